@@ -1,0 +1,562 @@
+// Package brokertest is the contract of package event as tests. Every broker
+// passes it.
+package brokertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// A Maker returns an opener for a broker that no other test uses. Each call of
+// the opener is one more client of that same broker, whose failed messages
+// wait for pauses. It closes what it opened when the test ends.
+type Maker func(t *testing.T, pauses []time.Duration) (open func() event.Broker)
+
+// patience bounds every wait; a broker that keeps the contract needs little of it.
+const patience = 20 * time.Second
+
+// Run checks every promise of the contract.
+func Run(t *testing.T, maker Maker) {
+	for _, tc := range []struct {
+		promise string
+		test    func(*testing.T, func() event.Broker)
+	}{
+		{"PublishReturnsAllConfirmed", publishConfirms},
+		{"MessageArrivesUnchanged", unchanged},
+		{"PatternsRouteAsAMQP", routes},
+		{"OneCopyPerQueueHoweverManyPatternsMatch", oneCopy},
+		{"EveryQueueGetsEveryMessage", everyQueue},
+		{"InstancesShareAQueue", competing},
+		{"QueueKeepsWhileNobodyListens", durable},
+		{"LimitBoundsHandlers", limit},
+		{"NilAcknowledges", acknowledges},
+		{"ErrorRetriesAfterGrowingPauses", retries},
+		{"PermanentErrorDeadLettersWithReason", permanent},
+		{"TooManyAttemptsDeadLetter", exhausted},
+		{"PoisonBlocksNobody", poison},
+		{"SubscribeEndsAfterItsHandlers", drains},
+		{"UnacknowledgedGoesToAnotherInstance", redelivers},
+		{"LogReadsFromStart", logStart},
+		{"LogReadsFromEnd", logEnd},
+		{"LogReadsFromCursorInclusive", logCursor},
+		{"LogRefusesAForeignCursor", logGone},
+		{"LogReturnsTheHandlersError", logError},
+		{"LogKeepsOrder", logOrder},
+	} {
+		t.Run(tc.promise, func(t *testing.T) {
+			t.Parallel()
+			tc.test(t, maker(t, []time.Duration{100 * time.Millisecond, 300 * time.Millisecond}))
+		})
+	}
+}
+
+// Message makes a message of its own for a test.
+func Message(key, id string) event.Message {
+	return event.Message{Key: key, ID: id, TID: event.NewTID(), Match: "m1",
+		Time: time.Unix(1478476221, 0).UTC(), Body: []byte(`{"id":"` + id + `"}`)}
+}
+
+func publish(t *testing.T, b event.Broker, msgs ...event.Message) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if n, err := b.Publish(ctx, msgs...); err != nil || n != len(msgs) {
+		t.Fatalf("Publish confirmed %d of %d: %v", n, len(msgs), err)
+	}
+}
+
+// subscribe starts a subscription and returns when its binding stands. It ends
+// with stop or with the test.
+func subscribe(t *testing.T, b event.Broker, queue string, limit int, h event.Handler, patterns ...string) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		err := b.Subscribe(ctx, event.Subscription{Queue: queue, Patterns: patterns, Limit: limit, Ready: ready}, h)
+		if err != nil {
+			t.Errorf("Subscribe: %v", err)
+		}
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		wait(t, done, "Subscribe to return")
+	})
+	t.Cleanup(stop)
+	wait(t, ready, "the binding")
+	return stop
+}
+
+func wait(t *testing.T, c <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(patience):
+		t.Fatalf("waited %v for %s", patience, what)
+	}
+}
+
+// a box collects what a handler got.
+type box struct {
+	mu   sync.Mutex
+	msgs []event.Message
+}
+
+func (b *box) put(_ context.Context, m event.Message) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.msgs = append(b.msgs, m)
+	return nil
+}
+
+func (b *box) ids() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ids := []string{}
+	for _, m := range b.msgs {
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
+
+// expect waits until the box holds want in any order, and a little longer to
+// see that nothing else comes.
+func (b *box) expect(t *testing.T, want ...string) {
+	t.Helper()
+	slices.Sort(want)
+	eventually(t, fmt.Sprintf("%v", want), func() bool { return len(b.ids()) >= len(want) })
+	time.Sleep(150 * time.Millisecond)
+	got := b.ids()
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
+
+func publishConfirms(t *testing.T, open func() event.Broker) {
+	b := open()
+	msgs := make([]event.Message, 100)
+	for i := range msgs {
+		msgs[i] = Message("soccer.mls.goal", fmt.Sprint(i))
+	}
+	publish(t, b, msgs...)
+}
+
+func unchanged(t *testing.T, open func() event.Broker) {
+	b := open()
+	var got box
+	subscribe(t, b, "q", 1, got.put, "#")
+	want := Message("soccer.mls.goal", "a")
+	want.Body = []byte("{\"any\":\t\"bytes\",\"even\":\"\xff\"}\n")
+	publish(t, b, want)
+	got.expect(t, "a")
+	m := got.msgs[0]
+	if m.Key != want.Key || m.TID != want.TID || m.Match != want.Match || !m.Time.Equal(want.Time) ||
+		string(m.Body) != string(want.Body) || m.Attempt != 1 {
+		t.Errorf("got %+v, want %+v with Attempt 1", m, want)
+	}
+}
+
+func routes(t *testing.T, open func() event.Broker) {
+	b := open()
+	queues := map[string][]string{
+		"all":    {"#"},
+		"mls":    {"soccer.mls.*"},
+		"goals":  {"*.*.goal"},
+		"hockey": {"ice_hockey.#"},
+		"two":    {"*.mls"},
+	}
+	got := map[string]*box{}
+	for q, patterns := range queues {
+		got[q] = &box{}
+		subscribe(t, b, q, 1, got[q].put, patterns...)
+	}
+	publish(t, b, Message("soccer.mls.goal", "1"), Message("soccer.mls.red_card", "2"), Message("ice_hockey.nhl.goal", "3"))
+	got["all"].expect(t, "1", "2", "3")
+	got["mls"].expect(t, "1", "2")
+	got["goals"].expect(t, "1", "3")
+	got["hockey"].expect(t, "3")
+	got["two"].expect(t)
+}
+
+func oneCopy(t *testing.T, open func() event.Broker) {
+	b := open()
+	var got box
+	subscribe(t, b, "q", 1, got.put, "#", "soccer.#", "*.*.goal")
+	publish(t, b, Message("soccer.mls.goal", "1"))
+	got.expect(t, "1")
+}
+
+func everyQueue(t *testing.T, open func() event.Broker) {
+	b := open()
+	var one, two box
+	subscribe(t, b, "one", 1, one.put, "#")
+	subscribe(t, b, "two", 1, two.put, "#")
+	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
+	one.expect(t, "1", "2")
+	two.expect(t, "1", "2")
+}
+
+func competing(t *testing.T, open func() event.Broker) {
+	publisher := open()
+	var one, two box
+	var handled atomic.Int64
+	count := func(b *box) event.Handler {
+		return func(ctx context.Context, m event.Message) error {
+			handled.Add(1)
+			time.Sleep(2 * time.Millisecond) // work, so that one alone does not take all
+			return b.put(ctx, m)
+		}
+	}
+	subscribe(t, open(), "q", 1, count(&one), "#")
+	subscribe(t, open(), "q", 1, count(&two), "#")
+	const n = 100
+	for i := range n {
+		publish(t, publisher, Message("a.b.c", fmt.Sprint(i)))
+	}
+	eventually(t, "all messages", func() bool { return handled.Load() >= n })
+	time.Sleep(150 * time.Millisecond)
+	all := append(one.ids(), two.ids()...)
+	slices.Sort(all)
+	if len(all) != n || len(slices.Compact(all)) != n {
+		t.Errorf("handled %d messages, %d different ones, want each of %d once", len(all), len(slices.Compact(all)), n)
+	}
+	if a, b := len(one.ids()), len(two.ids()); a < n/5 || b < n/5 {
+		t.Errorf("the instances handled %d and %d: not shared", a, b)
+	}
+}
+
+func durable(t *testing.T, open func() event.Broker) {
+	b := open()
+	var got box
+	stop := subscribe(t, b, "q", 1, got.put, "#")
+	stop()
+	publish(t, b, Message("a.b.c", "1"))
+	subscribe(t, open(), "q", 1, got.put, "#")
+	got.expect(t, "1")
+}
+
+func limit(t *testing.T, open func() event.Broker) {
+	b := open()
+	var now, most, handled atomic.Int64
+	subscribe(t, b, "q", 3, func(context.Context, event.Message) error {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		time.Sleep(20 * time.Millisecond)
+		now.Add(-1)
+		handled.Add(1)
+		return nil
+	}, "#")
+	for i := range 12 {
+		publish(t, b, Message("a.b.c", fmt.Sprint(i)))
+	}
+	eventually(t, "all messages", func() bool { return handled.Load() == 12 })
+	if most.Load() > 3 || most.Load() < 2 {
+		t.Errorf("%d handlers ran at a time, want 2 or 3", most.Load())
+	}
+}
+
+func acknowledges(t *testing.T, open func() event.Broker) {
+	b := open()
+	var got box
+	stop := subscribe(t, b, "q", 1, got.put, "#")
+	publish(t, b, Message("a.b.c", "1"))
+	got.expect(t, "1")
+	stop()
+	subscribe(t, open(), "q", 1, got.put, "#")
+	got.expect(t, "1")
+}
+
+func retries(t *testing.T, open func() event.Broker) {
+	b := open()
+	var mu sync.Mutex
+	var at []time.Time
+	var attempts []int
+	subscribe(t, b, "q", 1, func(_ context.Context, m event.Message) error {
+		mu.Lock()
+		defer mu.Unlock()
+		at, attempts = append(at, time.Now()), append(attempts, m.Attempt)
+		if m.Key != "soccer.mls.goal" {
+			t.Errorf("attempt %d has key %q", m.Attempt, m.Key)
+		}
+		if len(at) < 3 {
+			return errors.New("not yet")
+		}
+		return nil
+	}, "#")
+	publish(t, b, Message("soccer.mls.goal", "1"))
+	eventually(t, "three attempts", func() bool { mu.Lock(); defer mu.Unlock(); return len(at) >= 3 })
+	time.Sleep(400 * time.Millisecond)
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(attempts, []int{1, 2, 3}) {
+		t.Fatalf("attempts %v, want 1, 2, 3", attempts)
+	}
+	if a, b := at[1].Sub(at[0]), at[2].Sub(at[1]); a < 95*time.Millisecond || b < 295*time.Millisecond {
+		t.Errorf("pauses %v and %v, want at least 100ms and 300ms", a, b)
+	}
+}
+
+func dead(t *testing.T, b event.Broker, queue string) (letters []event.DeadLetter) {
+	t.Helper()
+	eventually(t, "a dead letter", func() bool {
+		var err error
+		if letters, err = b.DeadLetters(t.Context(), queue, 10); err != nil {
+			t.Fatal(err)
+		}
+		return len(letters) > 0
+	})
+	return letters
+}
+
+func permanent(t *testing.T, open func() event.Broker) {
+	b := open()
+	var tried atomic.Int64
+	began := time.Now().Add(-time.Second)
+	subscribe(t, b, "q", 1, func(context.Context, event.Message) error {
+		tried.Add(1)
+		return event.Permanent(errors.New("no such team: Atlantis"))
+	}, "#")
+	want := Message("soccer.mls.goal", "1")
+	publish(t, b, want)
+	letters := dead(t, b, "q")
+	l := letters[0]
+	if len(letters) != 1 || l.Reason != "no such team: Atlantis" || l.Attempt != 1 || l.Key != want.Key || l.ID != "1" ||
+		l.TID != want.TID || string(l.Body) != string(want.Body) || l.FirstSeen.Before(began) || l.FirstSeen.After(time.Now().Add(time.Second)) {
+		t.Errorf("dead letters %+v", letters)
+	}
+	if tried.Load() != 1 {
+		t.Errorf("tried %d times", tried.Load())
+	}
+	if again := dead(t, b, "q"); len(again) != 1 {
+		t.Errorf("looking took a dead letter away: %d left", len(again))
+	}
+}
+
+func exhausted(t *testing.T, open func() event.Broker) {
+	b := open()
+	var tried atomic.Int64
+	subscribe(t, b, "q", 1, func(context.Context, event.Message) error {
+		return fmt.Errorf("attempt %d failed", tried.Add(1))
+	}, "#")
+	publish(t, b, Message("a.b.c", "1"))
+	letters := dead(t, b, "q")
+	if l := letters[0]; l.Attempt != 3 || l.Reason != "attempt 3 failed" || tried.Load() != 3 || l.Key != "a.b.c" {
+		t.Errorf("after %d attempts: %+v", tried.Load(), l)
+	}
+}
+
+func poison(t *testing.T, open func() event.Broker) {
+	b := open()
+	var got box
+	subscribe(t, b, "q", 1, func(ctx context.Context, m event.Message) error {
+		if m.ID == "bad" {
+			return errors.New("always")
+		}
+		return got.put(ctx, m)
+	}, "#")
+	publish(t, b, Message("a.b.c", "bad"), Message("a.b.c", "1"), Message("a.b.c", "2"))
+	got.expect(t, "1", "2")
+	dead(t, b, "q")
+}
+
+func drains(t *testing.T, open func() event.Broker) {
+	b := open()
+	began, finished := make(chan struct{}), make(chan struct{})
+	stop := subscribe(t, b, "q", 1, func(ctx context.Context, _ event.Message) error {
+		close(began)
+		time.Sleep(200 * time.Millisecond)
+		if ctx.Err() != nil {
+			t.Errorf("the handler was cut short: %v", ctx.Err())
+		}
+		close(finished)
+		return nil
+	}, "#")
+	publish(t, b, Message("a.b.c", "1"))
+	wait(t, began, "the handler")
+	stop()
+	select {
+	case <-finished:
+	default:
+		t.Error("Subscribe returned before its handler")
+	}
+	var got box
+	subscribe(t, open(), "q", 1, got.put, "#")
+	got.expect(t)
+}
+
+func redelivers(t *testing.T, open func() event.Broker) {
+	b := open()
+	began := make(chan struct{})
+	stop := subscribe(t, b, "q", 1, func(context.Context, event.Message) error {
+		close(began)
+		time.Sleep(100 * time.Millisecond)
+		return errors.New("stopped halfway")
+	}, "#")
+	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
+	wait(t, began, "the handler")
+	stop()
+	var got box
+	subscribe(t, open(), "q", 1, got.put, "#")
+	got.expect(t, "1", "2")
+}
+
+// read reads the log until it has n messages, and returns them with cursors.
+func read(t *testing.T, b event.Broker, from event.Cursor, n int) (ids []string, at []event.Cursor) {
+	t.Helper()
+	enough := errors.New("enough")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	err := b.ReadLog(ctx, from, nil, func(c event.Cursor, m event.Message) error {
+		ids, at = append(ids, m.ID), append(at, c)
+		if len(ids) == n {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Fatalf("read %v from %v, then: %v", ids, from, err)
+	}
+	return ids, at
+}
+
+func logStart(t *testing.T, open func() event.Broker) {
+	b := open()
+	publish(t, b, Message("a.b.c", "1"), Message("x.y.z", "2"))
+	ctx, cancel := context.WithCancel(t.Context())
+	caughtUp := make(chan struct{})
+	var got box
+	done := make(chan error, 1)
+	go func() {
+		done <- b.ReadLog(ctx, event.Start, caughtUp, func(_ event.Cursor, m event.Message) error { return got.put(ctx, m) })
+	}()
+	wait(t, caughtUp, "the end of the history")
+	if ids := got.ids(); !slices.Equal(ids, []string{"1", "2"}) {
+		t.Errorf("caught up with %v, want 1, 2", ids)
+	}
+	publish(t, b, Message("a.b.c", "3"))
+	got.expect(t, "1", "2", "3")
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("ReadLog: %v", err)
+	}
+}
+
+func logEnd(t *testing.T, open func() event.Broker) {
+	b := open()
+	for _, history := range []int{0, 2} { // an empty log has an end too
+		for i := range history {
+			publish(t, b, Message("a.b.c", fmt.Sprint("old", i)))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		caughtUp := make(chan struct{})
+		var got box
+		done := make(chan error, 1)
+		go func() {
+			done <- b.ReadLog(ctx, event.End, caughtUp, func(_ event.Cursor, m event.Message) error { return got.put(ctx, m) })
+		}()
+		wait(t, caughtUp, "the end of the log")
+		publish(t, b, Message("a.b.c", "new"))
+		got.expect(t, "new")
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("ReadLog: %v", err)
+		}
+	}
+}
+
+func logCursor(t *testing.T, open func() event.Broker) {
+	b := open()
+	for i := range 5 {
+		publish(t, b, Message("a.b.c", fmt.Sprint(i)))
+	}
+	ids, at := read(t, b, event.Start, 5)
+	for i, c := range at {
+		parsed, err := event.ParseCursor(c.String())
+		if err != nil || parsed != c {
+			t.Fatalf("cursor %v comes back as %v, %v", c, parsed, err)
+		}
+		got, _ := read(t, open(), c, 5-i)
+		if !slices.Equal(got, ids[i:]) {
+			t.Errorf("from %v: %v, want %v", c, got, ids[i:])
+		}
+	}
+}
+
+func logGone(t *testing.T, open func() event.Broker) {
+	b := open()
+	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
+	_, at := read(t, b, event.Start, 2)
+	for name, c := range map[string]event.Cursor{
+		"another message": event.CursorAt(at[0].Offset, "other"),
+		"beyond the end":  event.CursorAt(at[1].Offset+1000, "2"),
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		err := b.ReadLog(ctx, c, nil, func(event.Cursor, event.Message) error {
+			t.Errorf("%s: handed on a message", name)
+			return nil
+		})
+		cancel()
+		if !errors.Is(err, event.ErrCursorGone) {
+			t.Errorf("%s: %v, want ErrCursorGone", name, err)
+		}
+	}
+}
+
+func logError(t *testing.T, open func() event.Broker) {
+	b := open()
+	publish(t, b, Message("a.b.c", "1"))
+	broken := errors.New("broken")
+	if err := b.ReadLog(t.Context(), event.Start, nil, func(event.Cursor, event.Message) error { return broken }); err != broken {
+		t.Errorf("ReadLog: %v", err)
+	}
+}
+
+func logOrder(t *testing.T, open func() event.Broker) {
+	b := open()
+	const publishers, each = 4, 50
+	var wg sync.WaitGroup
+	for p := range publishers {
+		wg.Go(func() {
+			for i := 0; i < each; i += 5 {
+				var batch []event.Message
+				for j := range 5 {
+					batch = append(batch, Message("a.b.c", fmt.Sprintf("%d/%03d", p, i+j)))
+				}
+				if _, err := b.Publish(t.Context(), batch...); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	ids, at := read(t, b, event.Start, publishers*each)
+	last := map[byte]string{}
+	for i, id := range ids {
+		if id <= last[id[0]] {
+			t.Fatalf("%s after %s", id, last[id[0]])
+		}
+		last[id[0]] = id
+		if i > 0 && at[i].Offset <= at[i-1].Offset {
+			t.Fatalf("offset %d after %d", at[i].Offset, at[i-1].Offset)
+		}
+	}
+}

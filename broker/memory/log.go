@@ -1,0 +1,92 @@
+package memory
+
+import (
+	"context"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// eventLog is the history of the exchange, guarded by its broker's mutex.
+type eventLog struct {
+	entries []event.Message
+	first   uint64 // offset of entries[0]
+	bytes   int
+	grown   chan struct{} // closed and replaced when an entry is added
+}
+
+func (l *eventLog) append(m event.Message) {
+	l.entries = append(l.entries, m)
+	l.bytes += len(m.Body)
+	for l.bytes > maxLogBytes && len(l.entries) > 1 {
+		l.bytes -= len(l.entries[0].Body)
+		l.entries = l.entries[1:]
+		l.first++
+	}
+	close(l.grown)
+	l.grown = make(chan struct{})
+}
+
+// end is the offset after the last entry.
+func (l *eventLog) end() uint64 { return l.first + uint64(len(l.entries)) }
+
+// seek finds the offset to begin at.
+func (l *eventLog) seek(from event.Cursor) (uint64, error) {
+	switch {
+	case from == event.Start:
+		return l.first, nil
+	case from == event.End:
+		return l.end(), nil
+	case from.Offset < l.first || from.Offset >= l.end(),
+		event.CursorAt(from.Offset, l.entries[from.Offset-l.first].ID) != from:
+		return 0, event.ErrCursorGone
+	}
+	return from.Offset, nil
+}
+
+// ReadLog hands on the log from a cursor. A reader that falls behind the log's
+// bound is told so with ErrCursorGone.
+func (b *Broker) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<- struct{},
+	h func(event.Cursor, event.Message) error) error {
+	b.mu.Lock()
+	at, err := b.log.seek(from)
+	tail := b.log.end()
+	b.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	check := func() {
+		if caughtUp != nil && at >= tail {
+			close(caughtUp)
+			caughtUp = nil
+		}
+	}
+	for {
+		check()
+		b.mu.Lock()
+		if at < b.log.first {
+			b.mu.Unlock()
+			return event.ErrCursorGone
+		}
+		batch, grown := b.log.entries[at-b.log.first:], b.log.grown
+		batch = batch[:len(batch):len(batch)]
+		b.mu.Unlock()
+		for _, m := range batch {
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err := h(event.CursorAt(at, m.ID), m); err != nil {
+				return err
+			}
+			at++
+			check()
+		}
+		if len(batch) > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-grown:
+		}
+	}
+}

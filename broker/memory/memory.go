@@ -1,0 +1,157 @@
+// Package memory is a broker inside the process, for the demo, for a single
+// process without servers, and for tests. It keeps the contract of package
+// event and forgets everything at exit.
+package memory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+)
+
+// Bounds. Past them the oldest messages go.
+const (
+	maxLogBytes    = 64 << 20
+	maxQueueBytes  = 64 << 20
+	maxDeadLetters = 10_000
+)
+
+// Broker is the exchange, its queues and its log. The zero value is not
+// usable; call [New].
+type Broker struct {
+	pauses []time.Duration
+
+	mu     sync.Mutex
+	queues map[string]*queue
+	log    eventLog
+}
+
+// New returns an empty broker that makes a failed message wait for pauses in
+// turn; nil means [broker.Pauses].
+func New(pauses []time.Duration) *Broker {
+	if pauses == nil {
+		pauses = broker.Pauses()
+	}
+	return &Broker{pauses: pauses, queues: map[string]*queue{}, log: eventLog{grown: make(chan struct{})}}
+}
+
+// Close does nothing: what the broker holds goes with it.
+func (b *Broker) Close() error { return nil }
+
+// Publish puts msgs into the log and into every queue that wants them.
+func (b *Broker) Publish(_ context.Context, msgs ...event.Message) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range msgs {
+		b.log.append(m)
+		for _, q := range b.queues {
+			if q.wants(m.Key) {
+				q.push(&item{Message: m})
+			}
+		}
+	}
+	return len(msgs), nil
+}
+
+// Subscribe works through the queue with s.Limit workers.
+func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Handler) error {
+	b.mu.Lock()
+	q := b.queues[s.Queue]
+	if q == nil {
+		q = &queue{ready: make(chan struct{}, 1)}
+		b.queues[s.Queue] = q
+	}
+	for _, p := range s.Patterns {
+		if !slices.Contains(q.patterns, p) {
+			q.patterns = append(q.patterns, p)
+		}
+	}
+	b.mu.Unlock()
+	if s.Ready != nil {
+		close(s.Ready)
+	}
+
+	var workers sync.WaitGroup
+	for range max(s.Limit, 1) {
+		workers.Go(func() { b.work(ctx, q, h) })
+	}
+	workers.Wait()
+	return nil
+}
+
+func (b *Broker) work(ctx context.Context, q *queue, h event.Handler) {
+	for {
+		m := b.next(ctx, q)
+		if m == nil {
+			return
+		}
+		m.Attempt++
+		if m.firstSeen.IsZero() {
+			m.firstSeen = time.Now()
+		}
+		err := call(ctx, h, m.Message)
+		b.settle(q, m, err)
+	}
+}
+
+// next takes the oldest message of q, waiting for one; nil when ctx has ended.
+func (b *Broker) next(ctx context.Context, q *queue) *item {
+	for ctx.Err() == nil {
+		b.mu.Lock()
+		m := q.pop()
+		b.mu.Unlock()
+		if m != nil {
+			return m
+		}
+		select {
+		case <-ctx.Done():
+		case <-q.ready:
+		}
+	}
+	// The wake-up that ended the wait may have been meant for a message.
+	b.mu.Lock()
+	q.wake()
+	b.mu.Unlock()
+	return nil
+}
+
+func call(ctx context.Context, h event.Handler, m event.Message) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), broker.HandlerTimeout)
+	defer cancel()
+	return h(ctx, m)
+}
+
+func (b *Broker) settle(q *queue, m *item, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch broker.Judge(err, m.Attempt, len(b.pauses)) {
+	case broker.Retry:
+		time.AfterFunc(b.pauses[m.Attempt-1], func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			q.push(m)
+		})
+	case broker.Bury:
+		q.dead = append(q.dead, event.DeadLetter{Message: m.Message, Reason: err.Error(), FirstSeen: m.firstSeen})
+		if over := len(q.dead) - maxDeadLetters; over > 0 {
+			q.dead = slices.Delete(q.dead, 0, over)
+		}
+	case broker.Ack:
+	}
+}
+
+// DeadLetters returns copies of the oldest dead letters of a queue.
+func (b *Broker) DeadLetters(_ context.Context, name string, limit int) ([]event.DeadLetter, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.queues[name]
+	if q == nil {
+		return nil, fmt.Errorf("no queue %q", name)
+	}
+	return slices.Clone(q.dead[:min(limit, len(q.dead))]), nil
+}

@@ -1,0 +1,60 @@
+package memory
+
+import (
+	"slices"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// An item is a message in a queue.
+type item struct {
+	event.Message
+	firstSeen time.Time
+}
+
+// A queue is guarded by its broker's mutex, but for ready.
+type queue struct {
+	patterns []string
+	items    []*item
+	bytes    int
+	dead     []event.DeadLetter
+	ready    chan struct{} // holds a token while a message may be waiting
+}
+
+func (q *queue) wants(key string) bool {
+	return slices.ContainsFunc(q.patterns, func(p string) bool { return event.MatchTopic(p, key) })
+}
+
+// push adds m, dropping the oldest messages while the queue is over its bound.
+func (q *queue) push(m *item) {
+	q.items = append(q.items, m)
+	q.bytes += len(m.Body)
+	for q.bytes > maxQueueBytes && len(q.items) > 1 {
+		q.pop()
+	}
+	q.wake()
+}
+
+// pop takes the oldest message and wakes the next worker if more wait.
+func (q *queue) pop() *item {
+	if len(q.items) == 0 {
+		return nil
+	}
+	m := q.items[0]
+	q.items[0] = nil
+	q.items = q.items[1:]
+	q.bytes -= len(m.Body)
+	q.wake()
+	return m
+}
+
+func (q *queue) wake() {
+	if len(q.items) == 0 {
+		return
+	}
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}

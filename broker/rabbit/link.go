@@ -1,0 +1,141 @@
+package rabbit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	dialTimeout = 10 * time.Second
+	heartbeat   = 10 * time.Second
+	maxPause    = 15 * time.Second // between two attempts to reach the broker
+)
+
+var errClosed = errors.New("broker closed by us")
+
+// A link is one connection that is made again when lost. The library's own
+// recovery stays off: after it, delivery tags start anew on the same channel,
+// and a late acknowledgement removes another message.
+type link struct {
+	url  string
+	at   string // url without user and password, for logs
+	name string // shown in the broker's management page
+	log  *slog.Logger
+
+	turn   chan struct{} // holds a token while nobody uses conn
+	conn   *amqp.Connection
+	closed bool
+}
+
+func newLink(url, at, name string, log *slog.Logger) *link {
+	l := &link{url: url, at: at, name: name, log: log.With("broker", at), turn: make(chan struct{}, 1)}
+	l.turn <- struct{}{}
+	return l
+}
+
+// channel opens a channel, connecting first if need be. It keeps trying, and
+// says so, until ctx ends.
+func (l *link) channel(ctx context.Context) (*amqp.Channel, error) {
+	pause := newBackoff()
+	for try := 1; ; try++ {
+		ch, err := l.tryChannel(ctx)
+		if err == nil {
+			if try > 1 {
+				l.log.Info("broker reached", "attempt", try)
+			}
+			return ch, nil
+		}
+		if ctx.Err() != nil || errors.Is(err, errClosed) {
+			return nil, fmt.Errorf("reaching broker %s: %w", l.at, errors.Join(ctx.Err(), err))
+		}
+		wait := pause.NextBackOff()
+		l.log.Warn("broker unreachable, trying again", "attempt", try, "error", err, "pause", wait.Round(time.Millisecond))
+		if !sleep(ctx, wait) {
+			return nil, fmt.Errorf("reaching broker %s: %w", l.at, errors.Join(ctx.Err(), err))
+		}
+	}
+}
+
+func (l *link) tryChannel(ctx context.Context) (*amqp.Channel, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-l.turn:
+	}
+	defer func() { l.turn <- struct{}{} }()
+	if l.closed {
+		return nil, errClosed
+	}
+	if l.conn == nil || l.conn.IsClosed() {
+		conn, err := l.dial()
+		if err != nil {
+			return nil, err
+		}
+		l.conn = conn
+	}
+	ch, err := l.conn.Channel()
+	if err != nil {
+		l.conn.Close() // out of channels or half dead: a new connection heals both
+		return nil, err
+	}
+	return ch, nil
+}
+
+func (l *link) dial() (*amqp.Connection, error) {
+	props := amqp.NewConnectionProperties()
+	props.SetClientConnectionName(l.name)
+	conn, err := amqp.DialConfig(l.url, amqp.Config{
+		Heartbeat:  heartbeat,
+		Dial:       amqp.DefaultDial(dialTimeout),
+		Properties: props,
+		Recovery:   nil,
+	})
+	if err != nil {
+		return nil, err
+	}
+	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
+	go func() { // ends with the connection, which closes the channel
+		for b := range blocked {
+			if b.Active {
+				l.log.Warn("broker blocks publishers", "reason", b.Reason)
+			} else {
+				l.log.Info("broker accepts messages again")
+			}
+		}
+	}()
+	return conn, nil
+}
+
+func (l *link) close() {
+	<-l.turn
+	defer func() { l.turn <- struct{}{} }()
+	l.closed = true
+	if l.conn != nil {
+		l.conn.Close()
+	}
+}
+
+func newBackoff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff() // from half a second, each 1.5 times the last, give or take half
+	b.MaxInterval = maxPause
+	b.Reset()
+	return b
+}
+
+// sleep waits for d, or reports false when ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

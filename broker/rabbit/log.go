@@ -1,0 +1,198 @@
+package rabbit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+const (
+	logPrefetch = 1000
+	// tailIdle is how long the end of the stream must stay silent to be taken
+	// for the end: its last chunk is delivered in one go.
+	tailIdle = 200 * time.Millisecond
+)
+
+// ReadLog reads the stream. A stream's bare offset lies: of a stream deleted
+// and made again it gives the new message at that offset, beyond the end it
+// gives silence, and of a truncated one it starts later without a word. So the
+// first delivery is held against the cursor.
+func (b *Broker) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<- struct{},
+	h func(event.Cursor, event.Message) error) error {
+	r := &logReader{b: b, caughtUp: caughtUp, handle: h}
+	switch from {
+	case event.Start:
+		r.begin = "first"
+	case event.End: // read finds out where that is
+	default:
+		r.begin, r.expect = int64(from.Offset), &from
+	}
+	pause := newBackoff()
+	for {
+		began := time.Now()
+		err := r.read(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case r.failed != nil:
+			return r.failed
+		case errors.Is(err, event.ErrCursorGone), errors.Is(err, errRefused), errors.Is(err, errClosed):
+			return err
+		}
+		if time.Since(began) > maxPause {
+			pause.Reset()
+		}
+		wait := pause.NextBackOff()
+		b.log.Warn("log reader lost, going on where it was", "from", r.begin, "error", err, "pause", wait.Round(time.Millisecond))
+		sleep(ctx, wait)
+	}
+}
+
+// A logReader goes on where it was when its channel is lost.
+type logReader struct {
+	b        *Broker
+	begin    any           // stream offset to ask for: "first", an int64, or nil for the end
+	expect   *event.Cursor // what must stand at begin; nil where anything may
+	last     event.Cursor  // what was handled last; goes to begin and expect when the channel is lost
+	handled  bool          // whether last is set
+	caughtUp chan<- struct{}
+	handle   func(event.Cursor, event.Message) error
+	failed   error // what handle returned
+}
+
+// read reads on one channel until it, ctx or handle ends it.
+func (r *logReader) read(ctx context.Context) error {
+	if r.handled {
+		r.begin, r.expect = int64(r.last.Offset), &r.last
+	}
+	ch, err := r.b.consume.channel(ctx)
+	if err != nil {
+		return err
+	}
+	defer ch.Close()
+	if err := declareLog(ch, r.b.names); err != nil {
+		return err
+	}
+	tail, err := r.b.tail(ctx) // -1 in an empty log
+	if err != nil {
+		return err
+	}
+	if r.expect != nil && int64(r.expect.Offset) > tail {
+		return event.ErrCursorGone
+	}
+	if r.begin == nil {
+		r.begin = tail + 1
+	}
+	gone := ch.NotifyClose(make(chan *amqp.Error, 1))
+	deliveries, err := consumeStream(ch, r.b.names.log(), r.begin)
+	if err != nil {
+		return err
+	}
+	if first, ok := r.begin.(int64); tail < 0 || ok && (first > tail || first == tail && r.handled) {
+		r.reached()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case d, ok := <-deliveries:
+			if !ok {
+				return closeReason(gone)
+			}
+			if err := r.take(d, tail); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// take checks one delivery, hands it on and acknowledges it.
+func (r *logReader) take(d amqp.Delivery, tail int64) error {
+	at, err := streamOffset(d)
+	if err != nil {
+		return err
+	}
+	if first, ok := r.begin.(int64); ok && at < first {
+		return d.Ack(false) // the stream begins with the chunk that holds the offset
+	}
+	c := event.CursorAt(uint64(at), d.MessageId)
+	if r.expect != nil && c != *r.expect {
+		return event.ErrCursorGone
+	}
+	if r.expect == nil || !r.handled {
+		if r.failed = r.handle(c, received(d)); r.failed != nil {
+			return r.failed
+		}
+	}
+	r.expect, r.last, r.handled = nil, c, true
+	if at >= tail {
+		r.reached()
+	}
+	return d.Ack(false)
+}
+
+func (r *logReader) reached() {
+	if r.caughtUp != nil {
+		close(r.caughtUp)
+		r.caughtUp = nil
+	}
+}
+
+// tail finds the offset of the last message in the stream, -1 if there is none.
+func (b *Broker) tail(ctx context.Context) (int64, error) {
+	ch, err := b.consume.channel(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer ch.Close()
+	deliveries, err := consumeStream(ch, b.names.log(), "last")
+	if err != nil {
+		return 0, err
+	}
+	tail := int64(-1)
+	idle := time.NewTimer(tailIdle)
+	defer idle.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-idle.C:
+			return tail, nil
+		case d, ok := <-deliveries:
+			if !ok {
+				return 0, errors.New("channel lost")
+			}
+			if tail, err = streamOffset(d); err != nil {
+				return 0, err
+			}
+			if err := d.Ack(false); err != nil {
+				return 0, err
+			}
+			idle.Reset(tailIdle)
+		}
+	}
+}
+
+func consumeStream(ch *amqp.Channel, queue string, begin any) (<-chan amqp.Delivery, error) {
+	if err := ch.Qos(logPrefetch, 0, false); err != nil {
+		return nil, err
+	}
+	d, err := ch.Consume(queue, "", false, false, false, false, amqp.Table{"x-stream-offset": begin})
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", queue, err)
+	}
+	return d, nil
+}
+
+func streamOffset(d amqp.Delivery) (int64, error) {
+	n, ok := d.Headers["x-stream-offset"].(int64)
+	if !ok {
+		return 0, fmt.Errorf("delivery without a stream offset from %q", d.RoutingKey)
+	}
+	return n, nil
+}

@@ -1,0 +1,127 @@
+package rabbit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// confirmTimeout is how long a message may stay unconfirmed before it is sent
+// again. A publish just after a cut can succeed into nothing: only the
+// confirmation counts.
+const confirmTimeout = 10 * time.Second
+
+// A publisher sends on one confirming channel, which all callers share, so
+// that messages arrive in the order they were sent in.
+type publisher struct {
+	link  *link
+	names names
+	log   *slog.Logger
+
+	mu sync.Mutex // held while sending a batch, not while awaiting its confirmations
+	ch *amqp.Channel
+}
+
+func newPublisher(l *link, n names, log *slog.Logger) *publisher {
+	return &publisher{link: l, names: n, log: log}
+}
+
+// Publish sends msgs until all are confirmed or ctx ends.
+func (b *Broker) Publish(ctx context.Context, msgs ...event.Message) (int, error) {
+	out := make([]outgoing, len(msgs))
+	for i, m := range msgs {
+		out[i] = outgoing{exchange: b.names.exchange(), key: m.Key, msg: publishing(m)}
+	}
+	return b.publish.send(ctx, out)
+}
+
+// outgoing is one message with its address.
+type outgoing struct {
+	exchange, key string
+	msg           amqp.Publishing
+}
+
+// send publishes out in order and returns how many of the first are confirmed.
+func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
+	pause := newBackoff()
+	done := 0
+	for {
+		n, err := p.try(ctx, out[done:])
+		done += n
+		switch {
+		case done == len(out):
+			return done, nil
+		case ctx.Err() != nil || errors.Is(err, errClosed) || errors.Is(err, errRefused):
+			return done, fmt.Errorf("publishing: %d of %d confirmed: %w", done, len(out), err)
+		}
+		if n > 0 {
+			pause.Reset()
+		}
+		wait := pause.NextBackOff()
+		p.log.Warn("not confirmed, sending again", "messages", len(out)-done, "error", err, "pause", wait.Round(time.Millisecond))
+		sleep(ctx, wait)
+	}
+}
+
+// try publishes all of out once and awaits the confirmations in order.
+func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
+	ch, pending, err := p.write(ctx, out)
+	confirmed := 0
+	for _, c := range pending {
+		wait, cancel := context.WithTimeout(ctx, confirmTimeout)
+		ok, werr := c.WaitContext(wait)
+		cancel()
+		if werr == nil && !ok {
+			werr = errors.New("the broker refused the message, or the connection was lost")
+		}
+		if werr != nil {
+			// Whatever is behind this one must not overtake it: the channel goes.
+			ch.Close()
+			return confirmed, errors.Join(err, werr)
+		}
+		confirmed++
+	}
+	return confirmed, err
+}
+
+func (p *publisher) write(ctx context.Context, out []outgoing) (*amqp.Channel, []*amqp.DeferredConfirmation, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ch, err := p.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	pending := make([]*amqp.DeferredConfirmation, 0, len(out))
+	for _, o := range out {
+		c, err := ch.PublishWithDeferredConfirmWithContext(ctx, o.exchange, o.key, false, false, o.msg)
+		if err != nil {
+			return ch, pending, err
+		}
+		pending = append(pending, c)
+	}
+	return ch, pending, nil
+}
+
+// open returns the channel, making it and the exchange if need be.
+func (p *publisher) open(ctx context.Context) (*amqp.Channel, error) {
+	if p.ch != nil && !p.ch.IsClosed() {
+		return p.ch, nil
+	}
+	ch, err := p.link.channel(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(declareLog(ch, p.names), ch.Confirm(false)); err != nil {
+		ch.Close()
+		return nil, err
+	}
+	p.ch = ch
+	return ch, nil
+}

@@ -1,0 +1,86 @@
+// Package rabbit is the RabbitMQ broker, 3.10 to 4.x. It declares what it
+// needs, keeps its connections up by itself and keeps the contract of package
+// event; topology.go says which objects there are.
+//
+// Publishing and consuming have a connection each, so that a broker that
+// blocks publishers does not stop acknowledgements.
+package rabbit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+)
+
+// Options change what New assumes.
+type Options struct {
+	Namespace string          // put before every name, with a dot, so that two installations can share a virtual host
+	Pauses    []time.Duration // how long a failed message waits, in turn; nil means broker.Pauses
+	Log       *slog.Logger    // nil means slog.Default
+}
+
+// Broker is a RabbitMQ server, reached or not. Close it when done.
+type Broker struct {
+	names   names
+	pauses  []time.Duration
+	log     *slog.Logger
+	publish *publisher
+	consume *link
+}
+
+// New returns a broker for an amqp:// or amqps:// URL. It does not dial: what
+// is called on the broker does, and keeps trying until its context ends. Only
+// a URL that can never work is an error.
+func New(url string, o Options) (*Broker, error) {
+	u, err := amqp.ParseURI(url)
+	if err != nil {
+		// The error would quote the URL, and with it the password.
+		return nil, fmt.Errorf("AMQP URL: want amqp://user:password@host:port/vhost or amqps://…")
+	}
+	if o.Pauses == nil {
+		o.Pauses = broker.Pauses()
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	n := names{namespace: o.Namespace}
+	at := fmt.Sprintf("%s://%s:%d%s", u.Scheme, u.Host, u.Port, vhostPath(u.Vhost))
+	dial := func(name string) *link { return newLink(url, at, name, o.Log) }
+	return &Broker{
+		names: n, pauses: o.Pauses, log: o.Log,
+		publish: newPublisher(dial("matchwire publisher"), n, o.Log),
+		consume: dial("matchwire consumer"),
+	}, nil
+}
+
+func vhostPath(v string) string {
+	if v == "/" {
+		return "/"
+	}
+	return "/" + v
+}
+
+// Close closes the connections. What is being published or consumed fails.
+func (b *Broker) Close() error {
+	b.publish.link.close()
+	b.consume.close()
+	return nil
+}
+
+// Emit connects to url, publishes one event there as [event.Emit] does, and
+// hangs up: one line for a program that has something to say now and then.
+// One that emits all the time keeps a [Broker] and calls event.Emit.
+func Emit(ctx context.Context, url, key string, facts event.Data) (event.Event, error) {
+	b, err := New(url, Options{})
+	if err != nil {
+		return event.Event{}, err
+	}
+	defer b.Close()
+	return event.Emit(ctx, b, key, facts)
+}

@@ -1,0 +1,400 @@
+package rabbit_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/broker/brokertest"
+	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+func TestContract(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, pauses []time.Duration) func() event.Broker {
+		url, ns := testenv.AMQP(t, pauses, "q", "one", "two", "all", "mls", "goals", "hockey")
+		return func() event.Broker { return open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses}) }
+	})
+}
+
+func open(t *testing.T, url string, o rabbit.Options) *rabbit.Broker {
+	t.Helper()
+	b, err := rabbit.New(url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// subscribe collects message IDs from queue until the test ends.
+func subscribe(t *testing.T, b *rabbit.Broker, queue string, h event.Handler, patterns ...string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := b.Subscribe(ctx, event.Subscription{Queue: queue, Patterns: patterns, Limit: 10, Ready: ready}, h); err != nil {
+			t.Errorf("Subscribe: %v", err)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	select {
+	case <-ready:
+	case <-time.After(30 * time.Second):
+		t.Fatal("no binding in 30 s")
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited 30 s for %s", what)
+		}
+	}
+}
+
+// The same few hundred pairs go through RabbitMQ's own matcher and ours.
+func TestTopicsAsRabbitMQ(t *testing.T) {
+	patterns := []string{"", "#", "*", "a", "*.*", "#.#", "*.#", "#.*", "a.*", "a.#", "#.a", "*.a", "a.#.b", "a.*.b", "#.a.#",
+		"*.*.goal", "soccer.mls.*", "soccer.#", "a.", ".a", ".", "..", "a..b", "#.", "*.", "#.#.a", "a.#.#", "*.#.*", "a.b.c", "#b", "*a"}
+	keys := []string{"", "a", "b", "a.b", "b.a", "a.a", "a.b.c", "a.x.b", "a.x.y.b", "a.a.a.b", "soccer.mls.goal", "soccer.mls", "soccer.mls.goal.extra",
+		"a.", ".a", ".", "..", "a..b", "x.a.y", "#", "*", "a.#", "#b", "xb"}
+
+	url, ns := testenv.AMQP(t, nil)
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exchange := ns + ".live_events"
+	if err := ch.ExchangeDeclare(exchange, "topic", true, false, false, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	queues := make([]string, len(patterns))
+	for i, p := range patterns {
+		q, err := ch.QueueDeclare("", false, true, true, false, nil)
+		if err == nil {
+			err = ch.QueueBind(q.Name, p, exchange, false, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		queues[i] = q.Name
+	}
+	if err := ch.Confirm(false); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		c, err := ch.PublishWithDeferredConfirm(exchange, k, false, false, amqp.Publishing{Body: []byte(k)})
+		if err != nil || !c.Wait() {
+			t.Fatalf("publishing %q: %v", k, err)
+		}
+	}
+	for i, p := range patterns {
+		var got []string
+		for {
+			d, ok, err := ch.Get(queues[i], true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				break
+			}
+			got = append(got, string(d.Body))
+		}
+		for _, k := range keys {
+			if ours, theirs := event.MatchTopic(p, k), slices.Contains(got, k); ours != theirs {
+				t.Errorf("pattern %q, key %q: we say %v, RabbitMQ says %v", p, k, ours, theirs)
+			}
+		}
+	}
+	t.Logf("%d pattern/key pairs compared", len(patterns)*len(keys))
+}
+
+func TestForeignMessageHasNoIdentity(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil, "q")
+	b := open(t, url, rabbit.Options{Namespace: ns})
+	got := make(chan event.Message, 1)
+	subscribe(t, b, "q", func(_ context.Context, m event.Message) error { got <- m; return nil }, "#")
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = ch.Publish(ns+".live_events", "a.b.c", false, false, amqp.Publishing{
+		CorrelationId: "not a tid", Body: []byte("hello"),
+		Headers: amqp.Table{"tid": int32(7), "match": amqp.Table{"a": "b"}, "mw-attempts": "many", "mw-first-seen": false},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := <-got
+	if m.Key != "a.b.c" || m.ID != "" || !m.TID.IsZero() || m.Match != "" || m.Attempt != 1 || string(m.Body) != "hello" {
+		t.Errorf("got %+v", m)
+	}
+}
+
+// The properties are what other programs see; docs and README name them.
+func TestPropertiesMirrorTheEvent(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil)
+	b := open(t, url, rabbit.Options{Namespace: ns})
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ch.ExchangeDeclare(ns+".live_events", "topic", true, false, false, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	q, err := ch.QueueDeclare("", false, true, true, false, nil)
+	if err == nil {
+		err = ch.QueueBind(q.Name, "soccer.mls.*", ns+".live_events", false, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := event.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Sebastian Giovinco", Match: &event.Match{ID: "m1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, ok, err := ch.Get(q.Name, true)
+	if err != nil || !ok {
+		t.Fatalf("the confirmed event is not there: %v", err)
+	}
+	for name, pair := range map[string][2]any{
+		"MessageId":          {d.MessageId, e.ID},
+		"CorrelationId":      {d.CorrelationId, e.TID.String()},
+		"Type":               {d.Type, "soccer.mls.goal"},
+		"AppId":              {d.AppId, "matchwire"},
+		"ContentType":        {d.ContentType, "application/cloudevents+json"},
+		"DeliveryMode":       {d.DeliveryMode, uint8(amqp.Persistent)},
+		"Timestamp":          {d.Timestamp.Unix(), e.Time.Unix()},
+		"header tid":         {d.Headers["tid"], e.TID.String()},
+		"header match":       {d.Headers["match"], "m1"},
+		"header traceparent": {d.Headers["traceparent"], e.TID.Traceparent(e.ID)},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s is %v, want %v", name, pair[0], pair[1])
+		}
+	}
+}
+
+func TestChangedArgumentIsNamed(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil, "q")
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ch.QueueDeclare(ns+".q", true, false, false, false, amqp.Table{"x-queue-type": "quorum", "x-max-length": int64(5)}); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, url, rabbit.Options{Namespace: ns})
+	err = b.Subscribe(t.Context(), event.Subscription{Queue: "q", Patterns: []string{"#"}}, nil)
+	if err == nil || !strings.Contains(err.Error(), ns+".q") || !strings.Contains(err.Error(), "x-m") {
+		t.Errorf("error %v does not name the queue and the argument", err)
+	}
+}
+
+// A proxy is the network between us and the broker.
+type proxy struct {
+	addr, target string
+	log          *testing.T
+
+	mu    sync.Mutex
+	l     net.Listener
+	conns []net.Conn
+}
+
+func newProxy(t *testing.T, rawURL string) (p *proxy, viaProxy string) {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = &proxy{target: u.Host, addr: "127.0.0.1:0", log: t}
+	p.up()
+	t.Cleanup(p.down)
+	u.Host = p.addr
+	return p, u.String()
+}
+
+func (p *proxy) up() {
+	l, err := net.Listen("tcp", p.addr)
+	if err != nil {
+		p.log.Fatal(err)
+	}
+	p.l, p.addr = l, l.Addr().String()
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", p.target)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			p.mu.Lock()
+			p.conns = append(p.conns, in, out)
+			p.mu.Unlock()
+			go func() { _, _ = io.Copy(in, out); in.Close() }()
+			go func() { _, _ = io.Copy(out, in); out.Close() }()
+		}
+	}()
+}
+
+func (p *proxy) down() {
+	p.l.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
+}
+
+// Everything goes on after the connection is cut, and nothing is lost.
+func TestCutConnection(t *testing.T) {
+	direct, ns := testenv.AMQP(t, nil, "q")
+	p, via := newProxy(t, direct)
+	b := open(t, via, rabbit.Options{Namespace: ns})
+
+	var mu sync.Mutex
+	handled, logged := map[string]bool{}, map[string]bool{}
+	subscribe(t, b, "q", func(_ context.Context, m event.Message) error {
+		mu.Lock()
+		defer mu.Unlock()
+		handled[m.ID] = true
+		return nil
+	}, "#")
+	caughtUp := make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	var last event.Cursor
+	reading := make(chan error, 1)
+	go func() {
+		reading <- b.ReadLog(ctx, event.End, caughtUp, func(c event.Cursor, m event.Message) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if last != event.Start && c.Offset <= last.Offset {
+				t.Errorf("log went back from %v to %v", last, c)
+			}
+			last, logged[m.ID] = c, true
+			return nil
+		})
+	}()
+	<-caughtUp
+
+	const n = 300
+	var sent atomic.Int64
+	publishing := make(chan error, 1)
+	go func() {
+		for i := range n {
+			if _, err := b.Publish(ctx, brokertest.Message("a.b.c", fmt.Sprint(i))); err != nil {
+				publishing <- err
+				return
+			}
+			sent.Add(1)
+		}
+		publishing <- nil
+	}()
+	for _, at := range []int64{50, 120, 200} {
+		eventually(t, "messages to flow", func() bool { return sent.Load() >= at })
+		p.down()
+		time.Sleep(100 * time.Millisecond)
+		p.up()
+	}
+	if err := <-publishing; err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "every message at the handler and in the log", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(handled) == n && len(logged) == n
+	})
+	cancel()
+	if err := <-reading; err != nil {
+		t.Errorf("ReadLog: %v", err)
+	}
+}
+
+func TestUnreachableBrokerKeepsTryingAndSaysSo(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close() // nobody listens there now
+	var said bytes.Buffer
+	b := open(t, "amqp://someone:hunter2@"+addr+"/", rabbit.Options{Log: slog.New(slog.NewTextHandler(&said, nil))})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	n, err := b.Publish(ctx, brokertest.Message("a.b.c", "1"))
+	if n != 0 || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Publish: %d, %v", n, err)
+	}
+	out := said.String()
+	if strings.Count(out, "broker unreachable, trying again") < 2 || !strings.Contains(out, addr) {
+		t.Errorf("log does not say that it keeps trying to reach %s:\n%s", addr, out)
+	}
+	if strings.Contains(out+err.Error(), "hunter2") {
+		t.Errorf("the password is in the log or the error:\n%s\n%v", out, err)
+	}
+}
+
+func TestBadURLDoesNotLeakThePassword(t *testing.T) {
+	for _, u := range []string{"", "http://a:hunter2@host/", "amqp://a:hunter2@host:port/", "://hunter2"} {
+		_, err := rabbit.New(u, rabbit.Options{})
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("URL %q: error %v", u, err)
+		}
+	}
+}
+
+func TestEmitInOneCall(t *testing.T) {
+	url := os.Getenv("AMQP_URL")
+	if url == "" {
+		testenv.AMQP(t, nil) // skips
+	}
+	// Emit speaks to the namespace-free exchange, so only its refusal can be
+	// tried here without disturbing a server that others use.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := rabbit.Emit(ctx, url, "soccer.MLS.goal", event.Data{}); err == nil || !strings.Contains(err.Error(), "soccer.MLS.goal") {
+		t.Errorf("a bad key is not refused by name: %v", err)
+	}
+}

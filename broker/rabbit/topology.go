@@ -1,0 +1,134 @@
+package rabbit
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// The objects that matchwire declares. Their arguments are fixed: RabbitMQ
+// refuses to declare an object again with others.
+//
+//	live_events                     topic exchange
+//	live_events.log                 stream bound to #
+//	<queue>                         quorum queue bound to its consumer's patterns
+//	<queue>.retry.<pause>           quorum queue; expires back into <queue>
+//	<queue>.dead                    quorum queue
+const (
+	queueBytes = 1 << 30            // of a consumer's queue; beyond it the oldest drop
+	queueAge   = 7 * 24 * time.Hour // the same by age
+	retryBytes = 256 << 20          // of a retry queue; beyond it publishing there is refused and the message stays in its queue
+	deadBytes  = 1 << 30
+	deadAge    = 30 * 24 * time.Hour
+
+	logBytes        = 10_000_000_000
+	logAge          = "7D"
+	logSegmentBytes = 100_000_000 // retention drops whole segments
+
+	// Attempts are counted in a header of our own. 4.x drops a message after
+	// 20 returns unless told otherwise; -1 means for ever there and once on
+	// 3.10, so the limit is merely large.
+	deliveryLimit = 1_000_000_000
+)
+
+// names gives the objects their names.
+type names struct{ namespace string }
+
+func (n names) full(name string) string {
+	if n.namespace == "" {
+		return name
+	}
+	return n.namespace + "." + name
+}
+
+func (n names) exchange() string { return n.full("live_events") }
+func (n names) log() string      { return n.full("live_events.log") }
+
+func retryQueue(queue string, pause time.Duration) string {
+	return queue + ".retry." + pause.String()
+}
+func deadQueue(queue string) string { return queue + ".dead" }
+
+// declareLog declares the exchange and the log, so that whatever is published
+// from now on stands somewhere.
+func declareLog(ch *amqp.Channel, n names) error {
+	if err := ch.ExchangeDeclare(n.exchange(), amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
+		return refused("exchange", n.exchange(), err)
+	}
+	_, err := ch.QueueDeclare(n.log(), true, false, false, false, amqp.Table{
+		amqp.QueueTypeArg:                 amqp.QueueTypeStream,
+		amqp.StreamMaxLenBytesArg:         int64(logBytes),
+		amqp.StreamMaxAgeArg:              logAge,
+		amqp.StreamMaxSegmentSizeBytesArg: int64(logSegmentBytes),
+	})
+	if err != nil {
+		return refused("queue", n.log(), err)
+	}
+	return ch.QueueBind(n.log(), "#", n.exchange(), false, nil)
+}
+
+// declareConsumer declares a consumer's queue and all that belongs to it.
+func declareConsumer(ch *amqp.Channel, n names, queue string, patterns []string, pauses []time.Duration) error {
+	if err := declareLog(ch, n); err != nil {
+		return err
+	}
+	quorum := func(name string, args amqp.Table) error {
+		args[amqp.QueueTypeArg] = amqp.QueueTypeQuorum
+		args["x-delivery-limit"] = int64(deliveryLimit)
+		_, err := ch.QueueDeclare(name, true, false, false, false, args)
+		return refused("queue", name, err)
+	}
+	err := quorum(queue, amqp.Table{
+		amqp.QueueMaxLenBytesArg: int64(queueBytes),
+		amqp.QueueMessageTTLArg:  queueAge.Milliseconds(),
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range pauses {
+		err := quorum(retryQueue(queue, p), amqp.Table{
+			amqp.QueueMaxLenBytesArg:    int64(retryBytes),
+			amqp.QueueOverflowArg:       amqp.QueueOverflowRejectPublish,
+			amqp.QueueMessageTTLArg:     p.Milliseconds(),
+			"x-dead-letter-exchange":    "",
+			"x-dead-letter-routing-key": queue,
+			"x-dead-letter-strategy":    "at-least-once",
+		})
+		if err != nil {
+			return err
+		}
+	}
+	err = quorum(deadQueue(queue), amqp.Table{
+		amqp.QueueMaxLenBytesArg: int64(deadBytes),
+		amqp.QueueMessageTTLArg:  deadAge.Milliseconds(),
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range patterns {
+		if err := ch.QueueBind(queue, p, n.exchange(), false, nil); err != nil {
+			return fmt.Errorf("binding queue %q to %q: %w", queue, p, err)
+		}
+	}
+	return nil
+}
+
+// errRefused marks a declaration that the broker will always refuse.
+var errRefused = errors.New("refused by the broker")
+
+// refused explains why a declaration failed. RabbitMQ's own text names the
+// argument that differs.
+func refused(kind, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *amqp.Error
+	if errors.As(err, &e) && e.Code == amqp.PreconditionFailed {
+		return fmt.Errorf("%w: %s %q exists with other arguments (%s): let it run empty and delete it, or move its messages with a shovel; it is declared anew at the next start",
+			errRefused, kind, name, strings.TrimSpace(e.Reason))
+	}
+	return fmt.Errorf("declaring %s %q: %w", kind, name, err)
+}

@@ -1,0 +1,145 @@
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Message is an encoded event on its way. Whoever holds one must not change
+// Body: the same bytes go to everybody.
+type Message struct {
+	Key     string    // routing key
+	ID      string    // the event's ID
+	TID     TID       // zero in a message that was not made by matchwire
+	Match   string    // match ID, "" where there is none
+	Time    time.Time // the event's time
+	Body    []byte    // the CloudEvents object
+	Attempt int       // 1 on the first delivery to a handler; 0 on the way out
+}
+
+// A Publisher puts messages on the live_events exchange. Its methods may be
+// called at the same time by many.
+type Publisher interface {
+	// Publish sends msgs in order and returns when the broker has confirmed
+	// them all. What a lost connection leaves unconfirmed it sends again, so
+	// a message may arrive twice, under the same ID. It returns how many of
+	// the first messages are confirmed: all of them, unless ctx ends before
+	// that, and then an error says what it was waiting for.
+	Publish(ctx context.Context, msgs ...Message) (int, error)
+}
+
+// A Subscription names a durable queue and what it wants.
+type Subscription struct {
+	Queue    string          // shared, round-robin, by all who subscribe with this name
+	Patterns []string        // topic patterns that the queue is bound to
+	Limit    int             // at most so many handlers at a time; 1 if less
+	Ready    chan<- struct{} // if not nil, closed once: what is published later arrives
+}
+
+// A Handler acts on one message. Messages may come twice, so acting twice on
+// one ID must be as harmless as acting once. A nil error acknowledges the
+// message, one that wraps [ErrPermanent] dead-letters it with its text as the
+// reason, any other has it redelivered after a pause, which grows with each
+// attempt, and dead-lettered when there were too many.
+//
+// ctx does not end when the subscription does: the handler is waited for. It
+// ends when the handler took too long.
+type Handler func(ctx context.Context, m Message) error
+
+// A Subscriber delivers messages.
+type Subscriber interface {
+	// Subscribe declares the queue, binds it and calls h for its messages
+	// until ctx ends; then it waits for every h to return. Messages that no
+	// handler has acknowledged go back to the queue. A lost connection is
+	// made again. An error means that trying again cannot help.
+	Subscribe(ctx context.Context, s Subscription, h Handler) error
+}
+
+// ErrPermanent marks an error that no retry can heal.
+var ErrPermanent = errors.New("permanent")
+
+// Permanent marks err as one that no retry can heal. Its text stays the same.
+func Permanent(err error) error { return permanent{err} }
+
+type permanent struct{ error }
+
+func (p permanent) Unwrap() []error { return []error{p.error, ErrPermanent} }
+
+// A DeadLetter is a message that its consumer could not handle.
+type DeadLetter struct {
+	Message             // Attempt counts the deliveries
+	Reason    string    // the text of the last error
+	FirstSeen time.Time // when it was first delivered
+}
+
+// A DeadLetterReader shows what a queue gave up on, oldest first, at most
+// limit of them, and takes nothing away.
+type DeadLetterReader interface {
+	DeadLetters(ctx context.Context, queue string, limit int) ([]DeadLetter, error)
+}
+
+// A Log is the history of live_events, within its retention.
+type Log interface {
+	// ReadLog calls h for every message from the one at cursor from on, that
+	// one included, in the order of the log, until ctx ends or h returns an
+	// error, which ReadLog then returns. Start reads all there is, End only
+	// what comes. If another message or none stands at from, it returns
+	// ErrCursorGone at once. caughtUp, if not nil, is closed when everything
+	// that stood in the log at the beginning of the call has been handled.
+	// The log may hold a message twice. A lost connection is made again,
+	// without a gap; what that may repeat is left out.
+	ReadLog(ctx context.Context, from Cursor, caughtUp chan<- struct{}, h func(Cursor, Message) error) error
+}
+
+// ErrCursorGone says that the log no longer holds what stood at a cursor.
+var ErrCursorGone = errors.New("the log no longer holds what stood at the cursor")
+
+// A Broker is all that a message broker does for matchwire.
+type Broker interface {
+	Publisher
+	Subscriber
+	Log
+	DeadLetterReader
+	Close() error
+}
+
+// A Cursor is a position in the log with a check of what stood there.
+// Its text form is safe in a URL.
+type Cursor struct {
+	Offset uint64
+	Check  uint32
+}
+
+// Start and End are the cursors before and after everything.
+var (
+	Start = Cursor{}
+	End   = Cursor{Offset: 1<<64 - 1}
+)
+
+// CursorAt is the cursor of the message with this ID at this offset.
+func CursorAt(offset uint64, id string) Cursor {
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	return Cursor{Offset: offset, Check: h.Sum32() | 1} // never that of Start
+}
+
+// String writes the cursor for a client to bring back.
+func (c Cursor) String() string {
+	return strconv.FormatUint(c.Offset, 10) + "-" + fmt.Sprintf("%08x", c.Check)
+}
+
+// ParseCursor reads what String wrote.
+func ParseCursor(s string) (Cursor, error) {
+	a, b, ok := strings.Cut(s, "-")
+	offset, err1 := strconv.ParseUint(a, 10, 64)
+	check, err2 := strconv.ParseUint(b, 16, 32)
+	if !ok || err1 != nil || err2 != nil {
+		return Cursor{}, fmt.Errorf("cursor %q: not one that was given out", s)
+	}
+	return Cursor{Offset: offset, Check: uint32(check)}, nil
+}

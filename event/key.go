@@ -1,0 +1,51 @@
+package event
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Key is a routing key: always the three words <sport>.<league>.<kind>, so that
+// a binding like "soccer.mls.*" means the same for every publisher.
+func Key(s Sport, league, word string) string {
+	return Slug(string(s)) + "." + Slug(league) + "." + Slug(word)
+}
+
+var keyShape = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]+)*){2}$`)
+
+// CheckKey says what is wrong with a routing key, or nil.
+func CheckKey(key string) error {
+	if len(key) > 255 || !keyShape.MatchString(key) {
+		return fmt.Errorf("routing key %q: want <sport>.<league>.<kind>, each of a-z, 0-9 and _", key)
+	}
+	return nil
+}
+
+// Slug makes one word of a routing key of a name: "Primera División" becomes
+// primera_division, and a name with nothing to keep becomes unknown.
+func Slug(name string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range norm.NFKD.String(name) {
+		r = unicode.ToLower(r)
+		switch {
+		case unicode.Is(unicode.Mn, r) || r == '\'' || r == '’': // a diacritic or apostrophe parts no words
+		case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
+			if gap && b.Len() > 0 {
+				b.WriteByte('_')
+			}
+			b.WriteRune(r)
+			gap = false
+		default:
+			gap = true
+		}
+	}
+	if b.Len() == 0 {
+		return "unknown"
+	}
+	return b.String()
+}

@@ -1,0 +1,139 @@
+package event
+
+import (
+	"slices"
+	"strings"
+)
+
+// A Kind says what happened: the third word of a routing key, without the
+// suffix for corrections and retractions.
+type Kind string
+
+// Kinds that every sport has.
+const (
+	MatchStart   Kind = "match_start"
+	PeriodStart  Kind = "period_start"
+	PeriodEnd    Kind = "period_end"
+	MatchEnd     Kind = "match_end"
+	StatusChange Kind = "status_change"
+	ScoreChange  Kind = "score_change" // the score moved, and the page has no list of incidents
+	Lineup       Kind = "lineup"
+)
+
+// Kinds that concern the pipeline rather than the match.
+const (
+	MatchActivated   Kind = "match_activated"
+	MatchDeactivated Kind = "match_deactivated"
+	SourceStale      Kind = "source_stale"
+	SourceFresh      Kind = "source_fresh"
+)
+
+// Kinds of incidents that several sports share or the parser treats in a way
+// of their own.
+const (
+	Goal         Kind = "goal"
+	YellowCard   Kind = "yellow_card"
+	RedCard      Kind = "red_card"
+	Substitution Kind = "substitution"
+	ShootoutKick Kind = "shootout_kick"
+	Penalty      Kind = "penalty" // ice hockey: a player is sent to the box
+)
+
+// Details of a goal and of a card, and outcomes of a shoot-out kick.
+const (
+	OwnGoal      = "own_goal" // the event's team is the one it counts for
+	PenaltyGoal  = "penalty"
+	SecondYellow = "second_yellow"
+	Scored       = "scored"
+	Missed       = "missed"
+	Saved        = "saved"
+)
+
+var incidentKinds = map[Sport][]Kind{
+	Soccer:           {Goal, YellowCard, RedCard, Substitution, "penalty_awarded", "penalty_missed", "var_review", "added_time", ShootoutKick},
+	Basketball:       {"basket", "timeout", "ejection", "challenge"},
+	AmericanFootball: {"touchdown", "extra_point", "two_point", "field_goal", "safety", "turnover", "review"},
+	IceHockey:        {Goal, Penalty, "shootout_attempt", "challenge"},
+	Baseball:         {"run", "home_run", "pitching_change", "review"},
+	Cricket:          {"wicket", "boundary", "milestone", "over_end", "review"},
+	Tennis:           {"game", "set", "break"},
+	Rugby:            {"try", "conversion", "penalty_goal", "drop_goal", YellowCard, RedCard, Substitution, "tmo_review"},
+}
+
+// Kinds lists the kinds of incidents a page of the sport can show.
+func (s Sport) Kinds() []Kind { return slices.Clone(incidentKinds[s]) }
+
+// An Action says what an event does to an incident.
+type Action string
+
+// New reports an incident for the first time, Corrected changes what was said
+// of it, Retracted takes it back.
+const (
+	New       Action = "new"
+	Corrected Action = "corrected"
+	Retracted Action = "retracted"
+)
+
+// Word is the third word of the routing key for this kind and action.
+func (k Kind) Word(a Action) string {
+	if a == Corrected || a == Retracted {
+		return string(k) + "_" + string(a)
+	}
+	return string(k)
+}
+
+// splitWord undoes [Kind.Word].
+func splitWord(w string) (Kind, Action) {
+	for _, a := range []Action{Corrected, Retracted} {
+		if k, ok := strings.CutSuffix(w, "_"+string(a)); ok {
+			return Kind(k), a
+		}
+	}
+	return Kind(w), New
+}
+
+// A Status says where a match stands.
+type Status string
+
+// Ended is provisional: a match can be re-opened. Final follows it.
+const (
+	Scheduled   Status = "scheduled"
+	Delayed     Status = "delayed"
+	Live        Status = "live"
+	Break       Status = "break"
+	Interrupted Status = "interrupted"
+	Suspended   Status = "suspended"
+	Ended       Status = "ended"
+	Final       Status = "final"
+	Postponed   Status = "postponed"
+	Cancelled   Status = "cancelled"
+	Abandoned   Status = "abandoned"
+	Awarded     Status = "awarded"
+	Retired     Status = "retired"
+)
+
+// Statuses lists every status.
+func Statuses() []Status {
+	return []Status{Scheduled, Delayed, Live, Break, Interrupted, Suspended, Ended, Final,
+		Postponed, Cancelled, Abandoned, Awarded, Retired}
+}
+
+// Over reports whether all play is done, provisionally or for good.
+func (s Status) Over() bool { return s == Ended || s == Final }
+
+// A Side is one of the two teams of a match.
+type Side string
+
+// The two sides, as the page lists them.
+const (
+	Home Side = "home"
+	Away Side = "away"
+)
+
+// Other is the opponent's side.
+func (s Side) Other() Side {
+	if s == Home {
+		return Away
+	}
+	return Home
+}

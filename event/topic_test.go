@@ -1,0 +1,75 @@
+package event_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+func TestMatchTopic(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, key string
+		want         bool
+	}{
+		{"soccer.mls.*", "soccer.mls.goal", true},
+		{"soccer.mls.*", "soccer.mls.goal_corrected", true},
+		{"*.*.goal", "ice_hockey.nhl.goal", true},
+		{"*.*.goal", "soccer.mls.goal_retracted", false},
+		{"soccer.#", "soccer", true},
+		{"#.goal", "goal", true},
+		{"#", "", true},
+		{"*", "", false},
+		{"a.#.b", "a.x.y.b", true},
+		{"a.#.b", "a.x.y", false},
+		{"#.a.#.b", "x.a.y.a.b", true},
+		{"a*", "ab", false}, // a star stands for whole words only
+	} {
+		if got := event.MatchTopic(tc.pattern, tc.key); got != tc.want {
+			t.Errorf("MatchTopic(%q, %q) = %v", tc.pattern, tc.key, got)
+		}
+	}
+}
+
+// FuzzMatchTopic holds the matcher against a regular expression made of the
+// same pattern.
+func FuzzMatchTopic(f *testing.F) {
+	f.Add("soccer.*.goal", "soccer.mls.goal")
+	f.Add("#.a.#", "b.a.a")
+	f.Add("*.#", "a.")
+	f.Add("#", "")
+	f.Add("a..#", "a..")
+	f.Fuzz(func(t *testing.T, pattern, key string) {
+		if len(pattern) > 60 || len(key) > 60 || strings.Count(pattern, "#") > 6 || !utf8.ValidString(pattern) || !utf8.ValidString(key) {
+			return // beyond what the expression can follow
+		}
+		if got, want := event.MatchTopic(pattern, key), byRegexp(pattern, key); got != want {
+			t.Errorf("MatchTopic(%q, %q) = %v, the expression says %v", pattern, key, got, want)
+		}
+	})
+}
+
+// byRegexp gives every word a dot behind it; then # is (word.)* and no dot is
+// left over to take care of.
+func byRegexp(pattern, key string) bool {
+	const word = `[^.]*\.`
+	re := "^"
+	if pattern != "" {
+		for _, w := range strings.Split(pattern, ".") {
+			switch w {
+			case "*":
+				re += word
+			case "#":
+				re += "(?:" + word + ")*"
+			default:
+				re += regexp.QuoteMeta(w) + `\.`
+			}
+		}
+	}
+	if key != "" {
+		key += "."
+	}
+	return regexp.MustCompile("(?s)" + re + "$").MatchString(key)
+}

@@ -1,0 +1,135 @@
+// Package testenv gives tests the real servers they need, and keeps what they
+// do there apart from everything else on those servers.
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/broker"
+)
+
+// Require is the environment variable that turns a missing server from a
+// skipped test into a failed one.
+const Require = "MATCHWIRE_REQUIRE_SERVERS"
+
+// missing skips the test, or fails it where servers are required.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv(Require) == "1" {
+		t.Fatalf("%s, and %s=1", what, Require)
+	}
+	t.Skipf("LEFT OUT: %s (make test starts what is needed)", what)
+}
+
+// AMQP returns the URL of a RabbitMQ server and a namespace on it for this test
+// alone. What the test declares for these queues, with these pauses and the
+// default ones, is deleted when it ends.
+func AMQP(t *testing.T, pauses []time.Duration, queues ...string) (url, namespace string) {
+	t.Helper()
+	url = os.Getenv("AMQP_URL")
+	if url == "" {
+		missing(t, "no RabbitMQ: AMQP_URL is not set")
+	}
+	namespace = "mwtest-" + uuid.NewString()[:8]
+	t.Cleanup(func() { deleteNamespace(t, url, namespace, append(pauses, broker.Pauses()...), queues) })
+	return url, namespace
+}
+
+func deleteNamespace(t *testing.T, url, ns string, pauses []time.Duration, queues []string) {
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		t.Logf("cleaning up %s: %v", ns, err)
+		return
+	}
+	defer conn.Close()
+	names := []string{"live_events.log"}
+	for _, q := range queues {
+		names = append(names, q, q+".dead")
+		for _, p := range pauses {
+			names = append(names, q+".retry."+p.String())
+		}
+	}
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Logf("cleaning up %s: %v", ns, err)
+		return
+	}
+	for _, q := range names {
+		_, _ = ch.QueueDelete(ns+"."+q, false, false, false)
+	}
+	_ = ch.ExchangeDelete(ns+".live_events", false, false)
+}
+
+// Redis returns the URL of an empty Redis database for this test alone. It is
+// emptied when the test ends. A database that holds anything is never taken.
+func Redis(t *testing.T) string {
+	t.Helper()
+	base := os.Getenv("REDIS_URL")
+	if base == "" {
+		missing(t, "no Redis: REDIS_URL is not set")
+	}
+	opts, err := redis.ParseURL(base)
+	if err != nil {
+		t.Fatalf("REDIS_URL: %v", err)
+	}
+	url, db, err := lease(base, *opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		defer db.Close()
+		if err := db.FlushDB(context.Background()).Err(); err != nil {
+			t.Errorf("emptying the test's Redis database: %v", err)
+		}
+	})
+	return url
+}
+
+// leaseKey marks a database as taken by a test.
+const leaseKey = "matchwire-test-lease"
+
+func lease(base string, opts redis.Options) (string, *redis.Client, error) {
+	ctx := context.Background()
+	server, _, _ := strings.Cut(strings.TrimPrefix(base, "redis://"), "/")
+	for range 600 { // other test processes hold theirs for seconds
+		for n := 1; n < 16; n++ {
+			opts.DB = n
+			db := redis.NewClient(&opts)
+			// One step: taken only if nothing is there, this mark included.
+			taken, err := db.Eval(ctx, `if redis.call('dbsize') == 0 then redis.call('set', KEYS[1], '1', 'EX', 900) return 1 end return 0`,
+				[]string{leaseKey}).Int()
+			if err != nil {
+				db.Close()
+				return "", nil, fmt.Errorf("REDIS_URL: %w", err)
+			}
+			if taken == 1 {
+				return fmt.Sprintf("redis://%s/%d", server, n), db, nil
+			}
+			db.Close()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return "", nil, fmt.Errorf("no empty database among 1 to 15 of REDIS_URL within a minute")
+}
+
+// Chromium returns the path of a browser.
+func Chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			return p
+		}
+	}
+	missing(t, "no Chromium")
+	return ""
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+// A need is a program that tests use, under any of its names.
+type need struct {
+	name     string
+	programs []string
+	pkg      string // Debian's
+	unless   string // environment variable that makes it unnecessary
+}
+
+var needs = []need{
+	{"RabbitMQ", rabbitPrograms, "rabbitmq-server", "AMQP_URL"},
+	{"Redis", redisPrograms, "redis-server", "REDIS_URL"},
+	{"Chromium", []string{"chromium", "chromium-browser", "google-chrome"}, "chromium", ""},
+}
+
+func found(programs []string) bool {
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// install gets what is missing from Debian's packages, and returns what it
+// could not get.
+func install() (leftOut []string) {
+	var missing []need
+	for _, n := range needs {
+		if !found(n.programs) && (n.unless == "" || os.Getenv(n.unless) == "") {
+			missing = append(missing, n)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if _, err := exec.LookPath("apt-get"); err == nil && os.Geteuid() == 0 {
+		args := []string{"install", "-y", "--no-install-recommends"}
+		for _, n := range missing {
+			args = append(args, n.pkg)
+		}
+		fmt.Fprintln(os.Stderr, "with-servers: installing", args[3:])
+		apt("update")
+		apt(args...)
+	}
+	for _, n := range missing {
+		if !found(n.programs) {
+			leftOut = append(leftOut, fmt.Sprintf("tests that need %s: install it, or run this as root on Debian", n.name))
+		}
+	}
+	return leftOut
+}
+
+func apt(args ...string) {
+	cmd := exec.Command("apt-get", append([]string{"-qq"}, args...)...)
+	// No service may start by itself: the tests bring up their own.
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		fmt.Fprintf(os.Stderr, "with-servers: apt-get %v: %v\n", args, err)
+	}
+}
