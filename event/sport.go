@@ -72,3 +72,6 @@ func (p Period) IsBreak() bool { return p == HalfTime || p == ExtraHalfTime }
 
 // Index is p's place among the sport's periods, or -1.
 func (s Sport) Index(p Period) int { return slices.Index(s.Periods(), p) }
+
+// CountsGoals reports whether the score is the number of goals.
+func (s Sport) CountsGoals() bool { return s == Soccer || s == IceHockey }

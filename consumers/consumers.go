@@ -1,0 +1,87 @@
+// Package consumers says what a consumer is and runs it. A consumer reacts to
+// events and has a durable queue of its own, which its instances share
+// round-robin. The consumers themselves are the packages below this one.
+package consumers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// A Consumer is a reaction to events.
+type Consumer struct {
+	// Keys are the topic patterns of the events it wants.
+	Keys []string
+	// Limit is how many events one instance handles at a time; 1 if less.
+	Limit int
+	// Handle acts on one event, under the contract of [event.Handler]: events
+	// may come twice and out of order; an error that wraps event.ErrPermanent
+	// is not tried again. ctx carries the event's TID.
+	Handle func(ctx context.Context, e event.Event) error
+}
+
+// A Maker makes a consumer from its settings. It checks them all, so that a
+// mistake is found at start and not with the first goal.
+type Maker func(Host) (Consumer, error)
+
+// A Host is what a consumer is given to work with.
+type Host struct {
+	// Settings decodes the consumer's part of the config into a struct with
+	// yaml tags. Unknown keys are errors that name file and line. Without such
+	// a part it leaves the struct as it is.
+	Settings func(into any) error
+	Redis    redis.UniversalClient
+	// Prefix comes before every Redis key: "mw:", or "mw:<namespace>:".
+	Prefix string
+	Log    *slog.Logger
+}
+
+// QueueName is the name of a consumer's queue.
+func QueueName(name string) string { return "consumer." + name }
+
+// Run feeds a consumer from its queue until ctx ends, and waits for the events
+// it is handling. ready, if not nil, is closed when its bindings stand.
+func Run(ctx context.Context, name string, c Consumer, sub event.Subscriber, ready chan<- struct{}, log *slog.Logger) error {
+	log = log.With("consumer", name)
+	err := sub.Subscribe(ctx, event.Subscription{
+		Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Ready: ready,
+	}, func(ctx context.Context, m event.Message) error {
+		return handle(ctx, c, m, log)
+	})
+	if err != nil {
+		return fmt.Errorf("consumer %s: %w", name, err)
+	}
+	return nil
+}
+
+func handle(ctx context.Context, c Consumer, m event.Message, log *slog.Logger) (err error) {
+	began := time.Now()
+	log = log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt)
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the handler panicked: %v", p)
+			log.Error("handler panicked", "panic", p, "stack", string(debug.Stack()))
+		}
+		switch took := time.Since(began).Round(time.Microsecond); {
+		case err == nil:
+			log.Debug("event handled", "took", took)
+		case errors.Is(err, event.ErrPermanent):
+			log.Error("event goes to the dead letters", "error", err, "took", took)
+		default:
+			log.Warn("event not handled, it comes again later", "error", err, "took", took)
+		}
+	}()
+	e, err := event.Decode(m.Body)
+	if err != nil {
+		return err
+	}
+	return c.Handle(event.WithTID(ctx, e.TID), e)
+}

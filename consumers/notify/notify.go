@@ -1,0 +1,80 @@
+// Package notify tells people: a log line for every event it hears, and a POST
+// to a webhook where one is configured. It stays silent about what is no news:
+// events from before the match was first seen (backfill) and from recordings
+// (replay).
+package notify
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/event"
+)
+
+// Settings are notify's part of the config.
+type Settings struct {
+	// Keys are the topic patterns of what is told.
+	Keys []string `yaml:"keys"`
+	// Webhook is where each notification is POSTed as JSON; none without it.
+	Webhook string `yaml:"webhook"`
+}
+
+var defaultKeys = []string{
+	"*.*.goal", "*.*.goal_corrected", "*.*.goal_retracted", "*.*.red_card",
+	"*.*.match_start", "*.*.match_end", "*.*.status_change",
+}
+
+const webhookTimeout = 10 * time.Second
+
+type notifier struct {
+	hook *hook // nil without a webhook
+	log  *slog.Logger
+}
+
+// New makes the consumer.
+func New(h consumers.Host) (consumers.Consumer, error) {
+	set := Settings{Keys: defaultKeys}
+	if err := h.Settings(&set); err != nil {
+		return consumers.Consumer{}, err
+	}
+	n := &notifier{log: h.Log}
+	if set.Webhook != "" {
+		u, err := url.Parse(set.Webhook)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return consumers.Consumer{}, fmt.Errorf("webhook: want http://… or https://…") // the value may hold a secret
+		}
+		n.hook = &hook{url: set.Webhook, shown: u.Scheme + "://" + u.Host, client: &http.Client{Timeout: webhookTimeout}}
+	}
+	return consumers.Consumer{Keys: set.Keys, Limit: 8, Handle: n.handle}, nil
+}
+
+func (n *notifier) handle(ctx context.Context, e event.Event) error {
+	log := n.log.With("tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
+	if why := old(e); why != "" {
+		log.Debug("notification withheld", "why", why)
+		return nil
+	}
+	if n.hook != nil {
+		if err := n.hook.send(ctx, Notification{Text: Text(e), Event: e}); err != nil {
+			return err
+		}
+	}
+	log.Info("notification", "text", Text(e))
+	return nil
+}
+
+// old says why an event is no news, or "".
+func old(e event.Event) string {
+	switch {
+	case e.Data.Backfill:
+		return "backfill"
+	case e.Data.Replay:
+		return "replay"
+	}
+	return ""
+}

@@ -1,0 +1,110 @@
+// Package scoreboard keeps the state of every match in Redis, for other
+// programs to read:
+//
+//	mw:{<match>}:scoreboard  hash, see fields
+//	mw:scoreboards           sorted set of match IDs by the time of their last event, Unix milliseconds
+//
+// A late event never undoes a newer one: (epoch, seq) is compared in the same
+// step that writes. Handling an event twice changes nothing.
+package scoreboard
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/event"
+)
+
+// Settings are the scoreboard's part of the config.
+type Settings struct {
+	// Keep is how long a match stays after its last event: "72h".
+	Keep string `yaml:"keep"`
+}
+
+type scoreboard struct {
+	redis  redis.UniversalClient
+	prefix string
+	keep   time.Duration
+}
+
+// New makes the consumer.
+func New(h consumers.Host) (consumers.Consumer, error) {
+	set := Settings{Keep: "72h"}
+	if err := h.Settings(&set); err != nil {
+		return consumers.Consumer{}, err
+	}
+	keep, err := time.ParseDuration(set.Keep)
+	if err != nil || keep < time.Minute {
+		return consumers.Consumer{}, fmt.Errorf("keep %q: want a duration of a minute or more, like 72h", set.Keep)
+	}
+	s := &scoreboard{redis: h.Redis, prefix: h.Prefix, keep: keep}
+	return consumers.Consumer{Keys: []string{"#"}, Limit: 16, Handle: s.handle}, nil
+}
+
+// Key is the key of a match's scoreboard.
+func Key(prefix, match string) string { return prefix + "{" + match + "}:scoreboard" }
+
+// The seq of an event without an epoch is its time, so both stay below 2^53
+// and compare exactly as Lua's numbers.
+var update = redis.NewScript(`
+local epoch = redis.call('hget', KEYS[1], 'epoch') or ''
+local seq = tonumber(redis.call('hget', KEYS[1], 'seq') or '-1')
+if ARGV[1] < epoch or (ARGV[1] == epoch and tonumber(ARGV[2]) <= seq) then return 0 end
+redis.call('hset', KEYS[1], 'epoch', ARGV[1], 'seq', ARGV[2], unpack(ARGV, 4))
+redis.call('pexpire', KEYS[1], ARGV[3])
+return 1`)
+
+func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
+	if e.Data.Match == nil || e.Subject == "" {
+		return nil // about no match
+	}
+	epoch, seq := e.Position()
+	args := []any{epoch, seq, s.keep.Milliseconds()}
+	newer, err := update.Run(ctx, s.redis, []string{Key(s.prefix, e.Subject)}, append(args, fields(e)...)...).Int()
+	if err != nil {
+		return fmt.Errorf("writing scoreboard of %s: %w", e.Subject, err)
+	}
+	if newer == 0 {
+		return nil
+	}
+	list := s.prefix + "scoreboards"
+	pipe := s.redis.Pipeline()
+	pipe.ZAddArgs(ctx, list, redis.ZAddArgs{GT: true, Members: []redis.Z{{Score: float64(e.Time.UnixMilli()), Member: e.Subject}}})
+	pipe.ZRemRangeByScore(ctx, list, "-inf", strconv.FormatInt(time.Now().Add(-s.keep).UnixMilli(), 10))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("listing scoreboard of %s: %w", e.Subject, err)
+	}
+	return nil
+}
+
+// fields are names and values of the hash. What an event does not say keeps
+// its last value.
+func fields(e event.Event) []any {
+	d, m := e.Data, e.Data.Match
+	f := []any{
+		"match", m.ID, "sport", string(d.Sport), "league", d.League, "home", m.Home, "away", m.Away,
+		"status", string(m.Status), "updated", e.Time.Format(time.RFC3339Nano),
+		"event", e.Type, "id", e.ID, "tid", e.TID.String(),
+	}
+	if !m.Start.IsZero() {
+		f = append(f, "start", m.Start.Format(time.RFC3339))
+	}
+	if d.Score != nil {
+		f = append(f, "home_score", d.Score.Home, "away_score", d.Score.Away)
+	}
+	if d.Shootout != nil {
+		f = append(f, "home_shootout", d.Shootout.Home, "away_shootout", d.Shootout.Away)
+	}
+	if d.Time != "" {
+		f = append(f, "time", d.Time)
+	}
+	if d.Clock != nil && d.Clock.Period != "" {
+		f = append(f, "period", string(d.Clock.Period))
+	}
+	return f
+}

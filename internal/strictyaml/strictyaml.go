@@ -1,0 +1,79 @@
+// Package strictyaml decodes YAML that people write by hand: unknown keys are
+// refused, and every error names file, line, column and the value at fault.
+package strictyaml
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Decode decodes a document into v. file is what errors call it.
+func Decode(file string, data []byte, v any) error {
+	return name(file, yaml.UnmarshalWithOptions(data, v, yaml.Strict()))
+}
+
+// DecodeNode decodes a part of a document, for a NodeUnmarshaler. The error
+// knows its line; whoever called Decode adds the file.
+func DecodeNode(n ast.Node, v any) error {
+	return yaml.NodeToValue(n, v, yaml.Strict())
+}
+
+// An Error is a fault at a place in a file.
+type Error struct {
+	File         string // "" until Decode adds it
+	Line, Column int
+	Path         string // "incidents[0].kind", "" for the whole document
+	Err          error
+}
+
+func (e *Error) Error() string {
+	s := fmt.Sprintf("%s:%d:%d: ", e.File, e.Line, e.Column)
+	if e.Path != "" {
+		s += e.Path + ": "
+	}
+	return s + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// A Place is where something stands in a document, for checks that come after
+// decoding.
+type Place struct {
+	Line, Column int
+	Path         string
+}
+
+// PlaceOf is where n stands.
+func PlaceOf(n ast.Node) Place {
+	p := n.GetToken().Position
+	return Place{p.Line, p.Column, strings.TrimPrefix(strings.TrimPrefix(n.GetPath(), "$"), ".")}
+}
+
+// Errorf says what is wrong at p.
+func (p Place) Errorf(format string, args ...any) error {
+	return &Error{Line: p.Line, Column: p.Column, Path: p.Path, Err: fmt.Errorf(format, args...)}
+}
+
+// InFile adds the file to an error from [Place.Errorf].
+func InFile(file string, err error) error { return name(file, err) }
+
+func name(file string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var placed *Error
+	if errors.As(err, &placed) {
+		placed.File = file
+		return placed
+	}
+	var ye yaml.Error
+	if errors.As(err, &ye) && ye.GetToken() != nil {
+		p := ye.GetToken().Position
+		return &Error{File: file, Line: p.Line, Column: p.Column, Err: errors.New(ye.GetMessage())}
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}

@@ -1,0 +1,84 @@
+package parser
+
+import (
+	"github.com/matchwire/matchwire/event"
+)
+
+// periods reports which periods have begun and ended, and with them the match.
+// A page that was not read in time implies what it missed: one that shows the
+// second half says that the first has ended.
+func (c *comparison) periods() {
+	status := c.state.Match.Status
+	over := status.Over()
+	reached, seen := c.reached()
+	begun := reached >= 0 || status == event.Live || status == event.Break || over
+	if !begun {
+		return
+	}
+	c.mark(event.MatchStart, "", begins)
+	for i, p := range c.page.Sport.Periods() {
+		if p.IsBreak() || i > reached || !c.played(p, seen) {
+			continue
+		}
+		c.mark(event.PeriodStart, p, begins)
+		if i < reached || over || status == event.Break {
+			c.mark(event.PeriodEnd, p, ends)
+		}
+	}
+	if over {
+		c.mark(event.MatchEnd, "", ends)
+	}
+}
+
+// reached is the index of the latest period that the page tells of, or -1, and
+// the set of all that it names.
+func (c *comparison) reached() (int, map[event.Period]bool) {
+	sport, seen := c.page.Sport, map[event.Period]bool{}
+	if c.state.Match.Status != event.Scheduled {
+		seen[c.page.Period] = true
+	}
+	for _, in := range c.page.Incidents {
+		seen[in.Clock.Period] = true
+	}
+	if c.page.Shootout != nil {
+		seen[event.ShootOut] = true
+	}
+	if c.state.Match.Status.Over() {
+		seen[sport.Regulation()] = true
+	}
+	for _, st := range c.state.Standing {
+		if st.Kind == event.PeriodStart {
+			seen[st.Clock.Period] = true
+		}
+	}
+	reached := -1
+	for p := range seen {
+		reached = max(reached, sport.Index(p))
+	}
+	return reached, seen
+}
+
+// played reports whether a period up to the one reached was really played.
+// Regulation always is; extra time is if it or a later part of it is seen, but
+// not because of a shoot-out, which may follow regulation at once.
+func (c *comparison) played(p event.Period, seen map[event.Period]bool) bool {
+	sport := c.page.Sport
+	i := sport.Index(p)
+	if i <= sport.Index(sport.Regulation()) {
+		return true
+	}
+	for q := range seen {
+		if q != event.ShootOut && sport.Index(q) >= i || q == p {
+			return true
+		}
+	}
+	return false
+}
+
+// mark reports a beginning or an end once.
+func (c *comparison) mark(k event.Kind, p event.Period, phase int) {
+	identity := []string{"mark", string(k), string(p)}
+	if c.state.find(event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)) < 0 {
+		c.report(Incident{Kind: k, Clock: event.Clock{Period: p}}, phase, false, identity...)
+	}
+}

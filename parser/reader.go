@@ -1,0 +1,111 @@
+package parser
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// A Reader walks a page all the way: observation, comparison with the saved
+// state, state and events saved. It does not wait for the events to leave.
+type Reader struct {
+	Store *Store
+	Saved func(match string) // told of each match that owes events; may be nil
+	Log   *slog.Logger
+
+	Replay bool   // mark the events as made from a recording
+	Suffix string // put behind every match ID, so that a replay touches no live match
+}
+
+// tries bounds how often a page is compared anew because another worker saved
+// the match meanwhile.
+const tries = 20
+
+// Read reads a page and returns the events it made, which are saved by then.
+// match names the match where the caller knows it; "" leaves it to the page.
+// The TID is that of ctx. On an error no match is changed, but for those of a
+// page with many whose turn was before.
+func (r *Reader) Read(ctx context.Context, p *Profile, page Page, match string) ([]event.Event, error) {
+	tid := event.TIDFrom(ctx)
+	log := r.Log.With("tid", tid, "url", page.URL, "profile", p.Name)
+	observations, problems, err := p.Extract(page)
+	for _, problem := range problems {
+		log.Debug("page problem", "field", problem.Field, "problem", problem.Message)
+	}
+	if err != nil {
+		log.Warn("page unusable, nothing changed", "bytes", len(page.Body), "error", err)
+		return nil, err
+	}
+	sum := sha256.Sum256(page.Body)
+	reading := Reading{
+		TID: tid, Source: "/parser/" + p.Name, At: page.At, Replay: r.Replay,
+		Evidence: event.Evidence{URL: page.URL, Snapshot: "sha256:" + hex.EncodeToString(sum[:])},
+	}
+	var all []event.Event
+	for _, o := range observations {
+		if match != "" {
+			o.Match.ID = match
+		}
+		if o.Match.ID == "" {
+			err := fmt.Errorf("the page gives %s v %s no match ID, and neither does the config", o.Match.Home, o.Match.Away)
+			log.Warn("page unusable, nothing changed", "error", err)
+			return all, err
+		}
+		o.Match.ID += r.Suffix
+		events, err := r.reconcile(ctx, o, reading)
+		if err != nil {
+			log.Warn("page not taken over, nothing changed", "match", o.Match.ID, "error", err)
+			return all, err
+		}
+		level := slog.LevelDebug
+		if len(events) > 0 {
+			level = slog.LevelInfo
+		}
+		log.Log(ctx, level, "page read", "match", o.Match.ID, "status", o.Match.Status,
+			"incidents", len(o.Incidents), "problems", len(problems), "events", len(events))
+		all = append(all, events...)
+	}
+	return all, nil
+}
+
+// reconcile compares and saves, anew if another worker was faster.
+func (r *Reader) reconcile(ctx context.Context, o Observation, reading Reading) ([]event.Event, error) {
+	if err := CheckMatchID(o.Match.ID); err != nil {
+		return nil, err
+	}
+	for range tries {
+		state, version, err := r.Store.Load(ctx, o.Match.ID)
+		if err != nil {
+			return nil, err
+		}
+		next, events, err := Reconcile(state, o, reading)
+		if err != nil {
+			return nil, err
+		}
+		if len(events) == 0 && state.seen() {
+			return nil, nil
+		}
+		owed := make([]event.Message, len(events))
+		for i, e := range events {
+			if owed[i], err = e.Encode(); err != nil {
+				return nil, err
+			}
+		}
+		err = r.Store.Save(ctx, next, version, owed)
+		switch {
+		case err == nil:
+			if len(owed) > 0 && r.Saved != nil {
+				r.Saved(o.Match.ID)
+			}
+			return events, nil
+		case !errors.Is(err, ErrConflict):
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%w, %d times in a row", ErrConflict, tries)
+}

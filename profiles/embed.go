@@ -1,0 +1,10 @@
+// Package profiles holds the profiles of sites that matchwire knows, for the
+// binary to carry. A user's own profiles stand beside their config.
+package profiles
+
+import "embed"
+
+// FS holds every profile.
+//
+//go:embed *.yaml
+var FS embed.FS
