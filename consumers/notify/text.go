@@ -38,9 +38,10 @@ func headline(d event.Data) string {
 	switch d.Kind {
 	case event.Goal:
 		return "Goal" + team
-	case event.RedCard, event.YellowCard:
-		return strings.ToUpper(words(d.Kind)[:1]) + words(d.Kind)[1:] + team
 	case event.MatchStart:
+		if d.Sport == event.IceHockey {
+			return "Face-off"
+		}
 		return "Kick-off"
 	case event.MatchEnd:
 		return "Full time"

@@ -77,3 +77,24 @@ func name(file string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", file, err)
 }
+
+// A Raw is a part of a document that somebody else decodes later.
+type Raw struct {
+	Place
+	node ast.Node
+}
+
+// UnmarshalYAML keeps the part.
+func (r *Raw) UnmarshalYAML(n ast.Node) error {
+	r.Place, r.node = PlaceOf(n), n
+	return nil
+}
+
+// Decode decodes the part into v, and leaves v as it is if the part is empty.
+// file is what errors call the document.
+func (r Raw) Decode(file string, v any) error {
+	if r.node == nil || r.node.Type() == ast.NullType {
+		return nil
+	}
+	return name(file, DecodeNode(r.node, v))
+}

@@ -1,0 +1,197 @@
+// Package app turns a config into running roles. It is the one place that
+// knows all the others; matchwire's command line calls it, and so can another
+// program that adds a consumer of its own.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/parser"
+)
+
+// A Role is a part of the pipeline that can run in a process of its own.
+type Role string
+
+// The roles. Parser polls pages and emits events, Consumers reacts to them,
+// Fanout streams them to clients.
+const (
+	Parser    Role = "parser"
+	Consumers Role = "consumers"
+	FanoutTo  Role = "fanout"
+)
+
+// Roles lists all roles.
+func Roles() []Role { return []Role{Parser, Consumers, FanoutTo} }
+
+// An App is a pipeline, or a part of one, ready to run.
+type App struct {
+	config  Config
+	servers Servers
+	log     *slog.Logger
+	makers  map[string]consumers.Maker
+
+	// Listening, if not nil, is told where fanout serves, before it does.
+	Listening func(net.Addr)
+	// Feed, if not nil, takes the place of polling in the parser role. The app
+	// ends when it returns an error.
+	Feed func(ctx context.Context, lib parser.Library, r *parser.Reader) error
+}
+
+// An Option changes what New assumes.
+type Option func(*App)
+
+// WithConsumer adds a consumer to those that matchwire ships, or replaces one.
+func WithConsumer(name string, m consumers.Maker) Option {
+	return func(a *App) { a.makers[name] = m }
+}
+
+// New prepares an app. log is where every part of it says what it does.
+func New(c Config, s Servers, log *slog.Logger, options ...Option) *App {
+	a := &App{config: c, servers: s, log: log, makers: maps.Clone(shipped)}
+	for _, o := range options {
+		o(a)
+	}
+	return a
+}
+
+// Run runs the roles, all if none is named, until ctx ends or one fails; then
+// it stops them all and waits for them. A mistake in the config is found
+// before anything runs.
+func (a *App) Run(ctx context.Context, roles ...Role) error {
+	if len(roles) == 0 {
+		roles = Roles()
+	}
+	for _, r := range roles {
+		if !slices.Contains(Roles(), r) {
+			return Misuse(fmt.Errorf("role %q: want some of %s", r, joined(Roles())))
+		}
+	}
+	has := func(r Role) bool { return slices.Contains(roles, r) }
+	if a.servers.Embedded() && !(has(Parser) && has(Consumers) && has(FanoutTo)) {
+		return Misuse(errors.New("the embedded broker and store live in one process: set AMQP_URL and REDIS_URL, or run all roles"))
+	}
+	broker, err := a.servers.Broker(a.config.Namespace, a.log)
+	if err != nil {
+		return err
+	}
+	defer broker.Close()
+	store, stop, err := a.servers.Store(a.log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if a.servers.Embedded() {
+		a.log.Info("broker and store run inside this process and forget everything when it ends")
+	}
+
+	group, ctx := errgroup.WithContext(ctx)
+	starts := []struct {
+		role  Role
+		start func(context.Context, *errgroup.Group, event.Broker, redis.UniversalClient) error
+	}{{FanoutTo, a.startFanout}, {Consumers, a.startConsumers}, {Parser, a.startParser}} // those who listen first
+	for _, s := range starts {
+		if !has(s.role) {
+			continue
+		}
+		if err = s.start(ctx, group, broker, store); err != nil {
+			group.Go(func() error { return err }) // stops those already running
+			break
+		}
+	}
+	return group.Wait()
+}
+
+func joined(roles []Role) string {
+	var s []string
+	for _, r := range roles {
+		s = append(s, string(r))
+	}
+	return strings.Join(s, ", ")
+}
+
+// startConsumers returns when every consumer's bindings stand.
+func (a *App) startConsumers(ctx context.Context, group *errgroup.Group, b event.Broker, r redis.UniversalClient) error {
+	made, err := makeConsumers(a.config, a.makers, r, a.log)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(made)) {
+		ready := make(chan struct{})
+		group.Go(func() error { return consumers.Run(ctx, name, made[name], b, ready, a.log) })
+		select {
+		case <-ready:
+			a.log.Info("consumer listens", "consumer", name, "keys", made[name].Keys)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+const shutdownTimeout = 10 * time.Second
+
+func (a *App) startFanout(ctx context.Context, group *errgroup.Group, b event.Broker, _ redis.UniversalClient) error {
+	hub := fanout.NewHub(a.log)
+	listener, err := net.Listen("tcp", a.config.Fanout.Listen)
+	if err != nil {
+		return fmt.Errorf("fanout: %w", err)
+	}
+	server := &http.Server{Handler: hub.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	group.Go(func() error { return hub.Run(ctx, b) })
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("fanout: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		return server.Shutdown(bounded)
+	})
+	a.log.Info("fanout serves", "address", listener.Addr())
+	if a.Listening != nil {
+		a.Listening(listener.Addr())
+	}
+	return nil
+}
+
+func (a *App) startParser(ctx context.Context, group *errgroup.Group, b event.Broker, r redis.UniversalClient) error {
+	lib, err := a.config.Library()
+	if err != nil {
+		return err
+	}
+	sources, err := a.config.sources(lib)
+	if err != nil {
+		return err
+	}
+	store := parser.NewStore(r, prefix(a.config.Namespace))
+	outbox := parser.NewOutbox(store, b, a.log)
+	reader := &parser.Reader{Store: store, Saved: outbox.Nudge, Log: a.log}
+	group.Go(func() error { return outbox.Run(ctx) })
+	if a.Feed != nil {
+		group.Go(func() error { return a.Feed(ctx, lib, reader) })
+		return nil
+	}
+	if len(sources) == 0 {
+		a.log.Warn("no sources in the config: there is nothing to poll")
+	}
+	group.Go(func() error { return parser.Poll(ctx, sources, reader) })
+	return nil
+}

@@ -1,0 +1,53 @@
+package app
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net"
+	"path"
+
+	"github.com/matchwire/matchwire/fixtures"
+	"github.com/matchwire/matchwire/parser"
+)
+
+// DemoSpeed is how much faster than life the demo goes: a minute of the match
+// takes a second.
+const DemoSpeed = 60
+
+// demoMatches are the fixtures that the demo plays, side by side.
+var demoMatches = []string{
+	"soccer/mls-2016-11-06-nyc-tor", "soccer/mls-cup-2016-tor-sea", "ice_hockey/nhl-2016-05-30-pit-sjs",
+}
+
+// Demo runs the whole pipeline in this process over the fixtures, and goes on
+// serving the live page when they are over, until ctx ends.
+func Demo(ctx context.Context, listen string, log *slog.Logger, listening func(net.Addr)) error {
+	var matches []*parser.Fixture
+	for _, dir := range demoMatches {
+		folder, err := fs.Sub(fixtures.FS, dir)
+		if err != nil {
+			return err
+		}
+		f, err := parser.LoadFixture(path.Join("fixtures", dir), folder)
+		if err != nil {
+			return err
+		}
+		matches = append(matches, f)
+	}
+	a := New(Config{Fanout: Fanout{Listen: listen}}, Servers{}, log)
+	a.Listening = listening
+	a.Feed = func(ctx context.Context, lib parser.Library, r *parser.Reader) error {
+		p := &parser.Replayer{Library: lib, Reader: r, Speed: DemoSpeed, AsLive: true}
+		if err := p.Play(ctx, matches); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		log.Info("all matches are over; the live page stays until you press Ctrl-C")
+		<-ctx.Done()
+		return nil
+	}
+	return a.Run(ctx)
+}

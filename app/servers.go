@@ -1,0 +1,114 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/broker/memory"
+	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/event"
+)
+
+// ErrMisuse marks errors that the caller can only mend by calling otherwise.
+var ErrMisuse = errors.New("misuse")
+
+// Misuse marks err so. Its text stays the same.
+func Misuse(err error) error { return misuse{err} }
+
+type misuse struct{ error }
+
+func (m misuse) Unwrap() []error { return []error{m.error, ErrMisuse} }
+
+// Servers are the URLs of RabbitMQ and Redis: both, or neither for those that
+// run inside the process.
+type Servers struct{ AMQP, Redis string }
+
+// ServersFrom reads AMQP_URL and REDIS_URL.
+func ServersFrom(getenv func(string) string) (Servers, error) {
+	s := Servers{AMQP: getenv("AMQP_URL"), Redis: getenv("REDIS_URL")}
+	if (s.AMQP == "") != (s.Redis == "") {
+		set, unset := "AMQP_URL", "REDIS_URL"
+		if s.AMQP == "" {
+			set, unset = unset, set
+		}
+		return s, Misuse(fmt.Errorf("%s is set and %s is not: set both for real servers, or neither for the embedded ones", set, unset))
+	}
+	return s, nil
+}
+
+// Embedded reports whether broker and store run inside the process.
+func (s Servers) Embedded() bool { return s.AMQP == "" }
+
+// Broker opens the RabbitMQ server, or a new broker in memory.
+func (s Servers) Broker(namespace string, log *slog.Logger) (event.Broker, error) {
+	if s.Embedded() {
+		return memory.New(nil), nil
+	}
+	b, err := rabbit.New(s.AMQP, rabbit.Options{Namespace: namespace, Log: log})
+	if err != nil {
+		return nil, Misuse(fmt.Errorf("AMQP_URL: %w", err))
+	}
+	return b, nil
+}
+
+// Store opens the Redis server, or a new one in this process. stop ends it.
+func (s Servers) Store(log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
+	if s.Embedded() {
+		return embeddedRedis()
+	}
+	opts, err := redis.ParseURL(s.Redis)
+	if err != nil {
+		// The error would quote the URL, and with it the password.
+		return nil, nil, Misuse(errors.New("REDIS_URL: want redis://user:password@host:port/database or rediss://…"))
+	}
+	c := redis.NewClient(opts)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := c.Ping(ctx).Err(); err != nil {
+		log.Warn("Redis unreachable, trying again with each use", "address", opts.Addr, "error", err)
+	}
+	return c, func() { c.Close() }, nil
+}
+
+func embeddedRedis() (redis.UniversalClient, func(), error) {
+	m := miniredis.NewMiniRedis()
+	if err := m.Start(); err != nil {
+		return nil, nil, fmt.Errorf("embedded Redis: %w", err)
+	}
+	c := redis.NewClient(&redis.Options{Addr: m.Addr()})
+	// Its clock stands still unless driven, and nothing would ever expire.
+	stop, ticking := make(chan struct{}), sync.WaitGroup{}
+	ticking.Go(func() {
+		t := time.NewTicker(time.Second)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				m.FastForward(time.Second)
+			case <-stop:
+				return
+			}
+		}
+	})
+	return c, func() {
+		close(stop)
+		ticking.Wait()
+		c.Close()
+		m.Close()
+	}, nil
+}
+
+// prefix comes before every Redis key.
+func prefix(namespace string) string {
+	if namespace == "" {
+		return "mw:"
+	}
+	return "mw:" + namespace + ":"
+}

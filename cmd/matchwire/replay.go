@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/mattn/go-isatty"
+
+	"github.com/matchwire/matchwire/app"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser"
+)
+
+type replayCmd struct {
+	Paths   []string `arg:"" name:"dir" type:"existingpath" help:"Fixture folders, or single page files."`
+	Speed   speed    `help:"How many times faster than it was, or max." default:"1" placeholder:"N|max"`
+	Print   bool     `help:"Print the events as JSON lines instead of publishing them."`
+	AsLive  bool     `help:"Publish as if it happened now: nothing is marked as a replay. Refused where a match has live state."`
+	Profile string   `help:"The profile of single pages: a name or a file." placeholder:"PROFILE"`
+}
+
+func (r *replayCmd) Help() string {
+	return "Publishes to AMQP_URL, with state of its own, a suffix on match IDs and events marked as replay, so that nothing live is touched and nobody is alerted."
+}
+
+// speed is a factor; 0 means without waiting.
+type speed float64
+
+func (s *speed) UnmarshalText(b []byte) error {
+	if string(b) == "max" {
+		*s = 0
+		return nil
+	}
+	n, err := strconv.ParseFloat(string(b), 64)
+	if err != nil || n <= 0 {
+		return fmt.Errorf("%q: want a number above 0, or max", b)
+	}
+	*s = speed(n)
+	return nil
+}
+
+func (r *replayCmd) Run(c *console) error {
+	lib, err := app.Config{}.Library()
+	if err != nil {
+		return err
+	}
+	replay := app.Replay{Library: lib, Speed: float64(r.Speed), AsLive: r.AsLive, Log: c.log}
+	pages := 0
+	for _, p := range r.Paths {
+		f, err := r.fixture(p)
+		if err != nil {
+			return err
+		}
+		replay.Fixtures = append(replay.Fixtures, f)
+		pages += len(f.Pages)
+	}
+	if r.Print {
+		out := json.NewEncoder(c.out)
+		out.SetEscapeHTML(false)
+		replay.Each = func(events []event.Event) error {
+			for _, e := range events {
+				if err := out.Encode(e); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		return replay.Print(c.ctx)
+	}
+	servers, err := c.servers()
+	if err != nil {
+		return err
+	}
+	if servers.Embedded() {
+		return app.Misuse(errors.New("replay publishes to a RabbitMQ server: set AMQP_URL and REDIS_URL, or use --print"))
+	}
+	progress := progressOn(c.err, pages)
+	published := 0
+	replay.Each = func(events []event.Event) error {
+		published += len(events)
+		progress(published)
+		return nil
+	}
+	if err := replay.Publish(c.ctx, servers, c.namespace); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.err, "%d events of %d pages published and confirmed\n", published, pages)
+	return nil
+}
+
+func (r *replayCmd) fixture(path string) (*parser.Fixture, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return parser.LoadFixture(path, os.DirFS(path))
+	}
+	if r.Profile == "" {
+		return nil, app.Misuse(fmt.Errorf("%s is a single page: say by --profile how to read it", path))
+	}
+	return parser.SinglePage(os.DirFS(filepath.Dir(path)), filepath.Base(path), r.Profile, ""), nil
+}
+
+// progressOn returns a function that shows how far the replay is, if w is a
+// terminal.
+func progressOn(w any, pages int) func(events int) {
+	f, ok := w.(*os.File)
+	if !ok || !isatty.IsTerminal(f.Fd()) {
+		return func(int) {}
+	}
+	page := 0
+	return func(events int) {
+		page++
+		const width = 30
+		full := width * page / pages
+		fmt.Fprintf(f, "\r[%-*s] page %d of %d, %d events ", width, bar[:full], page, pages, events)
+		if page == pages {
+			fmt.Fprintln(f)
+		}
+	}
+}
+
+const bar = "=============================="

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"github.com/matchwire/matchwire/app"
+)
+
+const defaultConfig = "matchwire.yaml"
+
+type runCmd struct {
+	Roles  []app.Role `arg:"" optional:"" name:"role" help:"parser (polls pages, emits events), consumers (react to them), fanout (streams them to clients and serves the live page). All, if none is named."`
+	Config string     `help:"The config file. The default may be missing." default:"${config}" placeholder:"FILE"`
+	Listen string     `help:"Where fanout serves, in place of what the config says." env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+}
+
+func (r *runCmd) Run(c *console) error {
+	servers, err := c.servers()
+	if err != nil {
+		return err
+	}
+	config, err := app.LoadConfig(r.Config, r.Config == defaultConfig)
+	if err != nil {
+		return app.Misuse(err)
+	}
+	if c.namespace != "" {
+		config.Namespace = c.namespace
+	}
+	if r.Listen != "" {
+		config.Fanout.Listen = r.Listen
+	}
+	return app.New(config, servers, c.log).Run(c.ctx, r.Roles...)
+}

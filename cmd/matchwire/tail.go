@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/matchwire/matchwire/app"
+	"github.com/matchwire/matchwire/event"
+)
+
+type tailCmd struct {
+	Patterns []string `arg:"" optional:"" name:"pattern" help:"Topic patterns, like 'soccer.mls.*' or '*.*.goal'; * is one word, # any number. All events without one."`
+	JSON     bool     `name:"json" help:"Print each event as the JSON that travels."`
+}
+
+func (t *tailCmd) Run(c *console) error {
+	servers, err := c.servers()
+	if err != nil {
+		return err
+	}
+	patterns := t.Patterns
+	if len(patterns) == 0 {
+		patterns = []string{"#"}
+	}
+	listening := func() { fmt.Fprintln(c.err, "listening for", patterns) }
+	return app.Tail(c.ctx, servers, c.namespace, patterns, c.log, listening, func(e event.Event, body []byte) error {
+		if t.JSON {
+			_, err = fmt.Fprintf(c.out, "%s\n", body)
+		} else {
+			_, err = fmt.Fprintln(c.out, app.Line(e))
+		}
+		return err
+	})
+}

@@ -1,0 +1,189 @@
+// Package fanout streams events to WebSocket clients. A node reads the whole
+// event log, folds it into the state of every match, and frames each event
+// once for all who want it.
+//
+// The socket never lies: the first frame is a snapshot at a cursor, and every
+// event after that cursor follows, once. A client that comes back with a
+// cursor gets what it missed; where that is gone it is told so and given a
+// snapshot. A slow client is never waited for: past its budget it is closed
+// with a code and resumes by its cursor.
+package fanout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// historyBytes bounds the frames kept for clients that resume.
+const historyBytes = 32 << 20
+
+// A Hub holds the fold and the clients of one node.
+type Hub struct {
+	log   *slog.Logger
+	ready chan struct{} // closed when the log's history has been read
+
+	mu           sync.Mutex
+	fold         fold
+	at           event.Cursor // of the last message taken from the log
+	history      []frame
+	historyBytes int
+	clients      map[*client]struct{}
+	stopped      bool
+	connections  sync.WaitGroup // of clients that joined
+}
+
+// A frame is an event as it goes out, encoded once for everybody.
+type frame struct {
+	cursor event.Cursor
+	key    string
+	match  *event.Match
+	bytes  []byte
+}
+
+// NewHub returns a hub that knows nothing until Run.
+func NewHub(log *slog.Logger) *Hub {
+	return &Hub{log: log, ready: make(chan struct{}), fold: fold{matches: map[string]*MatchState{}}, clients: map[*client]struct{}{}}
+}
+
+// Run reads the log until ctx ends; then it closes every client as going away
+// and waits for the connections, which their write deadlines bound.
+func (h *Hub) Run(ctx context.Context, log event.Log) error {
+	defer h.closeAll()
+	if err := log.ReadLog(ctx, event.Start, h.ready, h.take); err != nil {
+		return fmt.Errorf("fanout: %w", err)
+	}
+	return nil
+}
+
+// take frames one message of the log.
+func (h *Hub) take(at event.Cursor, m event.Message) error {
+	e, err := event.Decode(m.Body)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at = at
+	if err != nil {
+		h.log.Debug("not an event, not framed", "key", m.Key, "cursor", at, "error", err)
+		return nil
+	}
+	if !h.fold.take(e) {
+		return nil // had it
+	}
+	f := frame{cursor: at, key: e.Type, match: e.Data.Match, bytes: frameBytes(at, m.Body)}
+	h.remember(f)
+	for c := range h.clients {
+		if c.wants.event(f.key, f.match) {
+			c.send(f.bytes)
+		}
+	}
+	h.log.Debug("framed", "tid", e.TID, "key", e.Type, "id", e.ID, "cursor", at, "clients", len(h.clients))
+	return nil
+}
+
+func frameBytes(at event.Cursor, body []byte) []byte {
+	b := make([]byte, 0, len(body)+48)
+	b = append(b, `{"cursor":"`...)
+	b = append(b, at.String()...)
+	b = append(b, `","event":`...)
+	b = append(b, body...)
+	return append(b, '}')
+}
+
+func (h *Hub) remember(f frame) {
+	h.history = append(h.history, f)
+	h.historyBytes += len(f.bytes)
+	for h.historyBytes > historyBytes {
+		h.historyBytes -= len(h.history[0].bytes)
+		h.history = h.history[1:]
+	}
+}
+
+// first is the first frame of every connection.
+type first struct {
+	Snapshot *snapshot `json:"snapshot,omitempty"` // not on a resumed connection
+	Cursor   string    `json:"cursor"`
+	Resumed  bool      `json:"resumed"`
+}
+
+type snapshot struct {
+	Matches []*MatchState `json:"matches"`
+}
+
+// join registers a client and queues its first frame, and behind it what it
+// missed, in one step, so that no event falls between.
+func (h *Hub) join(c *client, from event.Cursor) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	missed, resumed := h.since(from)
+	hello := first{Cursor: h.at.String(), Resumed: resumed}
+	if resumed {
+		hello.Cursor = from.String()
+	} else {
+		hello.Snapshot = &snapshot{Matches: h.fold.snapshot(c.wants)}
+	}
+	b, err := json.Marshal(hello)
+	if err != nil {
+		return err
+	}
+	if h.stopped {
+		return errors.New("the node stops")
+	}
+	c.send(b)
+	for _, f := range missed {
+		if c.wants.event(f.key, f.match) {
+			c.send(f.bytes)
+		}
+	}
+	h.clients[c] = struct{}{}
+	h.connections.Add(1)
+	return nil
+}
+
+// since finds the frames after a cursor, if it is sure that there are no others.
+func (h *Hub) since(from event.Cursor) ([]frame, bool) {
+	if from == event.Start {
+		return nil, false
+	}
+	for i := len(h.history) - 1; i >= 0; i-- {
+		switch f := h.history[i]; {
+		case f.cursor == from:
+			return h.history[i+1:], true
+		case f.cursor.Offset < from.Offset:
+			return nil, from == h.at // the log's last message, which was not framed
+		}
+	}
+	return nil, from == h.at
+}
+
+// change replaces what a client wants.
+func (h *Hub) change(c *client, to func(wants) (wants, error)) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w, err := to(c.wants)
+	if err == nil {
+		c.wants = w
+	}
+	return err
+}
+
+func (h *Hub) leave(c *client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.clients, c)
+	h.connections.Done()
+}
+
+func (h *Hub) closeAll() {
+	h.mu.Lock()
+	h.stopped = true
+	for c := range h.clients {
+		c.close(closeGoingAway, "the node stops; resume on another")
+	}
+	h.mu.Unlock()
+	h.connections.Wait()
+}

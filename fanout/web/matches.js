@@ -1,0 +1,38 @@
+// Matches is the state of all matches: a snapshot, and what the events since
+// have made of it. It follows the server's own fold.
+export class Matches {
+  constructor() { this.byID = new Map(); }
+
+  replace(list) {
+    this.byID = new Map(list.map((m) => [m.match.id, m]));
+  }
+
+  // apply takes an event and returns the match it changed, or null.
+  apply(event) {
+    const d = event.data;
+    if (!d.match?.id) return null;
+    let m = this.byID.get(d.match.id);
+    if (m && m.epoch && !d.epoch) return null; // emitted by hand; the parser knows better
+    if (!m || (d.epoch && m.epoch && d.epoch !== m.epoch)) m = { incidents: [] };
+    Object.assign(m, { match: d.match, sport: d.sport, league: d.league, replay: !!d.replay, updated: event.time, tid: event.tid, epoch: d.epoch || "" });
+    for (const name of ["score", "shootout", "time"]) if (d[name]) m[name] = d[name];
+    if (d.clock?.period) m.period = d.clock.period;
+    put(m.incidents, event);
+    this.byID.delete(d.match.id); // the latest changed comes first, as in the snapshot
+    this.byID = new Map([[d.match.id, m], ...this.byID]);
+    return m;
+  }
+}
+
+function put(incidents, event) {
+  const d = event.data;
+  const at = incidents.findIndex((i) => d.incident && i.incident === d.incident);
+  if (d.action === "retracted") {
+    if (at >= 0) incidents.splice(at, 1);
+    return;
+  }
+  const { incident, kind, detail, side, team, player, off, assist, time, score, shootout, rev, provisional } = d;
+  const now = { incident, key: event.type, kind, detail, side, team, player, off, assist, time, score, shootout, rev, provisional, period: d.clock?.period, tid: event.tid };
+  if (at < 0) incidents.push({ ...now, fresh: true });
+  else incidents[at] = { ...now, score: incidents[at].score, shootout: incidents[at].shootout, fresh: true };
+}

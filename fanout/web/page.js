@@ -1,0 +1,124 @@
+import { follow } from "./stream.js";
+import { Matches } from "./matches.js";
+
+const $ = (id) => document.getElementById(id);
+const matches = new Matches();
+
+follow("ws" + location.search, {
+  snapshot(list) {
+    matches.replace(list);
+    draw();
+  },
+  event(event) {
+    const m = matches.apply(event);
+    draw();
+    if (m && event.data.kind === "goal") $("announce").textContent = announcement(m, event.data);
+  },
+  state(name, seconds) {
+    $("state").dataset.state = name;
+    $("state").textContent = { connecting: "Connecting…", live: "Live", waiting: `Connection lost, next try in ${seconds} s` }[name];
+  },
+});
+
+function announcement(m, d) {
+  return `Goal for ${d.team}. ${m.match.home} ${m.score?.home}, ${m.match.away} ${m.score?.away}.`;
+}
+
+function draw() {
+  const list = [...matches.byID.values()];
+  $("empty").hidden = list.length > 0;
+  // Cards keep their place while the page is open: what moves cannot be read.
+  const box = $("matches");
+  for (const m of list) {
+    const id = "match-" + m.match.id;
+    const card = matchCard(m, id);
+    const old = $(id);
+    if (!old) box.append(card);
+    else {
+      const top = old.querySelector(".line").scrollTop;
+      old.replaceWith(card);
+      card.querySelector(".line").scrollTop = top;
+    }
+  }
+  for (const old of [...box.children]) if (!list.some((m) => old.id === "match-" + m.match.id)) old.remove();
+  for (const m of list) for (const i of m.incidents) i.fresh = false;
+  const last = list.map((m) => m.updated).sort().at(-1);
+  $("last").textContent = last ? "Latest page read " + new Date(last).toLocaleString() : "";
+}
+
+// el makes an element; text is never markup.
+function el(tag, attributes, ...children) {
+  const e = document.createElement(tag);
+  for (const [k, v] of Object.entries(attributes)) if (v) e.setAttribute(k, v);
+  e.append(...children.filter((c) => c !== "" && c != null));
+  return e;
+}
+
+function matchCard(m, id) {
+  const so = m.shootout;
+  return el("article", { class: "match", id },
+    el("header", {},
+      el("span", {}, m.league + (m.replay ? " · replay" : "")),
+      el("span", { class: "chip" + (["live", "break"].includes(m.match.status) ? " live" : "") }, chip(m))),
+    el("div", { class: "score" },
+      el("span", { class: "team" }, m.match.home),
+      el("span", { class: "goals" }, String(m.score?.home ?? "–"), el("i", {}, ":"), String(m.score?.away ?? "–")),
+      el("span", { class: "team" }, m.match.away),
+      so ? el("p", { class: "pens" }, `Shoot-out ${so.home}:${so.away}`) : ""),
+    el("ol", { class: "line" }, ...m.incidents.filter((i) => row(i)).toReversed().map((i) => line(i))));
+}
+
+const periods = {
+  "1h": "1st half", ht: "Half-time", "2h": "2nd half", et1: "Extra time", et_ht: "Extra time, break", et2: "Extra time", so: "Shoot-out",
+  p1: "1st period", p2: "2nd period", p3: "3rd period", ot1: "Overtime", ot2: "2nd overtime",
+  q1: "1st quarter", q2: "2nd quarter", q3: "3rd quarter", q4: "4th quarter",
+};
+
+function chip(m) {
+  const { status } = m.match;
+  const period = periods[m.period] ?? m.period ?? "";
+  switch (status) {
+    case "live": return period || "Live";
+    case "break": return m.period === "1h" && m.sport === "soccer" ? "Half-time" : "Break" + (period ? " after " + period : "");
+    case "ended": return "Full time";
+    case "final": return m.shootout ? "Final, after a shoot-out" : "Final";
+    default: return status[0].toUpperCase() + status.slice(1);
+  }
+}
+
+const marks = {
+  match_start: (i) => (i.key.startsWith("ice_hockey.") ? "Face-off" : "Kick-off"), match_end: () => "Full time",
+  period_end: (i) => "End of " + (periods[i.period] ?? i.period).toLowerCase(),
+  period_start: (i) => (["1h", "p1", "q1"].includes(i.period) ? "" : (periods[i.period] ?? i.period) + " begins"),
+  status_change: () => "",
+};
+
+// row says whether an incident has a line of its own.
+const row = (i) => !(i.kind in marks) || marks[i.kind](i);
+
+function line(i) {
+  const title = "TID " + i.tid;
+  const fresh = i.fresh ? " new" : "";
+  if (i.kind in marks) return el("li", { class: "mark" + fresh, title }, marks[i.kind](i));
+  const note = [
+    i.detail && words(i.detail), i.assist && "assist " + i.assist, i.off && "for " + i.off,
+    i.rev > 1 && "corrected", i.provisional && "not confirmed yet",
+  ].filter(Boolean).join(" · ");
+  const score = i.kind === "goal" && i.score ? ` ${i.score.home}:${i.score.away}` : "";
+  return el("li", { class: i.kind + fresh + (i.provisional ? " doubtful" : ""), title },
+    el("time", {}, i.time || "·"),
+    el("span", { class: i.side || "home" }, symbol(i), " ", (i.player || words(i.kind)) + score, note && el("small", {}, note)));
+}
+
+function symbol(i) {
+  switch (i.kind) {
+    case "goal": return "●";
+    case "yellow_card": return el("span", { class: "card yellow", role: "img", "aria-label": "Yellow card" });
+    case "red_card": return el("span", { class: "card red", role: "img", "aria-label": "Red card" });
+    case "substitution": return "⇄";
+    case "shootout_kick": return i.detail === "scored" ? "✓" : "✗";
+    default: return "▪";
+  }
+}
+
+const words = (s) => { s = s.replaceAll("_", " "); return s[0].toUpperCase() + s.slice(1).toLowerCase(); };

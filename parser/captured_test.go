@@ -1,0 +1,115 @@
+package parser_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser"
+)
+
+// capturedPages is the folder of real pages, which belong to their sites and
+// are not part of the project.
+func capturedPages(t testing.TB) string {
+	t.Helper()
+	for _, dir := range []string{os.Getenv("MATCHWIRE_PAGES"), filepath.Join("..", "..", "shared", "pages")} {
+		if dir == "" {
+			continue
+		}
+		if _, err := os.Stat(dir); err == nil {
+			return dir
+		}
+	}
+	t.Skip("LEFT OUT: no captured pages: set MATCHWIRE_PAGES to their folder")
+	return ""
+}
+
+// Real pages of real sites give exactly what a person counts on them.
+func TestCapturedPages(t *testing.T) {
+	dir := capturedPages(t)
+	lib := library(t)
+	for _, tc := range []struct {
+		file, profile string
+		home, away    string
+		score         event.Score
+		kinds         map[string]int // "kind detail": how many
+		some          []parser.Incident
+	}{
+		{"soccer/abseits-sunderland-bournemouth.html", "abseits", "AFC Sunderland", "AFC Bournemouth", event.Score{Home: 3, Away: 2},
+			map[string]int{"goal ": 4, "goal penalty": 1, "yellow_card ": 9, "red_card ": 1, "substitution ": 9},
+			[]parser.Incident{
+				{Kind: "goal", Detail: "penalty", Side: "home", Player: "E. Le Fée", Clock: event.Clock{Period: "1h", Minute: 30}},
+				{Kind: "goal", Side: "home", Player: "B. Traoré", Assist: "G. Xhaka", Clock: event.Clock{Period: "2h", Minute: 46}},
+				{Kind: "red_card", Side: "away", Player: "L. Cook", Clock: event.Clock{Period: "2h", Minute: 90, Stoppage: 6}},
+				{Kind: "substitution", Side: "away", Player: "L. Cook", Off: "A. Scott", Clock: event.Clock{Period: "2h", Minute: 46}},
+			}},
+		{"soccer/abseits-manutd-burnley.html", "abseits", "Manchester United", "Burnley FC", event.Score{Home: 3, Away: 2},
+			map[string]int{"goal ": 3, "goal own_goal": 1, "goal penalty": 1, "yellow_card ": 6, "substitution ": 8},
+			[]parser.Incident{
+				{Kind: "goal", Detail: "own_goal", Side: "home", Player: "J. Cullen", Clock: event.Clock{Period: "1h", Minute: 27}},
+				{Kind: "goal", Detail: "penalty", Side: "home", Player: "Bruno Fernandes", Clock: event.Clock{Period: "2h", Minute: 90, Stoppage: 7}},
+			}},
+		{"soccer/abseits-wolves-newcastle-0-0.html", "abseits", "Wolverhampton Wanderers", "Newcastle United", event.Score{},
+			map[string]int{"yellow_card ": 4, "substitution ": 6}, nil},
+		{"soccer/fbref-liverpool-bournemouth.html", "fbref", "Liverpool", "Bournemouth", event.Score{Home: 4, Away: 2},
+			map[string]int{"goal ": 6, "yellow_card ": 3, "substitution ": 9},
+			[]parser.Incident{
+				{Kind: "goal", Side: "home", Player: "Mohamed Salah", Assist: "Wataru Endo", Clock: event.Clock{Period: "2h", Minute: 90, Stoppage: 4}},
+				{Kind: "substitution", Side: "away", Player: "James Hill", Off: "Adam Smith", Clock: event.Clock{Period: "2h", Minute: 90}},
+			}},
+		{"soccer/fbref-forest-brentford.html", "fbref", "Nottingham Forest", "Brentford", event.Score{Home: 3, Away: 1},
+			map[string]int{"goal ": 3, "goal penalty": 1, "yellow_card ": 3, "substitution ": 7},
+			[]parser.Incident{{Kind: "goal", Side: "home", Player: "Chris Wood", Assist: "Elliot Anderson", Clock: event.Clock{Period: "1h", Minute: 45, Stoppage: 2}}}},
+		{"hockey/hockeyref-ari-van-20200304.html", "hockey-reference", "Vancouver Canucks", "Arizona Coyotes", event.Score{Home: 2, Away: 4},
+			map[string]int{"goal ": 3, "goal power_play": 2, "goal empty_net": 1,
+				"penalty Tripping": 2, "penalty Delay of Game": 1, "penalty Hooking": 2, "penalty Roughing": 1},
+			[]parser.Incident{{Kind: "goal", Detail: "power_play", Side: "home", Player: "Tyler Toffoli", Assist: "J.T. Miller", Clock: event.Clock{Period: "p3", Elapsed: 199}}}},
+	} {
+		t.Run(filepath.Base(tc.file), func(t *testing.T) {
+			body, err := os.ReadFile(filepath.Join(dir, tc.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, problems, err := lib[tc.profile].Extract(parser.Page{Body: body})
+			if err != nil || len(all) != 1 {
+				t.Fatalf("%d observations, %v", len(all), err)
+			}
+			for _, p := range problems {
+				t.Errorf("problem: %v", p)
+			}
+			o := all[0]
+			if o.Match.Home != tc.home || o.Match.Away != tc.away || o.Score == nil || *o.Score != tc.score ||
+				o.Match.Status != event.Final || o.Match.ID == "" || o.Match.Start.IsZero() || o.League == "" {
+				t.Errorf("match %+v league %q score %v", o.Match, o.League, o.Score)
+			}
+			kinds := map[string]int{}
+			for _, in := range o.Incidents {
+				kinds[string(in.Kind)+" "+in.Detail]++
+				if in.Side == "" || in.Player == "" || in.Clock.Period == "" || in.Clock.String() == "" || in.Path == "" ||
+					(in.Kind == event.Substitution) != (in.Off != "") {
+					t.Errorf("incomplete: %+v", in)
+				}
+			}
+			if fmt.Sprint(kinds) != fmt.Sprint(tc.kinds) {
+				t.Errorf("incidents %v, want %v", kinds, tc.kinds)
+			}
+			for _, want := range tc.some {
+				if !has(o.Incidents, want) {
+					t.Errorf("missing %+v", want)
+				}
+			}
+		})
+	}
+}
+
+func has(all []parser.Incident, want parser.Incident) bool {
+	for _, in := range all {
+		in.Path = ""
+		if in == want {
+			return true
+		}
+	}
+	return false
+}

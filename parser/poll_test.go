@@ -1,0 +1,172 @@
+package parser_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/parser"
+)
+
+// A site answers with what its handler says at the moment.
+type site struct {
+	*httptest.Server
+	mu       sync.Mutex
+	answer   http.HandlerFunc
+	requests []*http.Request
+}
+
+func newSite(t *testing.T) *site {
+	s := &site{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		answer := s.answer
+		s.requests = append(s.requests, r)
+		s.mu.Unlock()
+		answer(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *site) says(h http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = h
+}
+
+func (s *site) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.requests)
+}
+
+func TestFetch(t *testing.T) {
+	s := newSite(t)
+	f, err := parser.NewFetcher(s.URL + "/match")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.says(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-None-Match") == `"v1"` {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("ETag", `"v1"`)
+		w.Header().Set("Content-Type", "text/html; charset=iso-8859-1")
+		fmt.Fprint(w, "<p>Mbapp\xe9")
+	})
+	page, err := f.Fetch(t.Context())
+	if err != nil || !strings.HasPrefix(page.URL, s.URL) || page.ContentType == "" || page.At.IsZero() {
+		t.Fatalf("%+v %v", page, err)
+	}
+	if ua := s.requests[0].UserAgent(); ua != parser.UserAgent {
+		t.Errorf("User-Agent %q", ua)
+	}
+	if _, err := f.Fetch(t.Context()); !errors.Is(err, parser.ErrUnchanged) {
+		t.Errorf("unchanged page: %v", err)
+	}
+	f.Forget()
+	if _, err := f.Fetch(t.Context()); err != nil {
+		t.Errorf("forgotten page: %v", err)
+	}
+	s.says(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	var refused *parser.RefusedError
+	if _, err := f.Fetch(t.Context()); !errors.As(err, &refused) || refused.Status != 429 || refused.Wait != 7*time.Second {
+		t.Errorf("429: %v", err)
+	}
+	s.says(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) })
+	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirects") {
+		t.Errorf("redirects without end: %v", err)
+	}
+	s.says(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 17<<20)) })
+	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
+		t.Errorf("a page without end: %v", err)
+	}
+	for _, bad := range []string{"", "ftp://x/", "http://", "file:///etc/passwd", "http://user:hunter2@[bad"} {
+		if _, err := parser.NewFetcher(bad); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("URL %q: %v", bad, err)
+		}
+	}
+}
+
+// Polling goes on through failures, reads what changed, and stops at a 403.
+func TestPoll(t *testing.T) {
+	s := newSite(t)
+	live := func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>0</p><p class=as>0</p><p class=status>Live</p>`)
+	}
+	s.says(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	p, err := parser.LoadProfile("small.yaml", []byte(smallProfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := &lockedBuffer{}
+	st := store(t)
+	saved := make(chan string, 10)
+	rd := &parser.Reader{Store: st, Log: slog.New(slog.NewTextHandler(said, nil)), Saved: func(m string) { saved <- m }}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		done <- parser.Poll(ctx, []parser.Source{{URL: strings.Replace(s.URL, "http://", "http://me:hunter2@", 1), Profile: p, Match: "mine", Every: time.Second}}, rd)
+	}()
+	for s.count() == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.says(live)
+	select {
+	case m := <-saved:
+		if m != "mine" {
+			t.Errorf("saved match %q", m)
+		}
+	case <-ctx.Done():
+		t.Fatal("the page was not read")
+	}
+	s.says(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	select {
+	case err := <-done: // the only source stopped
+		if err != nil {
+			t.Error(err)
+		}
+	case <-ctx.Done():
+		t.Fatal("polling went on after a 403")
+	}
+	out := said.String()
+	for _, want := range []string{"page not fetched, trying again", "503", "page read", "the site forbids it: source stopped"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("log lacks %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "hunter2") {
+		t.Errorf("the password is in the log:\n%s", out)
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

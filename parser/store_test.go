@@ -1,0 +1,287 @@
+package parser_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/broker/memory"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/parser"
+)
+
+// onBoth runs a test on the embedded Redis and on a real one.
+func onBoth(t *testing.T, test func(t *testing.T, r *redis.Client)) {
+	t.Run("embedded", func(t *testing.T) {
+		r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+		defer r.Close()
+		test(t, r)
+	})
+	t.Run("Redis", func(t *testing.T) {
+		opts, err := redis.ParseURL(testenv.Redis(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := redis.NewClient(opts)
+		defer r.Close()
+		test(t, r)
+	})
+}
+
+func messages(t *testing.T, ids ...string) []event.Message {
+	t.Helper()
+	var all []event.Message
+	for _, id := range ids {
+		all = append(all, event.Message{Key: "a.b.c", ID: id, TID: event.NewTID(), Match: "m1", Time: time.Now().UTC(), Body: []byte(`{"x":"` + id + `"}`)})
+	}
+	return all
+}
+
+func ids(msgs []event.Message) []string {
+	out := []string{}
+	for _, m := range msgs {
+		out = append(out, m.ID)
+	}
+	return out
+}
+
+func TestStateAndOutboxAreOneWrite(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *redis.Client) {
+		ctx := t.Context()
+		s := parser.NewStore(r, "mw:")
+		st, version, err := s.Load(ctx, "m1")
+		if err != nil || version != 0 || st.Epoch == "" {
+			t.Fatalf("unknown match: %+v %d %v", st, version, err)
+		}
+		st.Match.ID, st.Seq = "m1", 2
+		owed := messages(t, "a", "b")
+		if err := s.Save(ctx, st, 0, owed); err != nil {
+			t.Fatal(err)
+		}
+		// Whoever loaded before that save is told, and changes nothing.
+		late := st
+		late.Seq = 99
+		if err := s.Save(ctx, late, 0, messages(t, "late")); !errors.Is(err, parser.ErrConflict) {
+			t.Errorf("a stale save: %v", err)
+		}
+		got, version, err := s.Load(ctx, "m1")
+		if err != nil || version != 1 || got.Seq != 2 || got.Epoch != st.Epoch {
+			t.Errorf("loaded %+v %d %v", got, version, err)
+		}
+		queue, err := s.Owed(ctx, "m1", 10)
+		if err != nil || !slices.Equal(ids(queue), []string{"a", "b"}) || string(queue[0].Body) != string(owed[0].Body) || queue[1].TID != owed[1].TID {
+			t.Errorf("owed %v %v", queue, err)
+		}
+		if all, err := s.Indebted(ctx); err != nil || !slices.Equal(all, []string{"m1"}) {
+			t.Errorf("indebted %v %v", all, err)
+		}
+		if ttl := r.TTL(ctx, "mw:{m1}:state").Val(); ttl < 24*time.Hour {
+			t.Errorf("the state expires in %v", ttl)
+		}
+	})
+}
+
+// Two workers that published the same messages clear them once.
+func TestClearRemovesOnlyWhatStandsFirst(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *redis.Client) {
+		ctx := t.Context()
+		s := parser.NewStore(r, "mw:")
+		st := parser.State{Epoch: "e", Match: event.Match{ID: "m1"}}
+		if err := s.Save(ctx, st, 0, messages(t, "a", "b", "c")); err != nil {
+			t.Fatal(err)
+		}
+		owed, _ := s.Owed(ctx, "m1", 2)
+		for range 2 {
+			if err := s.Clear(ctx, "m1", owed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if left, _ := s.Owed(ctx, "m1", 10); !slices.Equal(ids(left), []string{"c"}) {
+			t.Errorf("left %v", ids(left))
+		}
+	})
+}
+
+// Many workers read the same page at the same time: every event is made once.
+func TestWorkersShareAMatch(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *redis.Client) {
+		s := parser.NewStore(r, "mw:")
+		p, err := parser.LoadProfile("small.yaml", []byte(smallProfile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>%d</p><p class=as>0</p><p class=status>Live</p>`
+		var workers sync.WaitGroup
+		for range 4 {
+			workers.Go(func() {
+				rd := &parser.Reader{Store: s, Log: slog.New(slog.DiscardHandler)}
+				for goals := range 5 {
+					page := fmt.Sprintf(body, goals)
+					for n := range goals {
+						page += fmt.Sprintf(`<li class=h><u class=kind>Goal</u><time>%d'</time><b>P%d</b></li>`, n+1, n)
+					}
+					if _, err := rd.Read(t.Context(), p, parser.Page{Body: []byte(page), At: time.Now()}, ""); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		workers.Wait()
+		owed, err := s.Owed(t.Context(), "m1", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen, goals := map[string]bool{}, 0
+		for i, m := range owed {
+			e, err := event.Decode(m.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Data.Seq != int64(i+1) || seen[m.ID] {
+				t.Errorf("event %d has seq %d, ID seen %v", i, e.Data.Seq, seen[m.ID])
+			}
+			seen[m.ID] = true
+			if e.Data.Kind == event.Goal && e.Data.Action == event.New {
+				goals++
+			}
+		}
+		if goals != 4 {
+			t.Errorf("%d goals, want 4", goals)
+		}
+	})
+}
+
+// A flaky publisher confirms one message and fails, as often as told.
+type flaky struct {
+	event.Publisher
+	mu       sync.Mutex
+	failures int
+	sent     []string
+}
+
+func (f *flaky) Publish(_ context.Context, msgs ...event.Message) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := len(msgs)
+	if f.failures > 0 {
+		f.failures--
+		n = 1
+	}
+	f.sent = append(f.sent, ids(msgs[:n])...)
+	if n < len(msgs) {
+		return n, errors.New("cut")
+	}
+	return n, nil
+}
+
+// What is not confirmed stays, in order, and the sweep finds it without anyone
+// saying so.
+func TestOutboxSweepsWhatWasLeft(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the sweep")
+	}
+	s := store(t)
+	if err := s.Save(t.Context(), parser.State{Epoch: "e", Match: event.Match{ID: "m1"}}, 0, messages(t, "a", "b", "c", "d")); err != nil {
+		t.Fatal(err)
+	}
+	out := &flaky{failures: 1}
+	box := parser.NewOutbox(s, out, slog.New(slog.DiscardHandler))
+	if err := box.Flush(t.Context(), "m1"); err == nil {
+		t.Fatal("the cut is not reported")
+	}
+	if left, _ := s.Owed(t.Context(), "m1", 10); !slices.Equal(ids(left), []string{"b", "c", "d"}) {
+		t.Fatalf("left %v", ids(left))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- box.Run(ctx) }()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		left, err := s.Owed(t.Context(), "m1", 10)
+		if err == nil && len(left) == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("left %v, %v", ids(left), err)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if !slices.Equal(out.sent, []string{"a", "b", "c", "d"}) {
+		t.Errorf("confirmed %v", out.sent)
+	}
+}
+
+func TestNudgedOutboxPublishesAtOnce(t *testing.T) {
+	s, b := store(t), memory.New(nil)
+	box := parser.NewOutbox(s, b, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- box.Run(ctx) }()
+	rd := &parser.Reader{Store: s, Saved: box.Nudge, Log: slog.New(slog.DiscardHandler)}
+	played := play(t, rd, fixture(t, "soccer/mls-2016-11-06-nyc-tor"))
+	var got []string
+	enough := errors.New("enough")
+	err := b.ReadLog(t.Context(), event.Start, nil, func(_ event.Cursor, m event.Message) error {
+		got = append(got, m.ID)
+		if len(got) == len(played) {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Fatal(err)
+	}
+	for i, e := range played {
+		if got[i] != e.ID {
+			t.Fatalf("event %d is %s, want %s", i, got[i], e.ID)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBadMatchIDs(t *testing.T) {
+	for _, id := range []string{"", "a b", "{x}", "a/b", "-a", strings.Repeat("a", 129)} {
+		if err := parser.CheckMatchID(id); err == nil {
+			t.Errorf("match ID %q is taken", id)
+		}
+	}
+}
+
+// An unusable page changes nothing, and says so in one line that names it.
+func TestUnusablePageLosesNothing(t *testing.T) {
+	s := store(t)
+	var said strings.Builder
+	rd := &parser.Reader{Store: s, Log: slog.New(slog.NewTextHandler(&said, nil))}
+	play(t, rd, fixture(t, "soccer/one-goal"))
+	before, version, err := s.Load(t.Context(), "one-goal")
+	if err != nil || version == 0 {
+		t.Fatal(version, err)
+	}
+	p := library(t)["mls-matchcentre"]
+	for _, body := range []string{"", "\x89PNG\r\n\x1a\n", "<html><h1>We value your privacy</h1></html>", "{}"} {
+		said.Reset()
+		_, err := rd.Read(t.Context(), p, parser.Page{URL: "https://matchcentre.example/x", Body: []byte(body)}, "one-goal")
+		if err == nil || !strings.Contains(said.String(), "page unusable, nothing changed") || !strings.Contains(said.String(), "https://matchcentre.example/x") {
+			t.Errorf("page %q: %v, logged %s", body, err, said.String())
+		}
+	}
+	after, version2, err := s.Load(t.Context(), "one-goal")
+	if err != nil || version2 != version || !sameJSON(before, after) {
+		t.Errorf("state changed: %d → %d, %v", version, version2, err)
+	}
+}
