@@ -138,7 +138,7 @@ func (c Config) sources(lib parser.Library) ([]parser.Source, error) {
 	var all []parser.Source
 	for _, s := range c.Sources {
 		fault := func(err error) error {
-			return fmt.Errorf("config %w", strictyaml.InFile(c.file, s.place.Errorf("%w", err)))
+			return Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, s.place.Errorf("%w", err))))
 		}
 		name := s.Profile
 		if lib[name] == nil && filepath.Ext(name) == ".yaml" {

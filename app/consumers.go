@@ -36,7 +36,7 @@ func makeConsumers(c Config, makers map[string]consumers.Maker, r redis.Universa
 			if settings.Line == 0 {
 				return fmt.Errorf("consumer %s: %w", name, err)
 			}
-			return fmt.Errorf("config %w", strictyaml.InFile(c.file, settings.Errorf("%w", err)))
+			return Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, settings.Errorf("%w", err))))
 		}
 		maker := makers[name]
 		if maker == nil {

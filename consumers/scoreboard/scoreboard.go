@@ -2,7 +2,7 @@
 // programs to read:
 //
 //	mw:{<match>}:scoreboard  hash, see fields
-//	mw:scoreboards           sorted set of match IDs by the time of their last event, Unix milliseconds
+//	mw:scoreboards           sorted set of match IDs by when they were last written, Unix milliseconds
 //
 // A late event never undoes a newer one: (epoch, seq) is compared in the same
 // step that writes. Handling an event twice changes nothing.
@@ -72,10 +72,10 @@ func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	if newer == 0 {
 		return nil
 	}
-	list := s.prefix + "scoreboards"
+	list, now := s.prefix+"scoreboards", time.Now() // not the event's time: a replay's may be years ago
 	pipe := s.redis.Pipeline()
-	pipe.ZAddArgs(ctx, list, redis.ZAddArgs{GT: true, Members: []redis.Z{{Score: float64(e.Time.UnixMilli()), Member: e.Subject}}})
-	pipe.ZRemRangeByScore(ctx, list, "-inf", strconv.FormatInt(time.Now().Add(-s.keep).UnixMilli(), 10))
+	pipe.ZAddArgs(ctx, list, redis.ZAddArgs{GT: true, Members: []redis.Z{{Score: float64(now.UnixMilli()), Member: e.Subject}}})
+	pipe.ZRemRangeByScore(ctx, list, "-inf", strconv.FormatInt(now.Add(-s.keep).UnixMilli(), 10))
 	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("listing scoreboard of %s: %w", e.Subject, err)
 	}

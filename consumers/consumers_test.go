@@ -1,0 +1,131 @@
+package consumers_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/broker/memory"
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/event"
+)
+
+// start runs a consumer until the test ends.
+func start(t *testing.T, b *memory.Broker, c consumers.Consumer, log *slog.Logger) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := consumers.Run(ctx, "test", c, b, ready, log); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	<-ready
+}
+
+func emit(t *testing.T, b *memory.Broker, key string) event.Event {
+	t.Helper()
+	e, err := event.Emit(t.Context(), b, key, event.Data{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func deadLetters(t *testing.T, b *memory.Broker, n int) []event.DeadLetter {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		dead, err := b.DeadLetters(t.Context(), consumers.QueueName("test"), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(dead) == n {
+			return dead
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d dead letters, want %d", len(dead), n)
+		}
+	}
+}
+
+func TestHandlerGetsTheEventAndItsTID(t *testing.T) {
+	b := memory.New(nil)
+	got := make(chan event.Event, 1)
+	start(t, b, consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: func(ctx context.Context, e event.Event) error {
+		if tid := event.TIDFrom(ctx); tid != e.TID {
+			t.Errorf("context has TID %s, the event %s", tid, e.TID)
+		}
+		got <- e
+		return nil
+	}}, slog.New(slog.DiscardHandler))
+	emit(t, b, "soccer.mls.red_card")
+	want := emit(t, b, "soccer.mls.goal")
+	if e := <-got; e.ID != want.ID || e.TID != want.TID {
+		t.Errorf("got %+v, want %+v", e, want)
+	}
+}
+
+func TestMessageThatIsNoEventIsDeadLettered(t *testing.T) {
+	b := memory.New(nil)
+	start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
+		t.Error("handled")
+		return nil
+	}}, slog.New(slog.DiscardHandler))
+	for _, body := range []string{"not JSON", "{}"} {
+		if _, err := b.Publish(t.Context(), event.Message{Key: "a.b.c", Body: []byte(body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, d := range deadLetters(t, b, 2) {
+		if !strings.HasPrefix(d.Reason, "decoding event: ") || d.Attempt != 1 {
+			t.Errorf("dead letter %+v", d)
+		}
+	}
+}
+
+func TestPanicIsAnError(t *testing.T) {
+	b := memory.New([]time.Duration{time.Millisecond})
+	var mu sync.Mutex
+	tries := 0
+	start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
+		mu.Lock()
+		defer mu.Unlock()
+		tries++
+		panic("boom")
+	}}, slog.New(slog.DiscardHandler))
+	emit(t, b, "a.b.c")
+	d := deadLetters(t, b, 1)[0]
+	mu.Lock()
+	defer mu.Unlock()
+	if tries != 2 || d.Reason != "the handler panicked: boom" {
+		t.Errorf("%d tries, reason %q", tries, d.Reason)
+	}
+}
+
+func TestLogSaysWhatBecameOfAnEvent(t *testing.T) {
+	b := memory.New([]time.Duration{time.Millisecond})
+	var said strings.Builder
+	handled := make(chan struct{}, 3)
+	errs := []error{errors.New("try later"), event.Permanent(errors.New("no hope"))}
+	n := 0
+	start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
+		n++
+		handled <- struct{}{}
+		return errs[n-1]
+	}}, slog.New(slog.NewTextHandler(&said, nil)))
+	e := emit(t, b, "a.b.c")
+	<-handled
+	<-handled
+	deadLetters(t, b, 1)
+	for _, want := range []string{"it comes again later", "try later", "goes to the dead letters", "no hope", "tid=" + e.TID.String()} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("log lacks %q:\n%s", want, said.String())
+		}
+	}
+}

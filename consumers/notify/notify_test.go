@@ -1,0 +1,156 @@
+package notify_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/consumers/notify"
+	"github.com/matchwire/matchwire/event"
+)
+
+func newConsumer(t *testing.T, webhook string, log io.Writer) consumers.Consumer {
+	t.Helper()
+	c, err := notify.New(consumers.Host{
+		Log:      slog.New(slog.NewTextHandler(log, nil)),
+		Settings: func(v any) error { v.(*notify.Settings).Webhook = webhook; return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func goal(t *testing.T, change func(*event.Data)) event.Event {
+	t.Helper()
+	c := event.SoccerMinute("", 6, 0)
+	d := event.Data{League: "MLS", Team: "Toronto FC", Player: "Sebastian Giovinco", Opponent: "New York City FC", Side: event.Away, Clock: &c,
+		Score: &event.Score{Away: 1}, Match: &event.Match{ID: "m1", Home: "New York City FC", Away: "Toronto FC", Status: event.Live}}
+	key := "soccer.mls.goal"
+	if change != nil {
+		change(&d)
+		if d.Kind != "" {
+			key = "soccer.mls." + d.Kind.Word(d.Action)
+		}
+	}
+	e, err := event.Of(key, d, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.TID = event.NewTID()
+	return e
+}
+
+func TestNotificationCarriesTheTID(t *testing.T) {
+	var body []byte
+	var header http.Header
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ = io.ReadAll(r.Body)
+		header = r.Header
+	}))
+	defer hook.Close()
+	var said strings.Builder
+	e := goal(t, nil)
+	if err := newConsumer(t, hook.URL, &said).Handle(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	var n notify.Notification
+	if err := json.Unmarshal(body, &n); err != nil {
+		t.Fatal(err)
+	}
+	const text = "Goal for Toronto FC: Sebastian Giovinco (6' New York City FC 0–1 Toronto FC)"
+	if n.Text != text || n.Event.ID != e.ID || n.Event.TID != e.TID || n.Event.Data.Player != e.Data.Player {
+		t.Errorf("body %s", body)
+	}
+	if header.Get("Webhook-Id") != e.ID || header.Get("X-Transaction-Id") != e.TID.String() || header.Get("Content-Type") != "application/json" {
+		t.Errorf("header %v", header)
+	}
+	if !strings.Contains(said.String(), "tid="+e.TID.String()) || !strings.Contains(said.String(), text) {
+		t.Errorf("log %s", said.String())
+	}
+}
+
+func TestSilentAboutWhatIsNoNews(t *testing.T) {
+	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("told") }))
+	defer hook.Close()
+	var said strings.Builder
+	c := newConsumer(t, hook.URL, &said)
+	for _, e := range []event.Event{
+		goal(t, func(d *event.Data) { d.Backfill = true }),
+		goal(t, func(d *event.Data) { d.Replay = true }),
+	} {
+		if err := c.Handle(t.Context(), e); err != nil {
+			t.Error(err)
+		}
+	}
+	if said.Len() > 0 {
+		t.Errorf("said %s", said.String())
+	}
+}
+
+// The answer decides whether trying again can help, and no error holds the
+// webhook's secret path.
+func TestWebhookAnswers(t *testing.T) {
+	for status, permanent := range map[int]bool{400: true, 401: true, 404: true, 410: true, 408: false, 429: false, 500: false, 503: false} {
+		hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		err := newConsumer(t, hook.URL+"/hunter2?key=hunter2", io.Discard).Handle(t.Context(), goal(t, nil))
+		hook.Close()
+		if err == nil || errors.Is(err, event.ErrPermanent) != permanent || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+	err := newConsumer(t, "http://127.0.0.1:1/hunter2", io.Discard).Handle(t.Context(), goal(t, nil))
+	if err == nil || errors.Is(err, event.ErrPermanent) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("nobody there: %v", err)
+	}
+}
+
+func TestBadWebhookIsRefusedAtStart(t *testing.T) {
+	for _, u := range []string{"example.org/hunter2", "ftp://x/hunter2", "http://"} {
+		_, err := notify.New(consumers.Host{Log: slog.New(slog.DiscardHandler),
+			Settings: func(v any) error { v.(*notify.Settings).Webhook = u; return nil }})
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", u, err)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	for want, change := range map[string]func(*event.Data){
+		"Goal for Toronto FC: Sebastian Giovinco, penalty (6' New York City FC 0–1 Toronto FC)": func(d *event.Data) { d.Detail = event.PenaltyGoal },
+		"Goal for Toronto FC: Brillant, own goal (6' New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+			d.Player, d.Detail = "Brillant", event.OwnGoal
+		},
+		"Taken back: goal for Toronto FC: Sebastian Giovinco (6' New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+			d.Kind, d.Action = event.Goal, event.Retracted
+		},
+		"Corrected: goal for Toronto FC: Sebastian Giovinco (6' New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+			d.Kind, d.Action = event.Goal, event.Corrected
+		},
+		"Red card for Toronto FC: Sebastian Giovinco, second yellow (6' New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+			d.Kind, d.Detail = event.RedCard, event.SecondYellow
+		},
+		"Kick-off (New York City FC 0–0 Toronto FC)": func(d *event.Data) {
+			*d = event.Data{League: "MLS", Kind: event.MatchStart, Match: d.Match, Score: &event.Score{}}
+		},
+		"Match postponed (New York City FC v Toronto FC)": func(d *event.Data) {
+			d.Match.Status = event.Postponed
+			*d = event.Data{League: "MLS", Kind: event.StatusChange, Match: d.Match}
+		},
+	} {
+		if got := notify.Text(goal(t, change)); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	bare, err := event.Of("soccer.mls.goal", event.Data{Player: "Giovinco", Team: "Toronto FC"}, time.Now())
+	if err != nil || notify.Text(bare) != "soccer.mls.goal Giovinco Toronto FC" {
+		t.Errorf("an event by hand: %q %v", notify.Text(bare), err)
+	}
+}

@@ -1,0 +1,380 @@
+package fanout_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/matchwire/matchwire/broker/memory"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/fanout"
+)
+
+// A node is a hub behind a server.
+type node struct {
+	*httptest.Server
+	stop func()
+}
+
+func newNode(t *testing.T, log event.Log) *node {
+	t.Helper()
+	hub := fanout.NewHub(slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- hub.Run(ctx, log) }()
+	n := &node{Server: httptest.NewServer(hub.Handler())}
+	stopped := false
+	n.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		n.Close()
+	}
+	t.Cleanup(n.stop)
+	return n
+}
+
+func (n *node) dial(t *testing.T, query string) *client {
+	t.Helper()
+	conn, resp, err := websocket.DefaultDialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws?"+query, nil)
+	if err != nil {
+		t.Fatalf("dial: %v %v", err, resp)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &client{t: t, conn: conn}
+}
+
+type client struct {
+	t    *testing.T
+	conn *websocket.Conn
+}
+
+// A frame is anything the server sends.
+type frame struct {
+	Cursor   string
+	Resumed  *bool
+	Snapshot *struct{ Matches []fanout.MatchState }
+	Event    json.RawMessage
+	Pong     int
+}
+
+func (c *client) read() frame {
+	c.t.Helper()
+	_ = c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_, b, err := c.conn.ReadMessage()
+	if err != nil {
+		c.t.Fatalf("reading a frame: %v", err)
+	}
+	var f frame
+	if err := json.Unmarshal(b, &f); err != nil {
+		c.t.Fatalf("frame %s: %v", b, err)
+	}
+	return f
+}
+
+func (c *client) event() (event.Event, frame) {
+	c.t.Helper()
+	f := c.read()
+	e, err := event.Decode(f.Event)
+	if err != nil {
+		c.t.Fatalf("frame %+v: %v", f, err)
+	}
+	return e, f
+}
+
+func (c *client) closed() int {
+	c.t.Helper()
+	for {
+		_ = c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, _, err := c.conn.ReadMessage(); err != nil {
+			if e, ok := err.(*websocket.CloseError); ok {
+				return e.Code
+			}
+			c.t.Fatalf("ended without a close frame: %v", err)
+		}
+	}
+}
+
+// seq publishes the seq-th event of a match.
+func seq(t *testing.T, b event.Publisher, match, key string, n int64, change func(*event.Data)) event.Message {
+	t.Helper()
+	home, away := "New York City FC", "Toronto FC"
+	if match != "m1" {
+		home, away = "Pittsburgh Penguins", "San Jose Sharks"
+	}
+	d := event.Data{Epoch: "e1", Seq: n, Rev: 1, Incident: fmt.Sprintf("%s/%d", match, n), Player: fmt.Sprint("P", n),
+		Score: &event.Score{Home: int(n)}, Match: &event.Match{ID: match, Home: home, Away: away, Status: event.Live}}
+	if change != nil {
+		change(&d)
+	}
+	e, err := event.Of(key, d, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.TID = event.NewTID()
+	m, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Publish(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestSnapshotThenEvents(t *testing.T) {
+	b := memory.New(nil)
+	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	n := newNode(t, b)
+	c := n.dial(t, "")
+	hello := c.read()
+	if hello.Resumed == nil || *hello.Resumed || hello.Cursor == "" || hello.Snapshot == nil || len(hello.Snapshot.Matches) != 1 {
+		t.Fatalf("first frame %+v", hello)
+	}
+	if m := hello.Snapshot.Matches[0]; m.Match.ID != "m1" || *m.Score != (event.Score{Home: 1}) || len(m.Incidents) != 1 || m.Incidents[0].Player != "P1" {
+		t.Errorf("snapshot %+v", m)
+	}
+	want := seq(t, b, "m1", "soccer.mls.goal", 2, nil)
+	f := c.read()
+	if string(f.Event) != string(want.Body) {
+		t.Errorf("frame holds\n%s\nnot the bytes that were published\n%s", f.Event, want.Body)
+	}
+	if f.Cursor == "" || f.Cursor == hello.Cursor {
+		t.Errorf("cursor %q after %q", f.Cursor, hello.Cursor)
+	}
+}
+
+// The log may hold an event twice, and late; each is framed once, in order.
+func TestEachEventOnceAndInOrder(t *testing.T) {
+	b := memory.New(nil)
+	n := newNode(t, b)
+	c := n.dial(t, "")
+	c.read()
+	first := seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	second := seq(t, b, "m1", "soccer.mls.goal", 2, nil)
+	if _, err := b.Publish(t.Context(), first, second, first); err != nil {
+		t.Fatal(err)
+	}
+	seq(t, b, "m1", "soccer.mls.goal", 3, func(d *event.Data) { d.Epoch = "e0" }) // of a state that was replaced
+	seq(t, b, "m1", "soccer.mls.goal", 3, nil)
+	for want := int64(1); want <= 3; want++ {
+		if e, _ := c.event(); e.Data.Seq != want || e.Data.Epoch != "e1" {
+			t.Fatalf("framed %s %d, want e1 %d", e.Data.Epoch, e.Data.Seq, want)
+		}
+	}
+}
+
+func TestSnapshotFollowsCorrectionsAndRetractions(t *testing.T) {
+	b := memory.New(nil)
+	same := func(action event.Action, player string) func(*event.Data) {
+		return func(d *event.Data) { d.Incident, d.Action, d.Player, d.Rev = "i", action, player, int(d.Seq) }
+	}
+	seq(t, b, "m1", "soccer.mls.goal", 1, same(event.New, "Pogba"))
+	seq(t, b, "m1", "soccer.mls.goal_corrected", 2, same(event.Corrected, "Behich"))
+	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
+	seq(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
+	seq(t, b, "m2", "ice_hockey.nhl.goal_retracted", 3, func(d *event.Data) { d.Incident, d.Action = "m2/1", event.Retracted })
+	hello := newNode(t, b).dial(t, "").read()
+	got := map[string][]string{}
+	for _, m := range hello.Snapshot.Matches {
+		for _, i := range m.Incidents {
+			got[m.Match.ID] = append(got[m.Match.ID], fmt.Sprintf("%s rev %d", i.Player, i.Rev))
+		}
+	}
+	if fmt.Sprint(got) != "map[m1:[Behich rev 2] m2:[P2 rev 1]]" {
+		t.Errorf("incidents that stand: %v", got)
+	}
+}
+
+func TestEventsByHandAreFramed(t *testing.T) {
+	b := memory.New(nil)
+	n := newNode(t, b)
+	c := n.dial(t, "")
+	c.read()
+	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	byHand, err := event.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Hand", Match: &event.Match{ID: "m1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	none, err := event.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Nobody's"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for range 3 {
+		e, _ := c.event()
+		got = append(got, e.ID)
+	}
+	if !slices.Contains(got, byHand.ID) || !slices.Contains(got, none.ID) {
+		t.Errorf("framed %v", got)
+	}
+	if m := n.dial(t, "").read().Snapshot.Matches; len(m) != 1 || m[0].Match.Home != "New York City FC" || len(m[0].Incidents) != 1 {
+		t.Errorf("what the parser knows was overwritten: %+v", m)
+	}
+}
+
+func TestResumeOnAnyNode(t *testing.T) {
+	b := memory.New(nil)
+	one, two := newNode(t, b), newNode(t, b)
+	c := one.dial(t, "topics=soccer.%23")
+	c.read()
+	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	_, f := c.event()
+	c.conn.Close()
+	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil) // not wanted
+	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
+	three := newNode(t, b) // started after the events
+	for name, n := range map[string]*node{"the same": one, "another": two, "a new one": three} {
+		c := n.dial(t, "topics=soccer.%23&cursor="+f.Cursor)
+		if hello := c.read(); !*hello.Resumed || hello.Snapshot != nil || hello.Cursor != f.Cursor {
+			t.Errorf("%s: first frame %+v", name, hello)
+		}
+		if e, _ := c.event(); e.Data.Seq != 2 || e.Subject != "m1" {
+			t.Errorf("%s: resumed with %s %d", name, e.Subject, e.Data.Seq)
+		}
+	}
+	// A cursor of a log that is gone: told so, and given a snapshot.
+	other := event.CursorAt(0, "something else")
+	if hello := one.dial(t, "cursor="+other.String()).read(); *hello.Resumed || hello.Snapshot == nil {
+		t.Errorf("a foreign cursor: %+v", hello)
+	}
+}
+
+func TestSubscriptions(t *testing.T) {
+	b := memory.New(nil)
+	n := newNode(t, b)
+	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
+	for query, want := range map[string]string{
+		"":                             "[m1 m2]",
+		"topics=soccer.mls.*":          "[m1]",
+		"topics=soccer.*.x,*.nhl.goal": "[m2]",
+		"topics=*.*.red_card":          "[]",
+		"match=m1&match=m2":            "[m1 m2]",
+		"match=m2":                     "[m2]",
+		"team=toronto+fc":              "[m1]",
+		"team=Toronto+FC&match=m2":     "[]",
+	} {
+		got := []string{}
+		for _, m := range n.dial(t, query).read().Snapshot.Matches {
+			got = append(got, m.Match.ID)
+		}
+		slices.Sort(got)
+		if fmt.Sprint(got) != want {
+			t.Errorf("%q: snapshot of %v, want %s", query, got, want)
+		}
+	}
+	c := n.dial(t, "match=m1")
+	c.read()
+	say := func(s string) {
+		if err := c.conn.WriteMessage(websocket.TextMessage, []byte(s)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(`{"subscribe":{"match":["m2"]}}`)
+	say(`{"unsubscribe":{"match":["m1"]}}`)
+	say(`{"ping":7}`)
+	if f := c.read(); f.Pong != 7 {
+		t.Fatalf("answer to a ping: %+v", f)
+	}
+	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
+	seq(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
+	if e, _ := c.event(); e.Subject != "m2" {
+		t.Errorf("got %s after changing over to m2", e.Subject)
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	n := newNode(t, memory.New(nil))
+	for _, query := range []string{"cursor=x", "cursor=1-zz", "match=" + strings.Repeat("a", 300), "topics=" + strings.Repeat("a,", 201)} {
+		_, resp, err := websocket.DefaultDialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws?"+query, nil)
+		if err == nil || resp == nil || resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("%.30q: %v", query, err)
+		}
+	}
+	_, resp, err := websocket.DefaultDialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws", http.Header{"Origin": {"https://elsewhere.example"}})
+	if err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a page from elsewhere may connect: %v", err)
+	}
+	for _, bad := range []string{"hello", "[]", `{"what":1}`} {
+		c := n.dial(t, "")
+		c.read()
+		if err := c.conn.WriteMessage(websocket.TextMessage, []byte(bad)); err != nil {
+			t.Fatal(err)
+		}
+		if code := c.closed(); code != 4002 {
+			t.Errorf("frame %q: closed with %d, want 4002", bad, code)
+		}
+	}
+}
+
+func TestNodeThatStopsSaysSo(t *testing.T) {
+	n := newNode(t, memory.New(nil))
+	c := n.dial(t, "")
+	c.read()
+	go n.stop()
+	if code := c.closed(); code != websocket.CloseGoingAway {
+		t.Errorf("closed with %d, want 1001", code)
+	}
+}
+
+// Who does not read is closed, and nobody waits for him.
+func TestSlowClientIsClosed(t *testing.T) {
+	b := memory.New(nil)
+	n := newNode(t, b)
+	conn, err := net.Dial("tcp", n.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	healthy := n.dial(t, "topics=*.*.red_card")
+	healthy.read()
+	big := strings.Repeat("x", 64<<10)
+	for i := range int64(400) { // 25 MB, far beyond the budget and the kernel's buffers
+		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = big })
+	}
+	seq(t, b, "m1", "soccer.mls.red_card", 1000, nil)
+	if e, _ := healthy.event(); e.Data.Seq != 1000 {
+		t.Errorf("healthy client got seq %d", e.Data.Seq)
+	}
+	// The frames in flight, then the close frame with its code.
+	var tail []byte
+	buf := make([]byte, 64<<10)
+	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	for {
+		k, err := conn.Read(buf)
+		tail = append(tail, buf[:k]...)
+		tail = tail[max(0, len(tail)-100):]
+		if err != nil {
+			break
+		}
+	}
+	if i := slices.Index(tail, 0x88); i < 0 || i+4 > len(tail) || int(tail[i+2])<<8|int(tail[i+3]) != 4001 {
+		t.Errorf("no close frame with 4001 at the end: %q", tail)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	n := newNode(t, memory.New(nil))
+	n.dial(t, "").read() // waits until it is ready
+	resp, err := http.Get(n.URL + "/healthz")
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("%v %v", resp, err)
+	}
+}
