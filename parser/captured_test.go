@@ -7,28 +7,13 @@ import (
 	"testing"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
 	"github.com/matchwire/matchwire/parser"
 )
 
-// capturedPages is the folder of real pages, which belong to their sites and
-// are not part of the project.
-func capturedPages(t testing.TB) string {
-	t.Helper()
-	for _, dir := range []string{os.Getenv("MATCHWIRE_PAGES"), filepath.Join("..", "..", "shared", "pages")} {
-		if dir == "" {
-			continue
-		}
-		if _, err := os.Stat(dir); err == nil {
-			return dir
-		}
-	}
-	t.Skip("LEFT OUT: no captured pages: set MATCHWIRE_PAGES to their folder")
-	return ""
-}
-
 // Real pages of real sites give exactly what a person counts on them.
 func TestCapturedPages(t *testing.T) {
-	dir := capturedPages(t)
+	dir := testenv.CapturedPages(t, "..")
 	lib := library(t)
 	for _, tc := range []struct {
 		file, profile string

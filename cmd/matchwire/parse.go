@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -96,7 +97,7 @@ func show(w io.Writer, o parser.Observation) error {
 			fmt.Fprintf(t, "%s\t%s\n", name, value)
 		}
 	}
-	field("match", o.Match.ID)
+	field("match", cmp.Or(o.Match.ID, "(none: the config must give it)"))
 	field("teams", o.Match.Home+" v "+o.Match.Away)
 	field("league", fmt.Sprintf("%s (%s.%s.*)", o.League, o.Sport, event.Slug(o.League)))
 	if !o.Match.Start.IsZero() {

@@ -321,15 +321,13 @@ func TestReplayThroughServers(t *testing.T) {
 	}
 }
 
+// captured is a captured page, or "" where there are none.
 func captured(file string) string {
-	for _, dir := range []string{os.Getenv("MATCHWIRE_PAGES"), "../../../shared/pages"} {
-		if p := filepath.Join(dir, file); dir != "" {
-			if _, err := os.Stat(p); err == nil {
-				return p
-			}
-		}
+	dir := testenv.Pages("../..")
+	if dir == "" {
+		return ""
 	}
-	return ""
+	return filepath.Join(dir, file)
 }
 
 func TestReplayAsLiveIsRefusedWhereThereIsLiveState(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -132,4 +133,29 @@ func Chromium(t *testing.T) string {
 	}
 	missing(t, "no Chromium")
 	return ""
+}
+
+// Pages finds the folder of captured pages of real sites: MATCHWIRE_PAGES, or
+// shared/pages beside the project, whose root is root. The pages belong to
+// their sites and are no part of the project; "" means that they are not here.
+func Pages(root string) string {
+	for _, dir := range []string{os.Getenv("MATCHWIRE_PAGES"), filepath.Join(root, "..", "shared", "pages")} {
+		if dir == "" {
+			continue
+		}
+		if _, err := os.Stat(dir); err == nil {
+			return dir
+		}
+	}
+	return ""
+}
+
+// CapturedPages is Pages for a test, which is skipped without them.
+func CapturedPages(t testing.TB, root string) string {
+	t.Helper()
+	dir := Pages(root)
+	if dir == "" {
+		t.Skip("LEFT OUT: no captured pages: MATCHWIRE_PAGES does not name their folder")
+	}
+	return dir
 }

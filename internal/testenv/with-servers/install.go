@@ -10,14 +10,15 @@ import (
 type need struct {
 	name     string
 	programs []string
-	pkg      string // Debian's
-	unless   string // environment variable that makes it unnecessary
+	packages []string // Debian's
+	unless   string   // environment variable that makes it unnecessary
 }
 
 var needs = []need{
-	{"RabbitMQ", rabbitPrograms, "rabbitmq-server", "AMQP_URL"},
-	{"Redis", redisPrograms, "redis-server", "REDIS_URL"},
-	{"Chromium", []string{"chromium", "chromium-browser", "google-chrome"}, "chromium", ""},
+	{"RabbitMQ", rabbitPrograms, []string{"rabbitmq-server"}, "AMQP_URL"},
+	{"Redis", redisPrograms, []string{"redis-server"}, "REDIS_URL"},
+	{"Chromium", []string{"chromium", "chromium-browser", "google-chrome"}, []string{"chromium"}, ""},
+	{"a C compiler, for -race", []string{"gcc", "cc", "clang"}, []string{"gcc", "libc6-dev"}, ""},
 }
 
 func found(programs []string) bool {
@@ -44,7 +45,7 @@ func install() (leftOut []string) {
 	if _, err := exec.LookPath("apt-get"); err == nil && os.Geteuid() == 0 {
 		args := []string{"install", "-y", "--no-install-recommends"}
 		for _, n := range missing {
-			args = append(args, n.pkg)
+			args = append(args, n.packages...)
 		}
 		fmt.Fprintln(os.Stderr, "with-servers: installing", args[3:])
 		apt("update")
@@ -52,7 +53,7 @@ func install() (leftOut []string) {
 	}
 	for _, n := range missing {
 		if !found(n.programs) {
-			leftOut = append(leftOut, fmt.Sprintf("tests that need %s: install it, or run this as root on Debian", n.name))
+			leftOut = append(leftOut, fmt.Sprintf("tests that need %s: it is not installed, and can be only by root on Debian", n.name))
 		}
 	}
 	return leftOut

@@ -29,6 +29,10 @@ func main() {
 
 func run(command []string) int {
 	leftOut := install()
+	if os.Getenv(testenv.Require) == "1" && len(leftOut) > 0 {
+		warn(leftOut)
+		return 1
+	}
 	env := os.Environ()
 	for _, s := range servers {
 		if os.Getenv(s.env) != "" {
@@ -57,6 +61,9 @@ func run(command []string) int {
 	// A Ctrl-C reaches the command by itself; the servers must outlive it.
 	signal.Ignore(syscall.SIGINT)
 	err := cmd.Run()
+	if testenv.Pages(".") == "" {
+		leftOut = append(leftOut, "tests on captured pages of real sites: MATCHWIRE_PAGES does not name their folder")
+	}
 	warn(leftOut)
 	var exit *exec.ExitError
 	switch {
