@@ -17,7 +17,7 @@ type Message struct {
 	ID      string    // the event's ID
 	TID     TID       // zero in a message that was not made by matchwire
 	Match   string    // match ID, "" where there is none
-	Time    time.Time // the event's time
+	Time    time.Time // the event's time; a broker may keep whole seconds
 	Body    []byte    // the CloudEvents object
 	Attempt int       // 1 on the first delivery to a handler; 0 on the way out
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -15,9 +16,14 @@ const (
 	dialTimeout = 10 * time.Second
 	heartbeat   = 10 * time.Second
 	maxPause    = 15 * time.Second // between two attempts to reach the broker
+	// closeTimeout bounds the farewell to a broker that may not be listening.
+	closeTimeout = time.Second
 )
 
-var errClosed = errors.New("broker closed by us")
+var (
+	errClosed  = errors.New("broker closed by us")
+	errBlocked = errors.New("the broker blocks publishers")
+)
 
 // A link is one connection that is made again when lost. The library's own
 // recovery stays off: after it, delivery tags start anew on the same channel,
@@ -31,7 +37,19 @@ type link struct {
 	turn   chan struct{} // holds a token while nobody uses conn
 	conn   *amqp.Connection
 	closed bool
+
+	blocked atomic.Bool // the broker has said so; a write could then wait for ever
 }
+
+// A channel knows its connection.
+type channel struct {
+	*amqp.Channel
+	conn *amqp.Connection
+}
+
+// drop gives up the channel with its connection, even if the broker no longer
+// answers; closing the channel alone would wait for it.
+func (c *channel) drop() { _ = c.conn.CloseDeadline(time.Now().Add(closeTimeout)) }
 
 func newLink(url, at, name string, log *slog.Logger) *link {
 	l := &link{url: url, at: at, name: name, log: log.With("broker", at), turn: make(chan struct{}, 1)}
@@ -41,7 +59,7 @@ func newLink(url, at, name string, log *slog.Logger) *link {
 
 // channel opens a channel, connecting first if need be. It keeps trying, and
 // says so, until ctx ends.
-func (l *link) channel(ctx context.Context) (*amqp.Channel, error) {
+func (l *link) channel(ctx context.Context) (*channel, error) {
 	pause := newBackoff()
 	for try := 1; ; try++ {
 		ch, err := l.tryChannel(ctx)
@@ -62,7 +80,7 @@ func (l *link) channel(ctx context.Context) (*amqp.Channel, error) {
 	}
 }
 
-func (l *link) tryChannel(ctx context.Context) (*amqp.Channel, error) {
+func (l *link) tryChannel(ctx context.Context) (*channel, error) {
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -81,10 +99,10 @@ func (l *link) tryChannel(ctx context.Context) (*amqp.Channel, error) {
 	}
 	ch, err := l.conn.Channel()
 	if err != nil {
-		l.conn.Close() // out of channels or half dead: a new connection heals both
+		_ = l.conn.CloseDeadline(time.Now().Add(closeTimeout)) // out of channels or half dead: a new connection heals both
 		return nil, err
 	}
-	return ch, nil
+	return &channel{ch, l.conn}, nil
 }
 
 func (l *link) dial() (*amqp.Connection, error) {
@@ -99,9 +117,11 @@ func (l *link) dial() (*amqp.Connection, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.blocked.Store(false)
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
 	go func() { // ends with the connection, which closes the channel
 		for b := range blocked {
+			l.blocked.Store(b.Active)
 			if b.Active {
 				l.log.Warn("broker blocks publishers", "reason", b.Reason)
 			} else {
@@ -117,7 +137,7 @@ func (l *link) close() {
 	defer func() { l.turn <- struct{}{} }()
 	l.closed = true
 	if l.conn != nil {
-		l.conn.Close()
+		_ = l.conn.CloseDeadline(time.Now().Add(closeTimeout))
 	}
 }
 

@@ -75,7 +75,7 @@ func (r *logReader) read(ctx context.Context) error {
 		return err
 	}
 	defer ch.Close()
-	if err := declareLog(ch, r.b.names); err != nil {
+	if err := declareLog(ch.Channel, r.b.names); err != nil {
 		return err
 	}
 	tail, err := r.b.tail(ctx) // -1 in an empty log
@@ -89,7 +89,7 @@ func (r *logReader) read(ctx context.Context) error {
 		r.begin = tail + 1
 	}
 	gone := ch.NotifyClose(make(chan *amqp.Error, 1))
-	deliveries, err := consumeStream(ch, r.b.names.log(), r.begin)
+	deliveries, err := consumeStream(ch.Channel, r.b.names.log(), r.begin)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (b *Broker) tail(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	defer ch.Close()
-	deliveries, err := consumeStream(ch, b.names.log(), "last")
+	deliveries, err := consumeStream(ch.Channel, b.names.log(), "last")
 	if err != nil {
 		return 0, err
 	}

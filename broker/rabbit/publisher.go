@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -25,12 +24,14 @@ type publisher struct {
 	names names
 	log   *slog.Logger
 
-	mu sync.Mutex // held while sending a batch, not while awaiting its confirmations
-	ch *amqp.Channel
+	turn chan struct{} // holds a token while nobody writes; confirmations are awaited without it
+	ch   *channel
 }
 
 func newPublisher(l *link, n names, log *slog.Logger) *publisher {
-	return &publisher{link: l, names: n, log: log}
+	p := &publisher{link: l, names: n, log: log, turn: make(chan struct{}, 1)}
+	p.turn <- struct{}{}
+	return p
 }
 
 // Publish sends msgs until all are confirmed or ctx ends.
@@ -82,8 +83,8 @@ func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
 			werr = errors.New("the broker refused the message, or the connection was lost")
 		}
 		if werr != nil {
-			// Whatever is behind this one must not overtake it: the channel goes.
-			ch.Close()
+			// What is behind this one must not overtake it when it is sent again.
+			ch.drop()
 			return confirmed, errors.Join(err, werr)
 		}
 		confirmed++
@@ -91,15 +92,23 @@ func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
 	return confirmed, err
 }
 
-func (p *publisher) write(ctx context.Context, out []outgoing) (*amqp.Channel, []*amqp.DeferredConfirmation, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// write sends out and returns the confirmations to come, of all that it sent.
+func (p *publisher) write(ctx context.Context, out []outgoing) (*channel, []*amqp.DeferredConfirmation, error) {
+	select {
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	case <-p.turn:
+	}
+	defer func() { p.turn <- struct{}{} }()
 	ch, err := p.open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	pending := make([]*amqp.DeferredConfirmation, 0, len(out))
 	for _, o := range out {
+		if p.link.blocked.Load() {
+			return ch, pending, errBlocked
+		}
 		c, err := ch.PublishWithDeferredConfirmWithContext(ctx, o.exchange, o.key, false, false, o.msg)
 		if err != nil {
 			return ch, pending, err
@@ -110,7 +119,7 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*amqp.Channel, [
 }
 
 // open returns the channel, making it and the exchange if need be.
-func (p *publisher) open(ctx context.Context) (*amqp.Channel, error) {
+func (p *publisher) open(ctx context.Context) (*channel, error) {
 	if p.ch != nil && !p.ch.IsClosed() {
 		return p.ch, nil
 	}
@@ -118,8 +127,12 @@ func (p *publisher) open(ctx context.Context) (*amqp.Channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(declareLog(ch, p.names), ch.Confirm(false)); err != nil {
-		ch.Close()
+	if err := declareLog(ch.Channel, p.names); err != nil {
+		ch.drop()
+		return nil, err
+	}
+	if err := ch.Confirm(false); err != nil {
+		ch.drop()
 		return nil, err
 	}
 	p.ch = ch

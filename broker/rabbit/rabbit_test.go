@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -234,6 +233,8 @@ type proxy struct {
 	addr, target string
 	log          *testing.T
 
+	stalled atomic.Bool // bytes wait, and nobody is told
+
 	mu    sync.Mutex
 	l     net.Listener
 	conns []net.Conn
@@ -272,10 +273,24 @@ func (p *proxy) up() {
 			p.mu.Lock()
 			p.conns = append(p.conns, in, out)
 			p.mu.Unlock()
-			go func() { _, _ = io.Copy(in, out); in.Close() }()
-			go func() { _, _ = io.Copy(out, in); out.Close() }()
+			go p.copy(in, out)
+			go p.copy(out, in)
 		}
 	}()
+}
+
+func (p *proxy) copy(to, from net.Conn) {
+	defer to.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		for p.stalled.Load() {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
+			return
+		}
+	}
 }
 
 func (p *proxy) down() {
@@ -349,6 +364,61 @@ func TestCutConnection(t *testing.T) {
 	cancel()
 	if err := <-reading; err != nil {
 		t.Errorf("ReadLog: %v", err)
+	}
+}
+
+// A network that swallows everything holds up nobody beyond his own deadline,
+// and what was not confirmed arrives when it flows again.
+func TestStalledConnection(t *testing.T) {
+	direct, ns := testenv.AMQP(t, nil, "q")
+	p, via := newProxy(t, direct)
+	defer p.stalled.Store(false)
+	b := open(t, via, rabbit.Options{Namespace: ns})
+	got := make(chan string, 10)
+	subscribe(t, open(t, direct, rabbit.Options{Namespace: ns}), "q", func(_ context.Context, m event.Message) error { got <- m.ID; return nil }, "#")
+	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "before")); err != nil {
+		t.Fatal(err)
+	}
+	p.stalled.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	returned := make(chan error, 1)
+	go func() {
+		_, err := b.Publish(ctx, brokertest.Message("a.b.c", "lost"))
+		returned <- err
+	}()
+	select {
+	case err := <-returned:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Publish: %v", err)
+		}
+	case <-time.After(8 * time.Second):
+		t.Fatal("Publish went on long after its context ended")
+	}
+	patient := make(chan error, 1)
+	go func() {
+		_, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "after"))
+		patient <- err
+	}()
+	time.Sleep(200 * time.Millisecond)
+	p.stalled.Store(false)
+	select {
+	case err := <-patient:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("Publish did not recover")
+	}
+	for {
+		select {
+		case id := <-got:
+			if id == "after" {
+				return
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("the message did not arrive")
+		}
 	}
 }
 

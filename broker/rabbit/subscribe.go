@@ -47,7 +47,7 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Ha
 		return err
 	}
 	defer ch.Close() // what is not acknowledged by then goes back to the queue
-	if err := declareConsumer(ch, b.names, s.Queue, s.Patterns, b.pauses); err != nil {
+	if err := declareConsumer(ch.Channel, b.names, s.Queue, s.Patterns, b.pauses); err != nil {
 		return err
 	}
 	if err := ch.Qos(s.Limit, 0, false); err != nil {

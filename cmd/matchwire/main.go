@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // profiles name time zones
 
@@ -34,7 +35,7 @@ const (
 
 // cli is the command line.
 type cli struct {
-	LogLevel  slog.Level       `help:"What to log: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
+	LogLevel  *slog.Level      `help:"What to log: debug, info, warn or error. (info; warn for replay)" placeholder:"LEVEL"`
 	LogJSON   bool             `name:"log-json" help:"Log as JSON lines."`
 	Namespace string           `help:"Keep to this namespace on shared servers." env:"MATCHWIRE_NAMESPACE" placeholder:"NAME"`
 	Version   kong.VersionFlag `help:"Print the version and stop."`
@@ -90,7 +91,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 		fmt.Fprintf(errw, "matchwire: %v\nmatchwire: try --help\n", err)
 		return misused
 	}
-	err = command.Run(&console{ctx: ctx, getenv: getenv, in: in, out: out, err: errw, log: logger(errw, &c), namespace: c.Namespace})
+	err = command.Run(&console{ctx: ctx, getenv: getenv, in: in, out: out, err: errw, log: logger(errw, &c, command.Command()), namespace: c.Namespace})
 	switch {
 	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return done
@@ -103,8 +104,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 	}
 }
 
-func logger(w io.Writer, c *cli) *slog.Logger {
-	o := &slog.HandlerOptions{Level: c.LogLevel}
+func logger(w io.Writer, c *cli, command string) *slog.Logger {
+	level := slog.LevelInfo
+	if strings.HasPrefix(command, "replay") {
+		level = slog.LevelWarn // a line a page would drown its progress bar
+	}
+	if c.LogLevel != nil {
+		level = *c.LogLevel
+	}
+	o := &slog.HandlerOptions{Level: level}
 	if c.LogJSON {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}

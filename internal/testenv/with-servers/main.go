@@ -58,9 +58,21 @@ func run(command []string) int {
 
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, os.Stdin, os.Stdout, os.Stderr
-	// A Ctrl-C reaches the command by itself; the servers must outlive it.
-	signal.Ignore(syscall.SIGINT)
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "with-servers:", err)
+		return 1
+	}
+	// The servers must outlive the command. A Ctrl-C reaches it by itself.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		for s := range signals {
+			if s == syscall.SIGTERM {
+				_ = cmd.Process.Signal(s)
+			}
+		}
+	}()
+	err := cmd.Wait()
 	if testenv.Pages(".") == "" {
 		leftOut = append(leftOut, "tests on captured pages of real sites: MATCHWIRE_PAGES does not name their folder")
 	}

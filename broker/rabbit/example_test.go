@@ -1,0 +1,23 @@
+package rabbit_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/event"
+)
+
+func ExampleEmit() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	e, err := rabbit.Emit(ctx, os.Getenv("AMQP_URL"), "soccer.mls.goal",
+		event.Data{Team: "Toronto FC", Player: "Sebastian Giovinco"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("confirmed under", e.TID)
+}
