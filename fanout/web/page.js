@@ -69,7 +69,7 @@ function matchCard(m, id) {
 }
 
 const periods = {
-  "1h": "1st half", ht: "Half-time", "2h": "2nd half", et1: "Extra time", et_ht: "Extra time, break", et2: "Extra time", so: "Shoot-out",
+  "1h": "1st half", ht: "Half-time", "2h": "2nd half", et1: "Extra time", et_ht: "Extra time, break", et2: "Extra time, 2nd half", so: "Shoot-out",
   p1: "1st period", p2: "2nd period", p3: "3rd period", ot1: "Overtime", ot2: "2nd overtime",
   q1: "1st quarter", q2: "2nd quarter", q3: "3rd quarter", q4: "4th quarter",
 };

@@ -1,0 +1,207 @@
+package parser
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// A change becomes an event.
+type change struct {
+	at      int // index in state.Standing; -1 for what has no standing
+	once    Standing
+	action  event.Action
+	edits   map[string]event.Change
+	reason  string
+	phase   int // within its period: begins, goes on, ends
+	arrival int // order in which the changes were found
+}
+
+const (
+	begins = iota
+	goesOn
+	ends
+)
+
+// report adds an incident that is new.
+func (c *comparison) report(in Incident, phase int, provisional bool, identity ...string) {
+	id := event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)
+	c.state.Standing = append(c.state.Standing, Standing{Incident: in, ID: id, Rev: 1, Provisional: provisional})
+	c.changes = append(c.changes, change{at: len(c.state.Standing) - 1, action: event.New, phase: phase, arrival: len(c.changes)})
+}
+
+// correct compares a standing incident with what the page says of it now. What
+// the page leaves out stays as it was.
+func (c *comparison) correct(at int, now Incident) {
+	was := &c.state.Standing[at]
+	edits := map[string]event.Change{}
+	edit := func(name string, old *string, text string) {
+		if text != "" && fold(text) != fold(*old) {
+			edits[name] = event.Change{Old: *old, New: text}
+			*old = text
+		}
+	}
+	edit("player", &was.Player, now.Player)
+	edit("off", &was.Off, now.Off)
+	edit("assist", &was.Assist, now.Assist)
+	if now.Detail != was.Detail {
+		edits["detail"] = event.Change{Old: was.Detail, New: now.Detail}
+		was.Detail = now.Detail
+	}
+	if clockMoved(was.Clock, now.Clock) {
+		edits["time"] = event.Change{Old: was.Clock.String(), New: now.Clock.String()}
+		was.Clock = now.Clock
+	}
+	if len(edits) == 0 && !was.Provisional {
+		return
+	}
+	was.Path, was.Provisional = now.Path, false
+	was.Rev++
+	c.changes = append(c.changes, change{at: at, action: event.Corrected, edits: edits, phase: goesOn,
+		reason: "the page changed it", arrival: len(c.changes)})
+}
+
+// clockMoved reports whether two clocks disagree, rather than one knowing less.
+func clockMoved(was, now event.Clock) bool {
+	if now.IsZero() || now.Minute == 0 && now.Elapsed == 0 {
+		return false
+	}
+	if was.Elapsed > 0 && now.Elapsed > 0 {
+		return was != now
+	}
+	was.Elapsed, now.Elapsed = 0, 0
+	return was != now
+}
+
+// status reports a change of status that no other event tells.
+func (c *comparison) status(was event.Status) {
+	now := c.state.Match.Status
+	if now == was || now == event.Scheduled && was == "" {
+		return
+	}
+	for _, ch := range c.changes {
+		switch c.state.Standing[ch.at].Kind {
+		case event.MatchStart, event.PeriodStart, event.PeriodEnd:
+			if now == event.Live || now == event.Break {
+				return
+			}
+		case event.MatchEnd:
+			if now.Over() {
+				return
+			}
+		}
+	}
+	if was == "" && (now == event.Live || now == event.Break) {
+		return
+	}
+	c.state.Changes++
+	n := strconv.Itoa(c.state.Changes)
+	once := Standing{Incident: Incident{Kind: event.StatusChange, Clock: event.Clock{Period: c.state.Period}}, Rev: 1,
+		ID: event.IncidentID(c.state.Match.ID, "status", n)}
+	c.changes = append(c.changes, change{at: -1, once: once, action: event.New, phase: ends, arrival: len(c.changes)})
+}
+
+// events puts the changes in the order of the match and makes them events,
+// each with the score after it.
+func (c *comparison) events() ([]event.Event, error) {
+	slices.SortFunc(c.changes, c.order)
+	s := &c.state
+	score, shootout := s.Score, s.Shootout
+	if s.Sport.CountsGoals() && (score != nil || c.page.Score != nil || len(s.Standing) > 0) {
+		score = &event.Score{}
+		if s.Score != nil {
+			*score = *s.Score
+		}
+	}
+	var out []event.Event
+	for _, ch := range c.changes {
+		in := &ch.once
+		if ch.at >= 0 {
+			in = &s.Standing[ch.at]
+		}
+		if ch.action == event.New {
+			switch {
+			case in.Kind == event.Goal && s.Sport.CountsGoals():
+				sum := score.Add(in.Side, 1)
+				score = &sum
+			case in.Kind == event.ShootoutKick:
+				sum := event.Score{}
+				if shootout != nil {
+					sum = *shootout
+				}
+				if in.Detail == event.Scored {
+					sum = sum.Add(in.Side, 1)
+				}
+				shootout = &sum
+			}
+		}
+		s.Seq++
+		e, err := c.event(ch, in, score, shootout)
+		if err != nil {
+			return nil, err
+		}
+		in.Event = e.ID
+		out = append(out, e)
+	}
+	s.Score, s.Shootout = score, shootout
+	return out, nil
+}
+
+// order sorts changes by period, phase and clock, and else as they were found.
+func (c *comparison) order(a, b change) int {
+	key := func(ch change) (period int, clock event.Clock) {
+		in := ch.once.Incident
+		if ch.at >= 0 {
+			in = c.state.Standing[ch.at].Incident
+		}
+		switch in.Kind {
+		case event.MatchStart:
+			return -1, event.Clock{}
+		case event.MatchEnd, event.StatusChange:
+			return len(c.state.Sport.Periods()), event.Clock{}
+		}
+		return c.state.Sport.Index(cmp.Or(in.Clock.Period, c.state.Period)), in.Clock
+	}
+	pa, ca := key(a)
+	pb, cb := key(b)
+	if d := cmp.Or(cmp.Compare(pa, pb), cmp.Compare(a.phase, b.phase)); d != 0 {
+		return d
+	}
+	switch {
+	case ca.Before(c.state.Sport, cb):
+		return -1
+	case cb.Before(c.state.Sport, ca):
+		return 1
+	}
+	return cmp.Compare(a.arrival, b.arrival)
+}
+
+func (c *comparison) event(ch change, in *Standing, score, shootout *event.Score) (event.Event, error) {
+	s, r := &c.state, &c.reading
+	match := s.Match
+	evidence := r.Evidence
+	evidence.Path = in.Path
+	d := event.Data{
+		League: s.League, Player: in.Player, Time: in.Clock.String(),
+		Sport: s.Sport, Kind: in.Kind, Action: ch.action, Detail: in.Detail, Side: in.Side, Off: in.Off, Assist: in.Assist,
+		Incident: in.ID, Rev: in.Rev, Reason: ch.reason, Changes: ch.edits,
+		Score: score, Shootout: shootout, Match: &match,
+		Provisional: in.Provisional, Backfill: c.backfill, Replay: r.Replay,
+		Epoch: s.Epoch, Seq: s.Seq, Evidence: &evidence,
+	}
+	if in.Side != "" {
+		d.Team, d.Opponent = match.Team(in.Side), match.Team(in.Side.Other())
+	}
+	if !in.Clock.IsZero() {
+		clock := in.Clock
+		d.Clock = &clock
+	}
+	if ch.action != event.New {
+		d.Supersedes = in.Event
+	}
+	e, err := event.Of(event.Key(s.Sport, s.League, in.Kind.Word(ch.action)), d, r.At)
+	e.TID, e.CausationID, e.Source = r.TID, r.CausationID, r.Source
+	return e, err
+}
