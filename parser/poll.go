@@ -19,10 +19,10 @@ type Source struct {
 	Every   time.Duration // between two fetches; at least a second
 }
 
-// Pauses after a site refuses or fails, and the longest that it may ask for.
 const (
-	maxPollPause  = 5 * time.Minute
-	maxRetryAfter = time.Hour
+	maxPollPause  = 5 * time.Minute        // after a site refuses or fails
+	maxRetryAfter = time.Hour              // that a site may ask for
+	spread        = 250 * time.Millisecond // between the first fetches of two sources
 )
 
 // Poll fetches and reads each source in its own rhythm until ctx ends. Each
@@ -35,16 +35,17 @@ func Poll(ctx context.Context, sources []Source, r *Reader) error {
 		if err != nil {
 			return err
 		}
-		running.Go(func() { poll(ctx, s, f, r) })
+		// Not all at once, and not later than need be.
+		first := rand.N(min(max(s.Every, time.Second), time.Duration(len(sources))*spread))
+		running.Go(func() { poll(ctx, s, f, r, first) })
 	}
 	running.Wait()
 	return nil
 }
 
-func poll(ctx context.Context, s Source, f *Fetcher, r *Reader) {
+func poll(ctx context.Context, s Source, f *Fetcher, r *Reader, wait time.Duration) {
 	every := max(s.Every, time.Second)
 	failures := 0
-	wait := rand.N(every) // not all at once
 	for {
 		select {
 		case <-ctx.Done():
