@@ -35,8 +35,7 @@ func (c Clock) String() string {
 }
 
 // startMinute and endMinute bound the periods of a sport that counts minutes
-// through the whole match: soccer's. (Rugby's halves have 40 minutes and are
-// not counted here; its pages must name the period.)
+// through the whole match: soccer's. (Rugby's pages must name the period.)
 var (
 	startMinute = map[Period]int{FirstHalf: 0, SecondHalf: 45, ExtraFirst: 90, ExtraSecond: 105}
 	endMinute   = map[Period]int{FirstHalf: 45, SecondHalf: 90, ExtraFirst: 105, ExtraSecond: 120}
@@ -44,14 +43,20 @@ var (
 
 // SoccerMinute is the clock of a printed soccer minute: (45, 2) is 45+2' of the
 // first half. A page that knows the period passes it; else the minute tells it.
+// A minute past its period's end is stoppage time: 92' of the second half is
+// 90+2'.
 func SoccerMinute(p Period, minute, stoppage int) Clock {
 	if p == "" {
-		for _, q := range []Period{FirstHalf, SecondHalf, ExtraFirst, ExtraSecond} {
+		p = ExtraSecond
+		for _, q := range []Period{FirstHalf, SecondHalf, ExtraFirst} {
 			if minute <= endMinute[q] {
 				p = q
 				break
 			}
 		}
+	}
+	if end := endMinute[p]; end > 0 && minute > end {
+		minute, stoppage = end, minute-end+stoppage
 	}
 	return Clock{Period: p, Minute: minute, Stoppage: stoppage}
 }

@@ -105,6 +105,8 @@ type Match struct {
 	Away   string    `json:"away"`
 	Start  time.Time `json:"start,omitzero"`
 	Status Status    `json:"status"`
+	Period Period    `json:"period,omitempty"` // being played, or the break
+	Clock  Clock     `json:"clock,omitzero"`   // the match's, where the page shows one
 }
 
 // Team is the name of the team on that side.

@@ -176,6 +176,8 @@ func TestClock(t *testing.T) {
 		{event.SoccerMinute("", 90, 4), event.Clock{Period: "2h", Minute: 90, Stoppage: 4}, "90+4'"},
 		{event.SoccerMinute("", 91, 0), event.Clock{Period: "et1", Minute: 91}, "91'"},
 		{event.SoccerMinute("", 120, 1), event.Clock{Period: "et2", Minute: 120, Stoppage: 1}, "120+1'"},
+		{event.SoccerMinute("2h", 92, 0), event.Clock{Period: "2h", Minute: 90, Stoppage: 2}, "90+2'"},
+		{event.SoccerMinute("", 122, 0), event.Clock{Period: "et2", Minute: 120, Stoppage: 2}, "120+2'"},
 		{event.SoccerElapsed("2h", 61*60+10), event.Clock{Period: "2h", Minute: 62, Elapsed: 970}, "61:10"},
 		{event.SoccerElapsed("1h", 46*60+49), event.Clock{Period: "1h", Minute: 45, Stoppage: 2, Elapsed: 2809}, "46:49"},
 		{event.Clock{Period: "p1", Elapsed: 766}, event.Clock{Period: "p1", Elapsed: 766}, "12:46"},

@@ -75,3 +75,11 @@ func (s Sport) Index(p Period) int { return slices.Index(s.Periods(), p) }
 
 // CountsGoals reports whether the score is the number of goals.
 func (s Sport) CountsGoals() bool { return s == Soccer || s == IceHockey }
+
+// PlayedBefore is the period that a break follows, and p itself if it is none.
+func (s Sport) PlayedBefore(p Period) Period {
+	if i := s.Index(p); p.IsBreak() && i > 0 {
+		return s.Periods()[i-1]
+	}
+	return p
+}

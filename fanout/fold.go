@@ -21,8 +21,6 @@ type MatchState struct {
 	League    string       `json:"league"`
 	Score     *event.Score `json:"score,omitempty"`
 	Shootout  *event.Score `json:"shootout,omitempty"`
-	Period    event.Period `json:"period,omitempty"`
-	Time      string       `json:"time,omitempty"` // of the latest incident, as the sport writes it
 	Replay    bool         `json:"replay,omitempty"`
 	Updated   time.Time    `json:"updated"` // when the page behind the latest event was read
 	TID       event.TID    `json:"tid"`
@@ -92,12 +90,6 @@ func (f *fold) take(e event.Event) bool {
 	}
 	if d.Shootout != nil {
 		m.Shootout = d.Shootout
-	}
-	if d.Time != "" {
-		m.Time = d.Time
-	}
-	if d.Clock != nil && d.Clock.Period != "" {
-		m.Period = d.Clock.Period
 	}
 	m.put(e)
 	return true

@@ -4,19 +4,21 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/matchwire/matchwire/event"
 )
 
 // A change becomes an event.
 type change struct {
-	at      int // index in state.Standing; -1 for what has no standing
-	once    Standing
-	action  event.Action
-	edits   map[string]event.Change
-	reason  string
-	phase   int // within its period: begins, goes on, ends
-	arrival int // order in which the changes were found
+	at        int // index in state.Standing; -1 for what has no standing
+	once      Standing
+	action    event.Action
+	edits     map[string]event.Change
+	reason    string
+	scoredWas int // what a corrected shoot-out kick had counted
+	phase     int // within its period: begins, goes on, ends
+	arrival   int // order in which the changes were found
 }
 
 const (
@@ -32,10 +34,27 @@ func (c *comparison) report(in Incident, phase int, provisional bool, identity .
 	c.changes = append(c.changes, change{at: len(c.state.Standing) - 1, action: event.New, phase: phase, arrival: len(c.changes)})
 }
 
+// retract takes a standing incident back. It is removed when the events are
+// made; slot is what its successor will stand in for.
+func (c *comparison) retract(at int, slot ...string) {
+	if c.state.TakenBack == nil {
+		c.state.TakenBack = map[string]int{}
+	}
+	c.state.TakenBack[strings.Join(slot, "|")]++
+	c.state.Standing[at].Rev++
+	c.changes = append(c.changes, change{at: at, action: event.Retracted, phase: goesOn, reason: "the page took it back", arrival: len(c.changes)})
+}
+
+// generation is how often something was taken back, as part of an identity.
+func (c *comparison) generation(slot ...string) string {
+	return strconv.Itoa(c.state.TakenBack[strings.Join(slot, "|")])
+}
+
 // correct compares a standing incident with what the page says of it now. What
 // the page leaves out stays as it was.
 func (c *comparison) correct(at int, now Incident) {
 	was := &c.state.Standing[at]
+	scoredWas := scored(was.Detail)
 	edits := map[string]event.Change{}
 	edit := func(name string, old *string, text string) {
 		if text != "" && fold(text) != fold(*old) {
@@ -46,7 +65,7 @@ func (c *comparison) correct(at int, now Incident) {
 	edit("player", &was.Player, now.Player)
 	edit("off", &was.Off, now.Off)
 	edit("assist", &was.Assist, now.Assist)
-	if now.Detail != was.Detail {
+	if now.Detail != "" && now.Detail != was.Detail {
 		edits["detail"] = event.Change{Old: was.Detail, New: now.Detail}
 		was.Detail = now.Detail
 	}
@@ -59,7 +78,7 @@ func (c *comparison) correct(at int, now Incident) {
 	}
 	was.Path, was.Provisional = now.Path, false
 	was.Rev++
-	c.changes = append(c.changes, change{at: at, action: event.Corrected, edits: edits, phase: goesOn,
+	c.changes = append(c.changes, change{at: at, action: event.Corrected, edits: edits, scoredWas: scoredWas, phase: goesOn,
 		reason: "the page changed it", arrival: len(c.changes)})
 }
 
@@ -82,6 +101,9 @@ func (c *comparison) status(was event.Status) {
 		return
 	}
 	for _, ch := range c.changes {
+		if ch.action == event.Retracted {
+			continue
+		}
 		switch c.state.Standing[ch.at].Kind {
 		case event.MatchStart, event.PeriodStart, event.PeriodEnd:
 			if now == event.Live || now == event.Break {
@@ -98,7 +120,7 @@ func (c *comparison) status(was event.Status) {
 	}
 	c.state.Changes++
 	n := strconv.Itoa(c.state.Changes)
-	once := Standing{Incident: Incident{Kind: event.StatusChange, Clock: event.Clock{Period: c.state.Period}}, Rev: 1,
+	once := Standing{Incident: Incident{Kind: event.StatusChange, Clock: event.Clock{Period: c.state.Match.Period}}, Rev: 1,
 		ID: event.IncidentID(c.state.Match.ID, "status", n)}
 	c.changes = append(c.changes, change{at: -1, once: once, action: event.New, phase: ends, arrival: len(c.changes)})
 }
@@ -121,21 +143,19 @@ func (c *comparison) events() ([]event.Event, error) {
 		if ch.at >= 0 {
 			in = &s.Standing[ch.at]
 		}
-		if ch.action == event.New {
-			switch {
-			case in.Kind == event.Goal && s.Sport.CountsGoals():
-				sum := score.Add(in.Side, 1)
+		switch n := ch.adds(); {
+		case in.Kind == event.Goal && s.Sport.CountsGoals():
+			if ch.action != event.Corrected {
+				sum := score.Add(in.Side, n)
 				score = &sum
-			case in.Kind == event.ShootoutKick:
-				sum := event.Score{}
-				if shootout != nil {
-					sum = *shootout
-				}
-				if in.Detail == event.Scored {
-					sum = sum.Add(in.Side, 1)
-				}
-				shootout = &sum
 			}
+		case in.Kind == event.ShootoutKick:
+			sum := event.Score{}
+			if shootout != nil {
+				sum = *shootout
+			}
+			sum = sum.Add(in.Side, n*scored(in.Detail)-ch.scoredWas)
+			shootout = &sum
 		}
 		s.Seq++
 		e, err := c.event(ch, in, score, shootout)
@@ -146,11 +166,46 @@ func (c *comparison) events() ([]event.Event, error) {
 		out = append(out, e)
 	}
 	s.Score, s.Shootout = score, shootout
+	c.removeRetracted()
 	return out, nil
 }
 
-// order sorts changes by period, phase and clock, and else as they were found.
+// adds is how many of its kind a change adds.
+func (ch *change) adds() int {
+	if ch.action == event.Retracted {
+		return -1
+	}
+	return 1
+}
+
+func scored(detail string) int {
+	if detail == event.Scored {
+		return 1
+	}
+	return 0
+}
+
+func (c *comparison) removeRetracted() {
+	gone := map[string]bool{}
+	for _, ch := range c.changes {
+		if ch.action == event.Retracted {
+			gone[c.state.Standing[ch.at].ID] = true
+		}
+	}
+	c.state.Standing = slices.DeleteFunc(c.state.Standing, func(st Standing) bool { return gone[st.ID] })
+}
+
+// order sorts changes: what is taken back comes first, then period, phase and
+// clock decide, and else the order in which they were found.
 func (c *comparison) order(a, b change) int {
+	if ra, rb := a.action == event.Retracted, b.action == event.Retracted; ra != rb {
+		if ra {
+			return -1
+		}
+		return 1
+	} else if ra {
+		return cmp.Compare(a.arrival, b.arrival)
+	}
 	key := func(ch change) (period int, clock event.Clock) {
 		in := ch.once.Incident
 		if ch.at >= 0 {
@@ -162,7 +217,7 @@ func (c *comparison) order(a, b change) int {
 		case event.MatchEnd, event.StatusChange:
 			return len(c.state.Sport.Periods()), event.Clock{}
 		}
-		return c.state.Sport.Index(cmp.Or(in.Clock.Period, c.state.Period)), in.Clock
+		return c.state.Sport.Index(cmp.Or(in.Clock.Period, c.state.Match.Period)), in.Clock
 	}
 	pa, ca := key(a)
 	pb, cb := key(b)

@@ -25,7 +25,9 @@ func (p *Profile) Extract(page Page) ([]Observation, []Problem, error) {
 	for i := range p.Incidents {
 		x.incidents(i, o)
 	}
-	x.problems = append(x.problems, o.contradictions()...)
+	if len(p.Incidents) > 0 {
+		x.problems = append(x.problems, o.contradictions()...)
+	}
 	return []Observation{*o}, x.problems, nil
 }
 
@@ -74,10 +76,10 @@ func (x *extraction) match() (*Observation, error) {
 		}
 	}
 	status, period, _ := strings.Cut(x.value("status", &r.Status), " ")
-	o.Match.Status, o.Period = event.Status(status), event.Period(period)
+	o.Match.Status, o.Match.Period = event.Status(status), event.Period(period)
 	if text := x.quiet(&r.Clock); text != "" {
 		var err error
-		if o.Clock, err = readClock(o.Sport, r.Clock.As, o.Period, text); err != nil {
+		if o.Match.Clock, err = readClock(o.Sport, r.Clock.As, o.Match.Period, text); err != nil {
 			x.problem("match.clock", err)
 		}
 	}
@@ -142,6 +144,12 @@ func (x *extraction) incidents(i int, o *Observation) {
 	r := &x.profile.Incidents[i]
 	list := fmt.Sprintf("incidents[%d]", i)
 	rows, err := x.doc.rows(&r.Rows)
+	if err == nil && len(rows) == 0 && o.Match.Status != event.Scheduled {
+		err = nothing("no rows") // a match may have none yet; a profile being written had better
+		if o.Score != nil && *o.Score == (event.Score{}) {
+			err = nil
+		}
+	}
 	if err != nil {
 		x.problem(list+".rows", err)
 	}
@@ -214,6 +222,12 @@ func (r *rowReader) read() (Incident, bool) {
 		var err error
 		if in.Clock, err = readClock(r.match.Sport, rules.Clock.As, period, clock); err != nil && in.Kind != event.ShootoutKick {
 			r.x.problem(r.name+": clock", err)
+		}
+	}
+	if sport, now := r.match.Sport, r.match.Match.Period; period == "" && now != "" && sport.Index(in.Clock.Period) > sport.Index(now) {
+		// Nothing happens beyond the period being played: 92' of the second half.
+		if c, err := readClock(sport, rules.Clock.As, sport.PlayedBefore(now), clock); err == nil {
+			in.Clock = c
 		}
 	}
 	if in.Clock.Period == "" {

@@ -93,7 +93,8 @@ func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 		return Page{}, fmt.Errorf("the page is larger than %d MiB", maxPage>>20)
 	}
 	f.etag, f.modified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
-	return Page{URL: resp.Request.URL.Redacted(), ContentType: resp.Header.Get("Content-Type"), Body: body, At: time.Now().UTC()}, nil
+	modified, _ := http.ParseTime(f.modified) // a bad date is no date
+	return Page{URL: resp.Request.URL.Redacted(), Modified: modified, ContentType: resp.Header.Get("Content-Type"), Body: body, At: time.Now().UTC()}, nil
 }
 
 // Forget makes the next fetch get the page even if it is unchanged: what was

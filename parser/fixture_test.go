@@ -107,8 +107,11 @@ func TestFixtures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(got.Bytes(), want) {
-				t.Errorf("events differ from %s; read them, then run with -update if they are right:\n%s", golden, got.Bytes())
+			was, now := bytes.Split(want, []byte("\n")), bytes.Split(got.Bytes(), []byte("\n"))
+			for i := range max(len(was), len(now)) {
+				if i >= len(was) || i >= len(now) || !bytes.Equal(was[i], now[i]) {
+					t.Fatalf("%s differs from line %d on; read the diff, and run with -update if it is right:\n%s", golden, i+1, bytes.Join(now[min(i, len(now)):min(i+1, len(now))], nil))
+				}
 			}
 		})
 	}

@@ -2,55 +2,101 @@ package parser
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 )
 
-// goals compares one side's goals: the nth on the page is the nth that stands.
+// goals compares one side's goals. Rows are paired with the goals that stand,
+// from the surest likeness to the least; what is left over is new, corrected,
+// or, where the score says so, taken back.
 func (c *comparison) goals(side event.Side) {
-	var listed []Incident
+	var rows []Incident
 	for _, in := range c.page.Incidents {
 		if in.Kind == event.Goal && in.Side == side {
-			listed = append(listed, in)
+			rows = append(rows, in)
 		}
 	}
-	want := len(listed)
+	want := len(rows)
 	if c.page.Score != nil {
 		want = c.page.Score.Of(side) // a row that the score does not know yet waits for it
 	}
-	standing := c.state.of(event.Goal, side)
-	for n := range want {
-		known := n < len(listed)
-		switch {
-		case n < len(standing) && known:
-			c.correct(standing[n], listed[n])
-		case n < len(standing):
-			// The row is missing; the goal stands.
-		case known:
-			c.report(listed[n], goesOn, false, "goal", string(side), strconv.Itoa(n+1), "0")
-		default:
-			in := Incident{Kind: event.Goal, Side: side, Clock: c.page.Clock}
-			in.Clock.Period = cmp.Or(in.Clock.Period, c.state.Period)
-			c.report(in, goesOn, true, "goal", string(side), strconv.Itoa(n+1), "0")
+	complete := len(rows) == want
+	paired := map[int]bool{}
+	pair := func(like func(Incident, *Standing) bool) {
+		rows = slices.DeleteFunc(rows, func(in Incident) bool {
+			for _, at := range c.state.of(event.Goal, side) {
+				if !paired[at] && like(in, &c.state.Standing[at]) {
+					paired[at] = true
+					c.correct(at, in)
+					return true
+				}
+			}
+			return false
+		})
+	}
+	samePlayer := func(in Incident, st *Standing) bool { return fold(in.Player) == fold(st.Player) }
+	pair(func(in Incident, st *Standing) bool { return samePlayer(in, st) && !clockMoved(st.Clock, in.Clock) })
+	pair(func(in Incident, st *Standing) bool { return samePlayer(in, st) && near(in.Clock, st.Clock) })
+	pair(func(_ Incident, st *Standing) bool { return st.Provisional })
+	pair(func(in Incident, st *Standing) bool { return near(in.Clock, st.Clock) })
+	if complete {
+		pair(func(Incident, *Standing) bool { return true })
+	}
+
+	standing := len(c.state.of(event.Goal, side))
+	for ; standing < want; standing++ {
+		in := Incident{Kind: event.Goal, Side: side, Clock: c.page.Match.Clock} // the score moved, the row is not there yet
+		in.Clock.Period = c.page.Sport.PlayedBefore(cmp.Or(in.Clock.Period, c.state.Match.Period))
+		provisional := len(rows) == 0
+		if !provisional {
+			in, rows = rows[0], rows[1:]
+		}
+		c.report(in, goesOn, provisional, "goal", string(side), strconv.Itoa(standing+1), c.generation("goal", string(side)))
+	}
+	if standing > want && complete && c.takeBack {
+		c.takeBackGoals(side, standing-want, paired)
+	}
+}
+
+// takeBackGoals takes n of a side's goals back: those that the page does not
+// list, the latest first.
+func (c *comparison) takeBackGoals(side event.Side, n int, listed map[int]bool) {
+	goals := c.state.of(event.Goal, side)
+	slices.Reverse(goals)
+	for _, at := range goals {
+		if n > 0 && !listed[at] {
+			c.retract(at, "goal", string(side))
+			n--
 		}
 	}
 }
 
-// kicks compares one side's kicks of a shoot-out, round by round.
+// kicks compares one side's kicks of a shoot-out, round by round. Where rows
+// are missing, those that are there are found by their players.
 func (c *comparison) kicks(side event.Side) {
-	standing, round := c.state.of(event.ShootoutKick, side), 0
+	var rows []Incident
 	for _, in := range c.page.Incidents {
-		if in.Kind != event.ShootoutKick || in.Side != side {
+		if in.Kind == event.ShootoutKick && in.Side == side {
+			in.Clock.Period = event.ShootOut
+			rows = append(rows, in)
+		}
+	}
+	for round, at := range c.state.of(event.ShootoutKick, side) {
+		if len(rows) == 0 {
+			return
+		}
+		missing := len(c.state.of(event.ShootoutKick, side)) - round - len(rows)
+		if missing > 0 && fold(rows[0].Player) != fold(c.state.Standing[at].Player) {
 			continue
 		}
-		in.Clock.Period = event.ShootOut
-		if round < len(standing) {
-			c.correct(standing[round], in)
-		} else {
-			c.report(in, goesOn, false, "kick", string(side), strconv.Itoa(round+1))
-		}
-		round++
+		c.correct(at, rows[0])
+		rows = rows[1:]
+	}
+	for _, in := range rows {
+		c.report(in, goesOn, false, "kick", string(side), strconv.Itoa(len(c.state.of(event.ShootoutKick, side))+1))
 	}
 }
 
@@ -78,6 +124,27 @@ func (c *comparison) others() {
 		}
 		c.reportOther(in, taken)
 	}
+	c.missing(taken)
+}
+
+// missing takes back what complete pages have lacked for long.
+func (c *comparison) missing(listed map[int]bool) {
+	complete := c.page.Score != nil && len(c.page.contradictions()) == 0
+	for at := range c.state.Standing {
+		st := &c.state.Standing[at]
+		switch {
+		case st.Side == "" || st.Kind == event.ShootoutKick || st.Kind == event.Goal && c.page.Sport.CountsGoals():
+		case listed[at]:
+			st.Missing, st.Since = 0, time.Time{}
+		case complete:
+			if st.Missing++; st.Missing == 1 {
+				st.Since = c.reading.At
+			}
+			if st.Missing >= missingPolls && c.reading.At.Sub(st.Since) >= missingFor {
+				c.retract(at, string(st.Kind), string(st.Side), fold(st.Player))
+			}
+		}
+	}
 }
 
 // claim takes the first incident that stands, is not taken, and fits; -1 if none.
@@ -94,7 +161,8 @@ func (c *comparison) claim(in Incident, taken map[int]bool, fits func(Incident) 
 // reportOther gives the incident the first free identity of its player.
 func (c *comparison) reportOther(in Incident, taken map[int]bool) {
 	for nth := 1; ; nth++ {
-		identity := []string{string(in.Kind), string(in.Side), fold(in.Player), strconv.Itoa(nth)}
+		identity := []string{string(in.Kind), string(in.Side), fold(in.Player), strconv.Itoa(nth),
+			c.generation(string(in.Kind), string(in.Side), fold(in.Player))}
 		if c.state.find(event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)) < 0 {
 			taken[len(c.state.Standing)] = true
 			c.report(in, goesOn, false, identity...)
@@ -115,17 +183,41 @@ func near(a, b event.Clock) bool {
 	return a.Period == b.Period && -120 <= d && d <= 120
 }
 
-// scoreAlone reports a moved score in a sport whose incidents are not counted.
+// scoreAlone reports a score that moved without an incident that moves it: in
+// a sport whose incidents are not counted, and a shoot-out without its kicks.
 func (c *comparison) scoreAlone() {
-	o, s := c.page.Score, c.state.Score
-	if c.page.Sport.CountsGoals() || o == nil || s != nil && *s == *o {
-		return
+	if !c.page.Sport.CountsGoals() && c.moved(c.state.Score, c.page.Score) {
+		c.scoreChange("score", c.page.Score)
 	}
-	if s == nil && *o == (event.Score{}) {
-		c.state.Score = o
-		return
+	if !c.page.Sport.CountsGoals() && c.page.Score != nil {
+		c.state.Score = c.page.Score
 	}
-	c.report(Incident{Kind: event.ScoreChange, Clock: c.page.Clock}, goesOn, false,
-		"score", strconv.Itoa(o.Home), strconv.Itoa(o.Away), strconv.FormatInt(c.state.Seq, 10))
-	c.state.Score = o
+	kicks := len(c.state.of(event.ShootoutKick, event.Home)) + len(c.state.of(event.ShootoutKick, event.Away))
+	if kicks == 0 && c.page.Shootout != nil {
+		if c.moved(c.state.Shootout, c.page.Shootout) {
+			c.scoreChange("shootout", c.page.Shootout)
+		}
+		c.state.Shootout = c.page.Shootout
+	}
+}
+
+// moved reports whether a score is another than before; the first 0-0 is not.
+func (c *comparison) moved(was, now *event.Score) bool {
+	if now == nil {
+		return false
+	}
+	if was == nil {
+		return *now != event.Score{}
+	}
+	return *now != *was
+}
+
+func (c *comparison) scoreChange(what string, to *event.Score) {
+	for nth := 1; ; nth++ { // a score can come back
+		identity := []string{what, strconv.Itoa(to.Home), strconv.Itoa(to.Away), strconv.Itoa(nth)}
+		if c.state.find(event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)) < 0 {
+			c.report(Incident{Kind: event.ScoreChange, Clock: c.page.Match.Clock}, goesOn, false, identity...)
+			return
+		}
+	}
 }

@@ -34,7 +34,7 @@ func readClock(s event.Sport, as transform, period event.Period, text string) (e
 		if seconds > 59 {
 			return event.Clock{}, bad
 		}
-		if as == "minute" {
+		if as == "minute" && s == event.Soccer {
 			return event.SoccerElapsed(period, minutes*60+seconds), nil
 		}
 		return event.Clock{Period: period, Elapsed: minutes*60 + seconds}, nil
@@ -42,8 +42,15 @@ func readClock(s event.Sport, as transform, period event.Period, text string) (e
 	switch as {
 	case "minute":
 		if m := minutePlus.FindStringSubmatch(text); m != nil {
-			if minute := number(m[1]); minute >= 1 && minute <= 130 {
-				return event.SoccerMinute(period, minute, number(m[2])), nil
+			minute, stoppage := number(m[1]), number(m[2])
+			switch {
+			case minute < 1 || minute > 130:
+			case s == event.Soccer:
+				return event.SoccerMinute(period, minute, stoppage), nil
+			case period != "":
+				return event.Clock{Period: period, Minute: minute, Stoppage: stoppage}, nil
+			default:
+				return event.Clock{}, fmt.Errorf("%q without a period: the profile must give one", shorten(text))
 			}
 		}
 	case "elapsed":

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -13,10 +16,8 @@ import (
 type Observation struct {
 	Sport     event.Sport  `json:"sport"`
 	League    string       `json:"league,omitempty"`
-	Match     event.Match  `json:"match"`            // ID "" where the page has none
-	Period    event.Period `json:"period,omitempty"` // being played, or the break
-	Clock     event.Clock  `json:"clock,omitzero"`   // the page's own
-	Score     *event.Score `json:"score,omitempty"`  // without a shoot-out
+	Match     event.Match  `json:"match"`           // ID "" where the page has none
+	Score     *event.Score `json:"score,omitempty"` // without a shoot-out
 	Shootout  *event.Score `json:"shootout,omitempty"`
 	Incidents []Incident   `json:"incidents"`
 }
@@ -48,6 +49,7 @@ type Page struct {
 	ContentType string    // of the response; may be empty
 	Body        []byte    // as sent, in the page's own charset
 	At          time.Time // when it was read
+	Modified    time.Time // the response's Last-Modified; zero where there is none
 }
 
 // count is how many incidents of a kind a side has.
@@ -63,7 +65,7 @@ func (o *Observation) count(k event.Kind, s event.Side) int {
 
 // contradictions says where the observation disagrees with itself.
 func (o *Observation) contradictions() []Problem {
-	if o.Score == nil || len(o.Incidents) == 0 || !o.Sport.CountsGoals() {
+	if o.Score == nil || !o.Sport.CountsGoals() {
 		return nil
 	}
 	got := event.Score{Home: o.count(event.Goal, event.Home), Away: o.count(event.Goal, event.Away)}
@@ -74,5 +76,13 @@ func (o *Observation) contradictions() []Problem {
 		got.Home, got.Away, o.Score.Home, o.Score.Away)}}
 }
 
-// fold makes a name comparable: without case, diacritics and punctuation.
-func fold(name string) string { return strings.ReplaceAll(event.Slug(name), "_", "") }
+// fold makes a name comparable: without case, diacritics and punctuation, in
+// any script.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, norm.NFKD.String(name))
+}

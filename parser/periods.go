@@ -1,6 +1,8 @@
 package parser
 
 import (
+	"slices"
+
 	"github.com/matchwire/matchwire/event"
 )
 
@@ -35,7 +37,7 @@ func (c *comparison) periods() {
 func (c *comparison) reached() (int, map[event.Period]bool) {
 	sport, seen := c.page.Sport, map[event.Period]bool{}
 	if c.state.Match.Status != event.Scheduled {
-		seen[c.page.Period] = true
+		seen[c.page.Match.Period] = true
 	}
 	for _, in := range c.page.Incidents {
 		seen[in.Clock.Period] = true
@@ -46,8 +48,8 @@ func (c *comparison) reached() (int, map[event.Period]bool) {
 	if c.state.Match.Status.Over() {
 		seen[sport.Regulation()] = true
 	}
-	for _, st := range c.state.Standing {
-		if st.Kind == event.PeriodStart {
+	for at, st := range c.state.Standing {
+		if st.Kind == event.PeriodStart && c.standing(at) {
 			seen[st.Clock.Period] = true
 		}
 	}
@@ -75,9 +77,50 @@ func (c *comparison) played(p event.Period, seen map[event.Period]bool) bool {
 	return false
 }
 
+// reopen takes back the ends, and beginnings of later periods, that a page
+// contradicts: full time shown at half time, or a match resumed after it.
+func (c *comparison) reopen() {
+	status, sport := c.state.Match.Status, c.page.Sport
+	if status != event.Live && status != event.Break {
+		return
+	}
+	now := sport.Index(c.page.Match.Period)
+	for at := range c.state.Standing {
+		st := &c.state.Standing[at]
+		i := sport.Index(st.Clock.Period)
+		switch st.Kind {
+		case event.MatchEnd:
+			c.retract(at, "mark", string(st.Kind), "")
+		case event.PeriodEnd:
+			if now >= 0 && (i > now || i == now && status == event.Live) {
+				c.retract(at, "mark", string(st.Kind), string(st.Clock.Period))
+			}
+		case event.PeriodStart:
+			if now >= 0 && i > now && !c.playedIn(st.Clock.Period) {
+				c.retract(at, "mark", string(st.Kind), string(st.Clock.Period))
+			}
+		}
+	}
+}
+
+// playedIn reports whether anything that stands or is listed happened in p.
+func (c *comparison) playedIn(p event.Period) bool {
+	for _, in := range c.page.Incidents {
+		if in.Clock.Period == p {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.state.Standing, func(st Standing) bool { return st.Side != "" && st.Clock.Period == p })
+}
+
+// standing reports whether an incident stands and is not just being taken back.
+func (c *comparison) standing(at int) bool {
+	return !slices.ContainsFunc(c.changes, func(ch change) bool { return ch.at == at && ch.action == event.Retracted })
+}
+
 // mark reports a beginning or an end once.
 func (c *comparison) mark(k event.Kind, p event.Period, phase int) {
-	identity := []string{"mark", string(k), string(p)}
+	identity := []string{"mark", string(k), string(p), c.generation("mark", string(k), string(p))}
 	if c.state.find(event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)) < 0 {
 		c.report(Incident{Kind: k, Clock: event.Clock{Period: p}}, phase, false, identity...)
 	}

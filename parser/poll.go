@@ -46,6 +46,7 @@ func Poll(ctx context.Context, sources []Source, r *Reader) error {
 func poll(ctx context.Context, s Source, f *Fetcher, r *Reader, wait time.Duration) {
 	every := max(s.Every, time.Second)
 	failures := 0
+	var last Page
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,7 +55,13 @@ func poll(ctx context.Context, s Source, f *Fetcher, r *Reader, wait time.Durati
 		}
 		job := event.WithTID(ctx, event.NewTID())
 		page, err := f.Fetch(job)
+		if errors.Is(err, ErrUnchanged) {
+			// The site says the same once more, which counts where a page is held.
+			page, err = last, nil
+			page.At = time.Now().UTC()
+		}
 		if err == nil {
+			last = page
 			if _, err := r.Read(job, s.Profile, page, s.Match); err != nil { // Read has said what is wrong
 				f.Forget()
 			}
@@ -64,7 +71,7 @@ func poll(ctx context.Context, s Source, f *Fetcher, r *Reader, wait time.Durati
 		}
 		var refused *RefusedError
 		switch {
-		case err == nil || errors.Is(err, ErrUnchanged):
+		case err == nil:
 			failures, wait = 0, jitter(every)
 			continue
 		case errors.As(err, &refused) && refused.Status == http.StatusForbidden:
@@ -72,9 +79,9 @@ func poll(ctx context.Context, s Source, f *Fetcher, r *Reader, wait time.Durati
 			return
 		}
 		failures++
-		wait = jitter(min(every<<min(failures, 10), maxPollPause))
-		if refused != nil && refused.Wait > 0 {
-			wait = min(refused.Wait, maxRetryAfter)
+		wait = jitter(max(every, min(every<<min(failures, 10), maxPollPause)))
+		if refused != nil {
+			wait = max(wait, min(refused.Wait, maxRetryAfter))
 		}
 		r.Log.Warn("page not fetched, trying again", "tid", event.TIDFrom(job), "url", f.url.Redacted(),
 			"error", err, "failures", failures, "pause", wait.Round(time.Millisecond))

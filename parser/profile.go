@@ -106,6 +106,11 @@ func (p *Profile) check() error {
 		if in.Side.set() == in.Team.set() {
 			return in.Rows.place.Errorf("give one of side and team: whose incident is it?")
 		}
+		for _, e := range in.Kind.outcomes() {
+			if kind, _, _ := strings.Cut(e.value, " "); !p.Sport.CountsGoals() && slices.Contains(scoring, event.Kind(kind)) {
+				return e.place.Errorf("kind %q: scores of %s cannot be told apart yet; leave the row out, and the score itself is followed", kind, p.Sport)
+			}
+		}
 		err := errors.Join(
 			p.checkWords(&in.Kind, "kind", kinds, nil),
 			p.checkWords(&in.Side, "side", []string{string(event.Home), string(event.Away)}, nil),
@@ -116,6 +121,11 @@ func (p *Profile) check() error {
 	}
 	return nil
 }
+
+// scoring are the kinds that move the score in sports where it is not the
+// number of goals.
+var scoring = []event.Kind{"basket", "touchdown", "extra_point", "two_point", "field_goal", "safety", "run", "home_run",
+	"try", "conversion", "penalty_goal", "drop_goal", "game", "set", "break"}
 
 func (p *Profile) periods() []string {
 	var all []string

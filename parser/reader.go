@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
+	"strings"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -34,16 +36,13 @@ func (r *Reader) Read(ctx context.Context, p *Profile, page Page, match string) 
 	tid := event.TIDFrom(ctx)
 	log := r.Log.With("tid", tid, "url", page.URL, "profile", p.Name)
 	observations, problems, err := p.Extract(page)
-	for _, problem := range problems {
-		log.Debug("page problem", "field", problem.Field, "problem", problem.Message)
-	}
 	if err != nil {
 		log.Warn("page unusable, nothing changed", "bytes", len(page.Body), "error", err)
 		return nil, err
 	}
 	sum := sha256.Sum256(page.Body)
 	reading := Reading{
-		TID: tid, Source: "/parser/" + p.Name, At: page.At, Replay: r.Replay,
+		TID: tid, Source: "/parser/" + p.Name, At: page.At, Modified: page.Modified, Replay: r.Replay,
 		Evidence: event.Evidence{URL: page.URL, Snapshot: "sha256:" + hex.EncodeToString(sum[:])},
 	}
 	var all []event.Event
@@ -67,10 +66,23 @@ func (r *Reader) Read(ctx context.Context, p *Profile, page Page, match string) 
 			level = slog.LevelInfo
 		}
 		log.Log(ctx, level, "page read", "match", o.Match.ID, "status", o.Match.Status,
-			"incidents", len(o.Incidents), "problems", len(problems), "events", len(events))
+			"incidents", len(o.Incidents), "events", len(events), "problems", problemText(problems))
 		all = append(all, events...)
 	}
 	return all, nil
+}
+
+// problemText says what the page lacked, in bounds.
+func problemText(problems []Problem) string {
+	const most = 3
+	var text []string
+	for _, p := range problems[:min(most, len(problems))] {
+		text = append(text, p.String())
+	}
+	if more := len(problems) - most; more > 0 {
+		text = append(text, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(text, "; ")
 }
 
 // reconcile compares and saves, anew if another worker was faster.
@@ -87,7 +99,7 @@ func (r *Reader) reconcile(ctx context.Context, o Observation, reading Reading) 
 		if err != nil {
 			return nil, err
 		}
-		if len(events) == 0 && state.seen() {
+		if len(events) == 0 && version > 0 && reflect.DeepEqual(next, state) {
 			return nil, nil
 		}
 		owed := make([]event.Message, len(events))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ type Reading struct {
 	CausationID string
 	Source      string // of the events: "/parser/<profile>"
 	At          time.Time
+	Modified    time.Time      // the page's Last-Modified; zero where the site gives none
 	Evidence    event.Evidence // URL and snapshot; each event adds its path
 	Replay      bool
 }
@@ -28,18 +30,27 @@ var ErrOtherMatch = errors.New("the page shows another match")
 // match went. It is a pure function: same input, same output. The first page
 // of a match reports everything that has happened so far as backfill.
 //
-// The rules of identity: a goal is the nth of its side; a card, a substitution
-// and the like is told by side, player and how many of that; a shoot-out kick
-// is the nth of its side. Minute and player are attributes, which pages edit.
-// The score is the authority on how many goals there are.
+// The rules of identity: a goal is the nth of its side, and once one was taken
+// back, the nth of the next generation; a card, a substitution and the like is
+// told by side, player and how many of that; a shoot-out kick is the nth of its
+// side. Minute and player are attributes, which pages edit. The score is the
+// authority on how many goals there are.
+//
+// Nothing is taken back by a page that may be a stale copy; see freshness.go.
 func Reconcile(s State, o Observation, r Reading) (State, []event.Event, error) {
 	if s.seen() && (fold(s.Match.Home) != fold(o.Match.Home) || fold(s.Match.Away) != fold(o.Match.Away)) {
 		return s, nil, fmt.Errorf("%w: %s v %s, not %s v %s", ErrOtherMatch, o.Match.Home, o.Match.Away, s.Match.Home, s.Match.Away)
 	}
 	c := &comparison{state: s, page: o, reading: r, backfill: !s.seen()}
-	c.state.Standing = slices.Clone(s.Standing)
+	c.state.Standing, c.state.TakenBack = slices.Clone(s.Standing), maps.Clone(s.TakenBack)
+	v := c.judge()
+	if v == held {
+		return c.state, nil, nil
+	}
+	c.takeBack = c.confirmTakingBack(v)
 	c.inOrder()
 	c.match()
+	c.reopen()
 	c.periods()
 	if o.Sport.CountsGoals() {
 		c.goals(event.Home)
@@ -60,6 +71,7 @@ type comparison struct {
 	page     Observation
 	reading  Reading
 	backfill bool
+	takeBack bool // whether the page may take goals back
 	changes  []change
 }
 
@@ -79,15 +91,30 @@ func (c *comparison) inOrder() {
 	if down > up {
 		slices.Reverse(in)
 	}
-	slices.SortStableFunc(in, func(a, b Incident) int {
+	// A row without a clock stays behind the one above it.
+	type placed struct {
+		Incident
+		at event.Clock
+	}
+	rows := make([]placed, len(in))
+	for i := range in {
+		rows[i] = placed{in[i], in[i].Clock}
+		if bare := in[i].Clock.Minute == 0 && in[i].Clock.Elapsed == 0; bare && i > 0 {
+			rows[i].at = rows[i-1].at
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b placed) int {
 		switch {
-		case a.Clock.Before(c.page.Sport, b.Clock):
+		case a.at.Before(c.page.Sport, b.at):
 			return -1
-		case b.Clock.Before(c.page.Sport, a.Clock):
+		case b.at.Before(c.page.Sport, a.at):
 			return 1
 		}
 		return 0
 	})
+	for i := range rows {
+		in[i] = rows[i].Incident
+	}
 	c.page.Incidents = in
 }
 
@@ -102,14 +129,15 @@ func (c *comparison) match() {
 	if !o.Match.Start.IsZero() {
 		s.Match.Start = o.Match.Start
 	}
-	s.Period = cmp.Or(o.Period, s.Period)
+	s.Match.Period = cmp.Or(o.Match.Period, s.Match.Period)
+	if !o.Match.Clock.IsZero() || o.Match.Period != "" {
+		s.Match.Clock = o.Match.Clock
+	}
 	switch {
-	case o.Match.Status == event.Scheduled && s.Match.Status != "" && s.Match.Status != event.Delayed && s.Match.Status != event.Postponed:
-		// A match that has begun does not un-begin.
 	case o.Match.Status != "":
 		s.Match.Status = o.Match.Status
-	case s.Match.Status == "" && len(o.Incidents) > 0:
-		s.Match.Status = event.Live
+	case rank(s.Match.Status) == 0 && (len(o.Incidents) > 0 || o.Score != nil && *o.Score != event.Score{}):
+		s.Match.Status = event.Live // the page gives no status, and something has happened
 	case s.Match.Status == "":
 		s.Match.Status = event.Scheduled
 	}

@@ -3,6 +3,8 @@ package parser
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -172,33 +174,31 @@ func (d *document) rows(r *Rule) ([]scope, error) {
 		if err, ok := v.(error); ok {
 			return rows, fmt.Errorf("jq %s: %w", r.JQ.text, err)
 		}
-		rows = append(rows, scope{html: d.html, json: v, path: fmt.Sprintf("%s | nth(%d)", r.JQ.text, len(rows))})
+		rows = append(rows, scope{html: d.html, json: v, path: fmt.Sprintf("nth(%d; %s)", len(rows), r.JQ.text)})
 	}
 }
 
-// cssPath is a selector for exactly this element, from the nearest ancestor
-// with an ID on, or from the nearest four ancestors.
+// cssPath is a selector for exactly this element: from the nearest ancestor
+// with an ID on, or from the root.
 func cssPath(n *html.Node) string {
 	var parts []string
-	for ; n != nil && n.Type == html.ElementNode && len(parts) < 4; n = n.Parent {
-		if id := attr(n, "id"); id != "" {
+	for ; n != nil && n.Type == html.ElementNode; n = n.Parent {
+		if id := attr(n, "id"); plainID.MatchString(id) {
 			parts = append(parts, n.Data+"#"+id)
 			break
 		}
-		part := n.Data
-		if class, _, _ := strings.Cut(strings.TrimSpace(attr(n, "class")), " "); class != "" && len(parts) > 0 {
-			part += "." + class
+		if n.Data == "body" || n.Data == "html" {
+			parts = append(parts, n.Data)
+			break
 		}
-		if len(parts) == 0 || attr(n, "class") == "" {
-			part += fmt.Sprintf(":nth-child(%d)", place(n))
-		}
-		parts = append(parts, part)
+		parts = append(parts, fmt.Sprintf("%s:nth-child(%d)", n.Data, place(n)))
 	}
-	for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
-		parts[i], parts[j] = parts[j], parts[i]
-	}
+	slices.Reverse(parts)
 	return strings.Join(parts, " > ")
 }
+
+// plainID is an ID that a selector holds without escapes.
+var plainID = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
 // place is n's place among its parent's elements, from 1.
 func place(n *html.Node) int {

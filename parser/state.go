@@ -1,6 +1,8 @@
 package parser
 
 import (
+	"time"
+
 	"github.com/matchwire/matchwire/event"
 )
 
@@ -11,11 +13,20 @@ type State struct {
 	Sport    event.Sport  `json:"sport"`
 	League   string       `json:"league"`
 	Match    event.Match  `json:"match"`
-	Period   event.Period `json:"period,omitempty"`
 	Score    *event.Score `json:"score,omitempty"`
 	Shootout *event.Score `json:"shootout,omitempty"`
 	Changes  int          `json:"changes,omitempty"` // status_change events so far
 	Standing []Standing   `json:"standing"`          // in the order of first sight
+
+	// TakenBack counts retractions by what was taken back, so that what comes
+	// in its place has an identity of its own.
+	TakenBack map[string]int `json:"taken_back,omitempty"`
+
+	Frontier   Frontier `json:"frontier"`
+	Hold       *Hold    `json:"hold,omitempty"`       // nil unless the latest pages looked older
+	Doubt      *Doubt   `json:"doubt,omitempty"`      // nil unless a fresh page had fewer goals
+	Snapshot   string   `json:"snapshot,omitempty"`   // digest of the newest page believed
+	Superseded []string `json:"superseded,omitempty"` // digests of pages that it and others replaced
 }
 
 // A Standing is an incident that was reported and stands.
@@ -25,6 +36,9 @@ type Standing struct {
 	Rev         int    `json:"rev"`
 	Event       string `json:"event"` // ID of the latest event about it
 	Provisional bool   `json:"provisional,omitempty"`
+
+	Missing int       `json:"missing,omitempty"` // complete pages in a row that lack it
+	Since   time.Time `json:"since,omitzero"`    // the first of them
 }
 
 // seen reports whether any page of the match was read before.

@@ -103,7 +103,7 @@ func show(w io.Writer, o parser.Observation) error {
 	if !o.Match.Start.IsZero() {
 		field("start", o.Match.Start.Format("2006-01-02 15:04 MST"))
 	}
-	field("status", strings.TrimSpace(string(o.Match.Status)+" "+string(o.Period)+" "+o.Clock.String()))
+	field("status", strings.TrimSpace(string(o.Match.Status)+" "+string(o.Match.Period)+" "+o.Match.Clock.String()))
 	field("score", tally(o.Score))
 	field("shoot-out", tally(o.Shootout))
 	if err := t.Flush(); err != nil {

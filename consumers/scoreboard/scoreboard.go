@@ -54,7 +54,7 @@ func Key(prefix, match string) string { return prefix + "{" + match + "}:scorebo
 var update = redis.NewScript(`
 local epoch = redis.call('hget', KEYS[1], 'epoch') or ''
 local seq = tonumber(redis.call('hget', KEYS[1], 'seq') or '-1')
-if ARGV[1] < epoch or (ARGV[1] == epoch and tonumber(ARGV[2]) <= seq) then return 0 end
+if ARGV[1] < epoch or (ARGV[1] == epoch and tonumber(ARGV[2]) < seq) then return 0 end
 redis.call('hset', KEYS[1], 'epoch', ARGV[1], 'seq', ARGV[2], unpack(ARGV, 4))
 redis.call('pexpire', KEYS[1], ARGV[3])
 return 1`)
@@ -65,12 +65,12 @@ func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	}
 	epoch, seq := e.Position()
 	args := []any{epoch, seq, s.keep.Milliseconds()}
-	newer, err := update.Run(ctx, s.redis, []string{Key(s.prefix, e.Subject)}, append(args, fields(e)...)...).Int()
+	current, err := update.Run(ctx, s.redis, []string{Key(s.prefix, e.Subject)}, append(args, fields(e)...)...).Int()
 	if err != nil {
 		return fmt.Errorf("writing scoreboard of %s: %w", e.Subject, err)
 	}
-	if newer == 0 {
-		return nil
+	if current == 0 {
+		return nil // a newer event was here
 	}
 	list, now := s.prefix+"scoreboards", time.Now() // not the event's time: a replay's may be years ago
 	pipe := s.redis.Pipeline()
@@ -87,9 +87,14 @@ func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 func fields(e event.Event) []any {
 	d, m := e.Data, e.Data.Match
 	f := []any{
-		"match", m.ID, "sport", string(d.Sport), "league", d.League, "home", m.Home, "away", m.Away,
-		"status", string(m.Status), "updated", e.Time.Format(time.RFC3339Nano),
+		"match", m.ID, "sport", string(d.Sport), "league", d.League, "updated", e.Time.Format(time.RFC3339Nano),
 		"event", e.Type, "id", e.ID, "tid", e.TID.String(),
+		"period", string(m.Period), "time", m.Clock.String(),
+	}
+	for name, value := range map[string]string{"home": m.Home, "away": m.Away, "status": string(m.Status)} {
+		if value != "" {
+			f = append(f, name, value)
+		}
 	}
 	if !m.Start.IsZero() {
 		f = append(f, "start", m.Start.Format(time.RFC3339))
@@ -99,12 +104,6 @@ func fields(e event.Event) []any {
 	}
 	if d.Shootout != nil {
 		f = append(f, "home_shootout", d.Shootout.Home, "away_shootout", d.Shootout.Away)
-	}
-	if d.Time != "" {
-		f = append(f, "time", d.Time)
-	}
-	if d.Clock != nil && d.Clock.Period != "" {
-		f = append(f, "period", string(d.Clock.Period))
 	}
 	return f
 }

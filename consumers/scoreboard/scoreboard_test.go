@@ -43,7 +43,7 @@ func goal(t *testing.T, epoch string, seq int64, home, away int) event.Event {
 	c := event.SoccerMinute("", 10+int(seq), 0)
 	e, err := event.Of("soccer.mls.goal", event.Data{
 		League: "MLS", Epoch: epoch, Seq: seq, Score: &event.Score{Home: home, Away: away}, Clock: &c,
-		Match: &event.Match{ID: "m1", Home: "New York City FC", Away: "Toronto FC", Status: event.Live},
+		Match: &event.Match{ID: "m1", Home: "New York City FC", Away: "Toronto FC", Status: event.Live, Period: "1h", Clock: c},
 	}, time.Now())
 	if err != nil {
 		t.Fatal(err)

@@ -15,8 +15,7 @@ export class Matches {
     if (m && m.epoch && !d.epoch) return null; // emitted by hand; the parser knows better
     if (!m || (d.epoch && m.epoch && d.epoch !== m.epoch)) m = { incidents: [] };
     Object.assign(m, { match: d.match, sport: d.sport, league: d.league, replay: !!d.replay, updated: event.time, tid: event.tid, epoch: d.epoch || "" });
-    for (const name of ["score", "shootout", "time"]) if (d[name]) m[name] = d[name];
-    if (d.clock?.period) m.period = d.clock.period;
+    for (const name of ["score", "shootout"]) if (d[name]) m[name] = d[name];
     put(m.incidents, event);
     this.byID.delete(d.match.id); // the latest changed comes first, as in the snapshot
     this.byID = new Map([[d.match.id, m], ...this.byID]);

@@ -76,10 +76,11 @@ const periods = {
 
 function chip(m) {
   const { status } = m.match;
-  const period = periods[m.period] ?? m.period ?? "";
+  const at = m.match.period;
+  const period = periods[at] ?? at ?? "";
   switch (status) {
-    case "live": return period || "Live";
-    case "break": return m.period === "1h" && m.sport === "soccer" ? "Half-time" : "Break" + (period ? " after " + period : "");
+    case "live": return [period || "Live", clock(m.match.clock)].filter(Boolean).join(" · ");
+    case "break": return at?.endsWith("ht") ? period : "Break" + (period ? " after " + period : "");
     case "ended": return "Full time";
     case "final": return m.shootout ? "Final, after a shoot-out" : "Final";
     default: return status[0].toUpperCase() + status.slice(1);
