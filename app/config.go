@@ -11,6 +11,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fixtures"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser"
@@ -152,7 +153,7 @@ func (c Config) sources(lib parser.Library) ([]parser.Source, error) {
 			return nil, fault(err)
 		}
 		if s.Match != "" {
-			if err := parser.CheckMatchID(s.Match); err != nil {
+			if err := event.CheckMatchID(s.Match); err != nil {
 				return nil, fault(err)
 			}
 		}

@@ -49,7 +49,7 @@ func (s Servers) Embedded() bool { return s.AMQP == "" }
 // Broker opens the RabbitMQ server, or a new broker in memory.
 func (s Servers) Broker(namespace string, log *slog.Logger) (event.Broker, error) {
 	if s.Embedded() {
-		return memory.New(nil), nil
+		return memory.New(nil, log), nil
 	}
 	b, err := rabbit.New(s.AMQP, rabbit.Options{Namespace: namespace, Log: log})
 	if err != nil {

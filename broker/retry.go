@@ -5,6 +5,7 @@ package broker
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -16,9 +17,21 @@ func Pauses() []time.Duration {
 	return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute}
 }
 
-// HandlerTimeout bounds one call of a handler. It also bounds how long a
-// subscription takes to end.
+// HandlerTimeout bounds one call of a handler. A subscription takes at most
+// that to end, and a little more if the handler failed and its message moves.
 const HandlerTimeout = 30 * time.Second
+
+// maxReason bounds the reason that goes with a dead letter, in bytes.
+const maxReason = 4 << 10
+
+// Reason is an error's text as it goes with a message: bounded, and UTF-8.
+func Reason(err error) string {
+	s := err.Error()
+	if len(s) > maxReason {
+		s = s[:maxReason] + "…"
+	}
+	return strings.ToValidUTF8(s, "")
+}
 
 // A Verdict is what becomes of a message after an attempt.
 type Verdict int

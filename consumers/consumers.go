@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -63,6 +64,10 @@ func Run(ctx context.Context, name string, c Consumer, sub event.Subscriber, rea
 }
 
 func handle(ctx context.Context, c Consumer, m event.Message, log *slog.Logger) (err error) {
+	// The queue is durable, and keeps the bindings of earlier settings.
+	if !slices.ContainsFunc(c.Keys, func(p string) bool { return event.MatchTopic(p, m.Key) }) {
+		return nil
+	}
 	began := time.Now()
 	log = log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt)
 	defer func() {
@@ -73,10 +78,8 @@ func handle(ctx context.Context, c Consumer, m event.Message, log *slog.Logger) 
 		switch took := time.Since(began).Round(time.Microsecond); {
 		case err == nil:
 			log.Debug("event handled", "took", took)
-		case errors.Is(err, event.ErrPermanent):
-			log.Error("event goes to the dead letters", "error", err, "took", took)
-		default:
-			log.Warn("event not handled, it comes again later", "error", err, "took", took)
+		default: // the broker says what becomes of it
+			log.Warn("event not handled", "error", err, "permanent", errors.Is(err, event.ErrPermanent), "took", took)
 		}
 	}()
 	e, err := event.Decode(m.Body)

@@ -55,7 +55,7 @@ func deadLetters(t *testing.T, b *memory.Broker, n int) []event.DeadLetter {
 }
 
 func TestHandlerGetsTheEventAndItsTID(t *testing.T) {
-	b := memory.New(nil)
+	b := memory.New(nil, nil)
 	got := make(chan event.Event, 1)
 	start(t, b, consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: func(ctx context.Context, e event.Event) error {
 		if tid := event.TIDFrom(ctx); tid != e.TID {
@@ -72,7 +72,7 @@ func TestHandlerGetsTheEventAndItsTID(t *testing.T) {
 }
 
 func TestMessageThatIsNoEventIsDeadLettered(t *testing.T) {
-	b := memory.New(nil)
+	b := memory.New(nil, nil)
 	start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
 		t.Error("handled")
 		return nil
@@ -90,7 +90,7 @@ func TestMessageThatIsNoEventIsDeadLettered(t *testing.T) {
 }
 
 func TestPanicIsAnError(t *testing.T) {
-	b := memory.New([]time.Duration{time.Millisecond})
+	b := memory.New([]time.Duration{time.Millisecond}, nil)
 	var mu sync.Mutex
 	tries := 0
 	start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
@@ -109,7 +109,7 @@ func TestPanicIsAnError(t *testing.T) {
 }
 
 func TestLogSaysWhatBecameOfAnEvent(t *testing.T) {
-	b := memory.New([]time.Duration{time.Millisecond})
+	b := memory.New([]time.Duration{time.Millisecond}, nil)
 	var said strings.Builder
 	handled := make(chan struct{}, 3)
 	errs := []error{errors.New("try later"), event.Permanent(errors.New("no hope"))}
@@ -123,7 +123,7 @@ func TestLogSaysWhatBecameOfAnEvent(t *testing.T) {
 	<-handled
 	<-handled
 	deadLetters(t, b, 1)
-	for _, want := range []string{"it comes again later", "try later", "goes to the dead letters", "no hope", "tid=" + e.TID.String()} {
+	for _, want := range []string{"event not handled", "try later", "permanent=false", "no hope", "permanent=true", "tid=" + e.TID.String()} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("log lacks %q:\n%s", want, said.String())
 		}

@@ -36,7 +36,7 @@ type Publisher interface {
 // A Subscription names a durable queue and what it wants.
 type Subscription struct {
 	Queue    string          // shared, round-robin, by all who subscribe with this name
-	Patterns []string        // topic patterns that the queue is bound to
+	Patterns []string        // topic patterns to bind it to, besides those it was bound to before
 	Limit    int             // at most so many handlers at a time; 1 if less
 	Ready    chan<- struct{} // if not nil, closed once: what is published later arrives
 }

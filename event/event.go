@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -125,8 +127,8 @@ type Evidence struct {
 }
 
 // Of builds an event from its routing key and its facts: what the key tells is
-// filled in, id and time too. The TID is the caller's to set, by [Event.TID].
-// Facts that contradict the key are refused.
+// filled in, id and time too; a match without a status is live. The TID is the
+// caller's to set. Facts that contradict the key are refused.
 func Of(key string, d Data, at time.Time) (Event, error) {
 	if err := CheckKey(key); err != nil {
 		return Event{}, err
@@ -150,6 +152,19 @@ func Of(key string, d Data, at time.Time) (Event, error) {
 	}
 	if d.Time == "" && d.Clock != nil {
 		d.Time = d.Clock.String()
+	}
+	if d.Match != nil {
+		m := *d.Match
+		if err := CheckMatchID(m.ID); err != nil {
+			return Event{}, err
+		}
+		if m.Status == "" {
+			m.Status = Live
+		}
+		if !slices.Contains(Statuses(), m.Status) {
+			return Event{}, fmt.Errorf("match status %q: want one of %v", m.Status, Statuses())
+		}
+		d.Match = &m
 	}
 	e := Event{
 		SpecVersion: "1.0", Source: "/emit", Type: key, Time: at.UTC(),
@@ -211,6 +226,8 @@ func Decode(body []byte) (Event, error) {
 		return e, Permanent(fmt.Errorf("decoding event: %w", err))
 	}
 	switch {
+	case !utf8.Valid(body):
+		return e, Permanent(errors.New("decoding event: not UTF-8"))
 	case e.SpecVersion != "1.0":
 		return e, Permanent(fmt.Errorf("decoding event: specversion %q, want 1.0", e.SpecVersion))
 	case e.ID == "" || e.TID.IsZero():

@@ -49,3 +49,13 @@ func Slug(name string) string {
 	}
 	return b.String()
 }
+
+var matchID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
+
+// CheckMatchID says what is wrong with a match ID, or nil.
+func CheckMatchID(id string) error {
+	if !matchID.MatchString(id) {
+		return fmt.Errorf("match ID %q: want at most 128 of A-Z, a-z, 0-9 and . _ ~ -, with a letter or digit first", id)
+	}
+	return nil
+}

@@ -52,14 +52,24 @@ type outgoing struct {
 // send queues a frame; it never waits.
 func (c *client) send(frame []byte) { c.push(websocket.TextMessage, frame) }
 
+// owe queues what the client asked for by connecting: a snapshot, or frames it
+// missed, which the hub keeps anyway. It counts against no budget.
+func (c *client) owe(frame []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.queue = append(c.queue, outgoing{websocket.TextMessage, frame})
+		c.signal()
+	}
+}
+
 func (c *client) push(kind int, b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return
 	}
-	// The first frame, a snapshot, may be larger than the whole budget.
-	if c.bytes > 0 && c.bytes+len(b) > queueBytes {
+	if c.bytes+len(b) > queueBytes {
 		c.finish(closeTooSlow, "too slow; resume by cursor")
 		return
 	}

@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -138,7 +139,7 @@ func seq(t *testing.T, b event.Publisher, match, key string, n int64, change fun
 }
 
 func TestSnapshotThenEvents(t *testing.T) {
-	b := memory.New(nil)
+	b := memory.New(nil, nil)
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	n := newNode(t, b)
 	c := n.dial(t, "")
@@ -161,7 +162,7 @@ func TestSnapshotThenEvents(t *testing.T) {
 
 // The log may hold an event twice, and late; each is framed once, in order.
 func TestEachEventOnceAndInOrder(t *testing.T) {
-	b := memory.New(nil)
+	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	c := n.dial(t, "")
 	c.read()
@@ -180,7 +181,7 @@ func TestEachEventOnceAndInOrder(t *testing.T) {
 }
 
 func TestSnapshotFollowsCorrectionsAndRetractions(t *testing.T) {
-	b := memory.New(nil)
+	b := memory.New(nil, nil)
 	same := func(action event.Action, player string) func(*event.Data) {
 		return func(d *event.Data) { d.Incident, d.Action, d.Player, d.Rev = "i", action, player, int(d.Seq) }
 	}
@@ -202,13 +203,20 @@ func TestSnapshotFollowsCorrectionsAndRetractions(t *testing.T) {
 }
 
 func TestEventsByHandAreFramed(t *testing.T) {
-	b := memory.New(nil)
+	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	c := n.dial(t, "")
 	c.read()
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	byHand, err := event.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Hand", Match: &event.Match{ID: "m1"}})
 	if err != nil {
+		t.Fatal(err)
+	}
+	twice, err := byHand.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Publish(t.Context(), twice); err != nil { // as after a lost confirmation
 		t.Fatal(err)
 	}
 	none, err := event.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Nobody's"})
@@ -229,7 +237,7 @@ func TestEventsByHandAreFramed(t *testing.T) {
 }
 
 func TestResumeOnAnyNode(t *testing.T) {
-	b := memory.New(nil)
+	b := memory.New(nil, nil)
 	one, two := newNode(t, b), newNode(t, b)
 	c := one.dial(t, "topics=soccer.%23")
 	c.read()
@@ -256,7 +264,7 @@ func TestResumeOnAnyNode(t *testing.T) {
 }
 
 func TestSubscriptions(t *testing.T) {
-	b := memory.New(nil)
+	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
@@ -289,6 +297,16 @@ func TestSubscriptions(t *testing.T) {
 	say(`{"subscribe":{"match":["m2"]}}`)
 	say(`{"unsubscribe":{"match":["m1"]}}`)
 	say(`{"ping":7}`)
+	for _, want := range []string{"[m1 m2]", "[m2]"} { // each change brings a snapshot
+		got := []string{}
+		for _, m := range c.read().Snapshot.Matches {
+			got = append(got, m.Match.ID)
+		}
+		slices.Sort(got)
+		if fmt.Sprint(got) != want {
+			t.Errorf("snapshot of %v, want %s", got, want)
+		}
+	}
 	if f := c.read(); f.Pong != 7 {
 		t.Fatalf("answer to a ping: %+v", f)
 	}
@@ -297,10 +315,60 @@ func TestSubscriptions(t *testing.T) {
 	if e, _ := c.event(); e.Subject != "m2" {
 		t.Errorf("got %s after changing over to m2", e.Subject)
 	}
+	say(`{"unsubscribe":{"match":["m2"]}}`) // the last: that is not everything
+	if f := c.read(); len(f.Snapshot.Matches) != 0 {
+		t.Errorf("snapshot %+v after unsubscribing from all", f.Snapshot)
+	}
+	seq(t, b, "m1", "soccer.mls.goal", 3, nil)
+	say(`{"ping":8}`)
+	if f := c.read(); f.Pong != 8 {
+		t.Errorf("got %+v after unsubscribing from all", f)
+	}
+}
+
+// Who missed far more than a slow client's budget resumes all the same.
+func TestResumeFromFarBehind(t *testing.T) {
+	b := memory.New(nil, nil)
+	n := newNode(t, b)
+	c := n.dial(t, "")
+	c.read()
+	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	_, f := c.event()
+	c.conn.Close()
+	big := strings.Repeat("x", 64<<10)
+	for i := range int64(100) { // 6 MB
+		seq(t, b, "m1", "soccer.mls.goal", i+2, func(d *event.Data) { d.Reason = big })
+	}
+	c = n.dial(t, "cursor="+f.Cursor)
+	if hello := c.read(); !*hello.Resumed {
+		t.Fatalf("first frame %+v", hello)
+	}
+	for want := int64(2); want <= 101; want++ {
+		if e, _ := c.event(); e.Data.Seq != want {
+			t.Fatalf("got %d, want %d", e.Data.Seq, want)
+		}
+	}
+}
+
+// Bytes that a browser would refuse are no event.
+func TestWhatIsNotUTF8IsNotFramed(t *testing.T) {
+	b := memory.New(nil, nil)
+	n := newNode(t, b)
+	c := n.dial(t, "")
+	c.read()
+	m := seq(t, memory.New(nil, nil), "m1", "soccer.mls.goal", 1, nil)
+	m.Body = bytes.Replace(m.Body, []byte("P1"), []byte("P\xff"), 1)
+	if _, err := b.Publish(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
+	if e, _ := c.event(); e.Data.Seq != 2 {
+		t.Errorf("framed %+v", e)
+	}
 }
 
 func TestBadRequests(t *testing.T) {
-	n := newNode(t, memory.New(nil))
+	n := newNode(t, memory.New(nil, nil))
 	for _, query := range []string{"cursor=x", "cursor=1-zz", "match=" + strings.Repeat("a", 300), "topics=" + strings.Repeat("a,", 201)} {
 		_, resp, err := websocket.DefaultDialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws?"+query, nil)
 		if err == nil || resp == nil || resp.StatusCode != http.StatusBadRequest {
@@ -324,7 +392,7 @@ func TestBadRequests(t *testing.T) {
 }
 
 func TestNodeThatStopsSaysSo(t *testing.T) {
-	n := newNode(t, memory.New(nil))
+	n := newNode(t, memory.New(nil, nil))
 	c := n.dial(t, "")
 	c.read()
 	go n.stop()
@@ -335,7 +403,7 @@ func TestNodeThatStopsSaysSo(t *testing.T) {
 
 // Who does not read is closed, and nobody waits for him.
 func TestSlowClientIsClosed(t *testing.T) {
-	b := memory.New(nil)
+	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	conn, err := net.Dial("tcp", n.Listener.Addr().String())
 	if err != nil {
@@ -371,7 +439,7 @@ func TestSlowClientIsClosed(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	n := newNode(t, memory.New(nil))
+	n := newNode(t, memory.New(nil, nil))
 	n.dial(t, "").read() // waits until it is ready
 	resp, err := http.Get(n.URL + "/healthz")
 	if err != nil || resp.StatusCode != http.StatusOK {

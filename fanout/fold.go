@@ -29,7 +29,6 @@ type MatchState struct {
 	Epoch string `json:"epoch,omitempty"`
 	Seq   int64  `json:"seq,omitempty"`
 
-	lastID  string
 	touched int64 // counts events; tells which match was silent longest
 }
 
@@ -45,7 +44,7 @@ type Incident struct {
 	Off         string       `json:"off,omitempty"`
 	Assist      string       `json:"assist,omitempty"`
 	Time        string       `json:"time,omitempty"`
-	Period      event.Period `json:"period,omitempty"`
+	Clock       *event.Clock `json:"clock,omitempty"`
 	Score       *event.Score `json:"score,omitempty"`
 	Shootout    *event.Score `json:"shootout,omitempty"`
 	Rev         int          `json:"rev,omitempty"`
@@ -57,12 +56,42 @@ type Incident struct {
 type fold struct {
 	matches map[string]*MatchState
 	events  int64
+	byHand  recent // IDs of events without a place in a sequence
+}
+
+func newFold() fold {
+	return fold{matches: map[string]*MatchState{}, byHand: recent{has: map[string]bool{}}}
+}
+
+// maxRecent bounds how far apart two copies of an event may stand.
+const maxRecent = 10_000
+
+// recent is a set of the latest IDs.
+type recent struct {
+	has   map[string]bool
+	order []string
+}
+
+// add reports whether the ID is new.
+func (r *recent) add(id string) bool {
+	if r.has[id] {
+		return false
+	}
+	r.has[id], r.order = true, append(r.order, id)
+	if len(r.order) > maxRecent {
+		delete(r.has, r.order[0])
+		r.order = r.order[1:]
+	}
+	return true
 }
 
 // take adds an event, and reports false if the fold has had it already: the
 // log may hold an event twice.
 func (f *fold) take(e event.Event) bool {
 	d := e.Data
+	if d.Epoch == "" && !f.byHand.add(e.ID) {
+		return false
+	}
 	if d.Match == nil || e.Subject == "" {
 		return true // about no match: nothing to fold
 	}
@@ -75,15 +104,13 @@ func (f *fold) take(e event.Event) bool {
 	switch {
 	case epoch != "" && (epoch < m.Epoch || epoch == m.Epoch && seq <= m.Seq):
 		return false
-	case epoch == "" && e.ID == m.lastID:
-		return false
-	case epoch == "" && m.Epoch != "":
-		return true // emitted by hand about a match that the parser knows better
+	case epoch == "" && (m.Epoch != "" || e.Time.Before(m.Updated)):
+		return true // emitted by hand about a match that the parser, or a later one, knows better
 	case epoch != m.Epoch && m.Epoch != "":
 		m.Incidents = []Incident{} // the state was made anew; all that stands comes again
 	}
 	f.events++
-	m.Epoch, m.Seq, m.lastID, m.touched = epoch, seq, e.ID, f.events
+	m.Epoch, m.Seq, m.touched = epoch, seq, f.events
 	m.Match, m.Sport, m.League, m.Replay, m.Updated, m.TID = *d.Match, d.Sport, d.League, d.Replay, e.Time, e.TID
 	if d.Score != nil {
 		m.Score = d.Score
@@ -107,10 +134,7 @@ func (m *MatchState) put(e event.Event) {
 	}
 	i := Incident{
 		Incident: d.Incident, Key: e.Type, Kind: d.Kind, Detail: d.Detail, Side: d.Side, Team: d.Team, Player: d.Player,
-		Off: d.Off, Assist: d.Assist, Time: d.Time, Score: d.Score, Shootout: d.Shootout, Rev: d.Rev, Provisional: d.Provisional, TID: e.TID,
-	}
-	if d.Clock != nil {
-		i.Period = d.Clock.Period
+		Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock, Score: d.Score, Shootout: d.Shootout, Rev: d.Rev, Provisional: d.Provisional, TID: e.TID,
 	}
 	if at >= 0 {
 		i.Score, i.Shootout = m.Incidents[at].Score, m.Incidents[at].Shootout // as it was when it happened

@@ -48,17 +48,35 @@ type frame struct {
 
 // NewHub returns a hub that knows nothing until Run.
 func NewHub(log *slog.Logger) *Hub {
-	return &Hub{log: log, ready: make(chan struct{}), fold: fold{matches: map[string]*MatchState{}}, clients: map[*client]struct{}{}}
+	return &Hub{log: log, ready: make(chan struct{}), fold: newFold(), clients: map[*client]struct{}{}}
 }
 
 // Run reads the log until ctx ends; then it closes every client as going away
 // and waits for the connections, which their write deadlines bound.
 func (h *Hub) Run(ctx context.Context, log event.Log) error {
 	defer h.closeAll()
-	if err := log.ReadLog(ctx, event.Start, h.ready, h.take); err != nil {
-		return fmt.Errorf("fanout: %w", err)
+	for ready := chan<- struct{}(h.ready); ; ready = nil {
+		err := log.ReadLog(ctx, event.Start, ready, h.take)
+		if !errors.Is(err, event.ErrCursorGone) {
+			if err != nil {
+				err = fmt.Errorf("fanout: %w", err)
+			}
+			return err
+		}
+		h.log.Warn("the event log was made anew, or left this node behind: starting from its beginning")
+		h.reset()
 	}
-	return nil
+}
+
+// reset forgets everything. Clients come back with cursors that mean nothing
+// now, and are told so.
+func (h *Hub) reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fold, h.at, h.history, h.historyBytes = newFold(), event.Start, nil, 0
+	for c := range h.clients {
+		c.close(closeGoingAway, "the event log was made anew")
+	}
 }
 
 // take frames one message of the log.
@@ -120,28 +138,30 @@ func (h *Hub) join(c *client, from event.Cursor) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	missed, resumed := h.since(from)
-	hello := first{Cursor: h.at.String(), Resumed: resumed}
-	if resumed {
-		hello.Cursor = from.String()
-	} else {
-		hello.Snapshot = &snapshot{Matches: h.fold.snapshot(c.wants)}
-	}
-	b, err := json.Marshal(hello)
+	hello, err := h.hello(c.wants, from, resumed)
 	if err != nil {
 		return err
 	}
 	if h.stopped {
 		return errors.New("the node stops")
 	}
-	c.send(b)
+	c.owe(hello)
 	for _, f := range missed {
 		if c.wants.event(f.key, f.match) {
-			c.send(f.bytes)
+			c.owe(f.bytes)
 		}
 	}
 	h.clients[c] = struct{}{}
 	h.connections.Add(1)
 	return nil
+}
+
+// hello encodes the first frame. h.mu is held.
+func (h *Hub) hello(w wants, from event.Cursor, resumed bool) ([]byte, error) {
+	if resumed {
+		return json.Marshal(first{Cursor: from.String(), Resumed: true})
+	}
+	return json.Marshal(first{Cursor: h.at.String(), Snapshot: &snapshot{Matches: h.fold.snapshot(w)}})
 }
 
 // since finds the frames after a cursor, if it is sure that there are no others.
@@ -160,15 +180,21 @@ func (h *Hub) since(from event.Cursor) ([]frame, bool) {
 	return nil, from == h.at
 }
 
-// change replaces what a client wants.
+// change replaces what a client wants, and gives it a snapshot of that.
 func (h *Hub) change(c *client, to func(wants) (wants, error)) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	w, err := to(c.wants)
-	if err == nil {
-		c.wants = w
+	if err != nil {
+		return err
 	}
-	return err
+	b, err := h.hello(w, h.at, false)
+	if err != nil {
+		return err
+	}
+	c.wants = w
+	c.send(b)
+	return nil
 }
 
 func (h *Hub) leave(c *client) {

@@ -43,7 +43,7 @@ func serveAt(t *testing.T, addr string, log event.Log) (string, func()) {
 // events, says when the connection is lost, and misses nothing by it.
 func TestLivePage(t *testing.T) {
 	browser := testenv.Chromium(t)
-	b := memory.New(nil)
+	b := memory.New(nil, nil)
 	seq(t, b, "m1", "soccer.mls.goal", 1, func(d *event.Data) {
 		d.Player, d.Team, d.Side, d.Time = "Sebastian <b>Giovinco</b>", "Toronto FC", event.Away, "14:21"
 		d.Score = &event.Score{Away: 1}

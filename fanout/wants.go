@@ -18,6 +18,8 @@ type wants struct {
 	Topics []string `json:"topics"` // AMQP patterns on the routing key
 	Match  []string `json:"match"`  // match IDs
 	Team   []string `json:"team"`   // team names, however they are capitalized
+
+	nothing bool // the last entry of a list was taken off: no longer everything
 }
 
 // wantsOf reads ?topics=a,b&match=ID&team=NAME.
@@ -63,7 +65,7 @@ func (w wants) add(more wants) (wants, error) {
 		}
 		return a
 	}
-	sum := wants{merge(w.Topics, more.Topics), merge(w.Match, more.Match), merge(w.Team, more.Team)}
+	sum := wants{Topics: merge(w.Topics, more.Topics), Match: merge(w.Match, more.Match), Team: merge(w.Team, more.Team)}
 	return sum, sum.check()
 }
 
@@ -71,11 +73,18 @@ func (w wants) remove(less wants) wants {
 	without := func(a, b []string) []string {
 		return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 	}
-	return wants{without(w.Topics, less.Topics), without(w.Match, less.Match), without(w.Team, less.Team)}
+	rest := wants{Topics: without(w.Topics, less.Topics), Match: without(w.Match, less.Match), Team: without(w.Team, less.Team), nothing: w.nothing}
+	for _, l := range [][2][]string{{w.Topics, rest.Topics}, {w.Match, rest.Match}, {w.Team, rest.Team}} {
+		rest.nothing = rest.nothing || len(l[0]) > 0 && len(l[1]) == 0
+	}
+	return rest
 }
 
 // event reports whether w wants an event of that key and match.
 func (w wants) event(key string, m *event.Match) bool {
+	if w.nothing {
+		return false
+	}
 	if len(w.Topics) > 0 && !slices.ContainsFunc(w.Topics, func(p string) bool { return event.MatchTopic(p, key) }) {
 		return false
 	}
@@ -89,5 +98,8 @@ func (w wants) event(key string, m *event.Match) bool {
 
 // match reports whether w wants any of the events that made m.
 func (w wants) match(m *MatchState) bool {
+	if len(w.Topics) == 0 {
+		return w.event("", &m.Match)
+	}
 	return slices.ContainsFunc(m.Incidents, func(i Incident) bool { return w.event(i.Key, &m.Match) })
 }

@@ -59,7 +59,10 @@ func (o *Outbox) Run(ctx context.Context) error {
 				if err := o.Flush(ctx, match); err != nil && ctx.Err() == nil {
 					o.log.Warn("events wait in the outbox", "match", match, "error", err)
 				}
-				done <- match
+				select {
+				case done <- match:
+				case <-ctx.Done(): // nobody reads it any more
+				}
 			}
 		})
 	}

@@ -87,7 +87,7 @@ func problemText(problems []Problem) string {
 
 // reconcile compares and saves, anew if another worker was faster.
 func (r *Reader) reconcile(ctx context.Context, o Observation, reading Reading) ([]event.Event, error) {
-	if err := CheckMatchID(o.Match.ID); err != nil {
+	if err := event.CheckMatchID(o.Match.ID); err != nil {
 		return nil, err
 	}
 	for range tries {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -39,16 +38,6 @@ const stateTTL = 30 * 24 * time.Hour
 
 // ErrConflict says that somebody else has saved the state meanwhile.
 var ErrConflict = errors.New("the match's state was saved by another worker")
-
-var matchID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
-
-// CheckMatchID says what is wrong with a match ID, or nil.
-func CheckMatchID(id string) error {
-	if !matchID.MatchString(id) {
-		return fmt.Errorf("match ID %q: want at most 128 of A-Z, a-z, 0-9 and . _ ~ -, with a letter or digit first", id)
-	}
-	return nil
-}
 
 func (s *Store) key(match, what string) string { return s.prefix + "{" + match + "}:" + what }
 func (s *Store) pending() string               { return s.prefix + "outboxes" }

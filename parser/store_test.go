@@ -224,7 +224,7 @@ func TestOutboxSweepsWhatWasLeft(t *testing.T) {
 }
 
 func TestNudgedOutboxPublishesAtOnce(t *testing.T) {
-	s, b := store(t), memory.New(nil)
+	s, b := store(t), memory.New(nil, nil)
 	box := parser.NewOutbox(s, b, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -256,7 +256,7 @@ func TestNudgedOutboxPublishesAtOnce(t *testing.T) {
 
 func TestBadMatchIDs(t *testing.T) {
 	for _, id := range []string{"", "a b", "{x}", "a/b", "-a", strings.Repeat("a", 129)} {
-		if err := parser.CheckMatchID(id); err == nil {
+		if err := event.CheckMatchID(id); err == nil {
 			t.Errorf("match ID %q is taken", id)
 		}
 	}

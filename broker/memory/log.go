@@ -48,8 +48,8 @@ func (l *eventLog) seek(from event.Cursor) (uint64, error) {
 func (b *Broker) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<- struct{},
 	h func(event.Cursor, event.Message) error) error {
 	b.mu.Lock()
-	at, err := b.log.seek(from)
-	tail := b.log.end()
+	at, err := b.history.seek(from)
+	tail := b.history.end()
 	b.mu.Unlock()
 	if err != nil {
 		return err
@@ -63,11 +63,11 @@ func (b *Broker) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<-
 	for {
 		check()
 		b.mu.Lock()
-		if at < b.log.first {
+		if at < b.history.first {
 			b.mu.Unlock()
 			return event.ErrCursorGone
 		}
-		batch, grown := b.log.entries[at-b.log.first:], b.log.grown
+		batch, grown := b.history.entries[at-b.history.first:], b.history.grown
 		batch = batch[:len(batch):len(batch)]
 		b.mu.Unlock()
 		for _, m := range batch {

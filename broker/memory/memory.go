@@ -6,6 +6,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -25,19 +26,23 @@ const (
 // usable; call [New].
 type Broker struct {
 	pauses []time.Duration
+	log    *slog.Logger
 
-	mu     sync.Mutex
-	queues map[string]*queue
-	log    eventLog
+	mu      sync.Mutex
+	queues  map[string]*queue
+	history eventLog
 }
 
 // New returns an empty broker that makes a failed message wait for pauses in
-// turn; nil means [broker.Pauses].
-func New(pauses []time.Duration) *Broker {
+// turn; nil means [broker.Pauses]. A nil log means slog.Default.
+func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	if pauses == nil {
 		pauses = broker.Pauses()
 	}
-	return &Broker{pauses: pauses, queues: map[string]*queue{}, log: eventLog{grown: make(chan struct{})}}
+	if log == nil {
+		log = slog.Default()
+	}
+	return &Broker{pauses: pauses, log: log, queues: map[string]*queue{}, history: eventLog{grown: make(chan struct{})}}
 }
 
 // Close does nothing: what the broker holds goes with it.
@@ -48,7 +53,7 @@ func (b *Broker) Publish(_ context.Context, msgs ...event.Message) (int, error) 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range msgs {
-		b.log.append(m)
+		b.history.append(m)
 		for _, q := range b.queues {
 			if q.wants(m.Key) {
 				q.push(&item{Message: m})
@@ -78,13 +83,13 @@ func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Ha
 
 	var workers sync.WaitGroup
 	for range max(s.Limit, 1) {
-		workers.Go(func() { b.work(ctx, q, h) })
+		workers.Go(func() { b.work(ctx, s, q, h) })
 	}
 	workers.Wait()
 	return nil
 }
 
-func (b *Broker) work(ctx context.Context, q *queue, h event.Handler) {
+func (b *Broker) work(ctx context.Context, s event.Subscription, q *queue, h event.Handler) {
 	for {
 		m := b.next(ctx, q)
 		if m == nil {
@@ -95,7 +100,7 @@ func (b *Broker) work(ctx context.Context, q *queue, h event.Handler) {
 			m.firstSeen = time.Now()
 		}
 		err := call(ctx, h, m.Message)
-		b.settle(q, m, err)
+		b.settle(s.Queue, q, m, err)
 	}
 }
 
@@ -126,7 +131,7 @@ func call(ctx context.Context, h event.Handler, m event.Message) error {
 	return h(ctx, m)
 }
 
-func (b *Broker) settle(q *queue, m *item, err error) {
+func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch broker.Judge(err, m.Attempt, len(b.pauses)) {
@@ -137,7 +142,8 @@ func (b *Broker) settle(q *queue, m *item, err error) {
 			q.push(m)
 		})
 	case broker.Bury:
-		q.dead = append(q.dead, event.DeadLetter{Message: m.Message, Reason: err.Error(), FirstSeen: m.firstSeen})
+		b.log.Error("message dead-lettered", "queue", name, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))
+		q.dead = append(q.dead, event.DeadLetter{Message: m.Message, Reason: broker.Reason(err), FirstSeen: m.firstSeen})
 		if over := len(q.dead) - maxDeadLetters; over > 0 {
 			q.dead = slices.Delete(q.dead, 0, over)
 		}

@@ -14,7 +14,7 @@ func ExampleEmit() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	e, err := rabbit.Emit(ctx, os.Getenv("AMQP_URL"), "soccer.mls.goal",
-		event.Data{Team: "Toronto FC", Player: "Sebastian Giovinco"})
+		event.Data{Team: "Toronto FC", Player: "Sebastian Giovinco"}, rabbit.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

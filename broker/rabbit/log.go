@@ -13,9 +13,12 @@ import (
 
 const (
 	logPrefetch = 1000
-	// tailIdle is how long the end of the stream must stay silent to be taken
-	// for the end: its last chunk is delivered in one go.
-	tailIdle = 200 * time.Millisecond
+	// The last chunk of the stream comes in one go, so the end is found when
+	// nothing came for tailIdle, or, where events keep coming, after tailLong:
+	// those came later. A stream that holds something gets tailFirst to show it.
+	tailIdle  = 200 * time.Millisecond
+	tailLong  = 2 * time.Second
+	tailFirst = 30 * time.Second
 )
 
 // ReadLog reads the stream. A stream's bare offset lies: of a stream deleted
@@ -154,14 +157,25 @@ func (b *Broker) tail(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	q, err := ch.QueueDeclarePassive(b.names.log(), true, false, false, false, nil)
+	if err != nil {
+		return 0, err
+	}
+	patience := tailIdle
+	if q.Messages > 0 {
+		patience = tailFirst
+	}
 	tail := int64(-1)
-	idle := time.NewTimer(tailIdle)
+	idle := time.NewTimer(patience)
 	defer idle.Stop()
+	var enough <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		case <-idle.C:
+			return tail, nil
+		case <-enough:
 			return tail, nil
 		case d, ok := <-deliveries:
 			if !ok {
@@ -174,6 +188,9 @@ func (b *Broker) tail(ctx context.Context) (int64, error) {
 				return 0, err
 			}
 			idle.Reset(tailIdle)
+			if enough == nil {
+				enough = time.After(tailLong)
+			}
 		}
 	}
 }

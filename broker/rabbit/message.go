@@ -5,6 +5,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 )
 
@@ -66,14 +67,14 @@ func text(v any) string {
 
 // attempts is how often the message was delivered before.
 func attempts(d amqp.Delivery) int {
-	switch n := d.Headers[headerAttempts].(type) {
+	var n int64
+	switch v := d.Headers[headerAttempts].(type) {
 	case int64:
-		return int(n)
+		n = v
 	case int32:
-		return int(n)
-	default:
-		return 0
+		n = int64(v)
 	}
+	return int(min(max(n, 0), 1000)) // whoever wrote the header
 }
 
 func firstSeen(d amqp.Delivery) time.Time {
@@ -93,7 +94,7 @@ func again(d amqp.Delivery, m event.Message, cause error) amqp.Publishing {
 	h[headerKey] = m.Key
 	h[headerAttempts] = int64(m.Attempt)
 	h[headerFirstSeen] = firstSeen(d).Format(time.RFC3339Nano)
-	h[headerReason] = cause.Error()
+	h[headerReason] = broker.Reason(cause)
 	return amqp.Publishing{
 		DeliveryMode: amqp.Persistent, ContentType: d.ContentType, ContentEncoding: d.ContentEncoding,
 		MessageId: d.MessageId, CorrelationId: d.CorrelationId, Type: d.Type,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -17,6 +18,11 @@ import (
 // confirmation counts.
 const confirmTimeout = 10 * time.Second
 
+// maxReturns bounds the unroutable messages that wait to be looked at.
+const maxReturns = 1 << 14
+
+var errUnroutable = errors.New("no queue takes the message")
+
 // A publisher sends on one confirming channel, which all callers share, so
 // that messages arrive in the order they were sent in.
 type publisher struct {
@@ -26,6 +32,10 @@ type publisher struct {
 
 	turn chan struct{} // holds a token while nobody writes; confirmations are awaited without it
 	ch   *channel
+
+	mu       sync.Mutex
+	returns  <-chan amqp.Return  // of ch
+	returned map[string]struct{} // IDs taken from returns
 }
 
 func newPublisher(l *link, n names, log *slog.Logger) *publisher {
@@ -74,22 +84,45 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 // try publishes all of out once and awaits the confirmations in order.
 func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
 	ch, pending, err := p.write(ctx, out)
-	confirmed := 0
-	for _, c := range pending {
+	for i, c := range pending {
 		wait, cancel := context.WithTimeout(ctx, confirmTimeout)
 		ok, werr := c.WaitContext(wait)
 		cancel()
-		if werr == nil && !ok {
-			werr = errors.New("the broker refused the message, or the connection was lost")
-		}
-		if werr != nil {
+		switch {
+		case ctx.Err() != nil:
+			return i, ctx.Err()
+		case werr != nil:
 			// What is behind this one must not overtake it when it is sent again.
 			ch.drop()
-			return confirmed, errors.Join(err, werr)
+			return i, errors.Join(err, errors.New("no confirmation in time"))
+		case !ok:
+			return i, errors.Join(err, errors.New("the broker refused the message, or the connection was lost"))
+		case p.unroutable(out[i].msg.MessageId):
+			ch.drop() // so that what takes it is declared again
+			return i, errUnroutable
 		}
-		confirmed++
 	}
-	return confirmed, err
+	return len(pending), err
+}
+
+// unroutable reports whether a confirmed message came back. The broker sends
+// it back before it confirms.
+func (p *publisher) unroutable(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		select {
+		case r, ok := <-p.returns:
+			if ok {
+				p.returned[r.MessageId] = struct{}{}
+				continue
+			}
+		default:
+		}
+		_, back := p.returned[id]
+		delete(p.returned, id)
+		return back
+	}
 }
 
 // write sends out and returns the confirmations to come, of all that it sent.
@@ -109,7 +142,7 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*channel, []*amq
 		if p.link.blocked.Load() {
 			return ch, pending, errBlocked
 		}
-		c, err := ch.PublishWithDeferredConfirmWithContext(ctx, o.exchange, o.key, false, false, o.msg)
+		c, err := ch.PublishWithDeferredConfirmWithContext(ctx, o.exchange, o.key, true, false, o.msg)
 		if err != nil {
 			return ch, pending, err
 		}
@@ -135,6 +168,9 @@ func (p *publisher) open(ctx context.Context) (*channel, error) {
 		ch.drop()
 		return nil, err
 	}
+	p.mu.Lock()
+	p.returns, p.returned = ch.NotifyReturn(make(chan amqp.Return, maxReturns)), map[string]struct{}{}
+	p.mu.Unlock()
 	p.ch = ch
 	return ch, nil
 }

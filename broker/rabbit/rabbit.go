@@ -2,8 +2,8 @@
 // needs, keeps its connections up by itself and keeps the contract of package
 // event; topology.go says which objects there are.
 //
-// Publishing and consuming have a connection each, so that a broker that
-// blocks publishers does not stop acknowledgements.
+// Publishing, retries and consuming have a connection each, so that a broker
+// that blocks publishers does not stop acknowledgements.
 package rabbit
 
 import (
@@ -31,6 +31,7 @@ type Broker struct {
 	pauses  []time.Duration
 	log     *slog.Logger
 	publish *publisher
+	moves   *publisher // to retry queues and dead letters, so that a full one holds up no events
 	consume *link
 }
 
@@ -55,6 +56,7 @@ func New(url string, o Options) (*Broker, error) {
 	return &Broker{
 		names: n, pauses: o.Pauses, log: o.Log,
 		publish: newPublisher(dial("matchwire publisher"), n, o.Log),
+		moves:   newPublisher(dial("matchwire retries"), n, o.Log),
 		consume: dial("matchwire consumer"),
 	}, nil
 }
@@ -69,6 +71,7 @@ func vhostPath(v string) string {
 // Close closes the connections. What is being published or consumed fails.
 func (b *Broker) Close() error {
 	b.publish.link.close()
+	b.moves.link.close()
 	b.consume.close()
 	return nil
 }
@@ -76,8 +79,8 @@ func (b *Broker) Close() error {
 // Emit connects to url, publishes one event there as [event.Emit] does, and
 // hangs up: one line for a program that has something to say now and then.
 // One that emits all the time keeps a [Broker] and calls event.Emit.
-func Emit(ctx context.Context, url, key string, facts event.Data) (event.Event, error) {
-	b, err := New(url, Options{})
+func Emit(ctx context.Context, url, key string, facts event.Data, o Options) (event.Event, error) {
+	b, err := New(url, o)
 	if err != nil {
 		return event.Event{}, err
 	}

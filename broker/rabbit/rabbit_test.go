@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -456,15 +455,140 @@ func TestBadURLDoesNotLeakThePassword(t *testing.T) {
 }
 
 func TestEmitInOneCall(t *testing.T) {
-	url := os.Getenv("AMQP_URL")
-	if url == "" {
-		testenv.AMQP(t, nil) // skips
-	}
-	// Emit speaks to the namespace-free exchange, so only its refusal can be
-	// tried here without disturbing a server that others use.
+	url, ns := testenv.AMQP(t, nil, "q")
+	o := rabbit.Options{Namespace: ns}
+	got := make(chan event.Message, 1)
+	subscribe(t, open(t, url, o), "q", func(_ context.Context, m event.Message) error { got <- m; return nil }, "soccer.mls.*")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if _, err := rabbit.Emit(ctx, url, "soccer.MLS.goal", event.Data{}); err == nil || !strings.Contains(err.Error(), "soccer.MLS.goal") {
+	e, err := rabbit.Emit(ctx, url, "soccer.mls.goal", event.Data{Player: "Sebastian Giovinco"}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := <-got; m.ID != e.ID || m.TID != e.TID {
+		t.Errorf("got %+v, want %+v", m, e)
+	}
+	if _, err := rabbit.Emit(ctx, url, "soccer.MLS.goal", event.Data{}, o); err == nil || !strings.Contains(err.Error(), "soccer.MLS.goal") {
 		t.Errorf("a bad key is not refused by name: %v", err)
 	}
+}
+
+// raw is a channel of the test's own.
+func raw(t *testing.T, url string) *amqp.Channel {
+	t.Helper()
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch
+}
+
+// A log to which events come all the time has an end all the same.
+func TestBusyLogIsRead(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil)
+	b := open(t, url, rabbit.Options{Namespace: ns})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var publishing sync.WaitGroup
+	publishing.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			_, _ = b.Publish(ctx, brokertest.Message("a.b.c", fmt.Sprint(i)))
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	defer publishing.Wait()
+	defer cancel()
+	time.Sleep(300 * time.Millisecond)
+	caughtUp := make(chan struct{})
+	reading := make(chan error, 1)
+	go func() {
+		reading <- b.ReadLog(ctx, event.Start, caughtUp, func(event.Cursor, event.Message) error { return nil })
+	}()
+	select {
+	case <-caughtUp:
+	case <-time.After(20 * time.Second):
+		t.Error("not caught up in 20 s")
+	}
+	cancel()
+	if err := <-reading; err != nil {
+		t.Error(err)
+	}
+}
+
+// A message is acknowledged only when it stands elsewhere: with its dead-letter
+// queue gone it stays where it is, and comes again when that is declared anew.
+func TestMessageOutlivesItsDeadLetterQueue(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil, "q")
+	b := open(t, url, rabbit.Options{Namespace: ns})
+	ch := raw(t, url)
+	var tried atomic.Int64
+	subscribe(t, b, "q", func(context.Context, event.Message) error {
+		if tried.Add(1) == 1 {
+			if _, err := ch.QueueDelete(ns+".q.dead", false, false, false); err != nil {
+				t.Error(err)
+			}
+		}
+		return event.Permanent(errors.New("no"))
+	}, "#")
+	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "1")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the dead letter", func() bool {
+		dead, err := b.DeadLetters(t.Context(), "q", 10)
+		return err == nil && len(dead) == 1 && dead[0].ID == "1"
+	})
+	if n := tried.Load(); n < 2 {
+		t.Errorf("handled %d times, want once more after the queue was gone", n)
+	}
+}
+
+// Without a queue that takes it a message is not confirmed; the log is declared
+// again and the message is sent again.
+func TestUnroutableIsNotConfirmed(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil)
+	b := open(t, url, rabbit.Options{Namespace: ns})
+	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "before")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := raw(t, url).QueueDelete(ns+".live_events.log", false, false, false); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if _, err := b.Publish(ctx, brokertest.Message("a.b.c", "after")); err != nil {
+		t.Fatal(err)
+	}
+	enough := errors.New("enough")
+	err := b.ReadLog(ctx, event.Start, nil, func(_ event.Cursor, m event.Message) error {
+		if m.ID == "after" {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Errorf("the log does not hold it: %v", err)
+	}
+}
+
+// Headers and reasons of any size and sign stop nobody.
+func TestHostileHeadersAndLongReasons(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil, "q")
+	pauses := []time.Duration{100 * time.Millisecond}
+	b := open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses})
+	subscribe(t, b, "q", func(context.Context, event.Message) error {
+		return errors.New(strings.Repeat("ü", 200_000))
+	}, "#")
+	err := raw(t, url).Publish(ns+".live_events", "a.b.c", false, false, amqp.Publishing{Headers: amqp.Table{"mw-attempts": int64(-5)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the dead letter", func() bool {
+		dead, err := b.DeadLetters(t.Context(), "q", 10)
+		return err == nil && len(dead) == 1 && len(dead[0].Reason) < 5000 && dead[0].Attempt == 2
+	})
 }

@@ -64,10 +64,13 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Ha
 	// The prefetch bounds how many handlers run at a time.
 	var running sync.WaitGroup
 	defer running.Wait()
+	stuck := make(chan error, 1)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case err := <-stuck:
+			return err
 		case d, ok := <-deliveries:
 			if !ok {
 				return closeReason(gone)
@@ -75,7 +78,14 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Ha
 			if ctx.Err() != nil {
 				return nil
 			}
-			running.Go(func() { b.handle(ctx, s.Queue, d, h) })
+			running.Go(func() {
+				if err := b.handle(ctx, s.Queue, d, h); err != nil {
+					select {
+					case stuck <- err:
+					default:
+					}
+				}
+			})
 		}
 	}
 }
@@ -92,8 +102,10 @@ func closeReason(gone <-chan *amqp.Error) error {
 }
 
 // handle runs h on one delivery and settles it. A delivery of a lost channel
-// cannot be settled; the broker delivers the message again.
-func (b *Broker) handle(ctx context.Context, queue string, d amqp.Delivery, h event.Handler) {
+// cannot be settled; the broker delivers the message again. An error means that
+// the message can go nowhere: the subscription is to be made again, and with it
+// its queues, after a pause.
+func (b *Broker) handle(ctx context.Context, queue string, d amqp.Delivery, h event.Handler) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), broker.HandlerTimeout)
 	defer cancel()
 	m := received(d)
@@ -105,26 +117,26 @@ func (b *Broker) handle(ctx context.Context, queue string, d amqp.Delivery, h ev
 		next = retryQueue(queue, b.pauses[m.Attempt-1])
 	case broker.Bury:
 		next = deadQueue(queue)
+		b.log.Error("message dead-lettered", "queue", next, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))
 	case broker.Ack:
 	}
 	if next != "" {
 		// The original goes only when its copy is safe.
 		if merr := b.move(ctx, next, again(d, m, err)); merr != nil {
-			b.log.Warn("message stays in its queue", "queue", queue, "id", m.ID, "error", merr)
-			_ = d.Reject(true)
-			return
+			return fmt.Errorf("message %s stays in its queue: moving it to %q: %w", m.ID, next, merr)
 		}
 	}
 	if err := d.Ack(false); err != nil {
 		b.log.Debug("acknowledgement lost, the message will come again", "queue", queue, "id", m.ID, "error", err)
 	}
+	return nil
 }
 
-// move publishes a message into a queue and awaits the confirmation.
+// move publishes a message into a queue, once, and awaits the confirmation.
 func (b *Broker) move(ctx context.Context, queue string, p amqp.Publishing) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
 	defer cancel()
-	_, err := b.publish.send(ctx, []outgoing{{key: queue, msg: p}})
+	_, err := b.moves.try(ctx, []outgoing{{key: queue, msg: p}})
 	return err
 }
 

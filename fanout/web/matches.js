@@ -31,7 +31,7 @@ function put(incidents, event) {
     return;
   }
   const { incident, kind, detail, side, team, player, off, assist, time, score, shootout, rev, provisional } = d;
-  const now = { incident, key: event.type, kind, detail, side, team, player, off, assist, time, score, shootout, rev, provisional, period: d.clock?.period, tid: event.tid };
+  const now = { incident, key: event.type, kind, detail, side, team, player, off, assist, time, score, shootout, rev, provisional, clock: d.clock, tid: event.tid };
   if (at < 0) incidents.push({ ...now, fresh: true });
   else incidents[at] = { ...now, score: incidents[at].score, shootout: incidents[at].shootout, fresh: true };
 }

@@ -65,7 +65,7 @@ function matchCard(m, id) {
       el("span", { class: "goals" }, String(m.score?.home ?? "–"), el("i", {}, ":"), String(m.score?.away ?? "–")),
       el("span", { class: "team" }, m.match.away),
       so ? el("p", { class: "pens" }, `Shoot-out ${so.home}:${so.away}`) : ""),
-    el("ol", { class: "line" }, ...m.incidents.filter((i) => row(i)).toReversed().map((i) => line(i))));
+    el("ol", { class: "line" }, ...inOrder(m.incidents).filter((i) => row(i)).toReversed().map((i) => line(i))));
 }
 
 const periods = {
@@ -74,6 +74,32 @@ const periods = {
   q1: "1st quarter", q2: "2nd quarter", q3: "3rd quarter", q4: "4th quarter",
 };
 
+// inOrder puts incidents in the order of the match: a page may show them late.
+function inOrder(incidents) {
+  const names = Object.keys(periods);
+  const place = (i) => {
+    if (i.kind === "match_start") return [-1];
+    if (i.kind === "match_end" || i.kind === "status_change") return [names.length];
+    const phase = { period_start: -1, period_end: 1 }[i.kind] ?? 0;
+    const c = i.clock ?? {};
+    return [names.indexOf(c.period), phase, c.minute ?? 0, c.stoppage ?? 0, c.elapsed ?? 0];
+  };
+  const before = (a, b) => {
+    for (let n = 0; n < 5; n++) if ((a[n] ?? 0) !== (b[n] ?? 0)) return (a[n] ?? 0) - (b[n] ?? 0);
+    return 0;
+  };
+  return [...incidents].sort((a, b) => before(place(a), place(b)));
+}
+
+// clock writes a match's clock as the sport does.
+function clock(c) {
+  if (!c) return "";
+  if (c.stoppage) return `${c.minute}+${c.stoppage}'`;
+  if (c.minute) return `${c.minute}'`;
+  if (c.elapsed) return `${String(Math.floor(c.elapsed / 60)).padStart(2, "0")}:${String(c.elapsed % 60).padStart(2, "0")}`;
+  return "";
+}
+
 function chip(m) {
   const { status } = m.match;
   const at = m.match.period;
@@ -81,16 +107,18 @@ function chip(m) {
   switch (status) {
     case "live": return [period || "Live", clock(m.match.clock)].filter(Boolean).join(" · ");
     case "break": return at?.endsWith("ht") ? period : "Break" + (period ? " after " + period : "");
-    case "ended": return "Full time";
+    case "ended": return m.sport === "ice_hockey" ? "End of game" : "Full time";
     case "final": return m.shootout ? "Final, after a shoot-out" : "Final";
-    default: return status[0].toUpperCase() + status.slice(1);
+    default: return words(status || "unknown");
   }
 }
 
+const named = (i) => periods[i.clock?.period] ?? i.clock?.period ?? "a period";
+
 const marks = {
-  match_start: (i) => (i.key.startsWith("ice_hockey.") ? "Face-off" : "Kick-off"), match_end: () => "Full time",
-  period_end: (i) => "End of " + (periods[i.period] ?? i.period).toLowerCase(),
-  period_start: (i) => (["1h", "p1", "q1"].includes(i.period) ? "" : (periods[i.period] ?? i.period) + " begins"),
+  match_start: (i) => (i.key.startsWith("ice_hockey.") ? "Face-off" : "Kick-off"), match_end: (i) => (i.key.startsWith("ice_hockey.") ? "End of game" : "Full time"),
+  period_end: (i) => "End of " + named(i).toLowerCase(),
+  period_start: (i) => (["1h", "p1", "q1"].includes(i.clock?.period) ? "" : named(i) + " begins"),
   status_change: () => "",
 };
 
@@ -102,7 +130,7 @@ function line(i) {
   const fresh = i.fresh ? " new" : "";
   if (i.kind in marks) return el("li", { class: "mark" + fresh, title }, marks[i.kind](i));
   const note = [
-    i.detail && words(i.detail), i.assist && "assist " + i.assist, i.off && "for " + i.off,
+    i.kind === "penalty" && "Penalty", i.detail && words(i.detail), i.assist && "assist " + i.assist, i.off && "for " + i.off,
     i.rev > 1 && "corrected", i.provisional && "not confirmed yet",
   ].filter(Boolean).join(" · ");
   const score = i.kind === "goal" && i.score ? ` ${i.score.home}:${i.score.away}` : "";
