@@ -95,6 +95,10 @@ func (a *App) Run(ctx context.Context, roles ...Role) error {
 		return err
 	}
 	defer stop()
+	p, err := a.prepare(broker, store)
+	if err != nil {
+		return err
+	}
 	if a.servers.Embedded() {
 		a.log.Info("broker and store run inside this process and forget everything when it ends")
 	}
@@ -102,18 +106,40 @@ func (a *App) Run(ctx context.Context, roles ...Role) error {
 	group, ctx := errgroup.WithContext(ctx)
 	starts := []struct {
 		role  Role
-		start func(context.Context, *errgroup.Group, event.Broker, redis.UniversalClient) error
+		start func(context.Context, *errgroup.Group, parts) error
 	}{{FanoutTo, a.startFanout}, {Consumers, a.startConsumers}, {Parser, a.startParser}} // those who listen first
 	for _, s := range starts {
 		if !has(s.role) {
 			continue
 		}
-		if err = s.start(ctx, group, broker, store); err != nil {
+		if err = s.start(ctx, group, p); err != nil {
 			group.Go(func() error { return err }) // stops those already running
 			break
 		}
 	}
 	return group.Wait()
+}
+
+// parts are what the roles are made of.
+type parts struct {
+	broker    event.Broker
+	redis     redis.UniversalClient
+	consumers map[string]consumers.Consumer
+	library   parser.Library
+	sources   []parser.Source
+}
+
+// prepare makes everything that the config can get wrong.
+func (a *App) prepare(b event.Broker, r redis.UniversalClient) (p parts, err error) {
+	p = parts{broker: b, redis: r}
+	if p.consumers, err = makeConsumers(a.config, a.makers, r, a.log); err != nil {
+		return p, err
+	}
+	if p.library, err = a.config.Library(); err != nil {
+		return p, Misuse(err)
+	}
+	p.sources, err = a.config.sources(p.library)
+	return p, err
 }
 
 func joined(roles []Role) string {
@@ -125,17 +151,13 @@ func joined(roles []Role) string {
 }
 
 // startConsumers returns when every consumer's bindings stand.
-func (a *App) startConsumers(ctx context.Context, group *errgroup.Group, b event.Broker, r redis.UniversalClient) error {
-	made, err := makeConsumers(a.config, a.makers, r, a.log)
-	if err != nil {
-		return err
-	}
-	for _, name := range slices.Sorted(maps.Keys(made)) {
-		ready := make(chan struct{})
-		group.Go(func() error { return consumers.Run(ctx, name, made[name], b, ready, a.log) })
+func (a *App) startConsumers(ctx context.Context, group *errgroup.Group, p parts) error {
+	for _, name := range slices.Sorted(maps.Keys(p.consumers)) {
+		c, ready := p.consumers[name], make(chan struct{})
+		group.Go(func() error { return consumers.Run(ctx, name, c, p.broker, ready, a.log) })
 		select {
 		case <-ready:
-			a.log.Info("consumer listens", "consumer", name, "keys", made[name].Keys)
+			a.log.Info("consumer listens", "consumer", name, "keys", c.Keys)
 		case <-ctx.Done():
 			return nil
 		}
@@ -145,14 +167,14 @@ func (a *App) startConsumers(ctx context.Context, group *errgroup.Group, b event
 
 const shutdownTimeout = 10 * time.Second
 
-func (a *App) startFanout(ctx context.Context, group *errgroup.Group, b event.Broker, _ redis.UniversalClient) error {
+func (a *App) startFanout(ctx context.Context, group *errgroup.Group, p parts) error {
 	hub := fanout.NewHub(a.log)
 	listener, err := net.Listen("tcp", a.config.Fanout.Listen)
 	if err != nil {
-		return fmt.Errorf("fanout: %w", err)
+		return fmt.Errorf("fanout: %w (another address: --listen HOST:PORT)", err)
 	}
 	server := &http.Server{Handler: hub.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
-	group.Go(func() error { return hub.Run(ctx, b) })
+	group.Go(func() error { return hub.Run(ctx, p.broker) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("fanout: %w", err)
@@ -172,26 +194,31 @@ func (a *App) startFanout(ctx context.Context, group *errgroup.Group, b event.Br
 	return nil
 }
 
-func (a *App) startParser(ctx context.Context, group *errgroup.Group, b event.Broker, r redis.UniversalClient) error {
-	lib, err := a.config.Library()
-	if err != nil {
-		return err
-	}
-	sources, err := a.config.sources(lib)
-	if err != nil {
-		return err
-	}
-	store := parser.NewStore(r, prefix(a.config.Namespace))
-	outbox := parser.NewOutbox(store, b, a.log)
+func (a *App) startParser(ctx context.Context, group *errgroup.Group, p parts) error {
+	store := parser.NewStore(p.redis, prefix(a.config.Namespace))
+	outbox := parser.NewOutbox(store, p.broker, a.log)
 	reader := &parser.Reader{Store: store, Saved: outbox.Nudge, Log: a.log}
-	group.Go(func() error { return outbox.Run(ctx) })
+	group.Go(func() error {
+		// The consumers' queues stand before the first event leaves, whoever
+		// of them and us reached the broker first. Until then events wait in
+		// the outbox.
+		for _, name := range slices.Sorted(maps.Keys(p.consumers)) {
+			if err := p.broker.Declare(ctx, p.consumers[name].Subscription(name)); err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return err
+			}
+		}
+		return outbox.Run(ctx)
+	})
 	if a.Feed != nil {
-		group.Go(func() error { return a.Feed(ctx, lib, reader) })
+		group.Go(func() error { return a.Feed(ctx, p.library, reader) })
 		return nil
 	}
-	if len(sources) == 0 {
+	if len(p.sources) == 0 {
 		a.log.Warn("no sources in the config: there is nothing to poll")
 	}
-	group.Go(func() error { return parser.Poll(ctx, sources, reader) })
+	group.Go(func() error { return parser.Poll(ctx, p.sources, reader) })
 	return nil
 }

@@ -85,6 +85,15 @@ func (d *duration) UnmarshalYAML(n ast.Node) error {
 
 var namespaceShape = regexp.MustCompile(`^[a-z0-9-]{0,40}$`)
 
+// CheckNamespace says what is wrong with a namespace, or nil. It becomes part
+// of the names of exchanges, queues and Redis keys.
+func CheckNamespace(n string) error {
+	if !namespaceShape.MatchString(n) {
+		return fmt.Errorf("namespace %q: want at most 40 of a-z, 0-9 and -", n)
+	}
+	return nil
+}
+
 // LoadConfig reads a config file. Without the file it is an error, unless
 // optional says that the defaults will do.
 func LoadConfig(file string, optional bool) (Config, error) {
@@ -99,8 +108,8 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	if err := strictyaml.Decode(file, data, &c); err != nil {
 		return c, fmt.Errorf("config %w", err)
 	}
-	if !namespaceShape.MatchString(c.Namespace) {
-		return c, fmt.Errorf("config %s: namespace %q: want at most 40 of a-z, 0-9 and -", file, c.Namespace)
+	if err := CheckNamespace(c.Namespace); err != nil {
+		return c, fmt.Errorf("config %s: %w", file, err)
 	}
 	if c.Fanout.Listen == "" {
 		c.Fanout.Listen = DefaultListen

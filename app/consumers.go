@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -33,10 +34,16 @@ func makeConsumers(c Config, makers map[string]consumers.Maker, r redis.Universa
 	for _, name := range names {
 		settings := c.Consumers[name]
 		fault := func(err error) error {
-			if settings.Line == 0 {
-				return fmt.Errorf("consumer %s: %w", name, err)
+			var placed *strictyaml.Error
+			switch {
+			case errors.As(err, &placed): // says itself where
+				return Misuse(fmt.Errorf("config %w", err))
+			case settings.Line > 0:
+				return Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, settings.Errorf("%w", err))))
+			case c.Consumers != nil:
+				return Misuse(fmt.Errorf("config %s: consumers.%s: %w", c.file, name, err))
 			}
-			return Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, settings.Errorf("%w", err))))
+			return fmt.Errorf("consumer %s: %w", name, err)
 		}
 		maker := makers[name]
 		if maker == nil {

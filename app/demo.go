@@ -7,6 +7,8 @@ import (
 	"net"
 	"path"
 
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fixtures"
 	"github.com/matchwire/matchwire/parser"
 )
@@ -21,8 +23,10 @@ var demoMatches = []string{
 }
 
 // Demo runs the whole pipeline in this process over the fixtures, and goes on
-// serving the live page when they are over, until ctx ends.
-func Demo(ctx context.Context, listen string, log *slog.Logger, listening func(net.Addr)) error {
+// serving the live page when they are over, until ctx ends. listening is told
+// where, tell is a consumer of every event, and over is called at the end of
+// the matches.
+func Demo(ctx context.Context, listen string, log *slog.Logger, listening func(net.Addr), tell func(event.Event), over func()) error {
 	var matches []*parser.Fixture
 	for _, dir := range demoMatches {
 		folder, err := fs.Sub(fixtures.FS, dir)
@@ -35,7 +39,13 @@ func Demo(ctx context.Context, listen string, log *slog.Logger, listening func(n
 		}
 		matches = append(matches, f)
 	}
-	a := New(Config{Fanout: Fanout{Listen: listen}}, Servers{}, log)
+	console := func(consumers.Host) (consumers.Consumer, error) {
+		return consumers.Consumer{Keys: []string{"#"}, Handle: func(_ context.Context, e event.Event) error {
+			tell(e)
+			return nil
+		}}, nil
+	}
+	a := New(Config{Fanout: Fanout{Listen: listen}}, Servers{}, log, WithConsumer("console", console))
 	a.Listening = listening
 	a.Feed = func(ctx context.Context, lib parser.Library, r *parser.Reader) error {
 		p := &parser.Replayer{Library: lib, Reader: r, Speed: DemoSpeed, AsLive: true}
@@ -45,7 +55,7 @@ func Demo(ctx context.Context, listen string, log *slog.Logger, listening func(n
 			}
 			return err
 		}
-		log.Info("all matches are over; the live page stays until you press Ctrl-C")
+		over()
 		<-ctx.Done()
 		return nil
 	}

@@ -68,6 +68,7 @@ func (s Servers) Store(log *slog.Logger) (r redis.UniversalClient, stop func(), 
 		// The error would quote the URL, and with it the password.
 		return nil, nil, Misuse(errors.New("REDIS_URL: want redis://user:password@host:port/database or rediss://…"))
 	}
+	redis.SetLogger(redisLog{log})
 	c := redis.NewClient(opts)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -111,4 +112,11 @@ func prefix(namespace string) string {
 		return "mw:"
 	}
 	return "mw:" + namespace + ":"
+}
+
+// redisLog takes what the Redis client would write to stderr by itself.
+type redisLog struct{ log *slog.Logger }
+
+func (l redisLog) Printf(_ context.Context, format string, v ...any) {
+	l.log.Debug("redis client", "says", fmt.Sprintf(format, v...))
 }

@@ -18,6 +18,11 @@ func Tail(ctx context.Context, s Servers, namespace string, patterns []string, l
 	if s.Embedded() {
 		return Misuse(errors.New("tail listens to a RabbitMQ server: set AMQP_URL and REDIS_URL"))
 	}
+	for _, p := range patterns {
+		if err := event.CheckPattern(p); err != nil {
+			return Misuse(err)
+		}
+	}
 	b, err := s.Broker(namespace, log)
 	if err != nil {
 		return err
@@ -45,7 +50,8 @@ func Tail(ctx context.Context, s Servers, namespace string, patterns []string, l
 	})
 }
 
-// Line says an event in one line, for a terminal.
+// Line says an event for a terminal: what happened, and under it its routing
+// key and transaction ID.
 func Line(e event.Event) string {
 	note := ""
 	switch {
@@ -54,5 +60,5 @@ func Line(e event.Event) string {
 	case e.Data.Backfill:
 		note = " [backfill]"
 	}
-	return fmt.Sprintf("%s  %-28s %s%s  tid=%s", e.Time.Local().Format("15:04:05"), e.Type, notify.Text(e), note, e.TID)
+	return fmt.Sprintf("%s  %s%s\n          %s  tid %s", e.Time.Local().Format("15:04:05"), notify.Text(e), note, e.Type, e.TID)
 }

@@ -45,6 +45,11 @@ type Host struct {
 	Log    *slog.Logger
 }
 
+// Subscription is what a consumer of that name asks of the broker.
+func (c Consumer) Subscription(name string) event.Subscription {
+	return event.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit}
+}
+
 // QueueName is the name of a consumer's queue.
 func QueueName(name string) string { return "consumer." + name }
 
@@ -52,9 +57,9 @@ func QueueName(name string) string { return "consumer." + name }
 // it is handling. ready, if not nil, is closed when its bindings stand.
 func Run(ctx context.Context, name string, c Consumer, sub event.Subscriber, ready chan<- struct{}, log *slog.Logger) error {
 	log = log.With("consumer", name)
-	err := sub.Subscribe(ctx, event.Subscription{
-		Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Ready: ready,
-	}, func(ctx context.Context, m event.Message) error {
+	s := c.Subscription(name)
+	s.Ready = ready
+	err := sub.Subscribe(ctx, s, func(ctx context.Context, m event.Message) error {
 		return handle(ctx, c, m, log)
 	})
 	if err != nil {

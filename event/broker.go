@@ -53,6 +53,10 @@ type Handler func(ctx context.Context, m Message) error
 
 // A Subscriber delivers messages.
 type Subscriber interface {
+	// Declare makes the queue and binds it, without consuming: what is
+	// published after it returns waits there. It tries until ctx ends.
+	Declare(ctx context.Context, s Subscription) error
+
 	// Subscribe declares the queue, binds it and calls h for its messages
 	// until ctx ends; then it waits for every h to return. Messages that no
 	// handler has acknowledged go back to the queue. A lost connection is

@@ -1,6 +1,10 @@
 package event
 
-import "strings"
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
 
 // MatchTopic reports whether a routing key matches a topic pattern as AMQP has
 // it: words parted by dots, where * stands for exactly one word and # for any
@@ -36,4 +40,22 @@ func topicWords(s string) []string {
 		return nil
 	}
 	return strings.Split(s, ".")
+}
+
+var patternShape = regexp.MustCompile(`^([a-z0-9_]+|\*|#)(\.([a-z0-9_]+|\*|#))*$`)
+
+// CheckPattern says why a topic pattern can match no event, or nil: routing
+// keys have three words of a-z, 0-9 and _.
+func CheckPattern(p string) error {
+	words := topicWords(p)
+	hashes := 0
+	for _, w := range words {
+		if w == "#" {
+			hashes++
+		}
+	}
+	if !patternShape.MatchString(p) || len(words)-hashes > 3 || hashes == 0 && len(words) != 3 {
+		return fmt.Errorf("topic pattern %q matches no event: want three words like soccer.mls.*, where * is any word and # any number of words", p)
+	}
+	return nil
 }

@@ -33,6 +33,15 @@ func TestMatchTopic(t *testing.T) {
 	}
 }
 
+func TestCheckPattern(t *testing.T) {
+	for p, good := range map[string]bool{"#": true, "soccer.mls.*": true, "*.*.goal": true, "soccer.#": true, "#.goal": true, "a.b.c.#": true,
+		"": false, "soccer": false, "soccer.*": false, "FOO.*.*": false, "a..b": false, "a.b.c.d": false, "*.*.goal*": false} {
+		if err := event.CheckPattern(p); (err == nil) != good {
+			t.Errorf("%q: %v", p, err)
+		}
+	}
+}
+
 // FuzzMatchTopic holds the matcher against a regular expression made of the
 // same pattern.
 func FuzzMatchTopic(f *testing.F) {

@@ -339,6 +339,15 @@ func TestResumeFromFarBehind(t *testing.T) {
 	for i := range int64(100) { // 6 MB
 		seq(t, b, "m1", "soccer.mls.goal", i+2, func(d *event.Data) { d.Reason = big })
 	}
+	for { // until the node has read them all
+		watch := n.dial(t, "")
+		seq := watch.read().Snapshot.Matches[0].Seq
+		watch.conn.Close()
+		if seq == 101 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	c = n.dial(t, "cursor="+f.Cursor)
 	if hello := c.read(); !*hello.Resumed {
 		t.Fatalf("first frame %+v", hello)
@@ -369,7 +378,7 @@ func TestWhatIsNotUTF8IsNotFramed(t *testing.T) {
 
 func TestBadRequests(t *testing.T) {
 	n := newNode(t, memory.New(nil, nil))
-	for _, query := range []string{"cursor=x", "cursor=1-zz", "match=" + strings.Repeat("a", 300), "topics=" + strings.Repeat("a,", 201)} {
+	for _, query := range []string{"cursor=x", "cursor=1-zz", "match=" + strings.Repeat("a", 300), "match=" + strings.Repeat("a,", 201), "topics=soccer", "topics=Soccer.MLS.*", "topic=soccer.mls.*"} {
 		_, resp, err := websocket.DefaultDialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws?"+query, nil)
 		if err == nil || resp == nil || resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%.30q: %v", query, err)

@@ -22,8 +22,14 @@ type wants struct {
 	nothing bool // the last entry of a list was taken off: no longer everything
 }
 
-// wantsOf reads ?topics=a,b&match=ID&team=NAME.
+// wantsOf reads ?topics=a,b&match=ID&team=NAME. A parameter that is not of the
+// protocol is an error: misspelt, it would mean everything.
 func wantsOf(q url.Values) (wants, error) {
+	for name := range q {
+		if !slices.Contains([]string{"topics", "match", "team", "cursor"}, name) {
+			return wants{}, fmt.Errorf("parameter %q: there are topics, match, team and cursor", name)
+		}
+	}
 	w := wants{Topics: list(q["topics"]), Match: list(q["match"]), Team: q["team"]}
 	return w, w.check()
 }
@@ -41,6 +47,11 @@ func list(values []string) []string {
 }
 
 func (w wants) check() error {
+	for _, p := range w.Topics {
+		if err := event.CheckPattern(p); err != nil {
+			return err
+		}
+	}
 	for name, l := range map[string][]string{"topics": w.Topics, "match": w.Match, "team": w.Team} {
 		if len(l) > maxWants {
 			return fmt.Errorf("%s: %d entries, at most %d", name, len(l), maxWants)

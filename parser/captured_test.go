@@ -50,7 +50,7 @@ func TestCapturedPages(t *testing.T) {
 		{"hockey/hockeyref-ari-van-20200304.html", "hockey-reference", "Vancouver Canucks", "Arizona Coyotes", event.Score{Home: 2, Away: 4},
 			map[string]int{"goal ": 3, "goal power_play": 2, "goal empty_net": 1,
 				"penalty Tripping": 2, "penalty Delay of Game": 1, "penalty Hooking": 2, "penalty Roughing": 1},
-			[]parser.Incident{{Kind: "goal", Detail: "power_play", Side: "home", Player: "Tyler Toffoli", Assist: "J.T. Miller", Clock: event.Clock{Period: "p3", Elapsed: 199}}}},
+			[]parser.Incident{{Kind: "goal", Detail: "power_play", Side: "home", Player: "Tyler Toffoli", Assist: "J.T. Miller, Quinn Hughes", Clock: event.Clock{Period: "p3", Elapsed: 199}}}},
 	} {
 		t.Run(filepath.Base(tc.file), func(t *testing.T) {
 			body, err := os.ReadFile(filepath.Join(dir, tc.file))

@@ -37,7 +37,7 @@ func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 	file := path.Join(name, ManifestName)
 	data, err := fs.ReadFile(folder, ManifestName)
 	if err != nil {
-		return nil, fmt.Errorf("fixture: %w", err)
+		return nil, fmt.Errorf("fixture %s: %w", name, err)
 	}
 	f := &Fixture{folder: folder}
 	if err := strictyaml.Decode(file, data, f); err != nil {
@@ -124,9 +124,11 @@ func (r *Replayer) read(ctx context.Context, f *Fixture, p *Profile, fp FixtureP
 	}
 	job := event.WithTID(ctx, event.NewTID())
 	events, err := r.Reader.Read(job, p, page, f.Match)
-	if err != nil {
+	if err != nil && len(f.Pages) == 1 {
 		return fmt.Errorf("%s: %w", fp.File, err)
 	}
+	// Among many, a page that cannot be used is one more thing that happened;
+	// the reader has said so.
 	if r.Each != nil {
 		return r.Each(job, page, events)
 	}

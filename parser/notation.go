@@ -88,6 +88,9 @@ func readTime(r *Rule, text string) (time.Time, error) {
 		loc = r.Zone.loc
 	}
 	t, err := time.ParseInLocation(layout, text, loc)
+	if err != nil && r.Layout == "" {
+		t, err = time.ParseInLocation("2006-01-02T15:04Z07:00", text, loc) // without the seconds
+	}
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is not a time like %q", shorten(text), layout)
 	}

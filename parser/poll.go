@@ -45,6 +45,7 @@ func Poll(ctx context.Context, sources []Source, r *Reader) error {
 
 func poll(ctx context.Context, s Source, f *Fetcher, r *Reader, wait time.Duration) {
 	every := max(s.Every, time.Second)
+	r.Log.Info("polling", "url", f.url.Redacted(), "profile", s.Profile.Name, "match", s.Match, "every", every)
 	failures := 0
 	var last Page
 	for {

@@ -65,24 +65,25 @@ func LoadProfile(file string, data []byte) (*Profile, error) {
 	if err := strictyaml.Decode(file, data, &p); err != nil {
 		return nil, err
 	}
-	if err := p.check(); err != nil {
+	at := func(path string) strictyaml.Place { return strictyaml.Find(data, path) }
+	if err := p.check(at); err != nil {
 		return nil, strictyaml.InFile(file, err)
 	}
 	return &p, nil
 }
 
-func (p *Profile) check() error {
+func (p *Profile) check(at func(path string) strictyaml.Place) error {
 	switch {
 	case p.Name == "" || p.Name != strings.ReplaceAll(event.Slug(p.Name), "_", "-"):
-		return fmt.Errorf("profile %q: want a name of a-z, 0-9 and -", p.Name)
+		return at("profile").Errorf("profile %q: want a name of a-z, 0-9 and -", p.Name)
 	case !slices.Contains(event.Sports(), p.Sport):
-		return fmt.Errorf("sport %q: want one of %v", p.Sport, event.Sports())
+		return at("sport").Errorf("sport %q: want one of %v", p.Sport, event.Sports())
 	case p.Format != "" && p.Format != "html" && p.Format != "json":
-		return fmt.Errorf("format %q: want html or json", p.Format)
+		return at("format").Errorf("format %q: want html or json", p.Format)
 	case p.Format == "json" && p.JSON.set():
 		return p.JSON.place.Errorf("json says which part of an HTML page is JSON; with format: json all of it is")
 	case !p.Match.Home.set() || !p.Match.Away.set():
-		return errors.New("match.home and match.away: both are needed, to know whose page it is")
+		return at("match").Errorf("match.home and match.away: both are needed, to know whose page it is")
 	}
 	statuses := []string{}
 	for _, s := range event.Statuses() {
@@ -98,7 +99,7 @@ func (p *Profile) check() error {
 	for i := range p.Incidents {
 		in := &p.Incidents[i]
 		if !in.Rows.set() || !in.Kind.set() {
-			return fmt.Errorf("incidents[%d]: rows and kind are needed", i)
+			return at(fmt.Sprintf("incidents[%d]", i)).Errorf("rows and kind are needed")
 		}
 		if in.Rows.CSS == nil && in.Rows.JQ == nil {
 			return in.Rows.place.Errorf("rows: want a selector or jq")

@@ -41,7 +41,9 @@ func TestProfileMistakes(t *testing.T) {
 		{"unknown side", "home: li.h", "left: li.h", `side "left"`},
 		{"unknown status", "Live: live", "Live: playing", `status "playing"`},
 		{"unknown period", "HT: break ht", "HT: break q2", `status "break q2"`},
-		{"unknown sport", "sport: soccer", "sport: quidditch", `sport "quidditch"`},
+		{"unknown sport", "sport: soccer", "sport: quidditch", `small.yaml:2:8: sport: sport "quidditch"`},
+		{"a text for a switch", "league: .league", "league: {css: .league, own: maybe}", `small.yaml:5:31: "maybe": want true or false`},
+		{"rows without a kind", "    kind: {css: .kind, map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}}\n", "", `rows and kind are needed`},
 		{"bad name", "profile: small", "profile: Small Site", `profile "Small Site"`},
 		{"two sources", "id: {value: m1}", "id: {value: m1, css: a}", `small.yaml:4:7: match.id: give one of css, jq, when and value`},
 		{"no source", "id: {value: m1}", "id: {prefix: m}", `match.id: says nothing`},
@@ -52,7 +54,7 @@ func TestProfileMistakes(t *testing.T) {
 		{"a list for a selector", "home: .home", "home: {css: [.home]}", `small.yaml:6:15`},
 		{"not YAML", "match:\n", "match: {\n", `small.yaml:`},
 		{"a list", smallProfile, "- a\n", `small.yaml:1:1`},
-		{"empty", smallProfile, "", `small.yaml: profile ""`},
+		{"empty", smallProfile, "", `small.yaml:1:1: profile ""`},
 	} {
 		_, err := parser.LoadProfile("small.yaml", []byte(strings.Replace(smallProfile, tc.old, tc.new, 1)))
 		if err == nil || !strings.Contains(err.Error(), tc.want) {

@@ -36,6 +36,7 @@ func Run(t *testing.T, maker Maker) {
 		{"EveryQueueGetsEveryMessage", everyQueue},
 		{"InstancesShareAQueue", competing},
 		{"QueueKeepsWhileNobodyListens", durable},
+		{"DeclaredQueueKeepsBeforeAnyoneListens", declared},
 		{"LimitBoundsHandlers", limit},
 		{"NilAcknowledges", acknowledges},
 		{"ErrorRetriesAfterGrowingPauses", retries},
@@ -249,6 +250,17 @@ func durable(t *testing.T, open func() event.Broker) {
 	stop := subscribe(t, b, "q", 1, got.put, "#")
 	stop()
 	publish(t, b, Message("a.b.c", "1"))
+	subscribe(t, open(), "q", 1, got.put, "#")
+	got.expect(t, "1")
+}
+
+func declared(t *testing.T, open func() event.Broker) {
+	b := open()
+	if err := b.Declare(t.Context(), event.Subscription{Queue: "q", Patterns: []string{"#"}}); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, b, Message("a.b.c", "1"))
+	var got box
 	subscribe(t, open(), "q", 1, got.put, "#")
 	got.expect(t, "1")
 }

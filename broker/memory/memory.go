@@ -63,9 +63,15 @@ func (b *Broker) Publish(_ context.Context, msgs ...event.Message) (int, error) 
 	return len(msgs), nil
 }
 
-// Subscribe works through the queue with s.Limit workers.
-func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Handler) error {
+// Declare makes the queue.
+func (b *Broker) Declare(_ context.Context, s event.Subscription) error {
+	b.declare(s)
+	return nil
+}
+
+func (b *Broker) declare(s event.Subscription) *queue {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	q := b.queues[s.Queue]
 	if q == nil {
 		q = &queue{ready: make(chan struct{}, 1)}
@@ -76,7 +82,12 @@ func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Ha
 			q.patterns = append(q.patterns, p)
 		}
 	}
-	b.mu.Unlock()
+	return q
+}
+
+// Subscribe works through the queue with s.Limit workers.
+func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Handler) error {
+	q := b.declare(s)
 	if s.Ready != nil {
 		close(s.Ready)
 	}

@@ -73,7 +73,12 @@ func (l *link) channel(ctx context.Context) (*channel, error) {
 			return nil, fmt.Errorf("reaching broker %s: %w", l.at, errors.Join(ctx.Err(), err))
 		}
 		wait := pause.NextBackOff()
-		l.log.Warn("broker unreachable, trying again", "attempt", try, "error", err, "pause", wait.Round(time.Millisecond))
+		said := "broker unreachable, trying again"
+		var refused *amqp.Error
+		if errors.As(err, &refused) && (refused.Code == amqp.AccessRefused || refused.Code == amqp.NotAllowed) {
+			said = "broker refuses the login, trying again"
+		}
+		l.log.Warn(said, "attempt", try, "error", err, "pause", wait.Round(time.Millisecond))
 		if !sleep(ctx, wait) {
 			return nil, fmt.Errorf("reaching broker %s: %w", l.at, errors.Join(ctx.Err(), err))
 		}

@@ -13,6 +13,24 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
+// Declare declares the queue and what belongs to it.
+func (b *Broker) Declare(ctx context.Context, s event.Subscription) error {
+	pause := newBackoff()
+	for {
+		ch, err := b.consume.channel(ctx)
+		if err == nil {
+			err = declareConsumer(ch.Channel, b.names, b.names.full(s.Queue), s.Patterns, b.pauses)
+			ch.Close()
+		}
+		if err == nil || ctx.Err() != nil || errors.Is(err, errRefused) || errors.Is(err, errClosed) {
+			return err
+		}
+		wait := pause.NextBackOff()
+		b.log.Warn("queue not declared, trying again", "queue", s.Queue, "error", err, "pause", wait.Round(time.Millisecond))
+		sleep(ctx, wait)
+	}
+}
+
 // Subscribe consumes the queue, on a new channel whenever the last is lost.
 func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Handler) error {
 	s.Queue, s.Limit = b.names.full(s.Queue), max(s.Limit, 1)

@@ -5,20 +5,28 @@ import (
 	"net"
 
 	"github.com/matchwire/matchwire/app"
+	"github.com/matchwire/matchwire/event"
 )
 
 type demoCmd struct {
-	Listen string `help:"Where to serve the live page." default:"${listen}" placeholder:"HOST:PORT"`
+	Listen string `help:"Where to serve the live page (${default})." default:"${listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
 }
 
 func (d *demoCmd) Help() string {
-	return "Plays three matches side by side, a minute of the match in a second, through an embedded broker and store. Needs no servers and no network."
+	return "Plays three matches side by side, a minute of the match in a second, through an embedded broker and store. Needs no servers and no network. Prints a line for every event; --log-level info shows what each part does, under the same transaction ID."
 }
 
 func (d *demoCmd) Run(c *console) error {
-	return app.Demo(c.ctx, d.Listen, c.log, func(at net.Addr) {
-		fmt.Fprintf(c.err, "\n  Live page:  http://%s\n  Three matches are being replayed, a minute in a second. Ctrl-C ends it.\n\n", reachable(at))
-	})
+	page := ""
+	listening := func(at net.Addr) {
+		page = "http://" + reachable(at)
+		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n  Three matches are being replayed, a minute in a second. Ctrl-C ends it.\n\n", page)
+	}
+	tell := func(e event.Event) { fmt.Fprintln(c.out, app.Line(e)) }
+	over := func() {
+		fmt.Fprintf(c.err, "\n  The matches are over. The live page stays on %s until Ctrl-C.\n\n", page)
+	}
+	return app.Demo(c.ctx, d.Listen, c.log, listening, tell, over)
 }
 
 // reachable is an address as one types it into a browser on this machine.

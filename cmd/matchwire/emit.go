@@ -17,13 +17,16 @@ type emitCmd struct {
 	Key     string        `arg:"" help:"The routing key: <sport>.<league>.<kind>, like soccer.mls.goal."`
 	Facts   string        `arg:"" optional:"" name:"json" help:"The facts, like '{\"team\":\"Toronto FC\",\"player\":\"Sebastian Giovinco\"}'. Without them, each line of standard input is an event's."`
 	TID     string        `name:"tid" help:"The transaction the events belong to; a new one without it." placeholder:"TID"`
-	Timeout time.Duration `help:"How long to wait for the broker's confirmation of each." default:"30s"`
+	Timeout time.Duration `help:"How long to wait for the broker's confirmation of each (${default})." default:"30s" placeholder:"DURATION"`
 	JSON    bool          `name:"json" help:"Print each event as it was emitted."`
 }
 
 func (e *emitCmd) Help() string {
-	return "Returns when the broker has confirmed every event. A line that is not good is reported by its number, and the others are emitted all the same."
+	return `A scoreboard and the live page need the match too: '{"team":"Toronto FC","player":"Sebastian Giovinco","match":{"id":"mls-42","home":"Toronto FC","away":"New York City FC"},"score":{"home":1,"away":0}}'. ` +
+		"Returns when the broker has confirmed every event. A line that is not good is reported by its number, and the others are emitted all the same."
 }
+
+var errFacts = errors.New("facts")
 
 // maxFacts bounds one line of facts.
 const maxFacts = 1 << 20
@@ -52,7 +55,11 @@ func (e *emitCmd) Run(c *console) error {
 	defer broker.Close()
 	ctx := event.WithTID(c.ctx, tid)
 	if e.Facts != "" {
-		return e.emit(ctx, c, broker, []byte(e.Facts))
+		err := e.emit(ctx, c, broker, []byte(e.Facts))
+		if errors.Is(err, errFacts) {
+			err = app.Misuse(err)
+		}
+		return err
 	}
 	return e.emitLines(ctx, c, broker)
 }
@@ -85,10 +92,10 @@ func (e *emitCmd) emit(ctx context.Context, c *console, p event.Publisher, facts
 	dec := json.NewDecoder(bytes.NewReader(facts))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&d); err != nil {
-		return fmt.Errorf("facts: %w", err)
+		return fmt.Errorf("%w: %w", errFacts, err)
 	}
 	if dec.More() {
-		return errors.New("facts: more than one JSON value")
+		return fmt.Errorf("%w: more than one JSON value", errFacts)
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()

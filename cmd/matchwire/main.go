@@ -35,9 +35,9 @@ const (
 
 // cli is the command line.
 type cli struct {
-	LogLevel  *slog.Level      `help:"What to log: debug, info, warn or error. (info; warn for replay)" placeholder:"LEVEL"`
+	LogLevel  *slog.Level      `help:"What to log: debug, info, warn or error. (info; warn for demo and replay)" placeholder:"LEVEL"`
 	LogJSON   bool             `name:"log-json" help:"Log as JSON lines."`
-	Namespace string           `help:"Keep to this namespace on shared servers." env:"MATCHWIRE_NAMESPACE" placeholder:"NAME"`
+	Namespace string           `help:"Keep to this namespace on shared servers; without it, to that of ${config} where there is one." env:"MATCHWIRE_NAMESPACE" placeholder:"NAME"`
 	Version   kong.VersionFlag `help:"Print the version and stop."`
 
 	Demo   demoCmd   `cmd:"" help:"Watch the whole pipeline at work, in one process, over recorded matches."`
@@ -91,6 +91,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 		fmt.Fprintf(errw, "matchwire: %v\nmatchwire: try --help\n", err)
 		return misused
 	}
+	if c.Namespace == "" {
+		if config, err := app.LoadConfig(defaultConfig, true); err == nil {
+			c.Namespace = config.Namespace
+		}
+	}
+	if err := app.CheckNamespace(c.Namespace); err != nil {
+		fmt.Fprintln(errw, "matchwire:", err)
+		return misused
+	}
 	err = command.Run(&console{ctx: ctx, getenv: getenv, in: in, out: out, err: errw, log: logger(errw, &c, command.Command()), namespace: c.Namespace})
 	switch {
 	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -106,8 +115,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 
 func logger(w io.Writer, c *cli, command string) *slog.Logger {
 	level := slog.LevelInfo
-	if strings.HasPrefix(command, "replay") {
-		level = slog.LevelWarn // a line a page would drown its progress bar
+	if strings.HasPrefix(command, "replay") || command == "demo" {
+		level = slog.LevelWarn // a line a page would drown what they say themselves
 	}
 	if c.LogLevel != nil {
 		level = *c.LogLevel

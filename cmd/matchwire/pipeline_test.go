@@ -415,7 +415,7 @@ func TestRunWaitsForTheBroker(t *testing.T) {
 
 // The demo needs nothing: its first goals reach a browser's socket.
 func TestDemo(t *testing.T) {
-	p := start(t, "Live page:", []string{"AMQP_URL=", "REDIS_URL="}, "demo", "--listen", "127.0.0.1:0")
+	p := start(t, "Live page:", []string{"AMQP_URL=", "REDIS_URL="}, "demo", "--listen", "127.0.0.1:0", "--log-level", "info")
 	framed := follow(t, p.address())
 	p.eventually("a goal", func() bool {
 		return slices.ContainsFunc(framed.all(), func(e event.Event) bool { return e.Data.Kind == event.Goal })

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/mattn/go-isatty"
 
@@ -17,10 +19,11 @@ import (
 
 type replayCmd struct {
 	Paths   []string `arg:"" name:"dir" type:"existingpath" help:"Fixture folders, or single page files."`
-	Speed   speed    `help:"How many times faster than it was, or max." default:"1" placeholder:"N|max"`
+	Speed   speed    `help:"How many times faster than it was, or max (${default})." default:"1" placeholder:"N|max"`
 	Print   bool     `help:"Print the events as JSON lines instead of publishing them."`
 	AsLive  bool     `help:"Publish as if it happened now: nothing is marked as a replay. Refused where a match has live state."`
 	Profile string   `help:"The profile of single pages: a name or a file." placeholder:"PROFILE"`
+	Match   string   `help:"The match ID of single pages that have none." placeholder:"ID"`
 }
 
 func (r *replayCmd) Help() string {
@@ -69,7 +72,7 @@ func (r *replayCmd) Run(c *console) error {
 			}
 			return nil
 		}
-		return replay.Print(c.ctx)
+		return interrupted(c, replay.Print(c.ctx))
 	}
 	servers, err := c.servers()
 	if err != nil {
@@ -79,17 +82,29 @@ func (r *replayCmd) Run(c *console) error {
 		return app.Misuse(errors.New("replay publishes to a RabbitMQ server: set AMQP_URL and REDIS_URL, or use --print"))
 	}
 	progress := progressOn(c.err, pages)
-	published := 0
+	published, read := 0, 0
+	var matches []string
 	replay.Each = func(events []event.Event) error {
-		published += len(events)
+		published, read = published+len(events), read+1
+		for _, e := range events {
+			if !slices.Contains(matches, e.Subject) {
+				matches = append(matches, e.Subject)
+			}
+		}
 		progress(published)
 		return nil
 	}
-	if err := replay.Publish(c.ctx, servers, c.namespace); err != nil {
-		return err
+	err = interrupted(c, replay.Publish(c.ctx, servers, c.namespace))
+	fmt.Fprintf(c.err, "%d events of %d of %d pages published and confirmed, as %s\n", published, read, pages, strings.Join(matches, ", "))
+	return err
+}
+
+// interrupted makes an end by Ctrl-C a failure: not all was done.
+func interrupted(c *console, err error) error {
+	if err != nil && c.ctx.Err() != nil {
+		return errors.New("interrupted")
 	}
-	fmt.Fprintf(c.err, "%d events of %d pages published and confirmed\n", published, pages)
-	return nil
+	return err
 }
 
 func (r *replayCmd) fixture(path string) (*parser.Fixture, error) {
@@ -103,7 +118,7 @@ func (r *replayCmd) fixture(path string) (*parser.Fixture, error) {
 	if r.Profile == "" {
 		return nil, app.Misuse(fmt.Errorf("%s is a single page: say by --profile how to read it", path))
 	}
-	return parser.SinglePage(os.DirFS(filepath.Dir(path)), filepath.Base(path), r.Profile, ""), nil
+	return parser.SinglePage(os.DirFS(filepath.Dir(path)), filepath.Base(path), r.Profile, r.Match), nil
 }
 
 // progressOn returns a function that shows how far the replay is, if w is a

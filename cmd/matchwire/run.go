@@ -8,7 +8,7 @@ const defaultConfig = "matchwire.yaml"
 
 type runCmd struct {
 	Roles  []app.Role `arg:"" optional:"" name:"role" help:"parser (polls pages, emits events), consumers (react to them), fanout (streams them to clients and serves the live page). All, if none is named."`
-	Config string     `help:"The config file. The default may be missing." default:"${config}" placeholder:"FILE"`
+	Config string     `help:"The config file (${default}, which may be missing)." default:"${config}" placeholder:"FILE"`
 	Listen string     `help:"Where fanout serves, in place of what the config says." env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
 }
 
@@ -21,7 +21,7 @@ func (r *runCmd) Run(c *console) error {
 	if err != nil {
 		return app.Misuse(err)
 	}
-	if c.namespace != "" {
+	if config.Namespace == "" || c.getenv("MATCHWIRE_NAMESPACE") != "" {
 		config.Namespace = c.namespace
 	}
 	if r.Listen != "" {

@@ -42,13 +42,22 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	if err := h.Settings(&set); err != nil {
 		return consumers.Consumer{}, err
 	}
+	for _, k := range set.Keys {
+		if err := event.CheckPattern(k); err != nil {
+			return consumers.Consumer{}, fmt.Errorf("keys: %w", err)
+		}
+	}
 	n := &notifier{log: h.Log}
 	if set.Webhook != "" {
 		u, err := url.Parse(set.Webhook)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			return consumers.Consumer{}, fmt.Errorf("webhook: want http://… or https://…") // the value may hold a secret
 		}
-		n.hook = &hook{url: set.Webhook, shown: u.Scheme + "://" + u.Host, client: &http.Client{Timeout: webhookTimeout}}
+		n.hook = &hook{url: set.Webhook, shown: u.Scheme + "://" + u.Host, client: &http.Client{
+			Timeout: webhookTimeout,
+			// A redirect would carry the notification elsewhere, and the URL with it.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}}
 	}
 	return consumers.Consumer{Keys: set.Keys, Limit: 8, Handle: n.handle}, nil
 }

@@ -65,7 +65,7 @@ func TestNotificationCarriesTheTID(t *testing.T) {
 	if err := json.Unmarshal(body, &n); err != nil {
 		t.Fatal(err)
 	}
-	const text = "Goal for Toronto FC: Sebastian Giovinco (6' New York City FC 0–1 Toronto FC)"
+	const text = "Goal for Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)"
 	if n.Text != text || n.Event.ID != e.ID || n.Event.TID != e.TID || n.Event.Data.Player != e.Data.Player {
 		t.Errorf("body %s", body)
 	}
@@ -98,8 +98,11 @@ func TestSilentAboutWhatIsNoNews(t *testing.T) {
 // The answer decides whether trying again can help, and no error holds the
 // webhook's secret path.
 func TestWebhookAnswers(t *testing.T) {
-	for status, permanent := range map[int]bool{400: true, 401: true, 404: true, 410: true, 408: false, 429: false, 500: false, 503: false} {
-		hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	for status, permanent := range map[int]bool{301: true, 302: true, 400: true, 401: true, 404: true, 410: true, 408: false, 429: false, 500: false, 503: false} {
+		hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "http://127.0.0.1:1/")
+			w.WriteHeader(status)
+		}))
 		err := newConsumer(t, hook.URL+"/hunter2?key=hunter2", io.Discard).Handle(t.Context(), goal(t, nil))
 		hook.Close()
 		if err == nil || errors.Is(err, event.ErrPermanent) != permanent || strings.Contains(err.Error(), "hunter2") {
@@ -124,18 +127,28 @@ func TestBadWebhookIsRefusedAtStart(t *testing.T) {
 
 func TestText(t *testing.T) {
 	for want, change := range map[string]func(*event.Data){
-		"Goal for Toronto FC: Sebastian Giovinco, penalty (6' New York City FC 0–1 Toronto FC)": func(d *event.Data) { d.Detail = event.PenaltyGoal },
-		"Goal for Toronto FC: Brillant, own goal (6' New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+		"Goal for Toronto FC: Sebastian Giovinco, penalty (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) { d.Detail = event.PenaltyGoal },
+		"Goal for Toronto FC: Brillant, own goal (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Player, d.Detail = "Brillant", event.OwnGoal
 		},
-		"Taken back: goal for Toronto FC: Sebastian Giovinco (6' New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+		"Taken back: goal for Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Kind, d.Action = event.Goal, event.Retracted
 		},
-		"Corrected: goal for Toronto FC: Sebastian Giovinco (6' New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+		"Corrected: goal for Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Kind, d.Action = event.Goal, event.Corrected
 		},
-		"Red card for Toronto FC: Sebastian Giovinco, second yellow (6' New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+		"Red card for Toronto FC: Sebastian Giovinco, second yellow (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Kind, d.Detail = event.RedCard, event.SecondYellow
+		},
+		"Full time (Toronto FC 0–0 Seattle Sounders FC, 4–5 on penalties)": func(d *event.Data) {
+			*d = event.Data{League: "MLS", Kind: event.MatchEnd, Score: &event.Score{}, Shootout: &event.Score{Home: 4, Away: 5},
+				Match: &event.Match{ID: "m", Home: "Toronto FC", Away: "Seattle Sounders FC", Status: event.Ended}}
+		},
+		"Shoot-out kick for Toronto FC: Justin Morrow, missed (New York City FC 0–1 Toronto FC, 4–4 on penalties)": func(d *event.Data) {
+			d.Kind, d.Detail, d.Player, d.Clock, d.Shootout = event.ShootoutKick, event.Missed, "Justin Morrow", nil, &event.Score{Home: 4, Away: 4}
+		},
+		"End of 1st half (New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+			*d = event.Data{League: "MLS", Kind: event.PeriodEnd, Match: d.Match, Score: d.Score, Clock: &event.Clock{Period: "1h"}}
 		},
 		"Kick-off (New York City FC 0–0 Toronto FC)": func(d *event.Data) {
 			*d = event.Data{League: "MLS", Kind: event.MatchStart, Match: d.Match, Score: &event.Score{}}

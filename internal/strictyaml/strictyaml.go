@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 )
 
 // Decode decodes a document into v. file is what errors call it.
@@ -73,7 +74,7 @@ func name(file string, err error) error {
 	var ye yaml.Error
 	if errors.As(err, &ye) && ye.GetToken() != nil {
 		p := ye.GetToken().Position
-		return &Error{File: file, Line: p.Line, Column: p.Column, Err: errors.New(ye.GetMessage())}
+		return &Error{File: file, Line: p.Line, Column: p.Column, Err: errors.New(plain(ye))}
 	}
 	return fmt.Errorf("%s: %w", file, err)
 }
@@ -97,4 +98,38 @@ func (r Raw) Decode(file string, v any) error {
 		return nil
 	}
 	return name(file, DecodeNode(r.node, v))
+}
+
+// plain is the message without Go's words.
+func plain(e yaml.Error) string {
+	_, kind, ok := strings.Cut(e.GetMessage(), " of type ")
+	if !ok || !strings.HasPrefix(e.GetMessage(), "cannot unmarshal") {
+		return e.GetMessage()
+	}
+	want := map[string]string{"bool": "true or false", "string": "a text", "int": "a number"}[kind]
+	if want == "" {
+		want = "something else"
+	}
+	return fmt.Sprintf("%q: want %s", e.GetToken().Value, want)
+}
+
+// Find is where the value at a path like "sport" stands in a document; the
+// document's beginning if it is not there.
+func Find(data []byte, path string) Place {
+	start := Place{Line: 1, Column: 1}
+	file, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		return start
+	}
+	at, err := yaml.PathString("$." + path)
+	if err != nil {
+		return start
+	}
+	n, err := at.FilterFile(file)
+	if err != nil || n == nil {
+		return start
+	}
+	place := PlaceOf(n)
+	place.Path = path
+	return place
 }
