@@ -89,6 +89,25 @@ func TestMessageThatIsNoEventIsDeadLettered(t *testing.T) {
 	}
 }
 
+// A queue keeps the bindings of earlier settings; what they bring is not for
+// the handler.
+func TestNarrowedKeys(t *testing.T) {
+	b := memory.New(nil, nil)
+	if err := b.Declare(t.Context(), event.Subscription{Queue: consumers.QueueName("test"), Patterns: []string{"#"}}); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, 2)
+	start(t, b, consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: func(_ context.Context, e event.Event) error {
+		got <- e.Type
+		return nil
+	}}, slog.New(slog.DiscardHandler))
+	emit(t, b, "soccer.mls.yellow_card")
+	emit(t, b, "soccer.mls.goal")
+	if key := <-got; key != "soccer.mls.goal" {
+		t.Errorf("handled %s", key)
+	}
+}
+
 func TestPanicIsAnError(t *testing.T) {
 	b := memory.New([]time.Duration{time.Millisecond}, nil)
 	var mu sync.Mutex

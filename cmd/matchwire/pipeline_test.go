@@ -263,6 +263,28 @@ fanout:
 	}
 }
 
+// Consumers that start long after the parser miss nothing: it declares their
+// queues before its first event leaves.
+func TestConsumersThatStartLate(t *testing.T) {
+	w := newWorld(t)
+	pages := newSite(t, "../../fixtures/soccer/one-goal")
+	config := filepath.Join(t.TempDir(), "matchwire.yaml")
+	if err := os.WriteFile(config, []byte("sources: [{url: '"+pages.URL+"', profile: mls-matchcentre, match: late, every: 1s}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	arrived, _ := w.exchange()
+	start(t, "polling", w.env, "run", "parser", "--config", config)
+	for range 3 { // kick-off, first half, goal
+		select {
+		case <-arrived:
+		case <-time.After(30 * time.Second):
+			t.Fatal("the events did not leave")
+		}
+	}
+	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config)
+	cons.eventually("the scoreboard", func() bool { return w.scoreboard("late")["away_score"] == "1" })
+}
+
 // A replay of a captured page goes through RabbitMQ to the scoreboard and the
 // socket, and alerts nobody.
 func TestReplayThroughServers(t *testing.T) {

@@ -91,21 +91,12 @@ function inOrder(incidents) {
   return [...incidents].sort((a, b) => before(place(a), place(b)));
 }
 
-// clock writes a match's clock as the sport does.
-function clock(c) {
-  if (!c) return "";
-  if (c.stoppage) return `${c.minute}+${c.stoppage}'`;
-  if (c.minute) return `${c.minute}'`;
-  if (c.elapsed) return `${String(Math.floor(c.elapsed / 60)).padStart(2, "0")}:${String(c.elapsed % 60).padStart(2, "0")}`;
-  return "";
-}
-
 function chip(m) {
   const { status } = m.match;
   const at = m.match.period;
   const period = periods[at] ?? at ?? "";
   switch (status) {
-    case "live": return [period || "Live", clock(m.match.clock)].filter(Boolean).join(" · ");
+    case "live": return period || "Live"; // no clock: between events it would stand still
     case "break": return at?.endsWith("ht") ? period : "Break" + (period ? " after " + period : "");
     case "ended": return m.sport === "ice_hockey" ? "End of game" : "Full time";
     case "final": return m.shootout ? "Final, after a shoot-out" : "Final";
