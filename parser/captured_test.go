@@ -1,6 +1,7 @@
 package parser_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -97,4 +98,27 @@ func has(all []parser.Incident, want parser.Incident) bool {
 		}
 	}
 	return false
+}
+
+// A page that declares no charset is UTF-8 if it can be, wherever the first
+// letter beyond ASCII stands.
+func TestCharset(t *testing.T) {
+	pad := "<!--" + string(bytes.Repeat([]byte("x"), 2000)) + "-->"
+	for _, tc := range []struct{ contentType, head, name string }{
+		{"", "", "Rond\u00f3n"},
+		{"text/html", `<meta charset="utf-8">`, "Rond\u00f3n"},
+		{"text/html; charset=iso-8859-1", "", "Rond\xf3n"},
+		{"", `<meta charset="windows-1252">`, "Rond\xf3n"},
+		{"", "", "Rond\xf3n"}, // declares nothing, and is not UTF-8
+	} {
+		p, err := parser.LoadProfile("small.yaml", []byte(smallProfile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := "<html><head>" + tc.head + "</head><body>" + pad + "<p class=home>" + tc.name + "</p><p class=away>B</p></body></html>"
+		all, _, err := p.Extract(parser.Page{ContentType: tc.contentType, Body: []byte(page)})
+		if err != nil || all[0].Match.Home != "Rond\u00f3n" {
+			t.Errorf("%+v: %v %v", tc, all, err)
+		}
+	}
 }

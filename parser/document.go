@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html/charset"
@@ -31,11 +33,10 @@ func (p *Profile) open(page Page) (*document, error) {
 	if kind := http.DetectContentType(page.Body); !strings.HasPrefix(kind, "text/") || !bytes.ContainsRune(page.Body, '<') {
 		return nil, fmt.Errorf("the page is not HTML (it looks like %s)", kind)
 	}
-	r, err := charset.NewReader(bytes.NewReader(page.Body), page.ContentType)
-	if err != nil {
-		return nil, fmt.Errorf("the page's charset: %w", err)
+	if bytes.Contains(bytes.ToLower(page.Body), []byte("<html")) && !bytes.Contains(bytes.ToLower(page.Body), []byte("</html")) {
+		return nil, errors.New("the page is cut off: it begins <html> and does not end it")
 	}
-	doc, err := goquery.NewDocumentFromReader(r)
+	doc, err := goquery.NewDocumentFromReader(decoded(page))
 	if err != nil {
 		return nil, fmt.Errorf("the page is not HTML: %w", err)
 	}
@@ -50,6 +51,16 @@ func (p *Profile) open(page Page) (*document, error) {
 		}
 	}
 	return d, nil
+}
+
+// decoded reads the page's text: by the charset that the response or the page
+// declares, else as UTF-8 if it can be, else as the charset that it looks like.
+func decoded(page Page) io.Reader {
+	encoding, _, declared := charset.DetermineEncoding(page.Body, page.ContentType)
+	if !declared && utf8.Valid(page.Body) {
+		return bytes.NewReader(page.Body)
+	}
+	return encoding.NewDecoder().Reader(bytes.NewReader(page.Body))
 }
 
 // decodeJSON decodes b, and once more if b is a JSON string that holds JSON.

@@ -116,7 +116,7 @@ func (c *comparison) judge() verdict {
 		return fresh
 	}
 	backwards := clock < 0 || status < s.Frontier.Rank || modified < 0 || c.scoreBackwards() ||
-		r.Evidence.Snapshot != s.Snapshot && slices.Contains(s.Superseded, r.Evidence.Snapshot)
+		r.Evidence.Snapshot != s.Snapshot && slices.Contains(s.Superseded, r.Evidence.Snapshot) && c.lacks()
 	if !backwards {
 		s.Hold = nil
 		c.advance()
@@ -156,6 +156,19 @@ func (c *comparison) advance() {
 		old = append(old, s.Snapshot)
 	}
 	s.Superseded, s.Snapshot = old[max(0, len(old)-maxSuperseded):], r.Evidence.Snapshot
+}
+
+// lacks reports whether the page lists fewer incidents than stand. A page that
+// lists them all is not old, though it was replaced once: a row had vanished
+// from the one that replaced it.
+func (c *comparison) lacks() bool {
+	standing := 0
+	for _, st := range c.state.Standing {
+		if st.Side != "" {
+			standing++
+		}
+	}
+	return len(c.page.Incidents) < standing
 }
 
 // scoreBackwards reports whether the page has fewer goals than are known.

@@ -110,6 +110,9 @@ func (c *comparison) others() {
 		if in.Kind == event.Goal && c.page.Sport.CountsGoals() || in.Kind == event.ShootoutKick {
 			continue
 		}
+		if in.Player == "" {
+			continue // it has no identity before its player is known
+		}
 		if at := c.claim(in, taken, func(was Incident) bool { return fold(was.Player) == fold(in.Player) }); at >= 0 {
 			c.correct(at, in)
 		} else {

@@ -88,6 +88,7 @@ func TestUnusablePages(t *testing.T) {
 		"plain text":       {"Service temporarily unavailable", "not HTML"},
 		"JSON":             {`{"error":"no"}`, "not HTML"},
 		"a consent wall":   {"<html><body><h1>We value your privacy</h1></body></html>", "does not name both teams: match.home: nothing found: no element .home"},
+		"a page cut off":   {`<html><p class=home>A</p><p class=away>B</p>`, "the page is cut off"},
 		"one team missing": {`<p class=home>A</p>`, "match.away: nothing found"},
 		"one team twice":   {`<p class=home>A</p><p class=away>a</p>`, `names "A" as both teams`},
 	} {

@@ -1,0 +1,182 @@
+// Package season turns the facts of real matches into the pages that a poll
+// would have read while they were played, so that the parser can be held
+// against what really happened. Everything is drawn from a seed.
+package season
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// A Match is the facts of one match, one line of a file.
+type Match struct {
+	ID          string             `json:"id"`
+	Competition string             `json:"competition"`
+	Kickoff     time.Time          `json:"kickoff"`
+	Home        string             `json:"home"`
+	Away        string             `json:"away"`
+	Periods     map[string]float64 `json:"periods"` // "1h" "2h" "et1" "et2": last second played
+	Incidents   []struct {
+		Period string  `json:"period"`
+		Second float64 `json:"second"` // since the period began
+		Kind   string  `json:"kind"`   // "goal", "yellow_card", "red_card"
+		Detail string  `json:"detail"`
+		Side   string  `json:"side"`
+		Player string  `json:"player"`
+	} `json:"incidents"`
+	Substitutions []struct {
+		Minute int    `json:"minute"` // of the match
+		Side   string `json:"side"`
+		On     string `json:"on"`
+		Off    string `json:"off"`
+	} `json:"substitutions"`
+	Final    Score `json:"final"`
+	Shootout *struct {
+		Kicks []struct {
+			Side   string `json:"side"`
+			Player string `json:"player"`
+			Scored bool   `json:"scored"`
+		} `json:"kicks"`
+		Score Score `json:"score"`
+	} `json:"shootout"`
+}
+
+// A Score counts goals.
+type Score struct{ Home, Away int }
+
+// Load reads every *.jsonl file of a folder.
+func Load(dir string) ([]Match, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	var all []Match
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		lines := bufio.NewScanner(f)
+		lines.Buffer(nil, 1<<20)
+		for n := 1; lines.Scan(); n++ {
+			var m Match
+			if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
+				f.Close()
+				return nil, fmt.Errorf("%s:%d: %w", name, n, err)
+			}
+			all = append(all, m)
+		}
+		f.Close()
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return all, nil
+}
+
+// A Fact is one thing that happened, as the page will list it in the end.
+type Fact struct {
+	Kind, Detail, Side, Player, Off string
+	Period                          string
+	Minute, Stoppage                int     // 0 for a kick of a shoot-out
+	At                              float64 // seconds since kick-off, breaks included
+}
+
+// Breaks between periods, in seconds.
+var breaks = map[string]float64{"2h": 900, "et1": 300, "et2": 120, "so": 300}
+
+var order = []string{"1h", "2h", "et1", "et2"}
+
+var firstMinute = map[string]int{"1h": 0, "2h": 45, "et1": 90, "et2": 105}
+var lastMinute = map[string]int{"1h": 45, "2h": 90, "et1": 105, "et2": 120}
+
+// A span is when a period was played, in seconds since kick-off.
+type span struct {
+	period     string
+	begin, end float64
+}
+
+func (m *Match) spans() []span {
+	var all []span
+	at := 0.0
+	for _, p := range order {
+		length, ok := m.Periods[p]
+		if !ok {
+			continue
+		}
+		at += breaks[p]
+		all = append(all, span{p, at, at + length})
+		at += length
+	}
+	if m.Shootout != nil {
+		at += breaks["so"]
+		all = append(all, span{"so", at, at + kickEvery*float64(len(m.Shootout.Kicks)+1)})
+	}
+	return all
+}
+
+// kickEvery is the time between two kicks of a shoot-out.
+const kickEvery = 50
+
+// Facts lists all that happened, in the order of the match.
+func (m *Match) Facts() []Fact {
+	begin := map[string]float64{}
+	for _, s := range m.spans() {
+		begin[s.period] = s.begin
+	}
+	var all []Fact
+	for _, in := range m.Incidents {
+		f := Fact{Kind: in.Kind, Detail: in.Detail, Side: in.Side, Player: in.Player, Period: in.Period, At: begin[in.Period] + in.Second}
+		f.Minute, f.Stoppage = minute(in.Period, in.Second)
+		all = append(all, f)
+	}
+	for _, s := range m.Substitutions {
+		p := "et2"
+		for _, q := range order {
+			if _, played := m.Periods[q]; played && s.Minute <= lastMinute[q] {
+				p = q
+				break
+			} else if played {
+				p = q // past the end of the last period: in its stoppage time
+			}
+		}
+		f := Fact{Kind: "substitution", Side: s.Side, Player: s.On, Off: s.Off, Period: p}
+		second := float64(max(s.Minute-1-firstMinute[p], 0))*60 + 30
+		f.Minute, f.Stoppage = minute(p, second)
+		f.At = begin[p] + min(second, m.Periods[p])
+		all = append(all, f)
+	}
+	if m.Shootout != nil {
+		for i, k := range m.Shootout.Kicks {
+			f := Fact{Kind: "shootout_kick", Detail: "missed", Side: k.Side, Player: k.Player, Period: "so", At: begin["so"] + kickEvery*float64(i+1)}
+			if k.Scored {
+				f.Detail = "scored"
+			}
+			all = append(all, f)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Fact) int {
+		switch {
+		case a.At < b.At:
+			return -1
+		case a.At > b.At:
+			return 1
+		}
+		return 0
+	})
+	return all
+}
+
+// minute is how a page writes a second of a period.
+func minute(period string, second float64) (minute, stoppage int) {
+	minute = firstMinute[period] + int(second)/60 + 1
+	if last := lastMinute[period]; minute > last {
+		return last, minute - last
+	}
+	return minute, 0
+}
