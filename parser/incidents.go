@@ -41,6 +41,7 @@ func (c *comparison) goals(side event.Side) {
 	pair(func(in Incident, st *Standing) bool { return samePlayer(in, st) && !clockMoved(st.Clock, in.Clock) })
 	pair(func(in Incident, st *Standing) bool { return samePlayer(in, st) && near(in.Clock, st.Clock) })
 	pair(func(_ Incident, st *Standing) bool { return st.Provisional })
+	pair(func(in Incident, st *Standing) bool { return !in.Clock.IsZero() && !clockMoved(st.Clock, in.Clock) })
 	pair(func(in Incident, st *Standing) bool { return near(in.Clock, st.Clock) })
 	if complete {
 		pair(func(Incident, *Standing) bool { return true })

@@ -58,13 +58,16 @@ func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 	rhythm := 5 + r.Float64()*85
 	var pages []Page
 	var good []Page
-	staleUntil, stale := 0.0, 0
+	// A run of stale copies lasts at most a minute, and then the newer page is
+	// back at least once.
+	staleUntil, stale, mayStale := 0.0, 0, false
 	for at < end+600 {
 		p := d.page(at)
 		switch {
 		case at < staleUntil && stale < len(good):
 			p = Page{At: p.At, Body: good[stale].Body, Fault: "stale copies"}
-		case d.chance(60) && len(good) > 3:
+		case mayStale && d.chance(60) && len(good) > 3:
+			mayStale = false
 			stale, staleUntil = max(0, len(good)-2-r.IntN(6)), at+10+r.Float64()*50
 			p = Page{At: p.At, Body: good[stale].Body, Fault: "stale copies"}
 		case d.chance(60):
@@ -72,7 +75,7 @@ func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 		case d.chance(60):
 			p = Page{At: p.At, Body: p.Body[:len(p.Body)*(5+r.IntN(4))/10], Fault: "partial page"}
 		default:
-			good = append(good, p)
+			good, mayStale = append(good, p), true
 		}
 		pages = append(pages, p)
 		at += max(5, min(90, rhythm*(0.7+0.6*r.Float64())))
