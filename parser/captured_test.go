@@ -14,7 +14,7 @@ import (
 
 // Real pages of real sites give exactly what a person counts on them.
 func TestCapturedPages(t *testing.T) {
-	dir := testenv.CapturedPages(t, "..")
+	dir := testenv.Needs(t, testenv.Pages(".."), "MATCHWIRE_PAGES")
 	lib := library(t)
 	for _, tc := range []struct {
 		file, profile string

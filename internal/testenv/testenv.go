@@ -135,11 +135,15 @@ func Chromium(t *testing.T) string {
 	return ""
 }
 
-// Pages finds the folder of captured pages of real sites: MATCHWIRE_PAGES, or
-// shared/pages beside the project, whose root is root. The pages belong to
-// their sites and are no part of the project; "" means that they are not here.
-func Pages(root string) string {
-	for _, dir := range []string{os.Getenv("MATCHWIRE_PAGES"), filepath.Join(root, "..", "shared", "pages")} {
+// Pages finds the folder of captured pages of real sites, Season that of the
+// facts of real matches: where MATCHWIRE_PAGES and MATCHWIRE_SEASON say, or in
+// shared beside the project, whose root is root. They belong to others and are
+// no part of the project; "" means that they are not here.
+func Pages(root string) string  { return material(root, "MATCHWIRE_PAGES", "pages") }
+func Season(root string) string { return material(root, "MATCHWIRE_SEASON", "season") }
+
+func material(root, env, folder string) string {
+	for _, dir := range []string{os.Getenv(env), filepath.Join(root, "..", "shared", folder)} {
 		if dir == "" {
 			continue
 		}
@@ -150,12 +154,11 @@ func Pages(root string) string {
 	return ""
 }
 
-// CapturedPages is Pages for a test, which is skipped without them.
-func CapturedPages(t testing.TB, root string) string {
+// Needs skips a test that goes without its material.
+func Needs(t testing.TB, dir, env string) string {
 	t.Helper()
-	dir := Pages(root)
 	if dir == "" {
-		t.Skip("LEFT OUT: no captured pages: MATCHWIRE_PAGES does not name their folder")
+		t.Skipf("LEFT OUT: %s does not name a folder", env)
 	}
 	return dir
 }
