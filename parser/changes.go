@@ -27,9 +27,14 @@ const (
 	ends
 )
 
+// id is the identity of an incident of this match.
+func (c *comparison) id(identity []string) string {
+	return event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)
+}
+
 // report adds an incident that is new.
 func (c *comparison) report(in Incident, phase int, provisional bool, identity ...string) {
-	id := event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)
+	id := c.id(identity)
 	c.state.Standing = append(c.state.Standing, Standing{Incident: in, ID: id, Rev: 1, Provisional: provisional})
 	c.changes = append(c.changes, change{at: len(c.state.Standing) - 1, action: event.New, phase: phase, arrival: len(c.changes)})
 }
@@ -121,7 +126,7 @@ func (c *comparison) status(was event.Status) {
 	c.state.Changes++
 	n := strconv.Itoa(c.state.Changes)
 	once := Standing{Incident: Incident{Kind: event.StatusChange, Clock: event.Clock{Period: c.state.Match.Period}}, Rev: 1,
-		ID: event.IncidentID(c.state.Match.ID, "status", n)}
+		ID: c.id([]string{"status", n})}
 	c.changes = append(c.changes, change{at: -1, once: once, action: event.New, phase: ends, arrival: len(c.changes)})
 }
 

@@ -182,7 +182,7 @@ func (c *comparison) scoreBackwards() bool {
 func (c *comparison) confirmTakingBack(v verdict) bool {
 	s := &c.state
 	if !c.scoreBackwards() {
-		if v == fresh || v == overdue || c.page.Score != nil {
+		if c.page.Score != nil {
 			s.Doubt = nil
 		}
 		return v == overdue

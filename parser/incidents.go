@@ -167,7 +167,7 @@ func (c *comparison) reportOther(in Incident, taken map[int]bool) {
 	for nth := 1; ; nth++ {
 		identity := []string{string(in.Kind), string(in.Side), fold(in.Player), strconv.Itoa(nth),
 			c.generation(string(in.Kind), string(in.Side), fold(in.Player))}
-		if c.state.find(event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)) < 0 {
+		if c.state.find(c.id(identity)) < 0 {
 			taken[len(c.state.Standing)] = true
 			c.report(in, goesOn, false, identity...)
 			return
@@ -219,7 +219,7 @@ func (c *comparison) moved(was, now *event.Score) bool {
 func (c *comparison) scoreChange(what string, to *event.Score) {
 	for nth := 1; ; nth++ { // a score can come back
 		identity := []string{what, strconv.Itoa(to.Home), strconv.Itoa(to.Away), strconv.Itoa(nth)}
-		if c.state.find(event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)) < 0 {
+		if c.state.find(c.id(identity)) < 0 {
 			c.report(Incident{Kind: event.ScoreChange, Clock: c.page.Match.Clock}, goesOn, false, identity...)
 			return
 		}

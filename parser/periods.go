@@ -121,7 +121,7 @@ func (c *comparison) standing(at int) bool {
 // mark reports a beginning or an end once.
 func (c *comparison) mark(k event.Kind, p event.Period, phase int) {
 	identity := []string{"mark", string(k), string(p), c.generation("mark", string(k), string(p))}
-	if c.state.find(event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)) < 0 {
+	if c.state.find(c.id(identity)) < 0 {
 		c.report(Incident{Kind: k, Clock: event.Clock{Period: p}}, phase, false, identity...)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker/memory"
@@ -19,24 +18,6 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 	"github.com/matchwire/matchwire/parser"
 )
-
-// onBoth runs a test on the embedded Redis and on a real one.
-func onBoth(t *testing.T, test func(t *testing.T, r *redis.Client)) {
-	t.Run("embedded", func(t *testing.T) {
-		r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
-		defer r.Close()
-		test(t, r)
-	})
-	t.Run("Redis", func(t *testing.T) {
-		opts, err := redis.ParseURL(testenv.Redis(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := redis.NewClient(opts)
-		defer r.Close()
-		test(t, r)
-	})
-}
 
 func messages(t *testing.T, ids ...string) []event.Message {
 	t.Helper()
@@ -56,7 +37,7 @@ func ids(msgs []event.Message) []string {
 }
 
 func TestStateAndOutboxAreOneWrite(t *testing.T) {
-	onBoth(t, func(t *testing.T, r *redis.Client) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
 		s := parser.NewStore(r, "mw:")
 		st, version, err := s.Load(ctx, "m1")
@@ -93,7 +74,7 @@ func TestStateAndOutboxAreOneWrite(t *testing.T) {
 
 // Two workers that published the same messages clear them once.
 func TestClearRemovesOnlyWhatStandsFirst(t *testing.T) {
-	onBoth(t, func(t *testing.T, r *redis.Client) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
 		s := parser.NewStore(r, "mw:")
 		st := parser.State{Epoch: "e", Match: event.Match{ID: "m1"}}
@@ -114,7 +95,7 @@ func TestClearRemovesOnlyWhatStandsFirst(t *testing.T) {
 
 // Many workers read the same page at the same time: every event is made once.
 func TestWorkersShareAMatch(t *testing.T) {
-	onBoth(t, func(t *testing.T, r *redis.Client) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := parser.NewStore(r, "mw:")
 		p, err := parser.LoadProfile("small.yaml", []byte(smallProfile))
 		if err != nil {

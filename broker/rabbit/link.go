@@ -146,6 +146,33 @@ func (l *link) close() {
 	}
 }
 
+// persist calls try, with growing pauses, until it succeeds, fails for good, or
+// ctx ends. lost is what the log says when it will be called again.
+func persist(ctx context.Context, log *slog.Logger, lost string, hopeless func(error) bool, try func() error) error {
+	pause := newBackoff()
+	for {
+		began := time.Now()
+		err := try()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case hopeless(err) || errors.Is(err, errRefused) || errors.Is(err, errClosed):
+			return err
+		}
+		if time.Since(began) > maxPause {
+			pause.Reset()
+		}
+		wait := pause.NextBackOff()
+		log.Warn(lost, "error", err, "pause", wait.Round(time.Millisecond))
+		sleep(ctx, wait)
+	}
+}
+
+// never is for what no error ends but those that end everything.
+func never(error) bool { return false }
+
 func newBackoff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff() // from half a second, each 1.5 times the last, give or take half
 	b.MaxInterval = maxPause

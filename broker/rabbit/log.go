@@ -35,25 +35,12 @@ func (b *Broker) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<-
 	default:
 		r.begin, r.expect = int64(from.Offset), &from
 	}
-	pause := newBackoff()
-	for {
-		began := time.Now()
-		err := r.read(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case r.failed != nil:
-			return r.failed
-		case errors.Is(err, event.ErrCursorGone), errors.Is(err, errRefused), errors.Is(err, errClosed):
-			return err
-		}
-		if time.Since(began) > maxPause {
-			pause.Reset()
-		}
-		wait := pause.NextBackOff()
-		b.log.Warn("log reader lost, going on where it was", "from", r.begin, "error", err, "pause", wait.Round(time.Millisecond))
-		sleep(ctx, wait)
+	hopeless := func(err error) bool { return r.failed != nil || errors.Is(err, event.ErrCursorGone) }
+	err := persist(ctx, b.log, "log reader lost, going on where it was", hopeless, func() error { return r.read(ctx) })
+	if ctx.Err() != nil {
+		return nil
 	}
+	return err
 }
 
 // A logReader goes on where it was when its channel is lost.

@@ -31,10 +31,16 @@ type publisher struct {
 	log   *slog.Logger
 
 	turn chan struct{} // holds a token while nobody writes; confirmations are awaited without it
-	ch   *channel
+	ch   *confirming
+}
+
+// A confirming channel knows what came back on it. Its callers may outlive it:
+// they await confirmations while another opens the next.
+type confirming struct {
+	*channel
+	returns <-chan amqp.Return
 
 	mu       sync.Mutex
-	returns  <-chan amqp.Return  // of ch
 	returned map[string]struct{} // IDs taken from returns
 }
 
@@ -97,7 +103,7 @@ func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
 			return i, errors.Join(err, errors.New("no confirmation in time"))
 		case !ok:
 			return i, errors.Join(err, errors.New("the broker refused the message, or the connection was lost"))
-		case p.unroutable(out[i].msg.MessageId):
+		case ch.unroutable(out[i].msg.MessageId):
 			ch.drop() // so that what takes it is declared again
 			return i, errUnroutable
 		}
@@ -107,26 +113,26 @@ func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
 
 // unroutable reports whether a confirmed message came back. The broker sends
 // it back before it confirms.
-func (p *publisher) unroutable(id string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (c *confirming) unroutable(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for {
 		select {
-		case r, ok := <-p.returns:
+		case r, ok := <-c.returns:
 			if ok {
-				p.returned[r.MessageId] = struct{}{}
+				c.returned[r.MessageId] = struct{}{}
 				continue
 			}
 		default:
 		}
-		_, back := p.returned[id]
-		delete(p.returned, id)
+		_, back := c.returned[id]
+		delete(c.returned, id)
 		return back
 	}
 }
 
 // write sends out and returns the confirmations to come, of all that it sent.
-func (p *publisher) write(ctx context.Context, out []outgoing) (*channel, []*amqp.DeferredConfirmation, error) {
+func (p *publisher) write(ctx context.Context, out []outgoing) (*confirming, []*amqp.DeferredConfirmation, error) {
 	select {
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
@@ -152,7 +158,7 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*channel, []*amq
 }
 
 // open returns the channel, making it and the exchange if need be.
-func (p *publisher) open(ctx context.Context) (*channel, error) {
+func (p *publisher) open(ctx context.Context) (*confirming, error) {
 	if p.ch != nil && !p.ch.IsClosed() {
 		return p.ch, nil
 	}
@@ -168,9 +174,6 @@ func (p *publisher) open(ctx context.Context) (*channel, error) {
 		ch.drop()
 		return nil, err
 	}
-	p.mu.Lock()
-	p.returns, p.returned = ch.NotifyReturn(make(chan amqp.Return, maxReturns)), map[string]struct{}{}
-	p.mu.Unlock()
-	p.ch = ch
-	return ch, nil
+	p.ch = &confirming{channel: ch, returns: ch.NotifyReturn(make(chan amqp.Return, maxReturns)), returned: map[string]struct{}{}}
+	return p.ch, nil
 }

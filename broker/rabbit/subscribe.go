@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -15,47 +14,33 @@ import (
 
 // Declare declares the queue and what belongs to it.
 func (b *Broker) Declare(ctx context.Context, s event.Subscription) error {
-	pause := newBackoff()
-	for {
+	queue := b.names.full(s.Queue)
+	return persist(ctx, b.log.With("queue", queue), "queue not declared, trying again", never, func() error {
 		ch, err := b.consume.channel(ctx)
-		if err == nil {
-			err = declareConsumer(ch.Channel, b.names, b.names.full(s.Queue), s.Patterns, b.pauses)
-			ch.Close()
-		}
-		if err == nil || ctx.Err() != nil || errors.Is(err, errRefused) || errors.Is(err, errClosed) {
+		if err != nil {
 			return err
 		}
-		wait := pause.NextBackOff()
-		b.log.Warn("queue not declared, trying again", "queue", s.Queue, "error", err, "pause", wait.Round(time.Millisecond))
-		sleep(ctx, wait)
-	}
+		defer ch.Close()
+		return declareConsumer(ch.Channel, b.names, queue, s.Patterns, b.pauses)
+	})
 }
 
 // Subscribe consumes the queue, on a new channel whenever the last is lost.
 func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Handler) error {
 	s.Queue, s.Limit = b.names.full(s.Queue), max(s.Limit, 1)
-	pause := newBackoff()
-	for {
-		began := time.Now()
-		err := b.subscribe(ctx, s, h, func() {
-			if s.Ready != nil {
-				close(s.Ready)
-				s.Ready = nil
-			}
-		})
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, errRefused) || errors.Is(err, errClosed):
-			return err
+	ready := func() {
+		if s.Ready != nil {
+			close(s.Ready)
+			s.Ready = nil
 		}
-		if time.Since(began) > maxPause {
-			pause.Reset()
-		}
-		wait := pause.NextBackOff()
-		b.log.Warn("subscription lost, making it again", "queue", s.Queue, "error", err, "pause", wait.Round(time.Millisecond))
-		sleep(ctx, wait)
 	}
+	err := persist(ctx, b.log.With("queue", s.Queue), "subscription lost, making it again", never, func() error {
+		return b.subscribe(ctx, s, h, ready)
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // subscribe consumes on one channel until it or ctx ends.

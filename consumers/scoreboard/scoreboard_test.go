@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/consumers"
@@ -16,23 +15,6 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
-
-func onBoth(t *testing.T, test func(t *testing.T, r *redis.Client)) {
-	t.Run("embedded", func(t *testing.T) {
-		r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
-		defer r.Close()
-		test(t, r)
-	})
-	t.Run("Redis", func(t *testing.T) {
-		opts, err := redis.ParseURL(testenv.Redis(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := redis.NewClient(opts)
-		defer r.Close()
-		test(t, r)
-	})
-}
 
 func host(r redis.UniversalClient) consumers.Host {
 	return consumers.Host{Redis: r, Prefix: "mw:", Log: slog.New(slog.DiscardHandler), Settings: func(any) error { return nil }}
@@ -71,7 +53,7 @@ func score(t *testing.T, r *redis.Client) string {
 }
 
 func TestScoreboardSaysWhatTheLatestEventSays(t *testing.T) {
-	onBoth(t, func(t *testing.T, r *redis.Client) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {
 			t.Fatal(err)
@@ -100,7 +82,7 @@ func TestScoreboardSaysWhatTheLatestEventSays(t *testing.T) {
 
 // Any order of arrival and any number of copies end the same.
 func TestLateEventUndoesNothing(t *testing.T) {
-	onBoth(t, func(t *testing.T, r *redis.Client) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +111,7 @@ func TestLateEventUndoesNothing(t *testing.T) {
 }
 
 func TestEventsByHandGoByTime(t *testing.T) {
-	onBoth(t, func(t *testing.T, r *redis.Client) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/redis/go-redis/v9"
@@ -94,6 +95,23 @@ func Redis(t *testing.T) string {
 		}
 	})
 	return url
+}
+
+// OnBothRedis runs a test on the embedded Redis and on a real one.
+func OnBothRedis(t *testing.T, test func(t *testing.T, r *redis.Client)) {
+	on := func(url func(*testing.T) string) func(*testing.T) {
+		return func(t *testing.T) {
+			opts, err := redis.ParseURL(url(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := redis.NewClient(opts)
+			defer r.Close()
+			test(t, r)
+		}
+	}
+	t.Run("embedded", on(func(t *testing.T) string { return "redis://" + miniredis.RunT(t).Addr() }))
+	t.Run("Redis", on(Redis))
 }
 
 // leaseKey marks a database as taken by a test.
