@@ -9,16 +9,19 @@ type Clock struct {
 	Minute   int    `json:"minute,omitempty"`   // 1 to 120, as printed; 0 where the sport has no minutes
 	Stoppage int    `json:"stoppage,omitempty"` // minutes past the period's end
 	Elapsed  int    `json:"elapsed,omitempty"`  // seconds since the period began, where the page says so
+	Balls    int    `json:"balls,omitempty"`    // cricket: legal balls of the innings; 14.3 overs are 87
 }
 
 // IsZero reports whether the page gave no point in the match at all.
 func (c Clock) IsZero() bool { return c == Clock{} }
 
 // String writes the clock as a spectator reads it: 14:21 where the seconds are
-// known, else 15' or 90+1', else "". In soccer the seconds count from kick-off,
+// known, else 15' or 90+1', in cricket 14.3 overs, else "". In soccer the seconds count from kick-off,
 // in sports without minutes from the start of the period.
 func (c Clock) String() string {
 	switch {
+	case c.Balls > 0:
+		return fmt.Sprintf("%d.%d", c.Balls/6, c.Balls%6)
 	case c.Elapsed > 0:
 		s := c.Elapsed
 		if c.Minute > 0 {
@@ -87,5 +90,11 @@ func (c Clock) Before(s Sport, d Clock) bool {
 	if c.Stoppage != d.Stoppage {
 		return c.Stoppage < d.Stoppage
 	}
-	return c.Elapsed < d.Elapsed
+	if c.Elapsed != d.Elapsed {
+		return c.Elapsed < d.Elapsed
+	}
+	return c.Balls < d.Balls
 }
+
+// Told reports whether the clock says more than the period.
+func (c Clock) Told() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 }

@@ -198,6 +198,9 @@ func (e Event) identify() string {
 	var at string
 	if d.Clock != nil {
 		at = fmt.Sprintf("%s %d+%d %d", d.Clock.Period, d.Clock.Minute, d.Clock.Stoppage, d.Clock.Elapsed)
+		if d.Clock.Balls > 0 {
+			at += fmt.Sprintf(" %d", d.Clock.Balls)
+		}
 	}
 	parts := []string{"event", d.Incident, strconv.Itoa(d.Rev), e.Type, d.Detail, d.Team, d.Player, d.Off, d.Assist, at}
 	if d.Kind == StatusChange && d.Match != nil {

@@ -63,6 +63,21 @@ var incidentKinds = map[Sport][]Kind{
 // Kinds lists the kinds of incidents a page of the sport can show.
 func (s Sport) Kinds() []Kind { return slices.Clone(incidentKinds[s]) }
 
+// scoring are the kinds that move the score in sports where it is not the
+// number of goals.
+var scoring = map[Sport][]Kind{
+	Basketball:       {"basket"},
+	AmericanFootball: {"touchdown", "extra_point", "two_point", "field_goal", "safety"},
+	Baseball:         {"run", "home_run"},
+	Tennis:           {"game", "set", "break"},
+	Rugby:            {"try", "conversion", "penalty_goal", "drop_goal"},
+}
+
+// Scores reports whether an incident of this kind moves the score.
+func (s Sport) Scores(k Kind) bool {
+	return k == Goal && s.CountsGoals() || slices.Contains(scoring[s], k)
+}
+
 // An Action says what an event does to an incident.
 type Action string
 

@@ -1,6 +1,11 @@
 package event
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // A Sport is the first word of a routing key.
 type Sport string
@@ -38,7 +43,7 @@ const (
 )
 
 // Periods lists the periods of a match in the order they are played, breaks
-// and overtime included. It is empty where the sport has no fixed list.
+// and overtime included, as many of them as a match can have.
 func (s Sport) Periods() []Period {
 	switch s {
 	case Soccer, Rugby:
@@ -47,9 +52,23 @@ func (s Sport) Periods() []Period {
 		return []Period{"p1", "p2", "p3", "ot1", "ot2", "ot3", "ot4", "ot5", ShootOut}
 	case Basketball, AmericanFootball:
 		return []Period{"q1", "q2", "q3", "q4", "ot1", "ot2", "ot3", "ot4", "ot5"}
+	case Baseball:
+		return numbered("i", 25)
+	case Cricket:
+		return numbered("inn", 4)
+	case Tennis:
+		return numbered("s", 5)
 	default:
 		return nil
 	}
+}
+
+func numbered(word string, n int) []Period {
+	var all []Period
+	for i := range n {
+		all = append(all, Period(word+strconv.Itoa(i+1)))
+	}
+	return all
 }
 
 // Regulation is the last period that every finished match of the sport has
@@ -75,6 +94,25 @@ func (s Sport) Index(p Period) int { return slices.Index(s.Periods(), p) }
 
 // CountsGoals reports whether the score is the number of goals.
 func (s Sport) CountsGoals() bool { return s == Soccer || s == IceHockey }
+
+// PeriodLength is how long a period is played in the sport's best-known league,
+// on a clock that stops; 0 where it has none.
+func (s Sport) PeriodLength(p Period) time.Duration {
+	overtime := strings.HasPrefix(string(p), "ot")
+	switch {
+	case s == IceHockey && !overtime:
+		return 20 * time.Minute
+	case s == Basketball && !overtime:
+		return 12 * time.Minute
+	case s == AmericanFootball && !overtime:
+		return 15 * time.Minute
+	case s == AmericanFootball:
+		return 10 * time.Minute
+	case s == IceHockey || s == Basketball:
+		return 5 * time.Minute
+	}
+	return 0
+}
 
 // PlayedBefore is the period that a break follows, and p itself if it is none.
 func (s Sport) PlayedBefore(p Period) Period {

@@ -3,9 +3,13 @@ package parser_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
@@ -15,7 +19,6 @@ import (
 // Real pages of real sites give exactly what a person counts on them.
 func TestCapturedPages(t *testing.T) {
 	dir := testenv.Needs(t, testenv.Pages(".."), "MATCHWIRE_PAGES")
-	lib := library(t)
 	for _, tc := range []struct {
 		file, profile string
 		home, away    string
@@ -54,13 +57,9 @@ func TestCapturedPages(t *testing.T) {
 			[]parser.Incident{{Kind: "goal", Detail: "power_play", Side: "home", Player: "Tyler Toffoli", Assist: "J.T. Miller, Quinn Hughes", Clock: event.Clock{Period: "p3", Elapsed: 199}}}},
 	} {
 		t.Run(filepath.Base(tc.file), func(t *testing.T) {
-			body, err := os.ReadFile(filepath.Join(dir, tc.file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			all, problems, err := lib[tc.profile].Extract(parser.Page{Body: body})
-			if err != nil || len(all) != 1 {
-				t.Fatalf("%d observations, %v", len(all), err)
+			all, problems := captured(t, dir, tc.file, tc.profile)
+			if len(all) != 1 {
+				t.Fatalf("%d observations", len(all))
 			}
 			for _, p := range problems {
 				t.Errorf("problem: %v", p)
@@ -87,6 +86,197 @@ func TestCapturedPages(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func captured(t *testing.T, dir, file, profile string) ([]parser.Observation, []parser.Problem) {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, problems, err := library(t)[profile].Extract(parser.Page{Body: body})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all, problems
+}
+
+// Captured pages of many matches give as many observations of each status, and
+// as many incidents, as a person counts on them.
+func TestCapturedLists(t *testing.T) {
+	dir := testenv.Needs(t, testenv.Pages(".."), "MATCHWIRE_PAGES")
+	for _, tc := range []struct {
+		file, profile string
+		statuses      map[string]int // "status period": how many
+		kinds         map[string]int
+		problems      int
+		some          map[string]string // match: what it must say
+	}{
+		{"soccer/bbc-scores-20260719.html", "bbc-scores",
+			map[string]int{"scheduled ": 47, "cancelled ": 2, "live ": 2, "live 2h": 3, "break ht": 1, "ended ": 5},
+			map[string]int{"goal ": 17, "goal penalty": 1, "red_card ": 1, "red_card second_yellow": 1},
+			4, // two in play without a score, two with goals and no scorers
+			map[string]string{
+				"bbc-s-80sd6c6ttsizw6zrr3buw9tlg": "Liga MX: Pumas UNAM 0-3 Pachuca ended; away goal 21' E. Montiel; away goal 32' S. Rondón; away goal 80' S. Rondón",
+			}},
+		{"soccer/flashscore-mobi-20260719.html", "flashscore-mobi",
+			map[string]int{"scheduled ": 45, "final ": 223 - 22, "postponed ": 19, "cancelled ": 2, "interrupted ": 1,
+				"live ": 7, "live 1h": 16, "live 2h": 5, "live so": 1, "break ht": 2},
+			map[string]int{}, 0,
+			map[string]string{
+				"flashscore-b9l0F3Bj": "WORLD: World Championship - Play Offs: France 4-6 England final",
+				"flashscore-G0Q9XAaf": "AUSTRALIA: NPL Northern NSW: Newcastle Olympic - Belmont Swansea Utd. postponed",
+				"flashscore-tUSDOPNr": "USA: MLS Next Pro: Chattanooga 1-1 (3-4) Orlando City B final",
+				"flashscore-OUZBiVuJ": "AUSTRALIA: Queensland Premier League: Capalaba 3-0 Holland Park Hawks final",
+			}},
+		{"soccer/espn-mls-scoreboard-20220917.json", "espn-scoreboard",
+			map[string]int{"scheduled ": 5, "live 1h": 2, "live 2h": 2, "ended ": 2},
+			map[string]int{"goal ": 6, "goal own_goal": 1, "yellow_card ": 17}, 0,
+			map[string]string{
+				"espn-623600": "MLS: Orlando City SC 3-0 Toronto FC live; home goal 9' Facundo Torres; home goal 22' Ercan Kara; " +
+					"away yellow_card 32' Domenico Criscito; home yellow_card 38' Joao Moutinho; home goal own_goal 47' Lukas MacNaughton",
+			}},
+	} {
+		t.Run(filepath.Base(tc.file), func(t *testing.T) {
+			all, problems := captured(t, dir, tc.file, tc.profile)
+			if len(problems) != tc.problems {
+				t.Errorf("%d problems, want %d: %v", len(problems), tc.problems, problems)
+			}
+			statuses, kinds, found := map[string]int{}, map[string]int{}, 0
+			for _, o := range all {
+				statuses[string(o.Match.Status)+" "+string(o.Match.Period)]++
+				for _, in := range o.Incidents {
+					kinds[string(in.Kind)+" "+in.Detail]++
+				}
+				if want, ok := tc.some[o.Match.ID]; ok {
+					if found++; summary(o) != want {
+						t.Errorf("%s says\n%s, want\n%s", o.Match.ID, summary(o), want)
+					}
+				}
+				if err := event.CheckMatchID(o.Match.ID); err != nil || o.League == "" {
+					t.Errorf("match %+v of %q: %v", o.Match, o.League, err)
+				}
+			}
+			if !maps.Equal(statuses, tc.statuses) || !maps.Equal(kinds, tc.kinds) || found != len(tc.some) {
+				t.Errorf("matches %v, want %v; incidents %v, want %v; %d of the samples", statuses, tc.statuses, kinds, tc.kinds, found)
+			}
+		})
+	}
+}
+
+// summary is an observation in a line.
+func summary(o parser.Observation) string {
+	score := " - "
+	if o.Score != nil {
+		score = fmt.Sprintf(" %d-%d ", o.Score.Home, o.Score.Away)
+	}
+	if o.Shootout != nil {
+		score += fmt.Sprintf("(%d-%d) ", o.Shootout.Home, o.Shootout.Away)
+	}
+	s := fmt.Sprintf("%s: %s%s%s %s", o.League, o.Match.Home, score, o.Match.Away, o.Match.Status)
+	for _, in := range o.Incidents {
+		s += fmt.Sprintf("; %s %s %s %s", in.Side, strings.TrimSpace(string(in.Kind)+" "+in.Detail), in.Clock, in.Player)
+	}
+	return s
+}
+
+// Cricket and baseball pages.
+func TestCapturedOtherSports(t *testing.T) {
+	dir := testenv.Needs(t, testenv.Pages(".."), "MATCHWIRE_PAGES")
+	all, problems := captured(t, dir, "cricket/cricinfo-rcb-srh-2020.html", "cricinfo")
+	wickets := map[event.Side]int{}
+	for _, in := range all[0].Incidents {
+		if in.Kind == "wicket" && in.Player != "" && in.Clock.Balls > 0 && in.Clock.Period != "" {
+			wickets[in.Side]++
+		}
+	}
+	o := all[0]
+	if len(problems) > 0 || wickets[event.Home] != 5 || wickets[event.Away] != 10 || *o.Score != (event.Score{Home: 163, Away: 153}) ||
+		o.Match.Home != "Royal Challengers Bangalore" || o.Match.Status != event.Final {
+		t.Errorf("%+v %v %v, problems %v", o.Match, o.Score, wickets, problems)
+	}
+	if first := o.Incidents[0]; first.Player != "Devdutt Padikkal" || first.Detail != "bowled" || first.Clock != (event.Clock{Period: "inn1", Balls: 66}) {
+		t.Errorf("first wicket %+v", first)
+	}
+	all, problems = captured(t, dir, "baseball/espn-final-col-sfg-20130408.html", "espn-baseball")
+	if o := all[0]; len(problems) > 0 || summary(o) != "MLB: Giants 4-2 Rockies final" || o.Match.Start.Format("2006-01-02 15:04") != "2013-04-09 02:15" {
+		t.Errorf("%s %v, problems %v", summary(o), o.Match.Start, problems)
+	}
+}
+
+const splProfile = `profile: spl-feed
+sport: soccer
+format: json
+matches: {jq: '.livescores[]'}
+match:
+  id: {jq: .id, prefix: spl-}
+  league: {value: Scottish Premiership}
+  home: {jq: .home_team}
+  away: {jq: .away_team}
+  start: {jq: .kickoff}
+  status: {jq: .status, map: {NS: scheduled, 1H: live 1h, HT: break ht, 2H: live 2h, FT: ended}}
+  clock: {jq: 'if .status == "1H" or .status == "2H" then .elapsed | tostring else null end', regexp: '^\d+$'} # 904 once it is over
+  home_score: {jq: .home_score}
+  away_score: {jq: .away_score}
+`
+
+// A feed of one day as it was read 60 times: polls an hour apart swallow two
+// and three goals at once, and no match ends twice.
+func TestCapturedSequence(t *testing.T) {
+	dir := testenv.Needs(t, testenv.Pages(".."), "MATCHWIRE_PAGES")
+	files, err := filepath.Glob(filepath.Join(dir, "soccer/seq-spl-20260412/*.json"))
+	if err != nil || len(files) != 60 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	p, err := parser.LoadProfile("spl.yaml", []byte(splProfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := reader(t)
+	var said []string
+	ends := map[string]int{}
+	for _, f := range files {
+		body, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := time.Parse("2006-01-02T150405", filepath.Base(f)[4:21])
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, err := r.Read(t.Context(), p, parser.Page{URL: "feed", Body: body, At: read}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if e.Data.Kind == event.MatchEnd {
+				ends[e.Subject+string(e.Data.Action)]++
+			}
+			if e.Subject == "spl-742531" {
+				said = append(said, line(e))
+			} else if !e.Data.Backfill {
+				t.Errorf("of a match that was over before: %s %s", e.Subject, line(e))
+			}
+		}
+	}
+	want := []string{
+		"match_start 0-0 backfill", "period_start 1h 0-0 backfill", "goal home 1-0 provisional backfill",
+		"goal 35' home 2-0 provisional", "goal 42' away 2-1 provisional",
+		"period_end 1h 2-1", "period_start 2h 2-1",
+		"goal 66' away 2-2 provisional", "goal 66' away 2-3 provisional", "goal 66' away 2-4 provisional",
+		"goal home 3-4 provisional", "goal away 3-5 provisional", "goal away 3-6 provisional", "period_end 2h 3-6", "match_end 3-6",
+	}
+	if !slices.Equal(said, want) {
+		t.Errorf("said\n  %s\nwant\n  %s", strings.Join(said, "\n  "), strings.Join(want, "\n  "))
+	}
+	if len(ends) != 6 {
+		t.Errorf("ends %v", ends)
+	}
+	for m, n := range ends {
+		if n != 1 || !strings.HasSuffix(m, string(event.New)) {
+			t.Errorf("%s ends %d times", m, n)
+		}
 	}
 }
 

@@ -89,7 +89,7 @@ func (c *comparison) correct(at int, now Incident) {
 
 // clockMoved reports whether two clocks disagree, rather than one knowing less.
 func clockMoved(was, now event.Clock) bool {
-	if now.IsZero() || now.Minute == 0 && now.Elapsed == 0 {
+	if !now.Told() {
 		return false
 	}
 	if was.Elapsed > 0 && now.Elapsed > 0 {

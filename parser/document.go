@@ -2,7 +2,7 @@ package parser
 
 import (
 	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,29 +11,33 @@ import (
 	"unicode/utf8"
 
 	"github.com/PuerkitoBio/goquery"
+	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
 )
 
 // A document is a page ready to be asked.
 type document struct {
-	html *goquery.Selection // nil for a JSON page
-	json any                // nil where the profile asks no jq
+	html  *goquery.Selection // nil for a JSON page
+	json  any                // nil where the profile asks no jq
+	keys  map[key]bool       // of the profile's selectors
+	index *index             // made when first needed
+	ctx   context.Context    // bounds what is asked of it
 }
 
 // open parses a page as the profile has it. The error says why it is no page
 // of that kind.
-func (p *Profile) open(page Page) (*document, error) {
+func (p *Profile) open(ctx context.Context, page Page) (*document, error) {
 	if len(bytes.TrimSpace(page.Body)) == 0 {
 		return nil, errors.New("the page is empty")
 	}
-	d := &document{}
+	d := &document{keys: p.keys, ctx: ctx}
 	if p.Format == "json" {
 		return d, decodeJSON(page.Body, &d.json)
 	}
 	if kind := http.DetectContentType(page.Body); !strings.HasPrefix(kind, "text/") || !bytes.ContainsRune(page.Body, '<') {
 		return nil, fmt.Errorf("the page is not HTML (it looks like %s)", kind)
 	}
-	if bytes.Contains(bytes.ToLower(page.Body), []byte("<html")) && !bytes.Contains(bytes.ToLower(page.Body), []byte("</html")) {
+	if p.Complete == nil && cutOff(page.Body) {
 		return nil, errors.New("the page is cut off: it begins <html> and does not end it")
 	}
 	doc, err := goquery.NewDocumentFromReader(decoded(page))
@@ -41,40 +45,90 @@ func (p *Profile) open(page Page) (*document, error) {
 		return nil, fmt.Errorf("the page is not HTML: %w", err)
 	}
 	d.html = doc.Selection
+	if p.Comments {
+		openComments(doc.Get(0))
+	}
+	if p.Complete != nil && d.page().find(p.Complete, false).Length() == 0 {
+		return nil, fmt.Errorf("the page is cut off: no element %s", p.Complete.text)
+	}
 	if p.JSON.set() {
-		text, err := d.page().text(&p.JSON)
-		if err != nil {
-			return nil, fmt.Errorf("json: %w", err)
-		}
-		if err := decodeJSON([]byte(text), &d.json); err != nil {
+		if err := d.openJSON(&p.JSON); err != nil {
 			return nil, fmt.Errorf("json: %w", err)
 		}
 	}
 	return d, nil
 }
 
+// cutOff reports whether a page begins <html> and does not end it.
+func cutOff(body []byte) bool {
+	for _, end := range []string{"</html", "</HTML"} {
+		if bytes.LastIndex(body, []byte(end)) >= 0 {
+			return false
+		}
+	}
+	lower := bytes.ToLower(body)
+	return bytes.Contains(lower, []byte("<html")) && !bytes.Contains(lower, []byte("</html"))
+}
+
+// openComments makes the markup inside comments part of the page: some sites
+// send tables so, for a script to show.
+func openComments(root *html.Node) {
+	var comments []*html.Node
+	for n := range root.Descendants() {
+		if n.Type == html.CommentNode && strings.Contains(n.Data, "<") && n.Parent.Type == html.ElementNode {
+			comments = append(comments, n)
+		}
+	}
+	for _, c := range comments {
+		inside, err := html.ParseFragment(strings.NewReader(c.Data), c.Parent)
+		if err != nil {
+			continue // it cannot fail on a string
+		}
+		for _, n := range inside {
+			c.Parent.InsertBefore(n, c)
+		}
+		c.Parent.RemoveChild(c)
+	}
+}
+
+// openJSON finds and decodes the JSON that stands in the page.
+func (d *document) openJSON(r *Rule) error {
+	if r.As == asFlight {
+		var scripts []string
+		d.page().find(r.CSS, true).Each(func(_ int, s *goquery.Selection) { scripts = append(scripts, s.Text()) })
+		if len(scripts) == 0 {
+			return nothing("no element %s", r.CSS.text)
+		}
+		d.json = readFlight(scripts)
+		return nil
+	}
+	text, err := d.page().source(r)
+	if err != nil {
+		return err
+	}
+	if text, err = cut(r, text); err != nil {
+		return err
+	}
+	return decodeScript(text, &d.json)
+}
+
 // decoded reads the page's text: by the charset that the response or the page
 // declares, else as UTF-8 if it can be, else as the charset that it looks like.
 func decoded(page Page) io.Reader {
-	encoding, _, declared := charset.DetermineEncoding(page.Body, page.ContentType)
-	if !declared && utf8.Valid(page.Body) {
+	encoding, name, declared := charset.DetermineEncoding(page.Body, page.ContentType)
+	if name == "utf-8" || !declared && utf8.Valid(page.Body) {
 		return bytes.NewReader(page.Body)
 	}
 	return encoding.NewDecoder().Reader(bytes.NewReader(page.Body))
 }
 
-// decodeJSON decodes b, and once more if b is a JSON string that holds JSON.
-func decodeJSON(b []byte, v *any) error {
-	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("not JSON: %w", err)
-	}
-	if s, ok := (*v).(string); ok {
-		if err := json.Unmarshal([]byte(s), v); err != nil {
-			return fmt.Errorf("a JSON string that does not hold JSON: %w", err)
-		}
-	}
-	return nil
-}
-
 // page is the scope of rules for the page as a whole.
-func (d *document) page() scope { return scope{html: d.html, json: d.json} }
+func (d *document) page() scope { return scope{doc: d, html: d.html, json: d.json} }
+
+// having lists the elements of the page that have the key.
+func (d *document) having(k key) []*html.Node {
+	if d.index == nil {
+		d.index = newIndex(d.html.Get(0), d.keys)
+	}
+	return d.index.of(k)[k.name]
+}

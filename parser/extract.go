@@ -1,250 +1,275 @@
 package parser
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 )
 
-// Extract reads a page. Without an observation the page is unusable: empty, of
-// another kind, or without the teams; the error says which. Problems are what
-// else was not found or not understood.
+// extractTimeout bounds the reading of one page, for queries that do not end.
+const extractTimeout = 10 * time.Second
+
+// Extract reads a page: one observation, or on a page with many matches as
+// many as it has, which may be none. With an error the page is unusable: empty,
+// of another kind, cut off, or without the teams; the error says which.
+// Problems are what else was not found or not understood.
 func (p *Profile) Extract(page Page) ([]Observation, []Problem, error) {
-	doc, err := p.open(page)
+	ctx, cancel := context.WithTimeout(context.Background(), extractTimeout)
+	defer cancel()
+	doc, err := p.open(ctx, page)
 	if err != nil {
 		return nil, nil, err
 	}
-	x := &extraction{profile: p, doc: doc}
-	o, err := x.match()
-	if err != nil {
-		return nil, x.problems, err
+	x := &extraction{profile: p}
+	if !p.Matches.set() {
+		part := &part{x: x, scope: doc.page()}
+		o, err := part.match()
+		if err != nil {
+			return nil, x.problems, err
+		}
+		return []Observation{*o}, x.problems, nil
 	}
-	for i := range p.Incidents {
-		x.incidents(i, o)
-	}
-	if len(p.Incidents) > 0 {
-		x.problems = append(x.problems, o.contradictions()...)
-	}
-	return []Observation{*o}, x.problems, nil
+	return x.matches(doc)
 }
 
 // An extraction is one page being read.
 type extraction struct {
 	profile  *Profile
-	doc      *document
-	codes    map[event.Side]string // how rows name the teams; "" where they use the names
 	problems []Problem
 }
 
-func (x *extraction) problem(field string, err error) {
-	x.problems = append(x.problems, Problem{field, err.Error()})
+// matches reads a page with many matches. A row that names no team is a
+// heading, which may tell the rows below it something that they inherit.
+func (x *extraction) matches(doc *document) ([]Observation, []Problem, error) {
+	rows, err := doc.page().rows(&x.profile.Matches)
+	if err != nil {
+		return nil, nil, fmt.Errorf("matches: %w", err)
+	}
+	if len(rows) == 0 {
+		x.problems = append(x.problems, Problem{"matches", "no rows"})
+	}
+	var all []Observation
+	seen := map[string]int{}
+	part := &part{x: x, above: map[*Rule]string{}}
+	for n, row := range rows {
+		part.scope, part.name = row, fmt.Sprintf("matches row %d: ", n+1)
+		before := len(x.problems)
+		o, err := part.match()
+		switch {
+		case errors.Is(err, errNoTeams):
+			x.problems = x.problems[:before]
+			continue
+		case err != nil:
+			x.problems = append(x.problems[:before], Problem{part.name + "match", err.Error()})
+			continue
+		}
+		if first, twice := seen[o.Match.ID]; twice && o.Match.ID != "" {
+			x.problems = append(x.problems[:before], Problem{part.name + "match.id", fmt.Sprintf("%q is the ID of row %d already", o.Match.ID, first)})
+			continue
+		}
+		seen[o.Match.ID] = n + 1
+		all = append(all, *o)
+	}
+	return all, x.problems, nil
 }
 
-// value evaluates a rule about the whole match; what is not found is a problem
-// if the profile has a rule for it.
-func (x *extraction) value(field string, r *Rule) string {
-	if !r.set() {
-		return ""
-	}
-	text, err := x.doc.page().text(r)
-	if err != nil {
-		x.problem("match."+field, err)
+// A part is what rules are asked about: the page, or one of its rows.
+type part struct {
+	x     *extraction
+	scope scope
+	name  string           // before each problem: "", "matches row 3: ", "incidents[0] row 2: "
+	above map[*Rule]string // last value of each rule that inherits
+}
+
+func (p *part) problem(field string, err error) {
+	p.x.problems = append(p.x.problems, Problem{p.name + field, err.Error()})
+}
+
+// optional evaluates a rule. Nothing found is no problem.
+func (p *part) optional(field string, r *Rule) string {
+	text, err := p.ask(r)
+	if err != nil && !errors.Is(err, errNothing) {
+		p.problem(field, err)
 	}
 	return text
 }
 
-func (x *extraction) match() (*Observation, error) {
-	r := &x.profile.Match
-	o := &Observation{Sport: x.profile.Sport, Incidents: []Incident{}}
-	o.Match.ID = x.value("id", &r.ID)
-	o.League = x.value("league", &r.League)
-	o.Match.Home, o.Match.Away = x.value("home", &r.Home), x.value("away", &r.Away)
-	if o.Match.Home == "" || o.Match.Away == "" {
-		return nil, fmt.Errorf("the page does not name both teams: %w", x.firstProblem("match.home", "match.away"))
+// needed evaluates a rule. Nothing found is a problem if the profile has it.
+func (p *part) needed(field string, r *Rule) string {
+	text, err := p.ask(r)
+	if err != nil {
+		p.problem(field, err)
 	}
-	if fold(o.Match.Home) == fold(o.Match.Away) {
-		return nil, fmt.Errorf("the page names %q as both teams", o.Match.Home)
+	return text
+}
+
+func (p *part) ask(r *Rule) (string, error) {
+	if !r.set() {
+		return "", nil
 	}
-	x.codes = map[event.Side]string{event.Home: x.value("home_code", &r.HomeCode), event.Away: x.value("away_code", &r.AwayCode)}
-	if text := x.value("start", &r.Start); text != "" {
+	text, err := p.scope.text(r)
+	if r.Inherit && p.above != nil {
+		if text != "" {
+			p.above[r] = text
+		} else if had := p.above[r]; had != "" {
+			return had, nil
+		}
+	}
+	return text, err
+}
+
+// errNoTeams says that a row is no match.
+var errNoTeams = errors.New("the page names neither team")
+
+func (p *part) match() (*Observation, error) {
+	r := &p.x.profile.Match
+	o := &Observation{Sport: p.x.profile.Sport, Incidents: []Incident{}}
+	for _, n := range r.rules() {
+		if n.rule.Inherit {
+			_, _ = p.ask(n.rule) // a heading tells it to the rows below
+		}
+	}
+	if err := p.teams(o); err != nil {
+		return nil, err
+	}
+	o.Match.ID = p.needed("match.id", &r.ID)
+	o.League = undoubled(p.needed("match.league", &r.League))
+	if text := p.needed("match.start", &r.Start); text != "" {
 		var err error
 		if o.Match.Start, err = readTime(&r.Start, text); err != nil {
-			x.problem("match.start", err)
+			p.problem("match.start", err)
 		}
 	}
-	status, period, _ := strings.Cut(x.value("status", &r.Status), " ")
+	status, period, _ := strings.Cut(p.needed("match.status", &r.Status), " ")
 	o.Match.Status, o.Match.Period = event.Status(status), event.Period(period)
-	if text := x.quiet(&r.Clock); text != "" {
-		var err error
-		if o.Match.Clock, err = readClock(o.Sport, r.Clock.As, o.Match.Period, text); err != nil {
-			x.problem("match.clock", err)
-		}
-	}
-	o.Score = x.score("score", &r.HomeScore, &r.AwayScore, false)
-	o.Shootout = x.score("shootout", &r.HomeShootout, &r.AwayShootout, true)
+	p.clock(o)
+	begun := rank(o.Match.Status) > 0 && o.Match.Status != event.Cancelled // else there need not be a score
+	o.Score = p.score("match", &r.HomeScore, &r.AwayScore, "score", begun)
+	o.Shootout = p.score("match", &r.HomeShootout, &r.AwayShootout, "shootout", false)
+	p.incidents(o)
 	return o, nil
 }
 
-// quiet is value for what a page shows only at times.
-func (x *extraction) quiet(r *Rule) string {
-	if !r.set() {
-		return ""
+func (p *part) teams(o *Observation) error {
+	r := &p.x.profile.Match
+	home, homeErr := p.ask(&r.Home)
+	away, awayErr := p.ask(&r.Away)
+	o.Match.Home, o.Match.Away = undoubled(home), undoubled(away)
+	switch {
+	case homeErr != nil && awayErr != nil && errors.Is(homeErr, errNothing) && errors.Is(awayErr, errNothing):
+		return fmt.Errorf("%w: match.home: %w", errNoTeams, homeErr)
+	case homeErr != nil:
+		return fmt.Errorf("the page does not name both teams: match.home: %w", homeErr)
+	case awayErr != nil:
+		return fmt.Errorf("the page does not name both teams: match.away: %w", awayErr)
+	case fold(home) == fold(away):
+		return fmt.Errorf("the page names %q as both teams", home)
 	}
-	text, err := x.doc.page().text(r)
-	if err != nil && !errors.Is(err, errNothing) {
-		x.problem("match.clock", err)
-	}
-	return text
+	return nil
 }
 
-func (x *extraction) firstProblem(fields ...string) error {
-	for _, p := range x.problems {
-		for _, f := range fields {
-			if p.Field == f {
-				return errors.New(p.String())
-			}
+// clock reads the match's own clock, which pages show only at times. Where the
+// page does not name the period, a clock that can mean but one tells it.
+func (p *part) clock(o *Observation) {
+	r := &p.x.profile.Match.Clock
+	text := p.optional("match.clock", r)
+	if text == "" {
+		return
+	}
+	c, err := p.x.profile.readClock(clockAs(r), o.Match.Period, text)
+	if err != nil {
+		p.problem("match.clock", err)
+		return
+	}
+	if o.Match.Period == "" && o.Sport == event.Soccer {
+		if ambiguous(c) {
+			c.Period = ""
+		} else if o.Match.Status == event.Live {
+			o.Match.Period = c.Period
 		}
 	}
-	return errNothing
+	o.Match.Clock = c
+}
+
+// clockAs is how a clock's rule, or the first of its alternatives that says so,
+// wants it read.
+func clockAs(r *Rule) transform {
+	for i := range r.first {
+		if as := r.first[i].As; as != "" {
+			return as
+		}
+	}
+	return r.As
 }
 
 // score is two numbers or nothing.
-func (x *extraction) score(what string, home, away *Rule, optional bool) *event.Score {
+func (p *part) score(in string, home, away *Rule, what string, needed bool) *event.Score {
 	if !home.set() || !away.set() {
 		return nil
 	}
 	var s event.Score
-	for _, part := range []struct {
+	for _, half := range []struct {
 		field string
 		rule  *Rule
 		into  *int
 	}{{"home_" + what, home, &s.Home}, {"away_" + what, away, &s.Away}} {
-		text, err := x.doc.page().text(part.rule)
+		text, err := p.ask(half.rule)
 		if err == nil {
-			*part.into, err = strconv.Atoi(text)
-			if err != nil || *part.into < 0 {
+			*half.into, err = strconv.Atoi(text)
+			if err != nil || *half.into < 0 || *half.into > maxScore {
 				err = fmt.Errorf("%q is no score", shorten(text))
 			}
-		} else if optional && errors.Is(err, errNothing) {
+		} else if !needed && errors.Is(err, errNothing) {
 			return nil
 		}
 		if err != nil {
-			x.problem("match."+part.field, err)
+			p.problem(in+"."+half.field, err)
 			return nil
 		}
 	}
 	return &s
 }
 
-// incidents reads the list of the profile's i-th incident rules into o.
-func (x *extraction) incidents(i int, o *Observation) {
-	r := &x.profile.Incidents[i]
-	list := fmt.Sprintf("incidents[%d]", i)
-	rows, err := x.doc.rows(&r.Rows)
-	if err == nil && len(rows) == 0 && o.Match.Status != event.Scheduled {
-		err = nothing("no rows") // a match may have none yet; a profile being written had better
-		if o.Score != nil && *o.Score == (event.Score{}) {
-			err = nil
-		}
-	}
-	if err != nil {
-		x.problem(list+".rows", err)
-	}
-	row := rowReader{x: x, rules: r, above: map[*Rule]string{}, match: o}
-	for n, s := range rows {
-		row.scope, row.name = s, fmt.Sprintf("%s row %d", list, n+1)
-		if in, ok := row.read(); ok {
-			o.Incidents = append(o.Incidents, in)
-		}
-	}
-}
+// maxScore is beyond any score of any sport, innings of cricket included.
+const maxScore = 2000
 
-// A rowReader reads the rows of one list in turn.
-type rowReader struct {
-	x     *extraction
-	rules *IncidentRules
-	match *Observation
-	above map[*Rule]string // last value of each rule that inherits
-
-	scope scope
-	name  string
-}
-
-// value evaluates a rule about the row. Nothing found is no problem: many
-// cells are empty.
-func (r *rowReader) value(field string, rule *Rule) string {
-	if !rule.set() {
-		return ""
-	}
-	text, err := r.scope.text(rule)
-	if err != nil && !errors.Is(err, errNothing) {
-		r.x.problem(r.name+": "+field, err)
-	}
-	if rule.Inherit {
-		if text == "" {
-			return r.above[rule]
+// incidents reads the lists of incidents.
+func (p *part) incidents(o *Observation) {
+	lists := p.x.profile.Incidents
+	o.Blind = len(lists) > 0
+	for i := range lists {
+		name := fmt.Sprintf("%sincidents[%d]", p.name, i)
+		rows, err := p.scope.rows(&lists[i].Rows)
+		if err != nil {
+			p.x.problems = append(p.x.problems, Problem{name + ".rows", err.Error()})
 		}
-		r.above[rule] = text
-	}
-	return text
-}
-
-func (r *rowReader) read() (Incident, bool) {
-	rules := r.rules
-	period := event.Period(r.value("period", &rules.Period)) // a header row may hold nothing else
-	kind, detail, _ := strings.Cut(r.value("kind", &rules.Kind), " ")
-	in := Incident{
-		Kind: event.Kind(kind), Detail: detail, Path: r.scope.path,
-		Side:   event.Side(r.value("side", &rules.Side)),
-		Player: r.value("player", &rules.Player),
-		Off:    r.value("off", &rules.Off),
-		Assist: r.value("assist", &rules.Assist),
-	}
-	team := r.value("team", &rules.Team)
-	clock := r.value("clock", &rules.Clock)
-	if in.Kind == "" {
-		return in, false
-	}
-	if rules.Detail.set() {
-		in.Detail = r.value("detail", &rules.Detail)
-	}
-	if rules.Team.set() {
-		in.Side = r.sideOf(team)
-	}
-	if in.Side == "" {
-		r.x.problem(r.name+": side", fmt.Errorf("a %s of neither team", kind))
-		return in, false
-	}
-	if rules.Clock.set() {
-		var err error
-		if in.Clock, err = readClock(r.match.Sport, rules.Clock.As, period, clock); err != nil && in.Kind != event.ShootoutKick {
-			r.x.problem(r.name+": clock", err)
+		if len(rows) > 0 {
+			o.Blind = false
+		}
+		reader := rowReader{part: part{x: p.x, above: map[*Rule]string{}}, rules: &lists[i], match: o}
+		if lists[i].Team.set() {
+			reader.home, reader.away = p.needed("match.home_code", &p.x.profile.Match.HomeCode), p.needed("match.away_code", &p.x.profile.Match.AwayCode)
+		}
+		for n, row := range rows {
+			reader.scope, reader.name = row, fmt.Sprintf("%s row %d: ", name, n+1)
+			if in, ok := reader.read(); ok {
+				o.Incidents = append(o.Incidents, in)
+			}
 		}
 	}
-	if sport, now := r.match.Sport, r.match.Match.Period; period == "" && now != "" && sport.Index(in.Clock.Period) > sport.Index(now) {
-		// Nothing happens beyond the period being played: 92' of the second half.
-		if c, err := readClock(sport, rules.Clock.As, sport.PlayedBefore(now), clock); err == nil {
-			in.Clock = c
-		}
+	if len(lists) == 0 {
+		return
 	}
-	if in.Clock.Period == "" {
-		in.Clock.Period = period
+	if o.Blind && o.Score != nil && *o.Score != (event.Score{}) {
+		p.x.problems = append(p.x.problems, Problem{p.name + "incidents", "no rows, though the score is not 0-0"})
+		return
 	}
-	return in, true
-}
-
-// sideOf finds the side of a team by its name or code.
-func (r *rowReader) sideOf(team string) event.Side {
-	if team == "" {
-		return ""
+	for _, c := range o.contradictions() {
+		p.x.problems = append(p.x.problems, Problem{p.name + c.Field, c.Message})
 	}
-	for _, side := range []event.Side{event.Home, event.Away} {
-		if team == r.x.codes[side] || fold(team) == fold(r.match.Match.Team(side)) {
-			return side
-		}
-	}
-	return ""
 }

@@ -74,11 +74,11 @@ func compareClock(s event.Sport, a, b event.Clock) int {
 	if d := cmp.Compare(s.Index(a.Period), s.Index(b.Period)); d != 0 {
 		return d
 	}
-	if a.Minute == 0 && a.Elapsed == 0 || b.Minute == 0 && b.Elapsed == 0 {
+	if !a.Told() || !b.Told() {
 		return 0
 	}
 	if a.Elapsed == 0 || b.Elapsed == 0 {
-		return cmp.Or(cmp.Compare(a.Minute, b.Minute), cmp.Compare(a.Stoppage, b.Stoppage))
+		return cmp.Or(cmp.Compare(a.Minute, b.Minute), cmp.Compare(a.Stoppage, b.Stoppage), cmp.Compare(a.Balls, b.Balls))
 	}
 	return cmp.Compare(a.Elapsed, b.Elapsed)
 }

@@ -2,11 +2,7 @@ package parser
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -20,6 +16,10 @@ type Observation struct {
 	Score     *event.Score `json:"score,omitempty"` // without a shoot-out
 	Shootout  *event.Score `json:"shootout,omitempty"`
 	Incidents []Incident   `json:"incidents"`
+
+	// Blind says that the profile has lists of incidents and the page has no
+	// row of any: nothing has happened yet, or the layout has changed.
+	Blind bool `json:"blind,omitempty"`
 }
 
 // An Incident is a row of a page: something that happened in the match.
@@ -32,12 +32,14 @@ type Incident struct {
 	Assist string      `json:"assist,omitempty"`
 	Clock  event.Clock `json:"clock"`
 	Path   string      `json:"path"` // where on the page it stands
+
+	Score *event.Score `json:"score,omitempty"` // after it, where scores are not goals
 }
 
 // A Problem is something a profile did not find or could not read. The rest of
 // the page stands all the same, unless there is no observation.
 type Problem struct {
-	Field   string `json:"field"` // "match.home", "incidents[0] row 3: clock"
+	Field   string `json:"field"` // "match.home", "matches row 7: match.home", "incidents[0] row 3: clock"
 	Message string `json:"message"`
 }
 
@@ -74,15 +76,4 @@ func (o *Observation) contradictions() []Problem {
 	}
 	return []Problem{{"incidents", fmt.Sprintf("the goals listed make %d-%d, the score is %d-%d",
 		got.Home, got.Away, o.Score.Home, o.Score.Away)}}
-}
-
-// fold makes a name comparable: without case, diacritics and punctuation, in
-// any script.
-func fold(name string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, norm.NFKD.String(name))
 }

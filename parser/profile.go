@@ -1,7 +1,6 @@
 package parser
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -18,12 +17,18 @@ import (
 // A Profile says where on a site's pages the facts stand. It is a YAML file; a
 // new site needs no Go. docs/profiles.md explains how to write one.
 type Profile struct {
-	Name      string          `yaml:"profile"`
-	Sport     event.Sport     `yaml:"sport"`
-	Format    string          `yaml:"format"` // "html" (as without it) or "json"
-	JSON      Rule            `yaml:"json"`   // html: the script text that holds the JSON which jq rules ask
-	Match     MatchRules      `yaml:"match"`
-	Incidents []IncidentRules `yaml:"incidents"`
+	Name      string              `yaml:"profile"`
+	Sport     event.Sport         `yaml:"sport"`
+	Format    string              `yaml:"format"`   // "html" (as without it) or "json"
+	JSON      Rule                `yaml:"json"`     // html: the text that holds the JSON which jq rules ask
+	Comments  bool                `yaml:"comments"` // html: markup inside comments is part of the page
+	Complete  *selector           `yaml:"complete"` // html: a page without this element was cut off
+	Matches   Rule                `yaml:"matches"`  // the rows of a page with many matches
+	Match     MatchRules          `yaml:"match"`
+	Incidents []IncidentRules     `yaml:"incidents"`
+	Lengths   map[string]duration `yaml:"lengths"` // how long a "q", "p" or "ot" is, for clocks that count down
+
+	keys map[key]bool // of all selectors that are asked of the page
 }
 
 // MatchRules find what a page says of the match as a whole.
@@ -46,16 +51,38 @@ type MatchRules struct {
 // IncidentRules find one list of incidents. A row without a kind is none; it
 // may still tell the rows below it something that they inherit.
 type IncidentRules struct {
-	Rows   Rule `yaml:"rows"`
-	Kind   Rule `yaml:"kind"` // "goal", or with the detail: "goal own_goal"
-	Detail Rule `yaml:"detail"`
-	Side   Rule `yaml:"side"` // "home" or "away": whose goal it is, also if an own goal
-	Team   Rule `yaml:"team"` // instead of side: the team's name or code
-	Player Rule `yaml:"player"`
-	Off    Rule `yaml:"off"`
-	Assist Rule `yaml:"assist"`
-	Period Rule `yaml:"period"`
-	Clock  Rule `yaml:"clock"`
+	Rows      Rule `yaml:"rows"`
+	Kind      Rule `yaml:"kind"` // "goal", or with the detail: "goal own_goal"
+	Detail    Rule `yaml:"detail"`
+	Side      Rule `yaml:"side"` // "home" or "away": whose goal it is, also if an own goal
+	Team      Rule `yaml:"team"` // instead of side: the team's name or code
+	Player    Rule `yaml:"player"`
+	Off       Rule `yaml:"off"`
+	Assist    Rule `yaml:"assist"`
+	Period    Rule `yaml:"period"`
+	Clock     Rule `yaml:"clock"`
+	HomeScore Rule `yaml:"home_score"` // after the incident; needed where scores are not goals
+	AwayScore Rule `yaml:"away_score"`
+}
+
+// A namedRule is a rule and what it is called in the YAML.
+type namedRule struct {
+	name string
+	rule *Rule
+}
+
+// rules lists the rules in the order in which people read them.
+func (r *MatchRules) rules() []namedRule {
+	return []namedRule{{"id", &r.ID}, {"league", &r.League}, {"home", &r.Home}, {"away", &r.Away},
+		{"home_code", &r.HomeCode}, {"away_code", &r.AwayCode}, {"start", &r.Start}, {"status", &r.Status}, {"clock", &r.Clock},
+		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore},
+		{"home_shootout", &r.HomeShootout}, {"away_shootout", &r.AwayShootout}}
+}
+
+func (r *IncidentRules) rules() []namedRule {
+	return []namedRule{{"kind", &r.Kind}, {"detail", &r.Detail}, {"side", &r.Side}, {"team", &r.Team},
+		{"player", &r.Player}, {"off", &r.Off}, {"assist", &r.Assist}, {"period", &r.Period}, {"clock", &r.Clock},
+		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore}}
 }
 
 // LoadProfile reads a profile. file is what errors call it; they name line,
@@ -69,86 +96,44 @@ func LoadProfile(file string, data []byte) (*Profile, error) {
 	if err := p.check(at); err != nil {
 		return nil, strictyaml.InFile(file, err)
 	}
+	p.keys = map[key]bool{}
+	p.eachRule(func(r *Rule) {
+		if r.CSS != nil {
+			p.keys[r.CSS.key] = true
+		}
+		for _, e := range r.When.entries {
+			p.keys[e.when.key] = true
+		}
+	})
+	if p.Complete != nil {
+		p.keys[p.Complete.key] = true
+	}
 	return &p, nil
 }
 
-func (p *Profile) check(at func(path string) strictyaml.Place) error {
-	switch {
-	case p.Name == "" || p.Name != strings.ReplaceAll(event.Slug(p.Name), "_", "-"):
-		return at("profile").Errorf("profile %q: want a name of a-z, 0-9 and -", p.Name)
-	case !slices.Contains(event.Sports(), p.Sport):
-		return at("sport").Errorf("sport %q: want one of %v", p.Sport, event.Sports())
-	case p.Format != "" && p.Format != "html" && p.Format != "json":
-		return at("format").Errorf("format %q: want html or json", p.Format)
-	case p.Format == "json" && p.JSON.set():
-		return p.JSON.place.Errorf("json says which part of an HTML page is JSON; with format: json all of it is")
-	case !p.Match.Home.set() || !p.Match.Away.set():
-		return at("match").Errorf("match.home and match.away: both are needed, to know whose page it is")
+// eachRule calls f with every rule, alternatives and parts included.
+func (p *Profile) eachRule(f func(*Rule)) {
+	var walk func(r *Rule)
+	walk = func(r *Rule) {
+		f(r)
+		for i := range r.first {
+			walk(&r.first[i])
+		}
+		for i := range r.Join {
+			walk(&r.Join[i])
+		}
 	}
-	statuses := []string{}
-	for _, s := range event.Statuses() {
-		statuses = append(statuses, string(s))
-	}
-	if err := p.checkWords(&p.Match.Status, "status", statuses, p.periods()); err != nil {
-		return err
-	}
-	kinds := []string{}
-	for _, k := range p.Sport.Kinds() {
-		kinds = append(kinds, string(k))
+	walk(&p.JSON)
+	walk(&p.Matches)
+	for _, n := range p.Match.rules() {
+		walk(n.rule)
 	}
 	for i := range p.Incidents {
-		in := &p.Incidents[i]
-		if !in.Rows.set() || !in.Kind.set() {
-			return at(fmt.Sprintf("incidents[%d]", i)).Errorf("rows and kind are needed")
-		}
-		if in.Rows.CSS == nil && in.Rows.JQ == nil {
-			return in.Rows.place.Errorf("rows: want a selector or jq")
-		}
-		if in.Side.set() == in.Team.set() {
-			return in.Rows.place.Errorf("give one of side and team: whose incident is it?")
-		}
-		for _, e := range in.Kind.outcomes() {
-			if kind, _, _ := strings.Cut(e.value, " "); !p.Sport.CountsGoals() && slices.Contains(scoring, event.Kind(kind)) {
-				return e.place.Errorf("kind %q: scores of %s cannot be told apart yet; leave the row out, and the score itself is followed", kind, p.Sport)
-			}
-		}
-		err := errors.Join(
-			p.checkWords(&in.Kind, "kind", kinds, nil),
-			p.checkWords(&in.Side, "side", []string{string(event.Home), string(event.Away)}, nil),
-			p.checkWords(&in.Period, "period", p.periods(), nil))
-		if err != nil {
-			return err
+		walk(&p.Incidents[i].Rows)
+		for _, n := range p.Incidents[i].rules() {
+			walk(n.rule)
 		}
 	}
-	return nil
-}
-
-// scoring are the kinds that move the score in sports where it is not the
-// number of goals.
-var scoring = []event.Kind{"basket", "touchdown", "extra_point", "two_point", "field_goal", "safety", "run", "home_run",
-	"try", "conversion", "penalty_goal", "drop_goal", "game", "set", "break"}
-
-func (p *Profile) periods() []string {
-	var all []string
-	for _, q := range p.Sport.Periods() {
-		all = append(all, string(q))
-	}
-	return all
-}
-
-// checkWords holds what a rule can give against a vocabulary: the first word
-// must be one of words; a second, where seconds are given, one of those.
-func (p *Profile) checkWords(r *Rule, what string, words, seconds []string) error {
-	for _, e := range r.outcomes() {
-		first, second, _ := strings.Cut(e.value, " ")
-		if !slices.Contains(words, first) {
-			return e.place.Errorf("%s %q: want one of %s", what, first, strings.Join(words, ", "))
-		}
-		if second != "" && seconds != nil && !slices.Contains(seconds, second) {
-			return e.place.Errorf("%s %q: want one of %s after %q", what, e.value, strings.Join(seconds, ", "), first)
-		}
-	}
-	return nil
 }
 
 // A Library holds profiles by name.

@@ -99,7 +99,7 @@ func (c *comparison) inOrder() {
 	rows := make([]placed, len(in))
 	for i := range in {
 		rows[i] = placed{in[i], in[i].Clock}
-		if bare := in[i].Clock.Minute == 0 && in[i].Clock.Elapsed == 0; bare && i > 0 {
+		if i > 0 && !in[i].Clock.Told() {
 			rows[i].at = rows[i-1].at
 		}
 	}

@@ -23,19 +23,21 @@ type Rule struct {
 }
 
 type ruleFields struct {
-	CSS     *selector `yaml:"css"`     // first match below the row; the row itself without it
-	Attr    string    `yaml:"attr"`    // this attribute rather than the text
-	OwnText bool      `yaml:"own"`     // only text that stands directly in the element
-	JQ      *query    `yaml:"jq"`      // for JSON: a query on the row or document
-	When    table     `yaml:"when"`    // value: selector; the first whose selector is in the row, or is the row
-	Value   string    `yaml:"value"`   // always this
-	Regexp  *pattern  `yaml:"regexp"`  // keep what the first group, or the whole expression, matches
-	Map     table     `yaml:"map"`     // page's word: ours; a word that is not listed is reported
-	Prefix  string    `yaml:"prefix"`  // put before the value
-	As      transform `yaml:"as"`      // how to read it, see transforms
-	Layout  string    `yaml:"layout"`  // for times: Go's reference time, "unix" or "unix_ms"; RFC 3339 without it
-	Zone    *zone     `yaml:"zone"`    // for times that do not say theirs
-	Inherit bool      `yaml:"inherit"` // an empty cell means: as in the row above
+	CSS      *selector `yaml:"css"`      // first match below the row; the row itself without it
+	Attr     string    `yaml:"attr"`     // this attribute rather than the text
+	OwnText  bool      `yaml:"own"`      // only text that stands directly in the element
+	JQ       *query    `yaml:"jq"`       // for JSON: a query on the row or document
+	When     table     `yaml:"when"`     // value: selector; the first whose selector is in the row, or is the row
+	Join     []Rule    `yaml:"join"`     // what these rules find, one after the other
+	Value    string    `yaml:"value"`    // always this
+	Siblings bool      `yaml:"siblings"` // for rows: each goes on through its siblings, up to the next row
+	Regexp   *pattern  `yaml:"regexp"`   // keep what the first group, or the whole expression, matches
+	Map      table     `yaml:"map"`      // page's word: ours; a word that is not listed is reported
+	Prefix   string    `yaml:"prefix"`   // put before the value
+	As       transform `yaml:"as"`       // how to read it, see clockNotations and flight
+	Layout   string    `yaml:"layout"`   // for times: Go's reference time, "unix" or "unix_ms"; RFC 3339 without it
+	Zone     *zone     `yaml:"zone"`     // for times that do not say theirs
+	Inherit  bool      `yaml:"inherit"`  // an empty cell means: as in the row above
 }
 
 // set reports whether the profile has this rule at all.
@@ -59,24 +61,24 @@ func (r *Rule) UnmarshalYAML(n ast.Node) error {
 
 func (r *Rule) check() error {
 	sources := 0
-	for _, given := range []bool{r.CSS != nil, r.JQ != nil, r.When.entries != nil, r.Value != ""} {
+	for _, given := range []bool{r.CSS != nil, r.JQ != nil, r.When.entries != nil, r.Join != nil, r.Value != ""} {
 		if given {
 			sources++
 		}
 	}
 	switch {
 	case sources > 1:
-		return r.place.Errorf("give one of css, jq, when and value")
+		return r.place.Errorf("give one of css, jq, when, join and value")
 	case sources == 0 && r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && !r.Inherit:
-		return r.place.Errorf("says nothing: give css, jq, when or value")
-	case (r.Attr != "" || r.OwnText) && (r.JQ != nil || r.Value != ""):
-		return r.place.Errorf("attr and own go with an element of the page, not with jq or value")
+		return r.place.Errorf("says nothing: give css, jq, when, join or value")
+	case (r.Attr != "" || r.OwnText) && (r.JQ != nil || r.Join != nil || r.Value != ""):
+		return r.place.Errorf("attr and own go with an element of the page, not with jq, join or value")
 	}
 	for i := range r.When.entries {
 		e := &r.When.entries[i]
 		var err error
-		if e.match, err = compileCSS(e.value); err != nil {
-			return e.place.Errorf("selector %q: %w", e.value, err)
+		if e.when, err = newSelector(e.value, e.place); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -105,23 +107,29 @@ func (r *Rule) outcomes() []entry {
 type selector struct {
 	text  string
 	match goquery.Matcher
-	place strictyaml.Place
+	key   key
 }
 
 func (s *selector) UnmarshalYAML(n ast.Node) error {
-	s.place = strictyaml.PlaceOf(n)
-	if err := strictyaml.DecodeNode(n, &s.text); err != nil {
+	var text string
+	if err := strictyaml.DecodeNode(n, &text); err != nil {
 		return err
 	}
-	m, err := compileCSS(s.text)
+	made, err := newSelector(text, strictyaml.PlaceOf(n))
 	if err != nil {
-		return s.place.Errorf("selector %q: %w", s.text, err)
+		return err
 	}
-	s.match = m
+	*s = *made
 	return nil
 }
 
-func compileCSS(s string) (goquery.Matcher, error) { return cascadia.Compile(s) }
+func newSelector(text string, place strictyaml.Place) (*selector, error) {
+	m, err := cascadia.Compile(text)
+	if err != nil {
+		return nil, place.Errorf("selector %q: %w", text, err)
+	}
+	return &selector{text, m, keyOf(text)}, nil
+}
 
 // A query is a jq program.
 type query struct {
@@ -146,6 +154,10 @@ func (q *query) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
+// run asks the query of a row or page. A query that does not come to an end is
+// stopped with the page's time.
+func (q *query) run(s scope) gojq.Iter { return q.code.RunWithContext(s.doc.ctx, s.json) }
+
 // A pattern is a regular expression.
 type pattern struct{ re *regexp.Regexp }
 
@@ -165,11 +177,18 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 // A transform is a named way to read a text.
 type transform string
 
-// transforms are all there are. For a clock the sport's usual one is the default.
-var transforms = []transform{
-	"minute",  // 37', 45+2', 90'+6; 14:21 since kick-off: a sport that counts minutes
-	"elapsed", // 12:46 or PT12M46S since the period began
-}
+// How a clock can be written; for a sport its usual one is the default.
+const (
+	asMinute    transform = "minute"    // 37', 45+2', 90'+6; 14:21 since kick-off: a sport that counts minutes
+	asElapsed   transform = "elapsed"   // 12:46 or PT12M46S since the period began
+	asRemaining transform = "remaining" // the same, until the period ends
+	asOvers     transform = "overs"     // 14.3: fourteen overs and three balls
+)
+
+// asFlight reads scripts of React's flight format, see flight.go.
+const asFlight transform = "flight"
+
+var clockNotations = []transform{asMinute, asElapsed, asRemaining, asOvers}
 
 func (t *transform) UnmarshalYAML(n ast.Node) error {
 	var s string
@@ -177,8 +196,8 @@ func (t *transform) UnmarshalYAML(n ast.Node) error {
 		return err
 	}
 	*t = transform(s)
-	if !slices.Contains(transforms, *t) {
-		return strictyaml.PlaceOf(n).Errorf("as %q: want one of %v", s, transforms)
+	if all := append(slices.Clone(clockNotations), asFlight); !slices.Contains(all, *t) {
+		return strictyaml.PlaceOf(n).Errorf("as %q: want one of %v", s, all)
 	}
 	return nil
 }
@@ -204,7 +223,7 @@ type table struct{ entries []entry }
 
 type entry struct {
 	key, value string
-	match      goquery.Matcher // the value compiled, where it is a selector
+	when       *selector // the value, where it is a selector
 	place      strictyaml.Place
 }
 

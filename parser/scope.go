@@ -14,9 +14,10 @@ import (
 
 // A scope is what a rule is asked about: a page or one row of it.
 type scope struct {
-	html *goquery.Selection
+	doc  *document
+	html *goquery.Selection // nil for JSON
 	json any
-	path string // of a row
+	path string // of a row; "" for the page
 }
 
 // errNothing says that a rule found nothing. What exactly is in its text.
@@ -32,16 +33,12 @@ func (s scope) text(r *Rule) (string, error) {
 	if r.first != nil {
 		return s.firstText(r)
 	}
-	raw, err := s.raw(r)
+	raw, err := s.source(r)
 	if err != nil {
 		return "", err
 	}
-	if r.Regexp != nil {
-		m := r.Regexp.re.FindStringSubmatch(raw)
-		if m == nil {
-			return "", nothing("%q does not match %s", shorten(raw), r.Regexp.re)
-		}
-		raw = m[min(1, len(m)-1)]
+	if raw, err = cut(r, squeeze(raw)); err != nil {
+		return "", err
 	}
 	if raw == "" {
 		return "", nothing("the text is empty")
@@ -54,6 +51,18 @@ func (s scope) text(r *Rule) (string, error) {
 		raw = to
 	}
 	return r.Prefix + raw, nil
+}
+
+// cut keeps what the rule's expression matches.
+func cut(r *Rule, text string) (string, error) {
+	if r.Regexp == nil {
+		return text, nil
+	}
+	m := r.Regexp.re.FindStringSubmatch(text)
+	if m == nil {
+		return "", nothing("%q does not match %s", shorten(text), r.Regexp.re)
+	}
+	return m[min(1, len(m)-1)], nil
 }
 
 func (s scope) firstText(r *Rule) (string, error) {
@@ -71,18 +80,20 @@ func (s scope) firstText(r *Rule) (string, error) {
 	return "", errors.Join(why...)
 }
 
-// raw is the text at the rule's source, with white space folded.
-func (s scope) raw(r *Rule) (string, error) {
+// source is the text at the rule's source, as the page has it.
+func (s scope) source(r *Rule) (string, error) {
 	switch {
 	case r.Value != "":
 		return r.Value, nil
+	case r.Join != nil:
+		return s.joined(r.Join)
 	case r.JQ != nil:
 		return s.ask(r.JQ)
 	case s.html == nil:
 		return "", nothing("a selector finds nothing in JSON")
 	case r.When.entries != nil:
-		for _, e := range r.When.entries {
-			if s.html.IsMatcher(e.match) || s.html.FindMatcher(e.match).Length() > 0 {
+		for i := range r.When.entries {
+			if e := &r.When.entries[i]; s.html.IsMatcher(e.when.match) || s.find(e.when, false).Length() > 0 {
 				return e.key, nil
 			}
 		}
@@ -90,7 +101,7 @@ func (s scope) raw(r *Rule) (string, error) {
 	}
 	at := s.html
 	if r.CSS != nil {
-		if at = s.html.FindMatcher(goquery.SingleMatcher(r.CSS.match)); at.Length() == 0 {
+		if at = s.find(r.CSS, false); at.Length() == 0 {
 			return "", nothing("no element %s", r.CSS.text)
 		}
 	}
@@ -100,12 +111,50 @@ func (s scope) raw(r *Rule) (string, error) {
 		if !ok {
 			return "", nothing("no attribute %s", r.Attr)
 		}
-		return squeeze(v), nil
+		return v, nil
 	case r.OwnText:
-		return squeeze(ownText(at)), nil
+		return ownText(at), nil
 	default:
-		return squeeze(at.Text()), nil
+		return at.Text(), nil
 	}
+}
+
+// joined puts together what the rules find, with spaces between. What is not
+// there is left out.
+func (s scope) joined(rules []Rule) (string, error) {
+	var parts []string
+	for i := range rules {
+		text, err := s.text(&rules[i])
+		switch {
+		case err == nil:
+			parts = append(parts, text)
+		case !errors.Is(err, errNothing):
+			return "", err
+		}
+	}
+	if parts == nil {
+		return "", nothing("none of the rules finds anything")
+	}
+	return strings.Join(parts, " "), nil
+}
+
+// find returns the elements below the scope that match, or the first alone.
+func (s scope) find(sel *selector, all bool) *goquery.Selection {
+	if s.html != s.doc.html || sel.key == (key{}) {
+		if all {
+			return s.html.FindMatcher(sel.match)
+		}
+		return s.html.FindMatcher(goquery.SingleMatcher(sel.match))
+	}
+	var found []*html.Node
+	for _, n := range s.doc.having(sel.key) {
+		if sel.match.Match(n) {
+			if found = append(found, n); !all {
+				break
+			}
+		}
+	}
+	return s.html.Slice(0, 0).AddNodes(found...)
 }
 
 func ownText(s *goquery.Selection) string {
@@ -122,15 +171,15 @@ func ownText(s *goquery.Selection) string {
 
 // ask runs a query whose first result is a text, a number or a truth value.
 func (s scope) ask(q *query) (string, error) {
-	v, err := first(q, s.json)
-	if err != nil {
-		return "", err
+	v, ok := q.run(s).Next()
+	if !ok {
+		return "", nothing("jq %s gives nothing", q.text)
 	}
 	switch v := v.(type) {
 	case nil:
 		return "", nothing("jq %s gives null", q.text)
 	case string:
-		return squeeze(v), nil
+		return v, nil
 	case bool:
 		return strconv.FormatBool(v), nil
 	case int:
@@ -142,30 +191,38 @@ func (s scope) ask(q *query) (string, error) {
 	}
 }
 
-func first(q *query, input any) (any, error) {
-	v, ok := q.code.Run(input).Next()
-	if !ok {
-		return nil, nothing("jq %s gives nothing", q.text)
-	}
-	if err, ok := v.(error); ok {
-		return nil, fmt.Errorf("jq %s: %w", q.text, err)
-	}
-	return v, nil
-}
+// maxRows bounds a list; no match has as many incidents, no page as many matches.
+const maxRows = 10_000
 
 // rows finds the rows of a list.
-func (d *document) rows(r *Rule) ([]scope, error) {
+func (s scope) rows(r *Rule) ([]scope, error) {
+	if r.first != nil {
+		for i := range r.first {
+			if rows, err := s.rows(&r.first[i]); len(rows) > 0 || err != nil && !errors.Is(err, errNothing) {
+				return rows, err
+			}
+		}
+		return nil, nil
+	}
 	var rows []scope
 	if r.CSS != nil {
-		if d.html == nil {
+		if s.html == nil {
 			return nil, nothing("a selector finds nothing in JSON")
 		}
-		d.html.FindMatcher(r.CSS.match).Each(func(_ int, row *goquery.Selection) {
-			rows = append(rows, scope{html: row, json: d.json, path: cssPath(row.Get(0))})
+		found := s.find(r.CSS, true)
+		if found.Length() > maxRows {
+			return nil, fmt.Errorf("%d elements %s: more than %d rows", found.Length(), r.CSS.text, maxRows)
+		}
+		found.Each(func(_ int, row *goquery.Selection) {
+			path := cssPath(row.Get(0))
+			if r.Siblings {
+				row = withSiblings(row, r.CSS)
+			}
+			rows = append(rows, scope{doc: s.doc, html: row, json: s.json, path: path})
 		})
 		return rows, nil
 	}
-	iter := r.JQ.code.Run(d.json)
+	iter := r.JQ.run(s)
 	for {
 		v, ok := iter.Next()
 		if !ok {
@@ -174,8 +231,36 @@ func (d *document) rows(r *Rule) ([]scope, error) {
 		if err, ok := v.(error); ok {
 			return rows, fmt.Errorf("jq %s: %w", r.JQ.text, err)
 		}
-		rows = append(rows, scope{html: d.html, json: v, path: fmt.Sprintf("nth(%d; %s)", len(rows), r.JQ.text)})
+		if len(rows) == maxRows {
+			return nil, fmt.Errorf("jq %s: more than %d rows", r.JQ.text, maxRows)
+		}
+		path := fmt.Sprintf("nth(%d; %s)", len(rows), r.JQ.text)
+		if s.path != "" {
+			path = s.path + " | " + path
+		}
+		rows = append(rows, scope{doc: s.doc, html: s.html, json: v, path: path})
 	}
+}
+
+// withSiblings puts a row and what follows it, up to the next row, into an
+// element of their own. The page stays as it is.
+func withSiblings(row *goquery.Selection, rows *selector) *goquery.Selection {
+	group := &html.Node{Type: html.ElementNode, Data: "div"}
+	for n := row.Get(0); n != nil; n = n.NextSibling {
+		if n != row.Get(0) && n.Type == html.ElementNode && rows.match.Match(n) {
+			break
+		}
+		group.AppendChild(cloneNode(n))
+	}
+	return goquery.NewDocumentFromNode(group).Selection
+}
+
+func cloneNode(n *html.Node) *html.Node {
+	c := &html.Node{Type: n.Type, DataAtom: n.DataAtom, Data: n.Data, Namespace: n.Namespace, Attr: n.Attr}
+	for child := range n.ChildNodes() {
+		c.AppendChild(cloneNode(child))
+	}
+	return c
 }
 
 // cssPath is a selector for exactly this element: from the nearest ancestor

@@ -1,0 +1,175 @@
+package parser
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+// check says what is wrong with a profile that could be read, and where.
+func (p *Profile) check(at func(path string) strictyaml.Place) error {
+	switch {
+	case p.Name == "" || p.Name != strings.ReplaceAll(event.Slug(p.Name), "_", "-"):
+		return at("profile").Errorf("profile %q: want a name of a-z, 0-9 and -", p.Name)
+	case !slices.Contains(event.Sports(), p.Sport):
+		return at("sport").Errorf("sport %q: want one of %v", p.Sport, event.Sports())
+	case p.Format != "" && p.Format != "html" && p.Format != "json":
+		return at("format").Errorf("format %q: want html or json", p.Format)
+	case !p.Match.Home.set() || !p.Match.Away.set():
+		return at("match").Errorf("match.home and match.away: both are needed, to know whose page it is")
+	}
+	for name := range p.Lengths {
+		if !slices.ContainsFunc(p.Sport.Periods(), func(q event.Period) bool { return isPeriod(q, name) }) {
+			return at("lengths").Errorf("lengths: %s has no period %q", p.Sport, name)
+		}
+	}
+	if err := p.checkJSON(at); err != nil {
+		return err
+	}
+	if err := p.checkMatch(); err != nil {
+		return err
+	}
+	for i := range p.Incidents {
+		if err := p.checkIncidents(&p.Incidents[i], at(fmt.Sprintf("incidents[%d]", i))); err != nil {
+			return err
+		}
+	}
+	return p.checkUses()
+}
+
+// checkJSON holds the rules against the format of the page.
+func (p *Profile) checkJSON(at func(path string) strictyaml.Place) error {
+	isJSON := p.Format == "json"
+	switch {
+	case isJSON && p.JSON.set():
+		return p.JSON.place.Errorf("json says which part of an HTML page is JSON; with format: json all of it is")
+	case isJSON && (p.Comments || p.Complete != nil):
+		return at("format").Errorf("comments and complete are for HTML pages")
+	case p.JSON.As == asFlight && p.JSON.CSS == nil:
+		return p.JSON.place.Errorf("as: flight reads scripts: give css that finds them")
+	case p.JSON.As != "" && p.JSON.As != asFlight:
+		return p.JSON.place.Errorf("as %q is for clocks", p.JSON.As)
+	}
+	var fault error
+	p.eachRule(func(r *Rule) {
+		switch {
+		case fault != nil:
+		case isJSON && (r.CSS != nil || r.When.entries != nil):
+			fault = r.place.Errorf("a selector finds nothing in JSON: ask by jq")
+		case !isJSON && !p.JSON.set() && r.JQ != nil:
+			fault = r.place.Errorf("jq has no JSON to ask: say by json where it stands in the page, or format: json")
+		}
+	})
+	return fault
+}
+
+func (p *Profile) checkMatch() error {
+	if p.Matches.set() && !rowsRule(&p.Matches) {
+		return p.Matches.place.Errorf("matches: want a selector or jq")
+	}
+	var statuses []string
+	for _, s := range event.Statuses() {
+		statuses = append(statuses, string(s))
+	}
+	return checkWords(&p.Match.Status, "status", statuses, p.periods())
+}
+
+func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) error {
+	switch {
+	case !in.Rows.set() || !in.Kind.set():
+		return place.Errorf("rows and kind are needed")
+	case !rowsRule(&in.Rows):
+		return in.Rows.place.Errorf("rows: want a selector or jq")
+	case in.Side.set() == in.Team.set():
+		return in.Rows.place.Errorf("give one of side and team: whose incident is it?")
+	case in.HomeScore.set() != in.AwayScore.set():
+		return in.Rows.place.Errorf("give both of home_score and away_score, or none")
+	}
+	var kinds []string
+	for _, k := range p.Sport.Kinds() {
+		kinds = append(kinds, string(k))
+	}
+	for _, e := range in.Kind.outcomes() {
+		kind, _, _ := strings.Cut(e.value, " ")
+		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.CountsGoals() && !in.HomeScore.set() {
+			return e.place.Errorf("kind %q: home_score and away_score are needed, the score after it, to tell one from another; "+
+				"where the page has none, leave the row out, and the score itself is followed", kind)
+		}
+	}
+	return errors.Join(
+		checkWords(&in.Kind, "kind", kinds, nil),
+		checkWords(&in.Side, "side", []string{string(event.Home), string(event.Away)}, nil),
+		checkWords(&in.Period, "period", p.periods(), nil))
+}
+
+// rowsRule reports whether a rule finds rows.
+func rowsRule(r *Rule) bool {
+	if r.first == nil {
+		return r.CSS != nil || r.JQ != nil
+	}
+	for i := range r.first {
+		if !rowsRule(&r.first[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkUses refuses members in places where they say nothing.
+func (p *Profile) checkUses() error {
+	lists := map[*Rule]bool{&p.Matches: true}
+	clocks := map[*Rule]bool{&p.Match.Clock: true}
+	for i := range p.Incidents {
+		lists[&p.Incidents[i].Rows], clocks[&p.Incidents[i].Clock] = true, true
+	}
+	for _, rules := range []map[*Rule]bool{lists, clocks} {
+		for r := range maps.Clone(rules) {
+			for i := range r.first {
+				rules[&r.first[i]] = true
+			}
+		}
+	}
+	var fault error
+	p.eachRule(func(r *Rule) {
+		switch {
+		case fault != nil:
+		case r.Siblings && !lists[r]:
+			fault = r.place.Errorf("siblings is for matches and rows")
+		case lists[r] && (r.Attr != "" || r.OwnText || r.Regexp != nil || r.Map.entries != nil || r.Prefix != "" || r.Inherit):
+			fault = r.place.Errorf("a list of rows is found by css or jq alone")
+		case r.As != "" && !clocks[r] && r != &p.JSON:
+			fault = r.place.Errorf("as %q is for clocks", r.As)
+		case r.As == asFlight && r != &p.JSON:
+			fault = r.place.Errorf("as %q is for json", r.As)
+		}
+	})
+	return fault
+}
+
+func (p *Profile) periods() []string {
+	var all []string
+	for _, q := range p.Sport.Periods() {
+		all = append(all, string(q))
+	}
+	return all
+}
+
+// checkWords holds what a rule can give against a vocabulary: the first word
+// must be one of words; a second, where seconds are given, one of those.
+func checkWords(r *Rule, what string, words, seconds []string) error {
+	for _, e := range r.outcomes() {
+		first, second, _ := strings.Cut(e.value, " ")
+		if !slices.Contains(words, first) {
+			return e.place.Errorf("%s %q: want one of %s", what, first, strings.Join(words, ", "))
+		}
+		if second != "" && seconds != nil && !slices.Contains(seconds, second) {
+			return e.place.Errorf("%s %q: want one of %s after %q", what, e.value, strings.Join(seconds, ", "), first)
+		}
+	}
+	return nil
+}
