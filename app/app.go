@@ -197,7 +197,10 @@ func (a *App) startFanout(ctx context.Context, group *errgroup.Group, p parts) e
 func (a *App) startParser(ctx context.Context, group *errgroup.Group, p parts) error {
 	store := parser.NewStore(p.redis, prefix(a.config.Namespace))
 	outbox := parser.NewOutbox(store, p.broker, a.log)
-	reader := &parser.Reader{Store: store, Saved: outbox.Nudge, Log: a.log}
+	reader, err := a.config.reader(store, outbox.Nudge, a.log)
+	if err != nil {
+		return err
+	}
 	group.Go(func() error {
 		// The consumers' queues stand before the first event leaves, whoever
 		// of them and us reached the broker first. Until then events wait in
@@ -219,6 +222,6 @@ func (a *App) startParser(ctx context.Context, group *errgroup.Group, p parts) e
 	if len(p.sources) == 0 {
 		a.log.Warn("no sources in the config: there is nothing to poll")
 	}
-	group.Go(func() error { return parser.Poll(ctx, p.sources, reader) })
+	group.Go(func() error { return parser.Poll(ctx, p.sources, a.config.client(), reader) })
 	return nil
 }

@@ -31,7 +31,7 @@ func TestConsumerFromOutside(t *testing.T) {
 		page := parser.Page{URL: "https://x.example/", Body: []byte(`<header class="match-head"><p class="competition"><abbr>MLS</abbr>
 			<div class="team--home"><h2>A</h2></div><div class="team--away"><h2>B</h2></div><div class="scoreline"><b class="home">1</b><b class="away">0</b></div>
 			<span class="phase">First half</span></header><ol class="timeline"><li class="event--goal home"><span class="minute">6'</span><span class="who">P</span></li></ol>`)}
-		if _, err := r.Read(ctx, lib["mls-matchcentre"], page, "m1"); err != nil {
+		if _, err := r.Watch(lib["mls-matchcentre"], "m1").Read(ctx, page); err != nil {
 			return err
 		}
 		<-ctx.Done()

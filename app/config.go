@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,6 +28,13 @@ type Config struct {
 	Profiles string `yaml:"profiles"`
 	// Sources are the pages to poll.
 	Sources []Source `yaml:"sources"`
+	// Fetch says how sites are treated.
+	Fetch Fetch `yaml:"fetch"`
+	// Aliases are other names of teams, by the name that they stand for.
+	Aliases map[string][]string `yaml:"aliases"`
+	// Keep is a folder for pages that a profile does not understand, relative
+	// to the config file; none are kept without it.
+	Keep string `yaml:"keep"`
 	// Consumers are those to run, by name, each with its own settings. Without
 	// this part all run, with their defaults.
 	Consumers map[string]strictyaml.Raw `yaml:"consumers"`
@@ -43,6 +51,12 @@ type Source struct {
 	Every   duration `yaml:"every"`   // 15s without it
 
 	place strictyaml.Place
+}
+
+// Fetch says how sites are treated.
+type Fetch struct {
+	PerHost      duration `yaml:"per_host"`      // between two requests to one host; 250ms without it
+	IgnoreRobots bool     `yaml:"ignore_robots"` // for sites of one's own
 }
 
 // Fanout says where clients connect.
@@ -111,6 +125,9 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	if err := CheckNamespace(c.Namespace); err != nil {
 		return c, fmt.Errorf("config %s: %w", file, err)
 	}
+	if _, err := parser.NewAliases(c.Aliases); err != nil {
+		return c, fmt.Errorf("config %s: %w", file, err)
+	}
 	if c.Fanout.Listen == "" {
 		c.Fanout.Listen = DefaultListen
 	}
@@ -143,6 +160,21 @@ func (c Config) beside(path string) string {
 	return filepath.Join(filepath.Dir(c.file), path)
 }
 
+// client fetches pages as the config has it.
+func (c Config) client() *parser.Client {
+	return parser.NewClient(parser.Manners{PerHost: time.Duration(c.Fetch.PerHost), IgnoreRobots: c.Fetch.IgnoreRobots})
+}
+
+// reader is the parser's, as the config has it.
+func (c Config) reader(s *parser.Store, saved func(string), log *slog.Logger) (*parser.Reader, error) {
+	aliases, err := parser.NewAliases(c.Aliases)
+	r := &parser.Reader{Store: s, Saved: saved, Aliases: aliases, Log: log}
+	if c.Keep != "" {
+		r.Keep = &parser.Keeper{Dir: c.beside(c.Keep)}
+	}
+	return r, err
+}
+
 // sources are the pages to poll, with their profiles found.
 func (c Config) sources(lib parser.Library) ([]parser.Source, error) {
 	var all []parser.Source
@@ -158,7 +190,7 @@ func (c Config) sources(lib parser.Library) ([]parser.Source, error) {
 		if err != nil {
 			return nil, fault(err)
 		}
-		if _, err := parser.NewFetcher(s.URL); err != nil {
+		if err := parser.CheckURL(s.URL); err != nil {
 			return nil, fault(err)
 		}
 		if s.Match != "" {

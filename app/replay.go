@@ -69,11 +69,18 @@ const publishTimeout = 2 * time.Minute
 func (r Replay) play(ctx context.Context, reader *parser.Reader, out *parser.Outbox) error {
 	p := &parser.Replayer{Library: r.Library, Reader: reader, Speed: r.Speed, AsLive: r.AsLive,
 		Each: func(ctx context.Context, _ parser.Page, events []event.Event) error {
-			if out != nil && len(events) > 0 {
+			if out != nil {
 				wait, cancel := context.WithTimeout(ctx, publishTimeout)
 				defer cancel()
-				if err := out.Flush(wait, events[0].Subject); err != nil {
-					return err
+				flushed := ""
+				for _, e := range events { // those of one match stand together
+					if e.Subject == flushed {
+						continue
+					}
+					flushed = e.Subject
+					if err := out.Flush(wait, flushed); err != nil {
+						return err
+					}
 				}
 			}
 			if r.Each == nil {

@@ -82,6 +82,9 @@ type Score struct {
 	Away int `json:"away"`
 }
 
+// String writes the score as home-away.
+func (s Score) String() string { return fmt.Sprintf("%d-%d", s.Home, s.Away) }
+
 // Of is the side's part of the score.
 func (s Score) Of(side Side) int {
 	if side == Home {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -233,7 +234,7 @@ func TestCapturedSequence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := reader(t)
+	w := reader(t).Watch(p, "")
 	var said []string
 	ends := map[string]int{}
 	for _, f := range files {
@@ -245,7 +246,7 @@ func TestCapturedSequence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		events, err := r.Read(t.Context(), p, parser.Page{URL: "feed", Body: body, At: read}, "")
+		events, err := w.Read(t.Context(), parser.Page{URL: "feed", Body: body, At: read})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -306,7 +307,7 @@ func TestCharset(t *testing.T) {
 			t.Fatal(err)
 		}
 		page := "<html><head>" + tc.head + "</head><body>" + pad + "<p class=home>" + tc.name + "</p><p class=away>B</p></body></html>"
-		all, _, err := p.Extract(parser.Page{ContentType: tc.contentType, Body: []byte(page)})
+		all, _, err := p.Extract(parser.Page{Header: http.Header{"Content-Type": {tc.contentType}}, Body: []byte(page)})
 		if err != nil || all[0].Match.Home != "Rond\u00f3n" {
 			t.Errorf("%+v: %v %v", tc, all, err)
 		}

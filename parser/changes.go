@@ -62,7 +62,7 @@ func (c *comparison) correct(at int, now Incident) {
 	scoredWas := scored(was.Detail)
 	edits := map[string]event.Change{}
 	edit := func(name string, old *string, text string) {
-		if text != "" && fold(text) != fold(*old) {
+		if text != "" && fold(text) != fold(*old) && (!damaged(text) || *old == "") {
 			edits[name] = event.Change{Old: *old, New: text}
 			*old = text
 		}
@@ -73,6 +73,10 @@ func (c *comparison) correct(at int, now Incident) {
 	if now.Detail != "" && now.Detail != was.Detail {
 		edits["detail"] = event.Change{Old: was.Detail, New: now.Detail}
 		was.Detail = now.Detail
+	}
+	if now.Score != nil && was.Score != nil && *now.Score != *was.Score {
+		edits["score"] = event.Change{Old: was.Score.String(), New: now.Score.String()}
+		was.Score = now.Score
 	}
 	if clockMoved(was.Clock, now.Clock) {
 		edits["time"] = event.Change{Old: was.Clock.String(), New: now.Clock.String()}
@@ -106,7 +110,7 @@ func (c *comparison) status(was event.Status) {
 		return
 	}
 	for _, ch := range c.changes {
-		if ch.action == event.Retracted {
+		if ch.action == event.Retracted || ch.at < 0 {
 			continue
 		}
 		switch c.state.Standing[ch.at].Kind {
@@ -124,10 +128,13 @@ func (c *comparison) status(was event.Status) {
 		return
 	}
 	c.state.Changes++
-	n := strconv.Itoa(c.state.Changes)
-	once := Standing{Incident: Incident{Kind: event.StatusChange, Clock: event.Clock{Period: c.state.Match.Period}}, Rev: 1,
-		ID: c.id([]string{"status", n})}
-	c.changes = append(c.changes, change{at: -1, once: once, action: event.New, phase: ends, arrival: len(c.changes)})
+	c.once(event.StatusChange, "", "status", strconv.Itoa(c.state.Changes))
+}
+
+// once reports what happens and does not stand.
+func (c *comparison) once(k event.Kind, reason string, identity ...string) {
+	once := Standing{Incident: Incident{Kind: k, Clock: event.Clock{Period: c.state.Match.Period}}, Rev: 1, ID: c.id(identity)}
+	c.changes = append(c.changes, change{at: -1, once: once, action: event.New, reason: reason, phase: ends, arrival: len(c.changes)})
 }
 
 // events puts the changes in the order of the match and makes them events,
@@ -136,6 +143,9 @@ func (c *comparison) events() ([]event.Event, error) {
 	slices.SortFunc(c.changes, c.order)
 	s := &c.state
 	score, shootout := s.Score, s.Shootout
+	if !s.Sport.CountsGoals() && score == nil && c.page.Score != nil {
+		score = &event.Score{}
+	}
 	if s.Sport.CountsGoals() && (score != nil || c.page.Score != nil || len(s.Standing) > 0) {
 		score = &event.Score{}
 		if s.Score != nil {
@@ -154,6 +164,8 @@ func (c *comparison) events() ([]event.Event, error) {
 				sum := score.Add(in.Side, n)
 				score = &sum
 			}
+		case in.Score != nil && ch.action == event.New:
+			score = in.Score
 		case in.Kind == event.ShootoutKick:
 			sum := event.Score{}
 			if shootout != nil {
@@ -171,6 +183,9 @@ func (c *comparison) events() ([]event.Event, error) {
 		out = append(out, e)
 	}
 	s.Score, s.Shootout = score, shootout
+	if !s.Sport.CountsGoals() && c.page.Score != nil {
+		s.Score = c.page.Score
+	}
 	c.removeRetracted()
 	return out, nil
 }
@@ -217,6 +232,8 @@ func (c *comparison) order(a, b change) int {
 			in = c.state.Standing[ch.at].Incident
 		}
 		switch in.Kind {
+		case event.SourceStale, event.SourceFresh:
+			return -2, event.Clock{}
 		case event.MatchStart:
 			return -1, event.Clock{}
 		case event.MatchEnd, event.StatusChange:
@@ -235,7 +252,16 @@ func (c *comparison) order(a, b change) int {
 	case cb.Before(c.state.Sport, ca):
 		return 1
 	}
-	return cmp.Compare(a.arrival, b.arrival)
+	return cmp.Or(cmp.Compare(c.after(a), c.after(b)), cmp.Compare(a.arrival, b.arrival))
+}
+
+// after is the sum of the score after a change that moves it, else 0.
+func (c *comparison) after(ch change) int {
+	if ch.at < 0 || c.state.Standing[ch.at].Score == nil {
+		return 0
+	}
+	s := c.state.Standing[ch.at].Score
+	return s.Home + s.Away
 }
 
 func (c *comparison) event(ch change, in *Standing, score, shootout *event.Score) (event.Event, error) {

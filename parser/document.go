@@ -115,7 +115,7 @@ func (d *document) openJSON(r *Rule) error {
 // decoded reads the page's text: by the charset that the response or the page
 // declares, else as UTF-8 if it can be, else as the charset that it looks like.
 func decoded(page Page) io.Reader {
-	encoding, name, declared := charset.DetermineEncoding(page.Body, page.ContentType)
+	encoding, name, declared := charset.DetermineEncoding(page.Body, page.Header.Get("Content-Type"))
 	if name == "utf-8" || !declared && utf8.Valid(page.Body) {
 		return bytes.NewReader(page.Body)
 	}

@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -8,43 +9,73 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/andybalholm/brotli"
 )
 
 // Bounds of one fetch.
 const (
-	fetchTimeout = 20 * time.Second
-	maxPage      = 16 << 20
+	fetchTimeout = 20 * time.Second // of the whole, redirects and body included
+	maxPage      = 16 << 20         // bytes, decompressed
 	maxRedirects = 5
 )
 
 // UserAgent is how matchwire introduces itself to sites.
 const UserAgent = "matchwire (+https://github.com/matchwire/matchwire)"
 
+// A Client fetches pages as a guest who behaves: it says who it is, obeys
+// robots.txt, spaces its requests to a host and keeps few under way at a time.
+// All that fetch in a process should share one.
+type Client struct{ http *http.Client }
+
+// NewClient returns a client. Proxies come from the environment: HTTP_PROXY,
+// HTTPS_PROXY, NO_PROXY.
+func NewClient(m Manners) *Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableCompression = true // see decompressed: Go's own knows only gzip
+	transport.ResponseHeaderTimeout = fetchTimeout
+	transport.MaxResponseHeaderBytes = 64 << 10
+	return &Client{&http.Client{
+		Transport: newPolite(transport, m),
+		CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if len(via) > maxRedirects {
+				return fmt.Errorf("more than %d redirects", maxRedirects)
+			}
+			if via[0].URL.Scheme == "https" && r.URL.Scheme != "https" {
+				return fmt.Errorf("a redirect from https to %s", r.URL.Redacted())
+			}
+			return nil
+		},
+	}}
+}
+
 // A Fetcher fetches one URL again and again, and asks the site to send only
 // what has changed. It is for one goroutine.
 type Fetcher struct {
+	client *Client
 	url    *url.URL
-	client *http.Client
 
 	etag, modified string // of the last page, for the next request
 }
 
-// NewFetcher fetches an http or https URL. Proxies come from the environment.
-func NewFetcher(rawURL string) (*Fetcher, error) {
+// CheckURL says what is wrong with the URL of a page, or nil.
+func CheckURL(rawURL string) error {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("URL %q: want http://… or https://…", redacted(rawURL))
+		return fmt.Errorf("URL %q: want http://… or https://…", redacted(rawURL))
 	}
-	return &Fetcher{url: u, client: &http.Client{
-		Timeout: fetchTimeout,
-		CheckRedirect: func(_ *http.Request, via []*http.Request) error {
-			if len(via) > maxRedirects {
-				return fmt.Errorf("more than %d redirects", maxRedirects)
-			}
-			return nil
-		},
-	}}, nil
+	return nil
+}
+
+// Fetcher fetches an http or https URL.
+func (c *Client) Fetcher(rawURL string) (*Fetcher, error) {
+	if err := CheckURL(rawURL); err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(rawURL)
+	return &Fetcher{client: c, url: u}, err
 }
 
 // ErrUnchanged says that the site has nothing newer than the last page.
@@ -52,49 +83,94 @@ var ErrUnchanged = errors.New("page unchanged")
 
 // A RefusedError is an answer other than a page.
 type RefusedError struct {
-	Status int
+	Status int           // of HTTP; 0 where robots.txt forbids the page
 	Wait   time.Duration // what the site asked for by Retry-After; 0 if nothing
 }
 
 func (e *RefusedError) Error() string {
+	if e.Status == 0 {
+		return "the site's robots.txt forbids it"
+	}
 	return fmt.Sprintf("the site answered %d %s", e.Status, http.StatusText(e.Status))
+}
+
+// Forbidden reports whether the site does not want the page fetched at all,
+// which nobody should try to get around.
+func (e *RefusedError) Forbidden() bool {
+	switch e.Status {
+	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnavailableForLegalReasons:
+		return true
+	}
+	return false
 }
 
 // Fetch gets the page. It returns ErrUnchanged or a *RefusedError where those
 // say more.
 func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url.String(), nil)
 	if err != nil {
 		return Page{}, err
 	}
 	req.Header.Set("User-Agent", UserAgent)
+	req.Header.Set("Accept", "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.5")
+	req.Header.Set("Accept-Encoding", "gzip, br")
 	if f.etag != "" {
 		req.Header.Set("If-None-Match", f.etag)
 	}
 	if f.modified != "" {
 		req.Header.Set("If-Modified-Since", f.modified)
 	}
-	resp, err := f.client.Do(req)
+	resp, err := f.client.http.Do(req)
 	if err != nil {
 		return Page{}, err
 	}
 	defer resp.Body.Close()
 	switch {
-	case resp.StatusCode == http.StatusNotModified:
+	case resp.StatusCode == http.StatusNotModified && (f.etag != "" || f.modified != ""):
 		return Page{}, ErrUnchanged
 	case resp.StatusCode != http.StatusOK:
 		return Page{}, &RefusedError{resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"))}
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
+	body, err := decompressed(resp)
 	if err != nil {
 		return Page{}, err
 	}
-	if len(body) > maxPage {
-		return Page{}, fmt.Errorf("the page is larger than %d MiB", maxPage>>20)
-	}
 	f.etag, f.modified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
-	modified, _ := http.ParseTime(f.modified) // a bad date is no date
-	return Page{URL: resp.Request.URL.Redacted(), Modified: modified, ContentType: resp.Header.Get("Content-Type"), Body: body, At: time.Now().UTC()}, nil
+	page := Page{URL: resp.Request.URL.Redacted(), Header: http.Header{}, Body: body, At: time.Now().UTC()}
+	for _, name := range keptHeaders {
+		if v := resp.Header.Get(name); v != "" {
+			page.Header.Set(name, v)
+		}
+	}
+	return page, nil
+}
+
+// decompressed reads the body, in bounds.
+func decompressed(resp *http.Response) ([]byte, error) {
+	var from io.Reader = resp.Body
+	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		z, err := gzip.NewReader(resp.Body)
+		if err != nil {
+			return nil, fmt.Errorf("decompressing the page: %w", err)
+		}
+		from = z
+	case "br":
+		from = brotli.NewReader(resp.Body)
+	default:
+		return nil, fmt.Errorf("the page is compressed as %q, which nobody asked for", encoding)
+	}
+	body, err := io.ReadAll(io.LimitReader(from, maxPage+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the page: %w", err)
+	}
+	if len(body) > maxPage {
+		return nil, fmt.Errorf("the page is larger than %d MiB", maxPage>>20)
+	}
+	return body, nil
 }
 
 // Forget makes the next fetch get the page even if it is unchanged: what was
@@ -112,7 +188,7 @@ func redacted(rawURL string) string {
 
 func retryAfter(h string) time.Duration {
 	if n, err := strconv.Atoi(h); err == nil && n > 0 {
-		return time.Duration(n) * time.Second
+		return time.Duration(min(n, 1<<30)) * time.Second
 	}
 	if t, err := http.ParseTime(h); err == nil {
 		return max(0, time.Until(t))

@@ -1,32 +1,39 @@
 package parser
 
 import (
-	"context"
+	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
+	"os"
 	"path"
-	"slices"
+	"path/filepath"
+	"strings"
 	"time"
 
-	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A Fixture is a match as a sequence of pages, to be replayed. In a folder it
+// A Fixture is a source as a sequence of pages, to be replayed. In a folder it
 // is the file fixture.yaml and the pages that it names.
 type Fixture struct {
-	Profile string        `yaml:"profile"`
-	Match   string        `yaml:"match"` // "" where the pages name it
+	Profile string        `yaml:"profile"` // a name, or a file in the folder
+	Match   string        `yaml:"match"`   // "" where the pages name it
 	URL     string        `yaml:"url"`
 	Pages   []FixturePage `yaml:"pages"`
 
+	name   string
 	folder fs.FS
 }
 
-// A FixturePage is one page and when it was read.
+// A FixturePage is one page and when it was read. A page that was read again
+// unchanged stands there again.
 type FixturePage struct {
-	File string    `yaml:"file"`
-	At   time.Time `yaml:"at"`
+	File    string            `yaml:"file"` // compressed if it ends in .gz
+	At      time.Time         `yaml:"at"`
+	Headers map[string]string `yaml:"headers,omitempty"` // of the response, as far as they were kept
 }
 
 // ManifestName is the file that makes a folder a fixture.
@@ -39,7 +46,7 @@ func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fixture %s: %w", name, err)
 	}
-	f := &Fixture{folder: folder}
+	f := &Fixture{name: name, folder: folder}
 	if err := strictyaml.Decode(file, data, f); err != nil {
 		return nil, err
 	}
@@ -63,74 +70,58 @@ func SinglePage(folder fs.FS, file, profile, match string) *Fixture {
 		Pages: []FixturePage{{File: file, At: time.Now().UTC()}}, folder: folder}
 }
 
-// A Replayer reads the pages of fixtures as if they were being fetched.
-type Replayer struct {
-	Library Library
-	Reader  *Reader
-	Speed   float64                                                          // how many times faster than it was; 0: without waiting
-	AsLive  bool                                                             // the pages are read now, not when they were recorded
-	Each    func(ctx context.Context, page Page, events []event.Event) error // after each page; may be nil
+// ReadFile reads a saved page, compressed if its name ends in .gz. The file must
+// not be larger than a page that is fetched.
+func ReadFile(file string) (Page, error) {
+	body, err := readPage(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+	return Page{URL: "file:" + file, Body: body, At: time.Now().UTC()}, err
 }
 
-// Play replays fixtures side by side, each from its first page, and returns
-// when all are over. Each page is a job of its own, with a TID of its own.
-func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
-	type turn struct {
-		fixture *Fixture
-		profile *Profile
-		page    FixturePage
-		after   time.Duration
-	}
-	var turns []turn
-	for _, f := range fixtures {
-		p, err := r.Library.Find(f.Profile)
-		if err != nil {
-			return err
-		}
-		for _, page := range f.Pages {
-			turns = append(turns, turn{f, p, page, page.At.Sub(f.Pages[0].At)})
-		}
-	}
-	if r.Speed > 0 { // else one match after the other is easier to read
-		slices.SortStableFunc(turns, func(a, b turn) int { return int(a.after - b.after) })
-	}
-	began := time.Now()
-	for _, t := range turns {
-		if r.Speed > 0 {
-			due := began.Add(time.Duration(float64(t.after) / r.Speed))
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Until(due)):
+// profile finds the fixture's profile: in its own folder, or in lib.
+func (f *Fixture) profile(lib Library) (*Profile, error) {
+	if path.Ext(f.Profile) == ".yaml" && f.name != "" {
+		if data, err := fs.ReadFile(f.folder, f.Profile); err == nil {
+			p, err := LoadProfile(path.Join(f.name, f.Profile), data)
+			if err != nil {
+				return nil, fmt.Errorf("profile %w", err)
 			}
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := r.read(ctx, t.fixture, t.profile, t.page); err != nil {
-			return err
+			return p, nil
 		}
 	}
-	return nil
+	return lib.Find(f.Profile)
 }
 
-func (r *Replayer) read(ctx context.Context, f *Fixture, p *Profile, fp FixturePage) error {
-	body, err := fs.ReadFile(f.folder, fp.File)
+// Path is where a page stands, for messages.
+func (f *Fixture) Path(p FixturePage) string { return path.Join(f.name, p.File) }
+
+// Page reads one page.
+func (f *Fixture) Page(p FixturePage) (Page, error) {
+	body, err := readPage(f.folder, p.File)
 	if err != nil {
-		return err
+		return Page{}, err
 	}
-	page := Page{URL: f.URL, Body: body, At: fp.At.UTC()}
-	if r.AsLive {
-		page.At = time.Now().UTC()
+	page := Page{URL: f.URL, Header: http.Header{}, Body: body, At: p.At.UTC()}
+	for name, value := range p.Headers {
+		page.Header.Set(name, value)
 	}
-	job := event.WithTID(ctx, event.NewTID())
-	events, err := r.Reader.Read(job, p, page, f.Match)
-	if err != nil && len(f.Pages) == 1 {
-		return fmt.Errorf("%s: %w", fp.File, err)
+	return page, nil
+}
+
+// readPage reads a file, and decompresses it if its name ends in .gz.
+func readPage(folder fs.FS, file string) ([]byte, error) {
+	body, err := fs.ReadFile(folder, file)
+	if err != nil || !strings.HasSuffix(file, ".gz") {
+		return body, err
 	}
-	// Among many, a page that cannot be used is one more thing that happened;
-	// the reader has said so.
-	if r.Each != nil {
-		return r.Each(job, page, events)
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err == nil {
+		body, err = io.ReadAll(io.LimitReader(z, maxPage+1))
 	}
-	return nil
+	if err == nil && len(body) > maxPage {
+		err = fmt.Errorf("larger than %d MiB", maxPage>>20)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return body, nil
 }

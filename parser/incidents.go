@@ -108,7 +108,7 @@ func (c *comparison) others() {
 	taken := map[int]bool{}
 	var left []Incident
 	for _, in := range c.page.Incidents {
-		if in.Kind == event.Goal && c.page.Sport.CountsGoals() || in.Kind == event.ShootoutKick {
+		if in.Kind == event.Goal && c.page.Sport.CountsGoals() || in.Kind == event.ShootoutKick || c.isPoints(in.Kind) {
 			continue
 		}
 		if in.Player == "" {
@@ -126,7 +126,8 @@ func (c *comparison) others() {
 			c.correct(at, in)
 			continue
 		}
-		c.reportOther(in, taken)
+		taken[len(c.state.Standing)] = true
+		c.reportOther(in)
 	}
 	c.missing(taken)
 }
@@ -137,7 +138,7 @@ func (c *comparison) missing(listed map[int]bool) {
 	for at := range c.state.Standing {
 		st := &c.state.Standing[at]
 		switch {
-		case st.Side == "" || st.Kind == event.ShootoutKick || st.Kind == event.Goal && c.page.Sport.CountsGoals():
+		case st.Side == "" || st.Kind == event.ShootoutKick || st.Kind == event.Goal && c.page.Sport.CountsGoals() || c.isPoints(st.Kind):
 		case listed[at]:
 			st.Missing, st.Since = 0, time.Time{}
 		case complete:
@@ -163,12 +164,11 @@ func (c *comparison) claim(in Incident, taken map[int]bool, fits func(Incident) 
 }
 
 // reportOther gives the incident the first free identity of its player.
-func (c *comparison) reportOther(in Incident, taken map[int]bool) {
+func (c *comparison) reportOther(in Incident) {
+	slot := []string{string(in.Kind), string(in.Side), fold(in.Player)}
 	for nth := 1; ; nth++ {
-		identity := []string{string(in.Kind), string(in.Side), fold(in.Player), strconv.Itoa(nth),
-			c.generation(string(in.Kind), string(in.Side), fold(in.Player))}
+		identity := append(slot[:3:3], strconv.Itoa(nth), c.generation(slot...))
 		if c.state.find(c.id(identity)) < 0 {
-			taken[len(c.state.Standing)] = true
 			c.report(in, goesOn, false, identity...)
 			return
 		}
@@ -178,8 +178,11 @@ func (c *comparison) reportOther(in Incident, taken map[int]bool) {
 // near reports whether two clocks lie within two minutes of each other.
 func near(a, b event.Clock) bool {
 	seconds := func(c event.Clock) int {
-		if c.Minute > 0 {
+		switch {
+		case c.Minute > 0:
 			return (c.Minute + c.Stoppage) * 60
+		case c.Balls > 0:
+			return c.Balls * 40 // an over takes about four minutes
 		}
 		return c.Elapsed
 	}
@@ -190,11 +193,8 @@ func near(a, b event.Clock) bool {
 // scoreAlone reports a score that moved without an incident that moves it: in
 // a sport whose incidents are not counted, and a shoot-out without its kicks.
 func (c *comparison) scoreAlone() {
-	if !c.page.Sport.CountsGoals() && c.moved(c.state.Score, c.page.Score) {
+	if !c.page.Sport.CountsGoals() && c.moved(c.state.Score, c.page.Score) && !c.explained(*c.page.Score) {
 		c.scoreChange("score", c.page.Score)
-	}
-	if !c.page.Sport.CountsGoals() && c.page.Score != nil {
-		c.state.Score = c.page.Score
 	}
 	kicks := len(c.state.of(event.ShootoutKick, event.Home)) + len(c.state.of(event.ShootoutKick, event.Away))
 	if kicks == 0 && c.page.Shootout != nil {
@@ -203,6 +203,11 @@ func (c *comparison) scoreAlone() {
 		}
 		c.state.Shootout = c.page.Shootout
 	}
+}
+
+// explained reports whether an incident that stands has led to this score.
+func (c *comparison) explained(s event.Score) bool {
+	return slices.ContainsFunc(c.state.Standing, func(st Standing) bool { return st.Score != nil && *st.Score == s && c.isPoints(st.Kind) })
 }
 
 // moved reports whether a score is another than before; the first 0-0 is not.
@@ -216,12 +221,11 @@ func (c *comparison) moved(was, now *event.Score) bool {
 	return *now != *was
 }
 
+// scoreChange reports a score; it can come back.
 func (c *comparison) scoreChange(what string, to *event.Score) {
-	for nth := 1; ; nth++ { // a score can come back
-		identity := []string{what, strconv.Itoa(to.Home), strconv.Itoa(to.Away), strconv.Itoa(nth)}
-		if c.state.find(c.id(identity)) < 0 {
-			c.report(Incident{Kind: event.ScoreChange, Clock: c.page.Match.Clock}, goesOn, false, identity...)
-			return
-		}
+	in := Incident{Kind: event.ScoreChange, Clock: c.page.Match.Clock}
+	if what == "score" {
+		in.Score = to
 	}
+	c.reportFree(in, what, strconv.Itoa(to.Home), strconv.Itoa(to.Away), "1")
 }

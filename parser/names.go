@@ -1,6 +1,9 @@
 package parser
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,4 +58,66 @@ func undoubled(name string) string {
 // damaged reports whether letters of a name were lost on their way: "Rond?n".
 func damaged(name string) bool {
 	return strings.ContainsRune(name, utf8.RuneError) || strings.Contains(name, "?")
+}
+
+// sameName reports whether two names are one, as far as what is left of a
+// damaged one can tell.
+func sameName(a, b string) bool {
+	switch {
+	case damaged(a) && damaged(b):
+		return a == b
+	case damaged(b):
+		a, b = b, a
+		fallthrough
+	case damaged(a):
+		return fits(a, fold(b))
+	}
+	return fold(a) == fold(b)
+}
+
+// fits reports whether a damaged name can have been the folded one: what is
+// left of it stands there in order, from the beginning to the end.
+func fits(damaged, whole string) bool {
+	parts := strings.FieldsFunc(damaged, func(r rune) bool { return r == '?' || r == utf8.RuneError })
+	for i, part := range parts {
+		part = fold(part)
+		at := strings.Index(whole, part)
+		if at < 0 || i == 0 && at > 0 && damaged[0] != '?' {
+			return false
+		}
+		whole = whole[at+len(part):]
+	}
+	return len(parts) > 0 && (whole == "" || strings.HasSuffix(damaged, "?") || strings.HasSuffix(damaged, string(utf8.RuneError)))
+}
+
+// Aliases say which names mean the same team: each folded alias has the folded
+// name that stands for all of them.
+type Aliases map[string]string
+
+// NewAliases reads names and their aliases. An alias that could mean two teams
+// is refused.
+func NewAliases(names map[string][]string) (Aliases, error) {
+	all := Aliases{}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		for _, alias := range append([]string{name}, names[name]...) {
+			f := fold(alias)
+			if f == "" {
+				return nil, fmt.Errorf("aliases: %q of %q: want a name", alias, name)
+			}
+			if had, ok := all[f]; ok && had != fold(name) {
+				return nil, fmt.Errorf("aliases: %q would mean two teams, %q and another", alias, name)
+			}
+			all[f] = fold(name)
+		}
+	}
+	return all, nil
+}
+
+// sameTeam is sameName with the aliases known.
+func (a Aliases) sameTeam(x, y string) bool {
+	if sameName(x, y) {
+		return true
+	}
+	fx, fy := fold(x), fold(y)
+	return a[fx] != "" && a[fx] == a[fy] || a[fx] == fy && fy != "" || a[fy] == fx && fx != ""
 }

@@ -1,8 +1,10 @@
 package parser
 
 import (
+	"encoding/binary"
 	"fmt"
-	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -20,6 +22,9 @@ type Observation struct {
 	// Blind says that the profile has lists of incidents and the page has no
 	// row of any: nothing has happened yet, or the layout has changed.
 	Blind bool `json:"blind,omitempty"`
+
+	// PageID is the page's own ID of the match, where the config gives another.
+	PageID string `json:"-"`
 }
 
 // An Incident is a row of a page: something that happened in the match.
@@ -45,15 +50,6 @@ type Problem struct {
 
 func (p Problem) String() string { return p.Field + ": " + p.Message }
 
-// A Page is the bytes of one fetch of one URL.
-type Page struct {
-	URL         string
-	ContentType string    // of the response; may be empty
-	Body        []byte    // as sent, in the page's own charset
-	At          time.Time // when it was read
-	Modified    time.Time // the response's Last-Modified; zero where there is none
-}
-
 // count is how many incidents of a kind a side has.
 func (o *Observation) count(k event.Kind, s event.Side) int {
 	n := 0
@@ -76,4 +72,48 @@ func (o *Observation) contradictions() []Problem {
 	}
 	return []Problem{{"incidents", fmt.Sprintf("the goals listed make %d-%d, the score is %d-%d",
 		got.Home, got.Away, o.Score.Home, o.Score.Away)}}
+}
+
+// digest tells observations apart that say something else. Where on the page
+// it stands is not part of it.
+func (o *Observation) digest() uint64 {
+	d := xxhash.New()
+	var number [8]byte
+	text := func(all ...string) {
+		for _, s := range all {
+			_, _ = d.WriteString(s)
+			_, _ = d.Write(number[:1]) // no text holds a zero byte first
+		}
+	}
+	count := func(all ...int) {
+		for _, n := range all {
+			binary.LittleEndian.PutUint64(number[:], uint64(n)+1)
+			_, _ = d.Write(number[:])
+		}
+		number[0] = 0
+	}
+	clock := func(c event.Clock) {
+		text(string(c.Period))
+		count(c.Minute, c.Stoppage, c.Elapsed, c.Balls)
+	}
+	score := func(s *event.Score) {
+		if s == nil {
+			count(-1)
+			return
+		}
+		count(s.Home, s.Away)
+	}
+	m := &o.Match
+	text(string(o.Sport), o.League, m.ID, m.Home, m.Away, string(m.Status), string(m.Period))
+	count(int(m.Start.Unix()))
+	clock(m.Clock)
+	score(o.Score)
+	score(o.Shootout)
+	for i := range o.Incidents {
+		in := &o.Incidents[i]
+		text(string(in.Kind), in.Detail, string(in.Side), in.Player, in.Off, in.Assist)
+		clock(in.Clock)
+		score(in.Score)
+	}
+	return d.Sum64()
 }

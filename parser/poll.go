@@ -3,8 +3,8 @@ package parser
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
 
@@ -27,66 +27,117 @@ const (
 
 // Poll fetches and reads each source in its own rhythm until ctx ends. Each
 // poll is a job of its own: the clock caused it, so it begins a new TID. A
-// source whose site forbids the fetch (403) is stopped, and said to be.
-func Poll(ctx context.Context, sources []Source, r *Reader) error {
+// source whose site forbids the fetch is stopped, and said to be.
+func Poll(ctx context.Context, sources []Source, c *Client, r *Reader) error {
 	var running sync.WaitGroup
+	defer running.Wait()
 	for _, s := range sources {
-		f, err := NewFetcher(s.URL)
+		w := r.Watch(s.Profile, s.Match)
+		p, err := newPoller(s, c, r.Log)
 		if err != nil {
 			return err
 		}
+		p.got = func(job context.Context, page Page) error {
+			_, err := w.Read(job, page) // which says what is wrong
+			return err
+		}
+		p.failed = func(job context.Context, reason string, forbidden bool) {
+			tell := w.Failed
+			if forbidden {
+				tell = w.Stopped
+			}
+			if _, err := tell(job, p.fetcher.url.Redacted(), time.Now().UTC(), reason); err != nil {
+				p.log.Warn("matches not marked as stale", "tid", event.TIDFrom(job), "error", err)
+			}
+		}
 		// Not all at once, and not later than need be.
 		first := rand.N(min(max(s.Every, time.Second), time.Duration(len(sources))*spread))
-		running.Go(func() { poll(ctx, s, f, r, first) })
+		p.log.Info("polling", "profile", s.Profile.Name, "match", s.Match, "every", p.every)
+		running.Go(func() { p.run(ctx, first) })
 	}
-	running.Wait()
 	return nil
 }
 
-func poll(ctx context.Context, s Source, f *Fetcher, r *Reader, wait time.Duration) {
-	every := max(s.Every, time.Second)
-	r.Log.Info("polling", "url", f.url.Redacted(), "profile", s.Profile.Name, "match", s.Match, "every", every)
-	failures := 0
-	var last Page
-	for {
+// A poller fetches one source again and again.
+type poller struct {
+	fetcher *Fetcher
+	every   time.Duration
+	log     *slog.Logger
+
+	// got is given each page, also one that is unchanged: the site says the
+	// same once more. After an error the page is fetched anew.
+	got func(job context.Context, page Page) error
+	// failed is told why a page could not be had, and whether the site forbids
+	// it; then it is not asked again.
+	failed func(job context.Context, reason string, forbidden bool)
+
+	last     Page // the latest that was fetched
+	failures int  // in a row
+}
+
+func newPoller(s Source, c *Client, log *slog.Logger) (*poller, error) {
+	f, err := c.Fetcher(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	return &poller{fetcher: f, every: max(s.Every, time.Second), log: log.With("url", f.url.Redacted())}, nil
+}
+
+// run polls until ctx ends or the site forbids it.
+func (p *poller) run(ctx context.Context, wait time.Duration) {
+	for goOn := true; goOn; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
-		job := event.WithTID(ctx, event.NewTID())
-		page, err := f.Fetch(job)
-		if errors.Is(err, ErrUnchanged) {
-			// The site says the same once more, which counts where a page is held.
-			page, err = last, nil
-			page.At = time.Now().UTC()
-		}
-		if err == nil {
-			last = page
-			if _, err := r.Read(job, s.Profile, page, s.Match); err != nil { // Read has said what is wrong
-				f.Forget()
-			}
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		var refused *RefusedError
-		switch {
-		case err == nil:
-			failures, wait = 0, jitter(every)
-			continue
-		case errors.As(err, &refused) && refused.Status == http.StatusForbidden:
-			r.Log.Error("the site forbids it: source stopped", "tid", event.TIDFrom(job), "url", f.url.Redacted(), "error", err)
-			return
-		}
-		failures++
-		wait = jitter(max(every, min(every<<min(failures, 10), maxPollPause)))
-		if refused != nil {
-			wait = max(wait, min(refused.Wait, maxRetryAfter))
-		}
-		r.Log.Warn("page not fetched, trying again", "tid", event.TIDFrom(job), "url", f.url.Redacted(),
-			"error", err, "failures", failures, "pause", wait.Round(time.Millisecond))
+		wait, goOn = p.poll(event.WithTID(ctx, event.NewTID()))
 	}
+}
+
+// poll fetches the page once, and says when to come again, if at all.
+func (p *poller) poll(job context.Context) (wait time.Duration, goOn bool) {
+	page, err := p.fetcher.Fetch(job)
+	if errors.Is(err, ErrUnchanged) {
+		page, err = p.last, nil
+		page.At = time.Now().UTC()
+	}
+	log := p.log.With("tid", event.TIDFrom(job))
+	var refused *RefusedError
+	switch {
+	case err == nil:
+		p.failures, p.last = 0, page
+		if err := p.got(job, page); err != nil {
+			p.fetcher.Forget()
+		}
+		return jitter(p.every), true
+	case job.Err() != nil:
+		return 0, false
+	case errors.As(err, &refused) && refused.Forbidden():
+		log.Error("the site forbids it: source stopped", "error", err)
+		p.failed(job, refused.Error(), true)
+		return 0, false
+	}
+	p.failures++
+	wait = jitter(max(p.every, min(p.every<<min(p.failures, 10), maxPollPause)))
+	if refused != nil {
+		wait = max(wait, min(refused.Wait, maxRetryAfter))
+	}
+	log.Warn("page not fetched, trying again", "error", err, "failures", p.failures, "pause", wait.Round(time.Millisecond))
+	p.failed(job, plainReason(err, refused), false)
+	return wait, true
+}
+
+// plainReason is why a page could not be fetched, for everybody to read: an
+// error of the network may name hosts that are nobody's business.
+func plainReason(err error, refused *RefusedError) string {
+	switch {
+	case refused != nil:
+		return refused.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the site does not answer in time"
+	}
+	return "the site cannot be reached, or what it sends cannot be read"
 }
 
 // jitter is d, give or take a tenth.

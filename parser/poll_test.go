@@ -19,6 +19,7 @@ import (
 // A site answers with what its handler says at the moment.
 type site struct {
 	*httptest.Server
+	robots   string
 	mu       sync.Mutex
 	answer   http.HandlerFunc
 	requests []*http.Request
@@ -27,6 +28,10 @@ type site struct {
 func newSite(t *testing.T) *site {
 	s := &site{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/robots.txt" {
+			fmt.Fprint(w, s.robots)
+			return
+		}
 		s.mu.Lock()
 		answer := s.answer
 		s.requests = append(s.requests, r)
@@ -51,7 +56,8 @@ func (s *site) count() int {
 
 func TestFetch(t *testing.T) {
 	s := newSite(t)
-	f, err := parser.NewFetcher(s.URL + "/match")
+	client := parser.NewClient(parser.Manners{PerHost: time.Millisecond})
+	f, err := client.Fetcher(s.URL + "/match")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +71,7 @@ func TestFetch(t *testing.T) {
 		fmt.Fprint(w, "<p>Mbapp\xe9")
 	})
 	page, err := f.Fetch(t.Context())
-	if err != nil || !strings.HasPrefix(page.URL, s.URL) || page.ContentType == "" || page.At.IsZero() {
+	if err != nil || !strings.HasPrefix(page.URL, s.URL) || page.Header.Get("Content-Type") == "" || page.At.IsZero() {
 		t.Fatalf("%+v %v", page, err)
 	}
 	if ua := s.requests[0].UserAgent(); ua != parser.UserAgent {
@@ -95,7 +101,7 @@ func TestFetch(t *testing.T) {
 		t.Errorf("a page without end: %v", err)
 	}
 	for _, bad := range []string{"", "ftp://x/", "http://", "file:///etc/passwd", "http://user:hunter2@[bad"} {
-		if _, err := parser.NewFetcher(bad); err == nil || strings.Contains(err.Error(), "hunter2") {
+		if _, err := client.Fetcher(bad); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("URL %q: %v", bad, err)
 		}
 	}
@@ -120,7 +126,7 @@ func TestPoll(t *testing.T) {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		done <- parser.Poll(ctx, []parser.Source{{URL: strings.Replace(s.URL, "http://", "http://me:hunter2@", 1), Profile: p, Match: "mine", Every: time.Second}}, rd)
+		done <- parser.Poll(ctx, []parser.Source{{URL: strings.Replace(s.URL, "http://", "http://me:hunter2@", 1), Profile: p, Match: "mine", Every: time.Second}}, parser.NewClient(parser.Manners{}), rd)
 	}()
 	for s.count() == 0 {
 		time.Sleep(10 * time.Millisecond)

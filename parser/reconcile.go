@@ -19,6 +19,7 @@ type Reading struct {
 	At          time.Time
 	Modified    time.Time      // the page's Last-Modified; zero where the site gives none
 	Evidence    event.Evidence // URL and snapshot; each event adds its path
+	Aliases     Aliases        // which team names mean the same; may be nil
 	Replay      bool
 }
 
@@ -38,24 +39,34 @@ var ErrOtherMatch = errors.New("the page shows another match")
 //
 // Nothing is taken back by a page that may be a stale copy; see freshness.go.
 func Reconcile(s State, o Observation, r Reading) (State, []event.Event, error) {
-	if s.seen() && (fold(s.Match.Home) != fold(o.Match.Home) || fold(s.Match.Away) != fold(o.Match.Away)) {
-		return s, nil, fmt.Errorf("%w: %s v %s, not %s v %s", ErrOtherMatch, o.Match.Home, o.Match.Away, s.Match.Home, s.Match.Away)
+	if err := s.refuse(&o, &r); err != nil {
+		return s, nil, err
 	}
 	c := &comparison{state: s, page: o, reading: r, backfill: !s.seen()}
-	c.state.Standing, c.state.TakenBack = slices.Clone(s.Standing), maps.Clone(s.TakenBack)
+	c.playedScore()
 	v := c.judge()
 	if v == held {
 		return c.state, nil, nil
 	}
+	c.noteSeen()
+	digest := c.page.digest()
+	if digest == s.Observed && c.state.settled() && v != overdue {
+		return c.state, nil, nil
+	}
+	c.state.Observed = digest
+	c.state.Standing, c.state.TakenBack = slices.Clone(s.Standing), maps.Clone(s.TakenBack)
 	c.takeBack = c.confirmTakingBack(v)
+	c.dropRepeats()
 	c.inOrder()
 	c.match()
+	c.health()
 	c.reopen()
 	c.periods()
-	if o.Sport.CountsGoals() {
+	if o.Sport.CountsGoals() && o.Match.Status != event.Awarded {
 		c.goals(event.Home)
 		c.goals(event.Away)
 	}
+	c.points()
 	c.kicks(event.Home)
 	c.kicks(event.Away)
 	c.others()
@@ -63,6 +74,80 @@ func Reconcile(s State, o Observation, r Reading) (State, []event.Event, error) 
 	c.status(s.Match.Status)
 	events, err := c.events()
 	return c.state, events, err
+}
+
+// refuse says why a page cannot be of this match, or nil: other teams, another
+// ID of the same site, or a kick-off on another day, as of the second match of
+// a doubleheader. Where it is ambiguous nothing is merged.
+func (s *State) refuse(o *Observation, r *Reading) error {
+	if !s.seen() {
+		return nil
+	}
+	if !r.Aliases.sameTeam(s.Match.Home, o.Match.Home) || !r.Aliases.sameTeam(s.Match.Away, o.Match.Away) {
+		return fmt.Errorf("%w: %s v %s, not %s v %s", ErrOtherMatch, o.Match.Home, o.Match.Away, s.Match.Home, s.Match.Away)
+	}
+	id := s.PageIDs[r.Source]
+	if id != "" && o.PageID != "" && id != o.PageID {
+		return fmt.Errorf("%w: the site calls it %q, not %q", ErrOtherMatch, o.PageID, id)
+	}
+	if was, now := s.Match.Start, o.Match.Start; id == "" && rank(s.Match.Status) > 0 && !was.IsZero() && !now.IsZero() && now.Sub(was).Abs() > otherDay {
+		return fmt.Errorf("%w: it starts %s, not %s", ErrOtherMatch, now.Format(time.RFC3339), was.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// otherDay is beyond what two sites can disagree on a kick-off.
+const otherDay = 13 * time.Hour
+
+// playedScore leaves out of the page's score what was not played: an awarded
+// result, and the kicks of a shoot-out, which some pages add.
+func (c *comparison) playedScore() {
+	s, o := &c.state, &c.page
+	if o.Score == nil {
+		return
+	}
+	if o.Match.Status == event.Awarded {
+		o.Score = nil
+		return
+	}
+	if o.Shootout == nil || *o.Shootout == (event.Score{}) || !o.Sport.CountsGoals() {
+		return
+	}
+	played := event.Score{Home: o.count(event.Goal, event.Home), Away: o.count(event.Goal, event.Away)}
+	if s.Score != nil {
+		played = *s.Score
+	}
+	if *o.Score == (event.Score{Home: played.Home + o.Shootout.Home, Away: played.Away + o.Shootout.Away}) {
+		o.Score = &played
+	}
+}
+
+// dropRepeats drops rows that say what one before them says: a page that lists
+// an incident twice, in a list and on a time line. Of goals there are as many
+// as the score says.
+func (c *comparison) dropRepeats() {
+	type said struct {
+		Incident
+		score event.Score
+	}
+	o := &c.page
+	seen := map[said]bool{}
+	o.Incidents = slices.DeleteFunc(slices.Clone(o.Incidents), func(in Incident) bool {
+		key := said{Incident: in}
+		key.Path, key.Incident.Score, key.Player = "", nil, fold(in.Player)
+		if in.Score != nil {
+			key.score = *in.Score
+		}
+		if key.Player == "" || !in.Clock.Told() {
+			return false
+		}
+		if in.Kind == event.Goal && o.Score != nil && o.count(event.Goal, in.Side) <= o.Score.Of(in.Side) {
+			return false
+		}
+		had := seen[key]
+		seen[key] = true
+		return had
+	})
 }
 
 // A comparison is one run of Reconcile.
@@ -125,7 +210,17 @@ func (c *comparison) match() {
 	s.Sport = o.Sport
 	s.League = cmp.Or(o.League, s.League)
 	s.Match.ID = cmp.Or(s.Match.ID, o.Match.ID)
-	s.Match.Home, s.Match.Away = o.Match.Home, o.Match.Away
+	if s.Match.Home == "" || damaged(s.Match.Home) {
+		s.Match.Home = o.Match.Home
+	}
+	if s.Match.Away == "" || damaged(s.Match.Away) {
+		s.Match.Away = o.Match.Away
+	}
+	if o.PageID != "" && s.PageIDs[c.reading.Source] == "" {
+		ids := map[string]string{c.reading.Source: o.PageID}
+		maps.Copy(ids, s.PageIDs)
+		s.PageIDs = ids
+	}
 	if !o.Match.Start.IsZero() {
 		s.Match.Start = o.Match.Start
 	}

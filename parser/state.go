@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"slices"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -22,11 +23,25 @@ type State struct {
 	// in its place has an identity of its own.
 	TakenBack map[string]int `json:"taken_back,omitempty"`
 
-	Frontier   Frontier `json:"frontier"`
-	Hold       *Hold    `json:"hold,omitempty"`       // nil unless the latest pages looked older
-	Doubt      *Doubt   `json:"doubt,omitempty"`      // nil unless a fresh page had fewer goals
-	Snapshot   string   `json:"snapshot,omitempty"`   // digest of the newest page believed
-	Superseded []string `json:"superseded,omitempty"` // digests of pages that it and others replaced
+	Frontier   Frontier          `json:"frontier"`
+	Hold       *Hold             `json:"hold,omitempty"`       // nil unless the latest pages looked older
+	Doubt      *Doubt            `json:"doubt,omitempty"`      // nil unless a fresh page had fewer goals
+	Snapshot   string            `json:"snapshot,omitempty"`   // digest of the newest page believed
+	Superseded []string          `json:"superseded,omitempty"` // digests of pages that it and others replaced
+	Observed   uint64            `json:"observed,omitempty"`   // digest of what that page said
+	PageIDs    map[string]string `json:"page_ids,omitempty"`   // what each source's pages call the match
+
+	Seen   time.Time `json:"seen,omitzero"`    // when a page was last believed, give or take seenStep
+	Blind  *Hold     `json:"blind,omitempty"`  // nil unless the latest pages list no incident any more
+	Quiet  *Quiet    `json:"quiet,omitempty"`  // nil unless source_stale was reported and stands
+	Quiets int       `json:"quiets,omitempty"` // source_stale and source_fresh events so far
+}
+
+// settled reports whether a page that says the same as the last one can change
+// nothing: no page is held or doubted, and nothing is missing.
+func (s *State) settled() bool {
+	return s.Hold == nil && s.Doubt == nil && s.Blind == nil && s.Quiet == nil &&
+		!slices.ContainsFunc(s.Standing, func(st Standing) bool { return st.Missing > 0 })
 }
 
 // A Standing is an incident that was reported and stands.

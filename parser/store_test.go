@@ -111,7 +111,7 @@ func TestWorkersShareAMatch(t *testing.T) {
 					for n := range goals {
 						page += fmt.Sprintf(`<li class=h><u class=kind>Goal</u><time>%d'</time><b>P%d</b></li>`, n+1, n)
 					}
-					if _, err := rd.Read(t.Context(), p, parser.Page{Body: []byte(page), At: time.Now()}, ""); err != nil {
+					if _, err := rd.Watch(p, "").Read(t.Context(), parser.Page{Body: []byte(page), At: time.Now()}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -256,7 +256,7 @@ func TestUnusablePageLosesNothing(t *testing.T) {
 	p := library(t)["mls-matchcentre"]
 	for _, body := range []string{"", "\x89PNG\r\n\x1a\n", "<html><h1>We value your privacy</h1></html>", "{}"} {
 		said.Reset()
-		_, err := rd.Read(t.Context(), p, parser.Page{URL: "https://matchcentre.example/x", Body: []byte(body)}, "one-goal")
+		_, err := rd.Watch(p, "one-goal").Read(t.Context(), parser.Page{URL: "https://matchcentre.example/x", Body: []byte(body)})
 		if err == nil || !strings.Contains(said.String(), "page unusable, nothing changed") || !strings.Contains(said.String(), "https://matchcentre.example/x") {
 			t.Errorf("page %q: %v, logged %s", body, err, said.String())
 		}

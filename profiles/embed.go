@@ -8,3 +8,8 @@ import "embed"
 //
 //go:embed *.yaml
 var FS embed.FS
+
+// Schema is the JSON Schema of profiles, which lets editors complete them.
+//
+//go:embed profile.schema.json
+var Schema []byte

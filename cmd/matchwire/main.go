@@ -44,6 +44,8 @@ type cli struct {
 	Run    runCmd    `cmd:"" help:"Run roles of the pipeline."`
 	Replay replayCmd `cmd:"" help:"Run recorded pages through the parser."`
 	Parse  parseCmd  `cmd:"" help:"Show what a profile finds on a page."`
+	Record recordCmd `cmd:"" help:"Keep what a page looks like over time, as a fixture to replay."`
+	Check  checkCmd  `cmd:"" help:"Validate the config and the profiles, these against their sample pages."`
 	Emit   emitCmd   `cmd:"" help:"Emit events by hand."`
 	Tail   tailCmd   `cmd:"" help:"Print events as they come."`
 }

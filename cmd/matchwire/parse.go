@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -19,7 +18,12 @@ import (
 type parseCmd struct {
 	Page    string `arg:"" name:"page" help:"A file, a URL, or - for standard input."`
 	Profile string `required:"" short:"p" help:"A profile's name, or its file." placeholder:"PROFILE"`
+	Match   string `help:"Of a page with many matches, show this one whole." placeholder:"ID"`
 	JSON    bool   `name:"json" help:"Print JSON."`
+}
+
+func (p *parseCmd) Help() string {
+	return "For whoever writes a profile: prints what the page says, what each rule found and in how many of the rows it was asked, and what is missing or contradictory."
 }
 
 func (p *parseCmd) Run(c *console) error {
@@ -43,50 +47,86 @@ func (p *parseCmd) Run(c *console) error {
 		}
 		return fmt.Errorf("%s: %w", p.Page, err)
 	}
+	if p.Match != "" {
+		observations = slices.DeleteFunc(observations, func(o parser.Observation) bool { return o.Match.ID != p.Match })
+		if len(observations) == 0 {
+			return fmt.Errorf("%s: no match %q on the page", p.Page, p.Match)
+		}
+	}
 	if p.JSON {
-		if problems == nil {
-			problems = []parser.Problem{}
-		}
-		out := json.NewEncoder(c.out)
-		out.SetEscapeHTML(false)
-		out.SetIndent("", "  ")
-		return out.Encode(map[string]any{"observations": observations, "problems": problems})
+		return printJSON(c.out, observations, problems)
 	}
-	for _, o := range observations {
-		if err := show(c.out, o); err != nil {
-			return err
-		}
+	if err := showAll(c.out, observations); err != nil {
+		return err
 	}
-	if len(problems) == 0 {
-		fmt.Fprintln(c.out, "\nno problems")
-		return nil
+	findings, err := profile.Explain(page)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Page, err)
 	}
-	fmt.Fprintf(c.out, "\n%d problems:\n", len(problems))
-	for _, problem := range problems {
-		fmt.Fprintln(c.out, "  "+problem.String())
+	if err := showFindings(c.out, findings); err != nil {
+		return err
 	}
+	showProblems(c.out, problems)
 	return nil
+}
+
+func printJSON(w io.Writer, observations []parser.Observation, problems []parser.Problem) error {
+	if problems == nil {
+		problems = []parser.Problem{}
+	}
+	if observations == nil {
+		observations = []parser.Observation{}
+	}
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	return out.Encode(map[string]any{"observations": observations, "problems": problems})
 }
 
 func (p *parseCmd) read(c *console) (parser.Page, error) {
 	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
-		f, err := parser.NewFetcher(p.Page)
+		f, err := parser.NewClient(parser.Manners{}).Fetcher(p.Page)
 		if err != nil {
 			return parser.Page{}, app.Misuse(err)
 		}
 		return f.Fetch(c.ctx)
 	}
-	in := c.in
 	if p.Page != "-" {
-		f, err := os.Open(p.Page)
-		if err != nil {
-			return parser.Page{}, err
-		}
-		defer f.Close()
-		in = f
+		return parser.ReadFile(p.Page)
 	}
-	body, err := io.ReadAll(in)
-	return parser.Page{URL: "file:" + p.Page, Body: body, At: time.Now().UTC()}, err
+	body, err := io.ReadAll(c.in)
+	return parser.Page{URL: "file:-", Body: body, At: time.Now().UTC()}, err
+}
+
+// showAll prints one match whole, many in a line each.
+func showAll(w io.Writer, all []parser.Observation) error {
+	if len(all) == 1 {
+		return show(w, all[0])
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, o := range all {
+		score := "–"
+		if o.Score != nil {
+			score = tally(o.Score)
+		}
+		if o.Shootout != nil {
+			score += " (" + tally(o.Shootout) + ")"
+		}
+		incidents := ""
+		if len(o.Incidents) > 0 {
+			incidents = fmt.Sprintf("%d incidents", len(o.Incidents))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s v %s\t%s\t%s\n", cmp.Or(o.Match.ID, "(no ID)"), o.League, state(o), o.Match.Home, o.Match.Away, score, incidents)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d matches\n", len(all))
+	return err
+}
+
+func state(o parser.Observation) string {
+	return strings.TrimSpace(strings.TrimSpace(string(o.Match.Status)+" "+string(o.Match.Period)) + " " + o.Match.Clock.String())
 }
 
 // show prints an observation for a person.
@@ -103,7 +143,7 @@ func show(w io.Writer, o parser.Observation) error {
 	if !o.Match.Start.IsZero() {
 		field("start", o.Match.Start.Format("2006-01-02 15:04 MST"))
 	}
-	field("status", strings.TrimSpace(string(o.Match.Status)+" "+string(o.Match.Period)+" "+o.Match.Clock.String()))
+	field("status", state(o))
 	field("score", tally(o.Score))
 	field("shoot-out", tally(o.Shootout))
 	if err := t.Flush(); err != nil {
@@ -121,6 +161,9 @@ func show(w io.Writer, o parser.Observation) error {
 		if in.Assist != "" {
 			more += ", assist " + in.Assist
 		}
+		if in.Score != nil {
+			more += ", " + tally(in.Score)
+		}
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s%s\n", in.Clock.Period, in.Clock, strings.TrimSpace(string(in.Kind)+" "+in.Detail), in.Side, in.Player, more)
 	}
 	if err := t.Flush(); err != nil {
@@ -131,8 +174,52 @@ func show(w io.Writer, o parser.Observation) error {
 		sums = append(sums, fmt.Sprintf("%d %s", n, k))
 	}
 	slices.Sort(sums)
-	fmt.Fprintf(w, "\n%d incidents: %s\n", len(o.Incidents), strings.Join(sums, ", "))
-	return nil
+	if len(sums) == 0 {
+		_, err := fmt.Fprintln(w, "no incidents")
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d incidents: %s\n", len(o.Incidents), strings.Join(sums, ", "))
+	return err
+}
+
+// showFindings prints what each rule found.
+func showFindings(w io.Writer, all []parser.Finding) error {
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "RULE\tFOUND IN\tNODES\tFIRST\tWHERE")
+	for _, f := range all {
+		first := f.First
+		switch {
+		case first != "":
+			first = clip(first, 30)
+		case f.Found == 0:
+			first = "nothing"
+		}
+		fmt.Fprintf(t, "%s\t%d of %d\t%d\t%s\t%s\n", f.Rule, f.Found, f.Asked, f.Nodes, first, f.Source)
+	}
+	return t.Flush()
+}
+
+func clip(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
+
+func showProblems(w io.Writer, all []parser.Problem) {
+	switch len(all) {
+	case 0:
+		fmt.Fprintln(w, "\nno problems")
+		return
+	case 1:
+		fmt.Fprint(w, "\n1 problem:\n")
+	default:
+		fmt.Fprintf(w, "\n%d problems:\n", len(all))
+	}
+	for _, problem := range all {
+		fmt.Fprintln(w, "  "+problem.String())
+	}
 }
 
 func tally(s *event.Score) string {

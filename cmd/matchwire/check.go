@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/matchwire/matchwire/app"
+	"github.com/matchwire/matchwire/profiles"
+)
+
+type checkCmd struct {
+	Config   string   `help:"The config file (${default})." default:"${config}" placeholder:"FILE"`
+	Profiles []string `arg:"" optional:"" name:"profile" help:"Profile files; without any, the config and all profiles." type:"existingfile"`
+	Update   bool     `help:"Write what the sample pages give now as what is expected of them. Read the diff before you keep it."`
+	Schema   bool     `help:"Print the JSON Schema of profiles, for editors, and stop."`
+}
+
+func (k *checkCmd) Help() string {
+	return "The sample pages of a profile NAME.yaml stand in the folder NAME beside it: pages, or fixtures that record made. PAGE.expect.json, if it exists, is what PAGE must give."
+}
+
+func (k *checkCmd) Run(c *console) error {
+	if k.Schema {
+		_, err := c.out.Write(profiles.Schema)
+		return err
+	}
+	results, err := k.check()
+	if err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	bad := 0
+	for _, r := range results {
+		verdict := "ok"
+		if len(r.Faults) > 0 {
+			verdict = "FAULT"
+			bad++
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", verdict, r.What, r.Detail)
+		for _, f := range r.Faults {
+			fmt.Fprintf(t, "\t  %s\n", f)
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if bad > 0 {
+		return errors.New(plural(bad, "fault"))
+	}
+	return nil
+}
+
+func (k *checkCmd) check() ([]app.CheckResult, error) {
+	if len(k.Profiles) > 0 {
+		return app.CheckProfiles(k.Profiles, k.Update)
+	}
+	config, err := app.LoadConfig(k.Config, k.Config == defaultConfig)
+	if err != nil {
+		return nil, app.Misuse(err)
+	}
+	return app.Check(config, k.Update)
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

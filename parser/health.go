@@ -1,0 +1,93 @@
+package parser
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// A Quiet is why and since when nothing new is known of a match.
+type Quiet struct {
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason"`
+}
+
+const (
+	// A source is stale when so many polls over so long brought nothing usable.
+	quietPolls = 3
+	quietFor   = 2 * time.Minute
+
+	// A page that listed incidents and lists none any more has changed its
+	// layout when that lasts.
+	blindPolls = 3
+	blindFor   = 5 * time.Minute
+
+	// seenStep is how coarsely a state knows when a page was last believed: it
+	// is written anew no more often.
+	seenStep = 30 * time.Second
+)
+
+// GoneQuiet is what becomes of a match whose source brings nothing usable any
+// more: source_stale, once, unless the match is over or another parser has
+// read it lately. The first page believed after that is source_fresh.
+func GoneQuiet(s State, r Reading, reason string) (State, []event.Event, error) {
+	if !s.seen() || s.Quiet != nil || rank(s.Match.Status) > rank(event.Live) || !s.Seen.IsZero() && r.At.Sub(s.Seen) < quietFor {
+		return s, nil, nil
+	}
+	c := &comparison{state: s, reading: r}
+	c.quiet(reason)
+	events, err := c.events()
+	return c.state, events, err
+}
+
+func (c *comparison) quiet(reason string) {
+	c.state.Quiet = &Quiet{Since: c.reading.At, Reason: reason}
+	c.source(event.SourceStale, reason)
+}
+
+// source reports how the source of the match is doing.
+func (c *comparison) source(k event.Kind, reason string) {
+	c.state.Quiets++
+	c.once(k, reason, "source", strconv.Itoa(c.state.Quiets))
+}
+
+// noteSeen remembers when a match in play was last seen.
+func (c *comparison) noteSeen() {
+	if rank(c.page.Match.Status) == rank(event.Live) && c.reading.At.Sub(c.state.Seen) >= seenStep {
+		c.state.Seen = c.reading.At
+	}
+}
+
+// health says that the source is back, or that its layout has changed: rows
+// stood on its pages, and now there is none. The score goes on telling of goals.
+func (c *comparison) health() {
+	s := &c.state
+	if !c.page.Blind || !c.listed() {
+		s.Blind = nil
+		if s.Quiet != nil {
+			s.Quiet = nil
+			c.source(event.SourceFresh, "pages are usable again")
+		}
+		return
+	}
+	blind := Hold{Since: c.reading.At}
+	if s.Blind != nil {
+		blind = *s.Blind
+	}
+	blind.Polls++
+	s.Blind = &blind
+	if s.Quiet == nil && rank(s.Match.Status) == rank(event.Live) && blind.Polls >= blindPolls && c.reading.At.Sub(blind.Since) >= blindFor {
+		c.quiet("the page lists no incidents any more: its layout may have changed")
+	}
+}
+
+// listed reports whether any page of the match has listed an incident.
+func (c *comparison) listed() bool {
+	for i := range c.state.Standing {
+		if st := &c.state.Standing[i]; st.Side != "" && !st.Provisional {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,24 @@
+package parser
+
+import (
+	"net/http"
+	"time"
+)
+
+// A Page is the bytes of one fetch of one URL.
+type Page struct {
+	URL    string
+	Header http.Header // of the response: as much of it as is kept, see keptHeaders; may be nil
+	Body   []byte      // decompressed, in the page's own charset
+	At     time.Time   // when it was read
+}
+
+// keptHeaders are those that say what a page is and how old. Others may hold
+// secrets, and are dropped.
+var keptHeaders = []string{"Content-Type", "Last-Modified", "ETag", "Date", "Age", "Cache-Control", "Expires", "X-Cache", "Server"}
+
+// modified is the page's Last-Modified; zero where it has none that can be read.
+func (p Page) modified() time.Time {
+	t, _ := http.ParseTime(p.Header.Get("Last-Modified"))
+	return t
+}

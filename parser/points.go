@@ -1,0 +1,88 @@
+package parser
+
+import (
+	"strconv"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// points compares the incidents that move the score in sports where it is not
+// the number of goals. Each is told by its side's score after it, which no
+// other has: in basketball a clock and a player can have three. When a page
+// corrects one, all scores after it move, so a row is paired by its player and
+// clock before its score alone.
+func (c *comparison) points() {
+	if c.page.Sport.CountsGoals() {
+		return
+	}
+	var rows []Incident
+	for _, in := range c.page.Incidents {
+		ahead := c.page.Score != nil && in.Score != nil && in.Score.Of(in.Side) > c.page.Score.Of(in.Side)
+		if c.isPoints(in.Kind) && in.Score != nil && !ahead { // else it waits for the score
+			rows = append(rows, in)
+		}
+	}
+	paired := map[int]bool{}
+	pair := func(like func(in Incident, st *Standing) bool) {
+		var left []Incident
+		for _, in := range rows {
+			at := c.firstLike(in, paired, like)
+			if at < 0 {
+				left = append(left, in)
+				continue
+			}
+			paired[at] = true
+			c.correct(at, in)
+		}
+		rows = left
+	}
+	sameAfter := func(in Incident, st *Standing) bool { return in.Score.Of(in.Side) == st.Score.Of(st.Side) }
+	samePlayer := func(in Incident, st *Standing) bool { return fold(in.Player) == fold(st.Player) }
+	pair(func(in Incident, st *Standing) bool { return sameAfter(in, st) && samePlayer(in, st) })
+	pair(func(in Incident, st *Standing) bool {
+		return samePlayer(in, st) && in.Kind == st.Kind && in.Clock.Told() && in.Clock == st.Clock
+	})
+	pair(sameAfter)
+	if c.takeBack && c.page.Score != nil {
+		for at := range c.state.Standing {
+			st := &c.state.Standing[at]
+			if c.isPoints(st.Kind) && !paired[at] && st.Score.Of(st.Side) > c.page.Score.Of(st.Side) {
+				c.retract(at, "points", string(st.Side))
+			}
+		}
+	}
+	for _, in := range rows {
+		c.reportFree(in, "points", string(in.Side), strconv.Itoa(in.Score.Of(in.Side)), c.generation("points", string(in.Side)))
+	}
+}
+
+func (c *comparison) isPoints(k event.Kind) bool {
+	return !c.page.Sport.CountsGoals() && c.page.Sport.Scores(k)
+}
+
+// firstLike is the first incident of the row's side that stands, is not taken
+// and is like it; -1 if none.
+func (c *comparison) firstLike(in Incident, taken map[int]bool, like func(Incident, *Standing) bool) int {
+	for at := range c.state.Standing {
+		st := &c.state.Standing[at]
+		if !taken[at] && st.Score != nil && c.isPoints(st.Kind) && st.Side == in.Side && like(in, st) {
+			return at
+		}
+	}
+	return -1
+}
+
+// reportFree reports a new incident under the first identity of its kind that
+// is free.
+func (c *comparison) reportFree(in Incident, identity ...string) {
+	for nth := 1; ; nth++ {
+		id := identity
+		if nth > 1 {
+			id = append(identity[:len(identity):len(identity)], strconv.Itoa(nth))
+		}
+		if c.state.find(c.id(id)) < 0 {
+			c.report(in, goesOn, false, id...)
+			return
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package parser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/temoto/robotstxt"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
+)
+
+// Manners are how a client treats the sites it visits. The zero value will do.
+type Manners struct {
+	// PerHost is the least time between two requests to one host; 250 ms
+	// without it. A Crawl-delay in the host's robots.txt makes it longer.
+	PerHost time.Duration
+	// IgnoreRobots fetches what a robots.txt forbids: for sites of one's own.
+	IgnoreRobots bool
+}
+
+const (
+	defaultPerHost = 250 * time.Millisecond
+	maxPerHost     = time.Minute // that a robots.txt may ask for
+	atOnce         = 2           // requests under way to one host
+	robotsAge      = 24 * time.Hour
+	robotsRetry    = 5 * time.Minute // after one that could not be had
+	maxRobots      = 512 << 10       // bytes of it that are read, as RFC 9309 asks at least
+)
+
+// polite is a transport that keeps to Manners, redirects included.
+type polite struct {
+	next    http.RoundTripper
+	manners Manners
+
+	mu    sync.Mutex
+	hosts map[string]*host
+}
+
+// A host is what is known of one scheme and host.
+type host struct {
+	pace  *rate.Limiter
+	slots *semaphore.Weighted
+
+	mu     sync.Mutex // held while robots.txt is fetched: the others wait for it
+	robots *robotstxt.Group
+	until  time.Time // robots.txt is good till then
+}
+
+func newPolite(next http.RoundTripper, m Manners) *polite {
+	if m.PerHost <= 0 {
+		m.PerHost = defaultPerHost
+	}
+	return &polite{next: next, manners: m, hosts: map[string]*host{}}
+}
+
+// RoundTrip waits for the host's turn, and answers with a [RefusedError] where
+// its robots.txt forbids the page.
+func (p *polite) RoundTrip(r *http.Request) (*http.Response, error) {
+	h := p.host(r.URL.Scheme + "://" + r.URL.Host)
+	if !p.manners.IgnoreRobots {
+		if err := p.allowed(h, r); err != nil {
+			return nil, err
+		}
+	}
+	return p.send(h, r)
+}
+
+func (p *polite) host(name string) *host {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.hosts[name]
+	if h == nil {
+		h = &host{pace: rate.NewLimiter(rate.Every(p.manners.PerHost), 1), slots: semaphore.NewWeighted(atOnce)}
+		p.hosts[name] = h
+	}
+	return h
+}
+
+// send waits for a slot and the pace, and keeps the slot until the body is
+// closed.
+func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
+	if err := h.slots.Acquire(r.Context(), 1); err != nil {
+		return nil, err
+	}
+	resp, err := func() (*http.Response, error) {
+		if err := h.pace.Wait(r.Context()); err != nil {
+			return nil, err
+		}
+		return p.next.RoundTrip(r)
+	}()
+	if err != nil {
+		h.slots.Release(1)
+		return nil, err
+	}
+	resp.Body = &releasing{resp.Body, sync.OnceFunc(func() { h.slots.Release(1) })}
+	return resp, nil
+}
+
+type releasing struct {
+	io.ReadCloser
+	release func()
+}
+
+func (b *releasing) Close() error {
+	defer b.release()
+	return b.ReadCloser.Close()
+}
+
+// allowed asks the host's robots.txt, as RFC 9309 has it: one that is not
+// there allows everything, one that cannot be had nothing.
+func (p *polite) allowed(h *host, r *http.Request) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := time.Now(); now.After(h.until) {
+		group, err := p.robots(h, r)
+		switch {
+		case err == nil:
+			h.robots, h.until = group, now.Add(robotsAge)
+			if group.CrawlDelay > p.manners.PerHost {
+				h.pace.SetLimit(rate.Every(min(group.CrawlDelay, maxPerHost)))
+			}
+		case h.robots == nil:
+			return fmt.Errorf("robots.txt: %w", err)
+		default:
+			h.until = now.Add(robotsRetry) // the one we have will do
+		}
+	}
+	if !h.robots.Test(r.URL.EscapedPath() + queryOf(r)) {
+		return &RefusedError{}
+	}
+	return nil
+}
+
+func queryOf(r *http.Request) string {
+	if r.URL.RawQuery == "" {
+		return ""
+	}
+	return "?" + r.URL.RawQuery
+}
+
+// robots fetches the host's rules for us.
+func (p *polite) robots(h *host, r *http.Request) (*robotstxt.Group, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), fetchTimeout)
+	defer cancel()
+	u := *r.URL
+	u.Path, u.RawPath, u.RawQuery, u.Fragment = "/robots.txt", "", "", ""
+	for range maxRedirects {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("User-Agent", UserAgent)
+		resp, err := p.send(h, req)
+		if err != nil {
+			return nil, err
+		}
+		to, err := resp.Location()
+		if err == nil && resp.StatusCode/100 == 3 {
+			resp.Body.Close()
+			u = *to
+			continue
+		}
+		return readRobots(resp)
+	}
+	return nil, fmt.Errorf("more than %d redirects", maxRedirects)
+}
+
+func readRobots(resp *http.Response) (*robotstxt.Group, error) {
+	defer resp.Body.Close()
+	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
+		return nil, &RefusedError{resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"))}
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRobots))
+	if err != nil {
+		return nil, err
+	}
+	data, err := robotstxt.FromStatusAndBytes(resp.StatusCode, body)
+	if err != nil {
+		return nil, err
+	}
+	group := data.FindGroup("matchwire")
+	if group == nil {
+		return nil, errors.New("no rules")
+	}
+	return group, nil
+}

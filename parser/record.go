@@ -1,0 +1,151 @@
+package parser
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/goccy/go-yaml"
+)
+
+// A Recorder keeps what a page looked like over time as a fixture: each page
+// that changed as a compressed file, and in fixture.yaml when it was read and
+// with which headers. The fixture is whole after every page.
+type Recorder struct {
+	dir      string
+	ext      string
+	manifest *os.File
+	pages    int // files so far
+	last     FixturePage
+	hash     uint64
+}
+
+// NewRecorder begins a fixture in a folder, which it makes; one that holds a
+// fixture already is refused. note, if any, stands in the manifest.
+func NewRecorder(dir string, s Source, profile, note string) (*Recorder, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, ManifestName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%s holds a fixture already", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &Recorder{dir: dir, ext: ".html.gz", manifest: f}
+	if s.Profile != nil && s.Profile.Format == "json" {
+		r.ext = ".json.gz"
+	}
+	var head strings.Builder
+	if note != "" {
+		fmt.Fprintf(&head, "# %s\n", strings.Join(strings.Fields(note), " "))
+	}
+	fields, err := yaml.Marshal(struct {
+		Profile string `yaml:"profile"`
+		Match   string `yaml:"match,omitempty"`
+		URL     string `yaml:"url"`
+	}{profile, s.Match, redacted(s.URL)})
+	if err == nil {
+		_, err = f.WriteString(head.String() + string(fields) + "pages:\n")
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return r, nil
+}
+
+// Add adds a page and reports whether it is another than the one before. A
+// page that is not is noted, not kept a second time.
+func (r *Recorder) Add(p Page) (changed bool, err error) {
+	hash := xxhash.Sum64(p.Body)
+	at := p.At.UTC().Round(time.Millisecond)
+	if !at.After(r.last.At) && r.pages > 0 {
+		return false, nil // twice within a millisecond
+	}
+	now := FixturePage{File: r.last.File, At: at}
+	if changed = r.pages == 0 || hash != r.hash; changed {
+		now.File = fmt.Sprintf("%04d-%s%s", r.pages+1, at.Format("150405"), r.ext)
+		if err := writeCompressed(filepath.Join(r.dir, now.File), p.Body); err != nil {
+			return false, err
+		}
+		if now.Headers = map[string]string{}; p.Header != nil {
+			for _, name := range keptHeaders {
+				if v := p.Header.Get(name); v != "" {
+					now.Headers[name] = v
+				}
+			}
+		}
+	}
+	line, err := yaml.MarshalWithOptions([]FixturePage{now}, yaml.Flow(true))
+	if err == nil {
+		// One line a page: [{…}] as an item of the list.
+		item := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(string(line)), "["), "]")
+		_, err = fmt.Fprintf(r.manifest, "  - %s\n", item)
+	}
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", r.manifest.Name(), err)
+	}
+	if changed {
+		r.pages++
+	}
+	r.last, r.hash = now, hash
+	return changed, nil
+}
+
+// Close ends the fixture.
+func (r *Recorder) Close() error { return r.manifest.Close() }
+
+func writeCompressed(file string, body []byte) error {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(body); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	return os.WriteFile(file, b.Bytes(), 0o644)
+}
+
+// Record polls a source into a recorder until ctx ends or the site forbids it.
+// each is told of every poll: whether the page changed, and what the profile
+// makes of it, or why there is no page.
+func Record(ctx context.Context, s Source, c *Client, rec *Recorder, log *slog.Logger, each func(page Page, changed bool, err error)) error {
+	p, err := newPoller(s, c, log)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	p.got = func(_ context.Context, page Page) error {
+		changed, err := rec.Add(page)
+		if err != nil {
+			stop(err) // nothing more can be kept
+			return err
+		}
+		each(page, changed, nil)
+		return nil
+	}
+	p.failed = func(_ context.Context, reason string, forbidden bool) {
+		err := errors.New(reason)
+		if forbidden {
+			stop(err)
+		}
+		each(Page{}, false, err)
+	}
+	p.run(ctx, 0)
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,215 @@
+package parser
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// A Watch reads the pages of one source, one after the other, and knows how
+// the source is doing. It is for one goroutine.
+type Watch struct {
+	reader  *Reader
+	profile *Profile
+	match   string // the match's ID where the pages do not give it
+
+	last   lastPage
+	shown  map[string]time.Time // match: when a page last showed it
+	fails  int                  // polls in a row that brought nothing usable
+	good   time.Time            // when one last did, or watching began
+	said   string               // the problems that were last logged
+	quiets map[string]bool      // matches known to be quiet
+}
+
+// lastPage is what the latest page said. Pages are polled far more often than
+// they change, so the same bytes are not parsed again.
+type lastPage struct {
+	hash         uint64
+	snapshot     string
+	observations []Observation
+	problems     []Problem
+	err          error
+}
+
+// Watch returns a watch of pages that p reads. match names their match where
+// the caller knows it; "" leaves it to the pages.
+func (r *Reader) Watch(p *Profile, match string) *Watch {
+	return &Watch{reader: r, profile: p, match: match, shown: map[string]time.Time{}, quiets: map[string]bool{}}
+}
+
+// Read reads a page and returns the events it made, which are saved by then.
+// The TID is that of ctx. An error names every match of the page that was not
+// taken over, and those are not changed.
+func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
+	w.extract(page)
+	log := w.log(ctx, page.URL)
+	if err := w.last.err; err != nil {
+		if kept := w.keep(page, err.Error()); kept != "" {
+			log = log.With("kept", kept)
+		}
+		log.Warn("page unusable, nothing changed", "bytes", len(page.Body), "error", err)
+		quiet, qerr := w.Failed(ctx, page.URL, page.At, "the page is unusable: "+err.Error())
+		return quiet, errors.Join(err, qerr)
+	}
+	w.fails, w.good = 0, page.At
+	reading := w.reading(ctx, page.URL, page.At)
+	reading.Modified, reading.Evidence.Snapshot = page.modified(), w.last.snapshot
+	problems, changed := w.problems(page)
+	var all []event.Event
+	var refused []error
+	for _, o := range w.last.observations {
+		if w.match != "" {
+			o.PageID, o.Match.ID = o.Match.ID, w.match
+		}
+		events, known, err := w.reader.take(ctx, o, reading)
+		if err != nil {
+			log.Warn("page not taken over, nothing changed", "match", o.Match.ID, "error", err)
+			refused = append(refused, err)
+			continue // another match of the page may be good
+		}
+		w.shown[o.Match.ID] = page.At
+		delete(w.quiets, o.Match.ID)
+		level := slog.LevelDebug
+		if len(events) > 0 || !known || changed {
+			level = slog.LevelInfo
+		}
+		log.Log(ctx, level, "page read", "match", o.Match.ID+w.reader.Suffix, "status", o.Match.Status,
+			"incidents", len(o.Incidents), "events", len(events), "problems", problems)
+		changed = false // said once for all matches of the page
+		w.reader.tell(o.Match.ID, events)
+		all = append(all, events...)
+	}
+	gone, err := w.vanished(ctx, page, reading)
+	return append(all, gone...), errors.Join(append(refused, err)...)
+}
+
+// Failed says that a poll brought nothing usable. When that lasts, each match
+// that the source has shown and that is not over is reported as source_stale.
+func (w *Watch) Failed(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
+	if w.good.IsZero() {
+		w.good = at
+	}
+	if w.fails++; w.fails < quietPolls || at.Sub(w.good) < quietFor {
+		return nil, nil
+	}
+	return w.Stopped(ctx, url, at, reason)
+}
+
+// Stopped says that the source will bring nothing more.
+func (w *Watch) Stopped(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
+	matches := slices.Sorted(maps.Keys(w.shown))
+	if w.match != "" {
+		matches = []string{w.match} // also when this process has seen no page of it
+	}
+	return w.quiet(ctx, matches, w.reading(ctx, url, at), reason)
+}
+
+// vanishedFor is how long a match may be missing from a page of many before
+// its source counts as stale. Lists drop matches and bring them back.
+const vanishedFor = 5 * time.Minute
+
+// vanished reports matches that the page has not shown for long, and forgets
+// those that no page has shown for a day.
+func (w *Watch) vanished(ctx context.Context, page Page, reading Reading) ([]event.Event, error) {
+	var missing []string
+	for match, shown := range w.shown {
+		switch away := page.At.Sub(shown); {
+		case away > 24*time.Hour:
+			delete(w.shown, match)
+			delete(w.quiets, match)
+		case away >= vanishedFor:
+			missing = append(missing, match)
+		}
+	}
+	slices.Sort(missing)
+	return w.quiet(ctx, missing, reading, "the page no longer lists the match")
+}
+
+// quiet reports matches as source_stale, each once.
+func (w *Watch) quiet(ctx context.Context, matches []string, reading Reading, reason string) ([]event.Event, error) {
+	var all []event.Event
+	for _, match := range matches {
+		if w.quiets[match] {
+			continue
+		}
+		events, settled, err := w.reader.quiet(ctx, match, reading, reason)
+		if err != nil {
+			return all, err
+		}
+		w.quiets[match] = settled
+		if len(events) > 0 {
+			w.log(ctx, reading.Evidence.URL).Warn("source gone quiet", "match", match+w.reader.Suffix, "reason", reason)
+		}
+		w.reader.tell(match, events)
+		all = append(all, events...)
+	}
+	return all, nil
+}
+
+// extract reads the page, unless it is the last one again.
+func (w *Watch) extract(page Page) {
+	hash := xxhash.Sum64(page.Body)
+	if hash == w.last.hash && w.last.snapshot != "" {
+		return
+	}
+	sum := sha256.Sum256(page.Body)
+	w.last = lastPage{hash: hash, snapshot: "sha256:" + hex.EncodeToString(sum[:])}
+	w.last.observations, w.last.problems, w.last.err = w.profile.Extract(page)
+}
+
+func (w *Watch) reading(ctx context.Context, url string, at time.Time) Reading {
+	return Reading{TID: event.TIDFrom(ctx), Source: "/parser/" + w.profile.Name, At: at, Aliases: w.reader.Aliases,
+		Replay: w.reader.Replay, Evidence: event.Evidence{URL: url}}
+}
+
+func (w *Watch) log(ctx context.Context, url string) *slog.Logger {
+	return w.reader.Log.With("tid", event.TIDFrom(ctx), "url", url, "profile", w.profile.Name)
+}
+
+// problems is what the page lacks, in a line, and whether that is news. A page
+// that lacks something new is kept.
+func (w *Watch) problems(page Page) (text string, news bool) {
+	text = problemText(w.last.problems)
+	news = text != "" && text != w.said
+	if w.said = text; news {
+		w.keep(page, text)
+	}
+	return text, news
+}
+
+// keep keeps a page that the profile does not understand and returns where, or
+// "".
+func (w *Watch) keep(page Page, why string) string {
+	if w.reader.Keep == nil || len(page.Body) == 0 {
+		return ""
+	}
+	dir, err := w.reader.Keep.Keep(page, w.profile.Name, w.match, why)
+	if err != nil {
+		w.reader.Log.Warn("page not kept", "error", err)
+	}
+	return dir
+}
+
+// problemText says what a page lacked, in bounds.
+func problemText(problems []Problem) string {
+	const most = 3
+	var text []string
+	for _, p := range problems[:min(most, len(problems))] {
+		text = append(text, p.String())
+	}
+	if more := len(problems) - most; more > 0 {
+		text = append(text, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(text, "; ")
+}
