@@ -33,7 +33,10 @@ type Client struct{ http *http.Client }
 // NewClient returns a client. Proxies come from the environment: HTTP_PROXY,
 // HTTPS_PROXY, NO_PROXY.
 func NewClient(m Manners) *Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	return newClient(http.DefaultTransport.(*http.Transport).Clone(), m)
+}
+
+func newClient(transport *http.Transport, m Manners) *Client {
 	transport.DisableCompression = true // see decompressed: Go's own knows only gzip
 	transport.ResponseHeaderTimeout = fetchTimeout
 	transport.MaxResponseHeaderBytes = 64 << 10
@@ -43,12 +46,17 @@ func NewClient(m Manners) *Client {
 			if len(via) > maxRedirects {
 				return fmt.Errorf("more than %d redirects", maxRedirects)
 			}
-			if via[0].URL.Scheme == "https" && r.URL.Scheme != "https" {
-				return fmt.Errorf("a redirect from https to %s", r.URL.Redacted())
-			}
-			return nil
+			return keepTLS(via[len(via)-1].URL, r.URL)
 		},
 	}}
+}
+
+// keepTLS refuses a redirect to where anybody on the way can change the page.
+func keepTLS(from, to *url.URL) error {
+	if from.Scheme == "https" && to.Scheme != "https" {
+		return fmt.Errorf("a redirect from https to %s", to.Redacted())
+	}
+	return nil
 }
 
 // A Fetcher fetches one URL again and again, and asks the site to send only

@@ -162,6 +162,9 @@ func (p *polite) robots(h *host, r *http.Request) (*robotstxt.Group, error) {
 		to, err := resp.Location()
 		if err == nil && resp.StatusCode/100 == 3 {
 			resp.Body.Close()
+			if err := keepTLS(&u, to); err != nil {
+				return nil, err
+			}
 			u = *to
 			continue
 		}

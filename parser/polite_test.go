@@ -1,0 +1,219 @@
+package parser_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/andybalholm/brotli"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser"
+)
+
+func fetcher(t *testing.T, m parser.Manners, url string) *parser.Fetcher {
+	t.Helper()
+	f, err := parser.NewClient(m).Fetcher(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+var quick = parser.Manners{PerHost: time.Millisecond}
+
+// Pages arrive as they are, however they were compressed; a bomb does not.
+func TestCompression(t *testing.T) {
+	s := newSite(t)
+	f := fetcher(t, quick, s.URL)
+	pack := func(encoding string, body []byte) []byte {
+		var b bytes.Buffer
+		switch encoding {
+		case "gzip":
+			z := gzip.NewWriter(&b)
+			_, _ = z.Write(body)
+			_ = z.Close()
+		case "br":
+			z := brotli.NewWriter(&b)
+			_, _ = z.Write(body)
+			_ = z.Close()
+		default:
+			b.Write(body)
+		}
+		return b.Bytes()
+	}
+	answer := func(encoding string, body []byte) {
+		s.says(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.Contains(r.Header.Get("Accept-Encoding"), "br") {
+				t.Errorf("Accept-Encoding %q", r.Header.Get("Accept-Encoding"))
+			}
+			w.Header().Set("Content-Encoding", encoding)
+			_, _ = w.Write(body)
+		})
+	}
+	for _, encoding := range []string{"gzip", "br", "identity"} {
+		answer(encoding, pack(encoding, []byte("<p>Rondón")))
+		if page, err := f.Fetch(t.Context()); err != nil || string(page.Body) != "<p>Rondón" {
+			t.Errorf("%s: %q %v", encoding, page.Body, err)
+		}
+		answer(encoding, pack(encoding, make([]byte, 17<<20)))
+		if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
+			t.Errorf("%s bomb: %v", encoding, err)
+		}
+	}
+	whole := pack("gzip", []byte(strings.Repeat("<p>Rondón", 1000)))
+	answer("gzip", whole[:len(whole)/2])
+	if _, err := f.Fetch(t.Context()); err == nil {
+		t.Error("half a page passes for one")
+	}
+	answer("zstd", whole)
+	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), `"zstd"`) {
+		t.Errorf("an encoding nobody asked for: %v", err)
+	}
+}
+
+// robots.txt is obeyed: what it forbids is not asked for, a server that fails
+// to give it is left alone, one that has none is free.
+func TestRobots(t *testing.T) {
+	s := newSite(t)
+	s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>page") })
+	s.robots = "User-agent: *\nDisallow: /\n\nUser-agent: matchwire\nDisallow: /private\nAllow: /\n"
+	if _, err := fetcher(t, quick, s.URL+"/match?id=1").Fetch(t.Context()); err != nil {
+		t.Errorf("allowed: %v", err)
+	}
+	var refused *parser.RefusedError
+	if _, err := fetcher(t, quick, s.URL+"/private/1").Fetch(t.Context()); !errors.As(err, &refused) || !refused.Forbidden() || !strings.Contains(err.Error(), "robots.txt forbids it") {
+		t.Errorf("forbidden: %v", err)
+	}
+	if _, err := fetcher(t, parser.Manners{PerHost: time.Millisecond, IgnoreRobots: true}, s.URL+"/private/1").Fetch(t.Context()); err != nil {
+		t.Errorf("a site of one's own: %v", err)
+	}
+	before := s.count()
+	s.robots = "User-agent: *\nDisallow: /\n"
+	if _, err := fetcher(t, quick, s.URL+"/match").Fetch(t.Context()); !errors.As(err, &refused) || s.count() != before {
+		t.Errorf("all forbidden: %v", err)
+	}
+	// A redirect is asked about as well.
+	other := newSite(t)
+	other.says(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, s.URL+"/match", http.StatusFound) })
+	if _, err := fetcher(t, quick, other.URL+"/x").Fetch(t.Context()); !errors.As(err, &refused) || s.count() != before {
+		t.Errorf("redirected to what is forbidden: %v", err)
+	}
+
+	status := http.StatusNotFound
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/robots.txt" {
+			w.WriteHeader(status)
+		}
+	}))
+	defer plain.Close()
+	if _, err := fetcher(t, quick, plain.URL).Fetch(t.Context()); err != nil {
+		t.Errorf("no robots.txt: %v", err)
+	}
+	status = http.StatusServiceUnavailable
+	if _, err := fetcher(t, quick, plain.URL).Fetch(t.Context()); !errors.As(err, &refused) || refused.Forbidden() {
+		t.Errorf("a robots.txt that cannot be had: %v", err)
+	}
+}
+
+// Requests to a host keep their distance, and only two are under way at once,
+// whoever makes them.
+func TestPace(t *testing.T) {
+	var mu sync.Mutex
+	var times []time.Time
+	var under, most atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		times = append(times, time.Now())
+		mu.Unlock()
+		n := under.Add(1)
+		defer under.Add(-1)
+		for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
+		}
+		time.Sleep(150 * time.Millisecond)
+		fmt.Fprint(w, "<p>page")
+	}))
+	defer server.Close()
+	const apart = 40 * time.Millisecond
+	client := parser.NewClient(parser.Manners{PerHost: apart, IgnoreRobots: true})
+	var running sync.WaitGroup
+	for range 8 {
+		running.Go(func() {
+			f, err := client.Fetcher(server.URL)
+			if err == nil {
+				_, err = f.Fetch(t.Context())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	running.Wait()
+	if most.Load() > 2 || len(times) != 8 {
+		t.Errorf("%d requests, %d at once", len(times), most.Load())
+	}
+	if took := times[7].Sub(times[0]); took < 7*apart {
+		t.Errorf("8 requests within %v, want them %v apart", took, apart)
+	}
+}
+
+// A page over TLS is not followed to where anybody can change it.
+func TestRedirectAwayFromTLS(t *testing.T) {
+	plain := newSite(t)
+	server := httptest.NewTLSServer(http.RedirectHandler(plain.URL, http.StatusFound))
+	defer server.Close()
+	client := parser.NewClientOver(server.Client().Transport.(*http.Transport), quick)
+	f, err := client.Fetcher(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirect from https") || plain.count() > 0 {
+		t.Errorf("%v, %d requests", err, plain.count())
+	}
+}
+
+// A 403 stops the source, says so, and marks its matches as stale at once.
+func TestForbiddenSourceIsRaised(t *testing.T) {
+	s := newSite(t)
+	s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 1) })
+	p, err := parser.LoadProfile("small.yaml", []byte(strings.Replace(smallProfile, "Live: live", "Live: delayed", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := store(t)
+	saved := make(chan string, 10)
+	log := &lockedBuffer{}
+	rd := &parser.Reader{Store: st, Log: slog.New(slog.NewTextHandler(log, nil)), Saved: func(m string) { saved <- m }}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		done <- parser.Poll(ctx, []parser.Source{{URL: s.URL, Profile: p, Every: time.Second}}, parser.NewClient(quick), rd)
+	}()
+	<-saved
+	s.says(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	if err := <-done; err != nil || ctx.Err() != nil {
+		t.Fatal(err, ctx.Err())
+	}
+	owed, err := st.Owed(t.Context(), "m1", 100)
+	if err != nil || len(owed) == 0 {
+		t.Fatal(owed, err)
+	}
+	e, err := event.Decode(owed[len(owed)-1].Body)
+	if err != nil || e.Type != "soccer.l.source_stale" || e.Data.Reason != "the site answered 403 Forbidden" || e.Data.Match.Home != "A" {
+		t.Errorf("%+v %v", e, err)
+	}
+	if !strings.Contains(log.String(), "the site forbids it: source stopped") {
+		t.Error(log.String())
+	}
+}
