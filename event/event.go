@@ -112,6 +112,13 @@ type Match struct {
 	Status Status    `json:"status"`
 	Period Period    `json:"period,omitempty"` // being played, or the break
 	Clock  Clock     `json:"clock,omitzero"`   // the match's, where the page shows one
+	Stale  *Stale    `json:"stale,omitempty"`  // nil while its source brings pages that can be used
+}
+
+// Stale is why and since when nothing new is known of a match.
+type Stale struct {
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason"`
 }
 
 // Team is the name of the team on that side.

@@ -96,10 +96,15 @@ func TestLivePage(t *testing.T) {
 		d.Incident, d.Action, d.Rev, d.Player, d.Side, d.Score = "m1/2", event.Corrected, 2, "Frank Lampard", event.Home, &event.Score{Home: 1, Away: 1}
 	})
 	shows(".line .home", "Frank Lampard 1:1 corrected")
+	seq(t, b, "m1", "soccer.mls.source_stale", 4, func(d *event.Data) {
+		d.Incident, d.Score = "", &event.Score{Home: 1, Away: 1}
+		d.Match.Stale = &event.Stale{Since: time.Now(), Reason: "the site answered 403 Forbidden"}
+	})
+	shows(".match .stale", "No news from the source since")
 
 	stop()
 	shows("#state", "Connection lost")
-	seq(t, b, "m1", "soccer.mls.goal_retracted", 4, func(d *event.Data) {
+	seq(t, b, "m1", "soccer.mls.goal_retracted", 5, func(d *event.Data) {
 		d.Incident, d.Action, d.Score = "m1/2", event.Retracted, &event.Score{Away: 1}
 	})
 	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
@@ -109,6 +114,9 @@ func TestLivePage(t *testing.T) {
 	shows(".match .goals", "0:1", "1:0")
 	if got := text(".line .home"); strings.Contains(got, "Lampard") {
 		t.Errorf("a goal taken back still shows: %s", got)
+	}
+	if got := text(".match .stale"); got != "" {
+		t.Errorf("the source is back, and the page shows %q", got)
 	}
 	if cards := text(".match header"); strings.Count(cards, "|") != 1 {
 		t.Errorf("cards of 2 matches: %s", cards)

@@ -7,12 +7,6 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Quiet is why and since when nothing new is known of a match.
-type Quiet struct {
-	Since  time.Time `json:"since"`
-	Reason string    `json:"reason"`
-}
-
 const (
 	// A source is stale when so many polls over so long brought nothing usable.
 	quietPolls = 3
@@ -32,7 +26,7 @@ const (
 // more: source_stale, once, unless the match is over or another parser has
 // read it lately. The first page believed after that is source_fresh.
 func GoneQuiet(s State, r Reading, reason string) (State, []event.Event, error) {
-	if !s.seen() || s.Quiet != nil || rank(s.Match.Status) > rank(event.Live) || !s.Seen.IsZero() && r.At.Sub(s.Seen) < quietFor {
+	if !s.seen() || s.Match.Stale != nil || rank(s.Match.Status) > rank(event.Live) || !s.Seen.IsZero() && r.At.Sub(s.Seen) < quietFor {
 		return s, nil, nil
 	}
 	c := &comparison{state: s, reading: r}
@@ -42,14 +36,14 @@ func GoneQuiet(s State, r Reading, reason string) (State, []event.Event, error) 
 }
 
 func (c *comparison) quiet(reason string) {
-	c.state.Quiet = &Quiet{Since: c.reading.At, Reason: reason}
+	c.state.Match.Stale = &event.Stale{Since: c.reading.At, Reason: reason}
 	c.source(event.SourceStale, reason)
 }
 
 // source reports how the source of the match is doing.
 func (c *comparison) source(k event.Kind, reason string) {
-	c.state.Quiets++
-	c.once(k, reason, "source", strconv.Itoa(c.state.Quiets))
+	c.state.Health++
+	c.once(k, reason, "source", strconv.Itoa(c.state.Health))
 }
 
 // noteSeen remembers when a match in play was last seen.
@@ -65,8 +59,8 @@ func (c *comparison) health() {
 	s := &c.state
 	if !c.page.Blind || !c.listed() {
 		s.Blind = nil
-		if s.Quiet != nil {
-			s.Quiet = nil
+		if s.Match.Stale != nil {
+			s.Match.Stale = nil
 			c.source(event.SourceFresh, "pages are usable again")
 		}
 		return
@@ -77,7 +71,7 @@ func (c *comparison) health() {
 	}
 	blind.Polls++
 	s.Blind = &blind
-	if s.Quiet == nil && rank(s.Match.Status) == rank(event.Live) && blind.Polls >= blindPolls && c.reading.At.Sub(blind.Since) >= blindFor {
+	if s.Match.Stale == nil && rank(s.Match.Status) == rank(event.Live) && blind.Polls >= blindPolls && c.reading.At.Sub(blind.Since) >= blindFor {
 		c.quiet("the page lists no incidents any more: its layout may have changed")
 	}
 }

@@ -276,4 +276,3 @@ func TestScoreWithoutBasket(t *testing.T) {
 	s.expect(show(event.Score{Home: 2}, two, three))
 	s.expect(show(event.Score{Home: 5}, two, three), "basket 00:30 home Irving 5-0")
 }
-

@@ -43,7 +43,7 @@ func (r *Reader) quiet(ctx context.Context, match string, reading Reading, reaso
 	settled := false
 	events, _, err := r.change(ctx, match+r.Suffix, func(s State) (State, []event.Event, error) {
 		next, events, err := GoneQuiet(s, reading, reason)
-		settled = err == nil && (next.Quiet != nil || !s.seen() || rank(s.Match.Status) > rank(event.Live))
+		settled = err == nil && (next.Match.Stale != nil || !s.seen() || rank(s.Match.Status) > rank(event.Live))
 		return next, events, err
 	})
 	return events, settled, err

@@ -33,14 +33,13 @@ type State struct {
 
 	Seen   time.Time `json:"seen,omitzero"`    // when a page was last believed, give or take seenStep
 	Blind  *Hold     `json:"blind,omitempty"`  // nil unless the latest pages list no incident any more
-	Quiet  *Quiet    `json:"quiet,omitempty"`  // nil unless source_stale was reported and stands
-	Quiets int       `json:"quiets,omitempty"` // source_stale and source_fresh events so far
+	Health int       `json:"health,omitempty"` // source_stale and source_fresh events so far
 }
 
 // settled reports whether a page that says the same as the last one can change
 // nothing: no page is held or doubted, and nothing is missing.
 func (s *State) settled() bool {
-	return s.Hold == nil && s.Doubt == nil && s.Blind == nil && s.Quiet == nil &&
+	return s.Hold == nil && s.Doubt == nil && s.Blind == nil && s.Match.Stale == nil &&
 		!slices.ContainsFunc(s.Standing, func(st Standing) bool { return st.Missing > 0 })
 }
 

@@ -158,7 +158,9 @@ func TestSchemaIsWhole(t *testing.T) {
 	var s struct {
 		Properties map[string]json.RawMessage
 		Defs       struct {
-			Rule struct{ AnyOf []struct{ Properties map[string]any } }
+			Rule struct {
+				AnyOf []struct{ Properties map[string]any }
+			}
 		} `json:"$defs"`
 	}
 	if err := json.Unmarshal(profiles.Schema, &s); err != nil {

@@ -1,7 +1,7 @@
 // Package notify tells people: a log line for every event it hears, and a POST
 // to a webhook where one is configured. It stays silent about what is no news:
-// events from before the match was first seen (backfill) and from recordings
-// (replay).
+// events from before the match was first seen (backfill), from recordings
+// (replay), and from long before the page listed them.
 package notify
 
 import (
@@ -84,6 +84,17 @@ func old(e event.Event) string {
 		return "backfill"
 	case e.Data.Replay:
 		return "replay"
+	case longPast(e.Data):
+		return "long past"
 	}
 	return ""
+}
+
+// longPast reports whether what is told for the first time happened more than
+// a quarter of an hour of play ago: some pages list scorers hours later.
+func longPast(d event.Data) bool {
+	if d.Action != event.New || d.Clock == nil || d.Match == nil || d.Clock.Minute == 0 || d.Match.Clock.Minute == 0 {
+		return false
+	}
+	return d.Match.Clock.Minute-d.Clock.Minute > 15
 }

@@ -84,6 +84,10 @@ func TestSilentAboutWhatIsNoNews(t *testing.T) {
 	c := newConsumer(t, hook.URL, &said)
 	for _, e := range []event.Event{
 		goal(t, func(d *event.Data) { d.Backfill = true }),
+		goal(t, func(d *event.Data) { // the page lists a scorer an hour late
+			early := event.SoccerMinute("", 20, 0)
+			d.Clock, d.Match.Clock = &early, event.SoccerMinute("", 80, 0)
+		}),
 		goal(t, func(d *event.Data) { d.Replay = true }),
 	} {
 		if err := c.Handle(t.Context(), e); err != nil {

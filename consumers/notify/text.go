@@ -57,6 +57,10 @@ func headline(d event.Data) string {
 		return "Shoot-out kick" + team
 	case event.StatusChange:
 		return "Match " + string(d.Match.Status)
+	case event.SourceStale:
+		return "No news from the source: " + d.Reason
+	case event.SourceFresh:
+		return "News from the source again"
 	}
 	w := words(d.Kind)
 	return strings.ToUpper(w[:1]) + w[1:] + team

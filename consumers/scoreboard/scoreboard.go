@@ -89,7 +89,10 @@ func fields(e event.Event) []any {
 	f := []any{
 		"match", m.ID, "sport", string(d.Sport), "league", d.League, "updated", e.Time.Format(time.RFC3339Nano),
 		"event", e.Type, "id", e.ID, "tid", e.TID.String(),
-		"period", string(m.Period), "time", m.Clock.String(),
+		"period", string(m.Period), "time", m.Clock.String(), "stale", "", "stale_since", "",
+	}
+	if m.Stale != nil {
+		f = append(f, "stale", m.Stale.Reason, "stale_since", m.Stale.Since.Format(time.RFC3339))
 	}
 	for name, value := range map[string]string{"home": m.Home, "away": m.Away, "status": string(m.Status)} {
 		if value != "" {

@@ -144,3 +144,31 @@ func TestBadSettings(t *testing.T) {
 		t.Error("keep: soon is taken")
 	}
 }
+
+// A board shows that its source went quiet, and since when, until it is back.
+func TestScoreboardShowsAQuietSource(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c, err := scoreboard.New(host(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stale := func() string {
+			h := r.HMGet(t.Context(), "mw:{m1}:scoreboard", "stale", "stale_since").Val()
+			return fmt.Sprintf("%v %v", h...)
+		}
+		quiet := goal(t, "e", 2, 1, 0)
+		quiet.Data.Match.Stale = &event.Stale{Since: time.Date(2026, 11, 28, 15, 4, 0, 0, time.UTC), Reason: "the site answered 403 Forbidden"}
+		handle(t, c, goal(t, "e", 1, 1, 0))
+		if got := stale(); got != " " {
+			t.Errorf("fresh: %q", got)
+		}
+		handle(t, c, quiet)
+		if got := stale(); got != "the site answered 403 Forbidden 2026-11-28T15:04:00Z" {
+			t.Errorf("quiet: %q", got)
+		}
+		handle(t, c, goal(t, "e", 3, 1, 0))
+		if got := stale(); got != " " {
+			t.Errorf("back: %q", got)
+		}
+	})
+}

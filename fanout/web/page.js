@@ -65,8 +65,11 @@ function matchCard(m, id) {
       el("span", { class: "goals" }, String(m.score?.home ?? "–"), el("i", {}, ":"), String(m.score?.away ?? "–")),
       el("span", { class: "team" }, m.match.away),
       so ? el("p", { class: "pens" }, `Shoot-out ${so.home}:${so.away}`) : ""),
+    m.match.stale ? el("p", { class: "stale", title: m.match.stale.reason }, "No news from the source since " + clockTime(m.match.stale.since)) : "",
     el("ol", { class: "line" }, ...inOrder(m.incidents).filter((i) => row(i)).toReversed().map((i) => line(i))));
 }
+
+const clockTime = (t) => new Date(t).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
 const periods = {
   "1h": "1st half", ht: "Half-time", "2h": "2nd half", et1: "Extra time", et_ht: "Extra time, break", et2: "Extra time, 2nd half", so: "Shoot-out",
@@ -79,7 +82,7 @@ function inOrder(incidents) {
   const names = Object.keys(periods);
   const place = (i) => {
     if (i.kind === "match_start") return [-1];
-    if (i.kind === "match_end" || i.kind === "status_change") return [names.length];
+    if (["match_end", "status_change", "source_stale", "source_fresh"].includes(i.kind)) return [names.length];
     const phase = { period_start: -1, period_end: 1 }[i.kind] ?? 0;
     const c = i.clock ?? {};
     return [names.indexOf(c.period), phase, c.minute ?? 0, c.stoppage ?? 0, c.elapsed ?? 0];
@@ -110,7 +113,7 @@ const marks = {
   match_start: (i) => (i.key.startsWith("ice_hockey.") ? "Face-off" : "Kick-off"), match_end: (i) => (i.key.startsWith("ice_hockey.") ? "End of game" : "Full time"),
   period_end: (i) => "End of " + named(i).toLowerCase(),
   period_start: (i) => (["1h", "p1", "q1"].includes(i.clock?.period) ? "" : named(i) + " begins"),
-  status_change: () => "",
+  status_change: () => "", source_stale: () => "", source_fresh: () => "", // the header says it
 };
 
 // row says whether an incident has a line of its own.
