@@ -88,7 +88,8 @@ type checker struct {
 	results []CheckResult
 }
 
-// shipped checks matchwire's own profiles against the fixtures that use them.
+// shipped checks matchwire's own profiles: against the sample pages beside
+// them and the fixtures that use them.
 func (k *checker) shipped() error {
 	made, err := fs.Sub(fixtures.FS, "profiles")
 	if err != nil {
@@ -98,11 +99,24 @@ func (k *checker) shipped() error {
 	if err != nil {
 		return err
 	}
+	results := map[string]*CheckResult{}
+	pages := map[string]int{}
+	add := func(profile string, n int, faults []string) {
+		pages[profile] += n
+		results[profile].Faults = append(results[profile].Faults, faults...)
+	}
+	for name, p := range lib {
+		results[name] = &CheckResult{What: "profile " + name}
+		n, faults, err := (&checker{}).folder(profiles.FS, name, "profiles/"+name, p)
+		if err != nil {
+			return err
+		}
+		add(name, n, faults)
+	}
 	manifests, err := fs.Glob(fixtures.FS, "*/*/"+parser.ManifestName)
 	if err != nil {
 		return err
 	}
-	pages, faults := map[string]int{}, map[string][]string{}
 	for _, m := range manifests {
 		dir := path.Dir(m)
 		folder, err := fs.Sub(fixtures.FS, dir)
@@ -113,11 +127,12 @@ func (k *checker) shipped() error {
 		if err != nil {
 			return err
 		}
-		n, bad := checkFixture(f, lib[f.Profile])
-		pages[f.Profile], faults[f.Profile] = pages[f.Profile]+n, append(faults[f.Profile], bad...)
+		n, faults := checkFixture(f, lib[f.Profile])
+		add(f.Profile, n, faults)
 	}
 	for _, name := range slices.Sorted(maps.Keys(lib)) {
-		k.results = append(k.results, CheckResult{"profile " + name, samples(pages[name]), faults[name]})
+		results[name].Detail = samples(pages[name])
+		k.results = append(k.results, *results[name])
 	}
 	return nil
 }
@@ -167,47 +182,61 @@ func (k *checker) file(name string) error {
 		return fmt.Errorf("profile %w", err)
 	}
 	r := CheckResult{What: "profile " + name}
-	dir := strings.TrimSuffix(name, filepath.Ext(name))
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	base := filepath.Base(name)
+	dir := strings.TrimSuffix(base, filepath.Ext(base))
+	pages, faults, err := k.folder(os.DirFS(filepath.Dir(name)), dir, filepath.Join(filepath.Dir(name), dir), p)
+	if err != nil {
 		return err
 	}
-	pages := 0
+	r.Detail, r.Faults = samples(pages), faults
+	k.results = append(k.results, r)
+	return nil
+}
+
+// folder checks the sample pages in a folder, if there is one: pages, and
+// fixtures in folders of their own. shown is what messages call it.
+func (k *checker) folder(in fs.FS, dir, shown string, p *parser.Profile) (pages int, faults []string, err error) {
+	entries, err := fs.ReadDir(in, dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, nil, err
+	}
 	for _, e := range entries {
-		at := filepath.Join(dir, e.Name())
+		name := path.Join(shown, e.Name())
 		switch {
 		case e.IsDir():
-			f, err := parser.LoadFixture(at, os.DirFS(at))
+			folder, err := fs.Sub(in, path.Join(dir, e.Name()))
 			if err != nil {
-				r.Faults = append(r.Faults, err.Error())
+				return pages, faults, err
+			}
+			f, err := parser.LoadFixture(name, folder)
+			if err != nil {
+				faults = append(faults, err.Error())
 				continue
 			}
-			n, faults := checkFixture(f, p)
-			pages, r.Faults = pages+n, append(r.Faults, faults...)
-		case !strings.HasSuffix(at, expectExt):
+			n, bad := checkFixture(f, p)
+			pages, faults = pages+n, append(faults, bad...)
+		case !strings.HasSuffix(name, expectExt):
 			pages++
-			if err := k.page(p, at); err != nil {
-				r.Faults = append(r.Faults, err.Error())
+			if err := k.page(in, path.Join(dir, e.Name()), name, p); err != nil {
+				faults = append(faults, err.Error())
 			}
 		}
 	}
-	r.Detail = samples(pages)
-	k.results = append(k.results, r)
-	return nil
+	return pages, faults, nil
 }
 
 const expectExt = ".expect.json"
 
 // page reads a sample page: it must give what is expected of it, or without
 // such a file be usable and without problems.
-func (k *checker) page(p *parser.Profile, file string) error {
-	page, err := parser.ReadFile(file)
+func (k *checker) page(in fs.FS, file, shown string, p *parser.Profile) error {
+	page, err := parser.ReadPage(in, file)
 	if err != nil {
 		return err
 	}
 	observations, problems, err := p.Extract(page)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", shown, err)
 	}
 	got, err := json.MarshalIndent(struct {
 		Observations []parser.Observation `json:"observations"`
@@ -218,18 +247,18 @@ func (k *checker) page(p *parser.Profile, file string) error {
 	}
 	got = append(got, '\n')
 	if k.update {
-		return os.WriteFile(file+expectExt, got, 0o644)
+		return os.WriteFile(shown+expectExt, got, 0o644)
 	}
-	want, err := os.ReadFile(file + expectExt)
+	want, err := fs.ReadFile(in, file+expectExt)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(problems) > 0:
-		return fmt.Errorf("%s: %s", file, problems[0])
+		return fmt.Errorf("%s: %s", shown, problems[0])
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
 	}
-	return compare(file, want, got)
+	return compare(shown, want, got)
 }
 
 // compare names the first line in which a page gives something else.

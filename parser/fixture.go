@@ -7,9 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -70,11 +68,28 @@ func SinglePage(folder fs.FS, file, profile, match string) *Fixture {
 		Pages: []FixturePage{{File: file, At: time.Now().UTC()}}, folder: folder}
 }
 
-// ReadFile reads a saved page, compressed if its name ends in .gz. The file must
-// not be larger than a page that is fetched.
-func ReadFile(file string) (Page, error) {
-	body, err := readPage(os.DirFS(filepath.Dir(file)), filepath.Base(file))
-	return Page{URL: "file:" + file, Body: body, At: time.Now().UTC()}, err
+// ReadPage reads a saved page, compressed if its name ends in .gz. It must not
+// be larger than a page that is fetched.
+func ReadPage(folder fs.FS, file string) (Page, error) {
+	body, err := fs.ReadFile(folder, file)
+	if err == nil && strings.HasSuffix(file, ".gz") {
+		body, err = gunzip(body)
+	}
+	if err == nil && len(body) > maxPage {
+		err = fmt.Errorf("larger than %d MiB", maxPage>>20)
+	}
+	if err != nil {
+		return Page{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return Page{URL: "file:" + file, Body: body, At: time.Now().UTC()}, nil
+}
+
+func gunzip(b []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(z, maxPage+1))
 }
 
 // profile finds the fixture's profile: in its own folder, or in lib.
@@ -96,32 +111,13 @@ func (f *Fixture) Path(p FixturePage) string { return path.Join(f.name, p.File) 
 
 // Page reads one page.
 func (f *Fixture) Page(p FixturePage) (Page, error) {
-	body, err := readPage(f.folder, p.File)
+	page, err := ReadPage(f.folder, p.File)
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{URL: f.URL, Header: http.Header{}, Body: body, At: p.At.UTC()}
+	page.URL, page.Header, page.At = f.URL, http.Header{}, p.At.UTC()
 	for name, value := range p.Headers {
 		page.Header.Set(name, value)
 	}
 	return page, nil
-}
-
-// readPage reads a file, and decompresses it if its name ends in .gz.
-func readPage(folder fs.FS, file string) ([]byte, error) {
-	body, err := fs.ReadFile(folder, file)
-	if err != nil || !strings.HasSuffix(file, ".gz") {
-		return body, err
-	}
-	z, err := gzip.NewReader(bytes.NewReader(body))
-	if err == nil {
-		body, err = io.ReadAll(io.LimitReader(z, maxPage+1))
-	}
-	if err == nil && len(body) > maxPage {
-		err = fmt.Errorf("larger than %d MiB", maxPage>>20)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return body, nil
 }

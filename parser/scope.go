@@ -234,7 +234,7 @@ func (s scope) rows(r *Rule) ([]scope, error) {
 		if len(rows) == maxRows {
 			return nil, fmt.Errorf("jq %s: more than %d rows", r.JQ.text, maxRows)
 		}
-		path := fmt.Sprintf("nth(%d; %s)", len(rows), r.JQ.text)
+		path := fmt.Sprintf("nth(%d; %s)", len(rows), squeeze(r.JQ.text))
 		if s.path != "" {
 			path = s.path + " | " + path
 		}

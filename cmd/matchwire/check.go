@@ -11,7 +11,7 @@ import (
 
 type checkCmd struct {
 	Config   string   `help:"The config file (${default})." default:"${config}" placeholder:"FILE"`
-	Profiles []string `arg:"" optional:"" name:"profile" help:"Profile files; without any, the config and all profiles." type:"existingfile"`
+	Profiles []string `arg:"" optional:"" name:"profile" help:"Profile files; without any, the config and all profiles."`
 	Update   bool     `help:"Write what the sample pages give now as what is expected of them. Read the diff before you keep it."`
 	Schema   bool     `help:"Print the JSON Schema of profiles, for editors, and stop."`
 }

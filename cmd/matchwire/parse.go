@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -92,7 +94,7 @@ func (p *parseCmd) read(c *console) (parser.Page, error) {
 		return f.Fetch(c.ctx)
 	}
 	if p.Page != "-" {
-		return parser.ReadFile(p.Page)
+		return parser.ReadPage(os.DirFS(filepath.Dir(p.Page)), filepath.Base(p.Page))
 	}
 	body, err := io.ReadAll(c.in)
 	return parser.Page{URL: "file:-", Body: body, At: time.Now().UTC()}, err
@@ -114,9 +116,9 @@ func showAll(w io.Writer, all []parser.Observation) error {
 		}
 		incidents := ""
 		if len(o.Incidents) > 0 {
-			incidents = fmt.Sprintf("%d incidents", len(o.Incidents))
+			incidents = "\t" + plural(len(o.Incidents), "incident")
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s v %s\t%s\t%s\n", cmp.Or(o.Match.ID, "(no ID)"), o.League, state(o), o.Match.Home, o.Match.Away, score, incidents)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s v %s\t%s%s\n", cmp.Or(o.Match.ID, "(no ID)"), o.League, state(o), o.Match.Home, o.Match.Away, score, incidents)
 	}
 	if err := t.Flush(); err != nil {
 		return err
