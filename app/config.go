@@ -45,18 +45,18 @@ type Config struct {
 
 // A Source is a page to poll.
 type Source struct {
-	URL     string   `yaml:"url"`
-	Profile string   `yaml:"profile"` // a name, or a file relative to the config
-	Match   string   `yaml:"match"`   // match ID; without it the page must have one
-	Every   duration `yaml:"every"`   // 15s without it
+	URL     string              `yaml:"url"`
+	Profile string              `yaml:"profile"` // a name, or a file relative to the config
+	Match   string              `yaml:"match"`   // match ID; without it the page must have one
+	Every   strictyaml.Duration `yaml:"every"`   // 15s without it
 
 	place strictyaml.Place
 }
 
 // Fetch says how sites are treated.
 type Fetch struct {
-	PerHost      duration `yaml:"per_host"`      // between two requests to one host; 250ms without it
-	IgnoreRobots bool     `yaml:"ignore_robots"` // for sites of one's own
+	PerHost      strictyaml.Duration `yaml:"per_host"`      // between two requests to one host; 250ms without it
+	IgnoreRobots bool                `yaml:"ignore_robots"` // for sites of one's own
 }
 
 // Fanout says where clients connect.
@@ -73,27 +73,11 @@ const defaultEvery = 15 * time.Second
 // UnmarshalYAML remembers where the source stands, for errors found later.
 func (s *Source) UnmarshalYAML(n ast.Node) error {
 	type plain Source
-	p := plain{Every: duration(defaultEvery), place: strictyaml.PlaceOf(n)}
+	p := plain{Every: strictyaml.Duration(defaultEvery), place: strictyaml.PlaceOf(n)}
 	if err := strictyaml.DecodeNode(n, &p); err != nil {
 		return err
 	}
 	*s = Source(p)
-	return nil
-}
-
-// A duration is written 15s or 2m.
-type duration time.Duration
-
-func (d *duration) UnmarshalYAML(n ast.Node) error {
-	var s string
-	if err := strictyaml.DecodeNode(n, &s); err != nil {
-		return err
-	}
-	v, err := time.ParseDuration(s)
-	if err != nil || v < time.Second {
-		return strictyaml.PlaceOf(n).Errorf("%q: want a duration of a second or more, like 15s", s)
-	}
-	*d = duration(v)
 	return nil
 }
 
@@ -126,7 +110,7 @@ func LoadConfig(file string, optional bool) (Config, error) {
 		return c, fmt.Errorf("config %s: %w", file, err)
 	}
 	if _, err := parser.NewAliases(c.Aliases); err != nil {
-		return c, fmt.Errorf("config %s: %w", file, err)
+		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.Find(data, "aliases").Errorf("%w", err)))
 	}
 	if c.Fanout.Listen == "" {
 		c.Fanout.Listen = DefaultListen

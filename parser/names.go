@@ -97,17 +97,17 @@ type Aliases map[string]string
 // NewAliases reads names and their aliases. An alias that could mean two teams
 // is refused.
 func NewAliases(names map[string][]string) (Aliases, error) {
-	all := Aliases{}
+	all, owner := Aliases{}, map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		for _, alias := range append([]string{name}, names[name]...) {
 			f := fold(alias)
 			if f == "" {
-				return nil, fmt.Errorf("aliases: %q of %q: want a name", alias, name)
+				return nil, fmt.Errorf("%q of %q: want a name", alias, name)
 			}
-			if had, ok := all[f]; ok && had != fold(name) {
-				return nil, fmt.Errorf("aliases: %q would mean two teams, %q and another", alias, name)
+			if had, ok := owner[f]; ok && had != name {
+				return nil, fmt.Errorf("%q would mean two teams, %q and %q", alias, had, name)
 			}
-			all[f] = fold(name)
+			all[f], owner[f] = fold(name), name
 		}
 	}
 	return all, nil

@@ -17,16 +17,16 @@ import (
 // A Profile says where on a site's pages the facts stand. It is a YAML file; a
 // new site needs no Go. docs/profiles.md explains how to write one.
 type Profile struct {
-	Name      string              `yaml:"profile"`
-	Sport     event.Sport         `yaml:"sport"`
-	Format    string              `yaml:"format"`   // "html" (as without it) or "json"
-	JSON      Rule                `yaml:"json"`     // html: the text that holds the JSON which jq rules ask
-	Comments  bool                `yaml:"comments"` // html: markup inside comments is part of the page
-	Complete  *selector           `yaml:"complete"` // html: a page without this element was cut off
-	Matches   Rule                `yaml:"matches"`  // the rows of a page with many matches
-	Match     MatchRules          `yaml:"match"`
-	Incidents []IncidentRules     `yaml:"incidents"`
-	Lengths   map[string]duration `yaml:"lengths"` // how long a "q", "p" or "ot" is, for clocks that count down
+	Name      string                         `yaml:"profile"`
+	Sport     event.Sport                    `yaml:"sport"`
+	Format    string                         `yaml:"format"`   // "html" (as without it) or "json"
+	JSON      Rule                           `yaml:"json"`     // html: the text that holds the JSON which jq rules ask
+	Comments  bool                           `yaml:"comments"` // html: markup inside comments is part of the page
+	Complete  *selector                      `yaml:"complete"` // html: a page without this element was cut off
+	Matches   Rule                           `yaml:"matches"`  // the rows of a page with many matches
+	Match     MatchRules                     `yaml:"match"`
+	Incidents []IncidentRules                `yaml:"incidents"`
+	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // how long a "q", "p" or "ot" is, for clocks that count down
 
 	keys map[key]bool // of all selectors that are asked of the page
 }

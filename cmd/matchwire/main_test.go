@@ -230,6 +230,15 @@ func TestMistakes(t *testing.T) {
 		{"unknown consumer", nil, []string{"run", "--config", write("c5.yaml", "consumers:\n  telegraph: {}\n")}, 2, `c5.yaml:2:`},
 		{"unknown setting of a consumer", nil, []string{"run", "--config", write("c6.yaml", "consumers:\n  notify: {webhok: 'http://x/'}\n")}, 2, `c6.yaml:2:12: unknown field "webhok"`},
 		{"bad webhook", nil, []string{"run", "--config", write("c7.yaml", "consumers:\n  notify:\n    webhook: nowhere\n")}, 2, `c7.yaml:3:`},
+		{"alias of two teams", nil, []string{"run", "--config", write("c9.yaml", "sources: []\naliases:\n  Real Madrid: [Real]\n  Real Sociedad: [Real]\n")}, 2, `c9.yaml:3:14: aliases: "Real" would mean two teams, "Real Madrid" and "Real Sociedad"`},
+		{"record too often", nil, []string{"record", "http://x/", "-p", "fbref", "-o", dir + "/r", "--every", "1ms"}, 2, "--every 1ms"},
+		{"record no page", nil, []string{"record", "file:///etc/passwd", "-p", "fbref", "-o", dir + "/r"}, 2, `URL "file:///etc/passwd"`},
+		{"record with a bad ID", nil, []string{"record", "http://x/", "-p", "fbref", "-o", dir + "/r", "--match", "a b"}, 2, `match ID "a b"`},
+		{"record with an unknown profile", nil, []string{"record", "http://x/", "-p", "nope", "-o", dir + "/r"}, 2, `profile "nope"`},
+		{"check of a broken profile", nil, []string{"check", broken}, 2, `broken.yaml:4:9: match.home: selector ".x["`},
+		{"check of no file", nil, []string{"check", dir + "/none.yaml"}, 2, "none.yaml"},
+		{"check of a missing config", nil, []string{"check", "--config", dir + "/none.yaml"}, 2, "none.yaml"},
+		{"no such match on the page", nil, []string{"parse", "../../profiles/bbc-scores/day.html", "-p", "bbc-scores", "--match", "x"}, 1, `no match "x"`},
 		{"broken selector", nil, []string{"parse", empty, "-p", broken}, 2, `broken.yaml:4:9: match.home: selector ".x["`},
 		{"unknown key in profile", nil, []string{"parse", empty, "-p", unknown}, 2, `unknown.yaml:4:1: unknown field "incident"`},
 		{"unknown profile", nil, []string{"parse", empty, "-p", "nope"}, 2, `profile "nope"`},
@@ -270,7 +279,7 @@ func TestMistakes(t *testing.T) {
 }
 
 func TestHelpEverywhere(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"demo", "--help"}, {"run", "--help"}, {"replay", "--help"}, {"parse", "--help"}, {"emit", "--help"}, {"tail", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"demo", "--help"}, {"run", "--help"}, {"replay", "--help"}, {"parse", "--help"}, {"record", "--help"}, {"check", "--help"}, {"emit", "--help"}, {"tail", "--help"}} {
 		if code, out, errs := call(t, "", nil, args...); code != 0 || !strings.Contains(out, "Usage: matchwire") || errs != "" {
 			t.Errorf("%v: exit %d\n%s%s", args, code, out, errs)
 		}
