@@ -70,7 +70,9 @@ func (c *comparison) correct(at int, now Incident) {
 	edit("player", &was.Player, now.Player)
 	edit("off", &was.Off, now.Off)
 	edit("assist", &was.Assist, now.Assist)
-	if now.Detail != "" && now.Detail != was.Detail {
+	// What goes to another player loses its detail too: an own goal was none.
+	_, other := edits["player"]
+	if now.Detail != was.Detail && (now.Detail != "" || other) {
 		edits["detail"] = event.Change{Old: was.Detail, New: now.Detail}
 		was.Detail = now.Detail
 	}

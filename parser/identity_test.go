@@ -276,3 +276,39 @@ func TestScoreWithoutBasket(t *testing.T) {
 	s.expect(show(event.Score{Home: 2}, two, three))
 	s.expect(show(event.Score{Home: 5}, two, three), "basket 00:30 home Irving 5-0")
 }
+
+// A goal and a penalty of one player in one minute, and an own goal that turns
+// into a goal: each keeps what it is, whatever the order on the page.
+func TestDetailsBelongToTheirGoal(t *testing.T) {
+	goal, penalty := goalBy(event.Home, "Villa", at(10, 0)), goalBy(event.Home, "Villa", at(10, 0))
+	penalty.Detail = event.PenaltyGoal
+	s := begin(t, page(event.Live, "1h", event.Score{}))
+	s.expect(page(event.Live, "1h", event.Score{Home: 2}, goal, penalty), "goal 10' home Villa 1-0", "goal 10' home Villa penalty 2-0")
+	s.expect(page(event.Live, "1h", event.Score{Home: 2}, penalty, goal))
+	s.expect(page(event.Live, "1h", event.Score{Home: 2}, penalty))
+	s.expect(page(event.Live, "1h", event.Score{Home: 2}, goal, penalty))
+
+	own := goalBy(event.Away, "Behich", at(81, 0))
+	own.Detail = event.OwnGoal
+	s = begin(t, page(event.Live, "2h", event.Score{}))
+	s.expect(page(event.Live, "2h", event.Score{Away: 1}, own), "goal 81' away Behich own_goal 0-1")
+	s.expect(page(event.Live, "2h", event.Score{Away: 1}, goalBy(event.Away, "Pogba", at(81, 0))),
+		"goal_corrected 81' away Pogba 0-1 detail:own_goal→ player:Behich→Pogba")
+}
+
+// A player's second penalty is not his first one moved, when the row of that
+// is away for a while.
+func TestRowsOfOnePlayer(t *testing.T) {
+	foul := func(seconds int) parser.Incident {
+		return parser.Incident{Kind: event.Penalty, Detail: "Hooking", Side: event.Home, Player: "Cole", Clock: event.Clock{Period: "p1", Elapsed: seconds}}
+	}
+	show := func(rows ...parser.Incident) parser.Observation {
+		o := page(event.Live, "p1", event.Score{}, rows...)
+		o.Sport = event.IceHockey
+		return o
+	}
+	s := begin(t, show())
+	s.expect(show(foul(60), foul(600)), "penalty 01:00 home Cole Hooking 0-0", "penalty 10:00 home Cole Hooking 0-0")
+	s.expect(show(foul(600)))
+	s.expect(show(foul(600), foul(60)))
+}

@@ -24,28 +24,15 @@ func (c *comparison) goals(side event.Side) {
 		want = c.page.Score.Of(side) // a row that the score does not know yet waits for it
 	}
 	complete := len(rows) == want
-	paired := map[int]bool{}
-	pair := func(like func(Incident, *Standing) bool) {
-		rows = slices.DeleteFunc(rows, func(in Incident) bool {
-			for _, at := range c.state.of(event.Goal, side) {
-				if !paired[at] && like(in, &c.state.Standing[at]) {
-					paired[at] = true
-					c.correct(at, in)
-					return true
-				}
-			}
-			return false
-		})
+	listed := map[int]bool{}
+	likenesses := []likeness{
+		all(samePlayer, sameClock, sameDetail), all(samePlayer, sameClock), all(samePlayer, nearClock),
+		provisional, all(told, sameClock), nearClock,
 	}
-	samePlayer := func(in Incident, st *Standing) bool { return fold(in.Player) == fold(st.Player) }
-	pair(func(in Incident, st *Standing) bool { return samePlayer(in, st) && !clockMoved(st.Clock, in.Clock) })
-	pair(func(in Incident, st *Standing) bool { return samePlayer(in, st) && near(in.Clock, st.Clock) })
-	pair(func(_ Incident, st *Standing) bool { return st.Provisional })
-	pair(func(in Incident, st *Standing) bool { return !in.Clock.IsZero() && !clockMoved(st.Clock, in.Clock) })
-	pair(func(in Incident, st *Standing) bool { return near(in.Clock, st.Clock) })
 	if complete {
-		pair(func(Incident, *Standing) bool { return true })
+		likenesses = append(likenesses, anyOfTheSlot)
 	}
+	rows = c.pair(rows, listed, likenesses...)
 
 	standing := len(c.state.of(event.Goal, side))
 	for ; standing < want; standing++ {
@@ -58,7 +45,7 @@ func (c *comparison) goals(side event.Side) {
 		c.report(in, goesOn, provisional, "goal", string(side), strconv.Itoa(standing+1), c.generation("goal", string(side)))
 	}
 	if standing > want && complete && c.takeBack {
-		c.takeBackGoals(side, standing-want, paired)
+		c.takeBackGoals(side, standing-want, listed)
 	}
 }
 
@@ -105,31 +92,22 @@ func (c *comparison) kicks(side event.Side) {
 // those with the same player, then, of what is left, those of the same kind
 // and side within two minutes: the page has edited the name.
 func (c *comparison) others() {
-	taken := map[int]bool{}
-	var left []Incident
+	var rows []Incident
 	for _, in := range c.page.Incidents {
-		if in.Kind == event.Goal && c.page.Sport.CountsGoals() || in.Kind == event.ShootoutKick || c.isPoints(in.Kind) {
-			continue
-		}
-		if in.Player == "" {
-			continue // it has no identity before its player is known
-		}
-		if at := c.claim(in, taken, func(was Incident) bool { return fold(was.Player) == fold(in.Player) }); at >= 0 {
-			c.correct(at, in)
-		} else {
-			left = append(left, in)
+		switch {
+		case in.Kind == event.Goal && c.page.Sport.CountsGoals(), in.Kind == event.ShootoutKick, c.isPoints(in.Kind):
+		case in.Player == "": // it has no identity before its player is known
+		default:
+			rows = append(rows, in)
 		}
 	}
-	for _, in := range left {
-		at := c.claim(in, taken, func(was Incident) bool { return near(was.Clock, in.Clock) })
-		if at >= 0 {
-			c.correct(at, in)
-			continue
-		}
-		taken[len(c.state.Standing)] = true
+	listed := map[int]bool{}
+	rows = c.pair(rows, listed, all(samePlayer, sameClock, sameDetail), all(samePlayer, sameClock), all(samePlayer, nearClock), samePlayer, nearClock)
+	for _, in := range rows {
+		listed[len(c.state.Standing)] = true
 		c.reportOther(in)
 	}
-	c.missing(taken)
+	c.missing(listed)
 }
 
 // missing takes back what complete pages have lacked for long.
@@ -150,17 +128,6 @@ func (c *comparison) missing(listed map[int]bool) {
 			}
 		}
 	}
-}
-
-// claim takes the first incident that stands, is not taken, and fits; -1 if none.
-func (c *comparison) claim(in Incident, taken map[int]bool, fits func(Incident) bool) int {
-	for _, at := range c.state.of(in.Kind, in.Side) {
-		if !taken[at] && fits(c.state.Standing[at].Incident) {
-			taken[at] = true
-			return at
-		}
-	}
-	return -1
 }
 
 // reportOther gives the incident the first free identity of its player.

@@ -22,31 +22,13 @@ func (c *comparison) points() {
 			rows = append(rows, in)
 		}
 	}
-	paired := map[int]bool{}
-	pair := func(like func(in Incident, st *Standing) bool) {
-		var left []Incident
-		for _, in := range rows {
-			at := c.firstLike(in, paired, like)
-			if at < 0 {
-				left = append(left, in)
-				continue
-			}
-			paired[at] = true
-			c.correct(at, in)
-		}
-		rows = left
-	}
 	sameAfter := func(in Incident, st *Standing) bool { return in.Score.Of(in.Side) == st.Score.Of(st.Side) }
-	samePlayer := func(in Incident, st *Standing) bool { return fold(in.Player) == fold(st.Player) }
-	pair(func(in Incident, st *Standing) bool { return sameAfter(in, st) && samePlayer(in, st) })
-	pair(func(in Incident, st *Standing) bool {
-		return samePlayer(in, st) && in.Kind == st.Kind && in.Clock.Told() && in.Clock == st.Clock
-	})
-	pair(sameAfter)
+	listed := map[int]bool{}
+	rows = c.pair(rows, listed, all(sameAfter, samePlayer), all(told, samePlayer, sameKind, sameClock), sameAfter)
 	if c.takeBack && c.page.Score != nil {
 		for at := range c.state.Standing {
 			st := &c.state.Standing[at]
-			if c.isPoints(st.Kind) && !paired[at] && st.Score.Of(st.Side) > c.page.Score.Of(st.Side) {
+			if c.isPoints(st.Kind) && !listed[at] && st.Score.Of(st.Side) > c.page.Score.Of(st.Side) {
 				c.retract(at, "points", string(st.Side))
 			}
 		}
@@ -58,18 +40,6 @@ func (c *comparison) points() {
 
 func (c *comparison) isPoints(k event.Kind) bool {
 	return !c.page.Sport.CountsGoals() && c.page.Sport.Scores(k)
-}
-
-// firstLike is the first incident of the row's side that stands, is not taken
-// and is like it; -1 if none.
-func (c *comparison) firstLike(in Incident, taken map[int]bool, like func(Incident, *Standing) bool) int {
-	for at := range c.state.Standing {
-		st := &c.state.Standing[at]
-		if !taken[at] && st.Score != nil && c.isPoints(st.Kind) && st.Side == in.Side && like(in, st) {
-			return at
-		}
-	}
-	return -1
 }
 
 // reportFree reports a new incident under the first identity of its kind that

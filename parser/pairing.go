@@ -1,0 +1,63 @@
+package parser
+
+import "slices"
+
+// A likeness says whether a row of the page can be an incident that stands.
+type likeness func(in Incident, st *Standing) bool
+
+// pair finds for each row the incident that it shows again, and corrects that.
+// Likenesses are tried in turn, from the surest to the least, each for all rows
+// before the next: a row must not take the incident that another shows more
+// surely. taken is what rows have been paired with; left are the rows that show
+// something new.
+func (c *comparison) pair(rows []Incident, taken map[int]bool, like ...likeness) (left []Incident) {
+	left = slices.Clone(rows)
+	for _, alike := range like {
+		left = slices.DeleteFunc(left, func(in Incident) bool {
+			for at := range c.state.Standing {
+				st := &c.state.Standing[at]
+				if !taken[at] && c.sameSlot(in, st) && alike(in, st) {
+					taken[at] = true
+					c.correct(at, in)
+					return true
+				}
+			}
+			return false
+		})
+	}
+	return left
+}
+
+// sameSlot reports whether two incidents are of the same side and kind; what
+// moves a score that is not the number of goals is of one kind.
+func (c *comparison) sameSlot(in Incident, st *Standing) bool {
+	return in.Side == st.Side && (in.Kind == st.Kind || c.isPoints(in.Kind) && c.isPoints(st.Kind))
+}
+
+func samePlayer(in Incident, st *Standing) bool { return fold(in.Player) == fold(st.Player) }
+
+func sameClock(in Incident, st *Standing) bool { return !clockMoved(st.Clock, in.Clock) }
+
+func nearClock(in Incident, st *Standing) bool { return near(in.Clock, st.Clock) }
+
+func sameKind(in Incident, st *Standing) bool { return in.Kind == st.Kind }
+
+func told(in Incident, _ *Standing) bool { return in.Clock.Told() }
+
+func sameDetail(in Incident, st *Standing) bool { return in.Detail == st.Detail }
+
+func provisional(_ Incident, st *Standing) bool { return st.Provisional }
+
+func anyOfTheSlot(Incident, *Standing) bool { return true }
+
+// all is the likeness that is every one of these.
+func all(of ...likeness) likeness {
+	return func(in Incident, st *Standing) bool {
+		for _, like := range of {
+			if !like(in, st) {
+				return false
+			}
+		}
+		return true
+	}
+}
