@@ -40,6 +40,16 @@ func TestREADME(t *testing.T) {
 			t.Errorf("the README does not say that parse says %q", line)
 		}
 	}
+	more := regexp.MustCompile("(?s)More of matchwire.yaml:\n\n```yaml\n(.*?)```").FindStringSubmatch(string(text))
+	if more == nil {
+		t.Fatal("the README shows no more of matchwire.yaml")
+	}
+	if err := os.WriteFile("more.yaml", []byte(more[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := app.LoadConfig("more.yaml", false); err != nil || len(c.Aliases) != 1 || c.Keep == "" {
+		t.Errorf("more of the config: %+v, %v", c, err)
+	}
 	config, err := app.LoadConfig("matchwire.yaml", false)
 	if err != nil || len(config.Sources) != 1 || len(config.Consumers) != 2 {
 		t.Errorf("config %+v, %v", config, err)
