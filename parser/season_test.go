@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/season"
@@ -37,13 +40,22 @@ func TestSeason(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	results := make([]tally, len(matches))
+	var workers errgroup.Group
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	for i := 0; i < len(matches); i += step {
+		workers.Go(func() error {
+			results[i] = run(profile, &matches[i], seed)
+			return nil
+		})
+	}
+	_ = workers.Wait()
 	var sum tally
 	for i := 0; i < len(matches); i += step {
-		one := run(t, profile, &matches[i], seed)
-		sum.add(one)
-		if len(one.wrong) > 0 && sum.shown < 20 {
+		sum.add(results[i])
+		if len(results[i].wrong) > 0 && sum.shown < 20 {
 			sum.shown++
-			t.Errorf("%s %s v %s (MATCHWIRE_SEED=%d): %v", matches[i].ID, matches[i].Home, matches[i].Away, seed, one.wrong)
+			t.Errorf("%s %s v %s (MATCHWIRE_SEED=%d): %v", matches[i].ID, matches[i].Home, matches[i].Away, seed, results[i].wrong)
 		}
 	}
 	t.Logf("matches %d/%d goals %d/%d lost %d doubled %d spurious %d", sum.right, sum.matches, sum.found, sum.goals, sum.lost, sum.doubled, sum.spurious)
@@ -68,7 +80,7 @@ func (s *tally) add(one tally) {
 }
 
 // run reads a match's pages and compares what stands in the end with the facts.
-func run(t *testing.T, profile *parser.Profile, m *season.Match, seed uint64) (sum tally) {
+func run(profile *parser.Profile, m *season.Match, seed uint64) (sum tally) {
 	pages, facts := m.Pages(seed)
 	state := parser.State{Epoch: "e"}
 	showed := map[string]bool{} // what fresh pages have shown so far
@@ -96,18 +108,19 @@ func run(t *testing.T, profile *parser.Profile, m *season.Match, seed uint64) (s
 			all, _, err := profile.Extract(parser.Page{Body: page.Body})
 			if err != nil {
 				if page.Fault == "" {
-					t.Fatalf("a good page is unusable: %v", err)
+					wrong(&other, "a good page is unusable: %v", err)
 				}
 				continue
 			}
 			all[0].Match.ID = m.ID
-			next, events, err := parser.Reconcile(restart(t, state), all[0], parser.Reading{
+			next, events, err := parser.Reconcile(restart(state), all[0], parser.Reading{
 				TID: event.NewTID(), Source: "/parser/season", At: page.At, Evidence: event.Evidence{Snapshot: digest(page.Body)}})
 			if errors.Is(err, parser.ErrOtherMatch) && page.Fault != "" {
 				continue // a name that was cut off
 			}
 			if err != nil {
-				t.Fatal(err)
+				wrong(&other, "%v", err)
+				return sum
 			}
 			state = next
 			for _, e := range events {
@@ -204,14 +217,14 @@ func (s *tally) compare(state parser.State, facts []season.Fact, wrong func(*int
 }
 
 // restart is a state that was saved and loaded.
-func restart(t *testing.T, s parser.State) parser.State {
-	b, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
+func restart(s parser.State) parser.State {
 	var again parser.State
-	if err := json.Unmarshal(b, &again); err != nil {
-		t.Fatal(err)
+	b, err := json.Marshal(s)
+	if err == nil {
+		err = json.Unmarshal(b, &again)
+	}
+	if err != nil {
+		panic(err)
 	}
 	return again
 }
