@@ -147,18 +147,40 @@ func samples(n int) string {
 	return fmt.Sprintf("%d sample pages", n)
 }
 
-// checkFixture reads every page of a fixture; each must be usable.
+// checkFixture reads every page of a fixture; each must be usable and without
+// problems.
 func checkFixture(f *parser.Fixture, p *parser.Profile) (pages int, faults []string) {
+	seen := map[string]bool{}
 	for _, fp := range f.Pages {
-		page, err := f.Page(fp)
-		if err == nil {
-			_, _, err = p.Extract(page)
+		if seen[fp.File] {
+			continue // read again unchanged
 		}
+		seen[fp.File] = true
+		page, err := f.Page(fp)
 		if err != nil {
 			faults = append(faults, fmt.Sprintf("%s: %v", f.Path(fp), err))
+			continue
 		}
+		_, problems, err := p.Extract(page)
+		if err != nil {
+			problems = []parser.Problem{{Message: err.Error()}}
+		}
+		faults = append(faults, told(f.Path(fp), problems)...)
 	}
-	return len(f.Pages), faults
+	return len(seen), faults
+}
+
+// told lists the problems of a page, in bounds.
+func told(file string, problems []parser.Problem) []string {
+	const most = 5
+	var all []string
+	for _, p := range problems[:min(most, len(problems))] {
+		all = append(all, file+": "+strings.TrimPrefix(p.String(), ": "))
+	}
+	if more := len(problems) - most; more > 0 {
+		all = append(all, fmt.Sprintf("%s: and %d more", file, more))
+	}
+	return all
 }
 
 func (k *checker) files(names []string) error {
@@ -189,6 +211,9 @@ func (k *checker) file(name string) error {
 		return err
 	}
 	r.Detail, r.Faults = samples(pages), faults
+	if k.update && pages > 0 {
+		r.Detail += ", what they give is now expected of them"
+	}
 	k.results = append(k.results, r)
 	return nil
 }
@@ -215,11 +240,17 @@ func (k *checker) folder(in fs.FS, dir, shown string, p *parser.Profile) (pages 
 			}
 			n, bad := checkFixture(f, p)
 			pages, faults = pages+n, append(faults, bad...)
-		case !strings.HasSuffix(name, expectExt):
-			pages++
-			if err := k.page(in, path.Join(dir, e.Name()), name, p); err != nil {
-				faults = append(faults, err.Error())
+		case strings.HasSuffix(name, expectExt):
+			if _, err := fs.Stat(in, path.Join(dir, strings.TrimSuffix(e.Name(), expectExt))); err != nil {
+				faults = append(faults, name+": there is no such page")
 			}
+		default:
+			pages++
+			bad, err := k.page(in, path.Join(dir, e.Name()), name, p)
+			if err != nil {
+				bad = append(bad, err.Error())
+			}
+			faults = append(faults, bad...)
 		}
 	}
 	return pages, faults, nil
@@ -227,38 +258,43 @@ func (k *checker) folder(in fs.FS, dir, shown string, p *parser.Profile) (pages 
 
 const expectExt = ".expect.json"
 
+// An expectation is what a sample page gives, as it stands beside the page.
+type expectation struct {
+	Observations []parser.Observation `json:"observations,omitempty"`
+	Problems     []parser.Problem     `json:"problems,omitempty"`
+	Unusable     string               `json:"unusable,omitempty"` // why the page cannot be used
+}
+
 // page reads a sample page: it must give what is expected of it, or without
 // such a file be usable and without problems.
-func (k *checker) page(in fs.FS, file, shown string, p *parser.Profile) error {
+func (k *checker) page(in fs.FS, file, shown string, p *parser.Profile) (faults []string, err error) {
 	page, err := parser.ReadPage(in, file)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	observations, problems, err := p.Extract(page)
+	var gives expectation
+	gives.Observations, gives.Problems, err = p.Extract(page)
 	if err != nil {
-		return fmt.Errorf("%s: %w", shown, err)
+		gives = expectation{Unusable: err.Error()}
 	}
-	got, err := json.MarshalIndent(struct {
-		Observations []parser.Observation `json:"observations"`
-		Problems     []parser.Problem     `json:"problems,omitempty"`
-	}{observations, problems}, "", "  ")
+	got, err := json.MarshalIndent(gives, "", "  ")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	got = append(got, '\n')
 	if k.update {
-		return os.WriteFile(shown+expectExt, got, 0o644)
+		return nil, os.WriteFile(shown+expectExt, got, 0o644)
 	}
 	want, err := fs.ReadFile(in, file+expectExt)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && len(problems) > 0:
-		return fmt.Errorf("%s: %s", shown, problems[0])
+	case errors.Is(err, fs.ErrNotExist) && gives.Unusable != "":
+		return []string{shown + ": " + gives.Unusable}, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return told(shown, gives.Problems), nil
 	case err != nil:
-		return err
+		return nil, err
 	}
-	return compare(shown, want, got)
+	return nil, compare(shown, want, got)
 }
 
 // compare names the first line in which a page gives something else.

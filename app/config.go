@@ -12,7 +12,6 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fixtures"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser"
@@ -177,10 +176,8 @@ func (c Config) sources(lib parser.Library) ([]parser.Source, error) {
 		if err := parser.CheckURL(s.URL); err != nil {
 			return nil, fault(err)
 		}
-		if s.Match != "" {
-			if err := event.CheckMatchID(s.Match); err != nil {
-				return nil, fault(err)
-			}
+		if err := p.CheckMatch(s.Match); err != nil {
+			return nil, fault(err)
 		}
 		all = append(all, parser.Source{URL: s.URL, Profile: p, Match: s.Match, Every: time.Duration(s.Every)})
 	}

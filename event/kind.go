@@ -63,6 +63,16 @@ var incidentKinds = map[Sport][]Kind{
 // Kinds lists the kinds of incidents a page of the sport can show.
 func (s Sport) Kinds() []Kind { return slices.Clone(incidentKinds[s]) }
 
+// OfNeitherSide reports whether an incident of this kind need not belong to a
+// team.
+func (k Kind) OfNeitherSide() bool {
+	switch k {
+	case "added_time", "var_review", "tmo_review", "review", "over_end":
+		return true
+	}
+	return false
+}
+
 // scoring are the kinds that move the score in sports where it is not the
 // number of goals.
 var scoring = map[Sport][]Kind{

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
@@ -14,6 +15,8 @@ import (
 // check says what is wrong with a profile that could be read, and where.
 func (p *Profile) check(at func(path string) strictyaml.Place) error {
 	switch {
+	case p.Name == "" && p.Sport == "":
+		return at("profile").Errorf("no profile: profile, sport and match are needed")
 	case p.Name == "" || p.Name != strings.ReplaceAll(event.Slug(p.Name), "_", "-"):
 		return at("profile").Errorf("profile %q: want a name of a-z, 0-9 and -", p.Name)
 	case !slices.Contains(event.Sports(), p.Sport):
@@ -21,7 +24,7 @@ func (p *Profile) check(at func(path string) strictyaml.Place) error {
 	case p.Format != "" && p.Format != "html" && p.Format != "json":
 		return at("format").Errorf("format %q: want html or json", p.Format)
 	case !p.Match.Home.set() || !p.Match.Away.set():
-		return at("match").Errorf("match.home and match.away: both are needed, to know whose page it is")
+		return at("match").Errorf("match.home and match.away: both are needed, to know whose page it is (a selector that begins with # stands in quotes, or YAML takes it for a comment)")
 	}
 	for name := range p.Lengths {
 		if !slices.ContainsFunc(p.Sport.Periods(), func(q event.Period) bool { return isPeriod(q, name) }) {
@@ -82,10 +85,10 @@ func (p *Profile) checkMatch() error {
 func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) error {
 	switch {
 	case !in.Rows.set() || !in.Kind.set():
-		return place.Errorf("rows and kind are needed")
+		return place.Errorf("rows and kind are needed (a selector that begins with # stands in quotes, or YAML takes it for a comment)")
 	case !rowsRule(&in.Rows):
 		return in.Rows.place.Errorf("rows: want a selector or jq")
-	case in.Side.set() == in.Team.set():
+	case in.Side.set() && in.Team.set() || !in.Side.set() && !in.Team.set() && !in.ofNeitherSide():
 		return in.Rows.place.Errorf("give one of side and team: whose incident is it?")
 	case in.HomeScore.set() != in.AwayScore.set():
 		return in.Rows.place.Errorf("give both of home_score and away_score, or none")
@@ -93,6 +96,9 @@ func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) erro
 	var kinds []string
 	for _, k := range p.Sport.Kinds() {
 		kinds = append(kinds, string(k))
+	}
+	if err := errors.Join(noSelector(&in.Kind, "kind", kinds), noSelector(&in.Side, "side", []string{"home", "away"})); err != nil {
+		return err
 	}
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
@@ -105,6 +111,25 @@ func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) erro
 		checkWords(&in.Kind, "kind", kinds, nil),
 		checkWords(&in.Side, "side", []string{string(event.Home), string(event.Away)}, nil),
 		checkWords(&in.Period, "period", p.periods(), nil))
+}
+
+// ofNeitherSide reports whether all that a list holds need not belong to a team.
+func (r *IncidentRules) ofNeitherSide() bool {
+	kinds := r.Kind.outcomes()
+	for _, e := range kinds {
+		if kind, _, _ := strings.Cut(e.value, " "); !event.Kind(kind).OfNeitherSide() {
+			return false
+		}
+	}
+	return len(kinds) > 0
+}
+
+// noSelector refuses a word of ours where a selector is read.
+func noSelector(r *Rule, what string, words []string) error {
+	if r.CSS != nil && slices.Contains(words, r.CSS.text) {
+		return r.place.Errorf("%s: %s is a selector here; what is always so is written {value: %s}", what, r.CSS.text, r.CSS.text)
+	}
+	return nil
 }
 
 // rowsRule reports whether a rule finds rows.
@@ -138,6 +163,8 @@ func (p *Profile) checkUses() error {
 	p.eachRule(func(r *Rule) {
 		switch {
 		case fault != nil:
+		case r.Layout != "" && !isLayout(r.Layout):
+			fault = r.place.Errorf("layout %q: want unix, unix_ms, or January 2, 2006, 15:04:05 as the site writes it", r.Layout)
 		case r.Siblings && !lists[r]:
 			fault = r.place.Errorf("siblings is for matches and rows")
 		case lists[r] && (r.Attr != "" || r.OwnText || r.Regexp != nil || r.Map.entries != nil || r.Prefix != "" || r.Inherit):
@@ -149,6 +176,11 @@ func (p *Profile) checkUses() error {
 		}
 	})
 	return fault
+}
+
+// isLayout reports whether a layout has anything of a time in it.
+func isLayout(s string) bool {
+	return s == "unix" || s == "unix_ms" || time.Date(2011, 11, 22, 13, 33, 44, 0, time.UTC).Format(s) != s
 }
 
 func (p *Profile) periods() []string {

@@ -3,6 +3,7 @@ package parser
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,18 +11,17 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
 )
 
 // A document is a page ready to be asked.
 type document struct {
-	html  *goquery.Selection // nil for a JSON page
-	json  any                // nil where the profile asks no jq
-	keys  map[key]bool       // of the profile's selectors
-	index *index             // made when first needed
-	ctx   context.Context    // bounds what is asked of it
+	html  *html.Node      // nil for a JSON page
+	json  any             // nil where the profile asks no jq
+	keys  map[key]bool    // of the profile's selectors
+	index *index          // made when first needed
+	ctx   context.Context // bounds what is asked of it
 }
 
 // open parses a page as the profile has it. The error says why it is no page
@@ -34,21 +34,23 @@ func (p *Profile) open(ctx context.Context, page Page) (*document, error) {
 	if p.Format == "json" {
 		return d, decodeJSON(page.Body, &d.json)
 	}
+	if json.Valid(page.Body) {
+		return nil, errors.New("the page is JSON, not HTML: such a profile says format: json")
+	}
 	if kind := http.DetectContentType(page.Body); !strings.HasPrefix(kind, "text/") || !bytes.ContainsRune(page.Body, '<') {
 		return nil, fmt.Errorf("the page is not HTML (it looks like %s)", kind)
 	}
 	if p.Complete == nil && cutOff(page.Body) {
 		return nil, errors.New("the page is cut off: it begins <html> and does not end it")
 	}
-	doc, err := goquery.NewDocumentFromReader(decoded(page))
-	if err != nil {
-		return nil, fmt.Errorf("the page is not HTML: %w", err)
+	var err error
+	if d.html, err = html.Parse(decoded(page)); err != nil {
+		return nil, fmt.Errorf("the page cannot be read: %w", err)
 	}
-	d.html = doc.Selection
 	if p.Comments {
-		openComments(doc.Get(0))
+		openComments(d.html)
 	}
-	if p.Complete != nil && d.page().find(p.Complete, false).Length() == 0 {
+	if p.Complete != nil && d.page().first(p.Complete) == nil {
 		return nil, fmt.Errorf("the page is cut off: no element %s", p.Complete.text)
 	}
 	if p.JSON.set() {
@@ -95,7 +97,9 @@ func openComments(root *html.Node) {
 func (d *document) openJSON(r *Rule) error {
 	if r.As == asFlight {
 		var scripts []string
-		d.page().find(r.CSS, true).Each(func(_ int, s *goquery.Selection) { scripts = append(scripts, s.Text()) })
+		for _, n := range d.page().find(r.CSS, maxRows) {
+			scripts = append(scripts, allText(n))
+		}
 		if len(scripts) == 0 {
 			return nothing("no element %s", r.CSS.text)
 		}
@@ -128,7 +132,7 @@ func (d *document) page() scope { return scope{doc: d, html: d.html, json: d.jso
 // having lists the elements of the page that have the key.
 func (d *document) having(k key) []*html.Node {
 	if d.index == nil {
-		d.index = newIndex(d.html.Get(0), d.keys)
+		d.index = newIndex(d.html, d.keys)
 	}
 	return d.index.of(k)[k.name]
 }

@@ -29,17 +29,12 @@ func (p *Profile) Explain(page Page) ([]Finding, error) {
 	e := &explanation{profile: p}
 	matches := []scope{doc.page()}
 	if p.Matches.set() {
-		if matches, err = e.rows("matches", &p.Matches, matches); err != nil {
-			return e.findings, err
-		}
+		matches = e.rows("matches", &p.Matches, matches)
 	}
 	matches = e.rules("match.", p.Match.rules(), matches, &p.Match.Home)
 	for i := range p.Incidents {
 		list, name := &p.Incidents[i], fmt.Sprintf("incidents[%d].", i)
-		rows, err := e.rows(name+"rows", &list.Rows, matches)
-		if err != nil {
-			return e.findings, err
-		}
+		rows := e.rows(name+"rows", &list.Rows, matches)
 		e.rules(name, list.rules(), rows, &list.Kind)
 	}
 	return e.findings, nil
@@ -51,14 +46,11 @@ type explanation struct {
 }
 
 // rows explains a rule for rows and returns all the rows it finds.
-func (e *explanation) rows(name string, r *Rule, in []scope) ([]scope, error) {
+func (e *explanation) rows(name string, r *Rule, in []scope) []scope {
 	f := Finding{Rule: name, Source: r.describe(), Asked: len(in)}
 	var all []scope
 	for _, s := range in {
-		rows, err := s.rows(r)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
+		rows, _ := s.rows(r) // a fault is among the problems
 		if len(rows) > 0 {
 			f.Found++
 		}
@@ -66,7 +58,7 @@ func (e *explanation) rows(name string, r *Rule, in []scope) ([]scope, error) {
 		all = append(all, rows...)
 	}
 	e.findings = append(e.findings, f)
-	return all, nil
+	return all
 }
 
 // rules explains the rules that are asked of each part. Parts in which the one
@@ -125,11 +117,20 @@ func (s scope) count(r *Rule) int {
 		}
 	case r.Value != "" || s.html == nil:
 	case r.CSS != nil:
-		n += s.find(r.CSS, true).Length()
+		n += s.elements(r.CSS)
 	default:
 		for _, e := range r.When.entries {
-			n += s.html.FilterMatcher(e.when.match).Length() + s.find(e.when, true).Length()
+			n += s.elements(e.when)
 		}
+	}
+	return n
+}
+
+// elements is how many match below the scope; one if only the row itself does.
+func (s scope) elements(sel *selector) int {
+	n := len(s.find(sel, maxRows))
+	if n == 0 && s.first(sel) != nil {
+		n = 1
 	}
 	return n
 }

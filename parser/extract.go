@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,10 +103,33 @@ func (p *part) optional(field string, r *Rule) string {
 // needed evaluates a rule. Nothing found is a problem if the profile has it.
 func (p *part) needed(field string, r *Rule) string {
 	text, err := p.ask(r)
-	if err != nil {
+	if err != nil && !(r.Optional && errors.Is(err, errNothing)) {
 		p.problem(field, err)
 	}
 	return text
+}
+
+// word holds a text that no map vouches for against a vocabulary: one that is
+// not of it is a problem and no value.
+func word[W ~string](p *part, field, text string, words []W) W {
+	if text == "" || slices.Contains(words, W(text)) {
+		return W(text)
+	}
+	p.problem(field, fmt.Errorf("%q is not one of ours (%s): translate it by a map", shorten(text), listed(words)))
+	return ""
+}
+
+// listed is a vocabulary in a few words.
+func listed[W ~string](words []W) string {
+	const most = 5
+	var all []string
+	for _, w := range words[:min(most, len(words))] {
+		all = append(all, string(w))
+	}
+	if len(words) > most {
+		all = append(all, "…")
+	}
+	return strings.Join(all, ", ")
 }
 
 func (p *part) ask(r *Rule) (string, error) {
@@ -137,7 +161,12 @@ func (p *part) match() (*Observation, error) {
 	if err := p.teams(o); err != nil {
 		return nil, err
 	}
-	o.Match.ID = p.needed("match.id", &r.ID)
+	if o.Match.ID = p.needed("match.id", &r.ID); o.Match.ID != "" {
+		if err := event.CheckMatchID(o.Match.ID); err != nil {
+			p.problem("match.id", err)
+			o.Match.ID = ""
+		}
+	}
 	o.League = undoubled(p.needed("match.league", &r.League))
 	if text := p.needed("match.start", &r.Start); text != "" {
 		var err error
@@ -145,14 +174,25 @@ func (p *part) match() (*Observation, error) {
 			p.problem("match.start", err)
 		}
 	}
-	status, period, _ := strings.Cut(p.needed("match.status", &r.Status), " ")
-	o.Match.Status, o.Match.Period = event.Status(status), event.Period(period)
+	status, period := p.statusWords()
+	o.Match.Status = word(p, "match.status", status, event.Statuses())
+	o.Match.Period = word(p, "match.status", period, o.Sport.Periods())
 	p.clock(o)
 	begun := rank(o.Match.Status) > 0 && o.Match.Status != event.Cancelled // else there need not be a score
 	o.Score = p.score("match", &r.HomeScore, &r.AwayScore, "score", begun)
 	o.Shootout = p.score("match", &r.HomeShootout, &r.AwayShootout, "shootout", false)
 	p.incidents(o)
 	return o, nil
+}
+
+// statusWords splits the status from the period that may stand behind it. A
+// text that is no status stays whole, for the problem to show it.
+func (p *part) statusWords() (status, period string) {
+	text := p.needed("match.status", &p.x.profile.Match.Status)
+	if first, rest, ok := strings.Cut(text, " "); ok && slices.Contains(event.Statuses(), event.Status(first)) {
+		return first, rest
+	}
+	return text, ""
 }
 
 func (p *part) teams(o *Observation) error {
@@ -224,7 +264,7 @@ func (p *part) score(in string, home, away *Rule, what string, needed bool) *eve
 			if err != nil || *half.into < 0 || *half.into > maxScore {
 				err = fmt.Errorf("%q is no score", shorten(text))
 			}
-		} else if !needed && errors.Is(err, errNothing) {
+		} else if (!needed || half.rule.Optional) && errors.Is(err, errNothing) {
 			return nil
 		}
 		if err != nil {

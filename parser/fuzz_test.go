@@ -150,7 +150,7 @@ func checkObservation(t *testing.T, o *parser.Observation) {
 	}
 	clock(o.Match.Clock)
 	for _, in := range o.Incidents {
-		if !slices.Contains(sport.Kinds(), in.Kind) || in.Side != event.Home && in.Side != event.Away || in.Path == "" {
+		if !slices.Contains(sport.Kinds(), in.Kind) || in.Side != event.Home && in.Side != event.Away && !(in.Side == "" && in.Kind.OfNeitherSide()) || in.Path == "" {
 			t.Errorf("incident %+v", in)
 		}
 		if sport.Scores(in.Kind) && !sport.CountsGoals() && in.Score == nil {

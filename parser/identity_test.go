@@ -312,3 +312,19 @@ func TestRowsOfOnePlayer(t *testing.T) {
 	s.expect(show(foul(600)))
 	s.expect(show(foul(600), foul(60)))
 }
+
+// A card whose player the page does not know yet is a card, and no other when
+// it does. What belongs to no team needs none.
+func TestIncidentsOfNobody(t *testing.T) {
+	card := parser.Incident{Kind: event.YellowCard, Side: event.Home, Clock: at(30, 0)}
+	added := parser.Incident{Kind: "added_time", Detail: "3", Clock: at(45, 0)}
+	s := begin(t, page(event.Live, "1h", event.Score{}))
+	s.expect(page(event.Live, "1h", event.Score{}, card), "yellow_card 30' home 0-0")
+	s.expect(page(event.Live, "1h", event.Score{}, card, added), "added_time 45' 3 0-0")
+	card.Player, card.Clock = "Brillant", at(31, 0)
+	s.expect(page(event.Live, "1h", event.Score{}, card, added), "yellow_card_corrected 31' home Brillant 0-0 player:→Brillant time:30'→31'")
+	card.Player = "" // and when the name is away for a while, nothing
+	s.expect(page(event.Live, "1h", event.Score{}, card, added))
+	late := parser.Incident{Kind: "added_time", Detail: "6", Clock: at(90, 0)}
+	s.expect(page(event.Live, "2h", event.Score{}, card, late), "period_end 1h 0-0", "period_start 2h 0-0", "added_time 90' 6 0-0")
+}

@@ -88,21 +88,20 @@ func (c *comparison) kicks(side event.Side) {
 	}
 }
 
-// others compares cards, substitutions and whatever else has a player: first
-// those with the same player, then, of what is left, those of the same kind
-// and side within two minutes: the page has edited the name.
+// others compares cards, substitutions and the like: first those with the same
+// player, then, of what is left, those of the same kind and side within two
+// minutes: the page has edited the name, or did not know it yet.
 func (c *comparison) others() {
 	var rows []Incident
 	for _, in := range c.page.Incidents {
 		switch {
 		case in.Kind == event.Goal && c.page.Sport.CountsGoals(), in.Kind == event.ShootoutKick, c.isPoints(in.Kind):
-		case in.Player == "": // it has no identity before its player is known
 		default:
 			rows = append(rows, in)
 		}
 	}
 	listed := map[int]bool{}
-	rows = c.pair(rows, listed, all(samePlayer, sameClock, sameDetail), all(samePlayer, sameClock), all(samePlayer, nearClock), samePlayer, nearClock)
+	rows = c.pair(rows, listed, all(samePlayer, sameClock, sameDetail), all(samePlayer, sameClock), all(samePlayer, nearClock), all(named, samePlayer), nearClock)
 	for _, in := range rows {
 		listed[len(c.state.Standing)] = true
 		c.reportOther(in)

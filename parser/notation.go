@@ -33,8 +33,8 @@ func (p *Profile) readClock(as transform, period event.Period, text string) (eve
 			as = asOvers
 		}
 	}
-	text = primes.Replace(text)
 	bad := fmt.Errorf("%q is no clock I can read as %q", shorten(text), string(as))
+	text = primes.Replace(text)
 	switch as {
 	case asMinute:
 		return readMinute(s, period, text, bad)
@@ -81,10 +81,12 @@ func readMinute(s event.Sport, period event.Period, text string, bad error) (eve
 		return event.Clock{}, bad
 	case s == event.Soccer:
 		return event.SoccerMinute(period, minute, stoppage), nil
-	case period != "":
-		return event.Clock{Period: period, Minute: minute, Stoppage: stoppage}, nil
+	case period == "" && minute <= 40: // rugby
+		period = event.FirstHalf
+	case period == "":
+		period = event.SecondHalf
 	}
-	return event.Clock{}, fmt.Errorf("%q without a period: the profile must give one", shorten(text))
+	return event.Clock{Period: period, Minute: minute, Stoppage: stoppage}, nil
 }
 
 // readSeconds reads 12:46, 46.3 or PT12M46S.

@@ -40,6 +40,8 @@ func sameClock(in Incident, st *Standing) bool { return !clockMoved(st.Clock, in
 
 func nearClock(in Incident, st *Standing) bool { return near(in.Clock, st.Clock) }
 
+func named(in Incident, _ *Standing) bool { return in.Player != "" }
+
 func sameKind(in Incident, st *Standing) bool { return in.Kind == st.Kind }
 
 func told(in Incident, _ *Standing) bool { return in.Clock.Told() }

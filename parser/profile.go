@@ -111,6 +111,21 @@ func LoadProfile(file string, data []byte) (*Profile, error) {
 	return &p, nil
 }
 
+// CheckMatch says what is wrong with giving a source of this profile this match
+// ID, or nil: it needs one if the profile finds none, and can have none if its
+// pages have many matches.
+func (p *Profile) CheckMatch(id string) error {
+	switch {
+	case id == "" && !p.Match.ID.set():
+		return fmt.Errorf("profile %s finds no match ID on the page: give one as match", p.Name)
+	case id != "" && p.Matches.set():
+		return fmt.Errorf("match %q: a page of profile %s has many matches, whose IDs it must find itself", id, p.Name)
+	case id != "":
+		return event.CheckMatchID(id)
+	}
+	return nil
+}
+
 // eachRule calls f with every rule, alternatives and parts included.
 func (p *Profile) eachRule(f func(*Rule)) {
 	var walk func(r *Rule)

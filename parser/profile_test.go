@@ -1,6 +1,8 @@
 package parser_test
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,12 +51,20 @@ func TestProfileMistakes(t *testing.T) {
 		{"no source", "id: {value: m1}", "id: {prefix: m}", `match.id: says nothing`},
 		{"side and team", "    clock: time", "    team: u\n    clock: time", `give one of side and team`},
 		{"no teams", "  home: .home\n", "", `match.home and match.away`},
+		{"a constant as a selector", "kind: {css: .kind, map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}}", "kind: goal",
+			`small.yaml:13:11: incidents[0].kind: kind: goal is a selector here; what is always so is written {value: goal}`},
+		{"a comment for a selector", "rows: li", "rows: #li", "a selector that begins with # stands in quotes"},
+		{"no layout", "league: .league", "start: {css: a, layout: DD.MM.YYYY}", `small.yaml:5:10: match.start: layout "DD.MM.YYYY": want unix`},
+		{"siblings of a text", "league: .league", "league: {css: .league, siblings: true}", "siblings is for matches and rows"},
+		{"regexp of rows", "rows: li", "rows: {css: li, regexp: x}", "a list of rows is found by css or jq alone"},
+		{"a clock's reading of a text", "league: .league", "league: {css: .league, as: minute}", `as "minute" is for clocks`},
+		{"jq with no JSON", "league: .league", "league: {jq: .league}", "jq has no JSON to ask"},
 		{"unknown transform", "clock: time", "clock: {css: time, as: sundial}", `as "sundial"`},
 		{"unknown zone", "league: .league", "start: {css: a, zone: Mars/Olympus}", `zone "Mars/Olympus"`},
 		{"a list for a selector", "home: .home", "home: {css: [.home]}", `small.yaml:6:15`},
 		{"not YAML", "match:\n", "match: {\n", `small.yaml:`},
 		{"a list", smallProfile, "- a\n", `small.yaml:1:1`},
-		{"empty", smallProfile, "", `small.yaml:1:1: profile ""`},
+		{"empty", smallProfile, "", `small.yaml:1:1: no profile: profile, sport and match are needed`},
 	} {
 		_, err := parser.LoadProfile("small.yaml", []byte(strings.Replace(smallProfile, tc.old, tc.new, 1)))
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
@@ -133,5 +143,89 @@ func TestLibraryFind(t *testing.T) {
 	}
 	if _, err := lib.Find("nowhere.yaml"); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
 		t.Errorf("a missing file: %v", err)
+	}
+}
+
+// Whatever stands before it on the page, a selector finds what it finds by a
+// walk over the whole page: by its class, ID or tag, as a list, by attribute
+// alone.
+func TestSelectors(t *testing.T) {
+	page := `<html><body><p class="home big">A</p><p class=away>B</p><div id=c><h3>x</h3><i data-k=1>one</i><i class="big k">two</i></div>
+		<ul class=list><li class=ev>u1</li></ul><ol><LI CLASS="ev last">o1</LI></ol><svg><use xlink:href="#ball"></use></svg></body></html>`
+	for selector, want := range map[string]int{
+		"li": 2, "ol > li, ul > li": 2, "ol > *": 1, "[data-k]": 1, ".ev, h3": 3, "#c > :not(h3)": 2, "#c": 1, ".big": 2, ".k.big": 1,
+		"i.big": 1, `use[href="#ball"]`: 1, ".ev:not(.last)": 1, "div :nth-child(2)": 1, "li:contains('o1')": 1, "body > *": 6, ".none": 0, "LI": 2,
+		"ul.list li": 1, "ul:has(li)": 1, "h3 + i": 1, "h3 ~ i": 2, ".home.big": 1,
+	} {
+		for _, first := range []string{"", ".zzz, .home", ".home"} { // what was asked before must not matter
+			text := "profile: x\nsport: soccer\nmatch: {home: .home, away: .away}\nincidents:\n  - rows: " + strconv.Quote(selector) + "\n    kind: {value: goal}\n    side: {value: home}\n"
+			if first != "" {
+				text = strings.Replace(text, "home: .home", "home: '"+first+"'", 1)
+			}
+			p, err := parser.LoadProfile("x.yaml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, problems, err := p.Extract(parser.Page{Body: []byte(page)})
+			if err != nil || all[0].Match.Home != "A" || all[0].Match.Away != "B" {
+				t.Fatalf("%s after %q: %v %v", selector, first, all, err)
+			}
+			if got := len(all[0].Incidents); got != want {
+				t.Errorf("%s after %q: %d rows, want %d; %v", selector, first, got, want, problems)
+			}
+		}
+	}
+}
+
+// In a row too a rule takes the first element that matches, or else the row
+// itself.
+func TestFirstElementOfARow(t *testing.T) {
+	o, problems := extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p><p class=status>Live</p>
+		<li class=h><u class=kind>Goal</u><s><u class=kind>Own</u></s><time>5'</time><time>6'</time><b>Joe</b><b>Al</b></li>`)
+	if len(problems) > 0 || len(o.Incidents) != 1 || o.Incidents[0].Player != "Joe" || o.Incidents[0].Clock.Minute != 5 || o.Incidents[0].Detail != "" {
+		t.Errorf("%+v %v", o.Incidents, problems)
+	}
+}
+
+// A word that the page has and no map translates is a problem, never an event.
+func TestWordsThatAreNotOurs(t *testing.T) {
+	for _, tc := range []struct{ old, new, want string }{
+		{"map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}", "regexp: '.*'", `match.status: "Live" is not one of ours (scheduled, delayed, live, break, interrupted, …): translate it by a map`},
+		{"status: {css: .status, map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}}", "status: {css: .status, regexp: '(L)ive', prefix: 'live '}", `match.status: "L" is not one of ours`},
+		{"map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}", "regexp: '.*'", `incidents[0] row 1: kind: "Goal" is not one of ours (goal, yellow_card,`},
+		{"{when: {home: li.h, away: li.a}}", "{css: .kind}", `incidents[0] row 1: side: "Goal" is not one of ours (home, away)`},
+		{"    clock: time", "    clock: time\n    period: {css: .kind}", `incidents[0] row 1: period: "Goal" is not one of ours`},
+		{"id: {value: m1}", "id: {value: m/1}", `match.id: match ID "m/1"`},
+	} {
+		p, err := parser.LoadProfile("small.yaml", []byte(strings.Replace(smallProfile, tc.old, tc.new, 1)))
+		if err != nil {
+			t.Fatal(tc.new, err)
+		}
+		all, problems, err := p.Extract(parser.Page{Body: []byte(`<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p>
+			<p class=status>Live</p><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := fmt.Sprint(problems); !strings.Contains(text, tc.want) {
+			t.Errorf("%s: %s, want %s", tc.new, text, tc.want)
+		}
+		for i := range all {
+			checkObservation(t, &all[i])
+		}
+	}
+}
+
+// Words can be left out, one by one or all others; values can be optional.
+func TestWordsThatMeanNothing(t *testing.T) {
+	text := strings.Replace(smallProfile, "Sub: substitution}", "Sub: substitution, Kick-off: , '*': null}", 1)
+	text = strings.Replace(text, "league: .league", "league: {css: .none, optional: true}", 1)
+	p, err := parser.LoadProfile("small.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, problems, err := p.Extract(parser.Page{Body: []byte(`<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p><p class=status>Live</p>
+		<li><u class=kind>Kick-off</u></li><li><u class=kind>Half-time show</u></li><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
+	if err != nil || len(problems) > 0 || len(all[0].Incidents) != 1 {
+		t.Errorf("%+v %v %v", all, problems, err)
 	}
 }

@@ -102,8 +102,14 @@ func (r *Recorder) Add(p Page) (changed bool, err error) {
 	return changed, nil
 }
 
-// Close ends the fixture.
-func (r *Recorder) Close() error { return r.manifest.Close() }
+// Close ends the fixture. One without a page is none: nothing is left of it.
+func (r *Recorder) Close() error {
+	err := r.manifest.Close()
+	if r.pages == 0 {
+		err = errors.Join(err, os.Remove(r.manifest.Name()))
+	}
+	return err
+}
 
 func writeCompressed(file string, body []byte) error {
 	var b bytes.Buffer

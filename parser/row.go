@@ -2,6 +2,7 @@ package parser
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/matchwire/matchwire/event"
@@ -18,11 +19,11 @@ type rowReader struct {
 // read gives the row's incident. It is none without a kind, or if nobody knows
 // whose it is.
 func (r *rowReader) read() (Incident, bool) {
-	rules := r.rules
-	period := event.Period(r.optional("period", &rules.Period)) // a header row may hold nothing else
-	kind, detail, _ := strings.Cut(r.optional("kind", &rules.Kind), " ")
+	rules, sport := r.rules, r.match.Sport
+	period := word(&r.part, "period", r.optional("period", &rules.Period), sport.Periods()) // a header row may hold nothing else
+	kind, detail := r.kindWords()
 	in := Incident{
-		Kind: event.Kind(kind), Detail: detail, Path: r.scope.path,
+		Kind: word(&r.part, "kind", kind, sport.Kinds()), Detail: detail, Path: r.scope.path,
 		Side:   event.Side(r.optional("side", &rules.Side)),
 		Player: undoubled(r.optional("player", &rules.Player)),
 		Off:    undoubled(r.optional("off", &rules.Off)),
@@ -39,17 +40,30 @@ func (r *rowReader) read() (Incident, bool) {
 	if rules.Team.set() {
 		in.Side = r.sideOf(team)
 	}
-	if in.Side == "" {
-		r.problem("side", fmt.Errorf("a %s of neither team", kind))
+	if in.Side = word(&r.part, "side", string(in.Side), []event.Side{event.Home, event.Away}); in.Side == "" && !in.Kind.OfNeitherSide() {
+		r.problem("side", fmt.Errorf("a %s of neither team", in.Kind))
 		return in, false
 	}
 	if in.Score = r.score("incident", &rules.HomeScore, &rules.AwayScore, "score", false); in.Score == nil &&
-		r.match.Sport.Scores(in.Kind) && !r.match.Sport.CountsGoals() {
-		r.problem("score", fmt.Errorf("a %s without the score after it", kind))
+		sport.Scores(in.Kind) && !sport.CountsGoals() {
+		r.problem("score", fmt.Errorf("a %s without the score after it", in.Kind))
 		return in, false
 	}
 	in.Clock = r.readClock(in.Kind, period, clock)
+	if in.Player == "" && !in.Clock.Told() && in.Kind != event.Goal && in.Kind != event.ShootoutKick {
+		r.problem("player", fmt.Errorf("a %s of nobody at no time: there is nothing to know it by", in.Kind))
+		return in, false
+	}
 	return in, true
+}
+
+// kindWords splits the kind from the detail that may stand behind it.
+func (r *rowReader) kindWords() (kind, detail string) {
+	text := r.optional("kind", &r.rules.Kind)
+	if first, rest, ok := strings.Cut(text, " "); ok && slices.Contains(r.match.Sport.Kinds(), event.Kind(first)) {
+		return first, rest
+	}
+	return text, ""
 }
 
 // readClock reads when it happened. Nothing happens beyond the period being

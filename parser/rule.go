@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/PuerkitoBio/goquery"
 	"github.com/andybalholm/cascadia"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/itchyny/gojq"
@@ -32,11 +31,12 @@ type ruleFields struct {
 	Value    string    `yaml:"value"`    // always this
 	Siblings bool      `yaml:"siblings"` // for rows: each goes on through its siblings, up to the next row
 	Regexp   *pattern  `yaml:"regexp"`   // keep what the first group, or the whole expression, matches
-	Map      table     `yaml:"map"`      // page's word: ours; a word that is not listed is reported
+	Map      table     `yaml:"map"`      // page's word: ours, or nothing; "*" stands for all others, which are reported without it
 	Prefix   string    `yaml:"prefix"`   // put before the value
 	As       transform `yaml:"as"`       // how to read it, see clockNotations and flight
 	Layout   string    `yaml:"layout"`   // for times: Go's reference time, "unix" or "unix_ms"; RFC 3339 without it
 	Zone     *zone     `yaml:"zone"`     // for times that do not say theirs
+	Optional bool      `yaml:"optional"` // nothing found is no problem
 	Inherit  bool      `yaml:"inherit"`  // an empty cell means: as in the row above
 }
 
@@ -96,7 +96,11 @@ func (r *Rule) outcomes() []entry {
 			all = append(all, entry{value: e.key, place: e.place})
 		}
 	}
-	all = append(all, r.Map.entries...)
+	for _, e := range r.Map.entries {
+		if e.value != "" {
+			all = append(all, e)
+		}
+	}
 	if r.Value != "" && r.Map.entries == nil {
 		all = append(all, entry{value: r.Value, place: r.place})
 	}
@@ -106,7 +110,7 @@ func (r *Rule) outcomes() []entry {
 // A selector is a CSS selector.
 type selector struct {
 	text  string
-	match goquery.Matcher
+	match cascadia.SelectorGroup
 	key   key
 }
 
@@ -124,7 +128,7 @@ func (s *selector) UnmarshalYAML(n ast.Node) error {
 }
 
 func newSelector(text string, place strictyaml.Place) (*selector, error) {
-	m, err := cascadia.Compile(text)
+	m, err := cascadia.ParseGroup(text)
 	if err != nil {
 		return nil, place.Errorf("selector %q: %w", text, err)
 	}
@@ -238,19 +242,27 @@ func (t *table) UnmarshalYAML(n ast.Node) error {
 		if err := strictyaml.DecodeNode(it.Key(), &e.key); err != nil {
 			return err
 		}
-		if err := strictyaml.DecodeNode(it.Value(), &e.value); err != nil {
-			return err
+		if it.Value().Type() != ast.NullType { // which means nothing
+			if err := strictyaml.DecodeNode(it.Value(), &e.value); err != nil {
+				return err
+			}
 		}
 		t.entries = append(t.entries, e)
 	}
 	return nil
 }
 
-func (t table) lookup(key string) (string, bool) {
+// anyWord is the key of what all other words become.
+const anyWord = "*"
+
+func (t table) lookup(key string) (value string, ok bool) {
 	for _, e := range t.entries {
+		if e.key == key || e.key == anyWord && !ok {
+			value, ok = e.value, true
+		}
 		if e.key == key {
-			return e.value, true
+			break
 		}
 	}
-	return "", false
+	return value, ok
 }

@@ -8,14 +8,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
 )
 
 // A scope is what a rule is asked about: a page or one row of it.
 type scope struct {
 	doc  *document
-	html *goquery.Selection // nil for JSON
+	html *html.Node // nil for JSON
 	json any
 	path string // of a row; "" for the page
 }
@@ -40,13 +39,16 @@ func (s scope) text(r *Rule) (string, error) {
 	if raw, err = cut(r, squeeze(raw)); err != nil {
 		return "", err
 	}
-	if raw == "" {
+	if raw = squeeze(raw); raw == "" {
 		return "", nothing("the text is empty")
 	}
 	if r.Map.entries != nil {
 		to, ok := r.Map.lookup(raw)
-		if !ok {
+		switch {
+		case !ok:
 			return "", fmt.Errorf("%q is not in the map", shorten(raw))
+		case to == "":
+			return "", nothing("%q means nothing", shorten(raw))
 		}
 		raw = to
 	}
@@ -93,7 +95,7 @@ func (s scope) source(r *Rule) (string, error) {
 		return "", nothing("a selector finds nothing in JSON")
 	case r.When.entries != nil:
 		for i := range r.When.entries {
-			if e := &r.When.entries[i]; s.html.IsMatcher(e.when.match) || s.find(e.when, false).Length() > 0 {
+			if e := &r.When.entries[i]; s.first(e.when) != nil {
 				return e.key, nil
 			}
 		}
@@ -101,13 +103,13 @@ func (s scope) source(r *Rule) (string, error) {
 	}
 	at := s.html
 	if r.CSS != nil {
-		if at = s.find(r.CSS, false); at.Length() == 0 {
+		if at = s.first(r.CSS); at == nil {
 			return "", nothing("no element %s", r.CSS.text)
 		}
 	}
 	switch {
 	case r.Attr != "":
-		v, ok := at.Attr(r.Attr)
+		v, ok := attr(at, r.Attr)
 		if !ok {
 			return "", nothing("no attribute %s", r.Attr)
 		}
@@ -115,7 +117,7 @@ func (s scope) source(r *Rule) (string, error) {
 	case r.OwnText:
 		return ownText(at), nil
 	default:
-		return at.Text(), nil
+		return allText(at), nil
 	}
 }
 
@@ -138,32 +140,54 @@ func (s scope) joined(rules []Rule) (string, error) {
 	return strings.Join(parts, " "), nil
 }
 
-// find returns the elements below the scope that match, or the first alone.
-func (s scope) find(sel *selector, all bool) *goquery.Selection {
-	if s.html != s.doc.html || sel.key == (key{}) {
-		if all {
-			return s.html.FindMatcher(sel.match)
-		}
-		return s.html.FindMatcher(goquery.SingleMatcher(sel.match))
+// first is the first element below the scope that matches, or else the row
+// itself if it does; nil if none.
+func (s scope) first(sel *selector) *html.Node {
+	if found := s.find(sel, 1); found != nil {
+		return found[0]
 	}
-	var found []*html.Node
-	for _, n := range s.doc.having(sel.key) {
-		if sel.match.Match(n) {
-			if found = append(found, n); !all {
-				break
-			}
-		}
+	if s.html.Type == html.ElementNode && sel.match.Match(s.html) {
+		return s.html
 	}
-	return s.html.Slice(0, 0).AddNodes(found...)
+	return nil
 }
 
-func ownText(s *goquery.Selection) string {
-	var b strings.Builder
-	for _, n := range s.Nodes {
-		for c := n.FirstChild; c != nil; c = c.NextSibling {
-			if c.Type == html.TextNode {
-				b.WriteString(c.Data + " ")
+// find returns the elements below the scope that match, at most so many, in
+// the order of the page.
+func (s scope) find(sel *selector, most int) (found []*html.Node) {
+	if s.html == s.doc.html && sel.key != (key{}) {
+		for _, n := range s.doc.having(sel.key) {
+			if len(found) < most && sel.match.Match(n) {
+				found = append(found, n)
 			}
+		}
+		return found
+	}
+	for n := nextNode(s.html, s.html); n != nil && len(found) < most; n = nextNode(n, s.html) {
+		if n.Type == html.ElementNode && sel.match.Match(n) {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+// allText is the text in an element and all below it.
+func allText(n *html.Node) string {
+	var b strings.Builder
+	for at := n; at != nil; at = nextNode(at, n) {
+		if at.Type == html.TextNode {
+			b.WriteString(at.Data)
+		}
+	}
+	return b.String()
+}
+
+// ownText is the text that stands directly in an element.
+func ownText(n *html.Node) string {
+	var b strings.Builder
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		if c.Type == html.TextNode {
+			b.WriteString(c.Data + " ")
 		}
 	}
 	return b.String()
@@ -178,6 +202,8 @@ func (s scope) ask(q *query) (string, error) {
 	switch v := v.(type) {
 	case nil:
 		return "", nothing("jq %s gives null", q.text)
+	case error:
+		return "", fmt.Errorf("jq %s: %w", q.text, v)
 	case string:
 		return v, nil
 	case bool:
@@ -209,17 +235,17 @@ func (s scope) rows(r *Rule) ([]scope, error) {
 		if s.html == nil {
 			return nil, nothing("a selector finds nothing in JSON")
 		}
-		found := s.find(r.CSS, true)
-		if found.Length() > maxRows {
-			return nil, fmt.Errorf("%d elements %s: more than %d rows", found.Length(), r.CSS.text, maxRows)
+		found := s.find(r.CSS, maxRows+1)
+		if len(found) > maxRows {
+			return nil, fmt.Errorf("more than %d rows %s", maxRows, r.CSS.text)
 		}
-		found.Each(func(_ int, row *goquery.Selection) {
-			path := cssPath(row.Get(0))
+		for _, n := range found {
+			row := scope{doc: s.doc, html: n, json: s.json, path: cssPath(n)}
 			if r.Siblings {
-				row = withSiblings(row, r.CSS)
+				row.html = withSiblings(n, r.CSS)
 			}
-			rows = append(rows, scope{doc: s.doc, html: row, json: s.json, path: path})
-		})
+			rows = append(rows, row)
+		}
 		return rows, nil
 	}
 	iter := r.JQ.run(s)
@@ -229,10 +255,13 @@ func (s scope) rows(r *Rule) ([]scope, error) {
 			return rows, nil
 		}
 		if err, ok := v.(error); ok {
+			if strings.HasPrefix(err.Error(), "cannot iterate over: null") {
+				return rows, nil // the list is not there yet
+			}
 			return rows, fmt.Errorf("jq %s: %w", r.JQ.text, err)
 		}
 		if len(rows) == maxRows {
-			return nil, fmt.Errorf("jq %s: more than %d rows", r.JQ.text, maxRows)
+			return nil, fmt.Errorf("more than %d rows: jq %s", maxRows, r.JQ.text)
 		}
 		path := fmt.Sprintf("nth(%d; %s)", len(rows), squeeze(r.JQ.text))
 		if s.path != "" {
@@ -244,15 +273,15 @@ func (s scope) rows(r *Rule) ([]scope, error) {
 
 // withSiblings puts a row and what follows it, up to the next row, into an
 // element of their own. The page stays as it is.
-func withSiblings(row *goquery.Selection, rows *selector) *goquery.Selection {
-	group := &html.Node{Type: html.ElementNode, Data: "div"}
-	for n := row.Get(0); n != nil; n = n.NextSibling {
-		if n != row.Get(0) && n.Type == html.ElementNode && rows.match.Match(n) {
+func withSiblings(row *html.Node, rows *selector) *html.Node {
+	group := &html.Node{Type: html.ElementNode, Data: "matchwire-row"}
+	for n := row; n != nil; n = n.NextSibling {
+		if n != row && n.Type == html.ElementNode && rows.match.Match(n) {
 			break
 		}
 		group.AppendChild(cloneNode(n))
 	}
-	return goquery.NewDocumentFromNode(group).Selection
+	return group
 }
 
 func cloneNode(n *html.Node) *html.Node {
@@ -268,7 +297,7 @@ func cloneNode(n *html.Node) *html.Node {
 func cssPath(n *html.Node) string {
 	var parts []string
 	for ; n != nil && n.Type == html.ElementNode; n = n.Parent {
-		if id := attr(n, "id"); plainID.MatchString(id) {
+		if id, _ := attr(n, "id"); plainID.MatchString(id) {
 			parts = append(parts, n.Data+"#"+id)
 			break
 		}
@@ -296,13 +325,13 @@ func place(n *html.Node) int {
 	return i
 }
 
-func attr(n *html.Node, name string) string {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val
+func attr(n *html.Node, name string) (string, bool) {
+	for i := range n.Attr {
+		if n.Attr[i].Key == name {
+			return n.Attr[i].Val, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // squeeze folds white space, non-breaking ones included.

@@ -29,6 +29,7 @@ type Watch struct {
 	fails  int                  // polls in a row that brought nothing usable
 	good   time.Time            // when one last did, or watching began
 	said   string               // the problems that were last logged
+	warned string               // why the last page could not be used, whole or in part
 	quiets map[string]bool      // matches known to be quiet
 }
 
@@ -58,7 +59,7 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 		if kept := w.keep(page, err.Error()); kept != "" {
 			log = log.With("kept", kept)
 		}
-		log.Warn("page unusable, nothing changed", "bytes", len(page.Body), "error", err)
+		log.Log(ctx, w.warning(err.Error()), "page unusable, nothing changed", "bytes", len(page.Body), "error", err)
 		quiet, qerr := w.Failed(ctx, page.URL, page.At, "the page is unusable: "+err.Error())
 		return quiet, errors.Join(err, qerr)
 	}
@@ -66,6 +67,9 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 	reading := w.reading(ctx, page.URL, page.At)
 	reading.Modified, reading.Evidence.Snapshot = page.modified(), w.last.snapshot
 	problems, changed := w.problems(page)
+	if changed {
+		log.Warn("page lacks something, or has what the profile does not know", "problems", problems)
+	}
 	var all []event.Event
 	var refused []error
 	for _, o := range w.last.observations {
@@ -74,24 +78,37 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 		}
 		events, known, err := w.reader.take(ctx, o, reading)
 		if err != nil {
-			log.Warn("page not taken over, nothing changed", "match", o.Match.ID, "error", err)
-			refused = append(refused, err)
+			refused = append(refused, fmt.Errorf("match %s: %w", o.Match.ID, err))
 			continue // another match of the page may be good
 		}
 		w.shown[o.Match.ID] = page.At
 		delete(w.quiets, o.Match.ID)
 		level := slog.LevelDebug
-		if len(events) > 0 || !known || changed {
+		if len(events) > 0 || !known {
 			level = slog.LevelInfo
 		}
 		log.Log(ctx, level, "page read", "match", o.Match.ID+w.reader.Suffix, "status", o.Match.Status,
 			"incidents", len(o.Incidents), "events", len(events), "problems", problems)
-		changed = false // said once for all matches of the page
 		w.reader.tell(o.Match.ID, events)
 		all = append(all, events...)
 	}
+	if err := errors.Join(refused...); err != nil {
+		log.Log(ctx, w.warning(err.Error()), "page not taken over, nothing changed", "error", err)
+	} else {
+		w.warned = ""
+	}
 	gone, err := w.vanished(ctx, page, reading)
 	return append(all, gone...), errors.Join(append(refused, err)...)
+}
+
+// warning is the level at which to say why a page could not be used: what was
+// said of the page before it is no news.
+func (w *Watch) warning(why string) slog.Level {
+	if why == w.warned {
+		return slog.LevelDebug
+	}
+	w.warned = why
+	return slog.LevelWarn
 }
 
 // Failed says that a poll brought nothing usable. When that lasts, each match

@@ -17,7 +17,7 @@ type checkCmd struct {
 }
 
 func (k *checkCmd) Help() string {
-	return "The sample pages of a profile NAME.yaml stand in the folder NAME beside it: pages, or fixtures that record made. PAGE.expect.json, if it exists, is what PAGE must give."
+	return "The sample pages of a profile NAME.yaml stand in the folder NAME beside it: pages, or fixtures that record made. Each must be usable and without problems, or give what PAGE.expect.json says; --update writes that, but not for fixtures."
 }
 
 func (k *checkCmd) Run(c *console) error {

@@ -82,7 +82,21 @@ func TestCheck(t *testing.T) {
 		t.Errorf("exit %d, lacks %q:\n%s", code, want, out)
 	}
 	write(t, map[string]string{"sites/other/c.html": "<h1>gone</h1>"})
-	if code, out, _ = call(t, "", nil, "check", "sites/other.yaml"); code != 1 || !strings.Contains(out, "sites/other/c.html: the page names neither team") {
+	if code, out, _ = call(t, "", nil, "check", "sites/other.yaml"); code != 1 || !strings.Contains(out, `"unusable": "the page names neither team`) {
+		t.Errorf("exit %d:\n%s", code, out)
+	}
+	// A page that must not be usable can be a sample too; an expectation
+	// without its page cannot.
+	if code, _, errs := call(t, "", nil, "check", "--update", "sites/other.yaml"); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	if code, out, errs := call(t, "", nil, "check", "sites/other.yaml"); code != 0 {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	if err := os.Remove("sites/other/c.html"); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ = call(t, "", nil, "check", "sites/other.yaml"); code != 1 || !strings.Contains(out, "sites/other/c.html.expect.json: there is no such page") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 	write(t, map[string]string{"sites/other.yaml": tinyProfile + "    shirt: u\n"})
@@ -134,7 +148,22 @@ func TestRecord(t *testing.T) {
 	if want := []string{"match_start m1 ", "period_start m1 ", "goal m1 P"}; code != 0 || !slices.Equal(kinds, want) {
 		t.Errorf("exit %d, %q, want %q\n%s", code, kinds, want, errs)
 	}
-	if code, _, errs := call(t, "", nil, "record", site.URL+"/m", "-p", "rec/profile.yaml", "-o", "rec"); code != 2 || !strings.Contains(errs, "holds a fixture already") {
+	// A recording whose profile no longer understands it is a fault of the profile.
+	write(t, map[string]string{"broken.yaml": strings.Replace(tinyProfile, "rows: li", "rows: lii", 1)})
+	if err := os.CopyFS("broken/rec", os.DirFS("rec")); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ := call(t, "", nil, "check", "broken.yaml"); code != 1 || !strings.Contains(out, "incidents: no rows, though the score is not 0-0") || !strings.Contains(out, "2 sample pages") {
+		t.Errorf("exit %d:\n%s", code, out)
+	}
+	// One of no page leaves nothing behind.
+	if code, _, errs := call(t, "", nil, "record", site.URL+"/m", "-p", "rec/profile.yaml", "-o", "none", "--match", "m1"); code != 1 || !strings.Contains(errs, "403") {
+		t.Errorf("a site that forbids it: exit %d: %s", code, errs)
+	}
+	if left, _ := os.ReadDir("none"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if code, _, errs := call(t, "", nil, "record", site.URL+"/m", "-p", "rec/profile.yaml", "-o", "rec", "--match", "m1"); code != 2 || !strings.Contains(errs, "holds a fixture already") {
 		t.Errorf("into a folder in use: exit %d: %s", code, errs)
 	}
 }

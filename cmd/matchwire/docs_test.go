@@ -36,7 +36,7 @@ func patterns(t *testing.T) []pattern {
 	for _, m := range shape.FindAllStringSubmatch(part, -1) {
 		all = append(all, pattern{m[1], m[3], m[2], m[4], m[5]})
 	}
-	if want := strings.Count(part, "\n### "); len(all) != want || want < 13 {
+	if want := strings.Count(part, "\n### "); len(all) != want || want < 14 {
 		t.Fatalf("%d of %d patterns have a page, a profile and what it gives", len(all), want)
 	}
 	return all
@@ -133,7 +133,7 @@ func TestSchema(t *testing.T) {
 			}
 		}
 	}
-	if len(all) < 24 {
+	if len(all) < 25 {
 		t.Fatalf("%d profiles", len(all))
 	}
 	for name, text := range all {

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/matchwire/matchwire/app"
-	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser"
 )
 
@@ -33,12 +33,10 @@ func (r *recordCmd) Run(c *console) error {
 	if r.Every < time.Second {
 		return app.Misuse(fmt.Errorf("--every %v: want a second or more", r.Every))
 	}
-	if r.Match != "" {
-		if err := event.CheckMatchID(r.Match); err != nil {
-			return app.Misuse(err)
-		}
-	}
 	if err := parser.CheckURL(r.URL); err != nil {
+		return app.Misuse(err)
+	}
+	if err := profile.CheckMatch(r.Match); err != nil {
 		return app.Misuse(err)
 	}
 	source := parser.Source{URL: r.URL, Profile: profile, Match: r.Match, Every: r.Every}
@@ -46,16 +44,11 @@ func (r *recordCmd) Run(c *console) error {
 	if err != nil {
 		return app.Misuse(err)
 	}
-	if name != r.Profile {
-		err = copyFile(r.Profile, filepath.Join(r.Out, name))
+	kept, err := r.record(c, source, recorder)
+	if kept > 0 && name != r.Profile {
+		err = errors.Join(err, copyFile(r.Profile, filepath.Join(r.Out, name)))
 	}
-	if err == nil {
-		err = r.record(c, source, recorder)
-	}
-	if cerr := recorder.Close(); err == nil {
-		err = cerr
-	}
-	return err
+	return errors.Join(err, recorder.Close())
 }
 
 // profile finds the profile and what the fixture calls it: a file is copied
@@ -83,15 +76,15 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, data, 0o644)
 }
 
-func (r *recordCmd) record(c *console, s parser.Source, recorder *parser.Recorder) error {
+func (r *recordCmd) record(c *console, s parser.Source, recorder *parser.Recorder) (kept int, err error) {
 	ctx := c.ctx
 	if r.For > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.For)
 		defer cancel()
 	}
-	polls, kept, failed := 0, 0, 0
-	err := parser.Record(ctx, s, parser.NewClient(parser.Manners{}), recorder, c.log, func(page parser.Page, changed bool, err error) {
+	polls, failed := 0, 0
+	err = parser.Record(ctx, s, parser.NewClient(parser.Manners{}), recorder, c.log, func(page parser.Page, changed bool, err error) {
 		now := time.Now().Format(time.TimeOnly)
 		polls++
 		switch {
@@ -105,9 +98,9 @@ func (r *recordCmd) record(c *console, s parser.Source, recorder *parser.Recorde
 	})
 	fmt.Fprintf(c.err, "%d polls, %d without a page; %d pages kept in %s\n", polls, failed, kept, r.Out)
 	if err == nil && kept == 0 {
-		return fmt.Errorf("no page was kept: %s holds no fixture that could be replayed", r.Out)
+		err = errors.New("no page was kept")
 	}
-	return err
+	return kept, err
 }
 
 // whatItSays is a page in a few words, for whoever watches it being recorded.
