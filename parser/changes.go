@@ -35,7 +35,9 @@ func (c *comparison) id(identity []string) string {
 // report adds an incident that is new.
 func (c *comparison) report(in Incident, phase int, provisional bool, identity ...string) {
 	id := c.id(identity)
-	c.state.Standing = append(c.state.Standing, Standing{Incident: in, ID: id, Rev: 1, Provisional: provisional})
+	c.list(len(c.state.Standing))
+	c.state.Standing = append(c.state.Standing, Standing{Incident: in, ID: id, Rev: 1, Provisional: provisional,
+		Source: c.reading.Source, List: in.List})
 	c.changes = append(c.changes, change{at: len(c.state.Standing) - 1, action: event.New, phase: phase, arrival: len(c.changes)})
 }
 
@@ -46,6 +48,14 @@ func (c *comparison) retract(at int, slot ...string) {
 		c.state.TakenBack = map[string]int{}
 	}
 	c.state.TakenBack[strings.Join(slot, "|")]++
+	// What is taken back need not be corrected first.
+	c.changes = slices.DeleteFunc(c.changes, func(ch change) bool {
+		needless := ch.at == at && ch.action == event.Corrected
+		if needless {
+			c.state.Standing[at].Rev--
+		}
+		return needless
+	})
 	c.state.Standing[at].Rev++
 	c.changes = append(c.changes, change{at: at, action: event.Retracted, phase: goesOn, reason: "the page took it back", arrival: len(c.changes)})
 }
@@ -60,9 +70,12 @@ func (c *comparison) generation(slot ...string) string {
 func (c *comparison) correct(at int, now Incident) {
 	was := &c.state.Standing[at]
 	scoredWas := scored(was.Detail)
+	// While the source that said it is being read, others only add to it: two
+	// sites that write a name in two ways would correct each other for ever.
+	adds := was.Source != c.reading.Source && !was.Provisional && c.othersWatch()
 	edits := map[string]event.Change{}
 	edit := func(name string, old *string, text string) {
-		if text != "" && fold(text) != fold(*old) && (!damaged(text) || *old == "") {
+		if text != "" && fold(text) != fold(*old) && (*old == "" || !adds && !damaged(text)) {
 			edits[name] = event.Change{Old: *old, New: text}
 			*old = text
 		}
@@ -72,17 +85,20 @@ func (c *comparison) correct(at int, now Incident) {
 	edit("assist", &was.Assist, now.Assist)
 	// What goes to another player loses its detail too: an own goal was none.
 	_, other := edits["player"]
-	if now.Detail != was.Detail && (now.Detail != "" || other) {
+	if now.Detail != was.Detail && (now.Detail != "" || other) && (was.Detail == "" || !adds) {
 		edits["detail"] = event.Change{Old: was.Detail, New: now.Detail}
 		was.Detail = now.Detail
 	}
-	if now.Score != nil && was.Score != nil && *now.Score != *was.Score {
+	if now.Score != nil && was.Score != nil && *now.Score != *was.Score && !adds {
 		edits["score"] = event.Change{Old: was.Score.String(), New: now.Score.String()}
 		was.Score = now.Score
 	}
-	if clockMoved(was.Clock, now.Clock) {
+	if clockMoved(was.Clock, now.Clock) && (!was.Clock.Told() || !adds) {
 		edits["time"] = event.Change{Old: was.Clock.String(), New: now.Clock.String()}
 		was.Clock = now.Clock
+	}
+	if !adds {
+		was.Source, was.List = c.reading.Source, now.List
 	}
 	if len(edits) == 0 && !was.Provisional {
 		return
@@ -129,14 +145,21 @@ func (c *comparison) status(was event.Status) {
 	if was == "" && (now == event.Live || now == event.Break) {
 		return
 	}
-	c.state.Changes++
-	c.once(event.StatusChange, "", "status", strconv.Itoa(c.state.Changes))
+	c.once(Incident{Kind: event.StatusChange}, "")
 }
 
 // once reports what happens and does not stand.
-func (c *comparison) once(k event.Kind, reason string, identity ...string) {
-	once := Standing{Incident: Incident{Kind: k, Clock: event.Clock{Period: c.state.Match.Period}}, Rev: 1, ID: c.id(identity)}
-	c.changes = append(c.changes, change{at: -1, once: once, action: event.New, reason: reason, phase: ends, arrival: len(c.changes)})
+func (c *comparison) once(in Incident, reason string) {
+	c.state.Told++
+	if in.Clock.IsZero() {
+		in.Clock.Period = c.state.Match.Period
+	}
+	phase := goesOn
+	if in.Kind == event.StatusChange {
+		phase = ends
+	}
+	once := Standing{Incident: in, Rev: 1, ID: c.id([]string{"told", string(in.Kind), strconv.Itoa(c.state.Told)})}
+	c.changes = append(c.changes, change{at: -1, once: once, action: event.New, reason: reason, phase: phase, arrival: len(c.changes)})
 }
 
 // events puts the changes in the order of the match and makes them events,
@@ -144,7 +167,7 @@ func (c *comparison) once(k event.Kind, reason string, identity ...string) {
 func (c *comparison) events() ([]event.Event, error) {
 	slices.SortFunc(c.changes, c.order)
 	s := &c.state
-	score, shootout := s.Score, s.Shootout
+	score, shootout := s.Score, c.kicksBefore()
 	if !s.Sport.CountsGoals() && score == nil && c.page.Score != nil {
 		score = &event.Score{}
 	}
@@ -168,12 +191,10 @@ func (c *comparison) events() ([]event.Event, error) {
 			}
 		case in.Score != nil && ch.action == event.New:
 			score = in.Score
+		case c.isPoints(in.Kind) && ch.action == event.Retracted:
+			score = c.page.Score
 		case in.Kind == event.ShootoutKick:
-			sum := event.Score{}
-			if shootout != nil {
-				sum = *shootout
-			}
-			sum = sum.Add(in.Side, n*scored(in.Detail)-ch.scoredWas)
+			sum := shootout.Add(in.Side, ch.kicksScored(in))
 			shootout = &sum
 		}
 		s.Seq++
@@ -185,11 +206,41 @@ func (c *comparison) events() ([]event.Event, error) {
 		out = append(out, e)
 	}
 	s.Score, s.Shootout = score, shootout
-	if !s.Sport.CountsGoals() && c.page.Score != nil {
+	if !s.Sport.CountsGoals() && c.page.Score != nil && !c.doubtful {
 		s.Score = c.page.Score
 	}
 	c.removeRetracted()
 	return out, nil
+}
+
+// kicksBefore is the tally of a shoot-out before the changes: where kicks stand
+// it is theirs, else what the page said.
+func (c *comparison) kicksBefore() *event.Score {
+	tally, kicks := event.Score{}, false
+	for i := range c.state.Standing {
+		if st := &c.state.Standing[i]; st.Kind == event.ShootoutKick {
+			tally, kicks = tally.Add(st.Side, scored(st.Detail)), true
+		}
+	}
+	if !kicks {
+		return c.state.Shootout
+	}
+	for _, ch := range c.changes {
+		if ch.at < 0 || c.state.Standing[ch.at].Kind != event.ShootoutKick {
+			continue
+		}
+		st := &c.state.Standing[ch.at]
+		if ch.action == event.Retracted {
+			continue // it stands until its event is made
+		}
+		tally = tally.Add(st.Side, -ch.kicksScored(st))
+	}
+	return &tally
+}
+
+// kicksScored is by how much a change of a kick moves the tally.
+func (ch *change) kicksScored(kick *Standing) int {
+	return ch.adds()*scored(kick.Detail) - ch.scoredWas
 }
 
 // adds is how many of its kind a change adds.

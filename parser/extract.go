@@ -27,15 +27,19 @@ func (p *Profile) Extract(page Page) ([]Observation, []Problem, error) {
 		return nil, nil, err
 	}
 	x := &extraction{profile: p}
-	if !p.Matches.set() {
-		part := &part{x: x, scope: doc.page()}
-		o, err := part.match()
-		if err != nil {
-			return nil, x.problems, err
+	var all []Observation
+	if p.Matches.set() {
+		all, err = x.matches(doc)
+	} else {
+		var o *Observation
+		if o, err = (&part{x: x, scope: doc.page()}).match(); err == nil {
+			all = []Observation{*o}
 		}
-		return []Observation{*o}, x.problems, nil
 	}
-	return x.matches(doc)
+	if ctx.Err() != nil {
+		return nil, nil, fmt.Errorf("reading the page takes more than %v: %w", extractTimeout, ctx.Err())
+	}
+	return all, x.problems, err
 }
 
 // An extraction is one page being read.
@@ -46,10 +50,10 @@ type extraction struct {
 
 // matches reads a page with many matches. A row that names no team is a
 // heading, which may tell the rows below it something that they inherit.
-func (x *extraction) matches(doc *document) ([]Observation, []Problem, error) {
+func (x *extraction) matches(doc *document) ([]Observation, error) {
 	rows, err := doc.page().rows(&x.profile.Matches)
 	if err != nil {
-		return nil, nil, fmt.Errorf("matches: %w", err)
+		return nil, fmt.Errorf("matches: %w", err)
 	}
 	if len(rows) == 0 {
 		x.problems = append(x.problems, Problem{"matches", "no rows"})
@@ -76,7 +80,7 @@ func (x *extraction) matches(doc *document) ([]Observation, []Problem, error) {
 		seen[o.Match.ID] = n + 1
 		all = append(all, *o)
 	}
-	return all, x.problems, nil
+	return all, nil
 }
 
 // A part is what rules are asked about: the page, or one of its rows.
@@ -288,7 +292,7 @@ func (p *part) incidents(o *Observation) {
 		if err != nil {
 			p.x.problems = append(p.x.problems, Problem{name + ".rows", err.Error()})
 		}
-		if len(rows) > 0 {
+		if o.Lists = append(o.Lists, len(rows)); len(rows) > 0 {
 			o.Blind = false
 		}
 		reader := rowReader{part: part{x: p.x, above: map[*Rule]string{}}, rules: &lists[i], match: o}
@@ -298,6 +302,7 @@ func (p *part) incidents(o *Observation) {
 		for n, row := range rows {
 			reader.scope, reader.name = row, fmt.Sprintf("%s row %d: ", name, n+1)
 			if in, ok := reader.read(); ok {
+				in.List = i
 				o.Incidents = append(o.Incidents, in)
 			}
 		}

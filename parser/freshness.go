@@ -2,6 +2,7 @@ package parser
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,10 @@ const (
 	heldPolls = 3
 	heldFor   = 90 * time.Second
 
+	// A fresh page with fewer goals is believed when a second agrees; one that
+	// lacks more than that as long as a page that is held.
+	doubtPolls = 2
+
 	// A card or substitution that a page no longer lists is taken back after
 	// so many complete pages over so long.
 	missingPolls = 4
@@ -24,22 +29,46 @@ const (
 	maxSuperseded = 64 // digests kept of pages that newer ones have replaced
 )
 
-// A Frontier is how far the newest page that was believed had come.
-type Frontier struct {
-	Rank     int         `json:"rank"` // of its status
-	Clock    event.Clock `json:"clock,omitzero"`
-	Modified time.Time   `json:"modified,omitzero"` // its Last-Modified
+// A View is what one source has shown of a match.
+type View struct {
+	Rank       int          `json:"rank"` // of the newest page that was believed, as are all of these
+	Clock      event.Clock  `json:"clock,omitzero"`
+	Modified   time.Time    `json:"modified,omitzero"` // its Last-Modified
+	Score      *event.Score `json:"score,omitempty"`
+	Rows       int          `json:"rows,omitempty"`       // incidents that it listed
+	Snapshot   string       `json:"snapshot,omitempty"`   // digest of its bytes
+	Superseded []string     `json:"superseded,omitempty"` // digests of pages that it and others replaced
+	Observed   uint64       `json:"observed,omitempty"`   // digest of what it said
+	PageID     string       `json:"page_id,omitempty"`    // what the source calls the match
+
+	Hold  *Hold  `json:"hold,omitempty"`  // nil unless the latest pages looked older
+	Doubt *Doubt `json:"doubt,omitempty"` // nil unless the latest fresh page had fewer goals
 }
 
-// A Hold counts the pages in a row that looked older.
+// A Hold counts polls in a row that were alike.
 type Hold struct {
-	Since time.Time `json:"since"`
-	Polls int       `json:"polls"`
+	Polls  int           `json:"polls"`
+	Lasted time.Duration `json:"lasted"` // a gap between two polls counts for a minute at most: nobody looked
+	Last   time.Time     `json:"last"`
 }
 
-// A Doubt is a score below the known one on a page that is fresh. A second
-// fresh page that agrees makes it true.
+// again is the hold after one more poll; h may be nil.
+func (h *Hold) again(at time.Time) *Hold {
+	if h == nil {
+		return &Hold{Polls: 1, Last: at}
+	}
+	gap := max(0, min(at.Sub(h.Last), time.Minute))
+	return &Hold{Polls: h.Polls + 1, Lasted: h.Lasted + gap, Last: at}
+}
+
+// overdue reports whether it has been for so many polls over so long.
+func (h *Hold) overdue(polls int, long time.Duration) bool {
+	return h.Polls >= polls && h.Lasted >= long
+}
+
+// A Doubt is a score below the known one on pages that are fresh.
 type Doubt struct {
+	Hold
 	Score event.Score `json:"score"`
 }
 
@@ -74,10 +103,12 @@ func compareClock(s event.Sport, a, b event.Clock) int {
 	if d := cmp.Compare(s.Index(a.Period), s.Index(b.Period)); d != 0 {
 		return d
 	}
-	if !a.Told() || !b.Told() {
+	switch {
+	case !a.Told():
 		return 0
-	}
-	if a.Elapsed == 0 || b.Elapsed == 0 {
+	case !b.Told():
+		return 1 // the period has gone on
+	case a.Elapsed == 0 || b.Elapsed == 0:
 		return cmp.Or(cmp.Compare(a.Minute, b.Minute), cmp.Compare(a.Stoppage, b.Stoppage), cmp.Compare(a.Balls, b.Balls))
 	}
 	return cmp.Compare(a.Elapsed, b.Elapsed)
@@ -89,112 +120,188 @@ type verdict int
 const (
 	held     verdict = iota // not at all, for now
 	believed                // in what it adds and changes
-	fresh                   // strictly newer than any before: its takings back count too
+	fresh                   // strictly newer than any before of its source: its takings back count too
 	overdue                 // held so long that it is the truth
 )
 
-// judge decides on the page, and remembers in the state what it takes to
-// decide on the next.
+// judge decides on the page, and remembers in the view what it takes to decide
+// on the next.
 func (c *comparison) judge() verdict {
-	s, o, r := &c.state, &c.page, &c.reading
-	if !s.seen() {
-		c.advance()
-		return believed
+	known := c.state.Views[c.reading.Source]
+	c.view = known
+	if id := c.page.PageID; id != "" {
+		c.view.PageID = id
 	}
-	status := rank(o.Match.Status)
-	if o.Match.Status == "" {
-		status = s.Frontier.Rank
+	verdict := believed
+	switch {
+	case !c.state.seen():
+	case c.behind(known) || c.lagging(known):
+		hold := known.Hold.again(c.reading.At)
+		c.view.Hold = hold
+		if !hold.overdue(heldPolls, heldFor) || c.lagging(known) && c.othersWatch() {
+			return held
+		}
+		c.view = View{PageID: c.view.PageID, Superseded: known.Superseded, Snapshot: known.Snapshot}
+		verdict = overdue
+	case c.beyond(known):
+		verdict = fresh
 	}
-	clock := compareClock(o.Sport, o.shown(), s.Frontier.Clock)
-	modified := r.Modified.Compare(s.Frontier.Modified)
-	if r.Modified.IsZero() || s.Frontier.Modified.IsZero() {
-		modified = 0
-	}
-	if clock > 0 || status > s.Frontier.Rank || modified > 0 {
-		s.Hold = nil
-		c.advance()
-		return fresh
-	}
-	backwards := clock < 0 || status < s.Frontier.Rank || modified < 0 || c.scoreBackwards() ||
-		r.Evidence.Snapshot != s.Snapshot && slices.Contains(s.Superseded, r.Evidence.Snapshot) && c.lacks()
-	if !backwards {
-		s.Hold = nil
-		c.advance()
-		return believed
-	}
-	hold := Hold{Since: r.At}
-	if s.Hold != nil {
-		hold = *s.Hold
-	}
-	hold.Polls++
-	s.Hold = &hold
-	if hold.Polls < heldPolls || r.At.Sub(hold.Since) < heldFor {
-		return held
-	}
-	s.Hold, s.Frontier = nil, Frontier{}
+	c.view.Hold = nil
 	c.advance()
-	return overdue
+	return verdict
 }
 
-// advance makes the page the newest one believed.
-func (c *comparison) advance() {
-	s, o, r := &c.state, &c.page, &c.reading
-	if o.Match.Status != "" {
-		s.Frontier.Rank = rank(o.Match.Status)
-	}
-	if at := o.shown(); s.Frontier.Clock.IsZero() || compareClock(o.Sport, at, s.Frontier.Clock) > 0 {
-		s.Frontier.Clock = at
-	}
-	if r.Modified.After(s.Frontier.Modified) {
-		s.Frontier.Modified = r.Modified
-	}
-	if s.Snapshot == r.Evidence.Snapshot {
-		return
-	}
-	old := slices.DeleteFunc(slices.Clone(s.Superseded), func(d string) bool { return d == r.Evidence.Snapshot })
-	if s.Snapshot != "" {
-		old = append(old, s.Snapshot)
-	}
-	s.Superseded, s.Snapshot = old[max(0, len(old)-maxSuperseded):], r.Evidence.Snapshot
+// beyond reports whether the page is strictly newer than those before it.
+func (c *comparison) beyond(v View) bool {
+	o := &c.page
+	return v.Snapshot != "" && (compareClock(o.Sport, o.shown(), v.Clock) > 0 || o.Match.Status != "" && rank(o.Match.Status) > v.Rank || c.modified(v) > 0)
 }
 
-// lacks reports whether the page lists fewer incidents than stand. A page that
-// lists them all is not old, though it was replaced once: a row had vanished
-// from the one that replaced it.
-func (c *comparison) lacks() bool {
-	standing := 0
-	for _, st := range c.state.Standing {
-		if st.Side != "" {
-			standing++
+// behind reports whether the page looks older than one that its source has
+// shown already. One that is beyond it in any way is not: its score may go back.
+func (c *comparison) behind(v View) bool {
+	o, r := &c.page, &c.reading
+	switch {
+	case v.Snapshot == "" || c.beyond(v):
+		return false
+	case compareClock(o.Sport, o.shown(), v.Clock) < 0, o.Match.Status != "" && rank(o.Match.Status) < v.Rank, c.modified(v) < 0, below(o.Score, v.Score):
+		return true
+	}
+	// The bytes of a page that was replaced, but for one that lists more: a row
+	// had vanished from the one that replaced it.
+	return r.Evidence.Snapshot != v.Snapshot && slices.Contains(v.Superseded, r.Evidence.Snapshot) && len(o.Incidents) <= v.Rows
+}
+
+// lagging reports whether the source has not yet seen what another has: a goal,
+// an end, the next period, or that a goal was taken back.
+func (c *comparison) lagging(v View) bool {
+	s, o := &c.state, &c.page
+	if len(s.Views) == 0 || len(s.Views) == 1 && v.Snapshot != "" {
+		return false // there is no other source
+	}
+	if o.Match.Status != "" && rank(o.Match.Status) < rank(s.Match.Status) && v.Rank < rank(s.Match.Status) {
+		return true
+	}
+	if now, was := o.Sport.Index(o.Match.Period), o.Sport.Index(s.Match.Period); now >= 0 && now < was && rank(o.Match.Status) == rank(event.Live) &&
+		o.Sport.Index(v.Clock.Period) < was {
+		return true
+	}
+	if o.Score == nil || s.Score == nil {
+		return false
+	}
+	for _, side := range []event.Side{event.Home, event.Away} {
+		now, was := o.Score.Of(side), s.Score.Of(side)
+		switch {
+		case now < was && (v.Score == nil || v.Score.Of(side) <= now): // it never showed that goal
+			return true
+		case now > was && v.Score != nil && v.Score.Of(side) >= now: // it still shows that goal
+			return true
 		}
 	}
-	return len(c.page.Incidents) < standing
+	return false
 }
 
-// scoreBackwards reports whether the page has fewer goals than are known.
-func (c *comparison) scoreBackwards() bool {
-	now, was := c.page.Score, c.state.Score
+// othersWatch reports whether somebody else has read the match lately.
+func (c *comparison) othersWatch() bool {
+	for who, at := range c.state.Seen {
+		if who != c.reading.Watcher && c.reading.At.Sub(at) < quietFor {
+			return true
+		}
+	}
+	return false
+}
+
+// modified compares the page's Last-Modified with the newest of its source.
+func (c *comparison) modified(v View) int {
+	if c.reading.Modified.IsZero() || v.Modified.IsZero() {
+		return 0
+	}
+	return c.reading.Modified.Compare(v.Modified)
+}
+
+// below reports whether a score has fewer goals of a side than another.
+func below(now, was *event.Score) bool {
 	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away)
 }
 
-// confirmTakingBack reports whether what the page lacks may be taken back: it
-// is overdue, or fresh and the second in a row with this score.
-func (c *comparison) confirmTakingBack(v verdict) bool {
-	s := &c.state
-	if !c.scoreBackwards() {
-		if c.page.Score != nil {
-			s.Doubt = nil
+// advance makes the page the newest of its source that was believed.
+func (c *comparison) advance() {
+	v, o, r := &c.view, &c.page, &c.reading
+	if o.Match.Status != "" {
+		v.Rank = rank(o.Match.Status)
+	}
+	if at := o.shown(); v.Clock.IsZero() || compareClock(o.Sport, at, v.Clock) > 0 || v.Clock.Period == "" && at.Period != "" {
+		v.Clock = at
+	}
+	if r.Modified.After(v.Modified) {
+		v.Modified = r.Modified
+	}
+	v.Rows = len(o.Incidents)
+	if v.Snapshot == r.Evidence.Snapshot {
+		return
+	}
+	old := slices.DeleteFunc(slices.Clone(v.Superseded), func(d string) bool { return d == r.Evidence.Snapshot })
+	if v.Snapshot != "" {
+		old = append(old, v.Snapshot)
+	}
+	v.Superseded, v.Snapshot = old[max(0, len(old)-maxSuperseded):], r.Evidence.Snapshot
+}
+
+// confirm decides whether what the page lacks may be taken back: it is overdue,
+// or fresh and not the first in a row with this score. Until that is decided the
+// page's score is in doubt, and nothing is added by it either.
+func (c *comparison) confirm(verdict verdict) {
+	v, o := &c.view, &c.page
+	switch {
+	case verdict == overdue:
+		v.Doubt, c.takeBack = nil, true
+	case !below(o.Score, c.state.Score):
+		v.Doubt = nil
+	case v.Doubt != nil && v.Doubt.Score == *o.Score && verdict != fresh: // counts no more than once
+		c.doubtful = true
+	default:
+		doubt := &Doubt{Score: *o.Score}
+		if v.Doubt != nil && v.Doubt.Score == *o.Score {
+			doubt.Hold = *v.Doubt.again(c.reading.At)
+		} else {
+			doubt.Hold = *(*Hold)(nil).again(c.reading.At)
 		}
-		return v == overdue
+		v.Doubt = doubt
+		c.takeBack = doubt.overdue(doubtPolls, 0) && !c.partial() || doubt.overdue(heldPolls, heldFor)
+		if c.doubtful = !c.takeBack; c.takeBack {
+			v.Doubt = nil
+		}
 	}
-	if v == overdue {
-		s.Doubt = nil
-		return true
+	if !c.doubtful && o.Score != nil {
+		v.Score = o.Score
 	}
-	if s.Doubt != nil && s.Doubt.Score == *c.page.Score {
-		s.Doubt = nil
-		return true
+}
+
+// partial reports whether a page without any row lacks more than the goals that
+// its score takes back.
+func (c *comparison) partial() bool {
+	if !c.page.Blind {
+		return false
 	}
-	s.Doubt = &Doubt{Score: *c.page.Score}
-	return false
+	back := 0
+	for _, side := range []event.Side{event.Home, event.Away} {
+		back += max(0, c.state.Score.Of(side)-c.page.Score.Of(side))
+	}
+	listed := 0
+	for i := range c.state.Standing {
+		if st := &c.state.Standing[i]; st.Side != "" && !st.Provisional {
+			listed++
+		}
+	}
+	return listed > back
+}
+
+// keepView puts the view back into the state.
+func (c *comparison) keepView() {
+	views := maps.Clone(c.state.Views)
+	if views == nil {
+		views = map[string]View{}
+	}
+	views[c.reading.Source] = c.view
+	c.state.Views = views
 }

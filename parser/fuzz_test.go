@@ -279,7 +279,7 @@ func FuzzReconcile(f *testing.F) {
 						t.Fatalf("%s, of what does not stand so (rev %d after %d)", line(e), d.Rev, was.Rev)
 					}
 				}
-				if k := d.Kind; k == event.StatusChange || k == event.SourceStale || k == event.SourceFresh {
+				if slices.Contains([]event.Kind{event.StatusChange, event.ScoreChange, event.SourceStale, event.SourceFresh}, d.Kind) {
 					continue
 				}
 				stands[d.Incident], latest[d.Incident] = d, e.ID

@@ -1,7 +1,7 @@
 package parser
 
 import (
-	"strconv"
+	"cmp"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -23,13 +23,13 @@ const (
 )
 
 // GoneQuiet is what becomes of a match whose source brings nothing usable any
-// more: source_stale, once, unless the match is over or another parser has
-// read it lately. The first page believed after that is source_fresh.
+// more: source_stale, once, unless the match is over or somebody else has read
+// it lately. The first page believed after that is source_fresh.
 func GoneQuiet(s State, r Reading, reason string) (State, []event.Event, error) {
-	if !s.seen() || s.Match.Stale != nil || rank(s.Match.Status) > rank(event.Live) || !s.Seen.IsZero() && r.At.Sub(s.Seen) < quietFor {
+	c := &comparison{state: s, reading: r}
+	if !s.seen() || s.Match.Stale != nil || rank(s.Match.Status) > rank(event.Live) || c.othersWatch() {
 		return s, nil, nil
 	}
-	c := &comparison{state: s, reading: r}
 	c.quiet(reason)
 	events, err := c.events()
 	return c.state, events, err
@@ -42,22 +42,29 @@ func (c *comparison) quiet(reason string) {
 
 // source reports how the source of the match is doing.
 func (c *comparison) source(k event.Kind, reason string) {
-	c.state.Health++
-	c.once(k, reason, "source", strconv.Itoa(c.state.Health))
+	c.once(Incident{Kind: k}, reason)
 }
 
-// noteSeen remembers when a match in play was last seen.
+// noteSeen remembers who saw a match that is not over, and when.
 func (c *comparison) noteSeen() {
-	if rank(c.page.Match.Status) == rank(event.Live) && c.reading.At.Sub(c.state.Seen) >= seenStep {
-		c.state.Seen = c.reading.At
+	s, now := &c.state, c.reading.At
+	if rank(cmp.Or(c.page.Match.Status, s.Match.Status)) > rank(event.Live) || now.Sub(s.Seen[c.reading.Watcher]) < seenStep {
+		return
 	}
+	seen := map[string]time.Time{c.reading.Watcher: now}
+	for who, at := range s.Seen {
+		if who != c.reading.Watcher && now.Sub(at) < quietFor {
+			seen[who] = at
+		}
+	}
+	s.Seen = seen
 }
 
 // health says that the source is back, or that its layout has changed: rows
 // stood on its pages, and now there is none. The score goes on telling of goals.
 func (c *comparison) health() {
 	s := &c.state
-	if !c.page.Blind || !c.listed() {
+	if !c.page.Blind || !c.hasListed() {
 		s.Blind = nil
 		if s.Match.Stale != nil {
 			s.Match.Stale = nil
@@ -65,19 +72,14 @@ func (c *comparison) health() {
 		}
 		return
 	}
-	blind := Hold{Since: c.reading.At}
-	if s.Blind != nil {
-		blind = *s.Blind
-	}
-	blind.Polls++
-	s.Blind = &blind
-	if s.Match.Stale == nil && rank(s.Match.Status) == rank(event.Live) && blind.Polls >= blindPolls && c.reading.At.Sub(blind.Since) >= blindFor {
+	s.Blind = s.Blind.again(c.reading.At)
+	if s.Match.Stale == nil && rank(s.Match.Status) == rank(event.Live) && s.Blind.overdue(blindPolls, blindFor) {
 		c.quiet("the page lists no incidents any more: its layout may have changed")
 	}
 }
 
-// listed reports whether any page of the match has listed an incident.
-func (c *comparison) listed() bool {
+// hasListed reports whether any page of the match has listed an incident.
+func (c *comparison) hasListed() bool {
 	for i := range c.state.Standing {
 		if st := &c.state.Standing[i]; st.Side != "" && !st.Provisional {
 			return true

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -19,22 +18,23 @@ func (c *comparison) goals(side event.Side) {
 			rows = append(rows, in)
 		}
 	}
-	want := len(rows)
-	if c.page.Score != nil {
+	listed, want := len(rows), len(rows)
+	if c.page.Score == nil {
+		want = max(want, len(c.state.of(event.Goal, side))) // nobody says that one was taken back, see missing
+	} else {
 		want = c.page.Score.Of(side) // a row that the score does not know yet waits for it
 	}
-	complete := len(rows) == want
-	listed := map[int]bool{}
-	likenesses := []likeness{
-		all(samePlayer, sameClock, sameDetail), all(samePlayer, sameClock), all(samePlayer, nearClock),
-		provisional, all(told, sameClock), nearClock,
-	}
-	if complete {
-		likenesses = append(likenesses, anyOfTheSlot)
-	}
-	rows = c.pair(rows, listed, likenesses...)
-
+	// The surest first. What is left may be new, if the score says that so many
+	// are, or an edit of what the page does not show as it was.
+	rows = c.pair(rows, all(samePlayer, sameClock, sameDetail), all(samePlayer, sameClock), all(samePlayer, nearClock),
+		provisional, all(told, sameClock))
 	standing := len(c.state.of(event.Goal, side))
+	if len(rows) > want-standing {
+		rows = c.pair(rows, nearClock)
+		if listed == want {
+			rows = c.pair(rows, anyOfTheSlot)
+		}
+	}
 	for ; standing < want; standing++ {
 		in := Incident{Kind: event.Goal, Side: side, Clock: c.page.Match.Clock} // the score moved, the row is not there yet
 		in.Clock.Period = c.page.Sport.PlayedBefore(cmp.Or(in.Clock.Period, c.state.Match.Period))
@@ -44,26 +44,33 @@ func (c *comparison) goals(side event.Side) {
 		}
 		c.report(in, goesOn, provisional, "goal", string(side), strconv.Itoa(standing+1), c.generation("goal", string(side)))
 	}
-	if standing > want && complete && c.takeBack {
-		c.takeBackGoals(side, standing-want, listed)
+	if standing > want && c.takeBack {
+		c.takeBackGoals(side, standing-want)
 	}
 }
 
-// takeBackGoals takes n of a side's goals back: those that the page does not
-// list, the latest first.
-func (c *comparison) takeBackGoals(side event.Side, n int, listed map[int]bool) {
+// takeBackGoals takes n of a side's goals back, the latest first: those that
+// the page does not list, then those that no page has listed, then any.
+func (c *comparison) takeBackGoals(side event.Side, n int) {
 	goals := c.state.of(event.Goal, side)
 	slices.Reverse(goals)
-	for _, at := range goals {
-		if n > 0 && !listed[at] {
-			c.retract(at, "goal", string(side))
-			n--
+	order := func(at int) int {
+		switch {
+		case c.listed[at]:
+			return 2
+		case c.state.Standing[at].Provisional:
+			return 1
 		}
+		return 0
+	}
+	slices.SortStableFunc(goals, func(a, b int) int { return order(a) - order(b) })
+	for _, at := range goals[:min(n, len(goals))] {
+		c.retract(at, "goal", string(side))
 	}
 }
 
-// kicks compares one side's kicks of a shoot-out, round by round. Where rows
-// are missing, those that are there are found by their players.
+// kicks compares one side's kicks of a shoot-out: those of the same player, and
+// what is left by its place between them. What stands behind the last is new.
 func (c *comparison) kicks(side event.Side) {
 	var rows []Incident
 	for _, in := range c.page.Incidents {
@@ -72,20 +79,49 @@ func (c *comparison) kicks(side event.Side) {
 			rows = append(rows, in)
 		}
 	}
-	for round, at := range c.state.of(event.ShootoutKick, side) {
-		if len(rows) == 0 {
-			return
+	stand := c.state.of(event.ShootoutKick, side)
+	pairs := make([]int, len(rows)) // row: its place among those that stand, from 1
+	place := func(row, i int) {
+		pairs[row] = i + 1
+		c.list(stand[i])
+		c.correct(stand[i], rows[row])
+	}
+	for row, in := range rows {
+		for i, at := range stand {
+			if in.Player != "" && !c.listed[at] && samePlayer(in, &c.state.Standing[at]) {
+				place(row, i)
+				break
+			}
 		}
-		missing := len(c.state.of(event.ShootoutKick, side)) - round - len(rows)
-		if missing > 0 && fold(rows[0].Player) != fold(c.state.Standing[at].Player) {
+	}
+	for row, in := range rows {
+		if pairs[row] > 0 {
 			continue
 		}
-		c.correct(at, rows[0])
-		rows = rows[1:]
+		from, to := 0, len(stand)
+		for _, p := range pairs[:row] {
+			from = max(from, p)
+		}
+		for _, p := range pairs[row+1:] {
+			if p > 0 {
+				to = min(to, p-1)
+			}
+		}
+		for i := from; i < to; i++ {
+			if !c.listed[stand[i]] {
+				place(row, i)
+				break
+			}
+		}
+		if pairs[row] == 0 {
+			c.reportFree(in, "kick", string(side), strconv.Itoa(len(c.state.of(event.ShootoutKick, side))+1))
+		}
 	}
-	for _, in := range rows {
-		c.report(in, goesOn, false, "kick", string(side), strconv.Itoa(len(c.state.of(event.ShootoutKick, side))+1))
-	}
+}
+
+// isOther reports whether an incident is neither goal nor kick nor points.
+func (c *comparison) isOther(k event.Kind) bool {
+	return !(k == event.Goal && c.page.Sport.CountsGoals()) && k != event.ShootoutKick && !c.isPoints(k)
 }
 
 // others compares cards, substitutions and the like: first those with the same
@@ -94,39 +130,59 @@ func (c *comparison) kicks(side event.Side) {
 func (c *comparison) others() {
 	var rows []Incident
 	for _, in := range c.page.Incidents {
-		switch {
-		case in.Kind == event.Goal && c.page.Sport.CountsGoals(), in.Kind == event.ShootoutKick, c.isPoints(in.Kind):
-		default:
+		if c.isOther(in.Kind) {
 			rows = append(rows, in)
 		}
 	}
-	listed := map[int]bool{}
-	rows = c.pair(rows, listed, all(samePlayer, sameClock, sameDetail), all(samePlayer, sameClock), all(samePlayer, nearClock), all(named, samePlayer), nearClock)
+	rows = c.pair(rows, all(samePlayer, sameClock, sameDetail), all(samePlayer, sameClock), all(samePlayer, nearClock),
+		all(oncePerPlayer, samePlayer), nearClock)
 	for _, in := range rows {
-		listed[len(c.state.Standing)] = true
 		c.reportOther(in)
 	}
-	c.missing(listed)
 }
 
-// missing takes back what complete pages have lacked for long.
-func (c *comparison) missing(listed map[int]bool) {
-	complete := c.page.Score != nil && len(c.page.contradictions()) == 0
+// missing takes back what complete pages of its source have lacked for long.
+func (c *comparison) missing() {
+	scoreAgrees := len(c.page.contradictions()) == 0 && !c.doubtful
+	kicksAgree := c.page.Shootout != nil && *c.page.Shootout == c.page.scoredKicks()
 	for at := range c.state.Standing {
 		st := &c.state.Standing[at]
+		complete := scoreAgrees
 		switch {
-		case st.Side == "" || st.Kind == event.ShootoutKick || st.Kind == event.Goal && c.page.Sport.CountsGoals() || c.isPoints(st.Kind):
-		case listed[at]:
-			st.Missing, st.Since = 0, time.Time{}
-		case complete:
-			if st.Missing++; st.Missing == 1 {
-				st.Since = c.reading.At
-			}
-			if st.Missing >= missingPolls && c.reading.At.Sub(st.Since) >= missingFor {
-				c.retract(at, string(st.Kind), string(st.Side), fold(st.Player))
+		case st.Side == "" || c.isPoints(st.Kind):
+			continue // marks, and what the score alone takes back
+		case st.Kind == event.ShootoutKick:
+			complete = kicksAgree
+		case !c.isOther(st.Kind) && c.page.Score != nil:
+			continue // the score is the authority on goals
+		}
+		switch {
+		case c.listed[at]:
+			st.Missing = nil
+		case complete && c.page.wouldList(st, c.reading.Source):
+			st.Missing = st.Missing.again(c.reading.At)
+			if st.Missing.overdue(missingPolls, missingFor) {
+				c.retract(at, c.slot(st)...)
 			}
 		}
 	}
+}
+
+// slot is what a successor of the incident would stand in for.
+func (c *comparison) slot(st *Standing) []string {
+	switch {
+	case st.Kind == event.ShootoutKick:
+		return []string{"kick", string(st.Side)}
+	case !c.isOther(st.Kind):
+		return []string{string(st.Kind), string(st.Side)}
+	}
+	return []string{string(st.Kind), string(st.Side), fold(st.Player)}
+}
+
+// wouldList reports whether a page would list an incident if it stood: its
+// source has listed it, in a list that has rows.
+func (o *Observation) wouldList(st *Standing, source string) bool {
+	return !o.Blind && st.Source == source && (o.Lists == nil || st.List < len(o.Lists) && o.Lists[st.List] > 0)
 }
 
 // reportOther gives the incident the first free identity of its player.
@@ -159,15 +215,16 @@ func near(a, b event.Clock) bool {
 // scoreAlone reports a score that moved without an incident that moves it: in
 // a sport whose incidents are not counted, and a shoot-out without its kicks.
 func (c *comparison) scoreAlone() {
-	if !c.page.Sport.CountsGoals() && c.moved(c.state.Score, c.page.Score) && !c.explained(*c.page.Score) {
-		c.scoreChange("score", c.page.Score)
+	s, o := &c.state, &c.page
+	if !o.Sport.CountsGoals() && !c.doubtful && c.moved(s.Score, o.Score) && !c.explained(*o.Score) {
+		c.once(Incident{Kind: event.ScoreChange, Clock: o.Match.Clock, Score: o.Score}, "")
 	}
-	kicks := len(c.state.of(event.ShootoutKick, event.Home)) + len(c.state.of(event.ShootoutKick, event.Away))
-	if kicks == 0 && c.page.Shootout != nil {
-		if c.moved(c.state.Shootout, c.page.Shootout) {
-			c.scoreChange("shootout", c.page.Shootout)
+	kicks := slices.ContainsFunc(s.Standing, func(st Standing) bool { return st.Kind == event.ShootoutKick })
+	if !kicks && o.Shootout != nil {
+		if c.moved(s.Shootout, o.Shootout) {
+			c.once(Incident{Kind: event.ScoreChange, Clock: event.Clock{Period: event.ShootOut}}, "")
 		}
-		c.state.Shootout = c.page.Shootout
+		s.Shootout = o.Shootout
 	}
 }
 
@@ -185,13 +242,4 @@ func (c *comparison) moved(was, now *event.Score) bool {
 		return *now != event.Score{}
 	}
 	return *now != *was
-}
-
-// scoreChange reports a score; it can come back.
-func (c *comparison) scoreChange(what string, to *event.Score) {
-	in := Incident{Kind: event.ScoreChange, Clock: c.page.Match.Clock}
-	if what == "score" {
-		in.Score = to
-	}
-	c.reportFree(in, what, strconv.Itoa(to.Home), strconv.Itoa(to.Away), "1")
 }

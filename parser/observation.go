@@ -23,7 +23,10 @@ type Observation struct {
 	// row of any: nothing has happened yet, or the layout has changed.
 	Blind bool `json:"blind,omitempty"`
 
-	// PageID is the page's own ID of the match, where the config gives another.
+	// Lists are how many rows each of the profile's lists has; nil if nobody
+	// counted.
+	Lists []int `json:"-"`
+	// PageID is the page's own ID of the match, where it has one.
 	PageID string `json:"-"`
 }
 
@@ -39,6 +42,7 @@ type Incident struct {
 	Path   string      `json:"path"` // where on the page it stands
 
 	Score *event.Score `json:"score,omitempty"` // after it, where scores are not goals
+	List  int          `json:"-"`               // of the profile
 }
 
 // A Problem is something a profile did not find or could not read. The rest of
@@ -59,6 +63,17 @@ func (o *Observation) count(k event.Kind, s event.Side) int {
 		}
 	}
 	return n
+}
+
+// scoredKicks is the tally of a shoot-out by the kicks that are listed.
+func (o *Observation) scoredKicks() event.Score {
+	var s event.Score
+	for _, in := range o.Incidents {
+		if in.Kind == event.ShootoutKick {
+			s = s.Add(in.Side, scored(in.Detail))
+		}
+	}
+	return s
 }
 
 // contradictions says where the observation disagrees with itself.

@@ -1,6 +1,10 @@
 package parser
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/matchwire/matchwire/event"
+)
 
 // A likeness says whether a row of the page can be an incident that stands.
 type likeness func(in Incident, st *Standing) bool
@@ -8,16 +12,15 @@ type likeness func(in Incident, st *Standing) bool
 // pair finds for each row the incident that it shows again, and corrects that.
 // Likenesses are tried in turn, from the surest to the least, each for all rows
 // before the next: a row must not take the incident that another shows more
-// surely. taken is what rows have been paired with; left are the rows that show
-// something new.
-func (c *comparison) pair(rows []Incident, taken map[int]bool, like ...likeness) (left []Incident) {
+// surely. What is left shows something new.
+func (c *comparison) pair(rows []Incident, like ...likeness) (left []Incident) {
 	left = slices.Clone(rows)
 	for _, alike := range like {
 		left = slices.DeleteFunc(left, func(in Incident) bool {
 			for at := range c.state.Standing {
 				st := &c.state.Standing[at]
-				if !taken[at] && c.sameSlot(in, st) && alike(in, st) {
-					taken[at] = true
+				if !c.listed[at] && c.sameSlot(in, st) && alike(in, st) {
+					c.list(at)
 					c.correct(at, in)
 					return true
 				}
@@ -26,6 +29,14 @@ func (c *comparison) pair(rows []Incident, taken map[int]bool, like ...likeness)
 		})
 	}
 	return left
+}
+
+// list notes that the page lists the incident.
+func (c *comparison) list(at int) {
+	if c.listed == nil {
+		c.listed = map[int]bool{}
+	}
+	c.listed[at] = true
 }
 
 // sameSlot reports whether two incidents are of the same side and kind; what
@@ -40,7 +51,15 @@ func sameClock(in Incident, st *Standing) bool { return !clockMoved(st.Clock, in
 
 func nearClock(in Incident, st *Standing) bool { return near(in.Clock, st.Clock) }
 
-func named(in Incident, _ *Standing) bool { return in.Player != "" }
+// oncePerPlayer says that a player has no second one of the kind: if there is
+// another, the page has moved it.
+func oncePerPlayer(in Incident, _ *Standing) bool {
+	switch in.Kind {
+	case event.YellowCard, event.RedCard, event.Substitution, "ejection":
+		return in.Player != ""
+	}
+	return false
+}
 
 func sameKind(in Incident, st *Standing) bool { return in.Kind == st.Kind }
 

@@ -12,29 +12,32 @@ import (
 // corrects one, all scores after it move, so a row is paired by its player and
 // clock before its score alone.
 func (c *comparison) points() {
-	if c.page.Sport.CountsGoals() {
-		return
-	}
+	restarts := c.page.Sport == event.Tennis // with each set
 	var rows []Incident
 	for _, in := range c.page.Incidents {
-		ahead := c.page.Score != nil && in.Score != nil && in.Score.Of(in.Side) > c.page.Score.Of(in.Side)
+		ahead := !restarts && c.page.Score != nil && in.Score != nil && in.Score.Of(in.Side) > c.page.Score.Of(in.Side)
 		if c.isPoints(in.Kind) && in.Score != nil && !ahead { // else it waits for the score
 			rows = append(rows, in)
 		}
 	}
-	sameAfter := func(in Incident, st *Standing) bool { return in.Score.Of(in.Side) == st.Score.Of(st.Side) }
-	listed := map[int]bool{}
-	rows = c.pair(rows, listed, all(sameAfter, samePlayer), all(told, samePlayer, sameKind, sameClock), sameAfter)
-	if c.takeBack && c.page.Score != nil {
+	sameAfter := func(in Incident, st *Standing) bool {
+		return in.Score.Of(in.Side) == st.Score.Of(st.Side) && (!restarts || in.Clock.Period == st.Clock.Period)
+	}
+	rows = c.pair(rows, all(sameAfter, samePlayer), all(told, samePlayer, sameKind, sameClock), sameAfter)
+	if c.takeBack && c.page.Score != nil && !restarts {
 		for at := range c.state.Standing {
 			st := &c.state.Standing[at]
-			if c.isPoints(st.Kind) && !listed[at] && st.Score.Of(st.Side) > c.page.Score.Of(st.Side) {
+			if c.isPoints(st.Kind) && !c.listed[at] && st.Score.Of(st.Side) > c.page.Score.Of(st.Side) {
 				c.retract(at, "points", string(st.Side))
 			}
 		}
 	}
 	for _, in := range rows {
-		c.reportFree(in, "points", string(in.Side), strconv.Itoa(in.Score.Of(in.Side)), c.generation("points", string(in.Side)))
+		identity := []string{"points", string(in.Side), strconv.Itoa(in.Score.Of(in.Side)), c.generation("points", string(in.Side))}
+		if restarts {
+			identity = append(identity, string(in.Clock.Period))
+		}
+		c.reportFree(in, identity...)
 	}
 }
 

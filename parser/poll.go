@@ -31,31 +31,43 @@ const (
 func Poll(ctx context.Context, sources []Source, c *Client, r *Reader) error {
 	var running sync.WaitGroup
 	defer running.Wait()
+	var pollers []*poller
 	for _, s := range sources {
-		w := r.Watch(s.Profile, s.Match)
 		p, err := newPoller(s, c, r.Log)
 		if err != nil {
 			return err
 		}
-		p.got = func(job context.Context, page Page) error {
-			_, err := w.Read(job, page) // which says what is wrong
-			return err
-		}
-		p.failed = func(job context.Context, reason string, forbidden bool) {
-			tell := w.Failed
-			if forbidden {
-				tell = w.Stopped
-			}
-			if _, err := tell(job, p.fetcher.url.Redacted(), time.Now().UTC(), reason); err != nil {
-				p.log.Warn("matches not marked as stale", "tid", event.TIDFrom(job), "error", err)
-			}
-		}
+		p.watch(s, r)
+		pollers = append(pollers, p)
+	}
+	for i, p := range pollers {
 		// Not all at once, and not later than need be.
-		first := rand.N(min(max(s.Every, time.Second), time.Duration(len(sources))*spread))
-		p.log.Info("polling", "profile", s.Profile.Name, "match", s.Match, "every", p.every)
+		first := rand.N(min(p.every, time.Duration(len(sources))*spread))
+		p.log.Info("polling", "profile", sources[i].Profile.Name, "match", sources[i].Match, "every", p.every)
 		running.Go(func() { p.run(ctx, first) })
 	}
 	return nil
+}
+
+// watch makes the poller read what it fetches.
+func (p *poller) watch(s Source, r *Reader) {
+	w, url := r.Watch(s.Profile, s.Match), p.fetcher.url.Redacted()
+	p.got = func(job context.Context, page Page) error {
+		_, err := w.Read(job, page) // which says what is wrong
+		return err
+	}
+	p.failed = func(job context.Context, reason string, forbidden bool) (settled bool) {
+		var err error
+		if forbidden {
+			_, settled, err = w.Stopped(job, url, time.Now().UTC(), reason)
+		} else {
+			_, err = w.Failed(job, url, time.Now().UTC(), reason)
+		}
+		if err != nil {
+			p.log.Warn("matches not marked as stale", "tid", event.TIDFrom(job), "error", err)
+		}
+		return settled
+	}
 }
 
 // A poller fetches one source again and again.
@@ -68,11 +80,13 @@ type poller struct {
 	// same once more. After an error the page is fetched anew.
 	got func(job context.Context, page Page) error
 	// failed is told why a page could not be had, and whether the site forbids
-	// it; then it is not asked again.
-	failed func(job context.Context, reason string, forbidden bool)
+	// it. Then the site is not asked again, and failed only until it reports
+	// that there is nothing more to do.
+	failed func(job context.Context, reason string, forbidden bool) (settled bool)
 
-	last     Page // the latest that was fetched
-	failures int  // in a row
+	last      Page   // the latest that was fetched
+	failures  int    // in a row
+	forbidden string // why the site is not asked any more
 }
 
 func newPoller(s Source, c *Client, log *slog.Logger) (*poller, error) {
@@ -97,6 +111,9 @@ func (p *poller) run(ctx context.Context, wait time.Duration) {
 
 // poll fetches the page once, and says when to come again, if at all.
 func (p *poller) poll(job context.Context) (wait time.Duration, goOn bool) {
+	if p.forbidden != "" {
+		return quietFor, !p.failed(job, p.forbidden, true)
+	}
 	page, err := p.fetcher.Fetch(job)
 	if errors.Is(err, ErrUnchanged) {
 		page, err = p.last, nil
@@ -115,8 +132,8 @@ func (p *poller) poll(job context.Context) (wait time.Duration, goOn bool) {
 		return 0, false
 	case errors.As(err, &refused) && refused.Forbidden():
 		log.Error("the site forbids it: source stopped", "error", err)
-		p.failed(job, refused.Error(), true)
-		return 0, false
+		p.forbidden = refused.Error()
+		return quietFor, !p.failed(job, p.forbidden, true)
 	}
 	p.failures++
 	wait = jitter(max(p.every, min(p.every<<min(p.failures, 10), maxPollPause)))

@@ -16,6 +16,7 @@ type Reading struct {
 	TID         event.TID
 	CausationID string
 	Source      string // of the events: "/parser/<profile>"
+	Watcher     string // who read it: tells two workers apart that read one source
 	At          time.Time
 	Modified    time.Time      // the page's Last-Modified; zero where the site gives none
 	Evidence    event.Evidence // URL and snapshot; each event adds its path
@@ -42,34 +43,41 @@ func Reconcile(s State, o Observation, r Reading) (State, []event.Event, error) 
 	if err := s.refuse(&o, &r); err != nil {
 		return s, nil, err
 	}
+	r.Evidence.Snapshot = cmp.Or(r.Evidence.Snapshot, "unknown")
 	c := &comparison{state: s, page: o, reading: r, backfill: !s.seen()}
 	c.playedScore()
-	v := c.judge()
-	if v == held {
+	c.verdict = c.judge()
+	if c.verdict == held {
+		c.keepView()
 		return c.state, nil, nil
 	}
 	c.noteSeen()
 	digest := c.page.digest()
-	if digest == s.Observed && c.state.settled() && v != overdue {
+	if digest == s.Views[r.Source].Observed && c.verdict != overdue && c.state.settled(c.view) {
+		c.keepView()
 		return c.state, nil, nil
 	}
-	c.state.Observed = digest
+	c.view.Observed = digest
 	c.state.Standing, c.state.TakenBack = slices.Clone(s.Standing), maps.Clone(s.TakenBack)
-	c.takeBack = c.confirmTakingBack(v)
+	c.confirm(c.verdict)
+	c.keepView()
 	c.dropRepeats()
 	c.inOrder()
 	c.match()
 	c.health()
 	c.reopen()
 	c.periods()
-	if o.Sport.CountsGoals() && o.Match.Status != event.Awarded {
+	if o.Sport.CountsGoals() && o.Match.Status != event.Awarded && !c.doubtful {
 		c.goals(event.Home)
 		c.goals(event.Away)
 	}
-	c.points()
+	if !o.Sport.CountsGoals() && !c.doubtful {
+		c.points()
+	}
 	c.kicks(event.Home)
 	c.kicks(event.Away)
 	c.others()
+	c.missing()
 	c.scoreAlone()
 	c.status(s.Match.Status)
 	events, err := c.events()
@@ -86,11 +94,11 @@ func (s *State) refuse(o *Observation, r *Reading) error {
 	if !r.Aliases.sameTeam(s.Match.Home, o.Match.Home) || !r.Aliases.sameTeam(s.Match.Away, o.Match.Away) {
 		return fmt.Errorf("%w: %s v %s, not %s v %s", ErrOtherMatch, o.Match.Home, o.Match.Away, s.Match.Home, s.Match.Away)
 	}
-	id := s.PageIDs[r.Source]
+	id := s.Views[r.Source].PageID
 	if id != "" && o.PageID != "" && id != o.PageID {
 		return fmt.Errorf("%w: the site calls it %q, not %q", ErrOtherMatch, o.PageID, id)
 	}
-	if was, now := s.Match.Start, o.Match.Start; id == "" && rank(s.Match.Status) > 0 && !was.IsZero() && !now.IsZero() && now.Sub(was).Abs() > otherDay {
+	if was, now := s.Match.Start, o.Match.Start; (id == "" || o.PageID == "") && rank(s.Match.Status) > 0 && !was.IsZero() && !now.IsZero() && now.Sub(was).Abs() > otherDay {
 		return fmt.Errorf("%w: it starts %s, not %s", ErrOtherMatch, now.Format(time.RFC3339), was.Format(time.RFC3339))
 	}
 	return nil
@@ -117,37 +125,52 @@ func (c *comparison) playedScore() {
 	if s.Score != nil {
 		played = *s.Score
 	}
-	if *o.Score == (event.Score{Home: played.Home + o.Shootout.Home, Away: played.Away + o.Shootout.Away}) {
+	sum := event.Score{Home: played.Home + o.Shootout.Home, Away: played.Away + o.Shootout.Away}
+	if o.Sport == event.IceHockey { // whose winner of a shoot-out gets one goal for it
+		switch sum = played; {
+		case o.Shootout.Home > o.Shootout.Away:
+			sum.Home++
+		case o.Shootout.Away > o.Shootout.Home:
+			sum.Away++
+		}
+	}
+	if *o.Score == sum {
 		o.Score = &played
 	}
 }
 
 // dropRepeats drops rows that say what one before them says: a page that lists
-// an incident twice, in a list and on a time line. Of goals there are as many
-// as the score says.
+// an incident twice, in a list and on a time line. What the first leaves out it
+// takes from the second. Of goals there are as many as the score says.
 func (c *comparison) dropRepeats() {
-	type said struct {
-		Incident
-		score event.Score
-	}
 	o := &c.page
-	seen := map[said]bool{}
-	o.Incidents = slices.DeleteFunc(slices.Clone(o.Incidents), func(in Incident) bool {
-		key := said{Incident: in}
-		key.Path, key.Incident.Score, key.Player = "", nil, fold(in.Player)
-		if in.Score != nil {
-			key.score = *in.Score
+	surplus := map[event.Side]int{}
+	for _, side := range []event.Side{event.Home, event.Away} {
+		if surplus[side] = o.count(event.Goal, side); o.Score != nil {
+			surplus[side] -= o.Score.Of(side)
 		}
-		if key.Player == "" || !in.Clock.Told() {
-			return false
+	}
+	var rows []Incident
+	for _, in := range o.Incidents {
+		at := slices.IndexFunc(rows, func(first Incident) bool { return repeats(in, first) })
+		switch {
+		case at < 0 || in.Kind == event.Goal && o.Sport.CountsGoals() && surplus[in.Side] <= 0:
+			rows = append(rows, in)
+		default:
+			surplus[in.Side]--
+			first := &rows[at]
+			first.Detail, first.Off, first.Assist = cmp.Or(first.Detail, in.Detail), cmp.Or(first.Off, in.Off), cmp.Or(first.Assist, in.Assist)
 		}
-		if in.Kind == event.Goal && o.Score != nil && o.count(event.Goal, in.Side) <= o.Score.Of(in.Side) {
-			return false
-		}
-		had := seen[key]
-		seen[key] = true
-		return had
-	})
+	}
+	o.Incidents = rows
+}
+
+// repeats reports whether a row says what another says, as far as both tell.
+func repeats(in, first Incident) bool {
+	agree := func(a, b string) bool { return a == "" || b == "" || fold(a) == fold(b) }
+	return in.Kind == first.Kind && in.Side == first.Side && in.Player != "" && fold(in.Player) == fold(first.Player) &&
+		in.Clock.Told() && in.Clock == first.Clock && (in.Score == nil || first.Score == nil || *in.Score == *first.Score) &&
+		agree(in.Detail, first.Detail) && agree(in.Off, first.Off) && agree(in.Assist, first.Assist)
 }
 
 // A comparison is one run of Reconcile.
@@ -156,7 +179,11 @@ type comparison struct {
 	page     Observation
 	reading  Reading
 	backfill bool
-	takeBack bool // whether the page may take goals back
+	view     View // of the reading's source
+	verdict  verdict
+	doubtful bool         // whether the page's score is in doubt
+	takeBack bool         // whether the page may take goals back
+	listed   map[int]bool // incidents that stand and that the page lists
 	changes  []change
 }
 
@@ -208,25 +235,24 @@ func (c *comparison) inOrder() {
 func (c *comparison) match() {
 	s, o := &c.state, &c.page
 	s.Sport = o.Sport
-	s.League = cmp.Or(o.League, s.League)
+	keep := func(was *string, now string) { // what was shown first goes on being shown
+		if *was == "" || damaged(*was) && now != "" {
+			*was = now
+		}
+	}
+	keep(&s.League, o.League)
+	keep(&s.Match.Home, o.Match.Home)
+	keep(&s.Match.Away, o.Match.Away)
 	s.Match.ID = cmp.Or(s.Match.ID, o.Match.ID)
-	if s.Match.Home == "" || damaged(s.Match.Home) {
-		s.Match.Home = o.Match.Home
-	}
-	if s.Match.Away == "" || damaged(s.Match.Away) {
-		s.Match.Away = o.Match.Away
-	}
-	if o.PageID != "" && s.PageIDs[c.reading.Source] == "" {
-		ids := map[string]string{c.reading.Source: o.PageID}
-		maps.Copy(ids, s.PageIDs)
-		s.PageIDs = ids
-	}
 	if !o.Match.Start.IsZero() {
 		s.Match.Start = o.Match.Start
 	}
-	s.Match.Period = cmp.Or(o.Match.Period, s.Match.Period)
-	if !o.Match.Clock.IsZero() || o.Match.Period != "" {
-		s.Match.Clock = o.Match.Clock
+	was := Observation{Match: s.Match}
+	if c.verdict == overdue || compareClock(o.Sport, o.shown(), was.shown()) >= 0 { // else another source is ahead
+		s.Match.Period = cmp.Or(o.Match.Period, s.Match.Period)
+		if !o.Match.Clock.IsZero() || o.Match.Period != "" {
+			s.Match.Clock = o.Match.Clock
+		}
 	}
 	switch {
 	case o.Match.Status != "":

@@ -33,6 +33,15 @@ type story struct {
 	state parser.State
 	seq   int64
 	now   time.Duration // since the first page
+
+	source, snapshot string    // of the next pages; "" for those that do not matter
+	modified         time.Time // their Last-Modified
+}
+
+// from makes the next pages come from another source.
+func (s *story) from(source string) *story {
+	s.source = source
+	return s
 }
 
 func begin(t *testing.T, first parser.Observation) *story {
@@ -46,7 +55,8 @@ func (s *story) read(o parser.Observation) []string {
 	s.t.Helper()
 	before, _ := json.Marshal(s.state)
 	s.now += 20 * time.Second
-	r := parser.Reading{TID: event.NewTID(), Source: "/parser/test", At: time.Unix(1478476221, 0).Add(s.now)}
+	r := parser.Reading{TID: event.NewTID(), Source: "/parser/test" + s.source, Watcher: "w" + s.source, At: time.Unix(1478476221, 0).Add(s.now),
+		Modified: s.modified, Evidence: event.Evidence{Snapshot: s.snapshot}}
 	next, events, err := parser.Reconcile(s.state, o, r)
 	if err != nil {
 		s.t.Fatal(err)

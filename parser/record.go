@@ -142,12 +142,13 @@ func Record(ctx context.Context, s Source, c *Client, rec *Recorder, log *slog.L
 		each(page, changed, nil)
 		return nil
 	}
-	p.failed = func(_ context.Context, reason string, forbidden bool) {
+	p.failed = func(_ context.Context, reason string, forbidden bool) bool {
 		err := errors.New(reason)
 		if forbidden {
 			stop(err)
 		}
 		each(Page{}, false, err)
+		return true
 	}
 	p.run(ctx, 0)
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {

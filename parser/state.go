@@ -16,31 +16,27 @@ type State struct {
 	Match    event.Match  `json:"match"`
 	Score    *event.Score `json:"score,omitempty"`
 	Shootout *event.Score `json:"shootout,omitempty"`
-	Changes  int          `json:"changes,omitempty"` // status_change events so far
-	Standing []Standing   `json:"standing"`          // in the order of first sight
+	Standing []Standing   `json:"standing"`        // in the order of first sight
+	Told     int          `json:"told,omitempty"`  // events so far that tell of no incident that stands
+	Blind    *Hold        `json:"blind,omitempty"` // nil unless the latest pages list no incident any more
 
 	// TakenBack counts retractions by what was taken back, so that what comes
 	// in its place has an identity of its own.
 	TakenBack map[string]int `json:"taken_back,omitempty"`
 
-	Frontier   Frontier          `json:"frontier"`
-	Hold       *Hold             `json:"hold,omitempty"`       // nil unless the latest pages looked older
-	Doubt      *Doubt            `json:"doubt,omitempty"`      // nil unless a fresh page had fewer goals
-	Snapshot   string            `json:"snapshot,omitempty"`   // digest of the newest page believed
-	Superseded []string          `json:"superseded,omitempty"` // digests of pages that it and others replaced
-	Observed   uint64            `json:"observed,omitempty"`   // digest of what that page said
-	PageIDs    map[string]string `json:"page_ids,omitempty"`   // what each source's pages call the match
-
-	Seen   time.Time `json:"seen,omitzero"`    // when a page was last believed, give or take seenStep
-	Blind  *Hold     `json:"blind,omitempty"`  // nil unless the latest pages list no incident any more
-	Health int       `json:"health,omitempty"` // source_stale and source_fresh events so far
+	// Views are what each source has shown, by [Reading.Source]: only its own
+	// pages tell whether a page of its is fresh.
+	Views map[string]View `json:"views,omitempty"`
+	// Seen is when each watcher last had a page that was believed, give or
+	// take seenStep; those of the last minutes alone.
+	Seen map[string]time.Time `json:"seen,omitempty"`
 }
 
-// settled reports whether a page that says the same as the last one can change
-// nothing: no page is held or doubted, and nothing is missing.
-func (s *State) settled() bool {
-	return s.Hold == nil && s.Doubt == nil && s.Blind == nil && s.Match.Stale == nil &&
-		!slices.ContainsFunc(s.Standing, func(st Standing) bool { return st.Missing > 0 })
+// settled reports whether a page that says the same as the last one of its
+// source can change nothing: nothing is held, doubted or missing.
+func (s *State) settled(v View) bool {
+	return v.Hold == nil && v.Doubt == nil && s.Blind == nil && s.Match.Stale == nil &&
+		!slices.ContainsFunc(s.Standing, func(st Standing) bool { return st.Missing != nil })
 }
 
 // A Standing is an incident that was reported and stands.
@@ -51,8 +47,9 @@ type Standing struct {
 	Event       string `json:"event"` // ID of the latest event about it
 	Provisional bool   `json:"provisional,omitempty"`
 
-	Missing int       `json:"missing,omitempty"` // complete pages in a row that lack it
-	Since   time.Time `json:"since,omitzero"`    // the first of them
+	Source  string `json:"source,omitempty"`  // that listed it last
+	List    int    `json:"list,omitempty"`    // of its profile
+	Missing *Hold  `json:"missing,omitempty"` // nil unless complete pages lack it
 }
 
 // seen reports whether any page of the match was read before.

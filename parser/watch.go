@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/google/uuid"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -23,6 +24,7 @@ type Watch struct {
 	reader  *Reader
 	profile *Profile
 	match   string // the match's ID where the pages do not give it
+	id      string // tells this watch from those of other workers
 
 	last   lastPage
 	shown  map[string]time.Time // match: when a page last showed it
@@ -46,7 +48,7 @@ type lastPage struct {
 // Watch returns a watch of pages that p reads. match names their match where
 // the caller knows it; "" leaves it to the pages.
 func (r *Reader) Watch(p *Profile, match string) *Watch {
-	return &Watch{reader: r, profile: p, match: match, shown: map[string]time.Time{}, quiets: map[string]bool{}}
+	return &Watch{reader: r, profile: p, match: match, id: uuid.NewString()[:8], shown: map[string]time.Time{}, quiets: map[string]bool{}}
 }
 
 // Read reads a page and returns the events it made, which are saved by then.
@@ -73,8 +75,9 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 	var all []event.Event
 	var refused []error
 	for _, o := range w.last.observations {
+		o.PageID = o.Match.ID
 		if w.match != "" {
-			o.PageID, o.Match.ID = o.Match.ID, w.match
+			o.Match.ID = w.match
 		}
 		events, known, err := w.reader.take(ctx, o, reading)
 		if err != nil {
@@ -120,16 +123,21 @@ func (w *Watch) Failed(ctx context.Context, url string, at time.Time, reason str
 	if w.fails++; w.fails < quietPolls || at.Sub(w.good) < quietFor {
 		return nil, nil
 	}
-	return w.Stopped(ctx, url, at, reason)
+	events, _, err := w.Stopped(ctx, url, at, reason)
+	return events, err
 }
 
-// Stopped says that the source will bring nothing more.
-func (w *Watch) Stopped(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
+// Stopped says that the source will bring nothing more, and reports whether
+// that is all that need be said: while somebody else reads its matches it must
+// be said again later, lest they stop too.
+func (w *Watch) Stopped(ctx context.Context, url string, at time.Time, reason string) (events []event.Event, settled bool, err error) {
 	matches := slices.Sorted(maps.Keys(w.shown))
 	if w.match != "" {
 		matches = []string{w.match} // also when this process has seen no page of it
 	}
-	return w.quiet(ctx, matches, w.reading(ctx, url, at), reason)
+	events, err = w.quiet(ctx, matches, w.reading(ctx, url, at), reason)
+	open := func(match string) bool { return !w.quiets[match] }
+	return events, err == nil && !slices.ContainsFunc(matches, open), err
 }
 
 // vanishedFor is how long a match may be missing from a page of many before
@@ -183,10 +191,13 @@ func (w *Watch) extract(page Page) {
 	sum := sha256.Sum256(page.Body)
 	w.last = lastPage{hash: hash, snapshot: "sha256:" + hex.EncodeToString(sum[:])}
 	w.last.observations, w.last.problems, w.last.err = w.profile.Extract(page)
+	if errors.Is(w.last.err, context.DeadlineExceeded) {
+		w.last.snapshot = "" // there may be more time for it when it comes again
+	}
 }
 
 func (w *Watch) reading(ctx context.Context, url string, at time.Time) Reading {
-	return Reading{TID: event.TIDFrom(ctx), Source: "/parser/" + w.profile.Name, At: at, Aliases: w.reader.Aliases,
+	return Reading{TID: event.TIDFrom(ctx), Source: "/parser/" + w.profile.Name, Watcher: w.id, At: at, Aliases: w.reader.Aliases,
 		Replay: w.reader.Replay, Evidence: event.Evidence{URL: url}}
 }
 
