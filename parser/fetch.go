@@ -17,7 +17,7 @@ import (
 
 // Bounds of one fetch.
 const (
-	fetchTimeout = 20 * time.Second // of the whole, redirects and body included
+	fetchTimeout = 20 * time.Second // of each request, its body included
 	maxPage      = 16 << 20         // bytes, decompressed
 	maxRedirects = 5
 )
@@ -115,8 +115,6 @@ func (e *RefusedError) Forbidden() bool {
 // Fetch gets the page. It returns ErrUnchanged or a *RefusedError where those
 // say more.
 func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url.String(), nil)
 	if err != nil {
 		return Page{}, err

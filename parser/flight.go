@@ -53,10 +53,10 @@ func readFlight(scripts []string) map[string]any {
 // flightText reads a text that says its length in bytes, T1f4,…, and does not
 // end its line.
 func flightText(line string) (text, after string, ok bool) {
-	size, rest, found := strings.Cut(line, ",")
-	if !found || !strings.HasPrefix(size, "T") {
+	if !strings.HasPrefix(line, "T") {
 		return "", "", false
 	}
+	size, rest, _ := strings.Cut(line, ",")
 	n, err := strconv.ParseUint(size[1:], 16, 31)
 	if err != nil || int(n) > len(rest) {
 		return "", "", false

@@ -36,7 +36,9 @@ func TestGoalChangesSides(t *testing.T) {
 // unless it lasts.
 func TestEmptySkeleton(t *testing.T) {
 	card := parser.Incident{Kind: event.YellowCard, Side: event.Away, Player: "C", Clock: at(30, 0)}
-	whole := func(m int) parser.Observation { return live(m, event.Score{Home: 1}, goalBy(event.Home, "A", at(20, 0)), card) }
+	whole := func(m int) parser.Observation {
+		return live(m, event.Score{Home: 1}, goalBy(event.Home, "A", at(20, 0)), card)
+	}
 	bare := func(m int) parser.Observation {
 		o := live(m, event.Score{})
 		o.Blind = true

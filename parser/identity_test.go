@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -143,6 +144,25 @@ func TestDamagedNames(t *testing.T) {
 		damaged := page(event.Live, "1h", event.Score{Home: 1}, rondon)
 		damaged.Match.Away = name
 		s.expect(damaged)
+	}
+	for name, broken := range map[string][]string{
+		"\u00d6rebro":        {"\ufffdrebro", "?rebro"},
+		"Banana":             {"B?nana", "Banan?", "Ban?na"},
+		"M\u00e1laga":        {"M?laga"},
+		"S\u00e3o Jo\u00e3o": {"S?o Jo?o"},
+	} {
+		for _, b := range append(broken, "X"+broken[0], broken[0]+"x") {
+			o := page(event.Live, "1h", event.Score{})
+			o.Match.Home = name
+			st, _, err := parser.Reconcile(parser.State{Epoch: "e"}, o, reading(noon))
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Match.Home = b
+			if _, _, err := parser.Reconcile(st, o, reading(noon)); (err == nil) != slices.Contains(broken, b) {
+				t.Errorf("%s for %s: %v", b, name, err)
+			}
+		}
 	}
 	other := page(event.Live, "1h", event.Score{Home: 1}, rondon)
 	other.Match.Away = "San ?uis"
@@ -327,4 +347,11 @@ func TestIncidentsOfNobody(t *testing.T) {
 	s.expect(page(event.Live, "1h", event.Score{}, card, added))
 	late := parser.Incident{Kind: "added_time", Detail: "6", Clock: at(90, 0)}
 	s.expect(page(event.Live, "2h", event.Score{}, card, late), "period_end 1h 0-0", "period_start 2h 0-0", "added_time 90' 6 0-0")
+}
+
+// Letters that Unicode does not take apart are no other letters.
+func TestLettersWithAStroke(t *testing.T) {
+	s := begin(t, page(event.Live, "1h", event.Score{}))
+	s.expect(page(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "Bj\u00f8rn S\u0142awek", at(10, 0))), "goal 10' home Bj\u00f8rn S\u0142awek 1-0")
+	s.expect(page(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "Bjorn Slawek", at(10, 0))))
 }

@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,25 +30,23 @@ const (
 var keptName = regexp.MustCompile(`^\d{8}T\d{6}-[a-z0-9-]+-[0-9a-f]{8}$`)
 
 // Keep keeps a page, and says where; "" if one of the profile was kept just now.
-func (k *Keeper) Keep(p Page, profile, match, why string) (string, error) {
+func (k *Keeper) Keep(p Page, profile *Profile, match, why string) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if had, ok := k.last[profile]; ok && p.At.Sub(had).Abs() < keepPause {
+	if had, ok := k.last[profile.Name]; ok && p.At.Sub(had).Abs() < keepPause {
 		return "", nil
 	}
 	if k.last == nil {
 		k.last = map[string]time.Time{}
 	}
-	k.last[profile] = p.At
-	name := fmt.Sprintf("%s-%s-%08x", p.At.UTC().Format("20060102T150405"), profile, uint32(xxhash.Sum64(p.Body)))
-	rec, err := NewRecorder(filepath.Join(k.Dir, name), Source{URL: p.URL, Match: match}, profile, why)
+	k.last[profile.Name] = p.At
+	name := fmt.Sprintf("%s-%s-%08x", p.At.UTC().Format("20060102T150405"), profile.Name, uint32(xxhash.Sum64(p.Body)))
+	rec, err := NewRecorder(filepath.Join(k.Dir, name), Source{URL: p.URL, Profile: profile, Match: match}, profile.Name, why)
 	if err != nil {
 		return "", err
 	}
-	if _, err := rec.Add(p); err != nil {
-		return "", err
-	}
-	if err := rec.Close(); err != nil {
+	_, err = rec.Add(p)
+	if err = errors.Join(err, rec.Close()); err != nil {
 		return "", err
 	}
 	return filepath.Join(k.Dir, name), k.prune()

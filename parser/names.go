@@ -23,8 +23,11 @@ func fold(name string) string {
 			return unicode.ToLower(r)
 		}
 		return -1
-	}, norm.NFKD.String(name))
+	}, norm.NFKD.String(letters.Replace(name)))
 }
+
+// letters are those that Unicode does not take apart, though people do.
+var letters = strings.NewReplacer("ø", "o", "Ø", "O", "đ", "d", "Đ", "D", "ł", "l", "Ł", "L", "ß", "ss", "æ", "ae", "Æ", "Ae", "œ", "oe", "Œ", "Oe", "ı", "i", "ð", "d", "þ", "th")
 
 // foldASCII is fold for most names.
 func foldASCII(name string) (string, bool) {
@@ -78,16 +81,25 @@ func sameName(a, b string) bool {
 // fits reports whether a damaged name can have been the folded one: what is
 // left of it stands there in order, from the beginning to the end.
 func fits(damaged, whole string) bool {
-	parts := strings.FieldsFunc(damaged, func(r rune) bool { return r == '?' || r == utf8.RuneError })
+	lost := func(r rune) bool { return r == '?' || r == utf8.RuneError }
+	parts := strings.FieldsFunc(damaged, lost)
+	first, _ := utf8.DecodeRuneInString(damaged)
+	last, _ := utf8.DecodeLastRuneInString(damaged)
 	for i, part := range parts {
 		part = fold(part)
 		at := strings.Index(whole, part)
-		if at < 0 || i == 0 && at > 0 && damaged[0] != '?' {
+		if i == len(parts)-1 && !lost(last) {
+			at = strings.LastIndex(whole, part)
+			if at+len(part) != len(whole) {
+				return false
+			}
+		}
+		if at < 0 || i == 0 && at > 0 && !lost(first) {
 			return false
 		}
 		whole = whole[at+len(part):]
 	}
-	return len(parts) > 0 && (whole == "" || strings.HasSuffix(damaged, "?") || strings.HasSuffix(damaged, string(utf8.RuneError)))
+	return len(parts) > 0
 }
 
 // Aliases say which names mean the same team: each folded alias has the folded

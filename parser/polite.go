@@ -30,6 +30,7 @@ const (
 	robotsAge      = 24 * time.Hour
 	robotsRetry    = 5 * time.Minute // after one that could not be had
 	maxRobots      = 512 << 10       // bytes of it that are read, as RFC 9309 asks at least
+	maxRetryAfter  = 24 * time.Hour  // that a site may ask for
 )
 
 // polite is a transport that keeps to Manners, redirects included.
@@ -45,6 +46,9 @@ type polite struct {
 type host struct {
 	pace  *rate.Limiter
 	slots *semaphore.Weighted
+
+	asked     sync.Mutex
+	notBefore time.Time // the host asked to be left alone till then
 
 	mu     sync.Mutex // held while robots.txt is fetched: the others wait for it
 	robots *robotstxt.Group
@@ -82,23 +86,40 @@ func (p *polite) host(name string) *host {
 }
 
 // send waits for a slot and the pace, and keeps the slot until the body is
-// closed.
+// closed. Only then does the site's time run: waiting is our own doing.
 func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
+	if wait := h.wait(0); wait > 0 {
+		return nil, &RefusedError{http.StatusTooManyRequests, wait}
+	}
 	if err := h.slots.Acquire(r.Context(), 1); err != nil {
 		return nil, err
 	}
-	resp, err := func() (*http.Response, error) {
-		if err := h.pace.Wait(r.Context()); err != nil {
-			return nil, err
-		}
-		return p.next.RoundTrip(r)
-	}()
-	if err != nil {
+	if err := h.pace.Wait(r.Context()); err != nil {
 		h.slots.Release(1)
 		return nil, err
 	}
-	resp.Body = &releasing{resp.Body, sync.OnceFunc(func() { h.slots.Release(1) })}
+	ctx, cancel := context.WithTimeout(r.Context(), fetchTimeout)
+	release := sync.OnceFunc(func() { cancel(); h.slots.Release(1) })
+	resp, err := p.next.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		release()
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
+		h.wait(min(retryAfter(resp.Header.Get("Retry-After")), maxRetryAfter))
+	}
+	resp.Body = &releasing{resp.Body, release}
 	return resp, nil
+}
+
+// wait leaves the host alone for so long, and says how long it still must be.
+func (h *host) wait(long time.Duration) time.Duration {
+	h.asked.Lock()
+	defer h.asked.Unlock()
+	if till := time.Now().Add(long); long > 0 && till.After(h.notBefore) {
+		h.notBefore = till
+	}
+	return time.Until(h.notBefore)
 }
 
 type releasing struct {
@@ -117,13 +138,11 @@ func (p *polite) allowed(h *host, r *http.Request) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if now := time.Now(); now.After(h.until) {
-		group, err := p.robots(h, r)
+		group, err := p.robots(r)
 		switch {
 		case err == nil:
 			h.robots, h.until = group, now.Add(robotsAge)
-			if group.CrawlDelay > p.manners.PerHost {
-				h.pace.SetLimit(rate.Every(min(group.CrawlDelay, maxPerHost)))
-			}
+			h.pace.SetLimit(rate.Every(max(p.manners.PerHost, min(group.CrawlDelay, maxPerHost))))
 		case h.robots == nil:
 			return fmt.Errorf("robots.txt: %w", err)
 		default:
@@ -143,19 +162,17 @@ func queryOf(r *http.Request) string {
 	return "?" + r.URL.RawQuery
 }
 
-// robots fetches the host's rules for us.
-func (p *polite) robots(h *host, r *http.Request) (*robotstxt.Group, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), fetchTimeout)
-	defer cancel()
+// robots fetches the rules for us of the request's host.
+func (p *polite) robots(r *http.Request) (*robotstxt.Group, error) {
 	u := *r.URL
 	u.Path, u.RawPath, u.RawQuery, u.Fragment = "/robots.txt", "", "", ""
-	for range maxRedirects {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	for range maxRedirects + 1 {
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, u.String(), nil)
 		if err != nil {
 			return nil, err
 		}
 		req.Header.Set("User-Agent", UserAgent)
-		resp, err := p.send(h, req)
+		resp, err := p.send(p.host(u.Scheme+"://"+u.Host), req)
 		if err != nil {
 			return nil, err
 		}

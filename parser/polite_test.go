@@ -126,6 +126,48 @@ func TestRobots(t *testing.T) {
 	}
 }
 
+// A robots.txt may stand behind five redirects, and a Crawl-delay is waited for
+// without blaming the site.
+func TestRobotsElsewhere(t *testing.T) {
+	hops := 5
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := 0
+		if _, err := fmt.Sscanf(r.URL.Path, "/r%d", &n); err != nil && r.URL.Path != "/robots.txt" {
+			fmt.Fprint(w, "<p>page")
+			return
+		}
+		if n < hops {
+			http.Redirect(w, r, fmt.Sprintf("/r%d", n+1), http.StatusFound)
+			return
+		}
+		fmt.Fprint(w, "User-agent: *\nCrawl-delay: 0.3\nDisallow: /private\n")
+	}))
+	defer server.Close()
+	began := time.Now()
+	for range 2 {
+		if _, err := fetcher(t, quick, server.URL+"/m").Fetch(t.Context()); err != nil {
+			t.Errorf("%d redirects: %v", hops, err)
+		}
+	}
+	client := parser.NewClient(quick)
+	for range 3 {
+		f, err := client.Fetcher(server.URL + "/m")
+		if err == nil {
+			_, err = f.Fetch(t.Context())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if took := time.Since(began); took < 600*time.Millisecond {
+		t.Errorf("three pages of a host with a Crawl-delay of 0.3 s took %v", took)
+	}
+	hops = 6
+	if _, err := fetcher(t, quick, server.URL+"/m").Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirects") {
+		t.Errorf("%d redirects: %v", hops, err)
+	}
+}
+
 // Requests to a host keep their distance, and only two are under way at once,
 // whoever makes them.
 func TestPace(t *testing.T) {
@@ -186,7 +228,7 @@ func TestRedirectAwayFromTLS(t *testing.T) {
 func TestForbiddenSourceIsRaised(t *testing.T) {
 	s := newSite(t)
 	s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 1) })
-	p, err := parser.LoadProfile("small.yaml", []byte(strings.Replace(smallProfile, "Live: live", "Live: delayed", 1)))
+	p, err := parser.LoadProfile("small.yaml", []byte(smallProfile))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,9 +20,8 @@ type Source struct {
 }
 
 const (
-	maxPollPause  = 5 * time.Minute        // after a site refuses or fails
-	maxRetryAfter = time.Hour              // that a site may ask for
-	spread        = 250 * time.Millisecond // between the first fetches of two sources
+	maxPollPause = 5 * time.Minute        // after a site refuses or fails
+	spread       = 250 * time.Millisecond // between the first fetches of two sources
 )
 
 // Poll fetches and reads each source in its own rhythm until ctx ends. Each

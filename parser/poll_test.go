@@ -84,6 +84,14 @@ func TestFetch(t *testing.T) {
 	if _, err := f.Fetch(t.Context()); err != nil {
 		t.Errorf("forgotten page: %v", err)
 	}
+	s.says(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) })
+	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirects") {
+		t.Errorf("redirects without end: %v", err)
+	}
+	s.says(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 17<<20)) })
+	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
+		t.Errorf("a page without end: %v", err)
+	}
 	s.says(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(http.StatusTooManyRequests)
@@ -92,13 +100,14 @@ func TestFetch(t *testing.T) {
 	if _, err := f.Fetch(t.Context()); !errors.As(err, &refused) || refused.Status != 429 || refused.Wait != 7*time.Second {
 		t.Errorf("429: %v", err)
 	}
-	s.says(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) })
-	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirects") {
-		t.Errorf("redirects without end: %v", err)
+	// Within the 7 seconds nobody asks the host for anything.
+	other, err := client.Fetcher(s.URL + "/other")
+	if err != nil {
+		t.Fatal(err)
 	}
-	s.says(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 17<<20)) })
-	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
-		t.Errorf("a page without end: %v", err)
+	before := s.count()
+	if _, err := other.Fetch(t.Context()); !errors.As(err, &refused) || refused.Wait <= 0 || refused.Wait > 7*time.Second || s.count() != before {
+		t.Errorf("asked again: %v, %d requests more", err, s.count()-before)
 	}
 	for _, bad := range []string{"", "ftp://x/", "http://", "file:///etc/passwd", "http://user:hunter2@[bad"} {
 		if _, err := client.Fetcher(bad); err == nil || strings.Contains(err.Error(), "hunter2") {

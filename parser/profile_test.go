@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser"
 )
 
@@ -227,5 +228,43 @@ func TestWordsThatMeanNothing(t *testing.T) {
 		<li><u class=kind>Kick-off</u></li><li><u class=kind>Half-time show</u></li><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
 	if err != nil || len(problems) > 0 || len(all[0].Incidents) != 1 {
 		t.Errorf("%+v %v %v", all, problems, err)
+	}
+}
+
+// IDs of JSON keep all their digits.
+func TestLongNumbers(t *testing.T) {
+	p, err := parser.LoadProfile("x.yaml", []byte("profile: x\nsport: soccer\nformat: json\nmatches: {jq: '.[]'}\nmatch:\n  id: {jq: .id}\n  home: {jq: .h}\n  away: {jq: .a}\n  home_score: {jq: .s}\n  away_score: {jq: '.s + 1'}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, problems, err := p.Extract(parser.Page{Body: []byte(`[{"id":1234567890123456789,"h":"A","a":"B","s":1},{"id":1234567890123456780,"h":"C","a":"D","s":2.0},
+		{"id":123456789012345678901234567890,"h":"E","a":"F","s":3e0}]`)})
+	if err != nil || len(all) != 3 || all[0].Match.ID != "1234567890123456789" || all[1].Match.ID != "1234567890123456780" ||
+		all[2].Match.ID != "123456789012345678901234567890" || all[1].Score.Away != 3 {
+		t.Errorf("%+v %v %v", all, problems, err)
+	}
+	if _, _, err := p.Extract(parser.Page{Body: []byte(`[] x`)}); err == nil {
+		t.Error("JSON with something behind it passes")
+	}
+}
+
+// Where a page names no period, a minute that may be stoppage time makes none.
+func TestMinutesWithoutAPeriod(t *testing.T) {
+	page := `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p><p class=status>Live</p><li class=h><u class=kind>Goal</u><time>%d'</time><b>P</b></li>`
+	for minute, want := range map[int]string{40: "1h 40'", 47: "2h 47'", 70: "2h 70'", 92: "2h 90+2'", 104: "et1 104'", 110: "et2 110'"} {
+		o, _ := extract(t, fmt.Sprintf(page, minute))
+		if got := string(o.Incidents[0].Clock.Period) + " " + o.Incidents[0].Clock.String(); got != want {
+			t.Errorf("%d': %s, want %s", minute, got, want)
+		}
+	}
+	o, _ := extract(t, fmt.Sprintf(page, 47))
+	_, events, err := parser.Reconcile(parser.State{Epoch: "e"}, o, reading(noon))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Data.Kind == event.PeriodStart || e.Data.Kind == event.PeriodEnd {
+			t.Errorf("a goal at 47': %s", line(e))
+		}
 	}
 }

@@ -6,15 +6,49 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
+	"strconv"
 	"strings"
 )
 
 // decodeJSON decodes a whole page of JSON.
 func decodeJSON(b []byte, v *any) error {
-	if err := json.Unmarshal(b, v); err != nil {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	err := d.Decode(v)
+	if err == nil && len(bytes.TrimSpace(b[d.InputOffset():])) > 0 {
+		err = errors.New("something follows it")
+	}
+	if err != nil {
 		return fmt.Errorf("not JSON: %w", err)
 	}
+	*v = numbers(*v)
 	return nil
+}
+
+// numbers makes the numbers of a document those that jq takes, without losing
+// digits: an ID of 19 digits is an integer, not a float.
+func numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := strconv.Atoi(v.String()); err == nil {
+			return n
+		}
+		if n, ok := new(big.Int).SetString(v.String(), 10); ok {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = numbers(v[k])
+		}
+	}
+	return v
 }
 
 // decodeScript decodes the JSON that a script's text begins with, whatever
@@ -30,12 +64,14 @@ func decodeScript(text string, v *any) error {
 		text = inner
 	}
 	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
 	if err := d.Decode(v); err != nil {
 		if errors.Is(err, io.EOF) {
 			return errors.New("not JSON: the text is empty")
 		}
 		return fmt.Errorf("not JSON: %w", err)
 	}
+	*v = numbers(*v)
 	return nil
 }
 

@@ -141,10 +141,10 @@ func (s *Store) Clear(ctx context.Context, match string, confirmed []event.Messa
 	return nil
 }
 
-// settled is how long after its last save a match stays in the set of those
+// settleAfter is how long after its last save a match stays in the set of those
 // that may owe events. It is far longer than the moment between the two writes
 // of a save.
-const settled = time.Minute
+const settleAfter = time.Minute
 
 // Indebted returns the matches that may owe events.
 func (s *Store) Indebted(ctx context.Context) ([]string, error) {
@@ -163,6 +163,6 @@ return 1`)
 // Settle forgets a match whose outbox was found empty, unless it was saved
 // within the last minute.
 func (s *Store) Settle(ctx context.Context, match string) error {
-	limit := time.Now().Add(-settled).UnixMilli()
+	limit := time.Now().Add(-settleAfter).UnixMilli()
 	return settleScript.Run(ctx, s.redis, []string{s.pending()}, match, limit).Err()
 }

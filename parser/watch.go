@@ -222,7 +222,7 @@ func (w *Watch) keep(page Page, why string) string {
 	if w.reader.Keep == nil || len(page.Body) == 0 {
 		return ""
 	}
-	dir, err := w.reader.Keep.Keep(page, w.profile.Name, w.match, why)
+	dir, err := w.reader.Keep.Keep(page, w.profile, w.match, why)
 	if err != nil {
 		w.reader.Log.Warn("page not kept", "error", err)
 	}
