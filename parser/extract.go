@@ -77,7 +77,7 @@ func (x *extraction) matches(doc *document) ([]Observation, error) {
 			x.problems = append(x.problems[:before], Problem{part.name + "match.id", fmt.Sprintf("%q is the ID of row %d already", o.Match.ID, first)})
 			continue
 		}
-		seen[o.Match.ID] = n + 1
+		seen[o.Match.ID], o.Shared = n+1, true
 		all = append(all, *o)
 	}
 	return all, nil

@@ -36,7 +36,7 @@ type View struct {
 	Modified   time.Time    `json:"modified,omitzero"` // its Last-Modified
 	Score      *event.Score `json:"score,omitempty"`
 	Rows       int          `json:"rows,omitempty"`       // incidents that it listed
-	Snapshot   string       `json:"snapshot,omitempty"`   // digest of its bytes
+	Snapshot   string       `json:"snapshot,omitempty"`   // digest of its bytes, or of what it says where the bytes are of many matches
 	Superseded []string     `json:"superseded,omitempty"` // digests of pages that it and others replaced
 	Observed   uint64       `json:"observed,omitempty"`   // digest of what it said
 	PageID     string       `json:"page_id,omitempty"`    // what the source calls the match
@@ -160,7 +160,7 @@ func (c *comparison) beyond(v View) bool {
 // behind reports whether the page looks older than one that its source has
 // shown already. One that is beyond it in any way is not: its score may go back.
 func (c *comparison) behind(v View) bool {
-	o, r := &c.page, &c.reading
+	o := &c.page
 	switch {
 	case v.Snapshot == "" || c.beyond(v):
 		return false
@@ -169,7 +169,7 @@ func (c *comparison) behind(v View) bool {
 	}
 	// The bytes of a page that was replaced, but for one that lists more: a row
 	// had vanished from the one that replaced it.
-	return r.Evidence.Snapshot != v.Snapshot && slices.Contains(v.Superseded, r.Evidence.Snapshot) && len(o.Incidents) <= v.Rows
+	return c.snapshot != v.Snapshot && slices.Contains(v.Superseded, c.snapshot) && len(o.Incidents) <= v.Rows
 }
 
 // lagging reports whether the source has not yet seen what another has: a goal,
@@ -237,14 +237,14 @@ func (c *comparison) advance() {
 		v.Modified = r.Modified
 	}
 	v.Rows = len(o.Incidents)
-	if v.Snapshot == r.Evidence.Snapshot {
+	if v.Snapshot == c.snapshot {
 		return
 	}
-	old := slices.DeleteFunc(slices.Clone(v.Superseded), func(d string) bool { return d == r.Evidence.Snapshot })
+	old := slices.DeleteFunc(slices.Clone(v.Superseded), func(d string) bool { return d == c.snapshot })
 	if v.Snapshot != "" {
 		old = append(old, v.Snapshot)
 	}
-	v.Superseded, v.Snapshot = old[max(0, len(old)-maxSuperseded):], r.Evidence.Snapshot
+	v.Superseded, v.Snapshot = old[max(0, len(old)-maxSuperseded):], c.snapshot
 }
 
 // confirm decides whether what the page lacks may be taken back: it is overdue,

@@ -244,3 +244,22 @@ func TestRecordAndReplay(t *testing.T) {
 		t.Errorf("a second recording into the folder: %v", err)
 	}
 }
+
+// On a page of many matches a match that did not change costs no write, though
+// the bytes changed with the others.
+func TestListWritesWhatChanged(t *testing.T) {
+	r := reader(t)
+	w := watch(t, r, listProfile)
+	row := "<li id=m%d><b>A</b><i>B</i><u>%d</u><s>0</s></li>"
+	w.read(fmt.Sprintf(row+row, 1, 0, 2, 0))
+	w.now = w.now.Add(-30 * time.Second)
+	_, before, err := r.Store.Load(t.Context(), "m1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.read(fmt.Sprintf(row+row, 1, 0, 2, 1))
+	if _, after, err := r.Store.Load(t.Context(), "m1"); err != nil || after != before {
+		t.Errorf("version %d, was %d, %v", after, before, err)
+	}
+	expect(t, "a copy from before", w.read(fmt.Sprintf(row+row, 1, 0, 2, 0)))
+}

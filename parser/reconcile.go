@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -43,16 +44,19 @@ func Reconcile(s State, o Observation, r Reading) (State, []event.Event, error) 
 	if err := s.refuse(&o, &r); err != nil {
 		return s, nil, err
 	}
-	r.Evidence.Snapshot = cmp.Or(r.Evidence.Snapshot, "unknown")
 	c := &comparison{state: s, page: o, reading: r, backfill: !s.seen()}
 	c.playedScore()
+	digest := c.page.digest()
+	c.snapshot = cmp.Or(r.Evidence.Snapshot, "unknown")
+	if o.Shared { // the bytes change with every other match of the page
+		c.snapshot = strconv.FormatUint(digest, 16)
+	}
 	c.verdict = c.judge()
 	if c.verdict == held {
 		c.keepView()
 		return c.state, nil, nil
 	}
 	c.noteSeen()
-	digest := c.page.digest()
 	if digest == s.Views[r.Source].Observed && c.verdict != overdue && c.state.settled(c.view) {
 		c.keepView()
 		return c.state, nil, nil
@@ -179,7 +183,8 @@ type comparison struct {
 	page     Observation
 	reading  Reading
 	backfill bool
-	view     View // of the reading's source
+	snapshot string // tells the page from others of its source
+	view     View   // of the reading's source
 	verdict  verdict
 	doubtful bool         // whether the page's score is in doubt
 	takeBack bool         // whether the page may take goals back
