@@ -121,11 +121,7 @@ func isPeriod(p event.Period, kind string) bool {
 // ambiguous reports whether a soccer clock that was read without a period may
 // be stoppage time: some pages count on to 47' while the first half lasts.
 func ambiguous(c event.Clock) bool {
-	const longest = 15 // minutes of stoppage time that a page may count so
-	if c.Stoppage > 0 {
-		return false
-	}
-	return c.Minute > 45 && c.Minute <= 45+longest || c.Minute > 90
+	return c.Stoppage == 0 && (c.Minute > 45 && c.Minute <= 60 || c.Minute > 90 && c.Minute <= 100)
 }
 
 // number reads digits that an expression has matched; "" is 0.

@@ -35,20 +35,20 @@ func (c *comparison) periods() {
 // reached is the index of the latest period that the page tells of, or -1, and
 // the set of all that it names.
 func (c *comparison) reached() (int, map[event.Period]bool) {
-	sport, seen, over := c.page.Sport, map[event.Period]bool{}, c.state.Match.Status.Over()
+	sport, seen := c.page.Sport, map[event.Period]bool{}
 	if c.state.Match.Status != event.Scheduled {
 		seen[c.page.Match.Period] = true
 	}
 	for _, in := range c.page.Incidents {
 		// Where the page names no period, 47' may be stoppage time of the first half.
-		if c.page.Match.Period != "" || over || sport != event.Soccer || !ambiguous(in.Clock) {
+		if c.page.Match.Period != "" || sport != event.Soccer || !ambiguous(in.Clock) {
 			seen[in.Clock.Period] = true
 		}
 	}
 	if c.page.Shootout != nil {
 		seen[event.ShootOut] = true
 	}
-	if over {
+	if c.state.Match.Status.Over() {
 		seen[sport.Regulation()] = true
 	}
 	for at, st := range c.state.Standing {

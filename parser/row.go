@@ -78,13 +78,9 @@ func (r *rowReader) readClock(k event.Kind, period event.Period, text string) ev
 	if err != nil && k != event.ShootoutKick {
 		r.problem("clock", err)
 	}
-	before := sport.PlayedBefore(now)
-	if now == "" && c.Period == event.ExtraFirst && c.Stoppage == 0 && c.Minute <= 100 {
-		before = event.SecondHalf // on a page that names no period 92' is far more often stoppage time
-	}
-	if period == "" && before != "" && sport.Index(c.Period) > sport.Index(before) {
-		if earlier, err := profile.readClock(clockAs(rule), before, text); err == nil {
-			c = earlier
+	if period == "" && now != "" && sport.Index(c.Period) > sport.Index(now) {
+		if before, err := profile.readClock(clockAs(rule), sport.PlayedBefore(now), text); err == nil {
+			c = before
 		}
 	}
 	if c.Period == "" {
