@@ -71,7 +71,7 @@ func (c *comparison) correct(at int, now Incident) {
 	scoredWas := scored(was.Detail)
 	// While the source that said it is being read, others only add to it: two
 	// sites that write a name in two ways would correct each other for ever.
-	adds := was.Source != c.reading.Source && !was.Provisional && c.othersWatch()
+	adds := was.Source != c.reading.Source && !was.Provisional && c.watched(c.reading.elsewhere)
 	edits := map[string]event.Change{}
 	edit := func(name string, old *string, text string) {
 		if text != "" && fold(text) != fold(*old) && (*old == "" || !adds && !damaged(text)) {

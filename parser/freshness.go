@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -138,7 +139,7 @@ func (c *comparison) judge() verdict {
 	case c.behind(known) || c.lagging(known):
 		hold := known.Hold.again(c.reading.At)
 		c.view.Hold = hold
-		if !hold.overdue(heldPolls, heldFor) || c.lagging(known) && c.othersWatch() {
+		if !hold.overdue(heldPolls, heldFor) || c.lagging(known) && c.watched(c.reading.elsewhere) {
 			return held
 		}
 		c.view = View{PageID: c.view.PageID, Superseded: known.Superseded, Snapshot: known.Snapshot}
@@ -201,15 +202,23 @@ func (c *comparison) lagging(v View) bool {
 	return false
 }
 
-// othersWatch reports whether somebody else has read the match lately.
-func (c *comparison) othersWatch() bool {
+// elsewhere is where another source is read, and byOthers where another worker
+// reads, be it of the same source.
+func (r *Reading) elsewhere(who string) bool { return !strings.HasPrefix(who, r.Source+" ") }
+func (r *Reading) byOthers(who string) bool  { return who != r.who() }
+
+// watched reports whether the match has been read lately by any of these.
+func (c *comparison) watched(these func(who string) bool) bool {
 	for who, at := range c.state.Seen {
-		if who != c.reading.Watcher && c.reading.At.Sub(at) < quietFor {
+		if these(who) && c.reading.At.Sub(at) < quietFor {
 			return true
 		}
 	}
 	return false
 }
+
+// who names the reader of a source.
+func (r *Reading) who() string { return r.Source + " " + r.Watcher }
 
 // modified compares the page's Last-Modified with the newest of its source.
 func (c *comparison) modified(v View) int {

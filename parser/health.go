@@ -27,7 +27,7 @@ const (
 // it lately. The first page believed after that is source_fresh.
 func GoneQuiet(s State, r Reading, reason string) (State, []event.Event, error) {
 	c := &comparison{state: s, reading: r}
-	if !s.seen() || s.Match.Stale != nil || rank(s.Match.Status) > rank(event.Live) || c.othersWatch() {
+	if !s.seen() || s.Match.Stale != nil || rank(s.Match.Status) > rank(event.Live) || c.watched(r.byOthers) {
 		return s, nil, nil
 	}
 	c.quiet(reason)
@@ -48,12 +48,12 @@ func (c *comparison) source(k event.Kind, reason string) {
 // noteSeen remembers who saw a match that is not over, and when.
 func (c *comparison) noteSeen() {
 	s, now := &c.state, c.reading.At
-	if rank(cmp.Or(c.page.Match.Status, s.Match.Status)) > rank(event.Live) || now.Sub(s.Seen[c.reading.Watcher]) < seenStep {
+	if rank(cmp.Or(c.page.Match.Status, s.Match.Status)) > rank(event.Live) || now.Sub(s.Seen[c.reading.who()]) < seenStep {
 		return
 	}
-	seen := map[string]time.Time{c.reading.Watcher: now}
+	seen := map[string]time.Time{c.reading.who(): now}
 	for who, at := range s.Seen {
-		if who != c.reading.Watcher && now.Sub(at) < quietFor {
+		if c.reading.byOthers(who) && now.Sub(at) < quietFor {
 			seen[who] = at
 		}
 	}

@@ -27,8 +27,8 @@ type State struct {
 	// Views are what each source has shown, by [Reading.Source]: only its own
 	// pages tell whether a page of its is fresh.
 	Views map[string]View `json:"views,omitempty"`
-	// Seen is when each watcher last had a page that was believed, give or
-	// take seenStep; those of the last minutes alone.
+	// Seen is when each reader of each source last had a page that was
+	// believed, give or take seenStep; those of the last minutes alone.
 	Seen map[string]time.Time `json:"seen,omitempty"`
 }
 
