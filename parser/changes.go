@@ -15,6 +15,7 @@ type change struct {
 	action    event.Action
 	edits     map[string]event.Change
 	reason    string
+	fills     bool // a correction that says what the score had told before
 	scoredWas int // what a corrected shoot-out kick had counted
 	phase     int // within its period: begins, goes on, ends
 	arrival   int // order in which the changes were found
@@ -36,7 +37,7 @@ func (c *comparison) report(in Incident, phase int, provisional bool, identity .
 	id := c.id(identity)
 	c.list(len(c.state.Standing))
 	c.state.Standing = append(c.state.Standing, Standing{Incident: in, ID: id, Rev: 1, Provisional: provisional,
-		Source: c.reading.Source, List: in.List})
+		Backfill: c.backfill, Source: c.reading.Source, List: in.List})
 	c.changes = append(c.changes, change{at: len(c.state.Standing) - 1, action: event.New, phase: phase, arrival: len(c.changes)})
 }
 
@@ -102,9 +103,10 @@ func (c *comparison) correct(at int, now Incident) {
 	if len(edits) == 0 && !was.Provisional {
 		return
 	}
+	fills := was.Provisional
 	was.Path, was.Provisional = now.Path, false
 	was.Rev++
-	c.changes = append(c.changes, change{at: at, action: event.Corrected, edits: edits, scoredWas: scoredWas, phase: goesOn,
+	c.changes = append(c.changes, change{at: at, action: event.Corrected, edits: edits, fills: fills, scoredWas: scoredWas, phase: goesOn,
 		reason: "the page changed it", arrival: len(c.changes)})
 }
 

@@ -79,6 +79,11 @@ func (p *Profile) checkMatch() error {
 	for _, s := range event.Statuses() {
 		statuses = append(statuses, string(s))
 	}
+	for _, e := range p.Match.Status.outcomes() {
+		if status, period, _ := strings.Cut(e.value, " "); status == string(event.Live) && event.Period(period).IsBreak() {
+			return e.place.Errorf("status %q: nothing is played in a break: break %s", e.value, period)
+		}
+	}
 	return checkWords(&p.Match.Status, "status", statuses, p.periods())
 }
 
@@ -122,6 +127,15 @@ func (r *IncidentRules) ofNeitherSide() bool {
 		}
 	}
 	return len(kinds) > 0
+}
+
+// canList reports whether rows of the list can be of a kind.
+func (r *IncidentRules) canList(k event.Kind) bool {
+	kinds := r.Kind.outcomes()
+	return len(kinds) == 0 || slices.ContainsFunc(kinds, func(e entry) bool {
+		kind, _, _ := strings.Cut(e.value, " ")
+		return kind == string(k)
+	})
 }
 
 // noSelector refuses a word of ours where a selector is read.

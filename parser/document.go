@@ -113,7 +113,13 @@ func (d *document) openJSON(r *Rule) error {
 	if text, err = cut(r, text); err != nil {
 		return err
 	}
-	return decodeScript(text, &d.json)
+	if err := decodeScript(text, &d.json); err != nil {
+		if strings.Contains(text, "__next_f.push") {
+			err = fmt.Errorf("%w; it looks like React's flight chunks: as: flight", err)
+		}
+		return err
+	}
+	return nil
 }
 
 // decoded reads the page's text: by the charset that the response or the page

@@ -36,7 +36,7 @@ func (c *comparison) events() ([]event.Event, error) {
 			}
 		case in.Score != nil && ch.action == event.New:
 			score = in.Score
-		case c.isPoints(in.Kind) && ch.action == event.Retracted:
+		case c.isPoints(in.Kind) && c.page.Score != nil: // one that changes moves all that follow
 			score = c.page.Score
 		case in.Kind == event.ShootoutKick:
 			sum := shootout.Add(in.Side, ch.kicksScored(in))
@@ -172,7 +172,7 @@ func (c *comparison) event(ch change, in *Standing, score, shootout *event.Score
 		Sport: s.Sport, Kind: in.Kind, Action: ch.action, Detail: in.Detail, Side: in.Side, Off: in.Off, Assist: in.Assist,
 		Incident: in.ID, Rev: in.Rev, Reason: ch.reason, Changes: ch.edits,
 		Score: score, Shootout: shootout, Match: &match,
-		Provisional: in.Provisional, Backfill: c.backfill, Replay: r.Replay,
+		Provisional: in.Provisional, Backfill: c.backfill || in.Backfill && ch.fills, Replay: r.Replay,
 		Epoch: s.Epoch, Seq: s.Seq, Evidence: &evidence,
 	}
 	if in.Side != "" {

@@ -285,7 +285,8 @@ const maxScore = 2000
 // incidents reads the lists of incidents.
 func (p *part) incidents(o *Observation) {
 	lists := p.x.profile.Incidents
-	o.Blind = len(lists) > 0
+	o.Blind = slices.ContainsFunc(lists, func(l IncidentRules) bool { return !l.Rows.Optional })
+	goals := false // whether there may be rows of goals
 	for i := range lists {
 		name := fmt.Sprintf("%sincidents[%d]", p.name, i)
 		rows, err := p.scope.rows(&lists[i].Rows)
@@ -295,6 +296,7 @@ func (p *part) incidents(o *Observation) {
 		if o.Lists = append(o.Lists, len(rows)); len(rows) > 0 {
 			o.Blind = false
 		}
+		goals = goals || lists[i].canList(event.Goal) && (len(rows) > 0 || !lists[i].Rows.Optional)
 		reader := rowReader{part: part{x: p.x, above: map[*Rule]string{}}, rules: &lists[i], match: o}
 		if lists[i].Team.set() {
 			reader.home, reader.away = p.needed("match.home_code", &p.x.profile.Match.HomeCode), p.needed("match.away_code", &p.x.profile.Match.AwayCode)
@@ -307,7 +309,7 @@ func (p *part) incidents(o *Observation) {
 			}
 		}
 	}
-	if len(lists) == 0 {
+	if !goals {
 		return
 	}
 	if o.Blind && o.Score != nil && *o.Score != (event.Score{}) {

@@ -73,6 +73,21 @@ type Doubt struct {
 	Score event.Score `json:"score"`
 }
 
+// agrees reports whether a score takes back what the doubted one does. d may be
+// nil.
+func (d *Doubt) agrees(now, known *event.Score) bool {
+	if d == nil {
+		return false
+	}
+	for _, side := range []event.Side{event.Home, event.Away} {
+		doubted, lower := d.Score.Of(side), now.Of(side)
+		if (lower < known.Of(side) || doubted < known.Of(side)) && doubted != lower {
+			return false
+		}
+	}
+	return true
+}
+
 // rank orders statuses by how far the match has come. Between those of one
 // rank a match may go back and forth.
 func rank(s event.Status) int {
@@ -266,11 +281,11 @@ func (c *comparison) confirm(verdict verdict) {
 		v.Doubt, c.takeBack = nil, true
 	case !below(o.Score, c.state.Score):
 		v.Doubt = nil
-	case v.Doubt != nil && v.Doubt.Score == *o.Score && verdict != fresh: // counts no more than once
+	case v.Doubt.agrees(o.Score, c.state.Score) && verdict != fresh: // counts no more than once
 		c.doubtful = true
 	default:
 		doubt := &Doubt{Score: *o.Score}
-		if v.Doubt != nil && v.Doubt.Score == *o.Score {
+		if v.Doubt.agrees(o.Score, c.state.Score) {
 			doubt.Hold = *v.Doubt.again(c.reading.At)
 		} else {
 			doubt.Hold = *(*Hold)(nil).again(c.reading.At)

@@ -330,3 +330,64 @@ func TestStateIsBounded(t *testing.T) {
 		t.Errorf("%d stand", len(s.state.Standing))
 	}
 }
+
+// A page that shows only its minute names no period; after half time it is the
+// second half, from the first minute on.
+func TestHalfTimeEndsWithoutAPeriod(t *testing.T) {
+	minute := func(m int) parser.Observation {
+		o := page(event.Live, "", event.Score{})
+		o.Match.Clock = event.Clock{Minute: m}
+		return o
+	}
+	first := page(event.Live, "1h", event.Score{})
+	first.Match.Clock = at(44, 0)
+	s := begin(t, first)
+	s.expect(minute(46))
+	s.expect(page(event.Break, "ht", event.Score{}), "period_end 1h 0-0")
+	s.expect(minute(46), "period_start 2h 0-0")
+	if m := s.state.Match; m.Period != "2h" || m.Status != event.Live {
+		t.Errorf("%s %s", m.Status, m.Period)
+	}
+	s.expect(minute(50))
+	s.expect(page(event.Break, "ht", event.Score{})) // a stale copy
+	s.expect(page(event.Ended, "", event.Score{}), "period_end 2h 0-0", "match_end 0-0")
+}
+
+// A correction that changes the score carries it.
+func TestCorrectedPointsCarryTheScore(t *testing.T) {
+	show := func(sec int, score event.Score, in ...parser.Incident) parser.Observation {
+		o := page(event.Live, "q1", score, in...)
+		o.Sport, o.Match.Clock = event.Basketball, event.Clock{Period: "q1", Elapsed: sec}
+		return o
+	}
+	three := parser.Incident{Kind: "basket", Side: event.Away, Player: "A", Clock: event.Clock{Period: "q1", Elapsed: 20}, Score: &event.Score{Away: 3}}
+	s := begin(t, show(0, event.Score{}))
+	s.expect(show(21, event.Score{Away: 3}, three), "basket 00:20 away A 0-3")
+	two := three
+	two.Score = &event.Score{Away: 2}
+	s.expect(show(30, event.Score{Away: 2}, two))
+	s.expect(show(40, event.Score{Away: 2}, two), "basket_corrected 00:20 away A 0-2 score:0-3→0-2")
+}
+
+// Red cards that a list shows as images alone are as many as there are images,
+// and none of them another when somebody names it.
+func TestBareRows(t *testing.T) {
+	bare := parser.Incident{Kind: event.RedCard, Side: event.Home}
+	named := parser.Incident{Kind: event.RedCard, Side: event.Home, Player: "A", Clock: at(70, 0)}
+	s := begin(t, live(60, event.Score{}))
+	s.expect(live(61, event.Score{}, bare), "red_card home 0-0")
+	s.expect(live(62, event.Score{}, bare, bare), "red_card home 0-0")
+	s.expect(live(63, event.Score{}, bare, bare))
+	s.from("-detail").expect(live(64, event.Score{}, named), "red_card_corrected 70' home A 0-0 player:→A time:→70'")
+	s.from("").expect(live(65, event.Score{}, bare, bare))
+}
+
+// Two fresh pages that agree on what is gone are enough, though the second has
+// a goal more of the other side.
+func TestDoubtIsAboutOneSide(t *testing.T) {
+	a, b := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(40, 0))
+	c := goalBy(event.Away, "C", at(53, 0))
+	s := begin(t, live(50, event.Score{Home: 2}, a, b))
+	s.expect(live(52, event.Score{Home: 1}, a))
+	s.expect(live(54, event.Score{Home: 1, Away: 1}, a, c), "goal_retracted 40' home B 1-0", "goal 53' away C 1-1")
+}

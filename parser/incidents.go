@@ -135,7 +135,7 @@ func (c *comparison) others() {
 		}
 	}
 	rows = c.pair(rows, all(samePlayer, sameClock, sameDetail), all(samePlayer, sameClock), all(samePlayer, nearClock),
-		all(oncePerPlayer, samePlayer), nearClock)
+		all(oncePerPlayer, samePlayer), nearClock, nameless, bare)
 	for _, in := range rows {
 		c.reportOther(in)
 	}

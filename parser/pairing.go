@@ -51,6 +51,13 @@ func sameClock(in Incident, st *Standing) bool { return !clockMoved(st.Clock, in
 
 func nearClock(in Incident, st *Standing) bool { return near(in.Clock, st.Clock) }
 
+// bare is a row with neither player nor clock, as the image of a red card
+// beside a team: there are as many as there are such incidents.
+func bare(in Incident, _ *Standing) bool { return in.Player == "" && !in.Clock.Told() }
+
+// nameless is an incident that only bare rows have shown.
+func nameless(_ Incident, st *Standing) bool { return st.Player == "" && !st.Clock.Told() }
+
 // oncePerPlayer says that a player has no second one of the kind: if there is
 // another, the page has moved it.
 func oncePerPlayer(in Incident, _ *Standing) bool {

@@ -54,7 +54,9 @@ func TestProfileMistakes(t *testing.T) {
 		{"no teams", "  home: .home\n", "", `match.home and match.away`},
 		{"a constant as a selector", "kind: {css: .kind, map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}}", "kind: goal",
 			`small.yaml:13:11: incidents[0].kind: kind: goal is a selector here; what is always so is written {value: goal}`},
-		{"a comment for a selector", "rows: li", "rows: #li", "a selector that begins with # stands in quotes"},
+		{"a comment for a selector", "rows: li", "rows: #li", "small.yaml:12:10: incidents[0].rows: there is nothing (a selector that begins with # stands in quotes"},
+		{"a comment for complete", "match:\n", "complete: #foot\nmatch:\n", "small.yaml:3:10: complete: there is nothing (a selector that begins with # stands in quotes"},
+		{"live in a break", "Live: live", "Live: live ht", `status "live ht": nothing is played in a break: break ht`},
 		{"no layout", "league: .league", "start: {css: a, layout: DD.MM.YYYY}", `small.yaml:5:10: match.start: layout "DD.MM.YYYY": want unix`},
 		{"siblings of a text", "league: .league", "league: {css: .league, siblings: true}", "siblings is for matches and rows"},
 		{"regexp of rows", "rows: li", "rows: {css: li, regexp: x}", "a list of rows is found by css or jq alone"},
@@ -124,7 +126,7 @@ func TestProblemsAreNamed(t *testing.T) {
 		`match.status: "Tea" is not in the map`,
 		`incidents[0] row 1: clock: "soon" is no clock`,
 		`incidents[0] row 2: kind: "Juggling" is not in the map`,
-		`incidents[0] row 3: side: a goal of neither team`,
+		`incidents[0] row 3: side: goal of neither team`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("missing %q in\n%s", want, got)
@@ -267,6 +269,28 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 			if e.Data.Kind == event.PeriodStart || e.Data.Kind == event.PeriodEnd {
 				t.Errorf("a goal at %d': %s", minute, line(e))
 			}
+		}
+	}
+}
+
+// Lists of other things than goals do not have to add up to the score, and a
+// list that may be absent is not missed.
+func TestListsThatNeedNotAddUp(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"cards alone":       {"map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}", "map: {Yellow: yellow_card}"},
+		"an optional list":  {"rows: li", "rows: {css: li.none, optional: true}"},
+		"nothing to change": {"", ""},
+	} {
+		p, err := parser.LoadProfile("small.yaml", []byte(strings.Replace(smallProfile, change[0], change[1], 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, problems, err := p.Extract(parser.Page{Body: []byte(fmt.Sprintf(smallPage, 2))})
+		if err != nil || (len(problems) == 0) != (change[0] != "") {
+			t.Errorf("%s: %v %v", name, problems, err)
+		}
+		if name == "an optional list" && all[0].Blind {
+			t.Error("an optional list is missed")
 		}
 	}
 }

@@ -31,7 +31,7 @@ const tries = 20
 // the match was known before.
 func (r *Reader) take(ctx context.Context, o Observation, reading Reading) ([]event.Event, bool, error) {
 	if o.Match.ID == "" {
-		return nil, false, fmt.Errorf("the page gives %s v %s no match ID that can be used, and nobody else gives one", o.Match.Home, o.Match.Away)
+		return nil, false, fmt.Errorf("the page gives %s v %s no match ID that can be used: give one as match, in matchwire.yaml or fixture.yaml", o.Match.Home, o.Match.Away)
 	}
 	o.Match.ID += r.Suffix
 	return r.change(ctx, o.Match.ID, func(s State) (State, []event.Event, error) { return Reconcile(s, o, reading) })

@@ -51,6 +51,7 @@ func Reconcile(s State, o Observation, r Reading) (State, []event.Event, error) 
 	if o.Shared { // the bytes change with every other match of the page
 		c.snapshot = strconv.FormatUint(digest, 16)
 	}
+	c.afterBreak()
 	c.verdict = c.judge()
 	if c.verdict == held {
 		c.keepView()
@@ -110,6 +111,21 @@ func (s *State) refuse(o *Observation, r *Reading) error {
 
 // otherDay is beyond what two sites can disagree on a kick-off.
 const otherDay = 13 * time.Hour
+
+// afterBreak gives a page that names no period, after one that showed a break,
+// the period that follows it: play goes on.
+func (c *comparison) afterBreak() {
+	was, o := c.state.Match.Period, &c.page
+	if !was.IsBreak() || o.Match.Period != "" || slices.Contains(c.state.Views[c.reading.Source].Superseded, c.snapshot) {
+		return
+	}
+	if o.Match.Status == event.Live || o.Match.Status.Over() {
+		o.Match.Period = o.Sport.Periods()[o.Sport.Index(was)+1] // no sport ends with a break
+		if o.Match.Clock.Told() {
+			o.Match.Clock.Period = o.Match.Period
+		}
+	}
+}
 
 // playedScore leaves out of the page's score what was not played: an awarded
 // result, and the kicks of a shoot-out, which some pages add.

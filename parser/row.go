@@ -41,19 +41,15 @@ func (r *rowReader) read() (Incident, bool) {
 		in.Side = r.sideOf(team)
 	}
 	if in.Side = word(&r.part, "side", string(in.Side), []event.Side{event.Home, event.Away}); in.Side == "" && !in.Kind.OfNeitherSide() {
-		r.problem("side", fmt.Errorf("a %s of neither team", in.Kind))
+		r.problem("side", fmt.Errorf("%s of neither team", in.Kind))
 		return in, false
 	}
 	if in.Score = r.score("incident", &rules.HomeScore, &rules.AwayScore, "score", false); in.Score == nil &&
 		sport.Scores(in.Kind) && !sport.CountsGoals() {
-		r.problem("score", fmt.Errorf("a %s without the score after it", in.Kind))
+		r.problem("score", fmt.Errorf("%s without the score after it", in.Kind))
 		return in, false
 	}
 	in.Clock = r.readClock(in.Kind, period, clock)
-	if in.Player == "" && !in.Clock.Told() && in.Kind != event.Goal && in.Kind != event.ShootoutKick {
-		r.problem("player", fmt.Errorf("a %s of nobody at no time: there is nothing to know it by", in.Kind))
-		return in, false
-	}
 	return in, true
 }
 
@@ -74,7 +70,13 @@ func (r *rowReader) readClock(k event.Kind, period event.Period, text string) ev
 		return event.Clock{Period: period}
 	}
 	profile, sport, now := r.x.profile, r.match.Sport, r.match.Match.Period
+	if text == "" {
+		return event.Clock{Period: period}
+	}
 	c, err := profile.readClock(clockAs(rule), period, text)
+	if err == nil && c.Period == "" && len(sport.Periods()) > 0 {
+		err = fmt.Errorf("%q does not tell the period: give one", shorten(text))
+	}
 	if err != nil && k != event.ShootoutKick {
 		r.problem("clock", err)
 	}

@@ -67,7 +67,7 @@ func cut(r *Rule, text string) (string, error) {
 }
 
 func (s scope) firstText(r *Rule) (string, error) {
-	var why []error
+	var why []string
 	for i := range r.first {
 		text, err := s.text(&r.first[i])
 		if err == nil {
@@ -76,9 +76,9 @@ func (s scope) firstText(r *Rule) (string, error) {
 		if !errors.Is(err, errNothing) {
 			return "", err
 		}
-		why = append(why, err)
+		why = append(why, strings.TrimPrefix(err.Error(), errNothing.Error()+": "))
 	}
-	return "", errors.Join(why...)
+	return "", nothing("%s", strings.Join(why, "; "))
 }
 
 // source is the text at the rule's source, as the page has it.

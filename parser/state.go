@@ -47,9 +47,10 @@ type Standing struct {
 	Event       string `json:"event"` // ID of the latest event about it
 	Provisional bool   `json:"provisional,omitempty"`
 
-	Source  string `json:"source,omitempty"`  // that listed it last
-	List    int    `json:"list,omitempty"`    // of its profile
-	Missing *Hold  `json:"missing,omitempty"` // nil unless complete pages lack it
+	Backfill bool   `json:"backfill,omitempty"` // was reported as such: who scored it is no news either
+	Source   string `json:"source,omitempty"`   // whose word it is
+	List     int    `json:"list,omitempty"`     // of its profile
+	Missing  *Hold  `json:"missing,omitempty"`  // nil unless complete pages lack it
 }
 
 // seen reports whether any page of the match was read before.

@@ -81,7 +81,10 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 		}
 		events, known, err := w.reader.take(ctx, o, reading)
 		if err != nil {
-			refused = append(refused, fmt.Errorf("match %s: %w", o.Match.ID, err))
+			if o.Match.ID != "" {
+				err = fmt.Errorf("match %s: %w", o.Match.ID, err)
+			}
+			refused = append(refused, err)
 			continue // another match of the page may be good
 		}
 		w.shown[o.Match.ID] = page.At

@@ -133,3 +133,38 @@ func Find(data []byte, path string) Place {
 	place.Path = path
 	return place
 }
+
+// Empty is the first key of a document that has no value, but for those right
+// below a key named except, where that means something.
+func Empty(data []byte, except string) (Place, bool) {
+	file, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		return Place{}, false
+	}
+	v := &emptyFinder{except: except}
+	for _, doc := range file.Docs {
+		ast.Walk(v, doc.Body)
+	}
+	return v.place, v.found
+}
+
+type emptyFinder struct {
+	except string
+	place  Place
+	found  bool
+}
+
+// Visit looks at one node.
+func (f *emptyFinder) Visit(n ast.Node) ast.Visitor {
+	kv, ok := n.(*ast.MappingValueNode)
+	if !ok || f.found {
+		return f
+	}
+	if kv.Value.Type() == ast.NullType {
+		f.place, f.found = PlaceOf(kv.Value), true
+	}
+	if kv.Key.String() == f.except {
+		return nil
+	}
+	return f
+}
