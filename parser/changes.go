@@ -16,9 +16,9 @@ type change struct {
 	edits     map[string]event.Change
 	reason    string
 	fills     bool // a correction that says what the score had told before
-	scoredWas int // what a corrected shoot-out kick had counted
-	phase     int // within its period: begins, goes on, ends
-	arrival   int // order in which the changes were found
+	scoredWas int  // what a corrected shoot-out kick had counted
+	phase     int  // within its period: begins, goes on, ends
+	arrival   int  // order in which the changes were found
 }
 
 const (
@@ -32,9 +32,22 @@ func (c *comparison) id(identity []string) string {
 	return event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)
 }
 
+// stands reports whether an incident with this identity stands.
+func (c *comparison) stands(id string) bool {
+	if c.ids == nil {
+		c.ids = make(map[string]bool, len(c.state.Standing))
+		for i := range c.state.Standing {
+			c.ids[c.state.Standing[i].ID] = true
+		}
+	}
+	return c.ids[id]
+}
+
 // report adds an incident that is new.
 func (c *comparison) report(in Incident, phase int, provisional bool, identity ...string) {
 	id := c.id(identity)
+	c.stands(id) // so that it is counted
+	c.ids[id] = true
 	c.list(len(c.state.Standing))
 	c.state.Standing = append(c.state.Standing, Standing{Incident: in, ID: id, Rev: 1, Provisional: provisional,
 		Backfill: c.backfill, Source: c.reading.Source, List: in.List})

@@ -43,19 +43,32 @@ func (c *comparison) events() ([]event.Event, error) {
 			shootout = &sum
 		}
 		s.Seq++
-		e, err := c.event(ch, in, score, shootout)
+		tally := shootout
+		if in.Kind != event.ShootoutKick {
+			tally = c.tallyOf(shootout)
+		}
+		e, err := c.event(ch, in, score, tally)
 		if err != nil {
 			return nil, err
 		}
 		in.Event = e.ID
 		out = append(out, e)
 	}
-	s.Score, s.Shootout = score, shootout
+	s.Score, s.Shootout = score, c.tallyOf(shootout)
 	if !s.Sport.CountsGoals() && c.page.Score != nil && !c.doubtful {
 		s.Score = c.page.Score
 	}
 	c.removeRetracted()
 	return out, nil
+}
+
+// tallyOf is the page's tally of a shoot-out, unless the kicks that stand make
+// more of it: rows may be missing.
+func (c *comparison) tallyOf(kicks *event.Score) *event.Score {
+	if said := c.page.Shootout; said != nil && (kicks == nil || !c.below(said, kicks)) {
+		return said
+	}
+	return kicks
 }
 
 // kicksBefore is the tally of a shoot-out before the changes: where kicks stand

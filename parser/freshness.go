@@ -108,6 +108,9 @@ func rank(s event.Status) int {
 func (o *Observation) shown() event.Clock {
 	c := o.Match.Clock
 	c.Period = cmp.Or(c.Period, o.Match.Period)
+	if o.Match.Status == event.Break {
+		return event.Clock{Period: cmp.Or(o.Match.Period, c.Period)} // 45' after 45+2' is no step back
+	}
 	return c
 }
 
@@ -151,10 +154,17 @@ func (c *comparison) judge() verdict {
 	verdict := believed
 	switch {
 	case !c.state.seen():
-	case c.behind(known) || c.lagging(known):
-		hold := known.Hold.again(c.reading.At)
-		c.view.Hold = hold
-		if !hold.overdue(heldPolls, heldFor) || c.lagging(known) && c.watched(c.reading.elsewhere) {
+	case c.lagging(known):
+		// What another source shows is not undone while it is being read, nor by
+		// a page that has stood still since.
+		c.view.Hold = (*Hold)(nil).again(c.reading.At)
+		if c.watched(c.reading.elsewhere) || c.snapshot == known.Snapshot {
+			return held
+		}
+		fallthrough
+	case c.behind(known):
+		c.view.Hold = known.Hold.again(c.reading.At)
+		if !c.view.Hold.overdue(heldPolls, heldFor) {
 			return held
 		}
 		c.view = View{PageID: c.view.PageID, Superseded: known.Superseded, Snapshot: known.Snapshot}
@@ -169,8 +179,18 @@ func (c *comparison) judge() verdict {
 
 // beyond reports whether the page is strictly newer than those before it.
 func (c *comparison) beyond(v View) bool {
+	return c.further(v) || v.Snapshot != "" && !c.again(v) && c.modified(v) > 0
+}
+
+// further reports whether the match has gone on since the pages before it.
+func (c *comparison) further(v View) bool {
 	o := &c.page
-	return v.Snapshot != "" && (compareClock(o.Sport, o.shown(), v.Clock) > 0 || o.Match.Status != "" && rank(o.Match.Status) > v.Rank || c.modified(v) > 0)
+	return v.Snapshot != "" && (compareClock(o.Sport, o.shown(), v.Clock) > 0 || o.Match.Status != "" && rank(o.Match.Status) > v.Rank)
+}
+
+// again reports whether the page's bytes were replaced by others before.
+func (c *comparison) again(v View) bool {
+	return c.reading.Again || c.snapshot != v.Snapshot && slices.Contains(v.Superseded, c.snapshot)
 }
 
 // behind reports whether the page looks older than one that its source has
@@ -180,12 +200,12 @@ func (c *comparison) behind(v View) bool {
 	switch {
 	case v.Snapshot == "" || c.beyond(v):
 		return false
-	case compareClock(o.Sport, o.shown(), v.Clock) < 0, o.Match.Status != "" && rank(o.Match.Status) < v.Rank, c.modified(v) < 0, below(o.Score, v.Score):
+	case compareClock(o.Sport, o.shown(), v.Clock) < 0, o.Match.Status != "" && rank(o.Match.Status) < v.Rank, c.modified(v) < 0, c.below(o.Score, v.Score):
 		return true
 	}
-	// The bytes of a page that was replaced, but for one that lists more: a row
-	// had vanished from the one that replaced it.
-	return c.snapshot != v.Snapshot && slices.Contains(v.Superseded, c.snapshot) && len(o.Incidents) <= v.Rows
+	// A page that was replaced, but for one that lists more: a row had vanished
+	// from the one that replaced it. A goal more had been taken back.
+	return c.again(v) && (len(o.Incidents) <= v.Rows || c.below(v.Score, o.Score))
 }
 
 // lagging reports whether the source has not yet seen what another has: a goal,
@@ -243,18 +263,20 @@ func (c *comparison) modified(v View) int {
 	return c.reading.Modified.Compare(v.Modified)
 }
 
-// below reports whether a score has fewer goals of a side than another.
-func below(now, was *event.Score) bool {
-	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away)
+// below reports whether a score has fewer goals of a side than another. In
+// tennis it says nothing: each set begins anew.
+func (c *comparison) below(now, was *event.Score) bool {
+	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away) && c.page.Sport != event.Tennis
 }
 
 // advance makes the page the newest of its source that was believed.
 func (c *comparison) advance() {
 	v, o, r := &c.view, &c.page, &c.reading
+	rose := o.Match.Status != "" && rank(o.Match.Status) > v.Rank
 	if o.Match.Status != "" {
 		v.Rank = rank(o.Match.Status)
 	}
-	if at := o.shown(); v.Clock.IsZero() || compareClock(o.Sport, at, v.Clock) > 0 || v.Clock.Period == "" && at.Period != "" {
+	if at := o.shown(); rose && at.Told() || v.Clock.IsZero() || compareClock(o.Sport, at, v.Clock) > 0 || v.Clock.Period == "" && at.Period != "" {
 		v.Clock = at
 	}
 	if r.Modified.After(v.Modified) {
@@ -279,10 +301,25 @@ func (c *comparison) confirm(verdict verdict) {
 	switch {
 	case verdict == overdue:
 		v.Doubt, c.takeBack = nil, true
-	case !below(o.Score, c.state.Score):
+	case c.leaps():
+		doubt := &Doubt{Score: *o.Score, Hold: *(*Hold)(nil).again(c.reading.At)}
+		twice := v.Doubt != nil && v.Doubt.Score == *o.Score
+		if twice {
+			doubt.Hold = *v.Doubt.again(c.reading.At)
+		}
+		if c.doubtful = !(twice && verdict == fresh || doubt.Lasted >= heldFor); !c.doubtful {
+			doubt = nil
+		}
+		v.Doubt = doubt
+	case !c.below(o.Score, c.state.Score):
 		v.Doubt = nil
-	case v.Doubt.agrees(o.Score, c.state.Score) && verdict != fresh: // counts no more than once
-		c.doubtful = true
+	case v.Doubt.agrees(o.Score, c.state.Score) && verdict != fresh: // counts no more than once, unless it lasts
+		doubt := &Doubt{Score: *o.Score, Hold: *v.Doubt.again(c.reading.At)}
+		doubt.Polls = v.Doubt.Polls
+		v.Doubt, c.takeBack = doubt, doubt.Lasted >= heldFor
+		if c.doubtful = !c.takeBack; c.takeBack {
+			v.Doubt = nil
+		}
 	default:
 		doubt := &Doubt{Score: *o.Score}
 		if v.Doubt.agrees(o.Score, c.state.Score) {
@@ -299,6 +336,18 @@ func (c *comparison) confirm(verdict verdict) {
 	if !c.doubtful && o.Score != nil {
 		v.Score = o.Score
 	}
+}
+
+// leaps reports whether a page has so many goals more than are known or listed
+// that it must say so twice: a minute may have been taken for the score.
+func (c *comparison) leaps() bool {
+	const most = 5
+	s, o := &c.state, &c.page
+	if !o.Sport.CountsGoals() || s.Score == nil || o.Score == nil {
+		return false
+	}
+	rows := o.count(event.Goal, event.Home) + o.count(event.Goal, event.Away)
+	return o.Score.Home+o.Score.Away > max(s.Score.Home+s.Score.Away, rows)+most
 }
 
 // partial reports whether a page without any row lacks more than the goals that

@@ -233,7 +233,8 @@ func TestTwoSites(t *testing.T) {
 		s.from("").expect(page(event.Live, "2h", event.Score{Home: 1}, goal))
 	}
 	// When the first site falls silent, what the other says for long is the truth.
-	for range 12 {
+	for n := range 14 {
+		s.snapshot = "b" + string(rune('a'+n)) // it is alive
 		s.from("-b").read(page(event.Live, "2h", event.Score{}))
 	}
 	if *s.state.Score != (event.Score{}) {
@@ -390,4 +391,173 @@ func TestDoubtIsAboutOneSide(t *testing.T) {
 	s := begin(t, live(50, event.Score{Home: 2}, a, b))
 	s.expect(live(52, event.Score{Home: 1}, a))
 	s.expect(live(54, event.Score{Home: 1, Away: 1}, a, c), "goal_retracted 40' home B 1-0", "goal 53' away C 1-1")
+}
+
+// A cache that answers with Last-Modified: now does not make old bytes new.
+func TestStaleCopyWithANewDate(t *testing.T) {
+	a, b := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(55, 0))
+	s := begin(t, live(50, event.Score{Home: 1}, a))
+	s.modified = noon
+	read := func(snapshot string, o parser.Observation, want ...string) {
+		t.Helper()
+		s.modified, s.snapshot = s.modified.Add(20*time.Second), snapshot
+		s.expect(o, want...)
+	}
+	read("old", live(51, event.Score{Home: 1}, a))
+	read("new", live(56, event.Score{Home: 2}, a, b), "goal 55' home B 2-0")
+	for range 5 {
+		read("old", live(51, event.Score{Home: 1}, a))
+		read("old", live(51, event.Score{Home: 1}, a))
+		read("new", live(56, event.Score{Home: 2}, a, b))
+	}
+}
+
+// Where no clock runs, a goal that was taken back does not come again with a
+// copy of the page that still had it.
+func TestStaleCopyAfterAGoalWasTakenBack(t *testing.T) {
+	a := goalBy(event.Home, "A", at(20, 0))
+	half := func(score event.Score, in ...parser.Incident) parser.Observation {
+		return page(event.Break, "ht", score, in...)
+	}
+	s := begin(t, page(event.Live, "1h", event.Score{Home: 1}, a))
+	s.snapshot = "with"
+	s.expect(half(event.Score{Home: 1}, a), "period_end 1h 1-0")
+	s.snapshot = "without"
+	for range 5 {
+		s.expect(half(event.Score{}))
+	}
+	s.expect(half(event.Score{}), "goal_retracted 20' home A 0-0")
+	s.snapshot = "with"
+	s.expect(half(event.Score{Home: 1}, a))
+	s.snapshot = "without"
+	s.expect(half(event.Score{}))
+}
+
+// A page at full time or half time may print less than the last clock.
+func TestClockAtTheWhistle(t *testing.T) {
+	a := goalBy(event.Home, "A", at(20, 0))
+	late := goalBy(event.Home, "Late", event.SoccerMinute("2h", 90, 5))
+	o := live(90, event.Score{Home: 1}, a)
+	o.Match.Clock = event.SoccerMinute("2h", 90, 5)
+	s := begin(t, o)
+	ft := func(score event.Score, in ...parser.Incident) parser.Observation {
+		o := page(event.Ended, "", score, in...)
+		o.Match.Clock = at(90, 0)
+		return o
+	}
+	s.expect(ft(event.Score{Home: 1}, a), "period_end 2h 1-0", "match_end 1-0")
+	s.expect(ft(event.Score{Home: 2}, a, late), "goal 90+5' home Late 2-0")
+
+	o = page(event.Live, "1h", event.Score{})
+	o.Match.Clock = event.SoccerMinute("1h", 45, 2)
+	s = begin(t, o)
+	o = page(event.Break, "", event.Score{})
+	o.Match.Clock = at(45, 0)
+	s.expect(o, "period_end 1h 0-0")
+}
+
+// On a list page a match that looks as it did before half time is no old copy.
+func TestListPageSaysTheSameAgain(t *testing.T) {
+	show := func(status event.Status, score event.Score) parser.Observation {
+		o := page(status, "", score)
+		o.Shared = true
+		return o
+	}
+	s := begin(t, show(event.Live, event.Score{}))
+	s.snapshot = "1"
+	s.expect(show(event.Break, event.Score{}), "status_change break 0-0")
+	s.snapshot = "2"
+	s.expect(show(event.Live, event.Score{}), "status_change live 0-0")
+}
+
+// A shoot-out listed twice has as many kicks as its tally says, and a tally
+// whose rows are missing stands all the same.
+func TestShootOutListedTwice(t *testing.T) {
+	a, b := kick("home", "A", "scored"), kick("away", "B", "scored")
+	o := page(event.Live, "so", event.Score{}, a, b, a, b)
+	o.Shootout = &event.Score{Home: 1, Away: 1}
+	s := begin(t, page(event.Live, "so", event.Score{}))
+	s.expect(o, "shootout_kick home A scored 0-0", "shootout_kick away B scored 0-0")
+	final := page(event.Final, "", event.Score{}, a, b)
+	final.Shootout = &event.Score{Home: 5, Away: 4}
+	s.expect(final, "period_end so 0-0", "match_end 0-0")
+	if *s.state.Shootout != *final.Shootout {
+		t.Errorf("tally %v", s.state.Shootout)
+	}
+}
+
+// A score that leaps must be said twice; a minute may have been taken for it.
+func TestScoreThatLeaps(t *testing.T) {
+	s := begin(t, live(44, event.Score{Home: 1}))
+	s.expect(live(45, event.Score{Home: 45}))
+	s.expect(live(46, event.Score{Home: 1}))
+	s.expect(live(47, event.Score{Home: 8}))
+	if got := s.read(live(48, event.Score{Home: 8})); len(got) != 7 {
+		t.Errorf("%d goals, want the 7 that two pages say", len(got))
+	}
+}
+
+// An awarded result moves no score, also when the page calls it final.
+func TestAwardedThenFinal(t *testing.T) {
+	a := goalBy(event.Home, "A", at(20, 0))
+	s := begin(t, live(50, event.Score{Home: 1}, a))
+	s.expect(page(event.Awarded, "", event.Score{Away: 3}, a), "status_change awarded 1-0")
+	s.expect(page(event.Final, "", event.Score{Away: 3}, a), "period_end 2h 1-0", "match_end 1-0")
+}
+
+// A source that stands still undoes nothing, whatever becomes of the others.
+func TestFrozenSource(t *testing.T) {
+	a, b, c := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(55, 0)), goalBy(event.Away, "C", at(70, 0))
+	frozen := live(60, event.Score{Home: 2}, a, b)
+	s := begin(t, live(50, event.Score{Home: 1}, a))
+	s.from("-b").expect(live(50, event.Score{Home: 1}, a))
+	s.from("").read(live(60, event.Score{Home: 2}, a, b))
+	stuck := func() {
+		s.t.Helper()
+		s.snapshot = "frozen"
+		s.from("-b").expect(frozen)
+		s.snapshot = ""
+	}
+	stuck()
+	s.from("").expect(live(71, event.Score{Home: 2, Away: 1}, a, b, c), "goal 70' away C 2-1")
+	for m := 72; m <= 90; m++ {
+		stuck()
+		s.from("").expect(live(m, event.Score{Home: 2, Away: 1}, a, b, c))
+	}
+	s.from("").read(page(event.Ended, "", event.Score{Home: 2, Away: 1}, a, b, c))
+	for range 20 {
+		stuck()
+		s.from("").expect(page(event.Ended, "", event.Score{Home: 2, Away: 1}, a, b, c))
+	}
+	for range 20 {
+		stuck()
+	}
+	if *s.state.Score != (event.Score{Home: 2, Away: 1}) || s.state.Match.Status != event.Ended {
+		t.Errorf("%v %s", s.state.Score, s.state.Match.Status)
+	}
+}
+
+// In tennis a set begins with a lower score, which takes nothing back.
+func TestTennisSets(t *testing.T) {
+	show := func(set event.Period, score event.Score) parser.Observation {
+		o := page(event.Live, set, score)
+		o.Sport = event.Tennis
+		return o
+	}
+	s := begin(t, show("s1", event.Score{}))
+	s.expect(show("s1", event.Score{Home: 6, Away: 4}), "score_change 6-4")
+	s.expect(show("s2", event.Score{}), "period_end s1 6-4", "period_start s2 6-4", "score_change 0-0")
+	s.expect(show("s2", event.Score{Home: 1}), "score_change 1-0")
+}
+
+// Ten thousand rows are read in no time to speak of: a test that takes minutes
+// has lost that.
+func TestManyRows(t *testing.T) {
+	o := live(80, event.Score{})
+	for n := range 10_000 {
+		o.Incidents = append(o.Incidents, parser.Incident{Kind: event.YellowCard, Side: event.Home, Player: "Jos\u00e9 " + string(rune('A'+n%26)), Clock: at(1+n%90, n/90%10)})
+	}
+	if _, _, err := parser.Reconcile(parser.State{Epoch: "e"}, o, reading(noon)); err != nil {
+		t.Fatal(err)
+	}
 }

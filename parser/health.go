@@ -45,10 +45,12 @@ func (c *comparison) source(k event.Kind, reason string) {
 	c.once(Incident{Kind: k}, reason)
 }
 
-// noteSeen remembers who saw a match that is not over, and when.
+// noteSeen remembers who saw a match, and when: until it is over, or for as long
+// as several sources show it.
 func (c *comparison) noteSeen() {
 	s, now := &c.state, c.reading.At
-	if rank(cmp.Or(c.page.Match.Status, s.Match.Status)) > rank(event.Live) || now.Sub(s.Seen[c.reading.who()]) < seenStep {
+	over := rank(cmp.Or(c.page.Match.Status, s.Match.Status)) > rank(event.Live)
+	if over && len(s.Views) < 2 || now.Sub(s.Seen[c.reading.who()]) < seenStep {
 		return
 	}
 	seen := map[string]time.Time{c.reading.who(): now}

@@ -190,7 +190,7 @@ func (c *comparison) reportOther(in Incident) {
 	slot := []string{string(in.Kind), string(in.Side), fold(in.Player)}
 	for nth := 1; ; nth++ {
 		identity := append(slot[:3:3], strconv.Itoa(nth), c.generation(slot...))
-		if c.state.find(c.id(identity)) < 0 {
+		if !c.stands(c.id(identity)) {
 			c.report(in, goesOn, false, identity...)
 			return
 		}

@@ -26,7 +26,7 @@ type Observation struct {
 	// Lists are how many rows each of the profile's lists has; nil if nobody
 	// counted.
 	Lists []int `json:"-"`
-	// Shared says that the page has other matches too.
+	// Shared says that the page can have other matches too.
 	Shared bool `json:"-"`
 	// PageID is the page's own ID of the match, where it has one.
 	PageID string `json:"-"`

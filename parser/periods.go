@@ -88,6 +88,13 @@ func (c *comparison) reopen() {
 		return
 	}
 	now := sport.Index(c.page.Match.Period)
+	if now < 0 && slices.ContainsFunc(c.state.Standing, func(st Standing) bool { return st.Kind == event.MatchEnd }) {
+		for _, st := range c.state.Standing { // the page names no period: it is the last one that goes on
+			if st.Kind == event.PeriodEnd {
+				now = max(now, sport.Index(st.Clock.Period))
+			}
+		}
+	}
 	for at := range c.state.Standing {
 		st := &c.state.Standing[at]
 		i := sport.Index(st.Clock.Period)
@@ -124,7 +131,7 @@ func (c *comparison) standing(at int) bool {
 // mark reports a beginning or an end once.
 func (c *comparison) mark(k event.Kind, p event.Period, phase int) {
 	identity := []string{"mark", string(k), string(p), c.generation("mark", string(k), string(p))}
-	if c.state.find(c.id(identity)) < 0 {
+	if !c.stands(c.id(identity)) {
 		c.report(Incident{Kind: k, Clock: event.Clock{Period: p}}, phase, false, identity...)
 	}
 }

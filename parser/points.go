@@ -53,7 +53,7 @@ func (c *comparison) reportFree(in Incident, identity ...string) {
 		if nth > 1 {
 			id = append(identity[:len(identity):len(identity)], strconv.Itoa(nth))
 		}
-		if c.state.find(c.id(id)) < 0 {
+		if !c.stands(c.id(id)) {
 			c.report(in, goesOn, false, id...)
 			return
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -20,6 +19,7 @@ type Reading struct {
 	Watcher     string // who read it: tells two workers apart that read one source
 	At          time.Time
 	Modified    time.Time      // the page's Last-Modified; zero where the site gives none
+	Again       bool           // the page's bytes were replaced by others before, as far as the reader knows
 	Evidence    event.Evidence // URL and snapshot; each event adds its path
 	Aliases     Aliases        // which team names mean the same; may be nil
 	Replay      bool
@@ -48,8 +48,8 @@ func Reconcile(s State, o Observation, r Reading) (State, []event.Event, error) 
 	c.playedScore()
 	digest := c.page.digest()
 	c.snapshot = cmp.Or(r.Evidence.Snapshot, "unknown")
-	if o.Shared { // the bytes change with every other match of the page
-		c.snapshot = strconv.FormatUint(digest, 16)
+	if o.Shared { // the bytes change with every other match of the page, see Again
+		c.snapshot = "shared"
 	}
 	c.afterBreak()
 	c.verdict = c.judge()
@@ -134,7 +134,7 @@ func (c *comparison) playedScore() {
 	if o.Score == nil {
 		return
 	}
-	if o.Match.Status == event.Awarded {
+	if o.Match.Status == event.Awarded || s.Match.Status == event.Awarded && o.Match.Status.Over() {
 		o.Score = nil
 		return
 	}
@@ -170,26 +170,40 @@ func (c *comparison) dropRepeats() {
 			surplus[side] -= o.Score.Of(side)
 		}
 	}
+	kicks := o.Shootout != nil && c.below(o.Shootout, scoreOf(o.scoredKicks()))
+	type slot struct {
+		kind  event.Kind
+		side  event.Side
+		clock event.Clock
+	}
+	first := map[slot][]int{}
 	var rows []Incident
 	for _, in := range o.Incidents {
-		at := slices.IndexFunc(rows, func(first Incident) bool { return repeats(in, first) })
+		key := slot{in.Kind, in.Side, in.Clock}
+		at := slices.IndexFunc(first[key], func(i int) bool { return repeats(in, rows[i]) })
 		switch {
-		case at < 0 || in.Kind == event.Goal && o.Sport.CountsGoals() && surplus[in.Side] <= 0:
+		case at < 0, in.Kind == event.Goal && o.Sport.CountsGoals() && surplus[in.Side] <= 0, in.Kind == event.ShootoutKick && !kicks:
+			first[key] = append(first[key], len(rows))
 			rows = append(rows, in)
 		default:
-			surplus[in.Side]--
-			first := &rows[at]
-			first.Detail, first.Off, first.Assist = cmp.Or(first.Detail, in.Detail), cmp.Or(first.Off, in.Off), cmp.Or(first.Assist, in.Assist)
+			if in.Kind == event.Goal {
+				surplus[in.Side]--
+			}
+			was := &rows[first[key][at]]
+			was.Detail, was.Off, was.Assist = cmp.Or(was.Detail, in.Detail), cmp.Or(was.Off, in.Off), cmp.Or(was.Assist, in.Assist)
 		}
 	}
 	o.Incidents = rows
 }
 
-// repeats reports whether a row says what another says, as far as both tell.
+func scoreOf(s event.Score) *event.Score { return &s }
+
+// repeats reports whether a row says what another of the same kind, side and
+// clock says, as far as both tell.
 func repeats(in, first Incident) bool {
 	agree := func(a, b string) bool { return a == "" || b == "" || fold(a) == fold(b) }
-	return in.Kind == first.Kind && in.Side == first.Side && in.Player != "" && fold(in.Player) == fold(first.Player) &&
-		in.Clock.Told() && in.Clock == first.Clock && (in.Score == nil || first.Score == nil || *in.Score == *first.Score) &&
+	return in.Player != "" && (in.Clock.Told() || in.Kind == event.ShootoutKick) && fold(in.Player) == fold(first.Player) &&
+		(in.Score == nil || first.Score == nil || *in.Score == *first.Score) &&
 		agree(in.Detail, first.Detail) && agree(in.Off, first.Off) && agree(in.Assist, first.Assist)
 }
 
@@ -202,9 +216,10 @@ type comparison struct {
 	snapshot string // tells the page from others of its source
 	view     View   // of the reading's source
 	verdict  verdict
-	doubtful bool         // whether the page's score is in doubt
-	takeBack bool         // whether the page may take goals back
-	listed   map[int]bool // incidents that stand and that the page lists
+	doubtful bool            // whether the page's score is in doubt
+	takeBack bool            // whether the page may take goals back
+	listed   map[int]bool    // incidents that stand and that the page lists
+	ids      map[string]bool // identities of what stands; nil until they are asked for
 	changes  []change
 }
 

@@ -56,16 +56,6 @@ type Standing struct {
 // seen reports whether any page of the match was read before.
 func (s *State) seen() bool { return s.Match.ID != "" }
 
-// find is the index of the incident with this identity, or -1.
-func (s *State) find(id string) int {
-	for i := range s.Standing {
-		if s.Standing[i].ID == id {
-			return i
-		}
-	}
-	return -1
-}
-
 // of lists the indexes of the incidents of a kind and side, in order.
 func (s *State) of(k event.Kind, side event.Side) []int {
 	var at []int

@@ -27,6 +27,8 @@ type Watch struct {
 	id      string // tells this watch from those of other workers
 
 	last   lastPage
+	newest uint64               // hash of the newest page, as far as bytes tell
+	gone   []uint64             // hashes of pages that it and others replaced
 	shown  map[string]time.Time // match: when a page last showed it
 	fails  int                  // polls in a row that brought nothing usable
 	good   time.Time            // when one last did, or watching began
@@ -68,6 +70,9 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 	w.fails, w.good = 0, page.At
 	reading := w.reading(ctx, page.URL, page.At)
 	reading.Modified, reading.Evidence.Snapshot = page.modified(), w.last.snapshot
+	if w.profile.Matches.set() {
+		reading.Again = w.again()
+	}
 	problems, changed := w.problems(page)
 	if changed {
 		log.Warn("page lacks something, or has what the profile does not know", "problems", problems)
@@ -196,6 +201,21 @@ func (w *Watch) extract(page Page) {
 	w.last.observations, w.last.problems, w.last.err = w.profile.Extract(page)
 	if errors.Is(w.last.err, context.DeadlineExceeded) {
 		w.last.snapshot = "" // there may be more time for it when it comes again
+	}
+}
+
+// again reports whether the last page's bytes were replaced by others before.
+func (w *Watch) again() bool {
+	switch hash := w.last.hash; {
+	case hash == w.newest:
+		return false
+	case slices.Contains(w.gone, hash):
+		return true
+	default:
+		w.gone = append(w.gone, w.newest)
+		w.gone = w.gone[max(0, len(w.gone)-maxSuperseded):]
+		w.newest = hash
+		return false
 	}
 }
 
