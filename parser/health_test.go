@@ -263,3 +263,18 @@ func TestListWritesWhatChanged(t *testing.T) {
 	}
 	expect(t, "a copy from before", w.read(fmt.Sprintf(row+row, 1, 0, 2, 0)))
 }
+
+// The log says once that a page is held, and which match it is of.
+func TestLogSaysThatAPageIsHeld(t *testing.T) {
+	log := &bytes.Buffer{}
+	r := reader(t)
+	r.Log = slog.New(slog.NewTextHandler(log, nil))
+	w := watch(t, r, smallProfile)
+	w.read(fmt.Sprintf(smallPage, 1))
+	for range 3 {
+		w.read(fmt.Sprintf(smallPage, 0))
+	}
+	if n := strings.Count(log.String(), "page held: it looks older than one already read"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, log)
+	}
+}

@@ -27,14 +27,25 @@ type Reader struct {
 // the match meanwhile.
 const tries = 20
 
-// take compares and saves one observation. It reports the events and whether
-// the match was known before.
-func (r *Reader) take(ctx context.Context, o Observation, reading Reading) ([]event.Event, bool, error) {
+// A taking is what became of one observation.
+type taking struct {
+	events []event.Event
+	known  bool  // whether the match was, before
+	held   *Hold // nil unless the page looks older than one already read
+}
+
+// take compares and saves one observation.
+func (r *Reader) take(ctx context.Context, o Observation, reading Reading) (t taking, err error) {
 	if o.Match.ID == "" {
-		return nil, false, fmt.Errorf("the page gives %s v %s no match ID that can be used: give one as match, in matchwire.yaml or fixture.yaml", o.Match.Home, o.Match.Away)
+		return t, fmt.Errorf("the page gives %s v %s no match ID that can be used: give one as match, in matchwire.yaml or fixture.yaml", o.Match.Home, o.Match.Away)
 	}
 	o.Match.ID += r.Suffix
-	return r.change(ctx, o.Match.ID, func(s State) (State, []event.Event, error) { return Reconcile(s, o, reading) })
+	t.events, t.known, err = r.change(ctx, o.Match.ID, func(s State) (State, []event.Event, error) {
+		next, events, err := Reconcile(s, o, reading)
+		t.held = next.Views[reading.Source].Hold
+		return next, events, err
+	})
+	return t, err
 }
 
 // quiet says of a match that its source brings nothing usable any more, and

@@ -84,7 +84,7 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 		if w.match != "" {
 			o.Match.ID = w.match
 		}
-		events, known, err := w.reader.take(ctx, o, reading)
+		taken, err := w.reader.take(ctx, o, reading)
 		if err != nil {
 			if o.Match.ID != "" {
 				err = fmt.Errorf("match %s: %w", o.Match.ID, err)
@@ -94,14 +94,20 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 		}
 		w.shown[o.Match.ID] = page.At
 		delete(w.quiets, o.Match.ID)
-		level := slog.LevelDebug
-		if len(events) > 0 || !known {
+		level, what := slog.LevelDebug, "page read"
+		if len(taken.events) > 0 || !taken.known {
 			level = slog.LevelInfo
 		}
-		log.Log(ctx, level, "page read", "match", o.Match.ID+w.reader.Suffix, "status", o.Match.Status,
-			"incidents", len(o.Incidents), "events", len(events), "problems", problems)
-		w.reader.tell(o.Match.ID, events)
-		all = append(all, events...)
+		if taken.held != nil { // said once for all that follow
+			what = "page held: it looks older than one already read"
+			if taken.held.Polls == 1 {
+				level = slog.LevelInfo
+			}
+		}
+		log.Log(ctx, level, what, "match", o.Match.ID+w.reader.Suffix, "status", o.Match.Status,
+			"incidents", len(o.Incidents), "events", len(taken.events), "problems", problems)
+		w.reader.tell(o.Match.ID, taken.events)
+		all = append(all, taken.events...)
 	}
 	if err := errors.Join(refused...); err != nil {
 		log.Log(ctx, w.warning(err.Error()), "page not taken over, nothing changed", "error", err)
