@@ -43,7 +43,7 @@ func Check(c Config, update bool) ([]CheckResult, error) {
 		return nil, err
 	}
 	if c.file != "" {
-		k.results = append(k.results, CheckResult{What: "config " + c.file, Detail: fmt.Sprintf("%d sources", len(sources))})
+		k.results = append(k.results, CheckResult{What: "config " + c.file, Detail: counted(len(sources), "source")})
 	}
 	if err := k.shipped(); err != nil {
 		return nil, err
@@ -91,11 +91,7 @@ type checker struct {
 // shipped checks matchwire's own profiles: against the sample pages beside
 // them and the fixtures that use them.
 func (k *checker) shipped() error {
-	made, err := fs.Sub(fixtures.FS, "profiles")
-	if err != nil {
-		return err
-	}
-	lib, err := parser.LoadLibrary(profiles.FS, made)
+	lib, err := Config{}.Library()
 	if err != nil {
 		return err
 	}
@@ -118,12 +114,7 @@ func (k *checker) shipped() error {
 		return err
 	}
 	for _, m := range manifests {
-		dir := path.Dir(m)
-		folder, err := fs.Sub(fixtures.FS, dir)
-		if err != nil {
-			return err
-		}
-		f, err := parser.LoadFixture(path.Join("fixtures", dir), folder)
+		f, err := shippedFixture(path.Dir(m))
 		if err != nil {
 			return err
 		}
@@ -138,13 +129,17 @@ func (k *checker) shipped() error {
 }
 
 func samples(n int) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return "no sample pages"
-	case 1:
-		return "1 sample page"
 	}
-	return fmt.Sprintf("%d sample pages", n)
+	return counted(n, "sample page")
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // checkFixture reads every page of a fixture; each must be usable and without

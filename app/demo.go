@@ -29,11 +29,7 @@ var demoMatches = []string{
 func Demo(ctx context.Context, listen string, log *slog.Logger, listening func(net.Addr), tell func(event.Event), over func()) error {
 	var matches []*parser.Fixture
 	for _, dir := range demoMatches {
-		folder, err := fs.Sub(fixtures.FS, dir)
-		if err != nil {
-			return err
-		}
-		f, err := parser.LoadFixture(path.Join("fixtures", dir), folder)
+		f, err := shippedFixture(dir)
 		if err != nil {
 			return err
 		}
@@ -60,4 +56,13 @@ func Demo(ctx context.Context, listen string, log *slog.Logger, listening func(n
 		return nil
 	}
 	return a.Run(ctx)
+}
+
+// shippedFixture is one of the fixtures that the binary carries.
+func shippedFixture(dir string) (*parser.Fixture, error) {
+	folder, err := fs.Sub(fixtures.FS, dir)
+	if err != nil {
+		return nil, err
+	}
+	return parser.LoadFixture(path.Join("fixtures", dir), folder)
 }

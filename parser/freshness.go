@@ -2,7 +2,6 @@ package parser
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,10 +17,6 @@ const (
 	heldPolls = 3
 	heldFor   = 90 * time.Second
 
-	// A fresh page with fewer goals is believed when a second agrees; one that
-	// lacks more than that as long as a page that is held.
-	doubtPolls = 2
-
 	// A card or substitution that a page no longer lists is taken back after
 	// so many complete pages over so long.
 	missingPolls = 4
@@ -29,64 +24,6 @@ const (
 
 	maxSuperseded = 64 // digests kept of pages that newer ones have replaced
 )
-
-// A View is what one source has shown of a match.
-type View struct {
-	Rank       int          `json:"rank"` // of the newest page that was believed, as are all of these
-	Clock      event.Clock  `json:"clock,omitzero"`
-	Modified   time.Time    `json:"modified,omitzero"` // its Last-Modified
-	Score      *event.Score `json:"score,omitempty"`
-	Rows       int          `json:"rows,omitempty"`       // incidents that it listed
-	Snapshot   string       `json:"snapshot,omitempty"`   // digest of its bytes, or of what it says where the bytes are of many matches
-	Superseded []string     `json:"superseded,omitempty"` // digests of pages that it and others replaced
-	Observed   uint64       `json:"observed,omitempty"`   // digest of what it said
-	PageID     string       `json:"page_id,omitempty"`    // what the source calls the match
-
-	Hold  *Hold  `json:"hold,omitempty"`  // nil unless the latest pages looked older
-	Doubt *Doubt `json:"doubt,omitempty"` // nil unless the latest fresh page had fewer goals
-}
-
-// A Hold counts polls in a row that were alike.
-type Hold struct {
-	Polls  int           `json:"polls"`
-	Lasted time.Duration `json:"lasted"` // a gap between two polls counts for a minute at most: nobody looked
-	Last   time.Time     `json:"last"`
-}
-
-// again is the hold after one more poll; h may be nil.
-func (h *Hold) again(at time.Time) *Hold {
-	if h == nil {
-		return &Hold{Polls: 1, Last: at}
-	}
-	gap := max(0, min(at.Sub(h.Last), time.Minute))
-	return &Hold{Polls: h.Polls + 1, Lasted: h.Lasted + gap, Last: at}
-}
-
-// overdue reports whether it has been for so many polls over so long.
-func (h *Hold) overdue(polls int, long time.Duration) bool {
-	return h.Polls >= polls && h.Lasted >= long
-}
-
-// A Doubt is a score below the known one on pages that are fresh.
-type Doubt struct {
-	Hold
-	Score event.Score `json:"score"`
-}
-
-// agrees reports whether a score takes back what the doubted one does. d may be
-// nil.
-func (d *Doubt) agrees(now, known *event.Score) bool {
-	if d == nil {
-		return false
-	}
-	for _, side := range []event.Side{event.Home, event.Away} {
-		doubted, lower := d.Score.Of(side), now.Of(side)
-		if (lower < known.Of(side) || doubted < known.Of(side)) && doubted != lower {
-			return false
-		}
-	}
-	return true
-}
 
 // rank orders statuses by how far the match has come. Between those of one
 // rank a match may go back and forth.
@@ -291,90 +228,4 @@ func (c *comparison) advance() {
 		old = append(old, v.Snapshot)
 	}
 	v.Superseded, v.Snapshot = old[max(0, len(old)-maxSuperseded):], c.snapshot
-}
-
-// confirm decides whether what the page lacks may be taken back: it is overdue,
-// or fresh and not the first in a row with this score. Until that is decided the
-// page's score is in doubt, and nothing is added by it either.
-func (c *comparison) confirm(verdict verdict) {
-	v, o := &c.view, &c.page
-	switch {
-	case verdict == overdue:
-		v.Doubt, c.takeBack = nil, true
-	case c.leaps():
-		doubt := &Doubt{Score: *o.Score, Hold: *(*Hold)(nil).again(c.reading.At)}
-		twice := v.Doubt != nil && v.Doubt.Score == *o.Score
-		if twice {
-			doubt.Hold = *v.Doubt.again(c.reading.At)
-		}
-		if c.doubtful = !(twice && verdict == fresh || doubt.Lasted >= heldFor); !c.doubtful {
-			doubt = nil
-		}
-		v.Doubt = doubt
-	case !c.below(o.Score, c.state.Score):
-		v.Doubt = nil
-	case v.Doubt.agrees(o.Score, c.state.Score) && verdict != fresh: // counts no more than once, unless it lasts
-		doubt := &Doubt{Score: *o.Score, Hold: *v.Doubt.again(c.reading.At)}
-		doubt.Polls = v.Doubt.Polls
-		v.Doubt, c.takeBack = doubt, doubt.Lasted >= heldFor
-		if c.doubtful = !c.takeBack; c.takeBack {
-			v.Doubt = nil
-		}
-	default:
-		doubt := &Doubt{Score: *o.Score}
-		if v.Doubt.agrees(o.Score, c.state.Score) {
-			doubt.Hold = *v.Doubt.again(c.reading.At)
-		} else {
-			doubt.Hold = *(*Hold)(nil).again(c.reading.At)
-		}
-		v.Doubt = doubt
-		c.takeBack = doubt.overdue(doubtPolls, 0) && !c.partial() || doubt.overdue(heldPolls, heldFor)
-		if c.doubtful = !c.takeBack; c.takeBack {
-			v.Doubt = nil
-		}
-	}
-	if !c.doubtful && o.Score != nil {
-		v.Score = o.Score
-	}
-}
-
-// leaps reports whether a page has so many goals more than are known or listed
-// that it must say so twice: a minute may have been taken for the score.
-func (c *comparison) leaps() bool {
-	const most = 5
-	s, o := &c.state, &c.page
-	if !o.Sport.CountsGoals() || s.Score == nil || o.Score == nil {
-		return false
-	}
-	rows := o.count(event.Goal, event.Home) + o.count(event.Goal, event.Away)
-	return o.Score.Home+o.Score.Away > max(s.Score.Home+s.Score.Away, rows)+most
-}
-
-// partial reports whether a page without any row lacks more than the goals that
-// its score takes back.
-func (c *comparison) partial() bool {
-	if !c.page.Blind {
-		return false
-	}
-	back := 0
-	for _, side := range []event.Side{event.Home, event.Away} {
-		back += max(0, c.state.Score.Of(side)-c.page.Score.Of(side))
-	}
-	listed := 0
-	for i := range c.state.Standing {
-		if st := &c.state.Standing[i]; st.Side != "" && !st.Provisional {
-			listed++
-		}
-	}
-	return listed > back
-}
-
-// keepView puts the view back into the state.
-func (c *comparison) keepView() {
-	views := maps.Clone(c.state.Views)
-	if views == nil {
-		views = map[string]View{}
-	}
-	views[c.reading.Source] = c.view
-	c.state.Views = views
 }

@@ -354,6 +354,21 @@ func TestHalfTimeEndsWithoutAPeriod(t *testing.T) {
 	s.expect(page(event.Ended, "", event.Score{}), "period_end 2h 0-0", "match_end 0-0")
 }
 
+// An old copy of the list from before half time does not begin the second half.
+func TestOldListAfterHalfTime(t *testing.T) {
+	show := func(status event.Status, period event.Period, minute int) parser.Observation {
+		o := page(status, period, event.Score{})
+		o.Shared, o.Match.Clock = true, event.Clock{Minute: minute}
+		return o
+	}
+	s := begin(t, show(event.Live, "1h", 44))
+	s.expect(show(event.Break, "ht", 0), "period_end 1h 0-0")
+	s.again = true
+	s.expect(show(event.Live, "", 46))
+	s.again = false
+	s.expect(show(event.Live, "", 46), "period_start 2h 0-0")
+}
+
 // A correction that changes the score carries it.
 func TestCorrectedPointsCarryTheScore(t *testing.T) {
 	show := func(sec int, score event.Score, in ...parser.Incident) parser.Observation {

@@ -37,12 +37,7 @@ func GoneQuiet(s State, r Reading, reason string) (State, []event.Event, error) 
 
 func (c *comparison) quiet(reason string) {
 	c.state.Match.Stale = &event.Stale{Since: c.reading.At, Reason: reason}
-	c.source(event.SourceStale, reason)
-}
-
-// source reports how the source of the match is doing.
-func (c *comparison) source(k event.Kind, reason string) {
-	c.once(Incident{Kind: k}, reason)
+	c.once(Incident{Kind: event.SourceStale}, reason)
 }
 
 // noteSeen remembers who saw a match, and when: until it is over, or for as long
@@ -66,11 +61,11 @@ func (c *comparison) noteSeen() {
 // stood on its pages, and now there is none. The score goes on telling of goals.
 func (c *comparison) health() {
 	s := &c.state
-	if !c.page.Blind || !c.hasListed() {
+	if !c.page.Blind || c.everListed() == 0 {
 		s.Blind = nil
 		if s.Match.Stale != nil {
 			s.Match.Stale = nil
-			c.source(event.SourceFresh, "pages are usable again")
+			c.once(Incident{Kind: event.SourceFresh}, "pages are usable again")
 		}
 		return
 	}
@@ -80,12 +75,12 @@ func (c *comparison) health() {
 	}
 }
 
-// hasListed reports whether any page of the match has listed an incident.
-func (c *comparison) hasListed() bool {
+// everListed is how many of the incidents that stand a page has listed.
+func (c *comparison) everListed() (n int) {
 	for i := range c.state.Standing {
 		if st := &c.state.Standing[i]; st.Side != "" && !st.Provisional {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }

@@ -64,7 +64,7 @@ func Reconcile(s State, o Observation, r Reading) (State, []event.Event, error) 
 	}
 	c.view.Observed = digest
 	c.state.Standing, c.state.TakenBack = slices.Clone(s.Standing), maps.Clone(s.TakenBack)
-	c.confirm(c.verdict)
+	c.confirm()
 	c.keepView()
 	c.dropRepeats()
 	c.inOrder()
@@ -116,7 +116,7 @@ const otherDay = 13 * time.Hour
 // the period that follows it: play goes on.
 func (c *comparison) afterBreak() {
 	was, o := c.state.Match.Period, &c.page
-	if !was.IsBreak() || o.Match.Period != "" || slices.Contains(c.state.Views[c.reading.Source].Superseded, c.snapshot) {
+	if !was.IsBreak() || o.Match.Period != "" || c.again(c.state.Views[c.reading.Source]) {
 		return
 	}
 	if o.Match.Status == event.Live || o.Match.Status.Over() {
@@ -170,7 +170,7 @@ func (c *comparison) dropRepeats() {
 			surplus[side] -= o.Score.Of(side)
 		}
 	}
-	kicks := o.Shootout != nil && c.below(o.Shootout, scoreOf(o.scoredKicks()))
+	kicks := o.Shootout != nil && c.below(o.Shootout, new(o.scoredKicks()))
 	type slot struct {
 		kind  event.Kind
 		side  event.Side
@@ -195,8 +195,6 @@ func (c *comparison) dropRepeats() {
 	}
 	o.Incidents = rows
 }
-
-func scoreOf(s event.Score) *event.Score { return &s }
 
 // repeats reports whether a row says what another of the same kind, side and
 // clock says, as far as both tell.

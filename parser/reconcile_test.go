@@ -36,6 +36,7 @@ type story struct {
 
 	source, snapshot string    // of the next pages; "" for those that do not matter
 	modified         time.Time // their Last-Modified
+	again            bool      // their bytes were replaced before
 }
 
 // from makes the next pages come from another source.
@@ -56,7 +57,7 @@ func (s *story) read(o parser.Observation) []string {
 	before, _ := json.Marshal(s.state)
 	s.now += 20 * time.Second
 	r := parser.Reading{TID: event.NewTID(), Source: "/parser/test" + s.source, Watcher: "w" + s.source, At: time.Unix(1478476221, 0).Add(s.now),
-		Modified: s.modified, Evidence: event.Evidence{Snapshot: s.snapshot}}
+		Modified: s.modified, Again: s.again, Evidence: event.Evidence{Snapshot: s.snapshot}}
 	next, events, err := parser.Reconcile(s.state, o, r)
 	if err != nil {
 		s.t.Fatal(err)

@@ -63,7 +63,7 @@ func TestCheck(t *testing.T) {
 		"sites/other/c.html": fmt.Sprintf(tinyPage, 2, "Live", goal),
 	})
 	code, out, errs = call(t, "", nil, "check")
-	for _, want := range []string{"ok     config matchwire.yaml", "1 sources", "ok     profile sites/tiny.yaml", "2 sample pages",
+	for _, want := range []string{"ok     config matchwire.yaml", "1 source", "ok     profile sites/tiny.yaml", "2 sample pages",
 		"FAULT  profile sites/other.yaml", "sites/other/c.html: incidents: the goals listed make 1-0, the score is 2-0"} {
 		if code != 1 || !strings.Contains(out, want) {
 			t.Errorf("exit %d, lacks %q:\n%s%s", code, want, out, errs)

@@ -180,7 +180,7 @@ func show(w io.Writer, o parser.Observation) error {
 		_, err := fmt.Fprintln(w, "no incidents")
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d incidents: %s\n", len(o.Incidents), strings.Join(sums, ", "))
+	_, err := fmt.Fprintf(w, "\n%s: %s\n", plural(len(o.Incidents), "incident"), strings.Join(sums, ", "))
 	return err
 }
 
