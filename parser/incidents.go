@@ -182,7 +182,7 @@ func (c *comparison) slot(st *Standing) []string {
 // wouldList reports whether a page would list an incident if it stood: its
 // source has listed it, in a list that has rows.
 func (o *Observation) wouldList(st *Standing, source string) bool {
-	return !o.Blind && st.Source == source && (o.Lists == nil || st.List < len(o.Lists) && o.Lists[st.List] > 0)
+	return st.Source == source && (o.Lists == nil || st.List < len(o.Lists) && o.Lists[st.List] > 0)
 }
 
 // reportOther gives the incident the first free identity of its player.
