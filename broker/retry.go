@@ -17,10 +17,6 @@ func Pauses() []time.Duration {
 	return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute}
 }
 
-// HandlerTimeout bounds one call of a handler. A subscription takes at most
-// that to end, and a little more if the handler failed and its message moves.
-const HandlerTimeout = 30 * time.Second
-
 // maxReason bounds the reason that goes with a dead letter, in bytes.
 const maxReason = 4 << 10
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -23,6 +22,8 @@ type Consumer struct {
 	Keys []string
 	// Limit is how many events one instance handles at a time; 1 if less.
 	Limit int
+	// Timeout is how long Handle may take for one event; 30 s if 0.
+	Timeout time.Duration
 	// Handle acts on one event, under the contract of [event.Handler]: events
 	// may come twice and out of order; an error that wraps event.ErrPermanent
 	// is not tried again. ctx carries the event's TID.
@@ -47,7 +48,7 @@ type Host struct {
 
 // Subscription is what a consumer of that name asks of the broker.
 func (c Consumer) Subscription(name string) event.Subscription {
-	return event.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit}
+	return event.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Timeout: c.Timeout}
 }
 
 // QueueName is the name of a consumer's queue.
@@ -68,28 +69,21 @@ func Run(ctx context.Context, name string, c Consumer, sub event.Subscriber, rea
 	return nil
 }
 
-func handle(ctx context.Context, c Consumer, m event.Message, log *slog.Logger) (err error) {
+func handle(ctx context.Context, c Consumer, m event.Message, log *slog.Logger) error {
 	// The queue is durable, and keeps the bindings of earlier settings.
 	if !slices.ContainsFunc(c.Keys, func(p string) bool { return event.MatchTopic(p, m.Key) }) {
 		return nil
 	}
 	began := time.Now()
-	log = log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt)
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the handler panicked: %v", p)
-			log.Error("handler panicked", "panic", p, "stack", string(debug.Stack()))
-		}
-		switch took := time.Since(began).Round(time.Microsecond); {
-		case err == nil:
-			log.Debug("event handled", "took", took)
-		default: // the broker says what becomes of it
-			log.Warn("event not handled", "error", err, "permanent", errors.Is(err, event.ErrPermanent), "took", took)
-		}
-	}()
 	e, err := event.Decode(m.Body)
-	if err != nil {
+	if err == nil {
+		err = c.Handle(event.WithTID(ctx, e.TID), e)
+	}
+	log = log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", time.Since(began).Round(time.Microsecond))
+	if err != nil { // the broker says what becomes of it
+		log.Warn("event not handled", "error", err, "permanent", errors.Is(err, event.ErrPermanent))
 		return err
 	}
-	return c.Handle(event.WithTID(ctx, e.TID), e)
+	log.Debug("event handled")
+	return nil
 }

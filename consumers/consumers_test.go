@@ -41,7 +41,7 @@ func emit(t *testing.T, b *memory.Broker, key string) event.Event {
 func deadLetters(t *testing.T, b *memory.Broker, n int) []event.DeadLetter {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		dead, err := b.DeadLetters(t.Context(), consumers.QueueName("test"), 10)
+		dead, err := event.OldestDead(t.Context(), b, consumers.QueueName("test"), 10)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,23 +10,34 @@ import (
 	"time"
 )
 
-// A Message is an encoded event on its way. Whoever holds one must not change
-// Body: the same bytes go to everybody.
+// An Exchange is where messages of one kind are published.
+type Exchange int
+
+const (
+	LiveEvents Exchange = iota // topic exchange of events: a copy for every queue whose patterns match, and one for the log
+	Tasks                      // direct exchange of tasks: one queue for each key, and each message for one worker
+)
+
+// A Message is an encoded event or task on its way. Whoever holds one must not
+// change Body: the same bytes go to everybody.
 type Message struct {
-	Key     string    // routing key
-	ID      string    // the event's ID
-	TID     TID       // zero in a message that was not made by matchwire
-	Match   string    // match ID, "" where there is none
-	Time    time.Time // the event's time; a broker may keep whole seconds
-	Body    []byte    // the CloudEvents object
-	Attempt int       // 1 on the first delivery to a handler; 0 on the way out
+	Exchange Exchange  `json:",omitzero"` // LiveEvents, unless it is a task's
+	Key      string    // routing key: an event's type, a task's name
+	ID       string    // the event's or task's ID
+	TID      TID       // zero in a message that was not made by matchwire
+	Match    string    // match ID, "" where there is none
+	Time     time.Time // the event's time; a broker may keep whole seconds
+	Expires  time.Time `json:",omitzero"` // after that no handler is to get it; zero: never
+	Body     []byte    // the CloudEvents object, or the task's JSON
+	Attempt  int       // 1 on the first delivery to a handler; 0 on the way out
 }
 
-// A Publisher puts messages on the live_events exchange. Its methods may be
-// called at the same time by many.
+// A Publisher puts messages on the exchanges. Its methods may be called at the
+// same time by many.
 type Publisher interface {
 	// Publish sends msgs in order and returns when the broker has confirmed
-	// them all. What a lost connection leaves unconfirmed it sends again, so
+	// them all: they stand in every queue that wants them. A task's queue is
+	// made if there is none yet. What a lost connection leaves unconfirmed it sends again, so
 	// a message may arrive twice, under the same ID. It returns how many of
 	// the first messages are confirmed: all of them, unless ctx ends before
 	// that, and then an error says what it was waiting for.
@@ -36,8 +47,10 @@ type Publisher interface {
 // A Subscription names a durable queue and what it wants.
 type Subscription struct {
 	Queue    string          // shared, round-robin, by all who subscribe with this name
-	Patterns []string        // topic patterns to bind it to, besides those it was bound to before
+	Exchange Exchange        // what it is bound to
+	Patterns []string        // topic patterns to bind it to, or keys of tasks, besides those it was bound to before
 	Limit    int             // at most so many handlers at a time; 1 if less
+	Timeout  time.Duration   // of one call of the handler; 30 s if 0
 	Ready    chan<- struct{} // if not nil, closed once: what is published later arrives
 }
 
@@ -45,10 +58,12 @@ type Subscription struct {
 // one ID must be as harmless as acting once. A nil error acknowledges the
 // message, one that wraps [ErrPermanent] dead-letters it with its text as the
 // reason, any other has it redelivered after a pause, which grows with each
-// attempt, and dead-lettered when there were too many.
+// attempt, and dead-lettered when there were too many. A panic is an error like
+// any other.
 //
 // ctx does not end when the subscription does: the handler is waited for. It
-// ends when the handler took too long.
+// ends when the handler took too long; one that does not return then is given
+// up, which counts as an error, and may go on beside the next attempt.
 type Handler func(ctx context.Context, m Message) error
 
 // A Subscriber delivers messages.
@@ -58,8 +73,8 @@ type Subscriber interface {
 	Declare(ctx context.Context, s Subscription) error
 
 	// Subscribe declares the queue, binds it and calls h for its messages
-	// until ctx ends; then it waits for every h to return. Messages that no
-	// handler has acknowledged go back to the queue. A lost connection is
+	// until ctx ends; then it waits for every h to return, or to be given up.
+	// Messages that no handler has acknowledged go back to the queue. A lost connection is
 	// made again. An error means that trying again cannot help.
 	Subscribe(ctx context.Context, s Subscription, h Handler) error
 }
@@ -73,19 +88,6 @@ func Permanent(err error) error { return permanent{err} }
 type permanent struct{ error }
 
 func (p permanent) Unwrap() []error { return []error{p.error, ErrPermanent} }
-
-// A DeadLetter is a message that its consumer could not handle.
-type DeadLetter struct {
-	Message             // Attempt counts the deliveries
-	Reason    string    // the text of the last error
-	FirstSeen time.Time // when it was first delivered
-}
-
-// A DeadLetterReader shows what a queue gave up on, oldest first, at most
-// limit of them, and takes nothing away.
-type DeadLetterReader interface {
-	DeadLetters(ctx context.Context, queue string, limit int) ([]DeadLetter, error)
-}
 
 // A Log is the history of live_events, within its retention.
 type Log interface {
@@ -108,7 +110,7 @@ type Broker interface {
 	Publisher
 	Subscriber
 	Log
-	DeadLetterReader
+	DeadLetters
 	Close() error
 }
 

@@ -5,7 +5,6 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -48,11 +47,16 @@ func New(pauses []time.Duration, log *slog.Logger) *Broker {
 // Close does nothing: what the broker holds goes with it.
 func (b *Broker) Close() error { return nil }
 
-// Publish puts msgs into the log and into every queue that wants them.
+// Publish puts events into the log and into every queue that wants them, and
+// each task into its queue.
 func (b *Broker) Publish(_ context.Context, msgs ...event.Message) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range msgs {
+		if m.Exchange == event.Tasks {
+			b.queue(event.TaskQueue(m.Key), event.Tasks, m.Key).push(&item{Message: m})
+			continue
+		}
 		b.history.append(m)
 		for _, q := range b.queues {
 			if q.wants(m.Key) {
@@ -72,12 +76,17 @@ func (b *Broker) Declare(_ context.Context, s event.Subscription) error {
 func (b *Broker) declare(s event.Subscription) *queue {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	q := b.queues[s.Queue]
+	return b.queue(s.Queue, s.Exchange, s.Patterns...)
+}
+
+// queue finds or makes a queue, and binds it. b.mu is held.
+func (b *Broker) queue(name string, from event.Exchange, patterns ...string) *queue {
+	q := b.queues[name]
 	if q == nil {
-		q = &queue{ready: make(chan struct{}, 1)}
-		b.queues[s.Queue] = q
+		q = &queue{exchange: from, ready: make(chan struct{}, 1)}
+		b.queues[name] = q
 	}
-	for _, p := range s.Patterns {
+	for _, p := range patterns {
 		if !slices.Contains(q.patterns, p) {
 			q.patterns = append(q.patterns, p)
 		}
@@ -92,15 +101,16 @@ func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Ha
 		close(s.Ready)
 	}
 
+	caller := broker.NewCaller(s, h, b.log)
 	var workers sync.WaitGroup
 	for range max(s.Limit, 1) {
-		workers.Go(func() { b.work(ctx, s, q, h) })
+		workers.Go(func() { b.work(ctx, s.Queue, q, caller) })
 	}
 	workers.Wait()
 	return nil
 }
 
-func (b *Broker) work(ctx context.Context, s event.Subscription, q *queue, h event.Handler) {
+func (b *Broker) work(ctx context.Context, name string, q *queue, caller *broker.Caller) {
 	for {
 		m := b.next(ctx, q)
 		if m == nil {
@@ -110,8 +120,7 @@ func (b *Broker) work(ctx context.Context, s event.Subscription, q *queue, h eve
 		if m.firstSeen.IsZero() {
 			m.firstSeen = time.Now()
 		}
-		err := call(ctx, h, m.Message)
-		b.settle(s.Queue, q, m, err)
+		b.settle(name, q, m, caller.Call(ctx, m.Message))
 	}
 }
 
@@ -136,12 +145,6 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 	return nil
 }
 
-func call(ctx context.Context, h event.Handler, m event.Message) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), broker.HandlerTimeout)
-	defer cancel()
-	return h(ctx, m)
-}
-
 func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -154,21 +157,7 @@ func (b *Broker) settle(name string, q *queue, m *item, err error) {
 		})
 	case broker.Bury:
 		b.log.Error("message dead-lettered", "queue", name, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))
-		q.dead = append(q.dead, event.DeadLetter{Message: m.Message, Reason: broker.Reason(err), FirstSeen: m.firstSeen})
-		if over := len(q.dead) - maxDeadLetters; over > 0 {
-			q.dead = slices.Delete(q.dead, 0, over)
-		}
+		q.bury(event.DeadLetter{Message: m.Message, Reason: broker.Reason(err), FirstSeen: m.firstSeen})
 	case broker.Ack:
 	}
-}
-
-// DeadLetters returns copies of the oldest dead letters of a queue.
-func (b *Broker) DeadLetters(_ context.Context, name string, limit int) ([]event.DeadLetter, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	q := b.queues[name]
-	if q == nil {
-		return nil, fmt.Errorf("no queue %q", name)
-	}
-	return slices.Clone(q.dead[:min(limit, len(q.dead))]), nil
 }

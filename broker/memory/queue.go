@@ -15,6 +15,7 @@ type item struct {
 
 // A queue is guarded by its broker's mutex, but for ready.
 type queue struct {
+	exchange event.Exchange
 	patterns []string
 	items    []*item
 	bytes    int
@@ -22,8 +23,9 @@ type queue struct {
 	ready    chan struct{} // holds a token while a message may be waiting
 }
 
+// wants reports whether an event with that key is for the queue.
 func (q *queue) wants(key string) bool {
-	return slices.ContainsFunc(q.patterns, func(p string) bool { return event.MatchTopic(p, key) })
+	return q.exchange == event.LiveEvents && slices.ContainsFunc(q.patterns, func(p string) bool { return event.MatchTopic(p, key) })
 }
 
 // push adds m, dropping the oldest messages while the queue is over its bound.

@@ -65,7 +65,7 @@ func (r *logReader) read(ctx context.Context) error {
 		return err
 	}
 	defer ch.Close()
-	if err := declareLog(ch.Channel, r.b.names); err != nil {
+	if err := declareExchanges(ch.Channel, r.b.names); err != nil {
 		return err
 	}
 	tail, err := r.b.tail(ctx) // -1 in an empty log

@@ -1,6 +1,8 @@
 package rabbit
 
 import (
+	"maps"
+	"strconv"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -9,12 +11,14 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Headers of our own. The first three mirror the event; the others go with a
-// message that waits in a retry queue or lies among the dead letters.
+// Headers of our own. The first three mirror the event, the fourth a task; the
+// others go with a message that waits in a retry queue or lies among the dead
+// letters.
 const (
 	headerTID         = "tid"
 	headerMatch       = "match"
 	headerTraceparent = "traceparent"
+	headerExpires     = "mw-expires" // RFC 3339; the property is gone after a retry queue
 
 	headerKey       = "mw-key"        // the routing key it was published with
 	headerAttempts  = "mw-attempts"   // deliveries so far
@@ -28,9 +32,18 @@ func publishing(m event.Message) amqp.Publishing {
 	if m.Match != "" {
 		h[headerMatch] = m.Match
 	}
+	contentType, expiration := event.ContentType, ""
+	if m.Exchange == event.Tasks {
+		contentType = "application/json"
+	}
+	if !m.Expires.IsZero() {
+		h[headerExpires] = m.Expires.Format(time.RFC3339Nano)
+		expiration = strconv.FormatInt(max(time.Until(m.Expires).Milliseconds(), 0), 10)
+	}
 	return amqp.Publishing{
 		DeliveryMode:  amqp.Persistent,
-		ContentType:   event.ContentType,
+		ContentType:   contentType,
+		Expiration:    expiration,
 		MessageId:     m.ID,
 		CorrelationId: m.TID.String(),
 		Type:          m.Key,
@@ -46,7 +59,7 @@ func publishing(m event.Message) amqp.Publishing {
 func received(d amqp.Delivery) event.Message {
 	m := event.Message{
 		Key: d.RoutingKey, ID: d.MessageId, Match: text(d.Headers[headerMatch]),
-		Time: d.Timestamp, Body: d.Body, Attempt: attempts(d) + 1,
+		Time: d.Timestamp, Expires: instant(d.Headers[headerExpires]), Body: d.Body, Attempt: attempts(d) + 1,
 	}
 	if k := text(d.Headers[headerKey]); k != "" {
 		m.Key = k
@@ -77,24 +90,47 @@ func attempts(d amqp.Delivery) int {
 	return int(min(max(n, 0), 1000)) // whoever wrote the header
 }
 
-func firstSeen(d amqp.Delivery) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, text(d.Headers[headerFirstSeen]))
+// instant is the time that a header holds, zero if none.
+func instant(v any) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text(v))
 	if err != nil {
-		return time.Now().UTC()
+		return time.Time{}
 	}
 	return t
 }
 
+func firstSeen(d amqp.Delivery) time.Time {
+	if t := instant(d.Headers[headerFirstSeen]); !t.IsZero() {
+		return t
+	}
+	return time.Now().UTC()
+}
+
 // again is a delivery on its way to a retry queue or the dead letters.
 func again(d amqp.Delivery, m event.Message, cause error) amqp.Publishing {
-	h := amqp.Table{}
-	for k, v := range d.Headers {
-		h[k] = v
+	p := copied(d)
+	p.Headers[headerKey] = m.Key
+	p.Headers[headerAttempts] = int64(m.Attempt)
+	p.Headers[headerFirstSeen] = firstSeen(d).Format(time.RFC3339Nano)
+	p.Headers[headerReason] = broker.Reason(cause)
+	return p
+}
+
+// revived is a dead letter on its way back, as if it had never been tried.
+func revived(d amqp.Delivery) amqp.Publishing {
+	p := copied(d)
+	for _, h := range []string{headerAttempts, headerReason, headerExpires} {
+		delete(p.Headers, h)
 	}
-	h[headerKey] = m.Key
-	h[headerAttempts] = int64(m.Attempt)
-	h[headerFirstSeen] = firstSeen(d).Format(time.RFC3339Nano)
-	h[headerReason] = broker.Reason(cause)
+	return p
+}
+
+// copied is a delivery to be published again. It does not expire by itself.
+func copied(d amqp.Delivery) amqp.Publishing {
+	h := maps.Clone(d.Headers)
+	if h == nil {
+		h = amqp.Table{}
+	}
 	return amqp.Publishing{
 		DeliveryMode: amqp.Persistent, ContentType: d.ContentType, ContentEncoding: d.ContentEncoding,
 		MessageId: d.MessageId, CorrelationId: d.CorrelationId, Type: d.Type,

@@ -26,9 +26,10 @@ var errUnroutable = errors.New("no queue takes the message")
 // A publisher sends on one confirming channel, which all callers share, so
 // that messages arrive in the order they were sent in.
 type publisher struct {
-	link  *link
-	names names
-	log   *slog.Logger
+	link   *link
+	names  names
+	pauses []time.Duration // of the task queues that it makes
+	log    *slog.Logger
 
 	turn chan struct{} // holds a token while nobody writes; confirmations are awaited without it
 	ch   *confirming
@@ -39,13 +40,14 @@ type publisher struct {
 type confirming struct {
 	*channel
 	returns <-chan amqp.Return
+	tasks   map[string]bool // whose queues stand; for the one who writes
 
 	mu       sync.Mutex
 	returned map[string]struct{} // IDs taken from returns
 }
 
-func newPublisher(l *link, n names, log *slog.Logger) *publisher {
-	p := &publisher{link: l, names: n, log: log, turn: make(chan struct{}, 1)}
+func newPublisher(l *link, n names, pauses []time.Duration, log *slog.Logger) *publisher {
+	p := &publisher{link: l, names: n, pauses: pauses, log: log, turn: make(chan struct{}, 1)}
 	p.turn <- struct{}{}
 	return p
 }
@@ -54,7 +56,10 @@ func newPublisher(l *link, n names, log *slog.Logger) *publisher {
 func (b *Broker) Publish(ctx context.Context, msgs ...event.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {
-		out[i] = outgoing{exchange: b.names.exchange(), key: m.Key, msg: publishing(m)}
+		out[i] = outgoing{exchange: b.names.exchange(m.Exchange), key: m.Key, msg: publishing(m)}
+		if m.Exchange == event.Tasks {
+			out[i].task = m.Key
+		}
 	}
 	return b.publish.send(ctx, out)
 }
@@ -62,6 +67,7 @@ func (b *Broker) Publish(ctx context.Context, msgs ...event.Message) (int, error
 // outgoing is one message with its address.
 type outgoing struct {
 	exchange, key string
+	task          string // its name, for a task
 	msg           amqp.Publishing
 }
 
@@ -148,6 +154,9 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*confirming, []*
 		if p.link.blocked.Load() {
 			return ch, pending, errBlocked
 		}
+		if err := p.declareTask(ch, o.task); err != nil {
+			return ch, pending, err
+		}
 		c, err := ch.PublishWithDeferredConfirmWithContext(ctx, o.exchange, o.key, true, false, o.msg)
 		if err != nil {
 			return ch, pending, err
@@ -155,6 +164,20 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*confirming, []*
 		pending = append(pending, c)
 	}
 	return ch, pending, nil
+}
+
+// declareTask makes the queue of a task, so that the first does not have to
+// wait for a worker to come.
+func (p *publisher) declareTask(ch *confirming, name string) error {
+	if name == "" || ch.tasks[name] {
+		return nil
+	}
+	s := event.Subscription{Queue: event.TaskQueue(name), Exchange: event.Tasks, Patterns: []string{name}}
+	if err := declareQueue(ch.Channel, p.names, s, p.pauses); err != nil {
+		return err
+	}
+	ch.tasks[name] = true
+	return nil
 }
 
 // open returns the channel, making it and the exchange if need be.
@@ -166,7 +189,7 @@ func (p *publisher) open(ctx context.Context) (*confirming, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := declareLog(ch.Channel, p.names); err != nil {
+	if err := declareExchanges(ch.Channel, p.names); err != nil {
 		ch.drop()
 		return nil, err
 	}
@@ -174,6 +197,6 @@ func (p *publisher) open(ctx context.Context) (*confirming, error) {
 		ch.drop()
 		return nil, err
 	}
-	p.ch = &confirming{channel: ch, returns: ch.NotifyReturn(make(chan amqp.Return, maxReturns)), returned: map[string]struct{}{}}
+	p.ch = &confirming{channel: ch, returns: ch.NotifyReturn(make(chan amqp.Return, maxReturns)), returned: map[string]struct{}{}, tasks: map[string]bool{}}
 	return p.ch, nil
 }

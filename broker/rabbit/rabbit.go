@@ -55,8 +55,8 @@ func New(url string, o Options) (*Broker, error) {
 	dial := func(name string) *link { return newLink(url, at, name, o.Log) }
 	return &Broker{
 		names: n, pauses: o.Pauses, log: o.Log,
-		publish: newPublisher(dial("matchwire publisher"), n, o.Log),
-		moves:   newPublisher(dial("matchwire retries"), n, o.Log),
+		publish: newPublisher(dial("matchwire publisher"), n, o.Pauses, o.Log),
+		moves:   newPublisher(dial("matchwire retries"), n, o.Pauses, o.Log),
 		consume: dial("matchwire consumer"),
 	}, nil
 }

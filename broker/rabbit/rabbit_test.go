@@ -25,7 +25,7 @@ import (
 
 func TestContract(t *testing.T) {
 	brokertest.Run(t, func(t *testing.T, pauses []time.Duration) func() event.Broker {
-		url, ns := testenv.AMQP(t, pauses, "q", "one", "two", "all", "mls", "goals", "hockey")
+		url, ns := testenv.AMQP(t, pauses, "q", "one", "two", "all", "mls", "goals", "hockey", "task.page.poll")
 		return func() event.Broker { return open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses}) }
 	})
 }
@@ -539,7 +539,7 @@ func TestMessageOutlivesItsDeadLetterQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the dead letter", func() bool {
-		dead, err := b.DeadLetters(t.Context(), "q", 10)
+		dead, err := event.OldestDead(t.Context(), b, "q", 10)
 		return err == nil && len(dead) == 1 && dead[0].ID == "1"
 	})
 	if n := tried.Load(); n < 2 {
@@ -588,7 +588,7 @@ func TestHostileHeadersAndLongReasons(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the dead letter", func() bool {
-		dead, err := b.DeadLetters(t.Context(), "q", 10)
+		dead, err := event.OldestDead(t.Context(), b, "q", 10)
 		return err == nil && len(dead) == 1 && len(dead[0].Reason) < 5000 && dead[0].Attempt == 2
 	})
 }

@@ -21,21 +21,21 @@ func (b *Broker) Declare(ctx context.Context, s event.Subscription) error {
 			return err
 		}
 		defer ch.Close()
-		return declareConsumer(ch.Channel, b.names, queue, s.Patterns, b.pauses)
+		return declareQueue(ch.Channel, b.names, s, b.pauses)
 	})
 }
 
 // Subscribe consumes the queue, on a new channel whenever the last is lost.
 func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Handler) error {
-	s.Queue, s.Limit = b.names.full(s.Queue), max(s.Limit, 1)
+	caller := broker.NewCaller(s, h, b.log)
 	ready := func() {
 		if s.Ready != nil {
 			close(s.Ready)
 			s.Ready = nil
 		}
 	}
-	err := persist(ctx, b.log.With("queue", s.Queue), "subscription lost, making it again", never, func() error {
-		return b.subscribe(ctx, s, h, ready)
+	err := persist(ctx, b.log.With("queue", b.names.full(s.Queue)), "subscription lost, making it again", never, func() error {
+		return b.subscribe(ctx, s, caller, ready)
 	})
 	if ctx.Err() != nil {
 		return nil
@@ -44,23 +44,24 @@ func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Ha
 }
 
 // subscribe consumes on one channel until it or ctx ends.
-func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Handler, ready func()) error {
+func (b *Broker) subscribe(ctx context.Context, s event.Subscription, caller *broker.Caller, ready func()) error {
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err
 	}
 	defer ch.Close() // what is not acknowledged by then goes back to the queue
-	if err := declareConsumer(ch.Channel, b.names, s.Queue, s.Patterns, b.pauses); err != nil {
+	if err := declareQueue(ch.Channel, b.names, s, b.pauses); err != nil {
 		return err
 	}
-	if err := ch.Qos(s.Limit, 0, false); err != nil {
+	queue := b.names.full(s.Queue)
+	if err := ch.Qos(max(s.Limit, 1), 0, false); err != nil {
 		return err
 	}
 	gone := ch.NotifyClose(make(chan *amqp.Error, 1))
 	const tag = "matchwire"
-	deliveries, err := ch.Consume(s.Queue, tag, false, false, false, false, nil)
+	deliveries, err := ch.Consume(queue, tag, false, false, false, false, nil)
 	if err != nil {
-		return fmt.Errorf("consuming %q: %w", s.Queue, err)
+		return fmt.Errorf("consuming %q: %w", queue, err)
 	}
 	ready()
 
@@ -82,7 +83,7 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Ha
 				return nil
 			}
 			running.Go(func() {
-				if err := b.handle(ctx, s.Queue, d, h); err != nil {
+				if err := b.handle(ctx, queue, d, caller); err != nil {
 					select {
 					case stuck <- err:
 					default:
@@ -104,15 +105,13 @@ func closeReason(gone <-chan *amqp.Error) error {
 	return errors.New("the broker ended the subscription")
 }
 
-// handle runs h on one delivery and settles it. A delivery of a lost channel
+// handle has one delivery handled and settles it. A delivery of a lost channel
 // cannot be settled; the broker delivers the message again. An error means that
 // the message can go nowhere: the subscription is to be made again, and with it
 // its queues, after a pause.
-func (b *Broker) handle(ctx context.Context, queue string, d amqp.Delivery, h event.Handler) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), broker.HandlerTimeout)
-	defer cancel()
+func (b *Broker) handle(ctx context.Context, queue string, d amqp.Delivery, caller *broker.Caller) error {
 	m := received(d)
-	err := h(ctx, m)
+	err := caller.Call(ctx, m)
 
 	next := ""
 	switch broker.Judge(err, m.Attempt, len(b.pauses)) {
@@ -137,31 +136,14 @@ func (b *Broker) handle(ctx context.Context, queue string, d amqp.Delivery, h ev
 
 // move publishes a message into a queue, once, and awaits the confirmation.
 func (b *Broker) move(ctx context.Context, queue string, p amqp.Publishing) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
-	defer cancel()
-	_, err := b.moves.try(ctx, []outgoing{{key: queue, msg: p}})
+	_, err := b.moveAll(ctx, []outgoing{{key: queue, msg: p}})
 	return err
 }
 
-// DeadLetters shows the oldest dead letters of a queue and leaves them there.
-func (b *Broker) DeadLetters(ctx context.Context, queue string, limit int) ([]event.DeadLetter, error) {
-	ch, err := b.consume.channel(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer ch.Close() // puts back what was looked at
-	var dead []event.DeadLetter
-	for len(dead) < limit {
-		d, ok, err := ch.Get(deadQueue(b.names.full(queue)), false)
-		if err != nil {
-			return nil, fmt.Errorf("dead letters of %q: %w", queue, err)
-		}
-		if !ok {
-			break
-		}
-		m := received(d)
-		m.Attempt = attempts(d)
-		dead = append(dead, event.DeadLetter{Message: m, Reason: text(d.Headers[headerReason]), FirstSeen: firstSeen(d)})
-	}
-	return dead, nil
+// moveAll does the same with several, and returns how many of the first are
+// confirmed.
+func (b *Broker) moveAll(ctx context.Context, out []outgoing) (int, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
+	defer cancel()
+	return b.moves.try(ctx, out)
 }

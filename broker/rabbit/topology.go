@@ -7,6 +7,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/event"
 )
 
 // The objects that matchwire declares. Their arguments are fixed: RabbitMQ
@@ -14,7 +16,8 @@ import (
 //
 //	live_events                     topic exchange
 //	live_events.log                 stream bound to #
-//	<queue>                         quorum queue bound to its consumer's patterns
+//	tasks                           direct exchange
+//	<queue>                         quorum queue bound to its consumer's patterns or the task's name
 //	<queue>.retry.<pause>           quorum queue; expires back into <queue>
 //	<queue>.dead                    quorum queue
 const (
@@ -44,19 +47,30 @@ func (n names) full(name string) string {
 	return n.namespace + "." + name
 }
 
-func (n names) exchange() string { return n.full("live_events") }
-func (n names) log() string      { return n.full("live_events.log") }
+func (n names) events() string { return n.full("live_events") }
+func (n names) log() string    { return n.full("live_events.log") }
+func (n names) tasks() string  { return n.full("tasks") }
+
+func (n names) exchange(e event.Exchange) string {
+	if e == event.Tasks {
+		return n.tasks()
+	}
+	return n.events()
+}
 
 func retryQueue(queue string, pause time.Duration) string {
 	return queue + ".retry." + pause.String()
 }
 func deadQueue(queue string) string { return queue + ".dead" }
 
-// declareLog declares the exchange and the log, so that whatever is published
-// from now on stands somewhere.
-func declareLog(ch *amqp.Channel, n names) error {
-	if err := ch.ExchangeDeclare(n.exchange(), amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
-		return refused("exchange", n.exchange(), err)
+// declareExchanges declares the exchanges and the log, so that whatever event
+// is published from now on stands somewhere.
+func declareExchanges(ch *amqp.Channel, n names) error {
+	if err := ch.ExchangeDeclare(n.events(), amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
+		return refused("exchange", n.events(), err)
+	}
+	if err := ch.ExchangeDeclare(n.tasks(), amqp.ExchangeDirect, true, false, false, false, nil); err != nil {
+		return refused("exchange", n.tasks(), err)
 	}
 	_, err := ch.QueueDeclare(n.log(), true, false, false, false, amqp.Table{
 		amqp.QueueTypeArg:                 amqp.QueueTypeStream,
@@ -67,14 +81,15 @@ func declareLog(ch *amqp.Channel, n names) error {
 	if err != nil {
 		return refused("queue", n.log(), err)
 	}
-	return ch.QueueBind(n.log(), "#", n.exchange(), false, nil)
+	return ch.QueueBind(n.log(), "#", n.events(), false, nil)
 }
 
-// declareConsumer declares a consumer's queue and all that belongs to it.
-func declareConsumer(ch *amqp.Channel, n names, queue string, patterns []string, pauses []time.Duration) error {
-	if err := declareLog(ch, n); err != nil {
+// declareQueue declares a queue, all that belongs to it and its bindings.
+func declareQueue(ch *amqp.Channel, n names, s event.Subscription, pauses []time.Duration) error {
+	if err := declareExchanges(ch, n); err != nil {
 		return err
 	}
+	queue := n.full(s.Queue)
 	quorum := func(name string, args amqp.Table) error {
 		args[amqp.QueueTypeArg] = amqp.QueueTypeQuorum
 		args["x-delivery-limit"] = int64(deliveryLimit)
@@ -108,8 +123,8 @@ func declareConsumer(ch *amqp.Channel, n names, queue string, patterns []string,
 	if err != nil {
 		return err
 	}
-	for _, p := range patterns {
-		if err := ch.QueueBind(queue, p, n.exchange(), false, nil); err != nil {
+	for _, p := range s.Patterns {
+		if err := ch.QueueBind(queue, p, n.exchange(s.Exchange), false, nil); err != nil {
 			return fmt.Errorf("binding queue %q to %q: %w", queue, p, err)
 		}
 	}

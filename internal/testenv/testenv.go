@@ -70,6 +70,7 @@ func deleteNamespace(t *testing.T, url, ns string, pauses []time.Duration, queue
 		_, _ = ch.QueueDelete(ns+"."+q, false, false, false)
 	}
 	_ = ch.ExchangeDelete(ns+".live_events", false, false)
+	_ = ch.ExchangeDelete(ns+".tasks", false, false)
 }
 
 // Redis returns the URL of an empty Redis database for this test alone. It is
