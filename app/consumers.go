@@ -23,6 +23,15 @@ var shipped = map[string]consumers.Maker{
 	"scoreboard": scoreboard.New,
 }
 
+// ConsumerNames are the consumers that the config names, or all that matchwire
+// ships.
+func (c Config) ConsumerNames() []string {
+	if c.Consumers != nil {
+		return slices.Sorted(maps.Keys(c.Consumers))
+	}
+	return slices.Sorted(maps.Keys(shipped))
+}
+
 // makeConsumers makes the consumers that the config names, or all. A mistake
 // in one's settings names file and line.
 func makeConsumers(c Config, makers map[string]consumers.Maker, r redis.UniversalClient, log *slog.Logger) (map[string]consumers.Consumer, error) {

@@ -48,6 +48,7 @@ type cli struct {
 	Check  checkCmd  `cmd:"" help:"Validate the config and the profiles, these against their sample pages."`
 	Emit   emitCmd   `cmd:"" help:"Emit events by hand."`
 	Tail   tailCmd   `cmd:"" help:"Print events as they come."`
+	Dead   deadCmd   `cmd:"" help:"The messages that consumers gave up on: list, show, replay, purge."`
 }
 
 // A console is what a command has to work with.
