@@ -79,11 +79,14 @@ func handle(ctx context.Context, c Consumer, m event.Message, log *slog.Logger) 
 	if err == nil {
 		err = c.Handle(event.WithTID(ctx, e.TID), e)
 	}
-	log = log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", time.Since(began).Round(time.Microsecond))
-	if err != nil { // the broker says what becomes of it
-		log.Warn("event not handled", "error", err, "permanent", errors.Is(err, event.ErrPermanent))
-		return err
+	about := func() *slog.Logger {
+		return log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", time.Since(began).Round(time.Microsecond))
 	}
-	log.Debug("event handled")
-	return nil
+	switch {
+	case err != nil: // the broker says what becomes of it
+		about().Warn("event not handled", "error", err, "permanent", errors.Is(err, event.ErrPermanent))
+	case log.Enabled(ctx, slog.LevelDebug):
+		about().Debug("event handled")
+	}
+	return err
 }

@@ -94,34 +94,25 @@ func (b *Broker) queue(name string, from event.Exchange, patterns ...string) *qu
 	return q
 }
 
-// Subscribe works through the queue with s.Limit workers.
+// Subscribe works through the queue.
 func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Handler) error {
 	q := b.declare(s)
 	if s.Ready != nil {
 		close(s.Ready)
 	}
 
-	caller := broker.NewCaller(s, h, b.log)
-	var workers sync.WaitGroup
-	for range max(s.Limit, 1) {
-		workers.Go(func() { b.work(ctx, s.Queue, q, caller) })
-	}
-	workers.Wait()
-	return nil
-}
-
-func (b *Broker) work(ctx context.Context, name string, q *queue, caller *broker.Caller) {
-	for {
+	broker.Work(ctx, s, h, b.log, func() (broker.Job, bool) {
 		m := b.next(ctx, q)
 		if m == nil {
-			return
+			return broker.Job{}, false
 		}
 		m.Attempt++
 		if m.firstSeen.IsZero() {
 			m.firstSeen = time.Now()
 		}
-		b.settle(name, q, m, caller.Call(ctx, m.Message))
-	}
+		return broker.Job{Message: m.Message, Settle: func(err error) { b.settle(s.Queue, q, m, err) }}, true
+	})
+	return nil
 }
 
 // next takes the oldest message of q, waiting for one; nil when ctx has ended.

@@ -474,7 +474,7 @@ func TestEmitInOneCall(t *testing.T) {
 }
 
 // raw is a channel of the test's own.
-func raw(t *testing.T, url string) *amqp.Channel {
+func raw(t testing.TB, url string) *amqp.Channel {
 	t.Helper()
 	conn, err := amqp.Dial(url)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -27,7 +26,6 @@ func (b *Broker) Declare(ctx context.Context, s event.Subscription) error {
 
 // Subscribe consumes the queue, on a new channel whenever the last is lost.
 func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Handler) error {
-	caller := broker.NewCaller(s, h, b.log)
 	ready := func() {
 		if s.Ready != nil {
 			close(s.Ready)
@@ -35,7 +33,7 @@ func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Ha
 		}
 	}
 	err := persist(ctx, b.log.With("queue", b.names.full(s.Queue)), "subscription lost, making it again", never, func() error {
-		return b.subscribe(ctx, s, caller, ready)
+		return b.subscribe(ctx, s, h, ready)
 	})
 	if ctx.Err() != nil {
 		return nil
@@ -44,7 +42,7 @@ func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Ha
 }
 
 // subscribe consumes on one channel until it or ctx ends.
-func (b *Broker) subscribe(ctx context.Context, s event.Subscription, caller *broker.Caller, ready func()) error {
+func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Handler, ready func()) error {
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err
@@ -65,33 +63,32 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, caller *br
 	}
 	ready()
 
-	// The prefetch bounds how many handlers run at a time.
-	var running sync.WaitGroup
-	defer running.Wait()
-	stuck := make(chan error, 1)
-	for {
+	done := newAcks(ch.Channel, max(s.Limit, 1), b.log.With("queue", queue))
+	defer done.finish()
+	going, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	broker.Work(ctx, s, h, b.log, func() (broker.Job, bool) {
 		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-stuck:
-			return err
+		case <-going.Done():
+			return broker.Job{}, false
 		case d, ok := <-deliveries:
-			if !ok {
-				return closeReason(gone)
+			if !ok || going.Err() != nil {
+				return broker.Job{}, false
 			}
-			if ctx.Err() != nil {
-				return nil
-			}
-			running.Go(func() {
-				if err := b.handle(ctx, queue, d, caller); err != nil {
-					select {
-					case stuck <- err:
-					default:
-					}
+			m := received(d)
+			return broker.Job{Message: m, Settle: func(err error) {
+				if err := b.settle(ctx, queue, d, m, err); err != nil {
+					stop(err)
+					return
 				}
-			})
+				done.done <- d.DeliveryTag
+			}}, true
 		}
+	})
+	if going.Err() != nil {
+		return context.Cause(going)
 	}
+	return closeReason(gone)
 }
 
 func closeReason(gone <-chan *amqp.Error) error {
@@ -105,14 +102,11 @@ func closeReason(gone <-chan *amqp.Error) error {
 	return errors.New("the broker ended the subscription")
 }
 
-// handle has one delivery handled and settles it. A delivery of a lost channel
-// cannot be settled; the broker delivers the message again. An error means that
-// the message can go nowhere: the subscription is to be made again, and with it
-// its queues, after a pause.
-func (b *Broker) handle(ctx context.Context, queue string, d amqp.Delivery, caller *broker.Caller) error {
-	m := received(d)
-	err := caller.Call(ctx, m)
-
+// settle moves a message whose handler failed; then it can be acknowledged. A
+// delivery of a lost channel cannot be; the broker delivers the message again.
+// An error means that the message can go nowhere: the subscription is to be
+// made again, and with it its queues, after a pause.
+func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m event.Message, err error) error {
 	next := ""
 	switch broker.Judge(err, m.Attempt, len(b.pauses)) {
 	case broker.Retry:
@@ -127,9 +121,6 @@ func (b *Broker) handle(ctx context.Context, queue string, d amqp.Delivery, call
 		if merr := b.move(ctx, next, again(d, m, err)); merr != nil {
 			return fmt.Errorf("message %s stays in its queue: moving it to %q: %w", m.ID, next, merr)
 		}
-	}
-	if err := d.Ack(false); err != nil {
-		b.log.Debug("acknowledgement lost, the message will come again", "queue", queue, "id", m.ID, "error", err)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ import (
 const Require = "MATCHWIRE_REQUIRE_SERVERS"
 
 // missing skips the test, or fails it where servers are required.
-func missing(t *testing.T, what string) {
+func missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv(Require) == "1" {
 		t.Fatalf("%s, and %s=1", what, Require)
@@ -36,7 +36,7 @@ func missing(t *testing.T, what string) {
 // AMQP returns the URL of a RabbitMQ server and a namespace on it for this test
 // alone. What the test declares for these queues, with these pauses and the
 // default ones, is deleted when it ends.
-func AMQP(t *testing.T, pauses []time.Duration, queues ...string) (url, namespace string) {
+func AMQP(t testing.TB, pauses []time.Duration, queues ...string) (url, namespace string) {
 	t.Helper()
 	url = os.Getenv("AMQP_URL")
 	if url == "" {
@@ -47,7 +47,7 @@ func AMQP(t *testing.T, pauses []time.Duration, queues ...string) (url, namespac
 	return url, namespace
 }
 
-func deleteNamespace(t *testing.T, url, ns string, pauses []time.Duration, queues []string) {
+func deleteNamespace(t testing.TB, url, ns string, pauses []time.Duration, queues []string) {
 	conn, err := amqp.Dial(url)
 	if err != nil {
 		t.Logf("cleaning up %s: %v", ns, err)

@@ -1,0 +1,352 @@
+package rabbit_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// Each benchmark runs what matchwire does and the bare client in turns, on the
+// queues that production has, and reports the median of the ratios.
+
+const (
+	window   = 1000 // messages in flight
+	prefetch = 100
+	rounds   = 5
+)
+
+// A bench is a broker of ours and a bare channel on the same objects: a log, and
+// the queues of two consumers.
+type bench struct {
+	*testing.B
+	ours *rabbit.Broker
+	ch   *amqp.Channel
+	ns   string
+}
+
+func newBench(b *testing.B) *bench {
+	b.Helper()
+	url, ns := testenv.AMQP(b, nil, "consumer.one", "consumer.two")
+	ours, err := rabbit.New(url, rabbit.Options{Namespace: ns, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { ours.Close() })
+	for _, q := range []string{"consumer.one", "consumer.two"} {
+		if err := ours.Declare(b.Context(), event.Subscription{Queue: q, Patterns: []string{"#"}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return &bench{B: b, ours: ours, ch: raw(b, url), ns: ns}
+}
+
+// messages are n events of the size that ours have.
+func (b *bench) messages(n int) []event.Message {
+	b.Helper()
+	msgs := make([]event.Message, n)
+	for i := range msgs {
+		e, err := event.Of("soccer.mls.goal", event.Data{
+			Team: "Toronto FC", Player: "Sebastian Giovinco", Opponent: "New York City FC", Side: event.Away, Assist: "Jozy Altidore",
+			Incident: uuid.NewString(), Rev: 1, Clock: &event.Clock{Period: "1h", Minute: 6}, Score: &event.Score{Away: 1},
+			Match: &event.Match{ID: "mls-2016-11-06-nyc-tor", Home: "New York City FC", Away: "Toronto FC", Status: event.Live},
+			Epoch: uuid.NewString(), Seq: int64(i + 1),
+			Evidence: &event.Evidence{URL: "https://matchcentre.example/2016-11-06-nyc-tor", Snapshot: "sha256:" + strings.Repeat("0", 64), Path: "ol.timeline > li:nth-child(3)"},
+		}, time.Now())
+		if err != nil {
+			b.Fatal(err)
+		}
+		e.TID = event.NewTID()
+		if msgs[i], err = e.Encode(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return msgs
+}
+
+func (b *bench) purge() {
+	b.Helper()
+	for _, q := range []string{"consumer.one", "consumer.two"} {
+		if _, err := b.ch.QueuePurge(b.ns+"."+q, false); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// compare runs both in turns, each twice as often as need be to forget which
+// went first, and reports the median ratio of their rates.
+func (b *bench) compare(n int, bare, ours func() time.Duration) {
+	b.Helper()
+	var ratios, rates []float64
+	for b.Loop() {
+		ratios, rates = nil, nil
+		for i := range rounds {
+			var o, f time.Duration
+			if i%2 == 0 {
+				f, o = bare(), ours()
+			} else {
+				o, f = ours(), bare()
+			}
+			ratios = append(ratios, f.Seconds()/o.Seconds())
+			rates = append(rates, float64(n)/o.Seconds())
+		}
+	}
+	b.ReportMetric(median(ratios), "x-raw")
+	b.ReportMetric(median(rates), "msgs/s")
+	b.ReportMetric(0, "ns/op")
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// rawPublishing is what a careful program would publish of m by hand.
+func rawPublishing(m event.Message) amqp.Publishing {
+	return amqp.Publishing{
+		DeliveryMode: amqp.Persistent, ContentType: event.ContentType, MessageId: m.ID, CorrelationId: m.TID.String(),
+		Type: m.Key, Timestamp: m.Time, AppId: "matchwire", Body: m.Body,
+		Headers: amqp.Table{"tid": m.TID.String(), "match": m.Match, "traceparent": m.TID.Traceparent(m.ID)},
+	}
+}
+
+// Publishing persistent events, all confirmed, with the same window.
+func BenchmarkPublish(tb *testing.B) {
+	b := newBench(tb)
+	const n = 10_000
+	msgs := b.messages(n)
+	b.Logf("%d bytes an event", len(msgs[0].Body))
+	if err := b.ch.Confirm(false); err != nil {
+		b.Fatal(err)
+	}
+	bare := func() time.Duration {
+		defer b.purge()
+		began := time.Now()
+		pending := make(chan *amqp.DeferredConfirmation, window-1) // and the one that is awaited
+		var confirmed sync.WaitGroup
+		confirmed.Go(func() {
+			for c := range pending {
+				if !c.Wait() {
+					b.Error("not confirmed")
+				}
+			}
+		})
+		for _, m := range msgs {
+			c, err := b.ch.PublishWithDeferredConfirm(b.ns+".live_events", m.Key, true, false, rawPublishing(m))
+			if err != nil {
+				b.Fatal(err)
+			}
+			pending <- c
+		}
+		close(pending)
+		confirmed.Wait()
+		return time.Since(began)
+	}
+	ours := func() time.Duration {
+		defer b.purge()
+		began := time.Now()
+		const batch = 100
+		batches := make(chan []event.Message)
+		var callers sync.WaitGroup
+		for range window / batch {
+			callers.Go(func() {
+				for batch := range batches {
+					if _, err := b.ours.Publish(b.Context(), batch...); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		}
+		for batch := range slices.Chunk(msgs, batch) {
+			batches <- batch
+		}
+		close(batches)
+		callers.Wait()
+		return time.Since(began)
+	}
+	b.compare(n, bare, ours)
+}
+
+// Consuming with the same prefetch, one decoding and one acknowledgement a
+// message; ours through the runner, to a handler that does nothing.
+func BenchmarkConsume(tb *testing.B) {
+	b := newBench(tb)
+	const n = 10_000
+	msgs := b.messages(n)
+	fill := func() {
+		for batch := range slices.Chunk(msgs, window) {
+			if _, err := b.ours.Publish(b.Context(), batch...); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	bare := func() time.Duration {
+		fill()
+		defer b.purge()
+		if err := b.ch.Qos(prefetch, 0, false); err != nil {
+			b.Fatal(err)
+		}
+		began := time.Now()
+		deliveries, err := b.ch.Consume(b.ns+".consumer.one", "raw", false, false, false, false, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for range n {
+			d := <-deliveries
+			if _, err := event.Decode(d.Body); err != nil {
+				b.Fatal(err)
+			}
+			if err := d.Ack(false); err != nil {
+				b.Fatal(err)
+			}
+		}
+		took := time.Since(began)
+		if err := b.ch.Cancel("raw", false); err != nil {
+			b.Fatal(err)
+		}
+		return took
+	}
+	ours := func() time.Duration {
+		fill()
+		defer b.purge()
+		ctx, cancel := context.WithCancel(b.Context())
+		defer cancel()
+		var handled atomic.Int64
+		all := make(chan struct{})
+		c := consumers.Consumer{Keys: []string{"#"}, Limit: prefetch, Handle: func(context.Context, event.Event) error {
+			if handled.Add(1) == n {
+				close(all)
+			}
+			return nil
+		}}
+		done, ready := make(chan error, 1), make(chan struct{})
+		go func() { done <- consumers.Run(ctx, "one", c, b.ours, ready, slog.New(slog.DiscardHandler)) }()
+		<-ready // the queues are declared, and the first message is on its way
+		began := time.Now()
+		<-all
+		took := time.Since(began)
+		cancel()
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+		return took
+	}
+	b.compare(n, bare, ours)
+}
+
+// Median time from publishing to the handler, at a thousand events a second.
+func BenchmarkLatency(tb *testing.B) {
+	b := newBench(tb)
+	const n = 3000
+	msgs := b.messages(n)
+	at := map[string]time.Time{} // when each was published
+	var mu sync.Mutex
+	var all []float64
+	seen := func(id string) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, time.Since(at[id]).Seconds())
+	}
+	// pace publishes in the rhythm and returns the median, once all were seen.
+	pace := func(publish func(event.Message)) float64 {
+		all = nil
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for _, m := range msgs {
+			<-tick.C
+			mu.Lock()
+			at[m.ID] = time.Now()
+			mu.Unlock()
+			publish(m)
+		}
+		for {
+			mu.Lock()
+			got := len(all)
+			mu.Unlock()
+			if got == n {
+				return median(all)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if err := errors.Join(b.ch.Confirm(false), b.ch.Qos(prefetch, 0, false)); err != nil {
+		b.Fatal(err)
+	}
+	bare := func() float64 {
+		defer b.purge()
+		deliveries, err := b.ch.Consume(b.ns+".consumer.one", "raw", false, false, false, false, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var consuming sync.WaitGroup
+		consuming.Go(func() {
+			for d := range deliveries {
+				e, err := event.Decode(d.Body)
+				if err != nil {
+					b.Error(err)
+				}
+				seen(e.ID)
+				if err := d.Ack(false); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+		defer consuming.Wait()
+		defer func() { _ = b.ch.Cancel("raw", false) }()
+		return pace(func(m event.Message) {
+			if _, err := b.ch.PublishWithDeferredConfirm(b.ns+".live_events", m.Key, true, false, rawPublishing(m)); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	ours := func() float64 {
+		defer b.purge()
+		ctx, cancel := context.WithCancel(b.Context())
+		c := consumers.Consumer{Keys: []string{"#"}, Limit: prefetch, Handle: func(_ context.Context, e event.Event) error {
+			seen(e.ID)
+			return nil
+		}}
+		var running sync.WaitGroup
+		ready := make(chan struct{})
+		running.Go(func() {
+			if err := consumers.Run(ctx, "one", c, b.ours, ready, slog.New(slog.DiscardHandler)); err != nil {
+				b.Error(err)
+			}
+		})
+		defer running.Wait()
+		defer cancel()
+		<-ready
+		var publishing sync.WaitGroup
+		defer publishing.Wait()
+		return pace(func(m event.Message) {
+			publishing.Go(func() {
+				if _, err := b.ours.Publish(ctx, m); err != nil {
+					b.Error(err)
+				}
+			})
+		})
+	}
+	var ratios, theirs, mine []float64
+	for b.Loop() {
+		for range rounds {
+			theirs, mine = append(theirs, bare()), append(mine, ours())
+			ratios = append(ratios, mine[len(mine)-1]/theirs[len(theirs)-1])
+		}
+	}
+	b.ReportMetric(median(ratios), "x-raw")
+	b.ReportMetric(median(mine)*1e6, "µs-median")
+	b.ReportMetric(0, "ns/op")
+}
