@@ -18,13 +18,6 @@ func TestDeadLetters(t *testing.T) {
 	w := newWorld(t)
 	p := start(t, "consumer=scoreboard keys", w.env, "run", "consumers")
 	_, ch := w.exchange()
-	for i := range 3 {
-		err := ch.Publish(w.namespace+".live_events", "soccer.mls.goal", false, false,
-			amqp.Publishing{MessageId: fmt.Sprintf("bad-%d", i), Body: []byte("goal\x1b[31m!")})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	b, err := rabbit.New(w.amqp, rabbit.Options{Namespace: w.namespace})
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +26,14 @@ func TestDeadLetters(t *testing.T) {
 	dead := func(want int) func() bool {
 		return func() bool { n, err := b.CountDead(t.Context(), "consumer.notify"); return err == nil && n == want }
 	}
-	p.eventually("three dead letters", dead(3))
+	for i := range 3 {
+		err := ch.Publish(w.namespace+".live_events", "soccer.mls.goal", false, false,
+			amqp.Publishing{MessageId: fmt.Sprintf("bad-%d", i), Body: []byte("goal\x1b[31m!")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.eventually("it to be a dead letter", dead(i+1)) // one after the other: handlers run side by side
+	}
 	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
 	run := func(wantCode int, args ...string) (out, errs string) {
 		t.Helper()

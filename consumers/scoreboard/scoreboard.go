@@ -2,13 +2,15 @@
 // programs to read:
 //
 //	mw:{<match>}:scoreboard  hash, see fields
-//	mw:scoreboards           sorted set of match IDs by when they were last written, Unix milliseconds
+//	mw:scoreboards           sorted set of match IDs by when their latest event came, Unix milliseconds
 //
 // A late event never undoes a newer one: (epoch, seq) is compared in the same
-// step that writes. Handling an event twice changes nothing.
+// step that writes. Handling an event twice changes nothing. Events that come
+// while others are being written are written together.
 package scoreboard
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -30,6 +32,7 @@ type scoreboard struct {
 	redis  redis.UniversalClient
 	prefix string
 	keep   time.Duration
+	batch  batcher
 }
 
 // New makes the consumer.
@@ -43,7 +46,8 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		return consumers.Consumer{}, fmt.Errorf("keep %q: want a duration of a minute or more, like 72h", set.Keep)
 	}
 	s := &scoreboard{redis: h.Redis, prefix: h.Prefix, keep: keep}
-	return consumers.Consumer{Keys: []string{"#"}, Limit: 16, Handle: s.handle}, nil
+	s.batch.write = s.write
+	return consumers.Consumer{Keys: []string{"#"}, Limit: 128, Handle: s.handle}, nil
 }
 
 // Key is the key of a match's scoreboard.
@@ -51,7 +55,7 @@ func Key(prefix, match string) string { return prefix + "{" + match + "}:scorebo
 
 // The seq of an event without an epoch is its time, so both stay below 2^53
 // and compare exactly as Lua's numbers.
-var update = redis.NewScript(`
+var compareAndSet = redis.NewScript(`
 local epoch = redis.call('hget', KEYS[1], 'epoch') or ''
 local seq = tonumber(redis.call('hget', KEYS[1], 'seq') or '-1')
 if ARGV[1] < epoch or (ARGV[1] == epoch and tonumber(ARGV[2]) < seq) then return 0 end
@@ -63,23 +67,54 @@ func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	if e.Data.Match == nil || e.Subject == "" {
 		return nil // about no match
 	}
-	epoch, seq := e.Position()
-	args := []any{epoch, seq, s.keep.Milliseconds()}
-	current, err := update.Run(ctx, s.redis, []string{Key(s.prefix, e.Subject)}, append(args, fields(e)...)...).Int()
-	if err != nil {
+	u := &update{key: Key(s.prefix, e.Subject), member: e.Subject, args: arguments(e, s.keep)}
+	if err := s.batch.do(ctx, u); err != nil {
 		return fmt.Errorf("writing scoreboard of %s: %w", e.Subject, err)
 	}
-	if current == 0 {
-		return nil // a newer event was here
-	}
-	list, now := s.prefix+"scoreboards", time.Now() // not the event's time: a replay's may be years ago
-	pipe := s.redis.Pipeline()
-	pipe.ZAddArgs(ctx, list, redis.ZAddArgs{GT: true, Members: []redis.Z{{Score: float64(now.UnixMilli()), Member: e.Subject}}})
-	pipe.ZRemRangeByScore(ctx, list, "-inf", strconv.FormatInt(now.Add(-s.keep).UnixMilli(), 10))
-	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("listing scoreboard of %s: %w", e.Subject, err)
-	}
 	return nil
+}
+
+// write writes a batch in one pipeline, and once more where the server has
+// forgotten the script: it was restarted.
+func (s *scoreboard) write(ctx context.Context, batch []*update) {
+	var forgotten []*update
+	s.pipeline(ctx, batch)
+	for _, u := range batch {
+		if redis.HasErrorPrefix(u.err, "NOSCRIPT") {
+			forgotten = append(forgotten, u)
+		}
+	}
+	if len(forgotten) == 0 {
+		return
+	}
+	if err := compareAndSet.Load(ctx, s.redis).Err(); err != nil {
+		return // they are tried again, as with any error
+	}
+	s.pipeline(ctx, forgotten)
+}
+
+func (s *scoreboard) pipeline(ctx context.Context, batch []*update) {
+	now := time.Now() // not the event's time: a replay's may be years ago
+	list := s.prefix + "scoreboards"
+	members := make([]redis.Z, len(batch))
+	written := make([]*redis.Cmd, len(batch))
+	pipe := s.redis.Pipeline()
+	for i, u := range batch {
+		written[i] = compareAndSet.EvalSha(ctx, pipe, []string{u.key}, u.args...)
+		members[i] = redis.Z{Score: float64(now.UnixMilli()), Member: u.member}
+	}
+	listed := pipe.ZAddArgs(ctx, list, redis.ZAddArgs{GT: true, Members: members})
+	trimmed := pipe.ZRemRangeByScore(ctx, list, "-inf", strconv.FormatInt(now.Add(-s.keep).UnixMilli(), 10))
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	for i, u := range batch {
+		u.err = cmp.Or(written[i].Err(), listed.Err(), trimmed.Err())
+	}
+}
+
+// arguments are those of the script.
+func arguments(e event.Event, keep time.Duration) []any {
+	epoch, seq := e.Position()
+	return append([]any{epoch, seq, keep.Milliseconds()}, fields(e)...)
 }
 
 // fields are names and values of the hash. What an event does not say keeps

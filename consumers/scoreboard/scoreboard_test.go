@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ func host(r redis.UniversalClient) consumers.Host {
 	return consumers.Host{Redis: r, Prefix: "mw:", Log: slog.New(slog.DiscardHandler), Settings: func(any) error { return nil }}
 }
 
-func goal(t *testing.T, epoch string, seq int64, home, away int) event.Event {
+func goal(t testing.TB, epoch string, seq int64, home, away int) event.Event {
 	t.Helper()
 	c := event.SoccerMinute("", 10+int(seq), 0)
 	e, err := event.Of("soccer.mls.goal", event.Data{
@@ -169,6 +170,46 @@ func TestScoreboardShowsAQuietSource(t *testing.T) {
 		handle(t, c, goal(t, "e", 3, 1, 0))
 		if got := stale(); got != " " {
 			t.Errorf("back: %q", got)
+		}
+	})
+}
+
+// Updates that meet are written together, each with its own outcome, and a
+// server that was restarted, and so forgot the script, takes them all the same.
+func TestUpdatesThatMeet(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c, err := scoreboard.New(host(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const matches, events = 50, 40
+		for round := range 2 {
+			if err := r.ScriptFlush(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+			var handlers sync.WaitGroup
+			for seq := range events {
+				for m := range matches {
+					e := goal(t, fmt.Sprint("e", round), int64(seq), seq, m)
+					e.Subject = fmt.Sprint("m", m)
+					e.Data.Match.ID = e.Subject
+					handlers.Go(func() {
+						if err := c.Handle(t.Context(), e); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+			}
+			handlers.Wait()
+			for m := range matches {
+				h := r.HMGet(t.Context(), scoreboard.Key("mw:", fmt.Sprint("m", m)), "home_score", "away_score", "epoch").Val()
+				if want := fmt.Sprint([]any{"39", fmt.Sprint(m), fmt.Sprint("e", round)}); fmt.Sprint(h) != want {
+					t.Errorf("m%d is %v, want %v", m, h, want)
+				}
+			}
+		}
+		if n := r.ZCard(t.Context(), "mw:scoreboards").Val(); n != matches {
+			t.Errorf("%d matches listed, want %d", n, matches)
 		}
 	})
 }

@@ -75,7 +75,7 @@ func deleteNamespace(t testing.TB, url, ns string, pauses []time.Duration, queue
 
 // Redis returns the URL of an empty Redis database for this test alone. It is
 // emptied when the test ends. A database that holds anything is never taken.
-func Redis(t *testing.T) string {
+func Redis(t testing.TB) string {
 	t.Helper()
 	base := os.Getenv("REDIS_URL")
 	if base == "" {
@@ -100,7 +100,7 @@ func Redis(t *testing.T) string {
 
 // OnBothRedis runs a test on the embedded Redis and on a real one.
 func OnBothRedis(t *testing.T, test func(t *testing.T, r *redis.Client)) {
-	on := func(url func(*testing.T) string) func(*testing.T) {
+	on := func(url func(testing.TB) string) func(*testing.T) {
 		return func(t *testing.T) {
 			opts, err := redis.ParseURL(url(t))
 			if err != nil {
@@ -111,7 +111,7 @@ func OnBothRedis(t *testing.T, test func(t *testing.T, r *redis.Client)) {
 			test(t, r)
 		}
 	}
-	t.Run("embedded", on(func(t *testing.T) string { return "redis://" + miniredis.RunT(t).Addr() }))
+	t.Run("embedded", on(func(t testing.TB) string { return "redis://" + miniredis.RunT(t).Addr() }))
 	t.Run("Redis", on(Redis))
 }
 

@@ -1,0 +1,108 @@
+package scoreboard_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/consumers/scoreboard"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// The consumer with as many events at a time as its queue gives it, and the
+// bare script in pipelines of a hundred, in turns; the median of the ratios.
+func BenchmarkUpdates(b *testing.B) {
+	opts, err := redis.ParseURL(testenv.Redis(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := redis.NewClient(opts)
+	defer r.Close()
+	c, err := scoreboard.New(host(r))
+	if err != nil {
+		b.Fatal(err)
+	}
+	const n, rounds = 20_000, 5
+	events := make([]event.Event, n)
+	for i := range events {
+		events[i] = goal(b, "e", int64(i), i, 0)
+		events[i].Data.Match.ID = fmt.Sprint("m", i%200)
+		events[i].Subject = events[i].Data.Match.ID
+	}
+	ours := func() time.Duration {
+		r.FlushDB(b.Context())
+		began := time.Now()
+		next := make(chan event.Event)
+		var handlers sync.WaitGroup
+		for range c.Limit {
+			handlers.Go(func() {
+				for e := range next {
+					if err := c.Handle(b.Context(), e); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		}
+		for _, e := range events {
+			next <- e
+		}
+		close(next)
+		handlers.Wait()
+		return time.Since(began)
+	}
+	sha := scoreboard.Script.Load(b.Context(), r).Val()
+	bare := func() time.Duration {
+		r.FlushDB(b.Context())
+		began := time.Now()
+		for batch := range slices.Chunk(events, 100) {
+			pipe := r.Pipeline()
+			for _, e := range batch {
+				pipe.EvalSha(b.Context(), sha, []string{scoreboard.Key("mw:", e.Subject)}, scoreboard.Args(e, time.Hour)...)
+			}
+			if _, err := pipe.Exec(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		return time.Since(began)
+	}
+	// One alone, in turns too: what batching costs when there is nothing to batch.
+	alone := func(f func(event.Event)) time.Duration {
+		var took []time.Duration
+		for _, e := range events[:500] {
+			began := time.Now()
+			f(e)
+			took = append(took, time.Since(began))
+		}
+		slices.Sort(took)
+		return took[len(took)/2]
+	}
+	var ratios, rates, idle []float64
+	for b.Loop() {
+		for i := range rounds {
+			var o, f time.Duration
+			if i%2 == 0 {
+				f, o = bare(), ours()
+			} else {
+				o, f = ours(), bare()
+			}
+			ratios, rates = append(ratios, f.Seconds()/o.Seconds()), append(rates, n/o.Seconds())
+			one := alone(func(e event.Event) { _ = c.Handle(b.Context(), e) })
+			raw := alone(func(e event.Event) {
+				r.EvalSha(b.Context(), sha, []string{scoreboard.Key("mw:", e.Subject)}, scoreboard.Args(e, time.Hour)...)
+			})
+			idle = append(idle, (one-raw).Seconds()*1000)
+		}
+	}
+	for _, v := range [][]float64{ratios, rates, idle} {
+		slices.Sort(v)
+	}
+	b.ReportMetric(ratios[len(ratios)/2], "x-raw")
+	b.ReportMetric(rates[len(rates)/2], "updates/s")
+	b.ReportMetric(idle[len(idle)/2], "ms-more-when-idle")
+	b.ReportMetric(0, "ns/op")
+}

@@ -1,0 +1,12 @@
+package scoreboard
+
+import (
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// Script and its arguments, for the benchmark's floor.
+var Script = compareAndSet
+
+func Args(e event.Event, keep time.Duration) []any { return arguments(e, keep) }
