@@ -5,8 +5,10 @@ import (
 	"sync"
 )
 
-// maxBatch bounds how many updates go to Redis at a time.
-const maxBatch = 256
+const (
+	maxBatch = 256 // updates in a pipeline
+	writers  = 2   // pipelines at a time: one is filled while Redis works on the other
+)
 
 // A batcher gathers updates while others are being written, and has them
 // written together next. Nothing waits for company: an update that comes alone
@@ -16,7 +18,7 @@ type batcher struct {
 	write func(ctx context.Context, batch []*update)
 
 	mu      sync.Mutex
-	writing bool
+	writing int // pipelines under way
 	waiting []*update
 }
 
@@ -26,42 +28,43 @@ type update struct {
 	member string // of the list of boards
 	args   []any
 
-	turn chan bool // true: write what waits, this one first; false: it is written
+	turn chan []*update // a batch to write, this one first in it; nil: it is written
 	err  error
 }
 
 // do returns when u is written, or was not for u.err.
 func (b *batcher) do(ctx context.Context, u *update) error {
-	u.turn = make(chan bool, 1)
+	u.turn = make(chan []*update, 1)
 	b.mu.Lock()
 	b.waiting = append(b.waiting, u)
-	if !b.writing {
-		b.writing = true
-		u.turn <- true
+	if b.writing < writers {
+		b.writing++
+		b.hand()
 	}
 	b.mu.Unlock()
-	if !<-u.turn { // bounded by the write of whoever does it
+	batch := <-u.turn // bounded by the writes of others
+	if batch == nil {
 		return u.err
 	}
-	b.mu.Lock()
-	n := min(len(b.waiting), maxBatch)
-	batch := b.waiting[:n:n]
-	b.waiting = b.waiting[n:]
-	b.mu.Unlock()
-
 	b.write(ctx, batch)
 
 	b.mu.Lock()
 	if len(b.waiting) > 0 {
-		b.waiting[0].turn <- true
+		b.hand()
 	} else {
-		b.writing, b.waiting = false, nil
+		b.writing--
 	}
 	b.mu.Unlock()
-	for _, other := range batch {
-		if other != u {
-			other.turn <- false
-		}
+	for _, other := range batch[1:] {
+		other.turn <- nil
 	}
 	return u.err
+}
+
+// hand has the first of those that wait write them. b.mu is held.
+func (b *batcher) hand() {
+	n := min(len(b.waiting), maxBatch)
+	batch := b.waiting[:n:n]
+	b.waiting = b.waiting[n:]
+	batch[0].turn <- batch
 }
