@@ -15,7 +15,7 @@ import (
 const (
 	dialTimeout = 10 * time.Second
 	heartbeat   = 10 * time.Second
-	maxPause    = 15 * time.Second // between two attempts to reach the broker
+	maxPause    = 4 * time.Second // between two attempts to reach the broker, give or take half
 	// closeTimeout bounds the farewell to a broker that may not be listening.
 	closeTimeout = time.Second
 )
@@ -29,13 +29,13 @@ var (
 // recovery stays off: after it, delivery tags start anew on the same channel,
 // and a late acknowledgement removes another message.
 type link struct {
-	url  string
-	at   string // url without user and password, for logs
-	name string // shown in the broker's management page
-	log  *slog.Logger
+	nodes []node
+	name  string // shown in the broker's management page
+	log   *slog.Logger
 
-	turn   chan struct{} // holds a token while nobody uses conn
+	turn   chan struct{} // holds a token while nobody uses conn and next
 	conn   *amqp.Connection
+	next   int // node to try
 	closed bool
 
 	blocked atomic.Bool // the broker has said so; a write could then wait for ever
@@ -45,14 +45,21 @@ type link struct {
 type channel struct {
 	*amqp.Channel
 	conn *amqp.Connection
+	at   string // the node's address
 }
 
 // drop gives up the channel with its connection, even if the broker no longer
 // answers; closing the channel alone would wait for it.
 func (c *channel) drop() { _ = c.conn.CloseDeadline(time.Now().Add(closeTimeout)) }
 
-func newLink(url, at, name string, log *slog.Logger) *link {
-	l := &link{url: url, at: at, name: name, log: log.With("broker", at), turn: make(chan struct{}, 1)}
+// A node is one server of the broker.
+type node struct {
+	url string
+	at  string // url without user and password, for logs
+}
+
+func newLink(nodes []node, name string, log *slog.Logger) *link {
+	l := &link{nodes: nodes, name: name, log: log.With("connection", name), turn: make(chan struct{}, 1)}
 	l.turn <- struct{}{}
 	return l
 }
@@ -65,14 +72,17 @@ func (l *link) channel(ctx context.Context) (*channel, error) {
 		ch, err := l.tryChannel(ctx)
 		if err == nil {
 			if try > 1 {
-				l.log.Info("broker reached", "attempt", try)
+				l.log.Info("broker reached", "broker", ch.at, "attempt", try)
 			}
 			return ch, nil
 		}
 		if ctx.Err() != nil || errors.Is(err, errClosed) {
-			return nil, fmt.Errorf("reaching broker %s: %w", l.at, errors.Join(ctx.Err(), err))
+			return nil, errors.Join(ctx.Err(), err)
 		}
 		wait := pause.NextBackOff()
+		if try < len(l.nodes) {
+			wait = 0 // another may be there at once
+		}
 		said := "broker unreachable, trying again"
 		var refused *amqp.Error
 		if errors.As(err, &refused) && (refused.Code == amqp.AccessRefused || refused.Code == amqp.NotAllowed) {
@@ -80,7 +90,7 @@ func (l *link) channel(ctx context.Context) (*channel, error) {
 		}
 		l.log.Warn(said, "attempt", try, "error", err, "pause", wait.Round(time.Millisecond))
 		if !sleep(ctx, wait) {
-			return nil, fmt.Errorf("reaching broker %s: %w", l.at, errors.Join(ctx.Err(), err))
+			return nil, errors.Join(ctx.Err(), err)
 		}
 	}
 }
@@ -96,45 +106,47 @@ func (l *link) tryChannel(ctx context.Context) (*channel, error) {
 		return nil, errClosed
 	}
 	if l.conn == nil || l.conn.IsClosed() {
-		conn, err := l.dial()
-		if err != nil {
+		if err := l.dial(l.nodes[l.next]); err != nil {
+			err = fmt.Errorf("reaching broker %s: %w", l.nodes[l.next].at, err)
+			l.next = (l.next + 1) % len(l.nodes)
 			return nil, err
 		}
-		l.conn = conn
 	}
+	at := l.nodes[l.next].at
 	ch, err := l.conn.Channel()
 	if err != nil {
 		_ = l.conn.CloseDeadline(time.Now().Add(closeTimeout)) // out of channels or half dead: a new connection heals both
-		return nil, err
+		return nil, fmt.Errorf("opening a channel on broker %s: %w", at, err)
 	}
-	return &channel{ch, l.conn}, nil
+	return &channel{ch, l.conn, at}, nil
 }
 
-func (l *link) dial() (*amqp.Connection, error) {
+func (l *link) dial(n node) error {
 	props := amqp.NewConnectionProperties()
 	props.SetClientConnectionName(l.name)
-	conn, err := amqp.DialConfig(l.url, amqp.Config{
+	conn, err := amqp.DialConfig(n.url, amqp.Config{
 		Heartbeat:  heartbeat,
 		Dial:       amqp.DefaultDial(dialTimeout),
 		Properties: props,
 		Recovery:   nil,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
+	l.conn = conn
 	l.blocked.Store(false)
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
 	go func() { // ends with the connection, which closes the channel
 		for b := range blocked {
 			l.blocked.Store(b.Active)
 			if b.Active {
-				l.log.Warn("broker blocks publishers", "reason", b.Reason)
+				l.log.Warn("broker blocks publishers", "broker", n.at, "reason", b.Reason)
 			} else {
-				l.log.Info("broker accepts messages again")
+				l.log.Info("broker accepts messages again", "broker", n.at)
 			}
 		}
 	}()
-	return conn, nil
+	return nil
 }
 
 func (l *link) close() {

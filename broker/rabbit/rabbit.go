@@ -8,8 +8,10 @@ package rabbit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -35,14 +37,22 @@ type Broker struct {
 	consume *link
 }
 
-// New returns a broker for an amqp:// or amqps:// URL. It does not dial: what
-// is called on the broker does, and keeps trying until its context ends. Only
-// a URL that can never work is an error.
-func New(url string, o Options) (*Broker, error) {
-	u, err := amqp.ParseURI(url)
-	if err != nil {
-		// The error would quote the URL, and with it the password.
-		return nil, fmt.Errorf("AMQP URL: want amqp://user:password@host:port/vhost or amqps://…")
+// New returns a broker for an amqp:// or amqps:// URL, or for several, parted by
+// commas, of the nodes of one cluster, which are tried in turn. A URL's query
+// may name cacertfile, certfile, keyfile and server_name_indication for TLS.
+//
+// It does not dial: what is called on the broker does, and keeps trying until
+// its context ends. Only a URL that can never work is an error.
+func New(urls string, o Options) (*Broker, error) {
+	var nodes []node
+	for _, raw := range strings.Split(urls, ",") {
+		raw = strings.TrimSpace(raw)
+		u, err := amqp.ParseURI(raw)
+		if err != nil {
+			// The error would quote the URL, and with it the password.
+			return nil, errors.New("AMQP URL: want amqp://user:password@host:port/vhost or amqps://…, or several of one cluster, parted by commas")
+		}
+		nodes = append(nodes, node{url: raw, at: fmt.Sprintf("%s://%s:%d%s", u.Scheme, u.Host, u.Port, vhostPath(u.Vhost))})
 	}
 	if o.Pauses == nil {
 		o.Pauses = broker.Pauses()
@@ -51,8 +61,7 @@ func New(url string, o Options) (*Broker, error) {
 		o.Log = slog.Default()
 	}
 	n := names{namespace: o.Namespace}
-	at := fmt.Sprintf("%s://%s:%d%s", u.Scheme, u.Host, u.Port, vhostPath(u.Vhost))
-	dial := func(name string) *link { return newLink(url, at, name, o.Log) }
+	dial := func(name string) *link { return newLink(nodes, name, o.Log) }
 	return &Broker{
 		names: n, pauses: o.Pauses, log: o.Log,
 		publish: newPublisher(dial("matchwire publisher"), n, o.Pauses, o.Log),

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -227,86 +226,11 @@ func TestChangedArgumentIsNamed(t *testing.T) {
 	}
 }
 
-// A proxy is the network between us and the broker.
-type proxy struct {
-	addr, target string
-	log          *testing.T
-
-	stalled atomic.Bool // bytes wait, and nobody is told
-
-	mu    sync.Mutex
-	l     net.Listener
-	conns []net.Conn
-}
-
-func newProxy(t *testing.T, rawURL string) (p *proxy, viaProxy string) {
-	t.Helper()
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p = &proxy{target: u.Host, addr: "127.0.0.1:0", log: t}
-	p.up()
-	t.Cleanup(p.down)
-	u.Host = p.addr
-	return p, u.String()
-}
-
-func (p *proxy) up() {
-	l, err := net.Listen("tcp", p.addr)
-	if err != nil {
-		p.log.Fatal(err)
-	}
-	p.l, p.addr = l, l.Addr().String()
-	go func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", p.target)
-			if err != nil {
-				in.Close()
-				continue
-			}
-			p.mu.Lock()
-			p.conns = append(p.conns, in, out)
-			p.mu.Unlock()
-			go p.copy(in, out)
-			go p.copy(out, in)
-		}
-	}()
-}
-
-func (p *proxy) copy(to, from net.Conn) {
-	defer to.Close()
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		for p.stalled.Load() {
-			time.Sleep(10 * time.Millisecond)
-		}
-		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
-			return
-		}
-	}
-}
-
-func (p *proxy) down() {
-	p.l.Close()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		c.Close()
-	}
-	p.conns = nil
-}
-
 // Everything goes on after the connection is cut, and nothing is lost.
 func TestCutConnection(t *testing.T) {
 	direct, ns := testenv.AMQP(t, nil, "q")
-	p, via := newProxy(t, direct)
-	b := open(t, via, rabbit.Options{Namespace: ns})
+	p := testenv.NewProxy(t, direct)
+	b := open(t, p.URL, rabbit.Options{Namespace: ns})
 
 	var mu sync.Mutex
 	handled, logged := map[string]bool{}, map[string]bool{}
@@ -348,9 +272,9 @@ func TestCutConnection(t *testing.T) {
 	}()
 	for _, at := range []int64{50, 120, 200} {
 		eventually(t, "messages to flow", func() bool { return sent.Load() >= at })
-		p.down()
+		p.Down()
 		time.Sleep(100 * time.Millisecond)
-		p.up()
+		p.Up()
 	}
 	if err := <-publishing; err != nil {
 		t.Fatal(err)
@@ -370,15 +294,15 @@ func TestCutConnection(t *testing.T) {
 // and what was not confirmed arrives when it flows again.
 func TestStalledConnection(t *testing.T) {
 	direct, ns := testenv.AMQP(t, nil, "q")
-	p, via := newProxy(t, direct)
-	defer p.stalled.Store(false)
-	b := open(t, via, rabbit.Options{Namespace: ns})
+	p := testenv.NewProxy(t, direct)
+	defer p.Flow()
+	b := open(t, p.URL, rabbit.Options{Namespace: ns})
 	got := make(chan string, 10)
 	subscribe(t, open(t, direct, rabbit.Options{Namespace: ns}), "q", func(_ context.Context, m event.Message) error { got <- m.ID; return nil }, "#")
 	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "before")); err != nil {
 		t.Fatal(err)
 	}
-	p.stalled.Store(true)
+	p.Stall()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	returned := make(chan error, 1)
@@ -400,7 +324,7 @@ func TestStalledConnection(t *testing.T) {
 		patient <- err
 	}()
 	time.Sleep(200 * time.Millisecond)
-	p.stalled.Store(false)
+	p.Flow()
 	select {
 	case err := <-patient:
 		if err != nil {
@@ -446,11 +370,31 @@ func TestUnreachableBrokerKeepsTryingAndSaysSo(t *testing.T) {
 }
 
 func TestBadURLDoesNotLeakThePassword(t *testing.T) {
-	for _, u := range []string{"", "http://a:hunter2@host/", "amqp://a:hunter2@host:port/", "://hunter2"} {
+	for _, u := range []string{"", "http://a:hunter2@host/", "amqp://a:hunter2@host:port/", "://hunter2", "amqp://a:hunter2@host/,amqp://a:hunter2@host:port/"} {
 		_, err := rabbit.New(u, rabbit.Options{})
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("URL %q: error %v", u, err)
 		}
+	}
+}
+
+// Of several brokers one that answers is found.
+func TestSeveralURLs(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil, "q")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close() // nobody listens there now
+	var said bytes.Buffer
+	b := open(t, "amqp://someone:hunter2@"+l.Addr().String()+"/, "+url, rabbit.Options{Namespace: ns, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := b.Publish(ctx, brokertest.Message("a.b.c", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if out := said.String(); !strings.Contains(out, l.Addr().String()) || strings.Contains(out, "hunter2") {
+		t.Errorf("the log says\n%s", out)
 	}
 }
 

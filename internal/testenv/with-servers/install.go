@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+
+	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
 // A need is a program that tests use, under any of its names.
@@ -15,8 +17,8 @@ type need struct {
 }
 
 var needs = []need{
-	{"RabbitMQ", rabbitPrograms, []string{"rabbitmq-server"}, "AMQP_URL"},
-	{"Redis", redisPrograms, []string{"redis-server"}, "REDIS_URL"},
+	{"RabbitMQ", servers.RabbitPrograms, []string{"rabbitmq-server"}, "AMQP_URL"},
+	{"Redis", servers.RedisPrograms, []string{"redis-server"}, "REDIS_URL"},
 	{"Chromium", []string{"chromium", "chromium-browser", "google-chrome"}, []string{"chromium"}, ""},
 	{"a C compiler, for -race", []string{"gcc", "cc", "clang"}, []string{"gcc", "libc6-dev"}, ""},
 }

@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
 func main() {
@@ -27,6 +28,22 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
+// private are the servers that a command gets.
+var private = []struct {
+	name, env string
+	programs  []string
+	start     func() (*servers.Server, error)
+}{
+	{"RabbitMQ", "AMQP_URL", servers.RabbitPrograms, func() (*servers.Server, error) {
+		r, err := servers.NewRabbit()
+		if err != nil {
+			return nil, err
+		}
+		return r.Server, nil
+	}},
+	{"Redis", "REDIS_URL", servers.RedisPrograms, servers.Redis},
+}
+
 func run(command []string) int {
 	leftOut := install()
 	if os.Getenv(testenv.Require) == "1" && len(leftOut) > 0 {
@@ -34,7 +51,7 @@ func run(command []string) int {
 		return 1
 	}
 	env := os.Environ()
-	for _, s := range servers {
+	for _, s := range private {
 		if os.Getenv(s.env) != "" {
 			fmt.Fprintf(os.Stderr, "with-servers: %s from the environment\n", s.env)
 			continue
@@ -42,14 +59,14 @@ func run(command []string) int {
 		if !found(s.programs) {
 			continue // install has said so
 		}
-		url, stop, err := s.start()
+		server, err := s.start()
 		if err != nil {
 			leftOut = append(leftOut, fmt.Sprintf("%s does not start: %v", s.name, err))
 			continue
 		}
-		defer stop()
-		fmt.Fprintf(os.Stderr, "with-servers: private %s on %s\n", s.name, url)
-		env = append(env, s.env+"="+url)
+		defer server.Stop()
+		fmt.Fprintf(os.Stderr, "with-servers: private %s on %s\n", s.name, server.URL)
+		env = append(env, s.env+"="+server.URL)
 	}
 	warn(leftOut)
 	if len(leftOut) > 0 && os.Getenv(testenv.Require) == "1" {

@@ -1,0 +1,50 @@
+package servers
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// RedisPrograms are the names of Redis' server.
+var RedisPrograms = []string{"redis-server"}
+
+// Redis starts a Redis server that keeps every write in its append-only file.
+func Redis() (*Server, error) {
+	dir, err := os.MkdirTemp("", "matchwire-redis-")
+	if err != nil {
+		return nil, err
+	}
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return started(&Server{
+		URL: "redis://" + addr, Dir: dir, programs: RedisPrograms,
+		args: []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes"},
+		answers: func() error {
+			conn, err := net.DialTimeout("tcp", addr, time.Second)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(time.Second))
+			fmt.Fprint(conn, "PING\r\n")
+			reply, err := bufio.NewReader(conn).ReadString('\n')
+			if err == nil && reply != "+PONG\r\n" {
+				err = fmt.Errorf("answers %q", reply)
+			}
+			return err
+		},
+	})
+}
+
+// Forget removes what a Redis server has stored. It must not be running.
+func Forget(redis *Server) error {
+	return os.RemoveAll(filepath.Join(redis.Dir, "appendonlydir"))
+}
