@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,17 +32,46 @@ func (m misuse) Unwrap() []error { return []error{m.error, ErrMisuse} }
 // run inside the process.
 type Servers struct{ AMQP, Redis string }
 
-// ServersFrom reads AMQP_URL and REDIS_URL.
+// ServersFrom reads AMQP_URL and REDIS_URL, or the files that AMQP_URL_FILE and
+// REDIS_URL_FILE name, for URLs that hold a password.
 func ServersFrom(getenv func(string) string) (Servers, error) {
-	s := Servers{AMQP: getenv("AMQP_URL"), Redis: getenv("REDIS_URL")}
-	if (s.AMQP == "") != (s.Redis == "") {
+	amqp, err := variable(getenv, "AMQP_URL")
+	if err != nil {
+		return Servers{}, err
+	}
+	redis, err := variable(getenv, "REDIS_URL")
+	if err != nil {
+		return Servers{}, err
+	}
+	if (amqp == "") != (redis == "") {
 		set, unset := "AMQP_URL", "REDIS_URL"
-		if s.AMQP == "" {
+		if amqp == "" {
 			set, unset = unset, set
 		}
-		return s, Misuse(fmt.Errorf("%s is set and %s is not: set both for real servers, or neither for the embedded ones", set, unset))
+		return Servers{}, Misuse(fmt.Errorf("%s is set and %s is not: set both for real servers, or neither for the embedded ones", set, unset))
 	}
-	return s, nil
+	return Servers{AMQP: amqp, Redis: redis}, nil
+}
+
+// variable is the value of an environment variable, or what stands in the file
+// that another one of the same name and _FILE names.
+func variable(getenv func(string) string, name string) (string, error) {
+	value, file := getenv(name), getenv(name+"_FILE")
+	switch {
+	case file == "":
+		return value, nil
+	case value != "":
+		return "", Misuse(fmt.Errorf("%s and %s_FILE are both set: set one", name, name))
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", Misuse(fmt.Errorf("%s_FILE: %w", name, err))
+	}
+	value = strings.TrimSpace(string(b))
+	if value == "" {
+		return "", Misuse(fmt.Errorf("%s_FILE: %s is empty", name, file))
+	}
+	return value, nil
 }
 
 // Embedded reports whether broker and store run inside the process.

@@ -353,7 +353,7 @@ func TestUnreachableBrokerKeepsTryingAndSaysSo(t *testing.T) {
 	addr := l.Addr().String()
 	l.Close() // nobody listens there now
 	var said bytes.Buffer
-	b := open(t, "amqp://someone:hunter2@"+addr+"/", rabbit.Options{Log: slog.New(slog.NewTextHandler(&said, nil))})
+	b := open(t, "amqp://someone:"+testenv.Secret+"@"+addr+"/", rabbit.Options{Log: slog.New(slog.NewTextHandler(&said, nil))})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	n, err := b.Publish(ctx, brokertest.Message("a.b.c", "1"))
@@ -364,17 +364,17 @@ func TestUnreachableBrokerKeepsTryingAndSaysSo(t *testing.T) {
 	if strings.Count(out, "broker unreachable, trying again") < 2 || !strings.Contains(out, addr) {
 		t.Errorf("log does not say that it keeps trying to reach %s:\n%s", addr, out)
 	}
-	if strings.Contains(out+err.Error(), "hunter2") {
-		t.Errorf("the password is in the log or the error:\n%s\n%v", out, err)
-	}
+	testenv.NoSecret(t, out, err)
 }
 
 func TestBadURLDoesNotLeakThePassword(t *testing.T) {
-	for _, u := range []string{"", "http://a:hunter2@host/", "amqp://a:hunter2@host:port/", "://hunter2", "amqp://a:hunter2@host/,amqp://a:hunter2@host:port/"} {
+	for _, u := range []string{"", "http://a:SECRET@host/", "amqp://a:SECRET@host:port/", "://SECRET", "amqp://a:SECRET@host/,amqp://a:SECRET@host:port/"} {
+		u = strings.ReplaceAll(u, "SECRET", testenv.Secret)
 		_, err := rabbit.New(u, rabbit.Options{})
-		if err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("URL %q: error %v", u, err)
+		if err == nil {
+			t.Errorf("URL %q is taken", u)
 		}
+		testenv.NoSecret(t, err)
 	}
 }
 
@@ -387,15 +387,16 @@ func TestSeveralURLs(t *testing.T) {
 	}
 	l.Close() // nobody listens there now
 	var said bytes.Buffer
-	b := open(t, "amqp://someone:hunter2@"+l.Addr().String()+"/, "+url, rabbit.Options{Namespace: ns, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	b := open(t, "amqp://someone:"+testenv.Secret+"@"+l.Addr().String()+"/, "+url, rabbit.Options{Namespace: ns, Log: slog.New(slog.NewTextHandler(&said, nil))})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if _, err := b.Publish(ctx, brokertest.Message("a.b.c", "1")); err != nil {
 		t.Fatal(err)
 	}
-	if out := said.String(); !strings.Contains(out, l.Addr().String()) || strings.Contains(out, "hunter2") {
-		t.Errorf("the log says\n%s", out)
+	if !strings.Contains(said.String(), l.Addr().String()) {
+		t.Errorf("the log says\n%s", said.String())
 	}
+	testenv.NoSecret(t, said.String())
 }
 
 func TestEmitInOneCall(t *testing.T) {
