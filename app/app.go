@@ -152,9 +152,10 @@ func joined(roles []Role) string {
 
 // startConsumers returns when every consumer's bindings stand.
 func (a *App) startConsumers(ctx context.Context, group *errgroup.Group, p parts) error {
+	runner := consumers.Runner{Broker: p.broker, Redis: p.redis, Prefix: prefix(a.config.Namespace), Log: a.log}
 	for _, name := range slices.Sorted(maps.Keys(p.consumers)) {
 		c, ready := p.consumers[name], make(chan struct{})
-		group.Go(func() error { return consumers.Run(ctx, name, c, p.broker, ready, a.log) })
+		group.Go(func() error { return runner.Run(ctx, name, c, ready) })
 		select {
 		case <-ready:
 			a.log.Info("consumer listens", "consumer", name, "keys", c.Keys)

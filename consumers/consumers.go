@@ -24,6 +24,10 @@ type Consumer struct {
 	Limit int
 	// Timeout is how long Handle may take for one event; 30 s if 0.
 	Timeout time.Duration
+	// Once says that no ID is to be handled twice within a day, since what
+	// Handle does cannot be done twice without harm, like telling somebody.
+	// Only what was under way when a process died may be handled once more.
+	Once bool
 	// Handle acts on one event, under the contract of [event.Handler]: events
 	// may come twice and out of order; an error that wraps event.ErrPermanent
 	// is not tried again. ctx carries the event's TID.
@@ -54,14 +58,23 @@ func (c Consumer) Subscription(name string) event.Subscription {
 // QueueName is the name of a consumer's queue.
 func QueueName(name string) string { return "consumer." + name }
 
+// A Runner runs consumers.
+type Runner struct {
+	Broker event.Subscriber
+	Redis  redis.UniversalClient // for consumers that handle each ID once
+	Prefix string                // of every Redis key
+	Log    *slog.Logger
+}
+
 // Run feeds a consumer from its queue until ctx ends, and waits for the events
 // it is handling. ready, if not nil, is closed when its bindings stand.
-func Run(ctx context.Context, name string, c Consumer, sub event.Subscriber, ready chan<- struct{}, log *slog.Logger) error {
-	log = log.With("consumer", name)
+func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- struct{}) error {
+	log := r.Log.With("consumer", name)
+	marks := marks{redis: r.Redis, prefix: r.Prefix + "handled:" + name + ":", timeout: c.Timeout, log: log}
 	s := c.Subscription(name)
 	s.Ready = ready
-	err := sub.Subscribe(ctx, s, func(ctx context.Context, m event.Message) error {
-		return handle(ctx, c, m, log)
+	err := r.Broker.Subscribe(ctx, s, func(ctx context.Context, m event.Message) error {
+		return handle(ctx, c, m, marks, log)
 	})
 	if err != nil {
 		return fmt.Errorf("consumer %s: %w", name, err)
@@ -69,7 +82,7 @@ func Run(ctx context.Context, name string, c Consumer, sub event.Subscriber, rea
 	return nil
 }
 
-func handle(ctx context.Context, c Consumer, m event.Message, log *slog.Logger) error {
+func handle(ctx context.Context, c Consumer, m event.Message, marks marks, log *slog.Logger) error {
 	// The queue is durable, and keeps the bindings of earlier settings.
 	if !slices.ContainsFunc(c.Keys, func(p string) bool { return event.MatchTopic(p, m.Key) }) {
 		return nil
@@ -77,7 +90,12 @@ func handle(ctx context.Context, c Consumer, m event.Message, log *slog.Logger) 
 	began := time.Now()
 	e, err := event.Decode(m.Body)
 	if err == nil {
-		err = c.Handle(event.WithTID(ctx, e.TID), e)
+		ctx = event.WithTID(ctx, e.TID)
+		if c.Once {
+			err = marks.once(ctx, e, m.Redelivered, c.Handle)
+		} else {
+			err = c.Handle(ctx, e)
+		}
 	}
 	about := func() *slog.Logger {
 		return log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", time.Since(began).Round(time.Microsecond))

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // start runs a consumer until the test ends.
@@ -21,7 +25,8 @@ func start(t *testing.T, b *memory.Broker, c consumers.Consumer, log *slog.Logge
 	ready, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := consumers.Run(ctx, "test", c, b, ready, log); err != nil {
+		r := consumers.Runner{Broker: b, Log: log}
+		if err := r.Run(ctx, "test", c, ready); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -147,4 +152,89 @@ func TestLogSaysWhatBecameOfAnEvent(t *testing.T) {
 			t.Errorf("log lacks %q:\n%s", want, said.String())
 		}
 	}
+}
+
+// What may not be done twice is done once per ID, however often the event
+// comes; what failed is done again, and what was under way with somebody who
+// died too.
+func TestOnce(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		b := memory.New([]time.Duration{20 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond}, nil)
+		var mu sync.Mutex
+		handled := map[string]int{}
+		hold := make(chan struct{})
+		c := consumers.Consumer{Keys: []string{"#"}, Limit: 4, Once: true, Handle: func(_ context.Context, e event.Event) error {
+			mu.Lock()
+			handled[e.Data.Player]++
+			n := handled[e.Data.Player]
+			mu.Unlock()
+			switch {
+			case e.Data.Player == "fails" && n < 3:
+				return errors.New("not yet")
+			case e.Data.Player == "slow":
+				<-hold
+			}
+			return nil
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		done, ready := make(chan error, 1), make(chan struct{})
+		go func() {
+			done <- consumers.Runner{Broker: b, Redis: r, Prefix: "mw:", Log: slog.New(slog.DiscardHandler)}.Run(ctx, "test", c, ready)
+		}()
+		<-ready
+		message := func(player string) event.Message {
+			e, err := event.Of("soccer.mls.goal", event.Data{Player: player}, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.TID = event.NewTID()
+			m, err := e.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		}
+		publish := func(msgs ...event.Message) {
+			if _, err := b.Publish(t.Context(), msgs...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		plain, fails, slow, dead := message("plain"), message("fails"), message("slow"), message("of the dead")
+		// Somebody died while handling this one, and left his mark.
+		if err := r.Set(t.Context(), "mw:handled:test:"+dead.ID, "busy", time.Minute).Err(); err != nil {
+			t.Fatal(err)
+		}
+		again := dead
+		again.Redelivered = true
+		publish(plain, fails, slow, plain, slow, again)
+		time.Sleep(30 * time.Millisecond)
+		close(hold)
+		publish(plain, fails)
+		want := map[string]int{"plain": 1, "fails": 3, "slow": 1, "of the dead": 1}
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			mu.Lock()
+			ok := maps.Equal(handled, want)
+			mu.Unlock()
+			if ok {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("handled %v, want %v", handled, want)
+			}
+		}
+		time.Sleep(200 * time.Millisecond)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if !maps.Equal(handled, want) {
+			t.Errorf("handled %v, want %v", handled, want)
+		}
+		if n, err := b.CountDead(t.Context(), consumers.QueueName("test")); n != 0 || err != nil {
+			t.Errorf("%d dead letters, %v", n, err)
+		}
+		if ttl := r.PTTL(t.Context(), "mw:handled:test:"+plain.ID).Val(); ttl < 23*time.Hour || ttl > 24*time.Hour {
+			t.Errorf("remembered for %v, want a day", ttl)
+		}
+	})
 }

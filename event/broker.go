@@ -30,6 +30,10 @@ type Message struct {
 	Expires  time.Time `json:",omitzero"` // after that no handler is to get it; zero: never
 	Body     []byte    // the CloudEvents object, or the task's JSON
 	Attempt  int       // 1 on the first delivery to a handler; 0 on the way out
+
+	// Redelivered says that the same delivery was under way before, to somebody
+	// who has died or lost the broker, and may have been handled.
+	Redelivered bool `json:",omitzero"`
 }
 
 // A Publisher puts messages on the exchanges. Its methods may be called at the

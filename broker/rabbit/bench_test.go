@@ -233,7 +233,9 @@ func BenchmarkConsume(tb *testing.B) {
 			return nil
 		}}
 		done, ready := make(chan error, 1), make(chan struct{})
-		go func() { done <- consumers.Run(ctx, "one", c, b.ours, ready, slog.New(slog.DiscardHandler)) }()
+		go func() {
+			done <- consumers.Runner{Broker: b.ours, Log: slog.New(slog.DiscardHandler)}.Run(ctx, "one", c, ready)
+		}()
 		<-ready // the queues are declared, and the first message is on its way
 		began := time.Now()
 		<-all
@@ -322,7 +324,8 @@ func BenchmarkLatency(tb *testing.B) {
 		var running sync.WaitGroup
 		ready := make(chan struct{})
 		running.Go(func() {
-			if err := consumers.Run(ctx, "one", c, b.ours, ready, slog.New(slog.DiscardHandler)); err != nil {
+			r := consumers.Runner{Broker: b.ours, Log: slog.New(slog.DiscardHandler)}
+			if err := r.Run(ctx, "one", c, ready); err != nil {
 				b.Error(err)
 			}
 		})

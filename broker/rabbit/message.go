@@ -59,7 +59,7 @@ func publishing(m event.Message) amqp.Publishing {
 func received(d amqp.Delivery) event.Message {
 	m := event.Message{
 		Key: d.RoutingKey, ID: d.MessageId, Match: text(d.Headers[headerMatch]),
-		Time: d.Timestamp, Expires: instant(d.Headers[headerExpires]), Body: d.Body, Attempt: attempts(d) + 1,
+		Time: d.Timestamp, Expires: instant(d.Headers[headerExpires]), Body: d.Body, Attempt: attempts(d) + 1, Redelivered: d.Redelivered,
 	}
 	if k := text(d.Headers[headerKey]); k != "" {
 		m.Key = k

@@ -59,7 +59,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}}
 	}
-	return consumers.Consumer{Keys: set.Keys, Limit: 8, Handle: n.handle}, nil
+	return consumers.Consumer{Keys: set.Keys, Limit: 8, Once: true, Handle: n.handle}, nil
 }
 
 func (n *notifier) handle(ctx context.Context, e event.Event) error {

@@ -1,0 +1,67 @@
+package consumers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// remember is how long it is known that an event was handled. A publisher
+// sends again within seconds, or when a broker comes back.
+const remember = 24 * time.Hour
+
+var errUnderWay = errors.New("the same event is under way in another delivery")
+
+// Marks in Redis say which events a consumer has handled, or is handling:
+//
+//	mw:handled:<consumer>:<event ID>  "done" for a day, "busy" for as long as a handler may take
+type marks struct {
+	redis   redis.UniversalClient
+	prefix  string
+	timeout time.Duration // of a handler; 30 s if 0
+	log     *slog.Logger
+}
+
+// A delivery that was under way with somebody who died takes over his mark.
+var begin = redis.NewScript(`
+local mark = redis.call('get', KEYS[1])
+if mark == 'done' or mark and ARGV[1] == '0' then return mark end
+redis.call('set', KEYS[1], 'busy', 'px', ARGV[2])
+return ''`)
+
+// once has h handle an event, unless it was handled before.
+func (m marks) once(ctx context.Context, e event.Event, redelivered bool, h func(context.Context, event.Event) error) error {
+	key, takesOver := m.prefix+e.ID, 0
+	if redelivered {
+		takesOver = 1
+	}
+	busy := 2 * max(m.timeout, 30*time.Second)
+	switch mark, err := begin.Run(ctx, m.redis, []string{key}, takesOver, busy.Milliseconds()).Text(); {
+	case err != nil:
+		return fmt.Errorf("looking whether the event was handled before: %w", err)
+	case mark == "done":
+		m.log.Debug("event came again, not handled twice", "tid", e.TID, "id", e.ID)
+		return nil
+	case mark == "busy":
+		return errUnderWay
+	}
+	err := h(ctx, e)
+	after := context.WithoutCancel(ctx)
+	if err != nil {
+		if derr := m.redis.Del(after, key).Err(); derr != nil { // then it goes by itself
+			m.log.Warn("event not marked as open again", "tid", e.TID, "id", e.ID, "error", derr)
+		}
+		return err
+	}
+	if serr := m.redis.Set(after, key, "done", remember).Err(); serr != nil {
+		// What was done is done; an error would do it again.
+		m.log.Warn("event not marked as handled", "tid", e.TID, "id", e.ID, "error", serr)
+	}
+	return nil
+}
