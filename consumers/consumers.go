@@ -28,6 +28,9 @@ type Consumer struct {
 	// Handle does cannot be done twice without harm, like telling somebody.
 	// Only what was under way when a process died may be handled once more.
 	Once bool
+	// Rebuilds says that what it keeps is whole again when it has handled every
+	// event of the log once more, in any order. For matchwire rebuild.
+	Rebuilds bool
 	// Handle acts on one event, under the contract of [event.Handler]: events
 	// may come twice and out of order; an error that wraps event.ErrPermanent
 	// is not tried again. ctx carries the event's TID.

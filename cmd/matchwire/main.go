@@ -49,6 +49,8 @@ type cli struct {
 	Emit   emitCmd   `cmd:"" help:"Emit events by hand."`
 	Tail   tailCmd   `cmd:"" help:"Print events as they come."`
 	Dead   deadCmd   `cmd:"" help:"The messages that consumers gave up on: list, show, replay, purge."`
+
+	Rebuild rebuildCmd `cmd:"" help:"Make a consumer's store whole again from the event log."`
 }
 
 // A console is what a command has to work with.
@@ -63,6 +65,19 @@ type console struct {
 
 // servers are RabbitMQ and Redis as the environment has them.
 func (c *console) servers() (app.Servers, error) { return app.ServersFrom(c.getenv) }
+
+// config reads a config file; the namespace is that of the command line where
+// it names one.
+func (c *console) config(file string) (app.Config, error) {
+	config, err := app.LoadConfig(file, file == defaultConfig)
+	if err != nil {
+		return config, app.Misuse(err)
+	}
+	if config.Namespace == "" || c.getenv("MATCHWIRE_NAMESPACE") != "" {
+		config.Namespace = c.namespace
+	}
+	return config, nil
+}
 
 const description = `Live match pages in, events out, everyone told.
 

@@ -261,6 +261,9 @@ func TestMistakes(t *testing.T) {
 		{"bad namespace", both, []string{"tail", "--namespace", "{x}"}, 2, `namespace "{x}"`},
 		{"a pattern that matches nothing", both, []string{"tail", "soccer"}, 2, `topic pattern "soccer" matches no event`},
 		{"unknown consumer without settings", nil, []string{"run", "--config", write("c8.yaml", "consumers:\n  notfy:\n")}, 2, `c8.yaml: consumers.notfy: no consumer of that name`},
+		{"rebuild without a log", nil, []string{"rebuild", "scoreboard"}, 2, "the log lies on a RabbitMQ server"},
+		{"rebuild of what keeps nothing", both, []string{"rebuild", "notify"}, 2, `consumer "notify" keeps nothing`},
+		{"rebuild of nobody", both, []string{"rebuild", "nobody"}, 2, `consumer "nobody" keeps nothing`},
 		{"nothing to tail", nil, []string{"tail"}, 2, "AMQP_URL"},
 		{"port taken", nil, []string{"demo", "--listen", "256.0.0.1:1"}, 1, "256.0.0.1"},
 	} {
@@ -281,7 +284,7 @@ func TestMistakes(t *testing.T) {
 }
 
 func TestHelpEverywhere(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"demo", "--help"}, {"run", "--help"}, {"replay", "--help"}, {"parse", "--help"}, {"record", "--help"}, {"check", "--help"}, {"emit", "--help"}, {"tail", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"demo", "--help"}, {"run", "--help"}, {"replay", "--help"}, {"parse", "--help"}, {"record", "--help"}, {"check", "--help"}, {"emit", "--help"}, {"tail", "--help"}, {"dead", "--help"}, {"dead", "replay", "--help"}, {"rebuild", "--help"}} {
 		if code, out, errs := call(t, "", nil, args...); code != 0 || !strings.Contains(out, "Usage: matchwire") || errs != "" {
 			t.Errorf("%v: exit %d\n%s%s", args, code, out, errs)
 		}

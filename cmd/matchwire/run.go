@@ -17,12 +17,9 @@ func (r *runCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	config, err := app.LoadConfig(r.Config, r.Config == defaultConfig)
+	config, err := c.config(r.Config)
 	if err != nil {
-		return app.Misuse(err)
-	}
-	if config.Namespace == "" || c.getenv("MATCHWIRE_NAMESPACE") != "" {
-		config.Namespace = c.namespace
+		return err
 	}
 	if r.Listen != "" {
 		config.Fanout.Listen = r.Listen

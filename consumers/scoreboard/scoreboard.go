@@ -47,7 +47,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	}
 	s := &scoreboard{redis: h.Redis, prefix: h.Prefix, keep: keep}
 	s.batch.write = s.write
-	return consumers.Consumer{Keys: []string{"#"}, Limit: 128, Handle: s.handle}, nil
+	return consumers.Consumer{Keys: []string{"#"}, Limit: 128, Rebuilds: true, Handle: s.handle}, nil
 }
 
 // Key is the key of a match's scoreboard.

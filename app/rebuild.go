@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/event"
+)
+
+// Rebuild has one consumer handle all events that the log holds, so that its
+// store, lost or emptied, is whole again as far as the log goes back. Instances
+// that run meanwhile may go on. progress is told of each event.
+func Rebuild(ctx context.Context, c Config, s Servers, name string, log *slog.Logger, progress func()) (events int, err error) {
+	if s.Embedded() {
+		return 0, Misuse(errors.New("the log lies on a RabbitMQ server: set AMQP_URL and REDIS_URL"))
+	}
+	broker, err := s.Broker(c.Namespace, log)
+	if err != nil {
+		return 0, err
+	}
+	defer broker.Close()
+	store, stop, err := s.Store(log)
+	if err != nil {
+		return 0, err
+	}
+	defer stop()
+	all, err := makeConsumers(c, shipped, store, log)
+	if err != nil {
+		return 0, err
+	}
+	consumer, ok := all[name]
+	if !ok || !consumer.Rebuilds {
+		return 0, Misuse(fmt.Errorf("consumer %q keeps nothing that the log could make whole", name))
+	}
+	return rebuild(ctx, broker, consumer, progress)
+}
+
+func rebuild(ctx context.Context, events event.Log, c consumers.Consumer, progress func()) (int, error) {
+	reading, enough := context.WithCancel(ctx)
+	defer enough()
+	caughtUp := make(chan struct{})
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	waiting.Go(func() {
+		select {
+		case <-caughtUp:
+		case <-reading.Done():
+		}
+		enough()
+	})
+	handlers, handling := errgroup.WithContext(ctx)
+	handlers.SetLimit(max(c.Limit, 1))
+	var handled atomic.Int64
+	err := events.ReadLog(reading, event.Start, caughtUp, func(_ event.Cursor, m event.Message) error {
+		if !slices.ContainsFunc(c.Keys, func(p string) bool { return event.MatchTopic(p, m.Key) }) {
+			return nil
+		}
+		e, err := event.Decode(m.Body)
+		if err != nil {
+			return nil // it lies among the dead letters
+		}
+		handlers.Go(func() error {
+			if err := c.Handle(event.WithTID(handling, e.TID), e); err != nil && !errors.Is(err, event.ErrPermanent) {
+				return err
+			}
+			handled.Add(1)
+			return nil
+		})
+		progress()
+		return handling.Err()
+	})
+	if herr := handlers.Wait(); herr != nil {
+		err = herr
+	}
+	return int(handled.Load()), errors.Join(err, ctx.Err())
+}

@@ -1,0 +1,175 @@
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// profile reads the site's pages.
+const profile = `
+profile: chaos
+sport: soccer
+format: json
+matches: {jq: '.[]'}
+match:
+  id: {jq: .id}
+  league: {value: Chaos}
+  home: {jq: .home}
+  away: {jq: .away}
+  status: {jq: .status, map: {soon: scheduled, live: live 1h, over: final}}
+  home_score: {jq: .goals}
+  away_score: {jq: .conceded}
+incidents:
+  - rows: {jq: '.rows[]'}
+    kind: {jq: .kind}
+    side: {jq: .side}
+    player: {jq: .player}
+    clock: {jq: .minute}
+`
+
+// A row is an incident as the site shows it.
+type row struct {
+	Kind   string `json:"kind"`
+	Side   string `json:"side"`
+	Player string `json:"player"`
+	Minute string `json:"minute"`
+}
+
+type match struct {
+	ID       string `json:"id"`
+	Home     string `json:"home"`
+	Away     string `json:"away"`
+	Status   string `json:"status"`
+	Goals    int    `json:"goals"`
+	Conceded int    `json:"conceded"`
+	Rows     []row  `json:"rows"`
+}
+
+// A wave is a set of matches that are played while one fault happens.
+type wave struct {
+	name    string
+	matches int // on each page
+	rows    int // of each match
+	step    int // rows that each reading shows more of
+}
+
+const slots = 4 // pages of the site
+
+// incidents of the whole wave.
+func (w wave) incidents() int { return slots * w.matches * w.rows }
+
+func (w wave) id(slot, m int) string { return fmt.Sprintf("%s-%d-%d", w.name, slot, m) }
+
+// row is the i-th of a match: every tenth a goal of the home team.
+func (w wave) row(i int) row {
+	r := row{Kind: "yellow_card", Side: "away", Player: name(i), Minute: strconv.Itoa(1+i*44/w.rows) + "'"}
+	if i%10 == 9 {
+		r.Kind, r.Side = "goal", "home"
+	}
+	return r
+}
+
+// facts yields every incident of the wave, as [fact] names it.
+func (w wave) facts(yield func(string) bool) {
+	for slot := range slots {
+		for m := range w.matches {
+			for i := range w.rows {
+				if !yield(w.id(slot, m) + " " + w.row(i).Player) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (w wave) goals() int { return w.rows / 10 }
+
+// name is a player's; no two look like spellings of one.
+func name(i int) string {
+	syllables := []string{"ba", "ko", "li", "mu", "ze", "ra", "po", "ti", "vu", "ne"}
+	word := func(n int) string {
+		s := syllables[n%10] + syllables[n/10%10] + syllables[n/100%10]
+		return strings.ToUpper(s[:1]) + s[1:]
+	}
+	return word(i*7+3) + " " + word(999-i)
+}
+
+// A site serves pages of matches that go on with every reading, each on a host
+// of its own: requests to one are spaced.
+type site struct {
+	urls [slots]string
+
+	mu    sync.Mutex
+	wave  wave
+	reads [slots]int
+}
+
+func newSite(t *testing.T) *site {
+	s := &site{}
+	for slot := range slots {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.%d:0", slot+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(s.page(slot))
+		}))
+		server.Listener.Close()
+		server.Listener = l
+		server.Start()
+		t.Cleanup(server.Close)
+		s.urls[slot] = server.URL
+	}
+	return s
+}
+
+// play begins a wave.
+func (s *site) play(w wave) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wave, s.reads = w, [slots]int{}
+}
+
+// page shows the matches of a slot, one step further than the last did: first
+// before kick-off, at the end over.
+func (s *site) page(slot int) []match {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w, n := s.wave, s.reads[slot]
+	s.reads[slot]++
+	shown := min(n*w.step, w.rows)
+	all := []match{}
+	for m := range w.matches {
+		one := match{ID: w.id(slot, m), Home: fmt.Sprintf("Home %d", m), Away: fmt.Sprintf("Visitors %d", m), Status: "live", Goals: shown / 10}
+		switch {
+		case n == 0:
+			one.Status = "soon"
+		case (n-1)*w.step >= w.rows:
+			one.Status = "over"
+		}
+		for i := range shown {
+			one.Rows = append(one.Rows, w.row(i))
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// progress is how much of the wave has been shown, 0 to 1.
+func (s *site) progress() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	least := s.reads[0]
+	for _, n := range s.reads {
+		least = min(least, n)
+	}
+	return min(1, float64(max(0, (least-1)*s.wave.step))/float64(s.wave.rows))
+}
