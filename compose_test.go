@@ -41,6 +41,9 @@ func TestComposeFile(t *testing.T) {
 			s.DependsOn["rabbitmq"].Condition != types.ServiceConditionHealthy || s.DependsOn["redis"].Condition != types.ServiceConditionHealthy {
 			t.Errorf("%s: build %v, command %v, depends on %v", role, s.Build, s.Command, s.DependsOn)
 		}
+		if s.HealthCheck == nil || !strings.Contains(strings.Join(s.HealthCheck.Test, " "), *s.Environment["MATCHWIRE_HEALTH"]+"/healthz") {
+			t.Errorf("%s: health check %v", role, s.HealthCheck)
+		}
 		env := map[string]string{}
 		for k, v := range s.Environment {
 			env[k] = *v

@@ -47,6 +47,9 @@ type App struct {
 
 	// Listening, if not nil, is told where fanout serves, before it does.
 	Listening func(net.Addr)
+	// HealthAddress, if not "", is a host:port where /healthz is served, for
+	// processes that do not run fanout, which serves it too.
+	HealthAddress string
 	// Feed, if not nil, takes the place of polling in the parser role. The app
 	// ends when it returns an error.
 	Feed func(ctx context.Context, lib parser.Library, r *parser.Reader) error
@@ -103,7 +106,18 @@ func (a *App) Run(ctx context.Context, roles ...Role) error {
 		a.log.Info("broker and store run inside this process and forget everything when it ends")
 	}
 
+	p.health = &health{}
+	p.health.add(p.broker.Health)
+	p.health.add(redisHealth(p.redis))
+
 	group, ctx := errgroup.WithContext(ctx)
+	if a.HealthAddress != "" {
+		mux := http.NewServeMux()
+		mux.Handle("GET /healthz", p.health)
+		if _, err := serve(ctx, group, a.HealthAddress, mux); err != nil {
+			return fmt.Errorf("health: %w", err)
+		}
+	}
 	starts := []struct {
 		role  Role
 		start func(context.Context, *errgroup.Group, parts) error
@@ -127,6 +141,7 @@ type parts struct {
 	consumers map[string]consumers.Consumer
 	library   parser.Library
 	sources   []parser.Source
+	health    *health
 }
 
 // prepare makes everything that the config can get wrong.
@@ -170,15 +185,32 @@ const shutdownTimeout = 10 * time.Second
 
 func (a *App) startFanout(ctx context.Context, group *errgroup.Group, p parts) error {
 	hub := fanout.NewHub(a.log)
-	listener, err := net.Listen("tcp", a.config.Fanout.Listen)
+	mux := http.NewServeMux()
+	mux.Handle("/", hub.Handler())
+	mux.Handle("GET /healthz", p.health)
+	address, err := serve(ctx, group, a.config.Fanout.Listen, mux)
 	if err != nil {
 		return fmt.Errorf("fanout: %w (another address: --listen HOST:PORT)", err)
 	}
-	server := &http.Server{Handler: hub.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	p.health.add(func(context.Context) []event.Trouble { return hub.Health() })
 	group.Go(func() error { return hub.Run(ctx, p.broker) })
+	a.log.Info("fanout serves", "address", address)
+	if a.Listening != nil {
+		a.Listening(address)
+	}
+	return nil
+}
+
+// serve serves until ctx ends, and returns once it listens.
+func serve(ctx context.Context, group *errgroup.Group, address string, h http.Handler) (net.Addr, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("fanout: %w", err)
+			return fmt.Errorf("serving on %s: %w", address, err)
 		}
 		return nil
 	})
@@ -188,16 +220,13 @@ func (a *App) startFanout(ctx context.Context, group *errgroup.Group, p parts) e
 		defer cancel()
 		return server.Shutdown(bounded)
 	})
-	a.log.Info("fanout serves", "address", listener.Addr())
-	if a.Listening != nil {
-		a.Listening(listener.Addr())
-	}
-	return nil
+	return listener.Addr(), nil
 }
 
 func (a *App) startParser(ctx context.Context, group *errgroup.Group, p parts) error {
 	store := parser.NewStore(p.redis, prefix(a.config.Namespace))
 	outbox := parser.NewOutbox(store, p.broker, a.log)
+	p.health.add(func(context.Context) []event.Trouble { return outbox.Health() })
 	reader, err := a.config.reader(store, outbox.Nudge, a.log)
 	if err != nil {
 		return err

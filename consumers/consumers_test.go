@@ -46,7 +46,7 @@ func emit(t *testing.T, b *memory.Broker, key string) event.Event {
 func deadLetters(t *testing.T, b *memory.Broker, n int) []event.DeadLetter {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		dead, err := event.OldestDead(t.Context(), b, consumers.QueueName("test"), 10)
+		dead, err := testenv.Dead(t.Context(), b, consumers.QueueName("test"))
 		if err != nil {
 			t.Fatal(err)
 		}

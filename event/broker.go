@@ -115,6 +115,10 @@ type Broker interface {
 	Subscriber
 	Log
 	DeadLetters
+	// Health says what is not well: a server that cannot be reached or takes
+	// nothing, a queue so full that its oldest messages drop. It looks until
+	// ctx ends, and no longer.
+	Health(ctx context.Context) []Trouble
 	Close() error
 }
 

@@ -42,20 +42,20 @@ type DeadLetters interface {
 // ErrNoQueue says that there is no queue of a name.
 var ErrNoQueue = errors.New("no such queue")
 
-// OldestDead returns the oldest dead letters of a queue, at most limit, and
-// takes nothing away.
-func OldestDead(ctx context.Context, d DeadLetters, queue string, limit int) ([]DeadLetter, error) {
+// OldestDead shows h the oldest dead letters of a queue, at most limit, and
+// takes nothing away. An error of h ends it.
+func OldestDead(ctx context.Context, d DeadLetters, queue string, limit int, h func(DeadLetter) error) error {
 	enough := errors.New("enough")
-	var letters []DeadLetter
+	shown := 0
 	err := d.WalkDead(ctx, queue, func(l DeadLetter) (Fate, error) {
-		if len(letters) == limit {
+		if shown == limit {
 			return Keep, enough
 		}
-		letters = append(letters, l)
-		return Keep, nil
+		shown++
+		return Keep, h(l)
 	})
-	if err != nil && !errors.Is(err, enough) {
-		return nil, err
+	if errors.Is(err, enough) {
+		return nil
 	}
-	return letters, nil
+	return err
 }

@@ -446,12 +446,3 @@ func TestSlowClientIsClosed(t *testing.T) {
 		t.Errorf("no close frame with 4001 at the end: %q", tail)
 	}
 }
-
-func TestHealth(t *testing.T) {
-	n := newNode(t, memory.New(nil, nil))
-	n.dial(t, "").read() // waits until it is ready
-	resp, err := http.Get(n.URL + "/healthz")
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Errorf("%v %v", resp, err)
-	}
-}

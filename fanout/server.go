@@ -4,6 +4,8 @@ import (
 	"embed"
 	"io/fs"
 	"net/http"
+
+	"github.com/matchwire/matchwire/event"
 )
 
 // web is the live page.
@@ -11,8 +13,18 @@ import (
 //go:embed web
 var web embed.FS
 
-// Handler serves the live page on /, the stream on /ws, and on /healthz whether
-// this node has read the log's history.
+// Health says whether this node still reads the log's history; until then its
+// clients wait.
+func (h *Hub) Health() []event.Trouble {
+	select {
+	case <-h.ready:
+		return nil
+	default:
+		return []event.Trouble{{Text: "fanout still reads the event log", Down: true}}
+	}
+}
+
+// Handler serves the live page on / and the stream on /ws.
 func (h *Hub) Handler() http.Handler {
 	files, err := fs.Sub(web, "web")
 	if err != nil {
@@ -20,14 +32,6 @@ func (h *Hub) Handler() http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws", h.ServeWS)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		select {
-		case <-h.ready:
-			_, _ = w.Write([]byte("ok\n"))
-		default:
-			http.Error(w, "still reading the event log", http.StatusServiceUnavailable)
-		}
-	})
 	page := http.FileServerFS(files)
 	mux.Handle("GET /", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")

@@ -2,7 +2,10 @@ package parser
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +24,15 @@ type Outbox struct {
 	out   event.Publisher
 	log   *slog.Logger
 	nudge chan string
+
+	mu      sync.Mutex
+	failing map[string]failure // by match
+}
+
+// A failure is why a match's events are still here.
+type failure struct {
+	since time.Time // of the first attempt
+	err   error
 }
 
 const (
@@ -28,11 +40,12 @@ const (
 	flushBatch   = 500
 	flushTimeout = 30 * time.Second // of one batch; then another match may be luckier
 	flushers     = 16               // matches at a time
+	patience     = time.Minute      // from which waiting events are worth a word
 )
 
 // NewOutbox returns an outbox that does nothing until Run.
 func NewOutbox(s *Store, out event.Publisher, log *slog.Logger) *Outbox {
-	return &Outbox{store: s, out: out, log: log, nudge: make(chan string, 1024)}
+	return &Outbox{store: s, out: out, log: log, nudge: make(chan string, 1024), failing: map[string]failure{}}
 }
 
 // Nudge says that a match owes events. It never waits: if the outbox is that
@@ -56,7 +69,9 @@ func (o *Outbox) Run(ctx context.Context) error {
 	for range flushers {
 		running.Go(func() {
 			for match := range work {
-				if err := o.Flush(ctx, match); err != nil && ctx.Err() == nil {
+				err := o.Flush(ctx, match)
+				o.note(match, err)
+				if err != nil && ctx.Err() == nil {
 					o.log.Warn("events wait in the outbox", "match", match, "error", err)
 				}
 				select {
@@ -67,6 +82,48 @@ func (o *Outbox) Run(ctx context.Context) error {
 		})
 	}
 	return o.dispatch(ctx, sweep.C, work, done)
+}
+
+// note remembers how publishing a match's events went.
+func (o *Outbox) note(match string, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err == nil {
+		delete(o.failing, match)
+		return
+	}
+	f, ok := o.failing[match]
+	if !ok {
+		f.since = time.Now()
+	}
+	f.err = err
+	o.failing[match] = f
+}
+
+// forget leaves out the matches that owe nothing any more, whoever published it.
+func (o *Outbox) forget(indebted []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.DeleteFunc(o.failing, func(match string, _ failure) bool { return !slices.Contains(indebted, match) })
+}
+
+// Health says whose events could not be published for a while.
+func (o *Outbox) Health() []event.Trouble {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	matches, oldest := 0, failure{since: time.Now()}
+	for _, f := range o.failing {
+		if time.Since(f.since) > patience {
+			matches++
+		}
+		if f.since.Before(oldest.since) {
+			oldest = f
+		}
+	}
+	if matches == 0 {
+		return nil
+	}
+	return []event.Trouble{{Text: fmt.Sprintf("events of %d matches wait in Redis, the longest since %s: %v", matches, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
 }
 
 // dispatch hands each match to one flusher at a time.
@@ -106,6 +163,9 @@ func (o *Outbox) dispatch(ctx context.Context, sweep <-chan time.Time, work chan
 			matches, err := o.store.Indebted(ctx)
 			if err != nil && ctx.Err() == nil {
 				o.log.Warn("outboxes not swept", "error", err)
+			}
+			if err == nil {
+				o.forget(matches)
 			}
 			for _, m := range matches {
 				add(m)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // A Maker returns an opener for a broker that no other test uses. Each call of
@@ -345,7 +346,7 @@ func dead(t *testing.T, b event.Broker, queue string) (letters []event.DeadLette
 	t.Helper()
 	eventually(t, "a dead letter", func() bool {
 		var err error
-		if letters, err = event.OldestDead(t.Context(), b, queue, 10); err != nil {
+		if letters, err = testenv.Dead(t.Context(), b, queue); err != nil {
 			t.Fatal(err)
 		}
 		return len(letters) > 0

@@ -5,7 +5,9 @@ package memory
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -42,6 +44,19 @@ func New(pauses []time.Duration, log *slog.Logger) *Broker {
 		log = slog.Default()
 	}
 	return &Broker{pauses: pauses, log: log, queues: map[string]*queue{}, history: eventLog{grown: make(chan struct{})}}
+}
+
+// Health names queues that had to drop messages.
+func (b *Broker) Health(context.Context) []event.Trouble {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []event.Trouble
+	for _, name := range slices.Sorted(maps.Keys(b.queues)) {
+		if n := b.queues[name].dropped; n > 0 {
+			all = append(all, event.Trouble{Text: fmt.Sprintf("queue %q has dropped its oldest %d messages so far", name, n)})
+		}
+	}
+	return all
 }
 
 // Close does nothing: what the broker holds goes with it.

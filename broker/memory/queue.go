@@ -19,6 +19,7 @@ type queue struct {
 	patterns []string
 	items    []*item
 	bytes    int
+	dropped  int // for want of room
 	dead     []event.DeadLetter
 	ready    chan struct{} // holds a token while a message may be waiting
 }
@@ -34,6 +35,7 @@ func (q *queue) push(m *item) {
 	q.bytes += len(m.Body)
 	for q.bytes > maxQueueBytes && len(q.items) > 1 {
 		q.pop()
+		q.dropped++
 	}
 	q.wake()
 }

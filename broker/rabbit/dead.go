@@ -10,8 +10,10 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// reviveBatch is how many dead letters go back into their queue at a time.
-const reviveBatch = 200
+// reviveBatch is how many dead letters go back into their queue at a time. The
+// broker passes on 32 acknowledgements to a quorum queue and holds back the
+// others until these are done; if the channel closes meanwhile they are lost.
+const reviveBatch = 16
 
 // CountDead asks how many messages the dead-letter queue holds.
 func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
@@ -20,14 +22,14 @@ func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
 		return 0, err
 	}
 	defer ch.Close()
-	return countDead(ch, queue, b.names)
+	return countDead(ch, queue, b.topology)
 }
 
-func countDead(ch *channel, queue string, n names) (int, error) {
-	q, err := ch.QueueDeclarePassive(deadQueue(n.full(queue)), true, false, false, false, nil)
+func countDead(ch *channel, queue string, t topology) (int, error) {
+	q, err := ch.QueueDeclarePassive(deadQueue(t.full(queue)), true, false, false, false, nil)
 	var refusal *amqp.Error
 	if errors.As(err, &refusal) && refusal.Code == amqp.NotFound {
-		return 0, fmt.Errorf("%w: %q", event.ErrNoQueue, deadQueue(n.full(queue)))
+		return 0, fmt.Errorf("%w: %q", event.ErrNoQueue, deadQueue(t.full(queue)))
 	}
 	if err != nil {
 		return 0, fmt.Errorf("dead letters of %q: %w", queue, err)
@@ -43,11 +45,11 @@ func (b *Broker) WalkDead(ctx context.Context, queue string, h func(event.DeadLe
 		return err
 	}
 	defer ch.Close()
-	n, err := countDead(ch, queue, b.names)
+	n, err := countDead(ch, queue, b.topology)
 	if err != nil {
 		return err
 	}
-	w := &deadWalk{b: b, queue: b.names.full(queue)}
+	w := &deadWalk{b: b, queue: b.topology.full(queue)}
 	for range n {
 		if err = ctx.Err(); err != nil {
 			break

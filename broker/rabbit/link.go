@@ -38,7 +38,8 @@ type link struct {
 	next   int // node to try
 	closed bool
 
-	blocked atomic.Bool // the broker has said so; a write could then wait for ever
+	used    atomic.Bool            // somebody wanted a channel
+	blocked atomic.Pointer[string] // the broker's reason, when it has said so; a write could then wait for ever
 }
 
 // A channel knows its connection.
@@ -67,6 +68,7 @@ func newLink(nodes []node, name string, log *slog.Logger) *link {
 // channel opens a channel, connecting first if need be. It keeps trying, and
 // says so, until ctx ends.
 func (l *link) channel(ctx context.Context) (*channel, error) {
+	l.used.Store(true)
 	pause := newBackoff()
 	for try := 1; ; try++ {
 		ch, err := l.tryChannel(ctx)
@@ -134,14 +136,15 @@ func (l *link) dial(n node) error {
 		return err
 	}
 	l.conn = conn
-	l.blocked.Store(false)
+	l.blocked.Store(nil)
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
 	go func() { // ends with the connection, which closes the channel
 		for b := range blocked {
-			l.blocked.Store(b.Active)
 			if b.Active {
+				l.blocked.Store(&b.Reason)
 				l.log.Warn("broker blocks publishers", "broker", n.at, "reason", b.Reason)
 			} else {
+				l.blocked.Store(nil)
 				l.log.Info("broker accepts messages again", "broker", n.at)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 const (
 	logPrefetch = 1000
+	logAcks     = logPrefetch / 4 // messages that one acknowledgement returns the credit of
 	// The last chunk of the stream comes in one go, so the end is found when
 	// nothing came for tailIdle, or, where events keep coming, after tailLong:
 	// those came later. A stream that holds something gets tailFirst to show it.
@@ -49,6 +50,7 @@ type logReader struct {
 	begin    any           // stream offset to ask for: "first", an int64, or nil for the end
 	expect   *event.Cursor // what must stand at begin; nil where anything may
 	last     event.Cursor  // what was handled last; goes to begin and expect when the channel is lost
+	unacked  int           // deliveries of this channel
 	handled  bool          // whether last is set
 	caughtUp chan<- struct{}
 	handle   func(event.Cursor, event.Message) error
@@ -65,7 +67,7 @@ func (r *logReader) read(ctx context.Context) error {
 		return err
 	}
 	defer ch.Close()
-	if err := declareExchanges(ch.Channel, r.b.names); err != nil {
+	if err := declareExchanges(ch.Channel, r.b.topology); err != nil {
 		return err
 	}
 	tail, err := r.b.tail(ctx) // -1 in an empty log
@@ -79,10 +81,11 @@ func (r *logReader) read(ctx context.Context) error {
 		r.begin = tail + 1
 	}
 	gone := ch.NotifyClose(make(chan *amqp.Error, 1))
-	deliveries, err := consumeStream(ch.Channel, r.b.names.log(), r.begin)
+	deliveries, err := consumeStream(ch.Channel, r.b.topology.log(), r.begin)
 	if err != nil {
 		return err
 	}
+	r.unacked = 0
 	if first, ok := r.begin.(int64); tail < 0 || ok && (first > tail || first == tail && r.handled) {
 		r.reached()
 	}
@@ -97,18 +100,24 @@ func (r *logReader) read(ctx context.Context) error {
 			if err := r.take(d, tail); err != nil {
 				return err
 			}
+			if r.unacked++; r.unacked == logAcks {
+				r.unacked = 0
+				if err := d.Ack(true); err != nil {
+					return err
+				}
+			}
 		}
 	}
 }
 
-// take checks one delivery, hands it on and acknowledges it.
+// take checks one delivery and hands it on.
 func (r *logReader) take(d amqp.Delivery, tail int64) error {
 	at, err := streamOffset(d)
 	if err != nil {
 		return err
 	}
 	if first, ok := r.begin.(int64); ok && at < first {
-		return d.Ack(false) // the stream begins with the chunk that holds the offset
+		return nil // the stream begins with the chunk that holds the offset
 	}
 	c := event.CursorAt(uint64(at), d.MessageId)
 	if r.expect != nil && c != *r.expect {
@@ -123,7 +132,7 @@ func (r *logReader) take(d amqp.Delivery, tail int64) error {
 	if at >= tail {
 		r.reached()
 	}
-	return d.Ack(false)
+	return nil
 }
 
 func (r *logReader) reached() {
@@ -140,11 +149,11 @@ func (b *Broker) tail(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	defer ch.Close()
-	deliveries, err := consumeStream(ch.Channel, b.names.log(), "last")
+	deliveries, err := consumeStream(ch.Channel, b.topology.log(), "last")
 	if err != nil {
 		return 0, err
 	}
-	q, err := ch.QueueDeclarePassive(b.names.log(), true, false, false, false, nil)
+	q, err := ch.QueueDeclarePassive(b.topology.log(), true, false, false, false, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -156,7 +165,7 @@ func (b *Broker) tail(ctx context.Context) (int64, error) {
 	idle := time.NewTimer(patience)
 	defer idle.Stop()
 	var enough <-chan time.Time
-	for {
+	for unacked := 1; ; unacked++ {
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
@@ -171,8 +180,10 @@ func (b *Broker) tail(ctx context.Context) (int64, error) {
 			if tail, err = streamOffset(d); err != nil {
 				return 0, err
 			}
-			if err := d.Ack(false); err != nil {
-				return 0, err
+			if unacked%logAcks == 0 {
+				if err := d.Ack(true); err != nil {
+					return 0, err
+				}
 			}
 			idle.Reset(tailIdle)
 			if enough == nil {

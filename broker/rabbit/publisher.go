@@ -26,10 +26,9 @@ var errUnroutable = errors.New("no queue takes the message")
 // A publisher sends on one confirming channel, which all callers share, so
 // that messages arrive in the order they were sent in.
 type publisher struct {
-	link   *link
-	names  names
-	pauses []time.Duration // of the task queues that it makes
-	log    *slog.Logger
+	link     *link
+	topology topology
+	log      *slog.Logger
 
 	turn chan struct{} // holds a token while nobody writes; confirmations are awaited without it
 	ch   *confirming
@@ -46,8 +45,8 @@ type confirming struct {
 	returned map[string]struct{} // IDs taken from returns
 }
 
-func newPublisher(l *link, n names, pauses []time.Duration, log *slog.Logger) *publisher {
-	p := &publisher{link: l, names: n, pauses: pauses, log: log, turn: make(chan struct{}, 1)}
+func newPublisher(l *link, t topology, log *slog.Logger) *publisher {
+	p := &publisher{link: l, topology: t, log: log, turn: make(chan struct{}, 1)}
 	p.turn <- struct{}{}
 	return p
 }
@@ -56,7 +55,7 @@ func newPublisher(l *link, n names, pauses []time.Duration, log *slog.Logger) *p
 func (b *Broker) Publish(ctx context.Context, msgs ...event.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {
-		out[i] = outgoing{exchange: b.names.exchange(m.Exchange), key: m.Key, msg: publishing(m)}
+		out[i] = outgoing{exchange: b.topology.exchange(m.Exchange), key: m.Key, msg: publishing(m)}
 		if m.Exchange == event.Tasks {
 			out[i].task = m.Key
 		}
@@ -151,7 +150,7 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*confirming, []*
 	}
 	pending := make([]*amqp.DeferredConfirmation, 0, len(out))
 	for _, o := range out {
-		if p.link.blocked.Load() {
+		if p.link.blocked.Load() != nil {
 			return ch, pending, errBlocked
 		}
 		if err := p.declareTask(ch, o.task); err != nil {
@@ -173,7 +172,7 @@ func (p *publisher) declareTask(ch *confirming, name string) error {
 		return nil
 	}
 	s := event.Subscription{Queue: event.TaskQueue(name), Exchange: event.Tasks, Patterns: []string{name}}
-	if err := declareQueue(ch.Channel, p.names, s, p.pauses); err != nil {
+	if err := declareQueue(ch.Channel, p.topology, s); err != nil {
 		return err
 	}
 	ch.tasks[name] = true
@@ -189,7 +188,7 @@ func (p *publisher) open(ctx context.Context) (*confirming, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := declareExchanges(ch.Channel, p.names); err != nil {
+	if err := declareExchanges(ch.Channel, p.topology); err != nil {
 		ch.drop()
 		return nil, err
 	}

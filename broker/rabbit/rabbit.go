@@ -29,12 +29,12 @@ type Options struct {
 
 // Broker is a RabbitMQ server, reached or not. Close it when done.
 type Broker struct {
-	names   names
-	pauses  []time.Duration
-	log     *slog.Logger
-	publish *publisher
-	moves   *publisher // to retry queues and dead letters, so that a full one holds up no events
-	consume *link
+	topology topology
+	log      *slog.Logger
+	publish  *publisher
+	moves    *publisher // to retry queues and dead letters, so that a full one holds up no events
+	consume  *link
+	flows    flows
 }
 
 // New returns a broker for an amqp:// or amqps:// URL, or for several, parted by
@@ -60,12 +60,12 @@ func New(urls string, o Options) (*Broker, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	n := names{namespace: o.Namespace}
+	t := topology{namespace: o.Namespace, pauses: o.Pauses, queueBytes: queueBytes}
 	dial := func(name string) *link { return newLink(nodes, name, o.Log) }
 	return &Broker{
-		names: n, pauses: o.Pauses, log: o.Log,
-		publish: newPublisher(dial("matchwire publisher"), n, o.Pauses, o.Log),
-		moves:   newPublisher(dial("matchwire retries"), n, o.Pauses, o.Log),
+		topology: t, log: o.Log,
+		publish: newPublisher(dial("matchwire publisher"), t, o.Log),
+		moves:   newPublisher(dial("matchwire retries"), t, o.Log),
 		consume: dial("matchwire consumer"),
 	}, nil
 }

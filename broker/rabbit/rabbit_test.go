@@ -484,7 +484,7 @@ func TestMessageOutlivesItsDeadLetterQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the dead letter", func() bool {
-		dead, err := event.OldestDead(t.Context(), b, "q", 10)
+		dead, err := testenv.Dead(t.Context(), b, "q")
 		return err == nil && len(dead) == 1 && dead[0].ID == "1"
 	})
 	if n := tried.Load(); n < 2 {
@@ -533,7 +533,36 @@ func TestHostileHeadersAndLongReasons(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the dead letter", func() bool {
-		dead, err := event.OldestDead(t.Context(), b, "q", 10)
+		dead, err := testenv.Dead(t.Context(), b, "q")
 		return err == nil && len(dead) == 1 && len(dead[0].Reason) < 5000 && dead[0].Attempt == 2
 	})
+}
+
+// A queue that nobody empties drops its oldest messages, and health says so
+// where it is consumed.
+func TestHealthOfAFullQueue(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil, "q")
+	b := open(t, url, rabbit.Options{Namespace: ns})
+	b.SetQueueBytes(100_000)
+	if h := b.Health(t.Context()); h != nil {
+		t.Errorf("before anything: %+v", h)
+	}
+	var all []event.Message
+	for i := range 300 {
+		all = append(all, event.Message{Key: "a.b.c", ID: fmt.Sprint(i), Body: bytes.Repeat([]byte("x"), 1000)})
+	}
+	handle := make(chan struct{})
+	subscribe(t, b, "q", func(context.Context, event.Message) error {
+		<-handle
+		return nil
+	}, "#")
+	if _, err := b.Publish(t.Context(), all...); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the queue to be called full", func() bool {
+		h := b.Health(t.Context())
+		return len(h) == 1 && !h[0].Down && strings.Contains(h[0].Text, `.q" holds 100 messages, about 100 % of its bound`) && strings.Contains(h[0].Text, "the oldest drop")
+	})
+	close(handle)
+	eventually(t, "it to be well again", func() bool { return b.Health(t.Context()) == nil })
 }

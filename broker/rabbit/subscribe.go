@@ -13,14 +13,14 @@ import (
 
 // Declare declares the queue and what belongs to it.
 func (b *Broker) Declare(ctx context.Context, s event.Subscription) error {
-	queue := b.names.full(s.Queue)
+	queue := b.topology.full(s.Queue)
 	return persist(ctx, b.log.With("queue", queue), "queue not declared, trying again", never, func() error {
 		ch, err := b.consume.channel(ctx)
 		if err != nil {
 			return err
 		}
 		defer ch.Close()
-		return declareQueue(ch.Channel, b.names, s, b.pauses)
+		return declareQueue(ch.Channel, b.topology, s)
 	})
 }
 
@@ -32,7 +32,7 @@ func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Ha
 			s.Ready = nil
 		}
 	}
-	err := persist(ctx, b.log.With("queue", b.names.full(s.Queue)), "subscription lost, making it again", never, func() error {
+	err := persist(ctx, b.log.With("queue", b.topology.full(s.Queue)), "subscription lost, making it again", never, func() error {
 		return b.subscribe(ctx, s, h, ready)
 	})
 	if ctx.Err() != nil {
@@ -48,10 +48,10 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Ha
 		return err
 	}
 	defer ch.Close() // what is not acknowledged by then goes back to the queue
-	if err := declareQueue(ch.Channel, b.names, s, b.pauses); err != nil {
+	if err := declareQueue(ch.Channel, b.topology, s); err != nil {
 		return err
 	}
-	queue := b.names.full(s.Queue)
+	queue := b.topology.full(s.Queue)
 	if err := ch.Qos(max(s.Limit, 1), 0, false); err != nil {
 		return err
 	}
@@ -63,6 +63,7 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Ha
 	}
 	ready()
 
+	flow := b.flows.of(queue)
 	done := newAcks(ch.Channel, max(s.Limit, 1), b.log.With("queue", queue))
 	defer done.finish()
 	going, stop := context.WithCancelCause(ctx)
@@ -75,6 +76,7 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Ha
 			if !ok || going.Err() != nil {
 				return broker.Job{}, false
 			}
+			flow.add(len(d.Body))
 			m := received(d)
 			return broker.Job{Message: m, Settle: func(err error) {
 				if err := b.settle(ctx, queue, d, m, err); err != nil {
@@ -108,9 +110,9 @@ func closeReason(gone <-chan *amqp.Error) error {
 // made again, and with it its queues, after a pause.
 func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m event.Message, err error) error {
 	next := ""
-	switch broker.Judge(err, m.Attempt, len(b.pauses)) {
+	switch broker.Judge(err, m.Attempt, len(b.topology.pauses)) {
 	case broker.Retry:
-		next = retryQueue(queue, b.pauses[m.Attempt-1])
+		next = retryQueue(queue, b.topology.pauses[m.Attempt-1])
 	case broker.Bury:
 		next = deadQueue(queue)
 		b.log.Error("message dead-lettered", "queue", next, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))

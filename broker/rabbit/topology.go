@@ -37,25 +37,30 @@ const (
 	deliveryLimit = 1_000_000_000
 )
 
-// names gives the objects their names.
-type names struct{ namespace string }
-
-func (n names) full(name string) string {
-	if n.namespace == "" {
-		return name
-	}
-	return n.namespace + "." + name
+// A topology gives the objects their names and those arguments that tests
+// choose otherwise.
+type topology struct {
+	namespace  string
+	pauses     []time.Duration // of the retry queues, in turn
+	queueBytes int64
 }
 
-func (n names) events() string { return n.full("live_events") }
-func (n names) log() string    { return n.full("live_events.log") }
-func (n names) tasks() string  { return n.full("tasks") }
-
-func (n names) exchange(e event.Exchange) string {
-	if e == event.Tasks {
-		return n.tasks()
+func (t topology) full(name string) string {
+	if t.namespace == "" {
+		return name
 	}
-	return n.events()
+	return t.namespace + "." + name
+}
+
+func (t topology) events() string { return t.full("live_events") }
+func (t topology) log() string    { return t.full("live_events.log") }
+func (t topology) tasks() string  { return t.full("tasks") }
+
+func (t topology) exchange(e event.Exchange) string {
+	if e == event.Tasks {
+		return t.tasks()
+	}
+	return t.events()
 }
 
 func retryQueue(queue string, pause time.Duration) string {
@@ -65,31 +70,31 @@ func deadQueue(queue string) string { return queue + ".dead" }
 
 // declareExchanges declares the exchanges and the log, so that whatever event
 // is published from now on stands somewhere.
-func declareExchanges(ch *amqp.Channel, n names) error {
-	if err := ch.ExchangeDeclare(n.events(), amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
-		return refused("exchange", n.events(), err)
+func declareExchanges(ch *amqp.Channel, t topology) error {
+	if err := ch.ExchangeDeclare(t.events(), amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
+		return refused("exchange", t.events(), err)
 	}
-	if err := ch.ExchangeDeclare(n.tasks(), amqp.ExchangeDirect, true, false, false, false, nil); err != nil {
-		return refused("exchange", n.tasks(), err)
+	if err := ch.ExchangeDeclare(t.tasks(), amqp.ExchangeDirect, true, false, false, false, nil); err != nil {
+		return refused("exchange", t.tasks(), err)
 	}
-	_, err := ch.QueueDeclare(n.log(), true, false, false, false, amqp.Table{
+	_, err := ch.QueueDeclare(t.log(), true, false, false, false, amqp.Table{
 		amqp.QueueTypeArg:                 amqp.QueueTypeStream,
 		amqp.StreamMaxLenBytesArg:         int64(logBytes),
 		amqp.StreamMaxAgeArg:              logAge,
 		amqp.StreamMaxSegmentSizeBytesArg: int64(logSegmentBytes),
 	})
 	if err != nil {
-		return refused("queue", n.log(), err)
+		return refused("queue", t.log(), err)
 	}
-	return ch.QueueBind(n.log(), "#", n.events(), false, nil)
+	return ch.QueueBind(t.log(), "#", t.events(), false, nil)
 }
 
 // declareQueue declares a queue, all that belongs to it and its bindings.
-func declareQueue(ch *amqp.Channel, n names, s event.Subscription, pauses []time.Duration) error {
-	if err := declareExchanges(ch, n); err != nil {
+func declareQueue(ch *amqp.Channel, t topology, s event.Subscription) error {
+	if err := declareExchanges(ch, t); err != nil {
 		return err
 	}
-	queue := n.full(s.Queue)
+	queue := t.full(s.Queue)
 	quorum := func(name string, args amqp.Table) error {
 		args[amqp.QueueTypeArg] = amqp.QueueTypeQuorum
 		args["x-delivery-limit"] = int64(deliveryLimit)
@@ -97,13 +102,13 @@ func declareQueue(ch *amqp.Channel, n names, s event.Subscription, pauses []time
 		return refused("queue", name, err)
 	}
 	err := quorum(queue, amqp.Table{
-		amqp.QueueMaxLenBytesArg: int64(queueBytes),
+		amqp.QueueMaxLenBytesArg: t.queueBytes,
 		amqp.QueueMessageTTLArg:  queueAge.Milliseconds(),
 	})
 	if err != nil {
 		return err
 	}
-	for _, p := range pauses {
+	for _, p := range t.pauses {
 		err := quorum(retryQueue(queue, p), amqp.Table{
 			amqp.QueueMaxLenBytesArg:    int64(retryBytes),
 			amqp.QueueOverflowArg:       amqp.QueueOverflowRejectPublish,
@@ -124,7 +129,7 @@ func declareQueue(ch *amqp.Channel, n names, s event.Subscription, pauses []time
 		return err
 	}
 	for _, p := range s.Patterns {
-		if err := ch.QueueBind(queue, p, n.exchange(s.Exchange), false, nil); err != nil {
+		if err := ch.QueueBind(queue, p, t.exchange(s.Exchange), false, nil); err != nil {
 			return fmt.Errorf("binding queue %q to %q: %w", queue, p, err)
 		}
 	}

@@ -73,26 +73,25 @@ func (d *deadListCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	letters, err := event.OldestDead(c.ctx, b, queue, d.Limit)
-	if err != nil {
-		return err
-	}
 	if d.JSON {
-		return printed(c, letters)
-	}
-	if len(letters) == 0 {
-		fmt.Fprintln(c.err, "no dead letters")
-		return nil
+		return event.OldestDead(c.ctx, b, queue, d.Limit, letterPrinter(c))
 	}
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "FIRST SEEN\tATTEMPTS\tKEY\tID\tREASON")
-	for _, l := range letters {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", l.FirstSeen.Local().Format(time.DateTime), l.Attempt, l.Key, orDash(l.ID), short(l.Reason))
-	}
-	if err := t.Flush(); err != nil {
+	shown := 0
+	err = event.OldestDead(c.ctx, b, queue, d.Limit, func(l event.DeadLetter) error {
+		if shown++; shown == 1 {
+			fmt.Fprintln(t, "FIRST SEEN\tATTEMPTS\tKEY\tID\tREASON")
+		}
+		_, err := fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", l.FirstSeen.Local().Format(time.DateTime), l.Attempt, l.Key, orDash(l.ID), short(l.Reason))
+		return err
+	})
+	if err := errors.Join(err, t.Flush()); err != nil {
 		return err
 	}
-	if more := total - len(letters); more > 0 {
+	if shown == 0 {
+		fmt.Fprintln(c.err, "no dead letters")
+	}
+	if more := total - shown; more > 0 {
 		fmt.Fprintf(c.err, "and %d more\n", more)
 	}
 	return nil
@@ -155,19 +154,17 @@ type letterJSON struct {
 	Message   any       `json:"message"`
 }
 
-func printed(c *console, letters []event.DeadLetter) error {
+// letterPrinter prints dead letters as JSON lines.
+func letterPrinter(c *console) func(event.DeadLetter) error {
 	out := json.NewEncoder(c.out)
 	out.SetEscapeHTML(false)
-	for _, l := range letters {
+	return func(l event.DeadLetter) error {
 		var body any = json.RawMessage(l.Body)
 		if !json.Valid(l.Body) {
 			body = string(l.Body)
 		}
-		if err := out.Encode(letterJSON{l.ID, l.TID, l.Key, l.Attempt, l.FirstSeen, l.Reason, body}); err != nil {
-			return err
-		}
+		return out.Encode(letterJSON{l.ID, l.TID, l.Key, l.Attempt, l.FirstSeen, l.Reason, body})
 	}
-	return nil
 }
 
 type deadShowCmd struct {
@@ -185,10 +182,14 @@ func (d *deadShowCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	if d.JSON {
-		return printed(c, found)
-	}
+	print := letterPrinter(c)
 	for i, l := range found {
+		if d.JSON {
+			if err := print(l); err != nil {
+				return err
+			}
+			continue
+		}
 		if i > 0 {
 			fmt.Fprintln(c.out)
 		}

@@ -9,7 +9,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/matchwire/matchwire/broker/rabbit"
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // Somebody finds out what a consumer gave up on, has one tried again and the
@@ -65,7 +65,7 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("replay:\n%s", errs)
 	}
 	p.eventually("it to fail again", func() bool {
-		letters, err := event.OldestDead(t.Context(), b, "consumer.notify", 10)
+		letters, err := testenv.Dead(t.Context(), b, "consumer.notify")
 		return err == nil && len(letters) == 2 && letters[1].ID == "bad-2" && strings.Count(p.output(), "id=bad-2") >= 3
 	})
 	if _, errs := run(done, "purge", "notify", "--all"); !strings.Contains(errs, "2 dead letters removed") {

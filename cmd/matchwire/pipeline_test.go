@@ -390,7 +390,7 @@ func TestMessageThatIsNotJSON(t *testing.T) {
 	for _, queue := range []string{"consumer.notify", "consumer.scoreboard"} {
 		var dead []event.DeadLetter
 		for end := time.Now().Add(30 * time.Second); len(dead) == 0 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-			if dead, err = event.OldestDead(t.Context(), b, queue, 10); err != nil {
+			if dead, err = testenv.Dead(t.Context(), b, queue); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -10,6 +10,7 @@ type runCmd struct {
 	Roles  []app.Role `arg:"" optional:"" name:"role" help:"parser (polls pages, emits events), consumers (react to them), fanout (streams them to clients and serves the live page). All, if none is named."`
 	Config string     `help:"The config file (${default}, which may be missing)." default:"${config}" placeholder:"FILE"`
 	Listen string     `help:"Where fanout serves, in place of what the config says." env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+	Health string     `help:"Serve /healthz here too. Where fanout serves it is there anyway." env:"MATCHWIRE_HEALTH" placeholder:"HOST:PORT"`
 }
 
 func (r *runCmd) Run(c *console) error {
@@ -24,5 +25,7 @@ func (r *runCmd) Run(c *console) error {
 	if r.Listen != "" {
 		config.Fanout.Listen = r.Listen
 	}
-	return app.New(config, servers, c.log).Run(c.ctx, r.Roles...)
+	a := app.New(config, servers, c.log)
+	a.HealthAddress = r.Health
+	return a.Run(c.ctx, r.Roles...)
 }

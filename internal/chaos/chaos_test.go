@@ -28,7 +28,7 @@ import (
 
 const (
 	recoverWithin = 10 * time.Second // of the broker's return
-	patience      = 3 * time.Minute  // until all of a wave is everywhere
+	patience      = 2 * time.Minute  // until all of a wave is everywhere
 	notifyLimit   = 8                // notifications that one process has under way
 )
 
@@ -45,6 +45,8 @@ type world struct {
 	store      *redis.Client // past the proxy
 	site       *site
 	config     string
+	health     string // address of the parser's
+	listen     string // address of fanout
 	env        []string
 	parser     *role
 	consumers  [2]*role
@@ -54,8 +56,6 @@ type world struct {
 	socket     *ledger // what a client of fanout got
 	waves      []wave
 	size       wave // of each
-	closing    context.CancelFunc
-	watching   sync.WaitGroup
 	socketGaps atomic.Int64
 }
 
@@ -64,11 +64,11 @@ func newWorld(t *testing.T, nodes int, seed uint64) *world {
 	w := &world{T: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), log: newLedger(), hook: newLedger(), socket: newLedger()}
 	w.nodes = testenv.OwnRabbit(t, nodes)
 	w.redis = testenv.OwnRedis(t)
-	var urls, direct []string
+	var urls []string
 	for _, n := range w.nodes {
 		p := testenv.NewProxy(t, n.URL)
 		w.amqpNet = append(w.amqpNet, p)
-		urls, direct = append(urls, p.URL), append(direct, n.URL)
+		urls = append(urls, p.URL)
 	}
 	w.redisNet = testenv.NewProxy(t, w.redis.URL)
 	w.env = []string{"AMQP_URL=" + strings.Join(urls, ","), "REDIS_URL=" + w.redisNet.URL}
@@ -80,12 +80,8 @@ func newWorld(t *testing.T, nodes int, seed uint64) *world {
 	t.Cleanup(func() { w.store.Close() })
 
 	w.site = newSite(t)
-	port, err := servers.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	listen := "127.0.0.1:" + strconv.Itoa(port)
-	w.config = w.writeConfig(newHook(t, w.hook).URL, listen)
+	w.listen = freeAddress(t)
+	w.config = w.writeConfig(newHook(t, w.hook).URL, w.listen)
 	program := build(t)
 	run := func(name, kind string) *role {
 		r := &role{t: t, name: name, program: program, env: w.env, log: filepath.Join(filepath.Dir(w.config), name+".log"),
@@ -94,14 +90,32 @@ func newWorld(t *testing.T, nodes int, seed uint64) *world {
 		return r
 	}
 	w.parser, w.fanout = run("parser", "parser"), run("fanout", "fanout")
+	w.health = freeAddress(t)
+	w.parser.args = append(w.parser.args, "--health", w.health)
 	w.consumers = [2]*role{run("consumers-1", "consumers"), run("consumers-2", "consumers")}
 
-	ctx, cancel := context.WithCancel(context.Background())
-	w.closing = cancel
-	w.watching.Go(func() { w.readLog(ctx, strings.Join(direct, ",")) })
-	w.watching.Go(func() { follow(ctx, listen, w.socket, &w.socketGaps) })
-	t.Cleanup(func() { cancel(); w.watching.Wait() })
 	return w
+}
+
+// watch has what comes out counted: in the event log and by a client of fanout.
+func (w *world) watch() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var direct []string
+	for _, n := range w.nodes {
+		direct = append(direct, n.URL)
+	}
+	var watching sync.WaitGroup
+	watching.Go(func() { w.readLog(ctx, strings.Join(direct, ",")) })
+	watching.Go(func() { follow(ctx, w.listen, w.socket, &w.socketGaps) })
+	w.Cleanup(func() { cancel(); watching.Wait() })
+}
+
+func freeAddress(t *testing.T) string {
+	port, err := servers.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "127.0.0.1:" + strconv.Itoa(port)
 }
 
 // begin starts the roles, the listening ones first. The site must be playing.
@@ -251,7 +265,7 @@ var (
 		}
 	}}
 	diskAlarm = fault{name: "disk alarm", do: func(w *world) {
-		w.ctl("set_disk_free_limit", "1000TB")
+		w.ctl("set_disk_free_limit", "1000000GB")
 		w.pause(3*time.Second, 8*time.Second)
 		w.ctl("set_disk_free_limit", "50MB")
 	}}
@@ -358,9 +372,11 @@ func (w *world) until(what string, ok func() bool) {
 	w.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			wv := w.waves[len(w.waves)-1]
-			wrong, example := boards(w.Context(), w.store, wv)
-			w.Errorf("log %+v, notifications %+v, socket %+v, %d scoreboards wrong: %s", w.log.of(wv), w.hook.of(wv), w.socket.of(wv), wrong, example)
+			if len(w.waves) > 0 {
+				wv := w.waves[len(w.waves)-1]
+				wrong, example := boards(w.Context(), w.store, wv)
+				w.Errorf("log %+v, notifications %+v, socket %+v, %d scoreboards wrong: %s", w.log.of(wv), w.hook.of(wv), w.socket.of(wv), wrong, example)
+			}
 			for _, r := range []*role{w.parser, w.consumers[0], w.consumers[1], w.fanout} {
 				w.Logf("%s said:\n%s", r.name, r.tail())
 			}
@@ -387,7 +403,7 @@ func size(incidents, faults int) wave {
 	w := wave{matches: 5, rows: 40, step: 4}
 	if each > 1000 {
 		w = wave{matches: 25, rows: 100, step: 4}
-		w.rows = (each/w.matches + 9) / 10 * 10
+		w.rows = (each/w.matches/10 + 1) * 10
 	}
 	return w
 }
@@ -411,6 +427,7 @@ func seed(t *testing.T) uint64 {
 }
 
 func (w *world) sufferAll(faults []fault) {
+	w.watch()
 	var results []result
 	defer func() { w.table(results) }()
 	for _, f := range faults {

@@ -1,0 +1,187 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/event"
+)
+
+// memoryBound is what a process of ours may have taken at its worst, whatever
+// lies on the servers. The race detector takes several times as much.
+const memoryBound = 192 << 20
+
+// Whatever lies on the servers, our processes do not grow with it: a log, the
+// queues of consumers that were away for an hour, dead letters.
+func TestMemoryIsBounded(t *testing.T) {
+	logged, missed, dead := 30_000, 10_000, 2_000
+	if n := incidents(t); n > 0 {
+		logged, missed, dead = 100*n, 360_000, n // an hour of 100 events a second
+	}
+	w := newWorld(t, 1, seed(t))
+	b, err := rabbit.New(w.nodes[0].URL, rabbit.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+
+	w.fanout.start("fanout serves")
+	published := w.publish(b, 0, logged)
+	w.bounded(w.fanout, fmt.Sprintf("while %d events were published, %.0f a second", logged, published))
+	w.fanout.stop()
+	began := time.Now()
+	w.fanout.start("fanout serves")
+	w.until("fanout to have read the log", func() bool { return w.ready(w.listen) })
+	w.bounded(w.fanout, fmt.Sprintf("after reading them in %.1f s", time.Since(began).Seconds()))
+
+	away := w.consumers[0]
+	away.start("consumer=scoreboard keys")
+	away.stop()
+	w.publish(b, logged, missed)
+	began = time.Now()
+	away.start("consumer=scoreboard keys")
+	w.until("the queues to be empty", func() bool { return w.waiting() == 0 })
+	w.bounded(away, fmt.Sprintf("after %d events that it missed, in %.1f s", missed, time.Since(began).Seconds()))
+
+	w.publishRubbish(dead)
+	count := func() int { n, _ := b.CountDead(t.Context(), "consumer.scoreboard"); return n }
+	w.until("the dead letters", func() bool { return count() == dead })
+	w.bounded(away, fmt.Sprintf("after %d dead letters", dead))
+	for _, args := range [][]string{{"list", "scoreboard", "--limit", strconv.Itoa(dead), "--json"}, {"replay", "scoreboard", "--all"}, {"purge", "scoreboard", "--all"}} {
+		cmd := exec.Command(away.program, append([]string{"dead"}, args...)...)
+		cmd.Env = append(os.Environ(), w.env...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("dead %v: %v: %.500s", args, err, out)
+		}
+		w.bound(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10, fmt.Sprintf("matchwire dead %s of %d", args[0], dead))
+		if args[0] == "replay" {
+			w.until("them to be dead again", func() bool { return count() == dead })
+		}
+	}
+	if n := count(); n != 0 {
+		t.Errorf("%d dead letters are left", n)
+	}
+}
+
+// publish publishes events of 200 matches, and returns how many a second.
+func (w *world) publish(b event.Publisher, from, n int) float64 {
+	w.Helper()
+	const writers, batch, matches = 4, 500, 200
+	began := time.Now()
+	var writing sync.WaitGroup
+	for writer := range writers {
+		writing.Go(func() {
+			for at := from + writer*batch; at < from+n; at += writers * batch {
+				msgs := make([]event.Message, min(batch, from+n-at))
+				for i := range msgs {
+					seq := int64(at+i)/matches + 1
+					id := fmt.Sprintf("memory-%d", (at+i)%matches)
+					e, err := event.Of("soccer.mls.goal", event.Data{
+						Team: "Toronto FC", Player: "Sebastian Giovinco", Incident: fmt.Sprintf("%s-%d", id, seq), Rev: 1,
+						Score: &event.Score{Home: int(seq)}, Match: &event.Match{ID: id, Home: "Toronto FC", Away: "New York City FC", Status: event.Live},
+						Backfill: true, Epoch: "01", Seq: seq,
+					}, time.Now())
+					if err != nil {
+						w.Error(err)
+						return
+					}
+					e.TID = event.NewTID()
+					if msgs[i], err = e.Encode(); err != nil {
+						w.Error(err)
+						return
+					}
+				}
+				ctx, cancel := context.WithTimeout(w.Context(), patience)
+				_, err := b.Publish(ctx, msgs...)
+				cancel()
+				if err != nil {
+					w.Error(err)
+					return
+				}
+			}
+		})
+	}
+	writing.Wait()
+	return float64(n) / time.Since(began).Seconds()
+}
+
+// publishRubbish publishes what no consumer can read.
+func (w *world) publishRubbish(n int) {
+	w.Helper()
+	conn, err := amqp.Dial(w.nodes[0].URL)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		w.Fatal(err)
+	}
+	body := []byte(strings.Repeat("rubbish ", 100))
+	for i := range n {
+		if err := ch.Publish("", "consumer.scoreboard", false, false, amqp.Publishing{MessageId: strconv.Itoa(i), DeliveryMode: amqp.Persistent, Body: body}); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+// waiting counts the messages in the consumers' queues.
+func (w *world) waiting() (n int) {
+	said, err := w.nodes[0].Ctl("list_queues", "--silent", "name", "messages")
+	if err != nil {
+		w.Fatal(err)
+	}
+	for l := range strings.Lines(said) {
+		if f := strings.Fields(l); len(f) == 2 && (f[0] == "consumer.scoreboard" || f[0] == "consumer.notify") {
+			k, _ := strconv.Atoi(f[1])
+			n += k
+		}
+	}
+	return n
+}
+
+// ready asks for the health of the process that serves on an address.
+func (w *world) ready(address string) bool {
+	resp, err := http.Get("http://" + address + "/healthz")
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// bounded holds the most that a role has taken so far against the bound.
+func (w *world) bounded(r *role, when string) {
+	w.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
+	if err != nil {
+		w.Fatal(err)
+	}
+	for l := range strings.Lines(string(status)) {
+		if f := strings.Fields(l); len(f) == 3 && f[0] == "VmHWM:" {
+			kib, _ := strconv.ParseInt(f[1], 10, 64)
+			w.bound(kib<<10, r.name+" "+when)
+		}
+	}
+}
+
+func (w *world) bound(most int64, what string) {
+	w.Helper()
+	w.Logf("%4d MiB at most: %s", most>>20, what)
+	if most > memoryBound && !raceDetector {
+		w.Errorf("%s: took %d MiB, more than %d", what, most>>20, memoryBound>>20)
+	}
+}
