@@ -184,7 +184,7 @@ func (a *App) startConsumers(ctx context.Context, group *errgroup.Group, p parts
 const shutdownTimeout = 10 * time.Second
 
 func (a *App) startFanout(ctx context.Context, group *errgroup.Group, p parts) error {
-	hub := fanout.NewHub(a.log)
+	hub := fanout.NewHub(fanout.NewCheckpoints(p.redis, prefix(a.config.Namespace)), a.log)
 	mux := http.NewServeMux()
 	mux.Handle("/", hub.Handler())
 	mux.Handle("GET /healthz", p.health)

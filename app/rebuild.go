@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -18,29 +19,26 @@ import (
 // Rebuild has one consumer handle all events that the log holds, so that its
 // store, lost or emptied, is whole again as far as the log goes back. Instances
 // that run meanwhile may go on. progress is told of each event.
-func Rebuild(ctx context.Context, c Config, s Servers, name string, log *slog.Logger, progress func()) (events int, err error) {
-	if s.Embedded() {
-		return 0, Misuse(errors.New("the log lies on a RabbitMQ server: set AMQP_URL and REDIS_URL"))
-	}
-	broker, err := s.Broker(c.Namespace, log)
-	if err != nil {
-		return 0, err
-	}
-	defer broker.Close()
-	store, stop, err := s.Store(log)
+func (a *App) Rebuild(ctx context.Context, name string, progress func()) (events int, err error) {
+	store, stop, err := a.servers.Store(a.log)
 	if err != nil {
 		return 0, err
 	}
 	defer stop()
-	all, err := makeConsumers(c, shipped, store, log)
+	all, err := makeConsumers(a.config, a.makers, store, a.log)
 	if err != nil {
 		return 0, err
 	}
-	consumer, ok := all[name]
-	if !ok || !consumer.Rebuilds {
-		return 0, Misuse(fmt.Errorf("consumer %q keeps nothing that the log could make whole", name))
+	if !all[name].Rebuilds {
+		maps.DeleteFunc(all, func(_ string, c consumers.Consumer) bool { return !c.Rebuilds })
+		return 0, Misuse(fmt.Errorf("the config has no consumer %q that keeps what the log could make whole; of that kind are: %s", name, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
 	}
-	return rebuild(ctx, broker, consumer, progress)
+	broker, err := a.servers.Reached(ctx, a.config.Namespace, a.log)
+	if err != nil {
+		return 0, err
+	}
+	defer broker.Close()
+	return rebuild(ctx, broker, all[name], progress)
 }
 
 func rebuild(ctx context.Context, events event.Log, c consumers.Consumer, progress func()) (int, error) {

@@ -82,9 +82,34 @@ func (s Servers) Broker(namespace string, log *slog.Logger) (event.Broker, error
 	if s.Embedded() {
 		return memory.New(nil, log), nil
 	}
+	return s.rabbit(namespace, log)
+}
+
+func (s Servers) rabbit(namespace string, log *slog.Logger) (*rabbit.Broker, error) {
 	b, err := rabbit.New(s.AMQP, rabbit.Options{Namespace: namespace, Log: log})
 	if err != nil {
 		return nil, Misuse(fmt.Errorf("AMQP_URL: %w", err))
+	}
+	return b, nil
+}
+
+const reachTimeout = 30 * time.Second
+
+// Reached opens the RabbitMQ server for a command that has nothing to do
+// without it: it must answer within half a minute.
+func (s Servers) Reached(ctx context.Context, namespace string, log *slog.Logger) (event.Broker, error) {
+	if s.Embedded() {
+		return nil, Misuse(errors.New("this is about a RabbitMQ server: set AMQP_URL and REDIS_URL"))
+	}
+	b, err := s.rabbit(namespace, log)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	if err := b.Reach(ctx); err != nil {
+		b.Close()
+		return nil, err
 	}
 	return b, nil
 }
@@ -95,7 +120,7 @@ func (s Servers) Store(log *slog.Logger) (r redis.UniversalClient, stop func(), 
 		return embeddedRedis()
 	}
 	opts, err := redis.ParseURL(s.Redis)
-	if err != nil {
+	if err != nil || strings.Contains(opts.Addr, ",") {
 		// The error would quote the URL, and with it the password.
 		return nil, nil, Misuse(errors.New("REDIS_URL: want redis://user:password@host:port/database or rediss://…"))
 	}

@@ -199,6 +199,18 @@ func TestOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		backfill := func(m event.Message) event.Message {
+			e, err := event.Decode(m.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.Data.Backfill = true
+			if m, err = e.Encode(); err != nil {
+				t.Fatal(err)
+			}
+			return m
+		}
+		news := message("news")
 		plain, fails, slow, dead := message("plain"), message("fails"), message("slow"), message("of the dead")
 		// Somebody died while handling this one, and left his mark.
 		if err := r.Set(t.Context(), "mw:handled:test:"+dead.ID, "busy", time.Minute).Err(); err != nil {
@@ -207,10 +219,11 @@ func TestOnce(t *testing.T) {
 		again := dead
 		again.Redelivered = true
 		publish(plain, fails, slow, plain, slow, again)
+		publish(backfill(news), news, backfill(news), news) // the first copy, which alerts nobody, takes nothing from the second
 		time.Sleep(30 * time.Millisecond)
 		close(hold)
 		publish(plain, fails)
-		want := map[string]int{"plain": 1, "fails": 3, "slow": 1, "of the dead": 1}
+		want := map[string]int{"plain": 1, "fails": 3, "slow": 1, "of the dead": 1, "news": 2}
 		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 			mu.Lock()
 			ok := maps.Equal(handled, want)

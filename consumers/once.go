@@ -21,6 +21,10 @@ var errUnderWay = errors.New("the same event is under way in another delivery")
 // Marks in Redis say which events a consumer has handled, or is handling:
 //
 //	mw:handled:<consumer>:<event ID>  "done" for a day, "busy" for as long as a handler may take
+//
+// An event that comes as backfill has a mark of its own, with :backfill behind
+// it: where Redis was lost, it can overtake its first copy that is news and
+// waits to be tried again.
 type marks struct {
 	redis   redis.UniversalClient
 	prefix  string
@@ -38,6 +42,9 @@ return ''`)
 // once has h handle an event, unless it was handled before.
 func (m marks) once(ctx context.Context, e event.Event, redelivered bool, h func(context.Context, event.Event) error) error {
 	key, takesOver := m.prefix+e.ID, 0
+	if e.Data.Backfill {
+		key += ":backfill"
+	}
 	if redelivered {
 		takesOver = 1
 	}

@@ -11,15 +11,26 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/gorilla/websocket"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
+
+// checkpoints are in a Redis of the test's own.
+func checkpoints(t *testing.T) *fanout.Checkpoints {
+	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	t.Cleanup(func() { r.Close() })
+	return fanout.NewCheckpoints(r, "mw:")
+}
 
 // A node is a hub behind a server.
 type node struct {
@@ -27,9 +38,11 @@ type node struct {
 	stop func()
 }
 
-func newNode(t *testing.T, log event.Log) *node {
+func newNode(t *testing.T, log event.Log) *node { return newNodeWith(t, log, checkpoints(t)) }
+
+func newNodeWith(t *testing.T, log event.Log, c *fanout.Checkpoints) *node {
 	t.Helper()
-	hub := fanout.NewHub(slog.New(slog.DiscardHandler))
+	hub := fanout.NewHub(c, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- hub.Run(ctx, log) }()
@@ -444,5 +457,96 @@ func TestSlowClientIsClosed(t *testing.T) {
 	}
 	if i := slices.Index(tail, 0x88); i < 0 || i+4 > len(tail) || int(tail[i+2])<<8|int(tail[i+3]) != 4001 {
 		t.Errorf("no close frame with 4001 at the end: %q", tail)
+	}
+}
+
+// A log that counts what is read of it.
+type countingLog struct {
+	event.Log
+	read atomic.Int64
+}
+
+func (c *countingLog) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<- struct{}, h func(event.Cursor, event.Message) error) error {
+	return c.Log.ReadLog(ctx, from, caughtUp, func(at event.Cursor, m event.Message) error {
+		c.read.Add(1)
+		return h(at, m)
+	})
+}
+
+// A node that starts goes on from what another has written down, knows as much
+// as if it had read the whole log, and resumes clients of the other.
+func TestCheckpoint(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		const events, matches = 1700, 30
+		b := memory.New(nil, nil)
+		kept := fanout.NewCheckpoints(r, "mw:").Every(500)
+		old := newNodeWith(t, b, kept)
+		first := old.dial(t, "match=m0")
+		first.read()
+		seq(t, b, "m0", "soccer.mls.goal", 1, nil)
+		_, early := first.event()
+		for i := 1; i < events; i++ {
+			seq(t, b, fmt.Sprintf("m%d", i%matches), "soccer.mls.goal", int64(i+1), func(d *event.Data) {
+				if i%100 == 99 {
+					d.Epoch, d.Seq = "", 0 // by hand
+				}
+			})
+		}
+		list := func() int64 { return r.LLen(t.Context(), "mw:fanout:checkpoints").Val() }
+		for end := time.Now().Add(20 * time.Second); list() < 2 && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		snapshot := func(n *node) string {
+			c := n.dial(t, "")
+			f := c.read()
+			text, err := json.Marshal(f.Snapshot)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f.Cursor + string(text)
+		}
+		whole := newNode(t, b) // with checkpoints of its own: none
+		counted := &countingLog{Log: b}
+		next := newNodeWith(t, counted, kept)
+		if got, want := snapshot(next), snapshot(whole); got != want {
+			t.Errorf("from a checkpoint the node knows something else than from the beginning:\n%.300s\n%.300s", got, want)
+		}
+		if n := counted.read.Load(); n < 500 || n > 1250 {
+			t.Errorf("%d of %d messages read", n, events)
+		}
+		if f := next.dial(t, "match=m0&cursor="+early.Cursor).read(); *f.Resumed {
+			t.Error("resumed, from before what the node has read")
+		}
+		// What follows goes on where the checkpoint ended, and a client of the
+		// old node goes on at the new one.
+		at := snapshot(old)
+		at = at[:strings.Index(at, "{")]
+		seq(t, b, "m0", "soccer.mls.goal", events+1, func(d *event.Data) { d.Player = "last" })
+		c := next.dial(t, "match=m0&cursor="+at)
+		if f := c.read(); !*f.Resumed {
+			t.Errorf("not resumed: %+v", f)
+		}
+		if e, _ := c.event(); e.Data.Player != "last" {
+			t.Errorf("%+v", e)
+		}
+	})
+}
+
+// A checkpoint of a log that is gone leads nobody astray.
+func TestCheckpointOfAnotherLog(t *testing.T) {
+	kept := checkpoints(t).Every(500)
+	first := memory.New(nil, nil)
+	n := newNodeWith(t, first, kept)
+	n.dial(t, "").read()
+	for i := range 600 {
+		seq(t, first, "gone", "soccer.mls.goal", int64(i+1), nil)
+	}
+	time.Sleep(200 * time.Millisecond) // for the checkpoint
+	n.stop()
+	second := memory.New(nil, nil)
+	seq(t, second, "here", "soccer.mls.goal", 1, nil)
+	f := newNodeWith(t, second, kept).dial(t, "").read()
+	if len(f.Snapshot.Matches) != 1 || f.Snapshot.Matches[0].Match.ID != "here" {
+		t.Errorf("%+v", f.Snapshot)
 	}
 }

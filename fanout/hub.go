@@ -25,12 +25,15 @@ const historyBytes = 32 << 20
 
 // A Hub holds the fold and the clients of one node.
 type Hub struct {
-	log   *slog.Logger
-	ready chan struct{} // closed when the log's history has been read
+	checkpoints *Checkpoints
+	log         *slog.Logger
+	ready       chan struct{} // closed when the log's history has been read
+	keeping     sync.Mutex    // held while a checkpoint is written
 
 	mu           sync.Mutex
 	fold         fold
 	at           event.Cursor // of the last message taken from the log
+	kept         uint64       // offset of the last checkpoint
 	history      []frame
 	historyBytes int
 	clients      map[*client]struct{}
@@ -47,16 +50,21 @@ type frame struct {
 }
 
 // NewHub returns a hub that knows nothing until Run.
-func NewHub(log *slog.Logger) *Hub {
-	return &Hub{log: log, ready: make(chan struct{}), fold: newFold(), clients: map[*client]struct{}{}}
+func NewHub(c *Checkpoints, log *slog.Logger) *Hub {
+	return &Hub{checkpoints: c, log: log, ready: make(chan struct{}), fold: newFold(), clients: map[*client]struct{}{}}
 }
 
 // Run reads the log until ctx ends; then it closes every client as going away
 // and waits for the connections, which their write deadlines bound.
 func (h *Hub) Run(ctx context.Context, log event.Log) error {
 	defer h.closeAll()
-	for ready := chan<- struct{}(h.ready); ; ready = nil {
-		err := log.ReadLog(ctx, event.Start, ready, h.take)
+	from := h.restore(ctx)
+	for {
+		var ready chan<- struct{}
+		if !h.isReady() {
+			ready = h.ready
+		}
+		err := log.ReadLog(ctx, from, ready, h.take)
 		if !errors.Is(err, event.ErrCursorGone) {
 			if err != nil {
 				err = fmt.Errorf("fanout: %w", err)
@@ -64,7 +72,21 @@ func (h *Hub) Run(ctx context.Context, log event.Log) error {
 			return err
 		}
 		h.log.Warn("the event log was made anew, or left this node behind: starting from its beginning")
+		if err := h.checkpoints.forget(ctx); err != nil {
+			h.log.Warn("old checkpoints not removed", "error", err)
+		}
 		h.reset()
+		from = event.Start
+	}
+}
+
+// isReady reports whether the log has been read to its end once.
+func (h *Hub) isReady() bool {
+	select {
+	case <-h.ready:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -73,7 +95,7 @@ func (h *Hub) Run(ctx context.Context, log event.Log) error {
 func (h *Hub) reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.fold, h.at, h.history, h.historyBytes = newFold(), event.Start, nil, 0
+	h.fold, h.at, h.kept, h.history, h.historyBytes = newFold(), event.Start, 0, nil, 0
 	for c := range h.clients {
 		c.close(closeGoingAway, "the event log was made anew")
 	}
@@ -84,7 +106,11 @@ func (h *Hub) take(at event.Cursor, m event.Message) error {
 	e, err := event.Decode(m.Body)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if at == h.at {
+		return nil // the checkpoint's last
+	}
 	h.at = at
+	defer h.keep()
 	if err != nil {
 		h.log.Debug("not an event, not framed", "key", m.Key, "cursor", at, "error", err)
 		return nil

@@ -16,12 +16,10 @@ var web embed.FS
 // Health says whether this node still reads the log's history; until then its
 // clients wait.
 func (h *Hub) Health() []event.Trouble {
-	select {
-	case <-h.ready:
+	if h.isReady() {
 		return nil
-	default:
-		return []event.Trouble{{Text: "fanout still reads the event log", Down: true}}
 	}
+	return []event.Trouble{{Text: "fanout still reads the event log", Down: true}}
 }
 
 // Handler serves the live page on / and the stream on /ws.

@@ -46,7 +46,7 @@ func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	return &Broker{pauses: pauses, log: log, queues: map[string]*queue{}, history: eventLog{grown: make(chan struct{})}}
 }
 
-// Health names queues that had to drop messages.
+// Health names queues that had to drop messages, and those with dead letters.
 func (b *Broker) Health(context.Context) []event.Trouble {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,6 +54,9 @@ func (b *Broker) Health(context.Context) []event.Trouble {
 	for _, name := range slices.Sorted(maps.Keys(b.queues)) {
 		if n := b.queues[name].dropped; n > 0 {
 			all = append(all, event.Trouble{Text: fmt.Sprintf("queue %q has dropped its oldest %d messages so far", name, n)})
+		}
+		if n := len(b.queues[name].dead); n > 0 {
+			all = append(all, event.Trouble{Text: fmt.Sprintf("queue %q has %d dead letters", name, n)})
 		}
 	}
 	return all

@@ -3,16 +3,22 @@ package rabbit
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/matchwire/matchwire/event"
 )
 
-// full is the part of a queue's bound from which it is called full.
-const full = 0.9
+const (
+	nearlyFull   = 0.9  // of a queue's bound
+	usualMessage = 1100 // bytes, until some have passed here
+)
 
-// Health tries the connections that have been used, and looks how much the
-// queues hold that are consumed here.
+// Health tries the connections that have been used, and looks at the queues
+// that were declared here.
 func (b *Broker) Health(ctx context.Context) []event.Trouble {
 	var all []event.Trouble
 	for _, l := range []*link{b.publish.link, b.moves.link, b.consume} {
@@ -21,12 +27,12 @@ func (b *Broker) Health(ctx context.Context) []event.Trouble {
 	if len(all) > 0 {
 		return all
 	}
-	return b.fullQueues(ctx)
+	return b.queues.health(ctx, b)
 }
 
 func (l *link) health(ctx context.Context) []event.Trouble {
 	if reason := l.blocked.Load(); reason != nil {
-		return []event.Trouble{{Text: fmt.Sprintf("the broker takes no messages on connection %q: %s; events wait in Redis", l.name, *reason)}}
+		return []event.Trouble{{Text: fmt.Sprintf("the broker takes no messages on connection %q: %s", l.name, *reason)}}
 	}
 	if !l.used.Load() {
 		return nil
@@ -50,75 +56,73 @@ func (l *link) health(ctx context.Context) []event.Trouble {
 	}
 }
 
-// fullQueues finds queues near their bound. The broker tells how many messages
-// one holds, not how many bytes: these are reckoned from what came out of it.
-func (b *Broker) fullQueues(ctx context.Context) []event.Trouble {
-	var all []event.Trouble
-	for queue, size := range b.flows.sizes() {
-		ch, err := b.consume.channel(ctx)
-		if err != nil {
-			return all
-		}
-		q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
-		if err == nil {
-			if held := float64(q.Messages) * size; held >= full*float64(b.topology.queueBytes) {
-				all = append(all, event.Trouble{Text: fmt.Sprintf("queue %q holds %d messages, about %.0f %% of its bound: the oldest drop", queue, q.Messages, 100*held/float64(b.topology.queueBytes))})
-			}
-			_ = ch.Close()
-		}
-	}
-	return all
-}
-
-// flows knows the queues that are consumed here.
-type flows struct {
-	mu    sync.Mutex
-	flows map[string]*flow // by full name
-}
-
-func (f *flows) of(queue string) *flow {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.flows == nil {
-		f.flows = map[string]*flow{}
-	}
-	if f.flows[queue] == nil {
-		f.flows[queue] = &flow{}
-	}
-	return f.flows[queue]
-}
-
-// sizes are the mean sizes of the queues' messages, in bytes.
-func (f *flows) sizes() map[string]float64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	all := map[string]float64{}
-	for queue, flow := range f.flows {
-		if size := flow.mean(); size > 0 {
-			all[queue] = size
-		}
-	}
-	return all
-}
-
-// A flow is what came out of a queue.
-type flow struct {
+// queues knows those that were declared here, and how large messages are.
+type queues struct {
 	mu              sync.Mutex
-	messages, bytes float64
+	names           map[string]bool // full ones
+	messages, bytes float64         // that came or went
 }
 
-func (f *flow) add(bytes int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.messages++
-	f.bytes += float64(bytes)
-}
-
-func (f *flow) mean() float64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.messages == 0 {
-		return 0
+func (q *queues) declared(name string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.names == nil {
+		q.names = map[string]bool{}
 	}
-	return f.bytes / f.messages
+	q.names[name] = true
+}
+
+func (q *queues) passed(bytes int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.messages++
+	q.bytes += float64(bytes)
+}
+
+// list returns the names, and the mean size of messages.
+func (q *queues) list() (names []string, size float64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.messages == 0 {
+		return slices.Sorted(maps.Keys(q.names)), usualMessage
+	}
+	return slices.Sorted(maps.Keys(q.names)), q.bytes / q.messages
+}
+
+// health finds queues that nobody empties and those near their bound, and dead
+// letters. The broker tells how many messages a queue holds, not how many bytes:
+// these are reckoned.
+func (q *queues) health(ctx context.Context, b *Broker) []event.Trouble {
+	var all []event.Trouble
+	trouble := func(format string, args ...any) {
+		all = append(all, event.Trouble{Text: fmt.Sprintf(format, args...)})
+	}
+	names, size := q.list()
+	for _, name := range names {
+		held, err := b.held(ctx, name)
+		if err != nil {
+			continue // it was deleted, and will be declared again
+		}
+		if part := float64(held.Messages) * size / float64(b.topology.queueBytes); part >= nearlyFull {
+			trouble("queue %q holds %d messages and is about %.0f %% full: at 100 %% the oldest are dropped", name, held.Messages, 100*part)
+		}
+		if held.Messages > 0 && held.Consumers == 0 {
+			trouble("queue %q holds %d messages and nobody consumes it", name, held.Messages)
+		}
+		if dead, err := b.held(ctx, deadQueue(name)); err == nil && dead.Messages > 0 {
+			trouble("queue %q has %d dead letters: see matchwire dead list", name, dead.Messages)
+		}
+	}
+	return all
+}
+
+// held asks what a queue holds. A channel of its own, since one that asks for a
+// queue that is not there is closed.
+func (b *Broker) held(ctx context.Context, queue string) (amqp.Queue, error) {
+	ch, err := b.consume.channel(ctx)
+	if err != nil {
+		return amqp.Queue{}, err
+	}
+	defer ch.Close()
+	return ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -86,13 +87,31 @@ func (l *link) channel(ctx context.Context) (*channel, error) {
 			wait = 0 // another may be there at once
 		}
 		said := "broker unreachable, trying again"
-		var refused *amqp.Error
-		if errors.As(err, &refused) && (refused.Code == amqp.AccessRefused || refused.Code == amqp.NotAllowed) {
+		if loginRefused(err) {
 			said = "broker refuses the login, trying again"
 		}
 		l.log.Warn(said, "attempt", try, "error", err, "pause", wait.Round(time.Millisecond))
 		if !sleep(ctx, wait) {
 			return nil, errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+func loginRefused(err error) bool {
+	var refused *amqp.Error
+	return errors.As(err, &refused) && (refused.Code == amqp.AccessRefused || refused.Code == amqp.NotAllowed)
+}
+
+// reach connects before ctx ends, or says why it could not. It does not try
+// again what somebody must repair.
+func (l *link) reach(ctx context.Context) error {
+	for pause := newBackoff(); ; {
+		ch, err := l.tryChannel(ctx)
+		if err == nil {
+			return ch.Close()
+		}
+		if loginRefused(err) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errClosed) || !sleep(ctx, pause.NextBackOff()) {
+			return err
 		}
 	}
 }

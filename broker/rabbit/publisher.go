@@ -55,6 +55,7 @@ func newPublisher(l *link, t topology, log *slog.Logger) *publisher {
 func (b *Broker) Publish(ctx context.Context, msgs ...event.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {
+		b.queues.passed(len(m.Body))
 		out[i] = outgoing{exchange: b.topology.exchange(m.Exchange), key: m.Key, msg: publishing(m)}
 		if m.Exchange == event.Tasks {
 			out[i].task = m.Key

@@ -34,7 +34,7 @@ type Broker struct {
 	publish  *publisher
 	moves    *publisher // to retry queues and dead letters, so that a full one holds up no events
 	consume  *link
-	flows    flows
+	queues   queues
 }
 
 // New returns a broker for an amqp:// or amqps:// URL, or for several, parted by
@@ -76,6 +76,11 @@ func vhostPath(v string) string {
 	}
 	return "/" + v
 }
+
+// Reach connects, for who wants to know at once whether the broker is there: it
+// returns why it could not be reached before ctx ended, or sooner where trying
+// again cannot help.
+func (b *Broker) Reach(ctx context.Context) error { return b.consume.reach(ctx) }
 
 // Close closes the connections. What is being published or consumed fails.
 func (b *Broker) Close() error {

@@ -561,8 +561,18 @@ func TestHealthOfAFullQueue(t *testing.T) {
 	}
 	eventually(t, "the queue to be called full", func() bool {
 		h := b.Health(t.Context())
-		return len(h) == 1 && !h[0].Down && strings.Contains(h[0].Text, `.q" holds 100 messages, about 100 % of its bound`) && strings.Contains(h[0].Text, "the oldest drop")
+
+		return len(h) == 1 && !h[0].Down && strings.Contains(h[0].Text, `.q" holds 100 messages and is about 100 % full`)
 	})
 	close(handle)
 	eventually(t, "it to be well again", func() bool { return b.Health(t.Context()) == nil })
+	for range 2 {
+		if err := raw(t, url).Publish("", ns+".q.dead", false, false, amqp.Publishing{Body: []byte("x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the dead letters to be told", func() bool {
+		h := b.Health(t.Context())
+		return len(h) == 1 && strings.Contains(h[0].Text, `.q" has 2 dead letters`)
+	})
 }

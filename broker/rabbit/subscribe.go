@@ -20,8 +20,16 @@ func (b *Broker) Declare(ctx context.Context, s event.Subscription) error {
 			return err
 		}
 		defer ch.Close()
-		return declareQueue(ch.Channel, b.topology, s)
+		return b.declare(ch, s)
 	})
+}
+
+func (b *Broker) declare(ch *channel, s event.Subscription) error {
+	if err := declareQueue(ch.Channel, b.topology, s); err != nil {
+		return err
+	}
+	b.queues.declared(b.topology.full(s.Queue))
+	return nil
 }
 
 // Subscribe consumes the queue, on a new channel whenever the last is lost.
@@ -48,7 +56,7 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Ha
 		return err
 	}
 	defer ch.Close() // what is not acknowledged by then goes back to the queue
-	if err := declareQueue(ch.Channel, b.topology, s); err != nil {
+	if err := b.declare(ch, s); err != nil {
 		return err
 	}
 	queue := b.topology.full(s.Queue)
@@ -63,7 +71,6 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Ha
 	}
 	ready()
 
-	flow := b.flows.of(queue)
 	done := newAcks(ch.Channel, max(s.Limit, 1), b.log.With("queue", queue))
 	defer done.finish()
 	going, stop := context.WithCancelCause(ctx)
@@ -76,7 +83,7 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Ha
 			if !ok || going.Err() != nil {
 				return broker.Job{}, false
 			}
-			flow.add(len(d.Body))
+			b.queues.passed(len(d.Body))
 			m := received(d)
 			return broker.Job{Message: m, Settle: func(err error) {
 				if err := b.settle(ctx, queue, d, m, err); err != nil {

@@ -18,24 +18,24 @@ import (
 )
 
 type deadCmd struct {
-	List   deadListCmd   `cmd:"" help:"How many there are, or which."`
-	Show   deadShowCmd   `cmd:"" help:"All that is known of some: where they went wrong, and the message."`
-	Replay deadReplayCmd `cmd:"" help:"Put them back into their queue, as if they had never been tried."`
-	Purge  deadPurgeCmd  `cmd:"" help:"Remove them for good."`
+	List   deadListCmd   `cmd:"" help:"Count dead letters, or list those of one consumer."`
+	Show   deadShowCmd   `cmd:"" help:"Print some with reason and message."`
+	Replay deadReplayCmd `cmd:"" help:"Put them back into their queue."`
+	Purge  deadPurgeCmd  `cmd:"" help:"Delete them."`
 }
 
 func (d *deadCmd) Help() string {
-	return "A dead letter is a message that its consumer could not handle: it failed for good, or too often. It waits 30 days in the queue consumer.<name>.dead for somebody to look. Repair the cause, then replay."
+	return "A dead letter is a message that its consumer could not handle: it failed for good, or too often. It waits 30 days, and up to 1 GiB of them do, in the queue consumer.<name>.dead for somebody to look. Repair the cause, then replay: each is handled as if it had just come."
 }
 
 // A letterbox is whose dead letters a command is about.
 type letterbox struct {
-	Consumer string `arg:"" help:"A consumer's name, or a queue's, like task.parser.page.poll."`
+	Consumer string `arg:"" help:"A consumer's name, or a queue's, like consumer.notify."`
 }
 
 func (l letterbox) queue() string {
 	if strings.Contains(l.Consumer, ".") {
-		return l.Consumer
+		return strings.TrimSuffix(l.Consumer, ".dead")
 	}
 	return consumers.QueueName(l.Consumer)
 }
@@ -46,16 +46,13 @@ func deadLetters(c *console) (event.Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if servers.Embedded() {
-		return nil, app.Misuse(errors.New("dead letters lie on a RabbitMQ server: set AMQP_URL and REDIS_URL"))
-	}
-	return servers.Broker(c.namespace, c.log)
+	return servers.Reached(c.ctx, c.namespace, c.log)
 }
 
 type deadListCmd struct {
 	Consumer string `arg:"" optional:"" help:"A consumer's name, or a queue's. All consumers of the config without it, and how many each has."`
 	Config   string `help:"The config file (${default})." default:"${config}" placeholder:"FILE"`
-	Limit    int    `help:"Show so many at most, the oldest first (${default})." default:"50"`
+	Limit    int    `help:"Show so many at most, the oldest first (${default}); 0 shows all." default:"50"`
 	JSON     bool   `name:"json" help:"Print JSON lines."`
 }
 
@@ -72,6 +69,9 @@ func (d *deadListCmd) Run(c *console) error {
 	total, err := b.CountDead(c.ctx, queue)
 	if err != nil {
 		return err
+	}
+	if d.Limit == 0 {
+		d.Limit = total
 	}
 	if d.JSON {
 		return event.OldestDead(c.ctx, b, queue, d.Limit, letterPrinter(c))
@@ -109,16 +109,16 @@ func (d *deadListCmd) count(c *console, b event.Broker) error {
 	}
 	for _, name := range config.ConsumerNames() {
 		n, err := b.CountDead(c.ctx, consumers.QueueName(name))
-		shown := fmt.Sprint(n)
+		shown, dead := fmt.Sprint(n), any(n)
 		switch {
 		case errors.Is(err, event.ErrNoQueue):
-			shown = "never ran here"
+			shown, dead = "never ran here", nil
 		case err != nil:
 			return err
 		}
 		if !d.JSON {
 			fmt.Fprintf(t, "%s\t%s\n", name, shown)
-		} else if err := json.NewEncoder(c.out).Encode(map[string]any{"consumer": name, "dead": n}); err != nil {
+		} else if err := json.NewEncoder(c.out).Encode(map[string]any{"consumer": name, "dead": dead}); err != nil {
 			return err
 		}
 	}

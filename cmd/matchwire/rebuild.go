@@ -15,7 +15,7 @@ type rebuildCmd struct {
 }
 
 func (r *rebuildCmd) Help() string {
-	return "Has the consumer handle every event that the log holds, a week's by default: what Redis lost is there again. Nothing that is newer is undone, so consumers may go on running. Nobody is alerted."
+	return "Has the consumer handle every event that the log still holds, seven days' and 10 GB at most: what Redis lost is there again. Nothing that is newer is undone, so consumers may go on running. Nobody is alerted."
 }
 
 func (r *rebuildCmd) Run(c *console) error {
@@ -35,7 +35,7 @@ func (r *rebuildCmd) Run(c *console) error {
 			}
 		}
 	}
-	n, err := app.Rebuild(c.ctx, config, servers, r.Consumer, c.log, progress)
+	n, err := app.New(config, servers, c.log).Rebuild(c.ctx, r.Consumer, progress)
 	if read >= 1000 {
 		fmt.Fprintln(c.err)
 	}

@@ -1,7 +1,8 @@
 // Package notify tells people: a log line for every event it hears, and a POST
 // to a webhook where one is configured. It stays silent about what is no news:
 // events from before the match was first seen (backfill), from recordings
-// (replay), and from long before the page listed them.
+// (replay), from long before the page listed them, and those that have waited
+// too long to be told.
 package notify
 
 import (
@@ -14,12 +15,16 @@ import (
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
 // Settings are notify's part of the config.
 type Settings struct {
 	// Keys are the topic patterns of what is told.
 	Keys []string `yaml:"keys"`
+	// MaxAge is how long after its page was read an event is still told. An
+	// older one waited for a consumer that was away.
+	MaxAge strictyaml.Duration `yaml:"max_age"`
 	// Webhook is where each notification is POSTed as JSON; none without it.
 	Webhook string `yaml:"webhook"`
 }
@@ -32,13 +37,14 @@ var defaultKeys = []string{
 const webhookTimeout = 10 * time.Second
 
 type notifier struct {
-	hook *hook // nil without a webhook
-	log  *slog.Logger
+	hook   *hook // nil without a webhook
+	maxAge time.Duration
+	log    *slog.Logger
 }
 
 // New makes the consumer.
 func New(h consumers.Host) (consumers.Consumer, error) {
-	set := Settings{Keys: defaultKeys}
+	set := Settings{Keys: defaultKeys, MaxAge: strictyaml.Duration(time.Hour)}
 	if err := h.Settings(&set); err != nil {
 		return consumers.Consumer{}, err
 	}
@@ -47,7 +53,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 			return consumers.Consumer{}, fmt.Errorf("keys: %w", err)
 		}
 	}
-	n := &notifier{log: h.Log}
+	n := &notifier{maxAge: time.Duration(set.MaxAge), log: h.Log}
 	if set.Webhook != "" {
 		u, err := url.Parse(set.Webhook)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -64,7 +70,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 
 func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	log := n.log.With("tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
-	if why := old(e); why != "" {
+	if why := n.old(e); why != "" {
 		log.Debug("notification withheld", "why", why)
 		return nil
 	}
@@ -78,12 +84,14 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 }
 
 // old says why an event is no news, or "".
-func old(e event.Event) string {
+func (n *notifier) old(e event.Event) string {
 	switch {
 	case e.Data.Backfill:
 		return "backfill"
 	case e.Data.Replay:
 		return "replay"
+	case time.Since(e.Time) > n.maxAge:
+		return "old"
 	case longPast(e.Data):
 		return "long past"
 	}

@@ -2,7 +2,7 @@
 // programs to read:
 //
 //	mw:{<match>}:scoreboard  hash, see fields
-//	mw:scoreboards           sorted set of match IDs by when their latest event came, Unix milliseconds
+//	mw:scoreboards           sorted set of match IDs by the time of their latest event, Unix milliseconds
 //
 // A late event never undoes a newer one: (epoch, seq) is compared in the same
 // step that writes. Handling an event twice changes nothing. Events that come
@@ -60,14 +60,21 @@ local epoch = redis.call('hget', KEYS[1], 'epoch') or ''
 local seq = tonumber(redis.call('hget', KEYS[1], 'seq') or '-1')
 if ARGV[1] < epoch or (ARGV[1] == epoch and tonumber(ARGV[2]) < seq) then return 0 end
 redis.call('hset', KEYS[1], 'epoch', ARGV[1], 'seq', ARGV[2], unpack(ARGV, 4))
-redis.call('pexpire', KEYS[1], ARGV[3])
+redis.call('pexpireat', KEYS[1], ARGV[3])
 return 1`)
 
 func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	if e.Data.Match == nil || e.Subject == "" {
 		return nil // about no match
 	}
-	u := &update{key: Key(s.prefix, e.Subject), member: e.Subject, args: arguments(e, s.keep)}
+	at := time.Now()
+	if e.Time.Before(at) && !e.Data.Replay { // that of a replay may be years ago
+		at = e.Time
+	}
+	if time.Since(at) > s.keep {
+		return nil // its board would be gone by now
+	}
+	u := &update{key: Key(s.prefix, e.Subject), member: e.Subject, at: at, args: arguments(e, at.Add(s.keep))}
 	if err := s.batch.do(ctx, u); err != nil {
 		return fmt.Errorf("writing scoreboard of %s: %w", e.Subject, err)
 	}
@@ -94,17 +101,16 @@ func (s *scoreboard) write(ctx context.Context, batch []*update) {
 }
 
 func (s *scoreboard) pipeline(ctx context.Context, batch []*update) {
-	now := time.Now() // not the event's time: a replay's may be years ago
 	list := s.prefix + "scoreboards"
 	members := make([]redis.Z, len(batch))
 	written := make([]*redis.Cmd, len(batch))
 	pipe := s.redis.Pipeline()
 	for i, u := range batch {
 		written[i] = compareAndSet.EvalSha(ctx, pipe, []string{u.key}, u.args...)
-		members[i] = redis.Z{Score: float64(now.UnixMilli()), Member: u.member}
+		members[i] = redis.Z{Score: float64(u.at.UnixMilli()), Member: u.member}
 	}
 	listed := pipe.ZAddArgs(ctx, list, redis.ZAddArgs{GT: true, Members: members})
-	trimmed := pipe.ZRemRangeByScore(ctx, list, "-inf", strconv.FormatInt(now.Add(-s.keep).UnixMilli(), 10))
+	trimmed := pipe.ZRemRangeByScore(ctx, list, "-inf", strconv.FormatInt(time.Now().Add(-s.keep).UnixMilli(), 10))
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	for i, u := range batch {
 		u.err = cmp.Or(written[i].Err(), listed.Err(), trimmed.Err())
@@ -112,9 +118,9 @@ func (s *scoreboard) pipeline(ctx context.Context, batch []*update) {
 }
 
 // arguments are those of the script.
-func arguments(e event.Event, keep time.Duration) []any {
+func arguments(e event.Event, until time.Time) []any {
 	epoch, seq := e.Position()
-	return append([]any{epoch, seq, keep.Milliseconds()}, fields(e)...)
+	return append([]any{epoch, seq, until.UnixMilli()}, fields(e)...)
 }
 
 // fields are names and values of the hash. What an event does not say keeps

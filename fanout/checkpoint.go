@@ -1,0 +1,150 @@
+package fanout
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+const (
+	// checkpointEvery is how many messages of the log lie between two
+	// checkpoints. A node begins at the second latest, so that it knows the
+	// frames of the last 5,000 to 10,000 messages for clients that resume.
+	checkpointEvery   = 5000
+	checkpointTimeout = 10 * time.Second
+)
+
+// Checkpoints keep what the nodes know of the matches at places of the log, so
+// that a node that starts need not read the log from its beginning:
+//
+//	mw:fanout:checkpoints  list of JSON, the latest two, the later one first
+//
+// Whose they are does not matter: at one place all nodes know the same.
+type Checkpoints struct {
+	redis redis.UniversalClient
+	key   string
+	every uint64 // checkpointEvery, if no test wants less
+}
+
+// NewCheckpoints keeps checkpoints in r, under a key that begins with prefix.
+func NewCheckpoints(r redis.UniversalClient, prefix string) *Checkpoints {
+	return &Checkpoints{redis: r, key: prefix + "fanout:checkpoints", every: checkpointEvery}
+}
+
+// A checkpoint is a fold, and the cursor of the last message that went into it.
+type checkpoint struct {
+	Offset  uint64        `json:"offset"` // the cursor's, for the script
+	Cursor  string        `json:"cursor"`
+	Matches []*MatchState `json:"matches"` // the one longest silent first
+	ByHand  []string      `json:"by_hand"` // IDs, oldest first
+}
+
+// Others write checkpoints of the same log: one that is not much later than
+// theirs is not worth keeping.
+var addCheckpoint = redis.NewScript(`
+local latest = redis.call('lindex', KEYS[1], 0)
+if latest and tonumber(ARGV[2]) < cjson.decode(latest).offset + tonumber(ARGV[3]) then return 0 end
+redis.call('lpush', KEYS[1], ARGV[1])
+redis.call('ltrim', KEYS[1], 0, 1)
+return 1`)
+
+func (c *Checkpoints) add(ctx context.Context, text []byte, offset uint64) error {
+	err := addCheckpoint.Run(ctx, c.redis, []string{c.key}, text, offset, c.every/2).Err()
+	if err != nil {
+		return fmt.Errorf("keeping a checkpoint: %w", err)
+	}
+	return nil
+}
+
+// latest returns the second latest checkpoint, or the only one; false if there
+// is none.
+func (c *Checkpoints) latest(ctx context.Context) (checkpoint, bool, error) {
+	var cp checkpoint
+	text, err := c.redis.LIndex(ctx, c.key, -1).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return cp, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &cp)
+	}
+	if err != nil {
+		return cp, false, fmt.Errorf("reading the last checkpoint: %w", err)
+	}
+	return cp, true, nil
+}
+
+// forget removes all: the log they are about is gone.
+func (c *Checkpoints) forget(ctx context.Context) error {
+	return c.redis.Del(ctx, c.key).Err()
+}
+
+// restore begins where the latest checkpoint is, if there is one, else at the
+// beginning of the log.
+func (h *Hub) restore(ctx context.Context) event.Cursor {
+	ctx, cancel := context.WithTimeout(ctx, checkpointTimeout)
+	defer cancel()
+	cp, ok, err := h.checkpoints.latest(ctx)
+	var at event.Cursor
+	if err == nil && ok {
+		at, err = event.ParseCursor(cp.Cursor)
+	}
+	if err != nil {
+		h.log.Warn("reading the event log from its beginning", "error", err)
+		return event.Start
+	}
+	if !ok {
+		return event.Start
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fold, h.at, h.kept = foldOf(cp), at, at.Offset
+	h.log.Info("reading the event log from a checkpoint", "cursor", at, "matches", len(cp.Matches))
+	return at
+}
+
+func foldOf(cp checkpoint) fold {
+	f := newFold()
+	for _, id := range cp.ByHand {
+		f.byHand.add(id)
+	}
+	for _, m := range cp.Matches {
+		f.events++
+		m.touched = f.events
+		f.matches[m.Match.ID] = m
+	}
+	return f
+}
+
+// keep writes a checkpoint when the last is long enough ago. h.mu is held. One
+// at a time is under way.
+func (h *Hub) keep() {
+	if h.at.Offset < h.kept+h.checkpoints.every || !h.keeping.TryLock() {
+		return
+	}
+	h.kept = h.at.Offset
+	cp := checkpoint{Offset: h.at.Offset, Cursor: h.at.String(), ByHand: h.fold.byHand.order,
+		Matches: slices.SortedFunc(maps.Values(h.fold.matches), func(a, b *MatchState) int { return cmp.Compare(a.touched, b.touched) })}
+	text, err := json.Marshal(cp)
+	if err != nil {
+		h.log.Error("no checkpoint kept", "error", err)
+		h.keeping.Unlock()
+		return
+	}
+	go func() {
+		defer h.keeping.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), checkpointTimeout)
+		defer cancel()
+		if err := h.checkpoints.add(ctx, text, cp.Offset); err != nil {
+			h.log.Warn("no checkpoint kept", "error", err)
+		}
+	}()
+}
