@@ -39,15 +39,28 @@ const (
 	Bury
 )
 
+// outagePause bounds how long a message waits while a server is away: soon
+// after its return all go on.
+const outagePause = 30 * time.Second
+
 // Judge says what becomes of a message whose handler returned err on that
-// attempt (from 1), with so many pauses to give.
-func Judge(err error, attempt, pauses int) Verdict {
+// attempt (from 1), and how long it waits for the next.
+func Judge(err error, attempt int, pauses []time.Duration) (Verdict, time.Duration) {
 	switch {
 	case err == nil:
-		return Ack
-	case errors.Is(err, event.ErrPermanent) || attempt > pauses:
-		return Bury
-	default:
-		return Retry
+		return Ack, 0
+	case errors.Is(err, event.ErrPermanent):
+		return Bury, 0
+	case errors.Is(err, event.ErrUnavailable) && len(pauses) > 0:
+		short := 0
+		for i, p := range pauses[:min(attempt, len(pauses))] {
+			if p <= outagePause {
+				short = i
+			}
+		}
+		return Retry, pauses[short]
+	case attempt > len(pauses):
+		return Bury, 0
 	}
+	return Retry, pauses[attempt-1]
 }

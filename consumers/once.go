@@ -51,7 +51,7 @@ func (m marks) once(ctx context.Context, e event.Event, redelivered bool, h func
 	busy := 2 * max(m.timeout, 30*time.Second)
 	switch mark, err := begin.Run(ctx, m.redis, []string{key}, takesOver, busy.Milliseconds()).Text(); {
 	case err != nil:
-		return fmt.Errorf("looking whether the event was handled before: %w", err)
+		return fmt.Errorf("looking whether the event was handled before: %w", RedisError(err))
 	case mark == "done":
 		m.log.Debug("event came again, not handled twice", "tid", e.TID, "id", e.ID)
 		return nil

@@ -62,8 +62,8 @@ type Subscription struct {
 // one ID must be as harmless as acting once. A nil error acknowledges the
 // message, one that wraps [ErrPermanent] dead-letters it with its text as the
 // reason, any other has it redelivered after a pause, which grows with each
-// attempt, and dead-lettered when there were too many. A panic is an error like
-// any other.
+// attempt, and dead-lettered when there were too many; but never for one that
+// wraps [ErrUnavailable]. A panic is an error like any other.
 //
 // ctx does not end when the subscription does: the handler is waited for. It
 // ends when the handler took too long; one that does not return then is given
@@ -83,15 +83,25 @@ type Subscriber interface {
 	Subscribe(ctx context.Context, s Subscription, h Handler) error
 }
 
+// ErrUnavailable marks an error that is not the message's fault: a server that
+// every message needs does not answer.
+var ErrUnavailable = errors.New("unavailable")
+
+// Unavailable marks err as one that ends with an outage. Its text stays the same.
+func Unavailable(err error) error { return marked{err, ErrUnavailable} }
+
 // ErrPermanent marks an error that no retry can heal.
 var ErrPermanent = errors.New("permanent")
 
 // Permanent marks err as one that no retry can heal. Its text stays the same.
-func Permanent(err error) error { return permanent{err} }
+func Permanent(err error) error { return marked{err, ErrPermanent} }
 
-type permanent struct{ error }
+type marked struct {
+	error
+	mark error
+}
 
-func (p permanent) Unwrap() []error { return []error{p.error, ErrPermanent} }
+func (m marked) Unwrap() []error { return []error{m.error, m.mark} }
 
 // A Log is the history of live_events, within its retention.
 type Log interface {
@@ -99,7 +109,7 @@ type Log interface {
 	// one included, in the order of the log, until ctx ends or h returns an
 	// error, which ReadLog then returns. Start reads all there is, End only
 	// what comes. If another message or none stands at from, it returns
-	// ErrCursorGone at once. caughtUp, if not nil, is closed when everything
+	// ErrCursorGone within seconds, and calls h for nothing. caughtUp, if not nil, is closed when everything
 	// that stood in the log at the beginning of the call has been handled.
 	// The log may hold a message twice. A lost connection is made again,
 	// without a gap; what that may repeat is left out.

@@ -44,6 +44,7 @@ func Run(t *testing.T, maker Maker) {
 		{"PermanentErrorDeadLettersWithReason", permanent},
 		{"TooManyAttemptsDeadLetter", exhausted},
 		{"PanicIsAnError", panics},
+		{"OutageCountsForNothing", outage},
 		{"HangingHandlerIsGivenUp", hangs},
 		{"PoisonBlocksNobody", poison},
 		{"DeadLettersAreKeptRevivedOrDiscarded", fates},

@@ -26,6 +26,24 @@ func panics(t *testing.T, open func() event.Broker) {
 	}
 }
 
+// No message pays for an outage, however long it is.
+func outage(t *testing.T, open func() event.Broker) {
+	b := open()
+	var tried atomic.Int64
+	var got box
+	subscribe(t, b, "q", 1, func(ctx context.Context, m event.Message) error {
+		if tried.Add(1) < 9 {
+			return fmt.Errorf("storing: %w", event.Unavailable(errors.New("connection refused")))
+		}
+		return got.put(ctx, m)
+	}, "#")
+	publish(t, b, Message("a.b.c", "1"))
+	got.expect(t, "1")
+	if n, err := b.CountDead(t.Context(), "q"); n != 0 || err != nil {
+		t.Errorf("%d dead letters, %v", n, err)
+	}
+}
+
 // A handler that listens to nobody holds up neither the messages behind it nor
 // the end of the subscription.
 func hangs(t *testing.T, open func() event.Broker) {

@@ -157,9 +157,10 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch broker.Judge(err, m.Attempt, len(b.pauses)) {
+	verdict, pause := broker.Judge(err, m.Attempt, b.pauses)
+	switch verdict {
 	case broker.Retry:
-		time.AfterFunc(b.pauses[m.Attempt-1], func() {
+		time.AfterFunc(pause, func() {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			q.push(m)

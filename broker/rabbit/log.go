@@ -20,6 +20,10 @@ const (
 	tailIdle  = 200 * time.Millisecond
 	tailLong  = 2 * time.Second
 	tailFirst = 30 * time.Second
+	// A cursor beyond the end that was found so fast may be none: a broker that
+	// has just come back shows less than it has, and a slow network too. Then
+	// the end is looked for once more, with this in place of tailIdle.
+	tailSure = 5 * time.Second
 )
 
 // ReadLog reads the stream. A stream's bare offset lies: of a stream deleted
@@ -70,7 +74,10 @@ func (r *logReader) read(ctx context.Context) error {
 	if err := declareExchanges(ch.Channel, r.b.topology); err != nil {
 		return err
 	}
-	tail, err := r.b.tail(ctx) // -1 in an empty log
+	tail, err := r.b.tail(ctx, tailIdle) // -1 in an empty log
+	if err == nil && r.expect != nil && int64(r.expect.Offset) > tail {
+		tail, err = r.b.tail(ctx, tailSure)
+	}
 	if err != nil {
 		return err
 	}
@@ -142,8 +149,9 @@ func (r *logReader) reached() {
 	}
 }
 
-// tail finds the offset of the last message in the stream, -1 if there is none.
-func (b *Broker) tail(ctx context.Context) (int64, error) {
+// tail finds the offset of the last message in the stream, -1 if there is none:
+// nothing came for so long.
+func (b *Broker) tail(ctx context.Context, quiet time.Duration) (int64, error) {
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return 0, err
@@ -157,7 +165,7 @@ func (b *Broker) tail(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	patience := tailIdle
+	patience := quiet
 	if q.Messages > 0 {
 		patience = tailFirst
 	}
@@ -185,9 +193,9 @@ func (b *Broker) tail(ctx context.Context) (int64, error) {
 					return 0, err
 				}
 			}
-			idle.Reset(tailIdle)
+			idle.Reset(quiet)
 			if enough == nil {
-				enough = time.After(tailLong)
+				enough = time.After(max(quiet, tailLong))
 			}
 		}
 	}

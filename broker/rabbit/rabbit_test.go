@@ -576,3 +576,45 @@ func TestHealthOfAFullQueue(t *testing.T) {
 		return len(h) == 1 && strings.Contains(h[0].Text, `.q" has 2 dead letters`)
 	})
 }
+
+// A broker that comes back has not lost the log, even if it does not show it in
+// its first moments.
+func TestCursorOutlivesARestart(t *testing.T) {
+	node := testenv.OwnRabbit(t, 1)[0]
+	b := open(t, node.URL, rabbit.Options{Pauses: []time.Duration{}})
+	var all []event.Message
+	for i := range 1000 {
+		all = append(all, event.Message{Key: "a.b.c", ID: fmt.Sprint(i), Body: bytes.Repeat([]byte("x"), 1000)})
+	}
+	if _, err := b.Publish(t.Context(), all...); err != nil {
+		t.Fatal(err)
+	}
+	read := func(from event.Cursor, id string) (last event.Cursor) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		err := b.ReadLog(ctx, from, nil, func(at event.Cursor, m event.Message) error {
+			if last = at; m.ID == id {
+				cancel()
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return last
+	}
+	last := read(event.Start, "999")
+	time.Sleep(10 * time.Second) // RabbitMQ itself loses a stream when it is killed within moments of making it
+	for range 3 {
+		node.Kill()
+		restarted := make(chan error, 1)
+		go func() { restarted <- node.Start() }()
+		if got := read(last, "999"); got != last {
+			t.Errorf("read %v, want %v", got, last)
+		}
+		if err := <-restarted; err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -117,9 +117,10 @@ func closeReason(gone <-chan *amqp.Error) error {
 // made again, and with it its queues, after a pause.
 func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m event.Message, err error) error {
 	next := ""
-	switch broker.Judge(err, m.Attempt, len(b.topology.pauses)) {
+	verdict, pause := broker.Judge(err, m.Attempt, b.topology.pauses)
+	switch verdict {
 	case broker.Retry:
-		next = retryQueue(queue, b.topology.pauses[m.Attempt-1])
+		next = retryQueue(queue, pause)
 	case broker.Bury:
 		next = deadQueue(queue)
 		b.log.Error("message dead-lettered", "queue", next, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))

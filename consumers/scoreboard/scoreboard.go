@@ -76,7 +76,7 @@ func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	}
 	u := &update{key: Key(s.prefix, e.Subject), member: e.Subject, at: at, args: arguments(e, at.Add(s.keep))}
 	if err := s.batch.do(ctx, u); err != nil {
-		return fmt.Errorf("writing scoreboard of %s: %w", e.Subject, err)
+		return fmt.Errorf("writing scoreboard of %s: %w", e.Subject, consumers.RedisError(err))
 	}
 	return nil
 }

@@ -61,6 +61,7 @@ func TestScoreboardSaysWhatTheLatestEventSays(t *testing.T) {
 		}
 		e := goal(t, "e1", 3, 0, 1)
 		e.Time = time.Date(2016, 11, 6, 23, 50, 21, 0, time.UTC) // a replay of long ago is listed too
+		e.Data.Replay = true
 		handle(t, c, e)
 		h := r.HGetAll(t.Context(), scoreboard.Key("mw:", "m1")).Val()
 		for k, want := range map[string]string{
@@ -77,6 +78,31 @@ func TestScoreboardSaysWhatTheLatestEventSays(t *testing.T) {
 		}
 		if list := r.ZRange(t.Context(), "mw:scoreboards", 0, -1).Val(); fmt.Sprint(list) != "[m1]" {
 			t.Errorf("list %v", list)
+		}
+	})
+}
+
+// What a rebuild tells of a board that would be gone by now brings it back for
+// nobody; one that stays is listed by its own time.
+func TestOldEvents(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c, err := scoreboard.New(host(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone, stays := goal(t, "e1", 3, 0, 1), goal(t, "e1", 3, 0, 1)
+		gone.Time, gone.Subject = time.Now().Add(-73*time.Hour), "m0"
+		stays.Time = time.Now().Add(-70 * time.Hour)
+		handle(t, c, gone, stays)
+		list := r.ZRangeWithScores(t.Context(), "mw:scoreboards", 0, -1).Val()
+		if len(list) != 1 || list[0].Member != "m1" || int64(list[0].Score) != stays.Time.UnixMilli() {
+			t.Errorf("list %v", list)
+		}
+		if ttl := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val(); ttl < time.Hour || ttl > 2*time.Hour {
+			t.Errorf("it stays for %v, want 2h", ttl)
+		}
+		if n := r.Exists(t.Context(), scoreboard.Key("mw:", "m0")).Val(); n != 0 {
+			t.Error("an expired board is back")
 		}
 	})
 }
