@@ -4,6 +4,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/instances"
 	"github.com/matchwire/matchwire/parser"
 )
 
@@ -50,6 +52,12 @@ type App struct {
 	// HealthAddress, if not "", is a host:port where /healthz is served, for
 	// processes that do not run fanout, which serves it too.
 	HealthAddress string
+	// Name tells this process from others in the registry of instances; "" is
+	// the machine's name and the process ID.
+	Name string
+	// Advertise is the host:port at which others reach fanout; "" is where it
+	// listens, by the machine's name where that is every address.
+	Advertise string
 	// Feed, if not nil, takes the place of polling in the parser role. The app
 	// ends when it returns an error.
 	Feed func(ctx context.Context, lib parser.Library, r *parser.Reader) error
@@ -122,6 +130,22 @@ func (a *App) Run(ctx context.Context, roles ...Role) error {
 		role  Role
 		start func(context.Context, *errgroup.Group, parts) error
 	}{{FanoutTo, a.startFanout}, {Consumers, a.startConsumers}, {Parser, a.startParser}} // those who listen first
+	self := instances.Instance{Name: cmp.Or(a.Name, defaultName()), Version: Version(), Started: time.Now().UTC()}
+	for _, r := range roles {
+		self.Roles = append(self.Roles, string(r))
+	}
+	if has(FanoutTo) {
+		self.Address = cmp.Or(a.Advertise, reachable(a.config.Fanout.Listen))
+	}
+	if !a.servers.Embedded() { // else nobody could see it
+		group.Go(func() error {
+			instances.New(p.redis, prefix(a.config.Namespace)).Announce(ctx, a.log, func(ctx context.Context) instances.Instance {
+				self.Status, self.Troubles = p.health.status(ctx)
+				return self
+			})
+			return nil
+		})
+	}
 	for _, s := range starts {
 		if !has(s.role) {
 			continue

@@ -55,22 +55,32 @@ func (h *health) look(ctx context.Context) []event.Trouble {
 	return h.latest
 }
 
+// status is the worst there is: pass, warn or fail, and what is wrong.
+func (h *health) status(ctx context.Context) (status string, troubles []string) {
+	status = "pass"
+	for _, t := range h.look(ctx) {
+		troubles = append(troubles, t.Text)
+		switch {
+		case t.Down:
+			status = "fail"
+		case status == "pass":
+			status = "warn"
+		}
+	}
+	return status, troubles
+}
+
 // ServeHTTP answers 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}
 // or, when something is down, 503 {"status":"fail","troubles":[…]}.
 func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer := struct {
+	var answer struct {
 		Status   string   `json:"status"`
 		Troubles []string `json:"troubles,omitempty"`
-	}{Status: "pass"}
+	}
+	answer.Status, answer.Troubles = h.status(r.Context())
 	code := http.StatusOK
-	for _, t := range h.look(r.Context()) {
-		answer.Troubles = append(answer.Troubles, t.Text)
-		switch {
-		case t.Down:
-			answer.Status, code = "fail", http.StatusServiceUnavailable
-		case answer.Status == "pass":
-			answer.Status = "warn"
-		}
+	if answer.Status == "fail" {
+		code = http.StatusServiceUnavailable
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

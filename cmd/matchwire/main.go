@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // profiles name time zones
@@ -48,6 +47,7 @@ type cli struct {
 	Check  checkCmd  `cmd:"" help:"Validate the config and the profiles, these against their sample pages."`
 	Emit   emitCmd   `cmd:"" help:"Emit events by hand."`
 	Tail   tailCmd   `cmd:"" help:"Print events as they come."`
+	PS     psCmd     `cmd:"" name:"ps" help:"The running instances: who, what, where and how they are."`
 	Dead   deadCmd   `cmd:"" help:"The messages that consumers gave up on: list, show, replay, purge."`
 
 	Rebuild rebuildCmd `cmd:"" help:"Make a consumer's store whole again from the event log."`
@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 	}()
 	var c cli
 	parser, err := kong.New(&c, kong.Name("matchwire"), kong.Description(description), kong.Writers(out, errw),
-		kong.Exit(func(code int) { panic(exit(code)) }), kong.Vars{"version": version(), "listen": app.DefaultListen, "config": defaultConfig},
+		kong.Exit(func(code int) { panic(exit(code)) }), kong.Vars{"version": app.Version(), "listen": app.DefaultListen, "config": defaultConfig},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}))
 	if err != nil {
 		panic(err) // a mistake in the struct above
@@ -144,12 +144,4 @@ func logger(w io.Writer, c *cli, command string) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return info.Main.Version
 }

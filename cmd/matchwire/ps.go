@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/matchwire/matchwire/app"
+	"github.com/matchwire/matchwire/instances"
+)
+
+type psCmd struct {
+	JSON bool `name:"json" help:"Print JSON lines."`
+}
+
+func (p *psCmd) Help() string {
+	return "An instance that was not heard for 15 seconds is shown as silent: it was killed, or does not reach Redis. After ten minutes it is forgotten."
+}
+
+func (p *psCmd) Run(c *console) error {
+	servers, err := c.servers()
+	if err != nil {
+		return err
+	}
+	if servers.Embedded() {
+		return app.Misuse(errors.New("instances are listed on a Redis server: set AMQP_URL and REDIS_URL"))
+	}
+	all, err := app.Instances(c.ctx, servers, c.namespace, c.log)
+	if err != nil {
+		return err
+	}
+	if p.JSON {
+		out := json.NewEncoder(c.out)
+		for _, i := range all {
+			err := out.Encode(struct {
+				instances.Instance
+				Silent float64 `json:"silent_seconds"`
+			}{i, i.Silent.Seconds()})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(all) == 0 {
+		fmt.Fprintln(c.err, "nothing runs")
+		return nil
+	}
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tROLES\tADDRESS\tUP\tVERSION\tHEALTH")
+	for _, i := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Name, strings.Join(i.Roles, ","), orDash(i.Address),
+			time.Since(i.Started).Round(time.Second), i.Version, condition(i))
+	}
+	return t.Flush()
+}
+
+// condition is how an instance is, in a few words.
+func condition(i instances.Instance) string {
+	if i.Gone() {
+		return "silent for " + i.Silent.Round(time.Second).String()
+	}
+	return strings.Join(append([]string{i.Status}, i.Troubles...), "; ")
+}
