@@ -189,18 +189,21 @@ func joined(roles []Role) string {
 	return strings.Join(s, ", ")
 }
 
-// startConsumers returns when every consumer's bindings stand.
+// startConsumers does not wait for the consumers' bindings to stand: the parser
+// makes them too, before its first event leaves.
 func (a *App) startConsumers(ctx context.Context, group *errgroup.Group, p parts) error {
 	runner := consumers.Runner{Broker: p.broker, Redis: p.redis, Prefix: prefix(a.config.Namespace), Log: a.log}
 	for _, name := range slices.Sorted(maps.Keys(p.consumers)) {
 		c, ready := p.consumers[name], make(chan struct{})
 		group.Go(func() error { return runner.Run(ctx, name, c, ready) })
-		select {
-		case <-ready:
-			a.log.Info("consumer listens", "consumer", name, "keys", c.Keys)
-		case <-ctx.Done():
+		group.Go(func() error {
+			select {
+			case <-ready:
+				a.log.Info("consumer listens", "consumer", name, "keys", c.Keys)
+			case <-ctx.Done():
+			}
 			return nil
-		}
+		})
 	}
 	return nil
 }

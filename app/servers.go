@@ -65,6 +65,9 @@ func variable(getenv func(string) string, name string) (string, error) {
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
+		if strings.Contains(file, "://") { // the URL itself, with its password
+			return "", Misuse(fmt.Errorf("%s_FILE wants a file's name, not a URL", name))
+		}
 		return "", Misuse(fmt.Errorf("%s_FILE: %w", name, err))
 	}
 	value = strings.TrimSpace(string(b))

@@ -44,8 +44,9 @@ const (
 const outagePause = 30 * time.Second
 
 // Judge says what becomes of a message whose handler returned err on that
-// attempt (from 1), and how long it waits for the next.
-func Judge(err error, attempt int, pauses []time.Duration) (Verdict, time.Duration) {
+// attempt (from 1), and how long it waits for the next. outages is how many
+// more times it came to nothing because of an outage.
+func Judge(err error, attempt, outages int, pauses []time.Duration) (Verdict, time.Duration) {
 	switch {
 	case err == nil:
 		return Ack, 0
@@ -53,7 +54,7 @@ func Judge(err error, attempt int, pauses []time.Duration) (Verdict, time.Durati
 		return Bury, 0
 	case errors.Is(err, event.ErrUnavailable) && len(pauses) > 0:
 		short := 0
-		for i, p := range pauses[:min(attempt, len(pauses))] {
+		for i, p := range pauses[:min(outages+1, len(pauses))] {
 			if p <= outagePause {
 				short = i
 			}

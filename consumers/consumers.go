@@ -26,7 +26,8 @@ type Consumer struct {
 	Timeout time.Duration
 	// Once says that no ID is to be handled twice within a day, since what
 	// Handle does cannot be done twice without harm, like telling somebody.
-	// Only what was under way when a process died may be handled once more.
+	// Only what was under way when a process died or lost the broker may be
+	// handled once more.
 	Once bool
 	// Rebuilds says that what it keeps is whole again when it has handled every
 	// event of the log once more, in any order. For matchwire rebuild.

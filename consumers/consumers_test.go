@@ -162,7 +162,7 @@ func TestOnce(t *testing.T) {
 		b := memory.New([]time.Duration{20 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond}, nil)
 		var mu sync.Mutex
 		handled := map[string]int{}
-		hold := make(chan struct{})
+		hold, taken := make(chan struct{}), make(chan struct{})
 		c := consumers.Consumer{Keys: []string{"#"}, Limit: 4, Once: true, Handle: func(_ context.Context, e event.Event) error {
 			mu.Lock()
 			handled[e.Data.Player]++
@@ -173,6 +173,11 @@ func TestOnce(t *testing.T) {
 				return errors.New("not yet")
 			case e.Data.Player == "slow":
 				<-hold
+			case e.Data.Player == "late" && n == 1:
+				<-taken
+				return errors.New("too late")
+			case e.Data.Player == "late" && n == 2:
+				defer time.AfterFunc(50*time.Millisecond, func() { close(taken) })
 			}
 			return nil
 		}}
@@ -216,6 +221,17 @@ func TestOnce(t *testing.T) {
 		if err := r.Set(t.Context(), "mw:handled:test:"+dead.ID, "busy", time.Minute).Err(); err != nil {
 			t.Fatal(err)
 		}
+		// And somebody who has lost the broker fails after another has taken over.
+		late := message("late")
+		publish(late)
+		for began := false; !began; {
+			mu.Lock()
+			began = handled["late"] == 1
+			mu.Unlock()
+		}
+		taker := late
+		taker.Redelivered = true
+		publish(taker)
 		again := dead
 		again.Redelivered = true
 		publish(plain, fails, slow, plain, slow, again)
@@ -223,7 +239,7 @@ func TestOnce(t *testing.T) {
 		time.Sleep(30 * time.Millisecond)
 		close(hold)
 		publish(plain, fails)
-		want := map[string]int{"plain": 1, "fails": 3, "slow": 1, "of the dead": 1, "news": 2}
+		want := map[string]int{"plain": 1, "fails": 3, "slow": 1, "of the dead": 1, "news": 2, "late": 2}
 		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 			mu.Lock()
 			ok := maps.Equal(handled, want)

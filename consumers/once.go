@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/event"
@@ -20,7 +21,7 @@ var errUnderWay = errors.New("the same event is under way in another delivery")
 
 // Marks in Redis say which events a consumer has handled, or is handling:
 //
-//	mw:handled:<consumer>:<event ID>  "done" for a day, "busy" for as long as a handler may take
+//	mw:handled:<consumer>:<event ID>  "done" for a day, the handler's own token for as long as it may take
 //
 // An event that comes as backfill has a mark of its own, with :backfill behind
 // it: where Redis was lost, it can overtake its first copy that is news and
@@ -36,8 +37,14 @@ type marks struct {
 var begin = redis.NewScript(`
 local mark = redis.call('get', KEYS[1])
 if mark == 'done' or mark and ARGV[1] == '0' then return mark end
-redis.call('set', KEYS[1], 'busy', 'px', ARGV[2])
+redis.call('set', KEYS[1], ARGV[3], 'px', ARGV[2])
 return ''`)
+
+// Who was given up, or lost the broker, may end after somebody who took over:
+// the mark is not his any more.
+var reopen = redis.NewScript(`
+if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end
+return 0`)
 
 // once has h handle an event, unless it was handled before.
 func (m marks) once(ctx context.Context, e event.Event, redelivered bool, h func(context.Context, event.Event) error) error {
@@ -48,20 +55,20 @@ func (m marks) once(ctx context.Context, e event.Event, redelivered bool, h func
 	if redelivered {
 		takesOver = 1
 	}
-	busy := 2 * max(m.timeout, 30*time.Second)
-	switch mark, err := begin.Run(ctx, m.redis, []string{key}, takesOver, busy.Milliseconds()).Text(); {
+	busy, token := 2*max(m.timeout, 30*time.Second), uuid.NewString()
+	switch mark, err := begin.Run(ctx, m.redis, []string{key}, takesOver, busy.Milliseconds(), token).Text(); {
 	case err != nil:
 		return fmt.Errorf("looking whether the event was handled before: %w", RedisError(err))
 	case mark == "done":
 		m.log.Debug("event came again, not handled twice", "tid", e.TID, "id", e.ID)
 		return nil
-	case mark == "busy":
+	case mark != "":
 		return errUnderWay
 	}
 	err := h(ctx, e)
 	after := context.WithoutCancel(ctx)
 	if err != nil {
-		if derr := m.redis.Del(after, key).Err(); derr != nil { // then it goes by itself
+		if derr := reopen.Run(after, m.redis, []string{key}, token).Err(); derr != nil { // then it goes by itself
 			m.log.Warn("event not marked as open again", "tid", e.TID, "id", e.ID, "error", derr)
 		}
 		return err

@@ -29,7 +29,7 @@ type Message struct {
 	Time     time.Time // the event's time; a broker may keep whole seconds
 	Expires  time.Time `json:",omitzero"` // after that no handler is to get it; zero: never
 	Body     []byte    // the CloudEvents object, or the task's JSON
-	Attempt  int       // 1 on the first delivery to a handler; 0 on the way out
+	Attempt  int       // 1 on the first delivery to a handler, and again after an outage; 0 on the way out
 
 	// Redelivered says that the same delivery was under way before, to somebody
 	// who has died or lost the broker, and may have been handled.

@@ -125,7 +125,7 @@ func foldOf(cp checkpoint) fold {
 }
 
 // keep writes a checkpoint when the last is long enough ago. h.mu is held. One
-// at a time is under way.
+// at a time is under way, and Run waits for it.
 func (h *Hub) keep() {
 	if h.at.Offset < h.kept+h.checkpoints.every || !h.keeping.TryLock() {
 		return
@@ -139,12 +139,12 @@ func (h *Hub) keep() {
 		h.keeping.Unlock()
 		return
 	}
-	go func() {
+	h.writing.Go(func() {
 		defer h.keeping.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), checkpointTimeout)
 		defer cancel()
 		if err := h.checkpoints.add(ctx, text, cp.Offset); err != nil {
 			h.log.Warn("no checkpoint kept", "error", err)
 		}
-	}()
+	})
 }

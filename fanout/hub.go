@@ -29,6 +29,7 @@ type Hub struct {
 	log         *slog.Logger
 	ready       chan struct{} // closed when the log's history has been read
 	keeping     sync.Mutex    // held while a checkpoint is written
+	writing     sync.WaitGroup
 
 	mu           sync.Mutex
 	fold         fold
@@ -58,6 +59,7 @@ func NewHub(c *Checkpoints, log *slog.Logger) *Hub {
 // and waits for the connections, which their write deadlines bound.
 func (h *Hub) Run(ctx context.Context, log event.Log) error {
 	defer h.closeAll()
+	defer h.writing.Wait()
 	from := h.restore(ctx)
 	for {
 		var ready chan<- struct{}

@@ -31,7 +31,7 @@ type Outbox struct {
 
 // A failure is why a match's events are still here.
 type failure struct {
-	since time.Time // of the first attempt
+	since time.Time // of the first attempt that failed
 	err   error
 }
 

@@ -32,13 +32,19 @@ func outage(t *testing.T, open func() event.Broker) {
 	var tried atomic.Int64
 	var got box
 	subscribe(t, b, "q", 1, func(ctx context.Context, m event.Message) error {
-		if tried.Add(1) < 9 {
+		switch n := tried.Add(1); {
+		case n < 9:
 			return fmt.Errorf("storing: %w", event.Unavailable(errors.New("connection refused")))
+		case n < 12: // as often as a message may fail
+			return errors.New("not yet")
 		}
 		return got.put(ctx, m)
 	}, "#")
 	publish(t, b, Message("a.b.c", "1"))
 	got.expect(t, "1")
+	if got.msgs[0].Attempt != 4 {
+		t.Errorf("attempt %d, want 4", got.msgs[0].Attempt)
+	}
 	if n, err := b.CountDead(t.Context(), "q"); n != 0 || err != nil {
 		t.Errorf("%d dead letters, %v", n, err)
 	}

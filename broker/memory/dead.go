@@ -28,31 +28,44 @@ func (b *Broker) CountDead(_ context.Context, name string) (int, error) {
 	return len(q.dead), nil
 }
 
-// WalkDead takes the dead letters of a queue and puts back those that are kept.
+// WalkDead takes the dead letters of a queue and puts back those that are kept,
+// before those that came meanwhile.
 func (b *Broker) WalkDead(ctx context.Context, name string, h func(event.DeadLetter) (event.Fate, error)) error {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	q := b.queues[name]
 	if q == nil {
+		b.mu.Unlock()
 		return fmt.Errorf("%w: %q", event.ErrNoQueue, name)
 	}
-	var kept []event.DeadLetter
-	for i, l := range q.dead {
-		fate, err := event.Keep, ctx.Err()
-		if err == nil {
+	walked := q.dead
+	q.dead = nil
+	b.mu.Unlock() // h may use the broker
+
+	var kept, revived []event.DeadLetter
+	var err error
+	for i, l := range walked {
+		fate := event.Keep
+		if err = ctx.Err(); err == nil {
 			fate, err = h(l)
 		}
-		switch {
-		case err != nil:
-			q.dead = append(kept, q.dead[i:]...)
-			return err
-		case fate == event.Revive:
-			l.Attempt, l.Expires = 0, time.Time{}
-			q.push(&item{Message: l.Message, firstSeen: l.FirstSeen})
-		case fate == event.Keep:
+		if err != nil {
+			kept = append(kept, walked[i:]...)
+			break
+		}
+		switch fate {
+		case event.Keep:
 			kept = append(kept, l)
+		case event.Revive:
+			revived = append(revived, l)
+		case event.Discard:
 		}
 	}
-	q.dead = kept
-	return nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range revived {
+		l.Attempt, l.Expires = 0, time.Time{}
+		q.push(&item{Message: l.Message, firstSeen: l.FirstSeen})
+	}
+	q.dead = append(kept, q.dead...)
+	return err
 }

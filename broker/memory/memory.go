@@ -5,6 +5,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -157,12 +158,22 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	verdict, pause := broker.Judge(err, m.Attempt, b.pauses)
+	verdict, pause := broker.Judge(err, m.Attempt, m.outages, b.pauses)
 	switch verdict {
 	case broker.Retry:
+		if errors.Is(err, event.ErrUnavailable) {
+			m.Attempt--
+			m.outages++
+		}
+		if q.waiting+len(m.Body) > maxQueueBytes {
+			q.dropped++
+			return
+		}
+		q.waiting += len(m.Body)
 		time.AfterFunc(pause, func() {
 			b.mu.Lock()
 			defer b.mu.Unlock()
+			q.waiting -= len(m.Body)
 			q.push(m)
 		})
 	case broker.Bury:

@@ -11,6 +11,7 @@ import (
 type item struct {
 	event.Message
 	firstSeen time.Time
+	outages   int // deliveries that came to nothing because of one
 }
 
 // A queue is guarded by its broker's mutex, but for ready.
@@ -19,6 +20,7 @@ type queue struct {
 	patterns []string
 	items    []*item
 	bytes    int
+	waiting  int // bytes of messages that will be tried again
 	dropped  int // for want of room
 	dead     []event.DeadLetter
 	ready    chan struct{} // holds a token while a message may be waiting

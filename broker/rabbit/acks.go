@@ -15,35 +15,52 @@ type acks struct {
 	ch   *amqp.Channel
 	log  *slog.Logger
 	done chan uint64   // delivery tags, 1, 2, 3… in the order of delivery
+	last chan struct{} // closed when nothing that comes after it counts
 	end  chan struct{} // closed when all are acknowledged
 
 	next   uint64              // all before it are acknowledged
 	beyond map[uint64]struct{} // those after it that are
 }
 
-// newAcks starts to acknowledge what is sent to done. limit is how many
+// newAcks starts to acknowledge what is added. limit is how many
 // deliveries can be under way.
 func newAcks(ch *amqp.Channel, limit int, log *slog.Logger) *acks {
-	a := &acks{ch: ch, log: log, done: make(chan uint64, limit), end: make(chan struct{}), next: 1, beyond: map[uint64]struct{}{}}
+	a := &acks{ch: ch, log: log, done: make(chan uint64, limit), last: make(chan struct{}), end: make(chan struct{}), next: 1, beyond: map[uint64]struct{}{}}
 	go a.run()
 	return a
 }
 
-// finish acknowledges what is left. Nothing may be sent to done after it.
+// add has a delivery acknowledged, unless the channel has ended: then the broker
+// delivers it again.
+func (a *acks) add(tag uint64) {
+	select {
+	case a.done <- tag:
+	case <-a.end:
+	}
+}
+
+// finish acknowledges what was added before.
 func (a *acks) finish() {
-	close(a.done)
+	close(a.last)
 	<-a.end
 }
 
 func (a *acks) run() {
 	defer close(a.end)
 	var batch []uint64
-	for tag := range a.done {
-		batch = append(batch[:0], tag)
+	for going := true; going; {
+		batch = batch[:0]
+		select {
+		case tag := <-a.done:
+			batch = append(batch, tag)
+		case <-a.last:
+			going = false
+		}
 		for range len(a.done) {
-			if tag, ok := <-a.done; ok {
-				batch = append(batch, tag)
-			}
+			batch = append(batch, <-a.done)
+		}
+		if len(batch) == 0 {
+			continue
 		}
 		if err := a.send(batch); err != nil {
 			a.log.Debug("acknowledgements lost, the messages will come again", "messages", len(batch), "error", err)

@@ -27,14 +27,18 @@ func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
 
 func countDead(ch *channel, queue string, t topology) (int, error) {
 	q, err := ch.QueueDeclarePassive(deadQueue(t.full(queue)), true, false, false, false, nil)
-	var refusal *amqp.Error
-	if errors.As(err, &refusal) && refusal.Code == amqp.NotFound {
+	if notFound(err) {
 		return 0, fmt.Errorf("%w: %q", event.ErrNoQueue, deadQueue(t.full(queue)))
 	}
 	if err != nil {
 		return 0, fmt.Errorf("dead letters of %q: %w", queue, err)
 	}
 	return q.Messages, nil
+}
+
+func notFound(err error) bool {
+	var refusal *amqp.Error
+	return errors.As(err, &refusal) && refusal.Code == amqp.NotFound
 }
 
 // WalkDead gets one dead letter after the other. Those that are kept go back
@@ -75,7 +79,7 @@ type deadWalk struct {
 
 func (w *deadWalk) step(ctx context.Context, d amqp.Delivery, h func(event.DeadLetter) (event.Fate, error)) error {
 	m := received(d)
-	m.Attempt = attempts(d)
+	m.Attempt = number(d, headerAttempts)
 	fate, err := h(event.DeadLetter{Message: m, Reason: text(d.Headers[headerReason]), FirstSeen: firstSeen(d)})
 	switch {
 	case err != nil:

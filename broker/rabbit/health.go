@@ -27,7 +27,14 @@ func (b *Broker) Health(ctx context.Context) []event.Trouble {
 	if len(all) > 0 {
 		return all
 	}
-	return b.queues.health(ctx, b)
+	found := make(chan []event.Trouble, 1)
+	go func() { found <- b.queues.health(ctx, b) }()
+	select {
+	case all = <-found:
+		return all
+	case <-ctx.Done():
+		return []event.Trouble{{Text: "the broker does not say in time what its queues hold"}}
+	}
 }
 
 func (l *link) health(ctx context.Context) []event.Trouble {
@@ -100,8 +107,12 @@ func (q *queues) health(ctx context.Context, b *Broker) []event.Trouble {
 	names, size := q.list()
 	for _, name := range names {
 		held, err := b.held(ctx, name)
-		if err != nil {
+		if notFound(err) {
 			continue // it was deleted, and will be declared again
+		}
+		if err != nil {
+			trouble("queue %q: %v", name, err)
+			return all
 		}
 		if part := float64(held.Messages) * size / float64(b.topology.queueBytes); part >= nearlyFull {
 			trouble("queue %q holds %d messages and is about %.0f %% full: at 100 %% the oldest are dropped", name, held.Messages, 100*part)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -19,11 +20,17 @@ const (
 	maxPause    = 4 * time.Second // between two attempts to reach the broker, give or take half
 	// closeTimeout bounds the farewell to a broker that may not be listening.
 	closeTimeout = time.Second
+	// answerTimeout bounds what the broker takes to open a channel, writeTimeout
+	// what the network takes for a write.
+	answerTimeout = 10 * time.Second
+	writeTimeout  = 5 * time.Second
 )
 
 var (
 	errClosed  = errors.New("broker closed by us")
 	errBlocked = errors.New("the broker blocks publishers")
+
+	errNoAnswer = errors.New("the broker does not answer")
 )
 
 // A link is one connection that is made again when lost. The library's own
@@ -35,7 +42,7 @@ type link struct {
 	log   *slog.Logger
 
 	turn   chan struct{} // holds a token while nobody uses conn and next
-	conn   *amqp.Connection
+	conn   *connection
 	next   int // node to try
 	closed bool
 
@@ -43,16 +50,89 @@ type link struct {
 	blocked atomic.Pointer[string] // the broker's reason, when it has said so; a write could then wait for ever
 }
 
+// A connection can be given up at once, whatever the broker does.
+type connection struct {
+	*amqp.Connection
+	dropped atomic.Bool
+}
+
+func (c *connection) IsClosed() bool { return c.dropped.Load() || c.Connection.IsClosed() }
+
+// drop takes the connection for closed, and closes it.
+func (c *connection) drop() {
+	if !c.dropped.Swap(true) {
+		go func() { _ = c.CloseDeadline(time.Now().Add(closeTimeout)) }()
+	}
+}
+
 // A channel knows its connection.
 type channel struct {
 	*amqp.Channel
-	conn *amqp.Connection
+	conn *connection
 	at   string // the node's address
 }
 
+func (c *channel) IsClosed() bool { return c.conn.IsClosed() || c.Channel.IsClosed() }
+
 // drop gives up the channel with its connection, even if the broker no longer
 // answers; closing the channel alone would wait for it.
-func (c *channel) drop() { _ = c.conn.CloseDeadline(time.Now().Add(closeTimeout)) }
+func (c *channel) drop() { c.conn.drop() }
+
+// Close closes the channel, and its connection if the broker does not answer:
+// all that was not acknowledged goes back to its queue either way.
+func (c *channel) Close() error {
+	return answered(closeTimeout, c.conn, c.Channel.Close)
+}
+
+// answered runs a call that waits for the broker, and gives up the connection
+// if that takes too long.
+func answered(wait time.Duration, c *connection, call func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- call() }()
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-late.C:
+		c.drop()
+		return errNoAnswer
+	}
+}
+
+// A socket does not wait for ever to be written to: a broker that vanished
+// without a word, or a network that swallows what is sent, would else hold up
+// the writer, and with it all that must be locked to end the connection.
+type socket struct {
+	net.Conn
+	set atomic.Int64 // when the deadline was last moved, Unix nanoseconds
+}
+
+// Write moves the deadline, though not for each of many small writes.
+func (s *socket) Write(b []byte) (int, error) {
+	now := time.Now()
+	if now.UnixNano()-s.set.Load() > int64(writeTimeout/2) {
+		if err := s.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
+			return 0, err
+		}
+		s.set.Store(now.UnixNano())
+	}
+	return s.Conn.Write(b)
+}
+
+// SetDeadline is what the client ends the handshake with.
+func (s *socket) SetDeadline(t time.Time) error {
+	s.set.Store(0)
+	return s.Conn.SetDeadline(t)
+}
+
+func dial(network, address string) (net.Conn, error) {
+	c, err := amqp.DefaultDial(dialTimeout)(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &socket{Conn: c}, nil
+}
 
 // A node is one server of the broker.
 type node struct {
@@ -134,12 +214,17 @@ func (l *link) tryChannel(ctx context.Context) (*channel, error) {
 		}
 	}
 	at := l.nodes[l.next].at
-	ch, err := l.conn.Channel()
+	var ch *amqp.Channel
+	conn := l.conn
+	err := answered(answerTimeout, conn, func() (err error) {
+		ch, err = conn.Channel()
+		return err
+	})
 	if err != nil {
-		_ = l.conn.CloseDeadline(time.Now().Add(closeTimeout)) // out of channels or half dead: a new connection heals both
+		conn.drop() // out of channels or half dead: a new connection heals both
 		return nil, fmt.Errorf("opening a channel on broker %s: %w", at, err)
 	}
-	return &channel{ch, l.conn, at}, nil
+	return &channel{ch, conn, at}, nil
 }
 
 func (l *link) dial(n node) error {
@@ -147,20 +232,23 @@ func (l *link) dial(n node) error {
 	props.SetClientConnectionName(l.name)
 	conn, err := amqp.DialConfig(n.url, amqp.Config{
 		Heartbeat:  heartbeat,
-		Dial:       amqp.DefaultDial(dialTimeout),
+		Dial:       dial,
 		Properties: props,
 		Recovery:   nil,
 	})
 	if err != nil {
 		return err
 	}
-	l.conn = conn
+	l.conn = &connection{Connection: conn}
 	l.blocked.Store(nil)
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
 	go func() { // ends with the connection, which closes the channel
+		var reason *string
+		defer func() { l.blocked.CompareAndSwap(reason, nil) }() // unless another connection is blocked
 		for b := range blocked {
 			if b.Active {
-				l.blocked.Store(&b.Reason)
+				reason = &b.Reason
+				l.blocked.Store(reason)
 				l.log.Warn("broker blocks publishers", "broker", n.at, "reason", b.Reason)
 			} else {
 				l.blocked.Store(nil)
@@ -176,7 +264,7 @@ func (l *link) close() {
 	defer func() { l.turn <- struct{}{} }()
 	l.closed = true
 	if l.conn != nil {
-		_ = l.conn.CloseDeadline(time.Now().Add(closeTimeout))
+		_ = answered(closeTimeout, l.conn, l.conn.Close)
 	}
 }
 

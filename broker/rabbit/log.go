@@ -102,7 +102,12 @@ func (r *logReader) read(ctx context.Context) error {
 			return nil
 		case d, ok := <-deliveries:
 			if !ok {
-				return closeReason(gone)
+				select {
+				case e := <-gone:
+					return closeReason(e)
+				default: // the stream was deleted
+					return closeReason(nil)
+				}
 			}
 			if err := r.take(d, tail); err != nil {
 				return err

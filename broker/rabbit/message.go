@@ -1,6 +1,7 @@
 package rabbit
 
 import (
+	"errors"
 	"maps"
 	"strconv"
 	"time"
@@ -21,7 +22,8 @@ const (
 	headerExpires     = "mw-expires" // RFC 3339; the property is gone after a retry queue
 
 	headerKey       = "mw-key"        // the routing key it was published with
-	headerAttempts  = "mw-attempts"   // deliveries so far
+	headerAttempts  = "mw-attempts"   // deliveries so far, but for those that came to nothing because of an outage
+	headerOutages   = "mw-outages"    // those
 	headerFirstSeen = "mw-first-seen" // of the first, RFC 3339
 	headerReason    = "mw-reason"     // the last error's text
 )
@@ -59,7 +61,7 @@ func publishing(m event.Message) amqp.Publishing {
 func received(d amqp.Delivery) event.Message {
 	m := event.Message{
 		Key: d.RoutingKey, ID: d.MessageId, Match: text(d.Headers[headerMatch]),
-		Time: d.Timestamp, Expires: instant(d.Headers[headerExpires]), Body: d.Body, Attempt: attempts(d) + 1, Redelivered: d.Redelivered,
+		Time: d.Timestamp, Expires: instant(d.Headers[headerExpires]), Body: d.Body, Attempt: number(d, headerAttempts) + 1, Redelivered: d.Redelivered,
 	}
 	if k := text(d.Headers[headerKey]); k != "" {
 		m.Key = k
@@ -78,10 +80,10 @@ func text(v any) string {
 	return s
 }
 
-// attempts is how often the message was delivered before.
-func attempts(d amqp.Delivery) int {
+// number is a count that a header holds, 0 if it has none.
+func number(d amqp.Delivery, header string) int {
 	var n int64
-	switch v := d.Headers[headerAttempts].(type) {
+	switch v := d.Headers[header].(type) {
 	case int64:
 		n = v
 	case int32:
@@ -111,6 +113,10 @@ func again(d amqp.Delivery, m event.Message, cause error) amqp.Publishing {
 	p := copied(d)
 	p.Headers[headerKey] = m.Key
 	p.Headers[headerAttempts] = int64(m.Attempt)
+	if errors.Is(cause, event.ErrUnavailable) {
+		p.Headers[headerAttempts] = int64(m.Attempt - 1)
+		p.Headers[headerOutages] = int64(number(d, headerOutages) + 1)
+	}
 	p.Headers[headerFirstSeen] = firstSeen(d).Format(time.RFC3339Nano)
 	p.Headers[headerReason] = broker.Reason(cause)
 	return p
@@ -119,7 +125,7 @@ func again(d amqp.Delivery, m event.Message, cause error) amqp.Publishing {
 // revived is a dead letter on its way back, as if it had never been tried.
 func revived(d amqp.Delivery) amqp.Publishing {
 	p := copied(d)
-	for _, h := range []string{headerAttempts, headerReason, headerExpires} {
+	for _, h := range []string{headerAttempts, headerOutages, headerReason, headerExpires} {
 		delete(p.Headers, h)
 	}
 	return p

@@ -42,8 +42,12 @@ type confirming struct {
 	tasks   map[string]bool // whose queues stand; for the one who writes
 
 	mu       sync.Mutex
-	returned map[string]struct{} // IDs taken from returns
+	returned map[address]struct{} // taken from returns
 }
+
+// An address tells messages in flight apart: one event can be on its way to
+// several queues at a time.
+type address struct{ exchange, key, id string }
 
 func newPublisher(l *link, t topology, log *slog.Logger) *publisher {
 	p := &publisher{link: l, topology: t, log: log, turn: make(chan struct{}, 1)}
@@ -108,8 +112,10 @@ func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
 			ch.drop()
 			return i, errors.Join(err, errors.New("no confirmation in time"))
 		case !ok:
+			// Those behind it may be stored by now, and it comes after them. No queue
+			// that events go to refuses any, so that only happens when one is lost.
 			return i, errors.Join(err, errors.New("the broker refused the message, or the connection was lost"))
-		case ch.unroutable(out[i].msg.MessageId):
+		case ch.unroutable(address{out[i].exchange, out[i].key, out[i].msg.MessageId}):
 			ch.drop() // so that what takes it is declared again
 			return i, errUnroutable
 		}
@@ -119,20 +125,20 @@ func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
 
 // unroutable reports whether a confirmed message came back. The broker sends
 // it back before it confirms.
-func (c *confirming) unroutable(id string) bool {
+func (c *confirming) unroutable(a address) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
 		select {
 		case r, ok := <-c.returns:
 			if ok {
-				c.returned[r.MessageId] = struct{}{}
+				c.returned[address{r.Exchange, r.RoutingKey, r.MessageId}] = struct{}{}
 				continue
 			}
 		default:
 		}
-		_, back := c.returned[id]
-		delete(c.returned, id)
+		_, back := c.returned[a]
+		delete(c.returned, a)
 		return back
 	}
 }
@@ -197,6 +203,6 @@ func (p *publisher) open(ctx context.Context) (*confirming, error) {
 		ch.drop()
 		return nil, err
 	}
-	p.ch = &confirming{channel: ch, returns: ch.NotifyReturn(make(chan amqp.Return, maxReturns)), returned: map[string]struct{}{}, tasks: map[string]bool{}}
+	p.ch = &confirming{channel: ch, returns: ch.NotifyReturn(make(chan amqp.Return, maxReturns)), returned: map[address]struct{}{}, tasks: map[string]bool{}}
 	return p.ch, nil
 }

@@ -48,7 +48,7 @@ func New(urls string, o Options) (*Broker, error) {
 	for _, raw := range strings.Split(urls, ",") {
 		raw = strings.TrimSpace(raw)
 		u, err := amqp.ParseURI(raw)
-		if err != nil {
+		if err != nil || strings.Contains(u.Vhost, "@") {
 			// The error would quote the URL, and with it the password.
 			return nil, errors.New("AMQP URL: want amqp://user:password@host:port/vhost or amqps://…, or several of one cluster, parted by commas")
 		}

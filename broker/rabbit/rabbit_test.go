@@ -618,3 +618,82 @@ func TestCursorOutlivesARestart(t *testing.T) {
 		}
 	}
 }
+
+// A broker that falls silent in the middle of a large write holds up neither the
+// caller nor the end, and what it did not confirm arrives when it is back.
+func TestSilenceInTheMidstOfAWrite(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil)
+	p := testenv.NewProxy(t, url)
+	b := open(t, p.URL, rabbit.Options{Namespace: ns})
+	if _, err := b.Publish(t.Context(), event.Message{Key: "a.b.c", ID: "first"}); err != nil {
+		t.Fatal(err)
+	}
+	p.Stall()
+	var all []event.Message
+	for i := range 300 {
+		all = append(all, event.Message{Key: "a.b.c", ID: fmt.Sprint(i), Body: bytes.Repeat([]byte("x"), 100_000)})
+	}
+	within := func(most time.Duration, what string, f func()) {
+		t.Helper()
+		done := make(chan struct{})
+		go func() { f(); close(done) }()
+		select {
+		case <-done:
+		case <-time.After(most):
+			t.Fatalf("%s takes longer than %v", what, most)
+		}
+	}
+	within(20*time.Second, "publishing", func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if n, err := b.Publish(ctx, all...); err == nil || n == len(all) {
+			t.Errorf("%d confirmed, %v", n, err)
+		}
+	})
+	within(10*time.Second, "looking after health", func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if h := b.Health(ctx); len(h) == 0 || !h[0].Down {
+			t.Errorf("health: %+v", h)
+		}
+	})
+	p.Flow()
+	within(time.Minute, "publishing again", func() {
+		if _, err := b.Publish(t.Context(), all[:10]...); err != nil {
+			t.Error(err)
+		}
+	})
+	p.Stall()
+	within(15*time.Second, "closing", func() { _ = b.Close() })
+}
+
+// A handler that takes its time does not keep a subscription from coming back.
+func TestSlowHandlerAndACut(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil, "q")
+	p := testenv.NewProxy(t, url)
+	b := open(t, p.URL, rabbit.Options{Namespace: ns})
+	release := make(chan struct{})
+	var slow, quick atomic.Int64
+	subscribe(t, b, "q", func(_ context.Context, m event.Message) error {
+		if m.ID == "slow" {
+			if slow.Add(1) == 1 {
+				<-release
+				return errors.New("too late")
+			}
+			return nil
+		}
+		quick.Add(1)
+		return nil
+	}, "#")
+	defer close(release)
+	publish := func(id string) {
+		if _, err := b.Publish(t.Context(), event.Message{Key: "a.b.c", ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish("slow")
+	eventually(t, "the slow one to begin", func() bool { return slow.Load() == 1 })
+	p.Cut()
+	publish("quick")
+	eventually(t, "what comes after the cut", func() bool { return quick.Load() == 1 && slow.Load() == 2 })
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -32,25 +33,36 @@ func (b *Broker) declare(ch *channel, s event.Subscription) error {
 	return nil
 }
 
-// Subscribe consumes the queue, on a new channel whenever the last is lost.
+// Subscribe consumes the queue, on a new channel whenever the last is lost. The
+// handlers are one pool for all channels: one that takes its time does not hold
+// up the next channel.
 func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Handler) error {
-	ready := func() {
+	jobs := make(chan broker.Job)
+	var working sync.WaitGroup
+	working.Go(func() {
+		broker.Work(ctx, s, h, b.log, func() (broker.Job, bool) {
+			j, ok := <-jobs
+			return j, ok
+		})
+	})
+	ready := sync.OnceFunc(func() {
 		if s.Ready != nil {
 			close(s.Ready)
-			s.Ready = nil
 		}
-	}
-	err := persist(ctx, b.log.With("queue", b.topology.full(s.Queue)), "subscription lost, making it again", never, func() error {
-		return b.subscribe(ctx, s, h, ready)
 	})
+	err := persist(ctx, b.log.With("queue", b.topology.full(s.Queue)), "subscription lost, making it again", never, func() error {
+		return b.subscribe(ctx, s, jobs, ready)
+	})
+	close(jobs)
+	working.Wait()
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
 }
 
-// subscribe consumes on one channel until it or ctx ends.
-func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Handler, ready func()) error {
+// subscribe turns the deliveries of one channel into jobs, until it or ctx ends.
+func (b *Broker) subscribe(ctx context.Context, s event.Subscription, jobs chan<- broker.Job, ready func()) error {
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err
@@ -73,42 +85,52 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, h event.Ha
 
 	done := newAcks(ch.Channel, max(s.Limit, 1), b.log.With("queue", queue))
 	defer done.finish()
-	going, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	broker.Work(ctx, s, h, b.log, func() (broker.Job, bool) {
+	going, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() { end(closeReason(<-gone)) }() // ends with the channel
+	var begun sync.WaitGroup
+	job := func(d amqp.Delivery) broker.Job {
+		b.queues.passed(len(d.Body))
+		m := received(d)
+		return broker.Job{Message: m, Settle: func(err error) {
+			defer begun.Done()
+			if ch.IsClosed() {
+				return // the broker has given it to somebody else, or will
+			}
+			if err := b.settle(ctx, queue, d, m, err); err != nil {
+				end(err)
+				return
+			}
+			done.add(d.DeliveryTag)
+		}}
+	}
+	for {
 		select {
 		case <-going.Done():
-			return broker.Job{}, false
-		case d, ok := <-deliveries:
-			if !ok || going.Err() != nil {
-				return broker.Job{}, false
+			if !ch.IsClosed() {
+				begun.Wait() // so that they are not handled twice
 			}
-			b.queues.passed(len(d.Body))
-			m := received(d)
-			return broker.Job{Message: m, Settle: func(err error) {
-				if err := b.settle(ctx, queue, d, m, err); err != nil {
-					stop(err)
-					return
-				}
-				done.done <- d.DeliveryTag
-			}}, true
+			return context.Cause(going)
+		case d, ok := <-deliveries:
+			if !ok {
+				end(closeReason(nil))
+				continue
+			}
+			begun.Add(1)
+			select {
+			case jobs <- job(d):
+			case <-going.Done():
+				begun.Done() // it goes back to the queue
+			}
 		}
-	})
-	if going.Err() != nil {
-		return context.Cause(going)
 	}
-	return closeReason(gone)
 }
 
-func closeReason(gone <-chan *amqp.Error) error {
-	select {
-	case e, ok := <-gone:
-		if ok {
-			return e
-		}
-	default:
+func closeReason(e *amqp.Error) error {
+	if e == nil {
+		return errors.New("the broker ended the subscription")
 	}
-	return errors.New("the broker ended the subscription")
+	return e
 }
 
 // settle moves a message whose handler failed; then it can be acknowledged. A
@@ -117,7 +139,7 @@ func closeReason(gone <-chan *amqp.Error) error {
 // made again, and with it its queues, after a pause.
 func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m event.Message, err error) error {
 	next := ""
-	verdict, pause := broker.Judge(err, m.Attempt, b.topology.pauses)
+	verdict, pause := broker.Judge(err, m.Attempt, number(d, headerOutages), b.topology.pauses)
 	switch verdict {
 	case broker.Retry:
 		next = retryQueue(queue, pause)

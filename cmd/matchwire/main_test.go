@@ -220,6 +220,8 @@ func TestMistakes(t *testing.T) {
 		{"the other URL", map[string]string{"REDIS_URL": both["REDIS_URL"]}, []string{"run"}, 2, "REDIS_URL is set and AMQP_URL is not"},
 		{"one URL for emit", map[string]string{"AMQP_URL": both["AMQP_URL"]}, []string{"emit", "a.b.c", "{}"}, 2, "REDIS_URL is not"},
 		{"both a URL and its file", map[string]string{"AMQP_URL": both["AMQP_URL"], "AMQP_URL_FILE": empty}, []string{"run"}, 2, "AMQP_URL and AMQP_URL_FILE are both set"},
+		{"a URL in place of its file", map[string]string{"AMQP_URL_FILE": both["AMQP_URL"]}, []string{"run"}, 2, "AMQP_URL_FILE wants a file's name, not a URL"},
+		{"a password that should be escaped", map[string]string{"AMQP_URL": "amqp://guest:12/3" + testenv.Secret + "@127.0.0.1:1/", "REDIS_URL": both["REDIS_URL"]}, []string{"run"}, 2, "AMQP_URL"},
 		{"an empty file for a URL", map[string]string{"AMQP_URL_FILE": empty}, []string{"run"}, 2, "AMQP_URL_FILE: " + empty + " is empty"},
 		{"no file for a URL", map[string]string{"REDIS_URL_FILE": dir + "/none"}, []string{"run"}, 2, "REDIS_URL_FILE: open " + dir + "/none"},
 		{"one role embedded", nil, []string{"run", "parser"}, 2, "set AMQP_URL and REDIS_URL, or run all roles"},

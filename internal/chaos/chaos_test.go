@@ -170,6 +170,7 @@ type fault struct {
 	do   func(*world)
 
 	forgets bool // what Redis held is gone
+	breaks  int  // how often it takes the broker or their lives from the consumers: what they are sending then may be sent again
 }
 
 func (w *world) pause(least, most time.Duration) {
@@ -201,13 +202,34 @@ func (w *world) leader() *servers.Rabbit {
 	})
 }
 
+// replicated checks that all that is declared stands on every node.
+func (w *world) replicated() {
+	w.Helper()
+	said, err := w.nodes[0].Ctl("list_queues", "--silent", "name", "members")
+	if err != nil {
+		w.Fatal(err)
+	}
+	queues := 0
+	for line := range strings.Lines(said) {
+		queues++
+		for _, n := range w.nodes {
+			if !strings.Contains(line, n.Node) {
+				w.Errorf("%s has no member of %s", n.Node, line)
+			}
+		}
+	}
+	if queues < 3 {
+		w.Errorf("%d queues:\n%s", queues, said)
+	}
+}
+
 var (
 	nothing      = fault{name: "nothing", do: func(*world) {}}
-	brokerKilled = fault{name: "broker killed", do: func(w *world) {
+	brokerKilled = fault{name: "broker killed", breaks: 1, do: func(w *world) {
 		w.nodes[0].Kill()
 		w.restart(w.nodes[0].Server)
 	}}
-	networkCut = fault{name: "network cut", do: func(w *world) {
+	networkCut = fault{name: "network cut", breaks: 3, do: func(w *world) {
 		for range 3 {
 			w.amqpNet[0].Down()
 			w.redisNet.Cut()
@@ -216,10 +238,13 @@ var (
 			w.pause(0, time.Second)
 		}
 	}}
-	networkStalled = fault{name: "network stalled", do: func(w *world) {
+	networkStalled = fault{name: "network stalled", breaks: 1, do: func(w *world) {
 		w.amqpNet[0].Stall()
 		w.pause(3*time.Second, 8*time.Second)
 		w.amqpNet[0].Flow()
+		w.redisNet.Stall()
+		w.pause(3*time.Second, 8*time.Second)
+		w.redisNet.Flow()
 	}}
 	networkSlow = fault{name: "network slow", do: func(w *world) {
 		w.amqpNet[0].Slow(50 * time.Millisecond)
@@ -232,7 +257,7 @@ var (
 		w.redis.Kill()
 		w.restart(w.redis)
 	}}
-	redisLost = fault{name: "Redis lost empty", forgets: true, do: func(w *world) {
+	redisLost = fault{name: "Redis lost empty", forgets: true, breaks: 1, do: func(w *world) {
 		w.redis.Kill()
 		if err := servers.Forget(w.redis); err != nil {
 			w.Fatal(err)
@@ -244,7 +269,7 @@ var (
 		w.pause(0, 3*time.Second)
 		w.parser.start("polling")
 	}}
-	consumersKilled = fault{name: "consumers killed", do: func(w *world) {
+	consumersKilled = fault{name: "consumers killed", breaks: 1, do: func(w *world) {
 		w.consumers[0].kill()
 		w.pause(0, 3*time.Second)
 		w.consumers[0].start("consumer=scoreboard keys")
@@ -256,10 +281,15 @@ var (
 		w.pause(0, 3*time.Second)
 		w.fanout.start("fanout serves")
 	}}
-	leaderKilled = fault{name: "leader node killed", do: func(w *world) {
+	leaderKilled = fault{name: "leader node killed", breaks: 1, do: func(w *world) {
 		leader := w.leader()
+		w.replicated()
 		leader.Kill()
-		w.pause(5*time.Second, 10*time.Second) // the others go on
+		killed := time.Now()
+		for _, l := range []*ledger{w.log, w.socket, w.hook} {
+			w.until("events while a node is away", func() bool { return l.newest().After(killed.Add(2 * time.Second)) })
+		}
+		w.Logf("events at every receiver %.1f s after the leader's end", time.Since(killed).Seconds())
 		if err := leader.Start(); err != nil {
 			w.Fatal(err)
 		}
@@ -358,8 +388,7 @@ func (w *world) check(f fault, r result) {
 	if r.lost > 0 || r.doubled > 0 {
 		w.Errorf("%s: lost %d, doubled %d: %+v", f.name, r.lost, r.doubled, r)
 	}
-	// Those under way at each kill; two processes may have been killed.
-	if r.hook.repeated > 2*notifyLimit {
+	if r.hook.repeated > f.breaks*len(w.consumers)*notifyLimit {
 		w.Errorf("%s: %d notifications were repeated, more than were under way", f.name, r.hook.repeated)
 	}
 	if r.recovered > recoverWithin {
