@@ -1,11 +1,14 @@
 package fanout
 
 import (
+	"bytes"
 	"cmp"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -26,7 +29,7 @@ const (
 // Checkpoints keep what the nodes know of the matches at places of the log, so
 // that a node that starts need not read the log from its beginning:
 //
-//	mw:fanout:checkpoints  list of JSON, the latest two, the later one first
+//	mw:fanout:checkpoints  list of the latest two, the later one first: the offset, a space, and gzipped JSON lines
 //
 // Whose they are does not matter: at one place all nodes know the same.
 type Checkpoints struct {
@@ -41,18 +44,61 @@ func NewCheckpoints(r redis.UniversalClient, prefix string) *Checkpoints {
 }
 
 // A checkpoint is a fold, and the cursor of the last message that went into it.
+// In its text this is the first line, and a line for each match follows, the one
+// that was silent longest first.
 type checkpoint struct {
-	Offset  uint64        `json:"offset"` // the cursor's, for the script
-	Cursor  string        `json:"cursor"`
-	Matches []*MatchState `json:"matches"` // the one longest silent first
-	ByHand  []string      `json:"by_hand"` // IDs, oldest first
+	Cursor string   `json:"cursor"`
+	ByHand []string `json:"by_hand"` // IDs, oldest first
+
+	matches []*MatchState
+}
+
+// encode writes match by match, so that no more than the packed text is in
+// memory at a time.
+func (c checkpoint) encode(offset uint64) ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%d ", offset)
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	lines := json.NewEncoder(z)
+	err = lines.Encode(c)
+	for _, m := range c.matches {
+		err = errors.Join(err, lines.Encode(m))
+	}
+	err = errors.Join(err, z.Close())
+	return b.Bytes(), err
+}
+
+func decodeCheckpoint(text []byte) (checkpoint, error) {
+	var c checkpoint
+	_, packed, _ := bytes.Cut(text, []byte(" "))
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return c, err
+	}
+	lines := json.NewDecoder(z)
+	if err := lines.Decode(&c); err != nil {
+		return c, err
+	}
+	for {
+		m := &MatchState{}
+		switch err := lines.Decode(m); {
+		case errors.Is(err, io.EOF):
+			return c, nil
+		case err != nil:
+			return c, err
+		}
+		c.matches = append(c.matches, m)
+	}
 }
 
 // Others write checkpoints of the same log: one that is not much later than
 // theirs is not worth keeping.
 var addCheckpoint = redis.NewScript(`
 local latest = redis.call('lindex', KEYS[1], 0)
-if latest and tonumber(ARGV[2]) < cjson.decode(latest).offset + tonumber(ARGV[3]) then return 0 end
+if latest and tonumber(ARGV[2]) < tonumber(string.match(latest, '^%d+')) + ARGV[3] then return 0 end
 redis.call('lpush', KEYS[1], ARGV[1])
 redis.call('ltrim', KEYS[1], 0, 1)
 return 1`)
@@ -74,7 +120,7 @@ func (c *Checkpoints) latest(ctx context.Context) (checkpoint, bool, error) {
 		return cp, false, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(text, &cp)
+		cp, err = decodeCheckpoint(text)
 	}
 	if err != nil {
 		return cp, false, fmt.Errorf("reading the last checkpoint: %w", err)
@@ -107,7 +153,7 @@ func (h *Hub) restore(ctx context.Context) event.Cursor {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.fold, h.at, h.kept = foldOf(cp), at, at.Offset
-	h.log.Info("reading the event log from a checkpoint", "cursor", at, "matches", len(cp.Matches))
+	h.log.Info("reading the event log from a checkpoint", "cursor", at, "matches", len(cp.matches))
 	return at
 }
 
@@ -116,7 +162,7 @@ func foldOf(cp checkpoint) fold {
 	for _, id := range cp.ByHand {
 		f.byHand.add(id)
 	}
-	for _, m := range cp.Matches {
+	for _, m := range cp.matches {
 		f.events++
 		m.touched = f.events
 		f.matches[m.Match.ID] = m
@@ -131,9 +177,10 @@ func (h *Hub) keep() {
 		return
 	}
 	h.kept = h.at.Offset
-	cp := checkpoint{Offset: h.at.Offset, Cursor: h.at.String(), ByHand: h.fold.byHand.order,
-		Matches: slices.SortedFunc(maps.Values(h.fold.matches), func(a, b *MatchState) int { return cmp.Compare(a.touched, b.touched) })}
-	text, err := json.Marshal(cp)
+	offset := h.at.Offset
+	cp := checkpoint{Cursor: h.at.String(), ByHand: h.fold.byHand.order,
+		matches: slices.SortedFunc(maps.Values(h.fold.matches), func(a, b *MatchState) int { return cmp.Compare(a.touched, b.touched) })}
+	text, err := cp.encode(offset)
 	if err != nil {
 		h.log.Error("no checkpoint kept", "error", err)
 		h.keeping.Unlock()
@@ -143,7 +190,7 @@ func (h *Hub) keep() {
 		defer h.keeping.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), checkpointTimeout)
 		defer cancel()
-		if err := h.checkpoints.add(ctx, text, cp.Offset); err != nil {
+		if err := h.checkpoints.add(ctx, text, offset); err != nil {
 			h.log.Warn("no checkpoint kept", "error", err)
 		}
 	})
