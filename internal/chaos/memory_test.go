@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +41,9 @@ func TestMemoryIsBounded(t *testing.T) {
 
 	w.fanout.start("fanout serves")
 	published := w.publish(b, 0, logged)
+	if n := w.waiting("live_events.log"); n < logged {
+		t.Errorf("the log holds %d of %d events", n, logged)
+	}
 	w.bounded(w.fanout, fmt.Sprintf("while %d events were published, %.0f a second", logged, published))
 	w.fanout.stop()
 	began := time.Now()
@@ -53,7 +57,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	w.publish(b, logged, missed)
 	began = time.Now()
 	away.start("consumer=scoreboard keys")
-	w.until("the queues to be empty", func() bool { return w.waiting() == 0 })
+	w.until("the queues to be empty", func() bool { return w.waiting("consumer.scoreboard", "consumer.notify") == 0 })
 	w.bounded(away, fmt.Sprintf("after %d events that it missed, in %.1f s", missed, time.Since(began).Seconds()))
 
 	w.publishRubbish(dead)
@@ -140,14 +144,14 @@ func (w *world) publishRubbish(n int) {
 	}
 }
 
-// waiting counts the messages in the consumers' queues.
-func (w *world) waiting() (n int) {
+// waiting counts the messages in queues.
+func (w *world) waiting(queues ...string) (n int) {
 	said, err := w.nodes[0].Ctl("list_queues", "--silent", "name", "messages")
 	if err != nil {
 		w.Fatal(err)
 	}
 	for l := range strings.Lines(said) {
-		if f := strings.Fields(l); len(f) == 2 && (f[0] == "consumer.scoreboard" || f[0] == "consumer.notify") {
+		if f := strings.Fields(l); len(f) == 2 && slices.Contains(queues, f[0]) {
 			k, _ := strconv.Atoi(f[1])
 			n += k
 		}
