@@ -1,0 +1,154 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/internal/testenv/servers"
+)
+
+// A world is the pipeline and all that it stands on.
+type world struct {
+	*testing.T
+	seed uint64
+	rand *rand.Rand
+
+	nodes      []*servers.Rabbit
+	redis      *servers.Server
+	amqpNet    []*testenv.Proxy // between the roles and each node
+	redisNet   *testenv.Proxy
+	store      *redis.Client // past the proxy
+	site       *site
+	config     string
+	health     string // address of the parser's
+	listen     string // address of fanout
+	env        []string
+	parser     *role
+	consumers  [2]*role
+	fanout     *role
+	log        *ledger // what the event log holds
+	hook       *ledger // what was sent out of the house
+	socket     *ledger // what a client of fanout got
+	waves      []wave
+	size       wave // of each
+	socketGaps atomic.Int64
+}
+
+// newWorld starts everything, on a broker of n nodes.
+func newWorld(t *testing.T, nodes int, seed uint64) *world {
+	w := &world{T: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), log: newLedger(), hook: newLedger(), socket: newLedger()}
+	w.nodes = testenv.OwnRabbit(t, nodes)
+	w.redis = testenv.OwnRedis(t)
+	var urls []string
+	for _, n := range w.nodes {
+		p := testenv.NewProxy(t, n.URL)
+		w.amqpNet = append(w.amqpNet, p)
+		urls = append(urls, p.URL)
+	}
+	w.redisNet = testenv.NewProxy(t, w.redis.URL)
+	w.env = []string{"AMQP_URL=" + strings.Join(urls, ","), "REDIS_URL=" + w.redisNet.URL}
+	opts, err := redis.ParseURL(w.redis.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.store = redis.NewClient(opts)
+	t.Cleanup(func() { w.store.Close() })
+
+	w.site = newSite(t)
+	w.listen = freeAddress(t)
+	w.config = w.writeConfig(newHook(t, w.hook).URL, w.listen)
+	program := build(t)
+	run := func(name, kind string) *role {
+		r := &role{t: t, name: name, program: program, env: w.env, log: filepath.Join(filepath.Dir(w.config), name+".log"),
+			args: []string{"run", kind, "--config", w.config}}
+		t.Cleanup(r.stop)
+		return r
+	}
+	w.parser, w.fanout = run("parser", "parser"), run("fanout", "fanout")
+	w.health = freeAddress(t)
+	w.parser.args = append(w.parser.args, "--health", w.health)
+	w.consumers = [2]*role{run("consumers-1", "consumers"), run("consumers-2", "consumers")}
+
+	return w
+}
+
+// watch has what comes out counted: in the event log and by a client of fanout.
+func (w *world) watch() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var direct []string
+	for _, n := range w.nodes {
+		direct = append(direct, n.URL)
+	}
+	var watching sync.WaitGroup
+	watching.Go(func() { w.readLog(ctx, strings.Join(direct, ",")) })
+	watching.Go(func() { follow(ctx, w.listen, w.socket, &w.socketGaps) })
+	w.Cleanup(func() { cancel(); watching.Wait() })
+}
+
+func freeAddress(t *testing.T) string {
+	port, err := servers.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "127.0.0.1:" + strconv.Itoa(port)
+}
+
+// begin starts the roles, the listening ones first. The site must be playing.
+func (w *world) begin() {
+	w.fanout.start("fanout serves")
+	for _, c := range w.consumers {
+		c.start("consumer=scoreboard keys")
+	}
+	w.parser.start("polling")
+}
+
+func (w *world) writeConfig(hook, listen string) string {
+	w.Helper()
+	dir := w.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "chaos.yaml"), []byte(profile), 0o600); err != nil {
+		w.Fatal(err)
+	}
+	var c strings.Builder
+	fmt.Fprintf(&c, "fetch: {ignore_robots: true}\nfanout: {listen: '%s'}\nconsumers:\n  scoreboard:\n  notify: {webhook: '%s', keys: ['#']}\nsources:\n", listen, hook)
+	for _, url := range w.site.urls {
+		fmt.Fprintf(&c, "  - {url: '%s', profile: chaos.yaml, every: 1s}\n", url)
+	}
+	file := filepath.Join(dir, "matchwire.yaml")
+	if err := os.WriteFile(file, []byte(c.String()), 0o600); err != nil {
+		w.Fatal(err)
+	}
+	return file
+}
+
+// readLog reads all of the event log, past the proxy.
+func (w *world) readLog(ctx context.Context, urls string) {
+	b, err := rabbit.New(urls, rabbit.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		w.Error(err)
+		return
+	}
+	defer b.Close()
+	err = b.ReadLog(ctx, event.Start, nil, func(_ event.Cursor, m event.Message) error {
+		if e, err := event.Decode(m.Body); err == nil {
+			w.log.add(e)
+		}
+		return nil
+	})
+	if err != nil {
+		w.Errorf("reading the log: %v", err)
+	}
+}
