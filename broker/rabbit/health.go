@@ -99,41 +99,65 @@ func (q *queues) list() (names []string, size float64) {
 // health finds queues that nobody empties and those near their bound, and dead
 // letters. The broker tells how many messages a queue holds, not how many bytes:
 // these are reckoned.
-func (q *queues) health(ctx context.Context, b *Broker) []event.Trouble {
-	var all []event.Trouble
+func (q *queues) health(ctx context.Context, b *Broker) (all []event.Trouble) {
 	trouble := func(format string, args ...any) {
 		all = append(all, event.Trouble{Text: fmt.Sprintf(format, args...)})
 	}
+	c := &counter{b: b}
+	defer c.close()
 	names, size := q.list()
+	part := func(of amqp.Queue, bound int64) float64 { return float64(of.Messages) * size / float64(bound) }
 	for _, name := range names {
-		held, err := b.held(ctx, name)
-		if notFound(err) {
-			continue // it was deleted, and will be declared again
+		queue := c.ask(ctx, name)
+		if part := part(queue, b.topology.queueBytes); part >= nearlyFull {
+			trouble("queue %q holds %d messages and is about %.0f %% full: at 100 %% the oldest are dropped", name, queue.Messages, 100*part)
 		}
-		if err != nil {
-			trouble("queue %q: %v", name, err)
-			return all
+		if queue.Messages > 0 && queue.Consumers == 0 {
+			trouble("queue %q holds %d messages and nobody consumes it", name, queue.Messages)
 		}
-		if part := float64(held.Messages) * size / float64(b.topology.queueBytes); part >= nearlyFull {
-			trouble("queue %q holds %d messages and is about %.0f %% full: at 100 %% the oldest are dropped", name, held.Messages, 100*part)
+		for _, p := range b.topology.pauses {
+			if retry := c.ask(ctx, retryQueue(name, p)); part(retry, retryBytes) >= nearlyFull {
+				trouble("queue %q holds %d messages and is nearly full: what fails stays in %q", retry.Name, retry.Messages, name)
+			}
 		}
-		if held.Messages > 0 && held.Consumers == 0 {
-			trouble("queue %q holds %d messages and nobody consumes it", name, held.Messages)
-		}
-		if dead, err := b.held(ctx, deadQueue(name)); err == nil && dead.Messages > 0 {
+		if dead := c.ask(ctx, deadQueue(name)); dead.Messages > 0 {
 			trouble("queue %q has %d dead letters: see matchwire dead list", name, dead.Messages)
 		}
+	}
+	if c.err != nil {
+		trouble("asking what queues hold: %v", c.err)
 	}
 	return all
 }
 
-// held asks what a queue holds. A channel of its own, since one that asks for a
-// queue that is not there is closed.
-func (b *Broker) held(ctx context.Context, queue string) (amqp.Queue, error) {
-	ch, err := b.consume.channel(ctx)
-	if err != nil {
-		return amqp.Queue{}, err
+// A counter asks what queues hold, on one channel as long as that lasts: the
+// broker closes it when there is no such queue. After another error it asks
+// nothing more.
+type counter struct {
+	b   *Broker
+	ch  *channel
+	err error
+}
+
+func (c *counter) ask(ctx context.Context, queue string) amqp.Queue {
+	if c.ch == nil && c.err == nil {
+		c.ch, c.err = c.b.consume.channel(ctx)
 	}
-	defer ch.Close()
-	return ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+	if c.err != nil {
+		return amqp.Queue{}
+	}
+	q, err := c.ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+	if err != nil {
+		c.ch = nil
+	}
+	if !notFound(err) { // it was deleted, and will be declared again
+		c.err = err
+	}
+	return q
+}
+
+func (c *counter) close() {
+	if c.ch != nil {
+		_ = c.ch.Close()
+	}
 }
