@@ -19,9 +19,9 @@ import (
 
 type deadCmd struct {
 	List   deadListCmd   `cmd:"" help:"Count dead letters, or list those of one consumer."`
-	Show   deadShowCmd   `cmd:"" help:"Print some with reason and message."`
-	Replay deadReplayCmd `cmd:"" help:"Put them back into their queue."`
-	Purge  deadPurgeCmd  `cmd:"" help:"Delete them."`
+	Show   deadShowCmd   `cmd:"" help:"Print dead letters with reason and message."`
+	Replay deadReplayCmd `cmd:"" help:"Put dead letters back into their queue."`
+	Purge  deadPurgeCmd  `cmd:"" help:"Delete dead letters."`
 }
 
 func (d *deadCmd) Help() string {
