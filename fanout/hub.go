@@ -20,8 +20,13 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// historyBytes bounds the frames kept for clients that resume.
-const historyBytes = 32 << 20
+const (
+	// historyBytes bounds the memory of the frames kept for clients that resume.
+	historyBytes = 32 << 20
+	// frameOverhead is what a frame takes besides its bytes: its match's names
+	// and the like.
+	frameOverhead = 400
+)
 
 // A Hub holds the fold and the clients of one node.
 type Hub struct {
@@ -142,9 +147,10 @@ func frameBytes(at event.Cursor, body []byte) []byte {
 
 func (h *Hub) remember(f frame) {
 	h.history = append(h.history, f)
-	h.historyBytes += len(f.bytes)
+	h.historyBytes += len(f.bytes) + frameOverhead
 	for h.historyBytes > historyBytes {
-		h.historyBytes -= len(h.history[0].bytes)
+		h.historyBytes -= len(h.history[0].bytes) + frameOverhead
+		h.history[0] = frame{} // the array lives on
 		h.history = h.history[1:]
 	}
 }
