@@ -96,8 +96,8 @@ func (w *world) publish(b event.Publisher, from, n int) float64 {
 					seq := int64(n/matches) + 1
 					id := fmt.Sprintf("memory-%d-%d", day, n%matches)
 					e, err := event.Of("soccer.mls.goal", event.Data{
-						Team: "Toronto FC", Player: "Sebastian Giovinco", Incident: fmt.Sprintf("%s-%d", id, seq), Rev: 1,
-						Score: &event.Score{Home: int(seq)}, Match: &event.Match{ID: id, Home: "Toronto FC", Away: "New York City FC", Status: event.Live},
+						Player: "Giovinco", Incident: fmt.Sprintf("%s-%d", id, seq), Rev: 1,
+						Score: &event.Score{Home: int(seq)}, Match: &event.Match{ID: id, Home: "Toronto", Away: "New York", Status: event.Live},
 						Backfill: true, Epoch: "01", Seq: seq,
 					}, time.Now())
 					if err != nil {
