@@ -116,6 +116,11 @@ func (w *world) check(f fault, r result) {
 // until waits, and shows what the roles said if it waits in vain.
 func (w *world) until(what string, ok func() bool) {
 	w.Helper()
+	w.within(patience, what, ok)
+}
+
+func (w *world) within(patience time.Duration, what string, ok func() bool) {
+	w.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			if len(w.waves) > 0 {
