@@ -4,7 +4,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +21,6 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
-	"github.com/matchwire/matchwire/instances"
 	"github.com/matchwire/matchwire/parser"
 )
 
@@ -114,48 +112,43 @@ func (a *App) Run(ctx context.Context, roles ...Role) error {
 		a.log.Info("broker and store run inside this process and forget everything when it ends")
 	}
 
-	p.health = &health{}
-	p.health.add(p.broker.Health)
-	p.health.add(redisHealth(p.redis))
-
 	group, ctx := errgroup.WithContext(ctx)
-	if a.HealthAddress != "" {
-		mux := http.NewServeMux()
-		mux.Handle("GET /healthz", p.health)
-		if _, err := serve(ctx, group, a.HealthAddress, mux); err != nil {
-			return fmt.Errorf("health: %w", err)
-		}
-	}
-	starts := []struct {
-		role  Role
-		start func(context.Context, *errgroup.Group, parts) error
-	}{{FanoutTo, a.startFanout}, {Consumers, a.startConsumers}, {Parser, a.startParser}} // those who listen first
-	self := instances.Instance{Name: cmp.Or(a.Name, defaultName()), Version: Version(), Started: time.Now().UTC()}
-	for _, r := range roles {
-		self.Roles = append(self.Roles, string(r))
-	}
-	if has(FanoutTo) {
-		self.Address = cmp.Or(a.Advertise, reachable(a.config.Fanout.Listen))
-	}
-	if !a.servers.Embedded() { // else nobody could see it
-		group.Go(func() error {
-			instances.New(p.redis, prefix(a.config.Namespace)).Announce(ctx, a.log, func(ctx context.Context) instances.Instance {
-				self.Status, self.Troubles = p.health.status(ctx)
-				return self
-			})
-			return nil
-		})
-	}
-	for _, s := range starts {
-		if !has(s.role) {
-			continue
-		}
-		if err = s.start(ctx, group, p); err != nil {
-			group.Go(func() error { return err }) // stops those already running
-			break
-		}
+	if err := a.start(ctx, group, p, roles); err != nil {
+		group.Go(func() error { return err }) // stops those already running
 	}
 	return group.Wait()
+}
+
+// start starts the roles, those who listen first, and what tells of the process.
+func (a *App) start(ctx context.Context, group *errgroup.Group, p parts, roles []Role) error {
+	if err := a.startHealth(ctx, group, p); err != nil {
+		return err
+	}
+	a.announce(ctx, group, p, roles)
+	for _, s := range []struct {
+		role  Role
+		start func(context.Context, *errgroup.Group, parts) error
+	}{{FanoutTo, a.startFanout}, {Consumers, a.startConsumers}, {Parser, a.startParser}} {
+		if !slices.Contains(roles, s.role) {
+			continue
+		}
+		if err := s.start(ctx, group, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) startHealth(ctx context.Context, group *errgroup.Group, p parts) error {
+	if a.HealthAddress == "" {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", p.health)
+	if _, err := serve(ctx, group, a.HealthAddress, mux); err != nil {
+		return fmt.Errorf("health: %w", err)
+	}
+	return nil
 }
 
 // parts are what the roles are made of.
@@ -170,7 +163,9 @@ type parts struct {
 
 // prepare makes everything that the config can get wrong.
 func (a *App) prepare(b event.Broker, r redis.UniversalClient) (p parts, err error) {
-	p = parts{broker: b, redis: r}
+	p = parts{broker: b, redis: r, health: &health{}}
+	p.health.add(b.Health)
+	p.health.add(redisHealth(r))
 	if p.consumers, err = makeConsumers(a.config, a.makers, r, a.log); err != nil {
 		return p, err
 	}

@@ -1,11 +1,59 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
+	"net"
+	"os"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/instances"
 )
+
+// Version is that of this program, as Go's build has it.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
+}
+
+// announce has the process listed among the instances, unless nobody could see
+// that.
+func (a *App) announce(ctx context.Context, group *errgroup.Group, p parts, roles []Role) {
+	if a.servers.Embedded() {
+		return
+	}
+	self := instances.Instance{Name: cmp.Or(a.Name, defaultName()), Version: Version(), Started: time.Now().UTC()}
+	for _, r := range roles {
+		self.Roles = append(self.Roles, string(r))
+	}
+	if slices.Contains(roles, FanoutTo) {
+		self.Address = cmp.Or(a.Advertise, reachable(a.config.Fanout.Listen))
+	}
+	group.Go(func() error {
+		instances.New(p.redis, prefix(a.config.Namespace)).Announce(ctx, a.log, func(ctx context.Context) instances.Instance {
+			self.Status, self.Troubles = p.health.status(ctx)
+			return self
+		})
+		return nil
+	})
+}
 
 // Instances lists the processes of an installation that run, or lately did.
 func Instances(ctx context.Context, s Servers, namespace string, log *slog.Logger) ([]instances.Instance, error) {
@@ -15,4 +63,19 @@ func Instances(ctx context.Context, s Servers, namespace string, log *slog.Logge
 	}
 	defer stop()
 	return instances.New(store, prefix(namespace)).List(ctx)
+}
+
+func defaultName() string { return fmt.Sprintf("%s-%d", hostname(), os.Getpid()) }
+
+// reachable is where others reach what listens on an address: every address
+// of this machine is reached by its name.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = hostname()
+	}
+	return net.JoinHostPort(host, port)
 }

@@ -58,7 +58,7 @@ func rebuild(ctx context.Context, events event.Log, c consumers.Consumer, progre
 	handlers.SetLimit(max(c.Limit, 1))
 	var handled atomic.Int64
 	err := events.ReadLog(reading, event.Start, caughtUp, func(_ event.Cursor, m event.Message) error {
-		if !slices.ContainsFunc(c.Keys, func(p string) bool { return event.MatchTopic(p, m.Key) }) {
+		if !event.MatchAny(c.Keys, m.Key) {
 			return nil
 		}
 		e, err := event.Decode(m.Body)

@@ -101,9 +101,6 @@ const reachTimeout = 30 * time.Second
 // Reached opens the RabbitMQ server for a command that has nothing to do
 // without it: it must answer within half a minute.
 func (s Servers) Reached(ctx context.Context, namespace string, log *slog.Logger) (event.Broker, error) {
-	if s.Embedded() {
-		return nil, Misuse(errors.New("this is about a RabbitMQ server: set AMQP_URL and REDIS_URL"))
-	}
 	b, err := s.rabbit(namespace, log)
 	if err != nil {
 		return nil, err

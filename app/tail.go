@@ -2,10 +2,8 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"github.com/matchwire/matchwire/consumers/notify"
 	"github.com/matchwire/matchwire/event"
@@ -15,9 +13,6 @@ import (
 // one of the patterns, until ctx ends. listening is called when it begins.
 func Tail(ctx context.Context, s Servers, namespace string, patterns []string, log *slog.Logger,
 	listening func(), each func(event.Event, []byte) error) error {
-	if s.Embedded() {
-		return Misuse(errors.New("tail listens to a RabbitMQ server: set AMQP_URL and REDIS_URL"))
-	}
 	for _, p := range patterns {
 		if err := event.CheckPattern(p); err != nil {
 			return Misuse(err)
@@ -38,7 +33,7 @@ func Tail(ctx context.Context, s Servers, namespace string, patterns []string, l
 		}
 	}()
 	return b.ReadLog(ctx, event.End, caughtUp, func(_ event.Cursor, m event.Message) error {
-		if !slices.ContainsFunc(patterns, func(p string) bool { return event.MatchTopic(p, m.Key) }) {
+		if !event.MatchAny(patterns, m.Key) {
 			return nil
 		}
 		e, err := event.Decode(m.Body)

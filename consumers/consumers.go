@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -88,7 +87,7 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 
 func handle(ctx context.Context, c Consumer, m event.Message, marks marks, log *slog.Logger) error {
 	// The queue is durable, and keeps the bindings of earlier settings.
-	if !slices.ContainsFunc(c.Keys, func(p string) bool { return event.MatchTopic(p, m.Key) }) {
+	if !event.MatchAny(c.Keys, m.Key) {
 		return nil
 	}
 	began := time.Now()

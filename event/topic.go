@@ -3,8 +3,14 @@ package event
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
+
+// MatchAny reports whether a routing key matches one of several patterns.
+func MatchAny(patterns []string, key string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return MatchTopic(p, key) })
+}
 
 // MatchTopic reports whether a routing key matches a topic pattern as AMQP has
 // it: words parted by dots, where * stands for exactly one word and # for any

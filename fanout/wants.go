@@ -96,7 +96,7 @@ func (w wants) event(key string, m *event.Match) bool {
 	if w.nothing {
 		return false
 	}
-	if len(w.Topics) > 0 && !slices.ContainsFunc(w.Topics, func(p string) bool { return event.MatchTopic(p, key) }) {
+	if len(w.Topics) > 0 && !event.MatchAny(w.Topics, key) {
 		return false
 	}
 	if len(w.Match) > 0 && (m == nil || !slices.Contains(w.Match, m.ID)) {

@@ -6,12 +6,123 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
+
+func acknowledges(t *testing.T, open func() event.Broker) {
+	b := open()
+	var got box
+	stop := subscribe(t, b, "q", 1, got.put, "#")
+	publish(t, b, Message("a.b.c", "1"))
+	got.expect(t, "1")
+	stop()
+	subscribe(t, open(), "q", 1, got.put, "#")
+	got.expect(t, "1")
+}
+
+func retries(t *testing.T, open func() event.Broker) {
+	b := open()
+	var mu sync.Mutex
+	var at []time.Time
+	var attempts []int
+	subscribe(t, b, "q", 1, func(_ context.Context, m event.Message) error {
+		mu.Lock()
+		defer mu.Unlock()
+		at, attempts = append(at, time.Now()), append(attempts, m.Attempt)
+		if m.Key != "soccer.mls.goal" {
+			t.Errorf("attempt %d has key %q", m.Attempt, m.Key)
+		}
+		if len(at) < 4 {
+			return errors.New("not yet")
+		}
+		return nil
+	}, "#")
+	publish(t, b, Message("soccer.mls.goal", "1"))
+	eventually(t, "four attempts", func() bool { mu.Lock(); defer mu.Unlock(); return len(at) >= 4 })
+	time.Sleep(500 * time.Millisecond)
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(attempts, []int{1, 2, 3, 4}) {
+		t.Fatalf("attempts %v, want 1, 2, 3, 4", attempts)
+	}
+	for i, least := range []time.Duration{95, 195, 395} {
+		if pause := at[i+1].Sub(at[i]); pause < least*time.Millisecond {
+			t.Errorf("pause %d is %v, want at least %v", i+1, pause, least*time.Millisecond)
+		}
+	}
+	if n, err := b.CountDead(t.Context(), "q"); n != 0 || err != nil {
+		t.Errorf("%d dead letters, %v", n, err)
+	}
+}
+
+func dead(t *testing.T, b event.Broker, queue string) (letters []event.DeadLetter) {
+	t.Helper()
+	eventually(t, "a dead letter", func() bool {
+		var err error
+		if letters, err = testenv.Dead(t.Context(), b, queue); err != nil {
+			t.Fatal(err)
+		}
+		return len(letters) > 0
+	})
+	return letters
+}
+
+func permanent(t *testing.T, open func() event.Broker) {
+	b := open()
+	var tried atomic.Int64
+	began := time.Now().Add(-time.Second)
+	subscribe(t, b, "q", 1, func(context.Context, event.Message) error {
+		tried.Add(1)
+		return event.Permanent(errors.New("no such team: Atlantis"))
+	}, "#")
+	want := Message("soccer.mls.goal", "1")
+	publish(t, b, want)
+	letters := dead(t, b, "q")
+	l := letters[0]
+	if len(letters) != 1 || l.Reason != "no such team: Atlantis" || l.Attempt != 1 || l.Key != want.Key || l.ID != "1" ||
+		l.TID != want.TID || string(l.Body) != string(want.Body) || l.FirstSeen.Before(began) || l.FirstSeen.After(time.Now().Add(time.Second)) {
+		t.Errorf("dead letters %+v", letters)
+	}
+	if tried.Load() != 1 {
+		t.Errorf("tried %d times", tried.Load())
+	}
+	if again := dead(t, b, "q"); len(again) != 1 {
+		t.Errorf("looking took a dead letter away: %d left", len(again))
+	}
+}
+
+func exhausted(t *testing.T, open func() event.Broker) {
+	b := open()
+	var tried atomic.Int64
+	subscribe(t, b, "q", 1, func(context.Context, event.Message) error {
+		return fmt.Errorf("attempt %d failed", tried.Add(1))
+	}, "#")
+	publish(t, b, Message("a.b.c", "1"))
+	letters := dead(t, b, "q")
+	if l := letters[0]; l.Attempt != 4 || l.Reason != "attempt 4 failed" || tried.Load() != 4 || l.Key != "a.b.c" {
+		t.Errorf("after %d attempts: %+v", tried.Load(), l)
+	}
+}
+
+func poison(t *testing.T, open func() event.Broker) {
+	b := open()
+	var got box
+	subscribe(t, b, "q", 1, func(ctx context.Context, m event.Message) error {
+		if m.ID == "bad" {
+			return errors.New("always")
+		}
+		return got.put(ctx, m)
+	}, "#")
+	publish(t, b, Message("a.b.c", "bad"), Message("a.b.c", "1"), Message("a.b.c", "2"))
+	got.expect(t, "1", "2")
+	dead(t, b, "q")
+}
 
 func panics(t *testing.T, open func() event.Broker) {
 	b := open()

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"slices"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -28,7 +27,7 @@ type queue struct {
 
 // wants reports whether an event with that key is for the queue.
 func (q *queue) wants(key string) bool {
-	return q.exchange == event.LiveEvents && slices.ContainsFunc(q.patterns, func(p string) bool { return event.MatchTopic(p, key) })
+	return q.exchange == event.LiveEvents && event.MatchAny(q.patterns, key)
 }
 
 // push adds m, dropping the oldest messages while the queue is over its bound.

@@ -25,7 +25,7 @@ func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
 	return countDead(ch, queue, b.topology)
 }
 
-func countDead(ch *channel, queue string, t topology) (int, error) {
+func countDead(ch *channel, queue string, t *topology) (int, error) {
 	q, err := ch.QueueDeclarePassive(deadQueue(t.full(queue)), true, false, false, false, nil)
 	if notFound(err) {
 		return 0, fmt.Errorf("%w: %q", event.ErrNoQueue, deadQueue(t.full(queue)))

@@ -1,7 +1,6 @@
 package rabbit
 
-// SetQueueBytes bounds the queues that b will declare.
+// SetQueueBytes bounds the queues that b will declare, those for retries too.
 func (b *Broker) SetQueueBytes(n int64) {
-	b.topology.queueBytes = n
-	b.publish.topology.queueBytes = n
+	b.topology.queueBytes, b.topology.retryBytes = n, n
 }

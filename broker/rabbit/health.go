@@ -28,7 +28,7 @@ func (b *Broker) Health(ctx context.Context) []event.Trouble {
 		return all
 	}
 	found := make(chan []event.Trouble, 1)
-	go func() { found <- b.queues.health(ctx, b) }()
+	go func() { found <- b.topology.known.health(ctx, b) }()
 	select {
 	case all = <-found:
 		return all
@@ -116,7 +116,7 @@ func (q *queues) health(ctx context.Context, b *Broker) (all []event.Trouble) {
 			trouble("queue %q holds %d messages and nobody consumes it", name, queue.Messages)
 		}
 		for _, p := range b.topology.pauses {
-			if retry := c.ask(ctx, retryQueue(name, p)); part(retry, retryBytes) >= nearlyFull {
+			if retry := c.ask(ctx, retryQueue(name, p)); part(retry, b.topology.retryBytes) >= nearlyFull {
 				trouble("queue %q holds %d messages and is nearly full: what fails stays in %q", retry.Name, retry.Messages, name)
 			}
 		}

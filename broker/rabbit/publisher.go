@@ -27,7 +27,7 @@ var errUnroutable = errors.New("no queue takes the message")
 // that messages arrive in the order they were sent in.
 type publisher struct {
 	link     *link
-	topology topology
+	topology *topology
 	log      *slog.Logger
 
 	turn chan struct{} // holds a token while nobody writes; confirmations are awaited without it
@@ -49,7 +49,7 @@ type confirming struct {
 // several queues at a time.
 type address struct{ exchange, key, id string }
 
-func newPublisher(l *link, t topology, log *slog.Logger) *publisher {
+func newPublisher(l *link, t *topology, log *slog.Logger) *publisher {
 	p := &publisher{link: l, topology: t, log: log, turn: make(chan struct{}, 1)}
 	p.turn <- struct{}{}
 	return p
@@ -59,7 +59,7 @@ func newPublisher(l *link, t topology, log *slog.Logger) *publisher {
 func (b *Broker) Publish(ctx context.Context, msgs ...event.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {
-		b.queues.passed(len(m.Body))
+		b.topology.known.passed(len(m.Body))
 		out[i] = outgoing{exchange: b.topology.exchange(m.Exchange), key: m.Key, msg: publishing(m)}
 		if m.Exchange == event.Tasks {
 			out[i].task = m.Key

@@ -29,12 +29,11 @@ type Options struct {
 
 // Broker is a RabbitMQ server, reached or not. Close it when done.
 type Broker struct {
-	topology topology
+	topology *topology
 	log      *slog.Logger
 	publish  *publisher
 	moves    *publisher // to retry queues and dead letters, so that a full one holds up no events
 	consume  *link
-	queues   queues
 }
 
 // New returns a broker for an amqp:// or amqps:// URL, or for several, parted by
@@ -60,7 +59,7 @@ func New(urls string, o Options) (*Broker, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	t := topology{namespace: o.Namespace, pauses: o.Pauses, queueBytes: queueBytes}
+	t := &topology{namespace: o.Namespace, pauses: o.Pauses, queueBytes: queueBytes, retryBytes: retryBytes}
 	dial := func(name string) *link { return newLink(nodes, name, o.Log) }
 	return &Broker{
 		topology: t, log: o.Log,

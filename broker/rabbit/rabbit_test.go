@@ -541,8 +541,9 @@ func TestHostileHeadersAndLongReasons(t *testing.T) {
 // A queue that nobody empties drops its oldest messages, and health says so
 // where it is consumed.
 func TestHealthOfAFullQueue(t *testing.T) {
-	url, ns := testenv.AMQP(t, nil, "q")
-	b := open(t, url, rabbit.Options{Namespace: ns})
+	pauses := []time.Duration{time.Hour}
+	url, ns := testenv.AMQP(t, pauses, "q")
+	b := open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses})
 	b.SetQueueBytes(100_000)
 	if h := b.Health(t.Context()); h != nil {
 		t.Errorf("before anything: %+v", h)
@@ -566,6 +567,19 @@ func TestHealthOfAFullQueue(t *testing.T) {
 	})
 	close(handle)
 	eventually(t, "it to be well again", func() bool { return b.Health(t.Context()) == nil })
+	wait := ".q.retry." + time.Hour.String()
+	for range 95 {
+		if err := raw(t, url).Publish("", ns+wait, false, false, amqp.Publishing{Body: bytes.Repeat([]byte("x"), 1000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the retry queue to be called full", func() bool {
+		h := b.Health(t.Context())
+		return len(h) == 1 && strings.Contains(h[0].Text, wait+`" holds 95 messages and is nearly full`)
+	})
+	if _, err := raw(t, url).QueuePurge(ns+wait, false); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		if err := raw(t, url).Publish("", ns+".q.dead", false, false, amqp.Publishing{Body: []byte("x")}); err != nil {
 			t.Fatal(err)
@@ -667,11 +681,13 @@ func TestSilenceInTheMidstOfAWrite(t *testing.T) {
 	within(15*time.Second, "closing", func() { _ = b.Close() })
 }
 
-// A handler that takes its time does not keep a subscription from coming back.
+// A handler that takes its time does not keep a subscription from coming back,
+// and what it makes of a message that another has had meanwhile is nothing.
 func TestSlowHandlerAndACut(t *testing.T) {
-	url, ns := testenv.AMQP(t, nil, "q")
+	pauses := []time.Duration{50 * time.Millisecond}
+	url, ns := testenv.AMQP(t, pauses, "q")
 	p := testenv.NewProxy(t, url)
-	b := open(t, p.URL, rabbit.Options{Namespace: ns})
+	b := open(t, p.URL, rabbit.Options{Namespace: ns, Pauses: pauses})
 	release := make(chan struct{})
 	var slow, quick atomic.Int64
 	subscribe(t, b, "q", func(_ context.Context, m event.Message) error {
@@ -685,7 +701,6 @@ func TestSlowHandlerAndACut(t *testing.T) {
 		quick.Add(1)
 		return nil
 	}, "#")
-	defer close(release)
 	publish := func(id string) {
 		if _, err := b.Publish(t.Context(), event.Message{Key: "a.b.c", ID: id}); err != nil {
 			t.Fatal(err)
@@ -696,4 +711,35 @@ func TestSlowHandlerAndACut(t *testing.T) {
 	p.Cut()
 	publish("quick")
 	eventually(t, "what comes after the cut", func() bool { return quick.Load() == 1 && slow.Load() == 2 })
+	// The first has lost its message: its failure changes nothing any more.
+	close(release)
+	time.Sleep(time.Second)
+	if n := slow.Load(); n != 2 {
+		t.Errorf("handled %d times, want 2", n)
+	}
+}
+
+// A connection that the broker blocked, and that nobody used since, is not
+// called blocked once the broker was restarted.
+func TestHealthAfterABlockedBrokerIsRestarted(t *testing.T) {
+	node := testenv.OwnRabbit(t, 1)[0]
+	b := open(t, node.URL, rabbit.Options{})
+	if _, err := b.Publish(t.Context(), event.Message{Key: "a.b.c", ID: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := node.Ctl("set_disk_free_limit", "1000000GB"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the broker to block the connection, which it says when something comes", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		_, err := b.Publish(ctx, event.Message{Key: "a.b.c", ID: "2"})
+		h := b.Health(t.Context())
+		return err != nil && len(h) == 1 && strings.Contains(h[0].Text, "takes no messages")
+	})
+	node.Kill()
+	if err := node.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "health", func() bool { return b.Health(t.Context()) == nil })
 }

@@ -21,16 +21,8 @@ func (b *Broker) Declare(ctx context.Context, s event.Subscription) error {
 			return err
 		}
 		defer ch.Close()
-		return b.declare(ch, s)
+		return declareQueue(ch.Channel, b.topology, s)
 	})
-}
-
-func (b *Broker) declare(ch *channel, s event.Subscription) error {
-	if err := declareQueue(ch.Channel, b.topology, s); err != nil {
-		return err
-	}
-	b.queues.declared(b.topology.full(s.Queue))
-	return nil
 }
 
 // Subscribe consumes the queue, on a new channel whenever the last is lost. The
@@ -68,7 +60,7 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, jobs chan<
 		return err
 	}
 	defer ch.Close() // what is not acknowledged by then goes back to the queue
-	if err := b.declare(ch, s); err != nil {
+	if err := declareQueue(ch.Channel, b.topology, s); err != nil {
 		return err
 	}
 	queue := b.topology.full(s.Queue)
@@ -90,7 +82,7 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, jobs chan<
 	go func() { end(closeReason(<-gone)) }() // ends with the channel
 	var begun sync.WaitGroup
 	job := func(d amqp.Delivery) broker.Job {
-		b.queues.passed(len(d.Body))
+		b.topology.known.passed(len(d.Body))
 		m := received(d)
 		return broker.Job{Message: m, Settle: func(err error) {
 			defer begun.Done()

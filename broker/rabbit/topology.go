@@ -43,20 +43,22 @@ type topology struct {
 	namespace  string
 	pauses     []time.Duration // of the retry queues, in turn
 	queueBytes int64
+	retryBytes int64
+	known      queues // that were declared here
 }
 
-func (t topology) full(name string) string {
+func (t *topology) full(name string) string {
 	if t.namespace == "" {
 		return name
 	}
 	return t.namespace + "." + name
 }
 
-func (t topology) events() string { return t.full("live_events") }
-func (t topology) log() string    { return t.full("live_events.log") }
-func (t topology) tasks() string  { return t.full("tasks") }
+func (t *topology) events() string { return t.full("live_events") }
+func (t *topology) log() string    { return t.full("live_events.log") }
+func (t *topology) tasks() string  { return t.full("tasks") }
 
-func (t topology) exchange(e event.Exchange) string {
+func (t *topology) exchange(e event.Exchange) string {
 	if e == event.Tasks {
 		return t.tasks()
 	}
@@ -70,7 +72,7 @@ func deadQueue(queue string) string { return queue + ".dead" }
 
 // declareExchanges declares the exchanges and the log, so that whatever event
 // is published from now on stands somewhere.
-func declareExchanges(ch *amqp.Channel, t topology) error {
+func declareExchanges(ch *amqp.Channel, t *topology) error {
 	if err := ch.ExchangeDeclare(t.events(), amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
 		return refused("exchange", t.events(), err)
 	}
@@ -90,7 +92,7 @@ func declareExchanges(ch *amqp.Channel, t topology) error {
 }
 
 // declareQueue declares a queue, all that belongs to it and its bindings.
-func declareQueue(ch *amqp.Channel, t topology, s event.Subscription) error {
+func declareQueue(ch *amqp.Channel, t *topology, s event.Subscription) error {
 	if err := declareExchanges(ch, t); err != nil {
 		return err
 	}
@@ -110,7 +112,7 @@ func declareQueue(ch *amqp.Channel, t topology, s event.Subscription) error {
 	}
 	for _, p := range t.pauses {
 		err := quorum(retryQueue(queue, p), amqp.Table{
-			amqp.QueueMaxLenBytesArg:    int64(retryBytes),
+			amqp.QueueMaxLenBytesArg:    t.retryBytes,
 			amqp.QueueOverflowArg:       amqp.QueueOverflowRejectPublish,
 			amqp.QueueMessageTTLArg:     p.Milliseconds(),
 			"x-dead-letter-exchange":    "",
@@ -133,6 +135,7 @@ func declareQueue(ch *amqp.Channel, t topology, s event.Subscription) error {
 			return fmt.Errorf("binding queue %q to %q: %w", queue, p, err)
 		}
 	}
+	t.known.declared(queue)
 	return nil
 }
 

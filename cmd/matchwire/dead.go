@@ -4,13 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/mattn/go-isatty"
 
 	"github.com/matchwire/matchwire/app"
 	"github.com/matchwire/matchwire/consumers"
@@ -42,7 +39,7 @@ func (l letterbox) queue() string {
 
 // deadLetters opens the broker.
 func deadLetters(c *console) (event.Broker, error) {
-	servers, err := c.servers()
+	servers, err := c.realServers("dead letters lie on a RabbitMQ server")
 	if err != nil {
 		return nil, err
 	}
@@ -235,14 +232,15 @@ func (w chosen) walk(c *console, queue string, act func(event.DeadLetter) event.
 	if err != nil {
 		return 0, err
 	}
-	progress := deadProgress(c, total)
+	progress := newProgress(c.err, "dead letter", total)
+	defer progress.end()
 	missing := map[string]bool{}
 	for _, id := range w.IDs {
 		missing[id] = true
 	}
 	n := 0
 	err = b.WalkDead(c.ctx, queue, func(l event.DeadLetter) (event.Fate, error) {
-		progress()
+		progress.step("")
 		if !w.All && !slices.Contains(w.IDs, l.ID) {
 			if len(missing) == 0 {
 				return event.Keep, errFound
@@ -266,23 +264,6 @@ func (w chosen) walk(c *console, queue string, act func(event.DeadLetter) event.
 		err = fmt.Errorf("not among the dead letters of %s: %s", queue, strings.Join(ids, ", "))
 	}
 	return n, interrupted(c, err)
-}
-
-// deadProgress shows how far a walk is, if there is a terminal and it is long.
-func deadProgress(c *console, total int) func() {
-	f, ok := c.err.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) || total < 1000 {
-		return func() {}
-	}
-	n := 0
-	return func() {
-		if n++; n%100 == 0 || n == total {
-			fmt.Fprintf(f, "\r[%-*s] %d of %d ", len(bar), bar[:len(bar)*n/total], n, total)
-		}
-		if n == total {
-			fmt.Fprintln(f)
-		}
-	}
 }
 
 type deadReplayCmd struct {

@@ -32,12 +32,9 @@ var errFacts = errors.New("facts")
 const maxFacts = 1 << 20
 
 func (e *emitCmd) Run(c *console) error {
-	servers, err := c.servers()
+	servers, err := c.realServers("emit publishes to a RabbitMQ server")
 	if err != nil {
 		return err
-	}
-	if servers.Embedded() {
-		return app.Misuse(errors.New("emit publishes to a RabbitMQ server: set AMQP_URL and REDIS_URL"))
 	}
 	tid := event.NewTID()
 	if e.TID != "" {

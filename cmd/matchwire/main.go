@@ -66,6 +66,16 @@ type console struct {
 // servers are RabbitMQ and Redis as the environment has them.
 func (c *console) servers() (app.Servers, error) { return app.ServersFrom(c.getenv) }
 
+// realServers are the servers for a command that has nothing to do without
+// them; what says why.
+func (c *console) realServers(what string) (app.Servers, error) {
+	s, err := c.servers()
+	if err == nil && s.Embedded() {
+		err = app.Misuse(fmt.Errorf("%s: set AMQP_URL and REDIS_URL", what))
+	}
+	return s, err
+}
+
 // config reads a config file; the namespace is that of the command line where
 // it names one.
 func (c *console) config(file string) (app.Config, error) {

@@ -263,7 +263,7 @@ func TestMistakes(t *testing.T) {
 		{"bad namespace", both, []string{"tail", "--namespace", "{x}"}, 2, `namespace "{x}"`},
 		{"a pattern that matches nothing", both, []string{"tail", "soccer"}, 2, `topic pattern "soccer" matches no event`},
 		{"unknown consumer without settings", nil, []string{"run", "--config", write("c8.yaml", "consumers:\n  notfy:\n")}, 2, `c8.yaml: consumers.notfy: no consumer of that name`},
-		{"rebuild without a log", nil, []string{"rebuild", "scoreboard"}, 2, "this is about a RabbitMQ server"},
+		{"rebuild without a log", nil, []string{"rebuild", "scoreboard"}, 2, "the event log lies on a RabbitMQ server: set AMQP_URL"},
 		{"rebuild of what keeps nothing", both, []string{"rebuild", "notify"}, 2, `no consumer "notify" that keeps what the log could make whole; of that kind are: scoreboard`},
 		{"rebuild of nobody", both, []string{"rebuild", "nobody"}, 2, `no consumer "nobody"`},
 		{"nothing to tail", nil, []string{"tail"}, 2, "AMQP_URL"},

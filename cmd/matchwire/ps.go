@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -21,12 +20,9 @@ func (p *psCmd) Help() string {
 }
 
 func (p *psCmd) Run(c *console) error {
-	servers, err := c.servers()
+	servers, err := c.realServers("instances are listed on a Redis server")
 	if err != nil {
 		return err
-	}
-	if servers.Embedded() {
-		return app.Misuse(errors.New("instances are listed on a Redis server: set AMQP_URL and REDIS_URL"))
 	}
 	all, err := app.Instances(c.ctx, servers, c.namespace, c.log)
 	if err != nil {

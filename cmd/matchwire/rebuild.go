@@ -2,9 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-
-	"github.com/mattn/go-isatty"
 
 	"github.com/matchwire/matchwire/app"
 )
@@ -19,7 +16,7 @@ func (r *rebuildCmd) Help() string {
 }
 
 func (r *rebuildCmd) Run(c *console) error {
-	servers, err := c.servers()
+	servers, err := c.realServers("the event log lies on a RabbitMQ server")
 	if err != nil {
 		return err
 	}
@@ -27,18 +24,9 @@ func (r *rebuildCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	progress, read := func() {}, 0
-	if f, ok := c.err.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		progress = func() {
-			if read++; read%1000 == 0 {
-				fmt.Fprintf(f, "\r%d events ", read)
-			}
-		}
-	}
-	n, err := app.New(config, servers, c.log).Rebuild(c.ctx, r.Consumer, progress)
-	if read >= 1000 {
-		fmt.Fprintln(c.err)
-	}
+	progress := newProgress(c.err, "event", 0)
+	n, err := app.New(config, servers, c.log).Rebuild(c.ctx, r.Consumer, func() { progress.step("") })
+	progress.end()
 	if n > 0 || err == nil {
 		fmt.Fprintf(c.err, "%s handled\n", plural(n, "event"))
 	}

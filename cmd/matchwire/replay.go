@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mattn/go-isatty"
-
 	"github.com/matchwire/matchwire/app"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser"
@@ -74,14 +72,11 @@ func (r *replayCmd) Run(c *console) error {
 		}
 		return interrupted(c, replay.Print(c.ctx))
 	}
-	servers, err := c.servers()
+	servers, err := c.realServers("replay without --print publishes to a RabbitMQ server")
 	if err != nil {
 		return err
 	}
-	if servers.Embedded() {
-		return app.Misuse(errors.New("replay publishes to a RabbitMQ server: set AMQP_URL and REDIS_URL, or use --print"))
-	}
-	progress := progressOn(c.err, pages)
+	progress := newProgress(c.err, "page", pages)
 	published, read := 0, 0
 	var matches []string
 	replay.Each = func(events []event.Event) error {
@@ -91,10 +86,11 @@ func (r *replayCmd) Run(c *console) error {
 				matches = append(matches, e.Subject)
 			}
 		}
-		progress(published)
+		progress.step(fmt.Sprintf(", %s", plural(published, "event")))
 		return nil
 	}
 	err = interrupted(c, replay.Publish(c.ctx, servers, c.namespace))
+	progress.end()
 	fmt.Fprintf(c.err, "%d events of %d of %d pages published and confirmed, as %s\n", published, read, pages, strings.Join(matches, ", "))
 	return err
 }
@@ -120,24 +116,3 @@ func (r *replayCmd) fixture(path string) (*parser.Fixture, error) {
 	}
 	return parser.SinglePage(os.DirFS(filepath.Dir(path)), filepath.Base(path), r.Profile, r.Match), nil
 }
-
-// progressOn returns a function that shows how far the replay is, if w is a
-// terminal.
-func progressOn(w any, pages int) func(events int) {
-	f, ok := w.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) {
-		return func(int) {}
-	}
-	page := 0
-	return func(events int) {
-		page++
-		const width = 30
-		full := width * page / pages
-		fmt.Fprintf(f, "\r[%-*s] page %d of %d, %d events ", width, bar[:full], page, pages, events)
-		if page == pages {
-			fmt.Fprintln(f)
-		}
-	}
-}
-
-const bar = "=============================="

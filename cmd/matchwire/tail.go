@@ -13,7 +13,7 @@ type tailCmd struct {
 }
 
 func (t *tailCmd) Run(c *console) error {
-	servers, err := c.servers()
+	servers, err := c.realServers("tail listens to a RabbitMQ server")
 	if err != nil {
 		return err
 	}

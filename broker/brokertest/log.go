@@ -1,0 +1,154 @@
+package brokertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// read reads the log until it has n messages, and returns them with cursors.
+func read(t *testing.T, b event.Broker, from event.Cursor, n int) (ids []string, at []event.Cursor) {
+	t.Helper()
+	enough := errors.New("enough")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	err := b.ReadLog(ctx, from, nil, func(c event.Cursor, m event.Message) error {
+		ids, at = append(ids, m.ID), append(at, c)
+		if len(ids) == n {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Fatalf("read %v from %v, then: %v", ids, from, err)
+	}
+	return ids, at
+}
+
+func logStart(t *testing.T, open func() event.Broker) {
+	b := open()
+	publish(t, b, Message("a.b.c", "1"), Message("x.y.z", "2"))
+	ctx, cancel := context.WithCancel(t.Context())
+	caughtUp := make(chan struct{})
+	var got box
+	done := make(chan error, 1)
+	go func() {
+		done <- b.ReadLog(ctx, event.Start, caughtUp, func(_ event.Cursor, m event.Message) error { return got.put(ctx, m) })
+	}()
+	wait(t, caughtUp, "the end of the history")
+	if ids := got.ids(); !slices.Equal(ids, []string{"1", "2"}) {
+		t.Errorf("caught up with %v, want 1, 2", ids)
+	}
+	publish(t, b, Message("a.b.c", "3"))
+	got.expect(t, "1", "2", "3")
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("ReadLog: %v", err)
+	}
+}
+
+func logEnd(t *testing.T, open func() event.Broker) {
+	b := open()
+	for _, history := range []int{0, 2} { // an empty log has an end too
+		for i := range history {
+			publish(t, b, Message("a.b.c", fmt.Sprint("old", i)))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		caughtUp := make(chan struct{})
+		var got box
+		done := make(chan error, 1)
+		go func() {
+			done <- b.ReadLog(ctx, event.End, caughtUp, func(_ event.Cursor, m event.Message) error { return got.put(ctx, m) })
+		}()
+		wait(t, caughtUp, "the end of the log")
+		publish(t, b, Message("a.b.c", "new"))
+		got.expect(t, "new")
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("ReadLog: %v", err)
+		}
+	}
+}
+
+func logCursor(t *testing.T, open func() event.Broker) {
+	b := open()
+	for i := range 5 {
+		publish(t, b, Message("a.b.c", fmt.Sprint(i)))
+	}
+	ids, at := read(t, b, event.Start, 5)
+	for i, c := range at {
+		parsed, err := event.ParseCursor(c.String())
+		if err != nil || parsed != c {
+			t.Fatalf("cursor %v comes back as %v, %v", c, parsed, err)
+		}
+		got, _ := read(t, open(), c, 5-i)
+		if !slices.Equal(got, ids[i:]) {
+			t.Errorf("from %v: %v, want %v", c, got, ids[i:])
+		}
+	}
+}
+
+func logGone(t *testing.T, open func() event.Broker) {
+	b := open()
+	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
+	_, at := read(t, b, event.Start, 2)
+	for name, c := range map[string]event.Cursor{
+		"another message": event.CursorAt(at[0].Offset, "other"),
+		"beyond the end":  event.CursorAt(at[1].Offset+1000, "2"),
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		err := b.ReadLog(ctx, c, nil, func(event.Cursor, event.Message) error {
+			t.Errorf("%s: handed on a message", name)
+			return nil
+		})
+		cancel()
+		if !errors.Is(err, event.ErrCursorGone) {
+			t.Errorf("%s: %v, want ErrCursorGone", name, err)
+		}
+	}
+}
+
+func logError(t *testing.T, open func() event.Broker) {
+	b := open()
+	publish(t, b, Message("a.b.c", "1"))
+	broken := errors.New("broken")
+	if err := b.ReadLog(t.Context(), event.Start, nil, func(event.Cursor, event.Message) error { return broken }); err != broken {
+		t.Errorf("ReadLog: %v", err)
+	}
+}
+
+func logOrder(t *testing.T, open func() event.Broker) {
+	b := open()
+	const publishers, each = 4, 50
+	var wg sync.WaitGroup
+	for p := range publishers {
+		wg.Go(func() {
+			for i := 0; i < each; i += 5 {
+				var batch []event.Message
+				for j := range 5 {
+					batch = append(batch, Message("a.b.c", fmt.Sprintf("%d/%03d", p, i+j)))
+				}
+				if _, err := b.Publish(t.Context(), batch...); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	ids, at := read(t, b, event.Start, publishers*each)
+	last := map[byte]string{}
+	for i, id := range ids {
+		if id <= last[id[0]] {
+			t.Fatalf("%s after %s", id, last[id[0]])
+		}
+		last[id[0]] = id
+		if i > 0 && at[i].Offset <= at[i-1].Offset {
+			t.Fatalf("offset %d after %d", at[i].Offset, at[i-1].Offset)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package broker_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+)
+
+func TestJudge(t *testing.T) {
+	failed := errors.New("failed")
+	away, hopeless := event.Unavailable(failed), event.Permanent(failed)
+	pauses := broker.Pauses() // 1 s, 5 s, 30 s, 2 min, 10 min
+	for _, tc := range []struct {
+		err              error
+		attempt, outages int
+		verdict          broker.Verdict
+		pause            time.Duration
+	}{
+		{nil, 1, 0, broker.Ack, 0},
+		{failed, 1, 0, broker.Retry, time.Second},
+		{failed, 5, 0, broker.Retry, 10 * time.Minute},
+		{failed, 6, 0, broker.Bury, 0},
+		{failed, 1, 1000, broker.Retry, time.Second},
+		{hopeless, 1, 0, broker.Bury, 0},
+		{away, 1, 0, broker.Retry, time.Second},
+		{away, 1, 1, broker.Retry, 5 * time.Second},
+		{away, 1, 1000, broker.Retry, 30 * time.Second}, // no longer than that after the outage
+		{away, 6, 3, broker.Retry, 30 * time.Second},
+	} {
+		if v, p := broker.Judge(tc.err, tc.attempt, tc.outages, pauses); v != tc.verdict || p != tc.pause {
+			t.Errorf("%v on attempt %d after %d outages: verdict %v after %v, want %v after %v", tc.err, tc.attempt, tc.outages, v, p, tc.verdict, tc.pause)
+		}
+	}
+}
