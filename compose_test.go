@@ -41,7 +41,7 @@ func TestComposeFile(t *testing.T) {
 			s.DependsOn["rabbitmq"].Condition != types.ServiceConditionHealthy || s.DependsOn["redis"].Condition != types.ServiceConditionHealthy {
 			t.Errorf("%s: build %v, command %v, depends on %v", role, s.Build, s.Command, s.DependsOn)
 		}
-		if s.HealthCheck == nil || !strings.Contains(strings.Join(s.HealthCheck.Test, " "), *s.Environment["MATCHWIRE_HEALTH"]+"/healthz") {
+		if s.HealthCheck == nil || !strings.Contains(strings.Join(s.HealthCheck.Test, " "), "//localhost:8080/healthz") || *s.Environment["MATCHWIRE_LISTEN"] != "0.0.0.0:8080" {
 			t.Errorf("%s: health check %v", role, s.HealthCheck)
 		}
 		env := map[string]string{}

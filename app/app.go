@@ -13,30 +13,32 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/consumers/scheduler"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/outbox"
 	"github.com/matchwire/matchwire/parser"
 )
 
 // A Role is a part of the pipeline that can run in a process of its own.
 type Role string
 
-// The roles. Parser polls pages and emits events, Consumers reacts to them,
-// Fanout streams them to clients.
+// The roles. Scheduler says when a page is to be polled, Parser does so and
+// emits events, Consumers reacts to them, FanoutTo streams them to clients.
 const (
+	Scheduler Role = "scheduler"
 	Parser    Role = "parser"
 	Consumers Role = "consumers"
 	FanoutTo  Role = "fanout"
 )
 
 // Roles lists all roles.
-func Roles() []Role { return []Role{Parser, Consumers, FanoutTo} }
+func Roles() []Role { return []Role{Scheduler, Parser, Consumers, FanoutTo} }
 
 // An App is a pipeline, or a part of one, ready to run.
 type App struct {
@@ -45,19 +47,19 @@ type App struct {
 	log     *slog.Logger
 	makers  map[string]consumers.Maker
 
-	// Listening, if not nil, is told where fanout serves, before it does.
+	// Listening, if not nil, is told where the process serves.
 	Listening func(net.Addr)
-	// HealthAddress, if not "", is a host:port where /healthz is served, for
-	// processes that do not run fanout, which serves it too.
-	HealthAddress string
+	// Listen, if not "", is where it does, host:port, in place of what the config
+	// says, and whatever its roles: each serves /healthz at least.
+	Listen string
 	// Name tells this process from others in the registry of instances; "" is
 	// the machine's name and the process ID.
 	Name string
-	// Advertise is the host:port at which others reach fanout; "" is where it
-	// listens, by the machine's name where that is every address.
+	// Advertise is the host:port at which others reach what it serves; "" is where
+	// it listens, by the machine's name where that is every address.
 	Advertise string
-	// Feed, if not nil, takes the place of polling in the parser role. The app
-	// ends when it returns an error.
+	// Feed, if not nil, takes the place of polling in the roles parser and
+	// scheduler. The app ends when it returns an error.
 	Feed func(ctx context.Context, lib parser.Library, r *parser.Reader) error
 }
 
@@ -90,8 +92,8 @@ func (a *App) Run(ctx context.Context, roles ...Role) error {
 			return Misuse(fmt.Errorf("role %q: want some of %s", r, joined(Roles())))
 		}
 	}
-	has := func(r Role) bool { return slices.Contains(roles, r) }
-	if a.servers.Embedded() && !(has(Parser) && has(Consumers) && has(FanoutTo)) {
+	lacks := func(r Role) bool { return !slices.Contains(roles, r) }
+	if a.servers.Embedded() && slices.ContainsFunc(Roles(), lacks) {
 		return Misuse(errors.New("the embedded broker and store live in one process: set AMQP_URL and REDIS_URL, or run all roles"))
 	}
 	broker, err := a.servers.Broker(a.config.Namespace, a.log)
@@ -120,15 +122,12 @@ func (a *App) Run(ctx context.Context, roles ...Role) error {
 }
 
 // start starts the roles, those who listen first, and what tells of the process.
-func (a *App) start(ctx context.Context, group *errgroup.Group, p parts, roles []Role) error {
-	if err := a.startHealth(ctx, group, p); err != nil {
-		return err
-	}
-	a.announce(ctx, group, p, roles)
+func (a *App) start(ctx context.Context, group *errgroup.Group, p *parts, roles []Role) error {
+	p.web.Handle("GET /healthz", p.health)
 	for _, s := range []struct {
 		role  Role
-		start func(context.Context, *errgroup.Group, parts) error
-	}{{FanoutTo, a.startFanout}, {Consumers, a.startConsumers}, {Parser, a.startParser}} {
+		start func(context.Context, *errgroup.Group, *parts) error
+	}{{FanoutTo, a.startFanout}, {Consumers, a.startConsumers}, {Parser, a.startParser}, {Scheduler, a.startScheduler}} {
 		if !slices.Contains(roles, s.role) {
 			continue
 		}
@@ -136,18 +135,13 @@ func (a *App) start(ctx context.Context, group *errgroup.Group, p parts, roles [
 			return err
 		}
 	}
-	return nil
-}
-
-func (a *App) startHealth(ctx context.Context, group *errgroup.Group, p parts) error {
-	if a.HealthAddress == "" {
-		return nil
+	if p.emits {
+		a.startOutbox(ctx, group, p)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /healthz", p.health)
-	if _, err := serve(ctx, group, a.HealthAddress, mux); err != nil {
-		return fmt.Errorf("health: %w", err)
+	if err := a.startWeb(ctx, group, p); err != nil {
+		return err
 	}
+	a.announce(ctx, group, p, roles)
 	return nil
 }
 
@@ -155,15 +149,25 @@ func (a *App) startHealth(ctx context.Context, group *errgroup.Group, p parts) e
 type parts struct {
 	broker    event.Broker
 	redis     redis.UniversalClient
+	prefix    string // of every Redis key
+	outbox    *outbox.Outbox
+	schedule  *scheduler.Schedule
 	consumers map[string]consumers.Consumer
 	library   parser.Library
-	sources   []parser.Source
+	sources   []scheduler.Activation
 	health    *health
+
+	web    *http.ServeMux
+	serves bool   // whether a role has something for others to see
+	emits  bool   // whether a role writes to outboxes
+	listen string // where the process serves; "" if it does not
 }
 
 // prepare makes everything that the config can get wrong.
-func (a *App) prepare(b event.Broker, r redis.UniversalClient) (p parts, err error) {
-	p = parts{broker: b, redis: r, health: &health{}}
+func (a *App) prepare(b event.Broker, r redis.UniversalClient) (p *parts, err error) {
+	p = &parts{broker: b, redis: r, prefix: prefix(a.config.Namespace), health: &health{}, web: http.NewServeMux()}
+	p.outbox = outbox.New(outbox.NewStore(r, p.prefix), b, a.log)
+	p.schedule = scheduler.NewSchedule(r, p.prefix, p.outbox.Nudge)
 	p.health.add(b.Health)
 	p.health.add(redisHealth(r))
 	if p.consumers, err = makeConsumers(a.config, a.makers, r, a.log); err != nil {
@@ -184,96 +188,98 @@ func joined(roles []Role) string {
 	return strings.Join(s, ", ")
 }
 
-// startConsumers does not wait for the consumers' bindings to stand: the parser
-// makes them too, before its first event leaves.
-func (a *App) startConsumers(ctx context.Context, group *errgroup.Group, p parts) error {
-	runner := consumers.Runner{Broker: p.broker, Redis: p.redis, Prefix: prefix(a.config.Namespace), Log: a.log}
+func (a *App) runner(p *parts) consumers.Runner {
+	return consumers.Runner{Broker: p.broker, Redis: p.redis, Prefix: p.prefix, Log: a.log}
+}
+
+// startConsumers does not wait for the consumers' bindings to stand: the outbox
+// makes them too, before the first event leaves.
+func (a *App) startConsumers(ctx context.Context, group *errgroup.Group, p *parts) error {
 	for _, name := range slices.Sorted(maps.Keys(p.consumers)) {
-		c, ready := p.consumers[name], make(chan struct{})
-		group.Go(func() error { return runner.Run(ctx, name, c, ready) })
-		group.Go(func() error {
-			select {
-			case <-ready:
-				a.log.Info("consumer listens", "consumer", name, "keys", c.Keys)
-			case <-ctx.Done():
-			}
-			return nil
-		})
+		a.startConsumer(ctx, group, p, name, p.consumers[name])
 	}
 	return nil
 }
 
-const shutdownTimeout = 10 * time.Second
-
-func (a *App) startFanout(ctx context.Context, group *errgroup.Group, p parts) error {
-	hub := fanout.NewHub(fanout.NewCheckpoints(p.redis, prefix(a.config.Namespace)), a.log)
-	mux := http.NewServeMux()
-	mux.Handle("/", hub.Handler())
-	mux.Handle("GET /healthz", p.health)
-	address, err := serve(ctx, group, a.config.Fanout.Listen, mux)
-	if err != nil {
-		return fmt.Errorf("fanout: %w (another address: --listen HOST:PORT)", err)
-	}
-	p.health.add(func(context.Context) []event.Trouble { return hub.Health() })
-	group.Go(func() error { return hub.Run(ctx, p.broker) })
-	a.log.Info("fanout serves", "address", address)
-	if a.Listening != nil {
-		a.Listening(address)
-	}
-	return nil
+func (a *App) startConsumer(ctx context.Context, group *errgroup.Group, p *parts, name string, c consumers.Consumer) {
+	ready := make(chan struct{})
+	group.Go(func() error { return a.runner(p).Run(ctx, name, c, ready) })
+	a.onceReady(ctx, group, ready, "consumer listens", "consumer", name, "keys", c.Keys)
 }
 
-// serve serves until ctx ends, and returns once it listens.
-func serve(ctx context.Context, group *errgroup.Group, address string, h http.Handler) (net.Addr, error) {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+// onceReady says something when a subscription stands.
+func (a *App) onceReady(ctx context.Context, group *errgroup.Group, ready <-chan struct{}, what string, about ...any) {
 	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serving on %s: %w", address, err)
+		select {
+		case <-ready:
+			a.log.Info(what, about...)
+		case <-ctx.Done():
 		}
 		return nil
 	})
-	group.Go(func() error {
-		<-ctx.Done()
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		return server.Shutdown(bounded)
-	})
-	return listener.Addr(), nil
 }
 
-func (a *App) startParser(ctx context.Context, group *errgroup.Group, p parts) error {
-	store := parser.NewStore(p.redis, prefix(a.config.Namespace))
-	outbox := parser.NewOutbox(store, p.broker, a.log)
-	p.health.add(func(context.Context) []event.Trouble { return outbox.Health() })
-	reader, err := a.config.reader(store, outbox.Nudge, a.log)
+func (a *App) startFanout(ctx context.Context, group *errgroup.Group, p *parts) error {
+	hub := fanout.NewHub(fanout.NewCheckpoints(p.redis, p.prefix), a.log)
+	p.web.Handle("/", hub.Handler())
+	p.serves = true
+	p.health.add(func(context.Context) []event.Trouble { return hub.Health() })
+	group.Go(func() error { return hub.Run(ctx, p.broker) })
+	return nil
+}
+
+// schedulerName is the scheduler's as a consumer.
+const schedulerName = "scheduler"
+
+func (a *App) startScheduler(ctx context.Context, group *errgroup.Group, p *parts) error {
+	if a.Feed != nil {
+		return nil
+	}
+	if len(p.sources) == 0 {
+		a.log.Info("no sources in the config: matches are activated by POST /api/matches alone")
+	}
+	p.emits = true
+	s := &scheduler.Scheduler{Schedule: p.schedule, Publisher: p.broker, Config: p.sources, Log: a.log}
+	a.startConsumer(ctx, group, p, schedulerName, s.Consumer())
+	group.Go(func() error { return s.Run(ctx) })
+	return nil
+}
+
+func (a *App) startParser(ctx context.Context, group *errgroup.Group, p *parts) error {
+	p.emits = true
+	reader, err := a.config.reader(parser.NewStore(p.redis, p.prefix), p.outbox.Nudge, a.log)
 	if err != nil {
 		return err
 	}
+	if a.Feed != nil {
+		group.Go(func() error { return a.Feed(ctx, p.library, reader) })
+		return nil
+	}
+	client := a.config.client(parser.NewRedisTurns(p.redis, p.prefix))
+	worker := parser.NewWorker(p.library, client, reader, p.redis, p.prefix, p.schedule.Polled)
+	s, ready := worker.Subscription(), make(chan struct{})
+	s.Ready = ready
+	group.Go(func() error { return p.broker.Subscribe(ctx, s, worker.Handle) })
+	a.onceReady(ctx, group, ready, "parser takes tasks", "queue", s.Queue)
+	return nil
+}
+
+// startOutbox publishes what waits in outboxes. The consumers' queues stand
+// before the first event leaves, whoever of them and us reached the broker
+// first.
+func (a *App) startOutbox(ctx context.Context, group *errgroup.Group, p *parts) {
+	p.health.add(func(context.Context) []event.Trouble { return p.outbox.Health() })
+	all := maps.Clone(p.consumers)
+	all[schedulerName] = (&scheduler.Scheduler{}).Consumer()
 	group.Go(func() error {
-		// The consumers' queues stand before the first event leaves, whoever
-		// of them and us reached the broker first. Until then events wait in
-		// the outbox.
-		for _, name := range slices.Sorted(maps.Keys(p.consumers)) {
-			if err := p.broker.Declare(ctx, p.consumers[name].Subscription(name)); err != nil {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			if err := p.broker.Declare(ctx, all[name].Subscription(name)); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
 				return err
 			}
 		}
-		return outbox.Run(ctx)
+		return p.outbox.Run(ctx)
 	})
-	if a.Feed != nil {
-		group.Go(func() error { return a.Feed(ctx, p.library, reader) })
-		return nil
-	}
-	if len(p.sources) == 0 {
-		a.log.Warn("no sources in the config: there is nothing to poll")
-	}
-	group.Go(func() error { return parser.Poll(ctx, p.sources, a.config.client(), reader) })
-	return nil
 }

@@ -25,7 +25,7 @@ func TestConsumerFromOutside(t *testing.T) {
 			return nil
 		}}, nil
 	}
-	a := app.New(app.Config{Fanout: app.Fanout{Listen: "127.0.0.1:0"}}, app.Servers{}, slog.New(slog.DiscardHandler),
+	a := app.New(app.Config{Listen: "127.0.0.1:0"}, app.Servers{}, slog.New(slog.DiscardHandler),
 		app.WithConsumer("discord", discord))
 	a.Feed = func(ctx context.Context, lib parser.Library, r *parser.Reader) error {
 		page := parser.Page{URL: "https://x.example/", Body: []byte(`<header class="match-head"><p class="competition"><abbr>MLS</abbr>
@@ -56,13 +56,13 @@ func TestConsumerFromOutside(t *testing.T) {
 // One part that fails stops all, and the others are waited for.
 func TestFirstFailureEndsTheRun(t *testing.T) {
 	broken := errors.New("broken")
-	a := app.New(app.Config{Fanout: app.Fanout{Listen: "127.0.0.1:0"}}, app.Servers{}, slog.New(slog.DiscardHandler))
+	a := app.New(app.Config{Listen: "127.0.0.1:0"}, app.Servers{}, slog.New(slog.DiscardHandler))
 	a.Feed = func(context.Context, parser.Library, *parser.Reader) error { return broken }
 	if err := a.Run(t.Context()); !errors.Is(err, broken) {
 		t.Errorf("Run: %v", err)
 	}
 	failing := func(consumers.Host) (consumers.Consumer, error) { return consumers.Consumer{}, broken }
-	a = app.New(app.Config{Fanout: app.Fanout{Listen: "127.0.0.1:0"}}, app.Servers{}, slog.New(slog.DiscardHandler), app.WithConsumer("x", failing))
+	a = app.New(app.Config{Listen: "127.0.0.1:0"}, app.Servers{}, slog.New(slog.DiscardHandler), app.WithConsumer("x", failing))
 	if err := a.Run(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), "consumer x") {
 		t.Errorf("Run: %v", err)
 	}
@@ -72,7 +72,7 @@ func TestFirstFailureEndsTheRun(t *testing.T) {
 func TestConfigDefaults(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none.yaml")
 	c, err := app.LoadConfig(none, true)
-	if err != nil || c.Fanout.Listen != app.DefaultListen {
+	if err != nil || c.Listen != "" {
 		t.Errorf("%+v %v", c, err)
 	}
 	if lib, err := c.Library(); err != nil || lib["fbref"] == nil {

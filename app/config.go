@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,10 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/matchwire/matchwire/consumers/scheduler"
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fixtures"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser"
@@ -37,7 +41,9 @@ type Config struct {
 	// Consumers are those to run, by name, each with its own settings. Without
 	// this part all run, with their defaults.
 	Consumers map[string]strictyaml.Raw `yaml:"consumers"`
-	Fanout    Fanout                    `yaml:"fanout"`
+	// Listen is where a process that runs fanout or api serves, host:port;
+	// DefaultListen without it.
+	Listen string `yaml:"listen"`
 
 	file string // what errors call it; "" for defaults
 }
@@ -56,15 +62,13 @@ type Source struct {
 type Fetch struct {
 	PerHost      strictyaml.Duration `yaml:"per_host"`      // between two requests to one host; 250ms without it
 	IgnoreRobots bool                `yaml:"ignore_robots"` // for sites of one's own
+	// PrivateAddresses lets pages be fetched from this machine and from private
+	// networks.
+	PrivateAddresses bool `yaml:"private_addresses"`
 }
 
-// Fanout says where clients connect.
-type Fanout struct {
-	Listen string `yaml:"listen"` // host:port; DefaultListen without it
-}
-
-// DefaultListen is where fanout serves: this machine alone, as there is no
-// authentication yet.
+// DefaultListen is where fanout and api serve: this machine alone, as whoever
+// gets there may read all.
 const DefaultListen = "localhost:8080"
 
 const defaultEvery = 15 * time.Second
@@ -96,7 +100,7 @@ func CheckNamespace(n string) error {
 func LoadConfig(file string, optional bool) (Config, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) && optional {
-		return Config{Fanout: Fanout{Listen: DefaultListen}}, nil
+		return Config{}, nil
 	}
 	if err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)
@@ -110,9 +114,6 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	}
 	if _, err := parser.NewAliases(c.Aliases); err != nil {
 		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.Find(data, "aliases").Errorf("%w", err)))
-	}
-	if c.Fanout.Listen == "" {
-		c.Fanout.Listen = DefaultListen
 	}
 	return c, nil
 }
@@ -144,8 +145,9 @@ func (c Config) beside(path string) string {
 }
 
 // client fetches pages as the config has it.
-func (c Config) client() *parser.Client {
-	return parser.NewClient(parser.Manners{PerHost: time.Duration(c.Fetch.PerHost), IgnoreRobots: c.Fetch.IgnoreRobots})
+func (c Config) client(t parser.Turns) *parser.Client {
+	return parser.NewClient(parser.Manners{PerHost: time.Duration(c.Fetch.PerHost), IgnoreRobots: c.Fetch.IgnoreRobots,
+		PrivateAddresses: c.Fetch.PrivateAddresses, Turns: t})
 }
 
 // reader is the parser's, as the config has it.
@@ -158,28 +160,51 @@ func (c Config) reader(s *parser.Store, saved func(string), log *slog.Logger) (*
 	return r, err
 }
 
-// sources are the pages to poll, with their profiles found.
-func (c Config) sources(lib parser.Library) ([]parser.Source, error) {
-	var all []parser.Source
+// sources are the pages to poll. A profile in a file of its own joins the
+// library, by its name.
+func (c Config) sources(lib parser.Library) ([]scheduler.Activation, error) {
+	var all []scheduler.Activation
+	files := map[string]string{}
 	for _, s := range c.Sources {
-		fault := func(err error) error {
-			return Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, s.place.Errorf("%w", err))))
+		a, err := c.source(s, lib, files)
+		if err == nil && slices.ContainsFunc(all, func(b scheduler.Activation) bool { return a.URL == b.URL && a.Match == b.Match }) {
+			err = fmt.Errorf("%s is named twice", s.URL)
 		}
-		name := s.Profile
-		if lib[name] == nil && filepath.Ext(name) == ".yaml" {
-			name = c.beside(name)
-		}
-		p, err := lib.Find(name)
 		if err != nil {
-			return nil, fault(err)
+			return nil, Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, s.place.Errorf("%w", err))))
 		}
-		if err := parser.CheckURL(s.URL); err != nil {
-			return nil, fault(err)
-		}
-		if err := p.CheckMatch(s.Match); err != nil {
-			return nil, fault(err)
-		}
-		all = append(all, parser.Source{URL: s.URL, Profile: p, Match: s.Match, Every: time.Duration(s.Every)})
+		all = append(all, a)
 	}
 	return all, nil
+}
+
+// source is a page to poll. files are where the profiles come from that stand
+// in files of their own, by name.
+func (c Config) source(s Source, lib parser.Library, files map[string]string) (a scheduler.Activation, err error) {
+	file := ""
+	if lib[s.Profile] == nil && filepath.Ext(s.Profile) == ".yaml" {
+		file = c.beside(s.Profile)
+	}
+	p, err := lib.Find(cmp.Or(file, s.Profile))
+	if err != nil {
+		return a, err
+	}
+	if file != "" {
+		if other := files[p.Name]; other != "" && other != file {
+			return a, fmt.Errorf("profile %s: %s has the same name, %s: give them different ones", file, other, p.Name)
+		}
+		files[p.Name], lib[p.Name] = file, p
+	}
+	u, err := parser.CheckURL(s.URL)
+	if err != nil {
+		return a, err
+	}
+	if !c.Fetch.PrivateAddresses && parser.IsPrivate(u) {
+		return a, &parser.PrivateError{Host: u.Hostname()}
+	}
+	if err := p.CheckMatch(s.Match); err != nil {
+		return a, err
+	}
+	return scheduler.Activation{By: scheduler.ByConfig, Sport: p.Sport, League: p.Match.League.Value,
+		Source: event.Source{URL: s.URL, Profile: p.Name, Match: s.Match, Every: event.Interval(s.Every)}}, nil
 }

@@ -41,7 +41,7 @@ func Demo(ctx context.Context, listen string, log *slog.Logger, listening func(n
 			return nil
 		}}, nil
 	}
-	a := New(Config{Fanout: Fanout{Listen: listen}}, Servers{}, log, WithConsumer("console", console))
+	a := New(Config{Listen: listen}, Servers{}, log, WithConsumer("console", console))
 	a.Listening = listening
 	a.Feed = func(ctx context.Context, lib parser.Library, r *parser.Reader) error {
 		p := &parser.Replayer{Library: lib, Reader: r, Speed: DemoSpeed, AsLive: true}

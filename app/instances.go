@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,7 +34,7 @@ func hostname() string {
 
 // announce has the process listed among the instances, unless nobody could see
 // that.
-func (a *App) announce(ctx context.Context, group *errgroup.Group, p parts, roles []Role) {
+func (a *App) announce(ctx context.Context, group *errgroup.Group, p *parts, roles []Role) {
 	if a.servers.Embedded() {
 		return
 	}
@@ -43,11 +42,11 @@ func (a *App) announce(ctx context.Context, group *errgroup.Group, p parts, role
 	for _, r := range roles {
 		self.Roles = append(self.Roles, string(r))
 	}
-	if slices.Contains(roles, FanoutTo) {
-		self.Address = cmp.Or(a.Advertise, reachable(a.config.Fanout.Listen))
+	if p.listen != "" {
+		self.Address = cmp.Or(a.Advertise, reachable(p.listen))
 	}
 	group.Go(func() error {
-		instances.New(p.redis, prefix(a.config.Namespace)).Announce(ctx, a.log, func(ctx context.Context) instances.Instance {
+		instances.New(p.redis, p.prefix).Announce(ctx, a.log, func(ctx context.Context) instances.Instance {
 			self.Status, self.Troubles = p.health.status(ctx)
 			return self
 		})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/outbox"
 	"github.com/matchwire/matchwire/parser"
 )
 
@@ -52,7 +53,8 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 		return err
 	}
 	defer stop()
-	reader := &parser.Reader{Store: parser.NewStore(store, prefix(namespace)), Log: r.Log, Replay: !r.AsLive}
+	keys := prefix(namespace)
+	reader := &parser.Reader{Store: parser.NewStore(store, keys), Log: r.Log, Replay: !r.AsLive}
 	if r.AsLive {
 		if err := r.refuseLive(ctx, reader.Store); err != nil {
 			return err
@@ -60,13 +62,13 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 	} else {
 		reader.Suffix = "-replay-" + strings.ReplaceAll(event.NewTID().String(), "-", "")[26:]
 	}
-	return r.play(ctx, reader, parser.NewOutbox(reader.Store, broker, r.Log))
+	return r.play(ctx, reader, outbox.New(outbox.NewStore(store, keys), broker, r.Log))
 }
 
 // publishTimeout bounds how long one page's events may wait for the broker.
 const publishTimeout = 2 * time.Minute
 
-func (r Replay) play(ctx context.Context, reader *parser.Reader, out *parser.Outbox) error {
+func (r Replay) play(ctx context.Context, reader *parser.Reader, out *outbox.Outbox) error {
 	p := &parser.Replayer{Library: r.Library, Reader: reader, Speed: r.Speed, AsLive: r.AsLive,
 		Each: func(ctx context.Context, _ parser.Page, events []event.Event) error {
 			if out != nil {

@@ -68,6 +68,7 @@ type Data struct {
 	Seq         int64  `json:"seq,omitempty"`         // 1, 2, 3… within the epoch
 
 	Evidence *Evidence `json:"evidence,omitempty"`
+	Source   *Source   `json:"source,omitempty"` // match_activated and match_deactivated: the page
 }
 
 // A Change is what a correction did to one member.

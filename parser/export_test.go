@@ -1,5 +1,7 @@
 package parser
 
+import "github.com/matchwire/matchwire/outbox"
+
 // NewClientOver is NewClient with a transport of the test's own.
 var NewClientOver = newClient
 
@@ -8,3 +10,6 @@ func (w *Watch) Extract(p Page) ([]Observation, error) {
 	w.extract(p)
 	return w.last.observations, w.last.err
 }
+
+// Outbox is where Save puts what it owes.
+func (s *Store) Outbox() *outbox.Store { return s.outbox }

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/andybalholm/brotli"
@@ -33,7 +35,11 @@ type Client struct{ http *http.Client }
 // NewClient returns a client. Proxies come from the environment: HTTP_PROXY,
 // HTTPS_PROXY, NO_PROXY.
 func NewClient(m Manners) *Client {
-	return newClient(http.DefaultTransport.(*http.Transport).Clone(), m)
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	if !m.PrivateAddresses {
+		guard(t)
+	}
+	return newClient(t, m)
 }
 
 func newClient(transport *http.Transport, m Manners) *Client {
@@ -65,24 +71,22 @@ type Fetcher struct {
 	client *Client
 	url    *url.URL
 
-	etag, modified string // of the last page, for the next request
+	etag, modified string       // of the last page, for the next request
+	took           atomic.Int64 // nanoseconds that the site needed to begin the last answer
 }
 
-// CheckURL says what is wrong with the URL of a page, or nil.
-func CheckURL(rawURL string) error {
+// CheckURL reads the URL of a page: http or https.
+func CheckURL(rawURL string) (*url.URL, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("URL %q: want http://… or https://…", redacted(rawURL))
+		return nil, fmt.Errorf("URL %q: want http://… or https://…", redacted(rawURL))
 	}
-	return nil
+	return u, nil
 }
 
 // Fetcher fetches an http or https URL.
 func (c *Client) Fetcher(rawURL string) (*Fetcher, error) {
-	if err := CheckURL(rawURL); err != nil {
-		return nil, err
-	}
-	u, err := url.Parse(rawURL)
+	u, err := CheckURL(rawURL)
 	return &Fetcher{client: c, url: u}, err
 }
 
@@ -128,7 +132,8 @@ func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 	if f.modified != "" {
 		req.Header.Set("If-Modified-Since", f.modified)
 	}
-	resp, err := f.client.http.Do(req)
+	f.took.Store(0)
+	resp, err := f.client.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, f.clock())))
 	if err != nil {
 		return Page{}, err
 	}
@@ -177,6 +182,16 @@ func decompressed(resp *http.Response) ([]byte, error) {
 		return nil, fmt.Errorf("the page is larger than %d MiB", maxPage>>20)
 	}
 	return body, nil
+}
+
+// clock takes the time of the last request of a fetch: waiting for the host's
+// turn is our own doing.
+func (f *Fetcher) clock() *httptrace.ClientTrace {
+	var asked atomic.Int64
+	return &httptrace.ClientTrace{
+		WroteRequest:         func(httptrace.WroteRequestInfo) { asked.Store(time.Now().UnixNano()) },
+		GotFirstResponseByte: func() { f.took.Store(int64(time.Since(time.Unix(0, asked.Load())))) },
+	}
 }
 
 // Forget makes the next fetch get the page even if it is unchanged: what was

@@ -7,11 +7,11 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/temoto/robotstxt"
 	"golang.org/x/sync/semaphore"
-	"golang.org/x/time/rate"
 )
 
 // Manners are how a client treats the sites it visits. The zero value will do.
@@ -21,6 +21,11 @@ type Manners struct {
 	PerHost time.Duration
 	// IgnoreRobots fetches what a robots.txt forbids: for sites of one's own.
 	IgnoreRobots bool
+	// PrivateAddresses lets pages be fetched from this machine and from private
+	// networks.
+	PrivateAddresses bool
+	// Turns space the requests to a host; nil: among those of this client alone.
+	Turns Turns
 }
 
 const (
@@ -44,11 +49,9 @@ type polite struct {
 
 // A host is what is known of one scheme and host.
 type host struct {
-	pace  *rate.Limiter
+	name  string // scheme and host
 	slots *semaphore.Weighted
-
-	asked     sync.Mutex
-	notBefore time.Time // the host asked to be left alone till then
+	gap   atomic.Int64 // between two requests, nanoseconds
 
 	mu     sync.Mutex // held while robots.txt is fetched: the others wait for it
 	robots *robotstxt.Group
@@ -58,6 +61,9 @@ type host struct {
 func newPolite(next http.RoundTripper, m Manners) *polite {
 	if m.PerHost <= 0 {
 		m.PerHost = defaultPerHost
+	}
+	if m.Turns == nil {
+		m.Turns = &ownTurns{}
 	}
 	return &polite{next: next, manners: m, hosts: map[string]*host{}}
 }
@@ -79,22 +85,20 @@ func (p *polite) host(name string) *host {
 	defer p.mu.Unlock()
 	h := p.hosts[name]
 	if h == nil {
-		h = &host{pace: rate.NewLimiter(rate.Every(p.manners.PerHost), 1), slots: semaphore.NewWeighted(atOnce)}
+		h = &host{name: name, slots: semaphore.NewWeighted(atOnce)}
+		h.gap.Store(int64(p.manners.PerHost))
 		p.hosts[name] = h
 	}
 	return h
 }
 
-// send waits for a slot and the pace, and keeps the slot until the body is
+// send waits for a slot and its turn, and keeps the slot until the body is
 // closed. Only then does the site's time run: waiting is our own doing.
 func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
-	if wait := h.wait(0); wait > 0 {
-		return nil, &RefusedError{http.StatusTooManyRequests, wait}
-	}
 	if err := h.slots.Acquire(r.Context(), 1); err != nil {
 		return nil, err
 	}
-	if err := h.pace.Wait(r.Context()); err != nil {
+	if err := p.await(r.Context(), h); err != nil {
 		h.slots.Release(1)
 		return nil, err
 	}
@@ -106,20 +110,30 @@ func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
-		h.wait(min(retryAfter(resp.Header.Get("Retry-After")), maxRetryAfter))
+		if long := min(retryAfter(resp.Header.Get("Retry-After")), maxRetryAfter); long > 0 {
+			if err := p.manners.Turns.Rest(r.Context(), h.name, long); err != nil {
+				resp.Body.Close()
+				release()
+				return nil, err
+			}
+		}
 	}
 	resp.Body = &releasing{resp.Body, release}
 	return resp, nil
 }
 
-// wait leaves the host alone for so long, and says how long it still must be.
-func (h *host) wait(long time.Duration) time.Duration {
-	h.asked.Lock()
-	defer h.asked.Unlock()
-	if till := time.Now().Add(long); long > 0 && till.After(h.notBefore) {
-		h.notBefore = till
+// await waits for the host's turn.
+func (p *polite) await(ctx context.Context, h *host) error {
+	wait, err := p.manners.Turns.Take(ctx, h.name, time.Duration(h.gap.Load()))
+	if err != nil || wait <= 0 {
+		return err
 	}
-	return time.Until(h.notBefore)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(wait):
+		return nil
+	}
 }
 
 type releasing struct {
@@ -142,7 +156,7 @@ func (p *polite) allowed(h *host, r *http.Request) error {
 		switch {
 		case err == nil:
 			h.robots, h.until = group, now.Add(robotsAge)
-			h.pace.SetLimit(rate.Every(max(p.manners.PerHost, min(group.CrawlDelay, maxPerHost))))
+			h.gap.Store(int64(max(p.manners.PerHost, min(group.CrawlDelay, maxPerHost))))
 		case h.robots == nil:
 			return fmt.Errorf("robots.txt: %w", err)
 		default:

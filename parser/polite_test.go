@@ -3,10 +3,8 @@ package parser_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,7 +15,6 @@ import (
 
 	"github.com/andybalholm/brotli"
 
-	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser"
 )
 
@@ -30,7 +27,7 @@ func fetcher(t *testing.T, m parser.Manners, url string) *parser.Fetcher {
 	return f
 }
 
-var quick = parser.Manners{PerHost: time.Millisecond}
+var quick = parser.Manners{PerHost: time.Millisecond, PrivateAddresses: true}
 
 // Pages arrive as they are, however they were compressed; a bomb does not.
 func TestCompression(t *testing.T) {
@@ -95,7 +92,7 @@ func TestRobots(t *testing.T) {
 	if _, err := fetcher(t, quick, s.URL+"/private/1").Fetch(t.Context()); !errors.As(err, &refused) || !refused.Forbidden() || !strings.Contains(err.Error(), "robots.txt forbids it") {
 		t.Errorf("forbidden: %v", err)
 	}
-	if _, err := fetcher(t, parser.Manners{PerHost: time.Millisecond, IgnoreRobots: true}, s.URL+"/private/1").Fetch(t.Context()); err != nil {
+	if _, err := fetcher(t, parser.Manners{PerHost: time.Millisecond, IgnoreRobots: true, PrivateAddresses: true}, s.URL+"/private/1").Fetch(t.Context()); err != nil {
 		t.Errorf("a site of one's own: %v", err)
 	}
 	before := s.count()
@@ -187,7 +184,7 @@ func TestPace(t *testing.T) {
 	}))
 	defer server.Close()
 	const apart = 40 * time.Millisecond
-	client := parser.NewClient(parser.Manners{PerHost: apart, IgnoreRobots: true})
+	client := parser.NewClient(parser.Manners{PerHost: apart, IgnoreRobots: true, PrivateAddresses: true})
 	var running sync.WaitGroup
 	for range 8 {
 		running.Go(func() {
@@ -221,41 +218,5 @@ func TestRedirectAwayFromTLS(t *testing.T) {
 	}
 	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirect from https") || plain.count() > 0 {
 		t.Errorf("%v, %d requests", err, plain.count())
-	}
-}
-
-// A 403 stops the source, says so, and marks its matches as stale at once.
-func TestForbiddenSourceIsRaised(t *testing.T) {
-	s := newSite(t)
-	s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 1) })
-	p, err := parser.LoadProfile("small.yaml", []byte(smallProfile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	st := store(t)
-	saved := make(chan string, 10)
-	log := &lockedBuffer{}
-	rd := &parser.Reader{Store: st, Log: slog.New(slog.NewTextHandler(log, nil)), Saved: func(m string) { saved <- m }}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() {
-		done <- parser.Poll(ctx, []parser.Source{{URL: s.URL, Profile: p, Every: time.Second}}, parser.NewClient(quick), rd)
-	}()
-	<-saved
-	s.says(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
-	if err := <-done; err != nil || ctx.Err() != nil {
-		t.Fatal(err, ctx.Err())
-	}
-	owed, err := st.Owed(t.Context(), "m1", 100)
-	if err != nil || len(owed) == 0 {
-		t.Fatal(owed, err)
-	}
-	e, err := event.Decode(owed[len(owed)-1].Body)
-	if err != nil || e.Type != "soccer.l.source_stale" || e.Data.Reason != "the site answered 403 Forbidden" || e.Data.Match.Home != "A" {
-		t.Errorf("%+v %v", e, err)
-	}
-	if !strings.Contains(log.String(), "the site forbids it: source stopped") {
-		t.Error(log.String())
 	}
 }

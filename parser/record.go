@@ -127,32 +127,48 @@ func writeCompressed(file string, body []byte) error {
 // each is told of every poll: whether the page changed, and what the profile
 // makes of it, or why there is no page.
 func Record(ctx context.Context, s Source, c *Client, rec *Recorder, log *slog.Logger, each func(page Page, changed bool, err error)) error {
-	p, err := newPoller(s, c, log)
+	f, err := c.Fetcher(s.URL)
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	p.got = func(_ context.Context, page Page) error {
-		changed, err := rec.Add(page)
-		if err != nil {
-			stop(err) // nothing more can be kept
-			return err
+	every := max(s.Every, time.Second)
+	var last Page
+	for failures := 0; ; {
+		page, err := f.Fetch(ctx)
+		if errors.Is(err, ErrUnchanged) {
+			page, err = last, nil
+			page.At = time.Now().UTC()
 		}
-		each(page, changed, nil)
-		return nil
-	}
-	p.failed = func(_ context.Context, reason string, forbidden bool) bool {
-		err := errors.New(reason)
-		if forbidden {
-			stop(err)
+		wait := every
+		var refused *RefusedError
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			failures, last = 0, page
+			changed, err := rec.Add(page)
+			if err != nil {
+				return err // nothing more can be kept
+			}
+			each(page, changed, nil)
+		case errors.As(err, &refused) && refused.Forbidden():
+			each(Page{}, false, refused)
+			return refused
+		default:
+			failures++
+			wait = max(every, min(every<<min(failures, 10), maxRecordPause))
+			if refused != nil {
+				wait = max(wait, min(refused.Wait, maxRetryAfter))
+			}
+			log.Warn("page not fetched, trying again", "url", redacted(s.URL), "error", err, "failures", failures, "pause", wait)
+			each(Page{}, false, errors.New(plainReason(err, refused)))
 		}
-		each(Page{}, false, err)
-		return true
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
 	}
-	p.run(ctx, 0)
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return nil
 }
+
+const maxRecordPause = 5 * time.Minute // after a site refuses or fails

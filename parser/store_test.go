@@ -16,6 +16,7 @@ import (
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/outbox"
 	"github.com/matchwire/matchwire/parser"
 )
 
@@ -59,36 +60,15 @@ func TestStateAndOutboxAreOneWrite(t *testing.T) {
 		if err != nil || version != 1 || got.Seq != 2 || got.Epoch != st.Epoch {
 			t.Errorf("loaded %+v %d %v", got, version, err)
 		}
-		queue, err := s.Owed(ctx, "m1", 10)
+		queue, err := s.Outbox().Owed(ctx, "m1", 10)
 		if err != nil || !slices.Equal(ids(queue), []string{"a", "b"}) || string(queue[0].Body) != string(owed[0].Body) || queue[1].TID != owed[1].TID {
 			t.Errorf("owed %v %v", queue, err)
 		}
-		if all, err := s.Indebted(ctx); err != nil || !slices.Equal(all, []string{"m1"}) {
+		if all, err := s.Outbox().Indebted(ctx); err != nil || !slices.Equal(all, []string{"m1"}) {
 			t.Errorf("indebted %v %v", all, err)
 		}
 		if ttl := r.TTL(ctx, "mw:{m1}:state").Val(); ttl < 24*time.Hour {
 			t.Errorf("the state expires in %v", ttl)
-		}
-	})
-}
-
-// Two workers that published the same messages clear them once.
-func TestClearRemovesOnlyWhatStandsFirst(t *testing.T) {
-	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
-		ctx := t.Context()
-		s := parser.NewStore(r, "mw:")
-		st := parser.State{Epoch: "e", Match: event.Match{ID: "m1"}}
-		if err := s.Save(ctx, st, 0, messages(t, "a", "b", "c")); err != nil {
-			t.Fatal(err)
-		}
-		owed, _ := s.Owed(ctx, "m1", 2)
-		for range 2 {
-			if err := s.Clear(ctx, "m1", owed); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if left, _ := s.Owed(ctx, "m1", 10); !slices.Equal(ids(left), []string{"c"}) {
-			t.Errorf("left %v", ids(left))
 		}
 	})
 }
@@ -118,7 +98,7 @@ func TestWorkersShareAMatch(t *testing.T) {
 			})
 		}
 		workers.Wait()
-		owed, err := s.Owed(t.Context(), "m1", 100)
+		owed, err := s.Outbox().Owed(t.Context(), "m1", 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,71 +122,9 @@ func TestWorkersShareAMatch(t *testing.T) {
 	})
 }
 
-// A flaky publisher confirms one message and fails, as often as told.
-type flaky struct {
-	event.Publisher
-	mu       sync.Mutex
-	failures int
-	sent     []string
-}
-
-func (f *flaky) Publish(_ context.Context, msgs ...event.Message) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := len(msgs)
-	if f.failures > 0 {
-		f.failures--
-		n = 1
-	}
-	f.sent = append(f.sent, ids(msgs[:n])...)
-	if n < len(msgs) {
-		return n, errors.New("cut")
-	}
-	return n, nil
-}
-
-// What is not confirmed stays, in order, and the sweep finds it without anyone
-// saying so.
-func TestOutboxSweepsWhatWasLeft(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for the sweep")
-	}
-	s := store(t)
-	if err := s.Save(t.Context(), parser.State{Epoch: "e", Match: event.Match{ID: "m1"}}, 0, messages(t, "a", "b", "c", "d")); err != nil {
-		t.Fatal(err)
-	}
-	out := &flaky{failures: 1}
-	box := parser.NewOutbox(s, out, slog.New(slog.DiscardHandler))
-	if err := box.Flush(t.Context(), "m1"); err == nil {
-		t.Fatal("the cut is not reported")
-	}
-	if left, _ := s.Owed(t.Context(), "m1", 10); !slices.Equal(ids(left), []string{"b", "c", "d"}) {
-		t.Fatalf("left %v", ids(left))
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- box.Run(ctx) }()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		left, err := s.Owed(t.Context(), "m1", 10)
-		if err == nil && len(left) == 0 {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("left %v, %v", ids(left), err)
-		}
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if !slices.Equal(out.sent, []string{"a", "b", "c", "d"}) {
-		t.Errorf("confirmed %v", out.sent)
-	}
-}
-
 func TestNudgedOutboxPublishesAtOnce(t *testing.T) {
 	s, b := store(t), memory.New(nil, nil)
-	box := parser.NewOutbox(s, b, slog.New(slog.DiscardHandler))
+	box := outbox.New(s.Outbox(), b, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- box.Run(ctx) }()

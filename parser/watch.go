@@ -24,17 +24,27 @@ type Watch struct {
 	reader  *Reader
 	profile *Profile
 	match   string // the match's ID where the pages do not give it
-	id      string // tells this watch from those of other workers
+	id      string // tells this watch from others of the same match
+	cause   string // ID of the message that caused this reading
 
-	last   lastPage
-	newest uint64               // hash of the newest page, as far as bytes tell
-	gone   []uint64             // hashes of pages that it and others replaced
-	shown  map[string]time.Time // match: when a page last showed it
-	fails  int                  // polls in a row that brought nothing usable
-	good   time.Time            // when one last did, or watching began
-	said   string               // the problems that were last logged
-	warned string               // why the last page could not be used, whole or in part
-	quiets map[string]bool      // matches known to be quiet
+	last lastPage
+	memory
+}
+
+// A memory is what is known of a source from one page to the next.
+type memory struct {
+	Hash      uint64               `json:"hash,omitempty"`      // of the latest page's bytes
+	Unchanged int                  `json:"unchanged,omitempty"` // pages in a row that were the one before again
+	Newest    uint64               `json:"newest,omitempty"`    // hash of the newest page, as far as bytes tell
+	Gone      []uint64             `json:"gone,omitempty"`      // hashes of pages that it and others replaced
+	Shown     map[string]time.Time `json:"shown,omitempty"`     // match: when a page last showed it
+	Fails     int                  `json:"fails,omitempty"`     // polls in a row that brought nothing usable
+	Good      time.Time            `json:"good,omitzero"`       // when one last did, or watching began
+	Said      string               `json:"said,omitempty"`      // the problems that were last logged
+	Warned    string               `json:"warned,omitempty"`    // why the last page could not be used, whole or in part
+	Quiets    map[string]bool      `json:"quiets,omitempty"`    // matches known to be quiet
+	Forbidden string               `json:"forbidden,omitempty"` // why the site is not asked any more
+	Activated event.TID            `json:"activated,omitzero"`  // the job that activated the source
 }
 
 // lastPage is what the latest page said. Pages are polled far more often than
@@ -50,7 +60,7 @@ type lastPage struct {
 // Watch returns a watch of pages that p reads. match names their match where
 // the caller knows it; "" leaves it to the pages.
 func (r *Reader) Watch(p *Profile, match string) *Watch {
-	return &Watch{reader: r, profile: p, match: match, id: uuid.NewString()[:8], shown: map[string]time.Time{}, quiets: map[string]bool{}}
+	return &Watch{reader: r, profile: p, match: match, id: uuid.NewString()[:8]}
 }
 
 // Read reads a page and returns the events it made, which are saved by then.
@@ -58,6 +68,9 @@ func (r *Reader) Watch(p *Profile, match string) *Watch {
 // taken over, and those are not changed.
 func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 	w.extract(page)
+	if w.Unchanged++; w.last.hash != w.Hash {
+		w.Hash, w.Unchanged = w.last.hash, 0
+	}
 	log := w.log(ctx, page.URL)
 	if err := w.last.err; err != nil {
 		if kept := w.keep(page, err.Error()); kept != "" {
@@ -67,7 +80,7 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 		quiet, qerr := w.Failed(ctx, page.URL, page.At, "the page is unusable: "+err.Error())
 		return quiet, errors.Join(err, qerr)
 	}
-	w.fails, w.good = 0, page.At
+	w.Fails, w.Good = 0, page.At
 	reading := w.reading(ctx, page.URL, page.At)
 	reading.Modified, reading.Evidence.Snapshot = page.modified(), w.last.snapshot
 	if w.profile.Matches.set() {
@@ -92,8 +105,7 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 			refused = append(refused, err)
 			continue // another match of the page may be good
 		}
-		w.shown[o.Match.ID] = page.At
-		delete(w.quiets, o.Match.ID)
+		w.saw(o.Match.ID, page.At)
 		level, what := slog.LevelDebug, "page read"
 		if len(taken.events) > 0 || !taken.known {
 			level = slog.LevelInfo
@@ -112,29 +124,38 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 	if err := errors.Join(refused...); err != nil {
 		log.Log(ctx, w.warning(err.Error()), "page not taken over, nothing changed", "error", err)
 	} else {
-		w.warned = ""
+		w.Warned = ""
 	}
 	gone, err := w.vanished(ctx, page, reading)
 	return append(all, gone...), errors.Join(append(refused, err)...)
 }
 
+// saw remembers that a page showed a match.
+func (w *Watch) saw(match string, at time.Time) {
+	if w.Shown == nil {
+		w.Shown = map[string]time.Time{}
+	}
+	w.Shown[match] = at
+	delete(w.Quiets, match)
+}
+
 // warning is the level at which to say why a page could not be used: what was
 // said of the page before it is no news.
 func (w *Watch) warning(why string) slog.Level {
-	if why == w.warned {
+	if why == w.Warned {
 		return slog.LevelDebug
 	}
-	w.warned = why
+	w.Warned = why
 	return slog.LevelWarn
 }
 
 // Failed says that a poll brought nothing usable. When that lasts, each match
 // that the source has shown and that is not over is reported as source_stale.
 func (w *Watch) Failed(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
-	if w.good.IsZero() {
-		w.good = at
+	if w.Good.IsZero() {
+		w.Good = at
 	}
-	if w.fails++; w.fails < quietPolls || at.Sub(w.good) < quietFor {
+	if w.Fails++; w.Fails < quietPolls || at.Sub(w.Good) < quietFor {
 		return nil, nil
 	}
 	events, _, err := w.Stopped(ctx, url, at, reason)
@@ -145,12 +166,12 @@ func (w *Watch) Failed(ctx context.Context, url string, at time.Time, reason str
 // that is all that need be said: while somebody else reads its matches it must
 // be said again later, lest they stop too.
 func (w *Watch) Stopped(ctx context.Context, url string, at time.Time, reason string) (events []event.Event, settled bool, err error) {
-	matches := slices.Sorted(maps.Keys(w.shown))
+	matches := slices.Sorted(maps.Keys(w.Shown))
 	if w.match != "" {
-		matches = []string{w.match} // also when this process has seen no page of it
+		matches = []string{w.match} // also when no page of it was seen
 	}
 	events, err = w.quiet(ctx, matches, w.reading(ctx, url, at), reason)
-	open := func(match string) bool { return !w.quiets[match] }
+	open := func(match string) bool { return !w.Quiets[match] }
 	return events, err == nil && !slices.ContainsFunc(matches, open), err
 }
 
@@ -162,11 +183,11 @@ const vanishedFor = 5 * time.Minute
 // those that no page has shown for a day.
 func (w *Watch) vanished(ctx context.Context, page Page, reading Reading) ([]event.Event, error) {
 	var missing []string
-	for match, shown := range w.shown {
+	for match, shown := range w.Shown {
 		switch away := page.At.Sub(shown); {
 		case away > 24*time.Hour:
-			delete(w.shown, match)
-			delete(w.quiets, match)
+			delete(w.Shown, match)
+			delete(w.Quiets, match)
 		case away >= vanishedFor:
 			missing = append(missing, match)
 		}
@@ -179,14 +200,17 @@ func (w *Watch) vanished(ctx context.Context, page Page, reading Reading) ([]eve
 func (w *Watch) quiet(ctx context.Context, matches []string, reading Reading, reason string) ([]event.Event, error) {
 	var all []event.Event
 	for _, match := range matches {
-		if w.quiets[match] {
+		if w.Quiets[match] {
 			continue
 		}
 		events, settled, err := w.reader.quiet(ctx, match, reading, reason)
 		if err != nil {
 			return all, err
 		}
-		w.quiets[match] = settled
+		if w.Quiets == nil {
+			w.Quiets = map[string]bool{}
+		}
+		w.Quiets[match] = settled
 		if len(events) > 0 {
 			w.log(ctx, reading.Evidence.URL).Warn("source gone quiet", "match", match+w.reader.Suffix, "reason", reason)
 		}
@@ -213,20 +237,20 @@ func (w *Watch) extract(page Page) {
 // again reports whether the last page's bytes were replaced by others before.
 func (w *Watch) again() bool {
 	switch hash := w.last.hash; {
-	case hash == w.newest:
+	case hash == w.Newest:
 		return false
-	case slices.Contains(w.gone, hash):
+	case slices.Contains(w.Gone, hash):
 		return true
 	default:
-		w.gone = append(w.gone, w.newest)
-		w.gone = w.gone[max(0, len(w.gone)-maxSuperseded):]
-		w.newest = hash
+		w.Gone = append(w.Gone, w.Newest)
+		w.Gone = w.Gone[max(0, len(w.Gone)-maxSuperseded):]
+		w.Newest = hash
 		return false
 	}
 }
 
 func (w *Watch) reading(ctx context.Context, url string, at time.Time) Reading {
-	return Reading{TID: event.TIDFrom(ctx), Source: "/parser/" + w.profile.Name, Watcher: w.id, At: at, Aliases: w.reader.Aliases,
+	return Reading{TID: event.TIDFrom(ctx), CausationID: w.cause, Source: "/parser/" + w.profile.Name, Watcher: w.id, At: at, Aliases: w.reader.Aliases,
 		Replay: w.reader.Replay, Evidence: event.Evidence{URL: url}}
 }
 
@@ -238,8 +262,8 @@ func (w *Watch) log(ctx context.Context, url string) *slog.Logger {
 // that lacks something new is kept.
 func (w *Watch) problems(page Page) (text string, news bool) {
 	text = problemText(w.last.problems)
-	news = text != "" && text != w.said
-	if w.said = text; news {
+	news = text != "" && text != w.Said
+	if w.Said = text; news {
 		w.keep(page, text)
 	}
 	return text, news

@@ -87,7 +87,7 @@ func printJSON(w io.Writer, observations []parser.Observation, problems []parser
 
 func (p *parseCmd) read(c *console) (parser.Page, error) {
 	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
-		f, err := parser.NewClient(parser.Manners{}).Fetcher(p.Page)
+		f, err := parser.NewClient(parser.Manners{PrivateAddresses: true}).Fetcher(p.Page)
 		if err != nil {
 			return parser.Page{}, app.Misuse(err)
 		}

@@ -39,7 +39,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t}
-	w.amqp, w.namespace = testenv.AMQP(t, nil, "consumer.notify", "consumer.scoreboard")
+	w.amqp, w.namespace = testenv.AMQP(t, nil, "consumer.notify", "consumer.scoreboard", "consumer.scheduler", "task.parser.page.poll")
 	w.redisURL = testenv.Redis(t)
 	w.env = []string{"AMQP_URL=" + w.amqp, "REDIS_URL=" + w.redisURL, "MATCHWIRE_NAMESPACE=" + w.namespace}
 	opts, err := redis.ParseURL(w.redisURL)
@@ -165,7 +165,7 @@ func newSite(t *testing.T, dir string) *httptest.Server {
 	return s
 }
 
-var address = regexp.MustCompile(`msg="fanout serves" address=(\S+)`)
+var address = regexp.MustCompile(`msg=serving address=(\S+)`)
 
 func (p *process) address() string {
 	p.t.Helper()
@@ -200,20 +200,20 @@ consumers:
   notify:
     webhook: `+hook.URL+`
     keys: ["#"]
-fanout:
-  listen: 127.0.0.1:0
+listen: 127.0.0.1:0
+fetch: {private_addresses: true}
 `), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
 	arrived, _ := w.exchange()
-	fan := start(t, "fanout serves", w.env, "run", "fanout", "--config", config)
+	fan := start(t, "msg=serving", w.env, "run", "fanout", "--config", config)
 	one := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config, "--log-level", "debug")
 	two := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config, "--log-level", "debug")
 	framed := follow(t, fan.address())
-	pars := start(t, "", w.env, "run", "parser", "--config", config, "--log-level", "debug")
+	pars := start(t, "", w.env, "run", "scheduler", "parser", "--config", config, "--log-level", "debug")
 
-	const events = 12
+	const events = 13 // the activation and what the pages tell
 	pars.eventually("all events at the notifier and the socket", func() bool {
 		return len(told.all()) >= events && len(framed.all()) >= events
 	})
@@ -273,11 +273,11 @@ func TestConsumersThatStartLate(t *testing.T) {
 	w := newWorld(t)
 	pages := newSite(t, "../../fixtures/soccer/one-goal")
 	config := filepath.Join(t.TempDir(), "matchwire.yaml")
-	if err := os.WriteFile(config, []byte("sources: [{url: '"+pages.URL+"', profile: mls-matchcentre, match: late, every: 1s}]\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("sources: [{url: '"+pages.URL+"', profile: mls-matchcentre, match: late, every: 1s}]\nfetch: {private_addresses: true}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	arrived, _ := w.exchange()
-	start(t, "polling", w.env, "run", "parser", "--config", config)
+	start(t, "parser takes tasks", w.env, "run", "scheduler", "parser", "--config", config)
 	for range 3 { // kick-off, first half, goal
 		select {
 		case <-arrived:
@@ -293,7 +293,7 @@ func TestConsumersThatStartLate(t *testing.T) {
 // socket, and alerts nobody.
 func TestReplayThroughServers(t *testing.T) {
 	w := newWorld(t)
-	fan := start(t, "fanout serves", w.env, "run", "fanout", "--listen", "127.0.0.1:0")
+	fan := start(t, "msg=serving", w.env, "run", "fanout", "--listen", "127.0.0.1:0")
 	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers")
 	framed := follow(t, fan.address())
 
@@ -372,7 +372,8 @@ func TestReplayAsLiveIsRefusedWhereThereIsLiveState(t *testing.T) {
 // letters with a reason, and what comes behind it is handled.
 func TestMessageThatIsNotJSON(t *testing.T) {
 	w := newWorld(t)
-	start(t, "consumer=scoreboard keys", w.env, "run", "consumers")
+	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers")
+	cons.eventually("the other to listen too", func() bool { return strings.Contains(cons.output(), "consumer=notify keys") })
 	_, ch := w.exchange()
 	if err := ch.Publish(w.namespace+".live_events", "soccer.mls.goal", false, false, amqp.Publishing{Body: []byte("goal!")}); err != nil {
 		t.Fatal(err)

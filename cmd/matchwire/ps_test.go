@@ -27,7 +27,7 @@ func TestPS(t *testing.T) {
 		t.Errorf("before anything runs:\n%s%s", out, errs)
 	}
 	cons := start(t, "consumer=scoreboard keys", append(slices.Clone(w.env), "MATCHWIRE_NAME=first"), "run", "consumers")
-	fan := start(t, "fanout serves", w.env, "run", "fanout", "--listen", "127.0.0.1:0", "--name", "second", "--advertise", "live.example:443")
+	fan := start(t, "msg=serving", w.env, "run", "fanout", "--listen", "127.0.0.1:0", "--name", "second", "--advertise", "live.example:443")
 	running := func() (all []instances.Instance) {
 		out, _ := ps("--json")
 		for l := range strings.Lines(out) {

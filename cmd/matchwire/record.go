@@ -33,7 +33,7 @@ func (r *recordCmd) Run(c *console) error {
 	if r.Every < time.Second {
 		return app.Misuse(fmt.Errorf("--every %v: want a second or more", r.Every))
 	}
-	if err := parser.CheckURL(r.URL); err != nil {
+	if _, err := parser.CheckURL(r.URL); err != nil {
 		return app.Misuse(err)
 	}
 	if err := profile.CheckMatch(r.Match); err != nil {
@@ -84,7 +84,7 @@ func (r *recordCmd) record(c *console, s parser.Source, recorder *parser.Recorde
 		defer cancel()
 	}
 	polls, failed := 0, 0
-	err = parser.Record(ctx, s, parser.NewClient(parser.Manners{}), recorder, c.log, func(page parser.Page, changed bool, err error) {
+	err = parser.Record(ctx, s, parser.NewClient(parser.Manners{PrivateAddresses: true}), recorder, c.log, func(page parser.Page, changed bool, err error) {
 		now := time.Now().Format(time.TimeOnly)
 		polls++
 		switch {

@@ -7,12 +7,11 @@ import (
 const defaultConfig = "matchwire.yaml"
 
 type runCmd struct {
-	Roles     []app.Role `arg:"" optional:"" name:"role" help:"parser (polls pages, emits events), consumers (react to them), fanout (streams them to clients and serves the live page). All, if none is named."`
+	Roles     []app.Role `arg:"" optional:"" name:"role" help:"scheduler (says when a page is polled), parser (polls it, emits events), consumers (react to them), fanout (streams them to clients and serves the live page). All, if none is named."`
 	Config    string     `help:"The config file (${default}, which may be missing)." default:"${config}" placeholder:"FILE"`
-	Listen    string     `help:"Where fanout serves, in place of what the config says." env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+	Listen    string     `help:"Where this process serves, in place of what the config says. /healthz is there for every role." env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
 	Name      string     `help:"What ps calls this process (the machine's name and the process ID)." env:"MATCHWIRE_NAME" placeholder:"NAME"`
-	Advertise string     `help:"Where others reach fanout; without it where it listens." env:"MATCHWIRE_ADVERTISE" placeholder:"HOST:PORT"`
-	Health    string     `help:"Serve /healthz here too. Where fanout serves it is there anyway." env:"MATCHWIRE_HEALTH" placeholder:"HOST:PORT"`
+	Advertise string     `help:"Where others reach what it serves; without it where it listens." env:"MATCHWIRE_ADVERTISE" placeholder:"HOST:PORT"`
 }
 
 func (r *runCmd) Run(c *console) error {
@@ -24,10 +23,7 @@ func (r *runCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	if r.Listen != "" {
-		config.Fanout.Listen = r.Listen
-	}
 	a := app.New(config, servers, c.log)
-	a.HealthAddress, a.Name, a.Advertise = r.Health, r.Name, r.Advertise
+	a.Listen, a.Name, a.Advertise = r.Listen, r.Name, r.Advertise
 	return a.Run(c.ctx, r.Roles...)
 }

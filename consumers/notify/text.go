@@ -10,7 +10,12 @@ import (
 // Text says an event in one line.
 func Text(e event.Event) string {
 	d := e.Data
-	if d.Match == nil {
+	switch {
+	case d.Source != nil && d.Kind == event.MatchActivated:
+		return "Following " + d.Source.URL
+	case d.Source != nil:
+		return "No longer following " + d.Source.URL + ": " + d.Reason
+	case d.Match == nil:
 		return strings.TrimSpace(e.Type + " " + d.Player + " " + d.Team)
 	}
 	line := score(d)

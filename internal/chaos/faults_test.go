@@ -111,7 +111,7 @@ var (
 	parserKilled = fault{name: "parser killed", do: func(w *world) {
 		w.parser.kill()
 		w.pause(0, 3*time.Second)
-		w.parser.start("polling")
+		w.parser.start("parser takes tasks")
 	}}
 	consumersKilled = fault{name: "consumers killed", breaks: 1, do: func(w *world) {
 		w.consumers[0].kill()
@@ -123,7 +123,7 @@ var (
 	fanoutKilled = fault{name: "fanout killed", do: func(w *world) {
 		w.fanout.kill()
 		w.pause(0, 3*time.Second)
-		w.fanout.start("fanout serves")
+		w.fanout.start("msg=serving")
 	}}
 	leaderKilled = fault{name: "leader node killed", breaks: 1, do: func(w *world) {
 		leader := w.leader()

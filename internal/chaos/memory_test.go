@@ -42,13 +42,13 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	t.Cleanup(func() { b.Close() })
 
-	w.fanout.start("fanout serves")
+	w.fanout.start("msg=serving")
 	published := w.publish(b, 0, logged)
 	w.until("the log to hold them all", func() bool { return w.waiting("live_events.log") >= logged }) // the broker counts now and then
 	w.bounded(w.fanout, fmt.Sprintf("while %d events were published, %.0f a second", logged, published))
 	w.fanout.stop()
 	began := time.Now()
-	w.fanout.start("fanout serves")
+	w.fanout.start("msg=serving")
 	w.until("fanout to have read the log", func() bool { return w.ready(w.listen) })
 	w.bounded(w.fanout, fmt.Sprintf("after it was started again, ready in %.1f s", time.Since(began).Seconds()))
 

@@ -72,15 +72,15 @@ func newWorld(t *testing.T, nodes int, seed uint64) *world {
 	w.listen = freeAddress(t)
 	w.config = w.writeConfig(newHook(t, w.hook).URL, w.listen)
 	program := build(t)
-	run := func(name, kind string) *role {
+	run := func(name string, roles ...string) *role {
 		r := &role{t: t, name: name, program: program, env: w.env, log: filepath.Join(filepath.Dir(w.config), name+".log"),
-			args: []string{"run", kind, "--config", w.config}}
+			args: append([]string{"run", "--config", w.config}, roles...)}
 		t.Cleanup(r.stop)
 		return r
 	}
-	w.parser, w.fanout = run("parser", "parser"), run("fanout", "fanout")
+	w.parser, w.fanout = run("parser", "scheduler", "parser"), run("fanout", "fanout")
 	w.health = freeAddress(t)
-	w.parser.args = append(w.parser.args, "--health", w.health)
+	w.parser.args = append(w.parser.args, "--listen", w.health)
 	w.consumers = [2]*role{run("consumers-1", "consumers"), run("consumers-2", "consumers")}
 
 	return w
@@ -109,11 +109,11 @@ func freeAddress(t *testing.T) string {
 
 // begin starts the roles, the listening ones first. The site must be playing.
 func (w *world) begin() {
-	w.fanout.start("fanout serves")
+	w.fanout.start("msg=serving")
 	for _, c := range w.consumers {
 		c.start("consumer=scoreboard keys")
 	}
-	w.parser.start("polling")
+	w.parser.start("parser takes tasks")
 }
 
 func (w *world) writeConfig(hook, listen string) string {
@@ -123,7 +123,7 @@ func (w *world) writeConfig(hook, listen string) string {
 		w.Fatal(err)
 	}
 	var c strings.Builder
-	fmt.Fprintf(&c, "fetch: {ignore_robots: true}\nfanout: {listen: '%s'}\nconsumers:\n  scoreboard:\n  notify: {webhook: '%s', keys: ['#']}\nsources:\n", listen, hook)
+	fmt.Fprintf(&c, "fetch: {ignore_robots: true, private_addresses: true}\nlisten: '%s'\nconsumers:\n  scoreboard:\n  notify: {webhook: '%s', keys: ['#']}\nsources:\n", listen, hook)
 	for _, url := range w.site.urls {
 		fmt.Fprintf(&c, "  - {url: '%s', profile: chaos.yaml, every: 1s}\n", url)
 	}

@@ -1,4 +1,7 @@
-package parser
+// Package outbox brings what was made to the broker. Whoever makes a message
+// writes it to an outbox in Redis and forgets it; here it is published, and
+// kept until that is confirmed.
+package outbox
 
 import (
 	"context"
@@ -12,9 +15,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An Outbox publishes what the saved states still owe. Readers tell it of a
-// match and go on at once; if it does not hear them, or the process dies, the
-// sweep finds the match later, in this process or another.
+// An Outbox publishes what the outboxes of a store hold. Those who write to one
+// nudge it and go on at once; if it does not hear them, or the process dies,
+// the sweep finds the outbox later, in this process or another.
 //
 // Two processes may publish the same events at the same time. Each begins with
 // the oldest unconfirmed one and goes on in order, so every event's first copy
@@ -26,10 +29,10 @@ type Outbox struct {
 	nudge chan string
 
 	mu      sync.Mutex
-	failing map[string]failure // by match
+	failing map[string]failure // by outbox
 }
 
-// A failure is why a match's events are still here.
+// A failure is why messages are still in an outbox.
 type failure struct {
 	since time.Time // of the first attempt that failed
 	err   error
@@ -38,21 +41,21 @@ type failure struct {
 const (
 	sweepEvery   = 5 * time.Second
 	flushBatch   = 500
-	flushTimeout = 30 * time.Second // of one batch; then another match may be luckier
-	flushers     = 16               // matches at a time
+	flushTimeout = 30 * time.Second // of one batch; then another outbox may be luckier
+	flushers     = 16               // outboxes at a time
 	patience     = time.Minute      // from which waiting events are worth a word
 )
 
-// NewOutbox returns an outbox that does nothing until Run.
-func NewOutbox(s *Store, out event.Publisher, log *slog.Logger) *Outbox {
+// New returns an outbox that does nothing until Run.
+func New(s *Store, out event.Publisher, log *slog.Logger) *Outbox {
 	return &Outbox{store: s, out: out, log: log, nudge: make(chan string, 1024), failing: map[string]failure{}}
 }
 
-// Nudge says that a match owes events. It never waits: if the outbox is that
-// far behind, its sweep will find the match.
-func (o *Outbox) Nudge(match string) {
+// Nudge says that an outbox holds messages. It never waits: if the outbox is that
+// far behind, its sweep will find them.
+func (o *Outbox) Nudge(name string) {
 	select {
-	case o.nudge <- match:
+	case o.nudge <- name:
 	default:
 	}
 }
@@ -68,14 +71,14 @@ func (o *Outbox) Run(ctx context.Context) error {
 	done := make(chan string, flushers)
 	for range flushers {
 		running.Go(func() {
-			for match := range work {
-				err := o.Flush(ctx, match)
-				o.note(match, err)
+			for name := range work {
+				err := o.Flush(ctx, name)
+				o.note(name, err)
 				if err != nil && ctx.Err() == nil {
-					o.log.Warn("events wait in the outbox", "match", match, "error", err)
+					o.log.Warn("events wait in the outbox", "outbox", name, "error", err)
 				}
 				select {
-				case done <- match:
+				case done <- name:
 				case <-ctx.Done(): // nobody reads it any more
 				}
 			}
@@ -84,27 +87,27 @@ func (o *Outbox) Run(ctx context.Context) error {
 	return o.dispatch(ctx, sweep.C, work, done)
 }
 
-// note remembers how publishing a match's events went.
-func (o *Outbox) note(match string, err error) {
+// note remembers how publishing an outbox went.
+func (o *Outbox) note(name string, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err == nil {
-		delete(o.failing, match)
+		delete(o.failing, name)
 		return
 	}
-	f, ok := o.failing[match]
+	f, ok := o.failing[name]
 	if !ok {
 		f.since = time.Now()
 	}
 	f.err = err
-	o.failing[match] = f
+	o.failing[name] = f
 }
 
-// forget leaves out the matches that owe nothing any more, whoever published it.
+// forget leaves out the outboxes that are empty, whoever published it.
 func (o *Outbox) forget(indebted []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	maps.DeleteFunc(o.failing, func(match string, _ failure) bool { return !slices.Contains(indebted, match) })
+	maps.DeleteFunc(o.failing, func(name string, _ failure) bool { return !slices.Contains(indebted, name) })
 }
 
 // Health says whose events could not be published for a while.
@@ -126,17 +129,17 @@ func (o *Outbox) Health() []event.Trouble {
 	return []event.Trouble{{Text: fmt.Sprintf("events of %d matches wait in Redis, the longest since %s: %v", matches, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
 }
 
-// dispatch hands each match to one flusher at a time.
+// dispatch hands each outbox to one flusher at a time.
 func (o *Outbox) dispatch(ctx context.Context, sweep <-chan time.Time, work chan<- string, done <-chan string) error {
 	busy, again := map[string]bool{}, map[string]bool{}
 	var waiting []string
-	add := func(match string) {
+	add := func(name string) {
 		switch {
-		case busy[match]:
-			again[match] = true
+		case busy[name]:
+			again[name] = true
 		default:
-			busy[match] = true
-			waiting = append(waiting, match)
+			busy[name] = true
+			waiting = append(waiting, name)
 		}
 	}
 	for {
@@ -151,13 +154,13 @@ func (o *Outbox) dispatch(ctx context.Context, sweep <-chan time.Time, work chan
 			return nil
 		case to <- next:
 			waiting = waiting[1:]
-		case match := <-o.nudge:
-			add(match)
-		case match := <-done:
-			delete(busy, match)
-			if again[match] {
-				delete(again, match)
-				add(match)
+		case name := <-o.nudge:
+			add(name)
+		case name := <-done:
+			delete(busy, name)
+			if again[name] {
+				delete(again, name)
+				add(name)
 			}
 		case <-sweep:
 			matches, err := o.store.Indebted(ctx)
@@ -174,21 +177,21 @@ func (o *Outbox) dispatch(ctx context.Context, sweep <-chan time.Time, work chan
 	}
 }
 
-// Flush publishes a match's outbox until it is empty.
-func (o *Outbox) Flush(ctx context.Context, match string) error {
+// Flush publishes an outbox until it is empty.
+func (o *Outbox) Flush(ctx context.Context, name string) error {
 	for {
-		owed, err := o.store.Owed(ctx, match, flushBatch)
+		owed, err := o.store.Owed(ctx, name, flushBatch)
 		if err != nil {
 			return err
 		}
 		if len(owed) == 0 {
-			return o.store.Settle(ctx, match)
+			return o.store.Settle(ctx, name)
 		}
 		wait, cancel := context.WithTimeout(ctx, flushTimeout)
 		n, err := o.out.Publish(wait, owed...)
 		cancel()
 		// Even at the end: what is confirmed need not be sent again.
-		if cerr := o.store.Clear(context.WithoutCancel(ctx), match, owed[:n]); cerr != nil && err == nil {
+		if cerr := o.store.Clear(context.WithoutCancel(ctx), name, owed[:n]); cerr != nil && err == nil {
 			err = cerr
 		}
 		if err != nil {

@@ -2,10 +2,8 @@ package parser_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -57,7 +55,7 @@ func (s *site) count() int {
 
 func TestFetch(t *testing.T) {
 	s := newSite(t)
-	client := parser.NewClient(parser.Manners{PerHost: time.Millisecond})
+	client := parser.NewClient(parser.Manners{PerHost: time.Millisecond, PrivateAddresses: true})
 	f, err := client.Fetcher(s.URL + "/match")
 	if err != nil {
 		t.Fatal(err)
@@ -117,57 +115,6 @@ func TestFetch(t *testing.T) {
 		}
 		testenv.NoSecret(t, err)
 	}
-}
-
-// Polling goes on through failures, reads what changed, and stops at a 403.
-func TestPoll(t *testing.T) {
-	s := newSite(t)
-	live := func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>0</p><p class=as>0</p><p class=status>Live</p>`)
-	}
-	s.says(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	p, err := parser.LoadProfile("small.yaml", []byte(smallProfile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	said := &lockedBuffer{}
-	st := store(t)
-	saved := make(chan string, 10)
-	rd := &parser.Reader{Store: st, Log: slog.New(slog.NewTextHandler(said, nil)), Saved: func(m string) { saved <- m }}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() {
-		done <- parser.Poll(ctx, []parser.Source{{URL: strings.Replace(s.URL, "http://", "http://me:"+testenv.Secret+"@", 1), Profile: p, Match: "mine", Every: time.Second}}, parser.NewClient(parser.Manners{}), rd)
-	}()
-	for s.count() == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
-	s.says(live)
-	select {
-	case m := <-saved:
-		if m != "mine" {
-			t.Errorf("saved match %q", m)
-		}
-	case <-ctx.Done():
-		t.Fatal("the page was not read")
-	}
-	s.says(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
-	select {
-	case err := <-done: // the only source stopped
-		if err != nil {
-			t.Error(err)
-		}
-	case <-ctx.Done():
-		t.Fatal("polling went on after a 403")
-	}
-	out := said.String()
-	for _, want := range []string{"page not fetched, trying again", "503", "page read", "the site forbids it: source stopped"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("log lacks %q:\n%s", want, out)
-		}
-	}
-	testenv.NoSecret(t, out)
 }
 
 type lockedBuffer struct {

@@ -1,0 +1,181 @@
+// Package scheduler decides when pages are polled. It is a consumer: an event
+// that activates a match causes the first task to read its page, at once and
+// under the same TID. From then on the clock causes them: each poll is a job of
+// its own, with a new TID, and names the event that set the clock as its cause.
+//
+// Any number of schedulers share one [Schedule] in Redis; whoever looks first
+// takes what is due. Polling follows the match: seldom before kick-off, often
+// while it is live, more so in stoppage time and after a score, seldom in a
+// break; it ends some time after the match has.
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/event"
+)
+
+const (
+	batch          = 8                      // polls that one look at the schedule takes
+	lookEvery      = 250 * time.Millisecond // at most, between two looks
+	lookLeast      = 5 * time.Millisecond
+	publishTimeout = 10 * time.Second
+	configEvery    = 5 * time.Second
+	outagePause    = time.Second
+)
+
+// A Scheduler emits the tasks that a schedule asks for.
+type Scheduler struct {
+	Schedule  *Schedule
+	Publisher event.Publisher
+	// Config are the sources that the config wants polled, and no others of its
+	// kind.
+	Config []Activation
+	Log    *slog.Logger
+}
+
+// Consumer hears of activations.
+func (s *Scheduler) Consumer() consumers.Consumer {
+	return consumers.Consumer{Keys: []string{"*.*." + string(event.MatchActivated)}, Limit: 8, Handle: s.activated}
+}
+
+// activated puts a source on the schedule and has it read at once. The same
+// activation, again, makes the same task, which is done once.
+func (s *Scheduler) activated(ctx context.Context, e event.Event) error {
+	source := e.Data.Source
+	if source == nil {
+		return event.Permanent(errors.New("the event names no source"))
+	}
+	// Those that are activated together are not to be polled together for ever.
+	next := e.Time.Add(time.Duration(source.Every)/2 + rand.N(time.Duration(source.Every)))
+	holds, err := s.Schedule.Begin(ctx, source.ID, e.ID, e.Time, next)
+	if err != nil {
+		return consumers.RedisError(err)
+	}
+	if !holds {
+		s.Log.Info("activation does not hold any more", "tid", e.TID, "source", source.ID)
+		return nil
+	}
+	if time.Now().After(next) {
+		return nil // the clock has taken over
+	}
+	poll := event.Poll{Source: *source, Due: e.Time, Activated: e.TID}
+	s.Log.Info("source scheduled", "tid", e.TID, "source", source.ID, "url", source.URL, "match", source.Match)
+	return s.emit(ctx, task{poll, e.TID, e.ID, next})
+}
+
+// Run emits the tasks that are due until ctx ends.
+func (s *Scheduler) Run(ctx context.Context) error {
+	var lastConfig time.Time
+	for ctx.Err() == nil {
+		if time.Since(lastConfig) >= configEvery {
+			if err := s.ensure(ctx, lastConfig.IsZero()); err != nil && ctx.Err() == nil {
+				s.Log.Warn("sources of the config not activated, trying again", "error", err)
+			} else {
+				lastConfig = time.Now()
+			}
+		}
+		wait, err := s.look(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Log.Warn("polls wait", "error", err)
+			wait = outagePause
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(max(min(wait, lookEvery), lookLeast) + rand.N(lookLeast)):
+		}
+	}
+	return nil
+}
+
+// look emits what is due now, and says how long nothing more is.
+func (s *Scheduler) look(ctx context.Context) (time.Duration, error) {
+	ticks, wait, err := s.Schedule.Pop(ctx, batch)
+	if len(ticks) == 0 {
+		return wait, err
+	}
+	var tasks []task
+	for _, t := range ticks {
+		a := t.Activation
+		tasks = append(tasks, task{event.Poll{Source: a.Source, Due: t.Due, Activated: a.TID}, event.NewTID(), a.Event, t.Next})
+	}
+	// What was taken off the schedule is asked for even at the end.
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
+	defer cancel()
+	return wait, errors.Join(err, s.emit(bounded, tasks...))
+}
+
+// A task is a poll with what caused it.
+type task struct {
+	poll    event.Poll
+	tid     event.TID
+	cause   string
+	expires time.Time
+}
+
+func (s *Scheduler) emit(ctx context.Context, tasks ...task) error {
+	msgs := make([]event.Message, len(tasks))
+	for i, t := range tasks {
+		made, err := t.poll.Task(t.tid, t.cause, t.expires)
+		if err == nil {
+			msgs[i], err = made.Encode()
+		}
+		if err != nil {
+			return err
+		}
+		s.Log.Debug("poll due", "tid", t.tid, "source", t.poll.Source.ID, "task", made.ID, "due", t.poll.Due)
+	}
+	if _, err := s.Publisher.Publish(ctx, msgs...); err != nil {
+		return fmt.Errorf("emitting tasks: %w", err)
+	}
+	return nil
+}
+
+// ensure makes the sources that were activated by the config those of the
+// config, also after Redis was lost. A process that starts begins with those
+// that were stopped, too: somebody may have mended what stopped them.
+func (s *Scheduler) ensure(ctx context.Context, start bool) error {
+	all, err := s.Schedule.List(ctx)
+	if err != nil {
+		return err
+	}
+	held := map[string]Entry{}
+	for _, e := range all {
+		held[e.ID] = e
+	}
+	for _, want := range s.Config {
+		id := event.SourceID(want.URL, want.Match)
+		e, ok := held[id]
+		delete(held, id)
+		differs := ok && e.By == ByConfig && (e.Profile != want.Profile || e.Every != want.Every)
+		if ok && !differs && (e.Latest.Stopped == "" || !start) {
+			continue
+		}
+		if differs {
+			if _, err := s.Schedule.Deactivate(ctx, id, "the config has changed"); err != nil {
+				return err
+			}
+		}
+		if _, _, err := s.Schedule.Activate(ctx, want); err != nil && !errors.Is(err, ErrOther) {
+			return err
+		}
+	}
+	if !start {
+		return nil
+	}
+	for id, e := range held {
+		if e.By != ByConfig {
+			continue
+		}
+		if _, err := s.Schedule.Deactivate(ctx, id, "the config does not name it any more"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

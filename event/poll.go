@@ -1,0 +1,86 @@
+package event
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// PagePoll is the name of the tasks that ask for one reading of a source's
+// page. Their data is a [Poll].
+const PagePoll = "parser.page.poll"
+
+// A Source is a page that is polled for the matches on it. It travels in the
+// events that activate and deactivate it and in every task to read it.
+type Source struct {
+	ID      string   `json:"id"` // see [SourceID]
+	URL     string   `json:"url"`
+	Profile string   `json:"profile"`         // name of the profile that reads the page
+	Match   string   `json:"match,omitempty"` // the match's ID; "" where the page has one of its own, or many matches
+	Every   Interval `json:"every"`           // between two readings while a match is live
+}
+
+// SourceID is the identity of a source: one URL that is read for one match has
+// one schedule, however often it is activated.
+func SourceID(url, match string) string {
+	sum := sha256.Sum256([]byte(url + "\n" + match))
+	return hex.EncodeToString(sum[:8])
+}
+
+// A Poll asks a parser worker for one reading of a page.
+type Poll struct {
+	Source Source    `json:"source"`
+	Due    time.Time `json:"due"` // when it was to be read; of two polls of a source the later one counts
+	// Activated is the job that activated the source. A poll that the clock
+	// caused is a job of its own.
+	Activated TID `json:"activated,omitzero"`
+}
+
+// Polled is what came of a poll, for whoever decides on the next.
+type Polled struct {
+	Due       time.Time     // of the poll
+	At        time.Time     // when it was done
+	Took      time.Duration // that the site needed to answer
+	Matches   []Match       // that the page shows; nil where there is no page that can be used
+	Many      bool          // whether the page is one of many matches, which has no end
+	Scored    bool          // it told of a score that moved
+	Unchanged int           // polls in a row that brought nothing new
+	Failures  int           // polls in a row that failed
+	Problem   string        // why, for everybody to read; "" where it did not fail
+	Wait      time.Duration // that the site asked for
+	Fresh     time.Duration // for which the site says that its page stays as it is
+	Stop      string        // why the source is not to be polled any more; "" if it is
+	Settle    bool          // the site forbids it, and that is still to be said of its matches
+}
+
+// An Interval is a duration that is written "15s" or "1m30s".
+type Interval time.Duration
+
+// String writes the interval.
+func (i Interval) String() string { return time.Duration(i).String() }
+
+// MarshalText writes the interval.
+func (i Interval) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
+// UnmarshalText reads an interval of a second or more.
+func (i *Interval) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil || d < time.Second {
+		return fmt.Errorf("%q: want a duration of a second or more, like 15s", b)
+	}
+	*i = Interval(d)
+	return nil
+}
+
+// Task is the task that asks for the poll: the same poll makes the same task,
+// however often. tid is the job that it belongs to, cause the ID of the event
+// that caused it or set the clock that did. expires is when the next one takes
+// its place.
+func (p Poll) Task(tid TID, cause string, expires time.Time) (Task, error) {
+	t, err := NewTask(PagePoll, tid, p, p.Due, expires.Sub(p.Due))
+	t.ID = IncidentID("poll", p.Source.ID, strconv.FormatInt(p.Due.UnixMilli(), 10))
+	t.CausationID = cause
+	return t, err
+}

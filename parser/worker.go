@@ -1,0 +1,219 @@
+package parser
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// A Worker does [event.PagePoll] tasks: it fetches a page, reads it, and says
+// what came of it. Any worker can do any task; what is known of a source lies
+// in Redis, and only copies of pages are the worker's own.
+type Worker struct {
+	library Library
+	client  *Client
+	reader  *Reader
+	polled  func(ctx context.Context, source string, p event.Polled) error
+
+	memories memories
+	visits   visits
+}
+
+// NewWorker makes a worker. polled is told of every poll that was done, under
+// the TID of its task.
+func NewWorker(lib Library, c *Client, r *Reader, store redis.UniversalClient, prefix string,
+	polled func(ctx context.Context, source string, p event.Polled) error) *Worker {
+	return &Worker{library: lib, client: c, reader: r, polled: polled, memories: memories{redis: store, prefix: prefix}}
+}
+
+// pollTimeout bounds a poll: waiting for the host's turn, redirects, reading.
+const pollTimeout = 90 * time.Second
+
+// Subscription is what workers ask of the broker.
+func (w *Worker) Subscription() event.Subscription {
+	return event.Subscription{Queue: event.TaskQueue(event.PagePoll), Exchange: event.Tasks, Patterns: []string{event.PagePoll}, Limit: 16, Timeout: pollTimeout}
+}
+
+// Handle does one task. The same poll is done once, and none that a later one
+// of its source has overtaken. An error says that Redis does not answer.
+func (w *Worker) Handle(ctx context.Context, m event.Message) error {
+	task, err := event.DecodeTask(m.Body)
+	if err != nil {
+		return err
+	}
+	var p event.Poll
+	if err := json.Unmarshal(task.Data, &p); err != nil {
+		return event.Permanent(fmt.Errorf("task %s: %w", task.ID, err))
+	}
+	ctx = event.WithTID(ctx, task.TID)
+	known, begun, err := w.memories.begin(ctx, p, m.Redelivered || m.Attempt > 1)
+	if err != nil {
+		return event.Unavailable(err)
+	}
+	log := w.reader.Log.With("tid", task.TID, "source", p.Source.ID, "url", redacted(p.Source.URL))
+	if !begun {
+		log.Info("poll left out: it was done, or a later one has begun", "task", task.ID, "due", p.Due)
+		return nil
+	}
+	job := &poll{Worker: w, Poll: p, task: task.ID, log: log, out: event.Polled{Due: p.Due}}
+	known = job.do(ctx, known)
+	job.out.At = time.Now().UTC()
+	job.out.Failures, job.out.Unchanged = known.Fails, known.Unchanged
+	after := context.WithoutCancel(ctx)
+	if err := errors.Join(w.memories.end(after, p, known), w.polled(after, p.Source.ID, job.out)); err != nil {
+		return event.Unavailable(err)
+	}
+	log.Debug("polled", "task", task.ID, "due", p.Due, "late", job.began.Sub(p.Due), "took", job.out.Took, "problem", job.out.Problem)
+	return nil
+}
+
+// A poll is one task being done.
+type poll struct {
+	*Worker
+	event.Poll
+	task  string
+	log   *slog.Logger
+	began time.Time
+	out   event.Polled
+}
+
+// do does it, and returns what is known of the source now.
+func (p *poll) do(ctx context.Context, known memory) memory {
+	p.began = time.Now().UTC()
+	profile := p.library[p.Source.Profile]
+	if profile == nil {
+		p.log.Error("page not read: this worker does not have the profile", "profile", p.Source.Profile)
+		p.out.Problem = fmt.Sprintf("the parser that was asked does not have the profile %q", p.Source.Profile)
+		known.Fails++
+		return known
+	}
+	p.out.Many = profile.Matches.set()
+	watch := p.reader.Watch(profile, p.Source.Match)
+	if known.Activated != p.Activated { // whoever activated it anew has asked the site
+		known.Activated, known.Forbidden = p.Activated, ""
+	}
+	watch.id, watch.cause, watch.memory = p.Source.ID, p.task, known
+	if known.Forbidden != "" {
+		p.stop(ctx, watch)
+		return watch.memory
+	}
+	held := p.visits.take(p.Source.ID)
+	if held == nil {
+		held = &visit{}
+	}
+	if held.fetcher == nil {
+		f, err := p.client.Fetcher(p.Source.URL)
+		if err != nil {
+			p.failed(ctx, watch, err)
+			return watch.memory
+		}
+		held.fetcher = f
+	}
+	page, err := held.fetcher.Fetch(ctx)
+	p.out.Took = time.Duration(held.fetcher.took.Load())
+	if errors.Is(err, ErrUnchanged) {
+		page, err = held.page, nil
+		page.At = time.Now().UTC()
+	}
+	var refused *RefusedError
+	switch {
+	case err == nil:
+		held.page, watch.last = page, held.last
+		p.read(ctx, watch, held)
+	case errors.As(err, &refused) && refused.Forbidden():
+		p.log.Error("the site forbids it: source stopped", "error", err)
+		watch.Forbidden = refused.Error()
+		p.stop(ctx, watch)
+		return watch.memory
+	default:
+		p.failed(ctx, watch, err)
+	}
+	p.visits.put(p.Source.ID, held)
+	return watch.memory
+}
+
+// read reads the page of a visit.
+func (p *poll) read(ctx context.Context, watch *Watch, held *visit) {
+	events, err := watch.Read(ctx, held.page) // which logs what is wrong
+	held.last = watch.last
+	if err != nil {
+		p.out.Problem = err.Error()
+		held.fetcher.Forget()
+		return
+	}
+	p.out.Fresh = maxAge(held.page)
+	for _, o := range watch.last.observations {
+		match := o.Match
+		if watch.match != "" {
+			match.ID = watch.match
+		}
+		p.out.Matches = append(p.out.Matches, match)
+	}
+	for _, e := range events {
+		if !e.Data.Backfill && (e.Data.Kind == event.ScoreChange || e.Data.Sport.Scores(e.Data.Kind)) {
+			p.out.Scored = true
+		}
+	}
+}
+
+// failed says that the page could not be fetched.
+func (p *poll) failed(ctx context.Context, watch *Watch, err error) {
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		p.out.Wait = min(refused.Wait, maxRetryAfter)
+	}
+	p.out.Problem = plainReason(err, refused)
+	p.stale(watch.Failed(ctx, redacted(p.Source.URL), time.Now().UTC(), p.out.Problem))
+	p.log.Warn("page not fetched, trying again", "error", err, "failures", watch.Fails)
+}
+
+// stop says that the site forbids it, again and again until that is settled.
+func (p *poll) stop(ctx context.Context, watch *Watch) {
+	p.out.Problem = watch.Forbidden
+	events, settled, err := watch.Stopped(ctx, redacted(p.Source.URL), time.Now().UTC(), watch.Forbidden)
+	p.stale(events, err)
+	if p.out.Settle = !settled; settled {
+		p.out.Stop = watch.Forbidden
+	}
+}
+
+func (p *poll) stale(_ []event.Event, err error) {
+	if err != nil {
+		p.log.Warn("matches not marked as stale", "error", err)
+	}
+}
+
+// plainReason is why a page could not be fetched, for everybody to read: an
+// error of the network may name hosts that are nobody's business.
+func plainReason(err error, refused *RefusedError) string {
+	var private *PrivateError
+	switch {
+	case refused != nil:
+		return refused.Error()
+	case errors.As(err, &private):
+		return "its address is one of this machine or of a private network"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the site does not answer in time"
+	}
+	return "the site cannot be reached, or what it sends cannot be read"
+}
+
+// maxAge is how long the site says that the page stays as it is.
+func maxAge(p Page) time.Duration {
+	for part := range strings.SplitSeq(p.Header.Get("Cache-Control"), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		if n, err := strconv.Atoi(value); err == nil && strings.EqualFold(name, "max-age") && n > 0 {
+			return time.Duration(min(n, 1<<30)) * time.Second
+		}
+	}
+	return 0
+}

@@ -1,0 +1,287 @@
+package parser_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/outbox"
+	"github.com/matchwire/matchwire/parser"
+)
+
+// A crew is some workers that share a Redis, and what they say.
+type crew struct {
+	t       *testing.T
+	redis   *redis.Client
+	log     lockedBuffer
+	workers []*parser.Worker
+	source  event.Source
+	due     time.Time
+	said    []event.Polled
+}
+
+// newCrew has n workers for one source with the small profile.
+func newCrew(t *testing.T, r *redis.Client, n int, url, match string) *crew {
+	t.Helper()
+	p, err := parser.LoadProfile("small.yaml", []byte(smallProfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &crew{t: t, redis: r, due: time.Now().Add(-time.Hour), source: event.Source{ID: event.SourceID(url, match), URL: url, Profile: "small", Match: match, Every: event.Interval(time.Second)}}
+	for range n {
+		manners := parser.Manners{PerHost: time.Millisecond, PrivateAddresses: true, Turns: parser.NewRedisTurns(r, "mw:")}
+		rd := &parser.Reader{Store: parser.NewStore(r, "mw:"), Log: slog.New(slog.NewTextHandler(&c.log, nil))}
+		c.workers = append(c.workers, parser.NewWorker(parser.Library{"small": p}, parser.NewClient(manners), rd, r, "mw:", func(_ context.Context, _ string, p event.Polled) error {
+			c.said = append(c.said, p)
+			return nil
+		}))
+	}
+	return c
+}
+
+// task is the next poll as a message.
+func (c *crew) task() event.Message {
+	c.t.Helper()
+	c.due = c.due.Add(time.Second)
+	task, err := event.Poll{Source: c.source, Due: c.due}.Task(event.NewTID(), "cause", c.due.Add(time.Hour))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	m, err := task.Encode()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	m.Attempt = 1
+	return m
+}
+
+// poll has a worker do the next poll, and returns what came of it.
+func (c *crew) poll(worker int) event.Polled {
+	c.t.Helper()
+	return c.do(worker, c.task())
+}
+
+func (c *crew) do(worker int, m event.Message) event.Polled {
+	c.t.Helper()
+	before := len(c.said)
+	if err := c.workers[worker].Handle(c.t.Context(), m); err != nil {
+		c.t.Fatal(err)
+	}
+	if len(c.said) == before {
+		return event.Polled{}
+	}
+	return c.said[len(c.said)-1]
+}
+
+// events are those that a match owes, decoded.
+func (c *crew) events(match string) (all []event.Event) {
+	c.t.Helper()
+	owed, err := outbox.NewStore(c.redis, "mw:").Owed(c.t.Context(), match, 1000)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, m := range owed {
+		e, err := event.Decode(m.Body)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// Whichever worker reads a page, it goes on where the one before left off:
+// failures are counted together, a page that is unchanged is not parsed again,
+// and events bear the task as their cause.
+func TestWorkersShareASource(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		s := newSite(t)
+		url := strings.Replace(s.URL, "http://", "http://me:"+testenv.Secret+"@", 1)
+		c := newCrew(t, r, 2, url, "mine")
+		s.says(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+		for i := range 3 {
+			p := c.poll(i % 2)
+			if p.Failures != i+1 || p.Problem != "the site answered 503 Service Unavailable" || !p.Due.Equal(c.due.UTC()) || p.At.IsZero() {
+				t.Errorf("after %d failures: %+v", i+1, p)
+			}
+		}
+		goals := 0
+		s.says(func(w http.ResponseWriter, r *http.Request) {
+			etag := fmt.Sprintf(`"%d"`, goals)
+			w.Header().Set("ETag", etag)
+			w.Header().Set("Cache-Control", "public, max-age=30")
+			if r.Header.Get("If-None-Match") == etag {
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+			fmt.Fprintf(w, smallPage, goals)
+		})
+		for i := range 4 { // each worker: the page, then that it is unchanged
+			p := c.poll(i % 2)
+			if p.Failures != 0 || len(p.Matches) != 1 || p.Matches[0].ID != "mine" || p.Unchanged != i || p.Fresh != 30*time.Second || p.Scored {
+				t.Errorf("poll %d: %+v", i, p)
+			}
+		}
+		goals = 1
+		m := c.task()
+		if p := c.do(0, m); !p.Scored || p.Unchanged != 0 {
+			t.Errorf("a goal: %+v", p)
+		}
+		all := c.events("mine")
+		last := all[len(all)-1]
+		if last.Data.Score == nil || last.Data.Score.Home != 1 || last.TID != m.TID || last.CausationID != m.ID {
+			t.Errorf("%+v", last)
+		}
+		testenv.NoSecret(t, c.log.String())
+	})
+}
+
+// Each poll is done once: not when its task comes twice, nor when a later one
+// has begun; but again where the worker that had it died.
+func TestPollIsDoneOnce(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		s := newSite(t)
+		s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 0) })
+		c := newCrew(t, r, 2, s.URL, "")
+		early, m := c.task(), c.task()
+		c.do(0, m)
+		for what, again := range map[string]event.Message{"the same": m, "an earlier one": early} {
+			if p := c.do(1, again); !p.At.IsZero() || s.count() != 1 {
+				t.Errorf("%s was done: %d fetches, %+v", what, s.count(), p)
+			}
+		}
+		m.Redelivered = true
+		if p := c.do(1, m); p.At.IsZero() || s.count() != 2 {
+			t.Errorf("what was under way with somebody who died was not done: %d fetches", s.count())
+		}
+		if err := c.workers[0].Handle(t.Context(), event.Message{Body: []byte("{}")}); err == nil {
+			t.Error("rubbish is taken")
+		}
+	})
+}
+
+// A 403 stops the source for good, says so, and marks its matches as stale:
+// at once, unless somebody else still reads them. Whoever activates it anew has
+// the site asked again.
+func TestForbiddenSource(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		s := newSite(t)
+		s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 1) })
+		c := newCrew(t, r, 2, s.URL, "")
+		other := newCrew(t, r, 1, s.URL+"/other", "")
+		c.poll(0)
+		other.poll(0)
+		s.says(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+		const why = "the site answered 403 Forbidden"
+		if p := c.poll(1); p.Stop != "" || !p.Settle || p.Problem != why {
+			t.Errorf("while another reads the match: %+v", p)
+		}
+		asked := s.count()
+		other.redis.Del(t.Context(), "mw:{m1}:state") // as if it had been away for long
+		if p := c.poll(0); p.Stop != why || p.Settle || s.count() != asked {
+			t.Errorf("later: %+v, %d requests more", p, s.count()-asked)
+		}
+		if !strings.Contains(c.log.String(), "the site forbids it: source stopped") {
+			t.Error(c.log.String())
+		}
+		s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 1) })
+		task, err := event.Poll{Source: c.source, Due: c.due.Add(time.Minute), Activated: event.NewTID()}.Task(event.NewTID(), "", c.due.Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, _ := task.Encode()
+		if p := c.do(0, m); len(p.Matches) != 1 || p.Problem != "" {
+			t.Errorf("activated anew: %+v", p)
+		}
+	})
+}
+
+func TestStaleAtOnce(t *testing.T) {
+	s := newSite(t)
+	s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 1) })
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c := newCrew(t, r, 1, s.URL, "")
+		s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 1) })
+		c.poll(0)
+		s.says(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+		if p := c.poll(0); p.Stop == "" {
+			t.Errorf("%+v", p)
+		}
+		all := c.events("m1")
+		e := all[len(all)-1]
+		if e.Type != "soccer.l.source_stale" || e.Data.Reason != "the site answered 403 Forbidden" || e.Data.Match.Home != "A" {
+			t.Errorf("%+v", e)
+		}
+	})
+}
+
+// Workers take turns at a host, and none asks one that wants to be left alone.
+func TestTurnsAreShared(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		ctx := t.Context()
+		one, two := parser.NewRedisTurns(r, "mw:"), parser.NewRedisTurns(r, "mw:")
+		first, err1 := one.Take(ctx, "http://a", time.Second)
+		second, err2 := two.Take(ctx, "http://a", time.Second)
+		elsewhere, err3 := two.Take(ctx, "http://b", time.Second)
+		if err1 != nil || err2 != nil || err3 != nil || first != 0 || second < 900*time.Millisecond || second > time.Second || elsewhere != 0 {
+			t.Errorf("%v %v %v, %v %v %v", first, second, elsewhere, err1, err2, err3)
+		}
+		if err := one.Rest(ctx, "http://a", 40*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		_ = one.Rest(ctx, "http://a", time.Second) // takes nothing back
+		_, err := two.Take(ctx, "http://a", time.Second)
+		refused, ok := err.(*parser.RefusedError)
+		if !ok || refused.Wait < 38*time.Second || refused.Wait > 40*time.Second {
+			t.Errorf("a host that rests: %v", err)
+		}
+		for range 30 {
+			_, err = one.Take(ctx, "http://b", time.Second)
+		}
+		if refused, ok := err.(*parser.RefusedError); !ok || refused.Wait < 15*time.Second {
+			t.Errorf("a host that everybody waits for: %v", err)
+		}
+	})
+}
+
+// Pages of this machine and of private networks are not fetched unless that is
+// allowed, however their names are written and wherever redirects lead.
+func TestPrivateAddresses(t *testing.T) {
+	s := newSite(t)
+	s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "secret") })
+	client := parser.NewClient(parser.Manners{IgnoreRobots: true})
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), ":")
+	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "127.1.2.3", "0.0.0.0", "[::ffff:127.0.0.1]", "169.254.169.254", "10.0.0.1", "192.168.1.1", "100.64.0.1", "[fd00::1]", "[64:ff9b::7f00:1]"} {
+		raw := "http://" + host + ":" + port + "/"
+		f, err := client.Fetcher(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		_, err = f.Fetch(ctx)
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), "fetch.private_addresses") {
+			t.Errorf("%s: %v", host, err)
+		}
+		u, err := parser.CheckURL(raw)
+		if err != nil || !parser.IsPrivate(u) {
+			t.Errorf("%s does not pass for private: %v", host, err)
+		}
+	}
+	for _, host := range []string{"93.184.216.34", "example.org", "[2606:2800:220:1:248:1893:25c8:1946]"} {
+		if u, err := parser.CheckURL("https://" + host + "/"); err != nil || parser.IsPrivate(u) {
+			t.Errorf("%s passes for private: %v", host, err)
+		}
+	}
+	if s.count() != 0 {
+		t.Errorf("the site was asked %d times", s.count())
+	}
+}
