@@ -4,6 +4,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,20 +18,26 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/matchwire/matchwire/api"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/scheduler"
+	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/instances"
 	"github.com/matchwire/matchwire/outbox"
 	"github.com/matchwire/matchwire/parser"
+	"github.com/matchwire/matchwire/trace"
 )
 
 // A Role is a part of the pipeline that can run in a process of its own.
 type Role string
 
-// The roles. Scheduler says when a page is to be polled, Parser does so and
-// emits events, Consumers reacts to them, FanoutTo streams them to clients.
+// The roles. API takes calls, Scheduler says when a page is to be polled,
+// Parser does so and emits events, Consumers reacts to them, FanoutTo streams
+// them to clients.
 const (
+	APIRole   Role = "api"
 	Scheduler Role = "scheduler"
 	Parser    Role = "parser"
 	Consumers Role = "consumers"
@@ -38,7 +45,7 @@ const (
 )
 
 // Roles lists all roles.
-func Roles() []Role { return []Role{Scheduler, Parser, Consumers, FanoutTo} }
+func Roles() []Role { return []Role{APIRole, Scheduler, Parser, Consumers, FanoutTo} }
 
 // An App is a pipeline, or a part of one, ready to run.
 type App struct {
@@ -52,6 +59,8 @@ type App struct {
 	// Listen, if not "", is where it does, host:port, in place of what the config
 	// says, and whatever its roles: each serves /healthz at least.
 	Listen string
+	// APIToken is what calls that change something must bring; "" refuses them.
+	APIToken string
 	// Name tells this process from others in the registry of instances; "" is
 	// the machine's name and the process ID.
 	Name string
@@ -114,6 +123,7 @@ func (a *App) Run(ctx context.Context, roles ...Role) error {
 		a.log.Info("broker and store run inside this process and forget everything when it ends")
 	}
 
+	defer a.startTrace(p)()
 	group, ctx := errgroup.WithContext(ctx)
 	if err := a.start(ctx, group, p, roles); err != nil {
 		group.Go(func() error { return err }) // stops those already running
@@ -124,10 +134,11 @@ func (a *App) Run(ctx context.Context, roles ...Role) error {
 // start starts the roles, those who listen first, and what tells of the process.
 func (a *App) start(ctx context.Context, group *errgroup.Group, p *parts, roles []Role) error {
 	p.web.Handle("GET /healthz", p.health)
+	p.web.Handle("GET /readyz", p.health)
 	for _, s := range []struct {
 		role  Role
 		start func(context.Context, *errgroup.Group, *parts) error
-	}{{FanoutTo, a.startFanout}, {Consumers, a.startConsumers}, {Parser, a.startParser}, {Scheduler, a.startScheduler}} {
+	}{{FanoutTo, a.startFanout}, {APIRole, a.startAPI}, {Consumers, a.startConsumers}, {Parser, a.startParser}, {Scheduler, a.startScheduler}} {
 		if !slices.Contains(roles, s.role) {
 			continue
 		}
@@ -149,7 +160,10 @@ func (a *App) start(ctx context.Context, group *errgroup.Group, p *parts, roles 
 type parts struct {
 	broker    event.Broker
 	redis     redis.UniversalClient
-	prefix    string // of every Redis key
+	prefix    string          // of every Redis key
+	instance  string          // of the registry
+	trace     *trace.Recorder // nil if it is off
+	otlp      *trace.OTLP     // nil without a collector
 	outbox    *outbox.Outbox
 	schedule  *scheduler.Schedule
 	consumers map[string]consumers.Consumer
@@ -165,8 +179,11 @@ type parts struct {
 
 // prepare makes everything that the config can get wrong.
 func (a *App) prepare(b event.Broker, r redis.UniversalClient) (p *parts, err error) {
-	p = &parts{broker: b, redis: r, prefix: prefix(a.config.Namespace), health: &health{}, web: http.NewServeMux()}
-	p.outbox = outbox.New(outbox.NewStore(r, p.prefix), b, a.log)
+	p = &parts{broker: b, redis: r, prefix: prefix(a.config.Namespace), instance: cmp.Or(a.Name, defaultName()), health: &health{}, web: http.NewServeMux()}
+	if err := a.prepareTrace(p); err != nil {
+		return nil, err
+	}
+	p.outbox = outbox.New(outbox.NewStore(r, p.prefix), b, p.trace, a.log)
 	p.schedule = scheduler.NewSchedule(r, p.prefix, p.outbox.Nudge)
 	p.health.add(b.Health)
 	p.health.add(redisHealth(r))
@@ -189,7 +206,7 @@ func joined(roles []Role) string {
 }
 
 func (a *App) runner(p *parts) consumers.Runner {
-	return consumers.Runner{Broker: p.broker, Redis: p.redis, Prefix: p.prefix, Log: a.log}
+	return consumers.Runner{Broker: p.broker, Redis: p.redis, Prefix: p.prefix, Trace: p.trace, Log: a.log}
 }
 
 // startConsumers does not wait for the consumers' bindings to stand: the outbox
@@ -220,11 +237,21 @@ func (a *App) onceReady(ctx context.Context, group *errgroup.Group, ready <-chan
 }
 
 func (a *App) startFanout(ctx context.Context, group *errgroup.Group, p *parts) error {
-	hub := fanout.NewHub(fanout.NewCheckpoints(p.redis, p.prefix), a.log)
+	hub := fanout.NewHub(fanout.NewCheckpoints(p.redis, p.prefix), p.trace, a.log)
 	p.web.Handle("/", hub.Handler())
 	p.serves = true
 	p.health.add(func(context.Context) []event.Trouble { return hub.Health() })
 	group.Go(func() error { return hub.Run(ctx, p.broker) })
+	return nil
+}
+
+func (a *App) startAPI(_ context.Context, _ *errgroup.Group, p *parts) error {
+	calls := &api.API{
+		Schedule: p.schedule, Profiles: p.library, Boards: scoreboard.NewBoards(p.redis, p.prefix), Traces: traceStore(a.config, p.redis),
+		Instances: instances.New(p.redis, p.prefix), Token: a.APIToken, PrivateAddresses: a.config.Fetch.PrivateAddresses, Trace: p.trace, Log: a.log,
+	}
+	p.web.Handle("/api/", calls.Handler())
+	p.serves, p.emits = true, true
 	return nil
 }
 
@@ -239,7 +266,7 @@ func (a *App) startScheduler(ctx context.Context, group *errgroup.Group, p *part
 		a.log.Info("no sources in the config: matches are activated by POST /api/matches alone")
 	}
 	p.emits = true
-	s := &scheduler.Scheduler{Schedule: p.schedule, Publisher: p.broker, Config: p.sources, Log: a.log}
+	s := &scheduler.Scheduler{Schedule: p.schedule, Publisher: p.broker, Config: p.sources, Instance: p.instance, Trace: p.trace, Log: a.log}
 	a.startConsumer(ctx, group, p, schedulerName, s.Consumer())
 	group.Go(func() error { return s.Run(ctx) })
 	return nil
@@ -256,7 +283,7 @@ func (a *App) startParser(ctx context.Context, group *errgroup.Group, p *parts) 
 		return nil
 	}
 	client := a.config.client(parser.NewRedisTurns(p.redis, p.prefix))
-	worker := parser.NewWorker(p.library, client, reader, p.redis, p.prefix, p.schedule.Polled)
+	worker := parser.NewWorker(p.library, client, reader, p.redis, p.prefix, p.trace, p.schedule.Polled)
 	s, ready := worker.Subscription(), make(chan struct{})
 	s.Ready = ready
 	group.Go(func() error { return p.broker.Subscribe(ctx, s, worker.Handle) })

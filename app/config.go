@@ -41,6 +41,7 @@ type Config struct {
 	// Consumers are those to run, by name, each with its own settings. Without
 	// this part all run, with their defaults.
 	Consumers map[string]strictyaml.Raw `yaml:"consumers"`
+	Trace     Tracing                   `yaml:"trace"`
 	// Listen is where a process that runs fanout or api serves, host:port;
 	// DefaultListen without it.
 	Listen string `yaml:"listen"`
@@ -53,7 +54,8 @@ type Source struct {
 	URL     string              `yaml:"url"`
 	Profile string              `yaml:"profile"` // a name, or a file relative to the config
 	Match   string              `yaml:"match"`   // match ID; without it the page must have one
-	Every   strictyaml.Duration `yaml:"every"`   // 15s without it
+	League  string              `yaml:"league"`  // for the routing key of match_activated, where the profile does not know it
+	Every   strictyaml.Duration `yaml:"every"`   // while a match is live; 15s without it
 
 	place strictyaml.Place
 }
@@ -66,6 +68,17 @@ type Fetch struct {
 	// networks.
 	PrivateAddresses bool `yaml:"private_addresses"`
 }
+
+// Tracing says what is recorded of the jobs that were done.
+type Tracing struct {
+	Off  bool                `yaml:"off"`  // nothing is
+	Keep strictyaml.Duration `yaml:"keep"` // for how long; 48h without it
+	// Pages is a folder for whole pages that made events, relative to the config
+	// file; none are kept without it.
+	Pages string `yaml:"pages"`
+}
+
+const defaultTraceKeep = 48 * time.Hour
 
 // DefaultListen is where fanout and api serve: this machine alone, as whoever
 // gets there may read all.
@@ -154,6 +167,9 @@ func (c Config) client(t parser.Turns) *parser.Client {
 func (c Config) reader(s *parser.Store, saved func(string), log *slog.Logger) (*parser.Reader, error) {
 	aliases, err := parser.NewAliases(c.Aliases)
 	r := &parser.Reader{Store: s, Saved: saved, Aliases: aliases, Log: log}
+	if c.Trace.Pages != "" {
+		r.Archive = &parser.Archive{Dir: c.beside(c.Trace.Pages)}
+	}
 	if c.Keep != "" {
 		r.Keep = &parser.Keeper{Dir: c.beside(c.Keep)}
 	}
@@ -195,7 +211,7 @@ func (c Config) source(s Source, lib parser.Library, files map[string]string) (a
 		}
 		files[p.Name], lib[p.Name] = file, p
 	}
-	u, err := parser.CheckURL(s.URL)
+	u, err := p.CheckURL(s.URL)
 	if err != nil {
 		return a, err
 	}
@@ -205,6 +221,6 @@ func (c Config) source(s Source, lib parser.Library, files map[string]string) (a
 	if err := p.CheckMatch(s.Match); err != nil {
 		return a, err
 	}
-	return scheduler.Activation{By: scheduler.ByConfig, Sport: p.Sport, League: p.Match.League.Value,
+	return scheduler.Activation{By: scheduler.ByConfig, Sport: p.Sport, League: cmp.Or(s.League, p.Match.League.Value),
 		Source: event.Source{URL: s.URL, Profile: p.Name, Match: s.Match, Every: event.Interval(s.Every)}}, nil
 }

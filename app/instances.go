@@ -38,7 +38,7 @@ func (a *App) announce(ctx context.Context, group *errgroup.Group, p *parts, rol
 	if a.servers.Embedded() {
 		return
 	}
-	self := instances.Instance{Name: cmp.Or(a.Name, defaultName()), Version: Version(), Started: time.Now().UTC()}
+	self := instances.Instance{Name: p.instance, Version: Version(), Started: time.Now().UTC()}
 	for _, r := range roles {
 		self.Roles = append(self.Roles, string(r))
 	}

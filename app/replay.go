@@ -62,7 +62,7 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 	} else {
 		reader.Suffix = "-replay-" + strings.ReplaceAll(event.NewTID().String(), "-", "")[26:]
 	}
-	return r.play(ctx, reader, outbox.New(outbox.NewStore(store, keys), broker, r.Log))
+	return r.play(ctx, reader, outbox.New(outbox.NewStore(store, keys), broker, nil, r.Log))
 }
 
 // publishTimeout bounds how long one page's events may wait for the broker.

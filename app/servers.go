@@ -53,6 +53,12 @@ func ServersFrom(getenv func(string) string) (Servers, error) {
 	return Servers{AMQP: amqp, Redis: redis}, nil
 }
 
+// APITokenFrom reads MATCHWIRE_API_TOKEN, or the file that
+// MATCHWIRE_API_TOKEN_FILE names; "" if neither is set.
+func APITokenFrom(getenv func(string) string) (string, error) {
+	return variable(getenv, "MATCHWIRE_API_TOKEN")
+}
+
 // variable is the value of an environment variable, or what stands in the file
 // that another one of the same name and _FILE names.
 func variable(getenv func(string) string, name string) (string, error) {

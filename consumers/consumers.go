@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/trace"
 )
 
 // A Consumer is a reaction to events.
@@ -66,6 +67,7 @@ type Runner struct {
 	Broker event.Subscriber
 	Redis  redis.UniversalClient // for consumers that handle each ID once
 	Prefix string                // of every Redis key
+	Trace  *trace.Recorder       // of what each event caused; nil: none
 	Log    *slog.Logger
 }
 
@@ -77,12 +79,39 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 	s := c.Subscription(name)
 	s.Ready = ready
 	err := r.Broker.Subscribe(ctx, s, func(ctx context.Context, m event.Message) error {
-		return handle(ctx, c, m, marks, log)
+		ctx, step := r.begin(ctx, name, m)
+		defer step.End()
+		err := handle(ctx, c, m, marks, log)
+		tell(step, m, err)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("consumer %s: %w", name, err)
 	}
 	return nil
+}
+
+// begin begins the step of a trace, if it can be told of which.
+func (r Runner) begin(ctx context.Context, name string, m event.Message) (context.Context, *trace.Active) {
+	if m.TID.IsZero() {
+		return ctx, nil
+	}
+	return r.Trace.Start(event.WithTID(ctx, m.TID), trace.Span{
+		Parent: m.TID.Span(m.ID), Op: trace.Process, Role: name, Name: m.Key, Message: m.ID, Match: m.Match, Queue: QueueName(name), Attempt: m.Attempt,
+	})
+}
+
+// tell says what became of a message.
+func tell(step *trace.Active, m event.Message, err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, event.ErrPermanent), m.Last && !errors.Is(err, event.ErrUnavailable):
+		step.Fails("dead-lettered: " + err.Error())
+	case errors.Is(err, event.ErrUnavailable):
+		step.Fails("waits for the end of an outage: " + err.Error())
+	default:
+		step.Fails("to be tried again: " + err.Error())
+	}
 }
 
 func handle(ctx context.Context, c Consumer, m event.Message, marks marks, log *slog.Logger) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/trace"
 )
 
 // remember is how long it is known that an event was handled. A publisher
@@ -61,6 +62,7 @@ func (m marks) once(ctx context.Context, e event.Event, redelivered bool, h func
 		return fmt.Errorf("looking whether the event was handled before: %w", RedisError(err))
 	case mark == "done":
 		m.log.Debug("event came again, not handled twice", "tid", e.TID, "id", e.ID)
+		trace.From(ctx).Says("was handled before")
 		return nil
 	case mark != "":
 		return errUnderWay

@@ -18,6 +18,14 @@ const (
 	Tasks                      // direct exchange of tasks: one queue for each key, and each message for one worker
 )
 
+// String is the exchange's name, without a namespace.
+func (e Exchange) String() string {
+	if e == Tasks {
+		return "tasks"
+	}
+	return "live_events"
+}
+
 // A Message is an encoded event or task on its way. Whoever holds one must not
 // change Body: the same bytes go to everybody.
 type Message struct {
@@ -31,6 +39,8 @@ type Message struct {
 	Body     []byte    // the CloudEvents object, or the task's JSON
 	Attempt  int       // 1 on the first delivery to a handler, and again after an outage; 0 on the way out
 
+	// Last says that no other attempt follows if this one fails.
+	Last bool `json:",omitzero"`
 	// Redelivered says that the same delivery was under way before, to somebody
 	// who has died or lost the broker, and may have been handled.
 	Redelivered bool `json:",omitzero"`

@@ -74,12 +74,16 @@ func (i *Interval) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// ByClock reports whether the clock caused the poll, and not its source's
+// activation.
+func (p Poll) ByClock(tid TID) bool { return tid != p.Activated }
+
 // Task is the task that asks for the poll: the same poll makes the same task,
 // however often. tid is the job that it belongs to, cause the ID of the event
 // that caused it or set the clock that did. expires is when the next one takes
 // its place.
-func (p Poll) Task(tid TID, cause string, expires time.Time) (Task, error) {
-	t, err := NewTask(PagePoll, tid, p, p.Due, expires.Sub(p.Due))
+func (p Poll) Task(tid TID, cause string, at, expires time.Time) (Task, error) {
+	t, err := NewTask(PagePoll, tid, p, at, max(expires.Sub(at), time.Millisecond))
 	t.ID = IncidentID("poll", p.Source.ID, strconv.FormatInt(p.Due.UnixMilli(), 10))
 	t.CausationID = cause
 	return t, err

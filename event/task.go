@@ -17,6 +17,7 @@ import (
 type Task struct {
 	ID          string          `json:"id"`                    // a UUID
 	Name        string          `json:"name"`                  // what to do, like parser.page.poll
+	Source      string          `json:"source,omitempty"`      // who made it, like "/scheduler/<instance>"
 	TID         TID             `json:"tid"`                   // the job that this belongs to
 	CausationID string          `json:"causationid,omitempty"` // ID of the message that caused it
 	Time        time.Time       `json:"time"`                  // when it was made, UTC

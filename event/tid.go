@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -35,11 +36,62 @@ func (t TID) String() string { return uuid.UUID(t).String() }
 // IsZero reports whether t is no TID.
 func (t TID) IsZero() bool { return t == TID{} }
 
-// Traceparent is the W3C trace context header for the message with this id:
-// the TID is the trace, and the span is derived from both.
+// A SpanID names one step of a job: 8 bytes, written as 16 hex digits, as W3C
+// trace context has it. The zero SpanID is none.
+type SpanID [8]byte
+
+// NewSpanID makes a span ID at random.
+func NewSpanID() SpanID { return SpanID(tail(uuid.New())) }
+
+func tail(u uuid.UUID) []byte { return u[8:] }
+
+// Span is the step that made the message with this ID, in every process.
+func (t TID) Span(id string) SpanID { return SpanID(tail(uuid.NewSHA1(uuid.UUID(t), []byte(id)))) }
+
+// String writes the span ID, "" if it is none.
+func (s SpanID) String() string {
+	if s == (SpanID{}) {
+		return ""
+	}
+	return hex.EncodeToString(s[:])
+}
+
+// MarshalText writes the span ID.
+func (s SpanID) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what String writes.
+func (s *SpanID) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		*s = SpanID{}
+		return nil
+	}
+	if n, err := hex.Decode(s[:], b); err != nil || n != len(s) || len(b) != 2*len(s) {
+		return fmt.Errorf("span %q: want 16 hex digits", b)
+	}
+	return nil
+}
+
+// Traceparent is the W3C trace context header for the message with this ID.
 func (t TID) Traceparent(id string) string {
-	span := uuid.NewSHA1(uuid.UUID(t), []byte(id))
-	return "00-" + hex.EncodeToString(t[:]) + "-" + hex.EncodeToString(span[:8]) + "-01"
+	span := t.Span(id)
+	return "00-" + hex.EncodeToString(t[:]) + "-" + hex.EncodeToString(span[:]) + "-01"
+}
+
+// ParseTraceparent reads a W3C trace context header.
+func ParseTraceparent(s string) (TID, SpanID, error) {
+	parts := strings.Split(s, "-")
+	var span SpanID
+	if len(parts) < 4 || len(parts[0]) != 2 || parts[0] == "ff" || len(parts[1]) != 32 || len(parts[2]) != 16 {
+		return TID{}, span, fmt.Errorf("traceparent %q: want 00-<32 hex digits>-<16 hex digits>-<2 hex digits>", s)
+	}
+	t, err := ParseTID(parts[1])
+	if err == nil {
+		err = span.UnmarshalText([]byte(parts[2]))
+	}
+	if err != nil || span == (SpanID{}) {
+		return TID{}, span, fmt.Errorf("traceparent %q: want 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, neither of them zero", s)
+	}
+	return t, span, nil
 }
 
 // MarshalText writes the TID as a UUID.

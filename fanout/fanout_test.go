@@ -42,7 +42,7 @@ func newNode(t *testing.T, log event.Log) *node { return newNodeWith(t, log, che
 
 func newNodeWith(t *testing.T, log event.Log, c *fanout.Checkpoints) *node {
 	t.Helper()
-	hub := fanout.NewHub(c, slog.New(slog.DiscardHandler))
+	hub := fanout.NewHub(c, nil, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- hub.Run(ctx, log) }()

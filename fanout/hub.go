@@ -15,9 +15,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/trace"
 )
 
 const (
@@ -31,6 +34,7 @@ const (
 // A Hub holds the fold and the clients of one node.
 type Hub struct {
 	checkpoints *Checkpoints
+	trace       *trace.Recorder
 	log         *slog.Logger
 	ready       chan struct{} // closed when the log's history has been read
 	keeping     sync.Mutex    // held while a checkpoint is written
@@ -55,9 +59,10 @@ type frame struct {
 	bytes  []byte
 }
 
-// NewHub returns a hub that knows nothing until Run.
-func NewHub(c *Checkpoints, log *slog.Logger) *Hub {
-	return &Hub{checkpoints: c, log: log, ready: make(chan struct{}), fold: newFold(), clients: map[*client]struct{}{}}
+// NewHub returns a hub that knows nothing until Run. r records to how many
+// sockets each event went; nil: nothing.
+func NewHub(c *Checkpoints, r *trace.Recorder, log *slog.Logger) *Hub {
+	return &Hub{checkpoints: c, trace: r, log: log, ready: make(chan struct{}), fold: newFold(), clients: map[*client]struct{}{}}
 }
 
 // Run reads the log until ctx ends; then it closes every client as going away
@@ -127,10 +132,18 @@ func (h *Hub) take(at event.Cursor, m event.Message) error {
 	}
 	f := frame{cursor: at, key: e.Type, match: e.Data.Match, bytes: frameBytes(at, m.Body)}
 	h.remember(f)
+	began, sockets := time.Now(), 0
 	for c := range h.clients {
 		if c.wants.event(f.key, f.match) {
 			c.send(f.bytes)
+			sockets++
 		}
+	}
+	if h.isReady() { // what is read at the start went out long ago
+		h.trace.Record(trace.Span{
+			TID: e.TID, ID: event.NewSpanID(), Parent: e.TID.Span(e.ID), Op: trace.Deliver, Role: "fanout", Name: e.Type, Message: e.ID, Match: e.Subject,
+			Start: began.UTC(), Took: trace.Millis(time.Since(began)), Outcome: "sockets: " + strconv.Itoa(sockets),
+		})
 	}
 	h.log.Debug("framed", "tid", e.TID, "key", e.Type, "id", e.ID, "cursor", at, "clients", len(h.clients))
 	return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/trace"
 )
 
 // An Outbox publishes what the outboxes of a store hold. Those who write to one
@@ -25,6 +26,7 @@ import (
 type Outbox struct {
 	store *Store
 	out   event.Publisher
+	trace *trace.Recorder
 	log   *slog.Logger
 	nudge chan string
 
@@ -46,9 +48,10 @@ const (
 	patience     = time.Minute      // from which waiting events are worth a word
 )
 
-// New returns an outbox that does nothing until Run.
-func New(s *Store, out event.Publisher, log *slog.Logger) *Outbox {
-	return &Outbox{store: s, out: out, log: log, nudge: make(chan string, 1024), failing: map[string]failure{}}
+// New returns an outbox that does nothing until Run. r records what it sends,
+// and may be nil.
+func New(s *Store, out event.Publisher, r *trace.Recorder, log *slog.Logger) *Outbox {
+	return &Outbox{store: s, out: out, trace: r, log: log, nudge: make(chan string, 1024), failing: map[string]failure{}}
 }
 
 // Nudge says that an outbox holds messages. It never waits: if the outbox is that
@@ -188,8 +191,10 @@ func (o *Outbox) Flush(ctx context.Context, name string) error {
 			return o.store.Settle(ctx, name)
 		}
 		wait, cancel := context.WithTimeout(ctx, flushTimeout)
+		began := time.Now()
 		n, err := o.out.Publish(wait, owed...)
 		cancel()
+		o.trace.Sent("outbox", began, owed[:n]...)
 		// Even at the end: what is confirmed need not be sent again.
 		if cerr := o.store.Clear(context.WithoutCancel(ctx), name, owed[:n]); cerr != nil && err == nil {
 			err = cerr

@@ -97,7 +97,7 @@ func TestOutboxSweepsWhatWasLeft(t *testing.T) {
 	s := outbox.NewStore(r, "mw:")
 	write(t, s, r, "m1", "a", "b", "c", "d")
 	out := &flaky{failures: 1}
-	box := outbox.New(s, out, slog.New(slog.DiscardHandler))
+	box := outbox.New(s, out, nil, slog.New(slog.DiscardHandler))
 	if err := box.Flush(t.Context(), "m1"); err == nil {
 		t.Fatal("the cut is not reported")
 	}

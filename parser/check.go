@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
+
+var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // check says what is wrong with a profile that could be read, and where.
 func (p *Profile) check(at func(path string) strictyaml.Place) error {
@@ -25,6 +28,11 @@ func (p *Profile) check(at func(path string) strictyaml.Place) error {
 		return at("format").Errorf("format %q: want html or json", p.Format)
 	case !p.Match.Home.set() || !p.Match.Away.set():
 		return at("match").Errorf("match.home and match.away: both are needed, to know whose page it is (a selector that begins with # stands in quotes, or YAML takes it for a comment)")
+	}
+	for i, h := range p.Hosts {
+		if !hostShape.MatchString(h) {
+			return at(fmt.Sprintf("hosts[%d]", i)).Errorf("host %q: want a name like mysite.example, in small letters, without scheme or port", h)
+		}
 	}
 	for name := range p.Lengths {
 		if !slices.ContainsFunc(p.Sport.Periods(), func(q event.Period) bool { return isPeriod(q, name) }) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 type Profile struct {
 	Name      string                         `yaml:"profile"`
 	Sport     event.Sport                    `yaml:"sport"`
+	Hosts     []string                       `yaml:"hosts"`    // of whose pages it is, their subdomains included; any without it
 	Format    string                         `yaml:"format"`   // "html" (as without it) or "json"
 	JSON      Rule                           `yaml:"json"`     // html: the text that holds the JSON which jq rules ask
 	Comments  bool                           `yaml:"comments"` // html: markup inside comments is part of the page
@@ -112,6 +114,21 @@ func LoadProfile(file string, data []byte) (*Profile, error) {
 		p.keys[p.Complete.key] = true
 	}
 	return &p, nil
+}
+
+// CheckURL reads the URL of a page of the profile.
+func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
+	u, err := CheckURL(rawURL)
+	if err != nil || len(p.Hosts) == 0 {
+		return u, err
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	for _, h := range p.Hosts {
+		if host == h || strings.HasSuffix(host, "."+h) {
+			return u, nil
+		}
+	}
+	return nil, fmt.Errorf("URL %q: profile %s reads pages of %s alone", u.Redacted(), p.Name, strings.Join(p.Hosts, ", "))
 }
 
 // CheckMatch says what is wrong with giving a source of this profile this match

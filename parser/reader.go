@@ -17,6 +17,7 @@ type Reader struct {
 	Saved   func(match string) // told of each match that owes events; may be nil
 	Aliases Aliases            // which team names mean the same; may be nil
 	Keep    *Keeper            // keeps pages that a profile does not understand; may be nil
+	Archive *Archive           // keeps pages that made events; may be nil
 	Log     *slog.Logger
 
 	Replay bool   // mark the events as made from a recording

@@ -124,7 +124,7 @@ func TestWorkersShareAMatch(t *testing.T) {
 
 func TestNudgedOutboxPublishesAtOnce(t *testing.T) {
 	s, b := store(t), memory.New(nil, nil)
-	box := outbox.New(s.Outbox(), b, slog.New(slog.DiscardHandler))
+	box := outbox.New(s.Outbox(), b, nil, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- box.Run(ctx) }()

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/trace"
 )
 
 // A Watch reads the pages of one source, one after the other, and knows how
@@ -119,6 +120,7 @@ func (w *Watch) Read(ctx context.Context, page Page) ([]event.Event, error) {
 		log.Log(ctx, level, what, "match", o.Match.ID+w.reader.Suffix, "status", o.Match.Status,
 			"incidents", len(o.Incidents), "events", len(taken.events), "problems", problems)
 		w.reader.tell(o.Match.ID, taken.events)
+		w.record(ctx, page, taken.events)
 		all = append(all, taken.events...)
 	}
 	if err := errors.Join(refused...); err != nil {
@@ -137,6 +139,41 @@ func (w *Watch) saw(match string, at time.Time) {
 	}
 	w.Shown[match] = at
 	delete(w.Quiets, match)
+}
+
+// record says in the trace of the job which events were made, and on what
+// evidence. A page that made some is kept.
+func (w *Watch) record(ctx context.Context, page Page, events []event.Event) {
+	if len(events) == 0 {
+		return
+	}
+	if w.reader.Archive != nil && len(page.Body) > 0 {
+		if err := w.reader.Archive.Keep(page, w.last.snapshot); err != nil {
+			w.reader.Log.Warn("page not kept", "error", err)
+		}
+	}
+	step := trace.From(ctx)
+	if step == nil {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, extractTimeout)
+	defer cancel()
+	q := &quoter{profile: w.profile, page: page, ctx: bounded, failed: len(page.Body) == 0}
+	for _, e := range events {
+		var why *trace.Evidence
+		if from := e.Data.Evidence; from != nil {
+			why = &trace.Evidence{Evidence: *from, Row: q.quote(from.Path)}
+		}
+		outcome := ""
+		switch {
+		case e.Data.Backfill:
+			outcome = "backfill"
+		case e.Data.Reason != "":
+			outcome = e.Data.Reason
+		}
+		step.Created(event.Message{TID: e.TID, ID: e.ID, Key: e.Type, Match: e.Subject}, why, outcome)
+	}
+	step.Keep()
 }
 
 // warning is the level at which to say why a page could not be used: what was
@@ -215,6 +252,7 @@ func (w *Watch) quiet(ctx context.Context, matches []string, reading Reading, re
 			w.log(ctx, reading.Evidence.URL).Warn("source gone quiet", "match", match+w.reader.Suffix, "reason", reason)
 		}
 		w.reader.tell(match, events)
+		w.record(ctx, Page{}, events)
 		all = append(all, events...)
 	}
 	return all, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/trace"
 )
 
 // A Worker does [event.PagePoll] tasks: it fetches a page, reads it, and says
@@ -22,6 +23,7 @@ type Worker struct {
 	library Library
 	client  *Client
 	reader  *Reader
+	trace   *trace.Recorder
 	polled  func(ctx context.Context, source string, p event.Polled) error
 
 	memories memories
@@ -29,10 +31,10 @@ type Worker struct {
 }
 
 // NewWorker makes a worker. polled is told of every poll that was done, under
-// the TID of its task.
-func NewWorker(lib Library, c *Client, r *Reader, store redis.UniversalClient, prefix string,
+// the TID of its task. t records the polls that something came of; nil: none.
+func NewWorker(lib Library, c *Client, r *Reader, store redis.UniversalClient, prefix string, t *trace.Recorder,
 	polled func(ctx context.Context, source string, p event.Polled) error) *Worker {
-	return &Worker{library: lib, client: c, reader: r, polled: polled, memories: memories{redis: store, prefix: prefix}}
+	return &Worker{library: lib, client: c, reader: r, trace: t, polled: polled, memories: memories{redis: store, prefix: prefix}}
 }
 
 // pollTimeout bounds a poll: waiting for the host's turn, redirects, reading.
@@ -54,13 +56,16 @@ func (w *Worker) Handle(ctx context.Context, m event.Message) error {
 	if err := json.Unmarshal(task.Data, &p); err != nil {
 		return event.Permanent(fmt.Errorf("task %s: %w", task.ID, err))
 	}
-	ctx = event.WithTID(ctx, task.TID)
+	ctx, step := w.begin(event.WithTID(ctx, task.TID), task, p, m)
+	defer step.End()
 	known, begun, err := w.memories.begin(ctx, p, m.Redelivered || m.Attempt > 1)
 	if err != nil {
+		step.Fails(err.Error())
 		return event.Unavailable(err)
 	}
 	log := w.reader.Log.With("tid", task.TID, "source", p.Source.ID, "url", redacted(p.Source.URL))
 	if !begun {
+		step.Says("left out: it was done, or a later one has begun")
 		log.Info("poll left out: it was done, or a later one has begun", "task", task.ID, "due", p.Due)
 		return nil
 	}
@@ -68,12 +73,33 @@ func (w *Worker) Handle(ctx context.Context, m event.Message) error {
 	known = job.do(ctx, known)
 	job.out.At = time.Now().UTC()
 	job.out.Failures, job.out.Unchanged = known.Fails, known.Unchanged
+	if job.out.Problem != "" {
+		step.Fails(job.out.Problem)
+	}
 	after := context.WithoutCancel(ctx)
 	if err := errors.Join(w.memories.end(after, p, known), w.polled(after, p.Source.ID, job.out)); err != nil {
 		return event.Unavailable(err)
 	}
 	log.Debug("polled", "task", task.ID, "due", p.Due, "late", job.began.Sub(p.Due), "took", job.out.Took, "problem", job.out.Problem)
 	return nil
+}
+
+// begin begins the step of a trace. Of a poll that the clock caused it is
+// recorded only if something came of it, and then the task's making with it.
+func (w *Worker) begin(ctx context.Context, task event.Task, p event.Poll, m event.Message) (context.Context, *trace.Active) {
+	made := task.TID.Span(task.ID)
+	ctx, step := w.trace.Start(ctx, trace.Span{
+		Parent: made, Op: trace.Process, Role: "parser", Name: task.Name, Message: task.ID, Match: p.Source.Match,
+		Queue: event.TaskQueue(task.Name), Attempt: m.Attempt,
+	})
+	if p.ByClock(task.TID) {
+		step.Hold()
+		step.Add(trace.Span{
+			TID: task.TID, ID: made, Op: trace.Create, Role: "scheduler", Instance: strings.TrimPrefix(task.Source, "/scheduler/"), Name: task.Name, Message: task.ID,
+			Match: p.Source.Match, Start: task.Time, Cause: &trace.Cause{TID: p.Activated, Message: task.CausationID},
+		})
+	}
+	return ctx, step
 }
 
 // A poll is one task being done.
@@ -93,6 +119,12 @@ func (p *poll) do(ctx context.Context, known memory) memory {
 	if profile == nil {
 		p.log.Error("page not read: this worker does not have the profile", "profile", p.Source.Profile)
 		p.out.Problem = fmt.Sprintf("the parser that was asked does not have the profile %q", p.Source.Profile)
+		known.Fails++
+		return known
+	}
+	if _, err := profile.CheckURL(p.Source.URL); err != nil {
+		p.log.Error("page not read", "error", err)
+		p.out.Problem = err.Error()
 		known.Fails++
 		return known
 	}
@@ -145,6 +177,7 @@ func (p *poll) do(ctx context.Context, known memory) memory {
 func (p *poll) read(ctx context.Context, watch *Watch, held *visit) {
 	events, err := watch.Read(ctx, held.page) // which logs what is wrong
 	held.last = watch.last
+	trace.From(ctx).Says(fmt.Sprintf("read %s, %d bytes, events: %d", held.page.URL, len(held.page.Body), len(events)))
 	if err != nil {
 		p.out.Problem = err.Error()
 		held.fetcher.Forget()

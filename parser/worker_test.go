@@ -39,7 +39,7 @@ func newCrew(t *testing.T, r *redis.Client, n int, url, match string) *crew {
 	for range n {
 		manners := parser.Manners{PerHost: time.Millisecond, PrivateAddresses: true, Turns: parser.NewRedisTurns(r, "mw:")}
 		rd := &parser.Reader{Store: parser.NewStore(r, "mw:"), Log: slog.New(slog.NewTextHandler(&c.log, nil))}
-		c.workers = append(c.workers, parser.NewWorker(parser.Library{"small": p}, parser.NewClient(manners), rd, r, "mw:", func(_ context.Context, _ string, p event.Polled) error {
+		c.workers = append(c.workers, parser.NewWorker(parser.Library{"small": p}, parser.NewClient(manners), rd, r, "mw:", nil, func(_ context.Context, _ string, p event.Polled) error {
 			c.said = append(c.said, p)
 			return nil
 		}))
@@ -51,7 +51,7 @@ func newCrew(t *testing.T, r *redis.Client, n int, url, match string) *crew {
 func (c *crew) task() event.Message {
 	c.t.Helper()
 	c.due = c.due.Add(time.Second)
-	task, err := event.Poll{Source: c.source, Due: c.due}.Task(event.NewTID(), "cause", c.due.Add(time.Hour))
+	task, err := event.Poll{Source: c.source, Due: c.due}.Task(event.NewTID(), "cause", c.due, c.due.Add(time.Hour))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestForbiddenSource(t *testing.T) {
 			t.Error(c.log.String())
 		}
 		s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 1) })
-		task, err := event.Poll{Source: c.source, Due: c.due.Add(time.Minute), Activated: event.NewTID()}.Task(event.NewTID(), "", c.due.Add(time.Hour))
+		task, err := event.Poll{Source: c.source, Due: c.due.Add(time.Minute), Activated: event.NewTID()}.Task(event.NewTID(), "", c.due, c.due.Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}

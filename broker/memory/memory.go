@@ -126,6 +126,7 @@ func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Ha
 			return broker.Job{}, false
 		}
 		m.Attempt++
+		m.Last = m.Attempt > len(b.pauses)
 		if m.firstSeen.IsZero() {
 			m.firstSeen = time.Now()
 		}

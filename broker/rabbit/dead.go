@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/matchwire/matchwire/event"
 )
 
-// reviveBatch is how many dead letters go back into their queue at a time. The
-// broker passes on 32 acknowledgements to a quorum queue and holds back the
-// others until these are done; if the channel closes meanwhile they are lost.
+// reviveBatch is how many dead letters go back into their queue at a time.
 const reviveBatch = 16
 
 // CountDead asks how many messages the dead-letter queue holds.
@@ -41,8 +41,20 @@ func notFound(err error) bool {
 	return errors.As(err, &refusal) && refusal.Code == amqp.NotFound
 }
 
-// WalkDead gets one dead letter after the other. Those that are kept go back
-// to their place when its channel closes.
+// walkWindow is how many dead letters are under way at a time. More must not
+// be: the broker passes on 32 acknowledgements to a quorum queue and holds back
+// the others until these are done; if the channel closes meanwhile they are
+// lost.
+const walkWindow = 32
+
+// silence is how long nothing may come before it is asked whether anything is
+// left.
+const silence = 500 * time.Millisecond
+
+// WalkDead consumes the dead letters in windows, each with a consumer of its
+// own: letters that are kept use up a window, and go back to their place when
+// the channel closes. (To get them one by one takes longer with each that is
+// kept.)
 func (b *Broker) WalkDead(ctx context.Context, queue string, h func(event.DeadLetter) (event.Fate, error)) error {
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
@@ -53,46 +65,108 @@ func (b *Broker) WalkDead(ctx context.Context, queue string, h func(event.DeadLe
 	if err != nil {
 		return err
 	}
-	w := &deadWalk{b: b, queue: b.topology.full(queue)}
-	for range n {
-		if err = ctx.Err(); err != nil {
-			break
-		}
-		var d amqp.Delivery
-		var ok bool
-		if d, ok, err = ch.Get(deadQueue(w.queue), false); err != nil || !ok {
-			break
-		}
-		if err = w.step(ctx, d, h); err != nil {
-			break
-		}
+	if err := ch.Qos(walkWindow, 0, false); err != nil {
+		return err
+	}
+	w := &deadWalk{b: b, queue: b.topology.full(queue), left: n}
+	for err == nil && w.left > 0 {
+		err = w.window(ctx, ch, queue, h)
+	}
+	if errors.Is(err, errWalked) {
+		err = nil
 	}
 	return errors.Join(err, w.flush(ctx))
+}
+
+// errWalked says that others have taken what was left.
+var errWalked = errors.New("no dead letters are left")
+
+// window walks until as many letters are kept as one consumer may hold.
+func (w *deadWalk) window(ctx context.Context, ch *channel, queue string, h func(event.DeadLetter) (event.Fate, error)) error {
+	w.windows++
+	tag := "walk-" + strconv.Itoa(w.windows) // under the tag of one before, what that one holds would count
+	deliveries, err := ch.Consume(deadQueue(w.queue), tag, false, false, false, false, nil)
+	if err != nil {
+		return fmt.Errorf("dead letters of %q: %w", queue, err)
+	}
+	cancelled := false
+	cancel := func() error {
+		if cancelled {
+			return nil
+		}
+		cancelled = true
+		return ch.Cancel(tag, false) // then what is on its way is delivered, and the channel of deliveries closed
+	}
+	defer cancel() //nolint:errcheck // the channel closes too
+	quiet := time.NewTimer(silence)
+	defer quiet.Stop()
+	for kept := 0; w.left > 0; {
+		quiet.Reset(silence)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-quiet.C:
+			if err := w.flush(ctx); err != nil { // those that are to go back hold up the next
+				return err
+			}
+			if n, err := countDead(ch, queue, w.b.topology); err != nil || n == 0 {
+				return errors.Join(err, errWalked)
+			}
+		case d, ok := <-deliveries:
+			if !ok {
+				if ch.IsClosed() {
+					return errors.New("the connection was lost")
+				}
+				return nil
+			}
+			w.left--
+			fate, err := w.step(ctx, d, h)
+			if err != nil {
+				return err
+			}
+			if fate == event.Keep {
+				kept++
+			}
+			if len(w.reviving) > 0 && kept+len(w.reviving) >= walkWindow {
+				if err := w.flush(ctx); err != nil {
+					return err
+				}
+			}
+			if kept == walkWindow {
+				if err := cancel(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // A deadWalk collects the letters that go back into their queue.
 type deadWalk struct {
 	b        *Broker
 	queue    string
+	left     int // letters to be looked at yet
+	windows  int
 	reviving []amqp.Delivery
 }
 
-func (w *deadWalk) step(ctx context.Context, d amqp.Delivery, h func(event.DeadLetter) (event.Fate, error)) error {
+func (w *deadWalk) step(ctx context.Context, d amqp.Delivery, h func(event.DeadLetter) (event.Fate, error)) (event.Fate, error) {
 	m := received(d)
 	m.Attempt = number(d, headerAttempts)
 	fate, err := h(event.DeadLetter{Message: m, Reason: text(d.Headers[headerReason]), FirstSeen: firstSeen(d)})
 	switch {
 	case err != nil:
-		return err
+		return fate, err
 	case fate == event.Discard:
-		return d.Ack(false)
+		return fate, d.Ack(false)
 	case fate == event.Revive:
 		w.reviving = append(w.reviving, d)
 		if len(w.reviving) == reviveBatch {
-			return w.flush(ctx)
+			return fate, w.flush(ctx)
 		}
 	}
-	return nil
+	return fate, nil
 }
 
 // flush publishes what goes back, and takes away those that are confirmed.

@@ -54,9 +54,9 @@ func (t *topology) full(name string) string {
 	return t.namespace + "." + name
 }
 
-func (t *topology) events() string { return t.full("live_events") }
+func (t *topology) events() string { return t.full(event.LiveEvents.String()) }
 func (t *topology) log() string    { return t.full("live_events.log") }
-func (t *topology) tasks() string  { return t.full("tasks") }
+func (t *topology) tasks() string  { return t.full(event.Tasks.String()) }
 
 func (t *topology) exchange(e event.Exchange) string {
 	if e == event.Tasks {

@@ -48,6 +48,7 @@ type cli struct {
 	Emit   emitCmd   `cmd:"" help:"Emit events by hand."`
 	Tail   tailCmd   `cmd:"" help:"Print events as they come."`
 	PS     psCmd     `cmd:"" name:"ps" help:"The running instances: who, what, where and how they are."`
+	Trace  traceCmd  `cmd:"" help:"What a job caused: which step, where, when and with what outcome."`
 	Dead   deadCmd   `cmd:"" help:"The messages that consumers gave up on: list, show, replay, purge."`
 
 	Rebuild rebuildCmd `cmd:"" help:"Make a consumer's store whole again from the event log."`

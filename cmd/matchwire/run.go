@@ -7,7 +7,7 @@ import (
 const defaultConfig = "matchwire.yaml"
 
 type runCmd struct {
-	Roles     []app.Role `arg:"" optional:"" name:"role" help:"scheduler (says when a page is polled), parser (polls it, emits events), consumers (react to them), fanout (streams them to clients and serves the live page). All, if none is named."`
+	Roles     []app.Role `arg:"" optional:"" name:"role" help:"api (takes calls: POST /api/matches), scheduler (says when a page is polled), parser (polls it, emits events), consumers (react to them), fanout (streams them to clients and serves the live page). All, if none is named."`
 	Config    string     `help:"The config file (${default}, which may be missing)." default:"${config}" placeholder:"FILE"`
 	Listen    string     `help:"Where this process serves, in place of what the config says. /healthz is there for every role." env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
 	Name      string     `help:"What ps calls this process (the machine's name and the process ID)." env:"MATCHWIRE_NAME" placeholder:"NAME"`
@@ -23,7 +23,11 @@ func (r *runCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	token, err := app.APITokenFrom(c.getenv)
+	if err != nil {
+		return err
+	}
 	a := app.New(config, servers, c.log)
-	a.Listen, a.Name, a.Advertise = r.Listen, r.Name, r.Advertise
+	a.Listen, a.Name, a.Advertise, a.APIToken = r.Listen, r.Name, r.Advertise, token
 	return a.Run(c.ctx, r.Roles...)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/trace"
 )
 
 // Settings are notify's part of the config.
@@ -72,6 +73,7 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	log := n.log.With("tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
 	if why := n.old(e); why != "" {
 		log.Debug("notification withheld", "why", why)
+		trace.From(ctx).Says("withheld: " + why)
 		return nil
 	}
 	if n.hook != nil {
@@ -80,6 +82,7 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 		}
 	}
 	log.Info("notification", "text", Text(e))
+	trace.From(ctx).Says("told: " + Text(e))
 	return nil
 }
 

@@ -39,6 +39,7 @@ if ARGV[4] ~= '' then
   redis.call('zadd', KEYS[2], 'xx', ARGV[5], ARGV[1])
 elseif redis.call('zrem', KEYS[2], ARGV[1]) == 1 then
   redis.call('rpush', KEYS[6], ARGV[6])
+  return 'stopped'
 end
 return ''`)
 
@@ -76,7 +77,7 @@ func (s *Schedule) Polled(ctx context.Context, source string, p event.Polled) er
 		args[3] = ""
 		var e event.Event
 		if e, err = entry.event(event.MatchDeactivated, out.Stopped, event.TIDFrom(ctx)); err == nil {
-			_, err = s.emit(ctx, settle, e, args...)
+			_, err = s.emit(ctx, settle, e, func(said string) bool { return said == "stopped" }, args...)
 		}
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/outbox"
+	"github.com/matchwire/matchwire/trace"
 )
 
 // A Schedule says in Redis which sources there are and when each is to be
@@ -94,7 +95,7 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (held Activation,
 	if err != nil {
 		return a, false, err
 	}
-	had, err := s.emit(ctx, activate, e, a.ID, text)
+	had, err := s.emit(ctx, activate, e, func(had string) bool { return had == "" }, a.ID, text)
 	if err != nil {
 		return a, false, fmt.Errorf("activating %s: %w", a.ID, err)
 	}
@@ -128,7 +129,7 @@ func (s *Schedule) Deactivate(ctx context.Context, id, reason string) (bool, err
 	if err != nil {
 		return false, err
 	}
-	was, err := s.emit(ctx, deactivate, e, id)
+	was, err := s.emit(ctx, deactivate, e, func(was string) bool { return was != "" }, id)
 	if err != nil {
 		return false, fmt.Errorf("deactivating %s: %w", id, err)
 	}
@@ -147,8 +148,8 @@ func (a Activation) event(k event.Kind, reason string, tid event.TID) (event.Eve
 }
 
 // emit runs a script whose last argument is the event that tells of what it
-// does.
-func (s *Schedule) emit(ctx context.Context, script *redis.Script, e event.Event, args ...any) (string, error) {
+// does. wrote says by the script's answer whether it was.
+func (s *Schedule) emit(ctx context.Context, script *redis.Script, e event.Event, wrote func(said string) bool, args ...any) (string, error) {
 	m, err := e.Encode()
 	if err != nil {
 		return "", err
@@ -161,7 +162,8 @@ func (s *Schedule) emit(ctx context.Context, script *redis.Script, e event.Event
 		return "", err
 	}
 	said, err := script.Run(ctx, s.redis, s.keys(), append(args, msg...)...).Text()
-	if err == nil {
+	if err == nil && wrote(said) {
+		trace.From(ctx).Created(m, nil, e.Data.Reason)
 		s.saved(outboxName)
 	}
 	return said, err

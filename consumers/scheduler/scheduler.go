@@ -19,6 +19,7 @@ import (
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/trace"
 )
 
 const (
@@ -28,6 +29,7 @@ const (
 	publishTimeout = 10 * time.Second
 	configEvery    = 5 * time.Second
 	outagePause    = time.Second
+	firstPoll      = 30 * time.Second // that the task of an activation may wait for a worker
 )
 
 // A Scheduler emits the tasks that a schedule asks for.
@@ -36,8 +38,10 @@ type Scheduler struct {
 	Publisher event.Publisher
 	// Config are the sources that the config wants polled, and no others of its
 	// kind.
-	Config []Activation
-	Log    *slog.Logger
+	Config   []Activation
+	Instance string          // of the registry
+	Trace    *trace.Recorder // nil: none
+	Log      *slog.Logger
 }
 
 // Consumer hears of activations.
@@ -53,21 +57,21 @@ func (s *Scheduler) activated(ctx context.Context, e event.Event) error {
 		return event.Permanent(errors.New("the event names no source"))
 	}
 	// Those that are activated together are not to be polled together for ever.
-	next := e.Time.Add(time.Duration(source.Every)/2 + rand.N(time.Duration(source.Every)))
+	every := time.Duration(source.Every)
+	now := time.Now()
+	next := now.Add(every/2 + rand.N(every))
 	holds, err := s.Schedule.Begin(ctx, source.ID, e.ID, e.Time, next)
 	if err != nil {
 		return consumers.RedisError(err)
 	}
 	if !holds {
+		trace.From(ctx).Says("does not hold any more")
 		s.Log.Info("activation does not hold any more", "tid", e.TID, "source", source.ID)
 		return nil
 	}
-	if time.Now().After(next) {
-		return nil // the clock has taken over
-	}
-	poll := event.Poll{Source: *source, Due: e.Time, Activated: e.TID}
 	s.Log.Info("source scheduled", "tid", e.TID, "source", source.ID, "url", source.URL, "match", source.Match)
-	return s.emit(ctx, task{poll, e.TID, e.ID, next})
+	poll := event.Poll{Source: *source, Due: e.Time, Activated: e.TID}
+	return s.emit(ctx, task{poll, e.TID, e.ID, now.Add(max(every, firstPoll))})
 }
 
 // Run emits the tasks that are due until ctx ends.
@@ -122,17 +126,23 @@ type task struct {
 func (s *Scheduler) emit(ctx context.Context, tasks ...task) error {
 	msgs := make([]event.Message, len(tasks))
 	for i, t := range tasks {
-		made, err := t.poll.Task(t.tid, t.cause, t.expires)
+		made, err := t.poll.Task(t.tid, t.cause, time.Now(), t.expires)
 		if err == nil {
+			made.Source = "/scheduler/" + s.Instance
 			msgs[i], err = made.Encode()
 		}
 		if err != nil {
 			return err
 		}
+		trace.From(ctx).Created(msgs[i], nil, "")
 		s.Log.Debug("poll due", "tid", t.tid, "source", t.poll.Source.ID, "task", made.ID, "due", t.poll.Due)
 	}
+	began := time.Now()
 	if _, err := s.Publisher.Publish(ctx, msgs...); err != nil {
 		return fmt.Errorf("emitting tasks: %w", err)
+	}
+	if trace.From(ctx) != nil { // of those that the clock causes the worker tells, if they bring anything
+		s.Trace.Sent("scheduler", began, msgs...)
 	}
 	return nil
 }
@@ -162,7 +172,12 @@ func (s *Scheduler) ensure(ctx context.Context, start bool) error {
 				return err
 			}
 		}
-		if _, _, err := s.Schedule.Activate(ctx, want); err != nil && !errors.Is(err, ErrOther) {
+		job, step := s.Trace.Start(event.WithTID(ctx, event.NewTID()), trace.Span{Op: trace.Start, Role: "scheduler", Name: "config names " + want.URL, Match: want.Match})
+		_, fresh, err := s.Schedule.Activate(job, want)
+		if fresh || err != nil && !errors.Is(err, ErrOther) {
+			step.End()
+		}
+		if err != nil && !errors.Is(err, ErrOther) {
 			return err
 		}
 	}

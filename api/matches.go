@@ -1,0 +1,195 @@
+package api
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/matchwire/matchwire/consumers/scheduler"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser"
+	"github.com/matchwire/matchwire/trace"
+)
+
+const maxLeague = 100 // bytes
+
+const defaultEvery = event.Interval(15 * time.Second)
+
+// A Match is what is polled, and how that goes: a page with one match or many.
+type Match struct {
+	event.Source
+	By        string         `json:"by"` // "config" or "api"
+	Activated time.Time      `json:"activated"`
+	TID       event.TID      `json:"tid"`                // of the job that activated it
+	State     string         `json:"state"`              // "starting" until its first poll, then "polled", and in the end "stopped"
+	Stopped   string         `json:"stopped,omitempty"`  // why
+	Next      time.Time      `json:"next,omitzero"`      // when it is polled next
+	Interval  event.Interval `json:"interval,omitempty"` // between two polls, for now
+	Latest    *Latest        `json:"latest,omitempty"`   // of its polls
+}
+
+// Latest is what came of the latest poll.
+type Latest struct {
+	At       time.Time     `json:"at"`
+	Took     trace.Millis  `json:"took_ms"` // that the site needed
+	Problem  string        `json:"problem,omitempty"`
+	Failures int           `json:"failures,omitempty"` // in a row
+	Matches  []event.Match `json:"matches,omitempty"`  // the first that the page shows
+}
+
+func shown(e scheduler.Entry) Match {
+	m := Match{Source: e.Source, By: e.By, Activated: e.Activated, TID: e.TID, State: "starting", Stopped: e.Latest.Stopped, Next: e.Next, Interval: event.Interval(e.Interval)}
+	if !e.Latest.At.IsZero() {
+		m.State = "polled"
+		m.Latest = &Latest{At: e.Latest.At, Took: trace.Millis(e.Latest.Took), Problem: e.Latest.Problem, Failures: e.Latest.Failures, Matches: e.Latest.Matches}
+	}
+	if m.Stopped != "" {
+		m.State = "stopped"
+	}
+	return m
+}
+
+func (a *API) matches(w http.ResponseWriter, r *http.Request) error {
+	all, err := a.Schedule.List(r.Context())
+	if err != nil {
+		return err
+	}
+	wanted := r.URL.Query().Get("match")
+	list := []Match{}
+	for _, e := range all {
+		if wanted == "" || e.Match == wanted || slices.ContainsFunc(e.Latest.Matches, func(m event.Match) bool { return m.ID == wanted }) {
+			list = append(list, shown(e))
+		}
+	}
+	return answer(w, http.StatusOK, struct {
+		Matches []Match `json:"matches"`
+	}{list})
+}
+
+func (a *API) match(w http.ResponseWriter, r *http.Request) error {
+	e, ok, err := a.Schedule.Get(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return noMatch(r)
+	}
+	return answer(w, http.StatusOK, shown(e))
+}
+
+func noMatch(r *http.Request) error {
+	return problem{http.StatusNotFound, "nothing of the ID " + r.PathValue("id") + " is active: GET /api/matches lists what is", ""}
+}
+
+// activate has a page polled. The answer comes when that is sure to happen:
+// 201, or 200 where it happens already.
+func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
+	wanted, err := a.source(r)
+	if err != nil {
+		return err
+	}
+	held, fresh, err := a.Schedule.Activate(r.Context(), wanted)
+	if errors.Is(err, scheduler.ErrOther) {
+		return problem{http.StatusConflict, "it is active already, with profile " + held.Profile + " and every " + held.Every.String() + ": DELETE /api/matches/" + held.ID + " first", ""}
+	}
+	if err != nil {
+		return err
+	}
+	e, ok, err := a.Schedule.Get(r.Context(), held.ID)
+	if err != nil {
+		return err
+	}
+	if !ok { // somebody has deactivated it since
+		e.Activation = held
+	}
+	status, says := http.StatusCreated, "activated "+held.ID
+	if !fresh {
+		status, says = http.StatusOK, held.ID+" is active already, since job "+held.TID.String()
+	}
+	trace.From(r.Context()).Says(says)
+	w.Header().Set("Location", "/api/matches/"+held.ID)
+	return answer(w, status, shown(e))
+}
+
+// source reads what is to be polled, and checks all of it.
+func (a *API) source(r *http.Request) (to scheduler.Activation, err error) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return to, problem{http.StatusUnsupportedMediaType, "want Content-Type: application/json", ""}
+	}
+	var given struct {
+		URL     string          `json:"url"`
+		Profile string          `json:"profile"`
+		Match   string          `json:"match"`
+		League  string          `json:"league"`
+		Every   *event.Interval `json:"every"`
+	}
+	in := json.NewDecoder(r.Body)
+	in.DisallowUnknownFields()
+	if err := in.Decode(&given); err != nil {
+		return to, badJSON(err)
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+		return to, problem{http.StatusBadRequest, "something stands behind the JSON object", ""}
+	}
+	bad := func(field, detail string) (scheduler.Activation, error) {
+		return to, problem{http.StatusUnprocessableEntity, detail, field}
+	}
+	p := a.Profiles[given.Profile]
+	if p == nil {
+		return bad("profile", "profile \""+given.Profile+"\": none of that name; there are "+strings.Join(slices.Sorted(maps.Keys(a.Profiles)), ", "))
+	}
+	u, err := p.CheckURL(given.URL)
+	if err != nil {
+		return bad("url", err.Error())
+	}
+	if u.User != nil {
+		return bad("url", "a URL with a user or password: it would stand in every event")
+	}
+	if !a.PrivateAddresses && parser.LeadsPrivate(r.Context(), u) {
+		return bad("url", (&parser.PrivateError{Host: u.Hostname()}).Error())
+	}
+	if err := p.CheckMatch(given.Match); err != nil {
+		return bad("match", err.Error())
+	}
+	every := defaultEvery
+	if given.Every != nil {
+		every = *given.Every
+	}
+	if every > event.Interval(24*time.Hour) {
+		return bad("every", "every "+every.String()+": want a day or less")
+	}
+	if len(given.League) > maxLeague {
+		return bad("league", "league: want at most "+strconv.Itoa(maxLeague)+" bytes")
+	}
+	u.Fragment = ""
+	return scheduler.Activation{Source: event.Source{URL: u.String(), Profile: p.Name, Match: given.Match, Every: every},
+		Sport: p.Sport, League: cmp.Or(given.League, p.Match.League.Value), By: scheduler.ByAPI}, nil
+}
+
+func badJSON(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return err
+	}
+	return problem{http.StatusBadRequest, "the body is no JSON object of the kind that is wanted: " + strings.TrimPrefix(err.Error(), "json: "), ""}
+}
+
+func (a *API) deactivate(w http.ResponseWriter, r *http.Request) error {
+	was, err := a.Schedule.Deactivate(r.Context(), r.PathValue("id"), "deactivated by DELETE /api/matches")
+	if err != nil {
+		return err
+	}
+	if !was {
+		return noMatch(r)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
