@@ -47,6 +47,7 @@ func Run(t *testing.T, maker Maker) {
 		{"HangingHandlerIsGivenUp", hangs},
 		{"PoisonBlocksNobody", poison},
 		{"DeadLettersAreKeptRevivedOrDiscarded", fates},
+		{"ManyDeadLetters", manyDead},
 		{"DeadLettersOfNoQueue", noDead},
 		{"TaskWaitsForAWorker", taskWaits},
 		{"TaskReachesOneWorker", taskShared},

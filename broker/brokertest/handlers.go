@@ -254,6 +254,47 @@ func fates(t *testing.T, open func() event.Broker) {
 	}
 }
 
+// Those that are kept hide no others, and all come in their order; even where
+// most of many are kept.
+func manyDead(t *testing.T, open func() event.Broker) {
+	b := open()
+	subscribe(t, b, "q", 8, func(context.Context, event.Message) error { return event.Permanent(errors.New("never")) }, "#")
+	const n = 100
+	for i := range n {
+		publish(t, b, Message("soccer.mls.goal", fmt.Sprint(i)))
+	}
+	count := func(want int) func() bool {
+		return func() bool { have, err := b.CountDead(t.Context(), "q"); return err == nil && have == want }
+	}
+	eventually(t, "the dead letters", count(n))
+	walk := func(fate func(i int) event.Fate) (ids []string) {
+		err := b.WalkDead(t.Context(), "q", func(l event.DeadLetter) (event.Fate, error) {
+			ids = append(ids, l.ID)
+			return fate(len(ids)), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+	all := walk(func(int) event.Fate { return event.Keep })
+	eventually(t, "all to be back", count(n))
+	again := walk(func(i int) event.Fate {
+		if i%10 == 0 {
+			return event.Discard
+		}
+		return event.Keep
+	})
+	if len(all) != n || !slices.Equal(all, again) {
+		t.Errorf("walked over %v, then %v", all, again)
+	}
+	eventually(t, "the others to be back", count(n-n/10))
+	if rest := walk(func(int) event.Fate { return event.Discard }); len(rest) != n-n/10 {
+		t.Errorf("%d were left", len(rest))
+	}
+	eventually(t, "none to be left", count(0))
+}
+
 func noDead(t *testing.T, open func() event.Broker) {
 	b := open()
 	if _, err := b.CountDead(t.Context(), "nobody"); !errors.Is(err, event.ErrNoQueue) {

@@ -39,17 +39,18 @@ type cli struct {
 	Namespace string           `help:"Keep to this namespace on shared servers; without it, to that of ${config} where there is one." env:"MATCHWIRE_NAMESPACE" placeholder:"NAME"`
 	Version   kong.VersionFlag `help:"Print the version and stop."`
 
-	Demo   demoCmd   `cmd:"" help:"Watch the whole pipeline at work, in one process, over recorded matches."`
-	Run    runCmd    `cmd:"" help:"Run roles of the pipeline."`
-	Replay replayCmd `cmd:"" help:"Run recorded pages through the parser."`
-	Parse  parseCmd  `cmd:"" help:"Show what a profile finds on a page."`
-	Record recordCmd `cmd:"" help:"Keep what a page looks like over time, as a fixture to replay."`
-	Check  checkCmd  `cmd:"" help:"Validate the config and the profiles, these against their sample pages."`
-	Emit   emitCmd   `cmd:"" help:"Emit events by hand."`
-	Tail   tailCmd   `cmd:"" help:"Print events as they come."`
-	PS     psCmd     `cmd:"" name:"ps" help:"The running instances: who, what, where and how they are."`
-	Trace  traceCmd  `cmd:"" help:"What a job caused: which step, where, when and with what outcome."`
-	Dead   deadCmd   `cmd:"" help:"The messages that consumers gave up on: list, show, replay, purge."`
+	Demo    demoCmd    `cmd:"" help:"Watch the whole pipeline at work, in one process, over recorded matches."`
+	Run     runCmd     `cmd:"" help:"Run roles of the pipeline."`
+	Replay  replayCmd  `cmd:"" help:"Run recorded pages through the parser."`
+	Parse   parseCmd   `cmd:"" help:"Show what a profile finds on a page."`
+	Record  recordCmd  `cmd:"" help:"Keep what a page looks like over time, as a fixture to replay."`
+	Check   checkCmd   `cmd:"" help:"Validate the config and the profiles, these against their sample pages."`
+	Emit    emitCmd    `cmd:"" help:"Emit events by hand."`
+	Tail    tailCmd    `cmd:"" help:"Print events as they come."`
+	Gateway gatewayCmd `cmd:"" help:"One address for the API, the sockets and the live page of all instances."`
+	PS      psCmd      `cmd:"" name:"ps" help:"The running instances: who, what, where and how they are."`
+	Trace   traceCmd   `cmd:"" help:"What a job caused: which step, where, when and with what outcome."`
+	Dead    deadCmd    `cmd:"" help:"The messages that consumers gave up on: list, show, replay, purge."`
 
 	Rebuild rebuildCmd `cmd:"" help:"Make a consumer's store whole again from the event log."`
 }
