@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	beat = 5 * time.Second // between two announcements
+	beat      = 5 * time.Second // between two announcements
+	soonAgain = time.Second     // while something is down: others wait to hear that it is not
 	// SilentAfter is from when on an instance is taken for dead: it has missed
 	// two announcements.
 	SilentAfter = 15 * time.Second
@@ -68,8 +69,6 @@ return 1`)
 // Announce tells of an instance, as self describes it each time, until ctx
 // ends; then it takes the instance off the list.
 func (r *Registry) Announce(ctx context.Context, log *slog.Logger, self func(context.Context) Instance) {
-	tick := time.NewTicker(beat)
-	defer tick.Stop()
 	name := ""
 	for {
 		i := self(ctx)
@@ -77,8 +76,12 @@ func (r *Registry) Announce(ctx context.Context, log *slog.Logger, self func(con
 		if err := r.announce(ctx, i); err != nil && ctx.Err() == nil {
 			log.Warn("instance not announced", "error", err)
 		}
+		pause := beat
+		if i.Status == "fail" {
+			pause = soonAgain
+		}
 		select {
-		case <-tick.C:
+		case <-time.After(pause):
 			continue
 		case <-ctx.Done():
 		}
