@@ -22,9 +22,14 @@ type Active struct {
 type activeKey struct{}
 
 // Start begins a step under the TID of ctx. What the context's work makes is
-// made by it. A nil recorder records nothing.
+// made by it. A nil recorder records nothing, nor does one whose budget is used
+// up.
 func (r *Recorder) Start(ctx context.Context, s Span) (context.Context, *Active) {
 	if r == nil {
+		return ctx, nil
+	}
+	if r.budget.Tokens() < 1 {
+		r.dropped.Add(1)
 		return ctx, nil
 	}
 	s.TID, s.Start = event.TIDFrom(ctx), time.Now().UTC()

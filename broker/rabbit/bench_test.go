@@ -13,11 +13,13 @@ import (
 
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/trace"
 )
 
 // Each benchmark runs what matchwire does and the bare client in turns, on the
@@ -88,7 +90,7 @@ func (b *bench) purge() {
 
 // compare runs both in turns, each twice as often as need be to forget which
 // went first, and reports the median ratio of their rates.
-func (b *bench) compare(n int, bare, ours func() time.Duration) {
+func (b *bench) compare(n int64, bare, ours func() time.Duration) {
 	b.Helper()
 	var ratios, rates []float64
 	for b.Loop() {
@@ -222,31 +224,71 @@ func BenchmarkConsume(tb *testing.B) {
 	ours := func() time.Duration {
 		fill()
 		defer b.purge()
-		ctx, cancel := context.WithCancel(b.Context())
-		defer cancel()
-		var handled atomic.Int64
-		all := make(chan struct{})
-		c := consumers.Consumer{Keys: []string{"#"}, Limit: prefetch, Handle: func(context.Context, event.Event) error {
-			if handled.Add(1) == n {
-				close(all)
-			}
-			return nil
-		}}
-		done, ready := make(chan error, 1), make(chan struct{})
-		go func() {
-			done <- consumers.Runner{Broker: b.ours, Log: slog.New(slog.DiscardHandler)}.Run(ctx, "one", c, ready)
-		}()
-		<-ready // the queues are declared, and the first message is on its way
-		began := time.Now()
-		<-all
-		took := time.Since(began)
-		cancel()
-		if err := <-done; err != nil {
-			b.Fatal(err)
-		}
-		return took
+		return b.consume(n, nil)
 	}
 	b.compare(n, bare, ours)
+}
+
+// consume is how long the runner takes for n events that wait.
+func (b *bench) consume(n int64, r *trace.Recorder) time.Duration {
+	b.Helper()
+	ctx, cancel := context.WithCancel(b.Context())
+	defer cancel()
+	var handled atomic.Int64
+	all := make(chan struct{})
+	c := consumers.Consumer{Keys: []string{"#"}, Limit: prefetch, Handle: func(context.Context, event.Event) error {
+		if handled.Add(1) == n {
+			close(all)
+		}
+		return nil
+	}}
+	done, ready := make(chan error, 1), make(chan struct{})
+	go func() {
+		done <- consumers.Runner{Broker: b.ours, Trace: r, Log: slog.New(slog.DiscardHandler)}.Run(ctx, "one", c, ready)
+	}()
+	<-ready // the queues are declared, and the first message is on its way
+	began := time.Now()
+	<-all
+	took := time.Since(began)
+	cancel()
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+	return took
+}
+
+// Consuming flat out with the steps recorded in Redis, and without: x-raw is
+// the part of the throughput that recording leaves. A process has one recorder,
+// and that has a budget.
+func BenchmarkTrace(tb *testing.B) {
+	b := newBench(tb)
+	opts, err := redis.ParseURL(testenv.Redis(tb))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := redis.NewClient(opts)
+	defer r.Close()
+	recorder := trace.NewRecorder("bench", slog.New(slog.DiscardHandler), trace.NewStore(r, "mw:", time.Hour))
+	ctx, cancel := context.WithCancel(b.Context())
+	var recording sync.WaitGroup
+	recording.Go(func() { _ = recorder.Run(ctx) })
+	defer recording.Wait()
+	defer cancel()
+	const n = 20_000
+	msgs := b.messages(n)
+	run := func(t *trace.Recorder) func() time.Duration {
+		return func() time.Duration {
+			defer b.purge()
+			for batch := range slices.Chunk(msgs, window) {
+				if _, err := b.ours.Publish(b.Context(), batch...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			return b.consume(n, t)
+		}
+	}
+	b.compare(n, run(nil), run(recorder))
+	b.ReportMetric(float64(r.DBSize(b.Context()).Val()), "traces")
 }
 
 // Median time from publishing to the handler, at a thousand events a second.
