@@ -1,6 +1,10 @@
 package parser
 
-import "github.com/matchwire/matchwire/outbox"
+import (
+	"context"
+
+	"github.com/matchwire/matchwire/outbox"
+)
 
 // NewClientOver is NewClient with a transport of the test's own.
 var NewClientOver = newClient
@@ -13,3 +17,8 @@ func (w *Watch) Extract(p Page) ([]Observation, error) {
 
 // Outbox is where Save puts what it owes.
 func (s *Store) Outbox() *outbox.Store { return s.outbox }
+
+// Quote is what stands at a path of a page, as a trace keeps it.
+func (p *Profile) Quote(page Page, path string) string {
+	return (&quoter{profile: p, page: page, ctx: context.Background()}).quote(path)
+}

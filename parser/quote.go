@@ -58,7 +58,7 @@ func (q *quoter) json(path string) string {
 		return ""
 	}
 	v, ok := query.RunWithContext(q.ctx, q.doc.json).Next()
-	if _, failed := v.(error); !ok || failed {
+	if _, failed := v.(error); !ok || failed || v == nil {
 		return ""
 	}
 	b, err := json.Marshal(v)
