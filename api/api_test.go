@@ -178,6 +178,10 @@ func TestActivation(t *testing.T) {
 		if len(all) != 1 || all[0].Type != "soccer.premier_league.match_activated" || all[0].TID.String() != tid || all[0].Source != "/api" || all[0].Subject != "m1" {
 			d.Fatalf("emitted %+v", all)
 		}
+		// However it is written, it is the same page.
+		if status, m, _ = d.call("POST", "/api/matches", `{"url":"HTTPS://Live.SITE.example/42#else","profile":"one","match":"m1"}`); status != 200 || m["id"] != id {
+			d.Errorf("%d %v", status, m)
+		}
 		// A W3C trace goes on in ours.
 		status, m, _ = d.call("POST", "/api/matches", `{"url":"https://example.org/1","profile":"any","match":"m2","league":"MLS","every":"1m30s"}`,
 			"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
@@ -191,11 +195,12 @@ func TestActivation(t *testing.T) {
 
 		// What came of polling it.
 		a := all[0]
-		if holds, err := d.schedule.Begin(d.Context(), id, a.ID, a.Time, time.Now().Add(time.Hour)); !holds || err != nil {
+		tick, holds, err := d.schedule.Begin(d.Context(), id, a.ID, time.Hour)
+		if !holds || err != nil {
 			d.Fatal(holds, err)
 		}
 		at := time.Now().UTC()
-		polled := event.Polled{Due: a.Time, At: at, Took: 20 * time.Millisecond, Matches: []event.Match{{ID: "m1", Home: "A", Away: "B", Start: at, Status: event.Live, Period: "1h", Clock: event.Clock{Period: "1h", Minute: 12}}}}
+		polled := event.Polled{Due: tick, At: at, Took: 20 * time.Millisecond, Matches: []event.Match{{ID: "m1", Home: "A", Away: "B", Start: at, Status: event.Live, Period: "1h", Clock: event.Clock{Period: "1h", Minute: 12}}}}
 		if err := d.schedule.Polled(d.Context(), id, polled); err != nil {
 			d.Fatal(err)
 		}
@@ -204,8 +209,11 @@ func TestActivation(t *testing.T) {
 			d.Errorf("%d %v", status, m)
 		}
 		status, m, _ = d.call("GET", "/api/matches", "")
-		if list := m["matches"].([]any); status != 200 || len(list) != 2 || list[1].(map[string]any)["id"] != second {
+		if list := m["matches"].([]any); status != 200 || len(list) != 2 || list[0].(map[string]any)["id"] != second {
 			d.Errorf("%d %v", status, m)
+		}
+		if _, m, _ = d.call("GET", "/api/matches?limit=1", ""); len(m["matches"].([]any)) != 1 {
+			d.Errorf("%v", m)
 		}
 		if _, m, _ = d.call("GET", "/api/matches?match=m2", ""); len(m["matches"].([]any)) != 1 {
 			d.Errorf("%v", m)
@@ -215,6 +223,13 @@ func TestActivation(t *testing.T) {
 		}
 		if all := d.emitted(); all[2].Type != "soccer.premier_league.match_deactivated" || all[2].CausationID != all[0].ID {
 			d.Errorf("emitted %+v", all[2])
+		}
+		byConfig := scheduler.Activation{Source: event.Source{ID: "c1", URL: "https://site.example/c", Profile: "one", Match: "c", Every: event.Interval(time.Minute)}, Sport: event.Soccer, By: scheduler.ByConfig}
+		if _, _, err := d.schedule.Activate(d.Context(), byConfig); err != nil {
+			d.Fatal(err)
+		}
+		if status, p, _ := d.call("DELETE", "/api/matches/c1", ""); status != 409 || !strings.Contains(p["detail"].(string), "config") {
+			d.Errorf("what the config names: %d %v", status, p)
 		}
 		for _, method := range []string{"GET", "DELETE"} {
 			if status, _, _ := d.call(method, "/api/matches/"+id, ""); status != 404 {
@@ -246,7 +261,7 @@ func TestBadCalls(t *testing.T) {
 			{"no match ID where the page has none", `{"url":"https://site.example/42","profile":"one"}`, nil, 422, "finds no match ID"},
 			{"a bad match ID", `{"url":"https://site.example/42","profile":"one","match":"a b"}`, nil, 422, `match ID "a b"`},
 			{"too often", `{"url":"https://site.example/42","profile":"one","match":"m1","every":"10ms"}`, nil, 400, "a second or more"},
-			{"too seldom", `{"url":"https://site.example/42","profile":"one","match":"m1","every":"48h"}`, nil, 422, "a day or less"},
+			{"too seldom", `{"url":"https://site.example/42","profile":"one","match":"m1","every":"48h"}`, nil, 422, "a second to a day"},
 			{"a member that is not known", `{"url":"https://site.example/42","profile":"one","match":"m1","evry":"1m"}`, nil, 400, `unknown field "evry"`},
 			{"no JSON", `url=x`, nil, 400, "no JSON object"},
 			{"more than one", ok + ok, nil, 400, "something stands behind"},

@@ -21,8 +21,6 @@ import (
 
 const maxLeague = 100 // bytes
 
-const defaultEvery = event.Interval(15 * time.Second)
-
 // A Match is what is polled, and how that goes: a page with one match or many.
 type Match struct {
 	event.Source
@@ -58,13 +56,21 @@ func shown(e scheduler.Entry) Match {
 }
 
 func (a *API) matches(w http.ResponseWriter, r *http.Request) error {
+	n, err := count(r, "limit", someMatches, mostMatches)
+	if err != nil {
+		return err
+	}
 	all, err := a.Schedule.List(r.Context())
 	if err != nil {
 		return err
 	}
+	slices.Reverse(all)
 	wanted := r.URL.Query().Get("match")
 	list := []Match{}
 	for _, e := range all {
+		if len(list) == n {
+			break
+		}
 		if wanted == "" || e.Match == wanted || slices.ContainsFunc(e.Latest.Matches, func(m event.Match) bool { return m.ID == wanted }) {
 			list = append(list, shown(e))
 		}
@@ -125,11 +131,11 @@ func (a *API) source(r *http.Request) (to scheduler.Activation, err error) {
 		return to, problem{http.StatusUnsupportedMediaType, "want Content-Type: application/json", ""}
 	}
 	var given struct {
-		URL     string          `json:"url"`
-		Profile string          `json:"profile"`
-		Match   string          `json:"match"`
-		League  string          `json:"league"`
-		Every   *event.Interval `json:"every"`
+		URL     string         `json:"url"`
+		Profile string         `json:"profile"`
+		Match   string         `json:"match"`
+		League  string         `json:"league"`
+		Every   event.Interval `json:"every"`
 	}
 	in := json.NewDecoder(r.Body)
 	in.DisallowUnknownFields()
@@ -146,32 +152,18 @@ func (a *API) source(r *http.Request) (to scheduler.Activation, err error) {
 	if p == nil {
 		return bad("profile", "profile \""+given.Profile+"\": none of that name; there are "+strings.Join(slices.Sorted(maps.Keys(a.Profiles)), ", "))
 	}
-	u, err := p.CheckURL(given.URL)
-	if err != nil {
-		return bad("url", err.Error())
+	source, err := parser.Source{URL: given.URL, Profile: p, Match: given.Match, Every: time.Duration(given.Every)}.Polled(a.PrivateAddresses)
+	var fault *parser.SourceError
+	if errors.As(err, &fault) {
+		return bad(fault.Field, fault.Error())
 	}
-	if u.User != nil {
-		return bad("url", "a URL with a user or password: it would stand in every event")
-	}
-	if !a.PrivateAddresses && parser.LeadsPrivate(r.Context(), u) {
+	if u, err := parser.CheckURL(source.URL); err == nil && !a.PrivateAddresses && parser.LeadsPrivate(r.Context(), u) {
 		return bad("url", (&parser.PrivateError{Host: u.Hostname()}).Error())
-	}
-	if err := p.CheckMatch(given.Match); err != nil {
-		return bad("match", err.Error())
-	}
-	every := defaultEvery
-	if given.Every != nil {
-		every = *given.Every
-	}
-	if every > event.Interval(24*time.Hour) {
-		return bad("every", "every "+every.String()+": want a day or less")
 	}
 	if len(given.League) > maxLeague {
 		return bad("league", "league: want at most "+strconv.Itoa(maxLeague)+" bytes")
 	}
-	u.Fragment = ""
-	return scheduler.Activation{Source: event.Source{URL: u.String(), Profile: p.Name, Match: given.Match, Every: every},
-		Sport: p.Sport, League: cmp.Or(given.League, p.Match.League.Value), By: scheduler.ByAPI}, nil
+	return scheduler.Activation{Source: source, Sport: p.Sport, League: cmp.Or(given.League, p.Match.League.Value), By: scheduler.ByAPI}, nil
 }
 
 func badJSON(err error) error {
@@ -183,6 +175,15 @@ func badJSON(err error) error {
 }
 
 func (a *API) deactivate(w http.ResponseWriter, r *http.Request) error {
+	e, ok, err := a.Schedule.Get(r.Context(), r.PathValue("id"))
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return noMatch(r)
+	case e.By == scheduler.ByConfig:
+		return problem{http.StatusConflict, "it stands in the config of the schedulers, which would activate it again: take it out there", ""}
+	}
 	was, err := a.Schedule.Deactivate(r.Context(), r.PathValue("id"), "deactivated by DELETE /api/matches")
 	if err != nil {
 		return err

@@ -13,8 +13,9 @@ import (
 
 // Bounds of what one call returns.
 const (
-	someBoards, mostBoards = 100, 1000
-	someJobs, mostJobs     = 10, 100
+	someBoards, mostBoards   = 100, 1000
+	someJobs, mostJobs       = 10, 100
+	someMatches, mostMatches = 100, 1000
 )
 
 func (a *API) scoreboards(w http.ResponseWriter, r *http.Request) error {
@@ -56,6 +57,9 @@ func (a *API) trace(w http.ResponseWriter, r *http.Request) error {
 		return problem{http.StatusBadRequest, err.Error(), ""}
 	}
 	tree, err := a.Traces.Tree(r.Context(), id, jobs)
+	if err == nil && !a.hasToken(r) {
+		tree.Discreet()
+	}
 	if errors.Is(err, trace.ErrNotFound) {
 		return problem{http.StatusNotFound, id + ": " + err.Error(), ""}
 	}

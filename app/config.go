@@ -15,7 +15,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/matchwire/matchwire/consumers/scheduler"
-	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fixtures"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser"
@@ -84,12 +83,10 @@ const defaultTraceKeep = 48 * time.Hour
 // gets there may read all.
 const DefaultListen = "localhost:8080"
 
-const defaultEvery = 15 * time.Second
-
 // UnmarshalYAML remembers where the source stands, for errors found later.
 func (s *Source) UnmarshalYAML(n ast.Node) error {
 	type plain Source
-	p := plain{Every: strictyaml.Duration(defaultEvery), place: strictyaml.PlaceOf(n)}
+	p := plain{place: strictyaml.PlaceOf(n)}
 	if err := strictyaml.DecodeNode(n, &p); err != nil {
 		return err
 	}
@@ -157,10 +154,14 @@ func (c Config) beside(path string) string {
 	return filepath.Join(filepath.Dir(c.file), path)
 }
 
+// turnPatience is how long a worker waits for its turn at a host: not long, since
+// pages of other hosts wait for the worker.
+const turnPatience = time.Second
+
 // client fetches pages as the config has it.
 func (c Config) client(t parser.Turns) *parser.Client {
 	return parser.NewClient(parser.Manners{PerHost: time.Duration(c.Fetch.PerHost), IgnoreRobots: c.Fetch.IgnoreRobots,
-		PrivateAddresses: c.Fetch.PrivateAddresses, Turns: t})
+		PrivateAddresses: c.Fetch.PrivateAddresses, Patience: turnPatience, Turns: t})
 }
 
 // reader is the parser's, as the config has it.
@@ -183,7 +184,7 @@ func (c Config) sources(lib parser.Library) ([]scheduler.Activation, error) {
 	files := map[string]string{}
 	for _, s := range c.Sources {
 		a, err := c.source(s, lib, files)
-		if err == nil && slices.ContainsFunc(all, func(b scheduler.Activation) bool { return a.URL == b.URL && a.Match == b.Match }) {
+		if err == nil && slices.ContainsFunc(all, func(b scheduler.Activation) bool { return a.ID == b.ID }) {
 			err = fmt.Errorf("%s is named twice", s.URL)
 		}
 		if err != nil {
@@ -211,16 +212,6 @@ func (c Config) source(s Source, lib parser.Library, files map[string]string) (a
 		}
 		files[p.Name], lib[p.Name] = file, p
 	}
-	u, err := p.CheckURL(s.URL)
-	if err != nil {
-		return a, err
-	}
-	if !c.Fetch.PrivateAddresses && parser.IsPrivate(u) {
-		return a, &parser.PrivateError{Host: u.Hostname()}
-	}
-	if err := p.CheckMatch(s.Match); err != nil {
-		return a, err
-	}
-	return scheduler.Activation{By: scheduler.ByConfig, Sport: p.Sport, League: cmp.Or(s.League, p.Match.League.Value),
-		Source: event.Source{URL: s.URL, Profile: p.Name, Match: s.Match, Every: event.Interval(s.Every)}}, nil
+	source, err := parser.Source{URL: s.URL, Profile: p, Match: s.Match, Every: time.Duration(s.Every)}.Polled(c.Fetch.PrivateAddresses)
+	return scheduler.Activation{Source: source, By: scheduler.ByConfig, Sport: p.Sport, League: cmp.Or(s.League, p.Match.League.Value)}, err
 }

@@ -37,8 +37,9 @@ func (g Gateway) Run(ctx context.Context) error {
 	h := &health{}
 	h.add(redisHealth(store))
 	h.add(func(context.Context) (all []event.Trouble) {
-		for _, m := range way.Health() {
-			all = append(all, event.Trouble{Text: m})
+		missing := way.Health()
+		for _, m := range missing {
+			all = append(all, event.Trouble{Text: m, Down: len(missing) == 2})
 		}
 		return all
 	})

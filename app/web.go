@@ -12,7 +12,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const shutdownTimeout = 10 * time.Second
+const (
+	shutdownTimeout = 10 * time.Second
+	streamsFor      = 3 * time.Second // that calls under way may go on before they are ended
+)
 
 // startWeb serves what the roles have to show, all at one address.
 func (a *App) startWeb(ctx context.Context, group *errgroup.Group, p *parts) error {
@@ -38,7 +41,8 @@ func serve(ctx context.Context, group *errgroup.Group, address string, h http.Ha
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	going, end := context.WithCancel(context.WithoutCancel(ctx)) // of the requests under way
+	server := &http.Server{Handler: h, BaseContext: func(net.Listener) context.Context { return going }, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serving on %s: %w", address, err)
@@ -47,9 +51,15 @@ func serve(ctx context.Context, group *errgroup.Group, address string, h http.Ha
 	})
 	group.Go(func() error {
 		<-ctx.Done()
+		defer end()
+		soon := time.AfterFunc(streamsFor, end) // streams have no end of their own
+		defer soon.Stop()
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
-		return server.Shutdown(bounded)
+		if err := server.Shutdown(bounded); err != nil {
+			return server.Close()
+		}
+		return nil
 	})
 	return listener.Addr(), nil
 }

@@ -41,6 +41,8 @@ type Message struct {
 
 	// Last says that no other attempt follows if this one fails.
 	Last bool `json:",omitzero"`
+	// Retried says that an attempt was made before, and came to nothing.
+	Retried bool `json:",omitzero"`
 	// Redelivered says that the same delivery was under way before, to somebody
 	// who has died or lost the broker, and may have been handled.
 	Redelivered bool `json:",omitzero"`

@@ -48,6 +48,7 @@ type Polled struct {
 	Scored    bool          // it told of a score that moved
 	Unchanged int           // polls in a row that brought nothing new
 	Failures  int           // polls in a row that failed
+	Busy      bool          // nothing was asked: too many others wait for the same host
 	Problem   string        // why, for everybody to read; "" where it did not fail
 	Wait      time.Duration // that the site asked for
 	Fresh     time.Duration // for which the site says that its page stays as it is
@@ -80,10 +81,10 @@ func (p Poll) ByClock(tid TID) bool { return tid != p.Activated }
 
 // Task is the task that asks for the poll: the same poll makes the same task,
 // however often. tid is the job that it belongs to, cause the ID of the event
-// that caused it or set the clock that did. expires is when the next one takes
-// its place.
-func (p Poll) Task(tid TID, cause string, at, expires time.Time) (Task, error) {
-	t, err := NewTask(PagePoll, tid, p, at, max(expires.Sub(at), time.Millisecond))
+// that caused it or set the clock that did. left is how long from at it is worth
+// beginning: until the next one takes its place.
+func (p Poll) Task(tid TID, cause string, at time.Time, left time.Duration) (Task, error) {
+	t, err := NewTask(PagePoll, tid, p, at, max(left, time.Millisecond))
 	t.ID = IncidentID("poll", p.Source.ID, strconv.FormatInt(p.Due.UnixMilli(), 10))
 	t.CausationID = cause
 	return t, err

@@ -4,6 +4,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,11 +22,12 @@ import (
 )
 
 const (
-	lookEvery   = time.Second
-	lookTimeout = 3 * time.Second
-	dialTimeout = 3 * time.Second
-	idleMost    = 256 // connections kept open to an instance
-	restFor     = 5 * time.Second
+	lookEvery     = time.Second
+	lookTimeout   = 3 * time.Second
+	dialTimeout   = 3 * time.Second
+	answerTimeout = 15 * time.Second // the API bounds its calls, and streams answer at once
+	idleMost      = 256              // connections kept open to an instance
+	restFor       = 5 * time.Second
 )
 
 // A Gateway forwards HTTP, WebSockets and event streams included.
@@ -49,9 +51,10 @@ type backend struct {
 	rests time.Time // it could not be reached: not before this, if another can
 }
 
-// serves reports whether the instance runs a role and is well.
-func (b *backend) serves(role string) bool {
-	return !b.Gone() && b.Status != "fail" && slices.Contains(b.Roles, role)
+// serves reports whether the instance runs a role, and whether it is well.
+func (b *backend) serves(role string) (runs, well bool) {
+	runs = !b.Gone() && slices.Contains(b.Roles, role)
+	return runs, runs && b.Status != "fail"
 }
 
 // Run keeps the list of instances until ctx ends. While it cannot be had the
@@ -94,8 +97,14 @@ func (g *Gateway) look(ctx context.Context) error {
 		now[i.Address] = b
 	}
 	for address, b := range g.backends {
-		if now[address] == nil {
+		if now[address] != nil {
+			continue
+		}
+		if b.Roles != nil {
 			g.Log.Info("instance gone", "instance", b.Name, "address", address, "calls", b.calls)
+		}
+		if b.Roles = nil; b.calls > 0 { // it keeps those it has, and may come back
+			now[address] = b
 		}
 	}
 	g.backends = now
@@ -109,7 +118,8 @@ func (g *Gateway) Health() (missing []string) {
 	for _, role := range []string{"api", "fanout"} {
 		found := false
 		for _, b := range g.backends {
-			found = found || b.serves(role)
+			_, well := b.serves(role)
+			found = found || well
 		}
 		if !found {
 			missing = append(missing, "no instance of role "+role+" is well")
@@ -127,19 +137,28 @@ func roleOf(path string) string {
 }
 
 // take is the backend for the next call: the one with the fewest, of those that
-// were not tried yet. Those that could not be reached lately come last.
+// were not tried yet. Those that could not be reached lately come after the
+// others, and last those that are not well: what they need may be away for all.
 func (g *Gateway) take(role string, tried []*backend) *backend {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var best *backend
 	now := time.Now()
-	for _, b := range g.backends {
+	rank := func(b *backend) int {
+		_, well := b.serves(role)
 		switch {
-		case !b.serves(role) || slices.Contains(tried, b):
-		case best == nil, now.Before(best.rests) && !now.Before(b.rests):
-			best = b
-		case now.Before(b.rests) && !now.Before(best.rests):
-		case b.calls < best.calls:
+		case !well:
+			return 2
+		case now.Before(b.rests):
+			return 1
+		}
+		return 0
+	}
+	for _, b := range g.backends {
+		if runs, _ := b.serves(role); !runs || slices.Contains(tried, b) {
+			continue
+		}
+		if best == nil || cmp.Or(cmp.Compare(rank(b), rank(best)), cmp.Compare(b.calls, best.calls)) < 0 {
 			best = b
 		}
 	}
@@ -164,12 +183,13 @@ func (g *Gateway) unreached(b *backend) {
 
 func (g *Gateway) start() {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
-	g.forward = &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: idleMost, IdleConnTimeout: 90 * time.Second, DisableCompression: true}
+	g.forward = &http.Transport{DialContext: dialer.DialContext, ResponseHeaderTimeout: answerTimeout, MaxIdleConnsPerHost: idleMost, IdleConnTimeout: 90 * time.Second, DisableCompression: true}
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme = "http"
 			r.Out.URL.Host = r.In.Host // until an instance is chosen
 			r.SetXForwarded()
+			r.Out.Header.Add("Via", via)
 			r.Out.Host = r.In.Host // pages and sockets check where they come from by it
 		},
 		Transport:     (*balancer)(g),
@@ -179,20 +199,34 @@ func (g *Gateway) start() {
 	}
 }
 
-// ServeHTTP forwards a call.
+// via marks what a gateway has forwarded.
+const via = "1.1 matchwire-gateway"
+
+// ServeHTTP forwards a call, unless one of its kind has: an instance that names
+// an address of this machine as its own would be this gateway.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.once.Do(g.start)
+	if slices.Contains(r.Header.Values("Via"), via) {
+		g.fail(w, r, errLoop)
+		return
+	}
 	g.proxy.ServeHTTP(w, r)
 }
 
 // errNobody says that no instance can take the call.
-var errNobody = errors.New("no instance that serves this is well")
+var errNobody = errors.New("no instance that serves this runs")
+
+// errLoop says that a call came back.
+var errLoop = errors.New("an instance names as its own the address of a gateway: give it --advertise HOST:PORT")
 
 func (g *Gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) {
 		return // the caller has gone
 	}
 	status, detail := http.StatusBadGateway, "the instance that was asked broke off"
+	if errors.Is(err, errLoop) {
+		status, detail = http.StatusLoopDetected, errLoop.Error()
+	}
 	if errors.Is(err, errNobody) {
 		status, detail = http.StatusServiceUnavailable, errNobody.Error()
 		w.Header().Set("Retry-After", "2")

@@ -20,12 +20,14 @@ import (
 type Archive struct {
 	Dir string
 
-	mu sync.Mutex
+	mu   sync.Mutex
+	kept int // by this process
 }
 
 const (
 	maxArchived      = 5000    // pages
 	maxArchivedBytes = 1 << 30 // compressed
+	pruneEvery       = 50      // pages; so many more there may be
 )
 
 // Keep keeps a page. One that is kept already stays.
@@ -45,8 +47,14 @@ func (a *Archive) Keep(p Page, snapshot string) error {
 	if err = errors.Join(err, z.Close()); err != nil {
 		return err
 	}
-	if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(name+".new", b.Bytes(), 0o644); err != nil {
 		return err
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		return err
+	}
+	if a.kept++; a.kept%pruneEvery != 1 {
+		return nil
 	}
 	return a.prune()
 }

@@ -14,7 +14,7 @@ import (
 // memories keep in Redis what is known of each source from one page to the
 // next, so that any worker can read any page:
 //
-//	mw:{source:<id>}:watch  hash: tick (when the latest poll that was begun was due), memory (JSON)
+//	mw:{source:<id>}:watch  hash: tick (when the latest poll that was begun was due), ended (the same of the latest that ended), memory (JSON)
 type memories struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -33,8 +33,8 @@ redis.call('expire', KEYS[1], ARGV[3])
 return redis.call('hget', KEYS[1], 'memory') or ''`)
 
 // begin returns what is known of a poll's source. It reports false if the poll
-// is not to be done: a later one has begun, or this one has, by somebody who
-// has not died; again says that he has, or was told to try once more.
+// is not to be done: a later one has begun, or this one has. again says that
+// whoever began it has died, or could not end it.
 func (m memories) begin(ctx context.Context, p event.Poll, again bool) (mem memory, ok bool, err error) {
 	takesOver := 0
 	if again {
@@ -56,11 +56,12 @@ func (m memories) begin(ctx context.Context, p event.Poll, again bool) (mem memo
 }
 
 var remember = redis.NewScript(`
-if redis.call('hget', KEYS[1], 'tick') ~= ARGV[1] then return 0 end
-redis.call('hset', KEYS[1], 'memory', ARGV[2])
+if tonumber(redis.call('hget', KEYS[1], 'ended') or '-1') > tonumber(ARGV[1]) then return 0 end
+redis.call('hset', KEYS[1], 'ended', ARGV[1], 'memory', ARGV[2])
 return 1`)
 
-// end saves what is known after a poll, unless a later one has begun.
+// end saves what is known after a poll, unless a later one has ended: a site
+// that takes its time is overtaken by the next poll every time.
 func (m memories) end(ctx context.Context, p event.Poll, mem memory) error {
 	text, err := json.Marshal(mem)
 	if err != nil {

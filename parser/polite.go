@@ -24,18 +24,24 @@ type Manners struct {
 	// PrivateAddresses lets pages be fetched from this machine and from private
 	// networks.
 	PrivateAddresses bool
+	// Patience is how long a request waits for its turn at a host, and for others
+	// that are under way there; 30 s without it. Past it the error is a
+	// [BusyError].
+	Patience time.Duration
 	// Turns space the requests to a host; nil: among those of this client alone.
 	Turns Turns
 }
 
 const (
-	defaultPerHost = 250 * time.Millisecond
-	maxPerHost     = time.Minute // that a robots.txt may ask for
-	atOnce         = 2           // requests under way to one host
-	robotsAge      = 24 * time.Hour
-	robotsRetry    = 5 * time.Minute // after one that could not be had
-	maxRobots      = 512 << 10       // bytes of it that are read, as RFC 9309 asks at least
-	maxRetryAfter  = 24 * time.Hour  // that a site may ask for
+	defaultPerHost  = 250 * time.Millisecond
+	maxPerHost      = time.Minute // that a robots.txt may ask for
+	atOnce          = 2           // requests under way to one host
+	defaultPatience = 30 * time.Second
+	robotsAge       = 24 * time.Hour
+	robotsRetry     = 5 * time.Minute // after one that could not be had
+	robotsAgain     = 5 * time.Second // the same where there is no older one
+	maxRobots       = 512 << 10       // bytes of it that are read, as RFC 9309 asks at least
+	maxRetryAfter   = 24 * time.Hour  // that a site may ask for
 )
 
 // polite is a transport that keeps to Manners, redirects included.
@@ -53,14 +59,18 @@ type host struct {
 	slots *semaphore.Weighted
 	gap   atomic.Int64 // between two requests, nanoseconds
 
-	mu     sync.Mutex // held while robots.txt is fetched: the others wait for it
+	asking *semaphore.Weighted // held while robots.txt is fetched: the others wait for it
 	robots *robotstxt.Group
 	until  time.Time // robots.txt is good till then
+	failed error     // why there is none yet
 }
 
 func newPolite(next http.RoundTripper, m Manners) *polite {
 	if m.PerHost <= 0 {
 		m.PerHost = defaultPerHost
+	}
+	if m.Patience <= 0 {
+		m.Patience = defaultPatience
 	}
 	if m.Turns == nil {
 		m.Turns = &ownTurns{}
@@ -85,7 +95,7 @@ func (p *polite) host(name string) *host {
 	defer p.mu.Unlock()
 	h := p.hosts[name]
 	if h == nil {
-		h = &host{name: name, slots: semaphore.NewWeighted(atOnce)}
+		h = &host{name: name, slots: semaphore.NewWeighted(atOnce), asking: semaphore.NewWeighted(1)}
 		h.gap.Store(int64(p.manners.PerHost))
 		p.hosts[name] = h
 	}
@@ -95,7 +105,7 @@ func (p *polite) host(name string) *host {
 // send waits for a slot and its turn, and keeps the slot until the body is
 // closed. Only then does the site's time run: waiting is our own doing.
 func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
-	if err := h.slots.Acquire(r.Context(), 1); err != nil {
+	if err := p.acquire(r.Context(), h.slots); err != nil {
 		return nil, err
 	}
 	if err := p.await(r.Context(), h); err != nil {
@@ -122,9 +132,20 @@ func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// acquire waits for one of what a host has.
+func (p *polite) acquire(ctx context.Context, of *semaphore.Weighted) error {
+	waiting, enough := context.WithTimeout(ctx, p.manners.Patience)
+	defer enough()
+	err := of.Acquire(waiting, 1)
+	if err != nil && ctx.Err() == nil {
+		return &BusyError{p.manners.Patience}
+	}
+	return err
+}
+
 // await waits for the host's turn.
 func (p *polite) await(ctx context.Context, h *host) error {
-	wait, err := p.manners.Turns.Take(ctx, h.name, time.Duration(h.gap.Load()))
+	wait, err := p.manners.Turns.Take(ctx, h.name, time.Duration(h.gap.Load()), p.manners.Patience)
 	if err != nil || wait <= 0 {
 		return err
 	}
@@ -149,8 +170,10 @@ func (b *releasing) Close() error {
 // allowed asks the host's robots.txt, as RFC 9309 has it: one that is not
 // there allows everything, one that cannot be had nothing.
 func (p *polite) allowed(h *host, r *http.Request) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	if err := p.acquire(r.Context(), h.asking); err != nil {
+		return err
+	}
+	defer h.asking.Release(1)
 	if now := time.Now(); now.After(h.until) {
 		group, err := p.robots(r)
 		switch {
@@ -158,10 +181,18 @@ func (p *polite) allowed(h *host, r *http.Request) error {
 			h.robots, h.until = group, now.Add(robotsAge)
 			h.gap.Store(int64(max(p.manners.PerHost, min(group.CrawlDelay, maxPerHost))))
 		case h.robots == nil:
-			return fmt.Errorf("robots.txt: %w", err)
+			err = fmt.Errorf("robots.txt: %w", err)
+			var busy *BusyError
+			if r.Context().Err() == nil && !errors.As(err, &busy) {
+				h.until, h.failed = now.Add(robotsAgain), err
+			}
+			return err
 		default:
 			h.until = now.Add(robotsRetry) // the one we have will do
 		}
+	}
+	if h.robots == nil {
+		return h.failed
 	}
 	if !h.robots.Test(r.URL.EscapedPath() + queryOf(r)) {
 		return &RefusedError{}

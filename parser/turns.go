@@ -14,15 +14,21 @@ import (
 // them: see [RedisTurns].
 type Turns interface {
 	// Take takes the next turn at a host, gap after the one before, and returns
-	// how long it is until then. Where the host is to be left alone, or its turns
-	// are given out for the next turnMost, the error is a [RefusedError].
-	Take(ctx context.Context, host string, gap time.Duration) (time.Duration, error)
+	// how long it is until then. Where the host wants to be left alone the error is
+	// a [RefusedError], where its turns are given out for the next most, a
+	// [BusyError].
+	Take(ctx context.Context, host string, gap, most time.Duration) (time.Duration, error)
 	// Rest leaves the host alone for so long.
 	Rest(ctx context.Context, host string, long time.Duration) error
 }
 
-// turnMost bounds how long anybody waits for a turn.
-const turnMost = 20 * time.Second
+// A BusyError says that so many others want to ask the same host that it would
+// take too long to wait for a turn.
+type BusyError struct{ Wait time.Duration }
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("too many pages of one host: the next turn is in %v", e.Wait.Round(time.Millisecond))
+}
 
 // ownTurns are those of one process.
 type ownTurns struct {
@@ -42,7 +48,7 @@ func (o *ownTurns) host(name string) *hostTurn {
 	return o.hosts[name]
 }
 
-func (o *ownTurns) Take(_ context.Context, host string, gap time.Duration) (time.Duration, error) {
+func (o *ownTurns) Take(_ context.Context, host string, gap, most time.Duration) (time.Duration, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	h, now := o.host(host), time.Now()
@@ -50,8 +56,8 @@ func (o *ownTurns) Take(_ context.Context, host string, gap time.Duration) (time
 		return 0, &RefusedError{http.StatusTooManyRequests, h.rest.Sub(now)}
 	}
 	wait := max(0, h.next.Sub(now))
-	if wait > turnMost {
-		return 0, &RefusedError{http.StatusTooManyRequests, wait}
+	if wait > most {
+		return 0, &BusyError{wait}
 	}
 	h.next = now.Add(wait + gap)
 	return wait, nil
@@ -85,20 +91,23 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local rest = tonumber(redis.call('hget', KEYS[1], 'rest') or '0') - now
 if rest > 0 then return {rest, 1} end
 local wait = math.max(0, tonumber(redis.call('hget', KEYS[1], 'next') or '0') - now)
-if wait > tonumber(ARGV[2]) then return {wait, 1} end
+if wait > tonumber(ARGV[2]) then return {wait, 2} end
 redis.call('hset', KEYS[1], 'next', string.format('%.0f', now + wait + ARGV[1]))
 redis.call('pexpire', KEYS[1], math.max(wait + ARGV[1] + 60000, redis.call('pttl', KEYS[1])))
 return {wait, 0}`)
 
 // Take is that of [Turns].
-func (t RedisTurns) Take(ctx context.Context, host string, gap time.Duration) (time.Duration, error) {
-	found, err := takeTurn.Run(ctx, t.redis, t.keys(host), gap.Milliseconds(), turnMost.Milliseconds()).Int64Slice()
+func (t RedisTurns) Take(ctx context.Context, host string, gap, most time.Duration) (time.Duration, error) {
+	found, err := takeTurn.Run(ctx, t.redis, t.keys(host), gap.Milliseconds(), most.Milliseconds()).Int64Slice()
 	if err != nil {
 		return 0, fmt.Errorf("taking turns at %s: %w", host, err)
 	}
 	wait := time.Duration(found[0]) * time.Millisecond
-	if found[1] == 1 {
+	switch found[1] {
+	case 1:
 		return 0, &RefusedError{http.StatusTooManyRequests, wait}
+	case 2:
+		return 0, &BusyError{wait}
 	}
 	return wait, nil
 }

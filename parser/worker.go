@@ -58,7 +58,7 @@ func (w *Worker) Handle(ctx context.Context, m event.Message) error {
 	}
 	ctx, step := w.begin(event.WithTID(ctx, task.TID), task, p, m)
 	defer step.End()
-	known, begun, err := w.memories.begin(ctx, p, m.Redelivered || m.Attempt > 1)
+	known, begun, err := w.memories.begin(ctx, p, m.Redelivered || m.Retried)
 	if err != nil {
 		step.Fails(err.Error())
 		return event.Unavailable(err)
@@ -157,7 +157,11 @@ func (p *poll) do(ctx context.Context, known memory) memory {
 		page.At = time.Now().UTC()
 	}
 	var refused *RefusedError
+	var busy *BusyError
 	switch {
+	case errors.As(err, &busy):
+		p.log.Info("page not fetched: others are waiting for the same host", "wait", busy.Wait)
+		p.out.Busy, p.out.Problem = true, busy.Error()
 	case err == nil:
 		held.page, watch.last = page, held.last
 		p.read(ctx, watch, held)
@@ -177,13 +181,21 @@ func (p *poll) do(ctx context.Context, known memory) memory {
 func (p *poll) read(ctx context.Context, watch *Watch, held *visit) {
 	events, err := watch.Read(ctx, held.page) // which logs what is wrong
 	held.last = watch.last
+	p.shows(watch, held.page, events)
 	trace.From(ctx).Says(fmt.Sprintf("read %s, %d bytes, events: %d", held.page.URL, len(held.page.Body), len(events)))
 	if err != nil {
 		p.out.Problem = err.Error()
 		held.fetcher.Forget()
+	}
+}
+
+// shows says what the page shows, as far as it can be used: one match that
+// could not be taken over does not hide the others.
+func (p *poll) shows(watch *Watch, page Page, events []event.Event) {
+	if watch.last.err != nil {
 		return
 	}
-	p.out.Fresh = maxAge(held.page)
+	p.out.Fresh = maxAge(page)
 	for _, o := range watch.last.observations {
 		match := o.Match
 		if watch.match != "" {

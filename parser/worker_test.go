@@ -19,13 +19,14 @@ import (
 
 // A crew is some workers that share a Redis, and what they say.
 type crew struct {
-	t       *testing.T
-	redis   *redis.Client
-	log     lockedBuffer
-	workers []*parser.Worker
-	source  event.Source
-	due     time.Time
-	said    []event.Polled
+	t        *testing.T
+	redis    *redis.Client
+	log      lockedBuffer
+	workers  []*parser.Worker
+	profiles parser.Library
+	source   event.Source
+	due      time.Time
+	said     []event.Polled
 }
 
 // newCrew has n workers for one source with the small profile.
@@ -36,10 +37,11 @@ func newCrew(t *testing.T, r *redis.Client, n int, url, match string) *crew {
 		t.Fatal(err)
 	}
 	c := &crew{t: t, redis: r, due: time.Now().Add(-time.Hour), source: event.Source{ID: event.SourceID(url, match), URL: url, Profile: "small", Match: match, Every: event.Interval(time.Second)}}
+	c.profiles = parser.Library{"small": p}
 	for range n {
-		manners := parser.Manners{PerHost: time.Millisecond, PrivateAddresses: true, Turns: parser.NewRedisTurns(r, "mw:")}
+		manners := parser.Manners{PerHost: time.Millisecond, PrivateAddresses: true, Patience: time.Second, Turns: parser.NewRedisTurns(r, "mw:")}
 		rd := &parser.Reader{Store: parser.NewStore(r, "mw:"), Log: slog.New(slog.NewTextHandler(&c.log, nil))}
-		c.workers = append(c.workers, parser.NewWorker(parser.Library{"small": p}, parser.NewClient(manners), rd, r, "mw:", nil, func(_ context.Context, _ string, p event.Polled) error {
+		c.workers = append(c.workers, parser.NewWorker(c.profiles, parser.NewClient(manners), rd, r, "mw:", nil, func(_ context.Context, _ string, p event.Polled) error {
 			c.said = append(c.said, p)
 			return nil
 		}))
@@ -51,7 +53,7 @@ func newCrew(t *testing.T, r *redis.Client, n int, url, match string) *crew {
 func (c *crew) task() event.Message {
 	c.t.Helper()
 	c.due = c.due.Add(time.Second)
-	task, err := event.Poll{Source: c.source, Due: c.due}.Task(event.NewTID(), "cause", c.due, c.due.Add(time.Hour))
+	task, err := event.Poll{Source: c.source, Due: c.due}.Task(event.NewTID(), "cause", c.due, time.Hour)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -168,6 +170,67 @@ func TestPollIsDoneOnce(t *testing.T) {
 	})
 }
 
+// What a worker knows is kept even if the next poll has begun meanwhile, lest a
+// site that takes its time never counts as failing.
+func TestOvertakenPollCounts(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		s := newSite(t)
+		c := newCrew(t, r, 2, s.URL, "")
+		for i := range 3 {
+			slow, next := c.task(), c.task()
+			s.says(func(w http.ResponseWriter, _ *http.Request) {
+				s.says(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+				if p := c.do(1, next); p.Failures != 2*i+1 {
+					t.Errorf("the next: %+v", p)
+				}
+				w.WriteHeader(http.StatusServiceUnavailable)
+			})
+			c.do(0, slow)
+			// The one that ended last is the earlier one; what the later one has said stands.
+			if p := c.poll(0); p.Failures != 2*i+2 {
+				t.Errorf("after %d: %+v", i, p)
+			}
+		}
+	})
+}
+
+// While others wait for a host a worker does not: it says so, and asks nobody.
+func TestBusyHost(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		s := newSite(t)
+		s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 0) })
+		c := newCrew(t, r, 1, s.URL, "")
+		turns := parser.NewRedisTurns(r, "mw:")
+		if _, err := turns.Take(t.Context(), s.URL, time.Minute, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		p := c.poll(0)
+		if !p.Busy || p.Failures != 0 || !strings.HasPrefix(p.Problem, "too many pages of one host") || s.count() != 0 {
+			t.Errorf("%+v, asked %d times", p, s.count())
+		}
+	})
+}
+
+// One match of a page that cannot be taken over does not hide the others.
+func TestPageOfManyWithABadRow(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		s := newSite(t)
+		s.says(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `[{"id":"m1","home":"A","away":"B","status":"live"},{"id":"not an id","home":"C","away":"D","status":"live"}]`)
+		})
+		c := newCrew(t, r, 1, s.URL, "")
+		p, err := parser.LoadProfile("small.yaml", []byte(`{profile: small, sport: soccer, format: json, matches: {jq: '.[]'}, match: {id: {jq: .id}, league: {value: L}, home: {jq: .home}, away: {jq: .away}, status: {jq: .status, map: {live: live}}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.profiles["small"] = p
+		got := c.poll(0)
+		if !got.Many || len(got.Matches) == 0 || got.Matches[0].ID != "m1" || got.Failures != 0 || got.Problem == "" {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 // A 403 stops the source for good, says so, and marks its matches as stale:
 // at once, unless somebody else still reads them. Whoever activates it anew has
 // the site asked again.
@@ -193,7 +256,7 @@ func TestForbiddenSource(t *testing.T) {
 			t.Error(c.log.String())
 		}
 		s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 1) })
-		task, err := event.Poll{Source: c.source, Due: c.due.Add(time.Minute), Activated: event.NewTID()}.Task(event.NewTID(), "", c.due, c.due.Add(time.Hour))
+		task, err := event.Poll{Source: c.source, Due: c.due.Add(time.Minute), Activated: event.NewTID()}.Task(event.NewTID(), "", c.due, time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,10 +290,11 @@ func TestStaleAtOnce(t *testing.T) {
 func TestTurnsAreShared(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
+		const most = 20 * time.Second
 		one, two := parser.NewRedisTurns(r, "mw:"), parser.NewRedisTurns(r, "mw:")
-		first, err1 := one.Take(ctx, "http://a", time.Second)
-		second, err2 := two.Take(ctx, "http://a", time.Second)
-		elsewhere, err3 := two.Take(ctx, "http://b", time.Second)
+		first, err1 := one.Take(ctx, "http://a", time.Second, most)
+		second, err2 := two.Take(ctx, "http://a", time.Second, most)
+		elsewhere, err3 := two.Take(ctx, "http://b", time.Second, most)
 		if err1 != nil || err2 != nil || err3 != nil || first != 0 || second < 900*time.Millisecond || second > time.Second || elsewhere != 0 {
 			t.Errorf("%v %v %v, %v %v %v", first, second, elsewhere, err1, err2, err3)
 		}
@@ -238,15 +302,15 @@ func TestTurnsAreShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = one.Rest(ctx, "http://a", time.Second) // takes nothing back
-		_, err := two.Take(ctx, "http://a", time.Second)
+		_, err := two.Take(ctx, "http://a", time.Second, most)
 		refused, ok := err.(*parser.RefusedError)
 		if !ok || refused.Wait < 38*time.Second || refused.Wait > 40*time.Second {
 			t.Errorf("a host that rests: %v", err)
 		}
 		for range 30 {
-			_, err = one.Take(ctx, "http://b", time.Second)
+			_, err = one.Take(ctx, "http://b", time.Second, most)
 		}
-		if refused, ok := err.(*parser.RefusedError); !ok || refused.Wait < 15*time.Second {
+		if busy, ok := err.(*parser.BusyError); !ok || busy.Wait < 15*time.Second {
 			t.Errorf("a host that everybody waits for: %v", err)
 		}
 	})

@@ -49,9 +49,12 @@ func From(ctx context.Context) *Active {
 // Hold keeps the step and those that it makes back until End, which drops them
 // unless Keep was called, or it failed.
 func (a *Active) Hold() {
-	if a != nil {
-		a.hold = true
+	if a == nil {
+		return
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.hold = true
 }
 
 // Keep says that something came of the step.

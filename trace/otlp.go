@@ -125,7 +125,7 @@ func (s Span) kind() otel.SpanKind {
 }
 
 func (s Span) attributes() []attribute.KeyValue {
-	all := []attribute.KeyValue{attribute.String("matchwire.role", s.Role)}
+	all := []attribute.KeyValue{attribute.String("matchwire.role", s.Role), attribute.String("matchwire.instance", s.Instance)}
 	add := func(key, value string) {
 		if value != "" {
 			all = append(all, attribute.String(key, value))

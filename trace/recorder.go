@@ -16,10 +16,10 @@ const (
 	writeTimeout = 5 * time.Second
 	tellEvery    = time.Minute
 
-	// A process records so many steps a second, and so many at once: enough for
-	// every match of a big day, and next to nothing beside a backlog of a hundred
-	// thousand events.
-	budgetRate  = 500
+	// A process records so many steps a second on the whole, and so many at once:
+	// enough for every match of a big day, and next to nothing beside a backlog of
+	// a hundred thousand events. It bounds what two days of traces take in Redis.
+	budgetRate  = 20
 	budgetBurst = 5000
 )
 

@@ -5,8 +5,8 @@
 //
 // Recording never holds up the work: what the budget or the store cannot take
 // is dropped, and said to be. It is bounded in age, in steps for each job, and
-// in steps a second for each process. Polls that the clock caused and that
-// brought nothing are not recorded at all.
+// in steps a second for each process. Polls that the clock caused are
+// recorded only if they brought an event or failed.
 package trace
 
 import (

@@ -76,6 +76,12 @@ func TestTree(t *testing.T) {
 			if roles != "notifyoutbox" && roles != "outboxnotify" {
 				t.Errorf("children %s", roles)
 			}
+			tree.Discreet()
+			for _, n := range made.Children {
+				if n.Role == "notify" && (n.Outcome != "to be tried again" || !n.Failed) {
+					t.Errorf("why it failed is told to everybody: %q", n.Outcome)
+				}
+			}
 		}
 		for id, want := range map[string]string{"nonsense": "nonsense", event.NewTID().String(): trace.ErrNotFound.Error()} {
 			if _, err := s.Tree(t.Context(), id, 10); err == nil || !strings.Contains(err.Error(), want) {

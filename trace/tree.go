@@ -3,6 +3,7 @@ package trace
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -23,6 +24,24 @@ type Tree struct {
 	Jobs    []*Tree   `json:"jobs,omitempty"` // that the clock began because of this one: the latest, in order
 	AllJobs int       `json:"all_jobs"`       // how many there are
 	Cut     bool      `json:"cut,omitempty"`  // whether there were more steps than are kept
+}
+
+// Discreet takes out why something failed: an error may name servers that are
+// nobody's business. That it failed, and what became of it, stays.
+func (t *Tree) Discreet() {
+	var hide func([]*Node)
+	hide = func(nodes []*Node) {
+		for _, n := range nodes {
+			if n.Failed {
+				n.Outcome, _, _ = strings.Cut(n.Outcome, ": ")
+			}
+			hide(n.Children)
+		}
+	}
+	hide(t.Steps)
+	for _, job := range t.Jobs {
+		job.Discreet()
+	}
 }
 
 // Tree reads the trace of a job, and of the latest jobs that the clock began

@@ -126,7 +126,7 @@ func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Ha
 			return broker.Job{}, false
 		}
 		m.Attempt++
-		m.Last = m.Attempt > len(b.pauses)
+		m.Last, m.Retried = m.Attempt > len(b.pauses), m.Attempt > 1 || m.outages > 0
 		if m.firstSeen.IsZero() {
 			m.firstSeen = time.Now()
 		}

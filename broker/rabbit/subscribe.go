@@ -84,7 +84,7 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, jobs chan<
 	job := func(d amqp.Delivery) broker.Job {
 		b.topology.known.passed(len(d.Body))
 		m := received(d)
-		m.Last = m.Attempt > len(b.topology.pauses)
+		m.Last, m.Retried = m.Attempt > len(b.topology.pauses), m.Attempt > 1 || number(d, headerOutages) > 0
 		return broker.Job{Message: m, Settle: func(err error) {
 			defer begun.Done()
 			if ch.IsClosed() {

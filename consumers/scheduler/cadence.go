@@ -47,6 +47,9 @@ func (c course) interval(every time.Duration, p event.Polled) time.Duration {
 	if p.Settle {
 		return 2 * time.Minute // nobody is asked for anything
 	}
+	if p.Busy { // the others come first; the host is to be asked less often on the whole
+		return 2 * every
+	}
 	if p.Failures > 0 {
 		return max(every, min(every<<min(p.Failures, 10), failedMost), p.Wait)
 	}
@@ -63,10 +66,10 @@ func (c course) wanted(every time.Duration, p event.Polled) time.Duration {
 	switch {
 	case len(p.Matches) == 0:
 		return 8 * every
-	case d == every && p.At.Sub(c.Scored) < scoreFor:
+	case d <= every && p.At.Sub(c.Scored) < scoreFor:
 		return dense(every)
 	case d <= every && p.Unchanged >= patient:
-		return 2 * every
+		return 2 * d
 	}
 	return d
 }

@@ -19,6 +19,7 @@ const maxShown = 100
 
 // An Outcome is what came of the latest poll of a source.
 type Outcome struct {
+	Due      int64         `json:"due_ms"` // Unix milliseconds
 	At       time.Time     `json:"at"`
 	Took     time.Duration `json:"took"` // nanoseconds that the site needed
 	Problem  string        `json:"problem,omitempty"`
@@ -29,14 +30,17 @@ type Outcome struct {
 	Course course `json:"course"`
 }
 
-// The tick must be the latest: what came of an earlier one is old. Without an
-// interval the source stops, and the event that says so goes out.
+// What came of a later poll stands; one that is overtaken by the next counts,
+// or a site that takes its time would never be left alone. Without an interval
+// the source stops, and the event that says so goes out.
 var settle = redis.NewScript(`
-if redis.call('hget', KEYS[4], ARGV[1]) ~= ARGV[2] then return '' end
+local had = redis.call('hget', KEYS[5], ARGV[1])
+if redis.call('hexists', KEYS[1], ARGV[1]) == 0 or had and cjson.decode(had).due_ms > tonumber(ARGV[2]) then return '' end
 redis.call('hset', KEYS[5], ARGV[1], ARGV[3])
 if ARGV[4] ~= '' then
   redis.call('hset', KEYS[3], ARGV[1], ARGV[4])
-  redis.call('zadd', KEYS[2], 'xx', ARGV[5], ARGV[1])
+  local tick = tonumber(redis.call('hget', KEYS[4], ARGV[1]) or '0')
+  redis.call('zadd', KEYS[2], 'xx', string.format('%.0f', math.max(ARGV[5], tick + ARGV[4])), ARGV[1])
 elseif redis.call('zrem', KEYS[2], ARGV[1]) == 1 then
   redis.call('rpush', KEYS[6], ARGV[6])
   return 'stopped'
@@ -52,8 +56,9 @@ func (s *Schedule) Polled(ctx context.Context, source string, p event.Polled) er
 		return err
 	}
 	out := entry.Latest
+	out.Due = p.Due.UnixMilli()
 	out.At, out.Took, out.Problem, out.Failures = p.At, p.Took, p.Problem, p.Failures
-	if p.Failures == 0 && !p.Settle {
+	if p.Problem == "" || len(p.Matches) > 0 {
 		out.Matches = p.Matches[:min(len(p.Matches), maxShown)]
 	}
 	out.Course = out.Course.follow(p)
@@ -82,6 +87,20 @@ func (s *Schedule) Polled(ctx context.Context, source string, p event.Polled) er
 	}
 	if err != nil {
 		return fmt.Errorf("scheduling %s: %w", source, err)
+	}
+	return nil
+}
+
+// forget removes a source that was stopped: that was said when it was.
+var forget = redis.NewScript(`
+local had = redis.call('hget', KEYS[5], ARGV[1])
+if not had or not cjson.decode(had).stopped then return 0 end
+for _, i in ipairs({1, 3, 4, 5}) do redis.call('hdel', KEYS[i], ARGV[1]) end
+return redis.call('zrem', KEYS[2], ARGV[1])`)
+
+func (s *Schedule) forget(ctx context.Context, source string) error {
+	if err := forget.Run(ctx, s.redis, s.keys(), source).Err(); err != nil {
+		return fmt.Errorf("forgetting %s: %w", source, err)
 	}
 	return nil
 }

@@ -76,8 +76,14 @@ local polled = redis.call('hget', KEYS[5], ARGV[1])
 if had and not (polled and cjson.decode(polled).stopped) then return had end
 redis.call('hset', KEYS[1], ARGV[1], ARGV[2])
 for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
-redis.call('rpush', KEYS[6], ARGV[3])
+local t = redis.call('time')
+redis.call('zadd', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3], ARGV[1])
+redis.call('rpush', KEYS[6], ARGV[4])
 return ''`)
+
+// unheard is how long after an activation the source is polled even if no
+// scheduler has heard of it: the broker may have lost the event.
+const unheard = time.Minute
 
 // Activate enters a source and emits match_activated under the TID of ctx, in
 // one step; a scheduler that receives it does the rest. One that is active
@@ -85,7 +91,7 @@ return ''`)
 // wraps ErrOther. One that was stopped begins anew. The activation that holds
 // is returned in all cases.
 func (s *Schedule) Activate(ctx context.Context, a Activation) (held Activation, fresh bool, err error) {
-	a.ID, a.TID, a.Activated = event.SourceID(a.URL, a.Match), event.TIDFrom(ctx), time.Now().UTC()
+	a.TID, a.Activated = event.TIDFrom(ctx), time.Now().UTC()
 	e, err := a.event(event.MatchActivated, "", a.TID)
 	if err != nil {
 		return a, false, err
@@ -95,7 +101,7 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (held Activation,
 	if err != nil {
 		return a, false, err
 	}
-	had, err := s.emit(ctx, activate, e, func(had string) bool { return had == "" }, a.ID, text)
+	had, err := s.emit(ctx, activate, e, func(had string) bool { return had == "" }, a.ID, text, unheard.Milliseconds())
 	if err != nil {
 		return a, false, fmt.Errorf("activating %s: %w", a.ID, err)
 	}
@@ -104,6 +110,10 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (held Activation,
 	}
 	if err := json.Unmarshal([]byte(had), &held); err != nil {
 		return a, false, fmt.Errorf("activating %s: %w", a.ID, err)
+	}
+	if held.Event == a.Event { // the script ran, its answer was lost, and it ran once more
+		s.saved(outboxName)
+		return held, true, nil
 	}
 	if held.Profile != a.Profile || held.Every != a.Every {
 		return held, false, ErrOther
@@ -170,26 +180,33 @@ func (s *Schedule) emit(ctx context.Context, script *redis.Script, e event.Event
 }
 
 var begin = redis.NewScript(`
-local had = redis.call('hget', KEYS[1], ARGV[1])
-if not had or cjson.decode(had).event ~= ARGV[2] then return 0 end
-if redis.call('zadd', KEYS[2], 'nx', ARGV[4], ARGV[1]) == 1 then redis.call('hset', KEYS[4], ARGV[1], ARGV[3]) end
-return 1`)
+local had, polled = redis.call('hget', KEYS[1], ARGV[1]), redis.call('hget', KEYS[5], ARGV[1])
+if not had or cjson.decode(had).event ~= ARGV[2] or polled and cjson.decode(polled).stopped then return -1 end
+local tick = redis.call('hget', KEYS[4], ARGV[1])
+if tick then return tonumber(tick) end
+local t = redis.call('time')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('hset', KEYS[4], ARGV[1], string.format('%.0f', now))
+redis.call('zadd', KEYS[2], now + ARGV[3], ARGV[1])
+return now`)
 
-// Begin puts a source on the schedule: the activation is its first tick, and
-// the next is due after a while. It reports false if the activation, by the ID
-// of its event, does not hold any more.
-func (s *Schedule) Begin(ctx context.Context, source, activation string, tick, next time.Time) (bool, error) {
-	n, err := begin.Run(ctx, s.redis, s.keys(), source, activation, tick.UnixMilli(), next.UnixMilli()).Int()
+// Begin makes now the first tick of a source, and the next one due after a
+// while; what was begun before stays as it is, and its latest tick is returned.
+// It reports false if the activation, by the ID of its event, does not hold any
+// more.
+func (s *Schedule) Begin(ctx context.Context, source, activation string, next time.Duration) (tick time.Time, holds bool, err error) {
+	n, err := begin.Run(ctx, s.redis, s.keys(), source, activation, next.Milliseconds()).Int64()
 	if err != nil {
-		return false, fmt.Errorf("scheduling %s: %w", source, err)
+		return tick, false, fmt.Errorf("scheduling %s: %w", source, err)
 	}
-	return n == 1, nil
+	return time.UnixMilli(n).UTC(), n >= 0, nil
 }
 
 // A Tick is a poll whose time has come.
 type Tick struct {
 	Activation Activation
-	Due, Next  time.Time
+	Due        time.Time     // by Redis' clock, as all on the schedule
+	Left       time.Duration // until the next takes its place
 }
 
 // What a source is behind by more than an interval is left out: nobody wants
@@ -209,7 +226,7 @@ for i = 1, #ids, 2 do
     redis.call('hset', KEYS[4], id, string.format('%.0f', due))
     out[#out+1] = source
     out[#out+1] = string.format('%.0f', due)
-    out[#out+1] = string.format('%.0f', due + every)
+    out[#out+1] = string.format('%.0f', due + every - now)
   else
     redis.call('zrem', KEYS[2], id)
   end
@@ -234,7 +251,7 @@ func (s *Schedule) Pop(ctx context.Context, n int) (ticks []Tick, wait time.Dura
 		if err := json.Unmarshal([]byte(rest[0]), &t.Activation); err != nil {
 			return ticks, wait, fmt.Errorf("reading the schedule: %w", err)
 		}
-		t.Due, t.Next = instant(rest[1]), instant(rest[2])
+		t.Due, t.Left = time.UnixMilli(milliseconds(rest[1]).Milliseconds()).UTC(), milliseconds(rest[2])
 		ticks = append(ticks, t)
 	}
 	return ticks, wait, nil
@@ -244,5 +261,3 @@ func milliseconds(s string) time.Duration {
 	n, _ := strconv.ParseInt(s, 10, 64)
 	return time.Duration(n) * time.Millisecond
 }
-
-func instant(s string) time.Time { return time.UnixMilli(milliseconds(s).Milliseconds()).UTC() }

@@ -28,6 +28,7 @@ const (
 	lookLeast      = 5 * time.Millisecond
 	publishTimeout = 10 * time.Second
 	configEvery    = 5 * time.Second
+	stoppedFor     = 24 * time.Hour // that a source which was stopped is shown
 	outagePause    = time.Second
 	firstPoll      = 30 * time.Second // that the task of an activation may wait for a worker
 )
@@ -53,14 +54,12 @@ func (s *Scheduler) Consumer() consumers.Consumer {
 // activation, again, makes the same task, which is done once.
 func (s *Scheduler) activated(ctx context.Context, e event.Event) error {
 	source := e.Data.Source
-	if source == nil {
-		return event.Permanent(errors.New("the event names no source"))
+	if source == nil || source.Every < event.Interval(time.Second) {
+		return event.Permanent(errors.New("the event names no source, or none that could be polled"))
 	}
 	// Those that are activated together are not to be polled together for ever.
 	every := time.Duration(source.Every)
-	now := time.Now()
-	next := now.Add(every/2 + rand.N(every))
-	holds, err := s.Schedule.Begin(ctx, source.ID, e.ID, e.Time, next)
+	tick, holds, err := s.Schedule.Begin(ctx, source.ID, e.ID, every/2+rand.N(every))
 	if err != nil {
 		return consumers.RedisError(err)
 	}
@@ -70,8 +69,8 @@ func (s *Scheduler) activated(ctx context.Context, e event.Event) error {
 		return nil
 	}
 	s.Log.Info("source scheduled", "tid", e.TID, "source", source.ID, "url", source.URL, "match", source.Match)
-	poll := event.Poll{Source: *source, Due: e.Time, Activated: e.TID}
-	return s.emit(ctx, task{poll, e.TID, e.ID, now.Add(max(every, firstPoll))})
+	poll := event.Poll{Source: *source, Due: tick, Activated: e.TID}
+	return s.emit(ctx, task{poll, e.TID, e.ID, max(every, firstPoll)})
 }
 
 // Run emits the tasks that are due until ctx ends.
@@ -89,10 +88,12 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			s.Log.Warn("polls wait", "error", err)
 			wait = outagePause
+		} else {
+			wait = min(wait, lookEvery)
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(max(min(wait, lookEvery), lookLeast) + rand.N(lookLeast)):
+		case <-time.After(max(wait, lookLeast) + rand.N(lookLeast)):
 		}
 	}
 	return nil
@@ -107,7 +108,7 @@ func (s *Scheduler) look(ctx context.Context) (time.Duration, error) {
 	var tasks []task
 	for _, t := range ticks {
 		a := t.Activation
-		tasks = append(tasks, task{event.Poll{Source: a.Source, Due: t.Due, Activated: a.TID}, event.NewTID(), a.Event, t.Next})
+		tasks = append(tasks, task{event.Poll{Source: a.Source, Due: t.Due, Activated: a.TID}, event.NewTID(), a.Event, t.Left})
 	}
 	// What was taken off the schedule is asked for even at the end.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
@@ -117,16 +118,16 @@ func (s *Scheduler) look(ctx context.Context) (time.Duration, error) {
 
 // A task is a poll with what caused it.
 type task struct {
-	poll    event.Poll
-	tid     event.TID
-	cause   string
-	expires time.Time
+	poll  event.Poll
+	tid   event.TID
+	cause string
+	left  time.Duration // that it is worth beginning
 }
 
 func (s *Scheduler) emit(ctx context.Context, tasks ...task) error {
 	msgs := make([]event.Message, len(tasks))
 	for i, t := range tasks {
-		made, err := t.poll.Task(t.tid, t.cause, time.Now(), t.expires)
+		made, err := t.poll.Task(t.tid, t.cause, time.Now(), t.left)
 		if err == nil {
 			made.Source = "/scheduler/" + s.Instance
 			msgs[i], err = made.Encode()
@@ -147,9 +148,10 @@ func (s *Scheduler) emit(ctx context.Context, tasks ...task) error {
 	return nil
 }
 
-// ensure makes the sources that were activated by the config those of the
-// config, also after Redis was lost. A process that starts begins with those
-// that were stopped, too: somebody may have mended what stopped them.
+// ensure activates the sources of the config that are not active, also after
+// Redis was lost. A process that starts makes them exactly those of its config:
+// it activates anew what was stopped, since somebody may have mended what stopped
+// it, or has changed, and deactivates what only an earlier config named.
 func (s *Scheduler) ensure(ctx context.Context, start bool) error {
 	all, err := s.Schedule.List(ctx)
 	if err != nil {
@@ -160,15 +162,17 @@ func (s *Scheduler) ensure(ctx context.Context, start bool) error {
 		held[e.ID] = e
 	}
 	for _, want := range s.Config {
-		id := event.SourceID(want.URL, want.Match)
-		e, ok := held[id]
-		delete(held, id)
+		e, ok := held[want.ID]
+		delete(held, want.ID)
+		if ok && !start {
+			continue
+		}
 		differs := ok && e.By == ByConfig && (e.Profile != want.Profile || e.Every != want.Every)
-		if ok && !differs && (e.Latest.Stopped == "" || !start) {
+		if ok && !differs && e.Latest.Stopped == "" {
 			continue
 		}
 		if differs {
-			if _, err := s.Schedule.Deactivate(ctx, id, "the config has changed"); err != nil {
+			if _, err := s.Schedule.Deactivate(ctx, want.ID, "the config has changed"); err != nil {
 				return err
 			}
 		}
@@ -181,11 +185,14 @@ func (s *Scheduler) ensure(ctx context.Context, start bool) error {
 			return err
 		}
 	}
-	if !start {
-		return nil
-	}
 	for id, e := range held {
-		if e.By != ByConfig {
+		if e.Latest.Stopped != "" && time.Since(e.Latest.At) > stoppedFor {
+			if err := s.Schedule.forget(ctx, id); err != nil {
+				return err
+			}
+			continue
+		}
+		if !start || e.By != ByConfig {
 			continue
 		}
 		if _, err := s.Schedule.Deactivate(ctx, id, "the config does not name it any more"); err != nil {

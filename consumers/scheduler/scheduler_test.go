@@ -26,7 +26,7 @@ var discard = slog.New(slog.DiscardHandler)
 
 func activation(url, match string) scheduler.Activation {
 	return scheduler.Activation{Sport: event.Soccer, League: "MLS", By: scheduler.ByAPI,
-		Source: event.Source{URL: url, Profile: "p", Match: match, Every: event.Interval(time.Second)}}
+		Source: event.Source{ID: event.SourceID(url, match), URL: url, Profile: "p", Match: match, Every: event.Interval(time.Second)}}
 }
 
 // emitted are the events that wait in the schedule's outbox.
@@ -71,7 +71,7 @@ func TestActivateAndDeactivate(t *testing.T) {
 			t.Fatalf("emitted %+v, told %d times", all, told)
 		}
 		entry, ok, err := s.Get(t.Context(), first.ID)
-		if err != nil || !ok || !entry.Next.IsZero() || entry.URL != "https://a.example/" {
+		if err != nil || !ok || time.Until(entry.Next) > time.Minute || time.Until(entry.Next) < 50*time.Second || entry.URL != "https://a.example/" {
 			t.Errorf("%+v %v %v", entry, ok, err)
 		}
 		if was, err := s.Deactivate(t.Context(), first.ID, "enough"); !was || err != nil {
@@ -85,7 +85,7 @@ func TestActivateAndDeactivate(t *testing.T) {
 			t.Errorf("emitted %+v", all)
 		}
 		// What was deactivated before a scheduler heard of it is not begun.
-		if holds, err := s.Begin(t.Context(), first.ID, first.Event, time.Now(), time.Now()); holds || err != nil {
+		if _, holds, err := s.Begin(t.Context(), first.ID, first.Event, 0); holds || err != nil {
 			t.Error(holds, err)
 		}
 		if all, err := s.List(t.Context()); len(all) != 0 || err != nil {
@@ -101,8 +101,13 @@ func begun(t *testing.T, s *scheduler.Schedule, url string) scheduler.Activation
 	if err != nil {
 		t.Fatal(err)
 	}
-	if holds, err := s.Begin(t.Context(), a.ID, a.Event, time.Now().Add(-time.Second), time.Now()); !holds || err != nil {
-		t.Fatal(holds, err)
+	tick, holds, err := s.Begin(t.Context(), a.ID, a.Event, 0)
+	if !holds || err != nil || time.Since(tick).Abs() > 10*time.Second {
+		t.Fatal(tick, holds, err)
+	}
+	// The same event once more begins the same.
+	if again, holds, err := s.Begin(t.Context(), a.ID, a.Event, time.Hour); !again.Equal(tick) || !holds || err != nil {
+		t.Fatal(again, holds, err)
 	}
 	return a
 }
@@ -132,8 +137,8 @@ func TestPop(t *testing.T) {
 					mu.Lock()
 					for _, tick := range ticks {
 						taken[tick.Activation.ID]++
-						if late := time.Since(tick.Due); late < 0 || late > 10*time.Second || tick.Next.Sub(tick.Due) != time.Minute {
-							t.Errorf("due %v ago, next %v later", late, tick.Next.Sub(tick.Due))
+						if late := time.Since(tick.Due); late < 0 || late > 10*time.Second || tick.Left > time.Minute || tick.Left < 50*time.Second {
+							t.Errorf("due %v ago, next in %v", late, tick.Left)
 						}
 					}
 					mu.Unlock()
@@ -157,7 +162,7 @@ func TestPop(t *testing.T) {
 			t.Fatal(err)
 		}
 		ticks, _, err := s.Pop(t.Context(), 3)
-		if err != nil || len(ticks) != 1 || time.Since(ticks[0].Due) > 10*time.Second || time.Until(ticks[0].Next) < 50*time.Second {
+		if err != nil || len(ticks) != 1 || time.Since(ticks[0].Due) > 10*time.Second || ticks[0].Left < 50*time.Second {
 			t.Errorf("after an hour: %+v %v", ticks, err)
 		}
 	})
@@ -177,12 +182,6 @@ func TestPolled(t *testing.T) {
 		}
 		due := ticks[0].Due
 		half := event.Match{ID: "m1", Status: event.Break}
-		if err := s.Polled(ctx, a.ID, event.Polled{Due: due.Add(-time.Second), At: time.Now(), Matches: []event.Match{{Status: event.Live}}}); err != nil {
-			t.Fatal(err)
-		}
-		if e, _, _ := s.Get(ctx, a.ID); e.Interval != 0 || !e.Latest.At.IsZero() {
-			t.Errorf("an earlier poll has moved the schedule: %+v", e)
-		}
 		if err := s.Polled(ctx, a.ID, event.Polled{Due: due, At: time.Now(), Took: time.Millisecond, Matches: []event.Match{half}}); err != nil {
 			t.Fatal(err)
 		}
@@ -190,6 +189,20 @@ func TestPolled(t *testing.T) {
 		if err != nil || e.Interval != 4*time.Second || e.Next.Sub(due) != 4*time.Second || len(e.Latest.Matches) != 1 || e.Latest.Took != time.Millisecond {
 			t.Errorf("%+v %v", e, err)
 		}
+		// A poll that the next has overtaken counts; one that ended after it does not.
+		if err := r.HSet(ctx, "mw:{schedule}:tick", a.ID, due.Add(time.Minute).UnixMilli()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Polled(ctx, a.ID, event.Polled{Due: due.Add(time.Second), At: time.Now(), Took: time.Second, Matches: []event.Match{half}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Polled(ctx, a.ID, event.Polled{Due: due, At: time.Now(), Matches: []event.Match{{Status: event.Live}}}); err != nil {
+			t.Fatal(err)
+		}
+		if e, _, _ := s.Get(ctx, a.ID); e.Interval != 4*time.Second || e.Latest.Took != time.Second || e.Next.Sub(due) != 64*time.Second {
+			t.Errorf("overtaken: next %v later, %+v", e.Next.Sub(due), e)
+		}
+		due = due.Add(2 * time.Second)
 		if err := s.Polled(ctx, a.ID, event.Polled{Due: due, At: time.Now(), Failures: 2, Problem: "away"}); err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +211,7 @@ func TestPolled(t *testing.T) {
 		}
 		tid := event.NewTID()
 		for range 2 {
-			if err := s.Polled(event.WithTID(ctx, tid), a.ID, event.Polled{Due: due, At: time.Now(), Stop: "forbidden"}); err != nil {
+			if err := s.Polled(event.WithTID(ctx, tid), a.ID, event.Polled{Due: due, At: time.Now(), Stop: "forbidden", Problem: "forbidden"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -206,10 +219,14 @@ func TestPolled(t *testing.T) {
 		if last := all[len(all)-1]; len(all) != 2 || last.Type != "soccer.mls.match_deactivated" || last.TID != tid || last.Data.Reason != "forbidden" {
 			t.Errorf("emitted %+v", all)
 		}
-		if e, ok, _ := s.Get(ctx, a.ID); !ok || !e.Next.IsZero() || e.Latest.Stopped != "forbidden" {
+		if e, ok, _ := s.Get(ctx, a.ID); !ok || !e.Next.IsZero() || e.Latest.Stopped != "forbidden" || len(e.Latest.Matches) != 1 {
 			t.Errorf("stopped: %+v", e)
 		}
-		// Activated once more it begins anew.
+		// The event that began it, come again, does not begin it again; only
+		// another activation does.
+		if _, holds, err := s.Begin(ctx, a.ID, a.Event, 0); holds || err != nil {
+			t.Error(holds, err)
+		}
 		b, fresh, err := s.Activate(ctx, activation("https://a.example/", ""))
 		if err != nil || !fresh || b.Event == a.Event {
 			t.Errorf("%+v %v %v", b, fresh, err)
@@ -313,7 +330,7 @@ func TestSchedulers(t *testing.T) {
 		if all[1].TID == tid || all[1].TID.IsZero() || all[1].CausationID != a.Event || polls[1].Activated != tid || !polls[1].Due.After(polls[0].Due) {
 			t.Errorf("the second: %+v of %+v", all[1], polls[1])
 		}
-		if all[0].Expires.Before(polls[0].Due.Add(500*time.Millisecond)) || all[1].Expires.Before(polls[1].Due) {
+		if all[0].Expires.Before(polls[0].Due.Add(10*time.Second)) || all[1].Expires.Before(polls[1].Due) {
 			t.Errorf("expire %v and %v", all[0].Expires, all[1].Expires)
 		}
 		list, err := s.List(ctx)
