@@ -26,6 +26,7 @@ const (
 	batch          = 8                      // polls that one look at the schedule takes
 	lookEvery      = 250 * time.Millisecond // at most, between two looks
 	lookLeast      = 5 * time.Millisecond
+	lookSpread     = 20 * time.Millisecond // so that not always the same scheduler is first
 	publishTimeout = 10 * time.Second
 	configEvery    = 5 * time.Second
 	stoppedFor     = 24 * time.Hour // that a source which was stopped is shown
@@ -93,7 +94,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(max(wait, lookLeast) + rand.N(lookLeast)):
+		case <-time.After(max(wait, lookLeast) + rand.N(lookSpread)):
 		}
 	}
 	return nil

@@ -71,9 +71,9 @@ type ticked struct {
 // once, the work shared evenly; and one of each killed costs no match more than
 // a tick.
 func TestSchedule(t *testing.T) {
-	matches, every, rounds := 40, 3*time.Second, 6
+	matches, every, rounds, uneven := 40, 3*time.Second, 6, 0.4 // chance does its part where there is little to share
 	if incidents(t) > 0 {
-		matches, every, rounds = 200, 5*time.Second, 12
+		matches, every, rounds, uneven = 200, 5*time.Second, 12, 0.2
 	}
 	rabbit, redis := testenv.OwnRabbit(t, 1)[0], testenv.OwnRedis(t)
 	dir := t.TempDir()
@@ -180,7 +180,7 @@ func TestSchedule(t *testing.T) {
 	t.Logf("shares of schedulers %v, of workers %v; longest time between two readings of a match %.2f intervals, one scheduler and one worker killed", shares[0], shares[1], longest)
 	for i, name := range []string{"schedulers", "workers"} {
 		least, most := slices.Min(shares[i][:]), slices.Max(shares[i][:])
-		if mean := float64(shares[i][0]+shares[i][1]+shares[i][2]) / 3; float64(most) > 1.2*mean || float64(least) < 0.8*mean {
+		if mean := float64(shares[i][0]+shares[i][1]+shares[i][2]) / 3; float64(most) > (1+uneven)*mean || float64(least) < (1-uneven)*mean {
 			t.Errorf("the %s share %v", name, shares[i])
 		}
 	}
