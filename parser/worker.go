@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -73,7 +74,10 @@ func (w *Worker) Handle(ctx context.Context, m event.Message) error {
 	known = job.do(ctx, known)
 	job.out.At = time.Now().UTC()
 	job.out.Failures, job.out.Unchanged = known.Fails, known.Unchanged
-	if job.out.Problem != "" {
+	switch {
+	case job.out.Busy:
+		step.Says(job.out.Problem)
+	case job.out.Problem != "":
 		step.Fails(job.out.Problem)
 	}
 	after := context.WithoutCancel(ctx)
@@ -184,7 +188,10 @@ func (p *poll) read(ctx context.Context, watch *Watch, held *visit) {
 	p.shows(watch, held.page, events)
 	trace.From(ctx).Says(fmt.Sprintf("read %s, %d bytes, events: %d", held.page.URL, len(held.page.Body), len(events)))
 	if err != nil {
-		p.out.Problem = err.Error()
+		var network net.Error
+		if p.out.Problem = err.Error(); errors.As(err, &network) { // it names a server of ours
+			p.out.Problem = "what the page says could not be saved"
+		}
 		held.fetcher.Forget()
 	}
 }
