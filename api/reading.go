@@ -87,15 +87,7 @@ func (a *API) instances(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	type listed struct {
-		instances.Instance
-		Silent float64 `json:"silent_seconds"`
-	}
-	list := []listed{}
-	for _, i := range all {
-		list = append(list, listed{i, i.Silent.Seconds()})
-	}
 	return answer(w, http.StatusOK, struct {
-		Instances []listed `json:"instances"`
-	}{list})
+		Instances []instances.Instance `json:"instances"`
+	}{append([]instances.Instance{}, all...)}) // a list, if of none
 }

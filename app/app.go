@@ -168,7 +168,7 @@ type parts struct {
 	schedule  *scheduler.Schedule
 	consumers map[string]consumers.Consumer
 	library   parser.Library
-	sources   []scheduler.Activation
+	scheduler *scheduler.Scheduler
 	health    *health
 
 	web    *http.ServeMux
@@ -193,7 +193,8 @@ func (a *App) prepare(b event.Broker, r redis.UniversalClient) (p *parts, err er
 	if p.library, err = a.config.Library(); err != nil {
 		return p, Misuse(err)
 	}
-	p.sources, err = a.config.sources(p.library)
+	sources, err := a.config.sources(p.library)
+	p.scheduler = &scheduler.Scheduler{Schedule: p.schedule, Publisher: b, Config: sources, Instance: p.instance, Trace: p.trace, Log: a.log}
 	return p, err
 }
 
@@ -255,20 +256,19 @@ func (a *App) startAPI(_ context.Context, _ *errgroup.Group, p *parts) error {
 	return nil
 }
 
-// schedulerName is the scheduler's as a consumer.
+// schedulerName is the scheduler's as a consumer, which no other can have.
 const schedulerName = "scheduler"
 
 func (a *App) startScheduler(ctx context.Context, group *errgroup.Group, p *parts) error {
 	if a.Feed != nil {
 		return nil
 	}
-	if len(p.sources) == 0 {
+	if len(p.scheduler.Config) == 0 {
 		a.log.Info("no sources in the config: matches are activated by POST /api/matches alone")
 	}
 	p.emits = true
-	s := &scheduler.Scheduler{Schedule: p.schedule, Publisher: p.broker, Config: p.sources, Instance: p.instance, Trace: p.trace, Log: a.log}
-	a.startConsumer(ctx, group, p, schedulerName, s.Consumer())
-	group.Go(func() error { return s.Run(ctx) })
+	a.startConsumer(ctx, group, p, schedulerName, p.scheduler.Consumer())
+	group.Go(func() error { return p.scheduler.Run(ctx) })
 	return nil
 }
 
@@ -297,7 +297,7 @@ func (a *App) startParser(ctx context.Context, group *errgroup.Group, p *parts) 
 func (a *App) startOutbox(ctx context.Context, group *errgroup.Group, p *parts) {
 	p.health.add(func(context.Context) []event.Trouble { return p.outbox.Health() })
 	all := maps.Clone(p.consumers)
-	all[schedulerName] = (&scheduler.Scheduler{}).Consumer()
+	all[schedulerName] = p.scheduler.Consumer()
 	group.Go(func() error {
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			if err := p.broker.Declare(ctx, all[name].Subscription(name)); err != nil {

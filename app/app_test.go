@@ -68,6 +68,15 @@ func TestFirstFailureEndsTheRun(t *testing.T) {
 	}
 }
 
+// The scheduler's queue is its own: no other consumer can have its name.
+func TestNameOfTheScheduler(t *testing.T) {
+	other := func(consumers.Host) (consumers.Consumer, error) { return consumers.Consumer{}, nil }
+	a := app.New(app.Config{Listen: "127.0.0.1:0"}, app.Servers{}, slog.New(slog.DiscardHandler), app.WithConsumer("scheduler", other))
+	if err := a.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "the scheduler is a role") {
+		t.Errorf("Run: %v", err)
+	}
+}
+
 // Without a config file the defaults are good, unless it was asked for.
 func TestConfigDefaults(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none.yaml")

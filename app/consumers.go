@@ -55,6 +55,9 @@ func makeConsumers(c Config, makers map[string]consumers.Maker, r redis.Universa
 			return fmt.Errorf("consumer %s: %w", name, err)
 		}
 		maker := makers[name]
+		if name == schedulerName {
+			return nil, fault(errors.New("the scheduler is a role: matchwire run scheduler"))
+		}
 		if maker == nil {
 			return nil, fault(fmt.Errorf("no consumer of that name; there are %s", strings.Join(slices.Sorted(maps.Keys(makers)), ", ")))
 		}

@@ -191,7 +191,7 @@ func TestBalances(t *testing.T) {
 	}
 	w.change(func(list []instances.Instance) []instances.Instance {
 		list[1].Status = "fail"
-		list[2].Silent = instances.SilentAfter
+		list[2].SilentSeconds = instances.SilentAfter.Seconds()
 		return list[1:]
 	})
 	// One that is not well is better than none: what it needs may be away for all.
@@ -201,12 +201,12 @@ func TestBalances(t *testing.T) {
 		t.Errorf("the socket of one that stops: %q %v", b, err)
 	}
 	w.change(func(list []instances.Instance) []instances.Instance {
-		list[0].Silent = instances.SilentAfter
+		list[0].SilentSeconds = instances.SilentAfter.Seconds()
 		return list
 	})
 	w.until("nobody to be left", func() bool { code, _ := w.get("/"); return code == 503 })
 	w.change(func(list []instances.Instance) []instances.Instance {
-		list[0].Silent, list[0].Status = 0, "warn"
+		list[0].SilentSeconds, list[0].Status = 0, "warn"
 		return list
 	})
 	w.until("one that warns", func() bool { _, body := w.get("/"); return strings.HasPrefix(body, "fan-1") })

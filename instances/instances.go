@@ -37,12 +37,17 @@ type Instance struct {
 	Status   string    `json:"status"` // as on /healthz: pass, warn or fail
 	Troubles []string  `json:"troubles,omitempty"`
 
-	// Silent is how long ago it was last heard. From [Registry.List].
-	Silent time.Duration `json:"-"`
+	// SilentSeconds is how long ago it was last heard. From [Registry.List].
+	SilentSeconds float64 `json:"silent_seconds"`
+}
+
+// Silent is how long ago it was last heard.
+func (i Instance) Silent() time.Duration {
+	return time.Duration(i.SilentSeconds * float64(time.Second))
 }
 
 // Gone reports whether the instance has been silent for too long to be running.
-func (i Instance) Gone() bool { return i.Silent >= SilentAfter }
+func (i Instance) Gone() bool { return i.Silent() >= SilentAfter }
 
 // A Registry knows the instances of one installation.
 type Registry struct {
@@ -138,9 +143,11 @@ func (r *Registry) List(ctx context.Context) ([]Instance, error) {
 		if err := json.Unmarshal([]byte(pair[0]), &i); err != nil {
 			return nil, fmt.Errorf("listing instances: %w", err)
 		}
-		if i.Silent, err = time.ParseDuration(pair[1] + "ms"); err != nil {
+		silent, err := time.ParseDuration(pair[1] + "ms")
+		if err != nil {
 			return nil, fmt.Errorf("listing instances: %w", err)
 		}
+		i.SilentSeconds = silent.Seconds()
 		all = append(all, i)
 	}
 	slices.SortFunc(all, func(a, b Instance) int { return cmp.Compare(a.Name, b.Name) })

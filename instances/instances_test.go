@@ -50,10 +50,10 @@ func TestInstancesComeAndGo(t *testing.T) {
 		eventually(t, "both", func() bool { return len(list(t, r)) == 2 })
 		all := list(t, r)
 		got := all[1]
-		if got.Silent < 0 || got.Silent > 10*time.Second || got.Gone() {
-			t.Errorf("silent for %v", got.Silent)
+		if got.Silent() < 0 || got.Silent() > 10*time.Second || got.Gone() {
+			t.Errorf("silent for %v", got.Silent())
 		}
-		got.Silent = 0
+		got.SilentSeconds = 0
 		if all[0].Name != "a" || !reflect.DeepEqual(got, b) {
 			t.Errorf("got %+v", all)
 		}

@@ -224,23 +224,19 @@ func (p *poll) failed(ctx context.Context, watch *Watch, err error) {
 		p.out.Wait = min(refused.Wait, maxRetryAfter)
 	}
 	p.out.Problem = plainReason(err, refused)
-	p.stale(watch.Failed(ctx, redacted(p.Source.URL), time.Now().UTC(), p.out.Problem))
-	p.log.Warn("page not fetched, trying again", "error", err, "failures", watch.Fails)
+	_, serr := watch.Failed(ctx, redacted(p.Source.URL), time.Now().UTC(), p.out.Problem)
+	p.log.Warn("page not fetched, trying again", "error", errors.Join(err, serr), "failures", watch.Fails)
 }
 
 // stop says that the site forbids it, again and again until that is settled.
 func (p *poll) stop(ctx context.Context, watch *Watch) {
 	p.out.Problem = watch.Forbidden
-	events, settled, err := watch.Stopped(ctx, redacted(p.Source.URL), time.Now().UTC(), watch.Forbidden)
-	p.stale(events, err)
-	if p.out.Settle = !settled; settled {
-		p.out.Stop = watch.Forbidden
-	}
-}
-
-func (p *poll) stale(_ []event.Event, err error) {
+	_, settled, err := watch.Stopped(ctx, redacted(p.Source.URL), time.Now().UTC(), watch.Forbidden)
 	if err != nil {
 		p.log.Warn("matches not marked as stale", "error", err)
+	}
+	if p.out.Settle = !settled; settled {
+		p.out.Stop = watch.Forbidden
 	}
 }
 

@@ -83,9 +83,9 @@ func (s *Store) Write(ctx context.Context, spans []Span) error {
 // ErrNotFound says that nothing is recorded of a job.
 var ErrNotFound = errors.New("nothing is recorded under it: there was no such job, it was long ago, or it was a poll that brought nothing")
 
-// Spans returns the spans of a job, by when they began; none if nothing is
+// read returns the spans of a job, by when they began; none if nothing is
 // recorded of it.
-func (s *Store) Spans(ctx context.Context, t event.TID) ([]Span, error) {
+func (s *Store) read(ctx context.Context, t event.TID) ([]Span, error) {
 	texts, err := s.redis.LRange(ctx, s.spans(t), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("reading trace %s: %w", t, err)
@@ -101,9 +101,9 @@ func (s *Store) Spans(ctx context.Context, t event.TID) ([]Span, error) {
 	return all, nil
 }
 
-// Jobs returns the jobs that the clock began because of one, the latest n, and
+// caused returns the jobs that the clock began because of one, the latest n, and
 // how many there are of which something is recorded.
-func (s *Store) Jobs(ctx context.Context, t event.TID, n int) (latest []event.TID, all int, err error) {
+func (s *Store) caused(ctx context.Context, t event.TID, n int) (latest []event.TID, all int, err error) {
 	pipe := s.redis.Pipeline()
 	card := pipe.ZCard(ctx, s.jobs(t))
 	names := pipe.ZRange(ctx, s.jobs(t), int64(-n), -1)
@@ -120,9 +120,9 @@ func (s *Store) Jobs(ctx context.Context, t event.TID, n int) (latest []event.TI
 	return latest, int(card.Val()), nil
 }
 
-// Job finds the job that a person means: by its TID, or by the ID of a message
+// job finds the job that a person means: by its TID, or by the ID of a message
 // that was made in it, which is returned too.
-func (s *Store) Job(ctx context.Context, id string) (t event.TID, message string, err error) {
+func (s *Store) job(ctx context.Context, id string) (t event.TID, message string, err error) {
 	text, err := s.redis.Get(ctx, s.message(id)).Result()
 	switch {
 	case errors.Is(err, redis.Nil):

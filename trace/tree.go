@@ -48,7 +48,7 @@ func (t *Tree) Discreet() {
 // because of it, at most so many. id is a TID or the ID of a message. An error
 // wraps ErrNotFound where nothing is recorded.
 func (s *Store) Tree(ctx context.Context, id string, jobs int) (*Tree, error) {
-	tid, message, err := s.Job(ctx, id)
+	tid, message, err := s.job(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (s *Store) Tree(ctx context.Context, id string, jobs int) (*Tree, error) {
 		return nil, err
 	}
 	t.Message = message
-	latest, all, err := s.Jobs(ctx, tid, jobs)
+	latest, all, err := s.caused(ctx, tid, jobs)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (s *Store) Tree(ctx context.Context, id string, jobs int) (*Tree, error) {
 }
 
 func (s *Store) tree(ctx context.Context, tid event.TID) (*Tree, error) {
-	spans, err := s.Spans(ctx, tid)
+	spans, err := s.read(ctx, tid)
 	if err != nil {
 		return nil, err
 	}

@@ -31,11 +31,7 @@ func (p *psCmd) Run(c *console) error {
 	if p.JSON {
 		out := json.NewEncoder(c.out)
 		for _, i := range all {
-			err := out.Encode(struct {
-				instances.Instance
-				Silent float64 `json:"silent_seconds"`
-			}{i, i.Silent.Seconds()})
-			if err != nil {
+			if err := out.Encode(i); err != nil {
 				return err
 			}
 		}
@@ -57,7 +53,7 @@ func (p *psCmd) Run(c *console) error {
 // condition is how an instance is, in a few words.
 func condition(i instances.Instance) string {
 	if i.Gone() {
-		return "silent for " + i.Silent.Round(time.Second).String()
+		return "silent for " + i.Silent().Round(time.Second).String()
 	}
 	return strings.Join(append([]string{i.Status}, i.Troubles...), "; ")
 }

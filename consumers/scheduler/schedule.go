@@ -79,7 +79,7 @@ for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
 local t = redis.call('time')
 redis.call('zadd', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3], ARGV[1])
 redis.call('rpush', KEYS[6], ARGV[4])
-return ''`)
+return ARGV[2]`)
 
 // unheard is how long after an activation the source is polled even if no
 // scheduler has heard of it: the broker may have lost the event.
@@ -101,24 +101,17 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (held Activation,
 	if err != nil {
 		return a, false, err
 	}
-	had, err := s.emit(ctx, activate, e, func(had string) bool { return had == "" }, a.ID, text, unheard.Milliseconds())
+	_, err = s.emit(ctx, activate, e, func(holds string) bool {
+		fresh = json.Unmarshal([]byte(holds), &held) == nil && held.Event == a.Event
+		return fresh
+	}, a.ID, text, unheard.Milliseconds())
 	if err != nil {
 		return a, false, fmt.Errorf("activating %s: %w", a.ID, err)
-	}
-	if had == "" {
-		return a, true, nil
-	}
-	if err := json.Unmarshal([]byte(had), &held); err != nil {
-		return a, false, fmt.Errorf("activating %s: %w", a.ID, err)
-	}
-	if held.Event == a.Event { // the script ran, its answer was lost, and it ran once more
-		s.saved(outboxName)
-		return held, true, nil
 	}
 	if held.Profile != a.Profile || held.Every != a.Every {
 		return held, false, ErrOther
 	}
-	return held, false, nil
+	return held, fresh, nil
 }
 
 var deactivate = redis.NewScript(`
