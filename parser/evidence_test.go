@@ -111,3 +111,38 @@ func TestArchive(t *testing.T) {
 		t.Errorf("%q %v", b, err)
 	}
 }
+
+// The archive is bounded: the oldest pages go, and nothing that is not its own.
+func TestArchiveIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 5001 {
+		name := filepath.Join(dir, fmt.Sprintf("%064x.gz", i))
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		old := time.Now().Add(time.Duration(i-6000) * time.Second)
+		if err := os.Chtimes(name, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "notes.gz"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := &parser.Archive{Dir: dir}
+	if err := a.Keep(parser.Page{Body: []byte("new")}, "sha256:"+strings.Repeat("f", 64)); err != nil {
+		t.Fatal(err)
+	}
+	has := func(name string) bool { _, err := os.Stat(filepath.Join(dir, name)); return err == nil }
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 5001 || !has("notes.gz") || !has(strings.Repeat("f", 64)+".gz") || has(fmt.Sprintf("%064x.gz", 1)) || !has(fmt.Sprintf("%064x.gz", 2)) {
+		t.Errorf("%d files are left, %v", len(left), err)
+	}
+}
+
+// Pages that a worker keeps for the next visit take bounded memory; those that
+// were not used for longest go first.
+func TestVisitsAreBounded(t *testing.T) {
+	if kept, most := parser.KeepVisits(100, 2<<20); most > 64<<20 || len(kept) < 10 || kept[len(kept)-1] != 99 || kept[0] != 100-len(kept) {
+		t.Errorf("kept %v, %d bytes at most", kept, most)
+	}
+}
