@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"testing"
 
@@ -28,5 +29,8 @@ func TestServeEndsStreams(t *testing.T) {
 	cancel()
 	if err := group.Wait(); err != nil {
 		t.Error(err)
+	}
+	if _, err := io.ReadAll(resp.Body); err != nil {
+		t.Errorf("the stream was cut off, not ended: %v", err)
 	}
 }
