@@ -20,6 +20,7 @@ import (
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/instances"
+	httpproblem "github.com/matchwire/matchwire/internal/problem"
 	"github.com/matchwire/matchwire/parser"
 	"github.com/matchwire/matchwire/trace"
 )
@@ -93,7 +94,7 @@ func (a *API) serve(h handler) http.Handler {
 		tid, parent, err := caller(r)
 		if err != nil {
 			w.Header().Set(tidHeader, event.NewTID().String())
-			answerProblem(w, problem{http.StatusBadRequest, err.Error(), ""})
+			httpproblem.Write(w, http.StatusBadRequest, err.Error(), "")
 			return
 		}
 		w.Header().Set(tidHeader, tid.String())
@@ -167,8 +168,7 @@ func (a *API) hasToken(r *http.Request) bool {
 	return ok && a.Token != "" && subtle.ConstantTimeCompare(have[:], want[:]) == 1
 }
 
-// A problem is an error that the caller can do something about. It is written
-// as RFC 9457 has it.
+// A problem is an error that the caller can do something about.
 type problem struct {
 	status int
 	detail string
@@ -191,19 +191,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p = problem{http.StatusServiceUnavailable, "a server that is needed does not answer: try again", ""}
 		w.Header().Set("Retry-After", "5")
 	}
-	answerProblem(w, p)
-}
-
-func answerProblem(w http.ResponseWriter, p problem) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(p.status)
-	_ = json.NewEncoder(w).Encode(struct {
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-		Field  string `json:"field,omitempty"`
-	}{"about:blank", http.StatusText(p.status), p.status, p.detail, p.field})
+	httpproblem.Write(w, p.status, p.detail, p.field)
 }
 
 func answer(w http.ResponseWriter, status int, v any) error {

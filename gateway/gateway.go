@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/instances"
+	"github.com/matchwire/matchwire/internal/problem"
 )
 
 const (
@@ -232,9 +232,7 @@ func (g *Gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "2")
 	}
 	g.Log.Warn("call not forwarded", "call", r.Method+" "+r.URL.Path, "error", err)
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"type":"about:blank","title":%q,"status":%d,"detail":%q}`+"\n", http.StatusText(status), status, detail)
+	problem.Write(w, status, detail, "")
 }
 
 // A balancer is a gateway that chooses where a call goes. One that could not be
