@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
@@ -237,8 +238,11 @@ func (a *App) onceReady(ctx context.Context, group *errgroup.Group, ready <-chan
 	})
 }
 
+// drainFor is the longest time over which clients are sent to other nodes.
+const drainFor = 5 * time.Second
+
 func (a *App) startFanout(ctx context.Context, group *errgroup.Group, p *parts) error {
-	hub := fanout.NewHub(fanout.NewCheckpoints(p.redis, p.prefix), p.trace, a.log)
+	hub := fanout.NewHub(fanout.Options{Checkpoints: fanout.NewCheckpoints(p.redis, p.prefix), Trace: p.trace, Log: a.log, Drain: drainFor})
 	p.web.Handle("/", hub.Handler())
 	p.serves = true
 	p.health.add(func(context.Context) []event.Trouble { return hub.Health() })

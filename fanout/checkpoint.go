@@ -24,47 +24,54 @@ const (
 	// frames of the last 5,000 to 10,000 messages for clients that resume.
 	checkpointEvery   = 5000
 	checkpointTimeout = 10 * time.Second
+	// skew is how far the clocks of those who read pages may be apart.
+	skew = time.Minute
 )
 
 // Checkpoints keep what the nodes know of the matches at places of the log, so
-// that a node that starts need not read the log from its beginning:
+// that nobody needs to read it from its beginning:
 //
-//	mw:fanout:checkpoints  list of the latest two, the later one first: the offset, a space, and gzipped JSON lines
+//	mw:{fanout}:checkpoints  sorted set of the latest two, and 62 spread over all before; by offset: the offset, a space, when its page was read in Unix ms
+//	mw:{fanout}:states       hash of the same names: gzipped JSON lines
 //
 // Whose they are does not matter: at one place all nodes know the same.
 type Checkpoints struct {
-	redis redis.UniversalClient
-	key   string
-	every uint64 // checkpointEvery, if no test wants less
+	redis       redis.UniversalClient
+	set, states string
+	every       uint64 // checkpointEvery, if no test wants less
 }
 
-// NewCheckpoints keeps checkpoints in r, under a key that begins with prefix.
+// NewCheckpoints keeps checkpoints in r, under keys that begin with prefix.
 func NewCheckpoints(r redis.UniversalClient, prefix string) *Checkpoints {
-	return &Checkpoints{redis: r, key: prefix + "fanout:checkpoints", every: checkpointEvery}
+	return &Checkpoints{redis: r, set: prefix + "{fanout}:checkpoints", states: prefix + "{fanout}:states", every: checkpointEvery}
 }
 
 // A checkpoint is a fold, and the cursor of the last message that went into it.
 // In its text this is the first line, and a line for each match follows, the one
 // that was silent longest first.
 type checkpoint struct {
-	Cursor string   `json:"cursor"`
-	ByHand []string `json:"by_hand"` // IDs, oldest first
+	Cursor string    `json:"cursor"`
+	Read   time.Time `json:"read"`    // when the page of that message was
+	ByHand []string  `json:"by_hand"` // IDs, oldest first
 
-	matches []*MatchState
+	at   event.Cursor
+	fold fold
 }
+
+// beginning is the one before everything.
+func beginning() checkpoint { return checkpoint{at: event.Start, fold: newFold()} }
 
 // encode writes match by match, so that no more than the packed text is in
 // memory at a time.
-func (c checkpoint) encode(offset uint64) ([]byte, error) {
+func (c checkpoint) encode() ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%d ", offset)
 	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	if err != nil {
 		return nil, err
 	}
 	lines := json.NewEncoder(z)
 	err = lines.Encode(c)
-	for _, m := range c.matches {
+	for _, m := range slices.SortedFunc(maps.Values(c.fold.matches), func(a, b *MatchState) int { return cmp.Compare(a.touched, b.touched) }) {
 		err = errors.Join(err, lines.Encode(m))
 	}
 	err = errors.Join(err, z.Close())
@@ -72,15 +79,20 @@ func (c checkpoint) encode(offset uint64) ([]byte, error) {
 }
 
 func decodeCheckpoint(text []byte) (checkpoint, error) {
-	var c checkpoint
-	_, packed, _ := bytes.Cut(text, []byte(" "))
-	z, err := gzip.NewReader(bytes.NewReader(packed))
+	c := beginning()
+	z, err := gzip.NewReader(bytes.NewReader(text))
 	if err != nil {
 		return c, err
 	}
 	lines := json.NewDecoder(z)
 	if err := lines.Decode(&c); err != nil {
 		return c, err
+	}
+	if c.at, err = event.ParseCursor(c.Cursor); err != nil {
+		return c, err
+	}
+	for _, id := range c.ByHand {
+		c.fold.byHand.add(id)
 	}
 	for {
 		m := &MatchState{}
@@ -90,108 +102,126 @@ func decodeCheckpoint(text []byte) (checkpoint, error) {
 		case err != nil:
 			return c, err
 		}
-		c.matches = append(c.matches, m)
+		c.fold.events++
+		m.touched = c.fold.events
+		c.fold.matches[m.Match.ID] = m
 	}
 }
 
 // Others write checkpoints of the same log: one that is not much later than
-// theirs is not worth keeping.
+// theirs is not worth keeping. Of the older ones the one goes that is nearest to
+// its neighbours.
 var addCheckpoint = redis.NewScript(`
-local latest = redis.call('lindex', KEYS[1], 0)
-if latest and tonumber(ARGV[2]) < tonumber(string.match(latest, '^%d+')) + ARGV[3] then return 0 end
-redis.call('lpush', KEYS[1], ARGV[1])
-redis.call('ltrim', KEYS[1], 0, 1)
+local latest = redis.call('zrevrange', KEYS[1], 0, 0, 'withscores')
+if latest[2] and tonumber(ARGV[3]) < tonumber(latest[2]) + ARGV[4] then return 0 end
+redis.call('zadd', KEYS[1], ARGV[3], ARGV[2])
+redis.call('hset', KEYS[2], ARGV[2], ARGV[1])
+local all = redis.call('zrange', KEYS[1], 0, -1, 'withscores')
+local n = #all / 2
+if n <= 64 then return 1 end
+local least, at
+for i = 2, n - 2 do
+  local gap = all[2 * i + 2] - all[2 * i - 2]
+  if not least or gap < least then least, at = gap, all[2 * i - 1] end
+end
+redis.call('zrem', KEYS[1], at)
+redis.call('hdel', KEYS[2], at)
 return 1`)
 
-func (c *Checkpoints) add(ctx context.Context, text []byte, offset uint64) error {
-	err := addCheckpoint.Run(ctx, c.redis, []string{c.key}, text, offset, c.every/2).Err()
+func (c *Checkpoints) add(ctx context.Context, text []byte, at event.Cursor, read time.Time) error {
+	name := fmt.Sprintf("%d %d", at.Offset, read.UnixMilli())
+	err := addCheckpoint.Run(ctx, c.redis, []string{c.set, c.states}, text, name, at.Offset, c.every/2).Err()
 	if err != nil {
 		return fmt.Errorf("keeping a checkpoint: %w", err)
 	}
 	return nil
 }
 
-// latest returns the second latest checkpoint, or the only one; false if there
-// is none.
-func (c *Checkpoints) latest(ctx context.Context) (checkpoint, bool, error) {
-	var cp checkpoint
-	text, err := c.redis.LIndex(ctx, c.key, -1).Bytes()
-	if errors.Is(err, redis.Nil) {
-		return cp, false, nil
+// latest returns the second latest checkpoint, or the only one; the beginning
+// if there is none.
+func (c *Checkpoints) latest(ctx context.Context) (checkpoint, error) {
+	return c.choose(ctx, func(names []string) int { return max(0, len(names)-2) })
+}
+
+// before returns the last checkpoint that was not after an offset, nor after t
+// if that is not zero; the beginning if there is none.
+func (c *Checkpoints) before(ctx context.Context, offset uint64, t time.Time) (checkpoint, error) {
+	return c.choose(ctx, func(names []string) int {
+		for i, name := range slices.Backward(names) {
+			var at uint64
+			var ms int64
+			if _, err := fmt.Sscan(name, &at, &ms); err == nil && at <= offset && (t.IsZero() || ms <= t.Add(-skew).UnixMilli()) {
+				return i
+			}
+		}
+		return -1
+	})
+}
+
+// choose reads the checkpoint that which names of all, by offset.
+func (c *Checkpoints) choose(ctx context.Context, which func([]string) int) (checkpoint, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkpointTimeout)
+	defer cancel()
+	fail := func(err error) (checkpoint, error) {
+		return beginning(), fmt.Errorf("reading a checkpoint: %w", err)
 	}
-	if err == nil {
-		cp, err = decodeCheckpoint(text)
-	}
+	names, err := c.redis.ZRange(ctx, c.set, 0, -1).Result()
 	if err != nil {
-		return cp, false, fmt.Errorf("reading the last checkpoint: %w", err)
+		return fail(err)
 	}
-	return cp, true, nil
+	i := which(names)
+	if i < 0 || i >= len(names) {
+		return beginning(), nil
+	}
+	text, err := c.redis.HGet(ctx, c.states, names[i]).Bytes()
+	if err != nil {
+		return fail(err)
+	}
+	cp, err := decodeCheckpoint(text)
+	if err != nil {
+		return fail(err)
+	}
+	return cp, nil
 }
 
 // forget removes all: the log they are about is gone.
 func (c *Checkpoints) forget(ctx context.Context) error {
-	return c.redis.Del(ctx, c.key).Err()
-}
-
-// restore begins where the latest checkpoint is, if there is one, else at the
-// beginning of the log.
-func (h *Hub) restore(ctx context.Context) event.Cursor {
 	ctx, cancel := context.WithTimeout(ctx, checkpointTimeout)
 	defer cancel()
-	cp, ok, err := h.checkpoints.latest(ctx)
-	var at event.Cursor
-	if err == nil && ok {
-		at, err = event.ParseCursor(cp.Cursor)
-	}
-	if err != nil {
-		h.log.Warn("reading the event log from its beginning", "error", err)
-		return event.Start
-	}
-	if !ok {
-		return event.Start
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.fold, h.at, h.kept = foldOf(cp), at, at.Offset
-	h.log.Info("reading the event log from a checkpoint", "cursor", at, "matches", len(cp.matches))
-	return at
+	return c.redis.Del(ctx, c.set, c.states).Err()
 }
 
-func foldOf(cp checkpoint) fold {
-	f := newFold()
-	for _, id := range cp.ByHand {
-		f.byHand.add(id)
-	}
-	for _, m := range cp.matches {
-		f.events++
-		m.touched = f.events
-		f.matches[m.Match.ID] = m
-	}
-	return f
-}
-
-// keep writes a checkpoint when the last is long enough ago. h.mu is held. One
-// at a time is under way, and Run waits for it.
-func (h *Hub) keep() {
-	if h.at.Offset < h.kept+h.checkpoints.every || !h.keeping.TryLock() {
+// keep writes a checkpoint when the last is long enough ago. Only the reader of
+// the log calls it. One at a time is under way, and Run waits for it.
+func (h *Hub) keep(at event.Cursor) {
+	if at.Offset < h.kept+h.checkpoints.every || !h.keeping.TryLock() {
 		return
 	}
-	h.kept = h.at.Offset
-	offset := h.at.Offset
-	cp := checkpoint{Cursor: h.at.String(), ByHand: h.fold.byHand.order,
-		matches: slices.SortedFunc(maps.Values(h.fold.matches), func(a, b *MatchState) int { return cmp.Compare(a.touched, b.touched) })}
-	text, err := cp.encode(offset)
+	h.kept = at.Offset
+	text, at, read, err := h.history.checkpoint()
 	if err != nil {
 		h.log.Error("no checkpoint kept", "error", err)
 		h.keeping.Unlock()
 		return
 	}
-	h.writing.Go(func() {
+	h.goroutines.Go(func() {
 		defer h.keeping.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), checkpointTimeout)
 		defer cancel()
-		if err := h.checkpoints.add(ctx, text, offset); err != nil {
+		if err := h.checkpoints.add(ctx, text, at, read); err != nil {
 			h.log.Warn("no checkpoint kept", "error", err)
 		}
 	})
+}
+
+// checkpoint is the history's end as the text of a checkpoint.
+func (h *history) checkpoint() (text []byte, at event.Cursor, read time.Time, err error) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	read = h.floorAt
+	if n := len(h.frames); n > 0 {
+		read = h.frames[n-1].read
+	}
+	text, err = checkpoint{Cursor: h.at.String(), Read: read, ByHand: h.fold.byHand.order, fold: h.fold}.encode()
+	return text, h.at, read, err
 }

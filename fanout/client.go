@@ -2,9 +2,13 @@ package fanout
 
 import (
 	"encoding/json"
-	"errors"
-	"net/http"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -12,211 +16,450 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Close codes that a client may see. After the first two it should come back
-// with its cursor.
+// Close codes that a client may see. After the first three and tokenEnded it
+// should come back with its cursor, after the last two not as it was.
 const (
-	closeGoingAway = websocket.CloseGoingAway // 1001: the node stops
-	closeTooSlow   = 4001                     // more than queueBytes waited to be sent
-	closeBadFrame  = 4002                     // a frame that is not of the protocol
+	closeGoingAway = websocket.CloseGoingAway     // 1001: the node stops, or the log was made anew
+	closeTryLater  = websocket.CloseTryAgainLater // 1013: there is no room for what was asked, now
+	closeTooSlow   = 4001                         // more than lagBytes waited to be sent
+	closeBadFrame  = 4002                         // a frame that is not of the protocol
+	closeToken     = 4003                         // the token's time is over
+	closeTooMany   = 4008                         // more frames than a client may send
 )
 
 // Bounds of one connection.
 const (
-	queueBytes   = 1 << 20
-	writeTimeout = 10 * time.Second
-	pingEvery    = 25 * time.Second
-	pongTimeout  = 60 * time.Second
-	maxFrame     = 16 << 10 // that a client may send
+	lagBytes      = 1 << 20          // that may wait for a client, besides what it missed
+	writeTimeout  = 10 * time.Second // in which a client must take something
+	pingEvery     = 25               // seconds
+	silentFor     = 60               // seconds without a word after which a client is gone
+	closeTimeout  = 3 * time.Second  // from our close frame to the end
+	maxFrame      = 16 << 10         // that a client may send
+	framesAtOnce  = 50               // that a client may send, and so many more each second:
+	framesASecond = 5
+	sendBytes     = 32 << 10 // that are given to the kernel at once for a client that is behind
 )
 
-// A client is one connection. Every outgoing byte, control frames included,
-// goes through its queue, with a deadline for each write: gorilla's own pong
-// handler would write behind our back.
+// A client is one connection. All that goes out is written under mu and without
+// waiting, by whoever has something; only for one that takes no more, and until
+// it has everything, there is a goroutine that waits. So an idle client has
+// none, and a slow one no queue: it has a position in the history, and takes
+// from there.
 type client struct {
-	hub   *Hub
-	conn  *websocket.Conn
-	wants wants // guarded by hub.mu
+	conn     net.Conn
+	direct   descriptor
+	codec    codec
+	conflate bool  // it wants a snapshot rather than the end when it is slow
+	turn     uint8 // the second of pingEvery in which it is pinged
+	expires  int64 // when its token does, in Unix seconds; 0: never
+	hub      *Hub
+	heard    atomic.Int64 // when it said something last, in Unix seconds
 
-	mu     sync.Mutex
-	queue  []outgoing
-	bytes  int
-	closed bool
-	wake   chan struct{} // holds a token while the queue may hold something
+	slot int // in its group; guarded by line.mu
+
+	mu       sync.Mutex
+	line     *line  // changed with both lines' mu held
+	group    *group // changed with line.mu held; nil once it left
+	next     uint64 // it has had all that it wants before this position
+	begun    []byte // the rest of what was sent in part
+	own      []byte // goes out after that, before the next frame
+	lag      int    // bytes that the line had for it and it has not taken
+	marks    int    // how often it held up a playback
+	draining bool   // a goroutine sends what waits
+	stale    bool   // to be sent a snapshot in place of what it missed
+	closing  bool   // the last word is said, or waits in own
+	shut     bool   // conn is closed, or about to be
+	unread   bool   // nobody reads from it
 }
 
-type outgoing struct {
-	kind  int // of websocket message
-	bytes []byte
+func newClient(h *Hub, conn net.Conn, c codec) *client {
+	client := &client{hub: h, conn: conn, codec: c, direct: descriptorOf(conn), turn: uint8(rand.IntN(pingEvery))}
+	client.heard.Store(time.Now().Unix())
+	return client
 }
 
-// send queues a frame; it never waits.
-func (c *client) send(frame []byte) { c.push(websocket.TextMessage, frame) }
-
-// owe queues what the client asked for by connecting: a snapshot, or frames it
-// missed, which the hub keeps anyway. It counts against no budget.
-func (c *client) owe(frame []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.closed {
-		c.queue = append(c.queue, outgoing{websocket.TextMessage, frame})
-		c.signal()
-	}
-}
-
-func (c *client) push(kind int, b []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
+// put sends whole frames of the client's own. mu is held.
+func (c *client) put(b []byte) {
+	if c.shut || c.closing {
 		return
 	}
-	if c.bytes+len(b) > queueBytes {
-		c.finish(closeTooSlow, "too slow; resume by cursor")
+	if len(c.own) > lagBytes {
+		c.tooSlow()
 		return
 	}
-	c.queue = append(c.queue, outgoing{kind, b})
-	c.bytes += len(b)
-	c.signal()
+	c.write(b)
 }
 
-func (c *client) close(code int, reason string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.finish(code, reason)
-}
-
-// finish drops what waits and queues the close frame as the last. mu is held.
-func (c *client) finish(code int, reason string) {
-	if c.closed {
-		return
-	}
-	c.closed = true
-	c.queue = []outgoing{{websocket.CloseMessage, websocket.FormatCloseMessage(code, reason)}}
-	c.signal()
-}
-
-func (c *client) signal() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// write sends the queue until the connection is closed.
-func (c *client) write() {
-	defer c.conn.Close() // ends read
-	ping := time.NewTicker(pingEvery)
-	defer ping.Stop()
-	for {
-		select {
-		case <-c.wake:
-		case <-ping.C:
-			c.push(websocket.PingMessage, nil)
-		}
-		c.mu.Lock()
-		batch := c.queue
-		c.queue, c.bytes = nil, 0
-		c.mu.Unlock()
-		for _, out := range batch {
-			_ = c.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-			if err := c.conn.WriteMessage(out.kind, out.bytes); err != nil || out.kind == websocket.CloseMessage {
-				return
-			}
-		}
-	}
-}
-
-// A request is a frame from the client; one of its members is set.
-type request struct {
-	Subscribe   *wants           `json:"subscribe"`
-	Unsubscribe *wants           `json:"unsubscribe"`
-	Ping        *json.RawMessage `json:"ping"`
-}
-
-// read acts on the client's frames until the connection ends.
-func (c *client) read() {
-	c.conn.SetReadLimit(maxFrame)
-	alive := func(string) error { return c.conn.SetReadDeadline(time.Now().Add(pongTimeout)) }
-	_ = alive("")
-	c.conn.SetPongHandler(alive)
-	c.conn.SetPingHandler(func(data string) error {
-		c.push(websocket.PongMessage, []byte(data))
-		return alive("")
-	})
-	c.conn.SetCloseHandler(func(code int, _ string) error {
-		c.close(code, "")
-		return nil
-	})
-	for {
-		_, b, err := c.conn.ReadMessage()
-		if err != nil {
+// write sends b now or after what waits. mu is held.
+func (c *client) write(b []byte) {
+	if !c.draining {
+		n := c.try(b)
+		if n == len(b) || c.shut {
 			return
 		}
-		_ = alive("")
-		if err := c.act(b); err != nil {
-			c.close(closeBadFrame, err.Error())
-			return
+		if n > 0 {
+			c.begun, b = slices.Clone(b[n:]), nil
 		}
+	}
+	c.own = append(c.own, b...)
+	c.drainLater()
+}
+
+// try writes what the kernel takes at once. mu is held, and nothing waits.
+func (c *client) try(b []byte) int {
+	n, err := c.direct.write(b)
+	if err != nil {
+		c.end(endBroken)
+	}
+	c.hub.counts.bytes.Add(int64(n))
+	return n
+}
+
+func (c *client) drainLater() {
+	if !c.draining {
+		c.draining = true
+		c.hub.goroutines.Go(c.drain)
 	}
 }
 
-func (c *client) act(b []byte) error {
-	var r request
-	if err := json.Unmarshal(b, &r); err != nil {
-		return errors.New("frame is not a JSON object of the protocol")
-	}
+// deliver hands on what a round has for the client's group.
+func (c *client) deliver(b *batch, patient bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
-	case r.Subscribe != nil:
-		return c.hub.change(c, func(w wants) (wants, error) { return w.add(*r.Subscribe) })
-	case r.Unsubscribe != nil:
-		return c.hub.change(c, func(w wants) (wants, error) { return w.remove(*r.Unsubscribe), nil })
-	case r.Ping != nil:
-		c.send(append(append([]byte(`{"pong":`), *r.Ping...), '}'))
-		return nil
-	}
-	return errors.New("frame has none of subscribe, unsubscribe and ping")
-}
-
-var upgrader = websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 4096, HandshakeTimeout: writeTimeout}
-
-// ServeWS takes a WebSocket connection:
-// GET /ws?topics=soccer.mls.*,*.*.goal&match=ID&team=NAME&cursor=CURSOR
-func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	wanted, err := wantsOf(q)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	from := event.Start
-	if s := q.Get("cursor"); s != "" {
-		if from, err = event.ParseCursor(s); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
+	case c.shut || c.closing || b.last < c.next:
+	case c.draining:
+		if c.lag += b.size(c.codec); c.lag > lagBytes && !patient {
+			c.tooSlow()
+		}
+	case b.first < c.next:
+		c.drainLater() // it has had a part; the history knows the rest
+	default:
+		text := b.bytes(c.codec)
+		n := c.try(text)
+		if n == len(text) {
+			c.next = b.last + 1
 			return
 		}
+		c.took(b.frames, n)
+		c.drainLater()
 	}
-	select {
-	case <-h.ready:
-	case <-r.Context().Done():
-		return
-	case <-time.After(writeTimeout):
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, "still reading the event log", http.StatusServiceUnavailable)
+}
+
+// took notes that n bytes of frames have been sent. mu is held.
+func (c *client) took(frames []*frame, n int) {
+	for _, f := range frames {
+		size := f.text.size(c.codec)
+		if n <= 0 {
+			return
+		}
+		if n < size {
+			c.begun = f.text.append(nil, c.codec)[n:]
+		}
+		n -= size
+		c.next = f.cursor.Offset + 1
+		c.lag = max(0, c.lag-size)
+	}
+}
+
+// tooSlow ends a client that does not take what is sent, or has it take a
+// snapshot in place of all that waits. mu is held.
+func (c *client) tooSlow() {
+	c.own, c.lag = nil, 0
+	if c.conflate {
+		c.stale = true
+		c.hub.counts.conflated.Add(1)
 		return
 	}
-	conn, err := upgrader.Upgrade(w, r, nil)
+	c.finish(closeTooSlow, "too slow; resume by cursor", endSlow)
+}
+
+// An outbound is room for what is sent to a client that is behind.
+type outbound struct {
+	bytes  []byte
+	frames []*frame
+}
+
+var outbounds = sync.Pool{New: func() any { return &outbound{bytes: make([]byte, 0, 2*sendBytes)} }}
+
+// fill gathers what is to be sent next, nothing if the client has everything.
+// next is its position when it has taken that. mu is held.
+func (c *client) fill(o *outbound) (next uint64) {
+	o.bytes, o.frames = append(o.bytes[:0], c.begun...), o.frames[:0]
+	if c.stale {
+		return c.next
+	}
+	o.bytes = append(o.bytes, c.own...)
+	if c.closing || c.group == nil {
+		return c.next
+	}
+	frames, next, ok := c.line.history.Load().wanted(o.frames, c.next, c.line.pumped.Load(), c.group.wants, sendBytes-len(o.bytes))
+	if !ok {
+		c.tooSlow()
+		return c.fill(o)
+	}
+	o.frames = frames
+	for _, f := range frames {
+		o.bytes = f.text.append(o.bytes, c.codec)
+	}
+	return next
+}
+
+// sent notes that the first n bytes of what fill gathered are out. mu is held.
+func (c *client) sent(o *outbound, n int, next uint64) {
+	c.hub.counts.bytes.Add(int64(n))
+	if n == len(o.bytes) {
+		c.begun, c.own = nil, nil
+		for _, f := range o.frames {
+			c.lag -= f.text.size(c.codec)
+		}
+		c.lag, c.next = max(0, c.lag), next
+		return
+	}
+	if n < len(c.begun) {
+		c.begun = c.begun[n:]
+		return
+	}
+	n -= len(c.begun)
+	c.begun = nil
+	if n < len(c.own) {
+		if n > 0 {
+			c.begun, c.own = c.own[n:], nil
+		}
+		return
+	}
+	n -= len(c.own)
+	c.own = nil
+	c.took(o.frames, n)
+}
+
+// What flush has done.
+type flushed int
+
+const (
+	some    flushed = iota // sent something
+	blocked                // the client takes no more now
+	all                    // there is nothing left to send
+	old                    // it must be given a snapshot first
+)
+
+// flush sends once, and without waiting, to a client that has a descriptor.
+func (c *client) flush() flushed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := outbounds.Get().(*outbound)
+	defer o.free()
+	next, state := c.prepare(o)
+	if state != some {
+		return state
+	}
+	n, err := c.direct.write(o.bytes)
 	if err != nil {
-		return // Upgrade has answered
+		c.end(endBroken)
+		c.draining = false
+		return all
 	}
-	c := &client{hub: h, conn: conn, wants: wanted, wake: make(chan struct{}, 1)}
-	if err := h.join(c, from); err != nil {
-		h.log.Warn("client not taken", "error", err)
-		conn.Close()
+	if n == 0 {
+		return blocked
+	}
+	c.sent(o, n, next)
+	return some
+}
+
+// push sends once to a client without one, and waits.
+func (c *client) push() (flushed, error) {
+	o := outbounds.Get().(*outbound)
+	defer o.free()
+	c.mu.Lock()
+	next, state := c.prepare(o)
+	if state == some {
+		c.sent(o, len(o.bytes), next) // if not, it is over anyway
+	}
+	c.mu.Unlock()
+	if state != some {
+		return state, nil
+	}
+	_, err := c.conn.Write(o.bytes)
+	return some, err
+}
+
+func (o *outbound) free() {
+	clear(o.frames)
+	if cap(o.bytes) <= 4*sendBytes { // not one that held a snapshot
+		outbounds.Put(o)
+	}
+}
+
+// prepare fills o, unless there is nothing to send. mu is held.
+func (c *client) prepare(o *outbound) (next uint64, state flushed) {
+	if c.shut {
+		c.draining = false
+		return 0, all
+	}
+	next = c.fill(o)
+	switch {
+	case len(o.bytes) > 0:
+		return next, some
+	case c.stale:
+		return 0, old
+	}
+	c.next, c.lag, c.draining = next, 0, false
+	if c.line != nil {
+		signal(c.line.progress)
+	}
+	if c.closing {
+		c.hangUp()
+	}
+	return next, all
+}
+
+// drain sends what waits until the client has everything, or does not take
+// anything for writeTimeout.
+func (c *client) drain() {
+	for {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+		var state flushed
+		var err error
+		if raw := c.direct.raw; raw != nil {
+			err = raw.Write(func(uintptr) bool {
+				state = c.flush()
+				return state != blocked
+			})
+		} else {
+			state, err = c.push()
+		}
+		switch {
+		case err != nil:
+			c.mu.Lock()
+			c.end(endSlow)
+			c.draining = false
+			c.mu.Unlock()
+			return
+		case state == all:
+			return
+		case state == old:
+			c.mu.Lock()
+			l := c.line
+			c.mu.Unlock()
+			l.refresh(c)
+		}
+	}
+}
+
+func (c *client) close(code int, reason string, why end) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.finish(code, reason, why)
+}
+
+// finish says the last word and drops what waits. mu is held.
+func (c *client) finish(code int, reason string, why end) {
+	if c.closing || c.shut {
 		return
 	}
-	var writing sync.WaitGroup
-	writing.Go(c.write)
-	c.read()
-	c.close(websocket.CloseNormalClosure, "")
-	writing.Wait()
-	h.leave(c)
+	var last []byte
+	if c.codec == stream {
+		object, _ := json.Marshal(map[string]any{"code": code, "reason": reason}) // a string and a number
+		last = fmt.Appendf(nil, "event: close\ndata: %s\n\n", object)
+	} else {
+		last = control(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason))
+	}
+	c.say(last, why)
+}
+
+// say has a frame be the last. mu is held.
+func (c *client) say(last []byte, why end) {
+	if c.closing || c.shut {
+		return
+	}
+	c.closing, c.own, c.stale = true, nil, false
+	c.hub.counts.ended[why].Add(1)
+	c.write(last)
+	if !c.draining {
+		c.hangUp()
+	}
+}
+
+// hangUp ends our side of the connection, once everything is out. The client
+// has closeTimeout to end its own: to close at once, with something of it unread,
+// would take back what it has not read yet. mu is held.
+func (c *client) hangUp() {
+	if c.unread {
+		c.end(endLeft)
+		return
+	}
+	half, ok := c.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		c.end(endLeft)
+		return
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(closeTimeout))
+}
+
+// end closes the connection. mu is held.
+func (c *client) end(why end) {
+	if c.shut {
+		return
+	}
+	if !c.closing {
+		c.hub.counts.ended[why].Add(1)
+	}
+	c.shut, c.begun, c.own = true, nil, nil
+	c.direct.fd = -1
+	c.hub.goroutines.Go(func() { c.conn.Close() }) // waits for drain, and drain for mu
+}
+
+// left is called when nothing more can be read.
+func (c *client) left() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unread = true
+	if !c.draining {
+		c.end(endLeft)
+	} else {
+		c.say(nil, endLeft)
+	}
+}
+
+// tick is called once a second for each client, by its line's pump: whatever was
+// pumped is out, unless it is behind. turn says whether it is its second.
+func (c *client) tick(now int64, turn bool, at *mark) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.shut || c.closing:
+	case c.expires > 0 && now >= c.expires:
+		c.finish(closeToken, "the token's time is over", endToken)
+	case c.codec != stream && now-c.heard.Load() > silentFor:
+		c.end(endSilent)
+	case turn && !c.draining:
+		b := slices.Clone(pings[c.codec])
+		if c.next < at.position && at.last.Offset >= c.next { // it wants little, and its cursor would age
+			b = append(b, at.text[c.codec]...)
+			c.next = at.position
+		}
+		c.put(b)
+	}
+}
+
+// pings keep a connection alive, and show whether it is.
+var pings = [codecs][]byte{control(websocket.PingMessage, nil), control(websocket.PingMessage, nil), []byte(": ping\n\n")}
+
+// A mark is where a line is, as a frame that tells a client so.
+type mark struct {
+	last     event.Cursor
+	position uint64
+	text     [codecs][]byte
+}
+
+func newMark(last event.Cursor, position uint64) *mark {
+	t := said(last.String(), fmt.Appendf(nil, `{"cursor":"%s"}`, last))
+	return &mark{last: last, position: position, text: [codecs][]byte{t.ws, t.ws, fmt.Appendf(nil, "id: %s\n\n", last)}}
+}
+
+// A descriptor is a plain TCP connection as the kernel knows it. The zero value
+// takes nothing.
+type descriptor struct {
+	raw syscall.RawConn
+	fd  int
 }

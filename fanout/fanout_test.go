@@ -42,7 +42,7 @@ func newNode(t *testing.T, log event.Log) *node { return newNodeWith(t, log, che
 
 func newNodeWith(t *testing.T, log event.Log, c *fanout.Checkpoints) *node {
 	t.Helper()
-	hub := fanout.NewHub(c, nil, slog.New(slog.DiscardHandler))
+	hub := fanout.NewHub(fanout.Options{Checkpoints: c, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- hub.Run(ctx, log) }()
@@ -82,7 +82,7 @@ type client struct {
 type frame struct {
 	Cursor   string
 	Resumed  *bool
-	Snapshot *struct{ Matches []fanout.MatchState }
+	Snapshot *struct{ Matches []*fanout.MatchState }
 	Event    json.RawMessage
 	Pong     int
 }
@@ -492,8 +492,8 @@ func TestCheckpoint(t *testing.T) {
 				}
 			})
 		}
-		list := func() int64 { return r.LLen(t.Context(), "mw:fanout:checkpoints").Val() }
-		for end := time.Now().Add(20 * time.Second); list() < 2 && time.Now().Before(end); {
+		list := func() int64 { return r.ZCard(t.Context(), "mw:{fanout}:checkpoints").Val() }
+		for end := time.Now().Add(20 * time.Second); list() < 3 && time.Now().Before(end); {
 			time.Sleep(10 * time.Millisecond)
 		}
 		snapshot := func(n *node) string {
@@ -514,8 +514,14 @@ func TestCheckpoint(t *testing.T) {
 		if n := counted.read.Load(); n < 500 || n > 1250 {
 			t.Errorf("%d of %d messages read", n, events)
 		}
-		if f := next.dial(t, "match=m0&cursor="+early.Cursor).read(); *f.Resumed {
-			t.Error("resumed, from before what the node has read")
+		past := next.dial(t, "match=m0&cursor="+early.Cursor)
+		if f := past.read(); !*f.Resumed {
+			t.Error("not resumed from the log, with a cursor from before what the node has read at its start")
+		}
+		for i := matches; i < events; i += matches {
+			if e, _ := past.event(); e.Subject != "m0" || e.Data.Epoch != "" && e.Data.Seq != int64(i+1) {
+				t.Fatalf("got %s %d from the log, want %d", e.Subject, e.Data.Seq, i+1)
+			}
 		}
 		// What follows goes on where the checkpoint ended, and a client of the
 		// old node goes on at the new one.

@@ -1,7 +1,10 @@
 package fanout
 
 import (
+	"cmp"
+	"encoding/json"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -14,7 +17,8 @@ const (
 	maxIncidents = 500
 )
 
-// A MatchState is what the log says of one match so far.
+// A MatchState is what the log says of one match up to some event. It never
+// changes: the next event makes another.
 type MatchState struct {
 	Match     event.Match  `json:"match"`
 	Sport     event.Sport  `json:"sport"`
@@ -24,12 +28,26 @@ type MatchState struct {
 	Replay    bool         `json:"replay,omitempty"`
 	Updated   time.Time    `json:"updated"` // when the page behind the latest event was read
 	TID       event.TID    `json:"tid"`
-	Incidents []Incident   `json:"incidents"` // those that stand, in the order they were reported
+	Incidents []*Incident  `json:"incidents"` // those that stand, in the order they were reported
 
 	Epoch string `json:"epoch,omitempty"`
 	Seq   int64  `json:"seq,omitempty"`
 
 	touched int64 // counts events; tells which match was silent longest
+	text    atomic.Pointer[[]byte]
+}
+
+// encoded is the state as JSON, encoded once for all snapshots.
+func (m *MatchState) encoded() ([]byte, error) {
+	if t := m.text.Load(); t != nil {
+		return *t, nil
+	}
+	t, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	m.text.Store(&t)
+	return t, nil
 }
 
 // An Incident is one that stands.
@@ -52,16 +70,44 @@ type Incident struct {
 	TID         event.TID    `json:"tid"`
 }
 
-// A fold is the state of all matches at one position of the log.
+// matches are the states of all matches at one position of the log.
+type matches map[string]*MatchState
+
+// put adds a state, or replaces an older one.
+func (all matches) put(m *MatchState) {
+	if all[m.Match.ID] == nil && len(all) >= maxMatches {
+		var silent *MatchState
+		for _, o := range all {
+			if silent == nil || o.touched < silent.touched {
+				silent = o
+			}
+		}
+		delete(all, silent.Match.ID)
+	}
+	all[m.Match.ID] = m
+}
+
+// wanted lists the matches that w wants, the latest changed first.
+func (all matches) wanted(w wants) []*MatchState {
+	list := []*MatchState{}
+	for _, m := range all {
+		if w.match(m) {
+			list = append(list, m)
+		}
+	}
+	slices.SortFunc(list, func(a, b *MatchState) int { return cmp.Compare(b.touched, a.touched) })
+	return list
+}
+
+// A fold makes the states of all matches from the events of the log, one after
+// the other.
 type fold struct {
-	matches map[string]*MatchState
+	matches matches
 	events  int64
 	byHand  recent // IDs of events without a place in a sequence
 }
 
-func newFold() fold {
-	return fold{matches: map[string]*MatchState{}, byHand: recent{has: map[string]bool{}}}
-}
+func newFold() fold { return fold{matches: matches{}, byHand: recent{has: map[string]bool{}}} }
 
 // maxRecent bounds how far apart two copies of an event may stand.
 const maxRecent = 10_000
@@ -85,89 +131,61 @@ func (r *recent) add(id string) bool {
 	return true
 }
 
-// take adds an event, and reports false if the fold has had it already: the
-// log may hold an event twice.
-func (f *fold) take(e event.Event) bool {
+// take adds an event. It returns the new state of its match, nil if there is
+// none, and false if the fold has had the event already: the log may hold it
+// twice.
+func (f *fold) take(e event.Event) (*MatchState, bool) {
 	d := e.Data
 	if d.Epoch == "" && !f.byHand.add(e.ID) {
-		return false
+		return nil, false
 	}
-	if d.Match == nil || e.Subject == "" {
-		return true // about no match: nothing to fold
+	if d.Match == nil || d.Match.ID == "" {
+		return nil, true // about no match: nothing to fold
 	}
-	m := f.matches[e.Subject]
-	if m == nil {
-		m = &MatchState{Incidents: []Incident{}}
-		f.add(e.Subject, m)
+	old := f.matches[d.Match.ID]
+	if old == nil {
+		old = &MatchState{}
 	}
-	epoch, seq := d.Epoch, d.Seq
+	incidents := old.Incidents
 	switch {
-	case epoch != "" && (epoch < m.Epoch || epoch == m.Epoch && seq <= m.Seq):
-		return false
-	case epoch == "" && (m.Epoch != "" || e.Time.Before(m.Updated)):
-		return true // emitted by hand about a match that the parser, or a later one, knows better
-	case epoch != m.Epoch && m.Epoch != "":
-		m.Incidents = []Incident{} // the state was made anew; all that stands comes again
+	case d.Epoch != "" && (d.Epoch < old.Epoch || d.Epoch == old.Epoch && d.Seq <= old.Seq):
+		return nil, false
+	case d.Epoch == "" && (old.Epoch != "" || e.Time.Before(old.Updated)):
+		return nil, true // emitted by hand about a match that the parser, or a later one, knows better
+	case d.Epoch != old.Epoch && old.Epoch != "":
+		incidents = nil // the state was made anew; all that stands comes again
 	}
 	f.events++
-	m.Epoch, m.Seq, m.touched = epoch, seq, f.events
-	m.Match, m.Sport, m.League, m.Replay, m.Updated, m.TID = *d.Match, d.Sport, d.League, d.Replay, e.Time, e.TID
-	if d.Score != nil {
-		m.Score = d.Score
+	m := &MatchState{
+		Match: *d.Match, Sport: d.Sport, League: d.League, Score: cmp.Or(d.Score, old.Score), Shootout: cmp.Or(d.Shootout, old.Shootout),
+		Replay: d.Replay, Updated: e.Time, TID: e.TID, Incidents: with(incidents, e), Epoch: d.Epoch, Seq: d.Seq, touched: f.events,
 	}
-	if d.Shootout != nil {
-		m.Shootout = d.Shootout
-	}
-	m.put(e)
-	return true
+	f.matches.put(m)
+	return m, true
 }
 
-// put adds, replaces or removes the event's incident.
-func (m *MatchState) put(e event.Event) {
+// with is a new list: old with the event's incident added, replaced or removed.
+func with(old []*Incident, e event.Event) []*Incident {
 	d := e.Data
-	at := slices.IndexFunc(m.Incidents, func(i Incident) bool { return d.Incident != "" && i.Incident == d.Incident })
+	all := append(make([]*Incident, 0, len(old)+1), old...)
+	at := slices.IndexFunc(all, func(i *Incident) bool { return d.Incident != "" && i.Incident == d.Incident })
 	if d.Action == event.Retracted {
 		if at >= 0 {
-			m.Incidents = slices.Delete(m.Incidents, at, at+1)
+			all = slices.Delete(all, at, at+1)
 		}
-		return
+		return all
 	}
-	i := Incident{
+	i := &Incident{
 		Incident: d.Incident, Key: e.Type, Kind: d.Kind, Detail: d.Detail, Side: d.Side, Team: d.Team, Player: d.Player,
 		Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock, Score: d.Score, Shootout: d.Shootout, Rev: d.Rev, Provisional: d.Provisional, TID: e.TID,
 	}
 	if at >= 0 {
-		i.Score, i.Shootout = m.Incidents[at].Score, m.Incidents[at].Shootout // as it was when it happened
-		m.Incidents[at] = i
-		return
+		i.Score, i.Shootout = all[at].Score, all[at].Shootout // as it was when it happened
+		all[at] = i
+		return all
 	}
-	m.Incidents = append(m.Incidents, i)
-	if len(m.Incidents) > maxIncidents {
-		m.Incidents = m.Incidents[1:]
+	if all = append(all, i); len(all) > maxIncidents {
+		all = all[1:]
 	}
-}
-
-func (f *fold) add(id string, m *MatchState) {
-	if len(f.matches) >= maxMatches {
-		oldest := ""
-		for k, v := range f.matches {
-			if oldest == "" || v.touched < f.matches[oldest].touched {
-				oldest = k
-			}
-		}
-		delete(f.matches, oldest)
-	}
-	f.matches[id] = m
-}
-
-// snapshot lists the matches that w wants, the latest changed first.
-func (f *fold) snapshot(w wants) []*MatchState {
-	list := []*MatchState{}
-	for _, m := range f.matches {
-		if w.match(m) {
-			list = append(list, m)
-		}
-	}
-	slices.SortFunc(list, func(a, b *MatchState) int { return int(b.touched - a.touched) })
-	return list
+	return all
 }

@@ -1,20 +1,27 @@
-// Package fanout streams events to WebSocket clients. A node reads the whole
-// event log, folds it into the state of every match, and frames each event
-// once for all who want it.
+// Package fanout streams events to WebSocket and SSE clients. A node reads the
+// whole event log, folds it into the state of every match, and frames each event
+// once for all who want it. docs/live.md has the protocol.
 //
 // The socket never lies: the first frame is a snapshot at a cursor, and every
-// event after that cursor follows, once. A client that comes back with a
-// cursor gets what it missed; where that is gone it is told so and given a
-// snapshot. A slow client is never waited for: past its budget it is closed
-// with a code and resumes by its cursor.
+// event after that cursor follows, once. A client that comes back with a cursor
+// gets what it missed, from the node's memory or from the log; where that is
+// gone it is told so and given a snapshot. A slow client is never waited for:
+// past its budget it is closed with a code and resumes by its cursor.
+//
+// The way of an event: Run reads it from the log into a history. A line, of
+// which there is one for all that is live, one for each delay and one for each
+// playback, finds in its index who wants it and writes to them, one after the
+// other and without waiting. A client that takes no more just then takes from the
+// history, by its own position, until it has everything.
 package fanout
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -26,57 +33,106 @@ import (
 const (
 	// historyBytes bounds the memory of the frames kept for clients that resume.
 	historyBytes = 32 << 20
-	// frameOverhead is what a frame takes besides its bytes: its match's names
-	// and the like.
-	frameOverhead = 400
+	// maxLines bounds the delays and the playbacks that go on at a time.
+	maxLines = 256
+	// leadOf is how long a cursor is waited for that another node has read already.
+	leadOf = 5 * time.Second
 )
 
-// A Hub holds the fold and the clients of one node.
+// Options of a hub. The zero value takes anybody who does not come from another
+// site's page.
+type Options struct {
+	Checkpoints *Checkpoints
+	Trace       *trace.Recorder // to record to how many sockets each event went; nil: nothing
+	Log         *slog.Logger
+	Origins     []string // of other sites whose pages may connect: https://example.org, or https://*.example.org
+	Tokens      *Keys    // that clients' tokens are signed with; nil: clients need none
+	Connections int      // at a time; 0: as many as the process may have files, less some
+	// Drain is the longest time over which clients are sent to other nodes when
+	// this one stops, 1 ms for each at most.
+	Drain time.Duration
+}
+
+// A Hub is one node.
 type Hub struct {
 	checkpoints *Checkpoints
+	options     Options
 	trace       *trace.Recorder
 	log         *slog.Logger
 	ready       chan struct{} // closed when the log's history has been read
-	keeping     sync.Mutex    // held while a checkpoint is written
-	writing     sync.WaitGroup
+	history     *history
+	live        *line
+	counts      counts
+	keeping     sync.Mutex     // held while a checkpoint is written
+	goroutines  sync.WaitGroup // all that the hub started
+	kept        uint64         // offset of the last checkpoint; the log's reader has it
 
-	mu           sync.Mutex
-	fold         fold
-	at           event.Cursor // of the last message taken from the log
-	kept         uint64       // offset of the last checkpoint
-	history      []frame
-	historyBytes int
-	clients      map[*client]struct{}
-	stopped      bool
-	connections  sync.WaitGroup // of clients that joined
+	ctx    context.Context // of the lines
+	source event.Log
+
+	mu          sync.Mutex
+	lines       map[*line]struct{}
+	delays      map[time.Duration]*line
+	late        []*arrival // that the next playback takes
+	playbacks   int
+	connections int
+	stopping    bool
 }
 
-// A frame is an event as it goes out, encoded once for everybody.
-type frame struct {
-	cursor event.Cursor
-	key    string
-	match  *event.Match
-	bytes  []byte
+// NewHub returns a hub that knows nothing until Run.
+func NewHub(o Options) *Hub {
+	if o.Connections == 0 {
+		o.Connections = defaultConnections()
+	}
+	h := &Hub{checkpoints: o.Checkpoints, options: o, trace: o.Trace, log: o.Log, ready: make(chan struct{}), counts: newCounts(),
+		history: newHistory(historyBytes, beginning()), lines: map[*line]struct{}{}, delays: map[time.Duration]*line{}}
+	return h
 }
 
-// NewHub returns a hub that knows nothing until Run. r records to how many
-// sockets each event went; nil: nothing.
-func NewHub(c *Checkpoints, r *trace.Recorder, log *slog.Logger) *Hub {
-	return &Hub{checkpoints: c, trace: r, log: log, ready: make(chan struct{}), fold: newFold(), clients: map[*client]struct{}{}}
-}
-
-// Run reads the log until ctx ends; then it closes every client as going away
-// and waits for the connections, which their write deadlines bound.
+// Run reads the log until ctx ends; then it sends the clients away, a few at a
+// time and while events go on, and waits for their connections, which their
+// deadlines bound.
 func (h *Hub) Run(ctx context.Context, log event.Log) error {
-	defer h.closeAll()
-	defer h.writing.Wait()
-	from := h.restore(ctx)
+	own, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer h.goroutines.Wait()
+	defer stop()
+	h.begin(own, log)
+	read := make(chan error, 1)
+	h.goroutines.Go(func() { read <- h.read(own) })
+	select {
+	case <-ctx.Done():
+		h.sendAway()
+		stop()
+		return <-read
+	case err := <-read:
+		h.sendAway()
+		return err
+	}
+}
+
+// begin goes on where the latest checkpoint is.
+func (h *Hub) begin(ctx context.Context, log event.Log) {
+	cp, err := h.checkpoints.latest(ctx)
+	switch {
+	case err != nil:
+		h.log.Warn("reading the event log from its beginning", "error", err)
+	case cp.at != event.Start:
+		h.log.Info("reading the event log from a checkpoint", "cursor", cp.at, "matches", len(cp.fold.matches))
+	}
+	h.ctx, h.source, h.history, h.kept = ctx, log, newHistory(historyBytes, cp), cp.at.Offset
+	position, last, states := h.history.now()
+	h.live = newLine(h, h.history, clock{}, position, last, states)
+	h.startLine(h.live, func() {})
+}
+
+// read takes the log into the history.
+func (h *Hub) read(ctx context.Context) error {
 	for {
 		var ready chan<- struct{}
 		if !h.isReady() {
 			ready = h.ready
 		}
-		err := log.ReadLog(ctx, from, ready, h.take)
+		err := h.source.ReadLog(ctx, h.history.last(), ready, h.take)
 		if !errors.Is(err, event.ErrCursorGone) {
 			if err != nil {
 				err = fmt.Errorf("fanout: %w", err)
@@ -88,7 +144,6 @@ func (h *Hub) Run(ctx context.Context, log event.Log) error {
 			h.log.Warn("old checkpoints not removed", "error", err)
 		}
 		h.reset()
-		from = event.Start
 	}
 }
 
@@ -102,161 +157,258 @@ func (h *Hub) isReady() bool {
 	}
 }
 
+func (h *Hub) take(at event.Cursor, m event.Message) error {
+	if _, err := h.history.take(at, m, h.isReady()); err != nil {
+		h.log.Debug("not an event, not framed", "key", m.Key, "cursor", at, "error", err)
+	}
+	h.keep(at)
+	return nil
+}
+
 // reset forgets everything. Clients come back with cursors that mean nothing
 // now, and are told so.
 func (h *Hub) reset() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.fold, h.at, h.kept, h.history, h.historyBytes = newFold(), event.Start, 0, nil, 0
-	for c := range h.clients {
-		c.close(closeGoingAway, "the event log was made anew")
+	h.history.reset()
+	h.kept = 0
+	for _, l := range h.allLines() {
+		if l == h.live {
+			l.restart()
+		} else {
+			h.endLine(l, closeGoingAway, "the event log was made anew")
+		}
 	}
 }
 
-// take frames one message of the log.
-func (h *Hub) take(at event.Cursor, m event.Message) error {
-	e, err := event.Decode(m.Body)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if at == h.at {
-		return nil // the checkpoint's last
-	}
-	h.at = at
-	defer h.keep()
-	if err != nil {
-		h.log.Debug("not an event, not framed", "key", m.Key, "cursor", at, "error", err)
-		return nil
-	}
-	if !h.fold.take(e) {
-		return nil // had it
-	}
-	f := frame{cursor: at, key: e.Type, match: e.Data.Match, bytes: frameBytes(at, m.Body)}
-	h.remember(f)
-	began, sockets := time.Now(), 0
-	for c := range h.clients {
-		if c.wants.event(f.key, f.match) {
-			c.send(f.bytes)
-			sockets++
+// told notes what a round of a line has done.
+func (h *Hub) told(l *line, frames []*frame, sockets []int, began time.Time) {
+	now := time.Now()
+	for i, f := range frames {
+		h.counts.frames.Add(int64(sockets[i]))
+		if l != h.live || !f.news {
+			continue // what is read at the start went out long ago
 		}
-	}
-	if h.isReady() { // what is read at the start went out long ago
+		h.counts.lag.Observe(now.Sub(f.read).Seconds())
 		h.trace.Record(trace.Span{
-			TID: e.TID, ID: event.NewSpanID(), Parent: e.TID.Span(e.ID), Op: trace.Deliver, Role: "fanout", Name: e.Type, Message: e.ID, Match: e.Subject,
-			Start: began.UTC(), Took: trace.Millis(time.Since(began)), Outcome: "sockets: " + strconv.Itoa(sockets),
+			TID: f.tid, ID: event.NewSpanID(), Parent: f.tid.Span(f.id), Op: trace.Deliver, Role: "fanout", Name: f.key, Message: f.id, Match: f.matchID(),
+			Start: began.UTC(), Took: trace.Millis(now.Sub(began)), Outcome: "sockets: " + strconv.Itoa(sockets[i]),
 		})
-	}
-	h.log.Debug("framed", "tid", e.TID, "key", e.Type, "id", e.ID, "cursor", at, "clients", len(h.clients))
-	return nil
-}
-
-func frameBytes(at event.Cursor, body []byte) []byte {
-	b := make([]byte, 0, len(body)+48)
-	b = append(b, `{"cursor":"`...)
-	b = append(b, at.String()...)
-	b = append(b, `","event":`...)
-	b = append(b, body...)
-	return append(b, '}')
-}
-
-func (h *Hub) remember(f frame) {
-	h.history = append(h.history, f)
-	h.historyBytes += len(f.bytes) + frameOverhead
-	for h.historyBytes > historyBytes {
-		h.historyBytes -= len(h.history[0].bytes) + frameOverhead
-		h.history[0] = frame{} // the array lives on
-		h.history = h.history[1:]
+		h.log.Debug("framed", "tid", f.tid, "key", f.key, "id", f.id, "cursor", f.cursor, "sockets", sockets[i])
 	}
 }
 
-// first is the first frame of every connection.
-type first struct {
-	Snapshot *snapshot `json:"snapshot,omitempty"` // not on a resumed connection
-	Cursor   string    `json:"cursor"`
-	Resumed  bool      `json:"resumed"`
-}
-
-type snapshot struct {
-	Matches []*MatchState `json:"matches"`
-}
-
-// join registers a client and queues its first frame, and behind it what it
-// missed, in one step, so that no event falls between.
-func (h *Hub) join(c *client, from event.Cursor) error {
+// startLine begins to pump a line. ended is called when that is over. false:
+// there are too many lines.
+func (h *Hub) startLine(l *line, ended func()) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	missed, resumed := h.since(from)
-	hello, err := h.hello(c.wants, from, resumed)
-	if err != nil {
-		return err
+	if len(h.lines) > maxLines {
+		return false
 	}
-	if h.stopped {
-		return errors.New("the node stops")
-	}
-	c.owe(hello)
-	for _, f := range missed {
-		if c.wants.event(f.key, f.match) {
-			c.owe(f.bytes)
-		}
-	}
-	h.clients[c] = struct{}{}
-	h.connections.Add(1)
-	return nil
+	h.lines[l] = struct{}{}
+	h.goroutines.Go(func() {
+		defer ended()
+		l.pump(h.ctx)
+	})
+	return true
 }
 
-// hello encodes the first frame. h.mu is held.
-func (h *Hub) hello(w wants, from event.Cursor, resumed bool) ([]byte, error) {
-	if resumed {
-		return json.Marshal(first{Cursor: from.String(), Resumed: true})
+// drop ends a line that has no clients, unless it is the live one. It reports
+// whether the line has ended, then or before.
+func (h *Hub) drop(l *line) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l == h.live || !l.ended && l.index.clients > 0 {
+		return false
 	}
-	return json.Marshal(first{Cursor: h.at.String(), Snapshot: &snapshot{Matches: h.fold.snapshot(w)}})
-}
-
-// since finds the frames after a cursor, if it is sure that there are no others.
-func (h *Hub) since(from event.Cursor) ([]frame, bool) {
-	if from == event.Start {
-		return nil, false
-	}
-	for i := len(h.history) - 1; i >= 0; i-- {
-		switch f := h.history[i]; {
-		case f.cursor == from:
-			return h.history[i+1:], true
-		case f.cursor.Offset < from.Offset:
-			return nil, from == h.at // the log's last message, which was not framed
+	l.ended = true
+	delete(h.lines, l)
+	for d, o := range h.delays {
+		if o == l {
+			delete(h.delays, d)
 		}
 	}
-	return nil, from == h.at
+	return true
+}
+
+func (h *Hub) allLines() []*line {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.lines))
+}
+
+// endLine sends all clients of a line away, and has it take no others.
+func (h *Hub) endLine(l *line, code int, reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	for _, c := range l.index.list() {
+		c.close(code, reason, endNode)
+	}
+}
+
+// sendAway ends all connections, spread over a time that depends on how many
+// there are, so that the other nodes can take them.
+func (h *Hub) sendAway() {
+	h.mu.Lock()
+	h.stopping = true
+	h.mu.Unlock()
+	clients := h.clients()
+	const reason = "the node stops; resume on another"
+	pause := min(time.Millisecond, h.options.Drain/time.Duration(max(1, len(clients))))
+	tick := time.NewTicker(max(pause, 1))
+	defer tick.Stop()
+	for _, c := range clients {
+		c.close(closeGoingAway, reason, endNode)
+		<-tick.C
+	}
+	for _, c := range h.clients() { // came meanwhile
+		c.close(closeGoingAway, reason, endNode)
+	}
+	for end := time.Now().Add(closeTimeout); time.Now().Before(end) && h.connected() > 0; {
+		time.Sleep(5 * time.Millisecond)
+	}
+	for _, c := range h.clients() {
+		c.mu.Lock()
+		c.end(endNode)
+		c.mu.Unlock()
+	}
+}
+
+func (h *Hub) clients() (all []*client) {
+	for _, l := range h.allLines() {
+		l.mu.Lock()
+		all = append(all, l.index.list()...)
+		l.mu.Unlock()
+	}
+	return all
+}
+
+func (h *Hub) connected() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.connections
+}
+
+// enter gives a client its place: on the live line, or on another.
+func (h *Hub) enter(c *client, ask request) {
+	ctx, cancel := context.WithTimeout(h.ctx, arriveWithin)
+	defer cancel()
+	o := again
+	for o == again && ctx.Err() == nil {
+		if o = h.seat(ctx, c, ask); o == missing {
+			ask.cursor, o = nil, again
+		}
+	}
+	if o != taken {
+		c.close(closeTryLater, "there is no room for a reading of the log now", endFull)
+	}
+}
+
+func (h *Hub) seat(ctx context.Context, c *client, ask request) outcome {
+	where := gone
+	if ask.cursor != nil {
+		where = h.find(ctx, *ask.cursor)
+	}
+	a := &arrival{client: c, wants: ask.wants, from: ask.from, done: make(chan outcome, 1)}
+	switch {
+	case where == before && ask.pace.live():
+		a.cursor = ask.cursor
+		return h.catchUp(ctx, a)
+	case where == before:
+		a.cursor = ask.cursor
+		return h.playFor(ctx, a, ask.pace)
+	case where == gone:
+		ask.cursor = nil
+	}
+	l, ok := h.lineFor(ask)
+	if !ok {
+		if a.from.IsZero() {
+			a.from = time.Now().Add(-ask.pace.delay)
+		}
+		return h.playFor(ctx, a, ask.pace)
+	}
+	if l == nil {
+		return full
+	}
+	ok, err := l.add(c, ask.wants, ask.cursor)
+	switch {
+	case err != nil:
+		h.log.Error("client not taken", "error", err)
+		return full
+	case !ok:
+		return again
+	}
+	return taken
+}
+
+// find is where a cursor stands. One that another node gave out a moment ago may
+// be ahead of what has been read here.
+func (h *Hub) find(ctx context.Context, c event.Cursor) place {
+	patience := time.NewTimer(leadOf)
+	defer patience.Stop()
+	for {
+		_, _, grown := h.history.end()
+		if p := h.history.find(c); p != beyond {
+			return p
+		}
+		select {
+		case <-grown:
+		case <-patience.C:
+			return gone
+		case <-ctx.Done():
+			return gone
+		}
+	}
+}
+
+// lineFor is the line for what a client asks, whose cursor, if it has one, is in
+// memory. false: what it asks for is not. nil: there are too many lines.
+func (h *Hub) lineFor(ask request) (l *line, ok bool) {
+	if ask.pace.live() {
+		return h.live, true
+	}
+	h.mu.Lock()
+	l = h.delays[ask.pace.delay] // never of delay 0
+	h.mu.Unlock()
+	if l != nil {
+		return l, true
+	}
+	var position uint64
+	var last event.Cursor
+	var states matches
+	from := ask.from
+	if ask.cursor != nil {
+		position, last, states, from = h.history.stateAfter(*ask.cursor)
+	} else {
+		if ask.pace.delay > 0 {
+			from = time.Now().Add(-ask.pace.delay)
+		}
+		if position, last, states, ok = h.history.stateAt(from); !ok {
+			return nil, false
+		}
+	}
+	l = newLine(h, h.history, ask.pace.clock(from), position, last, states)
+	if !h.startLine(l, func() {}) {
+		return nil, true
+	}
+	if d := ask.pace.delay; d > 0 {
+		h.mu.Lock()
+		h.delays[d] = l // of two that are made at once both do their work
+		h.mu.Unlock()
+	}
+	return l, true
 }
 
 // change replaces what a client wants, and gives it a snapshot of that.
 func (h *Hub) change(c *client, to func(wants) (wants, error)) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	w, err := to(c.wants)
-	if err != nil {
-		return err
+	for {
+		c.mu.Lock()
+		l := c.line
+		c.mu.Unlock()
+		if moved, err := l.change(c, to); !moved {
+			return err
+		}
 	}
-	b, err := h.hello(w, h.at, false)
-	if err != nil {
-		return err
-	}
-	c.wants = w
-	c.send(b)
-	return nil
-}
-
-func (h *Hub) leave(c *client) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.clients, c)
-	h.connections.Done()
-}
-
-func (h *Hub) closeAll() {
-	h.mu.Lock()
-	h.stopped = true
-	for c := range h.clients {
-		c.close(closeGoingAway, "the node stops; resume on another")
-	}
-	h.mu.Unlock()
-	h.connections.Wait()
 }

@@ -20,7 +20,7 @@ import (
 // serveAt runs a node at an address until stop, as a restart needs.
 func serveAt(t *testing.T, addr string, log event.Log) (string, func()) {
 	t.Helper()
-	hub := fanout.NewHub(checkpoints(t), nil, slog.New(slog.DiscardHandler))
+	hub := fanout.NewHub(fanout.Options{Checkpoints: checkpoints(t), Log: slog.New(slog.DiscardHandler)})
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)

@@ -20,18 +20,34 @@ type wants struct {
 	Team   []string `json:"team"`   // team names, however they are capitalized
 
 	nothing bool // the last entry of a list was taken off: no longer everything
+	// may is what the client's token allows: an event must match it too. nil:
+	// everything.
+	may *wants
 }
 
-// wantsOf reads ?topics=a,b&match=ID&team=NAME. A parameter that is not of the
-// protocol is an error: misspelt, it would mean everything.
+// wantsOf reads ?topics=a,b&match=ID&team=NAME.
 func wantsOf(q url.Values) (wants, error) {
-	for name := range q {
-		if !slices.Contains([]string{"topics", "match", "team", "cursor"}, name) {
-			return wants{}, fmt.Errorf("parameter %q: there are topics, match, team and cursor", name)
-		}
-	}
 	w := wants{Topics: list(q["topics"]), Match: list(q["match"]), Team: q["team"]}
 	return w, w.check()
+}
+
+// key is equal for those who want the same.
+func (w wants) key() string {
+	var b strings.Builder
+	if w.nothing {
+		b.WriteByte('-')
+	}
+	for _, l := range [][]string{w.Topics, w.Match, w.Team} {
+		for _, s := range slices.Sorted(slices.Values(l)) {
+			b.WriteString(s)
+			b.WriteByte(0)
+		}
+		b.WriteByte(1)
+	}
+	if w.may != nil {
+		b.WriteString(w.may.key())
+	}
+	return b.String()
 }
 
 func list(values []string) []string {
@@ -50,6 +66,9 @@ func (w wants) check() error {
 	for _, p := range w.Topics {
 		if err := event.CheckPattern(p); err != nil {
 			return err
+		}
+		if strings.Contains(p, "#.#") {
+			return fmt.Errorf("topic pattern %q: two # in a row say no more than one", p)
 		}
 	}
 	for name, l := range map[string][]string{"topics": w.Topics, "match": w.Match, "team": w.Team} {
@@ -76,7 +95,7 @@ func (w wants) add(more wants) (wants, error) {
 		}
 		return a
 	}
-	sum := wants{Topics: merge(w.Topics, more.Topics), Match: merge(w.Match, more.Match), Team: merge(w.Team, more.Team)}
+	sum := wants{Topics: merge(w.Topics, more.Topics), Match: merge(w.Match, more.Match), Team: merge(w.Team, more.Team), may: w.may}
 	return sum, sum.check()
 }
 
@@ -84,7 +103,7 @@ func (w wants) remove(less wants) wants {
 	without := func(a, b []string) []string {
 		return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 	}
-	rest := wants{Topics: without(w.Topics, less.Topics), Match: without(w.Match, less.Match), Team: without(w.Team, less.Team), nothing: w.nothing}
+	rest := wants{Topics: without(w.Topics, less.Topics), Match: without(w.Match, less.Match), Team: without(w.Team, less.Team), nothing: w.nothing, may: w.may}
 	for _, l := range [][2][]string{{w.Topics, rest.Topics}, {w.Match, rest.Match}, {w.Team, rest.Team}} {
 		rest.nothing = rest.nothing || len(l[0]) > 0 && len(l[1]) == 0
 	}
@@ -93,7 +112,7 @@ func (w wants) remove(less wants) wants {
 
 // event reports whether w wants an event of that key and match.
 func (w wants) event(key string, m *event.Match) bool {
-	if w.nothing {
+	if w.nothing || w.may != nil && !w.may.event(key, m) {
 		return false
 	}
 	if len(w.Topics) > 0 && !event.MatchAny(w.Topics, key) {
@@ -109,8 +128,49 @@ func (w wants) event(key string, m *event.Match) bool {
 
 // match reports whether w wants any of the events that made m.
 func (w wants) match(m *MatchState) bool {
-	if len(w.Topics) == 0 {
+	if w.anyTopic() {
 		return w.event("", &m.Match)
 	}
-	return slices.ContainsFunc(m.Incidents, func(i Incident) bool { return w.event(i.Key, &m.Match) })
+	return slices.ContainsFunc(m.Incidents, func(i *Incident) bool { return w.event(i.Key, &m.Match) })
+}
+
+func (w wants) anyTopic() bool { return len(w.Topics) == 0 && (w.may == nil || w.may.anyTopic()) }
+
+func (w wants) empty() bool { return len(w.Topics)+len(w.Match)+len(w.Team) == 0 }
+
+// within says what w asks for and a token does not allow, or nil. What it does
+// not name is bounded by the token all the same.
+func (w wants) within(may *wants) error {
+	if may == nil {
+		return nil
+	}
+	for _, p := range w.Topics {
+		if len(may.Topics) > 0 && !slices.ContainsFunc(may.Topics, func(m string) bool { return overlap(strings.Split(p, "."), strings.Split(m, ".")) }) {
+			return fmt.Errorf("topics %q: the token allows %s", p, strings.Join(may.Topics, ", "))
+		}
+	}
+	for _, id := range w.Match {
+		if len(may.Match) > 0 && !slices.Contains(may.Match, id) {
+			return fmt.Errorf("match %q: not allowed by the token", id)
+		}
+	}
+	for _, t := range w.Team {
+		if len(may.Team) > 0 && !slices.ContainsFunc(may.Team, func(m string) bool { return strings.EqualFold(m, t) }) {
+			return fmt.Errorf("team %q: not allowed by the token", t)
+		}
+	}
+	return nil
+}
+
+// overlap reports whether some key matches both of two topic patterns.
+func overlap(a, b []string) bool {
+	switch {
+	case len(a) > 0 && a[0] == "#":
+		return overlap(a[1:], b) || len(b) > 0 && overlap(a, b[1:])
+	case len(b) > 0 && b[0] == "#":
+		return overlap(b, a)
+	case len(a) == 0 || len(b) == 0:
+		return len(a) == len(b)
+	}
+	return (a[0] == "*" || b[0] == "*" || a[0] == b[0]) && overlap(a[1:], b[1:])
 }

@@ -1,0 +1,331 @@
+package fanout
+
+import (
+	"maps"
+	"math"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// A frame is an event as it goes out, encoded once for everybody. It never
+// changes.
+type frame struct {
+	cursor event.Cursor
+	id     string
+	tid    event.TID
+	key    string
+	match  *event.Match
+	read   time.Time   // when the page behind it was read; never in the future
+	after  *MatchState // of its match; nil if the event changed none
+	text   *text
+	news   bool // came when the node had read all there was before
+}
+
+func (f *frame) matchID() string {
+	if f.match == nil {
+		return ""
+	}
+	return f.match.ID
+}
+
+// overhead is about what a frame takes besides its bytes: the state of its match
+// shares most with the one before.
+const overhead = 1200
+
+func (f *frame) size() int {
+	n := len(f.text.ws) + overhead
+	if f.after != nil {
+		n += 8 * len(f.after.Incidents)
+	}
+	return n
+}
+
+// A history is a part of the log in memory: the frames after some position, and
+// the states of the matches before the first of them. Positions are offsets of
+// the log, so they mean the same in every history.
+type history struct {
+	limit int // bytes
+
+	mu      sync.RWMutex
+	frames  []*frame
+	bytes   int
+	floor   event.Cursor // the message before the first frame; Start at the log's beginning
+	floorAt time.Time    // when the page behind it was read
+	base    matches      // up to the floor
+	at      event.Cursor // of the message taken last, framed or not
+	fold    fold         // up to at
+	grown   chan struct{}
+	keep    uint64 // frames from this position on stay, whatever the limit
+}
+
+// newHistory is one that goes on where a checkpoint ends.
+func newHistory(limit int, c checkpoint) *history {
+	return &history{limit: limit, floor: c.at, floorAt: c.Read, base: maps.Clone(c.fold.matches), at: c.at, fold: c.fold, grown: make(chan struct{}), keep: math.MaxUint64}
+}
+
+// take adds a message of the log. It returns nil for one that is not framed: a
+// copy, or no event.
+func (h *history) take(at event.Cursor, m event.Message, news bool) (*frame, error) {
+	e, err := event.Decode(m.Body)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if at == h.at {
+		return nil, nil // the checkpoint's last
+	}
+	h.at = at
+	if err != nil {
+		return nil, err
+	}
+	after, fresh := h.fold.take(e)
+	if !fresh {
+		return nil, nil
+	}
+	f := &frame{cursor: at, id: e.ID, tid: e.TID, key: e.Type, match: e.Data.Match, read: e.Time, after: after, text: newText(at, m.Body), news: news}
+	if now := time.Now(); f.read.After(now) {
+		f.read = now
+	}
+	h.frames = append(h.frames, f)
+	h.bytes += f.size()
+	h.trim()
+	close(h.grown)
+	h.grown = make(chan struct{})
+	return f, nil
+}
+
+// trim lets the oldest frames go that are beyond the limit. mu is held.
+func (h *history) trim() {
+	for len(h.frames) > 0 && h.bytes > h.limit {
+		f := h.frames[0]
+		if f.cursor.Offset >= h.keep {
+			return
+		}
+		if f.after != nil {
+			h.base.put(f.after)
+		}
+		h.floor, h.floorAt = f.cursor, f.read
+		h.bytes -= f.size()
+		h.frames[0] = nil // the array lives on
+		h.frames = h.frames[1:]
+	}
+}
+
+// full reports whether there is more than the limit, after what nobody needs has
+// gone.
+func (h *history) full(needed func() uint64) bool {
+	h.mu.RLock()
+	over := h.bytes > h.limit
+	h.mu.RUnlock()
+	if !over {
+		return false
+	}
+	keep := needed() // without mu: it takes others
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.keep = keep
+	h.trim()
+	return h.bytes > h.limit
+}
+
+// reset forgets everything.
+func (h *history) reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.frames, h.bytes, h.floor, h.floorAt, h.base = nil, 0, event.Start, time.Time{}, matches{}
+	h.at, h.fold = event.Start, newFold()
+}
+
+// pass lets all frames go.
+func (h *history) pass() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	limit := h.limit
+	h.limit = 0
+	h.trim()
+	h.limit = limit
+}
+
+// begin keeps all frames from now on, and says what was before the first.
+func (h *history) begin() (last event.Cursor, states matches) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.keep = 0
+	return h.floor, maps.Clone(h.base)
+}
+
+// last is the cursor of the message taken last, framed or not.
+func (h *history) last() event.Cursor {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.at
+}
+
+// reaches is covers for those who do not hold mu.
+func (h *history) reaches(position uint64) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.covers(position)
+}
+
+// from is the index of the first frame at or after a position. mu is held.
+func (h *history) from(position uint64) int {
+	return sort.Search(len(h.frames), func(i int) bool { return h.frames[i].cursor.Offset >= position })
+}
+
+// covers reports whether all frames from a position on are here. mu is held.
+func (h *history) covers(position uint64) bool {
+	return h.floor == event.Start || position > h.floor.Offset
+}
+
+// A place says where a cursor stands to a history.
+type place int
+
+const (
+	here   place = iota // what follows it is all here
+	before              // it is older than what is here
+	beyond              // the log has not been read so far
+	gone                // something else stands there
+)
+
+func (h *history) find(c event.Cursor) place {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	switch {
+	case c == h.floor:
+		return here
+	case c.Offset > h.at.Offset || h.at == event.Start:
+		return beyond
+	case !h.covers(c.Offset):
+		return before
+	}
+	if i := h.from(c.Offset); i < len(h.frames) && h.frames[i].cursor == c {
+		return here
+	}
+	return gone
+}
+
+const (
+	roundFrames = 256       // that are due at once
+	roundBytes  = 256 << 10 // about; a socket takes no more at once anyway
+)
+
+// due appends to frames those from a position on that were read by t, but not too
+// many; the zero t is the end of time. next is the position after them, and then
+// when the one after them was read, zero if there is none. false: some are no
+// longer here.
+func (h *history) due(frames []*frame, position uint64, t time.Time) (all []*frame, next uint64, then time.Time, ok bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if !h.covers(position) {
+		return frames, position, then, false
+	}
+	bytes := 0
+	for _, f := range h.frames[h.from(position):] {
+		if !t.IsZero() && f.read.After(t) || len(frames) == roundFrames || bytes > roundBytes {
+			return frames, position, f.read, true
+		}
+		bytes += len(f.text.ws)
+		frames = append(frames, f)
+		position = f.cursor.Offset + 1
+	}
+	return frames, position, then, true
+}
+
+// end is the position after everything, the cursor of what stands last there,
+// and a channel that is closed when there is more.
+func (h *history) end() (uint64, event.Cursor, <-chan struct{}) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	last := h.floor
+	if n := len(h.frames); n > 0 {
+		last = h.frames[n-1].cursor
+	}
+	return after(h.at), last, h.grown
+}
+
+// after is the position after a cursor.
+func after(c event.Cursor) uint64 {
+	if c == event.Start {
+		return 0
+	}
+	return c.Offset + 1
+}
+
+// now is the position after everything, the last cursor, and the states then.
+func (h *history) now() (position uint64, last event.Cursor, states matches) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	position, last, states = h.until(func(*frame) bool { return false })
+	return max(position, after(h.at)), last, states
+}
+
+// stateAt is the place that the log had reached by t. false: that is not here.
+func (h *history) stateAt(t time.Time) (position uint64, last event.Cursor, states matches, ok bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.floor != event.Start && h.floorAt.After(t) {
+		return 0, last, nil, false
+	}
+	position, last, states = h.until(func(f *frame) bool { return f.read.After(t) })
+	return position, last, states, true
+}
+
+// stateAfter is the place after a cursor that is here, and when its page was
+// read.
+func (h *history) stateAfter(c event.Cursor) (position uint64, last event.Cursor, states matches, read time.Time) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	read = h.floorAt
+	position, last, states = h.until(func(f *frame) bool {
+		if f.cursor.Offset > c.Offset {
+			return true
+		}
+		read = f.read
+		return false
+	})
+	return position, last, states, read
+}
+
+// until is the place before the first frame that stops it. mu is held.
+func (h *history) until(stop func(*frame) bool) (position uint64, last event.Cursor, states matches) {
+	states, position, last = maps.Clone(h.base), after(h.floor), h.floor
+	for _, f := range h.frames {
+		if stop(f) {
+			break
+		}
+		if f.after != nil {
+			states.put(f.after)
+		}
+		position, last = after(f.cursor), f.cursor
+	}
+	return position, last, states
+}
+
+// wanted appends to frames those between two positions that w wants, until they
+// have so many bytes. next is the position after the last one looked at. false:
+// some are no longer here.
+func (h *history) wanted(frames []*frame, from, to uint64, w wants, room int) (all []*frame, next uint64, ok bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if from >= to {
+		return frames, from, true
+	}
+	if !h.covers(from) {
+		return frames, from, false
+	}
+	for _, f := range h.frames[h.from(from):] {
+		if f.cursor.Offset >= to {
+			break
+		}
+		if w.event(f.key, f.match) {
+			if room <= 0 {
+				return frames, f.cursor.Offset, true
+			}
+			room -= len(f.text.ws)
+			frames = append(frames, f)
+		}
+	}
+	return frames, to, true
+}

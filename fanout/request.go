@@ -1,0 +1,96 @@
+package fanout
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// Bounds of what may be asked for.
+const (
+	maxDelay = time.Hour
+	minSpeed = 0.1
+	maxSpeed = 1000
+)
+
+// A request is what a client asks for when it connects.
+type request struct {
+	wants    wants
+	cursor   *event.Cursor // nil: it has had nothing
+	pace     pace
+	from     time.Time
+	conflate bool
+	expires  int64 // when its token does, in Unix seconds; 0: never
+}
+
+var parameters = []string{"topics", "match", "team", "cursor", "delay", "from", "speed", "conflate", "token"}
+
+// parseRequest reads the query of a connection. A parameter that is not of the
+// protocol is an error: misspelt, it would mean everything. last is the cursor
+// in the header of an SSE client that comes back; it is newer than the one in
+// the query.
+func parseRequest(q url.Values, last string, now time.Time) (r request, err error) {
+	for name, values := range q {
+		if !slices.Contains(parameters, name) {
+			return r, fmt.Errorf("parameter %q: there are %s", name, strings.Join(parameters, ", "))
+		}
+		if len(values) > 1 && !slices.Contains([]string{"topics", "match", "team"}, name) {
+			return r, fmt.Errorf("%s: given %d times", name, len(values))
+		}
+	}
+	if r.wants, err = wantsOf(q); err != nil {
+		return r, err
+	}
+	if last == "" {
+		last = q.Get("cursor")
+	}
+	if last != "" {
+		c, err := event.ParseCursor(last)
+		if err != nil {
+			return r, err
+		}
+		if c != event.Start {
+			r.cursor = &c
+		}
+	}
+	if s := q.Get("conflate"); s != "" {
+		if r.conflate, err = strconv.ParseBool(s); err != nil {
+			return r, fmt.Errorf("conflate %q: want true or false", s)
+		}
+	}
+	return r, r.parsePace(q, now)
+}
+
+func (r *request) parsePace(q url.Values, now time.Time) error {
+	delay, from, speed := q.Get("delay"), q.Get("from"), q.Get("speed")
+	switch {
+	case delay != "" && from+speed != "":
+		return fmt.Errorf("delay and from: want one of them")
+	case delay != "":
+		n, err := strconv.Atoi(delay)
+		if err != nil || n < 0 || n > int(maxDelay.Seconds()) {
+			return fmt.Errorf("delay %q: want whole seconds up to %.0f", delay, maxDelay.Seconds())
+		}
+		r.pace.delay = time.Duration(n) * time.Second
+	case from != "":
+		t, err := time.Parse(time.RFC3339, from)
+		if err != nil || t.After(now) {
+			return fmt.Errorf("from %q: want a time that has passed, like 2016-11-06T23:30:00Z", from)
+		}
+		r.from, r.pace.speed = t, 1
+		if speed == "" {
+			return nil
+		}
+		if r.pace.speed, err = strconv.ParseFloat(speed, 64); err != nil || !(r.pace.speed >= minSpeed && r.pace.speed <= maxSpeed) {
+			return fmt.Errorf("speed %q: want a number from %v to %v", speed, minSpeed, maxSpeed)
+		}
+	case speed != "":
+		return fmt.Errorf("speed goes with from, which is missing")
+	}
+	return nil
+}

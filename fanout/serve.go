@@ -1,0 +1,184 @@
+package fanout
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/problem"
+)
+
+// web is the live page, and the client that it uses.
+//
+//go:embed web
+var web embed.FS
+
+// Health says whether this node still reads the log's history; until then its
+// clients wait.
+func (h *Hub) Health() []event.Trouble {
+	h.mu.Lock()
+	stopping := h.stopping
+	h.mu.Unlock()
+	switch {
+	case stopping:
+		return []event.Trouble{{Text: "fanout stops, and takes no clients", Down: true}}
+	case !h.isReady():
+		return []event.Trouble{{Text: "fanout still reads the event log", Down: true}}
+	}
+	return nil
+}
+
+// Handler serves the live page on /, the streams on /ws and /sse, and who is
+// there on /presence.
+func (h *Hub) Handler() http.Handler {
+	files, err := fs.Sub(web, "web")
+	if err != nil {
+		panic(err) // the folder is in the binary
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /ws", h.ServeWS)
+	mux.HandleFunc("GET /sse", h.ServeSSE)
+	mux.HandleFunc("GET /presence", h.ServePresence)
+	page := http.FileServerFS(files)
+	mux.Handle("GET /", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		page.ServeHTTP(w, r)
+	}))
+	return mux
+}
+
+// accept checks a request and counts its connection, and waits until the node is
+// ready. On false it has answered.
+func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (ask request, ok bool) {
+	refuse := func(status int, why error, detail string) (request, bool) {
+		if why != nil {
+			detail = why.Error()
+		}
+		switch status {
+		case http.StatusServiceUnavailable:
+			w.Header().Set("Retry-After", "5")
+		case http.StatusUnauthorized:
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		}
+		h.counts.refused.WithLabelValues(http.StatusText(status)).Inc()
+		problem.Write(w, status, detail, "")
+		return ask, false
+	}
+	if !h.originAllowed(r) {
+		return refuse(http.StatusForbidden, nil, "pages of "+r.Header.Get("Origin")+" may not connect: origins in matchwire.yaml names those that may")
+	}
+	q := r.URL.Query()
+	ask, err := parseRequest(q, r.Header.Get("Last-Event-ID"), time.Now())
+	if err != nil {
+		return refuse(http.StatusBadRequest, err, "")
+	}
+	if h.options.Tokens != nil {
+		may, expires, err := h.options.Tokens.check(bearer(r, q))
+		if err != nil {
+			return refuse(http.StatusUnauthorized, err, "")
+		}
+		if err := ask.wants.within(may); err != nil {
+			return refuse(http.StatusForbidden, err, "")
+		}
+		ask.wants.may, ask.expires = may, expires.Unix()
+	}
+	if !h.wait(r.Context()) {
+		return refuse(http.StatusServiceUnavailable, nil, "still reading the event log")
+	}
+	if !h.come() {
+		return refuse(http.StatusServiceUnavailable, nil, "no more connections: this node is full, or stops")
+	}
+	return ask, true
+}
+
+// wait waits until the node is ready, for a bounded time.
+func (h *Hub) wait(ctx context.Context) bool {
+	select {
+	case <-h.ready:
+		return true
+	default:
+	}
+	patience := time.NewTimer(writeTimeout)
+	defer patience.Stop()
+	select {
+	case <-h.ready:
+		return true
+	case <-ctx.Done():
+	case <-patience.C:
+	}
+	return false
+}
+
+// come counts a connection, if there may be one more; gone counts it off.
+func (h *Hub) come() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopping || h.connections >= h.options.Connections {
+		return false
+	}
+	h.connections++
+	return true
+}
+
+func (h *Hub) gone() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.connections--
+}
+
+// begin gives a client its place and has read look after what it says, until it
+// leaves. The goroutine is a new one, since the server's has grown.
+func (h *Hub) serve(c *client, ask request, read func()) {
+	c.conflate, c.expires = ask.conflate, ask.expires
+	h.enter(c, ask)
+	h.goroutines.Go(func() {
+		read()
+		c.left()
+		c.leave()
+		h.gone()
+	})
+}
+
+// originAllowed reports whether a request comes from no page, from one of this
+// host, or from one of a site that may connect.
+func (h *Hub) originAllowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil {
+		return false
+	}
+	return strings.EqualFold(u.Host, r.Host) || slices.ContainsFunc(h.options.Origins, func(o string) bool { return originMatches(o, u) })
+}
+
+// originMatches compares an origin to https://example.org or https://*.example.org.
+func originMatches(pattern string, u *url.URL) bool {
+	scheme, host, _ := strings.Cut(strings.ToLower(pattern), "://")
+	if scheme != strings.ToLower(u.Scheme) {
+		return false
+	}
+	if domain, ok := strings.CutPrefix(host, "*"); ok {
+		return strings.HasSuffix(strings.ToLower(u.Host), domain)
+	}
+	return host == strings.ToLower(u.Host)
+}
+
+// CheckOrigin says what is wrong with an entry of Options.Origins, or nil.
+func CheckOrigin(o string) error {
+	u, err := url.Parse(strings.Replace(o, "://*.", "://", 1))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil || strings.Contains(u.Host, "*") {
+		return fmt.Errorf("origin %q: want https://example.org, or https://*.example.org", o)
+	}
+	return nil
+}

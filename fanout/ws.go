@@ -1,0 +1,183 @@
+package fanout
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+)
+
+// The small buffer is enough to read what clients send, and nothing is written
+// through gorilla's.
+var upgrader = websocket.Upgrader{
+	ReadBufferSize: 256, WriteBufferPool: &sync.Pool{}, HandshakeTimeout: writeTimeout,
+	CheckOrigin: func(*http.Request) bool { return true }, // accept has
+}
+
+// ServeWS takes a WebSocket connection:
+// GET /ws?topics=soccer.mls.*,*.*.goal&match=ID&team=NAME&cursor=CURSOR&delay=SECONDS&from=TIME&speed=N&conflate=true&token=JWT
+func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request) {
+	ask, ok := h.accept(w, r)
+	if !ok {
+		return
+	}
+	up := upgrader
+	// A window of another size than ours was asked for: gorilla would agree, and
+	// not keep to it.
+	up.EnableCompression = !strings.Contains(strings.Join(r.Header.Values("Sec-Websocket-Extensions"), ","), "server_max_window_bits")
+	g := &guard{}
+	ws, err := up.Upgrade(&hijacker{ResponseWriter: w, guard: g}, r, nil)
+	if err != nil {
+		h.gone()
+		return // Upgrade has answered
+	}
+	c := newClient(h, g.Conn, g.codec)
+	g.client = c
+	h.serve(c, ask, func() { c.read(ws) })
+}
+
+// A guard is a connection that gorilla reads from. It would write close frames
+// of its own, past what waits for the client: the client gets them instead.
+type guard struct {
+	net.Conn
+	codec  codec
+	client *client // nil during the handshake
+}
+
+func (g *guard) Write(b []byte) (int, error) {
+	if g.client == nil {
+		if bytes.Contains(b, []byte("permessage-deflate")) { // the answer says what was agreed on
+			g.codec = deflated
+		}
+		return g.Conn.Write(b)
+	}
+	c := g.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if b[0]&0x0f == websocket.CloseMessage {
+		c.say(bytes.Clone(b), endProtocol)
+	} else {
+		c.put(b)
+	}
+	return len(b), nil
+}
+
+// SetWriteDeadline is gorilla's during the handshake only.
+func (g *guard) SetWriteDeadline(t time.Time) error {
+	if g.client == nil {
+		return g.Conn.SetWriteDeadline(t)
+	}
+	return nil
+}
+
+// A hijacker hands out the guard in place of the connection.
+type hijacker struct {
+	http.ResponseWriter
+	guard *guard
+}
+
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	h.guard.Conn = conn
+	return h.guard, rw, err
+}
+
+// A message is a frame from the client; one of its members is set.
+type message struct {
+	Subscribe   *wants           `json:"subscribe"`
+	Unsubscribe *wants           `json:"unsubscribe"`
+	Ping        *json.RawMessage `json:"ping"`
+}
+
+// read acts on the client's frames until the connection ends.
+func (c *client) read(ws *websocket.Conn) {
+	ws.SetReadLimit(maxFrame)
+	ws.SetPongHandler(func(string) error { c.hears(); return nil })
+	ws.SetPingHandler(func(data string) error {
+		c.hears()
+		c.answer(control(websocket.PongMessage, []byte(data)))
+		return nil
+	})
+	ws.SetCloseHandler(func(code int, _ string) error {
+		if code == websocket.CloseNoStatusReceived {
+			code = websocket.CloseNormalClosure
+		}
+		c.close(code, "", endLeft)
+		return nil
+	})
+	var most *rate.Limiter
+	for {
+		kind, r, err := ws.NextReader()
+		if err != nil {
+			return
+		}
+		c.hears()
+		if most == nil {
+			most = rate.NewLimiter(framesASecond, framesAtOnce)
+		}
+		if !most.Allow() {
+			c.close(closeTooMany, "too many frames", endProtocol)
+			continue // reads on until the client has gone
+		}
+		b, err := io.ReadAll(io.LimitReader(r, maxFrame+1))
+		if err != nil {
+			c.close(websocket.CloseProtocolError, "", endProtocol) // a compressed frame that is none, if anything is left of the connection
+			return
+		}
+		switch {
+		case len(b) > maxFrame:
+			c.close(websocket.CloseMessageTooBig, "", endProtocol)
+		case kind != websocket.TextMessage:
+			c.close(websocket.CloseUnsupportedData, "frames are JSON text", endProtocol)
+		case !utf8.Valid(b):
+			c.close(websocket.CloseInvalidFramePayloadData, "not UTF-8", endProtocol)
+		default:
+			if err := c.act(b); err != nil {
+				c.close(closeBadFrame, err.Error(), endProtocol)
+			}
+		}
+	}
+}
+
+func (c *client) hears() { c.heard.Store(time.Now().Unix()) }
+
+func (c *client) answer(frame []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.put(frame)
+}
+
+func (c *client) act(b []byte) error {
+	var m message
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil || d.More() {
+		return errors.New("frame is not a JSON object of the protocol")
+	}
+	switch {
+	case m.Subscribe != nil:
+		return c.hub.change(c, func(w wants) (wants, error) {
+			if err := m.Subscribe.within(w.may); err != nil {
+				return w, err
+			}
+			return w.add(*m.Subscribe)
+		})
+	case m.Unsubscribe != nil:
+		return c.hub.change(c, func(w wants) (wants, error) { return w.remove(*m.Unsubscribe), nil })
+	case m.Ping != nil:
+		object := append(append([]byte(`{"pong":`), *m.Ping...), '}')
+		c.answer(said("", object).ws)
+		return nil
+	}
+	return errors.New("frame has none of subscribe, unsubscribe and ping")
+}
