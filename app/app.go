@@ -14,8 +14,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
@@ -24,7 +26,6 @@ import (
 	"github.com/matchwire/matchwire/consumers/scheduler"
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/fanout"
 	"github.com/matchwire/matchwire/instances"
 	"github.com/matchwire/matchwire/outbox"
 	"github.com/matchwire/matchwire/parser"
@@ -60,6 +61,9 @@ type App struct {
 	// Listen, if not "", is where it does, host:port, in place of what the config
 	// says, and whatever its roles: each serves /healthz at least.
 	Listen string
+	// Anybody lets clients connect to the streams without a token, as the config's
+	// fanout.anybody does.
+	Anybody bool
 	// APIToken is what calls that change something must bring; "" refuses them.
 	APIToken string
 	// Name tells this process from others in the registry of instances; "" is
@@ -136,6 +140,7 @@ func (a *App) Run(ctx context.Context, roles ...Role) error {
 func (a *App) start(ctx context.Context, group *errgroup.Group, p *parts, roles []Role) error {
 	p.web.Handle("GET /healthz", p.health)
 	p.web.Handle("GET /readyz", p.health)
+	p.web.Handle("GET /metrics", promhttp.HandlerFor(p.metrics, promhttp.HandlerOpts{}))
 	for _, s := range []struct {
 		role  Role
 		start func(context.Context, *errgroup.Group, *parts) error
@@ -171,6 +176,7 @@ type parts struct {
 	library   parser.Library
 	scheduler *scheduler.Scheduler
 	health    *health
+	metrics   *prometheus.Registry
 
 	web    *http.ServeMux
 	serves bool   // whether a role has something for others to see
@@ -180,7 +186,8 @@ type parts struct {
 
 // prepare makes everything that the config can get wrong.
 func (a *App) prepare(b event.Broker, r redis.UniversalClient) (p *parts, err error) {
-	p = &parts{broker: b, redis: r, prefix: prefix(a.config.Namespace), instance: cmp.Or(a.Name, defaultName()), health: &health{}, web: http.NewServeMux()}
+	p = &parts{broker: b, redis: r, prefix: prefix(a.config.Namespace), instance: cmp.Or(a.Name, defaultName()), health: &health{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry()}
+	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := a.prepareTrace(p); err != nil {
 		return nil, err
 	}
@@ -236,18 +243,6 @@ func (a *App) onceReady(ctx context.Context, group *errgroup.Group, ready <-chan
 		}
 		return nil
 	})
-}
-
-// drainFor is the longest time over which clients are sent to other nodes.
-const drainFor = 5 * time.Second
-
-func (a *App) startFanout(ctx context.Context, group *errgroup.Group, p *parts) error {
-	hub := fanout.NewHub(fanout.Options{Checkpoints: fanout.NewCheckpoints(p.redis, p.prefix), Trace: p.trace, Log: a.log, Drain: drainFor})
-	p.web.Handle("/", hub.Handler())
-	p.serves = true
-	p.health.add(func(context.Context) []event.Trouble { return hub.Health() })
-	group.Go(func() error { return hub.Run(ctx, p.broker) })
-	return nil
 }
 
 func (a *App) startAPI(_ context.Context, _ *errgroup.Group, p *parts) error {

@@ -44,6 +44,10 @@ type Config struct {
 	// Listen is where a process that runs fanout or api serves, host:port;
 	// DefaultListen without it.
 	Listen string `yaml:"listen"`
+	// TLS has what a process serves encrypted.
+	TLS TLS `yaml:"tls"`
+	// Fanout says who may connect to the event streams.
+	Fanout Streams `yaml:"fanout"`
 
 	file string // what errors call it; "" for defaults
 }
@@ -124,6 +128,9 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	}
 	if _, err := parser.NewAliases(c.Aliases); err != nil {
 		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.Find(data, "aliases").Errorf("%w", err)))
+	}
+	if err := errors.Join(c.TLS.check(data), c.Fanout.check(data)); err != nil {
+		return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
 	}
 	return c, nil
 }

@@ -43,6 +43,7 @@ func Demo(ctx context.Context, listen string, log *slog.Logger, listening func(n
 	}
 	a := New(Config{Listen: listen}, Servers{}, log, WithConsumer("console", console))
 	a.Listening = listening
+	a.Anybody = true // the matches are long over
 	a.Feed = func(ctx context.Context, lib parser.Library, r *parser.Reader) error {
 		p := &parser.Replayer{Library: lib, Reader: r, Speed: DemoSpeed, AsLive: true}
 		if err := p.Play(ctx, matches); err != nil {

@@ -46,10 +46,11 @@ func (g Gateway) Run(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", h)
 	mux.Handle("GET /readyz", h)
+	mux.Handle("/metrics", http.NotFoundHandler()) // each instance has its own
 	mux.Handle("/", way)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return way.Run(ctx) })
-	at, err := serve(ctx, group, cmp.Or(g.Listen, DefaultListen), mux)
+	at, err := serve(ctx, group, cmp.Or(g.Listen, DefaultListen), nil, mux)
 	if err != nil {
 		err = fmt.Errorf("gateway: %w (another address: --listen HOST:PORT)", err)
 		group.Go(func() error { return err })

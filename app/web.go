@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -19,11 +20,14 @@ const (
 
 // startWeb serves what the roles have to show, all at one address.
 func (a *App) startWeb(ctx context.Context, group *errgroup.Group, p *parts) error {
-	address := cmp.Or(a.Listen, a.config.Listen, DefaultListen)
 	if !p.serves && a.Listen == "" {
 		return nil
 	}
-	at, err := serve(ctx, group, address, p.web)
+	encrypted, err := a.config.certificate()
+	if err != nil {
+		return err
+	}
+	at, err := serve(ctx, group, a.address(), encrypted, p.web)
 	if err != nil {
 		return fmt.Errorf("serving: %w (another address: --listen HOST:PORT)", err)
 	}
@@ -35,11 +39,18 @@ func (a *App) startWeb(ctx context.Context, group *errgroup.Group, p *parts) err
 	return nil
 }
 
+// address is where the process serves, if it has something to serve.
+func (a *App) address() string { return cmp.Or(a.Listen, a.config.Listen, DefaultListen) }
+
 // serve serves until ctx ends, and returns once it listens.
-func serve(ctx context.Context, group *errgroup.Group, address string, h http.Handler) (net.Addr, error) {
+// encrypted, if not nil, is how.
+func serve(ctx context.Context, group *errgroup.Group, address string, encrypted *tls.Config, h http.Handler) (net.Addr, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
+	}
+	if encrypted != nil {
+		listener = tls.NewListener(listener, encrypted)
 	}
 	going, end := context.WithCancel(context.WithoutCancel(ctx)) // of the requests under way
 	server := &http.Server{Handler: h, BaseContext: func(net.Listener) context.Context { return going }, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}

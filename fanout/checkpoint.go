@@ -160,6 +160,9 @@ func (c *Checkpoints) before(ctx context.Context, offset uint64, t time.Time) (c
 
 // choose reads the checkpoint that which names of all, by offset.
 func (c *Checkpoints) choose(ctx context.Context, which func([]string) int) (checkpoint, error) {
+	if c == nil {
+		return beginning(), nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, checkpointTimeout)
 	defer cancel()
 	fail := func(err error) (checkpoint, error) {
@@ -186,6 +189,9 @@ func (c *Checkpoints) choose(ctx context.Context, which func([]string) int) (che
 
 // forget removes all: the log they are about is gone.
 func (c *Checkpoints) forget(ctx context.Context) error {
+	if c == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, checkpointTimeout)
 	defer cancel()
 	return c.redis.Del(ctx, c.set, c.states).Err()
@@ -194,7 +200,7 @@ func (c *Checkpoints) forget(ctx context.Context) error {
 // keep writes a checkpoint when the last is long enough ago. Only the reader of
 // the log calls it. One at a time is under way, and Run waits for it.
 func (h *Hub) keep(at event.Cursor) {
-	if at.Offset < h.kept+h.checkpoints.every || !h.keeping.TryLock() {
+	if h.checkpoints == nil || at.Offset < h.kept+h.checkpoints.every || !h.keeping.TryLock() {
 		return
 	}
 	h.kept = at.Offset

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,30 +36,31 @@ func checkpoints(t *testing.T) *fanout.Checkpoints {
 // A node is a hub behind a server.
 type node struct {
 	*httptest.Server
+	hub  *fanout.Hub
 	stop func()
 }
 
 func newNode(t *testing.T, log event.Log) *node { return newNodeWith(t, log, checkpoints(t)) }
 
 func newNodeWith(t *testing.T, log event.Log, c *fanout.Checkpoints) *node {
+	return newNodeOf(t, log, fanout.Options{Checkpoints: c})
+}
+
+func newNodeOf(t *testing.T, log event.Log, o fanout.Options) *node {
 	t.Helper()
-	hub := fanout.NewHub(fanout.Options{Checkpoints: c, Log: slog.New(slog.DiscardHandler)})
+	o.Log = slog.New(slog.DiscardHandler)
+	hub := fanout.NewHub(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- hub.Run(ctx, log) }()
-	n := &node{Server: httptest.NewServer(hub.Handler())}
-	stopped := false
-	n.stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
+	n := &node{Server: httptest.NewServer(hub.Handler()), hub: hub}
+	n.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 		n.Close()
-	}
+	})
 	t.Cleanup(n.stop)
 	return n
 }

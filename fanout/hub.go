@@ -42,7 +42,7 @@ const (
 // Options of a hub. The zero value takes anybody who does not come from another
 // site's page.
 type Options struct {
-	Checkpoints *Checkpoints
+	Checkpoints *Checkpoints    // nil: none are kept, and the log is read from its beginning
 	Trace       *trace.Recorder // to record to how many sockets each event went; nil: nothing
 	Log         *slog.Logger
 	Origins     []string // of other sites whose pages may connect: https://example.org, or https://*.example.org

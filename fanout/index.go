@@ -25,7 +25,7 @@ type group struct {
 	wants   wants
 	key     string
 	members [codecs][]*client
-	asked   uint64   // the event that found it last
+	asked   uint64 // the event that found it last
 	batch   *batch // of the round
 
 	greeting   *text // the snapshot for those that join at a position

@@ -28,7 +28,7 @@ type request struct {
 	expires  int64 // when its token does, in Unix seconds; 0: never
 }
 
-var parameters = []string{"topics", "match", "team", "cursor", "delay", "from", "speed", "conflate", "token"}
+var parameters = []string{"topics", "match", "team", "cursor", "delay", "from", "speed", "conflate", "nothing", "token"}
 
 // parseRequest reads the query of a connection. A parameter that is not of the
 // protocol is an error: misspelt, it would mean everything. last is the cursor
@@ -58,10 +58,15 @@ func parseRequest(q url.Values, last string, now time.Time) (r request, err erro
 			r.cursor = &c
 		}
 	}
-	if s := q.Get("conflate"); s != "" {
-		if r.conflate, err = strconv.ParseBool(s); err != nil {
-			return r, fmt.Errorf("conflate %q: want true or false", s)
+	for name, to := range map[string]*bool{"conflate": &r.conflate, "nothing": &r.wants.nothing} {
+		if s := q.Get(name); s != "" {
+			if *to, err = strconv.ParseBool(s); err != nil {
+				return r, fmt.Errorf("%s %q: want true or false", name, s)
+			}
 		}
+	}
+	if r.wants.nothing && !r.wants.empty() {
+		return r, fmt.Errorf("nothing goes with none of topics, match and team")
 	}
 	return r, r.parsePace(q, now)
 }

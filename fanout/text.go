@@ -28,8 +28,8 @@ type text struct {
 	ws     []byte // header and object
 	header int    // length of the header
 
-	once    sync.Once
-	packed  []byte // as deflated has it
+	once   sync.Once
+	packed []byte // as deflated has it
 }
 
 // newText frames an event.

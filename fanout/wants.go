@@ -96,6 +96,7 @@ func (w wants) add(more wants) (wants, error) {
 		return a
 	}
 	sum := wants{Topics: merge(w.Topics, more.Topics), Match: merge(w.Match, more.Match), Team: merge(w.Team, more.Team), may: w.may}
+	sum.nothing = w.nothing && sum.empty()
 	return sum, sum.check()
 }
 

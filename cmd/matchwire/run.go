@@ -10,6 +10,7 @@ type runCmd struct {
 	Roles     []app.Role `arg:"" optional:"" name:"role" help:"api (takes calls: POST /api/matches), scheduler (says when a page is polled), parser (polls it, emits events), consumers (react to them), fanout (streams them to clients and serves the live page). All, if none is named."`
 	Config    string     `help:"The config file (${default}, which may be missing)." default:"${config}" placeholder:"FILE"`
 	Listen    string     `help:"Where this process serves, in place of what the config says. /healthz is there for every role." env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+	Anybody   bool       `help:"Let clients connect to the streams without a token, even where others than this machine reach them." env:"MATCHWIRE_ANYBODY"`
 	Name      string     `help:"What ps calls this process (the machine's name and the process ID)." env:"MATCHWIRE_NAME" placeholder:"NAME"`
 	Advertise string     `help:"Where others reach what it serves; without it where it listens." env:"MATCHWIRE_ADVERTISE" placeholder:"HOST:PORT"`
 }
@@ -28,6 +29,6 @@ func (r *runCmd) Run(c *console) error {
 		return err
 	}
 	a := app.New(config, servers, c.log)
-	a.Listen, a.Name, a.Advertise, a.APIToken = r.Listen, r.Name, r.Advertise, token
+	a.Listen, a.Name, a.Advertise, a.APIToken, a.Anybody = r.Listen, r.Name, r.Advertise, token, r.Anybody
 	return a.Run(c.ctx, r.Roles...)
 }

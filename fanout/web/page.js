@@ -1,4 +1,4 @@
-import { follow } from "./stream.js";
+import { follow } from "./live.js";
 import { Matches } from "./matches.js";
 
 const $ = (id) => document.getElementById(id);

@@ -1,0 +1,268 @@
+package fanout_test
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/matchwire/matchwire/broker/memory"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// metric is the sum of a metric over its labels.
+func metric(t *testing.T, h *fanout.Hub, name string) (sum float64) {
+	t.Helper()
+	r := prometheus.NewRegistry()
+	for _, c := range h.Collectors() {
+		r.MustRegister(c)
+	}
+	all, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		if f.GetName() == name {
+			for _, m := range f.GetMetric() {
+				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+func keysFile(t *testing.T, text string) *fanout.Keys {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k, err := fanout.LoadKeys(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+const secret = "a secret of more than thirty-two bytes"
+
+func token(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapClaims) string {
+	t.Helper()
+	s, err := jwt.NewWithClaims(method, claims).SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// try connects and returns the status, and the client if it was taken.
+func (n *node) try(t *testing.T, query string, header http.Header) (int, string, *client) {
+	t.Helper()
+	conn, resp, err := websocket.DefaultDialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws?"+query, header)
+	if err == nil {
+		t.Cleanup(func() { conn.Close() })
+		return resp.StatusCode, "", &client{t: t, conn: conn}
+	}
+	if resp == nil {
+		t.Fatal(err)
+	}
+	var p struct{ Detail string }
+	_ = json.NewDecoder(resp.Body).Decode(&p)
+	return resp.StatusCode, p.Detail, nil
+}
+
+func TestTokens(t *testing.T) {
+	soon := time.Now().Add(time.Minute).Unix()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	jwks := fmt.Sprintf(`{"keys":[{"kty":"oct","kid":"one","k":"%s"},{"kty":"OKP","crv":"Ed25519","x":"%s"}]}`, b64([]byte(secret)), b64(public))
+	pemText := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	hs := token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon})
+	ed := token(t, jwt.SigningMethodEdDSA, private, jwt.MapClaims{"exp": soon})
+	for name, tc := range map[string]struct {
+		keys, token string
+		want        int
+	}{
+		"a secret":                   {secret + "\n", hs, 101},
+		"a JWK set, HS256":           {jwks, hs, 101},
+		"a JWK set, EdDSA":           {jwks, ed, 101},
+		"PEM":                        {pemText, ed, 101},
+		"none":                       {secret, "", 401},
+		"another secret":             {strings.Repeat("x", 32), hs, 401},
+		"the public key as a secret": {pemText, token(t, jwt.SigningMethodHS256, []byte(public), jwt.MapClaims{"exp": soon}), 401},
+		"PEM as a secret":            {pemText, token(t, jwt.SigningMethodHS256, []byte(pemText), jwt.MapClaims{"exp": soon}), 401},
+		"unsigned":                   {secret, token(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"exp": soon}), 401},
+		"expired":                    {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": 1}), 401},
+		"for ever":                   {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{}), 401},
+		"not yet":                    {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon, "nbf": soon}), 401},
+		"bad claims":                 {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon, "topics": []string{"soccer"}}), 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: keysFile(t, tc.keys)})
+			status, detail, _ := n.try(t, "", http.Header{"Authorization": {"Bearer " + tc.token}})
+			inQuery, _, _ := n.try(t, "token="+tc.token, nil)
+			if status != tc.want || inQuery != tc.want {
+				t.Errorf("%d in the header, %d in the query, want %d: %s", status, inQuery, tc.want, detail)
+			}
+			testenv.NoSecret(t, detail, tc.token, secret)
+		})
+	}
+}
+
+// What a token allows bounds what its holder gets, whatever it asks for, and its
+// time bounds the connection.
+func TestTokenClaims(t *testing.T) {
+	b := memory.New(nil, nil)
+	n := newNodeOf(t, b, fanout.Options{Tokens: keysFile(t, secret)})
+	allowed := "&token=" + token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": time.Now().Add(4 * time.Second).Unix(), "topics": []string{"soccer.#"}})
+	if status, detail, _ := n.try(t, "topics=ice_hockey.nhl.*"+allowed, nil); status != http.StatusForbidden || !strings.Contains(detail, "soccer.#") {
+		t.Errorf("%d %s", status, detail)
+	}
+	_, _, all := n.try(t, allowed, nil)
+	_, _, goals := n.try(t, "topics=*.*.goal"+allowed, nil)
+	all.read()
+	goals.read()
+	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
+	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	for _, c := range []*client{all, goals} {
+		if e, _ := c.event(); e.Subject != "m1" {
+			t.Errorf("got %s", e.Type)
+		}
+	}
+	if err := goals.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"topics":["ice_hockey.#"]}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if code := goals.closed(); code != 4002 {
+		t.Errorf("subscribed to what the token does not allow: closed with %d, want 4002", code)
+	}
+	if code := all.closed(); code != 4003 {
+		t.Errorf("after the token's time: closed with %d, want 4003", code)
+	}
+}
+
+func TestBadKeys(t *testing.T) {
+	for text, want := range map[string]string{
+		"short":                    "5 bytes: want at least 32",
+		`{"keys":[]}`:              "no keys",
+		`{"keys":`:                 "not a JWK set",
+		`{"keys":[{"kty":"RSA"}]}`: `kty "RSA"`,
+		"-----BEGIN PUBLIC KEY-----\nTUFERQ==\n-----END PUBLIC KEY-----": "Ed25519",
+	} {
+		file := filepath.Join(t.TempDir(), "keys")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fanout.LoadKeys(file); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
+			t.Errorf("%.20q: %v, want it to name the file and %q", text, err, want)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Origins: []string{"https://club.example", "https://*.news.example"}})
+	for origin, want := range map[string]int{
+		"": 101, n.URL: 101, "https://club.example": 101, "https://live.news.example": 101, "HTTPS://CLUB.EXAMPLE": 101,
+		"http://club.example": 403, "https://news.example": 403, "https://evilnews.example": 403, "https://club.example.evil.example": 403,
+		"https://club.example:444": 403, "null": 403,
+	} {
+		h := http.Header{}
+		if origin != "" {
+			h.Set("Origin", origin)
+		}
+		if status, _, _ := n.try(t, "", h); status != want {
+			t.Errorf("origin %q: %d, want %d", origin, status, want)
+		}
+	}
+	for o, good := range map[string]bool{"https://a.example": true, "https://*.a.example": true, "http://localhost:3000": true,
+		"a.example": false, "https://a.example/": false, "*": false, "https://*": false, "https://a.*.example": false, "ftp://a.example": false} {
+		if err := fanout.CheckOrigin(o); (err == nil) != good {
+			t.Errorf("%q: %v", o, err)
+		}
+	}
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Connections: 2})
+	_, _, one := n.try(t, "", nil)
+	one.read()
+	n.dial(t, "").read()
+	if status, _, _ := n.try(t, "", nil); status != http.StatusServiceUnavailable {
+		t.Errorf("a third connection: %d", status)
+	}
+	one.conn.Close()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if status, _, _ := n.try(t, "", nil); status == http.StatusSwitchingProtocols {
+			return
+		}
+	}
+	t.Error("the place of one that left is not free")
+}
+
+func TestPresence(t *testing.T) {
+	n := newNode(t, memory.New(nil, nil))
+	for _, query := range []string{"", "topics=soccer.mls.*", "topics=soccer.mls.*,*.*.goal", "match=m1&team=A", "delay=30&match=m1"} {
+		n.dial(t, query).read()
+	}
+	resp, err := http.Get(n.URL + "/presence")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var p fanout.Presence
+	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprintf("%+v", p), "{Connections:5 Everything:1 Topics:[{Name:soccer.mls.* Clients:2} {Name:*.*.goal Clients:1}] Match:[{Name:m1 Clients:2}] Team:[{Name:A Clients:1}]}"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+// The same events, whoever asks how; each codec is what a client of its kind
+// understands.
+func TestEveryCodecSaysTheSame(t *testing.T) {
+	b := memory.New(nil, nil)
+	n := newNode(t, b)
+	plain, sse := n.dial(t, ""), n.sse(t, "", "")
+	dialer := websocket.Dialer{EnableCompression: true}
+	conn, resp, err := dialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws", nil)
+	if err != nil || !strings.Contains(resp.Header.Get("Sec-Websocket-Extensions"), "permessage-deflate") {
+		t.Fatal(resp, err)
+	}
+	defer conn.Close()
+	packed := &client{t: t, conn: conn}
+	if a, b, c := plain.read(), packed.read(), sse.read(); a.Cursor != b.Cursor || a.Cursor != c.Cursor || a.Snapshot == nil || b.Snapshot == nil || c.Snapshot == nil {
+		t.Fatalf("first frames differ: %+v %+v %+v", a, b, c)
+	}
+	for i := range int64(300) {
+		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Player = "Müller\nÖ" + strings.Repeat("z", int(i)*10) })
+	}
+	for i := range int64(300) {
+		_, one := plain.event()
+		_, two := packed.event()
+		three := sse.read()
+		if string(one.Event) != string(two.Event) || string(one.Event) != string(three.Event) || one.Cursor != two.Cursor || one.Cursor != three.Cursor {
+			t.Fatalf("event %d:\n%s\n%s\n%s", i+1, one.Event, two.Event, three.Event)
+		}
+	}
+}

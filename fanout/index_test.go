@@ -1,0 +1,102 @@
+package fanout
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// The index finds whom asking each would find, whatever comes and goes.
+func TestIndexFindsThoseThatWant(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	pick := func(from ...string) string { return from[r.IntN(len(from))] }
+	word := func(words ...string) string { return pick(append(words, "*", "#")...) }
+	some := func(of func() string) (l []string) {
+		for range r.IntN(3) {
+			l = append(l, of())
+		}
+		return l
+	}
+	pattern := func() string {
+		for {
+			p := word("soccer", "ice_hockey") + "." + word("mls", "nhl") + "." + word("goal", "red_card")
+			if r.IntN(4) == 0 {
+				p = pick("#", "#.goal", "soccer.#", "soccer.#.goal", "#.mls.#", "*.*.goal.#")
+			}
+			if (wants{Topics: []string{p}}).check() == nil {
+				return p
+			}
+		}
+	}
+	x := newIndex()
+	var clients []*client
+	all := map[*client]wants{}
+	for step := range 1500 {
+		if len(clients) > 0 && r.IntN(3) == 0 {
+			i := r.IntN(len(clients))
+			x.remove(clients[i])
+			delete(all, clients[i])
+			clients = slices.Delete(clients, i, i+1)
+		} else {
+			w := wants{Topics: some(pattern), Match: some(func() string { return pick("m1", "m2", "m3") }), Team: some(func() string { return pick("A", "b", "C") }), nothing: r.IntN(20) == 0}
+			if r.IntN(4) == 0 {
+				w.may = &wants{Topics: []string{pattern()}}
+			}
+			c := &client{codec: codec(r.IntN(int(codecs)))}
+			x.add(c, w)
+			clients, all[c] = append(clients, c), w
+		}
+		key := pick("soccer", "ice_hockey") + "." + pick("mls", "nhl") + "." + pick("goal", "red_card")
+		var m *event.Match
+		if r.IntN(5) > 0 {
+			m = &event.Match{ID: pick("m1", "m2", "m3"), Home: pick("a", "B"), Away: pick("c", "D")}
+		}
+		found := map[*client]int{}
+		x.find(key, m, func(g *group) {
+			for _, members := range g.members {
+				for _, c := range members {
+					found[c]++
+				}
+			}
+		})
+		for c, w := range all {
+			want := 0
+			if w.event(key, m) {
+				want = 1
+			}
+			if found[c] != want {
+				t.Fatalf("step %d: %s of %v: a client that wants %+v is found %d times", step, key, m, w, found[c])
+			}
+		}
+		if len(found) > len(all) || x.clients != len(all) || len(x.list()) != len(all) {
+			t.Fatalf("step %d: %d clients, %d in the index", step, len(all), x.clients)
+		}
+	}
+	for _, c := range clients {
+		x.remove(c)
+	}
+	if fmt.Sprint(len(x.groups), len(x.all), len(x.byMatch), len(x.byTeam), len(x.byTopic.words)) != "0 0 0 0 0" {
+		t.Errorf("left behind: %+v", x)
+	}
+}
+
+func TestOverlap(t *testing.T) {
+	for _, tc := range []struct {
+		a, b string
+		want bool
+	}{
+		{"soccer.mls.*", "soccer.#", true}, {"soccer.mls.*", "*.*.goal", true}, {"soccer.mls.goal", "soccer.nhl.*", false},
+		{"#", "a.b.c", true}, {"#.goal", "soccer.#", true}, {"#.goal", "soccer.mls.red_card", false}, {"a.b.c", "a.b.c.#", true},
+	} {
+		w, may := wants{Topics: []string{tc.a}}, wants{Topics: []string{tc.b}}
+		if got := w.within(&may) == nil; got != tc.want {
+			t.Errorf("%s within %s: %v", tc.a, tc.b, got)
+		}
+		if got := may.within(&w) == nil; got != tc.want {
+			t.Errorf("%s within %s: %v", tc.b, tc.a, got)
+		}
+	}
+}

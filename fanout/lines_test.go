@@ -1,0 +1,188 @@
+package fanout_test
+
+import (
+	"fmt"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/broker/memory"
+	"github.com/matchwire/matchwire/event"
+)
+
+// at publishes the n-th event of a match as read at some time.
+func at(t *testing.T, b event.Publisher, n int64, read time.Time) {
+	t.Helper()
+	e, err := event.Of("soccer.mls.goal", event.Data{Epoch: "e1", Seq: n, Incident: fmt.Sprint("i", n), Player: fmt.Sprint("P", n),
+		Score: &event.Score{Home: int(n)}, Match: &event.Match{ID: "m1", Home: "New York City FC", Away: "Toronto FC", Status: event.Live}}, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.TID = event.NewTID()
+	m, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Publish(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// score is what a snapshot says of the one match, -1 if it has none.
+func score(f frame) int {
+	if f.Snapshot == nil || len(f.Snapshot.Matches) == 0 {
+		return -1
+	}
+	return f.Snapshot.Matches[0].Score.Home
+}
+
+// A delayed client is told nothing early, neither by an event nor by its
+// snapshot, and everything in the end.
+func TestDelay(t *testing.T) {
+	b := memory.New(nil, nil)
+	now := time.Now()
+	at(t, b, 1, now.Add(-time.Minute))
+	at(t, b, 2, now.Add(-500*time.Millisecond))
+	n := newNode(t, b)
+	live, late := n.dial(t, ""), n.dial(t, "delay=2")
+	if s := score(live.read()); s != 2 {
+		t.Errorf("the live snapshot says %d", s)
+	}
+	if s := score(late.read()); s != 1 {
+		t.Errorf("the delayed snapshot says %d, which is for later", s)
+	}
+	third := time.Now()
+	at(t, b, 3, third)
+	if e, _ := live.event(); e.Data.Seq != 3 {
+		t.Errorf("live: %d", e.Data.Seq)
+	}
+	var last frame
+	for want, read := range map[int64]time.Time{2: now.Add(-500 * time.Millisecond)} {
+		e, f := late.event()
+		if since := time.Since(read); e.Data.Seq != want || since < 2*time.Second {
+			t.Errorf("delayed: %d after %v", e.Data.Seq, since)
+		}
+		last = f
+	}
+	// Who leaves and comes back goes on where they were, as late as before.
+	late.conn.Close()
+	late = n.dial(t, "delay=2&cursor="+last.Cursor)
+	if f := late.read(); !*f.Resumed {
+		t.Errorf("not resumed: %+v", f)
+	}
+	if e, _ := late.event(); e.Data.Seq != 3 || time.Since(third) < 2*time.Second {
+		t.Errorf("delayed: %d after %v", e.Data.Seq, time.Since(third))
+	}
+	again := n.dial(t, "delay=1")
+	if s := score(again.read()); s != 3 {
+		t.Errorf("a second late everything is told: %d", s)
+	}
+}
+
+// from and speed play the log again, from a snapshot of what was then, and go
+// on live; whether memory has it or only the log.
+func TestPlayAgain(t *testing.T) {
+	b := memory.New(nil, nil)
+	began := time.Now().Add(-time.Hour).Truncate(time.Second)
+	for n := range int64(20) {
+		at(t, b, n+1, began.Add(time.Duration(n)*time.Minute))
+	}
+	kept := checkpoints(t).Every(5)
+	newNodeWith(t, b, kept).dial(t, "").read()
+	time.Sleep(300 * time.Millisecond) // for the checkpoints
+	for name, n := range map[string]*node{"from memory": newNode(t, b), "from the log": newNodeWith(t, b, kept)} {
+		t.Run(name, func(t *testing.T) {
+			from := began.Add(3*time.Minute + time.Second)
+			c := n.dial(t, "speed=300&from="+url.QueryEscape(from.Format(time.RFC3339)))
+			hello := c.read()
+			started := time.Now()
+			if s := score(hello); s != 4 || *hello.Resumed {
+				t.Fatalf("snapshot %+v says %d, want 4", hello, s)
+			}
+			var middle frame
+			for want := int64(5); want <= 10; want++ {
+				e, f := c.event()
+				due := time.Duration(float64(began.Add(time.Duration(want-1)*time.Minute).Sub(from)) / 300)
+				if took := time.Since(started); e.Data.Seq != want || took < due-50*time.Millisecond {
+					t.Fatalf("event %d after %v, want %d not before %v", e.Data.Seq, took, want, due)
+				}
+				middle = f
+			}
+			c.conn.Close()
+			c = n.dial(t, "speed=1000&from="+url.QueryEscape(from.Format(time.RFC3339))+"&cursor="+middle.Cursor)
+			if f := c.read(); !*f.Resumed {
+				t.Fatalf("not resumed: %+v", f)
+			}
+			for want := int64(11); want <= 20; want++ {
+				if e, _ := c.event(); e.Data.Seq != want {
+					t.Fatalf("event %d, want %d", e.Data.Seq, want)
+				}
+			}
+			live := n.dial(t, "")
+			next := int64(score(live.read())) + 1
+			at(t, b, next, time.Now())
+			if e, _ := live.event(); e.Data.Seq != next {
+				t.Fatalf("live: %d", e.Data.Seq)
+			}
+		})
+	}
+}
+
+// A client that is too slow and has asked for it gets a snapshot in place of
+// what it missed, and then goes on.
+func TestConflation(t *testing.T) {
+	b := memory.New(nil, nil)
+	n := newNode(t, b)
+	c := n.dial(t, "conflate=true")
+	c.read()
+	big := make([]byte, 64<<10)
+	for i := range big {
+		big[i] = 'x'
+	}
+	const events = 400
+	for i := range int64(events) { // 25 MB, while the client does not read
+		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = string(big) })
+	}
+	got, last, conflated := 0, 0, false
+	for last < events {
+		f := c.read()
+		if f.Snapshot != nil {
+			if *f.Resumed || score(f) <= last {
+				t.Fatalf("a snapshot of %d after %d, resumed %v", score(f), last, *f.Resumed)
+			}
+			last, conflated = score(f), true
+			continue
+		}
+		e, err := event.Decode(f.Event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if int(e.Data.Seq) != last+1 {
+			t.Fatalf("event %d after %d", e.Data.Seq, last)
+		}
+		last = int(e.Data.Seq)
+		got++
+	}
+	if !conflated || got == events {
+		t.Errorf("%d of %d events came one by one, snapshots %v", got, events, conflated)
+	}
+}
+
+// Lines end with their last client.
+func TestLinesEnd(t *testing.T) {
+	b := memory.New(nil, nil)
+	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	n := newNode(t, b)
+	for i := range 5 {
+		c := n.dial(t, fmt.Sprint("delay=", i+1))
+		c.read()
+		c.conn.Close()
+	}
+	var lines float64
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if lines = metric(t, n.hub, "matchwire_fanout_lines"); lines == 1 {
+			return
+		}
+	}
+	t.Errorf("%v lines go on without clients", lines)
+}
