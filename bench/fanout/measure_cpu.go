@@ -1,0 +1,38 @@
+package main
+
+import "fmt"
+
+// measureCPU asks what one frame costs the server at a steady rate, which
+// leaves nothing to send together.
+func measureCPU(o *benchOptions) (table, []bar, error) {
+	const perSecond = 50
+	sockets, seconds := or(o.sockets, 2000), or(o.seconds, 8)
+	names, f := []string{"bare", "matchwire", "gorilla", "centrifuge"}, figures{}
+	o.rotate("cpu", names, func(name string) error {
+		p, err := startPair(name, crowd{sockets: sockets, check: true})
+		if err != nil {
+			return err
+		}
+		defer p.stop()
+		if err := p.pace(perSecond, perSecond, 1, perSecond*sockets, o.template); err != nil { // to warm up
+			return err
+		}
+		before, err := p.cpu()
+		if err != nil {
+			return err
+		}
+		frames := seconds * perSecond * sockets
+		if err := p.pace(seconds*perSecond, perSecond, 1, frames, o.template); err != nil {
+			return err
+		}
+		after, err := p.cpu()
+		if err != nil {
+			return err
+		}
+		f.add(name, float64(after-before)/float64(frames))
+		return p.allInOrder()
+	})
+	bars := []bar{{"cpu: matchwire / bare", f.ratio("matchwire", "bare"), 1.05}}
+	title := fmt.Sprintf("cpu: %d sockets, %d events/s for %d s; ns of CPU for each event that a socket received", sockets, perSecond, seconds)
+	return f.table(title, "ns", names, bars...), bars, nil
+}

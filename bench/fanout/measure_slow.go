@@ -1,0 +1,78 @@
+package main
+
+import "fmt"
+
+// measureSlow asks what clients that read nothing do to those that do, and to
+// the server's memory.
+func measureSlow(o *benchOptions) (table, []bar, error) {
+	const perSecond, idle = 100, 5
+	sockets, seconds := or(o.sockets, 1000), or(o.seconds, 15)
+	var names []string
+	for _, name := range []string{"matchwire", "gorilla", "centrifuge"} {
+		names = append(names, name, name+" with idle")
+	}
+	crowds := map[string]crowd{}
+	servers := map[string]string{}
+	for i, name := range names {
+		servers[name] = names[i-i%2]
+		crowds[name] = crowd{sockets: sockets, idle: idle * (i % 2), check: true}
+	}
+	f := figures{}
+	o.rotate("slow", names, func(name string) error {
+		c := crowds[name]
+		healthy := c.sockets
+		if c.idle > 0 {
+			healthy -= c.sockets / c.idle
+		}
+		p, err := startPair(servers[name], c)
+		if err != nil {
+			return err
+		}
+		defer p.stop()
+		if err := p.pace(perSecond, perSecond, 1, perSecond*healthy, o.template); err != nil { // to warm up
+			return err
+		}
+		before, err := p.memory()
+		if err != nil {
+			return err
+		}
+		if err := p.pace(seconds*perSecond, perSecond, 1, seconds*perSecond*healthy, o.template); err != nil {
+			return err
+		}
+		l, err := p.load.ask(5, "latency")
+		if err != nil {
+			return err
+		}
+		left, err := p.server.ask(1, "sockets")
+		if err != nil {
+			return err
+		}
+		after, err := p.memory()
+		if err != nil {
+			return err
+		}
+		f.add(name+" p50", l[0]/1e6)
+		f.add(name+" p99", l[2]/1e6)
+		f.add(name+" before", before/(1<<20))
+		f.add(name+" after", after/(1<<20))
+		f.add(name+" left", left[0])
+		return p.allInOrder()
+	})
+	bars := []bar{{"slow: p99 with idle sockets / without", f.ratio("matchwire with idle p99", "matchwire p99"), 1.2}}
+	t := table{
+		title: fmt.Sprintf("slow: %d sockets, %d events/s for %d s, every %dth reading nothing or none; ms to those that read, and the server's memory",
+			sockets, perSecond, seconds, idle),
+		header: []string{"server", "p50", "p99", "lowest to highest", "ratio", "MiB before", "MiB after", "sockets left"},
+	}
+	for i, name := range names {
+		r := ""
+		if i%2 == 1 {
+			r = ratio(f.ratio(name+" p99", servers[name]+" p99"))
+		}
+		p99 := f.cells(name + " p99")
+		t.rows = append(t.rows, []string{name, f.cells(name + " p50")[0], p99[0], p99[1], r,
+			f.cells(name + " before")[0], f.cells(name + " after")[0], f.cells(name + " left")[0]})
+	}
+	t.rows = append(t.rows, []string{"p99 with idle / without", "", ratio(bars[0].ratio), fmt.Sprintf("bar ≤ %.2f", bars[0].most), "", "", "", ""})
+	return t, bars, nil
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// replyTimeout is how long the runner waits for a line: longer than a minute,
+// which is how long publications are waited for.
+const replyTimeout = 90 * time.Second
+
+// A process is this program started again, to serve or to load.
+type process struct {
+	name  string
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	lines chan string // of its standard output; closed at its end
+}
+
+// start starts this program with args.
+func start(args ...string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{name: strings.Join(args[:min(2, len(args))], " "), cmd: exec.Command(self, args...), lines: make(chan string, 16)}
+	p.cmd.Stderr = os.Stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", p.name, err)
+	}
+	go func() { // until the process ends
+		for s := bufio.NewScanner(out); s.Scan(); {
+			p.lines <- s.Text()
+		}
+		close(p.lines)
+	}()
+	return p, nil
+}
+
+// stop ends the process and waits for it.
+func (p *process) stop() {
+	p.in.Close()
+	kill := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
+	defer kill.Stop()
+	for range p.lines { // so that it is never blocked on a reply
+	}
+	_ = p.cmd.Wait()
+}
+
+// tell sends a command.
+func (p *process) tell(format string, args ...any) error {
+	if _, err := fmt.Fprintf(p.in, format+"\n", args...); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	return nil
+}
+
+// expect waits for a line that begins with word, and returns its other words.
+func (p *process) expect(word string) ([]string, error) {
+	timeout := time.NewTimer(replyTimeout)
+	defer timeout.Stop()
+	select {
+	case line, ok := <-p.lines:
+		f := strings.Fields(line)
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("%s ended; its last words are above", p.name)
+		case len(f) == 0 || f[0] != word:
+			return nil, fmt.Errorf("%s said %q, not %s", p.name, line, word)
+		}
+		return f[1:], nil
+	case <-timeout.C:
+		return nil, fmt.Errorf("%s did not say %s", p.name, word)
+	}
+}
+
+// ask sends a command whose reply begins with its first word, and returns the n
+// numbers that follow.
+func (p *process) ask(n int, command string) ([]float64, error) {
+	if err := p.tell("%s", command); err != nil {
+		return nil, err
+	}
+	word, _, _ := strings.Cut(command, " ")
+	if word == "wait" {
+		word = "got"
+	}
+	f, err := p.expect(word)
+	if err != nil {
+		return nil, err
+	}
+	if len(f) != n {
+		return nil, fmt.Errorf("%s said %v to %q: want %d numbers", p.name, f, command, n)
+	}
+	numbers := make([]float64, n)
+	for i := range f {
+		if numbers[i], err = strconv.ParseFloat(f[i], 64); err != nil {
+			return nil, fmt.Errorf("%s said %v to %q: %w", p.name, f, command, err)
+		}
+	}
+	return numbers, nil
+}

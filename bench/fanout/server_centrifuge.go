@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/centrifugal/centrifuge"
+)
+
+// serveCentrifuge is a centrifuge node as its documentation sets one up: JSON
+// protocol, every client subscribed by the server, no history. It pings too
+// seldom to matter in a run.
+func serveCentrifuge() (server, error) {
+	const channel = "events"
+	node, err := centrifuge.New(centrifuge.Config{LogLevel: centrifuge.LogLevelNone})
+	if err != nil {
+		return server{}, err
+	}
+	node.OnConnecting(func(context.Context, centrifuge.ConnectEvent) (centrifuge.ConnectReply, error) {
+		return centrifuge.ConnectReply{
+			Credentials:   &centrifuge.Credentials{},
+			Subscriptions: map[string]centrifuge.SubscribeOptions{channel: {}},
+		}, nil
+	})
+	if err := node.Run(); err != nil {
+		return server{}, fmt.Errorf("running the node: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/connection/websocket", centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{
+		PingPongConfig: centrifuge.PingPongConfig{PingInterval: 10 * time.Minute, PongTimeout: time.Minute},
+	}))
+	return server{
+		handler: mux,
+		broadcast: func(body []byte) error {
+			_, err := node.Publish(channel, body)
+			return err
+		},
+	}, nil
+}

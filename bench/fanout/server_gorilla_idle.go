@@ -1,0 +1,32 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+
+	"github.com/gorilla/websocket"
+)
+
+// serveGorillaIdle is gorilla with as little memory a socket as it can do
+// with: a small buffer and one goroutine, which reads. It sends nothing.
+func serveGorillaIdle() (server, error) {
+	upgrader := websocket.Upgrader{ReadBufferSize: 256, WriteBufferPool: &sync.Pool{}}
+	return server{
+		broadcast: func([]byte) error { return errors.New("gorilla-idle sends no events") },
+		handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			conn, err := upgrader.Upgrade(w, r, nil)
+			if err != nil {
+				return // Upgrade has answered
+			}
+			go func() {
+				defer conn.Close()
+				for {
+					if _, _, err := conn.NextReader(); err != nil {
+						return
+					}
+				}
+			}()
+		}),
+	}, nil
+}
