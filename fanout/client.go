@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -55,7 +56,8 @@ type client struct {
 	hub      *Hub
 	heard    atomic.Int64 // when it said something last, in Unix seconds
 
-	slot int // in its group; guarded by line.mu
+	slot int           // in its group; guarded by line.mu
+	most *rate.Limiter // of its frames; nil until the first
 
 	mu       sync.Mutex
 	line     *line  // changed with both lines' mu held
@@ -129,13 +131,13 @@ func (c *client) deliver(b *batch, patient bool) {
 	switch {
 	case c.shut || c.closing || b.last < c.next:
 	case c.draining:
-		if c.lag += b.size(c.codec); c.lag > lagBytes && !patient {
+		if c.lag += len(b.texts[c.codec]); c.lag > lagBytes && !patient {
 			c.tooSlow()
 		}
 	case b.first < c.next:
 		c.drainLater() // it has had a part; the history knows the rest
 	default:
-		text := b.bytes(c.codec)
+		text := b.texts[c.codec]
 		n := c.try(text)
 		if n == len(text) {
 			c.next = b.last + 1

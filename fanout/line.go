@@ -69,9 +69,13 @@ type line struct {
 	jobs     chan func()   // for the pump, between rounds
 	progress chan struct{} // holds a token when clients may have taken something
 
-	batches []*batch // the pump's, for its rounds
+	// The pump's, for a round: the frames, how many clients want each, the groups
+	// that want any, a batch for each of them, and the clients of all.
 	frames  []*frame
 	sockets []int
+	groups  []*group
+	batches []*batch
+	targets []target
 }
 
 // newLine is one that begins at a position of a history, where the states were
@@ -158,16 +162,11 @@ func (l *line) round() (more bool, wait time.Duration) {
 	if len(frames) == 0 {
 		l.mu.Unlock()
 	} else {
-		batches, sockets := l.gather(frames, position)
+		l.gather(frames, position)
 		l.mu.Unlock()
-		for _, b := range batches {
-			b.deliver(l.patient)
-		}
-		l.hub.told(l, frames, sockets, began)
-		for _, b := range batches {
-			b.reset()
-		}
-		clear(frames)
+		spread(l.targets, l.patient)
+		l.hub.told(l, frames, l.sockets, began)
+		l.tidy()
 	}
 	switch {
 	case due.IsZero():
@@ -178,11 +177,8 @@ func (l *line) round() (more bool, wait time.Duration) {
 	return false, max(l.clock.until(due), time.Millisecond)
 }
 
-// gather moves the line on by some frames, and sorts them by who wants them.
-// sockets is how many those are, for each frame. mu is held.
-func (l *line) gather(frames []*frame, position uint64) (batches []*batch, sockets []int) {
-	l.sockets = l.sockets[:0]
-	used := 0
+// gather moves the line on by some frames, and finds who wants which. mu is held.
+func (l *line) gather(frames []*frame, position uint64) {
 	for _, f := range frames {
 		if f.after != nil {
 			l.states.put(f.after)
@@ -190,12 +186,8 @@ func (l *line) gather(frames []*frame, position uint64) (batches []*batch, socke
 		wanting := 0
 		l.index.find(f.key, f.match, func(g *group) {
 			if g.batch == nil {
-				if used == len(l.batches) {
-					l.batches = append(l.batches, &batch{})
-				}
-				g.batch = l.batches[used]
-				g.batch.group = g
-				used++
+				g.batch = l.batch()
+				l.groups = append(l.groups, g)
 			}
 			g.batch.frames = append(g.batch.frames, f)
 			wanting += g.size()
@@ -204,11 +196,29 @@ func (l *line) gather(frames []*frame, position uint64) (batches []*batch, socke
 	}
 	l.last = frames[len(frames)-1].cursor
 	l.pumped.Store(position)
-	batches = l.batches[:used]
-	for _, b := range batches {
-		b.seal()
+	for _, g := range l.groups {
+		l.targets = g.batch.seal(g, l.targets)
+		g.batch = nil
 	}
-	return batches, l.sockets
+}
+
+// batch is an empty one, of this round's.
+func (l *line) batch() *batch {
+	if len(l.groups) == len(l.batches) {
+		l.batches = append(l.batches, &batch{})
+	}
+	return l.batches[len(l.groups)]
+}
+
+// tidy keeps nothing of a round but room.
+func (l *line) tidy() {
+	for _, b := range l.batches[:len(l.groups)] {
+		b.reset()
+	}
+	clear(l.frames)
+	clear(l.targets)
+	clear(l.groups)
+	l.targets, l.groups, l.sockets = l.targets[:0], l.groups[:0], l.sockets[:0]
 }
 
 // skip goes to the end of a history that has gone on without the line; its

@@ -135,17 +135,22 @@ func (h *Hub) gone() {
 	h.connections--
 }
 
-// begin gives a client its place and has read look after what it says, until it
-// leaves. The goroutine is a new one, since the server's has grown.
-func (h *Hub) serve(c *client, ask request, read func()) {
+// serve gives a client its place and has listen look after what it says, in a
+// goroutine that begins anew: the server's has grown, and an idle connection is
+// little more than its stack. listen leaves in the end.
+func (h *Hub) serve(c *client, ask request, listen func()) {
 	c.conflate, c.expires = ask.conflate, ask.expires
 	h.enter(c, ask)
-	h.goroutines.Go(func() {
-		read()
-		c.left()
-		c.leave()
-		h.gone()
-	})
+	h.goroutines.Add(1)
+	go listen()
+}
+
+// bye is called when nothing more can be read.
+func (c *client) bye() {
+	c.left()
+	c.leave()
+	c.hub.gone()
+	c.hub.goroutines.Done()
 }
 
 // originAllowed reports whether a request comes from no page, from one of this

@@ -34,12 +34,13 @@ func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request) {
 	}
 	c := newClient(h, conn, stream)
 	h.serve(c, ask, func() {
-		b := make([]byte, 64)
+		var b [64]byte
 		for said := 0; said < maxFrame; { // it has nothing to say
-			n, err := conn.Read(b)
+			n, err := conn.Read(b[:])
 			if said += n; err != nil {
-				return
+				break
 			}
 		}
+		c.bye()
 	})
 }

@@ -17,10 +17,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// The small buffer is enough to read what clients send, and nothing is written
-// through gorilla's.
+// Nothing is written through gorilla's buffers.
 var upgrader = websocket.Upgrader{
-	ReadBufferSize: 256, WriteBufferPool: &sync.Pool{}, HandshakeTimeout: writeTimeout,
+	WriteBufferPool: &sync.Pool{}, HandshakeTimeout: writeTimeout,
 	CheckOrigin: func(*http.Request) bool { return true }, // accept has
 }
 
@@ -36,14 +35,21 @@ func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request) {
 	// not keep to it.
 	up.EnableCompression = !strings.Contains(strings.Join(r.Header.Values("Sec-Websocket-Extensions"), ","), "server_max_window_bits")
 	g := &guard{}
-	ws, err := up.Upgrade(&hijacker{ResponseWriter: w, guard: g}, r, nil)
+	hijack := &hijacker{ResponseWriter: w, guard: g}
+	ws, err := up.Upgrade(hijack, r, nil)
 	if err != nil {
 		h.gone()
 		return // Upgrade has answered
 	}
+	hijack.reader.Reset(g.Conn) // past the guard: each call less is memory in every idle connection's stack
 	c := newClient(h, g.Conn, g.codec)
 	g.client = c
-	h.serve(c, ask, func() { c.read(ws) })
+	c.handle(ws)
+	h.serve(c, ask, func() {
+		for c.listens(ws) {
+		}
+		c.bye()
+	})
 }
 
 // A guard is a connection that gorilla reads from. It would write close frames
@@ -83,13 +89,25 @@ func (g *guard) SetWriteDeadline(t time.Time) error {
 // A hijacker hands out the guard in place of the connection.
 type hijacker struct {
 	http.ResponseWriter
-	guard *guard
+	guard  *guard
+	reader *bufio.Reader // that gorilla reads with
 }
+
+// readBuffer is enough for what clients send, and the least that gorilla takes
+// over.
+const readBuffer = 264
 
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
 	h.guard.Conn = conn
-	return h.guard, rw, err
+	if rw.Reader.Buffered() == 0 { // else gorilla refuses
+		h.reader = bufio.NewReaderSize(conn, readBuffer)
+		rw.Reader = h.reader
+	}
+	return h.guard, rw, nil
 }
 
 // A message is a frame from the client; one of its members is set.
@@ -99,8 +117,8 @@ type message struct {
 	Ping        *json.RawMessage `json:"ping"`
 }
 
-// read acts on the client's frames until the connection ends.
-func (c *client) read(ws *websocket.Conn) {
+// handle has control frames answered by the client, not by gorilla.
+func (c *client) handle(ws *websocket.Conn) {
 	ws.SetReadLimit(maxFrame)
 	ws.SetPongHandler(func(string) error { c.hears(); return nil })
 	ws.SetPingHandler(func(data string) error {
@@ -115,38 +133,43 @@ func (c *client) read(ws *websocket.Conn) {
 		c.close(code, "", endLeft)
 		return nil
 	})
-	var most *rate.Limiter
-	for {
-		kind, r, err := ws.NextReader()
-		if err != nil {
-			return
-		}
-		c.hears()
-		if most == nil {
-			most = rate.NewLimiter(framesASecond, framesAtOnce)
-		}
-		if !most.Allow() {
-			c.close(closeTooMany, "too many frames", endProtocol)
-			continue // reads on until the client has gone
-		}
-		b, err := io.ReadAll(io.LimitReader(r, maxFrame+1))
-		if err != nil {
-			c.close(websocket.CloseProtocolError, "", endProtocol) // a compressed frame that is none, if anything is left of the connection
-			return
-		}
-		switch {
-		case len(b) > maxFrame:
-			c.close(websocket.CloseMessageTooBig, "", endProtocol)
-		case kind != websocket.TextMessage:
-			c.close(websocket.CloseUnsupportedData, "frames are JSON text", endProtocol)
-		case !utf8.Valid(b):
-			c.close(websocket.CloseInvalidFramePayloadData, "not UTF-8", endProtocol)
-		default:
-			if err := c.act(b); err != nil {
-				c.close(closeBadFrame, err.Error(), endProtocol)
-			}
+}
+
+// listens waits for a frame and acts on it, until the connection ends. What waits
+// is to have as small a stack as can be.
+func (c *client) listens(ws *websocket.Conn) bool {
+	kind, r, err := ws.NextReader()
+	return err == nil && c.takes(kind, r)
+}
+
+// takes reads a frame and acts on it. One that breaks the protocol ends the
+// connection; what comes after it is not acted on.
+func (c *client) takes(kind int, r io.Reader) bool {
+	c.hears()
+	if c.most == nil {
+		c.most = rate.NewLimiter(framesASecond, framesAtOnce)
+	}
+	if !c.most.Allow() {
+		c.close(closeTooMany, "too many frames", endProtocol)
+		return true
+	}
+	b, err := io.ReadAll(io.LimitReader(r, maxFrame+1))
+	switch {
+	case err != nil: // a compressed frame that is none, if anything is left of the connection
+		c.close(websocket.CloseProtocolError, "", endProtocol)
+		return false
+	case len(b) > maxFrame:
+		c.close(websocket.CloseMessageTooBig, "", endProtocol)
+	case kind != websocket.TextMessage:
+		c.close(websocket.CloseUnsupportedData, "frames are JSON text", endProtocol)
+	case !utf8.Valid(b):
+		c.close(websocket.CloseInvalidFramePayloadData, "not UTF-8", endProtocol)
+	default:
+		if err := c.act(b); err != nil {
+			c.close(closeBadFrame, err.Error(), endProtocol)
 		}
 	}
+	return true
 }
 
 func (c *client) hears() { c.heard.Store(time.Now().Unix()) }

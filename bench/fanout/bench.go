@@ -32,6 +32,7 @@ var measures = []measure{
 	{"memory", measureMemory},
 	{"interest", measureInterest},
 	{"latency", measureLatency},
+	{"calm", measureCalm},
 	{"slow", measureSlow},
 }
 

@@ -1,10 +1,108 @@
 package main
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
 
-// measureLatency asks how long an event takes from the broker to the sockets.
-//
-// TO BE WRITTEN: it needs a broker, which no other measure does.
-func measureLatency(*benchOptions) (table, []bar, error) {
-	return table{}, nil, fmt.Errorf("%w: not built yet", errSkipped)
+	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv/servers"
+)
+
+// measureLatency asks how long an event takes from its publishing on RabbitMQ to
+// the sockets, beside a consumer of the same stream that only writes.
+func measureLatency(o *benchOptions) (table, []bar, error) { return latencyAt(o, 100) }
+
+// measureCalm asks the same at a rate that the bare consumer can keep up with on
+// any machine.
+func measureCalm(o *benchOptions) (table, []bar, error) { return latencyAt(o, 25) }
+
+func latencyAt(o *benchOptions, perSecond int) (table, []bar, error) {
+	sockets, seconds := or(o.sockets, 1000), or(o.seconds, 8)
+	url, stop, err := broker()
+	if err != nil {
+		return table{}, nil, err
+	}
+	defer stop()
+	names, f := []string{"bare", "matchwire"}, figures{}
+	round := 0
+	o.rotate(fmt.Sprintf("latency at %d/s", perSecond), names, func(name string) error {
+		round++
+		namespace := fmt.Sprintf("bench-%d-%d-%d", os.Getpid(), perSecond, round)
+		b, err := rabbit.New(url, rabbit.Options{Namespace: namespace, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		s := source{seq: map[string]int64{}, broadcast: func(body []byte) error {
+			e, err := event.Decode(body)
+			if err == nil {
+				_, err = b.Publish(context.Background(), event.Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body})
+			}
+			return err
+		}}
+		if err := s.send(1, 0, 1, string(o.template)); err != nil { // the log must stand before it can be read
+			return err
+		}
+		p, err := startServer(name, "-amqp", url, "-namespace", namespace)
+		if err != nil {
+			return err
+		}
+		defer p.stop()
+		if err := p.connect(name, crowd{sockets: sockets}); err != nil {
+			return err
+		}
+		time.Sleep(time.Second) // until both certainly listen
+		pace := func(seconds int) error {
+			if _, err := p.load.ask(0, "reset"); err != nil {
+				return err
+			}
+			if err := s.send(seconds*perSecond, perSecond, 1, string(o.template)); err != nil {
+				return err
+			}
+			_, err := p.received(seconds * perSecond * sockets)
+			return err
+		}
+		if err := pace(1); err != nil { // to warm up
+			return err
+		}
+		if err := pace(seconds); err != nil {
+			return err
+		}
+		l, err := p.load.ask(5, "latency")
+		if err != nil {
+			return err
+		}
+		f.add(name+" p50", l[0]/1e6)
+		f.add(name+" p99", l[2]/1e6)
+		return nil
+	})
+	bars := []bar{
+		{fmt.Sprintf("latency at %d/s: p50 of matchwire / bare", perSecond), f.ratio("matchwire p50", "bare p50"), 1.3},
+		{fmt.Sprintf("latency at %d/s: p99 of matchwire / bare", perSecond), f.ratio("matchwire p99", "bare p99"), 2},
+	}
+	t := table{
+		title:  fmt.Sprintf("latency: %d sockets, %d events/s for %d s; ms from publishing on RabbitMQ to the sockets", sockets, perSecond, seconds),
+		header: []string{"server", "p50", "lowest to highest", "p99", "lowest to highest"},
+	}
+	for _, name := range names {
+		t.rows = append(t.rows, append(append([]string{name}, f.cells(name + " p50")[:2]...), f.cells(name + " p99")[:2]...))
+	}
+	t.rows = append(t.rows, []string{"matchwire / bare", ratio(bars[0].ratio), "bar ≤ 1.30", ratio(bars[1].ratio), "bar ≤ 2.00"})
+	return t, bars, nil
+}
+
+// broker is the RabbitMQ that AMQP_URL names, or one of its own.
+func broker() (url string, stop func(), err error) {
+	if url := os.Getenv("AMQP_URL"); url != "" {
+		return url, func() {}, nil
+	}
+	r, err := servers.NewRabbit()
+	if err != nil {
+		return "", nil, err
+	}
+	return r.URL, r.Stop, nil
 }

@@ -30,9 +30,9 @@ var endpoints = map[string]struct{ path, hello string }{
 	"matchwire":    {"/ws", "none"},
 }
 
-// startServer starts a server without any load.
-func startServer(name string) (*pair, error) {
-	s, err := start("serve", name, "-listen", "127.0.0.1:0")
+// startServer starts a server without any load, with more arguments of serve.
+func startServer(name string, args ...string) (*pair, error) {
+	s, err := start(append([]string{"serve", name, "-listen", "127.0.0.1:0"}, args...)...)
 	if err != nil {
 		return nil, err
 	}

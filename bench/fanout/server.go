@@ -20,8 +20,8 @@ type server struct {
 	accept func(net.Listener) error
 }
 
-// servers holds all that can be served.
-var servers = map[string]func() (server, error){
+// servable holds all that can be served.
+var servable = map[string]func(logOption) (server, error){
 	"bare":         serveBare,
 	"gorilla":      serveGorilla,
 	"gorilla-idle": serveGorillaIdle,
@@ -37,12 +37,15 @@ func serve(args []string) error {
 	}
 	flags := flag.NewFlagSet("serve", flag.ExitOnError)
 	listen := flags.String("listen", "127.0.0.1:0", "the address to serve on")
+	var from logOption
+	flags.StringVar(&from.url, "amqp", "", "a RabbitMQ to read events from, instead of standard input; bare and matchwire alone can")
+	flags.StringVar(&from.namespace, "namespace", "", "the namespace of its event log")
 	_ = flags.Parse(args[1:])
-	build := servers[args[0]]
+	build := servable[args[0]]
 	if build == nil {
 		return fmt.Errorf("serve %q: no such server", args[0])
 	}
-	s, err := build()
+	s, err := build(from)
 	if err != nil {
 		return fmt.Errorf("serve %s: %w", args[0], err)
 	}

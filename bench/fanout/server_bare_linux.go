@@ -24,8 +24,13 @@ type bareServer struct {
 	fds []int
 }
 
-func serveBare() (server, error) {
+func serveBare(from logOption) (server, error) {
 	s := &bareServer{}
+	if from.url != "" {
+		if err := from.consume(s.broadcast); err != nil {
+			return server{}, err
+		}
+	}
 	return server{broadcast: s.broadcast, accept: s.accept}, nil
 }
 

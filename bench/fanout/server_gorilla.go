@@ -31,7 +31,7 @@ type gorillaClient struct {
 	send chan *websocket.PreparedMessage
 }
 
-func serveGorilla() (server, error) {
+func serveGorilla(_ logOption) (server, error) {
 	h := &gorillaHub{
 		events:     make(chan *websocket.PreparedMessage),
 		register:   make(chan *gorillaClient),

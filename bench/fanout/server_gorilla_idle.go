@@ -10,7 +10,7 @@ import (
 
 // serveGorillaIdle is gorilla with as little memory a socket as it can do
 // with: a small buffer and one goroutine, which reads. It sends nothing.
-func serveGorillaIdle() (server, error) {
+func serveGorillaIdle(_ logOption) (server, error) {
 	upgrader := websocket.Upgrader{ReadBufferSize: 256, WriteBufferPool: &sync.Pool{}}
 	return server{
 		broadcast: func([]byte) error { return errors.New("gorilla-idle sends no events") },

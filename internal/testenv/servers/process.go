@@ -6,10 +6,12 @@ package servers
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -119,16 +121,17 @@ var ports struct {
 }
 
 // FreePort finds a port of this machine that nobody listens on, and that no
-// other call has given out.
+// other call has given out. It lies below those that systems give to outgoing
+// connections: one of those may take a port before the server does.
 func FreePort() (int, error) {
 	ports.Lock()
 	defer ports.Unlock()
 	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port := 15_000 + rand.IntN(15_000)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
-			return 0, err
+			continue
 		}
-		port := l.Addr().(*net.TCPAddr).Port
 		l.Close()
 		if !ports.given[port] {
 			if ports.given == nil {

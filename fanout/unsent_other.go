@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package fanout
+
+import "syscall"
+
+func boundUnsent(syscall.RawConn) {}
