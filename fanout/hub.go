@@ -59,7 +59,8 @@ type Hub struct {
 	options     Options
 	trace       *trace.Recorder
 	log         *slog.Logger
-	ready       chan struct{} // closed when the log's history has been read
+	caughtUp    chan struct{} // closed when the log has been read to its end
+	ready       chan struct{} // closed when the live line has got there, too
 	history     *history
 	live        *line
 	counts      counts
@@ -84,7 +85,7 @@ func NewHub(o Options) *Hub {
 	if o.Connections == 0 {
 		o.Connections = defaultConnections()
 	}
-	h := &Hub{checkpoints: o.Checkpoints, options: o, trace: o.Trace, log: o.Log, ready: make(chan struct{}), counts: newCounts(),
+	h := &Hub{checkpoints: o.Checkpoints, options: o, trace: o.Trace, log: o.Log, caughtUp: make(chan struct{}), ready: make(chan struct{}), counts: newCounts(),
 		history: newHistory(historyBytes, beginning()), lines: map[*line]struct{}{}, delays: map[time.Duration]*line{}}
 	return h
 }
@@ -123,16 +124,35 @@ func (h *Hub) begin(ctx context.Context, log event.Log) {
 	position, last, states := h.history.now()
 	h.live = newLine(h, h.history, clock{}, position, last, states)
 	h.startLine(h.live, func() {})
+	h.goroutines.Go(h.getReady)
+}
+
+// getReady waits until the first snapshot will be of the log's end.
+func (h *Hub) getReady() {
+	select {
+	case <-h.caughtUp:
+	case <-h.ctx.Done():
+		return
+	}
+	_, last, _ := h.history.end()
+	for h.live.pumped.Load() < after(last) {
+		select {
+		case <-h.live.progress:
+		case <-h.ctx.Done():
+			return
+		}
+	}
+	close(h.ready)
 }
 
 // read takes the log into the history.
 func (h *Hub) read(ctx context.Context) error {
 	for {
-		var ready chan<- struct{}
-		if !h.isReady() {
-			ready = h.ready
+		var caughtUp chan<- struct{}
+		if !closed(h.caughtUp) {
+			caughtUp = h.caughtUp
 		}
-		err := h.source.ReadLog(ctx, h.history.last(), ready, h.take)
+		err := h.source.ReadLog(ctx, h.history.last(), caughtUp, h.take)
 		if !errors.Is(err, event.ErrCursorGone) {
 			if err != nil {
 				err = fmt.Errorf("fanout: %w", err)
@@ -147,10 +167,11 @@ func (h *Hub) read(ctx context.Context) error {
 	}
 }
 
-// isReady reports whether the log has been read to its end once.
-func (h *Hub) isReady() bool {
+func (h *Hub) isReady() bool { return closed(h.ready) }
+
+func closed(c <-chan struct{}) bool {
 	select {
-	case <-h.ready:
+	case <-c:
 		return true
 	default:
 		return false
@@ -158,7 +179,7 @@ func (h *Hub) isReady() bool {
 }
 
 func (h *Hub) take(at event.Cursor, m event.Message) error {
-	if _, err := h.history.take(at, m, h.isReady()); err != nil {
+	if _, err := h.history.take(at, m, closed(h.caughtUp)); err != nil {
 		h.log.Debug("not an event, not framed", "key", m.Key, "cursor", at, "error", err)
 	}
 	h.keep(at)

@@ -1,0 +1,88 @@
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// TestStartOnALongLog has a node start on a log of many events, ten million in
+// make chaos: it is ready soon, since it begins at a checkpoint, and knows what
+// the node knew that read them all.
+func TestStartOnALongLog(t *testing.T) {
+	events := int64(20_000)
+	if incidents(t) > 0 {
+		events = 10_000_000
+	}
+	const matches, batch = 400, 1000
+	s := startNodes(t, 1)
+	began := time.Now()
+	var messages []event.Message
+	for n := range events {
+		match := n % matches
+		e, err := event.Of("soccer.mls.goal", event.Data{Epoch: "e1", Seq: n/matches + 1, Rev: 1, Incident: fmt.Sprint("i", n/matches%30), Player: fmt.Sprint("Player ", n),
+			Reason: strings.Repeat("x", 500), Score: &event.Score{Home: int(n / matches)}, Match: &event.Match{ID: fmt.Sprint("m", match), Home: "A", Away: "B", Status: event.Live}}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.TID = event.NewTID()
+		m, err := e.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if messages = append(messages, m); len(messages) == batch || n == events-1 {
+			if _, err := s.broker.Publish(t.Context(), messages...); err != nil {
+				t.Fatal(err)
+			}
+			messages = messages[:0]
+		}
+	}
+	published := time.Since(began)
+	node := s.all[0]
+	var before string
+	for end := time.Now().Add(30 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		matches := snapshotOf(t, s.listen[0])
+		before = string(matches)
+		if strings.Contains(before, fmt.Sprintf("Player %d\"", events-1)) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the node does not get to the end of the log")
+		}
+	}
+	node.stop()
+	began = time.Now()
+	node.start("msg=serving")
+	after := string(snapshotOf(t, s.listen[0])) // a client waits until the node is ready
+	ready := time.Since(began)
+	t.Logf("%d events published in %.0f s; started again, the node was ready after %.2f s, with the same snapshot: %v", events, published.Seconds(), ready.Seconds(), before == after)
+	if before != after {
+		t.Errorf("the node knew\n%.2000s\nand knows\n%.2000s", before, after)
+	}
+	if ready > 2*time.Second && !raceDetector {
+		t.Errorf("ready after %v", ready)
+	}
+}
+
+// snapshotOf is what a node says of all matches.
+func snapshotOf(t *testing.T, address string) json.RawMessage {
+	t.Helper()
+	conn, _, err := websocket.DefaultDialer.Dial("ws://"+address+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var f struct {
+		Snapshot struct{ Matches json.RawMessage }
+	}
+	if err := conn.ReadJSON(&f); err != nil {
+		t.Fatal(err)
+	}
+	return f.Snapshot.Matches
+}
