@@ -139,6 +139,9 @@ func (c *client) handle(ws *websocket.Conn) {
 // is to have as small a stack as can be.
 func (c *client) listens(ws *websocket.Conn) bool {
 	kind, r, err := ws.NextReader()
+	if errors.Is(err, websocket.ErrReadLimit) {
+		c.close(websocket.CloseMessageTooBig, "", endProtocol) // gorilla says so only of some
+	}
 	return err == nil && c.takes(kind, r)
 }
 

@@ -1,0 +1,140 @@
+package fanout_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/matchwire/matchwire/broker/memory"
+	"github.com/matchwire/matchwire/event"
+)
+
+// One client in five does what none should; the others get every event, soon.
+func TestMisbehavingClientsHarmNobody(t *testing.T) {
+	b := memory.New(nil, nil)
+	n := newNode(t, b)
+	const healthy, events = 100, 300
+	deeds := map[string]func(c *raw){
+		"reads nothing":   func(*raw) { time.Sleep(time.Second) },
+		"vanishes":        func(c *raw) { _ = c.conn.(*net.TCPConn).SetLinger(0); c.conn.Close() },
+		"sends too much":  func(c *raw) { c.send(0x81, strings.Repeat("x", 1<<20)); c.said() },
+		"is not UTF-8":    func(c *raw) { c.send(0x81, "{\"ping\":\"\xff\"}"); c.said() },
+		"is no JSON":      func(c *raw) { c.send(0x81, "hello"); c.said() },
+		"sends no frames": func(c *raw) { c.write([]byte(strings.Repeat("GET / HTTP/1.1\r\n\r\n", 100))); c.said() },
+		"sends half":      func(c *raw) { c.write(masked(0x81, "{}")[:3]); time.Sleep(500 * time.Millisecond) },
+		"floods": func(c *raw) {
+			for i := range 500 {
+				c.send(0x81, fmt.Sprintf(`{"subscribe":{"match":["x%d"]}}`, i))
+			}
+			if said := c.said(); !strings.Contains(said, "close 4008") && !strings.Contains(said, "cut off") {
+				t.Errorf("a flood of subscriptions ends with %.200s", said)
+			}
+		},
+		"floods with pings": func(c *raw) {
+			for range 2000 {
+				c.send(0x89, "x")
+			}
+			c.send(0x88, "\x03\xe8")
+			c.said()
+		},
+	}
+	var clients []*client
+	for range healthy {
+		c := n.dial(t, "")
+		c.read()
+		clients = append(clients, c)
+	}
+	ended := make(chan struct{})
+	var bad, good sync.WaitGroup
+	for range 3 {
+		for _, do := range deeds {
+			bad.Go(func() {
+				for {
+					select {
+					case <-ended:
+						return
+					default:
+					}
+					c, _ := n.raw(t, "permessage-deflate")
+					do(c)
+					c.conn.Close()
+				}
+			})
+		}
+	}
+	for _, c := range clients {
+		good.Go(func() {
+			for want := int64(1); want <= events; want++ {
+				_ = c.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+				_, text, err := c.conn.ReadMessage()
+				if err != nil || !strings.Contains(string(text), fmt.Sprintf(`"seq":%d,`, want)) && !strings.Contains(string(text), fmt.Sprintf(`"seq":%d}`, want)) {
+					t.Errorf("event %d: %.200s %v", want, text, err)
+					return
+				}
+			}
+		})
+	}
+	for i := range int64(events) {
+		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = strings.Repeat("y", 700) })
+		time.Sleep(2 * time.Millisecond)
+	}
+	good.Wait()
+	close(ended)
+	bad.Wait()
+}
+
+// A client that is not heard of for a minute is gone, whatever its connection
+// says; one that answers pings is not.
+func TestSilentClientsAreEnded(t *testing.T) {
+	n := newNode(t, memory.New(nil, nil))
+	silent, _ := n.raw(t, "")
+	if _, _, err := silent.next(); err != nil {
+		t.Fatal(err)
+	}
+	talks := n.dial(t, "")
+	talks.read()
+	n.hub.Age(58)
+	if err := talks.conn.WriteMessage(websocket.TextMessage, []byte(`{"ping":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	talks.read()
+	for {
+		if _, _, err := silent.next(); err != nil {
+			break
+		}
+	}
+	if err := talks.conn.WriteMessage(websocket.TextMessage, []byte(`{"ping":2}`)); err != nil {
+		t.Fatal(err)
+	}
+	if f := talks.read(); f.Pong != 2 {
+		t.Errorf("%+v", f)
+	}
+	for end := time.Now().Add(10 * time.Second); metric(t, n.hub, "matchwire_fanout_connections") != 1; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the silent one's connection is still counted")
+		}
+	}
+}
+
+// A client that wants little is told where the log is, so that its cursor does
+// not age.
+func TestCursorsDoNotAge(t *testing.T) {
+	b := memory.New(nil, nil)
+	n := newNode(t, b)
+	c := n.dial(t, "topics=ice_hockey.%23")
+	first := c.read().Cursor
+	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	n.hub.PingNow()
+	f := c.read()
+	if f.Cursor == "" || f.Cursor == first || f.Event != nil || f.Snapshot != nil {
+		t.Errorf("%+v", f)
+	}
+	if f := n.dial(t, "cursor="+f.Cursor).read(); !*f.Resumed {
+		t.Errorf("not resumed: %+v", f)
+	}
+}
