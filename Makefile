@@ -1,6 +1,6 @@
 # make test needs Go and make; it brings the servers itself.
 
-.PHONY: test chaos lint update
+.PHONY: test chaos bench-fanout lint update
 
 test:
 	go run ./internal/testenv/with-servers go test -race -timeout 15m ./...
@@ -9,9 +9,14 @@ test:
 chaos:
 	MATCHWIRE_CHAOS_EVENTS=100000 go run ./internal/testenv/with-servers go test -v -timeout 90m ./internal/chaos
 
+# What fan-out costs beside bare system calls and other libraries: half an hour, and nothing else should run.
+bench-fanout:
+	go run ./internal/testenv/with-servers go run -C bench/fanout .
+
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt these: $$unformatted" >&2; exit 1; }
 	go vet ./...
+	go vet -C bench/fanout ./...
 	go tool -modfile=tools/go.mod staticcheck ./...
 
 # Rewrites the golden events beside the fixtures; read the diff before you keep it.

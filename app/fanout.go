@@ -55,7 +55,7 @@ func (s Streams) check(data []byte) error {
 // others reach: that must be said.
 func (a *App) streams(p *parts, listen string) (fanout.Options, error) {
 	c := a.config.Fanout
-	o := fanout.Options{Checkpoints: fanout.NewCheckpoints(p.redis, p.prefix), Trace: p.trace, Log: a.log,
+	o := fanout.Options{Checkpoints: fanout.NewCheckpoints(p.redis, p.prefix), Presences: fanout.NewPresences(p.redis, p.prefix, p.instance), Trace: p.trace, Log: a.log,
 		Origins: c.Origins, Connections: c.Connections, Drain: time.Duration(c.Drain)}
 	if o.Drain == 0 {
 		o.Drain = drainFor

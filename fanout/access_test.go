@@ -14,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
@@ -219,21 +221,37 @@ func TestConnectionsAreBounded(t *testing.T) {
 	t.Error("the place of one that left is not free")
 }
 
+// Any node tells who is connected to all of them.
 func TestPresence(t *testing.T) {
-	n := newNode(t, memory.New(nil, nil))
+	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	t.Cleanup(func() { r.Close() })
+	b := memory.New(nil, nil)
+	node := func(name string) *node {
+		return newNodeOf(t, b, fanout.Options{Presences: fanout.NewPresences(r, "mw:", name)})
+	}
+	one := node("one")
 	for _, query := range []string{"", "topics=soccer.mls.*", "topics=soccer.mls.*,*.*.goal", "match=m1&team=A", "delay=30&match=m1"} {
-		n.dial(t, query).read()
+		one.dial(t, query).read()
 	}
-	resp, err := http.Get(n.URL + "/presence")
-	if err != nil {
-		t.Fatal(err)
+	two := node("two")
+	two.dial(t, "match=m2").read()
+	two.dial(t, "match=m1").read()
+	const want = "{Nodes:2 Connections:7 Everything:1 Topics:[{Name:soccer.mls.* Clients:2} {Name:*.*.goal Clients:1}] Match:[{Name:m1 Clients:3} {Name:m2 Clients:1}] Team:[{Name:A Clients:1}]}"
+	var got string
+	for end := time.Now().Add(15 * time.Second); got != want && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		resp, err := http.Get(two.URL + "/presence")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p fanout.Presence
+		err = json.NewDecoder(resp.Body).Decode(&p)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = fmt.Sprintf("%+v", p)
 	}
-	defer resp.Body.Close()
-	var p fanout.Presence
-	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := fmt.Sprintf("%+v", p), "{Connections:5 Everything:1 Topics:[{Name:soccer.mls.* Clients:2} {Name:*.*.goal Clients:1}] Match:[{Name:m1 Clients:2}] Team:[{Name:A Clients:1}]}"; got != want {
+	if got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }

@@ -37,7 +37,7 @@ func (b *batch) seal(g *group, targets []target) []target {
 // spread writes to all targets. Many are shared out: a write is a call of the
 // kernel, and takes microseconds.
 func spread(targets []target, patient bool) {
-	const worth = 256 // of a goroutine
+	const worth = 256                                                 // of a goroutine
 	parts := max(1, min(runtime.GOMAXPROCS(0)/2, len(targets)/worth)) // the others have work too
 	size := (len(targets) + parts - 1) / parts
 	var others sync.WaitGroup

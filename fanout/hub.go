@@ -43,6 +43,7 @@ const (
 // site's page.
 type Options struct {
 	Checkpoints *Checkpoints    // nil: none are kept, and the log is read from its beginning
+	Presences   *Presences      // by which nodes know of each other's clients; nil: they do not
 	Trace       *trace.Recorder // to record to how many sockets each event went; nil: nothing
 	Log         *slog.Logger
 	Origins     []string // of other sites whose pages may connect: https://example.org, or https://*.example.org
@@ -125,6 +126,9 @@ func (h *Hub) begin(ctx context.Context, log event.Log) {
 	h.live = newLine(h, h.history, clock{}, position, last, states)
 	h.startLine(h.live, func() {})
 	h.goroutines.Go(h.getReady)
+	if h.options.Presences != nil {
+		h.goroutines.Go(func() { h.tellPresence(ctx) })
+	}
 }
 
 // getReady waits until the first snapshot will be of the log's end.

@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -39,27 +40,112 @@ func serveAt(t *testing.T, addr string, log event.Log) (string, func()) {
 	}
 }
 
+// browse opens a page in a browser, if there is one.
+func browse(t *testing.T, url string) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(testenv.Chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// The client in JavaScript, in a real browser: through restarts of the node, and
+// changes of what it wants, it tells each event once; and it is not more than a
+// second behind when the node is back.
+func TestClientInBrowser(t *testing.T) {
+	b := memory.New(nil, nil)
+	addr, stop := serveAt(t, "127.0.0.1:0", b)
+	ctx := browse(t, "http://"+addr+"/")
+	run := func(script string) string {
+		t.Helper()
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => { `+script+` })()`, chromedp.EvalAwaitPromise))
+		if err != nil {
+			t.Fatalf("%s: %v", script, err)
+		}
+		return got
+	}
+	until := func(script, want string) {
+		t.Helper()
+		got := ""
+		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			if got = run("return String(" + script + ")"); got == want {
+				return
+			}
+		}
+		t.Fatalf("%s is %s, want %s", script, got, want)
+	}
+	run(`const { follow } = await import("/live.js");
+		window.got = []; window.states = []; window.snapshots = 0;
+		window.stream = follow("ws", { match: ["m1"], storage: sessionStorage,
+			snapshot() { snapshots++; }, event(e) { got.push(e.subject + ":" + e.data.seq); }, state(s) { states.push(s); } });
+		return "";`)
+	until(`states.at(-1)`, "live")
+	n := int64(0)
+	for round := range 4 {
+		for range 5 {
+			n++
+			seq(t, b, "m1", "soccer.mls.goal", n, nil)
+			seq(t, b, "m2", "ice_hockey.nhl.goal", n, nil)
+		}
+		until(`got.length`, fmt.Sprint(n))
+		stop()
+		until(`states.at(-1)`, "waiting")
+		n++
+		seq(t, b, "m1", "soccer.mls.goal", n, nil) // while nobody serves
+		_, stop = serveAt(t, addr, b)
+		until(`got.length`, fmt.Sprint(n))
+		if round == 0 { // a reload goes on where it was
+			run(`stream.close(); const { follow } = await import("/live.js");
+				window.stream = follow("ws", { match: ["m1"], storage: sessionStorage, snapshot() { snapshots++; },
+					event(e) { got.push(e.subject + ":" + e.data.seq); }, state(s) { states.push(s); } });
+				return "";`)
+			until(`states.at(-1)`, "live")
+		}
+	}
+	var want []string
+	for i := range n {
+		want = append(want, fmt.Sprint("m1:", i+1))
+	}
+	if got := run(`return got.join(" ") + ", snapshots: " + snapshots`); got != strings.Join(want, " ")+", snapshots: 1" {
+		t.Errorf("the page was told %s", got)
+	}
+	run(`got.length = 0; stream.subscribe({ match: ["m2"] }); stream.unsubscribe({ match: ["m1"] }); return "";`)
+	until(`snapshots`, "3")
+	seq(t, b, "m1", "soccer.mls.goal", n+1, nil)
+	seq(t, b, "m2", "ice_hockey.nhl.goal", n+1, nil)
+	until(`got`, fmt.Sprint("m2:", n+1))
+	run(`stream.unsubscribe({ match: ["m2"] }); return "";`)
+	until(`snapshots`, "4")
+	stop()
+	until(`states.at(-1)`, "waiting")
+	seq(t, b, "m2", "ice_hockey.nhl.goal", n+2, nil)
+	_, stop = serveAt(t, addr, b)
+	defer stop()
+	until(`states.at(-1)`, "live")
+	run(`stream.subscribe({ match: ["m1"] }); return "";`)
+	seq(t, b, "m1", "soccer.mls.goal", n+2, nil)
+	until(`got`, fmt.Sprintf("m2:%d,m1:%d", n+1, n+2)) // who wants nothing gets nothing, after a restart too
+	run(`stream.close(); return "";`)
+	until(`states.at(-1)`, "ended")
+}
+
 // The live page in a real browser: it shows the score and the time line, follows
 // events, says when the connection is lost, and misses nothing by it.
 func TestLivePage(t *testing.T) {
-	browser := testenv.Chromium(t)
 	b := memory.New(nil, nil)
 	seq(t, b, "m1", "soccer.mls.goal", 1, func(d *event.Data) {
 		d.Player, d.Team, d.Side, d.Time = "Sebastian <b>Giovinco</b>", "Toronto FC", event.Away, "14:21"
 		d.Score = &event.Score{Away: 1}
 	})
 	addr, stop := serveAt(t, "127.0.0.1:0", b)
-
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	defer cancel()
-	ctx, cancel = chromedp.NewContext(ctx)
-	defer cancel()
-	if err := chromedp.Do(ctx, chromedp.Navigate("http://"+addr+"/")); err != nil {
-		t.Fatal(err)
-	}
+	ctx := browse(t, "http://"+addr+"/")
 	text := func(selector string) string {
 		s, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("`+selector+`")].map(e => e.innerText).join("|")`))
 		if err != nil {

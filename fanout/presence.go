@@ -2,18 +2,30 @@ package fanout
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/internal/problem"
 )
 
-// maxPresence bounds each list of a presence.
-const maxPresence = 1000
+const (
+	maxPresence     = 1000             // entries of each list
+	tellPresence    = 5 * time.Second  // how often a node tells the others
+	presenceAge     = 15 * time.Second // after which it is gone
+	presenceTimeout = 3 * time.Second
+)
 
-// A Presence is who is connected to a node: how many clients, and how many of
-// them asked for what, most wanted first.
+// A Presence is who is connected: how many clients, and how many of them asked
+// for what, most wanted first.
 type Presence struct {
+	Nodes       int     `json:"nodes"`
 	Connections int     `json:"connections"`
 	Everything  int     `json:"everything"` // clients that named nothing
 	Topics      []Count `json:"topics"`
@@ -27,45 +39,140 @@ type Count struct {
 	Clients int    `json:"clients"`
 }
 
-// Presence counts groups, not clients.
+// Presences has the nodes tell each other who is connected, in the hash
+// mw:{fanout}:presence: by node, JSON that says when that was.
+type Presences struct {
+	redis redis.UniversalClient
+	key   string
+	node  string
+}
+
+// NewPresences is for a node of that name.
+func NewPresences(r redis.UniversalClient, prefix, node string) *Presences {
+	return &Presences{redis: r, key: prefix + "{fanout}:presence", node: node}
+}
+
+// A told is what a node said of itself.
+type told struct {
+	At       time.Time `json:"at"`
+	Presence Presence  `json:"presence"`
+}
+
+func (p *Presences) tell(ctx context.Context, own Presence) error {
+	text, err := json.Marshal(told{time.Now(), own})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
+	defer cancel()
+	return p.redis.HSet(ctx, p.key, p.node, text).Err()
+}
+
+// others is what the other nodes said lately. Those that are gone are removed.
+func (p *Presences) others(ctx context.Context) (all []Presence, err error) {
+	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
+	defer cancel()
+	texts, err := p.redis.HGetAll(ctx, p.key).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading the presence of other nodes: %w", err)
+	}
+	for node, text := range texts {
+		var t told
+		if err := json.Unmarshal([]byte(text), &t); err != nil || time.Since(t.At) > presenceAge {
+			p.redis.HDel(ctx, p.key, node)
+		} else if node != p.node {
+			all = append(all, t.Presence)
+		}
+	}
+	return all, nil
+}
+
+// tellPresence tells the others until ctx ends.
+func (h *Hub) tellPresence(ctx context.Context) {
+	tick := time.NewTicker(tellPresence)
+	defer tick.Stop()
+	for {
+		if err := h.options.Presences.tell(ctx, h.Presence()); err != nil && ctx.Err() == nil {
+			h.log.Debug("presence not told", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Presence is that of this node. It counts groups, not clients.
 func (h *Hub) Presence() Presence {
-	p := Presence{Connections: h.connected()}
-	topics, match, team := map[string]int{}, map[string]int{}, map[string]int{}
+	p := Presence{Nodes: 1, Connections: h.connected()}
+	var topics, match, team []Count
 	for _, l := range h.allLines() {
 		l.mu.Lock()
 		for _, g := range l.index.groups {
 			n := g.size()
-			w := g.wants
-			if !w.nothing && len(w.Topics)+len(w.Match)+len(w.Team) == 0 {
+			if g.wants.empty() && !g.wants.nothing {
 				p.Everything += n
 			}
-			for _, add := range []struct {
-				to    map[string]int
-				names []string
-			}{{topics, w.Topics}, {match, w.Match}, {team, w.Team}} {
-				for _, name := range add.names {
-					add.to[name] += n
-				}
-			}
+			topics, match, team = count(topics, g.wants.Topics, n), count(match, g.wants.Match, n), count(team, g.wants.Team, n)
 		}
 		l.mu.Unlock()
 	}
-	p.Topics, p.Match, p.Team = most(topics), most(match), most(team)
+	p.Topics, p.Match, p.Team = sum(topics), sum(match), sum(team)
 	return p
 }
 
-func most(counts map[string]int) []Count {
+func count(to []Count, names []string, n int) []Count {
+	for _, name := range names {
+		to = append(to, Count{name, n})
+	}
+	return to
+}
+
+// sum has each name once, the most wanted first.
+func sum(counts []Count) []Count {
+	by := map[string]int{}
+	for _, c := range counts {
+		by[c.Name] += c.Clients
+	}
 	all := []Count{}
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		all = append(all, Count{name, counts[name]})
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		all = append(all, Count{name, by[name]})
 	}
 	slices.SortStableFunc(all, func(a, b Count) int { return cmp.Compare(b.Clients, a.Clients) })
 	return all[:min(len(all), maxPresence)]
 }
 
-// ServePresence answers with the node's Presence.
-func (h *Hub) ServePresence(w http.ResponseWriter, _ *http.Request) {
+func (p Presence) add(o Presence) Presence {
+	return Presence{
+		Nodes: p.Nodes + o.Nodes, Connections: p.Connections + o.Connections, Everything: p.Everything + o.Everything,
+		Topics: sum(append(p.Topics, o.Topics...)), Match: sum(append(p.Match, o.Match...)), Team: sum(append(p.Team, o.Team...)),
+	}
+}
+
+// ServePresence answers with the Presence of all nodes; what others say of
+// themselves may be seconds old.
+func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
+	if k := h.options.Tokens; k != nil {
+		if _, _, err := k.check(bearer(r, r.URL.Query())); err != nil {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			problem.Write(w, http.StatusUnauthorized, err.Error(), "")
+			return
+		}
+	}
+	p := h.Presence()
+	if h.options.Presences != nil {
+		others, err := h.options.Presences.others(r.Context())
+		if err != nil {
+			h.log.Warn("presence not answered", "error", err)
+			problem.Write(w, http.StatusServiceUnavailable, "the other nodes' presence cannot be read", "")
+			return
+		}
+		for _, o := range others {
+			p = p.add(o)
+		}
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(h.Presence())
+	_ = json.NewEncoder(w).Encode(p)
 }

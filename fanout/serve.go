@@ -28,7 +28,7 @@ func (h *Hub) Health() []event.Trouble {
 	h.mu.Unlock()
 	switch {
 	case stopping:
-		return []event.Trouble{{Text: "fanout stops, and takes no clients", Down: true}}
+		return []event.Trouble{{Text: "fanout stops, and takes no more clients", Down: true}}
 	case !h.isReady():
 		return []event.Trouble{{Text: "fanout still reads the event log", Down: true}}
 	}
@@ -51,6 +51,9 @@ func (h *Hub) Handler() http.Handler {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if r.URL.Path == "/live.js" { // for the pages of other sites; what they may connect to is another question
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+		}
 		page.ServeHTTP(w, r)
 	}))
 	return mux
