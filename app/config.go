@@ -129,8 +129,10 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	if _, err := parser.NewAliases(c.Aliases); err != nil {
 		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.Find(data, "aliases").Errorf("%w", err)))
 	}
-	if err := errors.Join(c.TLS.check(data), c.Fanout.check(data)); err != nil {
-		return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
+	for _, check := range []func([]byte) error{c.TLS.check, c.Fanout.check} {
+		if err := check(data); err != nil {
+			return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
+		}
 	}
 	return c, nil
 }

@@ -1,13 +1,16 @@
 package fanout_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -282,5 +285,49 @@ func TestEveryCodecSaysTheSame(t *testing.T) {
 		if string(one.Event) != string(two.Event) || string(one.Event) != string(three.Event) || one.Cursor != two.Cursor || one.Cursor != three.Cursor {
 			t.Fatalf("event %d:\n%s\n%s\n%s", i+1, one.Event, two.Event, three.Event)
 		}
+	}
+}
+
+// Under TLS all is the same, though nothing can be written without waiting.
+func TestTLS(t *testing.T) {
+	b := memory.New(nil, nil)
+	hub := fanout.NewHub(fanout.Options{Log: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- hub.Run(ctx, b) }()
+	s := httptest.NewTLSServer(hub.Handler())
+	defer s.Close()
+	d := websocket.Dialer{TLSClientConfig: s.Client().Transport.(*http.Transport).TLSClientConfig.Clone()}
+	d.TLSClientConfig.NextProtos = nil
+	var clients []*client
+	for range 5 {
+		conn, _, err := d.Dial(strings.Replace(s.URL, "https", "wss", 1)+"/ws", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		c := &client{t: t, conn: conn}
+		c.read()
+		clients = append(clients, c)
+	}
+	for i := range int64(500) {
+		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = strings.Repeat("x", 1000) })
+	}
+	for _, c := range clients {
+		for want := int64(1); want <= 500; want++ {
+			if e, _ := c.event(); e.Data.Seq != want {
+				t.Fatalf("got %d, want %d", e.Data.Seq, want)
+			}
+		}
+	}
+	cancel()
+	for _, c := range clients {
+		if code := c.closed(); code != websocket.CloseGoingAway {
+			t.Errorf("closed with %d", code)
+		}
+		c.conn.Close()
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

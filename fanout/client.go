@@ -390,12 +390,12 @@ func (c *client) hangUp() {
 		c.end(endLeft)
 		return
 	}
-	half, ok := c.conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		c.end(endLeft)
-		return
-	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(closeTimeout))
+	c.hub.goroutines.Go(func() { // under TLS it writes, and may wait
+		if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite()
+		}
+		_ = c.conn.SetReadDeadline(time.Now().Add(closeTimeout))
+	})
 }
 
 // end closes the connection. mu is held.

@@ -336,7 +336,7 @@ func (h *Hub) seat(ctx context.Context, c *client, ask request) outcome {
 	if ask.cursor != nil {
 		where = h.find(ctx, *ask.cursor)
 	}
-	a := &arrival{client: c, wants: ask.wants, from: ask.from, done: make(chan outcome, 1)}
+	a := &arrival{client: c, wants: ask.wants, done: make(chan outcome, 1)}
 	switch {
 	case where == before && ask.pace.live():
 		a.cursor = ask.cursor
@@ -349,7 +349,7 @@ func (h *Hub) seat(ctx context.Context, c *client, ask request) outcome {
 	}
 	l, ok := h.lineFor(ask)
 	if !ok {
-		if a.from.IsZero() {
+		if a.from = ask.from; a.from.IsZero() {
 			a.from = time.Now().Add(-ask.pace.delay)
 		}
 		return h.playFor(ctx, a, ask.pace)
@@ -397,7 +397,7 @@ func (h *Hub) lineFor(ask request) (l *line, ok bool) {
 	h.mu.Lock()
 	l = h.delays[ask.pace.delay] // never of delay 0
 	h.mu.Unlock()
-	if l != nil {
+	if l != nil && !l.over() {
 		return l, true
 	}
 	var position uint64

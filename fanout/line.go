@@ -99,15 +99,17 @@ func (l *line) pump(ctx context.Context) {
 		_, _, grown := l.history.Load().end()
 		more, wait := l.round()
 		signal(l.progress)
-		if more && ctx.Err() == nil {
-			continue
-		}
 		if wait > 0 {
 			due.Reset(wait)
+		}
+		var again <-chan struct{}
+		if more {
+			again = always // but what else there is has its turn, too
 		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-again:
 		case <-grown:
 		case <-due.C:
 		case job := <-l.jobs:
@@ -125,6 +127,13 @@ func (l *line) pump(ctx context.Context) {
 		}
 	}
 }
+
+// always is a channel that is never waited for.
+var always = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 func signal(c chan<- struct{}) {
 	select {

@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -62,10 +63,7 @@ func (h *Hub) Handler() http.Handler {
 // accept checks a request and counts its connection, and waits until the node is
 // ready. On false it has answered.
 func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (ask request, ok bool) {
-	refuse := func(status int, why error, detail string) (request, bool) {
-		if why != nil {
-			detail = why.Error()
-		}
+	refuse := func(status int, why error) (request, bool) {
 		switch status {
 		case http.StatusServiceUnavailable:
 			w.Header().Set("Retry-After", "5")
@@ -73,32 +71,32 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (ask request, ok bo
 			w.Header().Set("WWW-Authenticate", "Bearer")
 		}
 		h.counts.refused.WithLabelValues(http.StatusText(status)).Inc()
-		problem.Write(w, status, detail, "")
+		problem.Write(w, status, why.Error(), "")
 		return ask, false
 	}
 	if !h.originAllowed(r) {
-		return refuse(http.StatusForbidden, nil, "pages of "+r.Header.Get("Origin")+" may not connect: origins in matchwire.yaml names those that may")
+		return refuse(http.StatusForbidden, fmt.Errorf("pages of %s may not connect: fanout.origins in matchwire.yaml names those that may", r.Header.Get("Origin")))
 	}
 	q := r.URL.Query()
 	ask, err := parseRequest(q, r.Header.Get("Last-Event-ID"), time.Now())
 	if err != nil {
-		return refuse(http.StatusBadRequest, err, "")
+		return refuse(http.StatusBadRequest, err)
 	}
 	if h.options.Tokens != nil {
 		may, expires, err := h.options.Tokens.check(bearer(r, q))
 		if err != nil {
-			return refuse(http.StatusUnauthorized, err, "")
+			return refuse(http.StatusUnauthorized, err)
 		}
 		if err := ask.wants.within(may); err != nil {
-			return refuse(http.StatusForbidden, err, "")
+			return refuse(http.StatusForbidden, err)
 		}
 		ask.wants.may, ask.expires = may, expires.Unix()
 	}
 	if !h.wait(r.Context()) {
-		return refuse(http.StatusServiceUnavailable, nil, "still reading the event log")
+		return refuse(http.StatusServiceUnavailable, errors.New("still reading the event log"))
 	}
 	if !h.come() {
-		return refuse(http.StatusServiceUnavailable, nil, "no more connections: this node is full, or stops")
+		return refuse(http.StatusServiceUnavailable, errors.New("no more connections: this node is full, or stops"))
 	}
 	return ask, true
 }
@@ -129,6 +127,7 @@ func (h *Hub) come() bool {
 		return false
 	}
 	h.connections++
+	h.goroutines.Add(1)
 	return true
 }
 
@@ -136,6 +135,7 @@ func (h *Hub) gone() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.connections--
+	h.goroutines.Done()
 }
 
 // serve gives a client its place and has listen look after what it says, in a
@@ -144,8 +144,7 @@ func (h *Hub) gone() {
 func (h *Hub) serve(c *client, ask request, listen func()) {
 	c.conflate, c.expires = ask.conflate, ask.expires
 	h.enter(c, ask)
-	h.goroutines.Add(1)
-	go listen()
+	go listen() // counted since it came
 }
 
 // bye is called when nothing more can be read.
@@ -153,7 +152,6 @@ func (c *client) bye() {
 	c.left()
 	c.leave()
 	c.hub.gone()
-	c.hub.goroutines.Done()
 }
 
 // originAllowed reports whether a request comes from no page, from one of this
