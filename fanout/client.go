@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -364,9 +365,18 @@ func (c *client) finish(code int, reason string, why end) {
 		object, _ := json.Marshal(map[string]any{"code": code, "reason": reason}) // a string and a number
 		last = fmt.Appendf(nil, "event: close\ndata: %s\n\n", object)
 	} else {
-		last = control(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason))
+		last = control(websocket.CloseMessage, websocket.FormatCloseMessage(code, short(reason)))
 	}
 	c.say(last, why)
+}
+
+// short is as much of a reason as a close frame has room for.
+func short(reason string) string {
+	const most = 125 - 2 // RFC 6455 section 5.5, less the code
+	if len(reason) <= most {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:most-len("…")], "") + "…"
 }
 
 // say has a frame be the last. mu is held.

@@ -403,7 +403,7 @@ func TestBadRequests(t *testing.T) {
 	if err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
 		t.Errorf("a page from elsewhere may connect: %v", err)
 	}
-	for _, bad := range []string{"hello", "[]", `{"what":1}`} {
+	for _, bad := range []string{"hello", "[]", `{"what":1}`, `{"subscribe":{"topics":["` + strings.Repeat("é", 100) + `"]}}`} {
 		c := n.dial(t, "")
 		c.read()
 		if err := c.conn.WriteMessage(websocket.TextMessage, []byte(bad)); err != nil {
