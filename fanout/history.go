@@ -10,39 +10,6 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A frame is an event as it goes out, encoded once for everybody. It never
-// changes.
-type frame struct {
-	cursor event.Cursor
-	id     string
-	tid    event.TID
-	key    string
-	match  *event.Match
-	read   time.Time   // when the page behind it was read; never in the future
-	after  *MatchState // of its match; nil if the event changed none
-	text   *text
-	news   bool // came when the node had read all there was before
-}
-
-func (f *frame) matchID() string {
-	if f.match == nil {
-		return ""
-	}
-	return f.match.ID
-}
-
-// overhead is about what a frame takes besides its bytes: the state of its match
-// shares most with the one before.
-const overhead = 1200
-
-func (f *frame) size() int {
-	n := len(f.text.ws) + overhead
-	if f.after != nil {
-		n += 8 * len(f.after.Incidents)
-	}
-	return n
-}
-
 // A history is a part of the log in memory: the frames after some position, and
 // the states of the matches before the first of them. Positions are offsets of
 // the log, so they mean the same in every history.
@@ -179,33 +146,6 @@ func (h *history) covers(position uint64) bool {
 	return h.floor == event.Start || position > h.floor.Offset
 }
 
-// A place says where a cursor stands to a history.
-type place int
-
-const (
-	here   place = iota // what follows it is all here
-	before              // it is older than what is here
-	beyond              // the log has not been read so far
-	gone                // something else stands there
-)
-
-func (h *history) find(c event.Cursor) place {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	switch {
-	case c == h.floor:
-		return here
-	case c.Offset > h.at.Offset || h.at == event.Start:
-		return beyond
-	case !h.covers(c.Offset):
-		return before
-	}
-	if i := h.from(c.Offset); i < len(h.frames) && h.frames[i].cursor == c {
-		return here
-	}
-	return gone
-}
-
 const (
 	roundFrames = 256       // that are due at once
 	roundBytes  = 256 << 10 // about; a socket takes no more at once anyway
@@ -251,56 +191,6 @@ func after(c event.Cursor) uint64 {
 		return 0
 	}
 	return c.Offset + 1
-}
-
-// now is the position after everything, the last cursor, and the states then.
-func (h *history) now() (position uint64, last event.Cursor, states matches) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	position, last, states = h.until(func(*frame) bool { return false })
-	return max(position, after(h.at)), last, states
-}
-
-// stateAt is the place that the log had reached by t. false: that is not here.
-func (h *history) stateAt(t time.Time) (position uint64, last event.Cursor, states matches, ok bool) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	if h.floor != event.Start && h.floorAt.After(t) {
-		return 0, last, nil, false
-	}
-	position, last, states = h.until(func(f *frame) bool { return f.read.After(t) })
-	return position, last, states, true
-}
-
-// stateAfter is the place after a cursor that is here, and when its page was
-// read.
-func (h *history) stateAfter(c event.Cursor) (position uint64, last event.Cursor, states matches, read time.Time) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	read = h.floorAt
-	position, last, states = h.until(func(f *frame) bool {
-		if f.cursor.Offset > c.Offset {
-			return true
-		}
-		read = f.read
-		return false
-	})
-	return position, last, states, read
-}
-
-// until is the place before the first frame that stops it. mu is held.
-func (h *history) until(stop func(*frame) bool) (position uint64, last event.Cursor, states matches) {
-	states, position, last = maps.Clone(h.base), after(h.floor), h.floor
-	for _, f := range h.frames {
-		if stop(f) {
-			break
-		}
-		if f.after != nil {
-			states.put(f.after)
-		}
-		position, last = after(f.cursor), f.cursor
-	}
-	return position, last, states
 }
 
 // wanted appends to frames those between two positions that w wants, until they
