@@ -62,7 +62,7 @@ func (a *App) streams(p *parts, listen string) (fanout.Options, error) {
 	}
 	switch {
 	case c.Tokens != "":
-		keys, err := fanout.LoadKeys(a.config.beside(c.Tokens))
+		keys, err := fanout.LoadKeys(a.config.beside(c.Tokens), a.log)
 		if err != nil {
 			return o, Misuse(fmt.Errorf("config %s: fanout.tokens: %w", a.config.file, err))
 		}

@@ -56,7 +56,7 @@ func keysFile(t *testing.T, text string) *fanout.Keys {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k, err := fanout.LoadKeys(file)
+	k, err := fanout.LoadKeys(file, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +121,7 @@ func TestTokens(t *testing.T) {
 		"expired":                    {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": 1}), 401},
 		"for ever":                   {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{}), 401},
 		"not yet":                    {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon, "nbf": soon}), 401},
+		"claims of nothing":          {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon, "match": []string{}}), 401},
 		"bad claims":                 {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon, "topics": []string{"soccer"}}), 401},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,6 +151,14 @@ func TestTokenClaims(t *testing.T) {
 	goals.read()
 	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	_, _, more := n.try(t, "nothing=true"+allowed, nil)
+	more.read()
+	if err := more.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"match":["m2"]}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if f := more.read(); len(f.Snapshot.Matches) > 0 && len(f.Snapshot.Matches[0].Incidents) > 0 {
+		t.Errorf("a snapshot of incidents that the token does not allow: %+v", f.Snapshot.Matches[0])
+	}
 	for _, c := range []*client{all, goals} {
 		if e, _ := c.event(); e.Subject != "m1" {
 			t.Errorf("got %s", e.Type)
@@ -178,7 +187,7 @@ func TestBadKeys(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := fanout.LoadKeys(file); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
+		if _, err := fanout.LoadKeys(file, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
 			t.Errorf("%.20q: %v, want it to name the file and %q", text, err, want)
 		}
 	}

@@ -204,30 +204,29 @@ func (h *Hub) keep(at event.Cursor) {
 		return
 	}
 	h.kept = at.Offset
-	text, at, read, err := h.history.checkpoint()
-	if err != nil {
-		h.log.Error("no checkpoint kept", "error", err)
-		h.keeping.Unlock()
-		return
-	}
+	c := h.history.checkpoint()
 	h.goroutines.Go(func() {
 		defer h.keeping.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), checkpointTimeout)
 		defer cancel()
-		if err := h.checkpoints.add(ctx, text, at, read); err != nil {
+		text, err := c.encode()
+		if err == nil {
+			err = h.checkpoints.add(ctx, text, c.at, c.Read)
+		}
+		if err != nil {
 			h.log.Warn("no checkpoint kept", "error", err)
 		}
 	})
 }
 
-// checkpoint is the history's end as the text of a checkpoint.
-func (h *history) checkpoint() (text []byte, at event.Cursor, read time.Time, err error) {
+// checkpoint is the history's end: the latest message that was framed, so that
+// every node knows its cursor.
+func (h *history) checkpoint() checkpoint {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	read = h.floorAt
+	at := h.floor
 	if n := len(h.frames); n > 0 {
-		read = h.frames[n-1].read
+		at = h.frames[n-1].cursor
 	}
-	text, err = checkpoint{Cursor: h.at.String(), Read: read, ByHand: h.fold.byHand.order, fold: h.fold}.encode()
-	return text, h.at, read, err
+	return checkpoint{Cursor: at.String(), Read: h.lastRead(), ByHand: slices.Clone(h.fold.byHand.order), at: at, fold: fold{matches: maps.Clone(h.fold.matches)}}
 }

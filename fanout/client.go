@@ -3,7 +3,6 @@ package fanout
 import (
 	"math/rand/v2"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -56,18 +55,18 @@ type client struct {
 	most *rate.Limiter // of its frames; nil until the first
 
 	mu       sync.Mutex
-	line     *line  // changed with both lines' mu held
-	group    *group // changed with line.mu held; nil once it left
-	next     uint64 // it has had all that it wants before this position
-	begun    []byte // the rest of what was sent in part
-	own      []byte // goes out after that, before the next frame
-	lag      int    // bytes that the line had for it and it has not taken
-	marks    int    // how often it held up a playback
-	draining bool   // a goroutine sends what waits
-	stale    bool   // to be sent a snapshot in place of what it missed
-	closing  bool   // the last word is said, or waits in own
-	shut     bool   // conn is closed, or about to be
-	unread   bool   // nobody reads from it
+	line     *line    // changed with both lines' mu held
+	group    *group   // changed with line.mu held; nil once it left
+	next     uint64   // it has had all that it wants before this position
+	begun    []byte   // the rest of what was sent in part; shared
+	own      [][]byte // whole frames that go out after that, before those of the history; shared
+	lag      int      // bytes that the line had for it and it has not taken
+	marks    int      // how often it held up a playback
+	draining bool     // a goroutine sends what waits
+	stale    bool     // to be sent a snapshot in place of what it missed
+	closing  bool     // the last word is said, or waits in own
+	shut     bool     // conn is closed, or about to be
+	unread   bool     // nobody reads from it
 }
 
 func newClient(h *Hub, conn net.Conn, c codec) *client {
@@ -76,12 +75,16 @@ func newClient(h *Hub, conn net.Conn, c codec) *client {
 	return client
 }
 
-// put sends whole frames of the client's own. mu is held.
+// put sends a whole frame of the client's own, which must not change. mu is held.
 func (c *client) put(b []byte) {
 	if c.shut || c.closing {
 		return
 	}
-	if len(c.own) > lagBytes {
+	waits := 0
+	for _, o := range c.own {
+		waits += len(o)
+	}
+	if waits > lagBytes {
 		c.tooSlow()
 		return
 	}
@@ -96,10 +99,14 @@ func (c *client) write(b []byte) {
 			return
 		}
 		if n > 0 {
-			c.begun, b = slices.Clone(b[n:]), nil
+			c.begun = b[n:]
+			c.drainLater()
+			return
 		}
 	}
-	c.own = append(c.own, b...)
+	if len(b) > 0 {
+		c.own = append(c.own, b)
+	}
 	c.drainLater()
 }
 

@@ -18,7 +18,7 @@ func (p pace) live() bool { return p == pace{} }
 func (p pace) clock(from time.Time) clock {
 	now := time.Now()
 	if p.delay > 0 {
-		return clock{began: now, from: now.Add(-p.delay), speed: 1}
+		return clock{began: now, from: now.Add(-p.delay), speed: 1, late: true}
 	}
 	return clock{began: now, from: from, speed: p.speed}
 }
@@ -28,6 +28,7 @@ func (p pace) clock(from time.Time) clock {
 type clock struct {
 	began, from time.Time // at the one it shows the other
 	speed       float64
+	late        bool // it shows the time of now, less a delay
 }
 
 func (c clock) live() bool { return c.speed == 0 }
@@ -40,7 +41,26 @@ func (c clock) now() time.Time {
 	return c.from.Add(time.Duration(float64(time.Since(c.began)) * c.speed))
 }
 
-// until is how long it takes to show t.
+// kind tells lines that are bounded apart.
+func (c clock) kind() kind {
+	switch {
+	case c.live():
+		return atOnce
+	case c.late:
+		return late
+	}
+	return playing
+}
+
+type kind int
+
+const (
+	atOnce  kind = iota // the live line, and those that catch up with it, which are bounded otherwise
+	late                // of a delay
+	playing             // of some time on
+)
+
+// until is how long it takes to show t, an hour at most.
 func (c clock) until(t time.Time) time.Duration {
-	return time.Duration(float64(t.Sub(c.now())) / c.speed)
+	return time.Duration(min(float64(t.Sub(c.now()))/c.speed, float64(time.Hour)))
 }

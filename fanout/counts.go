@@ -25,7 +25,7 @@ var endNames = [ends]string{"left", "broken", "slow", "silent", "protocol", "tok
 
 // counts are what a node has done so far.
 type counts struct {
-	frames    atomic.Int64 // handed to sockets
+	frames    atomic.Int64 // times the sockets that wanted each
 	bytes     atomic.Int64 // given to the kernel
 	conflated atomic.Int64 // snapshots in place of frames that a client was too slow for
 	ended     [ends]atomic.Int64
@@ -50,7 +50,7 @@ func (h *Hub) Collectors() []prometheus.Collector {
 		h.counts.refused, h.counts.lag,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "matchwire_fanout_connections", Help: "Connections now."}, func() float64 { return float64(h.connected()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "matchwire_fanout_lines", Help: "Delays and playbacks that go on now, and the live line."}, func() float64 { return float64(len(h.allLines())) }),
-		counter("frames_total", "Events handed to sockets.", &h.counts.frames, nil),
+		counter("frames_total", "Events, times the sockets that wanted each.", &h.counts.frames, nil),
 		counter("bytes_total", "Bytes written to sockets.", &h.counts.bytes, nil),
 		counter("conflated_total", "Snapshots sent in place of events to clients that were too slow for them.", &h.counts.conflated, nil),
 	}

@@ -22,7 +22,7 @@ func descriptorOf(conn net.Conn) (d descriptor) {
 	if err := raw.Control(func(fd uintptr) { d.fd = int(fd) }); err != nil {
 		return descriptor{}
 	}
-	boundUnsent(raw)
+	boundTCP(raw)
 	d.raw = raw
 	return d
 }

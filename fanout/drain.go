@@ -12,63 +12,84 @@ func (c *client) drainLater() {
 	}
 }
 
-// An outbound is room for what is sent to a client that is behind.
+// An outbound is what is sent at once to a client that is behind.
 type outbound struct {
-	bytes  []byte
+	bytes  []byte // that go out
+	own    int    // how many of the client's own frames are in it, and of the history:
 	frames []*frame
+	room   []byte
 }
 
-var outbounds = sync.Pool{New: func() any { return &outbound{bytes: make([]byte, 0, 2*sendBytes)} }}
+var outbounds = sync.Pool{New: func() any { return &outbound{room: make([]byte, 0, 2*sendBytes)} }}
+
+func (o *outbound) free() {
+	clear(o.frames)
+	if o.bytes = nil; cap(o.room) <= 4*sendBytes {
+		outbounds.Put(o)
+	}
+}
 
 // fill gathers what is to be sent next, nothing if the client has everything.
 // next is its position when it has taken that. mu is held.
 func (c *client) fill(o *outbound) (next uint64) {
-	o.bytes, o.frames = append(o.bytes[:0], c.begun...), o.frames[:0]
-	if c.stale {
+	o.bytes, o.own, o.frames = nil, 0, o.frames[:0]
+	if len(c.begun) == 0 && len(c.own) > 0 && !c.stale {
+		c.begun, c.own = c.own[0], c.own[1:]
+	}
+	if len(c.begun) >= sendBytes || c.stale { // by itself, without a copy
+		o.bytes = c.begun[:min(len(c.begun), sendBytes)]
 		return c.next
 	}
-	o.bytes = append(o.bytes, c.own...)
-	if c.closing || c.group == nil {
+	o.room = append(o.room[:0], c.begun...)
+	for _, b := range c.own {
+		if len(o.room) < sendBytes {
+			o.room = append(o.room, b...)
+			o.own++
+		}
+	}
+	o.bytes = o.room
+	if c.closing || c.group == nil || o.own < len(c.own) {
 		return c.next
 	}
-	frames, next, ok := c.line.history.Load().wanted(o.frames, c.next, c.line.pumped.Load(), c.group.wants, sendBytes-len(o.bytes))
+	frames, next, ok := c.line.history.Load().wanted(o.frames, c.next, c.line.pumped.Load(), c.group.wants, sendBytes-len(o.room))
 	if !ok {
 		c.tooSlow()
 		return c.fill(o)
 	}
 	o.frames = frames
 	for _, f := range frames {
-		o.bytes = f.text.append(o.bytes, c.codec)
+		o.room = f.text.append(o.room, c.codec)
 	}
+	o.bytes = o.room
 	return next
 }
 
 // sent notes that the first n bytes of what fill gathered are out. mu is held.
 func (c *client) sent(o *outbound, n int, next uint64) {
 	c.hub.counts.bytes.Add(int64(n))
-	if n == len(o.bytes) {
-		c.begun, c.own = nil, nil
-		for _, f := range o.frames {
-			c.lag -= f.text.size(c.codec)
-		}
-		c.lag, c.next = max(0, c.lag), next
-		return
-	}
+	c.hears() // of one that is behind, this is as good as a word
+	all := n == len(o.bytes)
 	if n < len(c.begun) {
 		c.begun = c.begun[n:]
 		return
 	}
 	n -= len(c.begun)
 	c.begun = nil
-	if n < len(c.own) {
-		if n > 0 {
-			c.begun, c.own = c.own[n:], nil
+	for _, b := range c.own[:o.own] {
+		if n < len(b) && n > 0 {
+			c.begun = b[n:]
+		} else if n < len(b) {
+			return
 		}
-		return
+		c.own = c.own[1:]
+		if n -= len(b); n < 0 {
+			return
+		}
 	}
-	n -= len(c.own)
-	c.own = nil
 	c.took(o.frames, n)
+	if all {
+		c.next = next
+	}
 }
 
 // What flush has done.
@@ -119,13 +140,6 @@ func (c *client) push() (flushed, error) {
 	}
 	_, err := c.conn.Write(o.bytes)
 	return some, err
-}
-
-func (o *outbound) free() {
-	clear(o.frames)
-	if cap(o.bytes) <= 4*sendBytes { // not one that held a snapshot
-		outbounds.Put(o)
-	}
 }
 
 // prepare fills o, unless there is nothing to send. mu is held.

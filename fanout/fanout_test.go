@@ -106,6 +106,9 @@ func (c *client) read() frame {
 func (c *client) event() (event.Event, frame) {
 	c.t.Helper()
 	f := c.read()
+	for f.Event == nil && f.Snapshot == nil && f.Resumed == nil { // a cursor alone
+		f = c.read()
+	}
 	e, err := event.Decode(f.Event)
 	if err != nil {
 		c.t.Fatalf("frame %+v: %v", f, err)
@@ -422,6 +425,21 @@ func TestNodeThatStopsSaysSo(t *testing.T) {
 	go n.stop()
 	if code := c.closed(); code != websocket.CloseGoingAway {
 		t.Errorf("closed with %d, want 1001", code)
+	}
+}
+
+// The cursor of an empty log is one, too.
+func TestResumeFromNothing(t *testing.T) {
+	b := memory.New(nil, nil)
+	n := newNode(t, b)
+	hello := n.dial(t, "").read()
+	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	c := n.dial(t, "cursor="+hello.Cursor)
+	if f := c.read(); !*f.Resumed {
+		t.Fatalf("%+v", f)
+	}
+	if e, _ := c.event(); e.Data.Seq != 1 {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -70,6 +70,23 @@ type Incident struct {
 	TID         event.TID    `json:"tid"`
 }
 
+// allowed is the state as JSON, less the incidents that may does not allow.
+func (m *MatchState) allowed(may *wants) ([]byte, error) {
+	if may == nil || len(may.Topics) == 0 {
+		return m.encoded()
+	}
+	some := &MatchState{
+		Match: m.Match, Sport: m.Sport, League: m.League, Score: m.Score, Shootout: m.Shootout, Replay: m.Replay, Updated: m.Updated,
+		TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq,
+	}
+	for _, i := range m.Incidents {
+		if event.MatchAny(may.Topics, i.Key) {
+			some.Incidents = append(some.Incidents, i)
+		}
+	}
+	return json.Marshal(some)
+}
+
 // matches are the states of all matches at one position of the log.
 type matches map[string]*MatchState
 
@@ -84,14 +101,18 @@ func (all matches) put(m *MatchState) {
 		}
 		delete(all, silent.Match.ID)
 	}
+	if old := all[m.Match.ID]; old != nil {
+		old.text.Store(nil) // hardly anybody will want it any more
+	}
 	all[m.Match.ID] = m
 }
 
 // wanted lists the matches that w wants, the latest changed first.
 func (all matches) wanted(w wants) []*MatchState {
 	list := []*MatchState{}
+	known := map[string]bool{} // the keys of incidents that are asked for again and again
 	for _, m := range all {
-		if w.match(m) {
+		if w.match(m, known) {
 			list = append(list, m)
 		}
 	}

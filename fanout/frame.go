@@ -29,7 +29,8 @@ func (f *frame) matchID() string {
 
 // overhead is about what a frame takes besides its bytes: the state of its match
 // shares most with the one before.
-const overhead = 1200
+// And it may be compressed, too.
+const overhead = 1800
 
 func (f *frame) size() int {
 	n := len(f.text.ws) + overhead

@@ -53,8 +53,7 @@ func (c *client) say(last []byte, why end) {
 }
 
 // hangUp ends our side of the connection, once everything is out. The client
-// has closeTimeout to end its own: to close at once, with something of it unread,
-// would take back what it has not read yet. mu is held.
+// has closeTimeout to end its own. mu is held.
 func (c *client) hangUp() {
 	if c.unread {
 		c.end(endLeft)
@@ -79,6 +78,24 @@ func (c *client) end(why end) {
 	c.shut, c.begun, c.own = true, nil, nil
 	c.direct.fd = -1
 	c.hub.goroutines.Go(func() { c.conn.Close() }) // waits for drain, and drain for mu
+}
+
+// linger takes what the client still says, until it has ended its side or
+// closeTimeout is over: to close while something of it is unread would take back
+// our last word.
+func (c *client) linger() {
+	c.mu.Lock()
+	waits := c.closing && !c.shut
+	c.mu.Unlock()
+	if waits {
+		_ = c.conn.SetReadDeadline(time.Now().Add(closeTimeout))
+		var b [512]byte
+		for {
+			if _, err := c.conn.Read(b[:]); err != nil {
+				return
+			}
+		}
+	}
 }
 
 // left is called when nothing more can be read.

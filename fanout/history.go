@@ -54,6 +54,9 @@ func (h *history) take(at event.Cursor, m event.Message, news bool) (*frame, err
 	if now := time.Now(); f.read.After(now) {
 		f.read = now
 	}
+	if last := h.lastRead(); f.read.Before(last) {
+		f.read = last // it was held up: what is later in the log is not told earlier
+	}
 	h.frames = append(h.frames, f)
 	h.bytes += f.size()
 	h.trim()
@@ -62,21 +65,31 @@ func (h *history) take(at event.Cursor, m event.Message, news bool) (*frame, err
 	return f, nil
 }
 
+// lastRead is when the page behind the latest frame was read. mu is held.
+func (h *history) lastRead() time.Time {
+	if n := len(h.frames); n > 0 {
+		return h.frames[n-1].read
+	}
+	return h.floorAt
+}
+
 // trim lets the oldest frames go that are beyond the limit. mu is held.
 func (h *history) trim() {
-	for len(h.frames) > 0 && h.bytes > h.limit {
-		f := h.frames[0]
-		if f.cursor.Offset >= h.keep {
-			return
-		}
-		if f.after != nil {
-			h.base.put(f.after)
-		}
-		h.floor, h.floorAt = f.cursor, f.read
-		h.bytes -= f.size()
-		h.frames[0] = nil // the array lives on
-		h.frames = h.frames[1:]
+	for len(h.frames) > 0 && h.bytes > h.limit && h.frames[0].cursor.Offset < h.keep {
+		h.pop()
 	}
+}
+
+// pop lets the first frame go. mu is held.
+func (h *history) pop() {
+	f := h.frames[0]
+	if f.after != nil {
+		h.base.put(f.after)
+	}
+	h.floor, h.floorAt = f.cursor, f.read
+	h.bytes -= f.size()
+	h.frames[0] = nil // the array lives on
+	h.frames = h.frames[1:]
 }
 
 // full reports whether there is more than the limit, after what nobody needs has
@@ -92,7 +105,9 @@ func (h *history) full(needed func() uint64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.keep = keep
-	h.trim()
+	for len(h.frames) > 0 && h.frames[0].cursor.Offset < keep {
+		h.pop()
+	}
 	return h.bytes > h.limit
 }
 
@@ -108,18 +123,18 @@ func (h *history) reset() {
 func (h *history) pass() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	limit := h.limit
-	h.limit = 0
-	h.trim()
-	h.limit = limit
+	for len(h.frames) > 0 {
+		h.pop()
+	}
 }
 
-// begin keeps all frames from now on, and says what was before the first.
-func (h *history) begin() (last event.Cursor, states matches) {
+// begin keeps all frames from now on, and says what was before the first, and
+// when.
+func (h *history) begin() (last event.Cursor, read time.Time, states matches) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.keep = 0
-	return h.floor, maps.Clone(h.base)
+	return h.floor, h.floorAt, maps.Clone(h.base)
 }
 
 // last is the cursor of the message taken last, framed or not.

@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -33,7 +34,7 @@ import (
 const (
 	// historyBytes bounds the memory of the frames kept for clients that resume.
 	historyBytes = 32 << 20
-	// maxLines bounds the delays and the playbacks that go on at a time.
+	// maxLines bounds the delays, and the playbacks, that go on at a time.
 	maxLines = 256
 	// leadOf is how long a cursor is waited for that another node has read already.
 	leadOf = 5 * time.Second
@@ -60,8 +61,6 @@ type Hub struct {
 	options     Options
 	trace       *trace.Recorder
 	log         *slog.Logger
-	caughtUp    chan struct{} // closed when the log has been read to its end
-	ready       chan struct{} // closed when the live line has got there, too
 	history     *history
 	live        *line
 	counts      counts
@@ -76,9 +75,19 @@ type Hub struct {
 	lines       map[*line]struct{}
 	delays      map[time.Duration]*line
 	late        []*arrival // that the next playback takes
-	playbacks   int
+	playbacks   int        // of clients that come with a cursor, and of the others:
+	playing     int
 	connections int
-	stopping    bool
+	caughtUp    chan struct{} // closed when the log has been read to its end
+	ready       chan struct{} // closed when the live line has got there, too
+
+	stopped atomic.Bool
+
+	present struct {
+		sync.Mutex
+		is Presence
+		at time.Time
+	}
 }
 
 // NewHub returns a hub that knows nothing until Run.
@@ -86,8 +95,9 @@ func NewHub(o Options) *Hub {
 	if o.Connections == 0 {
 		o.Connections = defaultConnections()
 	}
-	h := &Hub{checkpoints: o.Checkpoints, options: o, trace: o.Trace, log: o.Log, caughtUp: make(chan struct{}), ready: make(chan struct{}), counts: newCounts(),
+	h := &Hub{checkpoints: o.Checkpoints, options: o, trace: o.Trace, log: o.Log, counts: newCounts(),
 		history: newHistory(historyBytes, beginning()), lines: map[*line]struct{}{}, delays: map[time.Duration]*line{}}
+	h.unready()
 	return h
 }
 
@@ -125,38 +135,60 @@ func (h *Hub) begin(ctx context.Context, log event.Log) {
 	position, last, states := h.history.now()
 	h.live = newLine(h, h.history, clock{}, position, last, states)
 	h.startLine(h.live, func() {})
-	h.goroutines.Go(h.getReady)
 	if h.options.Presences != nil {
 		h.goroutines.Go(func() { h.tellPresence(ctx) })
 	}
 }
 
+// unready has clients wait until the log has been read to its end.
+func (h *Hub) unready() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.caughtUp == nil || closed(h.caughtUp) {
+		h.caughtUp = make(chan struct{})
+	}
+	if h.ready == nil || closed(h.ready) { // others may wait on one that is not
+		h.ready = make(chan struct{})
+	}
+}
+
+func (h *Hub) readiness() (caughtUp, ready chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.caughtUp, h.ready
+}
+
 // getReady waits until the first snapshot will be of the log's end.
-func (h *Hub) getReady() {
+func (h *Hub) getReady(ctx context.Context) {
+	caughtUp, ready := h.readiness()
 	select {
-	case <-h.caughtUp:
-	case <-h.ctx.Done():
+	case <-caughtUp:
+	case <-ctx.Done():
 		return
 	}
 	_, last, _ := h.history.end()
 	for h.live.pumped.Load() < after(last) {
 		select {
 		case <-h.live.progress:
-		case <-h.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 	}
-	close(h.ready)
+	close(ready)
 }
 
 // read takes the log into the history.
 func (h *Hub) read(ctx context.Context) error {
 	for {
-		var caughtUp chan<- struct{}
-		if !closed(h.caughtUp) {
-			caughtUp = h.caughtUp
+		attempt, stop := context.WithCancel(ctx)
+		caughtUp, _ := h.readiness()
+		var tell chan<- struct{}
+		if !closed(caughtUp) {
+			tell = caughtUp
+			h.goroutines.Go(func() { h.getReady(attempt) })
 		}
-		err := h.source.ReadLog(ctx, h.history.last(), caughtUp, h.take)
+		err := h.source.ReadLog(ctx, h.history.last(), tell, h.take)
+		stop()
 		if !errors.Is(err, event.ErrCursorGone) {
 			if err != nil {
 				err = fmt.Errorf("fanout: %w", err)
@@ -171,7 +203,10 @@ func (h *Hub) read(ctx context.Context) error {
 	}
 }
 
-func (h *Hub) isReady() bool { return closed(h.ready) }
+func (h *Hub) isReady() bool {
+	_, ready := h.readiness()
+	return closed(ready)
+}
 
 func closed(c <-chan struct{}) bool {
 	select {
@@ -183,7 +218,8 @@ func closed(c <-chan struct{}) bool {
 }
 
 func (h *Hub) take(at event.Cursor, m event.Message) error {
-	if _, err := h.history.take(at, m, closed(h.caughtUp)); err != nil {
+	caughtUp, _ := h.readiness()
+	if _, err := h.history.take(at, m, closed(caughtUp)); err != nil {
 		h.log.Debug("not an event, not framed", "key", m.Key, "cursor", at, "error", err)
 	}
 	h.keep(at)
@@ -212,7 +248,13 @@ func (h *Hub) told(l *line, frames []*frame, sockets []int, began time.Time) {
 func (h *Hub) startLine(l *line, ended func()) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.lines) > maxLines {
+	n := 0
+	for o := range h.lines {
+		if o.clock.kind() == l.clock.kind() {
+			n++
+		}
+	}
+	if l.clock.kind() != atOnce && n >= maxLines {
 		return false
 	}
 	h.lines[l] = struct{}{}
@@ -235,12 +277,13 @@ func (h *Hub) drop(l *line) bool {
 	}
 	l.ended = true
 	delete(h.lines, l)
-	for d, o := range h.delays {
-		if o == l {
-			delete(h.delays, d)
-		}
-	}
+	h.forget(l)
 	return true
+}
+
+// forget has nobody come to a line for its delay. mu is held.
+func (h *Hub) forget(l *line) {
+	maps.DeleteFunc(h.delays, func(_ time.Duration, o *line) bool { return o == l })
 }
 
 func (h *Hub) allLines() []*line {

@@ -14,7 +14,7 @@ type index struct {
 	groups  map[string]*group
 	all     []*group
 	byMatch map[string][]*group
-	byTeam  map[string][]*group // in lower case
+	byTeam  map[string][]*group // by folded name
 	byTopic topics
 	asked   uint64 // how many events were looked up
 	clients int
@@ -110,14 +110,18 @@ func (x *index) place(g *group, change func([]*group) []*group) {
 			}
 		}
 	}
-	switch w := g.wants; {
+	w := g.wants
+	if w.empty() && !w.nothing && w.may != nil {
+		w = *w.may
+	}
+	switch {
 	case w.nothing:
 	case len(w.Match) > 0:
 		in(x.byMatch, w.Match)
 	case len(w.Team) > 0:
 		teams := []string{}
 		for _, t := range w.Team {
-			if t = strings.ToLower(t); !slices.Contains(teams, t) {
+			if t = folded(t); !slices.Contains(teams, t) {
 				teams = append(teams, t)
 			}
 		}
@@ -148,8 +152,8 @@ func (x *index) find(key string, m *event.Match, visit func(*group)) {
 	visitAll(x.all)
 	if m != nil {
 		visitAll(x.byMatch[m.ID])
-		visitAll(x.byTeam[strings.ToLower(m.Home)])
-		visitAll(x.byTeam[strings.ToLower(m.Away)])
+		visitAll(x.byTeam[folded(m.Home)])
+		visitAll(x.byTeam[folded(m.Away)])
 	}
 	x.byTopic.find(key, visitAll)
 }

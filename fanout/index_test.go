@@ -41,7 +41,7 @@ func TestIndexFindsThoseThatWant(t *testing.T) {
 			delete(all, clients[i])
 			clients = slices.Delete(clients, i, i+1)
 		} else {
-			w := wants{Topics: some(pattern), Match: some(func() string { return pick("m1", "m2", "m3") }), Team: some(func() string { return pick("A", "b", "C") }), nothing: r.IntN(20) == 0}
+			w := wants{Topics: some(pattern), Match: some(func() string { return pick("m1", "m2", "m3") }), Team: some(func() string { return pick("A", "b", "C", "ΟΛΥΜΠΙΑΚΌΣ", "ſ") }), nothing: r.IntN(20) == 0}
 			if r.IntN(4) == 0 {
 				w.may = &wants{Topics: []string{pattern()}}
 			}
@@ -52,7 +52,7 @@ func TestIndexFindsThoseThatWant(t *testing.T) {
 		key := pick("soccer", "ice_hockey") + "." + pick("mls", "nhl") + "." + pick("goal", "red_card")
 		var m *event.Match
 		if r.IntN(5) > 0 {
-			m = &event.Match{ID: pick("m1", "m2", "m3"), Home: pick("a", "B"), Away: pick("c", "D")}
+			m = &event.Match{ID: pick("m1", "m2", "m3"), Home: pick("a", "B", "Ολυμπιακός"), Away: pick("c", "D", "S")}
 		}
 		found := map[*client]int{}
 		x.find(key, m, func(g *group) {

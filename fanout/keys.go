@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -29,6 +30,7 @@ const (
 // changes is read again.
 type Keys struct {
 	file string
+	log  *slog.Logger
 
 	mu       sync.Mutex
 	keys     []key
@@ -43,8 +45,8 @@ type key struct {
 }
 
 // LoadKeys reads a file of keys. Its errors hold none.
-func LoadKeys(file string) (*Keys, error) {
-	k := &Keys{file: file}
+func LoadKeys(file string, log *slog.Logger) (*Keys, error) {
+	k := &Keys{file: file, log: log}
 	if err := k.load(); err != nil {
 		return nil, err
 	}
@@ -156,6 +158,11 @@ func (k *Keys) check(token string) (may *wants, expires time.Time, err error) {
 	case err != nil:
 		return nil, expires, errors.New("the token is not valid") // the error may quote it
 	}
+	for name, l := range map[string][]string{"topics": c.Topics, "match": c.Match, "team": c.Team} {
+		if l != nil && len(l) == 0 {
+			return nil, expires, fmt.Errorf("the token's claims: %s: nothing is in it", name)
+		}
+	}
 	w := wants{Topics: c.Topics, Match: c.Match, Team: c.Team}
 	if err := w.check(); err != nil {
 		return nil, expires, fmt.Errorf("the token's claims: %w", err)
@@ -171,7 +178,9 @@ func (k *Keys) of(t *jwt.Token) (any, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if time.Since(k.looked) > lookAtKeys {
-		_ = k.load() // those that are known are good until the file is
+		if err := k.load(); err != nil {
+			k.log.Warn("keys not read again: those that are known stay good", "error", err)
+		}
 		k.looked = time.Now()
 	}
 	var set jwt.VerificationKeySet

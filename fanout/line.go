@@ -123,7 +123,7 @@ func (l *line) round() (more bool, wait time.Duration) {
 	if !ok {
 		l.skip()
 		l.mu.Unlock()
-		return true, 0
+		return l == l.hub.live, 0
 	}
 	l.frames = frames
 	if len(frames) == 0 {

@@ -186,3 +186,51 @@ func TestLinesEnd(t *testing.T) {
 	}
 	t.Errorf("%v lines go on without clients", lines)
 }
+
+// Who comes from the live stream to a delay does not take others of that delay
+// along to what is for later.
+func TestDelayAfterLive(t *testing.T) {
+	b := memory.New(nil, nil)
+	now := time.Now()
+	at(t, b, 1, now.Add(-time.Minute))
+	at(t, b, 2, now.Add(-20*time.Second))
+	n := newNode(t, b)
+	live := n.dial(t, "").read()
+	came := n.dial(t, "delay=30&cursor="+live.Cursor)
+	if f := came.read(); !*f.Resumed {
+		t.Fatalf("%+v", f)
+	}
+	if s := score(n.dial(t, "delay=30").read()); s != 1 {
+		t.Errorf("the snapshot of another delayed client says %d", s)
+	}
+	// A change brings what it had already, and nothing that it had comes again.
+	if err := came.conn.WriteMessage(1, []byte(`{"subscribe":{"match":["m1"]}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if f := came.read(); score(f) != 2 || f.Cursor != live.Cursor {
+		t.Errorf("%+v says %d", f, score(f))
+	}
+}
+
+// What was published late does not make a later state look old.
+func TestDelayOfLateEvents(t *testing.T) {
+	b := memory.New(nil, nil)
+	now := time.Now()
+	at(t, b, 1, now.Add(-time.Hour))
+	at(t, b, 2, now.Add(-time.Second))
+	at(t, b, 3, now.Add(-time.Hour)) // had waited for the broker
+	if s := score(newNode(t, b).dial(t, "delay=60").read()); s != 1 {
+		t.Errorf("the snapshot of a minute ago says %d", s)
+	}
+}
+
+// Before the log began there is nothing to wait through.
+func TestPlayFromBeforeTheLog(t *testing.T) {
+	b := memory.New(nil, nil)
+	at(t, b, 1, time.Now().Add(-time.Second))
+	c := newNode(t, b).dial(t, "from=0001-01-01T00:00:00Z&speed=0.1")
+	c.read()
+	if e, _ := c.event(); e.Data.Seq != 1 {
+		t.Errorf("%+v", e)
+	}
+}

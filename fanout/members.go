@@ -1,16 +1,21 @@
 package fanout
 
 import (
-	"encoding/json"
+	"fmt"
 
 	"github.com/matchwire/matchwire/event"
 )
 
-// skip goes to the end of a history that has gone on without the line; its
-// clients must come back for what is between. mu is held.
+// skip is for a history that has gone on without the line. Its clients must come
+// back for what is between. The live line goes on from the end; another ends, as
+// there it would tell what is for later. mu is held.
 func (l *line) skip() {
 	for _, c := range l.index.list() {
 		c.close(closeTryLater, "the node cannot keep up; resume by cursor", endNode)
+	}
+	if l != l.hub.live {
+		l.ended = true
+		return
 	}
 	var position uint64
 	position, l.last, l.states = l.history.Load().now()
@@ -73,72 +78,90 @@ func (l *line) remove(c *client) bool {
 	return true
 }
 
-// A first is the first frame of every connection, and what a change of the
-// subscription brings.
-type first struct {
-	Snapshot *snapshot `json:"snapshot,omitempty"` // not on a resumed connection
-	Cursor   string    `json:"cursor"`
-	Resumed  bool      `json:"resumed"`
-}
-
-type snapshot struct {
-	Matches []json.RawMessage `json:"matches"`
-}
-
-// greeting is the snapshot of what a group wants at pumped. mu is held.
+// greeting is the snapshot of what a group wants at pumped: the first frame of
+// a connection that is not resumed, and what a change of the subscription brings.
+// mu is held.
 func (l *line) greeting(g *group) (*text, error) {
 	position := l.pumped.Load()
 	if g.greeting != nil && g.greetingAt == position {
 		return g.greeting, nil
 	}
-	s := snapshot{Matches: []json.RawMessage{}}
-	for _, m := range l.states.wanted(g.wants) {
-		b, err := m.encoded()
+	t, err := snapshot(l.states.wanted(g.wants), g.wants.may, l.last)
+	if err == nil {
+		g.greeting, g.greetingAt = t, position
+	}
+	return t, err
+}
+
+// snapshot frames the states of matches at a cursor, less the incidents that may
+// not be seen.
+func snapshot(states []*MatchState, may *wants, at event.Cursor) (*text, error) {
+	b := []byte(`{"snapshot":{"matches":[`)
+	for i, m := range states {
+		one, err := m.allowed(may)
 		if err != nil {
 			return nil, err
 		}
-		s.Matches = append(s.Matches, b)
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, one...)
 	}
-	b, err := json.Marshal(first{Snapshot: &s, Cursor: l.last.String()})
-	if err != nil {
-		return nil, err
-	}
-	g.greeting, g.greetingAt = said(l.last.String(), b), position
-	return g.greeting, nil
+	return said(at.String(), fmt.Appendf(b, `]},"cursor":"%s","resumed":false}`, at)), nil
+}
+
+// resumed frames the first word to a client that goes on at its cursor.
+func resumed(at event.Cursor) *text {
+	return said(at.String(), fmt.Appendf(nil, `{"cursor":"%s","resumed":true}`, at))
 }
 
 // add takes a client that has had everything up to a cursor, or is to be given
-// a snapshot. false: the line takes nobody any more.
+// a snapshot. false: the line takes nobody any more, or the cursor means nothing
+// now.
 func (l *line) add(c *client, w wants, had *event.Cursor) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ended {
+	h := l.history.Load()
+	if l.ended || l.hub.stopped.Load() || had != nil && h == l.hub.history && h.find(*had) != here {
 		return false, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.shut || c.closing || c.unread {
+		return true, nil // it has left
+	}
 	l.index.add(c, w)
 	c.line, c.next = l, l.pumped.Load()
 	if had == nil {
 		return true, l.greet(c)
 	}
-	b, err := json.Marshal(first{Cursor: had.String(), Resumed: true})
-	c.put(said(had.String(), b).append(nil, c.codec))
+	c.put(resumed(*had).bytes(c.codec))
 	if c.next = after(*had); c.next < l.pumped.Load() {
 		c.drainLater()
 	}
-	return true, err
+	return true, nil
 }
 
-// greet sends a client the snapshot of what it wants. mu and the client's are
-// held.
-func (l *line) greet(c *client) error {
-	t, err := l.greeting(c.group)
+// greet sends a client the snapshot of what it wants. One that is ahead of its
+// line, as it has come from another, gets that of where it is. mu and the
+// client's are held.
+func (l *line) greet(c *client) (err error) {
+	var t *text
+	if position := l.pumped.Load(); c.next > position {
+		last, states := l.history.Load().stateBefore(c.next)
+		t, err = snapshot(states.wanted(c.group.wants), c.group.wants.may, last)
+	} else {
+		c.next = position
+		t, err = l.greeting(c.group)
+	}
 	if err != nil {
 		return err
 	}
-	c.next = l.pumped.Load()
-	c.put(t.bytes(c.codec))
+	if len(t.object()) > packMost && c.codec == deflated {
+		c.put(t.ws) // it would take long, and others wait
+	} else {
+		c.put(t.bytes(c.codec))
+	}
 	return nil
 }
 
@@ -148,7 +171,10 @@ func (l *line) refresh(c *client) {
 	defer l.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stale = false; c.group == nil || c.line != l {
+	if c.line != l {
+		return // it is told so by the other
+	}
+	if c.stale = false; c.group == nil {
 		return
 	}
 	if err := l.greet(c); err != nil {
@@ -186,14 +212,18 @@ func (l *line) needed() uint64 {
 	return least
 }
 
-// mark notes who holds a playback up, and ends those that did so too often.
+// mark notes who holds a playback up, and ends those that do so to others too
+// long.
 func (l *line) mark() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.index.clients < 2 {
+		return
+	}
 	_, who := l.slowest()
 	for _, c := range who {
 		c.mu.Lock()
-		if c.marks++; c.marks > holdUp {
+		if c.marks++; c.marks > holdUp && !c.closing && !c.shut {
 			c.tooSlow()
 		}
 		c.mu.Unlock()

@@ -83,7 +83,7 @@ func TestClientInBrowser(t *testing.T) {
 	}
 	run(`const { follow } = await import("/live.js");
 		window.got = []; window.states = []; window.snapshots = 0;
-		window.stream = follow("ws", { match: ["m1"], storage: sessionStorage,
+		window.stream = follow("ws", { match: ["m1"],
 			snapshot() { snapshots++; }, event(e) { got.push(e.subject + ":" + e.data.seq); }, state(s) { states.push(s); } });
 		return "";`)
 	until(`states.at(-1)`, "live")
@@ -101,9 +101,9 @@ func TestClientInBrowser(t *testing.T) {
 		seq(t, b, "m1", "soccer.mls.goal", n, nil) // while nobody serves
 		_, stop = serveAt(t, addr, b)
 		until(`got.length`, fmt.Sprint(n))
-		if round == 0 { // a reload goes on where it was
+		if round == 0 { // another one goes on where it was
 			run(`stream.close(); const { follow } = await import("/live.js");
-				window.stream = follow("ws", { match: ["m1"], storage: sessionStorage, snapshot() { snapshots++; },
+				window.stream = follow("ws", { match: ["m1"], cursor: stream.cursor, snapshot() { snapshots++; },
 					event(e) { got.push(e.subject + ":" + e.data.seq); }, state(s) { states.push(s); } });
 				return "";`)
 			until(`states.at(-1)`, "live")
@@ -130,6 +130,7 @@ func TestClientInBrowser(t *testing.T) {
 	defer stop()
 	until(`states.at(-1)`, "live")
 	run(`stream.subscribe({ match: ["m1"] }); return "";`)
+	until(`snapshots`, "5")
 	seq(t, b, "m1", "soccer.mls.goal", n+2, nil)
 	until(`got`, fmt.Sprintf("m2:%d,m1:%d", n+1, n+2)) // who wants nothing gets nothing, after a restart too
 	run(`stream.close(); return "";`)

@@ -53,6 +53,24 @@ func (h *history) stateAt(t time.Time) (position uint64, last event.Cursor, stat
 	return position, last, states, true
 }
 
+// stateBefore is what was before a position.
+func (h *history) stateBefore(position uint64) (last event.Cursor, states matches) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	_, last, states = h.until(func(f *frame) bool { return f.cursor.Offset >= position })
+	return last, states
+}
+
+// begins is when the first page behind what is here was read, zero if nothing is.
+func (h *history) begins() time.Time {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if len(h.frames) == 0 {
+		return time.Time{}
+	}
+	return h.frames[0].read
+}
+
 // stateAfter is the place after a cursor that is here, and when its page was
 // read.
 func (h *history) stateAfter(c event.Cursor) (position uint64, last event.Cursor, states matches, read time.Time) {

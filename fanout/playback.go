@@ -6,13 +6,14 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
 )
 
 const (
-	maxPlaybacks  = 8                // readings of the log at a time for clients that missed more than memory holds
+	maxPlaybacks  = 8                // readings of the log at a time for clients that missed more than memory holds, and searches for the place of others
 	playbackBytes = 4 << 20          // of frames that a playback is ahead of its clients
 	pacedBytes    = 256 << 10        // the same, where a clock holds it back
 	arriveWithin  = 60 * time.Second // for the log to be read up to a client's place
@@ -49,12 +50,17 @@ type playback struct {
 	waiting []*arrival // the earliest first
 	history *history
 	line    *line // nil until the first client's place is reached
+	found   func()
 	ctx     context.Context
+	waited  time.Duration // for clients, since somebody was marked
 }
 
 // catchUp plays the log back to a client that comes with a cursor, together with
-// others.
-func (h *Hub) catchUp(ctx context.Context, a *arrival) outcome {
+// others if there is no clock to go by.
+func (h *Hub) catchUp(ctx context.Context, a *arrival, at pace) outcome {
+	if !at.live() {
+		return h.playFor(ctx, a, at)
+	}
 	h.mu.Lock()
 	h.late = append(h.late, a)
 	if h.playbacks < maxPlaybacks {
@@ -82,9 +88,22 @@ func (h *Hub) catchUpAll() {
 	}
 }
 
-// playFor plays the log back to one client, at a pace.
+// playFor plays the log back to one client, at a pace. So many at most look for
+// their place at a time.
 func (h *Hub) playFor(ctx context.Context, a *arrival, at pace) outcome {
-	h.goroutines.Go((&playback{hub: h, pace: at, waiting: []*arrival{a}}).run)
+	h.mu.Lock()
+	if h.playing >= maxPlaybacks {
+		h.mu.Unlock()
+		return again
+	}
+	h.playing++
+	h.mu.Unlock()
+	p := &playback{hub: h, pace: at, waiting: []*arrival{a}, found: func() {
+		h.mu.Lock()
+		h.playing--
+		h.mu.Unlock()
+	}}
+	h.goroutines.Go(p.run)
 	return a.wait(ctx)
 }
 
@@ -102,6 +121,10 @@ func (p *playback) run() {
 	ctx, stop := context.WithCancel(p.hub.ctx)
 	defer stop()
 	p.ctx = ctx
+	if p.found != nil {
+		p.found = sync.OnceFunc(p.found)
+		defer p.found()
+	}
 	err := p.read(stop)
 	if err != nil && ctx.Err() == nil {
 		p.hub.log.Warn("clients that are behind are sent away", "error", err)
@@ -165,16 +188,19 @@ func (p *playback) take(at event.Cursor, m event.Message, stop func()) error {
 	return nil
 }
 
-// pause waits until clients may have taken something. Those that take a second
-// and more get a mark, and too many marks end them.
+// pause waits until clients may have taken something. For each second of waiting
+// the slowest get a mark, and too many marks end them.
 func (p *playback) pause() bool {
-	second := time.NewTimer(time.Second)
+	began := time.Now()
+	second := time.NewTimer(time.Second - p.waited)
 	defer second.Stop()
 	select {
 	case <-p.ctx.Done():
 		return false
 	case <-p.line.progress:
+		p.waited = min(p.waited+time.Since(began), time.Second)
 	case <-second.C:
+		p.waited = 0
 		p.line.mark()
 	}
 	return true
@@ -202,17 +228,24 @@ func (p *playback) admit(at event.Cursor, f *frame, stop func()) {
 // seat puts a client on the line, which begins with the first.
 func (p *playback) seat(a *arrival, at event.Cursor, f *frame, stop func()) outcome {
 	if p.line == nil {
-		from := a.from
-		if a.cursor != nil && f != nil {
+		position, from := at.Offset, a.from
+		last, read, states := p.history.begin()
+		switch {
+		case f == nil: // not framed, or the last of the checkpoint
+			position, from = after(at), read
+		case a.cursor != nil || last == event.Start: // or there is nothing before it to wait through
 			from = f.read
 		}
-		last, states := p.history.begin()
-		l := newLine(p.hub, p.history, p.pace.clock(from), at.Offset, last, states)
+		l := newLine(p.hub, p.history, p.pace.clock(from), position, last, states)
 		l.patient = p.pace.live()
 		if !p.hub.startLine(l, stop) {
 			return full
 		}
 		p.line = l
+		p.hub.delayLine(p.pace.delay, l)
+		if p.found != nil {
+			p.found()
+		}
 	}
 	ok, err := p.line.add(a.client, a.wants, a.cursor)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -92,7 +93,7 @@ func (h *Hub) tellPresence(ctx context.Context) {
 	tick := time.NewTicker(tellPresence)
 	defer tick.Stop()
 	for {
-		if err := h.options.Presences.tell(ctx, h.Presence()); err != nil && ctx.Err() == nil {
+		if err := h.options.Presences.tell(ctx, h.presence()); err != nil && ctx.Err() == nil {
 			h.log.Debug("presence not told", "error", err)
 		}
 		select {
@@ -103,8 +104,18 @@ func (h *Hub) tellPresence(ctx context.Context) {
 	}
 }
 
-// Presence is that of this node. It counts groups, not clients.
-func (h *Hub) Presence() Presence {
+// presence is that of this node, counted at most once a second.
+func (h *Hub) presence() Presence {
+	h.present.Lock()
+	defer h.present.Unlock()
+	if time.Since(h.present.at) > time.Second {
+		h.present.is, h.present.at = h.countPresence(), time.Now()
+	}
+	return h.present.is
+}
+
+// countPresence looks at groups, not at clients.
+func (h *Hub) countPresence() Presence {
 	p := Presence{Nodes: 1, Connections: h.connected()}
 	var topics, match, team []Count
 	for _, l := range h.allLines() {
@@ -146,7 +157,7 @@ func sum(counts []Count) []Count {
 func (p Presence) add(o Presence) Presence {
 	return Presence{
 		Nodes: p.Nodes + o.Nodes, Connections: p.Connections + o.Connections, Everything: p.Everything + o.Everything,
-		Topics: sum(append(p.Topics, o.Topics...)), Match: sum(append(p.Match, o.Match...)), Team: sum(append(p.Team, o.Team...)),
+		Topics: sum(slices.Concat(p.Topics, o.Topics)), Match: sum(slices.Concat(p.Match, o.Match)), Team: sum(slices.Concat(p.Team, o.Team)),
 	}
 }
 
@@ -154,13 +165,17 @@ func (p Presence) add(o Presence) Presence {
 // themselves may be seconds old.
 func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 	if k := h.options.Tokens; k != nil {
-		if _, _, err := k.check(bearer(r, r.URL.Query())); err != nil {
+		may, _, err := k.check(bearer(r, r.URL.Query()))
+		if err == nil && may != nil {
+			err = errors.New("a token that bounds what its holder gets is not for what others want")
+		}
+		if err != nil {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			problem.Write(w, http.StatusUnauthorized, err.Error(), "")
 			return
 		}
 	}
-	p := h.Presence()
+	p := h.presence()
 	if h.options.Presences != nil {
 		others, err := h.options.Presences.others(r.Context())
 		if err != nil {

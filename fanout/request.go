@@ -54,9 +54,7 @@ func parseRequest(q url.Values, last string, now time.Time) (r request, err erro
 		if err != nil {
 			return r, err
 		}
-		if c != event.Start {
-			r.cursor = &c
-		}
+		r.cursor = &c
 	}
 	for name, to := range map[string]*bool{"conflate": &r.conflate, "nothing": &r.wants.nothing} {
 		if s := q.Get(name); s != "" {

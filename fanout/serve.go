@@ -24,11 +24,8 @@ var web embed.FS
 // Health says whether this node still reads the log's history; until then its
 // clients wait.
 func (h *Hub) Health() []event.Trouble {
-	h.mu.Lock()
-	stopping := h.stopping
-	h.mu.Unlock()
 	switch {
-	case stopping:
+	case h.stopped.Load():
 		return []event.Trouble{{Text: "fanout stops, and takes no more clients", Down: true}}
 	case !h.isReady():
 		return []event.Trouble{{Text: "fanout still reads the event log", Down: true}}
@@ -77,6 +74,9 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (ask request, ok bo
 	if !h.originAllowed(r) {
 		return refuse(http.StatusForbidden, fmt.Errorf("pages of %s may not connect: fanout.origins in matchwire.yaml names those that may", r.Header.Get("Origin")))
 	}
+	if r.Method != http.MethodGet { // HEAD
+		return refuse(http.StatusMethodNotAllowed, errors.New("want GET"))
+	}
 	q := r.URL.Query()
 	ask, err := parseRequest(q, r.Header.Get("Last-Event-ID"), time.Now())
 	if err != nil {
@@ -103,15 +103,14 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (ask request, ok bo
 
 // wait waits until the node is ready, for a bounded time.
 func (h *Hub) wait(ctx context.Context) bool {
-	select {
-	case <-h.ready:
+	_, ready := h.readiness()
+	if closed(ready) {
 		return true
-	default:
 	}
 	patience := time.NewTimer(writeTimeout)
 	defer patience.Stop()
 	select {
-	case <-h.ready:
+	case <-ready:
 		return true
 	case <-ctx.Done():
 	case <-patience.C:
@@ -123,7 +122,7 @@ func (h *Hub) wait(ctx context.Context) bool {
 func (h *Hub) come() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.stopping || h.connections >= h.options.Connections {
+	if h.stopped.Load() || h.connections >= h.options.Connections {
 		return false
 	}
 	h.connections++
@@ -138,17 +137,18 @@ func (h *Hub) gone() {
 	h.goroutines.Done()
 }
 
-// serve gives a client its place and has listen look after what it says, in a
+// serve gives a client its place, while listen looks after what it says, in a
 // goroutine that begins anew: the server's has grown, and an idle connection is
-// little more than its stack. listen leaves in the end.
+// little more than its stack.
 func (h *Hub) serve(c *client, ask request, listen func()) {
 	c.conflate, c.expires = ask.conflate, ask.expires
+	go listen() // counted since it came; ends with bye
 	h.enter(c, ask)
-	go listen() // counted since it came
 }
 
-// bye is called when nothing more can be read.
+// bye is called when nothing more is to be read.
 func (c *client) bye() {
+	c.linger()
 	c.left()
 	c.leave()
 	c.hub.gone()

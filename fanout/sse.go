@@ -1,6 +1,8 @@
 package fanout
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -27,7 +29,7 @@ func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = conn.SetDeadline(time.Time{})
 	_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if _, err := conn.Write([]byte(head + "\r\nretry: 2000\n\n")); err != nil {
+	if _, err := conn.Write(fmt.Appendf(nil, "%s\r\nretry: %d\n\n", head, 1000+rand.IntN(2000))); err != nil {
 		h.gone()
 		conn.Close()
 		return

@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/broker/memory"
+	"github.com/matchwire/matchwire/event"
 )
 
 // A source is an EventSource as a browser's: what it says of itself it has from
@@ -101,5 +103,26 @@ func TestSSEResumes(t *testing.T) {
 	go n.stop()
 	if name, data := s.next(); name != "close" || !strings.Contains(data, "1001") {
 		t.Errorf("at the end: %s %s", name, data)
+	}
+}
+
+// An event that somebody else has encoded over several lines is one all the
+// same.
+func TestSSEOfManyLines(t *testing.T) {
+	b := memory.New(nil, nil)
+	n := newNode(t, b)
+	s := n.sse(t, "", "")
+	s.read()
+	m := seq(t, memory.New(nil, nil), "m1", "soccer.mls.goal", 1, nil)
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, m.Body, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	m.Body = bytes.ReplaceAll(pretty.Bytes(), []byte("\n"), []byte("\r\n\r\n"))
+	if _, err := b.Publish(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := event.Decode(s.read().Event); err != nil || e.ID != m.ID {
+		t.Errorf("%+v %v", e, err)
 	}
 }

@@ -81,7 +81,13 @@ func (t *text) append(b []byte, c codec) []byte {
 			b = append(b, '\n')
 		}
 		b = append(b, "data: "...)
+		n := len(b)
 		b = append(b, t.object()...)
+		for i, c := range b[n:] {
+			if c == '\n' || c == '\r' { // between the members of an event that others made; it would end the line
+				b[n+i] = ' '
+			}
+		}
 		return append(b, "\n\n"...)
 	}
 	return append(b, t.ws...)
@@ -121,6 +127,9 @@ func header(b []byte, first byte, n int) []byte {
 func control(kind byte, data []byte) []byte {
 	return append(header(make([]byte, 0, len(data)+2), kind, len(data)), data...)
 }
+
+// packMost bounds a snapshot that is compressed while others wait.
+const packMost = 256 << 10
 
 // packers are what deflate takes: each is more than half a megabyte.
 var packers = sync.Pool{New: func() any {

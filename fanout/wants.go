@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -39,10 +41,9 @@ func (w wants) key() string {
 	}
 	for _, l := range [][]string{w.Topics, w.Match, w.Team} {
 		for _, s := range slices.Sorted(slices.Values(l)) {
-			b.WriteString(s)
-			b.WriteByte(0)
+			b.WriteString(strconv.Quote(s))
 		}
-		b.WriteByte(1)
+		b.WriteByte(';')
 	}
 	if w.may != nil {
 		b.WriteString(w.may.key())
@@ -104,35 +105,48 @@ func (w wants) remove(less wants) wants {
 	without := func(a, b []string) []string {
 		return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 	}
-	rest := wants{Topics: without(w.Topics, less.Topics), Match: without(w.Match, less.Match), Team: without(w.Team, less.Team), nothing: w.nothing, may: w.may}
-	for _, l := range [][2][]string{{w.Topics, rest.Topics}, {w.Match, rest.Match}, {w.Team, rest.Team}} {
-		rest.nothing = rest.nothing || len(l[0]) > 0 && len(l[1]) == 0
-	}
+	rest := wants{Topics: without(w.Topics, less.Topics), Match: without(w.Match, less.Match), Team: without(w.Team, less.Team), may: w.may}
+	rest.nothing = w.nothing || rest.empty() && !w.empty()
 	return rest
 }
 
 // event reports whether w wants an event of that key and match.
 func (w wants) event(key string, m *event.Match) bool {
-	if w.nothing || w.may != nil && !w.may.event(key, m) {
+	return !w.nothing && w.teams(m) && (w.may == nil || w.may.teams(m)) && w.topic(key)
+}
+
+// match reports whether w wants any of the events that made m. known is what it
+// has found out of keys before.
+func (w wants) match(m *MatchState, known map[string]bool) bool {
+	if w.nothing || !w.teams(&m.Match) || w.may != nil && !w.may.teams(&m.Match) {
 		return false
 	}
-	if len(w.Topics) > 0 && !event.MatchAny(w.Topics, key) {
-		return false
+	if w.anyTopic() {
+		return true
 	}
+	return slices.ContainsFunc(m.Incidents, func(i *Incident) bool {
+		wanted, ok := known[i.Key]
+		if !ok {
+			wanted = w.topic(i.Key)
+			known[i.Key] = wanted
+		}
+		return wanted
+	})
+}
+
+// topic reports whether w wants events of a key, of some match.
+func (w wants) topic(key string) bool {
+	return (len(w.Topics) == 0 || event.MatchAny(w.Topics, key)) && (w.may == nil || w.may.topic(key))
+}
+
+// teams reports whether w wants a match; nil is none.
+func (w wants) teams(m *event.Match) bool {
 	if len(w.Match) > 0 && (m == nil || !slices.Contains(w.Match, m.ID)) {
 		return false
 	}
 	return len(w.Team) == 0 || m != nil && slices.ContainsFunc(w.Team, func(t string) bool {
 		return strings.EqualFold(t, m.Home) || strings.EqualFold(t, m.Away)
 	})
-}
-
-// match reports whether w wants any of the events that made m.
-func (w wants) match(m *MatchState) bool {
-	if w.anyTopic() {
-		return w.event("", &m.Match)
-	}
-	return slices.ContainsFunc(m.Incidents, func(i *Incident) bool { return w.event(i.Key, &m.Match) })
 }
 
 func (w wants) anyTopic() bool { return len(w.Topics) == 0 && (w.may == nil || w.may.anyTopic()) }
@@ -174,4 +188,16 @@ func overlap(a, b []string) bool {
 		return len(a) == len(b)
 	}
 	return (a[0] == "*" || b[0] == "*" || a[0] == b[0]) && overlap(a[1:], b[1:])
+}
+
+// folded is equal for names that differ in capitals alone, as strings.EqualFold
+// has it.
+func folded(name string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, name)
 }

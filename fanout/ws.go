@@ -73,7 +73,7 @@ func (g *guard) Write(b []byte) (int, error) {
 	if b[0]&0x0f == websocket.CloseMessage {
 		c.say(bytes.Clone(b), endProtocol)
 	} else {
-		c.put(b)
+		c.put(bytes.Clone(b))
 	}
 	return len(b), nil
 }
@@ -110,11 +110,12 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.guard, rw, nil
 }
 
-// A message is a frame from the client; one of its members is set.
+// A message is a frame from the client; the first of its members that is set
+// counts.
 type message struct {
-	Subscribe   *wants           `json:"subscribe"`
-	Unsubscribe *wants           `json:"unsubscribe"`
-	Ping        *json.RawMessage `json:"ping"`
+	Subscribe   *wants          `json:"subscribe"`
+	Unsubscribe *wants          `json:"unsubscribe"`
+	Ping        json.RawMessage `json:"ping"`
 }
 
 // handle has control frames answered by the client, not by gorilla.
@@ -122,8 +123,9 @@ func (c *client) handle(ws *websocket.Conn) {
 	ws.SetReadLimit(maxFrame)
 	ws.SetPongHandler(func(string) error { c.hears(); return nil })
 	ws.SetPingHandler(func(data string) error {
-		c.hears()
-		c.answer(control(websocket.PongMessage, []byte(data)))
+		if c.mayTalk() {
+			c.answer(control(websocket.PongMessage, []byte(data)))
+		}
 		return nil
 	})
 	ws.SetCloseHandler(func(code int, _ string) error {
@@ -148,12 +150,7 @@ func (c *client) listens(ws *websocket.Conn) bool {
 // takes reads a frame and acts on it. One that breaks the protocol ends the
 // connection; what comes after it is not acted on.
 func (c *client) takes(kind int, r io.Reader) bool {
-	c.hears()
-	if c.most == nil {
-		c.most = rate.NewLimiter(framesASecond, framesAtOnce)
-	}
-	if !c.most.Allow() {
-		c.close(closeTooMany, "too many frames", endProtocol)
+	if !c.mayTalk() {
 		return true
 	}
 	b, err := io.ReadAll(io.LimitReader(r, maxFrame+1))
@@ -175,6 +172,21 @@ func (c *client) takes(kind int, r io.Reader) bool {
 	return true
 }
 
+// mayTalk reports whether what the client says is acted on: not once its
+// connection ends, nor if it says too much.
+func (c *client) mayTalk() bool {
+	c.hears()
+	if c.most == nil {
+		c.most = rate.NewLimiter(framesASecond, framesAtOnce)
+	}
+	if !c.most.Allow() {
+		c.close(closeTooMany, "too many frames", endProtocol)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.closing && !c.shut
+}
+
 func (c *client) hears() { c.heard.Store(time.Now().Unix()) }
 
 func (c *client) answer(frame []byte) {
@@ -187,8 +199,11 @@ func (c *client) act(b []byte) error {
 	var m message
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&m); err != nil || d.More() {
+	if err := d.Decode(&m); err != nil {
 		return errors.New("frame is not a JSON object of the protocol")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("frame has something behind its JSON object")
 	}
 	switch {
 	case m.Subscribe != nil:
@@ -201,7 +216,7 @@ func (c *client) act(b []byte) error {
 	case m.Unsubscribe != nil:
 		return c.hub.change(c, func(w wants) (wants, error) { return w.remove(*m.Unsubscribe), nil })
 	case m.Ping != nil:
-		object := append(append([]byte(`{"pong":`), *m.Ping...), '}')
+		object := append(append([]byte(`{"pong":`), m.Ping...), '}')
 		c.answer(said("", object).ws)
 		return nil
 	}

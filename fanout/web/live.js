@@ -14,17 +14,21 @@
 // It reconnects by itself, after a time that grows to half a minute and is never
 // the same for all, and goes on at its cursor. Other options: token, a string or
 // a function that returns one or a promise of one; delay, in seconds; from, a
-// Date or an RFC 3339 text, with speed; conflate; cursor, to go on where another
-// page was; storage, like sessionStorage, to have the cursor kept for a reload.
+// Date or an RFC 3339 text, with speed; conflate; cursor, for who still has the
+// state that belongs to it: there is no snapshot then.
 
-const fatal = new Set([4002]); // to come back the same way would end the same way
+// To come back the same way would end the same way.
+const fatal = new Set([1002, 1003, 1007, 1009, 4002]);
+// Who said or wanted too much had better wait.
+const later = new Set([1013, 4008]);
 
-export function follow(url, options) {
-  const { snapshot = () => {}, event = () => {}, state = () => {}, storage, name = "matchwire.cursor" } = options;
+export function follow(url, options = {}) {
+  const { snapshot = () => {}, event = () => {}, state = () => {} } = options;
   const wants = { topics: [...(options.topics ?? [])], match: [...(options.match ?? [])], team: [...(options.team ?? [])] };
-  let cursor = options.cursor ?? storage?.getItem(name) ?? "";
+  let cursor = options.cursor ?? "";
   let failures = 0, socket = null, timer = null, ended = false;
   let nothing = false; // all was unsubscribed from: that is not everything
+  let made = false, unsaid = []; // whether there is an address, and what has changed since
 
   async function connect() {
     state("connecting");
@@ -38,6 +42,10 @@ export function follow(url, options) {
     const s = new WebSocket(at);
     const silence = watch(s);
     socket = s;
+    s.onopen = () => {
+      for (const frame of unsaid) s.send(frame);
+      unsaid = [];
+    };
     s.onmessage = ({ data }) => {
       if (s !== socket) return;
       silence.broken();
@@ -47,20 +55,19 @@ export function follow(url, options) {
       silence.end();
       if (s !== socket) return;
       socket = null;
+      made = false;
+      unsaid = [];
       if (ended) return;
       if (fatal.has(code)) {
         ended = true;
         return state("ended", 0, reason);
       }
-      retry();
+      retry(later.has(code) ? 5 : 0);
     };
   }
 
   function take(frame) {
-    if (frame.cursor) {
-      cursor = frame.cursor;
-      storage?.setItem(name, cursor);
-    }
+    if (frame.cursor) cursor = frame.cursor;
     if ("resumed" in frame) {
       failures = 0;
       if (frame.snapshot) snapshot(frame.snapshot.matches, frame.cursor);
@@ -71,15 +78,17 @@ export function follow(url, options) {
   }
 
   // Never all clients at once: they were parted at once, too.
-  function retry() {
+  function retry(least = 0) {
     const most = Math.min(30, 2 ** Math.min(failures, 5));
-    const pause = most * (failures === 0 ? Math.random() : 0.5 + Math.random() / 2);
+    const pause = least + most * (failures === 0 ? Math.random() : 0.5 + Math.random() / 2);
     failures++;
     state("waiting", Math.ceil(pause));
     timer = setTimeout(connect, pause * 1000);
   }
 
   async function address() {
+    const token = typeof options.token === "function" ? await options.token() : options.token;
+    made = true;
     const at = new URL(url, globalThis.location?.href);
     at.protocol = at.protocol.replace("http", "ws");
     const q = at.searchParams;
@@ -89,19 +98,23 @@ export function follow(url, options) {
     if (options.from != null) q.set("from", options.from instanceof Date ? options.from.toISOString() : options.from);
     if (nothing) q.set("nothing", "true");
     if (cursor) q.set("cursor", cursor);
-    const token = typeof options.token === "function" ? await options.token() : options.token;
     if (token) q.set("token", token);
     return at;
   }
 
   // change tells the server now; the next time it is part of the address.
   function change(how, lists) {
+    const any = () => Object.values(wants).some((l) => l.length);
+    const some = any();
     for (const [list, names] of Object.entries(lists)) {
       const rest = wants[list].filter((n) => !names.includes(n));
       wants[list] = how === "subscribe" ? [...rest, ...names] : rest;
     }
-    nothing = (nothing || how === "unsubscribe") && !Object.values(wants).some((l) => l.length);
-    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ [how]: lists }));
+    nothing = !any() && (nothing || (how === "unsubscribe" && some));
+    const frame = JSON.stringify({ [how]: lists });
+    if (socket?.readyState === WebSocket.OPEN) socket.send(frame);
+    else if (made) unsaid.push(frame);
+    else cursor = ""; // what is new needs a snapshot
   }
 
   connect();

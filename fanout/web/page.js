@@ -16,7 +16,7 @@ follow("ws" + location.search, {
   },
   state(name, seconds) {
     $("state").dataset.state = name;
-    $("state").textContent = { connecting: "Connecting…", live: "Live", waiting: `Connection lost, next try in ${seconds} s` }[name];
+    $("state").textContent = { connecting: "Connecting…", live: "Live", waiting: `Connection lost, next try in ${seconds} s`, ended: "Ended" }[name];
   },
 });
 

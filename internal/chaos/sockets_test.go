@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -215,6 +216,27 @@ func well(address string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
+// connections is how many clients a node has.
+func connections(t *testing.T, address string) int64 {
+	t.Helper()
+	resp, err := http.Get("http://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if n, ok := strings.CutPrefix(lines.Text(), "matchwire_fanout_connections "); ok {
+			v, err := strconv.ParseFloat(n, 64)
+			if err != nil || v == 0 {
+				t.Fatalf("connections: %q, %v", n, err)
+			}
+			return int64(v)
+		}
+	}
+	t.Fatal("no matchwire_fanout_connections among the metrics")
+	return 0
+}
+
 // publish emits the next event.
 func (s *nodes) publish(t *testing.T) {
 	n := s.n + 1
@@ -286,10 +308,11 @@ func TestNodeKilled(t *testing.T) {
 			if !r.gateway {
 				crowd.address.Store(s.listen[1]) // those who come back go there
 			}
+			there := connections(t, s.listen[0])
 			killed := time.Now()
 			s.all[0].kill()
-			crowd.until("the killed node's clients to notice", func() bool { return crowd.lost.Load() > 0 })
-			crowd.until("all to be back", func() bool { return crowd.connected() == r.sockets && int(crowd.lost.Load()) >= r.sockets/r.nodes/2 })
+			crowd.until("the killed node's clients to notice", func() bool { return crowd.lost.Load() >= there })
+			crowd.until("all to be back", func() bool { return crowd.connected() == r.sockets })
 			var last time.Duration
 			for _, k := range crowd.sockets {
 				last = max(last, k.back.Sub(killed))

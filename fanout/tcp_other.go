@@ -4,4 +4,4 @@ package fanout
 
 import "syscall"
 
-func boundUnsent(syscall.RawConn) {}
+func boundTCP(syscall.RawConn) {}
