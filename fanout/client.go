@@ -42,31 +42,35 @@ const (
 // none, and a slow one no queue: it has a position in the history, and takes
 // from there.
 type client struct {
-	conn     net.Conn
-	direct   descriptor
-	codec    codec
-	conflate bool  // it wants a snapshot rather than the end when it is slow
-	turn     uint8 // the second of pingEvery in which it is pinged
-	expires  int64 // when its token does, in Unix seconds; 0: never
-	hub      *Hub
-	heard    atomic.Int64 // when it said something last, in Unix seconds
-
-	slot int           // in its group; guarded by line.mu
-	most *rate.Limiter // of its frames; nil until the first
-
+	// What every event for it needs stands together: of many thousand clients
+	// none is in the processor's cache.
 	mu       sync.Mutex
-	line     *line    // changed with both lines' mu held
-	group    *group   // changed with line.mu held; nil once it left
-	next     uint64   // it has had all that it wants before this position
-	begun    []byte   // the rest of what was sent in part; shared
-	own      [][]byte // whole frames that go out after that, before those of the history; shared
-	lag      int      // bytes that the line had for it and it has not taken
-	marks    int      // how often it held up a playback
-	draining bool     // a goroutine sends what waits
-	stale    bool     // to be sent a snapshot in place of what it missed
-	closing  bool     // the last word is said, or waits in own
-	shut     bool     // conn is closed, or about to be
-	unread   bool     // nobody reads from it
+	codec    codec
+	draining bool   // a goroutine sends what waits
+	stale    bool   // to be sent a snapshot in place of what it missed
+	closing  bool   // the last word is said, or waits in own
+	shut     bool   // conn is closed, or about to be
+	unread   bool   // nobody reads from it
+	next     uint64 // it has had all that it wants before this position
+	direct   descriptor
+	hub      *Hub
+
+	line  *line    // changed with both lines' mu held
+	group *group   // changed with line.mu held; nil once it left
+	begun []byte   // the rest of what was sent in part; shared
+	own   [][]byte // whole frames that go out after that, before those of the history; shared
+	lag   int      // bytes that the line had for it and it has not taken
+	marks int      // how often it held up a playback
+
+	conn     net.Conn
+	conflate bool          // it wants a snapshot rather than the end when it is slow
+	turn     uint8         // the second of pingEvery in which it is pinged
+	expires  int64         // when its token does, in Unix seconds; 0: never
+	heard    atomic.Int64  // when it said something last, in Unix seconds
+	most     *rate.Limiter // of its frames; nil until the first
+
+	// Its places in the index; guarded by line.mu.
+	slot, turnSlot int
 }
 
 func newClient(h *Hub, conn net.Conn, c codec) *client {

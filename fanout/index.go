@@ -16,7 +16,8 @@ type index struct {
 	byMatch map[string][]*group
 	byTeam  map[string][]*group // by folded name
 	byTopic topics
-	asked   uint64 // how many events were looked up
+	turns   [pingEvery][]*client // all clients, by their turn
+	asked   uint64               // how many events were looked up
 	clients int
 }
 
@@ -47,6 +48,8 @@ func (x *index) add(c *client, w wants) {
 	}
 	c.group, c.slot = g, len(g.members[c.codec])
 	g.members[c.codec] = append(g.members[c.codec], c)
+	c.turnSlot = len(x.turns[c.turn])
+	x.turns[c.turn] = append(x.turns[c.turn], c)
 	x.clients++
 }
 
@@ -57,12 +60,8 @@ func (x *index) remove(c *client) {
 		return
 	}
 	c.group = nil
-	members := g.members[c.codec]
-	last := len(members) - 1
-	members[c.slot] = members[last]
-	members[c.slot].slot = c.slot
-	members[last] = nil
-	g.members[c.codec] = members[:last]
+	g.members[c.codec] = takeOut(g.members[c.codec], c.slot, func(moved *client) { moved.slot = c.slot })
+	x.turns[c.turn] = takeOut(x.turns[c.turn], c.turnSlot, func(moved *client) { moved.turnSlot = c.turnSlot })
 	x.clients--
 	if g.size() == 0 {
 		delete(x.groups, g.key)
@@ -72,16 +71,17 @@ func (x *index) remove(c *client) {
 	}
 }
 
-// list is all clients, in no order.
-func (x *index) list() []*client {
-	all := make([]*client, 0, x.clients)
-	for _, g := range x.groups {
-		for _, m := range g.members {
-			all = append(all, m...)
-		}
-	}
-	return all
+// takeOut is a list less one client, whose place the last one takes.
+func takeOut(list []*client, slot int, took func(moved *client)) []*client {
+	last := len(list) - 1
+	list[slot] = list[last]
+	took(list[slot])
+	list[last] = nil
+	return list[:last]
 }
+
+// list is all clients, in no order.
+func (x *index) list() []*client { return slices.Concat(x.turns[:]...) }
 
 // forgetGreetings frees the snapshots of other positions.
 func (x *index) forgetGreetings(position uint64) {

@@ -98,7 +98,9 @@ func TestSilentClientsAreEnded(t *testing.T) {
 	}
 	talks := n.dial(t, "")
 	talks.read()
-	n.hub.Age(58)
+	n.hub.Age(59)
+	ended := time.AfterFunc(2*time.Second, n.hub.PingNow)
+	defer ended.Stop()
 	if err := talks.conn.WriteMessage(websocket.TextMessage, []byte(`{"ping":1}`)); err != nil {
 		t.Fatal(err)
 	}

@@ -129,9 +129,7 @@ func (p *playback) run() {
 	if err != nil && ctx.Err() == nil {
 		p.hub.log.Warn("clients that are behind are sent away", "error", err)
 	}
-	for _, a := range p.waiting {
-		a.done <- again
-	}
+	p.dismiss()
 	if p.line != nil && err != nil {
 		p.hub.endLine(p.line, closeTryLater, "the event log cannot be read now; resume by cursor")
 	}
@@ -156,12 +154,23 @@ func (p *playback) read(stop func()) error {
 		case errors.Is(err, event.ErrCursorGone) && p.line == nil && cp.at != event.Start:
 			cp = beginning() // the log does not reach back to the checkpoint
 			p.history = newHistory(p.history.limit, cp)
+			continue
 		case !errors.Is(err, errReached):
 			return err
-		case p.line == nil || p.handOver():
+		}
+		p.dismiss() // memory has the place of those who still wait
+		if p.line == nil || p.handOver() {
 			return nil
 		}
 	}
+}
+
+// dismiss has those who wait look for their place again.
+func (p *playback) dismiss() {
+	for _, a := range p.waiting {
+		a.done <- again
+	}
+	p.waiting = nil
 }
 
 // take adds a message, and waits until there is room for more.

@@ -10,8 +10,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// tick is called once a second for each client, by its line's pump: whatever was
-// pumped is out, unless it is behind. turn says whether it is its second.
+// tick is called by its line's pump, in the client's turn at least: whatever was
+// pumped is out, unless it is behind.
 func (c *client) tick(now int64, turn bool, at *mark) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -19,7 +19,7 @@ func (c *client) tick(now int64, turn bool, at *mark) {
 	case c.shut || c.closing:
 	case c.expires > 0 && now >= c.expires:
 		c.finish(closeToken, "the token's time is over", endToken)
-	case c.codec != stream && now-c.heard.Load() > silentFor:
+	case turn && c.codec != stream && now-c.heard.Load() > silentFor:
 		c.end(endSilent)
 	case turn && !c.draining:
 		b := slices.Clone(pings[c.codec])
@@ -46,16 +46,21 @@ func newMark(last event.Cursor, position uint64) *mark {
 	return &mark{last: last, position: position, text: [codecs][]byte{t.ws, t.ws, fmt.Appendf(nil, "id: %s\n\n", last)}}
 }
 
-// tick looks after each client once a second. It reports whether there is none.
+// tick looks after those clients whose turn it is, once a second; after all of
+// them, if their tokens may expire. It reports whether there is none.
 func (l *line) tick(turn uint8) (empty bool) {
 	l.mu.Lock()
-	clients := l.index.list()
+	clients := slices.Clone(l.index.turns[turn])
+	if l.hub.options.Tokens != nil {
+		clients = l.index.list()
+	}
 	at := newMark(l.last, l.pumped.Load())
 	l.index.forgetGreetings(at.position)
+	empty = l.index.clients == 0
 	l.mu.Unlock()
 	now := time.Now().Unix()
 	for _, c := range clients {
 		c.tick(now, c.turn == turn, at)
 	}
-	return len(clients) == 0
+	return empty
 }
