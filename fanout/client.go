@@ -12,7 +12,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Close codes that a client may see. After the first three and tokenEnded it
+// Close codes that a client may see. After the first three and closeToken it
 // should come back with its cursor, after the last two not as it was.
 const (
 	closeGoingAway = websocket.CloseGoingAway     // 1001: the node stops, or the log was made anew

@@ -132,6 +132,12 @@ func (c *client) closed() int {
 // seq publishes the seq-th event of a match.
 func seq(t *testing.T, b event.Publisher, match, key string, n int64, change func(*event.Data)) event.Message {
 	t.Helper()
+	return seqAt(t, b, match, key, n, time.Now(), change)
+}
+
+// seqAt does so as if the page had been read at some time.
+func seqAt(t *testing.T, b event.Publisher, match, key string, n int64, read time.Time, change func(*event.Data)) event.Message {
+	t.Helper()
 	home, away := "New York City FC", "Toronto FC"
 	if match != "m1" {
 		home, away = "Pittsburgh Penguins", "San Jose Sharks"
@@ -141,7 +147,7 @@ func seq(t *testing.T, b event.Publisher, match, key string, n int64, change fun
 	if change != nil {
 		change(&d)
 	}
-	e, err := event.Of(key, d, time.Now())
+	e, err := event.Of(key, d, read)
 	if err != nil {
 		t.Fatal(err)
 	}

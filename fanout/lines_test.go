@@ -13,19 +13,7 @@ import (
 // at publishes the n-th event of a match as read at some time.
 func at(t *testing.T, b event.Publisher, n int64, read time.Time) {
 	t.Helper()
-	e, err := event.Of("soccer.mls.goal", event.Data{Epoch: "e1", Seq: n, Incident: fmt.Sprint("i", n), Player: fmt.Sprint("P", n),
-		Score: &event.Score{Home: int(n)}, Match: &event.Match{ID: "m1", Home: "New York City FC", Away: "Toronto FC", Status: event.Live}}, read)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.TID = event.NewTID()
-	m, err := e.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Publish(t.Context(), m); err != nil {
-		t.Fatal(err)
-	}
+	seqAt(t, b, "m1", "soccer.mls.goal", n, read, nil)
 }
 
 // score is what a snapshot says of the one match, -1 if it has none.

@@ -44,7 +44,7 @@ type socket struct {
 	cursor string
 	last   atomic.Int64 // seq of the latest event
 	away   atomic.Int64 // since when it is not connected, in Unix ms; 0: it is
-	back   time.Time    // when it was resumed last
+	back   atomic.Int64 // when it was last connected again, in Unix ms
 }
 
 // follow keeps a socket connected until ctx ends.
@@ -130,8 +130,9 @@ func (s *stadium) take(k *socket, b []byte) {
 		}
 	}
 	k.cursor = f.Cursor
-	if k.away.Swap(0) != 0 {
-		k.back = time.Now()
+	if k.away.Load() != 0 {
+		k.back.Store(time.Now().UnixMilli())
+		k.away.Store(0)
 	}
 }
 
@@ -315,7 +316,7 @@ func TestNodeKilled(t *testing.T) {
 			crowd.until("all to be back", func() bool { return crowd.connected() == r.sockets })
 			var last time.Duration
 			for _, k := range crowd.sockets {
-				last = max(last, k.back.Sub(killed))
+				last = max(last, time.UnixMilli(k.back.Load()).Sub(killed))
 			}
 			time.Sleep(2 * time.Second)
 			stop()
