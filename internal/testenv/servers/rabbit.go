@@ -101,6 +101,7 @@ func rabbit(home string, epmd int) (*Rabbit, error) {
 			"RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
 			"RABBITMQ_NODE_PORT=" + fmt.Sprint(port),
 			"RABBITMQ_DIST_PORT=" + fmt.Sprint(dist),
+			"ERL_CRASH_DUMP=" + filepath.Join(dir, "crash.dump"),
 			"ERL_EPMD_PORT=" + fmt.Sprint(epmd),
 			"ERL_EPMD_ADDRESS=127.0.0.1",
 			"RABBITMQ_MNESIA_BASE=" + filepath.Join(dir, "data"),
