@@ -582,3 +582,36 @@ func TestCheckpointOfAnotherLog(t *testing.T) {
 		t.Errorf("%+v", f.Snapshot)
 	}
 }
+
+// A log that is made anew again and again, each time just when it has been read.
+type restlessLog struct {
+	event.Log
+	left atomic.Int64
+}
+
+func (r *restlessLog) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<- struct{}, h func(event.Cursor, event.Message) error) error {
+	if r.left.Add(-1) < 0 {
+		return r.Log.ReadLog(ctx, from, caughtUp, h)
+	}
+	if caughtUp != nil {
+		close(caughtUp)
+	}
+	return event.ErrCursorGone
+}
+
+func TestLogMadeAnewWhileGettingReady(t *testing.T) {
+	b := memory.New(nil, nil)
+	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	log := &restlessLog{Log: b}
+	log.left.Store(3000)
+	n := newNode(t, log)
+	for end := time.Now().Add(20 * time.Second); log.left.Load() >= 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the log is not read again")
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // until those that came between have been sent away
+	if f := n.dial(t, "").read(); score(f) != 1 {
+		t.Errorf("%+v", f)
+	}
+}

@@ -183,12 +183,14 @@ func (h *Hub) read(ctx context.Context) error {
 		attempt, stop := context.WithCancel(ctx)
 		caughtUp, _ := h.readiness()
 		var tell chan<- struct{}
+		var getting sync.WaitGroup
 		if !closed(caughtUp) {
 			tell = caughtUp
-			h.goroutines.Go(func() { h.getReady(attempt) })
+			getting.Go(func() { h.getReady(attempt) })
 		}
 		err := h.source.ReadLog(ctx, h.history.last(), tell, h.take)
 		stop()
+		getting.Wait() // what it would call ready may be gone
 		if !errors.Is(err, event.ErrCursorGone) {
 			if err != nil {
 				err = fmt.Errorf("fanout: %w", err)
