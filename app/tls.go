@@ -3,10 +3,10 @@ package app
 import (
 	"crypto/tls"
 	"fmt"
-	"os"
-	"sync"
+	"log/slog"
 	"time"
 
+	"github.com/matchwire/matchwire/internal/renewed"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -24,51 +24,22 @@ func (t TLS) check(data []byte) error {
 	return nil
 }
 
+const lookAtCertificate = time.Minute
+
 // certificate is how the process serves; nil: in the clear. Only HTTP/1.1, since
 // a socket takes its connection for itself.
-func (c Config) certificate() (*tls.Config, error) {
+func (c Config) certificate(log *slog.Logger) (*tls.Config, error) {
 	if c.TLS.Certificate == "" {
 		return nil, nil
 	}
-	pair := &keyPair{certificate: c.beside(c.TLS.Certificate), key: c.beside(c.TLS.Key)}
-	if err := pair.load(); err != nil {
+	file, key := c.beside(c.TLS.Certificate), c.beside(c.TLS.Key)
+	pair, err := renewed.Open(file, lookAtCertificate, log, func() (tls.Certificate, error) { return tls.LoadX509KeyPair(file, key) })
+	if err != nil {
 		return nil, Misuse(fmt.Errorf("config %s: tls: %w", c.file, err))
 	}
-	return &tls.Config{GetCertificate: pair.get, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}, nil
-}
-
-const lookAtCertificate = time.Minute
-
-// A keyPair is a certificate that may be renewed while the process runs.
-type keyPair struct {
-	certificate, key string
-
-	mu       sync.Mutex
-	pair     tls.Certificate
-	modified time.Time
-	looked   time.Time
-}
-
-func (k *keyPair) load() error {
-	k.looked = time.Now()
-	info, err := os.Stat(k.certificate)
-	if err != nil || info.ModTime().Equal(k.modified) {
-		return err
+	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		now := pair.Value()
+		return &now, nil
 	}
-	pair, err := tls.LoadX509KeyPair(k.certificate, k.key)
-	if err != nil {
-		return err
-	}
-	k.pair, k.modified = pair, info.ModTime()
-	return nil
-}
-
-func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if time.Since(k.looked) > lookAtCertificate {
-		_ = k.load() // the old one is good until both files are new
-	}
-	pair := k.pair
-	return &pair, nil
+	return &tls.Config{GetCertificate: get, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -53,7 +54,7 @@ func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	first := newCertificate(t, dir, 1)
 	c := Config{file: filepath.Join(dir, "matchwire.yaml"), TLS: TLS{Certificate: "tls.crt", Key: "tls.key"}}
-	encrypted, err := c.certificate()
+	encrypted, err := c.certificate(slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestTLS(t *testing.T) {
 	if err := get(first); err != nil {
 		t.Errorf("at once, the certificate is still the old one: %v", err)
 	}
-	renewed, err := c.certificate() // as a minute later
+	renewed, err := c.certificate(slog.New(slog.DiscardHandler)) // as a minute later
 	if err != nil {
 		t.Fatal(err)
 	}

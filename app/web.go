@@ -23,7 +23,7 @@ func (a *App) startWeb(ctx context.Context, group *errgroup.Group, p *parts) err
 	if !p.serves && a.Listen == "" {
 		return nil
 	}
-	encrypted, err := a.config.certificate()
+	encrypted, err := a.config.certificate(a.log)
 	if err != nil {
 		return err
 	}

@@ -14,10 +14,11 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/matchwire/matchwire/internal/renewed"
 )
 
 const (
@@ -28,15 +29,7 @@ const (
 // Keys are what clients' tokens are signed with, from a file: a JWK set, Ed25519
 // public keys as PEM, or one secret of at least 32 bytes for HS256. A file that
 // changes is read again.
-type Keys struct {
-	file string
-	log  *slog.Logger
-
-	mu       sync.Mutex
-	keys     []key
-	modified time.Time
-	looked   time.Time
-}
+type Keys struct{ file *renewed.File[[]key] }
 
 type key struct {
 	id     string
@@ -46,32 +39,21 @@ type key struct {
 
 // LoadKeys reads a file of keys. Its errors hold none.
 func LoadKeys(file string, log *slog.Logger) (*Keys, error) {
-	k := &Keys{file: file, log: log}
-	if err := k.load(); err != nil {
+	f, err := renewed.Open(file, lookAtKeys, log, func() ([]key, error) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		keys, err := parseKeys(bytes.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		return keys, nil
+	})
+	if err != nil {
 		return nil, err
 	}
-	return k, nil
-}
-
-func (k *Keys) load() error {
-	info, err := os.Stat(k.file)
-	if err != nil {
-		return err
-	}
-	k.looked = time.Now()
-	if info.ModTime().Equal(k.modified) {
-		return nil
-	}
-	text, err := os.ReadFile(k.file)
-	if err != nil {
-		return err
-	}
-	keys, err := parseKeys(bytes.TrimSpace(text))
-	if err != nil {
-		return fmt.Errorf("%s: %w", k.file, err)
-	}
-	k.keys, k.modified = keys, info.ModTime()
-	return nil
+	return &Keys{f}, nil
 }
 
 func parseKeys(text []byte) ([]key, error) {
@@ -175,17 +157,9 @@ func (k *Keys) check(token string) (may *wants, expires time.Time, err error) {
 
 // of finds the keys that may have signed a token.
 func (k *Keys) of(t *jwt.Token) (any, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if time.Since(k.looked) > lookAtKeys {
-		if err := k.load(); err != nil {
-			k.log.Warn("keys not read again: those that are known stay good", "error", err)
-		}
-		k.looked = time.Now()
-	}
 	var set jwt.VerificationKeySet
 	id, _ := t.Header["kid"].(string)
-	for _, one := range k.keys {
+	for _, one := range k.file.Value() {
 		switch {
 		case id != "" && one.id != "" && id != one.id:
 		case t.Method.Alg() == "HS256" && one.secret != nil:
