@@ -224,9 +224,6 @@ func (h *Hub) keep(at event.Cursor) {
 func (h *history) checkpoint() checkpoint {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	at := h.floor
-	if n := len(h.frames); n > 0 {
-		at = h.frames[n-1].cursor
-	}
+	at := h.lastFramed()
 	return checkpoint{Cursor: at.String(), Read: h.lastRead(), ByHand: slices.Clone(h.fold.byHand.order), at: at, fold: fold{matches: maps.Clone(h.fold.matches)}}
 }

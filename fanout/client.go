@@ -159,7 +159,7 @@ func (c *client) took(frames []*frame, n int) {
 			c.begun = f.text.append(nil, c.codec)[n:]
 		}
 		n -= size
-		c.next = f.cursor.Offset + 1
+		c.next = after(f.cursor)
 		c.lag = max(0, c.lag-size)
 	}
 }

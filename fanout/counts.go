@@ -35,7 +35,7 @@ type counts struct {
 
 func newCounts() counts {
 	return counts{
-		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "matchwire_fanout_refused_total", Help: "Requests for a connection that were refused."}, []string{"why"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "matchwire_fanout_refused_total", Help: "Requests that were refused."}, []string{"why"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "matchwire_fanout_lag_seconds", Help: "From the reading of a page to the moment its event was given to all sockets that want it.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}}),
 	}

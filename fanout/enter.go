@@ -71,7 +71,7 @@ func (h *Hub) find(ctx context.Context, c event.Cursor) place {
 	patience := time.NewTimer(leadOf)
 	defer patience.Stop()
 	for {
-		_, _, grown := h.history.end()
+		_, grown := h.history.end()
 		if p := h.history.find(c); p != beyond {
 			return p
 		}

@@ -183,21 +183,26 @@ func (h *history) due(frames []*frame, position uint64, t time.Time) (all []*fra
 		}
 		bytes += len(f.text.ws)
 		frames = append(frames, f)
-		position = f.cursor.Offset + 1
+		position = after(f.cursor)
 	}
 	return frames, position, then, true
 }
 
-// end is the position after everything, the cursor of what stands last there,
-// and a channel that is closed when there is more.
-func (h *history) end() (uint64, event.Cursor, <-chan struct{}) {
+// end is the cursor of the last frame, and a channel that is closed when there
+// is another.
+func (h *history) end() (event.Cursor, <-chan struct{}) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	last := h.floor
+	return h.lastFramed(), h.grown
+}
+
+// lastFramed is the cursor of the last frame, or of what was before the first.
+// mu is held.
+func (h *history) lastFramed() event.Cursor {
 	if n := len(h.frames); n > 0 {
-		last = h.frames[n-1].cursor
+		return h.frames[n-1].cursor
 	}
-	return after(h.at), last, h.grown
+	return h.floor
 }
 
 // after is the position after a cursor.

@@ -166,7 +166,7 @@ func (h *Hub) getReady(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	_, last, _ := h.history.end()
+	last, _ := h.history.end()
 	for h.live.pumped.Load() < after(last) {
 		select {
 		case <-h.live.progress:

@@ -54,7 +54,7 @@ func (l *line) pump(ctx context.Context) {
 	defer due.Stop()
 	idle, turn := false, uint8(0)
 	for {
-		_, _, grown := l.history.Load().end()
+		_, grown := l.history.Load().end()
 		more, wait := l.round()
 		signal(l.progress)
 		if wait > 0 {

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/matchwire/matchwire/internal/problem"
 )
 
 const (
@@ -170,8 +168,7 @@ func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 			err = errors.New("a token that bounds what its holder gets is not for what others want")
 		}
 		if err != nil {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			problem.Write(w, http.StatusUnauthorized, err.Error(), "")
+			h.refuse(w, http.StatusUnauthorized, err)
 			return
 		}
 	}
@@ -180,7 +177,7 @@ func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 		others, err := h.options.Presences.others(r.Context())
 		if err != nil {
 			h.log.Warn("presence not answered", "error", err)
-			problem.Write(w, http.StatusServiceUnavailable, "the other nodes' presence cannot be read", "")
+			h.refuse(w, http.StatusServiceUnavailable, errors.New("the other nodes' presence cannot be read"))
 			return
 		}
 		for _, o := range others {

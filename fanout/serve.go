@@ -60,45 +60,47 @@ func (h *Hub) Handler() http.Handler {
 // accept checks a request and counts its connection, and waits until the node is
 // ready. On false it has answered.
 func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (ask request, ok bool) {
-	refuse := func(status int, why error) (request, bool) {
-		switch status {
-		case http.StatusServiceUnavailable:
-			w.Header().Set("Retry-After", "5")
-		case http.StatusUnauthorized:
-			w.Header().Set("WWW-Authenticate", "Bearer")
-		}
-		h.counts.refused.WithLabelValues(http.StatusText(status)).Inc()
-		problem.Write(w, status, why.Error(), "")
-		return ask, false
-	}
 	if !h.originAllowed(r) {
-		return refuse(http.StatusForbidden, fmt.Errorf("pages of %s may not connect: fanout.origins in matchwire.yaml names those that may", r.Header.Get("Origin")))
+		return ask, h.refuse(w, http.StatusForbidden, fmt.Errorf("pages of %s may not connect: fanout.origins in matchwire.yaml names those that may", r.Header.Get("Origin")))
 	}
 	if r.Method != http.MethodGet { // HEAD
-		return refuse(http.StatusMethodNotAllowed, errors.New("want GET"))
+		return ask, h.refuse(w, http.StatusMethodNotAllowed, errors.New("want GET"))
 	}
 	q := r.URL.Query()
 	ask, err := parseRequest(q, r.Header.Get("Last-Event-ID"), time.Now())
 	if err != nil {
-		return refuse(http.StatusBadRequest, err)
+		return ask, h.refuse(w, http.StatusBadRequest, err)
 	}
 	if h.options.Tokens != nil {
 		may, expires, err := h.options.Tokens.check(bearer(r, q))
 		if err != nil {
-			return refuse(http.StatusUnauthorized, err)
+			return ask, h.refuse(w, http.StatusUnauthorized, err)
 		}
 		if err := ask.wants.within(may); err != nil {
-			return refuse(http.StatusForbidden, err)
+			return ask, h.refuse(w, http.StatusForbidden, err)
 		}
 		ask.wants.may, ask.expires = may, expires.Unix()
 	}
 	if !h.wait(r.Context()) {
-		return refuse(http.StatusServiceUnavailable, errors.New("still reading the event log"))
+		return ask, h.refuse(w, http.StatusServiceUnavailable, errors.New("still reading the event log"))
 	}
 	if !h.come() {
-		return refuse(http.StatusServiceUnavailable, errors.New("no more connections: this node is full, or stops"))
+		return ask, h.refuse(w, http.StatusServiceUnavailable, errors.New("no more connections: this node is full, or stops"))
 	}
 	return ask, true
+}
+
+// refuse answers with an error. It is false.
+func (h *Hub) refuse(w http.ResponseWriter, status int, why error) bool {
+	switch status {
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	h.counts.refused.WithLabelValues(http.StatusText(status)).Inc()
+	problem.Write(w, status, why.Error(), "")
+	return false
 }
 
 // wait waits until the node is ready, for a bounded time.

@@ -21,7 +21,7 @@ type wants struct {
 	Match  []string `json:"match"`  // match IDs
 	Team   []string `json:"team"`   // team names, however they are capitalized
 
-	nothing bool // the last entry of a list was taken off: no longer everything
+	nothing bool // it names nothing, and that is not everything: it asked so, or all was taken off
 	// may is what the client's token allows: an event must match it too. nil:
 	// everything.
 	may *wants
