@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/matchwire/matchwire/broker/rabbit"
-	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
@@ -31,48 +29,7 @@ func latencyAt(o *benchOptions, perSecond int) (table, []bar, error) {
 	round := 0
 	o.rotate(fmt.Sprintf("latency at %d/s", perSecond), names, func(name string) error {
 		round++
-		namespace := fmt.Sprintf("bench-%d-%d-%d", os.Getpid(), perSecond, round)
-		b, err := rabbit.New(url, rabbit.Options{Namespace: namespace, Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			return err
-		}
-		defer b.Close()
-		s := source{seq: map[string]int64{}, broadcast: func(body []byte) error {
-			e, err := event.Decode(body)
-			if err == nil {
-				_, err = b.Publish(context.Background(), event.Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body})
-			}
-			return err
-		}}
-		if err := s.send(1, 0, 1, string(o.template)); err != nil { // the log must stand before it can be read
-			return err
-		}
-		p, err := startServer(name, "-amqp", url, "-namespace", namespace)
-		if err != nil {
-			return err
-		}
-		defer p.stop()
-		if err := p.connect(name, crowd{sockets: sockets}); err != nil {
-			return err
-		}
-		time.Sleep(time.Second) // until both certainly listen
-		pace := func(seconds int) error {
-			if _, err := p.load.ask(0, "reset"); err != nil {
-				return err
-			}
-			if err := s.send(seconds*perSecond, perSecond, 1, string(o.template)); err != nil {
-				return err
-			}
-			_, err := p.received(seconds * perSecond * sockets)
-			return err
-		}
-		if err := pace(1); err != nil { // to warm up
-			return err
-		}
-		if err := pace(seconds); err != nil {
-			return err
-		}
-		l, err := p.load.ask(5, "latency")
+		l, err := latencyOf(name, url, fmt.Sprintf("bench-%d-%d-%d", os.Getpid(), perSecond, round), string(o.template), sockets, perSecond, seconds)
 		if err != nil {
 			return err
 		}
@@ -93,6 +50,41 @@ func latencyAt(o *benchOptions, perSecond int) (table, []bar, error) {
 	}
 	t.rows = append(t.rows, []string{"matchwire / bare", ratio(bars[0].ratio), "bar ≤ 1.30", ratio(bars[1].ratio), "bar ≤ 2.00"})
 	return t, bars, nil
+}
+
+// latencyOf is what one server makes of a log of its own: what the load process
+// says of latency, in ns.
+func latencyOf(name, url, namespace, template string, sockets, perSecond, seconds int) ([]float64, error) {
+	b, err := rabbit.New(url, rabbit.Options{Namespace: namespace, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	s := source{seq: map[string]int64{}, broadcast: publishTo(b)}
+	if err := s.send(1, 0, 1, template); err != nil { // the log must stand before it can be read
+		return nil, err
+	}
+	p, err := startServer(name, "-amqp", url, "-namespace", namespace)
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	if err := p.connect(name, crowd{sockets: sockets}); err != nil {
+		return nil, err
+	}
+	time.Sleep(time.Second)                     // until both certainly listen
+	for _, seconds := range []int{1, seconds} { // the first to warm up
+		if _, err := p.load.ask(0, "reset"); err != nil {
+			return nil, err
+		}
+		if err := s.send(seconds*perSecond, perSecond, 1, template); err != nil {
+			return nil, err
+		}
+		if _, err := p.received(seconds * perSecond * sockets); err != nil {
+			return nil, err
+		}
+	}
+	return p.load.ask(5, "latency")
 }
 
 // broker is the RabbitMQ that AMQP_URL names, or one of its own.

@@ -23,13 +23,18 @@ func (o logOption) open() (event.Log, func([]byte) error, error) {
 		return b, nil, err
 	}
 	b := memory.New(nil, nil)
-	return b, func(body []byte) error {
+	return b, publishTo(b), nil
+}
+
+// publishTo puts encoded events into a log.
+func publishTo(p event.Publisher) func([]byte) error {
+	return func(body []byte) error {
 		e, err := event.Decode(body)
 		if err == nil {
-			_, err = b.Publish(context.Background(), event.Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body})
+			_, err = p.Publish(context.Background(), event.Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body})
 		}
 		return err
-	}, nil
+	}
 }
 
 // consume hands on the bodies of the stream as they come, and nothing more: as
