@@ -241,20 +241,28 @@ func connections(t *testing.T, address string) int64 {
 // publish emits the next event.
 func (s *nodes) publish(t *testing.T) {
 	n := s.n + 1
-	e, err := event.Of("soccer.mls.goal", event.Data{Epoch: "e1", Seq: n, Rev: 1, Incident: fmt.Sprint("i", n%50), Player: fmt.Sprint("Player ", n),
-		Reason: strings.Repeat("x", 600), Score: &event.Score{Home: 1}, Match: &event.Match{ID: "m1", Home: "A", Away: "B", Status: event.Live}}, time.Now())
+	_, err := s.broker.Publish(t.Context(), goal(t, "m1", n, event.Data{Player: fmt.Sprint("Player ", n), Score: &event.Score{Home: 1}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.n = n
+}
+
+// goal is the n-th event of a match, of about 1,100 bytes.
+func goal(t *testing.T, match string, n int64, d event.Data) event.Message {
+	t.Helper()
+	d.Epoch, d.Seq, d.Rev, d.Incident, d.Reason = "e1", n, 1, fmt.Sprint("i", n%30), strings.Repeat("x", 500)
+	d.Match = &event.Match{ID: match, Home: "A", Away: "B", Status: event.Live}
+	e, err := event.Of("soccer.mls.goal", d, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.TID = event.NewTID()
 	m, err := e.Encode()
-	if err == nil {
-		_, err = s.broker.Publish(t.Context(), m)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.n = n
+	return m
 }
 
 // TestNodeKilled has a node killed while events flow. Its clients come back on

@@ -25,17 +25,7 @@ func TestStartOnALongLog(t *testing.T) {
 	began := time.Now()
 	var messages []event.Message
 	for n := range events {
-		match := n % matches
-		e, err := event.Of("soccer.mls.goal", event.Data{Epoch: "e1", Seq: n/matches + 1, Rev: 1, Incident: fmt.Sprint("i", n/matches%30), Player: fmt.Sprint("Player ", n),
-			Reason: strings.Repeat("x", 500), Score: &event.Score{Home: int(n / matches)}, Match: &event.Match{ID: fmt.Sprint("m", match), Home: "A", Away: "B", Status: event.Live}}, time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		e.TID = event.NewTID()
-		m, err := e.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := goal(t, fmt.Sprint("m", n%matches), n/matches+1, event.Data{Player: fmt.Sprint("Player ", n), Score: &event.Score{Home: int(n / matches)}})
 		if messages = append(messages, m); len(messages) == batch || n == events-1 {
 			if _, err := s.broker.Publish(t.Context(), messages...); err != nil {
 				t.Fatal(err)
