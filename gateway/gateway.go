@@ -44,8 +44,10 @@ type Gateway struct {
 	backends map[string]*backend // by address
 }
 
-// A backend is an instance as the gateway knows it.
+// A backend is an instance as the gateway knows it. All but its address is under
+// the gateway's lock.
 type backend struct {
+	address string // its key, and the same as long as it is known
 	instances.Instance
 	calls int       // under way
 	rests time.Time // it could not be reached: not before this, if another can
@@ -90,7 +92,7 @@ func (g *Gateway) look(ctx context.Context) error {
 		}
 		b := g.backends[i.Address]
 		if b == nil {
-			b = &backend{}
+			b = &backend{address: i.Address}
 			g.Log.Info("instance found", "instance", i.Name, "address", i.Address, "roles", i.Roles)
 		}
 		b.Instance = i
@@ -250,7 +252,7 @@ func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, errors.Join(errNobody, last)
 		}
 		out := r.Clone(r.Context())
-		out.URL.Host = b.Address
+		out.URL.Host = b.address
 		if r.Body != nil && r.Body != http.NoBody {
 			out.Body = io.NopCloser(r.Body) // a dial that fails would close it
 		}

@@ -222,6 +222,16 @@ func TestBalances(t *testing.T) {
 
 // An instance that names the gateway's own address as its own sends calls back;
 // that is said, and ends.
+// The list is looked at again and again while calls are under way.
+func TestLooksDuringCalls(t *testing.T) {
+	w := newWorld(t)
+	w.instance("a", "fanout")
+	w.until("a found", func() bool { status, _ := w.get("/"); return status == http.StatusOK })
+	conn, _ := w.socket()
+	defer conn.Close()
+	time.Sleep(2500 * time.Millisecond) // two looks, which nothing here brings into an order with the call
+}
+
 func TestLoop(t *testing.T) {
 	w := newWorld(t)
 	w.change(func(list []instances.Instance) []instances.Instance {
