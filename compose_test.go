@@ -9,7 +9,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"github.com/matchwire/matchwire/app"
+	"github.com/matchwire/matchwire/pipeline"
 )
 
 // No Docker engine runs here, so Compose's own loader reads the file, and the
@@ -31,7 +31,7 @@ func TestComposeFile(t *testing.T) {
 			t.Errorf("%s: image %s, health check %v, volumes %v", name, s.Image, s.HealthCheck, s.Volumes)
 		}
 	}
-	for _, role := range app.Roles() {
+	for _, role := range pipeline.Roles() {
 		s, err := project.GetService(string(role))
 		if err != nil {
 			t.Errorf("role %s is no service", role)
@@ -48,7 +48,7 @@ func TestComposeFile(t *testing.T) {
 		for k, v := range s.Environment {
 			env[k] = *v
 		}
-		servers, err := app.ServersFrom(func(k string) string { return env[k] })
+		servers, err := pipeline.ServersFrom(func(k string) string { return env[k] })
 		if err != nil || servers.Embedded() || !strings.Contains(servers.AMQP, "@rabbitmq:") || !strings.Contains(servers.Redis, "//redis:") {
 			t.Errorf("%s: servers %v, %v", role, servers, err)
 		}

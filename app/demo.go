@@ -1,69 +1,42 @@
 package app
 
 import (
-	"context"
-	"io/fs"
-	"log/slog"
+	"fmt"
 	"net"
-	"path"
 
-	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/fixtures"
-	"github.com/matchwire/matchwire/parser"
+	"github.com/matchwire/matchwire/pipeline"
 )
 
-// DemoSpeed is how much faster than life the demo goes: a minute of the match
-// takes a second.
-const DemoSpeed = 60
-
-// demoMatches are the fixtures that the demo plays, side by side.
-var demoMatches = []string{
-	"soccer/mls-2016-11-06-nyc-tor", "soccer/mls-cup-2016-tor-sea", "ice_hockey/nhl-2016-05-30-pit-sjs",
+type demoCmd struct {
+	Listen string `help:"Where to serve the live page (${default})." default:"${listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
 }
 
-// Demo runs the whole pipeline in this process over the fixtures, and goes on
-// serving the live page when they are over, until ctx ends. listening is told
-// where, tell is a consumer of every event, and over is called at the end of
-// the matches.
-func Demo(ctx context.Context, listen string, log *slog.Logger, listening func(net.Addr), tell func(event.Event), over func()) error {
-	var matches []*parser.Fixture
-	for _, dir := range demoMatches {
-		f, err := shippedFixture(dir)
-		if err != nil {
-			return err
-		}
-		matches = append(matches, f)
-	}
-	console := func(consumers.Host) (consumers.Consumer, error) {
-		return consumers.Consumer{Keys: []string{"#"}, Handle: func(_ context.Context, e event.Event) error {
-			tell(e)
-			return nil
-		}}, nil
-	}
-	a := New(Config{Listen: listen}, Servers{}, log, WithConsumer("console", console))
-	a.Listening = listening
-	a.Anybody = true // the matches are long over
-	a.Feed = func(ctx context.Context, lib parser.Library, r *parser.Reader) error {
-		p := &parser.Replayer{Library: lib, Reader: r, Speed: DemoSpeed, AsLive: true}
-		if err := p.Play(ctx, matches); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		over()
-		<-ctx.Done()
-		return nil
-	}
-	return a.Run(ctx)
+func (d *demoCmd) Help() string {
+	return "Plays three matches side by side, a minute of the match in a second, through an embedded broker and store. Needs no servers and no network. Prints a line for every event; --log-level info shows what each part does, under the same transaction ID."
 }
 
-// shippedFixture is one of the fixtures that the binary carries.
-func shippedFixture(dir string) (*parser.Fixture, error) {
-	folder, err := fs.Sub(fixtures.FS, dir)
+func (d *demoCmd) Run(c *console) error {
+	page := ""
+	listening := func(at net.Addr) {
+		page = "http://" + reachable(at)
+		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n  Three matches are being replayed, a minute in a second. Ctrl-C ends it.\n\n", page)
+	}
+	tell := func(e event.Event) { fmt.Fprintln(c.out, pipeline.Line(e)) }
+	over := func() {
+		fmt.Fprintf(c.err, "\n  The matches are over. The live page stays on %s until Ctrl-C.\n\n", page)
+	}
+	return pipeline.Demo(c.ctx, d.Listen, c.plugins, c.log, listening, tell, over)
+}
+
+// reachable is an address as one types it into a browser on this machine.
+func reachable(at net.Addr) string {
+	host, port, err := net.SplitHostPort(at.String())
 	if err != nil {
-		return nil, err
+		return at.String()
 	}
-	return parser.LoadFixture(path.Join("fixtures", dir), folder)
+	if ip := net.ParseIP(host); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
 }

@@ -1,64 +1,19 @@
 package app
 
-import (
-	"cmp"
-	"context"
-	"fmt"
-	"log/slog"
-	"net"
-	"net/http"
+import "github.com/matchwire/matchwire/pipeline"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/gateway"
-	"github.com/matchwire/matchwire/instances"
-)
-
-// A Gateway is one address for all that the instances of an installation serve.
-type Gateway struct {
-	Servers   Servers
-	Namespace string
-	Listen    string // host:port
-	Log       *slog.Logger
-	// Listening, if not nil, is told where it serves.
-	Listening func(net.Addr)
+type gatewayCmd struct {
+	Listen string `help:"Where to serve." default:"${listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
 }
 
-// Run serves until ctx ends.
-func (g Gateway) Run(ctx context.Context) error {
-	store, stop, err := g.Servers.Store(g.Log)
+func (g *gatewayCmd) Help() string {
+	return "Whoever calls the API or listens to events need not know where a process runs: the gateway finds those that are well, as ps lists them, and forwards /api to them and all else to fanout, to the one with the fewest calls under way. It speaks plain HTTP; TLS is for what stands before it."
+}
+
+func (g *gatewayCmd) Run(c *console) error {
+	servers, err := c.realServers("instances are found on a Redis server")
 	if err != nil {
 		return err
 	}
-	defer stop()
-	registry := instances.New(store, prefix(g.Namespace))
-	way := &gateway.Gateway{List: registry.List, Log: g.Log}
-	h := &health{}
-	h.add(redisHealth(store))
-	h.add(func(context.Context) (all []event.Trouble) {
-		missing := way.Health()
-		for _, m := range missing {
-			all = append(all, event.Trouble{Text: m, Down: len(missing) == 2})
-		}
-		return all
-	})
-	mux := http.NewServeMux()
-	mux.Handle("GET /healthz", h)
-	mux.Handle("GET /readyz", h)
-	mux.Handle("/metrics", http.NotFoundHandler()) // each instance has its own
-	mux.Handle("/", way)
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return way.Run(ctx) })
-	at, err := serve(ctx, group, cmp.Or(g.Listen, DefaultListen), nil, mux)
-	if err != nil {
-		err = fmt.Errorf("gateway: %w (another address: --listen HOST:PORT)", err)
-		group.Go(func() error { return err })
-		return group.Wait()
-	}
-	g.Log.Info("serving", "address", at.String())
-	if g.Listening != nil {
-		g.Listening(at)
-	}
-	return group.Wait()
+	return pipeline.Gateway{Servers: servers, Namespace: c.namespace, Listen: g.Listen, Log: c.log}.Run(c.ctx)
 }

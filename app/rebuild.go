@@ -1,82 +1,33 @@
 package app
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/matchwire/matchwire/consumers"
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/pipeline"
 )
 
-// Rebuild has one consumer handle all events that the log holds, so that its
-// store, lost or emptied, is whole again as far as the log goes back. Instances
-// that run meanwhile may go on. progress is told of each event.
-func (a *App) Rebuild(ctx context.Context, name string, progress func()) (events int, err error) {
-	store, stop, err := a.servers.Store(a.log)
-	if err != nil {
-		return 0, err
-	}
-	defer stop()
-	all, err := makeConsumers(a.config, a.makers, store, a.log)
-	if err != nil {
-		return 0, err
-	}
-	if !all[name].Rebuilds {
-		maps.DeleteFunc(all, func(_ string, c consumers.Consumer) bool { return !c.Rebuilds })
-		return 0, Misuse(fmt.Errorf("the config has no consumer %q that keeps what the log could make whole; of that kind are: %s", name, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
-	}
-	broker, err := a.servers.Reached(ctx, a.config.Namespace, a.log)
-	if err != nil {
-		return 0, err
-	}
-	defer broker.Close()
-	return rebuild(ctx, broker, all[name], progress)
+type rebuildCmd struct {
+	Consumer string `arg:"" help:"A consumer that keeps a store, like scoreboard."`
 }
 
-func rebuild(ctx context.Context, events event.Log, c consumers.Consumer, progress func()) (int, error) {
-	reading, enough := context.WithCancel(ctx)
-	defer enough()
-	caughtUp := make(chan struct{})
-	var waiting sync.WaitGroup
-	defer waiting.Wait()
-	waiting.Go(func() {
-		select {
-		case <-caughtUp:
-		case <-reading.Done():
-		}
-		enough()
-	})
-	handlers, handling := errgroup.WithContext(ctx)
-	handlers.SetLimit(max(c.Limit, 1))
-	var handled atomic.Int64
-	err := events.ReadLog(reading, event.Start, caughtUp, func(_ event.Cursor, m event.Message) error {
-		if !event.MatchAny(c.Keys, m.Key) {
-			return nil
-		}
-		e, err := event.Decode(m.Body)
-		if err != nil {
-			return nil // it lies among the dead letters
-		}
-		handlers.Go(func() error {
-			if err := c.Handle(event.WithTID(handling, e.TID), e); err != nil && !errors.Is(err, event.ErrPermanent) {
-				return err
-			}
-			handled.Add(1)
-			return nil
-		})
-		progress()
-		return handling.Err()
-	})
-	if herr := handlers.Wait(); herr != nil {
-		err = herr
+func (r *rebuildCmd) Help() string {
+	return "Has the consumer handle every event that the log still holds, seven days' and 10 GB at most: what Redis lost is there again. Nothing that is newer is undone, so consumers may go on running. Nobody is alerted."
+}
+
+func (r *rebuildCmd) Run(c *console) error {
+	servers, err := c.realServers("the event log lies on a RabbitMQ server")
+	if err != nil {
+		return err
 	}
-	return int(handled.Load()), errors.Join(err, ctx.Err())
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
+	progress := newProgress(c.err, "event", 0)
+	n, err := pipeline.New(config, servers, c.log, c.plugins).Rebuild(c.ctx, r.Consumer, func() { progress.step("") })
+	progress.end()
+	if n > 0 || err == nil {
+		fmt.Fprintf(c.err, "%s handled\n", plural(n, "event"))
+	}
+	return interrupted(c, err)
 }

@@ -1,111 +1,118 @@
 package app
 
 import (
-	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/outbox"
 	"github.com/matchwire/matchwire/parser"
+	"github.com/matchwire/matchwire/pipeline"
 )
 
-// A Replay is one run over fixtures.
-type Replay struct {
-	Fixtures []*parser.Fixture
-	Library  parser.Library
-	Speed    float64 // how many times faster than it was; 0: without waiting
-	AsLive   bool    // as if it happened now: nothing is marked, and the state is the live one
-	// Each is told of every page's events, after they are confirmed where they
-	// are published; may be nil.
-	Each func([]event.Event) error
-	Log  *slog.Logger
+type replayCmd struct {
+	Paths   []string `arg:"" name:"dir" type:"existingpath" help:"Fixture folders, or single page files."`
+	Speed   speed    `help:"How many times faster than it was, or max (${default})." default:"1" placeholder:"N|max"`
+	Print   bool     `help:"Print the events as JSON lines instead of publishing them."`
+	AsLive  bool     `help:"Publish as if it happened now: nothing is marked as a replay. Refused where a match has live state."`
+	Profile string   `help:"The profile of single pages: a name or a file." placeholder:"PROFILE"`
+	Match   string   `help:"The match ID of single pages that have none." placeholder:"ID"`
 }
 
-// Print runs the fixtures for Each alone: nothing is published or kept.
-func (r Replay) Print(ctx context.Context) error {
-	store, stop, err := embeddedRedis()
+func (r *replayCmd) Help() string {
+	return "Publishes to AMQP_URL, with state of its own, a suffix on match IDs and events marked as replay, so that nothing live is touched and nobody is alerted."
+}
+
+// speed is a factor; 0 means without waiting.
+type speed float64
+
+func (s *speed) UnmarshalText(b []byte) error {
+	if string(b) == "max" {
+		*s = 0
+		return nil
+	}
+	n, err := strconv.ParseFloat(string(b), 64)
+	if err != nil || n <= 0 {
+		return fmt.Errorf("%q: want a number above 0, or max", b)
+	}
+	*s = speed(n)
+	return nil
+}
+
+func (r *replayCmd) Run(c *console) error {
+	lib, err := pipeline.Config{}.Library()
 	if err != nil {
 		return err
 	}
-	defer stop()
-	reader := &parser.Reader{Store: parser.NewStore(store, "mw:"), Log: r.Log, Replay: !r.AsLive}
-	return r.play(ctx, reader, nil)
-}
-
-// Publish runs the fixtures and publishes their events, each page's confirmed
-// before the next is read. Unless AsLive, the state is the replay's own and
-// match IDs bear a suffix, so that no live match is touched.
-func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error {
-	broker, err := s.Broker(namespace, r.Log)
-	if err != nil {
-		return err
-	}
-	defer broker.Close()
-	states := Servers{}
-	if r.AsLive {
-		states = s
-	}
-	store, stop, err := states.Store(r.Log)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	keys := prefix(namespace)
-	reader := &parser.Reader{Store: parser.NewStore(store, keys), Log: r.Log, Replay: !r.AsLive}
-	if r.AsLive {
-		if err := r.refuseLive(ctx, reader.Store); err != nil {
-			return err
-		}
-	} else {
-		reader.Suffix = "-replay-" + strings.ReplaceAll(event.NewTID().String(), "-", "")[26:]
-	}
-	return r.play(ctx, reader, outbox.New(outbox.NewStore(store, keys), broker, nil, r.Log))
-}
-
-// publishTimeout bounds how long one page's events may wait for the broker.
-const publishTimeout = 2 * time.Minute
-
-func (r Replay) play(ctx context.Context, reader *parser.Reader, out *outbox.Outbox) error {
-	p := &parser.Replayer{Library: r.Library, Reader: reader, Speed: r.Speed, AsLive: r.AsLive,
-		Each: func(ctx context.Context, _ parser.Page, events []event.Event) error {
-			if out != nil {
-				wait, cancel := context.WithTimeout(ctx, publishTimeout)
-				defer cancel()
-				flushed := ""
-				for _, e := range events { // those of one match stand together
-					if e.Subject == flushed {
-						continue
-					}
-					flushed = e.Subject
-					if err := out.Flush(wait, flushed); err != nil {
-						return err
-					}
-				}
-			}
-			if r.Each == nil {
-				return nil
-			}
-			return r.Each(events)
-		}}
-	return p.Play(ctx, r.Fixtures)
-}
-
-// refuseLive keeps a replay from passing for a match that is known already.
-func (r Replay) refuseLive(ctx context.Context, s *parser.Store) error {
-	for _, f := range r.Fixtures {
-		if f.Match == "" {
-			return fmt.Errorf("a replay as live needs match IDs in its fixtures")
-		}
-		_, version, err := s.Load(ctx, f.Match)
+	replay := pipeline.Replay{Library: lib, Speed: float64(r.Speed), AsLive: r.AsLive, Log: c.log}
+	pages := 0
+	for _, p := range r.Paths {
+		f, err := r.fixture(p)
 		if err != nil {
 			return err
 		}
-		if version > 0 {
-			return fmt.Errorf("match %s has live state: replay it without --as-live", f.Match)
-		}
+		replay.Fixtures = append(replay.Fixtures, f)
+		pages += len(f.Pages)
 	}
-	return nil
+	if r.Print {
+		out := json.NewEncoder(c.out)
+		out.SetEscapeHTML(false)
+		replay.Each = func(events []event.Event) error {
+			for _, e := range events {
+				if err := out.Encode(e); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		return interrupted(c, replay.Print(c.ctx))
+	}
+	servers, err := c.realServers("replay without --print publishes to a RabbitMQ server")
+	if err != nil {
+		return err
+	}
+	progress := newProgress(c.err, "page", pages)
+	published, read := 0, 0
+	var matches []string
+	replay.Each = func(events []event.Event) error {
+		published, read = published+len(events), read+1
+		for _, e := range events {
+			if !slices.Contains(matches, e.Subject) {
+				matches = append(matches, e.Subject)
+			}
+		}
+		progress.step(fmt.Sprintf(", %s", plural(published, "event")))
+		return nil
+	}
+	err = interrupted(c, replay.Publish(c.ctx, servers, c.namespace))
+	progress.end()
+	fmt.Fprintf(c.err, "%d events of %d of %d pages published and confirmed, as %s\n", published, read, pages, strings.Join(matches, ", "))
+	return err
+}
+
+// interrupted makes an end by Ctrl-C a failure: not all was done.
+func interrupted(c *console, err error) error {
+	if err != nil && c.ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	return err
+}
+
+func (r *replayCmd) fixture(path string) (*parser.Fixture, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return parser.LoadFixture(path, os.DirFS(path))
+	}
+	if r.Profile == "" {
+		return nil, pipeline.Misuse(fmt.Errorf("%s is a single page: say by --profile how to read it", path))
+	}
+	return parser.SinglePage(os.DirFS(filepath.Dir(path)), filepath.Base(path), r.Profile, r.Match), nil
 }

@@ -1,59 +1,33 @@
 package app
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 
-	"github.com/matchwire/matchwire/consumers/notify"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/pipeline"
 )
 
-// Tail calls each for every event that is published from now on and matches
-// one of the patterns, until ctx ends. listening is called when it begins.
-func Tail(ctx context.Context, s Servers, namespace string, patterns []string, log *slog.Logger,
-	listening func(), each func(event.Event, []byte) error) error {
-	for _, p := range patterns {
-		if err := event.CheckPattern(p); err != nil {
-			return Misuse(err)
-		}
-	}
-	b, err := s.Broker(namespace, log)
+type tailCmd struct {
+	Patterns []string `arg:"" optional:"" name:"pattern" help:"Topic patterns, like 'soccer.mls.*' or '*.*.goal'; * is one word, # any number. All events without one."`
+	JSON     bool     `name:"json" help:"Print each event as the JSON that travels."`
+}
+
+func (t *tailCmd) Run(c *console) error {
+	servers, err := c.realServers("tail listens to a RabbitMQ server")
 	if err != nil {
 		return err
 	}
-	defer b.Close()
-	caughtUp, done := make(chan struct{}), make(chan struct{})
-	defer close(done)
-	go func() {
-		select {
-		case <-caughtUp:
-			listening()
-		case <-done:
-		}
-	}()
-	return b.ReadLog(ctx, event.End, caughtUp, func(_ event.Cursor, m event.Message) error {
-		if !event.MatchAny(patterns, m.Key) {
-			return nil
-		}
-		e, err := event.Decode(m.Body)
-		if err != nil {
-			log.Warn("not an event", "key", m.Key, "error", err)
-			return nil
-		}
-		return each(e, m.Body)
-	})
-}
-
-// Line says an event for a terminal: what happened, and under it its routing
-// key and transaction ID.
-func Line(e event.Event) string {
-	note := ""
-	switch {
-	case e.Data.Replay:
-		note = " [replay]"
-	case e.Data.Backfill:
-		note = " [backfill]"
+	patterns := t.Patterns
+	if len(patterns) == 0 {
+		patterns = []string{"#"}
 	}
-	return fmt.Sprintf("%s  %s%s\n          %s  tid %s", e.Time.Local().Format("15:04:05"), notify.Text(e), note, e.Type, e.TID)
+	listening := func() { fmt.Fprintln(c.err, "listening for", patterns) }
+	return pipeline.Tail(c.ctx, servers, c.namespace, patterns, c.log, listening, func(e event.Event, body []byte) error {
+		if t.JSON {
+			_, err = fmt.Fprintf(c.out, "%s\n", body)
+		} else {
+			_, err = fmt.Fprintln(c.out, pipeline.Line(e))
+		}
+		return err
+	})
 }

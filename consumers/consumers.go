@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/trace"
@@ -32,6 +33,13 @@ type Consumer struct {
 	// Rebuilds says that what it keeps is whole again when it has handled every
 	// event of the log once more, in any order. For matchwire rebuild.
 	Rebuilds bool
+	// Parts, if not nil, are what the consumer consists of: each with a queue of
+	// its own, consumer.<name>.<part>, so that none waits for another. Nothing
+	// else of the consumer is used then.
+	Parts map[string]Consumer
+	// Run, if not nil, runs in every instance beside Handle. ctx ends when the
+	// last event has been handled; an error stops the instance.
+	Run func(ctx context.Context) error
 	// Handle acts on one event, under the contract of [event.Handler]: events
 	// may come twice and out of order; an error that wraps event.ErrPermanent
 	// is not tried again. ctx carries the event's TID.
@@ -42,13 +50,31 @@ type Consumer struct {
 // mistake is found at start and not with the first goal.
 type Maker func(Host) (Consumer, error)
 
+// A Plugin is a consumer as it is added to matchwire.
+type Plugin struct {
+	Name string // of its part of the config, its queue and its command: a-z, 0-9, _ and -
+	New  Maker
+	// Named says that it runs only where the config names it.
+	Named bool
+	// Command, if not nil, points to a struct of subcommands with kong's tags:
+	// matchwire NAME SUBCOMMAND. Their Run methods may take a context.Context, a
+	// [Host] and an io.Writer for standard output.
+	Command any
+	// Help says in a line what Command is for.
+	Help string
+}
+
 // A Host is what a consumer is given to work with.
 type Host struct {
 	// Settings decodes the consumer's part of the config into a struct with
 	// yaml tags. Unknown keys are errors that name file and line. Without such
 	// a part it leaves the struct as it is.
 	Settings func(into any) error
-	Redis    redis.UniversalClient
+	// Path is a file's path as the settings name it, relative to the config file.
+	Path func(string) string
+	// Redis is nil while the config is only checked, and for a command where no
+	// server is named.
+	Redis redis.UniversalClient
 	// Prefix comes before every Redis key: "mw:", or "mw:<namespace>:".
 	Prefix string
 	Log    *slog.Logger
@@ -78,17 +104,36 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 	marks := marks{redis: r.Redis, prefix: r.Prefix + "handled:" + name + ":", timeout: c.Timeout, log: log}
 	s := c.Subscription(name)
 	s.Ready = ready
-	err := r.Broker.Subscribe(ctx, s, func(ctx context.Context, m event.Message) error {
-		ctx, step := r.begin(ctx, name, m)
-		defer step.End()
-		err := handle(ctx, c, m, marks, log)
-		tell(step, m, err)
-		return err
+	err := c.While(ctx, func(ctx context.Context) error {
+		return r.Broker.Subscribe(ctx, s, func(ctx context.Context, m event.Message) error {
+			ctx, step := r.begin(ctx, name, m)
+			defer step.End()
+			err := handle(ctx, c, m, marks, log)
+			tell(step, m, err)
+			return err
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("consumer %s: %w", name, err)
 	}
 	return nil
+}
+
+// While calls work, which handles events until its ctx ends, with c.Run beside
+// it, and returns when both have.
+func (c Consumer) While(ctx context.Context, work func(context.Context) error) error {
+	if c.Run == nil {
+		return work(ctx)
+	}
+	beside, handled := context.WithCancel(context.WithoutCancel(ctx))
+	defer handled()
+	both, working := errgroup.WithContext(ctx)
+	both.Go(func() error {
+		defer handled()
+		return work(working)
+	})
+	both.Go(func() error { return c.Run(beside) })
+	return both.Wait()
 }
 
 // begin begins the step of a trace, if it can be told of which.

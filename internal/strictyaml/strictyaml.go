@@ -100,6 +100,20 @@ func (r Raw) Decode(file string, v any) error {
 	return name(file, DecodeNode(r.node, v))
 }
 
+// Has reports whether the part has a value under that key.
+func (r Raw) Has(key string) bool {
+	m, ok := r.node.(*ast.MappingNode)
+	if !ok {
+		return false
+	}
+	for _, v := range m.Values {
+		if v.Key.String() == key {
+			return true
+		}
+	}
+	return false
+}
+
 // plain is the message without Go's words.
 func plain(e yaml.Error) string {
 	_, kind, ok := strings.Cut(e.GetMessage(), " of type ")

@@ -1,0 +1,206 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/matchwire/matchwire/fixtures"
+	"github.com/matchwire/matchwire/parser"
+	"github.com/matchwire/matchwire/profiles"
+)
+
+// A pattern is one of the examples in docs/profiles.md.
+type pattern struct{ title, page, ext, profile, gives string }
+
+func patterns(t *testing.T) []pattern {
+	t.Helper()
+	text, err := os.ReadFile("../docs/profiles.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, _ := strings.Cut(string(text), "## Patterns")
+	part, _, _ = strings.Cut(part, "\n## ")
+	shape := regexp.MustCompile("(?s)\n### ([^\n]+)\n\n```(html|json)\n(.*?)```\n\n```yaml\n(.*?)```\n\n```\n(.*?)```")
+	var all []pattern
+	for _, m := range shape.FindAllStringSubmatch(part, -1) {
+		all = append(all, pattern{m[1], m[3], m[2], m[4], m[5]})
+	}
+	if want := strings.Count(part, "\n### "); len(all) != want || want < 14 {
+		t.Fatalf("%d of %d patterns have a page, a profile and what it gives", len(all), want)
+	}
+	return all
+}
+
+// Every pattern in docs/profiles.md gives what stands there: those lines, no
+// other incident or match, and no problem but that an example is short.
+func TestDocumentedPatterns(t *testing.T) {
+	for _, p := range patterns(t) {
+		t.Run(p.title, func(t *testing.T) {
+			dir := t.TempDir()
+			page, profile := filepath.Join(dir, "page."+p.ext), filepath.Join(dir, "profile.yaml")
+			for file, body := range map[string]string{page: p.page, profile: p.profile} {
+				if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			code, out, errs := call(t, "", nil, "parse", page, "-p", profile)
+			if code != 0 {
+				t.Fatalf("exit %d: %s", code, errs)
+			}
+			said, _, _ := strings.Cut(out, "RULE ")
+			var lines []string
+			for line := range strings.Lines(said) {
+				lines = append(lines, strings.Join(strings.Fields(line), " "))
+			}
+			wanted := strings.Split(strings.TrimSpace(p.gives), "\n")
+			for _, want := range wanted {
+				if !slices.Contains(lines, want) {
+					t.Errorf("parse does not say %q:\n%s", want, out)
+				}
+			}
+			event := regexp.MustCompile(`^([a-z]+\d|\dh|et\d|so) `)
+			for _, line := range lines {
+				if event.MatchString(line) && !slices.Contains(wanted, line) {
+					t.Errorf("parse says %q, the page in the docs does not", line)
+				}
+			}
+			if !strings.Contains(out, "no problems") {
+				t.Errorf("problems:\n%s", out)
+			}
+		})
+	}
+}
+
+func schema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(profiles.Schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("profile.schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	return c.MustCompile("profile.schema.json")
+}
+
+// asJSON is a YAML document as a schema sees it.
+func asJSON(t *testing.T, text []byte) any {
+	t.Helper()
+	var v any
+	if err := yaml.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	b, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// The schema takes every profile that there is, and refuses what a person
+// mistypes.
+func TestSchema(t *testing.T) {
+	s := schema(t)
+	all := map[string][]byte{}
+	for _, p := range patterns(t) {
+		all[p.title] = []byte(p.profile)
+	}
+	for _, folder := range []fs.FS{profiles.FS, fixtures.FS} {
+		for _, glob := range []string{"*.yaml", "profiles/*.yaml"} {
+			files, err := fs.Glob(folder, glob)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range files {
+				if all[f], err = fs.ReadFile(folder, f); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if len(all) < 25 {
+		t.Fatalf("%d profiles", len(all))
+	}
+	for name, text := range all {
+		if err := s.Validate(asJSON(t, text)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	good := `{profile: x, sport: soccer, match: {home: h, away: a}, incidents: [{rows: li, kind: {value: goal}, side: b}]}`
+	for _, change := range [][2]string{{"sport: soccer", "sport: quidditch"}, {"home: h", "hom: h"}, {"rows: li, ", ""}, {"side: b", "sied: b"},
+		{"side: b", "side: b, team: c"}, {"value: goal", "valeu: goal"}, {"home: h", "home: {as: sundial}"}, {"away: a", "away: 7"}} {
+		if s.Validate(asJSON(t, []byte(strings.Replace(good, change[0], change[1], 1)))) == nil {
+			t.Errorf("%s for %s passes", change[1], change[0])
+		}
+	}
+	if err := s.Validate(asJSON(t, []byte(good))); err != nil {
+		t.Error(err)
+	}
+}
+
+// The schema and the profile have the same members.
+func TestSchemaIsWhole(t *testing.T) {
+	var s struct {
+		Properties map[string]json.RawMessage
+		Defs       struct {
+			Rule struct {
+				AnyOf []struct{ Properties map[string]any }
+			}
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(profiles.Schema, &s); err != nil {
+		t.Fatal(err)
+	}
+	var match, incidents struct {
+		Properties map[string]any
+		Items      struct{ Properties map[string]any }
+	}
+	if err := json.Unmarshal(s.Properties["match"], &match); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(s.Properties["incidents"], &incidents); err != nil {
+		t.Fatal(err)
+	}
+	rule, _ := reflect.TypeFor[parser.Rule]().FieldByName("ruleFields")
+	top := map[string]any{}
+	for name := range s.Properties {
+		top[name] = true
+	}
+	for what, tc := range map[string]struct {
+		in     reflect.Type
+		schema map[string]any
+	}{
+		"profile":   {reflect.TypeFor[parser.Profile](), top},
+		"match":     {reflect.TypeFor[parser.MatchRules](), match.Properties},
+		"incidents": {reflect.TypeFor[parser.IncidentRules](), incidents.Items.Properties},
+		"rule":      {rule.Type, s.Defs.Rule.AnyOf[2].Properties},
+	} {
+		members := 0
+		for i := range tc.in.NumField() {
+			if name := tc.in.Field(i).Tag.Get("yaml"); name != "" {
+				members++
+				if tc.schema[name] == nil {
+					t.Errorf("%s: the schema lacks %s", what, name)
+				}
+			}
+		}
+		if members != len(tc.schema) {
+			t.Errorf("%s: %d members, the schema has %d", what, members, len(tc.schema))
+		}
+	}
+}

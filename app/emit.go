@@ -1,0 +1,108 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/pipeline"
+)
+
+type emitCmd struct {
+	Key     string        `arg:"" help:"The routing key: <sport>.<league>.<kind>, like soccer.mls.goal."`
+	Facts   string        `arg:"" optional:"" name:"json" help:"The facts, like '{\"team\":\"Toronto FC\",\"player\":\"Sebastian Giovinco\"}'. Without them, each line of standard input is an event's."`
+	TID     string        `name:"tid" help:"The transaction the events belong to; a new one without it." placeholder:"TID"`
+	Timeout time.Duration `help:"How long to wait for the broker's confirmation of each (${default})." default:"30s" placeholder:"DURATION"`
+	JSON    bool          `name:"json" help:"Print each event as it was emitted."`
+}
+
+func (e *emitCmd) Help() string {
+	return `A scoreboard and the live page need the match too: '{"team":"Toronto FC","player":"Sebastian Giovinco","match":{"id":"mls-42","home":"Toronto FC","away":"New York City FC"},"score":{"home":1,"away":0}}'. ` +
+		"Returns when the broker has confirmed every event. A line that is not good is reported by its number, and the others are emitted all the same."
+}
+
+var errFacts = errors.New("facts")
+
+// maxFacts bounds one line of facts.
+const maxFacts = 1 << 20
+
+func (e *emitCmd) Run(c *console) error {
+	servers, err := c.realServers("emit publishes to a RabbitMQ server")
+	if err != nil {
+		return err
+	}
+	tid := event.NewTID()
+	if e.TID != "" {
+		if tid, err = event.ParseTID(e.TID); err != nil {
+			return pipeline.Misuse(err)
+		}
+	}
+	if err := event.CheckKey(e.Key); err != nil {
+		return pipeline.Misuse(err)
+	}
+	broker, err := servers.Broker(c.namespace, c.log)
+	if err != nil {
+		return err
+	}
+	defer broker.Close()
+	ctx := event.WithTID(c.ctx, tid)
+	if e.Facts != "" {
+		err := e.emit(ctx, c, broker, []byte(e.Facts))
+		if errors.Is(err, errFacts) {
+			err = pipeline.Misuse(err)
+		}
+		return err
+	}
+	return e.emitLines(ctx, c, broker)
+}
+
+func (e *emitCmd) emitLines(ctx context.Context, c *console, p event.Publisher) error {
+	lines := bufio.NewScanner(c.in)
+	lines.Buffer(nil, maxFacts)
+	bad, n := 0, 0
+	for lines.Scan() && ctx.Err() == nil {
+		n++
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		if err := e.emit(ctx, c, p, lines.Bytes()); err != nil {
+			bad++
+			fmt.Fprintf(c.err, "matchwire: line %d: %v\n", n, err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("line %d: %w", n+1, err)
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d lines were not emitted", bad, n)
+	}
+	return ctx.Err()
+}
+
+func (e *emitCmd) emit(ctx context.Context, c *console, p event.Publisher, facts []byte) error {
+	var d event.Data
+	dec := json.NewDecoder(bytes.NewReader(facts))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&d); err != nil {
+		return fmt.Errorf("%w: %w", errFacts, err)
+	}
+	if dec.More() {
+		return fmt.Errorf("%w: more than one JSON value", errFacts)
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
+	defer cancel()
+	ev, err := event.Emit(ctx, p, e.Key, d)
+	if err != nil {
+		return err
+	}
+	if e.JSON {
+		return json.NewEncoder(c.out).Encode(ev)
+	}
+	_, err = fmt.Fprintf(c.out, "%s id=%s tid=%s\n", ev.Type, ev.ID, ev.TID)
+	return err
+}

@@ -1,0 +1,232 @@
+package app
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser"
+	"github.com/matchwire/matchwire/pipeline"
+)
+
+type parseCmd struct {
+	Page    string `arg:"" name:"page" help:"A file, a URL, or - for standard input."`
+	Profile string `required:"" short:"p" help:"A profile's name, or its file." placeholder:"PROFILE"`
+	Match   string `help:"Of a page with many matches, show this one whole." placeholder:"ID"`
+	JSON    bool   `name:"json" help:"Print JSON."`
+}
+
+func (p *parseCmd) Help() string {
+	return "For whoever writes a profile: prints what the page says, what each rule found and in how many of the rows it was asked, and what is missing or contradictory."
+}
+
+func (p *parseCmd) Run(c *console) error {
+	lib, err := pipeline.Config{}.Library()
+	if err != nil {
+		return err
+	}
+	profile, err := lib.Find(p.Profile)
+	if err != nil {
+		return pipeline.Misuse(err)
+	}
+	page, err := p.read(c)
+	if err != nil {
+		return err
+	}
+	observations, problems, err := profile.Extract(page)
+	if err != nil {
+		// The reason is among the problems where it has a place in the profile.
+		for _, problem := range problems {
+			fmt.Fprintln(c.err, "  "+problem.String())
+		}
+		return fmt.Errorf("%s: %w", p.Page, err)
+	}
+	if p.Match != "" {
+		observations = slices.DeleteFunc(observations, func(o parser.Observation) bool { return o.Match.ID != p.Match })
+		if len(observations) == 0 {
+			return fmt.Errorf("%s: no match %q on the page", p.Page, p.Match)
+		}
+	}
+	if p.JSON {
+		return printJSON(c.out, observations, problems)
+	}
+	if err := showAll(c.out, observations); err != nil {
+		return err
+	}
+	findings, err := profile.Explain(page)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Page, err)
+	}
+	if err := showFindings(c.out, findings); err != nil {
+		return err
+	}
+	showProblems(c.out, problems)
+	return nil
+}
+
+func printJSON(w io.Writer, observations []parser.Observation, problems []parser.Problem) error {
+	if problems == nil {
+		problems = []parser.Problem{}
+	}
+	if observations == nil {
+		observations = []parser.Observation{}
+	}
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	return out.Encode(map[string]any{"observations": observations, "problems": problems})
+}
+
+func (p *parseCmd) read(c *console) (parser.Page, error) {
+	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
+		f, err := parser.NewClient(parser.Manners{PrivateAddresses: true}).Fetcher(p.Page)
+		if err != nil {
+			return parser.Page{}, pipeline.Misuse(err)
+		}
+		return f.Fetch(c.ctx)
+	}
+	if p.Page != "-" {
+		return parser.ReadPage(os.DirFS(filepath.Dir(p.Page)), filepath.Base(p.Page))
+	}
+	body, err := io.ReadAll(c.in)
+	return parser.Page{URL: "file:-", Body: body, At: time.Now().UTC()}, err
+}
+
+// showAll prints one match whole, many in a line each.
+func showAll(w io.Writer, all []parser.Observation) error {
+	if len(all) == 1 {
+		return show(w, all[0])
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, o := range all {
+		score := "–"
+		if o.Score != nil {
+			score = tally(o.Score)
+		}
+		if o.Shootout != nil {
+			score += " (" + tally(o.Shootout) + ")"
+		}
+		incidents := ""
+		if len(o.Incidents) > 0 {
+			incidents = "\t" + plural(len(o.Incidents), "incident")
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s v %s\t%s%s\n", cmp.Or(o.Match.ID, "(no ID)"), o.League, state(o), o.Match.Home, o.Match.Away, score, incidents)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d matches\n", len(all))
+	return err
+}
+
+func state(o parser.Observation) string {
+	return strings.TrimSpace(strings.TrimSpace(string(o.Match.Status)+" "+string(o.Match.Period)) + " " + o.Match.Clock.String())
+}
+
+// show prints an observation for a person.
+func show(w io.Writer, o parser.Observation) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	field := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(t, "%s\t%s\n", name, value)
+		}
+	}
+	field("match", cmp.Or(o.Match.ID, "(none: the config must give it)"))
+	field("teams", o.Match.Home+" v "+o.Match.Away)
+	field("league", fmt.Sprintf("%s (%s.%s.*)", o.League, o.Sport, event.Slug(o.League)))
+	if !o.Match.Start.IsZero() {
+		field("start", o.Match.Start.Format("2006-01-02 15:04 MST"))
+	}
+	field("status", state(o))
+	field("score", tally(o.Score))
+	field("shoot-out", tally(o.Shootout))
+	if err := t.Flush(); err != nil {
+		return err
+	}
+
+	fmt.Fprintln(w)
+	counts := map[event.Kind]int{}
+	for _, in := range o.Incidents {
+		counts[in.Kind]++
+		more := ""
+		if in.Off != "" {
+			more = " for " + in.Off
+		}
+		if in.Assist != "" {
+			more += ", assist " + in.Assist
+		}
+		if in.Score != nil {
+			more += ", " + tally(in.Score)
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s%s\n", in.Clock.Period, in.Clock, strings.TrimSpace(string(in.Kind)+" "+in.Detail), in.Side, in.Player, more)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	var sums []string
+	for k, n := range counts {
+		sums = append(sums, fmt.Sprintf("%d %s", n, k))
+	}
+	slices.Sort(sums)
+	if len(sums) == 0 {
+		_, err := fmt.Fprintln(w, "no incidents")
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s: %s\n", plural(len(o.Incidents), "incident"), strings.Join(sums, ", "))
+	return err
+}
+
+// showFindings prints what each rule found.
+func showFindings(w io.Writer, all []parser.Finding) error {
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "RULE\tFOUND IN\tNODES\tFIRST\tWHERE")
+	for _, f := range all {
+		first := f.First
+		switch {
+		case first != "":
+			first = clip(first, 30)
+		case f.Found == 0:
+			first = "nothing"
+		}
+		fmt.Fprintf(t, "%s\t%d of %d\t%d\t%s\t%s\n", f.Rule, f.Found, f.Asked, f.Nodes, first, f.Source)
+	}
+	return t.Flush()
+}
+
+func clip(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
+
+func showProblems(w io.Writer, all []parser.Problem) {
+	switch len(all) {
+	case 0:
+		fmt.Fprintln(w, "\nno problems")
+		return
+	case 1:
+		fmt.Fprint(w, "\n1 problem:\n")
+	default:
+		fmt.Fprintf(w, "\n%d problems:\n", len(all))
+	}
+	for _, problem := range all {
+		fmt.Fprintln(w, "  "+problem.String())
+	}
+}
+
+func tally(s *event.Score) string {
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d–%d", s.Home, s.Away)
+}

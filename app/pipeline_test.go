@@ -1,0 +1,463 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/consumers/notify"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// A world is real servers, set apart for one test, and the program's view of
+// them.
+type world struct {
+	t              *testing.T
+	amqp, redisURL string
+	namespace      string
+	redis          *redis.Client
+	env            []string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t}
+	w.amqp, w.namespace = testenv.AMQP(t, nil, "consumer.notify", "consumer.scoreboard", "consumer.scheduler", "task.parser.page.poll")
+	w.redisURL = testenv.Redis(t)
+	w.env = []string{"AMQP_URL=" + w.amqp, "REDIS_URL=" + w.redisURL, "MATCHWIRE_NAMESPACE=" + w.namespace}
+	opts, err := redis.ParseURL(w.redisURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.redis = redis.NewClient(opts)
+	t.Cleanup(func() { w.redis.Close() })
+	return w
+}
+
+// exchange binds a queue of the test's own to the exchange and returns what
+// arrives there.
+func (w *world) exchange() (<-chan amqp.Delivery, *amqp.Channel) {
+	w.t.Helper()
+	conn, err := amqp.Dial(w.amqp)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	name := w.namespace + ".live_events"
+	if err := ch.ExchangeDeclare(name, "topic", true, false, false, false, nil); err != nil {
+		w.t.Fatal(err)
+	}
+	q, err := ch.QueueDeclare("", false, true, true, false, nil)
+	if err == nil {
+		err = ch.QueueBind(q.Name, "#", name, false, nil)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	got, err := ch.Consume(q.Name, "", true, true, false, false, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return got, ch
+}
+
+// scoreboard reads a match's hash.
+func (w *world) scoreboard(match string) map[string]string {
+	return w.redis.HGetAll(w.t.Context(), "mw:"+w.namespace+":{"+match+"}:scoreboard").Val()
+}
+
+// follow collects the events that a WebSocket client is sent.
+func follow(t *testing.T, addr string) *box {
+	t.Helper()
+	conn, _, err := websocket.DefaultDialer.Dial("ws://"+addr+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if _, _, err := conn.ReadMessage(); err != nil { // the snapshot
+		t.Fatal(err)
+	}
+	b := &box{}
+	go func() {
+		for {
+			var f struct{ Event json.RawMessage }
+			if conn.ReadJSON(&f) != nil {
+				return
+			}
+			if e, err := event.Decode(f.Event); err == nil {
+				b.add(e)
+			}
+		}
+	}()
+	return b
+}
+
+// A box holds events from several goroutines.
+type box struct {
+	mu     sync.Mutex
+	events []event.Event
+}
+
+func (b *box) add(e event.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.events = append(b.events, e)
+}
+
+func (b *box) all() []event.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.events)
+}
+
+// tids maps event IDs to TIDs.
+func (b *box) tids() map[string]string {
+	m := map[string]string{}
+	for _, e := range b.all() {
+		m[e.ID] = e.TID.String()
+	}
+	return m
+}
+
+// newSite serves a fixture's pages, the next with each request, and the last
+// for ever.
+func newSite(t *testing.T, dir string) *httptest.Server {
+	t.Helper()
+	pages, err := filepath.Glob(filepath.Join(dir, "*.html"))
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no pages in %s: %v", dir, err)
+	}
+	var served atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/robots.txt" {
+			http.NotFound(w, r)
+			return
+		}
+		n := min(int(served.Add(1)), len(pages)) - 1
+		page, err := os.ReadFile(pages[n])
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = w.Write(page)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+var address = regexp.MustCompile(`msg=serving address=(\S+)`)
+
+func (p *process) address() string {
+	p.t.Helper()
+	m := address.FindStringSubmatch(p.output())
+	if m == nil {
+		p.t.Fatalf("%s did not say where it serves:\n%s", p.name, p.output())
+	}
+	return m[1]
+}
+
+// The roles as processes on real servers do what the demo does in one: a page
+// on a site becomes a message, a notification, a scoreboard and a frame, all
+// under the TID of the page's reading. Two consumer processes share the work.
+func TestProcesses(t *testing.T) {
+	w := newWorld(t)
+	told := &box{}
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var n notify.Notification
+		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
+			t.Errorf("notification: %v", err)
+		}
+		told.add(n.Event)
+	}))
+	defer hook.Close()
+	pages := newSite(t, nycTor)
+	config := filepath.Join(t.TempDir(), "matchwire.yaml")
+	err := os.WriteFile(config, []byte(`
+sources:
+  - {url: "`+pages.URL+`/match", profile: mls-matchcentre, match: mls-2016-11-06-nyc-tor, every: 1s}
+consumers:
+  scoreboard:
+  notify:
+    webhook: `+hook.URL+`
+    keys: ["#"]
+listen: 127.0.0.1:0
+fetch: {private_addresses: true}
+`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrived, _ := w.exchange()
+	fan := start(t, "msg=serving", w.env, "run", "fanout", "--config", config)
+	one := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config, "--log-level", "debug")
+	two := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config, "--log-level", "debug")
+	framed := follow(t, fan.address())
+	pars := start(t, "", w.env, "run", "scheduler", "parser", "--config", config, "--log-level", "debug")
+
+	const events = 13 // the activation and what the pages tell
+	pars.eventually("all events at the notifier and the socket", func() bool {
+		return len(told.all()) >= events && len(framed.all()) >= events
+	})
+	pars.eventually("the final scoreboard", func() bool { return w.scoreboard("mls-2016-11-06-nyc-tor")["status"] == "final" })
+	time.Sleep(200 * time.Millisecond) // for what should not come
+
+	messages := map[string]string{}
+	for len(messages) < events {
+		select {
+		case d := <-arrived:
+			if d.CorrelationId != d.Headers["tid"] {
+				t.Errorf("message %s has CorrelationId %s and header tid %v", d.MessageId, d.CorrelationId, d.Headers["tid"])
+			}
+			messages[d.MessageId] = d.CorrelationId
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%d messages on the exchange, want %d", len(messages), events)
+		}
+	}
+	notified, frames := told.tids(), framed.tids()
+	if len(told.all()) != events || len(framed.all()) != events {
+		t.Errorf("%d notifications and %d frames of %d events", len(told.all()), len(framed.all()), events)
+	}
+	for id, tid := range messages {
+		if notified[id] != tid || frames[id] != tid {
+			t.Errorf("event %s: TID %s on the exchange, %s in the notification, %s in the frame", id, tid, notified[id], frames[id])
+		}
+		if !strings.Contains(pars.output(), `msg="page read" tid=`+tid) {
+			t.Errorf("TID %s is in no page-read line of the parser", tid)
+		}
+		if n := strings.Count(one.output()+two.output(), `msg="event handled" consumer=notify tid=`+tid); n == 0 {
+			t.Errorf("TID %s is in no consumer's log", tid)
+		}
+	}
+	goals := 0
+	for _, e := range framed.all() {
+		if e.Type == "soccer.mls.goal" {
+			goals++
+		}
+	}
+	board := w.scoreboard("mls-2016-11-06-nyc-tor")
+	if goals != 5 || board["home_score"] != "0" || board["away_score"] != "5" || messages[board["id"]] != board["tid"] {
+		t.Errorf("%d goals, scoreboard %v", goals, board)
+	}
+	for name, p := range map[string]*process{"one": one, "two": two} {
+		if n := strings.Count(p.output(), "event handled"); n < events/4 {
+			t.Errorf("process %s handled %d of %d: the work is not shared", name, n, 2*events)
+		}
+	}
+	if n := strings.Count(one.output()+two.output(), "event handled"); n != 2*events {
+		t.Errorf("%d events handled by two consumers, want %d", n, 2*events)
+	}
+}
+
+// Consumers that start long after the parser miss nothing: it declares their
+// queues before its first event leaves.
+func TestConsumersThatStartLate(t *testing.T) {
+	w := newWorld(t)
+	pages := newSite(t, "../fixtures/soccer/one-goal")
+	config := filepath.Join(t.TempDir(), "matchwire.yaml")
+	if err := os.WriteFile(config, []byte("sources: [{url: '"+pages.URL+"', profile: mls-matchcentre, match: late, every: 1s}]\nfetch: {private_addresses: true}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	arrived, _ := w.exchange()
+	start(t, "parser takes tasks", w.env, "run", "scheduler", "parser", "--config", config)
+	for range 3 { // kick-off, first half, goal
+		select {
+		case <-arrived:
+		case <-time.After(30 * time.Second):
+			t.Fatal("the events did not leave")
+		}
+	}
+	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config)
+	cons.eventually("the scoreboard", func() bool { return w.scoreboard("late")["away_score"] == "1" })
+}
+
+// A replay of a captured page goes through RabbitMQ to the scoreboard and the
+// socket, and alerts nobody.
+func TestReplayThroughServers(t *testing.T) {
+	w := newWorld(t)
+	fan := start(t, "msg=serving", w.env, "run", "fanout", "--listen", "127.0.0.1:0")
+	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers")
+	framed := follow(t, fan.address())
+
+	for _, tc := range []struct {
+		path, profile    string
+		match            string
+		home, away       string
+		goals, incidents int
+	}{
+		{nycTor, "", "mls-2016-11-06-nyc-tor", "0", "5", 5, 12},
+		{captured("soccer/abseits-sunderland-bournemouth.html"), "abseits", "abseits-sunderland-bournemouth-2025-11-29", "3", "2", 5, 30},
+		{captured("soccer/fbref-liverpool-bournemouth.html"), "fbref", "fbref-a071faa8", "4", "2", 6, 24},
+		{captured("hockey/hockeyref-ari-van-20200304.html"), "hockey-reference", "hockey-reference-202003040VAN", "2", "4", 6, 20},
+	} {
+		if tc.path == "" {
+			t.Logf("LEFT OUT: no captured page for %s: set MATCHWIRE_PAGES", tc.profile)
+			continue
+		}
+		before := len(framed.all())
+		args := []string{"replay", tc.path, "--speed", "max"}
+		if tc.profile != "" {
+			args = append(args, "--profile", tc.profile)
+		}
+		env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
+		code, _, errs := call(t, "", env, append(args, "--namespace", w.namespace)...)
+		if code != 0 || !strings.Contains(errs, fmt.Sprintf("%d events of", tc.incidents)) {
+			t.Fatalf("replay of %s: exit %d, want %d events:\n%s", tc.path, code, tc.incidents, errs)
+		}
+		fan.eventually("the frames", func() bool { return len(framed.all()) >= before+tc.incidents })
+		match := ""
+		goals := 0
+		for _, e := range framed.all()[before:] {
+			match = e.Subject
+			if e.Data.Kind == event.Goal {
+				goals++
+			}
+			if !e.Data.Replay || !strings.HasPrefix(e.Subject, tc.match+"-replay-") {
+				t.Errorf("%s of %s is not marked as a replay", e.Type, e.Subject)
+			}
+		}
+		if goals != tc.goals {
+			t.Errorf("%s: %d goals framed, want %d", tc.match, goals, tc.goals)
+		}
+		cons.eventually("the scoreboard", func() bool {
+			b := w.scoreboard(match)
+			return b["home_score"] == tc.home && b["away_score"] == tc.away && b["status"] == "final"
+		})
+	}
+	if strings.Contains(cons.output(), "msg=notification") {
+		t.Errorf("a replay was told to people:\n%s", cons.output())
+	}
+}
+
+// captured is a captured page, or "" where there are none.
+func captured(file string) string {
+	dir := testenv.Pages("..")
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, file)
+}
+
+func TestReplayAsLiveIsRefusedWhereThereIsLiveState(t *testing.T) {
+	w := newWorld(t)
+	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
+	args := []string{"replay", nycTor, "--speed", "max", "--as-live", "--namespace", w.namespace}
+	if code, _, errs := call(t, "", env, args...); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	if code, _, errs := call(t, "", env, args...); code != 1 || !strings.Contains(errs, "mls-2016-11-06-nyc-tor has live state") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+// What somebody else puts on the exchange stops nobody: it lies among the dead
+// letters with a reason, and what comes behind it is handled.
+func TestMessageThatIsNotJSON(t *testing.T) {
+	w := newWorld(t)
+	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers")
+	cons.eventually("the other to listen too", func() bool { return strings.Contains(cons.output(), "consumer=notify keys") })
+	_, ch := w.exchange()
+	if err := ch.Publish(w.namespace+".live_events", "soccer.mls.goal", false, false, amqp.Publishing{Body: []byte("goal!")}); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL, "MATCHWIRE_NAMESPACE": w.namespace}
+	code, out, errs := call(t, "", env, "emit", "soccer.mls.goal", `{"match":{"id":"m1","home":"A","away":"B","status":"live"},"score":{"home":1,"away":0}}`, "--namespace", w.namespace)
+	if code != 0 || !strings.Contains(out, "soccer.mls.goal id=") {
+		t.Fatalf("exit %d: %s %s", code, out, errs)
+	}
+	b, err := rabbit.New(w.amqp, rabbit.Options{Namespace: w.namespace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for _, queue := range []string{"consumer.notify", "consumer.scoreboard"} {
+		var dead []event.DeadLetter
+		for end := time.Now().Add(30 * time.Second); len(dead) == 0 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			if dead, err = testenv.Dead(t.Context(), b, queue); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(dead) != 1 || string(dead[0].Body) != "goal!" || !strings.Contains(dead[0].Reason, "decoding event: invalid character 'g'") {
+			t.Errorf("%s: dead letters %+v", queue, dead)
+		}
+	}
+	for end := time.Now().Add(30 * time.Second); w.scoreboard("m1")["home_score"] != "1"; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the event behind it was not handled")
+		}
+	}
+}
+
+func TestEmitAndTail(t *testing.T) {
+	w := newWorld(t)
+	tail := start(t, "listening for", w.env, "tail", "*.mls.*", "--json")
+	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
+	const tid = "0190b6a0-1111-7222-8333-444455556666"
+	code, out, errs := call(t, `{"player":"Sebastian Giovinco","team":"Toronto FC"}
+
+{"player":"oops"
+{"player":"Jozy Altidore"}
+`, env, "emit", "soccer.mls.goal", "--tid", tid, "--namespace", w.namespace)
+	if code != 1 || strings.Count(out, "tid="+tid) != 2 || !strings.Contains(errs, "line 3: facts") || !strings.Contains(errs, "1 of 4 lines") {
+		t.Errorf("exit %d\n%s\n%s", code, out, errs)
+	}
+	if code, _, errs := call(t, "", env, "emit", "ice_hockey.nhl.goal", "{}", "--namespace", w.namespace); code != 0 {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	tail.eventually("the events", func() bool { return strings.Count(tail.output(), `"specversion"`) >= 2 })
+	time.Sleep(200 * time.Millisecond)
+	if o := tail.output(); strings.Count(o, tid) != 2 || !strings.Contains(o, "Altidore") || strings.Contains(o, "ice_hockey") {
+		t.Errorf("tail said\n%s", o)
+	}
+}
+
+// A broker that is away is waited for, and everything goes on when it comes.
+func TestRunWaitsForTheBroker(t *testing.T) {
+	r := testenv.Redis(t)
+	p := start(t, "broker unreachable, trying again", []string{"AMQP_URL=amqp://guest:" + testenv.Secret + "@127.0.0.1:1/", "REDIS_URL=" + r}, "run", "consumers")
+	p.eventually("a second attempt", func() bool { return strings.Count(p.output(), "broker unreachable, trying again") >= 2 })
+	p.stop(syscall.SIGTERM)
+	if o := p.output(); !strings.Contains(o, "127.0.0.1:1") {
+		t.Errorf("said\n%s", o)
+	}
+	testenv.NoSecret(t, p.output())
+}
+
+// The demo needs nothing: its first goals reach a browser's socket.
+func TestDemo(t *testing.T) {
+	p := start(t, "Live page:", []string{"AMQP_URL=", "REDIS_URL="}, "demo", "--listen", "127.0.0.1:0", "--log-level", "info")
+	framed := follow(t, p.address())
+	p.eventually("a goal", func() bool {
+		return slices.ContainsFunc(framed.all(), func(e event.Event) bool { return e.Data.Kind == event.Goal })
+	})
+	for _, e := range framed.all() {
+		if e.Data.Kind != event.Goal {
+			continue
+		}
+		for _, want := range []string{`msg="page read" tid=` + e.TID.String(), "msg=notification consumer=notify tid=" + e.TID.String()} {
+			// The frame may be here before the consumer has said its line.
+			p.eventually(want, func() bool { return strings.Contains(p.output(), want) })
+		}
+		if e.Data.Replay || e.Data.Backfill {
+			t.Errorf("the demo's goal is marked %+v", e.Data)
+		}
+	}
+}

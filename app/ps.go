@@ -1,0 +1,59 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/matchwire/matchwire/instances"
+	"github.com/matchwire/matchwire/pipeline"
+)
+
+type psCmd struct {
+	JSON bool `name:"json" help:"Print JSON lines."`
+}
+
+func (p *psCmd) Help() string {
+	return "An instance that was not heard for 15 seconds is shown as silent: it was killed, or does not reach Redis. After ten minutes it is forgotten."
+}
+
+func (p *psCmd) Run(c *console) error {
+	servers, err := c.realServers("instances are listed on a Redis server")
+	if err != nil {
+		return err
+	}
+	all, err := pipeline.Instances(c.ctx, servers, c.namespace, c.log)
+	if err != nil {
+		return err
+	}
+	if p.JSON {
+		out := json.NewEncoder(c.out)
+		for _, i := range all {
+			if err := out.Encode(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(all) == 0 {
+		fmt.Fprintln(c.err, "nothing runs")
+		return nil
+	}
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tROLES\tADDRESS\tUP\tVERSION\tHEALTH")
+	for _, i := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Name, strings.Join(i.Roles, ","), orDash(i.Address),
+			time.Since(i.Started).Round(time.Second), i.Version, condition(i))
+	}
+	return t.Flush()
+}
+
+// condition is how an instance is, in a few words.
+func condition(i instances.Instance) string {
+	if i.Gone() {
+		return "silent for " + i.Silent().Round(time.Second).String()
+	}
+	return strings.Join(append([]string{i.Status}, i.Troubles...), "; ")
+}

@@ -1,0 +1,57 @@
+package app
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/instances"
+)
+
+// Somebody looks what runs, and where.
+func TestPS(t *testing.T) {
+	w := newWorld(t)
+	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
+	ps := func(args ...string) (out, errs string) {
+		t.Helper()
+		code, out, errs := call(t, "", env, append([]string{"ps", "--namespace", w.namespace}, args...)...)
+		if code != done {
+			t.Fatalf("exit %d: %s", code, errs)
+		}
+		return out, errs
+	}
+	if out, errs := ps(); out != "" || !strings.Contains(errs, "nothing runs") {
+		t.Errorf("before anything runs:\n%s%s", out, errs)
+	}
+	cons := start(t, "consumer=scoreboard keys", append(slices.Clone(w.env), "MATCHWIRE_NAME=first"), "run", "consumers")
+	fan := start(t, "msg=serving", w.env, "run", "fanout", "--listen", "127.0.0.1:0", "--name", "second", "--advertise", "live.example:443")
+	running := func() (all []instances.Instance) {
+		out, _ := ps("--json")
+		for l := range strings.Lines(out) {
+			var i instances.Instance
+			if err := json.Unmarshal([]byte(l), &i); err != nil {
+				t.Fatalf("%v: %s", err, l)
+			}
+			all = append(all, i)
+		}
+		return all
+	}
+	fan.eventually("both", func() bool { all := running(); return len(all) == 2 && all[1].Status == "pass" })
+	all := running()
+	if a := all[0]; a.Name != "first" || !slices.Equal(a.Roles, []string{"consumers"}) || a.Address != "" || time.Since(a.Started) > time.Minute {
+		t.Errorf("%+v", a)
+	}
+	if b := all[1]; b.Name != "second" || !slices.Equal(b.Roles, []string{"fanout"}) || b.Address != "live.example:443" {
+		t.Errorf("%+v", b)
+	}
+	if out, _ := ps(); !strings.Contains(out, "second  fanout     live.example:443") || strings.Count(out, "\n") != 3 {
+		t.Errorf("ps:\n%s", out)
+	}
+	cons.stop(syscall.SIGTERM)
+	if all := running(); len(all) != 1 || all[0].Name != "second" {
+		t.Errorf("after one has ended: %+v", all)
+	}
+}

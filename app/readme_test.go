@@ -1,0 +1,57 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/matchwire/matchwire/pipeline"
+)
+
+// The files in the README's five minutes are real: the profile finds on the
+// page what the README says, and the config is one that run takes.
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	block := regexp.MustCompile("(?s)`([a-z.]+)`:\n\n( *)```[a-z]+\n(.*?)```")
+	files := 0
+	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
+		body := strings.ReplaceAll("\n"+m[3], "\n"+m[2], "\n")[1:]
+		if err := os.WriteFile(filepath.Join(dir, m[1]), []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files++
+	}
+	if files != 3 {
+		t.Fatalf("%d files in the README, want page.html, mysite.yaml and matchwire.yaml", files)
+	}
+	code, out, errs := call(t, "", nil, "parse", "page.html", "--profile", "mysite.yaml")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	for line := range strings.Lines(out) {
+		if line = strings.TrimSpace(line); !strings.Contains(string(text), line) {
+			t.Errorf("the README does not say that parse says %q", line)
+		}
+	}
+	more := regexp.MustCompile("(?s)More of matchwire.yaml:\n\n```yaml\n(.*?)```").FindStringSubmatch(string(text))
+	if more == nil {
+		t.Fatal("the README shows no more of matchwire.yaml")
+	}
+	if err := os.WriteFile("more.yaml", []byte(more[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := pipeline.LoadConfig("more.yaml", false); err != nil || len(c.Aliases) != 1 || c.Keep == "" {
+		t.Errorf("more of the config: %+v, %v", c, err)
+	}
+	config, err := pipeline.LoadConfig("matchwire.yaml", false)
+	if err != nil || len(config.Sources) != 1 || len(config.Consumers) != 2 {
+		t.Errorf("config %+v, %v", config, err)
+	}
+}

@@ -1,0 +1,112 @@
+package app
+
+import (
+	"crypto/tls"
+	"encoding/pem"
+	"io"
+	"net"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// encrypted stands before a server and speaks TLS; its URL has the scheme.
+func encrypted(t *testing.T, server, scheme string, config *tls.Config) string {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	target := u.Host
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", target)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			go func() { defer out.Close(); _, _ = io.Copy(out, in) }()
+			go func() { defer in.Close(); _, _ = io.Copy(in, out) }()
+		}
+	}()
+	u.Scheme, u.Host = scheme, l.Addr().String()
+	return u.String()
+}
+
+// The servers may speak TLS, and their URLs may stand in files: an event goes
+// to them and comes back. Without the certificate's authority nothing does.
+func TestTLSAndURLsInFiles(t *testing.T) {
+	w := newWorld(t)
+	site := httptest.NewTLSServer(nil) // for its certificate
+	defer site.Close()
+	config := &tls.Config{Certificates: site.TLS.Certificates}
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		f := filepath.Join(dir, name)
+		if err := os.WriteFile(f, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	ca := write("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: site.Certificate().Raw})))
+	env := []string{
+		"AMQP_URL=", "AMQP_URL_FILE=" + write("amqp", encrypted(t, w.amqp, "amqps", config)+"\n"),
+		"REDIS_URL=", "REDIS_URL_FILE=" + write("redis", encrypted(t, w.redisURL, "rediss", config)+"\n"),
+		"MATCHWIRE_NAMESPACE=" + w.namespace, "SSL_CERT_FILE=" + ca,
+	}
+	cons := start(t, "consumer=scoreboard keys", env, "run", "consumers")
+	plain := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
+	code, _, errs := call(t, "", plain, "emit", "soccer.mls.goal", `{"match":{"id":"m1","home":"A","away":"B"},"score":{"home":1,"away":0}}`, "--namespace", w.namespace)
+	if code != done {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	cons.eventually("the scoreboard", func() bool { return w.scoreboard("m1")["home_score"] == "1" })
+
+	distrusted := start(t, "certificate", append(env, "SSL_CERT_FILE="+write("none.pem", "")), "run", "consumers")
+	distrusted.eventually("both to be refused", func() bool {
+		o := distrusted.output()
+		return strings.Contains(o, "Redis unreachable") && strings.Contains(o, "broker unreachable") && strings.Count(o, "certificate") >= 2
+	})
+}
+
+// Servers that refuse the password are named, and it is not.
+func TestRefusedPasswords(t *testing.T) {
+	w := newWorld(t)
+	locked := testenv.OwnRedis(t)
+	opts, err := redis.ParseURL(locked.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := redis.NewClient(opts)
+	defer r.Close()
+	if err := r.ConfigSet(t.Context(), "requirepass", "another").Err(); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "refuses the login", []string{
+		"AMQP_URL=" + strings.Replace(w.amqp, "guest:guest@", "guest:"+testenv.Secret+"@", 1),
+		"REDIS_URL=" + strings.Replace(locked.URL, "redis://", "redis://:"+testenv.Secret+"@", 1),
+		"MATCHWIRE_NAMESPACE=" + w.namespace,
+	}, "run", "consumers", "--log-level", "debug")
+	p.stop(syscall.SIGTERM)
+	if o := p.output(); !strings.Contains(o, "WRONGPASS") {
+		t.Errorf("Redis' refusal is not said:\n%s", o)
+	}
+	testenv.NoSecret(t, p.output())
+}

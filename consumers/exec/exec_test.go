@@ -1,0 +1,215 @@
+package exec_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/consumers/exec"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// A log that tests can read while it is written.
+type log struct {
+	mu sync.Mutex
+	strings.Builder
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Builder.Write(b)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Builder.String()
+}
+
+// run runs a shell script as a consumer until the test ends.
+func run(t *testing.T, script string, change func(*exec.Settings)) (handle func(player string) error, said *log) {
+	t.Helper()
+	said = &log{}
+	c, err := exec.New(host(said, func(s *exec.Settings) {
+		s.Exec, s.Keys = []string{"sh", "-c", script}, []string{"#"}
+		if change != nil {
+			change(s)
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- c.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return func(player string) error {
+		ctx, cancel := context.WithTimeout(t.Context(), max(c.Timeout, 5*time.Second))
+		if change != nil {
+			ctx, cancel = context.WithTimeout(t.Context(), c.Timeout)
+		}
+		defer cancel()
+		return c.Handle(ctx, goal(t, player))
+	}, said
+}
+
+func host(said *log, settings func(*exec.Settings)) consumers.Host {
+	return consumers.Host{
+		Log: slog.New(slog.NewTextHandler(said, nil)), Path: func(p string) string { return filepath.Join(os.TempDir(), p) },
+		Settings: func(into any) error { settings(into.(*exec.Settings)); return nil },
+	}
+}
+
+func goal(t *testing.T, player string) event.Event {
+	t.Helper()
+	e, err := event.Of("soccer.mls.goal", event.Data{Player: player}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.TID = event.NewTID()
+	return e
+}
+
+// A shell that answers by the scorer's name.
+const answers = `while read -r line; do case "$line" in
+	*Fine*) echo ok;;
+	*Later*) echo "retry the site is closed";;
+	*Never*) echo permanent no such player;;
+	*Dies*) exit 3;;
+	*Babbles*) echo what;;
+	*Hangs*) sleep 60;;
+esac; done`
+
+func TestAnswers(t *testing.T) {
+	handle, said := run(t, answers, nil)
+	for _, tc := range []struct {
+		player    string
+		want      string
+		permanent bool
+	}{
+		{"Fine", "", false}, {"Later", "the site is closed", false}, {"Never", "no such player", true}, {"Fine", "", false},
+		{"Dies", "it ended while it handled an event", false}, {"Fine", "", false}, // it is started again
+		{"Babbles", `it answered "what": want ok, retry REASON or permanent REASON`, false}, {"Fine", "", false},
+	} {
+		err := handle(tc.player)
+		if (err == nil) != (tc.want == "") || err != nil && (!strings.Contains(err.Error(), tc.want) || errors.Is(err, event.ErrPermanent) != tc.permanent || errors.Is(err, event.ErrUnavailable)) {
+			t.Errorf("%s: %v, want %q, permanent %v", tc.player, err, tc.want, tc.permanent)
+		}
+	}
+	if !strings.Contains(said.String(), "exit status 3") {
+		t.Errorf("nobody said that it ended with 3:\n%s", said)
+	}
+}
+
+// One that hangs is killed with all that it has started.
+func TestHangs(t *testing.T) {
+	handle, said := run(t, answers, func(s *exec.Settings) { s.Timeout = strictyaml.Duration(time.Second) })
+	if err := handle("Fine"); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := handle("Hangs"); err == nil || errors.Is(err, event.ErrPermanent) || time.Since(began) > 20*time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	for end := time.Now().Add(20 * time.Second); handle("Fine") != nil; {
+		if time.Now().After(end) {
+			t.Fatalf("it did not come back:\n%s", said)
+		}
+	}
+}
+
+// While the program cannot run, events wait as in any outage.
+func TestCannotRun(t *testing.T) {
+	handle, said := run(t, "echo broken >&2; exit 1", func(s *exec.Settings) { s.Timeout = strictyaml.Duration(time.Second) })
+	unavailable := false
+	for range 5 { // one may meet a copy that is about to end
+		unavailable = unavailable || errors.Is(handle("Fine"), event.ErrUnavailable)
+	}
+	if !unavailable {
+		t.Error("no event was told that the program is away")
+	}
+	if !strings.Contains(said.String(), "line=broken") || !strings.Contains(said.String(), "started again") {
+		t.Errorf("said:\n%s", said)
+	}
+}
+
+// Several copies work at a time, and each event goes to one of them.
+func TestCopies(t *testing.T) {
+	dir := t.TempDir()
+	handle, _ := run(t, `while read -r line; do sleep 0.3; echo "$line" >> `+dir+`/$$; echo ok; done`, func(s *exec.Settings) {
+		s.Processes, s.Timeout = 4, strictyaml.Duration(20*time.Second)
+	})
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			if err := handle(fmt.Sprint("player", i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	files, err := filepath.Glob(dir + "/*")
+	if err != nil || len(files) != 4 {
+		t.Errorf("%d copies worked, want 4: %v", len(files), err)
+	}
+	lines := 0
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines += strings.Count(string(b), "\n")
+	}
+	if lines != 8 {
+		t.Errorf("%d events arrived, want 8", lines)
+	}
+}
+
+// What is secret in matchwire's environment is none of the program's business,
+// and what it is told to keep to itself reaches no log.
+func TestEnvironment(t *testing.T) {
+	for _, name := range []string{"AMQP_URL", "REDIS_URL_FILE", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS"} {
+		t.Setenv(name, testenv.Secret)
+	}
+	t.Setenv("FOR_THE_PROGRAM", "seen")
+	handle, said := run(t, `env >&2; echo at $(pwd) >&2; while read -r line; do echo ok; done`, nil)
+	if err := handle("Fine"); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(said.String(), "at "+os.TempDir()); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it does not run beside the config; said:\n%s", said)
+		}
+	}
+	if !strings.Contains(said.String(), "FOR_THE_PROGRAM=seen") {
+		t.Errorf("what is no secret is missing:\n%s", said)
+	}
+	testenv.NoSecret(t, said.String())
+}
+
+func TestMistakes(t *testing.T) {
+	for want, settings := range map[string]exec.Settings{
+		"exec: want a program":               {Keys: []string{"#"}, Processes: 1},
+		"keys: want topic patterns":          {Exec: []string{"sh"}, Processes: 1},
+		`keys: topic pattern "soccer"`:       {Exec: []string{"sh"}, Keys: []string{"soccer"}, Processes: 1},
+		"processes 0: want 1 to 64":          {Exec: []string{"sh"}, Keys: []string{"#"}},
+		`exec: exec: "no-such-program-here"`: {Exec: []string{"no-such-program-here"}, Keys: []string{"#"}, Processes: 1},
+		`/sub/none.sh": stat`:                {Exec: []string{"sub/none.sh"}, Keys: []string{"#"}, Processes: 1},
+	} {
+		_, err := exec.New(host(&log{}, func(s *exec.Settings) { *s = settings }))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}

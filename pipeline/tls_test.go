@@ -1,0 +1,141 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// newCertificate writes a certificate for this machine, and its key.
+func newCertificate(t *testing.T, dir string, serial int64) *x509.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"tls.crt": {Type: "CERTIFICATE", Bytes: der}, "tls.key": {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	first := newCertificate(t, dir, 1)
+	c := Config{file: filepath.Join(dir, "matchwire.yaml"), TLS: TLS{Certificate: "tls.crt", Key: "tls.key"}}
+	encrypted, err := c.certificate(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	group, ctx := errgroup.WithContext(ctx)
+	at, err := serve(ctx, group, "127.0.0.1:0", encrypted, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 1 {
+			t.Errorf("%s: a socket cannot take such a connection", r.Proto)
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(trusted *x509.Certificate) error {
+		pool := x509.NewCertPool()
+		pool.AddCert(trusted)
+		client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true, DisableKeepAlives: true}}
+		resp, err := client.Get("https://" + at.String())
+		if err == nil {
+			resp.Body.Close()
+		}
+		return err
+	}
+	if err := get(first); err != nil {
+		t.Error(err)
+	}
+	second := newCertificate(t, dir, 2)
+	if err := os.Chtimes(filepath.Join(dir, "tls.crt"), time.Time{}, time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := get(first); err != nil {
+		t.Errorf("at once, the certificate is still the old one: %v", err)
+	}
+	renewed, err := c.certificate(slog.New(slog.DiscardHandler)) // as a minute later
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pair, err := renewed.GetCertificate(nil); err != nil || !bytes.Equal(pair.Certificate[0], second.Raw) {
+		t.Errorf("the renewed certificate is not read: %v", err)
+	}
+	cancel()
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever serves streams to others than this machine must say to whom.
+func TestStreamsAreNotOpenByAccident(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "short"), []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		listen, config string
+		want           string // of the error; "" for none
+	}{
+		{"localhost:0", "", ""},
+		{"127.0.0.1:0", "", ""},
+		{"[::1]:0", "", ""},
+		{"0.0.0.0:0", "", "fanout.tokens"},
+		{":0", "", "fanout.tokens"},
+		{"example.org:0", "", "fanout.tokens"},
+		{"0.0.0.0:0", "fanout: {anybody: true}\n", ""},
+		{"127.0.0.1:0", "fanout: {tokens: short}\n", "short: a secret of 5 bytes: want at least 32"},
+		{"127.0.0.1:0", "fanout: {tokens: nowhere}\n", "nowhere: no such file"},
+		{"127.0.0.1:0", "fanout: {tokens: short, anybody: true}\n", "matchwire.yaml:1:34: fanout.anybody: clients need a token"},
+		{"127.0.0.1:0", "fanout:\n  origins:\n    - https://a.example\n    - a.example\n", "matchwire.yaml:4:7: fanout.origins[1]: origin \"a.example\""},
+		{"127.0.0.1:0", "fanout: {connections: -1}\n", ":1:23: fanout.connections: -1"},
+		{"127.0.0.1:0", "tls: {key: tls.key}\n", "tls: want both certificate and key"},
+	} {
+		file := filepath.Join(dir, "matchwire.yaml")
+		if err := os.WriteFile(file, []byte(tc.config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := LoadConfig(file, false)
+		if err == nil {
+			a := New(c, Servers{}, nil, nil)
+			_, err = a.streams(&parts{}, tc.listen)
+		}
+		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%s with %q: %v, want %q", tc.listen, tc.config, err, tc.want)
+		}
+	}
+}
