@@ -295,8 +295,8 @@ func TestBadCalls(t *testing.T) {
 			status       int
 		}{
 			{"GET", "/api/none", 404}, {"PUT", "/api/matches", 405}, {"POST", "/api/matches/x", 405}, {"POST", "/api/instances", 405},
-			{"GET", "/api/trace/nonsense", 400}, {"GET", "/api/trace/" + tid, 404}, {"GET", "/api/scoreboards/x", 404}, {"GET", "/api/scoreboards/a%20b", 400},
-			{"GET", "/api/scoreboards?limit=0", 400}, {"GET", "/api/trace/" + tid + "?jobs=1000", 400}, {"DELETE", "/api/matches/x", 403},
+			{"GET", "/api/trace/nonsense", 400}, {"GET", "/api/trace/" + tid, 404}, {"GET", "/api/scoreboard/x", 404}, {"GET", "/api/scoreboard/a%20b", 400},
+			{"GET", "/api/scoreboard?limit=0", 400}, {"GET", "/api/trace/" + tid + "?jobs=1000", 400}, {"DELETE", "/api/matches/x", 403},
 		} {
 			if status, p, header := d.call(tc.method, tc.path, ""); status != tc.status || p["detail"] == "" || status == 405 && header.Get("Allow") == "" {
 				d.Errorf("%s %s: %d %v", tc.method, tc.path, status, p)
@@ -319,11 +319,11 @@ func TestReading(t *testing.T) {
 		if err := c.Handle(d.Context(), e); err != nil {
 			d.Fatal(err)
 		}
-		status, boards, _ := d.call("GET", "/api/scoreboards", "")
+		status, boards, _ := d.call("GET", "/api/scoreboard", "")
 		if list := boards["scoreboards"].([]any); status != 200 || len(list) != 1 {
 			d.Errorf("%d %v", status, boards)
 		}
-		status, board, _ := d.call("GET", "/api/scoreboards/m1", "")
+		status, board, _ := d.call("GET", "/api/scoreboard/m1", "")
 		if score, _ := board["score"].(map[string]any); status != 200 || score["home"] != 1.0 || board["home"] != "A" || board["stale"] != "quiet" || board["tid"] != e.TID.String() {
 			d.Errorf("%d %v", status, board)
 		}
@@ -375,7 +375,7 @@ func TestOutage(t *testing.T) {
 	r := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
 	defer r.Close()
 	d := newDesk(t, r)
-	for _, path := range []string{"/api/matches", "/api/scoreboards", "/api/instances", "/api/trace/" + tid} {
+	for _, path := range []string{"/api/matches", "/api/scoreboard", "/api/instances", "/api/trace/" + tid} {
 		if status, p, header := d.call("GET", path, ""); status != 503 || header.Get("Retry-After") == "" || strings.Contains(p["detail"].(string), "127.0.0.1") {
 			t.Errorf("%s: %d %v", path, status, p)
 		}

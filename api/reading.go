@@ -23,7 +23,13 @@ func (a *API) scoreboards(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	boards, err := a.Boards.List(r.Context(), n)
+	live := false
+	if text := r.URL.Query().Get("live"); text != "" {
+		if live, err = strconv.ParseBool(text); err != nil {
+			return problem{http.StatusBadRequest, "live " + strconv.Quote(text) + ": want true or false", ""}
+		}
+	}
+	boards, err := a.Boards.List(r.Context(), live, n)
 	if err != nil {
 		return err
 	}

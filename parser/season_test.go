@@ -33,7 +33,7 @@ func TestSeason(t *testing.T) {
 		}
 	}
 	step := 1
-	if raceDetector {
+	if testenv.Race {
 		step = 10
 	}
 	profile, err := parser.LoadProfile("season.yaml", []byte(season.Profile))

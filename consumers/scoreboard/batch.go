@@ -3,7 +3,6 @@ package scoreboard
 import (
 	"context"
 	"sync"
-	"time"
 )
 
 const (
@@ -25,10 +24,8 @@ type batcher struct {
 
 // An update is one event on its way to the board.
 type update struct {
-	key    string
-	member string    // of the list of boards
-	at     time.Time // of the event
-	args   []any
+	keys []string // of the script
+	args []any
 
 	turn chan []*update // a batch to write, this one first in it; nil: it is written
 	err  error

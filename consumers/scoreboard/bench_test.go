@@ -62,7 +62,7 @@ func BenchmarkUpdates(b *testing.B) {
 		for batch := range slices.Chunk(events, 100) {
 			pipe := r.Pipeline()
 			for _, e := range batch {
-				pipe.EvalSha(b.Context(), sha, []string{scoreboard.Key("mw:", e.Subject)}, scoreboard.Args(e, time.Hour)...)
+				pipe.EvalSha(b.Context(), sha, scoreboard.Keys("mw:", e.Subject), scoreboard.Args(e, time.Hour)...)
 			}
 			if _, err := pipe.Exec(b.Context()); err != nil {
 				b.Fatal(err)
@@ -93,7 +93,7 @@ func BenchmarkUpdates(b *testing.B) {
 			ratios, rates = append(ratios, f.Seconds()/o.Seconds()), append(rates, n/o.Seconds())
 			one := alone(func(e event.Event) { _ = c.Handle(b.Context(), e) })
 			raw := alone(func(e event.Event) {
-				r.EvalSha(b.Context(), sha, []string{scoreboard.Key("mw:", e.Subject)}, scoreboard.Args(e, time.Hour)...)
+				r.EvalSha(b.Context(), sha, scoreboard.Keys("mw:", e.Subject), scoreboard.Args(e, time.Hour)...)
 			})
 			idle = append(idle, (one-raw).Seconds()*1000)
 		}

@@ -1,9 +1,12 @@
 package scoreboard
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -33,6 +36,9 @@ type Board struct {
 	Event      string       `json:"event"` // type of the latest event
 	ID         string       `json:"id"`    // its ID
 	TID        string       `json:"tid"`
+	// Incidents are all that happened, those that were taken back included, in
+	// the order of the match; nil in a list of boards.
+	Incidents []Incident `json:"incidents,omitempty"`
 }
 
 // Boards reads scoreboards.
@@ -44,19 +50,77 @@ type Boards struct {
 // NewBoards reads what stands in r under keys that begin with prefix.
 func NewBoards(r redis.UniversalClient, prefix string) Boards { return Boards{r, prefix} }
 
-// Get returns the board of a match, if there is one.
-func (b Boards) Get(ctx context.Context, match string) (Board, bool, error) {
-	fields, err := b.redis.HGetAll(ctx, Key(b.prefix, match)).Result()
-	if err != nil {
-		return Board{}, false, fmt.Errorf("reading scoreboard of %s: %w", match, err)
+// Get returns the board of a match with its incidents, if there is one.
+func (b Boards) Get(ctx context.Context, match string) (found Board, ok bool, err error) {
+	var fields, incidents *redis.MapStringStringCmd
+	_, err = b.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		fields, incidents = p.HGetAll(ctx, Key(b.prefix, match)), p.HGetAll(ctx, IncidentsKey(b.prefix, match))
+		return nil
+	})
+	if err == nil && len(fields.Val()) > 0 {
+		found, ok = board(fields.Val()), true
+		found.Incidents, err = ordered(found.Sport, incidents.Val())
 	}
-	return board(fields), len(fields) > 0, nil
+	if err != nil {
+		return found, false, fmt.Errorf("reading scoreboard of %s: %w", match, err)
+	}
+	return found, ok, nil
+}
+
+// ordered reads incidents and puts them into the order of the match: by clock,
+// else as they became known.
+func ordered(s event.Sport, fields map[string]string) ([]Incident, error) {
+	all := make([]Incident, 0, len(fields))
+	for id, text := range fields {
+		var i Incident
+		if err := json.Unmarshal([]byte(text), &i); err != nil {
+			return nil, fmt.Errorf("incident %s: %w", id, err)
+		}
+		all = append(all, i)
+	}
+	slices.SortFunc(all, func(a, b Incident) int {
+		if a.Kind == event.MatchEnd || b.Kind == event.MatchEnd { // has no clock, and the last word
+			return cmp.Or(compare(b.Kind == event.MatchEnd, a.Kind == event.MatchEnd), cmp.Compare(a.First, b.First))
+		}
+		if a.Kind == event.PeriodEnd || b.Kind == event.PeriodEnd { // has no minute
+			if pa, pb := s.Index(period(a)), s.Index(period(b)); pa == pb {
+				return cmp.Or(compare(b.Kind == event.PeriodEnd, a.Kind == event.PeriodEnd), cmp.Compare(a.First, b.First))
+			}
+		}
+		ca, cb := clock(a), clock(b)
+		return cmp.Or(compare(ca.Before(s, cb), cb.Before(s, ca)), cmp.Compare(a.First, b.First), cmp.Compare(a.ID, b.ID))
+	})
+	return all, nil
+}
+
+func clock(i Incident) event.Clock {
+	if i.Clock == nil {
+		return event.Clock{}
+	}
+	return *i.Clock
+}
+
+func period(i Incident) event.Period { return clock(i).Period }
+
+// compare is -1 if a comes first, 1 if b does.
+func compare(aFirst, bFirst bool) int {
+	switch {
+	case aFirst == bFirst:
+		return 0
+	case aFirst:
+		return -1
+	}
+	return 1
 }
 
 // List returns the boards of the matches that changed last, at most n, the
-// latest first.
-func (b Boards) List(ctx context.Context, n int) ([]Board, error) {
-	matches, err := b.redis.ZRevRange(ctx, b.prefix+"scoreboards", 0, int64(n-1)).Result()
+// latest first; live leaves out those that are not under way.
+func (b Boards) List(ctx context.Context, live bool, n int) ([]Board, error) {
+	list := ListKey(b.prefix)
+	if live {
+		list = LiveKey(b.prefix)
+	}
+	matches, err := b.redis.ZRevRange(ctx, list, 0, int64(n-1)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("reading scoreboards: %w", err)
 	}

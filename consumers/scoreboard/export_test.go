@@ -7,6 +7,14 @@ import (
 )
 
 // Script and its arguments, for the benchmark's floor.
-var Script = compareAndSet
+var Script = script
 
-func Args(e event.Event, keep time.Duration) []any { return arguments(e, time.Now().Add(keep)) }
+func Args(e event.Event, keep time.Duration) []any {
+	args, err := arguments(e, time.Now(), time.Now().Add(keep))
+	if err != nil {
+		panic(err)
+	}
+	return args
+}
+
+func Keys(prefix, match string) []string { return (&scoreboard{prefix: prefix}).keys(match) }

@@ -1,12 +1,18 @@
-// Package scoreboard keeps the state of every match in Redis, for other
+// Package scoreboard keeps the whole state of every match in Redis, for other
 // programs to read:
 //
-//	mw:{<match>}:scoreboard  hash, see fields
-//	mw:scoreboards           sorted set of match IDs by the time of their latest event, Unix milliseconds
+//	mw:{<match>}:scoreboard   hash: score, clock, status and the rest, see fields
+//	mw:{<match>}:incidents    hash: by incident its latest revision, the JSON of an [Incident]
+//	mw:scoreboards            sorted set of match IDs by the time of their latest event, Unix milliseconds
+//	mw:scoreboards:live       the same of the matches that are under way
+//	mw:scoreboards:changes    channel (pub/sub): the JSON of a [Change] for every event that changed something
 //
-// A late event never undoes a newer one: (epoch, seq) is compared in the same
-// step that writes. Handling an event twice changes nothing. Events that come
-// while others are being written are written together.
+// No order in which events arrive, and no number of copies, makes a difference:
+// what the match is like goes by (epoch, seq), each incident by epoch and
+// revision, compared in the same step that writes. (An incident that happens
+// again after it was taken back is another incident.) A later epoch leaves
+// nothing of an earlier one. Events that come while others are being written
+// are written together.
 package scoreboard
 
 import (
@@ -53,15 +59,19 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 // Key is the key of a match's scoreboard.
 func Key(prefix, match string) string { return prefix + "{" + match + "}:scoreboard" }
 
-// The seq of an event without an epoch is its time, so both stay below 2^53
-// and compare exactly as Lua's numbers.
-var compareAndSet = redis.NewScript(`
-local epoch = redis.call('hget', KEYS[1], 'epoch') or ''
-local seq = tonumber(redis.call('hget', KEYS[1], 'seq') or '-1')
-if ARGV[1] < epoch or (ARGV[1] == epoch and tonumber(ARGV[2]) < seq) then return 0 end
-redis.call('hset', KEYS[1], 'epoch', ARGV[1], 'seq', ARGV[2], unpack(ARGV, 4))
-redis.call('pexpireat', KEYS[1], ARGV[3])
-return 1`)
+// IncidentsKey is the key of a match's incidents.
+func IncidentsKey(prefix, match string) string { return prefix + "{" + match + "}:incidents" }
+
+// ListKey is the key of the list of all boards, LiveKey of those under way.
+func ListKey(prefix string) string { return prefix + "scoreboards" }
+func LiveKey(prefix string) string { return prefix + "scoreboards:live" }
+
+// ChangesChannel is where changes are published.
+func ChangesChannel(prefix string) string { return prefix + "scoreboards:changes" }
+
+func (s *scoreboard) keys(match string) []string {
+	return []string{Key(s.prefix, match), IncidentsKey(s.prefix, match), ListKey(s.prefix), LiveKey(s.prefix), ChangesChannel(s.prefix)}
+}
 
 func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	if e.Data.Match == nil || e.Subject == "" {
@@ -74,8 +84,11 @@ func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	if time.Since(at) > s.keep {
 		return nil // its board would be gone by now
 	}
-	u := &update{key: Key(s.prefix, e.Subject), member: e.Subject, at: at, args: arguments(e, at.Add(s.keep))}
-	if err := s.batch.do(ctx, u); err != nil {
+	args, err := arguments(e, at, at.Add(s.keep))
+	if err != nil {
+		return event.Permanent(err)
+	}
+	if err := s.batch.do(ctx, &update{keys: s.keys(e.Subject), args: args}); err != nil {
 		return fmt.Errorf("writing scoreboard of %s: %w", e.Subject, consumers.RedisError(err))
 	}
 	return nil
@@ -94,60 +107,23 @@ func (s *scoreboard) write(ctx context.Context, batch []*update) {
 	if len(forgotten) == 0 {
 		return
 	}
-	if err := compareAndSet.Load(ctx, s.redis).Err(); err != nil {
+	if err := script.Load(ctx, s.redis).Err(); err != nil {
 		return // they are tried again, as with any error
 	}
 	s.pipeline(ctx, forgotten)
 }
 
 func (s *scoreboard) pipeline(ctx context.Context, batch []*update) {
-	list := s.prefix + "scoreboards"
-	members := make([]redis.Z, len(batch))
 	written := make([]*redis.Cmd, len(batch))
 	pipe := s.redis.Pipeline()
 	for i, u := range batch {
-		written[i] = compareAndSet.EvalSha(ctx, pipe, []string{u.key}, u.args...)
-		members[i] = redis.Z{Score: float64(u.at.UnixMilli()), Member: u.member}
+		written[i] = script.EvalSha(ctx, pipe, u.keys, u.args...)
 	}
-	listed := pipe.ZAddArgs(ctx, list, redis.ZAddArgs{GT: true, Members: members})
-	trimmed := pipe.ZRemRangeByScore(ctx, list, "-inf", strconv.FormatInt(time.Now().Add(-s.keep).UnixMilli(), 10))
+	gone := strconv.FormatInt(time.Now().Add(-s.keep).UnixMilli(), 10)
+	all := pipe.ZRemRangeByScore(ctx, ListKey(s.prefix), "-inf", gone)
+	live := pipe.ZRemRangeByScore(ctx, LiveKey(s.prefix), "-inf", gone)
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	for i, u := range batch {
-		u.err = cmp.Or(written[i].Err(), listed.Err(), trimmed.Err())
+		u.err = cmp.Or(written[i].Err(), all.Err(), live.Err())
 	}
-}
-
-// arguments are those of the script.
-func arguments(e event.Event, until time.Time) []any {
-	epoch, seq := e.Position()
-	return append([]any{epoch, seq, until.UnixMilli()}, fields(e)...)
-}
-
-// fields are names and values of the hash. What an event does not say keeps
-// its last value.
-func fields(e event.Event) []any {
-	d, m := e.Data, e.Data.Match
-	f := []any{
-		"match", m.ID, "sport", string(d.Sport), "league", d.League, "updated", e.Time.Format(time.RFC3339Nano),
-		"event", e.Type, "id", e.ID, "tid", e.TID.String(),
-		"period", string(m.Period), "time", m.Clock.String(), "stale", "", "stale_since", "",
-	}
-	if m.Stale != nil {
-		f = append(f, "stale", m.Stale.Reason, "stale_since", m.Stale.Since.Format(time.RFC3339))
-	}
-	for name, value := range map[string]string{"home": m.Home, "away": m.Away, "status": string(m.Status)} {
-		if value != "" {
-			f = append(f, name, value)
-		}
-	}
-	if !m.Start.IsZero() {
-		f = append(f, "start", m.Start.Format(time.RFC3339))
-	}
-	if d.Score != nil {
-		f = append(f, "home_score", d.Score.Home, "away_score", d.Score.Away)
-	}
-	if d.Shootout != nil {
-		f = append(f, "home_shootout", d.Shootout.Home, "away_shootout", d.Shootout.Away)
-	}
-	return f
 }

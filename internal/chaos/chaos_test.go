@@ -10,6 +10,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 const (
@@ -108,7 +110,7 @@ func (w *world) check(f fault, r result) {
 	if r.hook.repeated > f.breaks*len(w.consumers)*notifyLimit {
 		w.Errorf("%s: %d notifications were repeated, more than were under way", f.name, r.hook.repeated)
 	}
-	if r.recovered > recoverWithin && !raceDetector { // which slows down everything
+	if r.recovered > recoverWithin && !testenv.Race { // which slows down everything
 		w.Errorf("%s: recovered after %v", f.name, r.recovered)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // memoryBound is what a process of ours may have taken at its worst, whatever
@@ -188,7 +189,7 @@ func (w *world) bounded(r *role, when string) {
 func (w *world) bound(most int64, what string) {
 	w.Helper()
 	w.Logf("%4d MiB at most: %s", most>>20, what)
-	if most > memoryBound && !raceDetector {
+	if most > memoryBound && !testenv.Race {
 		w.Errorf("%s: took %d MiB, more than %d", what, most>>20, memoryBound>>20)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // build makes the program, with the race detector if the test has it.
@@ -15,7 +17,7 @@ func build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "matchwire")
 	args := []string{"build", "-o", program}
-	if raceDetector {
+	if testenv.Race {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, "../../cmd/matchwire")...).CombinedOutput(); err != nil {

@@ -190,7 +190,7 @@ func TestSchedule(t *testing.T) {
 		}
 	}
 	// The race detector and the tests beside this one cost their time.
-	if most := 0.1; p99 > most && !raceDetector {
+	if most := 0.1; p99 > most && !testenv.Race {
 		t.Errorf("p99 of the lateness is %.0f %% of the interval, more than %.0f %%", 100*p99, 100*most)
 	}
 	if longest > 2.2 {

@@ -342,7 +342,7 @@ func TestNodeKilled(t *testing.T) {
 			if crowd.gaps.Load() > 0 {
 				t.Errorf("%d events were missed or came twice", crowd.gaps.Load())
 			}
-			if r.back > 0 && last > r.back && !raceDetector {
+			if r.back > 0 && last > r.back && !testenv.Race {
 				t.Errorf("the last was back after %v, want %v", last, r.back)
 			}
 		})

@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // TestStartOnALongLog has a node start on a log of many events, ten million in
@@ -55,7 +56,7 @@ func TestStartOnALongLog(t *testing.T) {
 	if before != after {
 		t.Errorf("the node knew\n%.2000s\nand knows\n%.2000s", before, after)
 	}
-	if ready > 2*time.Second && !raceDetector {
+	if ready > 2*time.Second && !testenv.Race {
 		t.Errorf("ready after %v", ready)
 	}
 }

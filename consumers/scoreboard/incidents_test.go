@@ -1,0 +1,158 @@
+package scoreboard_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/consumers/scoreboard"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// said is an event of one incident.
+func said(t *testing.T, incident string, rev int, action event.Action, epoch string, seq int64, player string) event.Event {
+	t.Helper()
+	e := goal(t, epoch, seq, 1, 0)
+	e.Data.Incident, e.Data.Rev, e.Data.Action, e.Data.Player = incident, rev, action, player
+	e.Type = "soccer.mls." + event.Goal.Word(action)
+	e.ID = fmt.Sprint(incident, rev, epoch)
+	return e
+}
+
+func incidents(t *testing.T, r *redis.Client) string {
+	t.Helper()
+	b, ok, err := scoreboard.NewBoards(r, "mw:").Get(t.Context(), "m1")
+	if err != nil || !ok {
+		t.Fatalf("%v %v", ok, err)
+	}
+	var all []string
+	for _, i := range b.Incidents {
+		all = append(all, fmt.Sprintf("%s r%d %s %s", i.ID, i.Rev, i.Action, i.Player))
+	}
+	return strings.Join(all, ", ")
+}
+
+// Whatever order they arrive in, the latest revision of each incident stands,
+// in the place of its first, and of an earlier epoch nothing.
+func TestIncidents(t *testing.T) {
+	events := []event.Event{
+		said(t, "old", 1, event.New, "e1", 5, "Nobody"),
+		said(t, "a", 1, event.New, "e1", 6, "Before the state was lost"),
+		said(t, "a", 1, event.New, "e2", 1, "Giovinco"), // what was known is told again
+		said(t, "b", 1, event.New, "e2", 2, "Altidore"),
+		said(t, "a", 2, event.Corrected, "e2", 3, "Osorio"),
+		said(t, "b", 2, event.Retracted, "e2", 4, "Altidore"),
+		said(t, "b2", 1, event.New, "e2", 5, "Morrow"), // it happens again: another generation
+	}
+	for i := range events { // the clock tells nothing about the order
+		c := event.SoccerMinute("", 10, 0)
+		events[i].Data.Clock = &c
+	}
+	const want = "a r2 corrected Osorio, b r2 retracted Altidore, b2 r1 new Morrow"
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c, err := scoreboard.New(host(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for seed := range 40 {
+			handle(t, c, shuffled(events, uint64(seed))...)
+			if got := incidents(t, r); got != want {
+				t.Errorf("order %d: %s, want %s", seed, got, want)
+			}
+			board, inc := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val(), r.PTTL(t.Context(), scoreboard.IncidentsKey("mw:", "m1")).Val()
+			if inc < time.Hour || inc > board+time.Second {
+				t.Errorf("the board stays for %v, its incidents for %v", board, inc)
+			}
+			r.FlushDB(t.Context())
+		}
+	})
+}
+
+// A latest event that does not tell the score, the teams or the kick-off leaves
+// what another told, whichever comes first.
+func TestWhatALaterEventDoesNotTell(t *testing.T) {
+	full, bare := goal(t, "e", 1, 2, 1), goal(t, "e", 2, 0, 0)
+	full.Data.Match.Start = time.Date(2016, 11, 6, 23, 30, 0, 0, time.UTC)
+	full.Data.Shootout = &event.Score{Home: 4, Away: 5}
+	bare.Data.Score, bare.Data.Match.Home, bare.Data.Match.Away, bare.Data.Match.Status = nil, "", "", event.Final
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c, err := scoreboard.New(host(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, order := range [][]event.Event{{full, bare}, {bare, full}} {
+			handle(t, c, order...)
+			b, _, err := scoreboard.NewBoards(r, "mw:").Get(t.Context(), "m1")
+			if err != nil || b.Score == nil || *b.Score != *full.Data.Score || b.Shootout == nil || *b.Shootout != *full.Data.Shootout ||
+				b.Home != "New York City FC" || !b.Start.Equal(full.Data.Match.Start) || b.Status != event.Final {
+				t.Errorf("%+v, %v", b, err)
+			}
+			r.FlushDB(t.Context())
+		}
+	})
+}
+
+// Those that are under way are listed apart, and each change is published, but
+// not what changes nothing.
+func TestLiveListAndChanges(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c, err := scoreboard.New(host(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		watch := r.Subscribe(t.Context(), scoreboard.ChangesChannel("mw:"))
+		defer watch.Close()
+		if _, err := watch.Receive(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		tell := func(match string, seq int64, s event.Status) {
+			e := said(t, fmt.Sprint(match, seq), 1, event.New, "e", seq, "P")
+			e.Subject, e.Data.Match.ID, e.Data.Match.Status = match, match, s
+			handle(t, c, e, e)
+			want = append(want, e.ID)
+		}
+		live := func() (ids []string) {
+			all, err := scoreboard.NewBoards(r, "mw:").List(t.Context(), true, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range all {
+				ids = append(ids, b.Match)
+			}
+			slices.Sort(ids)
+			return ids
+		}
+		tell("m1", 1, event.Live)
+		tell("m2", 1, event.Scheduled)
+		tell("m3", 1, event.Break)
+		if got := live(); !slices.Equal(got, []string{"m1", "m3"}) {
+			t.Errorf("live: %v", got)
+		}
+		tell("m1", 9, event.Final)
+		tell("m1", 8, event.Live) // late
+		tell("m2", 2, event.Live)
+		if got := live(); !slices.Equal(got, []string{"m2", "m3"}) {
+			t.Errorf("live: %v", got)
+		}
+		for _, id := range want {
+			m, err := watch.ReceiveTimeout(t.Context(), 10*time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var change scoreboard.Change
+			if err := json.Unmarshal([]byte(m.(*redis.Message).Payload), &change); err != nil || change.Event != id || change.Key != "soccer.mls.goal" {
+				t.Errorf("change %+v, %v, want that of %s", change, err, id)
+			}
+		}
+		if m, err := watch.ReceiveTimeout(t.Context(), 100*time.Millisecond); err == nil {
+			t.Errorf("and one too many: %v", m)
+		}
+	})
+}

@@ -1,0 +1,190 @@
+package scoreboard_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/consumers/scoreboard"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/season"
+	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/parser"
+)
+
+// A whole season's events, in any order and some of them twice, leave boards
+// that say what really happened.
+func TestSeason(t *testing.T) {
+	matches, err := season.Load(testenv.Needs(t, testenv.Season("../.."), "MATCHWIRE_SEASON"))
+	if err != nil || len(matches) == 0 {
+		t.Fatalf("%d matches, %v", len(matches), err)
+	}
+	profile, err := parser.LoadProfile("season.yaml", []byte(season.Profile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := 1
+	if testing.Short() || testenv.Race {
+		step = 20
+	}
+	type match struct {
+		*season.Match
+		events []event.Event
+		facts  []season.Fact
+	}
+	var all []match
+	for i := 0; i < len(matches); i += step {
+		all = append(all, match{Match: &matches[i]})
+	}
+	var reading errgroup.Group
+	reading.SetLimit(4)
+	for i := range all {
+		reading.Go(func() (err error) {
+			all[i].events, all[i].facts, err = read(profile, all[i].Match)
+			return err
+		})
+	}
+	if err := reading.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c, err := scoreboard.New(host(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		boards, right, events := scoreboard.NewBoards(r, "mw:"), 0, 0
+		for n, m := range all {
+			told := shuffled(m.events, uint64(n))
+			events += len(told)
+			tell(t, c, told)
+			board, ok, err := boards.Get(t.Context(), m.ID)
+			if err != nil || !ok {
+				t.Fatalf("%s: no board: %v", m.ID, err)
+			}
+			if wrong := differences(board, m.Match, m.facts); len(wrong) > 0 {
+				t.Errorf("%s %s v %s: %v", m.ID, m.Home, m.Away, wrong)
+				continue
+			}
+			right++
+		}
+		t.Logf("boards that equal the facts: %d of %d, after %d events", right, len(all), events)
+		live, err := boards.List(t.Context(), true, 1000)
+		if err != nil || len(live) > 0 {
+			t.Errorf("%d matches are listed as live when all are over: %v", len(live), err)
+		}
+	})
+}
+
+// read is what a parser that restarts with every page says of a match, whose
+// pages have every fault there is.
+func read(profile *parser.Profile, m *season.Match) (events []event.Event, facts []season.Fact, err error) {
+	pages, facts := m.Pages(1)
+	state := parser.State{Epoch: "e1"}
+	now := time.Now()
+	for _, page := range pages {
+		all, _, err := profile.Extract(parser.Page{Body: page.Body})
+		if err != nil {
+			continue // unusable, and meant to be
+		}
+		all[0].Match.ID = m.ID
+		next, made, err := parser.Reconcile(state, all[0], parser.Reading{
+			TID: event.NewTID(), Source: "/parser/season", At: page.At, Evidence: event.Evidence{Snapshot: fmt.Sprint(season.Hash(page.Body))}})
+		if err != nil {
+			if page.Fault == "" {
+				return nil, nil, fmt.Errorf("%s: %w", m.ID, err)
+			}
+			continue
+		}
+		state = next
+		for i := range made {
+			made[i].Time = now // the matches are years old, and boards are kept for days
+		}
+		events = append(events, made...)
+	}
+	return events, facts, nil
+}
+
+// shuffled is the events in another order, a third of them twice.
+func shuffled(events []event.Event, seed uint64) []event.Event {
+	r := rand.New(rand.NewPCG(seed, 7))
+	told := slices.Clone(events)
+	for _, e := range events {
+		if r.IntN(3) == 0 {
+			told = append(told, e)
+		}
+	}
+	r.Shuffle(len(told), func(i, j int) { told[i], told[j] = told[j], told[i] })
+	return told
+}
+
+// tell hands events to the consumer as its queue does: many at a time.
+func tell(t *testing.T, c consumers.Consumer, events []event.Event) {
+	t.Helper()
+	var handlers errgroup.Group
+	handlers.SetLimit(c.Limit)
+	for _, e := range events {
+		handlers.Go(func() error { return c.Handle(t.Context(), e) })
+	}
+	if err := handlers.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// differences are those between a board and the facts.
+func differences(b scoreboard.Board, m *season.Match, facts []season.Fact) (wrong []string) {
+	same := func(what string, got, want any) {
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			wrong = append(wrong, fmt.Sprintf("%s is %v, want %v", what, got, want))
+		}
+	}
+	same("status", b.Status, event.Final)
+	same("home", b.Home, m.Home)
+	same("away", b.Away, m.Away)
+	same("score", *b.Score, event.Score{Home: m.Final.Home, Away: m.Final.Away})
+	if m.Shootout != nil && b.Shootout != nil {
+		same("shoot-out", *b.Shootout, event.Score{Home: m.Shootout.Score.Home, Away: m.Shootout.Score.Away})
+	} else {
+		same("a shoot-out", b.Shootout != nil, m.Shootout != nil)
+	}
+	stands, happened := map[string]int{}, map[string]int{}
+	var order []event.Clock
+	for _, i := range b.Incidents {
+		if i.Action == event.Retracted || i.Side == "" {
+			continue
+		}
+		stands[fmt.Sprintf("%s %s %s %s %s %d+%d", i.Kind, i.Detail, i.Side, i.Player, i.Off, i.Clock.Minute, i.Clock.Stoppage)]++
+		order = append(order, *i.Clock)
+	}
+	for _, f := range facts {
+		happened[fmt.Sprintf("%s %s %s %s %s %d+%d", f.Kind, f.Detail, f.Side, f.Player, f.Off, f.Minute, f.Stoppage)]++
+	}
+	for k := range maps.Keys(stands) {
+		if stands[k] != happened[k] {
+			wrong = append(wrong, fmt.Sprintf("%d × %s, want %d", stands[k], k, happened[k]))
+		}
+	}
+	for k, n := range happened {
+		if stands[k] == 0 {
+			wrong = append(wrong, fmt.Sprintf("lost %d × %s", n, k))
+		}
+	}
+	if !slices.IsSortedFunc(order, func(a, b event.Clock) int {
+		switch {
+		case a.Before(event.Soccer, b):
+			return -1
+		case b.Before(event.Soccer, a):
+			return 1
+		}
+		return 0
+	}) {
+		wrong = append(wrong, "the incidents are not in the order of the match")
+	}
+	return wrong
+}
