@@ -34,11 +34,16 @@ type Settings struct {
 	Keep string `yaml:"keep"`
 }
 
+const (
+	maxBatch = 256 // updates in a pipeline
+	writers  = 2   // pipelines at a time: one is filled while Redis works on the other
+)
+
 type scoreboard struct {
 	redis  redis.UniversalClient
 	prefix string
 	keep   time.Duration
-	batch  batcher
+	batch  consumers.Batcher[update]
 }
 
 // New makes the consumer.
@@ -52,7 +57,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		return consumers.Consumer{}, fmt.Errorf("keep %q: want a duration of a minute or more, like 72h", set.Keep)
 	}
 	s := &scoreboard{redis: h.Redis, prefix: h.Prefix, keep: keep}
-	s.batch.write = s.write
+	s.batch = consumers.Batcher[update]{Write: s.write, Most: maxBatch, Writes: writers}
 	return consumers.Consumer{Keys: []string{"#"}, Limit: 128, Rebuilds: true, Handle: s.handle}, nil
 }
 
@@ -88,32 +93,42 @@ func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	if err != nil {
 		return event.Permanent(err)
 	}
-	if err := s.batch.do(ctx, &update{keys: s.keys(e.Subject), args: args}); err != nil {
+	if err := s.batch.Do(ctx, update{keys: s.keys(e.Subject), args: args}); err != nil {
 		return fmt.Errorf("writing scoreboard of %s: %w", e.Subject, consumers.RedisError(err))
 	}
 	return nil
 }
 
-// write writes a batch in one pipeline, and once more where the server has
-// forgotten the script: it was restarted.
-func (s *scoreboard) write(ctx context.Context, batch []*update) {
-	var forgotten []*update
-	s.pipeline(ctx, batch)
-	for _, u := range batch {
-		if redis.HasErrorPrefix(u.err, "NOSCRIPT") {
-			forgotten = append(forgotten, u)
-		}
-	}
-	if len(forgotten) == 0 {
-		return
-	}
-	if err := script.Load(ctx, s.redis).Err(); err != nil {
-		return // they are tried again, as with any error
-	}
-	s.pipeline(ctx, forgotten)
+// An update is one event on its way to its board.
+type update struct {
+	keys []string // of the script
+	args []any
 }
 
-func (s *scoreboard) pipeline(ctx context.Context, batch []*update) {
+// write writes a batch in one pipeline, and once more what a server that was
+// restarted could not: it has forgotten the script.
+func (s *scoreboard) write(ctx context.Context, batch []update) []error {
+	errs := s.pipeline(ctx, batch)
+	var again []int
+	for i, err := range errs {
+		if redis.HasErrorPrefix(err, "NOSCRIPT") {
+			again = append(again, i)
+		}
+	}
+	if len(again) == 0 || script.Load(ctx, s.redis).Err() != nil { // then they are tried again, as with any error
+		return errs
+	}
+	forgotten := make([]update, len(again))
+	for n, i := range again {
+		forgotten[n] = batch[i]
+	}
+	for n, err := range s.pipeline(ctx, forgotten) {
+		errs[again[n]] = err
+	}
+	return errs
+}
+
+func (s *scoreboard) pipeline(ctx context.Context, batch []update) []error {
 	written := make([]*redis.Cmd, len(batch))
 	pipe := s.redis.Pipeline()
 	for i, u := range batch {
@@ -123,7 +138,9 @@ func (s *scoreboard) pipeline(ctx context.Context, batch []*update) {
 	all := pipe.ZRemRangeByScore(ctx, ListKey(s.prefix), "-inf", gone)
 	live := pipe.ZRemRangeByScore(ctx, LiveKey(s.prefix), "-inf", gone)
 	_, _ = pipe.Exec(ctx) // each command has its own error
-	for i, u := range batch {
-		u.err = cmp.Or(written[i].Err(), all.Err(), live.Err())
+	errs := make([]error, len(batch))
+	for i := range errs {
+		errs[i] = cmp.Or(written[i].Err(), all.Err(), live.Err())
 	}
+	return errs
 }
