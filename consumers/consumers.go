@@ -72,6 +72,9 @@ type Host struct {
 	Settings func(into any) error
 	// Path is a file's path as the settings name it, relative to the config file.
 	Path func(string) string
+	// Elsewhere says that the consumer runs in other processes, perhaps on other
+	// machines: of what it needs of this one, files or programs, all may be missing.
+	Elsewhere bool
 	// Redis is nil while the config is only checked, and for a command where no
 	// server is named.
 	Redis redis.UniversalClient

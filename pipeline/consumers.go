@@ -21,7 +21,7 @@ const schedulerName = "scheduler"
 // ConsumerNames are the names under which the consumers that the config names
 // have their queues, in order.
 func (c Config) ConsumerNames(plugins []consumers.Plugin) ([]string, error) {
-	all, err := makeConsumers(c, plugins, nil, slog.New(slog.DiscardHandler))
+	all, err := makeConsumers(c, plugins, true, nil, slog.New(slog.DiscardHandler))
 	return slices.Sorted(maps.Keys(all)), err
 }
 
@@ -44,12 +44,14 @@ func (c Config) named(plugins []consumers.Plugin) []string {
 	return names
 }
 
-// makeConsumers makes the consumers that run, each part under a name of its
-// own. A mistake in one's settings names file and line.
-func makeConsumers(c Config, plugins []consumers.Plugin, r redis.UniversalClient, log *slog.Logger) (map[string]consumers.Consumer, error) {
+// makeConsumers makes the consumers that run, here or elsewhere, each part under
+// a name of its own. A mistake in one's settings names file and line.
+func makeConsumers(c Config, plugins []consumers.Plugin, elsewhere bool, r redis.UniversalClient, log *slog.Logger) (map[string]consumers.Consumer, error) {
 	all := map[string]consumers.Consumer{}
 	for _, name := range c.named(plugins) {
-		consumer, err := c.makeConsumer(name, plugins, r, log)
+		host := c.Host(name, r, log)
+		host.Elsewhere = elsewhere
+		consumer, err := c.makeConsumer(name, plugins, host)
 		if err != nil {
 			return nil, err
 		}
@@ -63,10 +65,10 @@ func makeConsumers(c Config, plugins []consumers.Plugin, r redis.UniversalClient
 	return all, nil
 }
 
-func (c Config) makeConsumer(name string, plugins []consumers.Plugin, r redis.UniversalClient, log *slog.Logger) (consumer consumers.Consumer, err error) {
+func (c Config) makeConsumer(name string, plugins []consumers.Plugin, h consumers.Host) (consumer consumers.Consumer, err error) {
 	maker, err := c.maker(name, plugins)
 	if err == nil {
-		consumer, err = maker(c.Host(name, r, log))
+		consumer, err = maker(h)
 	}
 	settings := c.Consumers[name]
 	var placed *strictyaml.Error

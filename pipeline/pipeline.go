@@ -108,7 +108,7 @@ func (l *Pipeline) Run(ctx context.Context, roles ...Role) error {
 		return err
 	}
 	defer stop()
-	p, err := l.prepare(broker, store)
+	p, err := l.prepare(broker, store, roles)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ type parts struct {
 }
 
 // prepare makes everything that the config can get wrong.
-func (l *Pipeline) prepare(b event.Broker, r redis.UniversalClient) (p *parts, err error) {
+func (l *Pipeline) prepare(b event.Broker, r redis.UniversalClient, roles []Role) (p *parts, err error) {
 	p = &parts{broker: b, redis: r, prefix: prefix(l.config.Namespace), instance: cmp.Or(l.Name, defaultName()), health: &health{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry()}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := l.prepareTrace(p); err != nil {
@@ -183,7 +183,7 @@ func (l *Pipeline) prepare(b event.Broker, r redis.UniversalClient) (p *parts, e
 	p.schedule = scheduler.NewSchedule(r, p.prefix, p.outbox.Nudge)
 	p.health.add(b.Health)
 	p.health.add(redisHealth(r))
-	if p.consumers, err = makeConsumers(l.config, l.plugins, r, l.log); err != nil {
+	if p.consumers, err = makeConsumers(l.config, l.plugins, !slices.Contains(roles, Consumers), r, l.log); err != nil {
 		return p, err
 	}
 	if p.library, err = l.config.Library(); err != nil {

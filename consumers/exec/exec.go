@@ -89,7 +89,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		path = h.Path(path)
 	}
 	path, err := exec.LookPath(path)
-	if err != nil {
+	if err != nil && !h.Elsewhere {
 		return consumers.Consumer{}, fmt.Errorf("exec: %w", err)
 	}
 	p := &program{path: path, args: set.Exec[1:], dir: h.Path("."), log: h.Log, work: make(chan job)}

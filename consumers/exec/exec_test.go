@@ -213,3 +213,12 @@ func TestMistakes(t *testing.T) {
 		}
 	}
 }
+
+// A process that only has to know of the consumer need not have the program.
+func TestElsewhere(t *testing.T) {
+	h := host(&log{}, func(s *exec.Settings) { s.Exec, s.Keys = []string{"no-such-program-here"}, []string{"#"} })
+	h.Elsewhere = true
+	if _, err := exec.New(h); err != nil {
+		t.Error(err)
+	}
+}
