@@ -173,7 +173,7 @@ func (b *bench) until(what string, ok func() bool) {
 	b.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			b.Fatalf("waited for %s; effects %q; said:\n%s", what, b.Effects(), b.log)
+			b.Fatalf("waited for %s; %d effects; said:\n%s", what, len(b.Effects()), b.log)
 		}
 	}
 }
