@@ -10,6 +10,7 @@ import (
 )
 
 var all = []consumers.Plugin{
+	archiver,
 	notifier,
 	scoreboards,
 }

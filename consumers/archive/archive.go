@@ -1,0 +1,138 @@
+// Package archive keeps every event in an SQLite file, to be asked with SQL or
+// read out with matchwire archive export. An event has one row, however often
+// it comes. The file belongs to one machine: let one process run this consumer.
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/event"
+)
+
+// Settings are the archive's part of the config.
+type Settings struct {
+	// File is the database, relative to the config file; archive.db without it.
+	// Its folder must be there.
+	File string `yaml:"file"`
+	// Keys are the topic patterns of what is kept; all without it.
+	Keys []string `yaml:"keys"`
+}
+
+// settings reads and checks the archive's part of the config. The file in them
+// is no longer relative.
+func settings(h consumers.Host) (Settings, error) {
+	set := Settings{File: "archive.db", Keys: []string{"#"}}
+	if err := h.Settings(&set); err != nil {
+		return set, err
+	}
+	if set.File == "" {
+		return set, errors.New("file: want the name of a file")
+	}
+	for _, k := range set.Keys {
+		if err := event.CheckPattern(k); err != nil {
+			return set, fmt.Errorf("keys: %w", err)
+		}
+	}
+	set.File = h.Path(set.File)
+	return set, nil
+}
+
+type archive struct {
+	file  string
+	batch consumers.Batcher[event.Event]
+
+	mu sync.Mutex
+	db *database // nil until the first event, and after the last
+}
+
+// maxBatch is how many events are written in one transaction.
+const maxBatch = 500
+
+// New makes the consumer.
+func New(h consumers.Host) (consumers.Consumer, error) {
+	set, err := settings(h)
+	if err != nil {
+		return consumers.Consumer{}, err
+	}
+	if _, err := os.Stat(filepath.Dir(set.File)); err != nil && !h.Elsewhere {
+		return consumers.Consumer{}, fmt.Errorf("file: %w", err)
+	}
+	a := &archive{file: set.File}
+	a.batch = consumers.Batcher[event.Event]{Write: a.write, Most: maxBatch}
+	return consumers.Consumer{
+		Keys: set.Keys, Limit: maxBatch, Rebuilds: true,
+		Handle: func(ctx context.Context, e event.Event) error { return a.batch.Do(ctx, e) },
+		Run: func(ctx context.Context) error {
+			<-ctx.Done()
+			return a.close()
+		},
+	}, nil
+}
+
+// write writes a batch whole or not at all; where that fails each event is
+// tried by itself, so that one that cannot be written keeps nobody else back.
+func (a *archive) write(ctx context.Context, batch []event.Event) []error {
+	errs := make([]error, len(batch))
+	db, err := a.open(ctx)
+	if err == nil {
+		if err = db.insert(ctx, batch); err == nil {
+			return errs
+		}
+	}
+	for i, e := range batch {
+		if db != nil && len(batch) > 1 {
+			err = db.insert(ctx, []event.Event{e})
+		}
+		if err != nil {
+			errs[i] = fmt.Errorf("archive %s: %w", a.file, fault(err))
+		}
+	}
+	return errs
+}
+
+// fault tells what is wrong with the file or the disk, and ends some day, from
+// what is wrong with an event.
+func fault(err error) error {
+	var answer *sqlite.Error
+	if !errors.As(err, &answer) {
+		return err
+	}
+	switch answer.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return event.Unavailable(err)
+	}
+	return err
+}
+
+func (a *archive) open(ctx context.Context) (*database, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.db != nil {
+		return a.db, nil
+	}
+	db, err := create(ctx, a.file)
+	if err == nil {
+		a.db = db
+	}
+	return a.db, err
+}
+
+func (a *archive) close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.db == nil {
+		return nil
+	}
+	db := a.db
+	a.db = nil
+	return db.Close()
+}

@@ -1,0 +1,128 @@
+package archive
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/event"
+)
+
+// Commands are matchwire archive …
+type Commands struct {
+	Export Export `cmd:"" help:"Print archived events."`
+}
+
+// Export prints events from the archive.
+type Export struct {
+	Format string   `help:"jsonl (each event whole, as JSON) or csv (a line of its facts)." enum:"jsonl,csv" default:"jsonl"`
+	Match  string   `help:"Only of this match." placeholder:"ID"`
+	Since  string   `help:"Only from this time on: 2026-11-28, or 2026-11-28T15:04:05Z." placeholder:"TIME"`
+	Until  string   `help:"Only before this time." placeholder:"TIME"`
+	Keys   []string `arg:"" optional:"" name:"pattern" help:"Only with routing keys that match one of these topic patterns, like *.*.goal."`
+
+	wanted query
+}
+
+// Validate finds what is misused before anything is done.
+func (x *Export) Validate() (err error) {
+	x.wanted.match = x.Match
+	if x.wanted.since, err = instant("since", x.Since); err != nil {
+		return err
+	}
+	if x.wanted.until, err = instant("until", x.Until); err != nil {
+		return err
+	}
+	for _, k := range x.Keys {
+		if err := event.CheckPattern(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Run prints the events by time, and those of a match in their order.
+func (x *Export) Run(ctx context.Context, h consumers.Host, out io.Writer) (err error) {
+	set, err := settings(h)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(set.File); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: nothing has been archived yet", set.File)
+	}
+	db, err := dial(set.File, "&mode=ro")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.check(ctx); err != nil {
+		return fmt.Errorf("%s: %w", set.File, err)
+	}
+	print, flush := printer(x.Format, out)
+	err = db.each(ctx, x.wanted, func(body []byte) error {
+		e, err := event.Decode(body)
+		if err != nil || len(x.Keys) > 0 && !event.MatchAny(x.Keys, e.Type) {
+			return err
+		}
+		return print(e, body)
+	})
+	return errors.Join(err, flush())
+}
+
+// instant reads a time; a day is its beginning, UTC.
+func instant(name, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("--%s %q: want a time like 2026-11-28 or 2026-11-28T15:04:05Z", name, text)
+}
+
+// columns are those of CSV.
+var columns = []string{"time", "type", "match", "league", "home", "away", "home_score", "away_score", "kind", "action", "detail", "team", "player", "assist", "off",
+	"clock", "period", "status", "backfill", "replay", "incident", "rev", "id", "tid"}
+
+func printer(format string, out io.Writer) (print func(event.Event, []byte) error, flush func() error) {
+	if format == "jsonl" {
+		w := bufio.NewWriter(out)
+		return func(_ event.Event, body []byte) error {
+			_, err := w.Write(append(body, '\n'))
+			return err
+		}, w.Flush
+	}
+	w := csv.NewWriter(out)
+	head := w.Write(columns)
+	return func(e event.Event, _ []byte) error { return errors.Join(head, w.Write(record(e))) },
+		func() error { w.Flush(); return errors.Join(head, w.Error()) }
+}
+
+// record is an event under the columns.
+func record(e event.Event) []string {
+	d := e.Data
+	m := event.Match{}
+	if d.Match != nil {
+		m = *d.Match
+	}
+	home, away := "", ""
+	if d.Score != nil {
+		home, away = strconv.Itoa(d.Score.Home), strconv.Itoa(d.Score.Away)
+	}
+	period := ""
+	if d.Clock != nil {
+		period = string(d.Clock.Period)
+	}
+	return []string{e.Time.Format(time.RFC3339Nano), e.Type, e.Subject, d.League, m.Home, m.Away, home, away, string(d.Kind), string(d.Action), d.Detail, d.Team, d.Player, d.Assist, d.Off,
+		d.Time, period, string(m.Status), strconv.FormatBool(d.Backfill), strconv.FormatBool(d.Replay), d.Incident, strconv.Itoa(d.Rev), e.ID, e.TID.String()}
+}

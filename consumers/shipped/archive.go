@@ -1,0 +1,8 @@
+package shipped
+
+import (
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/consumers/archive"
+)
+
+var archiver = consumers.Plugin{Name: "archive", New: archive.New, Named: true, Command: &archive.Commands{}, Help: "The events that the consumer archive keeps."}
