@@ -31,7 +31,7 @@ type letterbox struct {
 }
 
 func (l letterbox) queue() string {
-	if strings.Contains(l.Consumer, ".") {
+	if strings.HasPrefix(l.Consumer, "consumer.") || strings.HasPrefix(l.Consumer, "task.") {
 		return strings.TrimSuffix(l.Consumer, ".dead")
 	}
 	return consumers.QueueName(l.Consumer)

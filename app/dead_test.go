@@ -24,7 +24,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 	defer b.Close()
 	dead := func(want int) func() bool {
-		return func() bool { n, err := b.CountDead(t.Context(), "consumer.notify"); return err == nil && n == want }
+		return func() bool { n, err := b.CountDead(t.Context(), "consumer.notify.log"); return err == nil && n == want }
 	}
 	for i := range 3 {
 		err := ch.Publish(w.namespace+".live_events", "soccer.mls.goal", false, false,
@@ -43,36 +43,36 @@ func TestDeadLetters(t *testing.T) {
 		}
 		return out, errs
 	}
-	if out, _ := run(done, "list"); !strings.Contains(out, "notify      3") {
+	if out, _ := run(done, "list"); !strings.Contains(out, "notify.log  3") {
 		t.Errorf("list:\n%s", out)
 	}
-	if out, errs := run(done, "list", "notify", "--limit", "2"); !strings.Contains(out, "bad-0") || strings.Contains(out, "bad-2") ||
+	if out, errs := run(done, "list", "notify.log", "--limit", "2"); !strings.Contains(out, "bad-0") || strings.Contains(out, "bad-2") ||
 		!strings.Contains(out, "decoding event: invalid character 'g'") || !strings.Contains(errs, "and 1 more") {
-		t.Errorf("list notify:\n%s%s", out, errs)
+		t.Errorf("list notify.log:\n%s%s", out, errs)
 	}
-	if out, _ := run(done, "show", "notify", "bad-1"); !strings.Contains(out, `"goal\x1b[31m!"`) || !strings.Contains(out, "attempts    1") {
+	if out, _ := run(done, "show", "notify.log", "bad-1"); !strings.Contains(out, `"goal\x1b[31m!"`) || !strings.Contains(out, "attempts    1") {
 		t.Errorf("show:\n%s", out)
 	}
-	out, _ := run(done, "show", "consumer.notify", "bad-1", "--json")
+	out, _ := run(done, "show", "consumer.notify.log", "bad-1", "--json")
 	var shown struct{ ID, Message string }
 	if err := json.Unmarshal([]byte(out), &shown); err != nil || shown.ID != "bad-1" || shown.Message != "goal\x1b[31m!" {
 		t.Errorf("show --json: %v\n%s", err, out)
 	}
-	if _, errs := run(failed, "purge", "notify", "bad-1", "bad-7"); !strings.Contains(errs, "1 dead letter removed") || !strings.Contains(errs, "bad-7") {
+	if _, errs := run(failed, "purge", "notify.log", "bad-1", "bad-7"); !strings.Contains(errs, "1 dead letter removed") || !strings.Contains(errs, "bad-7") {
 		t.Errorf("purge:\n%s", errs)
 	}
-	if _, errs := run(done, "replay", "notify", "bad-2"); !strings.Contains(errs, "1 dead letter put back into consumer.notify") {
+	if _, errs := run(done, "replay", "notify.log", "bad-2"); !strings.Contains(errs, "1 dead letter put back into consumer.notify.log") {
 		t.Errorf("replay:\n%s", errs)
 	}
 	p.eventually("it to fail again", func() bool {
-		letters, err := testenv.Dead(t.Context(), b, "consumer.notify")
+		letters, err := testenv.Dead(t.Context(), b, "consumer.notify.log")
 		return err == nil && len(letters) == 2 && letters[1].ID == "bad-2" && strings.Count(p.output(), "id=bad-2") >= 3
 	})
-	if _, errs := run(done, "purge", "notify", "--all"); !strings.Contains(errs, "2 dead letters removed") {
+	if _, errs := run(done, "purge", "notify.log", "--all"); !strings.Contains(errs, "2 dead letters removed") {
 		t.Errorf("purge --all:\n%s", errs)
 	}
 	p.eventually("none", dead(0))
-	for _, args := range [][]string{{"replay", "notify"}, {"replay", "notify", "x", "--all"}} {
+	for _, args := range [][]string{{"replay", "notify.log"}, {"replay", "notify.log", "x", "--all"}} {
 		if _, errs := run(misused, args...); !strings.Contains(errs, "say which") {
 			t.Errorf("dead %v: %s", args, errs)
 		}

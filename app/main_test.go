@@ -198,6 +198,9 @@ func TestMistakes(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		f := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(f), 0o700); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(f, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -235,9 +238,13 @@ func TestMistakes(t *testing.T) {
 		{"unknown profile in config", nil, []string{"run", "--config", write("c2.yaml", "sources:\n  - {url: 'http://x/', profile: nope}\n")}, 2, `c2.yaml:2:`},
 		{"bad URL in config", nil, []string{"run", "--config", write("c3.yaml", "sources:\n  - {url: 'ftp://x/', profile: fbref}\n")}, 2, `c3.yaml:2:`},
 		{"bad interval in config", nil, []string{"run", "--config", write("c4.yaml", "sources:\n  - {url: 'http://x/', profile: fbref, every: 1ms}\n")}, 2, `c4.yaml:2:`},
+		{"unknown kind in a rule", nil, []string{"check", "--config", write("c10.yaml", "consumers:\n  notify:\n    rules:\n      - kinds: [goal, gaol]\n")}, 2, `c10.yaml:4:23: consumers.notify.rules[0].kinds[1]: there is no kind "gaol"`},
+		{"a template that cannot be", nil, []string{"run", "--config", write("c11.yaml", "consumers:\n  notify: {templates: texts}\n" + write("texts/en.yaml", "titles:\n  goal: 'Goal of {{.Scorer}}'\n")[:0])}, 2, `texts/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}": `},
+		{"a secret where it does not belong", nil, []string{"run", "--config", write("c12.yaml", "consumers:\n  notify:\n    channels: {chat: 'discord://" + testenv.Secret + "@1'}\n")}, 2, `c12.yaml:3:22: consumers.notify.channels.chat: want a channel`},
+		{"a program that there is not", nil, []string{"run", "--config", write("c13.yaml", "consumers:\n  mine: {exec: [no-such-program], keys: ['#']}\n")}, 2, `c13.yaml:2:9: consumers.mine: exec: exec: "no-such-program": executable file not found`},
 		{"unknown consumer", nil, []string{"run", "--config", write("c5.yaml", "consumers:\n  telegraph: {}\n")}, 2, `c5.yaml:2:`},
 		{"unknown setting of a consumer", nil, []string{"run", "--config", write("c6.yaml", "consumers:\n  notify: {webhok: 'http://x/'}\n")}, 2, `c6.yaml:2:12: unknown field "webhok"`},
-		{"bad webhook", nil, []string{"run", "--config", write("c7.yaml", "consumers:\n  notify:\n    webhook: nowhere\n")}, 2, `c7.yaml:3:`},
+		{"bad webhook", nil, []string{"run", "--config", write("c7.yaml", "consumers:\n  notify:\n    channels:\n      hook: {webhook: {url: nowhere}}\n")}, 2, `c7.yaml:4:29: consumers.notify.channels.hook.webhook.url: url: want http://… or https://…`},
 		{"alias of two teams", nil, []string{"run", "--config", write("c9.yaml", "sources: []\naliases:\n  Real Madrid: [Real]\n  Real Sociedad: [Real]\n")}, 2, `c9.yaml:3:14: aliases: "Real" would mean two teams, "Real Madrid" and "Real Sociedad"`},
 		{"record too often", nil, []string{"record", "http://x/", "-p", "fbref", "-o", dir + "/r", "--every", "1ms"}, 2, "--every 1ms"},
 		{"record no page", nil, []string{"record", "file:///etc/passwd", "-p", "fbref", "-o", dir + "/r"}, 2, `URL "file:///etc/passwd"`},

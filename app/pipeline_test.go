@@ -39,7 +39,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t}
-	w.amqp, w.namespace = testenv.AMQP(t, nil, "consumer.notify", "consumer.scoreboard", "consumer.scheduler", "task.parser.page.poll")
+	w.amqp, w.namespace = testenv.AMQP(t, nil, "consumer.notify.hook", "consumer.notify.log", "consumer.scoreboard", "consumer.scheduler", "task.parser.page.poll")
 	w.redisURL = testenv.Redis(t)
 	w.env = []string{"AMQP_URL=" + w.amqp, "REDIS_URL=" + w.redisURL, "MATCHWIRE_NAMESPACE=" + w.namespace}
 	opts, err := redis.ParseURL(w.redisURL)
@@ -198,8 +198,8 @@ sources:
 consumers:
   scoreboard:
   notify:
-    webhook: `+hook.URL+`
-    keys: ["#"]
+    channels: {hook: {webhook: {url: `+hook.URL+`}}}
+    rules: [{topics: ["#"]}]
 listen: 127.0.0.1:0
 fetch: {private_addresses: true}
 `), 0o600)
@@ -243,7 +243,7 @@ fetch: {private_addresses: true}
 		if !strings.Contains(pars.output(), `msg="page read" tid=`+tid) {
 			t.Errorf("TID %s is in no page-read line of the parser", tid)
 		}
-		if n := strings.Count(one.output()+two.output(), `msg="event handled" consumer=notify tid=`+tid); n == 0 {
+		if n := strings.Count(one.output()+two.output(), `msg="event handled" consumer=notify.hook tid=`+tid); n == 0 {
 			t.Errorf("TID %s is in no consumer's log", tid)
 		}
 	}
@@ -373,7 +373,7 @@ func TestReplayAsLiveIsRefusedWhereThereIsLiveState(t *testing.T) {
 func TestMessageThatIsNotJSON(t *testing.T) {
 	w := newWorld(t)
 	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers")
-	cons.eventually("the other to listen too", func() bool { return strings.Contains(cons.output(), "consumer=notify keys") })
+	cons.eventually("the other to listen too", func() bool { return strings.Contains(cons.output(), "consumer=notify.log keys") })
 	_, ch := w.exchange()
 	if err := ch.Publish(w.namespace+".live_events", "soccer.mls.goal", false, false, amqp.Publishing{Body: []byte("goal!")}); err != nil {
 		t.Fatal(err)
@@ -388,7 +388,7 @@ func TestMessageThatIsNotJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	for _, queue := range []string{"consumer.notify", "consumer.scoreboard"} {
+	for _, queue := range []string{"consumer.notify.log", "consumer.scoreboard"} {
 		var dead []event.DeadLetter
 		for end := time.Now().Add(30 * time.Second); len(dead) == 0 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 			if dead, err = testenv.Dead(t.Context(), b, queue); err != nil {
@@ -452,7 +452,7 @@ func TestDemo(t *testing.T) {
 		if e.Data.Kind != event.Goal {
 			continue
 		}
-		for _, want := range []string{`msg="page read" tid=` + e.TID.String(), "msg=notification consumer=notify tid=" + e.TID.String()} {
+		for _, want := range []string{`msg="page read" tid=` + e.TID.String(), "msg=notification consumer=notify channel=log tid=" + e.TID.String()} {
 			// The frame may be here before the consumer has said its line.
 			p.eventually(want, func() bool { return strings.Contains(p.output(), want) })
 		}

@@ -122,7 +122,7 @@ func TestTraceOfACall(t *testing.T) {
 	}))
 	defer site.Close()
 	config := filepath.Join(t.TempDir(), "matchwire.yaml")
-	if err := os.WriteFile(config, []byte("fetch: {private_addresses: true, ignore_robots: true}\nconsumers: {scoreboard: {}, notify: {webhook: '"+hook.URL+"', keys: ['*.*.goal']}}\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("fetch: {private_addresses: true, ignore_robots: true}\nconsumers: {scoreboard: {}, notify: {channels: {hook: {webhook: {url: '"+hook.URL+"'}}}, rules: [{topics: ['*.*.goal']}]}}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	otel := newCollector(t)
@@ -132,7 +132,7 @@ func TestTraceOfACall(t *testing.T) {
 	two := start(t, "parser takes tasks", env, "run", "parser", "--config", config, "--name", "two")
 	three := start(t, "msg=serving", env, "run", "consumers", "fanout", "--config", config, "--name", "three", "--listen", "127.0.0.1:0")
 	three.eventually("the consumers", func() bool {
-		return strings.Contains(three.output(), "consumer=notify keys") && strings.Contains(three.output(), "consumer=scoreboard keys")
+		return strings.Contains(three.output(), "consumer=notify.hook keys") && strings.Contains(three.output(), "consumer=scoreboard keys")
 	})
 	one.eventually("the scheduler", func() bool { return strings.Contains(one.output(), "consumer=scheduler keys") })
 	way := start(t, "msg=serving", w.env, "gateway", "--listen", "127.0.0.1:0")
@@ -182,7 +182,7 @@ func TestTraceOfACall(t *testing.T) {
 	made := append(slices.Clone(read1), "create parser soccer.mls.goal")
 	two.eventually("the tree of the call", func() bool {
 		tree = read(tid.String())
-		for _, last := range []string{"process notify", "process scoreboard", "deliver fanout", "send outbox"} {
+		for _, last := range []string{"process notify.hook", "process scoreboard", "deliver fanout", "send outbox"} {
 			if path(tree.Steps, append(slices.Clone(made), last)...) == nil {
 				return false
 			}
@@ -192,7 +192,7 @@ func TestTraceOfACall(t *testing.T) {
 	if n := path(tree.Steps, begins[0]); n.Parent.String() != "00f067aa0ba902b7" || n.Instance != "one" || !strings.HasPrefix(n.Outcome, "activated ") {
 		t.Errorf("%+v", n.Span)
 	}
-	if n := path(tree.Steps, append(slices.Clone(made), "process notify")...); n.Outcome != "withheld: backfill" || n.Instance != "three" || n.Attempt != 1 || n.Match != "traced" {
+	if n := path(tree.Steps, append(slices.Clone(made), "process notify.hook")...); n.Outcome != "withheld: backfill" || n.Instance != "three" || n.Attempt != 1 || n.Match != "traced" {
 		t.Errorf("%+v", n.Span)
 	}
 	if n := path(tree.Steps, append(slices.Clone(made), "deliver fanout")...); n.Outcome != "sockets: 1" {
@@ -213,7 +213,7 @@ func TestTraceOfACall(t *testing.T) {
 				continue
 			}
 			for _, n := range all(poll.Children) {
-				if n.Role == "notify" && n.Message == goal.ID {
+				if n.Role == "notify.hook" && n.Message == goal.ID {
 					return strings.HasPrefix(n.Outcome, "told: Goal for Toronto FC")
 				}
 			}

@@ -47,9 +47,19 @@ const outagePause = 30 * time.Second
 // attempt (from 1), and how long it waits for the next. outages is how many
 // more times it came to nothing because of an outage.
 func Judge(err error, attempt, outages int, pauses []time.Duration) (Verdict, time.Duration) {
+	var postponed *event.PostponedError
 	switch {
 	case err == nil:
 		return Ack, 0
+	case errors.As(err, &postponed) && len(pauses) > 0:
+		// In as few pauses as lead there, the last of which may be too long.
+		pause := pauses[0]
+		for _, p := range pauses {
+			if p <= time.Until(postponed.Until) {
+				pause = max(pause, p)
+			}
+		}
+		return Retry, pause
 	case errors.Is(err, event.ErrPermanent):
 		return Bury, 0
 	case errors.Is(err, event.ErrUnavailable) && len(pauses) > 0:

@@ -12,6 +12,7 @@ import (
 func TestJudge(t *testing.T) {
 	failed := errors.New("failed")
 	away, hopeless := event.Unavailable(failed), event.Permanent(failed)
+	in := func(d time.Duration) error { return event.Postpone(time.Now().Add(d+time.Millisecond), "a spoiler delay") }
 	pauses := broker.Pauses() // 1 s, 5 s, 30 s, 2 min, 10 min
 	for _, tc := range []struct {
 		err              error
@@ -29,6 +30,11 @@ func TestJudge(t *testing.T) {
 		{away, 1, 1, broker.Retry, 5 * time.Second},
 		{away, 1, 1000, broker.Retry, 30 * time.Second}, // no longer than that after the outage
 		{away, 6, 3, broker.Retry, 30 * time.Second},
+		{in(45 * time.Second), 1, 0, broker.Retry, 30 * time.Second},
+		{in(15 * time.Second), 6, 9, broker.Retry, 5 * time.Second},
+		{in(0), 1, 0, broker.Retry, time.Second},
+		{in(-time.Hour), 1, 0, broker.Retry, time.Second},
+		{in(time.Hour), 1, 0, broker.Retry, 10 * time.Minute},
 	} {
 		if v, p := broker.Judge(tc.err, tc.attempt, tc.outages, pauses); v != tc.verdict || p != tc.pause {
 			t.Errorf("%v on attempt %d after %d outages: verdict %v after %v, want %v after %v", tc.err, tc.attempt, tc.outages, v, p, tc.verdict, tc.pause)

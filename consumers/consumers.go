@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -34,12 +35,15 @@ type Consumer struct {
 	// event of the log once more, in any order. For matchwire rebuild.
 	Rebuilds bool
 	// Parts, if not nil, are what the consumer consists of: each with a queue of
-	// its own, consumer.<name>.<part>, so that none waits for another. Nothing
-	// else of the consumer is used then.
+	// its own, consumer.<name>.<part>, so that none waits for another. Of the
+	// consumer itself only Serve is used then.
 	Parts map[string]Consumer
 	// Run, if not nil, runs in every instance beside Handle. ctx ends when the
 	// last event has been handled; an error stops the instance.
 	Run func(ctx context.Context) error
+	// Serve, if not nil, answers calls below /api/<name>/, in every process that
+	// runs the API. A token is not asked for.
+	Serve http.Handler
 	// Handle acts on one event, under the contract of [event.Handler]: events
 	// may come twice and out of order; an error that wraps event.ErrPermanent
 	// is not tried again. ctx carries the event's TID.
@@ -155,6 +159,8 @@ func tell(step *trace.Active, m event.Message, err error) {
 	case err == nil:
 	case errors.Is(err, event.ErrPermanent), m.Last && !errors.Is(err, event.ErrUnavailable):
 		step.Fails("dead-lettered: " + err.Error())
+	case errors.As(err, new(*event.PostponedError)):
+		step.Says(err.Error())
 	case errors.Is(err, event.ErrUnavailable):
 		step.Fails("waits for the end of an outage: " + err.Error())
 	default:
@@ -181,6 +187,8 @@ func handle(ctx context.Context, c Consumer, m event.Message, marks marks, log *
 		return log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", time.Since(began).Round(time.Microsecond))
 	}
 	switch {
+	case errors.As(err, new(*event.PostponedError)):
+		about().Debug("event postponed", "why", err)
 	case err != nil: // the broker says what becomes of it
 		about().Warn("event not handled", "error", err, "permanent", errors.Is(err, event.ErrPermanent))
 	case log.Enabled(ctx, slog.LevelDebug):

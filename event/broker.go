@@ -75,7 +75,7 @@ type Subscription struct {
 // message, one that wraps [ErrPermanent] dead-letters it with its text as the
 // reason, any other has it redelivered after a pause, which grows with each
 // attempt, and dead-lettered when there were too many; but never for one that
-// wraps [ErrUnavailable]. A panic is an error like any other.
+// wraps [ErrUnavailable], and at its time for one of [Postpone]. A panic is an error like any other.
 //
 // ctx does not end when the subscription does: the handler is waited for. It
 // ends when the handler took too long; one that does not return then is given
@@ -101,6 +101,23 @@ var ErrUnavailable = errors.New("unavailable")
 
 // Unavailable marks err as one that ends with an outage. Its text stays the same.
 func Unavailable(err error) error { return marked{err, ErrUnavailable} }
+
+// Postpone is what a handler returns of a message whose time has not come: it is
+// delivered again at about until, some seconds late at most, and no attempt is
+// counted. why goes into the trace.
+func Postpone(until time.Time, why string) error { return &PostponedError{until, why} }
+
+// A PostponedError is what [Postpone] returns. It is an [ErrUnavailable] too.
+type PostponedError struct {
+	Until time.Time
+	why   string
+}
+
+func (p *PostponedError) Error() string {
+	return "postponed until " + p.Until.UTC().Format(time.RFC3339) + ": " + p.why
+}
+
+func (p *PostponedError) Unwrap() error { return ErrUnavailable }
 
 // ErrPermanent marks an error that no retry can heal.
 var ErrPermanent = errors.New("permanent")

@@ -28,6 +28,12 @@ const (
 	SourceFresh      Kind = "source_fresh"
 )
 
+// CommonKinds lists the kinds that every sport has, and those that concern the
+// pipeline.
+func CommonKinds() []Kind {
+	return []Kind{MatchStart, PeriodStart, PeriodEnd, MatchEnd, StatusChange, ScoreChange, Lineup, MatchActivated, MatchDeactivated, SourceStale, SourceFresh}
+}
+
 // Kinds of incidents that several sports share or the parser treats in a way
 // of their own.
 const (

@@ -40,7 +40,7 @@ func Check(c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, er
 	if err != nil {
 		return nil, err
 	}
-	if _, err := makeConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler)); err != nil {
+	if _, _, err := makeConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}
 	if c.file != "" {

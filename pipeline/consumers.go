@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ const schedulerName = "scheduler"
 // ConsumerNames are the names under which the consumers that the config names
 // have their queues, in order.
 func (c Config) ConsumerNames(plugins []consumers.Plugin) ([]string, error) {
-	all, err := makeConsumers(c, plugins, true, nil, slog.New(slog.DiscardHandler))
+	all, _, err := makeConsumers(c, plugins, true, nil, slog.New(slog.DiscardHandler))
 	return slices.Sorted(maps.Keys(all)), err
 }
 
@@ -45,15 +46,19 @@ func (c Config) named(plugins []consumers.Plugin) []string {
 }
 
 // makeConsumers makes the consumers that run, here or elsewhere, each part under
-// a name of its own. A mistake in one's settings names file and line.
-func makeConsumers(c Config, plugins []consumers.Plugin, elsewhere bool, r redis.UniversalClient, log *slog.Logger) (map[string]consumers.Consumer, error) {
-	all := map[string]consumers.Consumer{}
+// a name of its own. A mistake in one's settings names file and line. serve is
+// what those answer that take calls, by name.
+func makeConsumers(c Config, plugins []consumers.Plugin, elsewhere bool, r redis.UniversalClient, log *slog.Logger) (all map[string]consumers.Consumer, serve map[string]http.Handler, err error) {
+	all, serve = map[string]consumers.Consumer{}, map[string]http.Handler{}
 	for _, name := range c.named(plugins) {
 		host := c.Host(name, r, log)
 		host.Elsewhere = elsewhere
 		consumer, err := c.makeConsumer(name, plugins, host)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if consumer.Serve != nil {
+			serve[name] = consumer.Serve
 		}
 		if consumer.Parts == nil {
 			all[name] = consumer
@@ -62,7 +67,7 @@ func makeConsumers(c Config, plugins []consumers.Plugin, elsewhere bool, r redis
 			all[name+"."+part] = p
 		}
 	}
-	return all, nil
+	return all, serve, nil
 }
 
 func (c Config) makeConsumer(name string, plugins []consumers.Plugin, h consumers.Host) (consumer consumers.Consumer, err error) {
@@ -76,7 +81,7 @@ func (c Config) makeConsumer(name string, plugins []consumers.Plugin, h consumer
 	case err == nil:
 		return consumer, nil
 	case errors.As(err, &placed): // says itself where
-		return consumer, Misuse(fmt.Errorf("config %w", err))
+		return consumer, Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
 	case settings.Line > 0:
 		return consumer, Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, settings.Errorf("%w", err))))
 	case c.Consumers != nil:

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -161,6 +162,7 @@ type parts struct {
 	outbox    *outbox.Outbox
 	schedule  *scheduler.Schedule
 	consumers map[string]consumers.Consumer
+	serve     map[string]http.Handler // of those that take calls, by name
 	library   parser.Library
 	scheduler *scheduler.Scheduler
 	health    *health
@@ -183,7 +185,7 @@ func (l *Pipeline) prepare(b event.Broker, r redis.UniversalClient, roles []Role
 	p.schedule = scheduler.NewSchedule(r, p.prefix, p.outbox.Nudge)
 	p.health.add(b.Health)
 	p.health.add(redisHealth(r))
-	if p.consumers, err = makeConsumers(l.config, l.plugins, !slices.Contains(roles, Consumers), r, l.log); err != nil {
+	if p.consumers, p.serve, err = makeConsumers(l.config, l.plugins, !slices.Contains(roles, Consumers), r, l.log); err != nil {
 		return p, err
 	}
 	if p.library, err = l.config.Library(); err != nil {
@@ -193,6 +195,9 @@ func (l *Pipeline) prepare(b event.Broker, r redis.UniversalClient, roles []Role
 	p.scheduler = &scheduler.Scheduler{Schedule: p.schedule, Publisher: b, Config: sources, Instance: p.instance, Trace: p.trace, Log: l.log}
 	return p, err
 }
+
+// serveTimeout bounds a call that a consumer answers.
+const serveTimeout = 10 * time.Second
 
 func joined(roles []Role) string {
 	var s []string
@@ -239,6 +244,9 @@ func (l *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, p *parts) erro
 		Instances: instances.New(p.redis, p.prefix), Token: l.APIToken, PrivateAddresses: l.config.Fetch.PrivateAddresses, Trace: p.trace, Log: l.log,
 	}
 	p.web.Handle("/api/", calls.Handler())
+	for name, h := range p.serve {
+		p.web.Handle("/api/"+name+"/", http.StripPrefix("/api/"+name, http.TimeoutHandler(h, serveTimeout, "")))
+	}
 	p.serves, p.emits = true, true
 	return nil
 }

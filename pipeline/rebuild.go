@@ -25,7 +25,7 @@ func (l *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 		return 0, err
 	}
 	defer stop()
-	all, err := makeConsumers(l.config, l.plugins, false, store, l.log)
+	all, _, err := makeConsumers(l.config, l.plugins, false, store, l.log)
 	if err != nil {
 		return 0, err
 	}

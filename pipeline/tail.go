@@ -55,5 +55,5 @@ func Line(e event.Event) string {
 	case e.Data.Backfill:
 		note = " [backfill]"
 	}
-	return fmt.Sprintf("%s  %s%s\n          %s  tid %s", e.Time.Local().Format("15:04:05"), notify.Text(e), note, e.Type, e.TID)
+	return fmt.Sprintf("%s  %s%s\n          %s  tid %s", e.Time.Local().Format("15:04:05"), notify.Line(e), note, e.Type, e.TID)
 }

@@ -1,89 +1,205 @@
-// Package notify tells people: a log line for every event it hears, and a POST
-// to a webhook where one is configured. It stays silent about what is no news:
-// events from before the match was first seen (backfill), from recordings
-// (replay), from long before the page listed them, and those that have waited
-// too long to be told.
+// Package notify tells people. Rules choose events, templates put them into
+// words, and channels take them to where people are: Web Push, webhooks, ntfy,
+// chat and mail services.
+//
+// Each channel has a queue of its own, so that a slow one holds up no other. A
+// channel is told of an incident once for each revision, also over restarts: the
+// few alerts under way when a process is killed may be sent once more, under the
+// same webhook-id or Topic. Only who was told of something is told that it was
+// corrected or taken back, and who was not yet, is told at once how it stands.
+//
+// Nobody is told what is no news: what happened before the match was first seen
+// (backfill), recordings (replay), what the page lists long after it happened,
+// and what has waited too long to be told.
 package notify
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/trace"
 )
 
-// Settings are notify's part of the config.
-type Settings struct {
-	// Keys are the topic patterns of what is told.
-	Keys []string `yaml:"keys"`
-	// MaxAge is how long after its page was read an event is still told. An
-	// older one waited for a consumer that was away.
-	MaxAge strictyaml.Duration `yaml:"max_age"`
-	// Webhook is where each notification is POSTed as JSON; none without it.
-	Webhook string `yaml:"webhook"`
-}
-
-var defaultKeys = []string{
-	"*.*.goal", "*.*.goal_corrected", "*.*.goal_retracted", "*.*.red_card",
-	"*.*.match_start", "*.*.match_end", "*.*.status_change",
-}
-
-const webhookTimeout = 10 * time.Second
-
-type notifier struct {
-	hook   *hook // nil without a webhook
-	maxAge time.Duration
-	log    *slog.Logger
-}
-
-// New makes the consumer.
+// New makes the consumer: a part for each channel.
 func New(h consumers.Host) (consumers.Consumer, error) {
-	set := Settings{Keys: defaultKeys, MaxAge: strictyaml.Duration(time.Hour)}
-	if err := h.Settings(&set); err != nil {
+	set, err := read(h)
+	if err != nil {
 		return consumers.Consumer{}, err
 	}
-	for _, k := range set.Keys {
-		if err := event.CheckPattern(k); err != nil {
-			return consumers.Consumer{}, fmt.Errorf("keys: %w", err)
+	all := consumers.Consumer{Parts: map[string]consumers.Consumer{}}
+	pushes := map[string]*subscribers{}
+	for name, c := range set.Channels {
+		n, err := set.notifier(name, c, h)
+		if err != nil {
+			return consumers.Consumer{}, err
 		}
-	}
-	n := &notifier{maxAge: time.Duration(set.MaxAge), log: h.Log}
-	if set.Webhook != "" {
-		u, err := url.Parse(set.Webhook)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return consumers.Consumer{}, fmt.Errorf("webhook: want http://… or https://…") // the value may hold a secret
+		part := consumers.Consumer{Keys: n.keys(), Limit: 8, Timeout: sendTimeout, Once: true, Handle: n.handle}
+		if n.push != nil {
+			pushes[name] = n.push.subscribers
+			part.Timeout = pushTimeout
 		}
-		n.hook = &hook{url: set.Webhook, shown: u.Scheme + "://" + u.Host, client: &http.Client{
-			Timeout: webhookTimeout,
-			// A redirect would carry the notification elsewhere, and the URL with it.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}}
+		all.Parts[name] = part
 	}
-	return consumers.Consumer{Keys: set.Keys, Limit: 8, Once: true, Handle: n.handle}, nil
+	if len(pushes) > 0 {
+		all.Serve = serve(pushes)
+	}
+	return all, nil
 }
 
+const (
+	sendTimeout = 30 * time.Second // of an event on a channel, and of a call
+	pushTimeout = 5 * time.Minute  // where many are to be told
+)
+
+// A notifier tells one channel.
+type notifier struct {
+	channel string
+	rules   []rule // in order: the first that matches speaks
+	maxAge  time.Duration
+	texts   texts
+	send    sender
+	push    *push // send, where it is one
+	turns   turns
+	told    told
+	log     *slog.Logger
+}
+
+// A sender takes a notification to one recipient. An error says by its marks
+// whether trying again can help, and by [refusedError] that it has not arrived.
+type sender interface {
+	send(ctx context.Context, to recipient, n Notification) error
+}
+
+// A recipient is whoever is told apart from others on the same channel. One
+// without an ID is all there is on a channel.
+type recipient struct {
+	id       string
+	filter   filter // besides the rule's
+	language string // "" is the rule's
+	push     subscription
+}
+
+// errGone says that a recipient is there no more.
+var errGone = errors.New("the recipient is there no more")
+
 func (n *notifier) handle(ctx context.Context, e event.Event) error {
-	log := n.log.With("tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
-	if why := n.old(e); why != "" {
-		log.Debug("notification withheld", "why", why)
-		trace.From(ctx).Says("withheld: " + why)
-		return nil
-	}
-	if n.hook != nil {
-		if err := n.hook.send(ctx, Notification{Text: Text(e), Event: e}); err != nil {
-			return err
+	r := first(n.rules, e)
+	if r != nil && r.delay > 0 && n.old(e) == "" {
+		if until := e.Time.Add(r.delay); time.Until(until) > 0 {
+			return event.Postpone(until, "a spoiler delay")
 		}
 	}
-	log.Info("notification", "text", Text(e))
-	trace.From(ctx).Says("told: " + Text(e))
-	return nil
+	recipients := []recipient{{}}
+	if n.push != nil {
+		all, err := n.push.subscribers.list(ctx)
+		if err != nil {
+			return err
+		}
+		recipients = all
+	}
+	state, err := n.told.begin(ctx, e)
+	switch {
+	case errors.Is(err, errSuperseded):
+		n.withheld(ctx, e, "a later revision has been told")
+		return nil
+	case err != nil:
+		return err
+	}
+	defer state.end(ctx)
+	return n.tell(ctx, e, r, recipients, state)
+}
+
+// tell tells those whom it concerns.
+func (n *notifier) tell(ctx context.Context, e event.Event, r *rule, recipients []recipient, state *toldState) error {
+	why := n.why(e, r)
+	var to []target
+	for _, rec := range recipients {
+		if t, ok := state.target(rec, r != nil && rec.filter.matches(e), why); ok {
+			t.language = cmp.Or(rec.language, n.language(r))
+			to = append(to, t)
+		}
+	}
+	if len(to) == 0 {
+		n.withheld(ctx, e, cmp.Or(why, "nobody is concerned"))
+		return state.hold(ctx, why)
+	}
+	if err := state.expect(ctx, to); err != nil {
+		return err
+	}
+	if n.push == nil {
+		return n.one(ctx, e, to[0], state)
+	}
+	return n.many(ctx, e, to, state)
+}
+
+// one tells one recipient.
+func (n *notifier) one(ctx context.Context, e event.Event, t target, state *toldState) error {
+	if err := n.turns.take(ctx); err != nil {
+		state.refused(ctx, t)
+		return err
+	}
+	text := n.texts.say(e, t.asNews, t.language)
+	err := n.send.send(ctx, t.recipient, notification(e, text, !t.asNews))
+	switch {
+	case err == nil:
+		state.arrived(ctx, t)
+		level := slog.LevelInfo
+		if n.push != nil { // one of many
+			level = slog.LevelDebug
+		}
+		n.log.Log(ctx, level, "notification", "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type, "text", text.Line())
+		trace.From(ctx).Says("told: " + text.Line())
+		return nil
+	case errors.Is(err, errGone):
+		return err
+	}
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		state.refused(ctx, t)
+		if !refused.until.IsZero() {
+			n.turns.pause(ctx, refused.until)
+		}
+	}
+	return fmt.Errorf("channel %s: %w", n.channel, err)
+}
+
+func (n *notifier) withheld(ctx context.Context, e event.Event, why string) {
+	n.log.Debug("notification withheld", "why", why, "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
+	trace.From(ctx).Says("withheld: " + why)
+}
+
+func (n *notifier) language(r *rule) string {
+	if r == nil {
+		return ""
+	}
+	return r.language
+}
+
+// Why an event is told nobody who has not been told of its incident, where that
+// does not make it old.
+const (
+	noRule     = "no rule wants it"
+	quietHours = "quiet hours"
+	late       = "long past"
+)
+
+// why says why an event is told nobody who has not been told of its incident.
+func (n *notifier) why(e event.Event, r *rule) string {
+	switch {
+	case n.old(e) != "":
+		return n.old(e)
+	case r == nil:
+		return noRule
+	case r.quiet.at(time.Now()):
+		return quietHours
+	}
+	return ""
 }
 
 // old says why an event is no news, or "".
@@ -96,7 +212,7 @@ func (n *notifier) old(e event.Event) string {
 	case time.Since(e.Time) > n.maxAge:
 		return "old"
 	case longPast(e.Data):
-		return "long past"
+		return late
 	}
 	return ""
 }
@@ -104,7 +220,7 @@ func (n *notifier) old(e event.Event) string {
 // longPast reports whether what is told for the first time happened more than
 // a quarter of an hour of play ago: some pages list scorers hours later.
 func longPast(d event.Data) bool {
-	if d.Action != event.New || d.Clock == nil || d.Match == nil || d.Clock.Minute == 0 || d.Match.Clock.Minute == 0 {
+	if d.Clock == nil || d.Match == nil || d.Clock.Minute == 0 || d.Match.Clock.Minute == 0 {
 		return false
 	}
 	return d.Match.Clock.Minute-d.Clock.Minute > 15

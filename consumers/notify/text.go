@@ -1,123 +1,365 @@
 package notify
 
 import (
+	"cmp"
+	"embed"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"text/template"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Text says an event in one line.
-func Text(e event.Event) string {
+//go:embed languages/*.yaml
+var shipped embed.FS
+
+// A Text is an event in words.
+type Text struct {
+	Title string
+	Body  string
+}
+
+// Line is both in one.
+func (t Text) Line() string {
+	if t.Body == "" {
+		return t.Title
+	}
+	return t.Title + " (" + t.Body + ")"
+}
+
+const (
+	maxTitle = 200  // runes
+	maxBody  = 1000 // runes
+)
+
+// english are the shipped texts.
+var english = sync.OnceValue(func() texts {
+	t, err := loadTexts("", false)
+	if err != nil {
+		panic(err) // a mistake in a shipped file
+	}
+	return t
+})
+
+// Line says an event in one line, in English.
+func Line(e event.Event) string { return english().say(e, false, "en").Line() }
+
+// texts are the languages, by code.
+type texts map[string]*language
+
+// A language is one file of texts: en.yaml. What it does not say is said as in
+// English. docs/notify.md lists what the templates can show.
+type language struct {
+	Titles   map[string]text   `yaml:"titles"` // templates, by kind, kind_corrected, kind_retracted, or corrected, retracted, other
+	Body     text              `yaml:"body"`   // a template
+	Kinds    map[string]string `yaml:"kinds"`
+	Details  map[string]string `yaml:"details"`
+	Statuses map[string]string `yaml:"statuses"`
+	Periods  map[string]string `yaml:"periods"`
+	Members  map[string]string `yaml:"members"` // of an event, which a correction changes
+
+	templates map[string]*template.Template // of the titles, and "body"
+}
+
+func (t texts) has(code string) bool { return t[code] != nil }
+
+func (t texts) languages() []string { return slices.Sorted(maps.Keys(t)) }
+
+// loadTexts loads the languages that matchwire ships, and over them those of a
+// folder, if it is not "". missing says that the folder may not be there.
+func loadTexts(folder string, missing bool) (texts, error) {
+	all := texts{}
+	base, err := fs.Sub(shipped, "languages")
+	if err != nil {
+		return nil, err
+	}
+	if err := all.add(base, ""); err != nil {
+		return nil, err
+	}
+	if folder == "" {
+		return all, nil
+	}
+	if _, err := os.Stat(folder); err != nil {
+		if missing {
+			return all, nil
+		}
+		return nil, err
+	}
+	return all, all.add(os.DirFS(folder), folder)
+}
+
+// add adds the files of a folder.
+func (t texts) add(in fs.FS, folder string) error {
+	files, err := fs.Glob(in, "*.yaml")
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("%s: there are no language files, like en.yaml", folder)
+	}
+	for _, name := range files {
+		data, err := fs.ReadFile(in, name)
+		if err != nil {
+			return err
+		}
+		file, code := filepath.Join(folder, name), strings.TrimSuffix(name, ".yaml")
+		var l language
+		if err := strictyaml.Decode(file, data, &l); err != nil {
+			return err
+		}
+		if err := l.parse(); err != nil {
+			return strictyaml.InFile(file, err)
+		}
+		t[code] = l.over(t[code])
+		if folder == "" { // shipped, and tested
+			continue
+		}
+		if err := t.check(code); err != nil {
+			return strictyaml.InFile(file, err)
+		}
+	}
+	return nil
+}
+
+// over is l where it says something, and was where it does not.
+func (l language) over(was *language) *language {
+	if was == nil {
+		was = &language{}
+	}
+	merged := func(a, b map[string]string) map[string]string {
+		all := maps.Clone(a)
+		if all == nil {
+			all = map[string]string{}
+		}
+		maps.Copy(all, b)
+		return all
+	}
+	templates := maps.Clone(was.templates)
+	if templates == nil {
+		templates = map[string]*template.Template{}
+	}
+	maps.Copy(templates, l.templates)
+	l.templates = templates
+	l.Kinds, l.Details, l.Statuses = merged(was.Kinds, l.Kinds), merged(was.Details, l.Details), merged(was.Statuses, l.Statuses)
+	l.Periods, l.Members = merged(was.Periods, l.Periods), merged(was.Members, l.Members)
+	return &l
+}
+
+// parse parses the templates.
+func (l *language) parse() error {
+	l.templates = map[string]*template.Template{}
+	for _, name := range slices.Sorted(maps.Keys(l.Titles)) {
+		if !knownTitle(name) {
+			return l.Titles[name].place.Errorf("there is no title of that name: want a kind, with _corrected or _retracted behind it where that is meant, or corrected, retracted or other")
+		}
+		if err := l.template(name, l.Titles[name]); err != nil {
+			return err
+		}
+	}
+	if l.Body.value == "" {
+		return nil
+	}
+	return l.template("body", l.Body)
+}
+
+func knownTitle(name string) bool {
+	kind := strings.TrimSuffix(strings.TrimSuffix(name, "_corrected"), "_retracted")
+	return slices.Contains([]string{"corrected", "retracted", "other"}, name) || knownKind(kind)
+}
+
+func (l *language) template(name string, t text) error {
+	parsed, err := template.New(name).Funcs(template.FuncMap{"capital": capital}).Parse(t.value)
+	if err != nil {
+		return t.place.Errorf("%s: %w", shortened(t.value), plain(err))
+	}
+	l.templates[name] = parsed
+	return nil
+}
+
+// plain is an error of a template without what the place already says.
+func plain(err error) error {
+	text := err.Error()
+	if i := strings.LastIndex(text, ": "); strings.HasPrefix(text, "template: ") && i > 0 {
+		return errors.New(text[strings.Index(text, " ")+1:])
+	}
+	return err
+}
+
+func shortened(s string) string { return fmt.Sprintf("template %q", cut(s, 80)) }
+
+// check has every template of a language say events of every kind, so that one
+// that cannot is found at start.
+func (t texts) check(code string) error {
+	l := t[code]
+	for _, e := range samples() {
+		v := t.view(e, false, code)
+		for name, tmpl := range l.templates {
+			if err := tmpl.Execute(io.Discard, v); err != nil {
+				at := l.Body
+				if name != "body" {
+					at = l.Titles[name]
+				}
+				return at.place.Errorf("%s: %w", shortened(at.value), plain(err))
+			}
+		}
+	}
+	return nil
+}
+
+// say puts an event into words. asNews says that it is news to whoever reads it,
+// even if it corrects something.
+func (t texts) say(e event.Event, asNews bool, code string) Text {
+	v := t.view(e, asNews, code)
+	title, body := &strings.Builder{}, &strings.Builder{}
+	if err := t.title(v, code).Execute(title, v); err != nil { // not with what check has seen
+		title.Reset()
+		title.WriteString(e.Type)
+	}
+	if tmpl := t.template("body", code); tmpl != nil && e.Data.Match != nil {
+		_ = tmpl.Execute(body, v)
+	}
+	return Text{Title: cut(oneLine(title.String()), maxTitle), Body: cut(strings.TrimSpace(body.String()), maxBody)}
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func cut(s string, runes int) string {
+	if utf8.RuneCountInString(s) <= runes {
+		return s
+	}
+	return string([]rune(s)[:runes-1]) + "…"
+}
+
+// template is that of a language, else the English one; nil if there is none.
+func (t texts) template(name, code string) *template.Template {
+	if l := t[code]; l != nil && l.templates[name] != nil {
+		return l.templates[name]
+	}
+	return t["en"].templates[name]
+}
+
+// title is the template for an event: the most special one that a language has.
+func (t texts) title(v view, code string) *template.Template {
+	names := []string{v.Event.Data.Kind.Word(event.Action(v.Action))}
+	if v.Action != string(event.New) {
+		names = append(names, v.Action)
+	}
+	if v.Home == "" && v.Away == "" && v.Source == "" { // of no match
+		names = nil
+	}
+	names = append(names, "other")
+	for _, l := range []*language{t[code], t["en"]} {
+		for _, name := range names {
+			if l != nil && l.templates[name] != nil {
+				return l.templates[name]
+			}
+		}
+	}
+	return nil
+}
+
+// word is what a language calls something, else English, else the word itself.
+func (t texts) word(of func(*language) map[string]string, key, code string) string {
+	for _, l := range []*language{t[code], t["en"]} {
+		if l != nil && of(l)[key] != "" {
+			return of(l)[key]
+		}
+	}
+	return strings.ReplaceAll(key, "_", " ")
+}
+
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
+}
+
+// A view is what templates see of an event.
+type view struct {
+	Sport, League          string
+	Kind, Detail           string // as the language calls them
+	Action                 string // new, corrected, retracted
+	Team, Opponent         string
+	Player, Assist, Off    string
+	Who                    string // player and detail: "Sebastian Giovinco, penalty"
+	Home, Away             string
+	Score, Shootout        *event.Score // after it; nil where it is not known
+	Time, Period, InPeriod string       // the clock as people write it; the period; the period where the clock starts anew with each
+	Status, Reason         string
+	Changes                []change // of a correction
+	Source                 string   // URL of the page, where an event is about that
+	Event                  event.Event
+}
+
+type change struct{ Name, Old, New string }
+
+func (t texts) view(e event.Event, asNews bool, code string) view {
 	d := e.Data
-	switch {
-	case d.Source != nil && d.Kind == event.MatchActivated:
-		return "Following " + d.Source.URL
-	case d.Source != nil:
-		return "No longer following " + d.Source.URL + ": " + d.Reason
-	case d.Match == nil:
-		return strings.TrimSpace(e.Type + " " + d.Player + " " + d.Team)
+	kinds := func(l *language) map[string]string { return l.Kinds }
+	details := func(l *language) map[string]string { return l.Details }
+	v := view{
+		Sport: string(d.Sport), League: d.League, Kind: t.word(kinds, string(d.Kind), code), Detail: t.word(details, d.Detail, code), Action: string(cmp.Or(d.Action, event.New)),
+		Team: d.Team, Opponent: d.Opponent, Player: d.Player, Assist: d.Assist, Off: d.Off, Score: d.Score, Shootout: d.Shootout, Time: d.Time, Reason: d.Reason, Event: e,
 	}
-	line := score(d)
-	if d.Time != "" {
-		when := d.Time
-		if d.Clock != nil && d.Clock.Minute == 0 && d.Clock.Period != "" { // a clock that starts anew with each period
-			when += " in the " + periodName(d.Clock.Period)
+	if asNews {
+		v.Action = string(event.New)
+	}
+	v.Who = v.Player
+	if v.Who != "" && v.Detail != "" {
+		v.Who += ", " + v.Detail
+	} else if v.Who == "" {
+		v.Who = v.Detail
+	}
+	if d.Clock != nil && d.Clock.Period != "" {
+		v.Period = t.word(func(l *language) map[string]string { return l.Periods }, string(d.Clock.Period), code)
+		if d.Clock.Minute == 0 && d.Time != "" {
+			v.InPeriod = v.Period
 		}
-		line = when + ", " + line
 	}
-	what := headline(d)
-	if who := who(d); who != "" {
-		what += ": " + who
+	if m := d.Match; m != nil {
+		v.Home, v.Away = m.Home, m.Away
+		v.Status = t.word(func(l *language) map[string]string { return l.Statuses }, string(m.Status), code)
 	}
-	return what + " (" + line + ")"
-}
-
-func headline(d event.Data) string {
-	team := ""
-	if d.Team != "" {
-		team = " for " + d.Team
+	if d.Source != nil {
+		v.Source = d.Source.URL
 	}
-	switch d.Action {
-	case event.Retracted:
-		return "Taken back: " + words(d.Kind) + team
-	case event.Corrected:
-		return "Corrected: " + words(d.Kind) + team
-	}
-	switch d.Kind {
-	case event.Goal:
-		return "Goal" + team
-	case event.MatchStart:
-		if d.Sport == event.IceHockey {
-			return "Face-off"
+	if v.Action == string(event.Corrected) {
+		for _, name := range slices.Sorted(maps.Keys(d.Changes)) {
+			c := change{Name: t.word(func(l *language) map[string]string { return l.Members }, name, code), Old: d.Changes[name].Old, New: d.Changes[name].New}
+			if name == "detail" {
+				c.Old, c.New = t.word(details, c.Old, code), t.word(details, c.New, code)
+			}
+			v.Changes = append(v.Changes, c)
 		}
-		return "Kick-off"
-	case event.MatchEnd:
-		return "Full time"
-	case event.PeriodStart:
-		return "Start of " + periodOf(d)
-	case event.PeriodEnd:
-		return "End of " + periodOf(d)
-	case event.ShootoutKick:
-		return "Shoot-out kick" + team
-	case event.StatusChange:
-		return "Match " + string(d.Match.Status)
-	case event.SourceStale:
-		return "No news from the source: " + d.Reason
-	case event.SourceFresh:
-		return "News from the source again"
 	}
-	w := words(d.Kind)
-	return strings.ToUpper(w[:1]) + w[1:] + team
+	return v
 }
 
-// who names the player and how.
-func who(d event.Data) string {
-	if d.Player == "" {
-		return ""
+// samples are events of every kind, full and bare.
+func samples() (all []event.Event) {
+	for _, s := range event.Sports() {
+		for _, k := range slices.Concat(event.CommonKinds(), s.Kinds()) {
+			for _, a := range []event.Action{event.New, event.Corrected, event.Retracted} {
+				d := event.Data{Sport: s, Kind: k, Action: a, League: "League", Team: "Away", Player: "Player", Detail: "detail", Reason: "reason", Time: "6'",
+					Score: &event.Score{Away: 1}, Shootout: &event.Score{}, Clock: &event.Clock{Period: event.FirstHalf, Minute: 6}, Changes: map[string]event.Change{"player": {Old: "A", New: "B"}},
+					Match: &event.Match{ID: "m", Home: "Home", Away: "Away", Status: event.Live}, Source: &event.Source{URL: "https://site.example/"}}
+				key := event.Key(s, "league", k.Word(a))
+				all = append(all, event.Event{Type: key, Data: d}, event.Event{Type: key, Data: event.Data{Sport: s, Kind: k, Action: a}})
+			}
+		}
 	}
-	switch d.Detail {
-	case event.OwnGoal:
-		return d.Player + ", own goal"
-	case event.PenaltyGoal:
-		return d.Player + ", penalty"
-	case event.SecondYellow:
-		return d.Player + ", second yellow"
-	case event.Scored, event.Missed, event.Saved:
-		return d.Player + ", " + d.Detail
-	}
-	return d.Player
+	return all
 }
-
-func score(d event.Data) string {
-	if d.Score == nil {
-		return d.Match.Home + " v " + d.Match.Away
-	}
-	line := fmt.Sprintf("%s %d–%d %s", d.Match.Home, d.Score.Home, d.Score.Away, d.Match.Away)
-	if d.Shootout != nil {
-		line += fmt.Sprintf(", %d–%d on penalties", d.Shootout.Home, d.Shootout.Away)
-	}
-	return line
-}
-
-var periodNames = map[event.Period]string{
-	"1h": "1st half", "2h": "2nd half", "et1": "extra time", "et2": "2nd half of extra time", "so": "shoot-out",
-	"p1": "1st period", "p2": "2nd period", "p3": "3rd period", "ot1": "overtime",
-	"q1": "1st quarter", "q2": "2nd quarter", "q3": "3rd quarter", "q4": "4th quarter",
-}
-
-func periodName(p event.Period) string {
-	if name := periodNames[p]; name != "" {
-		return name
-	}
-	return string(p)
-}
-
-func periodOf(d event.Data) string {
-	if d.Clock == nil {
-		return "a period"
-	}
-	return periodName(d.Clock.Period)
-}
-
-func words(k event.Kind) string { return strings.ReplaceAll(string(k), "_", " ") }

@@ -59,7 +59,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	w.publish(b, logged, missed)
 	began = time.Now()
 	away.start("consumer=scoreboard keys")
-	w.within(long, "the queues to be empty", func() bool { return w.waiting("consumer.scoreboard", "consumer.notify") == 0 })
+	w.within(long, "the queues to be empty", func() bool { return w.waiting("consumer.scoreboard", "consumer.notify.hook") == 0 })
 	w.bounded(away, fmt.Sprintf("after %d events that it missed, in %.1f s", missed, time.Since(began).Seconds()))
 
 	w.publishRubbish(dead)

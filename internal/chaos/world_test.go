@@ -123,7 +123,7 @@ func (w *world) writeConfig(hook, listen string) string {
 		w.Fatal(err)
 	}
 	var c strings.Builder
-	fmt.Fprintf(&c, "fetch: {ignore_robots: true, private_addresses: true}\nlisten: '%s'\nconsumers:\n  scoreboard:\n  notify: {webhook: '%s', keys: ['#']}\nsources:\n", listen, hook)
+	fmt.Fprintf(&c, "fetch: {ignore_robots: true, private_addresses: true}\nlisten: '%s'\nconsumers:\n  scoreboard:\n  notify: {channels: {hook: {webhook: {url: '%s'}}}, rules: [{topics: ['#']}]}\nsources:\n", listen, hook)
 	for _, url := range w.site.urls {
 		fmt.Fprintf(&c, "  - {url: '%s', profile: chaos.yaml, every: 1s}\n", url)
 	}

@@ -68,7 +68,9 @@ func name(file string, err error) error {
 	}
 	var placed *Error
 	if errors.As(err, &placed) {
-		placed.File = file
+		if placed.File == "" {
+			placed.File = file
+		}
 		return placed
 	}
 	var ye yaml.Error

@@ -1,0 +1,109 @@
+package notify_test
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/matchwire/matchwire/consumers/consumertest"
+	"github.com/matchwire/matchwire/consumers/notify"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// Every mistake is found at start, with the line and the value, unless that may
+// be secret.
+func TestMistakes(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("bad.json", `{"public": "x", "private": "`+testenv.Secret+`"}`)
+	write("empty", "\n")
+	write("unclosed/en.yaml", "titles:\n  goal: 'Goal'\n  red_card: 'Red {{.Player'\n")
+	write("unknown/en.yaml", "titles:\n  goal: 'Goal of {{.Scorer}}'\n")
+	write("kind/en.yaml", "titles:\n  gaol: 'Goal'\n")
+	write("member/en.yaml", "titels:\n  goal: 'Goal'\n")
+	write("none/readme", "")
+	if err := (&notify.MakeKeys{File: filepath.Join(dir, "vapid.json")}).Run(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	const hook = "channels:\n  hook: {log: {}}\nrules:\n  - kinds: [goal]\n"
+	for settings, want := range map[string]string{
+		hook + "  - {topics: [soccer.mls]}":                                                        `5:15: rules[1].topics[0]: topic pattern "soccer.mls" matches no event`,
+		hook + "  - {kinds: [goal, gaol]}":                                                         `5:20: rules[1].kinds[1]: there is no kind "gaol"`,
+		hook + "  - {to: [phone]}":                                                                 `5:11: rules[1].to[0]: no channel "phone"; there are hook`,
+		hook + "  - {delay: 1h}":                                                                   `5:5: rules[1]: delay 1h0m0s: want 10m0s at most`,
+		hook + "  - {delay: soon}":                                                                 `5:13: rules[1].delay: "soon": want a duration`,
+		hook + "  - {language: tlh}":                                                               `5:16: rules[1].language: no texts in language "tlh"; there are de, en, es, fr`,
+		hook + "  - {quiet: {from: '22:00', until: '7 pm'}}":                                       `rules[1].quiet.until: quiet.until "7 pm": want a time of day`,
+		hook + "  - {quiet: {from: '22:00'}}":                                                      `quiet.until "": want a time of day`,
+		hook + "  - {quiet: {from: '22:00', until: '22:00'}}":                                      "no hours lie between",
+		hook + "  - {quiet: {from: '22:00', until: '07:00', zone: Mars}}":                          `time zone "Mars": want one like Europe/Berlin`,
+		hook + "  - {team: [X]}":                                                                   `5:6: unknown field "team"`,
+		"language: tlh":                                                                            `1:11: language: no texts in language "tlh"`,
+		"max_age: 3":                                                                               `max_age: "3": want a duration`,
+		"channels:\n  Hook: {log: {}}":                                                             `channel "Hook": want at most 40 of a-z`,
+		"channels:\n  hook: {}":                                                                    "2:9: channels.hook: channel hook: want one of log, webhook, ntfy, webpush and shoutrrr, found 0",
+		"channels:\n  hook: {log: {}, shoutrrr: 'logger://'}":                                      "found 2",
+		"channels:\n  hook: {log: {}, rate: 5}":                                                    `rate: "5": want a rate like 5/s, 30/m or 1000/h`,
+		"channels:\n  hook: https://x.example/" + testenv.Secret:                                   "2:9: channels.hook: want a channel",
+		"channels:\n  hook: {webhook: 'https://x.example/" + testenv.Secret + "'}":                 "channels.hook.webhook: want {url: …}",
+		"channels:\n  hook: {webhook: {url: 'x.example/" + testenv.Secret + "'}}":                  "2:25: channels.hook.webhook.url: url: want http://… or https://…",
+		"channels:\n  hook: {webhook: {url: [" + testenv.Secret + "]}}":                            "webhook.url: want a text, {file: NAME} or {env: NAME}",
+		"channels:\n  hook: {webhook: {url: {file: a, env: b}}}":                                   "want a text, {file: NAME} or {env: NAME}",
+		"channels:\n  hook: {webhook: {url: {file: nowhere}}}":                                     "nowhere: no such file",
+		"channels:\n  hook: {webhook: {url: {file: empty}}}":                                       "file empty is empty",
+		"channels:\n  hook: {webhook: {url: {env: NOT_SET_AT_ALL}}}":                               "environment variable NOT_SET_AT_ALL is empty",
+		"channels:\n  hook: {webhook: {url: 'https://x.example', secret: " + testenv.Secret + "}}": "webhook.secret: want whsec_",
+		"channels:\n  hook: {ntfy: {url: 'https://ntfy.example/'}}":                                "want that of a topic",
+		"channels:\n  hook: {ntfy: {url: 'ftp://ntfy.example/x'}}":                                 "want http://… or https://…",
+		"channels:\n  hook: {shoutrrr: 'pigeon://" + testenv.Secret + "'}":                         `there is no service "pigeon"; there are bark, discord`,
+		"channels:\n  hook: {shoutrrr: 'discord://" + testenv.Secret + "'}":                        "channels.hook.shoutrrr: shoutrrr: ",
+		"channels:\n  hook: {shoutrrr: 'no url " + testenv.Secret + "'}":                           "want a URL like discord://token@id",
+		"channels:\n  hook: {webpush: {keys: vapid.json}}":                                         `contact "": want mailto:… or https://…`,
+		"channels:\n  hook: {webpush: {keys: none.json, contact: 'mailto:a@b.example'}}":           "2:26: channels.hook.webpush.keys: open ",
+		"channels:\n  hook: {webpush: {keys: bad.json, contact: 'mailto:a@b.example'}}":            "these are no keys as matchwire notify keys makes them",
+		"templates: nowhere":                                                                       "1:12: templates: stat ",
+		"templates: none":                                                                          "there are no language files",
+		"templates: unclosed":                                                                      `unclosed/en.yaml:3:13: titles.red_card: template "Red {{.Player"`,
+		"templates: unknown":                                                                       `unknown/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}"`,
+		"templates: kind":                                                                          "kind/en.yaml:2:9: titles.gaol: there is no title of that name",
+		"templates: member":                                                                        `member/en.yaml:1:1: unknown field "titels"`,
+	} {
+		_, err := notify.New(consumertest.Host(t, settings, dir, nil, slog.New(slog.DiscardHandler)))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s:\ngot  %v\nwant %s", settings, err, want)
+		}
+		testenv.NoSecret(t, err)
+	}
+	// A process that only has to know the queues needs no file.
+	h := consumertest.Host(t, "templates: nowhere\nchannels:\n  phones: {webpush: {keys: none.json, contact: 'mailto:a@b.example'}}\n  hook: {webhook: {url: {file: nowhere}, secret: {env: NOT_SET_AT_ALL}}}\n", dir, nil, slog.New(slog.DiscardHandler))
+	h.Elsewhere = true
+	if c, err := notify.New(h); err != nil || len(c.Parts) != 2 {
+		t.Errorf("elsewhere: %v", err)
+	}
+}
+
+// Keys are made once, for their owner's eyes alone.
+func TestMakeKeys(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "vapid.json")
+	var out strings.Builder
+	if err := (&notify.MakeKeys{File: file}).Run(&out); err != nil || len(strings.TrimSpace(out.String())) != 87 {
+		t.Fatalf("%q %v", out.String(), err)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if err := (&notify.MakeKeys{File: file}).Run(&out); err == nil || !strings.Contains(err.Error(), "is there already") {
+		t.Errorf("made again: %v", err)
+	}
+}

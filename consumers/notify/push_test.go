@@ -1,0 +1,171 @@
+package notify_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/consumers/consumertest"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// phones is a world with a push service and browsers that have not subscribed yet.
+func phones(t *testing.T, n int) (w *world, s *service, subscription func(i int) string) {
+	t.Helper()
+	browsers := map[string]browser{}
+	for i := range n {
+		browsers[fmt.Sprint("/", i)] = newBrowser(t)
+	}
+	s = newPushService(t, browsers, func() string { return w.publicKey() })
+	trust(t, s.Server)
+	w = newWorld(t, "channels:\n  phones: {webpush: {keys: vapid.json, contact: 'mailto:me@club.example', services: ['"+strings.TrimPrefix(s.URL, "https://")+"']}}\nrules:\n  - kinds: [goal]\n")
+	return w, s, func(i int) string { return browsers[fmt.Sprint("/", i)].subscription(fmt.Sprint(s.URL, "/", i)) }
+}
+
+func (w *world) mustSubscribe(body string) {
+	w.Helper()
+	if code, said := w.subscribe(body); code != http.StatusCreated {
+		w.Fatalf("%d %s", code, said)
+	}
+}
+
+// Each browser is told what it wants, in its language, and has one notification
+// of an incident, which is true in the end.
+func TestPush(t *testing.T) {
+	w, s, subscription := phones(t, 4)
+	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)
+	w.mustSubscribe(`{"subscription": ` + subscription(1) + `, "teams": ["toronto fc"], "language": "es"}`)
+	w.mustSubscribe(`{"subscription": ` + subscription(2) + `, "players": ["Jozy Altidore"]}`)
+	w.mustSubscribe(`{"subscription": ` + subscription(3) + `, "kinds": ["red_card"]}`)
+	e := consumertest.Goal()
+	e.Data.Assist = ""
+	corrected := consumertest.Corrected(e)
+	for _, step := range []struct {
+		told event.Event
+		want string
+	}{
+		{e, "/0 Goal for Toronto FC: Sebastian Giovinco; /1 Gol de Toronto FC: Sebastian Giovinco"},
+		// To the third, who waits for this player, it is news.
+		{corrected, "/0 Corrected: goal for Toronto FC: Jozy Altidore; /1 Corrección: gol de Toronto FC: Jozy Altidore; /2 Goal for Toronto FC: Jozy Altidore"},
+		{consumertest.Retracted(corrected), "/0 Taken back: goal for Toronto FC: Jozy Altidore; /1 Anulado: gol de Toronto FC: Jozy Altidore; /2 Taken back: goal for Toronto FC: Jozy Altidore"},
+	} {
+		if err := w.tell("phones", step.told); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, line := range s.all() {
+			words := strings.SplitN(line, " ", 3)
+			title, _, _ := strings.Cut(words[2], " | ")
+			got = append(got, words[0]+" "+title)
+		}
+		if strings.Join(got, "; ") != step.want {
+			t.Errorf("after %s:\ngot  %s\nwant %s", step.told.Type, strings.Join(got, "; "), step.want)
+		}
+	}
+}
+
+// A browser that is there no more, or whose subscription has expired, is
+// forgotten, and the others are told.
+func TestBrowsersThatAreGone(t *testing.T) {
+	w, s, subscription := phones(t, 3)
+	for i := range 3 {
+		w.mustSubscribe(`{"subscription": ` + subscription(i) + `}`)
+	}
+	past := strings.Replace(subscription(2), "null", fmt.Sprint(time.Now().Add(-time.Minute).UnixMilli()), 1)
+	w.mustSubscribe(`{"subscription": ` + past + `}`)
+	var n atomic.Int64
+	s.set(func(rw http.ResponseWriter) { rw.WriteHeader([]int{410, 201, 404}[(n.Add(1)-1)%3]) })
+	if err := w.tell("phones", consumertest.Goal()); err != nil {
+		t.Fatal(err)
+	}
+	if left := w.redis.HLen(t.Context(), "mw:push:phones").Val(); left != 1 || s.called() != 2 {
+		t.Errorf("%d subscriptions left of 3 after %d calls, want 1 after 2", left, s.called())
+	}
+}
+
+// Who was told is not told again when others have to be.
+func TestOnlyTheOthersAgain(t *testing.T) {
+	w, s, subscription := phones(t, 5)
+	for i := range 5 {
+		w.mustSubscribe(`{"subscription": ` + subscription(i) + `}`)
+	}
+	var n atomic.Int64
+	s.set(func(rw http.ResponseWriter) {
+		if n.Add(1) > 3 {
+			rw.WriteHeader(503)
+			return
+		}
+		rw.WriteHeader(201)
+	})
+	e := consumertest.Goal()
+	if err := w.tell("phones", e); err == nil {
+		t.Fatal("no error, though two browsers were not told")
+	}
+	s.set(nil)
+	if err := w.tell("phones", e); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.all()) != 2 || s.called() != 7 {
+		t.Errorf("%d were told the second time, after %d calls, want 2 after 7", len(s.all()), s.called())
+	}
+}
+
+// A long text is cut, so that the message fits.
+func TestLongPush(t *testing.T) {
+	w, s, subscription := phones(t, 1)
+	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)
+	e := consumertest.Goal()
+	e.Data.Player, e.Data.Match.Home = strings.Repeat("é\"", 3000), strings.Repeat("\u0001<>&漢", 3000)
+	if err := w.tell("phones", e); err != nil || len(s.all()) != 1 {
+		t.Errorf("%v, %d shown", err, len(s.all()))
+	}
+}
+
+// What a page may ask for, and what is refused: above all addresses that are no
+// push service's.
+func TestSubscribing(t *testing.T) {
+	w, s, subscription := phones(t, 1)
+	good := subscription(0)
+	for body, want := range map[string]string{
+		`{`: "cannot be read", `{"subscription": ` + good + `, "delay": 3}`: `unknown field \"delay\"`,
+		`{"subscription": ` + strings.Replace(good, s.URL, "https://169.254.169.254", 1) + `}`:                 "is no push service",
+		`{"subscription": ` + strings.Replace(good, s.URL, "https://fcm.googleapis.com.evil.example", 1) + `}`: "is no push service",
+		`{"subscription": ` + strings.Replace(good, s.URL, "https://me:pw@fcm.googleapis.com", 1) + `}`:        "endpoint: want the https URL",
+		`{"subscription": ` + strings.Replace(good, "https://", "http://", 1) + `}`:                            "endpoint: want the https URL",
+		`{"subscription": {"endpoint": "` + s.URL + `/0", "keys": {"p256dh": "AAAA", "auth": "AAAA"}}}`:        "keys: want p256dh and auth",
+		`{"subscription": ` + good + `, "topics": ["soccer"]}`:                                                 "topics: topic pattern",
+		`{"subscription": ` + good + `, "kinds": ["gaol"]}`:                                                    `there is no kind \"gaol\"`,
+		`{"subscription": ` + good + `, "language": "tlh"}`:                                                    `language \"tlh\": want one of de, en, es, fr`,
+		`{"subscription": ` + good + `, "teams": ["` + strings.Repeat(`x","`, 60) + `"]}`:                      "teams: 61 of them, want 50 at most",
+		strings.Repeat(" ", 10_000) + "{}":                                                                     "too large",
+	} {
+		if code, said := w.subscribe(body); code != http.StatusBadRequest || !strings.Contains(said, want) {
+			t.Errorf("%.200s: %d %s, want %q", body, code, said, want)
+		}
+	}
+	for _, known := range []string{"https://fcm.googleapis.com/fcm/send/x", "https://updates.push.services.mozilla.com/wpush/v2/x", "https://wns2-par02p.notify.windows.com/w/?token=x", "https://web.push.apple.com/x"} {
+		w.mustSubscribe(`{"subscription": ` + strings.Replace(good, s.URL+"/0", known, 1) + `}`)
+	}
+	call := func(method, path, body string) int {
+		rec := httptest.NewRecorder()
+		w.Serve.ServeHTTP(rec, httptest.NewRequest(method, path, strings.NewReader(body)))
+		return rec.Code
+	}
+	w.mustSubscribe(`{"subscription": ` + good + `}`)
+	before := w.redis.HLen(t.Context(), "mw:push:phones").Val()
+	if code := call("DELETE", "/phones/subscriptions", good); code != 204 || w.redis.HLen(t.Context(), "mw:push:phones").Val() != before-1 {
+		t.Errorf("unsubscribed: %d", code)
+	}
+	if code := call("GET", "/desks", ""); code != 404 {
+		t.Errorf("a channel that there is not: %d", code)
+	}
+	testenv.NoSecret(t, w.log.String())
+	if strings.Contains(w.log.String(), s.URL) {
+		t.Errorf("an endpoint, which lets anybody send, is logged:\n%s", w.log)
+	}
+}

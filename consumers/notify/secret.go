@@ -1,0 +1,61 @@
+package notify
+
+import (
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+// A secret is a password, a token or a URL with one in it: the text itself,
+// {file: NAME} for a file that holds it, or {env: NAME} for an environment
+// variable. No error shows it.
+type secret struct {
+	text, file, env string
+	place           strictyaml.Place
+}
+
+// UnmarshalYAML reads one of the three forms.
+func (s *secret) UnmarshalYAML(n ast.Node) error {
+	s.place = strictyaml.PlaceOf(n)
+	wrong := s.place.Errorf("want a text, {file: NAME} or {env: NAME}")
+	switch n.Type() {
+	case ast.StringType, ast.LiteralType:
+		return strictyaml.DecodeNode(n, &s.text)
+	case ast.MappingType, ast.MappingValueType:
+		var from struct {
+			File string `yaml:"file"`
+			Env  string `yaml:"env"`
+		}
+		if strictyaml.DecodeNode(n, &from) != nil || (from.File == "") == (from.Env == "") {
+			return wrong
+		}
+		s.file, s.env = from.File, from.Env
+		return nil
+	}
+	return wrong
+}
+
+// value is the secret.
+func (s secret) value(h consumers.Host) (string, error) {
+	value, from := s.text, "the text"
+	switch {
+	case s.file != "":
+		from = "file " + s.file
+		b, err := os.ReadFile(h.Path(s.file))
+		if err != nil {
+			return "", s.place.Errorf("%w", err)
+		}
+		value = string(b)
+	case s.env != "":
+		from = "environment variable " + s.env
+		value = os.Getenv(s.env)
+	}
+	if value = strings.TrimSpace(value); value == "" {
+		return "", s.place.Errorf("%s is empty", from)
+	}
+	return value, nil
+}

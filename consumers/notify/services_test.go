@@ -1,0 +1,422 @@
+package notify_test
+
+import (
+	"bufio"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/mail"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+// A shown is what somebody has before him.
+type shown struct{ Title, Body string }
+
+// A service is a server that notifications go to. Its answer can be chosen, and
+// it keeps what its users have before them: by thread, where it has such.
+type service struct {
+	*httptest.Server
+
+	mu     sync.Mutex
+	answer func(w http.ResponseWriter) // nil: 2xx
+	calls  int
+	shows  map[string]shown
+	faults []string // where a sender does not keep to the protocol
+}
+
+func (s *service) set(answer func(http.ResponseWriter)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+func (s *service) called() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls
+}
+
+func (s *service) all() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for thread, n := range s.shows {
+		all = append(all, thread+" "+n.Title+" | "+n.Body)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// serve answers calls; got says what is shown then under which thread.
+func serve(t testing.TB, tls bool, ok int, got func(s *service, r *http.Request, body []byte) (thread string, n shown, err error)) *service {
+	s := &service{shows: map[string]shown{}}
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // a sender that was killed
+		}
+		s.mu.Lock()
+		s.calls++
+		answer := s.answer
+		s.mu.Unlock()
+		if answer != nil {
+			answer(w)
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		thread, n, err := got(s, r, body)
+		if err != nil {
+			s.faults = append(s.faults, err.Error())
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		s.shows[thread] = n
+		w.WriteHeader(ok)
+	})
+	if tls {
+		s.Server = httptest.NewTLSServer(h)
+	} else {
+		s.Server = httptest.NewServer(h)
+	}
+	s.Config.ErrorLog = nil
+	t.Cleanup(func() {
+		s.Close()
+		for _, f := range s.faults {
+			t.Errorf("not as the protocol has it: %s", f)
+		}
+	})
+	return s
+}
+
+const webhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwhunter2S3crt"
+
+// newHook is a receiver that verifies signatures with the library of Standard
+// Webhooks, takes each webhook-id once, and shows one notification a thread.
+func newHook(t testing.TB) *service {
+	verifier, err := standardwebhooks.NewWebhook(webhookSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, false, http.StatusNoContent, func(_ *service, r *http.Request, body []byte) (string, shown, error) {
+		if err := verifier.Verify(body, r.Header); err != nil {
+			return "", shown{}, err
+		}
+		var n struct {
+			Type, Title, Body, Text, Thread string
+			Timestamp                       time.Time
+			Event                           struct{ ID, TID string }
+		}
+		if err := json.Unmarshal(body, &n); err != nil {
+			return "", shown{}, err
+		}
+		if n.Event.ID != r.Header.Get("Webhook-Id") || n.Event.TID != r.Header.Get("X-Transaction-Id") || n.Type == "" || n.Timestamp.IsZero() || n.Text != n.Title+" ("+n.Body+")" {
+			return "", shown{}, fmt.Errorf("headers %v, body %s", r.Header, body)
+		}
+		return n.Thread, shown{n.Title, n.Body}, nil
+	})
+}
+
+var ntfySequence = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
+
+// newNtfy is ntfy's JSON publishing: the topic in the body, POSTed to the root.
+func newNtfy(t testing.TB, token string) *service {
+	return serve(t, false, http.StatusOK, func(_ *service, r *http.Request, body []byte) (string, shown, error) {
+		var m struct {
+			Topic, Title, Message string
+			Priority              int
+			Tags                  []string
+			Sequence              string `json:"sequence_id"`
+		}
+		d := json.NewDecoder(strings.NewReader(string(body)))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&m); err != nil {
+			return "", shown{}, err
+		}
+		if r.URL.Path != "/" || m.Topic != "goals" || m.Priority < 1 || m.Priority > 5 || !ntfySequence.MatchString(m.Sequence) || r.Header.Get("Authorization") != "Bearer "+token {
+			return "", shown{}, fmt.Errorf("%s %v %s", r.URL, r.Header, body)
+		}
+		return m.Sequence, shown{m.Title, m.Message}, nil
+	})
+}
+
+// newMattermost takes posts to an incoming webhook.
+func newMattermost(t testing.TB, token string) *service {
+	return serve(t, false, http.StatusOK, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		var m struct{ Text string }
+		if err := json.Unmarshal(body, &m); err != nil || m.Text == "" || r.URL.Path != "/hooks/"+token {
+			return "", shown{}, fmt.Errorf("%s %s: %v", r.URL, body, err)
+		}
+		return strconv.Itoa(len(s.shows)), shown{m.Text, ""}, nil
+	})
+}
+
+// A browser has subscribed at a push service.
+type browser struct {
+	key  *ecdh.PrivateKey
+	auth []byte
+}
+
+func newBrowser(t testing.TB) browser {
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := browser{key, make([]byte, 16)}
+	if _, err := rand.Read(b.auth); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+var b64 = base64.RawURLEncoding
+
+// subscription is the JSON that a browser gives of its subscription.
+func (b browser) subscription(endpoint string) string {
+	return fmt.Sprintf(`{"endpoint": %q, "expirationTime": null, "keys": {"p256dh": %q, "auth": %q}}`, endpoint, b64.EncodeToString(b.key.PublicKey().Bytes()), b64.EncodeToString(b.auth))
+}
+
+// decrypt reads a message as RFC 8291 has it.
+func (b browser) decrypt(body []byte) ([]byte, error) {
+	if len(body) < 86 || body[20] != 65 {
+		return nil, errors.New("too short, or not with a key of 65 bytes")
+	}
+	salt, size, sender := body[:16], int(binary.BigEndian.Uint32(body[16:20])), body[21:86]
+	if len(body)-86 > size {
+		return nil, errors.New("more than one record")
+	}
+	public, err := ecdh.P256().NewPublicKey(sender)
+	if err != nil {
+		return nil, err
+	}
+	shared, err := b.key.ECDH(public)
+	if err != nil {
+		return nil, err
+	}
+	ikm, err := hkdf.Key(sha256.New, shared, b.auth, "WebPush: info\x00"+string(b.key.PublicKey().Bytes())+string(sender), 32)
+	if err != nil {
+		return nil, err
+	}
+	key, err1 := hkdf.Key(sha256.New, ikm, salt, "Content-Encoding: aes128gcm\x00", 16)
+	nonce, err2 := hkdf.Key(sha256.New, ikm, salt, "Content-Encoding: nonce\x00", 12)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := gcm.Open(nil, nonce, body[86:], nil)
+	if err != nil {
+		return nil, err
+	}
+	plain = []byte(strings.TrimRight(string(plain), "\x00"))
+	if len(plain) == 0 || plain[len(plain)-1] != 2 {
+		return nil, errors.New("no delimiter of the last record")
+	}
+	return plain[:len(plain)-1], nil
+}
+
+// The example of RFC 8291, section 5, shows that decrypt is right.
+func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
+	bytes := func(s string) []byte {
+		b, err := b64.DecodeString(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	key, err := ecdh.P256().NewPrivateKey(bytes("q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := browser{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes("DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"))
+	if err != nil || string(plain) != "When I grow up, I want to be a watermelon" {
+		t.Errorf("%q %v", plain, err)
+	}
+}
+
+// newPushService is a push service with one browser behind each path, which
+// shows one notification a tag. It checks VAPID and what RFC 8030 asks for.
+func newPushService(t testing.TB, browsers map[string]browser, public func() string) *service {
+	return serve(t, true, http.StatusCreated, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		b, ok := browsers[r.URL.Path]
+		if !ok {
+			return "", shown{}, errors.New("no browser at " + r.URL.Path)
+		}
+		ttl, err := strconv.Atoi(r.Header.Get("TTL"))
+		if topic := r.Header.Get("Topic"); err != nil || ttl < 0 || !ntfySequence.MatchString(topic) || len(topic) > 32 || r.Header.Get("Content-Encoding") != "aes128gcm" ||
+			!slices.Contains([]string{"very-low", "low", "normal", "high"}, r.Header.Get("Urgency")) {
+			return "", shown{}, fmt.Errorf("headers %v", r.Header)
+		}
+		if err := vapid(r.Header.Get("Authorization"), s.URL, public()); err != nil {
+			return "", shown{}, err
+		}
+		plain, err := b.decrypt(body)
+		if err != nil {
+			return "", shown{}, err
+		}
+		var m struct{ Title, Body, Tag, Type, ID, TID string }
+		if err := json.Unmarshal(plain, &m); err != nil || m.Tag != r.Header.Get("Topic") || m.ID == "" || m.TID == "" {
+			return "", shown{}, fmt.Errorf("%s: %v", plain, err)
+		}
+		return r.URL.Path + " " + m.Tag, shown{m.Title, m.Body}, nil
+	})
+}
+
+// vapid checks an authorization as RFC 8292 has it.
+func vapid(header, audience, public string) error {
+	m := regexp.MustCompile(`^vapid t=([^.]+)\.([^.]+)\.([^,]+), k=(\S+)$`).FindStringSubmatch(header)
+	if m == nil || m[4] != public {
+		return fmt.Errorf("authorization %q, want that of %s", header, public)
+	}
+	point, err1 := b64.DecodeString(m[4])
+	claims, err2 := b64.DecodeString(m[2])
+	signature, err3 := b64.DecodeString(m[3])
+	if err := errors.Join(err1, err2, err3); err != nil || len(signature) != 64 || len(point) != 65 {
+		return fmt.Errorf("authorization %q: %v", header, err)
+	}
+	key := ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(point[1:33]), Y: new(big.Int).SetBytes(point[33:])}
+	digest := sha256.Sum256([]byte(m[1] + "." + m[2]))
+	if !ecdsa.Verify(&key, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
+		return errors.New("the signature is wrong")
+	}
+	var c struct {
+		Aud, Sub string
+		Exp      int64
+	}
+	if err := json.Unmarshal(claims, &c); err != nil || c.Aud != audience || c.Sub != "mailto:me@club.example" || time.Until(time.Unix(c.Exp, 0)) > 24*time.Hour || time.Until(time.Unix(c.Exp, 0)) < time.Minute {
+		return fmt.Errorf("claims %s: %v", claims, err)
+	}
+	return nil
+}
+
+// A mailServer speaks as much SMTP as a sender needs.
+type mailServer struct {
+	net.Listener
+	refuse string // the answer to RCPT, "" takes all
+
+	mu    sync.Mutex
+	mails []shown
+}
+
+func newMailServer(t testing.TB, refuse string) *mailServer {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &mailServer{Listener: l, refuse: refuse}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go s.talk(conn)
+		}
+	}()
+	return s
+}
+
+func (s *mailServer) talk(conn net.Conn) {
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	say := func(line string) { fmt.Fprintf(conn, "%s\r\n", line) }
+	say("220 mail.example ESMTP")
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		switch word := strings.ToUpper(strings.Fields(line + " x")[0]); word {
+		case "EHLO":
+			say("250-mail.example")
+			say("250 AUTH PLAIN")
+		case "AUTH":
+			say("235 ok")
+		case "RCPT":
+			if s.refuse != "" {
+				say(s.refuse)
+				continue
+			}
+			say("250 ok")
+		case "DATA":
+			say("354 go on")
+			var text strings.Builder
+			for {
+				line, err := r.ReadString('\n')
+				if err != nil {
+					return
+				}
+				if line == ".\r\n" {
+					break
+				}
+				text.WriteString(strings.TrimPrefix(line, "."))
+			}
+			s.keep(text.String())
+			say("250 ok")
+		case "QUIT":
+			say("221 bye")
+			return
+		default:
+			say("250 ok")
+		}
+	}
+}
+
+func (s *mailServer) keep(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, err := mail.ReadMessage(strings.NewReader(text))
+	if err != nil {
+		s.mails = append(s.mails, shown{"", err.Error()})
+		return
+	}
+	subject, _ := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
+	body, _ := io.ReadAll(m.Body)
+	if kind, params, _ := mime.ParseMediaType(m.Header.Get("Content-Type")); strings.HasPrefix(kind, "multipart/") {
+		if p, err := multipart.NewReader(strings.NewReader(string(body)), params["boundary"]).NextPart(); err == nil {
+			body, _ = io.ReadAll(p)
+		}
+	} else if m.Header.Get("Content-Transfer-Encoding") == "quoted-printable" {
+		body, _ = io.ReadAll(quotedprintable.NewReader(strings.NewReader(string(body))))
+	}
+	s.mails = append(s.mails, shown{subject, strings.TrimSpace(string(body))})
+}
+
+func (s *mailServer) all() []shown {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.mails)
+}

@@ -1,0 +1,330 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+// Settings are notify's part of the config.
+type Settings struct {
+	// MaxAge is how long after its page was read an event is still told; 1h
+	// without it. An older one waited for a consumer that was away.
+	MaxAge strictyaml.Duration `yaml:"max_age"`
+	// Language is that of what is told where no rule says otherwise; en without it.
+	Language text `yaml:"language"`
+	// Templates is a folder of language files, en.yaml and so on, that replace
+	// texts or add languages, relative to the config file.
+	Templates text `yaml:"templates"`
+	// Channels are the ways to tell people, by name; the log alone without it.
+	Channels map[string]channelSettings `yaml:"channels"`
+	// Rules say what is told whom; without any, every channel is told of goals, red
+	// cards, start, end and changes of status.
+	Rules []ruleSettings `yaml:"rules"`
+}
+
+// A text is a value that knows where it stands.
+type text struct {
+	value string
+	place strictyaml.Place
+}
+
+// UnmarshalYAML reads a text.
+func (t *text) UnmarshalYAML(n ast.Node) error {
+	t.place = strictyaml.PlaceOf(n)
+	return strictyaml.DecodeNode(n, &t.value)
+}
+
+// A ruleSettings is a rule as it is written.
+type ruleSettings struct {
+	To       []text              `yaml:"to"` // channels; all without it
+	Topics   []text              `yaml:"topics"`
+	Teams    []string            `yaml:"teams"`
+	Players  []string            `yaml:"players"`
+	Kinds    []text              `yaml:"kinds"`
+	Quiet    *quietSettings      `yaml:"quiet"`
+	Delay    strictyaml.Duration `yaml:"delay"` // against spoilers
+	Language text                `yaml:"language"`
+
+	place strictyaml.Place
+}
+
+// UnmarshalYAML remembers where the rule stands.
+func (r *ruleSettings) UnmarshalYAML(n ast.Node) error {
+	type plain ruleSettings
+	p := plain{place: strictyaml.PlaceOf(n)}
+	err := strictyaml.DecodeNode(n, &p)
+	*r = ruleSettings(p)
+	return err
+}
+
+type quietSettings struct {
+	From  text `yaml:"from"`  // "22:30"
+	Until text `yaml:"until"` // "07:00"
+	Zone  text `yaml:"zone"`  // "Europe/Berlin"; UTC without it
+}
+
+// defaultKinds are told where a rule names neither topics nor kinds.
+var defaultKinds = []string{string(event.Goal), string(event.RedCard), string(event.MatchStart), string(event.MatchEnd), string(event.StatusChange)}
+
+// maxDelay bounds a spoiler delay.
+const maxDelay = 10 * time.Minute
+
+var channelName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,39}$`)
+
+// A plan is settings that have been read and checked.
+type plan struct {
+	Settings
+	texts texts
+	rules []plannedRule
+}
+
+type plannedRule struct {
+	rule
+	to []string
+}
+
+// read reads the settings and checks all but the channels.
+func read(h consumers.Host) (p plan, err error) {
+	p.Settings = Settings{MaxAge: strictyaml.Duration(time.Hour), Language: text{value: "en"}}
+	if err := h.Settings(&p.Settings); err != nil {
+		return p, err
+	}
+	if p.Channels == nil {
+		p.Channels = map[string]channelSettings{"log": {Log: &struct{}{}}}
+	}
+	for name, c := range p.Channels {
+		if !channelName.MatchString(name) {
+			return p, c.place.Errorf("channel %q: want at most 40 of a-z, 0-9, _ and -", name)
+		}
+	}
+	folder := ""
+	if p.Templates.value != "" {
+		folder = h.Path(p.Templates.value)
+	}
+	if p.texts, err = loadTexts(folder, h.Elsewhere); err != nil {
+		var placed *strictyaml.Error
+		if errors.As(err, &placed) {
+			return p, err
+		}
+		return p, p.Templates.place.Errorf("%w", err)
+	}
+	if p.Rules == nil {
+		p.Rules = []ruleSettings{{}}
+	}
+	for _, r := range p.Rules {
+		planned, err := p.plan(r)
+		if err != nil {
+			return p, err
+		}
+		p.rules = append(p.rules, planned)
+	}
+	return p, p.knows(p.Language, h)
+}
+
+func (p plan) knows(l text, h consumers.Host) error {
+	if l.value == "" || p.texts.has(l.value) || h.Elsewhere {
+		return nil
+	}
+	return l.place.Errorf("no texts in language %q; there are %s", l.value, strings.Join(p.texts.languages(), ", "))
+}
+
+func values(all []text) []string {
+	var v []string
+	for _, t := range all {
+		v = append(v, t.value)
+	}
+	return v
+}
+
+// plan checks a rule.
+func (p plan) plan(r ruleSettings) (plannedRule, error) {
+	planned := plannedRule{to: values(r.To), rule: rule{delay: time.Duration(r.Delay), language: r.Language.value,
+		filter: filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds)}}}
+	for _, to := range r.To {
+		if _, ok := p.Channels[to.value]; !ok {
+			return planned, to.place.Errorf("no channel %q; there are %s", to.value, strings.Join(slices.Sorted(maps.Keys(p.Channels)), ", "))
+		}
+	}
+	if r.To != nil && len(r.To) == 0 {
+		return planned, r.place.Errorf("to: want channels")
+	}
+	for _, t := range r.Topics {
+		if err := event.CheckPattern(t.value); err != nil {
+			return planned, t.place.Errorf("%w", err)
+		}
+	}
+	for _, k := range r.Kinds {
+		if !knownKind(k.value) {
+			return planned, k.place.Errorf("there is no kind %q; a goal that is taken back is one of kind goal", k.value)
+		}
+	}
+	if len(r.Topics) == 0 && len(r.Kinds) == 0 {
+		planned.Kinds = defaultKinds
+	}
+	if planned.delay > maxDelay {
+		return planned, r.place.Errorf("delay %v: want %v at most", planned.delay, maxDelay)
+	}
+	if r.Language.value != "" && !p.texts.has(r.Language.value) {
+		return planned, r.Language.place.Errorf("no texts in language %q; there are %s", r.Language.value, strings.Join(p.texts.languages(), ", "))
+	}
+	if planned.language == "" {
+		planned.language = p.Language.value
+	}
+	if r.Quiet == nil {
+		return planned, nil
+	}
+	quiet, err := r.Quiet.hours(r.place)
+	planned.quiet = quiet
+	return planned, err
+}
+
+func knownKind(k string) bool {
+	for _, common := range event.CommonKinds() {
+		if k == string(common) {
+			return true
+		}
+	}
+	for _, s := range event.Sports() {
+		if slices.Contains(s.Kinds(), event.Kind(k)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (q quietSettings) hours(place strictyaml.Place) (*quiet, error) {
+	hours := quiet{zone: time.UTC}
+	for _, b := range []struct {
+		name string
+		text text
+		into *time.Duration
+	}{{"from", q.From, &hours.from}, {"until", q.Until, &hours.until}} {
+		t, err := time.Parse("15:04", b.text.value)
+		if err != nil {
+			if b.text.value != "" {
+				place = b.text.place
+			}
+			return nil, place.Errorf("quiet.%s %q: want a time of day, like 22:30", b.name, b.text.value)
+		}
+		*b.into = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+	}
+	if hours.from == hours.until {
+		return nil, q.From.place.Errorf("quiet: from and until are both %s: no hours lie between", q.From.value)
+	}
+	if q.Zone.value != "" {
+		zone, err := time.LoadLocation(q.Zone.value)
+		if err != nil || q.Zone.value == "Local" {
+			return nil, q.Zone.place.Errorf("time zone %q: want one like Europe/Berlin", q.Zone.value)
+		}
+		hours.zone = zone
+	}
+	return &hours, nil
+}
+
+// notifier makes what tells a channel.
+func (p plan) notifier(name string, c channelSettings, h consumers.Host) (*notifier, error) {
+	keys := h.Prefix + "notify:" + name + ":"
+	log := h.Log.With("channel", name)
+	n := &notifier{channel: name, maxAge: time.Duration(p.MaxAge), texts: p.texts, log: log,
+		turns: turns{redis: h.Redis, key: keys + "{turns}", rate: c.Rate}, told: told{redis: h.Redis, prefix: keys, most: sendTimeout + 10*time.Second, log: log}}
+	for _, r := range p.rules {
+		if r.to == nil || slices.Contains(r.to, name) {
+			n.rules = append(n.rules, r.rule)
+		}
+	}
+	var err error
+	n.send, err = c.sender(name, h)
+	if push, ok := n.send.(*push); ok {
+		n.push, n.told.most = push, pushTimeout+10*time.Second
+		push.subscribers.texts = p.texts
+	}
+	return n, err
+}
+
+// A channelSettings is a channel as it is written: one of its kinds.
+type channelSettings struct {
+	Log      *struct{}        `yaml:"log"`
+	Webhook  *webhookSettings `yaml:"webhook"`
+	Ntfy     *ntfySettings    `yaml:"ntfy"`
+	WebPush  *pushSettings    `yaml:"webpush"`
+	Shoutrrr *secret          `yaml:"shoutrrr"` // a URL as shoutrrr has them, discord://token@id
+	Rate     rate             `yaml:"rate"`     // at most so many, like 30/m; without it as many as there are
+
+	place strictyaml.Place
+}
+
+// UnmarshalYAML remembers where the channel stands.
+func (c *channelSettings) UnmarshalYAML(n ast.Node) error {
+	type plain channelSettings
+	p := plain{place: strictyaml.PlaceOf(n)}
+	if err := mapping(n, &p, "a channel: log, webhook, ntfy, webpush or shoutrrr, each with its settings"); err != nil {
+		return err
+	}
+	*c = channelSettings(p)
+	return nil
+}
+
+// mapping decodes settings that may hold secrets: an error that they have another
+// shape than they should does not show them.
+func mapping(n ast.Node, into any, want string) error {
+	switch n.Type() {
+	case ast.MappingType, ast.MappingValueType:
+		return strictyaml.DecodeNode(n, into)
+	}
+	return strictyaml.PlaceOf(n).Errorf("want %s", want)
+}
+
+// sender makes the sender of the one kind that the channel is of.
+func (c channelSettings) sender(name string, h consumers.Host) (sender, error) {
+	var found []func() (sender, error)
+	if c.Log != nil {
+		found = append(found, func() (sender, error) { return logged{}, nil })
+	}
+	if c.Webhook != nil {
+		found = append(found, func() (sender, error) { return c.Webhook.sender(h) })
+	}
+	if c.Ntfy != nil {
+		found = append(found, func() (sender, error) { return c.Ntfy.sender(h) })
+	}
+	if c.WebPush != nil {
+		found = append(found, func() (sender, error) { return c.WebPush.sender(name, h) })
+	}
+	if c.Shoutrrr != nil {
+		found = append(found, func() (sender, error) { return newShoutrrr(*c.Shoutrrr, h) })
+	}
+	if len(found) != 1 {
+		return nil, c.place.Errorf("channel %s: want one of log, webhook, ntfy, webpush and shoutrrr, found %d", name, len(found))
+	}
+	if h.Elsewhere && c.WebPush == nil {
+		return logged{}, nil // nothing is sent from here
+	}
+	return found[0]()
+}
+
+// httpURL reads a URL that may hold a secret, and is not shown.
+func httpURL(s secret, h consumers.Host) (*url.URL, error) {
+	value, err := s.value(h)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, s.place.Errorf("url: want http://… or https://… (it is not shown here, as it may hold a secret)")
+	}
+	return u, nil
+}
+
+// shown is a URL without what may be secret in it.
+func shown(u *url.URL) string { return fmt.Sprintf("%s://%s", u.Scheme, u.Host) }

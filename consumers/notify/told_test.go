@@ -1,0 +1,279 @@
+package notify_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/consumers/consumertest"
+	"github.com/matchwire/matchwire/event"
+)
+
+// hooked is a world with one webhook, and a rule in YAML.
+func hooked(t *testing.T, rule string) (*world, *service) {
+	t.Helper()
+	s := newHook(t)
+	return newWorld(t, "channels:\n  hook: {webhook: {url: '"+s.URL+"', secret: "+webhookSecret+"}}\nrules:\n  - "+rule+"\n"), s
+}
+
+// titles are what a service shows now, without its threads.
+func titles(s *service) string {
+	var all []string
+	for _, line := range s.all() {
+		_, title, _ := strings.Cut(line, " ")
+		all = append(all, title)
+	}
+	slices.Sort(all)
+	return strings.Join(all, "; ")
+}
+
+// Whatever becomes of a goal, and in whichever order and how often that is told,
+// who was alerted has one notification before him in the end, and it is true.
+func TestOneTrueNotification(t *testing.T) {
+	first := consumertest.Goal()
+	corrected := consumertest.Corrected(first)
+	retracted := consumertest.Retracted(corrected)
+	const (
+		goal = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
+		news = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
+		edit = "Corrected: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; scorer Sebastian Giovinco → Jozy Altidore"
+		back = "Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
+	)
+	for name, tc := range map[string]struct {
+		told  []event.Event
+		want  string
+		calls int
+	}{
+		"a goal":                          {[]event.Event{first}, goal, 1},
+		"corrected":                       {[]event.Event{first, corrected}, edit, 2},
+		"taken back":                      {[]event.Event{first, corrected, retracted}, back, 3},
+		"twice each":                      {[]event.Event{first, first, corrected, corrected, retracted, retracted, first}, back, 3},
+		"taken back, the correction lost": {[]event.Event{first, retracted, corrected}, back, 2},
+		"the correction overtakes":        {[]event.Event{corrected, first}, news, 1},
+		"taken back before it was told":   {[]event.Event{retracted, first, corrected}, "", 0},
+		"never told, and corrected":       {[]event.Event{corrected, retracted}, back, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, s := hooked(t, "kinds: [goal]")
+			for _, e := range tc.told {
+				if err := w.tell("hook", e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := titles(s); got != tc.want || s.called() != tc.calls {
+				t.Errorf("shown after %d calls: %s\nwant after %d: %s", s.called(), got, tc.calls, tc.want)
+			}
+		})
+	}
+}
+
+// A goal that is taken back while its alert still fails is told nobody; one
+// whose alert may have arrived is told.
+func TestRetractedWhileFailing(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer func(http.ResponseWriter)
+		want   string
+	}{
+		"refused":   {func(w http.ResponseWriter) { w.WriteHeader(503) }, ""},
+		"uncertain": {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "Taken back: goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–0 Toronto FC"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, s := hooked(t, "kinds: [goal]")
+			e := consumertest.Goal()
+			s.set(tc.answer)
+			if err := w.tell("hook", e); err == nil {
+				t.Fatal("no error")
+			}
+			s.set(nil)
+			for _, e := range []event.Event{consumertest.Retracted(e), e} {
+				if err := w.tell("hook", e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := titles(s); got != tc.want {
+				t.Errorf("shown: %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// A correction waits while what it corrects is being told.
+func TestCorrectionDoesNotOvertake(t *testing.T) {
+	w, s := hooked(t, "kinds: [goal]")
+	e := consumertest.Goal()
+	begun, goOn := make(chan bool), make(chan bool)
+	s.set(func(rw http.ResponseWriter) { begun <- true; <-goOn; rw.WriteHeader(204) })
+	done := make(chan error)
+	go func() { done <- w.tell("hook", e) }()
+	<-begun
+	err := w.tell("hook", consumertest.Corrected(e))
+	if !errors.As(err, new(*event.PostponedError)) {
+		t.Errorf("%v, want it postponed", err)
+	}
+	close(goOn)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	s.set(nil)
+	if err := w.tell("hook", consumertest.Corrected(e)); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
+		t.Errorf("%v, shown: %s", err, titles(s))
+	}
+}
+
+// What is no news is told nobody, and neither is what becomes of it.
+func TestSilentAboutWhatIsNoNews(t *testing.T) {
+	for name, change := range map[string]func(*event.Event){
+		"backfill": func(e *event.Event) { e.Data.Backfill = true },
+		"replay":   func(e *event.Event) { e.Data.Replay = true },
+		"old":      func(e *event.Event) { e.Time = e.Time.Add(-2 * time.Hour) },
+		"late": func(e *event.Event) { // the page lists a scorer an hour later
+			m := *e.Data.Match
+			m.Clock = event.SoccerMinute("", 80, 0)
+			e.Data.Match = &m
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, s := hooked(t, "kinds: [goal]")
+			e := consumertest.Goal()
+			change(&e)
+			corrected := consumertest.Corrected(e)
+			corrected.Data.Backfill, corrected.Data.Replay = false, false
+			for _, e := range []event.Event{e, corrected, consumertest.Retracted(corrected)} {
+				if err := w.tell("hook", e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if s.called() > 0 {
+				t.Errorf("told: %s", titles(s))
+			}
+		})
+	}
+}
+
+// Quiet hours let nothing new through; but who was alerted before is told that
+// it was not true.
+func TestQuietHours(t *testing.T) {
+	zone, err := time.LoadLocation("Asia/Kolkata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().In(zone)
+	clock := func(d time.Duration) string { return now.Add(d).Format("15:04") }
+	rule := func(from, until time.Duration) string {
+		return fmt.Sprintf("{kinds: [goal], quiet: {from: '%s', until: '%s', zone: Asia/Kolkata}}", clock(from), clock(until))
+	}
+	w, s := hooked(t, rule(time.Hour, 2*time.Hour))
+	e := consumertest.Goal()
+	if err := w.tell("hook", e); err != nil || s.called() != 1 {
+		t.Fatalf("before the quiet hours: %v, %d calls", err, s.called())
+	}
+	w.make(strings.Split(w.settings, "rules:")[0] + "rules:\n  - " + rule(-time.Hour, time.Hour))
+	if err := w.tell("hook", consumertest.Other(e, 3)); err != nil || s.called() != 1 {
+		t.Errorf("a goal in quiet hours: %v, %d calls", err, s.called())
+	}
+	if err := w.tell("hook", consumertest.Retracted(e)); err != nil || !strings.HasPrefix(titles(s), "Taken back") {
+		t.Errorf("taken back in quiet hours: %v, shown: %s", err, titles(s))
+	}
+}
+
+// A spoiler delay lets nothing through before its time, and what was taken back
+// meanwhile never.
+func TestDelay(t *testing.T) {
+	w, s := hooked(t, "{kinds: [goal], delay: 90s}")
+	e, taken := consumertest.Goal(), consumertest.Goal()
+	for _, e := range []event.Event{e, taken, consumertest.Retracted(taken)} {
+		var p *event.PostponedError
+		if err := w.tell("hook", e); !errors.As(err, &p) || !p.Until.Equal(e.Time.Add(90*time.Second)) {
+			t.Errorf("%v, want it postponed to 90 s after %v", err, e.Time)
+		}
+	}
+	later := func(e event.Event) event.Event { e.Time = e.Time.Add(-2 * time.Minute); return e }
+	for _, e := range []event.Event{later(consumertest.Retracted(taken)), later(taken), later(e)} {
+		if err := w.tell("hook", e); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := titles(s); s.called() != 1 || !strings.HasPrefix(got, "Goal for Toronto FC") {
+		t.Errorf("%d calls: %s", s.called(), got)
+	}
+}
+
+// Rules choose, in their order: the first that wants an event says how.
+func TestRules(t *testing.T) {
+	kind := func(k event.Kind) event.Event { return goal(t, func(d *event.Data) { d.Kind = k }) }
+	for rule, tc := range map[string]struct{ told, not []event.Event }{
+		"{}":                                        {[]event.Event{goal(t, nil), kind(event.RedCard), kind(event.MatchEnd)}, []event.Event{kind(event.YellowCard), kind(event.Substitution)}},
+		"{topics: ['soccer.mls.*']}":                {[]event.Event{goal(t, nil), kind(event.Substitution)}, nil},
+		"{topics: ['*.*.yellow_card']}":             {[]event.Event{kind(event.YellowCard)}, []event.Event{goal(t, nil)}},
+		"{topics: ['#'], kinds: [goal]}":            {[]event.Event{goal(t, nil)}, []event.Event{kind(event.RedCard)}},
+		"{teams: [toronto fc]}":                     {[]event.Event{goal(t, nil)}, nil},
+		"{teams: [New York City FC]}":               {[]event.Event{goal(t, nil)}, nil}, // it plays too
+		"{teams: [Seattle Sounders FC]}":            {nil, []event.Event{goal(t, nil)}},
+		"{players: [SEBASTIÁN GIOVINCO]}":           {[]event.Event{goal(t, nil)}, nil},
+		"{players: [Altidore]}":                     {nil, []event.Event{goal(t, nil)}},
+		"{topics: ['soccer.*.goal']}":               {[]event.Event{goal(t, nil)}, []event.Event{kind(event.RedCard)}},
+		"{topics: ['soccer.#'], kinds: [red_card]}": {[]event.Event{kind(event.RedCard)}, []event.Event{goal(t, nil)}},
+	} {
+		w, s := hooked(t, rule)
+		for i, e := range append(slices.Clone(tc.told), tc.not...) {
+			if !event.MatchAny(w.Parts["hook"].Keys, e.Type) && i < len(tc.told) {
+				t.Errorf("%s: the queue is not bound to %s: %v", rule, e.Type, w.Parts["hook"].Keys)
+			}
+			before := s.called()
+			if err := w.tell("hook", e); err != nil || s.called() > before != (i < len(tc.told)) {
+				t.Errorf("%s: %s: %v, told %v", rule, e.Type, err, s.called() > before)
+			}
+		}
+	}
+	w, s := hooked(t, "{teams: [Toronto FC], language: de}\n  - {kinds: [goal], language: fr}")
+	if err := w.tell("hook", goal(t, nil)); err != nil || !strings.HasPrefix(titles(s), "Tor für Toronto FC") {
+		t.Errorf("%v %s", err, titles(s))
+	}
+	keys := w.Parts["hook"].Keys
+	for _, key := range []string{"soccer.mls.goal", "soccer.mls.goal_corrected", "rugby.top14.goal_retracted"} {
+		if !event.MatchAny(keys, key) {
+			t.Errorf("the queue is not bound to %s: %v", key, keys)
+		}
+	}
+}
+
+// A rate lets so many through at once, and has the others come again in time.
+func TestRate(t *testing.T) {
+	s := newHook(t)
+	w := newWorld(t, "channels:\n  hook: {rate: 3/h, webhook: {url: '"+s.URL+"', secret: "+webhookSecret+"}}\n")
+	postponed := 0
+	for range 5 {
+		err := w.tell("hook", consumertest.Goal())
+		var p *event.PostponedError
+		if errors.As(err, &p) {
+			postponed++
+			if in := time.Until(p.Until); in < 19*time.Minute || in > 21*time.Minute {
+				t.Errorf("postponed for %v, want 20 minutes", in)
+			}
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+	if s.called() != 3 || postponed != 2 {
+		t.Errorf("%d sent, %d postponed, want 3 and 2", s.called(), postponed)
+	}
+}
+
+// What a service says of when to come again holds for all that is sent to it.
+func TestPause(t *testing.T) {
+	w, s := hooked(t, "kinds: [goal]")
+	s.set(func(rw http.ResponseWriter) { rw.Header().Set("Retry-After", "300"); rw.WriteHeader(429) })
+	for range 3 {
+		var p *event.PostponedError
+		if err := w.tell("hook", consumertest.Goal()); !errors.As(err, &p) || time.Until(p.Until) < 290*time.Second {
+			t.Errorf("%v, want it postponed for 5 minutes", err)
+		}
+	}
+	if s.called() != 1 {
+		t.Errorf("it was called %d times, want once", s.called())
+	}
+}
