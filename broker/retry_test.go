@@ -12,7 +12,9 @@ import (
 func TestJudge(t *testing.T) {
 	failed := errors.New("failed")
 	away, hopeless := event.Unavailable(failed), event.Permanent(failed)
-	in := func(d time.Duration) error { return event.Postpone(time.Now().Add(d+time.Millisecond), "a spoiler delay") }
+	in := func(d time.Duration) error {
+		return event.Postpone(time.Now().Add(d+time.Millisecond), "a spoiler delay")
+	}
 	pauses := broker.Pauses() // 1 s, 5 s, 30 s, 2 min, 10 min
 	for _, tc := range []struct {
 		err              error

@@ -40,6 +40,7 @@ func Run(t *testing.T, maker Maker) {
 		{"LimitBoundsHandlers", limit},
 		{"NilAcknowledges", acknowledges},
 		{"ErrorRetriesAfterGrowingPauses", retries},
+		{"PostponedComesInItsTimeAndUncounted", postpones},
 		{"PermanentErrorDeadLettersWithReason", permanent},
 		{"TooManyAttemptsDeadLetter", exhausted},
 		{"PanicIsAnError", panics},

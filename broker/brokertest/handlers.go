@@ -26,6 +26,33 @@ func acknowledges(t *testing.T, open func() event.Broker) {
 	got.expect(t, "1")
 }
 
+func postpones(t *testing.T, open func() event.Broker) {
+	b := open()
+	var mu sync.Mutex
+	var deliveries, early int
+	until := time.Now().Add(1500 * time.Millisecond)
+	subscribe(t, b, "q", 1, func(_ context.Context, m event.Message) error {
+		mu.Lock()
+		defer mu.Unlock()
+		deliveries++
+		if m.Attempt != 1 {
+			t.Errorf("delivery %d counts as attempt %d", deliveries, m.Attempt)
+		}
+		if time.Now().Before(until) {
+			early++
+			return event.Postpone(until, "its time has not come")
+		}
+		return nil
+	}, "#")
+	publish(t, b, Message("soccer.mls.goal", "1"))
+	eventually(t, "a delivery in time", func() bool { mu.Lock(); defer mu.Unlock(); return deliveries > early })
+	mu.Lock()
+	defer mu.Unlock()
+	if late := time.Since(until); late > 5*time.Second || early > 12 {
+		t.Errorf("delivered %d times before its time, and then %v late", early, late)
+	}
+}
+
 func retries(t *testing.T, open func() event.Broker) {
 	b := open()
 	var mu sync.Mutex

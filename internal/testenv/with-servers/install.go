@@ -20,6 +20,10 @@ var needs = []need{
 	{"RabbitMQ", servers.RabbitPrograms, []string{"rabbitmq-server"}, "AMQP_URL"},
 	{"Redis", servers.RedisPrograms, []string{"redis-server"}, "REDIS_URL"},
 	{"Chromium", []string{"chromium", "chromium-browser", "google-chrome"}, []string{"chromium"}, ""},
+	{"Node", []string{"node"}, []string{"nodejs"}, ""},
+	{"npm", []string{"npm"}, []string{"npm"}, ""},
+	{"Python", []string{"python3"}, []string{"python3"}, ""},
+	{"pgrep", []string{"pgrep"}, []string{"procps"}, ""},
 	{"a C compiler, for -race", []string{"gcc", "cc", "clang"}, []string{"gcc", "libc6-dev"}, ""},
 }
 

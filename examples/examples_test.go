@@ -1,0 +1,296 @@
+// Package examples_test builds the examples and runs each against a real broker.
+package examples_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// The three consumers get every goal of replays once, with its TID, though each
+// is killed in the middle and started again.
+func TestEveryGoalOnce(t *testing.T) {
+	dir := t.TempDir()
+	program := build(t, dir, "../cmd/matchwire", "matchwire")
+	for _, example := range []struct {
+		name  string
+		start func(*world) *process
+	}{
+		{"outside Go module", func(w *world) *process {
+			w.config("consumers:\n  goals: {file: goals.txt}\n")
+			return w.run(build(t, w.dir, "go", "goals"), "run", "consumers", "--config", w.dir+"/matchwire.yaml")
+		}},
+		{"Python program", func(w *world) *process {
+			script, err := filepath.Abs("python/goals.py")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.config(fmt.Sprintf("consumers:\n  goals: {exec: [python3, %s, goals.txt], keys: ['*.*.goal']}\n", script))
+			return w.run(program, "run", "consumers", "--config", w.dir+"/matchwire.yaml")
+		}},
+		{"JavaScript on plain AMQP", func(w *world) *process {
+			install(t, w.dir)
+			return w.run("node", filepath.Join(w.dir, "javascript", "goals.js"), w.file)
+		}},
+	} {
+		t.Run(example.name, func(t *testing.T) {
+			w := newWorld(t, program)
+			consumer := example.start(w)
+			w.until("it to listen", func() bool {
+				return strings.Contains(consumer.said(), "consumer listens") || strings.Contains(consumer.said(), "listening")
+			})
+			published := w.goals()
+			w.replay()
+			w.until("the first goals", func() bool { return len(w.lines()) >= 4 })
+			var more sync.WaitGroup
+			more.Go(func() { w.replay(); w.replay() })
+			w.until("some more goals", func() bool { return len(w.lines()) >= 12 })
+			consumer.kill()
+			more.Wait()
+			w.replay() // while nobody listens
+			consumer = example.start(w)
+			w.until("every goal", func() bool { return len(w.lines()) >= len(published()) })
+			time.Sleep(300 * time.Millisecond) // for what should not come
+			consumer.stop()
+
+			got := map[string]string{}
+			for _, line := range w.lines() {
+				words := strings.Fields(line)
+				if got[words[1]] != "" {
+					t.Errorf("twice: %s", line)
+				}
+				got[words[1]] = words[0]
+			}
+			want := published()
+			if len(want) != 40 || !maps.Equal(got, want) {
+				t.Errorf("%d goals in the file, %d published, want 40: %v %v", len(got), len(want), got, want)
+			}
+			t.Logf("%d goals published, %d lines in the file, every one with its TID", len(want), len(w.lines()))
+		})
+	}
+}
+
+// A program that is killed by itself is started again by matchwire.
+func TestProgramIsKilled(t *testing.T) {
+	w := newWorld(t, build(t, t.TempDir(), "../cmd/matchwire", "matchwire"))
+	script, err := filepath.Abs("python/goals.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.config(fmt.Sprintf("consumers:\n  goals: {exec: [python3, %s, goals.txt], keys: ['*.*.goal']}\n", script))
+	consumer := w.run(w.program, "run", "consumers", "--config", w.dir+"/matchwire.yaml")
+	w.until("it to listen", func() bool { return strings.Contains(consumer.said(), "consumer listens") })
+	published := w.goals()
+	w.replay()
+	w.until("the first goals", func() bool { return len(w.lines()) >= 4 })
+	for range 3 {
+		out, err := exec.Command("pgrep", "-P", strconv.Itoa(consumer.cmd.Process.Pid)).Output()
+		if err != nil {
+			t.Fatalf("no program of matchwire's runs: %v", err)
+		}
+		for _, pid := range strings.Fields(string(out)) {
+			n, err := strconv.Atoi(pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = syscall.Kill(n, syscall.SIGKILL)
+		}
+		w.replay()
+		w.until("the goals after the kill", func() bool { return len(w.lines()) >= len(published()) })
+	}
+	if lines := w.lines(); len(lines) != len(published()) || len(lines) != 40 {
+		t.Errorf("%d lines of %d goals", len(lines), len(published()))
+	}
+}
+
+// The outside module's own tests pass.
+func TestOutsideModule(t *testing.T) {
+	if out, err := exec.Command("go", "test", "-C", "go", "./...").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// A world is real servers and a folder, for one consumer.
+type world struct {
+	*testing.T
+	program, dir, file string
+	amqp, namespace    string
+	env                []string
+}
+
+func newWorld(t *testing.T, program string) *world {
+	w := &world{T: t, program: program, dir: t.TempDir()}
+	w.file = filepath.Join(w.dir, "goals.txt")
+	w.amqp, w.namespace = testenv.AMQP(t, nil, "consumer.goals", "goals.js", "consumer.scheduler", "consumer.notify.log", "consumer.scoreboard")
+	w.env = append(os.Environ(), "AMQP_URL="+w.amqp, "REDIS_URL="+testenv.Redis(t), "MATCHWIRE_NAMESPACE="+w.namespace, "NAMESPACE="+w.namespace)
+	return w
+}
+
+func build(t *testing.T, dir, module, name string) string {
+	t.Helper()
+	file := filepath.Join(dir, name)
+	if out, err := exec.Command("go", "build", "-C", module, "-o", file, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return file
+}
+
+// install puts the JavaScript example into a folder with what it depends on.
+func install(t *testing.T, dir string) {
+	t.Helper()
+	to := filepath.Join(dir, "javascript")
+	if _, err := os.Stat(to); err == nil {
+		return
+	}
+	if err := os.CopyFS(to, os.DirFS("javascript")); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("npm", "install", "--no-audit", "--no-fund")
+	cmd.Dir = to
+	if out, err := cmd.CombinedOutput(); err != nil {
+		if os.Getenv(testenv.Require) != "1" {
+			t.Skipf("LEFT OUT: npm install: %v\n%s", err, out)
+		}
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func (w *world) config(text string) {
+	w.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, "matchwire.yaml"), []byte(text), 0o600); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// replay publishes the goals of two matches once more, under IDs of their own.
+func (w *world) replay() {
+	cmd := exec.Command(w.program, "replay", "../fixtures/soccer/mls-2016-11-06-nyc-tor", "../fixtures/ice_hockey/nhl-2016-05-30-pit-sjs", "--speed", "max")
+	cmd.Env = w.env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		w.Errorf("replay: %v\n%s", err, out)
+	}
+}
+
+// goals are those on the exchange from now on: TIDs by ID.
+func (w *world) goals() func() map[string]string {
+	w.Helper()
+	conn, err := amqp.Dial(w.amqp)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		w.Fatal(err)
+	}
+	q, err := ch.QueueDeclare("", false, true, true, false, nil)
+	if err == nil {
+		err = ch.QueueBind(q.Name, "*.*.goal", w.namespace+".live_events", false, nil)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	arrived, err := ch.Consume(q.Name, "", true, true, false, false, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	var mu sync.Mutex
+	all := map[string]string{}
+	go func() {
+		for d := range arrived {
+			var e struct{ ID, TID string }
+			if err := json.Unmarshal(d.Body, &e); err != nil || e.TID != d.CorrelationId {
+				w.Errorf("%s: %v", d.Body, err)
+			}
+			mu.Lock()
+			all[e.ID] = e.TID
+			mu.Unlock()
+		}
+	}()
+	return func() map[string]string {
+		mu.Lock()
+		defer mu.Unlock()
+		return maps.Clone(all)
+	}
+}
+
+// lines are those of the file, whole ones.
+func (w *world) lines() []string {
+	b, err := os.ReadFile(w.file)
+	if err != nil {
+		return nil
+	}
+	all := strings.Split(string(b), "\n")
+	return all[:len(all)-1]
+}
+
+func (w *world) until(what string, ok func() bool) {
+	w.Helper()
+	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.Fatalf("waited for %s; %d lines in the file", what, len(w.lines()))
+		}
+	}
+}
+
+// A process of the consumer.
+type process struct {
+	t   *testing.T
+	cmd *exec.Cmd
+
+	mu  sync.Mutex
+	out []string
+}
+
+func (w *world) run(program string, args ...string) *process {
+	w.Helper()
+	p := &process{t: w.T, cmd: exec.Command(program, args...)}
+	p.cmd.Env = w.env
+	out, err := p.cmd.StderrPipe()
+	if err != nil {
+		w.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(p.kill)
+	go func() {
+		for s := bufio.NewScanner(out); s.Scan(); {
+			p.mu.Lock()
+			p.out = append(p.out, s.Text())
+			p.mu.Unlock()
+		}
+	}()
+	return p
+}
+
+func (p *process) said() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(slices.Clone(p.out), "\n")
+}
+
+func (p *process) kill() { p.end(syscall.SIGKILL) }
+func (p *process) stop() { p.end(syscall.SIGTERM) }
+
+func (p *process) end(s syscall.Signal) {
+	if p.cmd.ProcessState == nil {
+		_ = p.cmd.Process.Signal(s)
+		_ = p.cmd.Wait()
+	}
+}

@@ -1,0 +1,10 @@
+// Matchwire with a consumer of one's own, which the config names like any other.
+package main
+
+import (
+	"github.com/matchwire/matchwire/app"
+
+	"example.org/goals/goals"
+)
+
+func main() { app.Main(app.WithConsumer("goals", goals.New)) }
