@@ -47,7 +47,10 @@ func TestSeason(t *testing.T) {
 	reading.SetLimit(4)
 	for i := range all {
 		reading.Go(func() (err error) {
-			all[i].events, all[i].facts, err = read(profile, all[i].Match)
+			all[i].events, all[i].facts, err = all[i].Events(profile, 1)
+			for n := range all[i].events {
+				all[i].events[n].Time = time.Now() // the matches are years old, and boards are kept for days
+			}
 			return err
 		})
 	}
@@ -80,35 +83,6 @@ func TestSeason(t *testing.T) {
 			t.Errorf("%d matches are listed as live when all are over: %v", len(live), err)
 		}
 	})
-}
-
-// read is what a parser that restarts with every page says of a match, whose
-// pages have every fault there is.
-func read(profile *parser.Profile, m *season.Match) (events []event.Event, facts []season.Fact, err error) {
-	pages, facts := m.Pages(1)
-	state := parser.State{Epoch: "e1"}
-	now := time.Now()
-	for _, page := range pages {
-		all, _, err := profile.Extract(parser.Page{Body: page.Body})
-		if err != nil {
-			continue // unusable, and meant to be
-		}
-		all[0].Match.ID = m.ID
-		next, made, err := parser.Reconcile(state, all[0], parser.Reading{
-			TID: event.NewTID(), Source: "/parser/season", At: page.At, Evidence: event.Evidence{Snapshot: fmt.Sprint(season.Hash(page.Body))}})
-		if err != nil {
-			if page.Fault == "" {
-				return nil, nil, fmt.Errorf("%s: %w", m.ID, err)
-			}
-			continue
-		}
-		state = next
-		for i := range made {
-			made[i].Time = now // the matches are years old, and boards are kept for days
-		}
-		events = append(events, made...)
-	}
-	return events, facts, nil
 }
 
 // shuffled is the events in another order, a third of them twice.

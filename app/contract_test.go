@@ -1,0 +1,246 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/gorilla/websocket"
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/matchwire/matchwire/api"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// What asyncapi.yaml says is what the program does: its exchange and queues are
+// there, each message is as its schemas say, its properties and headers too, and
+// each frame of a socket, and each frame that a client may say is taken.
+func TestContracts(t *testing.T) {
+	w := newWorld(t)
+	arrived, ch := w.exchange()
+	pages := newSite(t, nycTor)
+	config := filepath.Join(t.TempDir(), "matchwire.yaml")
+	if err := os.WriteFile(config, []byte("sources:\n  - {url: '"+pages.URL+"/match', profile: mls-matchcentre, match: contract, every: 1s}\nlisten: 127.0.0.1:0\nfetch: {private_addresses: true, ignore_robots: true}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "consumer=scoreboard keys", w.env, "run", "--config", config)
+	document := asyncAPI(t)
+
+	checked := 0
+	for len(arrived) > 0 || checked < 13 {
+		select {
+		case d := <-arrived:
+			checked++
+			document.message(t, d)
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%d messages, want 13:\n%s", checked, p.output())
+		}
+	}
+	document.names(t, w, ch)
+
+	// What cannot be handled is dead-lettered, with the headers that are promised.
+	err := ch.PublishWithContext(t.Context(), w.namespace+".live_events", "soccer.mls.goal", false, false, amqp.Publishing{ContentType: "text/plain", Body: []byte("no event")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.eventually("a dead letter", func() bool {
+		d, ok, err := ch.Get(w.namespace+".consumer.scoreboard.dead", true)
+		if err != nil || !ok {
+			return false
+		}
+		document.valid(t, "deadHeaders", table(d.Headers))
+		return true
+	})
+
+	frames := socket(t, p.address(), "")
+	cursor := frames.next("snapshot")["cursor"].(string)
+	frames.say(`{"ping":{"a":1}}`)
+	frames.next("pong")
+	frames.say(`{"subscribe":{"topics":["*.*.red_card"],"match":["x"],"team":["Toronto FC"]}}`)
+	frames.next("snapshot")
+	frames.say(`{"unsubscribe":{"match":["x"]}}`)
+	frames.next("snapshot")
+	again := socket(t, p.address(), cursor)
+	again.next("resumed")
+	if _, errs, code := emitted(t, w); code != 0 {
+		t.Fatalf("emit: %s", errs)
+	}
+	again.next("event")
+}
+
+// emitted emits an event by hand.
+func emitted(t *testing.T, w *world) (out, errs string, code int) {
+	code, out, errs = call(t, "", map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}, "emit", "--namespace", w.namespace, "soccer.mls.goal", `{"team":"Toronto FC","match":{"id":"by-hand","home":"Toronto FC","away":"New York City FC"}}`)
+	return out, errs, code
+}
+
+// A contracts is what asyncapi.yaml and the schemas say.
+type contracts struct {
+	Channels map[string]struct {
+		Bindings struct {
+			AMQP struct {
+				Exchange struct{ Name, Type string }
+				Queue    struct{ Name string }
+			}
+		}
+	}
+	Components struct{ Schemas map[string]any }
+
+	event *jsonschema.Schema
+}
+
+func asyncAPI(t *testing.T) *contracts {
+	t.Helper()
+	b, err := api.Contracts.ReadFile("asyncapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err = yaml.YAMLToJSON(b); err != nil {
+		t.Fatal(err)
+	}
+	c := &contracts{event: testenv.Schema(t, api.Contracts, "event.json")}
+	if err := json.Unmarshal(b, c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// valid holds a value against one of the document's own schemas.
+func (c *contracts) valid(t *testing.T, schema string, v any) {
+	t.Helper()
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("mem:///s", c.Components.Schemas[schema]); err != nil {
+		t.Fatal(err)
+	}
+	s, err := compiler.Compile("mem:///s")
+	if err == nil {
+		err = s.Validate(v)
+	}
+	if err != nil {
+		t.Errorf("%s: %v\n%v", schema, v, err)
+	}
+}
+
+// table is headers as JSON has them.
+func table(h amqp.Table) any {
+	b, err := json.Marshal(h)
+	if err != nil {
+		panic(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func (c *contracts) message(t *testing.T, d amqp.Delivery) {
+	t.Helper()
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(d.Body))
+	if err == nil {
+		err = c.event.Validate(v)
+	}
+	if err != nil {
+		t.Errorf("%s\n%v", d.Body, err)
+		return
+	}
+	c.valid(t, "headers", table(d.Headers))
+	e := v.(map[string]any)
+	if d.ContentType != "application/cloudevents+json" || d.Type != d.RoutingKey || e["type"] != d.RoutingKey || d.MessageId != e["id"] ||
+		d.CorrelationId != e["tid"] || d.Headers["tid"] != e["tid"] || d.DeliveryMode != amqp.Persistent || d.AppId != "matchwire" || d.Timestamp.IsZero() {
+		t.Errorf("properties of %s: %+v", d.Body, d)
+	}
+}
+
+// names finds every exchange and queue that the document names.
+func (c *contracts) names(t *testing.T, w *world, ch *amqp.Channel) {
+	t.Helper()
+	found := 0
+	for _, channel := range c.Channels {
+		amqpBinding := channel.Bindings.AMQP
+		if name := amqpBinding.Exchange.Name; name != "" {
+			found++
+			if err := ch.ExchangeDeclarePassive(w.namespace+"."+name, amqpBinding.Exchange.Type, true, false, false, false, nil); err != nil {
+				t.Errorf("exchange %s: %v", name, err)
+			}
+		}
+		if name := strings.ReplaceAll(amqpBinding.Queue.Name, "{consumer}", "scoreboard"); name != "" {
+			found++
+			if _, err := ch.QueueDeclarePassive(w.namespace+"."+name, true, false, false, false, nil); err != nil {
+				t.Errorf("queue %s: %v", name, err)
+			}
+		}
+	}
+	if found != 4 {
+		t.Errorf("%d exchanges and queues in the document, want 4", found)
+	}
+}
+
+// A stream of frames, each of which has to be as its schema says.
+type stream struct {
+	*testing.T
+	conn    *websocket.Conn
+	schemas map[string]*jsonschema.Schema
+}
+
+func socket(t *testing.T, addr, cursor string) *stream {
+	t.Helper()
+	url := "ws://" + addr + "/ws"
+	if cursor != "" {
+		url += "?cursor=" + cursor
+	}
+	conn, _, err := websocket.DefaultDialer.Dial(url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	s := &stream{t, conn, map[string]*jsonschema.Schema{}}
+	for _, name := range []string{"server", "client", "snapshot", "resumed", "event", "pong"} {
+		s.schemas[name] = testenv.Schema(t, api.Contracts, "frames.json#/definitions/"+name)
+	}
+	return s
+}
+
+// next reads frames up to one of that kind.
+func (s *stream) next(kind string) map[string]any {
+	s.Helper()
+	for range 50 {
+		_ = s.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_, b, err := s.conn.ReadMessage()
+		if err != nil {
+			s.Fatalf("waiting for %s: %v", kind, err)
+		}
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+		if err == nil {
+			err = s.schemas["server"].Validate(v)
+		}
+		if err != nil {
+			s.Fatalf("%s\n%v", b, err)
+		}
+		if s.schemas[kind].Validate(v) == nil {
+			return v.(map[string]any)
+		}
+	}
+	s.Fatalf("no %s among 50 frames", kind)
+	return nil
+}
+
+func (s *stream) say(frame string) {
+	s.Helper()
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(frame))
+	if err == nil {
+		err = s.schemas["client"].Validate(v)
+	}
+	if err == nil {
+		err = s.conn.WriteMessage(websocket.TextMessage, []byte(frame))
+	}
+	if err != nil {
+		s.Fatalf("%s: %v", frame, err)
+	}
+}
