@@ -181,7 +181,7 @@ func Other(goal event.Event, n int) event.Event {
 	d := goal.Data
 	d.Kind, d.Action, d.Rev, d.Supersedes, d.Changes, d.Reason = event.Goal, event.New, 1, "", nil, ""
 	d.Incident = event.IncidentID("consumertest", d.Match.ID, fmt.Sprint(n))
-	d.Player, d.Clock, d.Seq = "Jonathan Osorio", minute(10+n), d.Seq+int64(10*(n+1))
+	d.Player, d.Clock, d.Time, d.Seq = "Jonathan Osorio", minute(10+n), "", d.Seq+int64(10*(n+1))
 	d.Score = &event.Score{Away: n + 2}
 	return at(event.Event{Data: d})
 }

@@ -48,6 +48,14 @@ type service struct {
 	calls  int
 	shows  map[string]shown
 	faults []string // where a sender does not keep to the protocol
+	see    func(plain []byte)
+}
+
+// sees has f see what a browser decrypts.
+func (s *service) sees(f func(plain []byte)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.see = f
 }
 
 func (s *service) set(answer func(http.ResponseWriter)) {
@@ -285,6 +293,9 @@ func newPushService(t testing.TB, browsers map[string]browser, public func() str
 		plain, err := b.decrypt(body)
 		if err != nil {
 			return "", shown{}, err
+		}
+		if s.see != nil {
+			s.see(plain)
 		}
 		var m struct{ Title, Body, Tag, Type, ID, TID string }
 		if err := json.Unmarshal(plain, &m); err != nil || m.Tag != r.Header.Get("Topic") || m.ID == "" || m.TID == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdh"
 	"crypto/sha256"
+	"embed"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -165,13 +166,23 @@ func (s *subscribers) serves(u *url.URL) bool {
 	return false
 }
 
+//go:embed web
+var web embed.FS
+
 // serve answers the calls of browsers:
 //
+//	GET    /push.js, /worker.js         what a page needs to subscribe, and to show
 //	GET    /<channel>                   the channel's public key
 //	POST   /<channel>/subscriptions     subscribes, or says anew what is wanted
 //	DELETE /<channel>/subscriptions     no more; the body names the endpoint
 func serve(channels map[string]*subscribers) http.Handler {
 	mux := http.NewServeMux()
+	for _, name := range []string{"push.js", "worker.js"} {
+		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-cache")
+			http.ServeFileFS(w, r, web, "web/"+name)
+		})
+	}
 	handle := func(pattern string, h func(http.ResponseWriter, *http.Request, *subscribers)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			s := channels[r.PathValue("channel")]

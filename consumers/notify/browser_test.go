@@ -1,0 +1,118 @@
+package notify_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	cdpbrowser "github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/serviceworker"
+	"github.com/chromedp/chromedp"
+
+	"github.com/matchwire/matchwire/consumers/consumertest"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// In a real browser: a page subscribes, and what is pushed of a goal that is
+// corrected and taken back leaves one notification, which is true.
+func TestInBrowser(t *testing.T) {
+	w, s, subscription := phones(t, 1)
+	mux := http.NewServeMux()
+	mux.Handle("/api/notify/", http.StripPrefix("/api/notify", w.Serve))
+	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) { rw.Header().Set("Content-Type", "text/html") })
+	site := httptest.NewServer(mux)
+	defer site.Close()
+
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(testenv.Chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	defer cancel()
+	ctx, cancel = chromedp.NewContext(ctx)
+	defer cancel()
+	registered := make(chan serviceworker.RegistrationID, 100)
+	if err := chromedp.Listen(ctx, func(ev any) {
+		if e, ok := ev.(*serviceworker.EventWorkerRegistrationUpdated); ok {
+			for _, r := range e.Registrations {
+				registered <- r.RegistrationID
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate(site.URL+"/")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, serviceworker.Enable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	permission := cdpbrowser.SetPermissionParams{Permission: &cdpbrowser.PermissionDescriptor{Name: "notifications"}, Setting: cdpbrowser.PermissionSettingGranted, Origin: site.URL}
+	if _, err := chromedp.CallBrowser(ctx, cdpbrowser.SetPermission, permission); err != nil {
+		t.Fatal(err)
+	}
+	run := func(script string) string {
+		t.Helper()
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => { try { `+script+` } catch (e) { return "" + e } })()`, chromedp.EvalAwaitPromise))
+		if err != nil {
+			t.Fatalf("%s: %v", script, err)
+		}
+		return got
+	}
+	// The browser has no push service here: what it would say of itself is made up.
+	if got := run(`PushManager.prototype.subscribe = async () => (` + subscription(0) + `);
+		const { subscribe } = await import("/api/notify/push.js");
+		await subscribe("phones", { kinds: ["goal"] });
+		const { active } = (await navigator.serviceWorker.getRegistrations())[0];
+		while (active.state !== "activated") await new Promise((r) => setTimeout(r, 10));
+		return "subscribed"`); got != "subscribed" {
+		t.Fatal(got)
+	}
+	if n := w.redis.HLen(t.Context(), "mw:push:phones").Val(); n != 1 {
+		t.Fatalf("%d subscriptions, want 1", n)
+	}
+	worker := <-registered
+
+	e := consumertest.Goal()
+	corrected := consumertest.Corrected(e)
+	other := consumertest.Other(e, 9)
+	var pushed []string
+	s.sees(func(plain []byte) { pushed = append(pushed, string(plain)) })
+	for _, e := range []event.Event{e, corrected, other, consumertest.Retracted(corrected)} {
+		if err := w.tell("phones", e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver := func(data string) {
+		if _, err := chromedp.Call(ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: site.URL, RegistrationID: worker, Data: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Until it has stored a new worker, the browser drops what is pushed.
+	const count = `return "" + (await (await navigator.serviceWorker.getRegistrations())[0].getNotifications()).length`
+	for end := time.Now().Add(20 * time.Second); run(count) == "0" && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		deliver(pushed[0])
+	}
+	for _, data := range pushed {
+		deliver(data)
+	}
+	got := run(`const worker = (await navigator.serviceWorker.getRegistrations())[0];
+		for (let i = 0; i < 100; i++) {
+			const shown = (await worker.getNotifications()).map((n) => n.title + " | " + n.body).sort();
+			if (shown.some((s) => s.startsWith("Taken back"))) return JSON.stringify(shown);
+			await new Promise((r) => setTimeout(r, 50));
+		}
+		return JSON.stringify((await worker.getNotifications()).map((n) => n.title))`)
+	var shown []string
+	if err := json.Unmarshal([]byte(got), &shown); err != nil {
+		t.Fatalf("%s: %v", got, err)
+	}
+	const want = "Goal for Toronto FC: Jonathan Osorio | 19', New York City FC 0–11 Toronto FC; Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
+	if strings.Join(shown, "; ") != want {
+		t.Errorf("the browser shows: %s\nwant %s", strings.Join(shown, "; "), want)
+	}
+}
