@@ -317,9 +317,12 @@ func vapid(header, audience, public string) error {
 	if err := errors.Join(err1, err2, err3); err != nil || len(signature) != 64 || len(point) != 65 {
 		return fmt.Errorf("authorization %q: %v", header, err)
 	}
-	key := ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(point[1:33]), Y: new(big.Int).SetBytes(point[33:])}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return err
+	}
 	digest := sha256.Sum256([]byte(m[1] + "." + m[2]))
-	if !ecdsa.Verify(&key, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
+	if !ecdsa.Verify(key, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
 		return errors.New("the signature is wrong")
 	}
 	var c struct {
