@@ -6,7 +6,6 @@
 package consumertest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -70,7 +69,7 @@ func Run(t *testing.T, make func(t *testing.T) Subject) {
 type bench struct {
 	*testing.T
 	Subject
-	log    *lockedBuffer
+	log    *testenv.Log
 	redis  *redis.Client
 	broker *memory.Broker
 	parts  map[string]consumers.Consumer // by name
@@ -85,7 +84,7 @@ func newBench(t *testing.T, s Subject) *bench {
 	if s.Dir == "" {
 		s.Dir = t.TempDir()
 	}
-	b := &bench{T: t, Subject: s, log: &lockedBuffer{}}
+	b := &bench{T: t, Subject: s, log: &testenv.Log{}}
 	b.redis = redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { b.redis.Close() })
 	b.broker = memory.New([]time.Duration{20 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond}, b.logger())
@@ -215,24 +214,6 @@ func (b *bench) dead() (all []event.DeadLetter) {
 		all = append(all, letters...)
 	}
 	return all
-}
-
-// A lockedBuffer is written to by many.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // permanent reports whether an error must not be retried.

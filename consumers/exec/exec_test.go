@@ -19,28 +19,10 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A log that tests can read while it is written.
-type log struct {
-	mu sync.Mutex
-	strings.Builder
-}
-
-func (l *log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.Builder.Write(b)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.Builder.String()
-}
-
 // run runs a shell script as a consumer until the test ends.
-func run(t *testing.T, script string, change func(*exec.Settings)) (handle func(player string) error, said *log) {
+func run(t *testing.T, script string, change func(*exec.Settings)) (handle func(player string) error, said *testenv.Log) {
 	t.Helper()
-	said = &log{}
+	said = &testenv.Log{}
 	c, err := exec.New(host(said, func(s *exec.Settings) {
 		s.Exec, s.Keys = []string{"sh", "-c", script}, []string{"#"}
 		if change != nil {
@@ -64,7 +46,7 @@ func run(t *testing.T, script string, change func(*exec.Settings)) (handle func(
 	}, said
 }
 
-func host(said *log, settings func(*exec.Settings)) consumers.Host {
+func host(said *testenv.Log, settings func(*exec.Settings)) consumers.Host {
 	return consumers.Host{
 		Log: slog.New(slog.NewTextHandler(said, nil)), Path: func(p string) string { return filepath.Join(os.TempDir(), p) },
 		Settings: func(into any) error { settings(into.(*exec.Settings)); return nil },
@@ -207,7 +189,7 @@ func TestMistakes(t *testing.T) {
 		`exec: exec: "no-such-program-here"`: {Exec: []string{"no-such-program-here"}, Keys: []string{"#"}, Processes: 1},
 		`/sub/none.sh": stat`:                {Exec: []string{"sub/none.sh"}, Keys: []string{"#"}, Processes: 1},
 	} {
-		_, err := exec.New(host(&log{}, func(s *exec.Settings) { *s = settings }))
+		_, err := exec.New(host(&testenv.Log{}, func(s *exec.Settings) { *s = settings }))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
@@ -216,7 +198,7 @@ func TestMistakes(t *testing.T) {
 
 // A process that only has to know of the consumer need not have the program.
 func TestElsewhere(t *testing.T) {
-	h := host(&log{}, func(s *exec.Settings) { s.Exec, s.Keys = []string{"no-such-program-here"}, []string{"#"} })
+	h := host(&testenv.Log{}, func(s *exec.Settings) { s.Exec, s.Keys = []string{"no-such-program-here"}, []string{"#"} })
 	h.Elsewhere = true
 	if _, err := exec.New(h); err != nil {
 		t.Error(err)

@@ -1,7 +1,6 @@
 package notify_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -32,32 +30,15 @@ type world struct {
 	*testing.T
 	consumers.Consumer
 	redis *redis.Client
-	log   *lockedLog
+	log   *testenv.Log
 	dir   string
 
 	settings string
 }
 
-type lockedLog struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (l *lockedLog) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.Buffer.Write(b)
-}
-
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.Buffer.String()
-}
-
 func newWorld(t *testing.T, settings string) *world {
 	t.Helper()
-	w := &world{T: t, log: &lockedLog{}, dir: t.TempDir(), settings: settings}
+	w := &world{T: t, log: &testenv.Log{}, dir: t.TempDir(), settings: settings}
 	w.redis = redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { w.redis.Close() })
 	w.make(settings)
