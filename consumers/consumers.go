@@ -101,6 +101,7 @@ type Runner struct {
 	Redis  redis.UniversalClient // for consumers that handle each ID once
 	Prefix string                // of every Redis key
 	Trace  *trace.Recorder       // of what each event caused; nil: none
+	Meters *Metrics              // nil: nothing is counted
 	Log    *slog.Logger
 }
 
@@ -115,7 +116,9 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 		return r.Broker.Subscribe(ctx, s, func(ctx context.Context, m event.Message) error {
 			ctx, step := r.begin(ctx, name, m)
 			defer step.End()
+			counted := r.Meters.begin(name, m)
 			err := handle(ctx, c, m, marks, log)
+			counted(err)
 			tell(step, m, err)
 			return err
 		})
@@ -155,15 +158,14 @@ func (r Runner) begin(ctx context.Context, name string, m event.Message) (contex
 
 // tell says what became of a message.
 func tell(step *trace.Active, m event.Message, err error) {
-	switch {
-	case err == nil:
-	case errors.Is(err, event.ErrPermanent), m.Last && !errors.Is(err, event.ErrUnavailable):
+	switch outcome(m, err) {
+	case isDead:
 		step.Fails("dead-lettered: " + err.Error())
-	case errors.As(err, new(*event.PostponedError)):
+	case isPostponed:
 		step.Says(err.Error())
-	case errors.Is(err, event.ErrUnavailable):
+	case isOutage:
 		step.Fails("waits for the end of an outage: " + err.Error())
-	default:
+	case isRetry:
 		step.Fails("to be tried again: " + err.Error())
 	}
 }

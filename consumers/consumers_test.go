@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker/memory"
@@ -266,4 +267,55 @@ func TestOnce(t *testing.T) {
 			t.Errorf("remembered for %v, want a day", ttl)
 		}
 	})
+}
+
+// What becomes of events is counted, by consumer and outcome.
+func TestMetrics(t *testing.T) {
+	b := memory.New([]time.Duration{10 * time.Millisecond}, nil)
+	registry := prometheus.NewRegistry()
+	answers := map[string]error{"soccer.mls.goal": nil, "soccer.mls.red_card": event.Permanent(errors.New("no")), "soccer.mls.lineup": errors.New("later"),
+		"soccer.mls.yellow_card": event.Unavailable(errors.New("away"))}
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, done := make(chan struct{}), make(chan error)
+	go func() {
+		r := consumers.Runner{Broker: b, Meters: consumers.NewMetrics(registry), Log: slog.New(slog.DiscardHandler)}
+		done <- r.Run(ctx, "test", consumers.Consumer{Keys: []string{"#"}, Handle: func(_ context.Context, e event.Event) error {
+			err := answers[e.Type]
+			if errors.Is(err, event.ErrUnavailable) {
+				answers[e.Type] = nil
+			}
+			return err
+		}}, ready)
+	}()
+	<-ready
+	for key := range answers {
+		emit(t, b, key)
+	}
+	deadLetters(t, b, 2) // one never, one too often
+	emit(t, b, "soccer.mls.goal")
+	count := func() map[string]float64 {
+		found, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := map[string]float64{}
+		for _, f := range found {
+			for _, m := range f.Metric {
+				if f.GetName() == "matchwire_consumer_events_total" {
+					all[m.Label[1].GetValue()] = m.Counter.GetValue()
+				}
+			}
+		}
+		return all
+	}
+	want := map[string]float64{"done": 3, "dead": 2, "retry": 1, "outage": 1}
+	for end := time.Now().Add(10 * time.Second); !maps.Equal(count(), want); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("counted %v, want %v", count(), want)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }

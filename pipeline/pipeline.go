@@ -167,6 +167,7 @@ type parts struct {
 	scheduler *scheduler.Scheduler
 	health    *health
 	metrics   *prometheus.Registry
+	meters    *consumers.Metrics
 
 	web    *http.ServeMux
 	serves bool   // whether a role has something for others to see
@@ -178,6 +179,7 @@ type parts struct {
 func (l *Pipeline) prepare(b event.Broker, r redis.UniversalClient, roles []Role) (p *parts, err error) {
 	p = &parts{broker: b, redis: r, prefix: prefix(l.config.Namespace), instance: cmp.Or(l.Name, defaultName()), health: &health{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry()}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.meters = consumers.NewMetrics(p.metrics)
 	if err := l.prepareTrace(p); err != nil {
 		return nil, err
 	}
@@ -208,7 +210,7 @@ func joined(roles []Role) string {
 }
 
 func (l *Pipeline) runner(p *parts) consumers.Runner {
-	return consumers.Runner{Broker: p.broker, Redis: p.redis, Prefix: p.prefix, Trace: p.trace, Log: l.log}
+	return consumers.Runner{Broker: p.broker, Redis: p.redis, Prefix: p.prefix, Trace: p.trace, Meters: p.meters, Log: l.log}
 }
 
 // startConsumers does not wait for the consumers' bindings to stand: the outbox

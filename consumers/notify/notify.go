@@ -95,14 +95,6 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 			return event.Postpone(until, "a spoiler delay")
 		}
 	}
-	recipients := []recipient{{}}
-	if n.push != nil {
-		all, err := n.push.subscribers.list(ctx)
-		if err != nil {
-			return err
-		}
-		recipients = all
-	}
 	state, err := n.told.begin(ctx, e)
 	switch {
 	case errors.Is(err, errSuperseded):
@@ -112,6 +104,16 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 		return err
 	}
 	defer state.end(ctx)
+	if r == nil && state.nobody() {
+		n.withheld(ctx, e, noRule)
+		return nil
+	}
+	recipients := []recipient{{}}
+	if n.push != nil {
+		if recipients, err = n.push.subscribers.list(ctx); err != nil {
+			return err
+		}
+	}
 	return n.tell(ctx, e, r, recipients, state)
 }
 

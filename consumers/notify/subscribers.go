@@ -53,7 +53,7 @@ type subscribers struct {
 }
 
 const (
-	maxSubscribers  = 100_000
+	maxSubscribers  = 20_000  // of a channel: each event is sent to them within a minute or two
 	maxSubscription = 8 << 10 // bytes of a request
 	maxWanted       = 50      // values of each kind in a subscriber's filter
 )

@@ -135,6 +135,9 @@ func (s *toldState) target(r recipient, wanted bool, why string) (target, bool) 
 	return target{recipient: r, asNews: true}, wanted && why == "" && s.held == ""
 }
 
+// nobody reports whether nobody knows of the incident, or may know.
+func (s *toldState) nobody() bool { return len(s.to)+len(s.try) == 0 }
+
 // hold keeps later revisions from becoming news: this one was told nobody,
 // though somebody asked for it.
 func (s *toldState) hold(ctx context.Context, why string) error {
