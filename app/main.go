@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // profiles name time zones
@@ -28,6 +29,7 @@ func Main(options ...Option) {
 	defer stop()
 	plugins := shipped.Plugins()
 	for _, o := range options {
+		plugins = slices.DeleteFunc(plugins, func(p consumers.Plugin) bool { return p.Name == o.Name })
 		plugins = append(plugins, consumers.Plugin(o))
 	}
 	p := program{plugins: plugins, getenv: os.Getenv, in: os.Stdin, out: os.Stdout, err: os.Stderr}

@@ -2,6 +2,7 @@ package consumers
 
 import (
 	"context"
+	"fmt"
 	"sync"
 )
 
@@ -58,7 +59,15 @@ func (b *Batcher[T]) Do(ctx context.Context, v T) error {
 	return i.err
 }
 
+// write is Write, whose panic is an error of every item.
 func (b *Batcher[T]) write(ctx context.Context, batch []*item[T]) {
+	defer func() {
+		if p := recover(); p != nil {
+			for _, i := range batch {
+				i.err = fmt.Errorf("writing panicked: %v", p)
+			}
+		}
+	}()
 	values := make([]T, len(batch))
 	for n, i := range batch {
 		values[n] = i.value

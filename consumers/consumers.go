@@ -116,9 +116,10 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 		return r.Broker.Subscribe(ctx, s, func(ctx context.Context, m event.Message) error {
 			ctx, step := r.begin(ctx, name, m)
 			defer step.End()
+			err := errors.New("the handler panicked") // unless it returns
 			counted := r.Meters.begin(name, m)
-			err := handle(ctx, c, m, marks, log)
-			counted(err)
+			defer func() { counted(err) }()
+			err = handle(ctx, c, m, marks, log)
 			tell(step, m, err)
 			return err
 		})

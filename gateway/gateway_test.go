@@ -220,8 +220,6 @@ func TestBalances(t *testing.T) {
 	}
 }
 
-// An instance that names the gateway's own address as its own sends calls back;
-// that is said, and ends.
 // The list is looked at again and again while calls are under way.
 func TestLooksDuringCalls(t *testing.T) {
 	w := newWorld(t)
@@ -232,6 +230,8 @@ func TestLooksDuringCalls(t *testing.T) {
 	time.Sleep(2500 * time.Millisecond) // two looks, which nothing here brings into an order with the call
 }
 
+// An instance that names the gateway's own address as its own sends calls back;
+// that is said, and ends.
 func TestLoop(t *testing.T) {
 	w := newWorld(t)
 	w.change(func(list []instances.Instance) []instances.Instance {

@@ -97,7 +97,7 @@ func (c Config) maker(name string, plugins []consumers.Plugin) (consumers.Maker,
 		return nil, errors.New("the scheduler is a role: matchwire run scheduler")
 	}
 	var names []string
-	for _, p := range slices.Backward(plugins) { // a later one replaces one of the same name
+	for _, p := range plugins {
 		if p.Name == name {
 			return p.New, nil
 		}
@@ -110,7 +110,7 @@ func (c Config) maker(name string, plugins []consumers.Plugin) (consumers.Maker,
 		return exec.New, nil
 	}
 	slices.Sort(names)
-	return nil, fmt.Errorf("no consumer of that name; there are %s; a program of yours is named by exec", strings.Join(slices.Compact(names), ", "))
+	return nil, fmt.Errorf("no consumer of that name; there are %s; a program of yours is named by exec", strings.Join(names, ", "))
 }
 
 // Host is what the consumer of that name is given.

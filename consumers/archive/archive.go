@@ -89,7 +89,7 @@ func (a *archive) write(ctx context.Context, batch []event.Event) []error {
 		}
 	}
 	for i, e := range batch {
-		if db != nil && len(batch) > 1 {
+		if db != nil && len(batch) > 1 && !errors.Is(fault(err), event.ErrUnavailable) {
 			err = db.insert(ctx, []event.Event{e})
 		}
 		if err != nil {
@@ -102,12 +102,15 @@ func (a *archive) write(ctx context.Context, batch []event.Event) []error {
 // fault tells what is wrong with the file or the disk, and ends some day, from
 // what is wrong with an event.
 func fault(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return event.Unavailable(err) // it waited for a file that somebody else holds
+	}
 	var answer *sqlite.Error
 	if !errors.As(err, &answer) {
 		return err
 	}
 	switch answer.Code() & 0xff {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+	case sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 		return event.Unavailable(err)
 	}
 	return err

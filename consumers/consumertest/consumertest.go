@@ -87,7 +87,7 @@ func newBench(t *testing.T, s Subject) *bench {
 	b := &bench{T: t, Subject: s, log: &testenv.Log{}}
 	b.redis = redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { b.redis.Close() })
-	b.broker = memory.New([]time.Duration{20 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond}, b.logger())
+	b.broker = memory.New([]time.Duration{20 * time.Millisecond, 200 * time.Millisecond, time.Second}, b.logger())
 	c, err := s.New(b.host(s.Settings))
 	if err != nil {
 		t.Fatal(err)

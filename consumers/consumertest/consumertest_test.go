@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/consumertest"
@@ -35,6 +36,9 @@ func (l *ledger) new(h consumers.Host) (consumers.Consumer, error) {
 		return consumers.Consumer{}, err
 	}
 	keys := []string{"#"}
+	if l.fault == "end of the run" {
+		return l.forgetful(keys), nil
+	}
 	return consumers.Consumer{Keys: keys, Rebuilds: true, Handle: func(ctx context.Context, e event.Event) error {
 		if l.fault == "secret" {
 			h.Log.Info("writing", "token", set.Token)
@@ -78,6 +82,31 @@ func (l *ledger) new(h consumers.Host) (consumers.Consumer, error) {
 		l.rows[row] = string(rune('0'+d.Rev)) + d.Player
 		return nil
 	}}, nil
+}
+
+// forgetful acknowledges at once, writes later, and forgets at the end what it
+// has not written.
+func (l *ledger) forgetful(keys []string) consumers.Consumer {
+	buffer := make(chan event.Event, 1000)
+	return consumers.Consumer{Keys: keys,
+		Handle: func(_ context.Context, e event.Event) error { buffer <- e; return nil },
+		Run: func(ctx context.Context) error {
+			for {
+				select {
+				case <-ctx.Done():
+					for len(buffer) > 0 {
+						<-buffer
+					}
+					return nil
+				case e := <-buffer:
+					time.Sleep(10 * time.Millisecond)
+					l.mu.Lock()
+					l.rows[e.Data.Incident] = string(rune('0'+e.Data.Rev)) + e.Data.Player
+					l.mu.Unlock()
+				}
+			}
+		},
+	}
 }
 
 func subject(fault string) func(*testing.T) consumertest.Subject {
@@ -129,7 +158,7 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 	for fault, check := range map[string]string{
 		"the same event twice": "the_same_event_twice", "corrections": "corrections", "any order": "any_order", "failure for now": "failure_for_now",
-		"failure for good": "failure_for_good", "end of the context": "end_of_the_context", "settings unknown": "settings_unknown", "secret": "the_same_event_twice",
+		"failure for good": "failure_for_good", "end of the context": "end_of_the_context", "settings unknown": "settings_unknown", "end of the run": "end_of_the_run", "secret": "the_same_event_twice",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -84,15 +85,10 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 			return consumers.Consumer{}, fmt.Errorf("keys: %w", err)
 		}
 	}
-	path := set.Exec[0]
-	if strings.Contains(path, "/") {
-		path = h.Path(path)
-	}
-	path, err := exec.LookPath(path)
-	if err != nil && !h.Elsewhere {
+	p := &program{args: set.Exec[1:], log: h.Log, work: make(chan job)}
+	if err := p.find(set.Exec[0], h.Path); err != nil && !h.Elsewhere {
 		return consumers.Consumer{}, fmt.Errorf("exec: %w", err)
 	}
-	p := &program{path: path, args: set.Exec[1:], dir: h.Path("."), log: h.Log, work: make(chan job)}
 	return consumers.Consumer{
 		Keys: set.Keys, Limit: set.Processes, Timeout: time.Duration(set.Timeout), Once: set.Once, Handle: p.handle,
 		Run: func(ctx context.Context) error {
@@ -103,6 +99,20 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 			return copies.Wait()
 		},
 	}, nil
+}
+
+// find finds the program, and the folder of the config file, in which it runs.
+func (p *program) find(name string, inFolder func(string) string) (err error) {
+	if p.dir, err = filepath.Abs(inFolder(".")); err != nil {
+		return err
+	}
+	if strings.Contains(name, "/") {
+		if name, err = filepath.Abs(inFolder(name)); err != nil {
+			return err
+		}
+	}
+	p.path, err = exec.LookPath(name)
+	return err
 }
 
 // handle has one of the copies handle an event. While none runs, all events wait.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -203,4 +204,60 @@ func TestElsewhere(t *testing.T) {
 	if _, err := exec.New(h); err != nil {
 		t.Error(err)
 	}
+}
+
+// A program with a path stands beside the config file, wherever matchwire runs.
+func TestProgramBesideTheConfig(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, folder := range []string{"", "conf"} {
+		if err := os.MkdirAll(filepath.Join(".", folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "goals.sh"), []byte("#!/bin/sh\nwhile read -r line; do echo ok; done\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		h := host(&testenv.Log{}, func(s *exec.Settings) { s.Exec, s.Keys = []string{"./goals.sh"}, []string{"#"} })
+		h.Path = func(p string) string { return filepath.Join(folder, p) }
+		c, err := exec.New(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.While(t.Context(), func(ctx context.Context) error { return c.Handle(ctx, goal(t, "Fine")) })
+		if err != nil {
+			t.Errorf("in %q: %v", folder, err)
+		}
+	}
+}
+
+// What a program has started ends with it.
+func TestNothingStays(t *testing.T) {
+	pids := filepath.Join(t.TempDir(), "pids")
+	c, err := exec.New(host(&testenv.Log{}, func(s *exec.Settings) {
+		s.Exec, s.Keys = []string{"sh", "-c", "sleep 300 & echo $! >> " + pids + "; while read -r line; do echo ok; done"}, []string{"#"}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.While(t.Context(), func(ctx context.Context) error { return c.Handle(ctx, goal(t, "Fine")) }); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(pids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); running(pid); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("what the program started still runs")
+		}
+	}
+}
+
+// running reports whether a process is there and no zombie.
+func running(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(b), ") Z ")
 }

@@ -84,6 +84,7 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 		}
 		exit := <-ended
 		late.Stop()
+		kill() // what it has started itself
 		if err != nil && exit != nil {
 			err = fmt.Errorf("%w (%w)", err, exit)
 		}

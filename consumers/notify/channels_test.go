@@ -47,6 +47,19 @@ func newWorld(t *testing.T, settings string) *world {
 
 func (w *world) make(settings string) {
 	w.Helper()
+	if err := w.try(settings); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// made is a world, if its settings are good.
+func made(t *testing.T, settings string) (*world, error) {
+	w := newWorld(t, "")
+	return w, w.try(settings)
+}
+
+func (w *world) try(settings string) error {
+	w.Helper()
 	if _, err := os.Stat(filepath.Join(w.dir, "vapid.json")); err != nil {
 		if err := (&notify.MakeKeys{File: filepath.Join(w.dir, "vapid.json")}).Run(io.Discard); err != nil {
 			w.Fatal(err)
@@ -54,10 +67,8 @@ func (w *world) make(settings string) {
 	}
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c, err := notify.New(consumertest.Host(w.T, settings, w.dir, w.redis, log))
-	if err != nil {
-		w.Fatal(err)
-	}
 	w.Consumer = c
+	return err
 }
 
 // tell hands an event to a channel.
@@ -120,6 +131,12 @@ func channels(t *testing.T) map[string]func(t *testing.T) channel {
 		"mattermost": func(t *testing.T) channel {
 			s := newMattermost(t, testenv.Secret)
 			w := newWorld(t, "channels:\n  hook: {shoutrrr: 'mattermost://"+strings.TrimPrefix(s.URL, "http://")+"/"+testenv.Secret+"?disabletls=yes'}\n")
+			return channel{s, w, "hook", s.all}
+		},
+		"telegram": func(t *testing.T) channel {
+			s := newTelegram(t, testenv.Secret)
+			notify.Client(t, quick)
+			w := newWorld(t, "channels:\n  hook: {telegram: {token: "+testenv.Secret+", chat: '@goals', server: '"+s.URL+"'}}\n")
 			return channel{s, w, "hook", s.all}
 		},
 		"webpush": func(t *testing.T) channel {
@@ -243,6 +260,64 @@ func TestUnreachable(t *testing.T) {
 
 // b is n bytes in base64.
 func b(n int) string { return strings.Repeat("AAAA", n/3) }
+
+// Whatever URL a service makes of the channel's, no error shows a secret in it,
+// and none takes a failure for success.
+func TestShoutrrrKeepsSecrets(t *testing.T) {
+	notify.CallTimeout(t, 5*time.Second)
+	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1") // where nobody is
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	secret := strings.ReplaceAll(testenv.Secret, "-", "") + "ABCDEFGHIJKLMNOP"
+	for service, u := range map[string]string{
+		"slack":      "slack://hook:AAAAAAAAA-BBBBBBBBB-" + secret[:24] + "@webhook",
+		"discord":    "discord://" + secret + "@123456789",
+		"pushover":   "pushover://shoutrrr:" + secret + "@user/?devices=x",
+		"gotify":     "gotify://127.0.0.1:1/A" + secret[:14] + "?disabletls=yes",
+		"googlechat": "googlechat://chat.googleapis.com/v1/spaces/FOO/messages?key=" + secret + "&token=" + secret,
+		"zulip":      "zulip://bot%40example.com:" + secret + "@127.0.0.1:1?stream=s&topic=t",
+		"rocketchat": "rocketchat://127.0.0.1:1/" + secret + "/" + secret + "?disabletls=yes",
+		"generic":    "generic+https://127.0.0.1:1/" + secret + "?x=" + secret,
+		"pushbullet": "pushbullet://o.A" + secret + secret[:2],
+		"ifttt":      "ifttt://" + secret + "/?events=goal",
+		"join":       "join://shoutrrr:" + secret + "@join/?devices=x",
+	} {
+		w, err := made(t, "channels:\n  hook: {shoutrrr: '"+u+"'}\n")
+		if err != nil {
+			t.Logf("%s refuses it at start: %v", service, err)
+		} else if err = w.tell("hook", goal(t, nil)); err == nil {
+			t.Errorf("%s: no error, though nobody is there", service)
+		}
+		for _, text := range []string{fmt.Sprint(err), w.log.String()} {
+			if strings.Contains(text, secret[:12]) || strings.Contains(text, "BBBBBBBBB") {
+				t.Errorf("%s: the secret is said: %s", service, text)
+			}
+		}
+	}
+}
+
+// A call of the library that is given up goes on: its message is not sent again
+// when the event comes again.
+func TestShoutrrrThatIsSlow(t *testing.T) {
+	notify.CallTimeout(t, 300*time.Millisecond)
+	s := newMattermost(t, testenv.Secret)
+	w := newWorld(t, "channels:\n  hook: {shoutrrr: 'mattermost://"+strings.TrimPrefix(s.URL, "http://")+"/"+testenv.Secret+"?disabletls=yes'}\n")
+	s.set(func(rw http.ResponseWriter) { time.Sleep(time.Second) })
+	e := goal(t, nil)
+	if err := w.tell("hook", e); err == nil || errors.Is(err, event.ErrPermanent) {
+		t.Errorf("%v, want an error worth a retry", err)
+	}
+	if err := w.tell("hook", goal(t, nil)); !errors.Is(err, event.ErrUnavailable) {
+		t.Errorf("another event meanwhile: %v, want it to wait", err)
+	}
+	for end := time.Now().Add(20 * time.Second); w.tell("hook", e) != nil; {
+		if time.Now().After(end) {
+			t.Fatal("its outcome was not learnt")
+		}
+	}
+	if s.called() != 1 {
+		t.Errorf("sent %d times, want once", s.called())
+	}
+}
 
 // Mail goes out with a subject, and a mailbox that is not there is no reason to
 // try again.

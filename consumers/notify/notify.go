@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/matchwire/matchwire/consumers"
@@ -39,7 +40,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		if err != nil {
 			return consumers.Consumer{}, err
 		}
-		part := consumers.Consumer{Keys: n.keys(), Limit: 8, Timeout: sendTimeout, Once: true, Handle: n.handle}
+		part := consumers.Consumer{Keys: n.keys(), Limit: n.atOnce(), Timeout: sendTimeout, Once: true, Handle: n.handle}
 		if n.push != nil {
 			pushes[name] = n.push.subscribers
 			part.Timeout = pushTimeout
@@ -57,12 +58,21 @@ const (
 	pushTimeout = 5 * time.Minute  // where many are to be told
 )
 
+// atOnce is how many events are told at the same time.
+func (n *notifier) atOnce() int {
+	if _, ok := n.send.(*shoutrrr); ok {
+		return 1 // its services are made for one call at a time
+	}
+	return 8
+}
+
 // A notifier tells one channel.
 type notifier struct {
 	channel string
 	rules   []rule // in order: the first that matches speaks
 	maxAge  time.Duration
 	texts   texts
+	speaks  string // the language where no rule says otherwise
 	send    sender
 	push    *push // send, where it is one
 	turns   turns
@@ -85,6 +95,15 @@ type recipient struct {
 	push     subscription
 }
 
+// service is the host that is called for a recipient, where there are several.
+func (r recipient) service() string {
+	u, err := url.Parse(r.push.Endpoint)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 // errGone says that a recipient is there no more.
 var errGone = errors.New("the recipient is there no more")
 
@@ -104,9 +123,9 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 		return err
 	}
 	defer state.end(ctx)
-	if r == nil && state.nobody() {
-		n.withheld(ctx, e, noRule)
-		return nil
+	if why := n.why(e, r); r == nil && state.nobody() {
+		n.withheld(ctx, e, why)
+		return state.hold(ctx, why)
 	}
 	recipients := []recipient{{}}
 	if n.push != nil {
@@ -131,21 +150,20 @@ func (n *notifier) tell(ctx context.Context, e event.Event, r *rule, recipients 
 		n.withheld(ctx, e, cmp.Or(why, "nobody is concerned"))
 		return state.hold(ctx, why)
 	}
+	if n.push != nil {
+		return n.many(ctx, e, to, state)
+	}
+	if err := n.turns.take(ctx, ""); err != nil {
+		return err
+	}
 	if err := state.expect(ctx, to); err != nil {
 		return err
 	}
-	if n.push == nil {
-		return n.one(ctx, e, to[0], state)
-	}
-	return n.many(ctx, e, to, state)
+	return n.one(ctx, e, to[0], state)
 }
 
-// one tells one recipient.
+// one tells one recipient, whose turn it is.
 func (n *notifier) one(ctx context.Context, e event.Event, t target, state *toldState) error {
-	if err := n.turns.take(ctx); err != nil {
-		state.refused(ctx, t)
-		return err
-	}
 	text := n.texts.say(e, t.asNews, t.language)
 	err := n.send.send(ctx, t.recipient, notification(e, text, !t.asNews))
 	switch {
@@ -165,7 +183,7 @@ func (n *notifier) one(ctx context.Context, e event.Event, t target, state *told
 	if errors.As(err, &refused) {
 		state.refused(ctx, t)
 		if !refused.until.IsZero() {
-			n.turns.pause(ctx, refused.until)
+			n.turns.pause(ctx, t.service(), refused.until)
 		}
 	}
 	return fmt.Errorf("channel %s: %w", n.channel, err)
@@ -177,8 +195,8 @@ func (n *notifier) withheld(ctx context.Context, e event.Event, why string) {
 }
 
 func (n *notifier) language(r *rule) string {
-	if r == nil {
-		return ""
+	if r == nil { // what was told by a rule that no longer wants it
+		return n.speaks
 	}
 	return r.language
 }

@@ -36,8 +36,8 @@ type ntfy struct {
 
 var ntfyTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-func (f ntfySettings) sender(h consumers.Host) (sender, error) {
-	u, err := httpURL(f.URL, h)
+func (f ntfySettings) sender(place placed, h consumers.Host) (sender, error) {
+	u, err := httpURL(f.URL.at(place, "ntfy.url"), h)
 	if err != nil {
 		return nil, err
 	}

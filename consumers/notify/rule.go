@@ -94,6 +94,22 @@ func (f filter) keys() []string {
 	return all
 }
 
+// possible reports whether some event has a topic and a kind of those wanted.
+func (f filter) possible() bool {
+	for _, t := range f.Topics {
+		words := strings.Split(t, ".")
+		last := words[len(words)-1]
+		if last == "*" || last == "#" {
+			return true
+		}
+		base := strings.TrimSuffix(strings.TrimSuffix(last, "_"+string(event.Corrected)), "_"+string(event.Retracted))
+		if slices.Contains(f.Kinds, base) {
+			return true
+		}
+	}
+	return false
+}
+
 // keys are topic patterns for all that the channel is told.
 func (n *notifier) keys() []string {
 	var all []string

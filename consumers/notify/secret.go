@@ -15,7 +15,8 @@ import (
 // variable. No error shows it.
 type secret struct {
 	text, file, env string
-	place           strictyaml.Place
+	place           placed
+	missing         string // its name, where it is not there at all
 }
 
 // UnmarshalYAML reads one of the three forms.
@@ -39,8 +40,24 @@ func (s *secret) UnmarshalYAML(n ast.Node) error {
 	return wrong
 }
 
+// placed is where something stands, or the mapping that lacks it.
+type placed = strictyaml.Place
+
+// at is the secret, or where it is not there, that it is missing in the mapping
+// at place, under that name.
+func (s secret) at(place placed, name string) secret {
+	if s.place.Line == 0 {
+		s.place = place
+		s.missing = name
+	}
+	return s
+}
+
 // value is the secret.
 func (s secret) value(h consumers.Host) (string, error) {
+	if s.missing != "" {
+		return "", s.place.Errorf("%s is missing", s.missing)
+	}
 	value, from := s.text, "the text"
 	switch {
 	case s.file != "":

@@ -107,6 +107,7 @@ func serve(t testing.TB, tls bool, ok int, got func(s *service, r *http.Request,
 		}
 		s.shows[thread] = n
 		w.WriteHeader(ok)
+		_, _ = io.WriteString(w, `{"ok":true}`) // which Telegram waits for
 	})
 	if tls {
 		s.Server = httptest.NewTLSServer(h)
@@ -179,6 +180,20 @@ func newMattermost(t testing.TB, token string) *service {
 	return serve(t, false, http.StatusOK, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct{ Text string }
 		if err := json.Unmarshal(body, &m); err != nil || m.Text == "" || r.URL.Path != "/hooks/"+token {
+			return "", shown{}, fmt.Errorf("%s %s: %v", r.URL, body, err)
+		}
+		return strconv.Itoa(len(s.shows)), shown{m.Text, ""}, nil
+	})
+}
+
+// newTelegram is a Bot API, which says in JSON whether it is content.
+func newTelegram(t testing.TB, token string) *service {
+	return serve(t, false, http.StatusOK, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		var m struct {
+			Chat string `json:"chat_id"`
+			Text string
+		}
+		if err := json.Unmarshal(body, &m); err != nil || m.Chat != "@goals" || r.URL.Path != "/bot"+token+"/sendMessage" {
 			return "", shown{}, fmt.Errorf("%s %s: %v", r.URL, body, err)
 		}
 		return strconv.Itoa(len(s.shows)), shown{m.Text, ""}, nil

@@ -101,6 +101,12 @@ func read(h consumers.Host) (p plan, err error) {
 	if err := h.Settings(&p.Settings); err != nil {
 		return p, err
 	}
+	if p.Channels != nil && len(p.Channels) == 0 {
+		return p, errors.New("channels: want at least one, or leave it out to log")
+	}
+	if p.Rules != nil && len(p.Rules) == 0 {
+		return p, errors.New("rules: want at least one, or leave it out for the usual events")
+	}
 	if p.Channels == nil {
 		p.Channels = map[string]channelSettings{"log": {Log: &struct{}{}}}
 	}
@@ -124,13 +130,23 @@ func read(h consumers.Host) (p plan, err error) {
 		p.Rules = []ruleSettings{{}}
 	}
 	for _, r := range p.Rules {
-		planned, err := p.plan(r)
+		planned, err := p.plan(r, h)
 		if err != nil {
 			return p, err
 		}
 		p.rules = append(p.rules, planned)
 	}
+	for name, c := range p.Channels {
+		if !slices.ContainsFunc(p.rules, func(r plannedRule) bool { return r.speaksTo(name) }) {
+			return p, c.place.Errorf("channel %s: no rule names it, so it would tell nothing", name)
+		}
+	}
 	return p, p.knows(p.Language, h)
+}
+
+// speaksTo reports whether a rule is for a channel.
+func (r plannedRule) speaksTo(channel string) bool {
+	return r.to == nil || slices.Contains(r.to, channel)
 }
 
 func (p plan) knows(l text, h consumers.Host) error {
@@ -149,7 +165,7 @@ func values(all []text) []string {
 }
 
 // plan checks a rule.
-func (p plan) plan(r ruleSettings) (plannedRule, error) {
+func (p plan) plan(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	planned := plannedRule{to: values(r.To), rule: rule{delay: time.Duration(r.Delay), language: r.Language.value,
 		filter: filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds)}}}
 	for _, to := range r.To {
@@ -173,11 +189,17 @@ func (p plan) plan(r ruleSettings) (plannedRule, error) {
 	if len(r.Topics) == 0 && len(r.Kinds) == 0 {
 		planned.Kinds = defaultKinds
 	}
-	if planned.delay > maxDelay {
-		return planned, r.place.Errorf("delay %v: want %v at most", planned.delay, maxDelay)
+	if planned.delay > maxDelay || planned.delay >= time.Duration(p.MaxAge) {
+		return planned, r.place.Errorf("delay %v: want %v at most, and less than max_age, %v", planned.delay, maxDelay, time.Duration(p.MaxAge))
 	}
-	if r.Language.value != "" && !p.texts.has(r.Language.value) {
-		return planned, r.Language.place.Errorf("no texts in language %q; there are %s", r.Language.value, strings.Join(p.texts.languages(), ", "))
+	if slices.Contains(slices.Concat(r.Teams, r.Players), "") {
+		return planned, r.place.Errorf("a team or player without a name")
+	}
+	if len(r.Topics) > 0 && len(r.Kinds) > 0 && !planned.possible() {
+		return planned, r.place.Errorf("no event has one of these topics and one of these kinds")
+	}
+	if err := p.knows(r.Language, h); err != nil {
+		return planned, err
 	}
 	if planned.language == "" {
 		planned.language = p.Language.value
@@ -237,10 +259,10 @@ func (q quietSettings) hours(place strictyaml.Place) (*quiet, error) {
 func (p plan) notifier(name string, c channelSettings, h consumers.Host) (*notifier, error) {
 	keys := h.Prefix + "notify:" + name + ":"
 	log := h.Log.With("channel", name)
-	n := &notifier{channel: name, maxAge: time.Duration(p.MaxAge), texts: p.texts, log: log,
-		turns: turns{redis: h.Redis, key: keys + "{turns}", rate: c.Rate}, told: told{redis: h.Redis, prefix: keys, most: sendTimeout + 10*time.Second, log: log}}
+	n := &notifier{channel: name, maxAge: time.Duration(p.MaxAge), texts: p.texts, speaks: p.Language.value, log: log,
+		turns: turns{redis: h.Redis, prefix: keys + "turns:", rate: c.Rate}, told: told{redis: h.Redis, prefix: keys, most: sendTimeout + 10*time.Second, log: log}}
 	for _, r := range p.rules {
-		if r.to == nil || slices.Contains(r.to, name) {
+		if r.speaksTo(name) {
 			n.rules = append(n.rules, r.rule)
 		}
 	}
@@ -255,12 +277,13 @@ func (p plan) notifier(name string, c channelSettings, h consumers.Host) (*notif
 
 // A channelSettings is a channel as it is written: one of its kinds.
 type channelSettings struct {
-	Log      *struct{}        `yaml:"log"`
-	Webhook  *webhookSettings `yaml:"webhook"`
-	Ntfy     *ntfySettings    `yaml:"ntfy"`
-	WebPush  *pushSettings    `yaml:"webpush"`
-	Shoutrrr *secret          `yaml:"shoutrrr"` // a URL as shoutrrr has them, discord://token@id
-	Rate     rate             `yaml:"rate"`     // at most so many, like 30/m; without it as many as there are
+	Log      *struct{}         `yaml:"log"`
+	Webhook  *webhookSettings  `yaml:"webhook"`
+	Ntfy     *ntfySettings     `yaml:"ntfy"`
+	WebPush  *pushSettings     `yaml:"webpush"`
+	Telegram *telegramSettings `yaml:"telegram"`
+	Shoutrrr *secret           `yaml:"shoutrrr"` // a URL as shoutrrr has them, discord://token@id
+	Rate     rate              `yaml:"rate"`     // at most so many, like 30/m; without it as many as there are
 
 	place strictyaml.Place
 }
@@ -269,7 +292,7 @@ type channelSettings struct {
 func (c *channelSettings) UnmarshalYAML(n ast.Node) error {
 	type plain channelSettings
 	p := plain{place: strictyaml.PlaceOf(n)}
-	if err := mapping(n, &p, "a channel: log, webhook, ntfy, webpush or shoutrrr, each with its settings"); err != nil {
+	if err := mapping(n, &p, "a channel: log, webhook, ntfy, webpush, telegram or shoutrrr, each with its settings"); err != nil {
 		return err
 	}
 	*c = channelSettings(p)
@@ -293,19 +316,22 @@ func (c channelSettings) sender(name string, h consumers.Host) (sender, error) {
 		found = append(found, func() (sender, error) { return logged{}, nil })
 	}
 	if c.Webhook != nil {
-		found = append(found, func() (sender, error) { return c.Webhook.sender(h) })
+		found = append(found, func() (sender, error) { return c.Webhook.sender(c.place, h) })
 	}
 	if c.Ntfy != nil {
-		found = append(found, func() (sender, error) { return c.Ntfy.sender(h) })
+		found = append(found, func() (sender, error) { return c.Ntfy.sender(c.place, h) })
 	}
 	if c.WebPush != nil {
-		found = append(found, func() (sender, error) { return c.WebPush.sender(name, h) })
+		found = append(found, func() (sender, error) { return c.WebPush.sender(name, c.place, h) })
+	}
+	if c.Telegram != nil {
+		found = append(found, func() (sender, error) { return c.Telegram.sender(c.place, h) })
 	}
 	if c.Shoutrrr != nil {
 		found = append(found, func() (sender, error) { return newShoutrrr(*c.Shoutrrr, h) })
 	}
 	if len(found) != 1 {
-		return nil, c.place.Errorf("channel %s: want one of log, webhook, ntfy, webpush and shoutrrr, found %d", name, len(found))
+		return nil, c.place.Errorf("channel %s: want one of log, webhook, ntfy, webpush, telegram and shoutrrr, found %d", name, len(found))
 	}
 	if h.Elsewhere && c.WebPush == nil {
 		return logged{}, nil // nothing is sent from here

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
@@ -20,12 +22,35 @@ import (
 
 // A shoutrrr is any of the chat, mail and push services that the library of that
 // name speaks to. None of them replaces a message: a correction comes after it.
+//
+// A call of the library cannot be ended, may go on for minutes, and is made for
+// one at a time. So a call that is given up goes on; when the same event comes
+// again it is asked what became of it, rather than sent once more. One that
+// hangs for long is left alone, and another is made in its place.
 type shoutrrr struct {
-	service types.Service
+	url     string
 	name    string // of the service
 	secrets []string
-	turn    chan struct{} // has one place: services are made for one call at a time
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	service types.Service
+	latest  *call
+	left    int // calls that were left alone and have not returned
 }
+
+// A call is one message on its way.
+type call struct {
+	event string
+	began time.Time
+	done  chan struct{} // closed when err is its outcome
+	err   error
+}
+
+const (
+	hangsAfter = 5 * time.Minute // the longest that a service is known to try
+	maxLeft    = 8
+)
 
 // titled are the services that show a title, or make it the subject of a mail.
 var titled = []string{"discord", "teams", "smtp", "gotify", "pushover", "pushbullet", "ntfy", "bark", "join"}
@@ -39,11 +64,17 @@ func newShoutrrr(s secret, h consumers.Host) (sender, error) {
 	if err != nil || u.Scheme == "" {
 		return nil, s.place.Errorf("shoutrrr: want a URL like discord://token@id (it is not shown here, as it may hold a secret)")
 	}
-	r := &shoutrrr{name: strings.ToLower(u.Scheme), secrets: secretsOf(u, text), turn: make(chan struct{}, 1)}
-	known := (&router.ServiceRouter{}).ListServices()
-	if service, _, _ := strings.Cut(r.name, "+"); !slices.Contains(known, service) {
+	r := &shoutrrr{url: text, name: strings.ToLower(u.Scheme), secrets: secretsOf(u, text), log: h.Log}
+	service, _, _ := strings.Cut(r.name, "+")
+	if known := (&router.ServiceRouter{}).ListServices(); !slices.Contains(known, service) {
 		slices.Sort(known)
 		return nil, s.place.Errorf("shoutrrr: there is no service %q; there are %s", r.name, strings.Join(known, ", "))
+	}
+	switch {
+	case service == "telegram":
+		return nil, s.place.Errorf("shoutrrr: its telegram does not tell when nothing was sent: want telegram: {token: …, chat: …}")
+	case service == "smtp" && (strings.Contains(u.Query().Get("to"), ",") || strings.Contains(u.Query().Get("toaddresses"), ",")):
+		return nil, s.place.Errorf("shoutrrr: of several addresses none could be told again by itself: give each a channel of its own, or use a mailing list")
 	}
 	if r.service, err = (&router.ServiceRouter{}).Locate(text); err != nil {
 		return nil, s.place.Errorf("shoutrrr: %s", r.redacted(err))
@@ -52,38 +83,117 @@ func newShoutrrr(s secret, h consumers.Host) (sender, error) {
 }
 
 func (r *shoutrrr) send(ctx context.Context, _ recipient, n Notification) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	c, err := r.call(ctx, n)
+	if err != nil {
+		return err
+	}
 	select {
-	case r.turn <- struct{}{}:
-	case <-ctx.Done(): // a call cannot be ended
-		return &refusedError{error: event.Unavailable(fmt.Errorf("shoutrrr %s: an earlier call has not returned", r.name))}
+	case <-c.done:
+		r.told(c)
+		return r.verdict(c.err)
+	case <-ctx.Done():
+		return fmt.Errorf("shoutrrr %s: no answer within %v", r.name, callTimeout)
+	}
+}
+
+// call begins a call, when no other is under way, or is the one that was begun
+// for the same event.
+func (r *shoutrrr) call(ctx context.Context, n Notification) (*call, error) {
+	for {
+		r.mu.Lock()
+		c := r.latest
+		if c != nil && c.event == n.Event.ID {
+			r.mu.Unlock()
+			return c, nil
+		}
+		if c == nil || c.over() || r.leave(c) {
+			c, err := r.begin(n)
+			r.mu.Unlock()
+			return c, err
+		}
+		r.mu.Unlock()
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			return nil, &refusedError{error: event.Unavailable(fmt.Errorf("shoutrrr %s: an earlier call has not returned", r.name))}
+		}
+	}
+}
+
+func (c *call) over() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// leave reports whether a call hangs and is left alone. r.mu is held.
+func (r *shoutrrr) leave(c *call) bool {
+	if time.Since(c.began) < hangsAfter {
+		return false
+	}
+	r.log.Error("a call hangs and is left alone", "service", r.name, "id", c.event, "for", time.Since(c.began).Round(time.Second), "left", r.left+1)
+	r.left++
+	go func() {
+		<-c.done
+		r.mu.Lock()
+		r.left--
+		r.mu.Unlock()
+	}()
+	r.service = nil
+	return true
+}
+
+// begin begins a call. r.mu is held.
+func (r *shoutrrr) begin(n Notification) (*call, error) {
+	if r.left >= maxLeft {
+		return nil, &refusedError{error: event.Unavailable(fmt.Errorf("shoutrrr %s: %d calls hang", r.name, r.left))}
+	}
+	if r.service == nil {
+		service, err := (&router.ServiceRouter{}).Locate(r.url)
+		if err != nil {
+			return nil, &refusedError{error: fmt.Errorf("shoutrrr: %s", r.redacted(err))}
+		}
+		r.service = service
 	}
 	message, params := n.Text, types.Params{}
 	if service, _, _ := strings.Cut(r.name, "+"); slices.Contains(titled, service) {
 		message = n.Body
 		params.SetTitle(n.Title)
 	}
-	done := make(chan error, 1)
+	c, service := &call{event: n.Event.ID, began: time.Now(), done: make(chan struct{})}, r.service
+	r.latest = c
 	go func() {
-		defer func() { <-r.turn }()
+		defer close(c.done)
 		defer func() {
 			if p := recover(); p != nil {
-				done <- fmt.Errorf("panic: %v", p)
+				c.err = fmt.Errorf("panic: %v", p)
 			}
 		}()
-		done <- r.service.Send(message, &params)
+		c.err = service.Send(message, &params)
 	}()
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	select {
-	case err := <-done:
-		return r.verdict(err)
-	case <-ctx.Done():
-		return fmt.Errorf("shoutrrr %s: no answer within %v", r.name, callTimeout)
+	return c, nil
+}
+
+// told forgets a call whose outcome is known: the same event again is sent again.
+func (r *shoutrrr) told(c *call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.latest == c {
+		r.latest = nil
 	}
 }
 
-// statusCode is that of HTTP, or of SMTP, in the text of an error; a port is none.
-var statusCode = regexp.MustCompile(`(?:^|[^:.\d])([3-5]\d\d)(?:$|[^.\d])`)
+// statusCode is that of HTTP, or of SMTP, in the text of an error; a port is
+// none. tooMany is what says the same in words.
+var (
+	statusCode = regexp.MustCompile(`(?:^|[^:.\d])([3-5]\d\d)(?:$|[^.\d])`)
+	tooMany    = regexp.MustCompile(`(?i)too many requests|rate.?limit`)
+)
 
 // verdict says what an error means, as far as its text tells.
 func (r *shoutrrr) verdict(err error) error {
@@ -98,7 +208,7 @@ func (r *shoutrrr) verdict(err error) error {
 	}
 	mail := strings.HasPrefix(r.name, "smtp")
 	switch {
-	case code == 429:
+	case code == 429 || tooMany.MatchString(text):
 		until := time.Now().Add(shortRest)
 		return &refusedError{event.Postpone(until, told.Error()), until}
 	case code >= 400 && code < 500 && code != 408 && !mail, code >= 500 && mail:
@@ -109,10 +219,12 @@ func (r *shoutrrr) verdict(err error) error {
 	return told
 }
 
-// redacted is the text of an error without anything that the URL holds, as
-// services put it into theirs.
+var inText = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"']+`)
+
+// redacted is the text of an error without any URL, and without anything that
+// the channel's own holds: services put both into theirs.
 func (r *shoutrrr) redacted(err error) string {
-	text := err.Error()
+	text := inText.ReplaceAllString(err.Error(), "***")
 	for _, s := range r.secrets {
 		text = strings.ReplaceAll(text, s, "***")
 	}
@@ -125,22 +237,24 @@ func (r *shoutrrr) redacted(err error) string {
 // secretsOf are the parts of a URL that may be secret, in every form in which a
 // service may show them, the longest first.
 func secretsOf(u *url.URL, text string) []string {
-	parts := []string{text, u.String(), u.RequestURI(), u.Opaque, u.Fragment}
 	password, _ := u.User.Password()
-	parts = append(parts, u.User.String(), u.User.Username(), password, u.User.Username()+":"+password)
-	parts = append(parts, strings.Split(u.Path, "/")...)
+	whole := []string{text, u.String(), u.RequestURI(), u.Opaque, u.Fragment, u.User.String(), u.User.Username(), password, u.User.Username() + ":" + password, u.Path}
 	for _, values := range u.Query() {
-		parts = append(parts, values...)
+		whole = append(whole, values...)
 	}
 	if !strings.Contains(u.Host, ".") && !strings.Contains(u.Host, ":") { // a token, as services that need no host have there
-		parts = append(parts, u.Host)
+		whole = append(whole, u.Host)
+	}
+	parts := slices.Clone(whole)
+	for _, w := range whole {
+		parts = append(parts, strings.FieldsFunc(w, func(c rune) bool { return strings.ContainsRune("/:,-@?&=", c) })...)
 	}
 	var all []string
 	for _, p := range parts {
-		if len(p) < 3 {
+		if len(p) < 5 || slices.Contains([]string{"smtp", "https", "webhook", "disabletls"}, p) {
 			continue
 		}
-		all = append(all, p, url.QueryEscape(p), url.PathEscape(p), strconv.Quote(p), base64.StdEncoding.EncodeToString([]byte(p)), base64.URLEncoding.EncodeToString([]byte(p)))
+		all = append(all, p, url.QueryEscape(p), url.PathEscape(p), base64.StdEncoding.EncodeToString([]byte(p)), base64.URLEncoding.EncodeToString([]byte(p)))
 	}
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
 	return slices.Compact(all)

@@ -38,13 +38,17 @@ func (r *rate) UnmarshalYAML(n ast.Node) error {
 }
 
 // turns space what all processes send on a channel, as its rate has it, and
-// pause it when its service asks for that. Both stand in one hash: next, the
-// time from which the channel owes nothing, and paused, until when it is.
+// pause it when a service asks for that. A hash has, in Unix milliseconds, next,
+// the time from which the channel owes nothing, promised, the last time that was
+// promised to what could not be sent at once, and of each service that is not to
+// be called paused:<service>, until when.
 type turns struct {
-	redis redis.UniversalClient
-	key   string
-	rate  rate // zero: as many as there are
+	redis  redis.UniversalClient
+	prefix string
+	rate   rate // zero: as many as there are
 }
+
+func (t turns) key() string { return t.prefix + "{turns}" }
 
 // patience is how long a worker waits for a turn. Beyond it the event goes back
 // to the queue.
@@ -52,29 +56,37 @@ const patience = 2 * time.Second
 
 var takeTurn = redis.NewScript(`
 local now, gap, burst, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local paused = tonumber(redis.call('hget', KEYS[1], 'paused') or '0') - now
-if paused > 0 then return {paused, 1} end
+local function at(name) return tonumber(redis.call('hget', KEYS[1], name) or '0') end
+local paused = at('paused:' .. ARGV[5]) - now
+if paused > 0 then return {math.ceil(paused), 1} end
 if gap == 0 then return {0, 0} end
-local next = math.max(now, tonumber(redis.call('hget', KEYS[1], 'next') or '0'))
+local next = math.max(now, at('next'))
 local wait = math.max(0, next - now - gap * (burst - 1))
-if wait > most then return {math.ceil(wait), 1} end
-redis.call('hset', KEYS[1], 'next', string.format('%.3f', next + gap))
-redis.call('pexpire', KEYS[1], math.ceil(next + gap - now) + 60000)
-return {math.ceil(wait), 0}`)
+if wait <= most then
+  redis.call('hset', KEYS[1], 'next', string.format('%.3f', next + gap))
+  redis.call('pexpire', KEYS[1], math.max(math.ceil(next + gap - now) + 60000, redis.call('pttl', KEYS[1])))
+  return {math.ceil(wait), 0}
+end
+-- Each gets a time of its own, or all would come at once, and most for nothing.
+local promised = math.max(now + wait, at('promised') + gap)
+redis.call('hset', KEYS[1], 'promised', string.format('%.3f', promised))
+redis.call('pexpire', KEYS[1], math.max(math.ceil(promised - now) + 60000, redis.call('pttl', KEYS[1])))
+return {math.ceil(promised - now), 1}`)
 
-// take waits for a turn, or says when to come again.
-func (t turns) take(ctx context.Context) error {
+// take waits for a turn to call a service of the channel ("" where there is
+// one), or says when to come again.
+func (t turns) take(ctx context.Context, service string) error {
 	gap := 0.0
 	if t.rate.n > 0 {
 		gap = float64(t.rate.per.Milliseconds()) / float64(t.rate.n)
 	}
-	found, err := takeTurn.Run(ctx, t.redis, []string{t.key}, time.Now().UnixMilli(), gap, t.rate.n, patience.Milliseconds()).Int64Slice()
+	found, err := takeTurn.Run(ctx, t.redis, []string{t.key()}, time.Now().UnixMilli(), gap, t.rate.n, patience.Milliseconds(), service).Int64Slice()
 	if err != nil {
 		return fmt.Errorf("waiting for a turn: %w", consumers.RedisError(err))
 	}
 	wait := time.Duration(found[0]) * time.Millisecond
 	if found[1] == 1 {
-		return event.Postpone(time.Now().Add(wait), "the channel may be sent nothing before")
+		return event.Postpone(time.Now().Add(wait), "nothing may be sent before")
 	}
 	select {
 	case <-time.After(wait):
@@ -84,12 +96,12 @@ func (t turns) take(ctx context.Context) error {
 	}
 }
 
-// pause has nobody send before that time.
-func (t turns) pause(ctx context.Context, until time.Time) {
+// pause has nobody call a service before that time.
+func (t turns) pause(ctx context.Context, service string, until time.Time) {
 	ctx = context.WithoutCancel(ctx)
 	_, _ = t.redis.Pipelined(ctx, func(p redis.Pipeliner) error { // without it others learn it for themselves
-		p.HSet(ctx, t.key, "paused", until.UnixMilli())
-		p.PExpire(ctx, t.key, time.Until(until)+time.Hour)
+		p.HSet(ctx, t.key(), "paused:"+service, until.UnixMilli())
+		p.PExpire(ctx, t.key(), longRest+time.Hour)
 		return nil
 	})
 }

@@ -38,8 +38,8 @@ type webhook struct {
 	client     *http.Client
 }
 
-func (w webhookSettings) sender(h consumers.Host) (sender, error) {
-	u, err := httpURL(w.URL, h)
+func (w webhookSettings) sender(place placed, h consumers.Host) (sender, error) {
+	u, err := httpURL(w.URL.at(place, "webhook.url"), h)
 	if err != nil {
 		return nil, err
 	}

@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	webpush "github.com/SherClockHolmes/webpush-go"
@@ -50,6 +52,8 @@ func (p *pushSettings) UnmarshalYAML(n ast.Node) error {
 // knownServices are those of Chrome, Firefox, Edge and Safari; a dot in front
 // stands for every host below.
 var knownServices = []string{"fcm.googleapis.com", "jmt17.google.com", ".push.services.mozilla.com", ".notify.windows.com", ".push.apple.com"}
+
+var serviceHost = regexp.MustCompile(`^\.?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?$`)
 
 // push is Web Push.
 type push struct {
@@ -101,13 +105,21 @@ func readKeys(file string) (k Keys, err error) {
 	return k, k.check()
 }
 
-func (p pushSettings) sender(name string, h consumers.Host) (sender, error) {
+func (p pushSettings) sender(name string, place placed, h consumers.Host) (sender, error) {
 	s := &push{contact: p.Contact.value, ttl: cmp.Or(time.Duration(p.TTL), time.Hour), client: newClient()}
 	if u, err := url.Parse(s.contact); err != nil || u.Scheme != "https" && u.Scheme != "mailto" || s.contact == "mailto:" {
-		return nil, p.Contact.place.Errorf("contact %q: want mailto:… or https://…, which push services ask for", s.contact)
+		if p.Contact.place.Line > 0 {
+			place = p.Contact.place
+		}
+		return nil, place.Errorf("contact %q: want mailto:… or https://…, which push services ask for", s.contact)
 	}
 	if p.Keys.value == "" {
-		return nil, p.Contact.place.Errorf("keys: want the file that matchwire notify keys makes")
+		return nil, place.Errorf("keys: want the file that matchwire notify keys makes")
+	}
+	for _, host := range p.Services {
+		if !serviceHost.MatchString(host) {
+			return nil, place.Errorf("services: %q: want a host, with a port where it has one, or a dot and what hosts end with", host)
+		}
 	}
 	var err error
 	if s.keys, err = readKeys(h.Path(p.Keys.value)); err != nil && !h.Elsewhere {
@@ -175,11 +187,29 @@ const pushAtOnce = 32
 // many tells all who subscribed. Who has been told is not told again when the
 // event comes again for the others.
 func (n *notifier) many(ctx context.Context, e event.Event, to []target, state *toldState) error {
+	if err := state.expect(ctx, to); err != nil {
+		return err
+	}
 	errs := make([]error, len(to))
 	var sending errgroup.Group
 	sending.SetLimit(pushAtOnce)
+	var mu sync.Mutex
+	resting := map[string]error{} // services that are not to be called now
 	for i, t := range to {
 		sending.Go(func() error {
+			mu.Lock()
+			err := resting[t.service()]
+			mu.Unlock()
+			if err == nil {
+				err = n.turns.take(ctx, t.service())
+			}
+			if err != nil {
+				state.refused(ctx, t)
+				mu.Lock()
+				resting[t.service()], errs[i] = err, err
+				mu.Unlock()
+				return nil
+			}
 			errs[i] = n.one(ctx, e, t, state)
 			if errors.Is(errs[i], errGone) {
 				n.push.subscribers.remove(ctx, t.id, "its push service knows it no more")
