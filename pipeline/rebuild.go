@@ -25,7 +25,7 @@ func (l *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 		return 0, err
 	}
 	defer stop()
-	all, _, err := makeConsumers(l.config, l.plugins, false, store, l.log)
+	all, _, err := makeConsumers(l.config, l.plugins, true, store, l.log)
 	if err != nil {
 		return 0, err
 	}
@@ -38,8 +38,12 @@ func (l *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 		return 0, err
 	}
 	defer broker.Close()
-	err = all[name].While(ctx, func(ctx context.Context) error {
-		events, err = rebuild(ctx, broker, all[name], progress)
+	consumer, err := l.config.makeConsumer(name, l.plugins, l.config.Host(name, store, l.log))
+	if err != nil {
+		return 0, err
+	}
+	err = consumer.While(ctx, func(ctx context.Context) error {
+		events, err = rebuild(ctx, broker, consumer, progress)
 		return err
 	})
 	return events, err
