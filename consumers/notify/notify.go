@@ -117,7 +117,7 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	state, err := n.told.begin(ctx, e)
 	switch {
 	case errors.Is(err, errSuperseded):
-		n.withheld(ctx, e, "a later revision has been told")
+		n.withheld(ctx, e, "a later revision is known")
 		return nil
 	case err != nil:
 		return err
