@@ -27,7 +27,7 @@ func (d *deadCmd) Help() string {
 
 // A letterbox is whose dead letters a command is about.
 type letterbox struct {
-	Consumer string `arg:"" help:"A consumer's name, or a queue's, like consumer.notify."`
+	Consumer string `arg:"" help:"A consumer's name, or a queue's, like consumer.scoreboard."`
 }
 
 func (l letterbox) queue() string {
@@ -63,6 +63,9 @@ func (d *deadListCmd) Run(c *console) error {
 	}
 	queue := letterbox{d.Consumer}.queue()
 	total, err := b.CountDead(c.ctx, queue)
+	if errors.Is(err, event.ErrNoQueue) {
+		return errors.Join(err, c.partsOf(d.Consumer))
+	}
 	if err != nil {
 		return err
 	}
@@ -91,6 +94,21 @@ func (d *deadListCmd) Run(c *console) error {
 		fmt.Fprintf(c.err, "and %d more\n", more)
 	}
 	return nil
+}
+
+// partsOf is an error that names the parts of a consumer, each of which has a
+// queue of its own; nil if it has none.
+func (c *console) partsOf(consumer string) error {
+	config, err := c.config()
+	if err != nil {
+		return nil // the other error is what matters
+	}
+	names, _ := config.ConsumerNames(c.plugins)
+	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, consumer+".") })
+	if len(names) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s has a queue for each of its parts: %s", consumer, strings.Join(names, ", "))
 }
 
 // count says how many dead letters each consumer has.

@@ -43,6 +43,9 @@ func TestDeadLetters(t *testing.T) {
 		}
 		return out, errs
 	}
+	if _, errs := run(failed, "list", "notify"); !strings.Contains(errs, "notify has a queue for each of its parts: notify.log") {
+		t.Errorf("list notify: %s", errs)
+	}
 	if out, _ := run(done, "list"); !strings.Contains(out, "notify.log  3") {
 		t.Errorf("list:\n%s", out)
 	}

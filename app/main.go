@@ -19,6 +19,7 @@ import (
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/shipped"
+	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/pipeline"
 )
 
@@ -176,6 +177,10 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 		panic(err)
 	}
 	err = command.Run(console)
+	var placed *strictyaml.Error
+	if errors.As(err, &placed) && placed.File == "" { // of a plugin's settings
+		err = pipeline.Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.Config, err)))
+	}
 	switch {
 	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return done

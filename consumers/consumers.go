@@ -87,6 +87,30 @@ type Host struct {
 	Log    *slog.Logger
 }
 
+// Check says what is wrong with a consumer, or nil: one without a handler, or
+// with patterns that match no event.
+func (c Consumer) Check() error {
+	for name, part := range c.Parts {
+		if err := part.Check(); err != nil {
+			return fmt.Errorf("part %s: %w", name, err)
+		}
+	}
+	switch {
+	case c.Parts != nil:
+		return nil
+	case c.Handle == nil:
+		return errors.New("the consumer has no Handle")
+	case len(c.Keys) == 0:
+		return errors.New("the consumer has no Keys: it would hear nothing")
+	}
+	for _, k := range c.Keys {
+		if err := event.CheckPattern(k); err != nil {
+			return fmt.Errorf("keys: %w", err)
+		}
+	}
+	return nil
+}
+
 // Subscription is what a consumer of that name asks of the broker.
 func (c Consumer) Subscription(name string) event.Subscription {
 	return event.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Timeout: c.Timeout}

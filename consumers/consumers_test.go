@@ -319,3 +319,36 @@ func TestMetrics(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An event that is handled once and whose handler panics is tried again, like
+// any other that fails.
+func TestOnceAfterAPanic(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		b := memory.New([]time.Duration{10 * time.Millisecond}, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(context.Background())
+		ready, done, handled := make(chan struct{}), make(chan error), make(chan int, 10)
+		calls := 0
+		go func() {
+			c := consumers.Consumer{Keys: []string{"#"}, Once: true, Handle: func(context.Context, event.Event) error {
+				if calls++; calls == 1 {
+					panic("once")
+				}
+				handled <- calls
+				return nil
+			}}
+			done <- consumers.Runner{Broker: b, Redis: r, Prefix: "mw:", Log: slog.New(slog.DiscardHandler)}.Run(ctx, "test", c, ready)
+		}()
+		<-ready
+		emit(t, b, "soccer.mls.goal")
+		select {
+		case n := <-handled:
+			if n != 2 {
+				t.Errorf("handled at the call %d, want the second", n)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("it was not tried again")
+		}
+		cancel()
+		<-done
+	})
+}

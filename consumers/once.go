@@ -67,14 +67,20 @@ func (m marks) once(ctx context.Context, e event.Event, redelivered bool, h func
 	case mark != "":
 		return errUnderWay
 	}
-	err := h(ctx, e)
 	after := context.WithoutCancel(ctx)
-	if err != nil {
+	open := true // unless h returns without an error
+	defer func() {
+		if !open {
+			return
+		}
 		if derr := reopen.Run(after, m.redis, []string{key}, token).Err(); derr != nil { // then it goes by itself
 			m.log.Warn("event not marked as open again", "tid", e.TID, "id", e.ID, "error", derr)
 		}
+	}()
+	if err := h(ctx, e); err != nil {
 		return err
 	}
+	open = false
 	if serr := m.redis.Set(after, key, "done", remember).Err(); serr != nil {
 		// What was done is done; an error would do it again.
 		m.log.Warn("event not marked as handled", "tid", e.TID, "id", e.ID, "error", serr)

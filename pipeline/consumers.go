@@ -75,6 +75,9 @@ func (c Config) makeConsumer(name string, plugins []consumers.Plugin, h consumer
 	if err == nil {
 		consumer, err = maker(h)
 	}
+	if err == nil {
+		err = consumer.Check()
+	}
 	settings := c.Consumers[name]
 	var placed *strictyaml.Error
 	switch {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/redis/go-redis/v9"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -48,6 +49,8 @@ func settings(h consumers.Host) (Settings, error) {
 
 type archive struct {
 	file  string
+	redis redis.UniversalClient
+	key   string
 	batch consumers.Batcher[event.Event]
 
 	mu sync.Mutex
@@ -66,15 +69,12 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	if _, err := os.Stat(filepath.Dir(set.File)); err != nil && !h.Elsewhere {
 		return consumers.Consumer{}, fmt.Errorf("file: %w", err)
 	}
-	a := &archive{file: set.File}
+	a := &archive{file: set.File, redis: h.Redis, key: h.Prefix + "archive:file"}
 	a.batch = consumers.Batcher[event.Event]{Write: a.write, Most: maxBatch}
 	return consumers.Consumer{
 		Keys: set.Keys, Limit: maxBatch, Rebuilds: true,
 		Handle: func(ctx context.Context, e event.Event) error { return a.batch.Do(ctx, e) },
-		Run: func(ctx context.Context) error {
-			<-ctx.Done()
-			return a.close()
-		},
+		Run:    func(ctx context.Context) error { return errors.Join(a.own(ctx), a.close()) },
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package archive_test
 
 import (
+	"context"
 	"database/sql"
 	"encoding/csv"
 	"log/slog"
@@ -9,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/archive"
@@ -128,7 +132,7 @@ func TestExport(t *testing.T) {
 		t.Errorf("archived: %s", got)
 	}
 	rows, err := csv.NewReader(strings.NewReader(export(t, h, archive.Export{Format: "csv", Keys: []string{"*.*.goal"}}))).ReadAll()
-	if err != nil || len(rows) != 3 || rows[0][12] != "player" || rows[1][12] != "Sebastian Giovinco" || rows[2][12] != "Jonathan Osorio" || rows[1][15] != "6'" {
+	if err != nil || len(rows) != 3 || rows[0][13] != "player" || rows[1][13] != "Sebastian Giovinco" || rows[2][13] != "Jonathan Osorio" || rows[1][16] != "6'" {
 		t.Errorf("%v %v", rows, err)
 	}
 	for x, want := range map[*archive.Export]int{
@@ -172,5 +176,42 @@ func TestMistakes(t *testing.T) {
 	}
 	if err := c.Handle(t.Context(), consumertest.Goal()); err == nil || !strings.Contains(err.Error(), "schema version 2") {
 		t.Errorf("%v, want an error about the version", err)
+	}
+}
+
+// Two files would have a part of the events each: the second is refused, but not
+// one who writes to the same file.
+func TestOneFile(t *testing.T) {
+	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	defer r.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 2)
+	run := func(dir string) {
+		c, err := archive.New(consumertest.Host(t, "", dir, r, slog.New(slog.DiscardHandler)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { done <- c.Run(ctx) }()
+	}
+	one := t.TempDir()
+	run(one)
+	for r.Exists(t.Context(), "mw:archive:file").Val() == 0 {
+		time.Sleep(5 * time.Millisecond)
+	}
+	run(t.TempDir())
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "events are archived in") || !strings.Contains(err.Error(), one) {
+		t.Errorf("%v, want that another file is refused", err)
+	}
+	run(one)
+	select {
+	case err := <-done:
+		t.Errorf("the same file is refused: %v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	cancel()
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	}
 }

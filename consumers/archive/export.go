@@ -91,7 +91,7 @@ func instant(name, text string) (time.Time, error) {
 }
 
 // columns are those of CSV.
-var columns = []string{"time", "type", "match", "league", "home", "away", "home_score", "away_score", "kind", "action", "detail", "team", "player", "assist", "off",
+var columns = []string{"time", "type", "match", "league", "home", "away", "home_score", "away_score", "kind", "action", "detail", "side", "team", "player", "assist", "off",
 	"clock", "period", "status", "backfill", "replay", "incident", "rev", "id", "tid"}
 
 func printer(format string, out io.Writer) (print func(event.Event, []byte) error, flush func() error) {
@@ -123,6 +123,6 @@ func record(e event.Event) []string {
 	if d.Clock != nil {
 		period = string(d.Clock.Period)
 	}
-	return []string{e.Time.Format(time.RFC3339Nano), e.Type, e.Subject, d.League, m.Home, m.Away, home, away, string(d.Kind), string(d.Action), d.Detail, d.Team, d.Player, d.Assist, d.Off,
+	return []string{e.Time.Format(time.RFC3339Nano), e.Type, e.Subject, d.League, m.Home, m.Away, home, away, string(d.Kind), string(d.Action), d.Detail, string(d.Side), d.Team, d.Player, d.Assist, d.Off,
 		d.Time, period, string(m.Status), strconv.FormatBool(d.Backfill), strconv.FormatBool(d.Replay), d.Incident, strconv.Itoa(d.Rev), e.ID, e.TID.String()}
 }

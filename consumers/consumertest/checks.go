@@ -12,10 +12,10 @@ import (
 
 // twice: queues deliver at least once.
 func (b *bench) twice() {
-	e := Goal()
+	e := b.Event()
 	b.start()
 	b.publish(e)
-	b.until("an effect of a goal", func() bool { return len(b.Effects()) > 0 })
+	b.until("an effect of "+e.Type, func() bool { return len(b.Effects()) > 0 })
 	once := b.settled()
 	b.publish(e, e)
 	if again := b.settled(); !slices.Equal(once, again) {
@@ -26,7 +26,7 @@ func (b *bench) twice() {
 // corrections: what is corrected and taken back is news that must not be
 // refused.
 func (b *bench) corrections() {
-	goal := Goal()
+	goal := b.Event()
 	corrected := Corrected(goal)
 	retracted := Retracted(corrected)
 	if !b.wants(corrected) || !b.wants(retracted) {
@@ -51,9 +51,9 @@ func (b *bench) anyOrder() {
 			b.Skip("it cannot be rebuilt")
 		}
 	}
-	goal := Goal()
+	goal := b.Event()
 	corrected := Corrected(goal)
-	events := []event.Event{goal, corrected, Retracted(corrected), Other(goal, 4)}
+	events := []event.Event{goal, corrected, Retracted(corrected)}
 	told := func(b *bench) []string {
 		b.start()
 		for _, e := range events {
@@ -75,7 +75,7 @@ func (b *bench) failure() {
 		b.Skip("nothing that it needs can fail")
 	}
 	undo := b.Fail()
-	e := Goal()
+	e := b.Event()
 	for part, c := range b.parts {
 		ctx, cancel := context.WithTimeout(event.WithTID(b.Context(), e.TID), 20*time.Second)
 		err := c.Handle(ctx, e)
@@ -103,7 +103,7 @@ func (b *bench) refusal() {
 		b.Skip("nothing that it needs can refuse")
 	}
 	undo := b.Refuse()
-	e := Goal()
+	e := b.Event()
 	b.start()
 	b.publish(e)
 	b.until("a dead letter", func() bool { return len(b.dead()) > 0 })
@@ -114,7 +114,7 @@ func (b *bench) refusal() {
 		b.noSecret(l.Reason)
 	}
 	undo()
-	b.publish(Other(e, 2))
+	b.publish(b.Event())
 	b.until("the effect of the next event", func() bool { return len(b.Effects()) > 0 })
 }
 
@@ -128,7 +128,7 @@ func (b *bench) contextEnd() {
 	for part, c := range b.parts {
 		ctx, cancel := context.WithTimeout(b.Context(), 300*time.Millisecond)
 		began := time.Now()
-		err := c.Handle(ctx, Goal())
+		err := c.Handle(ctx, b.Event())
 		cancel()
 		if took := time.Since(began); err == nil || permanent(err) || took > 10*time.Second {
 			b.Errorf("%s returned %v, %v after it began, with 0.3 s to do it", part, err, took)
@@ -140,10 +140,9 @@ func (b *bench) contextEnd() {
 // drain: what has begun is done before the end, and what has not is done when
 // it runs again; nothing is acknowledged and forgotten.
 func (b *bench) drain() {
-	goal := Goal()
 	var events []event.Event
-	for i := range 20 {
-		events = append(events, Other(goal, i))
+	for range 20 {
+		events = append(events, b.Event())
 	}
 	whole := b.another()
 	whole.start()
@@ -182,7 +181,7 @@ func Goal() event.Event {
 	id := event.NewTID()
 	return at(event.Event{Data: event.Data{
 		League: "MLS", Team: "Toronto FC", Player: "Sebastian Giovinco", Opponent: "New York City FC", Side: event.Away, Assist: "Jozy Altidore",
-		Kind: event.Goal, Action: event.New, Incident: event.IncidentID("consumertest", id.String()), Rev: 1, Score: &event.Score{Away: 1}, Clock: minute(6),
+		Sport: event.Soccer, Kind: event.Goal, Action: event.New, Incident: event.IncidentID("consumertest", id.String()), Rev: 1, Score: &event.Score{Away: 1}, Clock: minute(6),
 		Match: &event.Match{ID: "consumertest-" + id.String(), Home: "New York City FC", Away: "Toronto FC", Status: event.Live, Period: event.FirstHalf, Clock: *minute(6)},
 		Epoch: id.String(), Seq: 3,
 	}})
@@ -222,7 +221,7 @@ func minute(m int) *event.Clock {
 
 // at is the event of these facts, read from a page now.
 func at(e event.Event) event.Event {
-	made, err := event.Of("soccer.mls."+e.Data.Kind.Word(e.Data.Action), e.Data, time.Now())
+	made, err := event.Of(event.Key(e.Data.Sport, e.Data.League, e.Data.Kind.Word(e.Data.Action)), e.Data, time.Now())
 	if err != nil {
 		panic(err) // a mistake above
 	}

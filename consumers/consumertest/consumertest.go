@@ -37,6 +37,9 @@ type Subject struct {
 	Settings string
 	// Dir is the folder of the config; a temporary one if "".
 	Dir string
+	// Event is an event that the consumer wants; each call makes another. A goal of
+	// [Goal] if nil.
+	Event func() event.Event
 	// Effects says what the consumer has brought about so far, in a form that
 	// compares: rows of a table, messages that somebody received.
 	Effects func() []string
@@ -100,6 +103,18 @@ func newBench(t *testing.T, s Subject) *bench {
 		}
 	}
 	t.Cleanup(func() { b.noSecret(b.log.String()) })
+	if err := c.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if b.Event == nil {
+		b.Event = Goal
+	}
+	if e := b.Event(); !b.wants(e) {
+		t.Fatalf("it does not want %s: let Event of the subject make one that it wants", e.Type)
+	}
+	if b.Effects == nil {
+		t.Fatal("Effects of the subject is nil: without it nothing can be checked")
+	}
 	return b
 }
 

@@ -87,26 +87,25 @@ func TestInBrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	deliver := func(data string) {
-		if _, err := chromedp.Call(ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: site.URL, RegistrationID: worker, Data: data}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// Until it has stored a new worker, the browser drops what is pushed.
-	const count = `return "" + (await (await navigator.serviceWorker.getRegistrations())[0].getNotifications()).length`
-	for end := time.Now().Add(20 * time.Second); run(count) == "0" && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		deliver(pushed[0])
+	shows := func() string {
+		return run(`return JSON.stringify((await (await navigator.serviceWorker.getRegistrations())[0].getNotifications()).map((n) => n.title + " | " + n.body).sort())`)
 	}
 	for _, data := range pushed {
-		deliver(data)
-	}
-	got := run(`const worker = (await navigator.serviceWorker.getRegistrations())[0];
-		for (let i = 0; i < 100; i++) {
-			const shown = (await worker.getNotifications()).map((n) => n.title + " | " + n.body).sort();
-			if (shown.length === 2 && shown.some((s) => s.startsWith("Taken back"))) return JSON.stringify(shown);
-			await new Promise((r) => setTimeout(r, 50));
+		var m struct{ Title string }
+		if err := json.Unmarshal([]byte(data), &m); err != nil {
+			t.Fatal(err)
 		}
-		return JSON.stringify((await worker.getNotifications()).map((n) => n.title))`)
+		// What is pushed to a worker that starts or is not stored yet the browser drops.
+		for end := time.Now().Add(30 * time.Second); !strings.Contains(shows(), m.Title) && time.Now().Before(end); {
+			if _, err := chromedp.Call(ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: site.URL, RegistrationID: worker, Data: data}); err != nil {
+				t.Fatal(err)
+			}
+			for wait := time.Now().Add(time.Second); !strings.Contains(shows(), m.Title) && time.Now().Before(wait); {
+				time.Sleep(20 * time.Millisecond)
+			}
+		}
+	}
+	got := shows()
 	var shown []string
 	if err := json.Unmarshal([]byte(got), &shown); err != nil {
 		t.Fatalf("%s: %v", got, err)

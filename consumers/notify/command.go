@@ -57,7 +57,7 @@ func (m *MakeKeys) Run(out io.Writer) error {
 // Try sends a notification to a channel of the config.
 type Try struct {
 	Channel  string `arg:"" help:"A channel of the config."`
-	Language string `help:"The language to say it in; without it the config's." placeholder:"CODE"`
+	Language string `help:"The language to say it in; without it that of the channel's first rule." placeholder:"CODE"`
 }
 
 // Run sends it, to all who have subscribed where the channel is Web Push.
@@ -87,11 +87,19 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	text := n.texts.say(e, true, cmp.Or(t.Language, p.Language.value))
+	language := t.Language
+	if language == "" && len(n.rules) > 0 {
+		language = n.rules[0].language
+	}
+	if !n.texts.has(language) {
+		return fmt.Errorf("no texts in language %q; there are %s", language, strings.Join(n.texts.languages(), ", "))
+	}
+	text := n.texts.say(e, true, language)
+	text.Title = "[Test] " + text.Title
 	var failed error
 	sent := 0
 	for _, r := range to {
-		if err := n.send.send(ctx, r, notification(e, text, false)); err != nil {
+		if err := n.send.send(ctx, r, notification(e, text, false, n.link)); err != nil {
 			failed = err
 			continue
 		}
@@ -104,7 +112,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 // tried is a goal that never was.
 func tried() (event.Event, error) {
 	c := event.SoccerMinute("", 6, 0)
-	e, err := event.Of("soccer.mls.goal", event.Data{League: "MLS", Team: "Toronto FC", Player: "a test", Opponent: "New York City FC", Side: event.Away, Clock: &c,
+	e, err := event.Of("soccer.mls.goal", event.Data{League: "MLS", Team: "Toronto FC", Player: "Nobody", Opponent: "New York City FC", Side: event.Away, Clock: &c,
 		Score: &event.Score{Away: 1}, Match: &event.Match{ID: "notify-try", Home: "New York City FC", Away: "Toronto FC", Status: event.Live, Period: event.FirstHalf}}, time.Now())
 	e.TID = event.NewTID()
 	return e, err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -19,15 +21,21 @@ type Notification struct {
 	// Thread is the same for all that is told of one incident: a correction
 	// replaces what stands under it. At most 32 of A-Z, a-z, 0-9, - and _.
 	Thread string `json:"thread"`
+	// URL is that of the match, where the settings have a link.
+	URL string `json:"url,omitempty"`
 	// Replaces says that something has been told of the incident before.
 	Replaces bool        `json:"replaces"`
 	Event    event.Event `json:"event"`
 }
 
-func notification(e event.Event, t Text, replaces bool) Notification {
+func notification(e event.Event, t Text, replaces bool, link string) Notification {
 	incident, _ := incidentOf(e)
 	sum := sha256.Sum256([]byte(incident))
-	return Notification{Type: e.Type, Timestamp: e.Time, Title: t.Title, Body: t.Body, Text: t.Line(),
+	address := ""
+	if link != "" && e.Subject != "" {
+		address = strings.ReplaceAll(link, "{match}", url.PathEscape(e.Subject))
+	}
+	return Notification{URL: address, Type: e.Type, Timestamp: e.Time, Title: t.Title, Body: t.Body, Text: t.Line(),
 		Thread: base64.RawURLEncoding.EncodeToString(sum[:24]), Replaces: replaces, Event: e}
 }
 

@@ -69,6 +69,7 @@ func (n *notifier) atOnce() int {
 // A notifier tells one channel.
 type notifier struct {
 	channel string
+	link    string // of a match, with {match} for its ID; "" for none
 	rules   []rule // in order: the first that matches speaks
 	maxAge  time.Duration
 	texts   texts
@@ -111,6 +112,9 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	r := first(n.rules, e)
 	if r != nil && r.delay > 0 && n.old(e) == "" {
 		if until := e.Time.Add(r.delay); time.Until(until) > 0 {
+			if err := n.told.see(ctx, e); err != nil { // what waits as well and is superseded by it is told nobody
+				return err
+			}
 			return event.Postpone(until, "a spoiler delay")
 		}
 	}
@@ -165,7 +169,7 @@ func (n *notifier) tell(ctx context.Context, e event.Event, r *rule, recipients 
 // one tells one recipient, whose turn it is.
 func (n *notifier) one(ctx context.Context, e event.Event, t target, state *toldState) error {
 	text := n.texts.say(e, t.asNews, t.language)
-	err := n.send.send(ctx, t.recipient, notification(e, text, !t.asNews))
+	err := n.send.send(ctx, t.recipient, notification(e, text, !t.asNews, n.link))
 	switch {
 	case err == nil:
 		state.arrived(ctx, t)

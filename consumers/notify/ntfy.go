@@ -71,10 +71,11 @@ type ntfyMessage struct {
 	Priority int      `json:"priority"` // 1 to 5
 	Tags     []string `json:"tags,omitempty"`
 	Sequence string   `json:"sequence_id"`
+	Click    string   `json:"click,omitempty"`
 }
 
 func (s *ntfy) send(ctx context.Context, _ recipient, n Notification) error {
-	m := ntfyMessage{Topic: s.topic, Title: n.Title, Message: n.Body, Priority: 3, Sequence: n.Thread}
+	m := ntfyMessage{Topic: s.topic, Title: n.Title, Message: n.Body, Priority: 3, Sequence: n.Thread, Click: n.URL}
 	if n.urgent() {
 		m.Priority = 4
 	}

@@ -32,10 +32,15 @@ type filter struct {
 	Teams   []string `json:"teams,omitempty"`  // that play
 	Players []string `json:"players,omitempty"`
 	Kinds   []string `json:"kinds,omitempty"`
+
+	usual bool // nobody has named kinds or topics: what match_end says is not said again
 }
 
 func (f filter) matches(e event.Event) bool {
 	d := e.Data
+	if f.usual && d.Kind == event.StatusChange && d.Match != nil && d.Match.Status.Over() {
+		return false
+	}
 	var teams []string
 	if d.Match != nil {
 		teams = []string{d.Match.Home, d.Match.Away}

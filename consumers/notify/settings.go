@@ -27,6 +27,8 @@ type Settings struct {
 	// Templates is a folder of language files, en.yaml and so on, that replace
 	// texts or add languages, relative to the config file.
 	Templates text `yaml:"templates"`
+	// Link is the address of a match on a site, with {match} for its ID.
+	Link text `yaml:"link"`
 	// Channels are the ways to tell people, by name; the log alone without it.
 	Channels map[string]channelSettings `yaml:"channels"`
 	// Rules say what is told whom; without any, every channel is told of goals, red
@@ -104,6 +106,9 @@ func read(h consumers.Host) (p plan, err error) {
 	if p.Channels != nil && len(p.Channels) == 0 {
 		return p, errors.New("channels: want at least one, or leave it out to log")
 	}
+	if u, err := url.Parse(p.Link.value); p.Link.value != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+		return p, p.Link.place.Errorf("link %q: want the address of a match, like https://club.example/match/{match}", p.Link.value)
+	}
 	if p.Rules != nil && len(p.Rules) == 0 {
 		return p, errors.New("rules: want at least one, or leave it out for the usual events")
 	}
@@ -180,14 +185,17 @@ func (p plan) plan(r ruleSettings, h consumers.Host) (plannedRule, error) {
 		if err := event.CheckPattern(t.value); err != nil {
 			return planned, t.place.Errorf("%w", err)
 		}
+		if why := unknownTopic(t.value); why != "" {
+			return planned, t.place.Errorf("topic pattern %q: %s", t.value, why)
+		}
 	}
 	for _, k := range r.Kinds {
 		if !knownKind(k.value) {
-			return planned, k.place.Errorf("there is no kind %q; a goal that is taken back is one of kind goal", k.value)
+			return planned, k.place.Errorf("there is no kind %q; docs/notify.md lists them", k.value)
 		}
 	}
 	if len(r.Topics) == 0 && len(r.Kinds) == 0 {
-		planned.Kinds = defaultKinds
+		planned.Kinds, planned.usual = defaultKinds, true
 	}
 	if planned.delay > maxDelay || planned.delay >= time.Duration(p.MaxAge) {
 		return planned, r.place.Errorf("delay %v: want %v at most, and less than max_age, %v", planned.delay, maxDelay, time.Duration(p.MaxAge))
@@ -210,6 +218,26 @@ func (p plan) plan(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	quiet, err := r.Quiet.hours(r.place)
 	planned.quiet = quiet
 	return planned, err
+}
+
+// unknownTopic says why no event of a known sport has such a topic, or "".
+func unknownTopic(pattern string) string {
+	words := strings.Split(pattern, ".")
+	if len(words) != 3 || strings.ContainsAny(pattern, "#") || words[2] == "*" {
+		return ""
+	}
+	base := strings.TrimSuffix(strings.TrimSuffix(words[2], "_"+string(event.Corrected)), "_"+string(event.Retracted))
+	sport := event.Sport(words[0])
+	if !slices.Contains(event.Sports(), sport) && words[0] != "*" || slices.Contains(event.CommonKinds(), event.Kind(base)) {
+		return ""
+	}
+	if words[0] == "*" && knownKind(base) || slices.Contains(sport.Kinds(), event.Kind(base)) {
+		return ""
+	}
+	if words[0] == "*" {
+		return fmt.Sprintf("there is no kind %q", base)
+	}
+	return fmt.Sprintf("%s has no kind %q", sport, base)
 }
 
 func knownKind(k string) bool {
@@ -259,7 +287,7 @@ func (q quietSettings) hours(place strictyaml.Place) (*quiet, error) {
 func (p plan) notifier(name string, c channelSettings, h consumers.Host) (*notifier, error) {
 	keys := h.Prefix + "notify:" + name + ":"
 	log := h.Log.With("channel", name)
-	n := &notifier{channel: name, maxAge: time.Duration(p.MaxAge), texts: p.texts, speaks: p.Language.value, log: log,
+	n := &notifier{channel: name, link: p.Link.value, maxAge: time.Duration(p.MaxAge), texts: p.texts, speaks: p.Language.value, log: log,
 		turns: turns{redis: h.Redis, prefix: keys + "turns:", rate: c.Rate}, told: told{redis: h.Redis, prefix: keys, most: sendTimeout + 10*time.Second, log: log}}
 	for _, r := range p.rules {
 		if r.speaksTo(name) {

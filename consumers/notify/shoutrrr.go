@@ -68,7 +68,7 @@ func newShoutrrr(s secret, h consumers.Host) (sender, error) {
 	service, _, _ := strings.Cut(r.name, "+")
 	if known := (&router.ServiceRouter{}).ListServices(); !slices.Contains(known, service) {
 		slices.Sort(known)
-		return nil, s.place.Errorf("shoutrrr: there is no service %q; there are %s", r.name, strings.Join(known, ", "))
+		return nil, s.place.Errorf("shoutrrr: there is no service %q (for https://discord.com/api/webhooks/ID/TOKEN write discord://TOKEN@ID); there are %s", r.name, strings.Join(known, ", "))
 	}
 	switch {
 	case service == "telegram":

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -54,6 +55,8 @@ var english = sync.OnceValue(func() texts {
 
 // Line says an event in one line, in English.
 func Line(e event.Event) string { return english().say(e, false, "en").Line() }
+
+var languageCode = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
 // texts are the languages, by code.
 type texts map[string]*language
@@ -105,6 +108,9 @@ func (t texts) add(in fs.FS, folder string) error {
 	if err != nil {
 		return err
 	}
+	if others, _ := fs.Glob(in, "*.yml"); len(others) > 0 {
+		return fmt.Errorf("%s: a language file ends with .yaml", filepath.Join(folder, others[0]))
+	}
 	if len(files) == 0 {
 		return fmt.Errorf("%s: there are no language files, like en.yaml", folder)
 	}
@@ -114,6 +120,9 @@ func (t texts) add(in fs.FS, folder string) error {
 			return err
 		}
 		file, code := filepath.Join(folder, name), strings.TrimSuffix(name, ".yaml")
+		if !languageCode.MatchString(code) {
+			return fmt.Errorf("%s: want the code of a language before .yaml, like en", file)
+		}
 		var l language
 		if err := strictyaml.Decode(file, data, &l); err != nil {
 			return err

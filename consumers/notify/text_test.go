@@ -94,7 +94,7 @@ func TestLanguages(t *testing.T) {
 		*d = event.Data{League: "MLS", Kind: event.PeriodEnd, Match: d.Match, Score: d.Score, Clock: &event.Clock{Period: "1h"}}
 	})
 	for language, want := range map[string][]string{
-		"de": {"Tor für Toronto FC: Brillant, Eigentor (6', New York City FC 0:1 Toronto FC)", "Zurückgenommen: Tor für Toronto FC: Sebastian Giovinco (6', New York City FC 0:1 Toronto FC)", "Ende: 1. Halbzeit (New York City FC 0:1 Toronto FC)"},
+		"de": {"Tor für Toronto FC: Brillant, Eigentor (6', New York City FC 0:1 Toronto FC)", "Aberkannt: Tor für Toronto FC: Sebastian Giovinco (6', New York City FC 0:1 Toronto FC)", "Ende: 1. Halbzeit (New York City FC 0:1 Toronto FC)"},
 		"es": {"Gol de Toronto FC: Brillant, en propia puerta (6', New York City FC 0–1 Toronto FC)", "Anulado: gol de Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)", "Termina: 1.ª parte (New York City FC 0–1 Toronto FC)"},
 		"fr": {"But pour Toronto FC : Brillant, contre son camp (6', New York City FC 0–1 Toronto FC)", "Annulé : but pour Toronto FC : Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)", "Fin : 1re mi-temps (New York City FC 0–1 Toronto FC)"},
 	} {

@@ -49,6 +49,11 @@ redis.call('hset', KEYS[1], 'seen', rev, 'lock', ARGV[2], 'until', ARGV[4])
 redis.call('pexpire', KEYS[1], ARGV[5])
 return before`)
 
+var seeRevision = redis.NewScript(`
+if tonumber(redis.call('hget', KEYS[1], 'seen') or '0') < tonumber(ARGV[1]) then redis.call('hset', KEYS[1], 'seen', ARGV[1]) end
+redis.call('pexpire', KEYS[1], ARGV[2])
+return 0`)
+
 var endTelling = redis.NewScript(`
 if redis.call('hget', KEYS[1], 'lock') == ARGV[1] then redis.call('hdel', KEYS[1], 'lock', 'until') end
 return 0`)
@@ -72,9 +77,20 @@ type toldState struct {
 	try  map[string]int
 }
 
+func (t told) key(incident string) string { return t.prefix + "{" + incident + "}" }
+
+// see keeps that a revision is known, before its time to be told has come.
+func (t told) see(ctx context.Context, e event.Event) error {
+	incident, rev := incidentOf(e)
+	if err := seeRevision.Run(ctx, t.redis, []string{t.key(incident)}, rev, rememberTold.Milliseconds()).Err(); err != nil {
+		return fmt.Errorf("keeping what is known: %w", consumers.RedisError(err))
+	}
+	return nil
+}
+
 func (t told) begin(ctx context.Context, e event.Event) (*toldState, error) {
 	incident, rev := incidentOf(e)
-	s := &toldState{told: t, key: t.prefix + "{" + incident + "}", e: e, rev: rev, to: map[string]int{}, try: map[string]int{}}
+	s := &toldState{told: t, key: t.key(incident), e: e, rev: rev, to: map[string]int{}, try: map[string]int{}}
 	now := time.Now()
 	pairs, err := beginTelling.Run(ctx, t.redis, []string{s.key}, rev, e.ID, now.UnixMilli(), now.Add(t.most).UnixMilli(), rememberTold.Milliseconds()).StringSlice()
 	if err != nil {

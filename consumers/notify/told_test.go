@@ -214,32 +214,40 @@ func TestQuietHours(t *testing.T) {
 }
 
 // A spoiler delay lets nothing through before its time, and what was taken back
-// meanwhile never.
+// meanwhile never; what was corrected meanwhile is told as it is then.
 func TestDelay(t *testing.T) {
 	w, s := hooked(t, "{kinds: [goal], delay: 90s}")
-	e, taken := consumertest.Goal(), consumertest.Goal()
-	for _, e := range []event.Event{e, taken, consumertest.Retracted(taken)} {
+	e, taken, edited := consumertest.Goal(), consumertest.Goal(), consumertest.Goal()
+	waiting := []event.Event{e, taken, edited, consumertest.Retracted(taken), consumertest.Corrected(edited)}
+	for _, e := range waiting {
 		var p *event.PostponedError
 		if err := w.tell("hook", e); !errors.As(err, &p) || !p.Until.Equal(e.Time.Add(90*time.Second)) {
 			t.Errorf("%v, want it postponed to 90 s after %v", err, e.Time)
 		}
 	}
-	later := func(e event.Event) event.Event { e.Time = e.Time.Add(-2 * time.Minute); return e }
-	for _, e := range []event.Event{later(consumertest.Retracted(taken)), later(taken), later(e)} {
+	if s.called() > 0 {
+		t.Fatalf("told before its time: %s", titles(s))
+	}
+	for _, e := range waiting { // as they become due
+		e.Time = e.Time.Add(-2 * time.Minute)
 		if err := w.tell("hook", e); err != nil {
 			t.Error(err)
 		}
 	}
-	if got := titles(s); s.called() != 1 || !strings.HasPrefix(got, "Goal for Toronto FC") {
-		t.Errorf("%d calls: %s", s.called(), got)
+	const want = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
+	if got := titles(s); s.called() != 2 || got != want {
+		t.Errorf("%d calls: %s\nwant %s", s.called(), got, want)
 	}
 }
 
 // Rules choose, in their order: the first that wants an event says how.
 func TestRules(t *testing.T) {
 	kind := func(k event.Kind) event.Event { return goal(t, func(d *event.Data) { d.Kind = k }) }
+	status := func(s event.Status) event.Event {
+		return goal(t, func(d *event.Data) { d.Kind, d.Match.Status = event.StatusChange, s })
+	}
 	for rule, tc := range map[string]struct{ told, not []event.Event }{
-		"{}":                                        {[]event.Event{goal(t, nil), kind(event.RedCard), kind(event.MatchEnd)}, []event.Event{kind(event.YellowCard), kind(event.Substitution)}},
+		"{}":                                        {[]event.Event{goal(t, nil), kind(event.RedCard), kind(event.MatchEnd)}, []event.Event{kind(event.YellowCard), kind(event.Substitution), status(event.Final)}},
 		"{topics: ['soccer.mls.*']}":                {[]event.Event{goal(t, nil), kind(event.Substitution)}, nil},
 		"{topics: ['*.*.yellow_card']}":             {[]event.Event{kind(event.YellowCard)}, []event.Event{goal(t, nil)}},
 		"{topics: ['#'], kinds: [goal]}":            {[]event.Event{goal(t, nil)}, []event.Event{kind(event.RedCard)}},
@@ -247,6 +255,7 @@ func TestRules(t *testing.T) {
 		"{teams: [New York City FC]}":               {[]event.Event{goal(t, nil)}, nil}, // it plays too
 		"{teams: [Seattle Sounders FC]}":            {nil, []event.Event{goal(t, nil)}},
 		"{players: [SEBASTIÁN GIOVINCO]}":           {[]event.Event{goal(t, nil)}, nil},
+		"{kinds: [status_change]}":                  {[]event.Event{status(event.Postponed), status(event.Final)}, nil},
 		"{players: [Altidore]}":                     {nil, []event.Event{goal(t, nil)}},
 		"{topics: ['soccer.*.goal']}":               {[]event.Event{goal(t, nil)}, []event.Event{kind(event.RedCard)}},
 		"{topics: ['soccer.#'], kinds: [red_card]}": {[]event.Event{kind(event.RedCard)}, []event.Event{goal(t, nil)}},

@@ -139,7 +139,8 @@ type pushed struct {
 	Tag   string `json:"tag"` // of the notification to show: a later one replaces it
 	// Renotify is false for a correction: what is shown changes without a sound.
 	Renotify bool      `json:"renotify"`
-	Type     string    `json:"type"` // routing key
+	URL      string    `json:"url,omitempty"` // of the match
+	Type     string    `json:"type"`          // routing key
 	Match    string    `json:"match,omitempty"`
 	ID       string    `json:"id"` // of the event
 	TID      event.TID `json:"tid"`
@@ -171,7 +172,7 @@ func (p *push) send(ctx context.Context, to recipient, n Notification) error {
 
 // message is a push message, whose texts are cut until it fits.
 func message(n Notification) ([]byte, error) {
-	m := pushed{Title: n.Title, Body: n.Body, Tag: n.Thread, Renotify: !n.Replaces, Type: n.Type, Match: n.Event.Subject, ID: n.Event.ID, TID: n.Event.TID}
+	m := pushed{Title: n.Title, Body: n.Body, Tag: n.Thread, Renotify: !n.Replaces, URL: n.URL, Type: n.Type, Match: n.Event.Subject, ID: n.Event.ID, TID: n.Event.TID}
 	for most := maxBody; ; most /= 2 {
 		b, err := json.Marshal(m)
 		if err != nil || len(b) <= maxMessage || most == 0 {

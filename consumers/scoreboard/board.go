@@ -28,7 +28,8 @@ type Board struct {
 	Period     event.Period `json:"period,omitempty"`
 	Time       string       `json:"time,omitempty"` // the match's clock, as people write it
 	Start      time.Time    `json:"start,omitzero"`
-	Updated    time.Time    `json:"updated"` // when the page behind the latest event was read
+	Updated    time.Time    `json:"updated"`          // when the page behind the latest event was read
+	Replay     bool         `json:"replay,omitempty"` // it comes from a recording
 	Stale      string       `json:"stale,omitempty"`
 	StaleSince time.Time    `json:"stale_since,omitzero"`
 	Epoch      string       `json:"epoch,omitempty"`
@@ -149,7 +150,7 @@ func board(f map[string]string) Board {
 		Match: f["match"], Sport: event.Sport(f["sport"]), League: f["league"], Home: f["home"], Away: f["away"],
 		Score: tally(f["home_score"], f["away_score"]), Shootout: tally(f["home_shootout"], f["away_shootout"]),
 		Status: event.Status(f["status"]), Period: event.Period(f["period"]), Time: f["time"], Start: instant("start"), Updated: instant("updated"),
-		Stale: f["stale"], StaleSince: instant("stale_since"), Epoch: f["epoch"], Seq: seq, Event: f["event"], ID: f["id"], TID: f["tid"],
+		Replay: f["replay"] == "1", Stale: f["stale"], StaleSince: instant("stale_since"), Epoch: f["epoch"], Seq: seq, Event: f["event"], ID: f["id"], TID: f["tid"],
 	}
 }
 

@@ -156,3 +156,25 @@ func TestLiveListAndChanges(t *testing.T) {
 		}
 	})
 }
+
+// A rebuild brings back a list that was lost, and a board tells that it is a
+// recording's.
+func TestListThatWasLost(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c, err := scoreboard.New(host(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, last := goal(t, "e", 1, 1, 0), goal(t, "e", 2, 2, 0)
+		last.Data.Replay = true
+		handle(t, c, first, last)
+		r.Del(t.Context(), scoreboard.ListKey("mw:"), scoreboard.LiveKey("mw:"))
+		handle(t, c, first, last)
+		for _, live := range []bool{true, false} {
+			all, err := scoreboard.NewBoards(r, "mw:").List(t.Context(), live, 10)
+			if err != nil || len(all) != 1 || !all[0].Replay {
+				t.Errorf("live %v: %+v, %v", live, all, err)
+			}
+		}
+	})
+}

@@ -110,7 +110,7 @@ func fields(e event.Event) []group {
 	}
 	all := []group{{"", []any{
 		"match", m.ID, "sport", string(d.Sport), "league", d.League, "status", string(m.Status), "period", string(m.Period), "time", m.Clock.String(),
-		"updated", e.Time.Format(time.RFC3339Nano), "stale", reason, "stale_since", since, "event", e.Type, "id", e.ID, "tid", e.TID.String(),
+		"updated", e.Time.Format(time.RFC3339Nano), "stale", reason, "stale_since", since, "event", e.Type, "id", e.ID, "tid", e.TID.String(), "replay", d.Replay,
 	}}}
 	if m.Home != "" || m.Away != "" {
 		all = append(all, group{"teams", []any{"home", m.Home, "away", m.Away}})

@@ -49,6 +49,9 @@ while i <= #ARGV do
       end
     end
     changed = true
+  elseif name == '' and ARGV[2] == redis.call('hget', board, stamp) then -- once more: for a list that was lost
+    redis.call('zadd', KEYS[3], ARGV[4], ARGV[5])
+    if ARGV[6] == '1' then redis.call('zadd', KEYS[4], ARGV[4], ARGV[5]) end
   end
   i = i + 2 + n
 end

@@ -9,7 +9,8 @@ import (
 )
 
 // Schema compiles one of the JSON Schemas in the folder schemas of in, like
-// "frames.json#/definitions/server". Formats are asserted.
+// "frames.json#/definitions/server". Formats are asserted, and members that they
+// do not name are none: what we emit is to be described whole.
 func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
@@ -25,6 +26,7 @@ func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
 		}
 		v, err := jsonschema.UnmarshalJSON(f)
 		f.Close()
+		closed(v)
 		if err == nil {
 			err = c.AddResource("mem:///"+path.Base(file), v)
 		}
@@ -37,4 +39,21 @@ func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// closed has no object of a schema take members that it does not name.
+func closed(schema any) {
+	switch s := schema.(type) {
+	case []any:
+		for _, v := range s {
+			closed(v)
+		}
+	case map[string]any:
+		if _, ok := s["properties"].(map[string]any); ok && s["additionalProperties"] == nil {
+			s["additionalProperties"] = false
+		}
+		for _, v := range s {
+			closed(v)
+		}
+	}
 }

@@ -1,6 +1,6 @@
 // Alerts in the browser (Web Push), from a channel of the consumer notify.
 //
-//   import { subscribe, unsubscribe } from "/api/notify/push.js";
+//   import { subscribe, subscribed, unsubscribe } from "/api/notify/push.js";
 //   button.onclick = () => subscribe("phones", { teams: ["Toronto FC"], kinds: ["goal"] });
 //
 // Call subscribe from a click: browsers let nobody else ask. It throws an Error
@@ -14,15 +14,28 @@ export async function subscribe(channel, wants = {}) {
   await active(registration);
   const subscription = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes(public_key) });
   await call("POST", `${channel}/subscriptions`, { subscription, ...wants });
+  localStorage.setItem(mark(channel), subscription.endpoint);
   return subscription;
 }
 
+// unsubscribe ends the alerts of this channel; others of the page go on.
 export async function unsubscribe(channel) {
+  const subscription = await current();
+  if (subscription) await call("DELETE", `${channel}/subscriptions`, subscription);
+  localStorage.removeItem(mark(channel));
+}
+
+// subscribed tells whether this browser is alerted, for a button that shows it.
+export async function subscribed(channel) {
+  const endpoint = (await current())?.endpoint;
+  return endpoint !== undefined && localStorage.getItem(mark(channel)) === endpoint;
+}
+
+const mark = (channel) => `matchwire-alerts-${channel}`;
+
+async function current() {
   const registration = await navigator.serviceWorker.getRegistration(here);
-  const subscription = await registration?.pushManager.getSubscription();
-  if (!subscription) return;
-  await call("DELETE", `${channel}/subscriptions`, subscription);
-  await subscription.unsubscribe();
+  return registration?.pushManager.getSubscription();
 }
 
 async function active(registration) {

@@ -8,7 +8,13 @@ self.addEventListener("push", (event) => {
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  event.waitUntil(self.clients.matchAll({ type: "window", includeUncontrolled: true }).then(([open]) => (open ? open.focus() : self.clients.openWindow("/"))));
+  const { url } = event.notification.data;
+  event.waitUntil(
+    self.clients.matchAll({ type: "window", includeUncontrolled: true }).then((pages) => {
+      const open = pages.find((page) => !url || page.url === new URL(url, self.location).href);
+      return open ? open.focus() : self.clients.openWindow(url ?? "/");
+    }),
+  );
 });
 
 self.addEventListener("install", () => self.skipWaiting());
