@@ -10,6 +10,7 @@ import (
 
 	"github.com/matchwire/matchwire/consumers/consumertest"
 	"github.com/matchwire/matchwire/consumers/notify"
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
@@ -121,5 +122,30 @@ func TestMakeKeys(t *testing.T) {
 	}
 	if err := (&notify.MakeKeys{File: file}).Run(&out); err == nil || !strings.Contains(err.Error(), "is there already") {
 		t.Errorf("made again: %v", err)
+	}
+}
+
+// docs/notify.md lists the kinds that rules may name, all of them.
+func TestDocumentedKinds(t *testing.T) {
+	text, err := os.ReadFile("../../docs/notify.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(kinds []event.Kind) string {
+		var words []string
+		for _, k := range kinds {
+			words = append(words, string(k))
+		}
+		return strings.Join(words, " ")
+	}
+	for _, s := range event.Sports() {
+		if want := "| `" + string(s) + "` | `" + row(s.Kinds()) + "` |"; !strings.Contains(string(text), want) {
+			t.Errorf("docs/notify.md lacks %s", want)
+		}
+	}
+	for _, k := range event.CommonKinds() {
+		if !strings.Contains(string(text), string(k)) {
+			t.Errorf("docs/notify.md lacks %s", k)
+		}
 	}
 }
