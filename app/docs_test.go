@@ -204,3 +204,42 @@ func TestSchemaIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// The settings and the texts that docs/notify.md shows are good ones.
+func TestDocumentedNotify(t *testing.T) {
+	text, err := os.ReadFile("../docs/notify.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d blocks of YAML, want the settings and a file of texts", len(blocks))
+	}
+	t.Setenv("CHAT_URL", "discord://abcdefgh@123456")
+	write("hook-secret", "whsec_"+strings.Repeat("AAAA", 10))
+	write("settings.yaml", blocks[0][1])
+	write("texts/en.yaml", blocks[1][1])
+	write("texts.yaml", "consumers:\n  notify: {templates: texts}\n")
+	if code, _, errs := call(t, "", nil, "notify", "keys", filepath.Join(dir, "vapid.json")); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	for _, file := range []string{"settings.yaml", "texts.yaml"} {
+		if code, _, errs := call(t, "", nil, "check", "--config", filepath.Join(dir, file)); code != 0 {
+			t.Errorf("%s: exit %d: %s", file, code, errs)
+		}
+	}
+	code, out, errs := call(t, "", nil, "notify", "try", "log", "--config", filepath.Join(dir, "texts.yaml"))
+	if code != 0 || !strings.HasPrefix(out, "[Test] GOAL! Nobody for Toronto FC (New York City FC 0-1 Toronto FC)\n") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+}
