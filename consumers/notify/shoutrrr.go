@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -35,8 +36,9 @@ type shoutrrr struct {
 
 	mu      sync.Mutex
 	service types.Service
-	latest  *call
-	left    int // calls that were left alone and have not returned
+	latest  *call            // the one that may be under way
+	calls   map[string]*call // by event: those whose outcome nobody has learnt
+	left    int              // calls that were left alone and have not returned
 }
 
 // A call is one message on its way.
@@ -50,6 +52,7 @@ type call struct {
 const (
 	hangsAfter = 5 * time.Minute // the longest that a service is known to try
 	maxLeft    = 8
+	forgotten  = time.Hour // an event that comes again does so before
 )
 
 // titled are the services that show a title, or make it the subject of a mail.
@@ -64,7 +67,7 @@ func newShoutrrr(s secret, h consumers.Host) (sender, error) {
 	if err != nil || u.Scheme == "" {
 		return nil, s.place.Errorf("shoutrrr: want a URL like discord://token@id (it is not shown here, as it may hold a secret)")
 	}
-	r := &shoutrrr{url: text, name: strings.ToLower(u.Scheme), secrets: secretsOf(u, text), log: h.Log}
+	r := &shoutrrr{url: text, name: strings.ToLower(u.Scheme), secrets: secretsOf(u, text), log: h.Log, calls: map[string]*call{}}
 	service, _, _ := strings.Cut(r.name, "+")
 	if known := (&router.ServiceRouter{}).ListServices(); !slices.Contains(known, service) {
 		slices.Sort(known)
@@ -103,11 +106,11 @@ func (r *shoutrrr) send(ctx context.Context, _ recipient, n Notification) error 
 func (r *shoutrrr) call(ctx context.Context, n Notification) (*call, error) {
 	for {
 		r.mu.Lock()
-		c := r.latest
-		if c != nil && c.event == n.Event.ID {
+		if c := r.calls[n.Event.ID]; c != nil {
 			r.mu.Unlock()
 			return c, nil
 		}
+		c := r.latest
 		if c == nil || c.over() || r.leave(c) {
 			c, err := r.begin(n)
 			r.mu.Unlock()
@@ -166,7 +169,8 @@ func (r *shoutrrr) begin(n Notification) (*call, error) {
 		params.SetTitle(n.Title)
 	}
 	c, service := &call{event: n.Event.ID, began: time.Now(), done: make(chan struct{})}, r.service
-	r.latest = c
+	maps.DeleteFunc(r.calls, func(_ string, old *call) bool { return old.over() && time.Since(old.began) > forgotten })
+	r.latest, r.calls[n.Event.ID] = c, c
 	go func() {
 		defer close(c.done)
 		defer func() {
@@ -183,9 +187,7 @@ func (r *shoutrrr) begin(n Notification) (*call, error) {
 func (r *shoutrrr) told(c *call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.latest == c {
-		r.latest = nil
-	}
+	delete(r.calls, c.event)
 }
 
 // statusCode is that of HTTP, or of SMTP, in the text of an error; a port is
