@@ -122,6 +122,9 @@ func (a *archive) open(ctx context.Context) (*database, error) {
 	if a.db != nil {
 		return a.db, nil
 	}
+	if err := a.claim(ctx); err != nil { // before anything is written
+		return nil, err
+	}
 	db, err := create(ctx, a.file)
 	if err == nil {
 		a.db = db

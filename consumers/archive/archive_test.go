@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/csv"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -82,11 +83,19 @@ func TestAsAnyConsumer(t *testing.T) {
 	})
 }
 
+// store is a Redis of the test's own.
+func store(t *testing.T) *redis.Client {
+	t.Helper()
+	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
 // filled is the archive of a goal, its correction and retraction, another goal
 // and what is said of them twice.
 func filled(t *testing.T) (h consumers.Host, goal event.Event) {
 	t.Helper()
-	h = consumertest.Host(t, "", t.TempDir(), nil, slog.New(slog.DiscardHandler))
+	h = consumertest.Host(t, "", t.TempDir(), store(t), slog.New(slog.DiscardHandler))
 	c, err := archive.New(h)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +179,7 @@ func TestMistakes(t *testing.T) {
 	if _, err := later.Exec("PRAGMA user_version = 2"); err != nil {
 		t.Fatal(err)
 	}
-	c, err := archive.New(consumertest.Host(t, "", dir, nil, slog.Default()))
+	c, err := archive.New(consumertest.Host(t, "", dir, store(t), slog.Default()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,23 +191,29 @@ func TestMistakes(t *testing.T) {
 // Two files would have a part of the events each: the second is refused, but not
 // one who writes to the same file.
 func TestOneFile(t *testing.T) {
-	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
-	defer r.Close()
+	r := store(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 2)
-	run := func(dir string) {
+	run := func(dir string) consumers.Consumer {
 		c, err := archive.New(consumertest.Host(t, "", dir, r, slog.New(slog.DiscardHandler)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		go func() { done <- c.Run(ctx) }()
+		return c
 	}
 	one := t.TempDir()
 	run(one)
 	for r.Exists(t.Context(), "mw:archive:file").Val() == 0 {
 		time.Sleep(5 * time.Millisecond)
 	}
-	run(t.TempDir())
+	two := t.TempDir()
+	if err := run(two).Handle(t.Context(), consumertest.Goal()); !errors.Is(err, event.ErrUnavailable) {
+		t.Errorf("an event goes into another file: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(two, "archive.db")); err == nil {
+		t.Error("another file was made")
+	}
 	if err := <-done; err == nil || !strings.Contains(err.Error(), "events are archived in") || !strings.Contains(err.Error(), one) {
 		t.Errorf("%v, want that another file is refused", err)
 	}
