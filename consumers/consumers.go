@@ -121,12 +121,12 @@ func QueueName(name string) string { return "consumer." + name }
 
 // A Runner runs consumers.
 type Runner struct {
-	Broker event.Subscriber
-	Redis  redis.UniversalClient // for consumers that handle each ID once
-	Prefix string                // of every Redis key
-	Trace  *trace.Recorder       // of what each event caused; nil: none
-	Meters *Metrics              // nil: nothing is counted
-	Log    *slog.Logger
+	Broker  event.Subscriber
+	Redis   redis.UniversalClient // for consumers that handle each ID once
+	Prefix  string                // of every Redis key
+	Trace   *trace.Recorder       // of what each event caused; nil: none
+	Metrics *Metrics              // nil: nothing is counted
+	Log     *slog.Logger
 }
 
 // Run feeds a consumer from its queue until ctx ends, and waits for the events
@@ -141,7 +141,7 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 			ctx, step := r.begin(ctx, name, m)
 			defer step.End()
 			err := errors.New("the handler panicked") // unless it returns
-			counted := r.Meters.begin(name, m)
+			counted := r.Metrics.begin(name, m)
 			defer func() { counted(err) }()
 			err = handle(ctx, c, m, marks, log)
 			tell(step, m, err)

@@ -278,7 +278,7 @@ func TestMetrics(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error)
 	go func() {
-		r := consumers.Runner{Broker: b, Meters: consumers.NewMetrics(registry), Log: slog.New(slog.DiscardHandler)}
+		r := consumers.Runner{Broker: b, Metrics: consumers.NewMetrics(registry), Log: slog.New(slog.DiscardHandler)}
 		done <- r.Run(ctx, "test", consumers.Consumer{Keys: []string{"#"}, Handle: func(_ context.Context, e event.Event) error {
 			err := answers[e.Type]
 			if errors.Is(err, event.ErrUnavailable) {

@@ -40,29 +40,13 @@ func serveAt(t *testing.T, addr string, log event.Log) (string, func()) {
 	}
 }
 
-// browse opens a page in a browser, if there is one.
-func browse(t *testing.T, url string) context.Context {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(testenv.Chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
-}
-
 // The client in JavaScript, in a real browser: through restarts of the node, and
 // changes of what it wants, it tells each event once; and it is not more than a
 // second behind when the node is back.
 func TestClientInBrowser(t *testing.T) {
 	b := memory.New(nil, nil)
 	addr, stop := serveAt(t, "127.0.0.1:0", b)
-	ctx := browse(t, "http://"+addr+"/")
+	ctx := testenv.Browser(t, "http://"+addr+"/")
 	run := func(script string) string {
 		t.Helper()
 		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => { `+script+` })()`, chromedp.EvalAwaitPromise))
@@ -146,7 +130,7 @@ func TestLivePage(t *testing.T) {
 		d.Score = &event.Score{Away: 1}
 	})
 	addr, stop := serveAt(t, "127.0.0.1:0", b)
-	ctx := browse(t, "http://"+addr+"/")
+	ctx := testenv.Browser(t, "http://"+addr+"/")
 	text := func(selector string) string {
 		s, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("`+selector+`")].map(e => e.innerText).join("|")`))
 		if err != nil {

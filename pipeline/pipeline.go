@@ -210,7 +210,7 @@ func joined(roles []Role) string {
 }
 
 func (l *Pipeline) runner(p *parts) consumers.Runner {
-	return consumers.Runner{Broker: p.broker, Redis: p.redis, Prefix: p.prefix, Trace: p.trace, Meters: p.meters, Log: l.log}
+	return consumers.Runner{Broker: p.broker, Redis: p.redis, Prefix: p.prefix, Trace: p.trace, Metrics: p.meters, Log: l.log}
 }
 
 // startConsumers does not wait for the consumers' bindings to stand: the outbox

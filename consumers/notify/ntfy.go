@@ -12,6 +12,7 @@ import (
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
 // Ntfy publishes on a topic of an ntfy server. From ntfy 2.16 on a correction
@@ -36,7 +37,7 @@ type ntfy struct {
 
 var ntfyTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-func (f ntfySettings) sender(place placed, h consumers.Host) (sender, error) {
+func (f ntfySettings) sender(place strictyaml.Place, h consumers.Host) (sender, error) {
 	u, err := httpURL(f.URL.at(place, "ntfy.url"), h)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 // variable. No error shows it.
 type secret struct {
 	text, file, env string
-	place           placed
+	place           strictyaml.Place
 	missing         string // its name, where it is not there at all
 }
 
@@ -40,12 +40,9 @@ func (s *secret) UnmarshalYAML(n ast.Node) error {
 	return wrong
 }
 
-// placed is where something stands, or the mapping that lacks it.
-type placed = strictyaml.Place
-
 // at is the secret, or where it is not there, that it is missing in the mapping
 // at place, under that name.
-func (s secret) at(place placed, name string) secret {
+func (s secret) at(place strictyaml.Place, name string) secret {
 	if s.place.Line == 0 {
 		s.place = place
 		s.missing = name

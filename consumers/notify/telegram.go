@@ -16,6 +16,7 @@ import (
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
 // Telegram sends to a chat as a bot. (Shoutrrr's own takes any answer for a good
@@ -37,7 +38,7 @@ type telegram struct {
 	client    *http.Client
 }
 
-func (s telegramSettings) sender(place placed, h consumers.Host) (sender, error) {
+func (s telegramSettings) sender(place strictyaml.Place, h consumers.Host) (sender, error) {
 	if s.Chat.value == "" {
 		return nil, place.Errorf("chat: want @channel, or the number of a chat")
 	}

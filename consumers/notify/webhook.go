@@ -16,6 +16,7 @@ import (
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
 // A webhook gets every [Notification] as a POST, signed as Standard Webhooks has
@@ -38,7 +39,7 @@ type webhook struct {
 	client     *http.Client
 }
 
-func (w webhookSettings) sender(place placed, h consumers.Host) (sender, error) {
+func (w webhookSettings) sender(place strictyaml.Place, h consumers.Host) (sender, error) {
 	u, err := httpURL(w.URL.at(place, "webhook.url"), h)
 	if err != nil {
 		return nil, err

@@ -105,7 +105,7 @@ func readKeys(file string) (k Keys, err error) {
 	return k, k.check()
 }
 
-func (p pushSettings) sender(name string, place placed, h consumers.Host) (sender, error) {
+func (p pushSettings) sender(name string, place strictyaml.Place, h consumers.Host) (sender, error) {
 	s := &push{contact: p.Contact.value, ttl: cmp.Or(time.Duration(p.TTL), time.Hour), client: newClient()}
 	if u, err := url.Parse(s.contact); err != nil || u.Scheme != "https" && u.Scheme != "mailto" || s.contact == "mailto:" {
 		if p.Contact.place.Line > 0 {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -140,18 +139,6 @@ func lease(base string, opts redis.Options) (string, *redis.Client, error) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	return "", nil, fmt.Errorf("no empty database among 1 to 15 of REDIS_URL within a minute")
-}
-
-// Chromium returns the path of a browser.
-func Chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			return p
-		}
-	}
-	missing(t, "no Chromium")
-	return ""
 }
 
 // Pages finds the folder of captured pages of real sites, Season that of the
