@@ -105,21 +105,22 @@ func TestRetractedWhileFailing(t *testing.T) {
 func TestCorrectionDoesNotOvertake(t *testing.T) {
 	w, s := hooked(t, "kinds: [goal]")
 	e := consumertest.Goal()
-	begun, goOn := make(chan bool), make(chan bool)
+	begun, goOn := make(chan bool, 2), make(chan bool) // one that overtakes must not hang the test
 	s.set(func(rw http.ResponseWriter) { begun <- true; <-goOn; rw.WriteHeader(204) })
 	done := make(chan error)
 	go func() { done <- w.tell("hook", e) }()
 	<-begun
-	err := w.tell("hook", consumertest.Corrected(e))
+	overtakes := consumertest.Corrected(e)
+	time.AfterFunc(2*time.Second, func() { close(goOn) })
+	err := w.tell("hook", overtakes)
 	if !errors.As(err, new(*event.PostponedError)) {
 		t.Errorf("%v, want it postponed", err)
 	}
-	close(goOn)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	s.set(nil)
-	if err := w.tell("hook", consumertest.Corrected(e)); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
+	if err := w.tell("hook", overtakes); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
 		t.Errorf("%v, shown: %s", err, titles(s))
 	}
 }
