@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
-	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/internal/testenv/browser"
 )
 
 // serveAt runs a node at an address until stop, as a restart needs.
@@ -46,7 +46,7 @@ func serveAt(t *testing.T, addr string, log event.Log) (string, func()) {
 func TestClientInBrowser(t *testing.T) {
 	b := memory.New(nil, nil)
 	addr, stop := serveAt(t, "127.0.0.1:0", b)
-	ctx := testenv.Browser(t, "http://"+addr+"/")
+	ctx := browser.Open(t, "http://"+addr+"/")
 	run := func(script string) string {
 		t.Helper()
 		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => { `+script+` })()`, chromedp.EvalAwaitPromise))
@@ -130,7 +130,7 @@ func TestLivePage(t *testing.T) {
 		d.Score = &event.Score{Away: 1}
 	})
 	addr, stop := serveAt(t, "127.0.0.1:0", b)
-	ctx := testenv.Browser(t, "http://"+addr+"/")
+	ctx := browser.Open(t, "http://"+addr+"/")
 	text := func(selector string) string {
 		s, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("`+selector+`")].map(e => e.innerText).join("|")`))
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/matchwire/matchwire/consumers/consumertest"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/internal/testenv/browser"
 )
 
 // In a real browser: a page subscribes, and what is pushed of a goal that is
@@ -28,7 +28,7 @@ func TestInBrowser(t *testing.T) {
 	site := httptest.NewServer(mux)
 	defer site.Close()
 
-	ctx := testenv.Browser(t, site.URL+"/")
+	ctx := browser.Open(t, site.URL+"/")
 	registered := make(chan serviceworker.RegistrationID, 100)
 	if err := chromedp.Listen(ctx, func(ev any) {
 		if e, ok := ev.(*serviceworker.EventWorkerRegistrationUpdated); ok {

@@ -142,7 +142,7 @@ func channels(t *testing.T) map[string]func(t *testing.T) channel {
 		"webpush": func(t *testing.T) channel {
 			b := newBrowser(t)
 			var w *world
-			s := newPushService(t, map[string]browser{"/" + testenv.Secret: b}, func() string { return w.publicKey() })
+			s := newPushService(t, map[string]subscribed{"/" + testenv.Secret: b}, func() string { return w.publicKey() })
 			trust(t, s.Server)
 			w = newWorld(t, "channels:\n  phones: {webpush: {keys: vapid.json, contact: 'mailto:me@club.example', services: ['"+strings.TrimPrefix(s.URL, "https://")+"']}}\n")
 			if code, said := w.subscribe(`{"subscription": ` + b.subscription(s.URL+"/"+testenv.Secret) + `}`); code != 201 {

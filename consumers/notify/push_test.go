@@ -17,7 +17,7 @@ import (
 // phones is a world with a push service and browsers that have not subscribed yet.
 func phones(t *testing.T, n int) (w *world, s *service, subscription func(i int) string) {
 	t.Helper()
-	browsers := map[string]browser{}
+	browsers := map[string]subscribed{}
 	for i := range n {
 		browsers[fmt.Sprint("/", i)] = newBrowser(t)
 	}

@@ -200,18 +200,18 @@ func newTelegram(t testing.TB, token string) *service {
 	})
 }
 
-// A browser has subscribed at a push service.
-type browser struct {
+// A subscribed is a browser that has subscribed at a push service.
+type subscribed struct {
 	key  *ecdh.PrivateKey
 	auth []byte
 }
 
-func newBrowser(t testing.TB) browser {
+func newBrowser(t testing.TB) subscribed {
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := browser{key, make([]byte, 16)}
+	b := subscribed{key, make([]byte, 16)}
 	if _, err := rand.Read(b.auth); err != nil {
 		t.Fatal(err)
 	}
@@ -221,12 +221,12 @@ func newBrowser(t testing.TB) browser {
 var b64 = base64.RawURLEncoding
 
 // subscription is the JSON that a browser gives of its subscription.
-func (b browser) subscription(endpoint string) string {
+func (b subscribed) subscription(endpoint string) string {
 	return fmt.Sprintf(`{"endpoint": %q, "expirationTime": null, "keys": {"p256dh": %q, "auth": %q}}`, endpoint, b64.EncodeToString(b.key.PublicKey().Bytes()), b64.EncodeToString(b.auth))
 }
 
 // decrypt reads a message as RFC 8291 has it.
-func (b browser) decrypt(body []byte) ([]byte, error) {
+func (b subscribed) decrypt(body []byte) ([]byte, error) {
 	if len(body) < 86 || body[20] != 65 {
 		return nil, errors.New("too short, or not with a key of 65 bytes")
 	}
@@ -283,7 +283,7 @@ func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := browser{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes("DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"))
+	plain, err := subscribed{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes("DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"))
 	if err != nil || string(plain) != "When I grow up, I want to be a watermelon" {
 		t.Errorf("%q %v", plain, err)
 	}
@@ -291,7 +291,7 @@ func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 
 // newPushService is a push service with one browser behind each path, which
 // shows one notification a tag. It checks VAPID and what RFC 8030 asks for.
-func newPushService(t testing.TB, browsers map[string]browser, public func() string) *service {
+func newPushService(t testing.TB, browsers map[string]subscribed, public func() string) *service {
 	return serve(t, true, http.StatusCreated, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		b, ok := browsers[r.URL.Path]
 		if !ok {

@@ -38,6 +38,6 @@ func OwnRabbit(t testing.TB, n int) []*servers.Rabbit {
 func needs(t testing.TB, programs []string) {
 	t.Helper()
 	if !slices.ContainsFunc(programs, func(p string) bool { _, err := exec.LookPath(p); return err == nil }) {
-		missing(t, fmt.Sprintf("none of %v is installed", programs))
+		Missing(t, fmt.Sprintf("none of %v is installed", programs))
 	}
 }

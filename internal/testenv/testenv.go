@@ -23,8 +23,8 @@ import (
 // skipped test into a failed one.
 const Require = "MATCHWIRE_REQUIRE_SERVERS"
 
-// missing skips the test, or fails it where servers are required.
-func missing(t testing.TB, what string) {
+// Missing skips the test, or fails it where servers are required.
+func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv(Require) == "1" {
 		t.Fatalf("%s, and %s=1", what, Require)
@@ -39,7 +39,7 @@ func AMQP(t testing.TB, pauses []time.Duration, queues ...string) (url, namespac
 	t.Helper()
 	url = os.Getenv("AMQP_URL")
 	if url == "" {
-		missing(t, "no RabbitMQ: AMQP_URL is not set")
+		Missing(t, "no RabbitMQ: AMQP_URL is not set")
 	}
 	namespace = "mwtest-" + uuid.NewString()[:8]
 	t.Cleanup(func() { deleteNamespace(t, url, namespace, append(pauses, broker.Pauses()...), queues) })
@@ -78,7 +78,7 @@ func Redis(t testing.TB) string {
 	t.Helper()
 	base := os.Getenv("REDIS_URL")
 	if base == "" {
-		missing(t, "no Redis: REDIS_URL is not set")
+		Missing(t, "no Redis: REDIS_URL is not set")
 	}
 	opts, err := redis.ParseURL(base)
 	if err != nil {

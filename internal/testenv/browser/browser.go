@@ -1,4 +1,6 @@
-package testenv
+// Package browser opens pages in a browser, for tests. It is apart from testenv,
+// which others build their tests on, as they need no browser for that.
+package browser
 
 import (
 	"context"
@@ -6,10 +8,11 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Browser opens a page in a Chromium of the test's own, if there is one.
-func Browser(t *testing.T, url string) context.Context {
+// Open opens a page in a Chromium of the test's own, if there is one.
+func Open(t *testing.T, url string) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
@@ -32,6 +35,6 @@ func chromium(t *testing.T) string {
 			return p
 		}
 	}
-	missing(t, "no Chromium")
+	testenv.Missing(t, "no Chromium")
 	return ""
 }
