@@ -22,4 +22,4 @@ lint:
 
 # Rewrites the golden events beside the fixtures; read the diff before you keep it.
 update:
-	go test ./parser -run TestFixtures -update
+	go test ./parser/recording -run TestFixtures -update

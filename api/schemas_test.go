@@ -18,10 +18,11 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/matchwire/matchwire/api"
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/season"
 	"github.com/matchwire/matchwire/internal/testenv"
-	"github.com/matchwire/matchwire/parser"
+	"github.com/matchwire/matchwire/parser/profile"
 )
 
 func contract(t *testing.T, name string) []byte {
@@ -52,7 +53,7 @@ func TestEventSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.TID = event.NewTID()
-	m, err := e.Encode()
+	m, err := broker.NewMessage(e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,18 +63,18 @@ func TestEventSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	profile, err := parser.LoadProfile("season.yaml", []byte(season.Profile))
+	prof, err := profile.Load("season.yaml", []byte(season.Profile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]int{}
 	for i := 0; i < len(matches); i += 10 {
-		events, _, err := matches[i].Events(profile, 1)
+		events, _, err := matches[i].Events(prof, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range events {
-			m, err := e.Encode()
+			m, err := broker.NewMessage(e)
 			if err != nil {
 				t.Fatal(err)
 			}

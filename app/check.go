@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"text/tabwriter"
 
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/profiles"
 )
 

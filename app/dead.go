@@ -9,9 +9,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 type deadCmd struct {
@@ -38,7 +39,7 @@ func (l letterbox) queue() string {
 }
 
 // deadLetters opens the broker.
-func deadLetters(c *console) (event.Broker, error) {
+func deadLetters(c *console) (broker.Broker, error) {
 	servers, err := c.realServers("dead letters lie on a RabbitMQ server")
 	if err != nil {
 		return nil, err
@@ -63,7 +64,7 @@ func (d *deadListCmd) Run(c *console) error {
 	}
 	queue := letterbox{d.Consumer}.queue()
 	total, err := b.CountDead(c.ctx, queue)
-	if errors.Is(err, event.ErrNoQueue) {
+	if errors.Is(err, broker.ErrNoQueue) {
 		return errors.Join(err, c.partsOf(d.Consumer))
 	}
 	if err != nil {
@@ -73,11 +74,11 @@ func (d *deadListCmd) Run(c *console) error {
 		d.Limit = total
 	}
 	if d.JSON {
-		return event.OldestDead(c.ctx, b, queue, d.Limit, letterPrinter(c))
+		return broker.OldestDead(c.ctx, b, queue, d.Limit, letterPrinter(c))
 	}
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	shown := 0
-	err = event.OldestDead(c.ctx, b, queue, d.Limit, func(l event.DeadLetter) error {
+	err = broker.OldestDead(c.ctx, b, queue, d.Limit, func(l broker.DeadLetter) error {
 		if shown++; shown == 1 {
 			fmt.Fprintln(t, "FIRST SEEN\tATTEMPTS\tKEY\tID\tREASON")
 		}
@@ -112,7 +113,7 @@ func (c *console) partsOf(consumer string) error {
 }
 
 // count says how many dead letters each consumer has.
-func (d *deadListCmd) count(c *console, b event.Broker) error {
+func (d *deadListCmd) count(c *console, b broker.Broker) error {
 	config, err := c.config()
 	if err != nil {
 		return err
@@ -129,7 +130,7 @@ func (d *deadListCmd) count(c *console, b event.Broker) error {
 		n, err := b.CountDead(c.ctx, consumers.QueueName(name))
 		shown, dead := fmt.Sprint(n), any(n)
 		switch {
-		case errors.Is(err, event.ErrNoQueue):
+		case errors.Is(err, broker.ErrNoQueue):
 			shown, dead = "never ran here", nil
 		case err != nil:
 			return err
@@ -173,10 +174,10 @@ type letterJSON struct {
 }
 
 // letterPrinter prints dead letters as JSON lines.
-func letterPrinter(c *console) func(event.DeadLetter) error {
+func letterPrinter(c *console) func(broker.DeadLetter) error {
 	out := json.NewEncoder(c.out)
 	out.SetEscapeHTML(false)
-	return func(l event.DeadLetter) error {
+	return func(l broker.DeadLetter) error {
 		var body any = json.RawMessage(l.Body)
 		if !json.Valid(l.Body) {
 			body = string(l.Body)
@@ -192,10 +193,10 @@ type deadShowCmd struct {
 }
 
 func (d *deadShowCmd) Run(c *console) error {
-	var found []event.DeadLetter
-	_, err := chosen{IDs: d.IDs}.walk(c, d.queue(), func(l event.DeadLetter) event.Fate {
+	var found []broker.DeadLetter
+	_, err := chosen{IDs: d.IDs}.walk(c, d.queue(), func(l broker.DeadLetter) broker.DeadAction {
 		found = append(found, l)
-		return event.Keep
+		return broker.Keep
 	})
 	if err != nil {
 		return err
@@ -240,7 +241,7 @@ var errFound = errors.New("all found")
 
 // walk calls act for the chosen dead letters and returns how many there were.
 // IDs of which none was found are an error, after all others are done.
-func (w chosen) walk(c *console, queue string, act func(event.DeadLetter) event.Fate) (int, error) {
+func (w chosen) walk(c *console, queue string, act func(broker.DeadLetter) broker.DeadAction) (int, error) {
 	if w.All == (len(w.IDs) > 0) {
 		return 0, pipeline.Misuse(errors.New("say which: some IDs, or --all"))
 	}
@@ -260,13 +261,13 @@ func (w chosen) walk(c *console, queue string, act func(event.DeadLetter) event.
 		missing[id] = true
 	}
 	n := 0
-	err = b.WalkDead(c.ctx, queue, func(l event.DeadLetter) (event.Fate, error) {
+	err = b.WalkDead(c.ctx, queue, func(l broker.DeadLetter) (broker.DeadAction, error) {
 		progress.step("")
 		if !w.All && !slices.Contains(w.IDs, l.ID) {
 			if len(missing) == 0 {
-				return event.Keep, errFound
+				return broker.Keep, errFound
 			}
-			return event.Keep, nil
+			return broker.Keep, nil
 		}
 		delete(missing, l.ID)
 		n++
@@ -293,7 +294,7 @@ type deadReplayCmd struct {
 }
 
 func (d *deadReplayCmd) Run(c *console) error {
-	n, err := d.walk(c, d.queue(), func(event.DeadLetter) event.Fate { return event.Revive })
+	n, err := d.walk(c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Requeue })
 	if n > 0 || err == nil {
 		fmt.Fprintf(c.err, "%s put back into %s\n", plural(n, "dead letter"), d.queue())
 	}
@@ -306,7 +307,7 @@ type deadPurgeCmd struct {
 }
 
 func (d *deadPurgeCmd) Run(c *console) error {
-	n, err := d.walk(c, d.queue(), func(event.DeadLetter) event.Fate { return event.Discard })
+	n, err := d.walk(c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Discard })
 	if n > 0 || err == nil {
 		fmt.Fprintf(c.err, "%s removed\n", plural(n, "dead letter"))
 	}

@@ -5,7 +5,7 @@ import (
 	"net"
 
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 type demoCmd struct {

@@ -16,7 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/matchwire/matchwire/fixtures"
-	"github.com/matchwire/matchwire/parser"
+	"github.com/matchwire/matchwire/parser/profile"
 	"github.com/matchwire/matchwire/profiles"
 )
 
@@ -176,7 +176,7 @@ func TestSchemaIsWhole(t *testing.T) {
 	if err := json.Unmarshal(s.Properties["incidents"], &incidents); err != nil {
 		t.Fatal(err)
 	}
-	rule, _ := reflect.TypeFor[parser.Rule]().FieldByName("ruleFields")
+	rule, _ := reflect.TypeFor[profile.Rule]().FieldByName("ruleFields")
 	top := map[string]any{}
 	for name := range s.Properties {
 		top[name] = true
@@ -185,9 +185,9 @@ func TestSchemaIsWhole(t *testing.T) {
 		in     reflect.Type
 		schema map[string]any
 	}{
-		"profile":   {reflect.TypeFor[parser.Profile](), top},
-		"match":     {reflect.TypeFor[parser.MatchRules](), match.Properties},
-		"incidents": {reflect.TypeFor[parser.IncidentRules](), incidents.Items.Properties},
+		"profile":   {reflect.TypeFor[profile.Profile](), top},
+		"match":     {reflect.TypeFor[profile.MatchRules](), match.Properties},
+		"incidents": {reflect.TypeFor[profile.IncidentRules](), incidents.Items.Properties},
 		"rule":      {rule.Type, s.Defs.Rule.AnyOf[2].Properties},
 	} {
 		members := 0

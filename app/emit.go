@@ -9,8 +9,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 type emitCmd struct {
@@ -61,7 +62,7 @@ func (e *emitCmd) Run(c *console) error {
 	return e.emitLines(ctx, c, broker)
 }
 
-func (e *emitCmd) emitLines(ctx context.Context, c *console, p event.Publisher) error {
+func (e *emitCmd) emitLines(ctx context.Context, c *console, p broker.Publisher) error {
 	lines := bufio.NewScanner(c.in)
 	lines.Buffer(nil, maxFacts)
 	bad, n := 0, 0
@@ -84,7 +85,7 @@ func (e *emitCmd) emitLines(ctx context.Context, c *console, p event.Publisher) 
 	return ctx.Err()
 }
 
-func (e *emitCmd) emit(ctx context.Context, c *console, p event.Publisher, facts []byte) error {
+func (e *emitCmd) emit(ctx context.Context, c *console, p broker.Publisher, facts []byte) error {
 	var d event.Data
 	dec := json.NewDecoder(bytes.NewReader(facts))
 	dec.DisallowUnknownFields()
@@ -96,7 +97,7 @@ func (e *emitCmd) emit(ctx context.Context, c *console, p event.Publisher, facts
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
-	ev, err := event.Emit(ctx, p, e.Key, d)
+	ev, err := broker.Emit(ctx, p, e.Key, d)
 	if err != nil {
 		return err
 	}

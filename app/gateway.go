@@ -1,6 +1,8 @@
 package app
 
-import "github.com/matchwire/matchwire/pipeline"
+import (
+	"github.com/matchwire/matchwire/internal/pipeline"
+)
 
 type gatewayCmd struct {
 	Listen string `help:"Where to serve." default:"${listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`

@@ -19,8 +19,8 @@ import (
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/shipped"
+	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/strictyaml"
-	"github.com/matchwire/matchwire/pipeline"
 )
 
 // Main is the program, with the consumers that matchwire ships and those of

@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/parser"
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
 )
 
 type parseCmd struct {
@@ -50,7 +52,7 @@ func (p *parseCmd) Run(c *console) error {
 		return fmt.Errorf("%s: %w", p.Page, err)
 	}
 	if p.Match != "" {
-		observations = slices.DeleteFunc(observations, func(o parser.Observation) bool { return o.Match.ID != p.Match })
+		observations = slices.DeleteFunc(observations, func(o observation.Observation) bool { return o.Match.ID != p.Match })
 		if len(observations) == 0 {
 			return fmt.Errorf("%s: no match %q on the page", p.Page, p.Match)
 		}
@@ -72,12 +74,12 @@ func (p *parseCmd) Run(c *console) error {
 	return nil
 }
 
-func printJSON(w io.Writer, observations []parser.Observation, problems []parser.Problem) error {
+func printJSON(w io.Writer, observations []observation.Observation, problems []observation.Problem) error {
 	if problems == nil {
-		problems = []parser.Problem{}
+		problems = []observation.Problem{}
 	}
 	if observations == nil {
-		observations = []parser.Observation{}
+		observations = []observation.Observation{}
 	}
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
@@ -85,23 +87,23 @@ func printJSON(w io.Writer, observations []parser.Observation, problems []parser
 	return out.Encode(map[string]any{"observations": observations, "problems": problems})
 }
 
-func (p *parseCmd) read(c *console) (parser.Page, error) {
+func (p *parseCmd) read(c *console) (page.Page, error) {
 	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
-		f, err := parser.NewClient(parser.Manners{PrivateAddresses: true}).Fetcher(p.Page)
+		f, err := page.NewClient(page.Options{PrivateAddresses: true}).Fetcher(p.Page)
 		if err != nil {
-			return parser.Page{}, pipeline.Misuse(err)
+			return page.Page{}, pipeline.Misuse(err)
 		}
 		return f.Fetch(c.ctx)
 	}
 	if p.Page != "-" {
-		return parser.ReadPage(os.DirFS(filepath.Dir(p.Page)), filepath.Base(p.Page))
+		return page.ReadPage(os.DirFS(filepath.Dir(p.Page)), filepath.Base(p.Page))
 	}
 	body, err := io.ReadAll(c.in)
-	return parser.Page{URL: "file:-", Body: body, At: time.Now().UTC()}, err
+	return page.Page{URL: "file:-", Body: body, At: time.Now().UTC()}, err
 }
 
 // showAll prints one match whole, many in a line each.
-func showAll(w io.Writer, all []parser.Observation) error {
+func showAll(w io.Writer, all []observation.Observation) error {
 	if len(all) == 1 {
 		return show(w, all[0])
 	}
@@ -127,12 +129,12 @@ func showAll(w io.Writer, all []parser.Observation) error {
 	return err
 }
 
-func state(o parser.Observation) string {
+func state(o observation.Observation) string {
 	return strings.TrimSpace(strings.TrimSpace(string(o.Match.Status)+" "+string(o.Match.Period)) + " " + o.Match.Clock.String())
 }
 
 // show prints an observation for a person.
-func show(w io.Writer, o parser.Observation) error {
+func show(w io.Writer, o observation.Observation) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	field := func(name, value string) {
 		if value != "" {
@@ -185,7 +187,7 @@ func show(w io.Writer, o parser.Observation) error {
 }
 
 // showFindings prints what each rule found.
-func showFindings(w io.Writer, all []parser.Finding) error {
+func showFindings(w io.Writer, all []profile.Finding) error {
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "RULE\tFOUND IN\tNODES\tFIRST\tWHERE")
@@ -209,7 +211,7 @@ func clip(s string, most int) string {
 	return s
 }
 
-func showProblems(w io.Writer, all []parser.Problem) {
+func showProblems(w io.Writer, all []observation.Problem) {
 	switch len(all) {
 	case 0:
 		fmt.Fprintln(w, "\nno problems")

@@ -20,6 +20,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/consumers/notify"
 	"github.com/matchwire/matchwire/event"
@@ -389,7 +390,7 @@ func TestMessageThatIsNotJSON(t *testing.T) {
 	}
 	defer b.Close()
 	for _, queue := range []string{"consumer.notify.log", "consumer.scoreboard"} {
-		var dead []event.DeadLetter
+		var dead []broker.DeadLetter
 		for end := time.Now().Add(30 * time.Second); len(dead) == 0 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 			if dead, err = testenv.Dead(t.Context(), b, queue); err != nil {
 				t.Fatal(err)

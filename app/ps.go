@@ -7,8 +7,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/matchwire/matchwire/instances"
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 type psCmd struct {

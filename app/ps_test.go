@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/matchwire/matchwire/instances"
+	"github.com/matchwire/matchwire/internal/instances"
 )
 
 // Somebody looks what runs, and where.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 // The files in the README's five minutes are real: the profile finds on the

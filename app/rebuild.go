@@ -3,7 +3,7 @@ package app
 import (
 	"fmt"
 
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 type rebuildCmd struct {

@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/matchwire/matchwire/parser"
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/poll"
+	"github.com/matchwire/matchwire/parser/profile"
+	"github.com/matchwire/matchwire/parser/recording"
 )
 
 type recordCmd struct {
@@ -33,14 +36,14 @@ func (r *recordCmd) Run(c *console) error {
 	if r.Every < time.Second {
 		return pipeline.Misuse(fmt.Errorf("--every %v: want a second or more", r.Every))
 	}
-	if _, err := parser.CheckURL(r.URL); err != nil {
+	if _, err := page.CheckURL(r.URL); err != nil {
 		return pipeline.Misuse(err)
 	}
 	if err := profile.CheckMatch(r.Match); err != nil {
 		return pipeline.Misuse(err)
 	}
-	source := parser.Source{URL: r.URL, Profile: profile, Match: r.Match, Every: r.Every}
-	recorder, err := parser.NewRecorder(r.Out, source, name, "")
+	source := poll.Source{URL: r.URL, Profile: profile, Match: r.Match, Every: r.Every}
+	recorder, err := recording.NewRecorder(r.Out, source, name, "")
 	if err != nil {
 		return pipeline.Misuse(err)
 	}
@@ -53,7 +56,7 @@ func (r *recordCmd) Run(c *console) error {
 
 // profile finds the profile and what the fixture calls it: a file is copied
 // beside the pages.
-func (r *recordCmd) profile() (*parser.Profile, string, error) {
+func (r *recordCmd) profile() (*profile.Profile, string, error) {
 	lib, err := pipeline.Config{}.Library()
 	if err != nil {
 		return nil, "", err
@@ -76,7 +79,7 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, data, 0o644)
 }
 
-func (r *recordCmd) record(c *console, s parser.Source, recorder *parser.Recorder) (kept int, err error) {
+func (r *recordCmd) record(c *console, s poll.Source, recorder *recording.Recorder) (kept int, err error) {
 	ctx := c.ctx
 	if r.For > 0 {
 		var cancel context.CancelFunc
@@ -84,7 +87,7 @@ func (r *recordCmd) record(c *console, s parser.Source, recorder *parser.Recorde
 		defer cancel()
 	}
 	polls, failed := 0, 0
-	err = parser.Record(ctx, s, parser.NewClient(parser.Manners{PrivateAddresses: true}), recorder, c.log, func(page parser.Page, changed bool, err error) {
+	err = recording.Record(ctx, s, page.NewClient(page.Options{PrivateAddresses: true}), recorder, c.log, func(fetched page.Page, changed bool, err error) {
 		now := time.Now().Format(time.TimeOnly)
 		polls++
 		switch {
@@ -93,7 +96,7 @@ func (r *recordCmd) record(c *console, s parser.Source, recorder *parser.Recorde
 			fmt.Fprintf(c.err, "%s  no page: %v\n", now, err)
 		case changed:
 			kept++
-			fmt.Fprintf(c.err, "%s  page %d kept, %d bytes: %s\n", now, kept, len(page.Body), whatItSays(s.Profile, page))
+			fmt.Fprintf(c.err, "%s  page %d kept, %d bytes: %s\n", now, kept, len(fetched.Body), whatItSays(s.Profile, fetched))
 		}
 	})
 	fmt.Fprintf(c.err, "%d polls, %d without a page; %d pages kept in %s\n", polls, failed, kept, r.Out)
@@ -104,8 +107,8 @@ func (r *recordCmd) record(c *console, s parser.Source, recorder *parser.Recorde
 }
 
 // whatItSays is a page in a few words, for whoever watches it being recorded.
-func whatItSays(p *parser.Profile, page parser.Page) string {
-	all, problems, err := p.Extract(page)
+func whatItSays(p *profile.Profile, fetched page.Page) string {
+	all, problems, err := p.Extract(fetched)
 	switch {
 	case err != nil:
 		return "unusable, " + err.Error()

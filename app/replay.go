@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/parser"
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/parser/recording"
 )
 
 type replayCmd struct {
@@ -103,16 +103,16 @@ func interrupted(c *console, err error) error {
 	return err
 }
 
-func (r *replayCmd) fixture(path string) (*parser.Fixture, error) {
+func (r *replayCmd) fixture(path string) (*recording.Fixture, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if info.IsDir() {
-		return parser.LoadFixture(path, os.DirFS(path))
+		return recording.LoadFixture(path, os.DirFS(path))
 	}
 	if r.Profile == "" {
 		return nil, pipeline.Misuse(fmt.Errorf("%s is a single page: say by --profile how to read it", path))
 	}
-	return parser.SinglePage(os.DirFS(filepath.Dir(path)), filepath.Base(path), r.Profile, r.Match), nil
+	return recording.SinglePage(os.DirFS(filepath.Dir(path)), filepath.Base(path), r.Profile, r.Match), nil
 }

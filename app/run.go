@@ -1,7 +1,7 @@
 package app
 
 import (
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 const defaultConfig = "matchwire.yaml"

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/pipeline"
+	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 type tailCmd struct {

@@ -9,8 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/matchwire/matchwire/pipeline"
-	"github.com/matchwire/matchwire/trace"
+	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/trace"
 )
 
 type traceCmd struct {

@@ -20,7 +20,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
-	"github.com/matchwire/matchwire/trace"
+	"github.com/matchwire/matchwire/internal/trace"
 )
 
 // A stand-in for an OpenTelemetry collector.

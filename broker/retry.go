@@ -1,14 +1,9 @@
-// Package broker holds what every broker does alike. The brokers themselves
-// are the packages below it; the contract they keep is in package event, and
-// brokertest checks it.
 package broker
 
 import (
 	"errors"
 	"strings"
 	"time"
-
-	"github.com/matchwire/matchwire/event"
 )
 
 // Pauses is how long a message waits after each failed attempt. When all are
@@ -30,13 +25,13 @@ func Reason(err error) string {
 }
 
 // A Verdict is what becomes of a message after an attempt.
-type Verdict int
+type Disposition int
 
 // Ack: it is done. Retry: again, after a pause. Bury: to the dead letters.
 const (
-	Ack Verdict = iota
+	Ack Disposition = iota
 	Retry
-	Bury
+	Dead
 )
 
 // outagePause bounds how long a message waits while a server is away: soon
@@ -46,8 +41,8 @@ const outagePause = 30 * time.Second
 // Judge says what becomes of a message whose handler returned err on that
 // attempt (from 1), and how long it waits for the next. outages is how many
 // more times it came to nothing because of an outage.
-func Judge(err error, attempt, outages int, pauses []time.Duration) (Verdict, time.Duration) {
-	var postponed *event.PostponedError
+func Decide(err error, attempt, outages int, pauses []time.Duration) (Disposition, time.Duration) {
+	var postponed *PostponedError
 	switch {
 	case err == nil:
 		return Ack, 0
@@ -60,9 +55,9 @@ func Judge(err error, attempt, outages int, pauses []time.Duration) (Verdict, ti
 			}
 		}
 		return Retry, pause
-	case errors.Is(err, event.ErrPermanent):
-		return Bury, 0
-	case errors.Is(err, event.ErrUnavailable) && len(pauses) > 0:
+	case errors.Is(err, ErrPermanent):
+		return Dead, 0
+	case errors.Is(err, ErrUnavailable) && len(pauses) > 0:
 		short := 0
 		for i, p := range pauses[:min(outages+1, len(pauses))] {
 			if p <= outagePause {
@@ -71,7 +66,7 @@ func Judge(err error, attempt, outages int, pauses []time.Duration) (Verdict, ti
 		}
 		return Retry, pauses[short]
 	case attempt > len(pauses):
-		return Bury, 0
+		return Dead, 0
 	}
 	return Retry, pauses[attempt-1]
 }

@@ -6,28 +6,27 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
-	"github.com/matchwire/matchwire/event"
 )
 
 func TestJudge(t *testing.T) {
 	failed := errors.New("failed")
-	away, hopeless := event.Unavailable(failed), event.Permanent(failed)
+	away, hopeless := broker.Unavailable(failed), broker.Permanent(failed)
 	in := func(d time.Duration) error {
-		return event.Postpone(time.Now().Add(d+time.Millisecond), "a spoiler delay")
+		return broker.Postpone(time.Now().Add(d+time.Millisecond), "a spoiler delay")
 	}
 	pauses := broker.Pauses() // 1 s, 5 s, 30 s, 2 min, 10 min
 	for _, tc := range []struct {
 		err              error
 		attempt, outages int
-		verdict          broker.Verdict
+		verdict          broker.Disposition
 		pause            time.Duration
 	}{
 		{nil, 1, 0, broker.Ack, 0},
 		{failed, 1, 0, broker.Retry, time.Second},
 		{failed, 5, 0, broker.Retry, 10 * time.Minute},
-		{failed, 6, 0, broker.Bury, 0},
+		{failed, 6, 0, broker.Dead, 0},
 		{failed, 1, 1000, broker.Retry, time.Second},
-		{hopeless, 1, 0, broker.Bury, 0},
+		{hopeless, 1, 0, broker.Dead, 0},
 		{away, 1, 0, broker.Retry, time.Second},
 		{away, 1, 1, broker.Retry, 5 * time.Second},
 		{away, 1, 1000, broker.Retry, 30 * time.Second}, // no longer than that after the outage
@@ -38,7 +37,7 @@ func TestJudge(t *testing.T) {
 		{in(-time.Hour), 1, 0, broker.Retry, time.Second},
 		{in(time.Hour), 1, 0, broker.Retry, 10 * time.Minute},
 	} {
-		if v, p := broker.Judge(tc.err, tc.attempt, tc.outages, pauses); v != tc.verdict || p != tc.pause {
+		if v, p := broker.Decide(tc.err, tc.attempt, tc.outages, pauses); v != tc.verdict || p != tc.pause {
 			t.Errorf("%v on attempt %d after %d outages: verdict %v after %v, want %v after %v", tc.err, tc.attempt, tc.outages, v, p, tc.verdict, tc.pause)
 		}
 	}

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/matchwire/matchwire/event"
 )
 
 const (
@@ -24,7 +22,7 @@ const (
 
 // A Job is a message to be handled. Settle is called once, with what came of it.
 type Job struct {
-	Message event.Message
+	Message Message
 	Settle  func(error)
 }
 
@@ -35,7 +33,7 @@ type Job struct {
 //
 // next is called by several goroutines. ctx may end: what has begun to be
 // handled is handled to its end.
-func Work(ctx context.Context, s event.Subscription, h event.Handler, log *slog.Logger, next func() (Job, bool)) {
+func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next func() (Job, bool)) {
 	p := &pool{ctx: context.WithoutCancel(ctx), handle: h, timeout: s.Timeout, log: log.With("queue", s.Queue), next: next}
 	if p.timeout <= 0 {
 		p.timeout = handlerTimeout
@@ -51,7 +49,7 @@ func Work(ctx context.Context, s event.Subscription, h event.Handler, log *slog.
 // goroutines that stay, as their stacks have then grown.
 type pool struct {
 	ctx     context.Context
-	handle  event.Handler
+	handle  Handler
 	timeout time.Duration
 	log     *slog.Logger
 	next    func() (Job, bool)
@@ -111,7 +109,7 @@ func (p *pool) do(j Job) bool {
 	return true
 }
 
-func (p *pool) recovered(ctx context.Context, m event.Message) (err error) {
+func (p *pool) recovered(ctx context.Context, m Message) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("the handler panicked: %v", v)

@@ -14,8 +14,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/trace"
+	"github.com/matchwire/matchwire/internal/trace"
 )
 
 // A Consumer is a reaction to events.
@@ -44,7 +45,7 @@ type Consumer struct {
 	// Serve, if not nil, answers calls below /api/<name>/, in every process that
 	// runs the API. A token is not asked for.
 	Serve http.Handler
-	// Handle acts on one event, under the contract of [event.Handler]: events
+	// Handle acts on one event, under the contract of [broker.Handler]: events
 	// may come twice and out of order; an error that wraps event.ErrPermanent
 	// is not tried again. ctx carries the event's TID.
 	Handle func(ctx context.Context, e event.Event) error
@@ -112,8 +113,8 @@ func (c Consumer) Check() error {
 }
 
 // Subscription is what a consumer of that name asks of the broker.
-func (c Consumer) Subscription(name string) event.Subscription {
-	return event.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Timeout: c.Timeout}
+func (c Consumer) Subscription(name string) broker.Subscription {
+	return broker.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Timeout: c.Timeout}
 }
 
 // QueueName is the name of a consumer's queue.
@@ -121,7 +122,7 @@ func QueueName(name string) string { return "consumer." + name }
 
 // A Runner runs consumers.
 type Runner struct {
-	Broker  event.Subscriber
+	Broker  broker.Subscriber
 	Redis   redis.UniversalClient // for consumers that handle each ID once
 	Prefix  string                // of every Redis key
 	Trace   *trace.Recorder       // of what each event caused; nil: none
@@ -137,7 +138,7 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 	s := c.Subscription(name)
 	s.Ready = ready
 	err := c.While(ctx, func(ctx context.Context) error {
-		return r.Broker.Subscribe(ctx, s, func(ctx context.Context, m event.Message) error {
+		return r.Broker.Subscribe(ctx, s, func(ctx context.Context, m broker.Message) error {
 			ctx, step := r.begin(ctx, name, m)
 			defer step.End()
 			err := errors.New("the handler panicked") // unless it returns
@@ -172,7 +173,7 @@ func (c Consumer) While(ctx context.Context, work func(context.Context) error) e
 }
 
 // begin begins the step of a trace, if it can be told of which.
-func (r Runner) begin(ctx context.Context, name string, m event.Message) (context.Context, *trace.Active) {
+func (r Runner) begin(ctx context.Context, name string, m broker.Message) (context.Context, *trace.Active) {
 	if m.TID.IsZero() {
 		return ctx, nil
 	}
@@ -182,7 +183,7 @@ func (r Runner) begin(ctx context.Context, name string, m event.Message) (contex
 }
 
 // tell says what became of a message.
-func tell(step *trace.Active, m event.Message, err error) {
+func tell(step *trace.Active, m broker.Message, err error) {
 	switch outcome(m, err) {
 	case isDead:
 		step.Fails("dead-lettered: " + err.Error())
@@ -195,14 +196,16 @@ func tell(step *trace.Active, m event.Message, err error) {
 	}
 }
 
-func handle(ctx context.Context, c Consumer, m event.Message, marks marks, log *slog.Logger) error {
+func handle(ctx context.Context, c Consumer, m broker.Message, marks marks, log *slog.Logger) error {
 	// The queue is durable, and keeps the bindings of earlier settings.
 	if !event.MatchAny(c.Keys, m.Key) {
 		return nil
 	}
 	began := time.Now()
 	e, err := event.Decode(m.Body)
-	if err == nil {
+	if err != nil {
+		err = broker.Permanent(err) // the same bytes will never decode
+	} else {
 		ctx = event.WithTID(ctx, e.TID)
 		if c.Once {
 			err = marks.once(ctx, e, m.Redelivered, c.Handle)
@@ -214,10 +217,10 @@ func handle(ctx context.Context, c Consumer, m event.Message, marks marks, log *
 		return log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", time.Since(began).Round(time.Microsecond))
 	}
 	switch {
-	case errors.As(err, new(*event.PostponedError)):
+	case errors.As(err, new(*broker.PostponedError)):
 		about().Debug("event postponed", "why", err)
 	case err != nil: // the broker says what becomes of it
-		about().Warn("event not handled", "error", err, "permanent", errors.Is(err, event.ErrPermanent))
+		about().Warn("event not handled", "error", err, "permanent", errors.Is(err, broker.ErrPermanent))
 	case log.Enabled(ctx, slog.LevelDebug):
 		about().Debug("event handled")
 	}

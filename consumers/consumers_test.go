@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
@@ -37,14 +38,14 @@ func start(t *testing.T, b *memory.Broker, c consumers.Consumer, log *slog.Logge
 
 func emit(t *testing.T, b *memory.Broker, key string) event.Event {
 	t.Helper()
-	e, err := event.Emit(t.Context(), b, key, event.Data{})
+	e, err := broker.Emit(t.Context(), b, key, event.Data{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
 
-func deadLetters(t *testing.T, b *memory.Broker, n int) []event.DeadLetter {
+func deadLetters(t *testing.T, b *memory.Broker, n int) []broker.DeadLetter {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		dead, err := testenv.Dead(t.Context(), b, consumers.QueueName("test"))
@@ -84,7 +85,7 @@ func TestMessageThatIsNoEventIsDeadLettered(t *testing.T) {
 		return nil
 	}}, slog.New(slog.DiscardHandler))
 	for _, body := range []string{"not JSON", "{}"} {
-		if _, err := b.Publish(t.Context(), event.Message{Key: "a.b.c", Body: []byte(body)}); err != nil {
+		if _, err := b.Publish(t.Context(), broker.Message{Key: "a.b.c", Body: []byte(body)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,7 +100,7 @@ func TestMessageThatIsNoEventIsDeadLettered(t *testing.T) {
 // the handler.
 func TestNarrowedKeys(t *testing.T) {
 	b := memory.New(nil, nil)
-	if err := b.Declare(t.Context(), event.Subscription{Queue: consumers.QueueName("test"), Patterns: []string{"#"}}); err != nil {
+	if err := b.Declare(t.Context(), broker.Subscription{Queue: consumers.QueueName("test"), Patterns: []string{"#"}}); err != nil {
 		t.Fatal(err)
 	}
 	got := make(chan string, 2)
@@ -137,7 +138,7 @@ func TestLogSaysWhatBecameOfAnEvent(t *testing.T) {
 	b := memory.New([]time.Duration{time.Millisecond}, nil)
 	var said strings.Builder
 	handled := make(chan struct{}, 3)
-	errs := []error{errors.New("try later"), event.Permanent(errors.New("no hope"))}
+	errs := []error{errors.New("try later"), broker.Permanent(errors.New("no hope"))}
 	n := 0
 	start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
 		n++
@@ -188,30 +189,30 @@ func TestOnce(t *testing.T) {
 			done <- consumers.Runner{Broker: b, Redis: r, Prefix: "mw:", Log: slog.New(slog.DiscardHandler)}.Run(ctx, "test", c, ready)
 		}()
 		<-ready
-		message := func(player string) event.Message {
+		message := func(player string) broker.Message {
 			e, err := event.Of("soccer.mls.goal", event.Data{Player: player}, time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
 			e.TID = event.NewTID()
-			m, err := e.Encode()
+			m, err := broker.NewMessage(e)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return m
 		}
-		publish := func(msgs ...event.Message) {
+		publish := func(msgs ...broker.Message) {
 			if _, err := b.Publish(t.Context(), msgs...); err != nil {
 				t.Fatal(err)
 			}
 		}
-		backfill := func(m event.Message) event.Message {
+		backfill := func(m broker.Message) broker.Message {
 			e, err := event.Decode(m.Body)
 			if err != nil {
 				t.Fatal(err)
 			}
 			e.Data.Backfill = true
-			if m, err = e.Encode(); err != nil {
+			if m, err = broker.NewMessage(e); err != nil {
 				t.Fatal(err)
 			}
 			return m
@@ -273,15 +274,15 @@ func TestOnce(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	b := memory.New([]time.Duration{10 * time.Millisecond}, nil)
 	registry := prometheus.NewRegistry()
-	answers := map[string]error{"soccer.mls.goal": nil, "soccer.mls.red_card": event.Permanent(errors.New("no")), "soccer.mls.lineup": errors.New("later"),
-		"soccer.mls.yellow_card": event.Unavailable(errors.New("away"))}
+	answers := map[string]error{"soccer.mls.goal": nil, "soccer.mls.red_card": broker.Permanent(errors.New("no")), "soccer.mls.lineup": errors.New("later"),
+		"soccer.mls.yellow_card": broker.Unavailable(errors.New("away"))}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error)
 	go func() {
 		r := consumers.Runner{Broker: b, Metrics: consumers.NewMetrics(registry), Log: slog.New(slog.DiscardHandler)}
 		done <- r.Run(ctx, "test", consumers.Consumer{Keys: []string{"#"}, Handle: func(_ context.Context, e event.Event) error {
 			err := answers[e.Type]
-			if errors.Is(err, event.ErrUnavailable) {
+			if errors.Is(err, broker.ErrUnavailable) {
 				answers[e.Type] = nil
 			}
 			return err

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // Metrics tell what the consumers of a process do, by consumer. nil counts
@@ -36,7 +36,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 
 // begin counts an event that begins to be handled; the function that it returns
 // is called with what came of it.
-func (m *Metrics) begin(consumer string, msg event.Message) func(error) {
+func (m *Metrics) begin(consumer string, msg broker.Message) func(error) {
 	if m == nil {
 		return func(error) {}
 	}
@@ -62,15 +62,15 @@ const (
 	isRetry     = "retry"
 )
 
-func outcome(m event.Message, err error) string {
+func outcome(m broker.Message, err error) string {
 	switch {
 	case err == nil:
 		return isDone
-	case errors.As(err, new(*event.PostponedError)):
+	case errors.As(err, new(*broker.PostponedError)):
 		return isPostponed
-	case errors.Is(err, event.ErrPermanent):
+	case errors.Is(err, broker.ErrPermanent):
 		return isDead
-	case errors.Is(err, event.ErrUnavailable):
+	case errors.Is(err, broker.ErrUnavailable):
 		return isOutage
 	case m.Last:
 		return isDead

@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/trace"
+	"github.com/matchwire/matchwire/internal/trace"
 )
 
 // remember is how long it is known that an event was handled. A publisher

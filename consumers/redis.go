@@ -5,17 +5,17 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // RedisError is what a handler returns of an error of Redis: one that wraps
-// [event.ErrUnavailable], unless Redis answered and does not like the command.
+// [broker.ErrUnavailable], unless Redis answered and does not like the command.
 func RedisError(err error) error {
 	var answer redis.Error
 	if err == nil || errors.As(err, &answer) && !busy(answer) {
 		return err
 	}
-	return event.Unavailable(err)
+	return broker.Unavailable(err)
 }
 
 // busy reports whether an answer is about the state of the server.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
-	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
@@ -34,7 +34,7 @@ func TestRedisError(t *testing.T) {
 			if tc.err != nil {
 				tc.err = fmt.Errorf("storing: %w", tc.err)
 			}
-			if got := errors.Is(consumers.RedisError(tc.err), event.ErrUnavailable); got != tc.away {
+			if got := errors.Is(consumers.RedisError(tc.err), broker.ErrUnavailable); got != tc.away {
 				t.Errorf("%v: unavailable %v, want %v", tc.err, got, tc.away)
 			}
 		}

@@ -97,4 +97,10 @@ func (c Clock) Before(s Sport, d Clock) bool {
 }
 
 // Told reports whether the clock says more than the period.
-func (c Clock) Told() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 }
+func (c Clock) Known() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 }
+
+// MaybeStoppage reports whether a soccer clock that was read without a period may be in stoppage
+// time: some pages count on to 47' while the first half lasts.
+func (c Clock) MaybeStoppage() bool {
+	return c.Stoppage == 0 && (c.Minute > 45 && c.Minute <= 60 || c.Minute > 90 && c.Minute <= 100)
+}

@@ -1,8 +1,6 @@
-// Package event holds the words that every part of matchwire shares: the
-// event itself, its routing key, its clock and kinds, the transaction ID that
-// ties cause to effect, and the seams between those who publish and those who
-// subscribe. It imports nothing else of this module.
+// Package event holds the vocabulary that every part of matchwire shares: the event, its routing
+// key, its clock and kinds, the source it was read from, and the transaction ID that ties cause to
+// effect. It imports nothing else of this module.
 //
-// An event is encoded once, by [Event.Encode]; the bytes in the resulting
-// [Message] are what every consumer, log and socket sees.
+// How events travel is the matter of package broker.
 package event

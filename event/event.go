@@ -220,35 +220,22 @@ func (e Event) identify() string {
 	return IncidentID(parts...)
 }
 
-// Encode writes the event as the bytes that will travel.
-func (e Event) Encode() (Message, error) {
-	if e.TID.IsZero() {
-		return Message{}, errors.New("event without a tid")
-	}
-	body, err := json.Marshal(e)
-	if err != nil {
-		return Message{}, err
-	}
-	return Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body}, nil
-}
-
-// Decode reads an encoded event. An error wraps [ErrPermanent]: the same bytes
-// will never decode.
+// Decode reads an encoded event.
 func Decode(body []byte) (Event, error) {
 	var e Event
 	if err := json.Unmarshal(body, &e); err != nil {
-		return e, Permanent(fmt.Errorf("decoding event: %w", err))
+		return e, fmt.Errorf("decoding event: %w", err)
 	}
 	switch {
 	case !utf8.Valid(body):
-		return e, Permanent(errors.New("decoding event: not UTF-8"))
+		return e, errors.New("decoding event: not UTF-8")
 	case e.SpecVersion != "1.0":
-		return e, Permanent(fmt.Errorf("decoding event: specversion %q, want 1.0", e.SpecVersion))
+		return e, fmt.Errorf("decoding event: specversion %q, want 1.0", e.SpecVersion)
 	case e.ID == "" || e.TID.IsZero():
-		return e, Permanent(errors.New("decoding event: id or tid missing"))
+		return e, errors.New("decoding event: id or tid missing")
 	}
 	if err := CheckKey(e.Type); err != nil {
-		return e, Permanent(fmt.Errorf("decoding event: %w", err))
+		return e, fmt.Errorf("decoding event: %w", err)
 	}
 	return e, nil
 }

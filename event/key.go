@@ -30,7 +30,7 @@ func CheckKey(key string) error {
 func Slug(name string) string {
 	var b strings.Builder
 	gap := false
-	for _, r := range norm.NFKD.String(name) {
+	for _, r := range norm.NFKD.String(strokes.Replace(name)) {
 		r = unicode.ToLower(r)
 		switch {
 		case unicode.Is(unicode.Mn, r) || r == '\'' || r == '’': // a diacritic or apostrophe parts no words

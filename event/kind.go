@@ -152,6 +152,22 @@ func Statuses() []Status {
 // Over reports whether all play is done, provisionally or for good.
 func (s Status) Over() bool { return s == Ended || s == Final }
 
+// Rank orders statuses by how far the match has come: 0 before kick-off, 1 while it is played or
+// interrupted, 2 when it has ended provisionally, 3 when it is over for good. A match can go back
+// and forth between statuses of one rank.
+func (s Status) Rank() int {
+	switch s {
+	case Live, Break, Interrupted, Suspended:
+		return 1
+	case Ended:
+		return 2
+	case Final, Cancelled, Abandoned, Awarded, Retired:
+		return 3
+	default:
+		return 0
+	}
+}
+
 // A Side is one of the two teams of a match.
 type Side string
 

@@ -15,7 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 const (
@@ -54,12 +54,12 @@ type checkpoint struct {
 	Read   time.Time `json:"read"`    // when the page of that message was
 	ByHand []string  `json:"by_hand"` // IDs, oldest first
 
-	at   event.Cursor
+	at   broker.Cursor
 	fold fold
 }
 
 // beginning is the one before everything.
-func beginning() checkpoint { return checkpoint{at: event.Start, fold: newFold()} }
+func beginning() checkpoint { return checkpoint{at: broker.Start, fold: newFold()} }
 
 // encode writes match by match, so that no more than the packed text is in
 // memory at a time.
@@ -88,7 +88,7 @@ func decodeCheckpoint(text []byte) (checkpoint, error) {
 	if err := lines.Decode(&c); err != nil {
 		return c, err
 	}
-	if c.at, err = event.ParseCursor(c.Cursor); err != nil {
+	if c.at, err = broker.ParseCursor(c.Cursor); err != nil {
 		return c, err
 	}
 	for _, id := range c.ByHand {
@@ -128,7 +128,7 @@ redis.call('zrem', KEYS[1], at)
 redis.call('hdel', KEYS[2], at)
 return 1`)
 
-func (c *Checkpoints) add(ctx context.Context, text []byte, at event.Cursor, read time.Time) error {
+func (c *Checkpoints) add(ctx context.Context, text []byte, at broker.Cursor, read time.Time) error {
 	name := fmt.Sprintf("%d %d", at.Offset, read.UnixMilli())
 	err := addCheckpoint.Run(ctx, c.redis, []string{c.set, c.states}, text, name, at.Offset, c.every/2).Err()
 	if err != nil {
@@ -199,7 +199,7 @@ func (c *Checkpoints) forget(ctx context.Context) error {
 
 // keep writes a checkpoint when the last is long enough ago. Only the reader of
 // the log calls it. One at a time is under way, and Run waits for it.
-func (h *Hub) keep(at event.Cursor) {
+func (h *Hub) keep(at broker.Cursor) {
 	if h.checkpoints == nil || at.Offset < h.kept+h.checkpoints.every || !h.keeping.TryLock() {
 		return
 	}

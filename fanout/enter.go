@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // enter gives a client its place: on the live line, or on another.
@@ -67,7 +67,7 @@ func (h *Hub) seat(ctx context.Context, c *client, ask request) outcome {
 // find is where a cursor stands. One that another node gave out a moment ago may
 // be ahead of what has been read here; beyond says that it is still after some
 // seconds.
-func (h *Hub) find(ctx context.Context, c event.Cursor) place {
+func (h *Hub) find(ctx context.Context, c broker.Cursor) place {
 	patience := time.NewTimer(leadOf)
 	defer patience.Stop()
 	for {
@@ -85,8 +85,8 @@ func (h *Hub) find(ctx context.Context, c event.Cursor) place {
 	}
 	ctx, cancel := context.WithTimeout(ctx, leadOf)
 	defer cancel()
-	err := h.source.ReadLog(ctx, c, nil, func(event.Cursor, event.Message) error { return errReached })
-	if errors.Is(err, event.ErrCursorGone) {
+	err := h.source.ReadLog(ctx, c, nil, func(broker.Cursor, broker.Message) error { return errReached })
+	if errors.Is(err, broker.ErrCursorGone) {
 		return gone
 	}
 	return beyond
@@ -102,7 +102,7 @@ func (h *Hub) lineFor(a *arrival, ask request) (*line, place) {
 		return l, here
 	}
 	var position uint64
-	var last event.Cursor
+	var last broker.Cursor
 	var states matches
 	from, ok := ask.from, true
 	switch {
@@ -112,7 +112,7 @@ func (h *Hub) lineFor(a *arrival, ask request) (*line, place) {
 		position, last, states, from = h.history.stateAfter(*a.cursor)
 	default:
 		position, last, states, ok = h.history.stateAt(from)
-		if begins := h.history.begins(); last == event.Start && from.Before(begins) {
+		if begins := h.history.begins(); last == broker.Start && from.Before(begins) {
 			from = begins // there is nothing before it to wait through
 		}
 	}

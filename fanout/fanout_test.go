@@ -20,6 +20,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
@@ -40,13 +41,13 @@ type node struct {
 	stop func()
 }
 
-func newNode(t *testing.T, log event.Log) *node { return newNodeWith(t, log, checkpoints(t)) }
+func newNode(t *testing.T, log broker.Log) *node { return newNodeWith(t, log, checkpoints(t)) }
 
-func newNodeWith(t *testing.T, log event.Log, c *fanout.Checkpoints) *node {
+func newNodeWith(t *testing.T, log broker.Log, c *fanout.Checkpoints) *node {
 	return newNodeOf(t, log, fanout.Options{Checkpoints: c})
 }
 
-func newNodeOf(t *testing.T, log event.Log, o fanout.Options) *node {
+func newNodeOf(t *testing.T, log broker.Log, o fanout.Options) *node {
 	t.Helper()
 	o.Log = slog.New(slog.DiscardHandler)
 	hub := fanout.NewHub(o)
@@ -130,13 +131,13 @@ func (c *client) closed() int {
 }
 
 // seq publishes the seq-th event of a match.
-func seq(t *testing.T, b event.Publisher, match, key string, n int64, change func(*event.Data)) event.Message {
+func seq(t *testing.T, b broker.Publisher, match, key string, n int64, change func(*event.Data)) broker.Message {
 	t.Helper()
 	return seqAt(t, b, match, key, n, time.Now(), change)
 }
 
 // seqAt does so as if the page had been read at some time.
-func seqAt(t *testing.T, b event.Publisher, match, key string, n int64, read time.Time, change func(*event.Data)) event.Message {
+func seqAt(t *testing.T, b broker.Publisher, match, key string, n int64, read time.Time, change func(*event.Data)) broker.Message {
 	t.Helper()
 	home, away := "New York City FC", "Toronto FC"
 	if match != "m1" {
@@ -152,7 +153,7 @@ func seqAt(t *testing.T, b event.Publisher, match, key string, n int64, read tim
 		t.Fatal(err)
 	}
 	e.TID = event.NewTID()
-	m, err := e.Encode()
+	m, err := broker.NewMessage(e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,18 +233,18 @@ func TestEventsByHandAreFramed(t *testing.T) {
 	c := n.dial(t, "")
 	c.read()
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-	byHand, err := event.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Hand", Match: &event.Match{ID: "m1"}})
+	byHand, err := broker.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Hand", Match: &event.Match{ID: "m1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	twice, err := byHand.Encode()
+	twice, err := broker.NewMessage(byHand)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Publish(t.Context(), twice); err != nil { // as after a lost confirmation
 		t.Fatal(err)
 	}
-	none, err := event.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Nobody's"})
+	none, err := broker.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Nobody's"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +282,7 @@ func TestResumeOnAnyNode(t *testing.T) {
 		}
 	}
 	// A cursor of a log that is gone: told so, and given a snapshot.
-	other := event.CursorAt(0, "something else")
+	other := broker.CursorAt(0, "something else")
 	if hello := one.dial(t, "cursor="+other.String()).read(); *hello.Resumed || hello.Snapshot == nil {
 		t.Errorf("a foreign cursor: %+v", hello)
 	}
@@ -488,12 +489,12 @@ func TestSlowClientIsClosed(t *testing.T) {
 
 // A log that counts what is read of it.
 type countingLog struct {
-	event.Log
+	broker.Log
 	read atomic.Int64
 }
 
-func (c *countingLog) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<- struct{}, h func(event.Cursor, event.Message) error) error {
-	return c.Log.ReadLog(ctx, from, caughtUp, func(at event.Cursor, m event.Message) error {
+func (c *countingLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{}, h func(broker.Cursor, broker.Message) error) error {
+	return c.Log.ReadLog(ctx, from, caughtUp, func(at broker.Cursor, m broker.Message) error {
 		c.read.Add(1)
 		return h(at, m)
 	})
@@ -585,18 +586,18 @@ func TestCheckpointOfAnotherLog(t *testing.T) {
 
 // A log that is made anew again and again, each time just when it has been read.
 type restlessLog struct {
-	event.Log
+	broker.Log
 	left atomic.Int64
 }
 
-func (r *restlessLog) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<- struct{}, h func(event.Cursor, event.Message) error) error {
+func (r *restlessLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{}, h func(broker.Cursor, broker.Message) error) error {
 	if r.left.Add(-1) < 0 {
 		return r.Log.ReadLog(ctx, from, caughtUp, h)
 	}
 	if caughtUp != nil {
 		close(caughtUp)
 	}
-	return event.ErrCursorGone
+	return broker.ErrCursorGone
 }
 
 func TestLogMadeAnewWhileGettingReady(t *testing.T) {

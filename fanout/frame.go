@@ -3,13 +3,14 @@ package fanout
 import (
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 )
 
 // A frame is an event as it goes out, encoded once for everybody. It never
 // changes.
 type frame struct {
-	cursor event.Cursor
+	cursor broker.Cursor
 	id     string
 	tid    event.TID
 	key    string

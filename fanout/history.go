@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 )
 
@@ -19,11 +20,11 @@ type history struct {
 	mu      sync.RWMutex
 	frames  []*frame
 	bytes   int
-	floor   event.Cursor // the message before the first frame; Start at the log's beginning
-	floorAt time.Time    // when the page behind it was read
-	base    matches      // up to the floor
-	at      event.Cursor // of the message taken last, framed or not
-	fold    fold         // up to at
+	floor   broker.Cursor // the message before the first frame; Start at the log's beginning
+	floorAt time.Time     // when the page behind it was read
+	base    matches       // up to the floor
+	at      broker.Cursor // of the message taken last, framed or not
+	fold    fold          // up to at
 	grown   chan struct{}
 	keep    uint64 // frames from this position on stay, whatever the limit
 }
@@ -35,7 +36,7 @@ func newHistory(limit int, c checkpoint) *history {
 
 // take adds a message of the log. It returns nil for one that is not framed: a
 // copy, or no event.
-func (h *history) take(at event.Cursor, m event.Message, news bool) (*frame, error) {
+func (h *history) take(at broker.Cursor, m broker.Message, news bool) (*frame, error) {
 	e, err := event.Decode(m.Body)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -115,8 +116,8 @@ func (h *history) full(needed func() uint64) bool {
 func (h *history) reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.frames, h.bytes, h.floor, h.floorAt, h.base = nil, 0, event.Start, time.Time{}, matches{}
-	h.at, h.fold = event.Start, newFold()
+	h.frames, h.bytes, h.floor, h.floorAt, h.base = nil, 0, broker.Start, time.Time{}, matches{}
+	h.at, h.fold = broker.Start, newFold()
 }
 
 // pass lets all frames go.
@@ -130,7 +131,7 @@ func (h *history) pass() {
 
 // begin keeps all frames from now on, and says what was before the first, and
 // when.
-func (h *history) begin() (last event.Cursor, read time.Time, states matches) {
+func (h *history) begin() (last broker.Cursor, read time.Time, states matches) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.keep = 0
@@ -138,7 +139,7 @@ func (h *history) begin() (last event.Cursor, read time.Time, states matches) {
 }
 
 // last is the cursor of the message taken last, framed or not.
-func (h *history) last() event.Cursor {
+func (h *history) last() broker.Cursor {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.at
@@ -158,7 +159,7 @@ func (h *history) from(position uint64) int {
 
 // covers reports whether all frames from a position on are here. mu is held.
 func (h *history) covers(position uint64) bool {
-	return h.floor == event.Start || position > h.floor.Offset
+	return h.floor == broker.Start || position > h.floor.Offset
 }
 
 const (
@@ -190,7 +191,7 @@ func (h *history) due(frames []*frame, position uint64, t time.Time) (all []*fra
 
 // end is the cursor of the last frame, and a channel that is closed when there
 // is another.
-func (h *history) end() (event.Cursor, <-chan struct{}) {
+func (h *history) end() (broker.Cursor, <-chan struct{}) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.lastFramed(), h.grown
@@ -198,7 +199,7 @@ func (h *history) end() (event.Cursor, <-chan struct{}) {
 
 // lastFramed is the cursor of the last frame, or of what was before the first.
 // mu is held.
-func (h *history) lastFramed() event.Cursor {
+func (h *history) lastFramed() broker.Cursor {
 	if n := len(h.frames); n > 0 {
 		return h.frames[n-1].cursor
 	}
@@ -206,8 +207,8 @@ func (h *history) lastFramed() event.Cursor {
 }
 
 // after is the position after a cursor.
-func after(c event.Cursor) uint64 {
-	if c == event.Start {
+func after(c broker.Cursor) uint64 {
+	if c == broker.Start {
 		return 0
 	}
 	return c.Offset + 1

@@ -27,8 +27,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/trace"
+	"github.com/matchwire/matchwire/internal/trace"
 )
 
 const (
@@ -69,7 +70,7 @@ type Hub struct {
 	kept        uint64         // offset of the last checkpoint; the log's reader has it
 
 	ctx    context.Context // of the lines
-	source event.Log
+	source broker.Log
 
 	mu          sync.Mutex
 	lines       map[*line]struct{}
@@ -104,7 +105,7 @@ func NewHub(o Options) *Hub {
 // Run reads the log until ctx ends; then it sends the clients away, a few at a
 // time and while events go on, and waits for their connections, which their
 // deadlines bound.
-func (h *Hub) Run(ctx context.Context, log event.Log) error {
+func (h *Hub) Run(ctx context.Context, log broker.Log) error {
 	own, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer h.goroutines.Wait()
 	defer stop()
@@ -123,12 +124,12 @@ func (h *Hub) Run(ctx context.Context, log event.Log) error {
 }
 
 // begin goes on where the latest checkpoint is.
-func (h *Hub) begin(ctx context.Context, log event.Log) {
+func (h *Hub) begin(ctx context.Context, log broker.Log) {
 	cp, err := h.checkpoints.latest(ctx)
 	switch {
 	case err != nil:
 		h.log.Warn("reading the event log from its beginning", "error", err)
-	case cp.at != event.Start:
+	case cp.at != broker.Start:
 		h.log.Info("reading the event log from a checkpoint", "cursor", cp.at, "matches", len(cp.fold.matches))
 	}
 	h.ctx, h.source, h.history, h.kept = ctx, log, newHistory(historyBytes, cp), cp.at.Offset
@@ -191,7 +192,7 @@ func (h *Hub) read(ctx context.Context) error {
 		err := h.source.ReadLog(ctx, h.history.last(), tell, h.take)
 		stop()
 		getting.Wait() // what it would call ready may be gone
-		if !errors.Is(err, event.ErrCursorGone) {
+		if !errors.Is(err, broker.ErrCursorGone) {
 			if err != nil {
 				err = fmt.Errorf("fanout: %w", err)
 			}
@@ -219,7 +220,7 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-func (h *Hub) take(at event.Cursor, m event.Message) error {
+func (h *Hub) take(at broker.Cursor, m broker.Message) error {
 	caughtUp, _ := h.readiness()
 	if _, err := h.history.take(at, m, closed(caughtUp)); err != nil {
 		h.log.Debug("not an event, not framed", "key", m.Key, "cursor", at, "error", err)

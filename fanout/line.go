@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // A line hands frames of a history to those of its clients that want them, when
@@ -20,7 +20,7 @@ type line struct {
 
 	mu     sync.Mutex
 	states matches // up to pumped
-	last   event.Cursor
+	last   broker.Cursor
 	index  index
 	ended  bool // takes nobody any more
 
@@ -38,7 +38,7 @@ type line struct {
 
 // newLine is one that begins at a position of a history, where the states were
 // these.
-func newLine(hub *Hub, h *history, c clock, position uint64, last event.Cursor, states matches) *line {
+func newLine(hub *Hub, h *history, c clock, position uint64, last broker.Cursor, states matches) *line {
 	l := &line{hub: hub, clock: c, states: states, last: last, index: newIndex(), jobs: make(chan func()), progress: make(chan struct{}, 1)}
 	l.history.Store(h)
 	l.pumped.Store(position)

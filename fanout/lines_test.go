@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 )
 
 // at publishes the n-th event of a match as read at some time.
-func at(t *testing.T, b event.Publisher, n int64, read time.Time) {
+func at(t *testing.T, b broker.Publisher, n int64, read time.Time) {
 	t.Helper()
 	seqAt(t, b, "m1", "soccer.mls.goal", n, read, nil)
 }

@@ -3,7 +3,7 @@ package fanout
 import (
 	"fmt"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // skip is for a history that has gone on without the line. Its clients must come
@@ -29,7 +29,7 @@ func (l *line) restart() {
 	for _, c := range l.index.list() {
 		c.close(closeGoingAway, "the event log was made anew", endNode)
 	}
-	l.states, l.last = matches{}, event.Start
+	l.states, l.last = matches{}, broker.Start
 	l.pumped.Store(0)
 }
 
@@ -95,7 +95,7 @@ func (l *line) greeting(g *group) (*text, error) {
 
 // snapshot frames the states of matches at a cursor, less the incidents that may
 // not be seen.
-func snapshot(states []*MatchState, may *wants, at event.Cursor) (*text, error) {
+func snapshot(states []*MatchState, may *wants, at broker.Cursor) (*text, error) {
 	b := []byte(`{"snapshot":{"matches":[`)
 	for i, m := range states {
 		one, err := m.allowed(may)
@@ -111,14 +111,14 @@ func snapshot(states []*MatchState, may *wants, at event.Cursor) (*text, error) 
 }
 
 // resumed frames the first word to a client that goes on at its cursor.
-func resumed(at event.Cursor) *text {
+func resumed(at broker.Cursor) *text {
 	return said(at.String(), fmt.Appendf(nil, `{"cursor":"%s","resumed":true}`, at))
 }
 
 // add takes a client that has had everything up to a cursor, or is to be given
 // a snapshot. false: the line takes nobody any more, or the cursor means nothing
 // now.
-func (l *line) add(c *client, w wants, had *event.Cursor) (bool, error) {
+func (l *line) add(c *client, w wants, had *broker.Cursor) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.history.Load()

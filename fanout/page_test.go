@@ -12,6 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
@@ -19,7 +20,7 @@ import (
 )
 
 // serveAt runs a node at an address until stop, as a restart needs.
-func serveAt(t *testing.T, addr string, log event.Log) (string, func()) {
+func serveAt(t *testing.T, addr string, log broker.Log) (string, func()) {
 	t.Helper()
 	hub := fanout.NewHub(fanout.Options{Checkpoints: checkpoints(t), Log: slog.New(slog.DiscardHandler)})
 	l, err := net.Listen("tcp", addr)

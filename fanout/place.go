@@ -4,7 +4,7 @@ import (
 	"maps"
 	"time"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // A place says where a cursor stands to a history.
@@ -17,13 +17,13 @@ const (
 	gone                // something else stands there
 )
 
-func (h *history) find(c event.Cursor) place {
+func (h *history) find(c broker.Cursor) place {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	switch {
 	case c == h.floor:
 		return here
-	case c.Offset > h.at.Offset || h.at == event.Start:
+	case c.Offset > h.at.Offset || h.at == broker.Start:
 		return beyond
 	case !h.covers(c.Offset):
 		return before
@@ -35,7 +35,7 @@ func (h *history) find(c event.Cursor) place {
 }
 
 // now is the position after everything, the last cursor, and the states then.
-func (h *history) now() (position uint64, last event.Cursor, states matches) {
+func (h *history) now() (position uint64, last broker.Cursor, states matches) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	position, last, states = h.until(func(*frame) bool { return false })
@@ -43,10 +43,10 @@ func (h *history) now() (position uint64, last event.Cursor, states matches) {
 }
 
 // stateAt is the place that the log had reached by t. false: that is not here.
-func (h *history) stateAt(t time.Time) (position uint64, last event.Cursor, states matches, ok bool) {
+func (h *history) stateAt(t time.Time) (position uint64, last broker.Cursor, states matches, ok bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	if h.floor != event.Start && h.floorAt.After(t) {
+	if h.floor != broker.Start && h.floorAt.After(t) {
 		return 0, last, nil, false
 	}
 	position, last, states = h.until(func(f *frame) bool { return f.read.After(t) })
@@ -54,7 +54,7 @@ func (h *history) stateAt(t time.Time) (position uint64, last event.Cursor, stat
 }
 
 // stateBefore is what was before a position.
-func (h *history) stateBefore(position uint64) (last event.Cursor, states matches) {
+func (h *history) stateBefore(position uint64) (last broker.Cursor, states matches) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	_, last, states = h.until(func(f *frame) bool { return f.cursor.Offset >= position })
@@ -73,7 +73,7 @@ func (h *history) begins() time.Time {
 
 // stateAfter is the place after a cursor that is here, and when its page was
 // read.
-func (h *history) stateAfter(c event.Cursor) (position uint64, last event.Cursor, states matches, read time.Time) {
+func (h *history) stateAfter(c broker.Cursor) (position uint64, last broker.Cursor, states matches, read time.Time) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	read = h.floorAt
@@ -88,7 +88,7 @@ func (h *history) stateAfter(c event.Cursor) (position uint64, last event.Cursor
 }
 
 // until is the place before the first frame that stops it. mu is held.
-func (h *history) until(stop func(*frame) bool) (position uint64, last event.Cursor, states matches) {
+func (h *history) until(stop func(*frame) bool) (position uint64, last broker.Cursor, states matches) {
 	states, position, last = maps.Clone(h.base), after(h.floor), h.floor
 	for _, f := range h.frames {
 		if stop(f) {

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 const (
@@ -27,9 +27,9 @@ var errReached = errors.New("the rest is in memory")
 type arrival struct {
 	client *client
 	wants  wants
-	cursor *event.Cursor // its place, or
-	from   time.Time     // when its place was read
-	done   chan outcome  // holds one
+	cursor *broker.Cursor // its place, or
+	from   time.Time      // when its place was read
+	done   chan outcome   // holds one
 }
 
 // What became of an arrival.
@@ -149,9 +149,9 @@ func (p *playback) read(stop func()) error {
 		p.history.limit = pacedBytes
 	}
 	for {
-		err := p.hub.source.ReadLog(p.ctx, p.history.last(), nil, func(at event.Cursor, m event.Message) error { return p.take(at, m, stop) })
+		err := p.hub.source.ReadLog(p.ctx, p.history.last(), nil, func(at broker.Cursor, m broker.Message) error { return p.take(at, m, stop) })
 		switch {
-		case errors.Is(err, event.ErrCursorGone) && p.line == nil && cp.at != event.Start:
+		case errors.Is(err, broker.ErrCursorGone) && p.line == nil && cp.at != broker.Start:
 			cp = beginning() // the log does not reach back to the checkpoint
 			p.history = newHistory(p.history.limit, cp)
 			continue
@@ -174,7 +174,7 @@ func (p *playback) dismiss() {
 }
 
 // take adds a message, and waits until there is room for more.
-func (p *playback) take(at event.Cursor, m event.Message, stop func()) error {
+func (p *playback) take(at broker.Cursor, m broker.Message, stop func()) error {
 	f, err := p.history.take(at, m, false)
 	if err != nil {
 		p.hub.log.Debug("not an event, not framed", "key", m.Key, "cursor", at, "error", err)
@@ -217,7 +217,7 @@ func (p *playback) pause() bool {
 
 // admit takes the clients whose place this message is. f is its frame, if it has
 // one.
-func (p *playback) admit(at event.Cursor, f *frame, stop func()) {
+func (p *playback) admit(at broker.Cursor, f *frame, stop func()) {
 	for len(p.waiting) > 0 {
 		a := p.waiting[0]
 		o := taken
@@ -235,14 +235,14 @@ func (p *playback) admit(at event.Cursor, f *frame, stop func()) {
 }
 
 // seat puts a client on the line, which begins with the first.
-func (p *playback) seat(a *arrival, at event.Cursor, f *frame, stop func()) outcome {
+func (p *playback) seat(a *arrival, at broker.Cursor, f *frame, stop func()) outcome {
 	if p.line == nil {
 		position, from := at.Offset, a.from
 		last, read, states := p.history.begin()
 		switch {
 		case f == nil: // not framed, or the last of the checkpoint
 			position, from = after(at), read
-		case a.cursor != nil || last == event.Start: // or there is nothing before it to wait through
+		case a.cursor != nil || last == broker.Start: // or there is nothing before it to wait through
 			from = f.read
 		}
 		l := newLine(p.hub, p.history, p.pace.clock(from), position, last, states)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // Bounds of what may be asked for.
@@ -21,7 +21,7 @@ const (
 // A request is what a client asks for when it connects.
 type request struct {
 	wants    wants
-	cursor   *event.Cursor // nil: it has had nothing
+	cursor   *broker.Cursor // nil: it has had nothing
 	pace     pace
 	from     time.Time
 	conflate bool
@@ -50,7 +50,7 @@ func parseRequest(q url.Values, last string, now time.Time) (r request, err erro
 		last = q.Get("cursor")
 	}
 	if last != "" {
-		c, err := event.ParseCursor(last)
+		c, err := broker.ParseCursor(last)
 		if err != nil {
 			return r, err
 		}

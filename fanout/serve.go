@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/health"
 	"github.com/matchwire/matchwire/internal/problem"
 )
 
@@ -23,12 +23,12 @@ var web embed.FS
 
 // Health says whether this node still reads the log's history; until then its
 // clients wait.
-func (h *Hub) Health() []event.Trouble {
+func (h *Hub) Health() []health.Issue {
 	switch {
 	case h.stopped.Load():
-		return []event.Trouble{{Text: "fanout stops, and takes no more clients", Down: true}}
+		return []health.Issue{{Text: "fanout stops, and takes no more clients", Down: true}}
 	case !h.isReady():
-		return []event.Trouble{{Text: "fanout still reads the event log", Down: true}}
+		return []health.Issue{{Text: "fanout still reads the event log", Down: true}}
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // A codec is how frames reach a client.
@@ -33,7 +33,7 @@ type text struct {
 }
 
 // newText frames an event.
-func newText(at event.Cursor, body []byte) *text {
+func newText(at broker.Cursor, body []byte) *text {
 	cursor := at.String()
 	n := len(`{"cursor":"","event":}`) + len(cursor) + len(body)
 	b := header(make([]byte, 0, n+10), websocket.TextMessage, n)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // tick is called by its line's pump, in the client's turn at least: whatever was
@@ -36,12 +36,12 @@ var pings = [codecs][]byte{control(websocket.PingMessage, nil), control(websocke
 
 // A mark is where a line is, as a frame that tells a client so.
 type mark struct {
-	last     event.Cursor
+	last     broker.Cursor
 	position uint64
 	text     [codecs][]byte
 }
 
-func newMark(last event.Cursor, position uint64) *mark {
+func newMark(last broker.Cursor, position uint64) *mark {
 	t := said(last.String(), fmt.Appendf(nil, `{"cursor":"%s"}`, last))
 	return &mark{last: last, position: position, text: [codecs][]byte{t.ws, t.ws, fmt.Appendf(nil, "id: %s\n\n", last)}}
 }

@@ -1,19 +1,16 @@
-// Package parser turns pages into events: a profile says where the facts of a
-// page stand, extraction makes them an [Observation], and [Reconcile] compares
-// that with the match's saved state and says what is new.
+// Package parser has no code of its own: it is the way of a page through the packages below it.
 //
-//	[Client] ──▶ Page ── Profile.Extract ──▶ Observation ── Reconcile(State) ──▶ State + events
-//	                                                                               │ one atomic write
-//	                                                                               ▼
-//	                                                                 Store ── Outbox ──▶ live_events
+//	page         fetches it: robots.txt, host limits, conditional requests
+//	  ▼ Page
+//	profile      finds the facts on it by a site's rules
+//	  ▼ Observation
+//	reconcile    compares them with the saved state of the match
+//	  ▼ State, events
+//	poll         saves both in one write; the outbox publishes the events
 //
-// A [Watch] walks that way with the pages of one source, and knows how the
-// source is doing; an [Outbox] publishes what the saved states still owe;
-// [Poll] fetches the pages of all sources, a [Replayer] takes those of fixtures,
-// which a [Recorder] has made.
+// Package observation is what profile and reconcile share: all that one page says of one match.
+// Package poll drives the others, one task of the scheduler at a time. Package recording drives
+// them with the pages of a fixture instead.
 //
-// Where to read on: profile.go, rule.go, document.go, scope.go and extract.go
-// for the way from page to observation; reconcile.go, freshness.go, pairing.go
-// and incidents.go for the way from there to events; fetch.go and polite.go for
-// how sites are treated.
+// Arrows between them point one way. Package reconcile does no I/O: it imports nothing that could.
 package parser

@@ -14,7 +14,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/season"
 	"github.com/matchwire/matchwire/internal/testenv"
-	"github.com/matchwire/matchwire/parser"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
+	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
 // A whole season of real matches, read in polls of 5 to 90 seconds with every
@@ -36,7 +38,7 @@ func TestSeason(t *testing.T) {
 	if testenv.Race {
 		step = 10
 	}
-	profile, err := parser.LoadProfile("season.yaml", []byte(season.Profile))
+	prof, err := profile.Load("season.yaml", []byte(season.Profile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +47,7 @@ func TestSeason(t *testing.T) {
 	workers.SetLimit(runtime.GOMAXPROCS(0))
 	for i := 0; i < len(matches); i += step {
 		workers.Go(func() error {
-			results[i] = run(profile, &matches[i], seed)
+			results[i] = run(prof, &matches[i], seed)
 			return nil
 		})
 	}
@@ -80,9 +82,9 @@ func (s *tally) add(one tally) {
 }
 
 // run reads a match's pages and compares what stands in the end with the facts.
-func run(profile *parser.Profile, m *season.Match, seed uint64) (sum tally) {
+func run(prof *profile.Profile, m *season.Match, seed uint64) (sum tally) {
 	pages, facts := m.Pages(seed)
-	state := parser.State{Epoch: "e"}
+	state := reconcile.State{Epoch: "e"}
 	showed := map[string]bool{} // what fresh pages have shown so far
 	standing := map[string]event.Event{}
 	wrong := func(count *int, format string, args ...any) {
@@ -91,31 +93,31 @@ func run(profile *parser.Profile, m *season.Match, seed uint64) (sum tally) {
 	}
 	dropped := map[event.Side]bool{} // whether the latest fresh page showed a goal taken back; nothing else is here
 	var other int
-	for n, page := range pages {
-		if page.Fault == "" {
-			dropped = fewer(page, standing)
-			for _, f := range page.Rows {
+	for n, fetched := range pages {
+		if fetched.Fault == "" {
+			dropped = fewer(fetched, standing)
+			for _, f := range fetched.Rows {
 				showed[f.Kind+f.Side+f.Player] = true
 			}
-			for k := range page.Score.Home {
+			for k := range fetched.Score.Home {
 				showed[fmt.Sprint("home", k+1)] = true
 			}
-			for k := range page.Score.Away {
+			for k := range fetched.Score.Away {
 				showed[fmt.Sprint("away", k+1)] = true
 			}
 		}
 		for range 1 + n%2 { // every other page is read by two parsers
-			all, _, err := profile.Extract(parser.Page{Body: page.Body})
+			all, _, err := prof.Extract(page.Page{Body: fetched.Body})
 			if err != nil {
-				if page.Fault == "" {
+				if fetched.Fault == "" {
 					wrong(&other, "a good page is unusable: %v", err)
 				}
 				continue
 			}
 			all[0].Match.ID = m.ID
-			next, events, err := parser.Reconcile(restart(state), all[0], parser.Reading{
-				TID: event.NewTID(), Source: "/parser/season", At: page.At, Evidence: event.Evidence{Snapshot: digest(page.Body)}})
-			if errors.Is(err, parser.ErrOtherMatch) && page.Fault != "" {
+			next, events, err := reconcile.Match(restart(state), all[0], reconcile.Provenance{
+				TID: event.NewTID(), Source: "/parser/season", At: fetched.At, Evidence: event.Evidence{Snapshot: digest(fetched.Body)}})
+			if errors.Is(err, reconcile.ErrOtherMatch) && fetched.Fault != "" {
 				continue // a name that was cut off
 			}
 			if err != nil {
@@ -154,7 +156,7 @@ func run(profile *parser.Profile, m *season.Match, seed uint64) (sum tally) {
 		wrong(&other, "shoot-out %v, want %v", state.Shootout, m.Shootout.Score)
 	}
 	marks := map[string]int{}
-	for _, st := range state.Standing {
+	for _, st := range state.Tracked {
 		if st.Side == "" && st.Kind != event.ScoreChange {
 			marks[string(st.Kind)+" "+string(st.Clock.Period)]++
 		}
@@ -185,12 +187,12 @@ func fewer(p season.Page, standing map[string]event.Event) map[event.Side]bool {
 
 // compare holds what stands against the facts: lost is a fact without an
 // incident, doubled one with more, or an incident without a fact.
-func (s *tally) compare(state parser.State, facts []season.Fact, wrong func(*int, string, ...any)) {
+func (s *tally) compare(state reconcile.State, facts []season.Fact, wrong func(*int, string, ...any)) {
 	key := func(kind, detail, side, player, off string, minute, stoppage int) string {
 		return fmt.Sprintf("%s/%s %s %s(%s) %d+%d", kind, detail, side, player, off, minute, stoppage)
 	}
 	stands := map[string]int{}
-	for _, st := range state.Standing {
+	for _, st := range state.Tracked {
 		if st.Side != "" {
 			stands[key(string(st.Kind), st.Detail, string(st.Side), st.Player, st.Off, st.Clock.Minute, st.Clock.Stoppage)]++
 		}
@@ -217,8 +219,8 @@ func (s *tally) compare(state parser.State, facts []season.Fact, wrong func(*int
 }
 
 // restart is a state that was saved and loaded.
-func restart(s parser.State) parser.State {
-	var again parser.State
+func restart(s reconcile.State) reconcile.State {
+	var again reconcile.State
 	b, err := json.Marshal(s)
 	if err == nil {
 		err = json.Unmarshal(b, &again)

@@ -20,7 +20,7 @@ func measureCalm(o *benchOptions) (table, []bar, error) { return latencyAt(o, 25
 
 func latencyAt(o *benchOptions, perSecond int) (table, []bar, error) {
 	sockets, seconds := or(o.sockets, 1000), or(o.seconds, 8)
-	url, stop, err := broker()
+	url, stop, err := startRabbit()
 	if err != nil {
 		return table{}, nil, err
 	}
@@ -87,8 +87,8 @@ func latencyOf(name, url, namespace, template string, sockets, perSecond, second
 	return p.load.ask(5, "latency")
 }
 
-// broker is the RabbitMQ that AMQP_URL names, or one of its own.
-func broker() (url string, stop func(), err error) {
+// startRabbit returns the RabbitMQ that AMQP_URL names, or one of its own.
+func startRabbit() (url string, stop func(), err error) {
 	if url := os.Getenv("AMQP_URL"); url != "" {
 		return url, func() {}, nil
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 )
 
@@ -33,6 +34,6 @@ func sample() ([]byte, error) {
 		return nil, err
 	}
 	e.Source, e.TID = "/parser/mysite", event.NewTID()
-	m, err := e.Encode()
+	m, err := broker.NewMessage(e)
 	return m.Body, err
 }

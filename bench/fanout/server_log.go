@@ -8,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/event"
@@ -17,7 +18,7 @@ import (
 type logOption struct{ url, namespace string }
 
 // open is the log that matchwire reads, and what puts the runner's events there.
-func (o logOption) open() (event.Log, func([]byte) error, error) {
+func (o logOption) open() (broker.Log, func([]byte) error, error) {
 	if o.url != "" {
 		b, err := rabbit.New(o.url, rabbit.Options{Namespace: o.namespace, Log: slog.New(slog.DiscardHandler)})
 		return b, nil, err
@@ -27,11 +28,11 @@ func (o logOption) open() (event.Log, func([]byte) error, error) {
 }
 
 // publishTo puts encoded events into a log.
-func publishTo(p event.Publisher) func([]byte) error {
+func publishTo(p broker.Publisher) func([]byte) error {
 	return func(body []byte) error {
 		e, err := event.Decode(body)
 		if err == nil {
-			_, err = p.Publish(context.Background(), event.Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body})
+			_, err = p.Publish(context.Background(), broker.Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body})
 		}
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 )
 
@@ -53,7 +54,7 @@ func newStamper(template []byte) (*stamper, error) {
 	e.ID, e.Subject, e.Data.Match.ID, e.Data.Reason = idHole, matchHole, matchHole, "ns="+nanosHole
 	e.Data.Seq, _ = strconv.ParseInt(seqHole, 10, 64)
 	e.Time, _ = time.Parse(stampTime, timeHole)
-	m, err := e.Encode()
+	m, err := broker.NewMessage(e)
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}

@@ -12,13 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 )
 
 // A Maker returns an opener for a broker that no other test uses. Each call of
 // the opener is one more client of that same broker, whose failed messages
 // wait for pauses. It closes what it opened when the test ends.
-type Maker func(t *testing.T, pauses []time.Duration) (open func() event.Broker)
+type Maker func(t *testing.T, pauses []time.Duration) (open func() broker.Broker)
 
 // patience bounds every wait; a broker that keeps the contract needs little of it.
 const patience = 20 * time.Second
@@ -27,7 +28,7 @@ const patience = 20 * time.Second
 func Run(t *testing.T, maker Maker) {
 	for _, tc := range []struct {
 		promise string
-		test    func(*testing.T, func() event.Broker)
+		test    func(*testing.T, func() broker.Broker)
 	}{
 		{"PublishReturnsAllConfirmed", publishConfirms},
 		{"MessageArrivesUnchanged", unchanged},
@@ -72,12 +73,12 @@ func Run(t *testing.T, maker Maker) {
 }
 
 // Message makes a message of its own for a test.
-func Message(key, id string) event.Message {
-	return event.Message{Key: key, ID: id, TID: event.NewTID(), Match: "m1",
+func Message(key, id string) broker.Message {
+	return broker.Message{Key: key, ID: id, TID: event.NewTID(), Match: "m1",
 		Time: time.Unix(1478476221, 0).UTC(), Body: []byte(`{"id":"` + id + `"}`)}
 }
 
-func publish(t *testing.T, b event.Broker, msgs ...event.Message) {
+func publish(t *testing.T, b broker.Broker, msgs ...broker.Message) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -88,13 +89,13 @@ func publish(t *testing.T, b event.Broker, msgs ...event.Message) {
 
 // subscribe starts a subscription and returns when its binding stands. It ends
 // with stop or with the test.
-func subscribe(t *testing.T, b event.Broker, queue string, limit int, h event.Handler, patterns ...string) (stop func()) {
+func subscribe(t *testing.T, b broker.Broker, queue string, limit int, h broker.Handler, patterns ...string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		err := b.Subscribe(ctx, event.Subscription{Queue: queue, Patterns: patterns, Limit: limit, Ready: ready}, h)
+		err := b.Subscribe(ctx, broker.Subscription{Queue: queue, Patterns: patterns, Limit: limit, Ready: ready}, h)
 		if err != nil {
 			t.Errorf("Subscribe: %v", err)
 		}
@@ -120,10 +121,10 @@ func wait(t *testing.T, c <-chan struct{}, what string) {
 // a box collects what a handler got.
 type box struct {
 	mu   sync.Mutex
-	msgs []event.Message
+	msgs []broker.Message
 }
 
-func (b *box) put(_ context.Context, m event.Message) error {
+func (b *box) put(_ context.Context, m broker.Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.msgs = append(b.msgs, m)
@@ -163,16 +164,16 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func publishConfirms(t *testing.T, open func() event.Broker) {
+func publishConfirms(t *testing.T, open func() broker.Broker) {
 	b := open()
-	msgs := make([]event.Message, 100)
+	msgs := make([]broker.Message, 100)
 	for i := range msgs {
 		msgs[i] = Message("soccer.mls.goal", fmt.Sprint(i))
 	}
 	publish(t, b, msgs...)
 }
 
-func unchanged(t *testing.T, open func() event.Broker) {
+func unchanged(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var got box
 	subscribe(t, b, "q", 1, got.put, "#")
@@ -187,7 +188,7 @@ func unchanged(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func routes(t *testing.T, open func() event.Broker) {
+func routes(t *testing.T, open func() broker.Broker) {
 	b := open()
 	queues := map[string][]string{
 		"all":    {"#"},
@@ -209,7 +210,7 @@ func routes(t *testing.T, open func() event.Broker) {
 	got["two"].expect(t)
 }
 
-func oneCopy(t *testing.T, open func() event.Broker) {
+func oneCopy(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var got box
 	subscribe(t, b, "q", 1, got.put, "#", "soccer.#", "*.*.goal")
@@ -217,7 +218,7 @@ func oneCopy(t *testing.T, open func() event.Broker) {
 	got.expect(t, "1")
 }
 
-func everyQueue(t *testing.T, open func() event.Broker) {
+func everyQueue(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var one, two box
 	subscribe(t, b, "one", 1, one.put, "#")
@@ -227,12 +228,12 @@ func everyQueue(t *testing.T, open func() event.Broker) {
 	two.expect(t, "1", "2")
 }
 
-func competing(t *testing.T, open func() event.Broker) {
+func competing(t *testing.T, open func() broker.Broker) {
 	publisher := open()
 	var one, two box
 	var handled atomic.Int64
-	count := func(b *box) event.Handler {
-		return func(ctx context.Context, m event.Message) error {
+	count := func(b *box) broker.Handler {
+		return func(ctx context.Context, m broker.Message) error {
 			handled.Add(1)
 			time.Sleep(2 * time.Millisecond) // work, so that one alone does not take all
 			return b.put(ctx, m)
@@ -256,7 +257,7 @@ func competing(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func durable(t *testing.T, open func() event.Broker) {
+func durable(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var got box
 	stop := subscribe(t, b, "q", 1, got.put, "#")
@@ -266,9 +267,9 @@ func durable(t *testing.T, open func() event.Broker) {
 	got.expect(t, "1")
 }
 
-func declared(t *testing.T, open func() event.Broker) {
+func declared(t *testing.T, open func() broker.Broker) {
 	b := open()
-	if err := b.Declare(t.Context(), event.Subscription{Queue: "q", Patterns: []string{"#"}}); err != nil {
+	if err := b.Declare(t.Context(), broker.Subscription{Queue: "q", Patterns: []string{"#"}}); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, b, Message("a.b.c", "1"))
@@ -277,10 +278,10 @@ func declared(t *testing.T, open func() event.Broker) {
 	got.expect(t, "1")
 }
 
-func limit(t *testing.T, open func() event.Broker) {
+func limit(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var now, most, handled atomic.Int64
-	subscribe(t, b, "q", 3, func(context.Context, event.Message) error {
+	subscribe(t, b, "q", 3, func(context.Context, broker.Message) error {
 		if n := now.Add(1); n > most.Load() {
 			most.Store(n)
 		}
@@ -298,10 +299,10 @@ func limit(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func drains(t *testing.T, open func() event.Broker) {
+func drains(t *testing.T, open func() broker.Broker) {
 	b := open()
 	began, finished := make(chan struct{}), make(chan struct{})
-	stop := subscribe(t, b, "q", 1, func(ctx context.Context, _ event.Message) error {
+	stop := subscribe(t, b, "q", 1, func(ctx context.Context, _ broker.Message) error {
 		close(began)
 		time.Sleep(200 * time.Millisecond)
 		if ctx.Err() != nil {
@@ -323,10 +324,10 @@ func drains(t *testing.T, open func() event.Broker) {
 	got.expect(t)
 }
 
-func redelivers(t *testing.T, open func() event.Broker) {
+func redelivers(t *testing.T, open func() broker.Broker) {
 	b := open()
 	began := make(chan struct{})
-	stop := subscribe(t, b, "q", 1, func(context.Context, event.Message) error {
+	stop := subscribe(t, b, "q", 1, func(context.Context, broker.Message) error {
 		close(began)
 		time.Sleep(100 * time.Millisecond)
 		return errors.New("stopped halfway")

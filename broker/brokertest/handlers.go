@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-func acknowledges(t *testing.T, open func() event.Broker) {
+func acknowledges(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var got box
 	stop := subscribe(t, b, "q", 1, got.put, "#")
@@ -26,12 +26,12 @@ func acknowledges(t *testing.T, open func() event.Broker) {
 	got.expect(t, "1")
 }
 
-func postpones(t *testing.T, open func() event.Broker) {
+func postpones(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var mu sync.Mutex
 	var deliveries, early int
 	until := time.Now().Add(1500 * time.Millisecond)
-	subscribe(t, b, "q", 1, func(_ context.Context, m event.Message) error {
+	subscribe(t, b, "q", 1, func(_ context.Context, m broker.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
 		deliveries++
@@ -40,7 +40,7 @@ func postpones(t *testing.T, open func() event.Broker) {
 		}
 		if time.Now().Before(until) {
 			early++
-			return event.Postpone(until, "its time has not come")
+			return broker.Postpone(until, "its time has not come")
 		}
 		return nil
 	}, "#")
@@ -53,12 +53,12 @@ func postpones(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func retries(t *testing.T, open func() event.Broker) {
+func retries(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var mu sync.Mutex
 	var at []time.Time
 	var attempts []int
-	subscribe(t, b, "q", 1, func(_ context.Context, m event.Message) error {
+	subscribe(t, b, "q", 1, func(_ context.Context, m broker.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
 		at, attempts = append(at, time.Now()), append(attempts, m.Attempt)
@@ -88,7 +88,7 @@ func retries(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func dead(t *testing.T, b event.Broker, queue string) (letters []event.DeadLetter) {
+func dead(t *testing.T, b broker.Broker, queue string) (letters []broker.DeadLetter) {
 	t.Helper()
 	eventually(t, "a dead letter", func() bool {
 		var err error
@@ -100,13 +100,13 @@ func dead(t *testing.T, b event.Broker, queue string) (letters []event.DeadLette
 	return letters
 }
 
-func permanent(t *testing.T, open func() event.Broker) {
+func permanent(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var tried atomic.Int64
 	began := time.Now().Add(-time.Second)
-	subscribe(t, b, "q", 1, func(context.Context, event.Message) error {
+	subscribe(t, b, "q", 1, func(context.Context, broker.Message) error {
 		tried.Add(1)
-		return event.Permanent(errors.New("no such team: Atlantis"))
+		return broker.Permanent(errors.New("no such team: Atlantis"))
 	}, "#")
 	want := Message("soccer.mls.goal", "1")
 	publish(t, b, want)
@@ -124,10 +124,10 @@ func permanent(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func exhausted(t *testing.T, open func() event.Broker) {
+func exhausted(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var tried atomic.Int64
-	subscribe(t, b, "q", 1, func(context.Context, event.Message) error {
+	subscribe(t, b, "q", 1, func(context.Context, broker.Message) error {
 		return fmt.Errorf("attempt %d failed", tried.Add(1))
 	}, "#")
 	publish(t, b, Message("a.b.c", "1"))
@@ -137,10 +137,10 @@ func exhausted(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func poison(t *testing.T, open func() event.Broker) {
+func poison(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var got box
-	subscribe(t, b, "q", 1, func(ctx context.Context, m event.Message) error {
+	subscribe(t, b, "q", 1, func(ctx context.Context, m broker.Message) error {
 		if m.ID == "bad" {
 			return errors.New("always")
 		}
@@ -151,10 +151,10 @@ func poison(t *testing.T, open func() event.Broker) {
 	dead(t, b, "q")
 }
 
-func panics(t *testing.T, open func() event.Broker) {
+func panics(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var tried atomic.Int64
-	subscribe(t, b, "q", 1, func(context.Context, event.Message) error {
+	subscribe(t, b, "q", 1, func(context.Context, broker.Message) error {
 		tried.Add(1)
 		panic("boom")
 	}, "#")
@@ -165,14 +165,14 @@ func panics(t *testing.T, open func() event.Broker) {
 }
 
 // No message pays for an outage, however long it is.
-func outage(t *testing.T, open func() event.Broker) {
+func outage(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var tried atomic.Int64
 	var got box
-	subscribe(t, b, "q", 1, func(ctx context.Context, m event.Message) error {
+	subscribe(t, b, "q", 1, func(ctx context.Context, m broker.Message) error {
 		switch n := tried.Add(1); {
 		case n < 9:
-			return fmt.Errorf("storing: %w", event.Unavailable(errors.New("connection refused")))
+			return fmt.Errorf("storing: %w", broker.Unavailable(errors.New("connection refused")))
 		case n < 12: // as often as a message may fail
 			return errors.New("not yet")
 		}
@@ -190,18 +190,18 @@ func outage(t *testing.T, open func() event.Broker) {
 
 // A handler that listens to nobody holds up neither the messages behind it nor
 // the end of the subscription.
-func hangs(t *testing.T, open func() event.Broker) {
+func hangs(t *testing.T, open func() broker.Broker) {
 	b := open()
 	release := make(chan struct{})
 	defer close(release)
 	var got box
 	ctx, cancel := context.WithCancel(t.Context())
-	s := event.Subscription{Queue: "q", Patterns: []string{"#"}, Limit: 1, Timeout: 200 * time.Millisecond}
+	s := broker.Subscription{Queue: "q", Patterns: []string{"#"}, Limit: 1, Timeout: 200 * time.Millisecond}
 	done := make(chan error, 1)
 	ready := make(chan struct{})
 	s.Ready = ready
 	go func() {
-		done <- b.Subscribe(ctx, s, func(ctx context.Context, m event.Message) error {
+		done <- b.Subscribe(ctx, s, func(ctx context.Context, m broker.Message) error {
 			if m.ID == "hangs" {
 				<-release
 				return nil
@@ -226,13 +226,13 @@ func hangs(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func fates(t *testing.T, open func() event.Broker) {
+func fates(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var mended atomic.Bool
 	var got box
-	subscribe(t, b, "q", 1, func(ctx context.Context, m event.Message) error {
+	subscribe(t, b, "q", 1, func(ctx context.Context, m broker.Message) error {
 		if !mended.Load() {
-			return event.Permanent(errors.New("not ready"))
+			return broker.Permanent(errors.New("not ready"))
 		}
 		return got.put(ctx, m)
 	}, "#")
@@ -251,16 +251,16 @@ func fates(t *testing.T, open func() event.Broker) {
 	eventually(t, "six dead letters", count(6))
 	mended.Store(true)
 	enough := errors.New("enough")
-	err := b.WalkDead(t.Context(), "q", func(l event.DeadLetter) (event.Fate, error) {
+	err := b.WalkDead(t.Context(), "q", func(l broker.DeadLetter) (broker.DeadAction, error) {
 		switch l.ID {
 		case "0", "3":
-			return event.Revive, nil
+			return broker.Requeue, nil
 		case "1":
-			return event.Discard, nil
+			return broker.Discard, nil
 		case "4":
-			return event.Discard, enough
+			return broker.Discard, enough
 		}
-		return event.Keep, nil
+		return broker.Keep, nil
 	})
 	if !errors.Is(err, enough) {
 		t.Errorf("the walk ended with %v", err)
@@ -283,9 +283,9 @@ func fates(t *testing.T, open func() event.Broker) {
 
 // Those that are kept hide no others, and all come in their order; even where
 // most of many are kept.
-func manyDead(t *testing.T, open func() event.Broker) {
+func manyDead(t *testing.T, open func() broker.Broker) {
 	b := open()
-	subscribe(t, b, "q", 8, func(context.Context, event.Message) error { return event.Permanent(errors.New("never")) }, "#")
+	subscribe(t, b, "q", 8, func(context.Context, broker.Message) error { return broker.Permanent(errors.New("never")) }, "#")
 	const n = 100
 	for i := range n {
 		publish(t, b, Message("soccer.mls.goal", fmt.Sprint(i)))
@@ -294,8 +294,8 @@ func manyDead(t *testing.T, open func() event.Broker) {
 		return func() bool { have, err := b.CountDead(t.Context(), "q"); return err == nil && have == want }
 	}
 	eventually(t, "the dead letters", count(n))
-	walk := func(fate func(i int) event.Fate) (ids []string) {
-		err := b.WalkDead(t.Context(), "q", func(l event.DeadLetter) (event.Fate, error) {
+	walk := func(fate func(i int) broker.DeadAction) (ids []string) {
+		err := b.WalkDead(t.Context(), "q", func(l broker.DeadLetter) (broker.DeadAction, error) {
 			ids = append(ids, l.ID)
 			return fate(len(ids)), nil
 		})
@@ -304,31 +304,31 @@ func manyDead(t *testing.T, open func() event.Broker) {
 		}
 		return ids
 	}
-	all := walk(func(int) event.Fate { return event.Keep })
+	all := walk(func(int) broker.DeadAction { return broker.Keep })
 	eventually(t, "all to be back", count(n))
-	again := walk(func(i int) event.Fate {
+	again := walk(func(i int) broker.DeadAction {
 		if i%10 == 0 {
-			return event.Discard
+			return broker.Discard
 		}
-		return event.Keep
+		return broker.Keep
 	})
 	if len(all) != n || !slices.Equal(all, again) {
 		t.Errorf("walked over %v, then %v", all, again)
 	}
 	eventually(t, "the others to be back", count(n-n/10))
-	if rest := walk(func(int) event.Fate { return event.Discard }); len(rest) != n-n/10 {
+	if rest := walk(func(int) broker.DeadAction { return broker.Discard }); len(rest) != n-n/10 {
 		t.Errorf("%d were left", len(rest))
 	}
 	eventually(t, "none to be left", count(0))
 }
 
-func noDead(t *testing.T, open func() event.Broker) {
+func noDead(t *testing.T, open func() broker.Broker) {
 	b := open()
-	if _, err := b.CountDead(t.Context(), "nobody"); !errors.Is(err, event.ErrNoQueue) {
+	if _, err := b.CountDead(t.Context(), "nobody"); !errors.Is(err, broker.ErrNoQueue) {
 		t.Errorf("counting: %v", err)
 	}
-	err := b.WalkDead(t.Context(), "nobody", func(event.DeadLetter) (event.Fate, error) { return event.Keep, nil })
-	if !errors.Is(err, event.ErrNoQueue) || !strings.Contains(err.Error(), "nobody") {
+	err := b.WalkDead(t.Context(), "nobody", func(broker.DeadLetter) (broker.DeadAction, error) { return broker.Keep, nil })
+	if !errors.Is(err, broker.ErrNoQueue) || !strings.Contains(err.Error(), "nobody") {
 		t.Errorf("walking: %v", err)
 	}
 }

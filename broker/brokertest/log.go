@@ -8,16 +8,16 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // read reads the log until it has n messages, and returns them with cursors.
-func read(t *testing.T, b event.Broker, from event.Cursor, n int) (ids []string, at []event.Cursor) {
+func read(t *testing.T, b broker.Broker, from broker.Cursor, n int) (ids []string, at []broker.Cursor) {
 	t.Helper()
 	enough := errors.New("enough")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	err := b.ReadLog(ctx, from, nil, func(c event.Cursor, m event.Message) error {
+	err := b.ReadLog(ctx, from, nil, func(c broker.Cursor, m broker.Message) error {
 		ids, at = append(ids, m.ID), append(at, c)
 		if len(ids) == n {
 			return enough
@@ -30,7 +30,7 @@ func read(t *testing.T, b event.Broker, from event.Cursor, n int) (ids []string,
 	return ids, at
 }
 
-func logStart(t *testing.T, open func() event.Broker) {
+func logStart(t *testing.T, open func() broker.Broker) {
 	b := open()
 	publish(t, b, Message("a.b.c", "1"), Message("x.y.z", "2"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -38,7 +38,7 @@ func logStart(t *testing.T, open func() event.Broker) {
 	var got box
 	done := make(chan error, 1)
 	go func() {
-		done <- b.ReadLog(ctx, event.Start, caughtUp, func(_ event.Cursor, m event.Message) error { return got.put(ctx, m) })
+		done <- b.ReadLog(ctx, broker.Start, caughtUp, func(_ broker.Cursor, m broker.Message) error { return got.put(ctx, m) })
 	}()
 	wait(t, caughtUp, "the end of the history")
 	if ids := got.ids(); !slices.Equal(ids, []string{"1", "2"}) {
@@ -52,7 +52,7 @@ func logStart(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func logEnd(t *testing.T, open func() event.Broker) {
+func logEnd(t *testing.T, open func() broker.Broker) {
 	b := open()
 	for _, history := range []int{0, 2} { // an empty log has an end too
 		for i := range history {
@@ -63,7 +63,7 @@ func logEnd(t *testing.T, open func() event.Broker) {
 		var got box
 		done := make(chan error, 1)
 		go func() {
-			done <- b.ReadLog(ctx, event.End, caughtUp, func(_ event.Cursor, m event.Message) error { return got.put(ctx, m) })
+			done <- b.ReadLog(ctx, broker.End, caughtUp, func(_ broker.Cursor, m broker.Message) error { return got.put(ctx, m) })
 		}()
 		wait(t, caughtUp, "the end of the log")
 		publish(t, b, Message("a.b.c", "new"))
@@ -75,14 +75,14 @@ func logEnd(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func logCursor(t *testing.T, open func() event.Broker) {
+func logCursor(t *testing.T, open func() broker.Broker) {
 	b := open()
 	for i := range 5 {
 		publish(t, b, Message("a.b.c", fmt.Sprint(i)))
 	}
-	ids, at := read(t, b, event.Start, 5)
+	ids, at := read(t, b, broker.Start, 5)
 	for i, c := range at {
-		parsed, err := event.ParseCursor(c.String())
+		parsed, err := broker.ParseCursor(c.String())
 		if err != nil || parsed != c {
 			t.Fatalf("cursor %v comes back as %v, %v", c, parsed, err)
 		}
@@ -93,43 +93,43 @@ func logCursor(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func logGone(t *testing.T, open func() event.Broker) {
+func logGone(t *testing.T, open func() broker.Broker) {
 	b := open()
 	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
-	_, at := read(t, b, event.Start, 2)
-	for name, c := range map[string]event.Cursor{
-		"another message": event.CursorAt(at[0].Offset, "other"),
-		"beyond the end":  event.CursorAt(at[1].Offset+1000, "2"),
+	_, at := read(t, b, broker.Start, 2)
+	for name, c := range map[string]broker.Cursor{
+		"another message": broker.CursorAt(at[0].Offset, "other"),
+		"beyond the end":  broker.CursorAt(at[1].Offset+1000, "2"),
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		err := b.ReadLog(ctx, c, nil, func(event.Cursor, event.Message) error {
+		err := b.ReadLog(ctx, c, nil, func(broker.Cursor, broker.Message) error {
 			t.Errorf("%s: handed on a message", name)
 			return nil
 		})
 		cancel()
-		if !errors.Is(err, event.ErrCursorGone) {
+		if !errors.Is(err, broker.ErrCursorGone) {
 			t.Errorf("%s: %v, want ErrCursorGone", name, err)
 		}
 	}
 }
 
-func logError(t *testing.T, open func() event.Broker) {
+func logError(t *testing.T, open func() broker.Broker) {
 	b := open()
 	publish(t, b, Message("a.b.c", "1"))
 	broken := errors.New("broken")
-	if err := b.ReadLog(t.Context(), event.Start, nil, func(event.Cursor, event.Message) error { return broken }); err != broken {
+	if err := b.ReadLog(t.Context(), broker.Start, nil, func(broker.Cursor, broker.Message) error { return broken }); err != broken {
 		t.Errorf("ReadLog: %v", err)
 	}
 }
 
-func logOrder(t *testing.T, open func() event.Broker) {
+func logOrder(t *testing.T, open func() broker.Broker) {
 	b := open()
 	const publishers, each = 4, 50
 	var wg sync.WaitGroup
 	for p := range publishers {
 		wg.Go(func() {
 			for i := 0; i < each; i += 5 {
-				var batch []event.Message
+				var batch []broker.Message
 				for j := range 5 {
 					batch = append(batch, Message("a.b.c", fmt.Sprintf("%d/%03d", p, i+j)))
 				}
@@ -140,7 +140,7 @@ func logOrder(t *testing.T, open func() event.Broker) {
 		})
 	}
 	wg.Wait()
-	ids, at := read(t, b, event.Start, publishers*each)
+	ids, at := read(t, b, broker.Start, publishers*each)
 	last := map[byte]string{}
 	for i, id := range ids {
 		if id <= last[id[0]] {

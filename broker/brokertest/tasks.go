@@ -9,19 +9,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 )
 
 // taskName is that of the tasks in these tests.
 const taskName = "page.poll"
 
-func task(t *testing.T, lifetime time.Duration) event.Message {
+func task(t *testing.T, lifetime time.Duration) broker.Message {
 	t.Helper()
-	made, err := event.NewTask(taskName, event.NewTID(), map[string]string{"match": "m1"}, time.Now(), lifetime)
+	made, err := broker.NewTask(taskName, event.NewTID(), map[string]string{"match": "m1"}, time.Now(), lifetime)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := made.Encode()
+	m, err := made.Message()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,13 +30,13 @@ func task(t *testing.T, lifetime time.Duration) event.Message {
 }
 
 // work starts a worker, which ends with stop or with the test.
-func work(t *testing.T, b event.Broker, h event.Handler) (stop func()) {
+func work(t *testing.T, b broker.Broker, h broker.Handler) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		s := event.Subscription{Queue: event.TaskQueue(taskName), Exchange: event.Tasks, Patterns: []string{taskName}, Limit: 1, Ready: ready}
+		s := broker.Subscription{Queue: broker.TaskQueue(taskName), Exchange: broker.Tasks, Patterns: []string{taskName}, Limit: 1, Ready: ready}
 		if err := b.Subscribe(ctx, s, h); err != nil {
 			t.Errorf("Subscribe: %v", err)
 		}
@@ -49,7 +50,7 @@ func work(t *testing.T, b event.Broker, h event.Handler) (stop func()) {
 	return stop
 }
 
-func taskWaits(t *testing.T, open func() event.Broker) {
+func taskWaits(t *testing.T, open func() broker.Broker) {
 	want := task(t, time.Hour)
 	publish(t, open(), want) // nobody has declared its queue
 	var got box
@@ -59,15 +60,15 @@ func taskWaits(t *testing.T, open func() event.Broker) {
 	if m.Key != taskName || m.TID != want.TID || string(m.Body) != string(want.Body) || !m.Expires.Equal(want.Expires) || m.Attempt != 1 {
 		t.Errorf("got %+v, want %+v", m, want)
 	}
-	if made, err := event.DecodeTask(m.Body); err != nil || made.ID != want.ID || made.TID != want.TID || string(made.Data) != `{"match":"m1"}` {
+	if made, err := broker.DecodeTask(m.Body); err != nil || made.ID != want.ID || made.TID != want.TID || string(made.Data) != `{"match":"m1"}` {
 		t.Errorf("decoded %+v, %v", made, err)
 	}
 }
 
-func taskShared(t *testing.T, open func() event.Broker) {
+func taskShared(t *testing.T, open func() broker.Broker) {
 	var one, two box
-	slowly := func(b *box) event.Handler {
-		return func(ctx context.Context, m event.Message) error {
+	slowly := func(b *box) broker.Handler {
+		return func(ctx context.Context, m broker.Message) error {
 			time.Sleep(2 * time.Millisecond)
 			return b.put(ctx, m)
 		}
@@ -95,7 +96,7 @@ func taskShared(t *testing.T, open func() event.Broker) {
 	}
 }
 
-func taskApart(t *testing.T, open func() event.Broker) {
+func taskApart(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var events, tasks box
 	subscribe(t, b, "q", 1, events.put, "#")
@@ -104,12 +105,12 @@ func taskApart(t *testing.T, open func() event.Broker) {
 	publish(t, b, m, Message("a.b.c", "event"))
 	tasks.expect(t, m.ID)
 	events.expect(t, "event")
-	if ids, _ := read(t, b, event.Start, 1); ids[0] != "event" {
+	if ids, _ := read(t, b, broker.Start, 1); ids[0] != "event" {
 		t.Errorf("the log begins with %v", ids)
 	}
 }
 
-func taskExpires(t *testing.T, open func() event.Broker) {
+func taskExpires(t *testing.T, open func() broker.Broker) {
 	b := open()
 	late, good := task(t, 100*time.Millisecond), task(t, time.Hour)
 	publish(t, b, late, good)
@@ -119,17 +120,17 @@ func taskExpires(t *testing.T, open func() event.Broker) {
 	got.expect(t, good.ID)
 }
 
-func taskRetries(t *testing.T, open func() event.Broker) {
+func taskRetries(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var tried atomic.Int64
-	work(t, b, func(context.Context, event.Message) error {
+	work(t, b, func(context.Context, broker.Message) error {
 		tried.Add(1)
 		return errors.New("not now")
 	})
 	publish(t, b, task(t, 250*time.Millisecond)) // after 100 ms once more, and 200 ms later it is late
 	eventually(t, "two attempts", func() bool { return tried.Load() == 2 })
 	time.Sleep(500 * time.Millisecond)
-	if n, err := b.CountDead(t.Context(), event.TaskQueue(taskName)); tried.Load() != 2 || n != 0 || err != nil {
+	if n, err := b.CountDead(t.Context(), broker.TaskQueue(taskName)); tried.Load() != 2 || n != 0 || err != nil {
 		t.Errorf("%d attempts, %d dead letters, %v; want 2 and none", tried.Load(), n, err)
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // bury adds a dead letter, dropping the oldest past the bound.
-func (q *queue) bury(l event.DeadLetter) {
+func (q *queue) bury(l broker.DeadLetter) {
 	q.dead = append(q.dead, l)
 	if over := len(q.dead) - maxDeadLetters; over > 0 {
 		q.dead = slices.Delete(q.dead, 0, over)
@@ -23,28 +23,28 @@ func (b *Broker) CountDead(_ context.Context, name string) (int, error) {
 	defer b.mu.Unlock()
 	q := b.queues[name]
 	if q == nil {
-		return 0, fmt.Errorf("%w: %q", event.ErrNoQueue, name)
+		return 0, fmt.Errorf("%w: %q", broker.ErrNoQueue, name)
 	}
 	return len(q.dead), nil
 }
 
 // WalkDead takes the dead letters of a queue and puts back those that are kept,
 // before those that came meanwhile.
-func (b *Broker) WalkDead(ctx context.Context, name string, h func(event.DeadLetter) (event.Fate, error)) error {
+func (b *Broker) WalkDead(ctx context.Context, name string, h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	b.mu.Lock()
 	q := b.queues[name]
 	if q == nil {
 		b.mu.Unlock()
-		return fmt.Errorf("%w: %q", event.ErrNoQueue, name)
+		return fmt.Errorf("%w: %q", broker.ErrNoQueue, name)
 	}
 	walked := q.dead
 	q.dead = nil
 	b.mu.Unlock() // h may use the broker
 
-	var kept, revived []event.DeadLetter
+	var kept, revived []broker.DeadLetter
 	var err error
 	for i, l := range walked {
-		fate := event.Keep
+		fate := broker.Keep
 		if err = ctx.Err(); err == nil {
 			fate, err = h(l)
 		}
@@ -53,11 +53,11 @@ func (b *Broker) WalkDead(ctx context.Context, name string, h func(event.DeadLet
 			break
 		}
 		switch fate {
-		case event.Keep:
+		case broker.Keep:
 			kept = append(kept, l)
-		case event.Revive:
+		case broker.Requeue:
 			revived = append(revived, l)
-		case event.Discard:
+		case broker.Discard:
 		}
 	}
 	b.mu.Lock()

@@ -3,18 +3,18 @@ package memory
 import (
 	"context"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // eventLog is the history of the exchange, guarded by its broker's mutex.
 type eventLog struct {
-	entries []event.Message
+	entries []broker.Message
 	first   uint64 // offset of entries[0]
 	bytes   int
 	grown   chan struct{} // closed and replaced when an entry is added
 }
 
-func (l *eventLog) append(m event.Message) {
+func (l *eventLog) append(m broker.Message) {
 	l.entries = append(l.entries, m)
 	l.bytes += len(m.Body)
 	for l.bytes > maxLogBytes && len(l.entries) > 1 {
@@ -30,23 +30,23 @@ func (l *eventLog) append(m event.Message) {
 func (l *eventLog) end() uint64 { return l.first + uint64(len(l.entries)) }
 
 // seek finds the offset to begin at.
-func (l *eventLog) seek(from event.Cursor) (uint64, error) {
+func (l *eventLog) seek(from broker.Cursor) (uint64, error) {
 	switch {
-	case from == event.Start:
+	case from == broker.Start:
 		return l.first, nil
-	case from == event.End:
+	case from == broker.End:
 		return l.end(), nil
 	case from.Offset < l.first || from.Offset >= l.end(),
-		event.CursorAt(from.Offset, l.entries[from.Offset-l.first].ID) != from:
-		return 0, event.ErrCursorGone
+		broker.CursorAt(from.Offset, l.entries[from.Offset-l.first].ID) != from:
+		return 0, broker.ErrCursorGone
 	}
 	return from.Offset, nil
 }
 
 // ReadLog hands on the log from a cursor. A reader that falls behind the log's
 // bound is told so with ErrCursorGone.
-func (b *Broker) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<- struct{},
-	h func(event.Cursor, event.Message) error) error {
+func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
+	h func(broker.Cursor, broker.Message) error) error {
 	b.mu.Lock()
 	at, err := b.history.seek(from)
 	tail := b.history.end()
@@ -65,7 +65,7 @@ func (b *Broker) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<-
 		b.mu.Lock()
 		if at < b.history.first {
 			b.mu.Unlock()
-			return event.ErrCursorGone
+			return broker.ErrCursorGone
 		}
 		batch, grown := b.history.entries[at-b.history.first:], b.history.grown
 		batch = batch[:len(batch):len(batch)]
@@ -74,7 +74,7 @@ func (b *Broker) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<-
 			if ctx.Err() != nil {
 				return nil
 			}
-			if err := h(event.CursorAt(at, m.ID), m); err != nil {
+			if err := h(broker.CursorAt(at, m.ID), m); err != nil {
 				return err
 			}
 			at++

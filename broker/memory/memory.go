@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/health"
 )
 
 // Bounds. Past them the oldest messages go.
@@ -48,16 +48,16 @@ func New(pauses []time.Duration, log *slog.Logger) *Broker {
 }
 
 // Health names queues that had to drop messages, and those with dead letters.
-func (b *Broker) Health(context.Context) []event.Trouble {
+func (b *Broker) Health(context.Context) []health.Issue {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var all []event.Trouble
+	var all []health.Issue
 	for _, name := range slices.Sorted(maps.Keys(b.queues)) {
 		if n := b.queues[name].dropped; n > 0 {
-			all = append(all, event.Trouble{Text: fmt.Sprintf("queue %q has dropped its oldest %d messages so far", name, n)})
+			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q has dropped its oldest %d messages so far", name, n)})
 		}
 		if n := len(b.queues[name].dead); n > 0 {
-			all = append(all, event.Trouble{Text: fmt.Sprintf("queue %q has %d dead letters", name, n)})
+			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q has %d dead letters", name, n)})
 		}
 	}
 	return all
@@ -68,12 +68,12 @@ func (b *Broker) Close() error { return nil }
 
 // Publish puts events into the log and into every queue that wants them, and
 // each task into its queue.
-func (b *Broker) Publish(_ context.Context, msgs ...event.Message) (int, error) {
+func (b *Broker) Publish(_ context.Context, msgs ...broker.Message) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range msgs {
-		if m.Exchange == event.Tasks {
-			b.queue(event.TaskQueue(m.Key), event.Tasks, m.Key).push(&item{Message: m})
+		if m.Exchange == broker.Tasks {
+			b.queue(broker.TaskQueue(m.Key), broker.Tasks, m.Key).push(&item{Message: m})
 			continue
 		}
 		b.history.append(m)
@@ -87,19 +87,19 @@ func (b *Broker) Publish(_ context.Context, msgs ...event.Message) (int, error) 
 }
 
 // Declare makes the queue.
-func (b *Broker) Declare(_ context.Context, s event.Subscription) error {
+func (b *Broker) Declare(_ context.Context, s broker.Subscription) error {
 	b.declare(s)
 	return nil
 }
 
-func (b *Broker) declare(s event.Subscription) *queue {
+func (b *Broker) declare(s broker.Subscription) *queue {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.queue(s.Queue, s.Exchange, s.Patterns...)
 }
 
 // queue finds or makes a queue, and binds it. b.mu is held.
-func (b *Broker) queue(name string, from event.Exchange, patterns ...string) *queue {
+func (b *Broker) queue(name string, from broker.Exchange, patterns ...string) *queue {
 	q := b.queues[name]
 	if q == nil {
 		q = &queue{exchange: from, ready: make(chan struct{}, 1)}
@@ -114,7 +114,7 @@ func (b *Broker) queue(name string, from event.Exchange, patterns ...string) *qu
 }
 
 // Subscribe works through the queue.
-func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Handler) error {
+func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
 	q := b.declare(s)
 	if s.Ready != nil {
 		close(s.Ready)
@@ -159,10 +159,10 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	verdict, pause := broker.Judge(err, m.Attempt, m.outages, b.pauses)
+	verdict, pause := broker.Decide(err, m.Attempt, m.outages, b.pauses)
 	switch verdict {
 	case broker.Retry:
-		if errors.Is(err, event.ErrUnavailable) {
+		if errors.Is(err, broker.ErrUnavailable) {
 			m.Attempt--
 			m.outages++
 		}
@@ -177,9 +177,9 @@ func (b *Broker) settle(name string, q *queue, m *item, err error) {
 			q.waiting -= len(m.Body)
 			q.push(m)
 		})
-	case broker.Bury:
+	case broker.Dead:
 		b.log.Error("message dead-lettered", "queue", name, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))
-		q.bury(event.DeadLetter{Message: m.Message, Reason: broker.Reason(err), FirstSeen: m.firstSeen})
+		q.bury(broker.DeadLetter{Message: m.Message, Reason: broker.Reason(err), FirstSeen: m.firstSeen})
 	case broker.Ack:
 	}
 }

@@ -4,14 +4,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/brokertest"
 	"github.com/matchwire/matchwire/broker/memory"
-	"github.com/matchwire/matchwire/event"
 )
 
 func TestContract(t *testing.T) {
-	brokertest.Run(t, func(_ *testing.T, pauses []time.Duration) func() event.Broker {
+	brokertest.Run(t, func(_ *testing.T, pauses []time.Duration) func() broker.Broker {
 		b := memory.New(pauses, nil)
-		return func() event.Broker { return b }
+		return func() broker.Broker { return b }
 	})
 }

@@ -3,31 +3,32 @@ package memory
 import (
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 )
 
 // An item is a message in a queue.
 type item struct {
-	event.Message
+	broker.Message
 	firstSeen time.Time
 	outages   int // deliveries that came to nothing because of one
 }
 
 // A queue is guarded by its broker's mutex, but for ready.
 type queue struct {
-	exchange event.Exchange
+	exchange broker.Exchange
 	patterns []string
 	items    []*item
 	bytes    int
 	waiting  int // bytes of messages that will be tried again
 	dropped  int // for want of room
-	dead     []event.DeadLetter
+	dead     []broker.DeadLetter
 	ready    chan struct{} // holds a token while a message may be waiting
 }
 
 // wants reports whether an event with that key is for the queue.
 func (q *queue) wants(key string) bool {
-	return q.exchange == event.LiveEvents && event.MatchAny(q.patterns, key)
+	return q.exchange == broker.LiveEvents && event.MatchAny(q.patterns, key)
 }
 
 // push adds m, dropping the oldest messages while the queue is over its bound.

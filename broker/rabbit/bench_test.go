@@ -15,11 +15,12 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
-	"github.com/matchwire/matchwire/trace"
+	"github.com/matchwire/matchwire/internal/trace"
 )
 
 // Each benchmark runs what matchwire does and the bare client in turns, on the
@@ -49,7 +50,7 @@ func newBench(b *testing.B) *bench {
 	}
 	b.Cleanup(func() { ours.Close() })
 	for _, q := range []string{"consumer.one", "consumer.two"} {
-		if err := ours.Declare(b.Context(), event.Subscription{Queue: q, Patterns: []string{"#"}}); err != nil {
+		if err := ours.Declare(b.Context(), broker.Subscription{Queue: q, Patterns: []string{"#"}}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -57,9 +58,9 @@ func newBench(b *testing.B) *bench {
 }
 
 // messages are n events of the size that ours have.
-func (b *bench) messages(n int) []event.Message {
+func (b *bench) messages(n int) []broker.Message {
 	b.Helper()
-	msgs := make([]event.Message, n)
+	msgs := make([]broker.Message, n)
 	for i := range msgs {
 		e, err := event.Of("soccer.mls.goal", event.Data{
 			Team: "Toronto FC", Player: "Sebastian Giovinco", Opponent: "New York City FC", Side: event.Away, Assist: "Jozy Altidore",
@@ -72,7 +73,7 @@ func (b *bench) messages(n int) []event.Message {
 			b.Fatal(err)
 		}
 		e.TID = event.NewTID()
-		if msgs[i], err = e.Encode(); err != nil {
+		if msgs[i], err = broker.NewMessage(e); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -116,7 +117,7 @@ func median(v []float64) float64 {
 }
 
 // rawPublishing is what a careful program would publish of m by hand.
-func rawPublishing(m event.Message) amqp.Publishing {
+func rawPublishing(m broker.Message) amqp.Publishing {
 	return amqp.Publishing{
 		DeliveryMode: amqp.Persistent, ContentType: event.ContentType, MessageId: m.ID, CorrelationId: m.TID.String(),
 		Type: m.Key, Timestamp: m.Time, AppId: "matchwire", Body: m.Body,
@@ -160,7 +161,7 @@ func BenchmarkPublish(tb *testing.B) {
 		defer b.purge()
 		began := time.Now()
 		const batch = 100
-		batches := make(chan []event.Message)
+		batches := make(chan []broker.Message)
 		var callers sync.WaitGroup
 		for range window / batch {
 			callers.Go(func() {
@@ -304,7 +305,7 @@ func BenchmarkLatency(tb *testing.B) {
 		all = append(all, time.Since(at[id]).Seconds())
 	}
 	// pace publishes in the rhythm and returns the median, once all were seen.
-	pace := func(publish func(event.Message)) float64 {
+	pace := func(publish func(broker.Message)) float64 {
 		all = nil
 		tick := time.NewTicker(time.Millisecond)
 		defer tick.Stop()
@@ -349,7 +350,7 @@ func BenchmarkLatency(tb *testing.B) {
 		})
 		defer consuming.Wait()
 		defer func() { _ = b.ch.Cancel("raw", false) }()
-		return pace(func(m event.Message) {
+		return pace(func(m broker.Message) {
 			if _, err := b.ch.PublishWithDeferredConfirm(b.ns+".live_events", m.Key, true, false, rawPublishing(m)); err != nil {
 				b.Error(err)
 			}
@@ -375,7 +376,7 @@ func BenchmarkLatency(tb *testing.B) {
 		<-ready
 		var publishing sync.WaitGroup
 		defer publishing.Wait()
-		return pace(func(m event.Message) {
+		return pace(func(m broker.Message) {
 			publishing.Go(func() {
 				if _, err := b.ours.Publish(ctx, m); err != nil {
 					b.Error(err)

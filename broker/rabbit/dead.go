@@ -9,7 +9,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // reviveBatch is how many dead letters go back into their queue at a time.
@@ -28,7 +28,7 @@ func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
 func countDead(ch *channel, queue string, t *topology) (int, error) {
 	q, err := ch.QueueDeclarePassive(deadQueue(t.full(queue)), true, false, false, false, nil)
 	if notFound(err) {
-		return 0, fmt.Errorf("%w: %q", event.ErrNoQueue, deadQueue(t.full(queue)))
+		return 0, fmt.Errorf("%w: %q", broker.ErrNoQueue, deadQueue(t.full(queue)))
 	}
 	if err != nil {
 		return 0, fmt.Errorf("dead letters of %q: %w", queue, err)
@@ -55,7 +55,7 @@ const silence = 500 * time.Millisecond
 // own: letters that are kept use up a window, and go back to their place when
 // the channel closes. (To get them one by one takes longer with each that is
 // kept.)
-func (b *Broker) WalkDead(ctx context.Context, queue string, h func(event.DeadLetter) (event.Fate, error)) error {
+func (b *Broker) WalkDead(ctx context.Context, queue string, h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (b *Broker) WalkDead(ctx context.Context, queue string, h func(event.DeadLe
 var errWalked = errors.New("no dead letters are left")
 
 // window walks until as many letters are kept as one consumer may hold.
-func (w *deadWalk) window(ctx context.Context, ch *channel, queue string, h func(event.DeadLetter) (event.Fate, error)) error {
+func (w *deadWalk) window(ctx context.Context, ch *channel, queue string, h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	w.windows++
 	tag := "walk-" + strconv.Itoa(w.windows) // under the tag of one before, what that one holds would count
 	deliveries, err := ch.Consume(deadQueue(w.queue), tag, false, false, false, false, nil)
@@ -124,7 +124,7 @@ func (w *deadWalk) window(ctx context.Context, ch *channel, queue string, h func
 			if err != nil {
 				return err
 			}
-			if fate == event.Keep {
+			if fate == broker.Keep {
 				kept++
 			}
 			if len(w.reviving) > 0 && kept+len(w.reviving) >= walkWindow {
@@ -151,16 +151,16 @@ type deadWalk struct {
 	reviving []amqp.Delivery
 }
 
-func (w *deadWalk) step(ctx context.Context, d amqp.Delivery, h func(event.DeadLetter) (event.Fate, error)) (event.Fate, error) {
+func (w *deadWalk) step(ctx context.Context, d amqp.Delivery, h func(broker.DeadLetter) (broker.DeadAction, error)) (broker.DeadAction, error) {
 	m := received(d)
 	m.Attempt = number(d, headerAttempts)
-	fate, err := h(event.DeadLetter{Message: m, Reason: text(d.Headers[headerReason]), FirstSeen: firstSeen(d)})
+	fate, err := h(broker.DeadLetter{Message: m, Reason: text(d.Headers[headerReason]), FirstSeen: firstSeen(d)})
 	switch {
 	case err != nil:
 		return fate, err
-	case fate == event.Discard:
+	case fate == broker.Discard:
 		return fate, d.Ack(false)
-	case fate == event.Revive:
+	case fate == broker.Requeue:
 		w.reviving = append(w.reviving, d)
 		if len(w.reviving) == reviveBatch {
 			return fate, w.flush(ctx)

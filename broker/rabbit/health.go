@@ -9,7 +9,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/health"
 )
 
 const (
@@ -19,27 +19,27 @@ const (
 
 // Health tries the connections that have been used, and looks at the queues
 // that were declared here.
-func (b *Broker) Health(ctx context.Context) []event.Trouble {
-	var all []event.Trouble
+func (b *Broker) Health(ctx context.Context) []health.Issue {
+	var all []health.Issue
 	for _, l := range []*link{b.publish.link, b.moves.link, b.consume} {
 		all = append(all, l.health(ctx)...)
 	}
 	if len(all) > 0 {
 		return all
 	}
-	found := make(chan []event.Trouble, 1)
+	found := make(chan []health.Issue, 1)
 	go func() { found <- b.topology.known.health(ctx, b) }()
 	select {
 	case all = <-found:
 		return all
 	case <-ctx.Done():
-		return []event.Trouble{{Text: "the broker does not say in time what its queues hold"}}
+		return []health.Issue{{Text: "the broker does not say in time what its queues hold"}}
 	}
 }
 
-func (l *link) health(ctx context.Context) []event.Trouble {
+func (l *link) health(ctx context.Context) []health.Issue {
 	if reason := l.blocked.Load(); reason != nil {
-		return []event.Trouble{{Text: fmt.Sprintf("the broker takes no messages on connection %q: %s", l.name, *reason)}}
+		return []health.Issue{{Text: fmt.Sprintf("the broker takes no messages on connection %q: %s", l.name, *reason)}}
 	}
 	if !l.used.Load() {
 		return nil
@@ -57,9 +57,9 @@ func (l *link) health(ctx context.Context) []event.Trouble {
 		if err == nil {
 			return nil
 		}
-		return []event.Trouble{{Text: fmt.Sprintf("connection %q: %v", l.name, err), Down: true}}
+		return []health.Issue{{Text: fmt.Sprintf("connection %q: %v", l.name, err), Down: true}}
 	case <-ctx.Done():
-		return []event.Trouble{{Text: fmt.Sprintf("connection %q: the broker does not answer", l.name), Down: true}}
+		return []health.Issue{{Text: fmt.Sprintf("connection %q: the broker does not answer", l.name), Down: true}}
 	}
 }
 
@@ -99,9 +99,9 @@ func (q *queues) list() (names []string, size float64) {
 // health finds queues that nobody empties and those near their bound, and dead
 // letters. The broker tells how many messages a queue holds, not how many bytes:
 // these are reckoned.
-func (q *queues) health(ctx context.Context, b *Broker) (all []event.Trouble) {
+func (q *queues) health(ctx context.Context, b *Broker) (all []health.Issue) {
 	trouble := func(format string, args ...any) {
-		all = append(all, event.Trouble{Text: fmt.Sprintf(format, args...)})
+		all = append(all, health.Issue{Text: fmt.Sprintf(format, args...)})
 	}
 	c := &counter{b: b}
 	defer c.close()

@@ -8,7 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 const (
@@ -30,17 +30,17 @@ const (
 // and made again it gives the new message at that offset, beyond the end it
 // gives silence, and of a truncated one it starts later without a word. So the
 // first delivery is held against the cursor.
-func (b *Broker) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<- struct{},
-	h func(event.Cursor, event.Message) error) error {
+func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
+	h func(broker.Cursor, broker.Message) error) error {
 	r := &logReader{b: b, caughtUp: caughtUp, handle: h}
 	switch from {
-	case event.Start:
+	case broker.Start:
 		r.begin = "first"
-	case event.End: // read finds out where that is
+	case broker.End: // read finds out where that is
 	default:
 		r.begin, r.expect = int64(from.Offset), &from
 	}
-	hopeless := func(err error) bool { return r.failed != nil || errors.Is(err, event.ErrCursorGone) }
+	hopeless := func(err error) bool { return r.failed != nil || errors.Is(err, broker.ErrCursorGone) }
 	err := persist(ctx, b.log, "log reader lost, going on where it was", hopeless, func() error { return r.read(ctx) })
 	if ctx.Err() != nil {
 		return nil
@@ -51,13 +51,13 @@ func (b *Broker) ReadLog(ctx context.Context, from event.Cursor, caughtUp chan<-
 // A logReader goes on where it was when its channel is lost.
 type logReader struct {
 	b        *Broker
-	begin    any           // stream offset to ask for: "first", an int64, or nil for the end
-	expect   *event.Cursor // what must stand at begin; nil where anything may
-	last     event.Cursor  // what was handled last; goes to begin and expect when the channel is lost
-	unacked  int           // deliveries of this channel
-	handled  bool          // whether last is set
+	begin    any            // stream offset to ask for: "first", an int64, or nil for the end
+	expect   *broker.Cursor // what must stand at begin; nil where anything may
+	last     broker.Cursor  // what was handled last; goes to begin and expect when the channel is lost
+	unacked  int            // deliveries of this channel
+	handled  bool           // whether last is set
 	caughtUp chan<- struct{}
-	handle   func(event.Cursor, event.Message) error
+	handle   func(broker.Cursor, broker.Message) error
 	failed   error // what handle returned
 }
 
@@ -82,7 +82,7 @@ func (r *logReader) read(ctx context.Context) error {
 		return err
 	}
 	if r.expect != nil && int64(r.expect.Offset) > tail {
-		return event.ErrCursorGone
+		return broker.ErrCursorGone
 	}
 	if r.begin == nil {
 		r.begin = tail + 1
@@ -131,9 +131,9 @@ func (r *logReader) take(d amqp.Delivery, tail int64) error {
 	if first, ok := r.begin.(int64); ok && at < first {
 		return nil // the stream begins with the chunk that holds the offset
 	}
-	c := event.CursorAt(uint64(at), d.MessageId)
+	c := broker.CursorAt(uint64(at), d.MessageId)
 	if r.expect != nil && c != *r.expect {
-		return event.ErrCursorGone
+		return broker.ErrCursorGone
 	}
 	if r.expect == nil || !r.handled {
 		if r.failed = r.handle(c, received(d)); r.failed != nil {

@@ -29,13 +29,13 @@ const (
 )
 
 // publishing is m as AMQP has it.
-func publishing(m event.Message) amqp.Publishing {
+func publishing(m broker.Message) amqp.Publishing {
 	h := amqp.Table{headerTID: m.TID.String(), headerTraceparent: m.TID.Traceparent(m.ID)}
 	if m.Match != "" {
 		h[headerMatch] = m.Match
 	}
 	contentType, expiration := event.ContentType, ""
-	if m.Exchange == event.Tasks {
+	if m.Exchange == broker.Tasks {
 		contentType = "application/json"
 	}
 	if !m.Expires.IsZero() {
@@ -58,8 +58,8 @@ func publishing(m event.Message) amqp.Publishing {
 
 // received is a delivery as matchwire has it. Others may publish to the
 // exchange too, so nothing about the properties is taken for granted.
-func received(d amqp.Delivery) event.Message {
-	m := event.Message{
+func received(d amqp.Delivery) broker.Message {
+	m := broker.Message{
 		Key: d.RoutingKey, ID: d.MessageId, Match: text(d.Headers[headerMatch]),
 		Time: d.Timestamp, Expires: instant(d.Headers[headerExpires]), Body: d.Body, Attempt: number(d, headerAttempts) + 1, Redelivered: d.Redelivered,
 	}
@@ -109,11 +109,11 @@ func firstSeen(d amqp.Delivery) time.Time {
 }
 
 // again is a delivery on its way to a retry queue or the dead letters.
-func again(d amqp.Delivery, m event.Message, cause error) amqp.Publishing {
+func again(d amqp.Delivery, m broker.Message, cause error) amqp.Publishing {
 	p := copied(d)
 	p.Headers[headerKey] = m.Key
 	p.Headers[headerAttempts] = int64(m.Attempt)
-	if errors.Is(cause, event.ErrUnavailable) {
+	if errors.Is(cause, broker.ErrUnavailable) {
 		p.Headers[headerAttempts] = int64(m.Attempt - 1)
 		p.Headers[headerOutages] = int64(number(d, headerOutages) + 1)
 	}

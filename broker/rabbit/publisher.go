@@ -10,7 +10,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // confirmTimeout is how long a message may stay unconfirmed before it is sent
@@ -56,12 +56,12 @@ func newPublisher(l *link, t *topology, log *slog.Logger) *publisher {
 }
 
 // Publish sends msgs until all are confirmed or ctx ends.
-func (b *Broker) Publish(ctx context.Context, msgs ...event.Message) (int, error) {
+func (b *Broker) Publish(ctx context.Context, msgs ...broker.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {
 		b.topology.known.passed(len(m.Body))
 		out[i] = outgoing{exchange: b.topology.exchange(m.Exchange), key: m.Key, msg: publishing(m)}
-		if m.Exchange == event.Tasks {
+		if m.Exchange == broker.Tasks {
 			out[i].task = m.Key
 		}
 	}
@@ -178,7 +178,7 @@ func (p *publisher) declareTask(ch *confirming, name string) error {
 	if name == "" || ch.tasks[name] {
 		return nil
 	}
-	s := event.Subscription{Queue: event.TaskQueue(name), Exchange: event.Tasks, Patterns: []string{name}}
+	s := broker.Subscription{Queue: broker.TaskQueue(name), Exchange: broker.Tasks, Patterns: []string{name}}
 	if err := declareQueue(ch.Channel, p.topology, s); err != nil {
 		return err
 	}

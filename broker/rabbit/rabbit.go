@@ -89,7 +89,7 @@ func (b *Broker) Close() error {
 	return nil
 }
 
-// Emit connects to url, publishes one event there as [event.Emit] does, and
+// Emit connects to url, publishes one event there as [broker.Emit] does, and
 // hangs up: one line for a program that has something to say now and then.
 // One that emits all the time keeps a [Broker] and calls event.Emit.
 func Emit(ctx context.Context, url, key string, facts event.Data, o Options) (event.Event, error) {
@@ -98,5 +98,5 @@ func Emit(ctx context.Context, url, key string, facts event.Data, o Options) (ev
 		return event.Event{}, err
 	}
 	defer b.Close()
-	return event.Emit(ctx, b, key, facts)
+	return broker.Emit(ctx, b, key, facts)
 }

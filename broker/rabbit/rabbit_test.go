@@ -16,6 +16,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/brokertest"
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/event"
@@ -23,9 +24,9 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	brokertest.Run(t, func(t *testing.T, pauses []time.Duration) func() event.Broker {
+	brokertest.Run(t, func(t *testing.T, pauses []time.Duration) func() broker.Broker {
 		url, ns := testenv.AMQP(t, pauses, "q", "one", "two", "all", "mls", "goals", "hockey", "task.page.poll")
-		return func() event.Broker { return open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses}) }
+		return func() broker.Broker { return open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses}) }
 	})
 }
 
@@ -40,13 +41,13 @@ func open(t *testing.T, url string, o rabbit.Options) *rabbit.Broker {
 }
 
 // subscribe collects message IDs from queue until the test ends.
-func subscribe(t *testing.T, b *rabbit.Broker, queue string, h event.Handler, patterns ...string) {
+func subscribe(t *testing.T, b *rabbit.Broker, queue string, h broker.Handler, patterns ...string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := b.Subscribe(ctx, event.Subscription{Queue: queue, Patterns: patterns, Limit: 10, Ready: ready}, h); err != nil {
+		if err := b.Subscribe(ctx, broker.Subscription{Queue: queue, Patterns: patterns, Limit: 10, Ready: ready}, h); err != nil {
 			t.Errorf("Subscribe: %v", err)
 		}
 	}()
@@ -132,8 +133,8 @@ func TestTopicsAsRabbitMQ(t *testing.T) {
 func TestForeignMessageHasNoIdentity(t *testing.T) {
 	url, ns := testenv.AMQP(t, nil, "q")
 	b := open(t, url, rabbit.Options{Namespace: ns})
-	got := make(chan event.Message, 1)
-	subscribe(t, b, "q", func(_ context.Context, m event.Message) error { got <- m; return nil }, "#")
+	got := make(chan broker.Message, 1)
+	subscribe(t, b, "q", func(_ context.Context, m broker.Message) error { got <- m; return nil }, "#")
 	conn, err := amqp.Dial(url)
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +180,7 @@ func TestPropertiesMirrorTheEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := event.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Sebastian Giovinco", Match: &event.Match{ID: "m1"}})
+	e, err := broker.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Sebastian Giovinco", Match: &event.Match{ID: "m1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +221,7 @@ func TestChangedArgumentIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := open(t, url, rabbit.Options{Namespace: ns})
-	err = b.Subscribe(t.Context(), event.Subscription{Queue: "q", Patterns: []string{"#"}}, nil)
+	err = b.Subscribe(t.Context(), broker.Subscription{Queue: "q", Patterns: []string{"#"}}, nil)
 	if err == nil || !strings.Contains(err.Error(), ns+".q") || !strings.Contains(err.Error(), "x-m") {
 		t.Errorf("error %v does not name the queue and the argument", err)
 	}
@@ -234,7 +235,7 @@ func TestCutConnection(t *testing.T) {
 
 	var mu sync.Mutex
 	handled, logged := map[string]bool{}, map[string]bool{}
-	subscribe(t, b, "q", func(_ context.Context, m event.Message) error {
+	subscribe(t, b, "q", func(_ context.Context, m broker.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
 		handled[m.ID] = true
@@ -242,13 +243,13 @@ func TestCutConnection(t *testing.T) {
 	}, "#")
 	caughtUp := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
-	var last event.Cursor
+	var last broker.Cursor
 	reading := make(chan error, 1)
 	go func() {
-		reading <- b.ReadLog(ctx, event.End, caughtUp, func(c event.Cursor, m event.Message) error {
+		reading <- b.ReadLog(ctx, broker.End, caughtUp, func(c broker.Cursor, m broker.Message) error {
 			mu.Lock()
 			defer mu.Unlock()
-			if last != event.Start && c.Offset <= last.Offset {
+			if last != broker.Start && c.Offset <= last.Offset {
 				t.Errorf("log went back from %v to %v", last, c)
 			}
 			last, logged[m.ID] = c, true
@@ -298,7 +299,7 @@ func TestStalledConnection(t *testing.T) {
 	defer p.Flow()
 	b := open(t, p.URL, rabbit.Options{Namespace: ns})
 	got := make(chan string, 10)
-	subscribe(t, open(t, direct, rabbit.Options{Namespace: ns}), "q", func(_ context.Context, m event.Message) error { got <- m.ID; return nil }, "#")
+	subscribe(t, open(t, direct, rabbit.Options{Namespace: ns}), "q", func(_ context.Context, m broker.Message) error { got <- m.ID; return nil }, "#")
 	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "before")); err != nil {
 		t.Fatal(err)
 	}
@@ -402,8 +403,8 @@ func TestSeveralURLs(t *testing.T) {
 func TestEmitInOneCall(t *testing.T) {
 	url, ns := testenv.AMQP(t, nil, "q")
 	o := rabbit.Options{Namespace: ns}
-	got := make(chan event.Message, 1)
-	subscribe(t, open(t, url, o), "q", func(_ context.Context, m event.Message) error { got <- m; return nil }, "soccer.mls.*")
+	got := make(chan broker.Message, 1)
+	subscribe(t, open(t, url, o), "q", func(_ context.Context, m broker.Message) error { got <- m; return nil }, "soccer.mls.*")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	e, err := rabbit.Emit(ctx, url, "soccer.mls.goal", event.Data{Player: "Sebastian Giovinco"}, o)
@@ -452,7 +453,7 @@ func TestBusyLogIsRead(t *testing.T) {
 	caughtUp := make(chan struct{})
 	reading := make(chan error, 1)
 	go func() {
-		reading <- b.ReadLog(ctx, event.Start, caughtUp, func(event.Cursor, event.Message) error { return nil })
+		reading <- b.ReadLog(ctx, broker.Start, caughtUp, func(broker.Cursor, broker.Message) error { return nil })
 	}()
 	select {
 	case <-caughtUp:
@@ -472,13 +473,13 @@ func TestMessageOutlivesItsDeadLetterQueue(t *testing.T) {
 	b := open(t, url, rabbit.Options{Namespace: ns})
 	ch := raw(t, url)
 	var tried atomic.Int64
-	subscribe(t, b, "q", func(context.Context, event.Message) error {
+	subscribe(t, b, "q", func(context.Context, broker.Message) error {
 		if tried.Add(1) == 1 {
 			if _, err := ch.QueueDelete(ns+".q.dead", false, false, false); err != nil {
 				t.Error(err)
 			}
 		}
-		return event.Permanent(errors.New("no"))
+		return broker.Permanent(errors.New("no"))
 	}, "#")
 	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "1")); err != nil {
 		t.Fatal(err)
@@ -509,7 +510,7 @@ func TestUnroutableIsNotConfirmed(t *testing.T) {
 		t.Fatal(err)
 	}
 	enough := errors.New("enough")
-	err := b.ReadLog(ctx, event.Start, nil, func(_ event.Cursor, m event.Message) error {
+	err := b.ReadLog(ctx, broker.Start, nil, func(_ broker.Cursor, m broker.Message) error {
 		if m.ID == "after" {
 			return enough
 		}
@@ -525,7 +526,7 @@ func TestHostileHeadersAndLongReasons(t *testing.T) {
 	url, ns := testenv.AMQP(t, nil, "q")
 	pauses := []time.Duration{100 * time.Millisecond}
 	b := open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses})
-	subscribe(t, b, "q", func(context.Context, event.Message) error {
+	subscribe(t, b, "q", func(context.Context, broker.Message) error {
 		return errors.New(strings.Repeat("ü", 200_000))
 	}, "#")
 	err := raw(t, url).Publish(ns+".live_events", "a.b.c", false, false, amqp.Publishing{Headers: amqp.Table{"mw-attempts": int64(-5)}})
@@ -548,12 +549,12 @@ func TestHealthOfAFullQueue(t *testing.T) {
 	if h := b.Health(t.Context()); h != nil {
 		t.Errorf("before anything: %+v", h)
 	}
-	var all []event.Message
+	var all []broker.Message
 	for i := range 300 {
-		all = append(all, event.Message{Key: "a.b.c", ID: fmt.Sprint(i), Body: bytes.Repeat([]byte("x"), 1000)})
+		all = append(all, broker.Message{Key: "a.b.c", ID: fmt.Sprint(i), Body: bytes.Repeat([]byte("x"), 1000)})
 	}
 	handle := make(chan struct{})
-	subscribe(t, b, "q", func(context.Context, event.Message) error {
+	subscribe(t, b, "q", func(context.Context, broker.Message) error {
 		<-handle
 		return nil
 	}, "#")
@@ -596,18 +597,18 @@ func TestHealthOfAFullQueue(t *testing.T) {
 func TestCursorOutlivesARestart(t *testing.T) {
 	node := testenv.OwnRabbit(t, 1)[0]
 	b := open(t, node.URL, rabbit.Options{Pauses: []time.Duration{}})
-	var all []event.Message
+	var all []broker.Message
 	for i := range 1000 {
-		all = append(all, event.Message{Key: "a.b.c", ID: fmt.Sprint(i), Body: bytes.Repeat([]byte("x"), 1000)})
+		all = append(all, broker.Message{Key: "a.b.c", ID: fmt.Sprint(i), Body: bytes.Repeat([]byte("x"), 1000)})
 	}
 	if _, err := b.Publish(t.Context(), all...); err != nil {
 		t.Fatal(err)
 	}
-	read := func(from event.Cursor, id string) (last event.Cursor) {
+	read := func(from broker.Cursor, id string) (last broker.Cursor) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		err := b.ReadLog(ctx, from, nil, func(at event.Cursor, m event.Message) error {
+		err := b.ReadLog(ctx, from, nil, func(at broker.Cursor, m broker.Message) error {
 			if last = at; m.ID == id {
 				cancel()
 			}
@@ -618,7 +619,7 @@ func TestCursorOutlivesARestart(t *testing.T) {
 		}
 		return last
 	}
-	last := read(event.Start, "999")
+	last := read(broker.Start, "999")
 	time.Sleep(10 * time.Second) // RabbitMQ itself loses a stream when it is killed within moments of making it
 	for range 3 {
 		node.Kill()
@@ -639,13 +640,13 @@ func TestSilenceInTheMidstOfAWrite(t *testing.T) {
 	url, ns := testenv.AMQP(t, nil)
 	p := testenv.NewProxy(t, url)
 	b := open(t, p.URL, rabbit.Options{Namespace: ns})
-	if _, err := b.Publish(t.Context(), event.Message{Key: "a.b.c", ID: "first"}); err != nil {
+	if _, err := b.Publish(t.Context(), broker.Message{Key: "a.b.c", ID: "first"}); err != nil {
 		t.Fatal(err)
 	}
 	p.Stall()
-	var all []event.Message
+	var all []broker.Message
 	for i := range 300 {
-		all = append(all, event.Message{Key: "a.b.c", ID: fmt.Sprint(i), Body: bytes.Repeat([]byte("x"), 100_000)})
+		all = append(all, broker.Message{Key: "a.b.c", ID: fmt.Sprint(i), Body: bytes.Repeat([]byte("x"), 100_000)})
 	}
 	within := func(most time.Duration, what string, f func()) {
 		t.Helper()
@@ -690,7 +691,7 @@ func TestSlowHandlerAndACut(t *testing.T) {
 	b := open(t, p.URL, rabbit.Options{Namespace: ns, Pauses: pauses})
 	release := make(chan struct{})
 	var slow, quick atomic.Int64
-	subscribe(t, b, "q", func(_ context.Context, m event.Message) error {
+	subscribe(t, b, "q", func(_ context.Context, m broker.Message) error {
 		if m.ID == "slow" {
 			if slow.Add(1) == 1 {
 				<-release
@@ -702,7 +703,7 @@ func TestSlowHandlerAndACut(t *testing.T) {
 		return nil
 	}, "#")
 	publish := func(id string) {
-		if _, err := b.Publish(t.Context(), event.Message{Key: "a.b.c", ID: id}); err != nil {
+		if _, err := b.Publish(t.Context(), broker.Message{Key: "a.b.c", ID: id}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -724,7 +725,7 @@ func TestSlowHandlerAndACut(t *testing.T) {
 func TestHealthAfterABlockedBrokerIsRestarted(t *testing.T) {
 	node := testenv.OwnRabbit(t, 1)[0]
 	b := open(t, node.URL, rabbit.Options{})
-	if _, err := b.Publish(t.Context(), event.Message{Key: "a.b.c", ID: "1"}); err != nil {
+	if _, err := b.Publish(t.Context(), broker.Message{Key: "a.b.c", ID: "1"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := node.Ctl("set_disk_free_limit", "1000000GB"); err != nil {
@@ -733,7 +734,7 @@ func TestHealthAfterABlockedBrokerIsRestarted(t *testing.T) {
 	eventually(t, "the broker to block the connection, which it says when something comes", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
-		_, err := b.Publish(ctx, event.Message{Key: "a.b.c", ID: "2"})
+		_, err := b.Publish(ctx, broker.Message{Key: "a.b.c", ID: "2"})
 		h := b.Health(t.Context())
 		return err != nil && len(h) == 1 && strings.Contains(h[0].Text, "takes no messages")
 	})

@@ -9,11 +9,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/matchwire/matchwire/broker"
-	"github.com/matchwire/matchwire/event"
 )
 
 // Declare declares the queue and what belongs to it.
-func (b *Broker) Declare(ctx context.Context, s event.Subscription) error {
+func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 	queue := b.topology.full(s.Queue)
 	return persist(ctx, b.log.With("queue", queue), "queue not declared, trying again", never, func() error {
 		ch, err := b.consume.channel(ctx)
@@ -28,7 +27,7 @@ func (b *Broker) Declare(ctx context.Context, s event.Subscription) error {
 // Subscribe consumes the queue, on a new channel whenever the last is lost. The
 // handlers are one pool for all channels: one that takes its time does not hold
 // up the next channel.
-func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Handler) error {
+func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
 	jobs := make(chan broker.Job)
 	var working sync.WaitGroup
 	working.Go(func() {
@@ -54,7 +53,7 @@ func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Ha
 }
 
 // subscribe turns the deliveries of one channel into jobs, until it or ctx ends.
-func (b *Broker) subscribe(ctx context.Context, s event.Subscription, jobs chan<- broker.Job, ready func()) error {
+func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, jobs chan<- broker.Job, ready func()) error {
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err
@@ -130,13 +129,13 @@ func closeReason(e *amqp.Error) error {
 // delivery of a lost channel cannot be; the broker delivers the message again.
 // An error means that the message can go nowhere: the subscription is to be
 // made again, and with it its queues, after a pause.
-func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m event.Message, err error) error {
+func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m broker.Message, err error) error {
 	next := ""
-	verdict, pause := broker.Judge(err, m.Attempt, number(d, headerOutages), b.topology.pauses)
+	verdict, pause := broker.Decide(err, m.Attempt, number(d, headerOutages), b.topology.pauses)
 	switch verdict {
 	case broker.Retry:
 		next = retryQueue(queue, pause)
-	case broker.Bury:
+	case broker.Dead:
 		next = deadQueue(queue)
 		b.log.Error("message dead-lettered", "queue", next, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))
 	case broker.Ack:

@@ -8,7 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // The objects that matchwire declares. Their arguments are fixed: RabbitMQ
@@ -54,12 +54,12 @@ func (t *topology) full(name string) string {
 	return t.namespace + "." + name
 }
 
-func (t *topology) events() string { return t.full(event.LiveEvents.String()) }
+func (t *topology) events() string { return t.full(broker.LiveEvents.String()) }
 func (t *topology) log() string    { return t.full("live_events.log") }
-func (t *topology) tasks() string  { return t.full(event.Tasks.String()) }
+func (t *topology) tasks() string  { return t.full(broker.Tasks.String()) }
 
-func (t *topology) exchange(e event.Exchange) string {
-	if e == event.Tasks {
+func (t *topology) exchange(e broker.Exchange) string {
+	if e == broker.Tasks {
 		return t.tasks()
 	}
 	return t.events()
@@ -92,7 +92,7 @@ func declareExchanges(ch *amqp.Channel, t *topology) error {
 }
 
 // declareQueue declares a queue, all that belongs to it and its bindings.
-func declareQueue(ch *amqp.Channel, t *topology, s event.Subscription) error {
+func declareQueue(ch *amqp.Channel, t *topology, s broker.Subscription) error {
 	if err := declareExchanges(ch, t); err != nil {
 		return err
 	}

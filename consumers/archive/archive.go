@@ -15,6 +15,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 )
@@ -89,7 +90,7 @@ func (a *archive) write(ctx context.Context, batch []event.Event) []error {
 		}
 	}
 	for i, e := range batch {
-		if db != nil && len(batch) > 1 && !errors.Is(fault(err), event.ErrUnavailable) {
+		if db != nil && len(batch) > 1 && !errors.Is(fault(err), broker.ErrUnavailable) {
 			err = db.insert(ctx, []event.Event{e})
 		}
 		if err != nil {
@@ -103,7 +104,7 @@ func (a *archive) write(ctx context.Context, batch []event.Event) []error {
 // what is wrong with an event.
 func fault(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return event.Unavailable(err) // it waited for a file that somebody else holds
+		return broker.Unavailable(err) // it waited for a file that somebody else holds
 	}
 	var answer *sqlite.Error
 	if !errors.As(err, &answer) {
@@ -111,7 +112,7 @@ func fault(err error) error {
 	}
 	switch answer.Code() & 0xff {
 	case sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		return event.Unavailable(err)
+		return broker.Unavailable(err)
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/archive"
 	"github.com/matchwire/matchwire/consumers/consumertest"
@@ -208,7 +209,7 @@ func TestOneFile(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	two := t.TempDir()
-	if err := run(two).Handle(t.Context(), consumertest.Goal()); !errors.Is(err, event.ErrUnavailable) {
+	if err := run(two).Handle(t.Context(), consumertest.Goal()); !errors.Is(err, broker.ErrUnavailable) {
 		t.Errorf("an event goes into another file: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(two, "archive.db")); err == nil {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 )
 
@@ -95,9 +96,9 @@ func (db *database) insert(ctx context.Context, events []event.Event) error {
 	}
 	defer row.Close()
 	for _, e := range events {
-		m, err := e.Encode()
+		m, err := broker.NewMessage(e)
 		if err != nil {
-			return event.Permanent(err)
+			return broker.Permanent(err)
 		}
 		epoch, seq := e.Position()
 		d := e.Data

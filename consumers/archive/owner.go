@@ -10,8 +10,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
-	"github.com/matchwire/matchwire/event"
 )
 
 // The processes of one installation share the consumer's queue. If they wrote to
@@ -48,7 +48,7 @@ func (a *archive) claim(ctx context.Context) error {
 		return fmt.Errorf("asking who archives: %w", consumers.RedisError(err))
 	}
 	if other != "" {
-		return event.Unavailable(&otherFileError{ours, other})
+		return broker.Unavailable(&otherFileError{ours, other})
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
@@ -169,7 +170,7 @@ func (b *bench) start() (stop func()) {
 func (b *bench) publish(events ...event.Event) {
 	b.Helper()
 	for _, e := range events {
-		m, err := e.Encode()
+		m, err := broker.NewMessage(e)
 		if err == nil {
 			_, err = b.broker.Publish(b.Context(), m)
 		}
@@ -219,7 +220,7 @@ func (b *bench) wants(e event.Event) bool {
 	return false
 }
 
-func (b *bench) dead() (all []event.DeadLetter) {
+func (b *bench) dead() (all []broker.DeadLetter) {
 	b.Helper()
 	for part := range b.parts {
 		letters, err := testenv.Dead(b.Context(), b.broker, consumers.QueueName(part))
@@ -232,4 +233,4 @@ func (b *bench) dead() (all []event.DeadLetter) {
 }
 
 // permanent reports whether an error must not be retried.
-func permanent(err error) bool { return errors.Is(err, event.ErrPermanent) }
+func permanent(err error) bool { return errors.Is(err, broker.ErrPermanent) }

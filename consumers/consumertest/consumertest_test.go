@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/consumertest"
 	"github.com/matchwire/matchwire/event"
@@ -59,9 +60,9 @@ func (l *ledger) new(h consumers.Host) (consumers.Consumer, error) {
 		err := how()
 		if err != nil {
 			if l.fault == "failure for now" {
-				return event.Permanent(err)
+				return broker.Permanent(err)
 			}
-			if l.fault == "failure for good" && errors.Is(err, event.ErrPermanent) {
+			if l.fault == "failure for good" && errors.Is(err, broker.ErrPermanent) {
 				return errors.New("again")
 			}
 			return err
@@ -70,7 +71,7 @@ func (l *ledger) new(h consumers.Host) (consumers.Consumer, error) {
 		defer l.mu.Unlock()
 		d := e.Data
 		if l.fault == "corrections" && d.Action != event.New {
-			return event.Permanent(errors.New("what is that?"))
+			return broker.Permanent(errors.New("what is that?"))
 		}
 		row := d.Incident
 		if l.fault == "the same event twice" {
@@ -135,7 +136,7 @@ func subject(fault string) func(*testing.T) consumertest.Subject {
 				slices.Sort(all)
 				return all
 			},
-			Fail: set(errors.New("closed")), Refuse: set(event.Permanent(errors.New("no"))),
+			Fail: set(errors.New("closed")), Refuse: set(broker.Permanent(errors.New("no"))),
 			Hang: func() func() {
 				l.mu.Lock()
 				defer l.mu.Unlock()

@@ -27,6 +27,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
@@ -117,15 +118,15 @@ func (p *program) find(name string, inFolder func(string) string) (err error) {
 
 // handle has one of the copies handle an event. While none runs, all events wait.
 func (p *program) handle(ctx context.Context, e event.Event) error {
-	m, err := e.Encode()
+	m, err := broker.NewMessage(e)
 	if err != nil {
-		return event.Permanent(err)
+		return broker.Permanent(err)
 	}
 	answer := make(chan error, 1)
 	select {
 	case p.work <- job{ctx: ctx, line: append(m.Body, '\n'), answer: answer}:
 		return <-answer // killed when ctx ends
 	case <-ctx.Done():
-		return event.Unavailable(errors.New("no copy of the program runs"))
+		return broker.Unavailable(errors.New("no copy of the program runs"))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/exec"
 	"github.com/matchwire/matchwire/event"
@@ -86,7 +87,7 @@ func TestAnswers(t *testing.T) {
 		{"Babbles", `it answered "what": want ok, retry REASON or permanent REASON`, false}, {"Fine", "", false},
 	} {
 		err := handle(tc.player)
-		if (err == nil) != (tc.want == "") || err != nil && (!strings.Contains(err.Error(), tc.want) || errors.Is(err, event.ErrPermanent) != tc.permanent || errors.Is(err, event.ErrUnavailable)) {
+		if (err == nil) != (tc.want == "") || err != nil && (!strings.Contains(err.Error(), tc.want) || errors.Is(err, broker.ErrPermanent) != tc.permanent || errors.Is(err, broker.ErrUnavailable)) {
 			t.Errorf("%s: %v, want %q, permanent %v", tc.player, err, tc.want, tc.permanent)
 		}
 	}
@@ -102,7 +103,7 @@ func TestHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	if err := handle("Hangs"); err == nil || errors.Is(err, event.ErrPermanent) || time.Since(began) > 20*time.Second {
+	if err := handle("Hangs"); err == nil || errors.Is(err, broker.ErrPermanent) || time.Since(began) > 20*time.Second {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}
 	for end := time.Now().Add(20 * time.Second); handle("Fine") != nil; {
@@ -117,7 +118,7 @@ func TestCannotRun(t *testing.T) {
 	handle, said := run(t, "echo broken >&2; exit 1", func(s *exec.Settings) { s.Timeout = strictyaml.Duration(time.Second) })
 	unavailable := false
 	for range 5 { // one may meet a copy that is about to end
-		unavailable = unavailable || errors.Is(handle("Fine"), event.ErrUnavailable)
+		unavailable = unavailable || errors.Is(handle("Fine"), broker.ErrUnavailable)
 	}
 	if !unavailable {
 		t.Error("no event was told that the program is away")

@@ -15,7 +15,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 const (
@@ -142,7 +142,7 @@ func judge(line string) (verdict, err error) {
 	case "retry":
 		return errors.New(reason), nil
 	case "permanent":
-		return event.Permanent(errors.New(reason)), nil
+		return broker.Permanent(errors.New(reason)), nil
 	}
 	err = fmt.Errorf("it answered %q: want ok, retry REASON or permanent REASON", line)
 	return fmt.Errorf("the program failed: %w", err), err

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/goccy/go-yaml/ast"
+
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )

@@ -18,6 +18,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/consumertest"
 	"github.com/matchwire/matchwire/consumers/notify"
@@ -173,13 +174,13 @@ func TestAnswers(t *testing.T) {
 	hang := func(http.ResponseWriter) { time.Sleep(time.Second) }
 	const later, never, again, gone = "later", "never", "again", "gone"
 	verdict := func(err error) string {
-		var postponed *event.PostponedError
+		var postponed *broker.PostponedError
 		switch {
 		case err == nil:
 			return gone
 		case errors.As(err, &postponed):
 			return later
-		case errors.Is(err, event.ErrPermanent):
+		case errors.Is(err, broker.ErrPermanent):
 			return never
 		}
 		return again
@@ -251,7 +252,7 @@ func TestUnreachable(t *testing.T) {
 	} {
 		w := newWorld(t, "channels:\n  hook: {"+settings+"}\n")
 		err := w.tell("hook", goal(t, nil))
-		if err == nil || errors.Is(err, event.ErrPermanent) || !strings.Contains(err.Error(), want) {
+		if err == nil || errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error with %q, worth a retry", settings, err, want)
 		}
 		testenv.NoSecret(t, err, w.log.String())
@@ -303,10 +304,10 @@ func TestShoutrrrThatIsSlow(t *testing.T) {
 	w := newWorld(t, "channels:\n  hook: {shoutrrr: 'mattermost://"+strings.TrimPrefix(s.URL, "http://")+"/"+testenv.Secret+"?disabletls=yes'}\n")
 	s.set(func(rw http.ResponseWriter) { time.Sleep(time.Second) })
 	e := goal(t, nil)
-	if err := w.tell("hook", e); err == nil || errors.Is(err, event.ErrPermanent) {
+	if err := w.tell("hook", e); err == nil || errors.Is(err, broker.ErrPermanent) {
 		t.Errorf("%v, want an error worth a retry", err)
 	}
-	if err := w.tell("hook", goal(t, nil)); !errors.Is(err, event.ErrUnavailable) {
+	if err := w.tell("hook", goal(t, nil)); !errors.Is(err, broker.ErrUnavailable) {
 		t.Errorf("another event meanwhile: %v, want it to wait", err)
 	}
 	time.Sleep(1200 * time.Millisecond) // now it has returned
@@ -337,11 +338,11 @@ func TestMail(t *testing.T) {
 		t.Errorf("mails: %s", got)
 	}
 	w = newWorld(t, settings(newMailServer(t, "550 no such mailbox")))
-	if err := w.tell("mail", goal(t, nil)); !errors.Is(err, event.ErrPermanent) {
+	if err := w.tell("mail", goal(t, nil)); !errors.Is(err, broker.ErrPermanent) {
 		t.Errorf("%v, want a permanent error", err)
 	}
 	w = newWorld(t, settings(newMailServer(t, "451 come again")))
-	if err := w.tell("mail", goal(t, nil)); err == nil || errors.Is(err, event.ErrPermanent) {
+	if err := w.tell("mail", goal(t, nil)); err == nil || errors.Is(err, broker.ErrPermanent) {
 		t.Errorf("%v, want an error worth a retry", err)
 	}
 	testenv.NoSecret(t, w.log.String())

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/broker"
 )
 
 // callTimeout bounds a call to a channel's service.
@@ -38,7 +38,7 @@ var newClient = func() *http.Client {
 func post(ctx context.Context, client *http.Client, u, shown string, body []byte, header http.Header) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u, bytes.NewReader(body))
 	if err != nil {
-		return event.Permanent(fmt.Errorf("%s: bad URL", shown))
+		return broker.Permanent(fmt.Errorf("%s: bad URL", shown))
 	}
 	req.Header = header
 	resp, err := client.Do(req)
@@ -69,13 +69,13 @@ func answer(shown string, resp *http.Response, err error) error {
 	switch {
 	case s == http.StatusTooManyRequests, s == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "":
 		until := retryAfter(resp.Header)
-		return &refusedError{event.Postpone(until, err.Error()), until}
+		return &refusedError{broker.Postpone(until, err.Error()), until}
 	case s == http.StatusRequestTimeout || s == http.StatusTooEarly || s >= 500:
 		return &refusedError{error: err}
 	case s < 400:
-		return &refusedError{error: event.Permanent(fmt.Errorf("%w, and no redirect is followed", err))}
+		return &refusedError{error: broker.Permanent(fmt.Errorf("%w, and no redirect is followed", err))}
 	}
-	return &refusedError{error: event.Permanent(err)}
+	return &refusedError{error: broker.Permanent(err)}
 }
 
 const (

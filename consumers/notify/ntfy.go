@@ -10,6 +10,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
@@ -85,7 +86,7 @@ func (s *ntfy) send(ctx context.Context, _ recipient, n Notification) error {
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
-		return event.Permanent(err)
+		return broker.Permanent(err)
 	}
 	header := s.header.Clone()
 	header.Set("X-Transaction-Id", n.Event.TID.String())

@@ -17,8 +17,8 @@ import (
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
-	"github.com/matchwire/matchwire/event"
 )
 
 // A shoutrrr is any of the chat, mail and push services that the library of that
@@ -120,7 +120,7 @@ func (r *shoutrrr) call(ctx context.Context, n Notification) (*call, error) {
 		select {
 		case <-c.done:
 		case <-ctx.Done():
-			return nil, &refusedError{error: event.Unavailable(fmt.Errorf("shoutrrr %s: an earlier call has not returned", r.name))}
+			return nil, &refusedError{error: broker.Unavailable(fmt.Errorf("shoutrrr %s: an earlier call has not returned", r.name))}
 		}
 	}
 }
@@ -154,7 +154,7 @@ func (r *shoutrrr) leave(c *call) bool {
 // begin begins a call. r.mu is held.
 func (r *shoutrrr) begin(n Notification) (*call, error) {
 	if r.left >= maxLeft {
-		return nil, &refusedError{error: event.Unavailable(fmt.Errorf("shoutrrr %s: %d calls hang", r.name, r.left))}
+		return nil, &refusedError{error: broker.Unavailable(fmt.Errorf("shoutrrr %s: %d calls hang", r.name, r.left))}
 	}
 	if r.service == nil {
 		service, err := (&router.ServiceRouter{}).Locate(r.url)
@@ -212,9 +212,9 @@ func (r *shoutrrr) verdict(err error) error {
 	switch {
 	case code == 429 || tooMany.MatchString(text):
 		until := time.Now().Add(shortRest)
-		return &refusedError{event.Postpone(until, told.Error()), until}
+		return &refusedError{broker.Postpone(until, told.Error()), until}
 	case code >= 400 && code < 500 && code != 408 && !mail, code >= 500 && mail:
-		return &refusedError{error: event.Permanent(told)}
+		return &refusedError{error: broker.Permanent(told)}
 	case code > 0:
 		return &refusedError{error: told}
 	}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
-	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -61,11 +61,11 @@ func (s telegramSettings) sender(place strictyaml.Place, h consumers.Host) (send
 func (s *telegram) send(ctx context.Context, _ recipient, n Notification) error {
 	body, err := json.Marshal(map[string]any{"chat_id": s.chat, "text": n.Title + "\n" + n.Body})
 	if err != nil {
-		return event.Permanent(err)
+		return broker.Permanent(err)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {
-		return event.Permanent(errors.New("telegram: bad URL"))
+		return broker.Permanent(errors.New("telegram: bad URL"))
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := s.client.Do(req)
@@ -87,9 +87,9 @@ func (s *telegram) send(ctx context.Context, _ recipient, n Notification) error 
 		return nil
 	case told.Parameters.RetryAfter > 0:
 		until := time.Now().Add(min(time.Duration(told.Parameters.RetryAfter)*time.Second, longRest))
-		return &refusedError{event.Postpone(until, "telegram: "+cut(told.Description, 200)), until}
+		return &refusedError{broker.Postpone(until, "telegram: "+cut(told.Description, 200)), until}
 	case err == nil && resp.StatusCode < 300: // it says no, and not why by its status
-		return &refusedError{error: event.Permanent(fmt.Errorf("telegram: %s", cut(told.Description, 200)))}
+		return &refusedError{error: broker.Permanent(fmt.Errorf("telegram: %s", cut(told.Description, 200)))}
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(nil))
 	if resp.StatusCode < 300 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 )
@@ -98,7 +99,7 @@ func (t told) begin(ctx context.Context, e event.Event) (*toldState, error) {
 	}
 	if len(pairs) == 1 {
 		if pairs[0] == "busy" {
-			return nil, event.Postpone(now.Add(time.Second), errTelling.Error())
+			return nil, broker.Postpone(now.Add(time.Second), errTelling.Error())
 		}
 		return nil, errSuperseded
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers/consumertest"
 	"github.com/matchwire/matchwire/event"
 )
@@ -113,7 +114,7 @@ func TestCorrectionDoesNotOvertake(t *testing.T) {
 	overtakes := consumertest.Corrected(e)
 	time.AfterFunc(2*time.Second, func() { close(goOn) })
 	err := w.tell("hook", overtakes)
-	if !errors.As(err, new(*event.PostponedError)) {
+	if !errors.As(err, new(*broker.PostponedError)) {
 		t.Errorf("%v, want it postponed", err)
 	}
 	if err := <-done; err != nil {
@@ -221,7 +222,7 @@ func TestDelay(t *testing.T) {
 	e, taken, edited := consumertest.Goal(), consumertest.Goal(), consumertest.Goal()
 	waiting := []event.Event{e, taken, edited, consumertest.Retracted(taken), consumertest.Corrected(edited)}
 	for _, e := range waiting {
-		var p *event.PostponedError
+		var p *broker.PostponedError
 		if err := w.tell("hook", e); !errors.As(err, &p) || !p.Until.Equal(e.Time.Add(90*time.Second)) {
 			t.Errorf("%v, want it postponed to 90 s after %v", err, e.Time)
 		}
@@ -291,7 +292,7 @@ func TestRate(t *testing.T) {
 	postponed := 0
 	for range 5 {
 		err := w.tell("hook", consumertest.Goal())
-		var p *event.PostponedError
+		var p *broker.PostponedError
 		if errors.As(err, &p) {
 			postponed++
 			if in, want := time.Until(p.Until), time.Duration(20*postponed)*time.Minute; in < want-time.Minute || in > want+time.Minute { // not all at the same time
@@ -311,7 +312,7 @@ func TestPause(t *testing.T) {
 	w, s := hooked(t, "kinds: [goal]")
 	s.set(func(rw http.ResponseWriter) { rw.Header().Set("Retry-After", "300"); rw.WriteHeader(429) })
 	for range 3 {
-		var p *event.PostponedError
+		var p *broker.PostponedError
 		if err := w.tell("hook", consumertest.Goal()); !errors.As(err, &p) || time.Until(p.Until) < 290*time.Second {
 			t.Errorf("%v, want it postponed for 5 minutes", err)
 		}

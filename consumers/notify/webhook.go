@@ -14,8 +14,8 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
-	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -70,7 +70,7 @@ func signingKey(text string) ([]byte, error) {
 func (w *webhook) send(ctx context.Context, _ recipient, n Notification) error {
 	body, err := json.Marshal(n)
 	if err != nil {
-		return event.Permanent(err)
+		return broker.Permanent(err)
 	}
 	at := strconv.FormatInt(time.Now().Unix(), 10)
 	header := http.Header{"Content-Type": {"application/json"}, "X-Transaction-Id": {n.Event.TID.String()}, "Webhook-Id": {n.Event.ID}, "Webhook-Timestamp": {at}}

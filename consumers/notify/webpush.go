@@ -22,10 +22,11 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
-	"github.com/matchwire/matchwire/trace"
+	"github.com/matchwire/matchwire/internal/trace"
 )
 
 // Web Push tells browsers that have subscribed. The Topic of a message, and the
@@ -149,7 +150,7 @@ type pushed struct {
 func (p *push) send(ctx context.Context, to recipient, n Notification) error {
 	body, err := message(n)
 	if err != nil {
-		return event.Permanent(err)
+		return broker.Permanent(err)
 	}
 	urgency := webpush.UrgencyNormal
 	if n.urgent() {
@@ -202,7 +203,7 @@ func (n *notifier) many(ctx context.Context, e event.Event, to []target, state *
 			err := resting[t.service()]
 			mu.Unlock()
 			if err == nil {
-				err = n.turns.take(ctx, t.service())
+				err = n.limiter.wait(ctx, t.service())
 			}
 			if err != nil {
 				state.refused(ctx, t)
@@ -227,9 +228,9 @@ func (n *notifier) many(ctx context.Context, e event.Event, to []target, state *
 		switch {
 		case err == nil:
 			continue
-		case errors.Is(err, event.ErrPermanent): // nothing that can be mended for this one
+		case errors.Is(err, broker.ErrPermanent): // nothing that can be mended for this one
 			never = err
-		case again == nil || errors.Is(again, event.ErrUnavailable):
+		case again == nil || errors.Is(again, broker.ErrUnavailable):
 			again = err
 		}
 		failed++

@@ -24,6 +24,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 )
@@ -91,7 +92,7 @@ func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	}
 	args, err := arguments(e, at, at.Add(s.keep))
 	if err != nil {
-		return event.Permanent(err)
+		return broker.Permanent(err)
 	}
 	if err := s.batch.Do(ctx, update{keys: s.keys(e.Subject), args: args}); err != nil {
 		return fmt.Errorf("writing scoreboard of %s: %w", e.Subject, consumers.RedisError(err))

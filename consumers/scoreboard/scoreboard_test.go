@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/event"
@@ -159,7 +160,7 @@ func TestUnreachableRedisIsTriedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Handle(t.Context(), goal(t, "e1", 1, 1, 0)); err == nil || errors.Is(err, event.ErrPermanent) {
+	if err := c.Handle(t.Context(), goal(t, "e1", 1, 1, 0)); err == nil || errors.Is(err, broker.ErrPermanent) {
 		t.Errorf("%v, want an error worth a retry", err)
 	}
 }

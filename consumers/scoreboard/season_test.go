@@ -16,7 +16,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/season"
 	"github.com/matchwire/matchwire/internal/testenv"
-	"github.com/matchwire/matchwire/parser"
+	"github.com/matchwire/matchwire/parser/profile"
 )
 
 // A whole season's events, in any order and some of them twice, leave boards
@@ -26,7 +26,7 @@ func TestSeason(t *testing.T) {
 	if err != nil || len(matches) == 0 {
 		t.Fatalf("%d matches, %v", len(matches), err)
 	}
-	profile, err := parser.LoadProfile("season.yaml", []byte(season.Profile))
+	prof, err := profile.Load("season.yaml", []byte(season.Profile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestSeason(t *testing.T) {
 	reading.SetLimit(4)
 	for i := range all {
 		reading.Go(func() (err error) {
-			all[i].events, all[i].facts, err = all[i].Events(profile, 1)
+			all[i].events, all[i].facts, err = all[i].Events(prof, 1)
 			for n := range all[i].events {
 				all[i].events[n].Time = time.Now() // the matches are years old, and boards are kept for days
 			}

@@ -17,6 +17,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
@@ -84,7 +85,7 @@ func TestMemoryIsBounded(t *testing.T) {
 
 // publish publishes events of 200 matches at a time, 100 of each, and returns
 // how many a second.
-func (w *world) publish(b event.Publisher, from, n int) float64 {
+func (w *world) publish(b broker.Publisher, from, n int) float64 {
 	w.Helper()
 	const writers, batch, matches, each = 4, 500, 200, 100
 	began := time.Now()
@@ -92,7 +93,7 @@ func (w *world) publish(b event.Publisher, from, n int) float64 {
 	for writer := range writers {
 		writing.Go(func() {
 			for at := from + writer*batch; at < from+n; at += writers * batch {
-				msgs := make([]event.Message, min(batch, from+n-at))
+				msgs := make([]broker.Message, min(batch, from+n-at))
 				for i := range msgs {
 					day, n := (at+i)/(matches*each), (at+i)%(matches*each)
 					seq := int64(n/matches) + 1
@@ -107,7 +108,7 @@ func (w *world) publish(b event.Publisher, from, n int) float64 {
 						return
 					}
 					e.TID = event.NewTID()
-					if msgs[i], err = e.Encode(); err != nil {
+					if msgs[i], err = broker.NewMessage(e); err != nil {
 						w.Error(err)
 						return
 					}

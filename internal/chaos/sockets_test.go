@@ -21,6 +21,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
@@ -249,7 +250,7 @@ func (s *nodes) publish(t *testing.T) {
 }
 
 // goal is the n-th event of a match, of about 1,100 bytes.
-func goal(t *testing.T, match string, n int64, d event.Data) event.Message {
+func goal(t *testing.T, match string, n int64, d event.Data) broker.Message {
 	t.Helper()
 	d.Epoch, d.Seq, d.Rev, d.Incident, d.Reason = "e1", n, 1, fmt.Sprint("i", n%30), strings.Repeat("x", 500)
 	d.Match = &event.Match{ID: match, Home: "A", Away: "B", Status: event.Live}
@@ -258,7 +259,7 @@ func goal(t *testing.T, match string, n int64, d event.Data) event.Message {
 		t.Fatal(err)
 	}
 	e.TID = event.NewTID()
-	m, err := e.Encode()
+	m, err := broker.NewMessage(e)
 	if err != nil {
 		t.Fatal(err)
 	}

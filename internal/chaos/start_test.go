@@ -9,6 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
@@ -24,7 +25,7 @@ func TestStartOnALongLog(t *testing.T) {
 	const matches, batch = 400, 1000
 	s := startNodes(t, 1)
 	began := time.Now()
-	var messages []event.Message
+	var messages []broker.Message
 	for n := range events {
 		m := goal(t, fmt.Sprint("m", n%matches), n/matches+1, event.Data{Player: fmt.Sprint("Player ", n), Score: &event.Score{Home: int(n / matches)}})
 		if messages = append(messages, m); len(messages) == batch || n == events-1 {

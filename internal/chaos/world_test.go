@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
@@ -142,7 +143,7 @@ func (w *world) readLog(ctx context.Context, urls string) {
 		return
 	}
 	defer b.Close()
-	err = b.ReadLog(ctx, event.Start, nil, func(_ event.Cursor, m event.Message) error {
+	err = b.ReadLog(ctx, broker.Start, nil, func(_ broker.Cursor, m broker.Message) error {
 		if e, err := event.Decode(m.Body); err == nil {
 			w.log.add(e)
 		}

@@ -1,0 +1,99 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/matchwire/matchwire/consumers/scoreboard"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/trace"
+)
+
+// Bounds of what one call returns.
+const (
+	someBoards, mostBoards   = 100, 1000
+	someJobs, mostJobs       = 10, 100
+	someMatches, mostMatches = 100, 1000
+)
+
+func (a *API) scoreboards(w http.ResponseWriter, r *http.Request) error {
+	n, err := count(r, "limit", someBoards, mostBoards)
+	if err != nil {
+		return err
+	}
+	live := false
+	if text := r.URL.Query().Get("live"); text != "" {
+		if live, err = strconv.ParseBool(text); err != nil {
+			return apiError{http.StatusBadRequest, "live " + strconv.Quote(text) + ": want true or false", ""}
+		}
+	}
+	boards, err := a.Boards.List(r.Context(), live, n)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, struct {
+		Scoreboards []scoreboard.Board `json:"scoreboards"`
+	}{boards})
+}
+
+func (a *API) scoreboard(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("id")
+	if err := event.CheckMatchID(id); err != nil {
+		return apiError{http.StatusBadRequest, err.Error(), ""}
+	}
+	board, ok, err := a.Boards.Get(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return apiError{http.StatusNotFound, "there is no scoreboard of match " + id, ""}
+	}
+	return answer(w, http.StatusOK, board)
+}
+
+func (a *API) trace(w http.ResponseWriter, r *http.Request) error {
+	jobs, err := count(r, "jobs", someJobs, mostJobs)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	if _, err := event.ParseTID(id); err != nil {
+		return apiError{http.StatusBadRequest, err.Error(), ""}
+	}
+	tree, err := a.Traces.Tree(r.Context(), id, jobs)
+	if err == nil && !a.hasToken(r) {
+		tree.Discreet()
+	}
+	if errors.Is(err, trace.ErrNotFound) {
+		return apiError{http.StatusNotFound, id + ": " + err.Error(), ""}
+	}
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, tree)
+}
+
+// count is a parameter that says how many are wanted.
+func count(r *http.Request, name string, some, most int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return some, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, apiError{http.StatusBadRequest, name + " " + strconv.Quote(text) + ": want a number from 1 to " + strconv.Itoa(most), ""}
+	}
+	return n, nil
+}
+
+func (a *API) instances(w http.ResponseWriter, r *http.Request) error {
+	all, err := a.Instances.List(r.Context())
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, struct {
+		Instances []instances.Instance `json:"instances"`
+	}{append([]instances.Instance{}, all...)}) // a list, if of none
+}

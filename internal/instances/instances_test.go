@@ -1,0 +1,93 @@
+package instances_test
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+func list(t *testing.T, r *instances.Registry) []instances.Instance {
+	t.Helper()
+	all, err := r.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func TestInstancesComeAndGo(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
+		r := instances.New(c, "mw:")
+		if all := list(t, r); len(all) != 0 {
+			t.Errorf("at first %+v", all)
+		}
+		b := instances.Instance{Name: "b", Roles: []string{"fanout"}, Address: "b:8080", Version: "v1", Started: time.Now().UTC().Truncate(time.Second),
+			Status: "warn", Troubles: []string{"the broker blocks"}}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		run := func(i instances.Instance) {
+			r.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance { return i })
+			done <- struct{}{}
+		}
+		go run(b)
+		go run(instances.Instance{Name: "a", Roles: []string{"parser", "consumers"}})
+		eventually(t, "both", func() bool { return len(list(t, r)) == 2 })
+		all := list(t, r)
+		got := all[1]
+		if got.Silent() < 0 || got.Silent() > 10*time.Second || got.Gone() {
+			t.Errorf("silent for %v", got.Silent())
+		}
+		got.SilentSeconds = 0
+		if all[0].Name != "a" || !reflect.DeepEqual(got, b) {
+			t.Errorf("got %+v", all)
+		}
+		cancel()
+		<-done
+		<-done
+		if all := list(t, r); len(all) != 0 {
+			t.Errorf("after the end %+v", all)
+		}
+	})
+}
+
+// One that was killed does not say goodbye: it is seen to be silent, and
+// forgotten at last.
+func TestKilledInstance(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
+		r := instances.New(c, "mw:")
+		say := func(name string) {
+			ctx, cancel := context.WithCancel(t.Context())
+			r.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
+				time.AfterFunc(50*time.Millisecond, cancel)
+				return instances.Instance{Name: name}
+			})
+		}
+		old := func(name string, age time.Duration) {
+			c.HSet(t.Context(), "mw:{instances}", name, `{"name":"`+name+`"}`)
+			c.ZAdd(t.Context(), "mw:{instances}:seen", redis.Z{Score: float64(time.Now().Add(-age).UnixMilli()), Member: name})
+		}
+		old("killed", 20*time.Second)
+		old("forgotten", 11*time.Minute)
+		say("alive")
+		all := list(t, r)
+		if len(all) != 1 || all[0].Name != "killed" || !all[0].Gone() {
+			t.Errorf("%+v", all)
+		}
+	})
+}

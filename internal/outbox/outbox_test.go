@@ -1,0 +1,127 @@
+package outbox_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/outbox"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// write puts messages into an outbox, as those do who make them.
+func write(t *testing.T, s *outbox.Store, r *redis.Client, name string, ids ...string) {
+	t.Helper()
+	var msgs []broker.Message
+	for _, id := range ids {
+		msgs = append(msgs, broker.Message{Key: "a.b.c", ID: id, TID: event.NewTID(), Match: name, Time: time.Now().UTC(), Body: []byte(`{"x":"` + id + `"}`)})
+	}
+	args, err := outbox.Arguments(msgs)
+	if err == nil {
+		err = s.Mark(t.Context(), name)
+	}
+	if err == nil {
+		err = r.RPush(t.Context(), s.Key(name), args...).Err()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func ids(msgs []broker.Message) []string {
+	out := []string{}
+	for _, m := range msgs {
+		out = append(out, m.ID)
+	}
+	return out
+}
+
+// Two workers that published the same messages clear them once.
+func TestClearRemovesOnlyWhatStandsFirst(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		ctx := t.Context()
+		s := outbox.NewStore(r, "mw:")
+		write(t, s, r, "m1", "a", "b", "c")
+		owed, _ := s.Owed(ctx, "m1", 2)
+		for range 2 {
+			if err := s.Clear(ctx, "m1", owed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if left, _ := s.Owed(ctx, "m1", 10); !slices.Equal(ids(left), []string{"c"}) {
+			t.Errorf("left %v", ids(left))
+		}
+	})
+}
+
+// A flaky publisher confirms one message and fails, as often as told.
+type flaky struct {
+	broker.Publisher
+	mu       sync.Mutex
+	failures int
+	sent     []string
+}
+
+func (f *flaky) Publish(_ context.Context, msgs ...broker.Message) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := len(msgs)
+	if f.failures > 0 {
+		f.failures--
+		n = 1
+	}
+	f.sent = append(f.sent, ids(msgs[:n])...)
+	if n < len(msgs) {
+		return n, errors.New("cut")
+	}
+	return n, nil
+}
+
+// What is not confirmed stays, in order, and the sweep finds it without anyone
+// saying so.
+func TestOutboxSweepsWhatWasLeft(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the sweep")
+	}
+	m := miniredis.RunT(t)
+	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
+	defer r.Close()
+	s := outbox.NewStore(r, "mw:")
+	write(t, s, r, "m1", "a", "b", "c", "d")
+	out := &flaky{failures: 1}
+	box := outbox.New(s, out, nil, slog.New(slog.DiscardHandler))
+	if err := box.Flush(t.Context(), "m1"); err == nil {
+		t.Fatal("the cut is not reported")
+	}
+	if left, _ := s.Owed(t.Context(), "m1", 10); !slices.Equal(ids(left), []string{"b", "c", "d"}) {
+		t.Fatalf("left %v", ids(left))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- box.Run(ctx) }()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		left, err := s.Owed(t.Context(), "m1", 10)
+		if err == nil && len(left) == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("left %v, %v", ids(left), err)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if !slices.Equal(out.sent, []string{"a", "b", "c", "d"}) {
+		t.Errorf("confirmed %v", out.sent)
+	}
+}

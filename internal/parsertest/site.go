@@ -1,0 +1,79 @@
+package parsertest
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// A Site is a web site whose answer a test can change. It counts the requests for pages.
+type Site struct {
+	*httptest.Server
+	Robots   string // what robots.txt holds
+	mu       sync.Mutex
+	answer   http.HandlerFunc
+	requests []*http.Request
+}
+
+// NewSite starts a site that ends with the test.
+func NewSite(t *testing.T) *Site {
+	s := &Site{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/robots.txt" {
+			fmt.Fprint(w, s.Robots)
+			return
+		}
+		s.mu.Lock()
+		answer := s.answer
+		s.requests = append(s.requests, r)
+		s.mu.Unlock()
+		answer(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Answer makes h answer the requests that follow.
+func (s *Site) Answer(h http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = h
+}
+
+// Count returns how many pages were requested.
+func (s *Site) Count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.requests)
+}
+
+// A Buffer is a bytes.Buffer that goroutines can share.
+type Buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write appends p.
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+// String returns what was written.
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// Requests returns the requests for pages, oldest first.
+func (s *Site) Requests() []*http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
+}

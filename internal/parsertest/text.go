@@ -1,0 +1,53 @@
+package parsertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// SameJSON reports whether two values have the same JSON.
+func SameJSON(a, b any) bool {
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return string(x) == string(y)
+}
+
+// Line writes an event in a line.
+func Line(e event.Event) string {
+	d := e.Data
+	parts := []string{d.Kind.Word(d.Action)}
+	for _, p := range []string{d.Time, string(d.Side), d.Player, d.Detail} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	if d.Kind == event.PeriodStart || d.Kind == event.PeriodEnd {
+		parts = append(parts, string(d.Clock.Period))
+	}
+	if d.Kind == event.StatusChange {
+		parts = append(parts, string(d.Match.Status))
+	}
+	if d.Score != nil {
+		parts = append(parts, fmt.Sprintf("%d-%d", d.Score.Home, d.Score.Away))
+	}
+	for _, k := range slices.Sorted(func(yield func(string) bool) {
+		for k := range d.Changes {
+			if !yield(k) {
+				return
+			}
+		}
+	}) {
+		parts = append(parts, fmt.Sprintf("%s:%s→%s", k, d.Changes[k].Old, d.Changes[k].New))
+	}
+	if d.Provisional {
+		parts = append(parts, "provisional")
+	}
+	if d.Backfill {
+		parts = append(parts, "backfill")
+	}
+	return strings.Join(parts, " ")
+}

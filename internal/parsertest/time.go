@@ -1,0 +1,16 @@
+package parsertest
+
+import (
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/reconcile"
+)
+
+// Reading is that of a page read at that time.
+func Reading(at time.Time) reconcile.Provenance {
+	return reconcile.Provenance{TID: event.NewTID(), Source: "/parser/test", At: at}
+}
+
+// Noon is when the made-up matches are read first.
+var Noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)

@@ -1,0 +1,69 @@
+package parsertest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/poll"
+	"github.com/matchwire/matchwire/parser/profile"
+)
+
+// A Tracked is a source that a test polls every 30 seconds.
+type Tracked struct {
+	t   *testing.T
+	w   *poll.Tracker
+	Now time.Time // of the latest poll
+}
+
+// Track returns a source with this profile.
+func Track(t *testing.T, r *poll.Ingester, prof string) *Tracked {
+	t.Helper()
+	p, err := profile.Load("small.yaml", []byte(prof))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Tracked{t, r.Track(p, ""), Noon}
+}
+
+// Read ingests a page and returns a summary of its events.
+func (w *Tracked) Read(body string) []string {
+	w.t.Helper()
+	w.Now = w.Now.Add(30 * time.Second)
+	events, _ := w.w.Ingest(event.WithTID(w.t.Context(), event.NewTID()), page.Page{Body: []byte(body), At: w.Now})
+	return Summary(events)
+}
+
+// Fail reports a poll that failed and returns a summary of its events.
+func (w *Tracked) Fail(reason string) []string {
+	w.t.Helper()
+	w.Now = w.Now.Add(30 * time.Second)
+	events, err := w.w.Failed(event.WithTID(w.t.Context(), event.NewTID()), "https://site.example/", w.Now, reason)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return Summary(events)
+}
+
+// Summary writes each event as its kind, match and reason.
+func Summary(events []event.Event) []string {
+	var all []string
+	for _, e := range events {
+		line := e.Data.Kind.Word(e.Data.Action) + " " + e.Subject
+		if e.Data.Reason != "" {
+			line += ": " + e.Data.Reason
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+// Expect fails the test if got is not want.
+func Expect(t *testing.T, what string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %q, want %q", what, got, want)
+	}
+}

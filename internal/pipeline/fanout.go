@@ -1,0 +1,102 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+// Streams says who may connect to the event streams of role fanout.
+type Streams struct {
+	// Tokens is a file of keys, relative to the config file, that clients'
+	// tokens are signed with; see fanout.Keys. Without it clients need none.
+	Tokens string `yaml:"tokens"`
+	// Anybody lets clients connect without a token where others than this machine
+	// reach the streams.
+	Anybody bool `yaml:"anybody"`
+	// Origins are sites whose pages may connect, besides the pages of the address
+	// that serves the streams: https://example.org or https://*.example.org.
+	Origins []string `yaml:"origins"`
+	// Connections bounds how many there are at a time in one process; without it
+	// the files that it may open do.
+	Connections int `yaml:"connections"`
+	// Drain is the longest time over which a process that stops sends its clients
+	// to others; 5s without it.
+	Drain strictyaml.Duration `yaml:"drain"`
+}
+
+const drainFor = 5 * time.Second
+
+// check says what is wrong with the part, and where in the config.
+func (s Streams) check(data []byte) error {
+	for i, o := range s.Origins {
+		if err := fanout.CheckOrigin(o); err != nil {
+			return strictyaml.Find(data, fmt.Sprintf("fanout.origins[%d]", i)).Errorf("%w", err)
+		}
+	}
+	if s.Connections < 0 {
+		return strictyaml.Find(data, "fanout.connections").Errorf("%d: want a number of connections", s.Connections)
+	}
+	if s.Tokens != "" && s.Anybody {
+		return strictyaml.Find(data, "fanout.anybody").Errorf("clients need a token, as fanout.tokens has it: leave one of the two out")
+	}
+	return nil
+}
+
+// streams are the hub's options, but for who may connect to an address that
+// others reach: that must be said.
+func (l *Pipeline) streams(p *parts, listen string) (fanout.Options, error) {
+	c := l.config.Fanout
+	o := fanout.Options{Checkpoints: fanout.NewCheckpoints(p.redis, p.prefix), Presences: fanout.NewPresences(p.redis, p.prefix, p.instance), Trace: p.trace, Log: l.log,
+		Origins: c.Origins, Connections: c.Connections, Drain: time.Duration(c.Drain)}
+	if o.Drain == 0 {
+		o.Drain = drainFor
+	}
+	switch {
+	case c.Tokens != "":
+		keys, err := fanout.LoadKeys(l.config.beside(c.Tokens), l.log)
+		if err != nil {
+			return o, Misuse(fmt.Errorf("config %s: fanout.tokens: %w", l.config.file, err))
+		}
+		o.Tokens = keys
+	case !c.Anybody && !l.Anybody && !loopback(listen):
+		return o, Misuse(fmt.Errorf("anybody who reaches %s could read the event streams: name a file of keys as fanout.tokens, or say fanout.anybody: true (--anybody)", listen))
+	}
+	return o, nil
+}
+
+// loopback reports whether only this machine reaches an address.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (l *Pipeline) startFanout(ctx context.Context, group *errgroup.Group, p *parts) error {
+	options, err := l.streams(p, l.address())
+	if err != nil {
+		return err
+	}
+	hub := fanout.NewHub(options)
+	p.web.Handle("/", hub.Handler())
+	p.serves = true
+	p.health.add(func(context.Context) []health.Issue { return hub.Health() })
+	for _, c := range hub.Collectors() {
+		if err := p.metrics.Register(c); err != nil {
+			return errors.Join(errors.New("metrics"), err)
+		}
+	}
+	group.Go(func() error { return hub.Run(ctx, p.broker) })
+	return nil
+}

@@ -1,0 +1,171 @@
+package scheduler
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/poll"
+)
+
+// maxShown bounds how many matches of a page an outcome names.
+const maxShown = 100
+
+// An Outcome is what came of the latest poll of a source.
+type Outcome struct {
+	Due      int64         `json:"due_ms"` // Unix milliseconds
+	At       time.Time     `json:"at"`
+	Took     time.Duration `json:"took"` // nanoseconds that the site needed
+	Problem  string        `json:"problem,omitempty"`
+	Failures int           `json:"failures,omitempty"` // in a row
+	Matches  []event.Match `json:"matches,omitempty"`  // the first that the page shows, of the latest page that could be used
+	Stopped  string        `json:"stopped,omitempty"`  // why it is not polled any more
+
+	Course course `json:"course"`
+}
+
+// What came of a later poll stands; one that is overtaken by the next counts,
+// or a site that takes its time would never be left alone. Without an interval
+// the source stops, and the event that says so goes out.
+var settle = redis.NewScript(`
+local had = redis.call('hget', KEYS[5], ARGV[1])
+if redis.call('hexists', KEYS[1], ARGV[1]) == 0 or had and cjson.decode(had).due_ms > tonumber(ARGV[2]) then return '' end
+redis.call('hset', KEYS[5], ARGV[1], ARGV[3])
+if ARGV[4] ~= '' then
+  redis.call('hset', KEYS[3], ARGV[1], ARGV[4])
+  local tick = tonumber(redis.call('hget', KEYS[4], ARGV[1]) or '0')
+  redis.call('zadd', KEYS[2], 'xx', string.format('%.0f', math.max(ARGV[5], tick + ARGV[4])), ARGV[1])
+elseif redis.call('zrem', KEYS[2], ARGV[1]) == 1 then
+  redis.call('rpush', KEYS[6], ARGV[6])
+  return 'stopped'
+end
+return ''`)
+
+// Polled takes up what came of a poll of a source, and sets the next by it.
+// The interval counts from when the poll was due, so that a source keeps its
+// rhythm.
+func (s *Schedule) Polled(ctx context.Context, source string, p poll.Polled) error {
+	entry, ok, err := s.Get(ctx, source)
+	if err != nil || !ok {
+		return err
+	}
+	out := entry.Latest
+	out.Due = p.Due.UnixMilli()
+	out.At, out.Took, out.Problem, out.Failures = p.At, p.Took, p.Problem, p.Failures
+	if p.Problem == "" || len(p.Matches) > 0 {
+		out.Matches = p.Matches[:min(len(p.Matches), maxShown)]
+	}
+	out.Course = out.Course.follow(p)
+	out.Stopped = p.Stop
+	if out.Stopped == "" && out.Course.done(p.At) {
+		out.Stopped = "the match is over"
+	}
+	every := out.Course.interval(time.Duration(entry.Every), p)
+	next := p.Due.Add(every)
+	if p.Wait > 0 || next.Before(p.At) {
+		next = p.At.Add(every)
+	}
+	text, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	args := []any{source, p.Due.UnixMilli(), text, every.Milliseconds(), next.UnixMilli()}
+	if out.Stopped == "" {
+		err = settle.Run(ctx, s.redis, s.keys(), args...).Err()
+	} else {
+		args[3] = ""
+		var e event.Event
+		if e, err = entry.event(event.MatchDeactivated, out.Stopped, event.TIDFrom(ctx)); err == nil {
+			_, err = s.emit(ctx, settle, e, func(said string) bool { return said == "stopped" }, args...)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("scheduling %s: %w", source, err)
+	}
+	return nil
+}
+
+// forget removes a source that was stopped: that was said when it was.
+var forget = redis.NewScript(`
+local had = redis.call('hget', KEYS[5], ARGV[1])
+if not had or not cjson.decode(had).stopped then return 0 end
+for _, i in ipairs({1, 3, 4, 5}) do redis.call('hdel', KEYS[i], ARGV[1]) end
+return redis.call('zrem', KEYS[2], ARGV[1])`)
+
+func (s *Schedule) forget(ctx context.Context, source string) error {
+	if err := forget.Run(ctx, s.redis, s.keys(), source).Err(); err != nil {
+		return fmt.Errorf("forgetting %s: %w", source, err)
+	}
+	return nil
+}
+
+// An Entry is all that the schedule knows of a source.
+type Entry struct {
+	Activation
+	Next     time.Time     // when it is polled next; zero: not yet begun, or stopped
+	Interval time.Duration // between its polls, for now; 0 before the first
+	Latest   Outcome       // zero before the first poll
+}
+
+// Get returns the entry of a source, if there is one.
+func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) {
+	pipe := s.redis.Pipeline()
+	activation, next := pipe.HGet(ctx, s.key("sources"), source), pipe.ZScore(ctx, s.key("due"), source)
+	interval, polled := pipe.HGet(ctx, s.key("interval"), source), pipe.HGet(ctx, s.key("polled"), source)
+	_, err := pipe.Exec(ctx)
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return Entry{}, false, fmt.Errorf("reading the schedule of %s: %w", source, err)
+	}
+	if activation.Val() == "" {
+		return Entry{}, false, nil
+	}
+	e, err := entry(activation.Val(), next.Val(), interval.Val(), polled.Val())
+	return e, true, err
+}
+
+// List returns all entries, the latest activation last.
+func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
+	pipe := s.redis.Pipeline()
+	activations, next := pipe.HGetAll(ctx, s.key("sources")), pipe.ZRangeWithScores(ctx, s.key("due"), 0, -1)
+	intervals, polled := pipe.HGetAll(ctx, s.key("interval")), pipe.HGetAll(ctx, s.key("polled"))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("reading the schedule: %w", err)
+	}
+	due := map[string]float64{}
+	for _, z := range next.Val() {
+		due[z.Member.(string)] = z.Score
+	}
+	all := []Entry{}
+	for id, text := range activations.Val() {
+		e, err := entry(text, due[id], intervals.Val()[id], polled.Val()[id])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b Entry) int { return cmp.Or(a.Activated.Compare(b.Activated), cmp.Compare(a.ID, b.ID)) })
+	return all, nil
+}
+
+func entry(activation string, next float64, interval, polled string) (e Entry, err error) {
+	if err := json.Unmarshal([]byte(activation), &e.Activation); err != nil {
+		return e, fmt.Errorf("reading the schedule: %w", err)
+	}
+	if next > 0 {
+		e.Next = time.UnixMilli(int64(next)).UTC()
+	}
+	e.Interval = milliseconds(interval)
+	if polled != "" {
+		if err := json.Unmarshal([]byte(polled), &e.Latest); err != nil {
+			return e, fmt.Errorf("reading the schedule of %s: %w", e.ID, err)
+		}
+	}
+	return e, nil
+}

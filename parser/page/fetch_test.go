@@ -1,0 +1,78 @@
+package page_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/parser/page"
+)
+
+func TestFetch(t *testing.T) {
+	s := parsertest.NewSite(t)
+	client := page.NewClient(page.Options{PerHost: time.Millisecond, PrivateAddresses: true})
+	f, err := client.Fetcher(s.URL + "/match")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Answer(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-None-Match") == `"v1"` {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("ETag", `"v1"`)
+		w.Header().Set("Content-Type", "text/html; charset=iso-8859-1")
+		fmt.Fprint(w, "<p>Mbapp\xe9")
+	})
+	fetched, err := f.Fetch(t.Context())
+	if err != nil || !strings.HasPrefix(fetched.URL, s.URL) || fetched.Header.Get("Content-Type") == "" || fetched.At.IsZero() {
+		t.Fatalf("%+v %v", fetched, err)
+	}
+	if ua := s.Requests()[0].UserAgent(); ua != page.UserAgent {
+		t.Errorf("User-Agent %q", ua)
+	}
+	if _, err := f.Fetch(t.Context()); !errors.Is(err, page.ErrUnchanged) {
+		t.Errorf("unchanged page: %v", err)
+	}
+	f.Forget()
+	if _, err := f.Fetch(t.Context()); err != nil {
+		t.Errorf("forgotten page: %v", err)
+	}
+	s.Answer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) })
+	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirects") {
+		t.Errorf("redirects without end: %v", err)
+	}
+	s.Answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 17<<20)) })
+	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
+		t.Errorf("a page without end: %v", err)
+	}
+	s.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	var refused *page.RefusedError
+	if _, err := f.Fetch(t.Context()); !errors.As(err, &refused) || refused.Status != 429 || refused.Wait != 7*time.Second {
+		t.Errorf("429: %v", err)
+	}
+	// Within the 7 seconds nobody asks the host for anything.
+	other, err := client.Fetcher(s.URL + "/other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.Count()
+	if _, err := other.Fetch(t.Context()); !errors.As(err, &refused) || refused.Wait <= 0 || refused.Wait > 7*time.Second || s.Count() != before {
+		t.Errorf("asked again: %v, %d requests more", err, s.Count()-before)
+	}
+	for _, bad := range []string{"", "ftp://x/", "http://", "file:///etc/passwd", "http://user:" + testenv.Secret + "@[bad"} {
+		_, err := client.Fetcher(bad)
+		if err == nil {
+			t.Errorf("URL %q is taken", bad)
+		}
+		testenv.NoSecret(t, err)
+	}
+}

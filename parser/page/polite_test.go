@@ -1,0 +1,223 @@
+package page_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/andybalholm/brotli"
+
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/parser/page"
+)
+
+func fetcher(t *testing.T, m page.Options, url string) *page.Fetcher {
+	t.Helper()
+	f, err := page.NewClient(m).Fetcher(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+var quick = page.Options{PerHost: time.Millisecond, PrivateAddresses: true}
+
+// Pages arrive as they are, however they were compressed; a bomb does not.
+func TestCompression(t *testing.T) {
+	s := parsertest.NewSite(t)
+	f := fetcher(t, quick, s.URL)
+	pack := func(encoding string, body []byte) []byte {
+		var b bytes.Buffer
+		switch encoding {
+		case "gzip":
+			z := gzip.NewWriter(&b)
+			_, _ = z.Write(body)
+			_ = z.Close()
+		case "br":
+			z := brotli.NewWriter(&b)
+			_, _ = z.Write(body)
+			_ = z.Close()
+		default:
+			b.Write(body)
+		}
+		return b.Bytes()
+	}
+	answer := func(encoding string, body []byte) {
+		s.Answer(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.Contains(r.Header.Get("Accept-Encoding"), "br") {
+				t.Errorf("Accept-Encoding %q", r.Header.Get("Accept-Encoding"))
+			}
+			w.Header().Set("Content-Encoding", encoding)
+			_, _ = w.Write(body)
+		})
+	}
+	for _, encoding := range []string{"gzip", "br", "identity"} {
+		answer(encoding, pack(encoding, []byte("<p>Rondón")))
+		if page, err := f.Fetch(t.Context()); err != nil || string(page.Body) != "<p>Rondón" {
+			t.Errorf("%s: %q %v", encoding, page.Body, err)
+		}
+		answer(encoding, pack(encoding, make([]byte, 17<<20)))
+		if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
+			t.Errorf("%s bomb: %v", encoding, err)
+		}
+	}
+	whole := pack("gzip", []byte(strings.Repeat("<p>Rondón", 1000)))
+	answer("gzip", whole[:len(whole)/2])
+	if _, err := f.Fetch(t.Context()); err == nil {
+		t.Error("half a page passes for one")
+	}
+	answer("zstd", whole)
+	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), `"zstd"`) {
+		t.Errorf("an encoding nobody asked for: %v", err)
+	}
+}
+
+// robots.txt is obeyed: what it forbids is not asked for, a server that fails
+// to give it is left alone, one that has none is free.
+func TestRobots(t *testing.T) {
+	s := parsertest.NewSite(t)
+	s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>page") })
+	s.Robots = "User-agent: *\nDisallow: /\n\nUser-agent: matchwire\nDisallow: /private\nAllow: /\n"
+	if _, err := fetcher(t, quick, s.URL+"/match?id=1").Fetch(t.Context()); err != nil {
+		t.Errorf("allowed: %v", err)
+	}
+	var refused *page.RefusedError
+	if _, err := fetcher(t, quick, s.URL+"/private/1").Fetch(t.Context()); !errors.As(err, &refused) || !refused.Forbidden() || !strings.Contains(err.Error(), "robots.txt forbids it") {
+		t.Errorf("forbidden: %v", err)
+	}
+	if _, err := fetcher(t, page.Options{PerHost: time.Millisecond, IgnoreRobots: true, PrivateAddresses: true}, s.URL+"/private/1").Fetch(t.Context()); err != nil {
+		t.Errorf("a site of one's own: %v", err)
+	}
+	before := s.Count()
+	s.Robots = "User-agent: *\nDisallow: /\n"
+	if _, err := fetcher(t, quick, s.URL+"/match").Fetch(t.Context()); !errors.As(err, &refused) || s.Count() != before {
+		t.Errorf("all forbidden: %v", err)
+	}
+	// A redirect is asked about as well.
+	other := parsertest.NewSite(t)
+	other.Answer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, s.URL+"/match", http.StatusFound) })
+	if _, err := fetcher(t, quick, other.URL+"/x").Fetch(t.Context()); !errors.As(err, &refused) || s.Count() != before {
+		t.Errorf("redirected to what is forbidden: %v", err)
+	}
+
+	status := http.StatusNotFound
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/robots.txt" {
+			w.WriteHeader(status)
+		}
+	}))
+	defer plain.Close()
+	if _, err := fetcher(t, quick, plain.URL).Fetch(t.Context()); err != nil {
+		t.Errorf("no robots.txt: %v", err)
+	}
+	status = http.StatusServiceUnavailable
+	if _, err := fetcher(t, quick, plain.URL).Fetch(t.Context()); !errors.As(err, &refused) || refused.Forbidden() {
+		t.Errorf("a robots.txt that cannot be had: %v", err)
+	}
+}
+
+// A robots.txt may stand behind five redirects, and a Crawl-delay is waited for
+// without blaming the site.
+func TestRobotsElsewhere(t *testing.T) {
+	hops := 5
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := 0
+		if _, err := fmt.Sscanf(r.URL.Path, "/r%d", &n); err != nil && r.URL.Path != "/robots.txt" {
+			fmt.Fprint(w, "<p>page")
+			return
+		}
+		if n < hops {
+			http.Redirect(w, r, fmt.Sprintf("/r%d", n+1), http.StatusFound)
+			return
+		}
+		fmt.Fprint(w, "User-agent: *\nCrawl-delay: 0.3\nDisallow: /private\n")
+	}))
+	defer server.Close()
+	began := time.Now()
+	for range 2 {
+		if _, err := fetcher(t, quick, server.URL+"/m").Fetch(t.Context()); err != nil {
+			t.Errorf("%d redirects: %v", hops, err)
+		}
+	}
+	client := page.NewClient(quick)
+	for range 3 {
+		f, err := client.Fetcher(server.URL + "/m")
+		if err == nil {
+			_, err = f.Fetch(t.Context())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if took := time.Since(began); took < 600*time.Millisecond {
+		t.Errorf("three pages of a host with a Crawl-delay of 0.3 s took %v", took)
+	}
+	hops = 6
+	if _, err := fetcher(t, quick, server.URL+"/m").Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirects") {
+		t.Errorf("%d redirects: %v", hops, err)
+	}
+}
+
+// Requests to a host keep their distance, and only two are under way at once,
+// whoever makes them.
+func TestPace(t *testing.T) {
+	var mu sync.Mutex
+	var times []time.Time
+	var under, most atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		times = append(times, time.Now())
+		mu.Unlock()
+		n := under.Add(1)
+		defer under.Add(-1)
+		for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
+		}
+		time.Sleep(150 * time.Millisecond)
+		fmt.Fprint(w, "<p>page")
+	}))
+	defer server.Close()
+	const apart = 40 * time.Millisecond
+	client := page.NewClient(page.Options{PerHost: apart, IgnoreRobots: true, PrivateAddresses: true})
+	var running sync.WaitGroup
+	for range 8 {
+		running.Go(func() {
+			f, err := client.Fetcher(server.URL)
+			if err == nil {
+				_, err = f.Fetch(t.Context())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	running.Wait()
+	if most.Load() > 2 || len(times) != 8 {
+		t.Errorf("%d requests, %d at once", len(times), most.Load())
+	}
+	if took := times[7].Sub(times[0]); took < 7*apart {
+		t.Errorf("8 requests within %v, want them %v apart", took, apart)
+	}
+}
+
+// A page over TLS is not followed to where anybody can change it.
+func TestRedirectAwayFromTLS(t *testing.T) {
+	plain := parsertest.NewSite(t)
+	server := httptest.NewTLSServer(http.RedirectHandler(plain.URL, http.StatusFound))
+	defer server.Close()
+	client := page.NewClientOver(server.Client().Transport.(*http.Transport), quick)
+	f, err := client.Fetcher(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirect from https") || plain.Count() > 0 {
+		t.Errorf("%v, %d requests", err, plain.Count())
+	}
+}

@@ -1,0 +1,120 @@
+package poll_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/internal/parsertest"
+)
+
+// Two minutes without a usable page make a match stale, once; the first good
+// page makes it fresh. Neither invents anything.
+func TestSourceGoesQuietAndReturns(t *testing.T) {
+	w := parsertest.Track(t, parsertest.Reader(t), parsertest.SmallProfile)
+	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
+	for range 3 {
+		parsertest.Expect(t, "failure", w.Fail("the site answered 503 Service Unavailable"))
+	}
+	parsertest.Expect(t, "after two minutes", w.Fail("the site answered 503 Service Unavailable"), "source_stale m1: the site answered 503 Service Unavailable")
+	parsertest.Expect(t, "later", w.Fail("the site answered 503 Service Unavailable"))
+	parsertest.Expect(t, "back", w.Read(fmt.Sprintf(parsertest.SmallPage, 0)), "source_fresh m1: pages are usable again")
+	parsertest.Expect(t, "and on", w.Read(fmt.Sprintf(parsertest.SmallPage, 0)))
+	// Pages that are there and no use are no better than none.
+	wall := "<html><h1>We value your privacy</h1></html>"
+	for range 3 {
+		parsertest.Expect(t, "consent wall", w.Read(wall))
+	}
+	got := w.Read(wall)
+	if len(got) != 1 || !strings.HasPrefix(got[0], "source_stale m1: the page is unusable: the page names neither team") {
+		t.Errorf("a consent wall that lasts: %q", got)
+	}
+	parsertest.Expect(t, "back with a goal", w.Read(fmt.Sprintf(parsertest.SmallPage, 1)), "source_fresh m1: pages are usable again", "goal m1")
+}
+
+// While another parser reads the match well, one that cannot says nothing.
+func TestOneOfTwoParsersFails(t *testing.T) {
+	r := parsertest.Reader(t)
+	good, bad := parsertest.Track(t, r, parsertest.SmallProfile), parsertest.Track(t, r, parsertest.SmallProfile)
+	good.Read(fmt.Sprintf(parsertest.SmallPage, 0))
+	bad.Read(fmt.Sprintf(parsertest.SmallPage, 0))
+	for range 10 {
+		parsertest.Expect(t, "good", good.Read(fmt.Sprintf(parsertest.SmallPage, 0)))
+		parsertest.Expect(t, "bad", bad.Fail("the site answered 403 Forbidden"))
+	}
+}
+
+// A match that is over may fall silent.
+func TestFinishedMatchIsNeverStale(t *testing.T) {
+	w := parsertest.Track(t, parsertest.Reader(t), strings.Replace(parsertest.SmallProfile, "Live: live", "Live: final", 1))
+	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
+	for range 20 {
+		parsertest.Expect(t, "failure", w.Fail("gone"))
+	}
+}
+
+// A match that vanishes from a list and returns neither ends nor begins anew;
+// when it stays away it is stale.
+func TestMatchVanishesFromAList(t *testing.T) {
+	w := parsertest.Track(t, parsertest.Reader(t), parsertest.ListProfile)
+	one, two := "<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li>", "<li id=m2><b>C</b><i>D</i><u>1</u><s>0</s></li>"
+	parsertest.Expect(t, "first", w.Read(one+two), "match_start m1", "match_start m2", "goal m2")
+	for range 9 {
+		parsertest.Expect(t, "away", w.Read(one))
+	}
+	parsertest.Expect(t, "five minutes", w.Read(one), "source_stale m2: the page no longer lists the match")
+	parsertest.Expect(t, "longer", w.Read(one))
+	parsertest.Expect(t, "returned", w.Read(one+strings.Replace(two, "<u>1", "<u>2", 1)), "source_fresh m2: pages are usable again", "goal m2")
+}
+
+// When the rows of a page are gone for good its layout has changed: the match
+// is stale, and the score goes on telling of goals.
+func TestLayoutChanges(t *testing.T) {
+	w := parsertest.Track(t, parsertest.Reader(t), parsertest.SmallProfile)
+	row := `<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`
+	w.Read(fmt.Sprintf(parsertest.SmallPage, 1) + row)
+	for range 10 {
+		parsertest.Expect(t, "no rows", w.Read(fmt.Sprintf(parsertest.SmallPage, 1)))
+	}
+	parsertest.Expect(t, "no rows for five minutes", w.Read(fmt.Sprintf(parsertest.SmallPage, 1)), "source_stale m1: the page lists no incidents any more: its layout may have changed")
+	parsertest.Expect(t, "a goal all the same", w.Read(fmt.Sprintf(parsertest.SmallPage, 2)), "goal m1")
+	second := `<li class=h><u class=kind>Goal</u><time>20'</time><b>Q</b></li>`
+	parsertest.Expect(t, "mended", w.Read(fmt.Sprintf(parsertest.SmallPage, 2)+row+second), "source_fresh m1: pages are usable again", "goal_corrected m1: the page changed it")
+}
+
+// On a page of many matches a match that did not change costs no write, though
+// the bytes changed with the others.
+func TestListWritesWhatChanged(t *testing.T) {
+	r := parsertest.Reader(t)
+	w := parsertest.Track(t, r, parsertest.ListProfile)
+	row := "<li id=m%d><b>A</b><i>B</i><u>%d</u><s>0</s></li>"
+	w.Read(fmt.Sprintf(row+row, 1, 0, 2, 0))
+	w.Now = w.Now.Add(-30 * time.Second)
+	_, before, err := r.Store.Load(t.Context(), "m1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Read(fmt.Sprintf(row+row, 1, 0, 2, 1))
+	if _, after, err := r.Store.Load(t.Context(), "m1"); err != nil || after != before {
+		t.Errorf("version %d, was %d, %v", after, before, err)
+	}
+	parsertest.Expect(t, "a copy from before", w.Read(fmt.Sprintf(row+row, 1, 0, 2, 0)))
+}
+
+// The log says once that a page is held, and which match it is of.
+func TestLogSaysThatAPageIsHeld(t *testing.T) {
+	log := &bytes.Buffer{}
+	r := parsertest.Reader(t)
+	r.Log = slog.New(slog.NewTextHandler(log, nil))
+	w := parsertest.Track(t, r, parsertest.SmallProfile)
+	w.Read(fmt.Sprintf(parsertest.SmallPage, 1))
+	for range 3 {
+		w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
+	}
+	if n := strings.Count(log.String(), "page held: it looks older than one already read"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, log)
+	}
+}

@@ -1,0 +1,100 @@
+package poll
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/internal/outbox"
+	"github.com/matchwire/matchwire/parser/reconcile"
+)
+
+// A Store keeps the states of matches in Redis, and beside each state its
+// outbox. Both are written in one step, so an event exists if and only if the
+// state that made it does.
+//
+//	mw:{<match>}:state  hash: version, state (JSON)
+type Store struct {
+	redis  redis.UniversalClient
+	prefix string
+	outbox *outbox.Store
+}
+
+// NewStore keeps states in r, under keys that begin with prefix: "mw:", or
+// "mw:<namespace>:" where installations share a server.
+func NewStore(r redis.UniversalClient, prefix string) *Store {
+	return &Store{redis: r, prefix: prefix, outbox: outbox.NewStore(r, prefix)}
+}
+
+// stateTTL is how long a state is kept after its last save.
+const stateTTL = 30 * 24 * time.Hour
+
+// ErrConflict says that somebody else has saved the state meanwhile.
+var ErrConflict = errors.New("the match's state was saved by another worker")
+
+func (s *Store) key(match string) string { return s.prefix + "{" + match + "}:state" }
+
+// Load returns a match's state and its version. A match that is not known has
+// version 0 and a state with nothing but a new epoch.
+func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64, error) {
+	vals, err := s.redis.HMGet(ctx, s.key(match), "version", "state").Result()
+	if err != nil {
+		return reconcile.State{}, 0, fmt.Errorf("loading state of %s: %w", match, err)
+	}
+	version, _ := vals[0].(string)
+	text, _ := vals[1].(string)
+	if text == "" {
+		return reconcile.State{Epoch: uuid.Must(uuid.NewV7()).String()}, 0, nil
+	}
+	var st reconcile.State
+	if err := json.Unmarshal([]byte(text), &st); err != nil {
+		return reconcile.State{}, 0, fmt.Errorf("loading state of %s: %w", match, err)
+	}
+	v, err := strconv.ParseInt(version, 10, 64)
+	if err != nil {
+		return reconcile.State{}, 0, fmt.Errorf("loading state of %s: version %q", match, version)
+	}
+	return st, v, nil
+}
+
+var saveScript = redis.NewScript(`
+if (redis.call('hget', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
+redis.call('hset', KEYS[1], 'version', ARGV[2], 'state', ARGV[3])
+redis.call('expire', KEYS[1], ARGV[4])
+for i = 5, #ARGV do redis.call('rpush', KEYS[2], ARGV[i]) end
+return 1`)
+
+// Save writes the state and adds to the outbox, if the version is still the
+// one that was loaded; else it returns ErrConflict and writes nothing.
+func (s *Store) Save(ctx context.Context, st reconcile.State, version int64, owed []broker.Message) error {
+	match := st.Match.ID
+	text, err := json.Marshal(st)
+	if err != nil {
+		return fmt.Errorf("saving state of %s: %w", match, err)
+	}
+	msgs, err := outbox.Arguments(owed)
+	if err != nil {
+		return fmt.Errorf("saving state of %s: %w", match, err)
+	}
+	if len(owed) > 0 {
+		if err := s.outbox.Mark(ctx, match); err != nil {
+			return fmt.Errorf("saving state of %s: %w", match, err)
+		}
+	}
+	args := append([]any{version, version + 1, text, int(stateTTL.Seconds())}, msgs...)
+	saved, err := saveScript.Run(ctx, s.redis, []string{s.key(match), s.outbox.Key(match)}, args...).Int()
+	if err != nil {
+		return fmt.Errorf("saving state of %s: %w", match, err)
+	}
+	if saved == 0 {
+		return ErrConflict
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package profile
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/charset"
+
+	"github.com/matchwire/matchwire/parser/page"
+)
+
+// A document is a page ready to be asked.
+type document struct {
+	html  *html.Node      // nil for a JSON page
+	json  any             // nil where the profile asks no jq
+	keys  map[key]bool    // of the profile's selectors
+	index *index          // made when first needed
+	ctx   context.Context // bounds what is asked of it
+}
+
+// open parses a page as the profile has it. The error says why it is no page
+// of that kind.
+func (p *Profile) open(ctx context.Context, fetched page.Page) (*document, error) {
+	if len(bytes.TrimSpace(fetched.Body)) == 0 {
+		return nil, errors.New("the page is empty")
+	}
+	d := &document{keys: p.keys, ctx: ctx}
+	if p.Format == "json" {
+		return d, decodeJSON(fetched.Body, &d.json)
+	}
+	if json.Valid(fetched.Body) {
+		return nil, errors.New("the page is JSON, not HTML: such a profile says format: json")
+	}
+	if kind := http.DetectContentType(fetched.Body); !strings.HasPrefix(kind, "text/") || !bytes.ContainsRune(fetched.Body, '<') {
+		return nil, fmt.Errorf("the page is not HTML (it looks like %s)", kind)
+	}
+	if p.Complete == nil && cutOff(fetched.Body) {
+		return nil, errors.New("the page is cut off: it begins <html> and does not end it")
+	}
+	var err error
+	if d.html, err = html.Parse(decoded(fetched)); err != nil {
+		return nil, fmt.Errorf("the page cannot be read: %w", err)
+	}
+	if p.Comments {
+		openComments(d.html)
+	}
+	if p.Complete != nil && d.page().first(p.Complete) == nil {
+		return nil, fmt.Errorf("the page is cut off: no element %s", p.Complete.text)
+	}
+	if p.JSON.IsSet() {
+		if err := d.openJSON(&p.JSON); err != nil {
+			return nil, fmt.Errorf("json: %w", err)
+		}
+	}
+	return d, nil
+}
+
+// cutOff reports whether a page begins <html> and does not end it.
+func cutOff(body []byte) bool {
+	for _, end := range []string{"</html", "</HTML"} {
+		if bytes.LastIndex(body, []byte(end)) >= 0 {
+			return false
+		}
+	}
+	lower := bytes.ToLower(body)
+	return bytes.Contains(lower, []byte("<html")) && !bytes.Contains(lower, []byte("</html"))
+}
+
+// openComments makes the markup inside comments part of the page: some sites
+// send tables so, for a script to show.
+func openComments(root *html.Node) {
+	var comments []*html.Node
+	for n := range root.Descendants() {
+		if n.Type == html.CommentNode && strings.Contains(n.Data, "<") && n.Parent.Type == html.ElementNode {
+			comments = append(comments, n)
+		}
+	}
+	for _, c := range comments {
+		inside, err := html.ParseFragment(strings.NewReader(c.Data), c.Parent)
+		if err != nil {
+			continue // it cannot fail on a string
+		}
+		for _, n := range inside {
+			c.Parent.InsertBefore(n, c)
+		}
+		c.Parent.RemoveChild(c)
+	}
+}
+
+// openJSON finds and decodes the JSON that stands in the page.
+func (d *document) openJSON(r *Rule) error {
+	if r.As == asFlight {
+		var scripts []string
+		for _, n := range d.page().find(r.CSS, maxRows) {
+			scripts = append(scripts, allText(n))
+		}
+		if len(scripts) == 0 {
+			return nothing("no element %s", r.CSS.text)
+		}
+		d.json = readFlight(scripts)
+		return nil
+	}
+	text, err := d.page().source(r)
+	if err != nil {
+		return err
+	}
+	if text, err = cut(r, text); err != nil {
+		return err
+	}
+	if err := decodeScript(text, &d.json); err != nil {
+		if strings.Contains(text, "__next_f.push") {
+			err = fmt.Errorf("%w; it looks like React's flight chunks: as: flight", err)
+		}
+		return err
+	}
+	return nil
+}
+
+// decoded reads the page's text: by the charset that the response or the page
+// declares, else as UTF-8 if it can be, else as the charset that it looks like.
+func decoded(fetched page.Page) io.Reader {
+	encoding, name, declared := charset.DetermineEncoding(fetched.Body, fetched.Header.Get("Content-Type"))
+	if name == "utf-8" || !declared && utf8.Valid(fetched.Body) {
+		return bytes.NewReader(fetched.Body)
+	}
+	return encoding.NewDecoder().Reader(bytes.NewReader(fetched.Body))
+}
+
+// page is the scope of rules for the page as a whole.
+func (d *document) page() scope { return scope{doc: d, html: d.html, json: d.json} }
+
+// having lists the elements of the page that have the key.
+func (d *document) having(k key) []*html.Node {
+	if d.index == nil {
+		d.index = newIndex(d.html, d.keys)
+	}
+	return d.index.of(k)[k.name]
+}

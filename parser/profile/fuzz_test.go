@@ -1,0 +1,208 @@
+package profile_test
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
+	"github.com/matchwire/matchwire/parser/reconcile"
+)
+
+// fuzzProfiles are profiles that use every kind of rule.
+func fuzzProfiles(t testing.TB) []*profile.Profile {
+	t.Helper()
+	var all []*profile.Profile
+	lib := parsertest.Library(t)
+	for _, name := range slices.Sorted(maps.Keys(lib)) {
+		all = append(all, lib[name])
+	}
+	for _, text := range []string{parsertest.SmallProfile, parsertest.ListProfile, parsertest.SPLProfile, everyRule} {
+		p, err := profile.Load("fuzz.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+const everyRule = `profile: every-rule
+sport: basketball
+comments: true
+complete: '#end'
+json: {css: 'script:contains("push")', as: flight}
+lengths: {q: 10m}
+matches: {css: '#list > h4, #list > b', siblings: true}
+match:
+  league: {css: h4, inherit: true}
+  home: {own: true, regexp: '^(.+?) - '}
+  away: [{attr: data-away}, {own: true, regexp: ' - (.+)$'}]
+  id: {join: [{css: a, attr: href, regexp: '\d+'}, {value: x}], prefix: e-}
+  start: {css: time, layout: unix_ms}
+  clock: {css: i, as: remaining}
+  status: {when: {live q1: i, final: u}}
+  home_score: {css: a, regexp: '^(\d+)'}
+  away_score: {css: a, regexp: '(\d+)$'}
+incidents:
+  - rows: {css: li}
+    kind: {css: u, map: {two: basket, out: ejection}}
+    side: {when: {home: .h, away: .a}}
+    period: {value: q1}
+    clock: {css: time, as: remaining}
+    player: {css: s}
+    home_score: {attr: data-h}
+    away_score: {attr: data-a}
+  - rows: {jq: '.. | objects | select(has("kind"))?'}
+    kind: {jq: .kind, map: {t: timeout}}
+    team: {jq: .team}
+    player: {jq: .who}
+`
+
+// Whatever a page holds, what is read of it is in the vocabulary and in range,
+// the same each time, and makes events that can be sent.
+func FuzzExtract(f *testing.F) {
+	profiles := fuzzProfiles(f)
+	for i, p := range profiles {
+		name := p.Name
+		f.Add(byte(i), []byte("<html><body>"+name+"</body></html>"))
+	}
+	last := byte(len(profiles))
+	f.Add(last-4, []byte(`<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>2</p><p class=as>0</p><p class=status>HT</p>
+<li class=h><u class=kind>Goal</u><time>45+2'</time><b>P</b></li><li class=a><u class=kind>Sub</u><time>5'</time><b>P</b><i>Q</i></li>`))
+	f.Add(last-3, []byte(`<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li><li id=m1><b>A</b><i>B</i></li>`))
+	f.Add(last-2, []byte(`{"livescores":[{"id":"1","status":"2H","home_team":"A","away_team":"B","home_score":1,"away_score":0,"elapsed":66,"kickoff":"2026-04-11T14:00Z"}]}`))
+	f.Add(last-1, []byte(`<div id=list><h4>NBA</h4><b></b>A - B <i>07:12</i><a href=/9>4-2</a><ul><li class=h data-h=2 data-a=0><u>two</u><time>11:30</time><s>P</s></li></ul>
+<!--<p id=end>--></div><script>push([1,"1:{\"kind\":\"t\",\"team\":\"A\"}\n"])</script>`))
+	for _, page := range []string{"../../fixtures/soccer/mls-2016-11-06-nyc-tor/13-minute-90-1.html", "../../fixtures/soccer/mls-cup-2016-tor-sea/27-final.html",
+		"../../fixtures/ice_hockey/nhl-2016-05-30-pit-sjs/17-full-time.html"} {
+		body, err := os.ReadFile(page)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for i := range profiles {
+			f.Add(byte(i), body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which byte, body []byte) {
+		p := profiles[int(which)%len(profiles)]
+		all, problems, err := p.Extract(page.Page{Body: body})
+		again, _, againErr := p.Extract(page.Page{Body: body})
+		if (err == nil) != (againErr == nil) || !parsertest.SameJSON(all, again) {
+			t.Errorf("not the same twice: %v %v\n%+v\n%+v", err, againErr, all, again)
+		}
+		if err != nil && len(all) > 0 {
+			t.Errorf("%v, and %d observations", err, len(all))
+		}
+		if _, err := p.Explain(page.Page{Body: body}); err != nil && len(all) > 0 && len(problems) == 0 {
+			t.Errorf("read without problems, but not explained: %v", err)
+		}
+		for i := range all {
+			checkObservation(t, &all[i])
+			if event.CheckMatchID(all[i].Match.ID) != nil {
+				all[i].Match.ID = "m"
+			}
+			_, events, err := reconcile.Match(reconcile.State{Epoch: "e"}, all[i], parsertest.Reading(parsertest.Noon))
+			if err != nil {
+				t.Errorf("%v: %+v", err, all[i])
+			}
+			for _, e := range events {
+				m, err := broker.NewMessage(e)
+				if err == nil {
+					_, err = event.Decode(m.Body)
+				}
+				if err != nil {
+					t.Errorf("%v: %+v", err, e)
+				}
+			}
+		}
+	})
+}
+
+func checkObservation(t *testing.T, o *observation.Observation) {
+	t.Helper()
+	sport := o.Sport
+	if o.Match.Home == "" || o.Match.Away == "" {
+		t.Errorf("no teams: %+v", o.Match)
+	}
+	if o.Match.Status != "" && !slices.Contains(event.Statuses(), o.Match.Status) {
+		t.Errorf("status %q", o.Match.Status)
+	}
+	for _, s := range []*event.Score{o.Score, o.Shootout} {
+		if s != nil && (s.Home < 0 || s.Away < 0 || s.Home > 2000 || s.Away > 2000) {
+			t.Errorf("score %v", s)
+		}
+	}
+	clock := func(c event.Clock) {
+		if c.Minute < 0 || c.Minute > 130 || c.Stoppage < 0 || c.Stoppage > 130 || c.Elapsed < 0 || c.Balls < 0 {
+			t.Errorf("clock %+v", c)
+		}
+		if c.Period != "" && sport.Index(c.Period) < 0 {
+			t.Errorf("%s has no period %q", sport, c.Period)
+		}
+	}
+	clock(o.Match.Clock)
+	for _, in := range o.Incidents {
+		if !slices.Contains(sport.Kinds(), in.Kind) || in.Side != event.Home && in.Side != event.Away && !(in.Side == "" && in.Kind.OfNeitherSide()) || in.Path == "" {
+			t.Errorf("incident %+v", in)
+		}
+		if sport.Scores(in.Kind) && !sport.CountsGoals() && in.Score == nil {
+			t.Errorf("a %s without the score", in.Kind)
+		}
+		clock(in.Clock)
+	}
+}
+
+// A profile that cannot be loaded is named with its file; one that can reads
+// any page without harm.
+func FuzzLoadProfile(f *testing.F) {
+	for _, text := range []string{parsertest.SmallProfile, parsertest.ListProfile, parsertest.SPLProfile, everyRule, "", "profile: [", "a: &a [*a]", "profile: x\nmatch: {home: {css: ':has('}}"} {
+		f.Add([]byte(text))
+	}
+	entries, err := os.ReadDir("../../profiles")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".yaml") {
+			text, err := os.ReadFile("../../profiles/" + e.Name())
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(text)
+		}
+	}
+	pages := [][]byte{
+		[]byte(`<html><p class=home>A</p><p class=away>B</p><li class=h>x</li><b>1</b><i>2</i><script>{"a":[{"b":1}]}</script></html>`),
+		[]byte(`{"livescores":[{"id":"1","home_team":"A","away_team":"B"}]}`),
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if bytes.Contains(text, []byte("jq")) && bytes.ContainsAny(text, "[(") && len(text) > 4000 {
+			return // queries that run until they are stopped take the fuzzer's time
+		}
+		p, err := profile.Load("the-file.yaml", text)
+		if err != nil {
+			if !strings.Contains(err.Error(), "the-file.yaml") {
+				t.Errorf("which file? %v", err)
+			}
+			return
+		}
+		for _, body := range pages {
+			all, _, err := p.Extract(page.Page{Body: body})
+			if err != nil {
+				continue
+			}
+			for i := range all {
+				checkObservation(t, &all[i])
+			}
+		}
+	})
+}

@@ -1,0 +1,167 @@
+package profile
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/page"
+)
+
+// A Profile says where on a site's pages the facts stand. It is a YAML file; a
+// new site needs no Go. docs/profiles.md explains how to write one.
+type Profile struct {
+	Name      string                         `yaml:"profile"`
+	Sport     event.Sport                    `yaml:"sport"`
+	Hosts     []string                       `yaml:"hosts"`    // of whose pages it is, their subdomains included; any without it
+	Format    string                         `yaml:"format"`   // "html" (as without it) or "json"
+	JSON      Rule                           `yaml:"json"`     // html: the text that holds the JSON which jq rules ask
+	Comments  bool                           `yaml:"comments"` // html: markup inside comments is part of the page
+	Complete  *selector                      `yaml:"complete"` // html: a page without this element was cut off
+	Matches   Rule                           `yaml:"matches"`  // the rows of a page with many matches
+	Match     MatchRules                     `yaml:"match"`
+	Incidents []IncidentRules                `yaml:"incidents"`
+	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // how long a "q", "p" or "ot" is, for clocks that count down
+
+	keys map[key]bool // of all selectors that are asked of the page
+}
+
+// MatchRules find what a page says of the match as a whole.
+type MatchRules struct {
+	ID           Rule `yaml:"id"`
+	League       Rule `yaml:"league"`
+	Home         Rule `yaml:"home"`
+	Away         Rule `yaml:"away"`
+	HomeCode     Rule `yaml:"home_code"` // how incident rows name the team, where not by its name
+	AwayCode     Rule `yaml:"away_code"`
+	Start        Rule `yaml:"start"`
+	Status       Rule `yaml:"status"` // "live", or with the period: "live 2h", "break ht"
+	Clock        Rule `yaml:"clock"`
+	HomeScore    Rule `yaml:"home_score"`
+	AwayScore    Rule `yaml:"away_score"`
+	HomeShootout Rule `yaml:"home_shootout"`
+	AwayShootout Rule `yaml:"away_shootout"`
+}
+
+// IncidentRules find one list of incidents. A row without a kind is none; it
+// may still tell the rows below it something that they inherit.
+type IncidentRules struct {
+	Rows      Rule `yaml:"rows"`
+	Kind      Rule `yaml:"kind"` // "goal", or with the detail: "goal own_goal"
+	Detail    Rule `yaml:"detail"`
+	Side      Rule `yaml:"side"` // "home" or "away": whose goal it is, also if an own goal
+	Team      Rule `yaml:"team"` // instead of side: the team's name or code
+	Player    Rule `yaml:"player"`
+	Off       Rule `yaml:"off"`
+	Assist    Rule `yaml:"assist"`
+	Period    Rule `yaml:"period"`
+	Clock     Rule `yaml:"clock"`
+	HomeScore Rule `yaml:"home_score"` // after the incident; needed where scores are not goals
+	AwayScore Rule `yaml:"away_score"`
+}
+
+// A namedRule is a rule and what it is called in the YAML.
+type namedRule struct {
+	name string
+	rule *Rule
+}
+
+// rules lists the rules in the order in which people read them.
+func (r *MatchRules) rules() []namedRule {
+	return []namedRule{{"id", &r.ID}, {"league", &r.League}, {"home", &r.Home}, {"away", &r.Away},
+		{"home_code", &r.HomeCode}, {"away_code", &r.AwayCode}, {"start", &r.Start}, {"status", &r.Status}, {"clock", &r.Clock},
+		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore},
+		{"home_shootout", &r.HomeShootout}, {"away_shootout", &r.AwayShootout}}
+}
+
+func (r *IncidentRules) rules() []namedRule {
+	return []namedRule{{"kind", &r.Kind}, {"detail", &r.Detail}, {"side", &r.Side}, {"team", &r.Team},
+		{"player", &r.Player}, {"off", &r.Off}, {"assist", &r.Assist}, {"period", &r.Period}, {"clock", &r.Clock},
+		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore}}
+}
+
+// LoadProfile reads a profile. file is what errors call it; they name line,
+// column and value too.
+func Load(file string, data []byte) (*Profile, error) {
+	var p Profile
+	if err := strictyaml.Decode(file, data, &p); err != nil {
+		return nil, err
+	}
+	if empty, found := strictyaml.Empty(data, "map"); found {
+		return nil, strictyaml.InFile(file, empty.Errorf("there is nothing (a selector that begins with # stands in quotes, or YAML takes it for a comment)"))
+	}
+	at := func(path string) strictyaml.Place { return strictyaml.Find(data, path) }
+	if err := p.check(at); err != nil {
+		return nil, strictyaml.InFile(file, err)
+	}
+	p.keys = map[key]bool{}
+	p.eachRule(func(r *Rule) {
+		if r.CSS != nil {
+			p.keys[r.CSS.key] = true
+		}
+		for _, e := range r.When.entries {
+			p.keys[e.when.key] = true
+		}
+	})
+	if p.Complete != nil {
+		p.keys[p.Complete.key] = true
+	}
+	return &p, nil
+}
+
+// CheckURL reads the URL of a page of the profile.
+func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
+	u, err := page.CheckURL(rawURL)
+	if err != nil || len(p.Hosts) == 0 {
+		return u, err
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	for _, h := range p.Hosts {
+		if host == h || strings.HasSuffix(host, "."+h) {
+			return u, nil
+		}
+	}
+	return nil, fmt.Errorf("URL %q: profile %s reads pages of %s alone", u.Redacted(), p.Name, strings.Join(p.Hosts, ", "))
+}
+
+// CheckMatch says what is wrong with giving a source of this profile this match
+// ID, or nil: it needs one if the profile finds none, and can have none if its
+// pages have many matches.
+func (p *Profile) CheckMatch(id string) error {
+	switch {
+	case id == "" && !p.Match.ID.IsSet():
+		return fmt.Errorf("profile %s finds no match ID on the page: give one as match", p.Name)
+	case id != "" && p.Matches.IsSet():
+		return fmt.Errorf("match %q: a page of profile %s has many matches, whose IDs it must find itself", id, p.Name)
+	case id != "":
+		return event.CheckMatchID(id)
+	}
+	return nil
+}
+
+// eachRule calls f with every rule, alternatives and parts included.
+func (p *Profile) eachRule(f func(*Rule)) {
+	var walk func(r *Rule)
+	walk = func(r *Rule) {
+		f(r)
+		for i := range r.first {
+			walk(&r.first[i])
+		}
+		for i := range r.Join {
+			walk(&r.Join[i])
+		}
+	}
+	walk(&p.JSON)
+	walk(&p.Matches)
+	for _, n := range p.Match.rules() {
+		walk(n.rule)
+	}
+	for i := range p.Incidents {
+		walk(&p.Incidents[i].Rows)
+		for _, n := range p.Incidents[i].rules() {
+			walk(n.rule)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package profile_test
+
+import (
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
+	"github.com/matchwire/matchwire/profiles"
+)
+
+// The evidence of every incident of every sample page leads back to something
+// that stands on the page.
+func TestQuoteOfEverySamplePage(t *testing.T) {
+	lib := parsertest.Library(t)
+	samples, err := fs.Glob(profiles.FS, "*/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := 0
+	for _, file := range samples {
+		if strings.HasSuffix(file, ".expect.json") {
+			continue
+		}
+		body, err := fs.ReadFile(profiles.FS, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, fetched := lib[filepath.Dir(file)], page.Page{Body: body}
+		found, _, err := p.Extract(fetched)
+		if err != nil {
+			t.Fatal(file, err)
+		}
+		for _, o := range found {
+			for _, in := range o.Incidents {
+				row := p.Quote(fetched, in.Path)
+				// What the row inherits stands elsewhere; its player does not.
+				name := strings.Fields(in.Player + " ")
+				if row == "" || len(name) > 0 && !strings.Contains(strings.ReplaceAll(row, "&#39;", "'"), name[len(name)-1]) {
+					t.Errorf("%s: %s of %q: at %s stands %.200q", file, in.Kind, in.Player, in.Path, row)
+				}
+				quoted++
+			}
+		}
+	}
+	if quoted < 15 {
+		t.Errorf("only %d rows quoted", quoted)
+	}
+}
+
+func TestQuoteIsBounded(t *testing.T) {
+	p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetched := page.Page{Body: []byte("<ul><li>" + strings.Repeat("é", 10_000) + "</ul>")}
+	row := p.Quote(fetched, "body > ul:nth-child(1) > li:nth-child(1)")
+	if len(row) > 4096 || len(row) < 4090 || !utf8.ValidString(row) || !strings.HasSuffix(row, "é…") {
+		t.Errorf("%d bytes, %q", len(row), row[max(0, len(row)-10):])
+	}
+	for _, path := range []string{"", "li:nth-child(9)", "][", "nth(0; .x)"} {
+		if row := p.Quote(fetched, path); row != "" {
+			t.Errorf("%q: %q", path, row)
+		}
+	}
+	if row := p.Quote(page.Page{}, "li"); row != "" {
+		t.Errorf("of no page: %q", row)
+	}
+}

@@ -1,0 +1,275 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// A scope is what a rule is asked about: a page or one row of it.
+type scope struct {
+	doc  *document
+	html *html.Node // nil for JSON
+	json any
+	path string // of a row; "" for the page
+}
+
+// errNothing says that a rule found nothing. What exactly is in its text.
+var errNothing = errors.New("nothing found")
+
+func nothing(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errNothing, fmt.Sprintf(format, args...))
+}
+
+// text evaluates a rule. An error that wraps errNothing means that the page
+// does not have it, any other that the page has something unexpected.
+func (s scope) text(r *Rule) (string, error) {
+	if r.first != nil {
+		return s.firstText(r)
+	}
+	raw, err := s.source(r)
+	if err != nil {
+		return "", err
+	}
+	if raw, err = cut(r, squeeze(raw)); err != nil {
+		return "", err
+	}
+	if raw = squeeze(raw); raw == "" {
+		return "", nothing("the text is empty")
+	}
+	if r.Map.entries != nil {
+		to, ok := r.Map.lookup(raw)
+		switch {
+		case !ok:
+			return "", fmt.Errorf("%q is not in the map", shorten(raw))
+		case to == "":
+			return "", nothing("%q means nothing", shorten(raw))
+		}
+		raw = to
+	}
+	return r.Prefix + raw, nil
+}
+
+// cut keeps what the rule's expression matches.
+func cut(r *Rule, text string) (string, error) {
+	if r.Regexp == nil {
+		return text, nil
+	}
+	m := r.Regexp.re.FindStringSubmatch(text)
+	if m == nil {
+		return "", nothing("%q does not match %s", shorten(text), r.Regexp.re)
+	}
+	return m[min(1, len(m)-1)], nil
+}
+
+func (s scope) firstText(r *Rule) (string, error) {
+	var why []string
+	for i := range r.first {
+		text, err := s.text(&r.first[i])
+		if err == nil {
+			return text, nil
+		}
+		if !errors.Is(err, errNothing) {
+			return "", err
+		}
+		why = append(why, strings.TrimPrefix(err.Error(), errNothing.Error()+": "))
+	}
+	return "", nothing("%s", strings.Join(why, "; "))
+}
+
+// source is the text at the rule's source, as the page has it.
+func (s scope) source(r *Rule) (string, error) {
+	switch {
+	case r.Value != "":
+		return r.Value, nil
+	case r.Join != nil:
+		return s.joined(r.Join)
+	case r.JQ != nil:
+		return s.ask(r.JQ)
+	case s.html == nil:
+		return "", nothing("a selector finds nothing in JSON")
+	case r.When.entries != nil:
+		for i := range r.When.entries {
+			if e := &r.When.entries[i]; s.first(e.when) != nil {
+				return e.key, nil
+			}
+		}
+		return "", nothing("none of the selectors matches")
+	}
+	at := s.html
+	if r.CSS != nil {
+		if at = s.first(r.CSS); at == nil {
+			return "", nothing("no element %s", r.CSS.text)
+		}
+	}
+	switch {
+	case r.Attr != "":
+		v, ok := attr(at, r.Attr)
+		if !ok {
+			return "", nothing("no attribute %s", r.Attr)
+		}
+		return v, nil
+	case r.OwnText:
+		return ownText(at), nil
+	default:
+		return allText(at), nil
+	}
+}
+
+// joined puts together what the rules find, with spaces between. What is not
+// there is left out.
+func (s scope) joined(rules []Rule) (string, error) {
+	var parts []string
+	for i := range rules {
+		text, err := s.text(&rules[i])
+		switch {
+		case err == nil:
+			parts = append(parts, text)
+		case !errors.Is(err, errNothing):
+			return "", err
+		}
+	}
+	if parts == nil {
+		return "", nothing("none of the rules finds anything")
+	}
+	return strings.Join(parts, " "), nil
+}
+
+// first is the first element below the scope that matches, or else the row
+// itself if it does; nil if none.
+func (s scope) first(sel *selector) *html.Node {
+	if found := s.find(sel, 1); found != nil {
+		return found[0]
+	}
+	if s.html.Type == html.ElementNode && sel.match.Match(s.html) {
+		return s.html
+	}
+	return nil
+}
+
+// find returns the elements below the scope that match, at most so many, in
+// the order of the page.
+func (s scope) find(sel *selector, most int) (found []*html.Node) {
+	if s.html == s.doc.html && sel.key != (key{}) {
+		for _, n := range s.doc.having(sel.key) {
+			if len(found) < most && sel.match.Match(n) {
+				found = append(found, n)
+			}
+		}
+		return found
+	}
+	for n := nextNode(s.html, s.html); n != nil && len(found) < most; n = nextNode(n, s.html) {
+		if n.Type == html.ElementNode && sel.match.Match(n) {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+// ask runs a query whose first result is a text, a number or a truth value.
+func (s scope) ask(q *query) (string, error) {
+	v, ok := q.run(s).Next()
+	if !ok {
+		return "", nothing("jq %s gives nothing", q.text)
+	}
+	switch v := v.(type) {
+	case nil:
+		return "", nothing("jq %s gives null", q.text)
+	case error:
+		return "", fmt.Errorf("jq %s: %w", q.text, v)
+	case string:
+		return v, nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	case int:
+		return strconv.Itoa(v), nil
+	case *big.Int:
+		return v.String(), nil
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	default:
+		return "", fmt.Errorf("jq %s gives a %T, want a text or a number", q.text, v)
+	}
+}
+
+// maxRows bounds a list; no match has as many incidents, no page as many matches.
+const maxRows = 10_000
+
+// rows finds the rows of a list.
+func (s scope) rows(r *Rule) ([]scope, error) {
+	if r.first != nil {
+		for i := range r.first {
+			if rows, err := s.rows(&r.first[i]); len(rows) > 0 || err != nil && !errors.Is(err, errNothing) {
+				return rows, err
+			}
+		}
+		return nil, nil
+	}
+	var rows []scope
+	if r.CSS != nil {
+		if s.html == nil {
+			return nil, nothing("a selector finds nothing in JSON")
+		}
+		found := s.find(r.CSS, maxRows+1)
+		if len(found) > maxRows {
+			return nil, fmt.Errorf("more than %d rows %s", maxRows, r.CSS.text)
+		}
+		for _, n := range found {
+			row := scope{doc: s.doc, html: n, json: s.json, path: cssPath(n)}
+			if r.Siblings {
+				row.html = withSiblings(n, r.CSS)
+			}
+			rows = append(rows, row)
+		}
+		return rows, nil
+	}
+	iter := r.JQ.run(s)
+	for {
+		v, ok := iter.Next()
+		if !ok {
+			return rows, nil
+		}
+		if err, ok := v.(error); ok {
+			if strings.HasPrefix(err.Error(), "cannot iterate over: null") {
+				return rows, nil // the list is not there yet
+			}
+			return rows, fmt.Errorf("jq %s: %w", r.JQ.text, err)
+		}
+		if len(rows) == maxRows {
+			return nil, fmt.Errorf("more than %d rows: jq %s", maxRows, r.JQ.text)
+		}
+		path := fmt.Sprintf("nth(%d; %s)", len(rows), squeeze(r.JQ.text))
+		if s.path != "" {
+			path = s.path + " | " + path
+		}
+		rows = append(rows, scope{doc: s.doc, html: s.html, json: v, path: path})
+	}
+}
+
+// withSiblings puts a row and what follows it, up to the next row, into an
+// element of their own. The page stays as it is.
+func withSiblings(row *html.Node, rows *selector) *html.Node {
+	group := &html.Node{Type: html.ElementNode, Data: "matchwire-row"}
+	for n := row; n != nil; n = n.NextSibling {
+		if n != row && n.Type == html.ElementNode && rows.match.Match(n) {
+			break
+		}
+		group.AppendChild(cloneNode(n))
+	}
+	return group
+}
+
+// squeeze folds white space, non-breaking ones included.
+func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// shorten keeps messages readable.
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return s
+}

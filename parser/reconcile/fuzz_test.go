@@ -1,0 +1,189 @@
+package reconcile_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile"
+)
+
+// Whatever a site shows, in whatever order: the score is never below the goals
+// that stand, every correction and retraction refers to what stands, IDs and
+// state are the same for the same input, and whoever adds up the events has
+// exactly what the state says.
+func FuzzReconcile(f *testing.F) {
+	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"))
+	f.Add(bytes.Repeat([]byte("goal! \x10\x20\x30"), 20))
+	f.Add(bytes.Repeat([]byte{1, 1, 20, 1, 0, 1, 3, 0, 0, 10, 2}, 12))
+	f.Add([]byte("\x02\x01\x00\x10\x01\x00\x01\x00\x02\x01\x01\x14\x00\x02\x02\x01\x01\x00\x14\x02"))
+	for seed := range uint64(100) {
+		long := make([]byte, 600)
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		for i := range long {
+			long[i] = byte(rnd.Uint32())
+		}
+		f.Add(long)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		in := &script{data: data}
+		state := reconcile.State{Epoch: "e"}
+		stands := map[string]event.Data{}
+		latest := map[string]string{} // incident: ID of the latest event about it
+		now, seq := parsertest.Noon, int64(0)
+		sport := []event.Sport{event.Soccer, event.IceHockey, event.Basketball}[in.below(3)]
+		for n := 0; n < 40 && !in.over(); n++ {
+			now = now.Add(time.Duration(in.below(12)) * 10 * time.Second)
+			r := reconcile.Provenance{TID: event.TID{1}, Source: "/parser/fuzz", At: now, Evidence: event.Evidence{Snapshot: string('a' + rune(in.below(4)))}}
+			if in.below(3) == 0 {
+				r.Modified = parsertest.Noon.Add(time.Duration(in.below(20)) * time.Minute)
+			}
+			before, _ := json.Marshal(state)
+			var next, again reconcile.State
+			var events, sameEvents []event.Event
+			var err error
+			if in.below(12) == 0 {
+				next, events, err = reconcile.MarkStale(state, r, "fuzz")
+				again, sameEvents, _ = reconcile.MarkStale(state, r, "fuzz")
+			} else {
+				o := in.observation(sport)
+				next, events, err = reconcile.Match(state, o, r)
+				again, sameEvents, _ = reconcile.Match(state, o, r)
+			}
+			if errors.Is(err, reconcile.ErrOtherMatch) {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if after, _ := json.Marshal(state); !bytes.Equal(before, after) {
+				t.Fatalf("the state it was given has changed:\n%s\n%s", before, after)
+			}
+			if !parsertest.SameJSON(next, again) || !parsertest.SameJSON(events, sameEvents) {
+				t.Fatal("not the same twice")
+			}
+			for _, e := range events {
+				d := e.Data
+				if seq++; d.Seq != seq {
+					t.Fatalf("seq %d, want %d", d.Seq, seq)
+				}
+				was, ok := stands[d.Incident]
+				switch d.Action {
+				case event.New:
+					if ok {
+						t.Fatalf("%s is new, and stands already", parsertest.Line(e))
+					}
+					if d.Rev != 1 || d.Supersedes != "" {
+						t.Fatalf("%s is new with rev %d", parsertest.Line(e), d.Rev)
+					}
+				default:
+					if !ok || d.Supersedes != latest[d.Incident] || d.Rev != was.Rev+1 {
+						t.Fatalf("%s, of what does not stand so (rev %d after %d)", parsertest.Line(e), d.Rev, was.Rev)
+					}
+				}
+				if slices.Contains([]event.Kind{event.StatusChange, event.ScoreChange, event.SourceStale, event.SourceFresh}, d.Kind) {
+					continue
+				}
+				stands[d.Incident], latest[d.Incident] = d, e.ID
+				if d.Action == event.Retracted {
+					delete(stands, d.Incident)
+				}
+			}
+			text, err := json.Marshal(next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			state = reconcile.State{}
+			if err := json.Unmarshal(text, &state); err != nil {
+				t.Fatal(err)
+			}
+			checkState(t, &state, stands)
+		}
+	})
+}
+
+func checkState(t *testing.T, s *reconcile.State, stands map[string]event.Data) {
+	t.Helper()
+	goals := event.Score{}
+	if len(s.Tracked) != len(stands) {
+		t.Fatalf("%d stand, the events say %d", len(s.Tracked), len(stands))
+	}
+	for _, st := range s.Tracked {
+		d, ok := stands[st.ID]
+		if !ok || d.Kind != st.Kind || d.Side != st.Side || d.Player != st.Player || d.Detail != st.Detail || d.Rev != st.Rev || d.Provisional != st.Provisional {
+			t.Fatalf("stands %+v, the events say %+v", st, d)
+		}
+		if st.Kind == event.Goal {
+			goals = goals.Add(st.Side, 1)
+		}
+	}
+	if s.Sport.CountsGoals() && s.Score != nil && *s.Score != goals {
+		t.Fatalf("score %v, the goals that stand make %v", s.Score, goals)
+	}
+}
+
+// A script turns bytes into what a site shows.
+type script struct{ data []byte }
+
+func (s *script) over() bool { return len(s.data) == 0 }
+
+func (s *script) below(n int) int {
+	if len(s.data) == 0 {
+		return 0
+	}
+	b := s.data[0]
+	s.data = s.data[1:]
+	return int(b) % n
+}
+
+func (s *script) observation(sport event.Sport) observation.Observation {
+	o := observation.Observation{Sport: sport, League: "L", Match: event.Match{ID: "m", Home: "Home", Away: "Away"}}
+	if s.below(30) == 1 {
+		o.Match.Away = []string{"Other", "A?ay", "away"}[s.below(3)]
+	}
+	o.Match.Status = append(event.Statuses(), event.Live, event.Live, event.Live, "")[s.below(len(event.Statuses())+4)]
+	periods := append(sport.Periods(), "", "")
+	o.Match.Period = periods[s.below(len(periods))]
+	clock := func() event.Clock {
+		m := s.below(125)
+		if sport == event.Soccer {
+			return event.SoccerMinute("", max(m, 1), s.below(4))
+		}
+		return event.Clock{Period: periods[s.below(4)], Elapsed: m * 5}
+	}
+	if s.below(2) == 0 {
+		o.Match.Clock = clock()
+	}
+	if s.below(8) > 0 {
+		o.Score = &event.Score{Home: s.below(4), Away: s.below(4)}
+	}
+	if s.below(6) == 1 {
+		o.Shootout = &event.Score{Home: s.below(4), Away: s.below(4)}
+	}
+	kinds := sport.Kinds()
+	for range s.below(7) {
+		in := observation.Incident{Kind: kinds[s.below(3)], Side: []event.Side{event.Home, event.Away}[s.below(2)],
+			Player: []string{"Ann", "B\u00f6b", "Cy", "", "C?"}[s.below(5)], Clock: clock()}
+		switch s.below(6) {
+		case 1:
+			in.Kind = kinds[s.below(len(kinds))]
+		case 2:
+			in.Detail = []string{"penalty", "own_goal", "scored", "missed"}[s.below(4)]
+		case 3:
+			in.Clock = event.Clock{}
+		}
+		if sport == event.Basketball {
+			in.Score = &event.Score{Home: s.below(6), Away: s.below(6)}
+		}
+		o.Incidents = append(o.Incidents, in)
+	}
+	o.Blind = len(o.Incidents) == 0
+	return o
+}

@@ -1,0 +1,97 @@
+package recording
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path"
+	"time"
+
+	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
+)
+
+// A Fixture is a source as a sequence of pages, to be replayed. In a folder it
+// is the file fixture.yaml and the pages that it names.
+type Fixture struct {
+	Profile string        `yaml:"profile"` // a name, or a file in the folder
+	Match   string        `yaml:"match"`   // "" where the pages name it
+	URL     string        `yaml:"url"`
+	Pages   []FixturePage `yaml:"pages"`
+
+	name   string
+	folder fs.FS
+}
+
+// A FixturePage is one page and when it was read. A page that was read again
+// unchanged stands there again.
+type FixturePage struct {
+	File    string            `yaml:"file"` // compressed if it ends in .gz
+	At      time.Time         `yaml:"at"`
+	Headers map[string]string `yaml:"headers,omitempty"` // of the response, as far as they were kept
+}
+
+// ManifestName is the file that makes a folder a fixture.
+const ManifestName = "fixture.yaml"
+
+// LoadFixture reads the fixture in a folder. name is what errors call it.
+func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
+	file := path.Join(name, ManifestName)
+	data, err := fs.ReadFile(folder, ManifestName)
+	if err != nil {
+		return nil, fmt.Errorf("fixture %s: %w", name, err)
+	}
+	f := &Fixture{name: name, folder: folder}
+	if err := strictyaml.Decode(file, data, f); err != nil {
+		return nil, err
+	}
+	if f.Profile == "" || len(f.Pages) == 0 {
+		return nil, fmt.Errorf("%s: profile and pages are needed", file)
+	}
+	for i, p := range f.Pages {
+		if _, err := fs.Stat(folder, p.File); err != nil {
+			return nil, fmt.Errorf("%s: pages[%d].file %q: %w", file, i, p.File, err)
+		}
+		if i > 0 && !p.At.After(f.Pages[i-1].At) {
+			return nil, fmt.Errorf("%s: pages[%d].at %v: not after the page before", file, i, p.At)
+		}
+	}
+	return f, nil
+}
+
+// SinglePage is a fixture of one page that was just read.
+func SinglePage(folder fs.FS, file, profile, match string) *Fixture {
+	return &Fixture{Profile: profile, Match: match, URL: "file:" + file,
+		Pages: []FixturePage{{File: file, At: time.Now().UTC()}}, folder: folder}
+}
+
+// profile finds the fixture's profile: in its own folder, or in lib.
+func (f *Fixture) profile(lib profile.Library) (*profile.Profile, error) {
+	if path.Ext(f.Profile) == ".yaml" && f.name != "" {
+		if data, err := fs.ReadFile(f.folder, f.Profile); err == nil {
+			p, err := profile.Load(path.Join(f.name, f.Profile), data)
+			if err != nil {
+				return nil, fmt.Errorf("profile %w", err)
+			}
+			return p, nil
+		}
+	}
+	return lib.Find(f.Profile)
+}
+
+// Path is where a page stands, for messages.
+func (f *Fixture) Path(p FixturePage) string { return path.Join(f.name, p.File) }
+
+// Page reads one page.
+func (f *Fixture) Page(p FixturePage) (page.Page, error) {
+	fetched, err := page.ReadPage(f.folder, p.File)
+	if err != nil {
+		return page.Page{}, err
+	}
+	fetched.URL, fetched.Header, fetched.At = f.URL, http.Header{}, p.At.UTC()
+	for name, value := range p.Headers {
+		fetched.Header.Set(name, value)
+	}
+	return fetched, nil
+}

@@ -1,0 +1,77 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/poll"
+	"github.com/matchwire/matchwire/parser/profile"
+)
+
+// A Keeper keeps pages that a profile does not understand, each as a fixture
+// of its own, for somebody to mend the profile by. The folder is bounded: the
+// oldest go.
+type Keeper struct {
+	Dir string
+
+	mu   sync.Mutex
+	last map[string]time.Time // profile: when a page of its was last kept
+}
+
+const (
+	maxKept   = 50          // pages
+	keepPause = time.Minute // between two of one profile
+)
+
+var keptName = regexp.MustCompile(`^\d{8}T\d{6}-[a-z0-9-]+-[0-9a-f]{8}$`)
+
+// Keep keeps a page, and says where; "" if one of the profile was kept just now.
+func (k *Keeper) Keep(p page.Page, prof *profile.Profile, match, why string) (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if had, ok := k.last[prof.Name]; ok && p.At.Sub(had).Abs() < keepPause {
+		return "", nil
+	}
+	if k.last == nil {
+		k.last = map[string]time.Time{}
+	}
+	k.last[prof.Name] = p.At
+	name := fmt.Sprintf("%s-%s-%08x", p.At.UTC().Format("20060102T150405"), prof.Name, uint32(xxhash.Sum64(p.Body)))
+	rec, err := NewRecorder(filepath.Join(k.Dir, name), poll.Source{URL: p.URL, Profile: prof, Match: match}, prof.Name, why)
+	if err != nil {
+		return "", err
+	}
+	_, err = rec.Add(p)
+	if err = errors.Join(err, rec.Close()); err != nil {
+		return "", err
+	}
+	return filepath.Join(k.Dir, name), k.prune()
+}
+
+// prune removes the oldest, and nothing that is not a kept page.
+func (k *Keeper) prune() error {
+	entries, err := os.ReadDir(k.Dir) // sorted by name, which begins with the time
+	if err != nil {
+		return err
+	}
+	var kept []string
+	for _, e := range entries {
+		if e.IsDir() && keptName.MatchString(e.Name()) {
+			kept = append(kept, e.Name())
+		}
+	}
+	for _, name := range kept[:max(0, len(kept)-maxKept)] {
+		if err := os.RemoveAll(filepath.Join(k.Dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

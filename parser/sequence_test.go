@@ -1,0 +1,75 @@
+package parser_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
+)
+
+// A feed of one day as it was read 60 times: polls an hour apart swallow two
+// and three goals at once, and no match ends twice.
+func TestCapturedSequence(t *testing.T) {
+	dir := testenv.Needs(t, testenv.Pages(".."), "MATCHWIRE_PAGES")
+	files, err := filepath.Glob(filepath.Join(dir, "soccer/seq-spl-20260412/*.json"))
+	if err != nil || len(files) != 60 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	p, err := profile.Load("spl.yaml", []byte(parsertest.SPLProfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := parsertest.Reader(t).Track(p, "")
+	var said []string
+	ends := map[string]int{}
+	for _, f := range files {
+		body, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := time.Parse("2006-01-02T150405", filepath.Base(f)[4:21])
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, err := w.Ingest(t.Context(), page.Page{URL: "feed", Body: body, At: read})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if e.Data.Kind == event.MatchEnd {
+				ends[e.Subject+string(e.Data.Action)]++
+			}
+			if e.Subject == "spl-742531" {
+				said = append(said, parsertest.Line(e))
+			} else if !e.Data.Backfill {
+				t.Errorf("of a match that was over before: %s %s", e.Subject, parsertest.Line(e))
+			}
+		}
+	}
+	want := []string{
+		"match_start 0-0 backfill", "period_start 1h 0-0 backfill", "goal home 1-0 provisional backfill",
+		"goal 35' home 2-0 provisional", "goal 42' away 2-1 provisional",
+		"period_end 1h 2-1", "period_start 2h 2-1",
+		"goal 66' away 2-2 provisional", "goal 66' away 2-3 provisional", "goal 66' away 2-4 provisional",
+		"goal home 3-4 provisional", "goal away 3-5 provisional", "goal away 3-6 provisional", "period_end 2h 3-6", "match_end 3-6",
+	}
+	if !slices.Equal(said, want) {
+		t.Errorf("said\n  %s\nwant\n  %s", strings.Join(said, "\n  "), strings.Join(want, "\n  "))
+	}
+	if len(ends) != 6 {
+		t.Errorf("ends %v", ends)
+	}
+	for m, n := range ends {
+		if n != 1 || !strings.HasSuffix(m, string(event.New)) {
+			t.Errorf("%s ends %d times", m, n)
+		}
+	}
+}
