@@ -202,7 +202,7 @@ func TestActivation(t *testing.T) {
 			d.Fatal(holds, err)
 		}
 		at := time.Now().UTC()
-		polled := poll.Polled{Due: tick, At: at, Took: 20 * time.Millisecond, Matches: []event.Match{{ID: "m1", Home: "A", Away: "B", Start: at, Status: event.Live, Period: "1h", Clock: event.Clock{Period: "1h", Minute: 12}}}}
+		polled := poll.Result{Due: tick, At: at, Took: 20 * time.Millisecond, Matches: []event.Match{{ID: "m1", Home: "A", Away: "B", Start: at, Status: event.Live, Period: "1h", Clock: event.Clock{Period: "1h", Minute: 12}}}}
 		if err := d.schedule.Polled(d.Context(), id, polled); err != nil {
 			d.Fatal(err)
 		}

@@ -153,7 +153,7 @@ func (a *API) source(r *http.Request) (to scheduler.Activation, err error) {
 	if p == nil {
 		return bad("profile", "profile \""+given.Profile+"\": none of that name; there are "+strings.Join(slices.Sorted(maps.Keys(a.Profiles)), ", "))
 	}
-	source, err := poll.Source{URL: given.URL, Profile: p, Match: given.Match, Every: time.Duration(given.Every)}.Polled(a.PrivateAddresses)
+	source, err := poll.Source{URL: given.URL, Profile: p, Match: given.Match, Every: time.Duration(given.Every)}.Resolve(a.PrivateAddresses)
 	var fault *poll.SourceError
 	if errors.As(err, &fault) {
 		return bad(fault.Field, fault.Error())

@@ -228,6 +228,6 @@ func (c Config) source(s Source, lib profile.Library, files map[string]string) (
 		}
 		files[p.Name], lib[p.Name] = file, p
 	}
-	source, err := poll.Source{URL: s.URL, Profile: p, Match: s.Match, Every: time.Duration(s.Every)}.Polled(c.Fetch.PrivateAddresses)
+	source, err := poll.Source{URL: s.URL, Profile: p, Match: s.Match, Every: time.Duration(s.Every)}.Resolve(c.Fetch.PrivateAddresses)
 	return scheduler.Activation{Source: source, By: scheduler.ByConfig, Sport: p.Sport, League: cmp.Or(s.League, p.Match.League.Value)}, err
 }

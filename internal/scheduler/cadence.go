@@ -26,7 +26,7 @@ type course struct {
 }
 
 // follow takes up what a poll showed.
-func (c course) follow(p poll.Polled) course {
+func (c course) follow(p poll.Result) course {
 	if p.Scored {
 		c.Scored = p.At
 	}
@@ -44,7 +44,7 @@ func (c course) done(at time.Time) bool { return !c.Over.IsZero() && at.Sub(c.Ov
 
 // interval is how long after a poll the next is due, for a source that is read
 // every so often while a match is live.
-func (c course) interval(every time.Duration, p poll.Polled) time.Duration {
+func (c course) interval(every time.Duration, p poll.Result) time.Duration {
 	if p.Settle {
 		return 2 * time.Minute // nobody is asked for anything
 	}
@@ -59,7 +59,7 @@ func (c course) interval(every time.Duration, p poll.Polled) time.Duration {
 }
 
 // wanted is how often the match that most needs watching should be polled.
-func (c course) wanted(every time.Duration, p poll.Polled) time.Duration {
+func (c course) wanted(every time.Duration, p poll.Result) time.Duration {
 	d := max(slowest, every)
 	for _, m := range p.Matches {
 		d = min(d, pause(every, m, p.At))

@@ -14,10 +14,10 @@ func TestInterval(t *testing.T) {
 	match := func(s event.Status) event.Match { return event.Match{Status: s} }
 	starts := func(in time.Duration) event.Match { return event.Match{Status: event.Scheduled, Start: now.Add(in)} }
 	stoppage := event.Match{Status: event.Live, Clock: event.Clock{Period: "2h", Minute: 90, Stoppage: 3}}
-	shows := func(m ...event.Match) poll.Polled { return poll.Polled{Matches: m} }
+	shows := func(m ...event.Match) poll.Result { return poll.Result{Matches: m} }
 	for _, tc := range []struct {
 		what   string
-		polled poll.Polled
+		polled poll.Result
 		course course
 		want   time.Duration
 	}{
@@ -38,28 +38,28 @@ func TestInterval(t *testing.T) {
 		{"late kick-off", shows(starts(-20 * time.Minute)), course{}, 15 * time.Second},
 		{"kick-off long ago", shows(starts(-3 * time.Hour)), course{}, time.Minute},
 		{"of many the liveliest", shows(match(event.Final), match(event.Live), starts(time.Hour)), course{}, 15 * time.Second},
-		{"nothing on the page", poll.Polled{Many: true}, course{}, 2 * time.Minute},
-		{"stoppage time, nothing new for long", poll.Polled{Matches: []event.Match{stoppage}, Unchanged: 8}, course{}, 15 * time.Second},
-		{"stoppage time, nothing new for long, just scored", poll.Polled{Matches: []event.Match{stoppage}, Unchanged: 8}, course{Scored: now.Add(-time.Minute)}, 7500 * time.Millisecond},
-		{"others wait for the host", poll.Polled{Busy: true, Problem: "too many"}, course{}, 30 * time.Second},
-		{"nothing new for long", poll.Polled{Matches: shows(match(event.Live)).Matches, Unchanged: 8}, course{}, 30 * time.Second},
-		{"failed once", poll.Polled{Failures: 1}, course{}, 30 * time.Second},
-		{"failed for long", poll.Polled{Failures: 40}, course{}, 5 * time.Minute},
-		{"asked to wait", poll.Polled{Failures: 1, Wait: time.Hour}, course{}, time.Hour},
-		{"a slow site", poll.Polled{Matches: shows(match(event.Live)).Matches, Took: 10 * time.Second}, course{}, 40 * time.Second},
-		{"a page that the site says is good for so long", poll.Polled{Matches: shows(match(event.Live)).Matches, Fresh: 40 * time.Second}, course{}, 40 * time.Second},
-		{"a page that the site says is good for a year", poll.Polled{Matches: shows(match(event.Live)).Matches, Fresh: 8760 * time.Hour}, course{}, time.Minute},
-		{"forbidden, and to be said again", poll.Polled{Settle: true}, course{}, 2 * time.Minute},
+		{"nothing on the page", poll.Result{Many: true}, course{}, 2 * time.Minute},
+		{"stoppage time, nothing new for long", poll.Result{Matches: []event.Match{stoppage}, Unchanged: 8}, course{}, 15 * time.Second},
+		{"stoppage time, nothing new for long, just scored", poll.Result{Matches: []event.Match{stoppage}, Unchanged: 8}, course{Scored: now.Add(-time.Minute)}, 7500 * time.Millisecond},
+		{"others wait for the host", poll.Result{Busy: true, Problem: "too many"}, course{}, 30 * time.Second},
+		{"nothing new for long", poll.Result{Matches: shows(match(event.Live)).Matches, Unchanged: 8}, course{}, 30 * time.Second},
+		{"failed once", poll.Result{Failures: 1}, course{}, 30 * time.Second},
+		{"failed for long", poll.Result{Failures: 40}, course{}, 5 * time.Minute},
+		{"asked to wait", poll.Result{Failures: 1, Wait: time.Hour}, course{}, time.Hour},
+		{"a slow site", poll.Result{Matches: shows(match(event.Live)).Matches, Took: 10 * time.Second}, course{}, 40 * time.Second},
+		{"a page that the site says is good for so long", poll.Result{Matches: shows(match(event.Live)).Matches, Fresh: 40 * time.Second}, course{}, 40 * time.Second},
+		{"a page that the site says is good for a year", poll.Result{Matches: shows(match(event.Live)).Matches, Fresh: 8760 * time.Hour}, course{}, time.Minute},
+		{"forbidden, and to be said again", poll.Result{Settle: true}, course{}, 2 * time.Minute},
 	} {
 		tc.polled.At = now
 		if got := tc.course.interval(15*time.Second, tc.polled); got != tc.want {
 			t.Errorf("%s: %v, want %v", tc.what, got, tc.want)
 		}
 	}
-	if got := (course{}).interval(time.Second, poll.Polled{At: now, Matches: []event.Match{stoppage}}); got != time.Second {
+	if got := (course{}).interval(time.Second, poll.Result{At: now, Matches: []event.Match{stoppage}}); got != time.Second {
 		t.Errorf("a second stays a second: %v", got)
 	}
-	if got := (course{}).interval(time.Hour, poll.Polled{At: now, Matches: []event.Match{match(event.Live)}}); got != time.Hour {
+	if got := (course{}).interval(time.Hour, poll.Result{At: now, Matches: []event.Match{match(event.Live)}}); got != time.Hour {
 		t.Errorf("an hour stays an hour: %v", got)
 	}
 }
@@ -68,17 +68,17 @@ func TestInterval(t *testing.T) {
 // opened again is not, nor is one of many matches ever.
 func TestDone(t *testing.T) {
 	now := time.Date(2026, 5, 30, 18, 0, 0, 0, time.UTC)
-	at := func(in time.Duration, s event.Status, many bool) poll.Polled {
-		return poll.Polled{At: now.Add(in), Many: many, Matches: []event.Match{{Status: s}}}
+	at := func(in time.Duration, s event.Status, many bool) poll.Result {
+		return poll.Result{At: now.Add(in), Many: many, Matches: []event.Match{{Status: s}}}
 	}
 	var c course
 	for _, step := range []struct {
-		polled poll.Polled
+		polled poll.Result
 		done   bool
 	}{
 		{at(0, event.Ended, false), false},
 		{at(time.Minute, event.Final, false), false},
-		{poll.Polled{At: now.Add(20 * time.Minute), Failures: 1}, false},
+		{poll.Result{At: now.Add(20 * time.Minute), Failures: 1}, false},
 		{at(25*time.Minute, event.Live, false), false}, // opened again
 		{at(40*time.Minute, event.Final, false), false},
 		{at(69*time.Minute, event.Final, false), false},

@@ -51,7 +51,7 @@ return ''`)
 // Polled takes up what came of a poll of a source, and sets the next by it.
 // The interval counts from when the poll was due, so that a source keeps its
 // rhythm.
-func (s *Schedule) Polled(ctx context.Context, source string, p poll.Polled) error {
+func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) error {
 	entry, ok, err := s.Get(ctx, source)
 	if err != nil || !ok {
 		return err

@@ -184,7 +184,7 @@ func TestPolled(t *testing.T) {
 		}
 		due := ticks[0].Due
 		half := event.Match{ID: "m1", Status: event.Break}
-		if err := s.Polled(ctx, a.ID, poll.Polled{Due: due, At: time.Now(), Took: time.Millisecond, Matches: []event.Match{half}}); err != nil {
+		if err := s.Polled(ctx, a.ID, poll.Result{Due: due, At: time.Now(), Took: time.Millisecond, Matches: []event.Match{half}}); err != nil {
 			t.Fatal(err)
 		}
 		e, _, err := s.Get(ctx, a.ID)
@@ -195,17 +195,17 @@ func TestPolled(t *testing.T) {
 		if err := r.HSet(ctx, "mw:{schedule}:tick", a.ID, due.Add(time.Minute).UnixMilli()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Polled(ctx, a.ID, poll.Polled{Due: due.Add(time.Second), At: time.Now(), Took: time.Second, Matches: []event.Match{half}}); err != nil {
+		if err := s.Polled(ctx, a.ID, poll.Result{Due: due.Add(time.Second), At: time.Now(), Took: time.Second, Matches: []event.Match{half}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Polled(ctx, a.ID, poll.Polled{Due: due, At: time.Now(), Matches: []event.Match{{Status: event.Live}}}); err != nil {
+		if err := s.Polled(ctx, a.ID, poll.Result{Due: due, At: time.Now(), Matches: []event.Match{{Status: event.Live}}}); err != nil {
 			t.Fatal(err)
 		}
 		if e, _, _ := s.Get(ctx, a.ID); e.Interval != 4*time.Second || e.Latest.Took != time.Second || e.Next.Sub(due) != 64*time.Second {
 			t.Errorf("overtaken: next %v later, %+v", e.Next.Sub(due), e)
 		}
 		due = due.Add(2 * time.Second)
-		if err := s.Polled(ctx, a.ID, poll.Polled{Due: due, At: time.Now(), Failures: 2, Problem: "away"}); err != nil {
+		if err := s.Polled(ctx, a.ID, poll.Result{Due: due, At: time.Now(), Failures: 2, Problem: "away"}); err != nil {
 			t.Fatal(err)
 		}
 		if e, _, _ := s.Get(ctx, a.ID); e.Latest.Problem != "away" || e.Latest.Failures != 2 || len(e.Latest.Matches) != 1 {
@@ -213,7 +213,7 @@ func TestPolled(t *testing.T) {
 		}
 		tid := event.NewTID()
 		for range 2 {
-			if err := s.Polled(event.WithTID(ctx, tid), a.ID, poll.Polled{Due: due, At: time.Now(), Stop: "forbidden", Problem: "forbidden"}); err != nil {
+			if err := s.Polled(event.WithTID(ctx, tid), a.ID, poll.Result{Due: due, At: time.Now(), Stop: "forbidden", Problem: "forbidden"}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -49,12 +49,13 @@ func (e *PrivateError) Error() string {
 	return fmt.Sprintf("%s is an address of this machine or of a private network: fetch.private_addresses in matchwire.yaml allows those", e.Host)
 }
 
-// plainReason is why a page could not be fetched, for everybody to read: an
-// error of the network may name hosts that are nobody's business.
-func PublicReason(err error, refused *RefusedError) string {
+// PublicReason returns why a page could not be fetched, in words that everybody may read. The text
+// of a network error is left out: it may name hosts of the operator.
+func PublicReason(err error) string {
+	var refused *RefusedError
 	var private *PrivateError
 	switch {
-	case refused != nil:
+	case errors.As(err, &refused):
 		return refused.Error()
 	case errors.As(err, &private):
 		return "its address is one of this machine or of a private network"

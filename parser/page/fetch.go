@@ -71,7 +71,7 @@ type Fetcher struct {
 	url    *url.URL
 
 	etag, modified string       // of the last page, for the next request
-	Took           atomic.Int64 // nanoseconds that the site needed to begin the last answer
+	took           atomic.Int64 // nanoseconds that the site needed to begin the last answer
 }
 
 // Fetcher fetches an http or https URL.
@@ -96,7 +96,7 @@ func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 	if f.modified != "" {
 		req.Header.Set("If-Modified-Since", f.modified)
 	}
-	f.Took.Store(0)
+	f.took.Store(0)
 	resp, err := f.client.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, f.clock())))
 	if err != nil {
 		return Page{}, err
@@ -154,20 +154,25 @@ func (f *Fetcher) clock() *httptrace.ClientTrace {
 	var asked atomic.Int64
 	return &httptrace.ClientTrace{
 		WroteRequest:         func(httptrace.WroteRequestInfo) { asked.Store(time.Now().UnixNano()) },
-		GotFirstResponseByte: func() { f.Took.Store(int64(time.Since(time.Unix(0, asked.Load())))) },
+		GotFirstResponseByte: func() { f.took.Store(int64(time.Since(time.Unix(0, asked.Load())))) },
 	}
 }
+
+// Took returns how long the site took to begin its latest answer. Waiting for a slot at the host does
+// not count.
+func (f *Fetcher) Took() time.Duration { return time.Duration(f.took.Load()) }
 
 // Forget makes the next fetch get the page even if it is unchanged: what was
 // fetched last could not be taken over.
 func (f *Fetcher) Forget() { f.etag, f.modified = "", "" }
 
+// retryAfter parses a Retry-After header. A longer wait than maxRetryAfter is cut.
 func retryAfter(h string) time.Duration {
 	if n, err := strconv.Atoi(h); err == nil && n > 0 {
-		return time.Duration(min(n, 1<<30)) * time.Second
+		return min(time.Duration(min(n, 1<<30))*time.Second, maxRetryAfter)
 	}
 	if t, err := http.ParseTime(h); err == nil {
-		return max(0, time.Until(t))
+		return min(max(0, time.Until(t)), maxRetryAfter)
 	}
 	return 0
 }

@@ -10,23 +10,23 @@ import (
 // A Page is the bytes of one fetch of one URL.
 type Page struct {
 	URL    string
-	Header http.Header // of the response: as much of it as is kept, see keptHeaders; may be nil
+	Header http.Header // of the response: as much of it as is kept, see [KeptHeaders]; may be nil
 	Body   []byte      // decompressed, in the page's own charset
 	At     time.Time   // when it was read
 }
 
-// keptHeaders are those that say what a page is and how old. Others may hold
-// secrets, and are dropped.
+// KeptHeaders are the response headers that a [Page] keeps: those that say what it is and how old.
+// Others may hold secrets, and are dropped.
 var KeptHeaders = []string{"Content-Type", "Last-Modified", "ETag", "Date", "Age", "Cache-Control", "Expires", "X-Cache", "Server"}
 
-// modified is the page's Last-Modified; zero where it has none that can be read.
+// Modified returns the Last-Modified header; the zero time if there is none that can be parsed.
 func (p Page) Modified() time.Time {
 	t, _ := http.ParseTime(p.Header.Get("Last-Modified"))
 	return t
 }
 
-// maxAge is how long the site says that the page stays as it is.
-func MaxAge(p Page) time.Duration {
+// MaxAge returns for how long the site says that the page stays the same; 0 if it does not say.
+func (p Page) MaxAge() time.Duration {
 	for part := range strings.SplitSeq(p.Header.Get("Cache-Control"), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		if n, err := strconv.Atoi(value); err == nil && strings.EqualFold(name, "max-age") && n > 0 {

@@ -40,7 +40,7 @@ const (
 	robotsRetry     = 5 * time.Minute // after one that could not be had
 	robotsAgain     = 5 * time.Second // the same where there is no older one
 	maxRobots       = 512 << 10       // bytes of it that are read, as RFC 9309 asks at least
-	MaxRetryAfter   = 24 * time.Hour  // that a site may ask for
+	maxRetryAfter   = 24 * time.Hour  // longest Retry-After that is honoured
 )
 
 // polite is a transport that keeps to Manners, redirects included.
@@ -120,7 +120,7 @@ func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
-		if long := min(retryAfter(resp.Header.Get("Retry-After")), MaxRetryAfter); long > 0 {
+		if long := retryAfter(resp.Header.Get("Retry-After")); long > 0 {
 			if err := p.manners.Limiter.Pause(r.Context(), h.name, long); err != nil {
 				resp.Body.Close()
 				release()

@@ -5,7 +5,7 @@ import (
 	"net/url"
 )
 
-// CheckURL reads the URL of a page: http or https.
+// CheckURL parses the URL of a page. It must be http or https and have a host.
 func CheckURL(rawURL string) (*url.URL, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -14,7 +14,7 @@ func CheckURL(rawURL string) (*url.URL, error) {
 	return u, nil
 }
 
-// redacted is a URL without its password, if it can be read at all.
+// Redacted returns a URL without its password, for logs; "(unreadable)" if it cannot be parsed.
 func Redacted(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {

@@ -37,12 +37,12 @@ func BenchmarkPage(b *testing.B) {
 	})
 	b.Run("unchanged", func(b *testing.B) {
 		w := parsertest.Reader(b).Track(profile, "")
-		if _, err := w.Extract(page); err != nil {
+		if _, err := w.Parse(b.Context(), page); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportAllocs()
 		beside(b, parse, func() {
-			if all, err := w.Extract(page); err != nil || len(all) != 1 {
+			if all, err := w.Parse(b.Context(), page); err != nil || len(all) != 1 {
 				b.Fatal(all, err)
 			}
 		})

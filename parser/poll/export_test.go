@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/matchwire/matchwire/internal/outbox"
@@ -8,18 +9,18 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// Extract is what a watch does with the bytes of a page.
-func (w *Tracker) Extract(p page.Page) ([]observation.Observation, error) {
-	w.extract(p)
-	return w.last.observations, w.last.err
+// Parse parses a page as Ingest does, the latest page again included.
+func (t *Tracker) Parse(ctx context.Context, p page.Page) ([]observation.Observation, error) {
+	t.parsed = parse(ctx, t.profile, p, t.parsed)
+	return t.parsed.observations, t.parsed.err
 }
 
-// Outbox is where Save puts what it owes.
+// Outbox is where Save puts the events.
 func (s *Store) Outbox() *outbox.Store { return s.outbox }
 
-// KeepVisits keeps n pages of a size, one after the other, and says which are
-// left and what all took at most.
-func KeepVisits(n, size int) (kept []int, most int) {
+// CachePages puts n pages of a size into a cache, one after the other. It returns which are left,
+// and how many bytes the cache counted at most.
+func CachePages(n, size int) (kept []int, most int) {
 	var v pageCache
 	for i := range n {
 		v.put(strconv.Itoa(i), &cachedPage{page: page.Page{Body: make([]byte, size)}})

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"reflect"
 
+	"github.com/google/uuid"
+
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -15,103 +17,114 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A Reader takes pages all the way: observation, comparison with the saved
-// state, state and events saved. It does not wait for the events to leave.
+// An Ingester takes what pages say into the saved states of their matches. States and the events
+// they make are saved in one write; the events are published later, from the outbox. It can be
+// shared by goroutines; its fields must not change while it is used.
 type Ingester struct {
 	Store   *Store
-	Saved   func(match string)  // told of each match that owes events; may be nil
+	Saved   func(match string)  // called with each match whose outbox holds new events; may be nil
 	Aliases observation.Aliases // which team names mean the same; may be nil
 	Keep    PageKeeper          // keeps pages that a profile does not understand; may be nil
 	Archive *page.Archive       // keeps pages that made events; may be nil
 	Log     *slog.Logger
 
 	Replay bool   // mark the events as made from a recording
-	Suffix string // put behind every match ID, so that a replay touches no live match
+	Suffix string // appended to every match ID, so that a replay touches no live match
 }
 
-// A PageKeeper keeps pages that a profile does not understand, for the profile to be fixed by.
+// A PageKeeper keeps pages that a profile does not understand, so that somebody can fix it.
 type PageKeeper interface {
 	// Keep keeps a page and returns where, or "" if it kept none.
 	Keep(p page.Page, by *profile.Profile, match, why string) (string, error)
 }
 
-// tries bounds how often a page is compared anew because another worker saved
-// the match meanwhile.
-const tries = 20
-
-// A taking is what became of one observation.
-type taking struct {
-	events []event.Event
-	known  bool            // whether the match was, before
-	held   *reconcile.Hold // nil unless the page looks older than one already read
+// Track returns a tracker of the source whose pages p reads. match is the ID of their match; "" if
+// the pages give it.
+func (in *Ingester) Track(p *profile.Profile, match string) *Tracker {
+	return &Tracker{ingester: in, profile: p, match: match, id: uuid.NewString()[:8], parsed: &parsedPage{}}
 }
 
-// take compares and saves one observation.
-func (r *Ingester) take(ctx context.Context, o observation.Observation, reading reconcile.Provenance) (t taking, err error) {
+// An outcome is what reconciling one observation did.
+type outcome struct {
+	events []event.Event
+	known  bool            // the match had a saved state before
+	held   *reconcile.Hold // nil unless the page looks older than one read before
+}
+
+// reconcile compares an observation with the saved state of its match, and saves what is new.
+func (in *Ingester) reconcile(ctx context.Context, o observation.Observation, from reconcile.Provenance) (out outcome, err error) {
 	if o.Match.ID == "" {
-		return t, fmt.Errorf("the page gives %s v %s no match ID that can be used: give one as match, in matchwire.yaml or fixture.yaml", o.Match.Home, o.Match.Away)
+		return out, fmt.Errorf("the page gives %s v %s no match ID that can be used: give one as match, in matchwire.yaml or fixture.yaml", o.Match.Home, o.Match.Away)
 	}
-	o.Match.ID += r.Suffix
-	t.events, t.known, err = r.change(ctx, o.Match.ID, func(s reconcile.State) (reconcile.State, []event.Event, error) {
-		next, events, err := reconcile.Match(s, o, reading)
-		t.held = next.Views[reading.Source].Hold
+	o.Match.ID += in.Suffix
+	out.events, out.known, err = in.update(ctx, o.Match.ID, func(s reconcile.State) (reconcile.State, []event.Event, error) {
+		next, events, err := reconcile.Match(s, o, from)
+		out.held = next.Views[from.Source].Hold
 		return next, events, err
 	})
-	return t, err
+	return out, err
 }
 
-// quiet says of a match that its source brings nothing usable any more, and
-// reports whether that is settled: said, or needless.
-func (r *Ingester) quiet(ctx context.Context, match string, reading reconcile.Provenance, reason string) ([]event.Event, bool, error) {
-	settled := false
-	events, _, err := r.change(ctx, match+r.Suffix, func(s reconcile.State) (reconcile.State, []event.Event, error) {
-		next, events, err := reconcile.MarkStale(s, reading, reason)
+// markStale marks a match as stale. It reports whether that is settled: the match is marked, or
+// does not need to be. A match that is read from elsewhere is not settled.
+func (in *Ingester) markStale(ctx context.Context, match string, from reconcile.Provenance, reason string) (events []event.Event, settled bool, err error) {
+	events, _, err = in.update(ctx, match+in.Suffix, func(s reconcile.State) (reconcile.State, []event.Event, error) {
+		next, events, err := reconcile.MarkStale(s, from, reason)
 		settled = err == nil && (next.Match.Stale != nil || !s.Known() || s.Match.Status.Rank() > event.Live.Rank())
 		return next, events, err
 	})
 	return events, settled, err
 }
 
-// change loads a match's state, lets f change it, and saves it with the events
-// that say the change; anew if another worker was faster. Where nothing
-// changes, nothing is written.
-func (r *Ingester) change(ctx context.Context, match string, f func(reconcile.State) (reconcile.State, []event.Event, error)) (events []event.Event, known bool, err error) {
+// maxConflicts bounds how often an update starts again because another worker saved the match.
+const maxConflicts = 20
+
+// update loads the state of a match, applies change to it, and saves the new state with its events.
+// It starts again if another worker saved the match meanwhile, and writes nothing if nothing
+// changed. known reports whether the match had a saved state before.
+func (in *Ingester) update(ctx context.Context, match string, change func(reconcile.State) (reconcile.State, []event.Event, error)) (events []event.Event, known bool, err error) {
 	if err := event.CheckMatchID(match); err != nil {
 		return nil, false, err
 	}
-	for range tries {
-		state, version, err := r.Store.Load(ctx, match)
+	for range maxConflicts {
+		state, version, err := in.Store.Load(ctx, match)
 		if err != nil {
 			return nil, false, err
 		}
 		known = version > 0
-		next, events, err := f(state)
+		next, events, err := change(state)
 		if err != nil {
 			return nil, known, err
 		}
 		if len(events) == 0 && (known || !next.Known()) && reflect.DeepEqual(next, state) {
 			return nil, known, nil
 		}
-		owed := make([]broker.Message, len(events))
-		for i, e := range events {
-			if owed[i], err = broker.NewMessage(e); err != nil {
-				return nil, known, err
-			}
-		}
-		err = r.Store.Save(ctx, next, version, owed)
-		switch {
-		case err == nil:
-			return events, known, nil
-		case !errors.Is(err, ErrConflict):
+		messages, err := encode(events)
+		if err != nil {
 			return nil, known, err
 		}
+		err = in.Store.Save(ctx, next, version, messages)
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return nil, known, err
+		}
+		if len(events) > 0 && in.Saved != nil {
+			in.Saved(match)
+		}
+		return events, known, nil
 	}
-	return nil, true, fmt.Errorf("%w, %d times in a row", ErrConflict, tries)
+	return nil, true, fmt.Errorf("%w, %d times in a row", ErrConflict, maxConflicts)
 }
 
-// tell says that a match owes events.
-func (r *Ingester) tell(match string, events []event.Event) {
-	if len(events) > 0 && r.Saved != nil {
-		r.Saved(match + r.Suffix)
+func encode(events []event.Event) ([]broker.Message, error) {
+	messages := make([]broker.Message, len(events))
+	for i, e := range events {
+		var err error
+		if messages[i], err = broker.NewMessage(e); err != nil {
+			return nil, err
+		}
 	}
+	return messages, nil
 }

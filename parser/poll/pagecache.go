@@ -7,65 +7,67 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// visitBytes bounds the pages that a worker keeps, lest it fetch them again.
-const visitBytes = 64 << 20
-
-// A visit is a page as a worker has it. A site is asked whether it has changed,
-// and if it has not, it is not parsed again.
+// A cachedPage is the latest page of a source and what was found on it. The site is asked only for
+// a newer one, and the same bytes are not parsed again.
 type cachedPage struct {
 	fetcher *page.Fetcher
 	page    page.Page // zero before the first
-	last    lastPage
+	parsed  *parsedPage
 
 	used time.Time
 }
 
-// visits are those of a worker, by source. One that is in use is not among
-// them: it is for one goroutine at a time.
+// size is about the memory that a cached page takes: what was found on it is about as large as it.
+func (c *cachedPage) size() int { return 2*len(c.page.Body) + 4<<10 }
+
+// maxCacheBytes bounds the pages that a worker caches.
+const maxCacheBytes = 64 << 20
+
+// A pageCache holds the cached pages of a worker by source. A page in use is not in the cache: it
+// is for one goroutine at a time.
 type pageCache struct {
 	mu    sync.Mutex
-	held  map[string]*cachedPage
+	pages map[string]*cachedPage
 	bytes int
 }
 
-// take takes the visit of a source out; nil if there is none.
-func (v *pageCache) take(source string) *cachedPage {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.remove(source)
+// take removes the page of a source from the cache and returns it; nil if there is none.
+func (c *pageCache) take(source string) *cachedPage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.remove(source)
 }
 
-// put brings it back, for which others may have to go: those not used for
-// longest.
-func (v *pageCache) put(source string, one *cachedPage) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.held == nil {
-		v.held = map[string]*cachedPage{}
+// put puts a page into the cache. Pages that were not used for longest make room for it.
+func (c *pageCache) put(source string, p *cachedPage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pages == nil {
+		c.pages = map[string]*cachedPage{}
 	}
-	v.remove(source)
-	one.used = time.Now()
-	v.held[source] = one
-	v.bytes += one.size()
-	for v.bytes > visitBytes && len(v.held) > 1 {
-		oldest := ""
-		for id, other := range v.held {
-			if oldest == "" || other.used.Before(v.held[oldest].used) {
-				oldest = id
-			}
+	c.remove(source)
+	p.used = time.Now()
+	c.pages[source] = p
+	c.bytes += p.size()
+	for c.bytes > maxCacheBytes && len(c.pages) > 1 {
+		c.remove(c.oldest())
+	}
+}
+
+func (c *pageCache) oldest() (source string) {
+	for id, p := range c.pages {
+		if source == "" || p.used.Before(c.pages[source].used) {
+			source = id
 		}
-		v.remove(oldest)
 	}
+	return source
 }
 
-func (v *pageCache) remove(source string) *cachedPage {
-	one := v.held[source]
-	if one != nil {
-		delete(v.held, source)
-		v.bytes -= one.size()
+func (c *pageCache) remove(source string) *cachedPage {
+	p := c.pages[source]
+	if p != nil {
+		delete(c.pages, source)
+		c.bytes -= p.size()
 	}
-	return one
+	return p
 }
-
-// size is about what a visit takes: what was read from a page is of its size.
-func (v *cachedPage) size() int { return 2*len(v.page.Body) + 4<<10 }

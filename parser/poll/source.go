@@ -11,21 +11,21 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Source is a page to read again and again.
+// A Source is a page to poll.
 type Source struct {
 	URL     string
 	Profile *profile.Profile
 	Match   string        // "" where the page names its match
-	Every   time.Duration // between two readings while a match is live; at least a second
+	Every   time.Duration // between two polls while a match is live; at least a second
 }
 
 const (
-	// DefaultEvery is how often a page is read while a match is live.
+	// DefaultEvery is the time between two polls while a match is live.
 	DefaultEvery = 15 * time.Second
 	maxEvery     = 24 * time.Hour
 )
 
-// A SourceError says which member of a source cannot be.
+// A SourceError says which field of a source is wrong.
 type SourceError struct {
 	Field string // url, match or every
 	Err   error
@@ -34,11 +34,10 @@ type SourceError struct {
 func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// Polled is the source as tasks and events name it, if it may be polled: its URL
-// is one of the profile's, written in one way, and holds no password, since it
-// stands in every event; it names no private address unless that is allowed; and
-// the match has an ID. An error is a [SourceError].
-func (s Source) Polled(private bool) (event.Source, error) {
+// Resolve checks a source, and returns it as tasks and events name it. Its URL must be of the
+// profile's hosts and hold no password, since every event names it; it must name no private address
+// unless private is true; and the match must have an ID. An error is a [SourceError].
+func (s Source) Resolve(private bool) (event.Source, error) {
 	fault := func(field string, err error) (event.Source, error) {
 		return event.Source{}, &SourceError{field, err}
 	}

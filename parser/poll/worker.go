@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
 	"strings"
 	"time"
 
@@ -19,80 +17,90 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Worker does [PagePoll] tasks: it fetches a page, reads it, and says
-// what came of it. Any worker can do any task; what is known of a source lies
-// in Redis, and only copies of pages are the worker's own.
+// A Worker does [PagePoll] tasks. Any worker can do any task: what is known of a source is kept in
+// Redis, and a worker only caches pages.
 type Worker struct {
-	library profile.Library
-	client  *page.Client
-	reader  *Ingester
-	trace   *trace.Recorder
-	polled  func(ctx context.Context, source string, p Polled) error
-
-	memories sourceStore
-	visits   pageCache
+	profiles profile.Library
+	client   *page.Client
+	ingester *Ingester
+	sources  sourceStore
+	cache    pageCache
+	trace    *trace.Recorder
+	report   Report
 }
 
-// NewWorker makes a worker. polled is told of every poll that was done, under
-// the TID of its task. t records the polls that something came of; nil: none.
-func NewWorker(lib profile.Library, c *page.Client, r *Ingester, store redis.UniversalClient, prefix string, t *trace.Recorder,
-	polled func(ctx context.Context, source string, p Polled) error) *Worker {
-	return &Worker{library: lib, client: c, reader: r, trace: t, polled: polled, memories: sourceStore{redis: store, prefix: prefix}}
+// A Report is called with the result of every poll that was done, under the TID of its task.
+type Report func(ctx context.Context, source string, r Result) error
+
+// NewWorker returns a worker. Its keys in store begin with prefix. t records polls that made
+// events, and may be nil.
+func NewWorker(profiles profile.Library, c *page.Client, in *Ingester, store redis.UniversalClient, prefix string, t *trace.Recorder, report Report) *Worker {
+	return &Worker{profiles: profiles, client: c, ingester: in, sources: sourceStore{redis: store, prefix: prefix}, trace: t, report: report}
 }
 
-// pollTimeout bounds a poll: waiting for a slot at the host, redirects, reading.
-const pollTimeout = 90 * time.Second
+const (
+	// pollTimeout bounds a poll: waiting for a slot at the host, redirects, reading.
+	pollTimeout = 90 * time.Second
+	// maxPolls bounds the polls that a worker does at a time.
+	maxPolls = 16
+)
 
-// Subscription is what workers ask of the broker.
+// Subscription is the subscription to the tasks that workers share.
 func (w *Worker) Subscription() broker.Subscription {
-	return broker.Subscription{Queue: broker.TaskQueue(PagePoll), Exchange: broker.Tasks, Patterns: []string{PagePoll}, Limit: 16, Timeout: pollTimeout}
+	return broker.Subscription{Queue: broker.TaskQueue(PagePoll), Exchange: broker.Tasks, Patterns: []string{PagePoll}, Limit: maxPolls, Timeout: pollTimeout}
 }
 
-// Handle does one task. The same poll is done once, and none that a later one
-// of its source has overtaken. An error says that Redis does not answer.
+// Handle does one task. A poll that was done before, or that a later poll of its source has
+// overtaken, is left out. An error means that Redis does not answer, or that the message is no poll.
 func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
-	task, err := broker.DecodeTask(m.Body)
+	task, p, err := decode(m)
 	if err != nil {
 		return err
 	}
-	var p Poll
-	if err := json.Unmarshal(task.Data, &p); err != nil {
-		return broker.Permanent(fmt.Errorf("task %s: %w", task.ID, err))
-	}
-	ctx, step := w.begin(event.WithTID(ctx, task.TID), task, p, m)
+	ctx, step := w.startStep(event.WithTID(ctx, task.TID), task, p, m)
 	defer step.End()
-	known, begun, err := w.memories.begin(ctx, p, m.Redelivered || m.Retried)
+	log := w.ingester.Log.With("tid", task.TID, "source", p.Source.ID, "url", page.Redacted(p.Source.URL), "task", task.ID, "due", p.Due)
+	state, claimed, err := w.sources.claim(ctx, p, m.Redelivered || m.Retried)
 	if err != nil {
 		step.Fails(err.Error())
 		return broker.Unavailable(err)
 	}
-	log := w.reader.Log.With("tid", task.TID, "source", p.Source.ID, "url", page.Redacted(p.Source.URL))
-	if !begun {
+	if !claimed {
 		step.Says("left out: it was done, or a later one has begun")
-		log.Info("poll left out: it was done, or a later one has begun", "task", task.ID, "due", p.Due)
+		log.Info("poll left out: it was done, or a later one has begun")
 		return nil
 	}
-	job := &poll{Worker: w, Poll: p, task: task.ID, log: log, out: Polled{Due: p.Due}}
-	known = job.do(ctx, known)
-	job.out.At = time.Now().UTC()
-	job.out.Failures, job.out.Unchanged = known.Fails, known.Unchanged
+	r := newRun(w, task.ID, p, &state, log)
+	r.do(ctx)
+	result := r.finish()
 	switch {
-	case job.out.Busy:
-		step.Says(job.out.Problem)
-	case job.out.Problem != "":
-		step.Fails(job.out.Problem)
+	case result.Busy:
+		step.Says(result.Problem)
+	case result.Problem != "":
+		step.Fails(result.Problem)
 	}
-	after := context.WithoutCancel(ctx)
-	if err := errors.Join(w.memories.end(after, p, known), w.polled(after, p.Source.ID, job.out)); err != nil {
+	after := context.WithoutCancel(ctx) // what was done is noted even at the end
+	if err := errors.Join(w.sources.save(after, p, state), w.report(after, p.Source.ID, result)); err != nil {
 		return broker.Unavailable(err)
 	}
-	log.Debug("polled", "task", task.ID, "due", p.Due, "late", job.began.Sub(p.Due), "took", job.out.Took, "problem", job.out.Problem)
 	return nil
 }
 
-// begin begins the step of a trace. Of a poll that the clock caused it is
-// recorded only if something came of it, and then the task's making with it.
-func (w *Worker) begin(ctx context.Context, task broker.Task, p Poll, m broker.Message) (context.Context, *trace.Active) {
+// decode decodes the message of a poll. An error is permanent.
+func decode(m broker.Message) (task broker.Task, p Poll, err error) {
+	task, err = broker.DecodeTask(m.Body)
+	if err != nil {
+		return task, p, err
+	}
+	if err := json.Unmarshal(task.Data, &p); err != nil {
+		return task, p, broker.Permanent(fmt.Errorf("task %s: %w", task.ID, err))
+	}
+	return task, p, nil
+}
+
+// startStep starts the poll's step of the trace. A poll that the clock caused is recorded only if
+// it made events, and then with the scheduler's step that made its task.
+func (w *Worker) startStep(ctx context.Context, task broker.Task, p Poll, m broker.Message) (context.Context, *trace.Active) {
 	made := task.TID.Span(task.ID)
 	ctx, step := w.trace.Start(ctx, trace.Span{
 		Parent: made, Op: trace.Process, Role: "parser", Name: task.Name, Message: task.ID, Match: p.Source.Match,
@@ -101,143 +109,10 @@ func (w *Worker) begin(ctx context.Context, task broker.Task, p Poll, m broker.M
 	if p.ByClock(task.TID) {
 		step.Hold()
 		step.Add(trace.Span{
-			TID: task.TID, ID: made, Op: trace.Create, Role: "scheduler", Instance: strings.TrimPrefix(task.Source, "/scheduler/"), Name: task.Name, Message: task.ID,
-			Match: p.Source.Match, Start: task.Time, Cause: &trace.Cause{TID: p.Activated, Message: task.CausationID},
+			TID: task.TID, ID: made, Op: trace.Create, Role: "scheduler", Instance: strings.TrimPrefix(task.Source, "/scheduler/"),
+			Name: task.Name, Message: task.ID, Match: p.Source.Match, Start: task.Time,
+			Cause: &trace.Cause{TID: p.Activated, Message: task.CausationID},
 		})
 	}
 	return ctx, step
-}
-
-// A poll is one task being done.
-type poll struct {
-	*Worker
-	Poll
-	task  string
-	log   *slog.Logger
-	began time.Time
-	out   Polled
-}
-
-// do does it, and returns what is known of the source now.
-func (p *poll) do(ctx context.Context, known sourceState) sourceState {
-	p.began = time.Now().UTC()
-	profile := p.library[p.Source.Profile]
-	if profile == nil {
-		p.log.Error("page not read: this worker does not have the profile", "profile", p.Source.Profile)
-		p.out.Problem = fmt.Sprintf("the parser that was asked does not have the profile %q", p.Source.Profile)
-		known.Fails++
-		return known
-	}
-	if _, err := profile.CheckURL(p.Source.URL); err != nil {
-		p.log.Error("page not read", "error", err)
-		p.out.Problem = err.Error()
-		known.Fails++
-		return known
-	}
-	p.out.Many = profile.Matches.IsSet()
-	watch := p.reader.Track(profile, p.Source.Match)
-	if known.Activated != p.Activated { // whoever activated it anew has asked the site
-		known.Activated, known.Forbidden = p.Activated, ""
-	}
-	watch.id, watch.cause, watch.sourceState = p.Source.ID, p.task, known
-	if known.Forbidden != "" {
-		p.stop(ctx, watch)
-		return watch.sourceState
-	}
-	held := p.visits.take(p.Source.ID)
-	if held == nil {
-		held = &cachedPage{}
-	}
-	if held.fetcher == nil {
-		f, err := p.client.Fetcher(p.Source.URL)
-		if err != nil {
-			p.failed(ctx, watch, err)
-			return watch.sourceState
-		}
-		held.fetcher = f
-	}
-	fetched, err := held.fetcher.Fetch(ctx)
-	p.out.Took = time.Duration(held.fetcher.Took.Load())
-	if errors.Is(err, page.ErrUnchanged) {
-		fetched, err = held.page, nil
-		fetched.At = time.Now().UTC()
-	}
-	var refused *page.RefusedError
-	var busy *page.BusyError
-	switch {
-	case errors.As(err, &busy):
-		p.log.Info("page not fetched: others are waiting for the same host", "wait", busy.Wait)
-		p.out.Busy, p.out.Problem = true, busy.Error()
-	case err == nil:
-		held.page, watch.last = fetched, held.last
-		p.read(ctx, watch, held)
-	case errors.As(err, &refused) && refused.Forbidden():
-		p.log.Error("the site forbids it: source stopped", "error", err)
-		watch.Forbidden = refused.Error()
-		p.stop(ctx, watch)
-		return watch.sourceState
-	default:
-		p.failed(ctx, watch, err)
-	}
-	p.visits.put(p.Source.ID, held)
-	return watch.sourceState
-}
-
-// read reads the page of a visit.
-func (p *poll) read(ctx context.Context, watch *Tracker, held *cachedPage) {
-	events, err := watch.Ingest(ctx, held.page) // which logs what is wrong
-	held.last = watch.last
-	p.shows(watch, held.page, events)
-	trace.From(ctx).Says(fmt.Sprintf("read %s, %d bytes, events: %d", held.page.URL, len(held.page.Body), len(events)))
-	if err != nil {
-		var network net.Error
-		if p.out.Problem = err.Error(); errors.As(err, &network) { // it names a server of ours
-			p.out.Problem = "what the page says could not be saved"
-		}
-		held.fetcher.Forget()
-	}
-}
-
-// shows says what the page shows, as far as it can be used: one match that
-// could not be taken over does not hide the others.
-func (p *poll) shows(watch *Tracker, fetched page.Page, events []event.Event) {
-	if watch.last.err != nil {
-		return
-	}
-	p.out.Fresh = page.MaxAge(fetched)
-	for _, o := range watch.last.observations {
-		match := o.Match
-		if watch.match != "" {
-			match.ID = watch.match
-		}
-		p.out.Matches = append(p.out.Matches, match)
-	}
-	for _, e := range events {
-		if !e.Data.Backfill && (e.Data.Kind == event.ScoreChange || e.Data.Sport.Scores(e.Data.Kind)) {
-			p.out.Scored = true
-		}
-	}
-}
-
-// failed says that the page could not be fetched.
-func (p *poll) failed(ctx context.Context, watch *Tracker, err error) {
-	var refused *page.RefusedError
-	if errors.As(err, &refused) {
-		p.out.Wait = min(refused.Wait, page.MaxRetryAfter)
-	}
-	p.out.Problem = page.PublicReason(err, refused)
-	_, serr := watch.Failed(ctx, page.Redacted(p.Source.URL), time.Now().UTC(), p.out.Problem)
-	p.log.Warn("page not fetched, trying again", "error", errors.Join(err, serr), "failures", watch.Fails)
-}
-
-// stop says that the site forbids it, again and again until that is settled.
-func (p *poll) stop(ctx context.Context, watch *Tracker) {
-	p.out.Problem = watch.Forbidden
-	_, settled, err := watch.Stopped(ctx, page.Redacted(p.Source.URL), time.Now().UTC(), watch.Forbidden)
-	if err != nil {
-		p.log.Warn("matches not marked as stale", "error", err)
-	}
-	if p.out.Settle = !settled; settled {
-		p.out.Stop = watch.Forbidden
-	}
 }

@@ -30,7 +30,7 @@ type crew struct {
 	profiles profile.Library
 	source   event.Source
 	due      time.Time
-	said     []poll.Polled
+	said     []poll.Result
 }
 
 // newCrew has n workers for one source with the small profile.
@@ -45,7 +45,7 @@ func newCrew(t *testing.T, r *redis.Client, n int, url, match string) *crew {
 	for range n {
 		manners := page.Options{PerHost: time.Millisecond, PrivateAddresses: true, Patience: time.Second, Limiter: poll.NewRedisLimiter(r, "mw:")}
 		rd := &poll.Ingester{Store: poll.NewStore(r, "mw:"), Log: slog.New(slog.NewTextHandler(&c.log, nil))}
-		c.workers = append(c.workers, poll.NewWorker(c.profiles, page.NewClient(manners), rd, r, "mw:", nil, func(_ context.Context, _ string, p poll.Polled) error {
+		c.workers = append(c.workers, poll.NewWorker(c.profiles, page.NewClient(manners), rd, r, "mw:", nil, func(_ context.Context, _ string, p poll.Result) error {
 			c.said = append(c.said, p)
 			return nil
 		}))
@@ -70,19 +70,19 @@ func (c *crew) task() broker.Message {
 }
 
 // poll has a worker do the next poll, and returns what came of it.
-func (c *crew) poll(worker int) poll.Polled {
+func (c *crew) poll(worker int) poll.Result {
 	c.t.Helper()
 	return c.do(worker, c.task())
 }
 
-func (c *crew) do(worker int, m broker.Message) poll.Polled {
+func (c *crew) do(worker int, m broker.Message) poll.Result {
 	c.t.Helper()
 	before := len(c.said)
 	if err := c.workers[worker].Handle(c.t.Context(), m); err != nil {
 		c.t.Fatal(err)
 	}
 	if len(c.said) == before {
-		return poll.Polled{}
+		return poll.Result{}
 	}
 	return c.said[len(c.said)-1]
 }

@@ -161,10 +161,10 @@ func Record(ctx context.Context, s poll.Source, c *page.Client, rec *Recorder, l
 			failures++
 			wait = max(every, min(every<<min(failures, 10), maxRecordPause))
 			if refused != nil {
-				wait = max(wait, min(refused.Wait, page.MaxRetryAfter))
+				wait = max(wait, refused.Wait)
 			}
 			log.Warn("page not fetched, trying again", "url", page.Redacted(s.URL), "error", err, "failures", failures, "pause", wait)
-			each(page.Page{}, false, errors.New(page.PublicReason(err, refused)))
+			each(page.Page{}, false, errors.New(page.PublicReason(err)))
 		}
 		select {
 		case <-ctx.Done():

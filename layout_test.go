@@ -1,0 +1,283 @@
+package matchwire_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+)
+
+const module = "github.com/matchwire/matchwire"
+
+// arrows says which packages of ours each package may import, tests aside. What is not here is not
+// allowed, and what is here and no longer needed must go. docs/architecture.md draws the picture.
+var arrows = table(`
+event:
+health:
+broker:                        event health
+broker/memory:                 broker event health
+broker/rabbit:                 broker event health
+broker/brokertest:             broker event internal/testenv
+
+parser:
+parser/page:
+parser/observation:            event
+parser/profile:                event parser/observation parser/page internal/strictyaml
+parser/reconcile:              event parser/observation
+parser/poll:                   event broker parser/observation parser/page parser/profile parser/reconcile internal/outbox internal/trace
+parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml
+
+consumers:                     event broker internal/trace
+consumers/archive:             event broker consumers
+consumers/exec:                event broker consumers internal/strictyaml
+consumers/notify:              event broker consumers internal/problem internal/strictyaml internal/trace
+consumers/scoreboard:          event broker consumers
+consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
+consumers/consumertest:        event broker broker/memory consumers internal/strictyaml internal/testenv
+
+fanout:                        event broker health internal/problem internal/renewed internal/trace
+
+api:
+fixtures:
+profiles:
+examples:
+
+internal/problem:
+internal/renewed:
+internal/strictyaml:
+internal/instances:
+internal/trace:                event broker
+internal/outbox:               broker health internal/trace
+internal/scheduler:            event broker consumers parser/poll internal/outbox internal/trace
+internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile internal/instances internal/problem internal/scheduler internal/trace
+internal/gateway:              internal/instances internal/problem
+internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page parser/poll parser/profile parser/recording
+                               consumers consumers/exec consumers/notify consumers/scoreboard fanout fixtures profiles
+                               internal/gateway internal/httpapi internal/instances internal/outbox internal/renewed internal/scheduler internal/strictyaml internal/trace
+
+internal/season:               event parser/page parser/profile parser/reconcile
+internal/chaos:
+internal/parsertest:           event fixtures profiles parser/observation parser/page parser/poll parser/profile parser/reconcile parser/recording internal/testenv
+internal/testenv:              broker internal/testenv/servers
+internal/testenv/browser:      internal/testenv
+internal/testenv/servers:
+internal/testenv/with-servers: internal/testenv internal/testenv/servers
+
+app:                           event broker consumers consumers/shipped profiles parser/observation parser/page parser/poll parser/profile parser/recording
+                               internal/instances internal/pipeline internal/strictyaml internal/trace
+cmd/matchwire:                 app
+.:
+`)
+
+// libraries says which packages may import the libraries that tie code to a protocol or a server.
+var libraries = table(`
+github.com/rabbitmq/amqp091-go:       broker/rabbit internal/testenv internal/testenv/servers
+github.com/gorilla/websocket:         fanout
+golang.org/x/net/html:                parser/profile
+golang.org/x/net/html/charset:        parser/profile
+github.com/andybalholm/cascadia:      parser/profile
+github.com/PuerkitoBio/goquery:       parser/profile
+github.com/itchyny/gojq:              parser/profile
+github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive consumers/notify consumers/scoreboard consumers/consumertest fanout
+                                      internal/instances internal/outbox internal/pipeline internal/scheduler internal/trace internal/parsertest internal/testenv
+github.com/alicebob/miniredis/v2:     internal/pipeline consumers/consumertest internal/parsertest internal/testenv
+`)
+
+// pure packages do no I/O: they import nothing that could.
+var pure = []string{"event", "health", "parser/observation", "parser/reconcile"}
+
+// table reads lines of a name and what belongs to it. A line that begins with spaces goes on.
+func table(text string) map[string][]string {
+	all, last := map[string][]string{}, ""
+	for line := range strings.Lines(text) {
+		name, rest, ok := strings.Cut(line, ": ")
+		if strings.HasSuffix(strings.TrimSpace(line), ":") {
+			name, rest, ok = strings.TrimSuffix(strings.TrimSpace(line), ":"), "", true
+		}
+		if ok {
+			last = name
+			all[last] = []string{}
+		} else {
+			rest = line
+		}
+		if last != "" {
+			all[last] = append(all[last], strings.Fields(rest)...)
+		}
+	}
+	return all
+}
+
+// A goPackage is one folder's Go files, without tests.
+type goPackage struct {
+	files map[string]*ast.File
+	set   *token.FileSet
+}
+
+// packages parses every package of the module, by its folder.
+func packages(t *testing.T) map[string]*goPackage {
+	t.Helper()
+	all := map[string]*goPackage{}
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			_, err := os.Stat(filepath.Join(file, "go.mod"))
+			if file != "." && (err == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+				return fs.SkipDir // another module, or no package
+			}
+			return nil
+		}
+		if !strings.HasSuffix(file, ".go") {
+			return nil
+		}
+		dir := path.Dir(filepath.ToSlash(file))
+		if all[dir] == nil {
+			all[dir] = &goPackage{map[string]*ast.File{}, token.NewFileSet()}
+		}
+		if strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(all[dir].set, file, nil, parser.SkipObjectResolution)
+		all[dir].files[filepath.ToSlash(file)] = parsed
+		return err
+	})
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d packages, %v", len(all), err)
+	}
+	return all
+}
+
+// imports are those of a package, each with a file that has it.
+func (p *goPackage) imports() map[string]string {
+	all := map[string]string{}
+	for name, file := range p.files {
+		for _, i := range file.Imports {
+			all[strings.Trim(i.Path.Value, `"`)] = name
+		}
+	}
+	return all
+}
+
+func TestImports(t *testing.T) {
+	all := packages(t)
+	for dir, p := range all {
+		allowed, known := arrows[dir]
+		if !known {
+			t.Errorf("package %s is not in the table of arrows", dir)
+			continue
+		}
+		imported := p.imports()
+		for _, want := range allowed {
+			if imported[module+"/"+want] == "" {
+				t.Errorf("the table lets %s import %s, and it does not", dir, want)
+			}
+		}
+		for what, file := range imported {
+			if own, ok := strings.CutPrefix(what, module+"/"); ok && !slices.Contains(allowed, own) {
+				t.Errorf("%s: %s must not import %s", file, dir, own)
+			}
+			if only, ok := libraries[what]; ok && !slices.Contains(only, dir) {
+				t.Errorf("%s: only %s may import %s", file, strings.Join(only, ", "), what)
+			}
+			if slices.Contains(pure, dir) && doesIO(what) {
+				t.Errorf("%s: %s does no I/O, so it must not import %s", file, dir, what)
+			}
+		}
+	}
+	for dir := range arrows {
+		if all[dir] == nil {
+			t.Errorf("the table of arrows has %s, which is no package", dir)
+		}
+	}
+}
+
+// doesIO reports whether a package of the standard library, or a library, reaches files, processes,
+// the network or the clock's timers.
+func doesIO(what string) bool {
+	for _, prefix := range []string{"os", "io", "net", "syscall", "log", "database", "testing", "plugin", "unsafe"} {
+		if what == prefix || strings.HasPrefix(what, prefix+"/") {
+			return true
+		}
+	}
+	for library := range libraries {
+		if what == library {
+			return true
+		}
+	}
+	return false
+}
+
+// A context is handed on as a parameter. One that is kept in a struct outlives the call that it is
+// of.
+func TestNoContextInStructs(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, file := range p.files {
+			ast.Inspect(file, func(n ast.Node) bool {
+				s, ok := n.(*ast.StructType)
+				if !ok {
+					return true
+				}
+				for _, field := range s.Fields.List {
+					if sel, ok := field.Type.(*ast.SelectorExpr); ok && fmt.Sprint(sel.X) == "context" && sel.Sel.Name == "Context" {
+						t.Errorf("%s: a context in a struct", p.set.Position(field.Pos()))
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+// maxFiles is how many files a package has at most, tests aside: one that needs more is several.
+const maxFiles = 20
+
+// manyFiles are packages that may have more, and why.
+var manyFiles = map[string]string{}
+
+// Packages stay small. With -v it prints the lines of files and functions of each.
+func TestSizes(t *testing.T) {
+	var out strings.Builder
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "package\tfiles\tmedian\tp90\tmax\tfunctions\tmedian\tp90\tmax\t")
+	all := packages(t)
+	for _, dir := range slices.Sorted(maps.Keys(all)) {
+		p := all[dir]
+		var files, functions []int
+		for _, file := range p.files {
+			files = append(files, p.set.Position(file.FileEnd).Line-1)
+			for _, d := range file.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok {
+					functions = append(functions, p.set.Position(f.End()).Line-p.set.Position(f.Pos()).Line+1)
+				}
+			}
+		}
+		if len(files) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t\n", dir, len(files), spread(files), len(functions), spread(functions))
+		if len(files) > maxFiles && manyFiles[dir] == "" {
+			t.Errorf("%s has %d files, want at most %d", dir, len(files), maxFiles)
+		}
+	}
+	_ = w.Flush()
+	t.Log("\n" + out.String())
+}
+
+// spread is the median, the 90th percentile and the maximum.
+func spread(n []int) string {
+	if len(n) == 0 {
+		return "0\t0\t0"
+	}
+	slices.Sort(n)
+	return fmt.Sprintf("%d\t%d\t%d", n[len(n)/2], n[len(n)*9/10], n[len(n)-1])
+}

@@ -1,0 +1,82 @@
+package poll
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/reconcile"
+)
+
+// Failed notes a poll that brought nothing usable. When that lasts, every match that the source has
+// shown and that is not over becomes stale.
+func (t *Tracker) Failed(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
+	if t.Usable.IsZero() {
+		t.Usable = at
+	}
+	if t.Failures++; t.Failures < reconcile.StalePolls || at.Sub(t.Usable) < reconcile.StaleAfter {
+		return nil, nil
+	}
+	events, _, err := t.Stopped(ctx, url, at, reason)
+	return events, err
+}
+
+// Stopped marks every match of the source as stale, since the source will bring nothing more. It
+// reports whether that is settled. While another source reads a match, it is not, and Stopped must
+// be called again later.
+func (t *Tracker) Stopped(ctx context.Context, url string, at time.Time, reason string) (events []event.Event, settled bool, err error) {
+	matches := slices.Sorted(maps.Keys(t.Shown))
+	if t.match != "" {
+		matches = []string{t.match} // even if no page of it was read
+	}
+	events, err = t.markStale(ctx, matches, t.provenance(ctx, url, at), reason)
+	open := func(match string) bool { return !t.Stale[match] }
+	return events, err == nil && !slices.ContainsFunc(matches, open), err
+}
+
+const (
+	// vanishedAfter is how long a page of many matches may lack one before the match becomes
+	// stale: lists drop matches and bring them back.
+	vanishedAfter = 5 * time.Minute
+	// forgottenAfter is how long a match is remembered that no page shows.
+	forgottenAfter = 24 * time.Hour
+)
+
+// markVanished marks matches as stale that the pages no longer show.
+func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile.Provenance) ([]event.Event, error) {
+	var vanished []string
+	for match, shown := range t.Shown {
+		switch away := at.Sub(shown); {
+		case away > forgottenAfter:
+			delete(t.Shown, match)
+			delete(t.Stale, match)
+		case away >= vanishedAfter:
+			vanished = append(vanished, match)
+		}
+	}
+	slices.Sort(vanished)
+	return t.markStale(ctx, vanished, from, "the page no longer lists the match")
+}
+
+// markStale marks matches as stale, each once.
+func (t *Tracker) markStale(ctx context.Context, matches []string, from reconcile.Provenance, reason string) ([]event.Event, error) {
+	var all []event.Event
+	for _, match := range matches {
+		if t.Stale[match] {
+			continue
+		}
+		events, settled, err := t.ingester.markStale(ctx, match, from, reason)
+		if err != nil {
+			return all, err
+		}
+		t.settleStale(match, settled)
+		if len(events) > 0 {
+			t.log(ctx, from.Evidence.URL).Warn("match is stale", "match", match+t.ingester.Suffix, "reason", reason)
+		}
+		t.traceStale(ctx, events)
+		all = append(all, events...)
+	}
+	return all, nil
+}
