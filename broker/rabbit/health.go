@@ -2,6 +2,7 @@ package rabbit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -56,6 +57,9 @@ func (l *link) health(ctx context.Context) []event.Trouble {
 	case err := <-tried:
 		if err == nil {
 			return nil
+		}
+		if errors.Is(err, amqp.ErrChannelMax) {
+			return []event.Trouble{{Text: err.Error()}}
 		}
 		return []event.Trouble{{Text: fmt.Sprintf("connection %q: %v", l.name, err), Down: true}}
 	case <-ctx.Done():

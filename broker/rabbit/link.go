@@ -62,7 +62,8 @@ func newLink(nodes []node, name string, log *slog.Logger) *link {
 }
 
 // channel opens a channel, connecting first if need be. It keeps trying, and
-// says so, until ctx ends.
+// says so, until ctx ends. If the connection has no free channel it returns an
+// error at once: others use them, and waiting is up to the caller.
 func (l *link) channel(ctx context.Context) (*channel, error) {
 	l.used.Store(true)
 	pause := newBackoff()
@@ -74,7 +75,7 @@ func (l *link) channel(ctx context.Context) (*channel, error) {
 			}
 			return ch, nil
 		}
-		if ctx.Err() != nil || errors.Is(err, errClosed) {
+		if ctx.Err() != nil || errors.Is(err, errClosed) || errors.Is(err, amqp.ErrChannelMax) {
 			return nil, errors.Join(ctx.Err(), err)
 		}
 		wait := pause.NextBackOff()
@@ -135,8 +136,11 @@ func (l *link) tryChannel(ctx context.Context) (*channel, error) {
 		ch, err = conn.Channel()
 		return err
 	})
+	if errors.Is(err, amqp.ErrChannelMax) {
+		return nil, fmt.Errorf("no free channel on connection %q to broker %s, which has %d: %w", l.name, at, conn.Config.ChannelMax, err)
+	}
 	if err != nil {
-		conn.drop() // out of channels or half dead: a new connection heals both
+		conn.drop() // half dead: a new connection heals it
 		return nil, fmt.Errorf("opening a channel on broker %s: %w", at, err)
 	}
 	return &channel{ch, conn, at}, nil

@@ -1,0 +1,81 @@
+package rabbit_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/broker/brokertest"
+	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// patience bounds every wait of these tests.
+const patience = 30 * time.Second
+
+// When a connection has no free channel, the subscription that wants one waits.
+// The others keep theirs.
+func TestNoFreeChannel(t *testing.T) {
+	url, ns := testenv.AMQP(t, nil, "one", "two", "three")
+	var log testenv.Log
+	b := open(t, url+"?channel_max=2", rabbit.Options{Namespace: ns, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	began, release := make(chan struct{}), make(chan struct{})
+	var deliveries atomic.Int64
+	subscribe(t, b, "one", func(context.Context, event.Message) error {
+		if deliveries.Add(1) == 1 {
+			close(began)
+			<-release
+		}
+		return nil
+	}, "a.#")
+	two, leave := context.WithCancel(t.Context())
+	defer leave()
+	ready, left := make(chan struct{}), make(chan error, 1)
+	go func() {
+		left <- b.Subscribe(two, event.Subscription{Queue: "two", Patterns: []string{"b.#"}, Ready: ready}, nil)
+	}()
+	<-ready
+	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "1")); err != nil {
+		t.Fatal(err)
+	}
+	<-began
+
+	three, end := context.WithCancel(t.Context())
+	defer end()
+	third, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- b.Subscribe(three, event.Subscription{Queue: "three", Patterns: []string{"c.#"}, Ready: third}, nil)
+	}()
+	refusals := func() int { return strings.Count(log.String(), amqp.ErrChannelMax.Reason) }
+	eventually(t, "two attempts to open a third channel", func() bool { return refusals() >= 2 })
+	close(release)
+	if h := b.Health(t.Context()); len(h) != 1 || h[0].Down || !strings.Contains(h[0].Text, "no free channel") {
+		t.Errorf("health without a free channel: %+v", h)
+	}
+	leave() // and a channel is free
+	select {
+	case <-third:
+	case <-time.After(patience):
+		t.Fatal("the third subscription does not get the free channel")
+	}
+	end()
+	if err := errors.Join(<-left, <-ended); err != nil {
+		t.Error(err)
+	}
+	if n := deliveries.Load(); n != 1 {
+		t.Errorf("the message was delivered %d times, want once", n)
+	}
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "lost") && !strings.Contains(line, "three") {
+			t.Errorf("another subscription was lost: %s", line)
+		}
+	}
+}
+
