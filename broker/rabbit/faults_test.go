@@ -23,6 +23,7 @@ const patience = 30 * time.Second
 // When a connection has no free channel, the subscription that wants one waits.
 // The others keep theirs.
 func TestNoFreeChannel(t *testing.T) {
+	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "one", "two", "three")
 	var log testenv.Log
 	b := open(t, url+"?channel_max=2", rabbit.Options{Namespace: ns, Log: slog.New(slog.NewTextHandler(&log, nil))})
@@ -79,3 +80,60 @@ func TestNoFreeChannel(t *testing.T) {
 	}
 }
 
+// While the broker does not answer the declaration of a task's queue, events are
+// published. The caller with the task returns when its context ends.
+func TestDeclarationHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	direct, ns := testenv.AMQP(t, nil, "task.page.poll")
+	p := newDeclareHolder(t, direct)
+	b := open(t, p.URL, rabbit.Options{Namespace: ns})
+	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "before")); err != nil {
+		t.Fatal(err)
+	}
+	p.hold(ns + ".task.page.poll")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	returned := make(chan error, 1)
+	go func() {
+		_, err := b.Publish(ctx, event.Message{Exchange: event.Tasks, Key: "page.poll", ID: "task"})
+		returned <- err
+	}()
+	<-p.held
+	meanwhile, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	defer stop()
+	if _, err := b.Publish(meanwhile, brokertest.Message("a.b.c", "meanwhile")); err != nil {
+		t.Errorf("an event is held up by the declaration: %v", err)
+	}
+	cancel()
+	select {
+	case err := <-returned:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("publishing the task: %v", err)
+		}
+	case <-time.After(patience):
+		t.Errorf("publishing the task goes on %v after its context ended", patience)
+	}
+	p.release()
+}
+
+// A declaration that is never answered is given up after a while, and tried again.
+func TestUnansweredDeclarationIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	direct, ns := testenv.AMQP(t, nil, "q")
+	p := newDeclareHolder(t, direct)
+	b := open(t, p.URL, rabbit.Options{Namespace: ns})
+	b.SetAnswerTimeout(2 * time.Second)
+	p.hold(ns + ".q")
+	declared := make(chan error, 1)
+	go func() { declared <- b.Declare(t.Context(), event.Subscription{Queue: "q", Patterns: []string{"#"}}) }()
+	<-p.held
+	p.hold("") // the first answer never comes
+	select {
+	case err := <-declared:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Errorf("the declaration waits for an answer after %v", patience)
+	}
+}

@@ -16,12 +16,7 @@ import (
 func (b *Broker) Declare(ctx context.Context, s event.Subscription) error {
 	queue := b.topology.full(s.Queue)
 	return persist(ctx, b.log.With("queue", queue), "queue not declared, trying again", never, func() error {
-		ch, err := b.consume.channel(ctx)
-		if err != nil {
-			return err
-		}
-		defer ch.Close()
-		return declareQueue(ch.Channel, b.topology, s)
+		return b.topology.declareQueue(ctx, b.control, s)
 	})
 }
 
@@ -55,23 +50,19 @@ func (b *Broker) Subscribe(ctx context.Context, s event.Subscription, h event.Ha
 
 // subscribe turns the deliveries of one channel into jobs, until it or ctx ends.
 func (b *Broker) subscribe(ctx context.Context, s event.Subscription, jobs chan<- broker.Job, ready func()) error {
+	if err := b.topology.declareQueue(ctx, b.control, s); err != nil {
+		return err
+	}
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err
 	}
-	defer ch.Close() // what is not acknowledged by then goes back to the queue
-	if err := declareQueue(ch.Channel, b.topology, s); err != nil {
-		return err
-	}
-	queue := b.topology.full(s.Queue)
-	if err := ch.Qos(max(s.Limit, 1), 0, false); err != nil {
-		return err
-	}
+	defer ch.Close()
 	gone := ch.NotifyClose(make(chan *amqp.Error, 1))
-	const tag = "matchwire"
-	deliveries, err := ch.Consume(queue, tag, false, false, false, false, nil)
+	queue := b.topology.full(s.Queue)
+	deliveries, err := consume(ctx, ch, queue, "", max(s.Limit, 1), nil)
 	if err != nil {
-		return fmt.Errorf("consuming %q: %w", queue, err)
+		return err
 	}
 	ready()
 
@@ -82,7 +73,7 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, jobs chan<
 	go func() { end(closeReason(<-gone)) }() // ends with the channel
 	var begun sync.WaitGroup
 	job := func(d amqp.Delivery) broker.Job {
-		b.topology.known.passed(len(d.Body))
+		b.topology.queues.passed(len(d.Body))
 		m := received(d)
 		m.Last, m.Retried = m.Attempt > len(b.topology.pauses), m.Attempt > 1 || number(d, headerOutages) > 0
 		return broker.Job{Message: m, Settle: func(err error) {
@@ -117,6 +108,21 @@ func (b *Broker) subscribe(ctx context.Context, s event.Subscription, jobs chan<
 			}
 		}
 	}
+}
+
+// consume starts to consume a queue. At most prefetch deliveries are
+// unacknowledged at a time. An empty tag has the client choose one.
+func consume(ctx context.Context, ch *channel, queue, tag string, prefetch int, args amqp.Table) (deliveries <-chan amqp.Delivery, err error) {
+	err = ch.call(ctx, func(ch *amqp.Channel) (err error) {
+		if err = ch.Qos(prefetch, 0, false); err == nil {
+			deliveries, err = ch.Consume(queue, tag, false, false, false, false, args)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("consuming %q: %w", queue, err)
+	}
+	return deliveries, nil
 }
 
 func closeReason(e *amqp.Error) error {
