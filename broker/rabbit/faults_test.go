@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -135,5 +136,85 @@ func TestUnansweredDeclarationIsTriedAgain(t *testing.T) {
 		}
 	case <-time.After(patience):
 		t.Errorf("the declaration waits for an answer after %v", patience)
+	}
+}
+
+// A message that is refused is published again before anything behind it that is
+// about the same match: in the log, first copies stand in order.
+func TestRefusedMessageKeepsTheOrderOfItsMatch(t *testing.T) {
+	for name, refuse := range map[string]func(t *testing.T, ch *amqp.Channel, ns, key string) (undo func()){
+		"returned": func(*testing.T, *amqp.Channel, string, string) func() {
+			return func() {} // no queue is bound; the publisher declares the log again
+		},
+		"nacked": func(t *testing.T, ch *amqp.Channel, ns, key string) func() {
+			full, err := ch.QueueDeclare(ns+".full", false, true, true, false, amqp.Table{"x-max-length": int64(0), "x-overflow": "reject-publish"})
+			if err == nil {
+				err = ch.QueueBind(full.Name, key, ns+".live_events", false, nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return func() {
+				_, err := ch.QueueDelete(full.Name, false, false, false)
+				if err == nil {
+					err = ch.QueueBind(ns+".live_events.log", "#", ns+".live_events", false, nil)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, ns := testenv.AMQP(t, nil)
+			var log testenv.Log
+			b := open(t, url, rabbit.Options{Namespace: ns, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			if _, err := b.Publish(t.Context(), brokertest.Message("a.b.first", "0")); err != nil {
+				t.Fatal(err)
+			}
+			// From here on the log takes the messages behind the first, but not the first.
+			ch := raw(t, url)
+			if err := ch.QueueBind(ns+".live_events.log", "a.b.next", ns+".live_events", false, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := ch.QueueUnbind(ns+".live_events.log", "#", ns+".live_events", nil); err != nil {
+				t.Fatal(err)
+			}
+			undo := refuse(t, ch, ns, "a.b.first")
+			published := make(chan error, 1)
+			go func() {
+				_, err := b.Publish(t.Context(), brokertest.Message("a.b.first", "1"), brokertest.Message("a.b.next", "2"), brokertest.Message("a.b.next", "3"))
+				published <- err
+			}()
+			eventually(t, "the message to be refused", func() bool { return strings.Contains(log.String(), "not confirmed") })
+			undo()
+			if err := <-published; err != nil {
+				t.Fatal(err)
+			}
+			var copies []string
+			enough := errors.New("enough")
+			if _, err := b.Publish(t.Context(), brokertest.Message("a.b.next", "end")); err != nil {
+				t.Fatal(err)
+			}
+			err := b.ReadLog(t.Context(), event.Start, nil, func(_ event.Cursor, m event.Message) error {
+				if copies = append(copies, m.ID); m.ID == "end" {
+					return enough
+				}
+				return nil
+			})
+			if !errors.Is(err, enough) {
+				t.Fatal(err)
+			}
+			var first []string
+			for _, id := range copies {
+				if !slices.Contains(first, id) {
+					first = append(first, id)
+				}
+			}
+			if !slices.Equal(first, []string{"0", "1", "2", "3", "end"}) {
+				t.Errorf("the log holds %v: first copies are %v", copies, first)
+			}
+		})
 	}
 }

@@ -63,7 +63,8 @@ func newPublisher(l, control *link, t *topology, log *slog.Logger) *publisher {
 	return &publisher{link: l, control: control, topology: t, log: log, opening: newLock(), writing: newLock()}
 }
 
-// Publish sends msgs until all are confirmed or ctx ends.
+// Publish sends msgs until all are confirmed or ctx ends. See [inFlight] for what
+// it sends before the first is confirmed.
 func (b *Broker) Publish(ctx context.Context, msgs ...event.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {
@@ -71,6 +72,8 @@ func (b *Broker) Publish(ctx context.Context, msgs ...event.Message) (int, error
 		out[i] = outgoing{exchange: b.topology.exchange(m.Exchange), key: m.Key, msg: publishing(m)}
 		if m.Exchange == event.Tasks {
 			out[i].task = m.Key
+		} else {
+			out[i].match = m.Match
 		}
 	}
 	return b.publish.send(ctx, out)
@@ -80,6 +83,7 @@ func (b *Broker) Publish(ctx context.Context, msgs ...event.Message) (int, error
 type outgoing struct {
 	exchange, key string
 	task          string // the task's name; "" for an event
+	match         string // the event's match; "" if it has none
 	msg           amqp.Publishing
 }
 
@@ -88,7 +92,7 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 	pause := newBackoff()
 	done := 0
 	for done < len(out) {
-		n, err := p.try(ctx, out[done:])
+		n, err := p.try(ctx, inFlight(out[done:]))
 		done += n
 		if err == nil {
 			continue
@@ -104,6 +108,38 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 		sleep(ctx, wait)
 	}
 	return done, nil
+}
+
+// inFlight returns the longest beginning of out in which no match occurs twice.
+// That many are sent before the first confirmation is awaited, so that an event
+// is sent only after the one before it of the same match is confirmed.
+//
+// The order of a match must hold for the first copies in the log. A reader of the
+// log, such as fan-out, skips an event that it has seen, and one whose seq is
+// lower than the last it has seen. So copies may repeat, but seq n must stand
+// before the first n+1. If both were in flight, the broker could refuse n (nack
+// it, or return it while the log is not bound) and still store n+1. Sending n
+// again, even with everything behind it, comes too late then: the log holds
+// n+1, n, n+1, and the reader skips n. Nothing on a channel makes one message
+// depend on another, so the confirmation has to be awaited.
+//
+// Events of different matches, tasks, and moves to other queues need no order
+// among themselves.
+func inFlight(out []outgoing) []outgoing {
+	if len(out) < 2 {
+		return out
+	}
+	matches := map[string]bool{}
+	for i, o := range out {
+		if o.match == "" {
+			continue
+		}
+		if matches[o.match] {
+			return out[:i]
+		}
+		matches[o.match] = true
+	}
+	return out
 }
 
 // try publishes all of out once and awaits the confirmations in order. It returns
