@@ -10,7 +10,7 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	brokertest.Run(t, func(_ *testing.T, pauses []time.Duration) func() event.Broker {
+	brokertest.RunInBubble(t, func(_ *testing.T, pauses []time.Duration) func() event.Broker {
 		b := memory.New(pauses, nil)
 		return func() event.Broker { return b }
 	})
