@@ -307,10 +307,13 @@ func BenchmarkLatency(tb *testing.B) {
 	at := map[string]time.Time{} // when each was published
 	var mu sync.Mutex
 	var all []float64
+	complete := make(chan struct{}, 1)
 	seen := func(id string) {
 		mu.Lock()
 		defer mu.Unlock()
-		all = append(all, time.Since(at[id]).Seconds())
+		if all = append(all, time.Since(at[id]).Seconds()); len(all) == n {
+			complete <- struct{}{}
+		}
 	}
 	// pace publishes in the rhythm and returns the median, once all were seen.
 	pace := func(publish func(event.Message)) float64 {
@@ -324,15 +327,8 @@ func BenchmarkLatency(tb *testing.B) {
 			mu.Unlock()
 			publish(m)
 		}
-		for {
-			mu.Lock()
-			got := len(all)
-			mu.Unlock()
-			if got == n {
-				return median(all)
-			}
-			time.Sleep(time.Millisecond)
-		}
+		<-complete
+		return median(all)
 	}
 	if err := errors.Join(b.ch.Confirm(false), b.ch.Qos(prefetch, 0, false)); err != nil {
 		b.Fatal(err)
