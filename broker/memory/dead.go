@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// bury adds a dead letter, dropping the oldest past the bound.
-func (q *queue) bury(l event.DeadLetter) {
+// deadLetter adds a dead letter. Past the bound it drops the oldest.
+func (q *queue) deadLetter(l event.DeadLetter) {
 	q.dead = append(q.dead, l)
 	if over := len(q.dead) - maxDeadLetters; over > 0 {
 		q.dead = slices.Delete(q.dead, 0, over)
@@ -28,8 +28,8 @@ func (b *Broker) CountDead(_ context.Context, name string) (int, error) {
 	return len(q.dead), nil
 }
 
-// WalkDead takes the dead letters of a queue and puts back those that are kept,
-// before those that came meanwhile.
+// WalkDead removes the dead letters of a queue, and puts back those that are kept,
+// before those that were added meanwhile.
 func (b *Broker) WalkDead(ctx context.Context, name string, h func(event.DeadLetter) (event.Fate, error)) error {
 	b.mu.Lock()
 	q := b.queues[name]
@@ -39,20 +39,20 @@ func (b *Broker) WalkDead(ctx context.Context, name string, h func(event.DeadLet
 	}
 	walked := q.dead
 	q.dead = nil
-	b.mu.Unlock() // h may use the broker
+	b.mu.Unlock() // h may call the broker
 
 	var kept, revived []event.DeadLetter
 	var err error
 	for i, l := range walked {
-		fate := event.Keep
+		disposition := event.Keep
 		if err = ctx.Err(); err == nil {
-			fate, err = h(l)
+			disposition, err = h(l)
 		}
 		if err != nil {
 			kept = append(kept, walked[i:]...)
 			break
 		}
-		switch fate {
+		switch disposition {
 		case event.Keep:
 			kept = append(kept, l)
 		case event.Revive:

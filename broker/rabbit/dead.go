@@ -163,7 +163,7 @@ func (w *deadWalk) flush(ctx context.Context) error {
 	for i, d := range w.reviving {
 		out[i] = outgoing{key: w.queue, msg: revived(d)}
 	}
-	n, err := w.b.moveAll(ctx, out)
+	n, err := w.b.move(ctx, out...)
 	for _, d := range w.reviving[:n] {
 		if aerr := d.Ack(false); aerr != nil {
 			return errors.Join(err, fmt.Errorf("a dead letter is back in %q and was not removed: %w", w.queue, aerr))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -17,9 +16,6 @@ import (
 // again. A publish just after the connection was cut can return nil. Only the
 // confirmation counts.
 const confirmTimeout = 10 * time.Second
-
-// maxReturns bounds the returned messages that wait to be looked at.
-const maxReturns = 1 << 14
 
 var errUnroutable = errors.New("no queue takes the message")
 
@@ -35,28 +31,6 @@ type publisher struct {
 	opening lock // guards ch; held while it is opened and the exchanges are declared, without which no message can be sent
 	ch      *confirming
 	writing lock // held while one caller writes; confirmations are awaited without it
-}
-
-// A confirming channel knows what was returned on it. Callers can outlive it: they
-// await confirmations while another caller opens the next.
-type confirming struct {
-	*channel
-	returns <-chan amqp.Return
-
-	mu        sync.Mutex
-	returned  map[address]struct{}  // received from returns
-	exchanges bool                  // declared since the channel was opened, as far as is known
-	tasks     map[string]*taskQueue // by task name
-}
-
-// An address tells messages in flight apart: one event can be on its way to
-// several queues at the same time.
-type address struct{ exchange, key, id string }
-
-// A taskQueue is declared by the first caller that has a task for it.
-type taskQueue struct {
-	declaring lock // guards declared
-	declared  bool
 }
 
 func newPublisher(l, control *link, t *topology, log *slog.Logger) *publisher {
@@ -168,26 +142,6 @@ func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
 	return len(pending), err
 }
 
-// unroutable reports whether a confirmed message was returned. The broker returns
-// a message before it confirms it.
-func (c *confirming) unroutable(a address) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for {
-		select {
-		case r, ok := <-c.returns:
-			if ok {
-				c.returned[address{r.Exchange, r.RoutingKey, r.MessageId}] = struct{}{}
-				continue
-			}
-		default:
-		}
-		_, back := c.returned[a]
-		delete(c.returned, a)
-		return back
-	}
-}
-
 // write sends out and returns the confirmations to come, of all that it sent.
 func (p *publisher) write(ctx context.Context, out []outgoing) (*confirming, []*amqp.DeferredConfirmation, error) {
 	ch, err := p.open(ctx)
@@ -233,8 +187,7 @@ func (p *publisher) open(ctx context.Context) (*confirming, error) {
 			_ = ch.Close()
 			return nil, err
 		}
-		p.ch = &confirming{channel: ch, returns: ch.NotifyReturn(make(chan amqp.Return, maxReturns)),
-			returned: map[address]struct{}{}, tasks: map[string]*taskQueue{}}
+		p.ch = newConfirming(ch)
 	}
 	if !p.ch.exchangesDeclared() {
 		if err := p.topology.declareExchanges(ctx, p.control); err != nil {
@@ -265,34 +218,4 @@ func (p *publisher) declareTask(ctx context.Context, ch *confirming, name string
 	}
 	q.declared = true
 	return nil
-}
-
-func (c *confirming) exchangesDeclared() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.exchanges
-}
-
-func (c *confirming) setExchangesDeclared() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.exchanges = true
-}
-
-func (c *confirming) taskQueue(name string) *taskQueue {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	q := c.tasks[name]
-	if q == nil {
-		q = &taskQueue{declaring: newLock()}
-		c.tasks[name] = q
-	}
-	return q
-}
-
-// forgetDeclared has everything declared again before the next message.
-func (c *confirming) forgetDeclared() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.exchanges, c.tasks = false, map[string]*taskQueue{}
 }
