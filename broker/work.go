@@ -34,13 +34,13 @@ type Job struct {
 // next is called by several goroutines. ctx may end: what has begun to be
 // handled is handled to its end.
 func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next func() (Job, bool)) {
-	p := &pool{ctx: context.WithoutCancel(ctx), handle: h, timeout: s.Timeout, log: log.With("queue", s.Queue), next: next}
+	p := &pool{handle: h, timeout: s.Timeout, log: log.With("queue", s.Queue), next: next}
 	if p.timeout <= 0 {
 		p.timeout = handlerTimeout
 	}
 	for range max(s.Limit, 1) {
 		p.places.Add(1)
-		go p.work()
+		go p.work(context.WithoutCancel(ctx))
 	}
 	p.places.Wait()
 }
@@ -48,7 +48,6 @@ func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next
 // A pool has a fixed number of places, each filled by one goroutine at a time:
 // goroutines that stay, as their stacks have then grown.
 type pool struct {
-	ctx     context.Context
 	handle  Handler
 	timeout time.Duration
 	log     *slog.Logger
@@ -59,21 +58,21 @@ type pool struct {
 
 // work fills a place until there is nothing more to do, or, when its handler
 // is given up, until another goroutine has taken the place.
-func (p *pool) work() {
+func (p *pool) work(ctx context.Context) {
 	for {
 		j, ok := p.next()
 		if !ok {
 			p.places.Done()
 			return
 		}
-		if !p.do(j) {
+		if !p.do(ctx, j) {
 			return
 		}
 	}
 }
 
 // do handles one job, and reports whether the place is still its own.
-func (p *pool) do(j Job) bool {
+func (p *pool) do(ctx context.Context, j Job) bool {
 	m := j.Message
 	if !m.Expires.IsZero() && !time.Now().Before(m.Expires) {
 		p.log.Info("message expired, not handled", "key", m.Key, "id", m.ID, "tid", m.TID, "expired", m.Expires)
@@ -94,10 +93,10 @@ func (p *pool) do(j Job) bool {
 			return
 		}
 		j.Settle(fmt.Errorf("the handler did not return within %v", p.timeout))
-		p.work() // in its place
+		p.work(ctx) // in its place
 	})
-	ctx, cancel := context.WithTimeout(p.ctx, p.timeout)
-	err := p.recovered(ctx, m)
+	limited, cancel := context.WithTimeout(ctx, p.timeout)
+	err := p.recovered(limited, m)
 	cancel()
 	late.Stop()
 	if decided.Swap(true) {

@@ -17,13 +17,14 @@ import (
 
 func acknowledges(t *testing.T, open func() broker.Broker) {
 	b := open()
-	var got box
-	stop := subscribe(t, b, "q", 1, got.put, "#")
+	first, s := collect(t, b, "q", "#")
 	publish(t, b, Message("a.b.c", "1"))
-	got.expect(t, "1")
-	stop()
-	subscribe(t, open(), "q", 1, got.put, "#")
-	got.expect(t, "1")
+	s.settle(t, b)
+	first.check(t, "1")
+	s.stop()
+	again, s := collect(t, open(), "q", "#")
+	s.settle(t, b)
+	again.check(t)
 }
 
 func postpones(t *testing.T, open func() broker.Broker) {
@@ -58,7 +59,7 @@ func retries(t *testing.T, open func() broker.Broker) {
 	var mu sync.Mutex
 	var at []time.Time
 	var attempts []int
-	subscribe(t, b, "q", 1, func(_ context.Context, m broker.Message) error {
+	s := subscribe(t, b, "q", 1, func(_ context.Context, m broker.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
 		at, attempts = append(at, time.Now()), append(attempts, m.Attempt)
@@ -72,7 +73,7 @@ func retries(t *testing.T, open func() broker.Broker) {
 	}, "#")
 	publish(t, b, Message("soccer.mls.goal", "1"))
 	eventually(t, "four attempts", func() bool { mu.Lock(); defer mu.Unlock(); return len(at) >= 4 })
-	time.Sleep(500 * time.Millisecond)
+	s.settle(t, b) // the fourth attempt is acknowledged
 	mu.Lock()
 	defer mu.Unlock()
 	if !slices.Equal(attempts, []int{1, 2, 3, 4}) {
@@ -140,14 +141,15 @@ func exhausted(t *testing.T, open func() broker.Broker) {
 func poison(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var got box
-	subscribe(t, b, "q", 1, func(ctx context.Context, m broker.Message) error {
+	s := subscribe(t, b, "q", 1, func(ctx context.Context, m broker.Message) error {
 		if m.ID == "bad" {
 			return errors.New("always")
 		}
 		return got.put(ctx, m)
 	}, "#")
 	publish(t, b, Message("a.b.c", "bad"), Message("a.b.c", "1"), Message("a.b.c", "2"))
-	got.expect(t, "1", "2")
+	s.settle(t, b)
+	got.check(t, "1", "2")
 	dead(t, b, "q")
 }
 
@@ -164,12 +166,12 @@ func panics(t *testing.T, open func() broker.Broker) {
 	}
 }
 
-// No message pays for an outage, however long it is.
+// Attempts that fail because of an outage do not count, however many there are.
 func outage(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var tried atomic.Int64
 	var got box
-	subscribe(t, b, "q", 1, func(ctx context.Context, m broker.Message) error {
+	s := subscribe(t, b, "q", 1, func(ctx context.Context, m broker.Message) error {
 		switch n := tried.Add(1); {
 		case n < 9:
 			return fmt.Errorf("storing: %w", broker.Unavailable(errors.New("connection refused")))
@@ -179,7 +181,9 @@ func outage(t *testing.T, open func() broker.Broker) {
 		return got.put(ctx, m)
 	}, "#")
 	publish(t, b, Message("a.b.c", "1"))
-	got.expect(t, "1")
+	got.wait(t, "1")
+	s.settle(t, b)
+	got.check(t, "1")
 	if got.msgs[0].Attempt != 4 {
 		t.Errorf("attempt %d, want 4", got.msgs[0].Attempt)
 	}
@@ -188,50 +192,36 @@ func outage(t *testing.T, open func() broker.Broker) {
 	}
 }
 
-// A handler that listens to nobody holds up neither the messages behind it nor
+// A handler that ignores its context holds up neither the messages behind it nor
 // the end of the subscription.
 func hangs(t *testing.T, open func() broker.Broker) {
 	b := open()
 	release := make(chan struct{})
 	defer close(release)
 	var got box
-	ctx, cancel := context.WithCancel(t.Context())
-	s := broker.Subscription{Queue: "q", Patterns: []string{"#"}, Limit: 1, Timeout: 200 * time.Millisecond}
-	done := make(chan error, 1)
-	ready := make(chan struct{})
-	s.Ready = ready
-	go func() {
-		done <- b.Subscribe(ctx, s, func(ctx context.Context, m broker.Message) error {
-			if m.ID == "hangs" {
-				<-release
-				return nil
-			}
-			return got.put(ctx, m)
-		})
-	}()
-	wait(t, ready, "the binding")
+	sub := broker.Subscription{Queue: "q", Patterns: []string{"#"}, Limit: 1, Timeout: 200 * time.Millisecond}
+	s := start(t, b, sub, func(ctx context.Context, m broker.Message) error {
+		if m.ID == "hangs" {
+			<-release
+			return nil
+		}
+		return got.put(ctx, m)
+	})
 	publish(t, b, Message("a.b.c", "hangs"), Message("a.b.c", "1"))
-	got.expect(t, "1")
+	s.settle(t, b)
+	got.check(t, "1")
 	if l := dead(t, b, "q")[0]; l.ID != "hangs" || l.Attempt != 4 || !strings.Contains(l.Reason, "did not return within 200ms") {
 		t.Errorf("%+v", l)
 	}
-	cancel()
-	select {
-	case err := <-done:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(patience):
-		t.Error("the subscription does not end")
-	}
+	s.stop()
 }
 
-func fates(t *testing.T, open func() broker.Broker) {
+func dispositions(t *testing.T, open func() broker.Broker) {
 	b := open()
-	var mended atomic.Bool
+	var repaired atomic.Bool
 	var got box
-	subscribe(t, b, "q", 1, func(ctx context.Context, m broker.Message) error {
-		if !mended.Load() {
+	s := subscribe(t, b, "q", 1, func(ctx context.Context, m broker.Message) error {
+		if !repaired.Load() {
 			return broker.Permanent(errors.New("not ready"))
 		}
 		return got.put(ctx, m)
@@ -249,7 +239,7 @@ func fates(t *testing.T, open func() broker.Broker) {
 		}
 	}
 	eventually(t, "six dead letters", count(6))
-	mended.Store(true)
+	repaired.Store(true)
 	enough := errors.New("enough")
 	err := b.WalkDead(t.Context(), "q", func(l broker.DeadLetter) (broker.DeadAction, error) {
 		switch l.ID {
@@ -265,7 +255,9 @@ func fates(t *testing.T, open func() broker.Broker) {
 	if !errors.Is(err, enough) {
 		t.Errorf("the walk ended with %v", err)
 	}
-	got.expect(t, "0", "3")
+	got.wait(t, "0", "3")
+	s.settle(t, b)
+	got.check(t, "0", "3")
 	for _, m := range got.msgs {
 		if m.Attempt != 1 || m.Key != "soccer.mls.goal" {
 			t.Errorf("revived as %+v, want a first attempt under its own key", m)
@@ -281,8 +273,8 @@ func fates(t *testing.T, open func() broker.Broker) {
 	}
 }
 
-// Those that are kept hide no others, and all come in their order; even where
-// most of many are kept.
+// Letters that are kept hide no others, and all are shown in order, even where most
+// of many are kept.
 func manyDead(t *testing.T, open func() broker.Broker) {
 	b := open()
 	subscribe(t, b, "q", 8, func(context.Context, broker.Message) error { return broker.Permanent(errors.New("never")) }, "#")
@@ -294,10 +286,10 @@ func manyDead(t *testing.T, open func() broker.Broker) {
 		return func() bool { have, err := b.CountDead(t.Context(), "q"); return err == nil && have == want }
 	}
 	eventually(t, "the dead letters", count(n))
-	walk := func(fate func(i int) broker.DeadAction) (ids []string) {
+	walk := func(disposition func(i int) broker.DeadAction) (ids []string) {
 		err := b.WalkDead(t.Context(), "q", func(l broker.DeadLetter) (broker.DeadAction, error) {
 			ids = append(ids, l.ID)
-			return fate(len(ids)), nil
+			return disposition(len(ids)), nil
 		})
 		if err != nil {
 			t.Fatal(err)

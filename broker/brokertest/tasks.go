@@ -3,8 +3,6 @@ package brokertest
 import (
 	"context"
 	"errors"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,7 +11,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// taskName is that of the tasks in these tests.
+// taskName is the name of the tasks in these tests.
 const taskName = "page.poll"
 
 func task(t *testing.T, lifetime time.Duration) broker.Message {
@@ -29,33 +27,19 @@ func task(t *testing.T, lifetime time.Duration) broker.Message {
 	return m
 }
 
-// work starts a worker, which ends with stop or with the test.
-func work(t *testing.T, b broker.Broker, h broker.Handler) (stop func()) {
+// work starts a worker. It ends with the test at the latest.
+func work(t *testing.T, b broker.Broker, h broker.Handler) *subscription {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	ready, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		s := broker.Subscription{Queue: broker.TaskQueue(taskName), Exchange: broker.Tasks, Patterns: []string{taskName}, Limit: 1, Ready: ready}
-		if err := b.Subscribe(ctx, s, h); err != nil {
-			t.Errorf("Subscribe: %v", err)
-		}
-	}()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		wait(t, done, "Subscribe to return")
-	})
-	t.Cleanup(stop)
-	wait(t, ready, "the binding")
-	return stop
+	return start(t, b, broker.Subscription{Queue: broker.TaskQueue(taskName), Exchange: broker.Tasks, Patterns: []string{taskName}, Limit: 1}, h)
 }
 
 func taskWaits(t *testing.T, open func() broker.Broker) {
+	b := open()
 	want := task(t, time.Hour)
-	publish(t, open(), want) // nobody has declared its queue
+	publish(t, b, want) // its queue is not declared yet
 	var got box
-	work(t, open(), got.put)
-	got.expect(t, want.ID)
+	work(t, open(), got.put).settle(t, b)
+	got.check(t, want.ID)
 	m := got.msgs[0]
 	if m.Key != taskName || m.TID != want.TID || string(m.Body) != string(want.Body) || !m.Expires.Equal(want.Expires) || m.Attempt != 1 {
 		t.Errorf("got %+v, want %+v", m, want)
@@ -66,45 +50,31 @@ func taskWaits(t *testing.T, open func() broker.Broker) {
 }
 
 func taskShared(t *testing.T, open func() broker.Broker) {
-	var one, two box
-	slowly := func(b *box) broker.Handler {
-		return func(ctx context.Context, m broker.Message) error {
-			time.Sleep(2 * time.Millisecond)
-			return b.put(ctx, m)
-		}
-	}
-	work(t, open(), slowly(&one))
-	work(t, open(), slowly(&two))
-	var want []string
 	b := open()
-	for range 60 {
+	next := func() string {
 		m := task(t, 0)
-		want = append(want, m.ID)
 		publish(t, b, m)
+		return m.ID
 	}
-	all := func() []string { return append(one.ids(), two.ids()...) }
-	eventually(t, "all tasks", func() bool { return len(all()) >= len(want) })
-	time.Sleep(150 * time.Millisecond)
-	got := all()
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("%d tasks done, want each of %d once", len(got), len(want))
-	}
-	if len(one.ids()) < 12 || len(two.ids()) < 12 {
-		t.Errorf("the workers did %d and %d: not shared", len(one.ids()), len(two.ids()))
-	}
+	shared(t, func(h broker.Handler) { work(t, open(), h) }, func() (ids []string) {
+		for range 60 {
+			ids = append(ids, next())
+		}
+		return ids
+	}, next)
 }
 
 func taskApart(t *testing.T, open func() broker.Broker) {
 	b := open()
-	var events, tasks box
-	subscribe(t, b, "q", 1, events.put, "#")
-	work(t, b, tasks.put)
+	events, s := collect(t, b, "q", "#")
+	var tasks box
+	worker := work(t, b, tasks.put)
 	m := task(t, 0)
 	publish(t, b, m, Message("a.b.c", "event"))
-	tasks.expect(t, m.ID)
-	events.expect(t, "event")
+	worker.settle(t, b)
+	s.settle(t, b)
+	tasks.check(t, m.ID)
+	events.check(t, "event")
 	if ids, _ := read(t, b, broker.Start, 1); ids[0] != "event" {
 		t.Errorf("the log begins with %v", ids)
 	}
@@ -114,23 +84,35 @@ func taskExpires(t *testing.T, open func() broker.Broker) {
 	b := open()
 	late, good := task(t, 100*time.Millisecond), task(t, time.Hour)
 	publish(t, b, late, good)
-	time.Sleep(200 * time.Millisecond)
+	<-time.After(time.Until(late.Expires))
 	var got box
-	work(t, b, got.put)
-	got.expect(t, good.ID)
+	work(t, b, got.put).settle(t, b)
+	got.check(t, good.ID)
 }
 
+// A task that fails twice and has expired by then is not tried a third time, and
+// is no dead letter. Another task that fails beside it is tried.
 func taskRetries(t *testing.T, open func() broker.Broker) {
 	b := open()
-	var tried atomic.Int64
-	work(t, b, func(context.Context, broker.Message) error {
-		tried.Add(1)
+	late, good := task(t, time.Second), task(t, time.Hour)
+	var lateAttempts atomic.Int64
+	third := make(chan struct{})
+	work(t, b, func(_ context.Context, m broker.Message) error {
+		if m.ID == late.ID {
+			if lateAttempts.Add(1) == 2 {
+				<-time.After(time.Until(m.Expires))
+			}
+			return errors.New("not now")
+		}
+		if m.Attempt == 3 { // after the same pauses as the other, and behind it
+			close(third)
+			return nil
+		}
 		return errors.New("not now")
 	})
-	publish(t, b, task(t, 250*time.Millisecond)) // after 100 ms once more, and 200 ms later it is late
-	eventually(t, "two attempts", func() bool { return tried.Load() == 2 })
-	time.Sleep(500 * time.Millisecond)
-	if n, err := b.CountDead(t.Context(), broker.TaskQueue(taskName)); tried.Load() != 2 || n != 0 || err != nil {
-		t.Errorf("%d attempts, %d dead letters, %v; want 2 and none", tried.Load(), n, err)
+	publish(t, b, late, good)
+	wait(t, third, "the third attempt at the task that does not expire")
+	if n, err := b.CountDead(t.Context(), broker.TaskQueue(taskName)); lateAttempts.Load() != 2 || n != 0 || err != nil {
+		t.Errorf("%d attempts, %d dead letters, %v; want 2 and none", lateAttempts.Load(), n, err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// bury adds a dead letter, dropping the oldest past the bound.
-func (q *queue) bury(l broker.DeadLetter) {
+// deadLetter adds a dead letter. Past the bound it drops the oldest.
+func (q *queue) deadLetter(l broker.DeadLetter) {
 	q.dead = append(q.dead, l)
 	if over := len(q.dead) - maxDeadLetters; over > 0 {
 		q.dead = slices.Delete(q.dead, 0, over)
@@ -28,8 +28,8 @@ func (b *Broker) CountDead(_ context.Context, name string) (int, error) {
 	return len(q.dead), nil
 }
 
-// WalkDead takes the dead letters of a queue and puts back those that are kept,
-// before those that came meanwhile.
+// WalkDead removes the dead letters of a queue, and puts back those that are kept,
+// before those that were added meanwhile.
 func (b *Broker) WalkDead(ctx context.Context, name string, h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	b.mu.Lock()
 	q := b.queues[name]
@@ -39,20 +39,20 @@ func (b *Broker) WalkDead(ctx context.Context, name string, h func(broker.DeadLe
 	}
 	walked := q.dead
 	q.dead = nil
-	b.mu.Unlock() // h may use the broker
+	b.mu.Unlock() // h may call the broker
 
 	var kept, revived []broker.DeadLetter
 	var err error
 	for i, l := range walked {
-		fate := broker.Keep
+		disposition := broker.Keep
 		if err = ctx.Err(); err == nil {
-			fate, err = h(l)
+			disposition, err = h(l)
 		}
 		if err != nil {
 			kept = append(kept, walked[i:]...)
 			break
 		}
-		switch fate {
+		switch disposition {
 		case broker.Keep:
 			kept = append(kept, l)
 		case broker.Requeue:

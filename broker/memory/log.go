@@ -29,7 +29,7 @@ func (l *eventLog) append(m broker.Message) {
 // end is the offset after the last entry.
 func (l *eventLog) end() uint64 { return l.first + uint64(len(l.entries)) }
 
-// seek finds the offset to begin at.
+// seek returns the offset to begin at.
 func (l *eventLog) seek(from broker.Cursor) (uint64, error) {
 	switch {
 	case from == broker.Start:
@@ -43,8 +43,8 @@ func (l *eventLog) seek(from broker.Cursor) (uint64, error) {
 	return from.Offset, nil
 }
 
-// ReadLog hands on the log from a cursor. A reader that falls behind the log's
-// bound is told so with ErrCursorGone.
+// ReadLog reads the log from a cursor. It returns ErrCursorGone to a reader that falls
+// behind the log's bound.
 func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
 	h func(broker.Cursor, broker.Message) error) error {
 	b.mu.Lock()

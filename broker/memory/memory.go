@@ -1,6 +1,5 @@
-// Package memory is a broker inside the process, for the demo, for a single
-// process without servers, and for tests. It keeps the contract of package
-// event and forgets everything at exit.
+// Package memory implements the broker contract inside the process: for the demo, for
+// a single process without servers, and for tests. It stores nothing on disk.
 package memory
 
 import (
@@ -17,7 +16,7 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// Bounds. Past them the oldest messages go.
+// Bounds. Past them the oldest messages are dropped.
 const (
 	maxLogBytes    = 64 << 20
 	maxQueueBytes  = 64 << 20
@@ -35,8 +34,8 @@ type Broker struct {
 	history eventLog
 }
 
-// New returns an empty broker that makes a failed message wait for pauses in
-// turn; nil means [broker.Pauses]. A nil log means slog.Default.
+// New returns an empty broker. pauses are those before each further attempt at a
+// failed message; nil means [broker.Pauses]. A nil log means slog.Default.
 func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	if pauses == nil {
 		pauses = broker.Pauses()
@@ -47,7 +46,7 @@ func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	return &Broker{pauses: pauses, log: log, queues: map[string]*queue{}, history: eventLog{grown: make(chan struct{})}}
 }
 
-// Health names queues that had to drop messages, and those with dead letters.
+// Health names queues that have dropped messages, and those with dead letters.
 func (b *Broker) Health(context.Context) []health.Issue {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -63,11 +62,11 @@ func (b *Broker) Health(context.Context) []health.Issue {
 	return all
 }
 
-// Close does nothing: what the broker holds goes with it.
+// Close does nothing.
 func (b *Broker) Close() error { return nil }
 
-// Publish puts events into the log and into every queue that wants them, and
-// each task into its queue.
+// Publish adds events to the log and to every queue with a matching pattern, and
+// each task to its queue.
 func (b *Broker) Publish(_ context.Context, msgs ...broker.Message) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,7 +77,7 @@ func (b *Broker) Publish(_ context.Context, msgs ...broker.Message) (int, error)
 		}
 		b.history.append(m)
 		for _, q := range b.queues {
-			if q.wants(m.Key) {
+			if q.matches(m.Key) {
 				q.push(&item{Message: m})
 			}
 		}
@@ -86,7 +85,7 @@ func (b *Broker) Publish(_ context.Context, msgs ...broker.Message) (int, error)
 	return len(msgs), nil
 }
 
-// Declare makes the queue.
+// Declare declares the queue and binds it.
 func (b *Broker) Declare(_ context.Context, s broker.Subscription) error {
 	b.declare(s)
 	return nil
@@ -98,7 +97,7 @@ func (b *Broker) declare(s broker.Subscription) *queue {
 	return b.queue(s.Queue, s.Exchange, s.Patterns...)
 }
 
-// queue finds or makes a queue, and binds it. b.mu is held.
+// queue returns the queue, which it declares if need be, and binds it. b.mu is held.
 func (b *Broker) queue(name string, from broker.Exchange, patterns ...string) *queue {
 	q := b.queues[name]
 	if q == nil {
@@ -113,13 +112,12 @@ func (b *Broker) queue(name string, from broker.Exchange, patterns ...string) *q
 	return q
 }
 
-// Subscribe works through the queue.
+// Subscribe handles the messages of the queue.
 func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
 	q := b.declare(s)
 	if s.Ready != nil {
 		close(s.Ready)
 	}
-
 	broker.Work(ctx, s, h, b.log, func() (broker.Job, bool) {
 		m := b.next(ctx, q)
 		if m == nil {
@@ -135,7 +133,8 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	return nil
 }
 
-// next takes the oldest message of q, waiting for one; nil when ctx has ended.
+// next removes the oldest message of q and returns it. It waits for one, and returns
+// nil when ctx has ended.
 func (b *Broker) next(ctx context.Context, q *queue) *item {
 	for ctx.Err() == nil {
 		b.mu.Lock()
@@ -149,13 +148,14 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 		case <-q.ready:
 		}
 	}
-	// The wake-up that ended the wait may have been meant for a message.
+	// The token received last may have been the only one for a message that waits.
 	b.mu.Lock()
 	q.wake()
 	b.mu.Unlock()
 	return nil
 }
 
+// settle decides what becomes of a message whose handler returned err.
 func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -179,7 +179,7 @@ func (b *Broker) settle(name string, q *queue, m *item, err error) {
 		})
 	case broker.Dead:
 		b.log.Error("message dead-lettered", "queue", name, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))
-		q.bury(broker.DeadLetter{Message: m.Message, Reason: broker.Reason(err), FirstSeen: m.firstSeen})
+		q.deadLetter(broker.DeadLetter{Message: m.Message, Reason: broker.Reason(err), FirstSeen: m.firstSeen})
 	case broker.Ack:
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	brokertest.Run(t, func(_ *testing.T, pauses []time.Duration) func() broker.Broker {
+	brokertest.RunInBubble(t, func(_ *testing.T, pauses []time.Duration) func() broker.Broker {
 		b := memory.New(pauses, nil)
 		return func() broker.Broker { return b }
 	})

@@ -11,27 +11,27 @@ import (
 type item struct {
 	broker.Message
 	firstSeen time.Time
-	outages   int // deliveries that came to nothing because of one
+	outages   int // attempts that an outage made fail
 }
 
-// A queue is guarded by its broker's mutex, but for ready.
+// A queue is guarded by its broker's mutex, except ready.
 type queue struct {
 	exchange broker.Exchange
 	patterns []string
 	items    []*item
 	bytes    int
-	waiting  int // bytes of messages that will be tried again
-	dropped  int // for want of room
+	waiting  int // bytes of messages that wait for another attempt
+	dropped  int // messages, for lack of room
 	dead     []broker.DeadLetter
 	ready    chan struct{} // holds a token while a message may be waiting
 }
 
-// wants reports whether an event with that key is for the queue.
-func (q *queue) wants(key string) bool {
+// matches reports whether the queue gets events with that key.
+func (q *queue) matches(key string) bool {
 	return q.exchange == broker.LiveEvents && event.MatchAny(q.patterns, key)
 }
 
-// push adds m, dropping the oldest messages while the queue is over its bound.
+// push adds m, and drops the oldest messages while the queue is over its bound.
 func (q *queue) push(m *item) {
 	q.items = append(q.items, m)
 	q.bytes += len(m.Body)
@@ -42,7 +42,7 @@ func (q *queue) push(m *item) {
 	q.wake()
 }
 
-// pop takes the oldest message and wakes the next worker if more wait.
+// pop removes the oldest message, and wakes the next worker if more wait.
 func (q *queue) pop() *item {
 	if len(q.items) == 0 {
 		return nil

@@ -7,39 +7,39 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Acks acknowledges the deliveries of one channel with one consumer. What is
-// done while an acknowledgement is being written goes out together with the
-// next, so a busy queue costs far fewer of them than messages; no delivery
-// waits for another.
+// acks acknowledges the deliveries of one channel with one consumer. Those that
+// are added while an acknowledgement is being written go out with the next, so a
+// busy queue needs far fewer acknowledgements than messages. No delivery waits for
+// another to be handled.
 type acks struct {
 	ch   *amqp.Channel
 	log  *slog.Logger
-	done chan uint64   // delivery tags, 1, 2, 3… in the order of delivery
-	last chan struct{} // closed when nothing that comes after it counts
-	end  chan struct{} // closed when all are acknowledged
+	tags chan uint64   // delivery tags to be acknowledged; the broker numbers deliveries 1, 2, 3…
+	last chan struct{} // closed by finish
+	end  chan struct{} // closed when run has returned
 
-	next   uint64              // all before it are acknowledged
-	beyond map[uint64]struct{} // those after it that are
+	next   uint64              // the first tag that is not acknowledged
+	beyond map[uint64]struct{} // the tags after it that are
 }
 
-// newAcks starts to acknowledge what is added. limit is how many
-// deliveries can be under way.
+// newAcks starts to acknowledge what is added. limit is how many deliveries can be
+// unacknowledged at a time.
 func newAcks(ch *amqp.Channel, limit int, log *slog.Logger) *acks {
-	a := &acks{ch: ch, log: log, done: make(chan uint64, limit), last: make(chan struct{}), end: make(chan struct{}), next: 1, beyond: map[uint64]struct{}{}}
+	a := &acks{ch: ch, log: log, tags: make(chan uint64, limit), last: make(chan struct{}), end: make(chan struct{}), next: 1, beyond: map[uint64]struct{}{}}
 	go a.run()
 	return a
 }
 
-// add has a delivery acknowledged, unless the channel has ended: then the broker
-// delivers it again.
+// add acknowledges a delivery soon. After finish it does nothing; the broker then
+// delivers the message again.
 func (a *acks) add(tag uint64) {
 	select {
-	case a.done <- tag:
+	case a.tags <- tag:
 	case <-a.end:
 	}
 }
 
-// finish acknowledges what was added before.
+// finish acknowledges what was added before, and ends run.
 func (a *acks) finish() {
 	close(a.last)
 	<-a.end
@@ -51,13 +51,13 @@ func (a *acks) run() {
 	for going := true; going; {
 		batch = batch[:0]
 		select {
-		case tag := <-a.done:
+		case tag := <-a.tags:
 			batch = append(batch, tag)
 		case <-a.last:
 			going = false
 		}
-		for range len(a.done) {
-			batch = append(batch, <-a.done)
+		for range len(a.tags) {
+			batch = append(batch, <-a.tags)
 		}
 		if len(batch) == 0 {
 			continue
@@ -68,8 +68,8 @@ func (a *acks) run() {
 	}
 }
 
-// send acknowledges those that all before them are done in one, and each of
-// the others by itself.
+// send acknowledges a batch: with one acknowledgement all up to the first gap in the
+// tags, and each tag beyond the gap by itself.
 func (a *acks) send(batch []uint64) error {
 	slices.Sort(batch)
 	for _, tag := range batch {
@@ -82,9 +82,9 @@ func (a *acks) send(batch []uint64) error {
 		delete(a.beyond, a.next)
 		a.next++
 	}
-	together, _ := slices.BinarySearch(batch, a.next)
+	together, _ := slices.BinarySearch(batch, a.next) // so many of the batch come before the gap
 	if together > 0 {
-		// The last one of this batch: the tag must be one that is outstanding.
+		// The tag must be one that is not acknowledged yet.
 		if err := a.ch.Ack(batch[together-1], true); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package rabbit_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -57,16 +58,17 @@ func newBench(b *testing.B) *bench {
 	return &bench{B: b, ours: ours, ch: raw(b, url), ns: ns}
 }
 
-// messages are n events of the size that ours have.
-func (b *bench) messages(n int) []broker.Message {
+// messages returns n events of the size that ours have, in turn of as many matches.
+func (b *bench) messages(n, matches int) []broker.Message {
 	b.Helper()
 	msgs := make([]broker.Message, n)
 	for i := range msgs {
+		match := fmt.Sprintf("mls-2016-11-06-nyc-tor-%04d", i%matches)
 		e, err := event.Of("soccer.mls.goal", event.Data{
 			Team: "Toronto FC", Player: "Sebastian Giovinco", Opponent: "New York City FC", Side: event.Away, Assist: "Jozy Altidore",
 			Incident: uuid.NewString(), Rev: 1, Clock: &event.Clock{Period: "1h", Minute: 6}, Score: &event.Score{Away: 1},
-			Match: &event.Match{ID: "mls-2016-11-06-nyc-tor", Home: "New York City FC", Away: "Toronto FC", Status: event.Live},
-			Epoch: uuid.NewString(), Seq: int64(i + 1),
+			Match: &event.Match{ID: match, Home: "New York City FC", Away: "Toronto FC", Status: event.Live},
+			Epoch: uuid.NewString(), Seq: int64(i/matches + 1),
 			Evidence: &event.Evidence{URL: "https://matchcentre.example/2016-11-06-nyc-tor", Snapshot: "sha256:" + strings.Repeat("0", 64), Path: "ol.timeline > li:nth-child(3)"},
 		}, time.Now())
 		if err != nil {
@@ -125,11 +127,18 @@ func rawPublishing(m broker.Message) amqp.Publishing {
 	}
 }
 
-// Publishing persistent events, all confirmed, with the same window.
-func BenchmarkPublish(tb *testing.B) {
+// Publishing persistent events, all confirmed, with the same window. They are of
+// as many matches as the window holds: of each match, one event is in flight.
+func BenchmarkPublish(tb *testing.B) { benchmarkPublish(tb, window) }
+
+// The same with the events of one match. What it costs to await each confirmation
+// before the next event is what its order costs; ten callers publish at a time.
+func BenchmarkPublishOneMatch(tb *testing.B) { benchmarkPublish(tb, 1) }
+
+func benchmarkPublish(tb *testing.B, matches int) {
 	b := newBench(tb)
 	const n = 10_000
-	msgs := b.messages(n)
+	msgs := b.messages(n, matches)
 	b.Logf("%d bytes an event", len(msgs[0].Body))
 	if err := b.ch.Confirm(false); err != nil {
 		b.Fatal(err)
@@ -187,7 +196,7 @@ func BenchmarkPublish(tb *testing.B) {
 func BenchmarkConsume(tb *testing.B) {
 	b := newBench(tb)
 	const n = 10_000
-	msgs := b.messages(n)
+	msgs := b.messages(n, window)
 	fill := func() {
 		for batch := range slices.Chunk(msgs, window) {
 			if _, err := b.ours.Publish(b.Context(), batch...); err != nil {
@@ -275,7 +284,7 @@ func BenchmarkTrace(tb *testing.B) {
 	defer recording.Wait()
 	defer cancel()
 	const n = 20_000
-	msgs := b.messages(n)
+	msgs := b.messages(n, window)
 	run := func(t *trace.Recorder) func() time.Duration {
 		return func() time.Duration {
 			defer b.purge()
@@ -295,14 +304,17 @@ func BenchmarkTrace(tb *testing.B) {
 func BenchmarkLatency(tb *testing.B) {
 	b := newBench(tb)
 	const n = 3000
-	msgs := b.messages(n)
+	msgs := b.messages(n, window)
 	at := map[string]time.Time{} // when each was published
 	var mu sync.Mutex
 	var all []float64
+	complete := make(chan struct{}, 1)
 	seen := func(id string) {
 		mu.Lock()
 		defer mu.Unlock()
-		all = append(all, time.Since(at[id]).Seconds())
+		if all = append(all, time.Since(at[id]).Seconds()); len(all) == n {
+			complete <- struct{}{}
+		}
 	}
 	// pace publishes in the rhythm and returns the median, once all were seen.
 	pace := func(publish func(broker.Message)) float64 {
@@ -316,15 +328,8 @@ func BenchmarkLatency(tb *testing.B) {
 			mu.Unlock()
 			publish(m)
 		}
-		for {
-			mu.Lock()
-			got := len(all)
-			mu.Unlock()
-			if got == n {
-				return median(all)
-			}
-			time.Sleep(time.Millisecond)
-		}
+		<-complete
+		return median(all)
 	}
 	if err := errors.Join(b.ch.Confirm(false), b.ch.Qos(prefetch, 0, false)); err != nil {
 		b.Fatal(err)

@@ -12,82 +12,73 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// reviveBatch is how many dead letters go back into their queue at a time.
-const reviveBatch = 16
+const (
+	// reviveBatch is how many dead letters return to their queue at a time.
+	reviveBatch = 16
+	// walkWindow bounds the unacknowledged deliveries. The broker passes 32
+	// acknowledgements on to a quorum queue and holds back the others until these
+	// are done. If the channel closes meanwhile, the others are lost.
+	walkWindow = 32
+	// walkIdle is how long the walk waits for a delivery before it asks the broker
+	// whether the queue is empty.
+	walkIdle = 500 * time.Millisecond
+)
 
 // CountDead asks how many messages the dead-letter queue holds.
 func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
-	ch, err := b.consume.channel(ctx)
+	ch, err := b.control.channel(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer ch.Close()
-	return countDead(ch, queue, b.topology)
+	q, err := inspect(ctx, ch, deadQueue(b.topology.full(queue)))
+	return q.Messages, err
 }
 
-func countDead(ch *channel, queue string, t *topology) (int, error) {
-	q, err := ch.QueueDeclarePassive(deadQueue(t.full(queue)), true, false, false, false, nil)
-	if notFound(err) {
-		return 0, fmt.Errorf("%w: %q", broker.ErrNoQueue, deadQueue(t.full(queue)))
-	}
-	if err != nil {
-		return 0, fmt.Errorf("dead letters of %q: %w", queue, err)
-	}
-	return q.Messages, nil
-}
-
-func notFound(err error) bool {
-	var refusal *amqp.Error
-	return errors.As(err, &refusal) && refusal.Code == amqp.NotFound
-}
-
-// walkWindow is how many dead letters are under way at a time. More must not
-// be: the broker passes on 32 acknowledgements to a quorum queue and holds back
-// the others until these are done; if the channel closes meanwhile they are
-// lost.
-const walkWindow = 32
-
-// silence is how long nothing may come before it is asked whether anything is
-// left.
-const silence = 500 * time.Millisecond
-
-// WalkDead consumes the dead letters in windows, each with a consumer of its
-// own: letters that are kept use up a window, and go back to their place when
-// the channel closes. (To get them one by one takes longer with each that is
-// kept.)
+// WalkDead consumes the dead letters in windows, each with a consumer of its own.
+// Letters that are kept stay unacknowledged: they use up a window, and return to
+// their places when the channel closes. (Getting letters one by one takes longer
+// with each that is kept.)
 func (b *Broker) WalkDead(ctx context.Context, queue string, h func(broker.DeadLetter) (broker.DeadAction, error)) error {
+	n, err := b.CountDead(ctx, queue)
+	if err != nil {
+		return err
+	}
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err
 	}
 	defer ch.Close()
-	n, err := countDead(ch, queue, b.topology)
-	if err != nil {
-		return err
-	}
-	if err := ch.Qos(walkWindow, 0, false); err != nil {
-		return err
-	}
 	w := &deadWalk{b: b, queue: b.topology.full(queue), left: n}
 	for err == nil && w.left > 0 {
-		err = w.window(ctx, ch, queue, h)
+		err = w.window(ctx, ch, h)
 	}
-	if errors.Is(err, errWalked) {
+	if errors.Is(err, errEmptied) {
 		err = nil
 	}
 	return errors.Join(err, w.flush(ctx))
 }
 
-// errWalked says that others have taken what was left.
-var errWalked = errors.New("no dead letters are left")
+// errEmptied says that the walk found the queue empty before it had seen as many
+// letters as were there at its beginning: another walk has them.
+var errEmptied = errors.New("no dead letters are left")
 
-// window walks until as many letters are kept as one consumer may hold.
-func (w *deadWalk) window(ctx context.Context, ch *channel, queue string, h func(broker.DeadLetter) (broker.DeadAction, error)) error {
+// A deadWalk collects the letters that return to their queue.
+type deadWalk struct {
+	b        *Broker
+	queue    string // full name
+	left     int    // letters still to be shown
+	windows  int
+	reviving []amqp.Delivery
+}
+
+// window walks until one consumer holds as many kept letters as it may.
+func (w *deadWalk) window(ctx context.Context, ch *channel, h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	w.windows++
-	tag := "walk-" + strconv.Itoa(w.windows) // under the tag of one before, what that one holds would count
-	deliveries, err := ch.Consume(deadQueue(w.queue), tag, false, false, false, false, nil)
+	tag := "walk-" + strconv.Itoa(w.windows) // a tag of its own: the prefetch counts by tag, and the kept letters of the last would count
+	deliveries, err := consume(ctx, ch, deadQueue(w.queue), tag, walkWindow, nil)
 	if err != nil {
-		return fmt.Errorf("dead letters of %q: %w", queue, err)
+		return err
 	}
 	cancelled := false
 	cancel := func() error {
@@ -95,22 +86,23 @@ func (w *deadWalk) window(ctx context.Context, ch *channel, queue string, h func
 			return nil
 		}
 		cancelled = true
-		return ch.Cancel(tag, false) // then what is on its way is delivered, and the channel of deliveries closed
+		// What is on its way is still delivered; then deliveries is closed.
+		return ch.call(ctx, func(ch *amqp.Channel) error { return ch.Cancel(tag, false) })
 	}
-	defer cancel() //nolint:errcheck // the channel closes too
-	quiet := time.NewTimer(silence)
-	defer quiet.Stop()
+	defer cancel() //nolint:errcheck // the channel is closed next
+	idle := time.NewTimer(walkIdle)
+	defer idle.Stop()
 	for kept := 0; w.left > 0; {
-		quiet.Reset(silence)
+		idle.Reset(walkIdle)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-quiet.C:
-			if err := w.flush(ctx); err != nil { // those that are to go back hold up the next
+		case <-idle.C:
+			if err := w.flush(ctx); err != nil { // letters to be revived use up the window too
 				return err
 			}
-			if n, err := countDead(ch, queue, w.b.topology); err != nil || n == 0 {
-				return errors.Join(err, errWalked)
+			if q, err := inspect(ctx, ch, deadQueue(w.queue)); err != nil || q.Messages == 0 {
+				return errors.Join(err, errEmptied)
 			}
 		case d, ok := <-deliveries:
 			if !ok {
@@ -120,11 +112,11 @@ func (w *deadWalk) window(ctx context.Context, ch *channel, queue string, h func
 				return nil
 			}
 			w.left--
-			fate, err := w.step(ctx, d, h)
+			disposition, err := w.show(ctx, d, h)
 			if err != nil {
 				return err
 			}
-			if fate == broker.Keep {
+			if disposition == broker.Keep {
 				kept++
 			}
 			if len(w.reviving) > 0 && kept+len(w.reviving) >= walkWindow {
@@ -142,34 +134,27 @@ func (w *deadWalk) window(ctx context.Context, ch *channel, queue string, h func
 	return nil
 }
 
-// A deadWalk collects the letters that go back into their queue.
-type deadWalk struct {
-	b        *Broker
-	queue    string
-	left     int // letters to be looked at yet
-	windows  int
-	reviving []amqp.Delivery
-}
-
-func (w *deadWalk) step(ctx context.Context, d amqp.Delivery, h func(broker.DeadLetter) (broker.DeadAction, error)) (broker.DeadAction, error) {
+// show calls h for a letter and does what it returns.
+func (w *deadWalk) show(ctx context.Context, d amqp.Delivery, h func(broker.DeadLetter) (broker.DeadAction, error)) (broker.DeadAction, error) {
 	m := received(d)
 	m.Attempt = number(d, headerAttempts)
-	fate, err := h(broker.DeadLetter{Message: m, Reason: text(d.Headers[headerReason]), FirstSeen: firstSeen(d)})
+	disposition, err := h(broker.DeadLetter{Message: m, Reason: text(d.Headers[headerReason]), FirstSeen: firstSeen(d)})
 	switch {
 	case err != nil:
-		return fate, err
-	case fate == broker.Discard:
-		return fate, d.Ack(false)
-	case fate == broker.Requeue:
+		return disposition, err
+	case disposition == broker.Discard:
+		return disposition, d.Ack(false)
+	case disposition == broker.Requeue:
 		w.reviving = append(w.reviving, d)
 		if len(w.reviving) == reviveBatch {
-			return fate, w.flush(ctx)
+			return disposition, w.flush(ctx)
 		}
 	}
-	return fate, nil
+	return disposition, nil
 }
 
-// flush publishes what goes back, and takes away those that are confirmed.
+// flush publishes the letters to be revived, and acknowledges those whose copies
+// are confirmed.
 func (w *deadWalk) flush(ctx context.Context) error {
 	if len(w.reviving) == 0 {
 		return nil
@@ -178,10 +163,10 @@ func (w *deadWalk) flush(ctx context.Context) error {
 	for i, d := range w.reviving {
 		out[i] = outgoing{key: w.queue, msg: revived(d)}
 	}
-	n, err := w.b.moveAll(ctx, out)
+	n, err := w.b.move(ctx, out...)
 	for _, d := range w.reviving[:n] {
 		if aerr := d.Ack(false); aerr != nil {
-			return errors.Join(err, fmt.Errorf("a dead letter is back in %q and was not taken away: %w", w.queue, aerr))
+			return errors.Join(err, fmt.Errorf("a dead letter is back in %q and was not removed: %w", w.queue, aerr))
 		}
 	}
 	w.reviving = nil

@@ -2,6 +2,7 @@ package rabbit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,32 +10,26 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/health"
 )
 
 const (
 	nearlyFull   = 0.9  // of a queue's bound
-	usualMessage = 1100 // bytes, until some have passed here
+	usualMessage = 1100 // bytes of a message, until some have passed here
 )
 
-// Health tries the connections that have been used, and looks at the queues
-// that were declared here.
+// Health tries the connections that have been used, and inspects the queues that
+// were declared here.
 func (b *Broker) Health(ctx context.Context) []health.Issue {
 	var all []health.Issue
-	for _, l := range []*link{b.publish.link, b.moves.link, b.consume} {
+	for _, l := range b.links() {
 		all = append(all, l.health(ctx)...)
 	}
 	if len(all) > 0 {
 		return all
 	}
-	found := make(chan []health.Issue, 1)
-	go func() { found <- b.topology.known.health(ctx, b) }()
-	select {
-	case all = <-found:
-		return all
-	case <-ctx.Done():
-		return []health.Issue{{Text: "the broker does not say in time what its queues hold"}}
-	}
+	return b.queueHealth(ctx)
 }
 
 func (l *link) health(ctx context.Context) []health.Issue {
@@ -44,33 +39,29 @@ func (l *link) health(ctx context.Context) []health.Issue {
 	if !l.used.Load() {
 		return nil
 	}
-	tried := make(chan error, 1)
-	go func() { // may outlast ctx, until a half-dead connection is given up
-		ch, err := l.tryChannel(ctx)
-		if err == nil {
-			err = ch.Close()
-		}
-		tried <- err
-	}()
-	select {
-	case err := <-tried:
-		if err == nil {
-			return nil
-		}
-		return []health.Issue{{Text: fmt.Sprintf("connection %q: %v", l.name, err), Down: true}}
-	case <-ctx.Done():
-		return []health.Issue{{Text: fmt.Sprintf("connection %q: the broker does not answer", l.name), Down: true}}
+	ch, err := l.tryChannel(ctx)
+	if err == nil {
+		err = ch.Close()
 	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, amqp.ErrChannelMax):
+		return []health.Issue{{Text: err.Error()}}
+	case ctx.Err() != nil:
+		err = errNoAnswer
+	}
+	return []health.Issue{{Text: fmt.Sprintf("connection %q: %v", l.name, err), Down: true}}
 }
 
-// queues knows those that were declared here, and how large messages are.
+// queues are the names of those declared here, and the mean size of messages.
 type queues struct {
 	mu              sync.Mutex
-	names           map[string]bool // full ones
-	messages, bytes float64         // that came or went
+	names           map[string]bool // full names
+	messages, bytes float64         // published or delivered here
 }
 
-func (q *queues) declared(name string) {
+func (q *queues) add(name string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.names == nil {
@@ -86,7 +77,7 @@ func (q *queues) passed(bytes int) {
 	q.bytes += float64(bytes)
 }
 
-// list returns the names, and the mean size of messages.
+// list returns the names, and the mean size of messages in bytes.
 func (q *queues) list() (names []string, size float64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -96,68 +87,72 @@ func (q *queues) list() (names []string, size float64) {
 	return slices.Sorted(maps.Keys(q.names)), q.bytes / q.messages
 }
 
-// health finds queues that nobody empties and those near their bound, and dead
-// letters. The broker tells how many messages a queue holds, not how many bytes:
-// these are reckoned.
-func (q *queues) health(ctx context.Context, b *Broker) (all []health.Issue) {
+// queueHealth finds queues without a consumer, queues near their bound, and dead
+// letters. The broker counts a queue's messages, not its bytes: these are
+// estimated.
+func (b *Broker) queueHealth(ctx context.Context) (all []health.Issue) {
 	trouble := func(format string, args ...any) {
 		all = append(all, health.Issue{Text: fmt.Sprintf(format, args...)})
 	}
-	c := &counter{b: b}
+	c := &inspector{link: b.control}
 	defer c.close()
-	names, size := q.list()
-	part := func(of amqp.Queue, bound int64) float64 { return float64(of.Messages) * size / float64(bound) }
+	names, size := b.topology.queues.list()
+	full := func(q amqp.Queue, bound int64) float64 { return float64(q.Messages) * size / float64(bound) }
 	for _, name := range names {
-		queue := c.ask(ctx, name)
-		if part := part(queue, b.topology.queueBytes); part >= nearlyFull {
+		queue := c.inspect(ctx, name)
+		if part := full(queue, b.topology.queueBytes); part >= nearlyFull {
 			trouble("queue %q holds %d messages and is about %.0f %% full: at 100 %% the oldest are dropped", name, queue.Messages, 100*part)
 		}
 		if queue.Messages > 0 && queue.Consumers == 0 {
 			trouble("queue %q holds %d messages and nobody consumes it", name, queue.Messages)
 		}
 		for _, p := range b.topology.pauses {
-			if retry := c.ask(ctx, retryQueue(name, p)); part(retry, b.topology.retryBytes) >= nearlyFull {
+			if retry := c.inspect(ctx, retryQueue(name, p)); full(retry, b.topology.retryBytes) >= nearlyFull {
 				trouble("queue %q holds %d messages and is nearly full: what fails stays in %q", retry.Name, retry.Messages, name)
 			}
 		}
-		if dead := c.ask(ctx, deadQueue(name)); dead.Messages > 0 {
+		if dead := c.inspect(ctx, deadQueue(name)); dead.Messages > 0 {
 			trouble("queue %q has %d dead letters: see matchwire dead list", name, dead.Messages)
 		}
 	}
-	if c.err != nil {
+	switch {
+	case ctx.Err() != nil:
+		trouble("the broker does not say in time what its queues hold")
+	case c.err != nil:
 		trouble("asking what queues hold: %v", c.err)
 	}
 	return all
 }
 
-// A counter asks what queues hold, on one channel as long as that lasts: the
+// An inspector asks what queues hold, on one channel as long as that lasts: the
 // broker closes it when there is no such queue. After another error it asks
 // nothing more.
-type counter struct {
-	b   *Broker
-	ch  *channel
-	err error
+type inspector struct {
+	link *link
+	ch   *channel
+	err  error
 }
 
-func (c *counter) ask(ctx context.Context, queue string) amqp.Queue {
-	if c.ch == nil && c.err == nil {
-		c.ch, c.err = c.b.consume.channel(ctx)
+func (i *inspector) inspect(ctx context.Context, queue string) amqp.Queue {
+	if i.ch == nil && i.err == nil {
+		i.ch, i.err = i.link.channel(ctx)
 	}
-	if c.err != nil {
+	if i.err != nil {
 		return amqp.Queue{}
 	}
-	q, err := c.ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+	q, err := inspect(ctx, i.ch, queue)
 	if err != nil {
-		c.ch = nil
+		i.close()
 	}
-	if !notFound(err) { // it was deleted, and will be declared again
-		c.err = err
+	if !errors.Is(err, broker.ErrNoQueue) { // a queue that was deleted will be declared again
+		i.err = err
 	}
 	return q
 }
 
-func (c *counter) close() {
-	if c.ch != nil {
-		_ = c.ch.Close()
+func (i *inspector) close() {
+	if i.ch != nil {
+		_ = i.ch.Close()
+		i.ch = nil
 	}
 }

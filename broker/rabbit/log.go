@@ -13,65 +13,62 @@ import (
 
 const (
 	logPrefetch = 1000
-	logAcks     = logPrefetch / 4 // messages that one acknowledgement returns the credit of
-	// The last chunk of the stream comes in one go, so the end is found when
-	// nothing came for tailIdle, or, where events keep coming, after tailLong:
-	// those came later. A stream that holds something gets tailFirst to show it.
+	logAcks     = logPrefetch / 4 // deliveries per acknowledgement; each returns that much credit
+
+	// RabbitMQ has no request for the end of a stream. Its last chunk is delivered
+	// at once, so the end is reached when no delivery came for tailIdle. Where
+	// events keep coming, it is reached after tailLong: those are new. If the
+	// stream holds messages, the first may take tailFirst.
 	tailIdle  = 200 * time.Millisecond
 	tailLong  = 2 * time.Second
 	tailFirst = 30 * time.Second
-	// A cursor beyond the end that was found so fast may be none: a broker that
-	// has just come back shows less than it has, and a slow network too. Then
-	// the end is looked for once more, with this in place of tailIdle.
+	// A broker that has just restarted, or a slow network, can show an end that is
+	// too early. So a cursor beyond the end is checked a second time, with tailSure
+	// in place of tailIdle.
 	tailSure = 5 * time.Second
 )
 
-// ReadLog reads the stream. A stream's bare offset lies: of a stream deleted
-// and made again it gives the new message at that offset, beyond the end it
-// gives silence, and of a truncated one it starts later without a word. So the
-// first delivery is held against the cursor.
+// ReadLog reads the stream. A bare stream offset is not enough. In a stream that
+// was deleted and declared again it names another message. Beyond the end it
+// delivers nothing. In a truncated stream it starts later without an error. So the
+// first delivery is compared with the cursor.
 func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
 	h func(broker.Cursor, broker.Message) error) error {
 	r := &logReader{b: b, caughtUp: caughtUp, handle: h}
 	switch from {
 	case broker.Start:
 		r.begin = "first"
-	case broker.End: // read finds out where that is
+	case broker.End: // read finds the end
 	default:
 		r.begin, r.expect = int64(from.Offset), &from
 	}
-	hopeless := func(err error) bool { return r.failed != nil || errors.Is(err, broker.ErrCursorGone) }
-	err := persist(ctx, b.log, "log reader lost, going on where it was", hopeless, func() error { return r.read(ctx) })
+	final := func(err error) bool { return r.failed != nil || errors.Is(err, broker.ErrCursorGone) }
+	err := persist(ctx, b.log, "log reader lost, continuing where it was", final, func() error { return r.read(ctx) })
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
 }
 
-// A logReader goes on where it was when its channel is lost.
+// A logReader continues after its last message when its channel is lost.
 type logReader struct {
 	b        *Broker
-	begin    any            // stream offset to ask for: "first", an int64, or nil for the end
-	expect   *broker.Cursor // what must stand at begin; nil where anything may
-	last     broker.Cursor  // what was handled last; goes to begin and expect when the channel is lost
-	unacked  int            // deliveries of this channel
+	begin    any            // stream offset to consume from: "first", an int64, or nil for the end
+	expect   *broker.Cursor // of the message at begin; nil if it may be any
+	last     broker.Cursor  // of the last message handled; begin and expect after the channel is lost
 	handled  bool           // whether last is set
+	unacked  int            // deliveries of this channel
 	caughtUp chan<- struct{}
 	handle   func(broker.Cursor, broker.Message) error
 	failed   error // what handle returned
 }
 
-// read reads on one channel until it, ctx or handle ends it.
+// read reads on one channel until that is lost, ctx ends or handle fails.
 func (r *logReader) read(ctx context.Context) error {
 	if r.handled {
 		r.begin, r.expect = int64(r.last.Offset), &r.last
 	}
-	ch, err := r.b.consume.channel(ctx)
-	if err != nil {
-		return err
-	}
-	defer ch.Close()
-	if err := declareExchanges(ch.Channel, r.b.topology); err != nil {
+	if err := r.b.topology.declareExchanges(ctx, r.b.control); err != nil {
 		return err
 	}
 	tail, err := r.b.tail(ctx, tailIdle) // -1 in an empty log
@@ -87,8 +84,13 @@ func (r *logReader) read(ctx context.Context) error {
 	if r.begin == nil {
 		r.begin = tail + 1
 	}
+	ch, err := r.b.consume.channel(ctx)
+	if err != nil {
+		return err
+	}
+	defer ch.Close()
 	gone := ch.NotifyClose(make(chan *amqp.Error, 1))
-	deliveries, err := consumeStream(ch.Channel, r.b.topology.log(), r.begin)
+	deliveries, err := r.b.consumeLog(ctx, ch, r.begin)
 	if err != nil {
 		return err
 	}
@@ -109,7 +111,7 @@ func (r *logReader) read(ctx context.Context) error {
 					return closeReason(nil)
 				}
 			}
-			if err := r.take(d, tail); err != nil {
+			if err := r.deliver(d, tail); err != nil {
 				return err
 			}
 			if r.unacked++; r.unacked == logAcks {
@@ -122,8 +124,8 @@ func (r *logReader) read(ctx context.Context) error {
 	}
 }
 
-// take checks one delivery and hands it on.
-func (r *logReader) take(d amqp.Delivery, tail int64) error {
+// deliver checks one delivery and calls handle for it.
+func (r *logReader) deliver(d amqp.Delivery, tail int64) error {
 	at, err := streamOffset(d)
 	if err != nil {
 		return err
@@ -154,37 +156,36 @@ func (r *logReader) reached() {
 	}
 }
 
-// tail finds the offset of the last message in the stream, -1 if there is none:
-// nothing came for so long.
-func (b *Broker) tail(ctx context.Context, quiet time.Duration) (int64, error) {
+// tail returns the offset of the last message in the stream, -1 if it is empty. It
+// takes a pause of idle between deliveries for the end.
+func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer ch.Close()
-	deliveries, err := consumeStream(ch.Channel, b.topology.log(), "last")
+	deliveries, err := b.consumeLog(ctx, ch, "last")
 	if err != nil {
 		return 0, err
 	}
-	q, err := ch.QueueDeclarePassive(b.topology.log(), true, false, false, false, nil)
+	q, err := inspect(ctx, ch, b.topology.log())
 	if err != nil {
 		return 0, err
-	}
-	patience := quiet
-	if q.Messages > 0 {
-		patience = tailFirst
 	}
 	tail := int64(-1)
-	idle := time.NewTimer(patience)
-	defer idle.Stop()
-	var enough <-chan time.Time
+	end := time.NewTimer(idle)
+	if q.Messages > 0 {
+		end.Reset(tailFirst)
+	}
+	defer end.Stop()
+	var busy <-chan time.Time // fires where events keep coming
 	for unacked := 1; ; unacked++ {
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
-		case <-idle.C:
+		case <-end.C:
 			return tail, nil
-		case <-enough:
+		case <-busy:
 			return tail, nil
 		case d, ok := <-deliveries:
 			if !ok {
@@ -198,23 +199,16 @@ func (b *Broker) tail(ctx context.Context, quiet time.Duration) (int64, error) {
 					return 0, err
 				}
 			}
-			idle.Reset(quiet)
-			if enough == nil {
-				enough = time.After(max(quiet, tailLong))
+			end.Reset(idle)
+			if busy == nil {
+				busy = time.After(max(idle, tailLong))
 			}
 		}
 	}
 }
 
-func consumeStream(ch *amqp.Channel, queue string, begin any) (<-chan amqp.Delivery, error) {
-	if err := ch.Qos(logPrefetch, 0, false); err != nil {
-		return nil, err
-	}
-	d, err := ch.Consume(queue, "", false, false, false, false, amqp.Table{"x-stream-offset": begin})
-	if err != nil {
-		return nil, fmt.Errorf("reading %q: %w", queue, err)
-	}
-	return d, nil
+func (b *Broker) consumeLog(ctx context.Context, ch *channel, offset any) (<-chan amqp.Delivery, error) {
+	return consume(ctx, ch, b.topology.log(), "", logPrefetch, amqp.Table{"x-stream-offset": offset})
 }
 
 func streamOffset(d amqp.Delivery) (int64, error) {

@@ -12,23 +12,22 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Headers of our own. The first three mirror the event, the fourth a task; the
-// others go with a message that waits in a retry queue or lies among the dead
-// letters.
+// Headers of our own. The first three mirror the event, the fourth belongs to tasks.
+// The others are on messages in retry and dead-letter queues.
 const (
 	headerTID         = "tid"
 	headerMatch       = "match"
 	headerTraceparent = "traceparent"
-	headerExpires     = "mw-expires" // RFC 3339; the property is gone after a retry queue
+	headerExpires     = "mw-expires" // RFC 3339; a retry queue removes the AMQP property
 
-	headerKey       = "mw-key"        // the routing key it was published with
-	headerAttempts  = "mw-attempts"   // deliveries so far, but for those that came to nothing because of an outage
-	headerOutages   = "mw-outages"    // those
-	headerFirstSeen = "mw-first-seen" // of the first, RFC 3339
+	headerKey       = "mw-key"        // the routing key that the message was published with
+	headerAttempts  = "mw-attempts"   // attempts that failed, without those that an outage made fail
+	headerOutages   = "mw-outages"    // attempts that an outage made fail
+	headerFirstSeen = "mw-first-seen" // when the message was first delivered, RFC 3339
 	headerReason    = "mw-reason"     // the last error's text
 )
 
-// publishing is m as AMQP has it.
+// publishing converts a message to AMQP.
 func publishing(m broker.Message) amqp.Publishing {
 	h := amqp.Table{headerTID: m.TID.String(), headerTraceparent: m.TID.Traceparent(m.ID)}
 	if m.Match != "" {
@@ -56,8 +55,8 @@ func publishing(m broker.Message) amqp.Publishing {
 	}
 }
 
-// received is a delivery as matchwire has it. Others may publish to the
-// exchange too, so nothing about the properties is taken for granted.
+// received converts a delivery to a message. Other programs can publish to the
+// exchange too, so any property may be missing or malformed.
 func received(d amqp.Delivery) broker.Message {
 	m := broker.Message{
 		Key: d.RoutingKey, ID: d.MessageId, Match: text(d.Headers[headerMatch]),
@@ -80,7 +79,7 @@ func text(v any) string {
 	return s
 }
 
-// number is a count that a header holds, 0 if it has none.
+// number returns the count in a header, 0 if there is none.
 func number(d amqp.Delivery, header string) int {
 	var n int64
 	switch v := d.Headers[header].(type) {
@@ -89,10 +88,10 @@ func number(d amqp.Delivery, header string) int {
 	case int32:
 		n = int64(v)
 	}
-	return int(min(max(n, 0), 1000)) // whoever wrote the header
+	return int(min(max(n, 0), 1000)) // another program may have written the header
 }
 
-// instant is the time that a header holds, zero if none.
+// instant returns the time in a header, zero if there is none.
 func instant(v any) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, text(v))
 	if err != nil {
@@ -108,8 +107,8 @@ func firstSeen(d amqp.Delivery) time.Time {
 	return time.Now().UTC()
 }
 
-// again is a delivery on its way to a retry queue or the dead letters.
-func again(d amqp.Delivery, m broker.Message, cause error) amqp.Publishing {
+// retried returns the copy of a delivery for a retry or dead-letter queue.
+func retried(d amqp.Delivery, m broker.Message, cause error) amqp.Publishing {
 	p := copied(d)
 	p.Headers[headerKey] = m.Key
 	p.Headers[headerAttempts] = int64(m.Attempt)
@@ -122,7 +121,8 @@ func again(d amqp.Delivery, m broker.Message, cause error) amqp.Publishing {
 	return p
 }
 
-// revived is a dead letter on its way back, as if it had never been tried.
+// revived returns the copy of a dead letter for its queue, without a trace of the
+// failed attempts.
 func revived(d amqp.Delivery) amqp.Publishing {
 	p := copied(d)
 	for _, h := range []string{headerAttempts, headerOutages, headerReason, headerExpires} {
@@ -131,7 +131,7 @@ func revived(d amqp.Delivery) amqp.Publishing {
 	return p
 }
 
-// copied is a delivery to be published again. It does not expire by itself.
+// copied returns a copy of a delivery. It does not expire by itself.
 func copied(d amqp.Delivery) amqp.Publishing {
 	h := maps.Clone(d.Headers)
 	if h == nil {

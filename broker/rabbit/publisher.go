@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -14,55 +13,41 @@ import (
 )
 
 // confirmTimeout is how long a message may stay unconfirmed before it is sent
-// again. A publish just after a cut can succeed into nothing: only the
+// again. A publish just after the connection was cut can return nil. Only the
 // confirmation counts.
 const confirmTimeout = 10 * time.Second
 
-// maxReturns bounds the unroutable messages that wait to be looked at.
-const maxReturns = 1 << 14
-
 var errUnroutable = errors.New("no queue takes the message")
 
-// A publisher sends on one confirming channel, which all callers share, so
-// that messages arrive in the order they were sent in.
+// A publisher sends on one confirming channel that all callers share. Nothing is
+// declared on that channel, nor on its connection: a declaration that the broker
+// does not answer holds up only the messages that need it.
 type publisher struct {
 	link     *link
+	control  *link // for declarations
 	topology *topology
 	log      *slog.Logger
 
-	turn chan struct{} // holds a token while nobody writes; confirmations are awaited without it
-	ch   *confirming
+	opening lock // guards ch; held while it is opened and the exchanges are declared, without which no message can be sent
+	ch      *confirming
+	writing lock // held while one caller writes; confirmations are awaited without it
 }
 
-// A confirming channel knows what came back on it. Its callers may outlive it:
-// they await confirmations while another opens the next.
-type confirming struct {
-	*channel
-	returns <-chan amqp.Return
-	tasks   map[string]bool // whose queues stand; for the one who writes
-
-	mu       sync.Mutex
-	returned map[address]struct{} // taken from returns
+func newPublisher(l, control *link, t *topology, log *slog.Logger) *publisher {
+	return &publisher{link: l, control: control, topology: t, log: log, opening: newLock(), writing: newLock()}
 }
 
-// An address tells messages in flight apart: one event can be on its way to
-// several queues at a time.
-type address struct{ exchange, key, id string }
-
-func newPublisher(l *link, t *topology, log *slog.Logger) *publisher {
-	p := &publisher{link: l, topology: t, log: log, turn: make(chan struct{}, 1)}
-	p.turn <- struct{}{}
-	return p
-}
-
-// Publish sends msgs until all are confirmed or ctx ends.
+// Publish sends msgs until all are confirmed or ctx ends. See [inFlight] for what
+// it sends before the first is confirmed.
 func (b *Broker) Publish(ctx context.Context, msgs ...broker.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {
-		b.topology.known.passed(len(m.Body))
+		b.topology.queues.passed(len(m.Body))
 		out[i] = outgoing{exchange: b.topology.exchange(m.Exchange), key: m.Key, msg: publishing(m)}
 		if m.Exchange == broker.Tasks {
 			out[i].task = m.Key
+		} else {
+			out[i].match = m.Match
 		}
 	}
 	return b.publish.send(ctx, out)
@@ -71,7 +56,8 @@ func (b *Broker) Publish(ctx context.Context, msgs ...broker.Message) (int, erro
 // outgoing is one message with its address.
 type outgoing struct {
 	exchange, key string
-	task          string // its name, for a task
+	task          string // the task's name; "" for an event
+	match         string // the event's match; "" if it has none
 	msg           amqp.Publishing
 }
 
@@ -79,13 +65,13 @@ type outgoing struct {
 func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 	pause := newBackoff()
 	done := 0
-	for {
-		n, err := p.try(ctx, out[done:])
+	for done < len(out) {
+		n, err := p.try(ctx, inFlight(out[done:]))
 		done += n
-		switch {
-		case done == len(out):
-			return done, nil
-		case ctx.Err() != nil || errors.Is(err, errClosed) || errors.Is(err, errRefused):
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil || errors.Is(err, errClosed) || errors.Is(err, errRefused) {
 			return done, fmt.Errorf("publishing: %d of %d confirmed: %w", done, len(out), err)
 		}
 		if n > 0 {
@@ -95,9 +81,43 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 		p.log.Warn("not confirmed, sending again", "messages", len(out)-done, "error", err, "pause", wait.Round(time.Millisecond))
 		sleep(ctx, wait)
 	}
+	return done, nil
 }
 
-// try publishes all of out once and awaits the confirmations in order.
+// inFlight returns the longest beginning of out in which no match occurs twice.
+// That many are sent before the first confirmation is awaited, so that an event
+// is sent only after the one before it of the same match is confirmed.
+//
+// The order of a match must hold for the first copies in the log. A reader of the
+// log, such as fan-out, skips an event that it has seen, and one whose seq is
+// lower than the last it has seen. So copies may repeat, but seq n must stand
+// before the first n+1. If both were in flight, the broker could refuse n (nack
+// it, or return it while the log is not bound) and still store n+1. Sending n
+// again, even with everything behind it, comes too late then: the log holds
+// n+1, n, n+1, and the reader skips n. Nothing on a channel makes one message
+// depend on another, so the confirmation has to be awaited.
+//
+// Events of different matches, tasks, and moves to other queues need no order
+// among themselves.
+func inFlight(out []outgoing) []outgoing {
+	if len(out) < 2 {
+		return out
+	}
+	matches := map[string]bool{}
+	for i, o := range out {
+		if o.match == "" {
+			continue
+		}
+		if matches[o.match] {
+			return out[:i]
+		}
+		matches[o.match] = true
+	}
+	return out
+}
+
+// try publishes all of out once and awaits the confirmations in order. It returns
+// how many of the first are confirmed. Some behind them may be stored too.
 func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
 	ch, pending, err := p.write(ctx, out)
 	for i, c := range pending {
@@ -108,60 +128,39 @@ func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
 		case ctx.Err() != nil:
 			return i, ctx.Err()
 		case werr != nil:
-			// What is behind this one must not overtake it when it is sent again.
-			ch.drop()
+			ch.conn.drop() // it may be dead
 			return i, errors.Join(err, errors.New("no confirmation in time"))
+		case !ok && ch.IsClosed():
+			return i, errors.Join(err, errors.New("the connection was lost"))
 		case !ok:
-			// Those behind it may be stored by now, and it comes after them. No queue
-			// that events go to refuses any, so that only happens when one is lost.
-			return i, errors.Join(err, errors.New("the broker refused the message, or the connection was lost"))
+			return i, errors.Join(err, errors.New("the broker refused the message"))
 		case ch.unroutable(address{out[i].exchange, out[i].key, out[i].msg.MessageId}):
-			ch.drop() // so that what takes it is declared again
+			ch.forgetDeclared() // what takes the message was deleted
 			return i, errUnroutable
 		}
 	}
 	return len(pending), err
 }
 
-// unroutable reports whether a confirmed message came back. The broker sends
-// it back before it confirms.
-func (c *confirming) unroutable(a address) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for {
-		select {
-		case r, ok := <-c.returns:
-			if ok {
-				c.returned[address{r.Exchange, r.RoutingKey, r.MessageId}] = struct{}{}
-				continue
-			}
-		default:
-		}
-		_, back := c.returned[a]
-		delete(c.returned, a)
-		return back
-	}
-}
-
 // write sends out and returns the confirmations to come, of all that it sent.
 func (p *publisher) write(ctx context.Context, out []outgoing) (*confirming, []*amqp.DeferredConfirmation, error) {
-	select {
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
-	case <-p.turn:
-	}
-	defer func() { p.turn <- struct{}{} }()
 	ch, err := p.open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, o := range out {
+		if err := p.declareTask(ctx, ch, o.task); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := p.writing.lock(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer p.writing.unlock() // a write that the network does not accept ends after writeTimeout
 	pending := make([]*amqp.DeferredConfirmation, 0, len(out))
 	for _, o := range out {
 		if p.link.blocked.Load() != nil {
 			return ch, pending, errBlocked
-		}
-		if err := p.declareTask(ch, o.task); err != nil {
-			return ch, pending, err
 		}
 		c, err := ch.PublishWithDeferredConfirmWithContext(ctx, o.exchange, o.key, true, false, o.msg)
 		if err != nil {
@@ -172,37 +171,51 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*confirming, []*
 	return ch, pending, nil
 }
 
-// declareTask makes the queue of a task, so that the first does not have to
-// wait for a worker to come.
-func (p *publisher) declareTask(ch *confirming, name string) error {
-	if name == "" || ch.tasks[name] {
+// open returns the channel. It opens the channel and declares the exchanges if
+// that has not been done.
+func (p *publisher) open(ctx context.Context) (*confirming, error) {
+	if err := p.opening.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer p.opening.unlock()
+	if p.ch == nil || p.ch.IsClosed() {
+		ch, err := p.link.channel(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := ch.call(ctx, func(ch *amqp.Channel) error { return ch.Confirm(false) }); err != nil {
+			_ = ch.Close()
+			return nil, err
+		}
+		p.ch = newConfirming(ch)
+	}
+	if !p.ch.exchangesDeclared() {
+		if err := p.topology.declareExchanges(ctx, p.control); err != nil {
+			return nil, err
+		}
+		p.ch.setExchangesDeclared()
+	}
+	return p.ch, nil
+}
+
+// declareTask declares the queue of a task, so that the first task does not need
+// a worker to be there.
+func (p *publisher) declareTask(ctx context.Context, ch *confirming, name string) error {
+	if name == "" {
+		return nil
+	}
+	q := ch.taskQueue(name)
+	if err := q.declaring.lock(ctx); err != nil {
+		return err
+	}
+	defer q.declaring.unlock()
+	if q.declared {
 		return nil
 	}
 	s := broker.Subscription{Queue: broker.TaskQueue(name), Exchange: broker.Tasks, Patterns: []string{name}}
-	if err := declareQueue(ch.Channel, p.topology, s); err != nil {
+	if err := p.topology.declareQueue(ctx, p.control, s); err != nil {
 		return err
 	}
-	ch.tasks[name] = true
+	q.declared = true
 	return nil
-}
-
-// open returns the channel, making it and the exchange if need be.
-func (p *publisher) open(ctx context.Context) (*confirming, error) {
-	if p.ch != nil && !p.ch.IsClosed() {
-		return p.ch, nil
-	}
-	ch, err := p.link.channel(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := declareExchanges(ch.Channel, p.topology); err != nil {
-		ch.drop()
-		return nil, err
-	}
-	if err := ch.Confirm(false); err != nil {
-		ch.drop()
-		return nil, err
-	}
-	p.ch = &confirming{channel: ch, returns: ch.NotifyReturn(make(chan amqp.Return, maxReturns)), returned: map[address]struct{}{}, tasks: map[string]bool{}}
-	return p.ch, nil
 }

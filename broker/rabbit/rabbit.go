@@ -1,9 +1,16 @@
-// Package rabbit is the RabbitMQ broker, 3.10 to 4.x. It declares what it
-// needs, keeps its connections up by itself and keeps the contract of package
-// event; topology.go says which objects there are.
+// Package rabbit implements the broker contract with RabbitMQ 3.10 to 4.x. It
+// declares the exchanges and queues that it needs (topology.go lists them) and
+// connects again after a connection is lost.
 //
-// Publishing, retries and consuming have a connection each, so that a broker
-// that blocks publishers does not stop acknowledgements.
+// A message is published on one shared channel (publisher.go) and counts as
+// published when the broker has confirmed it. A delivery (subscribe.go) is
+// acknowledged when its handler has returned nil (acks.go), or when a copy of it is
+// confirmed in a retry queue or among the dead letters. The history of events is
+// a stream (log.go).
+//
+// Four connections keep these apart. A broker that blocks publishers does not
+// stop acknowledgements, a full retry queue does not delay events, and a
+// declaration that the broker does not answer holds up only what needs it.
 package rabbit
 
 import (
@@ -20,28 +27,29 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Options change what New assumes.
+// Options are the optional settings of New.
 type Options struct {
-	Namespace string          // put before every name, with a dot, so that two installations can share a virtual host
-	Pauses    []time.Duration // how long a failed message waits, in turn; nil means broker.Pauses
+	Namespace string          // prefix of every name, followed by a dot; two installations can then share a virtual host
+	Pauses    []time.Duration // before each further attempt at a failed message; nil means broker.Pauses
 	Log       *slog.Logger    // nil means slog.Default
 }
 
-// Broker is a RabbitMQ server, reached or not. Close it when done.
+// Broker is a client of RabbitMQ. Close it when done.
 type Broker struct {
 	topology *topology
 	log      *slog.Logger
 	publish  *publisher
-	moves    *publisher // to retry queues and dead letters, so that a full one holds up no events
+	moves    *publisher // to retry and dead-letter queues
 	consume  *link
+	control  *link // for declarations and inspections
 }
 
-// New returns a broker for an amqp:// or amqps:// URL, or for several, parted by
-// commas, of the nodes of one cluster, which are tried in turn. A URL's query
-// may name cacertfile, certfile, keyfile and server_name_indication for TLS.
+// New returns a broker for an amqp:// or amqps:// URL, or for the URLs of one
+// cluster's nodes, separated by commas, which are tried in turn. For TLS, a URL's
+// query can name cacertfile, certfile, keyfile and server_name_indication.
 //
-// It does not dial: what is called on the broker does, and keeps trying until
-// its context ends. Only a URL that can never work is an error.
+// New does not dial. The broker's methods do, and try again until their context
+// ends. Only a malformed URL is an error.
 func New(urls string, o Options) (*Broker, error) {
 	var nodes []node
 	for _, raw := range strings.Split(urls, ",") {
@@ -49,7 +57,7 @@ func New(urls string, o Options) (*Broker, error) {
 		u, err := amqp.ParseURI(raw)
 		if err != nil || strings.Contains(u.Vhost, "@") {
 			// The error would quote the URL, and with it the password.
-			return nil, errors.New("AMQP URL: want amqp://user:password@host:port/vhost or amqps://…, or several of one cluster, parted by commas")
+			return nil, errors.New("AMQP URL: want amqp://user:password@host:port/vhost or amqps://…, or several of one cluster, separated by commas")
 		}
 		nodes = append(nodes, node{url: raw, at: fmt.Sprintf("%s://%s:%d%s", u.Scheme, u.Host, u.Port, vhostPath(u.Vhost))})
 	}
@@ -61,13 +69,17 @@ func New(urls string, o Options) (*Broker, error) {
 	}
 	t := &topology{namespace: o.Namespace, pauses: o.Pauses, queueBytes: queueBytes, retryBytes: retryBytes}
 	dial := func(name string) *link { return newLink(nodes, name, o.Log) }
+	control := dial("matchwire control")
 	return &Broker{
 		topology: t, log: o.Log,
-		publish: newPublisher(dial("matchwire publisher"), t, o.Log),
-		moves:   newPublisher(dial("matchwire retries"), t, o.Log),
+		publish: newPublisher(dial("matchwire publisher"), control, t, o.Log),
+		moves:   newPublisher(dial("matchwire retries"), control, t, o.Log),
 		consume: dial("matchwire consumer"),
+		control: control,
 	}, nil
 }
+
+func (b *Broker) links() []*link { return []*link{b.publish.link, b.moves.link, b.consume, b.control} }
 
 func vhostPath(v string) string {
 	if v == "/" {
@@ -76,22 +88,22 @@ func vhostPath(v string) string {
 	return "/" + v
 }
 
-// Reach connects, for who wants to know at once whether the broker is there: it
-// returns why it could not be reached before ctx ended, or sooner where trying
-// again cannot help.
+// Reach connects, to find out early whether the broker is there. It returns why
+// the broker could not be reached before ctx ended, or at once if trying again
+// cannot help.
 func (b *Broker) Reach(ctx context.Context) error { return b.consume.reach(ctx) }
 
-// Close closes the connections. What is being published or consumed fails.
+// Close closes the connections. Calls under way fail.
 func (b *Broker) Close() error {
-	b.publish.link.close()
-	b.moves.link.close()
-	b.consume.close()
+	for _, l := range b.links() {
+		l.close()
+	}
 	return nil
 }
 
 // Emit connects to url, publishes one event there as [broker.Emit] does, and
-// hangs up: one line for a program that has something to say now and then.
-// One that emits all the time keeps a [Broker] and calls event.Emit.
+// disconnects. It suits a program that emits an event now and then. A program that
+// emits often keeps a [Broker] and calls broker.Emit.
 func Emit(ctx context.Context, url, key string, facts event.Data, o Options) (event.Event, error) {
 	b, err := New(url, o)
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 )
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	brokertest.Run(t, func(t *testing.T, pauses []time.Duration) func() broker.Broker {
 		url, ns := testenv.AMQP(t, pauses, "q", "one", "two", "all", "mls", "goals", "hockey", "task.page.poll")
 		return func() broker.Broker { return open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses}) }
@@ -40,8 +41,9 @@ func open(t *testing.T, url string, o rabbit.Options) *rabbit.Broker {
 	return b
 }
 
-// subscribe collects message IDs from queue until the test ends.
-func subscribe(t *testing.T, b *rabbit.Broker, queue string, h broker.Handler, patterns ...string) {
+// subscribe has h handle the messages of a queue, 10 at a time, until stop is called
+// or the test ends. It returns when the queue is bound.
+func subscribe(t *testing.T, b *rabbit.Broker, queue string, h broker.Handler, patterns ...string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan struct{})
@@ -51,25 +53,28 @@ func subscribe(t *testing.T, b *rabbit.Broker, queue string, h broker.Handler, p
 			t.Errorf("Subscribe: %v", err)
 		}
 	}()
-	t.Cleanup(func() { cancel(); <-done })
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
 	select {
 	case <-ready:
-	case <-time.After(30 * time.Second):
-		t.Fatal("no binding in 30 s")
+	case <-time.After(patience):
+		t.Fatalf("the queue is not bound after %v", patience)
 	}
+	return stop
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited 30 s for %s", what)
+			t.Fatalf("waited %v for %s", patience, what)
 		}
 	}
 }
 
 // The same few hundred pairs go through RabbitMQ's own matcher and ours.
 func TestTopicsAsRabbitMQ(t *testing.T) {
+	t.Parallel()
 	patterns := []string{"", "#", "*", "a", "*.*", "#.#", "*.#", "#.*", "a.*", "a.#", "#.a", "*.a", "a.#.b", "a.*.b", "#.a.#",
 		"*.*.goal", "soccer.mls.*", "soccer.#", "a.", ".a", ".", "..", "a..b", "#.", "*.", "#.#.a", "a.#.#", "*.#.*", "a.b.c", "#b", "*a"}
 	keys := []string{"", "a", "b", "a.b", "b.a", "a.a", "a.b.c", "a.x.b", "a.x.y.b", "a.a.a.b", "soccer.mls.goal", "soccer.mls", "soccer.mls.goal.extra",
@@ -131,6 +136,7 @@ func TestTopicsAsRabbitMQ(t *testing.T) {
 }
 
 func TestForeignMessageHasNoIdentity(t *testing.T) {
+	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
 	b := open(t, url, rabbit.Options{Namespace: ns})
 	got := make(chan broker.Message, 1)
@@ -159,6 +165,7 @@ func TestForeignMessageHasNoIdentity(t *testing.T) {
 
 // The properties are what other programs see; docs and README name them.
 func TestPropertiesMirrorTheEvent(t *testing.T) {
+	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
 	b := open(t, url, rabbit.Options{Namespace: ns})
 	conn, err := amqp.Dial(url)
@@ -207,6 +214,7 @@ func TestPropertiesMirrorTheEvent(t *testing.T) {
 }
 
 func TestChangedArgumentIsNamed(t *testing.T) {
+	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
 	conn, err := amqp.Dial(url)
 	if err != nil {
@@ -229,9 +237,11 @@ func TestChangedArgumentIsNamed(t *testing.T) {
 
 // Everything goes on after the connection is cut, and nothing is lost.
 func TestCutConnection(t *testing.T) {
+	t.Parallel()
 	direct, ns := testenv.AMQP(t, nil, "q")
 	p := testenv.NewProxy(t, direct)
-	b := open(t, p.URL, rabbit.Options{Namespace: ns})
+	var log testenv.Log
+	b := open(t, p.URL, rabbit.Options{Namespace: ns, Log: slog.New(slog.NewTextHandler(&log, nil))})
 
 	var mu sync.Mutex
 	handled, logged := map[string]bool{}, map[string]bool{}
@@ -273,8 +283,9 @@ func TestCutConnection(t *testing.T) {
 	}()
 	for _, at := range []int64{50, 120, 200} {
 		eventually(t, "messages to flow", func() bool { return sent.Load() >= at })
+		failures := strings.Count(log.String(), "broker unreachable")
 		p.Down()
-		time.Sleep(100 * time.Millisecond)
+		eventually(t, "the loss to be noticed", func() bool { return strings.Count(log.String(), "broker unreachable") > failures })
 		p.Up()
 	}
 	if err := <-publishing; err != nil {
@@ -291,9 +302,10 @@ func TestCutConnection(t *testing.T) {
 	}
 }
 
-// A network that swallows everything holds up nobody beyond his own deadline,
-// and what was not confirmed arrives when it flows again.
+// When the network swallows everything, a caller returns at its own deadline. A
+// message that was not confirmed arrives when the network is back.
 func TestStalledConnection(t *testing.T) {
+	t.Parallel()
 	direct, ns := testenv.AMQP(t, nil, "q")
 	p := testenv.NewProxy(t, direct)
 	defer p.Flow()
@@ -304,6 +316,11 @@ func TestStalledConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Stall()
+	patient := make(chan error, 1)
+	go func() {
+		_, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "after"))
+		patient <- err
+	}()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	returned := make(chan error, 1)
@@ -319,12 +336,6 @@ func TestStalledConnection(t *testing.T) {
 	case <-time.After(8 * time.Second):
 		t.Fatal("Publish went on long after its context ended")
 	}
-	patient := make(chan error, 1)
-	go func() {
-		_, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "after"))
-		patient <- err
-	}()
-	time.Sleep(200 * time.Millisecond)
 	p.Flow()
 	select {
 	case err := <-patient:
@@ -347,6 +358,7 @@ func TestStalledConnection(t *testing.T) {
 }
 
 func TestUnreachableBrokerKeepsTryingAndSaysSo(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -369,6 +381,7 @@ func TestUnreachableBrokerKeepsTryingAndSaysSo(t *testing.T) {
 }
 
 func TestBadURLDoesNotLeakThePassword(t *testing.T) {
+	t.Parallel()
 	for _, u := range []string{"", "http://a:SECRET@host/", "amqp://a:SECRET@host:port/", "://SECRET", "amqp://a:SECRET@host/,amqp://a:SECRET@host:port/"} {
 		u = strings.ReplaceAll(u, "SECRET", testenv.Secret)
 		_, err := rabbit.New(u, rabbit.Options{})
@@ -381,6 +394,7 @@ func TestBadURLDoesNotLeakThePassword(t *testing.T) {
 
 // Of several brokers one that answers is found.
 func TestSeveralURLs(t *testing.T) {
+	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -401,6 +415,7 @@ func TestSeveralURLs(t *testing.T) {
 }
 
 func TestEmitInOneCall(t *testing.T) {
+	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
 	o := rabbit.Options{Namespace: ns}
 	got := make(chan broker.Message, 1)
@@ -436,20 +451,27 @@ func raw(t testing.TB, url string) *amqp.Channel {
 
 // A log to which events come all the time has an end all the same.
 func TestBusyLogIsRead(t *testing.T) {
+	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
 	b := open(t, url, rabbit.Options{Namespace: ns})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var publishing sync.WaitGroup
+	some := make(chan struct{})
 	publishing.Go(func() {
+		pace := time.NewTicker(50 * time.Millisecond) // the log is never quiet for long enough to have an end
+		defer pace.Stop()
 		for i := 0; ctx.Err() == nil; i++ {
 			_, _ = b.Publish(ctx, brokertest.Message("a.b.c", fmt.Sprint(i)))
-			time.Sleep(50 * time.Millisecond)
+			if i == 5 {
+				close(some)
+			}
+			<-pace.C
 		}
 	})
 	defer publishing.Wait()
 	defer cancel()
-	time.Sleep(300 * time.Millisecond)
+	<-some
 	caughtUp := make(chan struct{})
 	reading := make(chan error, 1)
 	go func() {
@@ -469,6 +491,7 @@ func TestBusyLogIsRead(t *testing.T) {
 // A message is acknowledged only when it stands elsewhere: with its dead-letter
 // queue gone it stays where it is, and comes again when that is declared anew.
 func TestMessageOutlivesItsDeadLetterQueue(t *testing.T) {
+	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
 	b := open(t, url, rabbit.Options{Namespace: ns})
 	ch := raw(t, url)
@@ -496,6 +519,7 @@ func TestMessageOutlivesItsDeadLetterQueue(t *testing.T) {
 // Without a queue that takes it a message is not confirmed; the log is declared
 // again and the message is sent again.
 func TestUnroutableIsNotConfirmed(t *testing.T) {
+	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
 	b := open(t, url, rabbit.Options{Namespace: ns})
 	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "before")); err != nil {
@@ -523,6 +547,7 @@ func TestUnroutableIsNotConfirmed(t *testing.T) {
 
 // Headers and reasons of any size and sign stop nobody.
 func TestHostileHeadersAndLongReasons(t *testing.T) {
+	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
 	pauses := []time.Duration{100 * time.Millisecond}
 	b := open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses})
@@ -542,6 +567,7 @@ func TestHostileHeadersAndLongReasons(t *testing.T) {
 // A queue that nobody empties drops its oldest messages, and health says so
 // where it is consumed.
 func TestHealthOfAFullQueue(t *testing.T) {
+	t.Parallel()
 	pauses := []time.Duration{time.Hour}
 	url, ns := testenv.AMQP(t, pauses, "q")
 	b := open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses})
@@ -595,6 +621,7 @@ func TestHealthOfAFullQueue(t *testing.T) {
 // A broker that comes back has not lost the log, even if it does not show it in
 // its first moments.
 func TestCursorOutlivesARestart(t *testing.T) {
+	t.Parallel()
 	node := testenv.OwnRabbit(t, 1)[0]
 	b := open(t, node.URL, rabbit.Options{Pauses: []time.Duration{}})
 	var all []broker.Message
@@ -620,7 +647,13 @@ func TestCursorOutlivesARestart(t *testing.T) {
 		return last
 	}
 	last := read(broker.Start, "999")
-	time.Sleep(10 * time.Second) // RabbitMQ itself loses a stream when it is killed within moments of making it
+	// RabbitMQ itself loses a stream when it is killed soon after the stream was
+	// declared. An orderly restart has everything stored.
+	for _, step := range []string{"stop_app", "start_app"} {
+		if _, err := node.Ctl(step); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for range 3 {
 		node.Kill()
 		restarted := make(chan error, 1)
@@ -637,6 +670,7 @@ func TestCursorOutlivesARestart(t *testing.T) {
 // A broker that falls silent in the middle of a large write holds up neither the
 // caller nor the end, and what it did not confirm arrives when it is back.
 func TestSilenceInTheMidstOfAWrite(t *testing.T) {
+	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
 	p := testenv.NewProxy(t, url)
 	b := open(t, p.URL, rabbit.Options{Namespace: ns})
@@ -685,13 +719,14 @@ func TestSilenceInTheMidstOfAWrite(t *testing.T) {
 // A handler that takes its time does not keep a subscription from coming back,
 // and what it makes of a message that another has had meanwhile is nothing.
 func TestSlowHandlerAndACut(t *testing.T) {
+	t.Parallel()
 	pauses := []time.Duration{50 * time.Millisecond}
 	url, ns := testenv.AMQP(t, pauses, "q")
 	p := testenv.NewProxy(t, url)
 	b := open(t, p.URL, rabbit.Options{Namespace: ns, Pauses: pauses})
 	release := make(chan struct{})
 	var slow, quick atomic.Int64
-	subscribe(t, b, "q", func(_ context.Context, m broker.Message) error {
+	stop := subscribe(t, b, "q", func(_ context.Context, m broker.Message) error {
 		if m.ID == "slow" {
 			if slow.Add(1) == 1 {
 				<-release
@@ -714,7 +749,17 @@ func TestSlowHandlerAndACut(t *testing.T) {
 	eventually(t, "what comes after the cut", func() bool { return quick.Load() == 1 && slow.Load() == 2 })
 	// The first has lost its message: its failure changes nothing any more.
 	close(release)
-	time.Sleep(time.Second)
+	stop() // waits for the first
+	ch := raw(t, url)
+	for _, queue := range []string{"q", "q.retry.50ms", "q.dead"} {
+		q, err := ch.QueueDeclarePassive(ns+"."+queue, true, false, false, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q.Messages != 0 {
+			t.Errorf("queue %q holds %d messages", queue, q.Messages)
+		}
+	}
 	if n := slow.Load(); n != 2 {
 		t.Errorf("handled %d times, want 2", n)
 	}
@@ -723,6 +768,7 @@ func TestSlowHandlerAndACut(t *testing.T) {
 // A connection that the broker blocked, and that nobody used since, is not
 // called blocked once the broker was restarted.
 func TestHealthAfterABlockedBrokerIsRestarted(t *testing.T) {
+	t.Parallel()
 	node := testenv.OwnRabbit(t, 1)[0]
 	b := open(t, node.URL, rabbit.Options{})
 	if _, err := b.Publish(t.Context(), broker.Message{Key: "a.b.c", ID: "1"}); err != nil {

@@ -11,22 +11,17 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// Declare declares the queue and what belongs to it.
+// Declare declares the queue, its retry and dead-letter queues and its bindings.
 func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 	queue := b.topology.full(s.Queue)
 	return persist(ctx, b.log.With("queue", queue), "queue not declared, trying again", never, func() error {
-		ch, err := b.consume.channel(ctx)
-		if err != nil {
-			return err
-		}
-		defer ch.Close()
-		return declareQueue(ch.Channel, b.topology, s)
+		return b.topology.declareQueue(ctx, b.control, s)
 	})
 }
 
-// Subscribe consumes the queue, on a new channel whenever the last is lost. The
-// handlers are one pool for all channels: one that takes its time does not hold
-// up the next channel.
+// Subscribe consumes the queue, on a new channel whenever the last is lost. One pool
+// of handlers serves all channels, so a slow handler does not delay the next
+// channel.
 func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
 	jobs := make(chan broker.Job)
 	var working sync.WaitGroup
@@ -52,55 +47,52 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	return err
 }
 
-// subscribe turns the deliveries of one channel into jobs, until it or ctx ends.
+// subscribe turns the deliveries of one channel into jobs, until the channel is lost
+// or ctx ends.
 func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, jobs chan<- broker.Job, ready func()) error {
+	if err := b.topology.declareQueue(ctx, b.control, s); err != nil {
+		return err
+	}
 	ch, err := b.consume.channel(ctx)
 	if err != nil {
 		return err
 	}
-	defer ch.Close() // what is not acknowledged by then goes back to the queue
-	if err := declareQueue(ch.Channel, b.topology, s); err != nil {
-		return err
-	}
-	queue := b.topology.full(s.Queue)
-	if err := ch.Qos(max(s.Limit, 1), 0, false); err != nil {
-		return err
-	}
+	defer ch.Close()
 	gone := ch.NotifyClose(make(chan *amqp.Error, 1))
-	const tag = "matchwire"
-	deliveries, err := ch.Consume(queue, tag, false, false, false, false, nil)
+	queue := b.topology.full(s.Queue)
+	deliveries, err := consume(ctx, ch, queue, "", max(s.Limit, 1), nil)
 	if err != nil {
-		return fmt.Errorf("consuming %q: %w", queue, err)
+		return err
 	}
 	ready()
 
-	done := newAcks(ch.Channel, max(s.Limit, 1), b.log.With("queue", queue))
-	defer done.finish()
+	acks := newAcks(ch.Channel, max(s.Limit, 1), b.log.With("queue", queue))
+	defer acks.finish()
 	going, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	go func() { end(closeReason(<-gone)) }() // ends with the channel
-	var begun sync.WaitGroup
+	go func() { end(closeReason(<-gone)) }() // gone is closed with the channel
+	var handling sync.WaitGroup
 	job := func(d amqp.Delivery) broker.Job {
-		b.topology.known.passed(len(d.Body))
+		b.topology.queues.passed(len(d.Body))
 		m := received(d)
 		m.Last, m.Retried = m.Attempt > len(b.topology.pauses), m.Attempt > 1 || number(d, headerOutages) > 0
 		return broker.Job{Message: m, Settle: func(err error) {
-			defer begun.Done()
+			defer handling.Done()
 			if ch.IsClosed() {
-				return // the broker has given it to somebody else, or will
+				return // the broker delivers the message again
 			}
 			if err := b.settle(ctx, queue, d, m, err); err != nil {
 				end(err)
 				return
 			}
-			done.add(d.DeliveryTag)
+			acks.add(d.DeliveryTag)
 		}}
 	}
 	for {
 		select {
 		case <-going.Done():
 			if !ch.IsClosed() {
-				begun.Wait() // so that they are not handled twice
+				handling.Wait() // so that their messages are not delivered again
 			}
 			return context.Cause(going)
 		case d, ok := <-deliveries:
@@ -108,14 +100,29 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, jobs chan
 				end(closeReason(nil))
 				continue
 			}
-			begun.Add(1)
+			handling.Add(1)
 			select {
 			case jobs <- job(d):
 			case <-going.Done():
-				begun.Done() // it goes back to the queue
+				handling.Done() // it returns to the queue
 			}
 		}
 	}
+}
+
+// consume starts to consume a queue. At most prefetch deliveries are
+// unacknowledged at a time. An empty tag has the client choose one.
+func consume(ctx context.Context, ch *channel, queue, tag string, prefetch int, args amqp.Table) (deliveries <-chan amqp.Delivery, err error) {
+	err = ch.call(ctx, func(ch *amqp.Channel) (err error) {
+		if err = ch.Qos(prefetch, 0, false); err == nil {
+			deliveries, err = ch.Consume(queue, tag, false, false, false, false, args)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("consuming %q: %w", queue, err)
+	}
+	return deliveries, nil
 }
 
 func closeReason(e *amqp.Error) error {
@@ -125,39 +132,34 @@ func closeReason(e *amqp.Error) error {
 	return e
 }
 
-// settle moves a message whose handler failed; then it can be acknowledged. A
-// delivery of a lost channel cannot be; the broker delivers the message again.
-// An error means that the message can go nowhere: the subscription is to be
-// made again, and with it its queues, after a pause.
+// settle decides what becomes of a message whose handler returned err. If it is to
+// be retried or dead-lettered, settle publishes a copy to the retry or dead-letter
+// queue. Then the delivery can be acknowledged. An error means that no copy is
+// safe. The caller ends the subscription, which is made again after a pause, and
+// declares its queues again.
 func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m broker.Message, err error) error {
-	next := ""
+	to := ""
 	verdict, pause := broker.Decide(err, m.Attempt, number(d, headerOutages), b.topology.pauses)
 	switch verdict {
 	case broker.Retry:
-		next = retryQueue(queue, pause)
+		to = retryQueue(queue, pause)
 	case broker.Dead:
-		next = deadQueue(queue)
-		b.log.Error("message dead-lettered", "queue", next, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))
+		to = deadQueue(queue)
+		b.log.Error("message dead-lettered", "queue", to, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))
 	case broker.Ack:
 	}
-	if next != "" {
-		// The original goes only when its copy is safe.
-		if merr := b.move(ctx, next, again(d, m, err)); merr != nil {
-			return fmt.Errorf("message %s stays in its queue: moving it to %q: %w", m.ID, next, merr)
-		}
+	if to == "" {
+		return nil
+	}
+	if _, err := b.move(ctx, outgoing{key: to, msg: retried(d, m, err)}); err != nil {
+		return fmt.Errorf("message %s stays in its queue: moving it to %q: %w", m.ID, to, err)
 	}
 	return nil
 }
 
-// move publishes a message into a queue, once, and awaits the confirmation.
-func (b *Broker) move(ctx context.Context, queue string, p amqp.Publishing) error {
-	_, err := b.moveAll(ctx, []outgoing{{key: queue, msg: p}})
-	return err
-}
-
-// moveAll does the same with several, and returns how many of the first are
-// confirmed.
-func (b *Broker) moveAll(ctx context.Context, out []outgoing) (int, error) {
+// move publishes copies of messages to other queues, once, and returns how many of
+// the first are confirmed. It goes on when ctx ends: the handler has done its work.
+func (b *Broker) move(ctx context.Context, out ...outgoing) (int, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
 	defer cancel()
 	return b.moves.try(ctx, out)

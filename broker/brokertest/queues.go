@@ -1,0 +1,236 @@
+package brokertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/matchwire/matchwire/broker"
+)
+
+func publishConfirms(t *testing.T, open func() broker.Broker) {
+	b := open()
+	msgs := make([]broker.Message, 100)
+	for i := range msgs {
+		msgs[i] = Message("soccer.mls.goal", fmt.Sprint(i))
+	}
+	publish(t, b, msgs...)
+}
+
+func unchanged(t *testing.T, open func() broker.Broker) {
+	b := open()
+	got, s := collect(t, b, "q", "#")
+	want := Message("soccer.mls.goal", "a")
+	want.Body = []byte("{\"any\":\t\"bytes\",\"even\":\"\xff\"}\n")
+	publish(t, b, want)
+	s.settle(t, b)
+	got.check(t, "a")
+	m := got.msgs[0]
+	if m.Key != want.Key || m.TID != want.TID || m.Match != want.Match || !m.Time.Equal(want.Time) ||
+		string(m.Body) != string(want.Body) || m.Attempt != 1 {
+		t.Errorf("got %+v, want %+v with Attempt 1", m, want)
+	}
+}
+
+func routes(t *testing.T, open func() broker.Broker) {
+	b := open()
+	msgs := []broker.Message{Message("soccer.mls.goal", "1"), Message("soccer.mls.red_card", "2"), Message("ice_hockey.nhl.goal", "3")}
+	check := []func(){}
+	for _, tc := range []struct {
+		queue, pattern string
+		want           []string
+	}{
+		{"all", "#", []string{"1", "2", "3"}},
+		{"mls", "soccer.mls.*", []string{"1", "2"}},
+		{"goals", "*.*.goal", []string{"1", "3"}},
+		{"hockey", "ice_hockey.#", []string{"3"}},
+		{"two", "*.mls", nil},
+	} {
+		got, s := collect(t, b, tc.queue, tc.pattern)
+		check = append(check, func() {
+			s.settle(t, b)
+			got.check(t, tc.want...)
+		})
+	}
+	publish(t, b, msgs...)
+	for _, c := range check {
+		c()
+	}
+}
+
+func oneCopy(t *testing.T, open func() broker.Broker) {
+	b := open()
+	got, s := collect(t, b, "q", "#", "soccer.#", "*.*.goal")
+	publish(t, b, Message("soccer.mls.goal", "1"))
+	s.settle(t, b)
+	got.check(t, "1")
+}
+
+func everyQueue(t *testing.T, open func() broker.Broker) {
+	b := open()
+	one, first := collect(t, b, "one", "#")
+	two, second := collect(t, b, "two", "#")
+	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
+	first.settle(t, b)
+	second.settle(t, b)
+	one.check(t, "1", "2")
+	two.check(t, "1", "2")
+}
+
+// A meeting holds up its first callers until two have come.
+type meeting struct {
+	came atomic.Int64
+	both chan struct{}
+}
+
+func newMeeting() *meeting { return &meeting{both: make(chan struct{})} }
+
+func (m *meeting) attend() {
+	if m.came.Add(1) == 2 {
+		close(m.both)
+	}
+	<-m.both
+}
+
+// shared checks that two instances with one handler each share what is published:
+// while one is busy the other gets messages, and each message is handled once.
+// last is a message that holds each instance up until both have one.
+func shared(t *testing.T, subscribe func(broker.Handler), publish func() (ids []string), last func() (id string)) {
+	t.Helper()
+	var got box
+	first, end := newMeeting(), newMeeting()
+	var ending atomic.Bool
+	for range 2 {
+		began := false
+		subscribe(func(ctx context.Context, m broker.Message) error {
+			switch {
+			case ending.Load():
+				end.attend()
+			case !began:
+				began = true
+				first.attend()
+			}
+			return got.put(ctx, m)
+		})
+	}
+	want := publish()
+	got.wait(t, want...)
+	// Each instance gets one more, when it has done all that it had before.
+	ending.Store(true)
+	want = append(want, last(), last())
+	got.wait(t, want...)
+	got.check(t, want...)
+}
+
+func competing(t *testing.T, open func() broker.Broker) {
+	b := open()
+	n := 0
+	next := func() string {
+		n++
+		publish(t, b, Message("a.b.c", fmt.Sprint(n)))
+		return fmt.Sprint(n)
+	}
+	shared(t, func(h broker.Handler) { subscribe(t, open(), "q", 1, h, "#") }, func() (ids []string) {
+		for range 100 {
+			ids = append(ids, next())
+		}
+		return ids
+	}, next)
+}
+
+func durable(t *testing.T, open func() broker.Broker) {
+	b := open()
+	_, s := collect(t, b, "q", "#")
+	s.stop()
+	publish(t, b, Message("a.b.c", "1"))
+	got, s := collect(t, open(), "q", "#")
+	s.settle(t, b)
+	got.check(t, "1")
+}
+
+func declared(t *testing.T, open func() broker.Broker) {
+	b := open()
+	if err := b.Declare(t.Context(), broker.Subscription{Queue: "q", Patterns: []string{"#"}}); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, b, Message("a.b.c", "1"))
+	got, s := collect(t, open(), "q", "#")
+	s.settle(t, b)
+	got.check(t, "1")
+}
+
+// While three handlers are busy no fourth begins, though another queue has been
+// emptied of the same messages.
+func limit(t *testing.T, open func() broker.Broker) {
+	b := open()
+	var began, handled atomic.Int64
+	release := make(chan struct{})
+	subscribe(t, b, "q", 3, func(context.Context, broker.Message) error {
+		began.Add(1)
+		<-release
+		handled.Add(1)
+		return nil
+	}, "a.#")
+	_, other := collect(t, b, "two", "a.#")
+	for i := range 12 {
+		publish(t, b, Message("a.b.c", fmt.Sprint(i)))
+	}
+	eventually(t, "three handlers", func() bool { return began.Load() >= 3 })
+	other.settle(t, b)
+	if n := began.Load(); n != 3 {
+		t.Errorf("%d handlers run at a time, want 3", n)
+	}
+	close(release)
+	eventually(t, "all messages", func() bool { return handled.Load() == 12 })
+}
+
+func drains(t *testing.T, open func() broker.Broker) {
+	b := open()
+	began, release, finished := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	s := subscribe(t, b, "q", 1, func(ctx context.Context, _ broker.Message) error {
+		close(began)
+		<-release
+		if ctx.Err() != nil {
+			t.Errorf("the handler was cut short: %v", ctx.Err())
+		}
+		close(finished)
+		return nil
+	}, "a.#")
+	_, other := collect(t, b, "two", "b.#")
+	publish(t, b, Message("a.b.c", "1"))
+	wait(t, began, "the handler")
+	s.cancel()
+	other.settle(t, b) // the broker has had the time to end the subscription
+	select {
+	case <-s.done:
+		t.Error("Subscribe returned before its handler")
+	default:
+	}
+	close(release)
+	s.stop()
+	wait(t, finished, "the handler to return")
+	got, again := collect(t, open(), "q", "a.#")
+	again.settle(t, b)
+	got.check(t)
+}
+
+func redelivers(t *testing.T, open func() broker.Broker) {
+	b := open()
+	began, release := make(chan struct{}), make(chan struct{})
+	s := subscribe(t, b, "q", 1, func(context.Context, broker.Message) error {
+		close(began)
+		<-release
+		return errors.New("stopped halfway")
+	}, "#")
+	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
+	wait(t, began, "the handler")
+	s.cancel()
+	close(release)
+	s.stop()
+	got, again := collect(t, open(), "q", "#")
+	got.wait(t, "1", "2")
+	again.settle(t, b)
+	got.check(t, "1", "2")
+}

@@ -1,0 +1,220 @@
+package rabbit_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/broker/brokertest"
+	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// patience bounds every wait of these tests.
+const patience = 30 * time.Second
+
+// When a connection has no free channel, the subscription that wants one waits.
+// The others keep theirs.
+func TestNoFreeChannel(t *testing.T) {
+	t.Parallel()
+	url, ns := testenv.AMQP(t, nil, "one", "two", "three")
+	var log testenv.Log
+	b := open(t, url+"?channel_max=2", rabbit.Options{Namespace: ns, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	began, release := make(chan struct{}), make(chan struct{})
+	var deliveries atomic.Int64
+	subscribe(t, b, "one", func(context.Context, broker.Message) error {
+		if deliveries.Add(1) == 1 {
+			close(began)
+			<-release
+		}
+		return nil
+	}, "a.#")
+	two, leave := context.WithCancel(t.Context())
+	defer leave()
+	ready, left := make(chan struct{}), make(chan error, 1)
+	go func() {
+		left <- b.Subscribe(two, broker.Subscription{Queue: "two", Patterns: []string{"b.#"}, Ready: ready}, nil)
+	}()
+	<-ready
+	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "1")); err != nil {
+		t.Fatal(err)
+	}
+	<-began
+
+	three, end := context.WithCancel(t.Context())
+	defer end()
+	third, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- b.Subscribe(three, broker.Subscription{Queue: "three", Patterns: []string{"c.#"}, Ready: third}, nil)
+	}()
+	refusals := func() int { return strings.Count(log.String(), amqp.ErrChannelMax.Reason) }
+	eventually(t, "two attempts to open a third channel", func() bool { return refusals() >= 2 })
+	close(release)
+	if h := b.Health(t.Context()); len(h) != 1 || h[0].Down || !strings.Contains(h[0].Text, "no free channel") {
+		t.Errorf("health without a free channel: %+v", h)
+	}
+	leave() // and a channel is free
+	select {
+	case <-third:
+	case <-time.After(patience):
+		t.Fatal("the third subscription does not get the free channel")
+	}
+	end()
+	if err := errors.Join(<-left, <-ended); err != nil {
+		t.Error(err)
+	}
+	if n := deliveries.Load(); n != 1 {
+		t.Errorf("the message was delivered %d times, want once", n)
+	}
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "lost") && !strings.Contains(line, "three") {
+			t.Errorf("another subscription was lost: %s", line)
+		}
+	}
+}
+
+// While the broker does not answer the declaration of a task's queue, events are
+// published. The caller with the task returns when its context ends.
+func TestDeclarationHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	direct, ns := testenv.AMQP(t, nil, "task.page.poll")
+	p := newDeclareHolder(t, direct)
+	b := open(t, p.URL, rabbit.Options{Namespace: ns})
+	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "before")); err != nil {
+		t.Fatal(err)
+	}
+	p.hold(ns + ".task.page.poll")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	returned := make(chan error, 1)
+	go func() {
+		_, err := b.Publish(ctx, broker.Message{Exchange: broker.Tasks, Key: "page.poll", ID: "task"})
+		returned <- err
+	}()
+	<-p.held
+	meanwhile, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	defer stop()
+	if _, err := b.Publish(meanwhile, brokertest.Message("a.b.c", "meanwhile")); err != nil {
+		t.Errorf("an event is held up by the declaration: %v", err)
+	}
+	cancel()
+	select {
+	case err := <-returned:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("publishing the task: %v", err)
+		}
+	case <-time.After(patience):
+		t.Errorf("publishing the task goes on %v after its context ended", patience)
+	}
+	p.release()
+}
+
+// A declaration that is never answered is given up after a while, and tried again.
+func TestUnansweredDeclarationIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	direct, ns := testenv.AMQP(t, nil, "q")
+	p := newDeclareHolder(t, direct)
+	b := open(t, p.URL, rabbit.Options{Namespace: ns})
+	b.SetAnswerTimeout(2 * time.Second)
+	p.hold(ns + ".q")
+	declared := make(chan error, 1)
+	go func() { declared <- b.Declare(t.Context(), broker.Subscription{Queue: "q", Patterns: []string{"#"}}) }()
+	<-p.held
+	p.hold("") // the first answer never comes
+	select {
+	case err := <-declared:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Errorf("the declaration waits for an answer after %v", patience)
+	}
+}
+
+// A message that is refused is published again before anything behind it that is
+// about the same match: in the log, first copies stand in order.
+func TestRefusedMessageKeepsTheOrderOfItsMatch(t *testing.T) {
+	for name, refuse := range map[string]func(t *testing.T, ch *amqp.Channel, ns, key string) (undo func()){
+		"returned": func(*testing.T, *amqp.Channel, string, string) func() {
+			return func() {} // no queue is bound; the publisher declares the log again
+		},
+		"nacked": func(t *testing.T, ch *amqp.Channel, ns, key string) func() {
+			full, err := ch.QueueDeclare(ns+".full", false, true, true, false, amqp.Table{"x-max-length": int64(0), "x-overflow": "reject-publish"})
+			if err == nil {
+				err = ch.QueueBind(full.Name, key, ns+".live_events", false, nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return func() {
+				_, err := ch.QueueDelete(full.Name, false, false, false)
+				if err == nil {
+					err = ch.QueueBind(ns+".live_events.log", "#", ns+".live_events", false, nil)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, ns := testenv.AMQP(t, nil)
+			var log testenv.Log
+			b := open(t, url, rabbit.Options{Namespace: ns, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			if _, err := b.Publish(t.Context(), brokertest.Message("a.b.first", "0")); err != nil {
+				t.Fatal(err)
+			}
+			// From here on the log takes the messages behind the first, but not the first.
+			ch := raw(t, url)
+			if err := ch.QueueBind(ns+".live_events.log", "a.b.next", ns+".live_events", false, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := ch.QueueUnbind(ns+".live_events.log", "#", ns+".live_events", nil); err != nil {
+				t.Fatal(err)
+			}
+			undo := refuse(t, ch, ns, "a.b.first")
+			published := make(chan error, 1)
+			go func() {
+				_, err := b.Publish(t.Context(), brokertest.Message("a.b.first", "1"), brokertest.Message("a.b.next", "2"), brokertest.Message("a.b.next", "3"))
+				published <- err
+			}()
+			eventually(t, "the message to be refused", func() bool { return strings.Contains(log.String(), "not confirmed") })
+			undo()
+			if err := <-published; err != nil {
+				t.Fatal(err)
+			}
+			var copies []string
+			enough := errors.New("enough")
+			if _, err := b.Publish(t.Context(), brokertest.Message("a.b.next", "end")); err != nil {
+				t.Fatal(err)
+			}
+			err := b.ReadLog(t.Context(), broker.Start, nil, func(_ broker.Cursor, m broker.Message) error {
+				if copies = append(copies, m.ID); m.ID == "end" {
+					return enough
+				}
+				return nil
+			})
+			if !errors.Is(err, enough) {
+				t.Fatal(err)
+			}
+			var first []string
+			for _, id := range copies {
+				if !slices.Contains(first, id) {
+					first = append(first, id)
+				}
+			}
+			if !slices.Equal(first, []string{"0", "1", "2", "3", "end"}) {
+				t.Errorf("the log holds %v: first copies are %v", copies, first)
+			}
+		})
+	}
+}
