@@ -108,7 +108,9 @@ func TestProgramIsKilled(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_ = syscall.Kill(n, syscall.SIGKILL)
+			if p, err := os.FindProcess(n); err == nil {
+				_ = p.Kill()
+			}
 		}
 		w.replay()
 		w.until("the goals after the kill", func() bool { return len(w.lines()) >= len(published()) })
