@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,12 +40,16 @@ func (l letterbox) queue() string {
 }
 
 // deadLetters opens the broker.
-func deadLetters(c *console) (broker.Broker, error) {
+func deadLetters(ctx context.Context, c *console) (broker.Broker, error) {
 	servers, err := c.realServers("dead letters lie on a RabbitMQ server")
 	if err != nil {
 		return nil, err
 	}
-	return servers.Reached(c.ctx, c.namespace, c.log)
+	namespace, err := c.namespace()
+	if err != nil {
+		return nil, err
+	}
+	return servers.Reached(ctx, namespace, c.log)
 }
 
 type deadListCmd struct {
@@ -53,17 +58,17 @@ type deadListCmd struct {
 	JSON     bool   `name:"json" help:"Print JSON lines."`
 }
 
-func (d *deadListCmd) Run(c *console) error {
-	b, err := deadLetters(c)
+func (d *deadListCmd) Run(ctx context.Context, c *console) error {
+	b, err := deadLetters(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	if d.Consumer == "" {
-		return d.count(c, b)
+		return d.count(ctx, c, b)
 	}
 	queue := letterbox{d.Consumer}.queue()
-	total, err := b.CountDead(c.ctx, queue)
+	total, err := b.CountDead(ctx, queue)
 	if errors.Is(err, broker.ErrNoQueue) {
 		return errors.Join(err, c.partsOf(d.Consumer))
 	}
@@ -74,11 +79,11 @@ func (d *deadListCmd) Run(c *console) error {
 		d.Limit = total
 	}
 	if d.JSON {
-		return broker.OldestDead(c.ctx, b, queue, d.Limit, letterPrinter(c))
+		return broker.OldestDead(ctx, b, queue, d.Limit, letterPrinter(c))
 	}
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	shown := 0
-	err = broker.OldestDead(c.ctx, b, queue, d.Limit, func(l broker.DeadLetter) error {
+	err = broker.OldestDead(ctx, b, queue, d.Limit, func(l broker.DeadLetter) error {
 		if shown++; shown == 1 {
 			fmt.Fprintln(t, "FIRST SEEN\tATTEMPTS\tKEY\tID\tREASON")
 		}
@@ -113,7 +118,7 @@ func (c *console) partsOf(consumer string) error {
 }
 
 // count says how many dead letters each consumer has.
-func (d *deadListCmd) count(c *console, b broker.Broker) error {
+func (d *deadListCmd) count(ctx context.Context, c *console, b broker.Broker) error {
 	config, err := c.config()
 	if err != nil {
 		return err
@@ -127,7 +132,7 @@ func (d *deadListCmd) count(c *console, b broker.Broker) error {
 		fmt.Fprintln(t, "CONSUMER\tDEAD LETTERS")
 	}
 	for _, name := range names {
-		n, err := b.CountDead(c.ctx, consumers.QueueName(name))
+		n, err := b.CountDead(ctx, consumers.QueueName(name))
 		shown, dead := fmt.Sprint(n), any(n)
 		switch {
 		case errors.Is(err, broker.ErrNoQueue):
@@ -192,9 +197,9 @@ type deadShowCmd struct {
 	JSON bool     `name:"json" help:"Print JSON lines."`
 }
 
-func (d *deadShowCmd) Run(c *console) error {
+func (d *deadShowCmd) Run(ctx context.Context, c *console) error {
 	var found []broker.DeadLetter
-	_, err := chosen{IDs: d.IDs}.walk(c, d.queue(), func(l broker.DeadLetter) broker.DeadAction {
+	_, err := chosen{IDs: d.IDs}.walk(ctx, c, d.queue(), func(l broker.DeadLetter) broker.DeadAction {
 		found = append(found, l)
 		return broker.Keep
 	})
@@ -241,16 +246,16 @@ var errFound = errors.New("all found")
 
 // walk calls act for the chosen dead letters and returns how many there were.
 // IDs of which none was found are an error, after all others are done.
-func (w chosen) walk(c *console, queue string, act func(broker.DeadLetter) broker.DeadAction) (int, error) {
+func (w chosen) walk(ctx context.Context, c *console, queue string, act func(broker.DeadLetter) broker.DeadAction) (int, error) {
 	if w.All == (len(w.IDs) > 0) {
 		return 0, pipeline.Misuse(errors.New("say which: some IDs, or --all"))
 	}
-	b, err := deadLetters(c)
+	b, err := deadLetters(ctx, c)
 	if err != nil {
 		return 0, err
 	}
 	defer b.Close()
-	total, err := b.CountDead(c.ctx, queue)
+	total, err := b.CountDead(ctx, queue)
 	if err != nil {
 		return 0, err
 	}
@@ -261,7 +266,7 @@ func (w chosen) walk(c *console, queue string, act func(broker.DeadLetter) broke
 		missing[id] = true
 	}
 	n := 0
-	err = b.WalkDead(c.ctx, queue, func(l broker.DeadLetter) (broker.DeadAction, error) {
+	err = b.WalkDead(ctx, queue, func(l broker.DeadLetter) (broker.DeadAction, error) {
 		progress.step("")
 		if !w.All && !slices.Contains(w.IDs, l.ID) {
 			if len(missing) == 0 {
@@ -285,7 +290,7 @@ func (w chosen) walk(c *console, queue string, act func(broker.DeadLetter) broke
 		}
 		err = fmt.Errorf("not among the dead letters of %s: %s", queue, strings.Join(ids, ", "))
 	}
-	return n, interrupted(c, err)
+	return n, interrupted(ctx, err)
 }
 
 type deadReplayCmd struct {
@@ -293,8 +298,8 @@ type deadReplayCmd struct {
 	chosen
 }
 
-func (d *deadReplayCmd) Run(c *console) error {
-	n, err := d.walk(c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Requeue })
+func (d *deadReplayCmd) Run(ctx context.Context, c *console) error {
+	n, err := d.walk(ctx, c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Requeue })
 	if n > 0 || err == nil {
 		fmt.Fprintf(c.err, "%s put back into %s\n", plural(n, "dead letter"), d.queue())
 	}
@@ -306,8 +311,8 @@ type deadPurgeCmd struct {
 	chosen
 }
 
-func (d *deadPurgeCmd) Run(c *console) error {
-	n, err := d.walk(c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Discard })
+func (d *deadPurgeCmd) Run(ctx context.Context, c *console) error {
+	n, err := d.walk(ctx, c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Discard })
 	if n > 0 || err == nil {
 		fmt.Fprintf(c.err, "%s removed\n", plural(n, "dead letter"))
 	}

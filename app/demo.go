@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"net"
 
@@ -16,7 +17,7 @@ func (d *demoCmd) Help() string {
 	return "Plays three matches side by side, a minute of the match in a second, through an embedded broker and store. Needs no servers and no network. Prints a line for every event; --log-level info shows what each part does, under the same transaction ID."
 }
 
-func (d *demoCmd) Run(c *console) error {
+func (d *demoCmd) Run(ctx context.Context, c *console) error {
 	page := ""
 	listening := func(at net.Addr) {
 		page = "http://" + reachable(at)
@@ -26,7 +27,7 @@ func (d *demoCmd) Run(c *console) error {
 	over := func() {
 		fmt.Fprintf(c.err, "\n  The matches are over. The live page stays on %s until Ctrl-C.\n\n", page)
 	}
-	return pipeline.Demo(c.ctx, d.Listen, c.plugins, c.log, listening, tell, over)
+	return pipeline.Demo(ctx, d.Listen, c.plugins, c.log, listening, tell, over)
 }
 
 // reachable is an address as one types it into a browser on this machine.

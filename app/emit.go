@@ -32,8 +32,12 @@ var errFacts = errors.New("facts")
 // maxFacts bounds one line of facts.
 const maxFacts = 1 << 20
 
-func (e *emitCmd) Run(c *console) error {
+func (e *emitCmd) Run(ctx context.Context, c *console) error {
 	servers, err := c.realServers("emit publishes to a RabbitMQ server")
+	if err != nil {
+		return err
+	}
+	namespace, err := c.namespace()
 	if err != nil {
 		return err
 	}
@@ -46,12 +50,12 @@ func (e *emitCmd) Run(c *console) error {
 	if err := event.CheckKey(e.Key); err != nil {
 		return pipeline.Misuse(err)
 	}
-	broker, err := servers.Broker(c.namespace, c.log)
+	broker, err := servers.Broker(namespace, c.log)
 	if err != nil {
 		return err
 	}
 	defer broker.Close()
-	ctx := event.WithTID(c.ctx, tid)
+	ctx = event.WithTID(ctx, tid)
 	if e.Facts != "" {
 		err := e.emit(ctx, c, broker, []byte(e.Facts))
 		if errors.Is(err, errFacts) {

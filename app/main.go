@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,11 +90,10 @@ type cli struct {
 // A console is what a command has to work with.
 type console struct {
 	program
-	ctx       context.Context
-	log       *slog.Logger
-	namespace string
-	file      string // the config's
-	closers   []func()
+	log     *slog.Logger
+	wanted  string // the namespace that the command line or the environment names
+	file    string // the config's
+	closers []func()
 }
 
 // servers are RabbitMQ and Redis as the environment has them.
@@ -109,15 +109,26 @@ func (c *console) realServers(what string) (pipeline.Servers, error) {
 	return s, err
 }
 
-// config reads the config file. The namespace of the command line goes before
-// its own.
+// config reads the config file. The namespace of the command line takes
+// precedence over the file's.
 func (c *console) config() (pipeline.Config, error) {
 	config, err := pipeline.LoadConfig(c.file, c.file == defaultConfig)
 	if err != nil {
 		return config, pipeline.Misuse(err)
 	}
-	config.Namespace = c.namespace
+	config.Namespace = cmp.Or(c.wanted, config.Namespace)
 	return config, nil
+}
+
+// namespace is the one to use on shared servers. It reads the config file only
+// if the command line names none. A file that cannot be read is an error: the
+// namespace it would have named is unknown, and the default one is not a safe guess.
+func (c *console) namespace() (string, error) {
+	if c.wanted != "" {
+		return c.wanted, nil
+	}
+	config, err := c.config()
+	return config.Namespace, err
 }
 
 const description = `Live match pages in, events out, everyone told.
@@ -159,16 +170,11 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 		fmt.Fprintf(p.err, "matchwire: %v\nmatchwire: try --help\n", err)
 		return misused
 	}
-	if c.Namespace == "" {
-		if config, err := pipeline.LoadConfig(c.Config, true); err == nil {
-			c.Namespace = config.Namespace
-		}
-	}
 	if err := pipeline.CheckNamespace(c.Namespace); err != nil {
 		fmt.Fprintln(p.err, "matchwire:", err)
 		return misused
 	}
-	console := &console{program: p, ctx: ctx, log: logger(p.err, &c, command.Command()), namespace: c.Namespace, file: c.Config}
+	console := &console{program: p, log: logger(p.err, &c, command.Command()), wanted: c.Namespace, file: c.Config}
 	defer console.close()
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.BindTo(p.out, (*io.Writer)(nil))

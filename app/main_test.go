@@ -72,6 +72,9 @@ func (p *process) Write(b []byte) (int, error) {
 	return p.said.Write(b)
 }
 
+// String is what the process has said so far.
+func (p *process) String() string { return p.output() }
+
 func (p *process) output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,11 +94,7 @@ func (p *process) stop(sig syscall.Signal) {
 
 func (p *process) eventually(what string, ok func() bool) {
 	p.t.Helper()
-	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			p.t.Fatalf("%s: waited a minute for %s; it said:\n%s", p.name, what, p.output())
-		}
-	}
+	testenv.Eventually(p.t, ok, "%s of %s; it said:\n%s", what, p.name, p)
 }
 
 func decodeLines(t *testing.T, out string) []event.Event {

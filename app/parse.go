@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ func (p *parseCmd) Help() string {
 	return "For whoever writes a profile: prints what the page says, what each rule found and in how many of the rows it was asked, and what is missing or contradictory."
 }
 
-func (p *parseCmd) Run(c *console) error {
+func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	lib, err := pipeline.Config{}.Library()
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func (p *parseCmd) Run(c *console) error {
 	if err != nil {
 		return pipeline.Misuse(err)
 	}
-	page, err := p.read(c)
+	page, err := p.read(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -87,13 +88,13 @@ func printJSON(w io.Writer, observations []observation.Observation, problems []o
 	return out.Encode(map[string]any{"observations": observations, "problems": problems})
 }
 
-func (p *parseCmd) read(c *console) (page.Page, error) {
+func (p *parseCmd) read(ctx context.Context, c *console) (page.Page, error) {
 	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
 		f, err := page.NewClient(page.Options{PrivateAddresses: true}).Fetcher(p.Page)
 		if err != nil {
 			return page.Page{}, pipeline.Misuse(err)
 		}
-		return f.Fetch(c.ctx)
+		return f.Fetch(ctx)
 	}
 	if p.Page != "-" {
 		return page.ReadPage(os.DirFS(filepath.Dir(p.Page)), filepath.Base(p.Page))

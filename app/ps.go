@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -19,12 +20,16 @@ func (p *psCmd) Help() string {
 	return "An instance that was not heard for 15 seconds is shown as silent: it was killed, or does not reach Redis. After ten minutes it is forgotten."
 }
 
-func (p *psCmd) Run(c *console) error {
+func (p *psCmd) Run(ctx context.Context, c *console) error {
 	servers, err := c.realServers("instances are listed on a Redis server")
 	if err != nil {
 		return err
 	}
-	all, err := pipeline.Instances(c.ctx, servers, c.namespace, c.log)
+	namespace, err := c.namespace()
+	if err != nil {
+		return err
+	}
+	all, err := pipeline.Instances(ctx, servers, namespace, c.log)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (r *recordCmd) Help() string {
 	return "Each page that changed is kept compressed, with when it was read and its headers; matchwire replay DIR plays the fixture with its own timing. The site is treated as run treats it: robots.txt, Retry-After and a 403 are heeded."
 }
 
-func (r *recordCmd) Run(c *console) error {
+func (r *recordCmd) Run(ctx context.Context, c *console) error {
 	profile, name, err := r.profile()
 	if err != nil {
 		return pipeline.Misuse(err)
@@ -47,7 +47,7 @@ func (r *recordCmd) Run(c *console) error {
 	if err != nil {
 		return pipeline.Misuse(err)
 	}
-	kept, err := r.record(c, source, recorder)
+	kept, err := r.record(ctx, c, source, recorder)
 	if kept > 0 && name != r.Profile {
 		err = errors.Join(err, copyFile(r.Profile, filepath.Join(r.Out, name)))
 	}
@@ -79,8 +79,7 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, data, 0o644)
 }
 
-func (r *recordCmd) record(c *console, s poll.Source, recorder *recording.Recorder) (kept int, err error) {
-	ctx := c.ctx
+func (r *recordCmd) record(ctx context.Context, c *console, s poll.Source, recorder *recording.Recorder) (kept int, err error) {
 	if r.For > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.For)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func (s *speed) UnmarshalText(b []byte) error {
 	return nil
 }
 
-func (r *replayCmd) Run(c *console) error {
+func (r *replayCmd) Run(ctx context.Context, c *console) error {
 	lib, err := pipeline.Config{}.Library()
 	if err != nil {
 		return err
@@ -70,9 +71,13 @@ func (r *replayCmd) Run(c *console) error {
 			}
 			return nil
 		}
-		return interrupted(c, replay.Print(c.ctx))
+		return interrupted(ctx, replay.Print(ctx))
 	}
 	servers, err := c.realServers("replay without --print publishes to a RabbitMQ server")
+	if err != nil {
+		return err
+	}
+	namespace, err := c.namespace()
 	if err != nil {
 		return err
 	}
@@ -89,15 +94,15 @@ func (r *replayCmd) Run(c *console) error {
 		progress.step(fmt.Sprintf(", %s", plural(published, "event")))
 		return nil
 	}
-	err = interrupted(c, replay.Publish(c.ctx, servers, c.namespace))
+	err = interrupted(ctx, replay.Publish(ctx, servers, namespace))
 	progress.end()
 	fmt.Fprintf(c.err, "%d events of %d of %d pages published and confirmed, as %s\n", published, read, pages, strings.Join(matches, ", "))
 	return err
 }
 
 // interrupted makes an end by Ctrl-C a failure: not all was done.
-func interrupted(c *console, err error) error {
-	if err != nil && c.ctx.Err() != nil {
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
 		return errors.New("interrupted")
 	}
 	return err

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
@@ -14,7 +16,7 @@ type runCmd struct {
 	Advertise string          `help:"Where others reach what it serves; without it where it listens." env:"MATCHWIRE_ADVERTISE" placeholder:"HOST:PORT"`
 }
 
-func (r *runCmd) Run(c *console) error {
+func (r *runCmd) Run(ctx context.Context, c *console) error {
 	servers, err := c.servers()
 	if err != nil {
 		return err
@@ -29,5 +31,5 @@ func (r *runCmd) Run(c *console) error {
 	}
 	a := pipeline.New(config, servers, c.log, c.plugins)
 	a.Listen, a.Name, a.Advertise, a.APIToken, a.Anybody = r.Listen, r.Name, r.Advertise, token, r.Anybody
-	return a.Run(c.ctx, r.Roles...)
+	return a.Run(ctx, r.Roles...)
 }

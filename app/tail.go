@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/matchwire/matchwire/event"
@@ -12,8 +13,12 @@ type tailCmd struct {
 	JSON     bool     `name:"json" help:"Print each event as the JSON that travels."`
 }
 
-func (t *tailCmd) Run(c *console) error {
+func (t *tailCmd) Run(ctx context.Context, c *console) error {
 	servers, err := c.realServers("tail listens to a RabbitMQ server")
+	if err != nil {
+		return err
+	}
+	namespace, err := c.namespace()
 	if err != nil {
 		return err
 	}
@@ -22,7 +27,7 @@ func (t *tailCmd) Run(c *console) error {
 		patterns = []string{"#"}
 	}
 	listening := func() { fmt.Fprintln(c.err, "listening for", patterns) }
-	return pipeline.Tail(c.ctx, servers, c.namespace, patterns, c.log, listening, func(e event.Event, body []byte) error {
+	return pipeline.Tail(ctx, servers, namespace, patterns, c.log, listening, func(e event.Event, body []byte) error {
 		if t.JSON {
 			_, err = fmt.Fprintf(c.out, "%s\n", body)
 		} else {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,12 +25,16 @@ func (t *traceCmd) Help() string {
 	return "An event that is made under the TID of a call, like POST /api/matches, causes a task under the same TID, and so on to the last socket. Polls that the clock causes are jobs of their own, with new TIDs: those that brought something are shown below the job that set the clock. Jobs are kept for 48 hours, or what the config says."
 }
 
-func (t *traceCmd) Run(c *console) error {
+func (t *traceCmd) Run(ctx context.Context, c *console) error {
 	servers, err := c.realServers("traces are kept on a Redis server")
 	if err != nil {
 		return err
 	}
-	tree, err := pipeline.Trace(c.ctx, servers, c.namespace, t.ID, t.Jobs, c.log)
+	namespace, err := c.namespace()
+	if err != nil {
+		return err
+	}
+	tree, err := pipeline.Trace(ctx, servers, namespace, t.ID, t.Jobs, c.log)
 	switch {
 	case errors.Is(err, trace.ErrNotFound):
 		return fmt.Errorf("%s: %w", t.ID, err)

@@ -10,8 +10,6 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,13 +21,7 @@ import (
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/internal/strictyaml"
-	"github.com/matchwire/matchwire/internal/testenv"
 )
-
-// Secret is to stand in the settings wherever they hold a password, a key or a
-// token: no log and no error may show it.
-const Secret = testenv.Secret
 
 // A Subject is a consumer under test, with a world of its own.
 type Subject struct {
@@ -73,10 +65,15 @@ func Run(t *testing.T, make func(t *testing.T) Subject) {
 type bench struct {
 	*testing.T
 	Subject
-	log    *testenv.Log
+	log    *log
 	redis  *redis.Client
 	broker *memory.Broker
 	parts  map[string]consumers.Consumer // by name
+
+	mu        sync.Mutex
+	published int // messages, counted once for each part that wants them
+	finished  int // of those, acknowledged or dead-lettered
+	failed    int // attempts that are to be tried again
 
 	another func() *bench // the same consumer in a world of its own
 }
@@ -88,7 +85,7 @@ func newBench(t *testing.T, s Subject) *bench {
 	if s.Dir == "" {
 		s.Dir = t.TempDir()
 	}
-	b := &bench{T: t, Subject: s, log: &testenv.Log{}}
+	b := &bench{T: t, Subject: s, log: &log{}}
 	b.redis = redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { b.redis.Close() })
 	b.broker = memory.New([]time.Duration{20 * time.Millisecond, 200 * time.Millisecond, time.Second}, b.logger())
@@ -103,7 +100,7 @@ func newBench(t *testing.T, s Subject) *bench {
 			b.parts[name+"."+part] = p
 		}
 	}
-	t.Cleanup(func() { b.noSecret(b.log.String()) })
+	t.Cleanup(func() { noSecret(b.T, b.log) })
 	if err := c.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -132,10 +129,7 @@ func Host(t *testing.T, settings, dir string, r redis.UniversalClient, log *slog
 	t.Helper()
 	return consumers.Host{
 		Settings: func(into any) error {
-			if strings.TrimSpace(settings) == "" {
-				return nil
-			}
-			return strictyaml.Decode("matchwire.yaml", []byte(settings), into)
+			return consumers.DecodeSettings("matchwire.yaml", settings, into)
 		},
 		Path: func(p string) string {
 			if filepath.IsAbs(p) {
@@ -152,7 +146,7 @@ func (b *bench) start() (stop func()) {
 	b.Helper()
 	ctx, cancel := context.WithCancel(event.WithTID(context.Background(), event.NewTID()))
 	var running sync.WaitGroup
-	r := consumers.Runner{Broker: b.broker, Redis: b.redis, Prefix: "mw:", Log: b.logger()}
+	r := consumers.Runner{Broker: counted{b.broker, b}, Redis: b.redis, Prefix: "mw:", Log: b.logger()}
 	for part, c := range b.parts {
 		ready := make(chan struct{})
 		running.Go(func() {
@@ -171,6 +165,13 @@ func (b *bench) publish(events ...event.Event) {
 	b.Helper()
 	for _, e := range events {
 		m, err := broker.NewMessage(e)
+		for _, c := range b.parts {
+			if event.MatchAny(c.Keys, e.Type) {
+				b.mu.Lock()
+				b.published++
+				b.mu.Unlock()
+			}
+		}
 		if err == nil {
 			_, err = b.broker.Publish(b.Context(), m)
 		}
@@ -193,21 +194,37 @@ func (b *bench) until(what string, ok func() bool) {
 	}
 }
 
-// settled are the effects once nothing more happens.
+// settled returns the effects once every published message has been
+// acknowledged or dead-lettered by every part that wants it. A consumer must not
+// acknowledge an event before its effect, so nothing more happens then.
 func (b *bench) settled() []string {
-	last, since := b.Effects(), time.Now()
-	for time.Since(since) < 300*time.Millisecond {
-		time.Sleep(20 * time.Millisecond)
-		if now := b.Effects(); !slices.Equal(now, last) {
-			last, since = now, time.Now()
-		}
-	}
-	return last
+	b.Helper()
+	b.until("every event to be acknowledged or dead-lettered", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.finished >= b.published
+	})
+	return b.Effects()
 }
 
-func (b *bench) noSecret(said ...any) {
-	b.Helper()
-	testenv.NoSecret(b.T, said...)
+// counted is the broker of a bench, which counts what becomes of messages.
+type counted struct {
+	broker.Subscriber
+	bench *bench
+}
+
+func (c counted) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
+	return c.Subscriber.Subscribe(ctx, s, func(ctx context.Context, m broker.Message) error {
+		err := h(ctx, m)
+		c.bench.mu.Lock()
+		defer c.bench.mu.Unlock()
+		if err == nil || permanent(err) {
+			c.bench.finished++
+		} else {
+			c.bench.failed++
+		}
+		return err
+	})
 }
 
 // wants is an event that the consumer has bound its queue to.
@@ -223,11 +240,13 @@ func (b *bench) wants(e event.Event) bool {
 func (b *bench) dead() (all []broker.DeadLetter) {
 	b.Helper()
 	for part := range b.parts {
-		letters, err := testenv.Dead(b.Context(), b.broker, consumers.QueueName(part))
+		err := broker.OldestDead(b.Context(), b.broker, consumers.QueueName(part), 10, func(l broker.DeadLetter) error {
+			all = append(all, l)
+			return nil
+		})
 		if err != nil {
 			b.Fatal(err)
 		}
-		all = append(all, letters...)
 	}
 	return all
 }

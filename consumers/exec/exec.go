@@ -22,7 +22,6 @@ import (
 	"log/slog"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -107,7 +106,7 @@ func (p *program) find(name string, inFolder func(string) string) (err error) {
 	if p.dir, err = filepath.Abs(inFolder(".")); err != nil {
 		return err
 	}
-	if strings.Contains(name, "/") {
+	if filepath.Base(name) != name { // a path
 		if name, err = filepath.Abs(inFolder(name)); err != nil {
 			return err
 		}

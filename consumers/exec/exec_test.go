@@ -106,11 +106,7 @@ func TestHangs(t *testing.T) {
 	if err := handle("Hangs"); err == nil || errors.Is(err, broker.ErrPermanent) || time.Since(began) > 20*time.Second {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}
-	for end := time.Now().Add(20 * time.Second); handle("Fine") != nil; {
-		if time.Now().After(end) {
-			t.Fatalf("it did not come back:\n%s", said)
-		}
-	}
+	testenv.Eventually(t, func() bool { return handle("Fine") == nil }, "it to come back; said:\n%s", said)
 }
 
 // While the program cannot run, events wait as in any outage.
@@ -171,11 +167,7 @@ func TestEnvironment(t *testing.T) {
 	if err := handle("Fine"); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(said.String(), "at "+os.TempDir()); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("it does not run beside the config; said:\n%s", said)
-		}
-	}
+	testenv.Eventually(t, func() bool { return strings.Contains(said.String(), "at "+os.TempDir()) }, "it to run beside the config; said:\n%s", said)
 	if !strings.Contains(said.String(), "FOR_THE_PROGRAM=seen") {
 		t.Errorf("what is no secret is missing:\n%s", said)
 	}
@@ -250,11 +242,7 @@ func TestNothingStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); running(pid); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("what the program started still runs")
-		}
-	}
+	testenv.Eventually(t, func() bool { return !running(pid) }, "what the program started to end")
 }
 
 // running reports whether a process is there and no zombie.

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -51,8 +50,7 @@ func (p *program) supervise(ctx context.Context) {
 func (p *program) run(ctx context.Context) (answered bool, err error) {
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Dir, cmd.Env = p.dir, environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for matchwire, which lets it finish
-	cmd.WaitDelay = time.Second                           // for what children of its own hold open
+	cmd.WaitDelay = time.Second // for what children of its own hold open
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return false, err
@@ -60,10 +58,10 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 	says, answers := io.Pipe()
 	errs, logs := io.Pipe()
 	cmd.Stdout, cmd.Stderr = answers, logs
-	if err := cmd.Start(); err != nil {
+	tree, err := startTree(cmd)
+	if err != nil {
 		return false, err
 	}
-	kill := func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	lines, logged, ended := make(chan string), make(chan struct{}), make(chan error, 1)
 	go readAnswers(says, lines)
 	go func() { p.logLines(errs); close(logged) }()
@@ -76,15 +74,16 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 	}()
 	defer func() { // whatever ended it, nothing of it stays
 		in.Close()
-		late := time.AfterFunc(stopWithin, kill)
+		late := time.AfterFunc(stopWithin, tree.kill)
 		if err != nil {
-			kill()
+			tree.kill()
 		}
 		for range lines {
 		}
 		exit := <-ended
 		late.Stop()
-		kill() // what it has started itself
+		tree.kill() // what it has started itself
+		tree.close()
 		if err != nil && exit != nil {
 			err = fmt.Errorf("%w (%w)", err, exit)
 		}
@@ -99,7 +98,7 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 			}
 			return answered, fmt.Errorf("it said %q when nothing was asked: what is no answer belongs on standard error", line)
 		case j := <-p.work:
-			verdict, err := p.ask(j, in, lines, kill)
+			verdict, err := p.ask(j, in, lines, tree.kill)
 			j.answer <- verdict
 			if err != nil {
 				return answered, err

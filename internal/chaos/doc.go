@@ -3,5 +3,5 @@
 // off, slowed down and emptied, and the processes themselves killed. It prints
 // what came of each fault, and fails if an event was lost or acted on twice.
 //
-//	make chaos
+//	make full
 package chaos

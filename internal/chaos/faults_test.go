@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,21 @@ func (w *world) ctl(args ...string) {
 	if _, err := w.nodes[0].Ctl(args...); err != nil {
 		w.Fatal(err)
 	}
+}
+
+// waiting counts the messages in queues, those that are being handled included.
+func (w *world) waiting(queues ...string) (n int) {
+	said, err := w.nodes[0].Ctl("list_queues", "--silent", "name", "messages")
+	if err != nil {
+		w.Fatal(err)
+	}
+	for l := range strings.Lines(said) {
+		if f := strings.Fields(l); len(f) == 2 && slices.Contains(queues, f[0]) {
+			k, _ := strconv.Atoi(f[1])
+			n += k
+		}
+	}
+	return n
 }
 
 // leader is the node that leads most of the queues and streams.

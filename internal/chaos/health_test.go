@@ -9,6 +9,7 @@ import (
 
 // What is wrong can be seen from outside, while it is.
 func TestHealth(t *testing.T) {
+	longOnly(t)
 	w := newWorld(t, 1, seed(t))
 	w.size = wave{name: "w", matches: 1, rows: 300, step: 1} // there is always something to publish
 	w.waves = append(w.waves, w.size)

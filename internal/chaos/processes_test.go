@@ -1,27 +1,52 @@
 package chaos
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// build makes the program, with the race detector if the test has it.
-func build(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "matchwire")
+// programs is where the program lies that all tests run.
+var programs string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if programs, err = os.MkdirTemp("", "matchwire-chaos-"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(programs)
+		return m.Run()
+	}())
+}
+
+// built builds the program, with the race detector if the tests have it.
+var built = sync.OnceValues(func() (program string, err error) {
+	program = filepath.Join(programs, "matchwire")
 	args := []string{"build", "-o", program}
 	if testenv.Race {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, "../../cmd/matchwire")...).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return program, nil
+})
+
+// build returns the program.
+func build(t *testing.T) string {
+	t.Helper()
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return program
 }
@@ -53,11 +78,7 @@ func (r *role) start(ready string) {
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	for end := time.Now().Add(30 * time.Second); strings.Count(r.said(), ready) == before; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			r.t.Fatalf("%s did not say %q:\n%s", r.name, ready, r.tail())
-		}
-	}
+	testenv.Eventually(r.t, func() bool { return strings.Count(r.said(), ready) > before }, "%s to say %q; it said:\n%s", r.name, ready, latest{r})
 }
 
 func (r *role) said() string {
@@ -69,6 +90,11 @@ func (r *role) tail() string {
 	s := r.said()
 	return s[max(0, len(s)-5000):]
 }
+
+// latest is what a role has said when it is printed.
+type latest struct{ r *role }
+
+func (l latest) String() string { return l.r.tail() }
 
 // kill is kill -9.
 func (r *role) kill() {

@@ -71,7 +71,8 @@ type ticked struct {
 // once, the work shared evenly; and one of each killed costs no match more than
 // a tick.
 func TestSchedule(t *testing.T) {
-	matches, every, rounds, uneven := 40, 3*time.Second, 6, 0.4 // chance does its part where there is little to share
+	beside(t)
+	matches, every, rounds, uneven := 40, 3*time.Second, 4, 0.4 // chance does its part where there is little to share
 	if incidents(t) > 0 {
 		matches, every, rounds, uneven = 200, 5*time.Second, 12, 0.2
 	}

@@ -160,11 +160,7 @@ func (s *stadium) fill(ctx context.Context, group *sync.WaitGroup, n int) {
 
 func (s *stadium) until(what string, done func() bool) {
 	s.Helper()
-	for end := time.Now().Add(90 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.Fatalf("waited in vain for %s: %d of %d connected", what, s.connected(), len(s.sockets))
-		}
-	}
+	testenv.Eventually(s, done, "%s", what)
 }
 
 // nodes are processes of role fanout on one broker and one Redis.
@@ -199,11 +195,7 @@ func startNodes(t *testing.T, count int) *nodes {
 	}
 	t.Cleanup(func() { s.broker.Close() })
 	for _, at := range append(s.listen, s.gate) {
-		for end := time.Now().Add(30 * time.Second); !well(at); time.Sleep(50 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("%s is not well", at)
-			}
-		}
+		testenv.Eventually(t, func() bool { return well(at) }, "%s to be well", at)
 	}
 	return s
 }
@@ -269,6 +261,7 @@ func goal(t *testing.T, match string, n int64, d event.Data) broker.Message {
 // TestNodeKilled has a node killed while events flow. Its clients come back on
 // the others, through a gateway or by themselves, and each has every event once.
 func TestNodeKilled(t *testing.T) {
+	beside(t)
 	type row struct {
 		name                      string
 		nodes, sockets, perSecond int
@@ -314,7 +307,11 @@ func TestNodeKilled(t *testing.T) {
 			})
 			defer publishing.Wait()
 			defer stop()
-			time.Sleep(2 * time.Second)
+			flows := func() { // two seconds' worth of events
+				n := crowd.sockets[0].last.Load() + int64(2*r.perSecond)
+				crowd.until("events to flow", func() bool { return crowd.sockets[0].last.Load() >= n })
+			}
+			flows()
 			if !r.gateway {
 				crowd.address.Store(s.listen[1]) // those who come back go there
 			}
@@ -327,7 +324,7 @@ func TestNodeKilled(t *testing.T) {
 			for _, k := range crowd.sockets {
 				last = max(last, time.UnixMilli(k.back.Load()).Sub(killed))
 			}
-			time.Sleep(2 * time.Second)
+			flows()
 			stop()
 			publishing.Wait()
 			crowd.until("all to have every event", func() bool {

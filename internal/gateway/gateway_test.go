@@ -13,12 +13,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/matchwire/matchwire/internal/gateway"
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // A world is a gateway and instances, whose list the test keeps.
@@ -26,14 +26,20 @@ type world struct {
 	*testing.T
 	front *httptest.Server
 
+	looks chan struct{} // receives for each time the gateway asks for the list
+
 	mu   sync.Mutex
 	list []instances.Instance
 	fail error
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{T: t}
+	w := &world{T: t, looks: make(chan struct{})}
 	g := &gateway.Gateway{Log: slog.New(slog.DiscardHandler), List: func(context.Context) ([]instances.Instance, error) {
+		select {
+		case w.looks <- struct{}{}:
+		default: // nobody waits for it
+		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return append([]instances.Instance(nil), w.list...), w.fail
@@ -100,10 +106,13 @@ func (w *world) get(path string) (int, string) {
 
 func (w *world) until(what string, ok func() bool) {
 	w.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			w.Fatalf("waited for %s", what)
-		}
+	testenv.Eventually(w, ok, "%s", what)
+}
+
+// looked waits until the gateway has used a list that was made after the call.
+func (w *world) looked() {
+	for range 2 { // it asks for the next list when it has used the last
+		<-w.looks
 	}
 }
 
@@ -124,6 +133,7 @@ func (w *world) socket() (*websocket.Conn, string) {
 
 // Calls go by their path to who serves it, whole and with their headers.
 func TestForwards(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.until("a word that nobody is there", func() bool {
 		code, body := w.get("/api/matches")
@@ -164,6 +174,7 @@ func TestForwards(t *testing.T) {
 // Sockets go to the instance with the fewest; one that stops, is not well or
 // has not been heard gets none; those it has it keeps.
 func TestBalances(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for i := range 3 {
 		w.instance(fmt.Sprint("fan-", i), "fanout")
@@ -214,25 +225,44 @@ func TestBalances(t *testing.T) {
 	w.mu.Lock()
 	w.list, w.fail = nil, errors.New("redis is away")
 	w.mu.Unlock()
-	time.Sleep(1500 * time.Millisecond)
+	w.looked()
 	if _, body := w.get("/"); !strings.HasPrefix(body, "fan-1") {
 		t.Error(body)
 	}
 }
 
-// The list is looked at again and again while calls are under way.
+// A new list neither ends calls that are under way nor forgets them: the next
+// sockets go to the instance that has fewer.
 func TestLooksDuringCalls(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.instance("a", "fanout")
 	w.until("a found", func() bool { status, _ := w.get("/"); return status == http.StatusOK })
-	conn, _ := w.socket()
-	defer conn.Close()
-	time.Sleep(2500 * time.Millisecond) // two looks, which nothing here brings into an order with the call
+	var old *websocket.Conn
+	for range 3 {
+		var name string
+		if old, name = w.socket(); name != "a" {
+			t.Fatalf("a socket is with %q", name)
+		}
+	}
+	w.instance("b", "fanout")
+	w.looked()
+	w.looked()
+	for range 3 {
+		if _, name := w.socket(); name != "b" {
+			t.Errorf("a socket is with %q, want b, which has fewer than 3", name)
+		}
+	}
+	_ = old.WriteMessage(websocket.TextMessage, []byte("still here"))
+	if _, b, err := old.ReadMessage(); string(b) != "still here" || err != nil {
+		t.Errorf("the socket from before: %q %v", b, err)
+	}
 }
 
 // An instance that names the gateway's own address as its own sends calls back;
 // that is said, and ends.
 func TestLoop(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.change(func(list []instances.Instance) []instances.Instance {
 		return append(list, instances.Instance{Name: "lost", Roles: []string{"api"}, Address: w.front.Listener.Addr().String(), Status: "pass"})
@@ -245,6 +275,7 @@ func TestLoop(t *testing.T) {
 
 // One that is listed and cannot be reached costs nobody a call.
 func TestUnreachable(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -339,32 +339,25 @@ func TestReading(t *testing.T) {
 		})
 		defer announcing.Wait()
 		defer leave()
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		testenv.Eventually(d, func() bool {
 			status, m, _ := d.call("GET", "/api/instances", "")
-			if list := m["instances"].([]any); status == 200 && len(list) == 1 && list[0].(map[string]any)["name"] == "desk" {
-				break
-			}
-			if time.Now().After(end) {
-				d.Fatal(m)
-			}
-		}
+			list := m["instances"].([]any)
+			return status == 200 && len(list) == 1 && list[0].(map[string]any)["name"] == "desk"
+		}, "the instance to be listed")
 
 		if _, _, header := d.call("POST", "/api/matches", `{"url":"https://site.example/1","profile":"one","match":"m1"}`, "X-Transaction-Id", tid); header.Get("X-Transaction-Id") != tid {
 			d.Error(header)
 		}
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		var tree map[string]any
+		testenv.Eventually(d, func() bool {
 			status, m, _ := d.call("GET", "/api/trace/"+tid, "")
-			if status == 200 {
-				step := m["steps"].([]any)[0].(map[string]any)
-				made, _ := step["children"].([]any)
-				if step["op"] != "serve" || step["name"] != "POST /api/matches" || len(made) != 1 || made[0].(map[string]any)["name"] != "soccer.premier_league.match_activated" {
-					d.Errorf("%v", m)
-				}
-				break
-			}
-			if time.Now().After(end) {
-				d.Fatal(m)
-			}
+			tree = m
+			return status == 200
+		}, "the trace")
+		step := tree["steps"].([]any)[0].(map[string]any)
+		made, _ := step["children"].([]any)
+		if step["op"] != "serve" || step["name"] != "POST /api/matches" || len(made) != 1 || made[0].(map[string]any)["name"] != "soccer.premier_league.match_activated" {
+			d.Errorf("%v", tree)
 		}
 		if status, doc, _ := d.call("GET", "/api/openapi.json", ""); status != 200 || doc["openapi"] != "3.1.0" {
 			d.Errorf("%d %v", status, doc)

@@ -22,15 +22,6 @@ func list(t *testing.T, r *instances.Registry) []instances.Instance {
 	return all
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
 func TestInstancesComeAndGo(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		r := instances.New(c, "mw:")
@@ -47,7 +38,7 @@ func TestInstancesComeAndGo(t *testing.T) {
 		}
 		go run(b)
 		go run(instances.Instance{Name: "a", Roles: []string{"parser", "consumers"}})
-		eventually(t, "both", func() bool { return len(list(t, r)) == 2 })
+		testenv.Eventually(t, func() bool { return len(list(t, r)) == 2 }, "both")
 		all := list(t, r)
 		got := all[1]
 		if got.Silent() < 0 || got.Silent() > 10*time.Second || got.Gone() {

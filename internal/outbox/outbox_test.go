@@ -89,9 +89,7 @@ func (f *flaky) Publish(_ context.Context, msgs ...broker.Message) (int, error) 
 // What is not confirmed stays, in order, and the sweep finds it without anyone
 // saying so.
 func TestOutboxSweepsWhatWasLeft(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for the sweep")
-	}
+	testenv.NotShort(t) // it waits for the sweep
 	m := miniredis.RunT(t)
 	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
 	defer r.Close()
@@ -108,15 +106,10 @@ func TestOutboxSweepsWhatWasLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- box.Run(ctx) }()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	testenv.Eventually(t, func() bool {
 		left, err := s.Owed(t.Context(), "m1", 10)
-		if err == nil && len(left) == 0 {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("left %v, %v", ids(left), err)
-		}
-	}
+		return err == nil && len(left) == 0
+	}, "the sweep to publish what was left")
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)

@@ -131,7 +131,7 @@ func LoadConfig(file string, optional bool) (Config, error) {
 		return c, fmt.Errorf("config %w", err)
 	}
 	if err := CheckNamespace(c.Namespace); err != nil {
-		return c, fmt.Errorf("config %s: %w", file, err)
+		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.Find(data, "namespace").Errorf("%w", err)))
 	}
 	if _, err := observation.NewAliases(c.Aliases); err != nil {
 		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.Find(data, "aliases").Errorf("%w", err)))

@@ -37,6 +37,7 @@ func OwnRabbit(t testing.TB, n int) []*servers.Rabbit {
 
 func needs(t testing.TB, programs []string) {
 	t.Helper()
+	NotShort(t)
 	if !slices.ContainsFunc(programs, func(p string) bool { _, err := exec.LookPath(p); return err == nil }) {
 		Missing(t, fmt.Sprintf("none of %v is installed", programs))
 	}

@@ -17,10 +17,10 @@ type Proxy struct {
 	addr, target string
 	fatal        func(args ...any)
 
-	stalled atomic.Bool  // bytes wait, and nobody is told
-	delay   atomic.Int64 // of every piece on its way, nanoseconds
+	delay atomic.Int64 // of every piece on its way, nanoseconds
 
 	mu    sync.Mutex
+	flows chan struct{} // closed unless bytes are held back
 	l     net.Listener
 	conns []net.Conn
 }
@@ -32,7 +32,8 @@ func NewProxy(t testing.TB, server string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{target: u.Host, addr: "127.0.0.1:0", fatal: t.Fatal}
+	p := &Proxy{target: u.Host, addr: "127.0.0.1:0", fatal: t.Fatal, flows: make(chan struct{})}
+	close(p.flows)
 	p.Up()
 	t.Cleanup(func() { p.Flow(); p.Down() })
 	u.Host = p.addr
@@ -74,9 +75,10 @@ func (p *Proxy) copy(to, from net.Conn) {
 	for {
 		n, err := from.Read(buf)
 		time.Sleep(time.Duration(p.delay.Load()))
-		for p.stalled.Load() {
-			time.Sleep(10 * time.Millisecond)
-		}
+		p.mu.Lock()
+		flows := p.flows
+		p.mu.Unlock()
+		<-flows
 		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
 			return
 		}
@@ -99,7 +101,28 @@ func (p *Proxy) Cut() {
 	p.conns = nil
 }
 
-// Stall holds all bytes back, Slow each piece for a while; Flow ends both.
-func (p *Proxy) Stall()               { p.stalled.Store(true) }
+// Stall holds all bytes back until Flow.
+func (p *Proxy) Stall() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.flows:
+		p.flows = make(chan struct{})
+	default: // it is stalled
+	}
+}
+
+// Slow delays each piece on its way until Flow.
 func (p *Proxy) Slow(d time.Duration) { p.delay.Store(int64(d)) }
-func (p *Proxy) Flow()                { p.stalled.Store(false); p.delay.Store(0) }
+
+// Flow ends Stall and Slow.
+func (p *Proxy) Flow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay.Store(0)
+	select {
+	case <-p.flows:
+	default:
+		close(p.flows)
+	}
+}

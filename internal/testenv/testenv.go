@@ -29,7 +29,17 @@ func Missing(t testing.TB, what string) {
 	if os.Getenv(Require) == "1" {
 		t.Fatalf("%s, and %s=1", what, Require)
 	}
-	t.Skipf("LEFT OUT: %s (make test starts what is needed)", what)
+	t.Skipf("%s (make test starts what is needed)", what)
+}
+
+// NotShort skips the test under -short. It is for tests that need a real
+// server, a browser or a built program, and for those that take several seconds.
+// AMQP, Redis, OwnRabbit and OwnRedis call it, so -short runs without servers.
+func NotShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("slow or on real servers: make test")
+	}
 }
 
 // AMQP returns the URL of a RabbitMQ server and a namespace on it for this test
@@ -37,6 +47,7 @@ func Missing(t testing.TB, what string) {
 // default ones, is deleted when it ends.
 func AMQP(t testing.TB, pauses []time.Duration, queues ...string) (url, namespace string) {
 	t.Helper()
+	NotShort(t)
 	url = os.Getenv("AMQP_URL")
 	if url == "" {
 		Missing(t, "no RabbitMQ: AMQP_URL is not set")
@@ -76,6 +87,7 @@ func deleteNamespace(t testing.TB, url, ns string, pauses []time.Duration, queue
 // emptied when the test ends. A database that holds anything is never taken.
 func Redis(t testing.TB) string {
 	t.Helper()
+	NotShort(t)
 	base := os.Getenv("REDIS_URL")
 	if base == "" {
 		Missing(t, "no Redis: REDIS_URL is not set")
@@ -164,7 +176,7 @@ func material(root, env, folder string) string {
 func Needs(t testing.TB, dir, env string) string {
 	t.Helper()
 	if dir == "" {
-		t.Skipf("LEFT OUT: %s does not name a folder", env)
+		t.Skipf("no data: %s does not name a folder", env)
 	}
 	return dir
 }

@@ -15,6 +15,7 @@ import (
 // Open opens a page in a Chromium of the test's own, if there is one.
 func Open(t *testing.T, url string) context.Context {
 	t.Helper()
+	testenv.NotShort(t)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))

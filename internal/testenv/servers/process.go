@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -56,7 +55,7 @@ func (s *Server) Start() error {
 	defer out.Close()
 	s.cmd = exec.Command(program, s.args...)
 	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = append(os.Environ(), s.env...), out, out
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // no Ctrl-C, and its children end with it
+	ownGroup(s.cmd) // no Ctrl-C, and its children end with it
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
@@ -80,17 +79,18 @@ func (s *Server) Start() error {
 }
 
 // Kill ends the server as a crash would: kill -9, to all its processes.
-func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+func (s *Server) Kill() { s.end(killGroup) }
 
-func (s *Server) end(sig syscall.Signal) {
+// end ends the server by a signal, or by force if that takes too long.
+func (s *Server) end(signal func(*exec.Cmd)) {
 	if s.cmd == nil {
 		return
 	}
-	_ = syscall.Kill(-s.cmd.Process.Pid, sig)
+	signal(s.cmd)
 	select {
 	case <-s.exited:
 	case <-time.After(stopTimeout):
-		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+		killGroup(s.cmd)
 		<-s.exited
 	}
 	s.cmd = nil
@@ -98,7 +98,7 @@ func (s *Server) end(sig syscall.Signal) {
 
 // Stop ends the server for good and removes what it stored.
 func (s *Server) Stop() {
-	s.end(syscall.SIGTERM)
+	s.end(stopGroup)
 	if s.cleanup != nil {
 		s.cleanup()
 	}

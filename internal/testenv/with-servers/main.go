@@ -90,12 +90,6 @@ func run(command []string) int {
 		}
 	}()
 	err := cmd.Wait()
-	if testenv.Pages(".") == "" {
-		leftOut = append(leftOut, "tests on captured pages of real sites: MATCHWIRE_PAGES does not name their folder")
-	}
-	if testenv.Season(".") == "" {
-		leftOut = append(leftOut, "tests on a season of real matches: MATCHWIRE_SEASON does not name their folder")
-	}
 	warn(leftOut)
 	var exit *exec.ExitError
 	switch {

@@ -1,0 +1,70 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/consumers/shipped"
+)
+
+// A command that would use the config's namespace fails if it cannot read the
+// config. It must not act on the default namespace of servers that others share.
+func TestBrokenConfigStopsCommands(t *testing.T) {
+	dir := t.TempDir()
+	config := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	folder := filepath.Join(dir, "folder.yaml")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"AMQP_URL": "amqp://127.0.0.1:1/", "REDIS_URL": "redis://127.0.0.1:1"}
+	run := func(t *testing.T, args ...string) (int, string) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		var out, errs bytes.Buffer
+		p := program{plugins: shipped.Plugins(), getenv: func(k string) string { return env[k] }, in: strings.NewReader(""), out: &out, err: &errs}
+		code := p.run(ctx, args)
+		return code, errs.String()
+	}
+	commands := map[string][]string{
+		"tail": {"tail"}, "emit": {"emit", "soccer.mls.goal", "{}", "--timeout", "1s"}, "ps": {"ps"},
+		"trace": {"trace", "0199d0b4-7d6c-7000-8000-000000000001"}, "gateway": {"gateway", "--listen", "127.0.0.1:0"},
+		"dead list": {"dead", "list"}, "dead list of one": {"dead", "list", "scoreboard"}, "dead purge": {"dead", "purge", "scoreboard", "--all"},
+		"replay": {"replay", nycTor, "--speed", "max"}, "rebuild": {"rebuild", "scoreboard"}, "run": {"run", "parser"},
+	}
+	for _, broken := range []struct{ name, file, want string }{
+		{"YAML", config("yaml.yaml", "listen: ':1'\nnamespace: [cup\n"), "yaml.yaml:2:"},
+		{"unknown key", config("key.yaml", "namespace: cup\nlisten_on: ':1'\n"), `key.yaml:2:1: unknown field "listen_on"`},
+		{"bad namespace", config("bad.yaml", "listen: ':1'\nnamespace: Cup Final\n"), `bad.yaml:2:12: namespace: namespace "Cup Final"`},
+		{"no file", filepath.Join(dir, "none.yaml"), "none.yaml"},
+		{"no regular file", folder, "folder.yaml"},
+	} {
+		t.Run(broken.name, func(t *testing.T) {
+			for name, args := range commands {
+				t.Run(name, func(t *testing.T) {
+					if code, said := run(t, append(args, "--config", broken.file)...); code != misused || !strings.Contains(said, broken.want) {
+						t.Errorf("exit %d, want %d; said, wanting %q:\n%s", code, misused, broken.want, said)
+					}
+				})
+			}
+			for _, args := range [][]string{
+				{"--version"}, {"tail", "--help"}, {"parse", nycTor + "/13-minute-90-1.html", "-p", "mls-matchcentre"},
+				{"replay", nycTor, "--speed", "max", "--print"}, {"check", "../profiles/bbc-scores.yaml"},
+			} {
+				if code, said := run(t, append(args, "--config", broken.file)...); code != done {
+					t.Errorf("%v needs no config: exit %d: %s", args, code, said)
+				}
+			}
+		})
+	}
+}

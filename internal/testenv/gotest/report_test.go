@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The output is that of go test without -json, and the skipped tests stand at its end.
+func TestReport(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":         "module example.org/m\n",
+		"good/a_test.go": "package good\nimport \"testing\"\nfunc TestGood(t *testing.T) { t.Log(\"quiet\") }\nfunc TestData(t *testing.T) { t.Log(\"looking\"); t.Skip(\"no data\") }\nfunc TestSub(t *testing.T) { t.Run(\"part\", func(t *testing.T) { t.Skip(\"no data\") }) }\n",
+		"bad/b_test.go":  "package bad\nimport \"testing\"\nfunc TestGood(t *testing.T) { t.Log(\"quiet\") }\nfunc TestBad(t *testing.T) { t.Run(\"part\", func(t *testing.T) { t.Error(\"wrong\") }) }\n",
+		"mad/c_test.go":  "package mad\nimport \"testing\"\nfunc TestPanics(t *testing.T) { t.Log(\"before\"); panic(\"mad\") }\n",
+		"not/d_test.go":  "package not\nfunc f() { undefined() }\n",
+		"none/e.go":      "package none\n",
+	} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report := func(packages ...string) string {
+		cmd := exec.Command("go", append([]string{"test", "-json"}, packages...)...)
+		cmd.Dir = dir
+		out, _ := cmd.Output() // that it fails is part of what is tested
+		var b strings.Builder
+		r := report{out: &b}
+		if err := r.read(strings.NewReader(string(out))); err != nil {
+			t.Fatal(err)
+		}
+		r.summary()
+		return b.String()
+	}
+
+	got := report("./good", "./none")
+	for _, want := range []string{"ok  \texample.org/m/good\t", "?   \texample.org/m/none\t[no test files]"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "quiet") || strings.Contains(got, "PASS") || !strings.HasSuffix(got, "skipped tests: 2\n  no data: good.TestData, good.TestSub/part\n") {
+		t.Errorf("%s", got)
+	}
+	got = report("./bad", "./mad", "./not")
+	for _, want := range []string{
+		"    b_test.go:4: wrong\n", "--- FAIL: TestBad/part ", "--- FAIL: TestBad ", "FAIL\nFAIL\texample.org/m/bad\t",
+		"    c_test.go:3: before", "panic: mad", "FAIL\texample.org/m/mad\t",
+		"undefined: undefined", "FAIL\texample.org/m/not [build failed]",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if !strings.HasSuffix(got, "no test was skipped\n") || strings.Contains(got, "quiet") {
+		t.Errorf("%s", got)
+	}
+}
