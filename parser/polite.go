@@ -24,12 +24,11 @@ type Manners struct {
 	// PrivateAddresses lets pages be fetched from this machine and from private
 	// networks.
 	PrivateAddresses bool
-	// Patience is how long a request waits for its turn at a host, and for others
-	// that are under way there; 30 s without it. Past it the error is a
-	// [BusyError].
+	// Patience is how long a request waits for a slot at a host; 30 s without it.
+	// Past it the error is a [BusyError].
 	Patience time.Duration
-	// Turns space the requests to a host; nil: among those of this client alone.
-	Turns Turns
+	// Limiter spaces the requests to each host; nil: those of this client alone.
+	Limiter HostLimiter
 }
 
 const (
@@ -55,9 +54,9 @@ type polite struct {
 
 // A host is what is known of one scheme and host.
 type host struct {
-	name  string // scheme and host
-	slots *semaphore.Weighted
-	gap   atomic.Int64 // between two requests, nanoseconds
+	name     string              // scheme and host
+	inFlight *semaphore.Weighted // requests under way
+	gap      atomic.Int64        // between two requests, nanoseconds
 
 	asking *semaphore.Weighted // held while robots.txt is fetched: the others wait for it
 	robots *robotstxt.Group
@@ -72,13 +71,13 @@ func newPolite(next http.RoundTripper, m Manners) *polite {
 	if m.Patience <= 0 {
 		m.Patience = defaultPatience
 	}
-	if m.Turns == nil {
-		m.Turns = &ownTurns{}
+	if m.Limiter == nil {
+		m.Limiter = &localLimiter{}
 	}
 	return &polite{next: next, manners: m, hosts: map[string]*host{}}
 }
 
-// RoundTrip waits for the host's turn, and answers with a [RefusedError] where
+// RoundTrip waits for a slot at the host, and answers with a [RefusedError] where
 // its robots.txt forbids the page.
 func (p *polite) RoundTrip(r *http.Request) (*http.Response, error) {
 	h := p.host(r.URL.Scheme + "://" + r.URL.Host)
@@ -95,25 +94,26 @@ func (p *polite) host(name string) *host {
 	defer p.mu.Unlock()
 	h := p.hosts[name]
 	if h == nil {
-		h = &host{name: name, slots: semaphore.NewWeighted(atOnce), asking: semaphore.NewWeighted(1)}
+		h = &host{name: name, inFlight: semaphore.NewWeighted(atOnce), asking: semaphore.NewWeighted(1)}
 		h.gap.Store(int64(p.manners.PerHost))
 		p.hosts[name] = h
 	}
 	return h
 }
 
-// send waits for a slot and its turn, and keeps the slot until the body is
-// closed. Only then does the site's time run: waiting is our own doing.
+// send waits until few enough requests to the host are in flight, then for a slot. The request
+// stays in flight until its body is closed. Its timeout starts after the waiting, which is not the
+// site's doing.
 func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
-	if err := p.acquire(r.Context(), h.slots); err != nil {
+	if err := p.acquire(r.Context(), h.inFlight); err != nil {
 		return nil, err
 	}
 	if err := p.await(r.Context(), h); err != nil {
-		h.slots.Release(1)
+		h.inFlight.Release(1)
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), fetchTimeout)
-	release := sync.OnceFunc(func() { cancel(); h.slots.Release(1) })
+	release := sync.OnceFunc(func() { cancel(); h.inFlight.Release(1) })
 	resp, err := p.next.RoundTrip(r.WithContext(ctx))
 	if err != nil {
 		release()
@@ -121,7 +121,7 @@ func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
 	}
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
 		if long := min(retryAfter(resp.Header.Get("Retry-After")), maxRetryAfter); long > 0 {
-			if err := p.manners.Turns.Rest(r.Context(), h.name, long); err != nil {
+			if err := p.manners.Limiter.Pause(r.Context(), h.name, long); err != nil {
 				resp.Body.Close()
 				release()
 				return nil, err
@@ -143,9 +143,9 @@ func (p *polite) acquire(ctx context.Context, of *semaphore.Weighted) error {
 	return err
 }
 
-// await waits for the host's turn.
+// await waits for a slot at the host.
 func (p *polite) await(ctx context.Context, h *host) error {
-	wait, err := p.manners.Turns.Take(ctx, h.name, time.Duration(h.gap.Load()), p.manners.Patience)
+	wait, err := p.manners.Limiter.Reserve(ctx, h.name, time.Duration(h.gap.Load()), p.manners.Patience)
 	if err != nil || wait <= 0 {
 		return err
 	}

@@ -38,7 +38,7 @@ func NewWorker(lib Library, c *Client, r *Reader, store redis.UniversalClient, p
 	return &Worker{library: lib, client: c, reader: r, trace: t, polled: polled, memories: memories{redis: store, prefix: prefix}}
 }
 
-// pollTimeout bounds a poll: waiting for the host's turn, redirects, reading.
+// pollTimeout bounds a poll: waiting for a slot at the host, redirects, reading.
 const pollTimeout = 90 * time.Second
 
 // Subscription is what workers ask of the broker.

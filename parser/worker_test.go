@@ -39,7 +39,7 @@ func newCrew(t *testing.T, r *redis.Client, n int, url, match string) *crew {
 	c := &crew{t: t, redis: r, due: time.Now().Add(-time.Hour), source: event.Source{ID: event.SourceID(url, match), URL: url, Profile: "small", Match: match, Every: event.Interval(time.Second)}}
 	c.profiles = parser.Library{"small": p}
 	for range n {
-		manners := parser.Manners{PerHost: time.Millisecond, PrivateAddresses: true, Patience: time.Second, Turns: parser.NewRedisTurns(r, "mw:")}
+		manners := parser.Manners{PerHost: time.Millisecond, PrivateAddresses: true, Patience: time.Second, Limiter: parser.NewRedisLimiter(r, "mw:")}
 		rd := &parser.Reader{Store: parser.NewStore(r, "mw:"), Log: slog.New(slog.NewTextHandler(&c.log, nil))}
 		c.workers = append(c.workers, parser.NewWorker(c.profiles, parser.NewClient(manners), rd, r, "mw:", nil, func(_ context.Context, _ string, p event.Polled) error {
 			c.said = append(c.said, p)
@@ -200,8 +200,8 @@ func TestBusyHost(t *testing.T) {
 		s := newSite(t)
 		s.says(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, smallPage, 0) })
 		c := newCrew(t, r, 1, s.URL, "")
-		turns := parser.NewRedisTurns(r, "mw:")
-		if _, err := turns.Take(t.Context(), s.URL, time.Minute, time.Second); err != nil {
+		limiter := parser.NewRedisLimiter(r, "mw:")
+		if _, err := limiter.Reserve(t.Context(), s.URL, time.Minute, time.Second); err != nil {
 			t.Fatal(err)
 		}
 		p := c.poll(0)
@@ -286,29 +286,29 @@ func TestStaleAtOnce(t *testing.T) {
 	})
 }
 
-// Workers take turns at a host, and none asks one that wants to be left alone.
-func TestTurnsAreShared(t *testing.T) {
+// Workers share the slots at a host, and none sends a request to a paused one.
+func TestLimiterIsShared(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
 		const most = 20 * time.Second
-		one, two := parser.NewRedisTurns(r, "mw:"), parser.NewRedisTurns(r, "mw:")
-		first, err1 := one.Take(ctx, "http://a", time.Second, most)
-		second, err2 := two.Take(ctx, "http://a", time.Second, most)
-		elsewhere, err3 := two.Take(ctx, "http://b", time.Second, most)
+		one, two := parser.NewRedisLimiter(r, "mw:"), parser.NewRedisLimiter(r, "mw:")
+		first, err1 := one.Reserve(ctx, "http://a", time.Second, most)
+		second, err2 := two.Reserve(ctx, "http://a", time.Second, most)
+		elsewhere, err3 := two.Reserve(ctx, "http://b", time.Second, most)
 		if err1 != nil || err2 != nil || err3 != nil || first != 0 || second < 900*time.Millisecond || second > time.Second || elsewhere != 0 {
 			t.Errorf("%v %v %v, %v %v %v", first, second, elsewhere, err1, err2, err3)
 		}
-		if err := one.Rest(ctx, "http://a", 40*time.Second); err != nil {
+		if err := one.Pause(ctx, "http://a", 40*time.Second); err != nil {
 			t.Fatal(err)
 		}
-		_ = one.Rest(ctx, "http://a", time.Second) // takes nothing back
-		_, err := two.Take(ctx, "http://a", time.Second, most)
+		_ = one.Pause(ctx, "http://a", time.Second) // takes nothing back
+		_, err := two.Reserve(ctx, "http://a", time.Second, most)
 		refused, ok := err.(*parser.RefusedError)
 		if !ok || refused.Wait < 38*time.Second || refused.Wait > 40*time.Second {
-			t.Errorf("a host that rests: %v", err)
+			t.Errorf("a paused host: %v", err)
 		}
 		for range 30 {
-			_, err = one.Take(ctx, "http://b", time.Second, most)
+			_, err = one.Reserve(ctx, "http://b", time.Second, most)
 		}
 		if busy, ok := err.(*parser.BusyError); !ok || busy.Wait < 15*time.Second {
 			t.Errorf("a host that everybody waits for: %v", err)

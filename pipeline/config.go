@@ -171,9 +171,9 @@ func (c Config) beside(path string) string {
 const turnPatience = time.Second
 
 // client fetches pages as the config has it.
-func (c Config) client(t parser.Turns) *parser.Client {
+func (c Config) client(l parser.HostLimiter) *parser.Client {
 	return parser.NewClient(parser.Manners{PerHost: time.Duration(c.Fetch.PerHost), IgnoreRobots: c.Fetch.IgnoreRobots,
-		PrivateAddresses: c.Fetch.PrivateAddresses, Patience: turnPatience, Turns: t})
+		PrivateAddresses: c.Fetch.PrivateAddresses, Patience: turnPatience, Limiter: l})
 }
 
 // reader is the parser's, as the config has it.

@@ -276,7 +276,7 @@ func (l *Pipeline) startParser(ctx context.Context, group *errgroup.Group, p *pa
 		group.Go(func() error { return l.Feed(ctx, p.library, reader) })
 		return nil
 	}
-	client := l.config.client(parser.NewRedisTurns(p.redis, p.prefix))
+	client := l.config.client(parser.NewRedisLimiter(p.redis, p.prefix))
 	worker := parser.NewWorker(p.library, client, reader, p.redis, p.prefix, p.trace, p.schedule.Polled)
 	s, ready := worker.Subscription(), make(chan struct{})
 	s.Ready = ready

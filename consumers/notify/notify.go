@@ -76,7 +76,7 @@ type notifier struct {
 	speaks  string // the language where no rule says otherwise
 	send    sender
 	push    *push // send, where it is one
-	turns   turns
+	limiter rateLimiter
 	told    told
 	log     *slog.Logger
 }
@@ -157,7 +157,7 @@ func (n *notifier) tell(ctx context.Context, e event.Event, r *rule, recipients 
 	if n.push != nil {
 		return n.many(ctx, e, to, state)
 	}
-	if err := n.turns.take(ctx, ""); err != nil {
+	if err := n.limiter.wait(ctx, ""); err != nil {
 		return err
 	}
 	if err := state.expect(ctx, to); err != nil {
@@ -166,7 +166,7 @@ func (n *notifier) tell(ctx context.Context, e event.Event, r *rule, recipients 
 	return n.one(ctx, e, to[0], state)
 }
 
-// one tells one recipient, whose turn it is.
+// one sends to one recipient. The caller holds a slot of the limiter.
 func (n *notifier) one(ctx context.Context, e event.Event, t target, state *toldState) error {
 	text := n.texts.say(e, t.asNews, t.language)
 	err := n.send.send(ctx, t.recipient, notification(e, text, !t.asNews, n.link))
@@ -187,7 +187,7 @@ func (n *notifier) one(ctx context.Context, e event.Event, t target, state *told
 	if errors.As(err, &refused) {
 		state.refused(ctx, t)
 		if !refused.until.IsZero() {
-			n.turns.pause(ctx, t.service(), refused.until)
+			n.limiter.pause(ctx, t.service(), refused.until)
 		}
 	}
 	return fmt.Errorf("channel %s: %w", n.channel, err)

@@ -288,7 +288,7 @@ func (p plan) notifier(name string, c channelSettings, h consumers.Host) (*notif
 	keys := h.Prefix + "notify:" + name + ":"
 	log := h.Log.With("channel", name)
 	n := &notifier{channel: name, link: p.Link.value, maxAge: time.Duration(p.MaxAge), texts: p.texts, speaks: p.Language.value, log: log,
-		turns: turns{redis: h.Redis, prefix: keys + "turns:", rate: c.Rate}, told: told{redis: h.Redis, prefix: keys, most: sendTimeout + 10*time.Second, log: log}}
+		limiter: rateLimiter{redis: h.Redis, prefix: keys + "turns:", rate: c.Rate}, told: told{redis: h.Redis, prefix: keys, most: sendTimeout + 10*time.Second, log: log}}
 	for _, r := range p.rules {
 		if r.speaksTo(name) {
 			n.rules = append(n.rules, r.rule)

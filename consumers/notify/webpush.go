@@ -202,7 +202,7 @@ func (n *notifier) many(ctx context.Context, e event.Event, to []target, state *
 			err := resting[t.service()]
 			mu.Unlock()
 			if err == nil {
-				err = n.turns.take(ctx, t.service())
+				err = n.limiter.wait(ctx, t.service())
 			}
 			if err != nil {
 				state.refused(ctx, t)

@@ -37,24 +37,25 @@ func (r *rate) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// turns space what all processes send on a channel, as its rate has it, and
-// pause it when a service asks for that. A hash has, in Unix milliseconds, next,
-// the time from which the channel owes nothing, promised, the last time that was
-// promised to what could not be sent at once, and of each service that is not to
-// be called paused:<service>, until when.
-type turns struct {
+// A rateLimiter limits what all processes send on a channel to its rate, and pauses a service that
+// asks for it. Its state is one hash; all times are Unix milliseconds:
+//
+//	next              from when on the whole burst is free again
+//	promised          the last time that was given to an event that could not be sent at once
+//	paused:<service>  the end of a service's pause
+type rateLimiter struct {
 	redis  redis.UniversalClient
 	prefix string
-	rate   rate // zero: as many as there are
+	rate   rate // zero: no limit
 }
 
-func (t turns) key() string { return t.prefix + "{turns}" }
+func (l rateLimiter) key() string { return l.prefix + "{turns}" }
 
-// patience is how long a worker waits for a turn. Beyond it the event goes back
-// to the queue.
+// patience is how long a worker waits for a slot. If the next one is further away, the event goes
+// back to the queue.
 const patience = 2 * time.Second
 
-var takeTurn = redis.NewScript(`
+var reserveSlot = redis.NewScript(`
 local now, gap, burst, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local function at(name) return tonumber(redis.call('hget', KEYS[1], name) or '0') end
 local paused = at('paused:' .. ARGV[5]) - now
@@ -67,41 +68,41 @@ if wait <= most then
   redis.call('pexpire', KEYS[1], math.max(math.ceil(next + gap - now) + 60000, redis.call('pttl', KEYS[1])))
   return {math.ceil(wait), 0}
 end
--- Each gets a time of its own, or all would come at once, and most for nothing.
+-- Each event gets a time of its own, or all would come back at once, most of them in vain.
 local promised = math.max(now + wait, at('promised') + gap)
 redis.call('hset', KEYS[1], 'promised', string.format('%.3f', promised))
 redis.call('pexpire', KEYS[1], math.max(math.ceil(promised - now) + 60000, redis.call('pttl', KEYS[1])))
 return {math.ceil(promised - now), 1}`)
 
-// take waits for a turn to call a service of the channel ("" where there is
-// one), or says when to come again.
-func (t turns) take(ctx context.Context, service string) error {
+// wait waits for a slot to call a service of the channel ("" if it has only one). If none is free
+// soon it returns the error of [event.Postpone].
+func (l rateLimiter) wait(ctx context.Context, service string) error {
 	gap := 0.0
-	if t.rate.n > 0 {
-		gap = float64(t.rate.per.Milliseconds()) / float64(t.rate.n)
+	if l.rate.n > 0 {
+		gap = float64(l.rate.per.Milliseconds()) / float64(l.rate.n)
 	}
-	found, err := takeTurn.Run(ctx, t.redis, []string{t.key()}, time.Now().UnixMilli(), gap, t.rate.n, patience.Milliseconds(), service).Int64Slice()
+	found, err := reserveSlot.Run(ctx, l.redis, []string{l.key()}, time.Now().UnixMilli(), gap, l.rate.n, patience.Milliseconds(), service).Int64Slice()
 	if err != nil {
-		return fmt.Errorf("waiting for a turn: %w", consumers.RedisError(err))
+		return fmt.Errorf("waiting for a slot: %w", consumers.RedisError(err))
 	}
-	wait := time.Duration(found[0]) * time.Millisecond
+	pause := time.Duration(found[0]) * time.Millisecond
 	if found[1] == 1 {
-		return event.Postpone(time.Now().Add(wait), "nothing may be sent before")
+		return event.Postpone(time.Now().Add(pause), "nothing may be sent before")
 	}
 	select {
-	case <-time.After(wait):
+	case <-time.After(pause):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// pause has nobody call a service before that time.
-func (t turns) pause(ctx context.Context, service string, until time.Time) {
+// pause lets no process call a service before until.
+func (l rateLimiter) pause(ctx context.Context, service string, until time.Time) {
 	ctx = context.WithoutCancel(ctx)
-	_, _ = t.redis.Pipelined(ctx, func(p redis.Pipeliner) error { // without it others learn it for themselves
-		p.HSet(ctx, t.key(), "paused:"+service, until.UnixMilli())
-		p.PExpire(ctx, t.key(), longRest+time.Hour)
+	_, _ = l.redis.Pipelined(ctx, func(p redis.Pipeliner) error { // without it others learn it for themselves
+		p.HSet(ctx, l.key(), "paused:"+service, until.UnixMilli())
+		p.PExpire(ctx, l.key(), longRest+time.Hour)
 		return nil
 	})
 }
