@@ -62,6 +62,32 @@ func TestClearRemovesOnlyWhatStandsFirst(t *testing.T) {
 	})
 }
 
+// Redis's clock decides when an empty outbox is settled, so that a process whose own clock is ahead
+// does not settle one that another is about to write to.
+func TestSettleUsesRedisClock(t *testing.T) {
+	m := miniredis.RunT(t)
+	began := time.Now().Add(-5 * time.Minute) // this process is ahead
+	m.SetTime(began)
+	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
+	defer r.Close()
+	s := outbox.NewStore(r, "mw:")
+	if err := s.Mark(t.Context(), "m1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		after time.Duration
+		want  int
+	}{{59 * time.Second, 1}, {61 * time.Second, 0}} {
+		m.SetTime(began.Add(tc.after))
+		if err := s.Settle(t.Context(), "m1"); err != nil {
+			t.Fatal(err)
+		}
+		if names, err := s.Indebted(t.Context()); len(names) != tc.want || err != nil {
+			t.Errorf("settled %v after it was marked: left %v, %v, want %d", tc.after, names, err, tc.want)
+		}
+	}
+}
+
 // A flaky publisher confirms one message and fails, as often as told.
 type flaky struct {
 	event.Publisher

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker/memory"
@@ -235,6 +236,46 @@ func TestPolled(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	})
+}
+
+// Redis's clock decides when the next poll is due: a worker whose own clock is a minute ahead does
+// not delay it.
+func TestPolledUsesRedisClock(t *testing.T) {
+	m := miniredis.RunT(t)
+	now := time.Now().Add(-time.Minute).Truncate(time.Millisecond) // this process is a minute ahead
+	m.SetTime(now)
+	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
+	defer r.Close()
+	s := scheduler.NewSchedule(r, "mw:", nil)
+	a, _, err := s.Activate(t.Context(), activation("https://a.example/", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	due, _, err := s.Begin(t.Context(), a.ID, a.Event, 0)
+	if err != nil || !due.Equal(now) {
+		t.Fatal(due, err)
+	}
+	live := []event.Match{{Status: event.Live}}
+	for _, tc := range []struct {
+		what   string
+		took   time.Duration
+		polled event.Polled
+		want   time.Duration // after it was due
+	}{
+		{"at once", 0, event.Polled{Matches: live}, time.Second},
+		{"within the interval", time.Second / 2, event.Polled{Matches: live}, time.Second},
+		{"late", 5 * time.Second, event.Polled{Matches: live}, 6 * time.Second},
+		{"and the site asks to wait", time.Second, event.Polled{Failures: 1, Wait: 10 * time.Second}, 11 * time.Second},
+	} {
+		m.SetTime(now.Add(tc.took))
+		tc.polled.Due, tc.polled.At = due, time.Now()
+		if err := s.Polled(t.Context(), a.ID, tc.polled); err != nil {
+			t.Fatal(err)
+		}
+		if e, _, err := s.Get(t.Context(), a.ID); err != nil || e.Next.Sub(due) != tc.want {
+			t.Errorf("done %s: the next is due %v later, want %v (%v)", tc.what, e.Next.Sub(due), tc.want, err)
+		}
+	}
 }
 
 // tasks collects the polls that are asked for.
