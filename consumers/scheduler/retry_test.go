@@ -50,7 +50,7 @@ func (o *onlyPop) fail(cmds ...redis.Cmder) error {
 func TestEnsureBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hook := &onlyPop{}
-		r := redis.NewClient(&redis.Options{Addr: "redis.example:6379"})
+		r := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 		defer r.Close()
 		r.AddHook(hook)
 		var said strings.Builder

@@ -121,7 +121,6 @@ func TestPop(t *testing.T) {
 		for i := range 40 {
 			begun(t, s, fmt.Sprintf("https://a.example/%d", i))
 		}
-		time.Sleep(2 * time.Millisecond)
 		var mu sync.Mutex
 		taken := map[string]int{}
 		var looking sync.WaitGroup
@@ -176,7 +175,6 @@ func TestPolled(t *testing.T) {
 		ctx := t.Context()
 		s := scheduler.NewSchedule(r, "mw:", nil)
 		a := begun(t, s, "https://a.example/")
-		time.Sleep(2 * time.Millisecond)
 		ticks, _, err := s.Pop(ctx, 1)
 		if err != nil || len(ticks) != 1 {
 			t.Fatal(ticks, err)
@@ -280,8 +278,9 @@ func TestPolledUsesRedisClock(t *testing.T) {
 
 // tasks collects the polls that are asked for.
 type tasks struct {
-	mu  sync.Mutex
-	all []event.Task
+	mu   sync.Mutex
+	all  []event.Task
+	came chan struct{} // after each
 }
 
 func (c *tasks) take(_ context.Context, m event.Message) error {
@@ -290,8 +289,9 @@ func (c *tasks) take(_ context.Context, m event.Message) error {
 		return err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.all = append(c.all, t)
+	c.mu.Unlock()
+	c.came <- struct{}{}
 	return nil
 }
 
@@ -336,7 +336,7 @@ func TestSchedulers(t *testing.T) {
 			})
 			<-ready
 		}
-		var got tasks
+		got := tasks{came: make(chan struct{}, 100)}
 		ready := make(chan struct{})
 		running.Go(func() {
 			_ = b.Subscribe(ctx, event.Subscription{Queue: event.TaskQueue(event.PagePoll), Exchange: event.Tasks, Patterns: []string{event.PagePoll}, Ready: ready}, got.take)
@@ -349,7 +349,8 @@ func TestSchedulers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		deadline := time.Now().Add(20 * time.Second)
+		patience, enough := context.WithTimeout(ctx, 20*time.Second)
+		defer enough()
 		for {
 			polls, _ := got.of(a.ID)
 			byConfig, _ := got.of(event.SourceID("https://named.example/", ""))
@@ -359,10 +360,11 @@ func TestSchedulers(t *testing.T) {
 			if len(polls) == 1 { // half a minute would be long
 				r.HSet(ctx, "mw:{schedule}:interval", a.ID, 500)
 			}
-			if time.Now().After(deadline) {
+			select {
+			case <-got.came:
+			case <-patience.Done():
 				t.Fatalf("polls %+v, of the config %+v", polls, byConfig)
 			}
-			time.Sleep(10 * time.Millisecond)
 		}
 		polls, all := got.of(a.ID)
 		if polls[0].Source != a.Source || all[0].TID != tid || all[0].CausationID != a.Event || polls[0].Activated != tid {
