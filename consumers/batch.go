@@ -1,46 +1,61 @@
 package consumers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
+
+	"github.com/matchwire/matchwire/broker"
 )
 
-// A Batcher gathers what handlers want written while a write is under way, and
-// has it written together next. Nothing waits for company: what comes alone is
-// written at once. It has no goroutine of its own; of those who wait, the first
-// writes for all.
+// A Batcher collects the items that handlers want written while a write is in progress, and writes
+// them together in the next one. It does not wait for a batch to fill: an item that comes alone is
+// written at once. It has no goroutine of its own; the first item of a batch writes it in the
+// goroutine that called Do.
 type Batcher[T any] struct {
-	// Write writes a batch and returns an error for each of its items, or nil for
-	// all. ctx is that of one of those who wait.
+	// Write writes a batch and returns an error for each of its items, or nil if all are written.
+	// Its ctx ends after Timeout. It does not end with the context of any caller of Do.
 	Write func(ctx context.Context, batch []T) []error
-	// Most is how many items a batch has at most, Writes how many are written at
-	// a time; 1 if less.
+	// Most is the largest number of items in a batch, Writes the largest number of batches in
+	// progress; 1 if less.
 	Most, Writes int
+	// Timeout bounds each write; 10 s if 0.
+	Timeout time.Duration
 
 	mu      sync.Mutex
-	writing int // batches under way
+	writing int // batches in progress
 	waiting []*item[T]
 }
 
-// An item waits to be written, or for its turn to write a batch.
+const defaultWriteTimeout = 10 * time.Second
+
+// An item waits to be written, or to write a batch.
 type item[T any] struct {
 	value T
-	turn  chan []*item[T] // a batch to write, this one first in it; nil: it is written
-	err   error
+	turn  chan []*item[T] // receives a batch to write that begins with this item, or nil: it is written
+	err   error           // valid once nil was received
 }
 
-// Do returns when v is written, or was not for that error.
+// Do writes v and returns its error. If ctx ends while v waits to be written, v is not written. If
+// ctx ends while the batch of another caller is written with v in it, v may be written or not. In
+// both cases Do returns at once, with an error that wraps that of ctx and [broker.ErrUnavailable].
+// A call that writes the batch itself returns when it is written.
 func (b *Batcher[T]) Do(ctx context.Context, v T) error {
 	i := &item[T]{value: v, turn: make(chan []*item[T], 1)}
 	b.mu.Lock()
 	b.waiting = append(b.waiting, i)
 	if b.writing < max(b.Writes, 1) {
 		b.writing++
-		b.hand()
+		b.startNext()
 	}
 	b.mu.Unlock()
-	batch := <-i.turn // bounded by the writes of others
+	batch, err := b.wait(ctx, i)
+	if err != nil {
+		return err
+	}
 	if batch == nil {
 		return i.err
 	}
@@ -48,7 +63,7 @@ func (b *Batcher[T]) Do(ctx context.Context, v T) error {
 
 	b.mu.Lock()
 	if len(b.waiting) > 0 {
-		b.hand()
+		b.startNext()
 	} else {
 		b.writing--
 	}
@@ -59,7 +74,25 @@ func (b *Batcher[T]) Do(ctx context.Context, v T) error {
 	return i.err
 }
 
-// write is Write, whose panic is an error of every item.
+// wait waits until i is written or has a batch to write.
+func (b *Batcher[T]) wait(ctx context.Context, i *item[T]) (batch []*item[T], err error) {
+	select {
+	case batch := <-i.turn:
+		return batch, nil
+	case <-ctx.Done():
+	}
+	b.mu.Lock()
+	b.waiting = slices.DeleteFunc(b.waiting, func(other *item[T]) bool { return other == i })
+	b.mu.Unlock()
+	select {
+	case batch := <-i.turn: // the others of the batch depend on it
+		return batch, nil
+	default:
+		return nil, broker.Unavailable(fmt.Errorf("waiting to be written: %w", ctx.Err()))
+	}
+}
+
+// write calls Write and stores the errors of the items. A panic is an error of every item.
 func (b *Batcher[T]) write(ctx context.Context, batch []*item[T]) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -72,15 +105,17 @@ func (b *Batcher[T]) write(ctx context.Context, batch []*item[T]) {
 	for n, i := range batch {
 		values[n] = i.value
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(b.Timeout, defaultWriteTimeout))
+	defer cancel()
 	for n, err := range b.Write(ctx, values) {
 		batch[n].err = err
 	}
 }
 
-// hand has the first of those that wait write them. b.mu is held.
-func (b *Batcher[T]) hand() {
+// startNext has the first waiting item write a batch. b.mu is held.
+func (b *Batcher[T]) startNext() {
 	n := min(len(b.waiting), max(b.Most, 1))
-	batch := b.waiting[:n:n]
+	batch := slices.Clone(b.waiting[:n])
 	b.waiting = b.waiting[n:]
 	batch[0].turn <- batch
 }

@@ -3,9 +3,12 @@ package consumers_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/matchwire/matchwire/consumers"
 )
@@ -13,43 +16,157 @@ import (
 // What comes while a batch is written is written together, each item has its own
 // outcome, and a panic is one of its batch alone.
 func TestBatcher(t *testing.T) {
-	begun, goOn := make(chan bool), make(chan bool)
-	var batches [][]int
-	b := consumers.Batcher[int]{Most: 3, Write: func(_ context.Context, batch []int) []error {
-		batches = append(batches, batch)
-		switch batch[0] {
-		case 0:
-			begun <- true
-			<-goOn
-		case 1:
-			panic("no room")
+	synctest.Test(t, func(t *testing.T) {
+		goOn := make(chan bool)
+		var batches [][]int
+		b := consumers.Batcher[int]{Most: 3, Write: func(_ context.Context, batch []int) []error {
+			batches = append(batches, batch)
+			switch batch[0] {
+			case 0:
+				<-goOn
+			case 1:
+				panic("no room")
+			}
+			errs := make([]error, len(batch))
+			for i, v := range batch {
+				if v == 5 {
+					errs[i] = errors.New("five")
+				}
+			}
+			return errs
+		}}
+		errs := make([]error, 8)
+		var all sync.WaitGroup
+		for i := range errs { // in order, while the first is written
+			all.Go(func() { errs[i] = b.Do(t.Context(), i) })
+			synctest.Wait()
 		}
-		errs := make([]error, len(batch))
-		for i, v := range batch {
-			if v == 5 {
-				errs[i] = errors.New("five")
+		close(goOn)
+		all.Wait()
+		if len(batches) != 4 || len(batches[1]) != 3 || len(batches[3]) != 1 {
+			t.Errorf("batches %v, want one of 1, two of 3 and one of 1", batches)
+		}
+		for i, err := range errs {
+			switch {
+			case 1 <= i && i <= 3 && (err == nil || !strings.Contains(err.Error(), "no room")), i == 5 && (err == nil || err.Error() != "five"), (i == 0 || i == 4 || i > 5) && err != nil:
+				t.Errorf("%d: %v", i, err)
 			}
 		}
-		return errs
-	}}
-	errs := make([]error, 8)
-	var all sync.WaitGroup
-	do := func(i int) { all.Go(func() { errs[i] = b.Do(t.Context(), i) }) }
-	do(0)
-	<-begun
-	for i := 1; i < 8; i++ { // in order, while the first is written
-		do(i)
-		b.Wait(i)
+	})
+}
+
+// A context that ends is the concern of its own item: it ends neither the write of the others nor
+// their wait for it.
+func TestBatcherContexts(t *testing.T) {
+	type item struct {
+		name      string
+		cancelled bool // while the batch before its own is written
+		during    bool // while its own batch is written
 	}
-	goOn <- true
-	all.Wait()
-	if len(batches) != 4 || len(batches[1]) != 3 || len(batches[3]) != 1 {
-		t.Errorf("batches %v, want one of 1, two of 3 and one of 1", batches)
+	for name, tc := range map[string]struct {
+		items []item
+		wrote []string // in the second batch
+		want  map[string]error
+	}{
+		"the first to wait gives up": {
+			[]item{{name: "a", cancelled: true}, {name: "b"}, {name: "c"}}, []string{"b", "c"}, map[string]error{"a": context.Canceled},
+		},
+		"another gives up": {
+			[]item{{name: "a"}, {name: "b", cancelled: true}, {name: "c"}}, []string{"a", "c"}, map[string]error{"b": context.Canceled},
+		},
+		"the one that writes gives up": {
+			[]item{{name: "a", during: true}, {name: "b"}}, []string{"a", "b"}, map[string]error{},
+		},
+		"one that is being written gives up": {
+			[]item{{name: "a"}, {name: "b", during: true}}, []string{"a", "b"}, map[string]error{"b": context.Canceled},
+		},
+		"all give up": {
+			[]item{{name: "a", cancelled: true}, {name: "b", cancelled: true}}, nil, map[string]error{"a": context.Canceled, "b": context.Canceled},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				goOn := make(chan bool)
+				var batches [][]string
+				b := consumers.Batcher[string]{Most: 10, Write: func(ctx context.Context, batch []string) []error {
+					batches = append(batches, batch)
+					<-goOn
+					errs := make([]error, len(batch))
+					for i := range errs {
+						errs[i] = ctx.Err()
+					}
+					return errs
+				}}
+				var all sync.WaitGroup
+				var mu sync.Mutex
+				got := map[string]error{}
+				do := func(ctx context.Context, name string) {
+					all.Go(func() {
+						err := b.Do(ctx, name)
+						mu.Lock()
+						defer mu.Unlock()
+						got[name] = err
+					})
+					synctest.Wait()
+				}
+				returned := func(name string) (ok bool) {
+					mu.Lock()
+					defer mu.Unlock()
+					_, ok = got[name]
+					return ok
+				}
+				do(t.Context(), "first")
+				cancels := map[string]context.CancelFunc{}
+				for _, i := range tc.items {
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					cancels[i.name] = cancel
+					do(ctx, i.name)
+				}
+				give := func(up func(item) bool) {
+					for _, i := range tc.items {
+						if !up(i) {
+							continue
+						}
+						cancels[i.name]()
+						synctest.Wait()
+						if tc.want[i.name] != nil && !returned(i.name) {
+							t.Errorf("%s still waits after its context has ended", i.name)
+						}
+					}
+				}
+				give(func(i item) bool { return i.cancelled })
+				goOn <- true
+				synctest.Wait()
+				give(func(i item) bool { return i.during })
+				close(goOn)
+				all.Wait()
+				if len(batches) > 1 && !reflect.DeepEqual(batches[1], tc.wrote) || len(batches) > 2 || len(tc.wrote) > 0 != (len(batches) == 2) {
+					t.Errorf("wrote %v, want %v in the second batch", batches, tc.wrote)
+				}
+				for name, err := range got {
+					if !errors.Is(err, tc.want[name]) {
+						t.Errorf("%s: %v, want %v", name, err, tc.want[name])
+					}
+				}
+				if err := b.Do(t.Context(), "last"); err != nil {
+					t.Errorf("afterwards: %v", err)
+				}
+			})
+		})
 	}
-	for i, err := range errs {
-		switch {
-		case 1 <= i && i <= 3 && (err == nil || !strings.Contains(err.Error(), "no room")), i == 5 && (err == nil || err.Error() != "five"), (i == 0 || i == 4 || i > 5) && err != nil:
-			t.Errorf("%d: %v", i, err)
+}
+
+// A write that hangs ends at its timeout, though the context of its caller has no deadline.
+func TestBatcherTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := consumers.Batcher[int]{Timeout: time.Minute, Write: func(ctx context.Context, batch []int) []error {
+			<-ctx.Done()
+			return []error{ctx.Err()}
+		}}
+		began := time.Now()
+		if err := b.Do(t.Context(), 1); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute {
+			t.Errorf("after %v: %v", time.Since(began), err)
 		}
-	}
+	})
 }

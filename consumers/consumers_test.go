@@ -5,9 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,115 +47,144 @@ func emit(t *testing.T, b *memory.Broker, key string) event.Event {
 	return e
 }
 
+// deadLetters waits until nothing happens any more, by the clock of the test's bubble, and returns
+// the dead letters, of which there should be n.
 func deadLetters(t *testing.T, b *memory.Broker, n int) []broker.DeadLetter {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		dead, err := testenv.Dead(t.Context(), b, consumers.QueueName("test"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(dead) == n {
-			return dead
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%d dead letters, want %d", len(dead), n)
-		}
+	time.Sleep(time.Minute)
+	synctest.Wait()
+	dead, err := testenv.Dead(t.Context(), b, consumers.QueueName("test"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	if len(dead) != n {
+		t.Fatalf("%d dead letters, want %d", len(dead), n)
+	}
+	return dead
 }
 
 func TestHandlerGetsTheEventAndItsTID(t *testing.T) {
-	b := memory.New(nil, nil)
-	got := make(chan event.Event, 1)
-	start(t, b, consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: func(ctx context.Context, e event.Event) error {
-		if tid := event.TIDFrom(ctx); tid != e.TID {
-			t.Errorf("context has TID %s, the event %s", tid, e.TID)
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New(nil, nil)
+		got := make(chan event.Event, 1)
+		start(t, b, consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: func(ctx context.Context, e event.Event) error {
+			if tid := event.TIDFrom(ctx); tid != e.TID {
+				t.Errorf("context has TID %s, the event %s", tid, e.TID)
+			}
+			got <- e
+			return nil
+		}}, slog.New(slog.DiscardHandler))
+		emit(t, b, "soccer.mls.red_card")
+		want := emit(t, b, "soccer.mls.goal")
+		if e := <-got; e.ID != want.ID || e.TID != want.TID {
+			t.Errorf("got %+v, want %+v", e, want)
 		}
-		got <- e
-		return nil
-	}}, slog.New(slog.DiscardHandler))
-	emit(t, b, "soccer.mls.red_card")
-	want := emit(t, b, "soccer.mls.goal")
-	if e := <-got; e.ID != want.ID || e.TID != want.TID {
-		t.Errorf("got %+v, want %+v", e, want)
-	}
+	})
 }
 
 func TestMessageThatIsNoEventIsDeadLettered(t *testing.T) {
-	b := memory.New(nil, nil)
-	start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
-		t.Error("handled")
-		return nil
-	}}, slog.New(slog.DiscardHandler))
-	for _, body := range []string{"not JSON", "{}"} {
-		if _, err := b.Publish(t.Context(), broker.Message{Key: "a.b.c", Body: []byte(body)}); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New(nil, nil)
+		start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
+			t.Error("handled")
+			return nil
+		}}, slog.New(slog.DiscardHandler))
+		for _, body := range []string{"not JSON", "{}"} {
+			if _, err := b.Publish(t.Context(), broker.Message{Key: "a.b.c", Body: []byte(body)}); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	for _, d := range deadLetters(t, b, 2) {
-		if !strings.HasPrefix(d.Reason, "decoding event: ") || d.Attempt != 1 {
-			t.Errorf("dead letter %+v", d)
+		for _, d := range deadLetters(t, b, 2) {
+			if !strings.HasPrefix(d.Reason, "decoding event: ") || d.Attempt != 1 {
+				t.Errorf("dead letter %+v", d)
+			}
 		}
-	}
+	})
 }
 
 // A queue keeps the bindings of earlier settings; what they bring is not for
 // the handler.
 func TestNarrowedKeys(t *testing.T) {
-	b := memory.New(nil, nil)
-	if err := b.Declare(t.Context(), broker.Subscription{Queue: consumers.QueueName("test"), Patterns: []string{"#"}}); err != nil {
-		t.Fatal(err)
-	}
-	got := make(chan string, 2)
-	start(t, b, consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: func(_ context.Context, e event.Event) error {
-		got <- e.Type
-		return nil
-	}}, slog.New(slog.DiscardHandler))
-	emit(t, b, "soccer.mls.yellow_card")
-	emit(t, b, "soccer.mls.goal")
-	if key := <-got; key != "soccer.mls.goal" {
-		t.Errorf("handled %s", key)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New(nil, nil)
+		if err := b.Declare(t.Context(), broker.Subscription{Queue: consumers.QueueName("test"), Patterns: []string{"#"}}); err != nil {
+			t.Fatal(err)
+		}
+		got := make(chan string, 2)
+		start(t, b, consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: func(_ context.Context, e event.Event) error {
+			got <- e.Type
+			return nil
+		}}, slog.New(slog.DiscardHandler))
+		emit(t, b, "soccer.mls.yellow_card")
+		emit(t, b, "soccer.mls.goal")
+		if key := <-got; key != "soccer.mls.goal" {
+			t.Errorf("handled %s", key)
+		}
+	})
 }
 
 func TestPanicIsAnError(t *testing.T) {
-	b := memory.New([]time.Duration{time.Millisecond}, nil)
-	var mu sync.Mutex
-	tries := 0
-	start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New([]time.Duration{time.Millisecond}, nil)
+		var mu sync.Mutex
+		tries := 0
+		start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
+			mu.Lock()
+			defer mu.Unlock()
+			tries++
+			panic("boom")
+		}}, slog.New(slog.DiscardHandler))
+		emit(t, b, "a.b.c")
+		d := deadLetters(t, b, 1)[0]
 		mu.Lock()
 		defer mu.Unlock()
-		tries++
-		panic("boom")
-	}}, slog.New(slog.DiscardHandler))
-	emit(t, b, "a.b.c")
-	d := deadLetters(t, b, 1)[0]
-	mu.Lock()
-	defer mu.Unlock()
-	if tries != 2 || d.Reason != "the handler panicked: boom" {
-		t.Errorf("%d tries, reason %q", tries, d.Reason)
-	}
+		if tries != 2 || d.Reason != "the handler panicked: boom" {
+			t.Errorf("%d tries, reason %q", tries, d.Reason)
+		}
+	})
 }
 
 func TestLogSaysWhatBecameOfAnEvent(t *testing.T) {
-	b := memory.New([]time.Duration{time.Millisecond}, nil)
-	var said strings.Builder
-	handled := make(chan struct{}, 3)
-	errs := []error{errors.New("try later"), broker.Permanent(errors.New("no hope"))}
-	n := 0
-	start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
-		n++
-		handled <- struct{}{}
-		return errs[n-1]
-	}}, slog.New(slog.NewTextHandler(&said, nil)))
-	e := emit(t, b, "a.b.c")
-	<-handled
-	<-handled
-	deadLetters(t, b, 1)
-	for _, want := range []string{"event not handled", "try later", "permanent=false", "no hope", "permanent=true", "tid=" + e.TID.String()} {
-		if !strings.Contains(said.String(), want) {
-			t.Errorf("log lacks %q:\n%s", want, said.String())
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New([]time.Duration{time.Millisecond}, nil)
+		var said strings.Builder
+		handled := make(chan struct{}, 3)
+		errs := []error{errors.New("try later"), broker.Permanent(errors.New("no hope"))}
+		n := 0
+		start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
+			n++
+			handled <- struct{}{}
+			return errs[n-1]
+		}}, slog.New(slog.NewTextHandler(&said, nil)))
+		e := emit(t, b, "a.b.c")
+		<-handled
+		<-handled
+		deadLetters(t, b, 1)
+		for _, want := range []string{"event not handled", "try later", "permanent=false", "no hope", "permanent=true", "tid=" + e.TID.String()} {
+			if !strings.Contains(said.String(), want) {
+				t.Errorf("log lacks %q:\n%s", want, said.String())
+			}
 		}
-	}
+	})
+}
+
+// A tap is a broker that tells what handlers return.
+type tap struct {
+	broker.Subscriber
+	results chan result
+}
+
+type result struct {
+	m   broker.Message
+	err error
+}
+
+func (b tap) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
+	return b.Subscriber.Subscribe(ctx, s, func(ctx context.Context, m broker.Message) error {
+		err := h(ctx, m)
+		b.results <- result{m, err}
+		return err
+	})
 }
 
 // What may not be done twice is done once per ID, however often the event
@@ -164,7 +195,7 @@ func TestOnce(t *testing.T) {
 		b := memory.New([]time.Duration{20 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond}, nil)
 		var mu sync.Mutex
 		handled := map[string]int{}
-		hold, taken := make(chan struct{}), make(chan struct{})
+		hold, began, taken := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		c := consumers.Consumer{Keys: []string{"#"}, Limit: 4, Once: true, Handle: func(_ context.Context, e event.Event) error {
 			mu.Lock()
 			handled[e.Data.Player]++
@@ -176,17 +207,17 @@ func TestOnce(t *testing.T) {
 			case e.Data.Player == "slow":
 				<-hold
 			case e.Data.Player == "late" && n == 1:
+				close(began)
 				<-taken
 				return errors.New("too late")
-			case e.Data.Player == "late" && n == 2:
-				defer time.AfterFunc(50*time.Millisecond, func() { close(taken) })
 			}
 			return nil
 		}}
 		ctx, cancel := context.WithCancel(t.Context())
 		done, ready := make(chan error, 1), make(chan struct{})
+		tapped := tap{b, make(chan result, 1000)}
 		go func() {
-			done <- consumers.Runner{Broker: b, Redis: r, Prefix: "mw:", Log: slog.New(slog.DiscardHandler)}.Run(ctx, "test", c, ready)
+			done <- consumers.Runner{Broker: tapped, Redis: r, Prefix: "mw:", Log: slog.New(slog.DiscardHandler)}.Run(ctx, "test", c, ready)
 		}()
 		<-ready
 		message := func(player string) broker.Message {
@@ -226,11 +257,7 @@ func TestOnce(t *testing.T) {
 		// And somebody who has lost the broker fails after another has taken over.
 		late := message("late")
 		publish(late)
-		for began := false; !began; {
-			mu.Lock()
-			began = handled["late"] == 1
-			mu.Unlock()
-		}
+		<-began
 		taker := late
 		taker.Redelivered = true
 		publish(taker)
@@ -238,26 +265,33 @@ func TestOnce(t *testing.T) {
 		again.Redelivered = true
 		publish(plain, fails, slow, plain, slow, again)
 		publish(backfill(news), news, backfill(news), news) // the first copy, which alerts nobody, takes nothing from the second
-		time.Sleep(30 * time.Millisecond)
-		close(hold)
 		publish(plain, fails)
-		want := map[string]int{"plain": 1, "fails": 3, "slow": 1, "of the dead": 1, "news": 2, "late": 2}
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			mu.Lock()
-			ok := maps.Equal(handled, want)
-			mu.Unlock()
-			if ok {
-				break
+		const published = 14
+		release := sync.OnceFunc(func() { close(hold) })
+		patience, enough := context.WithTimeout(ctx, 30*time.Second)
+		defer enough()
+		for acknowledged := 0; acknowledged < published; {
+			var last result
+			select {
+			case last = <-tapped.results:
+			case <-patience.Done():
+				t.Fatalf("%d of %d events are acknowledged", acknowledged, published)
 			}
-			if time.Now().After(end) {
-				t.Fatalf("handled %v, want %v", handled, want)
+			switch {
+			case last.err == nil:
+				acknowledged++
+				if last.m.ID == late.ID && last.m.Redelivered {
+					close(taken)
+				}
+			case last.m.ID == slow.ID: // it is under way in the other delivery
+				release()
 			}
 		}
-		time.Sleep(200 * time.Millisecond)
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+		want := map[string]int{"plain": 1, "fails": 3, "slow": 1, "of the dead": 1, "news": 2, "late": 2}
 		if !maps.Equal(handled, want) {
 			t.Errorf("handled %v, want %v", handled, want)
 		}
@@ -272,53 +306,55 @@ func TestOnce(t *testing.T) {
 
 // What becomes of events is counted, by consumer and outcome.
 func TestMetrics(t *testing.T) {
-	b := memory.New([]time.Duration{10 * time.Millisecond}, nil)
-	registry := prometheus.NewRegistry()
-	answers := map[string]error{"soccer.mls.goal": nil, "soccer.mls.red_card": broker.Permanent(errors.New("no")), "soccer.mls.lineup": errors.New("later"),
-		"soccer.mls.yellow_card": broker.Unavailable(errors.New("away"))}
-	ctx, cancel := context.WithCancel(context.Background())
-	ready, done := make(chan struct{}), make(chan error)
-	go func() {
-		r := consumers.Runner{Broker: b, Metrics: consumers.NewMetrics(registry), Log: slog.New(slog.DiscardHandler)}
-		done <- r.Run(ctx, "test", consumers.Consumer{Keys: []string{"#"}, Handle: func(_ context.Context, e event.Event) error {
-			err := answers[e.Type]
-			if errors.Is(err, broker.ErrUnavailable) {
-				answers[e.Type] = nil
-			}
-			return err
-		}}, ready)
-	}()
-	<-ready
-	for key := range answers {
-		emit(t, b, key)
-	}
-	deadLetters(t, b, 2) // one never, one too often
-	emit(t, b, "soccer.mls.goal")
-	count := func() map[string]float64 {
-		found, err := registry.Gather()
-		if err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New([]time.Duration{10 * time.Millisecond}, nil)
+		registry := prometheus.NewRegistry()
+		answers := map[string]error{"soccer.mls.goal": nil, "soccer.mls.red_card": broker.Permanent(errors.New("no")), "soccer.mls.lineup": errors.New("later"),
+			"soccer.mls.yellow_card": broker.Unavailable(errors.New("away"))}
+		ctx, cancel := context.WithCancel(context.Background())
+		ready, done := make(chan struct{}), make(chan error)
+		go func() {
+			r := consumers.Runner{Broker: b, Metrics: consumers.NewMetrics(registry), Log: slog.New(slog.DiscardHandler)}
+			done <- r.Run(ctx, "test", consumers.Consumer{Keys: []string{"#"}, Handle: func(_ context.Context, e event.Event) error {
+				err := answers[e.Type]
+				if errors.Is(err, broker.ErrUnavailable) {
+					answers[e.Type] = nil
+				}
+				return err
+			}}, ready)
+		}()
+		<-ready
+		for _, key := range slices.Collect(maps.Keys(answers)) { // the handler changes answers
+			emit(t, b, key)
 		}
-		all := map[string]float64{}
-		for _, f := range found {
-			for _, m := range f.Metric {
-				if f.GetName() == "matchwire_consumer_events_total" {
-					all[m.Label[1].GetValue()] = m.Counter.GetValue()
+		deadLetters(t, b, 2) // one never, one too often
+		emit(t, b, "soccer.mls.goal")
+		count := func() map[string]float64 {
+			found, err := registry.Gather()
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := map[string]float64{}
+			for _, f := range found {
+				for _, m := range f.Metric {
+					if f.GetName() == "matchwire_consumer_events_total" {
+						all[m.Label[1].GetValue()] = m.Counter.GetValue()
+					}
 				}
 			}
+			return all
 		}
-		return all
-	}
-	want := map[string]float64{"done": 3, "dead": 2, "retry": 1, "outage": 1}
-	for end := time.Now().Add(10 * time.Second); !maps.Equal(count(), want); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("counted %v, want %v", count(), want)
+		want := map[string]float64{"done": 3, "dead": 2, "retry": 1, "outage": 1}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if !maps.Equal(count(), want) {
+			t.Errorf("counted %v, want %v", count(), want)
 		}
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // An event that is handled once and whose handler panics is tried again, like

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -39,7 +40,7 @@ type Count struct {
 }
 
 // Presences has the nodes tell each other who is connected, in the hash
-// mw:{fanout}:presence: by node, JSON that says when that was.
+// mw:{fanout}:presence: by node, JSON that says when that was, by Redis's clock.
 type Presences struct {
 	redis redis.UniversalClient
 	key   string
@@ -53,31 +54,56 @@ func NewPresences(r redis.UniversalClient, prefix, node string) *Presences {
 
 // A told is what a node said of itself.
 type told struct {
-	At       time.Time `json:"at"`
+	At       time.Time `json:"at"`                // by the node's clock, for nodes of versions without heard_ms
+	HeardMS  int64     `json:"heard_ms,omitzero"` // Unix milliseconds of Redis's clock, added by the script
 	Presence Presence  `json:"presence"`
 }
 
+var tellPresences = redis.NewScript(`
+local t = redis.call('time')
+local heard = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+return redis.call('hset', KEYS[1], ARGV[1], string.sub(ARGV[2], 1, -2) .. ',"heard_ms":' .. heard .. '}')`)
+
+var listPresences = redis.NewScript(`
+local t = redis.call('time')
+local all = redis.call('hgetall', KEYS[1])
+table.insert(all, 1, string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)))
+return all`)
+
 func (p *Presences) tell(ctx context.Context, own Presence) error {
-	text, err := json.Marshal(told{time.Now(), own})
+	text, err := json.Marshal(told{At: time.Now(), Presence: own})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 	defer cancel()
-	return p.redis.HSet(ctx, p.key, p.node, text).Err()
+	return tellPresences.Run(ctx, p.redis, []string{p.key}, p.node, text).Err()
+}
+
+// age is how long ago the node was heard. now is Redis's clock.
+func (t told) age(now int64) time.Duration {
+	if t.HeardMS == 0 {
+		return time.Since(t.At)
+	}
+	return time.Duration(now-t.HeardMS) * time.Millisecond
 }
 
 // others is what the other nodes said lately. Those that are gone are removed.
 func (p *Presences) others(ctx context.Context) (all []Presence, err error) {
 	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 	defer cancel()
-	texts, err := p.redis.HGetAll(ctx, p.key).Result()
+	found, err := listPresences.Run(ctx, p.redis, []string{p.key}).StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("reading the presence of other nodes: %w", err)
 	}
-	for node, text := range texts {
+	now, err := strconv.ParseInt(found[0], 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("reading the presence of other nodes: %w", err)
+	}
+	for pair := range slices.Chunk(found[1:], 2) {
+		node := pair[0]
 		var t told
-		if err := json.Unmarshal([]byte(text), &t); err != nil || time.Since(t.At) > presenceAge {
+		if err := json.Unmarshal([]byte(pair[1]), &t); err != nil || t.age(now) > presenceAge {
 			p.redis.HDel(ctx, p.key, node)
 		} else if node != p.node {
 			all = append(all, t.Presence)

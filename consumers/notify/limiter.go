@@ -38,7 +38,7 @@ func (r *rate) UnmarshalYAML(n ast.Node) error {
 }
 
 // A rateLimiter limits what all processes send on a channel to its rate, and pauses a service that
-// asks for it. Its state is one hash; all times are Unix milliseconds:
+// asks for it. Its state is one hash; all times are Unix milliseconds of Redis's clock:
 //
 //	next              from when on the whole burst is free again
 //	promised          the last time that was given to an event that could not be sent at once
@@ -56,9 +56,11 @@ func (l rateLimiter) key() string { return l.prefix + "{turns}" }
 const patience = 2 * time.Second
 
 var reserveSlot = redis.NewScript(`
-local now, gap, burst, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local gap, burst, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local t = redis.call('time')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local function at(name) return tonumber(redis.call('hget', KEYS[1], name) or '0') end
-local paused = at('paused:' .. ARGV[5]) - now
+local paused = at('paused:' .. ARGV[4]) - now
 if paused > 0 then return {math.ceil(paused), 1} end
 if gap == 0 then return {0, 0} end
 local next = math.max(now, at('next'))
@@ -81,7 +83,7 @@ func (l rateLimiter) wait(ctx context.Context, service string) error {
 	if l.rate.n > 0 {
 		gap = float64(l.rate.per.Milliseconds()) / float64(l.rate.n)
 	}
-	found, err := reserveSlot.Run(ctx, l.redis, []string{l.key()}, time.Now().UnixMilli(), gap, l.rate.n, patience.Milliseconds(), service).Int64Slice()
+	found, err := reserveSlot.Run(ctx, l.redis, []string{l.key()}, gap, l.rate.n, patience.Milliseconds(), service).Int64Slice()
 	if err != nil {
 		return fmt.Errorf("waiting for a slot: %w", consumers.RedisError(err))
 	}
@@ -97,12 +99,13 @@ func (l rateLimiter) wait(ctx context.Context, service string) error {
 	}
 }
 
-// pause lets no process call a service before until.
+var pauseService = redis.NewScript(`
+local t = redis.call('time')
+redis.call('hset', KEYS[1], 'paused:' .. ARGV[1], string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[2]))
+return redis.call('pexpire', KEYS[1], ARGV[3])`)
+
+// pause lets no process call a service before until. If it cannot be stored, each process learns
+// it from the service.
 func (l rateLimiter) pause(ctx context.Context, service string, until time.Time) {
-	ctx = context.WithoutCancel(ctx)
-	_, _ = l.redis.Pipelined(ctx, func(p redis.Pipeliner) error { // without it others learn it for themselves
-		p.HSet(ctx, l.key(), "paused:"+service, until.UnixMilli())
-		p.PExpire(ctx, l.key(), longRest+time.Hour)
-		return nil
-	})
+	_ = pauseService.Run(context.WithoutCancel(ctx), l.redis, []string{l.key()}, service, time.Until(until).Milliseconds(), (longRest + time.Hour).Milliseconds()).Err()
 }

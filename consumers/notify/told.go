@@ -23,7 +23,7 @@ import (
 //	  held         why its first revision was told nobody
 //	  to:<id>      the revision that a recipient was told
 //	  try:<id>     one that he is being told, or was told without it being certain that it arrived
-//	  lock, until  the event that is being told, and the end of its time, Unix ms
+//	  lock, until  the event that is being told, and the end of its time, Unix ms of Redis's clock
 //
 // The lock keeps a correction from overtaking what it corrects.
 type told struct {
@@ -41,13 +41,15 @@ var (
 )
 
 var beginTelling = redis.NewScript(`
-local rev, now = tonumber(ARGV[1]), tonumber(ARGV[3])
+local rev = tonumber(ARGV[1])
+local t = redis.call('time')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if tonumber(redis.call('hget', KEYS[1], 'seen') or '0') > rev then return {'superseded'} end
 local lock = redis.call('hget', KEYS[1], 'lock')
 if lock and lock ~= ARGV[2] and tonumber(redis.call('hget', KEYS[1], 'until')) > now then return {'busy'} end
 local before = redis.call('hgetall', KEYS[1])
-redis.call('hset', KEYS[1], 'seen', rev, 'lock', ARGV[2], 'until', ARGV[4])
-redis.call('pexpire', KEYS[1], ARGV[5])
+redis.call('hset', KEYS[1], 'seen', rev, 'lock', ARGV[2], 'until', string.format('%.0f', now + ARGV[3]))
+redis.call('pexpire', KEYS[1], ARGV[4])
 return before`)
 
 var seeRevision = redis.NewScript(`
@@ -92,14 +94,13 @@ func (t told) see(ctx context.Context, e event.Event) error {
 func (t told) begin(ctx context.Context, e event.Event) (*toldState, error) {
 	incident, rev := incidentOf(e)
 	s := &toldState{told: t, key: t.key(incident), e: e, rev: rev, to: map[string]int{}, try: map[string]int{}}
-	now := time.Now()
-	pairs, err := beginTelling.Run(ctx, t.redis, []string{s.key}, rev, e.ID, now.UnixMilli(), now.Add(t.most).UnixMilli(), rememberTold.Milliseconds()).StringSlice()
+	pairs, err := beginTelling.Run(ctx, t.redis, []string{s.key}, rev, e.ID, t.most.Milliseconds(), rememberTold.Milliseconds()).StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("reading what was told: %w", consumers.RedisError(err))
 	}
 	if len(pairs) == 1 {
 		if pairs[0] == "busy" {
-			return nil, broker.Postpone(now.Add(time.Second), errTelling.Error())
+			return nil, broker.Postpone(time.Now().Add(time.Second), errTelling.Error())
 		}
 		return nil, errSuperseded
 	}

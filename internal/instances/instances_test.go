@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,12 +23,33 @@ func list(t *testing.T, r *instances.Registry) []instances.Instance {
 	return all
 }
 
+// A scripts hook counts the scripts that Redis has run for a client.
+type scripts chan struct{}
+
+func (s scripts) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (s scripts) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (s scripts) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if err == nil && strings.HasPrefix(cmd.Name(), "eval") {
+			s <- struct{}{}
+		}
+		return err
+	}
+}
+
 func TestInstancesComeAndGo(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
+		ran := make(scripts, 100)
+		c.AddHook(ran)
 		r := instances.New(c, "mw:")
 		if all := list(t, r); len(all) != 0 {
 			t.Errorf("at first %+v", all)
 		}
+		<-ran
 		b := instances.Instance{Name: "b", Roles: []string{"fanout"}, Address: "b:8080", Version: "v1", Started: time.Now().UTC().Truncate(time.Second),
 			Status: "warn", Troubles: []string{"the broker blocks"}}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -38,7 +60,8 @@ func TestInstancesComeAndGo(t *testing.T) {
 		}
 		go run(b)
 		go run(instances.Instance{Name: "a", Roles: []string{"parser", "consumers"}})
-		testenv.Eventually(t, func() bool { return len(list(t, r)) == 2 }, "both")
+		<-ran
+		<-ran
 		all := list(t, r)
 		got := all[1]
 		if got.Silent() < 0 || got.Silent() > 10*time.Second || got.Gone() {
@@ -61,13 +84,16 @@ func TestInstancesComeAndGo(t *testing.T) {
 // forgotten at last.
 func TestKilledInstance(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
+		ran := make(scripts, 100)
+		c.AddHook(ran)
 		r := instances.New(c, "mw:")
 		say := func(name string) {
 			ctx, cancel := context.WithCancel(t.Context())
-			r.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
-				time.AfterFunc(50*time.Millisecond, cancel)
-				return instances.Instance{Name: name}
-			})
+			go func() {
+				<-ran
+				cancel()
+			}()
+			r.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance { return instances.Instance{Name: name} })
 		}
 		old := func(name string, age time.Duration) {
 			c.HSet(t.Context(), "mw:{instances}", name, `{"name":"`+name+`"}`)

@@ -45,7 +45,7 @@ const (
 	sweepEvery   = 5 * time.Second
 	flushBatch   = 500
 	flushTimeout = 30 * time.Second // of one batch; then another outbox may be luckier
-	flushers     = 16               // outboxes at a time
+	flushers     = 64               // outboxes at a time
 	patience     = time.Minute      // from which waiting events are worth a word
 )
 

@@ -16,7 +16,7 @@ import (
 // step as the state that made them:
 //
 //	mw:{<name>}:outbox  list of messages (JSON), oldest first
-//	mw:outboxes         sorted set of the names of outboxes that may hold some, by the time of the last write
+//	mw:outboxes         sorted set of the names of outboxes that may hold some, by the time of the last write, Unix milliseconds of Redis's clock
 type Store struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -44,10 +44,14 @@ func Arguments(msgs []broker.Message) ([]any, error) {
 	return args, nil
 }
 
+var markScript = redis.NewScript(`
+local t = redis.call('time')
+return redis.call('zadd', KEYS[1], string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)), ARGV[1])`)
+
 // Mark says that an outbox is about to be written to. A name too many in the
 // set does no harm.
 func (s *Store) Mark(ctx context.Context, name string) error {
-	return s.redis.ZAdd(ctx, s.pending(), redis.Z{Score: float64(time.Now().UnixMilli()), Member: name}).Err()
+	return markScript.Run(ctx, s.redis, []string{s.pending()}, name).Err()
 }
 
 // Owed returns the oldest messages in an outbox, at most n.
@@ -102,12 +106,12 @@ func (s *Store) Indebted(ctx context.Context) ([]string, error) {
 
 var settleScript = redis.NewScript(`
 local at = redis.call('zscore', KEYS[1], ARGV[1])
-if at and tonumber(at) < tonumber(ARGV[2]) then redis.call('zrem', KEYS[1], ARGV[1]) end
+local t = redis.call('time')
+if at and tonumber(at) < t[1] * 1000 + math.floor(t[2] / 1000) - ARGV[2] then redis.call('zrem', KEYS[1], ARGV[1]) end
 return 1`)
 
 // Settle forgets an outbox that was found empty, unless it was written to
 // within the last minute.
 func (s *Store) Settle(ctx context.Context, name string) error {
-	limit := time.Now().Add(-settleAfter).UnixMilli()
-	return settleScript.Run(ctx, s.redis, []string{s.pending()}, name, limit).Err()
+	return settleScript.Run(ctx, s.redis, []string{s.pending()}, name, settleAfter.Milliseconds()).Err()
 }

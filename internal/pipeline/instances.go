@@ -54,13 +54,18 @@ func (l *Pipeline) announce(ctx context.Context, group *errgroup.Group, p *parts
 	})
 }
 
-// Instances lists the processes of an installation that run, or lately did.
+const listTimeout = 3 * time.Second
+
+// Instances lists the processes of an installation that run, or lately did. It fails if Redis does
+// not answer within 3 seconds.
 func Instances(ctx context.Context, s Servers, namespace string, log *slog.Logger) ([]instances.Instance, error) {
-	store, stop, err := s.Store(log)
+	store, stop, err := s.openRedis(log)
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
 	return instances.New(store, prefix(namespace)).List(ctx)
 }
 

@@ -7,11 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/alicebob/miniredis/v2"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
@@ -118,67 +114,4 @@ func (s Servers) Reached(ctx context.Context, namespace string, log *slog.Logger
 		return nil, err
 	}
 	return b, nil
-}
-
-// Store opens the Redis server, or a new one in this process. stop ends it.
-func (s Servers) Store(log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
-	if s.Embedded() {
-		return embeddedRedis()
-	}
-	opts, err := redis.ParseURL(s.Redis)
-	if err != nil || strings.Contains(opts.Addr, ",") {
-		// The error would quote the URL, and with it the password.
-		return nil, nil, Misuse(errors.New("REDIS_URL: want redis://user:password@host:port/database or rediss://…"))
-	}
-	redis.SetLogger(redisLog{log})
-	c := redis.NewClient(opts)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if err := c.Ping(ctx).Err(); err != nil {
-		log.Warn("Redis unreachable, trying again with each use", "address", opts.Addr, "error", err)
-	}
-	return c, func() { c.Close() }, nil
-}
-
-func embeddedRedis() (redis.UniversalClient, func(), error) {
-	m := miniredis.NewMiniRedis()
-	if err := m.Start(); err != nil {
-		return nil, nil, fmt.Errorf("embedded Redis: %w", err)
-	}
-	c := redis.NewClient(&redis.Options{Addr: m.Addr()})
-	// Its clock stands still unless driven, and nothing would ever expire.
-	stop, ticking := make(chan struct{}), sync.WaitGroup{}
-	ticking.Go(func() {
-		t := time.NewTicker(time.Second)
-		defer t.Stop()
-		for {
-			select {
-			case <-t.C:
-				m.FastForward(time.Second)
-			case <-stop:
-				return
-			}
-		}
-	})
-	return c, func() {
-		close(stop)
-		ticking.Wait()
-		c.Close()
-		m.Close()
-	}, nil
-}
-
-// prefix comes before every Redis key.
-func prefix(namespace string) string {
-	if namespace == "" {
-		return "mw:"
-	}
-	return "mw:" + namespace + ":"
-}
-
-// redisLog takes what the Redis client would write to stderr by itself.
-type redisLog struct{ log *slog.Logger }
-
-func (l redisLog) Printf(_ context.Context, format string, v ...any) {
-	l.log.Debug("redis client", "says", fmt.Sprintf(format, v...))
 }

@@ -65,7 +65,7 @@ func (l *Pipeline) startTrace(p *parts) (stop func()) {
 
 // Trace reads what is recorded of a job, see [trace.Store.Tree].
 func Trace(ctx context.Context, s Servers, namespace, id string, jobs int, log *slog.Logger) (*trace.Tree, error) {
-	store, stop, err := s.Store(log)
+	store, stop, err := s.openRedis(log)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,11 @@ redis.call('hset', KEYS[5], ARGV[1], ARGV[3])
 if ARGV[4] ~= '' then
   redis.call('hset', KEYS[3], ARGV[1], ARGV[4])
   local tick = tonumber(redis.call('hget', KEYS[4], ARGV[1]) or '0')
-  redis.call('zadd', KEYS[2], 'xx', string.format('%.0f', math.max(ARGV[5], tick + ARGV[4])), ARGV[1])
+  local t = redis.call('time')
+  local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  local due = ARGV[2] + ARGV[4]
+  if ARGV[5] == '1' or due < now then due = now + ARGV[4] end
+  redis.call('zadd', KEYS[2], 'xx', string.format('%.0f', math.max(due, tick + ARGV[4])), ARGV[1])
 elseif redis.call('zrem', KEYS[2], ARGV[1]) == 1 then
   redis.call('rpush', KEYS[6], ARGV[6])
   return 'stopped'
@@ -50,7 +54,7 @@ return ''`)
 
 // Polled takes up what came of a poll of a source, and sets the next by it.
 // The interval counts from when the poll was due, so that a source keeps its
-// rhythm.
+// rhythm, unless that time is past by Redis's clock.
 func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) error {
 	entry, ok, err := s.Get(ctx, source)
 	if err != nil || !ok {
@@ -68,15 +72,15 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 		out.Stopped = "the match is over"
 	}
 	every := out.Course.interval(time.Duration(entry.Every), p)
-	next := p.Due.Add(every)
-	if p.Wait > 0 || next.Before(p.At) {
-		next = p.At.Add(every)
+	fromNow := 0 // a site that asked to wait waits from now on
+	if p.Wait > 0 {
+		fromNow = 1
 	}
 	text, err := json.Marshal(out)
 	if err != nil {
 		return err
 	}
-	args := []any{source, p.Due.UnixMilli(), text, every.Milliseconds(), next.UnixMilli()}
+	args := []any{source, p.Due.UnixMilli(), text, every.Milliseconds(), fromNow}
 	if out.Stopped == "" {
 		err = settle.Run(ctx, s.redis, s.keys(), args...).Err()
 	} else {

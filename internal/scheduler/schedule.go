@@ -25,6 +25,8 @@ import (
 //	mw:{schedule}:interval  hash: milliseconds between the polls of a source, for now
 //	mw:{schedule}:tick      hash: when the latest poll of a source was due
 //	mw:{schedule}:polled    hash: what came of the latest poll (JSON)
+//	mw:{schedule}:configs   sorted set of the fingerprints of configs, by generation; the last is in force
+//	mw:{schedule}:beat      counts the looks of schedulers that have the config in force
 //	mw:{schedule}:outbox    events that activate and deactivate, on their way to the broker
 type Schedule struct {
 	redis  redis.UniversalClient
@@ -48,7 +50,7 @@ func NewSchedule(r redis.UniversalClient, prefix string, saved func(outbox strin
 func (s *Schedule) key(what string) string { return s.prefix + "{schedule}:" + what }
 
 func (s *Schedule) keys() []string {
-	return []string{s.key("sources"), s.key("due"), s.key("interval"), s.key("tick"), s.key("polled"), s.outbox.Key(outboxName)}
+	return []string{s.key("sources"), s.key("due"), s.key("interval"), s.key("tick"), s.key("polled"), s.outbox.Key(outboxName), s.key("configs"), s.key("beat")}
 }
 
 // An Activation is a source with who wants it polled.
@@ -60,6 +62,8 @@ type Activation struct {
 	Activated time.Time   `json:"activated"`
 	TID       event.TID   `json:"tid"`   // of the job that activated it
 	Event     string      `json:"event"` // ID of the match_activated event
+	// Generation is that of the config that activated it; 0 if a call did.
+	Generation int64 `json:"generation,omitzero"`
 }
 
 // Who activates.
@@ -71,16 +75,16 @@ const (
 // ErrOther says that the source is active already, with other settings.
 var ErrOther = errors.New("the source is active with other settings: deactivate it first")
 
-var activate = redis.NewScript(`
+var activate = redis.NewScript(superseded + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
 local polled = redis.call('hget', KEYS[5], ARGV[1])
 if had and not (polled and cjson.decode(polled).stopped) then return had end
-redis.call('hset', KEYS[1], ARGV[1], ARGV[2])
+redis.call('hset', KEYS[1], ARGV[1], ARGV[3])
 for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
 local t = redis.call('time')
-redis.call('zadd', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3], ARGV[1])
-redis.call('rpush', KEYS[6], ARGV[4])
-return ARGV[2]`)
+redis.call('zadd', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[4], ARGV[1])
+redis.call('rpush', KEYS[6], ARGV[5])
+return ARGV[3]`)
 
 // unheard is how long after an activation the source is polled even if no
 // scheduler has heard of it: the broker may have lost the event.
@@ -90,7 +94,8 @@ const unheard = time.Minute
 // one step; a scheduler that receives it does the rest. One that is active
 // already stays as it is: then fresh is false, or, if it differs, the error
 // wraps ErrOther. One that was stopped begins anew. The activation that holds
-// is returned in all cases.
+// is returned in all cases. If a has a generation and a newer one is in force,
+// the error wraps ErrSuperseded.
 func (s *Schedule) Activate(ctx context.Context, a Activation) (held Activation, fresh bool, err error) {
 	a.TID, a.Activated = event.TIDFrom(ctx), time.Now().UTC()
 	e, err := a.event(event.MatchActivated, "", a.TID)
@@ -105,7 +110,7 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (held Activation,
 	_, err = s.emit(ctx, activate, e, func(holds string) bool {
 		fresh = json.Unmarshal([]byte(holds), &held) == nil && held.Event == a.Event
 		return fresh
-	}, a.ID, text, unheard.Milliseconds())
+	}, a.ID, a.Generation, text, unheard.Milliseconds())
 	if err != nil {
 		return a, false, fmt.Errorf("activating %s: %w", a.ID, err)
 	}
@@ -115,11 +120,13 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (held Activation,
 	return held, fresh, nil
 }
 
-var deactivate = redis.NewScript(`
-if redis.call('hdel', KEYS[1], ARGV[1]) == 0 then return '' end
+var deactivate = redis.NewScript(superseded + `
+local had = redis.call('hget', KEYS[1], ARGV[1])
+if not had or ARGV[3] ~= '' and cjson.decode(had).event ~= ARGV[3] then return '' end
+redis.call('hdel', KEYS[1], ARGV[1])
 redis.call('zrem', KEYS[2], ARGV[1])
 for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
-redis.call('rpush', KEYS[6], ARGV[2])
+redis.call('rpush', KEYS[6], ARGV[4])
 return ARGV[1]`)
 
 // Deactivate removes a source and emits match_deactivated under the TID of ctx.
@@ -129,13 +136,24 @@ func (s *Schedule) Deactivate(ctx context.Context, id, reason string) (bool, err
 	if err != nil || !ok {
 		return false, err
 	}
+	return s.deactivate(ctx, entry, reason, 0)
+}
+
+// deactivate removes a source for the config of a generation, if the activation of entry still
+// holds. Generation 0 removes it whatever holds. If a newer generation is in force, the error wraps
+// ErrSuperseded.
+func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, generation int64) (bool, error) {
 	e, err := entry.event(event.MatchDeactivated, reason, event.TIDFrom(ctx))
 	if err != nil {
 		return false, err
 	}
-	was, err := s.emit(ctx, deactivate, e, func(was string) bool { return was != "" }, id)
+	expected := ""
+	if generation > 0 {
+		expected = entry.Event
+	}
+	was, err := s.emit(ctx, deactivate, e, func(was string) bool { return was != "" }, entry.ID, generation, expected)
 	if err != nil {
-		return false, fmt.Errorf("deactivating %s: %w", id, err)
+		return false, fmt.Errorf("deactivating %s: %w", entry.ID, err)
 	}
 	return was != "", nil
 }
@@ -166,6 +184,9 @@ func (s *Schedule) emit(ctx context.Context, script *redis.Script, e event.Event
 		return "", err
 	}
 	said, err := script.Run(ctx, s.redis, s.keys(), append(args, msg...)...).Text()
+	if redis.HasErrorPrefix(err, "SUPERSEDED") {
+		return "", ErrSuperseded
+	}
 	if err == nil && wrote(said) {
 		trace.From(ctx).Created(m, nil, e.Data.Reason)
 		s.saved(outboxName)

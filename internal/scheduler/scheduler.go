@@ -30,9 +30,9 @@ const (
 	lookLeast      = 5 * time.Millisecond
 	lookSpread     = 20 * time.Millisecond // so that not always the same scheduler is first
 	publishTimeout = 10 * time.Second
-	configEvery    = 5 * time.Second
-	stoppedFor     = 24 * time.Hour // that a source which was stopped is shown
-	outagePause    = time.Second
+	stoppedFor     = 24 * time.Hour   // that a source which was stopped is shown
+	outagePause    = time.Second      // at most, between two looks at the schedule that fail
+	ensurePause    = 10 * time.Second // at most, between two looks at the config that fail
 	firstPoll      = 30 * time.Second // that the task of an activation may wait for a worker
 )
 
@@ -40,8 +40,7 @@ const (
 type Scheduler struct {
 	Schedule  *Schedule
 	Publisher broker.Publisher
-	// Config are the sources that the config wants polled, and no others of its
-	// kind.
+	// Config are the sources that the config names.
 	Config   []Activation
 	Instance string          // of the registry
 	Trace    *trace.Recorder // nil: none
@@ -78,21 +77,26 @@ func (s *Scheduler) activated(ctx context.Context, e event.Event) error {
 
 // Run emits the tasks that are due until ctx ends.
 func (s *Scheduler) Run(ctx context.Context) error {
-	var lastConfig time.Time
+	own := &ownConfig{}
+	ensuring := retry{fails: "sources of the config not activated: polling goes on with those on the schedule", again: "sources of the config activated again", least: time.Second, most: ensurePause}
+	looking := retry{fails: "no page is polled: is Redis up, and the broker?", again: "pages are polled again", least: outagePause / 2, most: outagePause}
+	var nextConfig time.Time
 	for ctx.Err() == nil {
-		if time.Since(lastConfig) >= configEvery {
-			if err := s.ensure(ctx, lastConfig.IsZero()); err != nil && ctx.Err() == nil {
-				s.Log.Warn("sources of the config not activated, trying again", "error", err)
-			} else {
-				lastConfig = time.Now()
+		if !time.Now().Before(nextConfig) {
+			pause := configEvery
+			if err := s.ensure(ctx, own); err == nil {
+				ensuring.succeeded(s.Log)
+			} else if ctx.Err() == nil {
+				pause = ensuring.failed(s.Log, err)
 			}
+			nextConfig = time.Now().Add(pause)
 		}
 		wait, err := s.look(ctx)
-		if err != nil && ctx.Err() == nil {
-			s.Log.Warn("polls wait", "error", err)
-			wait = outagePause
-		} else {
+		if err == nil {
+			looking.succeeded(s.Log)
 			wait = min(wait, lookEvery)
+		} else if ctx.Err() == nil {
+			wait = looking.failed(s.Log, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -147,60 +151,6 @@ func (s *Scheduler) emit(ctx context.Context, tasks ...task) error {
 	}
 	if trace.From(ctx) != nil { // of those that the clock causes the worker tells, if they bring anything
 		s.Trace.Sent("scheduler", began, msgs...)
-	}
-	return nil
-}
-
-// ensure activates the sources of the config that are not active, also after
-// Redis was lost. A process that starts makes them exactly those of its config:
-// it activates anew what was stopped, since somebody may have mended what stopped
-// it, or has changed, and deactivates what only an earlier config named.
-func (s *Scheduler) ensure(ctx context.Context, start bool) error {
-	all, err := s.Schedule.List(ctx)
-	if err != nil {
-		return err
-	}
-	held := map[string]Entry{}
-	for _, e := range all {
-		held[e.ID] = e
-	}
-	for _, want := range s.Config {
-		e, ok := held[want.ID]
-		delete(held, want.ID)
-		if ok && !start {
-			continue
-		}
-		differs := ok && e.By == ByConfig && (e.Profile != want.Profile || e.Every != want.Every)
-		if ok && !differs && e.Latest.Stopped == "" {
-			continue
-		}
-		if differs {
-			if _, err := s.Schedule.Deactivate(ctx, want.ID, "the config has changed"); err != nil {
-				return err
-			}
-		}
-		job, step := s.Trace.Start(event.WithTID(ctx, event.NewTID()), trace.Span{Op: trace.Start, Role: "scheduler", Name: "config names " + want.URL, Match: want.Match})
-		_, fresh, err := s.Schedule.Activate(job, want)
-		if fresh || err != nil && !errors.Is(err, ErrOther) {
-			step.End()
-		}
-		if err != nil && !errors.Is(err, ErrOther) {
-			return err
-		}
-	}
-	for id, e := range held {
-		if e.Latest.Stopped != "" && time.Since(e.Latest.At) > stoppedFor {
-			if err := s.Schedule.forget(ctx, id); err != nil {
-				return err
-			}
-			continue
-		}
-		if !start || e.By != ByConfig {
-			continue
-		}
-		if _, err := s.Schedule.Deactivate(ctx, id, "the config does not name it any more"); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker"
@@ -122,7 +123,6 @@ func TestPop(t *testing.T) {
 		for i := range 40 {
 			begun(t, s, fmt.Sprintf("https://a.example/%d", i))
 		}
-		time.Sleep(2 * time.Millisecond)
 		var mu sync.Mutex
 		taken := map[string]int{}
 		var looking sync.WaitGroup
@@ -177,7 +177,6 @@ func TestPolled(t *testing.T) {
 		ctx := t.Context()
 		s := scheduler.NewSchedule(r, "mw:", nil)
 		a := begun(t, s, "https://a.example/")
-		time.Sleep(2 * time.Millisecond)
 		ticks, _, err := s.Pop(ctx, 1)
 		if err != nil || len(ticks) != 1 {
 			t.Fatal(ticks, err)
@@ -239,10 +238,51 @@ func TestPolled(t *testing.T) {
 	})
 }
 
+// Redis's clock decides when the next poll is due: a worker whose own clock is a minute ahead does
+// not delay it.
+func TestPolledUsesRedisClock(t *testing.T) {
+	m := miniredis.RunT(t)
+	now := time.Now().Add(-time.Minute).Truncate(time.Millisecond) // this process is a minute ahead
+	m.SetTime(now)
+	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
+	defer r.Close()
+	s := scheduler.NewSchedule(r, "mw:", nil)
+	a, _, err := s.Activate(t.Context(), activation("https://a.example/", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	due, _, err := s.Begin(t.Context(), a.ID, a.Event, 0)
+	if err != nil || !due.Equal(now) {
+		t.Fatal(due, err)
+	}
+	live := []event.Match{{Status: event.Live}}
+	for _, tc := range []struct {
+		what   string
+		took   time.Duration
+		polled poll.Result
+		want   time.Duration // after it was due
+	}{
+		{"at once", 0, poll.Result{Matches: live}, time.Second},
+		{"within the interval", time.Second / 2, poll.Result{Matches: live}, time.Second},
+		{"late", 5 * time.Second, poll.Result{Matches: live}, 6 * time.Second},
+		{"and the site asks to wait", time.Second, poll.Result{Failures: 1, Wait: 10 * time.Second}, 11 * time.Second},
+	} {
+		m.SetTime(now.Add(tc.took))
+		tc.polled.Due, tc.polled.At = due, time.Now()
+		if err := s.Polled(t.Context(), a.ID, tc.polled); err != nil {
+			t.Fatal(err)
+		}
+		if e, _, err := s.Get(t.Context(), a.ID); err != nil || e.Next.Sub(due) != tc.want {
+			t.Errorf("done %s: the next is due %v later, want %v (%v)", tc.what, e.Next.Sub(due), tc.want, err)
+		}
+	}
+}
+
 // tasks collects the polls that are asked for.
 type tasks struct {
-	mu  sync.Mutex
-	all []broker.Task
+	mu   sync.Mutex
+	all  []broker.Task
+	came chan struct{} // after each
 }
 
 func (c *tasks) take(_ context.Context, m broker.Message) error {
@@ -251,8 +291,9 @@ func (c *tasks) take(_ context.Context, m broker.Message) error {
 		return err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.all = append(c.all, t)
+	c.mu.Unlock()
+	c.came <- struct{}{}
 	return nil
 }
 
@@ -297,7 +338,7 @@ func TestSchedulers(t *testing.T) {
 			})
 			<-ready
 		}
-		var got tasks
+		got := tasks{came: make(chan struct{}, 100)}
 		ready := make(chan struct{})
 		running.Go(func() {
 			_ = b.Subscribe(ctx, broker.Subscription{Queue: broker.TaskQueue(poll.PagePoll), Exchange: broker.Tasks, Patterns: []string{poll.PagePoll}, Ready: ready}, got.take)
@@ -310,7 +351,8 @@ func TestSchedulers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		deadline := time.Now().Add(20 * time.Second)
+		patience, enough := context.WithTimeout(ctx, 20*time.Second)
+		defer enough()
 		for {
 			polls, _ := got.of(a.ID)
 			byConfig, _ := got.of(event.SourceID("https://named.example/", ""))
@@ -320,10 +362,11 @@ func TestSchedulers(t *testing.T) {
 			if len(polls) == 1 { // half a minute would be long
 				r.HSet(ctx, "mw:{schedule}:interval", a.ID, 500)
 			}
-			if time.Now().After(deadline) {
+			select {
+			case <-got.came:
+			case <-patience.Done():
 				t.Fatalf("polls %+v, of the config %+v", polls, byConfig)
 			}
-			time.Sleep(10 * time.Millisecond)
 		}
 		polls, all := got.of(a.ID)
 		if polls[0].Source != a.Source || all[0].TID != tid || all[0].CausationID != a.Event || polls[0].Activated != tid {

@@ -1,0 +1,79 @@
+package notify
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+)
+
+// redisAt is a Redis whose clock a test sets.
+func redisAt(t *testing.T, at time.Time) (*miniredis.Miniredis, *redis.Client) {
+	m := miniredis.RunT(t)
+	m.SetTime(at)
+	c := redis.NewClient(&redis.Options{Addr: m.Addr()})
+	t.Cleanup(func() { c.Close() })
+	return m, c
+}
+
+// Redis's clock decides when a slot is free and when a pause is over, so that a process whose own
+// clock is a minute ahead of the others' waits like them.
+func TestRateLimiterUsesRedisClock(t *testing.T) {
+	began := time.Now().Add(-time.Minute) // this process is a minute ahead
+	m, c := redisAt(t, began)
+	for name, tc := range map[string]struct {
+		rate rate
+		use  func(l rateLimiter) error
+	}{
+		"rate": {rate{1, time.Minute}, func(l rateLimiter) error { return l.wait(t.Context(), "a") }},
+		"pause": {rate{}, func(l rateLimiter) error {
+			l.pause(t.Context(), "a", time.Now().Add(time.Minute))
+			return nil
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m.SetTime(began)
+			l := rateLimiter{redis: c, prefix: "mw:" + name + ":", rate: tc.rate}
+			if err := tc.use(l); err != nil {
+				t.Fatal(err)
+			}
+			var postponed *broker.PostponedError
+			m.SetTime(began.Add(57 * time.Second))
+			if err := l.wait(t.Context(), "a"); !errors.As(err, &postponed) {
+				t.Errorf("after 57 seconds of Redis's clock: %v", err)
+			} else if wait := time.Until(postponed.Until); wait > 3*time.Second {
+				t.Errorf("after 57 seconds of Redis's clock there are %v to wait, want at most 3 s", wait)
+			}
+			m.SetTime(began.Add(61 * time.Second))
+			if err := l.wait(t.Context(), "a"); err != nil {
+				t.Errorf("after 61 seconds of Redis's clock: %v", err)
+			}
+		})
+	}
+}
+
+// Redis's clock decides when the lock of an incident has expired.
+func TestLockUsesRedisClock(t *testing.T) {
+	began := time.Now().Add(-time.Minute)
+	m, c := redisAt(t, began)
+	known := told{redis: c, prefix: "mw:notify:a:", most: 20 * time.Second, log: slog.New(slog.DiscardHandler)}
+	goal := event.Event{ID: "goal", Data: event.Data{Incident: "i", Rev: 1}}
+	corrected := event.Event{ID: "corrected", Data: event.Data{Incident: "i", Rev: 2}}
+	if _, err := known.begin(t.Context(), goal); err != nil {
+		t.Fatal(err)
+	}
+	m.SetTime(began.Add(19 * time.Second))
+	if _, err := known.begin(t.Context(), corrected); !errors.As(err, new(*broker.PostponedError)) {
+		t.Errorf("while the goal is being sent: %v", err)
+	}
+	m.SetTime(began.Add(21 * time.Second))
+	if _, err := known.begin(t.Context(), corrected); err != nil {
+		t.Errorf("after the lock's time: %v", err)
+	}
+}

@@ -1,0 +1,116 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// returns fails the test unless call returns before ctx ends.
+func returns(ctx context.Context, t *testing.T, what string, call func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		call()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		t.Errorf("%s has not returned at the deadline", what)
+		<-done
+	}
+}
+
+// While Redis accepts connections and answers nothing, /healthz says so and ps fails, both soon.
+func TestStalledRedis(t *testing.T) {
+	proxy := testenv.NewProxy(t, testenv.Redis(t))
+	servers := Servers{AMQP: "amqp://unused.example", Redis: proxy.URL}
+	store, stop, err := servers.Store(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if err := store.Ping(t.Context()).Err(); err != nil { // now the pool has a connection
+		t.Fatal(err)
+	}
+	proxy.Stall()
+	t.Run("healthz", func(t *testing.T) {
+		h := &healthChecks{}
+		h.add(redisHealth(store))
+		answer := httptest.NewRecorder()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*healthTimeout)
+		defer cancel()
+		returns(ctx, t, "/healthz", func() { h.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/healthz", nil)) })
+		if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "Redis does not answer") {
+			t.Errorf("/healthz answered %d %s", answer.Code, answer.Body)
+		}
+	})
+	t.Run("ps", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*listTimeout)
+		defer cancel()
+		returns(ctx, t, "ps", func() {
+			if all, err := Instances(t.Context(), servers, "", slog.New(slog.DiscardHandler)); err == nil {
+				t.Errorf("listed %v", all)
+			}
+		})
+	})
+}
+
+// A call whose context has no deadline gets one, which bounds all its attempts.
+func TestRedisCallsAreBounded(t *testing.T) {
+	const timeout = 300 * time.Millisecond
+	proxy := testenv.NewProxy(t, testenv.Redis(t))
+	opts, err := redis.ParseURL(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := *opts
+	silent.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) { // as if all packets were lost
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	stalled, unreachable := newRedis(opts, timeout), newRedis(&silent, timeout)
+	defer stalled.Close()
+	defer unreachable.Close()
+	if err := stalled.Ping(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Stall()
+	for name, r := range map[string]*redis.Client{"stalled": stalled, "unreachable": unreachable} {
+		for what, call := range map[string]func(ctx context.Context) error{
+			"command": func(ctx context.Context) error { return r.Get(ctx, "key").Err() },
+			"script":  func(ctx context.Context) error { return redis.NewScript("return 1").Run(ctx, r, nil).Err() },
+			"pipeline": func(ctx context.Context) error {
+				_, err := r.Pipelined(ctx, func(p redis.Pipeliner) error { return p.Get(ctx, "key").Err() })
+				return err
+			},
+			"transaction": func(ctx context.Context) error {
+				_, err := r.TxPipelined(ctx, func(p redis.Pipeliner) error { return p.Get(ctx, "key").Err() })
+				return err
+			},
+		} {
+			t.Run(name+" "+what, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*timeout)
+				defer cancel()
+				returns(ctx, t, "the "+what, func() {
+					err := call(context.WithoutCancel(ctx))
+					var late net.Error
+					if !errors.Is(err, context.DeadlineExceeded) && !(errors.As(err, &late) && late.Timeout()) {
+						t.Errorf("the %s returned %v", what, err)
+					}
+				})
+			})
+		}
+	}
+}

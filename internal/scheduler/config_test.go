@@ -1,0 +1,264 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/parser/poll"
+)
+
+func source(by, url string, every time.Duration) Activation {
+	return Activation{Sport: event.Soccer, League: "MLS", By: by,
+		Source: event.Source{ID: event.SourceID(url, ""), URL: url, Profile: "p", Every: event.Interval(every)}}
+}
+
+// configs are those of the tests. The names say what they name, and how often it is read.
+var configs = map[string][]Activation{
+	"a=15s gone=15s": {source(ByConfig, "a", 15*time.Second), source(ByConfig, "gone", 15*time.Second)},
+	"a=30s new=15s":  {source(ByConfig, "a", 30*time.Second), source(ByConfig, "new", 15*time.Second)},
+	"b=15s":          {source(ByConfig, "b", 15*time.Second)},
+}
+
+const (
+	before = "a=15s gone=15s"
+	after  = "a=30s new=15s"
+)
+
+// A deployment is schedulers that share a Redis, and are started and stopped in any order.
+type deployment struct {
+	*testing.T
+	redis    *redis.Client
+	schedule *Schedule
+	running  map[string]func(context.Context) error // by name: a look at the config
+}
+
+func newDeployment(t *testing.T, r *redis.Client) *deployment {
+	return &deployment{t, r, NewSchedule(r, "mw:", nil), map[string]func(context.Context) error{}}
+}
+
+// start starts a scheduler, in place of a running one of that name.
+func (d *deployment) start(name, config string) {
+	s := &Scheduler{Schedule: d.schedule, Config: configs[config], Log: slog.New(slog.DiscardHandler)}
+	own := &ownConfig{}
+	d.running[name] = func(ctx context.Context) error { return s.ensure(ctx, own) }
+	d.look(name)
+}
+
+func (d *deployment) stop(name string) { delete(d.running, name) }
+
+func (d *deployment) look(name string) {
+	d.Helper()
+	if err := d.running[name](d.Context()); err != nil {
+		d.Errorf("%s: %v", name, err)
+	}
+}
+
+// rounds has all schedulers look n times.
+func (d *deployment) rounds(n int) {
+	d.Helper()
+	for range n {
+		for _, name := range slices.Sorted(maps.Keys(d.running)) {
+			d.look(name)
+		}
+	}
+}
+
+// active are the active sources, named like configs.
+func (d *deployment) active() string {
+	d.Helper()
+	all, err := d.schedule.List(d.Context())
+	if err != nil {
+		d.Fatal(err)
+	}
+	var names []string
+	for _, e := range all {
+		names = append(names, fmt.Sprintf("%s=%v", e.URL, e.Every))
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+func (d *deployment) want(what, active string) {
+	d.Helper()
+	if got := d.active(); got != active {
+		d.Errorf("%s: active are %s, want %s", what, got, active)
+	}
+}
+
+// The config that came last decides, while a scheduler with it runs.
+func TestConfigInForce(t *testing.T) {
+	for name, test := range map[string]func(*deployment){
+		"rolling deploy": func(d *deployment) {
+			d.start("old 1", before)
+			d.start("old 2", before)
+			d.want("before", before)
+			d.start("new 1", after)
+			d.want("a new scheduler starts", after)
+			d.rounds(10)
+			d.want("old ones go on", after)
+			d.start("old 2", before)
+			d.rounds(10)
+			d.want("an old one is restarted", after)
+			d.stop("old 1")
+			d.start("new 2", after)
+			d.stop("old 2")
+			d.rounds(10)
+			d.want("all are new", after)
+		},
+		"rolling back": func(d *deployment) {
+			d.start("old 1", before)
+			d.start("new 1", after)
+			d.stop("old 1")
+			d.start("old 1", before)
+			d.rounds(10)
+			d.want("the first of the old ones is back", after)
+			d.stop("new 1")
+			d.rounds(absentLooks + 1)
+			d.want("the last new one has stopped", before)
+		},
+		"the first new scheduler crashes": func(d *deployment) {
+			d.start("old 1", before)
+			d.start("new 1", after)
+			d.stop("new 1")
+			d.rounds(absentLooks - 1)
+			d.want("soon after the crash", after)
+			d.rounds(2)
+			d.want("later", before)
+			d.start("new 1", after)
+			d.rounds(10)
+			d.want("the new one crashes again and again", before)
+			d.stop("old 1")
+			d.rounds(absentLooks + 1)
+			d.want("the deploy goes on", after)
+		},
+		"a third config": func(d *deployment) {
+			d.start("1", before)
+			d.start("2", after)
+			d.start("3", "b=15s")
+			d.rounds(10)
+			d.want("it came last", "b=15s")
+		},
+		"Redis is lost, and an old scheduler looks first": func(d *deployment) {
+			d.start("a old", before)
+			d.start("b new", after)
+			d.start("c old", before)
+			d.redis.FlushDB(d.Context())
+			d.rounds(2)
+			d.want("afterwards", after)
+		},
+		"Redis is lost, and a new scheduler looks first": func(d *deployment) {
+			d.start("c old", before)
+			d.start("a new", after)
+			d.start("b old", before)
+			d.redis.FlushDB(d.Context())
+			d.rounds(2)
+			d.want("afterwards", after)
+		},
+		"calls": func(d *deployment) {
+			for _, a := range []Activation{source(ByAPI, "new", time.Minute), source(ByAPI, "called", time.Minute)} {
+				if _, _, err := d.schedule.Activate(d.Context(), a); err != nil {
+					d.Fatal(err)
+				}
+			}
+			d.start("1", before)
+			d.want("beside a config", "a=15s called=1m0s gone=15s new=1m0s")
+			d.start("2", after)
+			d.want("a config names one of them with another interval", "a=30s called=1m0s new=15s")
+		},
+		"stopped sources": func(d *deployment) {
+			d.start("1", before)
+			stopped := poll.Result{Due: time.Now().Add(time.Hour), At: time.Now(), Stop: "forbidden"}
+			id := configs[before][0].ID
+			if err := d.schedule.Polled(d.Context(), id, stopped); err != nil {
+				d.Fatal(err)
+			}
+			state := func() string {
+				e, _, err := d.schedule.Get(d.Context(), id)
+				if err != nil {
+					d.Fatal(err)
+				}
+				return e.Latest.Stopped
+			}
+			if d.rounds(3); state() != "forbidden" {
+				d.Errorf("a stopped source was activated again while the scheduler runs")
+			}
+			if d.start("1", before); state() != "" {
+				d.Errorf("a stopped source is still stopped after a start: %s", state())
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) { test(newDeployment(t, r)) })
+		})
+	}
+}
+
+// What a newer config has superseded activates and deactivates nothing, though it has just looked.
+func TestSupersededConfig(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		d := newDeployment(t, r)
+		d.start("old", before)
+		d.start("new", after)
+		old := &Scheduler{Schedule: d.schedule, Config: configs[before], Log: slog.New(slog.DiscardHandler)}
+		if err := old.apply(t.Context(), 1, true); !errors.Is(err, ErrSuperseded) {
+			t.Errorf("applying the config of generation 1: %v", err)
+		}
+		a := configs[before][1]
+		a.Generation = 1
+		if _, _, err := d.schedule.Activate(t.Context(), a); !errors.Is(err, ErrSuperseded) {
+			t.Errorf("activating for generation 1: %v", err)
+		}
+		d.want("afterwards", after)
+	})
+}
+
+// In whatever order schedulers start, stop and look: once all that run have the same config, that
+// is what is active.
+func TestConfigsConverge(t *testing.T) {
+	for seed := range uint64(30) {
+		m := miniredis.RunT(t)
+		r := redis.NewClient(&redis.Options{Addr: m.Addr()})
+		defer r.Close()
+		d := newDeployment(t, r)
+		random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it is repeatable
+		names, all := []string{"1", "2", "3", "4"}, slices.Sorted(maps.Keys(configs))
+		for range 60 {
+			name := names[random.IntN(len(names))]
+			switch random.IntN(8) {
+			case 0:
+				d.start(name, all[random.IntN(len(all))])
+			case 1:
+				d.stop(name)
+			case 2:
+				if random.IntN(10) == 0 {
+					m.FlushAll()
+				}
+			default:
+				if d.running[name] != nil {
+					d.look(name)
+				}
+			}
+		}
+		last := all[random.IntN(len(all))]
+		for _, name := range names {
+			d.stop(name)
+		}
+		d.start("1", last)
+		d.start("2", last)
+		d.rounds(absentLooks + 1)
+		d.want(fmt.Sprintf("seed %d", seed), last)
+	}
+}

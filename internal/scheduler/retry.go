@@ -1,0 +1,43 @@
+package scheduler
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+// A retry spaces the attempts of what fails. It logs the first failure, then one a minute, and the
+// end of them.
+type retry struct {
+	fails, again string        // constant log messages
+	least, most  time.Duration // between two attempts; it doubles from least to most
+
+	attempts      int // in a row that failed
+	since, logged time.Time
+}
+
+const logFailureEvery = time.Minute
+
+// failed takes note of a failure and returns how long to wait before the next attempt: between half
+// and all of the pause whose time it is.
+func (r *retry) failed(log *slog.Logger, err error) time.Duration {
+	now := time.Now()
+	if r.attempts == 0 {
+		r.since = now
+	}
+	r.attempts++
+	if now.Sub(r.logged) >= logFailureEvery {
+		r.logged = now
+		log.Warn(r.fails, "error", err, "attempts", r.attempts, "since", r.since)
+	}
+	pause := min(r.least<<min(r.attempts-1, 16), r.most)
+	return pause/2 + rand.N(pause/2)
+}
+
+// succeeded takes note of a success.
+func (r *retry) succeeded(log *slog.Logger) {
+	if r.attempts > 0 {
+		log.Info(r.again, "attempts", r.attempts, "failing_since", r.since)
+	}
+	r.attempts, r.logged = 0, time.Time{}
+}
