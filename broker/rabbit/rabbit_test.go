@@ -667,8 +667,8 @@ func TestCursorOutlivesARestart(t *testing.T) {
 	}
 }
 
-// A broker that falls silent in the middle of a large write holds up neither the
-// caller nor the end, and what it did not confirm arrives when it is back.
+// A broker that stops reading in the middle of a large write blocks neither the
+// caller nor Close. What it did not confirm is published when it is back.
 func TestSilenceInTheMidstOfAWrite(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
