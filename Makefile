@@ -55,4 +55,4 @@ bench-fanout: ## What fan-out costs beside bare system calls and other libraries
 	$(with_servers) go run -C bench/fanout .
 
 update: ## Rewrite the golden events beside the fixtures; read the diff before you keep it.
-	go test ./parser/... -run TestFixtures -update
+	go test ./parser/recording -run TestFixtures -update
