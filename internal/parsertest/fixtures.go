@@ -51,7 +51,7 @@ func Reader(t testing.TB) *poll.Ingester {
 func Play(t testing.TB, r *poll.Ingester, f *recording.Fixture) []event.Event {
 	t.Helper()
 	var all []event.Event
-	p := &recording.Replayer{Library: Library(t), Reader: r,
+	p := &recording.Replayer{Library: Library(t), Ingester: r,
 		Each: func(_ context.Context, _ page.Page, events []event.Event) error {
 			all = append(all, events...)
 			return nil

@@ -48,7 +48,7 @@ func Demo(ctx context.Context, listen string, plugins []consumers.Plugin, log *s
 	a.Listening = listening
 	a.Anybody = true // the matches are long over
 	a.Feed = func(ctx context.Context, lib profile.Library, r *poll.Ingester) error {
-		p := &recording.Replayer{Library: lib, Reader: r, Speed: DemoSpeed, AsLive: true}
+		p := &recording.Replayer{Library: lib, Ingester: r, Speed: DemoSpeed, AsLive: true}
 		if err := p.Play(ctx, matches); err != nil {
 			if ctx.Err() != nil {
 				return nil

@@ -72,7 +72,7 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 const publishTimeout = 2 * time.Minute
 
 func (r Replay) play(ctx context.Context, reader *poll.Ingester, out *outbox.Outbox) error {
-	p := &recording.Replayer{Library: r.Library, Reader: reader, Speed: r.Speed, AsLive: r.AsLive,
+	p := &recording.Replayer{Library: r.Library, Ingester: reader, Speed: r.Speed, AsLive: r.AsLive,
 		Each: func(ctx context.Context, _ page.Page, events []event.Event) error {
 			if out != nil {
 				wait, cancel := context.WithTimeout(ctx, publishTimeout)

@@ -14,23 +14,22 @@ import (
 	"sync"
 )
 
-// An Archive keeps whole pages that made events, by the digest that the events'
-// evidence names: sha256:ab… lies in ab….gz. The folder is bounded: the oldest
-// go.
+// An Archive keeps whole pages that made events in a folder, by the digest in the events' evidence:
+// the page sha256:ab… is the file ab….gz. The folder is bounded; the oldest pages are removed.
 type Archive struct {
 	Dir string
 
 	mu   sync.Mutex
-	kept int // by this process
+	kept int // pages, by this process
 }
 
 const (
 	maxArchived      = 5000    // pages
 	maxArchivedBytes = 1 << 30 // compressed
-	pruneEvery       = 50      // pages; so many more there may be
+	pruneEvery       = 50      // pages; the folder may hold so many more
 )
 
-// Keep keeps a page. One that is kept already stays.
+// Keep keeps a page, if the folder does not hold it yet. snapshot is its digest.
 func (a *Archive) Keep(p Page, snapshot string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -61,7 +60,7 @@ func (a *Archive) Keep(p Page, snapshot string) error {
 
 const archiveExt = ".gz"
 
-// prune removes the oldest, and nothing that is not of the archive.
+// prune removes the oldest pages, and nothing that is not a page of the archive.
 func (a *Archive) prune() error {
 	entries, err := os.ReadDir(a.Dir)
 	if err != nil {

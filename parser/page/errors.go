@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// ErrUnchanged says that the site has nothing newer than the last page.
+// ErrUnchanged reports that the page has not changed since it was fetched last.
 var ErrUnchanged = errors.New("page unchanged")
 
-// A RefusedError is an answer other than a page.
+// A RefusedError reports that the site answered with something other than a page, or that its
+// robots.txt forbids the page.
 type RefusedError struct {
-	Status int           // of HTTP; 0 where robots.txt forbids the page
-	Wait   time.Duration // what the site asked for by Retry-After; 0 if nothing
+	Status int           // of the HTTP answer; 0 if robots.txt forbids the page
+	Wait   time.Duration // from Retry-After; 0 if the site gave none
 }
 
 func (e *RefusedError) Error() string {
@@ -24,8 +25,7 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the site answered %d %s", e.Status, http.StatusText(e.Status))
 }
 
-// Forbidden reports whether the site does not want the page fetched at all,
-// which nobody should try to get around.
+// Forbidden reports whether the site forbids the page, so that it must not be asked again.
 func (e *RefusedError) Forbidden() bool {
 	switch e.Status {
 	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnavailableForLegalReasons:
@@ -41,8 +41,8 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("too many pages of one host: the next slot is in %v", e.Wait.Round(time.Millisecond))
 }
 
-// A PrivateError says that a page stands where only this machine or its network
-// can see it. Whoever may say what is polled shall not look around there.
+// A PrivateError reports that a URL leads to this machine or a private network. Clients of the API
+// must not reach those through matchwire.
 type PrivateError struct{ Host string }
 
 func (e *PrivateError) Error() string {

@@ -23,16 +23,15 @@ const (
 	maxRedirects = 5
 )
 
-// UserAgent is how matchwire introduces itself to sites.
+// UserAgent is the User-Agent header of every request.
 const UserAgent = "matchwire (+https://github.com/matchwire/matchwire)"
 
-// A Client fetches pages as a guest who behaves: it says who it is, obeys
-// robots.txt, spaces its requests to a host and keeps few under way at a time.
-// All that fetch in a process should share one.
+// A Client fetches pages politely: it says who it is, obeys robots.txt, and spaces its requests to
+// each host. Everything in a process that fetches should share one client.
 type Client struct{ http *http.Client }
 
-// NewClient returns a client. Proxies come from the environment: HTTP_PROXY,
-// HTTPS_PROXY, NO_PROXY.
+// NewClient returns a client. Proxies are those of the environment variables HTTP_PROXY, HTTPS_PROXY
+// and NO_PROXY.
 func NewClient(m Options) *Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	if !m.PrivateAddresses {
@@ -42,7 +41,7 @@ func NewClient(m Options) *Client {
 }
 
 func newClient(transport *http.Transport, m Options) *Client {
-	transport.DisableCompression = true // see decompressed: Go's own knows only gzip
+	transport.DisableCompression = true // decompress does it: Go's transport supports gzip only
 	transport.ResponseHeaderTimeout = fetchTimeout
 	transport.MaxResponseHeaderBytes = 64 << 10
 	return &Client{&http.Client{
@@ -56,7 +55,7 @@ func newClient(transport *http.Transport, m Options) *Client {
 	}}
 }
 
-// keepTLS refuses a redirect to where anybody on the way can change the page.
+// keepTLS refuses a redirect from https to http, where the page could be changed on its way.
 func keepTLS(from, to *url.URL) error {
 	if from.Scheme == "https" && to.Scheme != "https" {
 		return fmt.Errorf("a redirect from https to %s", to.Redacted())
@@ -64,24 +63,25 @@ func keepTLS(from, to *url.URL) error {
 	return nil
 }
 
-// A Fetcher fetches one URL again and again, and asks the site to send only
-// what has changed. It is for one goroutine.
+// A Fetcher fetches one URL repeatedly, and asks the site for the page only if it has changed. It is
+// for one goroutine.
 type Fetcher struct {
 	client *Client
 	url    *url.URL
 
-	etag, modified string       // of the last page, for the next request
-	took           atomic.Int64 // nanoseconds that the site needed to begin the last answer
+	etag, modified string       // of the latest page, for the next request
+	took           atomic.Int64 // nanoseconds, see Took
 }
 
-// Fetcher fetches an http or https URL.
+// Fetcher returns a fetcher of an http or https URL.
 func (c *Client) Fetcher(rawURL string) (*Fetcher, error) {
 	u, err := CheckURL(rawURL)
 	return &Fetcher{client: c, url: u}, err
 }
 
-// Fetch gets the page. It returns ErrUnchanged or a *RefusedError where those
-// say more.
+// Fetch fetches the page. It fails with [ErrUnchanged] if the page has not changed, with a
+// [RefusedError] if the site or its robots.txt refuses it, and with a [BusyError] if too many
+// requests wait for the host.
 func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url.String(), nil)
 	if err != nil {
@@ -97,7 +97,7 @@ func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 		req.Header.Set("If-Modified-Since", f.modified)
 	}
 	f.took.Store(0)
-	resp, err := f.client.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, f.clock())))
+	resp, err := f.client.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, f.timing())))
 	if err != nil {
 		return Page{}, err
 	}
@@ -108,7 +108,7 @@ func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 	case resp.StatusCode != http.StatusOK:
 		return Page{}, &RefusedError{resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"))}
 	}
-	body, err := decompressed(resp)
+	body, err := decompress(resp)
 	if err != nil {
 		return Page{}, err
 	}
@@ -122,8 +122,8 @@ func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 	return page, nil
 }
 
-// decompressed reads the body, in bounds.
-func decompressed(resp *http.Response) ([]byte, error) {
+// decompress decompresses the body, up to maxPage bytes.
+func decompress(resp *http.Response) ([]byte, error) {
 	var from io.Reader = resp.Body
 	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
@@ -148,9 +148,8 @@ func decompressed(resp *http.Response) ([]byte, error) {
 	return body, nil
 }
 
-// clock takes the time of the last request of a fetch: waiting for the host's
-// turn is our own doing.
-func (f *Fetcher) clock() *httptrace.ClientTrace {
+// timing measures how long the site takes to begin its answer to the last request of a fetch.
+func (f *Fetcher) timing() *httptrace.ClientTrace {
 	var asked atomic.Int64
 	return &httptrace.ClientTrace{
 		WroteRequest:         func(httptrace.WroteRequestInfo) { asked.Store(time.Now().UnixNano()) },
@@ -162,8 +161,8 @@ func (f *Fetcher) clock() *httptrace.ClientTrace {
 // not count.
 func (f *Fetcher) Took() time.Duration { return time.Duration(f.took.Load()) }
 
-// Forget makes the next fetch get the page even if it is unchanged: what was
-// fetched last could not be taken over.
+// Forget makes the next Fetch return the page even if it has not changed, because the latest one
+// could not be ingested.
 func (f *Fetcher) Forget() { f.etag, f.modified = "", "" }
 
 // retryAfter parses a Retry-After header. A longer wait than maxRetryAfter is cut.

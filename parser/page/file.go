@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ReadPage reads a saved page, compressed if its name ends in .gz. It must not
-// be larger than a page that is fetched.
+// ReadPage reads a saved page, which is compressed if its name ends in .gz. A page that is larger
+// than one that can be fetched is refused.
 func ReadPage(folder fs.FS, file string) (Page, error) {
 	body, err := fs.ReadFile(folder, file)
 	if err == nil && strings.HasSuffix(file, ".gz") {

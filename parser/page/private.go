@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// reserved are ranges that [netip.Addr] does not tell from public ones.
+// reserved are ranges that are not public, though [netip.Addr] takes them for public.
 var reserved = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
@@ -31,7 +31,7 @@ func public(ip netip.Addr) bool {
 	return ip.IsGlobalUnicast() && !ip.IsPrivate()
 }
 
-// IsPrivate reports whether a URL names a private address outright.
+// IsPrivate reports whether a URL names a private address, without resolving its host.
 func IsPrivate(u *url.URL) bool {
 	if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
 		return !public(ip)
@@ -40,8 +40,8 @@ func IsPrivate(u *url.URL) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
-// LeadsPrivate reports whether a URL's host has a private address now. When the
-// page is fetched it is looked at again.
+// LeadsPrivate reports whether the host of a URL resolves to a private address now. The address is
+// checked again when the page is fetched.
 func LeadsPrivate(ctx context.Context, u *url.URL) bool {
 	if IsPrivate(u) {
 		return true
@@ -50,10 +50,9 @@ func LeadsPrivate(ctx context.Context, u *url.URL) bool {
 	return err == nil && slices.ContainsFunc(ips, func(ip netip.Addr) bool { return !public(ip) })
 }
 
-// guard has a transport connect to public addresses and to the proxies of the
-// environment alone. The address is checked as it is connected to: what a name
-// led to before is of no interest. Behind a proxy it is for the proxy to
-// resolve names; addresses are checked all the same.
+// guard lets a transport connect to public addresses only, and to the proxies of the environment.
+// The address is checked when it is dialed, so a name that resolves differently later gains nothing.
+// A proxy resolves names itself; addresses in URLs are checked for it too.
 func guard(t *http.Transport) {
 	open := &net.Dialer{Timeout: fetchTimeout, KeepAlive: 30 * time.Second}
 	closed := &net.Dialer{Timeout: open.Timeout, KeepAlive: open.KeepAlive, Control: func(_, address string, _ syscall.RawConn) error {

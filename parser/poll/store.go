@@ -16,9 +16,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A Store keeps the states of matches in Redis, and beside each state its
-// outbox. Both are written in one step, so an event exists if and only if the
-// state that made it does.
+// A Store keeps the states of matches in Redis, each beside its outbox. Both are written in one step,
+// so an event exists if and only if the state that made it does.
 //
 //	mw:{<match>}:state  hash: version, state (JSON)
 type Store struct {
@@ -27,8 +26,8 @@ type Store struct {
 	outbox *outbox.Store
 }
 
-// NewStore keeps states in r, under keys that begin with prefix: "mw:", or
-// "mw:<namespace>:" where installations share a server.
+// NewStore returns a store in r. Its keys begin with prefix: "mw:", or "mw:<namespace>:" if
+// installations share a server.
 func NewStore(r redis.UniversalClient, prefix string) *Store {
 	return &Store{redis: r, prefix: prefix, outbox: outbox.NewStore(r, prefix)}
 }
@@ -36,13 +35,13 @@ func NewStore(r redis.UniversalClient, prefix string) *Store {
 // stateTTL is how long a state is kept after its last save.
 const stateTTL = 30 * 24 * time.Hour
 
-// ErrConflict says that somebody else has saved the state meanwhile.
+// ErrConflict reports that another worker saved the state since it was loaded.
 var ErrConflict = errors.New("the match's state was saved by another worker")
 
 func (s *Store) key(match string) string { return s.prefix + "{" + match + "}:state" }
 
-// Load returns a match's state and its version. A match that is not known has
-// version 0 and a state with nothing but a new epoch.
+// Load returns the state of a match and its version. An unknown match has version 0 and a state that
+// holds only a new epoch.
 func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64, error) {
 	vals, err := s.redis.HMGet(ctx, s.key(match), "version", "state").Result()
 	if err != nil {
@@ -71,19 +70,19 @@ redis.call('expire', KEYS[1], ARGV[4])
 for i = 5, #ARGV do redis.call('rpush', KEYS[2], ARGV[i]) end
 return 1`)
 
-// Save writes the state and adds to the outbox, if the version is still the
-// one that was loaded; else it returns ErrConflict and writes nothing.
-func (s *Store) Save(ctx context.Context, st reconcile.State, version int64, owed []broker.Message) error {
+// Save saves a state and appends its messages to the outbox, if version is still that of the saved
+// state. Otherwise it fails with [ErrConflict] and writes nothing.
+func (s *Store) Save(ctx context.Context, st reconcile.State, version int64, messages []broker.Message) error {
 	match := st.Match.ID
 	text, err := json.Marshal(st)
 	if err != nil {
 		return fmt.Errorf("saving state of %s: %w", match, err)
 	}
-	msgs, err := outbox.Arguments(owed)
+	msgs, err := outbox.Arguments(messages)
 	if err != nil {
 		return fmt.Errorf("saving state of %s: %w", match, err)
 	}
-	if len(owed) > 0 {
+	if len(messages) > 0 {
 		if err := s.outbox.Mark(ctx, match); err != nil {
 			return fmt.Errorf("saving state of %s: %w", match, err)
 		}

@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Fixture is a source as a sequence of pages, to be replayed. In a folder it
-// is the file fixture.yaml and the pages that it names.
+// A Fixture is a source as a sequence of pages, to be replayed. On disk it is a folder with the file
+// fixture.yaml and the pages that it names.
 type Fixture struct {
 	Profile string        `yaml:"profile"` // a name, or a file in the folder
 	Match   string        `yaml:"match"`   // "" where the pages name it
@@ -24,18 +24,18 @@ type Fixture struct {
 	folder fs.FS
 }
 
-// A FixturePage is one page and when it was read. A page that was read again
-// unchanged stands there again.
+// A FixturePage is one page and when it was fetched. A page that was fetched again unchanged is
+// listed again.
 type FixturePage struct {
 	File    string            `yaml:"file"` // compressed if it ends in .gz
 	At      time.Time         `yaml:"at"`
 	Headers map[string]string `yaml:"headers,omitempty"` // of the response, as far as they were kept
 }
 
-// ManifestName is the file that makes a folder a fixture.
+// ManifestName is the name of the file that describes a fixture.
 const ManifestName = "fixture.yaml"
 
-// LoadFixture reads the fixture in a folder. name is what errors call it.
+// LoadFixture loads the fixture in a folder. Errors call it by name.
 func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 	file := path.Join(name, ManifestName)
 	data, err := fs.ReadFile(folder, ManifestName)
@@ -60,13 +60,13 @@ func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 	return f, nil
 }
 
-// SinglePage is a fixture of one page that was just read.
+// SinglePage returns a fixture of one page, fetched now.
 func SinglePage(folder fs.FS, file, profile, match string) *Fixture {
 	return &Fixture{Profile: profile, Match: match, URL: "file:" + file,
 		Pages: []FixturePage{{File: file, At: time.Now().UTC()}}, folder: folder}
 }
 
-// profile finds the fixture's profile: in its own folder, or in lib.
+// profile returns the fixture's profile, from its own folder or from lib.
 func (f *Fixture) profile(lib profile.Library) (*profile.Profile, error) {
 	if path.Ext(f.Profile) == ".yaml" && f.name != "" {
 		if data, err := fs.ReadFile(f.folder, f.Profile); err == nil {
@@ -80,10 +80,10 @@ func (f *Fixture) profile(lib profile.Library) (*profile.Profile, error) {
 	return lib.Find(f.Profile)
 }
 
-// Path is where a page stands, for messages.
+// Path returns the path of a page, for messages.
 func (f *Fixture) Path(p FixturePage) string { return path.Join(f.name, p.File) }
 
-// Page reads one page.
+// Page loads one page.
 func (f *Fixture) Page(p FixturePage) (page.Page, error) {
 	fetched, err := page.ReadPage(f.folder, p.File)
 	if err != nil {

@@ -16,9 +16,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Keeper keeps pages that a profile does not understand, each as a fixture
-// of its own, for somebody to mend the profile by. The folder is bounded: the
-// oldest go.
+// A Keeper keeps pages that a profile does not understand, each as a fixture, so that the profile can
+// be fixed. The folder is bounded; the oldest pages are removed.
 type Keeper struct {
 	Dir string
 
@@ -33,7 +32,7 @@ const (
 
 var keptName = regexp.MustCompile(`^\d{8}T\d{6}-[a-z0-9-]+-[0-9a-f]{8}$`)
 
-// Keep keeps a page, and says where; "" if one of the profile was kept just now.
+// Keep keeps a page and returns its folder; "" if a page of the same profile was kept just before.
 func (k *Keeper) Keep(p page.Page, prof *profile.Profile, match, why string) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -56,7 +55,7 @@ func (k *Keeper) Keep(p page.Page, prof *profile.Profile, match, why string) (st
 	return filepath.Join(k.Dir, name), k.prune()
 }
 
-// prune removes the oldest, and nothing that is not a kept page.
+// prune removes the oldest pages, and nothing that is not a kept page.
 func (k *Keeper) prune() error {
 	entries, err := os.ReadDir(k.Dir) // sorted by name, which begins with the time
 	if err != nil {

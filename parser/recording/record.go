@@ -20,9 +20,9 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// A Recorder keeps what a page looked like over time as a fixture: each page
-// that changed as a compressed file, and in fixture.yaml when it was read and
-// with which headers. The fixture is whole after every page.
+// A Recorder records what a page looks like over time as a fixture: each changed page as a compressed
+// file, and in fixture.yaml when it was fetched and with which headers. The fixture is complete after
+// every page.
 type Recorder struct {
 	dir      string
 	ext      string
@@ -32,8 +32,8 @@ type Recorder struct {
 	hash     uint64
 }
 
-// NewRecorder begins a fixture in a folder, which it makes; one that holds a
-// fixture already is refused. note, if any, stands in the manifest.
+// NewRecorder begins a fixture in a folder, which it creates. A folder that holds a fixture already
+// is refused. note is a comment for the manifest, and may be "".
 func NewRecorder(dir string, s poll.Source, profile, note string) (*Recorder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -67,8 +67,8 @@ func NewRecorder(dir string, s poll.Source, profile, note string) (*Recorder, er
 	return r, nil
 }
 
-// Add adds a page and reports whether it is another than the one before. A
-// page that is not is noted, not kept a second time.
+// Add adds a page and reports whether it differs from the one before. An unchanged page is listed,
+// and not stored again.
 func (r *Recorder) Add(p page.Page) (changed bool, err error) {
 	hash := xxhash.Sum64(p.Body)
 	at := p.At.UTC().Round(time.Millisecond)
@@ -105,7 +105,7 @@ func (r *Recorder) Add(p page.Page) (changed bool, err error) {
 	return changed, nil
 }
 
-// Close ends the fixture. One without a page is none: nothing is left of it.
+// Close ends the fixture. A fixture without a page is removed.
 func (r *Recorder) Close() error {
 	err := r.manifest.Close()
 	if r.pages == 0 {
@@ -126,9 +126,8 @@ func writeCompressed(file string, body []byte) error {
 	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
-// Record polls a source into a recorder until ctx ends or the site forbids it.
-// each is told of every poll: whether the page changed, and what the profile
-// makes of it, or why there is no page.
+// Record polls a source into a recorder until ctx ends or the site forbids it. It calls each after
+// every poll with the page and whether it changed, or with the reason why there is no page.
 func Record(ctx context.Context, s poll.Source, c *page.Client, rec *Recorder, log *slog.Logger, each func(fetched page.Page, changed bool, err error)) error {
 	f, err := c.Fetcher(s.URL)
 	if err != nil {

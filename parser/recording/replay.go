@@ -13,42 +13,42 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Replayer reads the pages of fixtures as if they were being fetched.
+// A Replayer ingests the pages of fixtures as if they were being fetched.
 type Replayer struct {
-	Library profile.Library
-	Reader  *poll.Ingester
-	Speed   float64                                                                  // how many times faster than it was; 0: without waiting
-	AsLive  bool                                                                     // the pages are read now, not when they were recorded
-	Each    func(ctx context.Context, fetched page.Page, events []event.Event) error // after each page; may be nil
+	Library  profile.Library
+	Ingester *poll.Ingester
+	Speed    float64                                                                  // how many times faster than recorded; 0 waits not at all
+	AsLive   bool                                                                     // the pages count as fetched now, not when they were recorded
+	Each     func(ctx context.Context, fetched page.Page, events []event.Event) error // after each page; may be nil
 }
 
-// A turn is one page of one fixture.
-type turn struct {
+// A step is one page of one fixture.
+type step struct {
 	fixture *Fixture
-	watch   *poll.Tracker
+	tracker *poll.Tracker
 	page    FixturePage
 	after   time.Duration // since the fixture's first page
 }
 
-// Play replays fixtures side by side, each from its first page, and returns
-// when all are over. Each page is a job of its own, with a TID of its own.
+// Play replays fixtures side by side, each from its first page. It resteps when all have ended, or ctx
+// has. Each page is a job with a TID of its own.
 func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
-	var turns []turn
+	var steps []step
 	for _, f := range fixtures {
 		p, err := f.profile(r.Library)
 		if err != nil {
 			return err
 		}
-		w := r.Reader.Track(p, f.Match)
+		w := r.Ingester.Track(p, f.Match)
 		for _, page := range f.Pages {
-			turns = append(turns, turn{f, w, page, page.At.Sub(f.Pages[0].At)})
+			steps = append(steps, step{f, w, page, page.At.Sub(f.Pages[0].At)})
 		}
 	}
 	if r.Speed > 0 { // else one match after the other is easier to read
-		slices.SortStableFunc(turns, func(a, b turn) int { return cmp.Compare(a.after, b.after) })
+		slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.after, b.after) })
 	}
 	began := time.Now()
-	for _, t := range turns {
+	for _, t := range steps {
 		if r.Speed > 0 {
 			due := began.Add(time.Duration(float64(t.after) / r.Speed))
 			select {
@@ -59,14 +59,14 @@ func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := r.read(ctx, t); err != nil {
+		if err := r.ingest(ctx, t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Replayer) read(ctx context.Context, t turn) error {
+func (r *Replayer) ingest(ctx context.Context, t step) error {
 	page, err := t.fixture.Page(t.page)
 	if err != nil {
 		return err
@@ -75,12 +75,11 @@ func (r *Replayer) read(ctx context.Context, t turn) error {
 		page.At = time.Now().UTC()
 	}
 	job := event.WithTID(ctx, event.NewTID())
-	events, err := t.watch.Ingest(job, page)
+	events, err := t.tracker.Ingest(job, page)
 	if err != nil && len(t.fixture.Pages) == 1 {
 		return fmt.Errorf("%s: %w", t.page.File, err)
 	}
-	// Among many, a page that cannot be used is one more thing that happened;
-	// the watch has said so.
+	// In a longer fixture an unusable page is part of the recording. The tracker has logged it.
 	if r.Each != nil {
 		return r.Each(job, page, events)
 	}
