@@ -26,6 +26,8 @@ import (
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/fanout/access"
+	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
@@ -50,13 +52,13 @@ func metric(t *testing.T, h *fanout.Hub, name string) (sum float64) {
 	return sum
 }
 
-func keysFile(t *testing.T, text string) *fanout.Keys {
+func keysFile(t *testing.T, text string) *access.Keys {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k, err := fanout.LoadKeys(file, slog.New(slog.DiscardHandler))
+	k, err := access.LoadKeys(file, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +189,7 @@ func TestBadKeys(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := fanout.LoadKeys(file, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
+		if _, err := access.LoadKeys(file, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
 			t.Errorf("%.20q: %v, want it to name the file and %q", text, err, want)
 		}
 	}
@@ -210,7 +212,7 @@ func TestOrigins(t *testing.T) {
 	}
 	for o, good := range map[string]bool{"https://a.example": true, "https://*.a.example": true, "http://localhost:3000": true,
 		"a.example": false, "https://a.example/": false, "*": false, "https://*": false, "https://a.*.example": false, "ftp://a.example": false} {
-		if err := fanout.CheckOrigin(o); (err == nil) != good {
+		if err := access.CheckOrigin(o); (err == nil) != good {
 			t.Errorf("%q: %v", o, err)
 		}
 	}
@@ -239,7 +241,7 @@ func TestPresence(t *testing.T) {
 	t.Cleanup(func() { r.Close() })
 	b := memory.New(nil, nil)
 	node := func(name string) *node {
-		return newNodeOf(t, b, fanout.Options{Presences: fanout.NewPresences(r, "mw:", name)})
+		return newNodeOf(t, b, fanout.Options{Presence: presence.NewStore(r, "mw:", name)})
 	}
 	one := node("one")
 	for _, query := range []string{"", "topics=soccer.mls.*", "topics=soccer.mls.*,*.*.goal", "match=m1&team=A", "delay=30&match=m1"} {
@@ -255,7 +257,7 @@ func TestPresence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var p fanout.Presence
+		var p presence.Presence
 		err = json.NewDecoder(resp.Body).Decode(&p)
 		resp.Body.Close()
 		if err != nil {

@@ -1,21 +1,17 @@
 package fanout
 
-// Every has checkpoints kept after so many messages.
-func (c *Checkpoints) Every(messages uint64) *Checkpoints {
-	c.every = messages
-	return c
-}
+import "context"
 
-// Age has every client silent for so many seconds more.
+// Age makes every client silent for so many seconds more.
 func (h *Hub) Age(seconds int64) {
 	for _, c := range h.clients() {
-		c.heard.Add(-seconds)
+		c.lastHeard.Add(-seconds)
 	}
 }
 
-// PingNow has every second be everybody's turn to be pinged.
-func (h *Hub) PingNow() {
-	for turn := range uint8(pingEvery) {
-		h.live.between(h.ctx, func() { h.live.tick(turn) })
+// PingNow pings every client of the live timeline.
+func (h *Hub) PingNow(ctx context.Context) {
+	for second := range uint8(pingInterval) {
+		h.live.betweenRounds(ctx, func() { h.live.tick(second) })
 	}
 }

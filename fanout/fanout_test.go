@@ -23,14 +23,15 @@ import (
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/fanout/eventlog"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // checkpoints are in a Redis of the test's own.
-func checkpoints(t *testing.T) *fanout.Checkpoints {
+func checkpoints(t *testing.T) *eventlog.Checkpoints {
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { r.Close() })
-	return fanout.NewCheckpoints(r, "mw:")
+	return eventlog.NewCheckpoints(r, "mw:")
 }
 
 // A node is a hub behind a server.
@@ -42,7 +43,7 @@ type node struct {
 
 func newNode(t *testing.T, log event.Log) *node { return newNodeWith(t, log, checkpoints(t)) }
 
-func newNodeWith(t *testing.T, log event.Log, c *fanout.Checkpoints) *node {
+func newNodeWith(t *testing.T, log event.Log, c *eventlog.Checkpoints) *node {
 	return newNodeOf(t, log, fanout.Options{Checkpoints: c})
 }
 
@@ -84,7 +85,7 @@ type client struct {
 type frame struct {
 	Cursor   string
 	Resumed  *bool
-	Snapshot *struct{ Matches []*fanout.MatchState }
+	Snapshot *struct{ Matches []*eventlog.MatchState }
 	Event    json.RawMessage
 	Pong     int
 }
@@ -505,7 +506,7 @@ func TestCheckpoint(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		const events, matches = 1700, 30
 		b := memory.New(nil, nil)
-		kept := fanout.NewCheckpoints(r, "mw:").Every(500)
+		kept := eventlog.NewCheckpoints(r, "mw:").Every(500)
 		old := newNodeWith(t, b, kept)
 		first := old.dial(t, "match=m0")
 		first.read()

@@ -99,7 +99,7 @@ func TestSilentClientsAreEnded(t *testing.T) {
 	talks := n.dial(t, "")
 	talks.read()
 	n.hub.Age(59)
-	ended := time.AfterFunc(2*time.Second, n.hub.PingNow)
+	ended := time.AfterFunc(2*time.Second, func() { n.hub.PingNow(t.Context()) })
 	defer ended.Stop()
 	if err := talks.conn.WriteMessage(websocket.TextMessage, []byte(`{"ping":1}`)); err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestCursorsDoNotAge(t *testing.T) {
 	c := n.dial(t, "topics=ice_hockey.%23")
 	first := c.read().Cursor
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-	n.hub.PingNow()
+	n.hub.PingNow(t.Context())
 	f := c.read()
 	if f.Cursor == "" || f.Cursor == first || f.Event != nil || f.Snapshot != nil {
 		t.Errorf("%+v", f)

@@ -1,4 +1,4 @@
-package fanout
+package eventlog
 
 import (
 	"cmp"
@@ -10,15 +10,15 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Bounds of the fold: beyond the first the match that was silent longest goes,
-// beyond the second a match's oldest incident.
+// Bounds of the fold. Beyond the first it drops the match that has not changed
+// for longest, beyond the second a match's oldest incident.
 const (
 	maxMatches   = 500
 	maxIncidents = 500
 )
 
-// A MatchState is what the log says of one match up to some event. It never
-// changes: the next event makes another.
+// A MatchState is the state of one match after some event. It never changes: the
+// next event makes another.
 type MatchState struct {
 	Match     event.Match  `json:"match"`
 	Sport     event.Sport  `json:"sport"`
@@ -28,29 +28,16 @@ type MatchState struct {
 	Replay    bool         `json:"replay,omitempty"`
 	Updated   time.Time    `json:"updated"` // when the page behind the latest event was read
 	TID       event.TID    `json:"tid"`
-	Incidents []*Incident  `json:"incidents"` // those that stand, in the order they were reported
+	Incidents []*Incident  `json:"incidents"` // reported and not retracted, in the order of their reports
 
 	Epoch string `json:"epoch,omitempty"`
 	Seq   int64  `json:"seq,omitempty"`
 
-	touched int64 // counts events; tells which match was silent longest
-	text    atomic.Pointer[[]byte]
+	changed int64 // number of the event that changed it last
+	encoded atomic.Pointer[[]byte]
 }
 
-// encoded is the state as JSON, encoded once for all snapshots.
-func (m *MatchState) encoded() ([]byte, error) {
-	if t := m.text.Load(); t != nil {
-		return *t, nil
-	}
-	t, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	m.text.Store(&t)
-	return t, nil
-}
-
-// An Incident is one that stands.
+// An Incident is an incident that was reported and not retracted.
 type Incident struct {
 	Incident    string       `json:"incident"`
 	Key         string       `json:"key"` // routing key of the latest event about it
@@ -70,77 +57,85 @@ type Incident struct {
 	TID         event.TID    `json:"tid"`
 }
 
-// allowed is the state as JSON, less the incidents that may does not allow.
-func (m *MatchState) allowed(may *wants) ([]byte, error) {
-	if may == nil || len(may.Topics) == 0 {
-		return m.encoded()
+// Encode returns the state as JSON. It is encoded once for all snapshots.
+func (m *MatchState) Encode() ([]byte, error) {
+	if t := m.encoded.Load(); t != nil {
+		return *t, nil
 	}
+	t, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	m.encoded.Store(&t)
+	return t, nil
+}
+
+// WithIncidents returns a copy that has only the incidents that keep is true for.
+func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 	some := &MatchState{
 		Match: m.Match, Sport: m.Sport, League: m.League, Score: m.Score, Shootout: m.Shootout, Replay: m.Replay, Updated: m.Updated,
-		TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq,
+		TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq, changed: m.changed,
 	}
 	for _, i := range m.Incidents {
-		if event.MatchAny(may.Topics, i.Key) {
+		if keep(i) {
 			some.Incidents = append(some.Incidents, i)
 		}
 	}
-	return json.Marshal(some)
+	return some
 }
 
-// matches are the states of all matches at one position of the log.
-type matches map[string]*MatchState
+// States are the states of all matches at one place in the log, by match ID.
+type States map[string]*MatchState
 
-// put adds a state, or replaces an older one.
-func (all matches) put(m *MatchState) {
+// Put adds a state, or replaces the previous state of its match.
+func (all States) Put(m *MatchState) {
 	if all[m.Match.ID] == nil && len(all) >= maxMatches {
-		var silent *MatchState
+		var oldest *MatchState
 		for _, o := range all {
-			if silent == nil || o.touched < silent.touched {
-				silent = o
+			if oldest == nil || o.changed < oldest.changed {
+				oldest = o
 			}
 		}
-		delete(all, silent.Match.ID)
+		delete(all, oldest.Match.ID)
 	}
 	if old := all[m.Match.ID]; old != nil {
-		old.text.Store(nil) // hardly anybody will want it any more
+		old.encoded.Store(nil) // few snapshots need it from now on
 	}
 	all[m.Match.ID] = m
 }
 
-// wanted lists the matches that w wants, the latest changed first.
-func (all matches) wanted(w wants) []*MatchState {
-	list := []*MatchState{}
-	known := map[string]bool{} // the keys of incidents that are asked for again and again
+// Select returns the states for which wanted is true, the latest changed first.
+func (all States) Select(wanted func(*MatchState) bool) []*MatchState {
+	var list []*MatchState
 	for _, m := range all {
-		if w.match(m, known) {
+		if wanted(m) {
 			list = append(list, m)
 		}
 	}
-	slices.SortFunc(list, func(a, b *MatchState) int { return cmp.Compare(b.touched, a.touched) })
+	slices.SortFunc(list, func(a, b *MatchState) int { return cmp.Compare(b.changed, a.changed) })
 	return list
 }
 
-// A fold makes the states of all matches from the events of the log, one after
-// the other.
+// A fold computes the states of all matches from the events of the log, in order.
 type fold struct {
-	matches matches
-	events  int64
-	byHand  recent // IDs of events without a place in a sequence
+	states States
+	events int64
+	byHand recentIDs // of events without epoch and seq, which somebody emitted by hand
 }
 
-func newFold() fold { return fold{matches: matches{}, byHand: recent{has: map[string]bool{}}} }
+func newFold() fold { return fold{states: States{}, byHand: recentIDs{has: map[string]bool{}}} }
 
-// maxRecent bounds how far apart two copies of an event may stand.
+// maxRecent bounds how many such events may stand between two copies of one.
 const maxRecent = 10_000
 
-// recent is a set of the latest IDs.
-type recent struct {
+// recentIDs is a set of the latest IDs.
+type recentIDs struct {
 	has   map[string]bool
 	order []string
 }
 
 // add reports whether the ID is new.
-func (r *recent) add(id string) bool {
+func (r *recentIDs) add(id string) bool {
 	if r.has[id] {
 		return false
 	}
@@ -152,18 +147,18 @@ func (r *recent) add(id string) bool {
 	return true
 }
 
-// take adds an event. It returns the new state of its match, nil if there is
-// none, and false if the fold has had the event already: the log may hold it
-// twice.
-func (f *fold) take(e event.Event) (*MatchState, bool) {
+// apply applies an event. It returns the new state of its match, nil if the event
+// changes none. isNew is false if the event was applied before: the log may hold
+// it twice.
+func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	d := e.Data
 	if d.Epoch == "" && !f.byHand.add(e.ID) {
 		return nil, false
 	}
 	if d.Match == nil || d.Match.ID == "" {
-		return nil, true // about no match: nothing to fold
+		return nil, true // about no match
 	}
-	old := f.matches[d.Match.ID]
+	old := f.states[d.Match.ID]
 	if old == nil {
 		old = &MatchState{}
 	}
@@ -172,20 +167,20 @@ func (f *fold) take(e event.Event) (*MatchState, bool) {
 	case d.Epoch != "" && (d.Epoch < old.Epoch || d.Epoch == old.Epoch && d.Seq <= old.Seq):
 		return nil, false
 	case d.Epoch == "" && (old.Epoch != "" || e.Time.Before(old.Updated)):
-		return nil, true // emitted by hand about a match that the parser, or a later one, knows better
+		return nil, true // by hand, and the parser or a later event knows the match better
 	case d.Epoch != old.Epoch && old.Epoch != "":
-		incidents = nil // the state was made anew; all that stands comes again
+		incidents = nil // the parser lost its state, and reports all incidents again
 	}
 	f.events++
 	m := &MatchState{
 		Match: *d.Match, Sport: d.Sport, League: d.League, Score: cmp.Or(d.Score, old.Score), Shootout: cmp.Or(d.Shootout, old.Shootout),
-		Replay: d.Replay, Updated: e.Time, TID: e.TID, Incidents: with(incidents, e), Epoch: d.Epoch, Seq: d.Seq, touched: f.events,
+		Replay: d.Replay, Updated: e.Time, TID: e.TID, Incidents: with(incidents, e), Epoch: d.Epoch, Seq: d.Seq, changed: f.events,
 	}
-	f.matches.put(m)
+	f.states.Put(m)
 	return m, true
 }
 
-// with is a new list: old with the event's incident added, replaced or removed.
+// with returns a copy of old with the event's incident added, replaced or removed.
 func with(old []*Incident, e event.Event) []*Incident {
 	d := e.Data
 	all := append(make([]*Incident, 0, len(old)+1), old...)

@@ -1,4 +1,6 @@
-package fanout
+// Package access decides who may connect to the event streams: clients with a
+// valid token, and pages of allowed origins.
+package access
 
 import (
 	"bytes"
@@ -11,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -22,13 +23,13 @@ import (
 )
 
 const (
-	minSecret  = 32 // bytes, as RFC 7518 section 3.2 has it for HS256
-	lookAtKeys = 10 * time.Second
+	minSecret    = 32               // bytes, for HS256: RFC 7518 section 3.2
+	keysInterval = 10 * time.Second // between two looks at the file
 )
 
-// Keys are what clients' tokens are signed with, from a file: a JWK set, Ed25519
-// public keys as PEM, or one secret of at least 32 bytes for HS256. A file that
-// changes is read again.
+// Keys verify the tokens of clients. They come from a file: a JWK set, Ed25519
+// public keys as PEM, or one secret of at least 32 bytes for HS256. When the file
+// changes it is read again.
 type Keys struct{ file *renewed.File[[]key] }
 
 type key struct {
@@ -37,9 +38,9 @@ type key struct {
 	public ed25519.PublicKey // of EdDSA
 }
 
-// LoadKeys reads a file of keys. Its errors hold none.
+// LoadKeys reads a file of keys. Its errors contain no key.
 func LoadKeys(file string, log *slog.Logger) (*Keys, error) {
-	f, err := renewed.Open(file, lookAtKeys, log, func() ([]key, error) {
+	f, err := renewed.Open(file, keysInterval, log, func() ([]key, error) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
@@ -73,7 +74,7 @@ func parseJWKs(text []byte) (all []key, err error) {
 		Keys []struct{ Kty, Kid, K, Crv, X string }
 	}
 	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, errors.New("not a JWK set") // the error would quote it
+		return nil, errors.New("not a JWK set") // err would quote the key
 	}
 	for i, j := range set.Keys {
 		one := key{id: j.Kid}
@@ -116,47 +117,45 @@ func parsePEM(text []byte) (all []key, err error) {
 	}
 }
 
-// claims are what a token says: until when, and what its holder may see. Lists
-// that are missing bound nothing.
-type claims struct {
+// Claims are what a token allows. An empty list allows everything.
+type Claims struct {
+	Topics, Match, Team []string
+	Expires             time.Time
+}
+
+type tokenClaims struct {
 	jwt.RegisteredClaims
 	Topics []string `json:"topics"`
 	Match  []string `json:"match"`
 	Team   []string `json:"team"`
 }
 
-// check verifies a token. It must say when it expires.
-func (k *Keys) check(token string) (may *wants, expires time.Time, err error) {
+// Verify verifies the token of a request. A token without an expiry is not valid.
+func (k *Keys) Verify(r *http.Request) (Claims, error) {
+	token := bearer(r)
 	if token == "" {
-		return nil, expires, errors.New("a token is wanted: Authorization: Bearer …, or ?token=…")
+		return Claims{}, errors.New("a token is required: Authorization: Bearer …, or ?token=…")
 	}
-	var c claims
-	_, err = jwt.ParseWithClaims(token, &c, k.of, jwt.WithExpirationRequired(), jwt.WithValidMethods([]string{"HS256", "EdDSA"}))
+	var c tokenClaims
+	_, err := jwt.ParseWithClaims(token, &c, k.candidates, jwt.WithExpirationRequired(), jwt.WithValidMethods([]string{"HS256", "EdDSA"}))
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return nil, expires, errors.New("the token's time is over")
+		return Claims{}, errors.New("the token has expired")
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return nil, expires, errors.New("the token has no exp")
+		return Claims{}, errors.New("the token has no exp")
 	case err != nil:
-		return nil, expires, errors.New("the token is not valid") // the error may quote it
+		return Claims{}, errors.New("the token is not valid") // err may quote it
 	}
 	for name, l := range map[string][]string{"topics": c.Topics, "match": c.Match, "team": c.Team} {
 		if l != nil && len(l) == 0 {
-			return nil, expires, fmt.Errorf("the token's claims: %s: nothing is in it", name)
+			return Claims{}, fmt.Errorf("the token's claims: %s: the list is empty", name)
 		}
 	}
-	w := wants{Topics: c.Topics, Match: c.Match, Team: c.Team}
-	if err := w.check(); err != nil {
-		return nil, expires, fmt.Errorf("the token's claims: %w", err)
-	}
-	if w.empty() {
-		return nil, c.ExpiresAt.Time, nil
-	}
-	return &w, c.ExpiresAt.Time, nil
+	return Claims{Topics: c.Topics, Match: c.Match, Team: c.Team, Expires: c.ExpiresAt.Time}, nil
 }
 
-// of finds the keys that may have signed a token.
-func (k *Keys) of(t *jwt.Token) (any, error) {
+// candidates returns the keys that may have signed a token.
+func (k *Keys) candidates(t *jwt.Token) (any, error) {
 	var set jwt.VerificationKeySet
 	id, _ := t.Header["kid"].(string)
 	for _, one := range k.file.Value() {
@@ -174,11 +173,11 @@ func (k *Keys) of(t *jwt.Token) (any, error) {
 	return set, nil
 }
 
-// bearer is the token that a request brings. A browser can set no header of a
-// WebSocket.
-func bearer(r *http.Request, q url.Values) string {
+// bearer returns the token of a request, "" if it has none. Browsers cannot set a
+// header of a WebSocket, so the query may have it.
+func bearer(r *http.Request) string {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return token
 	}
-	return q.Get("token")
+	return r.URL.Query().Get("token")
 }
