@@ -121,13 +121,7 @@ func (x *index) place(g *group, change func([]*group) []*group) {
 	case len(f.Match) > 0:
 		in(x.byMatch, f.Match)
 	case len(f.Team) > 0:
-		teams := []string{}
-		for _, t := range f.Team {
-			if t = filter.FoldTeam(t); !slices.Contains(teams, t) {
-				teams = append(teams, t)
-			}
-		}
-		in(x.byTeam, teams)
+		in(x.byTeam, f.Teams())
 	case len(f.Topics) > 0:
 		for _, p := range f.Topics {
 			x.byTopic.place(strings.Split(p, "."), change)

@@ -88,7 +88,7 @@ func (c *comparison) correct(at int, now Incident) {
 	adds := was.Source != c.reading.Source && !was.Provisional && c.watched(c.reading.elsewhere)
 	edits := map[string]event.Change{}
 	edit := func(name string, old *string, text string) {
-		if text != "" && fold(text) != fold(*old) && (*old == "" || !adds && !damaged(text)) {
+		if text != "" && event.Fold(text) != event.Fold(*old) && (*old == "" || !adds && !damaged(text)) {
 			edits[name] = event.Change{Old: *old, New: text}
 			*old = text
 		}

@@ -211,7 +211,7 @@ func (p *part) teams(o *Observation) error {
 		return fmt.Errorf("the page does not name both teams: match.home: %w", homeErr)
 	case awayErr != nil:
 		return fmt.Errorf("the page does not name both teams: match.away: %w", awayErr)
-	case fold(home) == fold(away):
+	case event.Fold(home) == event.Fold(away):
 		return fmt.Errorf("the page names %q as both teams", home)
 	}
 	return nil

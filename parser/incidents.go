@@ -176,7 +176,7 @@ func (c *comparison) slot(st *Standing) []string {
 	case !c.isOther(st.Kind):
 		return []string{string(st.Kind), string(st.Side)}
 	}
-	return []string{string(st.Kind), string(st.Side), fold(st.Player)}
+	return []string{string(st.Kind), string(st.Side), event.Fold(st.Player)}
 }
 
 // wouldList reports whether a page would list an incident if it stood: its
@@ -187,7 +187,7 @@ func (o *Observation) wouldList(st *Standing, source string) bool {
 
 // reportOther gives the incident the first free identity of its player.
 func (c *comparison) reportOther(in Incident) {
-	slot := []string{string(in.Kind), string(in.Side), fold(in.Player)}
+	slot := []string{string(in.Kind), string(in.Side), event.Fold(in.Player)}
 	for nth := 1; ; nth++ {
 		identity := append(slot[:3:3], strconv.Itoa(nth), c.generation(slot...))
 		if !c.stands(c.id(identity)) {

@@ -5,45 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/unicode/norm"
+
+	"github.com/matchwire/matchwire/event"
 )
-
-// fold makes a name comparable: without case, diacritics and punctuation, in
-// any script.
-func fold(name string) string {
-	if plain, ok := foldASCII(name); ok {
-		return plain
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, norm.NFKD.String(letters.Replace(name)))
-}
-
-// letters are those that Unicode does not take apart, though people do.
-var letters = strings.NewReplacer("ø", "o", "Ø", "O", "đ", "d", "Đ", "D", "ł", "l", "Ł", "L", "ß", "ss", "æ", "ae", "Æ", "Ae", "œ", "oe", "Œ", "Oe", "ı", "i", "ð", "d", "þ", "th")
-
-// foldASCII is fold for most names.
-func foldASCII(name string) (string, bool) {
-	out := make([]byte, 0, len(name))
-	for i := range len(name) {
-		switch c := name[i]; {
-		case c >= utf8.RuneSelf:
-			return "", false
-		case 'A' <= c && c <= 'Z':
-			out = append(out, c+'a'-'A')
-		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
-			out = append(out, c)
-		}
-	}
-	return string(out), true
-}
 
 // undoubled repairs a name that was encoded as UTF-8 twice: "RondÃ³n" is
 // "Rondón". Whatever does not come out as good UTF-8 stays as it is.
@@ -73,9 +40,9 @@ func sameName(a, b string) bool {
 		a, b = b, a
 		fallthrough
 	case damaged(a):
-		return fits(a, fold(b))
+		return fits(a, event.Fold(b))
 	}
-	return fold(a) == fold(b)
+	return event.Fold(a) == event.Fold(b)
 }
 
 // fits reports whether a damaged name can have been the folded one: what is
@@ -86,7 +53,7 @@ func fits(damaged, whole string) bool {
 	first, _ := utf8.DecodeRuneInString(damaged)
 	last, _ := utf8.DecodeLastRuneInString(damaged)
 	for i, part := range parts {
-		part = fold(part)
+		part = event.Fold(part)
 		at := strings.Index(whole, part)
 		if i == len(parts)-1 && !lost(last) {
 			at = strings.LastIndex(whole, part)
@@ -112,14 +79,14 @@ func NewAliases(names map[string][]string) (Aliases, error) {
 	all, owner := Aliases{}, map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		for _, alias := range append([]string{name}, names[name]...) {
-			f := fold(alias)
+			f := event.Fold(alias)
 			if f == "" {
 				return nil, fmt.Errorf("%q of %q: want a name", alias, name)
 			}
 			if had, ok := owner[f]; ok && had != name {
 				return nil, fmt.Errorf("%q would mean two teams, %q and %q", alias, had, name)
 			}
-			all[f], owner[f] = fold(name), name
+			all[f], owner[f] = event.Fold(name), name
 		}
 	}
 	return all, nil
@@ -130,6 +97,6 @@ func (a Aliases) sameTeam(x, y string) bool {
 	if sameName(x, y) {
 		return true
 	}
-	fx, fy := fold(x), fold(y)
+	fx, fy := event.Fold(x), event.Fold(y)
 	return a[fx] != "" && a[fx] == a[fy] || a[fx] == fy && fy != "" || a[fy] == fx && fx != ""
 }

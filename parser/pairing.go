@@ -45,7 +45,9 @@ func (c *comparison) sameSlot(in Incident, st *Standing) bool {
 	return in.Side == st.Side && (in.Kind == st.Kind || c.isPoints(in.Kind) && c.isPoints(st.Kind))
 }
 
-func samePlayer(in Incident, st *Standing) bool { return fold(in.Player) == fold(st.Player) }
+func samePlayer(in Incident, st *Standing) bool {
+	return event.Fold(in.Player) == event.Fold(st.Player)
+}
 
 func sameClock(in Incident, st *Standing) bool { return !clockMoved(st.Clock, in.Clock) }
 

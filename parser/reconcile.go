@@ -199,8 +199,8 @@ func (c *comparison) dropRepeats() {
 // repeats reports whether a row says what another of the same kind, side and
 // clock says, as far as both tell.
 func repeats(in, first Incident) bool {
-	agree := func(a, b string) bool { return a == "" || b == "" || fold(a) == fold(b) }
-	return in.Player != "" && (in.Clock.Told() || in.Kind == event.ShootoutKick) && fold(in.Player) == fold(first.Player) &&
+	agree := func(a, b string) bool { return a == "" || b == "" || event.Fold(a) == event.Fold(b) }
+	return in.Player != "" && (in.Clock.Told() || in.Kind == event.ShootoutKick) && event.Fold(in.Player) == event.Fold(first.Player) &&
 		(in.Score == nil || first.Score == nil || *in.Score == *first.Score) &&
 		agree(in.Detail, first.Detail) && agree(in.Off, first.Off) && agree(in.Assist, first.Assist)
 }

@@ -93,12 +93,12 @@ func (r *rowReader) readClock(k event.Kind, period event.Period, text string) ev
 
 // sideOf finds the side of a team by its code or name.
 func (r *rowReader) sideOf(team string) event.Side {
-	switch name := fold(undoubled(team)); {
+	switch name := event.Fold(undoubled(team)); {
 	case team == "":
 		return ""
-	case team == r.home || name == fold(r.match.Match.Home):
+	case team == r.home || name == event.Fold(r.match.Match.Home):
 		return event.Home
-	case team == r.away || name == fold(r.match.Match.Away):
+	case team == r.away || name == event.Fold(r.match.Match.Away):
 		return event.Away
 	}
 	return ""

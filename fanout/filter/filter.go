@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -20,18 +19,21 @@ const maxEntries = 200
 type Filter struct {
 	Topics []string `json:"topics"` // AMQP patterns on the routing key
 	Match  []string `json:"match"`  // match IDs
-	Team   []string `json:"team"`   // team names, in any capitals
+	Team   []string `json:"team"`   // team names, whatever their accents and capitals
 
 	// Nothing says that the filter chooses no event. With it, all lists are empty.
 	Nothing bool `json:"-"`
 	// Allowed is what the client's token allows. An event must match it too.
 	// nil allows everything.
 	Allowed *Filter `json:"-"`
+
+	teams []string // what Teams returns, if it was computed before
 }
 
 // Parse reads topics=a,b&match=ID&team=NAME.
 func Parse(q url.Values) (Filter, error) {
 	f := Filter{Topics: split(q["topics"]), Match: split(q["match"]), Team: q["team"]}
+	f.teams = f.Teams()
 	return f, f.Check()
 }
 
@@ -102,6 +104,7 @@ func (f Filter) Add(more Filter) (Filter, error) {
 	}
 	sum := Filter{Topics: merge(f.Topics, more.Topics), Match: merge(f.Match, more.Match), Team: merge(f.Team, more.Team), Allowed: f.Allowed}
 	sum.Nothing = f.Nothing && sum.Empty()
+	sum.teams = sum.Teams()
 	return sum, sum.Check()
 }
 
@@ -113,6 +116,7 @@ func (f Filter) Remove(less Filter) Filter {
 	}
 	rest := Filter{Topics: without(f.Topics, less.Topics), Match: without(f.Match, less.Match), Team: without(f.Team, less.Team), Allowed: f.Allowed}
 	rest.Nothing = f.Nothing || rest.Empty() && !f.Empty()
+	rest.teams = rest.Teams()
 	return rest
 }
 
@@ -136,7 +140,7 @@ func (f Filter) MatchOf(m *event.Match) bool {
 	if f.Nothing || len(f.Match) > 0 && (m == nil || !slices.Contains(f.Match, m.ID)) {
 		return false
 	}
-	if len(f.Team) > 0 && (m == nil || !slices.ContainsFunc(f.Team, func(t string) bool { return SameTeam(t, m.Home) || SameTeam(t, m.Away) })) {
+	if teams := f.Teams(); len(teams) > 0 && (m == nil || !slices.Contains(teams, FoldTeam(m.Home)) && !slices.Contains(teams, FoldTeam(m.Away))) {
 		return false
 	}
 	return f.Allowed == nil || f.Allowed.MatchOf(m)
@@ -162,7 +166,7 @@ func (f Filter) Within(allowed *Filter) error {
 		}
 	}
 	for _, t := range f.Team {
-		if len(allowed.Team) > 0 && !slices.ContainsFunc(allowed.Team, func(a string) bool { return SameTeam(a, t) }) {
+		if len(allowed.Team) > 0 && !slices.Contains(allowed.Teams(), FoldTeam(t)) {
 			return fmt.Errorf("team %q: not allowed by the token", t)
 		}
 	}
@@ -182,16 +186,24 @@ func overlap(a, b []string) bool {
 	return (a[0] == "*" || b[0] == "*" || a[0] == b[0]) && overlap(a[1:], b[1:])
 }
 
-// SameTeam reports whether two names differ in capitals alone.
-func SameTeam(a, b string) bool { return strings.EqualFold(a, b) }
-
-// FoldTeam returns a text that is equal for names of the same team.
+// FoldTeam returns what is equal for spellings of one team's name.
 func FoldTeam(name string) string {
-	return strings.Map(func(r rune) rune {
-		least := r
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			least = min(least, f)
+	if folded := event.Fold(name); folded != "" {
+		return folded
+	}
+	return name // it has no letters and digits
+}
+
+// Teams returns the folded names of Team, each once.
+func (f Filter) Teams() []string {
+	if f.teams != nil || len(f.Team) == 0 {
+		return f.teams
+	}
+	teams := make([]string, 0, len(f.Team))
+	for _, t := range f.Team {
+		if t = FoldTeam(t); !slices.Contains(teams, t) {
+			teams = append(teams, t)
 		}
-		return least
-	}, name)
+	}
+	return teams
 }

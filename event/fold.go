@@ -1,0 +1,49 @@
+package event
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Fold returns what is equal for spellings of one name: without case, diacritics,
+// punctuation and spaces, in any script. Letters that Unicode does not decompose, such
+// as ø, ł, ß and đ, become ASCII. A name without letters and digits becomes "".
+func Fold(name string) string {
+	if plain, ok := foldASCII(name); ok {
+		return plain
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, decompose(name))
+}
+
+// decompose separates letters and diacritics.
+func decompose(name string) string { return norm.NFKD.String(letters.Replace(name)) }
+
+// letters are those that Unicode does not decompose, and the final sigma.
+var letters = strings.NewReplacer(
+	"ø", "o", "Ø", "O", "đ", "d", "Đ", "D", "ł", "l", "Ł", "L", "ß", "ss", "ẞ", "SS", "æ", "ae", "Æ", "Ae", "œ", "oe", "Œ", "Oe",
+	"ı", "i", "ð", "d", "Ð", "D", "þ", "th", "Þ", "Th", "ħ", "h", "Ħ", "H", "ŧ", "t", "Ŧ", "T", "ŋ", "n", "Ŋ", "N", "ς", "σ",
+)
+
+// foldASCII is Fold for names in ASCII. It reports whether the name is one.
+func foldASCII(name string) (string, bool) {
+	out := make([]byte, 0, len(name))
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c >= utf8.RuneSelf:
+			return "", false
+		case 'A' <= c && c <= 'Z':
+			out = append(out, c+'a'-'A')
+		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
+			out = append(out, c)
+		}
+	}
+	return string(out), true
+}
