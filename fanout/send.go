@@ -177,8 +177,12 @@ func (c *client) drainNow() drainState {
 		return blocked
 	}
 	c.sent(o, n, next)
+	c.heard() // a client that is behind and accepts bytes is alive
 	return progressed
 }
+
+// waitedWrite is how long a write takes at least if it had to wait for the client.
+const waitedWrite = 50 * time.Millisecond
 
 // drainBlocking writes once, and waits.
 func (c *client) drainBlocking() (drainState, error) {
@@ -193,7 +197,11 @@ func (c *client) drainBlocking() (drainState, error) {
 	if state != progressed {
 		return state, nil
 	}
+	began := time.Now()
 	_, err := c.conn.Write(o.bytes)
+	if err == nil && time.Since(began) > waitedWrite {
+		c.heard() // the write had to wait, so the client has read
+	}
 	return progressed, err
 }
 
@@ -275,7 +283,6 @@ func (c *client) fill(o *chunk) (next uint64) {
 // sent notes that the first n bytes of a chunk are written. mu is held.
 func (c *client) sent(o *chunk, n int, next uint64) {
 	c.hub.metrics.bytes.Add(int64(n))
-	c.heard() // a client that is behind and accepts bytes is alive
 	all := n == len(o.bytes)
 	if n < len(c.begun) {
 		c.begun = c.begun[n:]
