@@ -1,17 +1,21 @@
 package fanout
 
-import "context"
-
-// Age makes every client silent for so many seconds more.
-func (h *Hub) Age(seconds int64) {
-	for _, c := range h.clients() {
-		c.lastHeard.Add(-seconds)
-	}
-}
+import (
+	"context"
+	"time"
+)
 
 // PingNow pings every client of the live timeline.
 func (h *Hub) PingNow(ctx context.Context) {
 	for second := range uint8(pingInterval) {
 		h.live.betweenRounds(ctx, func() { h.live.tick(second) })
 	}
+}
+
+// ReportPresence tells the other nodes of this node's clients now.
+func (h *Hub) ReportPresence(ctx context.Context) error {
+	h.counted.mu.Lock()
+	h.counted.at = time.Time{}
+	h.counted.mu.Unlock()
+	return h.options.Presence.Put(ctx, h.presence())
 }

@@ -22,7 +22,7 @@ func TestCatchUpOfMany(t *testing.T) {
 	b := memory.New(nil, nil)
 	kept := checkpoints(t).Every(250)
 	old := newNodeWith(t, b, kept)
-	watch := old.dial(t, "match=m1")
+	watch := old.follow(t, "match=m1")
 	watch.read()
 	var cursors []string
 	for i := range int64(missed) {
@@ -40,7 +40,7 @@ func TestCatchUpOfMany(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range clients {
 		had := rand.IntN(missed / 4)
-		c := next.dial(t, "match=m1&cursor="+cursors[had])
+		c := next.follow(t, "match=m1&cursor="+cursors[had])
 		if i == 0 {
 			continue // reads nothing
 		}
@@ -65,7 +65,6 @@ func TestCatchUpOfMany(t *testing.T) {
 	}
 	for i := range int64(more) {
 		seq(t, b, "m1", "soccer.mls.goal", missed/2+i+1, nil)
-		time.Sleep(time.Millisecond)
 	}
 	group.Wait()
 }
@@ -75,13 +74,13 @@ func TestCatchUpOfMany(t *testing.T) {
 func TestDelaysAreBounded(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
-	live := n.dial(t, "")
+	live := n.follow(t, "")
 	live.read()
 	for i := range 256 {
-		n.dial(t, fmt.Sprint("delay=", i+1)).read()
+		n.follow(t, fmt.Sprint("delay=", i+1)).read()
 	}
-	n.dial(t, "delay=256").read() // one that there is already
-	c := n.dial(t, "delay=999")
+	n.follow(t, "delay=256").read() // one that there is already
+	c := n.follow(t, "delay=999")
 	_ = c.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"match":["m1"]}}`))
 	if code := c.closed(); code != websocket.CloseTryAgainLater {
 		t.Errorf("one delay too many: closed with %d, want 1013", code)

@@ -39,7 +39,7 @@ func (s *Store) Run(ctx context.Context, log *slog.Logger, own func() Presence) 
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
-		if err := s.put(ctx, own()); err != nil && ctx.Err() == nil {
+		if err := s.Put(ctx, own()); err != nil && ctx.Err() == nil {
 			log.Debug("presence not stored", "error", err)
 		}
 		select {
@@ -50,7 +50,8 @@ func (s *Store) Run(ctx context.Context, log *slog.Logger, own func() Presence) 
 	}
 }
 
-func (s *Store) put(ctx context.Context, own Presence) error {
+// Put stores the node's own presence.
+func (s *Store) Put(ctx context.Context, own Presence) error {
 	text, err := json.Marshal(report{time.Now(), own})
 	if err != nil {
 		return err
