@@ -555,7 +555,9 @@ func TestCheckpointOfAnotherLog(t *testing.T) {
 	kept.Every(500)
 	first := memory.New(nil, nil)
 	n := newNodeWith(t, first, kept)
-	n.follow(t, "").read()
+	c := n.follow(t, "")
+	c.read()
+	c.conn.Close()
 	for i := range 600 {
 		seq(t, first, "gone", "soccer.mls.goal", int64(i+1), nil)
 	}
