@@ -42,9 +42,16 @@ consumers/exec:                event broker consumers internal/strictyaml
 consumers/notify:              event broker consumers internal/problem internal/strictyaml internal/trace
 consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
-consumers/consumertest:        event broker broker/memory consumers internal/strictyaml internal/testenv
+consumers/consumertest:        event broker broker/memory consumers
 
-fanout:                        event broker health internal/problem internal/renewed internal/trace
+fanout:                        event broker health internal/problem internal/trace
+                               fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/nonblock fanout/internal/wire
+fanout/access:                 internal/renewed
+fanout/eventlog:               event broker fanout/internal/wire
+fanout/filter:                 event
+fanout/presence:
+fanout/internal/nonblock:
+fanout/internal/wire:          broker
 
 api:
 fixtures:
@@ -61,7 +68,7 @@ internal/scheduler:            event broker consumers parser/poll internal/outbo
 internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile internal/instances internal/problem internal/scheduler internal/trace
 internal/gateway:              internal/instances internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page parser/poll parser/profile parser/recording
-                               consumers consumers/exec consumers/notify consumers/scoreboard fanout fixtures profiles
+                               consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access fanout/eventlog fanout/presence fixtures profiles
                                internal/gateway internal/httpapi internal/instances internal/outbox internal/renewed internal/scheduler internal/strictyaml internal/trace
 
 internal/season:               event parser/page parser/profile parser/reconcile
@@ -69,6 +76,7 @@ internal/chaos:
 internal/parsertest:           event fixtures profiles parser/observation parser/page parser/poll parser/profile parser/reconcile parser/recording internal/testenv
 internal/testenv:              broker internal/testenv/servers
 internal/testenv/browser:      internal/testenv
+internal/testenv/gotest:
 internal/testenv/servers:
 internal/testenv/with-servers: internal/testenv internal/testenv/servers
 
@@ -87,7 +95,8 @@ golang.org/x/net/html/charset:        parser/profile
 github.com/andybalholm/cascadia:      parser/profile
 github.com/PuerkitoBio/goquery:       parser/profile
 github.com/itchyny/gojq:              parser/profile
-github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive consumers/notify consumers/scoreboard consumers/consumertest fanout
+github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive consumers/notify consumers/scoreboard consumers/consumertest
+                                      fanout/eventlog fanout/presence
                                       internal/instances internal/outbox internal/pipeline internal/scheduler internal/trace internal/parsertest internal/testenv
 github.com/alicebob/miniredis/v2:     internal/pipeline consumers/consumertest internal/parsertest internal/testenv
 `)

@@ -8,27 +8,32 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold makes a name comparable, in any script: lower case, without diacritics, punctuation and
-// white space. Letters that Unicode does not decompose are folded to what people write in their
-// place, so that "Brøndby IF" and "Brondby if" fold to the same.
+// Fold returns what is equal for spellings of one name: without case, diacritics,
+// punctuation and spaces, in any script. Letters that Unicode does not decompose, such
+// as ø, ł, ß and đ, become ASCII. A name without letters and digits becomes "".
 func Fold(name string) string {
-	if folded, ok := foldASCII(name); ok {
-		return folded
+	if plain, ok := foldASCII(name); ok {
+		return plain
 	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)
 		}
 		return -1
-	}, norm.NFKD.String(strokes.Replace(name)))
+	}, decompose(name))
 }
 
-// strokes replaces letters that Unicode does not decompose.
-var strokes = strings.NewReplacer("ø", "o", "Ø", "O", "đ", "d", "Đ", "D", "ł", "l", "Ł", "L", "ß", "ss",
-	"æ", "ae", "Æ", "Ae", "œ", "oe", "Œ", "Oe", "ı", "i", "ð", "d", "Ð", "D", "þ", "th", "Þ", "Th")
+// decompose separates letters and diacritics.
+func decompose(name string) string { return norm.NFKD.String(letters.Replace(name)) }
 
-// foldASCII is Fold for names in ASCII, which most are.
-func foldASCII(name string) (folded string, ok bool) {
+// letters are those that Unicode does not decompose, and the final sigma.
+var letters = strings.NewReplacer(
+	"ø", "o", "Ø", "O", "đ", "d", "Đ", "D", "ł", "l", "Ł", "L", "ß", "ss", "ẞ", "SS", "æ", "ae", "Æ", "Ae", "œ", "oe", "Œ", "Oe",
+	"ı", "i", "ð", "d", "Ð", "D", "þ", "th", "Þ", "Th", "ħ", "h", "Ħ", "H", "ŧ", "t", "Ŧ", "T", "ŋ", "n", "Ŋ", "N", "ς", "σ",
+)
+
+// foldASCII is Fold for names in ASCII. It reports whether the name is one.
+func foldASCII(name string) (string, bool) {
 	out := make([]byte, 0, len(name))
 	for i := range len(name) {
 		switch c := name[i]; {

@@ -5,8 +5,6 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // Key is a routing key: always the three words <sport>.<league>.<kind>, so that
@@ -25,15 +23,16 @@ func CheckKey(key string) error {
 	return nil
 }
 
-// Slug makes one word of a routing key of a name: "Primera División" becomes
-// primera_division, and a name with nothing to keep becomes unknown.
+// Slug makes one word of a routing key from a name: "Primera División" becomes
+// primera_division, and "Łódź" becomes lodz. A name without Latin letters and digits
+// becomes unknown.
 func Slug(name string) string {
 	var b strings.Builder
 	gap := false
-	for _, r := range norm.NFKD.String(strokes.Replace(name)) {
+	for _, r := range decompose(name) {
 		r = unicode.ToLower(r)
 		switch {
-		case unicode.Is(unicode.Mn, r) || r == '\'' || r == '’': // a diacritic or apostrophe parts no words
+		case unicode.Is(unicode.Mn, r) || r == '\'' || r == '’': // a diacritic or apostrophe separates no words
 		case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
 			if gap && b.Len() > 0 {
 				b.WriteByte('_')

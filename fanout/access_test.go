@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -26,6 +27,8 @@ import (
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/fanout/access"
+	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
@@ -50,13 +53,13 @@ func metric(t *testing.T, h *fanout.Hub, name string) (sum float64) {
 	return sum
 }
 
-func keysFile(t *testing.T, text string) *fanout.Keys {
+func keysFile(t *testing.T, text string) *access.Keys {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k, err := fanout.LoadKeys(file, slog.New(slog.DiscardHandler))
+	k, err := access.LoadKeys(file, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +80,7 @@ func token(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapClaims
 // try connects and returns the status, and the client if it was taken.
 func (n *node) try(t *testing.T, query string, header http.Header) (int, string, *client) {
 	t.Helper()
-	conn, resp, err := websocket.DefaultDialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws?"+query, header)
+	conn, resp, err := n.connect(query, header)
 	if err == nil {
 		t.Cleanup(func() { conn.Close() })
 		return resp.StatusCode, "", &client{t: t, conn: conn}
@@ -139,40 +142,42 @@ func TestTokens(t *testing.T) {
 // What a token allows bounds what its holder gets, whatever it asks for, and its
 // time bounds the connection.
 func TestTokenClaims(t *testing.T) {
-	b := memory.New(nil, nil)
-	n := newNodeOf(t, b, fanout.Options{Tokens: keysFile(t, secret)})
-	allowed := "&token=" + token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": time.Now().Add(4 * time.Second).Unix(), "topics": []string{"soccer.#"}})
-	if status, detail, _ := n.try(t, "topics=ice_hockey.nhl.*"+allowed, nil); status != http.StatusForbidden || !strings.Contains(detail, "soccer.#") {
-		t.Errorf("%d %s", status, detail)
-	}
-	_, _, all := n.try(t, allowed, nil)
-	_, _, goals := n.try(t, "topics=*.*.goal"+allowed, nil)
-	all.read()
-	goals.read()
-	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
-	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-	_, _, more := n.try(t, "nothing=true"+allowed, nil)
-	more.read()
-	if err := more.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"match":["m2"]}}`)); err != nil {
-		t.Fatal(err)
-	}
-	if f := more.read(); len(f.Snapshot.Matches) > 0 && len(f.Snapshot.Matches[0].Incidents) > 0 {
-		t.Errorf("a snapshot of incidents that the token does not allow: %+v", f.Snapshot.Matches[0])
-	}
-	for _, c := range []*client{all, goals} {
-		if e, _ := c.event(); e.Subject != "m1" {
-			t.Errorf("got %s", e.Type)
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New(nil, nil)
+		n := newPipeNode(t, b, fanout.Options{Tokens: keysFile(t, secret)})
+		allowed := "&token=" + token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": time.Now().Add(4 * time.Second).Unix(), "topics": []string{"soccer.#"}})
+		if status, detail, _ := n.try(t, "topics=ice_hockey.nhl.*"+allowed, nil); status != http.StatusForbidden || !strings.Contains(detail, "soccer.#") {
+			t.Errorf("%d %s", status, detail)
 		}
-	}
-	if err := goals.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"topics":["ice_hockey.#"]}}`)); err != nil {
-		t.Fatal(err)
-	}
-	if code := goals.closed(); code != 4002 {
-		t.Errorf("subscribed to what the token does not allow: closed with %d, want 4002", code)
-	}
-	if code := all.closed(); code != 4003 {
-		t.Errorf("after the token's time: closed with %d, want 4003", code)
-	}
+		_, _, all := n.try(t, allowed, nil)
+		_, _, goals := n.try(t, "topics=*.*.goal"+allowed, nil)
+		all.read()
+		goals.read()
+		seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
+		seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+		_, _, more := n.try(t, "nothing=true"+allowed, nil)
+		more.read()
+		if err := more.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"match":["m2"]}}`)); err != nil {
+			t.Fatal(err)
+		}
+		if f := more.read(); len(f.Snapshot.Matches) > 0 && len(f.Snapshot.Matches[0].Incidents) > 0 {
+			t.Errorf("a snapshot of incidents that the token does not allow: %+v", f.Snapshot.Matches[0])
+		}
+		for _, c := range []*client{all, goals} {
+			if e, _ := c.event(); e.Subject != "m1" {
+				t.Errorf("got %s", e.Type)
+			}
+		}
+		if err := goals.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"topics":["ice_hockey.#"]}}`)); err != nil {
+			t.Fatal(err)
+		}
+		if code := goals.closed(); code != 4002 {
+			t.Errorf("subscribed to what the token does not allow: closed with %d, want 4002", code)
+		}
+		if code := all.closed(); code != 4003 {
+			t.Errorf("after the token's time: closed with %d, want 4003", code)
+		}
+	})
 }
 
 func TestBadKeys(t *testing.T) {
@@ -187,7 +192,7 @@ func TestBadKeys(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := fanout.LoadKeys(file, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
+		if _, err := access.LoadKeys(file, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
 			t.Errorf("%.20q: %v, want it to name the file and %q", text, err, want)
 		}
 	}
@@ -210,27 +215,27 @@ func TestOrigins(t *testing.T) {
 	}
 	for o, good := range map[string]bool{"https://a.example": true, "https://*.a.example": true, "http://localhost:3000": true,
 		"a.example": false, "https://a.example/": false, "*": false, "https://*": false, "https://a.*.example": false, "ftp://a.example": false} {
-		if err := fanout.CheckOrigin(o); (err == nil) != good {
+		if err := access.CheckOrigin(o); (err == nil) != good {
 			t.Errorf("%q: %v", o, err)
 		}
 	}
 }
 
 func TestConnectionsAreBounded(t *testing.T) {
-	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Connections: 2})
-	_, _, one := n.try(t, "", nil)
-	one.read()
-	n.dial(t, "").read()
-	if status, _, _ := n.try(t, "", nil); status != http.StatusServiceUnavailable {
-		t.Errorf("a third connection: %d", status)
-	}
-	one.conn.Close()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if status, _, _ := n.try(t, "", nil); status == http.StatusSwitchingProtocols {
-			return
+	synctest.Test(t, func(t *testing.T) {
+		n := newPipeNode(t, memory.New(nil, nil), fanout.Options{Connections: 2})
+		_, _, one := n.try(t, "", nil)
+		one.read()
+		n.follow(t, "").read()
+		if status, _, _ := n.try(t, "", nil); status != http.StatusServiceUnavailable {
+			t.Errorf("a third connection: %d", status)
 		}
-	}
-	t.Error("the place of one that left is not free")
+		one.conn.Close()
+		synctest.Wait()
+		if status, _, _ := n.try(t, "", nil); status != http.StatusSwitchingProtocols {
+			t.Errorf("a connection after one has left: %d", status)
+		}
+	})
 }
 
 // Any node tells who is connected to all of them.
@@ -239,33 +244,38 @@ func TestPresence(t *testing.T) {
 	t.Cleanup(func() { r.Close() })
 	b := memory.New(nil, nil)
 	node := func(name string) *node {
-		return newNodeOf(t, b, fanout.Options{Presences: fanout.NewPresences(r, "mw:", name)})
+		return newNodeOf(t, b, fanout.Options{Presence: presence.NewStore(r, "mw:", name)})
 	}
 	one := node("one")
 	for _, query := range []string{"", "topics=soccer.mls.*", "topics=soccer.mls.*,*.*.goal", "match=m1&team=A", "delay=30&match=m1"} {
-		one.dial(t, query).read()
+		one.follow(t, query).read()
 	}
 	two := node("two")
-	two.dial(t, "match=m2").read()
-	two.dial(t, "match=m1").read()
+	two.follow(t, "match=m2").read()
+	two.follow(t, "match=m1").read()
 	const want = "{Nodes:2 Connections:7 Everything:1 Topics:[{Name:soccer.mls.* Clients:2} {Name:*.*.goal Clients:1}] Match:[{Name:m1 Clients:3} {Name:m2 Clients:1}] Team:[{Name:A Clients:1}]}"
 	var got string
-	for end := time.Now().Add(15 * time.Second); got != want && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for range 100 { // a report of before may still be on its way
+		for _, n := range [2]interface{ ReportPresence(context.Context) error }{one.hub, two.hub} {
+			if err := n.ReportPresence(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
 		resp, err := http.Get(two.URL + "/presence")
 		if err != nil {
 			t.Fatal(err)
 		}
-		var p fanout.Presence
+		var p presence.Presence
 		err = json.NewDecoder(resp.Body).Decode(&p)
 		resp.Body.Close()
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = fmt.Sprintf("%+v", p)
+		if got = fmt.Sprintf("%+v", p); got == want {
+			return
+		}
 	}
-	if got != want {
-		t.Errorf("%s\nwant %s", got, want)
-	}
+	t.Errorf("%s\nwant %s", got, want)
 }
 
 // The same events, whoever asks how; each codec is what a client of its kind
@@ -273,7 +283,7 @@ func TestPresence(t *testing.T) {
 func TestEveryCodecSaysTheSame(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
-	plain, sse := n.dial(t, ""), n.sse(t, "", "")
+	plain, sse := n.follow(t, ""), n.sse(t, "", "")
 	dialer := websocket.Dialer{EnableCompression: true}
 	conn, resp, err := dialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws", nil)
 	if err != nil || !strings.Contains(resp.Header.Get("Sec-Websocket-Extensions"), "permessage-deflate") {
@@ -299,6 +309,7 @@ func TestEveryCodecSaysTheSame(t *testing.T) {
 
 // Under TLS all is the same, though nothing can be written without waiting.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	b := memory.New(nil, nil)
 	hub := fanout.NewHub(fanout.Options{Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -5,180 +5,90 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
-)
 
-// Close codes that a client may see. After the first three and closeToken it
-// should come back with its cursor, after the last two not as it was.
-const (
-	closeGoingAway = websocket.CloseGoingAway     // 1001: the node stops, or the log was made anew
-	closeTryLater  = websocket.CloseTryAgainLater // 1013: there is no room for what was asked, now
-	closeTooSlow   = 4001                         // more than lagBytes waited to be sent
-	closeBadFrame  = 4002                         // a frame that is not of the protocol
-	closeToken     = 4003                         // the token's time is over
-	closeTooMany   = 4008                         // more frames than a client may send
+	"github.com/matchwire/matchwire/fanout/internal/nonblock"
+	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
 // Bounds of one connection.
 const (
-	lagBytes      = 1 << 20          // that may wait for a client, besides what it missed
-	writeTimeout  = 10 * time.Second // in which a client must take something
-	pingEvery     = 25               // seconds
-	silentFor     = 60               // seconds without a word after which a client is gone
-	closeTimeout  = 3 * time.Second  // from our close frame to the end
-	maxFrame      = 16 << 10         // that a client may send
-	framesAtOnce  = 50               // that a client may send, and so many more each second:
-	framesASecond = 5
-	sendBytes     = 32 << 10 // that are given to the kernel at once for a client that is behind
+	maxLag        = 1 << 20          // bytes of events that may wait for a client, besides what it missed before it connected
+	writeTimeout  = 10 * time.Second // in which a client must accept something
+	pingInterval  = 25               // seconds
+	maxSilence    = 60               // seconds
+	maxFrame      = 16 << 10         // bytes that a client may send as one frame
+	frameBurst    = 50               // frames that a client may send at once
+	framesASecond = 5                // and then
+	chunkBytes    = 32 << 10         // that are written at once to a client that is behind
 )
 
-// A client is one connection. All that goes out is written under mu and without
-// waiting, by whoever has something; only for one that takes no more, and until
-// it has everything, there is a goroutine that waits. So an idle client has
-// none, and a slow one no queue: it has a position in the history, and takes
-// from there.
+// A client is one connection. Frames are written under mu and without waiting, by the
+// goroutine that has them. Only while a client accepts no more is there a goroutine,
+// drain, that waits for it. So an idle client has one goroutine, which reads, and a
+// slow one no queue: it has a position in the history, and drain continues from there.
 type client struct {
-	// What every event for it needs stands together: of many thousand clients
-	// none is in the processor's cache.
-	mu       sync.Mutex
-	codec    codec
-	draining bool   // a goroutine sends what waits
-	stale    bool   // to be sent a snapshot in place of what it missed
-	closing  bool   // the last word is said, or waits in own
-	shut     bool   // conn is closed, or about to be
-	unread   bool   // nobody reads from it
-	next     uint64 // it has had all that it wants before this position
-	direct   descriptor
-	hub      *Hub
+	// The fields that every event needs are first, in few cache lines: with many
+	// thousand clients none is in the processor's cache.
+	mu        sync.Mutex
+	codec     wire.Codec
+	draining  bool   // drain runs
+	stale     bool   // it is to receive a snapshot in place of what it missed
+	closing   bool   // the last frame is sent, or waits in own
+	shut      bool   // conn is closed, or about to be
+	readEnded bool   // nothing more is read from it
+	next      uint64 // position: it has received all that it wants before
+	direct    nonblock.Conn
+	hub       *Hub
 
-	line  *line    // changed with both lines' mu held
-	group *group   // changed with line.mu held; nil once it left
-	begun []byte   // the rest of what was sent in part; shared
-	own   [][]byte // whole frames that go out after that, before those of the history; shared
-	lag   int      // bytes that the line had for it and it has not taken
-	marks int      // how often it held up a playback
+	timeline *timeline // written with both timelines' mu held; nil until it is admitted
+	group    *group    // written with timeline.mu held; nil after unsubscribe
+	begun    []byte    // the rest of a frame that was written in part; shared
+	own      [][]byte  // whole frames to write after that, before those of the history; shared
+	lag      int       // bytes that the timeline had for it and that it has not received
+	holdups  int       // of a playback
 
-	conn     net.Conn
-	conflate bool          // it wants a snapshot rather than the end when it is slow
-	turn     uint8         // the second of pingEvery in which it is pinged
-	expires  int64         // when its token does, in Unix seconds; 0: never
-	heard    atomic.Int64  // when it said something last, in Unix seconds
-	most     *rate.Limiter // of its frames; nil until the first
+	conn       net.Conn
+	conflate   bool          // when it is too slow, send a snapshot in place of closing it
+	pingSecond uint8         // of pingInterval
+	expires    int64         // when its token expires, in Unix seconds; 0: never
+	lastHeard  atomic.Int64  // in Unix seconds
+	frameRate  *rate.Limiter // of what it sends; nil until the first frame
+	changed    chan struct{} // for awaitTimeline; nil if it does not wait
 
-	// Its places in the index; guarded by line.mu.
-	slot, turnSlot int
+	// Its slots in the index; guarded by timeline.mu.
+	slot, pingSlot int
 }
 
-func newClient(h *Hub, conn net.Conn, c codec) *client {
-	client := &client{hub: h, conn: conn, codec: c, direct: descriptorOf(conn), turn: uint8(rand.IntN(pingEvery))}
-	client.heard.Store(time.Now().Unix())
-	return client
+func newClient(h *Hub, conn net.Conn, codec wire.Codec) *client {
+	c := &client{hub: h, conn: conn, codec: codec, direct: nonblock.New(conn), pingSecond: uint8(rand.IntN(pingInterval))}
+	c.heard()
+	return c
 }
 
-// put sends a whole frame of the client's own, which must not change. mu is held.
-func (c *client) put(b []byte) {
-	if c.shut || c.closing {
-		return
-	}
-	waits := 0
-	for _, o := range c.own {
-		waits += len(o)
-	}
-	if waits > lagBytes {
-		c.tooSlow()
-		return
-	}
-	c.write(b)
-}
+// heard notes that the client is alive.
+func (c *client) heard() { c.lastHeard.Store(time.Now().Unix()) }
 
-// write sends b now or after what waits. mu is held.
-func (c *client) write(b []byte) {
-	if !c.draining {
-		n := c.try(b)
-		if n == len(b) || c.shut {
-			return
-		}
-		if n > 0 {
-			c.begun = b[n:]
-			c.drainLater()
-			return
-		}
-	}
-	if len(b) > 0 {
-		c.own = append(c.own, b)
-	}
-	c.drainLater()
-}
-
-// try writes what the kernel takes at once. mu is held, and nothing waits.
-func (c *client) try(b []byte) int {
-	n, err := c.direct.write(b)
-	if err != nil {
-		c.end(endBroken)
-	}
-	c.hub.counts.bytes.Add(int64(n))
-	return n
-}
-
-// deliver hands on what a round has for the client's group.
-func (c *client) deliver(b *batch, patient bool) {
+// check closes a client whose token has expired, or that was silent too long, and pings
+// others if it is their second. Its timeline calls it between rounds: unless the client is
+// behind, it has received everything before position.
+func (c *client) check(now int64, ping bool, at *cursorFrame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.shut || c.closing || b.last < c.next:
-	case c.draining:
-		if c.lag += len(b.texts[c.codec]); c.lag > lagBytes && !patient {
-			c.tooSlow()
+	case c.shut || c.closing:
+	case c.expires > 0 && now >= c.expires:
+		c.closeLocked(closeToken, "the token has expired", endToken)
+	case ping && c.codec != wire.Stream && now-c.lastHeard.Load() > maxSilence:
+		c.abort(endSilent)
+	case ping && !c.draining:
+		b := wire.Ping(c.codec)
+		if c.next < at.position && at.last.Offset >= c.next { // it wants little, and its cursor would grow old
+			b = append(b, at.bytes[c.codec]...)
+			c.next = at.position
 		}
-	case b.first < c.next:
-		c.drainLater() // it has had a part; the history knows the rest
-	default:
-		text := b.texts[c.codec]
-		n := c.try(text)
-		if n == len(text) {
-			c.next = b.last + 1
-			return
-		}
-		c.took(b.frames, n)
-		c.drainLater()
+		c.send(b)
 	}
-}
-
-// took notes that n bytes of frames have been sent. mu is held.
-func (c *client) took(frames []*frame, n int) {
-	for _, f := range frames {
-		size := f.text.size(c.codec)
-		if n <= 0 {
-			return
-		}
-		if n < size {
-			c.begun = f.text.append(nil, c.codec)[n:]
-		}
-		n -= size
-		c.next = after(f.cursor)
-		c.lag = max(0, c.lag-size)
-	}
-}
-
-// tooSlow ends a client that does not take what is sent, or has it take a
-// snapshot in place of all that waits. mu is held.
-func (c *client) tooSlow() {
-	c.own, c.lag = nil, 0
-	if c.conflate {
-		c.stale = true
-		c.hub.counts.conflated.Add(1)
-		return
-	}
-	c.finish(closeTooSlow, "too slow; resume by cursor", endSlow)
-}
-
-// A descriptor is a plain TCP connection as the kernel knows it. The zero value
-// takes nothing.
-type descriptor struct {
-	raw syscall.RawConn
-	fd  int
 }

@@ -28,7 +28,7 @@ type raw struct {
 
 func (n *node) raw(t *testing.T, extensions string) (*raw, string) {
 	t.Helper()
-	conn, err := net.Dial("tcp", n.Listener.Addr().String())
+	conn, err := n.dial()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func FuzzClientFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, isRaw bool) {
 		n := newNode(t, memory.New(nil, nil))
 		c, _ := n.raw(t, "")
-		healthy := n.dial(t, "")
+		healthy := n.follow(t, "")
 		healthy.read()
 		if _, _, err := c.next(); err != nil {
 			t.Fatal(err)

@@ -1,21 +1,21 @@
 package fanout
 
-// Every has checkpoints kept after so many messages.
-func (c *Checkpoints) Every(messages uint64) *Checkpoints {
-	c.every = messages
-	return c
-}
+import (
+	"context"
+	"time"
+)
 
-// Age has every client silent for so many seconds more.
-func (h *Hub) Age(seconds int64) {
-	for _, c := range h.clients() {
-		c.heard.Add(-seconds)
+// PingNow pings every client of the live timeline.
+func (h *Hub) PingNow(ctx context.Context) {
+	for second := range uint8(pingInterval) {
+		h.live.betweenRounds(ctx, func() { h.live.tick(second) })
 	}
 }
 
-// PingNow has every second be everybody's turn to be pinged.
-func (h *Hub) PingNow() {
-	for turn := range uint8(pingEvery) {
-		h.live.between(h.ctx, func() { h.live.tick(turn) })
-	}
+// ReportPresence tells the other nodes of this node's clients now.
+func (h *Hub) ReportPresence(ctx context.Context) error {
+	h.counted.mu.Lock()
+	h.counted.at = time.Time{}
+	h.counted.mu.Unlock()
+	return h.options.Presence.Put(ctx, h.presence())
 }

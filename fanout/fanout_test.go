@@ -5,13 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,57 +20,46 @@ import (
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/fanout/eventlog"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // checkpoints are in a Redis of the test's own.
-func checkpoints(t *testing.T) *fanout.Checkpoints {
+func checkpoints(t *testing.T) *eventlog.Checkpoints {
+	c, _ := savedCheckpoints(t)
+	return c
+}
+
+// savedCheckpoints also returns a channel that receives when one was saved.
+func savedCheckpoints(t *testing.T) (*eventlog.Checkpoints, <-chan struct{}) {
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { r.Close() })
-	return fanout.NewCheckpoints(r, "mw:")
+	return eventlog.NewCheckpoints(r, "mw:"), afterScripts(r)
 }
 
-// A node is a hub behind a server.
-type node struct {
-	*httptest.Server
-	hub  *fanout.Hub
-	stop func()
+// afterScripts returns a channel that receives after each script that r has run.
+func afterScripts(r *redis.Client) <-chan struct{} {
+	ran := make(scriptHook, 1000)
+	r.AddHook(ran)
+	return ran
 }
 
-func newNode(t *testing.T, log broker.Log) *node { return newNodeWith(t, log, checkpoints(t)) }
+type scriptHook chan struct{}
 
-func newNodeWith(t *testing.T, log broker.Log, c *fanout.Checkpoints) *node {
-	return newNodeOf(t, log, fanout.Options{Checkpoints: c})
+func (scriptHook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (scriptHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
-func newNodeOf(t *testing.T, log broker.Log, o fanout.Options) *node {
-	t.Helper()
-	o.Log = slog.New(slog.DiscardHandler)
-	hub := fanout.NewHub(o)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- hub.Run(ctx, log) }()
-	n := &node{Server: httptest.NewServer(hub.Handler()), hub: hub}
-	n.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
+func (h scriptHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if err == nil && strings.HasPrefix(cmd.Name(), "eval") {
+			h <- struct{}{}
 		}
-		n.Close()
-	})
-	t.Cleanup(n.stop)
-	return n
-}
-
-func (n *node) dial(t *testing.T, query string) *client {
-	t.Helper()
-	conn, resp, err := websocket.DefaultDialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws?"+query, nil)
-	if err != nil {
-		t.Fatalf("dial: %v %v", err, resp)
+		return err
 	}
-	t.Cleanup(func() { conn.Close() })
-	return &client{t: t, conn: conn}
 }
 
 type client struct {
@@ -85,7 +71,7 @@ type client struct {
 type frame struct {
 	Cursor   string
 	Resumed  *bool
-	Snapshot *struct{ Matches []*fanout.MatchState }
+	Snapshot *struct{ Matches []*eventlog.MatchState }
 	Event    json.RawMessage
 	Pong     int
 }
@@ -167,7 +153,7 @@ func TestSnapshotThenEvents(t *testing.T) {
 	b := memory.New(nil, nil)
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	n := newNode(t, b)
-	c := n.dial(t, "")
+	c := n.follow(t, "")
 	hello := c.read()
 	if hello.Resumed == nil || *hello.Resumed || hello.Cursor == "" || hello.Snapshot == nil || len(hello.Snapshot.Matches) != 1 {
 		t.Fatalf("first frame %+v", hello)
@@ -189,7 +175,7 @@ func TestSnapshotThenEvents(t *testing.T) {
 func TestEachEventOnceAndInOrder(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
-	c := n.dial(t, "")
+	c := n.follow(t, "")
 	c.read()
 	first := seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	second := seq(t, b, "m1", "soccer.mls.goal", 2, nil)
@@ -215,7 +201,7 @@ func TestSnapshotFollowsCorrectionsAndRetractions(t *testing.T) {
 	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
 	seq(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
 	seq(t, b, "m2", "ice_hockey.nhl.goal_retracted", 3, func(d *event.Data) { d.Incident, d.Action = "m2/1", event.Retracted })
-	hello := newNode(t, b).dial(t, "").read()
+	hello := newNode(t, b).follow(t, "").read()
 	got := map[string][]string{}
 	for _, m := range hello.Snapshot.Matches {
 		for _, i := range m.Incidents {
@@ -230,7 +216,7 @@ func TestSnapshotFollowsCorrectionsAndRetractions(t *testing.T) {
 func TestEventsByHandAreFramed(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
-	c := n.dial(t, "")
+	c := n.follow(t, "")
 	c.read()
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	byHand, err := broker.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Hand", Match: &event.Match{ID: "m1"}})
@@ -256,7 +242,7 @@ func TestEventsByHandAreFramed(t *testing.T) {
 	if !slices.Contains(got, byHand.ID) || !slices.Contains(got, none.ID) {
 		t.Errorf("framed %v", got)
 	}
-	if m := n.dial(t, "").read().Snapshot.Matches; len(m) != 1 || m[0].Match.Home != "New York City FC" || len(m[0].Incidents) != 1 {
+	if m := n.follow(t, "").read().Snapshot.Matches; len(m) != 1 || m[0].Match.Home != "New York City FC" || len(m[0].Incidents) != 1 {
 		t.Errorf("what the parser knows was overwritten: %+v", m)
 	}
 }
@@ -264,7 +250,7 @@ func TestEventsByHandAreFramed(t *testing.T) {
 func TestResumeOnAnyNode(t *testing.T) {
 	b := memory.New(nil, nil)
 	one, two := newNode(t, b), newNode(t, b)
-	c := one.dial(t, "topics=soccer.%23")
+	c := one.follow(t, "topics=soccer.%23")
 	c.read()
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	_, f := c.event()
@@ -273,7 +259,7 @@ func TestResumeOnAnyNode(t *testing.T) {
 	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
 	three := newNode(t, b) // started after the events
 	for name, n := range map[string]*node{"the same": one, "another": two, "a new one": three} {
-		c := n.dial(t, "topics=soccer.%23&cursor="+f.Cursor)
+		c := n.follow(t, "topics=soccer.%23&cursor="+f.Cursor)
 		if hello := c.read(); !*hello.Resumed || hello.Snapshot != nil || hello.Cursor != f.Cursor {
 			t.Errorf("%s: first frame %+v", name, hello)
 		}
@@ -283,7 +269,7 @@ func TestResumeOnAnyNode(t *testing.T) {
 	}
 	// A cursor of a log that is gone: told so, and given a snapshot.
 	other := broker.CursorAt(0, "something else")
-	if hello := one.dial(t, "cursor="+other.String()).read(); *hello.Resumed || hello.Snapshot == nil {
+	if hello := one.follow(t, "cursor="+other.String()).read(); *hello.Resumed || hello.Snapshot == nil {
 		t.Errorf("a foreign cursor: %+v", hello)
 	}
 }
@@ -304,7 +290,7 @@ func TestSubscriptions(t *testing.T) {
 		"team=Toronto+FC&match=m2":     "[]",
 	} {
 		got := []string{}
-		for _, m := range n.dial(t, query).read().Snapshot.Matches {
+		for _, m := range n.follow(t, query).read().Snapshot.Matches {
 			got = append(got, m.Match.ID)
 		}
 		slices.Sort(got)
@@ -312,7 +298,7 @@ func TestSubscriptions(t *testing.T) {
 			t.Errorf("%q: snapshot of %v, want %s", query, got, want)
 		}
 	}
-	c := n.dial(t, "match=m1")
+	c := n.follow(t, "match=m1")
 	c.read()
 	say := func(s string) {
 		if err := c.conn.WriteMessage(websocket.TextMessage, []byte(s)); err != nil {
@@ -355,25 +341,22 @@ func TestSubscriptions(t *testing.T) {
 func TestResumeFromFarBehind(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
-	c := n.dial(t, "")
+	c := n.follow(t, "")
 	c.read()
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	_, f := c.event()
 	c.conn.Close()
+	watch := n.follow(t, "topics=*.*.red_card")
+	watch.read()
 	big := strings.Repeat("x", 64<<10)
 	for i := range int64(100) { // 6 MB
 		seq(t, b, "m1", "soccer.mls.goal", i+2, func(d *event.Data) { d.Reason = big })
 	}
-	for { // until the node has read them all
-		watch := n.dial(t, "")
-		seq := watch.read().Snapshot.Matches[0].Seq
-		watch.conn.Close()
-		if seq == 101 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
+	seq(t, b, "m1", "soccer.mls.red_card", 102, nil)
+	if e, _ := watch.event(); e.Data.Seq != 102 { // the node has read them all
+		t.Fatalf("got %d", e.Data.Seq)
 	}
-	c = n.dial(t, "cursor="+f.Cursor)
+	c = n.follow(t, "cursor="+f.Cursor)
 	if hello := c.read(); !*hello.Resumed {
 		t.Fatalf("first frame %+v", hello)
 	}
@@ -388,7 +371,7 @@ func TestResumeFromFarBehind(t *testing.T) {
 func TestWhatIsNotUTF8IsNotFramed(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
-	c := n.dial(t, "")
+	c := n.follow(t, "")
 	c.read()
 	m := seq(t, memory.New(nil, nil), "m1", "soccer.mls.goal", 1, nil)
 	m.Body = bytes.Replace(m.Body, []byte("P1"), []byte("P\xff"), 1)
@@ -404,17 +387,17 @@ func TestWhatIsNotUTF8IsNotFramed(t *testing.T) {
 func TestBadRequests(t *testing.T) {
 	n := newNode(t, memory.New(nil, nil))
 	for _, query := range []string{"cursor=x", "cursor=1-zz", "match=" + strings.Repeat("a", 300), "match=" + strings.Repeat("a,", 201), "topics=soccer", "topics=Soccer.MLS.*", "topic=soccer.mls.*"} {
-		_, resp, err := websocket.DefaultDialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws?"+query, nil)
+		_, resp, err := n.connect(query, nil)
 		if err == nil || resp == nil || resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%.30q: %v", query, err)
 		}
 	}
-	_, resp, err := websocket.DefaultDialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws", http.Header{"Origin": {"https://elsewhere.example"}})
+	_, resp, err := n.connect("", http.Header{"Origin": {"https://elsewhere.example"}})
 	if err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
 		t.Errorf("a page from elsewhere may connect: %v", err)
 	}
 	for _, bad := range []string{"hello", "[]", `{"what":1}`, `{"subscribe":{"topics":["` + strings.Repeat("é", 100) + `"]}}`} {
-		c := n.dial(t, "")
+		c := n.follow(t, "")
 		c.read()
 		if err := c.conn.WriteMessage(websocket.TextMessage, []byte(bad)); err != nil {
 			t.Fatal(err)
@@ -427,7 +410,7 @@ func TestBadRequests(t *testing.T) {
 
 func TestNodeThatStopsSaysSo(t *testing.T) {
 	n := newNode(t, memory.New(nil, nil))
-	c := n.dial(t, "")
+	c := n.follow(t, "")
 	c.read()
 	go n.stop()
 	if code := c.closed(); code != websocket.CloseGoingAway {
@@ -439,9 +422,9 @@ func TestNodeThatStopsSaysSo(t *testing.T) {
 func TestResumeFromNothing(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
-	hello := n.dial(t, "").read()
+	hello := n.follow(t, "").read()
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-	c := n.dial(t, "cursor="+hello.Cursor)
+	c := n.follow(t, "cursor="+hello.Cursor)
 	if f := c.read(); !*f.Resumed {
 		t.Fatalf("%+v", f)
 	}
@@ -454,16 +437,17 @@ func TestResumeFromNothing(t *testing.T) {
 func TestSlowClientIsClosed(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
-	conn, err := net.Dial("tcp", n.Listener.Addr().String())
+	conn, err := n.dial()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	_ = conn.(*net.TCPConn).SetReadBuffer(64 << 10)
 	fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-	healthy := n.dial(t, "topics=*.*.red_card")
+	healthy := n.follow(t, "topics=*.*.red_card")
 	healthy.read()
 	big := strings.Repeat("x", 64<<10)
-	for i := range int64(400) { // 25 MB, far beyond the budget and the kernel's buffers
+	for i := range int64(150) { // 10 MB, far beyond the budget and the kernel's buffers
 		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = big })
 	}
 	seq(t, b, "m1", "soccer.mls.red_card", 1000, nil)
@@ -506,9 +490,10 @@ func TestCheckpoint(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		const events, matches = 1700, 30
 		b := memory.New(nil, nil)
-		kept := fanout.NewCheckpoints(r, "mw:").Every(500)
+		saved := afterScripts(r)
+		kept := eventlog.NewCheckpoints(r, "mw:").Every(500)
 		old := newNodeWith(t, b, kept)
-		first := old.dial(t, "match=m0")
+		first := old.follow(t, "match=m0")
 		first.read()
 		seq(t, b, "m0", "soccer.mls.goal", 1, nil)
 		_, early := first.event()
@@ -520,11 +505,11 @@ func TestCheckpoint(t *testing.T) {
 			})
 		}
 		list := func() int64 { return r.ZCard(t.Context(), "mw:{fanout}:checkpoints").Val() }
-		for end := time.Now().Add(20 * time.Second); list() < 3 && time.Now().Before(end); {
-			time.Sleep(10 * time.Millisecond)
+		for list() < 3 {
+			<-saved
 		}
 		snapshot := func(n *node) string {
-			c := n.dial(t, "")
+			c := n.follow(t, "")
 			f := c.read()
 			text, err := json.Marshal(f.Snapshot)
 			if err != nil {
@@ -541,7 +526,7 @@ func TestCheckpoint(t *testing.T) {
 		if n := counted.read.Load(); n < 500 || n > 1250 {
 			t.Errorf("%d of %d messages read", n, events)
 		}
-		past := next.dial(t, "match=m0&cursor="+early.Cursor)
+		past := next.follow(t, "match=m0&cursor="+early.Cursor)
 		if f := past.read(); !*f.Resumed {
 			t.Error("not resumed from the log, with a cursor from before what the node has read at its start")
 		}
@@ -555,7 +540,7 @@ func TestCheckpoint(t *testing.T) {
 		at := snapshot(old)
 		at = at[:strings.Index(at, "{")]
 		seq(t, b, "m0", "soccer.mls.goal", events+1, func(d *event.Data) { d.Player = "last" })
-		c := next.dial(t, "match=m0&cursor="+at)
+		c := next.follow(t, "match=m0&cursor="+at)
 		if f := c.read(); !*f.Resumed {
 			t.Errorf("not resumed: %+v", f)
 		}
@@ -567,18 +552,21 @@ func TestCheckpoint(t *testing.T) {
 
 // A checkpoint of a log that is gone leads nobody astray.
 func TestCheckpointOfAnotherLog(t *testing.T) {
-	kept := checkpoints(t).Every(500)
+	kept, saved := savedCheckpoints(t)
+	kept.Every(500)
 	first := memory.New(nil, nil)
 	n := newNodeWith(t, first, kept)
-	n.dial(t, "").read()
+	c := n.follow(t, "")
+	c.read()
+	c.conn.Close()
 	for i := range 600 {
 		seq(t, first, "gone", "soccer.mls.goal", int64(i+1), nil)
 	}
-	time.Sleep(200 * time.Millisecond) // for the checkpoint
+	<-saved
 	n.stop()
 	second := memory.New(nil, nil)
 	seq(t, second, "here", "soccer.mls.goal", 1, nil)
-	f := newNodeWith(t, second, kept).dial(t, "").read()
+	f := newNodeWith(t, second, kept).follow(t, "").read()
 	if len(f.Snapshot.Matches) != 1 || f.Snapshot.Matches[0].Match.ID != "here" {
 		t.Errorf("%+v", f.Snapshot)
 	}
@@ -588,10 +576,14 @@ func TestCheckpointOfAnotherLog(t *testing.T) {
 type restlessLog struct {
 	broker.Log
 	left atomic.Int64
+	calm chan struct{} // closed when it is not any more
 }
 
 func (r *restlessLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{}, h func(broker.Cursor, broker.Message) error) error {
-	if r.left.Add(-1) < 0 {
+	if left := r.left.Add(-1); left < 0 {
+		if left == -1 {
+			close(r.calm)
+		}
 		return r.Log.ReadLog(ctx, from, caughtUp, h)
 	}
 	if caughtUp != nil {
@@ -603,16 +595,11 @@ func (r *restlessLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp 
 func TestLogMadeAnewWhileGettingReady(t *testing.T) {
 	b := memory.New(nil, nil)
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-	log := &restlessLog{Log: b}
+	log := &restlessLog{Log: b, calm: make(chan struct{})}
 	log.left.Store(3000)
 	n := newNode(t, log)
-	for end := time.Now().Add(20 * time.Second); log.left.Load() >= 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the log is not read again")
-		}
-	}
-	time.Sleep(100 * time.Millisecond) // until those that came between have been sent away
-	if f := n.dial(t, "").read(); score(f) != 1 {
+	<-log.calm
+	if f := n.follow(t, "").read(); score(f) != 1 {
 		t.Errorf("%+v", f)
 	}
 }

@@ -5,63 +5,65 @@ import (
 	"strings"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/fanout/filter"
+	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// An index finds who wants an event at a cost that does not depend on those who
-// do not. Clients that want the same are one group, and a group is found by the
-// list of its wants that says most: a match, else a team, else a topic.
+// An index finds the clients that want an event. Its cost does not depend on the
+// clients that do not. Clients with equal filters are one group, and a group is found
+// by the most selective list of its filter: matches, else teams, else topics.
 type index struct {
 	groups  map[string]*group
 	all     []*group
 	byMatch map[string][]*group
 	byTeam  map[string][]*group // by folded name
 	byTopic topics
-	turns   [pingEvery][]*client // all clients, by their turn
-	asked   uint64               // how many events were looked up
+	pings   [pingInterval][]*client // all clients, by the second in which they are pinged
+	lookups uint64
 	clients int
 }
 
-// A group is the clients of one line that want the same.
+// A group is the clients of one timeline that have equal filters.
 type group struct {
-	wants   wants
+	filter  filter.Filter
 	key     string
-	members [codecs][]*client
-	asked   uint64 // the event that found it last
+	members [wire.Codecs][]*client
+	lookup  uint64 // the latest that found it
 	batch   *batch // of the round
 
-	greeting   *text // the snapshot for those that join at a position
-	greetingAt uint64
+	snapshot   *wire.Object // for clients that join at a position
+	snapshotAt uint64
 }
 
 func newIndex() index {
 	return index{groups: map[string]*group{}, byMatch: map[string][]*group{}, byTeam: map[string][]*group{}}
 }
 
-// add puts a client among those that want the same.
-func (x *index) add(c *client, w wants) {
-	key := w.key()
+// add adds a client to the group of its filter.
+func (x *index) add(c *client, f filter.Filter) {
+	key := f.Key()
 	g := x.groups[key]
 	if g == nil {
-		g = &group{wants: w, key: key}
+		g = &group{filter: f, key: key}
 		x.groups[key] = g
 		x.place(g, func(l []*group) []*group { return append(l, g) })
 	}
 	c.group, c.slot = g, len(g.members[c.codec])
 	g.members[c.codec] = append(g.members[c.codec], c)
-	c.turnSlot = len(x.turns[c.turn])
-	x.turns[c.turn] = append(x.turns[c.turn], c)
+	c.pingSlot = len(x.pings[c.pingSecond])
+	x.pings[c.pingSecond] = append(x.pings[c.pingSecond], c)
 	x.clients++
 }
 
-// remove takes a client out of its group.
+// remove removes a client from its group.
 func (x *index) remove(c *client) {
 	g := c.group
 	if g == nil {
 		return
 	}
 	c.group = nil
-	g.members[c.codec] = takeOut(g.members[c.codec], c.slot, func(moved *client) { moved.slot = c.slot })
-	x.turns[c.turn] = takeOut(x.turns[c.turn], c.turnSlot, func(moved *client) { moved.turnSlot = c.turnSlot })
+	g.members[c.codec] = removeSlot(g.members[c.codec], c.slot, func(moved *client) { moved.slot = c.slot })
+	x.pings[c.pingSecond] = removeSlot(x.pings[c.pingSecond], c.pingSlot, func(moved *client) { moved.pingSlot = c.pingSlot })
 	x.clients--
 	if g.size() == 0 {
 		delete(x.groups, g.key)
@@ -71,23 +73,23 @@ func (x *index) remove(c *client) {
 	}
 }
 
-// takeOut is a list less one client, whose place the last one takes.
-func takeOut(list []*client, slot int, took func(moved *client)) []*client {
+// removeSlot removes one client. The last one moves to its slot.
+func removeSlot(list []*client, slot int, move func(moved *client)) []*client {
 	last := len(list) - 1
 	list[slot] = list[last]
-	took(list[slot])
+	move(list[slot])
 	list[last] = nil
 	return list[:last]
 }
 
-// list is all clients, in no order.
-func (x *index) list() []*client { return slices.Concat(x.turns[:]...) }
+// list returns all clients, in no order.
+func (x *index) list() []*client { return slices.Concat(x.pings[:]...) }
 
-// forgetGreetings frees the snapshots of other positions.
-func (x *index) forgetGreetings(position uint64) {
+// dropSnapshots frees the snapshots at other positions.
+func (x *index) dropSnapshots(position uint64) {
 	for _, g := range x.groups {
-		if g.greetingAt != position {
-			g.greeting = nil
+		if g.snapshotAt != position {
+			g.snapshot = nil
 		}
 	}
 }
@@ -99,7 +101,7 @@ func (g *group) size() (n int) {
 	return n
 }
 
-// place changes every list that a group is found by.
+// place applies change to every list that a group is found by.
 func (x *index) place(g *group, change func([]*group) []*group) {
 	in := func(lists map[string][]*group, keys []string) {
 		for _, k := range keys {
@@ -110,24 +112,18 @@ func (x *index) place(g *group, change func([]*group) []*group) {
 			}
 		}
 	}
-	w := g.wants
-	if w.empty() && !w.nothing && w.may != nil {
-		w = *w.may
+	f := g.filter
+	if f.Empty() && !f.Nothing && f.Allowed != nil {
+		f = *f.Allowed
 	}
 	switch {
-	case w.nothing:
-	case len(w.Match) > 0:
-		in(x.byMatch, w.Match)
-	case len(w.Team) > 0:
-		teams := []string{}
-		for _, t := range w.Team {
-			if t = folded(t); !slices.Contains(teams, t) {
-				teams = append(teams, t)
-			}
-		}
-		in(x.byTeam, teams)
-	case len(w.Topics) > 0:
-		for _, p := range w.Topics {
+	case f.Nothing:
+	case len(f.Match) > 0:
+		in(x.byMatch, f.Match)
+	case len(f.Team) > 0:
+		in(x.byTeam, f.Teams())
+	case len(f.Topics) > 0:
+		for _, p := range f.Topics {
 			x.byTopic.place(strings.Split(p, "."), change)
 		}
 	default:
@@ -135,15 +131,15 @@ func (x *index) place(g *group, change func([]*group) []*group) {
 	}
 }
 
-// find calls visit once for every group that wants an event of that key and
-// match.
+// find calls visit once for every group that wants an event with this routing key
+// about m, which may be nil.
 func (x *index) find(key string, m *event.Match, visit func(*group)) {
-	x.asked++
+	x.lookups++
 	visitAll := func(l []*group) {
 		for _, g := range l {
-			if g.asked != x.asked {
-				g.asked = x.asked
-				if g.wants.event(key, m) {
+			if g.lookup != x.lookups {
+				g.lookup = x.lookups
+				if g.filter.Event(key, m) {
 					visit(g)
 				}
 			}
@@ -152,19 +148,19 @@ func (x *index) find(key string, m *event.Match, visit func(*group)) {
 	visitAll(x.all)
 	if m != nil {
 		visitAll(x.byMatch[m.ID])
-		visitAll(x.byTeam[folded(m.Home)])
-		visitAll(x.byTeam[folded(m.Away)])
+		visitAll(x.byTeam[filter.FoldTeam(m.Home)])
+		visitAll(x.byTeam[filter.FoldTeam(m.Away)])
 	}
 	x.byTopic.find(key, visitAll)
 }
 
-// topics is a trie of topic patterns, a word a level.
+// topics is a trie of topic patterns, one word a level.
 type topics struct {
 	words  map[string]*topics // by word, * and # among them
 	groups []*group           // of the patterns that end here
 }
 
-// place changes the list at the end of a pattern.
+// place applies change to the list at the end of a pattern.
 func (t *topics) place(pattern []string, change func([]*group) []*group) {
 	if len(pattern) == 0 {
 		t.groups = change(t.groups)
@@ -185,7 +181,7 @@ func (t *topics) place(pattern []string, change func([]*group) []*group) {
 	}
 }
 
-// find calls visit with the groups of every pattern that matches a key, maybe
+// find calls visit with the groups of every pattern that matches a key, possibly
 // more than once.
 func (t *topics) find(key string, visit func([]*group)) {
 	word, rest, more := strings.Cut(key, ".")
@@ -206,7 +202,7 @@ func (t *topics) find(key string, visit func([]*group)) {
 	}
 }
 
-// hash goes on below a # that has taken at least one word.
+// hash continues below a # that stands for at least one word.
 func (t *topics) hash(below *topics, rest string, more bool, visit func([]*group)) {
 	for {
 		below.find(rest, visit)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/fanout/filter"
+	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
 // The index finds whom asking each would find, whatever comes and goes.
@@ -26,14 +28,14 @@ func TestIndexFindsThoseThatWant(t *testing.T) {
 			if r.IntN(4) == 0 {
 				p = pick("#", "#.goal", "soccer.#", "soccer.#.goal", "#.mls.#", "*.*.goal.#")
 			}
-			if (wants{Topics: []string{p}}).check() == nil {
+			if (filter.Filter{Topics: []string{p}}).Check() == nil {
 				return p
 			}
 		}
 	}
 	x := newIndex()
 	var clients []*client
-	all := map[*client]wants{}
+	all := map[*client]filter.Filter{}
 	for step := range 1500 {
 		if len(clients) > 0 && r.IntN(3) == 0 {
 			i := r.IntN(len(clients))
@@ -41,11 +43,11 @@ func TestIndexFindsThoseThatWant(t *testing.T) {
 			delete(all, clients[i])
 			clients = slices.Delete(clients, i, i+1)
 		} else {
-			w := wants{Topics: some(pattern), Match: some(func() string { return pick("m1", "m2", "m3") }), Team: some(func() string { return pick("A", "b", "C", "ΟΛΥΜΠΙΑΚΌΣ", "ſ") }), nothing: r.IntN(20) == 0}
+			w := filter.Filter{Topics: some(pattern), Match: some(func() string { return pick("m1", "m2", "m3") }), Team: some(func() string { return pick("A", "b", "C", "ΟΛΥΜΠΙΑΚΌΣ", "ſ") }), Nothing: r.IntN(20) == 0}
 			if r.IntN(4) == 0 {
-				w.may = &wants{Topics: []string{pattern()}}
+				w.Allowed = &filter.Filter{Topics: []string{pattern()}}
 			}
-			c := &client{codec: codec(r.IntN(int(codecs)))}
+			c := &client{codec: wire.Codec(r.IntN(int(wire.Codecs)))}
 			x.add(c, w)
 			clients, all[c] = append(clients, c), w
 		}
@@ -64,7 +66,7 @@ func TestIndexFindsThoseThatWant(t *testing.T) {
 		})
 		for c, w := range all {
 			want := 0
-			if w.event(key, m) {
+			if w.Event(key, m) {
 				want = 1
 			}
 			if found[c] != want {
@@ -80,23 +82,5 @@ func TestIndexFindsThoseThatWant(t *testing.T) {
 	}
 	if fmt.Sprint(len(x.groups), len(x.all), len(x.byMatch), len(x.byTeam), len(x.byTopic.words)) != "0 0 0 0 0" {
 		t.Errorf("left behind: %+v", x)
-	}
-}
-
-func TestOverlap(t *testing.T) {
-	for _, tc := range []struct {
-		a, b string
-		want bool
-	}{
-		{"soccer.mls.*", "soccer.#", true}, {"soccer.mls.*", "*.*.goal", true}, {"soccer.mls.goal", "soccer.nhl.*", false},
-		{"#", "a.b.c", true}, {"#.goal", "soccer.#", true}, {"#.goal", "soccer.mls.red_card", false}, {"a.b.c", "a.b.c.#", true},
-	} {
-		w, may := wants{Topics: []string{tc.a}}, wants{Topics: []string{tc.b}}
-		if got := w.within(&may) == nil; got != tc.want {
-			t.Errorf("%s within %s: %v", tc.a, tc.b, got)
-		}
-		if got := may.within(&w) == nil; got != tc.want {
-			t.Errorf("%s within %s: %v", tc.b, tc.a, got)
-		}
 	}
 }

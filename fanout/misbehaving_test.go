@@ -6,12 +6,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/fanout"
 )
 
 // One client in five does what none should; the others get every event, soon.
@@ -19,14 +21,15 @@ func TestMisbehavingClientsHarmNobody(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	const healthy, events = 100, 300
+	ended := make(chan struct{})
 	deeds := map[string]func(c *raw){
-		"reads nothing":   func(*raw) { time.Sleep(time.Second) },
+		"reads nothing":   func(*raw) { <-ended },
 		"vanishes":        func(c *raw) { _ = c.conn.(*net.TCPConn).SetLinger(0); c.conn.Close() },
 		"sends too much":  func(c *raw) { c.send(0x81, strings.Repeat("x", 1<<20)); c.said() },
 		"is not UTF-8":    func(c *raw) { c.send(0x81, "{\"ping\":\"\xff\"}"); c.said() },
 		"is no JSON":      func(c *raw) { c.send(0x81, "hello"); c.said() },
 		"sends no frames": func(c *raw) { c.write([]byte(strings.Repeat("GET / HTTP/1.1\r\n\r\n", 100))); c.said() },
-		"sends half":      func(c *raw) { c.write(masked(0x81, "{}")[:3]); time.Sleep(500 * time.Millisecond) },
+		"sends half":      func(c *raw) { c.write(masked(0x81, "{}")[:3]); <-ended },
 		"floods": func(c *raw) {
 			for i := range 500 {
 				c.send(0x81, fmt.Sprintf(`{"subscribe":{"match":["x%d"]}}`, i))
@@ -45,11 +48,11 @@ func TestMisbehavingClientsHarmNobody(t *testing.T) {
 	}
 	var clients []*client
 	for range healthy {
-		c := n.dial(t, "")
+		c := n.follow(t, "")
 		c.read()
 		clients = append(clients, c)
 	}
-	ended := make(chan struct{})
+	received := make(chan struct{}, events) // one for each event that the first healthy client received
 	var bad, good sync.WaitGroup
 	for range 3 {
 		for _, do := range deeds {
@@ -67,8 +70,11 @@ func TestMisbehavingClientsHarmNobody(t *testing.T) {
 			})
 		}
 	}
-	for _, c := range clients {
+	for i, c := range clients {
 		good.Go(func() {
+			if i == 0 {
+				defer close(received)
+			}
 			for want := int64(1); want <= events; want++ {
 				_ = c.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 				_, text, err := c.conn.ReadMessage()
@@ -76,51 +82,66 @@ func TestMisbehavingClientsHarmNobody(t *testing.T) {
 					t.Errorf("event %d: %.200s %v", want, text, err)
 					return
 				}
+				if i == 0 {
+					received <- struct{}{}
+				}
 			}
 		})
 	}
 	for i := range int64(events) {
 		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = strings.Repeat("y", 700) })
-		time.Sleep(2 * time.Millisecond)
+		if i%20 == 19 { // so that the deeds go on meanwhile
+			for range 20 {
+				<-received
+			}
+		}
 	}
 	good.Wait()
 	close(ended)
 	bad.Wait()
 }
 
-// A client that is not heard of for a minute is gone, whatever its connection
-// says; one that answers pings is not.
+// A client that sends nothing for a minute is cut off, although its connection stands;
+// one that answers pings is not.
 func TestSilentClientsAreEnded(t *testing.T) {
-	n := newNode(t, memory.New(nil, nil))
-	silent, _ := n.raw(t, "")
-	if _, _, err := silent.next(); err != nil {
-		t.Fatal(err)
-	}
-	talks := n.dial(t, "")
-	talks.read()
-	n.hub.Age(59)
-	ended := time.AfterFunc(2*time.Second, n.hub.PingNow)
-	defer ended.Stop()
-	if err := talks.conn.WriteMessage(websocket.TextMessage, []byte(`{"ping":1}`)); err != nil {
-		t.Fatal(err)
-	}
-	talks.read()
-	for {
-		if _, _, err := silent.next(); err != nil {
-			break
+	synctest.Test(t, func(t *testing.T) {
+		n := newPipeNode(t, memory.New(nil, nil), fanout.Options{})
+		began := time.Now()
+		silent, _ := n.raw(t, "")
+		_ = silent.conn.SetDeadline(time.Time{})
+		talks := n.follow(t, "")
+		talks.read()
+		_ = talks.conn.SetReadDeadline(time.Time{})
+		pongs := make(chan string, 1)
+		go func() {
+			for {
+				_, text, err := talks.conn.ReadMessage() // and answers pings
+				if err != nil {
+					close(pongs)
+					return
+				}
+				pongs <- string(text)
+			}
+		}()
+		for {
+			if _, _, err := silent.next(); err != nil {
+				break
+			}
 		}
-	}
-	if err := talks.conn.WriteMessage(websocket.TextMessage, []byte(`{"ping":2}`)); err != nil {
-		t.Fatal(err)
-	}
-	if f := talks.read(); f.Pong != 2 {
-		t.Errorf("%+v", f)
-	}
-	for end := time.Now().Add(10 * time.Second); metric(t, n.hub, "matchwire_fanout_connections") != 1; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the silent one's connection is still counted")
+		if took := time.Since(began); took <= time.Minute || took > 2*time.Minute {
+			t.Errorf("the silent client was cut off after %v", took)
 		}
-	}
+		synctest.Wait()
+		if c := metric(t, n.hub, "matchwire_fanout_connections"); c != 1 {
+			t.Errorf("%v connections, want that of the other", c)
+		}
+		if err := talks.conn.WriteMessage(websocket.TextMessage, []byte(`{"ping":2}`)); err != nil {
+			t.Fatal(err)
+		}
+		if pong := <-pongs; pong != `{"pong":2}` {
+			t.Errorf("answer to a ping: %q", pong)
+		}
+	})
 }
 
 // A client that wants little is told where the log is, so that its cursor does
@@ -128,15 +149,15 @@ func TestSilentClientsAreEnded(t *testing.T) {
 func TestCursorsDoNotAge(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
-	c := n.dial(t, "topics=ice_hockey.%23")
+	c := n.follow(t, "topics=ice_hockey.%23")
 	first := c.read().Cursor
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-	n.hub.PingNow()
+	n.hub.PingNow(t.Context())
 	f := c.read()
 	if f.Cursor == "" || f.Cursor == first || f.Event != nil || f.Snapshot != nil {
 		t.Errorf("%+v", f)
 	}
-	if f := n.dial(t, "cursor="+f.Cursor).read(); !*f.Resumed {
+	if f := n.follow(t, "cursor="+f.Cursor).read(); !*f.Resumed {
 		t.Errorf("not resumed: %+v", f)
 	}
 }

@@ -45,6 +45,7 @@ func serveAt(t *testing.T, addr string, log broker.Log) (string, func()) {
 // changes of what it wants, it tells each event once; and it is not more than a
 // second behind when the node is back.
 func TestClientInBrowser(t *testing.T) {
+	t.Parallel()
 	b := memory.New(nil, nil)
 	addr, stop := serveAt(t, "127.0.0.1:0", b)
 	ctx := browser.Open(t, "http://"+addr+"/")
@@ -125,6 +126,7 @@ func TestClientInBrowser(t *testing.T) {
 // The live page in a real browser: it shows the score and the time line, follows
 // events, says when the connection is lost, and misses nothing by it.
 func TestLivePage(t *testing.T) {
+	t.Parallel()
 	b := memory.New(nil, nil)
 	seq(t, b, "m1", "soccer.mls.goal", 1, func(d *event.Data) {
 		d.Player, d.Team, d.Side, d.Time = "Sebastian <b>Giovinco</b>", "Toronto FC", event.Away, "14:21"

@@ -10,291 +10,314 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/fanout/eventlog"
 )
 
 const (
-	maxPlaybacks  = 8                // readings of the log at a time for clients that missed more than memory holds, and searches for the place of others
-	playbackBytes = 4 << 20          // of frames that a playback is ahead of its clients
-	pacedBytes    = 256 << 10        // the same, where a clock holds it back
-	arriveWithin  = 60 * time.Second // for the log to be read up to a client's place
-	holdUp        = 10               // times that one client may hold up a playback for a second
+	maxSharedPlaybacks = 8         // readings of the log for clients that missed more than memory holds
+	maxSearches        = 8         // readings of the log for the places of other clients
+	playbackBytes      = 4 << 20   // of frames that a playback is ahead of its clients
+	pacedBytes         = 256 << 10 // the same, if it has a clock
+	maxHoldups         = 10        // seconds that one client may hold up a playback for others
 )
 
 // errReached ends a reading of the log: the rest is in the hub's memory.
 var errReached = errors.New("the rest is in memory")
 
-// An arrival is a client whose place is in the log, and no longer in memory.
-type arrival struct {
-	client *client
-	wants  wants
-	cursor *broker.Cursor // its place, or
-	from   time.Time      // when its place was read
-	done   chan outcome   // holds one
-}
-
-// What became of an arrival.
-type outcome int
-
-const (
-	taken   outcome = iota
-	missing         // its place is not in the log
-	again           // memory has its place by now, or the line it came to has ended
-	full            // there are too many lines
-)
-
-// A playback reads the log anew, with a history and a line of its own, and hands
-// its clients over to memory when it gets there.
+// A playback reads the log again, into a history of its own, for clients whose place
+// is no longer in memory. When it reaches what is in memory, its timeline goes on from
+// there.
 type playback struct {
-	hub     *Hub
-	pace    pace       // of its line
-	waiting []*arrival // the earliest first
-	history *history
-	line    *line // nil until the first client's place is reached
-	found   func()
-	ctx     context.Context
-	waited  time.Duration // for clients, since somebody was marked
+	hub      *Hub
+	pace     pace
+	waiting  []*admission // the earliest place first
+	history  *eventlog.History
+	timeline *timeline // nil until the first client's place is reached
+	found    func()    // called when it is, or the playback ends
+	waited   time.Duration
 }
 
-// catchUp plays the log back to a client that comes with a cursor, together with
-// others if there is no clock to go by.
-func (h *Hub) catchUp(ctx context.Context, a *arrival, at pace) outcome {
-	if !at.live() {
-		return h.playFor(ctx, a, at)
+// catchUp sends a client what is only in the log. Clients that are to be live share
+// playbacks.
+func (h *Hub) catchUp(ctx context.Context, a *admission) outcome {
+	if !a.pace.live() {
+		return h.playBack(ctx, a)
 	}
 	h.mu.Lock()
-	h.late = append(h.late, a)
-	if h.playbacks < maxPlaybacks {
+	h.behind = append(h.behind, a)
+	room := h.playbacks < maxSharedPlaybacks
+	if room {
 		h.playbacks++
-		h.goroutines.Go(h.catchUpAll)
 	}
 	h.mu.Unlock()
-	return a.wait(ctx)
+	if room && !h.start(h.runSharedPlaybacks) {
+		return noRoom
+	}
+	return a.await(ctx)
 }
 
-// catchUpAll goes on while there are arrivals.
-func (h *Hub) catchUpAll() {
+// runSharedPlaybacks runs playbacks while clients wait for one.
+func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 	for {
 		h.mu.Lock()
-		late := h.late
-		h.late = nil
-		if len(late) == 0 {
+		behind := h.behind
+		h.behind = nil
+		if len(behind) == 0 {
 			h.playbacks--
 			h.mu.Unlock()
 			return
 		}
 		h.mu.Unlock()
-		slices.SortFunc(late, func(a, b *arrival) int { return cmp.Compare(a.cursor.Offset, b.cursor.Offset) })
-		(&playback{hub: h, waiting: late}).run()
+		slices.SortFunc(behind, func(a, b *admission) int { return cmp.Compare(a.cursor.Offset, b.cursor.Offset) })
+		(&playback{hub: h, waiting: behind, found: func() {}}).run(ctx)
 	}
 }
 
-// playFor plays the log back to one client, at a pace. So many at most look for
-// their place at a time.
-func (h *Hub) playFor(ctx context.Context, a *arrival, at pace) outcome {
-	h.mu.Lock()
-	if h.playing >= maxPlaybacks {
-		h.mu.Unlock()
-		return again
-	}
-	h.playing++
-	h.mu.Unlock()
-	p := &playback{hub: h, pace: at, waiting: []*arrival{a}, found: func() {
-		h.mu.Lock()
-		h.playing--
-		h.mu.Unlock()
-	}}
-	h.goroutines.Go(p.run)
-	return a.wait(ctx)
-}
-
-func (a *arrival) wait(ctx context.Context) outcome {
+// playBack runs a playback for one client with a delay or a speed. At most maxSearches
+// look for their place at a time; more wait.
+func (h *Hub) playBack(ctx context.Context, a *admission) outcome {
 	select {
-	case o := <-a.done:
-		return o
+	case h.searches <- struct{}{}:
+	case <-h.stopping:
+		return noRoom
 	case <-ctx.Done():
-		return full
+		return noRoom
 	}
+	p := &playback{hub: h, pace: a.pace, waiting: []*admission{a}, found: sync.OnceFunc(func() { <-h.searches })}
+	if !h.start(p.run) {
+		p.found()
+		return noRoom
+	}
+	return a.await(ctx)
 }
 
-// run reads until memory has the rest, or nobody is left.
-func (p *playback) run() {
-	ctx, stop := context.WithCancel(p.hub.ctx)
+// await waits for the result of a playback.
+func (a *admission) await(ctx context.Context) outcome {
+	select {
+	case o := <-a.result:
+		return o
+	case <-a.client.hub.stopping:
+	case <-ctx.Done():
+	}
+	return noRoom
+}
+
+// run reads until memory has the rest, or no client is left.
+func (p *playback) run(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	p.ctx = ctx
-	if p.found != nil {
-		p.found = sync.OnceFunc(p.found)
-		defer p.found()
+	defer p.found()
+	err := p.read(ctx, stop)
+	if ctx.Err() != nil {
+		err = nil // its timeline has ended
 	}
-	err := p.read(stop)
-	if err != nil && ctx.Err() == nil {
-		p.hub.log.Warn("clients that are behind are sent away", "error", err)
+	if err == nil {
+		p.dismiss(retry)
+		return
 	}
-	p.dismiss()
-	if p.line != nil && err != nil {
-		p.hub.endLine(p.line, closeTryLater, "the event log cannot be read now; resume by cursor")
+	p.hub.log.Warn("the event log cannot be read for clients that are behind", "error", err)
+	p.dismiss(noRoom)
+	if p.timeline != nil {
+		p.hub.closeTimeline(p.timeline, closeTryLater, "the event log cannot be read now; resume by cursor")
 	}
 }
 
-func (p *playback) read(stop func()) error {
+// read reads the log. stop ends the reading when the timeline ends.
+func (p *playback) read(ctx context.Context, stop func()) error {
 	first, offset := p.waiting[0], uint64(math.MaxUint64)
 	if first.cursor != nil {
 		offset = first.cursor.Offset
 	}
-	cp, err := p.hub.checkpoints.before(p.ctx, offset, first.from)
+	cp, err := p.hub.options.Checkpoints.Before(ctx, offset, first.from)
 	if err != nil {
 		p.hub.log.Warn("reading the event log from its beginning", "error", err)
 	}
-	p.history = newHistory(playbackBytes, cp)
+	limit := playbackBytes
 	if !p.pace.live() {
-		p.history.limit = pacedBytes
+		limit = pacedBytes
 	}
+	p.history = eventlog.NewHistory(limit, cp)
 	for {
-		err := p.hub.source.ReadLog(p.ctx, p.history.last(), nil, func(at broker.Cursor, m broker.Message) error { return p.take(at, m, stop) })
+		err := p.hub.source.ReadLog(ctx, p.history.Last(), nil, func(at broker.Cursor, m broker.Message) error { return p.receive(ctx, at, m, stop) })
 		switch {
-		case errors.Is(err, broker.ErrCursorGone) && p.line == nil && cp.at != broker.Start:
-			cp = beginning() // the log does not reach back to the checkpoint
-			p.history = newHistory(p.history.limit, cp)
+		case errors.Is(err, broker.ErrCursorGone) && p.timeline == nil && cp.Cursor != broker.Start:
+			cp = eventlog.Beginning() // the log does not reach back to the checkpoint
+			p.history = eventlog.NewHistory(limit, cp)
 			continue
 		case !errors.Is(err, errReached):
 			return err
 		}
-		p.dismiss() // memory has the place of those who still wait
-		if p.line == nil || p.handOver() {
+		p.dismiss(retry) // their places are in memory
+		if p.timeline == nil || p.handOver(ctx) {
 			return nil
 		}
 	}
 }
 
-// dismiss has those who wait look for their place again.
-func (p *playback) dismiss() {
+// dismiss ends the waiting of all clients that are not admitted.
+func (p *playback) dismiss(o outcome) {
 	for _, a := range p.waiting {
-		a.done <- again
+		a.result <- o
 	}
 	p.waiting = nil
 }
 
-// take adds a message, and waits until there is room for more.
-func (p *playback) take(at broker.Cursor, m broker.Message, stop func()) error {
-	f, err := p.history.take(at, m, false)
+// receive adds a message, and waits until there is room for more.
+func (p *playback) receive(ctx context.Context, at broker.Cursor, m broker.Message, stop func()) error {
+	f, err := p.history.Append(at, m, false)
 	if err != nil {
 		p.hub.log.Debug("not an event, not framed", "key", m.Key, "cursor", at, "error", err)
 	}
 	p.admit(at, f, stop)
-	if p.line == nil {
-		p.history.pass()
+	if p.timeline == nil {
+		p.history.DropAll()
 		if len(p.waiting) == 0 {
 			return errReached
 		}
 	}
-	for p.line != nil && p.history.full(p.line.needed) {
-		if !p.pause() {
-			return p.ctx.Err()
+	for p.timeline != nil && p.history.Full(p.timeline.needed) {
+		if !p.awaitProgress(ctx) {
+			return ctx.Err()
 		}
 	}
-	if p.hub.history.reaches(after(at)) {
+	if p.hub.history.Covers(eventlog.After(at)) {
 		return errReached
 	}
 	return nil
 }
 
-// pause waits until clients may have taken something. For each second of waiting
-// the slowest get a mark, and too many marks end them.
-func (p *playback) pause() bool {
+// awaitProgress waits until clients may have received something. After each second of
+// waiting it counts a hold-up for the slowest.
+func (p *playback) awaitProgress(ctx context.Context) bool {
 	began := time.Now()
 	second := time.NewTimer(time.Second - p.waited)
 	defer second.Stop()
 	select {
-	case <-p.ctx.Done():
+	case <-ctx.Done():
 		return false
-	case <-p.line.progress:
+	case <-p.timeline.progress:
 		p.waited = min(p.waited+time.Since(began), time.Second)
 	case <-second.C:
 		p.waited = 0
-		p.line.mark()
+		p.timeline.countHoldup()
 	}
 	return true
 }
 
-// admit takes the clients whose place this message is. f is its frame, if it has
-// one.
-func (p *playback) admit(at broker.Cursor, f *frame, stop func()) {
+// admit admits the clients whose place is at this message. f is its frame, nil if it
+// has none.
+func (p *playback) admit(at broker.Cursor, f *eventlog.Frame, stop func()) {
 	for len(p.waiting) > 0 {
 		a := p.waiting[0]
-		o := taken
+		o := cursorGone
 		switch {
-		case a.cursor != nil && at.Offset < a.cursor.Offset, a.cursor == nil && (f == nil || !f.read.After(a.from)):
-			return
-		case a.cursor != nil && at != *a.cursor:
-			o = missing
-		default:
-			o = p.seat(a, at, f, stop)
+		case a.cursor != nil && at.Offset < a.cursor.Offset, a.cursor == nil && (f == nil || !f.Read.After(a.from)):
+			return // not yet
+		case a.cursor == nil || at == *a.cursor:
+			o = p.subscribe(a, at, f, stop)
 		}
 		p.waiting = p.waiting[1:]
-		a.done <- o
+		a.result <- o
 	}
 }
 
-// seat puts a client on the line, which begins with the first.
-func (p *playback) seat(a *arrival, at broker.Cursor, f *frame, stop func()) outcome {
-	if p.line == nil {
-		position, from := at.Offset, a.from
-		last, read, states := p.history.begin()
+// subscribe subscribes a client to the timeline, which begins with the first client.
+func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, stop func()) outcome {
+	if p.timeline == nil {
+		from := a.from
+		last, read, states := p.history.KeepAll()
+		place := eventlog.Place{Position: at.Offset, Last: last, Read: read, States: states}
 		switch {
-		case f == nil: // not framed, or the last of the checkpoint
-			position, from = after(at), read
-		case a.cursor != nil || last == broker.Start: // or there is nothing before it to wait through
-			from = f.read
+		case f == nil: // not framed, or the last message of the checkpoint
+			place.Position, from = eventlog.After(at), read
+		case a.cursor != nil || last == broker.Start: // or there is nothing before it
+			from = f.Read
 		}
-		l := newLine(p.hub, p.history, p.pace.clock(from), position, last, states)
-		l.patient = p.pace.live()
-		if !p.hub.startLine(l, stop) {
-			return full
+		t := newTimeline(p.hub, p.history, p.pace.clock(from), place)
+		t.patient = p.pace.live()
+		if !p.hub.startTimeline(t, stop) {
+			return noRoom
 		}
-		p.line = l
-		p.hub.delayLine(p.pace.delay, l)
-		if p.found != nil {
-			p.found()
-		}
+		p.timeline = t
+		p.hub.delayTimeline(p.pace.delay, t)
+		p.found()
 	}
-	ok, err := p.line.add(a.client, a.wants, a.cursor)
-	switch {
-	case err != nil:
-		p.hub.log.Error("client not taken", "error", err)
-		return full
-	case !ok:
-		return again
-	}
-	return taken
+	return p.timeline.subscribe(a.client, a.filter, a.cursor)
 }
 
-// handOver goes on with the hub's history in place of the playback's, as soon as
-// it has all that somebody still needs. false: it no longer has what follows,
-// and the log must be read further.
-func (p *playback) handOver() bool {
+// handOver replaces the playback's history by the hub's, when that has all that a
+// client still needs. It reports false if the hub's no longer has what follows: then
+// the log must be read further.
+func (p *playback) handOver(ctx context.Context) bool {
 	for {
 		over := false
-		if !p.line.between(p.ctx, func() { over = p.swap() }) || over {
+		if !p.timeline.betweenRounds(ctx, func() { over = p.replaceHistory() }) || over {
 			return true
 		}
-		if !p.hub.history.reaches(after(p.history.last())) {
+		if !p.hub.history.Covers(eventlog.After(p.history.Last())) {
 			return false
 		}
-		if !p.pause() {
+		if !p.awaitProgress(ctx) {
 			return true
 		}
 	}
 }
 
-// swap is what the pump does between rounds. A line without a clock of its own
-// ends in the live line.
-func (p *playback) swap() bool {
-	l := p.line
-	if !p.hub.history.reaches(l.needed()) {
+// replaceHistory is called between rounds. A timeline without a clock ends: its clients
+// move to the live one.
+func (p *playback) replaceHistory() bool {
+	t := p.timeline
+	if !p.hub.history.Covers(t.needed()) {
 		return false
 	}
-	l.history.Store(p.hub.history)
+	t.history.Store(p.hub.history)
 	if p.pace.live() {
-		l.move(p.hub.live)
+		t.moveTo(p.hub.live)
 	}
 	return true
+}
+
+// needed returns the position before which no client needs a frame any more.
+func (t *timeline) needed() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	least, _ := t.slowest()
+	return least
+}
+
+// countHoldup counts a hold-up for each of the slowest clients, and closes those with
+// too many. A client without others holds up nobody.
+func (t *timeline) countHoldup() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.index.clients < 2 {
+		return
+	}
+	_, slowest := t.slowest()
+	for _, c := range slowest {
+		c.mu.Lock()
+		if c.holdups++; c.holdups > maxHoldups && !c.closing && !c.shut {
+			c.tooSlow()
+		}
+		c.mu.Unlock()
+	}
+}
+
+// slowest returns the least position of all clients, and the clients there if they are
+// behind the timeline. mu is held.
+func (t *timeline) slowest() (least uint64, clients []*client) {
+	least = t.position.Load()
+	for _, c := range t.index.list() {
+		c.mu.Lock()
+		if c.draining && !c.closing && c.next <= least {
+			if c.next < least {
+				least, clients = c.next, nil
+			}
+			if c.next < t.position.Load() {
+				clients = append(clients, c)
+			}
+		}
+		c.mu.Unlock()
+	}
+	return least, clients
 }

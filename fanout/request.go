@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/fanout/filter"
 )
 
-// Bounds of what may be asked for.
+// Bounds of the parameters.
 const (
 	maxDelay = time.Hour
 	minSpeed = 0.1
@@ -20,51 +21,50 @@ const (
 
 // A request is what a client asks for when it connects.
 type request struct {
-	wants    wants
-	cursor   *broker.Cursor // nil: it has had nothing
+	filter   filter.Filter
+	cursor   *broker.Cursor // of the last frame that it received; nil: none
 	pace     pace
-	from     time.Time
-	conflate bool
-	expires  int64 // when its token does, in Unix seconds; 0: never
+	from     time.Time // to play back from
+	conflate bool      // when it is too slow, send a snapshot in place of closing it
+	expires  int64     // when its token expires, in Unix seconds; 0: never
 }
 
 var parameters = []string{"topics", "match", "team", "cursor", "delay", "from", "speed", "conflate", "nothing", "token"}
 
-// parseRequest reads the query of a connection. A parameter that is not of the
-// protocol is an error: misspelt, it would mean everything. last is the cursor
-// in the header of an SSE client that comes back; it is newer than the one in
-// the query.
-func parseRequest(q url.Values, last string, now time.Time) (r request, err error) {
+// parseRequest parses the query of a request. An unknown parameter is an error: a
+// misspelt filter would choose everything. lastEventID is the header of an SSE client
+// that reconnects; it is newer than the cursor in the query.
+func parseRequest(q url.Values, lastEventID string, now time.Time) (r request, err error) {
 	for name, values := range q {
 		if !slices.Contains(parameters, name) {
-			return r, fmt.Errorf("parameter %q: there are %s", name, strings.Join(parameters, ", "))
+			return r, fmt.Errorf("parameter %q: want one of %s", name, strings.Join(parameters, ", "))
 		}
 		if len(values) > 1 && !slices.Contains([]string{"topics", "match", "team"}, name) {
 			return r, fmt.Errorf("%s: given %d times", name, len(values))
 		}
 	}
-	if r.wants, err = wantsOf(q); err != nil {
+	if r.filter, err = filter.Parse(q); err != nil {
 		return r, err
 	}
-	if last == "" {
-		last = q.Get("cursor")
+	if lastEventID == "" {
+		lastEventID = q.Get("cursor")
 	}
-	if last != "" {
-		c, err := broker.ParseCursor(last)
+	if lastEventID != "" {
+		c, err := broker.ParseCursor(lastEventID)
 		if err != nil {
 			return r, err
 		}
 		r.cursor = &c
 	}
-	for name, to := range map[string]*bool{"conflate": &r.conflate, "nothing": &r.wants.nothing} {
+	for name, to := range map[string]*bool{"conflate": &r.conflate, "nothing": &r.filter.Nothing} {
 		if s := q.Get(name); s != "" {
 			if *to, err = strconv.ParseBool(s); err != nil {
 				return r, fmt.Errorf("%s %q: want true or false", name, s)
 			}
 		}
 	}
-	if r.wants.nothing && !r.wants.empty() {
-		return r, fmt.Errorf("nothing goes with none of topics, match and team")
+	if r.filter.Nothing && !r.filter.Empty() {
+		return r, fmt.Errorf("nothing: want none of topics, match and team with it")
 	}
 	return r, r.parsePace(q, now)
 }
@@ -93,7 +93,7 @@ func (r *request) parsePace(q url.Values, now time.Time) error {
 			return fmt.Errorf("speed %q: want a number from %v to %v", speed, minSpeed, maxSpeed)
 		}
 	case speed != "":
-		return fmt.Errorf("speed goes with from, which is missing")
+		return fmt.Errorf("speed: want from with it")
 	}
 	return nil
 }

@@ -56,17 +56,12 @@ func baseKey(e event.Event) string {
 	return strings.TrimSuffix(strings.TrimSuffix(e.Type, "_"+string(event.Corrected)), "_"+string(event.Retracted))
 }
 
-// named reports whether one of names is among those wanted, whatever their
-// accents and capitals.
+// named reports whether one of names is among those wanted, whatever their accents and
+// capitals.
 func named(wanted, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
-		return name != "" && slices.ContainsFunc(wanted, func(w string) bool {
-			if strings.EqualFold(w, name) {
-				return true
-			}
-			slug := event.Slug(name)
-			return slug != "unknown" && slug == event.Slug(w) // what has no Latin letters has no slug
-		})
+		folded := event.Fold(name)
+		return folded != "" && slices.ContainsFunc(wanted, func(w string) bool { return event.Fold(w) == folded })
 	})
 }
 

@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/fanout/access"
+	"github.com/matchwire/matchwire/fanout/eventlog"
+	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/health"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
@@ -17,7 +20,7 @@ import (
 // Streams says who may connect to the event streams of role fanout.
 type Streams struct {
 	// Tokens is a file of keys, relative to the config file, that clients'
-	// tokens are signed with; see fanout.Keys. Without it clients need none.
+	// tokens are signed with; see access.Keys. Without it clients need none.
 	Tokens string `yaml:"tokens"`
 	// Anybody lets clients connect without a token where others than this machine
 	// reach the streams.
@@ -38,7 +41,7 @@ const drainFor = 5 * time.Second
 // check says what is wrong with the part, and where in the config.
 func (s Streams) check(data []byte) error {
 	for i, o := range s.Origins {
-		if err := fanout.CheckOrigin(o); err != nil {
+		if err := access.CheckOrigin(o); err != nil {
 			return strictyaml.Find(data, fmt.Sprintf("fanout.origins[%d]", i)).Errorf("%w", err)
 		}
 	}
@@ -55,14 +58,14 @@ func (s Streams) check(data []byte) error {
 // others reach: that must be said.
 func (l *Pipeline) streams(p *parts, listen string) (fanout.Options, error) {
 	c := l.config.Fanout
-	o := fanout.Options{Checkpoints: fanout.NewCheckpoints(p.redis, p.prefix), Presences: fanout.NewPresences(p.redis, p.prefix, p.instance), Trace: p.trace, Log: l.log,
+	o := fanout.Options{Checkpoints: eventlog.NewCheckpoints(p.redis, p.prefix), Presence: presence.NewStore(p.redis, p.prefix, p.instance), Trace: p.trace, Log: l.log,
 		Origins: c.Origins, Connections: c.Connections, Drain: time.Duration(c.Drain)}
 	if o.Drain == 0 {
 		o.Drain = drainFor
 	}
 	switch {
 	case c.Tokens != "":
-		keys, err := fanout.LoadKeys(l.config.beside(c.Tokens), l.log)
+		keys, err := access.LoadKeys(l.config.beside(c.Tokens), l.log)
 		if err != nil {
 			return o, Misuse(fmt.Errorf("config %s: fanout.tokens: %w", l.config.file, err))
 		}

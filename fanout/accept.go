@@ -1,0 +1,135 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/matchwire/matchwire/fanout/filter"
+	"github.com/matchwire/matchwire/internal/problem"
+)
+
+// accept checks an HTTP request, waits until the node is ready, and counts the
+// connection. If ok is false it has answered.
+func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bool) {
+	if !h.options.Origins.Allow(r) {
+		return req, h.refuse(w, http.StatusForbidden, fmt.Errorf("pages of %s may not connect: fanout.origins in matchwire.yaml lists those that may", r.Header.Get("Origin")))
+	}
+	if r.Method != http.MethodGet { // HEAD
+		return req, h.refuse(w, http.StatusMethodNotAllowed, errors.New("want GET"))
+	}
+	req, err := parseRequest(r.URL.Query(), r.Header.Get("Last-Event-ID"), time.Now())
+	if err != nil {
+		return req, h.refuse(w, http.StatusBadRequest, err)
+	}
+	if status, err := h.authorize(r, &req); err != nil {
+		return req, h.refuse(w, status, err)
+	}
+	if !h.awaitReady(r.Context()) {
+		return req, h.refuse(w, http.StatusServiceUnavailable, errors.New("this node still reads the event log"))
+	}
+	if !h.addConnection() {
+		return req, h.refuse(w, http.StatusServiceUnavailable, errors.New("this node is full, or stops"))
+	}
+	return req, true
+}
+
+// authorize verifies the token, and adds what it allows to the request. It returns
+// an HTTP status with each error.
+func (h *Hub) authorize(r *http.Request, req *request) (int, error) {
+	if h.options.Tokens == nil {
+		return 0, nil
+	}
+	claims, err := h.options.Tokens.Verify(r)
+	if err != nil {
+		return http.StatusUnauthorized, err
+	}
+	req.expires = claims.Expires.Unix()
+	allowed := filter.Filter{Topics: claims.Topics, Match: claims.Match, Team: claims.Team}
+	if err := allowed.Check(); err != nil {
+		return http.StatusUnauthorized, fmt.Errorf("the token's claims: %w", err)
+	}
+	if allowed.Empty() {
+		return 0, nil
+	}
+	if err := req.filter.Within(&allowed); err != nil {
+		return http.StatusForbidden, err
+	}
+	req.filter.Allowed = &allowed
+	return 0, nil
+}
+
+// refuse answers with an error. It returns false.
+func (h *Hub) refuse(w http.ResponseWriter, status int, why error) bool {
+	switch status {
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	h.metrics.refused.WithLabelValues(http.StatusText(status)).Inc()
+	problem.Write(w, status, why.Error(), "")
+	return false
+}
+
+// awaitReady waits until the node is ready, for at most writeTimeout. It reports
+// whether it is.
+func (h *Hub) awaitReady(ctx context.Context) bool {
+	_, ready := h.readiness()
+	if closed(ready) {
+		return true
+	}
+	timeout := time.NewTimer(writeTimeout)
+	defer timeout.Stop()
+	select {
+	case <-ready:
+		return true
+	case <-ctx.Done():
+	case <-timeout.C:
+	}
+	return false
+}
+
+// addConnection counts a connection. It reports false if there is no room, or the
+// node stops. removeConnection undoes it.
+func (h *Hub) addConnection() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if closed(h.stopping) || h.connections >= h.options.Connections {
+		return false
+	}
+	h.connections++
+	h.goroutines.Add(1)
+	return true
+}
+
+func (h *Hub) removeConnection() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.connections--; h.connections == 0 && closed(h.stopping) {
+		close(h.disconnected)
+	}
+	h.goroutines.Done()
+}
+
+func (h *Hub) connected() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.connections
+}
+
+// serve has a client admitted, while receive reads what it sends. Both are new
+// goroutines: the stack of the server's has grown, and an idle connection costs
+// little more than its stack.
+func (h *Hub) serve(c *client, req request, receive func()) {
+	c.conflate, c.expires = req.conflate, req.expires
+	go func() { // accept has counted it
+		receive()
+		c.remove()
+	}()
+	if !h.start(func(ctx context.Context) { h.admit(ctx, c, req) }) {
+		c.close(closeGoingAway, nodeStops, endNode)
+	}
+}

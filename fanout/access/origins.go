@@ -1,0 +1,47 @@
+package access
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Origins are the origins whose pages may connect, besides those of the node's own
+// host: https://example.org, or https://*.example.org.
+type Origins []string
+
+// Allow reports whether a request comes from no page, from a page of the host that
+// it asks, or from one of an allowed origin.
+func (all Origins) Allow(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil {
+		return false
+	}
+	return strings.EqualFold(u.Host, r.Host) || slices.ContainsFunc(all, func(o string) bool { return originMatches(o, u) })
+}
+
+func originMatches(pattern string, u *url.URL) bool {
+	scheme, host, _ := strings.Cut(strings.ToLower(pattern), "://")
+	if scheme != strings.ToLower(u.Scheme) {
+		return false
+	}
+	if domain, ok := strings.CutPrefix(host, "*"); ok {
+		return strings.HasSuffix(strings.ToLower(u.Host), domain)
+	}
+	return host == strings.ToLower(u.Host)
+}
+
+// CheckOrigin returns an error if o is not an entry of Origins.
+func CheckOrigin(o string) error {
+	u, err := url.Parse(strings.Replace(o, "://*.", "://", 1))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil || strings.Contains(u.Host, "*") {
+		return fmt.Errorf("origin %q: want https://example.org, or https://*.example.org", o)
+	}
+	return nil
+}

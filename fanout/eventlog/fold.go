@@ -1,0 +1,207 @@
+package eventlog
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// Bounds of the fold. Beyond the first it drops the match that has not changed
+// for longest, beyond the second a match's oldest incident.
+const (
+	maxMatches   = 500
+	maxIncidents = 500
+)
+
+// A MatchState is the state of one match after some event. It never changes: the
+// next event makes another.
+type MatchState struct {
+	Match     event.Match  `json:"match"`
+	Sport     event.Sport  `json:"sport"`
+	League    string       `json:"league"`
+	Score     *event.Score `json:"score,omitempty"`
+	Shootout  *event.Score `json:"shootout,omitempty"`
+	Replay    bool         `json:"replay,omitempty"`
+	Updated   time.Time    `json:"updated"` // when the page behind the latest event was read
+	TID       event.TID    `json:"tid"`
+	Incidents []*Incident  `json:"incidents"` // reported and not retracted, in the order of their reports
+
+	Epoch string `json:"epoch,omitempty"`
+	Seq   int64  `json:"seq,omitempty"`
+
+	changed int64 // number of the event that changed it last
+	encoded atomic.Pointer[[]byte]
+}
+
+// An Incident is an incident that was reported and not retracted.
+type Incident struct {
+	Incident    string       `json:"incident"`
+	Key         string       `json:"key"` // routing key of the latest event about it
+	Kind        event.Kind   `json:"kind"`
+	Detail      string       `json:"detail,omitempty"`
+	Side        event.Side   `json:"side,omitempty"`
+	Team        string       `json:"team,omitempty"`
+	Player      string       `json:"player,omitempty"`
+	Off         string       `json:"off,omitempty"`
+	Assist      string       `json:"assist,omitempty"`
+	Time        string       `json:"time,omitempty"`
+	Clock       *event.Clock `json:"clock,omitempty"`
+	Score       *event.Score `json:"score,omitempty"`
+	Shootout    *event.Score `json:"shootout,omitempty"`
+	Rev         int          `json:"rev,omitempty"`
+	Provisional bool         `json:"provisional,omitempty"`
+	TID         event.TID    `json:"tid"`
+}
+
+// Encode returns the state as JSON. It is encoded once for all snapshots.
+func (m *MatchState) Encode() ([]byte, error) {
+	if t := m.encoded.Load(); t != nil {
+		return *t, nil
+	}
+	t, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	m.encoded.Store(&t)
+	return t, nil
+}
+
+// WithIncidents returns a copy that has only the incidents that keep is true for.
+func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
+	some := &MatchState{
+		Match: m.Match, Sport: m.Sport, League: m.League, Score: m.Score, Shootout: m.Shootout, Replay: m.Replay, Updated: m.Updated,
+		TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq, changed: m.changed,
+	}
+	for _, i := range m.Incidents {
+		if keep(i) {
+			some.Incidents = append(some.Incidents, i)
+		}
+	}
+	return some
+}
+
+// States are the states of all matches at one place in the log, by match ID.
+type States map[string]*MatchState
+
+// Put adds a state, or replaces the previous state of its match.
+func (all States) Put(m *MatchState) {
+	if all[m.Match.ID] == nil && len(all) >= maxMatches {
+		var oldest *MatchState
+		for _, o := range all {
+			if oldest == nil || o.changed < oldest.changed {
+				oldest = o
+			}
+		}
+		delete(all, oldest.Match.ID)
+	}
+	if old := all[m.Match.ID]; old != nil {
+		old.encoded.Store(nil) // few snapshots need it from now on
+	}
+	all[m.Match.ID] = m
+}
+
+// Select returns the states for which wanted is true, the latest changed first.
+func (all States) Select(wanted func(*MatchState) bool) []*MatchState {
+	var list []*MatchState
+	for _, m := range all {
+		if wanted(m) {
+			list = append(list, m)
+		}
+	}
+	slices.SortFunc(list, func(a, b *MatchState) int { return cmp.Compare(b.changed, a.changed) })
+	return list
+}
+
+// A fold computes the states of all matches from the events of the log, in order.
+type fold struct {
+	states States
+	events int64
+	byHand recentIDs // of events without epoch and seq, which somebody emitted by hand
+}
+
+func newFold() fold { return fold{states: States{}, byHand: recentIDs{has: map[string]bool{}}} }
+
+// maxRecent bounds how many such events may stand between two copies of one.
+const maxRecent = 10_000
+
+// recentIDs is a set of the latest IDs.
+type recentIDs struct {
+	has   map[string]bool
+	order []string
+}
+
+// add reports whether the ID is new.
+func (r *recentIDs) add(id string) bool {
+	if r.has[id] {
+		return false
+	}
+	r.has[id], r.order = true, append(r.order, id)
+	if len(r.order) > maxRecent {
+		delete(r.has, r.order[0])
+		r.order = r.order[1:]
+	}
+	return true
+}
+
+// apply applies an event. It returns the new state of its match, nil if the event
+// changes none. isNew is false if the event was applied before: the log may hold
+// it twice.
+func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
+	d := e.Data
+	if d.Epoch == "" && !f.byHand.add(e.ID) {
+		return nil, false
+	}
+	if d.Match == nil || d.Match.ID == "" {
+		return nil, true // about no match
+	}
+	old := f.states[d.Match.ID]
+	if old == nil {
+		old = &MatchState{}
+	}
+	incidents := old.Incidents
+	switch {
+	case d.Epoch != "" && (d.Epoch < old.Epoch || d.Epoch == old.Epoch && d.Seq <= old.Seq):
+		return nil, false
+	case d.Epoch == "" && (old.Epoch != "" || e.Time.Before(old.Updated)):
+		return nil, true // by hand, and the parser or a later event knows the match better
+	case d.Epoch != old.Epoch && old.Epoch != "":
+		incidents = nil // the parser lost its state, and reports all incidents again
+	}
+	f.events++
+	m := &MatchState{
+		Match: *d.Match, Sport: d.Sport, League: d.League, Score: cmp.Or(d.Score, old.Score), Shootout: cmp.Or(d.Shootout, old.Shootout),
+		Replay: d.Replay, Updated: e.Time, TID: e.TID, Incidents: with(incidents, e), Epoch: d.Epoch, Seq: d.Seq, changed: f.events,
+	}
+	f.states.Put(m)
+	return m, true
+}
+
+// with returns a copy of old with the event's incident added, replaced or removed.
+func with(old []*Incident, e event.Event) []*Incident {
+	d := e.Data
+	all := append(make([]*Incident, 0, len(old)+1), old...)
+	at := slices.IndexFunc(all, func(i *Incident) bool { return d.Incident != "" && i.Incident == d.Incident })
+	if d.Action == event.Retracted {
+		if at >= 0 {
+			all = slices.Delete(all, at, at+1)
+		}
+		return all
+	}
+	i := &Incident{
+		Incident: d.Incident, Key: e.Type, Kind: d.Kind, Detail: d.Detail, Side: d.Side, Team: d.Team, Player: d.Player,
+		Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock, Score: d.Score, Shootout: d.Shootout, Rev: d.Rev, Provisional: d.Provisional, TID: e.TID,
+	}
+	if at >= 0 {
+		i.Score, i.Shootout = all[at].Score, all[at].Shootout // as it was when it happened
+		all[at] = i
+		return all
+	}
+	if all = append(all, i); len(all) > maxIncidents {
+		all = all[1:]
+	}
+	return all
+}

@@ -1,0 +1,144 @@
+package eventlog
+
+import (
+	"maps"
+	"time"
+
+	"github.com/matchwire/matchwire/broker"
+)
+
+// A Location says where a cursor stands relative to a history.
+type Location int
+
+const (
+	InMemory Location = iota // everything after it is in memory
+	Older                    // it is before what is in memory
+	Ahead                    // the log has not been read so far
+	Unknown                  // another message stands there
+)
+
+// Find returns the location of a cursor.
+func (h *History) Find(c broker.Cursor) Location {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	switch {
+	case c == h.floor:
+		return InMemory
+	case c.Offset > h.last.Offset || h.last == broker.Start:
+		return Ahead
+	case !h.covers(c.Offset):
+		return Older
+	}
+	if i := h.index(c.Offset); i < len(h.frames) && h.frames[i].Cursor == c {
+		return InMemory
+	}
+	return Unknown
+}
+
+// After returns the position after a cursor.
+func After(c broker.Cursor) uint64 {
+	if c == broker.Start {
+		return 0
+	}
+	return c.Offset + 1
+}
+
+// covers reports whether all frames from a position on are in memory. mu is held.
+func (h *History) covers(position uint64) bool {
+	return h.floor == broker.Start || position > h.floor.Offset
+}
+
+// Covers reports whether all frames from a position on are in memory.
+func (h *History) Covers(position uint64) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.covers(position)
+}
+
+// Last returns the cursor of the latest message, framed or not.
+func (h *History) Last() broker.Cursor {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.last
+}
+
+// End returns the cursor of the latest frame, and a channel that is closed when
+// there is another.
+func (h *History) End() (broker.Cursor, <-chan struct{}) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.lastFramed(), h.grown
+}
+
+// lastFramed returns the cursor of the latest frame, or the floor. mu is held.
+func (h *History) lastFramed() broker.Cursor {
+	if n := len(h.frames); n > 0 {
+		return h.frames[n-1].Cursor
+	}
+	return h.floor
+}
+
+// FirstRead returns when the page of the first frame was read, zero if there is
+// no frame.
+func (h *History) FirstRead() time.Time {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if len(h.frames) == 0 {
+		return time.Time{}
+	}
+	return h.frames[0].Read
+}
+
+// A Place is a place in the log, between two messages.
+type Place struct {
+	Position uint64        // of the message after it
+	Last     broker.Cursor // of the frame before it
+	Read     time.Time     // when the page of that frame was read
+	States   States        // of the matches
+}
+
+// Now returns the place after everything.
+func (h *History) Now() Place {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	p := h.placeBefore(func(*Frame) bool { return false })
+	p.Position = max(p.Position, After(h.last))
+	return p
+}
+
+// AtTime returns the place that the log had reached at t. ok is false if it is
+// not in memory.
+func (h *History) AtTime(t time.Time) (p Place, ok bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.floor != broker.Start && h.floorRead.After(t) {
+		return p, false
+	}
+	return h.placeBefore(func(f *Frame) bool { return f.Read.After(t) }), true
+}
+
+// AtPosition returns the place before a position.
+func (h *History) AtPosition(position uint64) Place {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.placeBefore(func(f *Frame) bool { return f.Cursor.Offset >= position })
+}
+
+// AfterCursor returns the place after a cursor that is in memory.
+func (h *History) AfterCursor(c broker.Cursor) Place { return h.AtPosition(After(c)) }
+
+// placeBefore returns the place before the first frame for which stop is true.
+// mu is held.
+func (h *History) placeBefore(stop func(*Frame) bool) Place {
+	p := Place{Position: After(h.floor), Last: h.floor, Read: h.floorRead, States: maps.Clone(h.base)}
+	for _, f := range h.frames {
+		if stop(f) {
+			break
+		}
+		if f.State != nil {
+			p.States.Put(f.State)
+		}
+		p.Position, p.Last, p.Read = After(f.Cursor), f.Cursor, f.Read
+	}
+	return p
+}

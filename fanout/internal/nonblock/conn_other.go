@@ -1,0 +1,14 @@
+//go:build !unix
+
+package nonblock
+
+import "net"
+
+// New returns the zero Conn: this system has no writes without waiting.
+func New(net.Conn) (c Conn) { return c }
+
+// Write accepts no bytes.
+func (c Conn) Write([]byte) (int, error) { return 0, nil }
+
+// MaxConnections returns how many connections the process may open.
+func MaxConnections() int { return 10_000 }

@@ -1,0 +1,56 @@
+//go:build unix
+
+package nonblock
+
+import (
+	"errors"
+	"net"
+	"syscall"
+)
+
+// New returns the Conn of a connection, the zero value if it is not plain TCP.
+func New(conn net.Conn) (c Conn) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return c
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return c
+	}
+	if err := raw.Control(func(fd uintptr) { c.fd = int(fd) }); err != nil {
+		return Conn{}
+	}
+	setOptions(raw)
+	c.raw = raw
+	return c
+}
+
+// Write writes as much as the kernel accepts at once, possibly nothing.
+func (c Conn) Write(b []byte) (int, error) {
+	if c.raw == nil {
+		return 0, nil
+	}
+	for {
+		n, err := syscall.Write(c.fd, b)
+		switch {
+		case err == nil:
+			return n, nil
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN):
+			return 0, nil
+		default:
+			return 0, err
+		}
+	}
+}
+
+// MaxConnections returns how many connections the process may open, less some
+// files for other purposes.
+func MaxConnections() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 1000
+	}
+	return max(100, int(min(limit.Cur, 1<<20))-500)
+}

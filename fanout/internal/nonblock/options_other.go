@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package nonblock
+
+import "syscall"
+
+func setOptions(syscall.RawConn) {}

@@ -1,0 +1,124 @@
+package fanout_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/fanout/eventlog"
+)
+
+// A node is a hub behind a server.
+type node struct {
+	URL  string
+	hub  *fanout.Hub
+	stop func()
+	dial func() (net.Conn, error)
+}
+
+func newNode(t *testing.T, log broker.Log) *node { return newNodeWith(t, log, checkpoints(t)) }
+
+func newNodeWith(t *testing.T, log broker.Log, c *eventlog.Checkpoints) *node {
+	return newNodeOf(t, log, fanout.Options{Checkpoints: c})
+}
+
+// newNodeOf listens on TCP.
+func newNodeOf(t *testing.T, log broker.Log, o fanout.Options) *node {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	return serveNode(t, log, o, l, "http://"+addr, func() (net.Conn, error) { return net.Dial("tcp", addr) })
+}
+
+// newPipeNode needs no network, so that testing/synctest can advance its time.
+func newPipeNode(t *testing.T, log broker.Log, o fanout.Options) *node {
+	t.Helper()
+	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	return serveNode(t, log, o, l, "http://node.example", l.dial)
+}
+
+func serveNode(t *testing.T, log broker.Log, o fanout.Options, l net.Listener, url string, dial func() (net.Conn, error)) *node {
+	t.Helper()
+	o.Log = slog.New(slog.DiscardHandler)
+	n := &node{URL: url, hub: fanout.NewHub(o), dial: dial}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- n.hub.Run(ctx, log) }()
+	s := &http.Server{Handler: n.hub.Handler(), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	n.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		s.Close()
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(n.stop)
+	return n
+}
+
+// connect opens a WebSocket. resp is the response, also if there is an error.
+func (n *node) connect(query string, header http.Header) (*websocket.Conn, *http.Response, error) {
+	d := websocket.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) { return n.dial() }}
+	return d.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws?"+query, header)
+}
+
+// follow opens a WebSocket that the test expects to be accepted.
+func (n *node) follow(t *testing.T, query string) *client {
+	t.Helper()
+	conn, resp, err := n.connect(query, nil)
+	if err != nil {
+		t.Fatalf("dial: %v %v", err, resp)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &client{t: t, conn: conn}
+}
+
+// pipes are a listener without a network.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) dial() (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "node", Net: "pipe"} }

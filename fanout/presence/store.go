@@ -1,0 +1,109 @@
+package presence
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	interval = 5 * time.Second  // between two reports of a node
+	maxAge   = 15 * time.Second // of a report
+	timeout  = 3 * time.Second  // of a call of Redis
+)
+
+// A Store shares the presence of the nodes in the Redis hash
+// mw:{fanout}:presence: by node, a report as JSON. Its age is told by Redis's clock.
+type Store struct {
+	redis redis.UniversalClient
+	key   string
+	node  string
+}
+
+// NewStore returns the store for a node. Its key begins with prefix.
+func NewStore(r redis.UniversalClient, prefix, node string) *Store {
+	return &Store{redis: r, key: prefix + "{fanout}:presence", node: node}
+}
+
+type report struct {
+	At       time.Time `json:"at"`                // by the node's clock, for nodes of versions without heard_ms
+	HeardMS  int64     `json:"heard_ms,omitzero"` // Unix milliseconds of Redis's clock, added by the script
+	Presence Presence  `json:"presence"`
+}
+
+// age returns how old a report is. now is Redis's clock in Unix milliseconds.
+func (r report) age(now int64) time.Duration {
+	if r.HeardMS == 0 {
+		return time.Since(r.At)
+	}
+	return time.Duration(now-r.HeardMS) * time.Millisecond
+}
+
+var putScript = redis.NewScript(`
+local t = redis.call('time')
+local heard = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+return redis.call('hset', KEYS[1], ARGV[1], string.sub(ARGV[2], 1, -2) .. ',"heard_ms":' .. heard .. '}')`)
+
+var listScript = redis.NewScript(`
+local t = redis.call('time')
+local all = redis.call('hgetall', KEYS[1])
+table.insert(all, 1, string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)))
+return all`)
+
+// Run stores the node's own presence again and again until ctx ends.
+func (s *Store) Run(ctx context.Context, log *slog.Logger, own func() Presence) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		if err := s.Put(ctx, own()); err != nil && ctx.Err() == nil {
+			log.Debug("presence not stored", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Put stores the node's own presence.
+func (s *Store) Put(ctx context.Context, own Presence) error {
+	text, err := json.Marshal(report{At: time.Now(), Presence: own})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return putScript.Run(ctx, s.redis, []string{s.key}, s.node, text).Err()
+}
+
+// Others returns the latest presence of the other nodes. It removes that of nodes
+// that no longer report.
+func (s *Store) Others(ctx context.Context) (all []Presence, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	found, err := listScript.Run(ctx, s.redis, []string{s.key}).StringSlice()
+	if err != nil {
+		return nil, fmt.Errorf("reading the presence of other nodes: %w", err)
+	}
+	now, err := strconv.ParseInt(found[0], 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("reading the presence of other nodes: %w", err)
+	}
+	for pair := range slices.Chunk(found[1:], 2) {
+		node := pair[0]
+		var r report
+		if err := json.Unmarshal([]byte(pair[1]), &r); err != nil || r.age(now) > maxAge {
+			s.redis.HDel(ctx, s.key, node)
+		} else if node != s.node {
+			all = append(all, r.Presence)
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,32 @@
+package presence
+
+import (
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+)
+
+// Redis's clock decides when a node is gone, so that a node whose own clock is a minute ahead does
+// not remove the others.
+func TestPresenceUsesRedisClock(t *testing.T) {
+	m := miniredis.RunT(t)
+	began := time.Now().Add(-time.Minute) // this process is a minute ahead
+	m.SetTime(began)
+	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
+	defer r.Close()
+	one, two := NewStore(r, "mw:", "one"), NewStore(r, "mw:", "two")
+	if err := one.Put(t.Context(), Presence{Connections: 3}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		after time.Duration
+		want  int
+	}{{14 * time.Second, 1}, {16 * time.Second, 0}} {
+		m.SetTime(began.Add(tc.after))
+		if others, err := two.Others(t.Context()); len(others) != tc.want || err != nil {
+			t.Errorf("%v after one was heard: the others are %v, %v, want %d", tc.after, others, err, tc.want)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package fanout_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/broker/memory"
+	"github.com/matchwire/matchwire/fanout"
+)
+
+// A heldLog counts the readings that are open. It holds each that begins at a
+// cursor it does not have until enough others are open too, as a slow broker would.
+type heldLog struct {
+	broker.Log
+	enough int
+
+	mu                sync.Mutex
+	calls, open, most int
+	full              chan struct{}
+}
+
+func (l *heldLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{}, h func(broker.Cursor, broker.Message) error) error {
+	l.mu.Lock()
+	l.calls++
+	if l.open++; l.open == l.enough {
+		close(l.full)
+	}
+	l.most = max(l.most, l.open)
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.open--
+	}()
+	if from.Offset >= 1_000_000 {
+		select {
+		case <-l.full:
+		case <-ctx.Done():
+		}
+	}
+	return l.Log.ReadLog(ctx, from, caughtUp, h)
+}
+
+// Clients with invented cursors share a handful of readings of the log.
+func TestInventedCursorsShareReadings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients = 200
+		b := memory.New(nil, nil)
+		seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+		log := &heldLog{Log: b, enough: clients, full: make(chan struct{})}
+		n := newPipeNode(t, log, fanout.Options{})
+		n.follow(t, "").read()
+		var all sync.WaitGroup
+		for i := range clients {
+			c := n.follow(t, "cursor="+broker.CursorAt(1_000_000+uint64(i), fmt.Sprint("invented ", i)).String())
+			all.Go(func() {
+				if f := c.read(); *f.Resumed || score(f) != 1 {
+					t.Errorf("client %d: first frame %+v", i, f)
+				}
+			})
+		}
+		all.Wait()
+		log.mu.Lock()
+		defer log.mu.Unlock()
+		if log.calls > clients/4 || log.most > 2 {
+			t.Errorf("%d clients with invented cursors: %d readings of the log, %d of them open at a time; want at most %d and 2", clients, log.calls, log.most, clients/4)
+		}
+	})
+}
+
+// A stalledLog never ends a reading, except that of the node itself.
+type stalledLog struct {
+	broker.Log
+
+	mu            sync.Mutex
+	own           bool // has begun
+	stalled, most int
+}
+
+func (l *stalledLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{}, h func(broker.Cursor, broker.Message) error) error {
+	l.mu.Lock()
+	if !l.own {
+		l.own = true
+		l.mu.Unlock()
+		return l.Log.ReadLog(ctx, from, caughtUp, h)
+	}
+	l.stalled++
+	l.most = max(l.most, l.stalled)
+	l.mu.Unlock()
+	<-ctx.Done()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stalled--
+	return nil
+}
+
+// When the log does not answer, clients whose cursors are ahead are told to try later.
+func TestStalledReadingsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients = 500
+		b := memory.New(nil, nil)
+		seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+		log := &stalledLog{Log: b}
+		n := newPipeNode(t, log, fanout.Options{})
+		n.follow(t, "").read()
+		var all sync.WaitGroup
+		for i := range clients {
+			time.Sleep(50 * time.Millisecond) // of the bubble's time
+			c := n.follow(t, "cursor="+broker.CursorAt(1_000_000+uint64(i), fmt.Sprint("invented ", i)).String())
+			all.Go(func() {
+				_ = c.conn.SetReadDeadline(time.Now().Add(time.Hour))
+				_, _, err := c.conn.ReadMessage()
+				if !websocket.IsCloseError(err, websocket.CloseTryAgainLater) {
+					t.Errorf("client %d: %v, want close code 1013", i, err)
+				}
+			})
+		}
+		all.Wait()
+		log.mu.Lock()
+		defer log.mu.Unlock()
+		if log.most != 1 {
+			t.Errorf("%d clients: %d stalled readings of the log at a time, want 1", clients, log.most)
+		}
+	})
+}

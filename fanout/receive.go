@@ -1,0 +1,134 @@
+package fanout
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+
+	"github.com/matchwire/matchwire/fanout/filter"
+	"github.com/matchwire/matchwire/fanout/internal/wire"
+)
+
+// setHandlers lets the client answer control frames, not gorilla.
+func (c *client) setHandlers(ws *websocket.Conn) {
+	ws.SetReadLimit(maxFrame)
+	ws.SetPongHandler(func(string) error { c.heard(); return nil })
+	ws.SetPingHandler(func(data string) error {
+		if c.acceptFrame() {
+			c.answer(wire.Pong([]byte(data)))
+		}
+		return nil
+	})
+	ws.SetCloseHandler(func(code int, _ string) error {
+		if code == websocket.CloseNoStatusReceived {
+			code = websocket.CloseNormalClosure
+		}
+		c.close(code, "", endLeft)
+		return nil
+	})
+}
+
+// receive waits for a frame and handles it. It reports false when nothing more can be
+// read. Most of the memory of an idle connection is the stack of this call: a little
+// more doubles it.
+func (c *client) receive(ws *websocket.Conn) bool {
+	kind, r, err := ws.NextReader()
+	if err != nil {
+		return c.endReceive(err)
+	}
+	return c.handleFrame(kind, r)
+}
+
+// endReceive returns false.
+func (c *client) endReceive(err error) bool {
+	if errors.Is(err, websocket.ErrReadLimit) {
+		c.close(websocket.CloseMessageTooBig, "", endProtocol) // gorilla sends a close frame only in some cases
+	}
+	return false
+}
+
+// handleFrame reads a frame and handles it. A frame that breaks the protocol closes the
+// connection; later frames are ignored.
+func (c *client) handleFrame(kind int, r io.Reader) bool {
+	if !c.acceptFrame() {
+		return true
+	}
+	b, err := io.ReadAll(io.LimitReader(r, maxFrame+1))
+	switch {
+	case err != nil: // invalid compression, unless the connection has ended
+		c.close(websocket.CloseProtocolError, "", endProtocol)
+		return false
+	case len(b) > maxFrame:
+		c.close(websocket.CloseMessageTooBig, "", endProtocol)
+	case kind != websocket.TextMessage:
+		c.close(websocket.CloseUnsupportedData, "want frames of JSON text", endProtocol)
+	case !utf8.Valid(b):
+		c.close(websocket.CloseInvalidFramePayloadData, "want UTF-8", endProtocol)
+	default:
+		if err := c.handleMessage(b); err != nil {
+			c.close(closeBadFrame, err.Error(), endProtocol)
+		}
+	}
+	return true
+}
+
+// acceptFrame reports whether to handle another frame. It closes a client that sends
+// too many.
+func (c *client) acceptFrame() bool {
+	c.heard()
+	if c.frameRate == nil {
+		c.frameRate = rate.NewLimiter(framesASecond, frameBurst)
+	}
+	if !c.frameRate.Allow() {
+		c.close(closeTooMany, "too many frames", endProtocol)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.closing && !c.shut
+}
+
+func (c *client) answer(frame []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.send(frame)
+}
+
+// A message is a frame from the client. The first member that is set counts.
+type message struct {
+	Subscribe   *filter.Filter  `json:"subscribe"`
+	Unsubscribe *filter.Filter  `json:"unsubscribe"`
+	Ping        json.RawMessage `json:"ping"`
+}
+
+func (c *client) handleMessage(b []byte) error {
+	var m message
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return errors.New("the frame is not a JSON object of the protocol")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("the frame has more than one JSON value")
+	}
+	switch {
+	case m.Subscribe != nil:
+		return c.changeFilter(func(f filter.Filter) (filter.Filter, error) {
+			if err := m.Subscribe.Within(f.Allowed); err != nil {
+				return f, err
+			}
+			return f.Add(*m.Subscribe)
+		})
+	case m.Unsubscribe != nil:
+		return c.changeFilter(func(f filter.Filter) (filter.Filter, error) { return f.Remove(*m.Unsubscribe), nil })
+	case m.Ping != nil:
+		pong := append(append([]byte(`{"pong":`), m.Ping...), '}')
+		c.answer(wire.NewObject("", pong).Bytes(wire.Plain))
+		return nil
+	}
+	return errors.New("the frame has none of subscribe, unsubscribe and ping")
+}

@@ -1,0 +1,256 @@
+package fanout
+
+import (
+	"fmt"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/fanout/eventlog"
+	"github.com/matchwire/matchwire/fanout/filter"
+	"github.com/matchwire/matchwire/fanout/internal/wire"
+)
+
+// maxDeflated bounds the snapshots that are compressed. Compressing takes long, and
+// the other clients of the timeline wait.
+const maxDeflated = 256 << 10
+
+// subscribe adds a client that has received everything up to a cursor. Without a cursor
+// it sends a snapshot first. The outcome is retry if the timeline has ended, or the
+// cursor is no longer in memory.
+func (t *timeline) subscribe(c *client, f filter.Filter, cursor *broker.Cursor) outcome {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := t.history.Load()
+	if t.ended || closed(t.hub.stopping) || cursor != nil && h == t.hub.history && h.Find(*cursor) != eventlog.InMemory {
+		return retry
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.shut || c.closing || c.readEnded {
+		return admitted // it has left meanwhile
+	}
+	t.index.add(c, f)
+	c.timeline, c.next = t, t.position.Load()
+	c.notify()
+	if cursor == nil {
+		if err := t.sendSnapshot(c); err != nil {
+			t.hub.log.Error("snapshot not encoded", "error", err)
+			return noRoom
+		}
+		return admitted
+	}
+	c.send(wire.NewObject(cursor.String(), fmt.Appendf(nil, `{"cursor":"%s","resumed":true}`, cursor)).Bytes(c.codec))
+	if c.next = eventlog.After(*cursor); c.next < t.position.Load() {
+		c.startDrain()
+	}
+	return admitted
+}
+
+// unsubscribe removes a client from its timeline, if it has one.
+func (c *client) unsubscribe() {
+	for {
+		c.mu.Lock()
+		t := c.timeline
+		c.mu.Unlock()
+		if t == nil || t.remove(c) {
+			return
+		}
+	}
+}
+
+// remove reports false if the client has moved to another timeline.
+func (t *timeline) remove(c *client) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timeline != t {
+		return false
+	}
+	t.index.remove(c)
+	return true
+}
+
+// changeFilter replaces the filter of a client, and sends a snapshot of what it
+// chooses. It waits until the client has a timeline.
+func (c *client) changeFilter(change func(filter.Filter) (filter.Filter, error)) error {
+	for {
+		t := c.awaitTimeline()
+		if t == nil {
+			return nil
+		}
+		if moved, err := t.changeFilter(c, change); !moved {
+			return err
+		}
+	}
+}
+
+// awaitTimeline waits until the client has a timeline. It returns nil if the client is
+// closed first.
+func (c *client) awaitTimeline() *timeline {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.timeline == nil && !c.closing && !c.shut {
+		if c.changed == nil {
+			c.changed = make(chan struct{})
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		<-changed
+		c.mu.Lock()
+	}
+	if c.closing || c.shut {
+		return nil
+	}
+	return c.timeline
+}
+
+// notify ends the waiting of awaitTimeline. mu is held.
+func (c *client) notify() {
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = nil
+	}
+}
+
+// changeFilter reports whether the client has moved to another timeline.
+func (t *timeline) changeFilter(c *client, change func(filter.Filter) (filter.Filter, error)) (moved bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timeline != t {
+		return true, nil
+	}
+	if c.group == nil {
+		return false, nil // it has unsubscribed
+	}
+	f, err := change(c.group.filter)
+	if err != nil {
+		return false, err
+	}
+	t.index.remove(c)
+	t.index.add(c, f)
+	return false, t.sendSnapshot(c)
+}
+
+// sendSnapshot sends a client a snapshot of what its filter chooses. If the client came
+// from another timeline and is ahead of this one, it is a snapshot at the client's
+// position. mu and the client's are held.
+func (t *timeline) sendSnapshot(c *client) (err error) {
+	var s *wire.Object
+	if position := t.position.Load(); c.next > position {
+		at := t.history.Load().AtPosition(c.next)
+		s, err = newSnapshot(at.States, c.group.filter, at.Last)
+	} else {
+		c.next = position
+		s, err = t.snapshot(c.group)
+	}
+	if err != nil {
+		return err
+	}
+	if len(s.JSON()) > maxDeflated && c.codec == wire.Deflated {
+		c.send(s.Bytes(wire.Plain))
+	} else {
+		c.send(s.Bytes(c.codec))
+	}
+	return nil
+}
+
+// snapshot returns the snapshot for a group at position. It is encoded once. mu is
+// held.
+func (t *timeline) snapshot(g *group) (*wire.Object, error) {
+	position := t.position.Load()
+	if g.snapshot != nil && g.snapshotAt == position {
+		return g.snapshot, nil
+	}
+	s, err := newSnapshot(t.states, g.filter, t.last)
+	if err == nil {
+		g.snapshot, g.snapshotAt = s, position
+	}
+	return s, err
+}
+
+// newSnapshot encodes the states of the matches that a filter chooses, without the
+// incidents that the token does not allow.
+func newSnapshot(states eventlog.States, f filter.Filter, at broker.Cursor) (*wire.Object, error) {
+	b := []byte(`{"snapshot":{"matches":[`)
+	for i, m := range selectStates(states, f) {
+		if f.Allowed != nil && len(f.Allowed.Topics) > 0 {
+			m = m.WithIncidents(func(i *eventlog.Incident) bool { return f.Allowed.Topic(i.Key) })
+		}
+		one, err := m.Encode()
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, one...)
+	}
+	return wire.NewObject(at.String(), fmt.Appendf(b, `]},"cursor":"%s","resumed":false}`, at)), nil
+}
+
+// selectStates returns the states of the matches of which a filter chooses any
+// incident, the latest changed first.
+func selectStates(states eventlog.States, f filter.Filter) []*eventlog.MatchState {
+	chosen := map[string]bool{} // by routing key: many incidents have the same
+	return states.Select(func(m *eventlog.MatchState) bool {
+		if !f.MatchOf(&m.Match) {
+			return false
+		}
+		if f.AnyTopic() {
+			return true
+		}
+		for _, i := range m.Incidents {
+			ok, known := chosen[i.Key]
+			if !known {
+				ok = f.Topic(i.Key)
+				chosen[i.Key] = ok
+			}
+			if ok {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// resync sends a client that was too slow a snapshot in place of what it missed.
+func (t *timeline) resync(c *client) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timeline != t {
+		return // the other timeline does it
+	}
+	if c.stale = false; c.group == nil {
+		return
+	}
+	if err := t.sendSnapshot(c); err != nil {
+		t.hub.log.Error("snapshot not encoded", "error", err)
+		c.abort(endBroken)
+	}
+}
+
+// moveTo moves all clients to another timeline, whose history has all that they still
+// need. Call it between rounds only.
+func (t *timeline) moveTo(to *timeline) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	for _, c := range t.index.list() {
+		c.mu.Lock()
+		if !c.draining {
+			c.next = max(c.next, t.position.Load())
+		}
+		f := c.group.filter
+		t.index.remove(c)
+		to.index.add(c, f)
+		c.timeline = to
+		c.startDrain()
+		c.mu.Unlock()
+	}
+	t.ended = true
+}

@@ -1,7 +1,0 @@
-//go:build unix && !linux
-
-package fanout
-
-import "syscall"
-
-func boundTCP(syscall.RawConn) {}

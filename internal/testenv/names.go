@@ -1,0 +1,31 @@
+package testenv
+
+// Spellings are pairs of spellings of one name, and the word of a routing key that they
+// give, "" if only the first gives it. Every place that compares names must find each
+// pair equal.
+var Spellings = []struct{ A, B, Slug string }{
+	{"Toronto FC", "TORONTO F.C.", ""},
+	{"Brøndby", "Brondby", "brondby"},
+	{"BRØNDBY", "brøndby", "brondby"},
+	{"Łódź", "Lodz", "lodz"},
+	{"Straße", "STRASSE", "strasse"},
+	{"STRAẞE", "Straße", "strasse"},
+	{"Đurđević", "Durdevic", "durdevic"},
+	{"Þór Akureyri", "Thor Akureyri", "thor_akureyri"},
+	{"Æsir", "aesir", "aesir"},
+	{"Kasımpaşa", "Kasimpasa", "kasimpasa"},
+	{"İstanbul", "Istanbul", "istanbul"},
+	{"Müller", "Mu\u0308ller", "muller"},
+	{"São Paulo", "Sao  Paulo", "sao_paulo"},
+	{"Atlético", "ATLÉTICO", "atletico"},
+	{"O’Higgins", "O'Higgins", "ohiggins"},
+	{"Paris Saint-Germain", "Paris Saint Germain", "paris_saint_germain"},
+	{"Динамо Київ", "ДИНАМО КИЇВ", "unknown"},
+	{"Ολυμπιακός", "ΟΛΥΜΠΙΑΚΌΣ", "unknown"},
+	{"浦和レッズ", "浦和 レッズ", "unknown"},
+	{"ﬁorentina", "Fiorentina", "fiorentina"},
+	{"1899 Hoffenheim", "1899-Hoffenheim", "1899_hoffenheim"},
+}
+
+// OtherNames are pairs of two names.
+var OtherNames = [][2]string{{"Brøndby", "Brondbi"}, {"Динамо Київ", "Динамо Москва"}, {"Olympiakos", "Ολυμπιακός"}, {"FC 1", "FC 2"}}

@@ -1,0 +1,20 @@
+package observation
+
+import (
+	"testing"
+
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+func TestSameNameInEverySpelling(t *testing.T) {
+	for _, tc := range testenv.Spellings {
+		if !sameName(tc.A, tc.B) {
+			t.Errorf("%q and %q are two names", tc.A, tc.B)
+		}
+	}
+	for _, n := range testenv.OtherNames {
+		if sameName(n[0], n[1]) {
+			t.Errorf("%q and %q are one name", n[0], n[1])
+		}
+	}
+}
