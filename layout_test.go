@@ -36,7 +36,7 @@ parser/reconcile:              event parser/observation
 parser/poll:                   event broker parser/observation parser/page parser/profile parser/reconcile internal/outbox internal/trace
 parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml
 
-consumers:                     event broker internal/trace
+consumers:                     event broker internal/strictyaml internal/trace
 consumers/archive:             event broker consumers
 consumers/exec:                event broker consumers internal/strictyaml
 consumers/notify:              event broker consumers internal/problem internal/strictyaml internal/trace

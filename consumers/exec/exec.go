@@ -61,7 +61,7 @@ type program struct {
 
 // A job is an event for one of the copies.
 type job struct {
-	ctx    context.Context
+	late   <-chan struct{} // closed when the answer comes too late
 	line   []byte
 	answer chan<- error // has room for it
 }
@@ -123,7 +123,7 @@ func (p *program) handle(ctx context.Context, e event.Event) error {
 	}
 	answer := make(chan error, 1)
 	select {
-	case p.work <- job{ctx: ctx, line: append(m.Body, '\n'), answer: answer}:
+	case p.work <- job{late: ctx.Done(), line: append(m.Body, '\n'), answer: answer}:
 		return <-answer // killed when ctx ends
 	case <-ctx.Done():
 		return broker.Unavailable(errors.New("no copy of the program runs"))

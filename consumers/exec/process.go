@@ -111,17 +111,28 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 // ask hands an event to the program and returns its verdict; an error is why
 // the program cannot go on.
 func (p *program) ask(j job, in io.Writer, lines <-chan string, kill func()) (verdict, err error) {
-	defer context.AfterFunc(j.ctx, kill)()
-	_, werr := in.Write(j.line)
+	answered, watched := make(chan struct{}), make(chan struct{})
+	killed := false
+	go func() {
+		defer close(watched)
+		select {
+		case <-j.late:
+			killed = true
+			kill()
+		case <-answered:
+		}
+	}()
+	_, err = in.Write(j.line)
 	line, ok := "", false
-	if werr == nil {
+	if err == nil {
 		line, ok = <-lines
 	}
+	close(answered)
+	<-watched
 	switch {
 	case ok:
-		verdict, err = judge(line)
-		return verdict, err
-	case j.ctx.Err() != nil:
+		return judge(line)
+	case killed:
 		err = errors.New("it took too long for an event and was killed")
 	default:
 		err = errors.New("it ended while it handled an event")
