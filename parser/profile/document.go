@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
 
@@ -19,11 +20,10 @@ import (
 
 // A document is a page ready to be asked.
 type document struct {
-	html  *html.Node      // nil for a JSON page
-	json  any             // nil where the profile asks no jq
-	keys  map[key]bool    // of the profile's selectors
-	index *index          // made when first needed
-	ctx   context.Context // bounds what is asked of it
+	html  *goquery.Document // nil for a JSON page
+	json  any               // nil where the profile asks no jq
+	index *index            // of what the profile's selectors look for; nil for a JSON page
+	ctx   context.Context   // bounds what is asked of it
 }
 
 // open parses a page as the profile has it. The error says why it is no page
@@ -32,7 +32,7 @@ func (p *Profile) open(ctx context.Context, fetched page.Page) (*document, error
 	if len(bytes.TrimSpace(fetched.Body)) == 0 {
 		return nil, errors.New("the page is empty")
 	}
-	d := &document{keys: p.keys, ctx: ctx}
+	d := &document{ctx: ctx}
 	if p.Format == "json" {
 		return d, decodeJSON(fetched.Body, &d.json)
 	}
@@ -46,13 +46,14 @@ func (p *Profile) open(ctx context.Context, fetched page.Page) (*document, error
 		return nil, errors.New("the page is cut off: it begins <html> and does not end it")
 	}
 	var err error
-	if d.html, err = html.Parse(decoded(fetched)); err != nil {
+	if d.html, err = goquery.NewDocumentFromReader(decoded(fetched)); err != nil {
 		return nil, fmt.Errorf("the page cannot be read: %w", err)
 	}
 	if p.Comments {
 		openComments(d.html)
 	}
-	if p.Complete != nil && d.page().first(p.Complete) == nil {
+	d.index = newIndex(d.html, p.keys)
+	if p.Complete != nil && d.page().first(p.Complete).Length() == 0 {
 		return nil, fmt.Errorf("the page is cut off: no element %s", p.Complete.text)
 	}
 	if p.JSON.IsSet() {
@@ -76,22 +77,20 @@ func cutOff(body []byte) bool {
 
 // openComments makes the markup inside comments part of the page: some sites
 // send tables so, for a script to show.
-func openComments(root *html.Node) {
+func openComments(doc *goquery.Document) {
 	var comments []*html.Node
-	for n := range root.Descendants() {
+	for n := range doc.Get(0).Descendants() {
 		if n.Type == html.CommentNode && strings.Contains(n.Data, "<") && n.Parent.Type == html.ElementNode {
 			comments = append(comments, n)
 		}
 	}
 	for _, c := range comments {
+		// goquery's ReplaceWithHtml panics on markup that html.ParseFragment refuses.
 		inside, err := html.ParseFragment(strings.NewReader(c.Data), c.Parent)
 		if err != nil {
-			continue // it cannot fail on a string
+			continue // nested too deeply: it stays a comment
 		}
-		for _, n := range inside {
-			c.Parent.InsertBefore(n, c)
-		}
-		c.Parent.RemoveChild(c)
+		doc.FindNodes(c).ReplaceWithNodes(inside...)
 	}
 }
 
@@ -99,8 +98,8 @@ func openComments(root *html.Node) {
 func (d *document) openJSON(r *Rule) error {
 	if r.As == asFlight {
 		var scripts []string
-		for _, n := range d.page().find(r.CSS, maxRows) {
-			scripts = append(scripts, allText(n))
+		for _, script := range d.page().find(r.CSS).EachIter() {
+			scripts = append(scripts, script.Text())
 		}
 		if len(scripts) == 0 {
 			return nothing("no element %s", r.CSS.text)
@@ -135,12 +134,10 @@ func decoded(fetched page.Page) io.Reader {
 }
 
 // page is the scope of rules for the page as a whole.
-func (d *document) page() scope { return scope{doc: d, html: d.html, json: d.json} }
-
-// having lists the elements of the page that have the key.
-func (d *document) having(k key) []*html.Node {
-	if d.index == nil {
-		d.index = newIndex(d.html, d.keys)
+func (d *document) page() scope {
+	s := scope{doc: d, json: d.json}
+	if d.html != nil {
+		s.html = d.html.Selection
 	}
-	return d.index.of(k)[k.name]
+	return s
 }

@@ -130,11 +130,7 @@ func (s scope) count(r *Rule) int {
 
 // elements is how many match below the scope; one if only the row itself does.
 func (s scope) elements(sel *selector) int {
-	n := len(s.find(sel, maxRows))
-	if n == 0 && s.first(sel) != nil {
-		n = 1
-	}
-	return n
+	return max(s.find(sel).Length(), s.first(sel).Length())
 }
 
 // describe is the rule in a few words.

@@ -97,16 +97,8 @@ func Load(file string, data []byte) (*Profile, error) {
 		return nil, strictyaml.InFile(file, err)
 	}
 	p.keys = map[key]bool{}
-	p.eachRule(func(r *Rule) {
-		if r.CSS != nil {
-			p.keys[r.CSS.key] = true
-		}
-		for _, e := range r.When.entries {
-			p.keys[e.when.key] = true
-		}
-	})
-	if p.Complete != nil {
-		p.keys[p.Complete.key] = true
+	for _, s := range p.selectors() {
+		p.keys[s.key] = true
 	}
 	return &p, nil
 }
@@ -164,4 +156,21 @@ func (p *Profile) eachRule(f func(*Rule)) {
 			walk(n.rule)
 		}
 	}
+}
+
+// selectors lists every selector that is asked of a page.
+func (p *Profile) selectors() []*selector {
+	var all []*selector
+	if p.Complete != nil {
+		all = append(all, p.Complete)
+	}
+	p.eachRule(func(r *Rule) {
+		if r.CSS != nil {
+			all = append(all, r.CSS)
+		}
+		for _, e := range r.When.entries {
+			all = append(all, e.when)
+		}
+	})
+	return all
 }

@@ -1,15 +1,13 @@
 package profile
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/andybalholm/cascadia"
+	"github.com/PuerkitoBio/goquery"
 	"github.com/itchyny/gojq"
-	"golang.org/x/net/html"
 
 	"github.com/matchwire/matchwire/parser/page"
 )
@@ -43,15 +41,14 @@ func (q *Quoter) Quote(path string) string {
 	if strings.HasPrefix(path, "nth(") {
 		return q.json(path)
 	}
-	sel, err := cascadia.Parse(path)
-	if err != nil || q.doc.html == nil {
+	if q.doc.html == nil {
 		return ""
 	}
-	var b bytes.Buffer
-	if n := cascadia.Query(q.doc.html, sel); n == nil || html.Render(&b, n) != nil {
+	row, err := goquery.OuterHtml(q.doc.html.FindMatcher(goquery.Single(path)))
+	if err != nil {
 		return ""
 	}
-	return shortened(b.String())
+	return shortened(row)
 }
 
 func (q *Quoter) json(path string) string {

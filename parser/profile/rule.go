@@ -8,6 +8,7 @@ import (
 	"github.com/andybalholm/cascadia"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/itchyny/gojq"
+	"golang.org/x/net/html"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
@@ -110,7 +111,7 @@ func (r *Rule) outcomes() []entry {
 // A selector is a CSS selector.
 type selector struct {
 	text  string
-	match cascadia.SelectorGroup
+	match cascadia.Selector // of elements only
 	key   key
 }
 
@@ -128,11 +129,13 @@ func (s *selector) UnmarshalYAML(n ast.Node) error {
 }
 
 func newSelector(text string, place strictyaml.Place) (*selector, error) {
-	m, err := cascadia.ParseGroup(text)
+	group, err := cascadia.ParseGroup(text)
 	if err != nil {
 		return nil, place.Errorf("selector %q: %w", text, err)
 	}
-	return &selector{text, m, keyOf(text)}, nil
+	// cascadia's :contains and :matches match texts too.
+	match := func(n *html.Node) bool { return n.Type == html.ElementNode && group.Match(n) }
+	return &selector{text, match, keyOf(text)}, nil
 }
 
 // A query is a jq program.

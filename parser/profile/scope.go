@@ -7,13 +7,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
 )
 
 // A scope is what a rule is asked about: a page or one row of it.
 type scope struct {
 	doc  *document
-	html *html.Node // nil for JSON
+	html *goquery.Selection // nil for JSON
 	json any
 	path string // of a row; "" for the page
 }
@@ -94,7 +95,7 @@ func (s scope) source(r *Rule) (string, error) {
 		return "", nothing("a selector finds nothing in JSON")
 	case r.When.entries != nil:
 		for i := range r.When.entries {
-			if e := &r.When.entries[i]; s.first(e.when) != nil {
+			if e := &r.When.entries[i]; s.first(e.when).Length() > 0 {
 				return e.key, nil
 			}
 		}
@@ -102,13 +103,13 @@ func (s scope) source(r *Rule) (string, error) {
 	}
 	at := s.html
 	if r.CSS != nil {
-		if at = s.first(r.CSS); at == nil {
+		if at = s.first(r.CSS); at.Length() == 0 {
 			return "", nothing("no element %s", r.CSS.text)
 		}
 	}
 	switch {
 	case r.Attr != "":
-		v, ok := attr(at, r.Attr)
+		v, ok := at.Attr(r.Attr)
 		if !ok {
 			return "", nothing("no attribute %s", r.Attr)
 		}
@@ -116,7 +117,7 @@ func (s scope) source(r *Rule) (string, error) {
 	case r.OwnText:
 		return ownText(at), nil
 	default:
-		return allText(at), nil
+		return at.Text(), nil
 	}
 }
 
@@ -140,34 +141,19 @@ func (s scope) joined(rules []Rule) (string, error) {
 }
 
 // first is the first element below the scope that matches, or else the row
-// itself if it does; nil if none.
-func (s scope) first(sel *selector) *html.Node {
-	if found := s.find(sel, 1); found != nil {
-		return found[0]
+// itself if it does; empty if none.
+func (s scope) first(sel *selector) *goquery.Selection {
+	m := s.doc.matcher(sel)
+	if found := s.html.FindMatcher(goquery.SingleMatcher(m)); found.Length() > 0 {
+		return found.First() // it holds one for each child of the row
 	}
-	if s.html.Type == html.ElementNode && sel.match.Match(s.html) {
-		return s.html
-	}
-	return nil
+	return s.html.FilterMatcher(m)
 }
 
-// find returns the elements below the scope that match, at most so many, in
-// the order of the page.
-func (s scope) find(sel *selector, most int) (found []*html.Node) {
-	if s.html == s.doc.html && sel.key != (key{}) {
-		for _, n := range s.doc.having(sel.key) {
-			if len(found) < most && sel.match.Match(n) {
-				found = append(found, n)
-			}
-		}
-		return found
-	}
-	for n := nextNode(s.html, s.html); n != nil && len(found) < most; n = nextNode(n, s.html) {
-		if n.Type == html.ElementNode && sel.match.Match(n) {
-			found = append(found, n)
-		}
-	}
-	return found
+// find returns the elements below the scope that match, in the order of the
+// page.
+func (s scope) find(sel *selector) *goquery.Selection {
+	return s.html.FindMatcher(s.doc.matcher(sel))
 }
 
 // ask runs a query whose first result is a text, a number or a truth value.
@@ -214,14 +200,14 @@ func (s scope) rows(r *Rule) ([]scope, error) {
 		if s.html == nil {
 			return nil, nothing("a selector finds nothing in JSON")
 		}
-		found := s.find(r.CSS, maxRows+1)
-		if len(found) > maxRows {
+		found := s.find(r.CSS)
+		if found.Length() > maxRows {
 			return nil, fmt.Errorf("more than %d rows %s", maxRows, r.CSS.text)
 		}
-		for _, n := range found {
-			row := scope{doc: s.doc, html: n, json: s.json, path: cssPath(n)}
+		for _, at := range found.EachIter() {
+			row := scope{doc: s.doc, html: at, json: s.json, path: cssPath(at)}
 			if r.Siblings {
-				row.html = withSiblings(n, r.CSS)
+				row.html = withSiblings(at, s.doc.matcher(r.CSS))
 			}
 			rows = append(rows, row)
 		}
@@ -250,17 +236,24 @@ func (s scope) rows(r *Rule) ([]scope, error) {
 	}
 }
 
-// withSiblings puts a row and what follows it, up to the next row, into an
-// element of their own. The page stays as it is.
-func withSiblings(row *html.Node, rows *selector) *html.Node {
-	group := &html.Node{Type: html.ElementNode, Data: "matchwire-row"}
-	for n := row; n != nil; n = n.NextSibling {
-		if n != row && n.Type == html.ElementNode && rows.match.Match(n) {
-			break
-		}
-		group.AppendChild(cloneNode(n))
+// withSiblings puts a copy of a row and of what follows it, up to the next row,
+// into an element of their own. The page stays as it is.
+func withSiblings(row *goquery.Selection, rows goquery.Matcher) *goquery.Selection {
+	last := row
+	if following := row.NextUntilMatcher(rows); following.Length() > 0 {
+		last = following.Last()
 	}
-	return group
+	var end *html.Node // the next row, if there is one
+	if next := last.Next(); next.Length() > 0 {
+		end = next.Get(0)
+	}
+	var group []*html.Node
+	for n := row.Get(0); n != end; n = n.NextSibling {
+		group = append(group, n) // text between the elements is part of it
+	}
+	wrapper := goquery.NewDocumentFromNode(&html.Node{Type: html.ElementNode, Data: "matchwire-row"})
+	copies := (&goquery.Selection{Nodes: group}).Clone()
+	return wrapper.AppendNodes(copies.Nodes...)
 }
 
 // squeeze folds white space, non-breaking ones included.
