@@ -52,13 +52,13 @@ func (k *checkCmd) Run(c *console) error {
 
 func (k *checkCmd) check(c *console) ([]pipeline.CheckResult, error) {
 	if len(k.Profiles) > 0 {
-		return pipeline.CheckProfiles(k.Profiles, k.Update)
+		return pipeline.CheckProfiles(c.ctx, k.Profiles, k.Update)
 	}
 	config, err := c.config()
 	if err != nil {
 		return nil, err
 	}
-	return pipeline.Check(config, c.plugins, k.Update)
+	return pipeline.Check(c.ctx, config, c.plugins, k.Update)
 }
 
 func plural(n int, what string) string {

@@ -43,7 +43,7 @@ func (p *parseCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	observations, problems, err := profile.Extract(page)
+	observations, problems, err := profile.Extract(c.ctx, page)
 	if err != nil {
 		// The reason is among the problems where it has a place in the profile.
 		for _, problem := range problems {
@@ -63,7 +63,7 @@ func (p *parseCmd) Run(c *console) error {
 	if err := showAll(c.out, observations); err != nil {
 		return err
 	}
-	findings, err := profile.Explain(page)
+	findings, err := profile.Explain(c.ctx, page)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Page, err)
 	}

@@ -96,7 +96,7 @@ func (r *recordCmd) record(c *console, s poll.Source, recorder *recording.Record
 			fmt.Fprintf(c.err, "%s  no page: %v\n", now, err)
 		case changed:
 			kept++
-			fmt.Fprintf(c.err, "%s  page %d kept, %d bytes: %s\n", now, kept, len(fetched.Body), whatItSays(s.Profile, fetched))
+			fmt.Fprintf(c.err, "%s  page %d kept, %d bytes: %s\n", now, kept, len(fetched.Body), whatItSays(c.ctx, s.Profile, fetched))
 		}
 	})
 	fmt.Fprintf(c.err, "%d polls, %d without a page; %d pages kept in %s\n", polls, failed, kept, r.Out)
@@ -107,8 +107,8 @@ func (r *recordCmd) record(c *console, s poll.Source, recorder *recording.Record
 }
 
 // whatItSays is a page in a few words, for whoever watches it being recorded.
-func whatItSays(p *profile.Profile, fetched page.Page) string {
-	all, problems, err := p.Extract(fetched)
+func whatItSays(ctx context.Context, p *profile.Profile, fetched page.Page) string {
+	all, problems, err := p.Extract(ctx, fetched)
 	switch {
 	case err != nil:
 		return "unusable, " + err.Error()

@@ -30,19 +30,19 @@ func BenchmarkPage(b *testing.B) {
 	b.Run("extract", func(b *testing.B) {
 		b.ReportAllocs()
 		beside(b, parse, func() {
-			if all, problems, err := profile.Extract(page); err != nil || len(problems) > 0 || len(all[0].Incidents) != 24 {
+			if all, problems, err := profile.Extract(b.Context(), page); err != nil || len(problems) > 0 || len(all[0].Incidents) != 24 {
 				b.Fatal(problems, err)
 			}
 		})
 	})
 	b.Run("unchanged", func(b *testing.B) {
 		w := parsertest.Reader(b).Track(profile, "")
-		if _, err := w.Extract(page); err != nil {
+		if _, err := w.Extract(b.Context(), page); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportAllocs()
 		beside(b, parse, func() {
-			if all, err := w.Extract(page); err != nil || len(all) != 1 {
+			if all, err := w.Extract(b.Context(), page); err != nil || len(all) != 1 {
 				b.Fatal(all, err)
 			}
 		})

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/matchwire/matchwire/internal/outbox"
@@ -9,8 +10,8 @@ import (
 )
 
 // Extract is what a watch does with the bytes of a page.
-func (w *Tracker) Extract(p page.Page) ([]observation.Observation, error) {
-	w.extract(p)
+func (w *Tracker) Extract(ctx context.Context, p page.Page) ([]observation.Observation, error) {
+	w.extract(ctx, p)
 	return w.last.observations, w.last.err
 }
 

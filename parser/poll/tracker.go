@@ -73,7 +73,10 @@ func (r *Ingester) Track(p *profile.Profile, match string) *Tracker {
 // The TID is that of ctx. An error names every match of the page that was not
 // taken over, and those are not changed.
 func (w *Tracker) Ingest(ctx context.Context, fetched page.Page) ([]event.Event, error) {
-	w.extract(fetched)
+	w.extract(ctx, fetched)
+	if err := ctx.Err(); err != nil {
+		return nil, err // the page is not at fault
+	}
 	if w.Unchanged++; w.last.hash != w.Hash {
 		w.Hash, w.Unchanged = w.last.hash, 0
 	}
@@ -163,11 +166,14 @@ func (w *Tracker) record(ctx context.Context, fetched page.Page, events []event.
 	}
 	bounded, cancel := context.WithTimeout(ctx, profile.ExtractTimeout)
 	defer cancel()
-	q := &profile.Quoter{Profile: w.profile, Page: fetched, Ctx: bounded, Failed: len(fetched.Body) == 0}
+	doc, _ := w.profile.Parse(bounded, fetched) // no row is quoted of a page that cannot be parsed
 	for _, e := range events {
 		var why *trace.Evidence
 		if from := e.Data.Evidence; from != nil {
-			why = &trace.Evidence{Evidence: *from, Row: q.Quote(from.Path)}
+			why = &trace.Evidence{Evidence: *from}
+			if doc != nil {
+				why.Row = doc.Quote(bounded, from.Path)
+			}
 		}
 		outcome := ""
 		switch {
@@ -264,15 +270,15 @@ func (w *Tracker) quiet(ctx context.Context, matches []string, reading reconcile
 }
 
 // extract reads the page, unless it is the last one again.
-func (w *Tracker) extract(fetched page.Page) {
+func (w *Tracker) extract(ctx context.Context, fetched page.Page) {
 	hash := xxhash.Sum64(fetched.Body)
 	if hash == w.last.hash && w.last.snapshot != "" {
 		return
 	}
 	sum := sha256.Sum256(fetched.Body)
 	w.last = lastPage{hash: hash, snapshot: "sha256:" + hex.EncodeToString(sum[:])}
-	w.last.observations, w.last.problems, w.last.err = w.profile.Extract(fetched)
-	if errors.Is(w.last.err, context.DeadlineExceeded) {
+	w.last.observations, w.last.problems, w.last.err = w.profile.Extract(ctx, fetched)
+	if errors.Is(w.last.err, context.DeadlineExceeded) || errors.Is(w.last.err, context.Canceled) {
 		w.last.snapshot = "" // there may be more time for it when it comes again
 	}
 }

@@ -18,21 +18,32 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A document is a page ready to be asked.
-type document struct {
-	html  *goquery.Document // nil for a JSON page
-	json  any               // nil where the profile asks no jq
-	index *index            // of what the profile's selectors look for; nil for a JSON page
-	ctx   context.Context   // bounds what is asked of it
+// A Document is a page parsed for one profile. Only one goroutine can use it at
+// a time.
+type Document struct {
+	profile *Profile
+	html    *goquery.Document // nil for a JSON page
+	index   *index            // nil for a JSON page
+	json    any               // the page, or the JSON that stands in it; nil if there is none
 }
 
-// open parses a page as the profile has it. The error says why it is no page
-// of that kind.
-func (p *Profile) open(ctx context.Context, fetched page.Page) (*document, error) {
+// Parse parses a page once for all that is asked of it. The error says why it
+// is not a page of the profile's format: it is empty, of another kind or cut off.
+func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	d, err := p.parse(ctx, pg)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("reading the page: %w", context.Cause(ctx))
+	}
+	return d, err
+}
+
+func (p *Profile) parse(ctx context.Context, fetched page.Page) (*Document, error) {
 	if len(bytes.TrimSpace(fetched.Body)) == 0 {
 		return nil, errors.New("the page is empty")
 	}
-	d := &document{ctx: ctx}
+	d := &Document{profile: p}
 	if p.Format == "json" {
 		return d, decodeJSON(fetched.Body, &d.json)
 	}
@@ -57,7 +68,7 @@ func (p *Profile) open(ctx context.Context, fetched page.Page) (*document, error
 		return nil, fmt.Errorf("the page is cut off: no element %s", p.Complete.text)
 	}
 	if p.JSON.IsSet() {
-		if err := d.openJSON(&p.JSON); err != nil {
+		if err := d.openJSON(ctx, &p.JSON); err != nil {
 			return nil, fmt.Errorf("json: %w", err)
 		}
 	}
@@ -95,7 +106,7 @@ func openComments(doc *goquery.Document) {
 }
 
 // openJSON finds and decodes the JSON that stands in the page.
-func (d *document) openJSON(r *Rule) error {
+func (d *Document) openJSON(ctx context.Context, r *Rule) error {
 	if r.As == asFlight {
 		var scripts []string
 		for _, script := range d.page().find(r.CSS).EachIter() {
@@ -107,7 +118,7 @@ func (d *document) openJSON(r *Rule) error {
 		d.json = readFlight(scripts)
 		return nil
 	}
-	text, err := d.page().source(r)
+	text, err := d.page().source(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -134,7 +145,7 @@ func decoded(fetched page.Page) io.Reader {
 }
 
 // page is the scope of rules for the page as a whole.
-func (d *document) page() scope {
+func (d *Document) page() scope {
 	s := scope{doc: d, json: d.json}
 	if d.html != nil {
 		s.html = d.html.Selection

@@ -21,23 +21,26 @@ type Finding struct {
 // Explain tells of every rule of the profile what it finds on the page, in the
 // order of docs/profiles.md. It is for people who write a profile; reading a
 // page does not need it.
-func (p *Profile) Explain(fetched page.Page) ([]Finding, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), ExtractTimeout)
+func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) {
+	ctx, cancel := bounded(ctx)
 	defer cancel()
-	doc, err := p.open(ctx, fetched)
+	doc, err := p.Parse(ctx, pg)
 	if err != nil {
 		return nil, err
 	}
 	e := &explanation{profile: p}
 	matches := []scope{doc.page()}
 	if p.Matches.IsSet() {
-		matches = e.rows("matches", &p.Matches, matches)
+		matches = e.rows(ctx, "matches", &p.Matches, matches)
 	}
-	matches = e.rules("match.", p.Match.rules(), matches, &p.Match.Home)
+	matches = e.rules(ctx, "match.", p.Match.rules(), matches, &p.Match.Home)
 	for i := range p.Incidents {
 		list, name := &p.Incidents[i], fmt.Sprintf("incidents[%d].", i)
-		rows := e.rows(name+"rows", &list.Rows, matches)
-		e.rules(name, list.rules(), rows, &list.Kind)
+		rows := e.rows(ctx, name+"rows", &list.Rows, matches)
+		e.rules(ctx, name, list.rules(), rows, &list.Kind)
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("reading the page: %w", context.Cause(ctx))
 	}
 	return e.findings, nil
 }
@@ -48,11 +51,11 @@ type explanation struct {
 }
 
 // rows explains a rule for rows and returns all the rows it finds.
-func (e *explanation) rows(name string, r *Rule, in []scope) []scope {
+func (e *explanation) rows(ctx context.Context, name string, r *Rule, in []scope) []scope {
 	f := Finding{Rule: name, Source: r.describe(), Asked: len(in)}
 	var all []scope
 	for _, s := range in {
-		rows, _ := s.rows(r) // a fault is among the problems
+		rows, _ := s.rows(ctx, r) // a fault is among the problems
 		if len(rows) > 0 {
 			f.Found++
 		}
@@ -66,10 +69,10 @@ func (e *explanation) rows(name string, r *Rule, in []scope) []scope {
 // rules explains the rules that are asked of each part. Parts in which the one
 // that is needed finds nothing are headings or the like: the others are not
 // asked there, unless they inherit. The rest is returned.
-func (e *explanation) rules(prefix string, rules []namedRule, parts []scope, needed *Rule) []scope {
+func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRule, parts []scope, needed *Rule) []scope {
 	var good []scope
 	for _, s := range parts {
-		if _, err := s.text(needed); err == nil {
+		if _, err := s.text(ctx, needed); err == nil {
 			good = append(good, s)
 		}
 	}
@@ -84,8 +87,8 @@ func (e *explanation) rules(prefix string, rules []namedRule, parts []scope, nee
 		}
 		for _, s := range asked {
 			f.Asked++
-			f.Nodes += s.count(n.rule)
-			text, err := s.text(n.rule)
+			f.Nodes += s.count(ctx, n.rule)
+			text, err := s.text(ctx, n.rule)
 			if err != nil {
 				continue
 			}
@@ -99,19 +102,19 @@ func (e *explanation) rules(prefix string, rules []namedRule, parts []scope, nee
 }
 
 // count is how many elements or results the rule's source has here.
-func (s scope) count(r *Rule) int {
+func (s scope) count(ctx context.Context, r *Rule) int {
 	n := 0
 	for i := range r.first {
-		if n += s.count(&r.first[i]); n > 0 {
+		if n += s.count(ctx, &r.first[i]); n > 0 {
 			return n
 		}
 	}
 	for i := range r.Join {
-		n += s.count(&r.Join[i])
+		n += s.count(ctx, &r.Join[i])
 	}
 	switch {
 	case r.JQ != nil:
-		for iter := r.JQ.run(s); ; n++ {
+		for iter := r.JQ.run(ctx, s); ; n++ {
 			v, ok := iter.Next()
 			if _, failed := v.(error); !ok || failed || n == maxRows {
 				return n

@@ -2,20 +2,13 @@ package profile
 
 import (
 	"bytes"
-	"context"
 	"maps"
 	"slices"
 
 	"github.com/PuerkitoBio/goquery"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
-	"github.com/matchwire/matchwire/parser/page"
 )
-
-// Quote is what stands at a path of a page, as a trace keeps it.
-func (p *Profile) Quote(fetched page.Page, path string) string {
-	return (&Quoter{Profile: p, Page: fetched, Ctx: context.Background()}).Quote(path)
-}
 
 // Selectors returns the CSS selectors of a profile, sorted.
 func (p *Profile) Selectors() []string {
@@ -42,7 +35,7 @@ func Matchers(body []byte, selectors ...string) (*goquery.Document, []goquery.Ma
 		all = append(all, s)
 		keys[s.key] = true
 	}
-	d := &document{html: html, index: newIndex(html, keys)}
+	d := &Document{html: html, index: newIndex(html, keys)}
 	var bound []goquery.Matcher
 	for _, s := range all {
 		bound = append(bound, d.matcher(s))

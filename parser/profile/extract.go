@@ -14,34 +14,52 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// extractTimeout bounds the reading of one page, for queries that do not end.
+// ExtractTimeout bounds each of Parse, Observations, Quote, Extract and Explain,
+// for queries that do not end.
 const ExtractTimeout = 10 * time.Second
 
-// Extract reads a page: one observation, or on a page with many matches as
-// many as it has, which may be none. With an error the page is unusable: empty,
-// of another kind, cut off, or without the teams; the error says which.
-// Problems are what else was not found or not understood.
-func (p *Profile) Extract(fetched page.Page) ([]observation.Observation, []observation.Problem, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), ExtractTimeout)
+var errTimeout = fmt.Errorf("it takes more than %v: %w", ExtractTimeout, context.DeadlineExceeded)
+
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, ExtractTimeout, errTimeout)
+}
+
+// Extract parses a page and returns its observations, see [Profile.Parse] and
+// [Document.Observations].
+func (p *Profile) Extract(ctx context.Context, pg page.Page) ([]observation.Observation, []observation.Problem, error) {
+	ctx, cancel := bounded(ctx)
 	defer cancel()
-	doc, err := p.open(ctx, fetched)
+	d, err := p.Parse(ctx, pg)
 	if err != nil {
 		return nil, nil, err
 	}
-	x := &extraction{profile: p}
-	var all []observation.Observation
-	if p.Matches.IsSet() {
-		all, err = x.matches(doc)
-	} else {
-		var o *observation.Observation
-		if o, err = (&part{x: x, scope: doc.page()}).match(); err == nil {
-			all = []observation.Observation{*o}
-		}
-	}
+	return d.Observations(ctx)
+}
+
+// Observations returns what the page says: one observation, or on a page with
+// many matches as many as it has, which may be none. With an error the page is
+// unusable, for example because it does not name the teams. Problems are what
+// else was not found or not understood.
+func (d *Document) Observations(ctx context.Context) ([]observation.Observation, []observation.Problem, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	x := &extraction{profile: d.profile}
+	all, err := x.observations(ctx, d)
 	if ctx.Err() != nil {
-		return nil, nil, fmt.Errorf("reading the page takes more than %v: %w", ExtractTimeout, ctx.Err())
+		return nil, nil, fmt.Errorf("reading the page: %w", context.Cause(ctx))
 	}
 	return all, x.problems, err
+}
+
+func (x *extraction) observations(ctx context.Context, d *Document) ([]observation.Observation, error) {
+	if x.profile.Matches.IsSet() {
+		return x.matches(ctx, d)
+	}
+	o, err := (&part{x: x, scope: d.page()}).match(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []observation.Observation{*o}, nil
 }
 
 // An extraction is one page being read.
@@ -52,8 +70,8 @@ type extraction struct {
 
 // matches reads a page with many matches. A row that names no team is a
 // heading, which may tell the rows below it something that they inherit.
-func (x *extraction) matches(doc *document) ([]observation.Observation, error) {
-	rows, err := doc.page().rows(&x.profile.Matches)
+func (x *extraction) matches(ctx context.Context, doc *Document) ([]observation.Observation, error) {
+	rows, err := doc.page().rows(ctx, &x.profile.Matches)
 	if err != nil {
 		return nil, fmt.Errorf("matches: %w", err)
 	}
@@ -64,9 +82,12 @@ func (x *extraction) matches(doc *document) ([]observation.Observation, error) {
 	seen := map[string]int{}
 	part := &part{x: x, above: map[*Rule]string{}}
 	for n, row := range rows {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		part.scope, part.name = row, fmt.Sprintf("matches row %d: ", n+1)
 		before := len(x.problems)
-		o, err := part.match()
+		o, err := part.match(ctx)
 		switch {
 		case errors.Is(err, errNoTeams):
 			x.problems = x.problems[:before]
@@ -98,8 +119,8 @@ func (p *part) problem(field string, err error) {
 }
 
 // optional evaluates a rule. Nothing found is no problem.
-func (p *part) optional(field string, r *Rule) string {
-	text, err := p.ask(r)
+func (p *part) optional(ctx context.Context, field string, r *Rule) string {
+	text, err := p.ask(ctx, r)
 	if err != nil && !errors.Is(err, errNothing) {
 		p.problem(field, err)
 	}
@@ -107,8 +128,8 @@ func (p *part) optional(field string, r *Rule) string {
 }
 
 // needed evaluates a rule. Nothing found is a problem if the profile has it.
-func (p *part) needed(field string, r *Rule) string {
-	text, err := p.ask(r)
+func (p *part) needed(ctx context.Context, field string, r *Rule) string {
+	text, err := p.ask(ctx, r)
 	if err != nil && !(r.Optional && errors.Is(err, errNothing)) {
 		p.problem(field, err)
 	}
@@ -138,11 +159,11 @@ func listed[W ~string](words []W) string {
 	return strings.Join(all, ", ")
 }
 
-func (p *part) ask(r *Rule) (string, error) {
+func (p *part) ask(ctx context.Context, r *Rule) (string, error) {
 	if !r.IsSet() {
 		return "", nil
 	}
-	text, err := p.scope.text(r)
+	text, err := p.scope.text(ctx, r)
 	if r.Inherit && p.above != nil {
 		if text != "" {
 			p.above[r] = text
@@ -156,55 +177,55 @@ func (p *part) ask(r *Rule) (string, error) {
 // errNoTeams says that a row is no match.
 var errNoTeams = errors.New("the page names neither team")
 
-func (p *part) match() (*observation.Observation, error) {
+func (p *part) match(ctx context.Context) (*observation.Observation, error) {
 	r := &p.x.profile.Match
 	o := &observation.Observation{Sport: p.x.profile.Sport, Incidents: []observation.Incident{}}
 	for _, n := range r.rules() {
 		if n.rule.Inherit {
-			_, _ = p.ask(n.rule) // a heading tells it to the rows below
+			_, _ = p.ask(ctx, n.rule) // a heading tells it to the rows below
 		}
 	}
-	if err := p.teams(o); err != nil {
+	if err := p.teams(ctx, o); err != nil {
 		return nil, err
 	}
-	if o.Match.ID = p.needed("match.id", &r.ID); o.Match.ID != "" {
+	if o.Match.ID = p.needed(ctx, "match.id", &r.ID); o.Match.ID != "" {
 		if err := event.CheckMatchID(o.Match.ID); err != nil {
 			p.problem("match.id", err)
 			o.Match.ID = ""
 		}
 	}
-	o.League = observation.RepairEncoding(p.needed("match.league", &r.League))
-	if text := p.needed("match.start", &r.Start); text != "" {
+	o.League = observation.RepairEncoding(p.needed(ctx, "match.league", &r.League))
+	if text := p.needed(ctx, "match.start", &r.Start); text != "" {
 		var err error
 		if o.Match.Start, err = readTime(&r.Start, text); err != nil {
 			p.problem("match.start", err)
 		}
 	}
-	status, period := p.statusWords()
+	status, period := p.statusWords(ctx)
 	o.Match.Status = word(p, "match.status", status, event.Statuses())
 	o.Match.Period = word(p, "match.status", period, o.Sport.Periods())
-	p.clock(o)
+	p.clock(ctx, o)
 	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // else there need not be a score
-	o.Score = p.score("match", &r.HomeScore, &r.AwayScore, "score", begun)
-	o.Shootout = p.score("match", &r.HomeShootout, &r.AwayShootout, "shootout", false)
-	p.incidents(o)
+	o.Score = p.score(ctx, "match", &r.HomeScore, &r.AwayScore, "score", begun)
+	o.Shootout = p.score(ctx, "match", &r.HomeShootout, &r.AwayShootout, "shootout", false)
+	p.incidents(ctx, o)
 	return o, nil
 }
 
 // statusWords splits the status from the period that may stand behind it. A
 // text that is no status stays whole, for the problem to show it.
-func (p *part) statusWords() (status, period string) {
-	text := p.needed("match.status", &p.x.profile.Match.Status)
+func (p *part) statusWords(ctx context.Context) (status, period string) {
+	text := p.needed(ctx, "match.status", &p.x.profile.Match.Status)
 	if first, rest, ok := strings.Cut(text, " "); ok && slices.Contains(event.Statuses(), event.Status(first)) {
 		return first, rest
 	}
 	return text, ""
 }
 
-func (p *part) teams(o *observation.Observation) error {
+func (p *part) teams(ctx context.Context, o *observation.Observation) error {
 	r := &p.x.profile.Match
-	home, homeErr := p.ask(&r.Home)
-	away, awayErr := p.ask(&r.Away)
+	home, homeErr := p.ask(ctx, &r.Home)
+	away, awayErr := p.ask(ctx, &r.Away)
 	o.Match.Home, o.Match.Away = observation.RepairEncoding(home), observation.RepairEncoding(away)
 	switch {
 	case homeErr != nil && awayErr != nil && errors.Is(homeErr, errNothing) && errors.Is(awayErr, errNothing):
@@ -221,9 +242,9 @@ func (p *part) teams(o *observation.Observation) error {
 
 // clock reads the match's own clock, which pages show only at times. Where the
 // page does not name the period, a clock that can mean but one tells it.
-func (p *part) clock(o *observation.Observation) {
+func (p *part) clock(ctx context.Context, o *observation.Observation) {
 	r := &p.x.profile.Match.Clock
-	text := p.optional("match.clock", r)
+	text := p.optional(ctx, "match.clock", r)
 	if text == "" {
 		return
 	}
@@ -254,7 +275,7 @@ func clockAs(r *Rule) transform {
 }
 
 // score is two numbers or nothing.
-func (p *part) score(in string, home, away *Rule, what string, needed bool) *event.Score {
+func (p *part) score(ctx context.Context, in string, home, away *Rule, what string, needed bool) *event.Score {
 	if !home.IsSet() || !away.IsSet() {
 		return nil
 	}
@@ -264,7 +285,7 @@ func (p *part) score(in string, home, away *Rule, what string, needed bool) *eve
 		rule  *Rule
 		into  *int
 	}{{"home_" + what, home, &s.Home}, {"away_" + what, away, &s.Away}} {
-		text, err := p.ask(half.rule)
+		text, err := p.ask(ctx, half.rule)
 		if err == nil {
 			*half.into, err = strconv.Atoi(text)
 			if err != nil || *half.into < 0 || *half.into > maxScore {
@@ -285,13 +306,13 @@ func (p *part) score(in string, home, away *Rule, what string, needed bool) *eve
 const maxScore = 2000
 
 // incidents reads the lists of incidents.
-func (p *part) incidents(o *observation.Observation) {
+func (p *part) incidents(ctx context.Context, o *observation.Observation) {
 	lists := p.x.profile.Incidents
 	o.Blind = slices.ContainsFunc(lists, func(l IncidentRules) bool { return !l.Rows.Optional })
 	goals := false // whether there may be rows of goals
 	for i := range lists {
 		name := fmt.Sprintf("%sincidents[%d]", p.name, i)
-		rows, err := p.scope.rows(&lists[i].Rows)
+		rows, err := p.scope.rows(ctx, &lists[i].Rows)
 		if err != nil {
 			p.x.problems = append(p.x.problems, observation.Problem{Field: name + ".rows", Message: err.Error()})
 		}
@@ -301,11 +322,14 @@ func (p *part) incidents(o *observation.Observation) {
 		goals = goals || lists[i].canList(event.Goal) && (len(rows) > 0 || !lists[i].Rows.Optional)
 		reader := rowReader{part: part{x: p.x, above: map[*Rule]string{}}, rules: &lists[i], match: o}
 		if lists[i].Team.IsSet() {
-			reader.home, reader.away = p.needed("match.home_code", &p.x.profile.Match.HomeCode), p.needed("match.away_code", &p.x.profile.Match.AwayCode)
+			reader.home, reader.away = p.needed(ctx, "match.home_code", &p.x.profile.Match.HomeCode), p.needed(ctx, "match.away_code", &p.x.profile.Match.AwayCode)
 		}
 		for n, row := range rows {
+			if ctx.Err() != nil {
+				return
+			}
 			reader.scope, reader.name = row, fmt.Sprintf("%s row %d: ", name, n+1)
-			if in, ok := reader.read(); ok {
+			if in, ok := reader.read(ctx); ok {
 				in.List = i
 				o.Incidents = append(o.Incidents, in)
 			}

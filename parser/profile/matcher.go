@@ -6,7 +6,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A matcher is a selector bound to the index of one document: what it finds in
+// A matcher is a selector bound to the index of one Document: what it finds in
 // the whole page it finds without a walk over it. It is a goquery.Matcher, and
 // has what goquery.SingleMatcher asks for.
 type matcher struct {
@@ -18,7 +18,7 @@ type matcher struct {
 var _ goquery.Matcher = (*matcher)(nil)
 
 // matcher binds a selector to the document.
-func (d *document) matcher(s *selector) *matcher { return &matcher{s.match, s.key, d.index} }
+func (d *Document) matcher(s *selector) *matcher { return &matcher{s.match, s.key, d.index} }
 
 // MatchAll returns the elements that match among n and all below it, in the
 // order of the document.

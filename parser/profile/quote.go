@@ -8,55 +8,37 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/itchyny/gojq"
-
-	"github.com/matchwire/matchwire/parser/page"
 )
 
 // maxQuote bounds what is quoted of a page, in bytes.
 const maxQuote = 4 << 10
 
-// A quoter quotes what stands at places of a page, as an event's evidence
-// names them. The page is parsed when the first is asked for: most pages bring
-// no event.
-type Quoter struct {
-	Profile *Profile
-	Page    page.Page
-	Ctx     context.Context
-	doc     *document
-	Failed  bool
-}
-
-// quote is the HTML or JSON at a path, cut at 4 KB; "" if there is none.
-func (q *Quoter) Quote(path string) string {
-	if path == "" || q.Failed {
+// Quote returns the HTML or JSON at a path, as the evidence of an event names
+// it: at most 4 KB of it, and "" if there is nothing.
+func (d *Document) Quote(ctx context.Context, path string) string {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	switch {
+	case path == "":
+		return ""
+	case strings.HasPrefix(path, "nth("):
+		return d.quoteJSON(ctx, path)
+	case d.html == nil:
 		return ""
 	}
-	if q.doc == nil {
-		doc, err := q.Profile.open(q.Ctx, q.Page)
-		if q.Failed = err != nil; q.Failed {
-			return ""
-		}
-		q.doc = doc
-	}
-	if strings.HasPrefix(path, "nth(") {
-		return q.json(path)
-	}
-	if q.doc.html == nil {
-		return ""
-	}
-	row, err := goquery.OuterHtml(q.doc.html.FindMatcher(goquery.Single(path)))
+	row, err := goquery.OuterHtml(d.html.FindMatcher(goquery.Single(path)))
 	if err != nil {
 		return ""
 	}
 	return shortened(row)
 }
 
-func (q *Quoter) json(path string) string {
+func (d *Document) quoteJSON(ctx context.Context, path string) string {
 	query, err := gojq.Parse(path)
 	if err != nil {
 		return ""
 	}
-	v, ok := query.RunWithContext(q.Ctx, q.doc.json).Next()
+	v, ok := query.RunWithContext(ctx, d.json).Next()
 	if _, failed := v.(error); !ok || failed || v == nil {
 		return ""
 	}

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,24 +20,24 @@ type rowReader struct {
 
 // read gives the row's incident. It is none without a kind, or if nobody knows
 // whose it is.
-func (r *rowReader) read() (observation.Incident, bool) {
+func (r *rowReader) read(ctx context.Context) (observation.Incident, bool) {
 	rules, sport := r.rules, r.match.Sport
-	period := word(&r.part, "period", r.optional("period", &rules.Period), sport.Periods()) // a header row may hold nothing else
-	kind, detail := r.kindWords()
+	period := word(&r.part, "period", r.optional(ctx, "period", &rules.Period), sport.Periods()) // a header row may hold nothing else
+	kind, detail := r.kindWords(ctx)
 	in := observation.Incident{
 		Kind: word(&r.part, "kind", kind, sport.Kinds()), Detail: detail, Path: r.scope.path,
-		Side:   event.Side(r.optional("side", &rules.Side)),
-		Player: observation.RepairEncoding(r.optional("player", &rules.Player)),
-		Off:    observation.RepairEncoding(r.optional("off", &rules.Off)),
-		Assist: observation.RepairEncoding(r.optional("assist", &rules.Assist)),
+		Side:   event.Side(r.optional(ctx, "side", &rules.Side)),
+		Player: observation.RepairEncoding(r.optional(ctx, "player", &rules.Player)),
+		Off:    observation.RepairEncoding(r.optional(ctx, "off", &rules.Off)),
+		Assist: observation.RepairEncoding(r.optional(ctx, "assist", &rules.Assist)),
 	}
-	team := r.optional("team", &rules.Team)
-	clock := r.optional("clock", &rules.Clock)
+	team := r.optional(ctx, "team", &rules.Team)
+	clock := r.optional(ctx, "clock", &rules.Clock)
 	if in.Kind == "" {
 		return in, false
 	}
 	if rules.Detail.IsSet() {
-		in.Detail = r.optional("detail", &rules.Detail)
+		in.Detail = r.optional(ctx, "detail", &rules.Detail)
 	}
 	if rules.Team.IsSet() {
 		in.Side = r.sideOf(team)
@@ -45,7 +46,7 @@ func (r *rowReader) read() (observation.Incident, bool) {
 		r.problem("side", fmt.Errorf("%s of neither team", in.Kind))
 		return in, false
 	}
-	if in.Score = r.score("incident", &rules.HomeScore, &rules.AwayScore, "score", false); in.Score == nil &&
+	if in.Score = r.score(ctx, "incident", &rules.HomeScore, &rules.AwayScore, "score", false); in.Score == nil &&
 		sport.Scores(in.Kind) && !sport.CountsGoals() {
 		r.problem("score", fmt.Errorf("%s without the score after it", in.Kind))
 		return in, false
@@ -55,8 +56,8 @@ func (r *rowReader) read() (observation.Incident, bool) {
 }
 
 // kindWords splits the kind from the detail that may stand behind it.
-func (r *rowReader) kindWords() (kind, detail string) {
-	text := r.optional("kind", &r.rules.Kind)
+func (r *rowReader) kindWords(ctx context.Context) (kind, detail string) {
+	text := r.optional(ctx, "kind", &r.rules.Kind)
 	if first, rest, ok := strings.Cut(text, " "); ok && slices.Contains(r.match.Sport.Kinds(), event.Kind(first)) {
 		return first, rest
 	}

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"context"
 	"regexp"
 	"slices"
 	"time"
@@ -163,7 +164,9 @@ func (q *query) UnmarshalYAML(n ast.Node) error {
 
 // run asks the query of a row or page. A query that does not come to an end is
 // stopped with the page's time.
-func (q *query) run(s scope) gojq.Iter { return q.code.RunWithContext(s.doc.ctx, s.json) }
+func (q *query) run(ctx context.Context, s scope) gojq.Iter {
+	return q.code.RunWithContext(ctx, s.json)
+}
 
 // A pattern is a regular expression.
 type pattern struct{ re *regexp.Regexp }

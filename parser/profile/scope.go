@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/big"
@@ -13,7 +14,7 @@ import (
 
 // A scope is what a rule is asked about: a page or one row of it.
 type scope struct {
-	doc  *document
+	doc  *Document
 	html *goquery.Selection // nil for JSON
 	json any
 	path string // of a row; "" for the page
@@ -28,11 +29,11 @@ func nothing(format string, args ...any) error {
 
 // text evaluates a rule. An error that wraps errNothing means that the page
 // does not have it, any other that the page has something unexpected.
-func (s scope) text(r *Rule) (string, error) {
+func (s scope) text(ctx context.Context, r *Rule) (string, error) {
 	if r.first != nil {
-		return s.firstText(r)
+		return s.firstText(ctx, r)
 	}
-	raw, err := s.source(r)
+	raw, err := s.source(ctx, r)
 	if err != nil {
 		return "", err
 	}
@@ -67,10 +68,10 @@ func cut(r *Rule, text string) (string, error) {
 	return m[min(1, len(m)-1)], nil
 }
 
-func (s scope) firstText(r *Rule) (string, error) {
+func (s scope) firstText(ctx context.Context, r *Rule) (string, error) {
 	var why []string
 	for i := range r.first {
-		text, err := s.text(&r.first[i])
+		text, err := s.text(ctx, &r.first[i])
 		if err == nil {
 			return text, nil
 		}
@@ -83,14 +84,14 @@ func (s scope) firstText(r *Rule) (string, error) {
 }
 
 // source is the text at the rule's source, as the page has it.
-func (s scope) source(r *Rule) (string, error) {
+func (s scope) source(ctx context.Context, r *Rule) (string, error) {
 	switch {
 	case r.Value != "":
 		return r.Value, nil
 	case r.Join != nil:
-		return s.joined(r.Join)
+		return s.joined(ctx, r.Join)
 	case r.JQ != nil:
-		return s.ask(r.JQ)
+		return s.ask(ctx, r.JQ)
 	case s.html == nil:
 		return "", nothing("a selector finds nothing in JSON")
 	case r.When.entries != nil:
@@ -123,10 +124,10 @@ func (s scope) source(r *Rule) (string, error) {
 
 // joined puts together what the rules find, with spaces between. What is not
 // there is left out.
-func (s scope) joined(rules []Rule) (string, error) {
+func (s scope) joined(ctx context.Context, rules []Rule) (string, error) {
 	var parts []string
 	for i := range rules {
-		text, err := s.text(&rules[i])
+		text, err := s.text(ctx, &rules[i])
 		switch {
 		case err == nil:
 			parts = append(parts, text)
@@ -157,8 +158,8 @@ func (s scope) find(sel *selector) *goquery.Selection {
 }
 
 // ask runs a query whose first result is a text, a number or a truth value.
-func (s scope) ask(q *query) (string, error) {
-	v, ok := q.run(s).Next()
+func (s scope) ask(ctx context.Context, q *query) (string, error) {
+	v, ok := q.run(ctx, s).Next()
 	if !ok {
 		return "", nothing("jq %s gives nothing", q.text)
 	}
@@ -186,10 +187,10 @@ func (s scope) ask(q *query) (string, error) {
 const maxRows = 10_000
 
 // rows finds the rows of a list.
-func (s scope) rows(r *Rule) ([]scope, error) {
+func (s scope) rows(ctx context.Context, r *Rule) ([]scope, error) {
 	if r.first != nil {
 		for i := range r.first {
-			if rows, err := s.rows(&r.first[i]); len(rows) > 0 || err != nil && !errors.Is(err, errNothing) {
+			if rows, err := s.rows(ctx, &r.first[i]); len(rows) > 0 || err != nil && !errors.Is(err, errNothing) {
 				return rows, err
 			}
 		}
@@ -213,7 +214,7 @@ func (s scope) rows(r *Rule) ([]scope, error) {
 		}
 		return rows, nil
 	}
-	iter := r.JQ.run(s)
+	iter := r.JQ.run(ctx, s)
 	for {
 		v, ok := iter.Next()
 		if !ok {
