@@ -92,7 +92,7 @@ func (w *Tracker) Ingest(ctx context.Context, fetched page.Page) ([]event.Event,
 	w.Fails, w.Good = 0, fetched.At
 	reading := w.reading(ctx, fetched.URL, fetched.At)
 	reading.Modified, reading.Evidence.Snapshot = fetched.Modified(), w.last.snapshot
-	if w.profile.Matches.IsSet() {
+	if w.profile.ManyMatches() {
 		reading.Again = w.again()
 	}
 	problems, changed := w.problems(fetched)

@@ -134,7 +134,7 @@ func (p *poll) do(ctx context.Context, known sourceState) sourceState {
 		known.Fails++
 		return known
 	}
-	p.out.Many = profile.Matches.IsSet()
+	p.out.Many = profile.ManyMatches()
 	watch := p.reader.Track(profile, p.Source.Match)
 	if known.Activated != p.Activated { // whoever activated it anew has asked the site
 		known.Activated, known.Forbidden = p.Activated, ""

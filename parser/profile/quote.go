@@ -10,13 +10,13 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// maxQuote bounds what is quoted of a page, in bytes.
+// maxQuote is the length to which a quote is cut, in bytes.
 const maxQuote = 4 << 10
 
-// Quote returns the HTML or JSON at a path, as the evidence of an event names
-// it: at most 4 KB of it, and "" if there is nothing.
+// Quote returns the HTML or JSON at a path of the page, as the evidence of an event names it. A quote
+// is cut at 4 KB. It is "" if there is nothing at the path.
 func (d *Document) Quote(ctx context.Context, path string) string {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := withTimeout(ctx)
 	defer cancel()
 	switch {
 	case path == "":
@@ -30,7 +30,7 @@ func (d *Document) Quote(ctx context.Context, path string) string {
 	if err != nil {
 		return ""
 	}
-	return shortened(row)
+	return cutQuote(row)
 }
 
 func (d *Document) quoteJSON(ctx context.Context, path string) string {
@@ -46,11 +46,11 @@ func (d *Document) quoteJSON(ctx context.Context, path string) string {
 	if err != nil {
 		return ""
 	}
-	return shortened(string(b))
+	return cutQuote(string(b))
 }
 
-// shortened is a text of at most maxQuote bytes, in whole characters.
-func shortened(s string) string {
+// cutQuote cuts a text to maxQuote bytes of valid UTF-8.
+func cutQuote(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= maxQuote {
 		return s
