@@ -69,7 +69,7 @@ func TestEventSchema(t *testing.T) {
 	}
 	seen := map[string]int{}
 	for i := 0; i < len(matches); i += 10 {
-		events, _, err := matches[i].Events(prof, 1)
+		events, _, err := matches[i].Events(t.Context(), prof, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"text/tabwriter"
@@ -19,12 +20,12 @@ func (k *checkCmd) Help() string {
 	return "The sample pages of a profile NAME.yaml stand in the folder NAME beside it: pages, or fixtures that record made. Each must be usable and without problems, or give what PAGE.expect.json says; --update writes that, but not for fixtures."
 }
 
-func (k *checkCmd) Run(c *console) error {
+func (k *checkCmd) Run(ctx context.Context, c *console) error {
 	if k.Schema {
 		_, err := c.out.Write(profiles.Schema)
 		return err
 	}
-	results, err := k.check(c)
+	results, err := k.check(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -50,15 +51,15 @@ func (k *checkCmd) Run(c *console) error {
 	return nil
 }
 
-func (k *checkCmd) check(c *console) ([]pipeline.CheckResult, error) {
+func (k *checkCmd) check(ctx context.Context, c *console) ([]pipeline.CheckResult, error) {
 	if len(k.Profiles) > 0 {
-		return pipeline.CheckProfiles(k.Profiles, k.Update)
+		return pipeline.CheckProfiles(ctx, k.Profiles, k.Update)
 	}
 	config, err := c.config()
 	if err != nil {
 		return nil, err
 	}
-	return pipeline.Check(config, c.plugins, k.Update)
+	return pipeline.Check(ctx, config, c.plugins, k.Update)
 }
 
 func plural(n int, what string) string {

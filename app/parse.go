@@ -44,7 +44,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	observations, problems, err := profile.Extract(page)
+	observations, problems, err := profile.Extract(ctx, page)
 	if err != nil {
 		// The reason is among the problems where it has a place in the profile.
 		for _, problem := range problems {
@@ -64,7 +64,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	if err := showAll(c.out, observations); err != nil {
 		return err
 	}
-	findings, err := profile.Explain(page)
+	findings, err := profile.Explain(ctx, page)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Page, err)
 	}

@@ -95,7 +95,7 @@ func (r *recordCmd) record(ctx context.Context, c *console, s poll.Source, recor
 			fmt.Fprintf(c.err, "%s  no page: %v\n", now, err)
 		case changed:
 			kept++
-			fmt.Fprintf(c.err, "%s  page %d kept, %d bytes: %s\n", now, kept, len(fetched.Body), whatItSays(s.Profile, fetched))
+			fmt.Fprintf(c.err, "%s  page %d kept, %d bytes: %s\n", now, kept, len(fetched.Body), whatItSays(ctx, s.Profile, fetched))
 		}
 	})
 	fmt.Fprintf(c.err, "%d polls, %d without a page; %d pages kept in %s\n", polls, failed, kept, r.Out)
@@ -106,8 +106,8 @@ func (r *recordCmd) record(ctx context.Context, c *console, s poll.Source, recor
 }
 
 // whatItSays is a page in a few words, for whoever watches it being recorded.
-func whatItSays(p *profile.Profile, fetched page.Page) string {
-	all, problems, err := p.Extract(fetched)
+func whatItSays(ctx context.Context, p *profile.Profile, fetched page.Page) string {
+	all, problems, err := p.Extract(ctx, fetched)
 	switch {
 	case err != nil:
 		return "unusable, " + err.Error()

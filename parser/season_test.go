@@ -1,6 +1,7 @@
 package parser_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ func TestSeason(t *testing.T) {
 	workers.SetLimit(runtime.GOMAXPROCS(0))
 	for i := 0; i < len(matches); i += step {
 		workers.Go(func() error {
-			results[i] = run(prof, &matches[i], seed)
+			results[i] = run(t.Context(), prof, &matches[i], seed)
 			return nil
 		})
 	}
@@ -82,7 +83,7 @@ func (s *tally) add(one tally) {
 }
 
 // run reads a match's pages and compares what stands in the end with the facts.
-func run(prof *profile.Profile, m *season.Match, seed uint64) (sum tally) {
+func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint64) (sum tally) {
 	pages, facts := m.Pages(seed)
 	state := reconcile.State{Epoch: "e"}
 	showed := map[string]bool{} // what fresh pages have shown so far
@@ -107,7 +108,7 @@ func run(prof *profile.Profile, m *season.Match, seed uint64) (sum tally) {
 			}
 		}
 		for range 1 + n%2 { // every other page is read by two parsers
-			all, _, err := prof.Extract(page.Page{Body: fetched.Body})
+			all, _, err := prof.Extract(ctx, page.Page{Body: fetched.Body})
 			if err != nil {
 				if fetched.Fault == "" {
 					wrong(&other, "a good page is unusable: %v", err)

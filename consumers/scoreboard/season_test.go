@@ -47,7 +47,7 @@ func TestSeason(t *testing.T) {
 	reading.SetLimit(4)
 	for i := range all {
 		reading.Go(func() (err error) {
-			all[i].events, all[i].facts, err = all[i].Events(prof, 1)
+			all[i].events, all[i].facts, err = all[i].Events(t.Context(), prof, 1)
 			for n := range all[i].events {
 				all[i].events[n].Time = time.Now() // the matches are years old, and boards are kept for days
 			}

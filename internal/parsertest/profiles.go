@@ -35,7 +35,7 @@ func Extract(t *testing.T, fetched string) (observation.Observation, []observati
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, problems, err := p.Extract(page.Page{Body: []byte(fetched)})
+	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(fetched)})
 	if err != nil {
 		t.Fatalf("%v %v", err, problems)
 	}

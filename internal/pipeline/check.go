@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ type CheckResult struct {
 // Check validates the config and every profile it can use, and holds the
 // profiles against their sample pages. update rewrites what is expected of the
 // pages. An error is a mistake that keeps the rest from being checked.
-func Check(c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, error) {
+func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, error) {
 	k := &checker{update: update}
 	lib, err := c.Library()
 	if err != nil {
@@ -49,20 +50,20 @@ func Check(c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, er
 	if c.file != "" {
 		k.results = append(k.results, CheckResult{What: "config " + c.file, Detail: counted(len(sources), "source")})
 	}
-	if err := k.shipped(); err != nil {
+	if err := k.shipped(ctx); err != nil {
 		return nil, err
 	}
 	own, err := c.profileFiles()
 	if err != nil {
 		return nil, err
 	}
-	return k.results, k.files(own)
+	return k.results, k.files(ctx, own)
 }
 
 // CheckProfiles checks profiles in files alone.
-func CheckProfiles(files []string, update bool) ([]CheckResult, error) {
+func CheckProfiles(ctx context.Context, files []string, update bool) ([]CheckResult, error) {
 	k := &checker{update: update}
-	err := k.files(files)
+	err := k.files(ctx, files)
 	return k.results, err
 }
 
@@ -94,7 +95,7 @@ type checker struct {
 
 // shipped checks matchwire's own profiles: against the sample pages beside
 // them and the fixtures that use them.
-func (k *checker) shipped() error {
+func (k *checker) shipped(ctx context.Context) error {
 	lib, err := Config{}.Library()
 	if err != nil {
 		return err
@@ -107,7 +108,7 @@ func (k *checker) shipped() error {
 	}
 	for name, p := range lib {
 		results[name] = &CheckResult{What: "profile " + name}
-		n, faults, err := (&checker{}).folder(profiles.FS, name, "profiles/"+name, p)
+		n, faults, err := (&checker{}).folder(ctx, profiles.FS, name, "profiles/"+name, p)
 		if err != nil {
 			return err
 		}
@@ -122,7 +123,7 @@ func (k *checker) shipped() error {
 		if err != nil {
 			return err
 		}
-		n, faults := checkFixture(f, lib[f.Profile])
+		n, faults := checkFixture(ctx, f, lib[f.Profile])
 		add(f.Profile, n, faults)
 	}
 	for _, name := range slices.Sorted(maps.Keys(lib)) {
@@ -148,7 +149,7 @@ func counted(n int, what string) string {
 
 // checkFixture reads every page of a fixture; each must be usable and without
 // problems.
-func checkFixture(f *recording.Fixture, p *profile.Profile) (pages int, faults []string) {
+func checkFixture(ctx context.Context, f *recording.Fixture, p *profile.Profile) (pages int, faults []string) {
 	seen := map[string]bool{}
 	for _, fp := range f.Pages {
 		if seen[fp.File] {
@@ -160,7 +161,7 @@ func checkFixture(f *recording.Fixture, p *profile.Profile) (pages int, faults [
 			faults = append(faults, fmt.Sprintf("%s: %v", f.Path(fp), err))
 			continue
 		}
-		_, problems, err := p.Extract(page)
+		_, problems, err := p.Extract(ctx, page)
 		if err != nil {
 			problems = []observation.Problem{{Message: err.Error()}}
 		}
@@ -182,9 +183,9 @@ func told(file string, problems []observation.Problem) []string {
 	return all
 }
 
-func (k *checker) files(names []string) error {
+func (k *checker) files(ctx context.Context, names []string) error {
 	for _, f := range names {
-		if err := k.file(f); err != nil {
+		if err := k.file(ctx, f); err != nil {
 			return Misuse(err)
 		}
 	}
@@ -193,7 +194,7 @@ func (k *checker) files(names []string) error {
 
 // file checks a profile that stands in a file, and the pages in the folder of
 // the same name beside it.
-func (k *checker) file(name string) error {
+func (k *checker) file(ctx context.Context, name string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return err
@@ -205,7 +206,7 @@ func (k *checker) file(name string) error {
 	r := CheckResult{What: "profile " + name}
 	base := filepath.Base(name)
 	dir := strings.TrimSuffix(base, filepath.Ext(base))
-	pages, faults, err := k.folder(os.DirFS(filepath.Dir(name)), dir, filepath.Join(filepath.Dir(name), dir), p)
+	pages, faults, err := k.folder(ctx, os.DirFS(filepath.Dir(name)), dir, filepath.Join(filepath.Dir(name), dir), p)
 	if err != nil {
 		return err
 	}
@@ -219,7 +220,7 @@ func (k *checker) file(name string) error {
 
 // folder checks the sample pages in a folder, if there is one: pages, and
 // fixtures in folders of their own. shown is what messages call it.
-func (k *checker) folder(in fs.FS, dir, shown string, p *profile.Profile) (pages int, faults []string, err error) {
+func (k *checker) folder(ctx context.Context, in fs.FS, dir, shown string, p *profile.Profile) (pages int, faults []string, err error) {
 	entries, err := fs.ReadDir(in, dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, nil, err
@@ -237,7 +238,7 @@ func (k *checker) folder(in fs.FS, dir, shown string, p *profile.Profile) (pages
 				faults = append(faults, err.Error())
 				continue
 			}
-			n, bad := checkFixture(f, p)
+			n, bad := checkFixture(ctx, f, p)
 			pages, faults = pages+n, append(faults, bad...)
 		case strings.HasSuffix(name, expectExt):
 			if _, err := fs.Stat(in, path.Join(dir, strings.TrimSuffix(e.Name(), expectExt))); err != nil {
@@ -245,7 +246,7 @@ func (k *checker) folder(in fs.FS, dir, shown string, p *profile.Profile) (pages
 			}
 		default:
 			pages++
-			bad, err := k.page(in, path.Join(dir, e.Name()), name, p)
+			bad, err := k.page(ctx, in, path.Join(dir, e.Name()), name, p)
 			if err != nil {
 				bad = append(bad, err.Error())
 			}
@@ -266,13 +267,13 @@ type expectation struct {
 
 // page reads a sample page: it must give what is expected of it, or without
 // such a file be usable and without problems.
-func (k *checker) page(in fs.FS, file, shown string, p *profile.Profile) (faults []string, err error) {
+func (k *checker) page(ctx context.Context, in fs.FS, file, shown string, p *profile.Profile) (faults []string, err error) {
 	fetched, err := page.ReadPage(in, file)
 	if err != nil {
 		return nil, err
 	}
 	var gives expectation
-	gives.Observations, gives.Problems, err = p.Extract(fetched)
+	gives.Observations, gives.Problems, err = p.Extract(ctx, fetched)
 	if err != nil {
 		gives = expectation{Unusable: err.Error()}
 	}

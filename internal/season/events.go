@@ -1,6 +1,7 @@
 package season
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/matchwire/matchwire/event"
@@ -11,12 +12,12 @@ import (
 
 // Events are what a parser says of a match, whose pages have every fault there
 // is, beside what really happened.
-func (m *Match) Events(prof *profile.Profile, seed uint64) ([]event.Event, []Fact, error) {
+func (m *Match) Events(ctx context.Context, prof *profile.Profile, seed uint64) ([]event.Event, []Fact, error) {
 	pages, facts := m.Pages(seed)
 	var events []event.Event
 	state := reconcile.State{Epoch: "01580a3e-0000-7000-8000-000000000001"}
 	for _, fetched := range pages {
-		all, _, err := prof.Extract(page.Page{Body: fetched.Body})
+		all, _, err := prof.Extract(ctx, page.Page{Body: fetched.Body})
 		if err != nil {
 			continue // unusable, and meant to be
 		}

@@ -30,7 +30,7 @@ func BenchmarkPage(b *testing.B) {
 	b.Run("extract", func(b *testing.B) {
 		b.ReportAllocs()
 		beside(b, parse, func() {
-			if all, problems, err := profile.Extract(page); err != nil || len(problems) > 0 || len(all[0].Incidents) != 24 {
+			if all, problems, err := profile.Extract(b.Context(), page); err != nil || len(problems) > 0 || len(all[0].Incidents) != 24 {
 				b.Fatal(problems, err)
 			}
 		})

@@ -97,7 +97,7 @@ func captured(t *testing.T, dir, file, profile string) ([]observation.Observatio
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, problems, err := parsertest.Library(t)[profile].Extract(page.Page{Body: body})
+	all, problems, err := parsertest.Library(t)[profile].Extract(t.Context(), page.Page{Body: body})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestCharset(t *testing.T) {
 			t.Fatal(err)
 		}
 		fetched := "<html><head>" + tc.head + "</head><body>" + pad + "<p class=home>" + tc.name + "</p><p class=away>B</p></body></html>"
-		all, _, err := p.Extract(page.Page{Header: http.Header{"Content-Type": {tc.contentType}}, Body: []byte(fetched)})
+		all, _, err := p.Extract(t.Context(), page.Page{Header: http.Header{"Content-Type": {tc.contentType}}, Body: []byte(fetched)})
 		if err != nil || all[0].Match.Home != "Rond\u00f3n" {
 			t.Errorf("%+v: %v %v", tc, all, err)
 		}

@@ -3,11 +3,9 @@ package profile
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
@@ -15,7 +13,7 @@ import (
 
 var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
-// check says what is wrong with a profile that could be read, and where.
+// check returns what is wrong with a profile that was decoded, and where.
 func (p *Profile) check(at func(path string) strictyaml.Place) error {
 	switch {
 	case p.Name == "" && p.Sport == "":
@@ -26,7 +24,7 @@ func (p *Profile) check(at func(path string) strictyaml.Place) error {
 		return at("sport").Errorf("sport %q: want one of %v", p.Sport, event.Sports())
 	case p.Format != "" && p.Format != "html" && p.Format != "json":
 		return at("format").Errorf("format %q: want html or json", p.Format)
-	case !p.Match.Home.IsSet() || !p.Match.Away.IsSet():
+	case !p.Match.Home.isSet() || !p.Match.Away.isSet():
 		return at("match").Errorf("match.home and match.away: both are needed, to know whose page it is (a selector that begins with # stands in quotes, or YAML takes it for a comment)")
 	}
 	for i, h := range p.Hosts {
@@ -50,37 +48,12 @@ func (p *Profile) check(at func(path string) strictyaml.Place) error {
 			return err
 		}
 	}
-	return p.checkUses()
+	return p.checkMembers()
 }
 
-// checkJSON holds the rules against the format of the page.
-func (p *Profile) checkJSON(at func(path string) strictyaml.Place) error {
-	isJSON := p.Format == "json"
-	switch {
-	case isJSON && p.JSON.IsSet():
-		return p.JSON.place.Errorf("json says which part of an HTML page is JSON; with format: json all of it is")
-	case isJSON && (p.Comments || p.Complete != nil):
-		return at("format").Errorf("comments and complete are for HTML pages")
-	case p.JSON.As == asFlight && p.JSON.CSS == nil:
-		return p.JSON.place.Errorf("as: flight reads scripts: give css that finds them")
-	case p.JSON.As != "" && p.JSON.As != asFlight:
-		return p.JSON.place.Errorf("as %q is for clocks", p.JSON.As)
-	}
-	var fault error
-	p.eachRule(func(r *Rule) {
-		switch {
-		case fault != nil:
-		case isJSON && (r.CSS != nil || r.When.entries != nil):
-			fault = r.place.Errorf("a selector finds nothing in JSON: ask by jq")
-		case !isJSON && !p.JSON.IsSet() && r.JQ != nil:
-			fault = r.place.Errorf("jq has no JSON to ask: say by json where it stands in the page, or format: json")
-		}
-	})
-	return fault
-}
-
+// checkMatch checks the rules for matches against the vocabulary of the sport.
 func (p *Profile) checkMatch() error {
-	if p.Matches.IsSet() && !rowsRule(&p.Matches) {
+	if p.Matches.isSet() && !rowsRule(&p.Matches) {
 		return p.Matches.place.Errorf("matches: want a selector or jq")
 	}
 	var statuses []string
@@ -95,15 +68,16 @@ func (p *Profile) checkMatch() error {
 	return checkWords(&p.Match.Status, "status", statuses, p.periods())
 }
 
+// checkIncidents checks the rules for one list against the vocabulary of the sport.
 func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) error {
 	switch {
-	case !in.Rows.IsSet() || !in.Kind.IsSet():
+	case !in.Rows.isSet() || !in.Kind.isSet():
 		return place.Errorf("rows and kind are needed (a selector that begins with # stands in quotes, or YAML takes it for a comment)")
 	case !rowsRule(&in.Rows):
 		return in.Rows.place.Errorf("rows: want a selector or jq")
-	case in.Side.IsSet() && in.Team.IsSet() || !in.Side.IsSet() && !in.Team.IsSet() && !in.ofNeitherSide():
+	case in.Side.isSet() && in.Team.isSet() || !in.Side.isSet() && !in.Team.isSet() && !in.ofNeitherSide():
 		return in.Rows.place.Errorf("give one of side and team: whose incident is it?")
-	case in.HomeScore.IsSet() != in.AwayScore.IsSet():
+	case in.HomeScore.isSet() != in.AwayScore.isSet():
 		return in.Rows.place.Errorf("give both of home_score and away_score, or none")
 	}
 	var kinds []string
@@ -115,7 +89,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) erro
 	}
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
-		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.CountsGoals() && !in.HomeScore.IsSet() {
+		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.CountsGoals() && !in.HomeScore.isSet() {
 			return e.place.Errorf("kind %q: home_score and away_score are needed, the score after it, to tell one from another; "+
 				"where the page has none, leave the row out, and the score itself is followed", kind)
 		}
@@ -126,7 +100,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) erro
 		checkWords(&in.Period, "period", p.periods(), nil))
 }
 
-// ofNeitherSide reports whether all that a list holds need not belong to a team.
+// ofNeitherSide reports whether every kind that rows can have can do without a side.
 func (r *IncidentRules) ofNeitherSide() bool {
 	kinds := r.Kind.outcomes()
 	for _, e := range kinds {
@@ -137,7 +111,7 @@ func (r *IncidentRules) ofNeitherSide() bool {
 	return len(kinds) > 0
 }
 
-// canList reports whether rows of the list can be of a kind.
+// canList reports whether rows of the list can have a kind.
 func (r *IncidentRules) canList(k event.Kind) bool {
 	kinds := r.Kind.outcomes()
 	return len(kinds) == 0 || slices.ContainsFunc(kinds, func(e entry) bool {
@@ -146,63 +120,12 @@ func (r *IncidentRules) canList(k event.Kind) bool {
 	})
 }
 
-// noSelector refuses a word of ours where a selector is read.
+// noSelector rejects a selector that was meant as a constant.
 func noSelector(r *Rule, what string, words []string) error {
 	if r.CSS != nil && slices.Contains(words, r.CSS.text) {
 		return r.place.Errorf("%s: %s is a selector here; what is always so is written {value: %s}", what, r.CSS.text, r.CSS.text)
 	}
 	return nil
-}
-
-// rowsRule reports whether a rule finds rows.
-func rowsRule(r *Rule) bool {
-	if r.first == nil {
-		return r.CSS != nil || r.JQ != nil
-	}
-	for i := range r.first {
-		if !rowsRule(&r.first[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// checkUses refuses members in places where they say nothing.
-func (p *Profile) checkUses() error {
-	lists := map[*Rule]bool{&p.Matches: true}
-	clocks := map[*Rule]bool{&p.Match.Clock: true}
-	for i := range p.Incidents {
-		lists[&p.Incidents[i].Rows], clocks[&p.Incidents[i].Clock] = true, true
-	}
-	for _, rules := range []map[*Rule]bool{lists, clocks} {
-		for r := range maps.Clone(rules) {
-			for i := range r.first {
-				rules[&r.first[i]] = true
-			}
-		}
-	}
-	var fault error
-	p.eachRule(func(r *Rule) {
-		switch {
-		case fault != nil:
-		case r.Layout != "" && !isLayout(r.Layout):
-			fault = r.place.Errorf("layout %q: want unix, unix_ms, or January 2, 2006, 15:04:05 as the site writes it", r.Layout)
-		case r.Siblings && !lists[r]:
-			fault = r.place.Errorf("siblings is for matches and rows")
-		case lists[r] && (r.Attr != "" || r.OwnText || r.Regexp != nil || r.Map.entries != nil || r.Prefix != "" || r.Inherit):
-			fault = r.place.Errorf("a list of rows is found by css or jq alone")
-		case r.As != "" && !clocks[r] && r != &p.JSON:
-			fault = r.place.Errorf("as %q is for clocks", r.As)
-		case r.As == asFlight && r != &p.JSON:
-			fault = r.place.Errorf("as %q is for json", r.As)
-		}
-	})
-	return fault
-}
-
-// isLayout reports whether a layout has anything of a time in it.
-func isLayout(s string) bool {
-	return s == "unix" || s == "unix_ms" || time.Date(2011, 11, 22, 13, 33, 44, 0, time.UTC).Format(s) != s
 }
 
 func (p *Profile) periods() []string {
@@ -213,8 +136,8 @@ func (p *Profile) periods() []string {
 	return all
 }
 
-// checkWords holds what a rule can give against a vocabulary: the first word
-// must be one of words; a second, where seconds are given, one of those.
+// checkWords checks every outcome of a rule against a vocabulary. Its first word must be one of words.
+// Its second, if there is one, must be one of seconds, unless seconds is nil.
 func checkWords(r *Rule, what string, words, seconds []string) error {
 	for _, e := range r.outcomes() {
 		first, second, _ := strings.Cut(e.value, " ")

@@ -11,56 +11,78 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
 
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A document is a page ready to be asked.
-type document struct {
-	html  *html.Node      // nil for a JSON page
-	json  any             // nil where the profile asks no jq
-	keys  map[key]bool    // of the profile's selectors
-	index *index          // made when first needed
-	ctx   context.Context // bounds what is asked of it
+// A Document is a page that is parsed for one profile. Only one goroutine can use it at a time.
+type Document struct {
+	profile *Profile
+	html    *goquery.Document // nil for a JSON page
+	index   *index            // nil for a JSON page
+	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
 }
 
-// open parses a page as the profile has it. The error says why it is no page
-// of that kind.
-func (p *Profile) open(ctx context.Context, fetched page.Page) (*document, error) {
-	if len(bytes.TrimSpace(fetched.Body)) == 0 {
-		return nil, errors.New("the page is empty")
+// Parse parses a page, once for everything that is asked of it. The error says why it is not a page
+// in the profile's format: it is empty, of another kind, or cut off.
+func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
+	ctx, cancel := withTimeout(ctx)
+	defer cancel()
+	d := &Document{profile: p}
+	err := d.parse(ctx, pg)
+	if stopped := stopped(ctx); stopped != nil {
+		err = stopped
 	}
-	d := &document{keys: p.keys, ctx: ctx}
-	if p.Format == "json" {
-		return d, decodeJSON(fetched.Body, &d.json)
-	}
-	if json.Valid(fetched.Body) {
-		return nil, errors.New("the page is JSON, not HTML: such a profile says format: json")
-	}
-	if kind := http.DetectContentType(fetched.Body); !strings.HasPrefix(kind, "text/") || !bytes.ContainsRune(fetched.Body, '<') {
-		return nil, fmt.Errorf("the page is not HTML (it looks like %s)", kind)
-	}
-	if p.Complete == nil && cutOff(fetched.Body) {
-		return nil, errors.New("the page is cut off: it begins <html> and does not end it")
-	}
-	var err error
-	if d.html, err = html.Parse(decoded(fetched)); err != nil {
-		return nil, fmt.Errorf("the page cannot be read: %w", err)
-	}
-	if p.Comments {
-		openComments(d.html)
-	}
-	if p.Complete != nil && d.page().first(p.Complete) == nil {
-		return nil, fmt.Errorf("the page is cut off: no element %s", p.Complete.text)
-	}
-	if p.JSON.IsSet() {
-		if err := d.openJSON(&p.JSON); err != nil {
-			return nil, fmt.Errorf("json: %w", err)
-		}
+	if err != nil {
+		return nil, err
 	}
 	return d, nil
+}
+
+func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
+	switch {
+	case len(bytes.TrimSpace(pg.Body)) == 0:
+		return errors.New("the page is empty")
+	case d.profile.Format == "json":
+		d.json, err = decodeJSON(pg.Body)
+		return err
+	}
+	if err := d.parseHTML(pg); err != nil {
+		return err
+	}
+	if d.profile.JSON.isSet() {
+		if d.json, err = d.embeddedJSON(ctx, &d.profile.JSON); err != nil {
+			return fmt.Errorf("json: %w", err)
+		}
+	}
+	return nil
+}
+
+func (d *Document) parseHTML(pg page.Page) (err error) {
+	complete := d.profile.Complete
+	if json.Valid(pg.Body) {
+		return errors.New("the page is JSON, not HTML: such a profile says format: json")
+	}
+	if kind := http.DetectContentType(pg.Body); !strings.HasPrefix(kind, "text/") || !bytes.ContainsRune(pg.Body, '<') {
+		return fmt.Errorf("the page is not HTML (it looks like %s)", kind)
+	}
+	if complete == nil && cutOff(pg.Body) {
+		return errors.New("the page is cut off: it begins <html> and does not end it")
+	}
+	if d.html, err = goquery.NewDocumentFromReader(decoded(pg)); err != nil {
+		return fmt.Errorf("the page cannot be read: %w", err)
+	}
+	if d.profile.Comments {
+		parseComments(d.html)
+	}
+	d.index = newIndex(d.html, d.profile.keys)
+	if complete != nil && d.page().first(complete).Length() == 0 {
+		return fmt.Errorf("the page is cut off: no element %s", complete.text)
+	}
+	return nil
 }
 
 // cutOff reports whether a page begins <html> and does not end it.
@@ -74,73 +96,31 @@ func cutOff(body []byte) bool {
 	return bytes.Contains(lower, []byte("<html")) && !bytes.Contains(lower, []byte("</html"))
 }
 
-// openComments makes the markup inside comments part of the page: some sites
-// send tables so, for a script to show.
-func openComments(root *html.Node) {
+// parseComments replaces comments that hold markup by that markup. Some sites send tables in
+// comments, which a script then shows.
+func parseComments(doc *goquery.Document) {
 	var comments []*html.Node
-	for n := range root.Descendants() {
+	for n := range doc.Get(0).Descendants() {
 		if n.Type == html.CommentNode && strings.Contains(n.Data, "<") && n.Parent.Type == html.ElementNode {
 			comments = append(comments, n)
 		}
 	}
 	for _, c := range comments {
+		// goquery's ReplaceWithHtml panics on markup that html.ParseFragment refuses.
 		inside, err := html.ParseFragment(strings.NewReader(c.Data), c.Parent)
 		if err != nil {
-			continue // it cannot fail on a string
+			continue // it is nested too deeply and stays a comment
 		}
-		for _, n := range inside {
-			c.Parent.InsertBefore(n, c)
-		}
-		c.Parent.RemoveChild(c)
+		doc.FindNodes(c).ReplaceWithNodes(inside...)
 	}
 }
 
-// openJSON finds and decodes the JSON that stands in the page.
-func (d *document) openJSON(r *Rule) error {
-	if r.As == asFlight {
-		var scripts []string
-		for _, n := range d.page().find(r.CSS, maxRows) {
-			scripts = append(scripts, allText(n))
-		}
-		if len(scripts) == 0 {
-			return nothing("no element %s", r.CSS.text)
-		}
-		d.json = readFlight(scripts)
-		return nil
+// decoded returns the page in UTF-8. The charset is the one that the response or the page declares. A
+// page that declares none is UTF-8 if it is valid as such, or else the charset that it looks like.
+func decoded(pg page.Page) io.Reader {
+	encoding, name, declared := charset.DetermineEncoding(pg.Body, pg.Header.Get("Content-Type"))
+	if name == "utf-8" || !declared && utf8.Valid(pg.Body) {
+		return bytes.NewReader(pg.Body)
 	}
-	text, err := d.page().source(r)
-	if err != nil {
-		return err
-	}
-	if text, err = cut(r, text); err != nil {
-		return err
-	}
-	if err := decodeScript(text, &d.json); err != nil {
-		if strings.Contains(text, "__next_f.push") {
-			err = fmt.Errorf("%w; it looks like React's flight chunks: as: flight", err)
-		}
-		return err
-	}
-	return nil
-}
-
-// decoded reads the page's text: by the charset that the response or the page
-// declares, else as UTF-8 if it can be, else as the charset that it looks like.
-func decoded(fetched page.Page) io.Reader {
-	encoding, name, declared := charset.DetermineEncoding(fetched.Body, fetched.Header.Get("Content-Type"))
-	if name == "utf-8" || !declared && utf8.Valid(fetched.Body) {
-		return bytes.NewReader(fetched.Body)
-	}
-	return encoding.NewDecoder().Reader(bytes.NewReader(fetched.Body))
-}
-
-// page is the scope of rules for the page as a whole.
-func (d *document) page() scope { return scope{doc: d, html: d.html, json: d.json} }
-
-// having lists the elements of the page that have the key.
-func (d *document) having(k key) []*html.Node {
-	if d.index == nil {
-		d.index = newIndex(d.html, d.keys)
-	}
-	return d.index.of(k)[k.name]
+	return encoding.NewDecoder().Reader(bytes.NewReader(pg.Body))
 }

@@ -21,38 +21,40 @@ type Finding struct {
 // Explain tells of every rule of the profile what it finds on the page, in the
 // order of docs/profiles.md. It is for people who write a profile; reading a
 // page does not need it.
-func (p *Profile) Explain(fetched page.Page) ([]Finding, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), ExtractTimeout)
+func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) {
+	ctx, cancel := withTimeout(ctx)
 	defer cancel()
-	doc, err := p.open(ctx, fetched)
+	d, err := p.Parse(ctx, pg)
 	if err != nil {
 		return nil, err
 	}
-	e := &explanation{profile: p}
-	matches := []scope{doc.page()}
-	if p.Matches.IsSet() {
-		matches = e.rows("matches", &p.Matches, matches)
+	e := &explanation{}
+	matches := []row{d.page()}
+	if p.ManyMatches() {
+		matches = e.rows(ctx, "matches", &p.Matches, matches)
 	}
-	matches = e.rules("match.", p.Match.rules(), matches, &p.Match.Home)
+	matches = e.rules(ctx, "match.", p.Match.rules(), matches, &p.Match.Home)
 	for i := range p.Incidents {
 		list, name := &p.Incidents[i], fmt.Sprintf("incidents[%d].", i)
-		rows := e.rows(name+"rows", &list.Rows, matches)
-		e.rules(name, list.rules(), rows, &list.Kind)
+		rows := e.rows(ctx, name+"rows", &list.Rows, matches)
+		e.rules(ctx, name, list.rules(), rows, &list.Kind)
+	}
+	if err := stopped(ctx); err != nil {
+		return nil, err
 	}
 	return e.findings, nil
 }
 
 type explanation struct {
-	profile  *Profile
 	findings []Finding
 }
 
 // rows explains a rule for rows and returns all the rows it finds.
-func (e *explanation) rows(name string, r *Rule, in []scope) []scope {
+func (e *explanation) rows(ctx context.Context, name string, r *Rule, in []row) []row {
 	f := Finding{Rule: name, Source: r.describe(), Asked: len(in)}
-	var all []scope
+	var all []row
 	for _, s := range in {
-		rows, _ := s.rows(r) // a fault is among the problems
+		rows, _ := r.rows(ctx, s) // a fault is among the problems
 		if len(rows) > 0 {
 			f.Found++
 		}
@@ -66,15 +68,15 @@ func (e *explanation) rows(name string, r *Rule, in []scope) []scope {
 // rules explains the rules that are asked of each part. Parts in which the one
 // that is needed finds nothing are headings or the like: the others are not
 // asked there, unless they inherit. The rest is returned.
-func (e *explanation) rules(prefix string, rules []namedRule, parts []scope, needed *Rule) []scope {
-	var good []scope
+func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRule, parts []row, needed *Rule) []row {
+	var good []row
 	for _, s := range parts {
-		if _, err := s.text(needed); err == nil {
+		if _, err := needed.text(ctx, s); err == nil {
 			good = append(good, s)
 		}
 	}
 	for _, n := range rules {
-		if !n.rule.IsSet() {
+		if !n.rule.isSet() {
 			continue
 		}
 		f := Finding{Rule: prefix + n.name, Source: n.rule.describe()}
@@ -84,8 +86,8 @@ func (e *explanation) rules(prefix string, rules []namedRule, parts []scope, nee
 		}
 		for _, s := range asked {
 			f.Asked++
-			f.Nodes += s.count(n.rule)
-			text, err := s.text(n.rule)
+			f.Nodes += n.rule.count(ctx, s)
+			text, err := n.rule.text(ctx, s)
 			if err != nil {
 				continue
 			}
@@ -98,46 +100,37 @@ func (e *explanation) rules(prefix string, rules []namedRule, parts []scope, nee
 	return good
 }
 
-// count is how many elements or results the rule's source has here.
-func (s scope) count(r *Rule) int {
+// count returns how many elements or results the rule's source has in a row.
+func (r *Rule) count(ctx context.Context, in row) int {
 	n := 0
 	for i := range r.first {
-		if n += s.count(&r.first[i]); n > 0 {
+		if n += r.first[i].count(ctx, in); n > 0 {
 			return n
 		}
 	}
 	for i := range r.Join {
-		n += s.count(&r.Join[i])
+		n += r.Join[i].count(ctx, in)
 	}
 	switch {
 	case r.JQ != nil:
-		for iter := r.JQ.run(s); ; n++ {
-			v, ok := iter.Next()
-			if _, failed := v.(error); !ok || failed || n == maxRows {
-				return n
-			}
-		}
-	case r.Value != "" || s.html == nil:
+		n += r.JQ.count(ctx, in.json)
+	case r.Value != "" || in.html == nil:
 	case r.CSS != nil:
-		n += s.elements(r.CSS)
+		n += in.count(r.CSS)
 	default:
 		for _, e := range r.When.entries {
-			n += s.elements(e.when)
+			n += in.count(e.when)
 		}
 	}
 	return n
 }
 
-// elements is how many match below the scope; one if only the row itself does.
-func (s scope) elements(sel *selector) int {
-	n := len(s.find(sel, maxRows))
-	if n == 0 && s.first(sel) != nil {
-		n = 1
-	}
-	return n
+// count returns how many elements match below the row, or 1 if only the row itself does.
+func (r row) count(s *selector) int {
+	return max(r.find(s).Length(), r.first(s).Length())
 }
 
-// describe is the rule in a few words.
+// describe returns a rule in a few words.
 func (r *Rule) describe() string {
 	var s string
 	switch {
@@ -154,7 +147,7 @@ func (r *Rule) describe() string {
 		}
 		s = strings.Join(all, " + ")
 	case r.JQ != nil:
-		s = squeeze(r.JQ.text)
+		s = squeeze(r.JQ.source)
 	case r.CSS != nil:
 		s = r.CSS.text
 	case r.When.entries != nil:

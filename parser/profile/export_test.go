@@ -1,12 +1,44 @@
 package profile
 
 import (
-	"context"
+	"bytes"
+	"maps"
+	"slices"
 
-	"github.com/matchwire/matchwire/parser/page"
+	"github.com/PuerkitoBio/goquery"
+
+	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Quote is what stands at a path of a page, as a trace keeps it.
-func (p *Profile) Quote(fetched page.Page, path string) string {
-	return (&Quoter{Profile: p, Page: fetched, Ctx: context.Background()}).Quote(path)
+// Selectors returns the CSS selectors of a profile, sorted.
+func (p *Profile) Selectors() []string {
+	texts := map[string]bool{}
+	for _, s := range p.selectors() {
+		texts[s.text] = true
+	}
+	return slices.Sorted(maps.Keys(texts))
+}
+
+// Matchers parses a page, indexes it for the selectors and binds them to the index.
+func Matchers(body []byte, selectors ...string) (*goquery.Document, []goquery.Matcher, error) {
+	html, err := goquery.NewDocumentFromReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	var all []*selector
+	keys := map[key]bool{}
+	for _, text := range selectors {
+		s, err := newSelector(text, strictyaml.Place{})
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, s)
+		keys[s.key] = true
+	}
+	d := &Document{html: html, index: newIndex(html, keys)}
+	var bound []goquery.Matcher
+	for _, s := range all {
+		bound = append(bound, d.matcher(s))
+	}
+	return html, bound, nil
 }

@@ -94,15 +94,15 @@ func FuzzExtract(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which byte, body []byte) {
 		p := profiles[int(which)%len(profiles)]
-		all, problems, err := p.Extract(page.Page{Body: body})
-		again, _, againErr := p.Extract(page.Page{Body: body})
+		all, problems, err := p.Extract(t.Context(), page.Page{Body: body})
+		again, _, againErr := p.Extract(t.Context(), page.Page{Body: body})
 		if (err == nil) != (againErr == nil) || !parsertest.SameJSON(all, again) {
 			t.Errorf("not the same twice: %v %v\n%+v\n%+v", err, againErr, all, again)
 		}
 		if err != nil && len(all) > 0 {
 			t.Errorf("%v, and %d observations", err, len(all))
 		}
-		if _, err := p.Explain(page.Page{Body: body}); err != nil && len(all) > 0 && len(problems) == 0 {
+		if _, err := p.Explain(t.Context(), page.Page{Body: body}); err != nil && len(all) > 0 && len(problems) == 0 {
 			t.Errorf("read without problems, but not explained: %v", err)
 		}
 		for i := range all {
@@ -196,7 +196,7 @@ func FuzzLoadProfile(f *testing.F) {
 			return
 		}
 		for _, body := range pages {
-			all, _, err := p.Extract(page.Page{Body: body})
+			all, _, err := p.Extract(t.Context(), page.Page{Body: body})
 			if err != nil {
 				continue
 			}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
 )
 
@@ -58,7 +59,10 @@ func keyOf(selector string) key {
 }
 
 // An index lists the elements of a page by key, in the order of the page.
-type index struct{ ids, classes, tags map[string][]*html.Node }
+type index struct {
+	root               *html.Node
+	ids, classes, tags map[string][]*html.Node
+}
 
 func (ix index) of(k key) map[string][]*html.Node {
 	switch k.kind {
@@ -71,12 +75,12 @@ func (ix index) of(k key) map[string][]*html.Node {
 }
 
 // newIndex walks the page once, for the keys wanted.
-func newIndex(root *html.Node, wanted map[key]bool) *index {
-	ix := &index{map[string][]*html.Node{}, map[string][]*html.Node{}, map[string][]*html.Node{}}
+func newIndex(doc *goquery.Document, wanted map[key]bool) *index {
+	ix := &index{doc.Get(0), map[string][]*html.Node{}, map[string][]*html.Node{}, map[string][]*html.Node{}}
 	for k := range wanted {
 		ix.of(k)[k.name] = nil
 	}
-	for n := root; n != nil; n = nextNode(n, root) {
+	for n := range ix.root.Descendants() {
 		if n.Type == html.ElementNode {
 			ix.add(n)
 		}
@@ -84,18 +88,15 @@ func newIndex(root *html.Node, wanted map[key]bool) *index {
 	return ix
 }
 
-// nextNode is the node after n in the order of the page.
-func nextNode(n, root *html.Node) *html.Node {
-	if n.FirstChild != nil {
-		return n.FirstChild
+// candidates lists what can match a selector with the key among an element and
+// all below it. It knows where the element is the page's root, or where the
+// whole page has nothing of the kind.
+func (ix *index) candidates(k key, within *html.Node) (found []*html.Node, known bool) {
+	if k == (key{}) {
+		return nil, false
 	}
-	for n != root {
-		if n.NextSibling != nil {
-			return n.NextSibling
-		}
-		n = n.Parent
-	}
-	return nil
+	found = ix.of(k)[k.name]
+	return found, len(found) == 0 || within.Parent == ix.root
 }
 
 func (ix index) add(n *html.Node) {

@@ -10,14 +10,14 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A Profile says where on a site's pages the facts stand. It is a YAML file; a
-// new site needs no Go. docs/profiles.md explains how to write one.
+// A Profile says where the pages of a site keep the facts. It is a YAML file: a new site needs no Go
+// code. docs/profiles.md explains how to write one.
 type Profile struct {
 	Name      string                         `yaml:"profile"`
 	Sport     event.Sport                    `yaml:"sport"`
-	Hosts     []string                       `yaml:"hosts"`    // of whose pages it is, their subdomains included; any without it
+	Hosts     []string                       `yaml:"hosts"`    // the sites it is for, with their subdomains; empty for any
 	Format    string                         `yaml:"format"`   // "html" (as without it) or "json"
-	JSON      Rule                           `yaml:"json"`     // html: the text that holds the JSON which jq rules ask
+	JSON      Rule                           `yaml:"json"`     // html: the text that holds the JSON for jq rules
 	Comments  bool                           `yaml:"comments"` // html: markup inside comments is part of the page
 	Complete  *selector                      `yaml:"complete"` // html: a page without this element was cut off
 	Matches   Rule                           `yaml:"matches"`  // the rows of a page with many matches
@@ -25,16 +25,16 @@ type Profile struct {
 	Incidents []IncidentRules                `yaml:"incidents"`
 	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // how long a "q", "p" or "ot" is, for clocks that count down
 
-	keys map[key]bool // of all selectors that are asked of the page
+	keys map[key]bool // the keys of all its selectors, for the index of a page
 }
 
-// MatchRules find what a page says of the match as a whole.
+// MatchRules are the rules for what a page says about the match as a whole.
 type MatchRules struct {
 	ID           Rule `yaml:"id"`
 	League       Rule `yaml:"league"`
 	Home         Rule `yaml:"home"`
 	Away         Rule `yaml:"away"`
-	HomeCode     Rule `yaml:"home_code"` // how incident rows name the team, where not by its name
+	HomeCode     Rule `yaml:"home_code"` // how incident rows name the team, if not by its name
 	AwayCode     Rule `yaml:"away_code"`
 	Start        Rule `yaml:"start"`
 	Status       Rule `yaml:"status"` // "live", or with the period: "live 2h", "break ht"
@@ -45,13 +45,13 @@ type MatchRules struct {
 	AwayShootout Rule `yaml:"away_shootout"`
 }
 
-// IncidentRules find one list of incidents. A row without a kind is none; it
-// may still tell the rows below it something that they inherit.
+// IncidentRules are the rules for one list of incidents. A row without a kind is not an incident, but
+// the rows below it can inherit values from it.
 type IncidentRules struct {
 	Rows      Rule `yaml:"rows"`
 	Kind      Rule `yaml:"kind"` // "goal", or with the detail: "goal own_goal"
 	Detail    Rule `yaml:"detail"`
-	Side      Rule `yaml:"side"` // "home" or "away": whose goal it is, also if an own goal
+	Side      Rule `yaml:"side"` // "home" or "away": the side that an incident counts for, also for an own goal
 	Team      Rule `yaml:"team"` // instead of side: the team's name or code
 	Player    Rule `yaml:"player"`
 	Off       Rule `yaml:"off"`
@@ -68,7 +68,7 @@ type namedRule struct {
 	rule *Rule
 }
 
-// rules lists the rules in the order in which people read them.
+// rules returns the rules in the order of docs/profiles.md.
 func (r *MatchRules) rules() []namedRule {
 	return []namedRule{{"id", &r.ID}, {"league", &r.League}, {"home", &r.Home}, {"away", &r.Away},
 		{"home_code", &r.HomeCode}, {"away_code", &r.AwayCode}, {"start", &r.Start}, {"status", &r.Status}, {"clock", &r.Clock},
@@ -82,8 +82,7 @@ func (r *IncidentRules) rules() []namedRule {
 		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore}}
 }
 
-// LoadProfile reads a profile. file is what errors call it; they name line,
-// column and value too.
+// Load decodes a profile and checks it. Errors call it file, and name the line, column and value at fault.
 func Load(file string, data []byte) (*Profile, error) {
 	var p Profile
 	if err := strictyaml.Decode(file, data, &p); err != nil {
@@ -97,21 +96,16 @@ func Load(file string, data []byte) (*Profile, error) {
 		return nil, strictyaml.InFile(file, err)
 	}
 	p.keys = map[key]bool{}
-	p.eachRule(func(r *Rule) {
-		if r.CSS != nil {
-			p.keys[r.CSS.key] = true
-		}
-		for _, e := range r.When.entries {
-			p.keys[e.when.key] = true
-		}
-	})
-	if p.Complete != nil {
-		p.keys[p.Complete.key] = true
+	for _, s := range p.selectors() {
+		p.keys[s.key] = true
 	}
 	return &p, nil
 }
 
-// CheckURL reads the URL of a page of the profile.
+// ManyMatches reports whether a page of the profile has many matches.
+func (p *Profile) ManyMatches() bool { return p.Matches.isSet() }
+
+// CheckURL parses the URL of a page and checks that the profile is for its host.
 func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
 	u, err := page.CheckURL(rawURL)
 	if err != nil || len(p.Hosts) == 0 {
@@ -126,14 +120,13 @@ func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
 	return nil, fmt.Errorf("URL %q: profile %s reads pages of %s alone", u.Redacted(), p.Name, strings.Join(p.Hosts, ", "))
 }
 
-// CheckMatch says what is wrong with giving a source of this profile this match
-// ID, or nil: it needs one if the profile finds none, and can have none if its
-// pages have many matches.
+// CheckMatch returns an error if a source of this profile cannot have this match ID. A source needs one
+// if the profile has no rule for it. It cannot have one if its pages have many matches.
 func (p *Profile) CheckMatch(id string) error {
 	switch {
-	case id == "" && !p.Match.ID.IsSet():
+	case id == "" && !p.Match.ID.isSet():
 		return fmt.Errorf("profile %s finds no match ID on the page: give one as match", p.Name)
-	case id != "" && p.Matches.IsSet():
+	case id != "" && p.ManyMatches():
 		return fmt.Errorf("match %q: a page of profile %s has many matches, whose IDs it must find itself", id, p.Name)
 	case id != "":
 		return event.CheckMatchID(id)
@@ -141,7 +134,7 @@ func (p *Profile) CheckMatch(id string) error {
 	return nil
 }
 
-// eachRule calls f with every rule, alternatives and parts included.
+// eachRule calls f with every rule, including alternatives and the parts of joins.
 func (p *Profile) eachRule(f func(*Rule)) {
 	var walk func(r *Rule)
 	walk = func(r *Rule) {
@@ -164,4 +157,21 @@ func (p *Profile) eachRule(f func(*Rule)) {
 			walk(n.rule)
 		}
 	}
+}
+
+// selectors returns every selector of the profile.
+func (p *Profile) selectors() []*selector {
+	var all []*selector
+	if p.Complete != nil {
+		all = append(all, p.Complete)
+	}
+	p.eachRule(func(r *Rule) {
+		if r.CSS != nil {
+			all = append(all, r.CSS)
+		}
+		for _, e := range r.When.entries {
+			all = append(all, e.when)
+		}
+	})
+	return all
 }

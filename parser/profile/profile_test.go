@@ -76,7 +76,7 @@ func TestUnusablePages(t *testing.T) {
 		"one team missing": {`<p class=home>A</p>`, "match.away: nothing found"},
 		"one team twice":   {`<p class=home>A</p><p class=away>a</p>`, `names "A" as both teams`},
 	} {
-		if o, _, err := p.Extract(page.Page{Body: []byte(tc.body)}); err == nil || !strings.Contains(err.Error(), tc.want) || o != nil {
+		if o, _, err := p.Extract(t.Context(), page.Page{Body: []byte(tc.body)}); err == nil || !strings.Contains(err.Error(), tc.want) || o != nil {
 			t.Errorf("%s: %v, %v, want %q", name, o, err, tc.want)
 		}
 	}
@@ -140,7 +140,7 @@ func TestSelectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all, problems, err := p.Extract(page.Page{Body: []byte(fetched)})
+			all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(fetched)})
 			if err != nil || all[0].Match.Home != "A" || all[0].Match.Away != "B" {
 				t.Fatalf("%s after %q: %v %v", selector, first, all, err)
 			}
@@ -175,7 +175,7 @@ func TestWordsThatAreNotOurs(t *testing.T) {
 		if err != nil {
 			t.Fatal(tc.new, err)
 		}
-		all, problems, err := p.Extract(page.Page{Body: []byte(`<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p>
+		all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p>
 			<p class=status>Live</p><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
 		if err != nil {
 			t.Fatal(err)
@@ -197,7 +197,7 @@ func TestWordsThatMeanNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, problems, err := p.Extract(page.Page{Body: []byte(`<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p><p class=status>Live</p>
+	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p><p class=status>Live</p>
 		<li><u class=kind>Kick-off</u></li><li><u class=kind>Half-time show</u></li><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
 	if err != nil || len(problems) > 0 || len(all[0].Incidents) != 1 {
 		t.Errorf("%+v %v %v", all, problems, err)
@@ -210,13 +210,13 @@ func TestLongNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, problems, err := p.Extract(page.Page{Body: []byte(`[{"id":1234567890123456789,"h":"A","a":"B","s":1},{"id":1234567890123456780,"h":"C","a":"D","s":2.0},
+	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`[{"id":1234567890123456789,"h":"A","a":"B","s":1},{"id":1234567890123456780,"h":"C","a":"D","s":2.0},
 		{"id":123456789012345678901234567890,"h":"E","a":"F","s":3e0}]`)})
 	if err != nil || len(all) != 3 || all[0].Match.ID != "1234567890123456789" || all[1].Match.ID != "1234567890123456780" ||
 		all[2].Match.ID != "123456789012345678901234567890" || all[1].Score.Away != 3 {
 		t.Errorf("%+v %v %v", all, problems, err)
 	}
-	if _, _, err := p.Extract(page.Page{Body: []byte(`[] x`)}); err == nil {
+	if _, _, err := p.Extract(t.Context(), page.Page{Body: []byte(`[] x`)}); err == nil {
 		t.Error("JSON with something behind it passes")
 	}
 }
@@ -256,7 +256,7 @@ func TestListsThatNeedNotAddUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, problems, err := p.Extract(page.Page{Body: []byte(fmt.Sprintf(parsertest.SmallPage, 2))})
+		all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(fmt.Sprintf(parsertest.SmallPage, 2))})
 		if err != nil || (len(problems) == 0) != (change[0] != "") {
 			t.Errorf("%s: %v %v", name, problems, err)
 		}

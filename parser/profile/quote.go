@@ -1,65 +1,44 @@
 package profile
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/andybalholm/cascadia"
+	"github.com/PuerkitoBio/goquery"
 	"github.com/itchyny/gojq"
-	"golang.org/x/net/html"
-
-	"github.com/matchwire/matchwire/parser/page"
 )
 
-// maxQuote bounds what is quoted of a page, in bytes.
+// maxQuote is the length to which a quote is cut, in bytes.
 const maxQuote = 4 << 10
 
-// A quoter quotes what stands at places of a page, as an event's evidence
-// names them. The page is parsed when the first is asked for: most pages bring
-// no event.
-type Quoter struct {
-	Profile *Profile
-	Page    page.Page
-	Ctx     context.Context
-	doc     *document
-	Failed  bool
+// Quote returns the HTML or JSON at a path of the page, as the evidence of an event names it. A quote
+// is cut at 4 KB. It is "" if there is nothing at the path.
+func (d *Document) Quote(ctx context.Context, path string) string {
+	ctx, cancel := withTimeout(ctx)
+	defer cancel()
+	switch {
+	case path == "":
+		return ""
+	case strings.HasPrefix(path, "nth("):
+		return d.quoteJSON(ctx, path)
+	case d.html == nil:
+		return ""
+	}
+	row, err := goquery.OuterHtml(d.html.FindMatcher(goquery.Single(path)))
+	if err != nil {
+		return ""
+	}
+	return cutQuote(row)
 }
 
-// quote is the HTML or JSON at a path, cut at 4 KB; "" if there is none.
-func (q *Quoter) Quote(path string) string {
-	if path == "" || q.Failed {
-		return ""
-	}
-	if q.doc == nil {
-		doc, err := q.Profile.open(q.Ctx, q.Page)
-		if q.Failed = err != nil; q.Failed {
-			return ""
-		}
-		q.doc = doc
-	}
-	if strings.HasPrefix(path, "nth(") {
-		return q.json(path)
-	}
-	sel, err := cascadia.Parse(path)
-	if err != nil || q.doc.html == nil {
-		return ""
-	}
-	var b bytes.Buffer
-	if n := cascadia.Query(q.doc.html, sel); n == nil || html.Render(&b, n) != nil {
-		return ""
-	}
-	return shortened(b.String())
-}
-
-func (q *Quoter) json(path string) string {
+func (d *Document) quoteJSON(ctx context.Context, path string) string {
 	query, err := gojq.Parse(path)
 	if err != nil {
 		return ""
 	}
-	v, ok := query.RunWithContext(q.Ctx, q.doc.json).Next()
+	v, ok := query.RunWithContext(ctx, d.json).Next()
 	if _, failed := v.(error); !ok || failed || v == nil {
 		return ""
 	}
@@ -67,11 +46,11 @@ func (q *Quoter) json(path string) string {
 	if err != nil {
 		return ""
 	}
-	return shortened(string(b))
+	return cutQuote(string(b))
 }
 
-// shortened is a text of at most maxQuote bytes, in whole characters.
-func shortened(s string) string {
+// cutQuote cuts a text to maxQuote bytes of valid UTF-8.
+func cutQuote(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= maxQuote {
 		return s

@@ -30,14 +30,17 @@ func TestQuoteOfEverySamplePage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, fetched := lib[filepath.Dir(file)], page.Page{Body: body}
-		found, _, err := p.Extract(fetched)
+		doc, err := lib[filepath.Dir(file)].Parse(t.Context(), page.Page{Body: body})
+		if err != nil {
+			t.Fatal(file, err)
+		}
+		found, _, err := doc.Observations(t.Context())
 		if err != nil {
 			t.Fatal(file, err)
 		}
 		for _, o := range found {
 			for _, in := range o.Incidents {
-				row := p.Quote(fetched, in.Path)
+				row := doc.Quote(t.Context(), in.Path)
 				// What the row inherits stands elsewhere; its player does not.
 				name := strings.Fields(in.Player + " ")
 				if row == "" || len(name) > 0 && !strings.Contains(strings.ReplaceAll(row, "&#39;", "'"), name[len(name)-1]) {
@@ -57,17 +60,17 @@ func TestQuoteIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetched := page.Page{Body: []byte("<ul><li>" + strings.Repeat("é", 10_000) + "</ul>")}
-	row := p.Quote(fetched, "body > ul:nth-child(1) > li:nth-child(1)")
+	doc, err := p.Parse(t.Context(), page.Page{Body: []byte("<ul><li>" + strings.Repeat("é", 10_000) + "</ul>")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := doc.Quote(t.Context(), "body > ul:nth-child(1) > li:nth-child(1)")
 	if len(row) > 4096 || len(row) < 4090 || !utf8.ValidString(row) || !strings.HasSuffix(row, "é…") {
 		t.Errorf("%d bytes, %q", len(row), row[max(0, len(row)-10):])
 	}
 	for _, path := range []string{"", "li:nth-child(9)", "][", "nth(0; .x)"} {
-		if row := p.Quote(fetched, path); row != "" {
+		if row := doc.Quote(t.Context(), path); row != "" {
 			t.Errorf("%q: %q", path, row)
 		}
-	}
-	if row := p.Quote(page.Page{}, "li"); row != "" {
-		t.Errorf("of no page: %q", row)
 	}
 }

@@ -1,106 +1,151 @@
 package profile
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/PuerkitoBio/goquery"
+	"golang.org/x/net/html"
 )
 
-// A rowReader reads the rows of one list of incidents in turn.
-type rowReader struct {
-	part
-	rules      *IncidentRules
-	match      *observation.Observation
-	home, away string // how rows name the teams; "" where they use the names
+// A row is what rules are evaluated on: an element of the page, or a value of its JSON. The page as
+// a whole is a row too.
+type row struct {
+	doc  *Document
+	html *goquery.Selection // nil for JSON
+	json any
+	path string // finds the row again, see Document.Quote; "" for the page
 }
 
-// read gives the row's incident. It is none without a kind, or if nobody knows
-// whose it is.
-func (r *rowReader) read() (observation.Incident, bool) {
-	rules, sport := r.rules, r.match.Sport
-	period := word(&r.part, "period", r.optional("period", &rules.Period), sport.Periods()) // a header row may hold nothing else
-	kind, detail := r.kindWords()
-	in := observation.Incident{
-		Kind: word(&r.part, "kind", kind, sport.Kinds()), Detail: detail, Path: r.scope.path,
-		Side:   event.Side(r.optional("side", &rules.Side)),
-		Player: observation.RepairEncoding(r.optional("player", &rules.Player)),
-		Off:    observation.RepairEncoding(r.optional("off", &rules.Off)),
-		Assist: observation.RepairEncoding(r.optional("assist", &rules.Assist)),
+// page returns the page as a whole.
+func (d *Document) page() row {
+	r := row{doc: d, json: d.json}
+	if d.html != nil {
+		r.html = d.html.Selection
 	}
-	team := r.optional("team", &rules.Team)
-	clock := r.optional("clock", &rules.Clock)
-	if in.Kind == "" {
-		return in, false
-	}
-	if rules.Detail.IsSet() {
-		in.Detail = r.optional("detail", &rules.Detail)
-	}
-	if rules.Team.IsSet() {
-		in.Side = r.sideOf(team)
-	}
-	if in.Side = word(&r.part, "side", string(in.Side), []event.Side{event.Home, event.Away}); in.Side == "" && !in.Kind.OfNeitherSide() {
-		r.problem("side", fmt.Errorf("%s of neither team", in.Kind))
-		return in, false
-	}
-	if in.Score = r.score("incident", &rules.HomeScore, &rules.AwayScore, "score", false); in.Score == nil &&
-		sport.Scores(in.Kind) && !sport.CountsGoals() {
-		r.problem("score", fmt.Errorf("%s without the score after it", in.Kind))
-		return in, false
-	}
-	in.Clock = r.readClock(in.Kind, period, clock)
-	return in, true
+	return r
 }
 
-// kindWords splits the kind from the detail that may stand behind it.
-func (r *rowReader) kindWords() (kind, detail string) {
-	text := r.optional("kind", &r.rules.Kind)
-	if first, rest, ok := strings.Cut(text, " "); ok && slices.Contains(r.match.Sport.Kinds(), event.Kind(first)) {
-		return first, rest
-	}
-	return text, ""
+// find returns the elements below the row that match, in document order.
+func (r row) find(s *selector) *goquery.Selection {
+	return r.html.FindMatcher(r.doc.matcher(s))
 }
 
-// readClock reads when it happened. Nothing happens beyond the period being
-// played: on a page in the second half 92' is its stoppage time.
-func (r *rowReader) readClock(k event.Kind, period event.Period, text string) event.Clock {
-	rule := &r.rules.Clock
-	if !rule.IsSet() {
-		return event.Clock{Period: period}
+// first returns the first element below the row that matches, or else the row itself if it matches.
+// The selection is empty if nothing does.
+func (r row) first(s *selector) *goquery.Selection {
+	m := r.doc.matcher(s)
+	if found := r.html.FindMatcher(goquery.SingleMatcher(m)); found.Length() > 0 {
+		return found.First() // found has the first of each child
 	}
-	profile, sport, now := r.x.profile, r.match.Sport, r.match.Match.Period
-	if text == "" {
-		return event.Clock{Period: period}
-	}
-	c, err := profile.readClock(clockAs(rule), period, text)
-	if err == nil && c.Period == "" && len(sport.Periods()) > 0 {
-		err = fmt.Errorf("%q does not tell the period: give one", shorten(text))
-	}
-	if err != nil && k != event.ShootoutKick {
-		r.problem("clock", err)
-	}
-	if period == "" && now != "" && sport.Index(c.Period) > sport.Index(now) {
-		if before, err := profile.readClock(clockAs(rule), sport.PlayedBefore(now), text); err == nil {
-			c = before
+	return r.html.FilterMatcher(m)
+}
+
+// maxRows bounds a list. No match has as many incidents, and no page as many matches.
+const maxRows = 10_000
+
+// rows evaluates a rule for a list.
+func (r *Rule) rows(ctx context.Context, in row) ([]row, error) {
+	switch {
+	case r.first != nil:
+		for i := range r.first {
+			if rows, err := r.first[i].rows(ctx, in); len(rows) > 0 || err != nil && !errors.Is(err, errNothing) {
+				return rows, err
+			}
 		}
+		return nil, nil
+	case r.JQ != nil:
+		return r.jsonRows(ctx, in)
+	case in.html == nil:
+		return nil, nothing("a selector finds nothing in JSON")
 	}
-	if c.Period == "" {
-		c.Period = period
-	}
-	return c
+	return r.htmlRows(in)
 }
 
-// sideOf finds the side of a team by its code or name.
-func (r *rowReader) sideOf(team string) event.Side {
-	switch name := event.Fold(observation.RepairEncoding(team)); {
-	case team == "":
-		return ""
-	case team == r.home || name == event.Fold(r.match.Match.Home):
-		return event.Home
-	case team == r.away || name == event.Fold(r.match.Match.Away):
-		return event.Away
+func (r *Rule) htmlRows(in row) ([]row, error) {
+	found := in.find(r.CSS)
+	if found.Length() > maxRows {
+		return nil, fmt.Errorf("more than %d rows %s", maxRows, r.CSS.text)
 	}
-	return ""
+	var rows []row
+	for _, element := range found.EachIter() {
+		next := row{doc: in.doc, html: element, json: in.json, path: cssPath(element)}
+		if r.Siblings {
+			next.html = withSiblings(element, in.doc.matcher(r.CSS))
+		}
+		rows = append(rows, next)
+	}
+	return rows, nil
 }
+
+func (r *Rule) jsonRows(ctx context.Context, in row) ([]row, error) {
+	var rows []row
+	results := r.JQ.run(ctx, in.json)
+	for {
+		v, ok := results.Next()
+		if !ok {
+			return rows, nil
+		}
+		if err, ok := v.(error); ok {
+			if strings.HasPrefix(err.Error(), "cannot iterate over: null") {
+				return rows, nil // the list is not there yet
+			}
+			return rows, fmt.Errorf("jq %s: %w", r.JQ.source, err)
+		}
+		if len(rows) == maxRows {
+			return nil, fmt.Errorf("more than %d rows: jq %s", maxRows, r.JQ.source)
+		}
+		path := fmt.Sprintf("nth(%d; %s)", len(rows), squeeze(r.JQ.source))
+		if in.path != "" {
+			path = in.path + " | " + path
+		}
+		rows = append(rows, row{doc: in.doc, html: in.html, json: v, path: path})
+	}
+}
+
+// withSiblings returns an element that holds copies of a row and of all that follows it, up to the
+// next row. The page is not changed.
+func withSiblings(element *goquery.Selection, rows goquery.Matcher) *goquery.Selection {
+	last := element
+	if following := element.NextUntilMatcher(rows); following.Length() > 0 {
+		last = following.Last()
+	}
+	var end *html.Node // the next row, if there is one
+	if next := last.Next(); next.Length() > 0 {
+		end = next.Get(0)
+	}
+	var group []*html.Node
+	for n := element.Get(0); n != end; n = n.NextSibling {
+		group = append(group, n) // with the text between the elements, which NextUntilMatcher leaves out
+	}
+	copies := (&goquery.Selection{Nodes: group}).Clone()
+	wrapper := goquery.NewDocumentFromNode(&html.Node{Type: html.ElementNode, Data: "matchwire-row"})
+	return wrapper.AppendNodes(copies.Nodes...)
+}
+
+// cssPath returns a selector for exactly this element. It starts at the nearest ancestor with an ID,
+// or at the root.
+func cssPath(element *goquery.Selection) string {
+	var steps []string
+	for at := element; at.Length() > 0; at = at.Parent() {
+		name := goquery.NodeName(at)
+		if id, _ := at.Attr("id"); plainID.MatchString(id) {
+			steps = append(steps, name+"#"+id)
+			break
+		}
+		if name == "body" || name == "html" {
+			steps = append(steps, name)
+			break
+		}
+		steps = append(steps, fmt.Sprintf("%s:nth-child(%d)", name, at.Index()+1))
+	}
+	slices.Reverse(steps)
+	return strings.Join(steps, " > ")
+}
+
+// plainID matches an ID that needs no escapes in a selector.
+var plainID = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)

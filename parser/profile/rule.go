@@ -5,19 +5,17 @@ import (
 	"slices"
 	"time"
 
-	"github.com/andybalholm/cascadia"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/itchyny/gojq"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A Rule says where one value stands and what to make of its text. In YAML it
-// is a CSS selector, a mapping with the members below, or a list of rules of
-// which the first that finds something wins.
+// A Rule says where one value is on a page and how to convert its text. In YAML it is a CSS selector,
+// a mapping with the members below, or a list of rules, of which the first that finds something
+// counts.
 type Rule struct {
 	ruleFields
-	first []Rule // alternatives, in place of all else
+	first []Rule // alternatives, instead of everything else
 	place strictyaml.Place
 }
 
@@ -31,19 +29,19 @@ type ruleFields struct {
 	Value    string    `yaml:"value"`    // always this
 	Siblings bool      `yaml:"siblings"` // for rows: each goes on through its siblings, up to the next row
 	Regexp   *pattern  `yaml:"regexp"`   // keep what the first group, or the whole expression, matches
-	Map      table     `yaml:"map"`      // page's word: ours, or nothing; "*" stands for all others, which are reported without it
-	Prefix   string    `yaml:"prefix"`   // put before the value
-	As       transform `yaml:"as"`       // how to read it, see clockNotations and flight
+	Map      table     `yaml:"map"`      // page's word: ours, or nothing; "*" stands for all others; without it they are problems
+	Prefix   string    `yaml:"prefix"`   // goes before the value
+	As       notation  `yaml:"as"`       // how to decode it, see clockNotations and asFlight
 	Layout   string    `yaml:"layout"`   // for times: Go's reference time, "unix" or "unix_ms"; RFC 3339 without it
-	Zone     *zone     `yaml:"zone"`     // for times that do not say theirs
-	Optional bool      `yaml:"optional"` // nothing found is no problem
+	Zone     *zone     `yaml:"zone"`     // for times that do not name one
+	Optional bool      `yaml:"optional"` // it is no problem if nothing is found
 	Inherit  bool      `yaml:"inherit"`  // an empty cell means: as in the row above
 }
 
-// set reports whether the profile has this rule at all.
-func (r *Rule) IsSet() bool { return r.place.Line > 0 }
+// isSet reports whether the profile has this rule.
+func (r *Rule) isSet() bool { return r.place.Line > 0 }
 
-// UnmarshalYAML reads any of the three forms.
+// UnmarshalYAML decodes any of the three forms.
 func (r *Rule) UnmarshalYAML(n ast.Node) error {
 	r.place = strictyaml.PlaceOf(n)
 	switch n := n.(type) {
@@ -59,33 +57,7 @@ func (r *Rule) UnmarshalYAML(n ast.Node) error {
 	return r.check()
 }
 
-func (r *Rule) check() error {
-	sources := 0
-	for _, given := range []bool{r.CSS != nil, r.JQ != nil, r.When.entries != nil, r.Join != nil, r.Value != ""} {
-		if given {
-			sources++
-		}
-	}
-	switch {
-	case sources > 1:
-		return r.place.Errorf("give one of css, jq, when, join and value")
-	case sources == 0 && r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && !r.Inherit:
-		return r.place.Errorf("says nothing: give css, jq, when, join or value")
-	case (r.Attr != "" || r.OwnText) && (r.JQ != nil || r.Join != nil || r.Value != ""):
-		return r.place.Errorf("attr and own go with an element of the page, not with jq, join or value")
-	}
-	for i := range r.When.entries {
-		e := &r.When.entries[i]
-		var err error
-		if e.when, err = newSelector(e.value, e.place); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// outcomes lists every value the rule can give, if it can only give those of a
-// table or a constant.
+// outcomes returns every value that the rule can give, if they come from a table or a constant.
 func (r *Rule) outcomes() []entry {
 	var all []entry
 	for i := range r.first {
@@ -107,61 +79,6 @@ func (r *Rule) outcomes() []entry {
 	return all
 }
 
-// A selector is a CSS selector.
-type selector struct {
-	text  string
-	match cascadia.SelectorGroup
-	key   key
-}
-
-func (s *selector) UnmarshalYAML(n ast.Node) error {
-	var text string
-	if err := strictyaml.DecodeNode(n, &text); err != nil {
-		return err
-	}
-	made, err := newSelector(text, strictyaml.PlaceOf(n))
-	if err != nil {
-		return err
-	}
-	*s = *made
-	return nil
-}
-
-func newSelector(text string, place strictyaml.Place) (*selector, error) {
-	m, err := cascadia.ParseGroup(text)
-	if err != nil {
-		return nil, place.Errorf("selector %q: %w", text, err)
-	}
-	return &selector{text, m, keyOf(text)}, nil
-}
-
-// A query is a jq program.
-type query struct {
-	text string
-	code *gojq.Code
-}
-
-func (q *query) UnmarshalYAML(n ast.Node) error {
-	place := strictyaml.PlaceOf(n)
-	if err := strictyaml.DecodeNode(n, &q.text); err != nil {
-		return err
-	}
-	parsed, err := gojq.Parse(q.text)
-	if err != nil {
-		return place.Errorf("jq %q: %w", q.text, err)
-	}
-	// Profiles read pages, not the machine they are read on.
-	q.code, err = gojq.Compile(parsed, gojq.WithEnvironLoader(func() []string { return nil }))
-	if err != nil {
-		return place.Errorf("jq %q: %w", q.text, err)
-	}
-	return nil
-}
-
-// run asks the query of a row or page. A query that does not come to an end is
-// stopped with the page's time.
-func (q *query) run(s scope) gojq.Iter { return q.code.RunWithContext(s.doc.ctx, s.json) }
-
 // A pattern is a regular expression.
 type pattern struct{ re *regexp.Regexp }
 
@@ -178,32 +95,43 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// A transform is a named way to read a text.
-type transform string
+// A notation says how to decode a text.
+type notation string
 
-// How a clock can be written; for a sport its usual one is the default.
+// The notations of clocks. Each sport has a usual one.
 const (
-	asMinute    transform = "minute"    // 37', 45+2', 90'+6; 14:21 since kick-off: a sport that counts minutes
-	asElapsed   transform = "elapsed"   // 12:46 or PT12M46S since the period began
-	asRemaining transform = "remaining" // the same, until the period ends
-	asOvers     transform = "overs"     // 14.3: fourteen overs and three balls
+	asMinute    notation = "minute"    // 37', 45+2', 90'+6; 14:21 since kick-off: for a sport that counts minutes
+	asElapsed   notation = "elapsed"   // 12:46 or PT12M46S since the period began
+	asRemaining notation = "remaining" // the same, until the period ends
+	asOvers     notation = "overs"     // 14.3: fourteen overs and three balls
 )
 
-// asFlight reads scripts of React's flight format, see flight.go.
-const asFlight transform = "flight"
+// asFlight is the notation of scripts in React's flight format, see script.go.
+const asFlight notation = "flight"
 
-var clockNotations = []transform{asMinute, asElapsed, asRemaining, asOvers}
+var clockNotations = []notation{asMinute, asElapsed, asRemaining, asOvers}
 
-func (t *transform) UnmarshalYAML(n ast.Node) error {
+// UnmarshalYAML checks that the notation is known.
+func (t *notation) UnmarshalYAML(n ast.Node) error {
 	var s string
 	if err := strictyaml.DecodeNode(n, &s); err != nil {
 		return err
 	}
-	*t = transform(s)
+	*t = notation(s)
 	if all := append(slices.Clone(clockNotations), asFlight); !slices.Contains(all, *t) {
 		return strictyaml.PlaceOf(n).Errorf("as %q: want one of %v", s, all)
 	}
 	return nil
+}
+
+// notation returns the notation of a clock's rule, which its first alternative that has one gives.
+func (r *Rule) notation() notation {
+	for i := range r.first {
+		if as := r.first[i].As; as != "" {
+			return as
+		}
+	}
+	return r.As
 }
 
 // A zone is a time zone by its IANA name.
@@ -222,7 +150,7 @@ func (z *zone) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// A table is a YAML mapping of strings that keeps its order and places.
+// A table is a YAML mapping of strings. It keeps their order, and their places for errors.
 type table struct{ entries []entry }
 
 type entry struct {
@@ -252,7 +180,7 @@ func (t *table) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// anyWord is the key of what all other words become.
+// anyWord is the key that stands for all words without a key of their own.
 const anyWord = "*"
 
 func (t table) lookup(key string) (value string, ok bool) {

@@ -2,81 +2,65 @@ package profile
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/PuerkitoBio/goquery"
 )
 
-// decodeJSON decodes a whole page of JSON.
-func decodeJSON(b []byte, v *any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	err := d.Decode(v)
-	if err == nil && len(bytes.TrimSpace(b[d.InputOffset():])) > 0 {
-		err = errors.New("something follows it")
+// embeddedJSON returns the JSON that stands in an HTML page where the rule says.
+func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
+	if r.As == asFlight {
+		scripts := d.page().find(r.CSS)
+		if scripts.Length() == 0 {
+			return nil, nothing("no element %s", r.CSS.text)
+		}
+		return decodeFlight(scripts.Map(func(_ int, script *goquery.Selection) string { return script.Text() })), nil
 	}
+	text, err := r.source(ctx, d.page())
 	if err != nil {
-		return fmt.Errorf("not JSON: %w", err)
+		return nil, err
 	}
-	*v = numbers(*v)
-	return nil
+	if text, err = r.cut(text); err != nil {
+		return nil, err
+	}
+	v, err := decodeScript(text)
+	if err != nil && strings.Contains(text, "__next_f.push") {
+		err = fmt.Errorf("%w; it looks like React's flight chunks: as: flight", err)
+	}
+	return v, err
 }
 
-// numbers makes the numbers of a document those that jq takes, without losing
-// digits: an ID of 19 digits is an integer, not a float.
-func numbers(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := strconv.Atoi(v.String()); err == nil {
-			return n
-		}
-		if n, ok := new(big.Int).SetString(v.String(), 10); ok {
-			return n
-		}
-		f, _ := v.Float64()
-		return f
-	case []any:
-		for i := range v {
-			v[i] = numbers(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = numbers(v[k])
-		}
-	}
-	return v
-}
-
-// decodeScript decodes the JSON that a script's text begins with, whatever
-// follows it: the rest of the assignment is nobody's business. A string that
-// holds JSON, in the script's own quotes and escapes, is decoded once more.
-func decodeScript(text string, v *any) error {
+// decodeScript decodes the JSON that the text of a script begins with. What follows it, such as the
+// rest of the statement, is ignored. A string that holds JSON, in the quotes and escapes of
+// JavaScript, is decoded once more.
+func decodeScript(text string) (any, error) {
 	text = strings.TrimSpace(text)
 	if text != "" && (text[0] == '"' || text[0] == '\'') {
 		inner, err := scriptString(text)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		text = inner
 	}
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	if err := d.Decode(v); err != nil {
-		if errors.Is(err, io.EOF) {
-			return errors.New("not JSON: the text is empty")
-		}
-		return fmt.Errorf("not JSON: %w", err)
+	v, _, err := decodePrefix(strings.NewReader(text))
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, errors.New("not JSON: the text is empty")
+	case err != nil:
+		return nil, fmt.Errorf("not JSON: %w", err)
 	}
-	*v = numbers(*v)
-	return nil
+	return v, nil
 }
 
-// scriptString reads the JavaScript string that text begins with. JSON has
-// neither its single quotes nor \x41, \' and \v.
+// scriptString returns the value of the JavaScript string that text begins with. Unlike a JSON string
+// it can be in single quotes and have the escapes \x41, \' and \v.
 func scriptString(text string) (string, error) {
 	quote := text[0]
 	out := bytes.NewBufferString(`"`)
@@ -109,4 +93,61 @@ func scriptString(text string) (string, error) {
 		}
 	}
 	return "", errors.New("a script string that does not end")
+}
+
+// Pages that React makes on a server carry their data in its "flight" format, in chunks that can end
+// anywhere:
+//
+//	<script>self.__next_f.push([1,"5:{\"home\":\"Ajax\"}\n6:[\"$\",\"di"])</script>
+//	<script>self.__next_f.push([1,"v\",null]\n"])</script>
+//
+// Joined, they are lines of an ID and a value.
+
+var flightChunk = regexp.MustCompile(`\.push\(\s*\[\s*1\s*,\s*("(?:[^"\\]|\\.)*")\s*\]\s*\)`)
+
+// decodeFlight returns an object with the value of each ID, for jq to search:
+// [.. | objects | select(has("homeTeam"))][0].
+func decodeFlight(scripts []string) map[string]any {
+	var stream strings.Builder
+	for _, s := range scripts {
+		for _, m := range flightChunk.FindAllStringSubmatch(s, -1) {
+			var chunk string
+			if json.Unmarshal([]byte(m[1]), &chunk) == nil {
+				stream.WriteString(chunk)
+			}
+		}
+	}
+	values := map[string]any{}
+	rest := stream.String()
+	for rest != "" {
+		id, line, ok := strings.Cut(rest, ":")
+		if !ok {
+			break
+		}
+		if text, after, ok := flightText(line); ok {
+			values[id], rest = text, after
+			continue
+		}
+		line, rest, _ = strings.Cut(line, "\n")
+		var v any
+		// A capital letter before the value is a tag of React's.
+		if json.Unmarshal([]byte(strings.TrimLeft(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")), &v) == nil {
+			values[id] = v
+		}
+	}
+	return values
+}
+
+// flightText returns a text that is preceded by its length in bytes, as in T1f4,…. It ends with its
+// length and not with its line.
+func flightText(line string) (text, after string, ok bool) {
+	if !strings.HasPrefix(line, "T") {
+		return "", "", false
+	}
+	size, rest, _ := strings.Cut(line, ",")
+	n, err := strconv.ParseUint(size[1:], 16, 31)
+	if err != nil || int(n) > len(rest) {
+		return "", "", false
+	}
+	return rest[:n], rest[n:], true
 }

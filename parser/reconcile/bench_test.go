@@ -11,7 +11,7 @@ import (
 // A match of the page above, compared with its own state: nothing is new.
 func BenchmarkReconcileUnchanged(b *testing.B) {
 	page, profile := parsertest.BigPage(b)
-	all, _, err := profile.Extract(page)
+	all, _, err := profile.Extract(b.Context(), page)
 	if err != nil {
 		b.Fatal(err)
 	}

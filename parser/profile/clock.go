@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Notations of the clock, after white space is gone and all primes are '.
+// The notations of clocks, without white space and with ' for all primes.
 var (
 	minutePlus  = regexp.MustCompile(`^(\d{1,3})'?(?:\+(\d{1,2}))?'?$`) // 37' 45+2' 90'+6 90+4’
 	minuteColon = regexp.MustCompile(`^(\d{1,3}):(\d\d)(?:\.\d+)?$`)    // 14:21 07:48.3
@@ -21,8 +21,8 @@ var (
 
 var primes = strings.NewReplacer("’", "'", "′", "'", "´", "'", "‘", "'", "`", "'", " ", "", "min.", "'", "min", "'")
 
-// readClock reads a clock as the sport writes it, or as the rule says.
-func (p *Profile) readClock(as transform, period event.Period, text string) (event.Clock, error) {
+// parseClock parses a clock in the given notation, or in the usual one of the sport.
+func (p *Profile) parseClock(as notation, period event.Period, text string) (event.Clock, error) {
 	s := p.Sport
 	if as == "" {
 		as = asElapsed
@@ -37,14 +37,14 @@ func (p *Profile) readClock(as transform, period event.Period, text string) (eve
 	text = primes.Replace(text)
 	switch as {
 	case asMinute:
-		return readMinute(s, period, text, bad)
+		return parseMinute(s, period, text, bad)
 	case asOvers:
 		if m := overs.FindStringSubmatch(text); m != nil && number(m[2]) <= 6 { // 10.6 is the sixth ball of the eleventh over
 			return event.Clock{Period: period, Balls: number(m[1])*6 + number(m[2])}, nil
 		}
 		return event.Clock{}, bad
 	}
-	seconds, ok := readSeconds(text)
+	seconds, ok := parseSeconds(text)
 	if !ok {
 		return event.Clock{}, bad
 	}
@@ -60,9 +60,9 @@ func (p *Profile) readClock(as transform, period event.Period, text string) (eve
 	return event.Clock{Period: period, Elapsed: seconds}, nil
 }
 
-func readMinute(s event.Sport, period event.Period, text string, bad error) (event.Clock, error) {
+func parseMinute(s event.Sport, period event.Period, text string, bad error) (event.Clock, error) {
 	if m := minuteColon.FindStringSubmatch(text); m != nil {
-		seconds, ok := readSeconds(text)
+		seconds, ok := parseSeconds(text)
 		switch {
 		case !ok || seconds > 130*60:
 			return event.Clock{}, bad
@@ -89,8 +89,8 @@ func readMinute(s event.Sport, period event.Period, text string, bad error) (eve
 	return event.Clock{Period: period, Minute: minute, Stoppage: stoppage}, nil
 }
 
-// readSeconds reads 12:46, 46.3 or PT12M46S.
-func readSeconds(text string) (int, bool) {
+// parseSeconds parses 12:46, 46.3 or PT12M46S.
+func parseSeconds(text string) (int, bool) {
 	if m := minuteColon.FindStringSubmatch(text); m != nil {
 		return number(m[1])*60 + number(m[2]), number(m[2]) <= 59
 	}
@@ -103,7 +103,7 @@ func readSeconds(text string) (int, bool) {
 	return 0, false
 }
 
-// length is how many seconds a period lasts on a clock that counts down.
+// length returns how many seconds a period lasts on a clock that counts down.
 func (p *Profile) length(period event.Period) int {
 	for name, d := range p.Lengths {
 		if isPeriod(period, name) {
@@ -113,19 +113,19 @@ func (p *Profile) length(period event.Period) int {
 	return int(p.Sport.PeriodLength(period).Seconds())
 }
 
-// isPeriod reports whether a period is of a kind: q3 is a q, ot1 an ot.
+// isPeriod reports whether a period is of a kind: q3 is a q, and ot1 an ot.
 func isPeriod(p event.Period, kind string) bool {
 	return kind != "" && strings.TrimRight(string(p), "0123456789") == kind
 }
 
-// number reads digits that an expression has matched; "" is 0.
+// number converts digits that an expression has matched; "" is 0.
 func number(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n
 }
 
-// readTime reads a point in time and gives it in UTC.
-func readTime(r *Rule, text string) (time.Time, error) {
+// parseTime parses a time in the rule's layout and zone, and returns it in UTC.
+func (r *Rule) parseTime(text string) (time.Time, error) {
 	switch r.Layout {
 	case "unix", "unix_ms":
 		n, err := strconv.ParseInt(text, 10, 64)

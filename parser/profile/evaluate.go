@@ -1,0 +1,163 @@
+package profile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/PuerkitoBio/goquery"
+	"golang.org/x/net/html"
+)
+
+// errNothing means that a rule found nothing. The text of an error that wraps it says what is missing.
+var errNothing = errors.New("nothing found")
+
+func nothing(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errNothing, fmt.Sprintf(format, args...))
+}
+
+// text evaluates a rule on a row. An error that wraps errNothing means that the row does not have
+// the value. Any other error means that it has something unexpected.
+func (r *Rule) text(ctx context.Context, on row) (string, error) {
+	if r.first != nil {
+		return r.firstText(ctx, on)
+	}
+	text, err := r.source(ctx, on)
+	if err != nil {
+		return "", err
+	}
+	if text, err = r.cut(squeeze(text)); err != nil {
+		return "", err
+	}
+	if text = squeeze(text); text == "" {
+		return "", nothing("the text is empty")
+	}
+	if text, err = r.translate(text); err != nil {
+		return "", err
+	}
+	return r.Prefix + text, nil
+}
+
+// firstText evaluates the alternatives of a rule until one finds something.
+func (r *Rule) firstText(ctx context.Context, on row) (string, error) {
+	var missing []string
+	for i := range r.first {
+		text, err := r.first[i].text(ctx, on)
+		if err == nil {
+			return text, nil
+		}
+		if !errors.Is(err, errNothing) {
+			return "", err
+		}
+		missing = append(missing, strings.TrimPrefix(err.Error(), errNothing.Error()+": "))
+	}
+	return "", nothing("%s", strings.Join(missing, "; "))
+}
+
+// source returns the text that the rule points at, as the page has it.
+func (r *Rule) source(ctx context.Context, on row) (string, error) {
+	switch {
+	case r.Value != "":
+		return r.Value, nil
+	case r.Join != nil:
+		return joined(ctx, r.Join, on)
+	case r.JQ != nil:
+		return r.JQ.text(ctx, on.json)
+	case on.html == nil:
+		return "", nothing("a selector finds nothing in JSON")
+	case r.When.entries != nil:
+		return r.When.firstKey(on)
+	case r.CSS == nil:
+		return r.elementText(on.html)
+	}
+	element := on.first(r.CSS)
+	if element.Length() == 0 {
+		return "", nothing("no element %s", r.CSS.text)
+	}
+	return r.elementText(element)
+}
+
+// joined returns the texts of several rules with spaces between them. It skips rules that find
+// nothing.
+func joined(ctx context.Context, rules []Rule, on row) (string, error) {
+	var texts []string
+	for i := range rules {
+		text, err := rules[i].text(ctx, on)
+		switch {
+		case err == nil:
+			texts = append(texts, text)
+		case !errors.Is(err, errNothing):
+			return "", err
+		}
+	}
+	if texts == nil {
+		return "", nothing("none of the rules finds anything")
+	}
+	return strings.Join(texts, " "), nil
+}
+
+// firstKey returns the key of the first entry whose selector finds something.
+func (t table) firstKey(on row) (string, error) {
+	for _, e := range t.entries {
+		if on.first(e.when).Length() > 0 {
+			return e.key, nil
+		}
+	}
+	return "", nothing("none of the selectors matches")
+}
+
+// elementText returns the part of an element that the rule asks for: an attribute, the element's own
+// text, or all of its text.
+func (r *Rule) elementText(element *goquery.Selection) (string, error) {
+	switch {
+	case r.Attr != "":
+		value, ok := element.Attr(r.Attr)
+		if !ok {
+			return "", nothing("no attribute %s", r.Attr)
+		}
+		return value, nil
+	case r.OwnText:
+		own := func(text *html.Node) bool { return text.Parent == element.Get(0) }
+		return goquery.Text(element, &goquery.TextOptions{Separator: " ", Keep: own}), nil
+	}
+	return element.Text(), nil
+}
+
+// cut returns the part of a text that the rule's regular expression matches.
+func (r *Rule) cut(text string) (string, error) {
+	if r.Regexp == nil {
+		return text, nil
+	}
+	m := r.Regexp.re.FindStringSubmatch(text)
+	if m == nil {
+		return "", nothing("%q does not match %s", shorten(text), r.Regexp.re)
+	}
+	return m[min(1, len(m)-1)], nil
+}
+
+// translate returns what the rule's map has for a text.
+func (r *Rule) translate(text string) (string, error) {
+	if r.Map.entries == nil {
+		return text, nil
+	}
+	to, ok := r.Map.lookup(text)
+	switch {
+	case !ok:
+		return "", fmt.Errorf("%q is not in the map", shorten(text))
+	case to == "":
+		return "", nothing("%q means nothing", shorten(text))
+	}
+	return to, nil
+}
+
+// squeeze folds white space, including non-breaking spaces.
+func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// shorten cuts a text to a length that fits a message.
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,97 @@
+package profile
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// An incidentRow evaluates the rules for one list of incidents on one of its rows after the other.
+type incidentRow struct {
+	evaluator
+	rules              *IncidentRules
+	match              *observation.Observation
+	homeCode, awayCode string // how rows name the teams; "" if they use the names
+}
+
+// incident returns the row's incident. There is none if the row has no kind, or if it is not known
+// which team it belongs to.
+func (r *incidentRow) incident(ctx context.Context) (observation.Incident, bool) {
+	rules, sport := r.rules, r.match.Sport
+	// The values that rows can inherit are evaluated first: a heading may have nothing else.
+	period := word(&r.evaluator, "period", r.optional(ctx, "period", &rules.Period), sport.Periods())
+	kind, detail := splitWord(r.optional(ctx, "kind", &rules.Kind), sport.Kinds())
+	in := observation.Incident{
+		Kind:   word(&r.evaluator, "kind", kind, sport.Kinds()),
+		Detail: detail,
+		Path:   r.row.path,
+		Side:   event.Side(r.optional(ctx, "side", &rules.Side)),
+		Player: observation.RepairEncoding(r.optional(ctx, "player", &rules.Player)),
+		Off:    observation.RepairEncoding(r.optional(ctx, "off", &rules.Off)),
+		Assist: observation.RepairEncoding(r.optional(ctx, "assist", &rules.Assist)),
+	}
+	team := r.optional(ctx, "team", &rules.Team)
+	clock := r.optional(ctx, "clock", &rules.Clock)
+	if in.Kind == "" {
+		return in, false
+	}
+	if rules.Detail.isSet() {
+		in.Detail = r.optional(ctx, "detail", &rules.Detail)
+	}
+	if rules.Team.isSet() {
+		in.Side = r.sideOf(team)
+	}
+	in.Side = word(&r.evaluator, "side", string(in.Side), []event.Side{event.Home, event.Away})
+	if in.Side == "" && !in.Kind.OfNeitherSide() {
+		r.fault("side", fmt.Errorf("%s of neither team", in.Kind))
+		return in, false
+	}
+	in.Score = r.score(ctx, "incident", "score", &rules.HomeScore, &rules.AwayScore, false)
+	if in.Score == nil && sport.Scores(in.Kind) && !sport.CountsGoals() {
+		r.fault("score", fmt.Errorf("%s without the score after it", in.Kind))
+		return in, false
+	}
+	in.Clock = r.clock(in.Kind, period, clock)
+	return in, true
+}
+
+// clock returns when the incident happened. It cannot be later than the period being played: on a
+// page of the second half, 92' is stoppage time of that half.
+func (r *incidentRow) clock(k event.Kind, period event.Period, text string) event.Clock {
+	if text == "" {
+		return event.Clock{Period: period}
+	}
+	profile, sport, now := r.doc.profile, r.match.Sport, r.match.Match.Period
+	notation := r.rules.Clock.notation()
+	c, err := profile.parseClock(notation, period, text)
+	if err == nil && c.Period == "" && len(sport.Periods()) > 0 {
+		err = fmt.Errorf("%q does not tell the period: give one", shorten(text))
+	}
+	if err != nil && k != event.ShootoutKick {
+		r.fault("clock", err)
+	}
+	if period == "" && now != "" && sport.Index(c.Period) > sport.Index(now) {
+		if earlier, err := profile.parseClock(notation, sport.PlayedBefore(now), text); err == nil {
+			c = earlier
+		}
+	}
+	if c.Period == "" {
+		c.Period = period
+	}
+	return c
+}
+
+// sideOf returns the side of a team that is named by its code or name; "" if it is neither.
+func (r *incidentRow) sideOf(team string) event.Side {
+	switch name := event.Fold(observation.RepairEncoding(team)); {
+	case team == "":
+		return ""
+	case team == r.homeCode || name == event.Fold(r.match.Match.Home):
+		return event.Home
+	case team == r.awayCode || name == event.Fold(r.match.Match.Away):
+		return event.Away
+	}
+	return ""
+}

@@ -1,0 +1,144 @@
+package profile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// A matchRow evaluates the rules for a match on the page, or on its row of a page with many.
+type matchRow struct{ evaluator }
+
+// errNoTeams means that a row is no match.
+var errNoTeams = errors.New("the page names neither team")
+
+// observation returns what the row says about its match. The error says why the row is not usable.
+func (m *matchRow) observation(ctx context.Context) (*observation.Observation, error) {
+	profile := m.doc.profile
+	r := &profile.Match
+	o := &observation.Observation{Sport: profile.Sport, Incidents: []observation.Incident{}}
+	for _, n := range r.rules() {
+		if n.rule.Inherit {
+			_, _ = m.value(ctx, n.rule) // a heading has it for the rows below
+		}
+	}
+	if err := m.teams(ctx, o); err != nil {
+		return nil, err
+	}
+	if o.Match.ID = m.required(ctx, "match.id", &r.ID); o.Match.ID != "" {
+		if err := event.CheckMatchID(o.Match.ID); err != nil {
+			m.fault("match.id", err)
+			o.Match.ID = ""
+		}
+	}
+	o.League = observation.RepairEncoding(m.required(ctx, "match.league", &r.League))
+	if text := m.required(ctx, "match.start", &r.Start); text != "" {
+		var err error
+		if o.Match.Start, err = r.Start.parseTime(text); err != nil {
+			m.fault("match.start", err)
+		}
+	}
+	status, period := splitWord(m.required(ctx, "match.status", &r.Status), event.Statuses())
+	o.Match.Status = word(&m.evaluator, "match.status", status, event.Statuses())
+	o.Match.Period = word(&m.evaluator, "match.status", period, o.Sport.Periods())
+	m.clock(ctx, o)
+	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // before, there need not be a score
+	o.Score = m.score(ctx, "match", "score", &r.HomeScore, &r.AwayScore, begun)
+	o.Shootout = m.score(ctx, "match", "shootout", &r.HomeShootout, &r.AwayShootout, false)
+	m.incidents(ctx, o)
+	return o, nil
+}
+
+func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error {
+	r := &m.doc.profile.Match
+	home, homeErr := m.value(ctx, &r.Home)
+	away, awayErr := m.value(ctx, &r.Away)
+	o.Match.Home, o.Match.Away = observation.RepairEncoding(home), observation.RepairEncoding(away)
+	switch {
+	case errors.Is(homeErr, errNothing) && errors.Is(awayErr, errNothing):
+		return fmt.Errorf("%w: match.home: %w", errNoTeams, homeErr)
+	case homeErr != nil:
+		return fmt.Errorf("the page does not name both teams: match.home: %w", homeErr)
+	case awayErr != nil:
+		return fmt.Errorf("the page does not name both teams: match.away: %w", awayErr)
+	case event.Fold(home) == event.Fold(away):
+		return fmt.Errorf("the page names %q as both teams", home)
+	}
+	return nil
+}
+
+// clock sets the match clock, which pages do not always show. If the page does not name the period,
+// a clock that fits one period only gives it.
+func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
+	r := &m.doc.profile.Match.Clock
+	text := m.optional(ctx, "match.clock", r)
+	if text == "" {
+		return
+	}
+	c, err := m.doc.profile.parseClock(r.notation(), o.Match.Period, text)
+	if err != nil {
+		m.fault("match.clock", err)
+		return
+	}
+	if o.Match.Period == "" && o.Sport == event.Soccer {
+		if c.MaybeStoppage() {
+			c.Period = ""
+		} else if o.Match.Status == event.Live {
+			o.Match.Period = c.Period
+		}
+	}
+	o.Match.Clock = c
+}
+
+// incidents adds the incidents of every list, and says where they contradict the score.
+func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
+	lists := m.doc.profile.Incidents
+	o.Blind = slices.ContainsFunc(lists, func(l IncidentRules) bool { return !l.Rows.Optional })
+	goals := false // whether there can be rows of goals
+	for i := range lists {
+		n := m.list(ctx, i, o)
+		o.Lists = append(o.Lists, n)
+		o.Blind = o.Blind && n == 0
+		goals = goals || lists[i].canList(event.Goal) && (n > 0 || !lists[i].Rows.Optional)
+	}
+	if !goals {
+		return
+	}
+	if o.Blind && o.Score != nil && *o.Score != (event.Score{}) {
+		m.fault("incidents", errors.New("no rows, though the score is not 0-0"))
+		return
+	}
+	for _, c := range o.Contradictions() {
+		m.problem(m.prefix+c.Field, c.Message)
+	}
+}
+
+// list adds the incidents of one list and returns how many rows the list has.
+func (m *matchRow) list(ctx context.Context, i int, o *observation.Observation) int {
+	profile := m.doc.profile
+	rules, name := &profile.Incidents[i], fmt.Sprintf("%sincidents[%d]", m.prefix, i)
+	rows, err := rules.Rows.rows(ctx, m.row)
+	if err != nil {
+		m.problem(name+".rows", err.Error())
+	}
+	in := incidentRow{evaluator: evaluator{extraction: m.extraction, inherited: map[*Rule]string{}}, rules: rules, match: o}
+	if rules.Team.isSet() {
+		in.homeCode = m.required(ctx, "match.home_code", &profile.Match.HomeCode)
+		in.awayCode = m.required(ctx, "match.away_code", &profile.Match.AwayCode)
+	}
+	for n, row := range rows {
+		if ctx.Err() != nil {
+			break
+		}
+		in.row, in.prefix = row, fmt.Sprintf("%s row %d: ", name, n+1)
+		if incident, ok := in.incident(ctx); ok {
+			incident.List = i
+			o.Incidents = append(o.Incidents, incident)
+		}
+	}
+	return len(rows)
+}

@@ -1,0 +1,128 @@
+package profile
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"strconv"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/itchyny/gojq"
+
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+// A query is a jq program.
+type query struct {
+	source string
+	code   *gojq.Code
+}
+
+// UnmarshalYAML compiles the query.
+func (q *query) UnmarshalYAML(n ast.Node) error {
+	place := strictyaml.PlaceOf(n)
+	if err := strictyaml.DecodeNode(n, &q.source); err != nil {
+		return err
+	}
+	parsed, err := gojq.Parse(q.source)
+	if err != nil {
+		return place.Errorf("jq %q: %w", q.source, err)
+	}
+	// A query has no access to the environment of the process.
+	q.code, err = gojq.Compile(parsed, gojq.WithEnvironLoader(func() []string { return nil }))
+	if err != nil {
+		return place.Errorf("jq %q: %w", q.source, err)
+	}
+	return nil
+}
+
+// run starts the query. A query that does not end stops with ctx.
+func (q *query) run(ctx context.Context, v any) gojq.Iter { return q.code.RunWithContext(ctx, v) }
+
+// text returns the query's first result, which must be a string, a number or a boolean.
+func (q *query) text(ctx context.Context, v any) (string, error) {
+	result, ok := q.run(ctx, v).Next()
+	if !ok {
+		return "", nothing("jq %s gives nothing", q.source)
+	}
+	switch v := result.(type) {
+	case nil:
+		return "", nothing("jq %s gives null", q.source)
+	case error:
+		return "", fmt.Errorf("jq %s: %w", q.source, v)
+	case string:
+		return v, nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	case int:
+		return strconv.Itoa(v), nil
+	case *big.Int:
+		return v.String(), nil
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	default:
+		return "", fmt.Errorf("jq %s gives a %T, want a text or a number", q.source, v)
+	}
+}
+
+// count returns how many results the query has, up to maxRows.
+func (q *query) count(ctx context.Context, v any) int {
+	results := q.run(ctx, v)
+	for n := 0; ; n++ {
+		v, ok := results.Next()
+		if _, failed := v.(error); !ok || failed || n == maxRows {
+			return n
+		}
+	}
+}
+
+// decodeJSON decodes a page of JSON for queries.
+func decodeJSON(b []byte) (any, error) {
+	v, length, err := decodePrefix(bytes.NewReader(b))
+	if err == nil && len(bytes.TrimSpace(b[length:])) > 0 {
+		err = errors.New("something follows it")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("not JSON: %w", err)
+	}
+	return v, nil
+}
+
+// decodePrefix decodes the JSON value that a text begins with, and returns the value's length in bytes.
+func decodePrefix(text io.Reader) (v any, length int64, err error) {
+	d := json.NewDecoder(text)
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		return nil, 0, err
+	}
+	return jqNumbers(v), d.InputOffset(), nil
+}
+
+// jqNumbers replaces the numbers of a document by those that jq takes. It keeps all digits: an ID of
+// 19 digits becomes an integer, not a float.
+func jqNumbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := strconv.Atoi(v.String()); err == nil {
+			return n
+		}
+		if n, ok := new(big.Int).SetString(v.String(), 10); ok {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	case []any:
+		for i := range v {
+			v[i] = jqNumbers(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = jqNumbers(v[k])
+		}
+	}
+	return v
+}

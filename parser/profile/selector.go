@@ -1,0 +1,76 @@
+package profile
+
+import (
+	"github.com/PuerkitoBio/goquery"
+	"github.com/andybalholm/cascadia"
+	"github.com/goccy/go-yaml/ast"
+	"golang.org/x/net/html"
+
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+// A selector is a CSS selector of a profile. It belongs to no document.
+type selector struct {
+	text string
+	css  cascadia.Selector // matches elements only
+	key  key
+}
+
+// UnmarshalYAML compiles the selector.
+func (s *selector) UnmarshalYAML(n ast.Node) error {
+	var text string
+	if err := strictyaml.DecodeNode(n, &text); err != nil {
+		return err
+	}
+	compiled, err := newSelector(text, strictyaml.PlaceOf(n))
+	if err != nil {
+		return err
+	}
+	*s = *compiled
+	return nil
+}
+
+func newSelector(text string, place strictyaml.Place) (*selector, error) {
+	group, err := cascadia.ParseGroup(text)
+	if err != nil {
+		return nil, place.Errorf("selector %q: %w", text, err)
+	}
+	// cascadia's :contains and :matches would match text nodes too.
+	css := func(n *html.Node) bool { return n.Type == html.ElementNode && group.Match(n) }
+	return &selector{text, css, keyOf(text)}, nil
+}
+
+// A matcher is a selector bound to the index of one document, so that a search of the whole page
+// does not walk over it. It implements goquery.Matcher, and MatchFirst for goquery.SingleMatcher.
+type matcher struct {
+	cascadia.Selector // for Match and Filter
+	key               key
+	index             *index
+}
+
+var _ goquery.Matcher = (*matcher)(nil)
+
+// matcher binds a selector to the document.
+func (d *Document) matcher(s *selector) *matcher { return &matcher{s.css, s.key, d.index} }
+
+// MatchAll returns the elements that match among n and all below it, in document order.
+func (m *matcher) MatchAll(n *html.Node) []*html.Node {
+	if candidates, known := m.index.candidates(m.key, n); known {
+		return m.Filter(candidates)
+	}
+	return m.Selector.MatchAll(n)
+}
+
+// MatchFirst returns the first element that MatchAll would return, or nil.
+func (m *matcher) MatchFirst(n *html.Node) *html.Node {
+	candidates, known := m.index.candidates(m.key, n)
+	if !known {
+		return m.Selector.MatchFirst(n)
+	}
+	for _, c := range candidates {
+		if m.Match(c) {
+			return c
+		}
+	}
+	return nil
+}
