@@ -55,8 +55,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	return d.state, events, nil
 }
 
-// steps are the comparison, in order. A step may read what it writes. All read the draft's match,
-// which gives incidents their IDs.
+// steps are the comparison, in order, with the parts of the draft that each may read and write. A
+// step may also read what it writes.
 var steps = []step{
 	{"health", (*draft).checkHealth, page | match | incidents, health | changes},
 	{"reopened periods", (*draft).reopenPeriods, page | match, incidents | changes},
@@ -65,7 +65,7 @@ var steps = []step{
 	{"points", (*draft).comparePoints, page | match, incidents | changes},
 	{"kicks", (*draft).compareKicks, page | match, incidents | changes},
 	{"others", (*draft).compareOthers, page | match, incidents | changes},
-	{"missing", (*draft).retractMissing, page | match, incidents | changes},
+	{"missing", (*draft).retractMissing, page, incidents | changes},
 	{"score change", (*draft).reportScoreChange, page | match | incidents, score | changes},
 	{"status change", (*draft).reportStatusChange, match | incidents, changes},
 }
