@@ -19,9 +19,7 @@ func (d *draft) events() ([]event.Event, error) {
 		in := d.incident(ch)
 		shootout := d.tally(kicks)
 		if in.Kind == event.ShootoutKick {
-			if in.Score == nil || ch.action != event.New {
-				kicks = new(kicks.Add(in.Side, ch.kicksScored(in)))
-			}
+			kicks = new(kicks.Add(in.Side, ch.kicksScored(in)))
 			shootout = kicks
 		}
 		score = d.scoreAfter(ch, in, score)
@@ -57,11 +55,10 @@ func (d *draft) scoreBefore() *event.Score {
 // scoreAfter returns the score after a change.
 func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) *event.Score {
 	switch {
-	case in.Kind == event.Goal && d.state.Sport.CountsGoals():
-		if ch.action == event.Corrected {
-			return score
+	case d.state.Sport.CountsGoals():
+		if in.Kind == event.Goal && ch.action != event.Corrected {
+			return new(score.Add(in.Side, ch.adds()))
 		}
-		return new(score.Add(in.Side, ch.adds()))
 	case in.Score != nil && ch.action == event.New:
 		return in.Score
 	case isPoints(d.obs.Sport, in.Kind) && d.obs.Score != nil: // a change of one moves all scores after it

@@ -179,7 +179,7 @@ func (s *script) observation(sport event.Sport) observation.Observation {
 		case 3:
 			in.Clock = event.Clock{}
 		}
-		if sport == event.Basketball {
+		if sport == event.Basketball || s.below(6) == 1 {
 			in.Score = &event.Score{Home: s.below(6), Away: s.below(6)}
 		}
 		o.Incidents = append(o.Incidents, in)

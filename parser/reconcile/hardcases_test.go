@@ -154,6 +154,24 @@ func TestShootOutRows(t *testing.T) {
 	}
 }
 
+// Where the score counts goals, only goals move it: the score that a row of another kind shows does
+// not. A kick that shows one counts in the tally all the same.
+func TestRowsThatShowAScore(t *testing.T) {
+	t.Parallel()
+	goal := goalBy(event.Home, "Villa", at(10, 0))
+	card := observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "Moor", Clock: at(9, 0), Score: &event.Score{}}
+	s := begin(t, observed(event.Live, "1h", event.Score{Home: 1}, goal))
+	s.expect(observed(event.Live, "1h", event.Score{Home: 1}, goal, card), "yellow_card 9' away Moor 1-0")
+
+	scored := kick(event.Home, "A", event.Scored)
+	scored.Score = &event.Score{Home: 1}
+	s = begin(t, observed(event.Live, "so", event.Score{}))
+	s.expect(observed(event.Live, "so", event.Score{}, scored), "shootout_kick home A scored 0-0")
+	if s.state.Shootout == nil || *s.state.Shootout != (event.Score{Home: 1}) || *s.state.Score != (event.Score{}) {
+		t.Errorf("tally %v, score %v", s.state.Shootout, s.state.Score)
+	}
+}
+
 // Who wins an ice hockey shoot-out gets one goal for it, which nobody scored.
 func TestHockeyShootOut(t *testing.T) {
 	show := func(status event.Status, period event.Period, score event.Score, tally *event.Score) observation.Observation {
