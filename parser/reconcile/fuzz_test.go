@@ -19,7 +19,7 @@ import (
 // that stand, every correction and retraction refers to what stands, IDs and
 // state are the same for the same input, and whoever adds up the events has
 // exactly what the state says.
-func FuzzReconcile(f *testing.F) {
+func FuzzMatch(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"))
 	f.Add(bytes.Repeat([]byte("goal! \x10\x20\x30"), 20))
 	f.Add(bytes.Repeat([]byte{1, 1, 20, 1, 0, 1, 3, 0, 0, 10, 2}, 12))

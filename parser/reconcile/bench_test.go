@@ -9,7 +9,7 @@ import (
 )
 
 // A match of the page above, compared with its own state: nothing is new.
-func BenchmarkReconcileUnchanged(b *testing.B) {
+func BenchmarkMatchUnchanged(b *testing.B) {
 	page, profile := parsertest.BigPage(b)
 	all, _, err := profile.Extract(page)
 	if err != nil {
