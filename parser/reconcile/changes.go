@@ -107,8 +107,8 @@ func (d *draft) compareChanges(a, b change) int {
 	)
 }
 
-// position returns where in the match a change belongs: the index of its period, and its clock. What
-// is said of the match as a whole comes before the first period or after the last.
+// position returns where in the match a change belongs: the index of its period, and its clock.
+// What is said of the match as a whole comes before the first period or after the last.
 func (d *draft) position(ch *change) (period int, clock event.Clock) {
 	switch in := d.incident(ch); in.Kind {
 	case event.SourceStale, event.SourceFresh:
@@ -122,7 +122,8 @@ func (d *draft) position(ch *change) (period int, clock event.Clock) {
 	}
 }
 
-// pointsAfter returns the points of both sides after a tracked incident that moves the score, else 0.
+// pointsAfter returns the points of both sides after a tracked incident that moves the score, else
+// 0.
 func (d *draft) pointsAfter(ch *change) int {
 	if ch.tracked < 0 || d.state.Tracked[ch.tracked].Score == nil {
 		return 0

@@ -26,8 +26,9 @@ func (d *draft) correct(at int, row observation.Incident) {
 		reason: "the page changed it"})
 }
 
-// update takes over the attributes of a row that shows st, and returns what changed, by member name.
-// What the row leaves out stays as it was. If addOnly is set, only what st lacks is taken over.
+// update takes over the attributes of a row that shows st, and returns what changed, by member
+// name. What the row leaves out stays as it was. If addOnly is set, only what st lacks is taken
+// over.
 func (st *TrackedIncident) update(row *observation.Incident, addOnly bool) map[string]event.Change {
 	edits := map[string]event.Change{}
 	text := func(name string, old *string, now string) {

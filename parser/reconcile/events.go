@@ -103,8 +103,8 @@ func (d *draft) kicksBefore() *event.Score {
 	return &tally
 }
 
-// tally returns the page's tally of the shoot-out, or that of the kicks if it is higher: the page may
-// lag behind its rows.
+// tally returns the page's tally of the shoot-out, or that of the kicks if it is higher: the page
+// may lag behind its rows.
 func (d *draft) tally(kicks *event.Score) *event.Score {
 	if said := d.obs.Shootout; said != nil && (kicks == nil || !lowerScore(d.obs.Sport, said, kicks)) {
 		return said

@@ -28,8 +28,8 @@ func TestCorrectionSupersedes(t *testing.T) {
 	}
 }
 
-// Where the score counts goals, only goals move it: the score that a row of another kind shows does
-// not. A kick that shows one counts in the tally all the same.
+// In a sport whose score counts goals, the score that a row of another kind shows does not move it.
+// A kick that shows one counts in the tally too.
 func TestRowsThatShowAScore(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "Villa", at(10, 0))

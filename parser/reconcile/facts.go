@@ -17,8 +17,8 @@ var ErrOtherMatch = errors.New("the page shows another match")
 const otherDay = 13 * time.Hour
 
 // checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, another
-// ID of the same site, or a kick-off on another day. Two matches of the same teams on one day differ
-// by the site's ID only.
+// ID of the same site, or a kick-off on another day. Two matches of the same teams on one day
+// differ by the site's ID only.
 func checkSameMatch(known *State, o *observation.Observation, from *Provenance) error {
 	if !known.Known() {
 		return nil
@@ -40,8 +40,8 @@ func checkSameMatch(known *State, o *observation.Observation, from *Provenance) 
 	return nil
 }
 
-// mergeFacts returns the league and the match as they are known after the page. What the page leaves
-// out stays as it was.
+// mergeFacts returns the league and the match as they are known after the page. What the page
+// leaves out stays as it was.
 func mergeFacts(known *State, o *observation.Observation, v verdict) (league string, m event.Match) {
 	m = known.Match
 	m.ID = cmp.Or(m.ID, o.Match.ID)

@@ -23,8 +23,8 @@ func TestAnotherMatchOnThePage(t *testing.T) {
 	}
 }
 
-// Aliases join names that fold apart; without one, a page of other teams is
-// refused. What was shown first goes on being shown.
+// A page with another name of a team is refused unless the name is an alias. Events keep the name
+// that was shown first.
 func TestAliases(t *testing.T) {
 	t.Parallel()
 	aliases, err := observation.NewAliases(map[string][]string{"Manchester United": {"Man Utd", "Manchester Utd"}, "Sp\u00e9ranza": {"ES Tunis"}})
@@ -40,7 +40,7 @@ func TestAliases(t *testing.T) {
 	renamed := observed(event.Live, "1h", event.Score{Home: 1})
 	renamed.Match.Home = "Manchester United"
 	if _, _, err := reconcile.Match(s, renamed, parsertest.Reading(parsertest.Noon)); !errors.Is(err, reconcile.ErrOtherMatch) {
-		t.Errorf("a rename that nobody knows: %v", err)
+		t.Errorf("a name that is no alias: %v", err)
 	}
 	r := parsertest.Reading(parsertest.Noon)
 	r.Aliases = aliases
@@ -53,8 +53,8 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-// The second match of a doubleheader is not the first one going on, and the
-// page's own ID says so, or its kick-off.
+// The second match of a doubleheader is refused by the page's own ID, or by its kick-off if that is
+// on another day.
 func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	t.Parallel()
 	first := observed(event.Live, "1h", event.Score{})
@@ -88,8 +88,8 @@ func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	}
 }
 
-// A name that lost letters on its way replaces no good one, and makes no other
-// match of the page.
+// A name that lost letters does not replace a good one, and does not make the page that of another
+// match.
 func TestDamagedNames(t *testing.T) {
 	t.Parallel()
 	rondon := goalBy(event.Home, "Salom\u00f3n Rond\u00f3n", at(10, 0))
@@ -112,8 +112,8 @@ func TestDamagedNames(t *testing.T) {
 	}
 }
 
-// A league's name is kept like a team's: a routing key does not change because
-// a letter was lost, or another site writes it in another way.
+// A league keeps its name, as a team does: the routing key does not change if a letter was lost, or
+// if another site writes the name differently.
 func TestLeagueKeepsItsName(t *testing.T) {
 	t.Parallel()
 	o := live(50, event.Score{})

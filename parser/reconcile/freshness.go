@@ -38,7 +38,7 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 	switch {
 	case !known.Known():
 	case lagsBehind(known, &before, o):
-		// What another source shows is not undone while that is read, nor by a page that stands still.
+		// What another source shows is not undone while that is read, nor by a page that has not changed.
 		next.Hold = (*Hold)(nil).extended(from.At)
 		if known.seenLately(from.At, from.isOtherSource) || snapshotOf(o, from) == before.Snapshot {
 			return held, next

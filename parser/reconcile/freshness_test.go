@@ -32,8 +32,8 @@ func TestStaleCopiesTakeNothingBack(t *testing.T) {
 	s.expect(old, "goal_retracted 50' away Giovinco 0-0")
 }
 
-// The bytes of a page that was replaced are a stale copy, though they list as
-// much: nothing goes back and forth with them.
+// The bytes of a page that was replaced are a stale copy, also if they list as many rows. They
+// cause no event.
 func TestReplacedPageComesBack(t *testing.T) {
 	t.Parallel()
 	old, edited := observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "A", at(37, 0))), observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "A", at(38, 0)))
@@ -55,8 +55,8 @@ func TestReplacedPageComesBack(t *testing.T) {
 	s.expect(old, "goal_corrected 37' home A 1-0 time:38'→37'")
 }
 
-// A hold counts the time in which somebody looked: a stale copy before an
-// outage and one after it have not persisted.
+// A hold counts only time with polls: a stale copy before an outage and one after it have not
+// persisted.
 func TestHoldAcrossAnOutage(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "A", at(50, 0))
@@ -69,8 +69,8 @@ func TestHoldAcrossAnOutage(t *testing.T) {
 	s.expect(live(57, event.Score{Home: 1}, goal))
 }
 
-// Two sites of one match: the slower takes nothing back and adds nothing anew,
-// and they do not correct each other's spelling.
+// Two sites show one match. The slower one retracts nothing and repeats nothing, and they do not
+// correct each other's spelling.
 func TestTwoSites(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "David Villa", at(50, 0))
@@ -112,7 +112,7 @@ func TestTwoSites(t *testing.T) {
 	}
 }
 
-// A source that stands still undoes nothing, whatever becomes of the others.
+// A source whose pages do not change retracts nothing, whether other sources are read or not.
 func TestFrozenSource(t *testing.T) {
 	t.Parallel()
 	a, b, c := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(55, 0)), goalBy(event.Away, "C", at(70, 0))
@@ -145,8 +145,8 @@ func TestFrozenSource(t *testing.T) {
 	}
 }
 
-// A clock that says more than the one before it is beyond it: the first page of
-// a half has none, and some do not name the half.
+// A clock that says more than the one before it is later. The first page of a half has no clock,
+// and some pages do not name the half.
 func TestClockThatBeginsLate(t *testing.T) {
 	t.Parallel()
 	first := func(m int, score event.Score, in ...observation.Incident) observation.Observation {
@@ -175,7 +175,7 @@ func TestClockThatBeginsLate(t *testing.T) {
 	s.expect(live(64, event.Score{}), "goal_retracted 61' home A 0-0")
 }
 
-// A page at full time or half time may print less than the last clock.
+// A page at full time or half time can show an earlier clock than the last one in play.
 func TestClockAtTheWhistle(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))
@@ -199,7 +199,7 @@ func TestClockAtTheWhistle(t *testing.T) {
 	s.expect(o, "period_end 1h 0-0")
 }
 
-// A cache that answers with Last-Modified: now does not make old bytes new.
+// Old bytes stay old if a cache sends the current time as Last-Modified.
 func TestStaleCopyWithANewDate(t *testing.T) {
 	t.Parallel()
 	a, b := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(55, 0))
@@ -219,8 +219,8 @@ func TestStaleCopyWithANewDate(t *testing.T) {
 	}
 }
 
-// Where no clock runs, a goal that was taken back does not come again with a
-// copy of the page that still had it.
+// If the page has no clock, a goal that was taken back does not return with a copy of the page that
+// still had it.
 func TestStaleCopyAfterAGoalWasTakenBack(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))
@@ -241,7 +241,7 @@ func TestStaleCopyAfterAGoalWasTakenBack(t *testing.T) {
 	s.expect(half(event.Score{}))
 }
 
-// On a list page a match that looks as it did before half time is no old copy.
+// On a list page, a match that looks as it did before half time is not an old copy.
 func TestListPageSaysTheSameAgain(t *testing.T) {
 	t.Parallel()
 	show := func(status event.Status, score event.Score) observation.Observation {

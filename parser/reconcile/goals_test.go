@@ -73,8 +73,8 @@ func TestFirstGoalTakenBackLeavesTheSecond(t *testing.T) {
 	s.expect(live(63, event.Score{Home: 1}, two), "goal_retracted 50' home Villa 1-0")
 }
 
-// The score is the authority on how many goals there are, also where the rows
-// do not add up to it: a list page without rows, a goal that was never listed.
+// The score is the authority on how many goals there are, also if the rows do not add up to it: a
+// list page has no rows, or a goal was never listed.
 func TestGoalTakenBackWithoutRows(t *testing.T) {
 	t.Parallel()
 	s := begin(t, live(50, event.Score{}))
@@ -89,7 +89,7 @@ func TestGoalTakenBackWithoutRows(t *testing.T) {
 	s.expect(live(52, event.Score{Home: 2}, a), "goal_retracted 40' home B 2-0")
 }
 
-// A page that gives no score takes a goal back as it does a card.
+// Without a score, a goal is retracted like a card.
 func TestGoalTakenBackWithoutAScore(t *testing.T) {
 	t.Parallel()
 	show := func(m int, in ...observation.Incident) observation.Observation {
@@ -106,8 +106,8 @@ func TestGoalTakenBackWithoutAScore(t *testing.T) {
 	s.expect(show(58, card), "goal_retracted 50' home A 0-0")
 }
 
-// A goal that changes sides is one taken back and another made, in one step:
-// nobody hears of a score that no page showed.
+// A goal that changes sides is retracted, and another one is reported with the same page. No event
+// has a score that no page showed.
 func TestGoalChangesSides(t *testing.T) {
 	t.Parallel()
 	s := begin(t, live(50, event.Score{}))
@@ -122,8 +122,8 @@ func TestGoalShownAtHalfTime(t *testing.T) {
 	s.expect(observed(event.Break, "ht", event.Score{Home: 1}), "goal home 1-0 provisional", "period_end 1h 1-0")
 }
 
-// A goal and a penalty of one player in one minute, and an own goal that turns
-// into a goal: each keeps what it is, whatever the order on the page.
+// A goal and a penalty of one player in one minute keep their details in any order on the page. An
+// own goal that turns into another player's goal loses its detail.
 func TestDetailsBelongToTheirGoal(t *testing.T) {
 	t.Parallel()
 	goal, penalty := goalBy(event.Home, "Villa", at(10, 0)), goalBy(event.Home, "Villa", at(10, 0))
@@ -142,7 +142,7 @@ func TestDetailsBelongToTheirGoal(t *testing.T) {
 		"goal_corrected 81' away Pogba 0-1 detail:own_goal→ player:Behich→Pogba")
 }
 
-// A row that vanishes as another comes is away, not edited.
+// A row that vanishes while another appears is missing, not edited.
 func TestRowVanishesAsAnotherComes(t *testing.T) {
 	t.Parallel()
 	a, b, c := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(40, 0)), goalBy(event.Home, "C", at(41, 0))

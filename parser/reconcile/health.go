@@ -13,8 +13,8 @@ const (
 	StaleAfter = 2 * time.Minute
 )
 
-// A source is blind, and so stale, when so many pages over so long list no incident although earlier
-// pages did: its layout has changed.
+// A source is blind, and so stale, when so many pages over so long list no incident although
+// earlier pages did: its layout has changed.
 const (
 	blindPolls = 3
 	blindFor   = 5 * time.Minute

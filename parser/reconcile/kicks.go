@@ -12,8 +12,8 @@ func (d *draft) compareKicks() {
 	d.compareKicksOf(event.Away)
 }
 
-// compareKicksOf pairs one side's rows with the kicks that are known: by player, and what is left by
-// the place between those that are paired. What is left then is new.
+// compareKicksOf pairs one side's rows with the kicks that are known: by player, and what is left
+// by the place between those that are paired. What is left then is new.
 func (d *draft) compareKicksOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.ShootoutKick, side)
 	for i := range rows {

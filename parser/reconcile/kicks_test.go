@@ -11,8 +11,8 @@ func kick(side event.Side, player, how string) observation.Incident {
 	return observation.Incident{Kind: event.ShootoutKick, Side: side, Player: player, Detail: how}
 }
 
-// In a shoot-out rows come late, vanish and are taken back like others, and the
-// tally is that of the kicks.
+// In a shoot-out rows come late, vanish and are retracted like others. The tally is that of the
+// kicks.
 func TestShootOutRows(t *testing.T) {
 	t.Parallel()
 	so := func(tally *event.Score, in ...observation.Incident) observation.Observation {
@@ -41,8 +41,8 @@ func TestShootOutRows(t *testing.T) {
 	}
 }
 
-// A shoot-out listed twice has as many kicks as its tally says, and a tally
-// whose rows are missing stands all the same.
+// A shoot-out that is listed twice has as many kicks as its tally says. A tally whose rows are
+// missing is believed too.
 func TestShootOutListedTwice(t *testing.T) {
 	t.Parallel()
 	a, b := kick("home", "A", "scored"), kick("away", "B", "scored")
@@ -76,7 +76,7 @@ func TestShootOutTally(t *testing.T) {
 	}
 }
 
-// Who wins an ice hockey shoot-out gets one goal for it, which nobody scored.
+// In ice hockey the winner of a shoot-out gets one goal for it. It is not reported as a goal.
 func TestHockeyShootOut(t *testing.T) {
 	t.Parallel()
 	show := func(status event.Status, period event.Period, score event.Score, tally *event.Score) observation.Observation {

@@ -21,10 +21,12 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	if err := checkSameMatch(&known, &o, &from); err != nil {
 		return known, nil, err
 	}
+	// Normalise what is compared with earlier pages.
 	o.Score = playedScore(&known, &o)
 	digest := o.Digest()
 	o.Match = resumedMatch(&known, &o, &from)
 
+	// Judge the page. End here if it is held, or says the same as the last one.
 	verdict, view := judge(&known, &o, &from)
 	next := known
 	if verdict != held {
@@ -35,6 +37,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		next.Views = withView(known.Views, from.Source, view)
 		return next, nil, nil
 	}
+
+	// Decide on the score, normalise the rows and merge the facts.
 	view.Observed = digest
 	decision, view := decideScore(&known, &o, &from, verdict, view)
 	next.Views = withView(known.Views, from.Source, view)
@@ -43,6 +47,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	next.Sport = o.Sport
 	next.League, next.Match = mergeFacts(&known, &o, verdict)
 
+	// Compare, and make events.
 	d := newDraft(&known, next)
 	d.obs, d.from, d.score = o, from, decision
 	for _, s := range steps {

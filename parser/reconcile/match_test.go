@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A page is what one reading shows, for tests of reconciliation.
+// observed returns what a page shows.
 func observed(status event.Status, period event.Period, score event.Score, in ...observation.Incident) observation.Observation {
 	return observation.Observation{
 		Sport: event.Soccer, League: "MLS", Score: &score, Incidents: in,
@@ -29,7 +29,7 @@ func goalBy(side event.Side, player string, c event.Clock) observation.Incident 
 	return observation.Incident{Kind: event.Goal, Side: side, Player: player, Clock: c}
 }
 
-// A story reads pages one after the other.
+// A story reconciles pages of one match, one after the other.
 type story struct {
 	t     *testing.T
 	state reconcile.State
@@ -53,7 +53,7 @@ func begin(t *testing.T, first observation.Observation) *story {
 	return s
 }
 
-// read returns what the page adds, one line an event.
+// read reconciles a page and returns a line for each event.
 func (s *story) read(o observation.Observation) []string {
 	s.t.Helper()
 	before, _ := json.Marshal(s.state)
@@ -65,14 +65,14 @@ func (s *story) read(o observation.Observation) []string {
 		s.t.Fatal(err)
 	}
 	if after, _ := json.Marshal(s.state); string(before) != string(after) {
-		s.t.Errorf("Reconcile changed the state it was given:\n%s\n%s", before, after)
+		s.t.Errorf("Match modified the state it was given:\n%s\n%s", before, after)
 	}
 	again, sameEvents, _ := reconcile.Match(s.state, o, r)
 	if a, b := fmt.Sprint(next, events), fmt.Sprint(again, sameEvents); !parsertest.SameJSON(next, again) || !parsertest.SameJSON(events, sameEvents) {
-		s.t.Errorf("Reconcile is not deterministic:\n%s\n%s", a, b)
+		s.t.Errorf("Match is not deterministic:\n%s\n%s", a, b)
 	}
 	if _, none, _ := reconcile.Match(next, o, r); len(none) > 0 {
-		s.t.Errorf("the same page again says %d events", len(none))
+		s.t.Errorf("the same page again makes %d events", len(none))
 	}
 	var lines []string
 	for _, e := range events {
@@ -121,8 +121,7 @@ func TestFirstSightIsBackfill(t *testing.T) {
 		"goal 70' home Lampard 2-1")
 }
 
-// Identity and event IDs come from the facts alone: two parsers that never
-// heard of each other say the same.
+// The IDs of incidents and events depend on the facts alone: two parsers make the same.
 func TestTwoParsersAgreeOnIDs(t *testing.T) {
 	t.Parallel()
 	o := observed(event.Live, "1h", event.Score{Away: 1}, goalBy(event.Away, "Giovinco", at(6, 0)))
@@ -142,7 +141,7 @@ func TestTwoParsersAgreeOnIDs(t *testing.T) {
 	}
 }
 
-// live is a page in the second half with a clock.
+// live returns a page in the second half with a clock.
 func live(minute int, score event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, "2h", score, in...)
 	o.Match.Clock = event.SoccerMinute("2h", minute, 0)
@@ -174,12 +173,11 @@ func TestStateIsBounded(t *testing.T) {
 		s.read(o)
 	}
 	if len(s.state.Tracked) > 10 {
-		t.Errorf("%d stand", len(s.state.Tracked))
+		t.Errorf("%d incidents are tracked", len(s.state.Tracked))
 	}
 }
 
-// Ten thousand rows are read in no time to speak of: a test that takes minutes
-// has lost that.
+// Ten thousand rows take no more than seconds. A quadratic comparison would take minutes.
 func TestManyRows(t *testing.T) {
 	t.Parallel()
 	o := live(80, event.Score{})
@@ -191,7 +189,7 @@ func TestManyRows(t *testing.T) {
 	}
 }
 
-// Letters that Unicode does not take apart are no other letters.
+// A letter that Unicode does not decompose, such as ø, is the same player's as its plain form.
 func TestLettersWithAStroke(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "1h", event.Score{}))

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A page that lists an incident in a list and again on a time line.
+// A page shows an incident in a list and again on a time line.
 func TestIncidentListedTwice(t *testing.T) {
 	t.Parallel()
 	one, two := goalBy(event.Home, "Villa", at(10, 0)), goalBy(event.Home, "Lampard", at(20, 0))
@@ -23,8 +23,7 @@ func TestIncidentListedTwice(t *testing.T) {
 	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, one, one), "goal 10' home Villa 1-0", "goal 10' home Villa 2-0")
 }
 
-// What was not played moves no score: an awarded result, and the kicks of a
-// shoot-out, which some pages add up.
+// An awarded result moves no score, and neither do the kicks of a shoot-out, which some pages add.
 func TestScoreThatWasNotPlayed(t *testing.T) {
 	t.Parallel()
 	one := goalBy(event.Home, "Villa", at(10, 0))

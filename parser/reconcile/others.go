@@ -19,9 +19,9 @@ func isOther(sport event.Sport, k event.Kind) bool {
 	return !(k == event.Goal && sport.CountsGoals()) && k != event.ShootoutKick && !isPoints(sport, k)
 }
 
-// compareOthers compares cards, substitutions and the like. Rows are paired by player first. What is
-// left is paired with incidents of the same kind and side within two minutes: the page has edited
-// the name, or did not know it.
+// compareOthers compares cards, substitutions and the like. Rows are paired by player first. What
+// is left is paired with incidents of the same kind and side within two minutes: the page has
+// edited the name, or did not know it.
 func (d *draft) compareOthers() {
 	var rows []observation.Incident
 	for _, in := range d.obs.Incidents {

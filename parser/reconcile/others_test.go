@@ -29,8 +29,8 @@ func TestIdentityOfCards(t *testing.T) {
 	}
 }
 
-// A card whose player the page does not know yet is a card, and no other when
-// it does. What belongs to no team needs none.
+// A card without a player is a card, and the same one when the page adds the player. An incident
+// that belongs to no team has no side.
 func TestIncidentsOfNobody(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Home, Clock: at(30, 0)}
@@ -46,8 +46,8 @@ func TestIncidentsOfNobody(t *testing.T) {
 	s.expect(observed(event.Live, "2h", event.Score{}, card, late), "period_end 1h 0-0", "period_start 2h 0-0", "added_time 90' 6 0-0")
 }
 
-// Red cards that a list shows as images alone are as many as there are images,
-// and none of them another when somebody names it.
+// Red cards that a list shows as images alone are as many as there are images. A player's name that
+// comes later makes none of them another card.
 func TestBareRows(t *testing.T) {
 	t.Parallel()
 	bare := observation.Incident{Kind: event.RedCard, Side: event.Home}
@@ -60,8 +60,8 @@ func TestBareRows(t *testing.T) {
 	s.from("").expect(live(65, event.Score{}, bare, bare))
 }
 
-// A player's second penalty is not his first one moved, when the row of that
-// is away for a while.
+// A player's second penalty is not the first one moved if the row of the first is missing for a
+// while.
 func TestRowsOfOnePlayer(t *testing.T) {
 	t.Parallel()
 	foul := func(seconds int) observation.Incident {
@@ -92,8 +92,8 @@ func TestCardTakenBackOnlyAfterLong(t *testing.T) {
 	s.expect(live(62, event.Score{}), "yellow_card_retracted 50' home Allen 0-0")
 }
 
-// A card is taken back only by pages that would list it: not by those whose
-// list is empty or broken, nor by a site that lists no cards.
+// A card is retracted only by pages that would list it: not by pages whose list is empty or broken,
+// nor by a site that lists no cards.
 func TestCardThatAPageCannotList(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Home, Player: "A", Clock: at(40, 0), List: 1}

@@ -10,9 +10,9 @@ import (
 // A pairingRule reports whether a row can show a tracked incident of its side and kind.
 type pairingRule func(row observation.Incident, st *TrackedIncident) bool
 
-// pair finds for each row the tracked incident that it shows, and corrects that. It returns the rows
-// that show none. Rules go from the surest to the least sure. Each is tried for all rows before the
-// next: a row must not take the incident that another row shows more surely.
+// pair finds for each row the tracked incident that it shows, and corrects that. It returns the
+// rows that show none. Rules go from the surest to the least sure. Each is tried for all rows
+// before the next: a row must not take the incident that another row shows more surely.
 func (d *draft) pair(rows []observation.Incident, rules ...pairingRule) (left []observation.Incident) {
 	left = slices.Clone(rows)
 	for _, matches := range rules {
@@ -85,8 +85,8 @@ func knownWithoutDetails(_ observation.Incident, st *TrackedIncident) bool {
 	return st.Player == "" && !st.Clock.Known()
 }
 
-// oncePerPlayer holds for a kind that a player can have only once. If the page shows another, it has
-// moved it.
+// oncePerPlayer holds for a kind that a player can have only once. If the page shows another, it
+// has moved it.
 func oncePerPlayer(row observation.Incident, _ *TrackedIncident) bool {
 	switch row.Kind {
 	case event.YellowCard, event.RedCard, event.Substitution, "ejection":

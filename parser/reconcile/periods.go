@@ -33,8 +33,9 @@ func (d *draft) reopenPeriods() {
 	}
 }
 
-// periodBeingPlayed returns the index of the page's period, or -1 if it names none. If the match has
-// ended, and the page says that it goes on without naming a period, it is the last that has ended.
+// periodBeingPlayed returns the index of the page's period, or -1 if it names none. If the match
+// has ended, and the page says that it goes on without naming a period, it is the last that has
+// ended.
 func (d *draft) periodBeingPlayed() int {
 	now := d.obs.Sport.Index(d.obs.Match.Period)
 	isEnd := func(st TrackedIncident) bool { return st.Kind == event.MatchEnd }

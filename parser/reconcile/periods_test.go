@@ -30,8 +30,8 @@ func TestFullTimeShownAtHalfTime(t *testing.T) {
 	s.expect(o, "period_end_retracted 2h 0-0", "match_end_retracted 0-0", "status_change live 0-0")
 }
 
-// A page that shows only its minute names no period; after half time it is the
-// second half, from the first minute on.
+// A page that shows only a minute names no period. After half time it is in the second half, from
+// its first minute on.
 func TestHalfTimeEndsWithoutAPeriod(t *testing.T) {
 	t.Parallel()
 	minute := func(m int) observation.Observation {
@@ -53,7 +53,7 @@ func TestHalfTimeEndsWithoutAPeriod(t *testing.T) {
 	s.expect(observed(event.Ended, "", event.Score{}), "period_end 2h 0-0", "match_end 0-0")
 }
 
-// An old copy of the list from before half time does not begin the second half.
+// An old copy of the list from before half time does not start the second half.
 func TestOldListAfterHalfTime(t *testing.T) {
 	t.Parallel()
 	show := func(status event.Status, period event.Period, minute int) observation.Observation {

@@ -26,10 +26,9 @@ func TestSportWhoseIncidentsAreNotCounted(t *testing.T) {
 
 var basketLine = regexp.MustCompile(`^- (Q\d) \| (\d\d):(\d\d)\.\d+ \| (\w+) \| (\d) \| (.+?) \| (\d+)-(\d+) \|`)
 
-// A real basketball game of 120 baskets, in which clock, player and kind would
-// confuse 15: read as it grows by twos and threes, each is said once, and one
-// that is corrected from two points to three moves all that follow and is no
-// other basket.
+// In a real basketball game of 120 baskets, 15 cannot be told apart by clock, player and kind. Read
+// in steps of one to three baskets, each is reported once. If one is corrected from two points to
+// three, it stays the same basket, and the score after all later ones moves.
 func TestBasketballGame(t *testing.T) {
 	t.Parallel()
 	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "facts", "nba-0022000001.md"))
@@ -94,24 +93,24 @@ func TestBasketballGame(t *testing.T) {
 		kind, _, _ := strings.Cut(line, " ")
 		kinds[kind]++
 	}
-	stands := map[event.Score]int{}
+	tracked := map[event.Score]int{}
 	for _, st := range s.state.Tracked {
 		if st.Kind == "basket" {
-			stands[*st.Score]++
+			tracked[*st.Score]++
 		}
 	}
 	for i := range rows {
-		if stands[*rows[i].Score] != 1 {
-			t.Errorf("basket to %v stands %d times", rows[i].Score, stands[*rows[i].Score])
+		if tracked[*rows[i].Score] != 1 {
+			t.Errorf("basket to %v is tracked %d times", rows[i].Score, tracked[*rows[i].Score])
 		}
 	}
-	if kinds["basket_corrected"] == 0 || len(kinds) != 1 || len(stands) != 120 {
-		t.Errorf("after a correction to three points: %v, %d stand", kinds, len(stands))
+	if kinds["basket_corrected"] == 0 || len(kinds) != 1 || len(tracked) != 120 {
+		t.Errorf("after a correction to three points: %v, %d are tracked", kinds, len(tracked))
 	}
 }
 
-// The score moves with no basket on the page: it is said itself, and the row
-// that comes later is said too.
+// If the score moves without a basket on the page, it is reported as score_change. The row that
+// comes later is reported too.
 func TestScoreWithoutBasket(t *testing.T) {
 	t.Parallel()
 	show := func(score event.Score, rows ...observation.Incident) observation.Observation {
@@ -131,8 +130,8 @@ func TestScoreWithoutBasket(t *testing.T) {
 	s.expect(show(event.Score{Home: 5}, two, three), "basket 00:30 home Irving 5-0")
 }
 
-// Points are taken back like goals, by two fresh pages, and what is scored then
-// is another basket. One glitch is nothing.
+// Points are retracted like goals, by two fresh pages. The next basket is another one. One wrong
+// page changes nothing.
 func TestBasketTakenBack(t *testing.T) {
 	t.Parallel()
 	show := func(sec int, score event.Score, in ...observation.Incident) observation.Observation {
@@ -170,7 +169,7 @@ func TestCorrectedPointsCarryTheScore(t *testing.T) {
 	s.expect(show(40, event.Score{Away: 2}, two), "basket_corrected 00:20 away A 0-2 score:0-3→0-2")
 }
 
-// In tennis the score begins anew with each set.
+// In tennis the score starts at nothing with each set.
 func TestTennisGames(t *testing.T) {
 	t.Parallel()
 	show := func(set event.Period, score event.Score, in ...observation.Incident) observation.Observation {
@@ -186,7 +185,7 @@ func TestTennisGames(t *testing.T) {
 	s.expect(show("s2", event.Score{Home: 1}, game("s2", event.Score{Home: 1})), "period_end s1 0-0", "period_start s2 0-0", "game home N 1-0")
 }
 
-// In tennis a set begins with a lower score, which takes nothing back.
+// In tennis a set starts with a lower score, which retracts nothing.
 func TestTennisSets(t *testing.T) {
 	t.Parallel()
 	show := func(set event.Period, score event.Score) observation.Observation {

@@ -47,8 +47,8 @@ func (s *State) seenLately(at time.Time, by func(reader string) bool) bool {
 	return false
 }
 
-// seenNow returns known.Seen with this reader's time. It returns known.Seen itself if that is recent
-// enough, or if the match is over and has no other source.
+// seenNow returns known.Seen with this reader's time. It returns known.Seen itself if that is
+// recent enough, or if the match is over and has no other source.
 func seenNow(known *State, o *observation.Observation, from *Provenance) map[string]time.Time {
 	over := cmp.Or(o.Match.Status, known.Match.Status).Rank() > event.Live.Rank()
 	if over && len(known.Views) < 2 || from.At.Sub(known.Seen[from.reader()]) < seenStep {

@@ -13,8 +13,8 @@ const doubtPolls = 2
 // leapGoals is the largest number of goals that one page may add and be believed at once.
 const leapGoals = 5
 
-// A scoreDecision says what the page's score may do to the known one. The zero scoreDecision lets it
-// add goals.
+// A scoreDecision says what the page's score may do to the known one. The zero scoreDecision lets
+// it add goals.
 type scoreDecision struct {
 	doubtful   bool // the score adds nothing, nor takes anything back
 	mayRetract bool // the score may take goals back

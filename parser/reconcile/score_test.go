@@ -7,8 +7,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A page whose list and score are both empty is a skeleton, not the truth,
-// unless it lasts.
+// A page whose list and score are both empty is a skeleton. It is believed only if it lasts.
 func TestEmptySkeleton(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "C", Clock: at(30, 0)}
@@ -31,8 +30,8 @@ func TestEmptySkeleton(t *testing.T) {
 	s.expect(bare(60), "goal_retracted 20' home A 0-0")
 }
 
-// Two fresh pages that agree on what is gone are enough, though the second has
-// a goal more of the other side.
+// Two fresh pages that take the same goal back are enough, also if the second has a goal more of
+// the other side.
 func TestDoubtIsAboutOneSide(t *testing.T) {
 	t.Parallel()
 	a, b := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(40, 0))
@@ -42,7 +41,7 @@ func TestDoubtIsAboutOneSide(t *testing.T) {
 	s.expect(live(54, event.Score{Home: 1, Away: 1}, a, c), "goal_retracted 40' home B 1-0", "goal 53' away C 1-1")
 }
 
-// A score that leaps must be said twice; a minute may have been taken for it.
+// A score that leaps needs two pages: the profile may have read a minute as a score.
 func TestScoreThatLeaps(t *testing.T) {
 	t.Parallel()
 	s := begin(t, live(44, event.Score{Home: 1}))

@@ -17,7 +17,7 @@ func TestStatusThatNoOtherEventTells(t *testing.T) {
 	s.expect(observed(event.Abandoned, "", event.Score{}), "status_change abandoned 0-0")
 }
 
-// An awarded result moves no score, also when the page calls it final.
+// An awarded result moves no score, also if the page later calls it final.
 func TestAwardedThenFinal(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))
