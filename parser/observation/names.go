@@ -12,11 +12,11 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// undoubled repairs a name that was encoded as UTF-8 twice: "RondÃ³n" is
-// "Rondón". Whatever does not come out as good UTF-8 stays as it is.
+// RepairEncoding repairs a name that was encoded as UTF-8 twice: "RondÃ³n" becomes "Rondón". It
+// returns any other name unchanged, also if its repair would not be valid UTF-8.
 func RepairEncoding(name string) string {
 	if !strings.ContainsFunc(name, func(r rune) bool { return 0xc2 <= r && r <= 0xf4 }) {
-		return name // no letter that a lead byte of UTF-8 would show as
+		return name // it has no letter that the lead byte of a UTF-8 sequence turns into
 	}
 	once, err := charmap.Windows1252.NewEncoder().String(name)
 	if err != nil || !utf8.ValidString(once) || utf8.RuneCountInString(once) == len(once) {
@@ -25,13 +25,14 @@ func RepairEncoding(name string) string {
 	return once
 }
 
-// damaged reports whether letters of a name were lost on their way: "Rond?n".
+// Damaged reports whether letters of a name were lost on the way: "Rond?n". It counts question marks
+// and the Unicode replacement character as lost letters.
 func Damaged(name string) bool {
 	return strings.ContainsRune(name, utf8.RuneError) || strings.Contains(name, "?")
 }
 
-// sameName reports whether two names are one, as far as what is left of a
-// damaged one can tell.
+// sameName reports whether two names fold to the same. If one is damaged, it reports whether the
+// letters that are left fit the other. Two damaged names must be equal.
 func sameName(a, b string) bool {
 	switch {
 	case Damaged(a) && Damaged(b):
@@ -45,23 +46,23 @@ func sameName(a, b string) bool {
 	return event.Fold(a) == event.Fold(b)
 }
 
-// fits reports whether a damaged name can have been the folded one: what is
-// left of it stands there in order, from the beginning to the end.
+// fits reports whether a damaged name can have been the folded one. What is left of it must occur
+// there in order, from the beginning to the end.
 func fits(damaged, whole string) bool {
-	lost := func(r rune) bool { return r == '?' || r == utf8.RuneError }
-	parts := strings.FieldsFunc(damaged, lost)
+	isLost := func(r rune) bool { return r == '?' || r == utf8.RuneError }
+	parts := strings.FieldsFunc(damaged, isLost)
 	first, _ := utf8.DecodeRuneInString(damaged)
 	last, _ := utf8.DecodeLastRuneInString(damaged)
 	for i, part := range parts {
 		part = event.Fold(part)
 		at := strings.Index(whole, part)
-		if i == len(parts)-1 && !lost(last) {
+		if i == len(parts)-1 && !isLost(last) {
 			at = strings.LastIndex(whole, part)
 			if at+len(part) != len(whole) {
 				return false
 			}
 		}
-		if at < 0 || i == 0 && at > 0 && !lost(first) {
+		if at < 0 || i == 0 && at > 0 && !isLost(first) {
 			return false
 		}
 		whole = whole[at+len(part):]
@@ -69,34 +70,35 @@ func fits(damaged, whole string) bool {
 	return len(parts) > 0
 }
 
-// Aliases say which names mean the same team: each folded alias has the folded
-// name that stands for all of them.
+// Aliases say which names mean the same team. Keys are folded aliases, and folded names themselves;
+// values are the folded names. A nil Aliases has no aliases.
 type Aliases map[string]string
 
-// NewAliases reads names and their aliases. An alias that could mean two teams
-// is refused.
+// NewAliases returns the aliases of a table of names, each with its aliases. It returns an error if
+// an alias is empty when folded, or belongs to two names.
 func NewAliases(names map[string][]string) (Aliases, error) {
-	all, owner := Aliases{}, map[string]string{}
+	aliases, owner := Aliases{}, map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		for _, alias := range append([]string{name}, names[name]...) {
-			f := event.Fold(alias)
-			if f == "" {
+			folded := event.Fold(alias)
+			if folded == "" {
 				return nil, fmt.Errorf("%q of %q: want a name", alias, name)
 			}
-			if had, ok := owner[f]; ok && had != name {
-				return nil, fmt.Errorf("%q would mean two teams, %q and %q", alias, had, name)
+			if other, ok := owner[folded]; ok && other != name {
+				return nil, fmt.Errorf("%q would mean two teams, %q and %q", alias, other, name)
 			}
-			all[f], owner[f] = event.Fold(name), name
+			aliases[folded], owner[folded] = event.Fold(name), name
 		}
 	}
-	return all, nil
+	return aliases, nil
 }
 
-// sameTeam is sameName with the aliases known.
+// SameTeam reports whether two names mean the same team: they fold to the same, one is what is left
+// of the other when letters were lost, or they are aliases of one name.
 func (a Aliases) SameTeam(x, y string) bool {
 	if sameName(x, y) {
 		return true
 	}
-	fx, fy := event.Fold(x), event.Fold(y)
-	return a[fx] != "" && a[fx] == a[fy] || a[fx] == fy && fy != "" || a[fy] == fx && fx != ""
+	x, y = event.Fold(x), event.Fold(y)
+	return a[x] != "" && a[x] == a[y] || y != "" && a[x] == y || x != "" && a[y] == x
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A match of the page above, compared with its own state: nothing is new.
-func BenchmarkReconcileUnchanged(b *testing.B) {
+// BenchmarkMatchUnchanged reconciles a match of a real page with its own state, so nothing is new.
+func BenchmarkMatchUnchanged(b *testing.B) {
 	page, profile := parsertest.BigPage(b)
 	all, _, err := profile.Extract(b.Context(), page)
 	if err != nil {

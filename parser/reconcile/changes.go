@@ -1,178 +1,133 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A change becomes an event.
+// A change becomes one event.
 type change struct {
-	at        int // index in state.Standing; -1 for what has no standing
-	once      TrackedIncident
+	tracked   int             // index in state.Tracked; -1 if the incident is not tracked
+	untracked TrackedIncident // the incident, if it is not tracked
 	action    event.Action
-	edits     map[string]event.Change
+	edits     map[string]event.Change // of a correction, by member name
 	reason    string
-	fills     bool // a correction that says what the score had told before
-	scoredWas int  // what a corrected shoot-out kick had counted
-	phase     int  // within its period: begins, goes on, ends
-	arrival   int  // order in which the changes were found
+	fills     bool // the correction gives a provisional incident its row
+	scoredWas int  // 1 if a corrected kick was scored before, else 0
+	phase     int  // within its period
+	arrival   int  // number of changes found before it
 }
 
+// Phases of a period, by which changes are ordered.
 const (
-	begins = iota
-	goesOn
-	ends
+	phaseStart = iota
+	phasePlay
+	phaseEnd
 )
 
-// id is the identity of an incident of this match.
-func (c *comparison) id(identity []string) string {
-	return event.IncidentID(append([]string{c.state.Match.ID}, identity...)...)
-}
-
-// stands reports whether an incident with this identity stands.
-func (c *comparison) stands(id string) bool {
-	if c.ids == nil {
-		c.ids = make(map[string]bool, len(c.state.Tracked))
-		for i := range c.state.Tracked {
-			c.ids[c.state.Tracked[i].ID] = true
-		}
+// incident returns the incident that ch is about.
+func (d *draft) incident(ch *change) *TrackedIncident {
+	if ch.tracked >= 0 {
+		return &d.state.Tracked[ch.tracked]
 	}
-	return c.ids[id]
+	return &ch.untracked
 }
 
-// report adds an incident that is new.
-func (c *comparison) report(in observation.Incident, phase int, provisional bool, identity ...string) {
-	id := c.id(identity)
-	c.stands(id) // so that it is counted
-	c.ids[id] = true
-	c.list(len(c.state.Tracked))
-	c.state.Tracked = append(c.state.Tracked, TrackedIncident{Incident: in, ID: id, Rev: 1, Provisional: provisional,
-		Backfill: c.backfill, Source: c.reading.Source, List: in.List})
-	c.changes = append(c.changes, change{at: len(c.state.Tracked) - 1, action: event.New, phase: phase, arrival: len(c.changes)})
+func (d *draft) addChange(ch change) {
+	ch.arrival = len(d.changes)
+	d.changes = append(d.changes, ch)
 }
 
-// retract takes a standing incident back. It is removed when the events are
-// made; slot is what its successor will stand in for.
-func (c *comparison) retract(at int, slot ...string) {
-	if c.state.TakenBack == nil {
-		c.state.TakenBack = map[string]int{}
+// report adds a new incident and tracks it.
+func (d *draft) report(in observation.Incident, phase int, provisional bool, identity series) {
+	id, at := d.id(identity), len(d.state.Tracked)
+	d.trackedIDs()[id] = true
+	d.markListed(at)
+	d.state.Tracked = append(d.state.Tracked, TrackedIncident{Incident: in, ID: id, Rev: 1, Provisional: provisional,
+		Backfill: d.backfill, Source: d.from.Source, List: in.List})
+	d.addChange(change{tracked: at, action: event.New, phase: phase})
+}
+
+// reportFirstFree reports a new incident. If its ID is taken, a number from 2 makes it another.
+func (d *draft) reportFirstFree(in observation.Incident, identity series) {
+	words := identity
+	for n := 2; d.isTracked(d.id(words)); n++ {
+		words = identity.nth(n)
 	}
-	c.state.TakenBack[strings.Join(slot, "|")]++
-	// What is taken back need not be corrected first.
-	c.changes = slices.DeleteFunc(c.changes, func(ch change) bool {
-		needless := ch.at == at && ch.action == event.Corrected
+	d.report(in, phasePlay, false, words)
+}
+
+// retract retracts a tracked incident of a series. It stays in state.Tracked, so that indexes keep
+// their meaning, until the events are made.
+func (d *draft) retract(at int, s series) {
+	if d.state.TakenBack == nil {
+		d.state.TakenBack = map[string]int{}
+	}
+	d.state.TakenBack[s.key()]++
+	// An incident that is retracted need not be corrected first.
+	d.changes = slices.DeleteFunc(d.changes, func(ch change) bool {
+		needless := ch.tracked == at && ch.action == event.Corrected
 		if needless {
-			c.state.Tracked[at].Rev--
+			d.state.Tracked[at].Rev--
 		}
 		return needless
 	})
-	c.state.Tracked[at].Rev++
-	c.changes = append(c.changes, change{at: at, action: event.Retracted, phase: goesOn, reason: "the page took it back", arrival: len(c.changes)})
+	d.state.Tracked[at].Rev++
+	d.addChange(change{tracked: at, action: event.Retracted, phase: phasePlay, reason: "the page took it back"})
 }
 
-// generation is how often something was taken back, as part of an identity.
-func (c *comparison) generation(slot ...string) string {
-	return strconv.Itoa(c.state.TakenBack[strings.Join(slot, "|")])
+// isRetracted reports whether a tracked incident is being retracted.
+func (d *draft) isRetracted(at int) bool {
+	return slices.ContainsFunc(d.changes, func(ch change) bool { return ch.tracked == at && ch.action == event.Retracted })
 }
 
-// correct compares a standing incident with what the page says of it now. What
-// the page leaves out stays as it was.
-func (c *comparison) correct(at int, now observation.Incident) {
-	was := &c.state.Tracked[at]
-	scoredWas := observation.KickScored(was.Detail)
-	// While the source that said it is being read, others only add to it: two
-	// sites that write a name in two ways would correct each other for ever.
-	adds := was.Source != c.reading.Source && !was.Provisional && c.watched(c.reading.elsewhere)
-	edits := map[string]event.Change{}
-	edit := func(name string, old *string, text string) {
-		if text != "" && event.Fold(text) != event.Fold(*old) && (*old == "" || !adds && !observation.Damaged(text)) {
-			edits[name] = event.Change{Old: *old, New: text}
-			*old = text
+// compareChanges orders changes for their events. Retractions come first, as they were found. The
+// others are ordered by period, phase, clock, score and then as they were found.
+func (d *draft) compareChanges(a, b change) int {
+	if ra, rb := a.action == event.Retracted, b.action == event.Retracted; ra || rb {
+		if ra && rb {
+			return cmp.Compare(a.arrival, b.arrival)
 		}
-	}
-	edit("player", &was.Player, now.Player)
-	edit("off", &was.Off, now.Off)
-	edit("assist", &was.Assist, now.Assist)
-	// What goes to another player loses its detail too: an own goal was none.
-	_, other := edits["player"]
-	if now.Detail != was.Detail && (now.Detail != "" || other) && (was.Detail == "" || !adds) {
-		edits["detail"] = event.Change{Old: was.Detail, New: now.Detail}
-		was.Detail = now.Detail
-	}
-	if now.Score != nil && was.Score != nil && *now.Score != *was.Score && !adds {
-		edits["score"] = event.Change{Old: was.Score.String(), New: now.Score.String()}
-		was.Score = now.Score
-	}
-	if clockMoved(was.Clock, now.Clock) && (!was.Clock.Known() || !adds) {
-		edits["time"] = event.Change{Old: was.Clock.String(), New: now.Clock.String()}
-		was.Clock = now.Clock
-	}
-	if !adds {
-		was.Source, was.List = c.reading.Source, now.List
-	}
-	if len(edits) == 0 && !was.Provisional {
-		return
-	}
-	fills := was.Provisional
-	was.Path, was.Provisional = now.Path, false
-	was.Rev++
-	c.changes = append(c.changes, change{at: at, action: event.Corrected, edits: edits, fills: fills, scoredWas: scoredWas, phase: goesOn,
-		reason: "the page changed it", arrival: len(c.changes)})
-}
-
-// clockMoved reports whether two clocks disagree, rather than one knowing less.
-func clockMoved(was, now event.Clock) bool {
-	if !now.Known() {
-		return false
-	}
-	if was.Elapsed > 0 && now.Elapsed > 0 {
-		return was != now
-	}
-	was.Elapsed, now.Elapsed = 0, 0
-	return was != now
-}
-
-// status reports a change of status that no other event tells.
-func (c *comparison) status(was event.Status) {
-	now := c.state.Match.Status
-	if now == was || now == event.Scheduled && was == "" {
-		return
-	}
-	for _, ch := range c.changes {
-		if ch.action == event.Retracted || ch.at < 0 {
-			continue
+		if ra {
+			return -1
 		}
-		switch c.state.Tracked[ch.at].Kind {
-		case event.MatchStart, event.PeriodStart, event.PeriodEnd:
-			if now == event.Live || now == event.Break {
-				return
-			}
-		case event.MatchEnd:
-			if now.Over() {
-				return
-			}
-		}
+		return 1
 	}
-	if was == "" && (now == event.Live || now == event.Break) {
-		return
-	}
-	c.once(observation.Incident{Kind: event.StatusChange}, "")
+	periodA, clockA := d.position(&a)
+	periodB, clockB := d.position(&b)
+	return cmp.Or(
+		cmp.Compare(periodA, periodB),
+		cmp.Compare(a.phase, b.phase),
+		compareOrder(d.state.Sport, clockA, clockB),
+		cmp.Compare(d.pointsAfter(&a), d.pointsAfter(&b)),
+		cmp.Compare(a.arrival, b.arrival),
+	)
 }
 
-// once reports what happens and does not stand.
-func (c *comparison) once(in observation.Incident, reason string) {
-	c.state.Untracked++
-	if in.Clock.IsZero() {
-		in.Clock.Period = c.state.Match.Period
+// position returns where in the match a change belongs: the index of its period, and its clock.
+// What is said of the match as a whole comes before the first period or after the last.
+func (d *draft) position(ch *change) (period int, clock event.Clock) {
+	switch in := d.incident(ch); in.Kind {
+	case event.SourceStale, event.SourceFresh:
+		return -2, event.Clock{}
+	case event.MatchStart:
+		return -1, event.Clock{}
+	case event.MatchEnd, event.StatusChange:
+		return len(d.state.Sport.Periods()), event.Clock{}
+	default:
+		return d.state.Sport.Index(cmp.Or(in.Clock.Period, d.state.Match.Period)), in.Clock
 	}
-	phase := goesOn
-	if in.Kind == event.StatusChange {
-		phase = ends
+}
+
+// pointsAfter returns the points of both sides after a tracked incident that moves the score, else
+// 0.
+func (d *draft) pointsAfter(ch *change) int {
+	if ch.tracked < 0 || d.state.Tracked[ch.tracked].Score == nil {
+		return 0
 	}
-	once := TrackedIncident{Incident: in, Rev: 1, ID: c.id([]string{"told", string(in.Kind), strconv.Itoa(c.state.Untracked)})}
-	c.changes = append(c.changes, change{at: -1, once: once, action: event.New, reason: reason, phase: phase, arrival: len(c.changes)})
+	s := d.state.Tracked[ch.tracked].Score
+	return s.Home + s.Away
 }

@@ -1,108 +1,74 @@
 package reconcile
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// events puts the changes in the order of the match and makes them events,
-// each with the score after it.
-func (c *comparison) events() ([]event.Event, error) {
-	slices.SortFunc(c.changes, c.order)
-	s := &c.state
-	score, shootout := s.Score, c.kicksBefore()
-	if !s.Sport.CountsGoals() && score == nil && c.page.Score != nil {
-		score = &event.Score{}
-	}
-	if s.Sport.CountsGoals() && (score != nil || c.page.Score != nil || len(s.Tracked) > 0) {
-		score = &event.Score{}
-		if s.Score != nil {
-			*score = *s.Score
-		}
-	}
+// events puts the changes in the order of the match and returns their events, each with the score
+// after it. It completes the state: sequence number, score, and without what was retracted.
+func (d *draft) events() ([]event.Event, error) {
+	slices.SortFunc(d.changes, d.compareChanges)
+	s := &d.state
+	score, kicks := d.scoreBefore(), d.kicksBefore()
 	var out []event.Event
-	for _, ch := range c.changes {
-		in := &ch.once
-		if ch.at >= 0 {
-			in = &s.Tracked[ch.at]
+	for i := range d.changes {
+		ch := &d.changes[i]
+		in := d.incident(ch)
+		shootout := d.tally(kicks)
+		if in.Kind == event.ShootoutKick {
+			kicks = new(kicks.Add(in.Side, ch.kicksScored(in)))
+			shootout = kicks
 		}
-		switch n := ch.adds(); {
-		case in.Kind == event.Goal && s.Sport.CountsGoals():
-			if ch.action != event.Corrected {
-				sum := score.Add(in.Side, n)
-				score = &sum
-			}
-		case in.Score != nil && ch.action == event.New:
-			score = in.Score
-		case c.isPoints(in.Kind) && c.page.Score != nil: // one that changes moves all that follow
-			score = c.page.Score
-		case in.Kind == event.ShootoutKick:
-			sum := shootout.Add(in.Side, ch.kicksScored(in))
-			shootout = &sum
-		}
+		score = d.scoreAfter(ch, in, score)
 		s.Seq++
-		tally := shootout
-		if in.Kind != event.ShootoutKick {
-			tally = c.tallyOf(shootout)
-		}
-		e, err := c.event(ch, in, score, tally)
+		e, err := d.event(ch, in, score, shootout)
 		if err != nil {
 			return nil, err
 		}
 		in.Event = e.ID
 		out = append(out, e)
 	}
-	s.Score, s.Shootout = score, c.tallyOf(shootout)
-	if !s.Sport.CountsGoals() && c.page.Score != nil && !c.doubtful {
-		s.Score = c.page.Score
+	s.Score, s.Shootout = score, d.tally(kicks)
+	if !s.Sport.CountsGoals() && d.obs.Score != nil && !d.score.doubtful {
+		s.Score = d.obs.Score
 	}
-	c.removeRetracted()
+	d.removeRetracted()
 	return out, nil
 }
 
-// tallyOf is the page's tally of a shoot-out, unless the kicks that stand make
-// more of it: rows may be missing.
-func (c *comparison) tallyOf(kicks *event.Score) *event.Score {
-	if said := c.page.Shootout; said != nil && (kicks == nil || !c.below(said, kicks)) {
-		return said
+// scoreBefore returns the score before the changes: the known one, or 0-0 if there is one from now
+// on. It returns nil if there is none.
+func (d *draft) scoreBefore() *event.Score {
+	s := &d.state
+	if s.Score != nil {
+		return s.Score
 	}
-	return kicks
+	if d.obs.Score != nil || s.Sport.CountsGoals() && len(s.Tracked) > 0 {
+		return &event.Score{}
+	}
+	return nil
 }
 
-// kicksBefore is the tally of a shoot-out before the changes: where kicks stand
-// it is theirs, else what the page said.
-func (c *comparison) kicksBefore() *event.Score {
-	tally, kicks := event.Score{}, false
-	for i := range c.state.Tracked {
-		if st := &c.state.Tracked[i]; st.Kind == event.ShootoutKick {
-			tally, kicks = tally.Add(st.Side, observation.KickScored(st.Detail)), true
+// scoreAfter returns the score after a change.
+func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) *event.Score {
+	switch {
+	case d.state.Sport.CountsGoals():
+		if in.Kind == event.Goal && ch.action != event.Corrected {
+			return new(score.Add(in.Side, ch.adds()))
 		}
+	case in.Score != nil && ch.action == event.New:
+		return in.Score
+	case isPoints(d.obs.Sport, in.Kind) && d.obs.Score != nil: // a change of one moves all scores after it
+		return d.obs.Score
 	}
-	if !kicks {
-		return c.state.Shootout
-	}
-	for _, ch := range c.changes {
-		if ch.at < 0 || c.state.Tracked[ch.at].Kind != event.ShootoutKick {
-			continue
-		}
-		st := &c.state.Tracked[ch.at]
-		if ch.action == event.Retracted {
-			continue // it stands until its event is made
-		}
-		tally = tally.Add(st.Side, -ch.kicksScored(st))
-	}
-	return &tally
+	return score
 }
 
-// kicksScored is by how much a change of a kick moves the tally.
-func (ch *change) kicksScored(kick *TrackedIncident) int {
-	return ch.adds()*observation.KickScored(kick.Detail) - ch.scoredWas
-}
-
-// adds is how many of its kind a change adds.
+// adds returns by how much a change moves the number of incidents of its kind, if it is not a
+// correction.
 func (ch *change) adds() int {
 	if ch.action == event.Retracted {
 		return -1
@@ -110,89 +76,76 @@ func (ch *change) adds() int {
 	return 1
 }
 
-func (c *comparison) removeRetracted() {
+// kicksScored returns by how much a change of a kick moves the tally.
+func (ch *change) kicksScored(kick *TrackedIncident) int {
+	return ch.adds()*observation.KickScored(kick.Detail) - ch.scoredWas
+}
+
+// kicksBefore returns the tally of the shoot-out before the changes: that of the tracked kicks, or
+// what a page has said if there are none.
+func (d *draft) kicksBefore() *event.Score {
+	tally, any := event.Score{}, false
+	for i := range d.state.Tracked {
+		if st := &d.state.Tracked[i]; st.Kind == event.ShootoutKick {
+			tally, any = tally.Add(st.Side, observation.KickScored(st.Detail)), true
+		}
+	}
+	if !any {
+		return d.state.Shootout
+	}
+	for i := range d.changes {
+		ch := &d.changes[i]
+		// A retracted kick is still tracked, and so part of the tally.
+		if in := d.incident(ch); in.Kind == event.ShootoutKick && ch.action != event.Retracted {
+			tally = tally.Add(in.Side, -ch.kicksScored(in))
+		}
+	}
+	return &tally
+}
+
+// tally returns the page's tally of the shoot-out, or that of the kicks if it is higher: the page
+// may lag behind its rows.
+func (d *draft) tally(kicks *event.Score) *event.Score {
+	if said := d.obs.Shootout; said != nil && (kicks == nil || !lowerScore(d.obs.Sport, said, kicks)) {
+		return said
+	}
+	return kicks
+}
+
+// removeRetracted stops tracking what was retracted.
+func (d *draft) removeRetracted() {
 	gone := map[string]bool{}
-	for _, ch := range c.changes {
-		if ch.action == event.Retracted {
-			gone[c.state.Tracked[ch.at].ID] = true
+	for i := range d.changes {
+		if ch := &d.changes[i]; ch.action == event.Retracted {
+			gone[d.incident(ch).ID] = true
 		}
 	}
-	c.state.Tracked = slices.DeleteFunc(c.state.Tracked, func(st TrackedIncident) bool { return gone[st.ID] })
+	d.state.Tracked = slices.DeleteFunc(d.state.Tracked, func(st TrackedIncident) bool { return gone[st.ID] })
 }
 
-// order sorts changes: what is taken back comes first, then period, phase and
-// clock decide, and else the order in which they were found.
-func (c *comparison) order(a, b change) int {
-	if ra, rb := a.action == event.Retracted, b.action == event.Retracted; ra != rb {
-		if ra {
-			return -1
-		}
-		return 1
-	} else if ra {
-		return cmp.Compare(a.arrival, b.arrival)
-	}
-	key := func(ch change) (period int, clock event.Clock) {
-		in := ch.once.Incident
-		if ch.at >= 0 {
-			in = c.state.Tracked[ch.at].Incident
-		}
-		switch in.Kind {
-		case event.SourceStale, event.SourceFresh:
-			return -2, event.Clock{}
-		case event.MatchStart:
-			return -1, event.Clock{}
-		case event.MatchEnd, event.StatusChange:
-			return len(c.state.Sport.Periods()), event.Clock{}
-		}
-		return c.state.Sport.Index(cmp.Or(in.Clock.Period, c.state.Match.Period)), in.Clock
-	}
-	pa, ca := key(a)
-	pb, cb := key(b)
-	if d := cmp.Or(cmp.Compare(pa, pb), cmp.Compare(a.phase, b.phase)); d != 0 {
-		return d
-	}
-	switch {
-	case ca.Before(c.state.Sport, cb):
-		return -1
-	case cb.Before(c.state.Sport, ca):
-		return 1
-	}
-	return cmp.Or(cmp.Compare(c.after(a), c.after(b)), cmp.Compare(a.arrival, b.arrival))
-}
-
-// after is the sum of the score after a change that moves it, else 0.
-func (c *comparison) after(ch change) int {
-	if ch.at < 0 || c.state.Tracked[ch.at].Score == nil {
-		return 0
-	}
-	s := c.state.Tracked[ch.at].Score
-	return s.Home + s.Away
-}
-
-func (c *comparison) event(ch change, in *TrackedIncident, score, shootout *event.Score) (event.Event, error) {
-	s, r := &c.state, &c.reading
-	match := s.Match
-	evidence := r.Evidence
+// event makes the event of a change.
+func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Score) (event.Event, error) {
+	s, from := &d.state, &d.from
+	match, evidence := s.Match, from.Evidence
 	evidence.Path = in.Path
-	d := event.Data{
+	data := event.Data{
 		League: s.League, Player: in.Player, Time: in.Clock.String(),
 		Sport: s.Sport, Kind: in.Kind, Action: ch.action, Detail: in.Detail, Side: in.Side, Off: in.Off, Assist: in.Assist,
 		Incident: in.ID, Rev: in.Rev, Reason: ch.reason, Changes: ch.edits,
 		Score: score, Shootout: shootout, Match: &match,
-		Provisional: in.Provisional, Backfill: c.backfill || in.Backfill && ch.fills, Replay: r.Replay,
+		Provisional: in.Provisional, Backfill: d.backfill || in.Backfill && ch.fills, Replay: from.Replay,
 		Epoch: s.Epoch, Seq: s.Seq, Evidence: &evidence,
 	}
 	if in.Side != "" {
-		d.Team, d.Opponent = match.Team(in.Side), match.Team(in.Side.Other())
+		data.Team, data.Opponent = match.Team(in.Side), match.Team(in.Side.Other())
 	}
 	if !in.Clock.IsZero() {
-		clock := in.Clock
-		d.Clock = &clock
+		data.Clock = new(in.Clock)
 	}
 	if ch.action != event.New {
-		d.Supersedes = in.Event
+		data.Supersedes = in.Event
 	}
-	e, err := event.Of(event.Key(s.Sport, s.League, in.Kind.Word(ch.action)), d, r.At)
-	e.TID, e.CausationID, e.Source = r.TID, r.CausationID, r.Source
+	e, err := event.Of(event.Key(s.Sport, s.League, in.Kind.Word(ch.action)), data, from.At)
+	e.TID, e.CausationID, e.Source = from.TID, from.CausationID, from.Source
 	return e, err
 }

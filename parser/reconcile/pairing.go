@@ -7,22 +7,21 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A likeness says whether a row of the page can be an incident that stands.
-type likeness func(in observation.Incident, st *TrackedIncident) bool
+// A pairingRule reports whether a row can show a tracked incident of its side and kind.
+type pairingRule func(row observation.Incident, st *TrackedIncident) bool
 
-// pair finds for each row the incident that it shows again, and corrects that.
-// Likenesses are tried in turn, from the surest to the least, each for all rows
-// before the next: a row must not take the incident that another shows more
-// surely. What is left shows something new.
-func (c *comparison) pair(rows []observation.Incident, like ...likeness) (left []observation.Incident) {
+// pair finds for each row the tracked incident that it shows, and corrects that. It returns the
+// rows that show none. Rules go from the surest to the least sure. Each is tried for all rows
+// before the next: a row must not take the incident that another row shows more surely.
+func (d *draft) pair(rows []observation.Incident, rules ...pairingRule) (left []observation.Incident) {
 	left = slices.Clone(rows)
-	for _, alike := range like {
-		left = slices.DeleteFunc(left, func(in observation.Incident) bool {
-			for at := range c.state.Tracked {
-				st := &c.state.Tracked[at]
-				if !c.listed[at] && c.sameSlot(in, st) && alike(in, st) {
-					c.list(at)
-					c.correct(at, in)
+	for _, matches := range rules {
+		left = slices.DeleteFunc(left, func(row observation.Incident) bool {
+			for at := range d.state.Tracked {
+				st := &d.state.Tracked[at]
+				if !d.listed[at] && d.comparable(row, st) && matches(row, st) {
+					d.markListed(at)
+					d.correct(at, row)
 					return true
 				}
 			}
@@ -32,69 +31,81 @@ func (c *comparison) pair(rows []observation.Incident, like ...likeness) (left [
 	return left
 }
 
-// list notes that the page lists the incident.
-func (c *comparison) list(at int) {
-	if c.listed == nil {
-		c.listed = map[int]bool{}
+// markListed records that the page lists a tracked incident.
+func (d *draft) markListed(at int) {
+	if d.listed == nil {
+		d.listed = map[int]bool{}
 	}
-	c.listed[at] = true
+	d.listed[at] = true
 }
 
-// sameSlot reports whether two incidents are of the same side and kind; what
-// moves a score that is not the number of goals is of one kind.
-func (c *comparison) sameSlot(in observation.Incident, st *TrackedIncident) bool {
-	return in.Side == st.Side && (in.Kind == st.Kind || c.isPoints(in.Kind) && c.isPoints(st.Kind))
+// comparable reports whether a row and an incident are of the same side and kind. All kinds of
+// points count as one.
+func (d *draft) comparable(row observation.Incident, st *TrackedIncident) bool {
+	return row.Side == st.Side && (row.Kind == st.Kind || isPoints(d.obs.Sport, row.Kind) && isPoints(d.obs.Sport, st.Kind))
 }
 
-func samePlayer(in observation.Incident, st *TrackedIncident) bool {
-	return event.Fold(in.Player) == event.Fold(st.Player)
+// allOf returns the rule that holds if all of rules hold.
+func allOf(rules ...pairingRule) pairingRule {
+	return func(row observation.Incident, st *TrackedIncident) bool {
+		return !slices.ContainsFunc(rules, func(matches pairingRule) bool { return !matches(row, st) })
+	}
 }
 
-func sameClock(in observation.Incident, st *TrackedIncident) bool {
-	return !clockMoved(st.Clock, in.Clock)
+func sameKind(row observation.Incident, st *TrackedIncident) bool { return row.Kind == st.Kind }
+
+func sameDetail(row observation.Incident, st *TrackedIncident) bool { return row.Detail == st.Detail }
+
+func samePlayer(row observation.Incident, st *TrackedIncident) bool {
+	return event.Fold(row.Player) == event.Fold(st.Player)
 }
 
-func nearClock(in observation.Incident, st *TrackedIncident) bool { return near(in.Clock, st.Clock) }
-
-// bare is a row with neither player nor clock, as the image of a red card
-// beside a team: there are as many as there are such incidents.
-func bare(in observation.Incident, _ *TrackedIncident) bool {
-	return in.Player == "" && !in.Clock.Known()
+func sameClock(row observation.Incident, st *TrackedIncident) bool {
+	return !clockMoved(st.Clock, row.Clock)
 }
 
-// nameless is an incident that only bare rows have shown.
-func nameless(_ observation.Incident, st *TrackedIncident) bool {
+func nearClock(row observation.Incident, st *TrackedIncident) bool {
+	return clocksNear(row.Clock, st.Clock)
+}
+
+func anyOfItsSide(observation.Incident, *TrackedIncident) bool { return true }
+
+func isProvisional(_ observation.Incident, st *TrackedIncident) bool { return st.Provisional }
+
+func hasClock(row observation.Incident, _ *TrackedIncident) bool { return row.Clock.Known() }
+
+// rowWithoutDetails holds for a row with neither player nor clock, such as the image of a red card
+// beside a team. There are as many of these rows as there are incidents.
+func rowWithoutDetails(row observation.Incident, _ *TrackedIncident) bool {
+	return row.Player == "" && !row.Clock.Known()
+}
+
+// knownWithoutDetails holds for an incident that only rows without details have shown.
+func knownWithoutDetails(_ observation.Incident, st *TrackedIncident) bool {
 	return st.Player == "" && !st.Clock.Known()
 }
 
-// oncePerPlayer says that a player has no second one of the kind: if there is
-// another, the page has moved it.
-func oncePerPlayer(in observation.Incident, _ *TrackedIncident) bool {
-	switch in.Kind {
+// oncePerPlayer holds for a kind that a player can have only once. If the page shows another, it
+// has moved it.
+func oncePerPlayer(row observation.Incident, _ *TrackedIncident) bool {
+	switch row.Kind {
 	case event.YellowCard, event.RedCard, event.Substitution, "ejection":
-		return in.Player != ""
+		return row.Player != ""
 	}
 	return false
 }
 
-func sameKind(in observation.Incident, st *TrackedIncident) bool { return in.Kind == st.Kind }
-
-func told(in observation.Incident, _ *TrackedIncident) bool { return in.Clock.Known() }
-
-func sameDetail(in observation.Incident, st *TrackedIncident) bool { return in.Detail == st.Detail }
-
-func provisional(_ observation.Incident, st *TrackedIncident) bool { return st.Provisional }
-
-func anyOfTheSlot(observation.Incident, *TrackedIncident) bool { return true }
-
-// all is the likeness that is every one of these.
-func all(of ...likeness) likeness {
-	return func(in observation.Incident, st *TrackedIncident) bool {
-		for _, like := range of {
-			if !like(in, st) {
-				return false
-			}
+// clocksNear reports whether two clocks of one period are at most two minutes apart.
+func clocksNear(a, b event.Clock) bool {
+	seconds := func(c event.Clock) int {
+		switch {
+		case c.Minute > 0:
+			return (c.Minute + c.Stoppage) * 60
+		case c.Balls > 0:
+			return c.Balls * 40 // an over takes about four minutes
 		}
-		return true
+		return c.Elapsed
 	}
+	d := seconds(a) - seconds(b)
+	return a.Period == b.Period && -120 <= d && d <= 120
 }

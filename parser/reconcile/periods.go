@@ -7,132 +7,131 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// periods reports which periods have begun and ended, and with them the match.
-// A page that was not read in time implies what it missed: one that shows the
-// second half says that the first has ended.
-func (c *comparison) periods() {
-	status := c.state.Match.Status
-	over := status.Over()
-	reached, seen := c.reached()
-	begun := reached >= 0 || status == event.Live || status == event.Break || over
-	if !begun {
+// reopenPeriods retracts ends, and starts of later periods, that the page contradicts: full time
+// shown at half time, or a match resumed after full time.
+func (d *draft) reopenPeriods() {
+	status, sport := d.state.Match.Status, d.obs.Sport
+	if status != event.Live && status != event.Break {
 		return
 	}
-	c.mark(event.MatchStart, "", begins)
-	for i, p := range c.page.Sport.Periods() {
-		if p.IsBreak() || i > reached || !c.played(p, seen) {
+	now := d.periodBeingPlayed()
+	for at := range d.state.Tracked {
+		st := &d.state.Tracked[at]
+		i := sport.Index(st.Clock.Period)
+		switch st.Kind {
+		case event.MatchEnd:
+			d.retract(at, startOrEndSeries(st.Kind, ""))
+		case event.PeriodEnd:
+			if now >= 0 && (i > now || i == now && status == event.Live) {
+				d.retract(at, startOrEndSeries(st.Kind, st.Clock.Period))
+			}
+		case event.PeriodStart:
+			if now >= 0 && i > now && !d.playedIn(st.Clock.Period) {
+				d.retract(at, startOrEndSeries(st.Kind, st.Clock.Period))
+			}
+		}
+	}
+}
+
+// periodBeingPlayed returns the index of the page's period, or -1 if it names none. If the match
+// has ended, and the page says that it goes on without naming a period, it is the last that has
+// ended.
+func (d *draft) periodBeingPlayed() int {
+	now := d.obs.Sport.Index(d.obs.Match.Period)
+	isEnd := func(st TrackedIncident) bool { return st.Kind == event.MatchEnd }
+	if now >= 0 || !slices.ContainsFunc(d.state.Tracked, isEnd) {
+		return now
+	}
+	for i := range d.state.Tracked {
+		if st := &d.state.Tracked[i]; st.Kind == event.PeriodEnd {
+			now = max(now, d.obs.Sport.Index(st.Clock.Period))
+		}
+	}
+	return now
+}
+
+// playedIn reports whether an incident that is tracked or listed happened in p.
+func (d *draft) playedIn(p event.Period) bool {
+	return slices.ContainsFunc(d.obs.Incidents, func(in observation.Incident) bool { return in.Clock.Period == p }) ||
+		slices.ContainsFunc(d.state.Tracked, func(st TrackedIncident) bool { return st.Side != "" && st.Clock.Period == p })
+}
+
+// comparePeriods reports which periods have started and ended, and with them the match. A page
+// implies what was missed: one that shows the second half says that the first has ended.
+func (d *draft) comparePeriods() {
+	status := d.state.Match.Status
+	reached, shown := d.periodsShown()
+	if reached < 0 && status != event.Live && status != event.Break && !status.Over() {
+		return
+	}
+	d.reportStartOrEnd(event.MatchStart, "", phaseStart)
+	for i, p := range d.obs.Sport.Periods() {
+		if p.IsBreak() || i > reached || !wasPlayed(d.obs.Sport, p, shown) {
 			continue
 		}
-		c.mark(event.PeriodStart, p, begins)
-		if i < reached || over || status == event.Break {
-			c.mark(event.PeriodEnd, p, ends)
+		d.reportStartOrEnd(event.PeriodStart, p, phaseStart)
+		if i < reached || status.Over() || status == event.Break {
+			d.reportStartOrEnd(event.PeriodEnd, p, phaseEnd)
 		}
 	}
-	if over {
-		c.mark(event.MatchEnd, "", ends)
+	if status.Over() {
+		d.reportStartOrEnd(event.MatchEnd, "", phaseEnd)
 	}
 }
 
-// reached is the index of the latest period that the page tells of, or -1, and
-// the set of all that it names.
-func (c *comparison) reached() (int, map[event.Period]bool) {
-	sport, seen := c.page.Sport, map[event.Period]bool{}
-	if c.state.Match.Status != event.Scheduled {
-		seen[c.page.Match.Period] = true
+// reportStartOrEnd reports a start or an end, unless it is tracked already.
+func (d *draft) reportStartOrEnd(k event.Kind, p event.Period, phase int) {
+	s := startOrEndSeries(k, p)
+	identity := s.with(d.generation(s))
+	if !d.isTracked(d.id(identity)) {
+		d.report(observation.Incident{Kind: k, Clock: event.Clock{Period: p}}, phase, false, identity)
 	}
-	for _, in := range c.page.Incidents {
-		// Where the page names no period, 47' may be stoppage time of the first half.
-		if c.page.Match.Period != "" || sport != event.Soccer || !in.Clock.MaybeStoppage() {
-			seen[in.Clock.Period] = true
+}
+
+// periodsShown returns the set of periods that the page shows or that have started, and the index
+// of the latest, or -1.
+func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
+	sport, status := d.obs.Sport, d.state.Match.Status
+	shown = map[event.Period]bool{}
+	if status != event.Scheduled {
+		shown[d.obs.Match.Period] = true
+	}
+	for _, in := range d.obs.Incidents {
+		// If the page names no period, 47' may be stoppage time of the first half.
+		if d.obs.Match.Period != "" || sport != event.Soccer || !in.Clock.MaybeStoppage() {
+			shown[in.Clock.Period] = true
 		}
 	}
-	if c.page.Shootout != nil {
-		seen[event.ShootOut] = true
+	if d.obs.Shootout != nil {
+		shown[event.ShootOut] = true
 	}
-	if c.state.Match.Status.Over() {
-		seen[sport.Regulation()] = true
+	if status.Over() {
+		shown[sport.Regulation()] = true
 	}
-	for at, st := range c.state.Tracked {
-		if st.Kind == event.PeriodStart && c.standing(at) {
-			seen[st.Clock.Period] = true
+	for at, st := range d.state.Tracked {
+		if st.Kind == event.PeriodStart && !d.isRetracted(at) {
+			shown[st.Clock.Period] = true
 		}
 	}
-	reached := -1
-	for p := range seen {
+	reached = -1
+	for p := range shown {
 		reached = max(reached, sport.Index(p))
 	}
-	return reached, seen
+	return reached, shown
 }
 
-// played reports whether a period up to the one reached was really played.
-// Regulation always is; extra time is if it or a later part of it is seen, but
-// not because of a shoot-out, which may follow regulation at once.
-func (c *comparison) played(p event.Period, seen map[event.Period]bool) bool {
-	sport := c.page.Sport
+// wasPlayed reports whether a period up to the latest one shown was played. Periods of regulation
+// always were. Extra time was if it or a later part of it is shown; a shoot-out does not count,
+// because it can follow regulation at once.
+func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) bool {
 	i := sport.Index(p)
 	if i <= sport.Index(sport.Regulation()) {
 		return true
 	}
-	for q := range seen {
+	for q := range shown {
 		if q != event.ShootOut && sport.Index(q) >= i || q == p {
 			return true
 		}
 	}
 	return false
-}
-
-// reopen takes back the ends, and beginnings of later periods, that a page
-// contradicts: full time shown at half time, or a match resumed after it.
-func (c *comparison) reopen() {
-	status, sport := c.state.Match.Status, c.page.Sport
-	if status != event.Live && status != event.Break {
-		return
-	}
-	now := sport.Index(c.page.Match.Period)
-	if now < 0 && slices.ContainsFunc(c.state.Tracked, func(st TrackedIncident) bool { return st.Kind == event.MatchEnd }) {
-		for _, st := range c.state.Tracked { // the page names no period: it is the last one that goes on
-			if st.Kind == event.PeriodEnd {
-				now = max(now, sport.Index(st.Clock.Period))
-			}
-		}
-	}
-	for at := range c.state.Tracked {
-		st := &c.state.Tracked[at]
-		i := sport.Index(st.Clock.Period)
-		switch st.Kind {
-		case event.MatchEnd:
-			c.retract(at, "mark", string(st.Kind), "")
-		case event.PeriodEnd:
-			if now >= 0 && (i > now || i == now && status == event.Live) {
-				c.retract(at, "mark", string(st.Kind), string(st.Clock.Period))
-			}
-		case event.PeriodStart:
-			if now >= 0 && i > now && !c.playedIn(st.Clock.Period) {
-				c.retract(at, "mark", string(st.Kind), string(st.Clock.Period))
-			}
-		}
-	}
-}
-
-// playedIn reports whether anything that stands or is listed happened in p.
-func (c *comparison) playedIn(p event.Period) bool {
-	for _, in := range c.page.Incidents {
-		if in.Clock.Period == p {
-			return true
-		}
-	}
-	return slices.ContainsFunc(c.state.Tracked, func(st TrackedIncident) bool { return st.Side != "" && st.Clock.Period == p })
-}
-
-// standing reports whether an incident stands and is not just being taken back.
-func (c *comparison) standing(at int) bool {
-	return !slices.ContainsFunc(c.changes, func(ch change) bool { return ch.at == at && ch.action == event.Retracted })
-}
-
-// mark reports a beginning or an end once.
-func (c *comparison) mark(k event.Kind, p event.Period, phase int) {
-	identity := []string{"mark", string(k), string(p), c.generation("mark", string(k), string(p))}
-	if !c.stands(c.id(identity)) {
-		c.report(observation.Incident{Kind: k, Clock: event.Clock{Period: p}}, phase, false, identity...)
-	}
 }

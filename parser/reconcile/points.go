@@ -7,56 +7,59 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// points compares the incidents that move the score in sports where it is not
-// the number of goals. Each is told by its side's score after it, which no
-// other has: in basketball a clock and a player can have three. When a page
-// corrects one, all scores after it move, so a row is paired by its player and
-// clock before its score alone.
-func (c *comparison) points() {
-	restarts := c.page.Sport == event.Tennis // with each set
+// isPoints reports whether incidents of a kind move a score that does not count goals.
+func isPoints(sport event.Sport, k event.Kind) bool {
+	return !sport.CountsGoals() && sport.Scores(k)
+}
+
+// comparePoints compares the incidents that move a score which does not count goals. The score of
+// its side after it identifies such an incident: in basketball one player can have three at one
+// clock. If a page corrects one, the score after all later ones moves. So a row is paired by player
+// and clock before it is paired by its score alone.
+func (d *draft) comparePoints() {
+	if d.obs.Sport.CountsGoals() || d.score.doubtful {
+		return
+	}
+	restarts := d.obs.Sport == event.Tennis // each set starts at nothing
+	sameScoreAfter := func(in observation.Incident, st *TrackedIncident) bool {
+		return in.Score.Of(in.Side) == st.Score.Of(st.Side) && (!restarts || in.Clock.Period == st.Clock.Period)
+	}
+	rows := d.pair(pointRows(&d.obs, restarts),
+		allOf(sameScoreAfter, samePlayer), allOf(hasClock, samePlayer, sameKind, sameClock), sameScoreAfter)
+	if d.score.mayRetract && d.obs.Score != nil && !restarts {
+		d.retractPoints()
+	}
+	for _, in := range rows {
+		s := series{"points", string(in.Side)}
+		identity := s.with(strconv.Itoa(in.Score.Of(in.Side)), d.generation(s))
+		if restarts {
+			identity = identity.with(string(in.Clock.Period))
+		}
+		d.reportFirstFree(in, identity)
+	}
+}
+
+// pointRows returns the rows that move the score. A row that is ahead of the page's score waits for
+// it.
+func pointRows(o *observation.Observation, restarts bool) []observation.Incident {
 	var rows []observation.Incident
-	for _, in := range c.page.Incidents {
-		ahead := !restarts && c.page.Score != nil && in.Score != nil && in.Score.Of(in.Side) > c.page.Score.Of(in.Side)
-		if c.isPoints(in.Kind) && in.Score != nil && !ahead { // else it waits for the score
+	for _, in := range o.Incidents {
+		if !isPoints(o.Sport, in.Kind) || in.Score == nil {
+			continue
+		}
+		if ahead := o.Score != nil && in.Score.Of(in.Side) > o.Score.Of(in.Side); restarts || !ahead {
 			rows = append(rows, in)
 		}
 	}
-	sameAfter := func(in observation.Incident, st *TrackedIncident) bool {
-		return in.Score.Of(in.Side) == st.Score.Of(st.Side) && (!restarts || in.Clock.Period == st.Clock.Period)
-	}
-	rows = c.pair(rows, all(sameAfter, samePlayer), all(told, samePlayer, sameKind, sameClock), sameAfter)
-	if c.takeBack && c.page.Score != nil && !restarts {
-		for at := range c.state.Tracked {
-			st := &c.state.Tracked[at]
-			if c.isPoints(st.Kind) && !c.listed[at] && st.Score.Of(st.Side) > c.page.Score.Of(st.Side) {
-				c.retract(at, "points", string(st.Side))
-			}
-		}
-	}
-	for _, in := range rows {
-		identity := []string{"points", string(in.Side), strconv.Itoa(in.Score.Of(in.Side)), c.generation("points", string(in.Side))}
-		if restarts {
-			identity = append(identity, string(in.Clock.Period))
-		}
-		c.reportFree(in, identity...)
-	}
+	return rows
 }
 
-func (c *comparison) isPoints(k event.Kind) bool {
-	return !c.page.Sport.CountsGoals() && c.page.Sport.Scores(k)
-}
-
-// reportFree reports a new incident under the first identity of its kind that
-// is free.
-func (c *comparison) reportFree(in observation.Incident, identity ...string) {
-	for nth := 1; ; nth++ {
-		id := identity
-		if nth > 1 {
-			id = append(identity[:len(identity):len(identity)], strconv.Itoa(nth))
-		}
-		if !c.stands(c.id(id)) {
-			c.report(in, goesOn, false, id...)
-			return
+// retractPoints retracts what the page does not list and its score does not reach.
+func (d *draft) retractPoints() {
+	for at := range d.state.Tracked {
+		st := &d.state.Tracked[at]
+		if isPoints(d.obs.Sport, st.Kind) && !d.listed[at] && st.Score.Of(st.Side) > d.obs.Score.Of(st.Side) {
+			d.retract(at, series{"points", string(st.Side)})
 		}
 	}
 }

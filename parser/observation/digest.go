@@ -1,0 +1,56 @@
+package observation
+
+import (
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// Digest returns a hash of what the observation says. Two observations that say the same have the
+// same digest, whatever the paths of their incidents. Blind, Lists, Shared and PageID are no part of
+// it. Saved states hold digests, so the digest of an observation must not change between versions.
+func (o *Observation) Digest() uint64 {
+	var buffer [8 << 10]byte // on the stack; a longer observation gets another
+	m := &o.Match
+	b := appendTexts(buffer[:0], string(o.Sport), o.League, m.ID, m.Home, m.Away, string(m.Status), string(m.Period))
+	b = appendNumbers(b, int(m.Start.Unix()))
+	b = appendClock(b, &m.Clock)
+	b = appendScore(b, o.Score)
+	b = appendScore(b, o.Shootout)
+	for i := range o.Incidents {
+		in := &o.Incidents[i]
+		b = appendTexts(b, string(in.Kind), in.Detail, string(in.Side), in.Player, in.Off, in.Assist)
+		b = appendClock(b, &in.Clock)
+		b = appendScore(b, in.Score)
+	}
+	return xxhash.Sum64(b)
+}
+
+// appendTexts appends texts, each ended by a zero byte.
+func appendTexts(b []byte, texts ...string) []byte {
+	for _, s := range texts {
+		b = append(append(b, s...), 0)
+	}
+	return b
+}
+
+// appendNumbers appends numbers in eight bytes each.
+func appendNumbers(b []byte, numbers ...int) []byte {
+	for _, n := range numbers {
+		b = binary.LittleEndian.AppendUint64(b, uint64(n)+1)
+	}
+	return b
+}
+
+func appendClock(b []byte, c *event.Clock) []byte {
+	return appendNumbers(appendTexts(b, string(c.Period)), c.Minute, c.Stoppage, c.Elapsed, c.Balls)
+}
+
+func appendScore(b []byte, s *event.Score) []byte {
+	if s == nil {
+		return appendNumbers(b, -1)
+	}
+	return appendNumbers(b, s.Home, s.Away)
+}

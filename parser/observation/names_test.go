@@ -1,0 +1,105 @@
+package observation
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRepairEncoding(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ page, want string }{
+		"one letter":                       {"Rond\u00c3\u00b3n", "Rond\u00f3n"},
+		"a letter with an umlaut":          {"M\u00c3\u00bcller", "M\u00fcller"},
+		"two letters, one of Windows-1252": {"Ne\u00c5\u00a1i\u00c4\u2021", "Ne\u0161i\u0107"},
+		"good UTF-8":                       {"S\u00e3o Paulo", "S\u00e3o Paulo"},
+		"a lead byte's letter alone":       {"\u00c3vila", "\u00c3vila"},
+		"ASCII":                            {"Ajax", "Ajax"},
+		"another script":                   {"\u65e5\u672c", "\u65e5\u672c"},
+		"empty":                            {"", ""},
+	} {
+		if got := RepairEncoding(tc.page); got != tc.want {
+			t.Errorf("%s: %q becomes %q, want %q", name, tc.page, got, tc.want)
+		}
+	}
+}
+
+func TestDamaged(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{"Rond?n": true, "Rond\ufffdn": true, "?rebro": true, "Rond\u00f3n": false, "": false} {
+		if got := Damaged(name); got != want {
+			t.Errorf("%q: %t, want %t", name, got, want)
+		}
+	}
+}
+
+// A damaged name is the same team as every whole name that it can have been.
+func TestSameTeamWithDamagedNames(t *testing.T) {
+	t.Parallel()
+	for whole, damaged := range map[string][]string{
+		"\u00d6rebro":        {"\ufffdrebro", "?rebro"},
+		"Banana":             {"B?nana", "Banan?", "Ban?na"},
+		"M\u00e1laga":        {"M?laga"},
+		"S\u00e3o Jo\u00e3o": {"S?o Jo?o"},
+		"Quer\u00e9taro":     {"Quer\ufffdtaro", "Quer?taro", "Quer\ufffd\ufffdtaro"},
+	} {
+		for _, d := range damaged {
+			if !Aliases(nil).SameTeam(whole, d) || !Aliases(nil).SameTeam(d, whole) {
+				t.Errorf("%s and %s: not the same team", whole, d)
+			}
+		}
+		for _, other := range []string{"X" + damaged[0], damaged[0] + "x", "?", "San ?uis"} {
+			if Aliases(nil).SameTeam(whole, other) || Aliases(nil).SameTeam(other, whole) {
+				t.Errorf("%s and %s: the same team", whole, other)
+			}
+		}
+	}
+	if Aliases(nil).SameTeam("A?ax", "Aj?x") {
+		t.Error("two damaged names: the same team")
+	}
+}
+
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	aliases, err := NewAliases(map[string][]string{"Manchester United": {"Man Utd", "Manchester Utd"}, "Sp\u00e9ranza": {"ES Tunis"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		x, y string
+		want bool
+	}{
+		"the name and an alias":        {"Manchester United", "Man Utd", true},
+		"two aliases":                  {"Man Utd", "Manchester Utd", true},
+		"case and diacritics":          {"ES TUNIS", "Speranza", true},
+		"the same name, not listed":    {"Ajax", "AJAX", true},
+		"names of two teams":           {"Man Utd", "ES Tunis", false},
+		"an alias and an unlisted one": {"Man Utd", "Manchester City", false},
+		"an unlisted name and none":    {"Ajax", "", false},
+	} {
+		if got := aliases.SameTeam(tc.x, tc.y); got != tc.want {
+			t.Errorf("%s: %q and %q: %t, want %t", name, tc.x, tc.y, got, tc.want)
+		}
+		if got := aliases.SameTeam(tc.y, tc.x); got != tc.want {
+			t.Errorf("%s: %q and %q: %t, want %t", name, tc.y, tc.x, got, tc.want)
+		}
+	}
+	if Aliases(nil).SameTeam("Man Utd", "Manchester United") {
+		t.Error("no aliases: the same team")
+	}
+}
+
+func TestAliasesThatMeanTwoTeams(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		names map[string][]string
+		want  string
+	}{
+		"an alias of two names":       {map[string][]string{"Real Madrid": {"Real"}, "Real Sociedad": {"Real"}}, `"Real" would mean two teams, "Real Madrid" and "Real Sociedad"`},
+		"an alias that is a name":     {map[string][]string{"Inter": nil, "Internazionale": {"inter"}}, `"inter" would mean two teams`},
+		"an alias without any letter": {map[string][]string{"Ajax": {"!"}}, `"!" of "Ajax": want a name`},
+	} {
+		if _, err := NewAliases(tc.names); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %s", name, err, tc.want)
+		}
+	}
+}

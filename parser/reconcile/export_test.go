@@ -1,0 +1,106 @@
+package reconcile
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+// fields returns pointers to the fields of a draft that belong to a part. Part 0 has what no step
+// may read or write.
+func (d *draft) fields(p parts) []any {
+	s, m := &d.state, &d.state.Match
+	switch p {
+	case page:
+		return []any{&d.obs, &d.from, &d.score, &d.backfill, &s.Seen}
+	case match:
+		return []any{&d.before, &s.Sport, &s.League, &m.ID, &m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock}
+	case health:
+		return []any{&m.Stale, &s.Blind}
+	case score:
+		return []any{&s.Score, &s.Shootout}
+	case incidents:
+		return []any{&s.Tracked, &s.TakenBack, &d.listed, &d.ids}
+	case changes:
+		return []any{&d.changes, &s.Untracked}
+	}
+	return []any{&s.Epoch, &s.Seq, &s.Views}
+}
+
+var allParts = map[parts]string{0: "rest", page: "page", match: "match", health: "health", score: "score", incidents: "incidents", changes: "changes"}
+
+// CheckSteps makes each step report an error to t if it writes a part of the draft that it does not
+// declare, or if one that it does not declare has any influence on what it writes. The function
+// returned reports an error for each declared part that no run so far has used.
+func CheckSteps(t testing.TB) (unused func()) {
+	own := reflect.TypeFor[draft]().NumField() + reflect.TypeFor[State]().NumField() + reflect.TypeOf(State{}.Match).NumField() - 2
+	total := 0
+	for p := range allParts {
+		total += len(new(draft).fields(p))
+	}
+	if total != own {
+		t.Errorf("%d fields belong to a part, want all %d", total, own)
+	}
+	all := steps
+	steps = slices.Clone(all)
+	t.Cleanup(func() { steps = all })
+	used := make([]struct{ reads, writes parts }, len(all))
+	for i, s := range all {
+		steps[i].run = func(d *draft) {
+			before := d.clone()
+			s.run(d)
+			for p, name := range allParts {
+				if !reflect.DeepEqual(before.fields(p), d.fields(p)) {
+					used[i].writes |= p
+					if p&s.writes == 0 {
+						t.Errorf("step %q writes %s", s.name, name)
+					}
+				}
+				if p&(s.writes|used[i].reads) != 0 || !s.dependsOn(p, before, d) {
+					continue
+				}
+				used[i].reads |= p
+				if p&s.reads == 0 {
+					t.Errorf("step %q reads %s", s.name, name)
+				}
+			}
+		}
+	}
+	return func() {
+		for i, s := range all {
+			for p, name := range allParts {
+				if p&s.reads&^used[i].reads != 0 {
+					t.Errorf("step %q declares to read %s, and does not", s.name, name)
+				}
+				if p&s.writes&^used[i].writes != 0 {
+					t.Errorf("step %q declares to write %s, and does not", s.name, name)
+				}
+			}
+		}
+	}
+}
+
+// dependsOn reports whether the step does something else if a part is empty.
+func (s *step) dependsOn(p parts, before, after *draft) (depends bool) {
+	defer func() { depends = recover() != nil || depends }()
+	d := before.clone()
+	for _, field := range d.fields(p) {
+		reflect.ValueOf(field).Elem().SetZero()
+	}
+	s.run(d)
+	for w := range allParts {
+		if w&s.writes != 0 && !reflect.DeepEqual(d.fields(w), after.fields(w)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *draft) clone() *draft {
+	c := *d
+	c.obs.Incidents = slices.Clone(d.obs.Incidents)
+	c.state.Tracked, c.state.TakenBack = slices.Clone(d.state.Tracked), maps.Clone(d.state.TakenBack)
+	c.listed, c.ids, c.changes = maps.Clone(d.listed), maps.Clone(d.ids), slices.Clone(d.changes)
+	return &c
+}

@@ -1,0 +1,76 @@
+package reconcile
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// ErrOtherMatch says that a page shows another match than the saved state.
+var ErrOtherMatch = errors.New("the page shows another match")
+
+// otherDay is more than two sites can disagree about a kick-off.
+const otherDay = 13 * time.Hour
+
+// checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, another
+// ID of the same site, or a kick-off on another day. Two matches of the same teams on one day
+// differ by the site's ID only.
+func checkSameMatch(known *State, o *observation.Observation, from *Provenance) error {
+	if !known.Known() {
+		return nil
+	}
+	was, now := &known.Match, &o.Match
+	if !from.Aliases.SameTeam(was.Home, now.Home) || !from.Aliases.SameTeam(was.Away, now.Away) {
+		return fmt.Errorf("%w: %s v %s, not %s v %s", ErrOtherMatch, now.Home, now.Away, was.Home, was.Away)
+	}
+	id := known.Views[from.Source].PageID
+	if id != "" && o.PageID != "" {
+		if id != o.PageID {
+			return fmt.Errorf("%w: the site calls it %q, not %q", ErrOtherMatch, o.PageID, id)
+		}
+		return nil // a match that is resumed on another day
+	}
+	if was.Status.Rank() > 0 && !was.Start.IsZero() && !now.Start.IsZero() && now.Start.Sub(was.Start).Abs() > otherDay {
+		return fmt.Errorf("%w: it starts %s, not %s", ErrOtherMatch, now.Start.Format(time.RFC3339), was.Start.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// mergeFacts returns the league and the match as they are known after the page. What the page
+// leaves out stays as it was.
+func mergeFacts(known *State, o *observation.Observation, v verdict) (league string, m event.Match) {
+	m = known.Match
+	m.ID = cmp.Or(m.ID, o.Match.ID)
+	m.Home, m.Away = mergeName(m.Home, o.Match.Home), mergeName(m.Away, o.Match.Away)
+	if !o.Match.Start.IsZero() {
+		m.Start = o.Match.Start
+	}
+	was := observation.Observation{Match: m}
+	if v == overdue || compareClock(o.Sport, clockShown(o), clockShown(&was)) >= 0 { // else another source is ahead
+		m.Period = cmp.Or(o.Match.Period, m.Period)
+		if !o.Match.Clock.IsZero() || o.Match.Period != "" {
+			m.Clock = o.Match.Clock
+		}
+	}
+	switch {
+	case o.Match.Status != "":
+		m.Status = o.Match.Status
+	case m.Status.Rank() == 0 && (len(o.Incidents) > 0 || o.Score != nil && *o.Score != event.Score{}):
+		m.Status = event.Live // the page gives no status, and something has happened
+	case m.Status == "":
+		m.Status = event.Scheduled
+	}
+	return mergeName(known.League, o.League), m
+}
+
+// mergeName returns the name that was shown first, unless it is damaged and there is another.
+func mergeName(was, now string) string {
+	if was == "" || observation.Damaged(was) && now != "" {
+		return now
+	}
+	return was
+}

@@ -1,0 +1,257 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+func TestStaleCopiesTakeNothingBack(t *testing.T) {
+	t.Parallel()
+	one := goalBy(event.Away, "Giovinco", at(50, 0))
+	old, now := live(49, event.Score{}), live(51, event.Score{Away: 1}, one)
+	s := begin(t, old)
+	s.expect(now, "goal 50' away Giovinco 0-1")
+	// 2-0, 2-1, 2-0, 2-1 with every poll, for ever.
+	for range 10 {
+		s.expect(old)
+		s.expect(now)
+	}
+	// A run of stale copies of a minute.
+	for range 3 {
+		s.expect(old)
+	}
+	s.expect(live(53, event.Score{Away: 1}, one))
+	// What persists for 90 seconds is the truth.
+	for range 5 {
+		s.expect(old)
+	}
+	s.expect(old, "goal_retracted 50' away Giovinco 0-0")
+}
+
+// The bytes of a page that was replaced are a stale copy, also if they list as many rows. They
+// cause no event.
+func TestReplacedPageComesBack(t *testing.T) {
+	t.Parallel()
+	old, edited := observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "A", at(37, 0))), observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "A", at(38, 0)))
+	s := begin(t, observed(event.Live, "1h", event.Score{}))
+	s.snapshot = "old"
+	s.expect(old, "goal 37' home A 1-0")
+	s.snapshot = "new"
+	s.expect(edited, "goal_corrected 38' home A 1-0 time:37'→38'")
+	for range 5 {
+		s.snapshot = "old"
+		s.expect(old)
+		s.snapshot = "new"
+		s.expect(edited)
+	}
+	for range 5 { // what persists is the truth
+		s.snapshot = "old"
+		s.expect(old)
+	}
+	s.expect(old, "goal_corrected 37' home A 1-0 time:38'→37'")
+}
+
+// A hold counts only time with polls: a stale copy before an outage and one after it have not
+// persisted.
+func TestHoldAcrossAnOutage(t *testing.T) {
+	t.Parallel()
+	goal := goalBy(event.Home, "A", at(50, 0))
+	s := begin(t, live(49, event.Score{}))
+	s.expect(live(51, event.Score{Home: 1}, goal), "goal 50' home A 1-0")
+	s.expect(live(49, event.Score{}))
+	s.now += 5 * time.Minute
+	s.expect(live(49, event.Score{}))
+	s.expect(live(49, event.Score{}))
+	s.expect(live(57, event.Score{Home: 1}, goal))
+}
+
+// Two sites show one match. The slower one retracts nothing and repeats nothing, and they do not
+// correct each other's spelling.
+func TestTwoSites(t *testing.T) {
+	t.Parallel()
+	goal := goalBy(event.Home, "David Villa", at(50, 0))
+	short := goalBy(event.Home, "D. Villa", at(51, 0))
+	s := begin(t, live(49, event.Score{}))
+	s.from("-b").expect(live(48, event.Score{}))
+	s.from("").expect(live(51, event.Score{Home: 1}, goal), "goal 50' home David Villa 1-0")
+	for m := 51; m < 55; m++ { // its clock goes on, its score lags
+		s.from("-b").expect(live(m, event.Score{}))
+		s.from("").expect(live(m+1, event.Score{Home: 1}, goal))
+	}
+	s.from("-b").expect(live(56, event.Score{Home: 1}, short))
+	s.from("").expect(live(57, event.Score{}))
+	s.from("").expect(live(58, event.Score{}), "goal_retracted 50' home David Villa 0-0")
+	s.from("-b").expect(live(59, event.Score{Home: 1}, short)) // still has it
+	s.from("-b").expect(live(60, event.Score{}))
+	s.from("-b").expect(live(61, event.Score{Home: 1}, goalBy(event.Home, "Pirlo", at(60, 0))), "goal 60' home Pirlo 1-0")
+	s.from("").expect(live(61, event.Score{Home: 1}, goalBy(event.Home, "Andrea Pirlo", at(60, 0))))
+	s.from("").expect(observed(event.Ended, "", event.Score{Home: 1}, goalBy(event.Home, "Andrea Pirlo", at(60, 0))), "period_end 2h 1-0", "match_end 1-0")
+	s.from("-b").expect(live(90, event.Score{Home: 1}, goalBy(event.Home, "Pirlo", at(60, 0))))
+
+	// A later Last-Modified of another site says nothing.
+	s = begin(t, observed(event.Live, "2h", event.Score{}))
+	s.modified = parsertest.Noon
+	s.expect(observed(event.Live, "2h", event.Score{Home: 1}, goal), "goal 50' home David Villa 1-0")
+	for range 3 {
+		s.modified = s.modified.Add(time.Minute)
+		s.from("-b").expect(observed(event.Live, "2h", event.Score{}))
+		s.modified = parsertest.Noon
+		s.from("").expect(observed(event.Live, "2h", event.Score{Home: 1}, goal))
+	}
+	// When the first site falls silent, what the other says for long is the truth.
+	for n := range 14 {
+		s.snapshot = "b" + string(rune('a'+n)) // it is alive
+		s.from("-b").read(observed(event.Live, "2h", event.Score{}))
+	}
+	if *s.state.Score != (event.Score{}) {
+		t.Errorf("score %v, the only source says 0-0", s.state.Score)
+	}
+}
+
+// A source whose pages do not change retracts nothing, whether other sources are read or not.
+func TestFrozenSource(t *testing.T) {
+	t.Parallel()
+	a, b, c := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(55, 0)), goalBy(event.Away, "C", at(70, 0))
+	frozen := live(60, event.Score{Home: 2}, a, b)
+	s := begin(t, live(50, event.Score{Home: 1}, a))
+	s.from("-b").expect(live(50, event.Score{Home: 1}, a))
+	s.from("").read(live(60, event.Score{Home: 2}, a, b))
+	stuck := func() {
+		s.t.Helper()
+		s.snapshot = "frozen"
+		s.from("-b").expect(frozen)
+		s.snapshot = ""
+	}
+	stuck()
+	s.from("").expect(live(71, event.Score{Home: 2, Away: 1}, a, b, c), "goal 70' away C 2-1")
+	for m := 72; m <= 90; m++ {
+		stuck()
+		s.from("").expect(live(m, event.Score{Home: 2, Away: 1}, a, b, c))
+	}
+	s.from("").read(observed(event.Ended, "", event.Score{Home: 2, Away: 1}, a, b, c))
+	for range 20 {
+		stuck()
+		s.from("").expect(observed(event.Ended, "", event.Score{Home: 2, Away: 1}, a, b, c))
+	}
+	for range 20 {
+		stuck()
+	}
+	if *s.state.Score != (event.Score{Home: 2, Away: 1}) || s.state.Match.Status != event.Ended {
+		t.Errorf("%v %s", s.state.Score, s.state.Match.Status)
+	}
+}
+
+// A clock that says more than the one before it is later. The first page of a half has no clock,
+// and some pages do not name the half.
+func TestClockThatBeginsLate(t *testing.T) {
+	t.Parallel()
+	first := func(m int, score event.Score, in ...observation.Incident) observation.Observation {
+		o := observed(event.Live, "1h", score, in...)
+		if m > 0 {
+			o.Match.Clock = event.SoccerMinute("1h", m, 0)
+		}
+		return o
+	}
+	goal := goalBy(event.Home, "A", at(10, 0))
+	s := begin(t, first(0, event.Score{}))
+	s.expect(first(11, event.Score{Home: 1}, goal), "goal 10' home A 1-0")
+	s.expect(first(12, event.Score{}))
+	s.expect(first(13, event.Score{}), "goal_retracted 10' home A 0-0")
+	// And an older clock is a stale copy's.
+	edited := goalBy(event.Home, "B", at(14, 0))
+	s.expect(first(20, event.Score{Home: 1}, edited), "goal 14' home B 1-0")
+	s.expect(first(15, event.Score{Home: 1}, goalBy(event.Home, "C", at(14, 0))))
+	s.expect(first(21, event.Score{Home: 1}, edited))
+
+	unknown := observed(event.Live, "", event.Score{})
+	unknown.Match.Clock = event.Clock{Minute: 47}
+	s = begin(t, unknown)
+	s.read(live(62, event.Score{Home: 1}, goalBy(event.Home, "A", at(61, 0))))
+	s.expect(live(63, event.Score{}))
+	s.expect(live(64, event.Score{}), "goal_retracted 61' home A 0-0")
+}
+
+// A page at full time or half time can show an earlier clock than the last one in play.
+func TestClockAtTheWhistle(t *testing.T) {
+	t.Parallel()
+	a := goalBy(event.Home, "A", at(20, 0))
+	late := goalBy(event.Home, "Late", event.SoccerMinute("2h", 90, 5))
+	o := live(90, event.Score{Home: 1}, a)
+	o.Match.Clock = event.SoccerMinute("2h", 90, 5)
+	s := begin(t, o)
+	ft := func(score event.Score, in ...observation.Incident) observation.Observation {
+		o := observed(event.Ended, "", score, in...)
+		o.Match.Clock = at(90, 0)
+		return o
+	}
+	s.expect(ft(event.Score{Home: 1}, a), "period_end 2h 1-0", "match_end 1-0")
+	s.expect(ft(event.Score{Home: 2}, a, late), "goal 90+5' home Late 2-0")
+
+	o = observed(event.Live, "1h", event.Score{})
+	o.Match.Clock = event.SoccerMinute("1h", 45, 2)
+	s = begin(t, o)
+	o = observed(event.Break, "", event.Score{})
+	o.Match.Clock = at(45, 0)
+	s.expect(o, "period_end 1h 0-0")
+}
+
+// Old bytes stay old if a cache sends the current time as Last-Modified.
+func TestStaleCopyWithANewDate(t *testing.T) {
+	t.Parallel()
+	a, b := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(55, 0))
+	s := begin(t, live(50, event.Score{Home: 1}, a))
+	s.modified = parsertest.Noon
+	read := func(snapshot string, o observation.Observation, want ...string) {
+		t.Helper()
+		s.modified, s.snapshot = s.modified.Add(20*time.Second), snapshot
+		s.expect(o, want...)
+	}
+	read("old", live(51, event.Score{Home: 1}, a))
+	read("new", live(56, event.Score{Home: 2}, a, b), "goal 55' home B 2-0")
+	for range 5 {
+		read("old", live(51, event.Score{Home: 1}, a))
+		read("old", live(51, event.Score{Home: 1}, a))
+		read("new", live(56, event.Score{Home: 2}, a, b))
+	}
+}
+
+// If the page has no clock, a goal that was taken back does not return with a copy of the page that
+// still had it.
+func TestStaleCopyAfterAGoalWasTakenBack(t *testing.T) {
+	t.Parallel()
+	a := goalBy(event.Home, "A", at(20, 0))
+	half := func(score event.Score, in ...observation.Incident) observation.Observation {
+		return observed(event.Break, "ht", score, in...)
+	}
+	s := begin(t, observed(event.Live, "1h", event.Score{Home: 1}, a))
+	s.snapshot = "with"
+	s.expect(half(event.Score{Home: 1}, a), "period_end 1h 1-0")
+	s.snapshot = "without"
+	for range 5 {
+		s.expect(half(event.Score{}))
+	}
+	s.expect(half(event.Score{}), "goal_retracted 20' home A 0-0")
+	s.snapshot = "with"
+	s.expect(half(event.Score{Home: 1}, a))
+	s.snapshot = "without"
+	s.expect(half(event.Score{}))
+}
+
+// On a list page, a match that looks as it did before half time is not an old copy.
+func TestListPageSaysTheSameAgain(t *testing.T) {
+	t.Parallel()
+	show := func(status event.Status, score event.Score) observation.Observation {
+		o := observed(status, "", score)
+		o.Shared = true
+		return o
+	}
+	s := begin(t, show(event.Live, event.Score{}))
+	s.snapshot = "1"
+	s.expect(show(event.Break, event.Score{}), "status_change break 0-0")
+	s.snapshot = "2"
+	s.expect(show(event.Live, event.Score{}), "status_change live 0-0")
+}

@@ -1,0 +1,87 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// compareGoals compares the goals of both sides in sports whose score counts goals.
+func (d *draft) compareGoals() {
+	if !d.obs.Sport.CountsGoals() || d.obs.Match.Status == event.Awarded || d.score.doubtful {
+		return
+	}
+	d.compareGoalsOf(event.Home)
+	d.compareGoalsOf(event.Away)
+}
+
+// compareGoalsOf pairs one side's rows with the goals that are known, from the surest rule to the
+// least sure. A row that is left over is a new goal if the score says that there is one, else an
+// edit of a goal that the page no longer shows as it was.
+func (d *draft) compareGoalsOf(side event.Side) {
+	rows := rowsOf(&d.obs, event.Goal, side)
+	listed, known := len(rows), len(d.state.of(event.Goal, side))
+	goals := max(listed, known) // without a score no goal is taken back here; see retractMissing
+	if d.obs.Score != nil {
+		goals = d.obs.Score.Of(side) // a row that the score does not count yet waits for it
+	}
+	rows = d.pair(rows, allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
+		isProvisional, allOf(hasClock, sameClock))
+	if len(rows) > goals-known {
+		rows = d.pair(rows, nearClock)
+		if listed == goals {
+			rows = d.pair(rows, anyOfItsSide)
+		}
+	}
+	s := series{"goal", string(side)}
+	for nth := known + 1; nth <= goals; nth++ {
+		in, provisional := d.goalWithoutRow(side), len(rows) == 0
+		if !provisional {
+			in, rows = rows[0], rows[1:]
+		}
+		d.report(in, phasePlay, provisional, s.nth(nth).with(d.generation(s)))
+	}
+	if known > goals && d.score.mayRetract {
+		d.retractGoals(side, known-goals)
+	}
+}
+
+// goalWithoutRow returns what is known of a goal if the score has moved and no row shows it yet.
+func (d *draft) goalWithoutRow(side event.Side) observation.Incident {
+	in := observation.Incident{Kind: event.Goal, Side: side, Clock: d.obs.Match.Clock}
+	in.Clock.Period = d.obs.Sport.PlayedBefore(cmp.Or(in.Clock.Period, d.state.Match.Period))
+	return in
+}
+
+// retractGoals retracts n of a side's goals, the latest first: those that the page does not list,
+// then those that no page has listed, then any.
+func (d *draft) retractGoals(side event.Side, n int) {
+	goals := d.state.of(event.Goal, side)
+	slices.Reverse(goals)
+	order := func(at int) int {
+		switch {
+		case d.listed[at]:
+			return 2
+		case d.state.Tracked[at].Provisional:
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(goals, func(a, b int) int { return order(a) - order(b) })
+	for _, at := range goals[:min(n, len(goals))] {
+		d.retract(at, series{"goal", string(side)})
+	}
+}
+
+// rowsOf returns a side's rows of a kind.
+func rowsOf(o *observation.Observation, k event.Kind, side event.Side) []observation.Incident {
+	var rows []observation.Incident
+	for _, in := range o.Incidents {
+		if in.Kind == k && in.Side == side {
+			rows = append(rows, in)
+		}
+	}
+	return rows
+}

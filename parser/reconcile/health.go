@@ -1,0 +1,62 @@
+package reconcile
+
+import (
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// A source is stale when at least StalePolls polls over at least StaleAfter brought no usable page.
+const (
+	StalePolls = 3
+	StaleAfter = 2 * time.Minute
+)
+
+// A source is blind, and so stale, when so many pages over so long list no incident although
+// earlier pages did: its layout has changed.
+const (
+	blindPolls = 3
+	blindFor   = 5 * time.Minute
+)
+
+// MarkStale marks a match as stale because its source brings no usable page. It returns the state
+// and source_stale. It returns known and no event if the match is stale already, over or not known,
+// or if another reader had a page of it within [StaleAfter]. The next page that [Match] believes
+// marks the match as fresh.
+func MarkStale(known State, from Provenance, reason string) (State, []event.Event, error) {
+	if !known.Known() || known.Match.Stale != nil || known.Match.Status.Rank() > event.Live.Rank() || known.seenLately(from.At, from.isOtherReader) {
+		return known, nil, nil
+	}
+	d := newDraft(&known, known)
+	d.from = from
+	d.markStale(reason)
+	events, err := d.events()
+	if err != nil {
+		return known, nil, err
+	}
+	return d.state, events, nil
+}
+
+func (d *draft) markStale(reason string) {
+	d.state.Match.Stale = &event.Stale{Since: d.from.At, Reason: reason}
+	d.reportUntracked(observation.Incident{Kind: event.SourceStale}, reason)
+}
+
+// checkHealth marks the match as fresh, or as stale if the source is blind. The score of a blind
+// source still reports goals.
+func (d *draft) checkHealth() {
+	s := &d.state
+	if !d.obs.Blind || s.listedBefore() == 0 {
+		s.Blind = nil
+		if s.Match.Stale != nil {
+			s.Match.Stale = nil
+			d.reportUntracked(observation.Incident{Kind: event.SourceFresh}, "pages are usable again")
+		}
+		return
+	}
+	s.Blind = s.Blind.extended(d.from.At)
+	if s.Match.Stale == nil && s.Match.Status.Rank() == event.Live.Rank() && s.Blind.overdue(blindPolls, blindFor) {
+		d.markStale("the page lists no incidents any more: its layout may have changed")
+	}
+}

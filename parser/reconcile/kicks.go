@@ -1,0 +1,65 @@
+package reconcile
+
+import (
+	"strconv"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// compareKicks compares the kicks of a shoot-out.
+func (d *draft) compareKicks() {
+	d.compareKicksOf(event.Home)
+	d.compareKicksOf(event.Away)
+}
+
+// compareKicksOf pairs one side's rows with the kicks that are known: by player, and what is left
+// by the place between those that are paired. What is left then is new.
+func (d *draft) compareKicksOf(side event.Side) {
+	rows := rowsOf(&d.obs, event.ShootoutKick, side)
+	for i := range rows {
+		rows[i].Clock.Period = event.ShootOut
+	}
+	known := d.state.of(event.ShootoutKick, side)
+	places := make([]int, len(rows)) // of each row in known, from 1; 0 if it is not paired
+	pairFirst := func(row, from, to int, matches pairingRule) {
+		for i := from; i < to; i++ {
+			if at := known[i]; !d.listed[at] && matches(rows[row], &d.state.Tracked[at]) {
+				places[row] = i + 1
+				d.markListed(at)
+				d.correct(at, rows[row])
+				return
+			}
+		}
+	}
+	for row := range rows {
+		if rows[row].Player != "" {
+			pairFirst(row, 0, len(known), samePlayer)
+		}
+	}
+	for row, in := range rows {
+		if places[row] > 0 {
+			continue
+		}
+		from, to := placesBetween(places, row, len(known))
+		pairFirst(row, from, to, anyOfItsSide)
+		if places[row] == 0 {
+			nth := len(d.state.of(event.ShootoutKick, side)) + 1
+			d.reportFirstFree(in, series{"kick", string(side), strconv.Itoa(nth)})
+		}
+	}
+}
+
+// placesBetween returns the range of places that a row can have: after those of the rows before it,
+// and before those of the rows after it.
+func placesBetween(places []int, row, n int) (from, to int) {
+	to = n
+	for _, p := range places[:row] {
+		from = max(from, p)
+	}
+	for _, p := range places[row+1:] {
+		if p > 0 {
+			to = min(to, p-1)
+		}
+	}
+	return from, to
+}

@@ -1,0 +1,90 @@
+package reconcile_test
+
+import (
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+func kick(side event.Side, player, how string) observation.Incident {
+	return observation.Incident{Kind: event.ShootoutKick, Side: side, Player: player, Detail: how}
+}
+
+// In a shoot-out rows come late, vanish and are retracted like others. The tally is that of the
+// kicks.
+func TestShootOutRows(t *testing.T) {
+	t.Parallel()
+	so := func(tally *event.Score, in ...observation.Incident) observation.Observation {
+		o := observed(event.Live, "so", event.Score{}, in...)
+		o.Shootout = tally
+		return o
+	}
+	a, b, c, d := kick("home", "A", "scored"), kick("home", "B", "missed"), kick("home", "C", "scored"), kick("home", "D", "scored")
+	s := begin(t, so(nil))
+	s.expect(so(&event.Score{Home: 1}), "score_change 0-0")
+	s.expect(so(&event.Score{Home: 1}, a), "shootout_kick home A scored 0-0")
+	s.expect(so(&event.Score{Home: 2}, a, b, c), "shootout_kick home B missed 0-0", "shootout_kick home C scored 0-0")
+	s.expect(so(&event.Score{Home: 3}, a, c, d), "shootout_kick home D scored 0-0") // B's row is away
+	s.expect(so(&event.Score{Home: 3}, a, b, c, d))
+	b.Player = "Bee"
+	s.expect(so(&event.Score{Home: 3}, a, b, c, d), "shootout_kick_corrected home Bee missed 0-0 player:B→Bee")
+	if *s.state.Shootout != (event.Score{Home: 3}) {
+		t.Errorf("tally %v", s.state.Shootout)
+	}
+	for range 6 {
+		s.expect(so(&event.Score{Home: 2}, a, b, c))
+	}
+	s.expect(so(&event.Score{Home: 2}, a, b, c), "shootout_kick_retracted home D scored 0-0")
+	if *s.state.Shootout != (event.Score{Home: 2}) {
+		t.Errorf("tally %v after a kick was taken back", s.state.Shootout)
+	}
+}
+
+// A shoot-out that is listed twice has as many kicks as its tally says. A tally whose rows are
+// missing is believed too.
+func TestShootOutListedTwice(t *testing.T) {
+	t.Parallel()
+	a, b := kick("home", "A", "scored"), kick("away", "B", "scored")
+	o := observed(event.Live, "so", event.Score{}, a, b, a, b)
+	o.Shootout = &event.Score{Home: 1, Away: 1}
+	s := begin(t, observed(event.Live, "so", event.Score{}))
+	s.expect(o, "shootout_kick home A scored 0-0", "shootout_kick away B scored 0-0")
+	final := observed(event.Final, "", event.Score{}, a, b)
+	final.Shootout = &event.Score{Home: 5, Away: 4}
+	s.expect(final, "period_end so 0-0", "match_end 0-0")
+	if *s.state.Shootout != *final.Shootout {
+		t.Errorf("tally %v", s.state.Shootout)
+	}
+}
+
+func TestShootOutTally(t *testing.T) {
+	t.Parallel()
+	s := begin(t, observed(event.Live, "2h", event.Score{}))
+	o := observed(event.Live, "so", event.Score{})
+	o.Shootout = &event.Score{Home: 5, Away: 4} // the page lists no kicks
+	s.expect(o, "period_end 2h 0-0", "period_start so 0-0", "score_change 0-0")
+	if *s.state.Shootout != (event.Score{Home: 5, Away: 4}) {
+		t.Errorf("shoot-out %v", s.state.Shootout)
+	}
+	kick := observation.Incident{Kind: event.ShootoutKick, Side: event.Home, Player: "A", Detail: event.Missed}
+	s = begin(t, observed(event.Live, "so", event.Score{}, kick))
+	kick.Detail = event.Scored
+	s.expect(observed(event.Live, "so", event.Score{}, kick), "shootout_kick_corrected home A scored 0-0 detail:missed→scored")
+	if *s.state.Shootout != (event.Score{Home: 1}) {
+		t.Errorf("shoot-out %v after the correction", s.state.Shootout)
+	}
+}
+
+// In ice hockey the winner of a shoot-out gets one goal for it. It is not reported as a goal.
+func TestHockeyShootOut(t *testing.T) {
+	t.Parallel()
+	show := func(status event.Status, period event.Period, score event.Score, tally *event.Score) observation.Observation {
+		o := observed(status, period, score)
+		o.Sport, o.Shootout = event.IceHockey, tally
+		return o
+	}
+	s := begin(t, show(event.Live, "ot1", event.Score{Home: 2, Away: 2}, nil))
+	s.expect(show(event.Live, "so", event.Score{Home: 2, Away: 2}, &event.Score{Home: 1}), "period_end ot1 2-2", "period_start so 2-2", "score_change 2-2")
+	s.expect(show(event.Final, "so", event.Score{Home: 3, Away: 2}, &event.Score{Home: 2, Away: 1}), "score_change 2-2", "period_end so 2-2", "match_end 2-2")
+}

@@ -1,0 +1,125 @@
+package reconcile
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// Match compares what a page says, o, with what is known about the match. It returns what is known
+// now and the events that say the difference, in the order of the match. The first page of a match
+// reports everything that has happened so far as backfill.
+//
+// Match does not modify known. If it returns an error, the state is known itself. The error wraps
+// [ErrOtherMatch] if the page shows another match.
+//
+// The score is the authority on how many goals there are. Minute and player are attributes, which
+// pages edit. A page that may be a stale copy retracts nothing.
+func Match(known State, o observation.Observation, from Provenance) (State, []event.Event, error) {
+	if err := checkSameMatch(&known, &o, &from); err != nil {
+		return known, nil, err
+	}
+	// Normalise what is compared with earlier pages.
+	o.Score = playedScore(&known, &o)
+	digest := o.Digest()
+	o.Match = resumedMatch(&known, &o, &from)
+
+	// Judge the page. End here if it is held, or says the same as the last one.
+	verdict, view := judge(&known, &o, &from)
+	next := known
+	if verdict != held {
+		next.Seen = seenNow(&known, &o, &from)
+	}
+	nothingNew := digest == known.Views[from.Source].Observed && verdict != overdue && known.settled(&view)
+	if verdict == held || nothingNew {
+		next.Views = withView(known.Views, from.Source, view)
+		return next, nil, nil
+	}
+
+	// Decide on the score, normalise the rows and merge the facts.
+	view.Observed = digest
+	decision, view := decideScore(&known, &o, &from, verdict, view)
+	next.Views = withView(known.Views, from.Source, view)
+
+	o.Incidents = inOrder(o.Sport, withoutRepeats(&o))
+	next.Sport = o.Sport
+	next.League, next.Match = mergeFacts(&known, &o, verdict)
+
+	// Compare, and make events.
+	d := newDraft(&known, next)
+	d.obs, d.from, d.score = o, from, decision
+	for _, s := range steps {
+		s.run(d)
+	}
+	events, err := d.events()
+	if err != nil {
+		return known, nil, err
+	}
+	return d.state, events, nil
+}
+
+// steps are the comparison, in order, with the parts of the draft that each may read and write. A
+// step may also read what it writes.
+var steps = []step{
+	{"health", (*draft).checkHealth, page | match | incidents, health | changes},
+	{"reopened periods", (*draft).reopenPeriods, page | match, incidents | changes},
+	{"periods", (*draft).comparePeriods, page | match, incidents | changes},
+	{"goals", (*draft).compareGoals, page | match, incidents | changes},
+	{"points", (*draft).comparePoints, page | match, incidents | changes},
+	{"kicks", (*draft).compareKicks, page | match, incidents | changes},
+	{"others", (*draft).compareOthers, page | match, incidents | changes},
+	{"missing", (*draft).retractMissing, page, incidents | changes},
+	{"score change", (*draft).reportScoreChange, page | match | incidents, score | changes},
+	{"status change", (*draft).reportStatusChange, match | incidents, changes},
+}
+
+// A step is one part of the comparison.
+type step struct {
+	name          string
+	run           func(*draft)
+	reads, writes parts
+}
+
+// A draft is the next state while the steps write it, beside what they read.
+type draft struct {
+	obs      observation.Observation // what the page says
+	from     Provenance              // of the page
+	score    scoreDecision           // about the page's score
+	backfill bool                    // this is the first page of the match
+	before   event.Status            // of the match, before this page
+
+	state   State           // the next state
+	listed  map[int]bool    // indexes in state.Tracked: the incidents that the page lists
+	ids     map[string]bool // IDs of state.Tracked; nil until they are needed
+	changes []change        // found so far
+}
+
+// parts name groups of a draft's fields; the test of the steps says which field belongs to which.
+type parts int
+
+const (
+	page      parts = 1 << iota // what the page says, and what was decided about it; no step writes it
+	match                       // teams, status, period and clock in the next state; no step writes it
+	health                      // whether the source is stale or blind
+	score                       // the score and the shoot-out in the next state
+	incidents                   // tracked incidents, which of them are listed, and counts of retractions
+	changes                     // found so far
+)
+
+// newDraft returns a draft of next. Slices and maps that steps modify are copies.
+func newDraft(known *State, next State) *draft {
+	next.Tracked, next.TakenBack = slices.Clone(known.Tracked), maps.Clone(known.TakenBack)
+	return &draft{backfill: !known.Known(), before: known.Match.Status, state: next}
+}
+
+// withView returns views with one source's replaced.
+func withView(views map[string]View, source string, v View) map[string]View {
+	views = maps.Clone(views)
+	if views == nil {
+		views = map[string]View{}
+	}
+	views[source] = v
+	return views
+}

@@ -1,0 +1,144 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// playedScore returns the page's score without what was not played: nil for an awarded result, and
+// the score before the shoot-out if the page has added the kicks.
+func playedScore(known *State, o *observation.Observation) *event.Score {
+	if o.Score == nil || o.Match.Status == event.Awarded || known.Match.Status == event.Awarded && o.Match.Status.Over() {
+		return nil
+	}
+	if o.Shootout == nil || *o.Shootout == (event.Score{}) || !o.Sport.CountsGoals() {
+		return o.Score
+	}
+	played := event.Score{Home: o.Count(event.Goal, event.Home), Away: o.Count(event.Goal, event.Away)}
+	if known.Score != nil {
+		played = *known.Score
+	}
+	withKicks := event.Score{Home: played.Home + o.Shootout.Home, Away: played.Away + o.Shootout.Away}
+	if o.Sport == event.IceHockey { // the winner of the shoot-out gets one goal for it
+		switch withKicks = played; {
+		case o.Shootout.Home > o.Shootout.Away:
+			withKicks.Home++
+		case o.Shootout.Away > o.Shootout.Home:
+			withKicks.Away++
+		}
+	}
+	if *o.Score == withKicks {
+		return &played
+	}
+	return o.Score
+}
+
+// resumedMatch returns the page's match. If the page names no period and the match was in a break,
+// play has resumed: the period is then the one after the break.
+func resumedMatch(known *State, o *observation.Observation, from *Provenance) event.Match {
+	m, pause := o.Match, known.Match.Period
+	before := known.Views[from.Source]
+	if !pause.IsBreak() || m.Period != "" || before.superseded(o, from) {
+		return m
+	}
+	if m.Status == event.Live || m.Status.Over() {
+		m.Period = o.Sport.Periods()[o.Sport.Index(pause)+1] // no sport ends with a break
+		if m.Clock.Known() {
+			m.Clock.Period = m.Period
+		}
+	}
+	return m
+}
+
+// withoutRepeats returns the page's incidents without rows that repeat one before them: some pages
+// list an incident in a list and again on a time line. What the first row leaves out is taken from
+// the second. Goals are dropped only while there are more than the score says, and kicks only if
+// there are more than the tally says: one player can score twice in a minute.
+func withoutRepeats(o *observation.Observation) []observation.Incident {
+	surplus := map[event.Side]int{} // goals that are listed beyond the score
+	for _, side := range []event.Side{event.Home, event.Away} {
+		if surplus[side] = o.Count(event.Goal, side); o.Score != nil {
+			surplus[side] -= o.Score.Of(side)
+		}
+	}
+	surplusKicks := lowerScore(o.Sport, o.Shootout, new(o.ScoredKicks()))
+	type key struct {
+		kind  event.Kind
+		side  event.Side
+		clock event.Clock
+	}
+	var rows []observation.Incident
+	kept := map[key][]int{} // indexes of rows
+	for _, in := range o.Incidents {
+		k := key{in.Kind, in.Side, in.Clock}
+		i := slices.IndexFunc(kept[k], func(at int) bool { return repeats(&in, &rows[at]) })
+		switch {
+		case i < 0, in.Kind == event.Goal && o.Sport.CountsGoals() && surplus[in.Side] <= 0, in.Kind == event.ShootoutKick && !surplusKicks:
+			kept[k] = append(kept[k], len(rows))
+			rows = append(rows, in)
+			continue
+		case in.Kind == event.Goal:
+			surplus[in.Side]--
+		}
+		first := &rows[kept[k][i]]
+		first.Detail, first.Off, first.Assist = cmp.Or(first.Detail, in.Detail), cmp.Or(first.Off, in.Off), cmp.Or(first.Assist, in.Assist)
+	}
+	return rows
+}
+
+// repeats reports whether a row says the same as an earlier one of its kind, side and clock, as far
+// as both say anything.
+func repeats(in, first *observation.Incident) bool {
+	agree := func(a, b string) bool { return a == "" || b == "" || event.Fold(a) == event.Fold(b) }
+	return in.Player != "" && (in.Clock.Known() || in.Kind == event.ShootoutKick) && event.Fold(in.Player) == event.Fold(first.Player) &&
+		(in.Score == nil || first.Score == nil || *in.Score == *first.Score) &&
+		agree(in.Detail, first.Detail) && agree(in.Off, first.Off) && agree(in.Assist, first.Assist)
+}
+
+// inOrder returns rows in the order of the match. If the page lists the latest first, rows with the
+// same clock are reversed as well. A row without a clock stays behind the one above it.
+func inOrder(sport event.Sport, rows []observation.Incident) []observation.Incident {
+	type placed struct {
+		observation.Incident
+		at event.Clock
+	}
+	in := slices.Clone(rows)
+	if latestFirst(sport, in) {
+		slices.Reverse(in)
+	}
+	sorted := make([]placed, len(in))
+	for i := range in {
+		sorted[i] = placed{in[i], in[i].Clock}
+		if i > 0 && !in[i].Clock.Known() {
+			sorted[i].at = sorted[i-1].at
+		}
+	}
+	slices.SortStableFunc(sorted, func(a, b placed) int { return compareOrder(sport, a.at, b.at) })
+	for i := range sorted {
+		in[i] = sorted[i].Incident
+	}
+	return in
+}
+
+// latestFirst reports whether more rows are earlier than the one above them than are later.
+func latestFirst(sport event.Sport, rows []observation.Incident) bool {
+	falls := 0
+	for i := 1; i < len(rows); i++ {
+		falls += compareOrder(sport, rows[i-1].Clock, rows[i].Clock)
+	}
+	return falls > 0
+}
+
+// compareOrder returns -1 if a is before b in the match, 1 if it is after it, and 0 if neither.
+func compareOrder(sport event.Sport, a, b event.Clock) int {
+	switch {
+	case a.Before(sport, b):
+		return -1
+	case b.Before(sport, a):
+		return 1
+	}
+	return 0
+}

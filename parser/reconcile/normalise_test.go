@@ -1,0 +1,48 @@
+package reconcile_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// A page shows an incident in a list and again on a time line.
+func TestIncidentListedTwice(t *testing.T) {
+	t.Parallel()
+	one, two := goalBy(event.Home, "Villa", at(10, 0)), goalBy(event.Home, "Lampard", at(20, 0))
+	card := observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "Moor", Clock: at(15, 0)}
+	s := begin(t, observed(event.Live, "1h", event.Score{}))
+	twice := []observation.Incident{one, two, card, one, two, card}
+	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, twice...),
+		"goal 10' home Villa 1-0", "yellow_card 15' away Moor 1-0", "goal 20' home Lampard 2-0")
+	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, one, two, card))
+	// Two goals of one player in a minute are two, where the score says so.
+	s = begin(t, observed(event.Live, "1h", event.Score{}))
+	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, one, one), "goal 10' home Villa 1-0", "goal 10' home Villa 2-0")
+}
+
+// An awarded result moves no score, and neither do the kicks of a shoot-out, which some pages add.
+func TestScoreThatWasNotPlayed(t *testing.T) {
+	t.Parallel()
+	one := goalBy(event.Home, "Villa", at(10, 0))
+	s := begin(t, observed(event.Live, "2h", event.Score{Home: 1}, one))
+	s.expect(observed(event.Abandoned, "", event.Score{Home: 1}, one), "status_change abandoned 1-0")
+	s.expect(observed(event.Awarded, "", event.Score{Away: 3}, one), "status_change awarded 1-0")
+	if *s.state.Score != (event.Score{Home: 1}) {
+		t.Errorf("score %v", s.state.Score)
+	}
+
+	s = begin(t, observed(event.Live, "et2", event.Score{Home: 1, Away: 1}, one, goalBy(event.Away, "Kei", at(30, 0))))
+	final := observed(event.Final, "", event.Score{Home: 6, Away: 5}, one, goalBy(event.Away, "Kei", at(30, 0)))
+	final.Shootout = &event.Score{Home: 5, Away: 4}
+	for _, line := range s.read(final) {
+		if strings.HasPrefix(line, "goal") {
+			t.Errorf("a kick became a goal: %s", line)
+		}
+	}
+	if *s.state.Score != (event.Score{Home: 1, Away: 1}) || *s.state.Shootout != (event.Score{Home: 5, Away: 4}) {
+		t.Errorf("score %v, shoot-out %v", s.state.Score, s.state.Shootout)
+	}
+}

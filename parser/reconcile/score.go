@@ -1,0 +1,90 @@
+package reconcile
+
+import (
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// doubtPolls is how many fresh pages must agree on a score that is in doubt.
+const doubtPolls = 2
+
+// leapGoals is the largest number of goals that one page may add and be believed at once.
+const leapGoals = 5
+
+// A scoreDecision says what the page's score may do to the known one. The zero scoreDecision lets
+// it add goals.
+type scoreDecision struct {
+	doubtful   bool // the score adds nothing, nor takes anything back
+	mayRetract bool // the score may take goals back
+}
+
+// decideScore decides on the page's score, and returns the view of its source with the doubt. A
+// score that falls or leaps is believed when two fresh pages agree on it, or when it lasts as long
+// as a page that is held. Until then it is in doubt.
+func decideScore(known *State, o *observation.Observation, from *Provenance, by verdict, v View) (scoreDecision, View) {
+	var d scoreDecision
+	lower, leap := lowerScore(o.Sport, o.Score, known.Score), leaps(known, o)
+	switch {
+	case by == overdue:
+		v.Doubt, d.mayRetract = nil, true
+	case !lower && !leap:
+		v.Doubt = nil
+	default:
+		agrees := v.Doubt != nil && (v.Doubt.Score == *o.Score || !leap && retractSame(v.Doubt.Score, *o.Score, *known.Score))
+		v.Doubt = v.Doubt.next(*o.Score, agrees, by == fresh, from.At)
+		sure := v.Doubt.Polls >= doubtPolls && !(lower && lacksRows(known, o)) || v.Doubt.Lasted >= heldFor
+		d.mayRetract, d.doubtful = sure && lower, !sure
+		if sure {
+			v.Doubt = nil
+		}
+	}
+	if !d.doubtful && o.Score != nil {
+		v.Score = o.Score
+	}
+	return d, v
+}
+
+// next returns the doubt after a page with this score. d is not modified, and may be nil.
+func (d *Doubt) next(score event.Score, agrees, isFresh bool, at time.Time) *Doubt {
+	if d == nil || !agrees {
+		return &Doubt{Score: score, Hold: *(*Hold)(nil).extended(at)}
+	}
+	hold := *d.extended(at)
+	if !isFresh { // the same page again does not confirm the score, but lasts
+		hold.Polls = d.Polls
+	}
+	return &Doubt{Score: score, Hold: hold}
+}
+
+// retractSame reports whether two scores take the same goals back from a known one.
+func retractSame(a, b, known event.Score) bool {
+	for _, side := range []event.Side{event.Home, event.Away} {
+		x, y := a.Of(side), b.Of(side)
+		if min(x, y) < known.Of(side) && x != y {
+			return false
+		}
+	}
+	return true
+}
+
+// leaps reports whether the score has far more goals than are known or listed: the profile may have
+// read a minute as a score.
+func leaps(known *State, o *observation.Observation) bool {
+	if !o.Sport.CountsGoals() || known.Score == nil || o.Score == nil {
+		return false
+	}
+	listed := o.Count(event.Goal, event.Home) + o.Count(event.Goal, event.Away)
+	return o.Score.Home+o.Score.Away > max(known.Score.Home+known.Score.Away, listed)+leapGoals
+}
+
+// lacksRows reports whether the page has no rows, and so lacks more than the goals that its lower
+// score takes back.
+func lacksRows(known *State, o *observation.Observation) bool {
+	retracted := 0
+	for _, side := range []event.Side{event.Home, event.Away} {
+		retracted += max(0, known.Score.Of(side)-o.Score.Of(side))
+	}
+	return o.Blind && known.listedBefore() > retracted
+}

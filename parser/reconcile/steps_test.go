@@ -1,0 +1,79 @@
+package reconcile_test
+
+import (
+	"io/fs"
+	"math/rand/v2"
+	"path"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/fixtures"
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/internal/season"
+	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/parser/profile"
+	"github.com/matchwire/matchwire/parser/reconcile"
+	"github.com/matchwire/matchwire/parser/recording"
+)
+
+// Over all fixtures, generated pages and a slice of the season, each step reads and writes what the
+// table of the steps declares, and nothing else.
+func TestStepsReadAndWriteWhatTheyDeclare(t *testing.T) {
+	unused := reconcile.CheckSteps(t)
+	manifests, err := fs.Glob(fixtures.FS, "*/*/"+recording.ManifestName)
+	if err != nil || len(manifests) == 0 {
+		t.Fatalf("%d fixtures, %v", len(manifests), err)
+	}
+	for _, m := range manifests {
+		parsertest.Play(t, parsertest.Reader(t), parsertest.Fixture(t, path.Dir(m)))
+	}
+	for seed := range uint64(60) {
+		reconcileGenerated(t, seed)
+	}
+	unused()
+	if dir := testenv.Season("../.."); dir != "" {
+		reconcileSeason(t, dir, 3)
+	}
+}
+
+// reconcileGenerated reconciles generated pages of one match.
+func reconcileGenerated(t *testing.T, seed uint64) {
+	in := &script{data: make([]byte, 1500)}
+	rnd := rand.New(rand.NewPCG(seed, 2))
+	for i := range in.data {
+		in.data[i] = byte(rnd.Uint32())
+	}
+	state, now := reconcile.State{Epoch: "e"}, parsertest.Noon
+	sport := []event.Sport{event.Soccer, event.IceHockey, event.Basketball}[seed%3]
+	for !in.over() {
+		now = now.Add(time.Duration(in.below(12)) * 10 * time.Second)
+		from := reconcile.Provenance{Source: "/parser/" + string('a'+rune(in.below(2))), At: now, Evidence: event.Evidence{Snapshot: now.String()}}
+		next, _, err := reconcile.Match(state, in.observation(sport), from)
+		if err == nil {
+			state = next
+		}
+		if in.below(10) == 0 {
+			if state, _, err = reconcile.MarkStale(state, from, "generated"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// reconcileSeason reconciles the pages of the first n matches of the season.
+func reconcileSeason(t *testing.T, dir string, n int) {
+	matches, err := season.Load(dir)
+	if err != nil || len(matches) < n {
+		t.Fatalf("%d matches, %v", len(matches), err)
+	}
+	p, err := profile.Load("season.yaml", []byte(season.Profile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if _, _, err := matches[i].Events(p, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package reconcile
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// reportUntracked reports an incident that is never corrected or retracted, and so is not tracked.
+func (d *draft) reportUntracked(in observation.Incident, reason string) {
+	d.state.Untracked++
+	if in.Clock.IsZero() {
+		in.Clock.Period = d.state.Match.Period
+	}
+	phase := phasePlay
+	if in.Kind == event.StatusChange {
+		phase = phaseEnd
+	}
+	id := d.id(series{"told", string(in.Kind), strconv.Itoa(d.state.Untracked)})
+	d.addChange(change{tracked: -1, untracked: TrackedIncident{Incident: in, Rev: 1, ID: id}, action: event.New, reason: reason, phase: phase})
+}
+
+// reportScoreChange reports a score that moved without an incident that moves it: points in a sport
+// that does not count goals, and a shoot-out without kicks.
+func (d *draft) reportScoreChange() {
+	s, o := &d.state, &d.obs
+	if !o.Sport.CountsGoals() && !d.score.doubtful && scoreMoved(s.Score, o.Score) && !d.explained(*o.Score) {
+		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: o.Match.Clock, Score: o.Score}, "")
+	}
+	isKick := func(st TrackedIncident) bool { return st.Kind == event.ShootoutKick }
+	if o.Shootout == nil || slices.ContainsFunc(s.Tracked, isKick) {
+		return
+	}
+	if scoreMoved(s.Shootout, o.Shootout) {
+		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: event.Clock{Period: event.ShootOut}}, "")
+	}
+	s.Shootout = o.Shootout
+}
+
+// explained reports whether a tracked incident has led to this score.
+func (d *draft) explained(s event.Score) bool {
+	return slices.ContainsFunc(d.state.Tracked, func(st TrackedIncident) bool {
+		return st.Score != nil && *st.Score == s && isPoints(d.obs.Sport, st.Kind)
+	})
+}
+
+// scoreMoved reports whether a score differs from the one before. A first score of 0-0 does not.
+func scoreMoved(was, now *event.Score) bool {
+	if now == nil {
+		return false
+	}
+	if was == nil {
+		return *now != event.Score{}
+	}
+	return *now != *was
+}
+
+// reportStatusChange reports a change of status, unless another change says it: a start or an end.
+func (d *draft) reportStatusChange() {
+	was, now := d.before, d.state.Match.Status
+	playing := now == event.Live || now == event.Break
+	if now == was || was == "" && (playing || now == event.Scheduled) {
+		return
+	}
+	for _, ch := range d.changes {
+		if ch.action == event.Retracted || ch.tracked < 0 {
+			continue
+		}
+		switch d.state.Tracked[ch.tracked].Kind {
+		case event.MatchStart, event.PeriodStart, event.PeriodEnd:
+			if playing {
+				return
+			}
+		case event.MatchEnd:
+			if now.Over() {
+				return
+			}
+		}
+	}
+	d.reportUntracked(observation.Incident{Kind: event.StatusChange}, "")
+}
