@@ -72,7 +72,7 @@ func reconcileSeason(t *testing.T, dir string, n int) {
 		t.Fatal(err)
 	}
 	for i := range n {
-		if _, _, err := matches[i].Events(p, 1); err != nil {
+		if _, _, err := matches[i].Events(t.Context(), p, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
