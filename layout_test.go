@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -289,4 +290,97 @@ func spread(n []int) string {
 	}
 	slices.Sort(n)
 	return fmt.Sprintf("%d\t%d\t%d", n[len(n)/2], n[len(n)*9/10], n[len(n)-1])
+}
+
+// docs/architecture.md names packages, files, functions and tests. All of them exist.
+func TestArchitecture(t *testing.T) {
+	text, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := packages(t)
+	declared, tests := declarations(t)
+	steps := regexp.MustCompile(`(?m)^ *\d+ +(\S+) +([A-Za-z.]+) +\S`).FindAllStringSubmatch(string(text), -1)
+	if len(steps) < 20 {
+		t.Errorf("%d steps of the way of a goal, want 20 or more", len(steps))
+	}
+	for _, step := range steps {
+		file, function := step[1], step[2]
+		if dir, ok := strings.CutSuffix(file, "/…"); ok {
+			if !declared[dir][function] {
+				t.Errorf("%s: package %s has no function %s", step[0], dir, function)
+			}
+			continue
+		}
+		if !declared[file][function] {
+			t.Errorf("%s: file %s has no function %s", step[0], file, function)
+		}
+	}
+	for _, m := range regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(string(text), -1) {
+		if !tests[m[1]] {
+			t.Errorf("there is no test %s", m[1])
+		}
+	}
+	_, rooms, _ := strings.Cut(string(text), "## The rooms")
+	rooms, _, _ = strings.Cut(rooms, "\n## ")
+	for dir := range all {
+		top, _, nested := strings.Cut(dir, "/")
+		named := strings.Contains(rooms, "`"+dir+"`") || nested && strings.Contains(rooms, "`"+path.Base(dir)+"`")
+		if dir != "." && dir != "examples" && !named && top != "internal" && !strings.HasPrefix(dir, "fanout/") {
+			t.Errorf("the rooms do not name %s", dir)
+		}
+	}
+}
+
+// declarations are the functions and methods of each file and each package, and all tests.
+func declarations(t *testing.T) (declared map[string]map[string]bool, tests map[string]bool) {
+	t.Helper()
+	declared, tests = map[string]map[string]bool{}, map[string]bool{}
+	note := func(where, what string) {
+		if declared[where] == nil {
+			declared[where] = map[string]bool{}
+		}
+		declared[where][what] = true
+	}
+	for dir, p := range packages(t) {
+		for name, file := range p.files {
+			for _, d := range file.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok {
+					note(name, functionName(f))
+					note(dir, functionName(f))
+				}
+			}
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range file.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+					tests[f.Name.Name] = true
+				}
+			}
+		}
+	}
+	return declared, tests
+}
+
+// functionName is F for a function and T.M for a method.
+func functionName(f *ast.FuncDecl) string {
+	if f.Recv == nil {
+		return f.Name.Name
+	}
+	receiver := f.Recv.List[0].Type
+	if star, ok := receiver.(*ast.StarExpr); ok {
+		receiver = star.X
+	}
+	if generic, ok := receiver.(*ast.IndexExpr); ok {
+		receiver = generic.X
+	}
+	return fmt.Sprint(receiver) + "." + f.Name.Name
 }

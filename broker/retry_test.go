@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-func TestJudge(t *testing.T) {
+func TestDecide(t *testing.T) {
 	failed := errors.New("failed")
 	away, hopeless := broker.Unavailable(failed), broker.Permanent(failed)
 	in := func(d time.Duration) error {
