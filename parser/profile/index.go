@@ -83,24 +83,14 @@ func (k key) mayBeOf(n *html.Node) bool {
 // An index lists the elements of a document by key, in document order.
 type index struct {
 	root               *html.Node
-	ids, classes, tags map[string][]*html.Node
-}
-
-func (ix index) of(k key) map[string][]*html.Node {
-	switch k.kind {
-	case '#':
-		return ix.ids
-	case '.':
-		return ix.classes
-	}
-	return ix.tags
+	ids, classes, tags lists
 }
 
 // newIndex walks over the document once and lists the elements that have one of the keys.
-func newIndex(doc *goquery.Document, wanted map[key]bool) *index {
-	ix := &index{doc.Get(0), map[string][]*html.Node{}, map[string][]*html.Node{}, map[string][]*html.Node{}}
-	for k := range wanted {
-		ix.of(k)[k.name] = nil
+func newIndex(doc *goquery.Document, keys map[key]bool) *index {
+	ix := &index{root: doc.Get(0)}
+	for k := range keys {
+		ix.of(k).open(k.name)
 	}
 	for n := range ix.root.Descendants() {
 		if n.Type == html.ElementNode {
@@ -116,23 +106,33 @@ func (ix *index) candidates(k key, n *html.Node) (found []*html.Node, known bool
 	if k == (key{}) {
 		return nil, false
 	}
-	found = ix.of(k)[k.name]
+	found = ix.of(k).elements[k.name]
 	return found, len(found) == 0 || n.Parent == ix.root
 }
 
-func (ix index) add(n *html.Node) {
-	file(ix.tags, n.Data, n)
+func (ix *index) of(k key) *lists {
+	switch k.kind {
+	case '#':
+		return &ix.ids
+	case '.':
+		return &ix.classes
+	}
+	return &ix.tags
+}
+
+func (ix *index) add(n *html.Node) {
+	ix.tags.add(n.Data, n)
 	for i := range n.Attr {
 		switch a := &n.Attr[i]; a.Key {
 		case "id":
-			file(ix.ids, a.Val, n)
+			ix.ids.add(a.Val, n)
 		case "class":
 			start := -1
 			for at := range len(a.Val) {
 				switch a.Val[at] {
 				case ' ', '\t', '\r', '\n', '\f':
 					if start >= 0 {
-						file(ix.classes, a.Val[start:at], n)
+						ix.classes.add(a.Val[start:at], n)
 					}
 					start = -1
 				default:
@@ -142,17 +142,36 @@ func (ix index) add(n *html.Node) {
 				}
 			}
 			if start >= 0 {
-				file(ix.classes, a.Val[start:], n)
+				ix.classes.add(a.Val[start:], n)
 			}
 		}
 	}
 }
 
-// file adds an element to a list, if the index has a list of that name.
-func file(under map[string][]*html.Node, name string, n *html.Node) {
-	list, wanted := under[name]
-	if !wanted || len(list) > 0 && list[len(list)-1] == n { // the element names a class twice
+// lists are lists of elements by name. There is one for each name that was opened.
+type lists struct {
+	elements map[string][]*html.Node
+	lengths  uint64 // bit n is set if a name has n bytes, or bit 63 if it has more; most names fail here
+}
+
+func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
+
+func (l *lists) open(name string) {
+	if l.elements == nil {
+		l.elements = map[string][]*html.Node{}
+	}
+	l.elements[name] = nil
+	l.lengths |= lengthBit(name)
+}
+
+// add adds an element to the list of a name, if there is one.
+func (l *lists) add(name string, n *html.Node) {
+	if l.lengths&lengthBit(name) == 0 {
 		return
 	}
-	under[name] = append(list, n)
+	list, opened := l.elements[name]
+	if !opened || len(list) > 0 && list[len(list)-1] == n { // the element names a class twice
+		return
+	}
+	l.elements[name] = append(list, n)
 }
