@@ -20,6 +20,7 @@ import (
 
 // Real pages of real sites give exactly what a person counts on them.
 func TestCapturedPages(t *testing.T) {
+	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
 	for _, tc := range []struct {
 		file, profile string
@@ -107,6 +108,7 @@ func captured(t *testing.T, dir, file, profile string) ([]observation.Observatio
 // Captured pages of many matches give as many observations of each status, and
 // as many incidents, as a person counts on them.
 func TestCapturedLists(t *testing.T) {
+	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
 	for _, tc := range []struct {
 		file, profile string
@@ -185,6 +187,7 @@ func summary(o observation.Observation) string {
 
 // Cricket and baseball pages.
 func TestCapturedOtherSports(t *testing.T) {
+	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
 	all, problems := captured(t, dir, "cricket/cricinfo-rcb-srh-2020.html", "cricinfo")
 	wickets := map[event.Side]int{}
@@ -220,6 +223,7 @@ func has(all []observation.Incident, want observation.Incident) bool {
 // A page that declares no charset is UTF-8 if it can be, wherever the first
 // letter beyond ASCII stands.
 func TestCharset(t *testing.T) {
+	t.Parallel()
 	pad := "<!--" + string(bytes.Repeat([]byte("x"), 2000)) + "-->"
 	for _, tc := range []struct{ contentType, head, name string }{
 		{"", "", "Rond\u00f3n"},

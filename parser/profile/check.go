@@ -53,7 +53,7 @@ func (p *Profile) check(at func(path string) strictyaml.Place) error {
 
 // checkMatch checks the rules for matches against the vocabulary of the sport.
 func (p *Profile) checkMatch() error {
-	if p.Matches.isSet() && !rowsRule(&p.Matches) {
+	if p.Matches.isSet() && !findsRows(&p.Matches) {
 		return p.Matches.place.Errorf("matches: want a selector or jq")
 	}
 	var statuses []string
@@ -73,7 +73,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) erro
 	switch {
 	case !in.Rows.isSet() || !in.Kind.isSet():
 		return place.Errorf("rows and kind are needed (a selector that begins with # stands in quotes, or YAML takes it for a comment)")
-	case !rowsRule(&in.Rows):
+	case !findsRows(&in.Rows):
 		return in.Rows.place.Errorf("rows: want a selector or jq")
 	case in.Side.isSet() && in.Team.isSet() || !in.Side.isSet() && !in.Team.isSet() && !in.ofNeitherSide():
 		return in.Rows.place.Errorf("give one of side and team: whose incident is it?")
@@ -100,7 +100,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) erro
 		checkWords(&in.Period, "period", p.periods(), nil))
 }
 
-// ofNeitherSide reports whether every kind that rows can have can do without a side.
+// ofNeitherSide reports whether no kind in the list needs a side.
 func (r *IncidentRules) ofNeitherSide() bool {
 	kinds := r.Kind.outcomes()
 	for _, e := range kinds {
@@ -111,7 +111,7 @@ func (r *IncidentRules) ofNeitherSide() bool {
 	return len(kinds) > 0
 }
 
-// canList reports whether rows of the list can have a kind.
+// canList reports whether rows of the list can be of a kind.
 func (r *IncidentRules) canList(k event.Kind) bool {
 	kinds := r.Kind.outcomes()
 	return len(kinds) == 0 || slices.ContainsFunc(kinds, func(e entry) bool {
@@ -128,6 +128,7 @@ func noSelector(r *Rule, what string, words []string) error {
 	return nil
 }
 
+// periods returns the names of the sport's periods.
 func (p *Profile) periods() []string {
 	var all []string
 	for _, q := range p.Sport.Periods() {

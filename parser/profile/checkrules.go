@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// check checks that the members of a rule fit together, and compiles its when.
+// check checks that the members of a rule fit together, and compiles the selectors of its when.
 func (r *Rule) check() error {
 	sources := 0
 	for _, given := range []bool{r.CSS != nil, r.JQ != nil, r.When.entries != nil, r.Join != nil, r.Value != ""} {
@@ -97,13 +97,13 @@ func isLayout(s string) bool {
 	return s == "unix" || s == "unix_ms" || time.Date(2011, 11, 22, 13, 33, 44, 0, time.UTC).Format(s) != s
 }
 
-// rowsRule reports whether a rule can find rows.
-func rowsRule(r *Rule) bool {
+// findsRows reports whether a rule can find rows.
+func findsRows(r *Rule) bool {
 	if r.first == nil {
 		return r.CSS != nil || r.JQ != nil
 	}
 	for i := range r.first {
-		if !rowsRule(&r.first[i]) {
+		if !findsRows(&r.first[i]) {
 			return false
 		}
 	}

@@ -12,15 +12,14 @@ import (
 type Finding struct {
 	Rule   string `json:"rule"`   // "match.home", "incidents[0].kind"
 	Source string `json:"source"` // the selector or query, shortened
-	Nodes  int    `json:"nodes"`  // elements, or results of a query, in all that was asked
-	Asked  int    `json:"asked"`  // parts asked: the page, or so many matches or rows of it
-	Found  int    `json:"found"`  // parts in which it gave a value
+	Nodes  int    `json:"nodes"`  // elements, or results of a query, in all rows
+	Asked  int    `json:"asked"`  // how many rows the rule was evaluated on; 1 for the page
+	Found  int    `json:"found"`  // how many of these rows gave a value
 	First  string `json:"first"`  // the first value; "" if it gave none
 }
 
-// Explain tells of every rule of the profile what it finds on the page, in the
-// order of docs/profiles.md. It is for people who write a profile; reading a
-// page does not need it.
+// Explain returns what every rule of the profile finds on a page, in the order of docs/profiles.md.
+// It is for people who write a profile.
 func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -49,12 +48,12 @@ type explanation struct {
 	findings []Finding
 }
 
-// rows explains a rule for rows and returns all the rows it finds.
+// rows explains the rule for a list and returns the rows of all the lists it finds.
 func (e *explanation) rows(ctx context.Context, name string, r *Rule, in []row) []row {
 	f := Finding{Rule: name, Source: r.describe(), Asked: len(in)}
 	var all []row
 	for _, s := range in {
-		rows, _ := r.rows(ctx, s) // a fault is among the problems
+		rows, _ := r.rows(ctx, s) // Observations reports the error
 		if len(rows) > 0 {
 			f.Found++
 		}
@@ -65,13 +64,13 @@ func (e *explanation) rows(ctx context.Context, name string, r *Rule, in []row) 
 	return all
 }
 
-// rules explains the rules that are asked of each part. Parts in which the one
-// that is needed finds nothing are headings or the like: the others are not
-// asked there, unless they inherit. The rest is returned.
-func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRule, parts []row, needed *Rule) []row {
+// rules explains rules that are evaluated on each of some rows. A row in which the required rule finds
+// nothing is a heading or the like: only that rule, and rules that inherit, are evaluated on it. The
+// other rows are returned.
+func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRule, all []row, required *Rule) []row {
 	var good []row
-	for _, s := range parts {
-		if _, err := needed.text(ctx, s); err == nil {
+	for _, s := range all {
+		if _, err := required.text(ctx, s); err == nil {
 			good = append(good, s)
 		}
 	}
@@ -81,8 +80,8 @@ func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRul
 		}
 		f := Finding{Rule: prefix + n.name, Source: n.rule.describe()}
 		asked := good
-		if n.rule.Inherit || n.rule == needed {
-			asked = parts
+		if n.rule.Inherit || n.rule == required {
+			asked = all
 		}
 		for _, s := range asked {
 			f.Asked++

@@ -163,7 +163,7 @@ func checkObservation(t *testing.T, o *observation.Observation) {
 
 // A profile that cannot be loaded is named with its file; one that can reads
 // any page without harm.
-func FuzzLoadProfile(f *testing.F) {
+func FuzzLoad(f *testing.F) {
 	for _, text := range []string{parsertest.SmallProfile, parsertest.ListProfile, parsertest.SPLProfile, everyRule, "", "profile: [", "a: &a [*a]", "profile: x\nmatch: {home: {css: ':has('}}"} {
 		f.Add([]byte(text))
 	}

@@ -8,18 +8,17 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A key is what every element that a selector matches must have: the ID, class
-// or tag at the end of ".scoreboard > li.goal". Finding the few elements that
-// have it first spares a walk over the page for each selector; on a page of
-// half a megabyte a dozen walks cost more than parsing it.
+// A key is an ID, class or tag that every element must have to match a selector: the class "goal" for
+// ".scoreboard > li.goal". An index of the few elements that have it saves a walk over the page for
+// each selector. On a page of half a megabyte, a dozen walks take longer than parsing.
 type key struct {
-	kind byte // '#', '.' or 't'; 0: the selector does not tell
+	kind byte // '#', '.' or 't'; 0 if the selector has no key
 	name string
 }
 
 var keyShape = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]*)?(?:([.#])([A-Za-z_-][A-Za-z0-9_-]*))?($|[.#:\[])`)
 
-// keyOf reads the key off a selector.
+// keyOf returns the key of a selector.
 func keyOf(selector string) key {
 	selector = strings.TrimSpace(selector)
 	if strings.ContainsRune(selector, '\\') {
@@ -58,27 +57,40 @@ func keyOf(selector string) key {
 	return key{}
 }
 
-// An index lists the elements of a page by key, in the order of the page.
+// mayBeOf reports whether an element can have the key. It is quicker than matching the selector.
+func (k key) mayBeOf(n *html.Node) bool {
+	switch k.kind {
+	case 0:
+		return true
+	case 't':
+		return n.Data == k.name
+	}
+	for i := range n.Attr {
+		switch a := &n.Attr[i]; a.Key {
+		case "id":
+			if k.kind == '#' && a.Val == k.name {
+				return true
+			}
+		case "class":
+			if k.kind == '.' && strings.Contains(a.Val, k.name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// An index lists the elements of a document by key, in document order.
 type index struct {
 	root               *html.Node
-	ids, classes, tags map[string][]*html.Node
+	ids, classes, tags lists
 }
 
-func (ix index) of(k key) map[string][]*html.Node {
-	switch k.kind {
-	case '#':
-		return ix.ids
-	case '.':
-		return ix.classes
-	}
-	return ix.tags
-}
-
-// newIndex walks the page once, for the keys wanted.
-func newIndex(doc *goquery.Document, wanted map[key]bool) *index {
-	ix := &index{doc.Get(0), map[string][]*html.Node{}, map[string][]*html.Node{}, map[string][]*html.Node{}}
-	for k := range wanted {
-		ix.of(k)[k.name] = nil
+// newIndex walks over the document once and lists the elements that have one of the keys.
+func newIndex(doc *goquery.Document, keys map[key]bool) *index {
+	ix := &index{root: doc.Get(0)}
+	for k := range keys {
+		ix.of(k).open(k.name)
 	}
 	for n := range ix.root.Descendants() {
 		if n.Type == html.ElementNode {
@@ -88,30 +100,39 @@ func newIndex(doc *goquery.Document, wanted map[key]bool) *index {
 	return ix
 }
 
-// candidates lists what can match a selector with the key among an element and
-// all below it. It knows where the element is the page's root, or where the
-// whole page has nothing of the kind.
-func (ix *index) candidates(k key, within *html.Node) (found []*html.Node, known bool) {
+// candidates returns the elements that have the key, among n and all below it. The index knows them
+// if n is the root element, or if no element of the document has the key.
+func (ix *index) candidates(k key, n *html.Node) (found []*html.Node, known bool) {
 	if k == (key{}) {
 		return nil, false
 	}
-	found = ix.of(k)[k.name]
-	return found, len(found) == 0 || within.Parent == ix.root
+	found = ix.of(k).elements[k.name]
+	return found, len(found) == 0 || n.Parent == ix.root
 }
 
-func (ix index) add(n *html.Node) {
-	file(ix.tags, n.Data, n)
+func (ix *index) of(k key) *lists {
+	switch k.kind {
+	case '#':
+		return &ix.ids
+	case '.':
+		return &ix.classes
+	}
+	return &ix.tags
+}
+
+func (ix *index) add(n *html.Node) {
+	ix.tags.add(n.Data, n)
 	for i := range n.Attr {
 		switch a := &n.Attr[i]; a.Key {
 		case "id":
-			file(ix.ids, a.Val, n)
+			ix.ids.add(a.Val, n)
 		case "class":
 			start := -1
 			for at := range len(a.Val) {
 				switch a.Val[at] {
 				case ' ', '\t', '\r', '\n', '\f':
 					if start >= 0 {
-						file(ix.classes, a.Val[start:at], n)
+						ix.classes.add(a.Val[start:at], n)
 					}
 					start = -1
 				default:
@@ -121,17 +142,36 @@ func (ix index) add(n *html.Node) {
 				}
 			}
 			if start >= 0 {
-				file(ix.classes, a.Val[start:], n)
+				ix.classes.add(a.Val[start:], n)
 			}
 		}
 	}
 }
 
-// file adds an element under a name that is wanted.
-func file(under map[string][]*html.Node, name string, n *html.Node) {
-	had, wanted := under[name]
-	if !wanted || len(had) > 0 && had[len(had)-1] == n { // or a class that the element names twice
+// lists are lists of elements by name. There is one for each name that was opened.
+type lists struct {
+	elements map[string][]*html.Node
+	lengths  uint64 // bit n is set if a name has n bytes, or bit 63 if it has more; most names fail here
+}
+
+func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
+
+func (l *lists) open(name string) {
+	if l.elements == nil {
+		l.elements = map[string][]*html.Node{}
+	}
+	l.elements[name] = nil
+	l.lengths |= lengthBit(name)
+}
+
+// add adds an element to the list of a name, if there is one.
+func (l *lists) add(name string, n *html.Node) {
+	if l.lengths&lengthBit(name) == 0 {
 		return
 	}
-	under[name] = append(had, n)
+	list, opened := l.elements[name]
+	if !opened || len(list) > 0 && list[len(list)-1] == n { // the element names a class twice
+		return
+	}
+	l.elements[name] = append(list, n)
 }

@@ -14,8 +14,8 @@ import (
 // A Library holds profiles by name.
 type Library map[string]*Profile
 
-// LoadLibrary reads every *.yaml file of the folders, the later ones replacing
-// profiles of the same name.
+// LoadLibrary loads every *.yaml file of the folders. A profile replaces one of the same name in an
+// earlier folder.
 func LoadLibrary(folders ...fs.FS) (Library, error) {
 	lib := Library{}
 	for _, folder := range folders {
@@ -38,7 +38,7 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 	return lib, nil
 }
 
-// Find returns a profile by its name, or reads it if name is the path of a file.
+// Find returns the profile of that name, or loads it if name is the path of a file.
 func (l Library) Find(name string) (*Profile, error) {
 	if p := l[name]; p != nil {
 		return p, nil

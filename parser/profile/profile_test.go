@@ -15,6 +15,7 @@ import (
 
 // Every mistake is named by file, line, column and value.
 func TestProfileMistakes(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ name, old, new, want string }{
 		{"unknown key", "league: .league", "leage: .league", `small.yaml:5:3: unknown field "leage"`},
 		{"unknown key in a rule", "id: {value: m1}", "id: {val: m1}", `small.yaml:4:8: unknown field "val"`},
@@ -61,6 +62,7 @@ func TestProfileMistakes(t *testing.T) {
 }
 
 func TestUnusablePages(t *testing.T) {
+	t.Parallel()
 	p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +85,7 @@ func TestUnusablePages(t *testing.T) {
 }
 
 func TestProblemsAreNamed(t *testing.T) {
+	t.Parallel()
 	_, problems := parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>2</p><p class=as>x</p><p class=status>Tea</p>
 		<li class=h><u class=kind>Goal</u><time>soon</time><b>P</b></li>
 		<li class=h><u class=kind>Juggling</u><time>5'</time><b>P</b></li>
@@ -111,6 +114,7 @@ func TestProblemsAreNamed(t *testing.T) {
 }
 
 func TestLibraryFind(t *testing.T) {
+	t.Parallel()
 	lib := parsertest.Library(t)
 	if _, err := lib.Find("fbreff"); err == nil || !strings.Contains(err.Error(), "fbref") {
 		t.Errorf("a misspelt name: %v", err)
@@ -124,6 +128,7 @@ func TestLibraryFind(t *testing.T) {
 // walk over the whole page: by its class, ID or tag, as a list, by attribute
 // alone.
 func TestSelectors(t *testing.T) {
+	t.Parallel()
 	fetched := `<html><body><p class="home big">A</p><p class=away>B</p><div id=c><h3>x</h3><i data-k=1>one</i><i class="big k">two</i></div>
 		<ul class=list><li class=ev>u1</li></ul><ol><LI CLASS="ev last">o1</LI></ol><svg><use xlink:href="#ball"></use></svg></body></html>`
 	for selector, want := range map[string]int{
@@ -154,6 +159,7 @@ func TestSelectors(t *testing.T) {
 // In a row too a rule takes the first element that matches, or else the row
 // itself.
 func TestFirstElementOfARow(t *testing.T) {
+	t.Parallel()
 	o, problems := parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p><p class=status>Live</p>
 		<li class=h><u class=kind>Goal</u><s><u class=kind>Own</u></s><time>5'</time><time>6'</time><b>Joe</b><b>Al</b></li>`)
 	if len(problems) > 0 || len(o.Incidents) != 1 || o.Incidents[0].Player != "Joe" || o.Incidents[0].Clock.Minute != 5 || o.Incidents[0].Detail != "" {
@@ -163,6 +169,7 @@ func TestFirstElementOfARow(t *testing.T) {
 
 // A word that the page has and no map translates is a problem, never an event.
 func TestWordsThatAreNotOurs(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ old, new, want string }{
 		{"map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}", "regexp: '.*'", `match.status: "Live" is not one of ours (scheduled, delayed, live, break, interrupted, …): translate it by a map`},
 		{"status: {css: .status, map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}}", "status: {css: .status, regexp: '(L)ive', prefix: 'live '}", `match.status: "L" is not one of ours`},
@@ -191,6 +198,7 @@ func TestWordsThatAreNotOurs(t *testing.T) {
 
 // Words can be left out, one by one or all others; values can be optional.
 func TestWordsThatMeanNothing(t *testing.T) {
+	t.Parallel()
 	text := strings.Replace(parsertest.SmallProfile, "Sub: substitution}", "Sub: substitution, Kick-off: , '*': null}", 1)
 	text = strings.Replace(text, "league: .league", "league: {css: .none, optional: true}", 1)
 	p, err := profile.Load("small.yaml", []byte(text))
@@ -206,6 +214,7 @@ func TestWordsThatMeanNothing(t *testing.T) {
 
 // IDs of JSON keep all their digits.
 func TestLongNumbers(t *testing.T) {
+	t.Parallel()
 	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: soccer\nformat: json\nmatches: {jq: '.[]'}\nmatch:\n  id: {jq: .id}\n  home: {jq: .h}\n  away: {jq: .a}\n  home_score: {jq: .s}\n  away_score: {jq: '.s + 1'}\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -223,6 +232,7 @@ func TestLongNumbers(t *testing.T) {
 
 // Where a page names no period, a minute that may be stoppage time makes none.
 func TestMinutesWithoutAPeriod(t *testing.T) {
+	t.Parallel()
 	page := `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p><p class=status>Live</p><li class=h><u class=kind>Goal</u><time>%d'</time><b>P</b></li>`
 	for minute, want := range map[int]string{40: "1h 40'", 47: "2h 47'", 70: "2h 70'", 92: "et1 92'", 104: "et1 104'", 110: "et2 110'"} {
 		o, _ := parsertest.Extract(t, fmt.Sprintf(page, minute))
@@ -247,6 +257,7 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 // Lists of other things than goals do not have to add up to the score, and a
 // list that may be absent is not missed.
 func TestListsThatNeedNotAddUp(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string][2]string{
 		"cards alone":       {"map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}", "map: {Yellow: yellow_card}"},
 		"an optional list":  {"rows: li", "rows: {css: li.none, optional: true}"},

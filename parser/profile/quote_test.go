@@ -16,6 +16,7 @@ import (
 // The evidence of every incident of every sample page leads back to something
 // that stands on the page.
 func TestQuoteOfEverySamplePage(t *testing.T) {
+	t.Parallel()
 	lib := parsertest.Library(t)
 	samples, err := fs.Glob(profiles.FS, "*/*")
 	if err != nil {
@@ -56,6 +57,7 @@ func TestQuoteOfEverySamplePage(t *testing.T) {
 }
 
 func TestQuoteIsBounded(t *testing.T) {
+	t.Parallel()
 	p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))
 	if err != nil {
 		t.Fatal(err)

@@ -35,9 +35,10 @@ func newSelector(text string, place strictyaml.Place) (*selector, error) {
 	if err != nil {
 		return nil, place.Errorf("selector %q: %w", text, err)
 	}
+	k := keyOf(text)
 	// cascadia's :contains and :matches would match text nodes too.
-	css := func(n *html.Node) bool { return n.Type == html.ElementNode && group.Match(n) }
-	return &selector{text, css, keyOf(text)}, nil
+	css := func(n *html.Node) bool { return n.Type == html.ElementNode && k.mayBeOf(n) && group.Match(n) }
+	return &selector{text, css, k}, nil
 }
 
 // A matcher is a selector bound to the index of one document, so that a search of the whole page
