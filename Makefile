@@ -43,7 +43,7 @@ season: ## A season of real matches with every seed of SEEDS.
 
 fuzz: ## Run each fuzz target for FUZZTIME.
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | while IFS=: read -r file target; do \
-		go test -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+		go test -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$(dirname "$$file")" || exit 1; \
 	done
 
 cross: ## Build and vet for the other systems.

@@ -17,8 +17,8 @@ const (
 	heldFor   = 90 * time.Second
 )
 
-// MaxSuperseded is how many digests are kept of pages that newer ones have replaced.
-const MaxSuperseded = 64
+// maxSuperseded is how many digests are kept of pages that newer ones have replaced.
+const maxSuperseded = 64
 
 // A verdict says how far a page is believed.
 type verdict int
@@ -59,7 +59,7 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 }
 
 // snapshotOf returns what tells the page's bytes from others of its source. A page with several
-// matches changes with each of them; there only [Provenance.Again] can tell.
+// matches changes with each of them; there only [Provenance.Superseded] can tell.
 func snapshotOf(o *observation.Observation, from *Provenance) string {
 	if o.Shared {
 		return "shared"
@@ -96,7 +96,7 @@ func (v *View) newerThan(o *observation.Observation, from *Provenance) bool {
 
 // superseded reports whether other bytes have replaced the page's before.
 func (v *View) superseded(o *observation.Observation, from *Provenance) bool {
-	if from.Again {
+	if from.Superseded {
 		return true
 	}
 	snapshot := snapshotOf(o, from)
@@ -133,7 +133,7 @@ func (v View) advanced(o *observation.Observation, from *Provenance) View {
 	if v.Snapshot != "" {
 		old = append(old, v.Snapshot)
 	}
-	v.Superseded, v.Snapshot = old[max(0, len(old)-MaxSuperseded):], snapshot
+	v.Superseded, v.Snapshot = old[max(0, len(old)-maxSuperseded):], snapshot
 	return v
 }
 

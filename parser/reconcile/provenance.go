@@ -17,7 +17,7 @@ type Provenance struct {
 	Watcher     string // tells two workers apart that read the same source
 	At          time.Time
 	Modified    time.Time           // the page's Last-Modified; zero if it has none
-	Again       bool                // whether newer bytes have replaced the page's before, as far as the reader knows
+	Superseded  bool                // whether newer bytes have replaced the page's before, as far as the reader knows
 	Evidence    event.Evidence      // URL and snapshot; each event adds its path
 	Aliases     observation.Aliases // may be nil
 	Replay      bool
