@@ -168,7 +168,7 @@ func install(t *testing.T, dir string) {
 	cmd.Dir = to
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if os.Getenv(testenv.Require) != "1" {
-			t.Skipf("LEFT OUT: npm install: %v\n%s", err, out)
+			t.Skipf("npm install: %v\n%s", err, out)
 		}
 		t.Fatalf("%v\n%s", err, out)
 	}
