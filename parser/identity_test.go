@@ -201,7 +201,7 @@ var basketLine = regexp.MustCompile(`^- (Q\d) \| (\d\d):(\d\d)\.\d+ \| (\w+) \| 
 func TestBasketballGame(t *testing.T) {
 	f, err := os.Open(filepath.Join("..", "..", "shared", "facts", "nba-0022000001.md"))
 	if err != nil {
-		t.Skip("no data: MATCHWIRE_PAGES holds no facts of the game")
+		t.Skip("no data: the facts of the game are not beside the project")
 	}
 	defer f.Close()
 	var rows []parser.Incident

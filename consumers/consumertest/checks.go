@@ -32,7 +32,7 @@ func (b *bench) corrections() {
 	corrected := Corrected(goal)
 	retracted := Retracted(corrected)
 	if !b.wants(corrected) || !b.wants(retracted) {
-		b.Log("not checked: " + "it has not asked for corrections")
+		b.Log("not checked: it has not asked for corrections")
 		return
 	}
 	b.start()
@@ -51,7 +51,7 @@ func (b *bench) corrections() {
 func (b *bench) anyOrder() {
 	for _, c := range b.parts {
 		if !c.Rebuilds {
-			b.Log("not checked: " + "it cannot be rebuilt")
+			b.Log("not checked: it cannot be rebuilt")
 			return
 		}
 	}
@@ -76,7 +76,7 @@ func (b *bench) anyOrder() {
 // failure: what may go well the next time is tried again, and then done once.
 func (b *bench) failure() {
 	if b.Fail == nil {
-		b.Log("not checked: " + "nothing that it needs can fail")
+		b.Log("not checked: nothing that it needs can fail")
 		return
 	}
 	undo := b.Fail()
@@ -109,7 +109,7 @@ func (b *bench) failure() {
 // refusal: what will never go well is not tried again, and holds up nobody.
 func (b *bench) refusal() {
 	if b.Refuse == nil {
-		b.Log("not checked: " + "nothing that it needs can refuse")
+		b.Log("not checked: nothing that it needs can refuse")
 		return
 	}
 	undo := b.Refuse()
@@ -131,7 +131,7 @@ func (b *bench) refusal() {
 // contextEnd: who is out of time returns, and says that it is not done.
 func (b *bench) contextEnd() {
 	if b.Hang == nil {
-		b.Log("not checked: " + "nothing that it needs can hang")
+		b.Log("not checked: nothing that it needs can hang")
 		return
 	}
 	undo := b.Hang()
