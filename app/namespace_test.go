@@ -42,29 +42,30 @@ func TestBrokenConfigStopsCommands(t *testing.T) {
 		"dead list": {"dead", "list"}, "dead list of one": {"dead", "list", "scoreboard"}, "dead purge": {"dead", "purge", "scoreboard", "--all"},
 		"replay": {"replay", nycTor, "--speed", "max"}, "rebuild": {"rebuild", "scoreboard"}, "run": {"run", "parser"},
 	}
-	for _, broken := range []struct{ name, file, want string }{
-		{"YAML", config("yaml.yaml", "listen: ':1'\nnamespace: [cup\n"), "yaml.yaml:2:"},
+	refused := func(t *testing.T, file, want string, args ...string) {
+		t.Helper()
+		if code, said := run(t, append(args, "--config", file)...); code != misused || !strings.Contains(said, want) {
+			t.Errorf("exit %d, want %d; said, wanting %q:\n%s", code, misused, want, said)
+		}
+	}
+	broken := config("yaml.yaml", "listen: ':1'\nnamespace: [cup\n")
+	for name, args := range commands {
+		t.Run(name, func(t *testing.T) { refused(t, broken, "yaml.yaml:2:", args...) })
+	}
+	for _, tc := range []struct{ name, file, want string }{
 		{"unknown key", config("key.yaml", "namespace: cup\nlisten_on: ':1'\n"), `key.yaml:2:1: unknown field "listen_on"`},
 		{"bad namespace", config("bad.yaml", "listen: ':1'\nnamespace: Cup Final\n"), `bad.yaml:2:12: namespace: namespace "Cup Final"`},
 		{"no file", filepath.Join(dir, "none.yaml"), "none.yaml"},
 		{"no regular file", folder, "folder.yaml"},
 	} {
-		t.Run(broken.name, func(t *testing.T) {
-			for name, args := range commands {
-				t.Run(name, func(t *testing.T) {
-					if code, said := run(t, append(args, "--config", broken.file)...); code != misused || !strings.Contains(said, broken.want) {
-						t.Errorf("exit %d, want %d; said, wanting %q:\n%s", code, misused, broken.want, said)
-					}
-				})
-			}
-			for _, args := range [][]string{
-				{"--version"}, {"tail", "--help"}, {"parse", nycTor + "/13-minute-90-1.html", "-p", "mls-matchcentre"},
-				{"replay", nycTor, "--speed", "max", "--print"}, {"check", "../profiles/bbc-scores.yaml"},
-			} {
-				if code, said := run(t, append(args, "--config", broken.file)...); code != done {
-					t.Errorf("%v needs no config: exit %d: %s", args, code, said)
-				}
-			}
-		})
+		t.Run(tc.name, func(t *testing.T) { refused(t, tc.file, tc.want, "tail") })
+	}
+	for _, args := range [][]string{
+		{"--version"}, {"tail", "--help"}, {"parse", nycTor + "/13-minute-90-1.html", "-p", "mls-matchcentre"},
+		{"replay", nycTor, "--speed", "max", "--print"}, {"check", "../profiles/bbc-scores.yaml"},
+	} {
+		if code, said := run(t, append(args, "--config", broken)...); code != done {
+			t.Errorf("%v needs no config: exit %d: %s", args, code, said)
+		}
 	}
 }

@@ -24,6 +24,7 @@ import (
 // The three consumers get every goal of replays once, with its TID, though each
 // is killed in the middle and started again.
 func TestEveryGoalOnce(t *testing.T) {
+	testenv.NotShort(t)
 	dir := t.TempDir()
 	program := build(t, dir, "../cmd/matchwire", "matchwire")
 	for _, example := range []struct {
@@ -86,6 +87,7 @@ func TestEveryGoalOnce(t *testing.T) {
 
 // A program that is killed by itself is started again by matchwire.
 func TestProgramIsKilled(t *testing.T) {
+	testenv.NotShort(t)
 	w := newWorld(t, build(t, t.TempDir(), "../cmd/matchwire", "matchwire"))
 	script, err := filepath.Abs("python/goals.py")
 	if err != nil {
@@ -121,6 +123,7 @@ func TestProgramIsKilled(t *testing.T) {
 
 // The outside module's own tests pass.
 func TestOutsideModule(t *testing.T) {
+	testenv.NotShort(t)
 	if out, err := exec.Command("go", "test", "-C", "go", "./...").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -165,7 +168,7 @@ func install(t *testing.T, dir string) {
 	cmd.Dir = to
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if os.Getenv(testenv.Require) != "1" {
-			t.Skipf("LEFT OUT: npm install: %v\n%s", err, out)
+			t.Skipf("npm install: %v\n%s", err, out)
 		}
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -72,7 +72,7 @@ type bench struct {
 
 	mu        sync.Mutex
 	published int // messages, counted once for each part that wants them
-	finished  int // of those, acknowledged or dead-lettered
+	finished  int // of those, handled or refused for good
 	failed    int // attempts that are to be tried again
 
 	another func() *bench // the same consumer in a world of its own
@@ -194,12 +194,12 @@ func (b *bench) until(what string, ok func() bool) {
 	}
 }
 
-// settled returns the effects once every published message has been
-// acknowledged or dead-lettered by every part that wants it. A consumer must not
-// acknowledge an event before its effect, so nothing more happens then.
+// settled returns the effects once every part has handled every published message
+// that it wants, or refused it for good. A consumer must not acknowledge an event
+// before its effect, so nothing more happens then.
 func (b *bench) settled() []string {
 	b.Helper()
-	b.until("every event to be acknowledged or dead-lettered", func() bool {
+	b.until("every event to be handled, or refused for good", func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return b.finished >= b.published

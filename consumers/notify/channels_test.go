@@ -350,10 +350,10 @@ func TestMail(t *testing.T) {
 
 // Each kind of channel passes what is asked of any consumer.
 func TestAsAnyConsumer(t *testing.T) {
-	for kind, make := range channels(t) {
+	for kind, channel := range channels(t) {
 		t.Run(kind, func(t *testing.T) {
 			consumertest.Run(t, func(t *testing.T) consumertest.Subject {
-				c := make(t)
+				c := channel(t)
 				answer := func(f func(http.ResponseWriter)) func() func() {
 					return func() func() {
 						c.set(f)
@@ -369,7 +369,11 @@ func TestAsAnyConsumer(t *testing.T) {
 					Effects: c.shows,
 					Fail:    answer(func(w http.ResponseWriter) { w.WriteHeader(500) }),
 					Refuse:  answer(func(w http.ResponseWriter) { w.WriteHeader(400) }),
-					Hang:    answer(func(http.ResponseWriter) { time.Sleep(3 * time.Second) }),
+					Hang: func() func() {
+						over := make(chan struct{})
+						undo := answer(func(http.ResponseWriter) { <-over })()
+						return func() { close(over); undo() }
+					},
 				}
 			})
 		})

@@ -204,6 +204,7 @@ func TestScoreboardShowsAQuietSource(t *testing.T) {
 // Updates that meet are written together, each with its own outcome, and a
 // server that was restarted, and so forgot the script, takes them all the same.
 func TestUpdatesThatMeet(t *testing.T) {
+	testenv.NotShort(t)
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {

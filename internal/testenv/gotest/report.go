@@ -131,6 +131,9 @@ func reason(said *strings.Builder) string {
 	return why
 }
 
+// nameMost is how many tests are named for one reason. Under -short there are over a hundred.
+const nameMost = 25
+
 // summary prints which tests were skipped.
 func (r *report) summary() {
 	n := 0
@@ -145,6 +148,9 @@ func (r *report) summary() {
 	for _, why := range slices.Sorted(maps.Keys(r.skipped)) {
 		tests := r.skipped[why]
 		slices.Sort(tests)
+		if len(tests) > nameMost {
+			tests = append(tests[:nameMost:nameMost], fmt.Sprintf("and %d more", len(tests)-nameMost))
+		}
 		fmt.Fprintf(r.out, "  %s: %s\n", why, strings.Join(tests, ", "))
 	}
 }
