@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
@@ -33,26 +34,22 @@ func (t *Tracker) traceEvents(ctx context.Context, p page.Page, events []event.E
 			t.ingester.Log.Warn("page not archived", "error", err)
 		}
 	}
-	step := trace.From(ctx)
-	if step == nil {
-		return
-	}
-	document := t.document(ctx, p)
-	for _, e := range events {
-		var why *trace.Evidence
-		if from := e.Data.Evidence; from != nil {
-			why = &trace.Evidence{Evidence: *from}
-			if document != nil {
-				why.Row = document.Quote(ctx, from.Path)
-			}
+	document := sync.OnceValue(func() *profile.Document { return t.document(ctx, p) })
+	traceCreated(ctx, events, func(path string) string {
+		if d := document(); d != nil {
+			return d.Quote(ctx, path)
 		}
-		step.Created(traced(e), why, traceOutcome(e))
-	}
-	step.Keep()
+		return ""
+	})
 }
 
-// traceStale records in the trace that matches became stale. No page is evidence of that.
+// traceStale records in the trace that matches became stale. No row of a page is evidence of that.
 func (t *Tracker) traceStale(ctx context.Context, events []event.Event) {
+	traceCreated(ctx, events, func(string) string { return "" })
+}
+
+// traceCreated records events in the trace. row returns the row of the page at a path.
+func traceCreated(ctx context.Context, events []event.Event, row func(path string) string) {
 	step := trace.From(ctx)
 	if len(events) == 0 || step == nil {
 		return
@@ -60,9 +57,13 @@ func (t *Tracker) traceStale(ctx context.Context, events []event.Event) {
 	for _, e := range events {
 		var why *trace.Evidence
 		if from := e.Data.Evidence; from != nil {
-			why = &trace.Evidence{Evidence: *from}
+			why = &trace.Evidence{Evidence: *from, Row: row(from.Path)}
 		}
-		step.Created(traced(e), why, traceOutcome(e))
+		outcome := e.Data.Reason
+		if e.Data.Backfill {
+			outcome = "backfill"
+		}
+		step.Created(broker.Message{TID: e.TID, ID: e.ID, Key: e.Type, Match: e.Subject}, why, outcome)
 	}
 	step.Keep()
 }
@@ -74,17 +75,4 @@ func (t *Tracker) document(ctx context.Context, p page.Page) *profile.Document {
 		t.parsed.document, _ = t.profile.Parse(ctx, p)
 	}
 	return t.parsed.document
-}
-
-// traced is an event as a trace names it.
-func traced(e event.Event) broker.Message {
-	return broker.Message{TID: e.TID, ID: e.ID, Key: e.Type, Match: e.Subject}
-}
-
-// traceOutcome is what a trace says of an event besides its name.
-func traceOutcome(e event.Event) string {
-	if e.Data.Backfill {
-		return "backfill"
-	}
-	return e.Data.Reason
 }

@@ -33,7 +33,7 @@ func TestBasketballGame(t *testing.T) {
 	t.Parallel()
 	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "facts", "nba-0022000001.md"))
 	if err != nil {
-		t.Skip("LEFT OUT: the facts of the game are not here")
+		t.Skip("no data: the facts of the game are not beside the project")
 	}
 	defer f.Close()
 	var rows []observation.Incident
