@@ -64,7 +64,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) even
 		return event.Clock{Period: period}
 	}
 	profile, sport, now := r.doc.profile, r.match.Sport, r.match.Match.Period
-	notation := r.rules.Clock.notation()
+	notation := r.rules.Clock.clockNotation()
 	c, err := profile.parseClock(notation, period, text)
 	if err == nil && c.Period == "" && len(sport.Periods()) > 0 {
 		err = fmt.Errorf("%q does not tell the period: give one", shorten(text))

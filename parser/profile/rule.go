@@ -124,8 +124,8 @@ func (t *notation) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// notation returns the notation of a clock's rule, which its first alternative that has one gives.
-func (r *Rule) notation() notation {
+// clockNotation returns the notation of a clock's rule, which its first alternative that has one gives.
+func (r *Rule) clockNotation() notation {
 	for i := range r.first {
 		if as := r.first[i].As; as != "" {
 			return as
