@@ -103,6 +103,21 @@ func (c *channel) call(ctx context.Context, request func(*amqp.Channel) error) e
 	})
 }
 
+// answer is call for a request with a result. The result travels by a channel: a request that goes on
+// in the background shares nothing with its caller.
+func answer[T any](ctx context.Context, c *channel, request func(*amqp.Channel) (T, error)) (result T, err error) {
+	results := make(chan T, 1)
+	err = c.call(ctx, func(ch *amqp.Channel) error {
+		r, err := request(ch)
+		results <- r
+		return err
+	})
+	if err != nil {
+		return result, err
+	}
+	return <-results, nil
+}
+
 // Close closes the channel. Deliveries that were not acknowledged return to their
 // queue. If the broker does not answer, Close gives up the connection, with the
 // same effect. A request that is still unanswered is waited for in the

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	dialTimeout   = 10 * time.Second
+	dialTimeout   = 5 * time.Second // less than any caller waits, so that it reaches a second node
 	heartbeat     = 10 * time.Second
 	answerTimeout = 10 * time.Second // for the broker to answer a request, such as a declaration
 	writeTimeout  = 5 * time.Second  // for the network to accept a write
@@ -139,7 +139,8 @@ func (l *link) connect(ctx context.Context) (*connection, error) {
 	n := l.nodes[l.next]
 	conn, err := l.dial(ctx, n)
 	if err != nil {
-		if ctx.Err() == nil {
+		// A node that does not answer before a deadline is as bad as one that refuses.
+		if !errors.Is(ctx.Err(), context.Canceled) {
 			l.next = (l.next + 1) % len(l.nodes)
 		}
 		return nil, fmt.Errorf("reaching broker %s: %w", n.at, err)

@@ -112,12 +112,12 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, jobs chan
 
 // consume starts to consume a queue. At most prefetch deliveries are
 // unacknowledged at a time. An empty tag has the client choose one.
-func consume(ctx context.Context, ch *channel, queue, tag string, prefetch int, args amqp.Table) (deliveries <-chan amqp.Delivery, err error) {
-	err = ch.call(ctx, func(ch *amqp.Channel) (err error) {
-		if err = ch.Qos(prefetch, 0, false); err == nil {
-			deliveries, err = ch.Consume(queue, tag, false, false, false, false, args)
+func consume(ctx context.Context, ch *channel, queue, tag string, prefetch int, args amqp.Table) (<-chan amqp.Delivery, error) {
+	deliveries, err := answer(ctx, ch, func(ch *amqp.Channel) (<-chan amqp.Delivery, error) {
+		if err := ch.Qos(prefetch, 0, false); err != nil {
+			return nil, err
 		}
-		return err
+		return ch.Consume(queue, tag, false, false, false, false, args)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("consuming %q: %w", queue, err)

@@ -175,10 +175,9 @@ func bind(ctx context.Context, ch *channel, queue, pattern, exchange string) err
 
 // inspect asks what a queue holds. It returns [broker.ErrNoQueue] if there is no
 // such queue; after any error the channel is good for nothing but Close.
-func inspect(ctx context.Context, ch *channel, queue string) (q amqp.Queue, err error) {
-	err = ch.call(ctx, func(ch *amqp.Channel) (err error) {
-		q, err = ch.QueueDeclarePassive(queue, true, false, false, false, nil)
-		return err
+func inspect(ctx context.Context, ch *channel, queue string) (amqp.Queue, error) {
+	q, err := answer(ctx, ch, func(ch *amqp.Channel) (amqp.Queue, error) {
+		return ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 	})
 	var e *amqp.Error
 	switch {
