@@ -211,7 +211,7 @@ func TestChaos(t *testing.T) {
 	faults := []fault{nothing, brokerKilled, networkCut, networkStalled, networkSlow, redisKilled, parserKilled, consumersKilled, fanoutKilled, diskAlarm, redisLost}
 	n := incidents(t)
 	if n == 0 {
-		faults = []fault{brokerKilled, parserKilled, redisLost}
+		faults = []fault{brokerKilled, parserKilled, consumersKilled}
 	}
 	w := newWorld(t, 1, seed(t))
 	w.size = size(n, len(faults))
