@@ -26,8 +26,8 @@ type Tracker struct {
 	sourceState
 }
 
-// Ingest takes a page of the source into the states of its matches, and returns the events that
-// made, which are saved by then. Their TID is that of ctx. The error names every match of the page
+// Ingest takes a page of the source into the states of its matches, and returns the events it
+// made, already saved. Their TID is that of ctx. The error names every match of the page
 // that was not ingested; the states of those did not change.
 func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error) {
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
