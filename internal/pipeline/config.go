@@ -181,16 +181,16 @@ func (c Config) client(l page.HostLimiter) *page.Client {
 }
 
 // reader is the parser's, as the config has it.
-func (c Config) reader(s *poll.Store, saved func(string), log *slog.Logger) (*poll.Ingester, error) {
+func (c Config) ingester(s *poll.Store, nudge func(string), log *slog.Logger) (*poll.Ingester, error) {
 	aliases, err := observation.NewAliases(c.Aliases)
-	r := &poll.Ingester{Store: s, Saved: saved, Aliases: aliases, Log: log}
+	in := &poll.Ingester{Store: s, Saved: nudge, Aliases: aliases, Log: log}
 	if c.Trace.Pages != "" {
-		r.Archive = &page.Archive{Dir: c.beside(c.Trace.Pages)}
+		in.Archive = &page.Archive{Dir: c.beside(c.Trace.Pages)}
 	}
 	if c.Keep != "" {
-		r.Keep = &recording.Keeper{Dir: c.beside(c.Keep)}
+		in.Keep = &recording.Keeper{Dir: c.beside(c.Keep)}
 	}
-	return r, err
+	return in, err
 }
 
 // sources are the pages to poll. A profile in a file of its own joins the

@@ -47,8 +47,8 @@ func Demo(ctx context.Context, listen string, plugins []consumers.Plugin, log *s
 	a := New(Config{Listen: listen}, Servers{}, log, append(slices.Clone(plugins), consumers.Plugin{Name: "console", New: console}))
 	a.Listening = listening
 	a.Anybody = true // the matches are long over
-	a.Feed = func(ctx context.Context, lib profile.Library, r *poll.Ingester) error {
-		p := &recording.Replayer{Library: lib, Ingester: r, Speed: DemoSpeed, AsLive: true}
+	a.Feed = func(ctx context.Context, lib profile.Library, in *poll.Ingester) error {
+		p := &recording.Replayer{Library: lib, Ingester: in, Speed: DemoSpeed, AsLive: true}
 		if err := p.Play(ctx, matches); err != nil {
 			if ctx.Err() != nil {
 				return nil

@@ -270,16 +270,16 @@ func (l *Pipeline) startScheduler(ctx context.Context, group *errgroup.Group, p 
 
 func (l *Pipeline) startParser(ctx context.Context, group *errgroup.Group, p *parts) error {
 	p.emits = true
-	reader, err := l.config.reader(poll.NewStore(p.redis, p.prefix), p.outbox.Nudge, l.log)
+	ingester, err := l.config.ingester(poll.NewStore(p.redis, p.prefix), p.outbox.Nudge, l.log)
 	if err != nil {
 		return err
 	}
 	if l.Feed != nil {
-		group.Go(func() error { return l.Feed(ctx, p.library, reader) })
+		group.Go(func() error { return l.Feed(ctx, p.library, ingester) })
 		return nil
 	}
 	client := l.config.client(poll.NewRedisLimiter(p.redis, p.prefix))
-	worker := poll.NewWorker(p.library, client, reader, p.redis, p.prefix, p.trace, p.schedule.Polled)
+	worker := poll.NewWorker(p.library, client, ingester, p.redis, p.prefix, p.trace, p.schedule.Polled)
 	s, ready := worker.Subscription(), make(chan struct{})
 	s.Ready = ready
 	group.Go(func() error { return p.broker.Subscribe(ctx, s, worker.Handle) })

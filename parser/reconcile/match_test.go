@@ -58,7 +58,7 @@ func (s *story) read(o observation.Observation) []string {
 	s.t.Helper()
 	before, _ := json.Marshal(s.state)
 	s.now += 20 * time.Second
-	r := reconcile.Provenance{TID: event.NewTID(), Source: "/parser/test" + s.source, Watcher: "w" + s.source, At: time.Unix(1478476221, 0).Add(s.now),
+	r := reconcile.Provenance{TID: event.NewTID(), Source: "/parser/test" + s.source, Tracker: "w" + s.source, At: time.Unix(1478476221, 0).Add(s.now),
 		Modified: s.modified, Superseded: s.again, Evidence: event.Evidence{Snapshot: s.snapshot}}
 	next, events, err := reconcile.Match(s.state, o, r)
 	if err != nil {

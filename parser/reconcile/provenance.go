@@ -14,7 +14,7 @@ type Provenance struct {
 	TID         event.TID
 	CausationID string
 	Source      string // of the events: "/parser/<profile>"
-	Watcher     string // tells two workers apart that read the same source
+	Tracker     string // tells two workers apart that read the same source
 	At          time.Time
 	Modified    time.Time           // the page's Last-Modified; zero if it has none
 	Superseded  bool                // whether newer bytes have replaced the page's before, as far as the reader knows
@@ -28,7 +28,7 @@ type Provenance struct {
 const seenStep = 30 * time.Second
 
 // reader names one worker that reads one source.
-func (p *Provenance) reader() string { return p.Source + " " + p.Watcher }
+func (p *Provenance) reader() string { return p.Source + " " + p.Tracker }
 
 // isOtherReader and isOtherSource report whether a reader is another one, and whether it reads
 // another source.

@@ -180,7 +180,7 @@ func TestJudge(t *testing.T) {
 		}
 		o := observation.Observation{Sport: event.Soccer, Score: &event.Score{Home: tc.score},
 			Match: event.Match{Status: event.Live, Period: "2h", Clock: second(tc.minute)}}
-		from := Provenance{Source: tc.source, Watcher: "w", At: noon, Modified: tc.modified, Evidence: event.Evidence{Snapshot: tc.snapshot}}
+		from := Provenance{Source: tc.source, Tracker: "w", At: noon, Modified: tc.modified, Evidence: event.Evidence{Snapshot: tc.snapshot}}
 		got, view := judge(&known, &o, &from)
 		if got != tc.want {
 			t.Errorf("%s: verdict %d, want %d", name, got, tc.want)

@@ -26,7 +26,7 @@ func TestStepsReadAndWriteWhatTheyDeclare(t *testing.T) {
 		t.Fatalf("%d fixtures, %v", len(manifests), err)
 	}
 	for _, m := range manifests {
-		parsertest.Play(t, parsertest.Reader(t), parsertest.Fixture(t, path.Dir(m)))
+		parsertest.Play(t, parsertest.Ingester(t), parsertest.Fixture(t, path.Dir(m)))
 	}
 	for seed := range uint64(60) {
 		reconcileGenerated(t, seed)
