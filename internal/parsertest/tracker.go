@@ -40,7 +40,7 @@ func (tr *Tracked) Read(body string) []string {
 func (tr *Tracked) Fail(reason string) []string {
 	tr.t.Helper()
 	tr.Now = tr.Now.Add(30 * time.Second)
-	events, err := tr.tracker.Failed(event.WithTID(tr.t.Context(), event.NewTID()), "https://site.example/", tr.Now, reason)
+	events, err := tr.tracker.NoteFailure(event.WithTID(tr.t.Context(), event.NewTID()), "https://site.example/", tr.Now, reason)
 	if err != nil {
 		tr.t.Fatal(err)
 	}

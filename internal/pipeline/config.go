@@ -183,7 +183,7 @@ func (c Config) client(l page.HostLimiter) *page.Client {
 // reader is the parser's, as the config has it.
 func (c Config) ingester(s *poll.Store, nudge func(string), log *slog.Logger) (*poll.Ingester, error) {
 	aliases, err := observation.NewAliases(c.Aliases)
-	in := &poll.Ingester{Store: s, Saved: nudge, Aliases: aliases, Log: log}
+	in := &poll.Ingester{Store: s, Nudge: nudge, Aliases: aliases, Log: log}
 	if c.Trace.Pages != "" {
 		in.Archive = &page.Archive{Dir: c.beside(c.Trace.Pages)}
 	}

@@ -22,7 +22,7 @@ import (
 // shared by goroutines; its fields must not change while it is used.
 type Ingester struct {
 	Store   *Store
-	Saved   func(match string)  // called with each match whose outbox holds new events; may be nil
+	Nudge   func(match string)  // called with each match whose outbox holds new events; may be nil
 	Aliases observation.Aliases // which team names mean the same; may be nil
 	Keep    PageKeeper          // keeps pages that a profile does not understand; may be nil
 	Archive *page.Archive       // keeps pages that made events; may be nil
@@ -110,8 +110,8 @@ func (in *Ingester) update(ctx context.Context, match string, change func(reconc
 		if err != nil {
 			return nil, known, err
 		}
-		if len(events) > 0 && in.Saved != nil {
-			in.Saved(match)
+		if len(events) > 0 && in.Nudge != nil {
+			in.Nudge(match)
 		}
 		return events, known, nil
 	}

@@ -170,7 +170,7 @@ func (r *run) failed(ctx context.Context, err error) {
 		r.result.Wait = refused.Wait
 	}
 	r.result.Problem = page.PublicReason(err)
-	_, staleErr := r.tracker.Failed(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), r.result.Problem)
+	_, staleErr := r.tracker.NoteFailure(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), r.result.Problem)
 	r.log.Warn("page not fetched, trying again", "error", errors.Join(err, staleErr), "failures", r.tracker.Failures)
 }
 
@@ -179,7 +179,7 @@ func (r *run) failed(ctx context.Context, err error) {
 func (r *run) stop(ctx context.Context) {
 	reason := r.tracker.Forbidden
 	r.result.Problem = reason
-	_, settled, err := r.tracker.Stopped(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), reason)
+	_, settled, err := r.tracker.MarkAllStale(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), reason)
 	if err != nil {
 		r.log.Warn("matches not marked as stale", "error", err)
 	}

@@ -96,7 +96,7 @@ func (t *Tracker) unusable(ctx context.Context, log *slog.Logger, p page.Page) (
 		log = log.With("kept", kept)
 	}
 	log.Log(ctx, t.warningLevel(err.Error()), "page unusable, nothing changed", "bytes", len(p.Body), "error", err)
-	stale, staleErr := t.Failed(ctx, p.URL, p.At, "the page is unusable: "+err.Error())
+	stale, staleErr := t.NoteFailure(ctx, p.URL, p.At, "the page is unusable: "+err.Error())
 	return stale, errors.Join(err, staleErr)
 }
 
