@@ -31,7 +31,7 @@ const maxSuperseded = 64
 
 // superseded notes a page by its hash, and reports whether it is an old one: its bytes were
 // replaced by others before.
-func (s *sourceState) superseded(hash uint64) bool {
+func (s *sourceState) notePage(hash uint64) bool {
 	switch {
 	case hash == s.Newest:
 		return false

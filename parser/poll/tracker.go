@@ -43,7 +43,7 @@ func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error
 	from := t.provenance(ctx, p.URL, p.At)
 	from.Modified, from.Evidence.Snapshot = p.Modified(), t.parsed.snapshot
 	if t.profile.ManyMatches() {
-		from.Superseded = t.superseded(t.parsed.hash)
+		from.Superseded = t.notePage(t.parsed.hash)
 	}
 	var all []event.Event
 	var failed []error
