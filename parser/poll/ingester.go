@@ -59,7 +59,7 @@ func (in *Ingester) reconcile(ctx context.Context, o observation.Observation, fr
 	o.Match.ID += in.Suffix
 	out.events, out.known, err = in.update(ctx, o.Match.ID, func(s reconcile.State) (reconcile.State, []event.Event, error) {
 		next, events, err := reconcile.Match(s, o, from)
-		out.held = next.Views[from.Source].Hold
+		out.held = next.Views[from.Site].Hold
 		return next, events, err
 	})
 	return out, err

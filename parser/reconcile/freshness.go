@@ -32,7 +32,7 @@ const (
 
 // judge returns how far the page is believed, and what its source has shown now.
 func judge(known *State, o *observation.Observation, from *Provenance) (verdict, View) {
-	before := known.Views[from.Source]
+	before := known.Views[from.Site]
 	next, result := before, believed
 	next.PageID = cmp.Or(o.PageID, before.PageID)
 	switch {
@@ -40,7 +40,7 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 	case lagsBehind(known, &before, o):
 		// What another source shows is not undone while that is read, nor by a page that has not changed.
 		next.Hold = (*Hold)(nil).extended(from.At)
-		if known.seenLately(from.At, from.isOtherSource) || snapshotOf(o, from) == before.Snapshot {
+		if known.seenLately(from.At, from.isOtherSite) || snapshotOf(o, from) == before.Snapshot {
 			return held, next
 		}
 		fallthrough

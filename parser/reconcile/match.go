@@ -32,16 +32,16 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	if verdict != held {
 		next.Seen = seenNow(&known, &o, &from)
 	}
-	nothingNew := digest == known.Views[from.Source].Observed && verdict != overdue && known.settled(&view)
+	nothingNew := digest == known.Views[from.Site].Observed && verdict != overdue && known.settled(&view)
 	if verdict == held || nothingNew {
-		next.Views = withView(known.Views, from.Source, view)
+		next.Views = withView(known.Views, from.Site, view)
 		return next, nil, nil
 	}
 
 	// Decide on the score, normalise the rows and merge the facts.
 	view.Observed = digest
 	decision, view := decideScore(&known, &o, &from, verdict, view)
-	next.Views = withView(known.Views, from.Source, view)
+	next.Views = withView(known.Views, from.Site, view)
 
 	o.Incidents = inOrder(o.Sport, withoutRepeats(&o))
 	next.Sport = o.Sport
@@ -115,11 +115,11 @@ func newDraft(known *State, next State) *draft {
 }
 
 // withView returns views with one source's replaced.
-func withView(views map[string]View, source string, v View) map[string]View {
+func withView(views map[string]View, site string, v View) map[string]View {
 	views = maps.Clone(views)
 	if views == nil {
 		views = map[string]View{}
 	}
-	views[source] = v
+	views[site] = v
 	return views
 }

@@ -13,7 +13,7 @@ import (
 type Provenance struct {
 	TID         event.TID
 	CausationID string
-	Source      string // of the events: "/parser/<profile>"
+	Site        string // of the events: "/parser/<profile>"
 	Tracker     string // tells two workers apart that read the same source
 	At          time.Time
 	Modified    time.Time           // the page's Last-Modified; zero if it has none
@@ -28,13 +28,13 @@ type Provenance struct {
 const seenStep = 30 * time.Second
 
 // reader names one worker that reads one source.
-func (p *Provenance) reader() string { return p.Source + " " + p.Tracker }
+func (p *Provenance) reader() string { return p.Site + " " + p.Tracker }
 
 // isOtherReader and isOtherSource report whether a reader is another one, and whether it reads
 // another source.
 func (p *Provenance) isOtherReader(reader string) bool { return reader != p.reader() }
-func (p *Provenance) isOtherSource(reader string) bool {
-	return !strings.HasPrefix(reader, p.Source+" ")
+func (p *Provenance) isOtherSite(reader string) bool {
+	return !strings.HasPrefix(reader, p.Site+" ")
 }
 
 // seenLately reports whether any of these readers had a page that was believed within [StaleAfter].

@@ -80,7 +80,7 @@ type TrackedIncident struct {
 	Provisional bool   `json:"provisional,omitempty"` // only the score says so; no page has listed it
 
 	Backfill bool   `json:"backfill,omitempty"` // was reported as backfill
-	Source   string `json:"source,omitempty"`   // of the page that gave the attributes
+	Site     string `json:"source,omitempty"`   // of the page that gave the attributes
 	List     int    `json:"list,omitempty"`     // index of the list of that source's profile
 	Missing  *Hold  `json:"missing,omitempty"`  // counts complete pages in a row that lack it; nil if none does
 }

@@ -38,7 +38,7 @@ func TestCheckSameMatch(t *testing.T) {
 		"letters lost":                          {known, "P?V", kickOff, "g-1", true},
 	} {
 		o := observation.Observation{Match: event.Match{Home: "Ajax", Away: tc.away, Start: tc.start}, PageID: tc.pageID}
-		if err := checkSameMatch(&tc.known, &o, &Provenance{Source: "site"}); (err == nil) != tc.same || err != nil && !errors.Is(err, ErrOtherMatch) {
+		if err := checkSameMatch(&tc.known, &o, &Provenance{Site: "site"}); (err == nil) != tc.same || err != nil && !errors.Is(err, ErrOtherMatch) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestJudge(t *testing.T) {
 		}
 		o := observation.Observation{Sport: event.Soccer, Score: &event.Score{Home: tc.score},
 			Match: event.Match{Status: event.Live, Period: "2h", Clock: second(tc.minute)}}
-		from := Provenance{Source: tc.source, Tracker: "w", At: noon, Modified: tc.modified, Evidence: event.Evidence{Snapshot: tc.snapshot}}
+		from := Provenance{Site: tc.source, Tracker: "w", At: noon, Modified: tc.modified, Evidence: event.Evidence{Snapshot: tc.snapshot}}
 		got, view := judge(&known, &o, &from)
 		if got != tc.want {
 			t.Errorf("%s: verdict %d, want %d", name, got, tc.want)

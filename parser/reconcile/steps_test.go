@@ -48,7 +48,7 @@ func reconcileGenerated(t *testing.T, seed uint64) {
 	sport := []event.Sport{event.Soccer, event.IceHockey, event.Basketball}[seed%3]
 	for !in.over() {
 		now = now.Add(time.Duration(in.below(12)) * 10 * time.Second)
-		from := reconcile.Provenance{Source: "/parser/" + string('a'+rune(in.below(2))), At: now, Evidence: event.Evidence{Snapshot: now.String()}}
+		from := reconcile.Provenance{Site: "/parser/" + string('a'+rune(in.below(2))), At: now, Evidence: event.Evidence{Snapshot: now.String()}}
 		next, _, err := reconcile.Match(state, in.observation(sport), from)
 		if err == nil {
 			state = next
