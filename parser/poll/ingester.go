@@ -45,14 +45,14 @@ func (in *Ingester) Track(p *profile.Profile, match string) *Tracker {
 }
 
 // An outcome is what reconciling one observation did.
-type outcome struct {
+type reconciled struct {
 	events []event.Event
 	known  bool            // the match had a saved state before
 	held   *reconcile.Hold // nil unless the page looks older than one read before
 }
 
 // reconcile compares an observation with the saved state of its match, and saves what is new.
-func (in *Ingester) reconcile(ctx context.Context, o observation.Observation, from reconcile.Provenance) (out outcome, err error) {
+func (in *Ingester) reconcile(ctx context.Context, o observation.Observation, from reconcile.Provenance) (out reconciled, err error) {
 	if o.Match.ID == "" {
 		return out, fmt.Errorf("the page gives %s v %s no match ID that can be used: give one as match, in matchwire.yaml or fixture.yaml", o.Match.Home, o.Match.Away)
 	}
@@ -67,13 +67,13 @@ func (in *Ingester) reconcile(ctx context.Context, o observation.Observation, fr
 
 // markStale marks a match as stale. It reports whether that is settled: the match is marked, or
 // does not need to be. A match that is read from elsewhere is not settled.
-func (in *Ingester) markStale(ctx context.Context, match string, from reconcile.Provenance, reason string) (events []event.Event, settled bool, err error) {
+func (in *Ingester) markStale(ctx context.Context, match string, from reconcile.Provenance, reason string) (events []event.Event, done bool, err error) {
 	events, _, err = in.update(ctx, match+in.Suffix, func(s reconcile.State) (reconcile.State, []event.Event, error) {
 		next, events, err := reconcile.MarkStale(s, from, reason)
-		settled = err == nil && (next.Match.Stale != nil || !s.Known() || s.Match.Status.Rank() > event.Live.Rank())
+		done = err == nil && (next.Match.Stale != nil || !s.Known() || s.Match.Status.Rank() > event.Live.Rank())
 		return next, events, err
 	})
-	return events, settled, err
+	return events, done, err
 }
 
 // maxConflicts bounds how often an update starts again because another worker saved the match.

@@ -179,11 +179,11 @@ func (r *run) failed(ctx context.Context, err error) {
 func (r *run) stop(ctx context.Context) {
 	reason := r.tracker.Forbidden
 	r.result.Problem = reason
-	_, settled, err := r.tracker.MarkAllStale(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), reason)
+	_, done, err := r.tracker.MarkAllStale(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), reason)
 	if err != nil {
 		r.log.Warn("matches not marked as stale", "error", err)
 	}
-	if r.result.Settle = !settled; settled {
+	if r.result.Unmarked = !done; done {
 		r.result.Stop = reason
 	}
 }

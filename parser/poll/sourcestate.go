@@ -61,9 +61,9 @@ func (s *sourceState) shows(match string, at time.Time) {
 }
 
 // settleStale notes whether the staleness of a match is settled.
-func (s *sourceState) settleStale(match string, settled bool) {
+func (s *sourceState) noteStale(match string, done bool) {
 	if s.Stale == nil {
 		s.Stale = map[string]bool{}
 	}
-	s.Stale[match] = settled
+	s.Stale[match] = done
 }

@@ -26,7 +26,7 @@ func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, rea
 // Stopped marks every match of the source as stale, since the source will bring nothing more. It
 // reports whether that is settled. While another source reads a match, it is not, and Stopped must
 // be called again later.
-func (t *Tracker) MarkAllStale(ctx context.Context, url string, at time.Time, reason string) (events []event.Event, settled bool, err error) {
+func (t *Tracker) MarkAllStale(ctx context.Context, url string, at time.Time, reason string) (events []event.Event, done bool, err error) {
 	matches := slices.Sorted(maps.Keys(t.Shown))
 	if t.match != "" {
 		matches = []string{t.match} // even if no page of it was read
@@ -67,11 +67,11 @@ func (t *Tracker) markStale(ctx context.Context, matches []string, from reconcil
 		if t.Stale[match] {
 			continue
 		}
-		events, settled, err := t.ingester.markStale(ctx, match, from, reason)
+		events, done, err := t.ingester.markStale(ctx, match, from, reason)
 		if err != nil {
 			return all, err
 		}
-		t.settleStale(match, settled)
+		t.noteStale(match, done)
 		if len(events) > 0 {
 			t.log(ctx, from.Evidence.URL).Warn("match is stale", "match", match+t.ingester.Suffix, "reason", reason)
 		}

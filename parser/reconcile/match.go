@@ -32,7 +32,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	if verdict != held {
 		next.Seen = seenNow(&known, &o, &from)
 	}
-	nothingNew := digest == known.Views[from.Site].Observed && verdict != overdue && known.settled(&view)
+	nothingNew := digest == known.Views[from.Site].Observed && verdict != overdue && known.nothingPending(&view)
 	if verdict == held || nothingNew {
 		next.Views = withView(known.Views, from.Site, view)
 		return next, nil, nil

@@ -45,7 +45,7 @@ func (s *State) Known() bool { return s.Match.ID != "" }
 
 // settled reports whether a page that says the same as the last one of its source changes nothing:
 // no page is held, no score is doubted, no source is stale or blind, no incident is missing.
-func (s *State) settled(v *View) bool {
+func (s *State) nothingPending(v *View) bool {
 	return v.Hold == nil && v.Doubt == nil && s.Blind == nil && s.Match.Stale == nil &&
 		!slices.ContainsFunc(s.Tracked, func(st TrackedIncident) bool { return st.Missing != nil })
 }
