@@ -41,15 +41,15 @@ type Role string
 // Parser does so and emits events, Consumers reacts to them, FanoutTo streams
 // them to clients.
 const (
-	APIRole   Role = "api"
-	Scheduler Role = "scheduler"
-	Parser    Role = "parser"
-	Consumers Role = "consumers"
-	FanoutTo  Role = "fanout"
+	RoleAPI       Role = "api"
+	RoleScheduler Role = "scheduler"
+	RoleParser    Role = "parser"
+	RoleConsumers Role = "consumers"
+	RoleFanout    Role = "fanout"
 )
 
 // Roles lists all roles.
-func Roles() []Role { return []Role{APIRole, Scheduler, Parser, Consumers, FanoutTo} }
+func Roles() []Role { return []Role{RoleAPI, RoleScheduler, RoleParser, RoleConsumers, RoleFanout} }
 
 // A Pipeline is a pipeline, or a part of one, ready to run.
 type Pipeline struct {
@@ -135,7 +135,7 @@ func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *role
 	for _, s := range []struct {
 		role  Role
 		start func(context.Context, *errgroup.Group, *roleParts) error
-	}{{FanoutTo, p.startFanout}, {APIRole, p.startAPI}, {Consumers, p.startConsumers}, {Parser, p.startParser}, {Scheduler, p.startScheduler}} {
+	}{{RoleFanout, p.startFanout}, {RoleAPI, p.startAPI}, {RoleConsumers, p.startConsumers}, {RoleParser, p.startParser}, {RoleScheduler, p.startScheduler}} {
 		if !slices.Contains(roles, s.role) {
 			continue
 		}
@@ -189,7 +189,7 @@ func (p *Pipeline) prepare(b broker.Broker, r redis.UniversalClient, roles []Rol
 	parts.schedule = scheduler.NewSchedule(r, parts.prefix, parts.outbox.Nudge)
 	parts.health.add(b.Health)
 	parts.health.add(redisHealth(r))
-	if parts.consumers, parts.serve, err = makeConsumers(p.config, p.plugins, !slices.Contains(roles, Consumers), r, p.log); err != nil {
+	if parts.consumers, parts.serve, err = makeConsumers(p.config, p.plugins, !slices.Contains(roles, RoleConsumers), r, p.log); err != nil {
 		return parts, err
 	}
 	if parts.library, err = p.config.Library(); err != nil {
