@@ -56,18 +56,18 @@ func (h *healthChecks) look(ctx context.Context) []health.Issue {
 }
 
 // status is the worst there is: pass, warn or fail, and what is wrong.
-func (h *healthChecks) status(ctx context.Context) (status string, troubles []string) {
+func (h *healthChecks) status(ctx context.Context) (status string, issues []string) {
 	status = "pass"
-	for _, t := range h.look(ctx) {
-		troubles = append(troubles, t.Text)
+	for _, issue := range h.look(ctx) {
+		issues = append(issues, issue.Text)
 		switch {
-		case t.Down:
+		case issue.Down:
 			status = "fail"
 		case status == "pass":
 			status = "warn"
 		}
 	}
-	return status, troubles
+	return status, issues
 }
 
 // ServeHTTP answers 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}
