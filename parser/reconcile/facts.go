@@ -50,7 +50,7 @@ func mergeFacts(known *State, o *observation.Observation, v verdict) (league str
 		m.Start = o.Match.Start
 	}
 	was := observation.Observation{Match: m}
-	if v == overdue || compareClock(o.Sport, clockShown(o), clockShown(&was)) >= 0 { // else another source is ahead
+	if v == overdue || compareClock(o.Sport, clockShown(o), clockShown(&was)) >= 0 { // else another site is ahead
 		m.Period = cmp.Or(o.Match.Period, m.Period)
 		if !o.Match.Clock.IsZero() || o.Match.Period != "" {
 			m.Clock = o.Match.Clock

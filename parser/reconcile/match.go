@@ -114,7 +114,7 @@ func newDraft(known *State, next State) *draft {
 	return &draft{backfill: !known.Known(), before: known.Match.Status, state: next}
 }
 
-// withView returns views with one source's replaced.
+// withView returns views with one site's replaced.
 func withView(views map[string]View, site string, v View) map[string]View {
 	views = maps.Clone(views)
 	if views == nil {

@@ -41,7 +41,7 @@ type story struct {
 	again          bool      // their bytes were replaced before
 }
 
-// from makes the next pages come from another source.
+// from makes the next pages come from another site.
 func (s *story) from(site string) *story {
 	s.site = site
 	return s

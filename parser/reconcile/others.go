@@ -77,7 +77,7 @@ func (d *draft) retractMissing() {
 	}
 }
 
-// wouldList reports whether the page would list a tracked incident: its source is the one that gave
+// wouldList reports whether the page would list a tracked incident: its site is the one that gave
 // the incident, and the list it was in has rows.
 func wouldList(o *observation.Observation, st *TrackedIncident, site string) bool {
 	return st.Site == site && (o.Lists == nil || st.List < len(o.Lists) && o.Lists[st.List] > 0)
