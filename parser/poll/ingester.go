@@ -22,7 +22,7 @@ import (
 // shared by goroutines; its fields must not change while it is used.
 type Ingester struct {
 	Store   *Store
-	Nudge   func(match string)  // called with each match whose outbox holds new events; may be nil
+	Nudge   func(match string)  // Outbox.Nudge in a worker: called with each match whose outbox holds new events; may be nil
 	Aliases observation.Aliases // which team names mean the same; may be nil
 	Keep    PageKeeper          // keeps pages that a profile does not understand; may be nil
 	Archive *page.Archive       // keeps pages that made events; may be nil
@@ -44,7 +44,7 @@ func (in *Ingester) Track(p *profile.Profile, match string) *Tracker {
 	return &Tracker{ingester: in, profile: p, match: match, id: uuid.NewString()[:8], parsed: &parsedPage{}}
 }
 
-// An outcome is what reconciling one observation did.
+// reconciled is what reconciling one observation did.
 type reconciled struct {
 	events []event.Event
 	known  bool            // the match had a saved state before
@@ -65,8 +65,8 @@ func (in *Ingester) reconcile(ctx context.Context, o observation.Observation, fr
 	return out, err
 }
 
-// markStale marks a match as stale. It reports whether that is settled: the match is marked, or
-// does not need to be. A match that is read from elsewhere is not settled.
+// markStale marks a match as stale. It reports whether that is done: the match is marked, or does
+// not need to be. It is not done while the match is read from elsewhere.
 func (in *Ingester) markStale(ctx context.Context, match string, from reconcile.Provenance, reason string) (events []event.Event, done bool, err error) {
 	events, _, err = in.update(ctx, match+in.Suffix, func(s reconcile.State) (reconcile.State, []event.Event, error) {
 		next, events, err := reconcile.MarkStale(s, from, reason)

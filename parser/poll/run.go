@@ -175,7 +175,7 @@ func (r *run) failed(ctx context.Context, err error) {
 }
 
 // stop marks the matches of a source as stale that its site forbids, at every poll until that is
-// settled. Then the source is polled no more.
+// done. Then the source is polled no more.
 func (r *run) stop(ctx context.Context) {
 	reason := r.tracker.Forbidden
 	r.result.Problem = reason

@@ -21,7 +21,7 @@ type sourceState struct {
 	Forbidden string    `json:"forbidden,omitempty"` // why the site is not asked any more
 
 	Shown map[string]time.Time `json:"shown,omitempty"`  // match: when a page last showed it
-	Stale map[string]bool      `json:"quiets,omitempty"` // match: whether its staleness is settled
+	Stale map[string]bool      `json:"quiets,omitempty"` // match: whether it needs no more marking as stale
 
 	Activated event.TID `json:"activated,omitzero"` // the job that activated the source
 }
@@ -29,7 +29,7 @@ type sourceState struct {
 // maxSuperseded bounds the hashes of superseded pages that are kept.
 const maxSuperseded = 64
 
-// superseded notes a page by its hash, and reports whether it is an old one: its bytes were
+// notePage notes a page by its hash, and reports whether it is an old one: its bytes were
 // replaced by others before.
 func (s *sourceState) notePage(hash uint64) bool {
 	switch {
@@ -60,7 +60,7 @@ func (s *sourceState) shows(match string, at time.Time) {
 	delete(s.Stale, match)
 }
 
-// settleStale notes whether the staleness of a match is settled.
+// noteStale notes whether a match needs no more marking as stale.
 func (s *sourceState) noteStale(match string, done bool) {
 	if s.Stale == nil {
 		s.Stale = map[string]bool{}

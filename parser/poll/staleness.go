@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Failed notes a poll that brought nothing usable. When that lasts, every match that the source has
+// NoteFailure notes a poll that brought nothing usable. When that lasts, every match that the source has
 // shown and that is not over becomes stale.
 func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
 	if t.Usable.IsZero() {
@@ -23,9 +23,9 @@ func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, rea
 	return events, err
 }
 
-// Stopped marks every match of the source as stale, since the source will bring nothing more. It
-// reports whether that is settled. While another source reads a match, it is not, and Stopped must
-// be called again later.
+// MarkAllStale marks every match of the source as stale, since the source will bring nothing more.
+// It reports whether that is done. While another source reads a match, it is not, and MarkAllStale
+// must be called again later.
 func (t *Tracker) MarkAllStale(ctx context.Context, url string, at time.Time, reason string) (events []event.Event, done bool, err error) {
 	matches := slices.Sorted(maps.Keys(t.Shown))
 	if t.match != "" {
