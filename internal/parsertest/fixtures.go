@@ -42,7 +42,7 @@ func Store(t testing.TB) *poll.Store {
 	return poll.NewStore(r, "mw:")
 }
 
-// Reader returns a reader over a store of its own.
+// Ingester returns an ingester over a store of its own.
 func Ingester(t testing.TB) *poll.Ingester {
 	return &poll.Ingester{Store: Store(t), Log: slog.New(slog.DiscardHandler)}
 }

@@ -18,7 +18,7 @@ const (
 	healthAge     = time.Second     // for which an answer stands
 )
 
-// health gathers what the parts of a process say of themselves.
+// healthChecks gather what the parts of a process say of themselves.
 type healthChecks struct {
 	mu     sync.Mutex
 	checks []func(context.Context) []health.Issue
@@ -74,10 +74,10 @@ func (h *healthChecks) status(ctx context.Context) (status string, issues []stri
 // or, when something is down, 503 {"status":"fail","troubles":[…]}.
 func (h *healthChecks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer struct {
-		Status   string   `json:"status"`
-		Troubles []string `json:"troubles,omitempty"`
+		Status string   `json:"status"`
+		Issues []string `json:"troubles,omitempty"`
 	}
-	answer.Status, answer.Troubles = h.status(r.Context())
+	answer.Status, answer.Issues = h.status(r.Context())
 	code := http.StatusOK
 	if answer.Status == "fail" {
 		code = http.StatusServiceUnavailable

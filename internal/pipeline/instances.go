@@ -47,7 +47,7 @@ func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *r
 	}
 	group.Go(func() error {
 		instances.New(parts.redis, parts.prefix).Announce(ctx, p.log, func(ctx context.Context) instances.Instance {
-			self.Status, self.Troubles = parts.health.status(ctx)
+			self.Status, self.Issues = parts.health.status(ctx)
 			return self
 		})
 		return nil

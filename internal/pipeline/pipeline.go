@@ -37,9 +37,9 @@ import (
 // A Role is a part of the pipeline that can run in a process of its own.
 type Role string
 
-// The roles. API takes calls, Scheduler says when a page is to be polled,
-// Parser does so and emits events, Consumers reacts to them, FanoutTo streams
-// them to clients.
+// The roles. RoleAPI answers calls, RoleScheduler says when a page is to be
+// polled, RoleParser does so and emits events, RoleConsumers reacts to them,
+// RoleFanout streams them to clients.
 const (
 	RoleAPI       Role = "api"
 	RoleScheduler Role = "scheduler"
@@ -76,7 +76,7 @@ type Pipeline struct {
 	Advertise string
 	// Feed, if not nil, takes the place of polling in the roles parser and
 	// scheduler. Run ends when it returns an error.
-	Feed func(ctx context.Context, lib profile.Library, r *poll.Ingester) error
+	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester) error
 }
 
 // New prepares a pipeline with these consumers to choose from. log is where
@@ -153,7 +153,7 @@ func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *role
 	return nil
 }
 
-// parts are what the roles are made of.
+// roleParts are what the roles are made of.
 type roleParts struct {
 	broker    broker.Broker
 	redis     redis.UniversalClient
@@ -195,7 +195,7 @@ func (p *Pipeline) prepare(b broker.Broker, r redis.UniversalClient, roles []Rol
 	if parts.library, err = p.config.Library(); err != nil {
 		return parts, Misuse(err)
 	}
-	sources, err := p.config.sources(parts.library)
+	sources, err := p.config.addSources(parts.library)
 	parts.scheduler = &scheduler.Scheduler{Schedule: parts.schedule, Publisher: b, Config: sources, Instance: parts.instance, Trace: parts.trace, Log: p.log}
 	return parts, err
 }
