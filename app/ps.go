@@ -60,5 +60,5 @@ func condition(i instances.Instance) string {
 	if i.Gone() {
 		return "silent for " + i.Silent().Round(time.Second).String()
 	}
-	return strings.Join(append([]string{i.Status}, i.Troubles...), "; ")
+	return strings.Join(append([]string{i.Status}, i.Issues...), "; ")
 }

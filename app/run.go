@@ -29,7 +29,7 @@ func (r *runCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	a := pipeline.New(config, servers, c.log, c.plugins)
-	a.Listen, a.Name, a.Advertise, a.APIToken, a.Anybody = r.Listen, r.Name, r.Advertise, token, r.Anybody
-	return a.Run(ctx, r.Roles...)
+	p := pipeline.New(config, servers, c.log, c.plugins)
+	p.Listen, p.Name, p.Advertise, p.APIToken, p.Anybody = r.Listen, r.Name, r.Advertise, token, r.Anybody
+	return p.Run(ctx, r.Roles...)
 }

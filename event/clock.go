@@ -96,7 +96,7 @@ func (c Clock) Before(s Sport, d Clock) bool {
 	return c.Balls < d.Balls
 }
 
-// Told reports whether the clock says more than the period.
+// Known reports whether the clock says more than the period.
 func (c Clock) Known() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 }
 
 // MaybeStoppage reports whether a soccer clock that was read without a period may be in stoppage

@@ -60,7 +60,7 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 		switch h.locate(ctx, *a.cursor) {
 		case eventlog.InMemory:
 		case eventlog.Older:
-			o := h.catchUp(ctx, a)
+			o := h.sharedPlayback(ctx, a)
 			if o != cursorGone {
 				return o
 			}
@@ -74,7 +74,7 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 	t, o := h.timelineFor(a)
 	switch {
 	case o == cursorGone:
-		return h.playBack(ctx, a)
+		return h.ownPlayback(ctx, a)
 	case o != admitted:
 		return o
 	}

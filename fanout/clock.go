@@ -49,15 +49,15 @@ func (c clock) kind() kind {
 	case c.delayed:
 		return delay
 	}
-	return playbackKind
+	return atSpeed
 }
 
 type kind int
 
 const (
-	immediate    kind = iota // the live timeline, and shared playbacks, which have a bound of their own
-	delay                    // of a delay
-	playbackKind             // of a playback at a speed
+	immediate kind = iota // the live timeline, and shared playbacks, which have a bound of their own
+	delay                 // of a delay
+	atSpeed               // of a playback at a speed
 )
 
 // until returns how long it takes to show t, at most an hour.

@@ -46,7 +46,7 @@ func (x *index) add(c *client, f filter.Filter) {
 	if g == nil {
 		g = &group{filter: f, key: key}
 		x.groups[key] = g
-		x.place(g, func(l []*group) []*group { return append(l, g) })
+		x.editLists(g, func(l []*group) []*group { return append(l, g) })
 	}
 	c.group, c.slot = g, len(g.members[c.codec])
 	g.members[c.codec] = append(g.members[c.codec], c)
@@ -67,7 +67,7 @@ func (x *index) remove(c *client) {
 	x.clients--
 	if g.size() == 0 {
 		delete(x.groups, g.key)
-		x.place(g, func(l []*group) []*group {
+		x.editLists(g, func(l []*group) []*group {
 			return slices.DeleteFunc(l, func(o *group) bool { return o == g })
 		})
 	}
@@ -102,7 +102,7 @@ func (g *group) size() (n int) {
 }
 
 // place applies change to every list that a group is found by.
-func (x *index) place(g *group, change func([]*group) []*group) {
+func (x *index) editLists(g *group, change func([]*group) []*group) {
 	in := func(lists map[string][]*group, keys []string) {
 		for _, k := range keys {
 			if l := change(lists[k]); len(l) > 0 {
@@ -124,7 +124,7 @@ func (x *index) place(g *group, change func([]*group) []*group) {
 		in(x.byTeam, f.Teams())
 	case len(f.Topics) > 0:
 		for _, p := range f.Topics {
-			x.byTopic.place(strings.Split(p, "."), change)
+			x.byTopic.editList(strings.Split(p, "."), change)
 		}
 	default:
 		x.all = change(x.all)
@@ -161,7 +161,7 @@ type topics struct {
 }
 
 // place applies change to the list at the end of a pattern.
-func (t *topics) place(pattern []string, change func([]*group) []*group) {
+func (t *topics) editList(pattern []string, change func([]*group) []*group) {
 	if len(pattern) == 0 {
 		t.groups = change(t.groups)
 		return
@@ -170,7 +170,7 @@ func (t *topics) place(pattern []string, change func([]*group) []*group) {
 	if next == nil {
 		next = &topics{}
 	}
-	next.place(pattern[1:], change)
+	next.editList(pattern[1:], change)
 	switch {
 	case len(next.groups) == 0 && len(next.words) == 0:
 		delete(t.words, pattern[0])

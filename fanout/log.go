@@ -33,13 +33,13 @@ func (h *Hub) readLogOnce(ctx context.Context) error {
 	attempt, stop := context.WithCancel(ctx)
 	caughtUp, ready := h.readiness()
 	var notify chan<- struct{}
-	getting := make(chan struct{})
+	becomingReady := make(chan struct{})
 	if closed(caughtUp) {
-		close(getting)
+		close(becomingReady)
 	} else {
 		notify = caughtUp
 		h.goroutines.Go(func() {
-			defer close(getting)
+			defer close(becomingReady)
 			h.makeReady(attempt, caughtUp, ready)
 		})
 	}
@@ -51,7 +51,7 @@ func (h *Hub) readLogOnce(ctx context.Context) error {
 		return nil
 	})
 	stop()
-	<-getting // the next attempt may have other channels
+	<-becomingReady // the next attempt may have other channels
 	return err
 }
 

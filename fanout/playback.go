@@ -39,9 +39,9 @@ type playback struct {
 
 // catchUp sends a client what is only in the log. Clients that are to be live share
 // playbacks.
-func (h *Hub) catchUp(ctx context.Context, a *admission) outcome {
+func (h *Hub) sharedPlayback(ctx context.Context, a *admission) outcome {
 	if !a.pace.live() {
-		return h.playBack(ctx, a)
+		return h.ownPlayback(ctx, a)
 	}
 	h.mu.Lock()
 	h.behind = append(h.behind, a)
@@ -75,7 +75,7 @@ func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 
 // playBack runs a playback for one client with a delay or a speed. At most maxSearches
 // look for their place at a time; more wait.
-func (h *Hub) playBack(ctx context.Context, a *admission) outcome {
+func (h *Hub) ownPlayback(ctx context.Context, a *admission) outcome {
 	select {
 	case h.searches <- struct{}{}:
 	case <-h.stopping:

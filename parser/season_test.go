@@ -117,7 +117,7 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 			}
 			all[0].Match.ID = m.ID
 			next, events, err := reconcile.Match(restart(state), all[0], reconcile.Provenance{
-				TID: event.NewTID(), Source: "/parser/season", At: fetched.At, Evidence: event.Evidence{Snapshot: digest(fetched.Body)}})
+				TID: event.NewTID(), Site: "/parser/season", At: fetched.At, Evidence: event.Evidence{Snapshot: digest(fetched.Body)}})
 			if errors.Is(err, reconcile.ErrOtherMatch) && fetched.Fault != "" {
 				continue // a name that was cut off
 			}

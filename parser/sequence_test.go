@@ -27,7 +27,7 @@ func TestCapturedSequence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := parsertest.Reader(t).Track(p, "")
+	w := parsertest.Ingester(t).Track(p, "")
 	var said []string
 	ends := map[string]int{}
 	for _, f := range files {

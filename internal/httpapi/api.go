@@ -1,4 +1,4 @@
-// Package api is the HTTP API: what is polled, the scoreboards, traces and
+// Package httpapi is the HTTP API: what is polled, the scoreboards, traces and
 // instances. Everybody who reaches it may read; to write takes a token. It is
 // described by the OpenAPI document that it serves.
 package httpapi
@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,30 +162,30 @@ func (a *API) hasToken(r *http.Request) bool {
 	return ok && a.Token != "" && subtle.ConstantTimeCompare(have[:], want[:]) == 1
 }
 
-// A problem is an error that the caller can do something about.
+// An apiError is an error that the caller can do something about.
 type apiError struct {
 	status int
 	detail string
 	field  string // of the request's body that is at fault, if one is
 }
 
-func (p apiError) Error() string { return p.detail }
+func (e apiError) Error() string { return e.detail }
 
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var p apiError
+	var e apiError
 	var large *http.MaxBytesError
 	switch {
-	case errors.As(err, &p):
+	case errors.As(err, &e):
 	case errors.As(err, &large):
-		p = apiError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request is larger than %d bytes", maxBody), ""}
+		e = apiError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request is larger than %d bytes", maxBody), ""}
 	case errors.Is(err, context.Canceled):
 		return
 	default:
 		a.Log.Warn("API call failed", "tid", event.TIDFrom(r.Context()), "call", r.Method+" "+r.URL.Path, "error", err)
-		p = apiError{http.StatusServiceUnavailable, "a server that is needed does not answer: try again", ""}
+		e = apiError{http.StatusServiceUnavailable, "a server that is needed does not answer: try again", ""}
 		w.Header().Set("Retry-After", "5")
 	}
-	problem.Write(w, p.status, p.detail, p.field)
+	problem.Write(w, e.status, e.detail, e.field)
 }
 
 func answer(w http.ResponseWriter, status int, v any) error {

@@ -334,7 +334,7 @@ func TestReading(t *testing.T) {
 		var announcing sync.WaitGroup
 		announcing.Go(func() {
 			d.api.Instances.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
-				return instances.Instance{Name: "desk", Roles: []string{"api"}, Address: "desk:80", Version: "v", Started: time.Now(), Status: "warn", Troubles: []string{"a trouble"}}
+				return instances.Instance{Name: "desk", Roles: []string{"api"}, Address: "desk:80", Version: "v", Started: time.Now(), Status: "warn", Issues: []string{"a trouble"}}
 			})
 		})
 		defer announcing.Wait()

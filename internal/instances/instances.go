@@ -29,13 +29,13 @@ const (
 
 // An Instance is a running process, as it describes itself.
 type Instance struct {
-	Name     string    `json:"name"`
-	Roles    []string  `json:"roles"`
-	Address  string    `json:"address,omitempty"` // host:port at which others reach what it serves; "" if nothing
-	Version  string    `json:"version"`
-	Started  time.Time `json:"started"`
-	Status   string    `json:"status"` // as on /healthz: pass, warn or fail
-	Troubles []string  `json:"troubles,omitempty"`
+	Name    string    `json:"name"`
+	Roles   []string  `json:"roles"`
+	Address string    `json:"address,omitempty"` // host:port at which others reach what it serves; "" if nothing
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	Status  string    `json:"status"` // as on /healthz: pass, warn or fail
+	Issues  []string  `json:"troubles,omitempty"`
 
 	// SilentSeconds is how long ago it was last heard. From [Registry.List].
 	SilentSeconds float64 `json:"silent_seconds"`

@@ -51,7 +51,7 @@ func TestInstancesComeAndGo(t *testing.T) {
 		}
 		<-ran
 		b := instances.Instance{Name: "b", Roles: []string{"fanout"}, Address: "b:8080", Version: "v1", Started: time.Now().UTC().Truncate(time.Second),
-			Status: "warn", Troubles: []string{"the broker blocks"}}
+			Status: "warn", Issues: []string{"the broker blocks"}}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		run := func(i instances.Instance) {

@@ -42,16 +42,16 @@ func Store(t testing.TB) *poll.Store {
 	return poll.NewStore(r, "mw:")
 }
 
-// Reader returns a reader over a store of its own.
-func Reader(t testing.TB) *poll.Ingester {
+// Ingester returns an ingester over a store of its own.
+func Ingester(t testing.TB) *poll.Ingester {
 	return &poll.Ingester{Store: Store(t), Log: slog.New(slog.DiscardHandler)}
 }
 
 // Play replays a fixture and returns its events.
-func Play(t testing.TB, r *poll.Ingester, f *recording.Fixture) []event.Event {
+func Play(t testing.TB, in *poll.Ingester, f *recording.Fixture) []event.Event {
 	t.Helper()
 	var all []event.Event
-	p := &recording.Replayer{Library: Library(t), Ingester: r,
+	p := &recording.Replayer{Library: Library(t), Ingester: in,
 		Each: func(_ context.Context, _ page.Page, events []event.Event) error {
 			all = append(all, events...)
 			return nil

@@ -9,7 +9,7 @@ import (
 
 // Reading is that of a page read at that time.
 func Reading(at time.Time) reconcile.Provenance {
-	return reconcile.Provenance{TID: event.NewTID(), Source: "/parser/test", At: at}
+	return reconcile.Provenance{TID: event.NewTID(), Site: "/parser/test", At: at}
 }
 
 // Noon is when the made-up matches are read first.

@@ -13,36 +13,36 @@ import (
 
 // A Tracked is a source that a test polls every 30 seconds.
 type Tracked struct {
-	t   *testing.T
-	w   *poll.Tracker
-	Now time.Time // of the latest poll
+	t       *testing.T
+	tracker *poll.Tracker
+	Now     time.Time // of the latest poll
 }
 
 // Track returns a source with this profile.
-func Track(t *testing.T, r *poll.Ingester, prof string) *Tracked {
+func Track(t *testing.T, in *poll.Ingester, prof string) *Tracked {
 	t.Helper()
 	p, err := profile.Load("small.yaml", []byte(prof))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Tracked{t, r.Track(p, ""), Noon}
+	return &Tracked{t, in.Track(p, ""), Noon}
 }
 
 // Read ingests a page and returns a summary of its events.
-func (w *Tracked) Read(body string) []string {
-	w.t.Helper()
-	w.Now = w.Now.Add(30 * time.Second)
-	events, _ := w.w.Ingest(event.WithTID(w.t.Context(), event.NewTID()), page.Page{Body: []byte(body), At: w.Now})
+func (tr *Tracked) Read(body string) []string {
+	tr.t.Helper()
+	tr.Now = tr.Now.Add(30 * time.Second)
+	events, _ := tr.tracker.Ingest(event.WithTID(tr.t.Context(), event.NewTID()), page.Page{Body: []byte(body), At: tr.Now})
 	return Summary(events)
 }
 
 // Fail reports a poll that failed and returns a summary of its events.
-func (w *Tracked) Fail(reason string) []string {
-	w.t.Helper()
-	w.Now = w.Now.Add(30 * time.Second)
-	events, err := w.w.Failed(event.WithTID(w.t.Context(), event.NewTID()), "https://site.example/", w.Now, reason)
+func (tr *Tracked) Fail(reason string) []string {
+	tr.t.Helper()
+	tr.Now = tr.Now.Add(30 * time.Second)
+	events, err := tr.tracker.NoteFailure(event.WithTID(tr.t.Context(), event.NewTID()), "https://site.example/", tr.Now, reason)
 	if err != nil {
-		w.t.Fatal(err)
+		tr.t.Fatal(err)
 	}
 	return Summary(events)
 }

@@ -40,7 +40,7 @@ func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update boo
 	if err != nil {
 		return nil, Misuse(err)
 	}
-	sources, err := c.sources(lib)
+	sources, err := c.addSources(lib)
 	if err != nil {
 		return nil, err
 	}

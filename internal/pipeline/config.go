@@ -180,26 +180,26 @@ func (c Config) client(l page.HostLimiter) *page.Client {
 		PrivateAddresses: c.Fetch.PrivateAddresses, Patience: turnPatience, Limiter: l})
 }
 
-// reader is the parser's, as the config has it.
-func (c Config) reader(s *poll.Store, saved func(string), log *slog.Logger) (*poll.Ingester, error) {
+// ingester is the parser's, as the config has it. nudge is called with each match whose outbox holds
+// new events.
+func (c Config) ingester(s *poll.Store, nudge func(string), log *slog.Logger) (*poll.Ingester, error) {
 	aliases, err := observation.NewAliases(c.Aliases)
-	r := &poll.Ingester{Store: s, Saved: saved, Aliases: aliases, Log: log}
+	in := &poll.Ingester{Store: s, Nudge: nudge, Aliases: aliases, Log: log}
 	if c.Trace.Pages != "" {
-		r.Archive = &page.Archive{Dir: c.beside(c.Trace.Pages)}
+		in.Archive = &page.Archive{Dir: c.beside(c.Trace.Pages)}
 	}
 	if c.Keep != "" {
-		r.Keep = &recording.Keeper{Dir: c.beside(c.Keep)}
+		in.Keep = &recording.Keeper{Dir: c.beside(c.Keep)}
 	}
-	return r, err
+	return in, err
 }
 
-// sources are the pages to poll. A profile in a file of its own joins the
-// library, by its name.
-func (c Config) sources(lib profile.Library) ([]scheduler.Activation, error) {
+// addSources returns the pages to poll. A profile in a file of its own is added to lib, by its name.
+func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) {
 	var all []scheduler.Activation
 	files := map[string]string{}
 	for _, s := range c.Sources {
-		a, err := c.source(s, lib, files)
+		a, err := c.addSource(s, lib, files)
 		if err == nil && slices.ContainsFunc(all, func(b scheduler.Activation) bool { return a.ID == b.ID }) {
 			err = fmt.Errorf("%s is named twice", s.URL)
 		}
@@ -211,9 +211,9 @@ func (c Config) sources(lib profile.Library) ([]scheduler.Activation, error) {
 	return all, nil
 }
 
-// source is a page to poll. files are where the profiles come from that stand
-// in files of their own, by name.
-func (c Config) source(s Source, lib profile.Library, files map[string]string) (a scheduler.Activation, err error) {
+// addSource returns a page to poll, and adds its profile to lib if that has a file of its own. files
+// are the files of the profiles that were added, by name.
+func (c Config) addSource(s Source, lib profile.Library, files map[string]string) (a scheduler.Activation, err error) {
 	file := ""
 	if lib[s.Profile] == nil && filepath.Ext(s.Profile) == ".yaml" {
 		file = c.beside(s.Profile)

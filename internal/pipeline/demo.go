@@ -44,12 +44,12 @@ func Demo(ctx context.Context, listen string, plugins []consumers.Plugin, log *s
 			return nil
 		}}, nil
 	}
-	a := New(Config{Listen: listen}, Servers{}, log, append(slices.Clone(plugins), consumers.Plugin{Name: "console", New: console}))
-	a.Listening = listening
-	a.Anybody = true // the matches are long over
-	a.Feed = func(ctx context.Context, lib profile.Library, r *poll.Ingester) error {
-		p := &recording.Replayer{Library: lib, Ingester: r, Speed: DemoSpeed, AsLive: true}
-		if err := p.Play(ctx, matches); err != nil {
+	p := New(Config{Listen: listen}, Servers{}, log, append(slices.Clone(plugins), consumers.Plugin{Name: "console", New: console}))
+	p.Listening = listening
+	p.Anybody = true // the matches are long over
+	p.Feed = func(ctx context.Context, lib profile.Library, in *poll.Ingester) error {
+		replayer := &recording.Replayer{Library: lib, Ingester: in, Speed: DemoSpeed, AsLive: true}
+		if err := replayer.Play(ctx, matches); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -59,7 +59,7 @@ func Demo(ctx context.Context, listen string, plugins []consumers.Plugin, log *s
 		<-ctx.Done()
 		return nil
 	}
-	return a.Run(ctx)
+	return p.Run(ctx)
 }
 
 // shippedFixture is one of the fixtures that the binary carries.

@@ -56,21 +56,21 @@ func (s Streams) check(data []byte) error {
 
 // streams are the hub's options, but for who may connect to an address that
 // others reach: that must be said.
-func (l *Pipeline) streams(p *parts, listen string) (fanout.Options, error) {
-	c := l.config.Fanout
-	o := fanout.Options{Checkpoints: eventlog.NewCheckpoints(p.redis, p.prefix), Presence: presence.NewStore(p.redis, p.prefix, p.instance), Trace: p.trace, Log: l.log,
+func (p *Pipeline) streams(parts *roleParts, listen string) (fanout.Options, error) {
+	c := p.config.Fanout
+	o := fanout.Options{Checkpoints: eventlog.NewCheckpoints(parts.redis, parts.prefix), Presence: presence.NewStore(parts.redis, parts.prefix, parts.instance), Trace: parts.trace, Log: p.log,
 		Origins: c.Origins, Connections: c.Connections, Drain: time.Duration(c.Drain)}
 	if o.Drain == 0 {
 		o.Drain = drainFor
 	}
 	switch {
 	case c.Tokens != "":
-		keys, err := access.LoadKeys(l.config.beside(c.Tokens), l.log)
+		keys, err := access.LoadKeys(p.config.beside(c.Tokens), p.log)
 		if err != nil {
-			return o, Misuse(fmt.Errorf("config %s: fanout.tokens: %w", l.config.file, err))
+			return o, Misuse(fmt.Errorf("config %s: fanout.tokens: %w", p.config.file, err))
 		}
 		o.Tokens = keys
-	case !c.Anybody && !l.Anybody && !loopback(listen):
+	case !c.Anybody && !p.Anybody && !loopback(listen):
 		return o, Misuse(fmt.Errorf("anybody who reaches %s could read the event streams: name a file of keys as fanout.tokens, or say fanout.anybody: true (--anybody)", listen))
 	}
 	return o, nil
@@ -86,20 +86,20 @@ func loopback(address string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func (l *Pipeline) startFanout(ctx context.Context, group *errgroup.Group, p *parts) error {
-	options, err := l.streams(p, l.address())
+func (p *Pipeline) startFanout(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
+	options, err := p.streams(parts, p.address())
 	if err != nil {
 		return err
 	}
 	hub := fanout.NewHub(options)
-	p.web.Handle("/", hub.Handler())
-	p.serves = true
-	p.health.add(func(context.Context) []health.Issue { return hub.Health() })
+	parts.web.Handle("/", hub.Handler())
+	parts.serves = true
+	parts.health.add(func(context.Context) []health.Issue { return hub.Health() })
 	for _, c := range hub.Collectors() {
-		if err := p.metrics.Register(c); err != nil {
+		if err := parts.metrics.Register(c); err != nil {
 			return errors.Join(errors.New("metrics"), err)
 		}
 	}
-	group.Go(func() error { return hub.Run(ctx, p.broker) })
+	group.Go(func() error { return hub.Run(ctx, parts.broker) })
 	return nil
 }

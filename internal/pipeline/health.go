@@ -18,7 +18,7 @@ const (
 	healthAge     = time.Second     // for which an answer stands
 )
 
-// health gathers what the parts of a process say of themselves.
+// healthChecks gather what the parts of a process say of themselves.
 type healthChecks struct {
 	mu     sync.Mutex
 	checks []func(context.Context) []health.Issue
@@ -56,28 +56,28 @@ func (h *healthChecks) look(ctx context.Context) []health.Issue {
 }
 
 // status is the worst there is: pass, warn or fail, and what is wrong.
-func (h *healthChecks) status(ctx context.Context) (status string, troubles []string) {
+func (h *healthChecks) status(ctx context.Context) (status string, issues []string) {
 	status = "pass"
-	for _, t := range h.look(ctx) {
-		troubles = append(troubles, t.Text)
+	for _, issue := range h.look(ctx) {
+		issues = append(issues, issue.Text)
 		switch {
-		case t.Down:
+		case issue.Down:
 			status = "fail"
 		case status == "pass":
 			status = "warn"
 		}
 	}
-	return status, troubles
+	return status, issues
 }
 
 // ServeHTTP answers 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}
 // or, when something is down, 503 {"status":"fail","troubles":[…]}.
 func (h *healthChecks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer struct {
-		Status   string   `json:"status"`
-		Troubles []string `json:"troubles,omitempty"`
+		Status string   `json:"status"`
+		Issues []string `json:"troubles,omitempty"`
 	}
-	answer.Status, answer.Troubles = h.status(r.Context())
+	answer.Status, answer.Issues = h.status(r.Context())
 	code := http.StatusOK
 	if answer.Status == "fail" {
 		code = http.StatusServiceUnavailable

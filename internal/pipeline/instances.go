@@ -34,20 +34,20 @@ func hostname() string {
 
 // announce has the process listed among the instances, unless nobody could see
 // that.
-func (l *Pipeline) announce(ctx context.Context, group *errgroup.Group, p *parts, roles []Role) {
-	if l.servers.Embedded() {
+func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) {
+	if p.servers.Embedded() {
 		return
 	}
-	self := instances.Instance{Name: p.instance, Version: Version(), Started: time.Now().UTC()}
+	self := instances.Instance{Name: parts.instance, Version: Version(), Started: time.Now().UTC()}
 	for _, r := range roles {
 		self.Roles = append(self.Roles, string(r))
 	}
-	if p.listen != "" {
-		self.Address = cmp.Or(l.Advertise, reachable(p.listen))
+	if parts.listen != "" {
+		self.Address = cmp.Or(p.Advertise, reachable(parts.listen))
 	}
 	group.Go(func() error {
-		instances.New(p.redis, p.prefix).Announce(ctx, l.log, func(ctx context.Context) instances.Instance {
-			self.Status, self.Troubles = p.health.status(ctx)
+		instances.New(parts.redis, parts.prefix).Announce(ctx, p.log, func(ctx context.Context) instances.Instance {
+			self.Status, self.Issues = parts.health.status(ctx)
 			return self
 		})
 		return nil

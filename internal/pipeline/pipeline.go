@@ -37,19 +37,19 @@ import (
 // A Role is a part of the pipeline that can run in a process of its own.
 type Role string
 
-// The roles. API takes calls, Scheduler says when a page is to be polled,
-// Parser does so and emits events, Consumers reacts to them, FanoutTo streams
-// them to clients.
+// The roles. RoleAPI answers calls, RoleScheduler says when a page is to be
+// polled, RoleParser does so and emits events, RoleConsumers reacts to them,
+// RoleFanout streams them to clients.
 const (
-	APIRole   Role = "api"
-	Scheduler Role = "scheduler"
-	Parser    Role = "parser"
-	Consumers Role = "consumers"
-	FanoutTo  Role = "fanout"
+	RoleAPI       Role = "api"
+	RoleScheduler Role = "scheduler"
+	RoleParser    Role = "parser"
+	RoleConsumers Role = "consumers"
+	RoleFanout    Role = "fanout"
 )
 
 // Roles lists all roles.
-func Roles() []Role { return []Role{APIRole, Scheduler, Parser, Consumers, FanoutTo} }
+func Roles() []Role { return []Role{RoleAPI, RoleScheduler, RoleParser, RoleConsumers, RoleFanout} }
 
 // A Pipeline is a pipeline, or a part of one, ready to run.
 type Pipeline struct {
@@ -76,7 +76,7 @@ type Pipeline struct {
 	Advertise string
 	// Feed, if not nil, takes the place of polling in the roles parser and
 	// scheduler. Run ends when it returns an error.
-	Feed func(ctx context.Context, lib profile.Library, r *poll.Ingester) error
+	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester) error
 }
 
 // New prepares a pipeline with these consumers to choose from. log is where
@@ -88,7 +88,7 @@ func New(c Config, s Servers, log *slog.Logger, plugins []consumers.Plugin) *Pip
 // Run runs the roles, all if none is named, until ctx ends or one fails; then
 // it stops them all and waits for them. A mistake in the config is found
 // before anything runs.
-func (l *Pipeline) Run(ctx context.Context, roles ...Role) error {
+func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	if len(roles) == 0 {
 		roles = Roles()
 	}
@@ -98,63 +98,63 @@ func (l *Pipeline) Run(ctx context.Context, roles ...Role) error {
 		}
 	}
 	lacks := func(r Role) bool { return !slices.Contains(roles, r) }
-	if l.servers.Embedded() && slices.ContainsFunc(Roles(), lacks) {
+	if p.servers.Embedded() && slices.ContainsFunc(Roles(), lacks) {
 		return Misuse(errors.New("the embedded broker and store live in one process: set AMQP_URL and REDIS_URL, or run all roles"))
 	}
-	broker, err := l.servers.Broker(l.config.Namespace, l.log)
+	broker, err := p.servers.Broker(p.config.Namespace, p.log)
 	if err != nil {
 		return err
 	}
 	defer broker.Close()
-	store, stop, err := l.servers.Store(l.log)
+	store, stop, err := p.servers.Store(p.log)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	p, err := l.prepare(broker, store, roles)
+	parts, err := p.prepare(broker, store, roles)
 	if err != nil {
 		return err
 	}
-	if l.servers.Embedded() {
-		l.log.Info("broker and store run inside this process and forget everything when it ends")
+	if p.servers.Embedded() {
+		p.log.Info("broker and store run inside this process and forget everything when it ends")
 	}
 
-	defer l.startTrace(p)()
+	defer p.startTrace(parts)()
 	group, ctx := errgroup.WithContext(ctx)
-	if err := l.start(ctx, group, p, roles); err != nil {
+	if err := p.start(ctx, group, parts, roles); err != nil {
 		group.Go(func() error { return err }) // stops those already running
 	}
 	return group.Wait()
 }
 
 // start starts the roles, those who listen first, and what tells of the process.
-func (l *Pipeline) start(ctx context.Context, group *errgroup.Group, p *parts, roles []Role) error {
-	p.web.Handle("GET /healthz", p.health)
-	p.web.Handle("GET /readyz", p.health)
-	p.web.Handle("GET /metrics", promhttp.HandlerFor(p.metrics, promhttp.HandlerOpts{}))
+func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
+	parts.web.Handle("GET /healthz", parts.health)
+	parts.web.Handle("GET /readyz", parts.health)
+	parts.web.Handle("GET /metrics", promhttp.HandlerFor(parts.metrics, promhttp.HandlerOpts{}))
 	for _, s := range []struct {
 		role  Role
-		start func(context.Context, *errgroup.Group, *parts) error
-	}{{FanoutTo, l.startFanout}, {APIRole, l.startAPI}, {Consumers, l.startConsumers}, {Parser, l.startParser}, {Scheduler, l.startScheduler}} {
+		start func(context.Context, *errgroup.Group, *roleParts) error
+	}{{RoleFanout, p.startFanout}, {RoleAPI, p.startAPI}, {RoleConsumers, p.startConsumers}, {RoleParser, p.startParser}, {RoleScheduler, p.startScheduler}} {
 		if !slices.Contains(roles, s.role) {
 			continue
 		}
-		if err := s.start(ctx, group, p); err != nil {
+		if err := s.start(ctx, group, parts); err != nil {
 			return err
 		}
 	}
-	if p.emits {
-		l.startOutbox(ctx, group, p)
+	if parts.emits {
+		p.startOutbox(ctx, group, parts)
 	}
-	if err := l.startWeb(ctx, group, p); err != nil {
+	if err := p.startWeb(ctx, group, parts); err != nil {
 		return err
 	}
-	l.announce(ctx, group, p, roles)
+	p.announce(ctx, group, parts, roles)
 	return nil
 }
 
-// parts are what the roles are made of.
-type parts struct {
+// roleParts are what the roles are made of.
+type roleParts struct {
 	broker    broker.Broker
 	redis     redis.UniversalClient
 	prefix    string          // of every Redis key
@@ -178,26 +178,26 @@ type parts struct {
 }
 
 // prepare makes everything that the config can get wrong.
-func (l *Pipeline) prepare(b broker.Broker, r redis.UniversalClient, roles []Role) (p *parts, err error) {
-	p = &parts{broker: b, redis: r, prefix: prefix(l.config.Namespace), instance: cmp.Or(l.Name, defaultName()), health: &healthChecks{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry()}
-	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	p.meters = consumers.NewMetrics(p.metrics)
-	if err := l.prepareTrace(p); err != nil {
+func (p *Pipeline) prepare(b broker.Broker, r redis.UniversalClient, roles []Role) (parts *roleParts, err error) {
+	parts = &roleParts{broker: b, redis: r, prefix: prefix(p.config.Namespace), instance: cmp.Or(p.Name, defaultName()), health: &healthChecks{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry()}
+	parts.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	parts.meters = consumers.NewMetrics(parts.metrics)
+	if err := p.prepareTrace(parts); err != nil {
 		return nil, err
 	}
-	p.outbox = outbox.New(outbox.NewStore(r, p.prefix), b, p.trace, l.log)
-	p.schedule = scheduler.NewSchedule(r, p.prefix, p.outbox.Nudge)
-	p.health.add(b.Health)
-	p.health.add(redisHealth(r))
-	if p.consumers, p.serve, err = makeConsumers(l.config, l.plugins, !slices.Contains(roles, Consumers), r, l.log); err != nil {
-		return p, err
+	parts.outbox = outbox.New(outbox.NewStore(r, parts.prefix), b, parts.trace, p.log)
+	parts.schedule = scheduler.NewSchedule(r, parts.prefix, parts.outbox.Nudge)
+	parts.health.add(b.Health)
+	parts.health.add(redisHealth(r))
+	if parts.consumers, parts.serve, err = makeConsumers(p.config, p.plugins, !slices.Contains(roles, RoleConsumers), r, p.log); err != nil {
+		return parts, err
 	}
-	if p.library, err = l.config.Library(); err != nil {
-		return p, Misuse(err)
+	if parts.library, err = p.config.Library(); err != nil {
+		return parts, Misuse(err)
 	}
-	sources, err := l.config.sources(p.library)
-	p.scheduler = &scheduler.Scheduler{Schedule: p.schedule, Publisher: b, Config: sources, Instance: p.instance, Trace: p.trace, Log: l.log}
-	return p, err
+	sources, err := p.config.addSources(parts.library)
+	parts.scheduler = &scheduler.Scheduler{Schedule: parts.schedule, Publisher: b, Config: sources, Instance: parts.instance, Trace: parts.trace, Log: p.log}
+	return parts, err
 }
 
 // serveTimeout bounds a call that a consumer answers.
@@ -211,98 +211,98 @@ func joined(roles []Role) string {
 	return strings.Join(s, ", ")
 }
 
-func (l *Pipeline) runner(p *parts) consumers.Runner {
-	return consumers.Runner{Broker: p.broker, Redis: p.redis, Prefix: p.prefix, Trace: p.trace, Metrics: p.meters, Log: l.log}
+func (p *Pipeline) runner(parts *roleParts) consumers.Runner {
+	return consumers.Runner{Broker: parts.broker, Redis: parts.redis, Prefix: parts.prefix, Trace: parts.trace, Metrics: parts.meters, Log: p.log}
 }
 
 // startConsumers does not wait for the consumers' bindings to stand: the outbox
 // makes them too, before the first event leaves.
-func (l *Pipeline) startConsumers(ctx context.Context, group *errgroup.Group, p *parts) error {
-	for _, name := range slices.Sorted(maps.Keys(p.consumers)) {
-		l.startConsumer(ctx, group, p, name, p.consumers[name])
+func (p *Pipeline) startConsumers(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
+	for _, name := range slices.Sorted(maps.Keys(parts.consumers)) {
+		p.startConsumer(ctx, group, parts, name, parts.consumers[name])
 	}
 	return nil
 }
 
-func (l *Pipeline) startConsumer(ctx context.Context, group *errgroup.Group, p *parts, name string, c consumers.Consumer) {
+func (p *Pipeline) startConsumer(ctx context.Context, group *errgroup.Group, parts *roleParts, name string, c consumers.Consumer) {
 	ready := make(chan struct{})
-	group.Go(func() error { return l.runner(p).Run(ctx, name, c, ready) })
-	l.onceReady(ctx, group, ready, "consumer listens", "consumer", name, "keys", c.Keys)
+	group.Go(func() error { return p.runner(parts).Run(ctx, name, c, ready) })
+	p.onceReady(ctx, group, ready, "consumer listens", "consumer", name, "keys", c.Keys)
 }
 
 // onceReady says something when a subscription stands.
-func (l *Pipeline) onceReady(ctx context.Context, group *errgroup.Group, ready <-chan struct{}, what string, about ...any) {
+func (p *Pipeline) onceReady(ctx context.Context, group *errgroup.Group, ready <-chan struct{}, what string, about ...any) {
 	group.Go(func() error {
 		select {
 		case <-ready:
-			l.log.Info(what, about...)
+			p.log.Info(what, about...)
 		case <-ctx.Done():
 		}
 		return nil
 	})
 }
 
-func (l *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, p *parts) error {
+func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *roleParts) error {
 	calls := &httpapi.API{
-		Schedule: p.schedule, Profiles: p.library, Boards: scoreboard.NewBoards(p.redis, p.prefix), Traces: traceStore(l.config, p.redis),
-		Instances: instances.New(p.redis, p.prefix), Token: l.APIToken, PrivateAddresses: l.config.Fetch.PrivateAddresses, Trace: p.trace, Log: l.log,
+		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix), Traces: traceStore(p.config, parts.redis),
+		Instances: instances.New(parts.redis, parts.prefix), Token: p.APIToken, PrivateAddresses: p.config.Fetch.PrivateAddresses, Trace: parts.trace, Log: p.log,
 	}
-	p.web.Handle("/api/", calls.Handler())
-	for name, h := range p.serve {
-		p.web.Handle("/api/"+name+"/", http.StripPrefix("/api/"+name, http.TimeoutHandler(h, serveTimeout, "")))
+	parts.web.Handle("/api/", calls.Handler())
+	for name, h := range parts.serve {
+		parts.web.Handle("/api/"+name+"/", http.StripPrefix("/api/"+name, http.TimeoutHandler(h, serveTimeout, "")))
 	}
-	p.serves, p.emits = true, true
+	parts.serves, parts.emits = true, true
 	return nil
 }
 
-func (l *Pipeline) startScheduler(ctx context.Context, group *errgroup.Group, p *parts) error {
-	if l.Feed != nil {
+func (p *Pipeline) startScheduler(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
+	if p.Feed != nil {
 		return nil
 	}
-	if len(p.scheduler.Config) == 0 {
-		l.log.Info("no sources in the config: matches are activated by POST /api/matches alone")
+	if len(parts.scheduler.Config) == 0 {
+		p.log.Info("no sources in the config: matches are activated by POST /api/matches alone")
 	}
-	p.emits = true
-	l.startConsumer(ctx, group, p, schedulerName, p.scheduler.Consumer())
-	group.Go(func() error { return p.scheduler.Run(ctx) })
+	parts.emits = true
+	p.startConsumer(ctx, group, parts, schedulerName, parts.scheduler.Consumer())
+	group.Go(func() error { return parts.scheduler.Run(ctx) })
 	return nil
 }
 
-func (l *Pipeline) startParser(ctx context.Context, group *errgroup.Group, p *parts) error {
-	p.emits = true
-	reader, err := l.config.reader(poll.NewStore(p.redis, p.prefix), p.outbox.Nudge, l.log)
+func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
+	parts.emits = true
+	ingester, err := p.config.ingester(poll.NewStore(parts.redis, parts.prefix), parts.outbox.Nudge, p.log)
 	if err != nil {
 		return err
 	}
-	if l.Feed != nil {
-		group.Go(func() error { return l.Feed(ctx, p.library, reader) })
+	if p.Feed != nil {
+		group.Go(func() error { return p.Feed(ctx, parts.library, ingester) })
 		return nil
 	}
-	client := l.config.client(poll.NewRedisLimiter(p.redis, p.prefix))
-	worker := poll.NewWorker(p.library, client, reader, p.redis, p.prefix, p.trace, p.schedule.Polled)
+	client := p.config.client(poll.NewRedisLimiter(parts.redis, parts.prefix))
+	worker := poll.NewWorker(parts.library, client, ingester, parts.redis, parts.prefix, parts.trace, parts.schedule.Polled)
 	s, ready := worker.Subscription(), make(chan struct{})
 	s.Ready = ready
-	group.Go(func() error { return p.broker.Subscribe(ctx, s, worker.Handle) })
-	l.onceReady(ctx, group, ready, "parser takes tasks", "queue", s.Queue)
+	group.Go(func() error { return parts.broker.Subscribe(ctx, s, worker.Handle) })
+	p.onceReady(ctx, group, ready, "parser takes tasks", "queue", s.Queue)
 	return nil
 }
 
 // startOutbox publishes what waits in outboxes. The consumers' queues stand
 // before the first event leaves, whoever of them and us reached the broker
 // first.
-func (l *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, p *parts) {
-	p.health.add(func(context.Context) []health.Issue { return p.outbox.Health() })
-	all := maps.Clone(p.consumers)
-	all[schedulerName] = p.scheduler.Consumer()
+func (p *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, parts *roleParts) {
+	parts.health.add(func(context.Context) []health.Issue { return parts.outbox.Health() })
+	all := maps.Clone(parts.consumers)
+	all[schedulerName] = parts.scheduler.Consumer()
 	group.Go(func() error {
 		for _, name := range slices.Sorted(maps.Keys(all)) {
-			if err := p.broker.Declare(ctx, all[name].Subscription(name)); err != nil {
+			if err := parts.broker.Declare(ctx, all[name].Subscription(name)); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
 				return err
 			}
 		}
-		return p.outbox.Run(ctx)
+		return parts.outbox.Run(ctx)
 	})
 }

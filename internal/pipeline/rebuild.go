@@ -20,13 +20,13 @@ import (
 // Rebuild has one consumer handle all events that the log holds, so that its
 // store, lost or emptied, is whole again as far as the log goes back. Instances
 // that run meanwhile may go on. progress is told of each event.
-func (l *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (events int, err error) {
-	store, stop, err := l.servers.Store(l.log)
+func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (events int, err error) {
+	store, stop, err := p.servers.Store(p.log)
 	if err != nil {
 		return 0, err
 	}
 	defer stop()
-	all, _, err := makeConsumers(l.config, l.plugins, true, store, l.log)
+	all, _, err := makeConsumers(p.config, p.plugins, true, store, p.log)
 	if err != nil {
 		return 0, err
 	}
@@ -34,12 +34,12 @@ func (l *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 		maps.DeleteFunc(all, func(_ string, c consumers.Consumer) bool { return !c.Rebuilds })
 		return 0, Misuse(fmt.Errorf("the config has no consumer %q that keeps what the log could make whole; of that kind are: %s", name, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
 	}
-	broker, err := l.servers.Reached(ctx, l.config.Namespace, l.log)
+	broker, err := p.servers.Reached(ctx, p.config.Namespace, p.log)
 	if err != nil {
 		return 0, err
 	}
 	defer broker.Close()
-	consumer, err := l.config.makeConsumer(name, l.plugins, l.config.Host(name, store, l.log))
+	consumer, err := p.config.makeConsumer(name, p.plugins, p.config.Host(name, store, p.log))
 	if err != nil {
 		return 0, err
 	}

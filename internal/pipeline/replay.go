@@ -34,8 +34,8 @@ func (r Replay) Print(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	reader := &poll.Ingester{Store: poll.NewStore(store, "mw:"), Log: r.Log, Replay: !r.AsLive}
-	return r.play(ctx, reader, nil)
+	ingester := &poll.Ingester{Store: poll.NewStore(store, "mw:"), Log: r.Log, Replay: !r.AsLive}
+	return r.play(ctx, ingester, nil)
 }
 
 // Publish runs the fixtures and publishes their events, each page's confirmed
@@ -57,22 +57,22 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 	}
 	defer stop()
 	keys := prefix(namespace)
-	reader := &poll.Ingester{Store: poll.NewStore(store, keys), Log: r.Log, Replay: !r.AsLive}
+	ingester := &poll.Ingester{Store: poll.NewStore(store, keys), Log: r.Log, Replay: !r.AsLive}
 	if r.AsLive {
-		if err := r.refuseLive(ctx, reader.Store); err != nil {
+		if err := r.refuseLive(ctx, ingester.Store); err != nil {
 			return err
 		}
 	} else {
-		reader.Suffix = "-replay-" + strings.ReplaceAll(event.NewTID().String(), "-", "")[26:]
+		ingester.Suffix = "-replay-" + strings.ReplaceAll(event.NewTID().String(), "-", "")[26:]
 	}
-	return r.play(ctx, reader, outbox.New(outbox.NewStore(store, keys), broker, nil, r.Log))
+	return r.play(ctx, ingester, outbox.New(outbox.NewStore(store, keys), broker, nil, r.Log))
 }
 
 // publishTimeout bounds how long one page's events may wait for the broker.
 const publishTimeout = 2 * time.Minute
 
-func (r Replay) play(ctx context.Context, reader *poll.Ingester, out *outbox.Outbox) error {
-	p := &recording.Replayer{Library: r.Library, Ingester: reader, Speed: r.Speed, AsLive: r.AsLive,
+func (r Replay) play(ctx context.Context, ingester *poll.Ingester, out *outbox.Outbox) error {
+	p := &recording.Replayer{Library: r.Library, Ingester: ingester, Speed: r.Speed, AsLive: r.AsLive,
 		Each: func(ctx context.Context, _ page.Page, events []event.Event) error {
 			if out != nil {
 				wait, cancel := context.WithTimeout(ctx, publishTimeout)

@@ -132,7 +132,7 @@ func TestStreamsAreNotOpenByAccident(t *testing.T) {
 		c, err := LoadConfig(file, false)
 		if err == nil {
 			a := New(c, Servers{}, nil, nil)
-			_, err = a.streams(&parts{}, tc.listen)
+			_, err = a.streams(&roleParts{}, tc.listen)
 		}
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%s with %q: %v, want %q", tc.listen, tc.config, err, tc.want)

@@ -15,22 +15,22 @@ import (
 
 // prepareTrace makes what records the steps of jobs: in Redis, and at the
 // collector that the environment names.
-func (l *Pipeline) prepareTrace(p *parts) error {
-	if l.config.Trace.Off {
+func (p *Pipeline) prepareTrace(parts *roleParts) error {
+	if p.config.Trace.Off {
 		return nil
 	}
-	sinks := []trace.Sink{traceStore(l.config, p.redis)}
+	sinks := []trace.Sink{traceStore(p.config, parts.redis)}
 	wanted, err := trace.OTLPWanted(os.Getenv)
 	if err != nil {
 		return Misuse(err)
 	}
 	if wanted {
-		if p.otlp, err = trace.NewOTLP(context.Background(), p.instance, Version(), l.log); err != nil {
+		if parts.otlp, err = trace.NewOTLP(context.Background(), parts.instance, Version(), p.log); err != nil {
 			return Misuse(err)
 		}
-		sinks = append(sinks, p.otlp)
+		sinks = append(sinks, parts.otlp)
 	}
-	p.trace = trace.NewRecorder(p.instance, l.log, sinks...)
+	parts.trace = trace.NewRecorder(parts.instance, p.log, sinks...)
 	return nil
 }
 
@@ -42,23 +42,23 @@ const lastSpans = 5 * time.Second // to send them in
 
 // startTrace records until the returned function is called: after all else has
 // ended.
-func (l *Pipeline) startTrace(p *parts) (stop func()) {
-	if p.trace == nil {
+func (p *Pipeline) startTrace(parts *roleParts) (stop func()) {
+	if parts.trace == nil {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = p.trace.Run(ctx) })
+	running.Go(func() { _ = parts.trace.Run(ctx) })
 	return func() {
 		cancel()
 		running.Wait()
-		if p.otlp == nil {
+		if parts.otlp == nil {
 			return
 		}
 		bounded, cancel := context.WithTimeout(context.Background(), lastSpans)
 		defer cancel()
-		if err := p.otlp.Close(bounded); err != nil {
-			l.log.Warn("the last traces were not sent to the collector", "error", err)
+		if err := parts.otlp.Close(bounded); err != nil {
+			p.log.Warn("the last traces were not sent to the collector", "error", err)
 		}
 	}
 }

@@ -19,28 +19,28 @@ const (
 )
 
 // startWeb serves what the roles have to show, all at one address.
-func (l *Pipeline) startWeb(ctx context.Context, group *errgroup.Group, p *parts) error {
-	if !p.serves && l.Listen == "" {
+func (p *Pipeline) startWeb(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
+	if !parts.serves && p.Listen == "" {
 		return nil
 	}
-	encrypted, err := l.config.certificate(l.log)
+	encrypted, err := p.config.certificate(p.log)
 	if err != nil {
 		return err
 	}
-	at, err := serve(ctx, group, l.address(), encrypted, p.web)
+	at, err := serve(ctx, group, p.address(), encrypted, parts.web)
 	if err != nil {
 		return fmt.Errorf("serving: %w (another address: --listen HOST:PORT)", err)
 	}
-	p.listen = at.String()
-	l.log.Info("serving", "address", p.listen)
-	if l.Listening != nil {
-		l.Listening(at)
+	parts.listen = at.String()
+	p.log.Info("serving", "address", parts.listen)
+	if p.Listening != nil {
+		p.Listening(at)
 	}
 	return nil
 }
 
 // address is where the process serves, if it has something to serve.
-func (l *Pipeline) address() string { return cmp.Or(l.Listen, l.config.Listen, DefaultListen) }
+func (p *Pipeline) address() string { return cmp.Or(p.Listen, p.config.Listen, DefaultListen) }
 
 // serve serves until ctx ends, and returns once it listens.
 // encrypted, if not nil, is how.

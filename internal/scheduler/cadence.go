@@ -45,7 +45,7 @@ func (c course) done(at time.Time) bool { return !c.Over.IsZero() && at.Sub(c.Ov
 // interval is how long after a poll the next is due, for a source that is read
 // every so often while a match is live.
 func (c course) interval(every time.Duration, p poll.Result) time.Duration {
-	if p.Settle {
+	if p.Unmarked {
 		return 2 * time.Minute // nobody is asked for anything
 	}
 	if p.Busy { // the others come first; the host is to be asked less often on the whole

@@ -49,7 +49,7 @@ func TestInterval(t *testing.T) {
 		{"a slow site", poll.Result{Matches: shows(match(event.Live)).Matches, Took: 10 * time.Second}, course{}, 40 * time.Second},
 		{"a page that the site says is good for so long", poll.Result{Matches: shows(match(event.Live)).Matches, Fresh: 40 * time.Second}, course{}, 40 * time.Second},
 		{"a page that the site says is good for a year", poll.Result{Matches: shows(match(event.Live)).Matches, Fresh: 8760 * time.Hour}, course{}, time.Minute},
-		{"forbidden, and to be said again", poll.Result{Settle: true}, course{}, 2 * time.Minute},
+		{"forbidden, and to be said again", poll.Result{Unmarked: true}, course{}, 2 * time.Minute},
 	} {
 		tc.polled.At = now
 		if got := tc.course.interval(15*time.Second, tc.polled); got != tc.want {

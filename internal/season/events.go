@@ -23,7 +23,7 @@ func (m *Match) Events(ctx context.Context, prof *profile.Profile, seed uint64) 
 		}
 		all[0].Match.ID = m.ID
 		next, made, err := reconcile.Match(state, all[0], reconcile.Provenance{
-			TID: event.NewTID(), Source: "/parser/season", At: fetched.At, Evidence: event.Evidence{Snapshot: fmt.Sprintf("sha256:%064x", Hash(fetched.Body))}})
+			TID: event.NewTID(), Site: "/parser/season", At: fetched.At, Evidence: event.Evidence{Snapshot: fmt.Sprintf("sha256:%064x", Hash(fetched.Body))}})
 		if err != nil {
 			if fetched.Fault == "" {
 				return nil, nil, fmt.Errorf("%s: %w", m.ID, err)

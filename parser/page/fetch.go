@@ -32,20 +32,20 @@ type Client struct{ http *http.Client }
 
 // NewClient returns a client. Proxies are those of the environment variables HTTP_PROXY, HTTPS_PROXY
 // and NO_PROXY.
-func NewClient(m Options) *Client {
+func NewClient(o Options) *Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	if !m.PrivateAddresses {
+	if !o.PrivateAddresses {
 		guard(t)
 	}
-	return newClient(t, m)
+	return newClient(t, o)
 }
 
-func newClient(transport *http.Transport, m Options) *Client {
+func newClient(transport *http.Transport, o Options) *Client {
 	transport.DisableCompression = true // decompress does it: Go's transport supports gzip only
 	transport.ResponseHeaderTimeout = fetchTimeout
 	transport.MaxResponseHeaderBytes = 64 << 10
 	return &Client{&http.Client{
-		Transport: newPolite(transport, m),
+		Transport: newPolite(transport, o),
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) > maxRedirects {
 				return fmt.Errorf("more than %d redirects", maxRedirects)

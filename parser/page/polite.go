@@ -45,17 +45,17 @@ type host struct {
 	failed   error     // why there is no robots.txt yet
 }
 
-func newPolite(next http.RoundTripper, m Options) *polite {
-	if m.PerHost <= 0 {
-		m.PerHost = defaultPerHost
+func newPolite(next http.RoundTripper, o Options) *polite {
+	if o.PerHost <= 0 {
+		o.PerHost = defaultPerHost
 	}
-	if m.Patience <= 0 {
-		m.Patience = defaultPatience
+	if o.Patience <= 0 {
+		o.Patience = defaultPatience
 	}
-	if m.Limiter == nil {
-		m.Limiter = &localLimiter{}
+	if o.Limiter == nil {
+		o.Limiter = &localLimiter{}
 	}
-	return &polite{next: next, options: m, hosts: map[string]*host{}}
+	return &polite{next: next, options: o, hosts: map[string]*host{}}
 }
 
 // RoundTrip sends a request when the host has a slot for it. It fails with a [RefusedError] if the

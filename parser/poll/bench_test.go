@@ -36,7 +36,7 @@ func BenchmarkPage(b *testing.B) {
 		})
 	})
 	b.Run("unchanged", func(b *testing.B) {
-		w := parsertest.Reader(b).Track(profile, "")
+		w := parsertest.Ingester(b).Track(profile, "")
 		if _, err := w.Parse(b.Context(), page); err != nil {
 			b.Fatal(err)
 		}

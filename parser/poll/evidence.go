@@ -17,7 +17,7 @@ import (
 func (t *Tracker) provenance(ctx context.Context, url string, at time.Time) reconcile.Provenance {
 	return reconcile.Provenance{
 		TID: event.TIDFrom(ctx), CausationID: t.cause,
-		Source: "/parser/" + t.profile.Name, Watcher: t.id, At: at,
+		Site: "/parser/" + t.profile.Name, Tracker: t.id, At: at,
 		Aliases: t.ingester.Aliases, Replay: t.ingester.Replay,
 		Evidence: event.Evidence{URL: url},
 	}

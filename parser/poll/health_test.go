@@ -14,7 +14,7 @@ import (
 // Two minutes without a usable page make a match stale, once; the first good
 // page makes it fresh. Neither invents anything.
 func TestSourceGoesQuietAndReturns(t *testing.T) {
-	w := parsertest.Track(t, parsertest.Reader(t), parsertest.SmallProfile)
+	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	for range 3 {
 		parsertest.Expect(t, "failure", w.Fail("the site answered 503 Service Unavailable"))
@@ -37,7 +37,7 @@ func TestSourceGoesQuietAndReturns(t *testing.T) {
 
 // While another parser reads the match well, one that cannot says nothing.
 func TestOneOfTwoParsersFails(t *testing.T) {
-	r := parsertest.Reader(t)
+	r := parsertest.Ingester(t)
 	good, bad := parsertest.Track(t, r, parsertest.SmallProfile), parsertest.Track(t, r, parsertest.SmallProfile)
 	good.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	bad.Read(fmt.Sprintf(parsertest.SmallPage, 0))
@@ -49,7 +49,7 @@ func TestOneOfTwoParsersFails(t *testing.T) {
 
 // A match that is over may fall silent.
 func TestFinishedMatchIsNeverStale(t *testing.T) {
-	w := parsertest.Track(t, parsertest.Reader(t), strings.Replace(parsertest.SmallProfile, "Live: live", "Live: final", 1))
+	w := parsertest.Track(t, parsertest.Ingester(t), strings.Replace(parsertest.SmallProfile, "Live: live", "Live: final", 1))
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	for range 20 {
 		parsertest.Expect(t, "failure", w.Fail("gone"))
@@ -59,7 +59,7 @@ func TestFinishedMatchIsNeverStale(t *testing.T) {
 // A match that vanishes from a list and returns neither ends nor begins anew;
 // when it stays away it is stale.
 func TestMatchVanishesFromAList(t *testing.T) {
-	w := parsertest.Track(t, parsertest.Reader(t), parsertest.ListProfile)
+	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.ListProfile)
 	one, two := "<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li>", "<li id=m2><b>C</b><i>D</i><u>1</u><s>0</s></li>"
 	parsertest.Expect(t, "first", w.Read(one+two), "match_start m1", "match_start m2", "goal m2")
 	for range 9 {
@@ -73,7 +73,7 @@ func TestMatchVanishesFromAList(t *testing.T) {
 // When the rows of a page are gone for good its layout has changed: the match
 // is stale, and the score goes on telling of goals.
 func TestLayoutChanges(t *testing.T) {
-	w := parsertest.Track(t, parsertest.Reader(t), parsertest.SmallProfile)
+	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	row := `<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 1) + row)
 	for range 10 {
@@ -88,7 +88,7 @@ func TestLayoutChanges(t *testing.T) {
 // On a page of many matches a match that did not change costs no write, though
 // the bytes changed with the others.
 func TestListWritesWhatChanged(t *testing.T) {
-	r := parsertest.Reader(t)
+	r := parsertest.Ingester(t)
 	w := parsertest.Track(t, r, parsertest.ListProfile)
 	row := "<li id=m%d><b>A</b><i>B</i><u>%d</u><s>0</s></li>"
 	w.Read(fmt.Sprintf(row+row, 1, 0, 2, 0))
@@ -107,7 +107,7 @@ func TestListWritesWhatChanged(t *testing.T) {
 // The log says once that a page is held, and which match it is of.
 func TestLogSaysThatAPageIsHeld(t *testing.T) {
 	log := &bytes.Buffer{}
-	r := parsertest.Reader(t)
+	r := parsertest.Ingester(t)
 	r.Log = slog.New(slog.NewTextHandler(log, nil))
 	w := parsertest.Track(t, r, parsertest.SmallProfile)
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 1))

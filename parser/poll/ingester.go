@@ -22,7 +22,7 @@ import (
 // shared by goroutines; its fields must not change while it is used.
 type Ingester struct {
 	Store   *Store
-	Saved   func(match string)  // called with each match whose outbox holds new events; may be nil
+	Nudge   func(match string)  // Outbox.Nudge in a worker: called with each match whose outbox holds new events; may be nil
 	Aliases observation.Aliases // which team names mean the same; may be nil
 	Keep    PageKeeper          // keeps pages that a profile does not understand; may be nil
 	Archive *page.Archive       // keeps pages that made events; may be nil
@@ -44,36 +44,36 @@ func (in *Ingester) Track(p *profile.Profile, match string) *Tracker {
 	return &Tracker{ingester: in, profile: p, match: match, id: uuid.NewString()[:8], parsed: &parsedPage{}}
 }
 
-// An outcome is what reconciling one observation did.
-type outcome struct {
+// reconciled is what reconciling one observation did.
+type reconciled struct {
 	events []event.Event
 	known  bool            // the match had a saved state before
 	held   *reconcile.Hold // nil unless the page looks older than one read before
 }
 
 // reconcile compares an observation with the saved state of its match, and saves what is new.
-func (in *Ingester) reconcile(ctx context.Context, o observation.Observation, from reconcile.Provenance) (out outcome, err error) {
+func (in *Ingester) reconcile(ctx context.Context, o observation.Observation, from reconcile.Provenance) (out reconciled, err error) {
 	if o.Match.ID == "" {
 		return out, fmt.Errorf("the page gives %s v %s no match ID that can be used: give one as match, in matchwire.yaml or fixture.yaml", o.Match.Home, o.Match.Away)
 	}
 	o.Match.ID += in.Suffix
 	out.events, out.known, err = in.update(ctx, o.Match.ID, func(s reconcile.State) (reconcile.State, []event.Event, error) {
 		next, events, err := reconcile.Match(s, o, from)
-		out.held = next.Views[from.Source].Hold
+		out.held = next.Views[from.Site].Hold
 		return next, events, err
 	})
 	return out, err
 }
 
-// markStale marks a match as stale. It reports whether that is settled: the match is marked, or
-// does not need to be. A match that is read from elsewhere is not settled.
-func (in *Ingester) markStale(ctx context.Context, match string, from reconcile.Provenance, reason string) (events []event.Event, settled bool, err error) {
+// markStale marks a match as stale. It reports whether that is done: the match is marked, or does
+// not need to be. It is not done while the match is read from elsewhere.
+func (in *Ingester) markStale(ctx context.Context, match string, from reconcile.Provenance, reason string) (events []event.Event, done bool, err error) {
 	events, _, err = in.update(ctx, match+in.Suffix, func(s reconcile.State) (reconcile.State, []event.Event, error) {
 		next, events, err := reconcile.MarkStale(s, from, reason)
-		settled = err == nil && (next.Match.Stale != nil || !s.Known() || s.Match.Status.Rank() > event.Live.Rank())
+		done = err == nil && (next.Match.Stale != nil || !s.Known() || s.Match.Status.Rank() > event.Live.Rank())
 		return next, events, err
 	})
-	return events, settled, err
+	return events, done, err
 }
 
 // maxConflicts bounds how often an update starts again because another worker saved the match.
@@ -110,8 +110,8 @@ func (in *Ingester) update(ctx context.Context, match string, change func(reconc
 		if err != nil {
 			return nil, known, err
 		}
-		if len(events) > 0 && in.Saved != nil {
-			in.Saved(match)
+		if len(events) > 0 && in.Nudge != nil {
+			in.Nudge(match)
 		}
 		return events, known, nil
 	}

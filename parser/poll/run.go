@@ -170,20 +170,20 @@ func (r *run) failed(ctx context.Context, err error) {
 		r.result.Wait = refused.Wait
 	}
 	r.result.Problem = page.PublicReason(err)
-	_, staleErr := r.tracker.Failed(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), r.result.Problem)
+	_, staleErr := r.tracker.NoteFailure(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), r.result.Problem)
 	r.log.Warn("page not fetched, trying again", "error", errors.Join(err, staleErr), "failures", r.tracker.Failures)
 }
 
 // stop marks the matches of a source as stale that its site forbids, at every poll until that is
-// settled. Then the source is polled no more.
+// done. Then the source is polled no more.
 func (r *run) stop(ctx context.Context) {
 	reason := r.tracker.Forbidden
 	r.result.Problem = reason
-	_, settled, err := r.tracker.Stopped(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), reason)
+	_, done, err := r.tracker.MarkAllStale(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), reason)
 	if err != nil {
 		r.log.Warn("matches not marked as stale", "error", err)
 	}
-	if r.result.Settle = !settled; settled {
+	if r.result.Unmarked = !done; done {
 		r.result.Stop = reason
 	}
 }

@@ -21,7 +21,7 @@ type sourceState struct {
 	Forbidden string    `json:"forbidden,omitempty"` // why the site is not asked any more
 
 	Shown map[string]time.Time `json:"shown,omitempty"`  // match: when a page last showed it
-	Stale map[string]bool      `json:"quiets,omitempty"` // match: whether its staleness is settled
+	Stale map[string]bool      `json:"quiets,omitempty"` // match: whether it needs no more marking as stale
 
 	Activated event.TID `json:"activated,omitzero"` // the job that activated the source
 }
@@ -29,9 +29,9 @@ type sourceState struct {
 // maxSuperseded bounds the hashes of superseded pages that are kept.
 const maxSuperseded = 64
 
-// superseded notes a page by its hash, and reports whether it is an old one: its bytes were
+// notePage notes a page by its hash, and reports whether it is an old one: its bytes were
 // replaced by others before.
-func (s *sourceState) superseded(hash uint64) bool {
+func (s *sourceState) notePage(hash uint64) bool {
 	switch {
 	case hash == s.Newest:
 		return false
@@ -60,10 +60,10 @@ func (s *sourceState) shows(match string, at time.Time) {
 	delete(s.Stale, match)
 }
 
-// settleStale notes whether the staleness of a match is settled.
-func (s *sourceState) settleStale(match string, settled bool) {
+// noteStale notes whether a match needs no more marking as stale.
+func (s *sourceState) noteStale(match string, done bool) {
 	if s.Stale == nil {
 		s.Stale = map[string]bool{}
 	}
-	s.Stale[match] = settled
+	s.Stale[match] = done
 }

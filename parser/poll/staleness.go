@@ -10,23 +10,23 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Failed notes a poll that brought nothing usable. When that lasts, every match that the source has
+// NoteFailure notes a poll that brought nothing usable. When that lasts, every match that the source has
 // shown and that is not over becomes stale.
-func (t *Tracker) Failed(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
+func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
 	if t.Usable.IsZero() {
 		t.Usable = at
 	}
 	if t.Failures++; t.Failures < reconcile.StalePolls || at.Sub(t.Usable) < reconcile.StaleAfter {
 		return nil, nil
 	}
-	events, _, err := t.Stopped(ctx, url, at, reason)
+	events, _, err := t.MarkAllStale(ctx, url, at, reason)
 	return events, err
 }
 
-// Stopped marks every match of the source as stale, since the source will bring nothing more. It
-// reports whether that is settled. While another source reads a match, it is not, and Stopped must
-// be called again later.
-func (t *Tracker) Stopped(ctx context.Context, url string, at time.Time, reason string) (events []event.Event, settled bool, err error) {
+// MarkAllStale marks every match of the source as stale, since the source will bring nothing more.
+// It reports whether that is done. While another source reads a match, it is not, and MarkAllStale
+// must be called again later.
+func (t *Tracker) MarkAllStale(ctx context.Context, url string, at time.Time, reason string) (events []event.Event, done bool, err error) {
 	matches := slices.Sorted(maps.Keys(t.Shown))
 	if t.match != "" {
 		matches = []string{t.match} // even if no page of it was read
@@ -67,11 +67,11 @@ func (t *Tracker) markStale(ctx context.Context, matches []string, from reconcil
 		if t.Stale[match] {
 			continue
 		}
-		events, settled, err := t.ingester.markStale(ctx, match, from, reason)
+		events, done, err := t.ingester.markStale(ctx, match, from, reason)
 		if err != nil {
 			return all, err
 		}
-		t.settleStale(match, settled)
+		t.noteStale(match, done)
 		if len(events) > 0 {
 			t.log(ctx, from.Evidence.URL).Warn("match is stale", "match", match+t.ingester.Suffix, "reason", reason)
 		}

@@ -132,7 +132,7 @@ func TestNudgedOutboxPublishesAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- box.Run(ctx) }()
-	rd := &poll.Ingester{Store: s, Saved: box.Nudge, Log: slog.New(slog.DiscardHandler)}
+	rd := &poll.Ingester{Store: s, Nudge: box.Nudge, Log: slog.New(slog.DiscardHandler)}
 	played := parsertest.Play(t, rd, parsertest.Fixture(t, "soccer/mls-2016-11-06-nyc-tor"))
 	var got []string
 	enough := errors.New("enough")

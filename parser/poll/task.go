@@ -34,7 +34,7 @@ type Result struct {
 	Wait      time.Duration // before the next poll, as the site asked
 	Fresh     time.Duration // for which the site says that its page stays the same
 	Stop      string        // why the source must not be polled any more; "" if it may
-	Settle    bool          // the site forbids the page, and its matches are not all marked stale yet
+	Unmarked  bool          // the site forbids the page, and its matches are not all marked stale yet
 }
 
 // ByClock reports whether the clock caused the poll, and not the activation of its source.

@@ -26,8 +26,8 @@ type Tracker struct {
 	sourceState
 }
 
-// Ingest takes a page of the source into the states of its matches, and returns the events that
-// made, which are saved by then. Their TID is that of ctx. The error names every match of the page
+// Ingest takes a page of the source into the states of its matches, and returns the events it
+// made, already saved. Their TID is that of ctx. The error names every match of the page
 // that was not ingested; the states of those did not change.
 func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error) {
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
@@ -43,7 +43,7 @@ func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error
 	from := t.provenance(ctx, p.URL, p.At)
 	from.Modified, from.Evidence.Snapshot = p.Modified(), t.parsed.snapshot
 	if t.profile.ManyMatches() {
-		from.Superseded = t.superseded(t.parsed.hash)
+		from.Superseded = t.notePage(t.parsed.hash)
 	}
 	var all []event.Event
 	var failed []error
@@ -96,7 +96,7 @@ func (t *Tracker) unusable(ctx context.Context, log *slog.Logger, p page.Page) (
 		log = log.With("kept", kept)
 	}
 	log.Log(ctx, t.warningLevel(err.Error()), "page unusable, nothing changed", "bytes", len(p.Body), "error", err)
-	stale, staleErr := t.Failed(ctx, p.URL, p.At, "the page is unusable: "+err.Error())
+	stale, staleErr := t.NoteFailure(ctx, p.URL, p.At, "the page is unusable: "+err.Error())
 	return stale, errors.Join(err, staleErr)
 }
 

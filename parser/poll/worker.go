@@ -29,7 +29,8 @@ type Worker struct {
 	report   Report
 }
 
-// A Report is called with the result of every poll that was done, under the TID of its task.
+// A Report is called with the result of every poll that was done, under the TID of its task. The
+// scheduler's Schedule.Polled is one: it decides when the next poll is due.
 type Report func(ctx context.Context, source string, r Result) error
 
 // NewWorker returns a worker. Its keys in store begin with prefix. t records polls that made

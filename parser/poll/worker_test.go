@@ -248,12 +248,12 @@ func TestForbiddenSource(t *testing.T) {
 		other.poll(0)
 		s.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 		const why = "the site answered 403 Forbidden"
-		if p := c.poll(1); p.Stop != "" || !p.Settle || p.Problem != why {
+		if p := c.poll(1); p.Stop != "" || !p.Unmarked || p.Problem != why {
 			t.Errorf("while another reads the match: %+v", p)
 		}
 		asked := s.Count()
 		other.redis.Del(t.Context(), "mw:{m1}:state") // as if it had been away for long
-		if p := c.poll(0); p.Stop != why || p.Settle || s.Count() != asked {
+		if p := c.poll(0); p.Stop != why || p.Unmarked || s.Count() != asked {
 			t.Errorf("later: %+v, %d requests more", p, s.Count()-asked)
 		}
 		if !strings.Contains(c.log.String(), "the site forbids it: source stopped") {

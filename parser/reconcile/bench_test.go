@@ -15,7 +15,7 @@ func BenchmarkMatchUnchanged(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := reconcile.Provenance{TID: event.NewTID(), Source: "/parser/abseits", At: page.At}
+	r := reconcile.Provenance{TID: event.NewTID(), Site: "/parser/abseits", At: page.At}
 	state, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, all[0], r)
 	if err != nil {
 		b.Fatal(err)

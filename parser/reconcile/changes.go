@@ -47,7 +47,7 @@ func (d *draft) report(in observation.Incident, phase int, provisional bool, ide
 	d.trackedIDs()[id] = true
 	d.markListed(at)
 	d.state.Tracked = append(d.state.Tracked, TrackedIncident{Incident: in, ID: id, Rev: 1, Provisional: provisional,
-		Backfill: d.backfill, Source: d.from.Source, List: in.List})
+		Backfill: d.backfill, Site: d.from.Site, List: in.List})
 	d.addChange(change{tracked: at, action: event.New, phase: phase})
 }
 

@@ -9,13 +9,13 @@ import (
 // changes anything.
 func (d *draft) correct(at int, row observation.Incident) {
 	st := &d.state.Tracked[at]
-	// Two sites that write a name in two ways would correct each other for ever. So while the source
+	// Two sites that write a name in two ways would correct each other for ever. So while the site
 	// that gave the incident is read, others only add to it.
-	addOnly := st.Source != d.from.Source && !st.Provisional && d.state.seenLately(d.from.At, d.from.isOtherSource)
+	addOnly := st.Site != d.from.Site && !st.Provisional && d.state.seenLately(d.from.At, d.from.isOtherSite)
 	fills, scoredWas := st.Provisional, observation.KickScored(st.Detail)
 	edits := st.update(&row, addOnly)
 	if !addOnly {
-		st.Source, st.List = d.from.Source, row.List
+		st.Site, st.List = d.from.Site, row.List
 	}
 	if len(edits) == 0 && !fills {
 		return

@@ -146,6 +146,6 @@ func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Sc
 		data.Supersedes = in.Event
 	}
 	e, err := event.Of(event.Key(s.Sport, s.League, in.Kind.Word(ch.action)), data, from.At)
-	e.TID, e.CausationID, e.Source = from.TID, from.CausationID, from.Source
+	e.TID, e.CausationID, e.Source = from.TID, from.CausationID, from.Site
 	return e, err
 }

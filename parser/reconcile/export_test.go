@@ -12,23 +12,23 @@ import (
 func (d *draft) fields(p parts) []any {
 	s, m := &d.state, &d.state.Match
 	switch p {
-	case page:
+	case partPage:
 		return []any{&d.obs, &d.from, &d.score, &d.backfill, &s.Seen}
-	case match:
+	case partMatch:
 		return []any{&d.before, &s.Sport, &s.League, &m.ID, &m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock}
-	case health:
+	case partHealth:
 		return []any{&m.Stale, &s.Blind}
-	case score:
+	case partScore:
 		return []any{&s.Score, &s.Shootout}
-	case incidents:
+	case partIncidents:
 		return []any{&s.Tracked, &s.TakenBack, &d.listed, &d.ids}
-	case changes:
+	case partChanges:
 		return []any{&d.changes, &s.Untracked}
 	}
 	return []any{&s.Epoch, &s.Seq, &s.Views}
 }
 
-var allParts = map[parts]string{0: "rest", page: "page", match: "match", health: "health", score: "score", incidents: "incidents", changes: "changes"}
+var allParts = map[parts]string{0: "rest", partPage: "page", partMatch: "match", partHealth: "health", partScore: "score", partIncidents: "incidents", partChanges: "changes"}
 
 // CheckSteps makes each step report an error to t if it writes a part of the draft that it does not
 // declare, or if one that it does not declare has any influence on what it writes. The function

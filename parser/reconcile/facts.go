@@ -27,7 +27,7 @@ func checkSameMatch(known *State, o *observation.Observation, from *Provenance) 
 	if !from.Aliases.SameTeam(was.Home, now.Home) || !from.Aliases.SameTeam(was.Away, now.Away) {
 		return fmt.Errorf("%w: %s v %s, not %s v %s", ErrOtherMatch, now.Home, now.Away, was.Home, was.Away)
 	}
-	id := known.Views[from.Source].PageID
+	id := known.Views[from.Site].PageID
 	if id != "" && o.PageID != "" {
 		if id != o.PageID {
 			return fmt.Errorf("%w: the site calls it %q, not %q", ErrOtherMatch, o.PageID, id)
@@ -50,7 +50,7 @@ func mergeFacts(known *State, o *observation.Observation, v verdict) (league str
 		m.Start = o.Match.Start
 	}
 	was := observation.Observation{Match: m}
-	if v == overdue || compareClock(o.Sport, clockShown(o), clockShown(&was)) >= 0 { // else another source is ahead
+	if v == overdue || compareClock(o.Sport, clockShown(o), clockShown(&was)) >= 0 { // else another site is ahead
 		m.Period = cmp.Or(o.Match.Period, m.Period)
 		if !o.Match.Clock.IsZero() || o.Match.Period != "" {
 			m.Clock = o.Match.Clock

@@ -70,7 +70,7 @@ func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	}
 	// Another site has IDs of its own.
 	r := parsertest.Reading(parsertest.Noon)
-	r.Source = "/parser/other-site"
+	r.Site = "/parser/other-site"
 	other.PageID, other.Match.Start = "xyz", parsertest.Noon
 	if _, events, err := reconcile.Match(s, other, r); err != nil || len(events) != 1 {
 		t.Errorf("another site: %v", err)

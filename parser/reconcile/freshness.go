@@ -26,39 +26,39 @@ type verdict int
 const (
 	held     verdict = iota // not at all, for now
 	believed                // in what it adds and changes
-	fresh                   // also in what it takes back: it is strictly newer than all before it of its source
+	fresh                   // also in what it takes back: it is strictly newer than all before it of its site
 	overdue                 // in everything: it was held for so long that it is the truth
 )
 
-// judge returns how far the page is believed, and what its source has shown now.
+// judge returns how far the page is believed, and what its site has shown now.
 func judge(known *State, o *observation.Observation, from *Provenance) (verdict, View) {
-	before := known.Views[from.Source]
+	before := known.Views[from.Site]
 	next, result := before, believed
 	next.PageID = cmp.Or(o.PageID, before.PageID)
 	switch {
 	case !known.Known():
 	case lagsBehind(known, &before, o):
-		// What another source shows is not undone while that is read, nor by a page that has not changed.
-		next.Hold = (*Hold)(nil).extended(from.At)
-		if known.seenLately(from.At, from.isOtherSource) || snapshotOf(o, from) == before.Snapshot {
+		// What another site shows is not undone while that is read, nor by a page that has not changed.
+		next.Hold = firstHold(from.At)
+		if known.seenLately(from.At, from.isOtherSite) || snapshotOf(o, from) == before.Snapshot {
 			return held, next
 		}
-		fallthrough
-	case before.newerThan(o, from):
+		fallthrough // no other site is read: hold the page as long as one that looks older
+	case pageLooksOlder(&before, o, from):
 		next.Hold = before.Hold.extended(from.At)
 		if !next.Hold.overdue(heldPolls, heldFor) {
 			return held, next
 		}
 		next = View{PageID: next.PageID, Superseded: before.Superseded, Snapshot: before.Snapshot}
 		result = overdue
-	case before.olderThan(o, from):
+	case pageIsNewer(&before, o, from):
 		result = fresh
 	}
 	next.Hold = nil
 	return result, next.advanced(o, from)
 }
 
-// snapshotOf returns what tells the page's bytes from others of its source. A page with several
+// snapshotOf returns what tells the page's bytes from others of its site. A page with several
 // matches changes with each of them; there only [Provenance.Superseded] can tell.
 func snapshotOf(o *observation.Observation, from *Provenance) string {
 	if o.Shared {
@@ -67,21 +67,21 @@ func snapshotOf(o *observation.Observation, from *Provenance) string {
 	return cmp.Or(from.Evidence.Snapshot, "unknown")
 }
 
-// olderThan reports whether the page is strictly newer than all that the source has shown.
-func (v *View) olderThan(o *observation.Observation, from *Provenance) bool {
+// pageIsNewer reports whether the page is strictly newer than all that the site has shown.
+func pageIsNewer(v *View, o *observation.Observation, from *Provenance) bool {
 	return v.Snapshot != "" && (v.behind(o) || !v.superseded(o, from) && v.compareModified(from) > 0)
 }
 
-// behind reports whether the match has gone on since the source's earlier pages.
+// behind reports whether the match has gone on since the site's earlier pages.
 func (v *View) behind(o *observation.Observation) bool {
 	return compareClock(o.Sport, clockShown(o), v.Clock) > 0 || o.Match.Status != "" && o.Match.Status.Rank() > v.Rank
 }
 
-// newerThan reports whether the page looks older than one that the source has shown. A page that is
+// pageLooksOlder reports whether the page looks older than one that the site has shown. A page that is
 // newer in any way does not: its score may fall.
-func (v *View) newerThan(o *observation.Observation, from *Provenance) bool {
+func pageLooksOlder(v *View, o *observation.Observation, from *Provenance) bool {
 	switch {
-	case v.Snapshot == "" || v.olderThan(o, from):
+	case v.Snapshot == "" || pageIsNewer(v, o, from):
 		return false
 	case compareClock(o.Sport, clockShown(o), v.Clock) < 0,
 		o.Match.Status != "" && o.Match.Status.Rank() < v.Rank,
@@ -103,7 +103,7 @@ func (v *View) superseded(o *observation.Observation, from *Provenance) bool {
 	return snapshot != v.Snapshot && slices.Contains(v.Superseded, snapshot)
 }
 
-// compareModified compares the page's Last-Modified with the latest of its source. It returns 0 if
+// compareModified compares the page's Last-Modified with the latest of its site. It returns 0 if
 // either is not known.
 func (v *View) compareModified(from *Provenance) int {
 	if from.Modified.IsZero() || v.Modified.IsZero() {
@@ -137,11 +137,11 @@ func (v View) advanced(o *observation.Observation, from *Provenance) View {
 	return v
 }
 
-// lagsBehind reports whether the page lacks what another source has shown, and its own source never
+// lagsBehind reports whether the page lacks what another site has shown, and its own site never
 // has: a goal, the end, the next period, or that a goal was taken back.
 func lagsBehind(known *State, v *View, o *observation.Observation) bool {
 	if len(known.Views) == 0 || len(known.Views) == 1 && v.Snapshot != "" {
-		return false // there is no other source
+		return false // there is no other site
 	}
 	rank := known.Match.Status.Rank()
 	if o.Match.Status != "" && o.Match.Status.Rank() < rank && v.Rank < rank {
@@ -157,9 +157,9 @@ func lagsBehind(known *State, v *View, o *observation.Observation) bool {
 	for _, side := range []event.Side{event.Home, event.Away} {
 		now, was := o.Score.Of(side), known.Score.Of(side)
 		switch {
-		case now < was && (v.Score == nil || v.Score.Of(side) <= now): // the source never showed that goal
+		case now < was && (v.Score == nil || v.Score.Of(side) <= now): // the site never showed that goal
 			return true
-		case now > was && v.Score != nil && v.Score.Of(side) >= now: // the source still shows that goal
+		case now > was && v.Score != nil && v.Score.Of(side) >= now: // the site still shows that goal
 			return true
 		}
 	}

@@ -40,7 +40,7 @@ func FuzzMatch(f *testing.F) {
 		sport := []event.Sport{event.Soccer, event.IceHockey, event.Basketball}[in.below(3)]
 		for n := 0; n < 40 && !in.over(); n++ {
 			now = now.Add(time.Duration(in.below(12)) * 10 * time.Second)
-			r := reconcile.Provenance{TID: event.TID{1}, Source: "/parser/fuzz", At: now, Evidence: event.Evidence{Snapshot: string('a' + rune(in.below(4)))}}
+			r := reconcile.Provenance{TID: event.TID{1}, Site: "/parser/fuzz", At: now, Evidence: event.Evidence{Snapshot: string('a' + rune(in.below(4)))}}
 			if in.below(3) == 0 {
 				r.Modified = parsertest.Noon.Add(time.Duration(in.below(20)) * time.Minute)
 			}

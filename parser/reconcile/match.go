@@ -32,16 +32,16 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	if verdict != held {
 		next.Seen = seenNow(&known, &o, &from)
 	}
-	nothingNew := digest == known.Views[from.Source].Observed && verdict != overdue && known.settled(&view)
+	nothingNew := digest == known.Views[from.Site].Observed && verdict != overdue && known.nothingPending(&view)
 	if verdict == held || nothingNew {
-		next.Views = withView(known.Views, from.Source, view)
+		next.Views = withView(known.Views, from.Site, view)
 		return next, nil, nil
 	}
 
 	// Decide on the score, normalise the rows and merge the facts.
 	view.Observed = digest
 	decision, view := decideScore(&known, &o, &from, verdict, view)
-	next.Views = withView(known.Views, from.Source, view)
+	next.Views = withView(known.Views, from.Site, view)
 
 	o.Incidents = inOrder(o.Sport, withoutRepeats(&o))
 	next.Sport = o.Sport
@@ -63,16 +63,16 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 // steps are the comparison, in order, with the parts of the draft that each may read and write. A
 // step may also read what it writes.
 var steps = []step{
-	{"health", (*draft).checkHealth, page | match | incidents, health | changes},
-	{"reopened periods", (*draft).reopenPeriods, page | match, incidents | changes},
-	{"periods", (*draft).comparePeriods, page | match, incidents | changes},
-	{"goals", (*draft).compareGoals, page | match, incidents | changes},
-	{"points", (*draft).comparePoints, page | match, incidents | changes},
-	{"kicks", (*draft).compareKicks, page | match, incidents | changes},
-	{"others", (*draft).compareOthers, page | match, incidents | changes},
-	{"missing", (*draft).retractMissing, page, incidents | changes},
-	{"score change", (*draft).reportScoreChange, page | match | incidents, score | changes},
-	{"status change", (*draft).reportStatusChange, match | incidents, changes},
+	{"health", (*draft).checkHealth, partPage | partMatch | partIncidents, partHealth | partChanges},
+	{"reopened periods", (*draft).reopenPeriods, partPage | partMatch, partIncidents | partChanges},
+	{"periods", (*draft).comparePeriods, partPage | partMatch, partIncidents | partChanges},
+	{"goals", (*draft).compareGoals, partPage | partMatch, partIncidents | partChanges},
+	{"points", (*draft).comparePoints, partPage | partMatch, partIncidents | partChanges},
+	{"kicks", (*draft).compareKicks, partPage | partMatch, partIncidents | partChanges},
+	{"others", (*draft).compareOthers, partPage | partMatch, partIncidents | partChanges},
+	{"missing", (*draft).retractMissing, partPage, partIncidents | partChanges},
+	{"score change", (*draft).reportScoreChange, partPage | partMatch | partIncidents, partScore | partChanges},
+	{"status change", (*draft).reportStatusChange, partMatch | partIncidents, partChanges},
 }
 
 // A step is one part of the comparison.
@@ -100,12 +100,12 @@ type draft struct {
 type parts int
 
 const (
-	page      parts = 1 << iota // what the page says, and what was decided about it; no step writes it
-	match                       // teams, status, period and clock in the next state; no step writes it
-	health                      // whether the source is stale or blind
-	score                       // the score and the shoot-out in the next state
-	incidents                   // tracked incidents, which of them are listed, and counts of retractions
-	changes                     // found so far
+	partPage      parts = 1 << iota // what the page says, and what was decided about it; no step writes it
+	partMatch                       // teams, status, period and clock in the next state; no step writes it
+	partHealth                      // whether the source is stale or blind
+	partScore                       // the score and the shoot-out in the next state
+	partIncidents                   // tracked incidents, which of them are listed, and counts of retractions
+	partChanges                     // found so far
 )
 
 // newDraft returns a draft of next. Slices and maps that steps modify are copies.
@@ -114,12 +114,12 @@ func newDraft(known *State, next State) *draft {
 	return &draft{backfill: !known.Known(), before: known.Match.Status, state: next}
 }
 
-// withView returns views with one source's replaced.
-func withView(views map[string]View, source string, v View) map[string]View {
+// withView returns views with one site's replaced.
+func withView(views map[string]View, site string, v View) map[string]View {
 	views = maps.Clone(views)
 	if views == nil {
 		views = map[string]View{}
 	}
-	views[source] = v
+	views[site] = v
 	return views
 }

@@ -36,14 +36,14 @@ type story struct {
 	seq   int64
 	now   time.Duration // since the first page
 
-	source, snapshot string    // of the next pages; "" for those that do not matter
-	modified         time.Time // their Last-Modified
-	again            bool      // their bytes were replaced before
+	site, snapshot string    // of the next pages; "" for those that do not matter
+	modified       time.Time // their Last-Modified
+	again          bool      // their bytes were replaced before
 }
 
-// from makes the next pages come from another source.
-func (s *story) from(source string) *story {
-	s.source = source
+// from makes the next pages come from another site.
+func (s *story) from(site string) *story {
+	s.site = site
 	return s
 }
 
@@ -58,7 +58,7 @@ func (s *story) read(o observation.Observation) []string {
 	s.t.Helper()
 	before, _ := json.Marshal(s.state)
 	s.now += 20 * time.Second
-	r := reconcile.Provenance{TID: event.NewTID(), Source: "/parser/test" + s.source, Watcher: "w" + s.source, At: time.Unix(1478476221, 0).Add(s.now),
+	r := reconcile.Provenance{TID: event.NewTID(), Site: "/parser/test" + s.site, Tracker: "w" + s.site, At: time.Unix(1478476221, 0).Add(s.now),
 		Modified: s.modified, Superseded: s.again, Evidence: event.Evidence{Snapshot: s.snapshot}}
 	next, events, err := reconcile.Match(s.state, o, r)
 	if err != nil {
@@ -126,7 +126,7 @@ func TestTwoParsersAgreeOnIDs(t *testing.T) {
 	t.Parallel()
 	o := observed(event.Live, "1h", event.Score{Away: 1}, goalBy(event.Away, "Giovinco", at(6, 0)))
 	read := func(epoch string) []string {
-		_, events, err := reconcile.Match(reconcile.State{Epoch: epoch}, o, reconcile.Provenance{TID: event.NewTID(), Source: "/parser/" + epoch, At: time.Now()})
+		_, events, err := reconcile.Match(reconcile.State{Epoch: epoch}, o, reconcile.Provenance{TID: event.NewTID(), Site: "/parser/" + epoch, At: time.Now()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -40,7 +40,7 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 // play has resumed: the period is then the one after the break.
 func resumedMatch(known *State, o *observation.Observation, from *Provenance) event.Match {
 	m, pause := o.Match, known.Match.Period
-	before := known.Views[from.Source]
+	before := known.Views[from.Site]
 	if !pause.IsBreak() || m.Period != "" || before.superseded(o, from) {
 		return m
 	}

@@ -68,7 +68,7 @@ func (d *draft) retractMissing() {
 		switch {
 		case d.listed[at]:
 			st.Missing = nil
-		case complete && wouldList(&d.obs, st, d.from.Source):
+		case complete && wouldList(&d.obs, st, d.from.Site):
 			st.Missing = st.Missing.extended(d.from.At)
 			if st.Missing.overdue(missingPolls, missingFor) {
 				d.retract(at, seriesOf(sport, st))
@@ -77,8 +77,8 @@ func (d *draft) retractMissing() {
 	}
 }
 
-// wouldList reports whether the page would list a tracked incident: its source is the one that gave
+// wouldList reports whether the page would list a tracked incident: its site is the one that gave
 // the incident, and the list it was in has rows.
-func wouldList(o *observation.Observation, st *TrackedIncident, source string) bool {
-	return st.Source == source && (o.Lists == nil || st.List < len(o.Lists) && o.Lists[st.List] > 0)
+func wouldList(o *observation.Observation, st *TrackedIncident, site string) bool {
+	return st.Site == site && (o.Lists == nil || st.List < len(o.Lists) && o.Lists[st.List] > 0)
 }

@@ -13,8 +13,8 @@ import (
 type Provenance struct {
 	TID         event.TID
 	CausationID string
-	Source      string // of the events: "/parser/<profile>"
-	Watcher     string // tells two workers apart that read the same source
+	Site        string // "/parser/<profile>", the source of the events
+	Tracker     string // tells two trackers apart that read the same site
 	At          time.Time
 	Modified    time.Time           // the page's Last-Modified; zero if it has none
 	Superseded  bool                // whether newer bytes have replaced the page's before, as far as the reader knows
@@ -27,14 +27,14 @@ type Provenance struct {
 // with every poll.
 const seenStep = 30 * time.Second
 
-// reader names one worker that reads one source.
-func (p *Provenance) reader() string { return p.Source + " " + p.Watcher }
+// reader names one tracker of one site.
+func (p *Provenance) reader() string { return p.Site + " " + p.Tracker }
 
-// isOtherReader and isOtherSource report whether a reader is another one, and whether it reads
-// another source.
+// isOtherReader and isOtherSite report whether a reader is another one, and whether it reads another
+// site.
 func (p *Provenance) isOtherReader(reader string) bool { return reader != p.reader() }
-func (p *Provenance) isOtherSource(reader string) bool {
-	return !strings.HasPrefix(reader, p.Source+" ")
+func (p *Provenance) isOtherSite(reader string) bool {
+	return !strings.HasPrefix(reader, p.Site+" ")
 }
 
 // seenLately reports whether any of these readers had a page that was believed within [StaleAfter].
@@ -48,7 +48,7 @@ func (s *State) seenLately(at time.Time, by func(reader string) bool) bool {
 }
 
 // seenNow returns known.Seen with this reader's time. It returns known.Seen itself if that is
-// recent enough, or if the match is over and has no other source.
+// recent enough, or if the match is over and has no other site.
 func seenNow(known *State, o *observation.Observation, from *Provenance) map[string]time.Time {
 	over := cmp.Or(o.Match.Status, known.Match.Status).Rank() > event.Live.Rank()
 	if over && len(known.Views) < 2 || from.At.Sub(known.Seen[from.reader()]) < seenStep {

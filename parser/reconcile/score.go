@@ -20,7 +20,7 @@ type scoreDecision struct {
 	mayRetract bool // the score may take goals back
 }
 
-// decideScore decides on the page's score, and returns the view of its source with the doubt. A
+// decideScore decides on the page's score, and returns the view of its site with the doubt. A
 // score that falls or leaps is believed when two fresh pages agree on it, or when it lasts as long
 // as a page that is held. Until then it is in doubt.
 func decideScore(known *State, o *observation.Observation, from *Provenance, by verdict, v View) (scoreDecision, View) {

@@ -32,7 +32,7 @@ type State struct {
 	// comes in the place of a retracted incident gets an ID of its own.
 	TakenBack map[string]int `json:"taken_back,omitempty"`
 
-	// Views say what each source has shown, by [Provenance.Source].
+	// Views say what each site has shown, by [Provenance.Site].
 	Views map[string]View `json:"views,omitempty"`
 
 	// Seen says when each reader last had a page that was believed, to within
@@ -43,9 +43,9 @@ type State struct {
 // Known reports whether a page of the match was reconciled before.
 func (s *State) Known() bool { return s.Match.ID != "" }
 
-// settled reports whether a page that says the same as the last one of its source changes nothing:
-// no page is held, no score is doubted, no source is stale or blind, no incident is missing.
-func (s *State) settled(v *View) bool {
+// nothingPending reports whether a page that says the same as the last one of its site changes
+// nothing: no page is held, no score is doubted, no source is stale or blind, no incident is missing.
+func (s *State) nothingPending(v *View) bool {
 	return v.Hold == nil && v.Doubt == nil && s.Blind == nil && s.Match.Stale == nil &&
 		!slices.ContainsFunc(s.Tracked, func(st TrackedIncident) bool { return st.Missing != nil })
 }
@@ -80,13 +80,13 @@ type TrackedIncident struct {
 	Provisional bool   `json:"provisional,omitempty"` // only the score says so; no page has listed it
 
 	Backfill bool   `json:"backfill,omitempty"` // was reported as backfill
-	Source   string `json:"source,omitempty"`   // of the page that gave the attributes
-	List     int    `json:"list,omitempty"`     // index of the list of that source's profile
+	Site     string `json:"source,omitempty"`   // of the page that gave the attributes
+	List     int    `json:"list,omitempty"`     // index of the list in that site's profile
 	Missing  *Hold  `json:"missing,omitempty"`  // counts complete pages in a row that lack it; nil if none does
 }
 
-// A View is what one source has shown of a match. All of it comes from pages that were believed,
-// except Hold.
+// A View is what one site has shown of a match. A site is a profile; all its pages share one view.
+// All of it comes from pages that were believed, except Hold.
 type View struct {
 	Rank       int          `json:"rank"`                 // of the status
 	Clock      event.Clock  `json:"clock,omitzero"`       // the furthest shown
@@ -96,7 +96,7 @@ type View struct {
 	Snapshot   string       `json:"snapshot,omitempty"`   // of the latest page, see snapshotOf
 	Superseded []string     `json:"superseded,omitempty"` // snapshots of the pages before it
 	Observed   uint64       `json:"observed,omitempty"`   // digest of the latest observation
-	PageID     string       `json:"page_id,omitempty"`    // the source's own ID of the match
+	PageID     string       `json:"page_id,omitempty"`    // the site's own ID of the match
 
 	Hold  *Hold  `json:"hold,omitempty"`  // counts pages in a row that look older; nil if the latest does not
 	Doubt *Doubt `json:"doubt,omitempty"` // nil unless the latest page's score is in doubt
@@ -110,10 +110,13 @@ type Hold struct {
 	Last   time.Time     `json:"last"`   // the latest poll
 }
 
+// firstHold returns a hold with one poll.
+func firstHold(at time.Time) *Hold { return &Hold{Polls: 1, Last: at} }
+
 // extended returns the hold with one more poll. h is not modified, and may be nil.
 func (h *Hold) extended(at time.Time) *Hold {
 	if h == nil {
-		return &Hold{Polls: 1, Last: at}
+		return firstHold(at)
 	}
 	gap := max(0, min(at.Sub(h.Last), time.Minute))
 	return &Hold{Polls: h.Polls + 1, Lasted: h.Lasted + gap, Last: at}

@@ -38,7 +38,7 @@ func TestCheckSameMatch(t *testing.T) {
 		"letters lost":                          {known, "P?V", kickOff, "g-1", true},
 	} {
 		o := observation.Observation{Match: event.Match{Home: "Ajax", Away: tc.away, Start: tc.start}, PageID: tc.pageID}
-		if err := checkSameMatch(&tc.known, &o, &Provenance{Source: "site"}); (err == nil) != tc.same || err != nil && !errors.Is(err, ErrOtherMatch) {
+		if err := checkSameMatch(&tc.known, &o, &Provenance{Site: "site"}); (err == nil) != tc.same || err != nil && !errors.Is(err, ErrOtherMatch) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -153,7 +153,7 @@ func TestJudge(t *testing.T) {
 	other := map[string]time.Time{"other w": noon}
 	for name, tc := range map[string]struct {
 		view     View
-		source   string
+		site     string
 		seen     map[string]time.Time
 		minute   int
 		score    int
@@ -170,17 +170,17 @@ func TestJudge(t *testing.T) {
 		"the score fell":                        {shown, "site", nil, 60, 0, "c", time.Time{}, held},
 		"bytes that were replaced":              {shown, "site", nil, 60, 1, "a", time.Time{}, held},
 		"an earlier clock, for the third time":  {long, "site", nil, 59, 1, "c", time.Time{}, overdue},
-		"another source, a goal behind":         {shown, "new", other, 60, 0, "c", time.Time{}, held},
-		"another source, level":                 {shown, "new", other, 60, 1, "c", time.Time{}, believed},
+		"another site, a goal behind":           {shown, "new", other, 60, 0, "c", time.Time{}, held},
+		"another site, level":                   {shown, "new", other, 60, 1, "c", time.Time{}, believed},
 	} {
 		known := State{Match: event.Match{ID: "m", Status: event.Live, Period: "2h"}, Score: &event.Score{Home: 1},
 			Views: map[string]View{"site": tc.view}, Seen: tc.seen}
-		if tc.source == "new" {
+		if tc.site == "new" {
 			known.Views["other"] = tc.view
 		}
 		o := observation.Observation{Sport: event.Soccer, Score: &event.Score{Home: tc.score},
 			Match: event.Match{Status: event.Live, Period: "2h", Clock: second(tc.minute)}}
-		from := Provenance{Source: tc.source, Watcher: "w", At: noon, Modified: tc.modified, Evidence: event.Evidence{Snapshot: tc.snapshot}}
+		from := Provenance{Site: tc.site, Tracker: "w", At: noon, Modified: tc.modified, Evidence: event.Evidence{Snapshot: tc.snapshot}}
 		got, view := judge(&known, &o, &from)
 		if got != tc.want {
 			t.Errorf("%s: verdict %d, want %d", name, got, tc.want)
@@ -243,7 +243,7 @@ func TestMergeFacts(t *testing.T) {
 	}{
 		"a page with names alone":       {event.Match{Home: "AFC Ajax", Away: "PSV"}, believed, whole},
 		"the clock goes on":             {event.Match{Away: "PSV", Period: "2h", Clock: second(61)}, fresh, with(func(m *event.Match) { m.Clock = second(61) })},
-		"another source is ahead":       {event.Match{Away: "PSV", Period: "2h", Clock: second(59)}, believed, whole},
+		"another site is ahead":         {event.Match{Away: "PSV", Period: "2h", Clock: second(59)}, believed, whole},
 		"a page that was held for long": {event.Match{Away: "PSV", Period: "2h", Clock: second(59)}, overdue, with(func(m *event.Match) { m.Clock = second(59) })},
 		"the match is over":             {event.Match{Away: "PSV", Status: event.Ended}, fresh, with(func(m *event.Match) { m.Status = event.Ended })},
 		"a new kick-off":                {event.Match{Away: "PSV", Start: kickOff.Add(time.Hour)}, fresh, with(func(m *event.Match) { m.Start = kickOff.Add(time.Hour) })},

@@ -26,7 +26,7 @@ func TestStepsReadAndWriteWhatTheyDeclare(t *testing.T) {
 		t.Fatalf("%d fixtures, %v", len(manifests), err)
 	}
 	for _, m := range manifests {
-		parsertest.Play(t, parsertest.Reader(t), parsertest.Fixture(t, path.Dir(m)))
+		parsertest.Play(t, parsertest.Ingester(t), parsertest.Fixture(t, path.Dir(m)))
 	}
 	for seed := range uint64(60) {
 		reconcileGenerated(t, seed)
@@ -48,7 +48,7 @@ func reconcileGenerated(t *testing.T, seed uint64) {
 	sport := []event.Sport{event.Soccer, event.IceHockey, event.Basketball}[seed%3]
 	for !in.over() {
 		now = now.Add(time.Duration(in.below(12)) * 10 * time.Second)
-		from := reconcile.Provenance{Source: "/parser/" + string('a'+rune(in.below(2))), At: now, Evidence: event.Evidence{Snapshot: now.String()}}
+		from := reconcile.Provenance{Site: "/parser/" + string('a'+rune(in.below(2))), At: now, Evidence: event.Evidence{Snapshot: now.String()}}
 		next, _, err := reconcile.Match(state, in.observation(sport), from)
 		if err == nil {
 			state = next

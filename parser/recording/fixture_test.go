@@ -30,7 +30,7 @@ func TestFixtures(t *testing.T) {
 		dir := path.Dir(m)
 		t.Run(path.Base(dir), func(t *testing.T) {
 			var got bytes.Buffer
-			for _, e := range parsertest.Play(t, parsertest.Reader(t), parsertest.Fixture(t, dir)) {
+			for _, e := range parsertest.Play(t, parsertest.Ingester(t), parsertest.Fixture(t, dir)) {
 				line, err := json.Marshal(e)
 				if err != nil {
 					t.Fatal(err)

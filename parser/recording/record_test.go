@@ -26,7 +26,7 @@ func TestPagesThatAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := &bytes.Buffer{}
-	r := parsertest.Reader(t)
+	r := parsertest.Ingester(t)
 	r.Keep, r.Log = &recording.Keeper{Dir: dir}, slog.New(slog.NewTextHandler(log, nil))
 	w := parsertest.Track(t, r, parsertest.SmallProfile)
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))

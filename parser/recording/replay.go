@@ -30,7 +30,7 @@ type step struct {
 	after   time.Duration // since the fixture's first page
 }
 
-// Play replays fixtures side by side, each from its first page. It resteps when all have ended, or ctx
+// Play replays fixtures side by side, each from its first page. It returns when all have ended, or ctx
 // has. Each page is a job with a TID of its own.
 func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	var steps []step
@@ -39,18 +39,18 @@ func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 		if err != nil {
 			return err
 		}
-		w := r.Ingester.Track(p, f.Match)
+		tracker := r.Ingester.Track(p, f.Match)
 		for _, page := range f.Pages {
-			steps = append(steps, step{f, w, page, page.At.Sub(f.Pages[0].At)})
+			steps = append(steps, step{f, tracker, page, page.At.Sub(f.Pages[0].At)})
 		}
 	}
 	if r.Speed > 0 { // else one match after the other is easier to read
 		slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.after, b.after) })
 	}
 	began := time.Now()
-	for _, t := range steps {
+	for _, s := range steps {
 		if r.Speed > 0 {
-			due := began.Add(time.Duration(float64(t.after) / r.Speed))
+			due := began.Add(time.Duration(float64(s.after) / r.Speed))
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Until(due)):
@@ -59,15 +59,15 @@ func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := r.ingest(ctx, t); err != nil {
+		if err := r.ingest(ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Replayer) ingest(ctx context.Context, t step) error {
-	page, err := t.fixture.Page(t.page)
+func (r *Replayer) ingest(ctx context.Context, s step) error {
+	page, err := s.fixture.Page(s.page)
 	if err != nil {
 		return err
 	}
@@ -75,9 +75,9 @@ func (r *Replayer) ingest(ctx context.Context, t step) error {
 		page.At = time.Now().UTC()
 	}
 	job := event.WithTID(ctx, event.NewTID())
-	events, err := t.tracker.Ingest(job, page)
-	if err != nil && len(t.fixture.Pages) == 1 {
-		return fmt.Errorf("%s: %w", t.page.File, err)
+	events, err := s.tracker.Ingest(job, page)
+	if err != nil && len(s.fixture.Pages) == 1 {
+		return fmt.Errorf("%s: %w", s.page.File, err)
 	}
 	// In a longer fixture an unusable page is part of the recording. The tracker has logged it.
 	if r.Each != nil {
