@@ -47,7 +47,7 @@ func (h *Hub) authorize(r *http.Request, req *request) (int, error) {
 		return http.StatusUnauthorized, err
 	}
 	req.expires = claims.Expires.Unix()
-	allowed := filter.Filter{Topics: claims.Topics, Match: claims.Match, Team: claims.Team}
+	allowed := filter.New(claims.Topics, claims.Match, claims.Team)
 	if err := allowed.Check(); err != nil {
 		return http.StatusUnauthorized, fmt.Errorf("the token's claims: %w", err)
 	}

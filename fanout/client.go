@@ -83,9 +83,9 @@ func (c *client) check(now int64, ping bool, at *cursorFrame) {
 		c.closeLocked(closeToken, "the token has expired", endToken)
 	case ping && c.codec != wire.Stream && now-c.lastHeard.Load() > maxSilence:
 		c.abort(endSilent)
-	case ping && !c.draining:
+	case ping: // also behind what waits: how else could a busy client show that it is alive?
 		b := wire.Ping(c.codec)
-		if c.next < at.position && at.last.Offset >= c.next { // it wants little, and its cursor would grow old
+		if !c.draining && c.next < at.position && at.last.Offset >= c.next { // it wants little, and its cursor would grow old
 			b = append(b, at.bytes[c.codec]...)
 			c.next = at.position
 		}

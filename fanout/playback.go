@@ -83,6 +83,10 @@ func (h *Hub) ownPlayback(ctx context.Context, a *admission) outcome {
 	case <-ctx.Done():
 		return noRoom
 	}
+	if a.cursor == nil && h.delayTimeline(a.pace.delay, nil) != nil {
+		<-h.searches
+		return retry // another client's playback became the timeline of this delay meanwhile
+	}
 	p := &playback{hub: h, pace: a.pace, waiting: []*admission{a}, found: sync.OnceFunc(func() { <-h.searches })}
 	if !h.start(p.run) {
 		p.found()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,4 +130,47 @@ func TestStalledReadingsAreBounded(t *testing.T) {
 			t.Errorf("%d clients: %d stalled readings of the log at a time, want 1", clients, log.most)
 		}
 	})
+}
+
+// A slowLog takes a while to open, as a log on a server does, and counts its readings.
+type slowLog struct {
+	broker.Log
+
+	readings atomic.Int64
+}
+
+func (l *slowLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{}, h func(broker.Cursor, broker.Message) error) error {
+	l.readings.Add(1)
+	select {
+	case <-ctx.Done():
+	case <-time.After(100 * time.Millisecond):
+	}
+	return l.Log.ReadLog(ctx, from, caughtUp, h)
+}
+
+// Clients of one delay whose place is no longer in memory share one timeline, however many come
+// at once.
+func TestHerdOfOneDelay(t *testing.T) {
+	const clients = 100
+	b := memory.New(nil, nil)
+	kept := checkpoints(t).Every(50)
+	w := newNodeWith(t, b, kept).follow(t, "match=m1")
+	w.read()
+	began := time.Now().Add(-90 * time.Minute)
+	for i := range int64(300) {
+		seqAt(t, b, "m1", "soccer.mls.goal", i+1, began.Add(time.Duration(i)*15*time.Second), nil)
+		w.event()
+	}
+	log := &slowLog{Log: b}
+	n := newNodeWith(t, log, kept) // its memory begins at the checkpoint
+	n.follow(t, "match=none").read()
+	var all sync.WaitGroup
+	for range clients {
+		c := n.follow(t, "delay=3300")
+		all.Go(func() { c.read() })
+	}
+	all.Wait()
+	if readings, most := log.readings.Load(), int64(20); readings < 2 || readings > most {
+		t.Errorf("%d clients of one delay: %d readings of the log, want 2 to %d", clients, readings, most)
+	}
 }

@@ -30,10 +30,16 @@ type Filter struct {
 	teams []string // what Teams returns, if it was computed before
 }
 
+// New returns a filter with these lists, which it keeps. Names of teams are folded once, here.
+func New(topics, matches, teams []string) Filter {
+	f := Filter{Topics: topics, Match: matches, Team: teams}
+	f.teams = f.Teams()
+	return f
+}
+
 // Parse reads topics=a,b&match=ID&team=NAME.
 func Parse(q url.Values) (Filter, error) {
-	f := Filter{Topics: split(q["topics"]), Match: split(q["match"]), Team: q["team"]}
-	f.teams = f.Teams()
+	f := New(split(q["topics"]), split(q["match"]), q["team"])
 	return f, f.Check()
 }
 
@@ -102,9 +108,8 @@ func (f Filter) Add(more Filter) (Filter, error) {
 		}
 		return a
 	}
-	sum := Filter{Topics: merge(f.Topics, more.Topics), Match: merge(f.Match, more.Match), Team: merge(f.Team, more.Team), Allowed: f.Allowed}
-	sum.Nothing = f.Nothing && sum.Empty()
-	sum.teams = sum.Teams()
+	sum := New(merge(f.Topics, more.Topics), merge(f.Match, more.Match), merge(f.Team, more.Team))
+	sum.Allowed, sum.Nothing = f.Allowed, f.Nothing && sum.Empty()
 	return sum, sum.Check()
 }
 
@@ -114,9 +119,8 @@ func (f Filter) Remove(less Filter) Filter {
 	without := func(a, b []string) []string {
 		return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 	}
-	rest := Filter{Topics: without(f.Topics, less.Topics), Match: without(f.Match, less.Match), Team: without(f.Team, less.Team), Allowed: f.Allowed}
-	rest.Nothing = f.Nothing || rest.Empty() && !f.Empty()
-	rest.teams = rest.Teams()
+	rest := New(without(f.Topics, less.Topics), without(f.Match, less.Match), without(f.Team, less.Team))
+	rest.Allowed, rest.Nothing = f.Allowed, f.Nothing || rest.Empty() && !f.Empty()
 	return rest
 }
 

@@ -12,12 +12,12 @@ type Conn struct {
 }
 
 // Direct reports whether c can write at all: if not, use the net.Conn.
-func (c Conn) Direct() bool { return c.raw != nil }
+func (c *Conn) Direct() bool { return c.raw != nil }
 
 // WhenWritable calls write each time the connection may accept bytes, until
 // write returns true. It returns an error when the write deadline has passed or the
 // connection is closed.
-func (c Conn) WhenWritable(write func() (done bool)) error {
+func (c *Conn) WhenWritable(write func() (done bool)) error {
 	return c.raw.Write(func(uintptr) bool { return write() })
 }
 
