@@ -1,6 +1,7 @@
 package parsertest
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -31,9 +32,15 @@ func Track(t *testing.T, in *poll.Ingester, prof string) *Tracked {
 // Read ingests a page and returns a summary of its events.
 func (tr *Tracked) Read(body string) []string {
 	tr.t.Helper()
+	summary, _ := tr.ReadUnder(tr.t.Context(), body)
+	return summary
+}
+
+// ReadUnder is Read under a context.
+func (tr *Tracked) ReadUnder(ctx context.Context, body string) ([]string, error) {
 	tr.Now = tr.Now.Add(30 * time.Second)
-	events, _ := tr.tracker.Ingest(event.WithTID(tr.t.Context(), event.NewTID()), page.Page{Body: []byte(body), At: tr.Now})
-	return Summary(events)
+	events, err := tr.tracker.Ingest(event.WithTID(ctx, event.NewTID()), page.Page{Body: []byte(body), At: tr.Now})
+	return Summary(events), err
 }
 
 // Fail reports a poll that failed and returns a summary of its events.

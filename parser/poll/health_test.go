@@ -2,8 +2,10 @@ package poll_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,5 +118,19 @@ func TestLogSaysThatAPageIsHeld(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "page held: it looks older than one already read"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, log)
+	}
+}
+
+// A page whose ingestion is cancelled has no fault: the same bytes are good when they come again.
+func TestCancelledIngestSaysNothingOfThePage(t *testing.T) {
+	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	body := fmt.Sprintf(parsertest.SmallPage, 1)
+	if events, err := w.ReadUnder(over, body); err == nil || len(events) > 0 {
+		t.Errorf("events %q, %v, want none and the context's error", events, err)
+	}
+	if got := w.Read(body); !slices.Contains(got, "goal m1") {
+		t.Errorf("the page again: %q, want its goal", got)
 	}
 }

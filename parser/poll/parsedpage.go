@@ -27,7 +27,8 @@ type parsedPage struct {
 	document *profile.Document // nil once the page's events are traced: it is large
 }
 
-// parse parses a page, unless prev is of the same bytes.
+// parse parses a page, unless prev is of the same bytes. A page that could not be parsed in time is
+// parsed again when it comes again.
 func parse(ctx context.Context, by *profile.Profile, p page.Page, prev *parsedPage) *parsedPage {
 	hash := xxhash.Sum64(p.Body)
 	if hash == prev.hash && prev.snapshot != "" {
@@ -38,8 +39,8 @@ func parse(ctx context.Context, by *profile.Profile, p page.Page, prev *parsedPa
 	if parsed.document, parsed.err = by.Parse(ctx, p); parsed.err == nil {
 		parsed.observations, parsed.problems, parsed.err = parsed.document.Observations(ctx)
 	}
-	if errors.Is(parsed.err, context.DeadlineExceeded) {
-		parsed.snapshot = "" // there may be more time for it when it comes again
+	if ctx.Err() != nil || errors.Is(parsed.err, context.DeadlineExceeded) {
+		parsed.snapshot = ""
 	}
 	return parsed
 }

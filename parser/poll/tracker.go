@@ -32,6 +32,9 @@ type Tracker struct {
 func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error) {
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
 	defer func() { t.parsed.document = nil }()
+	if err := ctx.Err(); err != nil {
+		return nil, err // that says nothing of the page
+	}
 	t.countUnchanged(t.parsed.hash)
 	log := t.log(ctx, p.URL)
 	if t.parsed.err != nil {
