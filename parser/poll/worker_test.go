@@ -44,8 +44,8 @@ func newCrew(t *testing.T, r *redis.Client, n int, url, match string) *crew {
 	c.profiles = profile.Library{"small": p}
 	for range n {
 		manners := page.Options{PerHost: time.Millisecond, PrivateAddresses: true, Patience: time.Second, Limiter: poll.NewRedisLimiter(r, "mw:")}
-		rd := &poll.Ingester{Store: poll.NewStore(r, "mw:"), Log: slog.New(slog.NewTextHandler(&c.log, nil))}
-		c.workers = append(c.workers, poll.NewWorker(c.profiles, page.NewClient(manners), rd, r, "mw:", nil, func(_ context.Context, _ string, p poll.Result) error {
+		in := &poll.Ingester{Store: poll.NewStore(r, "mw:"), Log: slog.New(slog.NewTextHandler(&c.log, nil))}
+		c.workers = append(c.workers, poll.NewWorker(c.profiles, page.NewClient(manners), in, r, "mw:", nil, func(_ context.Context, _ string, p poll.Result) error {
 			c.said = append(c.said, p)
 			return nil
 		}))
