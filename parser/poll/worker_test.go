@@ -256,7 +256,7 @@ func TestForbiddenSource(t *testing.T) {
 		if p := c.poll(0); p.Stop != why || p.Unmarked || s.Count() != asked {
 			t.Errorf("later: %+v, %d requests more", p, s.Count()-asked)
 		}
-		if !strings.Contains(c.log.String(), "the site forbids it: source stopped") {
+		if !strings.Contains(c.log.String(), "the site forbids the page: source stopped") {
 			t.Error(c.log.String())
 		}
 		s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, parsertest.SmallPage, 1) })
