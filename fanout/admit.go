@@ -30,10 +30,11 @@ type admission struct {
 type outcome int
 
 const (
-	admitted   outcome = iota
-	retry              // the place is in memory now, or the timeline has ended
-	cursorGone         // the log does not hold the cursor
-	noRoom             // for another timeline or reading of the log, or the log cannot be read
+	admitted    outcome = iota
+	retry               // the place is in memory now, or the timeline has ended
+	cursorGone          // the log does not hold the cursor
+	notInMemory         // only the log has the place where the timeline begins
+	noRoom              // for another timeline or reading of the log, or the log cannot be read
 )
 
 // admit subscribes a client to a timeline. If there is no room it closes the client
@@ -60,8 +61,11 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 		switch h.locate(ctx, *a.cursor) {
 		case eventlog.InMemory:
 		case eventlog.Older:
-			o := h.sharedPlayback(ctx, a)
-			if o != cursorGone {
+			play := h.ownPlayback
+			if a.pace.live() {
+				play = h.sharedPlayback
+			}
+			if o := play(ctx, a); o != cursorGone {
 				return o
 			}
 			a.cursor = nil
@@ -73,7 +77,7 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 	}
 	t, o := h.timelineFor(a)
 	switch {
-	case o == cursorGone:
+	case o == notInMemory:
 		return h.ownPlayback(ctx, a)
 	case o != admitted:
 		return o
@@ -82,13 +86,13 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 }
 
 // timelineFor returns the timeline for a client whose cursor, if it has one, is in
-// memory. The outcome is cursorGone if the timeline's place is only in the log, and
+// memory. The outcome is notInMemory if the timeline's place is only in the log, and
 // noRoom if there are too many timelines.
 func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	if a.pace.live() {
 		return h.live, admitted
 	}
-	if t := h.delayTimeline(a.pace.delay, nil); t != nil {
+	if t := h.findDelay(a.pace.delay); t != nil {
 		return t, admitted
 	}
 	place, ok := eventlog.Place{}, true
@@ -108,31 +112,42 @@ func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	}
 	if !ok {
 		a.from = from
-		return nil, cursorGone
+		return nil, notInMemory
 	}
 	t := newTimeline(h, h.history, a.pace.clock(from), place)
 	if !h.startTimeline(t, func() {}) {
 		return nil, noRoom
 	}
-	if other := h.delayTimeline(a.pace.delay, t); other != nil {
-		return other, admitted // made at the same time; ours ends when it has no clients
-	}
-	return t, admitted
+	return h.shareDelay(a.pace.delay, t), admitted // if that is another, t ends: it has no clients
 }
 
-// delayTimeline returns the timeline of a delay, nil if there is none. Then ours
-// becomes it, unless ours is nil.
-func (h *Hub) delayTimeline(d time.Duration, ours *timeline) *timeline {
+// findDelay returns the timeline where clients join a delay, nil if there is none.
+func (h *Hub) findDelay(d time.Duration) *timeline {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.delayTimeline(d)
+}
+
+// shareDelay lets clients join a delay on t, unless they join it on another timeline,
+// made at the same time. It returns the timeline where they join. Without a delay that
+// is t, and no other client joins it.
+func (h *Hub) shareDelay(d time.Duration, t *timeline) *timeline {
 	if d == 0 {
-		return nil
-	}
-	if t := h.delayed[d]; t != nil && !t.hasEnded() {
 		return t
 	}
-	if ours != nil {
-		h.delayed[d] = ours
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if other := h.delayTimeline(d); other != nil {
+		return other
+	}
+	h.delayed[d] = t
+	return t
+}
+
+// delayTimeline is findDelay with mu held.
+func (h *Hub) delayTimeline(d time.Duration) *timeline {
+	if t := h.delayed[d]; t != nil && !t.hasEnded() {
+		return t
 	}
 	return nil
 }

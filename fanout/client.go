@@ -29,6 +29,22 @@ const (
 // goroutine that has them. Only while a client accepts no more is there a goroutine,
 // drain, that waits for it. So an idle client has one goroutine, which reads, and a
 // slow one no queue: it has a position in the history, and drain continues from there.
+//
+// draining, stale, closing and shut are its state. These combinations exist:
+//
+//	none              It has received everything. write, deliver, subscribe and moveTo start drain
+//	                  when something must wait.
+//	draining          Something waits. When nothing does any more, prepare ends drain.
+//	draining, stale   It was too slow, and conflates. drain calls resync, which sends a snapshot.
+//	draining, closing The last frame waits. When it is sent, prepare ends drain and calls closeWrite.
+//	closing           Our side is closed, or about to be. When the client has closed its own, or
+//	                  closeTimeout is over, remove calls abort.
+//	shut, and others  The connection is closed. Nothing leads out of it, and drain ends.
+//
+// close, closeLocked and sendLast lead from the first three to closing; tooSlow does so for a
+// client that does not conflate. abort leads from all to shut. remove sets readEnded in any of them.
+// If drain runs, it writes the rest of the frame that it has begun, and closeWrite calls abort;
+// else remove does.
 type client struct {
 	// The fields that every event needs are first, in few cache lines: with many
 	// thousand clients none is in the processor's cache.

@@ -17,8 +17,8 @@
 //     the client sends, the other runs Hub.admit.
 //  4. Hub.admit calls Hub.place, until the client has a timeline or none has room.
 //     Hub.locate says where its cursor stands. In memory: Hub.timelineFor chooses or
-//     starts a timeline. Only in the log: Hub.catchUp or Hub.playBack reads the log up
-//     to it, and playback.admit goes on from there.
+//     starts a timeline. Only in the log: Hub.sharedPlayback or Hub.ownPlayback reads
+//     the log up to it, and playback.admit goes on from there.
 //  5. timeline.subscribe adds the client to the index of the timeline, and sends the
 //     first frame.
 //
@@ -91,7 +91,7 @@ type Hub struct {
 	goroutines sync.WaitGroup // all that the hub started, and one for each connection
 	starts     chan func(context.Context)
 	stopping   chan struct{} // closed when the node accepts no more clients
-	searches   chan struct{} // holds a token for each search by Hub.playBack
+	searches   chan struct{} // holds a token for each search by Hub.ownPlayback
 
 	source  broker.Log // set by Run, as the next two
 	history *eventlog.History

@@ -101,7 +101,7 @@ func (g *group) size() (n int) {
 	return n
 }
 
-// place applies change to every list that a group is found by.
+// editLists applies change to every list that a group is found by.
 func (x *index) editLists(g *group, change func([]*group) []*group) {
 	in := func(lists map[string][]*group, keys []string) {
 		for _, k := range keys {
@@ -160,7 +160,7 @@ type topics struct {
 	groups []*group           // of the patterns that end here
 }
 
-// place applies change to the list at the end of a pattern.
+// editList applies change to the list at the end of a pattern.
 func (t *topics) editList(pattern []string, change func([]*group) []*group) {
 	if len(pattern) == 0 {
 		t.groups = change(t.groups)

@@ -49,6 +49,7 @@ func (h *Hub) Collectors() []prometheus.Collector {
 	all := []prometheus.Collector{
 		h.metrics.refused, h.metrics.lag,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "matchwire_fanout_connections", Help: "Connections now."}, func() float64 { return float64(h.connected()) }),
+		// Timelines were called lines once. The name of the metric is public, so it stays.
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "matchwire_fanout_lines", Help: "Timelines now: the live one, delays and playbacks."}, func() float64 { return float64(len(h.allTimelines())) }),
 		counter("frames_total", "Events, times the sockets that wanted each.", &h.metrics.frames, nil),
 		counter("bytes_total", "Bytes written to sockets.", &h.metrics.bytes, nil),

@@ -37,12 +37,9 @@ type playback struct {
 	waited   time.Duration
 }
 
-// catchUp sends a client what is only in the log. Clients that are to be live share
-// playbacks.
+// sharedPlayback sends a client that is to be live what is only in the log. Such clients
+// share playbacks.
 func (h *Hub) sharedPlayback(ctx context.Context, a *admission) outcome {
-	if !a.pace.live() {
-		return h.ownPlayback(ctx, a)
-	}
 	h.mu.Lock()
 	h.behind = append(h.behind, a)
 	room := h.playbacks < maxSharedPlaybacks
@@ -73,7 +70,7 @@ func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 	}
 }
 
-// playBack runs a playback for one client with a delay or a speed. At most maxSearches
+// ownPlayback runs a playback for one client with a delay or a speed. At most maxSearches
 // look for their place at a time; more wait.
 func (h *Hub) ownPlayback(ctx context.Context, a *admission) outcome {
 	select {
@@ -243,7 +240,7 @@ func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, 
 			return noRoom
 		}
 		p.timeline = t
-		p.hub.delayTimeline(p.pace.delay, t)
+		p.hub.shareDelay(p.pace.delay, t) // or t stays this client's own
 		p.found()
 	}
 	return p.timeline.subscribe(a.client, a.filter, a.cursor)

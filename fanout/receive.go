@@ -44,7 +44,7 @@ func (c *client) receive(ws *websocket.Conn) bool {
 	return c.handleFrame(kind, r)
 }
 
-// endReceive returns false.
+// endReceive closes a client whose frame is too large. It returns false, for receive.
 func (c *client) endReceive(err error) bool {
 	if errors.Is(err, websocket.ErrReadLimit) {
 		c.close(websocket.CloseMessageTooBig, "", endProtocol) // gorilla sends a close frame only in some cases

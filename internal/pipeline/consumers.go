@@ -46,8 +46,8 @@ func (c Config) named(plugins []consumers.Plugin) []string {
 }
 
 // makeConsumers makes the consumers that run, here or elsewhere, each part under
-// a name of its own. A mistake in one's settings names file and line. serve is
-// what those answer that take calls, by name.
+// a name of its own. An error in the settings names file and line. serve has the
+// HTTP handlers of consumers that have one, by name.
 func makeConsumers(c Config, plugins []consumers.Plugin, elsewhere bool, r redis.UniversalClient, log *slog.Logger) (all map[string]consumers.Consumer, serve map[string]http.Handler, err error) {
 	all, serve = map[string]consumers.Consumer{}, map[string]http.Handler{}
 	for _, name := range c.named(plugins) {

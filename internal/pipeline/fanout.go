@@ -54,8 +54,8 @@ func (s Streams) check(data []byte) error {
 	return nil
 }
 
-// streams are the hub's options, but for who may connect to an address that
-// others reach: that must be said.
+// streams returns the hub's options. It fails if other machines reach the address
+// and the config does not say who may connect.
 func (p *Pipeline) streams(parts *roleParts, listen string) (fanout.Options, error) {
 	c := p.config.Fanout
 	o := fanout.Options{Checkpoints: eventlog.NewCheckpoints(parts.redis, parts.prefix), Presence: presence.NewStore(parts.redis, parts.prefix, parts.instance), Trace: parts.trace, Log: p.log,

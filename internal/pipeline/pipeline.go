@@ -287,9 +287,8 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 	return nil
 }
 
-// startOutbox publishes what waits in outboxes. The consumers' queues stand
-// before the first event leaves, whoever of them and us reached the broker
-// first.
+// startOutbox publishes what waits in outboxes. It declares the consumers' queues
+// before the first event leaves: the consumers may not have reached the broker yet.
 func (p *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, parts *roleParts) {
 	parts.health.add(func(context.Context) []health.Issue { return parts.outbox.Health() })
 	all := maps.Clone(parts.consumers)

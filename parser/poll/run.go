@@ -14,32 +14,41 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A run is one poll being done. It changes the state of its source and fills in the result.
+// A run is one poll being done.
 type run struct {
-	*Worker
-	Poll
-	task    string // its ID
-	state   *sourceState
-	tracker *Tracker // nil if the source cannot be tracked
+	worker  *Worker
+	poll    Poll
+	task    string   // its ID
+	tracker *Tracker // of the source; nil if its profile is not known
 	log     *slog.Logger
 	began   time.Time
-	result  Result
+	result  Result // filled in step by step
 }
 
-func newRun(w *Worker, task string, p Poll, state *sourceState, log *slog.Logger) *run {
-	return &run{Worker: w, Poll: p, task: task, state: state, log: log, began: time.Now().UTC(), result: Result{Due: p.Due}}
+func newRun(w *Worker, task string, p Poll, log *slog.Logger) *run {
+	return &run{worker: w, poll: p, task: task, log: log, began: time.Now().UTC(), result: Result{Due: p.Due}}
 }
 
-// do fetches the page of the source and ingests it.
-func (r *run) do(ctx context.Context) {
-	by, err := r.sourceProfile()
-	if err != nil {
+// do does the poll. state is what was known of the source before. It returns what is known now, and
+// the result.
+func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
+	if by, err := r.sourceProfile(); err != nil {
 		r.log.Error("page not fetched", "error", err)
 		r.result.Problem = err.Error()
-		r.state.Failures++
-		return
+		state.Failures++
+	} else {
+		r.track(by, state)
+		r.readPage(ctx)
+		state = r.tracker.sourceState
 	}
-	r.track(by)
+	r.result.At = time.Now().UTC()
+	r.result.Failures, r.result.Unchanged = state.Failures, state.Unchanged
+	r.log.Debug("polled", "late", r.began.Sub(r.poll.Due), "took", r.result.Took, "problem", r.result.Problem)
+	return state, r.result
+}
+
+// readPage fetches the page of the source and ingests it.
+func (r *run) readPage(ctx context.Context) {
 	if r.tracker.Forbidden != "" {
 		r.stop(ctx)
 		return
@@ -66,46 +75,35 @@ func (r *run) do(ctx context.Context) {
 	default:
 		r.failed(ctx, err)
 	}
-	r.cache.put(r.Source.ID, cached)
-}
-
-// finish returns the result, and leaves the new state in r.state.
-func (r *run) finish() Result {
-	if r.tracker != nil {
-		*r.state = r.tracker.sourceState
-	}
-	r.result.At = time.Now().UTC()
-	r.result.Failures, r.result.Unchanged = r.state.Failures, r.state.Unchanged
-	r.log.Debug("polled", "late", r.began.Sub(r.Due), "took", r.result.Took, "problem", r.result.Problem)
-	return r.result
+	r.worker.cache.put(r.poll.Source.ID, cached)
 }
 
 // sourceProfile is the profile that reads the source.
 func (r *run) sourceProfile() (*profile.Profile, error) {
-	by := r.profiles[r.Source.Profile]
+	by := r.worker.profiles[r.poll.Source.Profile]
 	if by == nil {
-		return nil, fmt.Errorf("the parser that was asked does not have the profile %q", r.Source.Profile)
+		return nil, fmt.Errorf("the parser that was asked does not have the profile %q", r.poll.Source.Profile)
 	}
-	_, err := by.CheckURL(r.Source.URL)
+	_, err := by.CheckURL(r.poll.Source.URL)
 	return by, err
 }
 
 // track makes the tracker of the source, from its state.
-func (r *run) track(by *profile.Profile) {
+func (r *run) track(by *profile.Profile, state sourceState) {
 	r.result.Many = by.ManyMatches()
-	r.tracker = r.ingester.Track(by, r.Source.Match)
-	r.tracker.id, r.tracker.cause, r.tracker.sourceState = r.Source.ID, r.task, *r.state
-	if r.tracker.Activated != r.Activated { // activated again: the site is asked again
-		r.tracker.Activated, r.tracker.Forbidden = r.Activated, ""
+	r.tracker = r.worker.ingester.Track(by, r.poll.Source.Match)
+	r.tracker.id, r.tracker.cause, r.tracker.sourceState = r.poll.Source.ID, r.task, state
+	if r.tracker.Activated != r.poll.Activated { // activated again: the site is asked again
+		r.tracker.Activated, r.tracker.Forbidden = r.poll.Activated, ""
 	}
 }
 
 // cachedPage takes the source's page out of the cache, or makes an empty one.
 func (r *run) cachedPage() (*cachedPage, error) {
-	if cached := r.cache.take(r.Source.ID); cached != nil {
+	if cached := r.worker.cache.take(r.poll.Source.ID); cached != nil {
 		return cached, nil
 	}
-	fetcher, err := r.client.Fetcher(r.Source.URL)
+	fetcher, err := r.worker.client.Fetcher(r.poll.Source.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -151,8 +149,8 @@ func (r *run) showPage(cached *cachedPage, events []event.Event) {
 	r.result.Fresh = cached.page.MaxAge()
 	for _, o := range cached.parsed.observations {
 		match := o.Match
-		if r.Source.Match != "" {
-			match.ID = r.Source.Match
+		if r.poll.Source.Match != "" {
+			match.ID = r.poll.Source.Match
 		}
 		r.result.Matches = append(r.result.Matches, match)
 	}
@@ -170,7 +168,7 @@ func (r *run) failed(ctx context.Context, err error) {
 		r.result.Wait = refused.Wait
 	}
 	r.result.Problem = page.PublicReason(err)
-	_, staleErr := r.tracker.NoteFailure(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), r.result.Problem)
+	_, staleErr := r.tracker.NoteFailure(ctx, page.Redacted(r.poll.Source.URL), time.Now().UTC(), r.result.Problem)
 	r.log.Warn("page not fetched, trying again", "error", errors.Join(err, staleErr), "failures", r.tracker.Failures)
 }
 
@@ -179,7 +177,7 @@ func (r *run) failed(ctx context.Context, err error) {
 func (r *run) stop(ctx context.Context) {
 	reason := r.tracker.Forbidden
 	r.result.Problem = reason
-	_, done, err := r.tracker.MarkAllStale(ctx, page.Redacted(r.Source.URL), time.Now().UTC(), reason)
+	_, done, err := r.tracker.MarkAllStale(ctx, page.Redacted(r.poll.Source.URL), time.Now().UTC(), reason)
 	if err != nil {
 		r.log.Warn("matches not marked as stale", "error", err)
 	}

@@ -7,7 +7,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A sourceState is what is known of a source from one page to the next.
+// A sourceState is what is known of a source from one page to the next. It is saved as JSON.
+// Other processes may run an older or a newer version, so the member names stay as they are, also
+// where the Go names are better.
 type sourceState struct {
 	Hash       uint64   `json:"hash,omitempty"`      // of the latest page's bytes
 	Unchanged  int      `json:"unchanged,omitempty"` // pages in a row with the bytes of the one before

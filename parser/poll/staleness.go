@@ -10,8 +10,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// NoteFailure notes a poll that brought nothing usable. When that lasts, every match that the source has
-// shown and that is not over becomes stale.
+// NoteFailure notes a poll that brought nothing usable. When that lasts, every match that the source
+// has shown and that is not over becomes stale.
 func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
 	if t.Usable.IsZero() {
 		t.Usable = at

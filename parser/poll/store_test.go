@@ -89,13 +89,13 @@ func TestWorkersShareAMatch(t *testing.T) {
 		var workers sync.WaitGroup
 		for range 4 {
 			workers.Go(func() {
-				rd := &poll.Ingester{Store: s, Log: slog.New(slog.DiscardHandler)}
+				in := &poll.Ingester{Store: s, Log: slog.New(slog.DiscardHandler)}
 				for goals := range 5 {
 					fetched := fmt.Sprintf(body, goals)
 					for n := range goals {
 						fetched += fmt.Sprintf(`<li class=h><u class=kind>Goal</u><time>%d'</time><b>P%d</b></li>`, n+1, n)
 					}
-					if _, err := rd.Track(p, "").Ingest(t.Context(), page.Page{Body: []byte(fetched), At: time.Now()}); err != nil {
+					if _, err := in.Track(p, "").Ingest(t.Context(), page.Page{Body: []byte(fetched), At: time.Now()}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -132,8 +132,8 @@ func TestNudgedOutboxPublishesAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- box.Run(ctx) }()
-	rd := &poll.Ingester{Store: s, Nudge: box.Nudge, Log: slog.New(slog.DiscardHandler)}
-	played := parsertest.Play(t, rd, parsertest.Fixture(t, "soccer/mls-2016-11-06-nyc-tor"))
+	in := &poll.Ingester{Store: s, Nudge: box.Nudge, Log: slog.New(slog.DiscardHandler)}
+	played := parsertest.Play(t, in, parsertest.Fixture(t, "soccer/mls-2016-11-06-nyc-tor"))
 	var got []string
 	enough := errors.New("enough")
 	err := b.ReadLog(t.Context(), broker.Start, nil, func(_ broker.Cursor, m broker.Message) error {
@@ -169,8 +169,8 @@ func TestBadMatchIDs(t *testing.T) {
 func TestUnusablePageLosesNothing(t *testing.T) {
 	s := parsertest.Store(t)
 	var said strings.Builder
-	rd := &poll.Ingester{Store: s, Log: slog.New(slog.NewTextHandler(&said, nil))}
-	parsertest.Play(t, rd, parsertest.Fixture(t, "soccer/one-goal"))
+	in := &poll.Ingester{Store: s, Log: slog.New(slog.NewTextHandler(&said, nil))}
+	parsertest.Play(t, in, parsertest.Fixture(t, "soccer/one-goal"))
 	before, version, err := s.Load(t.Context(), "one-goal")
 	if err != nil || version == 0 {
 		t.Fatal(version, err)
@@ -178,7 +178,7 @@ func TestUnusablePageLosesNothing(t *testing.T) {
 	p := parsertest.Library(t)["mls-matchcentre"]
 	for _, body := range []string{"", "\x89PNG\r\n\x1a\n", "<html><h1>We value your privacy</h1></html>", "{}"} {
 		said.Reset()
-		_, err := rd.Track(p, "one-goal").Ingest(t.Context(), page.Page{URL: "https://matchcentre.example/x", Body: []byte(body)})
+		_, err := in.Track(p, "one-goal").Ingest(t.Context(), page.Page{URL: "https://matchcentre.example/x", Body: []byte(body)})
 		if err == nil || !strings.Contains(said.String(), "page unusable, nothing changed") || !strings.Contains(said.String(), "https://matchcentre.example/x") {
 			t.Errorf("page %q: %v, logged %s", body, err, said.String())
 		}

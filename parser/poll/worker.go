@@ -71,9 +71,7 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 		log.Info("poll left out: it was done, or a later one has begun")
 		return nil
 	}
-	r := newRun(w, task.ID, p, &state, log)
-	r.do(ctx)
-	result := r.finish()
+	state, result := newRun(w, task.ID, p, log).do(ctx, state)
 	switch {
 	case result.Busy:
 		step.Says(result.Problem)

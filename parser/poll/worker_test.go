@@ -44,8 +44,8 @@ func newCrew(t *testing.T, r *redis.Client, n int, url, match string) *crew {
 	c.profiles = profile.Library{"small": p}
 	for range n {
 		manners := page.Options{PerHost: time.Millisecond, PrivateAddresses: true, Patience: time.Second, Limiter: poll.NewRedisLimiter(r, "mw:")}
-		rd := &poll.Ingester{Store: poll.NewStore(r, "mw:"), Log: slog.New(slog.NewTextHandler(&c.log, nil))}
-		c.workers = append(c.workers, poll.NewWorker(c.profiles, page.NewClient(manners), rd, r, "mw:", nil, func(_ context.Context, _ string, p poll.Result) error {
+		in := &poll.Ingester{Store: poll.NewStore(r, "mw:"), Log: slog.New(slog.NewTextHandler(&c.log, nil))}
+		c.workers = append(c.workers, poll.NewWorker(c.profiles, page.NewClient(manners), in, r, "mw:", nil, func(_ context.Context, _ string, p poll.Result) error {
 			c.said = append(c.said, p)
 			return nil
 		}))
@@ -256,7 +256,7 @@ func TestForbiddenSource(t *testing.T) {
 		if p := c.poll(0); p.Stop != why || p.Unmarked || s.Count() != asked {
 			t.Errorf("later: %+v, %d requests more", p, s.Count()-asked)
 		}
-		if !strings.Contains(c.log.String(), "the site forbids it: source stopped") {
+		if !strings.Contains(c.log.String(), "the site forbids the page: source stopped") {
 			t.Error(c.log.String())
 		}
 		s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, parsertest.SmallPage, 1) })
