@@ -161,7 +161,7 @@ type parts struct {
 	instance  string          // of the registry
 	trace     *trace.Recorder // nil if it is off
 	otlp      *trace.OTLP     // nil without a collector
-	outbox    *outbox.Outbox
+	outbox    *outbox.Relay
 	schedule  *scheduler.Schedule
 	consumers map[string]consumers.Consumer
 	serve     map[string]http.Handler // of those that take calls, by name
@@ -185,7 +185,7 @@ func (l *Pipeline) prepare(b broker.Broker, r redis.UniversalClient, roles []Rol
 	if err := l.prepareTrace(p); err != nil {
 		return nil, err
 	}
-	p.outbox = outbox.New(outbox.NewStore(r, p.prefix), b, p.trace, l.log)
+	p.outbox = outbox.NewRelay(outbox.NewStore(r, p.prefix), b, p.trace, l.log)
 	p.schedule = scheduler.NewSchedule(r, p.prefix, p.outbox.Nudge)
 	p.health.add(b.Health)
 	p.health.add(redisHealth(r))

@@ -35,7 +35,7 @@ func activation(url, match string) scheduler.Activation {
 // emitted are the events that wait in the schedule's outbox.
 func emitted(t *testing.T, r *redis.Client) (all []event.Event) {
 	t.Helper()
-	owed, err := outbox.NewStore(r, "mw:").Owed(t.Context(), "schedule", 1000)
+	owed, err := outbox.NewStore(r, "mw:").Oldest(t.Context(), "schedule", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func TestSchedulers(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx, cancel := context.WithCancel(t.Context())
 		b := memory.New(nil, discard)
-		box := outbox.New(outbox.NewStore(r, "mw:"), b, nil, discard)
+		box := outbox.NewRelay(outbox.NewStore(r, "mw:"), b, nil, discard)
 		s := scheduler.NewSchedule(r, "mw:", box.Nudge)
 		gone := activation("https://gone.example/", "")
 		gone.By = scheduler.ByConfig
