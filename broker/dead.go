@@ -13,37 +13,35 @@ type DeadLetter struct {
 	FirstSeen time.Time // when it was first delivered
 }
 
-// A Fate is what becomes of a dead letter that was looked at.
+// A DeadAction is what a walk does with a dead letter.
 type DeadAction int
 
-// Keep leaves it where it is, Revive puts it back into its queue as if it had
-// never been tried, Discard removes it.
+// The actions.
 const (
-	Keep DeadAction = iota
-	Requeue
-	Discard
+	Keep    DeadAction = iota // leave it where it is
+	Requeue                   // move it back to its queue, as if it had never been tried
+	Discard                   // remove it
 )
 
 // DeadLetters are the messages that queues gave up on.
 type DeadLetters interface {
-	// CountDead returns how many dead letters a queue has. A queue that nobody
-	// ever declared is an error that wraps [ErrNoQueue].
+	// CountDead returns how many dead letters a queue has. If the queue was never declared, the
+	// error wraps [ErrNoQueue].
 	CountDead(ctx context.Context, queue string) (int, error)
 
-	// WalkDead shows h the dead letters of a queue, oldest first, and does with
-	// each what h says. It ends after those that stood there when it began, or
-	// when h returns an error, which it returns; what h was shown before that
-	// is done. A letter is gone only when its copy is safe in the queue, so one
-	// may be handled twice, but none is lost. Who walks at the same time does
-	// not see the same letters.
+	// WalkDead calls h for each dead letter of a queue, oldest first, and does what h returns. It
+	// ends after the letters that were there when it began. It also ends when h returns an error,
+	// which WalkDead then returns; the actions for the earlier letters are carried out. A letter is
+	// removed only when its copy is safe in the queue, so one may be handled twice, but none is
+	// lost. Concurrent walks do not see the same letters.
 	WalkDead(ctx context.Context, queue string, h func(DeadLetter) (DeadAction, error)) error
 }
 
-// ErrNoQueue says that there is no queue of a name.
+// ErrNoQueue reports that no queue has the name.
 var ErrNoQueue = errors.New("no such queue")
 
-// OldestDead shows h the oldest dead letters of a queue, at most limit, and
-// takes nothing away. An error of h ends it.
+// OldestDead calls h for the oldest dead letters of a queue, at most limit, and keeps them all. If h
+// returns an error, OldestDead ends and returns it.
 func OldestDead(ctx context.Context, d DeadLetters, queue string, limit int, h func(DeadLetter) error) error {
 	enough := errors.New("enough")
 	shown := 0

@@ -7,10 +7,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Emit publishes one event from its routing key and its facts, and returns it
-// once the broker has confirmed it. TID (that of ctx, or a new one), ID, time,
-// envelope and resending are looked after. To go on without waiting, call it in
-// a goroutine; to wait no longer than so long, give ctx a deadline.
+// Emit makes an event from its routing key and its facts, publishes it, and returns it when the
+// broker has confirmed it. The event gets a new ID, the present time, and the TID of ctx or a new
+// one. Emit sends the event again if the connection is lost. To bound the wait, give ctx a deadline.
 func Emit(ctx context.Context, p Publisher, key string, facts event.Data) (event.Event, error) {
 	e, err := event.Of(key, facts, time.Now())
 	if err != nil {

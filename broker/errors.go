@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// ErrUnavailable marks an error that is not the message's fault: a server that
-// every message needs does not answer.
+// ErrUnavailable marks an error that is not the message's fault: a server that every message needs
+// does not answer.
 var ErrUnavailable = errors.New("unavailable")
 
-// Unavailable marks err as one that ends with an outage. Its text stays the same.
+// Unavailable returns an error with the text of err that wraps err and [ErrUnavailable].
 func Unavailable(err error) error { return marked{err, ErrUnavailable} }
 
-// Postpone is what a handler returns of a message whose time has not come: it is
-// delivered again at about until, some seconds late at most, and no attempt is
-// counted. why goes into the trace.
+// Postpone returns the error that a handler returns for a message whose time has not come. The
+// message is delivered again at about until, at most some seconds late, and no attempt is counted.
+// why appears in the trace.
 func Postpone(until time.Time, why string) error { return &PostponedError{until, why} }
 
-// A PostponedError is what [Postpone] returns. It is an [ErrUnavailable] too.
+// A PostponedError is what [Postpone] returns. It wraps [ErrUnavailable].
 type PostponedError struct {
 	Until time.Time
 	why   string
@@ -29,10 +29,10 @@ func (p *PostponedError) Error() string {
 
 func (p *PostponedError) Unwrap() error { return ErrUnavailable }
 
-// ErrPermanent marks an error that no retry can heal.
+// ErrPermanent marks an error that trying again cannot fix.
 var ErrPermanent = errors.New("permanent")
 
-// Permanent marks err as one that no retry can heal. Its text stays the same.
+// Permanent returns an error with the text of err that wraps err and [ErrPermanent].
 func Permanent(err error) error { return marked{err, ErrPermanent} }
 
 type marked struct {

@@ -24,29 +24,28 @@ func (e Exchange) String() string {
 	return "live_events"
 }
 
-// A Message is an encoded event or task on its way. Whoever holds one must not
-// change Body: the same bytes go to everybody.
+// A Message is an encoded event or task. Its receivers share Body and must not change it.
 type Message struct {
 	Exchange Exchange  `json:",omitzero"` // LiveEvents, unless it is a task's
 	Key      string    // routing key: an event's type, a task's name
 	ID       string    // the event's or task's ID
-	TID      event.TID // zero in a message that was not made by matchwire
-	Match    string    // match ID, "" where there is none
+	TID      event.TID // zero if another program made the message without one
+	Match    string    // match ID; "" if there is none
 	Time     time.Time // the event's time; a broker may keep whole seconds
-	Expires  time.Time `json:",omitzero"` // after that no handler is to get it; zero: never
+	Expires  time.Time `json:",omitzero"` // when the message is dropped instead of handled; zero: never
 	Body     []byte    // the CloudEvents object, or the task's JSON
-	Attempt  int       // 1 on the first delivery to a handler, and again after an outage; 0 on the way out
+	Attempt  int       // from 1, without attempts that an outage made fail; 0 when published
 
-	// Last says that no other attempt follows if this one fails.
+	// Last reports whether the message is dead-lettered if this attempt fails.
 	Last bool `json:",omitzero"`
-	// Retried says that an attempt was made before, and came to nothing.
+	// Retried reports whether an earlier attempt failed, or was postponed.
 	Retried bool `json:",omitzero"`
-	// Redelivered says that the same delivery was under way before, to somebody
-	// who has died or lost the broker, and may have been handled.
+	// Redelivered reports whether the message was delivered before, to a process that died or lost
+	// the broker. It may have been handled.
 	Redelivered bool `json:",omitzero"`
 }
 
-// NewMessage encodes an event as the message that carries it. The event needs a TID.
+// NewMessage encodes an event as a message. The event must have a TID.
 func NewMessage(e event.Event) (Message, error) {
 	if e.TID.IsZero() {
 		return Message{}, errors.New("event without a tid")

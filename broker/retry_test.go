@@ -18,7 +18,7 @@ func TestDecide(t *testing.T) {
 	for _, tc := range []struct {
 		err              error
 		attempt, outages int
-		verdict          broker.Disposition
+		disposition      broker.Disposition
 		pause            time.Duration
 	}{
 		{nil, 1, 0, broker.Ack, 0},
@@ -27,18 +27,18 @@ func TestDecide(t *testing.T) {
 		{failed, 6, 0, broker.Dead, 0},
 		{failed, 1, 1000, broker.Retry, time.Second},
 		{hopeless, 1, 0, broker.Dead, 0},
-		{away, 1, 0, broker.Retry, time.Second},
-		{away, 1, 1, broker.Retry, 5 * time.Second},
-		{away, 1, 1000, broker.Retry, 30 * time.Second}, // no longer than that after the outage
-		{away, 6, 3, broker.Retry, 30 * time.Second},
-		{in(45 * time.Second), 1, 0, broker.Retry, 30 * time.Second},
-		{in(15 * time.Second), 6, 9, broker.Retry, 5 * time.Second},
-		{in(0), 1, 0, broker.Retry, time.Second},
-		{in(-time.Hour), 1, 0, broker.Retry, time.Second},
-		{in(time.Hour), 1, 0, broker.Retry, 10 * time.Minute},
+		{away, 1, 0, broker.Outage, time.Second},
+		{away, 1, 1, broker.Outage, 5 * time.Second},
+		{away, 1, 1000, broker.Outage, 30 * time.Second}, // no longer than that after the outage
+		{away, 6, 3, broker.Outage, 30 * time.Second},
+		{in(45 * time.Second), 1, 0, broker.Postponed, 30 * time.Second},
+		{in(15 * time.Second), 6, 9, broker.Postponed, 5 * time.Second},
+		{in(0), 1, 0, broker.Postponed, time.Second},
+		{in(-time.Hour), 1, 0, broker.Postponed, time.Second},
+		{in(time.Hour), 1, 0, broker.Postponed, 10 * time.Minute},
 	} {
-		if v, p := broker.Decide(tc.err, tc.attempt, tc.outages, pauses); v != tc.verdict || p != tc.pause {
-			t.Errorf("%v on attempt %d after %d outages: verdict %v after %v, want %v after %v", tc.err, tc.attempt, tc.outages, v, p, tc.verdict, tc.pause)
+		if d, p := broker.Decide(tc.err, tc.attempt, tc.outages, pauses); d != tc.disposition || p != tc.pause {
+			t.Errorf("%v on attempt %d after %d outages: disposition %v after %v, want %v after %v", tc.err, tc.attempt, tc.outages, d, p, tc.disposition, tc.pause)
 		}
 	}
 }

@@ -12,36 +12,35 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Task asks exactly one worker for one piece of work. Tasks go by the Tasks
-// exchange to the queue of their name, whose workers take them round-robin:
-// acknowledged when done, handed to another when a worker dies, and dropped
-// unseen once they have expired.
+// A Task asks exactly one worker to do something. The Tasks exchange routes a task to the queue of
+// its name, whose workers share the tasks round-robin. A task is acknowledged when it is done,
+// delivered to another worker if its worker dies, and dropped when it has expired.
 type Task struct {
 	ID          string          `json:"id"`                    // a UUID
-	Name        string          `json:"name"`                  // what to do, like parser.page.poll
-	Source      string          `json:"source,omitempty"`      // who made it, like "/scheduler/<instance>"
-	TID         event.TID       `json:"tid"`                   // the job that this belongs to
+	Name        string          `json:"name"`                  // such as parser.page.poll
+	Source      string          `json:"source,omitempty"`      // what made it, such as "/scheduler/<instance>"
+	TID         event.TID       `json:"tid"`                   // of the work that the task belongs to
 	CausationID string          `json:"causationid,omitempty"` // ID of the message that caused it
 	Time        time.Time       `json:"time"`                  // when it was made, UTC
-	Expires     time.Time       `json:"expires,omitzero"`      // when it is too late to begin; zero: never
-	Data        json.RawMessage `json:"data,omitempty"`        // what the worker has to know
+	Expires     time.Time       `json:"expires,omitzero"`      // when the task is dropped if it has not begun; zero: never
+	Data        json.RawMessage `json:"data,omitempty"`        // input of the worker
 }
 
 var taskShape = regexp.MustCompile(`^[a-z0-9_]+(\.[a-z0-9_]+)*$`)
 
-// CheckTaskName says what is wrong with a task's name, or nil.
+// CheckTaskName returns an error if name is not a valid task name.
 func CheckTaskName(name string) error {
 	if len(name) > 200 || !taskShape.MatchString(name) {
-		return fmt.Errorf("task name %q: want words of a-z, 0-9 and _, parted by dots, like parser.page.poll", name)
+		return fmt.Errorf("task name %q: want words of a-z, 0-9 and _, separated by dots, like parser.page.poll", name)
 	}
 	return nil
 }
 
-// TaskQueue is the queue of the tasks of a name.
+// TaskQueue returns the name of the queue of tasks with this name.
 func TaskQueue(name string) string { return "task." + name }
 
-// NewTask makes a task with a new ID. data is what the worker has to know, as
-// JSON has it; lifetime is how long it is worth beginning, 0: for ever.
+// NewTask returns a task with a new ID. data is encoded as JSON. If lifetime is not 0, the task
+// expires that long after at.
 func NewTask(name string, tid event.TID, data any, at time.Time, lifetime time.Duration) (Task, error) {
 	if err := CheckTaskName(name); err != nil {
 		return Task{}, err
@@ -57,7 +56,7 @@ func NewTask(name string, tid event.TID, data any, at time.Time, lifetime time.D
 	return t, nil
 }
 
-// Message encodes the task as the bytes that will travel.
+// Message encodes the task. The task must have a TID.
 func (t Task) Message() (Message, error) {
 	if t.TID.IsZero() {
 		return Message{}, errors.New("task without a tid")
@@ -69,8 +68,7 @@ func (t Task) Message() (Message, error) {
 	return Message{Exchange: Tasks, Key: t.Name, ID: t.ID, TID: t.TID, Time: t.Time, Expires: t.Expires, Body: body}, nil
 }
 
-// DecodeTask reads an encoded task. An error wraps [ErrPermanent]: the same
-// bytes will never decode.
+// DecodeTask decodes a task. An error wraps [ErrPermanent]: the same bytes will never decode.
 func DecodeTask(body []byte) (Task, error) {
 	var t Task
 	if err := json.Unmarshal(body, &t); err != nil {

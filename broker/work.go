@@ -11,29 +11,28 @@ import (
 )
 
 const (
-	// handlerTimeout is that of a subscription which states none.
+	// handlerTimeout is the timeout if the subscription has none.
 	handlerTimeout = 30 * time.Second
-	// grace is how long a handler may take to return once its context ended.
+	// grace is how long a handler may take to return after its context has ended.
 	grace = time.Second
-	// maxGivenUp bounds the handlers of one subscription that were given up and
-	// still run. Past it they are waited for, and hold up the queue.
-	maxGivenUp = 100
+	// maxAbandoned bounds the abandoned handlers of one subscription that still run. Further
+	// handlers that hang are waited for, and block the queue.
+	maxAbandoned = 100
 )
 
-// A Job is a message to be handled. Settle is called once, with what came of it.
-type Job struct {
+// A Delivery is a message to be handled. Settle is called once, with the handler's error.
+type Delivery struct {
 	Message Message
 	Settle  func(error)
 }
 
-// Work has h handle what next brings, s.Limit jobs at a time, until next
-// reports false, and returns when all are settled. It bounds what a bad handler
-// can do: a panic becomes an error, and one that hangs is given up, a second
-// after its context has ended. A message that has expired is settled unseen.
+// Work calls h for the deliveries that next returns, s.Limit at a time. It ends when next reports
+// false and all deliveries are settled. It limits the damage of a bad handler: a panic becomes an
+// error, and a handler that hangs is abandoned one second after its context has ended. A message
+// that has expired is settled without calling h.
 //
-// next is called by several goroutines. ctx may end: what has begun to be
-// handled is handled to its end.
-func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next func() (Job, bool)) {
+// Several goroutines call next. Handlers that have begun are not interrupted when ctx ends.
+func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next func() (Delivery, bool)) {
 	p := &pool{handle: h, timeout: s.Timeout, log: log.With("queue", s.Queue), next: next}
 	if p.timeout <= 0 {
 		p.timeout = handlerTimeout
@@ -45,66 +44,65 @@ func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next
 	p.places.Wait()
 }
 
-// A pool has a fixed number of places, each filled by one goroutine at a time:
-// goroutines that stay, as their stacks have then grown.
+// A pool has a fixed number of places, each filled by one goroutine at a time. The goroutines are
+// reused, so their stacks do not have to grow for each delivery.
 type pool struct {
-	handle  Handler
-	timeout time.Duration
-	log     *slog.Logger
-	next    func() (Job, bool)
-	places  sync.WaitGroup
-	givenUp atomic.Int64 // handlers that still run
+	handle    Handler
+	timeout   time.Duration
+	log       *slog.Logger
+	next      func() (Delivery, bool)
+	places    sync.WaitGroup
+	abandoned atomic.Int64 // handlers that still run
 }
 
-// work fills a place until there is nothing more to do, or, when its handler
-// is given up, until another goroutine has taken the place.
+// work fills a place. It returns when there are no more deliveries, or when its handler was
+// abandoned and another goroutine has taken the place.
 func (p *pool) work(ctx context.Context) {
 	for {
-		j, ok := p.next()
+		d, ok := p.next()
 		if !ok {
 			p.places.Done()
 			return
 		}
-		if !p.do(ctx, j) {
+		if !p.do(ctx, d) {
 			return
 		}
 	}
 }
 
-// do handles one job, and reports whether the place is still its own.
-func (p *pool) do(ctx context.Context, j Job) bool {
-	m := j.Message
+// do handles one delivery. It reports whether the goroutine still has its place.
+func (p *pool) do(ctx context.Context, d Delivery) bool {
+	m := d.Message
 	if !m.Expires.IsZero() && !time.Now().Before(m.Expires) {
 		p.log.Info("message expired, not handled", "key", m.Key, "id", m.ID, "tid", m.TID, "expired", m.Expires)
-		j.Settle(nil)
+		d.Settle(nil)
 		return true
 	}
-	// Whoever is first to decide settles: this goroutine or the one that gives
-	// the handler up.
+	// The goroutine that sets decided first settles: this one, or the timer's.
 	var decided atomic.Bool
 	late := time.AfterFunc(p.timeout+grace, func() {
-		if p.givenUp.Add(1) > maxGivenUp {
-			p.givenUp.Add(-1)
-			p.log.Error("too many handlers hang: one is waited for and holds up the queue", "id", m.ID, "tid", m.TID, "hanging", maxGivenUp)
+		if p.abandoned.Add(1) > maxAbandoned {
+			p.abandoned.Add(-1)
+			p.log.Error("too many handlers hang: one is waited for and blocks the queue", "id", m.ID, "tid", m.TID, "hanging", maxAbandoned)
 			return
 		}
-		if decided.Swap(true) { // it has returned just now
-			p.givenUp.Add(-1)
+		if decided.Swap(true) { // the handler has just returned
+			p.abandoned.Add(-1)
 			return
 		}
-		j.Settle(fmt.Errorf("the handler did not return within %v", p.timeout))
-		p.work(ctx) // in its place
+		d.Settle(fmt.Errorf("the handler did not return within %v", p.timeout))
+		p.work(ctx) // in the same place
 	})
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	err := p.recovered(limited, m)
 	cancel()
 	late.Stop()
 	if decided.Swap(true) {
-		p.givenUp.Add(-1)
-		p.log.Warn("a handler that was given up has returned", "id", m.ID, "tid", m.TID, "error", err)
+		p.abandoned.Add(-1)
+		p.log.Warn("a handler that was abandoned has returned", "id", m.ID, "tid", m.TID, "error", err)
 		return false
 	}
-	j.Settle(err)
+	d.Settle(err)
 	return true
 }
 

@@ -112,7 +112,7 @@ func (b *Batcher[T]) write(ctx context.Context, batch []*item[T]) {
 	}
 }
 
-// startNext has the first waiting item write a batch. b.mu is held.
+// startNext sends the next batch to its first item, which writes it. b.mu is held.
 func (b *Batcher[T]) startNext() {
 	n := min(len(b.waiting), max(b.Most, 1))
 	batch := slices.Clone(b.waiting[:n])

@@ -1,6 +1,6 @@
-// Package consumers says what a consumer is and runs it. A consumer reacts to
-// events and has a durable queue of its own, which its instances share
-// round-robin. The consumers themselves are the packages below this one.
+// Package consumers defines what a consumer is and runs consumers. A consumer reacts to events. It
+// has a durable queue of its own, which its instances share round-robin. Each consumer is a package
+// below this one.
 package consumers
 
 import (
@@ -19,77 +19,75 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// A Consumer is a reaction to events.
+// A Consumer reacts to events.
 type Consumer struct {
-	// Keys are the topic patterns of the events it wants.
+	// Keys are the topic patterns of the events that it receives.
 	Keys []string
-	// Limit is how many events one instance handles at a time; 1 if less.
+	// Limit is the most events that one instance handles at a time; 1 if less.
 	Limit int
 	// Timeout is how long Handle may take for one event; 30 s if 0.
 	Timeout time.Duration
-	// Once says that no ID is to be handled twice within a day, since what
-	// Handle does cannot be done twice without harm, like telling somebody.
-	// Only what was under way when a process died or lost the broker may be
-	// handled once more.
+	// Once has each ID handled at most once within a day, for consumers whose effects must not be
+	// repeated, such as notifications. An event may still be handled again if a process died or lost
+	// the broker while handling it.
 	Once bool
-	// Rebuilds says that what it keeps is whole again when it has handled every
-	// event of the log once more, in any order. For matchwire rebuild.
+	// Rebuilds reports whether handling every event of the log again, in any order, restores the
+	// consumer's data. matchwire rebuild needs it.
 	Rebuilds bool
-	// Parts, if not nil, are what the consumer consists of: each with a queue of
-	// its own, consumer.<name>.<part>, so that none waits for another. Of the
-	// consumer itself only Serve is used then.
+	// Parts, if not nil, are the parts of the consumer. Each has a queue of its own,
+	// consumer.<name>.<part>, so that no part waits for another. Of the other fields only Serve is
+	// used then.
 	Parts map[string]Consumer
-	// Run, if not nil, runs in every instance beside Handle. ctx ends when the
-	// last event has been handled; an error stops the instance.
+	// Run, if not nil, runs in every instance alongside Handle. Its ctx ends when the last event has
+	// been handled. An error stops the instance.
 	Run func(ctx context.Context) error
-	// Serve, if not nil, answers calls below /api/<name>/, in every process that
-	// runs the API. A token is not asked for.
+	// Serve, if not nil, handles HTTP requests below /api/<name>/ in every process that runs the API.
+	// They need no token.
 	Serve http.Handler
-	// Handle acts on one event, under the contract of [broker.Handler]: events
-	// may come twice and out of order; an error that wraps event.ErrPermanent
-	// is not tried again. ctx carries the event's TID.
+	// Handle acts on one event, under the contract of [broker.Handler]. Events may arrive twice and
+	// out of order. If the error wraps [broker.ErrPermanent], the event is not tried again. ctx
+	// carries the event's TID.
 	Handle func(ctx context.Context, e event.Event) error
 }
 
-// A Maker makes a consumer from its settings. It checks them all, so that a
-// mistake is found at start and not with the first goal.
+// A Maker makes a consumer from its settings. It checks all of them, so that a mistake is found at
+// start and not with the first goal.
 type Maker func(Host) (Consumer, error)
 
-// A Plugin is a consumer as it is added to matchwire.
+// A Plugin adds a consumer to matchwire.
 type Plugin struct {
-	Name string // of its part of the config, its queue and its command: a-z, 0-9, _ and -
+	Name string // of its section in the config, its queue and its command: a-z, 0-9, _ and -
 	New  Maker
-	// Named says that it runs only where the config names it.
+	// Named reports whether it runs only if the config names it.
 	Named bool
 	// Command, if not nil, points to a struct of subcommands with kong's tags:
 	// matchwire NAME SUBCOMMAND. Their Run methods may take a context.Context, a
 	// [Host] and an io.Writer for standard output.
 	Command any
-	// Help says in a line what Command is for.
+	// Help describes Command in one line.
 	Help string
 }
 
-// A Host is what a consumer is given to work with.
+// A Host is what matchwire provides to a consumer.
 type Host struct {
-	// Settings decodes the consumer's part of the config into a struct with
-	// yaml tags. Unknown keys are errors that name file and line. Without such
-	// a part it leaves the struct as it is.
+	// Settings decodes the consumer's section of the config into a struct with yaml tags. Unknown
+	// keys are errors that name file and line. If the config has no such section, the struct stays
+	// unchanged.
 	Settings func(into any) error
-	// Path is a file's path as the settings name it, relative to the config file.
+	// Path resolves a path in the settings, which is relative to the config file.
 	Path func(string) string
-	// Elsewhere says that the consumer runs in other processes, perhaps on other
-	// machines: of what it needs of this one, files or programs, all may be missing.
+	// Elsewhere reports whether the consumer runs in other processes, perhaps on other machines. The
+	// files and programs that it needs may be missing here.
 	Elsewhere bool
-	// Redis is nil while the config is only checked, and for a command where no
-	// server is named.
+	// Redis is nil while the config is only checked, and in a command if no server is configured.
 	Redis redis.UniversalClient
-	// Prefix comes before every Redis key: "mw:", or "mw:<namespace>:".
+	// Prefix is the prefix of every Redis key: "mw:", or "mw:<namespace>:".
 	Prefix string
 	Log    *slog.Logger
 }
 
-// Check says what is wrong with a consumer, or nil: one without a handler, or
-// with patterns that match no event.
+// Check returns an error if the consumer has no handler or no keys, or if one of its keys matches no
+// event.
 func (c Consumer) Check() error {
 	for name, part := range c.Parts {
 		if err := part.Check(); err != nil {
@@ -112,12 +110,12 @@ func (c Consumer) Check() error {
 	return nil
 }
 
-// Subscription is what a consumer of that name asks of the broker.
+// Subscription returns the broker subscription of a consumer with this name.
 func (c Consumer) Subscription(name string) broker.Subscription {
 	return broker.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Timeout: c.Timeout}
 }
 
-// QueueName is the name of a consumer's queue.
+// QueueName returns the name of a consumer's queue.
 func QueueName(name string) string { return "consumer." + name }
 
 // A Runner runs consumers.
@@ -125,13 +123,13 @@ type Runner struct {
 	Broker  broker.Subscriber
 	Redis   redis.UniversalClient // for consumers that handle each ID once
 	Prefix  string                // of every Redis key
-	Trace   *trace.Recorder       // of what each event caused; nil: none
-	Metrics *Metrics              // nil: nothing is counted
+	Trace   *trace.Recorder       // records what each event caused; may be nil
+	Metrics *Metrics              // may be nil
 	Log     *slog.Logger
 }
 
-// Run feeds a consumer from its queue until ctx ends, and waits for the events
-// it is handling. ready, if not nil, is closed when its bindings stand.
+// Run delivers the events of a consumer's queue to it until ctx ends, and waits for the events that
+// it is handling. ready, if not nil, is closed when the queue is bound.
 func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- struct{}) error {
 	log := r.Log.With("consumer", name)
 	marks := marks{redis: r.Redis, prefix: r.Prefix + "handled:" + name + ":", timeout: c.Timeout, log: log}
@@ -145,7 +143,7 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 			counted := r.Metrics.begin(name, m)
 			defer func() { counted(err) }()
 			err = handle(ctx, c, m, marks, log)
-			tell(step, m, err)
+			traceOutcome(step, m, err)
 			return err
 		})
 	})
@@ -155,8 +153,8 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 	return nil
 }
 
-// While calls work, which handles events until its ctx ends, with c.Run beside
-// it, and returns when both have.
+// While runs work, which handles events until its ctx ends, and c.Run alongside it. It returns when
+// both have returned.
 func (c Consumer) While(ctx context.Context, work func(context.Context) error) error {
 	if c.Run == nil {
 		return work(ctx)
@@ -172,7 +170,7 @@ func (c Consumer) While(ctx context.Context, work func(context.Context) error) e
 	return both.Wait()
 }
 
-// begin begins the step of a trace, if it can be told of which.
+// begin starts a span for the message. A message without a TID belongs to no trace and gets none.
 func (r Runner) begin(ctx context.Context, name string, m broker.Message) (context.Context, *trace.Active) {
 	if m.TID.IsZero() {
 		return ctx, nil
@@ -182,22 +180,23 @@ func (r Runner) begin(ctx context.Context, name string, m broker.Message) (conte
 	})
 }
 
-// tell says what became of a message.
-func tell(step *trace.Active, m broker.Message, err error) {
-	switch outcome(m, err) {
-	case isDead:
+// traceOutcome records in the trace what became of a message.
+func traceOutcome(step *trace.Active, m broker.Message, err error) {
+	switch broker.Classify(err, m.Last) {
+	case broker.Ack:
+	case broker.Dead:
 		step.Fails("dead-lettered: " + err.Error())
-	case isPostponed:
+	case broker.Postponed:
 		step.Says(err.Error())
-	case isOutage:
+	case broker.Outage:
 		step.Fails("waits for the end of an outage: " + err.Error())
-	case isRetry:
+	case broker.Retry:
 		step.Fails("to be tried again: " + err.Error())
 	}
 }
 
 func handle(ctx context.Context, c Consumer, m broker.Message, marks marks, log *slog.Logger) error {
-	// The queue is durable, and keeps the bindings of earlier settings.
+	// The queue is durable and keeps the bindings of earlier settings.
 	if !event.MatchAny(c.Keys, m.Key) {
 		return nil
 	}
@@ -219,7 +218,7 @@ func handle(ctx context.Context, c Consumer, m broker.Message, marks marks, log 
 	switch {
 	case errors.As(err, new(*broker.PostponedError)):
 		about().Debug("event postponed", "why", err)
-	case err != nil: // the broker says what becomes of it
+	case err != nil: // the broker decides what becomes of it
 		about().Warn("event not handled", "error", err, "permanent", errors.Is(err, broker.ErrPermanent))
 	case log.Enabled(ctx, slog.LevelDebug):
 		about().Debug("event handled")

@@ -1,7 +1,6 @@
 package consumers
 
 import (
-	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,8 +8,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// Metrics tell what the consumers of a process do, by consumer. nil counts
-// nothing.
+// Metrics are the metrics of a process's consumers, by consumer. A nil Metrics counts nothing.
 type Metrics struct {
 	events   *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -18,7 +16,7 @@ type Metrics struct {
 	lag      *prometheus.HistogramVec
 }
 
-// NewMetrics makes metrics and registers them.
+// NewMetrics returns metrics that are registered with r.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	consumer := []string{"consumer"}
 	m := &Metrics{
@@ -34,8 +32,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-// begin counts an event that begins to be handled; the function that it returns
-// is called with what came of it.
+// begin counts an event as being handled. The function that it returns counts the handler's error.
 func (m *Metrics) begin(consumer string, msg broker.Message) func(error) {
 	if m == nil {
 		return func(error) {}
@@ -46,34 +43,18 @@ func (m *Metrics) begin(consumer string, msg broker.Message) func(error) {
 	return func(err error) {
 		underWay.Dec()
 		m.seconds.WithLabelValues(consumer).Observe(time.Since(began).Seconds())
-		m.events.WithLabelValues(consumer, outcome(msg, err)).Inc()
+		m.events.WithLabelValues(consumer, outcomes[broker.Classify(err, msg.Last)]).Inc()
 		if err == nil && !msg.Time.IsZero() {
 			m.lag.WithLabelValues(consumer).Observe(time.Since(msg.Time).Seconds())
 		}
 	}
 }
 
-// What becomes of an event that was handled.
-const (
-	isDone      = "done"
-	isPostponed = "postponed"
-	isDead      = "dead"
-	isOutage    = "outage"
-	isRetry     = "retry"
-)
-
-func outcome(m broker.Message, err error) string {
-	switch {
-	case err == nil:
-		return isDone
-	case errors.As(err, new(*broker.PostponedError)):
-		return isPostponed
-	case errors.Is(err, broker.ErrPermanent):
-		return isDead
-	case errors.Is(err, broker.ErrUnavailable):
-		return isOutage
-	case m.Last:
-		return isDead
-	}
-	return isRetry
+// outcomes are the values of the label outcome.
+var outcomes = map[broker.Disposition]string{
+	broker.Ack:       "done",
+	broker.Retry:     "retry",
+	broker.Postponed: "postponed",
+	broker.Outage:    "outage",
+	broker.Dead:      "dead",
 }

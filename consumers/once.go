@@ -14,19 +14,18 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// remember is how long it is known that an event was handled. A publisher
-// sends again within seconds, or when a broker comes back.
+// remember is how long the mark of a handled event is kept. A publisher sends an event again within
+// seconds, or when the broker is back after an outage.
 const remember = 24 * time.Hour
 
 var errUnderWay = errors.New("the same event is under way in another delivery")
 
-// Marks in Redis say which events a consumer has handled, or is handling:
+// marks record in Redis which events a consumer has handled or is handling:
 //
-//	mw:handled:<consumer>:<event ID>  "done" for a day, the handler's own token for as long as it may take
+//	mw:handled:<consumer>:<event ID>  "done" for a day, or the token of the handler while it runs
 //
-// An event that comes as backfill has a mark of its own, with :backfill behind
-// it: where Redis was lost, it can overtake its first copy that is news and
-// waits to be tried again.
+// A backfill event has a mark of its own, whose key ends with :backfill. After a loss of Redis, the
+// backfill copy of an event can arrive before the original, which waits for another attempt.
 type marks struct {
 	redis   redis.UniversalClient
 	prefix  string
@@ -34,20 +33,20 @@ type marks struct {
 	log     *slog.Logger
 }
 
-// A delivery that was under way with somebody who died takes over his mark.
+// A redelivered event takes over the mark of the process that died.
 var begin = redis.NewScript(`
 local mark = redis.call('get', KEYS[1])
 if mark == 'done' or mark and ARGV[1] == '0' then return mark end
 redis.call('set', KEYS[1], ARGV[3], 'px', ARGV[2])
 return ''`)
 
-// Who was given up, or lost the broker, may end after somebody who took over:
-// the mark is not his any more.
+// A handler that was abandoned, or whose process lost the broker, may end after another handler has
+// taken over the mark. Then the mark stays.
 var reopen = redis.NewScript(`
 if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end
 return 0`)
 
-// once has h handle an event, unless it was handled before.
+// once calls h for an event that was not handled before.
 func (m marks) once(ctx context.Context, e event.Event, redelivered bool, h func(context.Context, event.Event) error) error {
 	key, takesOver := m.prefix+e.ID, 0
 	if e.Data.Backfill {
@@ -73,7 +72,7 @@ func (m marks) once(ctx context.Context, e event.Event, redelivered bool, h func
 		if !open {
 			return
 		}
-		if derr := reopen.Run(after, m.redis, []string{key}, token).Err(); derr != nil { // then it goes by itself
+		if derr := reopen.Run(after, m.redis, []string{key}, token).Err(); derr != nil { // then it expires
 			m.log.Warn("event not marked as open again", "tid", e.TID, "id", e.ID, "error", derr)
 		}
 	}()
@@ -82,7 +81,7 @@ func (m marks) once(ctx context.Context, e event.Event, redelivered bool, h func
 	}
 	open = false
 	if serr := m.redis.Set(after, key, "done", remember).Err(); serr != nil {
-		// What was done is done; an error would do it again.
+		// An error would have the event handled again.
 		m.log.Warn("event not marked as handled", "tid", e.TID, "id", e.ID, "error", serr)
 	}
 	return nil

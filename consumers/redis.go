@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// RedisError is what a handler returns of an error of Redis: one that wraps
-// [broker.ErrUnavailable], unless Redis answered and does not like the command.
+// RedisError returns the error that a handler returns for an error of Redis. It wraps
+// [broker.ErrUnavailable], unless Redis replied that the command is wrong.
 func RedisError(err error) error {
 	var answer redis.Error
 	if err == nil || errors.As(err, &answer) && !busy(answer) {
@@ -18,7 +18,7 @@ func RedisError(err error) error {
 	return broker.Unavailable(err)
 }
 
-// busy reports whether an answer is about the state of the server.
+// busy reports whether a reply is about the state of the server, not about the command.
 func busy(answer redis.Error) bool {
 	for _, prefix := range []string{"LOADING", "READONLY", "OOM", "MISCONF", "MASTERDOWN", "NOREPLICAS", "BUSY"} {
 		if redis.HasErrorPrefix(answer, prefix) {

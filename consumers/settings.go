@@ -6,10 +6,9 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// DecodeSettings decodes a YAML text into a struct with yaml tags, by the rules
-// of [Host.Settings]: unknown keys are errors, and an empty text leaves the
-// struct as it is. Errors name the text as file. It is for tests of a consumer,
-// which make a Host of their own.
+// DecodeSettings decodes a YAML text into a struct with yaml tags, as [Host.Settings] does: unknown
+// keys are errors, and an empty text leaves the struct unchanged. Errors call the text file. It is
+// for the tests of a consumer, which make their own Host.
 func DecodeSettings(file, text string, into any) error {
 	if strings.TrimSpace(text) == "" {
 		return nil

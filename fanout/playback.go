@@ -80,7 +80,7 @@ func (h *Hub) ownPlayback(ctx context.Context, a *admission) outcome {
 	case <-ctx.Done():
 		return noRoom
 	}
-	if a.cursor == nil && h.delayTimeline(a.pace.delay, nil) != nil {
+	if a.cursor == nil && h.delayTimeline(a.pace.delay) != nil {
 		<-h.searches
 		return retry // another client's playback became the timeline of this delay meanwhile
 	}

@@ -58,7 +58,7 @@ func run(t *testing.T, maker Maker, around func(*testing.T, func(*testing.T))) {
 		{"OutageCountsAsNoAttempt", outage},
 		{"HangingHandlerIsGivenUp", hangs},
 		{"PoisonBlocksNoOtherMessage", poison},
-		{"DeadLettersAreKeptRevivedOrDiscarded", dispositions},
+		{"DeadLettersAreKeptRequeuedOrDiscarded", deadActions},
 		{"ManyDeadLetters", manyDead},
 		{"DeadLettersOfNoQueue", noDead},
 		{"TaskWaitsForAWorker", taskWaits},

@@ -216,7 +216,7 @@ func hangs(t *testing.T, open func() broker.Broker) {
 	s.stop()
 }
 
-func dispositions(t *testing.T, open func() broker.Broker) {
+func deadActions(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var repaired atomic.Bool
 	var got box
@@ -260,7 +260,7 @@ func dispositions(t *testing.T, open func() broker.Broker) {
 	got.check(t, "0", "3")
 	for _, m := range got.msgs {
 		if m.Attempt != 1 || m.Key != "soccer.mls.goal" {
-			t.Errorf("revived as %+v, want a first attempt under its own key", m)
+			t.Errorf("requeued as %+v, want a first attempt under its own key", m)
 		}
 	}
 	eventually(t, "three dead letters", count(3))
@@ -286,10 +286,10 @@ func manyDead(t *testing.T, open func() broker.Broker) {
 		return func() bool { have, err := b.CountDead(t.Context(), "q"); return err == nil && have == want }
 	}
 	eventually(t, "the dead letters", count(n))
-	walk := func(disposition func(i int) broker.DeadAction) (ids []string) {
+	walk := func(action func(i int) broker.DeadAction) (ids []string) {
 		err := b.WalkDead(t.Context(), "q", func(l broker.DeadLetter) (broker.DeadAction, error) {
 			ids = append(ids, l.ID)
-			return disposition(len(ids)), nil
+			return action(len(ids)), nil
 		})
 		if err != nil {
 			t.Fatal(err)

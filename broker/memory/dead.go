@@ -41,28 +41,28 @@ func (b *Broker) WalkDead(ctx context.Context, name string, h func(broker.DeadLe
 	q.dead = nil
 	b.mu.Unlock() // h may call the broker
 
-	var kept, revived []broker.DeadLetter
+	var kept, requeued []broker.DeadLetter
 	var err error
 	for i, l := range walked {
-		disposition := broker.Keep
+		action := broker.Keep
 		if err = ctx.Err(); err == nil {
-			disposition, err = h(l)
+			action, err = h(l)
 		}
 		if err != nil {
 			kept = append(kept, walked[i:]...)
 			break
 		}
-		switch disposition {
+		switch action {
 		case broker.Keep:
 			kept = append(kept, l)
 		case broker.Requeue:
-			revived = append(revived, l)
+			requeued = append(requeued, l)
 		case broker.Discard:
 		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, l := range revived {
+	for _, l := range requeued {
 		l.Attempt, l.Expires = 0, time.Time{}
 		q.push(&item{Message: l.Message, firstSeen: l.FirstSeen})
 	}

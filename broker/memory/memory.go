@@ -118,17 +118,17 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	if s.Ready != nil {
 		close(s.Ready)
 	}
-	broker.Work(ctx, s, h, b.log, func() (broker.Job, bool) {
+	broker.Work(ctx, s, h, b.log, func() (broker.Delivery, bool) {
 		m := b.next(ctx, q)
 		if m == nil {
-			return broker.Job{}, false
+			return broker.Delivery{}, false
 		}
 		m.Attempt++
 		m.Last, m.Retried = m.Attempt > len(b.pauses), m.Attempt > 1 || m.outages > 0
 		if m.firstSeen.IsZero() {
 			m.firstSeen = time.Now()
 		}
-		return broker.Job{Message: m.Message, Settle: func(err error) { b.settle(s.Queue, q, m, err) }}, true
+		return broker.Delivery{Message: m.Message, Settle: func(err error) { b.settle(s.Queue, q, m, err) }}, true
 	})
 	return nil
 }
@@ -159,9 +159,9 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	verdict, pause := broker.Decide(err, m.Attempt, m.outages, b.pauses)
-	switch verdict {
-	case broker.Retry:
+	disposition, pause := broker.Decide(err, m.Attempt, m.outages, b.pauses)
+	switch disposition {
+	case broker.Retry, broker.Postponed, broker.Outage:
 		if errors.Is(err, broker.ErrUnavailable) {
 			m.Attempt--
 			m.outages++

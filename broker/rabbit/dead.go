@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// reviveBatch is how many dead letters return to their queue at a time.
-	reviveBatch = 16
+	// requeueBatch is how many dead letters return to their queue at a time.
+	requeueBatch = 16
 	// walkWindow bounds the unacknowledged deliveries. The broker passes 32
 	// acknowledgements on to a quorum queue and holds back the others until these
 	// are done. If the channel closes meanwhile, the others are lost.
@@ -44,7 +44,7 @@ func (b *Broker) WalkDead(ctx context.Context, queue string, h func(broker.DeadL
 	if err != nil {
 		return err
 	}
-	ch, err := b.consume.channel(ctx)
+	ch, err := b.consumeLink.channel(ctx)
 	if err != nil {
 		return err
 	}
@@ -65,11 +65,11 @@ var errEmptied = errors.New("no dead letters are left")
 
 // A deadWalk collects the letters that return to their queue.
 type deadWalk struct {
-	b        *Broker
-	queue    string // full name
-	left     int    // letters still to be shown
-	windows  int
-	reviving []amqp.Delivery
+	b         *Broker
+	queue     string // full name
+	left      int    // letters still to be shown
+	windows   int
+	requeuing []amqp.Delivery
 }
 
 // window walks until one consumer holds as many kept letters as it may.
@@ -98,7 +98,7 @@ func (w *deadWalk) window(ctx context.Context, ch *channel, h func(broker.DeadLe
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-idle.C:
-			if err := w.flush(ctx); err != nil { // letters to be revived use up the window too
+			if err := w.flush(ctx); err != nil { // letters to be requeued use up the window too
 				return err
 			}
 			if q, err := inspect(ctx, ch, deadQueue(w.queue)); err != nil || q.Messages == 0 {
@@ -112,14 +112,14 @@ func (w *deadWalk) window(ctx context.Context, ch *channel, h func(broker.DeadLe
 				return nil
 			}
 			w.left--
-			disposition, err := w.show(ctx, d, h)
+			action, err := w.show(ctx, d, h)
 			if err != nil {
 				return err
 			}
-			if disposition == broker.Keep {
+			if action == broker.Keep {
 				kept++
 			}
-			if len(w.reviving) > 0 && kept+len(w.reviving) >= walkWindow {
+			if len(w.requeuing) > 0 && kept+len(w.requeuing) >= walkWindow {
 				if err := w.flush(ctx); err != nil {
 					return err
 				}
@@ -138,38 +138,38 @@ func (w *deadWalk) window(ctx context.Context, ch *channel, h func(broker.DeadLe
 func (w *deadWalk) show(ctx context.Context, d amqp.Delivery, h func(broker.DeadLetter) (broker.DeadAction, error)) (broker.DeadAction, error) {
 	m := received(d)
 	m.Attempt = number(d, headerAttempts)
-	disposition, err := h(broker.DeadLetter{Message: m, Reason: text(d.Headers[headerReason]), FirstSeen: firstSeen(d)})
+	action, err := h(broker.DeadLetter{Message: m, Reason: text(d.Headers[headerReason]), FirstSeen: firstSeen(d)})
 	switch {
 	case err != nil:
-		return disposition, err
-	case disposition == broker.Discard:
-		return disposition, d.Ack(false)
-	case disposition == broker.Requeue:
-		w.reviving = append(w.reviving, d)
-		if len(w.reviving) == reviveBatch {
-			return disposition, w.flush(ctx)
+		return action, err
+	case action == broker.Discard:
+		return action, d.Ack(false)
+	case action == broker.Requeue:
+		w.requeuing = append(w.requeuing, d)
+		if len(w.requeuing) == requeueBatch {
+			return action, w.flush(ctx)
 		}
 	}
-	return disposition, nil
+	return action, nil
 }
 
-// flush publishes the letters to be revived, and acknowledges those whose copies
+// flush publishes the letters to be requeued, and acknowledges those whose copies
 // are confirmed.
 func (w *deadWalk) flush(ctx context.Context) error {
-	if len(w.reviving) == 0 {
+	if len(w.requeuing) == 0 {
 		return nil
 	}
-	out := make([]outgoing, len(w.reviving))
-	for i, d := range w.reviving {
-		out[i] = outgoing{key: w.queue, msg: revived(d)}
+	out := make([]outgoing, len(w.requeuing))
+	for i, d := range w.requeuing {
+		out[i] = outgoing{key: w.queue, msg: requeuedCopy(d)}
 	}
 	n, err := w.b.move(ctx, out...)
-	for _, d := range w.reviving[:n] {
+	for _, d := range w.requeuing[:n] {
 		if aerr := d.Ack(false); aerr != nil {
 			return errors.Join(err, fmt.Errorf("a dead letter is back in %q and was not removed: %w", w.queue, aerr))
 		}
 	}
-	w.reviving = nil
+	w.requeuing = nil
 	if err != nil {
 		return fmt.Errorf("putting dead letters back into %q: %w", w.queue, err)
 	}

@@ -84,7 +84,7 @@ func (r *logReader) read(ctx context.Context) error {
 	if r.begin == nil {
 		r.begin = tail + 1
 	}
-	ch, err := r.b.consume.channel(ctx)
+	ch, err := r.b.consumeLink.channel(ctx)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (r *logReader) reached() {
 // tail returns the offset of the last message in the stream, -1 if it is empty. It
 // takes a pause of idle between deliveries for the end.
 func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
-	ch, err := b.consume.channel(ctx)
+	ch, err := b.consumeLink.channel(ctx)
 	if err != nil {
 		return 0, err
 	}

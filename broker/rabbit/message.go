@@ -107,8 +107,8 @@ func firstSeen(d amqp.Delivery) time.Time {
 	return time.Now().UTC()
 }
 
-// retried returns the copy of a delivery for a retry or dead-letter queue.
-func retried(d amqp.Delivery, m broker.Message, cause error) amqp.Publishing {
+// failedCopy returns the copy of a delivery for a retry or dead-letter queue.
+func failedCopy(d amqp.Delivery, m broker.Message, cause error) amqp.Publishing {
 	p := copied(d)
 	p.Headers[headerKey] = m.Key
 	p.Headers[headerAttempts] = int64(m.Attempt)
@@ -121,9 +121,9 @@ func retried(d amqp.Delivery, m broker.Message, cause error) amqp.Publishing {
 	return p
 }
 
-// revived returns the copy of a dead letter for its queue, without a trace of the
-// failed attempts.
-func revived(d amqp.Delivery) amqp.Publishing {
+// requeuedCopy returns the copy of a dead letter for its queue, without the headers of the failed
+// attempts. It keeps the time at which the message was first delivered.
+func requeuedCopy(d amqp.Delivery) amqp.Publishing {
 	p := copied(d)
 	for _, h := range []string{headerAttempts, headerOutages, headerReason, headerExpires} {
 		delete(p.Headers, h)

@@ -36,12 +36,12 @@ type Options struct {
 
 // Broker is a client of RabbitMQ. Close it when done.
 type Broker struct {
-	topology *topology
-	log      *slog.Logger
-	publish  *publisher
-	moves    *publisher // to retry and dead-letter queues
-	consume  *link
-	control  *link // for declarations and inspections
+	topology    *topology
+	log         *slog.Logger
+	publish     *publisher
+	moves       *publisher // between queues: to retry and dead-letter queues, and back from the dead letters
+	consumeLink *link
+	control     *link // for declarations and inspections
 }
 
 // New returns a broker for an amqp:// or amqps:// URL, or for the URLs of one
@@ -72,14 +72,16 @@ func New(urls string, o Options) (*Broker, error) {
 	control := dial("matchwire control")
 	return &Broker{
 		topology: t, log: o.Log,
-		publish: newPublisher(dial("matchwire publisher"), control, t, o.Log),
-		moves:   newPublisher(dial("matchwire retries"), control, t, o.Log),
-		consume: dial("matchwire consumer"),
-		control: control,
+		publish:     newPublisher(dial("matchwire publisher"), control, t, o.Log),
+		moves:       newPublisher(dial("matchwire retries"), control, t, o.Log),
+		consumeLink: dial("matchwire consumer"),
+		control:     control,
 	}, nil
 }
 
-func (b *Broker) links() []*link { return []*link{b.publish.link, b.moves.link, b.consume, b.control} }
+func (b *Broker) links() []*link {
+	return []*link{b.publish.link, b.moves.link, b.consumeLink, b.control}
+}
 
 func vhostPath(v string) string {
 	if v == "/" {
@@ -91,7 +93,7 @@ func vhostPath(v string) string {
 // Reach connects, to find out early whether the broker is there. It returns why
 // the broker could not be reached before ctx ended, or at once if trying again
 // cannot help.
-func (b *Broker) Reach(ctx context.Context) error { return b.consume.reach(ctx) }
+func (b *Broker) Reach(ctx context.Context) error { return b.consumeLink.reach(ctx) }
 
 // Close closes the connections. Calls under way fail.
 func (b *Broker) Close() error {

@@ -23,12 +23,12 @@ func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 // of handlers serves all channels, so a slow handler does not delay the next
 // channel.
 func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
-	jobs := make(chan broker.Job)
+	work := make(chan broker.Delivery)
 	var working sync.WaitGroup
 	working.Go(func() {
-		broker.Work(ctx, s, h, b.log, func() (broker.Job, bool) {
-			j, ok := <-jobs
-			return j, ok
+		broker.Work(ctx, s, h, b.log, func() (broker.Delivery, bool) {
+			d, ok := <-work
+			return d, ok
 		})
 	})
 	ready := sync.OnceFunc(func() {
@@ -37,9 +37,9 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 		}
 	})
 	err := persist(ctx, b.log.With("queue", b.topology.full(s.Queue)), "subscription lost, making it again", never, func() error {
-		return b.subscribe(ctx, s, jobs, ready)
+		return b.subscribe(ctx, s, work, ready)
 	})
-	close(jobs)
+	close(work)
 	working.Wait()
 	if ctx.Err() != nil {
 		return nil
@@ -47,13 +47,12 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	return err
 }
 
-// subscribe turns the deliveries of one channel into jobs, until the channel is lost
-// or ctx ends.
-func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, jobs chan<- broker.Job, ready func()) error {
+// subscribe sends the deliveries of one channel to work, until the channel is lost or ctx ends.
+func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan<- broker.Delivery, ready func()) error {
 	if err := b.topology.declareQueue(ctx, b.control, s); err != nil {
 		return err
 	}
-	ch, err := b.consume.channel(ctx)
+	ch, err := b.consumeLink.channel(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,11 +71,11 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, jobs chan
 	defer end(nil)
 	go func() { end(closeReason(<-gone)) }() // gone is closed with the channel
 	var handling sync.WaitGroup
-	job := func(d amqp.Delivery) broker.Job {
+	delivered := func(d amqp.Delivery) broker.Delivery {
 		b.topology.queues.passed(len(d.Body))
 		m := received(d)
 		m.Last, m.Retried = m.Attempt > len(b.topology.pauses), m.Attempt > 1 || number(d, headerOutages) > 0
-		return broker.Job{Message: m, Settle: func(err error) {
+		return broker.Delivery{Message: m, Settle: func(err error) {
 			defer handling.Done()
 			if ch.IsClosed() {
 				return // the broker delivers the message again
@@ -102,7 +101,7 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, jobs chan
 			}
 			handling.Add(1)
 			select {
-			case jobs <- job(d):
+			case work <- delivered(d):
 			case <-going.Done():
 				handling.Done() // it returns to the queue
 			}
@@ -139,9 +138,9 @@ func closeReason(e *amqp.Error) error {
 // declares its queues again.
 func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m broker.Message, err error) error {
 	to := ""
-	verdict, pause := broker.Decide(err, m.Attempt, number(d, headerOutages), b.topology.pauses)
-	switch verdict {
-	case broker.Retry:
+	disposition, pause := broker.Decide(err, m.Attempt, number(d, headerOutages), b.topology.pauses)
+	switch disposition {
+	case broker.Retry, broker.Postponed, broker.Outage:
 		to = retryQueue(queue, pause)
 	case broker.Dead:
 		to = deadQueue(queue)
@@ -151,7 +150,7 @@ func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m br
 	if to == "" {
 		return nil
 	}
-	if _, err := b.move(ctx, outgoing{key: to, msg: retried(d, m, err)}); err != nil {
+	if _, err := b.move(ctx, outgoing{key: to, msg: failedCopy(d, m, err)}); err != nil {
 		return fmt.Errorf("message %s stays in its queue: moving it to %q: %w", m.ID, to, err)
 	}
 	return nil

@@ -140,7 +140,7 @@ func (d *desk) call(method, path, body string, headers ...string) (status int, a
 // emitted are the events that were emitted so far.
 func (d *desk) emitted() (all []event.Event) {
 	d.Helper()
-	owed, err := outbox.NewStore(d.redis, "mw:").Owed(d.Context(), "schedule", 100)
+	owed, err := outbox.NewStore(d.redis, "mw:").Oldest(d.Context(), "schedule", 100)
 	if err != nil {
 		d.Fatal(err)
 	}

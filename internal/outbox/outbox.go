@@ -1,6 +1,5 @@
-// Package outbox brings what was made to the broker. Whoever makes a message
-// writes it to an outbox in Redis and forgets it; here it is published, and
-// kept until that is confirmed.
+// Package outbox stores messages in Redis until the broker has confirmed them. A message is written
+// to an outbox in one step with the state that it belongs to. A [Relay] publishes it later.
 package outbox
 
 import (
@@ -17,14 +16,13 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// An Outbox publishes what the outboxes of a store hold. Those who write to one
-// nudge it and go on at once; if it does not hear them, or the process dies,
-// the sweep finds the outbox later, in this process or another.
+// A Relay publishes the messages in the outboxes of a store. A caller that has written to an outbox
+// calls Nudge, which does not wait. If the nudge is lost, or the process dies, the sweep of this
+// process or another finds the outbox later.
 //
-// Two processes may publish the same events at the same time. Each begins with
-// the oldest unconfirmed one and goes on in order, so every event's first copy
-// is in order.
-type Outbox struct {
+// Two processes may publish the same messages at the same time. Each begins with the oldest
+// unconfirmed message and continues in order, so the first copies of the messages are in order.
+type Relay struct {
 	store *Store
 	out   broker.Publisher
 	trace *trace.Recorder
@@ -35,7 +33,7 @@ type Outbox struct {
 	failing map[string]failure // by outbox
 }
 
-// A failure is why messages are still in an outbox.
+// A failure is the reason why an outbox still holds messages.
 type failure struct {
 	since time.Time // of the first attempt that failed
 	err   error
@@ -44,28 +42,28 @@ type failure struct {
 const (
 	sweepEvery   = 5 * time.Second
 	flushBatch   = 500
-	flushTimeout = 30 * time.Second // of one batch; then another outbox may be luckier
-	flushers     = 64               // outboxes at a time
-	patience     = time.Minute      // from which waiting events are worth a word
+	flushTimeout = 30 * time.Second // of one batch; then another outbox gets its turn
+	flushers     = 64               // outboxes published at a time
+	patience     = time.Minute      // messages that wait longer are reported by Health
 )
 
-// New returns an outbox that does nothing until Run. r records what it sends,
-// and may be nil.
-func New(s *Store, out broker.Publisher, r *trace.Recorder, log *slog.Logger) *Outbox {
-	return &Outbox{store: s, out: out, trace: r, log: log, nudge: make(chan string, 1024), failing: map[string]failure{}}
+// NewRelay returns a relay of the outboxes of s. It publishes nothing by itself until Run is called.
+// rec records the confirmed messages, and may be nil.
+func NewRelay(s *Store, out broker.Publisher, rec *trace.Recorder, log *slog.Logger) *Relay {
+	return &Relay{store: s, out: out, trace: rec, log: log, nudge: make(chan string, 1024), failing: map[string]failure{}}
 }
 
-// Nudge says that an outbox holds messages. It never waits: if the outbox is that
-// far behind, its sweep will find them.
-func (o *Outbox) Nudge(name string) {
+// Nudge has the messages in an outbox published soon. It never waits: if the relay is too far behind,
+// the sweep finds the outbox.
+func (r *Relay) Nudge(name string) {
 	select {
-	case o.nudge <- name:
+	case r.nudge <- name:
 	default:
 	}
 }
 
-// Run publishes until ctx ends, and waits for what is under way.
-func (o *Outbox) Run(ctx context.Context) error {
+// Run publishes until ctx ends, and waits for the batches that are being published.
+func (r *Relay) Run(ctx context.Context) error {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	var running sync.WaitGroup
@@ -76,65 +74,66 @@ func (o *Outbox) Run(ctx context.Context) error {
 	for range flushers {
 		running.Go(func() {
 			for name := range work {
-				err := o.Flush(ctx, name)
-				o.note(name, err)
+				err := r.Flush(ctx, name)
+				r.note(name, err)
 				if err != nil && ctx.Err() == nil {
-					o.log.Warn("events wait in the outbox", "outbox", name, "error", err)
+					r.log.Warn("events wait in the outbox", "outbox", name, "error", err)
 				}
 				select {
 				case done <- name:
-				case <-ctx.Done(): // nobody reads it any more
+				case <-ctx.Done(): // dispatch has returned
 				}
 			}
 		})
 	}
-	return o.dispatch(ctx, sweep.C, work, done)
+	return r.dispatch(ctx, sweep.C, work, done)
 }
 
-// note remembers how publishing an outbox went.
-func (o *Outbox) note(name string, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+// note stores the error of publishing an outbox, and when the errors began; nil removes it.
+func (r *Relay) note(name string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if err == nil {
-		delete(o.failing, name)
+		delete(r.failing, name)
 		return
 	}
-	f, ok := o.failing[name]
+	f, ok := r.failing[name]
 	if !ok {
 		f.since = time.Now()
 	}
 	f.err = err
-	o.failing[name] = f
+	r.failing[name] = f
 }
 
-// forget leaves out the outboxes that are empty, whoever published it.
-func (o *Outbox) forget(indebted []string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	maps.DeleteFunc(o.failing, func(name string, _ failure) bool { return !slices.Contains(indebted, name) })
+// forget drops the failures of outboxes that are empty now.
+func (r *Relay) forget(pending []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.failing, func(name string, _ failure) bool { return !slices.Contains(pending, name) })
 }
 
-// Health says whose events could not be published for a while.
-func (o *Outbox) Health() []health.Issue {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	matches, oldest := 0, failure{since: time.Now()}
-	for _, f := range o.failing {
+// Health reports outboxes that could not be published for a while.
+func (r *Relay) Health() []health.Issue {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	waiting, oldest := 0, failure{since: time.Now()}
+	for _, f := range r.failing {
 		if time.Since(f.since) > patience {
-			matches++
+			waiting++
 		}
 		if f.since.Before(oldest.since) {
 			oldest = f
 		}
 	}
-	if matches == 0 {
+	if waiting == 0 {
 		return nil
 	}
-	return []health.Issue{{Text: fmt.Sprintf("events of %d matches wait in Redis, the longest since %s: %v", matches, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
+	return []health.Issue{{Text: fmt.Sprintf("messages wait in Redis in %d outboxes, the longest since %s: %v", waiting, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
 }
 
-// dispatch hands each outbox to one flusher at a time.
-func (o *Outbox) dispatch(ctx context.Context, sweep <-chan time.Time, work chan<- string, done <-chan string) error {
+// dispatch sends the names of outboxes to work, each name to one flusher at a time. Flushers return
+// the names through done.
+func (r *Relay) dispatch(ctx context.Context, sweep <-chan time.Time, work chan<- string, done <-chan string) error {
 	busy, again := map[string]bool{}, map[string]bool{}
 	var waiting []string
 	add := func(name string) {
@@ -158,7 +157,7 @@ func (o *Outbox) dispatch(ctx context.Context, sweep <-chan time.Time, work chan
 			return nil
 		case to <- next:
 			waiting = waiting[1:]
-		case name := <-o.nudge:
+		case name := <-r.nudge:
 			add(name)
 		case name := <-done:
 			delete(busy, name)
@@ -167,37 +166,37 @@ func (o *Outbox) dispatch(ctx context.Context, sweep <-chan time.Time, work chan
 				add(name)
 			}
 		case <-sweep:
-			matches, err := o.store.Indebted(ctx)
+			pending, err := r.store.Pending(ctx)
 			if err != nil && ctx.Err() == nil {
-				o.log.Warn("outboxes not swept", "error", err)
+				r.log.Warn("outboxes not swept", "error", err)
 			}
 			if err == nil {
-				o.forget(matches)
+				r.forget(pending)
 			}
-			for _, m := range matches {
-				add(m)
+			for _, name := range pending {
+				add(name)
 			}
 		}
 	}
 }
 
-// Flush publishes an outbox until it is empty.
-func (o *Outbox) Flush(ctx context.Context, name string) error {
+// Flush publishes the messages in an outbox until it is empty.
+func (r *Relay) Flush(ctx context.Context, name string) error {
 	for {
-		owed, err := o.store.Owed(ctx, name, flushBatch)
+		msgs, err := r.store.Oldest(ctx, name, flushBatch)
 		if err != nil {
 			return err
 		}
-		if len(owed) == 0 {
-			return o.store.Settle(ctx, name)
+		if len(msgs) == 0 {
+			return r.store.DropIfEmpty(ctx, name)
 		}
 		wait, cancel := context.WithTimeout(ctx, flushTimeout)
 		began := time.Now()
-		n, err := o.out.Publish(wait, owed...)
+		n, err := r.out.Publish(wait, msgs...)
 		cancel()
-		o.trace.Sent("outbox", began, owed[:n]...)
-		// Even at the end: what is confirmed need not be sent again.
-		if cerr := o.store.Clear(context.WithoutCancel(ctx), name, owed[:n]); cerr != nil && err == nil {
+		r.trace.Sent("outbox", began, msgs[:n]...)
+		// Even if ctx has ended: confirmed messages need not be sent again.
+		if cerr := r.store.Clear(context.WithoutCancel(ctx), name, msgs[:n]); cerr != nil && err == nil {
 			err = cerr
 		}
 		if err != nil {

@@ -51,21 +51,21 @@ func TestClearRemovesOnlyWhatStandsFirst(t *testing.T) {
 		ctx := t.Context()
 		s := outbox.NewStore(r, "mw:")
 		write(t, s, r, "m1", "a", "b", "c")
-		owed, _ := s.Owed(ctx, "m1", 2)
+		msgs, _ := s.Oldest(ctx, "m1", 2)
 		for range 2 {
-			if err := s.Clear(ctx, "m1", owed); err != nil {
+			if err := s.Clear(ctx, "m1", msgs); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if left, _ := s.Owed(ctx, "m1", 10); !slices.Equal(ids(left), []string{"c"}) {
+		if left, _ := s.Oldest(ctx, "m1", 10); !slices.Equal(ids(left), []string{"c"}) {
 			t.Errorf("left %v", ids(left))
 		}
 	})
 }
 
-// Redis's clock decides when an empty outbox is settled, so that a process whose own clock is ahead
-// does not settle one that another is about to write to.
-func TestSettleUsesRedisClock(t *testing.T) {
+// Redis's clock decides when an empty outbox is dropped, so that a process whose own clock is ahead
+// does not drop one that another is about to write to.
+func TestDropIfEmptyUsesRedisClock(t *testing.T) {
 	m := miniredis.RunT(t)
 	began := time.Now().Add(-5 * time.Minute) // this process is ahead
 	m.SetTime(began)
@@ -80,11 +80,11 @@ func TestSettleUsesRedisClock(t *testing.T) {
 		want  int
 	}{{59 * time.Second, 1}, {61 * time.Second, 0}} {
 		m.SetTime(began.Add(tc.after))
-		if err := s.Settle(t.Context(), "m1"); err != nil {
+		if err := s.DropIfEmpty(t.Context(), "m1"); err != nil {
 			t.Fatal(err)
 		}
-		if names, err := s.Indebted(t.Context()); len(names) != tc.want || err != nil {
-			t.Errorf("settled %v after it was marked: left %v, %v, want %d", tc.after, names, err, tc.want)
+		if names, err := s.Pending(t.Context()); len(names) != tc.want || err != nil {
+			t.Errorf("dropped %v after it was marked: left %v, %v, want %d", tc.after, names, err, tc.want)
 		}
 	}
 }
@@ -117,8 +117,7 @@ func (f *flaky) Publish(_ context.Context, msgs ...broker.Message) (int, error) 
 	return n, nil
 }
 
-// What is not confirmed stays, in order, and the sweep finds it without anyone
-// saying so.
+// Messages that are not confirmed stay, in order, and the sweep finds them without a nudge.
 func TestOutboxSweepsWhatWasLeft(t *testing.T) {
 	testenv.NotShort(t) // it waits for the sweep
 	m := miniredis.RunT(t)
@@ -127,22 +126,22 @@ func TestOutboxSweepsWhatWasLeft(t *testing.T) {
 	s := outbox.NewStore(r, "mw:")
 	write(t, s, r, "m1", "a", "b", "c", "d")
 	out := &flaky{failures: 1, last: "d", done: make(chan struct{})}
-	box := outbox.New(s, out, nil, slog.New(slog.DiscardHandler))
-	if err := box.Flush(t.Context(), "m1"); err == nil {
+	relay := outbox.NewRelay(s, out, nil, slog.New(slog.DiscardHandler))
+	if err := relay.Flush(t.Context(), "m1"); err == nil {
 		t.Fatal("the cut is not reported")
 	}
-	if left, _ := s.Owed(t.Context(), "m1", 10); !slices.Equal(ids(left), []string{"b", "c", "d"}) {
+	if left, _ := s.Oldest(t.Context(), "m1", 10); !slices.Equal(ids(left), []string{"b", "c", "d"}) {
 		t.Fatalf("left %v", ids(left))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- box.Run(ctx) }()
+	go func() { done <- relay.Run(ctx) }()
 	<-out.done
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if left, err := s.Owed(t.Context(), "m1", 10); len(left) > 0 || err != nil {
+	if left, err := s.Oldest(t.Context(), "m1", 10); len(left) > 0 || err != nil {
 		t.Errorf("left %v, %v", ids(left), err)
 	}
 	if !slices.Equal(out.sent, []string{"a", "b", "c", "d"}) {

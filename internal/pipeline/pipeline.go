@@ -161,7 +161,7 @@ type roleParts struct {
 	instance  string          // of the registry
 	trace     *trace.Recorder // nil if it is off
 	otlp      *trace.OTLP     // nil without a collector
-	outbox    *outbox.Outbox
+	outbox    *outbox.Relay
 	schedule  *scheduler.Schedule
 	consumers map[string]consumers.Consumer
 	serve     map[string]http.Handler // of those that take calls, by name
@@ -185,7 +185,7 @@ func (p *Pipeline) prepare(b broker.Broker, r redis.UniversalClient, roles []Rol
 	if err := p.prepareTrace(parts); err != nil {
 		return nil, err
 	}
-	parts.outbox = outbox.New(outbox.NewStore(r, parts.prefix), b, parts.trace, p.log)
+	parts.outbox = outbox.NewRelay(outbox.NewStore(r, parts.prefix), b, parts.trace, p.log)
 	parts.schedule = scheduler.NewSchedule(r, parts.prefix, parts.outbox.Nudge)
 	parts.health.add(b.Health)
 	parts.health.add(redisHealth(r))

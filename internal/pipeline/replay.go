@@ -65,13 +65,13 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 	} else {
 		ingester.Suffix = "-replay-" + strings.ReplaceAll(event.NewTID().String(), "-", "")[26:]
 	}
-	return r.play(ctx, ingester, outbox.New(outbox.NewStore(store, keys), broker, nil, r.Log))
+	return r.play(ctx, ingester, outbox.NewRelay(outbox.NewStore(store, keys), broker, nil, r.Log))
 }
 
 // publishTimeout bounds how long one page's events may wait for the broker.
 const publishTimeout = 2 * time.Minute
 
-func (r Replay) play(ctx context.Context, ingester *poll.Ingester, out *outbox.Outbox) error {
+func (r Replay) play(ctx context.Context, ingester *poll.Ingester, out *outbox.Relay) error {
 	p := &recording.Replayer{Library: r.Library, Ingester: ingester, Speed: r.Speed, AsLive: r.AsLive,
 		Each: func(ctx context.Context, _ page.Page, events []event.Event) error {
 			if out != nil {

@@ -8,24 +8,24 @@ import (
 )
 
 const (
-	slowest    = 10 * time.Minute // between two polls, whatever the match does
-	densest    = 5 * time.Second  // between two polls of a match that needs watching, unless its source says less
-	scoreFor   = 2 * time.Minute  // a score that moved is watched so long: who it was, and whether it stands
-	lateFor    = 2 * time.Hour    // a kick-off may be late by so much
-	overFor    = 30 * time.Minute // a match that is over is polled so long
-	failedMost = 5 * time.Minute  // between two polls of a site that fails
-	freshMost  = time.Minute      // that a site's Cache-Control is believed
-	patient    = 8                // polls in a row without news, from which on half as many will do
-	siteShare  = 4                // a site that needs so long to answer is asked no more often than after so many times that
+	slowest    = 10 * time.Minute // the longest interval that the status of a match asks for
+	densest    = 5 * time.Second  // the shortest interval in stoppage time and after a score, unless the source asks for a shorter one
+	scoreFor   = 2 * time.Minute  // after a score, polls are more frequent for this long: to learn the scorer, and whether it is upheld
+	lateFor    = 2 * time.Hour    // the most that a kick-off may be late
+	overFor    = 30 * time.Minute // how long a match is polled after it is over
+	failedMost = 5 * time.Minute  // the longest interval for a site that fails
+	freshMost  = time.Minute      // the longest freshness that is accepted from a site's Cache-Control
+	patient    = 8                // after this many unchanged polls the interval doubles
+	siteShare  = 4                // the interval is at least this many times the site's response time
 )
 
-// A course is what is remembered of a source from poll to poll.
+// A course is what the scheduler remembers of a source between polls.
 type course struct {
-	Scored time.Time `json:"scored,omitzero"` // when a score last moved
-	Over   time.Time `json:"over,omitzero"`   // since when every match of the page is over
+	Scored time.Time `json:"scored,omitzero"` // when a score last changed
+	Over   time.Time `json:"over,omitzero"`   // when all matches of the page were first over
 }
 
-// follow takes up what a poll showed.
+// follow returns the course after a poll.
 func (c course) follow(p poll.Result) course {
 	if p.Scored {
 		c.Scored = p.At
@@ -39,16 +39,16 @@ func (c course) follow(p poll.Result) course {
 	return c
 }
 
-// done reports whether the page has nothing more to tell.
+// done reports whether all matches have been over for so long that polling ends.
 func (c course) done(at time.Time) bool { return !c.Over.IsZero() && at.Sub(c.Over) >= overFor }
 
-// interval is how long after a poll the next is due, for a source that is read
-// every so often while a match is live.
+// interval returns the time from a poll to the next. every is the source's interval while a match is
+// live.
 func (c course) interval(every time.Duration, p poll.Result) time.Duration {
 	if p.Unmarked {
-		return 2 * time.Minute // nobody is asked for anything
+		return 2 * time.Minute // this sends no request
 	}
-	if p.Busy { // the others come first; the host is to be asked less often on the whole
+	if p.Busy { // other sources come first; the host should get fewer requests
 		return 2 * every
 	}
 	if p.Failures > 0 {
@@ -58,7 +58,7 @@ func (c course) interval(every time.Duration, p poll.Result) time.Duration {
 	return max(d, p.Wait, min(p.Fresh, freshMost), siteShare*p.Took, time.Second)
 }
 
-// wanted is how often the match that most needs watching should be polled.
+// wanted returns the interval for the match that needs the most frequent polls.
 func (c course) wanted(every time.Duration, p poll.Result) time.Duration {
 	d := max(slowest, every)
 	for _, m := range p.Matches {
@@ -75,7 +75,7 @@ func (c course) wanted(every time.Duration, p poll.Result) time.Duration {
 	return d
 }
 
-// pause is how long one match can be left alone.
+// pause returns the interval that the state of one match asks for.
 func pause(every time.Duration, m event.Match, now time.Time) time.Duration {
 	switch m.Status {
 	case event.Live:
@@ -83,7 +83,7 @@ func pause(every time.Duration, m event.Match, now time.Time) time.Duration {
 			return dense(every)
 		}
 		return every
-	case event.Ended: // it may be opened again
+	case event.Ended: // it can be re-opened
 		return 2 * every
 	case event.Break, event.Interrupted, event.Suspended, event.Delayed:
 		return 4 * every

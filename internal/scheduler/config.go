@@ -17,48 +17,48 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// During a deploy, schedulers with different configs run side by side. One of the configs is in
-// force. It is the one that began a generation last, and only schedulers that have it activate and
+// During a deploy, schedulers with different configs run at the same time. One of the configs is in
+// force. It is the one that began the latest generation, and only schedulers that have it activate and
 // deactivate sources of the config:
 //
-//   - A scheduler that starts with a config that is not known begins a generation.
+//   - A scheduler that starts with an unknown config begins a generation.
 //   - A scheduler with another config waits. It polls what is on the schedule.
-//   - If no scheduler with the config in force shows itself for a while, one that waits begins a
+//   - If no scheduler with the config in force is seen for a while, a waiting one begins a
 //     generation. So a rollback takes effect when the last new scheduler has stopped, and an old
 //     one that is restarted during a deploy changes nothing.
 const (
-	configEvery = 5 * time.Second // between two looks at the config in force
-	absentLooks = 4               // looks in a row without a beat, after which the config in force has no scheduler
-	keepConfigs = 100             // configs that are known
+	configEvery = 5 * time.Second // between two checks of the config in force
+	absentLooks = 4               // consecutive checks without a beat, after which the config in force counts as having no scheduler
+	keepConfigs = 100             // the most configs that are remembered
 )
 
 // ErrSuperseded reports that a config with a newer generation is in force.
 var ErrSuperseded = errors.New("another config is in force")
 
-// superseded is the beginning of scripts that act for a config: the generation is their ARGV[2], 0
-// where they act for a call.
+// superseded is the beginning of scripts that act for a config. Their ARGV[2] is its generation, or 0
+// if they act for an API call.
 const superseded = `
 if ARGV[2] ~= '0' and tonumber(redis.call('zrange', KEYS[7], -1, -1, 'withscores')[2] or '0') > tonumber(ARGV[2]) then
   return redis.error_reply('SUPERSEDED by another config')
 end`
 
-// An ownConfig is what a scheduler knows of its config from look to look.
+// An ownConfig is what a scheduler remembers of its config between checks.
 type ownConfig struct {
-	joined     bool  // it has looked
-	inForce    bool  // as of the latest look
-	applied    bool  // since it came into force, or the scheduler started
-	generation int64 // in which it was last in force; 0: none yet
+	joined     bool  // it has checked at least once
+	inForce    bool  // as of the latest check
+	applied    bool  // its sources were activated since it came into force, or since the scheduler started
+	generation int64 // in which it was last in force; 0 if never
 	beat       string
-	absent     int // looks in a row that saw the same beat
+	absent     int // consecutive checks that saw the same beat
 }
 
-// In a Redis that has lost generations, the newest that a scheduler remembers comes into force.
+// If Redis has lost generations, the newest that a scheduler remembers comes into force.
 var joinConfigs = redis.NewScript(`
 local last = redis.call('zrange', KEYS[7], -1, -1, 'withscores')
-local generation, held, beat = tonumber(last[2] or '0'), tonumber(ARGV[2]), redis.call('get', KEYS[8]) or '0'
+local generation, remembered, beat = tonumber(last[2] or '0'), tonumber(ARGV[2]), redis.call('get', KEYS[8]) or '0'
 local own = 0
-if last[1] == ARGV[1] or held > generation then
-  own = math.max(generation, held)
+if last[1] == ARGV[1] or remembered > generation then
+  own = math.max(generation, remembered)
 elseif ARGV[3] == beat or ARGV[4] == '1' and not redis.call('zscore', KEYS[7], ARGV[1]) then
   own = generation + 1
 end
@@ -67,7 +67,7 @@ redis.call('zadd', KEYS[7], own, ARGV[1])
 redis.call('zremrangebyrank', KEYS[7], 0, -1 - ARGV[5])
 return {own, 1, tostring(redis.call('incr', KEYS[8]))}`)
 
-// join looks which config is in force, and brings c into force if it is its turn.
+// join checks which config is in force, and brings the scheduler's own into force by the rules above.
 func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) error {
 	absent, first := "", 1
 	if c.absent >= absentLooks {
@@ -78,7 +78,7 @@ func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) e
 	}
 	found, err := joinConfigs.Run(ctx, s.redis, s.keys(), fingerprint, c.generation, absent, first, keepConfigs).Slice()
 	if err != nil {
-		c.absent = 0 // the others may not reach Redis either
+		c.absent = 0 // other schedulers may not reach Redis either
 		return fmt.Errorf("looking which config is in force: %w", err)
 	}
 	beat := fmt.Sprint(found[2])
@@ -116,10 +116,10 @@ func fingerprint(config []Activation) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// ensure makes the sources of the config that is in force those that are active. If it is that of
-// this scheduler, ensure activates the sources that it names, also after Redis was lost, and
-// deactivates those that only an earlier config named. A config that comes into force, or a
-// scheduler that starts with it, also activates again what was stopped, since the cause may be gone.
+// ensure checks which config is in force. If it is this scheduler's, ensure activates the sources
+// that the config names, and deactivates those that only an earlier config named. This also restores
+// the sources after Redis has lost them. When the config comes into force, or the scheduler starts
+// with it, ensure also activates stopped sources again, since the cause may be gone.
 func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 	was := *c
 	if err := s.Schedule.join(ctx, fingerprint(s.Config), c); err != nil {
@@ -135,7 +135,7 @@ func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 		return nil
 	}
 	switch err := s.apply(ctx, c.generation, !c.applied); {
-	case errors.Is(err, ErrSuperseded): // the next look says so
+	case errors.Is(err, ErrSuperseded): // the next check finds out
 		return nil
 	case err != nil:
 		return err
@@ -144,7 +144,7 @@ func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 	return nil
 }
 
-// apply makes the active sources those of the config.
+// apply activates and deactivates sources so that the active ones are those of the config.
 func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) error {
 	all, err := s.Schedule.List(ctx)
 	if err != nil {
@@ -176,7 +176,8 @@ func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) e
 	return nil
 }
 
-// applySource makes one source active as the config names it.
+// applySource activates one source with the settings of the config. restart also activates a stopped
+// one.
 func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, active, restart bool) error {
 	differs := active && (e.Profile != want.Profile || e.Every != want.Every || e.Sport != want.Sport || e.League != want.League)
 	if active && !differs && (e.Latest.Stopped == "" || !restart) {
@@ -194,7 +195,7 @@ func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, a
 	}
 	job, step := s.Trace.Start(event.WithTID(ctx, event.NewTID()), trace.Span{Op: trace.Start, Role: "scheduler", Name: "config names " + want.URL, Match: want.Match})
 	_, fresh, err := s.Schedule.Activate(job, want)
-	if errors.Is(err, ErrOther) { // a call came first: the next look replaces it
+	if errors.Is(err, ErrOther) { // an API call was faster: the next check replaces its activation
 		return nil
 	}
 	if fresh || err != nil {

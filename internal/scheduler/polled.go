@@ -15,26 +15,26 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// maxShown bounds how many matches of a page an outcome names.
+// maxShown bounds the matches of a page that a LatestPoll lists.
 const maxShown = 100
 
-// An Outcome is what came of the latest poll of a source.
-type Outcome struct {
+// A LatestPoll is the result of the latest poll of a source.
+type LatestPoll struct {
 	Due      int64         `json:"due_ms"` // Unix milliseconds
 	At       time.Time     `json:"at"`
-	Took     time.Duration `json:"took"` // nanoseconds that the site needed
+	Took     time.Duration `json:"took"` // response time of the site, in nanoseconds
 	Problem  string        `json:"problem,omitempty"`
 	Failures int           `json:"failures,omitempty"` // in a row
-	Matches  []event.Match `json:"matches,omitempty"`  // the first that the page shows, of the latest page that could be used
-	Stopped  string        `json:"stopped,omitempty"`  // why it is not polled any more
+	Matches  []event.Match `json:"matches,omitempty"`  // the first of the page, or of the latest usable page if the poll failed
+	Stopped  string        `json:"stopped,omitempty"`  // why polling has stopped
 
 	Course course `json:"course"`
 }
 
-// What came of a later poll stands; one that is overtaken by the next counts,
-// or a site that takes its time would never be left alone. Without an interval
-// the source stops, and the event that says so goes out.
-var settle = redis.NewScript(`
+// A result is kept unless a later poll's is there. The result of a poll that the next has overtaken
+// still counts, so that slow sites are polled less. Without an interval the source stops, and the
+// event that reports it is written to the outbox.
+var savePoll = redis.NewScript(`
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 or had and cjson.decode(had).due_ms > tonumber(ARGV[2]) then return '' end
 redis.call('hset', KEYS[5], ARGV[1], ARGV[3])
@@ -52,9 +52,8 @@ elseif redis.call('zrem', KEYS[2], ARGV[1]) == 1 then
 end
 return ''`)
 
-// Polled takes up what came of a poll of a source, and sets the next by it.
-// The interval counts from when the poll was due, so that a source keeps its
-// rhythm, unless that time is past by Redis's clock.
+// Polled saves the result of a poll of a source, and schedules the next poll. The interval counts
+// from when the poll was due, unless the next poll would be overdue by Redis's clock.
 func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) error {
 	entry, ok, err := s.Get(ctx, source)
 	if err != nil || !ok {
@@ -72,7 +71,7 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 		out.Stopped = "the match is over"
 	}
 	every := out.Course.interval(time.Duration(entry.Every), p)
-	fromNow := 0 // a site that asked to wait waits from now on
+	fromNow := 0 // 1: the interval counts from now, since the site asked to wait
 	if p.Wait > 0 {
 		fromNow = 1
 	}
@@ -82,12 +81,12 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 	}
 	args := []any{source, p.Due.UnixMilli(), text, every.Milliseconds(), fromNow}
 	if out.Stopped == "" {
-		err = settle.Run(ctx, s.redis, s.keys(), args...).Err()
+		err = savePoll.Run(ctx, s.redis, s.keys(), args...).Err()
 	} else {
 		args[3] = ""
 		var e event.Event
 		if e, err = entry.event(event.MatchDeactivated, out.Stopped, event.TIDFrom(ctx)); err == nil {
-			_, err = s.emit(ctx, settle, e, func(said string) bool { return said == "stopped" }, args...)
+			_, err = s.writeEvent(ctx, savePoll, e, func(reply string) bool { return reply == "stopped" }, args...)
 		}
 	}
 	if err != nil {
@@ -96,7 +95,8 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 	return nil
 }
 
-// forget removes a source that was stopped: that was said when it was.
+// forget removes a stopped source. It emits no event: match_deactivated was emitted when the source
+// stopped.
 var forget = redis.NewScript(`
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if not had or not cjson.decode(had).stopped then return 0 end
@@ -113,9 +113,9 @@ func (s *Schedule) forget(ctx context.Context, source string) error {
 // An Entry is all that the schedule knows of a source.
 type Entry struct {
 	Activation
-	Next     time.Time     // when it is polled next; zero: not yet begun, or stopped
-	Interval time.Duration // between its polls, for now; 0 before the first
-	Latest   Outcome       // zero before the first poll
+	Next     time.Time     // when the next poll is due; zero before the first or when stopped
+	Interval time.Duration // the present one, between its polls; 0 before the first poll
+	Latest   LatestPoll    // zero before the first poll
 }
 
 // Get returns the entry of a source, if there is one.
@@ -134,7 +134,7 @@ func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) 
 	return e, true, err
 }
 
-// List returns all entries, the latest activation last.
+// List returns all entries in the order of their activations.
 func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
 	pipe := s.redis.Pipeline()
 	activations, next := pipe.HGetAll(ctx, s.key("sources")), pipe.ZRangeWithScores(ctx, s.key("due"), 0, -1)

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// A retry spaces the attempts of what fails. It logs the first failure, then one a minute, and the
-// end of them.
+// A retry spaces the attempts at an operation that fails. It logs the first failure, then at most one
+// a minute, and the next success.
 type retry struct {
 	fails, again string        // constant log messages
 	least, most  time.Duration // between two attempts; it doubles from least to most
 
-	attempts      int // in a row that failed
+	attempts      int // consecutive failures
 	since, logged time.Time
 }
 
 const logFailureEvery = time.Minute
 
-// failed takes note of a failure and returns how long to wait before the next attempt: between half
-// and all of the pause whose time it is.
+// failed records a failure and returns how long to wait before the next attempt: a random time
+// between half of the present pause and all of it.
 func (r *retry) failed(log *slog.Logger, err error) time.Duration {
 	now := time.Now()
 	if r.attempts == 0 {
@@ -34,7 +34,7 @@ func (r *retry) failed(log *slog.Logger, err error) time.Duration {
 	return pause/2 + rand.N(pause/2)
 }
 
-// succeeded takes note of a success.
+// succeeded records a success.
 func (r *retry) succeeded(log *slog.Logger) {
 	if r.attempts > 0 {
 		log.Info(r.again, "attempts", r.attempts, "failing_since", r.since)

@@ -16,35 +16,34 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// A Schedule says in Redis which sources there are and when each is to be
-// polled next. Nothing of it is held in a process, so that any scheduler can do
-// the next step.
+// A Schedule stores in Redis the active sources and when the next poll of each is due. No process
+// keeps any of it in memory, so any scheduler can take the next step.
 //
 //	mw:{schedule}:sources   hash of activations (JSON), by source ID
-//	mw:{schedule}:due       sorted set of source IDs by when the next poll is due, Unix milliseconds of Redis' clock
-//	mw:{schedule}:interval  hash: milliseconds between the polls of a source, for now
+//	mw:{schedule}:due       sorted set of source IDs by when the next poll is due, Unix milliseconds of Redis's clock
+//	mw:{schedule}:interval  hash: the present interval between the polls of a source, in milliseconds
 //	mw:{schedule}:tick      hash: when the latest poll of a source was due
-//	mw:{schedule}:polled    hash: what came of the latest poll (JSON)
+//	mw:{schedule}:polled    hash: the result of the latest poll, a [LatestPoll] (JSON)
 //	mw:{schedule}:configs   sorted set of the fingerprints of configs, by generation; the last is in force
-//	mw:{schedule}:beat      counts the looks of schedulers that have the config in force
-//	mw:{schedule}:outbox    events that activate and deactivate, on their way to the broker
+//	mw:{schedule}:beat      counts the checks of schedulers that have the config in force
+//	mw:{schedule}:outbox    match_activated and match_deactivated events, until the broker has confirmed them
 type Schedule struct {
 	redis  redis.UniversalClient
 	prefix string
 	outbox *outbox.Store
-	saved  func(outbox string)
+	nudge  func(outbox string)
 }
 
-// outboxName is under which name the schedule's events wait.
+// outboxName is the name of the schedule's outbox.
 const outboxName = "schedule"
 
-// NewSchedule keeps a schedule in r, under keys that begin with prefix. saved,
-// if not nil, is told of each outbox that was written to.
-func NewSchedule(r redis.UniversalClient, prefix string, saved func(outbox string)) *Schedule {
-	if saved == nil {
-		saved = func(string) {}
+// NewSchedule returns the schedule in r whose keys begin with prefix. nudge, if not nil, is called
+// with the name of an outbox after each write to it; see [outbox.Relay.Nudge].
+func NewSchedule(r redis.UniversalClient, prefix string, nudge func(outbox string)) *Schedule {
+	if nudge == nil {
+		nudge = func(string) {}
 	}
-	return &Schedule{redis: r, prefix: prefix, outbox: outbox.NewStore(r, prefix), saved: saved}
+	return &Schedule{redis: r, prefix: prefix, outbox: outbox.NewStore(r, prefix), nudge: nudge}
 }
 
 func (s *Schedule) key(what string) string { return s.prefix + "{schedule}:" + what }
@@ -53,26 +52,26 @@ func (s *Schedule) keys() []string {
 	return []string{s.key("sources"), s.key("due"), s.key("interval"), s.key("tick"), s.key("polled"), s.outbox.Key(outboxName), s.key("configs"), s.key("beat")}
 }
 
-// An Activation is a source with who wants it polled.
+// An Activation is a request to poll a source.
 type Activation struct {
 	event.Source
 	Sport     event.Sport `json:"sport"`
-	League    string      `json:"league"` // as people write it; "" where only the page knows
-	By        string      `json:"by"`     // [ByConfig], or who asked for it
+	League    string      `json:"league"` // as people write it; "" if only the page names it
+	By        string      `json:"by"`     // [ByConfig] or [ByAPI]
 	Activated time.Time   `json:"activated"`
-	TID       event.TID   `json:"tid"`   // of the job that activated it
+	TID       event.TID   `json:"tid"`   // of the work that activated it
 	Event     string      `json:"event"` // ID of the match_activated event
-	// Generation is that of the config that activated it; 0 if a call did.
+	// Generation is that of the config that activated it; 0 if an API call did.
 	Generation int64 `json:"generation,omitzero"`
 }
 
-// Who activates.
+// The values of Activation.By.
 const (
 	ByConfig = "config"
 	ByAPI    = "api"
 )
 
-// ErrOther says that the source is active already, with other settings.
+// ErrOther reports that the source is active already, with other settings.
 var ErrOther = errors.New("the source is active with other settings: deactivate it first")
 
 var activate = redis.NewScript(superseded + `
@@ -86,17 +85,16 @@ redis.call('zadd', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[4], ARG
 redis.call('rpush', KEYS[6], ARGV[5])
 return ARGV[3]`)
 
-// unheard is how long after an activation the source is polled even if no
-// scheduler has heard of it: the broker may have lost the event.
+// unheard is how long after an activation the source is polled even if no scheduler has received the
+// event: the broker may have lost it.
 const unheard = time.Minute
 
-// Activate enters a source and emits match_activated under the TID of ctx, in
-// one step; a scheduler that receives it does the rest. One that is active
-// already stays as it is: then fresh is false, or, if it differs, the error
-// wraps ErrOther. One that was stopped begins anew. The activation that holds
-// is returned in all cases. If a has a generation and a newer one is in force,
-// the error wraps ErrSuperseded.
-func (s *Schedule) Activate(ctx context.Context, a Activation) (held Activation, fresh bool, err error) {
+// Activate adds a source and emits match_activated under the TID of ctx, in one step. A scheduler
+// that receives the event schedules the polls. A source that is active already stays unchanged: fresh
+// is false, and if its settings differ, the error wraps ErrOther. A source that was stopped is
+// activated again. current is the activation that is in effect afterwards. If a has a generation and a
+// newer one is in force, the error wraps ErrSuperseded.
+func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activation, fresh bool, err error) {
 	a.TID, a.Activated = event.TIDFrom(ctx), time.Now().UTC()
 	e, err := a.event(event.MatchActivated, "", a.TID)
 	if err != nil {
@@ -107,17 +105,17 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (held Activation,
 	if err != nil {
 		return a, false, err
 	}
-	_, err = s.emit(ctx, activate, e, func(holds string) bool {
-		fresh = json.Unmarshal([]byte(holds), &held) == nil && held.Event == a.Event
+	_, err = s.writeEvent(ctx, activate, e, func(reply string) bool {
+		fresh = json.Unmarshal([]byte(reply), &current) == nil && current.Event == a.Event
 		return fresh
 	}, a.ID, a.Generation, text, unheard.Milliseconds())
 	if err != nil {
 		return a, false, fmt.Errorf("activating %s: %w", a.ID, err)
 	}
-	if held.Profile != a.Profile || held.Every != a.Every {
-		return held, false, ErrOther
+	if current.Profile != a.Profile || current.Every != a.Every {
+		return current, false, ErrOther
 	}
-	return held, fresh, nil
+	return current, fresh, nil
 }
 
 var deactivate = redis.NewScript(superseded + `
@@ -129,8 +127,8 @@ for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
 redis.call('rpush', KEYS[6], ARGV[4])
 return ARGV[1]`)
 
-// Deactivate removes a source and emits match_deactivated under the TID of ctx.
-// It reports false if there is none of that ID.
+// Deactivate removes a source and emits match_deactivated under the TID of ctx. It reports false if
+// no source has that ID.
 func (s *Schedule) Deactivate(ctx context.Context, id, reason string) (bool, error) {
 	entry, ok, err := s.Get(ctx, id)
 	if err != nil || !ok {
@@ -139,9 +137,9 @@ func (s *Schedule) Deactivate(ctx context.Context, id, reason string) (bool, err
 	return s.deactivate(ctx, entry, reason, 0)
 }
 
-// deactivate removes a source for the config of a generation, if the activation of entry still
-// holds. Generation 0 removes it whatever holds. If a newer generation is in force, the error wraps
-// ErrSuperseded.
+// deactivate removes a source for the config of a generation, if the activation of entry is still the
+// current one. Generation 0 removes it in any case. If a newer generation is in force, the error
+// wraps ErrSuperseded.
 func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, generation int64) (bool, error) {
 	e, err := entry.event(event.MatchDeactivated, reason, event.TIDFrom(ctx))
 	if err != nil {
@@ -151,14 +149,14 @@ func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, g
 	if generation > 0 {
 		expected = entry.Event
 	}
-	was, err := s.emit(ctx, deactivate, e, func(was string) bool { return was != "" }, entry.ID, generation, expected)
+	was, err := s.writeEvent(ctx, deactivate, e, func(was string) bool { return was != "" }, entry.ID, generation, expected)
 	if err != nil {
 		return false, fmt.Errorf("deactivating %s: %w", entry.ID, err)
 	}
 	return was != "", nil
 }
 
-// event is what tells of a source that is activated or deactivated.
+// event returns the event that reports the activation or deactivation of a source.
 func (a Activation) event(k event.Kind, reason string, tid event.TID) (event.Event, error) {
 	source := a.Source
 	e, err := event.Of(event.Key(a.Sport, a.League, string(k)), event.Data{Sport: a.Sport, League: a.League, Kind: k, Action: event.New, Reason: reason, Source: &source}, time.Now())
@@ -169,9 +167,9 @@ func (a Activation) event(k event.Kind, reason string, tid event.TID) (event.Eve
 	return e, err
 }
 
-// emit runs a script whose last argument is the event that tells of what it
-// does. wrote says by the script's answer whether it was.
-func (s *Schedule) emit(ctx context.Context, script *redis.Script, e event.Event, wrote func(said string) bool, args ...any) (string, error) {
+// writeEvent runs a script that appends e to the outbox as its last argument; wrote tells from the
+// script's reply whether it did. It returns the reply.
+func (s *Schedule) writeEvent(ctx context.Context, script *redis.Script, e event.Event, wrote func(reply string) bool, args ...any) (string, error) {
 	m, err := broker.NewMessage(e)
 	if err != nil {
 		return "", err
@@ -183,15 +181,15 @@ func (s *Schedule) emit(ctx context.Context, script *redis.Script, e event.Event
 	if err := s.outbox.Mark(ctx, outboxName); err != nil {
 		return "", err
 	}
-	said, err := script.Run(ctx, s.redis, s.keys(), append(args, msg...)...).Text()
+	reply, err := script.Run(ctx, s.redis, s.keys(), append(args, msg...)...).Text()
 	if redis.HasErrorPrefix(err, "SUPERSEDED") {
 		return "", ErrSuperseded
 	}
-	if err == nil && wrote(said) {
+	if err == nil && wrote(reply) {
 		trace.From(ctx).Created(m, nil, e.Data.Reason)
-		s.saved(outboxName)
+		s.nudge(outboxName)
 	}
-	return said, err
+	return reply, err
 }
 
 var begin = redis.NewScript(`
@@ -205,11 +203,10 @@ redis.call('hset', KEYS[4], ARGV[1], string.format('%.0f', now))
 redis.call('zadd', KEYS[2], now + ARGV[3], ARGV[1])
 return now`)
 
-// Begin makes now the first tick of a source, and the next one due after a
-// while; what was begun before stays as it is, and its latest tick is returned.
-// It reports false if the activation, by the ID of its event, does not hold any
-// more.
-func (s *Schedule) Begin(ctx context.Context, source, activation string, next time.Duration) (tick time.Time, holds bool, err error) {
+// Begin makes now the first tick of a source, and schedules the second one after next. If the source
+// has begun before, its schedule stays unchanged and Begin returns its latest tick. activation is the
+// ID of a match_activated event. Begin reports false if it is not that of the current activation.
+func (s *Schedule) Begin(ctx context.Context, source, activation string, next time.Duration) (tick time.Time, current bool, err error) {
 	n, err := begin.Run(ctx, s.redis, s.keys(), source, activation, next.Milliseconds()).Int64()
 	if err != nil {
 		return tick, false, fmt.Errorf("scheduling %s: %w", source, err)
@@ -217,15 +214,15 @@ func (s *Schedule) Begin(ctx context.Context, source, activation string, next ti
 	return time.UnixMilli(n).UTC(), n >= 0, nil
 }
 
-// A Tick is a poll whose time has come.
+// A Tick is a poll that is due.
 type Tick struct {
 	Activation Activation
-	Due        time.Time     // by Redis' clock, as all on the schedule
-	Left       time.Duration // until the next takes its place
+	Due        time.Time     // by Redis's clock, as all times of the schedule
+	Left       time.Duration // until the next poll of the source is due
 }
 
-// What a source is behind by more than an interval is left out: nobody wants
-// ten polls at once after an hour's outage.
+// If a source is behind by more than an interval, the missed polls are skipped: an outage of an hour
+// must not cause ten polls at once.
 var popDue = redis.NewScript(`
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -250,8 +247,8 @@ local first = redis.call('zrange', KEYS[2], 0, 0, 'withscores')
 if first[2] then out[1] = string.format('%.0f', first[2] - now) end
 return out`)
 
-// Pop takes the polls that are due off the schedule, at most n, each for its
-// next time; nobody else gets them. wait is how long nothing more is due.
+// Pop returns the polls that are due, at most n, and schedules the next poll of each source. No other
+// caller gets the same polls. wait is the time until another poll is due.
 func (s *Schedule) Pop(ctx context.Context, n int) (ticks []Tick, wait time.Duration, err error) {
 	found, err := popDue.Run(ctx, s.redis, s.keys(), n, time.Minute.Milliseconds()).StringSlice()
 	if err != nil {

@@ -1,12 +1,13 @@
-// Package scheduler decides when pages are polled. It is a consumer: an event
-// that activates a match causes the first task to read its page, at once and
-// under the same TID. From then on the clock causes them: each poll is a job of
-// its own, with a new TID, and names the event that set the clock as its cause.
+// Package scheduler decides when pages are polled. It is a consumer: a match_activated event causes
+// the first task to poll the page, at once and under the same TID. The clock causes the later tasks.
+// Each has a new TID, and names the match_activated event as its cause.
 //
-// Any number of schedulers share one [Schedule] in Redis; whoever looks first
-// takes what is due. Polling follows the match: seldom before kick-off, often
-// while it is live, more so in stoppage time and after a score, seldom in a
-// break; it ends some time after the match has.
+// Any number of schedulers share one [Schedule] in Redis. The first that asks gets the polls that are
+// due. The interval between polls depends on the match:
+//
+//   - It is long before kick-off and in a break, and short while the match is live.
+//   - It is shortest in stoppage time and after a score.
+//   - Polling ends some time after the match is over.
 package scheduler
 
 import (
@@ -25,57 +26,57 @@ import (
 )
 
 const (
-	batch          = 8                      // polls that one look at the schedule takes
+	batch          = 8                      // the most polls that one look at the schedule takes
 	lookEvery      = 250 * time.Millisecond // at most, between two looks
 	lookLeast      = 5 * time.Millisecond
-	lookSpread     = 20 * time.Millisecond // so that not always the same scheduler is first
+	lookSpread     = 20 * time.Millisecond // random part, so that not always the same scheduler is first
 	publishTimeout = 10 * time.Second
-	stoppedFor     = 24 * time.Hour   // that a source which was stopped is shown
+	stoppedFor     = 24 * time.Hour   // how long a stopped source stays in the list
 	outagePause    = time.Second      // at most, between two looks at the schedule that fail
-	ensurePause    = 10 * time.Second // at most, between two looks at the config that fail
-	firstPoll      = 30 * time.Second // that the task of an activation may wait for a worker
+	ensurePause    = 10 * time.Second // at most, between two checks of the config that fail
+	firstPoll      = 30 * time.Second // how long the first task of a source may wait for a worker
 )
 
-// A Scheduler emits the tasks that a schedule asks for.
+// A Scheduler publishes the tasks of the polls that are due on a schedule.
 type Scheduler struct {
 	Schedule  *Schedule
 	Publisher broker.Publisher
-	// Config are the sources that the config names.
+	// Config lists the sources that the config names.
 	Config   []Activation
-	Instance string          // of the registry
-	Trace    *trace.Recorder // nil: none
+	Instance string          // its ID in the registry
+	Trace    *trace.Recorder // may be nil
 	Log      *slog.Logger
 }
 
-// Consumer hears of activations.
+// Consumer returns the consumer of match_activated events.
 func (s *Scheduler) Consumer() consumers.Consumer {
-	return consumers.Consumer{Keys: []string{"*.*." + string(event.MatchActivated)}, Limit: 8, Handle: s.activated}
+	return consumers.Consumer{Keys: []string{"*.*." + string(event.MatchActivated)}, Limit: 8, Handle: s.handleActivation}
 }
 
-// activated puts a source on the schedule and has it read at once. The same
-// activation, again, makes the same task, which is done once.
-func (s *Scheduler) activated(ctx context.Context, e event.Event) error {
+// handleActivation puts a source on the schedule and publishes the task of its first poll. If the
+// event is delivered again, the task is for the same tick, which is polled once.
+func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 	source := e.Data.Source
 	if source == nil || source.Every < event.Interval(time.Second) {
 		return broker.Permanent(errors.New("the event names no source, or none that could be polled"))
 	}
-	// Those that are activated together are not to be polled together for ever.
+	// Spread the polls of sources that are activated at the same time.
 	every := time.Duration(source.Every)
-	tick, holds, err := s.Schedule.Begin(ctx, source.ID, e.ID, every/2+rand.N(every))
+	tick, current, err := s.Schedule.Begin(ctx, source.ID, e.ID, every/2+rand.N(every))
 	if err != nil {
 		return consumers.RedisError(err)
 	}
-	if !holds {
+	if !current {
 		trace.From(ctx).Says("does not hold any more")
 		s.Log.Info("activation does not hold any more", "tid", e.TID, "source", source.ID)
 		return nil
 	}
 	s.Log.Info("source scheduled", "tid", e.TID, "source", source.ID, "url", source.URL, "match", source.Match)
 	first := poll.Poll{Source: *source, Due: tick, Activated: e.TID}
-	return s.emit(ctx, task{first, e.TID, e.ID, max(every, firstPoll)})
+	return s.publishTasks(ctx, task{first, e.TID, e.ID, max(every, firstPoll)})
 }
 
-// Run emits the tasks that are due until ctx ends.
+// Run publishes the tasks that are due until ctx ends.
 func (s *Scheduler) Run(ctx context.Context) error {
 	own := &ownConfig{}
 	ensuring := retry{fails: "sources of the config not activated: polling goes on with those on the schedule", again: "sources of the config activated again", least: time.Second, most: ensurePause}
@@ -106,7 +107,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	return nil
 }
 
-// look emits what is due now, and says how long nothing more is.
+// look publishes the tasks that are due now. It returns the time until another is due.
 func (s *Scheduler) look(ctx context.Context) (time.Duration, error) {
 	ticks, wait, err := s.Schedule.Pop(ctx, batch)
 	if len(ticks) == 0 {
@@ -117,21 +118,22 @@ func (s *Scheduler) look(ctx context.Context) (time.Duration, error) {
 		a := t.Activation
 		tasks = append(tasks, task{poll.Poll{Source: a.Source, Due: t.Due, Activated: a.TID}, event.NewTID(), a.Event, t.Left})
 	}
-	// What was taken off the schedule is asked for even at the end.
+	// Pop has rescheduled these polls, so publish them even if ctx has ended.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
-	return wait, errors.Join(err, s.emit(bounded, tasks...))
+	return wait, errors.Join(err, s.publishTasks(bounded, tasks...))
 }
 
-// A task is a poll with what caused it.
+// A task is a poll to publish.
 type task struct {
 	poll  poll.Poll
 	tid   event.TID
-	cause string
-	left  time.Duration // that it is worth beginning
+	cause string        // ID of the event that caused it
+	left  time.Duration // until it expires
 }
 
-func (s *Scheduler) emit(ctx context.Context, tasks ...task) error {
+// publishTasks publishes tasks and waits until the broker has confirmed them.
+func (s *Scheduler) publishTasks(ctx context.Context, tasks ...task) error {
 	msgs := make([]broker.Message, len(tasks))
 	for i, t := range tasks {
 		made, err := t.poll.Task(t.tid, t.cause, time.Now(), t.left)
@@ -149,7 +151,7 @@ func (s *Scheduler) emit(ctx context.Context, tasks ...task) error {
 	if _, err := s.Publisher.Publish(ctx, msgs...); err != nil {
 		return fmt.Errorf("emitting tasks: %w", err)
 	}
-	if trace.From(ctx) != nil { // of those that the clock causes the worker tells, if they bring anything
+	if trace.From(ctx) != nil { // the worker records the polls that the clock causes, if they have a result
 		s.Trace.Sent("scheduler", began, msgs...)
 	}
 	return nil

@@ -35,7 +35,7 @@ func activation(url, match string) scheduler.Activation {
 // emitted are the events that wait in the schedule's outbox.
 func emitted(t *testing.T, r *redis.Client) (all []event.Event) {
 	t.Helper()
-	owed, err := outbox.NewStore(r, "mw:").Owed(t.Context(), "schedule", 1000)
+	owed, err := outbox.NewStore(r, "mw:").Oldest(t.Context(), "schedule", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,8 +66,8 @@ func TestActivateAndDeactivate(t *testing.T) {
 		}
 		other := activation("https://a.example/", "m1")
 		other.Profile = "q"
-		if held, _, err := s.Activate(t.Context(), other); !errors.Is(err, scheduler.ErrOther) || held.Profile != "p" {
-			t.Errorf("another profile: %+v %v", held, err)
+		if current, _, err := s.Activate(t.Context(), other); !errors.Is(err, scheduler.ErrOther) || current.Profile != "p" {
+			t.Errorf("another profile: %+v %v", current, err)
 		}
 		all := emitted(t, r)
 		if len(all) != 1 || all[0].Type != "soccer.mls.match_activated" || all[0].Subject != "m1" || all[0].TID != tid || *all[0].Data.Source != first.Source || told != 1 {
@@ -88,8 +88,8 @@ func TestActivateAndDeactivate(t *testing.T) {
 			t.Errorf("emitted %+v", all)
 		}
 		// What was deactivated before a scheduler heard of it is not begun.
-		if _, holds, err := s.Begin(t.Context(), first.ID, first.Event, 0); holds || err != nil {
-			t.Error(holds, err)
+		if _, current, err := s.Begin(t.Context(), first.ID, first.Event, 0); current || err != nil {
+			t.Error(current, err)
 		}
 		if all, err := s.List(t.Context()); len(all) != 0 || err != nil {
 			t.Error(all, err)
@@ -104,13 +104,13 @@ func begun(t *testing.T, s *scheduler.Schedule, url string) scheduler.Activation
 	if err != nil {
 		t.Fatal(err)
 	}
-	tick, holds, err := s.Begin(t.Context(), a.ID, a.Event, 0)
-	if !holds || err != nil || time.Since(tick).Abs() > 10*time.Second {
-		t.Fatal(tick, holds, err)
+	tick, current, err := s.Begin(t.Context(), a.ID, a.Event, 0)
+	if !current || err != nil || time.Since(tick).Abs() > 10*time.Second {
+		t.Fatal(tick, current, err)
 	}
 	// The same event once more begins the same.
-	if again, holds, err := s.Begin(t.Context(), a.ID, a.Event, time.Hour); !again.Equal(tick) || !holds || err != nil {
-		t.Fatal(again, holds, err)
+	if again, current, err := s.Begin(t.Context(), a.ID, a.Event, time.Hour); !again.Equal(tick) || !current || err != nil {
+		t.Fatal(again, current, err)
 	}
 	return a
 }
@@ -225,8 +225,8 @@ func TestPolled(t *testing.T) {
 		}
 		// The event that began it, come again, does not begin it again; only
 		// another activation does.
-		if _, holds, err := s.Begin(ctx, a.ID, a.Event, 0); holds || err != nil {
-			t.Error(holds, err)
+		if _, current, err := s.Begin(ctx, a.ID, a.Event, 0); current || err != nil {
+			t.Error(current, err)
 		}
 		b, fresh, err := s.Activate(ctx, activation("https://a.example/", ""))
 		if err != nil || !fresh || b.Event == a.Event {
@@ -316,7 +316,7 @@ func TestSchedulers(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx, cancel := context.WithCancel(t.Context())
 		b := memory.New(nil, discard)
-		box := outbox.New(outbox.NewStore(r, "mw:"), b, nil, discard)
+		box := outbox.NewRelay(outbox.NewStore(r, "mw:"), b, nil, discard)
 		s := scheduler.NewSchedule(r, "mw:", box.Nudge)
 		gone := activation("https://gone.example/", "")
 		gone.By = scheduler.ByConfig

@@ -9,22 +9,22 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An Active span is a step under way. Its methods, and those that find it in a
-// context, may be called by several goroutines, and on nil, which is no step.
+// An Active is a span of a step that has not ended. Its methods may be called concurrently. On a nil
+// Active they do nothing.
 type Active struct {
 	recorder *Recorder
 
-	mu   sync.Mutex
-	span Span
-	held []Span // of a step that is recorded only if something came of it
-	hold bool
+	mu        sync.Mutex
+	span      Span
+	buffered  []Span // recorded at End only if the step had a result
+	buffering bool
 }
 
 type activeKey struct{}
 
-// Start begins a step under the TID of ctx. What the context's work makes is
-// made by it. A nil recorder records nothing, nor does one whose budget is used
-// up.
+// Start begins a step under the TID of ctx. The context that it returns carries the step: messages
+// that are made with it have the step as their parent. A nil recorder, or one whose budget is used up,
+// returns a nil Active, which records nothing.
 func (r *Recorder) Start(ctx context.Context, s Span) (context.Context, *Active) {
 	if r == nil {
 		return ctx, nil
@@ -41,24 +41,24 @@ func (r *Recorder) Start(ctx context.Context, s Span) (context.Context, *Active)
 	return context.WithValue(event.WithTID(ctx, s.TID), activeKey{}, a), a
 }
 
-// From is the step that ctx works for, or nil.
+// From returns the step that ctx carries, or nil.
 func From(ctx context.Context) *Active {
 	a, _ := ctx.Value(activeKey{}).(*Active)
 	return a
 }
 
-// Hold keeps the step and those that it makes back until End, which drops them
-// unless Keep was called, or it failed.
-func (a *Active) Hold() {
+// Buffer keeps the step and its children back until End. End drops them unless Keep was called or the
+// step failed.
+func (a *Active) Buffer() {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.hold = true
+	a.buffering = true
 }
 
-// Keep says that something came of the step.
+// Keep records the buffered spans, and ends the buffering: the step has a result.
 func (a *Active) Keep() {
 	if a == nil {
 		return
@@ -69,14 +69,14 @@ func (a *Active) Keep() {
 }
 
 func (a *Active) keep() {
-	a.hold = false
-	for _, s := range a.held {
+	a.buffering = false
+	for _, s := range a.buffered {
 		a.recorder.Record(s)
 	}
-	a.held = nil
+	a.buffered = nil
 }
 
-// Add records another step with this one.
+// Add records another span with this step.
 func (a *Active) Add(s Span) {
 	if a == nil {
 		return
@@ -86,7 +86,7 @@ func (a *Active) Add(s Span) {
 	a.record(s)
 }
 
-// Says is what came of the step, in a few words. The last word holds.
+// Says sets the outcome of the step, in a few words. A later call replaces it.
 func (a *Active) Says(outcome string) {
 	if a == nil {
 		return
@@ -96,7 +96,7 @@ func (a *Active) Says(outcome string) {
 	a.span.Outcome = outcome
 }
 
-// Fails is Says of what went wrong.
+// Fails sets the outcome as Says does, and marks the step as failed.
 func (a *Active) Fails(outcome string) {
 	a.Says(outcome)
 	if a == nil {
@@ -115,16 +115,15 @@ func (a *Active) End() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.span.Took = Millis(time.Since(a.span.Start))
-	if a.hold && !a.span.Failed {
-		a.held = nil
+	if a.buffering && !a.span.Failed {
+		a.buffered = nil
 		return
 	}
 	a.keep()
 	a.recorder.Record(a.span)
 }
 
-// Created records that the step has made a message, and on what evidence, if
-// any.
+// Created records that the step has made a message. why is the evidence for it, or nil.
 func (a *Active) Created(m broker.Message, why *Evidence, outcome string) {
 	if a == nil {
 		return
@@ -138,15 +137,14 @@ func (a *Active) Created(m broker.Message, why *Evidence, outcome string) {
 }
 
 func (a *Active) record(s Span) {
-	if a.hold {
-		a.held = append(a.held, s)
+	if a.buffering {
+		a.buffered = append(a.buffered, s)
 		return
 	}
 	a.recorder.Record(s)
 }
 
-// Sent records that the broker has confirmed messages, which it was given at
-// that time.
+// Sent records that the broker has confirmed messages. began is when they were passed to the broker.
 func (r *Recorder) Sent(role string, began time.Time, msgs ...broker.Message) {
 	if r == nil {
 		return

@@ -109,7 +109,7 @@ func TestJobsOfTheClock(t *testing.T) {
 			for i := range 5 {
 				job := event.NewTID()
 				ctx, step := r.Start(event.WithTID(t.Context(), job), trace.Span{Parent: job.Span("t"), Op: trace.Process, Role: "parser", Name: poll.PagePoll})
-				step.Hold()
+				step.Buffer()
 				step.Add(trace.Span{TID: job, ID: job.Span("t"), Op: trace.Create, Name: poll.PagePoll, Message: fmt.Sprint("task", i), Start: time.Now().Add(time.Duration(i) * time.Second), Cause: &trace.Cause{TID: cause, Message: "a"}})
 				switch i {
 				case 1, 2:
@@ -190,7 +190,7 @@ func TestBounds(t *testing.T) {
 	})
 	var none *trace.Recorder
 	ctx, step := none.Start(t.Context(), trace.Span{})
-	step.Hold()
+	step.Buffer()
 	step.Says("x")
 	step.End()
 	none.Sent("x", time.Now(), message(event.NewTID(), "a.b.c", "1"))

@@ -64,11 +64,11 @@ func TestStateAndOutboxAreOneWrite(t *testing.T) {
 		if err != nil || version != 1 || got.Seq != 2 || got.Epoch != st.Epoch {
 			t.Errorf("loaded %+v %d %v", got, version, err)
 		}
-		queue, err := s.Outbox().Owed(ctx, "m1", 10)
+		queue, err := s.Outbox().Oldest(ctx, "m1", 10)
 		if err != nil || !slices.Equal(ids(queue), []string{"a", "b"}) || string(queue[0].Body) != string(owed[0].Body) || queue[1].TID != owed[1].TID {
 			t.Errorf("owed %v %v", queue, err)
 		}
-		if all, err := s.Outbox().Indebted(ctx); err != nil || !slices.Equal(all, []string{"m1"}) {
+		if all, err := s.Outbox().Pending(ctx); err != nil || !slices.Equal(all, []string{"m1"}) {
 			t.Errorf("indebted %v %v", all, err)
 		}
 		if ttl := r.TTL(ctx, "mw:{m1}:state").Val(); ttl < 24*time.Hour {
@@ -102,7 +102,7 @@ func TestWorkersShareAMatch(t *testing.T) {
 			})
 		}
 		workers.Wait()
-		owed, err := s.Outbox().Owed(t.Context(), "m1", 100)
+		owed, err := s.Outbox().Oldest(t.Context(), "m1", 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +128,7 @@ func TestWorkersShareAMatch(t *testing.T) {
 
 func TestNudgedOutboxPublishesAtOnce(t *testing.T) {
 	s, b := parsertest.Store(t), memory.New(nil, nil)
-	box := outbox.New(s.Outbox(), b, nil, slog.New(slog.DiscardHandler))
+	box := outbox.NewRelay(s.Outbox(), b, nil, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- box.Run(ctx) }()

@@ -106,7 +106,7 @@ func (w *Worker) startStep(ctx context.Context, task broker.Task, p Poll, m brok
 		Queue: broker.TaskQueue(task.Name), Attempt: m.Attempt,
 	})
 	if p.ByClock(task.TID) {
-		step.Hold()
+		step.Buffer()
 		step.Add(trace.Span{
 			TID: task.TID, ID: made, Op: trace.Create, Role: "scheduler", Instance: strings.TrimPrefix(task.Source, "/scheduler/"),
 			Name: task.Name, Message: task.ID, Match: p.Source.Match, Start: task.Time,

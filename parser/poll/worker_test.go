@@ -90,7 +90,7 @@ func (c *crew) do(worker int, m broker.Message) poll.Result {
 // events are those that a match owes, decoded.
 func (c *crew) events(match string) (all []event.Event) {
 	c.t.Helper()
-	owed, err := outbox.NewStore(c.redis, "mw:").Owed(c.t.Context(), match, 1000)
+	owed, err := outbox.NewStore(c.redis, "mw:").Oldest(c.t.Context(), match, 1000)
 	if err != nil {
 		c.t.Fatal(err)
 	}
