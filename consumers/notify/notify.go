@@ -110,7 +110,7 @@ func (r recipient) service() string {
 var errGone = errors.New("the recipient is there no more")
 
 func (n *notifier) handle(ctx context.Context, e event.Event) error {
-	r := first(n.rules, e)
+	r := firstMatch(n.rules, e)
 	if r != nil && r.delay > 0 && n.old(e) == "" {
 		if until := e.Time.Add(r.delay); time.Until(until) > 0 {
 			if err := n.told.see(ctx, e); err != nil { // what waits as well and is superseded by it is told nobody

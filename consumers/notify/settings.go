@@ -190,7 +190,7 @@ func (p plan) plan(r ruleSettings, h consumers.Host) (plannedRule, error) {
 		}
 	}
 	for _, k := range r.Kinds {
-		if !knownKind(k.value) {
+		if !knownKind(event.Kind(k.value)) {
 			return planned, k.place.Errorf("there is no kind %q; docs/notify.md lists them", k.value)
 		}
 	}
@@ -226,12 +226,11 @@ func unknownTopic(pattern string) string {
 	if len(words) != 3 || strings.ContainsAny(pattern, "#") || words[2] == "*" {
 		return ""
 	}
-	base := strings.TrimSuffix(strings.TrimSuffix(words[2], "_"+string(event.Corrected)), "_"+string(event.Retracted))
-	sport := event.Sport(words[0])
-	if !slices.Contains(event.Sports(), sport) && words[0] != "*" || slices.Contains(event.CommonKinds(), event.Kind(base)) {
+	base, sport := event.BaseKind(words[2]), event.Sport(words[0])
+	if !slices.Contains(event.Sports(), sport) && words[0] != "*" || slices.Contains(event.CommonKinds(), base) {
 		return ""
 	}
-	if words[0] == "*" && knownKind(base) || slices.Contains(sport.Kinds(), event.Kind(base)) {
+	if words[0] == "*" && knownKind(base) || slices.Contains(sport.Kinds(), base) {
 		return ""
 	}
 	if words[0] == "*" {
@@ -240,18 +239,9 @@ func unknownTopic(pattern string) string {
 	return fmt.Sprintf("%s has no kind %q", sport, base)
 }
 
-func knownKind(k string) bool {
-	for _, common := range event.CommonKinds() {
-		if k == string(common) {
-			return true
-		}
-	}
-	for _, s := range event.Sports() {
-		if slices.Contains(s.Kinds(), event.Kind(k)) {
-			return true
-		}
-	}
-	return false
+func knownKind(k event.Kind) bool {
+	return slices.Contains(event.CommonKinds(), k) ||
+		slices.ContainsFunc(event.Sports(), func(s event.Sport) bool { return slices.Contains(s.Kinds(), k) })
 }
 
 func (q quietSettings) hours(place strictyaml.Place) (*quiet, error) {
