@@ -135,7 +135,7 @@ func read(h consumers.Host) (p plan, err error) {
 		p.Rules = []ruleSettings{{}}
 	}
 	for _, r := range p.Rules {
-		planned, err := p.plan(r, h)
+		planned, err := p.checkRule(r, h)
 		if err != nil {
 			return p, err
 		}
@@ -169,8 +169,8 @@ func values(all []text) []string {
 	return v
 }
 
-// plan checks a rule.
-func (p plan) plan(r ruleSettings, h consumers.Host) (plannedRule, error) {
+// checkRule checks a rule and returns it as planned.
+func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	planned := plannedRule{to: values(r.To), rule: rule{delay: time.Duration(r.Delay), language: r.Language.value,
 		filter: filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds)}}}
 	for _, to := range r.To {
@@ -273,21 +273,21 @@ func (q quietSettings) hours(place strictyaml.Place) (*quiet, error) {
 	return &hours, nil
 }
 
-// notifier makes what tells a channel.
+// notifier returns the notifier of a channel.
 func (p plan) notifier(name string, c channelSettings, h consumers.Host) (*notifier, error) {
 	keys := h.Prefix + "notify:" + name + ":"
 	log := h.Log.With("channel", name)
 	n := &notifier{channel: name, link: p.Link.value, maxAge: time.Duration(p.MaxAge), texts: p.texts, speaks: p.Language.value, log: log,
-		limiter: rateLimiter{redis: h.Redis, prefix: keys + "turns:", rate: c.Rate}, told: told{redis: h.Redis, prefix: keys, most: sendTimeout + 10*time.Second, log: log}}
+		limiter: rateLimiter{redis: h.Redis, prefix: keys + "turns:", rate: c.Rate}, deliveries: deliveries{redis: h.Redis, prefix: keys, most: sendTimeout + 10*time.Second, log: log}}
 	for _, r := range p.rules {
 		if r.speaksTo(name) {
 			n.rules = append(n.rules, r.rule)
 		}
 	}
 	var err error
-	n.send, err = c.sender(name, h)
-	if push, ok := n.send.(*push); ok {
-		n.push, n.told.most = push, pushTimeout+10*time.Second
+	n.sender, err = c.sender(name, h)
+	if push, ok := n.sender.(*push); ok {
+		n.push, n.deliveries.most = push, pushTimeout+10*time.Second
 		push.subscribers.texts = p.texts
 	}
 	return n, err
