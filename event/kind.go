@@ -113,6 +113,13 @@ func (k Kind) Word(a Action) string {
 	return string(k)
 }
 
+// BaseKind returns the kind that the third word of a routing key names, without the suffix for
+// corrections and retractions.
+func BaseKind(word string) Kind {
+	k, _ := splitWord(word)
+	return k
+}
+
 // splitWord undoes [Kind.Word].
 func splitWord(w string) (Kind, Action) {
 	for _, a := range []Action{Corrected, Retracted} {

@@ -48,7 +48,7 @@ func mapping(n ast.Node, into any, want string) error {
 func (c channelSettings) sender(name string, h consumers.Host) (sender, error) {
 	var found []func() (sender, error)
 	if c.Log != nil {
-		found = append(found, func() (sender, error) { return logged{}, nil })
+		found = append(found, func() (sender, error) { return logSender{}, nil })
 	}
 	if c.Webhook != nil {
 		found = append(found, func() (sender, error) { return c.Webhook.sender(c.place, h) })
@@ -69,7 +69,7 @@ func (c channelSettings) sender(name string, h consumers.Host) (sender, error) {
 		return nil, c.place.Errorf("channel %s: want one of log, webhook, ntfy, webpush, telegram and shoutrrr, found %d", name, len(found))
 	}
 	if h.Elsewhere && c.WebPush == nil {
-		return logged{}, nil // nothing is sent from here
+		return logSender{}, nil // nothing is sent from here
 	}
 	return found[0]()
 }
@@ -87,5 +87,5 @@ func httpURL(s secret, h consumers.Host) (*url.URL, error) {
 	return u, nil
 }
 
-// shown is a URL without what may be secret in it.
-func shown(u *url.URL) string { return fmt.Sprintf("%s://%s", u.Scheme, u.Host) }
+// withoutSecrets returns the scheme and host of a URL: the rest may be secret.
+func withoutSecrets(u *url.URL) string { return fmt.Sprintf("%s://%s", u.Scheme, u.Host) }

@@ -83,7 +83,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 			return err
 		}
 	}
-	e, err := tried()
+	e, err := testGoal()
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	var failed error
 	sent := 0
 	for _, r := range to {
-		if err := n.send.send(ctx, r, notification(e, text, false, n.link)); err != nil {
+		if err := n.sender.send(ctx, r, notification(e, text, false, n.link)); err != nil {
 			failed = err
 			continue
 		}
@@ -109,8 +109,8 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	return failed
 }
 
-// tried is a goal that never was.
-func tried() (event.Event, error) {
+// testGoal returns an invented goal.
+func testGoal() (event.Event, error) {
 	c := event.SoccerMinute("", 6, 0)
 	e, err := event.Of("soccer.mls.goal", event.Data{League: "MLS", Team: "Toronto FC", Player: "Nobody", Opponent: "New York City FC", Side: event.Away, Clock: &c,
 		Score: &event.Score{Away: 1}, Match: &event.Match{ID: "notify-try", Home: "New York City FC", Away: "Toronto FC", Status: event.Live, Period: event.FirstHalf}}, time.Now())

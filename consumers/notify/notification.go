@@ -42,7 +42,7 @@ func notification(e event.Event, t Text, replaces bool, link string) Notificatio
 // urgent reports whether somebody wants to be woken by it.
 func (n Notification) urgent() bool { return n.Event.Data.Sport.Scores(n.Event.Data.Kind) }
 
-// logged is the channel that only logs, as every channel does.
-type logged struct{}
+// logSender is the sender of a log channel. It does nothing: every channel logs what it sends.
+type logSender struct{}
 
-func (logged) send(context.Context, recipient, Notification) error { return nil }
+func (logSender) send(context.Context, recipient, Notification) error { return nil }

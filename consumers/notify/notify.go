@@ -1,16 +1,16 @@
-// Package notify tells people. Rules choose events, templates put them into
-// words, and channels take them to where people are: Web Push, webhooks, ntfy,
-// chat and mail services.
+// Package notify sends notifications to people. Rules choose events, templates turn them into text,
+// and channels send the text: Web Push, webhooks, ntfy, chat and mail services.
 //
-// Each channel has a queue of its own, so that a slow one holds up no other. A
-// channel is told of an incident once for each revision, also over restarts: the
-// few alerts under way when a process is killed may be sent once more, under the
-// same webhook-id or Topic. Only who was told of something is told that it was
-// corrected or taken back, and who was not yet, is told at once how it stands.
+// Each channel has a queue of its own, so that a slow channel does not delay the others. A channel
+// sends each revision of an incident once, also across restarts. If a process is killed, the few
+// notifications that it was sending may be sent again, with the same webhook-id or Topic.
 //
-// Nobody is told what is no news: what happened before the match was first seen
-// (backfill), recordings (replay), what the page lists long after it happened,
-// and what has waited too long to be told.
+// Recipients who have been notified of an incident are notified when it is corrected or retracted;
+// others get the latest version as news.
+//
+// Events that are not news are not sent: backfill (what happened before the match was first seen),
+// replays of recordings, incidents that the page lists long after they happened, and events that have
+// waited too long.
 package notify
 
 import (
@@ -28,7 +28,7 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// New makes the consumer: a part for each channel.
+// New returns the consumer, with a part for each channel.
 func New(h consumers.Host) (consumers.Consumer, error) {
 	set, err := read(h)
 	if err != nil {
@@ -56,48 +56,48 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 
 const (
 	sendTimeout = 30 * time.Second // of an event on a channel, and of a call
-	pushTimeout = 5 * time.Minute  // where many are to be told
+	pushTimeout = 5 * time.Minute  // of an event on a channel with many recipients
 )
 
-// atOnce is how many events are told at the same time.
+// atOnce returns how many events the channel handles at a time.
 func (n *notifier) atOnce() int {
-	if _, ok := n.send.(*shoutrrr); ok {
-		return 1 // its services are made for one call at a time
+	if _, ok := n.sender.(*shoutrrr); ok {
+		return 1 // its services support one call at a time
 	}
 	return 8
 }
 
-// A notifier tells one channel.
+// A notifier sends the notifications of one channel.
 type notifier struct {
-	channel string
-	link    string // of a match, with {match} for its ID; "" for none
-	rules   []rule // in order: the first that matches speaks
-	maxAge  time.Duration
-	texts   texts
-	speaks  string // the language where no rule says otherwise
-	send    sender
-	push    *push // send, where it is one
-	limiter rateLimiter
-	told    told
-	log     *slog.Logger
+	channel    string
+	link       string // of a match, with {match} for its ID; "" for none
+	rules      []rule // in order: the first that matches decides
+	maxAge     time.Duration
+	texts      texts
+	speaks     string // the language if no rule sets one
+	sender     sender
+	push       *push // the sender, if it is one
+	limiter    rateLimiter
+	deliveries deliveries
+	log        *slog.Logger
 }
 
-// A sender takes a notification to one recipient. An error says by its marks
-// whether trying again can help, and by [refusedError] that it has not arrived.
+// A sender sends a notification to one recipient. If trying again cannot help, or has to wait, the
+// error wraps one of package broker. A [refusedError] means that the notification has not arrived.
 type sender interface {
 	send(ctx context.Context, to recipient, n Notification) error
 }
 
-// A recipient is whoever is told apart from others on the same channel. One
-// without an ID is all there is on a channel.
+// A recipient is one of the recipients of a channel. A channel that does not distinguish recipients
+// has a single one, without an ID.
 type recipient struct {
 	id       string
-	filter   filter // besides the rule's
-	language string // "" is the rule's
+	filter   filter // in addition to the rule's
+	language string // "" means the rule's
 	push     subscription
 }
 
-// service is the host that is called for a recipient, where there are several.
+// service returns the host of the recipient's push service, or "".
 func (r recipient) service() string {
 	u, err := url.Parse(r.push.Endpoint)
 	if err != nil {
@@ -106,20 +106,21 @@ func (r recipient) service() string {
 	return u.Host
 }
 
-// errGone says that a recipient is there no more.
-var errGone = errors.New("the recipient is there no more")
+// errGone reports that a recipient no longer exists.
+var errGone = errors.New("the recipient no longer exists")
 
 func (n *notifier) handle(ctx context.Context, e event.Event) error {
-	r := first(n.rules, e)
-	if r != nil && r.delay > 0 && n.old(e) == "" {
+	r := firstMatch(n.rules, e)
+	if r != nil && r.delay > 0 && n.whyOld(e) == "" {
 		if until := e.Time.Add(r.delay); time.Until(until) > 0 {
-			if err := n.told.see(ctx, e); err != nil { // what waits as well and is superseded by it is told nobody
+			// Note the revision, so that an earlier revision still waiting is dropped.
+			if err := n.deliveries.see(ctx, e); err != nil {
 				return err
 			}
 			return broker.Postpone(until, "a spoiler delay")
 		}
 	}
-	state, err := n.told.begin(ctx, e)
+	state, err := n.deliveries.begin(ctx, e)
 	switch {
 	case errors.Is(err, errSuperseded):
 		n.withheld(ctx, e, "a later revision is known")
@@ -128,9 +129,10 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 		return err
 	}
 	defer state.end(ctx)
-	if why := n.why(e, r); r == nil && state.nobody() {
+	why := n.whyWithheld(e, r)
+	if r == nil && state.unknown() {
 		n.withheld(ctx, e, why)
-		return state.hold(ctx, why)
+		return state.mute(ctx, why)
 	}
 	recipients := []recipient{{}}
 	if n.push != nil {
@@ -138,25 +140,25 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 			return err
 		}
 	}
-	return n.tell(ctx, e, r, recipients, state)
+	return n.sendTo(ctx, e, r, why, recipients, state)
 }
 
-// tell tells those whom it concerns.
-func (n *notifier) tell(ctx context.Context, e event.Event, r *rule, recipients []recipient, state *toldState) error {
-	why := n.why(e, r)
+// sendTo sends to those of the recipients that the event concerns. why is the reason to withhold it from
+// recipients who do not know its incident, or "".
+func (n *notifier) sendTo(ctx context.Context, e event.Event, r *rule, why string, recipients []recipient, state *incidentState) error {
 	var to []target
 	for _, rec := range recipients {
-		if t, ok := state.target(rec, r != nil && rec.filter.matches(e), why); ok {
+		if t, ok := state.decideTarget(rec, r != nil && rec.filter.matches(e), why); ok {
 			t.language = cmp.Or(rec.language, n.language(r))
 			to = append(to, t)
 		}
 	}
 	if len(to) == 0 {
 		n.withheld(ctx, e, cmp.Or(why, "nobody is concerned"))
-		return state.hold(ctx, why)
+		return state.mute(ctx, why)
 	}
 	if n.push != nil {
-		return n.many(ctx, e, to, state)
+		return n.sendToAll(ctx, e, to, state)
 	}
 	if err := n.limiter.wait(ctx, ""); err != nil {
 		return err
@@ -164,13 +166,13 @@ func (n *notifier) tell(ctx context.Context, e event.Event, r *rule, recipients 
 	if err := state.expect(ctx, to); err != nil {
 		return err
 	}
-	return n.one(ctx, e, to[0], state)
+	return n.sendOne(ctx, e, to[0], state)
 }
 
-// one sends to one recipient. The caller holds a slot of the limiter.
-func (n *notifier) one(ctx context.Context, e event.Event, t target, state *toldState) error {
+// sendOne sends to one recipient. The caller has a slot of the limiter.
+func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *incidentState) error {
 	text := n.texts.say(e, t.asNews, t.language)
-	err := n.send.send(ctx, t.recipient, notification(e, text, !t.asNews, n.link))
+	err := n.sender.send(ctx, t.recipient, notification(e, text, !t.asNews, n.link))
 	switch {
 	case err == nil:
 		state.arrived(ctx, t)
@@ -194,31 +196,34 @@ func (n *notifier) one(ctx context.Context, e event.Event, t target, state *told
 	return fmt.Errorf("channel %s: %w", n.channel, err)
 }
 
+// withheld logs and traces that an event was not sent.
 func (n *notifier) withheld(ctx context.Context, e event.Event, why string) {
 	n.log.Debug("notification withheld", "why", why, "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
 	trace.From(ctx).Says("withheld: " + why)
 }
 
+// language returns the language of a rule, or the default.
 func (n *notifier) language(r *rule) string {
-	if r == nil { // what was told by a rule that no longer wants it
+	if r == nil { // the notification to correct was sent by a rule that no longer matches
 		return n.speaks
 	}
 	return r.language
 }
 
-// Why an event is told nobody who has not been told of its incident, where that
-// does not make it old.
+// Reasons to withhold an event from recipients who do not know its incident. Those who know it are
+// still notified, unlike with the other reasons.
 const (
 	noRule     = "no rule wants it"
 	quietHours = "quiet hours"
 	late       = "long past"
 )
 
-// why says why an event is told nobody who has not been told of its incident.
-func (n *notifier) why(e event.Event, r *rule) string {
+// whyWithheld returns the reason to withhold an event from recipients who do not know its incident, or
+// "".
+func (n *notifier) whyWithheld(e event.Event, r *rule) string {
 	switch {
-	case n.old(e) != "":
-		return n.old(e)
+	case n.whyOld(e) != "":
+		return n.whyOld(e)
 	case r == nil:
 		return noRule
 	case r.quiet.at(time.Now()):
@@ -227,8 +232,8 @@ func (n *notifier) why(e event.Event, r *rule) string {
 	return ""
 }
 
-// old says why an event is no news, or "".
-func (n *notifier) old(e event.Event) string {
+// whyOld returns the reason why an event is not news, or "".
+func (n *notifier) whyOld(e event.Event) string {
 	switch {
 	case e.Data.Backfill:
 		return "backfill"
@@ -242,8 +247,8 @@ func (n *notifier) old(e event.Event) string {
 	return ""
 }
 
-// longPast reports whether what is told for the first time happened more than
-// a quarter of an hour of play ago: some pages list scorers hours later.
+// longPast reports whether the incident happened more than 15 minutes of play before the event: some
+// pages list scorers hours later.
 func longPast(d event.Data) bool {
 	if d.Clock == nil || d.Match == nil || d.Clock.Minute == 0 || d.Match.Clock.Minute == 0 {
 		return false

@@ -16,9 +16,7 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Ntfy publishes on a topic of an ntfy server. From ntfy 2.16 on a correction
-// replaces what it corrects, as both have the same sequence ID; an earlier
-// server shows it beside that.
+// ntfySettings are the settings of an ntfy channel.
 type ntfySettings struct {
 	URL   secret  `yaml:"url"`   // https://ntfy.sh/mytopic
 	Token *secret `yaml:"token"` // an access token
@@ -30,6 +28,8 @@ func (f *ntfySettings) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(f), "{url: https://ntfy.sh/mytopic} and, where it needs one, {token: …}")
 }
 
+// ntfy publishes on a topic of an ntfy server. A correction has the sequence ID of the message it
+// corrects. From ntfy 2.16 on it replaces that message; an earlier server shows both.
 type ntfy struct {
 	url, shown, topic string
 	header            http.Header
@@ -51,7 +51,7 @@ func (f ntfySettings) sender(place strictyaml.Place, h consumers.Host) (sender, 
 		return nil, f.URL.place.Errorf("url: want that of a topic, like https://ntfy.sh/mytopic")
 	}
 	server := url.URL{Scheme: u.Scheme, Host: u.Host, User: u.User, Path: base + "/"}
-	s := &ntfy{url: server.String(), shown: "ntfy " + shown(u), topic: topic, client: newClient(), header: http.Header{"Content-Type": {"application/json"}}}
+	s := &ntfy{url: server.String(), shown: "ntfy " + withoutSecrets(u), topic: topic, client: newClient(), header: http.Header{"Content-Type": {"application/json"}}}
 	if f.Token != nil {
 		token, err := f.Token.value(h)
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A rule says what a channel is told, and how.
+// A rule chooses events for a channel, and how their notifications are sent.
 type rule struct {
 	filter
 	quiet    *quiet
@@ -16,8 +16,8 @@ type rule struct {
 	language string
 }
 
-// first is the first rule that wants an event, or nil.
-func first(rules []rule, e event.Event) *rule {
+// firstMatch returns the first rule whose filter matches an event, or nil.
+func firstMatch(rules []rule, e event.Event) *rule {
 	for i := range rules {
 		if rules[i].matches(e) {
 			return &rules[i]
@@ -26,14 +26,14 @@ func first(rules []rule, e event.Event) *rule {
 	return nil
 }
 
-// A filter chooses events. What is empty chooses all.
+// A filter chooses events. An empty field matches all events.
 type filter struct {
-	Topics  []string `json:"topics,omitempty"` // patterns; a correction goes by the key of what it corrects
-	Teams   []string `json:"teams,omitempty"`  // that play
+	Topics  []string `json:"topics,omitempty"` // patterns; a correction also matches by the key of the event it corrects
+	Teams   []string `json:"teams,omitempty"`  // one of those in the match
 	Players []string `json:"players,omitempty"`
 	Kinds   []string `json:"kinds,omitempty"`
 
-	usual bool // nobody has named kinds or topics: what match_end says is not said again
+	usual bool // the rule names no kinds or topics: a status_change that match_end reports too does not match
 }
 
 func (f filter) matches(e event.Event) bool {
@@ -51,13 +51,13 @@ func (f filter) matches(e event.Event) bool {
 		(len(f.Players) == 0 || named(f.Players, []string{d.Player, d.Assist, d.Off}))
 }
 
-// baseKey is the routing key of what an event reports, corrects or takes back.
+// baseKey returns the routing key of an event without the suffix for corrections and retractions.
 func baseKey(e event.Event) string {
-	return strings.TrimSuffix(strings.TrimSuffix(e.Type, "_"+string(event.Corrected)), "_"+string(event.Retracted))
+	i := strings.LastIndex(e.Type, ".") + 1
+	return e.Type[:i] + string(event.BaseKind(e.Type[i:]))
 }
 
-// named reports whether one of names is among those wanted, whatever their accents and
-// capitals.
+// named reports whether one of names is wanted. It ignores accents and case.
 func named(wanted, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		folded := event.Fold(name)
@@ -65,7 +65,7 @@ func named(wanted, names []string) bool {
 	})
 }
 
-// keys are topic patterns for all events that a filter can want.
+// keys returns topic patterns that match all events that the filter can match.
 func (f filter) keys() []string {
 	topics := f.Topics
 	if len(topics) == 0 {
@@ -78,23 +78,24 @@ func (f filter) keys() []string {
 		case t == "#":
 			words = []string{"*", "*", "*"}
 		case len(words) != 3 || slices.Contains(words, "#"):
-			return []string{"#"} // rare, and the filter chooses
+			return []string{"#"} // this is rare, and the filter still chooses
 		}
 		kinds := []string{words[2]}
 		if words[2] == "*" && len(f.Kinds) > 0 {
 			kinds = f.Kinds
 		}
 		for _, k := range kinds {
-			all = append(all, words[0]+"."+words[1]+"."+k)
+			league := words[0] + "." + words[1] + "."
+			all = append(all, league+k)
 			if k != "*" {
-				all = append(all, words[0]+"."+words[1]+"."+k+"_"+string(event.Corrected), words[0]+"."+words[1]+"."+k+"_"+string(event.Retracted))
+				all = append(all, league+event.Kind(k).Word(event.Corrected), league+event.Kind(k).Word(event.Retracted))
 			}
 		}
 	}
 	return all
 }
 
-// possible reports whether some event has a topic and a kind of those wanted.
+// possible reports whether an event can match both the topics and the kinds.
 func (f filter) possible() bool {
 	for _, t := range f.Topics {
 		words := strings.Split(t, ".")
@@ -102,15 +103,14 @@ func (f filter) possible() bool {
 		if last == "*" || last == "#" {
 			return true
 		}
-		base := strings.TrimSuffix(strings.TrimSuffix(last, "_"+string(event.Corrected)), "_"+string(event.Retracted))
-		if slices.Contains(f.Kinds, base) {
+		if slices.Contains(f.Kinds, string(event.BaseKind(last))) {
 			return true
 		}
 	}
 	return false
 }
 
-// keys are topic patterns for all that the channel is told.
+// keys returns the topic patterns of the events that the channel's queue receives.
 func (n *notifier) keys() []string {
 	var all []string
 	for _, r := range n.rules {
@@ -120,19 +120,19 @@ func (n *notifier) keys() []string {
 	return slices.Compact(all)
 }
 
-// quiet are hours of the day in which nobody is alerted.
+// quiet are hours of the day in which no notifications are sent, except about known incidents.
 type quiet struct {
 	from, until time.Duration // since midnight; until may be on the next day
 	zone        *time.Location
 }
 
-// at reports whether t lies in the quiet hours; nil has none.
+// at reports whether t is in the quiet hours. A nil quiet has none.
 func (q *quiet) at(t time.Time) bool {
 	if q == nil {
 		return false
 	}
 	t = t.In(q.zone)
-	// By the clock on the wall, also on days when it is changed.
+	// Local time of day, also on days when daylight saving time begins or ends.
 	day := time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second
 	if q.from < q.until {
 		return day >= q.from && day < q.until

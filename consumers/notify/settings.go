@@ -135,7 +135,7 @@ func read(h consumers.Host) (p plan, err error) {
 		p.Rules = []ruleSettings{{}}
 	}
 	for _, r := range p.Rules {
-		planned, err := p.plan(r, h)
+		planned, err := p.checkRule(r, h)
 		if err != nil {
 			return p, err
 		}
@@ -169,8 +169,8 @@ func values(all []text) []string {
 	return v
 }
 
-// plan checks a rule.
-func (p plan) plan(r ruleSettings, h consumers.Host) (plannedRule, error) {
+// checkRule checks a rule and returns it as planned.
+func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	planned := plannedRule{to: values(r.To), rule: rule{delay: time.Duration(r.Delay), language: r.Language.value,
 		filter: filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds)}}}
 	for _, to := range r.To {
@@ -190,7 +190,7 @@ func (p plan) plan(r ruleSettings, h consumers.Host) (plannedRule, error) {
 		}
 	}
 	for _, k := range r.Kinds {
-		if !knownKind(k.value) {
+		if !knownKind(event.Kind(k.value)) {
 			return planned, k.place.Errorf("there is no kind %q; docs/notify.md lists them", k.value)
 		}
 	}
@@ -226,12 +226,11 @@ func unknownTopic(pattern string) string {
 	if len(words) != 3 || strings.ContainsAny(pattern, "#") || words[2] == "*" {
 		return ""
 	}
-	base := strings.TrimSuffix(strings.TrimSuffix(words[2], "_"+string(event.Corrected)), "_"+string(event.Retracted))
-	sport := event.Sport(words[0])
-	if !slices.Contains(event.Sports(), sport) && words[0] != "*" || slices.Contains(event.CommonKinds(), event.Kind(base)) {
+	base, sport := event.BaseKind(words[2]), event.Sport(words[0])
+	if !slices.Contains(event.Sports(), sport) && words[0] != "*" || slices.Contains(event.CommonKinds(), base) {
 		return ""
 	}
-	if words[0] == "*" && knownKind(base) || slices.Contains(sport.Kinds(), event.Kind(base)) {
+	if words[0] == "*" && knownKind(base) || slices.Contains(sport.Kinds(), base) {
 		return ""
 	}
 	if words[0] == "*" {
@@ -240,18 +239,9 @@ func unknownTopic(pattern string) string {
 	return fmt.Sprintf("%s has no kind %q", sport, base)
 }
 
-func knownKind(k string) bool {
-	for _, common := range event.CommonKinds() {
-		if k == string(common) {
-			return true
-		}
-	}
-	for _, s := range event.Sports() {
-		if slices.Contains(s.Kinds(), event.Kind(k)) {
-			return true
-		}
-	}
-	return false
+func knownKind(k event.Kind) bool {
+	return slices.Contains(event.CommonKinds(), k) ||
+		slices.ContainsFunc(event.Sports(), func(s event.Sport) bool { return slices.Contains(s.Kinds(), k) })
 }
 
 func (q quietSettings) hours(place strictyaml.Place) (*quiet, error) {
@@ -283,21 +273,21 @@ func (q quietSettings) hours(place strictyaml.Place) (*quiet, error) {
 	return &hours, nil
 }
 
-// notifier makes what tells a channel.
+// notifier returns the notifier of a channel.
 func (p plan) notifier(name string, c channelSettings, h consumers.Host) (*notifier, error) {
 	keys := h.Prefix + "notify:" + name + ":"
 	log := h.Log.With("channel", name)
 	n := &notifier{channel: name, link: p.Link.value, maxAge: time.Duration(p.MaxAge), texts: p.texts, speaks: p.Language.value, log: log,
-		limiter: rateLimiter{redis: h.Redis, prefix: keys + "turns:", rate: c.Rate}, told: told{redis: h.Redis, prefix: keys, most: sendTimeout + 10*time.Second, log: log}}
+		limiter: rateLimiter{redis: h.Redis, prefix: keys + "turns:", rate: c.Rate}, deliveries: deliveries{redis: h.Redis, prefix: keys, most: sendTimeout + 10*time.Second, log: log}}
 	for _, r := range p.rules {
 		if r.speaksTo(name) {
 			n.rules = append(n.rules, r.rule)
 		}
 	}
 	var err error
-	n.send, err = c.sender(name, h)
-	if push, ok := n.send.(*push); ok {
-		n.push, n.told.most = push, pushTimeout+10*time.Second
+	n.sender, err = c.sender(name, h)
+	if push, ok := n.sender.(*push); ok {
+		n.push, n.deliveries.most = push, pushTimeout+10*time.Second
 		push.subscribers.texts = p.texts
 	}
 	return n, err

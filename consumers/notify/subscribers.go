@@ -136,7 +136,7 @@ func (s *subscribers) check(one subscriber) error {
 		}
 	}
 	for _, k := range one.Kinds {
-		if !knownKind(k) {
+		if !knownKind(event.Kind(k)) {
 			return fmt.Errorf("kinds: there is no kind %q", k)
 		}
 	}

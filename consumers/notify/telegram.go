@@ -19,8 +19,7 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Telegram sends to a chat as a bot. (Shoutrrr's own takes any answer for a good
-// one.) A correction comes as a message of its own.
+// telegramSettings are the settings of a Telegram channel.
 type telegramSettings struct {
 	Token  secret `yaml:"token"`  // of the bot
 	Chat   text   `yaml:"chat"`   // "@channel", or a chat's number
@@ -33,6 +32,8 @@ func (s *telegramSettings) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(s), "{token: …, chat: …}")
 }
 
+// telegram sends to a chat as a bot. A correction is a message of its own. (Shoutrrr's Telegram service
+// is not used, since it takes any answer for success.)
 type telegram struct {
 	url, chat string
 	client    *http.Client

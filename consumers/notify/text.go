@@ -182,8 +182,7 @@ func (l *language) parse() error {
 }
 
 func knownTitle(name string) bool {
-	kind := strings.TrimSuffix(strings.TrimSuffix(name, "_corrected"), "_retracted")
-	return slices.Contains([]string{"corrected", "retracted", "other"}, name) || knownKind(kind)
+	return slices.Contains([]string{"corrected", "retracted", "other"}, name) || knownKind(event.BaseKind(name))
 }
 
 func (l *language) template(name string, t text) error {

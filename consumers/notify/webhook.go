@@ -19,9 +19,7 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A webhook gets every [Notification] as a POST, signed as Standard Webhooks has
-// it where a secret is set: webhook-id (the event's), webhook-timestamp (Unix
-// seconds) and webhook-signature (v1). X-Transaction-Id is the TID.
+// webhookSettings are the settings of a webhook channel.
 type webhookSettings struct {
 	URL    secret  `yaml:"url"`
 	Secret *secret `yaml:"secret"` // "whsec_" and 24 to 64 bytes in base64
@@ -33,6 +31,9 @@ func (w *webhookSettings) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(w), "{url: …} and, to sign, {secret: …}")
 }
 
+// webhook sends every [Notification] as a POST. If a secret is set, the request is signed by the rules of
+// Standard Webhooks: webhook-id (the event's ID), webhook-timestamp (Unix seconds) and
+// webhook-signature (v1). X-Transaction-Id is the TID.
 type webhook struct {
 	url, shown string
 	key        []byte // nil: nothing is signed
@@ -44,7 +45,7 @@ func (w webhookSettings) sender(place strictyaml.Place, h consumers.Host) (sende
 	if err != nil {
 		return nil, err
 	}
-	hook := &webhook{url: u.String(), shown: "webhook " + shown(u), client: newClient()}
+	hook := &webhook{url: u.String(), shown: "webhook " + withoutSecrets(u), client: newClient()}
 	if w.Secret == nil {
 		return hook, nil
 	}

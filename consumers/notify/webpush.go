@@ -29,9 +29,7 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// Web Push tells browsers that have subscribed. The Topic of a message, and the
-// tag in it, are those of its incident: a correction takes the place of an alert
-// that still waits, and of one that is shown.
+// pushSettings are the settings of a Web Push channel.
 type pushSettings struct {
 	// Keys is the file that matchwire notify keys makes.
 	Keys text `yaml:"keys"`
@@ -56,7 +54,8 @@ var knownServices = []string{"fcm.googleapis.com", "jmt17.google.com", ".push.se
 
 var serviceHost = regexp.MustCompile(`^\.?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?$`)
 
-// push is Web Push.
+// push sends to browsers that have subscribed, with Web Push. The Topic of a message and the tag in it
+// identify the incident: a correction replaces an alert that still waits, and one that is shown.
 type push struct {
 	keys        Keys
 	contact     string
@@ -186,9 +185,9 @@ func message(n Notification) ([]byte, error) {
 // pushAtOnce is how many browsers are told at the same time.
 const pushAtOnce = 32
 
-// many tells all who subscribed. Who has been told is not told again when the
-// event comes again for the others.
-func (n *notifier) many(ctx context.Context, e event.Event, to []target, state *toldState) error {
+// sendToAll sends to all targets. If it fails for some, and the event is delivered again, those that
+// have received it do not get it again.
+func (n *notifier) sendToAll(ctx context.Context, e event.Event, to []target, state *incidentState) error {
 	if err := state.expect(ctx, to); err != nil {
 		return err
 	}
@@ -212,7 +211,7 @@ func (n *notifier) many(ctx context.Context, e event.Event, to []target, state *
 				mu.Unlock()
 				return nil
 			}
-			errs[i] = n.one(ctx, e, t, state)
+			errs[i] = n.sendOne(ctx, e, t, state)
 			if errors.Is(errs[i], errGone) {
 				n.push.subscribers.remove(ctx, t.id, "its push service knows it no more")
 				state.refused(ctx, t)

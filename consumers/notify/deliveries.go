@@ -16,20 +16,20 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// told knows what a channel has been told of an incident:
+// deliveries stores what a channel has sent about each incident:
 //
 //	mw:notify:<channel>:{<incident>}  hash, kept for two days:
 //	  seen         the highest revision that was handled
-//	  held         why its first revision was told nobody
-//	  to:<id>      the revision that a recipient was told
-//	  try:<id>     one that he is being told, or was told without it being certain that it arrived
-//	  lock, until  the event that is being told, and the end of its time, Unix ms of Redis's clock
+//	  held         if the incident is muted: why its first revision was withheld from everyone
+//	  to:<id>      the revision that a recipient has received
+//	  try:<id>     a revision that is being sent to a recipient, or that may have arrived
+//	  lock, until  ID of the event that is being sent, and when the lock expires, Unix ms of Redis's clock
 //
-// The lock keeps a correction from overtaking what it corrects.
-type told struct {
+// The lock keeps a correction from overtaking the event that it corrects.
+type deliveries struct {
 	redis  redis.UniversalClient
-	prefix string // "mw:notify:<channel>:"
-	most   time.Duration
+	prefix string        // "mw:notify:<channel>:"
+	most   time.Duration // that the lock is kept
 	log    *slog.Logger
 }
 
@@ -61,7 +61,8 @@ var endTelling = redis.NewScript(`
 if redis.call('hget', KEYS[1], 'lock') == ARGV[1] then redis.call('hdel', KEYS[1], 'lock', 'until') end
 return 0`)
 
-// incidentOf is what an event tells of: an incident, or itself.
+// incidentOf returns the incident and the revision that an event reports. An event without an incident
+// counts as an incident of its own.
 func incidentOf(e event.Event) (id string, rev int) {
 	if e.Data.Incident == "" {
 		return e.ID, 1
@@ -69,32 +70,34 @@ func incidentOf(e event.Event) (id string, rev int) {
 	return e.Data.Incident, max(e.Data.Rev, 1)
 }
 
-// A toldState is what was known when an event began to be told.
-type toldState struct {
-	told
-	key  string
-	e    event.Event
-	rev  int
-	held string
-	to   map[string]int // by recipient
-	try  map[string]int
+// An incidentState is what was stored of an incident when the handling of an event began.
+type incidentState struct {
+	deliveries
+	key   string
+	e     event.Event
+	rev   int
+	muted string         // the reason; "" if not muted
+	to    map[string]int // revisions that have arrived, by recipient
+	try   map[string]int // revisions that may have arrived, by recipient
 }
 
-func (t told) key(incident string) string { return t.prefix + "{" + incident + "}" }
+func (d deliveries) key(incident string) string { return d.prefix + "{" + incident + "}" }
 
-// see keeps that a revision is known, before its time to be told has come.
-func (t told) see(ctx context.Context, e event.Event) error {
+// see stores that a revision is known, before it is sent.
+func (d deliveries) see(ctx context.Context, e event.Event) error {
 	incident, rev := incidentOf(e)
-	if err := seeRevision.Run(ctx, t.redis, []string{t.key(incident)}, rev, rememberTold.Milliseconds()).Err(); err != nil {
+	if err := seeRevision.Run(ctx, d.redis, []string{d.key(incident)}, rev, rememberTold.Milliseconds()).Err(); err != nil {
 		return fmt.Errorf("keeping what is known: %w", consumers.RedisError(err))
 	}
 	return nil
 }
 
-func (t told) begin(ctx context.Context, e event.Event) (*toldState, error) {
+// begin locks the incident of an event and returns its state. If another event has the lock, the error is
+// one of [broker.Postpone]. If a later revision is known, it is errSuperseded.
+func (d deliveries) begin(ctx context.Context, e event.Event) (*incidentState, error) {
 	incident, rev := incidentOf(e)
-	s := &toldState{told: t, key: t.key(incident), e: e, rev: rev, to: map[string]int{}, try: map[string]int{}}
-	pairs, err := beginTelling.Run(ctx, t.redis, []string{s.key}, rev, e.ID, t.most.Milliseconds(), rememberTold.Milliseconds()).StringSlice()
+	s := &incidentState{deliveries: d, key: d.key(incident), e: e, rev: rev, to: map[string]int{}, try: map[string]int{}}
+	pairs, err := beginTelling.Run(ctx, d.redis, []string{s.key}, rev, e.ID, d.most.Milliseconds(), rememberTold.Milliseconds()).StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("reading what was told: %w", consumers.RedisError(err))
 	}
@@ -111,62 +114,62 @@ func (t told) begin(ctx context.Context, e event.Event) (*toldState, error) {
 		} else if id, ok := strings.CutPrefix(pairs[i], "try:"); ok {
 			s.try[id] = number
 		} else if pairs[i] == "held" {
-			s.held = pairs[i+1]
+			s.muted = pairs[i+1]
 		}
 	}
 	return s, nil
 }
 
-// end lets the next revision be told.
-func (s *toldState) end(ctx context.Context) {
+// end unlocks the incident.
+func (s *incidentState) end(ctx context.Context) {
 	s.note("the end", endTelling.Run(context.WithoutCancel(ctx), s.redis, []string{s.key}, s.e.ID).Err())
 }
 
-// note says what could not be kept; then something may be told once more.
-func (s *toldState) note(what string, err error) {
+// note logs an error of storing a delivery. The notification may then be sent again.
+func (s *incidentState) note(what string, err error) {
 	if err != nil {
 		s.log.Warn("what was told is not kept", "what", what, "tid", s.e.TID, "id", s.e.ID, "error", err)
 	}
 }
 
-// A target is somebody who is to be told.
+// A target is a recipient to send to.
 type target struct {
 	recipient
-	asNews bool // he has not been told of the incident
+	asNews bool // the recipient does not know the incident
 }
 
-// target says whether a recipient is to be told. why says why it is no news,
-// or "".
-func (s *toldState) target(r recipient, wanted bool, why string) (target, bool) {
+// decideTarget reports whether to send to a recipient. why is the reason to withhold the event from
+// recipients who do not know its incident, or "".
+func (s *incidentState) decideTarget(r recipient, wanted bool, why string) (target, bool) {
 	known, tried := s.to[r.id], s.try[r.id]
 	retracted := s.e.Data.Action == event.Retracted
 	switch {
-	case known == s.rev: // in an earlier attempt
+	case known == s.rev: // it arrived in an earlier attempt
 		return target{}, false
 	case known > 0 || tried > 0 && (tried < s.rev || retracted):
-		// What he knows, or may know, is no longer true. Quiet hours or a rule that
-		// no longer wants it do not make it so.
+		// What the recipient knows, or may know, is no longer true. So quiet hours, or a rule that no
+		// longer matches, do not suppress the correction.
 		return target{recipient: r}, why == "" || why == quietHours || why == noRule || why == late
-	case retracted: // he never knew
+	case retracted: // the recipient never knew of it
 		return target{}, false
 	}
-	return target{recipient: r, asNews: true}, wanted && why == "" && s.held == ""
+	return target{recipient: r, asNews: true}, wanted && why == "" && s.muted == ""
 }
 
-// nobody reports whether nobody knows of the incident, or may know.
-func (s *toldState) nobody() bool { return len(s.to)+len(s.try) == 0 }
+// unknown reports whether no recipient knows of the incident, or may know.
+func (s *incidentState) unknown() bool { return len(s.to)+len(s.try) == 0 }
 
-// hold keeps later revisions from becoming news: this one was told nobody,
-// though somebody asked for it.
-func (s *toldState) hold(ctx context.Context, why string) error {
+// mute stores that later revisions are not news: this one was withheld for a reason other than that no
+// rule matches.
+func (s *incidentState) mute(ctx context.Context, why string) error {
 	if why == "" || why == noRule || s.e.Data.Action == event.Retracted {
 		return nil
 	}
 	return consumers.RedisError(s.redis.HSet(ctx, s.key, "held", why).Err())
 }
 
-// expect keeps that these are about to be told, before they are.
-func (s *toldState) expect(ctx context.Context, to []target) error {
+// expect stores that the revision is about to be sent to the targets.
+func (s *incidentState) expect(ctx context.Context, to []target) error {
 	fields := make([]any, 0, 2*len(to))
 	for _, t := range to {
 		fields = append(fields, "try:"+t.id, s.rev)
@@ -177,8 +180,8 @@ func (s *toldState) expect(ctx context.Context, to []target) error {
 	return nil
 }
 
-// arrived keeps that one was told.
-func (s *toldState) arrived(ctx context.Context, t target) {
+// arrived stores that the revision has arrived at a target.
+func (s *incidentState) arrived(ctx context.Context, t target) {
 	ctx = context.WithoutCancel(ctx)
 	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.HSet(ctx, s.key, "to:"+t.id, s.rev)
@@ -188,8 +191,8 @@ func (s *toldState) arrived(ctx context.Context, t target) {
 	s.note("that it arrived", err)
 }
 
-// refused keeps that one was not told after all: he knows what he knew.
-func (s *toldState) refused(ctx context.Context, t target) {
+// refused stores that the revision has not arrived: the recipient knows what it knew before.
+func (s *incidentState) refused(ctx context.Context, t target) {
 	ctx = context.WithoutCancel(ctx)
 	if before := s.try[t.id]; before > 0 {
 		s.note("that it did not arrive", s.redis.HSet(ctx, s.key, "try:"+t.id, before).Err())
