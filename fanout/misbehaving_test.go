@@ -151,7 +151,10 @@ func TestCursorsDoNotAge(t *testing.T) {
 	n := newNode(t, b)
 	c := n.follow(t, "topics=ice_hockey.%23")
 	first := c.read().Cursor
+	other := n.follow(t, "topics=soccer.%23")
+	other.read()
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	other.event() // now the node has sent it
 	n.hub.PingNow(t.Context())
 	f := c.read()
 	if f.Cursor == "" || f.Cursor == first || f.Event != nil || f.Snapshot != nil {
