@@ -14,10 +14,12 @@ import (
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // One client in five does what none should; the others get every event, soon.
 func TestMisbehavingClientsHarmNobody(t *testing.T) {
+	testenv.NotShort(t)
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	const healthy, events = 100, 300

@@ -12,12 +12,14 @@ import (
 
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // Many clients come back at once, each from another place that only the log
 // still has, while events flow and one of them reads nothing: every other gets
 // all that it missed, once, and then what comes.
 func TestCatchUpOfMany(t *testing.T) {
+	testenv.NotShort(t)
 	const clients, missed, more = 60, 1500, 300
 	b := memory.New(nil, nil)
 	kept := checkpoints(t).Every(250)

@@ -12,6 +12,7 @@ import (
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // at publishes the n-th event of a match as read at some time.
@@ -76,6 +77,7 @@ func TestDelay(t *testing.T) {
 // from and speed play the log again, from a snapshot of what was then, and go
 // on live; whether memory has it or only the log.
 func TestPlayAgain(t *testing.T) {
+	testenv.NotShort(t)
 	t.Parallel()
 	b := memory.New(nil, nil)
 	began := time.Now().Add(-time.Hour).Truncate(time.Second)

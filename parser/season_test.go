@@ -36,7 +36,10 @@ func TestSeason(t *testing.T) {
 		}
 	}
 	step := 1
-	if testenv.Race {
+	switch {
+	case testing.Short():
+		step = 50
+	case testenv.Race:
 		step = 10
 	}
 	prof, err := profile.Load("season.yaml", []byte(season.Profile))

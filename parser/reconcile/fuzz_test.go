@@ -23,7 +23,11 @@ func FuzzMatch(f *testing.F) {
 	f.Add(bytes.Repeat([]byte("goal! \x10\x20\x30"), 20))
 	f.Add(bytes.Repeat([]byte{1, 1, 20, 1, 0, 1, 3, 0, 0, 10, 2}, 12))
 	f.Add([]byte("\x02\x01\x00\x10\x01\x00\x01\x00\x02\x01\x01\x14\x00\x02\x02\x01\x01\x00\x14\x02"))
-	for seed := range uint64(100) {
+	seeds := uint64(100)
+	if testing.Short() {
+		seeds = 10
+	}
+	for seed := range seeds {
 		long := make([]byte, 600)
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		for i := range long {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/internal/testenv"
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
@@ -179,6 +180,7 @@ func TestStateIsBounded(t *testing.T) {
 
 // Ten thousand rows take no more than seconds. A quadratic comparison would take minutes.
 func TestManyRows(t *testing.T) {
+	testenv.NotShort(t)
 	t.Parallel()
 	o := live(80, event.Score{})
 	for n := range 10_000 {

@@ -20,6 +20,7 @@ import (
 // Over all fixtures, generated pages and a slice of the season, each step reads and writes what the
 // table of the steps declares, and nothing else.
 func TestStepsReadAndWriteWhatTheyDeclare(t *testing.T) {
+	testenv.NotShort(t)
 	unused := reconcile.CheckSteps(t)
 	manifests, err := fs.Glob(fixtures.FS, "*/*/"+recording.ManifestName)
 	if err != nil || len(manifests) == 0 {
