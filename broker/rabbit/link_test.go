@@ -9,7 +9,7 @@ import (
 )
 
 // A node that accepts connections and never answers is left for the next one, however short the
-// deadlines of those who want to connect.
+// deadlines of its callers.
 func TestSilentNodeIsLeft(t *testing.T) {
 	t.Parallel()
 	listen := func() net.Listener {

@@ -227,7 +227,7 @@ func (n *notifier) sendToAll(ctx context.Context, e event.Event, to []target, st
 		switch {
 		case err == nil:
 			continue
-		case errors.Is(err, broker.ErrPermanent): // nothing that can be mended for this one
+		case errors.Is(err, broker.ErrPermanent): // no retry can help it
 			never = err
 		case again == nil || errors.Is(again, broker.ErrUnavailable):
 			again = err

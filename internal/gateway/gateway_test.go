@@ -38,7 +38,7 @@ func newWorld(t *testing.T) *world {
 	g := &gateway.Gateway{Log: slog.New(slog.DiscardHandler), List: func(context.Context) ([]instances.Instance, error) {
 		select {
 		case w.looks <- struct{}{}:
-		default: // nobody waits for it
+		default: // no caller waits for it
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()

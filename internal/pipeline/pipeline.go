@@ -127,7 +127,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	return group.Wait()
 }
 
-// start starts the roles, those who listen first, and what tells of the process.
+// start starts the roles, those that listen first, and what reports on the process.
 func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
 	parts.web.Handle("GET /healthz", parts.health)
 	parts.web.Handle("GET /readyz", parts.health)

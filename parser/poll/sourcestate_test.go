@@ -1,0 +1,36 @@
+package poll
+
+import "testing"
+
+// A page is old if newer bytes have replaced its before, and only then.
+func TestNotePage(t *testing.T) {
+	const first, second, third = 1, 2, 3
+	var s sourceState
+	for i, tc := range []struct {
+		hash uint64
+		old  bool
+	}{
+		{first, false}, {first, false}, {second, false},
+		{first, true}, // a cache serves it once more
+		{second, false},
+		{third, false}, {second, true}, {first, true}, {third, false},
+	} {
+		if old := s.notePage(tc.hash); old != tc.old {
+			t.Errorf("page %d, hash %d: old %v, want %v", i+1, tc.hash, old, tc.old)
+		}
+	}
+}
+
+// The hashes of replaced pages are bounded; the oldest are forgotten.
+func TestNotePageIsBounded(t *testing.T) {
+	var s sourceState
+	for hash := range uint64(1000) {
+		s.notePage(hash + 1)
+	}
+	if len(s.Superseded) != maxSuperseded {
+		t.Errorf("%d hashes kept, want %d", len(s.Superseded), maxSuperseded)
+	}
+	if !s.notePage(999) || s.notePage(1) {
+		t.Error("want the page before the newest to be old, and the first to be forgotten")
+	}
+}
