@@ -1,6 +1,6 @@
-// Package api embeds the machine-readable descriptions of matchwire's interfaces. OpenAPI describes the
-// HTTP API. AsyncAPI describes the exchange, the queues and the event streams. JSON Schemas describe
-// the events and frames.
+// Package api embeds the machine-readable descriptions of matchwire's interfaces. OpenAPI describes
+// the HTTP API. AsyncAPI describes the exchange, the queues and the event streams. JSON Schemas
+// describe the events and frames.
 package api
 
 import "embed"

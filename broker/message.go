@@ -2,7 +2,7 @@ package broker
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -52,11 +52,11 @@ type Message struct {
 // NewMessage encodes an event as a message. The event must have a TID.
 func NewMessage(e event.Event) (Message, error) {
 	if e.TID.IsZero() {
-		return Message{}, errors.New("event without a tid")
+		return Message{}, fmt.Errorf("event %s: the TID is missing", e.ID)
 	}
 	body, err := json.Marshal(e)
 	if err != nil {
-		return Message{}, err
+		return Message{}, fmt.Errorf("event %s: %w", e.ID, err)
 	}
 	return Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body}, nil
 }

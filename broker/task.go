@@ -2,7 +2,6 @@ package broker
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -59,11 +58,11 @@ func NewTask(name string, tid event.TID, data any, at time.Time, lifetime time.D
 // Message encodes the task. The task must have a TID.
 func (t Task) Message() (Message, error) {
 	if t.TID.IsZero() {
-		return Message{}, errors.New("task without a tid")
+		return Message{}, fmt.Errorf("task %s: the TID is missing", t.ID)
 	}
 	body, err := json.Marshal(t)
 	if err != nil {
-		return Message{}, err
+		return Message{}, fmt.Errorf("task %s: %w", t.ID, err)
 	}
 	return Message{Exchange: Tasks, Key: t.Name, ID: t.ID, TID: t.TID, Time: t.Time, Expires: t.Expires, Body: body}, nil
 }
@@ -76,7 +75,7 @@ func DecodeTask(body []byte) (Task, error) {
 		return t, Permanent(fmt.Errorf("decoding task: %w", err))
 	}
 	if t.ID == "" || t.TID.IsZero() {
-		return t, Permanent(errors.New("decoding task: id or tid missing"))
+		return t, Permanent(fmt.Errorf("decoding task %q: the id or the tid is missing", t.Name))
 	}
 	if err := CheckTaskName(t.Name); err != nil {
 		return t, Permanent(fmt.Errorf("decoding task: %w", err))

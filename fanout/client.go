@@ -35,10 +35,12 @@ const (
 //	(none)             The client has received everything. write, deliver, subscribe and moveTo start
 //	                   drain if a frame has to wait.
 //	draining           Frames wait for the client. When none is left, prepare ends drain.
-//	draining, stale    The client was too slow, and conflates. drain calls resync, which sends a snapshot.
-//	draining, closing  The last frame waits. When it is sent, prepare ends drain and calls closeWrite.
-//	closing            The node has closed its side, or is about to. When the client closes its side, or
-//	                   after closeTimeout, remove calls abort.
+//	draining, stale    The client was too slow, and conflates. drain calls resync, which sends a
+//	                   snapshot.
+//	draining, closing  The last frame waits. When it is sent, prepare ends drain and calls
+//	                   closeWrite.
+//	closing            The node has closed its side, or is about to. When the client closes its side,
+//	                   or after closeTimeout, remove calls abort.
 //	aborted            The connection is closed. This state is final, and drain ends.
 //
 // close, closeLocked and sendLast start closing, and so does tooSlow if the client does not

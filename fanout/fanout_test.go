@@ -500,7 +500,7 @@ func (c *countingLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp 
 	})
 }
 
-// A node that starts from a checkpoint has the same state as one that read the whole log, and
+// A node that starts from a checkpoint has the same state as one that read the whole log. It also
 // resumes the clients of other nodes.
 func TestNodeStartsFromCheckpoint(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {

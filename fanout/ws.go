@@ -56,6 +56,7 @@ type guard struct {
 	client *client // nil during the handshake
 }
 
+// Write writes to the connection during the handshake, and later passes frames to the client.
 func (g *guard) Write(b []byte) (int, error) {
 	if g.client == nil {
 		if bytes.Contains(b, []byte("permessage-deflate")) { // the response names the negotiated extension
@@ -93,6 +94,7 @@ type hijacker struct {
 // little.
 const readBuffer = 264
 
+// Hijack returns the guard and a small read buffer.
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
 	if err != nil {

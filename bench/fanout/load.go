@@ -34,8 +34,10 @@ type loadOptions struct {
 //	wait N   wait for N publications since the last reset; reply: got PUBLICATIONS BYTES FRAMES;
 //	         after a minute, reply: timeout PUBLICATIONS
 //	reset    reset all counts and latencies; reply: reset
-//	latency  reply: latency P50 P90 P99 MAX COUNT, in nanoseconds since the event was passed to the server
-//	check    reply: check GAPS DUPLICATES CLOSED, the events missed and duplicated, and the closed sockets;
+//	latency  reply: latency P50 P90 P99 MAX COUNT, in nanoseconds since the event was passed to the
+//	         server
+//	check    reply: check GAPS DUPLICATES CLOSED, the missed events, the duplicates and the closed
+//	         sockets;
 //	         reset does not affect them
 //
 // Idle sockets do not count.

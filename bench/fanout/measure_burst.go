@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// measureBurst measures the CPU time for an event on a socket when many events are sent at once,
-// and how many events share a frame.
+// measureBurst measures the CPU time for an event on a socket when many events are sent at once. It
+// also measures how many events share a frame.
 func measureBurst(o *benchOptions) (table, []limit, error) {
 	const events, bursts = 200, 5
 	sockets := orDefault(o.sockets, 2000)

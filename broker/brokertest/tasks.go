@@ -98,7 +98,7 @@ func taskExpires(t *testing.T, open func() broker.Broker) {
 // dead-lettered. A task that does not expire gets a third attempt.
 func taskRetries(t *testing.T, open func() broker.Broker) {
 	b := open()
-	late, good := task(t, time.Second), task(t, time.Hour)
+	late, good := task(t, 5*time.Second), task(t, time.Hour) // long enough for two attempts on a slow machine
 	var lateAttempts atomic.Int64
 	third := make(chan struct{})
 	work(t, b, func(_ context.Context, m broker.Message) error {

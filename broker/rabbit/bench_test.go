@@ -36,25 +36,25 @@ const (
 // A bench holds a Broker and a bare channel that use the same exchanges, log and two queues.
 type bench struct {
 	*testing.B
-	ours *rabbit.Broker
-	ch   *amqp.Channel
-	ns   string // namespace
+	broker *rabbit.Broker
+	ch     *amqp.Channel
+	ns     string // namespace
 }
 
 func newBench(b *testing.B) *bench {
 	b.Helper()
 	url, ns := testenv.AMQP(b, nil, "consumer.one", "consumer.two")
-	ours, err := rabbit.New(url, rabbit.Options{Namespace: ns, Log: slog.New(slog.DiscardHandler)})
+	matchwire, err := rabbit.New(url, rabbit.Options{Namespace: ns, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { ours.Close() })
+	b.Cleanup(func() { matchwire.Close() })
 	for _, q := range []string{"consumer.one", "consumer.two"} {
-		if err := ours.Declare(b.Context(), broker.Subscription{Queue: q, Patterns: []string{"#"}}); err != nil {
+		if err := matchwire.Declare(b.Context(), broker.Subscription{Queue: q, Patterns: []string{"#"}}); err != nil {
 			b.Fatal(err)
 		}
 	}
-	return &bench{B: b, ours: ours, ch: openChannel(b, url), ns: ns}
+	return &bench{B: b, broker: matchwire, ch: openChannel(b, url), ns: ns}
 }
 
 // messages returns n events of a typical size, round-robin of the given number of matches.
@@ -92,21 +92,21 @@ func (b *bench) purge() {
 	}
 }
 
-// compare runs bare and ours alternately, with n messages each, and reports the median ratio of
-// their rates. Which of the two runs first changes with each round.
-func (b *bench) compare(n int64, bare, ours func() time.Duration) {
+// compare runs bare and matchwire alternately, with n messages each, and reports the median ratio
+// of their rates. Which of the two runs first changes with each round.
+func (b *bench) compare(n int64, bare, matchwire func() time.Duration) {
 	b.Helper()
 	var ratios, rates []float64
 	for b.Loop() { // -benchtime 3x runs three times as many rounds
 		for i := range rounds {
-			var bareTook, oursTook time.Duration
+			var bareTook, matchwireTook time.Duration
 			if i%2 == 0 {
-				bareTook, oursTook = bare(), ours()
+				bareTook, matchwireTook = bare(), matchwire()
 			} else {
-				oursTook, bareTook = ours(), bare()
+				matchwireTook, bareTook = matchwire(), bare()
 			}
-			ratios = append(ratios, bareTook.Seconds()/oursTook.Seconds())
-			rates = append(rates, float64(n)/oursTook.Seconds())
+			ratios = append(ratios, bareTook.Seconds()/matchwireTook.Seconds())
+			rates = append(rates, float64(n)/matchwireTook.Seconds())
 		}
 	}
 	b.ReportMetric(median(ratios), "x-raw")
@@ -168,7 +168,7 @@ func benchmarkPublish(tb *testing.B, matches int) {
 		confirmed.Wait()
 		return time.Since(began)
 	}
-	ours := func() time.Duration {
+	matchwire := func() time.Duration {
 		defer b.purge()
 		began := time.Now()
 		const batch = 100
@@ -177,7 +177,7 @@ func benchmarkPublish(tb *testing.B, matches int) {
 		for range window / batch {
 			callers.Go(func() {
 				for batch := range batches {
-					if _, err := b.ours.Publish(b.Context(), batch...); err != nil {
+					if _, err := b.broker.Publish(b.Context(), batch...); err != nil {
 						b.Error(err)
 					}
 				}
@@ -190,18 +190,18 @@ func benchmarkPublish(tb *testing.B, matches int) {
 		callers.Wait()
 		return time.Since(began)
 	}
-	b.compare(n, bare, ours)
+	b.compare(n, bare, matchwire)
 }
 
-// BenchmarkConsume consumes with the same prefetch for both. It decodes each event once. Ours uses
-// [consumers.Runner] with a handler that does nothing.
+// BenchmarkConsume consumes with the same prefetch for both. It decodes each event once. matchwire
+// uses [consumers.Runner] with a handler that does nothing.
 func BenchmarkConsume(tb *testing.B) {
 	b := newBench(tb)
 	const n = 10_000
 	msgs := b.messages(n, window)
 	fill := func() {
 		for batch := range slices.Chunk(msgs, window) {
-			if _, err := b.ours.Publish(b.Context(), batch...); err != nil {
+			if _, err := b.broker.Publish(b.Context(), batch...); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -232,12 +232,12 @@ func BenchmarkConsume(tb *testing.B) {
 		}
 		return took
 	}
-	ours := func() time.Duration {
+	matchwire := func() time.Duration {
 		fill()
 		defer b.purge()
 		return b.consume(n, nil)
 	}
-	b.compare(n, bare, ours)
+	b.compare(n, bare, matchwire)
 }
 
 // consume returns how long a runner takes to handle n events that are already in the queue.
@@ -255,7 +255,7 @@ func (b *bench) consume(n int64, r *trace.Recorder) time.Duration {
 	}}
 	done, ready := make(chan error, 1), make(chan struct{})
 	go func() {
-		done <- consumers.Runner{Broker: b.ours, Trace: r, Log: slog.New(slog.DiscardHandler)}.Run(ctx, "one", c, ready)
+		done <- consumers.Runner{Broker: b.broker, Trace: r, Log: slog.New(slog.DiscardHandler)}.Run(ctx, "one", c, ready)
 	}()
 	<-ready // the queues are declared and consumed
 	began := time.Now()
@@ -291,7 +291,7 @@ func BenchmarkTrace(tb *testing.B) {
 		return func() time.Duration {
 			defer b.purge()
 			for batch := range slices.Chunk(msgs, window) {
-				if _, err := b.ours.Publish(b.Context(), batch...); err != nil {
+				if _, err := b.broker.Publish(b.Context(), batch...); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -364,7 +364,7 @@ func BenchmarkLatency(tb *testing.B) {
 			}
 		})
 	}
-	ours := func() float64 {
+	matchwire := func() float64 {
 		defer b.purge()
 		ctx, cancel := context.WithCancel(b.Context())
 		c := consumers.Consumer{Keys: []string{"#"}, Limit: prefetch, Handle: func(_ context.Context, e event.Event) error {
@@ -374,7 +374,7 @@ func BenchmarkLatency(tb *testing.B) {
 		var running sync.WaitGroup
 		ready := make(chan struct{})
 		running.Go(func() {
-			r := consumers.Runner{Broker: b.ours, Log: slog.New(slog.DiscardHandler)}
+			r := consumers.Runner{Broker: b.broker, Log: slog.New(slog.DiscardHandler)}
 			if err := r.Run(ctx, "one", c, ready); err != nil {
 				b.Error(err)
 			}
@@ -386,7 +386,7 @@ func BenchmarkLatency(tb *testing.B) {
 		defer publishing.Wait()
 		return pace(func(m broker.Message) {
 			publishing.Go(func() {
-				if _, err := b.ours.Publish(ctx, m); err != nil {
+				if _, err := b.broker.Publish(ctx, m); err != nil {
 					b.Error(err)
 				}
 			})
@@ -395,9 +395,9 @@ func BenchmarkLatency(tb *testing.B) {
 	var ratios, latencies []float64
 	for b.Loop() {
 		for range rounds {
-			bareMedian, oursMedian := bare(), ours()
-			latencies = append(latencies, oursMedian)
-			ratios = append(ratios, oursMedian/bareMedian)
+			bareMedian, matchwireMedian := bare(), matchwire()
+			latencies = append(latencies, matchwireMedian)
+			ratios = append(ratios, matchwireMedian/bareMedian)
 		}
 	}
 	b.ReportMetric(median(ratios), "x-raw")

@@ -17,8 +17,8 @@ const (
 
 	// RabbitMQ has no request for the last offset of a stream. The tail method consumes the last
 	// chunk, which RabbitMQ delivers at once, and waits until no delivery arrives for tailIdle. If
-	// events keep arriving, they are new after tailMax. If the stream is not empty, the first delivery
-	// may take tailFirst.
+	// events keep arriving for tailMax, later ones are new. If the stream is not empty, the first
+	// delivery may take tailFirst.
 	tailIdle  = 200 * time.Millisecond
 	tailMax   = 2 * time.Second
 	tailFirst = 30 * time.Second

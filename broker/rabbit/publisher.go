@@ -89,12 +89,12 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 // of the same match is confirmed.
 //
 // For each match, the first copies in the log must be in order. A reader of the log, such as
-// fan-out, skips an event that it has seen, and an event with a lower seq than the last one. So the
-// log may hold copies, but the first copy of seq n must precede the first copy of n+1. If both were
-// in flight, the broker could refuse n (by a nack, or a return while the log is not bound) and
-// still store n+1. Sending n again is then too late, even with n+1 after it: the log holds n+1, n,
-// n+1, and the reader skips n. AMQP cannot make one message depend on another, so the publisher has
-// to wait.
+// fan-out, skips an event that it has seen. It also skips an event with a lower seq than the last
+// one. So the log may hold copies, but the first copy of seq n must precede the first copy of n+1.
+// If both were in flight, the broker could refuse n and still store n+1. It refuses a message by a
+// nack, or by a return while the log is not bound. Sending n again is then too late, even with n+1
+// after it: the log holds n+1, n, n+1, and the reader skips n. AMQP cannot make one message depend
+// on another, so the publisher has to wait.
 //
 // Events of different matches, tasks, and copies for other queues can be in flight together.
 func inFlight(out []outgoing) []outgoing {

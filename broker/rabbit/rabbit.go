@@ -3,11 +3,11 @@
 //
 // All messages are published on one shared channel (publisher.go). A message is published when the
 // broker has confirmed it. A delivery (subscribe.go) is acknowledged when its handler has returned
-// nil (acks.go), or when the broker has confirmed a copy in a retry or dead-letter queue. The
-// history of events is a stream (log.go).
+// nil (acks.go). If the handler failed, the delivery is acknowledged when the broker has confirmed
+// a copy in a retry or dead-letter queue. The history of events is a stream (log.go).
 //
 // A Broker uses four connections. So a broker that blocks publishers does not stop
-// acknowledgements, a full retry queue does not delay events, and an unanswered declaration delays
+// acknowledgements, and a full retry queue does not delay events. An unanswered declaration delays
 // only the callers that need it.
 package rabbit
 

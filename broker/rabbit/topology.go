@@ -15,12 +15,12 @@ import (
 // Arguments of the objects that matchwire declares. RabbitMQ refuses to declare an existing object
 // with other arguments, so they are constants. The objects are:
 //
-//	live_events                     topic exchange
-//	live_events.log                 stream bound to #
-//	tasks                           direct exchange
-//	<queue>                         quorum queue bound to the patterns of its consumer, or to a task name
-//	<queue>.retry.<pause>           quorum queue; messages expire after the pause and return to <queue>
-//	<queue>.dead                    quorum queue for dead letters
+//	live_events            topic exchange
+//	live_events.log        stream bound to #
+//	tasks                  direct exchange
+//	<queue>                quorum queue bound to the patterns of its consumer, or to a task name
+//	<queue>.retry.<pause>  quorum queue; messages expire after the pause and return to <queue>
+//	<queue>.dead           quorum queue for dead letters
 const (
 	queueBytes = 1 << 30            // of a queue; when it is full, the broker drops the oldest messages
 	queueAge   = 7 * 24 * time.Hour // of a message in a queue; after it, the broker drops the message

@@ -30,9 +30,9 @@ const (
 // Checkpoints stores checkpoints in Redis, so that a node does not have to read the log from its
 // beginning. All nodes share them. The Redis keys are:
 //
-//	mw:{fanout}:checkpoints  sorted set of checkpoint names, by log offset: the latest two, and 62 spread
-//	                         over the rest of the log. A name is the offset, a space, and the time when the
-//	                         page was read, in Unix milliseconds.
+//	mw:{fanout}:checkpoints  sorted set of checkpoint names, by log offset: the latest two, and 62
+//	                         spread over the rest of the log. A name is the offset, a space, and the
+//	                         time when the page was read, in Unix milliseconds.
 //	mw:{fanout}:states       hash from a name to the checkpoint: gzipped JSON lines
 //
 // A nil *Checkpoints has no checkpoints.
