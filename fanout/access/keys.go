@@ -65,7 +65,7 @@ func parseKeys(text []byte) ([]key, error) {
 	case bytes.HasPrefix(text, []byte("-----BEGIN")):
 		return parsePEM(text)
 	case len(text) < minSecret:
-		return nil, fmt.Errorf("secret of %d bytes: want at least %d", len(text), minSecret)
+		return nil, fmt.Errorf("a secret of %d bytes: want at least %d", len(text), minSecret)
 	}
 	return []key{{secret: text}}, nil
 }
