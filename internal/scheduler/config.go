@@ -27,9 +27,9 @@ import (
 //     generation. So a rollback takes effect when the last new scheduler has stopped, and an old
 //     one that is restarted during a deploy changes nothing.
 const (
-	configEvery = 5 * time.Second // between two checks of the config in force
-	absentLooks = 4               // checks in a row without a beat, after which no scheduler has the config in force
-	keepConfigs = 100             // the most configs that are remembered
+	configEvery  = 5 * time.Second // between two checks of the config in force
+	absentChecks = 4               // checks in a row without a beat, after which no scheduler has the config in force
+	keepConfigs  = 100             // the most configs that are remembered
 )
 
 // ErrSuperseded reports that a config with a newer generation is in force.
@@ -71,7 +71,7 @@ return {own, 1, tostring(redis.call('incr', KEYS[8]))}`)
 // above.
 func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) error {
 	absent, first := "", 1
-	if c.absent >= absentLooks {
+	if c.absent >= absentChecks {
 		absent = c.beat
 	}
 	if c.joined {

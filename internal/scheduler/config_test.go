@@ -54,13 +54,13 @@ func (d *deployment) start(name, config string) {
 	s := &Scheduler{Schedule: d.schedule, Config: configs[config], Log: slog.New(slog.DiscardHandler)}
 	own := &ownConfig{}
 	d.running[name] = func(ctx context.Context) error { return s.ensure(ctx, own) }
-	d.look(name)
+	d.check(name)
 }
 
 func (d *deployment) stop(name string) { delete(d.running, name) }
 
-// look makes a scheduler check the config.
-func (d *deployment) look(name string) {
+// check makes a scheduler check the config.
+func (d *deployment) check(name string) {
 	d.Helper()
 	if err := d.running[name](d.Context()); err != nil {
 		d.Errorf("%s: %v", name, err)
@@ -72,7 +72,7 @@ func (d *deployment) rounds(n int) {
 	d.Helper()
 	for range n {
 		for _, name := range slices.Sorted(maps.Keys(d.running)) {
-			d.look(name)
+			d.check(name)
 		}
 	}
 }
@@ -128,14 +128,14 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(10)
 			d.want("the first of the old ones is back", after)
 			d.stop("new 1")
-			d.rounds(absentLooks + 1)
+			d.rounds(absentChecks + 1)
 			d.want("the last new one has stopped", before)
 		},
 		"the first new scheduler crashes": func(d *deployment) {
 			d.start("old 1", before)
 			d.start("new 1", after)
 			d.stop("new 1")
-			d.rounds(absentLooks - 1)
+			d.rounds(absentChecks - 1)
 			d.want("soon after the crash", after)
 			d.rounds(2)
 			d.want("later", before)
@@ -143,7 +143,7 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(10)
 			d.want("the new one crashes again and again", before)
 			d.stop("old 1")
-			d.rounds(absentLooks + 1)
+			d.rounds(absentChecks + 1)
 			d.want("the deploy goes on", after)
 		},
 		"a third config": func(d *deployment) {
@@ -153,7 +153,7 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(10)
 			d.want("the third is the newest", "b=15s")
 		},
-		"Redis is lost, and an old scheduler looks first": func(d *deployment) {
+		"Redis is lost, and an old scheduler checks first": func(d *deployment) {
 			d.start("a old", before)
 			d.start("b new", after)
 			d.start("c old", before)
@@ -161,7 +161,7 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(2)
 			d.want("afterwards", after)
 		},
-		"Redis is lost, and a new scheduler looks first": func(d *deployment) {
+		"Redis is lost, and a new scheduler checks first": func(d *deployment) {
 			d.start("c old", before)
 			d.start("a new", after)
 			d.start("b old", before)
@@ -250,7 +250,7 @@ func TestConfigsConverge(t *testing.T) {
 				}
 			default:
 				if d.running[name] != nil {
-					d.look(name)
+					d.check(name)
 				}
 			}
 		}
@@ -260,7 +260,7 @@ func TestConfigsConverge(t *testing.T) {
 		}
 		d.start("1", last)
 		d.start("2", last)
-		d.rounds(absentLooks + 1)
+		d.rounds(absentChecks + 1)
 		d.want(fmt.Sprintf("seed %d", seed), last)
 	}
 }

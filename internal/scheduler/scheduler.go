@@ -26,14 +26,14 @@ import (
 )
 
 const (
-	batch          = 8                      // the most polls that one look at the schedule takes
-	lookEvery      = 250 * time.Millisecond // at most, between two looks
-	lookLeast      = 5 * time.Millisecond
-	lookSpread     = 20 * time.Millisecond // random part, so that the schedulers share the work
+	batch          = 8                      // the most polls of one look at the schedule
+	lookEvery      = 250 * time.Millisecond // the most between two looks at the schedule
+	lookLeast      = 5 * time.Millisecond   // the least
+	lookSpread     = 20 * time.Millisecond  // random addition, so that the schedulers share the work
 	publishTimeout = 10 * time.Second
 	stoppedFor     = 24 * time.Hour   // how long a stopped source stays in the list
-	outagePause    = time.Second      // at most, between two looks at the schedule that fail
-	ensurePause    = 10 * time.Second // at most, between two checks of the config that fail
+	outagePause    = time.Second      // the most between two looks at the schedule that fail
+	ensurePause    = 10 * time.Second // the most between two checks of the config that fail
 	firstPoll      = 30 * time.Second // how long the first task of a source may wait for a worker
 )
 
