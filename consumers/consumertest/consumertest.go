@@ -2,6 +2,7 @@
 //
 //   - An event that is delivered again has no second effect.
 //   - Corrections and retractions have an effect.
+//   - A consumer that can be rebuilt accepts events in any order.
 //   - A temporary failure is retried. A permanent one dead-letters the event.
 //   - Handle returns when its context ends.
 //   - A consumer that is stopped loses no event.
@@ -31,6 +32,7 @@ import (
 
 // A Subject is a consumer under test, and what it depends on.
 type Subject struct {
+	// New makes the consumer.
 	New consumers.Maker
 	// Settings is the consumer's section of matchwire.yaml, as YAML text. Use [Secret] for every
 	// password, key and token in it.
