@@ -29,8 +29,8 @@ const (
 	pruneEvery       = 50      // pages; the folder may hold so many more
 )
 
-// Keep keeps a page, if the folder does not hold it yet. snapshot is its digest.
-func (a *Archive) Keep(p Page, snapshot string) error {
+// Add adds a page, if the folder does not hold it yet. snapshot is its digest.
+func (a *Archive) Add(p Page, snapshot string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := os.MkdirAll(a.Dir, 0o755); err != nil {

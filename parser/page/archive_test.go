@@ -70,7 +70,7 @@ func TestArchiveIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &page.Archive{Dir: dir}
-	if err := a.Keep(page.Page{Body: []byte("new")}, "sha256:"+strings.Repeat("f", 64)); err != nil {
+	if err := a.Add(page.Page{Body: []byte("new")}, "sha256:"+strings.Repeat("f", 64)); err != nil {
 		t.Fatal(err)
 	}
 	has := func(name string) bool { _, err := os.Stat(filepath.Join(dir, name)); return err == nil }

@@ -30,7 +30,7 @@ func (t *Tracker) traceEvents(ctx context.Context, p page.Page, events []event.E
 		return
 	}
 	if t.ingester.Archive != nil && len(p.Body) > 0 {
-		if err := t.ingester.Archive.Keep(p, t.parsed.snapshot); err != nil {
+		if err := t.ingester.Archive.Add(p, t.parsed.snapshot); err != nil {
 			t.ingester.Log.Warn("page not archived", "error", err)
 		}
 	}
