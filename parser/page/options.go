@@ -13,9 +13,9 @@ type Options struct {
 	IgnoreRobots bool
 	// PrivateAddresses allows pages of this machine and of private networks.
 	PrivateAddresses bool
-	// Patience is how long a request waits for a slot at a host; 0 means 30 s. After that it fails
+	// MaxWait is how long a request waits for a slot at a host; 0 means 30 s. After that it fails
 	// with a [BusyError].
-	Patience time.Duration
+	MaxWait time.Duration
 	// Limiter spaces the requests to each host; nil spaces those of this client alone.
 	Limiter HostLimiter
 }

@@ -49,8 +49,8 @@ func newPolite(next http.RoundTripper, o Options) *polite {
 	if o.PerHost <= 0 {
 		o.PerHost = defaultPerHost
 	}
-	if o.Patience <= 0 {
-		o.Patience = defaultPatience
+	if o.MaxWait <= 0 {
+		o.MaxWait = defaultPatience
 	}
 	if o.Limiter == nil {
 		o.Limiter = &localLimiter{}
@@ -113,20 +113,20 @@ func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// acquire acquires a semaphore of a host, and fails with a [BusyError] after Patience.
+// acquire acquires a semaphore of a host, and fails with a [BusyError] after MaxWait.
 func (p *polite) acquire(ctx context.Context, of *semaphore.Weighted) error {
-	waiting, enough := context.WithTimeout(ctx, p.options.Patience)
+	waiting, enough := context.WithTimeout(ctx, p.options.MaxWait)
 	defer enough()
 	err := of.Acquire(waiting, 1)
 	if err != nil && ctx.Err() == nil {
-		return &BusyError{p.options.Patience}
+		return &BusyError{p.options.MaxWait}
 	}
 	return err
 }
 
 // awaitSlot reserves a slot at the host and waits for it.
 func (p *polite) awaitSlot(ctx context.Context, h *host) error {
-	wait, err := p.options.Limiter.Reserve(ctx, h.name, time.Duration(h.gap.Load()), p.options.Patience)
+	wait, err := p.options.Limiter.Reserve(ctx, h.name, time.Duration(h.gap.Load()), p.options.MaxWait)
 	if err != nil || wait <= 0 {
 		return err
 	}

@@ -43,7 +43,7 @@ func newCrew(t *testing.T, r *redis.Client, n int, url, match string) *crew {
 	c := &crew{t: t, redis: r, due: time.Now().Add(-time.Hour), source: event.Source{ID: event.SourceID(url, match), URL: url, Profile: "small", Match: match, Every: event.Interval(time.Second)}}
 	c.profiles = profile.Library{"small": p}
 	for range n {
-		manners := page.Options{PerHost: time.Millisecond, PrivateAddresses: true, Patience: time.Second, Limiter: poll.NewRedisLimiter(r, "mw:")}
+		manners := page.Options{PerHost: time.Millisecond, PrivateAddresses: true, MaxWait: time.Second, Limiter: poll.NewRedisLimiter(r, "mw:")}
 		in := &poll.Ingester{Store: poll.NewStore(r, "mw:"), Log: slog.New(slog.NewTextHandler(&c.log, nil))}
 		c.workers = append(c.workers, poll.NewWorker(c.profiles, page.NewClient(manners), in, r, "mw:", nil, func(_ context.Context, _ string, p poll.Result) error {
 			c.said = append(c.said, p)
