@@ -40,9 +40,9 @@ func IsPrivate(u *url.URL) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
-// LeadsPrivate reports whether the host of a URL resolves to a private address now. The address is
+// ResolvesToPrivate reports whether the host of a URL resolves to a private address now. The address is
 // checked again when the page is fetched.
-func LeadsPrivate(ctx context.Context, u *url.URL) bool {
+func ResolvesToPrivate(ctx context.Context, u *url.URL) bool {
 	if IsPrivate(u) {
 		return true
 	}
