@@ -127,7 +127,7 @@ func TestCancelledIngestSaysNothingOfThePage(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	body := fmt.Sprintf(parsertest.SmallPage, 1)
-	if events, err := w.ReadUnder(over, body); err == nil || len(events) > 0 {
+	if events, err := w.ReadContext(over, body); err == nil || len(events) > 0 {
 		t.Errorf("events %q, %v, want none and the context's error", events, err)
 	}
 	if got := w.Read(body); !slices.Contains(got, "goal m1") {

@@ -110,7 +110,7 @@ func FuzzExtract(f *testing.F) {
 			if event.CheckMatchID(all[i].Match.ID) != nil {
 				all[i].Match.ID = "m"
 			}
-			_, events, err := reconcile.Match(reconcile.State{Epoch: "e"}, all[i], parsertest.Reading(parsertest.Noon))
+			_, events, err := reconcile.Match(reconcile.State{Epoch: "e"}, all[i], parsertest.Provenance(parsertest.Noon))
 			if err != nil {
 				t.Errorf("%v: %+v", err, all[i])
 			}

@@ -242,7 +242,7 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 	}
 	for _, minute := range []int{47, 92} {
 		o, _ := parsertest.Extract(t, fmt.Sprintf(page, minute))
-		_, events, err := reconcile.Match(reconcile.State{Epoch: "e"}, o, parsertest.Reading(parsertest.Noon))
+		_, events, err := reconcile.Match(reconcile.State{Epoch: "e"}, o, parsertest.Provenance(parsertest.Noon))
 		if err != nil {
 			t.Fatal(err)
 		}

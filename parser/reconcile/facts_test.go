@@ -33,16 +33,16 @@ func TestAliases(t *testing.T) {
 	}
 	first := observed(event.Live, "1h", event.Score{})
 	first.Match.Home = "Man Utd"
-	s, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, first, parsertest.Reading(parsertest.Noon))
+	s, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, first, parsertest.Provenance(parsertest.Noon))
 	if err != nil {
 		t.Fatal(err)
 	}
 	renamed := observed(event.Live, "1h", event.Score{Home: 1})
 	renamed.Match.Home = "Manchester United"
-	if _, _, err := reconcile.Match(s, renamed, parsertest.Reading(parsertest.Noon)); !errors.Is(err, reconcile.ErrOtherMatch) {
+	if _, _, err := reconcile.Match(s, renamed, parsertest.Provenance(parsertest.Noon)); !errors.Is(err, reconcile.ErrOtherMatch) {
 		t.Errorf("a name that is no alias: %v", err)
 	}
-	r := parsertest.Reading(parsertest.Noon)
+	r := parsertest.Provenance(parsertest.Noon)
 	r.Aliases = aliases
 	for _, name := range []string{"Manchester United", "MANCHESTER UTD", "Man Utd"} {
 		renamed.Match.Home = name
@@ -59,17 +59,17 @@ func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	t.Parallel()
 	first := observed(event.Live, "1h", event.Score{})
 	first.Match.Start, first.PageID = parsertest.Noon, "g-1"
-	s, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, first, parsertest.Reading(parsertest.Noon))
+	s, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, first, parsertest.Provenance(parsertest.Noon))
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := observed(event.Live, "1h", event.Score{Home: 1})
 	other.Match.Start, other.PageID = parsertest.Noon.Add(5*time.Hour), "g-2"
-	if _, _, err := reconcile.Match(s, other, parsertest.Reading(parsertest.Noon)); !errors.Is(err, reconcile.ErrOtherMatch) || !strings.Contains(err.Error(), `"g-2", not "g-1"`) {
+	if _, _, err := reconcile.Match(s, other, parsertest.Provenance(parsertest.Noon)); !errors.Is(err, reconcile.ErrOtherMatch) || !strings.Contains(err.Error(), `"g-2", not "g-1"`) {
 		t.Errorf("another ID: %v", err)
 	}
 	// Another site has IDs of its own.
-	r := parsertest.Reading(parsertest.Noon)
+	r := parsertest.Provenance(parsertest.Noon)
 	r.Site = "/parser/other-site"
 	other.PageID, other.Match.Start = "xyz", parsertest.Noon
 	if _, events, err := reconcile.Match(s, other, r); err != nil || len(events) != 1 {
@@ -83,7 +83,7 @@ func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	// The same ID with a new kick-off is a match that was resumed.
 	resumed := observed(event.Live, "1h", event.Score{Home: 1})
 	resumed.PageID, resumed.Match.Start = "g-1", parsertest.Noon.Add(24*time.Hour)
-	if _, events, err := reconcile.Match(s, resumed, parsertest.Reading(parsertest.Noon)); err != nil || len(events) != 1 {
+	if _, events, err := reconcile.Match(s, resumed, parsertest.Provenance(parsertest.Noon)); err != nil || len(events) != 1 {
 		t.Errorf("a resumed match: %v", err)
 	}
 }
@@ -104,7 +104,7 @@ func TestDamagedNames(t *testing.T) {
 	}
 	other := observed(event.Live, "1h", event.Score{Home: 1}, rondon)
 	other.Match.Away = "San ?uis"
-	if _, _, err := reconcile.Match(s.state, other, parsertest.Reading(parsertest.Noon)); !errors.Is(err, reconcile.ErrOtherMatch) {
+	if _, _, err := reconcile.Match(s.state, other, parsertest.Provenance(parsertest.Noon)); !errors.Is(err, reconcile.ErrOtherMatch) {
 		t.Errorf("another damaged name: %v", err)
 	}
 	if s.state.Match.Away != "Quer\u00e9taro" || s.state.Tracked[len(s.state.Tracked)-1].Player != "Salom\u00f3n Rond\u00f3n" {

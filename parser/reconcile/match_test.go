@@ -186,7 +186,7 @@ func TestManyRows(t *testing.T) {
 	for n := range 10_000 {
 		o.Incidents = append(o.Incidents, observation.Incident{Kind: event.YellowCard, Side: event.Home, Player: "Jos\u00e9 " + string(rune('A'+n%26)), Clock: at(1+n%90, n/90%10)})
 	}
-	if _, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, o, parsertest.Reading(parsertest.Noon)); err != nil {
+	if _, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, o, parsertest.Provenance(parsertest.Noon)); err != nil {
 		t.Fatal(err)
 	}
 }

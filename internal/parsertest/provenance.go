@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Reading is that of a page read at that time.
-func Reading(at time.Time) reconcile.Provenance {
+// Provenance is that of a page read at that time.
+func Provenance(at time.Time) reconcile.Provenance {
 	return reconcile.Provenance{TID: event.NewTID(), Site: "/parser/test", At: at}
 }
 

@@ -12,39 +12,39 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Tracked is a source that a test polls every 30 seconds.
-type Tracked struct {
+// A Source is a source that a test polls every 30 seconds.
+type Source struct {
 	t       *testing.T
 	tracker *poll.Tracker
 	Now     time.Time // of the latest poll
 }
 
 // Track returns a source with this profile.
-func Track(t *testing.T, in *poll.Ingester, prof string) *Tracked {
+func Track(t *testing.T, in *poll.Ingester, prof string) *Source {
 	t.Helper()
 	p, err := profile.Load("small.yaml", []byte(prof))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Tracked{t, in.Track(p, ""), Noon}
+	return &Source{t, in.Track(p, ""), Noon}
 }
 
 // Read ingests a page and returns a summary of its events.
-func (tr *Tracked) Read(body string) []string {
+func (tr *Source) Read(body string) []string {
 	tr.t.Helper()
-	summary, _ := tr.ReadUnder(tr.t.Context(), body)
+	summary, _ := tr.ReadContext(tr.t.Context(), body)
 	return summary
 }
 
-// ReadUnder is Read under a context.
-func (tr *Tracked) ReadUnder(ctx context.Context, body string) ([]string, error) {
+// ReadContext is Read under a context.
+func (tr *Source) ReadContext(ctx context.Context, body string) ([]string, error) {
 	tr.Now = tr.Now.Add(30 * time.Second)
 	events, err := tr.tracker.Ingest(event.WithTID(ctx, event.NewTID()), page.Page{Body: []byte(body), At: tr.Now})
 	return Summary(events), err
 }
 
 // Fail reports a poll that failed and returns a summary of its events.
-func (tr *Tracked) Fail(reason string) []string {
+func (tr *Source) Fail(reason string) []string {
 	tr.t.Helper()
 	tr.Now = tr.Now.Add(30 * time.Second)
 	events, err := tr.tracker.NoteFailure(event.WithTID(tr.t.Context(), event.NewTID()), "https://site.example/", tr.Now, reason)
