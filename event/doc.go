@@ -1,6 +1,4 @@
-// Package event holds the vocabulary that every part of matchwire shares: the event, its routing
-// key, its clock and kinds, the source it was read from, and the transaction ID that ties cause to
-// effect. It imports nothing else of this module.
-//
-// How events travel is the matter of package broker.
+// Package event defines the vocabulary that all parts of matchwire share: the event, its routing
+// key, kinds and clock, the source it was read from, and the transaction ID that links a cause to
+// its effects. It imports no other package of this module. Package broker transports events.
 package event
