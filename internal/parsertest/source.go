@@ -19,7 +19,7 @@ type Source struct {
 	Now     time.Time // of the latest poll
 }
 
-// Track returns a source with this profile.
+// Track returns a source whose pages have the profile prof, in YAML.
 func Track(t *testing.T, in *poll.Ingester, prof string) *Source {
 	t.Helper()
 	p, err := profile.Load("small.yaml", []byte(prof))
@@ -29,32 +29,33 @@ func Track(t *testing.T, in *poll.Ingester, prof string) *Source {
 	return &Source{t, in.Track(p, ""), Noon}
 }
 
-// Read ingests a page and returns a summary of its events.
-func (tr *Source) Read(body string) []string {
-	tr.t.Helper()
-	summary, _ := tr.ReadContext(tr.t.Context(), body)
+// Read ingests a page and returns a summary of the events. It ignores errors.
+func (s *Source) Read(body string) []string {
+	s.t.Helper()
+	summary, _ := s.ReadContext(s.t.Context(), body)
 	return summary
 }
 
-// ReadContext is Read under a context.
-func (tr *Source) ReadContext(ctx context.Context, body string) ([]string, error) {
-	tr.Now = tr.Now.Add(30 * time.Second)
-	events, err := tr.tracker.Ingest(event.WithTID(ctx, event.NewTID()), page.Page{Body: []byte(body), At: tr.Now})
+// ReadContext is Read with a context. It returns the error.
+func (s *Source) ReadContext(ctx context.Context, body string) ([]string, error) {
+	s.Now = s.Now.Add(30 * time.Second)
+	events, err := s.tracker.Ingest(event.WithTID(ctx, event.NewTID()), page.Page{Body: []byte(body), At: s.Now})
 	return Summary(events), err
 }
 
-// Fail reports a poll that failed and returns a summary of its events.
-func (tr *Source) Fail(reason string) []string {
-	tr.t.Helper()
-	tr.Now = tr.Now.Add(30 * time.Second)
-	events, err := tr.tracker.NoteFailure(event.WithTID(tr.t.Context(), event.NewTID()), "https://site.example/", tr.Now, reason)
+// Fail records a failed poll and returns a summary of the events.
+func (s *Source) Fail(reason string) []string {
+	s.t.Helper()
+	s.Now = s.Now.Add(30 * time.Second)
+	ctx := event.WithTID(s.t.Context(), event.NewTID())
+	events, err := s.tracker.NoteFailure(ctx, "https://site.example/", s.Now, reason)
 	if err != nil {
-		tr.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	return Summary(events)
 }
 
-// Summary writes each event as its kind, match and reason.
+// Summary returns the kind, match and reason of each event.
 func Summary(events []event.Event) []string {
 	var all []string
 	for _, e := range events {
@@ -67,10 +68,10 @@ func Summary(events []event.Event) []string {
 	return all
 }
 
-// Expect fails the test if got is not want.
-func Expect(t *testing.T, what string, got []string, want ...string) {
+// Expect reports an error to t if got is not want. step says which step of the test it is.
+func Expect(t *testing.T, step string, got []string, want ...string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
-		t.Errorf("%s: %q, want %q", what, got, want)
+		t.Errorf("%s: %q, want %q", step, got, want)
 	}
 }
