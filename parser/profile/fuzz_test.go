@@ -80,8 +80,8 @@ func FuzzExtract(f *testing.F) {
 <p class=status>HT</p><li class=h><u class=kind>Goal</u><time>45+2'</time><b>P</b></li>
 <li class=a><u class=kind>Sub</u><time>5'</time><b>P</b><i>Q</i></li>`))
 	f.Add(last-3, []byte(`<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li><li id=m1><b>A</b><i>B</i></li>`))
-	f.Add(last-2, []byte(`{"livescores":[{"id":"1","status":"2H","home_team":"A","away_team":"B","home_score":1,"away_score":0,
-"elapsed":66,"kickoff":"2026-04-11T14:00Z"}]}`))
+	f.Add(last-2, []byte(`{"livescores":[{"id":"1","status":"2H","home_team":"A","away_team":"B","home_score":1,
+"away_score":0,"elapsed":66,"kickoff":"2026-04-11T14:00Z"}]}`))
 	f.Add(last-1, []byte(`<div id=list><h4>NBA</h4><b></b>A - B <i>07:12</i><a href=/9>4-2</a>
 <ul><li class=h data-h=2 data-a=0><u>two</u><time>11:30</time><s>P</s></li></ul>
 <!--<p id=end>--></div><script>push([1,"1:{\"kind\":\"t\",\"team\":\"A\"}\n"])</script>`))

@@ -100,8 +100,8 @@ func TestUnusablePages(t *testing.T) {
 
 func TestProblems(t *testing.T) {
 	t.Parallel()
-	_, problems := parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>2</p><p class=as>x</p>
-		<p class=status>Tea</p>
+	_, problems := parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p>
+		<p class=hs>2</p><p class=as>x</p><p class=status>Tea</p>
 		<li class=h><u class=kind>Goal</u><time>soon</time><b>P</b></li>
 		<li class=h><u class=kind>Juggling</u><time>5'</time><b>P</b></li>
 		<li><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)
@@ -121,8 +121,8 @@ func TestProblems(t *testing.T) {
 			t.Errorf("problem %q is missing in\n%s", want, got)
 		}
 	}
-	_, problems = parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>2</p><p class=as>0</p>
-		<p class=status>Live</p><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)
+	_, problems = parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p>
+		<p class=hs>2</p><p class=as>0</p><p class=status>Live</p><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)
 	if len(problems) != 1 || problems[0].String() != "incidents: the goals listed make 1-0, the score is 2-0" {
 		t.Errorf("a page that contradicts itself: problems %v", problems)
 	}
@@ -178,8 +178,10 @@ func TestSelectors(t *testing.T) {
 // A rule finds the first element of the row that matches.
 func TestFirstElementOfARow(t *testing.T) {
 	t.Parallel()
-	o, problems := parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p>
-		<p class=status>Live</p><li class=h><u class=kind>Goal</u><s><u class=kind>Own</u></s><time>5'</time><time>6'</time><b>Joe</b><b>Al</b></li>`)
+	o, problems := parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p>
+		<p class=hs>1</p><p class=as>0</p><p class=status>Live</p>
+		<li class=h><u class=kind>Goal</u><s><u class=kind>Own</u></s><time>5'</time>
+		<time>6'</time><b>Joe</b><b>Al</b></li>`)
 	if len(problems) > 0 || len(o.Incidents) != 1 || o.Incidents[0].Player != "Joe" || o.Incidents[0].Clock.Minute != 5 ||
 		o.Incidents[0].Detail != "" {
 		t.Errorf("incidents %+v, problems %v, want a goal by Joe in minute 5", o.Incidents, problems)
@@ -193,7 +195,7 @@ func TestUnknownWords(t *testing.T) {
 	for _, tc := range []struct{ old, new, want string }{
 		{"map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}", "regexp: '.*'",
 			`match.status: "Live" is not one of the known words ` +
-			`(scheduled, delayed, live, break, interrupted, …): translate it with map`},
+				`(scheduled, delayed, live, break, interrupted, …): translate it with map`},
 		{"status: {css: .status, map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}}",
 			"status: {css: .status, regexp: '(L)ive', prefix: 'live '}", `match.status: "L" is not one of the known words`},
 		{"map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}", "regexp: '.*'",
@@ -232,8 +234,8 @@ func TestIgnoredWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`<p class=home>A</p><p class=away>B</p><p class=hs>1</p>
-		<p class=as>0</p><p class=status>Live</p>
+	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`<p class=home>A</p><p class=away>B</p>
+		<p class=hs>1</p><p class=as>0</p><p class=status>Live</p>
 		<li><u class=kind>Kick-off</u></li><li><u class=kind>Half-time show</u></li>
 		<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
 	if err != nil || len(problems) > 0 || len(all[0].Incidents) != 1 {
