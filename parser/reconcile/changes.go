@@ -65,10 +65,10 @@ func (d *draft) reportFirstFree(in observation.Incident, identity series) {
 // retract retracts a tracked incident of a series. The incident stays in state.Tracked until the
 // events are made, so that indexes remain valid.
 func (d *draft) retract(at int, s series) {
-	if d.state.TakenBack == nil {
-		d.state.TakenBack = map[string]int{}
+	if d.state.Retractions == nil {
+		d.state.Retractions = map[string]int{}
 	}
-	d.state.TakenBack[s.key()]++
+	d.state.Retractions[s.key()]++
 	// Remove a correction of the incident: it is not needed before the retraction.
 	d.changes = slices.DeleteFunc(d.changes, func(ch change) bool {
 		remove := ch.tracked == at && ch.action == event.Corrected

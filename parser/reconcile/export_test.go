@@ -21,7 +21,7 @@ func (d *draft) fields(p parts) []any {
 	case partScore:
 		return []any{&s.Score, &s.Shootout}
 	case partIncidents:
-		return []any{&s.Tracked, &s.TakenBack, &d.listed, &d.ids}
+		return []any{&s.Tracked, &s.Retractions, &d.listed, &d.ids}
 	case partChanges:
 		return []any{&d.changes, &s.Untracked}
 	}
@@ -106,7 +106,7 @@ func (s *step) dependsOn(p parts, before, after *draft) (depends bool) {
 func (d *draft) clone() *draft {
 	c := *d
 	c.obs.Incidents = slices.Clone(d.obs.Incidents)
-	c.state.Tracked, c.state.TakenBack = slices.Clone(d.state.Tracked), maps.Clone(d.state.TakenBack)
+	c.state.Tracked, c.state.Retractions = slices.Clone(d.state.Tracked), maps.Clone(d.state.Retractions)
 	c.listed, c.ids, c.changes = maps.Clone(d.listed), maps.Clone(d.ids), slices.Clone(d.changes)
 	return &c
 }

@@ -32,7 +32,7 @@ func (s series) with(words ...string) series {
 // nth returns the words of the nth incident of the series.
 func (s series) nth(n int) series { return s.with(strconv.Itoa(n)) }
 
-// key returns the key of the series in [State.TakenBack].
+// key returns the key of the series in [State.Retractions].
 func (s series) key() string { return strings.Join(s, "|") }
 
 // startOrEndSeries returns the series of the start or end of a period, or of the match if p is "".
@@ -62,7 +62,7 @@ func (d *draft) id(words series) string {
 }
 
 // generation returns the number of incidents of the series that were retracted.
-func (d *draft) generation(s series) string { return strconv.Itoa(d.state.TakenBack[s.key()]) }
+func (d *draft) generation(s series) string { return strconv.Itoa(d.state.Retractions[s.key()]) }
 
 // isTracked reports whether an incident with this ID is tracked.
 func (d *draft) isTracked(id string) bool { return d.trackedIDs()[id] }

@@ -111,7 +111,7 @@ const (
 
 // newDraft returns a draft of next. It copies the slices and maps that steps modify.
 func newDraft(known *State, next State) *draft {
-	next.Tracked, next.TakenBack = slices.Clone(known.Tracked), maps.Clone(known.TakenBack)
+	next.Tracked, next.Retractions = slices.Clone(known.Tracked), maps.Clone(known.Retractions)
 	return &draft{backfill: !known.Known(), before: known.Match.Status, state: next}
 }
 

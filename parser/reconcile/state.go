@@ -28,9 +28,9 @@ type State struct {
 	// the latest page lists any.
 	Blind *Hold `json:"blind,omitempty"`
 
-	// TakenBack is the number of retractions by series (see identity.go). It is part of the IDs of
+	// Retractions is the number of retractions by series (see identity.go). It is part of the IDs of
 	// new incidents, so that they do not get the IDs of retracted ones.
-	TakenBack map[string]int `json:"taken_back,omitempty"`
+	Retractions map[string]int `json:"taken_back,omitempty"`
 
 	// Views has what each site has shown, by [Provenance.Site].
 	Views map[string]View `json:"views,omitempty"`
