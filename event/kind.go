@@ -54,6 +54,7 @@ const (
 	Saved        = "saved"
 )
 
+// incidentKinds has the kinds of incidents by sport.
 var incidentKinds = map[Sport][]Kind{
 	Soccer: {Goal, YellowCard, RedCard, Substitution, "penalty_awarded", "penalty_missed", "var_review", "added_time",
 		ShootoutKick},

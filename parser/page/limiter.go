@@ -27,6 +27,7 @@ type localLimiter struct {
 // A hostSlots holds when a host's next slot is free, and when its pause ends.
 type hostSlots struct{ next, pausedUntil time.Time }
 
+// host returns the slots of a host. The caller must hold l.mu.
 func (l *localLimiter) host(name string) *hostSlots {
 	if l.hosts == nil {
 		l.hosts = map[string]*hostSlots{}
@@ -37,6 +38,7 @@ func (l *localLimiter) host(name string) *hostSlots {
 	return l.hosts[name]
 }
 
+// Reserve implements [HostLimiter].
 func (l *localLimiter) Reserve(_ context.Context, host string, gap, maxWait time.Duration) (time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,6 +54,7 @@ func (l *localLimiter) Reserve(_ context.Context, host string, gap, maxWait time
 	return wait, nil
 }
 
+// Pause implements [HostLimiter].
 func (l *localLimiter) Pause(_ context.Context, host string, d time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

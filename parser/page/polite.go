@@ -46,6 +46,7 @@ type host struct {
 	robotsErr     error               // why robots is nil
 }
 
+// newPoliteTransport returns a transport that sends requests through next.
 func newPoliteTransport(next http.RoundTripper, o Options) *politeTransport {
 	if o.PerHost <= 0 {
 		o.PerHost = defaultPerHost

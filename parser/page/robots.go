@@ -81,6 +81,7 @@ func (p *politeTransport) fetchRobots(r *http.Request) (*robotstxt.Group, error)
 	return nil, fmt.Errorf("more than %d redirects", maxRedirects)
 }
 
+// parseRobots returns the rules for matchwire in a response. It closes the body.
 func parseRobots(resp *http.Response) (*robotstxt.Group, error) {
 	defer resp.Body.Close()
 	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {

@@ -58,6 +58,7 @@ func (l RedisLimiter) Reserve(ctx context.Context, host string, gap, maxWait tim
 	return wait, nil
 }
 
+// pauseHost pauses a host, unless it is paused for longer.
 var pauseHost = redis.NewScript(`
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)

@@ -55,6 +55,7 @@ func (c *pageCache) put(source string, p *cachedPage) {
 	}
 }
 
+// oldest returns the source whose page was not used for longest.
 func (c *pageCache) oldest() (source string) {
 	for id, p := range c.pages {
 		if source == "" || p.used.Before(c.pages[source].used) {
@@ -64,6 +65,7 @@ func (c *pageCache) oldest() (source string) {
 	return source
 }
 
+// remove removes the page of a source and returns it, or returns nil if there is none.
 func (c *pageCache) remove(source string) *cachedPage {
 	p := c.pages[source]
 	if p != nil {

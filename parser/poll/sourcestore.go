@@ -24,6 +24,8 @@ const sourceTTL = 30 * 24 * time.Hour
 
 func (s sourceStore) key(source string) string { return s.prefix + "{source:" + source + "}:watch" }
 
+// claimScript claims a poll. It returns the state of the source, or nothing if the poll cannot be
+// claimed.
 var claimScript = redis.NewScript(`
 local tick = tonumber(redis.call('hget', KEYS[1], 'tick') or '-1')
 local mine = tonumber(ARGV[1])
@@ -56,6 +58,7 @@ func (s sourceStore) claim(ctx context.Context, p Poll, retry bool) (state sourc
 	return state, true, nil
 }
 
+// saveSourceScript saves a state, unless a later poll has ended.
 var saveSourceScript = redis.NewScript(`
 if tonumber(redis.call('hget', KEYS[1], 'ended') or '-1') > tonumber(ARGV[1]) then return 0 end
 redis.call('hset', KEYS[1], 'ended', ARGV[1], 'memory', ARGV[2])

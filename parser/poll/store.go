@@ -63,6 +63,7 @@ func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64,
 	return st, v, nil
 }
 
+// saveScript saves a state and its messages, if the version is the expected one.
 var saveScript = redis.NewScript(`
 if (redis.call('hget', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
 redis.call('hset', KEYS[1], 'version', ARGV[2], 'state', ARGV[3])

@@ -146,6 +146,7 @@ func (t *Tracker) keep(p page.Page, why string) string {
 	return kept
 }
 
+// log returns a logger with the attributes of a poll.
 func (t *Tracker) log(ctx context.Context, url string) *slog.Logger {
 	return t.ingester.Log.With("tid", event.TIDFrom(ctx), "url", url, "profile", t.profile.Name)
 }

@@ -16,6 +16,7 @@ type key struct {
 	name string
 }
 
+// keyShape matches the last part of a selector, if it begins with a tag, an ID or a class.
 var keyShape = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]*)?(?:([.#])([A-Za-z_-][A-Za-z0-9_-]*))?($|[.#:\[])`)
 
 // keyOf returns the key of a selector, or the zero key if it has none.

@@ -67,6 +67,7 @@ func (r *Rule) rows(ctx context.Context, in row) ([]row, error) {
 	return r.htmlRows(in)
 }
 
+// htmlRows returns the elements that the rule's selector finds in a row.
 func (r *Rule) htmlRows(in row) ([]row, error) {
 	found := in.find(r.CSS)
 	if found.Length() > maxRows {
@@ -83,6 +84,7 @@ func (r *Rule) htmlRows(in row) ([]row, error) {
 	return rows, nil
 }
 
+// jsonRows returns the results of the rule's query on a row.
 func (r *Rule) jsonRows(ctx context.Context, in row) ([]row, error) {
 	var rows []row
 	results := r.JQ.run(ctx, in.json)

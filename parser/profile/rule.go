@@ -19,6 +19,7 @@ type Rule struct {
 	place strictyaml.Place
 }
 
+// ruleFields are the members of a rule that is a mapping.
 type ruleFields struct {
 	CSS      *selector `yaml:"css"`      // the first match below the row; if nil, the row itself
 	Attr     string    `yaml:"attr"`     // this attribute instead of the text
@@ -155,6 +156,7 @@ func (z *zone) UnmarshalYAML(n ast.Node) error {
 // A table is a YAML mapping of strings in the order of the file.
 type table struct{ entries []entry }
 
+// An entry is one key and its value in a table.
 type entry struct {
 	key, value string
 	when       *selector // the compiled value, if it is a selector

@@ -31,6 +31,7 @@ const (
 	keepPause = time.Minute // between two pages of one profile
 )
 
+// keptName matches the names of the folders that Keep creates.
 var keptName = regexp.MustCompile(`^\d{8}T\d{6}-[a-z0-9-]+-[0-9a-f]{8}$`)
 
 // Keep saves a page and returns its folder. It saves nothing and returns "" if a page of the same

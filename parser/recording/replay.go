@@ -72,6 +72,7 @@ func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	return nil
 }
 
+// ingest ingests one page and calls Each.
 func (r *Replayer) ingest(ctx context.Context, s step) error {
 	page, err := s.fixture.Page(s.page)
 	if err != nil {
