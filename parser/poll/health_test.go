@@ -111,7 +111,7 @@ func TestListSavesChangedMatchesOnly(t *testing.T) {
 	parsertest.Expect(t, "an old copy", w.Read(fmt.Sprintf(row+row, 1, 0, 2, 0)))
 }
 
-// That a page is held is logged once at level info.
+// The first of several held pages is logged at level info, the others are not.
 func TestHeldPageIsLoggedOnce(t *testing.T) {
 	log := &bytes.Buffer{}
 	in := parsertest.Ingester(t)

@@ -44,8 +44,8 @@ func (in *Ingester) Track(p *profile.Profile, match string) *Tracker {
 	return &Tracker{ingester: in, profile: p, match: match, id: uuid.NewString()[:8], parsed: &parsedPage{}}
 }
 
-// A reconciled is the result of reconciling one observation.
-type reconciled struct {
+// An outcome is the result of reconciling one observation.
+type outcome struct {
 	events []event.Event
 	known  bool            // the match had a saved state before
 	held   *reconcile.Hold // nil unless the page looks older than one read before
@@ -55,7 +55,7 @@ type reconciled struct {
 // and the events.
 func (in *Ingester) reconcile(
 	ctx context.Context, o observation.Observation, from reconcile.Provenance,
-) (out reconciled, err error) {
+) (out outcome, err error) {
 	if o.Match.ID == "" {
 		return out, fmt.Errorf("the page has no valid match ID for %s v %s: set match, in matchwire.yaml or fixture.yaml",
 			o.Match.Home, o.Match.Away)

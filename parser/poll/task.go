@@ -20,7 +20,8 @@ type Poll struct {
 	Activated event.TID `json:"activated,omitzero"`
 }
 
-// A Result is the result of a poll. By it the scheduler decides when the next poll is due.
+// A Result is the result of a poll. The scheduler uses it to decide when the next poll is
+// due.
 type Result struct {
 	Due       time.Time     // of the poll
 	At        time.Time     // when the poll was done

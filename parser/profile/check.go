@@ -81,7 +81,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) erro
 	case !findsRows(&in.Rows):
 		return in.Rows.place.Errorf("rows: want css or jq")
 	case in.Side.isSet() && in.Team.isSet() || !in.Side.isSet() && !in.Team.isSet() && !in.ofNeitherSide():
-		return in.Rows.place.Errorf("give either side or team, for the team of the incident")
+		return in.Rows.place.Errorf("give either side or team")
 	case in.HomeScore.isSet() != in.AwayScore.isSet():
 		return in.Rows.place.Errorf("give both home_score and away_score, or neither")
 	}
@@ -97,7 +97,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) erro
 		kind, _, _ := strings.Cut(e.value, " ")
 		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.CountsGoals() && !in.HomeScore.isSet() {
 			return e.place.Errorf("kind %q: give home_score and away_score, the score after it, which identify such incidents; "+
-				"if the rows do not have it, remove the kind: events then follow the score of the match", kind)
+				"if the rows do not have it, remove the kind: score_change then reports the score", kind)
 		}
 	}
 	return errors.Join(

@@ -40,7 +40,7 @@ func (e *evaluator) value(ctx context.Context, r *Rule) (string, error) {
 	return text, err
 }
 
-// optional returns the value of a rule, or "". That the rule finds nothing is not a problem.
+// optional returns the value of a rule, or "". It is not a problem if the rule finds nothing.
 func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string {
 	text, err := e.value(ctx, r)
 	if err != nil && !errors.Is(err, errNothing) {
@@ -49,7 +49,7 @@ func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string 
 	return text
 }
 
-// required returns the value of a rule, or "". That the rule finds nothing is a problem, unless the
+// required returns the value of a rule, or "". It is a problem if the rule finds nothing, unless the
 // rule is optional.
 func (e *evaluator) required(ctx context.Context, field string, r *Rule) string {
 	text, err := e.value(ctx, r)
@@ -63,8 +63,8 @@ func (e *evaluator) required(ctx context.Context, field string, r *Rule) string 
 const maxScore = 2000
 
 // score returns the values of two rules as a score, or nil. Problems name the fields in.home_name
-// and in.away_name. That a rule finds nothing is a problem if the score is required, unless the
-// rule is optional.
+// and in.away_name. For a required score it is a problem if a rule finds nothing, unless the rule is
+// optional.
 func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule, required bool) *event.Score {
 	if !home.isSet() || !away.isSet() {
 		return nil

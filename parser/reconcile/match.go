@@ -9,8 +9,8 @@ import (
 )
 
 // Match compares an observation with the known state of the match. It returns the next state, and
-// an event for each difference, in the order of the match. After the first page of a match, the
-// events of everything that has happened so far are marked as backfill.
+// an event for each difference, in the order of the match. The events of the first page report
+// everything that has happened so far, and are marked as backfill.
 //
 // Match does not modify known. If it returns an error, it returns known as the state. The error
 // wraps [ErrOtherMatch] if the page shows another match.
@@ -60,8 +60,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	return d.state, events, nil
 }
 
-// steps has the steps of the comparison in order. Each has the parts of the draft that it may read,
-// and those that it may read and write.
+// steps lists the steps of the comparison in order. Each declares the parts of the draft that it
+// may read, and those that it may read and write.
 var steps = []step{
 	{"health", (*draft).checkHealth, partPage | partMatch | partIncidents, partHealth | partChanges},
 	{"reopened periods", (*draft).reopenPeriods, partPage | partMatch, partIncidents | partChanges},
@@ -96,8 +96,8 @@ type draft struct {
 	changes []change        // found so far
 }
 
-// A parts is a set of parts of a draft. The method fields in export_test.go says which fields
-// belong to which part.
+// A parts is a bit set of the parts of a draft. The method fields in export_test.go says which
+// fields belong to which part.
 type parts int
 
 const (

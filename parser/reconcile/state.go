@@ -28,7 +28,7 @@ type State struct {
 	// the latest page lists any.
 	Blind *Hold `json:"blind,omitempty"`
 
-	// Retractions is the number of retractions by series (see identity.go). It is part of the IDs of
+	// Retractions counts retractions by series (see identity.go). The count is part of the IDs of
 	// new incidents, so that they do not get the IDs of retracted ones.
 	Retractions map[string]int `json:"taken_back,omitempty"`
 
