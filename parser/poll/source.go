@@ -46,7 +46,7 @@ func (s Source) Resolve(private bool) (event.Source, error) {
 		return fault("url", err)
 	}
 	if u.User != nil {
-		return fault("url", fmt.Errorf("URL %q: remove the user and password, which every event would show", u.Redacted()))
+		return fault("url", fmt.Errorf("URL %q: remove the user or password, which every event would show", u.Redacted()))
 	}
 	if !private && page.IsPrivate(u) {
 		return fault("url", &page.PrivateError{Host: u.Hostname()})
@@ -58,7 +58,7 @@ func (s Source) Resolve(private bool) (event.Source, error) {
 		s.Every = DefaultEvery
 	}
 	if s.Every < time.Second || s.Every > maxEvery {
-		return fault("every", fmt.Errorf("every %v: want a duration of 1s to 24h", s.Every))
+		return fault("every", fmt.Errorf("every %v: want a duration from a second to a day", s.Every))
 	}
 	u.Scheme, u.Host, u.Fragment, u.RawFragment = strings.ToLower(u.Scheme), strings.ToLower(u.Host), "", ""
 	url := u.String()

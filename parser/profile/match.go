@@ -111,7 +111,7 @@ func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
 		return
 	}
 	if o.Blind && o.Score != nil && *o.Score != (event.Score{}) {
-		m.fault("incidents", errors.New("no rows, although the score is not 0-0"))
+		m.fault("incidents", errors.New("no rows, though the score is not 0-0"))
 		return
 	}
 	for _, c := range o.Contradictions() {
