@@ -66,7 +66,7 @@ func SoccerMinute(p Period, minute, stoppage int) Clock {
 }
 
 // SoccerElapsed returns the clock at a number of seconds since kick-off, as match clocks count
-// them: the second half begins at 45:00, however long the stoppage time before it. 14:21 is in
+// them. The second half begins at 45:00, however long the stoppage time before it. 14:21 is in
 // minute 15. If p is "", the seconds give the period. Time past the end of the period is stoppage
 // time.
 func SoccerElapsed(p Period, seconds int) Clock {

@@ -79,9 +79,9 @@ func (c *Client) Fetcher(rawURL string) (*Fetcher, error) {
 	return &Fetcher{client: c, url: u}, err
 }
 
-// Fetch fetches the page. The error is [ErrUnchanged] if the page has not changed, a [RefusedError]
-// if the site or its robots.txt refuses it, and a [BusyError] if too many requests wait for the
-// host.
+// Fetch fetches the page. It returns [ErrUnchanged] if the page has not changed. It returns a
+// [RefusedError] if the site or its robots.txt refuses the page, and a [BusyError] if too many
+// requests wait for the host.
 func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url.String(), nil)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package profile extracts observations from pages. A [Profile] is a YAML file that says where the
-// pages of a site have the facts, by CSS selectors for HTML and jq queries for JSON.
+// pages of a site have the facts. It uses CSS selectors for HTML, and jq queries for JSON.
 // docs/profiles.md explains how to write one.
 //
 // These functions process a page:

@@ -34,9 +34,9 @@ var allParts = map[parts]string{
 	partScore: "score", partIncidents: "incidents", partChanges: "changes",
 }
 
-// CheckSteps makes each step report an error to t if it writes a part of the draft that it does not
-// declare, or if what it writes depends on a part that it does not declare. The returned function
-// reports an error for each declared part that no run has used yet.
+// CheckSteps checks each step while it runs. It reports an error to t if the step writes a part of
+// the draft that it does not declare, or if such a part has any influence on what it writes. The
+// returned function reports an error for each declared part that no run has used yet.
 func CheckSteps(t testing.TB) (unused func()) {
 	own := reflect.TypeFor[draft]().NumField() + reflect.TypeFor[State]().NumField() +
 		reflect.TypeOf(State{}.Match).NumField() - 2

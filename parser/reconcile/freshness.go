@@ -143,7 +143,7 @@ func (v View) advanced(o *observation.Observation, from *Provenance) View {
 }
 
 // lagsBehind reports whether the page lacks something that another site has shown and its own site
-// has not: a goal, the end, the next period, or that a goal was taken back.
+// has not. That can be a goal, the end, the next period, or that a goal was taken back.
 func lagsBehind(known *State, v *View, o *observation.Observation) bool {
 	if len(known.Views) == 0 || len(known.Views) == 1 && v.Snapshot != "" {
 		return false // there is no other site

@@ -49,8 +49,8 @@ func (d *draft) compareKicksOf(side event.Side) {
 	}
 }
 
-// placesBetween returns the range of kicks with which a row can be paired: those after the kicks of
-// the rows before it, and before the kicks of the rows after it. n is the number of kicks.
+// placesBetween returns the range of kicks with which a row can be paired. They are after the kicks
+// of the rows before it, and before the kicks of the rows after it. n is the number of kicks.
 func placesBetween(places []int, row, n int) (from, to int) {
 	to = n
 	for _, p := range places[:row] {

@@ -55,9 +55,9 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 
 // withoutRepeats returns the page's incidents without rows that repeat an earlier one. Some pages
 // show an incident in a list and again on a timeline. Attributes that the first row lacks are
-// filled in from the second. Goals are only dropped while there are more of them than in the score,
-// and kicks only if there are more of them than in the tally, because one player can score twice in
-// a minute.
+// filled in from the second. One player can score twice in a minute. So goals are only dropped
+// while there are more of them than in the score, and kicks only if there are more than in the
+// tally.
 func withoutRepeats(o *observation.Observation) []observation.Incident {
 	surplus := map[event.Side]int{} // number of listed goals beyond the score
 	for _, side := range []event.Side{event.Home, event.Away} {

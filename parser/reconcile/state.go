@@ -43,9 +43,9 @@ type State struct {
 // Known reports whether a page of the match has been reconciled.
 func (s *State) Known() bool { return s.Match.ID != "" }
 
-// nothingPending reports whether another page that says the same changes nothing: no page is held,
-// no score is in doubt, no source is stale or blind, and no incident is missing. v is the view of
-// the page's site.
+// nothingPending reports whether another page that says the same would change nothing. That is so
+// if no page is held, no score is in doubt, no source is stale or blind, and no incident is
+// missing. v is the view of the page's site.
 func (s *State) nothingPending(v *View) bool {
 	return v.Hold == nil && v.Doubt == nil && s.Blind == nil && s.Match.Stale == nil &&
 		!slices.ContainsFunc(s.Tracked, func(st TrackedIncident) bool { return st.Missing != nil })
