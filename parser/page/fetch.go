@@ -8,12 +8,13 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/andybalholm/brotli"
+
+	"github.com/matchwire/matchwire/internal/retryafter"
 )
 
 // Bounds of one fetch.
@@ -165,13 +166,8 @@ func (f *Fetcher) Took() time.Duration { return time.Duration(f.took.Load()) }
 // could not be ingested.
 func (f *Fetcher) Forget() { f.etag, f.modified = "", "" }
 
-// retryAfter parses a Retry-After header. A longer wait than maxRetryAfter is cut.
+// retryAfter parses a Retry-After header. A longer wait than maxRetryAfter is cut; no header gives 0.
 func retryAfter(h string) time.Duration {
-	if n, err := strconv.Atoi(h); err == nil && n > 0 {
-		return min(time.Duration(min(n, 1<<30))*time.Second, maxRetryAfter)
-	}
-	if t, err := http.ParseTime(h); err == nil {
-		return min(max(0, time.Until(t)), maxRetryAfter)
-	}
-	return 0
+	wait, _ := retryafter.Parse(h)
+	return min(wait, maxRetryAfter)
 }

@@ -101,7 +101,7 @@ func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
-		if long := min(retryAfter(resp.Header.Get("Retry-After")), maxRetryAfter); long > 0 {
+		if long := retryAfter(resp.Header.Get("Retry-After")); long > 0 {
 			if err := p.options.Limiter.Pause(r.Context(), h.name, long); err != nil {
 				resp.Body.Close()
 				release()

@@ -8,62 +8,47 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/internal/ratelimit"
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A RedisLimiter spaces the requests of all workers of an installation:
+// A RedisLimiter spaces the requests of all workers of an installation. Its state is described at
+// [ratelimit.Limiter]:
 //
-//	mw:{host:<scheme and host>}  hash: next (the next free slot), rest (the end of the pause), Unix milliseconds of Redis's clock
+//	mw:{host:<scheme and host>}  hash: next (the next free slot), rest (the end of the pause)
 type RedisLimiter struct {
-	redis  redis.UniversalClient
-	prefix string
+	limiter ratelimit.Limiter
+	prefix  string
 }
 
 // NewRedisLimiter returns a limiter whose keys in r begin with prefix.
 func NewRedisLimiter(r redis.UniversalClient, prefix string) RedisLimiter {
-	return RedisLimiter{r, prefix}
+	return RedisLimiter{ratelimit.Limiter{Redis: r}, prefix}
 }
 
-func (l RedisLimiter) keys(host string) []string { return []string{l.prefix + "{host:" + host + "}"} }
+func (l RedisLimiter) key(host string) string { return l.prefix + "{host:" + host + "}" }
 
-var reserveSlot = redis.NewScript(`
-local t = redis.call('time')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local rest = tonumber(redis.call('hget', KEYS[1], 'rest') or '0') - now
-if rest > 0 then return {rest, 1} end
-local wait = math.max(0, tonumber(redis.call('hget', KEYS[1], 'next') or '0') - now)
-if wait > tonumber(ARGV[2]) then return {wait, 2} end
-redis.call('hset', KEYS[1], 'next', string.format('%.0f', now + wait + ARGV[1]))
-redis.call('pexpire', KEYS[1], math.max(wait + ARGV[1] + 60000, redis.call('pttl', KEYS[1])))
-return {wait, 0}`)
+// pauseName is the field of the hash that holds the end of the pause.
+const pauseName = "rest"
 
 // Reserve implements [page.HostLimiter].
 func (l RedisLimiter) Reserve(ctx context.Context, host string, gap, most time.Duration) (time.Duration, error) {
-	found, err := reserveSlot.Run(ctx, l.redis, l.keys(host), gap.Milliseconds(), most.Milliseconds()).Int64Slice()
+	wait, verdict, err := l.limiter.Reserve(ctx, l.key(host), ratelimit.Request{Gap: gap, Most: most, Pause: pauseName})
 	if err != nil {
 		return 0, fmt.Errorf("reserving a slot at %s: %w", host, err)
 	}
-	wait := time.Duration(found[0]) * time.Millisecond
-	switch found[1] {
-	case 1:
+	switch verdict {
+	case ratelimit.Paused:
 		return 0, &page.RefusedError{Status: http.StatusTooManyRequests, Wait: wait}
-	case 2:
+	case ratelimit.Busy:
 		return 0, &page.BusyError{Wait: wait}
 	}
 	return wait, nil
 }
 
-var pauseHost = redis.NewScript(`
-local t = redis.call('time')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local till = math.max(now + ARGV[1], tonumber(redis.call('hget', KEYS[1], 'rest') or '0'))
-redis.call('hset', KEYS[1], 'rest', string.format('%.0f', till))
-redis.call('pexpire', KEYS[1], math.max(till - now + 60000, redis.call('pttl', KEYS[1])))
-return 1`)
-
 // Pause implements [page.HostLimiter].
 func (l RedisLimiter) Pause(ctx context.Context, host string, long time.Duration) error {
-	if err := pauseHost.Run(ctx, l.redis, l.keys(host), long.Milliseconds()).Err(); err != nil {
+	if err := l.limiter.Pause(ctx, l.key(host), pauseName, long); err != nil {
 		return fmt.Errorf("pausing requests to %s: %w", host, err)
 	}
 	return nil
