@@ -40,7 +40,8 @@ parser/recording:              event parser/page parser/poll parser/profile inte
 consumers:                     event broker internal/strictyaml internal/trace
 consumers/archive:             event broker consumers
 consumers/exec:                event broker consumers internal/strictyaml
-consumers/notify:              event broker consumers internal/problem internal/strictyaml internal/trace
+consumers/notify:              event broker consumers consumers/notify/send internal/problem internal/ratelimit internal/strictyaml internal/trace
+consumers/notify/send:         event broker consumers internal/retryafter internal/strictyaml
 consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers

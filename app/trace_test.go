@@ -214,7 +214,7 @@ func TestTraceOfACall(t *testing.T) {
 			}
 			for _, n := range all(poll.Children) {
 				if n.Role == "notify.hook" && n.Message == goal.ID {
-					return strings.HasPrefix(n.Outcome, "told: Goal for Toronto FC")
+					return strings.HasPrefix(n.Outcome, "sent: Goal for Toronto FC")
 				}
 			}
 		}

@@ -18,8 +18,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/browser"
 )
 
-// In a real browser: a page subscribes, and what is pushed of a goal that is
-// corrected and taken back leaves one notification, which is true.
+// In a real browser a page subscribes. Of a goal that is corrected and retracted, the browser shows one
+// notification, the latest.
 func TestInBrowser(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	mux := http.NewServeMux()
@@ -54,7 +54,7 @@ func TestInBrowser(t *testing.T) {
 		}
 		return got
 	}
-	// The browser has no push service here: what it would say of itself is made up.
+	// The browser has no push service here, so its subscription is invented.
 	if got := run(`PushManager.prototype.subscribe = async () => (` + subscription(0) + `);
 		const { subscribe } = await import("/api/notify/push.js");
 		await subscribe("phones", { kinds: ["goal"] });
@@ -86,7 +86,7 @@ func TestInBrowser(t *testing.T) {
 		if err := json.Unmarshal([]byte(data), &m); err != nil {
 			t.Fatal(err)
 		}
-		// What is pushed to a worker that starts or is not stored yet the browser drops.
+		// The browser drops messages to a worker that is starting or not stored yet.
 		for end := time.Now().Add(30 * time.Second); !strings.Contains(shows(), m.Title) && time.Now().Before(end); {
 			if _, err := chromedp.Call(ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: site.URL, RegistrationID: worker, Data: data}); err != nil {
 				t.Fatal(err)

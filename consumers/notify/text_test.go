@@ -83,7 +83,7 @@ func TestText(t *testing.T) {
 	}
 	bare, err := event.Of("soccer.mls.goal", event.Data{Player: "Giovinco", Team: "Toronto FC"}, time.Now())
 	if err != nil || notify.Line(bare) != "soccer.mls.goal Giovinco Toronto FC" {
-		t.Errorf("an event by hand: %q %v", notify.Line(bare), err)
+		t.Errorf("an event without a match: %q %v", notify.Line(bare), err)
 	}
 }
 
@@ -99,14 +99,14 @@ func TestLanguages(t *testing.T) {
 		"fr": {"But pour Toronto FC : Brillant, contre son camp (6', New York City FC 0–1 Toronto FC)", "Annulé : but pour Toronto FC : Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)", "Fin : 1re mi-temps (New York City FC 0–1 Toronto FC)"},
 	} {
 		for i, e := range []event.Event{ownGoal, back, end} {
-			if got := notify.Say(t, "", language, e); got != want[i] {
+			if got := notify.Describe(t, "", language, e); got != want[i] {
 				t.Errorf("got  %s\nwant %s", got, want[i])
 			}
 		}
 	}
 }
 
-// A folder of one's own replaces what it has and adds languages; the rest stays.
+// A folder of templates replaces the texts that it has and adds languages. Other texts stay.
 func TestOwnTemplates(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -119,10 +119,10 @@ func TestOwnTemplates(t *testing.T) {
 	}
 	red := goal(t, func(d *event.Data) { d.Kind = event.RedCard })
 	for want, got := range map[string]string{
-		"GOOOAL! Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)":                  notify.Say(t, dir, "en", goal(t, nil)),
-		"Red card for Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)": notify.Say(t, dir, "en", red),
-		"Dor för Toronto FC (New York City FC gegen Toronto FC)":                            notify.Say(t, dir, "nds", goal(t, nil)),
-		"Red card for Toronto FC: Sebastian Giovinco (New York City FC gegen Toronto FC)":   notify.Say(t, dir, "nds", red),
+		"GOOOAL! Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)":                  notify.Describe(t, dir, "en", goal(t, nil)),
+		"Red card for Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)": notify.Describe(t, dir, "en", red),
+		"Dor för Toronto FC (New York City FC gegen Toronto FC)":                            notify.Describe(t, dir, "nds", goal(t, nil)),
+		"Red card for Toronto FC: Sebastian Giovinco (New York City FC gegen Toronto FC)":   notify.Describe(t, dir, "nds", red),
 	} {
 		if got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -130,12 +130,12 @@ func TestOwnTemplates(t *testing.T) {
 	}
 }
 
-// Every kind has words in every language, and none that only the code knows.
+// Every kind has a title in every language, without names that only the code uses.
 func TestEveryKindHasWords(t *testing.T) {
 	notify.Check(t)
 	for _, language := range []string{"en", "de", "es", "fr"} {
 		for _, e := range notify.Samples() {
-			line := notify.Say(t, "", language, e)
+			line := notify.Describe(t, "", language, e)
 			if strings.Contains(line, "_") || strings.Contains(line, "<no value>") || strings.Contains(line, "{{") || line == "" {
 				if e.Data.Match != nil {
 					t.Errorf("%s: %s: %s", language, e.Type, line)

@@ -5,4 +5,4 @@ import (
 	"github.com/matchwire/matchwire/consumers/notify"
 )
 
-var notifier = consumers.Plugin{Name: "notify", New: notify.New, Command: &notify.Commands{}, Help: "The channels that the consumer notify tells."}
+var notifier = consumers.Plugin{Name: "notify", New: notify.New, Command: &notify.Commands{}, Help: "Create keys for Web Push, and test the channels of the consumer notify."}
