@@ -74,7 +74,7 @@ func TestInBrowser(t *testing.T) {
 	var pushed []string
 	s.sees(func(plain []byte) { pushed = append(pushed, string(plain)) })
 	for _, e := range []event.Event{e, corrected, other, consumertest.Retracted(corrected)} {
-		if err := w.tell("phones", e); err != nil {
+		if err := w.deliver("phones", e); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -25,7 +25,7 @@ type Commands struct {
 
 // MakeKeys creates a file of keys.
 type MakeKeys struct {
-	File string `arg:"" help:"File to create. An existing file is never replaced: browsers subscribe with it." default:"vapid.json"`
+	File string `arg:"" help:"File to create. An existing file is never replaced." default:"vapid.json"`
 }
 
 // Run creates the file, readable by its owner only, and prints the public key.

@@ -61,7 +61,7 @@ func TestOneTrueNotification(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, s := hooked(t, "kinds: [goal]")
 			for _, e := range tc.events {
-				if err := w.tell("hook", e); err != nil {
+				if err := w.deliver("hook", e); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -86,12 +86,12 @@ func TestRetractedWhileFailing(t *testing.T) {
 			w, s := hooked(t, "kinds: [goal]")
 			e := consumertest.Goal()
 			s.set(tc.answer)
-			if err := w.tell("hook", e); err == nil {
+			if err := w.deliver("hook", e); err == nil {
 				t.Fatal("no error")
 			}
 			s.set(nil)
 			for _, e := range []event.Event{consumertest.Retracted(e), e} {
-				if err := w.tell("hook", e); err != nil {
+				if err := w.deliver("hook", e); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -109,11 +109,11 @@ func TestCorrectionDoesNotOvertake(t *testing.T) {
 	begun, goOn := make(chan bool, 2), make(chan bool) // one that overtakes must not hang the test
 	s.set(func(rw http.ResponseWriter) { begun <- true; <-goOn; rw.WriteHeader(204) })
 	done := make(chan error)
-	go func() { done <- w.tell("hook", e) }()
+	go func() { done <- w.deliver("hook", e) }()
 	<-begun
 	overtakes := consumertest.Corrected(e)
 	time.AfterFunc(2*time.Second, func() { close(goOn) })
-	err := w.tell("hook", overtakes)
+	err := w.deliver("hook", overtakes)
 	if !errors.As(err, new(*broker.PostponedError)) {
 		t.Errorf("%v, want it postponed", err)
 	}
@@ -121,7 +121,7 @@ func TestCorrectionDoesNotOvertake(t *testing.T) {
 		t.Error(err)
 	}
 	s.set(nil)
-	if err := w.tell("hook", overtakes); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
+	if err := w.deliver("hook", overtakes); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
 		t.Errorf("%v, shown: %s", err, titles(s))
 	}
 }
@@ -145,7 +145,7 @@ func TestOldNewsIsNotSent(t *testing.T) {
 			corrected := consumertest.Corrected(e)
 			corrected.Data.Backfill, corrected.Data.Replay = false, false
 			for _, e := range []event.Event{e, corrected, consumertest.Retracted(corrected)} {
-				if err := w.tell("hook", e); err != nil {
+				if err := w.deliver("hook", e); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -164,7 +164,7 @@ func TestCorrectionOfOldNewsIsNotSent(t *testing.T) {
 	corrected := consumertest.Corrected(e)
 	corrected.Data.Backfill = false
 	for _, e := range []event.Event{e, corrected} {
-		if err := w.tell("hook", e); err != nil {
+		if err := w.deliver("hook", e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestLanguageOfACorrection(t *testing.T) {
 	w := newWorld(t, "language: de\nchannels:\n  hook: {webhook: {url: '"+s.URL+"', secret: "+webhookSecret+"}}\nrules:\n  - {players: [Sebastian Giovinco], kinds: [goal]}\n")
 	e := consumertest.Goal()
 	for _, e := range []event.Event{e, consumertest.Corrected(e)} {
-		if err := w.tell("hook", e); err != nil {
+		if err := w.deliver("hook", e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -202,14 +202,14 @@ func TestQuietHours(t *testing.T) {
 	}
 	w, s := hooked(t, rule(time.Hour, 2*time.Hour))
 	e := consumertest.Goal()
-	if err := w.tell("hook", e); err != nil || s.called() != 1 {
+	if err := w.deliver("hook", e); err != nil || s.called() != 1 {
 		t.Fatalf("before the quiet hours: %v, %d calls", err, s.called())
 	}
 	w.make(strings.Split(w.settings, "rules:")[0] + "rules:\n  - " + rule(-time.Hour, time.Hour))
-	if err := w.tell("hook", consumertest.Other(e, 3)); err != nil || s.called() != 1 {
+	if err := w.deliver("hook", consumertest.Other(e, 3)); err != nil || s.called() != 1 {
 		t.Errorf("a goal in quiet hours: %v, %d calls", err, s.called())
 	}
-	if err := w.tell("hook", consumertest.Retracted(e)); err != nil || !strings.HasPrefix(titles(s), "Taken back") {
+	if err := w.deliver("hook", consumertest.Retracted(e)); err != nil || !strings.HasPrefix(titles(s), "Taken back") {
 		t.Errorf("taken back in quiet hours: %v, shown: %s", err, titles(s))
 	}
 }
@@ -222,7 +222,7 @@ func TestDelay(t *testing.T) {
 	waiting := []event.Event{e, taken, edited, consumertest.Retracted(taken), consumertest.Corrected(edited)}
 	for _, e := range waiting {
 		var p *broker.PostponedError
-		if err := w.tell("hook", e); !errors.As(err, &p) || !p.Until.Equal(e.Time.Add(90*time.Second)) {
+		if err := w.deliver("hook", e); !errors.As(err, &p) || !p.Until.Equal(e.Time.Add(90*time.Second)) {
 			t.Errorf("%v, want it postponed to 90 s after %v", err, e.Time)
 		}
 	}
@@ -231,7 +231,7 @@ func TestDelay(t *testing.T) {
 	}
 	for _, e := range waiting { // as they become due
 		e.Time = e.Time.Add(-2 * time.Minute)
-		if err := w.tell("hook", e); err != nil {
+		if err := w.deliver("hook", e); err != nil {
 			t.Error(err)
 		}
 	}
@@ -267,13 +267,13 @@ func TestRules(t *testing.T) {
 				t.Errorf("%s: the queue is not bound to %s: %v", rule, e.Type, w.Parts["hook"].Keys)
 			}
 			before := s.called()
-			if err := w.tell("hook", e); err != nil || s.called() > before != (i < len(tc.sent)) {
+			if err := w.deliver("hook", e); err != nil || s.called() > before != (i < len(tc.sent)) {
 				t.Errorf("%s: %s: %v, sent %v", rule, e.Type, err, s.called() > before)
 			}
 		}
 	}
 	w, s := hooked(t, "{teams: [Toronto FC], language: de}\n  - {kinds: [goal], language: fr}")
-	if err := w.tell("hook", goal(t, nil)); err != nil || !strings.HasPrefix(titles(s), "Tor für Toronto FC") {
+	if err := w.deliver("hook", goal(t, nil)); err != nil || !strings.HasPrefix(titles(s), "Tor für Toronto FC") {
 		t.Errorf("%v %s", err, titles(s))
 	}
 	keys := w.Parts["hook"].Keys
@@ -291,7 +291,7 @@ func TestRate(t *testing.T) {
 	w := newWorld(t, "channels:\n  hook: {rate: 3/h, webhook: {url: '"+s.URL+"', secret: "+webhookSecret+"}}\n")
 	postponed := 0
 	for range 5 {
-		err := w.tell("hook", consumertest.Goal())
+		err := w.deliver("hook", consumertest.Goal())
 		var p *broker.PostponedError
 		if errors.As(err, &p) {
 			postponed++
@@ -313,7 +313,7 @@ func TestPause(t *testing.T) {
 	s.set(func(rw http.ResponseWriter) { rw.Header().Set("Retry-After", "300"); rw.WriteHeader(429) })
 	for range 3 {
 		var p *broker.PostponedError
-		if err := w.tell("hook", consumertest.Goal()); !errors.As(err, &p) || time.Until(p.Until) < 290*time.Second {
+		if err := w.deliver("hook", consumertest.Goal()); !errors.As(err, &p) || time.Until(p.Until) < 290*time.Second {
 			t.Errorf("%v, want it postponed for 5 minutes", err)
 		}
 	}

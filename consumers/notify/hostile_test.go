@@ -45,7 +45,7 @@ func TestHostileTextArrivesAsText(t *testing.T) {
 					d.Player, d.Team, d.Match.Home, d.Match.Away = name, name, name, "x "+name
 					d.Time, d.Clock = "", nil // so that the body begins with the name
 				})
-				if err := c.w.tell(c.name, e); err != nil {
+				if err := c.w.deliver(c.name, e); err != nil {
 					t.Errorf("%q: %v", name, err)
 					continue
 				}
@@ -65,7 +65,7 @@ func TestHostileTextArrivesAsText(t *testing.T) {
 		w := newWorld(t, s.settings(oneMailbox))
 		for i, name := range slices.Concat(hostile, lineStarts) {
 			e := goal(t, func(d *event.Data) { d.Player, d.Team, d.Match.Home, d.Time, d.Clock = name, name, name, "", nil })
-			if err := w.tell("mail", e); err != nil {
+			if err := w.deliver("mail", e); err != nil {
 				t.Errorf("%q: %v", name, err)
 				return
 			}

@@ -232,7 +232,7 @@ func TestMail(t *testing.T) {
 	s := newMailServer(t)
 	w := newWorld(t, s.settings(oneMailbox))
 	e := consumertest.Goal()
-	if err := w.tell("mail", e); err != nil {
+	if err := w.deliver("mail", e); err != nil {
 		t.Fatal(err)
 	}
 	letters := s.all()
@@ -253,7 +253,7 @@ func TestMail(t *testing.T) {
 	if id := letters[0].header.Get("Message-ID"); !strings.HasPrefix(id, "<"+e.ID+".") || !strings.HasSuffix(id, "@club.example>") {
 		t.Errorf("message ID %s, want it to have the event's ID", id)
 	}
-	if err := w.tell("mail", consumertest.Corrected(e)); err != nil {
+	if err := w.deliver("mail", consumertest.Corrected(e)); err != nil {
 		t.Fatal(err)
 	}
 	letters = s.all()
@@ -278,7 +278,7 @@ func TestMailAnswers(t *testing.T) {
 				s := newMailServer(t)
 				s.set(command, answer)
 				w := newWorld(t, s.settings(oneMailbox))
-				err := w.tell("mail", goal(t, nil))
+				err := w.deliver("mail", goal(t, nil))
 				if err == nil || errors.Is(err, broker.ErrPermanent) != permanent {
 					t.Errorf("%v, want an error, permanent %v", err, permanent)
 				}
@@ -304,11 +304,11 @@ func TestMailSentAgainHasTheSameID(t *testing.T) {
 	w := newWorld(t, s.settings(oneMailbox))
 	s.set(".", "cut")
 	e := consumertest.Goal()
-	if err := w.tell("mail", e); err == nil {
+	if err := w.deliver("mail", e); err == nil {
 		t.Fatal("no error")
 	}
 	s.set(".", "")
-	if err := w.tell("mail", e); err != nil {
+	if err := w.deliver("mail", e); err != nil {
 		t.Fatal(err)
 	}
 	letters := s.all()
@@ -332,18 +332,18 @@ func TestMailToSeveral(t *testing.T) {
 	}
 	s.set("RCPT b@club.example", "550 no such mailbox")
 	s.set("RCPT c@club.example", "451 try again")
-	if err := w.tell("mail", e); err == nil || errors.Is(err, broker.ErrPermanent) {
+	if err := w.deliver("mail", e); err == nil || errors.Is(err, broker.ErrPermanent) {
 		t.Errorf("%v, want an error worth a retry for c", err)
 	}
 	s.set("RCPT c@club.example", "")
-	if err := w.tell("mail", e); !errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), "b@club.example") {
+	if err := w.deliver("mail", e); !errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), "b@club.example") {
 		t.Errorf("%v, want a permanent error for b", err)
 	}
 	if got := received(); got != "a c" {
 		t.Errorf("received by %q, want a and c, once each", got)
 	}
 	s.set("RCPT b@club.example", "") // the mailbox was created, and the dead letter replayed
-	if err := w.tell("mail", e); err != nil || received() != "a c b" {
+	if err := w.deliver("mail", e); err != nil || received() != "a c b" {
 		t.Errorf("%v, received by %q, want a, c and then b", err, received())
 	}
 	if keys := w.redis.HKeys(t.Context(), "mw:notify:mail:{"+e.Data.Incident+"}").Val(); strings.Contains(fmt.Sprint(keys), "club.example") {
@@ -380,7 +380,7 @@ func TestMailSecurity(t *testing.T) {
 			notify.SetOptions(t, o)
 			s := newMailServerWith(t, tc.prepare)
 			w := newWorld(t, s.settings(strings.TrimPrefix(tc.settings, "x, ")))
-			err := w.tell("mail", goal(t, nil))
+			err := w.deliver("mail", goal(t, nil))
 			s.mu.Lock()
 			logins := s.logins
 			s.mu.Unlock()

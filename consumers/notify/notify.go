@@ -55,9 +55,9 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 }
 
 const (
-	eventsAtOnce = 8                // of a channel, in one process
-	sendTimeout  = 30 * time.Second // of an event on a channel with one recipient
-	pushTimeout  = 5 * time.Minute  // of an event on a channel with several recipients
+	eventsAtOnce   = 8                // of a channel, in one process
+	sendTimeout    = 30 * time.Second // of an event on a channel with one recipient
+	severalTimeout = 5 * time.Minute  // of an event on a channel with several recipients
 )
 
 // A notifier sends the notifications of one channel.
@@ -67,7 +67,7 @@ type notifier struct {
 	rules       []rule // in order: the first that matches decides
 	maxAge      time.Duration
 	texts       texts
-	speaks      string // the language if no rule sets one
+	language    string // of rules that set none
 	sender      send.Sender
 	subscribers *subscribers // of a Web Push channel; nil for other channels
 	limiter     rateLimiter
@@ -78,14 +78,14 @@ type notifier struct {
 // timeout returns how long the channel may take for one event.
 func (n *notifier) timeout() time.Duration {
 	if n.several() {
-		return pushTimeout
+		return severalTimeout
 	}
 	return sendTimeout
 }
 
 func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	r := firstMatch(n.rules, e)
-	if r != nil && r.delay > 0 && n.whyOld(e) == "" {
+	if r != nil && r.delay > 0 && n.staleReason(e) == "" {
 		if until := e.Time.Add(r.delay); time.Until(until) > 0 {
 			// Note the revision, so that an earlier revision still waiting is dropped.
 			if err := n.deliveries.see(ctx, e); err != nil {
@@ -97,39 +97,39 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	state, err := n.deliveries.begin(ctx, e)
 	switch {
 	case errors.Is(err, errSuperseded):
-		n.withheld(ctx, e, "a later revision is known")
+		n.suppressed(ctx, e, "a later revision is known")
 		return nil
 	case err != nil:
 		return err
 	}
 	defer state.end(ctx)
-	why := n.whyWithheld(e, r)
+	reason := n.suppressReason(e, r)
 	if r == nil && state.unknown() {
-		n.withheld(ctx, e, why)
-		return state.mute(ctx, why)
+		n.suppressed(ctx, e, reason)
+		return state.mute(ctx, reason)
 	}
 	recipients, err := n.recipients(ctx)
 	if err != nil {
 		return err
 	}
-	return n.sendTo(ctx, e, r, why, recipients, state)
+	return n.sendTo(ctx, e, r, reason, recipients, state)
 }
 
-// sendTo sends to those of the recipients that the event concerns. why is the reason to withhold it from
-// recipients who do not know its incident, or "".
+// sendTo sends an event to the recipients that it concerns. reason is why recipients who do not know
+// its incident do not get it, or "".
 func (n *notifier) sendTo(
-	ctx context.Context, e event.Event, r *rule, why string, recipients []recipient, state *incidentState,
+	ctx context.Context, e event.Event, r *rule, reason string, recipients []recipient, state *incidentState,
 ) error {
 	var to []target
 	for _, rec := range recipients {
-		if t, ok := state.decideTarget(rec, r != nil && rec.filter.matches(e), why); ok {
-			t.language = cmp.Or(rec.language, n.language(r))
+		if t, ok := state.decideTarget(rec, r != nil && rec.filter.matches(e), reason); ok {
+			t.language = cmp.Or(rec.language, n.languageOf(r))
 			to = append(to, t)
 		}
 	}
 	if len(to) == 0 {
-		n.withheld(ctx, e, cmp.Or(why, "no recipient to notify"))
-		return state.mute(ctx, why)
+		n.suppressed(ctx, e, cmp.Or(reason, "no recipient to notify"))
+		return state.mute(ctx, reason)
 	}
 	if n.several() {
 		return n.sendToAll(ctx, e, to, state)
@@ -171,34 +171,34 @@ func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *
 	return fmt.Errorf("channel %s: %w", n.channel, err)
 }
 
-// withheld logs and traces that an event was not sent.
-func (n *notifier) withheld(ctx context.Context, e event.Event, why string) {
-	n.log.Debug("notification withheld", "why", why, "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
-	trace.From(ctx).Says("withheld: " + why)
+// suppressed logs and traces that an event was not sent.
+func (n *notifier) suppressed(ctx context.Context, e event.Event, reason string) {
+	n.log.Debug("notification suppressed", "reason", reason, "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
+	trace.From(ctx).Says("suppressed: " + reason)
 }
 
-// language returns the language of a rule, or the default.
-func (n *notifier) language(r *rule) string {
+// languageOf returns the language of a rule, or the default.
+func (n *notifier) languageOf(r *rule) string {
 	if r == nil { // the notification to correct was sent by a rule that no longer matches
-		return n.speaks
+		return n.language
 	}
 	return r.language
 }
 
-// Reasons to withhold an event from recipients who do not know its incident. Those who know it are
-// still notified, unlike with the other reasons.
+// Reasons to suppress an event for recipients who do not know its incident. Recipients who know it
+// still get it, which is not so with the other reasons.
 const (
-	noRule     = "no rule wants it"
+	noRule     = "no rule matches"
 	quietHours = "quiet hours"
-	late       = "long past"
+	late       = "listed too late"
 )
 
-// whyWithheld returns the reason to withhold an event from recipients who do not know its incident, or
-// "".
-func (n *notifier) whyWithheld(e event.Event, r *rule) string {
+// suppressReason returns the reason to suppress an event for recipients who do not know its incident,
+// or "".
+func (n *notifier) suppressReason(e event.Event, r *rule) string {
 	switch {
-	case n.whyOld(e) != "":
-		return n.whyOld(e)
+	case n.staleReason(e) != "":
+		return n.staleReason(e)
 	case r == nil:
 		return noRule
 	case r.quiet.at(time.Now()):
@@ -207,8 +207,8 @@ func (n *notifier) whyWithheld(e event.Event, r *rule) string {
 	return ""
 }
 
-// whyOld returns the reason why an event is not news, or "".
-func (n *notifier) whyOld(e event.Event) string {
+// staleReason returns the reason why an event is not news, or "".
+func (n *notifier) staleReason(e event.Event) string {
 	switch {
 	case e.Data.Backfill:
 		return "backfill"

@@ -29,8 +29,8 @@ func phones(t *testing.T, n int) (w *world, s *service, subscription func(i int)
 
 func (w *world) mustSubscribe(body string) {
 	w.Helper()
-	if code, said := w.subscribe(body); code != http.StatusCreated {
-		w.Fatalf("%d %s", code, said)
+	if code, reply := w.subscribe(body); code != http.StatusCreated {
+		w.Fatalf("%d %s", code, reply)
 	}
 }
 
@@ -54,7 +54,7 @@ func TestPush(t *testing.T) {
 		{corrected, "/0 Corrected: goal for Toronto FC: Jozy Altidore; /1 Corrección: gol de Toronto FC: Jozy Altidore; /2 Goal for Toronto FC: Jozy Altidore"},
 		{consumertest.Retracted(corrected), "/0 Taken back: goal for Toronto FC: Jozy Altidore; /1 Anulado: gol de Toronto FC: Jozy Altidore; /2 Taken back: goal for Toronto FC: Jozy Altidore"},
 	} {
-		if err := w.tell("phones", step.sent); err != nil {
+		if err := w.deliver("phones", step.sent); err != nil {
 			t.Fatal(err)
 		}
 		var got []string
@@ -80,7 +80,7 @@ func TestGoneSubscriptionsAreRemoved(t *testing.T) {
 	w.mustSubscribe(`{"subscription": ` + past + `}`)
 	var n atomic.Int64
 	s.set(func(rw http.ResponseWriter) { rw.WriteHeader([]int{410, 201, 404}[(n.Add(1)-1)%3]) })
-	if err := w.tell("phones", consumertest.Goal()); err != nil {
+	if err := w.deliver("phones", consumertest.Goal()); err != nil {
 		t.Fatal(err)
 	}
 	if left := w.redis.HLen(t.Context(), "mw:push:phones").Val(); left != 1 || s.called() != 2 {
@@ -103,11 +103,11 @@ func TestRetryOnlyForTheOthers(t *testing.T) {
 		rw.WriteHeader(201)
 	})
 	e := consumertest.Goal()
-	if err := w.tell("phones", e); err == nil {
+	if err := w.deliver("phones", e); err == nil {
 		t.Fatal("no error, though two browsers did not receive it")
 	}
 	s.set(nil)
-	if err := w.tell("phones", e); err != nil {
+	if err := w.deliver("phones", e); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.all()) != 2 || s.called() != 7 {
@@ -121,7 +121,7 @@ func TestLongPushIsCut(t *testing.T) {
 	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)
 	e := consumertest.Goal()
 	e.Data.Player, e.Data.Match.Home = strings.Repeat("é\"", 3000), strings.Repeat("\u0001<>&漢", 3000)
-	if err := w.tell("phones", e); err != nil || len(s.all()) != 1 {
+	if err := w.deliver("phones", e); err != nil || len(s.all()) != 1 {
 		t.Errorf("%v, %d shown", err, len(s.all()))
 	}
 }
@@ -143,8 +143,8 @@ func TestSubscribing(t *testing.T) {
 		`{"subscription": ` + good + `, "teams": ["` + strings.Repeat(`x","`, 60) + `"]}`:                      "teams: 61 of them, want 50 at most",
 		strings.Repeat(" ", 10_000) + "{}":                                                                     "too large",
 	} {
-		if code, said := w.subscribe(body); code != http.StatusBadRequest || !strings.Contains(said, want) {
-			t.Errorf("%.200s: %d %s, want %q", body, code, said, want)
+		if code, reply := w.subscribe(body); code != http.StatusBadRequest || !strings.Contains(reply, want) {
+			t.Errorf("%.200s: %d %s, want %q", body, code, reply, want)
 		}
 	}
 	for _, known := range []string{"https://fcm.googleapis.com/fcm/send/x", "https://updates.push.services.mozilla.com/wpush/v2/x", "https://wns2-par02p.notify.windows.com/w/?token=x", "https://web.push.apple.com/x"} {

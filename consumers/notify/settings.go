@@ -288,7 +288,8 @@ func (p plan) notifier(name string, c send.Channel, h consumers.Host) (*notifier
 	keys := h.Prefix + "notify:" + name + ":"
 	log := h.Log.With("channel", name)
 	n := &notifier{
-		channel: name, link: p.Link.Value, maxAge: time.Duration(p.MaxAge), texts: p.texts, speaks: p.Language.Value, log: log,
+		channel: name, link: p.Link.Value, maxAge: time.Duration(p.MaxAge), log: log,
+		texts: p.texts, language: p.Language.Value,
 		limiter: rateLimiter{limiter: ratelimit.Limiter{Redis: h.Redis}, prefix: keys + "turns:", rate: c.Rate},
 	}
 	for _, r := range p.rules {

@@ -11,7 +11,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// goal is a goal of Toronto FC in New York, with a change.
+// goal returns a goal of Toronto FC in New York with a change of its data.
 func goal(t testing.TB, change func(*event.Data)) event.Event {
 	t.Helper()
 	c := event.SoccerMinute("", 6, 0)

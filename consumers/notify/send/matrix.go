@@ -40,7 +40,7 @@ func (m Matrix) sender(e env) (Sender, error) {
 		if m.Room.Place.Line > 0 {
 			place = m.Room.Place
 		}
-		return nil, place.Errorf("room %q: want the ID of a room, which begins with !; clients show it in the room's settings",
+		return nil, place.Errorf("room %q: want the ID of a room, which begins with !; see the room's settings",
 			m.Room.Value)
 	}
 	s := &matrix{

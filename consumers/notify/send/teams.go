@@ -25,7 +25,7 @@ func (t Teams) sender(e env) (Sender, error) {
 		return nil, err
 	}
 	if host := u.Hostname(); strings.HasSuffix(host, "webhook.office.com") || host == "outlook.office.com" {
-		return nil, t.URL.place.Errorf("url: %s is a connector, which Microsoft has retired; want the URL of a workflow", host)
+		return nil, t.URL.place.Errorf("url: %s is a connector, which Microsoft has retired; want a workflow", host)
 	}
 	s := &teams{url: u.String(), endpoint: e.endpoint("teams", u)}
 	s.words = func(r reply) string {

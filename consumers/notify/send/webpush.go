@@ -131,7 +131,7 @@ func (p WebPush) sender(e env) (Sender, error) {
 	}
 	for _, host := range p.Services {
 		if !serviceHost.MatchString(host) {
-			return nil, e.place.Errorf("services: %q: want a host, like push.example:8443, or .push.example for its subdomains", host)
+			return nil, e.place.Errorf("services: %q: want a host, like push.example, or .push.example", host)
 		}
 	}
 	if s.keys, err = readKeys(e.Path(p.Keys.Value)); err != nil && !e.Elsewhere {
