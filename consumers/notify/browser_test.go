@@ -42,13 +42,15 @@ func TestInBrowser(t *testing.T) {
 	if _, err := chromedp.Call(ctx, serviceworker.Enable, cdp.Empty{}); err != nil {
 		t.Fatal(err)
 	}
-	permission := cdpbrowser.SetPermissionParams{Permission: &cdpbrowser.PermissionDescriptor{Name: "notifications"}, Setting: cdpbrowser.PermissionSettingGranted, Origin: site.URL}
+	permission := cdpbrowser.SetPermissionParams{Permission: &cdpbrowser.PermissionDescriptor{Name: "notifications"},
+		Setting: cdpbrowser.PermissionSettingGranted, Origin: site.URL}
 	if _, err := chromedp.CallBrowser(ctx, cdpbrowser.SetPermission, permission); err != nil {
 		t.Fatal(err)
 	}
 	run := func(script string) string {
 		t.Helper()
-		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => { try { `+script+` } catch (e) { return "" + e } })()`, chromedp.EvalAwaitPromise))
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => { try { `+script+` } catch (e) { return "" `+
+			`+ e } })()`, chromedp.EvalAwaitPromise))
 		if err != nil {
 			t.Fatalf("%s: %v", script, err)
 		}
@@ -79,7 +81,8 @@ func TestInBrowser(t *testing.T) {
 		}
 	}
 	shows := func() string {
-		return run(`return JSON.stringify((await (await navigator.serviceWorker.getRegistrations())[0].getNotifications()).map((n) => n.title + " | " + n.body).sort())`)
+		return run(`return JSON.stringify((await (await ` +
+			`navigator.serviceWorker.getRegistrations())[0].getNotifications()).map((n) => n.title + " | " + n.body).sort())`)
 	}
 	for _, data := range pushed {
 		var m struct{ Title string }
@@ -88,7 +91,8 @@ func TestInBrowser(t *testing.T) {
 		}
 		// The browser drops messages to a worker that is starting or not stored yet.
 		for end := time.Now().Add(30 * time.Second); !strings.Contains(shows(), m.Title) && time.Now().Before(end); {
-			if _, err := chromedp.Call(ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: site.URL, RegistrationID: worker, Data: data}); err != nil {
+			message := serviceworker.DeliverPushMessageParams{Origin: site.URL, RegistrationID: worker, Data: data}
+			if _, err := chromedp.Call(ctx, serviceworker.DeliverPushMessage, message); err != nil {
 				t.Fatal(err)
 			}
 			for wait := time.Now().Add(time.Second); !strings.Contains(shows(), m.Title) && time.Now().Before(wait); {
@@ -101,7 +105,8 @@ func TestInBrowser(t *testing.T) {
 	if err := json.Unmarshal([]byte(got), &shown); err != nil {
 		t.Fatalf("%s: %v", got, err)
 	}
-	const want = "Goal for Toronto FC: Jonathan Osorio | 19', New York City FC 0–11 Toronto FC; Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
+	const want = "Goal for Toronto FC: Jonathan Osorio | 19', New York City FC 0–11 Toronto FC; Taken back: goal for " +
+		"Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
 	if strings.Join(shown, "; ") != want {
 		t.Errorf("the browser shows: %s\nwant %s", strings.Join(shown, "; "), want)
 	}

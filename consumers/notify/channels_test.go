@@ -105,6 +105,12 @@ type channel struct {
 	name string
 }
 
+// webPushSettings returns the settings of a Web Push channel.
+func webPushSettings(s *service) string {
+	return "channels:\n  phones: {webpush: {keys: vapid.json, contact: 'mailto:me@club.example', services: ['" +
+		strings.TrimPrefix(s.URL, "https://") + "']}}\n"
+}
+
 // A makeChannel makes a channel that waits for an answer for so long.
 type makeChannel func(t *testing.T, timeout time.Duration) channel
 
@@ -118,7 +124,7 @@ func channels() map[string]makeChannel {
 			var w *world
 			s := newPushService(t, map[string]subscribed{"/" + secret: b}, func() string { return w.publicKey() })
 			trust(t, s.Server, timeout)
-			w = newWorld(t, "channels:\n  phones: {webpush: {keys: vapid.json, contact: 'mailto:me@club.example', services: ['"+strings.TrimPrefix(s.URL, "https://")+"']}}\n")
+			w = newWorld(t, webPushSettings(s))
 			if code, body := w.subscribe(`{"subscription": ` + b.subscription(s.URL+"/"+secret) + `}`); code != 201 {
 				t.Fatalf("%d %s", code, body)
 			}
@@ -129,7 +135,8 @@ func channels() map[string]makeChannel {
 		service  func(t testing.TB, token string) *service
 		settings string // URL is the service's
 	}{
-		"webhook":    {func(t testing.TB, _ string) *service { return newHook(t) }, "{url: 'URL/" + secret + "?key=" + secret + "', secret: " + webhookSecret + "}"},
+		"webhook": {func(t testing.TB, _ string) *service { return newHook(t) },
+			"{url: 'URL/" + secret + "?key=" + secret + "', secret: " + webhookSecret + "}"},
 		"ntfy":       {newNtfy, "{url: 'URL/goals', token: " + secret + "}"},
 		"gotify":     {newGotify, "{server: 'URL', token: " + secret + "}"},
 		"pushover":   {newPushover, "{server: 'URL', token: " + secret + ", user: u" + secret + "}"},
@@ -143,7 +150,8 @@ func channels() map[string]makeChannel {
 		all[kind] = func(t *testing.T, timeout time.Duration) channel {
 			notify.SetOptions(t, send.Options{Timeout: timeout})
 			s := make.service(t, secret)
-			return channel{s, newWorld(t, "channels:\n  hook: {"+kind+": "+strings.ReplaceAll(make.settings, "URL", s.URL)+"}\n"), "hook"}
+			settings := strings.ReplaceAll(make.settings, "URL", s.URL)
+			return channel{s, newWorld(t, "channels:\n  hook: {"+kind+": "+settings+"}\n"), "hook"}
 		}
 	}
 	return all
@@ -152,8 +160,11 @@ func channels() map[string]makeChannel {
 // The answer of its service decides whether a channel tries again, and when. No error and no log
 // contains a secret.
 func TestAnswers(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a redirect was followed")
+	}))
 	defer elsewhere.Close()
+	inTwoMinutes := time.Now().Add(2 * time.Minute).UTC().Format(http.TimeFormat)
 	for kind, makeChannel := range channels() {
 		for what, tc := range map[string]struct {
 			answer func(http.ResponseWriter)
@@ -161,7 +172,7 @@ func TestAnswers(t *testing.T) {
 		}{
 			"429 and when":        {status(429, "Retry-After", "120"), later},
 			"429":                 {status(429), later},
-			"503 and when":        {status(503, "Retry-After", time.Now().Add(2*time.Minute).UTC().Format(http.TimeFormat)), later},
+			"503 and when":        {status(503, "Retry-After", inTwoMinutes), later},
 			"503":                 {status(503), again},
 			"500":                 {status(500), again},
 			"408":                 {status(408), again},
@@ -251,32 +262,62 @@ func TestAnswersOfServices(t *testing.T) {
 		kind   string
 		answer func(http.ResponseWriter)
 		want   string
-		words  string        // in the error
+		words  string // in the error
 		wait   time.Duration
 	}{
-		"retry_after":             {"discord", answer(429, `{"message": "You are being rate limited.", "retry_after": 64.57, "global": false}`), later, "rate limited", 64 * time.Second},
+		"retry_after": {"discord",
+			answer(429, `{"message": "You are being rate limited.", "retry_after": 64.57, "global": false}`), later,
+			"rate limited", 64 * time.Second},
 		"X-RateLimit-Reset-After": {"discord", status(429, "X-RateLimit-Reset-After", "7.5"), later, "", 7 * time.Second},
-		"header before the body":  {"discord", answer(429, `{"retry_after": 64.57}`, "Retry-After", "20"), later, "", 20 * time.Second},
-		"unknown webhook":         {"discord", answer(404, `{"message": "Unknown Webhook", "code": 10015}`), never, "Unknown Webhook", 0},
-		"retry_after_ms":          {"matrix", answer(429, `{"errcode": "M_LIMIT_EXCEEDED", "error": "Too Many Requests", "retry_after_ms": 42000}`), later, "M_LIMIT_EXCEEDED", 42 * time.Second},
-		"not in the room":         {"matrix", answer(403, `{"errcode": "M_FORBIDDEN", "error": "User is not in the room"}`), never, "M_FORBIDDEN User is not in the room", 0},
-		"quota":                   {"pushover", answer(429, `{"status": 0, "errors": ["application is over its quota"]}`, "X-Limit-App-Reset", inTenMinutes), later, "over its quota", 10 * time.Minute},
-		"status 0":                {"pushover", answer(200, `{"status": 0, "errors": ["user key is invalid"]}`), never, "user key is invalid", 0},
-		"user":                    {"pushover", answer(400, `{"user": "invalid", "errors": ["user identifier is invalid"], "status": 0}`), never, "user identifier is invalid", 0},
-		"a proxy":                 {"pushover", answer(200, "<html>"), again, "answered 200", 0},
-		"archived":                {"slack", answer(410, "channel_is_archived"), never, "channel_is_archived", 0},
-		"not ok":                  {"slack", answer(200, "no_service"), never, "no_service", 0},
-		"a proxy of Slack":        {"slack", answer(200, "<html>"), again, "answered 200, but not ok", 0},
-		"hidden":                  {"slack", answer(404, "no_team\n"), never, "no_team", 0},
-		"parameters":              {"telegram", answer(429, `{"ok": false, "description": "Too Many Requests", "parameters": {"retry_after": 35}}`), later, "Too Many Requests", 35 * time.Second},
-		"blocked":                 {"telegram", answer(403, `{"ok": false, "description": "Forbidden: bot was kicked"}`), never, "bot was kicked", 0},
-		"ok false":                {"telegram", answer(200, `{"ok": false, "description": "chat not found"}`), never, "chat not found", 0},
-		"no JSON":                 {"telegram", answer(200, "<html>"), again, "without its JSON", 0},
-		"workflow is off":         {"teams", answer(400, `{"error": {"code": "WorkflowTriggerIsNotEnabled", "message": "The workflow is not enabled."}}`), never, "WorkflowTriggerIsNotEnabled", 0},
-		"wrong token":             {"gotify", answer(401, `{"error": "Unauthorized", "errorCode": 401, "errorDescription": "you need to provide a valid access token"}`), never, "valid access token", 0},
-		"no such hook":            {"mattermost", answer(400, `{"id": "web.incoming_webhook.invalid.app_error", "message": "Invalid webhook", "status_code": 400}`), never, "Invalid webhook", 0},
-		"limit":                   {"ntfy", answer(429, `{"code": 42901, "http": 429, "error": "limit reached: too many requests"}`), later, "limit reached", 10 * time.Second},
-		"no more than an hour":    {"mattermost", status(429, "Retry-After", "999999999999"), later, "", time.Hour},
+		"header before the body": {"discord",
+			answer(429, `{"retry_after": 64.57}`, "Retry-After", "20"), later,
+			"", 20 * time.Second},
+		"unknown webhook": {"discord",
+			answer(404, `{"message": "Unknown Webhook", "code": 10015}`), never,
+			"Unknown Webhook", 0},
+		"retry_after_ms": {"matrix",
+			answer(429, `{"errcode": "M_LIMIT_EXCEEDED", "error": "Too Many Requests", "retry_after_ms": 42000}`), later,
+			"M_LIMIT_EXCEEDED", 42 * time.Second},
+		"not in the room": {"matrix",
+			answer(403, `{"errcode": "M_FORBIDDEN", "error": "User is not in the room"}`), never,
+			"M_FORBIDDEN User is not in the room", 0},
+		"quota": {"pushover",
+			answer(429, `{"status": 0, "errors": ["application is over its quota"]}`, "X-Limit-App-Reset", inTenMinutes), later,
+			"over its quota", 10 * time.Minute},
+		"status 0": {"pushover",
+			answer(200, `{"status": 0, "errors": ["user key is invalid"]}`), never,
+			"user key is invalid", 0},
+		"user": {"pushover",
+			answer(400, `{"user": "invalid", "errors": ["user identifier is invalid"], "status": 0}`), never,
+			"user identifier is invalid", 0},
+		"a proxy":          {"pushover", answer(200, "<html>"), again, "answered 200", 0},
+		"archived":         {"slack", answer(410, "channel_is_archived"), never, "channel_is_archived", 0},
+		"not ok":           {"slack", answer(200, "no_service"), never, "no_service", 0},
+		"a proxy of Slack": {"slack", answer(200, "<html>"), again, "answered 200, but not ok", 0},
+		"hidden":           {"slack", answer(404, "no_team\n"), never, "no_team", 0},
+		"parameters": {"telegram",
+			answer(429, `{"ok": false, "description": "Too Many Requests", "parameters": {"retry_after": 35}}`), later,
+			"Too Many Requests", 35 * time.Second},
+		"blocked": {"telegram",
+			answer(403, `{"ok": false, "description": "Forbidden: bot was kicked"}`), never,
+			"bot was kicked", 0},
+		"ok false": {"telegram",
+			answer(200, `{"ok": false, "description": "chat not found"}`), never,
+			"chat not found", 0},
+		"no JSON": {"telegram", answer(200, "<html>"), again, "without its JSON", 0},
+		"workflow is off": {"teams",
+			answer(400, `{"error": {"code": "WorkflowTriggerIsNotEnabled", "message": "The workflow is not enabled."}}`), never,
+			"WorkflowTriggerIsNotEnabled", 0},
+		"wrong token": {"gotify",
+			answer(401, `{"error": "Unauthorized", "errorDescription": "you need a valid access token"}`), never,
+			"valid access token", 0},
+		"no such hook": {"mattermost",
+			answer(400, `{"id": "web.incoming_webhook.invalid", "message": "Invalid webhook", "status_code": 400}`), never,
+			"Invalid webhook", 0},
+		"limit": {"ntfy",
+			answer(429, `{"code": 42901, "http": 429, "error": "limit reached: too many requests"}`), later,
+			"limit reached", 10 * time.Second},
+		"no more than an hour": {"mattermost", status(429, "Retry-After", "999999999999"), later, "", time.Hour},
 	} {
 		t.Run(tc.kind+" "+name, func(t *testing.T) {
 			c := all[tc.kind](t, patience)
@@ -295,16 +336,19 @@ func TestAnswersOfServices(t *testing.T) {
 
 // A service that repeats a secret in its error does not bring it into an error or a log.
 func TestSecretsInAnswers(t *testing.T) {
+	longText := strings.Repeat("x", 195)
+	repeated := "bad " + testenv.Secret + " in /u" + testenv.Secret + "?key=" + testenv.Secret
 	for kind, makeChannel := range channels() {
 		for i, body := range []string{
-			`{"message": "S", "error": "S", "errcode": "S", "errorDescription": "S", "errors": ["S"], "description": "S", "ok": false, "status": 0}`,
+			`{"message": "S", "error": "S", "errcode": "S", "errorDescription": "S", "errors": ["S"], "description": "S",
+				"ok": false, "status": 0}`,
 			`{"error": {"code": "S", "message": "S"}}`, "S",
-			`{"message": "` + strings.Repeat("x", 195) + `S", "error": "` + strings.Repeat("x", 195) + `S", "description": "` + strings.Repeat("x", 195) + `S"}`, // cut in the secret
+			strings.ReplaceAll(`{"message": "xS", "error": "xS", "description": "xS"}`, "x", longText), // cut in the secret
 		} {
 			t.Run(fmt.Sprint(kind, " ", i), func(t *testing.T) {
 				c := makeChannel(t, patience)
 				for _, code := range []int{200, 400, 500, 429} { // the last one pauses the channel
-					c.set(answer(code, strings.ReplaceAll(body, "S", "bad "+testenv.Secret+" in /u"+testenv.Secret+"?key="+testenv.Secret)))
+					c.set(answer(code, strings.ReplaceAll(body, "S", repeated)))
 					err := c.w.deliver(c.name, consumertest.Goal())
 					testenv.NoSecret(t, err, c.w.log.String())
 					if strings.Contains(fmt.Sprint(err), testenv.Secret[:6]) {
@@ -340,25 +384,37 @@ func TestMatrixRepeats(t *testing.T) {
 // retry.
 func TestUnreachable(t *testing.T) {
 	notify.SetOptions(t, send.Options{Timeout: 2 * time.Second})
-	seen := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it received a request") }))
+	seen := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("it received a request")
+	}))
 	defer seen.Close()
 	seen.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
-	for settings, want := range map[string]string{
-		"webhook: {url: '" + seen.URL + "/" + testenv.Secret + "'}":                                                       "certificate",
-		"ntfy: {url: '" + seen.URL + "/goals', token: " + testenv.Secret + "}":                                            "certificate",
-		"discord: {url: '" + seen.URL + "/api/webhooks/1/" + testenv.Secret + "'}":                                        "certificate",
-		"matrix: {server: '" + seen.URL + "', token: " + testenv.Secret + ", room: '!x'}":                                 "certificate",
-		"webhook: {url: 'http://127.0.0.1:1/" + testenv.Secret + "'}":                                                     "refused",
-		"ntfy: {url: 'http://127.0.0.1:1/goals', token: " + testenv.Secret + "}":                                          "refused",
-		"mattermost: {url: 'http://127.0.0.1:1/hooks/" + testenv.Secret + "'}":                                            "refused",
-		"telegram: {server: 'http://127.0.0.1:1', token: " + testenv.Secret + ", chat: '@x'}":                             "refused",
-		"smtp: {server: '127.0.0.1:1', user: me, password: " + testenv.Secret + ", from: a@b.example, to: [c@d.example]}": "refused",
-		"webhook: {url: 'https://no-such-host.invalid/" + testenv.Secret + "', secret: whsec_" + b(30) + "}":              "no-such-host.invalid",
+	for _, tc := range []struct{ settings, want string }{
+		{"webhook: {url: '" + seen.URL + "/" + testenv.Secret + "'}",
+			"certificate"},
+		{"ntfy: {url: '" + seen.URL + "/goals', token: " + testenv.Secret + "}",
+			"certificate"},
+		{"discord: {url: '" + seen.URL + "/api/webhooks/1/" + testenv.Secret + "'}",
+			"certificate"},
+		{"matrix: {server: '" + seen.URL + "', token: " + testenv.Secret + ", room: '!x'}",
+			"certificate"},
+		{"webhook: {url: 'http://127.0.0.1:1/" + testenv.Secret + "'}",
+			"refused"},
+		{"ntfy: {url: 'http://127.0.0.1:1/goals', token: " + testenv.Secret + "}",
+			"refused"},
+		{"mattermost: {url: 'http://127.0.0.1:1/hooks/" + testenv.Secret + "'}",
+			"refused"},
+		{"telegram: {server: 'http://127.0.0.1:1', token: " + testenv.Secret + ", chat: '@x'}",
+			"refused"},
+		{"smtp: {server: '127.0.0.1:1', user: me, password: " + testenv.Secret + ", from: a@b.example, to: [c@d.example]}",
+			"refused"},
+		{"webhook: {url: 'https://no-such-host.invalid/" + testenv.Secret + "', secret: whsec_" + b(30) + "}",
+			"no-such-host.invalid"},
 	} {
-		w := newWorld(t, "channels:\n  hook: {"+settings+"}\n")
+		w := newWorld(t, "channels:\n  hook: {"+tc.settings+"}\n")
 		err := w.deliver("hook", goal(t, nil))
-		if err == nil || errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want an error with %q, worth a retry", settings, err, want)
+		if err == nil || errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want an error with %q, worth a retry", tc.settings, err, tc.want)
 		}
 		testenv.NoSecret(t, err, w.log.String())
 	}

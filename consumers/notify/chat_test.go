@@ -41,8 +41,8 @@ func (s *service) finds(text string, what ...*regexp.Regexp) {
 	}
 }
 
-// blockMarkup matches what makes a line of Markdown a heading, a quote or an item of a list.
-var blockMarkup = regexp.MustCompile(`(?m)^[ \t]*(?:#{1,6}[ \t]|-#|>|[-+*][ \t]|\d+[.)][ \t]|=+[ \t]*$|-+[ \t]*$)`)
+// blockMarkup matches what makes a line of Markdown a heading, a quote, an item of a list or code.
+var blockMarkup = regexp.MustCompile(`(?m)^(?: {4}|\t)|^[ \t]*(?:#{1,6}[ \t]|-#|>|[-+*][ \t]|\d+[.)][ \t]|=+[ \t]*$|-+[ \t]*$)`)
 
 // markdown returns a text without the backslashes of Markdown. What they do not stop is active.
 func (s *service) markdown(text string) string {
@@ -82,7 +82,8 @@ var ntfySequence = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
 
 // newNtfy starts a server of ntfy's JSON publishing: the topic is in the body.
 func newNtfy(t testing.TB, token string) *service {
-	return serve(t, false, http.StatusOK, `{"id":"x","event":"message"}`, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+	const reply = `{"id":"x","event":"message"}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct {
 			Topic, Title, Message, Click string
 			Priority                     int
@@ -92,8 +93,8 @@ func newNtfy(t testing.TB, token string) *service {
 		if err := decode(body, &m); err != nil {
 			return "", shown{}, err
 		}
-		if r.URL.Path != "/" || m.Topic != "goals" || m.Priority < 1 || m.Priority > 5 || !ntfySequence.MatchString(m.Sequence) ||
-			r.Header.Get("Authorization") != "Bearer "+token || len(m.Message) > 4096 {
+		if r.URL.Path != "/" || r.Header.Get("Authorization") != "Bearer "+token || m.Topic != "goals" ||
+			m.Priority < 1 || m.Priority > 5 || !ntfySequence.MatchString(m.Sequence) || len(m.Message) > 4096 {
 			return "", shown{}, fmt.Errorf("%s %v %s", r.URL, r.Header, body)
 		}
 		s.finds(m.Message, links)
@@ -103,7 +104,8 @@ func newNtfy(t testing.TB, token string) *service {
 
 // newDiscord starts a server with one webhook.
 func newDiscord(t testing.TB, token string) *service {
-	return serve(t, false, http.StatusOK, `{"id": "1"}`, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+	const reply = `{"id": "1"}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct {
 			Content  string
 			Flags    int
@@ -112,7 +114,8 @@ func newDiscord(t testing.TB, token string) *service {
 		if err := decode(body, &m); err != nil {
 			return "", shown{}, err
 		}
-		if r.URL.Path != "/api/webhooks/1/"+token || r.URL.Query().Get("wait") != "true" || m.Content == "" || utf8.RuneCountInString(m.Content) > 2000 {
+		if r.URL.Path != "/api/webhooks/1/"+token || r.URL.Query().Get("wait") != "true" ||
+			m.Content == "" || utf8.RuneCountInString(m.Content) > 2000 {
 			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
 		}
 		if m.Mentions == nil || m.Mentions.Parse == nil || len(m.Mentions.Parse) > 0 {
@@ -176,7 +179,8 @@ func newMattermost(t testing.TB, token string) *service {
 // newMatrix starts a homeserver with one room. It stores a message once for each transaction ID.
 func newMatrix(t testing.TB, token string) *service {
 	prefix := "/_matrix/client/v3/rooms/!goals:club.example/send/m.room.message/"
-	return serve(t, false, http.StatusOK, `{"event_id": "$1"}`, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+	const reply = `{"event_id": "$1"}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct {
 			Type     string `json:"msgtype"`
 			Body     string
@@ -186,7 +190,8 @@ func newMatrix(t testing.TB, token string) *service {
 			return "", shown{}, err // a formatted_body would be HTML
 		}
 		transaction, ok := strings.CutPrefix(r.URL.Path, prefix)
-		if !ok || transaction == "" || r.Method != http.MethodPut || m.Type != "m.text" || m.Body == "" || r.Header.Get("Authorization") != "Bearer "+token {
+		if !ok || transaction == "" || r.Method != http.MethodPut || r.Header.Get("Authorization") != "Bearer "+token ||
+			m.Type != "m.text" || m.Body == "" {
 			return "", shown{}, fmt.Errorf("%s %s %s", r.Method, r.URL, body)
 		}
 		if m.Mentions == nil { // then push rules look for names in the body
@@ -199,7 +204,8 @@ func newMatrix(t testing.TB, token string) *service {
 
 // newTelegram starts a Bot API.
 func newTelegram(t testing.TB, token string) *service {
-	return serve(t, false, http.StatusOK, `{"ok": true}`, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+	const reply = `{"ok": true}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct {
 			Chat    string `json:"chat_id"`
 			Text    string
@@ -210,7 +216,8 @@ func newTelegram(t testing.TB, token string) *service {
 		if err := decode(body, &m); err != nil {
 			return "", shown{}, err // a parse_mode would be markup
 		}
-		if m.Chat != "@goals" || r.URL.Path != "/bot"+token+"/sendMessage" || m.Text == "" || utf8.RuneCountInString(m.Text) > 4096 {
+		if r.URL.Path != "/bot"+token+"/sendMessage" || m.Chat != "@goals" ||
+			m.Text == "" || utf8.RuneCountInString(m.Text) > 4096 {
 			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
 		}
 		s.finds(m.Text, mentions, links, commands)
@@ -220,7 +227,8 @@ func newTelegram(t testing.TB, token string) *service {
 
 // newGotify starts a server with one application.
 func newGotify(t testing.TB, token string) *service {
-	return serve(t, false, http.StatusOK, `{"id": 1}`, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+	const reply = `{"id": 1}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct {
 			Title, Message string
 			Priority       int
@@ -242,7 +250,8 @@ func newGotify(t testing.TB, token string) *service {
 
 // newPushover starts a server with one application and one user.
 func newPushover(t testing.TB, token string) *service {
-	return serve(t, false, http.StatusOK, `{"status": 1, "request": "x"}`, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+	const reply = `{"status": 1, "request": "x"}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
 			return "", shown{}, err
@@ -284,8 +293,10 @@ func newTeams(t testing.TB, token string) *service {
 		if err := decode(body, &m); err != nil {
 			return "", shown{}, err
 		}
-		if r.URL.Path != "/workflows/1/triggers/manual/paths/invoke" || r.URL.Query().Get("sig") != token || m.Type != "message" || len(body) > 28<<10 ||
-			len(m.Attachments) != 1 || m.Attachments[0].Type != "application/vnd.microsoft.card.adaptive" || m.Attachments[0].Content.Type != "AdaptiveCard" {
+		if r.URL.Path != "/workflows/1/triggers/manual/paths/invoke" || r.URL.Query().Get("sig") != token ||
+			m.Type != "message" || len(body) > 28<<10 || len(m.Attachments) != 1 ||
+			m.Attachments[0].Type != "application/vnd.microsoft.card.adaptive" ||
+			m.Attachments[0].Content.Type != "AdaptiveCard" {
 			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
 		}
 		var texts []string

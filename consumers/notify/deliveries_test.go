@@ -18,7 +18,12 @@ import (
 func hooked(t *testing.T, rule string) (*world, *service) {
 	t.Helper()
 	s := newHook(t)
-	return newWorld(t, "channels:\n  hook: {webhook: {url: '"+s.URL+"', secret: "+webhookSecret+"}}\nrules:\n  - "+rule+"\n"), s
+	return newWorld(t, hookSettings(s)+"rules:\n  - "+rule+"\n"), s
+}
+
+// hookSettings returns the settings of a webhook channel.
+func hookSettings(s *service) string {
+	return "channels:\n  hook: {webhook: {url: '" + s.URL + "', secret: " + webhookSecret + "}}\n"
 }
 
 // titles returns what a service shows now, without the threads.
@@ -41,7 +46,8 @@ func TestOneTrueNotification(t *testing.T) {
 	const (
 		goal = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
 		news = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
-		edit = "Corrected: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; scorer Sebastian Giovinco → Jozy Altidore"
+		edit = "Corrected: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; scorer Sebastian " +
+			"Giovinco → Jozy Altidore"
 		back = "Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
 	)
 	for name, tc := range map[string]struct {
@@ -49,10 +55,12 @@ func TestOneTrueNotification(t *testing.T) {
 		want   string
 		calls  int
 	}{
-		"a goal":                          {[]event.Event{first}, goal, 1},
-		"corrected":                       {[]event.Event{first, corrected}, edit, 2},
-		"taken back":                      {[]event.Event{first, corrected, retracted}, back, 3},
-		"twice each":                      {[]event.Event{first, first, corrected, corrected, retracted, retracted, first}, back, 3},
+		"a goal":     {[]event.Event{first}, goal, 1},
+		"corrected":  {[]event.Event{first, corrected}, edit, 2},
+		"taken back": {[]event.Event{first, corrected, retracted}, back, 3},
+		"twice each": {
+			[]event.Event{first, first, corrected, corrected, retracted, retracted, first}, back, 3,
+		},
 		"taken back, the correction lost": {[]event.Event{first, retracted, corrected}, back, 2},
 		"the correction overtakes":        {[]event.Event{corrected, first}, news, 1},
 		"taken back before it was sent":   {[]event.Event{retracted, first, corrected}, "", 0},
@@ -79,8 +87,9 @@ func TestRetractedWhileFailing(t *testing.T) {
 		answer func(http.ResponseWriter)
 		want   string
 	}{
-		"refused":   {func(w http.ResponseWriter) { w.WriteHeader(503) }, ""},
-		"uncertain": {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "Taken back: goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–0 Toronto FC"},
+		"refused": {func(w http.ResponseWriter) { w.WriteHeader(503) }, ""},
+		"uncertain": {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "Taken back: goal for Toronto FC: " +
+			"Sebastian Giovinco | 6', New York City FC 0–0 Toronto FC"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, s := hooked(t, "kinds: [goal]")
@@ -177,7 +186,7 @@ func TestCorrectionOfOldNewsIsNotSent(t *testing.T) {
 // language.
 func TestLanguageOfACorrection(t *testing.T) {
 	s := newHook(t)
-	w := newWorld(t, "language: de\nchannels:\n  hook: {webhook: {url: '"+s.URL+"', secret: "+webhookSecret+"}}\nrules:\n  - {players: [Sebastian Giovinco], kinds: [goal]}\n")
+	w := newWorld(t, "language: de\n"+hookSettings(s)+"rules:\n  - {players: [Sebastian Giovinco], kinds: [goal]}\n")
 	e := consumertest.Goal()
 	for _, e := range []event.Event{e, consumertest.Corrected(e)} {
 		if err := w.deliver("hook", e); err != nil {
@@ -235,7 +244,8 @@ func TestDelay(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	const want = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
+	const want = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; Goal for Toronto FC: " +
+		"Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
 	if got := titles(s); s.called() != 2 || got != want {
 		t.Errorf("%d calls: %s\nwant %s", s.called(), got, want)
 	}
@@ -248,7 +258,10 @@ func TestRules(t *testing.T) {
 		return goal(t, func(d *event.Data) { d.Kind, d.Match.Status = event.StatusChange, s })
 	}
 	for rule, tc := range map[string]struct{ sent, not []event.Event }{
-		"{}":                                        {[]event.Event{goal(t, nil), kind(event.RedCard), kind(event.MatchEnd)}, []event.Event{kind(event.YellowCard), kind(event.Substitution), status(event.Final)}},
+		"{}": {
+			[]event.Event{goal(t, nil), kind(event.RedCard), kind(event.MatchEnd)},
+			[]event.Event{kind(event.YellowCard), kind(event.Substitution), status(event.Final)},
+		},
 		"{topics: ['soccer.mls.*']}":                {[]event.Event{goal(t, nil), kind(event.Substitution)}, nil},
 		"{topics: ['*.*.yellow_card']}":             {[]event.Event{kind(event.YellowCard)}, []event.Event{goal(t, nil)}},
 		"{topics: ['#'], kinds: [goal]}":            {[]event.Event{goal(t, nil)}, []event.Event{kind(event.RedCard)}},
@@ -295,7 +308,9 @@ func TestRate(t *testing.T) {
 		var p *broker.PostponedError
 		if errors.As(err, &p) {
 			postponed++
-			if in, want := time.Until(p.Until), time.Duration(20*postponed)*time.Minute; in < want-time.Minute || in > want+time.Minute { // not all at the same time
+			// Each is postponed to a time of its own.
+			in, want := time.Until(p.Until), time.Duration(20*postponed)*time.Minute
+			if in < want-time.Minute || in > want+time.Minute {
 				t.Errorf("postponed for %v, want %v", in, want)
 			}
 		} else if err != nil {

@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,18 +11,23 @@ import (
 	"github.com/matchwire/matchwire/consumers/notify"
 	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // hostile are names that a page could contain, in the markup of each service.
 var hostile = []string{
-	"@everyone @here @channel @all @room @goals <!channel> <!here|x> <@U123> <@&42> <@!42> <#C1|general> <users/all> ~town-square #hash",
-	"[click](https://evil.example/x) <https://evil.example|home> https://evil.example www.evil.example evil.example a@evil.example mailto:a@evil.example",
+	"@everyone @here @channel @all @room @goals <!channel> <!here|x> <@U123> <@&42> <@!42> <#C1|general> <users/all> " +
+		"~town-square #hash",
+	"[click](https://evil.example/x) <https://evil.example|home> https://evil.example www.evil.example evil.example " +
+		"a@evil.example mailto:a@evil.example",
 	"HTTPS://EVIL.EXAMPLE/x http://evil.example:80 x.y.evil.example",
 	"![image](https://evil.example/i.png) [ref]: https://evil.example [ref]",
 	"**bold** __under__ ~~strike~~ ||spoiler|| *i* _i_ ~s~ `code` ``` fence",
 	"\\*escaped\\* \\\\ \\[x](https://evil.example) \\@everyone \\",
 	"<b>bold</b> <a href=\"https://evil.example\">x</a> &lt;b&gt; &amp; &#64;all <script>",
 	"/start /ban@bot :smile: :+1: $x^2$ {{DATE(2026-01-01T00:00:00Z,SHORT)}} <t:1700000000:R> <:goal:42> </cmd:1>",
+	":a:b:c: :goal::soccer: WWW.evil.example",
+	"first\n    indented\n\tcode\n\n    more",
 	"=?utf-8?q?forged?= =?utf-8?b?Zm9yZ2Vk?=",
 	"\u202eevil\u202c \u2066x\u2069 \x1b[31mred\x1b[0m \x00\x07\u009b bell \ufeff bad\xff",
 	"Subject\r\nBcc: a@evil.example\r\n\r\nbody\u2028line\u2029",
@@ -30,7 +36,8 @@ var hostile = []string{
 }
 
 // The beginning of a body can be markup of a whole line.
-var lineStarts = []string{"# heading", "-# small", "> quote", ">>> quote", "- item", "* item", "+ item", "1. item", "2) item", "===", "---", "~~~", "```"}
+var lineStarts = []string{"# heading", "-# small", "> quote", ">>> quote", "- item", "* item", "+ item", "1. item",
+	"2) item", "===", "---", "~~~", "```"}
 
 // Names from a page arrive as text: no service makes a mention, a link or a format of them.
 func TestHostileTextArrivesAsText(t *testing.T) {
@@ -70,7 +77,8 @@ func TestHostileTextArrivesAsText(t *testing.T) {
 				return
 			}
 			l, want := s.all()[i], notify.Render(e)
-			if l.Title != want.Title || visible(strings.ReplaceAll(l.Body, "\r\n", "\n")) != want.Body || l.to != "desk@club.example" {
+			body := visible(strings.ReplaceAll(l.Body, "\r\n", "\n"))
+			if l.Title != want.Title || body != want.Body || l.to != "desk@club.example" {
 				t.Errorf("%q\nshows %q\nand   %q\nwant  %q\nand   %q", name, l.Title, l.Body, want.Title, want.Body)
 			}
 			if len(l.header) != 11 || l.header.Get("Bcc") != "" {
@@ -83,17 +91,23 @@ func TestHostileTextArrivesAsText(t *testing.T) {
 	})
 }
 
-// withBody returns a webhook channel with a template, as for Google Chat.
+// withBody returns a webhook channel with a template and a header, as for a service that has no kind of
+// its own.
 func withBody(t *testing.T, _ time.Duration) channel {
-	s := serve(t, false, http.StatusOK, "", func(s *service, _ *http.Request, body []byte) (string, shown, error) {
+	s := serve(t, false, http.StatusOK, "", func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct{ Title, Text string }
 		if err := decode(body, &m); err != nil {
 			return "", shown{}, err
 		}
+		if r.Header.Get("Access-Token") != testenv.Secret || r.Header.Get("Content-Type") != "application/json" {
+			return "", shown{}, fmt.Errorf("headers %v", r.Header)
+		}
 		s.finds(m.Text, links, mentions)
 		return s.next(), shown{m.Title, m.Text}, nil
 	})
-	return channel{s, newWorld(t, "channels:\n  hook:\n    webhook:\n      url: '"+s.URL+"'\n      body: '{\"title\": {{json .Title}}, \"text\": {{json .Body}}}'\n"), "hook"}
+	return channel{s, newWorld(t, "channels:\n  hook:\n    webhook:\n      url: '"+s.URL+"'\n"+
+		"      headers: {Access-Token: "+testenv.Secret+"}\n"+
+		"      body: '{\"title\": {{json .Title}}, \"text\": {{json .Body}}}'\n"), "hook"}
 }
 
 // Clean removes what changes how other text is shown, and nothing else.

@@ -40,8 +40,10 @@ type mailServer struct {
 	config *tls.Config // for STARTTLS; nil: not offered
 	auth   string      // what it offers
 
-	mu      sync.Mutex
-	answers map[string]string // by verb, "RCPT <address>", "." (the end of a mail) or "" (the greeting); "cut" cuts the connection, "hang" waits
+	mu sync.Mutex
+	// answers are the answers by verb, "RCPT <address>", "." (the end of a mail) or "" (the greeting).
+	// "cut" cuts the connection, "hang" waits.
+	answers map[string]string
 	letters []letter
 	logins  []string // user and password
 	done    chan struct{}
@@ -73,7 +75,8 @@ func newMailServerWith(t testing.TB, prepare func(*mailServer)) *mailServer {
 
 // settings returns the settings of a channel.
 func (s *mailServer) settings(more string) string {
-	return "channels:\n  mail: {smtp: {server: '" + s.Addr().String() + "', from: 'Goals <goals@club.example>', " + more + "}}\n"
+	server := s.Addr().String()
+	return "channels:\n  mail: {smtp: {server: '" + server + "', from: 'Goals <goals@club.example>', " + more + "}}\n"
 }
 
 const oneMailbox = "tls: none, user: me, password: " + testenv.Secret + ", to: [desk@club.example]"
@@ -236,11 +239,13 @@ func TestMail(t *testing.T) {
 		t.Fatal(err)
 	}
 	letters := s.all()
-	if len(letters) != 1 || letters[0].shown != (shown{"Goal for Toronto FC: Sebastian Giovinco", "6', New York City FC 0–1 Toronto FC"}) {
+	want := shown{"Goal for Toronto FC: Sebastian Giovinco", "6', New York City FC 0–1 Toronto FC"}
+	if len(letters) != 1 || letters[0].shown != want {
 		t.Fatalf("mails: %v", letters)
 	}
 	for name, want := range map[string]string{
-		"From": `"Goals" <goals@club.example>`, "To": "<desk@club.example>", "Auto-Submitted": "auto-generated", "X-Transaction-Id": e.TID.String(),
+		"From": `"Goals" <goals@club.example>`, "To": "<desk@club.example>",
+		"Auto-Submitted": "auto-generated", "X-Transaction-Id": e.TID.String(),
 		"Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "quoted-printable", "MIME-Version": "1.0",
 	} {
 		if got := letters[0].header.Get(name); got != want {
@@ -250,7 +255,8 @@ func TestMail(t *testing.T) {
 	if at, err := letters[0].header.Date(); err != nil || at.Sub(e.Time).Abs() > time.Second {
 		t.Errorf("the date is %v, %v, want %v", at, err, e.Time)
 	}
-	if id := letters[0].header.Get("Message-ID"); !strings.HasPrefix(id, "<"+e.ID+".") || !strings.HasSuffix(id, "@club.example>") {
+	id := letters[0].header.Get("Message-ID")
+	if !strings.HasPrefix(id, "<"+e.ID+".") || !strings.HasSuffix(id, "@club.example>") {
 		t.Errorf("message ID %s, want it to have the event's ID", id)
 	}
 	if err := w.deliver("mail", consumertest.Corrected(e)); err != nil {
@@ -336,7 +342,8 @@ func TestMailToSeveral(t *testing.T) {
 		t.Errorf("%v, want an error worth a retry for c", err)
 	}
 	s.set("RCPT c@club.example", "")
-	if err := w.deliver("mail", e); !errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), "b@club.example") {
+	err := w.deliver("mail", e)
+	if !errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), "b@club.example") {
 		t.Errorf("%v, want a permanent error for b", err)
 	}
 	if got := received(); got != "a c" {
@@ -346,7 +353,8 @@ func TestMailToSeveral(t *testing.T) {
 	if err := w.deliver("mail", e); err != nil || received() != "a c b" {
 		t.Errorf("%v, received by %q, want a, c and then b", err, received())
 	}
-	if keys := w.redis.HKeys(t.Context(), "mw:notify:mail:{"+e.Data.Incident+"}").Val(); strings.Contains(fmt.Sprint(keys), "club.example") {
+	keys := w.redis.HKeys(t.Context(), "mw:notify:mail:{"+e.Data.Incident+"}").Val()
+	if len(keys) == 0 || strings.Contains(fmt.Sprint(keys), "club.example") {
 		t.Errorf("an address is in Redis: %v", keys)
 	}
 }
@@ -366,11 +374,15 @@ func TestMailSecurity(t *testing.T) {
 		"starttls":             {"tls: starttls" + user, func(s *mailServer) { s.config = web.TLS }, ""},
 		"starttls by default":  {"x" + user, func(s *mailServer) { s.config = web.TLS }, ""},
 		"starttls not offered": {"tls: starttls" + user, func(*mailServer) {}, "offers no STARTTLS"},
-		"implicit":             {"tls: implicit" + user, func(s *mailServer) { s.Listener = tls.NewListener(s.Listener, web.TLS) }, ""},
-		"implicit, but plain":  {"tls: implicit" + user, func(*mailServer) {}, "first record does not look like a TLS handshake"},
-		"LOGIN":                {"tls: starttls" + user, func(s *mailServer) { s.config, s.auth = web.TLS, "LOGIN XOAUTH2" }, ""},
-		"unknown AUTH":         {"tls: starttls" + user, func(s *mailServer) { s.config, s.auth = web.TLS, "XOAUTH2" }, "none of AUTH PLAIN, LOGIN and CRAM-MD5"},
-		"untrusted":            {"tls: starttls" + user, func(s *mailServer) { s.config = web.TLS }, "certificate"},
+		"implicit": {"tls: implicit" + user,
+			func(s *mailServer) { s.Listener = tls.NewListener(s.Listener, web.TLS) }, ""},
+		"implicit, but plain": {"tls: implicit" + user,
+			func(*mailServer) {}, "first record does not look like a TLS handshake"},
+		"LOGIN": {"tls: starttls" + user,
+			func(s *mailServer) { s.config, s.auth = web.TLS, "LOGIN XOAUTH2" }, ""},
+		"unknown AUTH": {"tls: starttls" + user,
+			func(s *mailServer) { s.config, s.auth = web.TLS, "XOAUTH2" }, "none of AUTH PLAIN, LOGIN and CRAM-MD5"},
+		"untrusted": {"tls: starttls" + user, func(s *mailServer) { s.config = web.TLS }, "certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := send.Options{Timeout: patience, TLS: roots}

@@ -23,7 +23,7 @@ func phones(t *testing.T, n int) (w *world, s *service, subscription func(i int)
 	}
 	s = newPushService(t, browsers, func() string { return w.publicKey() })
 	trust(t, s.Server, patience)
-	w = newWorld(t, "channels:\n  phones: {webpush: {keys: vapid.json, contact: 'mailto:me@club.example', services: ['"+strings.TrimPrefix(s.URL, "https://")+"']}}\nrules:\n  - kinds: [goal]\n")
+	w = newWorld(t, webPushSettings(s)+"rules:\n  - kinds: [goal]\n")
 	return w, s, func(i int) string { return browsers[fmt.Sprint("/", i)].subscription(fmt.Sprint(s.URL, "/", i)) }
 }
 
@@ -51,8 +51,10 @@ func TestPush(t *testing.T) {
 	}{
 		{e, "/0 Goal for Toronto FC: Sebastian Giovinco; /1 Gol de Toronto FC: Sebastian Giovinco"},
 		// To the third, whose filter has this player, it is news.
-		{corrected, "/0 Corrected: goal for Toronto FC: Jozy Altidore; /1 Corrección: gol de Toronto FC: Jozy Altidore; /2 Goal for Toronto FC: Jozy Altidore"},
-		{consumertest.Retracted(corrected), "/0 Taken back: goal for Toronto FC: Jozy Altidore; /1 Anulado: gol de Toronto FC: Jozy Altidore; /2 Taken back: goal for Toronto FC: Jozy Altidore"},
+		{corrected, "/0 Corrected: goal for Toronto FC: Jozy Altidore; /1 Corrección: gol de Toronto FC: Jozy Altidore; " +
+			"/2 Goal for Toronto FC: Jozy Altidore"},
+		{consumertest.Retracted(corrected), "/0 Taken back: goal for Toronto FC: Jozy Altidore; " +
+			"/1 Anulado: gol de Toronto FC: Jozy Altidore; /2 Taken back: goal for Toronto FC: Jozy Altidore"},
 	} {
 		if err := w.deliver("phones", step.sent); err != nil {
 			t.Fatal(err)
@@ -130,24 +132,37 @@ func TestLongPushIsCut(t *testing.T) {
 func TestSubscribing(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	good := subscription(0)
-	for body, want := range map[string]string{
-		`{`: "is malformed", `{"subscription": ` + good + `, "delay": 3}`: `unknown field \"delay\"`,
-		`{"subscription": ` + strings.Replace(good, s.URL, "https://169.254.169.254", 1) + `}`:                 "is not a known push service",
-		`{"subscription": ` + strings.Replace(good, s.URL, "https://fcm.googleapis.com.evil.example", 1) + `}`: "is not a known push service",
-		`{"subscription": ` + strings.Replace(good, s.URL, "https://me:pw@fcm.googleapis.com", 1) + `}`:        "endpoint: want the https URL",
-		`{"subscription": ` + strings.Replace(good, "https://", "http://", 1) + `}`:                            "endpoint: want the https URL",
-		`{"subscription": {"endpoint": "` + s.URL + `/0", "keys": {"p256dh": "AAAA", "auth": "AAAA"}}}`:        "keys: want p256dh and auth",
-		`{"subscription": ` + good + `, "topics": ["soccer"]}`:                                                 "topics: topic pattern",
-		`{"subscription": ` + good + `, "kinds": ["gaol"]}`:                                                    `there is no kind \"gaol\"`,
-		`{"subscription": ` + good + `, "language": "tlh"}`:                                                    `language \"tlh\": want one of de, en, es, fr`,
-		`{"subscription": ` + good + `, "teams": ["` + strings.Repeat(`x","`, 60) + `"]}`:                      "teams: 61 of them, want 50 at most",
-		strings.Repeat(" ", 10_000) + "{}":                                                                     "too large",
+	for _, tc := range []struct{ body, want string }{
+		{`{`, "is malformed"}, {`{"subscription": ` + good + `, "delay": 3}`, `unknown field \"delay\"`},
+		{`{"subscription": ` + strings.Replace(good, s.URL, "https://169.254.169.254", 1) + `}`,
+			"is not a known push service"},
+		{`{"subscription": ` + strings.Replace(good, s.URL, "https://fcm.googleapis.com.evil.example", 1) + `}`,
+			"is not a known push service"},
+		{`{"subscription": ` + strings.Replace(good, s.URL, "https://me:pw@fcm.googleapis.com", 1) + `}`,
+			"endpoint: want the https URL"},
+		{`{"subscription": ` + strings.Replace(good, "https://", "http://", 1) + `}`,
+			"endpoint: want the https URL"},
+		{`{"subscription": {"endpoint": "` + s.URL + `/0", "keys": {"p256dh": "AAAA", "auth": "AAAA"}}}`,
+			"keys: want p256dh and auth"},
+		{`{"subscription": ` + good + `, "topics": ["soccer"]}`,
+			"topics: topic pattern"},
+		{`{"subscription": ` + good + `, "kinds": ["gaol"]}`,
+			`there is no kind \"gaol\"`},
+		{`{"subscription": ` + good + `, "language": "tlh"}`,
+			`language \"tlh\": want one of de, en, es, fr`},
+		{`{"subscription": ` + good + `, "teams": ["` + strings.Repeat(`x","`, 60) + `"]}`,
+			"teams: 61 of them, want 50 at most"},
+		{strings.Repeat(" ", 10_000) + "{}",
+			"too large"},
 	} {
-		if code, reply := w.subscribe(body); code != http.StatusBadRequest || !strings.Contains(reply, want) {
-			t.Errorf("%.200s: %d %s, want %q", body, code, reply, want)
+		if code, reply := w.subscribe(tc.body); code != http.StatusBadRequest || !strings.Contains(reply, tc.want) {
+			t.Errorf("%.200s: %d %s, want %q", tc.body, code, reply, tc.want)
 		}
 	}
-	for _, known := range []string{"https://fcm.googleapis.com/fcm/send/x", "https://updates.push.services.mozilla.com/wpush/v2/x", "https://wns2-par02p.notify.windows.com/w/?token=x", "https://web.push.apple.com/x"} {
+	for _, known := range []string{
+		"https://fcm.googleapis.com/fcm/send/x", "https://updates.push.services.mozilla.com/wpush/v2/x",
+		"https://wns2-par02p.notify.windows.com/w/?token=x", "https://web.push.apple.com/x",
+	} {
 		w.mustSubscribe(`{"subscription": ` + strings.Replace(good, s.URL+"/0", known, 1) + `}`)
 	}
 	call := func(method, path, body string) int {
@@ -156,8 +171,9 @@ func TestSubscribing(t *testing.T) {
 		return rec.Code
 	}
 	w.mustSubscribe(`{"subscription": ` + good + `}`)
-	before := w.redis.HLen(t.Context(), "mw:push:phones").Val()
-	if code := call("DELETE", "/phones/subscriptions", good); code != 204 || w.redis.HLen(t.Context(), "mw:push:phones").Val() != before-1 {
+	stored := func() int64 { return w.redis.HLen(t.Context(), "mw:push:phones").Val() }
+	before := stored()
+	if code := call("DELETE", "/phones/subscriptions", good); code != 204 || stored() != before-1 {
 		t.Errorf("unsubscribed: %d", code)
 	}
 	if code := call("GET", "/desks", ""); code != 404 {

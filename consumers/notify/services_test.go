@@ -160,7 +160,8 @@ func newHook(t testing.TB) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, false, http.StatusNoContent, "", func(_ *service, r *http.Request, body []byte) (string, shown, error) {
+	const status = http.StatusNoContent
+	return serve(t, false, status, "", func(_ *service, r *http.Request, body []byte) (string, shown, error) {
 		if err := verifier.Verify(body, r.Header); err != nil {
 			return "", shown{}, err
 		}
@@ -172,7 +173,8 @@ func newHook(t testing.TB) *service {
 		if err := json.Unmarshal(body, &n); err != nil {
 			return "", shown{}, err
 		}
-		if n.Event.ID != r.Header.Get("Webhook-Id") || n.Event.TID != r.Header.Get("X-Transaction-Id") || n.Type == "" || n.Timestamp.IsZero() || n.Text != n.Title+" ("+n.Body+")" {
+		if n.Event.ID != r.Header.Get("Webhook-Id") || n.Event.TID != r.Header.Get("X-Transaction-Id") ||
+			n.Type == "" || n.Timestamp.IsZero() || n.Text != n.Title+" ("+n.Body+")" {
 			return "", shown{}, fmt.Errorf("headers %v, body %s", r.Header, body)
 		}
 		return n.Thread, shown{n.Title, n.Body}, nil
@@ -201,7 +203,8 @@ var b64 = base64.RawURLEncoding
 
 // subscription returns the browser's PushSubscription as JSON.
 func (b subscribed) subscription(endpoint string) string {
-	return fmt.Sprintf(`{"endpoint": %q, "expirationTime": null, "keys": {"p256dh": %q, "auth": %q}}`, endpoint, b64.EncodeToString(b.key.PublicKey().Bytes()), b64.EncodeToString(b.auth))
+	return fmt.Sprintf(`{"endpoint": %q, "expirationTime": null, "keys": {"p256dh": %q, "auth": %q}}`,
+		endpoint, b64.EncodeToString(b.key.PublicKey().Bytes()), b64.EncodeToString(b.auth))
 }
 
 // decrypt decrypts a message by RFC 8291.
@@ -221,7 +224,8 @@ func (b subscribed) decrypt(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	ikm, err := hkdf.Key(sha256.New, shared, b.auth, "WebPush: info\x00"+string(b.key.PublicKey().Bytes())+string(sender), 32)
+	info := "WebPush: info\x00" + string(b.key.PublicKey().Bytes()) + string(sender)
+	ikm, err := hkdf.Key(sha256.New, shared, b.auth, info, 32)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +266,9 @@ func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := subscribed{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes("DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"))
+	const message = "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6" +
+		"TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
+	plain, err := subscribed{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes(message))
 	if err != nil || string(plain) != "When I grow up, I want to be a watermelon" {
 		t.Errorf("%q %v", plain, err)
 	}
@@ -277,7 +283,9 @@ func newPushService(t testing.TB, browsers map[string]subscribed, public func() 
 			return "", shown{}, errors.New("no browser at " + r.URL.Path)
 		}
 		ttl, err := strconv.Atoi(r.Header.Get("TTL"))
-		if topic := r.Header.Get("Topic"); err != nil || ttl < 0 || !ntfySequence.MatchString(topic) || len(topic) > 32 || r.Header.Get("Content-Encoding") != "aes128gcm" ||
+		topic := r.Header.Get("Topic")
+		if err != nil || ttl < 0 || !ntfySequence.MatchString(topic) || len(topic) > 32 ||
+			r.Header.Get("Content-Encoding") != "aes128gcm" ||
 			!slices.Contains([]string{"very-low", "low", "normal", "high"}, r.Header.Get("Urgency")) {
 			return "", shown{}, fmt.Errorf("headers %v", r.Header)
 		}
@@ -323,7 +331,9 @@ func vapid(header, audience, public string) error {
 		Aud, Sub string
 		Exp      int64
 	}
-	if err := json.Unmarshal(claims, &c); err != nil || c.Aud != audience || c.Sub != "mailto:me@club.example" || time.Until(time.Unix(c.Exp, 0)) > 24*time.Hour || time.Until(time.Unix(c.Exp, 0)) < time.Minute {
+	err = json.Unmarshal(claims, &c)
+	left := time.Until(time.Unix(c.Exp, 0))
+	if err != nil || c.Aud != audience || c.Sub != "mailto:me@club.example" || left > 24*time.Hour || left < time.Minute {
 		return fmt.Errorf("claims %s: %v", claims, err)
 	}
 	return nil

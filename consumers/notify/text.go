@@ -243,11 +243,20 @@ func (t texts) render(e event.Event, asNews bool, code string) Text {
 	}
 	return Text{
 		Title: send.Cut(oneLine(send.Clean(title.String())), maxTitle),
-		Body:  send.Cut(strings.TrimSpace(send.Clean(body.String())), maxBody),
+		Body:  send.Cut(trimLines(send.Clean(body.String())), maxBody),
 	}
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// trimLines trims each line and s. An indented line would be code in Markdown.
+func trimLines(s string) string {
+	var b strings.Builder
+	for line := range strings.SplitSeq(s, "\n") {
+		b.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return strings.TrimSpace(b.String())
+}
 
 // template returns the template of a language, or the English one, or nil.
 func (t texts) template(name, code string) *template.Template {

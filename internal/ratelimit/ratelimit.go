@@ -25,8 +25,8 @@ type Request struct {
 	Burst int           // slots that are free at once after a break; 1 if less
 	Most  time.Duration // the longest wait for which a slot is reserved
 	Pause string        // the name of the pause that applies
-	// Queue gives each refused request another time to come back, Gap apart. Without it all are
-	// told when the next slot is free.
+	// Queue gives each refused request a time of its own to ask again, Gap apart. Without it, each
+	// gets the time of the next free slot.
 	Queue bool
 }
 

@@ -32,7 +32,10 @@ func TestSlotsAreShared(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		one, two := ratelimit.Limiter{Redis: r}, ratelimit.Limiter{Redis: r}
 		minute := ratelimit.Request{Gap: time.Minute, Most: time.Hour}
-		got := []want{reserve(t, one, "a", minute), reserve(t, two, "a", minute), reserve(t, one, "a", minute), reserve(t, two, "b", minute)}
+		got := []want{
+			reserve(t, one, "a", minute), reserve(t, two, "a", minute), reserve(t, one, "a", minute),
+			reserve(t, two, "b", minute),
+		}
 		if w := []want{{0, 0}, {time.Minute, 0}, {2 * time.Minute, 0}, {0, 0}}; !slices.Equal(got, w) {
 			t.Errorf("%v, want %v", got, w)
 		}

@@ -149,7 +149,7 @@ func (e endpoint) description(r reply) string {
 	return e.secrets.words(e.words(r))
 }
 
-// permanent returns the error of a notification that the service has refused for good.
+// permanent returns the error of a notification that the service has refused permanently.
 func permanent(err error) error { return &RefusedError{Err: broker.Permanent(err)} }
 
 const (

@@ -133,8 +133,8 @@ func (m *mailer) Send(ctx context.Context, to Recipient, n Notification) error {
 		return m.refused("connecting", err)
 	}
 	defer c.Close()
-	if err := m.prepare(c); err != nil {
-		return m.refused("greeting", err)
+	if step, err := m.prepare(c); err != nil {
+		return m.refused(step, err)
 	}
 	if err := c.Mail(m.from.Address); err != nil {
 		return m.refused("MAIL FROM", err)
@@ -191,25 +191,25 @@ func (m *mailer) tlsConfig() *tls.Config {
 	return config
 }
 
-// prepare greets the server, starts TLS and logs in.
-func (m *mailer) prepare(c *smtp.Client) error {
+// prepare greets the server, starts TLS and logs in. It returns the command that failed.
+func (m *mailer) prepare(c *smtp.Client) (step string, err error) {
 	name, err := os.Hostname()
 	if err != nil || !hostName(name) {
 		name = "localhost"
 	}
 	if err := c.Hello(name); err != nil {
-		return err
+		return "EHLO", err
 	}
 	if m.tls == startTLS {
 		if ok, _ := c.Extension("STARTTLS"); !ok {
-			return errNoTLS
+			return "STARTTLS", errNoTLS
 		}
 		if err := c.StartTLS(m.tlsConfig()); err != nil {
-			return err
+			return "STARTTLS", err
 		}
 	}
 	if m.user == "" {
-		return nil
+		return "", nil
 	}
 	_, offered := c.Extension("AUTH")
 	for _, one := range []struct {
@@ -221,10 +221,10 @@ func (m *mailer) prepare(c *smtp.Client) error {
 		{"CRAM-MD5", smtp.CRAMMD5Auth(m.user, m.password)},
 	} {
 		if strings.Contains(" "+strings.ToUpper(offered)+" ", " "+one.name+" ") {
-			return c.Auth(one.auth)
+			return "AUTH", c.Auth(one.auth)
 		}
 	}
-	return errNoAuth
+	return "AUTH", errNoAuth
 }
 
 func hostName(name string) bool {

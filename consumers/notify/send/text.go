@@ -30,7 +30,7 @@ const joiner = "\u2060"
 
 var (
 	// active matches what starts a mention, a tag or a link in some service.
-	active = regexp.MustCompile(`[@#<]|://|\bwww\.|\b(?i:mailto|tel|tg|xmpp|matrix|magnet):`)
+	active = regexp.MustCompile(`[@#<]|://|\b(?i:www)\.|\b(?i:mailto|tel|tg|xmpp|matrix|magnet):`)
 	// domain matches a dot as in a host name, which some services make a link: evil.example.
 	domain = regexp.MustCompile(`([\p{L}\p{N}])\.([\p{L}]{2,})`)
 )
@@ -67,7 +67,12 @@ func markdown(text string) string {
 var emoji = regexp.MustCompile(`:([a-zA-Z0-9_+-]+):`)
 
 // withoutEmoji returns text in which a word between colons is not a picture.
-func withoutEmoji(text string) string { return emoji.ReplaceAllString(text, ":"+joiner+"$1:") }
+func withoutEmoji(text string) string {
+	for range 2 { // matches overlap in :a:b:
+		text = emoji.ReplaceAllString(text, ":"+joiner+"$1:")
+	}
+	return text
+}
 
 // Cut returns text with at most so many runes. If it cuts text, the last one is an ellipsis.
 func Cut(text string, runes int) string {

@@ -42,7 +42,7 @@ func (w Webhook) sender(e env) (Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	hidden := []string{}
+	var hidden []string
 	hook := &webhook{url: u.String(), headers: http.Header{}}
 	for name, s := range w.Headers {
 		value, err := s.value(e.Host)
@@ -117,7 +117,7 @@ func render(t *template.Template, n Notification) ([]byte, error) {
 		return nil, err
 	}
 	if !json.Valid([]byte(b.String())) {
-		return nil, fmt.Errorf("it gives no JSON if a text has quotes: write {{json .Text}} for a quoted value")
+		return nil, errors.New("it gives no JSON if a text has quotes: write {{json .Text}} for a quoted value")
 	}
 	return []byte(b.String()), nil
 }
