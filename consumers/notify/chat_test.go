@@ -42,7 +42,8 @@ func (s *service) finds(text string, what ...*regexp.Regexp) {
 }
 
 // blockMarkup matches what makes a line of Markdown a heading, a quote, an item of a list or code.
-var blockMarkup = regexp.MustCompile(`(?m)^(?: {4}|\t)|^[ \t]*(?:#{1,6}[ \t]|-#|>|[-+*][ \t]|\d+[.)][ \t]|=+[ \t]*$|-+[ \t]*$)`)
+var blockMarkup = regexp.MustCompile(`(?m)^(?: {4}|\t)|` +
+	`^[ \t]*(?:#{1,6}[ \t]|-#|>|[-+*][ \t]|\d+[.)][ \t]|=+[ \t]*$|-+[ \t]*$)`)
 
 // markdown returns a text without the backslashes of Markdown. What they do not stop is active.
 func (s *service) markdown(text string) string {

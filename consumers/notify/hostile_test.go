@@ -112,12 +112,15 @@ func withBody(t *testing.T, _ time.Duration) channel {
 
 // Clean removes what changes how other text is shown, and nothing else.
 func TestClean(t *testing.T) {
+	// Flags, families and Persian need invisible characters.
+	const invisible = "Türkiye \U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f " +
+		"\U0001f468\u200d\U0001f467 می\u200cخواهم"
 	for text, want := range map[string]string{
 		"a\u202eb\u2066c\u2069d":     "abcd",
 		"a\x00b\x1b[31mc\u009bd\x7f": "ab[31mcd",
 		"a\tb\r\nc\u2028d\u0085e":    "a b \nc d e",
 		"a\xffb":                     "ab",
-		"Türkiye 🏴󠁧󠁢󠁥󠁮󠁧󠁿 👨‍👩‍👦 می‌خواهم": "Türkiye 🏴󠁧󠁢󠁥󠁮󠁧󠁿 👨‍👩‍👦 می‌خواهم",
+		invisible:                    invisible,
 	} {
 		if got := send.Clean(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

@@ -130,7 +130,7 @@ func (s *mailServer) talk(conn net.Conn) {
 		}
 		line = strings.TrimSpace(line)
 		words := strings.Fields(line + " x x")
-		goOn := true
+		var goOn bool
 		switch verb := strings.ToUpper(words[0]); verb {
 		case "EHLO", "HELO": // a client tries the older one if it is refused the newer
 			offers := "250-mail.example\r\n"

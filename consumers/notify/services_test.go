@@ -301,7 +301,7 @@ func newPushService(t testing.TB, browsers map[string]subscribed, public func() 
 		}
 		var m struct{ Title, Body, Tag, Type, ID, TID string }
 		if err := json.Unmarshal(plain, &m); err != nil || m.Tag != r.Header.Get("Topic") || m.ID == "" || m.TID == "" {
-			return "", shown{}, fmt.Errorf("%s: %v", plain, err)
+			return "", shown{}, fmt.Errorf("%s: %w", plain, err)
 		}
 		return r.URL.Path + " " + m.Tag, shown{m.Title, m.Body}, nil
 	})
@@ -317,7 +317,7 @@ func vapid(header, audience, public string) error {
 	claims, err2 := b64.DecodeString(m[2])
 	signature, err3 := b64.DecodeString(m[3])
 	if err := errors.Join(err1, err2, err3); err != nil || len(signature) != 64 || len(point) != 65 {
-		return fmt.Errorf("authorization %q: %v", header, err)
+		return fmt.Errorf("authorization %q: %w", header, err)
 	}
 	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 	if err != nil {
@@ -334,7 +334,7 @@ func vapid(header, audience, public string) error {
 	err = json.Unmarshal(claims, &c)
 	left := time.Until(time.Unix(c.Exp, 0))
 	if err != nil || c.Aud != audience || c.Sub != "mailto:me@club.example" || left > 24*time.Hour || left < time.Minute {
-		return fmt.Errorf("claims %s: %v", claims, err)
+		return fmt.Errorf("claims %s: %w", claims, err)
 	}
 	return nil
 }
