@@ -20,13 +20,13 @@ type channelSettings struct {
 	Shoutrrr *secret           `yaml:"shoutrrr"` // a URL as shoutrrr has them, discord://token@id
 	Rate     rate              `yaml:"rate"`     // at most so many, like 30/m; without it as many as there are
 
-	place strictyaml.Place
+	pos strictyaml.Pos
 }
 
 // UnmarshalYAML remembers where the channel stands.
 func (c *channelSettings) UnmarshalYAML(n ast.Node) error {
 	type plain channelSettings
-	p := plain{place: strictyaml.PlaceOf(n)}
+	p := plain{pos: strictyaml.PosOf(n)}
 	if err := mapping(n, &p, "a channel: log, webhook, ntfy, webpush, telegram or shoutrrr, each with its settings"); err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func mapping(n ast.Node, into any, want string) error {
 	case ast.MappingType, ast.MappingValueType:
 		return strictyaml.DecodeNode(n, into)
 	}
-	return strictyaml.PlaceOf(n).Errorf("want %s", want)
+	return strictyaml.PosOf(n).Errorf("want %s", want)
 }
 
 // sender makes the sender of the one kind that the channel is of.
@@ -51,22 +51,22 @@ func (c channelSettings) sender(name string, h consumers.Host) (sender, error) {
 		found = append(found, func() (sender, error) { return logSender{}, nil })
 	}
 	if c.Webhook != nil {
-		found = append(found, func() (sender, error) { return c.Webhook.sender(c.place, h) })
+		found = append(found, func() (sender, error) { return c.Webhook.sender(c.pos, h) })
 	}
 	if c.Ntfy != nil {
-		found = append(found, func() (sender, error) { return c.Ntfy.sender(c.place, h) })
+		found = append(found, func() (sender, error) { return c.Ntfy.sender(c.pos, h) })
 	}
 	if c.WebPush != nil {
-		found = append(found, func() (sender, error) { return c.WebPush.sender(name, c.place, h) })
+		found = append(found, func() (sender, error) { return c.WebPush.sender(name, c.pos, h) })
 	}
 	if c.Telegram != nil {
-		found = append(found, func() (sender, error) { return c.Telegram.sender(c.place, h) })
+		found = append(found, func() (sender, error) { return c.Telegram.sender(c.pos, h) })
 	}
 	if c.Shoutrrr != nil {
 		found = append(found, func() (sender, error) { return newShoutrrr(*c.Shoutrrr, h) })
 	}
 	if len(found) != 1 {
-		return nil, c.place.Errorf("channel %s: want one of log, webhook, ntfy, webpush, telegram and shoutrrr, found %d", name, len(found))
+		return nil, c.pos.Errorf("channel %s: want one of log, webhook, ntfy, webpush, telegram and shoutrrr, found %d", name, len(found))
 	}
 	if h.Elsewhere && c.WebPush == nil {
 		return logSender{}, nil // nothing is sent from here
@@ -82,7 +82,7 @@ func httpURL(s secret, h consumers.Host) (*url.URL, error) {
 	}
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, s.place.Errorf("url: want http://… or https://… (it is not shown here, as it may hold a secret)")
+		return nil, s.pos.Errorf("url: want http://… or https://… (it is not shown here, as it may hold a secret)")
 	}
 	return u, nil
 }

@@ -31,7 +31,7 @@ func (r *rate) UnmarshalYAML(n ast.Node) error {
 	number, err := strconv.Atoi(count)
 	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
 	if err != nil || number < 1 || per == 0 {
-		return strictyaml.PlaceOf(n).Errorf("%q: want a rate like 5/s, 30/m or 1000/h", s)
+		return strictyaml.PosOf(n).Errorf("%q: want a rate like 5/s, 30/m or 1000/h", s)
 	}
 	*r = rate{number, per}
 	return nil

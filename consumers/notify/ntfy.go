@@ -38,8 +38,8 @@ type ntfy struct {
 
 var ntfyTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-func (f ntfySettings) sender(place strictyaml.Place, h consumers.Host) (sender, error) {
-	u, err := httpURL(f.URL.at(place, "ntfy.url"), h)
+func (f ntfySettings) sender(pos strictyaml.Pos, h consumers.Host) (sender, error) {
+	u, err := httpURL(f.URL.at(pos, "ntfy.url"), h)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (f ntfySettings) sender(place strictyaml.Place, h consumers.Host) (sender, 
 		base, topic = u.Path[:i], u.Path[i+1:]
 	}
 	if !ntfyTopic.MatchString(topic) {
-		return nil, f.URL.place.Errorf("url: want that of a topic, like https://ntfy.sh/mytopic")
+		return nil, f.URL.pos.Errorf("url: want that of a topic, like https://ntfy.sh/mytopic")
 	}
 	server := url.URL{Scheme: u.Scheme, Host: u.Host, User: u.User, Path: base + "/"}
 	s := &ntfy{url: server.String(), shown: "ntfy " + withoutSecrets(u), topic: topic, client: newClient(), header: http.Header{"Content-Type": {"application/json"}}}
@@ -58,7 +58,7 @@ func (f ntfySettings) sender(place strictyaml.Place, h consumers.Host) (sender, 
 			return nil, err
 		}
 		if strings.ContainsAny(token, "\r\n\x00") {
-			return nil, f.Token.place.Errorf("token: want one line")
+			return nil, f.Token.pos.Errorf("token: want one line")
 		}
 		s.header.Set("Authorization", "Bearer "+token)
 	}

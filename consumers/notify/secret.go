@@ -15,14 +15,14 @@ import (
 // variable. No error shows it.
 type secret struct {
 	text, file, env string
-	place           strictyaml.Place
+	pos             strictyaml.Pos
 	missing         string // its name, where it is not there at all
 }
 
 // UnmarshalYAML reads one of the three forms.
 func (s *secret) UnmarshalYAML(n ast.Node) error {
-	s.place = strictyaml.PlaceOf(n)
-	wrong := s.place.Errorf("want a text, {file: NAME} or {env: NAME}")
+	s.pos = strictyaml.PosOf(n)
+	wrong := s.pos.Errorf("want a text, {file: NAME} or {env: NAME}")
 	switch n.Type() {
 	case ast.StringType, ast.LiteralType:
 		return strictyaml.DecodeNode(n, &s.text)
@@ -41,10 +41,10 @@ func (s *secret) UnmarshalYAML(n ast.Node) error {
 }
 
 // at is the secret, or where it is not there, that it is missing in the mapping
-// at place, under that name.
-func (s secret) at(place strictyaml.Place, name string) secret {
-	if s.place.Line == 0 {
-		s.place = place
+// at pos, under that name.
+func (s secret) at(pos strictyaml.Pos, name string) secret {
+	if s.pos.Line == 0 {
+		s.pos = pos
 		s.missing = name
 	}
 	return s
@@ -53,7 +53,7 @@ func (s secret) at(place strictyaml.Place, name string) secret {
 // value is the secret.
 func (s secret) value(h consumers.Host) (string, error) {
 	if s.missing != "" {
-		return "", s.place.Errorf("%s is missing", s.missing)
+		return "", s.pos.Errorf("%s is missing", s.missing)
 	}
 	value, from := s.text, "the text"
 	switch {
@@ -61,7 +61,7 @@ func (s secret) value(h consumers.Host) (string, error) {
 		from = "file " + s.file
 		b, err := os.ReadFile(h.Path(s.file))
 		if err != nil {
-			return "", s.place.Errorf("%w", err)
+			return "", s.pos.Errorf("%w", err)
 		}
 		value = string(b)
 	case s.env != "":
@@ -69,7 +69,7 @@ func (s secret) value(h consumers.Host) (string, error) {
 		value = os.Getenv(s.env)
 	}
 	if value = strings.TrimSpace(value); value == "" {
-		return "", s.place.Errorf("%s is empty", from)
+		return "", s.pos.Errorf("%s is empty", from)
 	}
 	return value, nil
 }

@@ -39,12 +39,12 @@ type Settings struct {
 // A text is a value that knows where it stands.
 type text struct {
 	value string
-	place strictyaml.Place
+	pos   strictyaml.Pos
 }
 
 // UnmarshalYAML reads a text.
 func (t *text) UnmarshalYAML(n ast.Node) error {
-	t.place = strictyaml.PlaceOf(n)
+	t.pos = strictyaml.PosOf(n)
 	return strictyaml.DecodeNode(n, &t.value)
 }
 
@@ -59,13 +59,13 @@ type ruleSettings struct {
 	Delay    strictyaml.Duration `yaml:"delay"` // against spoilers
 	Language text                `yaml:"language"`
 
-	place strictyaml.Place
+	pos strictyaml.Pos
 }
 
 // UnmarshalYAML remembers where the rule stands.
 func (r *ruleSettings) UnmarshalYAML(n ast.Node) error {
 	type plain ruleSettings
-	p := plain{place: strictyaml.PlaceOf(n)}
+	p := plain{pos: strictyaml.PosOf(n)}
 	err := strictyaml.DecodeNode(n, &p)
 	*r = ruleSettings(p)
 	return err
@@ -107,7 +107,7 @@ func read(h consumers.Host) (p plan, err error) {
 		return p, errors.New("channels: want at least one, or leave it out to log")
 	}
 	if u, err := url.Parse(p.Link.value); p.Link.value != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
-		return p, p.Link.place.Errorf("link %q: want the address of a match, like https://club.example/match/{match}", p.Link.value)
+		return p, p.Link.pos.Errorf("link %q: want the address of a match, like https://club.example/match/{match}", p.Link.value)
 	}
 	if p.Rules != nil && len(p.Rules) == 0 {
 		return p, errors.New("rules: want at least one, or leave it out for the usual events")
@@ -117,7 +117,7 @@ func read(h consumers.Host) (p plan, err error) {
 	}
 	for name, c := range p.Channels {
 		if !channelName.MatchString(name) {
-			return p, c.place.Errorf("channel %q: want at most 40 of a-z, 0-9, _ and -", name)
+			return p, c.pos.Errorf("channel %q: want at most 40 of a-z, 0-9, _ and -", name)
 		}
 	}
 	folder := ""
@@ -129,7 +129,7 @@ func read(h consumers.Host) (p plan, err error) {
 		if errors.As(err, &placed) {
 			return p, err
 		}
-		return p, p.Templates.place.Errorf("%w", err)
+		return p, p.Templates.pos.Errorf("%w", err)
 	}
 	if p.Rules == nil {
 		p.Rules = []ruleSettings{{}}
@@ -143,7 +143,7 @@ func read(h consumers.Host) (p plan, err error) {
 	}
 	for name, c := range p.Channels {
 		if !slices.ContainsFunc(p.rules, func(r plannedRule) bool { return r.speaksTo(name) }) {
-			return p, c.place.Errorf("channel %s: no rule names it, so it would tell nothing", name)
+			return p, c.pos.Errorf("channel %s: no rule names it, so it would tell nothing", name)
 		}
 	}
 	return p, p.knows(p.Language, h)
@@ -158,7 +158,7 @@ func (p plan) knows(l text, h consumers.Host) error {
 	if l.value == "" || p.texts.has(l.value) || h.Elsewhere {
 		return nil
 	}
-	return l.place.Errorf("no texts in language %q; there are %s", l.value, strings.Join(p.texts.languages(), ", "))
+	return l.pos.Errorf("no texts in language %q; there are %s", l.value, strings.Join(p.texts.languages(), ", "))
 }
 
 func values(all []text) []string {
@@ -175,36 +175,36 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 		filter: filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds)}}}
 	for _, to := range r.To {
 		if _, ok := p.Channels[to.value]; !ok {
-			return planned, to.place.Errorf("no channel %q; there are %s", to.value, strings.Join(slices.Sorted(maps.Keys(p.Channels)), ", "))
+			return planned, to.pos.Errorf("no channel %q; there are %s", to.value, strings.Join(slices.Sorted(maps.Keys(p.Channels)), ", "))
 		}
 	}
 	if r.To != nil && len(r.To) == 0 {
-		return planned, r.place.Errorf("to: want channels")
+		return planned, r.pos.Errorf("to: want channels")
 	}
 	for _, t := range r.Topics {
 		if err := event.CheckPattern(t.value); err != nil {
-			return planned, t.place.Errorf("%w", err)
+			return planned, t.pos.Errorf("%w", err)
 		}
 		if why := unknownTopic(t.value); why != "" {
-			return planned, t.place.Errorf("topic pattern %q: %s", t.value, why)
+			return planned, t.pos.Errorf("topic pattern %q: %s", t.value, why)
 		}
 	}
 	for _, k := range r.Kinds {
 		if !knownKind(event.Kind(k.value)) {
-			return planned, k.place.Errorf("there is no kind %q; docs/notify.md lists them", k.value)
+			return planned, k.pos.Errorf("there is no kind %q; docs/notify.md lists them", k.value)
 		}
 	}
 	if len(r.Topics) == 0 && len(r.Kinds) == 0 {
 		planned.Kinds, planned.usual = defaultKinds, true
 	}
 	if planned.delay > maxDelay || planned.delay >= time.Duration(p.MaxAge) {
-		return planned, r.place.Errorf("delay %v: want %v at most, and less than max_age, %v", planned.delay, maxDelay, time.Duration(p.MaxAge))
+		return planned, r.pos.Errorf("delay %v: want %v at most, and less than max_age, %v", planned.delay, maxDelay, time.Duration(p.MaxAge))
 	}
 	if slices.Contains(slices.Concat(r.Teams, r.Players), "") {
-		return planned, r.place.Errorf("a team or player without a name")
+		return planned, r.pos.Errorf("a team or player without a name")
 	}
 	if len(r.Topics) > 0 && len(r.Kinds) > 0 && !planned.possible() {
-		return planned, r.place.Errorf("no event has one of these topics and one of these kinds")
+		return planned, r.pos.Errorf("no event has one of these topics and one of these kinds")
 	}
 	if err := p.knows(r.Language, h); err != nil {
 		return planned, err
@@ -215,7 +215,7 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	if r.Quiet == nil {
 		return planned, nil
 	}
-	quiet, err := r.Quiet.hours(r.place)
+	quiet, err := r.Quiet.hours(r.pos)
 	planned.quiet = quiet
 	return planned, err
 }
@@ -244,7 +244,7 @@ func knownKind(k event.Kind) bool {
 		slices.ContainsFunc(event.Sports(), func(s event.Sport) bool { return slices.Contains(s.Kinds(), k) })
 }
 
-func (q quietSettings) hours(place strictyaml.Place) (*quiet, error) {
+func (q quietSettings) hours(pos strictyaml.Pos) (*quiet, error) {
 	hours := quiet{zone: time.UTC}
 	for _, b := range []struct {
 		name string
@@ -254,19 +254,19 @@ func (q quietSettings) hours(place strictyaml.Place) (*quiet, error) {
 		t, err := time.Parse("15:04", b.text.value)
 		if err != nil {
 			if b.text.value != "" {
-				place = b.text.place
+				pos = b.text.pos
 			}
-			return nil, place.Errorf("quiet.%s %q: want a time of day, like 22:30", b.name, b.text.value)
+			return nil, pos.Errorf("quiet.%s %q: want a time of day, like 22:30", b.name, b.text.value)
 		}
 		*b.into = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
 	}
 	if hours.from == hours.until {
-		return nil, q.From.place.Errorf("quiet: from and until are both %s: no hours lie between", q.From.value)
+		return nil, q.From.pos.Errorf("quiet: from and until are both %s: no hours lie between", q.From.value)
 	}
 	if q.Zone.value != "" {
 		zone, err := time.LoadLocation(q.Zone.value)
 		if err != nil || q.Zone.value == "Local" {
-			return nil, q.Zone.place.Errorf("time zone %q: want one like Europe/Berlin", q.Zone.value)
+			return nil, q.Zone.pos.Errorf("time zone %q: want one like Europe/Berlin", q.Zone.value)
 		}
 		hours.zone = zone
 	}

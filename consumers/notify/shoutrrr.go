@@ -65,22 +65,22 @@ func newShoutrrr(s secret, h consumers.Host) (sender, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme == "" {
-		return nil, s.place.Errorf("shoutrrr: want a URL like discord://token@id (it is not shown here, as it may hold a secret)")
+		return nil, s.pos.Errorf("shoutrrr: want a URL like discord://token@id (it is not shown here, as it may hold a secret)")
 	}
 	r := &shoutrrr{url: text, name: strings.ToLower(u.Scheme), secrets: secretsOf(u, text), log: h.Log, calls: map[string]*call{}}
 	service, _, _ := strings.Cut(r.name, "+")
 	if known := (&router.ServiceRouter{}).ListServices(); !slices.Contains(known, service) {
 		slices.Sort(known)
-		return nil, s.place.Errorf("shoutrrr: there is no service %q (for https://discord.com/api/webhooks/ID/TOKEN write discord://TOKEN@ID); there are %s", r.name, strings.Join(known, ", "))
+		return nil, s.pos.Errorf("shoutrrr: there is no service %q (for https://discord.com/api/webhooks/ID/TOKEN write discord://TOKEN@ID); there are %s", r.name, strings.Join(known, ", "))
 	}
 	switch {
 	case service == "telegram":
-		return nil, s.place.Errorf("shoutrrr: its telegram does not tell when nothing was sent: want telegram: {token: …, chat: …}")
+		return nil, s.pos.Errorf("shoutrrr: its telegram does not tell when nothing was sent: want telegram: {token: …, chat: …}")
 	case service == "smtp" && (strings.Contains(u.Query().Get("to"), ",") || strings.Contains(u.Query().Get("toaddresses"), ",")):
-		return nil, s.place.Errorf("shoutrrr: of several addresses none could be told again by itself: give each a channel of its own, or use a mailing list")
+		return nil, s.pos.Errorf("shoutrrr: of several addresses none could be told again by itself: give each a channel of its own, or use a mailing list")
 	}
 	if r.service, err = (&router.ServiceRouter{}).Locate(text); err != nil {
-		return nil, s.place.Errorf("shoutrrr: %s", r.redacted(err))
+		return nil, s.pos.Errorf("shoutrrr: %s", r.redacted(err))
 	}
 	return r, nil
 }

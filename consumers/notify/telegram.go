@@ -39,19 +39,19 @@ type telegram struct {
 	client    *http.Client
 }
 
-func (s telegramSettings) sender(place strictyaml.Place, h consumers.Host) (sender, error) {
+func (s telegramSettings) sender(pos strictyaml.Pos, h consumers.Host) (sender, error) {
 	if s.Chat.value == "" {
-		return nil, place.Errorf("chat: want @channel, or the number of a chat")
+		return nil, pos.Errorf("chat: want @channel, or the number of a chat")
 	}
-	token, err := s.Token.at(place, "token").value(h)
+	token, err := s.Token.at(pos, "token").value(h)
 	if err != nil {
 		return nil, err
 	}
 	if strings.ContainsAny(token, "/?#% \r\n") {
-		return nil, s.Token.place.Errorf("token: want that of a bot, as BotFather gives it")
+		return nil, s.Token.pos.Errorf("token: want that of a bot, as BotFather gives it")
 	}
 	server := &url.URL{Scheme: "https", Host: "api.telegram.org"}
-	if s.Server.place.Line > 0 {
+	if s.Server.pos.Line > 0 {
 		if server, err = httpURL(s.Server, h); err != nil {
 			return nil, err
 		}

@@ -169,7 +169,7 @@ func (l *language) parse() error {
 	l.templates = map[string]*template.Template{}
 	for _, name := range slices.Sorted(maps.Keys(l.Titles)) {
 		if !knownTitle(name) {
-			return l.Titles[name].place.Errorf("there is no title of that name: want a kind, with _corrected or _retracted behind it where that is meant, or corrected, retracted or other")
+			return l.Titles[name].pos.Errorf("there is no title of that name: want a kind, with _corrected or _retracted behind it where that is meant, or corrected, retracted or other")
 		}
 		if err := l.template(name, l.Titles[name]); err != nil {
 			return err
@@ -188,7 +188,7 @@ func knownTitle(name string) bool {
 func (l *language) template(name string, t text) error {
 	parsed, err := template.New(name).Funcs(template.FuncMap{"capital": capital}).Parse(t.value)
 	if err != nil {
-		return t.place.Errorf("%s: %w", shortened(t.value), plain(err))
+		return t.pos.Errorf("%s: %w", shortened(t.value), plain(err))
 	}
 	l.templates[name] = parsed
 	return nil
@@ -217,7 +217,7 @@ func (t texts) check(code string) error {
 				if name != "body" {
 					at = l.Titles[name]
 				}
-				return at.place.Errorf("%s: %w", shortened(at.value), plain(err))
+				return at.pos.Errorf("%s: %w", shortened(at.value), plain(err))
 			}
 		}
 	}

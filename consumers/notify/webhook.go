@@ -40,8 +40,8 @@ type webhook struct {
 	client     *http.Client
 }
 
-func (w webhookSettings) sender(place strictyaml.Place, h consumers.Host) (sender, error) {
-	u, err := httpURL(w.URL.at(place, "webhook.url"), h)
+func (w webhookSettings) sender(pos strictyaml.Pos, h consumers.Host) (sender, error) {
+	u, err := httpURL(w.URL.at(pos, "webhook.url"), h)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (w webhookSettings) sender(place strictyaml.Place, h consumers.Host) (sende
 		return nil, err
 	}
 	if hook.key, err = signingKey(value); err != nil {
-		return nil, w.Secret.place.Errorf("%w", err)
+		return nil, w.Secret.pos.Errorf("%w", err)
 	}
 	return hook, nil
 }

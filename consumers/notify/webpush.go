@@ -105,25 +105,25 @@ func readKeys(file string) (k Keys, err error) {
 	return k, k.check()
 }
 
-func (p pushSettings) sender(name string, place strictyaml.Place, h consumers.Host) (sender, error) {
+func (p pushSettings) sender(name string, pos strictyaml.Pos, h consumers.Host) (sender, error) {
 	s := &push{contact: p.Contact.value, ttl: cmp.Or(time.Duration(p.TTL), time.Hour), client: newClient()}
 	if u, err := url.Parse(s.contact); err != nil || u.Scheme != "https" && u.Scheme != "mailto" || s.contact == "mailto:" {
-		if p.Contact.place.Line > 0 {
-			place = p.Contact.place
+		if p.Contact.pos.Line > 0 {
+			pos = p.Contact.pos
 		}
-		return nil, place.Errorf("contact %q: want mailto:… or https://…, which push services ask for", s.contact)
+		return nil, pos.Errorf("contact %q: want mailto:… or https://…, which push services ask for", s.contact)
 	}
 	if p.Keys.value == "" {
-		return nil, place.Errorf("keys: want the file that matchwire notify keys makes")
+		return nil, pos.Errorf("keys: want the file that matchwire notify keys makes")
 	}
 	for _, host := range p.Services {
 		if !serviceHost.MatchString(host) {
-			return nil, place.Errorf("services: %q: want a host, with a port where it has one, or a dot and what hosts end with", host)
+			return nil, pos.Errorf("services: %q: want a host, with a port where it has one, or a dot and what hosts end with", host)
 		}
 	}
 	var err error
 	if s.keys, err = readKeys(h.Path(p.Keys.value)); err != nil && !h.Elsewhere {
-		return nil, p.Keys.place.Errorf("%w", err)
+		return nil, p.Keys.pos.Errorf("%w", err)
 	}
 	s.subscribers = &subscribers{redis: h.Redis, key: h.Prefix + "push:" + name, public: s.keys.Public, services: slices.Concat(knownServices, p.Services), log: h.Log}
 	return s, nil

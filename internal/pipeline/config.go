@@ -64,7 +64,7 @@ type Source struct {
 	League  string              `yaml:"league"`  // for the routing key of match_activated, where the profile does not know it
 	Every   strictyaml.Duration `yaml:"every"`   // while a match is live; 15s without it
 
-	place strictyaml.Place
+	pos strictyaml.Pos
 }
 
 // Fetch says how sites are treated.
@@ -94,7 +94,7 @@ const DefaultListen = "localhost:8080"
 // UnmarshalYAML remembers where the source stands, for errors found later.
 func (s *Source) UnmarshalYAML(n ast.Node) error {
 	type plain Source
-	p := plain{place: strictyaml.PlaceOf(n)}
+	p := plain{pos: strictyaml.PosOf(n)}
 	if err := strictyaml.DecodeNode(n, &p); err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) 
 			err = fmt.Errorf("%s is named twice", s.URL)
 		}
 		if err != nil {
-			return nil, Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, s.place.Errorf("%w", err))))
+			return nil, Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, s.pos.Errorf("%w", err))))
 		}
 		all = append(all, a)
 	}

@@ -17,7 +17,7 @@ func (d *Duration) UnmarshalYAML(n ast.Node) error {
 	}
 	v, err := time.ParseDuration(s)
 	if err != nil || v < time.Second {
-		return PlaceOf(n).Errorf("%q: want a duration of a second or more, like 15s", s)
+		return PosOf(n).Errorf("%q: want a duration of a second or more, like 15s", s)
 	}
 	*d = Duration(v)
 	return nil

@@ -23,7 +23,7 @@ func DecodeNode(n ast.Node, v any) error {
 	return yaml.NodeToValue(n, v, yaml.Strict())
 }
 
-// An Error is a fault at a place in a file.
+// An Error is an error at a position in a file.
 type Error struct {
 	File         string // "" until Decode adds it
 	Line, Column int
@@ -41,25 +41,25 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// A Place is where something stands in a document, for checks that come after
+// A Pos is a position in a document, for checks that run after
 // decoding.
-type Place struct {
+type Pos struct {
 	Line, Column int
 	Path         string
 }
 
-// PlaceOf is where n stands.
-func PlaceOf(n ast.Node) Place {
+// PosOf returns the position of n.
+func PosOf(n ast.Node) Pos {
 	p := n.GetToken().Position
-	return Place{p.Line, p.Column, strings.TrimPrefix(strings.TrimPrefix(n.GetPath(), "$"), ".")}
+	return Pos{p.Line, p.Column, strings.TrimPrefix(strings.TrimPrefix(n.GetPath(), "$"), ".")}
 }
 
 // Errorf says what is wrong at p.
-func (p Place) Errorf(format string, args ...any) error {
+func (p Pos) Errorf(format string, args ...any) error {
 	return &Error{Line: p.Line, Column: p.Column, Path: p.Path, Err: fmt.Errorf(format, args...)}
 }
 
-// InFile adds the file to an error from [Place.Errorf].
+// InFile adds the file to an error from [Pos.Errorf].
 func InFile(file string, err error) error { return name(file, err) }
 
 func name(file string, err error) error {
@@ -83,13 +83,13 @@ func name(file string, err error) error {
 
 // A Raw is a part of a document that somebody else decodes later.
 type Raw struct {
-	Place
+	Pos
 	node ast.Node
 }
 
 // UnmarshalYAML keeps the part.
 func (r *Raw) UnmarshalYAML(n ast.Node) error {
-	r.Place, r.node = PlaceOf(n), n
+	r.Pos, r.node = PosOf(n), n
 	return nil
 }
 
@@ -131,8 +131,8 @@ func plain(e yaml.Error) string {
 
 // Find is where the value at a path like "sport" stands in a document; the
 // document's beginning if it is not there.
-func Find(data []byte, path string) Place {
-	start := Place{Line: 1, Column: 1}
+func Find(data []byte, path string) Pos {
+	start := Pos{Line: 1, Column: 1}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return start
@@ -145,28 +145,28 @@ func Find(data []byte, path string) Place {
 	if err != nil || n == nil {
 		return start
 	}
-	place := PlaceOf(n)
-	place.Path = path
-	return place
+	pos := PosOf(n)
+	pos.Path = path
+	return pos
 }
 
 // Empty is the first key of a document that has no value, but for those right
 // below a key named except, where that means something.
-func Empty(data []byte, except string) (Place, bool) {
+func Empty(data []byte, except string) (Pos, bool) {
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		return Place{}, false
+		return Pos{}, false
 	}
 	v := &emptyFinder{except: except}
 	for _, doc := range file.Docs {
 		ast.Walk(v, doc.Body)
 	}
-	return v.place, v.found
+	return v.pos, v.found
 }
 
 type emptyFinder struct {
 	except string
-	place  Place
+	pos    Pos
 	found  bool
 }
 
@@ -177,7 +177,7 @@ func (f *emptyFinder) Visit(n ast.Node) ast.Visitor {
 		return f
 	}
 	if kv.Value.Type() == ast.NullType {
-		f.place, f.found = PlaceOf(kv.Value), true
+		f.pos, f.found = PosOf(kv.Value), true
 	}
 	if kv.Key.String() == f.except {
 		return nil

@@ -14,7 +14,7 @@ import (
 var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // check returns what is wrong with a profile that was decoded, and where.
-func (p *Profile) check(at func(path string) strictyaml.Place) error {
+func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	switch {
 	case p.Name == "" && p.Sport == "":
 		return at("profile").Errorf("no profile: profile, sport and match are needed")
@@ -54,7 +54,7 @@ func (p *Profile) check(at func(path string) strictyaml.Place) error {
 // checkMatch checks the rules for matches against the vocabulary of the sport.
 func (p *Profile) checkMatch() error {
 	if p.Matches.isSet() && !findsRows(&p.Matches) {
-		return p.Matches.place.Errorf("matches: want a selector or jq")
+		return p.Matches.pos.Errorf("matches: want a selector or jq")
 	}
 	var statuses []string
 	for _, s := range event.Statuses() {
@@ -62,23 +62,23 @@ func (p *Profile) checkMatch() error {
 	}
 	for _, e := range p.Match.Status.outcomes() {
 		if status, period, _ := strings.Cut(e.value, " "); status == string(event.Live) && event.Period(period).IsBreak() {
-			return e.place.Errorf("status %q: nothing is played in a break: break %s", e.value, period)
+			return e.pos.Errorf("status %q: nothing is played in a break: break %s", e.value, period)
 		}
 	}
 	return checkWords(&p.Match.Status, "status", statuses, p.periods())
 }
 
 // checkIncidents checks the rules for one list against the vocabulary of the sport.
-func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) error {
+func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 	switch {
 	case !in.Rows.isSet() || !in.Kind.isSet():
-		return place.Errorf("rows and kind are needed (a selector that begins with # stands in quotes, or YAML takes it for a comment)")
+		return pos.Errorf("rows and kind are needed (a selector that begins with # stands in quotes, or YAML takes it for a comment)")
 	case !findsRows(&in.Rows):
-		return in.Rows.place.Errorf("rows: want a selector or jq")
+		return in.Rows.pos.Errorf("rows: want a selector or jq")
 	case in.Side.isSet() && in.Team.isSet() || !in.Side.isSet() && !in.Team.isSet() && !in.ofNeitherSide():
-		return in.Rows.place.Errorf("give one of side and team: whose incident is it?")
+		return in.Rows.pos.Errorf("give one of side and team: whose incident is it?")
 	case in.HomeScore.isSet() != in.AwayScore.isSet():
-		return in.Rows.place.Errorf("give both of home_score and away_score, or none")
+		return in.Rows.pos.Errorf("give both of home_score and away_score, or none")
 	}
 	var kinds []string
 	for _, k := range p.Sport.Kinds() {
@@ -90,7 +90,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) erro
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
 		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.CountsGoals() && !in.HomeScore.isSet() {
-			return e.place.Errorf("kind %q: home_score and away_score are needed, the score after it, to tell one from another; "+
+			return e.pos.Errorf("kind %q: home_score and away_score are needed, the score after it, to tell one from another; "+
 				"where the page has none, leave the row out, and the score itself is followed", kind)
 		}
 	}
@@ -123,7 +123,7 @@ func (r *IncidentRules) canList(k event.Kind) bool {
 // noSelector rejects a selector that was meant as a constant.
 func noSelector(r *Rule, what string, words []string) error {
 	if r.CSS != nil && slices.Contains(words, r.CSS.text) {
-		return r.place.Errorf("%s: %s is a selector here; what is always so is written {value: %s}", what, r.CSS.text, r.CSS.text)
+		return r.pos.Errorf("%s: %s is a selector here; what is always so is written {value: %s}", what, r.CSS.text, r.CSS.text)
 	}
 	return nil
 }
@@ -143,10 +143,10 @@ func checkWords(r *Rule, what string, words, seconds []string) error {
 	for _, e := range r.outcomes() {
 		first, second, _ := strings.Cut(e.value, " ")
 		if !slices.Contains(words, first) {
-			return e.place.Errorf("%s %q: want one of %s", what, first, strings.Join(words, ", "))
+			return e.pos.Errorf("%s %q: want one of %s", what, first, strings.Join(words, ", "))
 		}
 		if second != "" && seconds != nil && !slices.Contains(seconds, second) {
-			return e.place.Errorf("%s %q: want one of %s after %q", what, e.value, strings.Join(seconds, ", "), first)
+			return e.pos.Errorf("%s %q: want one of %s after %q", what, e.value, strings.Join(seconds, ", "), first)
 		}
 	}
 	return nil

@@ -17,16 +17,16 @@ func (r *Rule) check() error {
 	}
 	switch {
 	case sources > 1:
-		return r.place.Errorf("give one of css, jq, when, join and value")
+		return r.pos.Errorf("give one of css, jq, when, join and value")
 	case sources == 0 && r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && !r.Inherit:
-		return r.place.Errorf("says nothing: give css, jq, when, join or value")
+		return r.pos.Errorf("says nothing: give css, jq, when, join or value")
 	case (r.Attr != "" || r.OwnText) && (r.JQ != nil || r.Join != nil || r.Value != ""):
-		return r.place.Errorf("attr and own go with an element of the page, not with jq, join or value")
+		return r.pos.Errorf("attr and own go with an element of the page, not with jq, join or value")
 	}
 	for i := range r.When.entries {
 		e := &r.When.entries[i]
 		var err error
-		if e.when, err = newSelector(e.value, e.place); err != nil {
+		if e.when, err = newSelector(e.value, e.pos); err != nil {
 			return err
 		}
 	}
@@ -34,26 +34,26 @@ func (r *Rule) check() error {
 }
 
 // checkJSON checks the rules against the format of the page.
-func (p *Profile) checkJSON(at func(path string) strictyaml.Place) error {
+func (p *Profile) checkJSON(at func(path string) strictyaml.Pos) error {
 	isJSON := p.Format == "json"
 	switch {
 	case isJSON && p.JSON.isSet():
-		return p.JSON.place.Errorf("json says which part of an HTML page is JSON; with format: json all of it is")
+		return p.JSON.pos.Errorf("json says which part of an HTML page is JSON; with format: json all of it is")
 	case isJSON && (p.Comments || p.Complete != nil):
 		return at("format").Errorf("comments and complete are for HTML pages")
 	case p.JSON.As == asFlight && p.JSON.CSS == nil:
-		return p.JSON.place.Errorf("as: flight reads scripts: give css that finds them")
+		return p.JSON.pos.Errorf("as: flight reads scripts: give css that finds them")
 	case p.JSON.As != "" && p.JSON.As != asFlight:
-		return p.JSON.place.Errorf("as %q is for clocks", p.JSON.As)
+		return p.JSON.pos.Errorf("as %q is for clocks", p.JSON.As)
 	}
 	var fault error
 	p.eachRule(func(r *Rule) {
 		switch {
 		case fault != nil:
 		case isJSON && (r.CSS != nil || r.When.entries != nil):
-			fault = r.place.Errorf("a selector finds nothing in JSON: ask by jq")
+			fault = r.pos.Errorf("a selector finds nothing in JSON: ask by jq")
 		case !isJSON && !p.JSON.isSet() && r.JQ != nil:
-			fault = r.place.Errorf("jq has no JSON to ask: say by json where it stands in the page, or format: json")
+			fault = r.pos.Errorf("jq has no JSON to ask: say by json where it stands in the page, or format: json")
 		}
 	})
 	return fault
@@ -78,15 +78,15 @@ func (p *Profile) checkMembers() error {
 		switch {
 		case fault != nil:
 		case r.Layout != "" && !isLayout(r.Layout):
-			fault = r.place.Errorf("layout %q: want unix, unix_ms, or January 2, 2006, 15:04:05 as the site writes it", r.Layout)
+			fault = r.pos.Errorf("layout %q: want unix, unix_ms, or January 2, 2006, 15:04:05 as the site writes it", r.Layout)
 		case r.Siblings && !lists[r]:
-			fault = r.place.Errorf("siblings is for matches and rows")
+			fault = r.pos.Errorf("siblings is for matches and rows")
 		case lists[r] && (r.Attr != "" || r.OwnText || r.Regexp != nil || r.Map.entries != nil || r.Prefix != "" || r.Inherit):
-			fault = r.place.Errorf("a list of rows is found by css or jq alone")
+			fault = r.pos.Errorf("a list of rows is found by css or jq alone")
 		case r.As != "" && !clocks[r] && r != &p.JSON:
-			fault = r.place.Errorf("as %q is for clocks", r.As)
+			fault = r.pos.Errorf("as %q is for clocks", r.As)
 		case r.As == asFlight && r != &p.JSON:
-			fault = r.place.Errorf("as %q is for json", r.As)
+			fault = r.pos.Errorf("as %q is for json", r.As)
 		}
 	})
 	return fault
