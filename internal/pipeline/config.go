@@ -131,10 +131,10 @@ func LoadConfig(file string, optional bool) (Config, error) {
 		return c, fmt.Errorf("config %w", err)
 	}
 	if err := CheckNamespace(c.Namespace); err != nil {
-		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.Find(data, "namespace").Errorf("%w", err)))
+		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.PosAt(data, "namespace").Errorf("%w", err)))
 	}
 	if _, err := observation.NewAliases(c.Aliases); err != nil {
-		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.Find(data, "aliases").Errorf("%w", err)))
+		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.PosAt(data, "aliases").Errorf("%w", err)))
 	}
 	for _, check := range []func([]byte) error{c.TLS.check, c.Fanout.check} {
 		if err := check(data); err != nil {

@@ -42,14 +42,14 @@ const drainFor = 5 * time.Second
 func (s Streams) check(data []byte) error {
 	for i, o := range s.Origins {
 		if err := access.CheckOrigin(o); err != nil {
-			return strictyaml.Find(data, fmt.Sprintf("fanout.origins[%d]", i)).Errorf("%w", err)
+			return strictyaml.PosAt(data, fmt.Sprintf("fanout.origins[%d]", i)).Errorf("%w", err)
 		}
 	}
 	if s.Connections < 0 {
-		return strictyaml.Find(data, "fanout.connections").Errorf("%d: want a number of connections", s.Connections)
+		return strictyaml.PosAt(data, "fanout.connections").Errorf("%d: want a number of connections", s.Connections)
 	}
 	if s.Tokens != "" && s.Anybody {
-		return strictyaml.Find(data, "fanout.anybody").Errorf("clients need a token, as fanout.tokens has it: leave one of the two out")
+		return strictyaml.PosAt(data, "fanout.anybody").Errorf("clients need a token, as fanout.tokens has it: leave one of the two out")
 	}
 	return nil
 }

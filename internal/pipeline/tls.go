@@ -19,7 +19,7 @@ type TLS struct {
 
 func (t TLS) check(data []byte) error {
 	if (t.Certificate == "") != (t.Key == "") {
-		return strictyaml.Find(data, "tls").Errorf("want both certificate and key")
+		return strictyaml.PosAt(data, "tls").Errorf("want both certificate and key")
 	}
 	return nil
 }

@@ -88,10 +88,10 @@ func Load(file string, data []byte) (*Profile, error) {
 	if err := strictyaml.Decode(file, data, &p); err != nil {
 		return nil, err
 	}
-	if empty, found := strictyaml.Empty(data, "map"); found {
+	if empty, found := strictyaml.FirstEmpty(data, "map"); found {
 		return nil, strictyaml.InFile(file, empty.Errorf("there is nothing (a selector that begins with # stands in quotes, or YAML takes it for a comment)"))
 	}
-	at := func(path string) strictyaml.Pos { return strictyaml.Find(data, path) }
+	at := func(path string) strictyaml.Pos { return strictyaml.PosAt(data, path) }
 	if err := p.check(at); err != nil {
 		return nil, strictyaml.InFile(file, err)
 	}
