@@ -19,7 +19,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/matchwire/matchwire/internal/renewed"
+	"github.com/matchwire/matchwire/internal/reload"
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 // Keys verify the tokens of clients. They come from a file: a JWK set, Ed25519
 // public keys as PEM, or one secret of at least 32 bytes for HS256. When the file
 // changes it is read again.
-type Keys struct{ file *renewed.File[[]key] }
+type Keys struct{ file *reload.File[[]key] }
 
 type key struct {
 	id     string
@@ -40,7 +40,7 @@ type key struct {
 
 // LoadKeys reads a file of keys. Its errors contain no key.
 func LoadKeys(file string, log *slog.Logger) (*Keys, error) {
-	f, err := renewed.Open(file, keysInterval, log, func() ([]key, error) {
+	f, err := reload.Open(file, keysInterval, log, func() ([]key, error) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/matchwire/matchwire/internal/renewed"
+	"github.com/matchwire/matchwire/internal/reload"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -33,7 +33,7 @@ func (c Config) certificate(log *slog.Logger) (*tls.Config, error) {
 		return nil, nil
 	}
 	file, key := c.beside(c.TLS.Certificate), c.beside(c.TLS.Key)
-	pair, err := renewed.Open(file, lookAtCertificate, log, func() (tls.Certificate, error) { return tls.LoadX509KeyPair(file, key) })
+	pair, err := reload.Open(file, lookAtCertificate, log, func() (tls.Certificate, error) { return tls.LoadX509KeyPair(file, key) })
 	if err != nil {
 		return nil, Misuse(fmt.Errorf("config %s: tls: %w", c.file, err))
 	}
