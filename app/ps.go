@@ -58,7 +58,7 @@ func (p *psCmd) Run(ctx context.Context, c *console) error {
 // condition is how an instance is, in a few words.
 func condition(i instances.Instance) string {
 	if i.Gone() {
-		return "silent for " + i.Silent().Round(time.Second).String()
+		return "silent for " + i.SilentFor().Round(time.Second).String()
 	}
 	return strings.Join(append([]string{i.Status}, i.Issues...), "; ")
 }

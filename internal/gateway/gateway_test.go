@@ -202,7 +202,7 @@ func TestBalances(t *testing.T) {
 	}
 	w.change(func(list []instances.Instance) []instances.Instance {
 		list[1].Status = "fail"
-		list[2].SilentSeconds = instances.SilentAfter.Seconds()
+		list[2].SilentSeconds = instances.GoneAfter.Seconds()
 		return list[1:]
 	})
 	// One that is not well is better than none: what it needs may be away for all.
@@ -212,7 +212,7 @@ func TestBalances(t *testing.T) {
 		t.Errorf("the socket of one that stops: %q %v", b, err)
 	}
 	w.change(func(list []instances.Instance) []instances.Instance {
-		list[0].SilentSeconds = instances.SilentAfter.Seconds()
+		list[0].SilentSeconds = instances.GoneAfter.Seconds()
 		return list
 	})
 	w.until("nobody to be left", func() bool { code, _ := w.get("/"); return code == 503 })
