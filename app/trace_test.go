@@ -145,7 +145,7 @@ func TestTraceOfACall(t *testing.T) {
 				return false
 			}
 			defer resp.Body.Close()
-			if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || strings.Contains(string(body), "no instance") {
+			if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || strings.Contains(string(body), "no healthy instance") {
 				return false
 			}
 		}
