@@ -245,7 +245,7 @@ func (p *Pipeline) onceReady(ctx context.Context, group *errgroup.Group, ready <
 func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *roleParts) error {
 	calls := &httpapi.API{
 		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix), Traces: traceStore(p.config, parts.redis),
-		Instances: instances.New(parts.redis, parts.prefix), Token: p.APIToken, PrivateAddresses: p.config.Fetch.PrivateAddresses, Trace: parts.trace, Log: p.log,
+		Instances: instances.New(parts.redis, parts.prefix), Token: p.APIToken, PrivateAddresses: p.config.Fetch.PrivateAddresses, Recorder: parts.trace, Log: p.log,
 	}
 	parts.web.Handle("/api/", calls.Handler())
 	for name, h := range parts.serve {
