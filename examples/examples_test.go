@@ -52,7 +52,7 @@ func TestEveryGoalOnce(t *testing.T) {
 			w := newWorld(t, program)
 			consumer := example.start(w)
 			w.until("it to listen", func() bool {
-				return strings.Contains(consumer.said(), "consumer listens") || strings.Contains(consumer.said(), "listening")
+				return strings.Contains(consumer.said(), "consumer ready") || strings.Contains(consumer.said(), "listening")
 			})
 			published := w.goals()
 			w.replay()
@@ -95,7 +95,7 @@ func TestProgramIsKilled(t *testing.T) {
 	}
 	w.config(fmt.Sprintf("consumers:\n  goals: {exec: [python3, %s, goals.txt], keys: ['*.*.goal']}\n", script))
 	consumer := w.run(w.program, "run", "consumers", "--config", w.dir+"/matchwire.yaml")
-	w.until("it to listen", func() bool { return strings.Contains(consumer.said(), "consumer listens") })
+	w.until("it to listen", func() bool { return strings.Contains(consumer.said(), "consumer ready") })
 	published := w.goals()
 	w.replay()
 	w.until("the first goals", func() bool { return len(w.lines()) >= 4 })
