@@ -29,12 +29,12 @@ func (d *deadCmd) Help() string {
 		"Fix the cause, then replay the message: the consumer handles it like a new one."
 }
 
-// A deadQueue is the argument that says whose dead letters a command works on.
+// A deadQueue is the argument that names the queue of a dead command.
 type deadQueue struct {
 	Consumer string `arg:"" help:"Consumer or queue, like scoreboard or consumer.scoreboard."`
 }
 
-// queue returns the queue whose dead letters are meant.
+// queue returns the name of the queue, without .dead.
 func (d deadQueue) queue() string {
 	if strings.HasPrefix(d.Consumer, "consumer.") || strings.HasPrefix(d.Consumer, "task.") {
 		return strings.TrimSuffix(d.Consumer, ".dead")
@@ -200,10 +200,10 @@ func (d *deadShowCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	print := jsonPrinter(c)
+	printJSON := jsonPrinter(c)
 	for i, l := range found {
 		if d.JSON {
-			if err := print(l); err != nil {
+			if err := printJSON(l); err != nil {
 				return err
 			}
 			continue
@@ -242,9 +242,9 @@ type selection struct {
 
 var errAllFound = errors.New("all selected dead letters found")
 
-// walk calls act for each selected dead letter and does what it returns. It returns the
-// number of calls. If an ID is missing, walk returns an error after it has handled the
-// others.
+// walk calls act for each selected dead letter, and keeps, requeues or discards it as
+// act returns. It returns the number of calls. If the queue lacks an ID, walk returns an
+// error after it has handled the others.
 func (s selection) walk(
 	ctx context.Context, c *console, queue string, act func(broker.DeadLetter) broker.DeadAction,
 ) (int, error) {

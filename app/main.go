@@ -135,7 +135,8 @@ func (c *console) namespace() (string, error) {
 
 const description = `Reads live match pages, publishes what happens as events, and runs consumers that react to them.
 
-AMQP_URL and REDIS_URL name the RabbitMQ and Redis servers. If neither is set, demo and run use embedded servers.
+AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_FILE and REDIS_URL_FILE name files that
+contain them. Without these variables, demo and run use embedded servers.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.`
 

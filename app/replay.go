@@ -103,8 +103,8 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 	return err
 }
 
-// interrupted returns err, or a plain error if ctx has ended. The command has not done
-// all its work then, so it must not count as a success.
+// interrupted replaces an error by "interrupted" if ctx has ended. A command that ends
+// with [context.Canceled] counts as a success, which is wrong for unfinished work.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return errors.New("interrupted")

@@ -17,13 +17,15 @@ type runCmd struct {
 }
 
 func (r *runCmd) Help() string {
-	return `Each role can run in processes of its own, and in several at a time:
+	return `Each role can run in a process of its own, or in several that share the work:
 
   api        serves the HTTP API, like POST /api/matches
   scheduler  sends a task when a page is due
   parser     polls pages and publishes events
   consumers  reacts to events
-  fanout     streams events to clients and serves the live page`
+  fanout     streams events to clients and serves the live page
+
+API calls that change something need the token in MATCHWIRE_API_TOKEN. Without that variable, they are refused.`
 }
 
 func (r *runCmd) Run(ctx context.Context, c *console) error {

@@ -102,13 +102,13 @@ func (s *Source) UnmarshalYAML(n ast.Node) error {
 }
 
 var (
-	namespace    = regexp.MustCompile(`^[a-z0-9-]{0,40}$`)
-	consumerName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,59}$`)
+	namespacePattern    = regexp.MustCompile(`^[a-z0-9-]{0,40}$`)
+	consumerNamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,59}$`)
 )
 
 // CheckNamespace returns an error if n cannot be a namespace.
 func CheckNamespace(n string) error {
-	if !namespace.MatchString(n) {
+	if !namespacePattern.MatchString(n) {
 		return fmt.Errorf("namespace %q: want at most 40 of a-z, 0-9 and -", n)
 	}
 	return nil
@@ -187,7 +187,8 @@ func (c Config) Library() (profile.Library, error) {
 	return profile.LoadLibrary(folders...)
 }
 
-// resolve makes a path absolute or relative to the working directory.
+// resolve returns a path in the config relative to the working directory. In the
+// config, paths are relative to the folder of the config file.
 func (c Config) resolve(path string) string {
 	if filepath.IsAbs(path) {
 		return path

@@ -133,7 +133,7 @@ func (c Config) Host(name string, r redis.UniversalClient, log *slog.Logger) con
 // CheckConsumerName returns an error if name cannot be the name of a consumer. It
 // becomes part of the names of queues and Redis keys.
 func CheckConsumerName(name string) error {
-	if !consumerName.MatchString(name) {
+	if !consumerNamePattern.MatchString(name) {
 		return fmt.Errorf("consumer %q: want at most 60 of a-z, 0-9, _ and -", name)
 	}
 	return nil
