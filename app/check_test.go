@@ -177,7 +177,7 @@ func TestRecord(t *testing.T) {
 		t.Errorf("files without a page: %v", left)
 	}
 	code, _, errs = call(t, "", nil, append(record, "rec")...)
-	if code != 2 || !strings.Contains(errs, "holds a fixture already") {
+	if code != 2 || !strings.Contains(errs, "already has a fixture") {
 		t.Errorf("folder with a fixture: exit %d: %s", code, errs)
 	}
 }

@@ -40,7 +40,7 @@ func TestHealth(t *testing.T) {
 	}
 	says("pass", "")
 	w.ctl("set_disk_free_limit", "1000000GB")
-	says("warn", "takes no messages")
+	says("warn", "accepts no messages")
 	w.ctl("set_disk_free_limit", "50MB")
 	says("pass", "")
 	w.amqpNet[0].Stall()

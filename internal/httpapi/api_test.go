@@ -295,7 +295,7 @@ func TestBadCalls(t *testing.T) {
 			{"profile by its file", body("profile", "../one.yaml"), nil, 422, "unknown profile"},
 			{
 				"host that the profile does not read", body("url", "https://site.example.evil.org/42"), nil,
-				422, "reads pages of site.example alone",
+				422, "only reads pages of site.example",
 			},
 			{"unknown scheme", anyURL("file:///etc/passwd"), nil, 422, "want http://"},
 			{"no URL", anyURL(""), nil, 422, "want http://"},

@@ -167,7 +167,7 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 		return none, invalid(sourceErr.Field, sourceErr.Error())
 	}
 	u, err := page.CheckURL(resolved.URL)
-	if err == nil && !a.PrivateAddresses && page.LeadsPrivate(r.Context(), u) {
+	if err == nil && !a.PrivateAddresses && page.ResolvesToPrivate(r.Context(), u) {
 		return none, invalid("url", (&page.PrivateError{Host: u.Hostname()}).Error())
 	}
 	if len(body.League) > maxLeague {

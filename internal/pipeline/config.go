@@ -204,7 +204,7 @@ const slotWait = time.Second
 func (c Config) client(l page.HostLimiter) *page.Client {
 	return page.NewClient(page.Options{
 		PerHost: time.Duration(c.Fetch.PerHost), IgnoreRobots: c.Fetch.IgnoreRobots,
-		PrivateAddresses: c.Fetch.PrivateAddresses, Patience: slotWait, Limiter: l,
+		PrivateAddresses: c.Fetch.PrivateAddresses, MaxWait: slotWait, Limiter: l,
 	})
 }
 
