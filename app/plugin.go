@@ -4,8 +4,8 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 )
 
-// host is what a plugin's command is given: what the consumer itself would be,
-// but for Redis where no server is named.
+// host returns the host for a plugin's command. It is the same as for the consumer,
+// but has no Redis client if no server is configured.
 func (c *console) host(plugin string) (consumers.Host, error) {
 	config, err := c.config()
 	if err != nil {
@@ -15,7 +15,7 @@ func (c *console) host(plugin string) (consumers.Host, error) {
 	if err != nil || servers.Embedded() {
 		return config.Host(plugin, nil, c.log), err
 	}
-	store, stop, err := servers.Store(c.log)
+	store, stop, err := servers.OpenRedis(c.log)
 	if err != nil {
 		return consumers.Host{}, err
 	}
@@ -23,7 +23,7 @@ func (c *console) host(plugin string) (consumers.Host, error) {
 	return config.Host(plugin, store, c.log), nil
 }
 
-// close closes what host opened.
+// close releases the resources of host.
 func (c *console) close() {
 	for _, stop := range c.closers {
 		stop()

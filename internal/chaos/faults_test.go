@@ -127,7 +127,7 @@ var (
 	parserKilled = fault{name: "parser killed", do: func(w *world) {
 		w.parser.kill()
 		w.pause(0, 3*time.Second)
-		w.parser.start("parser takes tasks")
+		w.parser.start("parser ready")
 	}}
 	consumersKilled = fault{name: "consumers killed", breaks: 1, do: func(w *world) {
 		w.consumers[0].kill()

@@ -117,7 +117,7 @@ func TestSchedule(t *testing.T) {
 		schedulers[i], workers[i] = run("scheduler", i), run("parser", i)
 	}
 	for i := range 3 {
-		workers[i].start("parser takes tasks")
+		workers[i].start("parser ready")
 	}
 	for i := range 3 {
 		schedulers[i].start(`"consumer":"scheduler","keys"`)

@@ -114,7 +114,7 @@ func (w *world) begin() {
 	for _, c := range w.consumers {
 		c.start("consumer=scoreboard keys")
 	}
-	w.parser.start("parser takes tasks")
+	w.parser.start("parser ready")
 }
 
 func (w *world) writeConfig(hook, listen string) string {
