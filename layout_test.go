@@ -59,6 +59,8 @@ fixtures:
 profiles:
 examples:
 
+internal/licences:
+internal/licences/generate:
 internal/problem:
 internal/renewed:
 internal/strictyaml:
@@ -82,7 +84,7 @@ internal/testenv/servers:
 internal/testenv/with-servers: internal/testenv internal/testenv/servers
 
 app:                           event broker consumers consumers/shipped profiles parser/observation parser/page parser/poll parser/profile parser/recording
-                               internal/instances internal/pipeline internal/strictyaml internal/trace
+                               internal/instances internal/licences internal/pipeline internal/strictyaml internal/trace
 cmd/matchwire:                 app
 .:
 `)

@@ -85,6 +85,8 @@ type cli struct {
 	Dead    deadCmd    `cmd:"" help:"The messages that consumers gave up on: list, show, replay, purge."`
 
 	Rebuild rebuildCmd `cmd:"" help:"Make a consumer's store whole again from the event log."`
+
+	Licences licencesCmd `cmd:"" help:"Print the licences of all modules in this program."`
 }
 
 // A console is what a command has to work with.
