@@ -62,6 +62,7 @@ examples:
 internal/licences:
 internal/licences/generate:
 internal/problem:
+internal/prose:
 internal/renewed:
 internal/strictyaml:
 internal/instances:
