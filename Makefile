@@ -9,33 +9,43 @@ SEEDS ?= 1 2 3 4 5 6 7 8 9 10 11 12 13
 # Packages tested at a time. Many tests wait for a server, so it is more than the cores.
 PACKAGES ?= 4
 
+# The modules of this repository, without the one of the tools.
+MODULES = . bench/fanout examples/go
+
+golangci_lint = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 with_servers = go run ./internal/testenv/with-servers
 gotest = go run ./internal/testenv/gotest -race -p $(PACKAGES)
 
-.PHONY: help short test full lint chaos season fuzz cross bench-fanout update
+.PHONY: help short test full lint vulncheck licences chaos season fuzz cross bench-fanout update
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-short: ## Test without servers, browser and slow tests: for the inner loop, within 2 minutes.
+short: ## Run the tests that need no server and no browser, while you work; at most 2 minutes.
 	$(gotest) -short -timeout 5m ./...
 
-test: ## Test everything that fits into 10 minutes; names the skipped tests at the end.
+test: ## Run all tests, the longest in a short form; at most 10 minutes. Names the skipped tests at the end.
 	$(with_servers) $(gotest) -timeout 15m ./...
 
-full: lint cross test season fuzz chaos ## Everything, hours: lint and test, and what is too long for them.
+full: lint cross test season fuzz chaos ## Run everything in its long form; hours.
 
-lint: ## Check formatting, vet and staticcheck.
-	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt these: $$unformatted" >&2; exit 1; }
-	go vet ./...
-	go vet -C bench/fanout ./...
-	go vet -C examples/go ./...
-	go tool -modfile=tools/go.mod staticcheck ./...
+lint: ## Check formatting, code and prose, in every module.
+	@for module in $(MODULES); do \
+		echo "golangci-lint $$module"; \
+		(cd $$module && $(golangci_lint) run ./...) || exit 1; \
+	done
+	go run ./internal/prose
 
-chaos: ## Every fault while 20,000 incidents flow, 200 matches polled, ten million events kept; MATCHWIRE_SEED picks other moments.
+vulncheck: ## Report known vulnerabilities in the dependencies; needs the internet.
+	@for module in $(MODULES); do go tool -modfile=tools/go.mod govulncheck -C $$module ./... || exit 1; done
+
+licences: ## Write NOTICE and the licences that the program contains, after go.mod has changed.
+	go run ./internal/licences/generate
+
+chaos: ## Cause every fault while MATCHWIRE_CHAOS_EVENTS incidents flow; MATCHWIRE_SEED chooses the moments.
 	MATCHWIRE_CHAOS_EVENTS=$(MATCHWIRE_CHAOS_EVENTS) $(with_servers) go test -v -count 1 -timeout 4h ./internal/chaos
 
-season: ## A season of real matches with every seed of SEEDS.
+season: ## Play a season of real matches with each seed of SEEDS.
 	@for seed in $(SEEDS); do \
 		echo "MATCHWIRE_SEED=$$seed"; \
 		MATCHWIRE_SEED=$$seed $(with_servers) go test -count 1 -run '^TestSeason' $$(grep -rl --include='*_test.go' '^func TestSeason' . | xargs -n 1 dirname | sort -u) || exit 1; \
@@ -46,13 +56,13 @@ fuzz: ## Run each fuzz target for FUZZTIME.
 		go test -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$(dirname "$$file")" || exit 1; \
 	done
 
-cross: ## Build and vet for the other systems.
+cross: ## Build and vet for Windows, macOS and ARM.
 	GOOS=windows go build ./... && GOOS=windows go vet ./...
 	GOOS=darwin go build ./... && GOOS=darwin go vet ./...
 	GOARCH=arm64 go build ./...
 
-bench-fanout: ## What fan-out costs beside bare system calls and other libraries: half an hour, and nothing else should run.
+bench-fanout: ## Measure fan-out beside bare system calls and other libraries; half an hour on an idle machine.
 	$(with_servers) go run -C bench/fanout .
 
-update: ## Rewrite the golden events beside the fixtures; read the diff before you keep it.
+update: ## Rewrite the expected events of the fixtures; read the diff before you commit it.
 	go test ./parser/recording -run TestFixtures -update
