@@ -210,16 +210,18 @@ func TestContributingNamesEveryPlaceOfASport(t *testing.T) {
 			}
 		}
 	}
+	skipped := []string{"fixtures", "node_modules", "testdata"}
+	extensions := []string{".go", ".json", ".yaml", ".md", ".js"}
 	places := 0
 	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
-			if err == nil && file != "." && (strings.HasPrefix(d.Name(), ".") || slices.Contains([]string{"fixtures", "node_modules", "testdata"}, d.Name())) {
+			if err == nil && file != "." && (strings.HasPrefix(d.Name(), ".") || slices.Contains(skipped, d.Name())) {
 				return fs.SkipDir
 			}
 			return err
 		}
 		file = filepath.ToSlash(file)
-		if strings.HasSuffix(file, "_test.go") || !slices.Contains([]string{".go", ".json", ".yaml", ".md", ".js"}, path.Ext(file)) {
+		if strings.HasSuffix(file, "_test.go") || !slices.Contains(extensions, path.Ext(file)) {
 			return nil
 		}
 		text, err := os.ReadFile(file)

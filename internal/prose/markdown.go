@@ -114,7 +114,8 @@ func longSentences(file string, b block) []finding {
 		if words := countWords(b.text[start:end]); words > maxWords {
 			line := b.lineAt(end - len(strings.TrimLeft(b.text[start:end], " \t\n*_")))
 			first := strings.Join(strings.Fields(b.text[start:end])[:5], " ")
-			all = append(all, finding{file, line, fmt.Sprintf("a sentence of %d words, at most %d: %s …", words, maxWords, first)})
+			text := fmt.Sprintf("a sentence of %d words, at most %d: %s …", words, maxWords, first)
+			all = append(all, finding{file, line, text})
 		}
 		start = end
 	}
@@ -139,9 +140,10 @@ func sentence(text string) int {
 
 // countWords counts what has a letter or a digit, and code spans.
 func countWords(text string) int {
+	isAlphanumeric := func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
 	n := 0
 	for _, word := range strings.Fields(text) {
-		if strings.Contains(word, "``") || strings.ContainsFunc(word, func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }) {
+		if strings.Contains(word, "``") || strings.ContainsFunc(word, isAlphanumeric) {
 			n++
 		}
 	}

@@ -25,7 +25,11 @@ func ExampleIngester() {
 	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	defer client.Close()
 
-	p, err := profile.Load("mysite.yaml", []byte("{profile: mysite, sport: soccer, match: {home: .home, away: .away, status: {value: live}}}"))
+	p, err := profile.Load("mysite.yaml", []byte(`
+profile: mysite
+sport: soccer
+match: {home: .home, away: .away, status: {value: live}}
+`))
 	if err != nil {
 		fmt.Println(err)
 		return

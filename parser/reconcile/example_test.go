@@ -13,7 +13,9 @@ import (
 // is new, and what has changed.
 func ExampleMatch() {
 	state := reconcile.State{Epoch: event.NewTID().String()}
-	goal := observation.Incident{Kind: event.Goal, Side: event.Away, Player: "Giovinco", Clock: event.SoccerMinute("1h", 6, 0)}
+	goal := observation.Incident{
+		Kind: event.Goal, Side: event.Away, Player: "Giovinco", Clock: event.SoccerMinute("1h", 6, 0),
+	}
 	corrected := goal
 	corrected.Player = "Sebastian Giovinco"
 	for i, listed := range [][]observation.Incident{{}, {goal}, {corrected}} {

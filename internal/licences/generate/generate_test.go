@@ -82,7 +82,9 @@ const (
 
 func TestRender(t *testing.T) {
 	dir := write(t, map[string]string{
-		"a/LICENSE": mit, "a/NOTICE": "A did this.\n", "b/LICENSE.md": strings.ReplaceAll(mit, "\n", "\r\n"), "c/COPYING": bsd3 + mit,
+		"a/LICENSE": mit, "a/NOTICE": "A did this.\n",
+		"b/LICENSE.md": strings.ReplaceAll(mit, "\n", "\r\n"),
+		"c/COPYING":    bsd3 + mit,
 	})
 	list, texts, err := render([]module{
 		{"example.org/a", "v1.0.0", []string{dir + "/a/LICENSE", dir + "/a/NOTICE"}},
@@ -92,7 +94,8 @@ func TestRender(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := header + "example.org/a v1.0.0: MIT\nexample.org/b v2.0.0: MIT\nexample.org/c v3.0.0: BSD-3-Clause AND MIT\n"; list != want {
+	want := header + "example.org/a v1.0.0: MIT\nexample.org/b v2.0.0: MIT\nexample.org/c v3.0.0: BSD-3-Clause AND MIT\n"
+	if list != want {
 		t.Errorf("the list is\n%s\nwant\n%s", list, want)
 	}
 	for want, times := range map[string]int{
@@ -130,7 +133,8 @@ func TestClassify(t *testing.T) {
 
 func TestLicenceFiles(t *testing.T) {
 	dir := write(t, map[string]string{
-		"LICENSE": "", "README.md": "", "license.go": "", "PATENTS": "", "SQLITE-LICENSE": "", "lib/COPYING.txt": "", "lib/x/a.go": "", "other/LICENSE": "",
+		"LICENSE": "", "README.md": "", "license.go": "", "PATENTS": "", "SQLITE-LICENSE": "",
+		"lib/COPYING.txt": "", "lib/x/a.go": "", "other/LICENSE": "",
 	})
 	got, err := licenceFiles(dir, filepath.Join(dir, "lib", "x"))
 	if err != nil {

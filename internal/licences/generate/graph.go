@@ -57,8 +57,8 @@ func graph(root string) ([]module, error) {
 			if err != nil {
 				return nil, err
 			}
-			if main {
-				files = slices.DeleteFunc(files, func(file string) bool { return filepath.Base(file) == "NOTICE" }) // written by this program
+			if main { // whose NOTICE this program writes
+				files = slices.DeleteFunc(files, func(file string) bool { return filepath.Base(file) == "NOTICE" })
 			}
 			m.files = append(m.files, files...)
 		}

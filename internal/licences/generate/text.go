@@ -16,7 +16,10 @@ var kinds = []struct {
 }{
 	{"Apache-2.0", []string{"apache license version 2.0, january 2004"}, ""},
 	{"MIT", []string{"permission is hereby granted, free of charge, to any person obtaining a copy"}, ""},
-	{"ISC", []string{"permission to use, copy, modify, and", "distribute this software for any purpose", "provided that the above copyright notice"}, ""},
+	{"ISC", []string{
+		"permission to use, copy, modify, and", "distribute this software for any purpose",
+		"provided that the above copyright notice",
+	}, ""},
 	{"BSD-3-Clause", []string{"redistribution and use in source and binary forms", "neither the name"}, ""},
 	{"BSD-2-Clause", []string{"redistribution and use in source and binary forms"}, "neither the name"},
 	{"MPL-2.0", []string{"mozilla public license", "version 2.0", "covered software"}, ""},
@@ -99,7 +102,8 @@ func render(modules []module) (list, texts string, err error) {
 	}
 	var whole strings.Builder
 	for _, t := range all {
-		fmt.Fprintf(&whole, "%s\n%s\n\n%s\n\n", strings.Repeat("=", 80), strings.Join(t.modules, "\n"), strings.Trim(t.text, "\n"))
+		fmt.Fprintf(&whole, "%s\n%s\n\n%s\n\n",
+			strings.Repeat("=", 80), strings.Join(t.modules, "\n"), strings.Trim(t.text, "\n"))
 	}
 	return out.String(), whole.String(), nil
 }
