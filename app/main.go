@@ -181,7 +181,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.BindTo(p.out, (*io.Writer)(nil))
 	plugin, _, _ := strings.Cut(command.Command(), " ")
-	if err := command.BindToProvider(func() (consumers.Host, error) { return console.host(plugin) }); err != nil {
+	if err := command.BindToProvider(func() (consumers.Host, error) { return console.host(ctx, plugin) }); err != nil {
 		panic(err)
 	}
 	err = command.Run(console)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -116,7 +117,7 @@ func (c *raw) said() string {
 	for {
 		first, payload, err := c.next()
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				all = append(all, "cut off: "+err.Error())
 			}
 			return strings.Join(all, ", ")

@@ -119,7 +119,7 @@ func logError(t *testing.T, open func() broker.Broker) {
 	b := open()
 	publish(t, b, Message("a.b.c", "1"))
 	broken := errors.New("broken")
-	if err := b.ReadLog(t.Context(), broker.Start, nil, func(broker.Cursor, broker.Message) error { return broken }); err != broken {
+	if err := b.ReadLog(t.Context(), broker.Start, nil, func(broker.Cursor, broker.Message) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("ReadLog: %v", err)
 	}
 }

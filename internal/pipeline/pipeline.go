@@ -106,12 +106,12 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 		return err
 	}
 	defer broker.Close()
-	store, stop, err := p.servers.Store(p.log)
+	store, stop, err := p.servers.Store(ctx, p.log)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	parts, err := p.prepare(broker, store, roles)
+	parts, err := p.prepare(ctx, broker, store, roles)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 		p.log.Info("broker and store run inside this process and forget everything when it ends")
 	}
 
-	defer p.startTrace(parts)()
+	defer p.startTrace(ctx, parts)()
 	group, ctx := errgroup.WithContext(ctx)
 	if err := p.start(ctx, group, parts, roles); err != nil {
 		group.Go(func() error { return err }) // stops those already running
@@ -178,11 +178,11 @@ type roleParts struct {
 }
 
 // prepare makes everything that the config can get wrong.
-func (p *Pipeline) prepare(b broker.Broker, r redis.UniversalClient, roles []Role) (parts *roleParts, err error) {
+func (p *Pipeline) prepare(ctx context.Context, b broker.Broker, r redis.UniversalClient, roles []Role) (parts *roleParts, err error) {
 	parts = &roleParts{broker: b, redis: r, prefix: prefix(p.config.Namespace), instance: cmp.Or(p.Name, defaultName()), health: &healthChecks{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry()}
 	parts.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	parts.meters = consumers.NewMetrics(parts.metrics)
-	if err := p.prepareTrace(parts); err != nil {
+	if err := p.prepareTrace(ctx, parts); err != nil {
 		return nil, err
 	}
 	parts.outbox = outbox.NewRelay(outbox.NewStore(r, parts.prefix), b, parts.trace, p.log)

@@ -21,7 +21,7 @@ import (
 // store, lost or emptied, is whole again as far as the log goes back. Instances
 // that run meanwhile may go on. progress is told of each event.
 func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (events int, err error) {
-	store, stop, err := p.servers.Store(p.log)
+	store, stop, err := p.servers.Store(ctx, p.log)
 	if err != nil {
 		return 0, err
 	}

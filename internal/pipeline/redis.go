@@ -22,12 +22,12 @@ const (
 
 // Store opens the Redis server, or a new one in this process. If the server does not answer soon,
 // Store logs that and returns a client all the same. stop closes the client.
-func (s Servers) Store(log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
+func (s Servers) Store(ctx context.Context, log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
 	r, stop, err = s.openRedis(log)
 	if err != nil || s.Embedded() {
 		return r, stop, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	if err := r.Ping(ctx).Err(); err != nil {
 		log.Warn("Redis unreachable, trying again with each use", "error", err)

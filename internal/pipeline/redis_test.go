@@ -36,7 +36,7 @@ func returns(ctx context.Context, t *testing.T, what string, call func()) {
 func TestStalledRedis(t *testing.T) {
 	proxy := testenv.NewProxy(t, testenv.Redis(t))
 	servers := Servers{AMQP: "amqp://unused.example", Redis: proxy.URL}
-	store, stop, err := servers.Store(slog.New(slog.DiscardHandler))
+	store, stop, err := servers.Store(t.Context(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

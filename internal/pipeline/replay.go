@@ -51,7 +51,7 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 	if r.AsLive {
 		states = s
 	}
-	store, stop, err := states.Store(r.Log)
+	store, stop, err := states.Store(ctx, r.Log)
 	if err != nil {
 		return err
 	}

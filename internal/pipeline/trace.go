@@ -15,7 +15,7 @@ import (
 
 // prepareTrace makes what records the steps of jobs: in Redis, and at the
 // collector that the environment names.
-func (p *Pipeline) prepareTrace(parts *roleParts) error {
+func (p *Pipeline) prepareTrace(ctx context.Context, parts *roleParts) error {
 	if p.config.Trace.Off {
 		return nil
 	}
@@ -25,7 +25,7 @@ func (p *Pipeline) prepareTrace(parts *roleParts) error {
 		return Misuse(err)
 	}
 	if wanted {
-		if parts.otlp, err = trace.NewOTLP(context.Background(), parts.instance, Version(), p.log); err != nil {
+		if parts.otlp, err = trace.NewOTLP(context.WithoutCancel(ctx), parts.instance, Version(), p.log); err != nil {
 			return Misuse(err)
 		}
 		sinks = append(sinks, parts.otlp)
@@ -42,20 +42,21 @@ const lastSpans = 5 * time.Second // to send them in
 
 // startTrace records until the returned function is called: after all else has
 // ended.
-func (p *Pipeline) startTrace(parts *roleParts) (stop func()) {
+func (p *Pipeline) startTrace(ctx context.Context, parts *roleParts) (stop func()) {
 	if parts.trace == nil {
 		return func() {}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx = context.WithoutCancel(ctx)
+	recording, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { _ = parts.trace.Run(ctx) })
+	running.Go(func() { _ = parts.trace.Run(recording) })
 	return func() {
 		cancel()
 		running.Wait()
 		if parts.otlp == nil {
 			return
 		}
-		bounded, cancel := context.WithTimeout(context.Background(), lastSpans)
+		bounded, cancel := context.WithTimeout(ctx, lastSpans)
 		defer cancel()
 		if err := parts.otlp.Close(bounded); err != nil {
 			p.log.Warn("the last traces were not sent to the collector", "error", err)

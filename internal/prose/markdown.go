@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxWords is how many words a sentence in Markdown may have.
@@ -128,11 +129,8 @@ var stop = regexp.MustCompile(`[.!?]["'’”)*_]*\s+`)
 // no small letter follow, so "e.g. this" and "3.5 s" are no ends.
 func sentence(text string) int {
 	for _, at := range stop.FindAllStringIndex(text, -1) {
-		for _, next := range text[at[1]:] {
-			if !unicode.IsLower(next) {
-				return at[1]
-			}
-			break
+		if next, _ := utf8.DecodeRuneInString(text[at[1]:]); !unicode.IsLower(next) {
+			return at[1]
 		}
 	}
 	return len(text)

@@ -1,6 +1,7 @@
 package poll_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -28,14 +29,15 @@ func TestLimiterIsShared(t *testing.T) {
 		}
 		_ = one.Pause(ctx, "http://a", time.Second) // takes nothing back
 		_, err := two.Reserve(ctx, "http://a", time.Second, most)
-		refused, ok := err.(*page.RefusedError)
-		if !ok || refused.Wait < 38*time.Second || refused.Wait > 40*time.Second {
+		var refused *page.RefusedError
+		if !errors.As(err, &refused) || refused.Wait < 38*time.Second || refused.Wait > 40*time.Second {
 			t.Errorf("a paused host: %v", err)
 		}
 		for range 30 {
 			_, err = one.Reserve(ctx, "http://b", time.Second, most)
 		}
-		if busy, ok := err.(*page.BusyError); !ok || busy.Wait < 15*time.Second {
+		var busy *page.BusyError
+		if !errors.As(err, &busy) || busy.Wait < 15*time.Second {
 			t.Errorf("a host that everybody waits for: %v", err)
 		}
 	})
