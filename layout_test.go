@@ -230,7 +230,7 @@ func doesIO(what string) bool {
 	return false
 }
 
-// A context is handed on as a parameter. One that is kept in a struct outlives the call that it is
+// A context is passed on as a parameter. One that is kept in a struct outlives the call that it is
 // of.
 func TestNoContextInStructs(t *testing.T) {
 	for _, p := range packages(t) {

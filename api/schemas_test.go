@@ -85,7 +85,7 @@ func TestEventSchema(t *testing.T) {
 	t.Logf("%v", seen)
 	for _, kind := range []string{"goal", "goal_corrected", "goal_retracted", "yellow_card", "substitution", "match_start", "period_end", "status_change"} {
 		if seen[kind] == 0 {
-			t.Errorf("no %s among the events: the schema was not held against one", kind)
+			t.Errorf("no %s among the events: the schema was not tested with one", kind)
 		}
 	}
 }

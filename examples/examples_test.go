@@ -62,7 +62,7 @@ func TestEveryGoalOnce(t *testing.T) {
 			w.until("some more goals", func() bool { return len(w.lines()) >= 12 })
 			consumer.kill()
 			more.Wait()
-			w.replay() // while nobody listens
+			w.replay() // while no consumer listens
 			consumer = example.start(w)
 			w.emit("Marker") // behind all others, and behind what should not come
 			w.until("the last goal", func() bool { return strings.Contains(file(w.file).String(), "Marker") })

@@ -1,6 +1,6 @@
 // Package profiles holds the profiles of sites that matchwire knows, for the
 // binary to carry, and beside each sample pages that were written for it in the
-// site's markup. A user's own profiles stand beside their config.
+// site's markup. A user's own profiles are beside their config.
 package profiles
 
 import "embed"

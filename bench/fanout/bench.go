@@ -39,13 +39,13 @@ var measures = []measure{
 // errSkipped says that a measure was not made, and why.
 var errSkipped = errors.New("skipped")
 
-// bench runs the measures and prints their tables and what became of the bars.
+// bench runs the measures and prints their tables, and which bars were met.
 // A bar that does not hold, or was not measured, is an error.
 func bench(args []string) error {
 	o := &benchOptions{}
 	flags := flag.NewFlagSet("fanout", flag.ExitOnError)
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each server is measured")
-	only := flags.String("only", "", "the measures to make, parted by commas: "+strings.Join(measureNames(), ", "))
+	only := flags.String("only", "", "the measures to make, separated by commas: "+strings.Join(measureNames(), ", "))
 	flags.BoolVar(&o.markdown, "markdown", false, "print the tables as Markdown")
 	flags.IntVar(&o.sockets, "sockets", 0, "how many sockets, instead of each measure's own number")
 	flags.IntVar(&o.seconds, "seconds", 0, "for how many seconds events are sent, instead of each measure's own number")
@@ -103,7 +103,7 @@ func measureNames() []string {
 }
 
 // rotate runs each of names once in every round, each round beginning with
-// another. What fails is told at once and leaves no figure.
+// another. What fails is reported at once and has no figure.
 func (o *benchOptions) rotate(measure string, names []string, run func(name string) error) {
 	for round := range o.rounds {
 		at := round % len(names)

@@ -48,7 +48,7 @@ func load(args []string) error {
 	flags.StringVar(&o.hello, "hello", "none", "what to say first, and which protocol to speak: none or centrifuge")
 	flags.BoolVar(&o.first, "first", false, "a socket is connected when its first frame has come")
 	flags.IntVar(&o.idle, "idle", 0, "every so many sockets one is never read from; 0: none")
-	sources := flags.String("source", "127.0.0.1", "local addresses to connect from in turns, parted by commas")
+	sources := flags.String("source", "127.0.0.1", "local addresses to connect from alternately, separated by commas")
 	flags.BoolVar(&o.check, "check", false, "look at the seq of each event; all that a socket gets must be of one match")
 	_ = flags.Parse(args)
 	o.sources = strings.Split(*sources, ",")

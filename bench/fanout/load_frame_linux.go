@@ -46,7 +46,7 @@ func (r *receiver) frame(s *socket, f wsFrame, now time.Time) (counts, error) {
 
 var seqMark = []byte(`"seq":`)
 
-// checkSeq compares the seq of the event whose stamp p stands behind with the
+// checkSeq compares the seq of the event whose stamp p is behind with the
 // last of the socket.
 func (r *receiver) checkSeq(s *socket, p []byte) {
 	i := bytes.Index(p, seqMark)

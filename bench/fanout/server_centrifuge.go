@@ -11,7 +11,7 @@ import (
 
 // serveCentrifuge is a centrifuge node as its documentation sets one up: JSON
 // protocol, every client subscribed by the server, no history. It pings too
-// seldom to matter in a run.
+// rarely to matter in a run.
 func serveCentrifuge(_ logOption) (server, error) {
 	const channel = "events"
 	node, err := centrifuge.New(centrifuge.Config{LogLevel: centrifuge.LogLevelNone})

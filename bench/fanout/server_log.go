@@ -38,7 +38,7 @@ func publishTo(p broker.Publisher) func([]byte) error {
 	}
 }
 
-// consume hands on the bodies of the stream as they come, and nothing more: as
+// consume passes on the bodies of the stream as they come, and nothing more: as
 // little as a consumer of it can do.
 func (o logOption) consume(broadcast func([]byte) error) error {
 	conn, err := amqp.Dial(o.url)

@@ -11,7 +11,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// stampMark stands in each event once, before the 19 digits of the nanosecond
+// stampMark occurs in each event once, before the 19 digits of the nanosecond
 // at which it was handed over; so it also counts the events in what arrives.
 var stampMark = []byte(`"reason":"ns=`)
 

@@ -38,7 +38,7 @@ func residentBytes() (int64, error) {
 	return pages * int64(os.Getpagesize()), nil
 }
 
-// openSockets counts the sockets of this process, whoever holds them.
+// openSockets counts the sockets of this process, whatever opened them.
 func openSockets() (int, error) {
 	const dir = "/proc/self/fd/"
 	entries, err := os.ReadDir(dir)

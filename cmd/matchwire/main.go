@@ -1,5 +1,5 @@
 // Matchwire reads live match pages and emits what happens there as events, and
-// runs those who react to them. See README.md, or matchwire --help.
+// runs the consumers that react to them. See README.md, or matchwire --help.
 package main
 
 import "github.com/matchwire/matchwire/app"

@@ -1,4 +1,4 @@
-// Matchwire with a consumer of one's own, which the config names like any other.
+// Matchwire with a consumer of your own, which the config names like any other.
 package main
 
 import (

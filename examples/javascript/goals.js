@@ -37,7 +37,7 @@ async function consume() {
   const channel = await connection.createChannel();
   // The exchange is matchwire's; to declare it as it is does no harm, and lets
   // this program start first. The queue is ours: durable, so that it keeps
-  // what comes while nobody listens.
+  // what comes while no consumer listens.
   await channel.assertExchange(exchange, "topic", { durable: true });
   await channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": "quorum", "x-max-length-bytes": 1 << 28 } });
   await channel.bindQueue(queue, exchange, "*.*.goal");

@@ -38,8 +38,8 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 // Limit and handles one event at a time.
 type list struct{ file string }
 
-// handle writes a goal, unless it stands there: events may come twice, after a
-// process was killed or lost the broker. An error has the event come again later.
+// handle writes a goal, unless the file has it: events may come twice, after a
+// process was killed or lost the broker. After an error the event is delivered again later.
 func (l *list) handle(_ context.Context, e event.Event) error {
 	text, err := os.ReadFile(l.file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -22,7 +22,7 @@ func TestAsAnyConsumer(t *testing.T) {
 				b, _ := os.ReadFile(file)
 				return strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")[:strings.Count(string(b), "\n")]
 			},
-			Fail: func() (undo func()) { // a folder stands in the file's place
+			Fail: func() (undo func()) { // a folder replaces the file
 				if err := os.Mkdir(file, 0o700); err != nil {
 					t.Fatal(err)
 				}
