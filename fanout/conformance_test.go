@@ -232,7 +232,7 @@ func TestAnotherClient(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.CloseNow()
+			defer func() { _ = conn.CloseNow() }()
 			conn.SetReadLimit(1 << 20)
 			read := func() (f frame) {
 				_, text, err := conn.Read(ctx)

@@ -64,6 +64,9 @@ func TestAsAnyConsumer(t *testing.T) {
 					}
 					all = append(all, row)
 				}
+				if err := rows.Err(); err != nil {
+					t.Fatal(err)
+				}
 				return all
 			},
 			Fail: func() func() {

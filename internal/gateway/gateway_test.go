@@ -48,7 +48,13 @@ func newWorld(t *testing.T) *world {
 	done := make(chan error)
 	go func() { done <- g.Run(ctx) }()
 	w.front = httptest.NewServer(g)
-	t.Cleanup(func() { w.front.Close(); cancel(); <-done })
+	t.Cleanup(func() {
+		w.front.Close()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	return w
 }
 

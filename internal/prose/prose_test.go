@@ -54,7 +54,7 @@ func TestWordsInGo(t *testing.T) {
 		"type T struct {\n\tX int `help:\"All is well.\"`\n}\n",
 		`4: "seldom": write rarely`, `5: "seldom": write rarely`, `8: "All is well": write everything works`)
 	check(t, "a.go", "package a\n\n//seldom:directive\n\nimport \"example.org/seldom\"\n\n"+
-		"var seldomly, seldom_x = \"mw:fate\", \"the fate_x\"\n")
+		"var seldom2, seldom_x = \"mw:fate\", \"the fate_x\"\n")
 	check(t, "a.go", "package a\n\n// A copy of a consumer without one.\nvar x = \"the fate: bad\"\n",
 		`3: "of a consumer without one": write if it has none`, `4: "fate": write disposition`)
 	check(t, "a.go", "package a\n\nvar name, text = \"seldom\", \"seldom so\"\n", `3: "seldom": write rarely`)
