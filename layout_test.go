@@ -61,7 +61,10 @@ fixtures:
 profiles:
 examples:
 
+internal/licences:
+internal/licences/generate:
 internal/problem:
+internal/prose:
 internal/ratelimit:
 internal/reload:
 internal/retryafter:
@@ -86,7 +89,7 @@ internal/testenv/servers:
 internal/testenv/with-servers: internal/testenv internal/testenv/servers
 
 app:                           event broker consumers consumers/shipped profiles parser/observation parser/page parser/poll parser/profile parser/recording
-                               internal/instances internal/pipeline internal/strictyaml internal/trace
+                               internal/instances internal/licences internal/pipeline internal/strictyaml internal/trace
 cmd/matchwire:                 app
 .:
 `)

@@ -86,6 +86,8 @@ type cli struct {
 	Dead    deadCmd    `cmd:"" help:"List, show, replay or delete dead letters."`
 
 	Rebuild rebuildCmd `cmd:"" help:"Rebuild a consumer's store from the event log."`
+
+	Licences licencesCmd `cmd:"" help:"Print the licences of all modules in this program."`
 }
 
 // A console gives a command its input and output, log, config and servers.
@@ -189,7 +191,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.BindTo(p.out, (*io.Writer)(nil))
 	plugin, _, _ := strings.Cut(command.Command(), " ")
-	host := func() (consumers.Host, error) { return console.host(plugin) }
+	host := func() (consumers.Host, error) { return console.host(ctx, plugin) }
 	if err := command.BindToProvider(host); err != nil {
 		panic(err)
 	}

@@ -1,12 +1,14 @@
 package app
 
 import (
+	"context"
+
 	"github.com/matchwire/matchwire/consumers"
 )
 
 // host returns the host for a plugin's command. It is the same as for the consumer,
 // but has no Redis client if no server is configured.
-func (c *console) host(plugin string) (consumers.Host, error) {
+func (c *console) host(ctx context.Context, plugin string) (consumers.Host, error) {
 	config, err := c.config()
 	if err != nil {
 		return consumers.Host{}, err
@@ -15,7 +17,7 @@ func (c *console) host(plugin string) (consumers.Host, error) {
 	if err != nil || servers.Embedded() {
 		return config.Host(plugin, nil, c.log), err
 	}
-	store, stop, err := servers.OpenRedis(c.log)
+	store, stop, err := servers.OpenRedis(ctx, c.log)
 	if err != nil {
 		return consumers.Host{}, err
 	}

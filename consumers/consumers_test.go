@@ -386,6 +386,8 @@ func TestOnceAfterAPanic(t *testing.T) {
 			t.Error("it was not tried again")
 		}
 		cancel()
-		<-done
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -48,7 +48,13 @@ func newCluster(t *testing.T) *cluster {
 	done := make(chan error)
 	go func() { done <- g.Run(ctx) }()
 	c.front = httptest.NewServer(g)
-	t.Cleanup(func() { c.front.Close(); cancel(); <-done })
+	t.Cleanup(func() {
+		c.front.Close()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	return c
 }
 

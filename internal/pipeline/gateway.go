@@ -27,7 +27,7 @@ type Gateway struct {
 
 // Run serves until ctx ends.
 func (g Gateway) Run(ctx context.Context) error {
-	store, stop, err := g.Servers.OpenRedis(g.Log)
+	store, stop, err := g.Servers.OpenRedis(ctx, g.Log)
 	if err != nil {
 		return err
 	}

@@ -106,12 +106,12 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 		return err
 	}
 	defer broker.Close()
-	store, stop, err := p.servers.OpenRedis(p.log)
+	store, stop, err := p.servers.OpenRedis(ctx, p.log)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	parts, err := p.prepare(broker, store, roles)
+	parts, err := p.prepare(ctx, broker, store, roles)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 		p.log.Info("using an embedded broker and store: all data is lost when this process ends")
 	}
 
-	stopTrace := p.startTrace(parts)
+	stopTrace := p.startTrace(ctx, parts)
 	defer stopTrace()
 	group, ctx := errgroup.WithContext(ctx)
 	if err := p.start(ctx, group, parts, roles); err != nil {
@@ -188,7 +188,7 @@ type roleParts struct {
 
 // prepare makes everything that a mistake in the config can break.
 func (p *Pipeline) prepare(
-	b broker.Broker, r redis.UniversalClient, roles []Role,
+	ctx context.Context, b broker.Broker, r redis.UniversalClient, roles []Role,
 ) (parts *roleParts, err error) {
 	parts = &roleParts{
 		broker: b, redis: r, prefix: prefix(p.config.Namespace), instance: cmp.Or(p.Name, defaultName()),
@@ -197,7 +197,7 @@ func (p *Pipeline) prepare(
 	parts.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	parts.consumerMetrics = consumers.NewMetrics(parts.metrics)
-	if err := p.prepareTrace(parts); err != nil {
+	if err := p.prepareTrace(ctx, parts); err != nil {
 		return nil, err
 	}
 	parts.outbox = outbox.NewRelay(outbox.NewStore(r, parts.prefix), b, parts.trace, p.log)

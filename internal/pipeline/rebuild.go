@@ -22,7 +22,7 @@ import (
 // can run meanwhile. Rebuild calls progress for each event, and returns the number
 // of events handled.
 func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (events int, err error) {
-	store, stop, err := p.servers.OpenRedis(p.log)
+	store, stop, err := p.servers.OpenRedis(ctx, p.log)
 	if err != nil {
 		return 0, err
 	}

@@ -23,12 +23,12 @@ const (
 // OpenRedis returns a client for the Redis server, or for a new embedded one. If the
 // server does not answer within 3 seconds, OpenRedis logs that and returns the client
 // anyway. stop closes the client and the embedded server.
-func (s Servers) OpenRedis(log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
+func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
 	r, stop, err = s.redisClient(log)
 	if err != nil || s.Embedded() {
 		return r, stop, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	if err := r.Ping(ctx).Err(); err != nil {
 		log.Warn("Redis unreachable, each call will try again", "error", err)

@@ -37,7 +37,7 @@ func checkReturns(ctx context.Context, t *testing.T, what string, call func()) {
 func TestRedisStalls(t *testing.T) {
 	proxy := testenv.NewProxy(t, testenv.Redis(t))
 	servers := Servers{AMQP: "amqp://unused.example", Redis: proxy.URL}
-	store, stop, err := servers.OpenRedis(slog.New(slog.DiscardHandler))
+	store, stop, err := servers.OpenRedis(t.Context(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 	if r.AsLive {
 		states = s
 	}
-	store, stop, err := states.OpenRedis(r.Log)
+	store, stop, err := states.OpenRedis(ctx, r.Log)
 	if err != nil {
 		return err
 	}

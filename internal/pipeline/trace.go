@@ -15,7 +15,7 @@ import (
 
 // prepareTrace makes the recorder for the steps of jobs. It writes to Redis, and to the
 // OpenTelemetry collector that the environment names.
-func (p *Pipeline) prepareTrace(parts *roleParts) error {
+func (p *Pipeline) prepareTrace(ctx context.Context, parts *roleParts) error {
 	if p.config.Trace.Off {
 		return nil
 	}
@@ -25,7 +25,7 @@ func (p *Pipeline) prepareTrace(parts *roleParts) error {
 		return UsageError(err)
 	}
 	if hasCollector {
-		if parts.otlp, err = trace.NewOTLP(context.Background(), parts.instance, Version(), p.log); err != nil {
+		if parts.otlp, err = trace.NewOTLP(context.WithoutCancel(ctx), parts.instance, Version(), p.log); err != nil {
 			return UsageError(err)
 		}
 		sinks = append(sinks, parts.otlp)
@@ -42,20 +42,21 @@ const flushTimeout = 5 * time.Second // for sending the last spans to the collec
 
 // startTrace starts the recorder. Call stop after everything else has ended; it saves
 // and sends the last steps.
-func (p *Pipeline) startTrace(parts *roleParts) (stop func()) {
+func (p *Pipeline) startTrace(ctx context.Context, parts *roleParts) (stop func()) {
 	if parts.trace == nil {
 		return func() {}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx = context.WithoutCancel(ctx)
+	recording, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { _ = parts.trace.Run(ctx) })
+	running.Go(func() { _ = parts.trace.Run(recording) })
 	return func() {
 		cancel()
 		running.Wait()
 		if parts.otlp == nil {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 		defer cancel()
 		if err := parts.otlp.Close(ctx); err != nil {
 			p.log.Warn("cannot send the last spans to the collector", "error", err)
