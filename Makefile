@@ -10,7 +10,7 @@ SEEDS ?= 1 2 3 4 5 6 7 8 9 10 11 12 13
 PACKAGES ?= 4
 
 with_servers = go run ./internal/testenv/with-servers
-gotest = go run ./internal/testenv/gotest -race -p $(PACKAGES)
+gotest = go run ./internal/testenv/gotest -modules=.,contract -race -p $(PACKAGES)
 
 .PHONY: help short test full lint chaos season fuzz cross bench-fanout update
 
@@ -28,9 +28,11 @@ full: lint cross test season fuzz chaos ## Everything, hours: lint and test, and
 lint: ## Check formatting, vet and staticcheck.
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt these: $$unformatted" >&2; exit 1; }
 	go vet ./...
+	go vet -C contract ./...
 	go vet -C bench/fanout ./...
 	go vet -C examples/go ./...
 	go tool -modfile=tools/go.mod staticcheck ./...
+	cd contract && go tool -modfile=../tools/go.mod staticcheck ./...
 
 chaos: ## Every fault while 20,000 incidents flow, 200 matches polled, ten million events kept; MATCHWIRE_SEED picks other moments.
 	MATCHWIRE_CHAOS_EVENTS=$(MATCHWIRE_CHAOS_EVENTS) $(with_servers) go test -v -count 1 -timeout 4h ./internal/chaos

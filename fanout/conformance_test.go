@@ -3,7 +3,6 @@ package fanout_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -13,10 +12,7 @@ import (
 	"testing"
 	"time"
 
-	coder "github.com/coder/websocket"
-
 	"github.com/matchwire/matchwire/broker/memory"
-	"github.com/matchwire/matchwire/event"
 )
 
 // A raw is a client that writes the frames it likes.
@@ -214,57 +210,6 @@ func TestCompressionOffers(t *testing.T) {
 		if err != nil || (first == 0xc1) != want {
 			t.Errorf("offer %q: first byte %x, %v", offer, first, err)
 		}
-	}
-}
-
-// A client of another make gets the events, compressed or not, is answered, and
-// says good-bye.
-func TestAnotherClient(t *testing.T) {
-	b := memory.New(nil, nil)
-	n := newNode(t, b)
-	for name, mode := range map[string]coder.CompressionMode{"plain": coder.CompressionDisabled, "compressed": coder.CompressionNoContextTakeover, "with context": coder.CompressionContextTakeover} {
-		t.Run(name, func(t *testing.T) {
-			match := strings.ReplaceAll(name, " ", "-")
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
-			conn, _, err := coder.Dial(ctx, strings.Replace(n.URL, "http", "ws", 1)+"/ws?nothing=true", &coder.DialOptions{CompressionMode: mode, CompressionThreshold: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.CloseNow()
-			conn.SetReadLimit(1 << 20)
-			read := func() (f frame) {
-				_, text, err := conn.Read(ctx)
-				if err == nil {
-					err = json.Unmarshal(text, &f)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				return f
-			}
-			read()
-			if err := conn.Write(ctx, coder.MessageText, []byte(`{"subscribe":{"match":["`+match+`"]}}`)); err != nil {
-				t.Fatal(err)
-			}
-			if f := read(); f.Snapshot == nil {
-				t.Fatalf("%+v", f)
-			}
-			seq(t, b, match, "soccer.mls.goal", 1, func(d *event.Data) { d.Reason = strings.Repeat("long ", 5000) })
-			if e, err := event.Decode(read().Event); err != nil || e.Data.Seq != 1 {
-				t.Fatalf("%+v %v", e, err)
-			}
-			reading := conn.CloseRead(ctx)
-			if err := conn.Ping(ctx); err != nil {
-				t.Errorf("ping: %v", err)
-			}
-			if reading.Err() != nil {
-				t.Error("the connection ended")
-			}
-			if err := conn.Close(coder.StatusNormalClosure, "bye"); err != nil {
-				t.Errorf("close: %v", err)
-			}
-		})
 	}
 }
 
