@@ -181,7 +181,7 @@ func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *
 			level = slog.LevelDebug
 		}
 		n.log.Log(ctx, level, "notification", "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type, "text", text.Line())
-		trace.From(ctx).Says("told: " + text.Line())
+		trace.From(ctx).SetOutcome("told: " + text.Line())
 		return nil
 	case errors.Is(err, errGone):
 		return err
@@ -199,7 +199,7 @@ func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *
 // withheld logs and traces that an event was not sent.
 func (n *notifier) withheld(ctx context.Context, e event.Event, why string) {
 	n.log.Debug("notification withheld", "why", why, "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
-	trace.From(ctx).Says("withheld: " + why)
+	trace.From(ctx).SetOutcome("withheld: " + why)
 }
 
 // language returns the language of a rule, or the default.

@@ -234,7 +234,7 @@ func (n *notifier) sendToAll(ctx context.Context, e event.Event, to []target, st
 		}
 		failed++
 	}
-	trace.From(ctx).Says(fmt.Sprintf("told %d of %d browsers", len(to)-failed, len(to)))
+	trace.From(ctx).SetOutcome(fmt.Sprintf("told %d of %d browsers", len(to)-failed, len(to)))
 	if again != nil {
 		return again
 	}

@@ -121,7 +121,7 @@ func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	if !fresh {
 		status, says = http.StatusOK, held.ID+" is active already, since job "+held.TID.String()
 	}
-	trace.From(r.Context()).Says(says)
+	trace.From(r.Context()).SetOutcome(says)
 	w.Header().Set("Location", "/api/matches/"+held.ID)
 	return answer(w, status, shown(e))
 }

@@ -20,7 +20,7 @@ func (p *Pipeline) prepareTrace(parts *roleParts) error {
 		return nil
 	}
 	sinks := []trace.Sink{traceStore(p.config, parts.redis)}
-	wanted, err := trace.OTLPWanted(os.Getenv)
+	wanted, err := trace.OTLPEnabled(os.Getenv)
 	if err != nil {
 		return Misuse(err)
 	}

@@ -86,8 +86,8 @@ func (a *Active) Add(s Span) {
 	a.record(s)
 }
 
-// Says sets the outcome of the step, in a few words. A later call replaces it.
-func (a *Active) Says(outcome string) {
+// SetOutcome sets the outcome of the step, in a few words. A later call replaces it.
+func (a *Active) SetOutcome(outcome string) {
 	if a == nil {
 		return
 	}
@@ -96,9 +96,9 @@ func (a *Active) Says(outcome string) {
 	a.span.Outcome = outcome
 }
 
-// Fails sets the outcome as Says does, and marks the step as failed.
-func (a *Active) Fails(outcome string) {
-	a.Says(outcome)
+// Fail sets the outcome as SetOutcome does, and marks the step as failed.
+func (a *Active) Fail(outcome string) {
+	a.SetOutcome(outcome)
 	if a == nil {
 		return
 	}

@@ -27,8 +27,8 @@ type OTLP struct {
 	tracer   otel.Tracer
 }
 
-// OTLPWanted reports whether the environment names a collector.
-func OTLPWanted(getenv func(string) string) (bool, error) {
+// OTLPEnabled reports whether the environment names a collector.
+func OTLPEnabled(getenv func(string) string) (bool, error) {
 	if getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		return false, nil
 	}
@@ -41,7 +41,7 @@ func OTLPWanted(getenv func(string) string) (bool, error) {
 }
 
 // NewOTLP makes a sink of the collector that the environment names, see
-// [OTLPWanted]: endpoint, headers, timeout and certificates are those of the
+// [OTLPEnabled]: endpoint, headers, timeout and certificates are those of the
 // OpenTelemetry SDK. log hears of what could not be sent. Close sends what is
 // left.
 func NewOTLP(ctx context.Context, instance, version string, log *slog.Logger) (*OTLP, error) {

@@ -46,14 +46,14 @@ func TestTree(t *testing.T) {
 		// The consumer's process is the faster one to write.
 		record(t, func(r *trace.Recorder) {
 			_, step := r.Start(event.WithTID(t.Context(), tid), trace.Span{Parent: tid.Span("e1"), Op: trace.Process, Role: "notify", Name: m.Key, Message: "e1", Attempt: 2})
-			step.Fails("to be tried again: cut")
+			step.Fail("to be tried again: cut")
 			step.End()
 		}, s)
 		record(t, func(r *trace.Recorder) {
 			ctx, step := r.Start(event.WithTID(t.Context(), tid), trace.Span{Op: trace.Serve, Role: "api", Name: "POST /api/matches"})
 			why := &trace.Evidence{Evidence: event.Evidence{Path: "li"}, Row: "<li>"}
 			trace.From(ctx).Created(m, why, "backfill")
-			trace.From(ctx).Says("done")
+			trace.From(ctx).SetOutcome("done")
 			step.End()
 			r.Sent("outbox", time.Now(), m)
 			r.Sent("outbox", time.Now(), m) // by somebody else, too
@@ -78,7 +78,7 @@ func TestTree(t *testing.T) {
 			if roles != "notifyoutbox" && roles != "outboxnotify" {
 				t.Errorf("children %s", roles)
 			}
-			tree.Discreet()
+			tree.RedactErrors()
 			for _, n := range made.Children {
 				if n.Role == "notify" && (n.Outcome != "to be tried again" || !n.Failed) {
 					t.Errorf("why it failed is told to everybody: %q", n.Outcome)
@@ -117,7 +117,7 @@ func TestJobsOfTheClock(t *testing.T) {
 					step.Keep()
 					jobs = append(jobs, job)
 				case 3:
-					step.Fails("the site answered 503")
+					step.Fail("the site answered 503")
 					jobs = append(jobs, job)
 				}
 				step.End()
@@ -191,7 +191,7 @@ func TestBounds(t *testing.T) {
 	var none *trace.Recorder
 	ctx, step := none.Start(t.Context(), trace.Span{})
 	step.Buffer()
-	step.Says("x")
+	step.SetOutcome("x")
 	step.End()
 	none.Sent("x", time.Now(), message(event.NewTID(), "a.b.c", "1"))
 	if trace.From(ctx) != nil {

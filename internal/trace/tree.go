@@ -26,9 +26,9 @@ type Tree struct {
 	Cut     bool      `json:"cut,omitempty"`  // whether there were more steps than are kept
 }
 
-// Discreet takes out why something failed: an error may name servers that are
+// RedactErrors takes out why something failed: an error may name servers that are
 // nobody's business. That it failed, and what became of it, stays.
-func (t *Tree) Discreet() {
+func (t *Tree) RedactErrors() {
 	var hide func([]*Node)
 	hide = func(nodes []*Node) {
 		for _, n := range nodes {
@@ -40,7 +40,7 @@ func (t *Tree) Discreet() {
 	}
 	hide(t.Steps)
 	for _, job := range t.Jobs {
-		job.Discreet()
+		job.RedactErrors()
 	}
 }
 

@@ -63,20 +63,20 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 	log := w.ingester.Log.With("tid", task.TID, "source", p.Source.ID, "url", page.Redacted(p.Source.URL), "task", task.ID, "due", p.Due)
 	state, claimed, err := w.sources.claim(ctx, p, m.Redelivered || m.Retried)
 	if err != nil {
-		step.Fails(err.Error())
+		step.Fail(err.Error())
 		return broker.Unavailable(err)
 	}
 	if !claimed {
-		step.Says("left out: it was done, or a later one has begun")
+		step.SetOutcome("left out: it was done, or a later one has begun")
 		log.Info("poll left out: it was done, or a later one has begun")
 		return nil
 	}
 	state, result := newRun(w, task.ID, p, log).do(ctx, state)
 	switch {
 	case result.Busy:
-		step.Says(result.Problem)
+		step.SetOutcome(result.Problem)
 	case result.Problem != "":
-		step.Fails(result.Problem)
+		step.Fail(result.Problem)
 	}
 	after := context.WithoutCancel(ctx) // what was done is noted even at the end
 	if err := errors.Join(w.sources.save(after, p, state), w.report(after, p.Source.ID, result)); err != nil {
