@@ -160,7 +160,6 @@ type roleParts struct {
 	prefix    string          // of every Redis key
 	instance  string          // of the registry
 	trace     *trace.Recorder // nil if it is off
-	otlp      *trace.OTLP     // nil without a collector
 	outbox    *outbox.Relay
 	schedule  *scheduler.Schedule
 	consumers map[string]consumers.Consumer

@@ -13,24 +13,26 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// prepareTrace makes what records the steps of jobs: in Redis, and at the
-// collector that the environment names.
+// prepareTrace creates the recorder, which writes to Redis and to the collector that the
+// environment names.
 func (p *Pipeline) prepareTrace(parts *roleParts) error {
 	if p.config.Trace.Off {
 		return nil
 	}
 	sinks := []trace.Sink{traceStore(p.config, parts.redis)}
-	wanted, err := trace.OTLPEnabled(os.Getenv)
+	enabled, err := trace.OTLPEnabled(os.Getenv)
 	if err != nil {
 		return Misuse(err)
 	}
-	if wanted {
-		if parts.otlp, err = trace.NewOTLP(context.Background(), parts.instance, Version(), p.log); err != nil {
+	if enabled {
+		otlp, err := trace.NewOTLP(parts.instance, Version())
+		if err != nil {
 			return Misuse(err)
 		}
-		sinks = append(sinks, parts.otlp)
+		sinks = append(sinks, otlp)
 	}
 	parts.trace = trace.NewRecorder(parts.instance, p.log, sinks...)
+	parts.metrics.MustRegister(parts.trace.Collectors()...)
 	return nil
 }
 
@@ -38,10 +40,8 @@ func traceStore(c Config, r redis.UniversalClient) *trace.Store {
 	return trace.NewStore(r, prefix(c.Namespace), cmp.Or(time.Duration(c.Trace.Keep), defaultTraceKeep))
 }
 
-const lastSpans = 5 * time.Second // to send them in
-
-// startTrace records until the returned function is called: after all else has
-// ended.
+// startTrace runs the recorder until stop is called. Call stop after everything that records steps
+// has ended.
 func (p *Pipeline) startTrace(parts *roleParts) (stop func()) {
 	if parts.trace == nil {
 		return func() {}
@@ -52,19 +52,13 @@ func (p *Pipeline) startTrace(parts *roleParts) (stop func()) {
 	return func() {
 		cancel()
 		running.Wait()
-		if parts.otlp == nil {
-			return
-		}
-		bounded, cancel := context.WithTimeout(context.Background(), lastSpans)
-		defer cancel()
-		if err := parts.otlp.Close(bounded); err != nil {
-			p.log.Warn("the last traces were not sent to the collector", "error", err)
-		}
 	}
 }
 
-// Trace reads what is recorded of a job, see [trace.Store.Tree].
-func Trace(ctx context.Context, s Servers, namespace, id string, jobs int, log *slog.Logger) (*trace.Tree, error) {
+// Trace returns the recorded trace of a job, see [trace.Store.Tree].
+func Trace(
+	ctx context.Context, s Servers, namespace, id string, jobs int, log *slog.Logger,
+) (*trace.Tree, error) {
 	store, stop, err := s.openRedis(log)
 	if err != nil {
 		return nil, err
