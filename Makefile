@@ -12,7 +12,7 @@ PACKAGES ?= 4
 with_servers = go run ./internal/testenv/with-servers
 gotest = go run ./internal/testenv/gotest -modules=.,contract -race -p $(PACKAGES)
 
-.PHONY: help short test full lint chaos season fuzz cross bench-fanout update
+.PHONY: help short test full lint chaos season fuzz cross size bench-fanout update
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,13 @@ cross: ## Build and vet for the other systems.
 	GOOS=windows go build ./... && GOOS=windows go vet ./...
 	GOOS=darwin go build ./... && GOOS=darwin go vet ./...
 	GOARCH=arm64 go build ./...
+
+size: ## Build the program with empty caches; print the CPU time (second line: user, system) and its bytes, stripped.
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	export GOMODCACHE=$$dir/mod GOCACHE=$$dir/cache GOFLAGS=-modcacherw && \
+	go mod download && \
+	sh -c 'go build -trimpath -ldflags="-s -w" -o "$$0/matchwire" ./cmd/matchwire && times' "$$dir" && \
+	wc -c < "$$dir/matchwire"
 
 bench-fanout: ## What fan-out costs beside bare system calls and other libraries: half an hour, and nothing else should run.
 	$(with_servers) go run -C bench/fanout .
