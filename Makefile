@@ -11,13 +11,13 @@ SEEDS ?= 1 2 3 4 5 6 7 8 9 10 11 12 13
 PACKAGES ?= 4
 
 # The modules of this repository, without the one of the tools.
-MODULES = . bench/fanout examples/go
+MODULES = . contract bench/fanout examples/go
 
 golangci_lint = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 with_servers = go run ./internal/testenv/with-servers
-gotest = go run ./internal/testenv/gotest -race -p $(PACKAGES)
+gotest = go run ./internal/testenv/gotest -modules=.,contract -race -p $(PACKAGES)
 
-.PHONY: help short test full lint vulncheck licences chaos season fuzz cross bench-fanout update
+.PHONY: help short test full lint vulncheck licences chaos season fuzz cross size bench-fanout update
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,13 @@ cross: ## Build and vet for Windows and macOS, build for arm64.
 	GOOS=windows go build ./... && GOOS=windows go vet ./...
 	GOOS=darwin go build ./... && GOOS=darwin go vet ./...
 	GOARCH=arm64 go build ./...
+
+size: ## Build the program with empty caches; print CPU time (user and system on the second line) and stripped bytes.
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	export GOMODCACHE=$$dir/mod GOCACHE=$$dir/cache GOFLAGS=-modcacherw && \
+	go mod download && \
+	sh -c 'go build -trimpath -ldflags="-s -w" -o "$$0/matchwire" ./cmd/matchwire && times' "$$dir" && \
+	wc -c < "$$dir/matchwire"
 
 bench-fanout: ## Compare fan-out with other servers: half an hour on an idle machine.
 	$(with_servers) go run -C bench/fanout .

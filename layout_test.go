@@ -70,7 +70,7 @@ internal/reload:
 internal/retryafter:
 internal/strictyaml:
 internal/instances:
-internal/trace:                event broker
+internal/trace:                event broker internal/retryafter
 internal/outbox:               broker health internal/trace
 internal/scheduler:            event broker consumers parser/poll internal/outbox internal/trace
 internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile internal/instances internal/problem internal/scheduler internal/trace

@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -36,7 +35,7 @@ func newCollector(t *testing.T) *otlpCollector {
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		testenv.NoSecret(t, body)
-		var req collector.ExportTraceServiceRequest
+		var req otlp.TracesData // the same on the wire
 		err := proto.Unmarshal(body, &req)
 		if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Api-Key") != testenv.Secret {
 			t.Errorf("%s: %v, headers %v", r.URL, err, r.Header)

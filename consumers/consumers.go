@@ -185,13 +185,13 @@ func traceOutcome(step *trace.Active, m broker.Message, err error) {
 	switch broker.Classify(err, m.Last) {
 	case broker.Ack:
 	case broker.Dead:
-		step.Fails("dead-lettered: " + err.Error())
+		step.Fail("dead-lettered: " + err.Error())
 	case broker.Postponed:
-		step.Says(err.Error())
+		step.SetOutcome(err.Error())
 	case broker.Outage:
-		step.Fails("waits for the end of an outage: " + err.Error())
+		step.Fail("waits for the end of an outage: " + err.Error())
 	case broker.Retry:
-		step.Fails("to be tried again: " + err.Error())
+		step.Fail("to be tried again: " + err.Error())
 	}
 }
 

@@ -61,7 +61,7 @@ func (m marks) once(ctx context.Context, e event.Event, redelivered bool, h func
 		return fmt.Errorf("looking whether the event was handled before: %w", RedisError(err))
 	case mark == "done":
 		m.log.Debug("event came again, not handled twice", "tid", e.TID, "id", e.ID)
-		trace.From(ctx).Says("was handled before")
+		trace.From(ctx).SetOutcome("was handled before")
 		return nil
 	case mark != "":
 		return errUnderWay

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2/event"
-
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 )
@@ -34,34 +32,6 @@ func encode(t *testing.T, key string, d event.Data) (event.Event, broker.Message
 		t.Fatal(err)
 	}
 	return e, m
-}
-
-// The official CloudEvents SDK decodes an encoded event to the same attributes and data.
-func TestCloudEventsSDKDecodesEvents(t *testing.T) {
-	e, m := encode(t, "soccer.mls.goal", goal())
-	var ce cloudevents.Event
-	if err := ce.UnmarshalJSON(m.Body); err != nil {
-		t.Fatal(err)
-	}
-	if err := ce.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	var data struct{ League, Team, Player, Opponent, Time string }
-	if err := ce.DataAs(&data); err != nil {
-		t.Fatal(err)
-	}
-	for name, pair := range map[string][2]any{
-		"id": {ce.ID(), e.ID}, "source": {ce.Source(), "/emit"}, "type": {ce.Type(), "soccer.mls.goal"},
-		"subject": {ce.Subject(), "m1"}, "time": {ce.Time(), e.Time},
-		"content type": {ce.DataContentType(), "application/json"},
-		"tid":          {ce.Extensions()["tid"], e.TID.String()}, "player": {data.Player, "Sebastian Giovinco"},
-		"team": {data.Team, "Toronto FC"}, "opponent": {data.Opponent, "New York City FC"},
-		"league": {data.League, "MLS"}, "clock": {data.Time, "14:21"},
-	} {
-		if pair[0] != pair[1] {
-			t.Errorf("%s is %v, want %v", name, pair[0], pair[1])
-		}
-	}
 }
 
 func TestDecodeReturnsTheEncodedEvent(t *testing.T) {

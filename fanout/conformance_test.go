@@ -3,7 +3,6 @@ package fanout_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -14,10 +13,7 @@ import (
 	"testing"
 	"time"
 
-	coder "github.com/coder/websocket"
-
 	"github.com/matchwire/matchwire/broker/memory"
-	"github.com/matchwire/matchwire/event"
 )
 
 // A rawClient writes arbitrary bytes.
@@ -223,61 +219,6 @@ func TestCompressionOffers(t *testing.T) {
 		if err != nil || (first == 0xc1) != want {
 			t.Errorf("offer %q: first byte of the frame %x, %v; want compressed %v", offer, first, err, want)
 		}
-	}
-}
-
-// The client of another library works with and without compression.
-func TestAnotherClientLibrary(t *testing.T) {
-	b := memory.New(nil, nil)
-	n := newNode(t, b)
-	for name, mode := range map[string]coder.CompressionMode{
-		"plain":        coder.CompressionDisabled,
-		"compressed":   coder.CompressionNoContextTakeover,
-		"with context": coder.CompressionContextTakeover,
-	} {
-		t.Run(name, func(t *testing.T) {
-			match := strings.ReplaceAll(name, " ", "-")
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
-			url := strings.Replace(n.URL, "http", "ws", 1) + "/ws?nothing=true"
-			conn, _, err := coder.Dial(ctx, url, &coder.DialOptions{CompressionMode: mode, CompressionThreshold: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.CloseNow() }()
-			conn.SetReadLimit(1 << 20)
-			read := func() (f frame) {
-				_, text, err := conn.Read(ctx)
-				if err == nil {
-					err = json.Unmarshal(text, &f)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				return f
-			}
-			read()
-			if err := conn.Write(ctx, coder.MessageText, []byte(`{"subscribe":{"match":["`+match+`"]}}`)); err != nil {
-				t.Fatal(err)
-			}
-			if f := read(); f.Snapshot == nil {
-				t.Fatalf("frame after subscribe: %+v, want a snapshot", f)
-			}
-			seq(t, b, match, "soccer.mls.goal", 1, func(d *event.Data) { d.Reason = strings.Repeat("long ", 5000) })
-			if e, err := event.Decode(read().Event); err != nil || e.Data.Seq != 1 {
-				t.Fatalf("received %+v, %v, want event 1", e, err)
-			}
-			reading := conn.CloseRead(ctx)
-			if err := conn.Ping(ctx); err != nil {
-				t.Errorf("ping: %v", err)
-			}
-			if reading.Err() != nil {
-				t.Error("the connection ended after a ping")
-			}
-			if err := conn.Close(coder.StatusNormalClosure, "done"); err != nil {
-				t.Errorf("closing: %v", err)
-			}
-		})
 	}
 }
 

@@ -156,7 +156,7 @@ func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *
 		}
 		line := text.Line()
 		n.log.Log(ctx, level, "notification", "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type, "text", line)
-		trace.From(ctx).Says("sent: " + line)
+		trace.From(ctx).SetOutcome("sent: " + line)
 		return nil
 	case errors.Is(err, send.ErrGone):
 		return err
@@ -174,7 +174,7 @@ func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *
 // suppressed logs and traces that an event was not sent.
 func (n *notifier) suppressed(ctx context.Context, e event.Event, reason string) {
 	n.log.Debug("notification suppressed", "reason", reason, "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
-	trace.From(ctx).Says("suppressed: " + reason)
+	trace.From(ctx).SetOutcome("suppressed: " + reason)
 }
 
 // languageOf returns the language of a rule, or the default.

@@ -118,7 +118,7 @@ func (n *notifier) outcome(ctx context.Context, e event.Event, errs []error) err
 		}
 		failed++
 	}
-	trace.From(ctx).Says(fmt.Sprintf("sent to %d of %d recipients", len(errs)-failed, len(errs)))
+	trace.From(ctx).SetOutcome(fmt.Sprintf("sent to %d of %d recipients", len(errs)-failed, len(errs)))
 	switch {
 	case retry != nil:
 		return retry

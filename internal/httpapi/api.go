@@ -143,7 +143,7 @@ func (a *API) authorized(h handler) handler {
 		defer step.End()
 		err := h(w, r.WithContext(ctx))
 		if err != nil {
-			step.Fails(err.Error())
+			step.Fail(err.Error())
 		}
 		return err
 	}

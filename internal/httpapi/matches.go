@@ -128,7 +128,7 @@ func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	if !created {
 		status, outcome = http.StatusOK, active.ID+" is active already, since job "+active.TID.String()
 	}
-	trace.From(r.Context()).Says(outcome)
+	trace.From(r.Context()).SetOutcome(outcome)
 	w.Header().Set("Location", "/api/matches/"+active.ID)
 	return writeJSON(w, status, matchOf(e))
 }

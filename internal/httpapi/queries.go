@@ -64,7 +64,7 @@ func (a *API) trace(w http.ResponseWriter, r *http.Request) error {
 	}
 	tree, err := a.Traces.Tree(r.Context(), id, jobs)
 	if err == nil && !a.hasToken(r) {
-		tree.Discreet()
+		tree.RedactErrors()
 	}
 	if errors.Is(err, trace.ErrNotFound) {
 		return apiError{http.StatusNotFound, id + ": " + err.Error(), ""}

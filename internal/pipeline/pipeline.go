@@ -168,7 +168,6 @@ type roleParts struct {
 	prefix    string          // of every Redis key
 	instance  string          // name in the registry
 	trace     *trace.Recorder // nil if tracing is off
-	otlp      *trace.OTLP     // nil without a collector
 	outbox    *outbox.Relay
 	schedule  *scheduler.Schedule
 	consumers map[string]consumers.Consumer
@@ -197,7 +196,7 @@ func (p *Pipeline) prepare(
 	parts.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	parts.consumerMetrics = consumers.NewMetrics(parts.metrics)
-	if err := p.prepareTrace(ctx, parts); err != nil {
+	if err := p.prepareTrace(parts); err != nil {
 		return nil, err
 	}
 	parts.outbox = outbox.NewRelay(outbox.NewStore(r, parts.prefix), b, parts.trace, p.log)

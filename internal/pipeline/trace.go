@@ -15,22 +15,24 @@ import (
 
 // prepareTrace makes the recorder for the steps of jobs. It writes to Redis, and to the
 // OpenTelemetry collector that the environment names.
-func (p *Pipeline) prepareTrace(ctx context.Context, parts *roleParts) error {
+func (p *Pipeline) prepareTrace(parts *roleParts) error {
 	if p.config.Trace.Off {
 		return nil
 	}
 	sinks := []trace.Sink{traceStore(p.config, parts.redis)}
-	hasCollector, err := trace.OTLPWanted(os.Getenv)
+	hasCollector, err := trace.OTLPEnabled(os.Getenv)
 	if err != nil {
 		return UsageError(err)
 	}
 	if hasCollector {
-		if parts.otlp, err = trace.NewOTLP(context.WithoutCancel(ctx), parts.instance, Version(), p.log); err != nil {
+		otlp, err := trace.NewOTLP(parts.instance, Version())
+		if err != nil {
 			return UsageError(err)
 		}
-		sinks = append(sinks, parts.otlp)
+		sinks = append(sinks, otlp)
 	}
 	parts.trace = trace.NewRecorder(parts.instance, p.log, sinks...)
+	parts.metrics.MustRegister(parts.trace.Collectors()...)
 	return nil
 }
 
@@ -38,29 +40,18 @@ func traceStore(c Config, r redis.UniversalClient) *trace.Store {
 	return trace.NewStore(r, prefix(c.Namespace), cmp.Or(time.Duration(c.Trace.Keep), defaultTraceKeep))
 }
 
-const flushTimeout = 5 * time.Second // for sending the last spans to the collector
-
-// startTrace starts the recorder. Call stop after everything else has ended; it saves
-// and sends the last steps.
+// startTrace starts the recorder. Call stop after everything that records steps has ended: it
+// writes the last steps.
 func (p *Pipeline) startTrace(ctx context.Context, parts *roleParts) (stop func()) {
 	if parts.trace == nil {
 		return func() {}
 	}
-	ctx = context.WithoutCancel(ctx)
-	recording, cancel := context.WithCancel(ctx)
+	recording, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { _ = parts.trace.Run(recording) })
 	return func() {
 		cancel()
 		running.Wait()
-		if parts.otlp == nil {
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
-		defer cancel()
-		if err := parts.otlp.Close(ctx); err != nil {
-			p.log.Warn("cannot send the last spans to the collector", "error", err)
-		}
 	}
 }
 

@@ -67,7 +67,7 @@ func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 		return consumers.RedisError(err)
 	}
 	if !current {
-		trace.From(ctx).Says("does not hold any more")
+		trace.From(ctx).SetOutcome("does not hold any more")
 		s.Log.Info("activation does not hold any more", "tid", e.TID, "source", source.ID)
 		return nil
 	}

@@ -9,28 +9,28 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An Active is a span of a step that has not ended. Its methods may be called concurrently. On a nil
-// Active they do nothing.
+// An Active is the span of a step that has not ended. Its methods may be called concurrently. On a
+// nil Active they do nothing.
 type Active struct {
 	recorder *Recorder
 
 	mu        sync.Mutex
 	span      Span
-	buffered  []Span // recorded at End only if the step had a result
+	buffered  []Span // spans that wait for Keep or for a failed End
 	buffering bool
 }
 
 type activeKey struct{}
 
-// Start begins a step under the TID of ctx. The context that it returns carries the step: messages
-// that are made with it have the step as their parent. A nil recorder, or one whose budget is used up,
-// returns a nil Active, which records nothing.
+// Start begins a step under the TID of ctx, and creates a TID if ctx has none. Messages created
+// with the returned context have the step as their parent. If r is nil or its budget is used up,
+// the returned Active is nil and records nothing.
 func (r *Recorder) Start(ctx context.Context, s Span) (context.Context, *Active) {
 	if r == nil {
 		return ctx, nil
 	}
 	if r.budget.Tokens() < 1 {
-		r.dropped.Add(1)
+		r.overBudget.Add(1)
 		return ctx, nil
 	}
 	s.TID, s.Start = event.TIDFrom(ctx), time.Now().UTC()
@@ -41,14 +41,14 @@ func (r *Recorder) Start(ctx context.Context, s Span) (context.Context, *Active)
 	return context.WithValue(event.WithTID(ctx, s.TID), activeKey{}, a), a
 }
 
-// From returns the step that ctx carries, or nil.
+// From returns the step of ctx, or nil if ctx has none.
 func From(ctx context.Context) *Active {
 	a, _ := ctx.Value(activeKey{}).(*Active)
 	return a
 }
 
-// Buffer keeps the step and its children back until End. End drops them unless Keep was called or the
-// step failed.
+// Buffer delays the recording of the step and its children until End. End discards them unless Keep
+// was called or the step failed.
 func (a *Active) Buffer() {
 	if a == nil {
 		return
@@ -58,7 +58,7 @@ func (a *Active) Buffer() {
 	a.buffering = true
 }
 
-// Keep records the buffered spans, and ends the buffering: the step has a result.
+// Keep records the buffered spans and stops the buffering.
 func (a *Active) Keep() {
 	if a == nil {
 		return
@@ -76,7 +76,7 @@ func (a *Active) keep() {
 	a.buffered = nil
 }
 
-// Add records another span with this step.
+// Add records another span, or buffers it if the step is buffered.
 func (a *Active) Add(s Span) {
 	if a == nil {
 		return
@@ -86,8 +86,8 @@ func (a *Active) Add(s Span) {
 	a.record(s)
 }
 
-// Says sets the outcome of the step, in a few words. A later call replaces it.
-func (a *Active) Says(outcome string) {
+// SetOutcome sets the outcome of the step, in a few words. A later call replaces it.
+func (a *Active) SetOutcome(outcome string) {
 	if a == nil {
 		return
 	}
@@ -96,15 +96,14 @@ func (a *Active) Says(outcome string) {
 	a.span.Outcome = outcome
 }
 
-// Fails sets the outcome as Says does, and marks the step as failed.
-func (a *Active) Fails(outcome string) {
-	a.Says(outcome)
+// Fail sets the outcome of the step and marks it as failed.
+func (a *Active) Fail(outcome string) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.span.Failed = true
+	a.span.Outcome, a.span.Failed = outcome, true
 }
 
 // End ends the step and records it.
@@ -123,7 +122,7 @@ func (a *Active) End() {
 	a.recorder.Record(a.span)
 }
 
-// Created records that the step has made a message. why is the evidence for it, or nil.
+// Created records that the step created a message. why is where the parser found it, or nil.
 func (a *Active) Created(m broker.Message, why *Evidence, outcome string) {
 	if a == nil {
 		return
@@ -131,7 +130,8 @@ func (a *Active) Created(m broker.Message, why *Evidence, outcome string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.record(Span{
-		TID: m.TID, ID: m.TID.Span(m.ID), Parent: a.span.ID, Op: Create, Role: a.span.Role, Name: m.Key, Message: m.ID, Match: m.Match,
+		TID: m.TID, ID: m.TID.Span(m.ID), Parent: a.span.ID, Op: Create, Role: a.span.Role,
+		Name: m.Key, Message: m.ID, Match: m.Match,
 		Start: time.Now().UTC(), Outcome: outcome, Evidence: why,
 	})
 }
@@ -144,7 +144,8 @@ func (a *Active) record(s Span) {
 	a.recorder.Record(s)
 }
 
-// Sent records that the broker has confirmed messages. began is when they were passed to the broker.
+// Sent records that the broker confirmed messages. began is when they were passed to the broker.
+// Messages without a TID are not recorded.
 func (r *Recorder) Sent(role string, began time.Time, msgs ...broker.Message) {
 	if r == nil {
 		return
@@ -155,8 +156,9 @@ func (r *Recorder) Sent(role string, began time.Time, msgs ...broker.Message) {
 			continue
 		}
 		r.Record(Span{
-			TID: m.TID, ID: m.TID.Span(m.ID + " sent"), Parent: m.TID.Span(m.ID), Op: Send, Role: role, Name: m.Key, Message: m.ID, Match: m.Match,
-			Queue: m.Exchange.String(), Start: began.UTC(), Took: took,
+			TID: m.TID, ID: m.TID.Span(m.ID + " sent"), Parent: m.TID.Span(m.ID), Op: Send, Role: role,
+			Name: m.Key, Message: m.ID, Match: m.Match, Queue: m.Exchange.String(),
+			Start: began.UTC(), Took: took,
 		})
 	}
 }

@@ -2,108 +2,114 @@ package trace
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
+	"errors"
+	"maps"
+	"os"
 	"slices"
-	"strings"
 	"time"
 
-	api "go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
-	"go.opentelemetry.io/otel/sdk/resource"
-	sdk "go.opentelemetry.io/otel/sdk/trace"
-	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
-	otel "go.opentelemetry.io/otel/trace"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/matchwire/matchwire/event"
 )
 
-// OTLP sends spans to an OpenTelemetry collector: the TID is the trace ID, and
-// messages are described by the semantic conventions for messaging.
+// OTLP is a Sink that sends spans to an OpenTelemetry collector, by OTLP over HTTP with protobuf.
+// The trace ID is the TID. Attributes are named by OpenTelemetry's semantic conventions for
+// messaging.
 type OTLP struct {
-	provider *sdk.TracerProvider
-	tracer   otel.Tracer
+	client   *otlpClient
+	batching Batching
+	resource *resourcepb.Resource
 }
 
-// OTLPWanted reports whether the environment names a collector.
-func OTLPWanted(getenv func(string) string) (bool, error) {
-	if getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
-		return false, nil
-	}
-	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
-		if p := getenv(name); p != "" && p != "http/protobuf" {
-			return false, fmt.Errorf("%s is %q: matchwire speaks http/protobuf (port 4318 of a collector)", name, p)
-		}
-	}
-	return !strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true"), nil
-}
-
-// NewOTLP makes a sink of the collector that the environment names, see
-// [OTLPWanted]: endpoint, headers, timeout and certificates are those of the
-// OpenTelemetry SDK. log hears of what could not be sent. Close sends what is
-// left.
-func NewOTLP(ctx context.Context, instance, version string, log *slog.Logger) (*OTLP, error) {
-	api.SetErrorHandler(api.ErrorHandlerFunc(func(err error) { log.Warn("traces not sent to the collector", "error", err) }))
-	exporter, err := otlptracehttp.New(ctx)
+// NewOTLP returns a sink for the collector that the environment names, see [OTLPEnabled]. The
+// environment may also set headers, timeout, compression, certificates, batch limits and resource
+// attributes, by the variables that OpenTelemetry specifies. An error names the variable at fault.
+func NewOTLP(instance, version string) (*OTLP, error) {
+	config, err := newOTLPConfig(os.Getenv)
 	if err != nil {
-		return nil, fmt.Errorf("OTLP: %w", err)
+		return nil, err
 	}
-	about, err := resource.New(ctx, resource.WithAttributes(semconv.ServiceName("matchwire"), semconv.ServiceInstanceID(instance), semconv.ServiceVersion(version)), resource.WithFromEnv())
+	batching, err := otlpBatching(os.Getenv)
 	if err != nil {
-		return nil, fmt.Errorf("OTLP: %w", err)
+		return nil, err
 	}
-	p := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(about), sdk.WithIDGenerator(givenIDs{}), sdk.WithSampler(sdk.AlwaysSample()))
-	return &OTLP{provider: p, tracer: p.Tracer("github.com/matchwire/matchwire")}, nil
+	about, err := otlpResource(os.Getenv, instance, version)
+	if err != nil {
+		return nil, err
+	}
+	return &OTLP{
+		client:   newOTLPClient(config, "matchwire/"+version),
+		batching: batching,
+		resource: &resourcepb.Resource{Attributes: attributes(about)},
+	}, nil
 }
 
-// Close sends what is left, as long as ctx allows.
-func (o *OTLP) Close(ctx context.Context) error { return o.provider.Shutdown(ctx) }
+// Name returns otlp.
+func (o *OTLP) Name() string { return "otlp" }
 
-// givenIDs takes the IDs of a span from the context: ours are made before.
-type givenIDs struct{}
+// Batching returns the limits that the environment sets, or OpenTelemetry's defaults.
+func (o *OTLP) Batching() Batching { return o.batching }
 
-type idsKey struct{}
-
-func (givenIDs) NewIDs(ctx context.Context) (otel.TraceID, otel.SpanID) {
-	s, _ := ctx.Value(idsKey{}).(Span)
-	return otel.TraceID(s.TID), otel.SpanID(s.ID)
-}
-
-func (g givenIDs) NewSpanID(ctx context.Context, _ otel.TraceID) otel.SpanID {
-	_, id := g.NewIDs(ctx)
-	return id
-}
-
-// Write hands the spans to the SDK, which sends them in the background and
-// drops what it cannot send.
+// Write sends spans in one request. It retries until ctx ends if the collector is unavailable.
 func (o *OTLP) Write(ctx context.Context, spans []Span) error {
+	scope := &tracepb.ScopeSpans{Scope: &commonpb.InstrumentationScope{Name: "github.com/matchwire/matchwire"}}
 	for _, s := range spans {
-		o.write(ctx, s)
+		scope.Spans = append(scope.Spans, s.otlp())
 	}
-	return nil
+	// On the wire TracesData is the same as ExportTraceServiceRequest, whose package imports gRPC.
+	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{
+		{Resource: o.resource, ScopeSpans: []*tracepb.ScopeSpans{scope}},
+	}})
+	if err != nil {
+		return err
+	}
+	return o.client.post(ctx, body)
 }
 
-func (o *OTLP) write(ctx context.Context, s Span) {
-	ctx = context.WithValue(ctx, idsKey{}, s)
-	options := []otel.SpanStartOption{otel.WithTimestamp(s.Start), otel.WithSpanKind(s.kind()), otel.WithAttributes(s.attributes()...)}
+// lost returns how many spans of a batch a failed Write did not write.
+func lost(err error, batch []Span) int64 {
+	var partial *partialError
+	if errors.As(err, &partial) {
+		return partial.rejected
+	}
+	return int64(len(batch))
+}
+
+// Flags of spans and links: all are sampled, and a parent or a linked span may be of another
+// process.
+const (
+	sampledFlag     = 1
+	sampledRoot     = sampledFlag | uint32(tracepb.SpanFlags_SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK)
+	sampledOfRemote = sampledRoot | uint32(tracepb.SpanFlags_SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK)
+)
+
+// otlp returns s as an OTLP span.
+func (s Span) otlp() *tracepb.Span {
+	out := &tracepb.Span{
+		TraceId: s.TID[:], SpanId: s.ID[:], Flags: sampledRoot, Name: s.title(), Kind: s.kind(),
+		StartTimeUnixNano: uint64(s.Start.UnixNano()),
+		EndTimeUnixNano:   uint64(s.Start.Add(time.Duration(s.Took)).UnixNano()),
+		Attributes:        attributes(s.attributes()),
+		Status:            &tracepb.Status{},
+	}
 	if s.Parent != (event.SpanID{}) {
-		ctx = otel.ContextWithSpanContext(ctx, otel.NewSpanContext(otel.SpanContextConfig{
-			TraceID: otel.TraceID(s.TID), SpanID: otel.SpanID(s.Parent), TraceFlags: otel.FlagsSampled, Remote: true}))
+		out.ParentSpanId, out.Flags = s.Parent[:], sampledOfRemote
 	}
 	if c := s.Cause; c != nil {
-		options = append(options, otel.WithLinks(otel.Link{SpanContext: otel.NewSpanContext(otel.SpanContextConfig{
-			TraceID: otel.TraceID(c.TID), SpanID: otel.SpanID(c.TID.Span(c.Message)), TraceFlags: otel.FlagsSampled, Remote: true})}))
+		cause := c.TID.Span(c.Message)
+		out.Links = []*tracepb.Span_Link{{TraceId: c.TID[:], SpanId: cause[:], Flags: sampledOfRemote}}
 	}
-	_, span := o.tracer.Start(ctx, s.title(), options...)
 	if s.Failed {
-		span.SetStatus(codes.Error, s.Outcome)
+		out.Status = &tracepb.Status{Code: tracepb.Status_STATUS_CODE_ERROR, Message: s.Outcome}
 	}
-	span.End(otel.WithTimestamp(s.Start.Add(time.Duration(s.Took))))
+	return out
 }
 
-// title is the span's name: the operation and where, as the conventions have it.
+// title returns the span's name. The conventions want the operation and the destination.
 func (s Span) title() string {
 	if s.Op == Serve || s.Op == Start {
 		return s.Name
@@ -111,40 +117,57 @@ func (s Span) title() string {
 	return string(s.Op) + " " + s.Name
 }
 
-func (s Span) kind() otel.SpanKind {
+func (s Span) kind() tracepb.Span_SpanKind {
 	switch s.Op {
 	case Serve:
-		return otel.SpanKindServer
+		return tracepb.Span_SPAN_KIND_SERVER
 	case Create, Send:
-		return otel.SpanKindProducer
+		return tracepb.Span_SPAN_KIND_PRODUCER
 	case Process, Deliver:
-		return otel.SpanKindConsumer
+		return tracepb.Span_SPAN_KIND_CONSUMER
 	case Start:
 	}
-	return otel.SpanKindInternal
+	return tracepb.Span_SPAN_KIND_INTERNAL
 }
 
-func (s Span) attributes() []attribute.KeyValue {
-	all := []attribute.KeyValue{attribute.String("matchwire.role", s.Role), attribute.String("matchwire.instance", s.Instance)}
-	add := func(key, value string) {
-		if value != "" {
-			all = append(all, attribute.String(key, value))
-		}
+// attributes returns the span's attributes by name; those that do not apply are empty.
+func (s Span) attributes() map[string]string {
+	all := map[string]string{
+		"matchwire.role":     s.Role,
+		"matchwire.instance": s.Instance,
+		"matchwire.match":    s.Match,
+		"matchwire.outcome":  s.Outcome,
 	}
-	add("matchwire.match", s.Match)
-	add("matchwire.outcome", s.Outcome)
 	if e := s.Evidence; e != nil {
-		add("matchwire.evidence.url", e.URL)
-		add("matchwire.evidence.snapshot", e.Snapshot)
-		add("matchwire.evidence.path", e.Path)
+		all["matchwire.evidence.url"] = e.URL
+		all["matchwire.evidence.snapshot"] = e.Snapshot
+		all["matchwire.evidence.path"] = e.Path
 	}
-	if !slices.Contains([]Op{Create, Send, Process, Deliver}, s.Op) {
+	if s.Op == Serve || s.Op == Start {
 		return all
 	}
-	operation := map[Op]attribute.KeyValue{Create: semconv.MessagingOperationTypeCreate, Send: semconv.MessagingOperationTypeSend,
-		Process: semconv.MessagingOperationTypeProcess, Deliver: semconv.MessagingOperationTypeProcess}[s.Op]
-	all = append(all, semconv.MessagingSystemRabbitMQ, operation, semconv.MessagingOperationName(string(s.Op)),
-		semconv.MessagingMessageID(s.Message), semconv.MessagingMessageConversationID(s.TID.String()), semconv.MessagingRabbitMQDestinationRoutingKey(s.Name))
-	add(string(semconv.MessagingDestinationNameKey), s.Queue)
+	operation := string(s.Op)
+	if s.Op == Deliver {
+		operation = string(Process) // the conventions have no type of its own for it
+	}
+	all["messaging.system"] = "rabbitmq"
+	all["messaging.operation.type"] = operation
+	all["messaging.operation.name"] = string(s.Op)
+	all["messaging.message.id"] = s.Message
+	all["messaging.message.conversation_id"] = s.TID.String()
+	all["messaging.rabbitmq.destination.routing_key"] = s.Name
+	all["messaging.destination.name"] = s.Queue
 	return all
+}
+
+// attributes returns the attributes that are not empty, ordered by name.
+func attributes(all map[string]string) []*commonpb.KeyValue {
+	var list []*commonpb.KeyValue
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if all[name] != "" {
+			value := &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: all[name]}}
+			list = append(list, &commonpb.KeyValue{Key: name, Value: value})
+		}
+	}
+	return list
 }

@@ -2,119 +2,117 @@ package trace
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 )
 
 const (
-	queueSpans   = 4096
-	batchSpans   = 500
-	flushEvery   = 100 * time.Millisecond
-	writeTimeout = 5 * time.Second
-	tellEvery    = time.Minute
-
-	// A process records so many steps a second on the whole, and so many at once:
-	// enough for every match of a big day, and next to nothing beside a backlog of
-	// a hundred thousand events. It bounds what two days of traces take in Redis.
+	// budgetRate is how many spans a process records per second over time, and budgetBurst how many at
+	// once. That is enough for every match of a busy day, and bounds what a backlog of a hundred
+	// thousand events adds to Redis.
 	budgetRate  = 20
 	budgetBurst = 5000
+
+	warnEvery = time.Minute
 )
 
-// A Recorder takes spans from the work and writes them in the background. A nil
-// one does nothing.
+// A Recorder passes spans to its sinks. Its methods may be called concurrently and never wait for a
+// sink. A nil Recorder records nothing.
 type Recorder struct {
-	instance string
-	sinks    []Sink
-	log      *slog.Logger
-	budget   *rate.Limiter
-	queue    chan Span
-	dropped  atomic.Int64
+	instance   string
+	log        *slog.Logger
+	budget     *rate.Limiter
+	overBudget atomic.Int64 // spans dropped since the start
+	queues     []*queue     // one for each sink
 }
 
-// A Sink is where spans go. Write gives up when ctx ends; what it could not
-// write is lost.
-type Sink interface {
-	Write(ctx context.Context, spans []Span) error
-}
-
-// NewRecorder returns a recorder that holds its spans until Run. instance is
-// the process's name in the registry.
+// NewRecorder returns a Recorder that queues spans until Run. instance is the process's name in the
+// registry.
 func NewRecorder(instance string, log *slog.Logger, sinks ...Sink) *Recorder {
-	return &Recorder{instance: instance, sinks: sinks, log: log, budget: rate.NewLimiter(budgetRate, budgetBurst), queue: make(chan Span, queueSpans)}
+	r := &Recorder{instance: instance, log: log, budget: rate.NewLimiter(budgetRate, budgetBurst)}
+	for _, sink := range sinks {
+		r.queues = append(r.queues, newQueue(sink))
+	}
+	return r
 }
 
-// Record takes a span. It never waits: what is beyond the budget, or finds the
-// queue full, is dropped.
+// Record queues a span for each sink, without waiting. It drops the span if the budget is used up,
+// and for each sink whose queue is full.
 func (r *Recorder) Record(s Span) {
 	if r == nil {
 		return
 	}
 	if !r.budget.Allow() {
-		r.dropped.Add(1)
+		r.overBudget.Add(1)
 		return
 	}
 	if s.Instance == "" {
 		s.Instance = r.instance
 	}
-	select {
-	case r.queue <- s:
-	default:
-		r.dropped.Add(1)
+	for _, q := range r.queues {
+		q.add(s)
 	}
 }
 
-// Run writes until ctx ends, and then what is left.
+// Run writes the queued spans until ctx ends, then what is left, for at most 5 seconds. Every
+// minute it warns if spans were dropped.
 func (r *Recorder) Run(ctx context.Context) error {
-	flush, tell := time.NewTicker(flushEvery), time.NewTicker(tellEvery)
-	defer flush.Stop()
-	defer tell.Stop()
-	var batch []Span
-	for {
+	var writing sync.WaitGroup
+	for _, q := range r.queues {
+		writing.Go(func() { q.run(ctx) })
+	}
+	warn := time.NewTicker(warnEvery)
+	defer warn.Stop()
+	warned := int64(0)
+	for ctx.Err() == nil {
 		select {
-		case s := <-r.queue:
-			if batch = append(batch, s); len(batch) < batchSpans {
-				continue
-			}
-		case <-flush.C:
-		case <-tell.C:
-			if n := r.dropped.Swap(0); n > 0 {
-				r.log.Warn("traces lack steps: there were more than are recorded", "steps", n, "rate", budgetRate)
-			}
-			continue
+		case <-warn.C:
+			warned = r.warn(warned)
 		case <-ctx.Done():
-			r.write(ctx, r.rest(batch))
-			return nil
 		}
-		r.write(ctx, batch)
-		batch = batch[:0]
 	}
+	writing.Wait()
+	r.warn(warned)
+	return nil
 }
 
-// rest is a batch and all that is queued.
-func (r *Recorder) rest(batch []Span) []Span {
-	for {
-		select {
-		case s := <-r.queue:
-			batch = append(batch, s)
-		default:
-			return batch
-		}
+// warn logs how many spans were dropped beyond those that an earlier call logged. It returns how
+// many were dropped since the start.
+func (r *Recorder) warn(logged int64) int64 {
+	dropped := r.overBudget.Load()
+	var errs []error
+	for _, q := range r.queues {
+		dropped += q.dropped.Load()
+		errs = append(errs, q.takeError())
 	}
+	if dropped > logged {
+		attrs := []any{"steps", dropped - logged, "over_budget", r.overBudget.Load()}
+		if err := errors.Join(errs...); err != nil {
+			attrs = append(attrs, "error", err)
+		}
+		r.log.Warn("steps are missing from traces", attrs...)
+	}
+	return dropped
 }
 
-func (r *Recorder) write(ctx context.Context, batch []Span) {
-	if len(batch) == 0 {
-		return
+// Collectors returns the metrics of the recorder.
+func (r *Recorder) Collectors() []prometheus.Collector {
+	counter := func(why string, n *atomic.Int64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "matchwire_trace_dropped_total",
+			Help:        "Steps that traces lack: over the budget of the process, or not written to redis or otlp.",
+			ConstLabels: prometheus.Labels{"why": why},
+		}, func() float64 { return float64(n.Load()) })
 	}
-	for _, sink := range r.sinks {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-		if err := sink.Write(bounded, batch); err != nil {
-			r.dropped.Add(int64(len(batch)))
-			r.log.Debug("steps not recorded", "steps", len(batch), "error", err)
-		}
-		cancel()
+	all := []prometheus.Collector{counter("budget", &r.overBudget)}
+	for _, q := range r.queues {
+		all = append(all, counter(q.sink.Name(), &q.dropped))
 	}
+	return all
 }

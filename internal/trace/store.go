@@ -17,9 +17,9 @@ import (
 
 // A Store keeps traces in Redis:
 //
-//	mw:{trace:<tid>}              list of spans (JSON), as they were recorded
-//	mw:{trace:<tid>}:jobs         sorted set of the TIDs of jobs that the clock began because of this one, by when
-//	mw:{trace:message:<id>}       the TID under which a message was made
+//	mw:{trace:<tid>}          list of a job's spans as JSON, in the order of recording
+//	mw:{trace:<tid>}:jobs     sorted set of the TIDs of later jobs that this one caused, by start
+//	mw:{trace:message:<id>}   TID under which a message was created
 type Store struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -27,11 +27,12 @@ type Store struct {
 }
 
 const (
-	maxSpans = 2000 // of a job; the first are kept
-	maxJobs  = 1000 // of a cause; the last are kept
+	maxSpans = 2000 // for each job; later spans are dropped
+	maxJobs  = 1000 // caused by one job; earlier ones are dropped
 )
 
-// NewStore keeps traces in r for so long, under keys that begin with prefix.
+// NewStore returns a Store that keeps each trace in r for the duration keep after its last span.
+// All keys begin with prefix.
 func NewStore(r redis.UniversalClient, prefix string, keep time.Duration) *Store {
 	return &Store{redis: r, prefix: prefix, keep: keep}
 }
@@ -43,16 +44,24 @@ func (s *Store) expire(ctx context.Context, p redis.Pipeliner, key string) {
 	p.Expire(ctx, key, s.keep)
 }
 
-// Write adds spans to the traces of their jobs.
+// Name returns redis.
+func (s *Store) Name() string { return "redis" }
+
+// Batching returns limits that show a step within a fraction of a second.
+func (s *Store) Batching() Batching {
+	return Batching{Queue: 4096, Batch: 500, Delay: 100 * time.Millisecond, Timeout: 5 * time.Second}
+}
+
+// Write appends spans to the traces of their jobs.
 func (s *Store) Write(ctx context.Context, spans []Span) error {
-	of := map[event.TID][]any{}
+	byJob := map[event.TID][]any{}
 	pipe := s.redis.Pipeline()
 	for _, span := range spans {
 		text, err := json.Marshal(span)
 		if err != nil {
 			return err
 		}
-		of[span.TID] = append(of[span.TID], text)
+		byJob[span.TID] = append(byJob[span.TID], text)
 		if span.Op == Create {
 			pipe.Set(ctx, s.message(span.Message), span.TID.String(), s.keep)
 		}
@@ -63,7 +72,7 @@ func (s *Store) Write(ctx context.Context, spans []Span) error {
 		}
 	}
 	lengths := map[event.TID]*redis.IntCmd{}
-	for tid, texts := range of {
+	for tid, texts := range byJob {
 		lengths[tid] = pipe.RPush(ctx, s.spans(tid), texts...)
 		s.expire(ctx, pipe, s.spans(tid))
 	}
@@ -80,11 +89,11 @@ func (s *Store) Write(ctx context.Context, spans []Span) error {
 	return nil
 }
 
-// ErrNotFound says that nothing is recorded of a job.
-var ErrNotFound = errors.New("nothing is recorded under it: there was no such job, it was long ago, or it was a poll that brought nothing")
+// ErrNotFound means that no step of a job is stored.
+var ErrNotFound = errors.New("nothing is recorded under it: there was no such job, its trace has expired, " +
+	"or it was a poll without events")
 
-// read returns the spans of a job, by when they began; none if nothing is
-// recorded of it.
+// read returns the spans of a job, ordered by start. A job that is not stored has none.
 func (s *Store) read(ctx context.Context, t event.TID) ([]Span, error) {
 	texts, err := s.redis.LRange(ctx, s.spans(t), 0, -1).Result()
 	if err != nil {
@@ -101,9 +110,8 @@ func (s *Store) read(ctx context.Context, t event.TID) ([]Span, error) {
 	return all, nil
 }
 
-// caused returns the jobs that the clock began because of one, the latest n, and
-// how many there are of which something is recorded.
-func (s *Store) caused(ctx context.Context, t event.TID, n int) (latest []event.TID, all int, err error) {
+// caused returns the latest n of the recorded jobs that job t caused, and their total number.
+func (s *Store) caused(ctx context.Context, t event.TID, n int) (latest []event.TID, total int, err error) {
 	pipe := s.redis.Pipeline()
 	card := pipe.ZCard(ctx, s.jobs(t))
 	names := pipe.ZRange(ctx, s.jobs(t), int64(-n), -1)
@@ -120,9 +128,9 @@ func (s *Store) caused(ctx context.Context, t event.TID, n int) (latest []event.
 	return latest, int(card.Val()), nil
 }
 
-// job finds the job that a person means: by its TID, or by the ID of a message
-// that was made in it, which is returned too.
-func (s *Store) job(ctx context.Context, id string) (t event.TID, message string, err error) {
+// resolve finds a job by its TID or by the ID of a message that it created. message is id if id is
+// that of a message.
+func (s *Store) resolve(ctx context.Context, id string) (t event.TID, message string, err error) {
 	text, err := s.redis.Get(ctx, s.message(id)).Result()
 	switch {
 	case errors.Is(err, redis.Nil):
@@ -135,5 +143,5 @@ func (s *Store) job(ctx context.Context, id string) (t event.TID, message string
 	return t, id, err
 }
 
-// byStart orders nodes.
+// byStart orders nodes by start, then by operation.
 func byStart(a, b *Node) int { return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Op, b.Op)) }

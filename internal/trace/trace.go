@@ -1,12 +1,11 @@
-// Package trace records what was done under a TID, so that anybody can ask
-// later which event caused which task to run, and why an alert was sent. Each
-// step is a [Span]; a message ties the steps of different processes together,
-// since the span that made it follows from its ID and TID alone.
+// Package trace records what was done under a TID: which event caused which task, and why a
+// notification was sent. Each step is a [Span]. Messages connect the steps of different processes,
+// because the ID of the span that created a message is computed from the TID and the message's ID.
 //
-// Recording never holds up the work: what the budget or the store cannot take
-// is dropped, and said to be. It is bounded in age, in steps for each job, and
-// in steps a second for each process. Polls that the clock caused are
-// recorded only if they brought an event or failed.
+// Recording never blocks the work that it records. A [Recorder] drops spans beyond its budget and
+// spans that a full queue cannot hold; it counts and logs them. Traces are bounded in age, in steps
+// per job, and in steps per second and process. Polls that the schedule started are recorded only
+// if they made an event or failed.
 package trace
 
 import (
@@ -16,53 +15,53 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An Op is what kind of step a span is.
+// An Op is the kind of a step.
 type Op string
 
 // The operations.
 const (
-	Serve   Op = "serve"   // an API call
-	Start   Op = "start"   // something that a process does by itself, like activating what its config names
-	Create  Op = "create"  // a message is made; its span is [event.TID.Span] of its ID
-	Send    Op = "send"    // the broker has confirmed it
-	Process Op = "process" // a consumer or a worker handles it
-	Deliver Op = "deliver" // fanout frames it for sockets
+	Serve   Op = "serve"   // an API call is answered
+	Start   Op = "start"   // a process acts without a message, as when it activates the sources of its config
+	Create  Op = "create"  // a message is created; the span's ID is [event.TID.Span] of the message's ID
+	Send    Op = "send"    // the broker confirms a message
+	Process Op = "process" // a consumer or a worker handles a message
+	Deliver Op = "deliver" // fanout sends an event to sockets
 )
 
 // A Span is one step of a job.
 type Span struct {
-	TID      event.TID    `json:"-"`
-	ID       event.SpanID `json:"id"`
-	Parent   event.SpanID `json:"parent,omitzero"`
-	Op       Op           `json:"op"`
+	TID      event.TID    `json:"-"`                  // the job
+	ID       event.SpanID `json:"id"`                 // unique within the job
+	Parent   event.SpanID `json:"parent,omitzero"`    // the step that caused this one; zero if none did
+	Op       Op           `json:"op"`                 // what kind of step
 	Role     string       `json:"role"`               // api, scheduler, parser, fanout, or a consumer's name
-	Instance string       `json:"instance"`           // of the registry
-	Name     string       `json:"name"`               // routing key of the message, or "POST /api/matches"
-	Message  string       `json:"message,omitempty"`  // its ID
-	Match    string       `json:"match,omitempty"`    // that it is about
-	Queue    string       `json:"queue,omitempty"`    // that it came from, or exchange that it went to
-	Attempt  int          `json:"attempt,omitempty"`  // of a consumer or worker, from 1
+	Instance string       `json:"instance"`           // name of the process in the registry
+	Name     string       `json:"name"`               // routing key of the message, or a call like "POST /api/matches"
+	Message  string       `json:"message,omitempty"`  // ID of the message
+	Match    string       `json:"match,omitempty"`    // ID of the match
+	Queue    string       `json:"queue,omitempty"`    // queue that the message came from, or exchange that it was sent to
+	Attempt  int          `json:"attempt,omitempty"`  // number of the delivery to a consumer or worker, from 1
 	Start    time.Time    `json:"start"`              // UTC
-	Took     Millis       `json:"took_ms"`            // 0 of what takes no time
-	Outcome  string       `json:"outcome,omitempty"`  // in a few words; "" where there is nothing to say
-	Failed   bool         `json:"failed,omitempty"`   // whether it went wrong
-	Evidence *Evidence    `json:"evidence,omitempty"` // why the parser made the event
-	Cause    *Cause       `json:"cause,omitempty"`    // of a job that the clock began: what set the clock
+	Took     Millis       `json:"took_ms"`            // 0 for a step without duration
+	Outcome  string       `json:"outcome,omitempty"`  // result in a few words; may be empty
+	Failed   bool         `json:"failed,omitempty"`   // whether the step failed
+	Evidence *Evidence    `json:"evidence,omitempty"` // where on the page the parser found the event
+	Cause    *Cause       `json:"cause,omitempty"`    // set if the schedule started the job
 }
 
-// A Cause is a message of another job.
+// A Cause is the message of another job that set the schedule.
 type Cause struct {
 	TID     event.TID `json:"tid"`
-	Message string    `json:"message"`
+	Message string    `json:"message"` // ID
 }
 
-// Evidence is what of which page made the parser say something.
+// Evidence is the place on a page that an event was parsed from.
 type Evidence struct {
 	event.Evidence
-	Row string `json:"row,omitempty"` // the HTML or JSON that stands there, at most 4 KB
+	Row string `json:"row,omitempty"` // HTML or JSON at that place, at most 4 KB
 }
 
-// Millis is a duration that JSON writes as milliseconds.
+// Millis is a duration that JSON represents in milliseconds.
 type Millis time.Duration
 
 // MarshalJSON writes milliseconds with three decimals.
@@ -70,7 +69,7 @@ func (m Millis) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(m)/1e6, 'f', 3, 64), nil
 }
 
-// UnmarshalJSON reads them.
+// UnmarshalJSON reads milliseconds, which may have decimals.
 func (m *Millis) UnmarshalJSON(b []byte) error {
 	f, err := strconv.ParseFloat(string(b), 64)
 	*m = Millis(f * 1e6)

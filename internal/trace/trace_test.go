@@ -8,8 +8,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker"
@@ -19,7 +21,7 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// record runs a recorder for as long as work takes, and until it has written.
+// record runs a recorder while work runs and until everything is written. It returns the log.
 func record(t *testing.T, work func(r *trace.Recorder), sinks ...trace.Sink) string {
 	t.Helper()
 	var log strings.Builder
@@ -37,26 +39,29 @@ func message(tid event.TID, key, id string) broker.Message {
 	return broker.Message{Key: key, ID: id, TID: tid, Match: "m1", Time: time.Now()}
 }
 
-// Steps of different processes become one tree, by the messages between them.
+// Messages connect the steps of different processes into one tree.
 func TestTree(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		s := trace.NewStore(c, "mw:", time.Hour)
 		tid := event.NewTID()
 		m := message(tid, "soccer.mls.goal", "e1")
-		// The consumer's process is the faster one to write.
+		// The consumer's process writes before the one that created the message.
 		record(t, func(r *trace.Recorder) {
-			_, step := r.Start(event.WithTID(t.Context(), tid), trace.Span{Parent: tid.Span("e1"), Op: trace.Process, Role: "notify", Name: m.Key, Message: "e1", Attempt: 2})
-			step.Fails("to be tried again: cut")
+			_, step := r.Start(event.WithTID(t.Context(), tid), trace.Span{
+				Parent: tid.Span("e1"), Op: trace.Process, Role: "notify", Name: m.Key, Message: "e1", Attempt: 2,
+			})
+			step.Fail("retry later: cut")
 			step.End()
 		}, s)
 		record(t, func(r *trace.Recorder) {
-			ctx, step := r.Start(event.WithTID(t.Context(), tid), trace.Span{Op: trace.Serve, Role: "api", Name: "POST /api/matches"})
+			call := trace.Span{Op: trace.Serve, Role: "api", Name: "POST /api/matches"}
+			ctx, step := r.Start(event.WithTID(t.Context(), tid), call)
 			why := &trace.Evidence{Evidence: event.Evidence{Path: "li"}, Row: "<li>"}
 			trace.From(ctx).Created(m, why, "backfill")
-			trace.From(ctx).Says("done")
+			trace.From(ctx).SetOutcome("done")
 			step.End()
 			r.Sent("outbox", time.Now(), m)
-			r.Sent("outbox", time.Now(), m) // by somebody else, too
+			r.Sent("outbox", time.Now(), m) // repeated by another process
 		}, s)
 		for _, id := range []string{tid.String(), strings.ReplaceAll(tid.String(), "-", ""), "e1"} {
 			tree, err := s.Tree(t.Context(), id, 10)
@@ -71,17 +76,18 @@ func TestTree(t *testing.T) {
 				t.Fatalf("%+v", call)
 			}
 			made := call.Children[0]
-			if made.ID != tid.Span("e1") || made.Evidence.Row != "<li>" || made.Outcome != "backfill" || made.Role != "api" || len(made.Children) != 2 {
+			if made.ID != tid.Span("e1") || made.Evidence.Row != "<li>" || made.Outcome != "backfill" ||
+				made.Role != "api" || len(made.Children) != 2 {
 				t.Fatalf("%+v", made)
 			}
 			roles := made.Children[0].Role + made.Children[1].Role
 			if roles != "notifyoutbox" && roles != "outboxnotify" {
 				t.Errorf("children %s", roles)
 			}
-			tree.Discreet()
+			tree.RedactErrors()
 			for _, n := range made.Children {
-				if n.Role == "notify" && (n.Outcome != "to be tried again" || !n.Failed) {
-					t.Errorf("why it failed is told to everybody: %q", n.Outcome)
+				if n.Role == "notify" && (n.Outcome != "retry later" || !n.Failed) {
+					t.Errorf("redacted outcome %q, failed %v; want \"retry later\", true", n.Outcome, n.Failed)
 				}
 			}
 		}
@@ -98,9 +104,9 @@ func TestTree(t *testing.T) {
 	})
 }
 
-// Of what the clock began only that is recorded which brought something, and
-// the job that set the clock leads to it.
-func TestJobsOfTheClock(t *testing.T) {
+// Of the jobs that the schedule started, those that made an event or failed are recorded. The job
+// that set the schedule links to them.
+func TestScheduledJobs(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		s := trace.NewStore(c, "mw:", time.Hour)
 		cause := event.NewTID()
@@ -108,23 +114,29 @@ func TestJobsOfTheClock(t *testing.T) {
 		record(t, func(r *trace.Recorder) {
 			for i := range 5 {
 				job := event.NewTID()
-				ctx, step := r.Start(event.WithTID(t.Context(), job), trace.Span{Parent: job.Span("t"), Op: trace.Process, Role: "parser", Name: poll.PagePoll})
+				ctx, step := r.Start(event.WithTID(t.Context(), job), trace.Span{
+					Parent: job.Span("t"), Op: trace.Process, Role: "parser", Name: poll.PagePoll,
+				})
 				step.Buffer()
-				step.Add(trace.Span{TID: job, ID: job.Span("t"), Op: trace.Create, Name: poll.PagePoll, Message: fmt.Sprint("task", i), Start: time.Now().Add(time.Duration(i) * time.Second), Cause: &trace.Cause{TID: cause, Message: "a"}})
+				step.Add(trace.Span{
+					TID: job, ID: job.Span("t"), Op: trace.Create, Name: poll.PagePoll, Message: fmt.Sprint("task", i),
+					Start: time.Now().Add(time.Duration(i) * time.Second), Cause: &trace.Cause{TID: cause, Message: "a"},
+				})
 				switch i {
 				case 1, 2:
 					trace.From(ctx).Created(message(job, "soccer.mls.goal", fmt.Sprint("e", i)), nil, "")
 					step.Keep()
 					jobs = append(jobs, job)
 				case 3:
-					step.Fails("the site answered 503")
+					step.Fail("the site answered 503")
 					jobs = append(jobs, job)
 				}
 				step.End()
 			}
 		}, s)
 		tree, err := s.Tree(t.Context(), cause.String(), 2)
-		if err != nil || len(tree.Steps) != 0 || tree.AllJobs != 3 || len(tree.Jobs) != 2 || tree.Jobs[0].TID != jobs[1] || tree.Jobs[1].TID != jobs[2] {
+		if err != nil || len(tree.Steps) != 0 || tree.AllJobs != 3 || len(tree.Jobs) != 2 ||
+			tree.Jobs[0].TID != jobs[1] || tree.Jobs[1].TID != jobs[2] {
 			t.Fatalf("%+v %v", tree, err)
 		}
 		if first := tree.Jobs[0].Steps[0]; first.Cause == nil || first.Cause.TID != cause {
@@ -133,13 +145,15 @@ func TestJobsOfTheClock(t *testing.T) {
 	})
 }
 
-// What a caller brings may go in circles; each step is shown once.
-func TestCircles(t *testing.T) {
+// Spans whose parents form a cycle are each shown once. A caller can cause this by sending a TID.
+func TestCyclicParents(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		s := trace.NewStore(c, "mw:", time.Hour)
 		tid := event.NewTID()
 		span := func(id, parent byte) trace.Span {
-			return trace.Span{TID: tid, ID: event.SpanID{id}, Parent: event.SpanID{parent}, Op: trace.Serve, Role: "api", Start: time.Now()}
+			return trace.Span{
+				TID: tid, ID: event.SpanID{id}, Parent: event.SpanID{parent}, Op: trace.Serve, Role: "api", Start: time.Now(),
+			}
 		}
 		if err := s.Write(t.Context(), []trace.Span{span(1, 2), span(2, 1), span(3, 3), span(4, 3), span(2, 1)}); err != nil {
 			t.Fatal(err)
@@ -161,40 +175,145 @@ func TestCircles(t *testing.T) {
 	})
 }
 
-type failing struct{}
+// A sinkFunc is a sink with a queue of 10 spans and batches of 5.
+type sinkFunc func(ctx context.Context, spans []trace.Span) error
 
-func (failing) Write(context.Context, []trace.Span) error { return errors.New("away") }
+func (sinkFunc) Name() string { return "func" }
 
-// Recording is bounded and holds nobody up: beyond the budget steps are
-// dropped, a job keeps its first ones, and a store that is away stops nothing.
+func (sinkFunc) Batching() trace.Batching {
+	return trace.Batching{Queue: 10, Batch: 5, Delay: time.Second, Timeout: time.Minute}
+}
+
+func (f sinkFunc) Write(ctx context.Context, spans []trace.Span) error { return f(ctx, spans) }
+
+// failing refuses all spans.
+func failing(context.Context, []trace.Span) error { return errors.New("connection refused") }
+
+// Recording is bounded: a job keeps its first 2,000 steps, and a sink that fails does not affect
+// another.
 func TestBounds(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		s := trace.NewStore(c, "mw:", time.Hour)
 		tid := event.NewTID()
 		began := time.Now()
-		record(t, func(r *trace.Recorder) {
+		logged := record(t, func(r *trace.Recorder) {
 			for range 100_000 {
 				_, step := r.Start(event.WithTID(t.Context(), tid), trace.Span{Op: trace.Process, Role: "x"})
 				step.End()
 			}
-		}, failing{}, s)
+		}, sinkFunc(failing), s)
 		n := c.LLen(t.Context(), "mw:{trace:"+tid.String()+"}").Val()
 		if most := int64(2000); n > most || n < 1000 {
-			t.Errorf("%d steps of a job are kept", n)
+			t.Errorf("%d steps of the job are stored, want 1000 to %d", n, most)
 		}
 		tree, err := s.Tree(t.Context(), tid.String(), 1)
 		if err != nil || n == 2000 && !tree.Cut {
 			t.Errorf("%v, cut %v", err, tree.Cut)
 		}
+		for _, want := range []string{"steps are missing from traces", "func: connection refused"} {
+			if !strings.Contains(logged, want) {
+				t.Errorf("the log lacks %q: %s", want, logged)
+			}
+		}
 		t.Logf("100,000 steps in %v", time.Since(began))
 	})
+}
+
+func TestNilRecorderRecordsNothing(t *testing.T) {
 	var none *trace.Recorder
 	ctx, step := none.Start(t.Context(), trace.Span{})
 	step.Buffer()
-	step.Says("x")
+	step.SetOutcome("x")
+	step.Fail("x")
+	step.Keep()
 	step.End()
+	none.Record(trace.Span{})
 	none.Sent("x", time.Now(), message(event.NewTID(), "a.b.c", "1"))
 	if trace.From(ctx) != nil {
-		t.Error("a step of nobody")
+		t.Error("the context carries a step")
 	}
+}
+
+// Each span is either written or counted as dropped, whatever the sink does.
+func TestDroppedSpansAreCounted(t *testing.T) {
+	for name, write := range map[string]sinkFunc{
+		"works": func(context.Context, []trace.Span) error { return nil },
+		"fails": failing,
+		"hangs": func(ctx context.Context, _ []trace.Span) error { <-ctx.Done(); return ctx.Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var written int
+				count := func(ctx context.Context, spans []trace.Span) error {
+					err := write(ctx, spans)
+					if err == nil {
+						written += len(spans)
+					}
+					return err
+				}
+				r := trace.NewRecorder("here", slog.New(slog.DiscardHandler), sinkFunc(count))
+				metrics := prometheus.NewRegistry()
+				metrics.MustRegister(r.Collectors()...)
+				ctx, cancel := context.WithCancel(t.Context())
+				var running sync.WaitGroup
+				running.Go(func() { _ = r.Run(ctx) })
+				const recorded = 5010 // ten more than the budget
+				for range recorded {
+					r.Record(trace.Span{TID: event.NewTID()})
+				}
+				cancel()
+				running.Wait()
+				dropped := drops(t, metrics)
+				if dropped["budget"] != 10 || dropped["func"]+float64(written)+10 != recorded {
+					t.Errorf("%d spans recorded, %d written, dropped %v", recorded, written, dropped)
+				}
+				if (written > 0) != (name == "works") {
+					t.Errorf("%d spans written", written)
+				}
+			})
+		})
+	}
+}
+
+// drops returns the counters of dropped spans, by reason.
+func drops(t *testing.T, metrics prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "matchwire_trace_dropped_total" {
+				all[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+			}
+		}
+	}
+	return all
+}
+
+// A sink that hangs delays neither another sink nor, for more than 5 seconds, the end of the
+// process.
+func TestSinkThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := func(ctx context.Context, _ []trace.Span) error { <-ctx.Done(); return ctx.Err() }
+		written := make(chan int, 10)
+		count := func(_ context.Context, spans []trace.Span) error { written <- len(spans); return nil }
+		r := trace.NewRecorder("here", slog.New(slog.DiscardHandler), sinkFunc(hang), sinkFunc(count))
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = r.Run(ctx) })
+		r.Record(trace.Span{TID: event.NewTID()})
+		began := time.Now()
+		if n := <-written; n != 1 || time.Since(began) > time.Second {
+			t.Errorf("%d spans written after %v, want 1 within the delay of a second", n, time.Since(began))
+		}
+		cancel()
+		ended := time.Now()
+		running.Wait()
+		if took := time.Since(ended); took != 5*time.Second {
+			t.Errorf("Run returned %v after the end, want 5s", took)
+		}
+	})
 }

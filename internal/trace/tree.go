@@ -9,46 +9,46 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Node is a span with those that it caused, by when they began.
+// A Node is a span and the spans that it caused, ordered by start.
 type Node struct {
 	Span
 	Children []*Node `json:"children,omitempty"`
 }
 
-// A Tree is what is recorded of a job.
+// A Tree is the recorded trace of a job.
 type Tree struct {
 	TID     event.TID `json:"tid"`
-	Message string    `json:"message,omitempty"` // the one that was asked for, where it was not the job
-	Start   time.Time `json:"start"`
-	Steps   []*Node   `json:"steps"`          // that nothing recorded caused
-	Jobs    []*Tree   `json:"jobs,omitempty"` // that the clock began because of this one: the latest, in order
-	AllJobs int       `json:"all_jobs"`       // how many there are
-	Cut     bool      `json:"cut,omitempty"`  // whether there were more steps than are kept
+	Message string    `json:"message,omitempty"` // the ID that the tree was found by, unless that was the TID
+	Start   time.Time `json:"start"`             // start of the first step
+	Steps   []*Node   `json:"steps"`             // steps without a recorded parent
+	Jobs    []*Tree   `json:"jobs,omitempty"`    // the latest jobs that the schedule started because of this one, in order
+	AllJobs int       `json:"all_jobs"`          // total number of such jobs
+	Cut     bool      `json:"cut,omitempty"`     // whether steps beyond the limit for a job were dropped
 }
 
-// Discreet takes out why something failed: an error may name servers that are
-// nobody's business. That it failed, and what became of it, stays.
-func (t *Tree) Discreet() {
-	var hide func([]*Node)
-	hide = func(nodes []*Node) {
+// RedactErrors removes the error texts of failed steps, because they may name servers. That a step
+// failed, and what happened next, stays.
+func (t *Tree) RedactErrors() {
+	var redact func([]*Node)
+	redact = func(nodes []*Node) {
 		for _, n := range nodes {
 			if n.Failed {
 				n.Outcome, _, _ = strings.Cut(n.Outcome, ": ")
 			}
-			hide(n.Children)
+			redact(n.Children)
 		}
 	}
-	hide(t.Steps)
+	redact(t.Steps)
 	for _, job := range t.Jobs {
-		job.Discreet()
+		job.RedactErrors()
 	}
 }
 
-// Tree reads the trace of a job, and of the latest jobs that the clock began
-// because of it, at most so many. id is a TID or the ID of a message. An error
-// wraps ErrNotFound where nothing is recorded.
+// Tree reads the trace of a job, and of at most jobs later jobs that the schedule started because
+// of it, the latest. id is a TID or the ID of a message. If neither is stored, the error wraps
+// ErrNotFound.
 func (s *Store) Tree(ctx context.Context, id string, jobs int) (*Tree, error) {
-	tid, message, err := s.job(ctx, id)
+	tid, message, err := s.resolve(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +57,12 @@ func (s *Store) Tree(ctx context.Context, id string, jobs int) (*Tree, error) {
 		return nil, err
 	}
 	t.Message = message
-	latest, all, err := s.caused(ctx, tid, jobs)
+	latest, total, err := s.caused(ctx, tid, jobs)
 	if err != nil {
 		return nil, err
 	}
-	t.AllJobs = all
-	if len(t.Steps) == 0 && all == 0 {
+	t.AllJobs = total
+	if len(t.Steps) == 0 && total == 0 {
 		return nil, ErrNotFound
 	}
 	for _, job := range latest {
@@ -82,16 +82,16 @@ func (s *Store) tree(ctx context.Context, tid event.TID) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{TID: tid, Steps: grow(spans), Cut: len(spans) >= maxSpans}
+	t := &Tree{TID: tid, Steps: buildTree(spans), Cut: len(spans) >= maxSpans}
 	if len(spans) > 0 {
 		t.Start = spans[0].Start
 	}
 	return t, nil
 }
 
-// grow makes trees of spans. What was recorded twice, since it was done twice
-// under the same ID, stands once.
-func grow(spans []Span) []*Node {
+// buildTree returns the spans that have no parent among them, with the others below. Of spans with
+// the same ID, which repeated work records, only the first is used.
+func buildTree(spans []Span) []*Node {
 	nodes, order := map[event.SpanID]*Node{}, []*Node{}
 	for _, s := range spans {
 		if nodes[s.ID] == nil {
@@ -101,7 +101,7 @@ func grow(spans []Span) []*Node {
 	}
 	roots := []*Node{}
 	for _, n := range order {
-		if parent := nodes[n.Parent]; parent != nil && parent != n && !parent.under(n, nodes) {
+		if parent := nodes[n.Parent]; parent != nil && parent != n && !parent.isBelow(n, nodes) {
 			parent.Children = append(parent.Children, n)
 		} else {
 			roots = append(roots, n)
@@ -114,9 +114,9 @@ func grow(spans []Span) []*Node {
 	return roots
 }
 
-// under reports whether a node is below another: a caller may bring any TID,
-// and with it spans that go in a circle.
-func (n *Node) under(other *Node, nodes map[event.SpanID]*Node) bool {
+// isBelow reports whether other is an ancestor of n, or n's ancestors form a cycle. A caller may
+// send any TID, so spans of different jobs can collide and form cycles.
+func (n *Node) isBelow(other *Node, nodes map[event.SpanID]*Node) bool {
 	for range nodes {
 		parent := nodes[n.Parent]
 		if parent == nil {

@@ -72,20 +72,20 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 		"task", task.ID, "due", p.Due)
 	state, claimed, err := w.sources.claim(ctx, p, m.Redelivered || m.Retried)
 	if err != nil {
-		step.Fails(err.Error())
+		step.Fail(err.Error())
 		return broker.Unavailable(err)
 	}
 	if !claimed {
-		step.Says("skipped: this poll was done, or a later one has begun")
+		step.SetOutcome("skipped: this poll was done, or a later one has begun")
 		log.Info("poll skipped: it was done, or a later one has begun")
 		return nil
 	}
 	state, result := newRun(w, task.ID, p, log).do(ctx, state)
 	switch {
 	case result.Busy:
-		step.Says(result.Problem)
+		step.SetOutcome(result.Problem)
 	case result.Problem != "":
-		step.Fails(result.Problem)
+		step.Fail(result.Problem)
 	}
 	after := context.WithoutCancel(ctx) // record the poll even if ctx has ended
 	if err := errors.Join(w.sources.save(after, p, state), w.report(after, p.Source.ID, result)); err != nil {

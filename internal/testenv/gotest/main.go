@@ -1,36 +1,55 @@
-// Gotest runs go test and prints what it prints, and after that which tests
-// were skipped and why. It exits with go test's exit code.
+// Gotest runs go test in one or more modules and prints its output, and at the end which tests were
+// skipped and why. It exits with the first exit code of go test that is not 0.
 //
-//	go run ./internal/testenv/gotest -race ./...
+//	go run ./internal/testenv/gotest -modules=.,contract -race ./...
+//
+// Without -modules it tests the module of the current folder. The flag comes first; all other
+// arguments go to go test.
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(os.Args[1:], os.Stdout)) }
 
-func run(args []string) int {
+func run(args []string, out io.Writer) int {
+	modules := "."
+	if len(args) > 0 && strings.HasPrefix(args[0], "-modules=") {
+		modules, args = strings.TrimPrefix(args[0], "-modules="), args[1:]
+	}
+	signal.Ignore(os.Interrupt) // go test gets it too, and ends
+	r := report{out: out}
+	code := 0
+	for dir := range strings.SplitSeq(modules, ",") {
+		code = cmp.Or(code, r.test(dir, args))
+	}
+	r.summary()
+	return code
+}
+
+// test runs go test in a folder and returns the exit code.
+func (r *report) test(dir string, args []string) int {
 	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
-	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
+	cmd.Dir, cmd.Stdin, cmd.Stderr = dir, os.Stdin, os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gotest:", err)
 		return 1
 	}
-	signal.Ignore(os.Interrupt) // go test gets it too, and ends
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, "gotest:", err)
 		return 1
 	}
-	r := report{out: os.Stdout}
 	readErr := r.read(out)
 	err = cmd.Wait()
-	r.summary()
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.ExitCode() > 0:

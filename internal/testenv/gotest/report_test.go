@@ -77,3 +77,31 @@ func TestPanics(t *testing.T) { t.Log("before"); panic("in a test") }
 		t.Errorf("%s", got)
 	}
 }
+
+// With several modules the output is that of each, with one summary and the first exit code that is
+// not 0.
+func TestModules(t *testing.T) {
+	skips := "package p\nimport \"testing\"\nfunc TestSkipped(t *testing.T) { t.Skip(\"no data\") }\n"
+	fails := skips + "func TestBad(t *testing.T) { t.Error(\"wrong\") }\n"
+	for _, tc := range []struct {
+		first, second string
+		code          int
+	}{{skips, skips, 0}, {fails, skips, 1}, {skips, fails, 1}} {
+		var dirs []string
+		for name, text := range map[string]string{"first": tc.first, "second": tc.second} {
+			dir := t.TempDir()
+			dirs = append(dirs, dir)
+			for file, text := range map[string]string{"go.mod": "module example.org/" + name + "\n", "p_test.go": text} {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var b strings.Builder
+		code := run([]string{"-modules=" + strings.Join(dirs, ","), "./..."}, &b)
+		const summary = "skipped tests: 2\n  no data: first.TestSkipped, second.TestSkipped\n"
+		if got := b.String(); code != tc.code || strings.Count(got, "no data") != 1 || !strings.HasSuffix(got, summary) {
+			t.Errorf("exit code %d, want %d:\n%s", code, tc.code, got)
+		}
+	}
+}

@@ -1,4 +1,4 @@
-package matchwire_test
+package contract_test
 
 import (
 	"os"
@@ -12,12 +12,12 @@ import (
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
-// No Docker engine runs here, so Compose's own loader reads the file, and the
-// test checks what an engine would need.
+// Tests have no Docker engine, so Compose's own loader reads the file, and the test checks what an
+// engine would need.
 func TestComposeFile(t *testing.T) {
 	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
-		WorkingDir:  ".",
-		ConfigFiles: []types.ConfigFile{{Filename: "docker-compose.yml"}},
+		WorkingDir:  "..",
+		ConfigFiles: []types.ConfigFile{{Filename: "../docker-compose.yml"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestComposeFile(t *testing.T) {
 			}
 		}
 	}
-	if _, err := os.Stat("Dockerfile"); err != nil {
+	if _, err := os.Stat("../Dockerfile"); err != nil {
 		t.Error(err)
 	}
 }

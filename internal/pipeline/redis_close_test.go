@@ -1,0 +1,58 @@
+package pipeline
+
+import (
+	"bufio"
+	"net"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// A connection to a Redis that refuses every command, as one that loads its data does, is closed.
+// go-redis 9.21 and 9.22 leave it open.
+func TestRefusedRedisConnectionsAreClosed(t *testing.T) {
+	// The garbage collector would close them, some time.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var accepted, open atomic.Int64
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			accepted.Add(1)
+			open.Add(1)
+			go func() {
+				defer open.Add(-1)
+				defer conn.Close()
+				for lines := bufio.NewScanner(conn); lines.Scan(); {
+					if strings.HasPrefix(lines.Text(), "*") { // a command
+						_, _ = conn.Write([]byte("-LOADING Redis is loading the dataset in memory\r\n"))
+					}
+				}
+			}()
+		}
+	}()
+	c := newRedisClient(&redis.Options{Addr: l.Addr().String(), Password: "x", MaxRetries: -1}, time.Second)
+	defer c.Close()
+	for range 20 {
+		if err := c.Ping(t.Context()).Err(); err == nil || !strings.Contains(err.Error(), "LOADING") {
+			t.Fatalf("ping: %v, want LOADING", err)
+		}
+	}
+	if accepted.Load() < 20 {
+		t.Errorf("%d connections for 20 calls: were they refused?", accepted.Load())
+	}
+	testenv.Eventually(t, func() bool { return open.Load() <= 1 }, "refused connections to be closed")
+}
