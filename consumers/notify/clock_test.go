@@ -62,7 +62,7 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 func TestLockUsesRedisClock(t *testing.T) {
 	began := time.Now().Add(-time.Minute)
 	m, c := redisAt(t, began)
-	known := deliveries{redis: c, prefix: "mw:notify:a:", most: 20 * time.Second, log: slog.New(slog.DiscardHandler)}
+	known := deliveries{redis: c, prefix: "mw:notify:a:", lease: 20 * time.Second, log: slog.New(slog.DiscardHandler)}
 	goal := event.Event{ID: "goal", Data: event.Data{Incident: "i", Rev: 1}}
 	corrected := event.Event{ID: "corrected", Data: event.Data{Incident: "i", Rev: 2}}
 	if _, err := known.begin(t.Context(), goal); err != nil {

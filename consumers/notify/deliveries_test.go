@@ -174,6 +174,96 @@ func TestCorrectionOfNoNews(t *testing.T) {
 	}
 }
 
+// After a loss of Redis, the parser reports as backfill what it reported before. The copy must not
+// silence an original that still waits.
+func TestBackfillDoesNotMuteWhatWasObservedBefore(t *testing.T) {
+	const (
+		goal = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
+		news = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
+		edit = "Corrected: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; scorer Sebastian Giovinco → Jozy Altidore"
+		back = "Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
+	)
+	observed := func(e event.Event, after time.Duration) event.Event {
+		e.Time = e.Time.Add(after)
+		return e
+	}
+	backfill := func(e event.Event, after time.Duration) event.Event {
+		e.Data.Backfill = true
+		return observed(e, after)
+	}
+	first := observed(consumertest.Goal(), -4*time.Minute)
+	corrected := observed(consumertest.Corrected(first), -3*time.Minute)
+	retracted := observed(consumertest.Retracted(corrected), -2*time.Minute)
+	replay := first
+	replay.Data.Replay = true
+	// The page shows the correction when it is read again, as the first revision of a new epoch.
+	again := corrected
+	again.Data.Action, again.Data.Rev, again.Data.Supersedes, again.Data.Changes = event.New, 1, "", nil
+	again.ID = "of other facts"
+	later := observed(corrected, 10*time.Minute) // found after the backfill
+	for name, tc := range map[string]struct {
+		events []event.Event
+		want   string
+		calls  int
+	}{
+		"the copy, then the goal":                   {[]event.Event{backfill(first, 3*time.Minute), first}, goal, 1},
+		"the copy twice, then the goal":             {[]event.Event{backfill(first, 3*time.Minute), backfill(first, 3*time.Minute), first}, goal, 1},
+		"the goal, then the copy":                   {[]event.Event{first, backfill(first, 3*time.Minute), corrected}, edit, 2},
+		"a copy with other facts":                   {[]event.Event{backfill(again, 3*time.Minute), first}, goal, 1},
+		"both revisions, copy of the first":         {[]event.Event{backfill(first, 3*time.Minute), first, corrected}, edit, 2},
+		"both revisions, copy of the second":        {[]event.Event{backfill(again, 3*time.Minute), first, corrected}, edit, 2},
+		"both revisions, the second first":          {[]event.Event{backfill(first, 3*time.Minute), corrected, first}, news, 1},
+		"both revisions, copy with the revision":    {[]event.Event{backfill(corrected, 3*time.Minute), first, corrected}, news, 1},
+		"all three revisions":                       {[]event.Event{backfill(first, 3*time.Minute), first, corrected, retracted}, back, 3},
+		"the goal is taken back first":              {[]event.Event{backfill(first, 3*time.Minute), retracted, first}, "", 0},
+		"a correction found later":                  {[]event.Event{backfill(first, 3*time.Minute), later}, "", 0},
+		"a correction found later, and one more":    {[]event.Event{backfill(first, 0), later, observed(consumertest.Corrected(later), 11*time.Minute)}, "", 0},
+		"a correction found later, the goal before": {[]event.Event{backfill(first, 3*time.Minute), first, later}, edit, 2},
+		"a replay of the goal":                      {[]event.Event{backfill(first, 3*time.Minute), replay, later}, "", 0},
+		"an older goal, muted as old":               {[]event.Event{backfill(first, 3*time.Minute), observed(first, -2*time.Hour), corrected}, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, s := hooked(t, "kinds: [goal]")
+			for _, e := range tc.events {
+				if err := w.tell("hook", e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := titles(s); got != tc.want || s.called() != tc.calls {
+				t.Errorf("shown after %d calls: %s\nwant after %d: %s", s.called(), got, tc.calls, tc.want)
+			}
+		})
+	}
+}
+
+// A goal whose alert fails is not silenced by a backfill copy that comes before the next attempt.
+func TestBackfillBetweenTwoAttempts(t *testing.T) {
+	for name, answer := range map[string]func(http.ResponseWriter){
+		"refused":   func(w http.ResponseWriter) { w.WriteHeader(503) },
+		"uncertain": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, s := hooked(t, "kinds: [goal]")
+			e := consumertest.Goal()
+			s.set(answer)
+			if err := w.tell("hook", e); err == nil {
+				t.Fatal("no error")
+			}
+			s.set(nil)
+			backfill := e
+			backfill.Data.Backfill, backfill.Time = true, e.Time.Add(time.Minute)
+			for _, e := range []event.Event{backfill, e} {
+				if err := w.tell("hook", e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"; titles(s) != want {
+				t.Errorf("shown: %s, want %s", titles(s), want)
+			}
+		})
+	}
+}
+
 // Who was told in a language is told in it that a rule no longer wants it.
 func TestLanguageOfACorrection(t *testing.T) {
 	s := newHook(t)

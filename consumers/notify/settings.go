@@ -278,7 +278,7 @@ func (p plan) notifier(name string, c channelSettings, h consumers.Host) (*notif
 	keys := h.Prefix + "notify:" + name + ":"
 	log := h.Log.With("channel", name)
 	n := &notifier{channel: name, link: p.Link.value, maxAge: time.Duration(p.MaxAge), texts: p.texts, speaks: p.Language.value, log: log,
-		limiter: rateLimiter{redis: h.Redis, prefix: keys + "turns:", rate: c.Rate}, deliveries: deliveries{redis: h.Redis, prefix: keys, most: sendTimeout + 10*time.Second, log: log}}
+		limiter: rateLimiter{redis: h.Redis, prefix: keys + "turns:", rate: c.Rate}, deliveries: deliveries{redis: h.Redis, prefix: keys, lease: consumers.LeaseTime, log: log}}
 	for _, r := range p.rules {
 		if r.speaksTo(name) {
 			n.rules = append(n.rules, r.rule)
@@ -287,7 +287,7 @@ func (p plan) notifier(name string, c channelSettings, h consumers.Host) (*notif
 	var err error
 	n.sender, err = c.sender(name, h)
 	if push, ok := n.sender.(*push); ok {
-		n.push, n.deliveries.most = push, pushTimeout+10*time.Second
+		n.push = push
 		push.subscribers.texts = p.texts
 	}
 	return n, err
