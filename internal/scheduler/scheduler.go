@@ -82,6 +82,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	ensuring := retry{fails: "sources of the config not activated: polling goes on with those on the schedule", again: "sources of the config activated again", least: time.Second, most: ensurePause}
 	looking := retry{fails: "no page is polled: is Redis up, and the broker?", again: "pages are polled again", least: outagePause / 2, most: outagePause}
 	var nextConfig time.Time
+	var call Call
 	for ctx.Err() == nil {
 		if !time.Now().Before(nextConfig) {
 			pause := configEvery
@@ -92,7 +93,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			}
 			nextConfig = time.Now().Add(pause)
 		}
-		wait, err := s.look(ctx)
+		wait, err := s.look(ctx, &call)
 		if err == nil {
 			looking.succeeded(s.Log)
 			wait = min(wait, lookEvery)
@@ -108,8 +109,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 }
 
 // look publishes the tasks that are due now. It returns the time until another is due.
-func (s *Scheduler) look(ctx context.Context) (time.Duration, error) {
-	ticks, wait, err := s.Schedule.Pop(ctx, batch)
+func (s *Scheduler) look(ctx context.Context, call *Call) (time.Duration, error) {
+	ticks, wait, err := s.Schedule.Pop(ctx, batch, call)
 	if len(ticks) == 0 {
 		return wait, err
 	}

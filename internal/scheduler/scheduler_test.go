@@ -129,7 +129,7 @@ func TestPop(t *testing.T) {
 		for range 4 {
 			looking.Go(func() {
 				for {
-					ticks, _, err := s.Pop(t.Context(), 3)
+					ticks, _, err := s.Pop(t.Context(), 3, new(scheduler.Call))
 					if err != nil || len(ticks) == 0 {
 						if err != nil {
 							t.Error(err)
@@ -156,14 +156,14 @@ func TestPop(t *testing.T) {
 		if len(taken) != 40 {
 			t.Errorf("%d taken of 40", len(taken))
 		}
-		_, wait, err := s.Pop(t.Context(), 3)
+		_, wait, err := s.Pop(t.Context(), 3, new(scheduler.Call))
 		if err != nil || wait < 50*time.Second || wait > time.Minute {
 			t.Errorf("nothing is due for %v, %v", wait, err)
 		}
 		if err := r.ZAdd(t.Context(), "mw:{schedule}:due", redis.Z{Score: float64(time.Now().Add(-time.Hour).UnixMilli()), Member: event.SourceID("https://a.example/0", "")}).Err(); err != nil {
 			t.Fatal(err)
 		}
-		ticks, _, err := s.Pop(t.Context(), 3)
+		ticks, _, err := s.Pop(t.Context(), 3, new(scheduler.Call))
 		if err != nil || len(ticks) != 1 || time.Since(ticks[0].Due) > 10*time.Second || ticks[0].Left < 50*time.Second {
 			t.Errorf("after an hour: %+v %v", ticks, err)
 		}
@@ -177,7 +177,7 @@ func TestPolled(t *testing.T) {
 		ctx := t.Context()
 		s := scheduler.NewSchedule(r, "mw:", nil)
 		a := begun(t, s, "https://a.example/")
-		ticks, _, err := s.Pop(ctx, 1)
+		ticks, _, err := s.Pop(ctx, 1, new(scheduler.Call))
 		if err != nil || len(ticks) != 1 {
 			t.Fatal(ticks, err)
 		}
