@@ -48,7 +48,9 @@ func TestBatcher(t *testing.T) {
 		}
 		for i, err := range errs {
 			switch {
-			case 1 <= i && i <= 3 && (err == nil || !strings.Contains(err.Error(), "no space")), i == 5 && (err == nil || err.Error() != "five"), (i == 0 || i == 4 || i > 5) && err != nil:
+			case 1 <= i && i <= 3 && (err == nil || !strings.Contains(err.Error(), "no space")),
+				i == 5 && (err == nil || err.Error() != "five"),
+				(i == 0 || i == 4 || i > 5) && err != nil:
 				t.Errorf("%d: %v", i, err)
 			}
 		}
@@ -68,10 +70,12 @@ func TestBatcherContexts(t *testing.T) {
 		want  map[string]error
 	}{
 		"the first one waiting is cancelled": {
-			[]item{{name: "a", cancelled: true}, {name: "b"}, {name: "c"}}, []string{"b", "c"}, map[string]error{"a": context.Canceled},
+			[]item{{name: "a", cancelled: true}, {name: "b"}, {name: "c"}},
+			[]string{"b", "c"}, map[string]error{"a": context.Canceled},
 		},
 		"another one waiting is cancelled": {
-			[]item{{name: "a"}, {name: "b", cancelled: true}, {name: "c"}}, []string{"a", "c"}, map[string]error{"b": context.Canceled},
+			[]item{{name: "a"}, {name: "b", cancelled: true}, {name: "c"}},
+			[]string{"a", "c"}, map[string]error{"b": context.Canceled},
 		},
 		"the one that writes is cancelled": {
 			[]item{{name: "a", during: true}, {name: "b"}}, []string{"a", "b"}, map[string]error{},
@@ -80,7 +84,8 @@ func TestBatcherContexts(t *testing.T) {
 			[]item{{name: "a"}, {name: "b", during: true}}, []string{"a", "b"}, map[string]error{"b": context.Canceled},
 		},
 		"all are cancelled": {
-			[]item{{name: "a", cancelled: true}, {name: "b", cancelled: true}}, nil, map[string]error{"a": context.Canceled, "b": context.Canceled},
+			[]item{{name: "a", cancelled: true}, {name: "b", cancelled: true}},
+			nil, map[string]error{"a": context.Canceled, "b": context.Canceled},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,7 +145,8 @@ func TestBatcherContexts(t *testing.T) {
 				cancel(func(i item) bool { return i.during })
 				close(goOn)
 				all.Wait()
-				if len(batches) > 1 && !reflect.DeepEqual(batches[1], tc.wrote) || len(batches) > 2 || len(tc.wrote) > 0 != (len(batches) == 2) {
+				if len(batches) > 1 && !reflect.DeepEqual(batches[1], tc.wrote) || len(batches) > 2 ||
+					len(tc.wrote) > 0 != (len(batches) == 2) {
 					t.Errorf("wrote %v, want %v in the second batch", batches, tc.wrote)
 				}
 				for name, err := range got {

@@ -179,7 +179,8 @@ func (r Runner) begin(ctx context.Context, name string, m broker.Message) (conte
 		return ctx, nil
 	}
 	return r.Trace.Start(event.WithTID(ctx, m.TID), trace.Span{
-		Parent: m.TID.Span(m.ID), Op: trace.Process, Role: name, Name: m.Key, Message: m.ID, Match: m.Match, Queue: QueueName(name), Attempt: m.Attempt,
+		Parent: m.TID.Span(m.ID), Op: trace.Process, Role: name, Name: m.Key, Message: m.ID, Match: m.Match,
+		Queue: QueueName(name), Attempt: m.Attempt,
 	})
 }
 
@@ -216,7 +217,8 @@ func handle(ctx context.Context, c Consumer, m broker.Message, marks marks, log 
 		}
 	}
 	about := func() *slog.Logger {
-		return log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", time.Since(began).Round(time.Microsecond))
+		took := time.Since(began).Round(time.Microsecond)
+		return log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", took)
 	}
 	switch {
 	case errors.As(err, new(*broker.PostponedError)):

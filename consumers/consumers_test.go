@@ -105,7 +105,8 @@ func TestMessageThatIsNoEventIsDeadLettered(t *testing.T) {
 func TestNarrowedKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
-		if err := b.Declare(t.Context(), broker.Subscription{Queue: consumers.QueueName("test"), Patterns: []string{"#"}}); err != nil {
+		s := broker.Subscription{Queue: consumers.QueueName("test"), Patterns: []string{"#"}}
+		if err := b.Declare(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 		got := make(chan string, 2)
@@ -158,7 +159,9 @@ func TestOutcomeIsLogged(t *testing.T) {
 		<-handled
 		<-handled
 		deadLetters(t, b, 1)
-		for _, want := range []string{"event not handled", "try later", "permanent=false", "no hope", "permanent=true", "tid=" + e.TID.String()} {
+		for _, want := range []string{
+			"event not handled", "try later", "permanent=false", "no hope", "permanent=true", "tid=" + e.TID.String(),
+		} {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("log lacks %q:\n%s", want, log.String())
 			}
@@ -171,19 +174,24 @@ func TestMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New([]time.Duration{10 * time.Millisecond}, nil)
 		registry := prometheus.NewRegistry()
-		answers := map[string]error{"soccer.mls.goal": nil, "soccer.mls.red_card": broker.Permanent(errors.New("no")), "soccer.mls.lineup": errors.New("later"),
-			"soccer.mls.yellow_card": broker.Unavailable(errors.New("away"))}
+		answers := map[string]error{
+			"soccer.mls.goal":        nil,
+			"soccer.mls.red_card":    broker.Permanent(errors.New("no")),
+			"soccer.mls.lineup":      errors.New("later"),
+			"soccer.mls.yellow_card": broker.Unavailable(errors.New("away")),
+		}
 		ctx, cancel := context.WithCancel(context.Background())
 		ready, done := make(chan struct{}), make(chan error)
 		go func() {
 			r := consumers.Runner{Broker: b, Metrics: consumers.NewMetrics(registry), Log: slog.New(slog.DiscardHandler)}
-			done <- r.Run(ctx, "test", consumers.Consumer{Keys: []string{"#"}, Handle: func(_ context.Context, e event.Event) error {
+			handle := func(_ context.Context, e event.Event) error {
 				err := answers[e.Type]
 				if errors.Is(err, broker.ErrUnavailable) {
 					answers[e.Type] = nil
 				}
 				return err
-			}}, ready)
+			}
+			done <- r.Run(ctx, "test", consumers.Consumer{Keys: []string{"#"}, Handle: handle}, ready)
 		}()
 		<-ready
 		for _, key := range slices.Collect(maps.Keys(answers)) { // a copy: the handler changes answers

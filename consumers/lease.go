@@ -14,7 +14,9 @@ const LeaseTime = 10 * time.Second
 // its own, every third of d, and more often while renew fails. It ends when renew reports that the
 // lease is lost, when ctx ends, or when stop is called. stop waits for a call in progress, which
 // has d/3 to return. It must be called.
-func RenewLease(ctx context.Context, d time.Duration, since time.Time, renew func(context.Context) (held bool, err error)) (stop func()) {
+func RenewLease(
+	ctx context.Context, d time.Duration, since time.Time, renew func(context.Context) (held bool, err error),
+) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var renewing sync.WaitGroup
 	renewing.Go(func() {

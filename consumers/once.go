@@ -45,7 +45,8 @@ type marks struct {
 }
 
 func newMarks(r redis.UniversalClient, prefix string, lease time.Duration, log *slog.Logger) marks {
-	return marks{redis: r, prefix: prefix, instance: uuid.NewString(), lease: lease, attempts: &attempts{running: map[string]*attempt{}}, log: log}
+	running := &attempts{running: map[string]*attempt{}}
+	return marks{redis: r, prefix: prefix, instance: uuid.NewString(), lease: lease, attempts: running, log: log}
 }
 
 // beginAttempt returns 0 if the mark is now the attempt's, -1 if the event was handled before, or

@@ -24,7 +24,7 @@ import (
 //	  held_at, held_by  that event's time, Unix microseconds, and its ID
 //	  to:<id>           the revision that a recipient has received
 //	  try:<id>          a revision that is being sent to a recipient, or that may have arrived
-//	  lock, until       the event that is being sent, and when the lock expires, Unix ms of Redis's clock
+//	  lock, until       the event that is being sent, and when the lock expires, Redis's Unix ms
 //
 // The lock keeps a correction from overtaking the event that it corrects. It is a lease, which the
 // process that sends the event renews.
@@ -70,9 +70,10 @@ return state`)
 // renewLock returns 0 if another event has the lock.
 var renewLock = redis.NewScript(`
 local t = redis.call('time')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local lock = redis.call('hget', KEYS[1], 'lock')
 if lock and lock ~= ARGV[1] then return 0 end
-redis.call('hset', KEYS[1], 'lock', ARGV[1], 'until', string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[2]))
+redis.call('hset', KEYS[1], 'lock', ARGV[1], 'until', string.format('%.0f', now + ARGV[2]))
 redis.call('pexpire', KEYS[1], ARGV[3])
 return 1`)
 
@@ -81,7 +82,8 @@ if redis.call('hget', KEYS[1], 'lock') == ARGV[1] then redis.call('hdel', KEYS[1
 return 0`)
 
 var seeRevision = redis.NewScript(`
-if tonumber(redis.call('hget', KEYS[1], 'seen') or '0') < tonumber(ARGV[1]) then redis.call('hset', KEYS[1], 'seen', ARGV[1]) end
+local seen = tonumber(redis.call('hget', KEYS[1], 'seen') or '0')
+if seen < tonumber(ARGV[1]) then redis.call('hset', KEYS[1], 'seen', ARGV[1]) end
 redis.call('pexpire', KEYS[1], ARGV[2])
 return 0`)
 
@@ -111,7 +113,8 @@ func (d deliveries) key(incident string) string { return d.prefix + "{" + incide
 // see stores that a revision is known, before it is sent.
 func (d deliveries) see(ctx context.Context, e event.Event) error {
 	incident, rev := incidentOf(e)
-	if err := seeRevision.Run(ctx, d.redis, []string{d.key(incident)}, rev, keepDeliveries.Milliseconds()).Err(); err != nil {
+	err := seeRevision.Run(ctx, d.redis, []string{d.key(incident)}, rev, keepDeliveries.Milliseconds()).Err()
+	if err != nil {
 		return fmt.Errorf("storing the revision: %w", consumers.RedisError(err))
 	}
 	return nil
@@ -127,7 +130,8 @@ func (d deliveries) begin(ctx context.Context, e event.Event) (*incidentState, e
 		observed = strconv.FormatInt(e.Time.UnixMicro(), 10)
 	}
 	began := time.Now()
-	pairs, err := lockIncident.Run(ctx, d.redis, []string{s.key}, rev, s.lock(), d.lease.Milliseconds(), keepDeliveries.Milliseconds(), observed, e.ID).StringSlice()
+	keys, lease, keep := []string{s.key}, d.lease.Milliseconds(), keepDeliveries.Milliseconds()
+	pairs, err := lockIncident.Run(ctx, d.redis, keys, rev, s.lock(), lease, keep, observed, e.ID).StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("reading what was sent: %w", consumers.RedisError(err))
 	}
@@ -138,7 +142,7 @@ func (d deliveries) begin(ctx context.Context, e event.Event) (*incidentState, e
 		return nil, errSuperseded
 	}
 	s.stopLock = consumers.RenewLease(ctx, d.lease, began, func(ctx context.Context) (bool, error) {
-		return renewLock.Run(ctx, d.redis, []string{s.key}, s.lock(), d.lease.Milliseconds(), keepDeliveries.Milliseconds()).Bool()
+		return renewLock.Run(ctx, d.redis, keys, s.lock(), lease, keep).Bool()
 	})
 	for i := 0; i+1 < len(pairs); i += 2 {
 		number, _ := strconv.Atoi(pairs[i+1])
@@ -208,7 +212,8 @@ func (s *incidentState) mute(ctx context.Context, why string) error {
 	if why == "" || why == noRule || s.muted != "" || s.e.Data.Action == event.Retracted {
 		return nil
 	}
-	return consumers.RedisError(s.redis.HSet(ctx, s.key, "held", why, "held_at", s.e.Time.UnixMicro(), "held_by", s.e.ID).Err())
+	err := s.redis.HSet(ctx, s.key, "held", why, "held_at", s.e.Time.UnixMicro(), "held_by", s.e.ID).Err()
+	return consumers.RedisError(err)
 }
 
 // expect stores that the revision is about to be sent to the targets.

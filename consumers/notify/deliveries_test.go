@@ -201,26 +201,30 @@ func TestBackfillDoesNotMuteWhatWasObservedBefore(t *testing.T) {
 	again.Data.Action, again.Data.Rev, again.Data.Supersedes, again.Data.Changes = event.New, 1, "", nil
 	again.ID = "of other facts"
 	later := observed(corrected, 10*time.Minute) // found after the backfill
+	const minute = time.Minute
+	copied, copiedTwice := backfill(first, 3*minute), []event.Event{backfill(first, 3*minute), backfill(first, 3*minute)}
 	for name, tc := range map[string]struct {
 		events []event.Event
 		want   string
 		calls  int
 	}{
-		"the copy, then the goal":                   {[]event.Event{backfill(first, 3*time.Minute), first}, goal, 1},
-		"the copy twice, then the goal":             {[]event.Event{backfill(first, 3*time.Minute), backfill(first, 3*time.Minute), first}, goal, 1},
-		"the goal, then the copy":                   {[]event.Event{first, backfill(first, 3*time.Minute), corrected}, edit, 2},
-		"a copy with other facts":                   {[]event.Event{backfill(again, 3*time.Minute), first}, goal, 1},
-		"both revisions, copy of the first":         {[]event.Event{backfill(first, 3*time.Minute), first, corrected}, edit, 2},
-		"both revisions, copy of the second":        {[]event.Event{backfill(again, 3*time.Minute), first, corrected}, edit, 2},
-		"both revisions, the second first":          {[]event.Event{backfill(first, 3*time.Minute), corrected, first}, news, 1},
-		"both revisions, copy with the revision":    {[]event.Event{backfill(corrected, 3*time.Minute), first, corrected}, news, 1},
-		"all three revisions":                       {[]event.Event{backfill(first, 3*time.Minute), first, corrected, retracted}, back, 3},
-		"the goal is taken back first":              {[]event.Event{backfill(first, 3*time.Minute), retracted, first}, "", 0},
-		"a correction found later":                  {[]event.Event{backfill(first, 3*time.Minute), later}, "", 0},
-		"a correction found later, and one more":    {[]event.Event{backfill(first, 0), later, observed(consumertest.Corrected(later), 11*time.Minute)}, "", 0},
-		"a correction found later, the goal before": {[]event.Event{backfill(first, 3*time.Minute), first, later}, edit, 2},
-		"a replay of the goal":                      {[]event.Event{backfill(first, 3*time.Minute), replay, later}, "", 0},
-		"an older goal, muted as old":               {[]event.Event{backfill(first, 3*time.Minute), observed(first, -2*time.Hour), corrected}, "", 0},
+		"the copy, then the goal":                {[]event.Event{copied, first}, goal, 1},
+		"the copy twice, then the goal":          {append(copiedTwice, first), goal, 1},
+		"the goal, then the copy":                {[]event.Event{first, copied, corrected}, edit, 2},
+		"a copy with other facts":                {[]event.Event{backfill(again, 3*minute), first}, goal, 1},
+		"both revisions, copy of the first":      {[]event.Event{copied, first, corrected}, edit, 2},
+		"both revisions, copy of the second":     {[]event.Event{backfill(again, 3*minute), first, corrected}, edit, 2},
+		"both revisions, the second first":       {[]event.Event{copied, corrected, first}, news, 1},
+		"both revisions, copy with the revision": {[]event.Event{backfill(corrected, 3*minute), first, corrected}, news, 1},
+		"all three revisions":                    {[]event.Event{copied, first, corrected, retracted}, back, 3},
+		"the goal is taken back first":           {[]event.Event{copied, retracted, first}, "", 0},
+		"a correction found later":               {[]event.Event{copied, later}, "", 0},
+		"two corrections found later": {
+			[]event.Event{backfill(first, 0), later, observed(consumertest.Corrected(later), 11*minute)}, "", 0,
+		},
+		"a correction found later, the goal before": {[]event.Event{copied, first, later}, edit, 2},
+		"a replay of the goal":                      {[]event.Event{copied, replay, later}, "", 0},
+		"an older goal, muted as old":               {[]event.Event{copied, observed(first, -2*time.Hour), corrected}, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, s := hooked(t, "kinds: [goal]")

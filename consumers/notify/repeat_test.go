@@ -20,8 +20,10 @@ func TestDeliveriesWhenAnswersAreLost(t *testing.T) {
 		ctx := t.Context()
 		d := deliveries{redis: lossy, prefix: "mw:notify:a:", lease: time.Minute, log: slog.New(slog.DiscardHandler)}
 		at := time.Now()
-		goal := event.Event{ID: "goal", Time: at, Data: event.Data{Incident: "i", Rev: 1, Action: event.New}}
-		corrected := event.Event{ID: "corrected", Time: at.Add(time.Minute), Data: event.Data{Incident: "i", Rev: 2, Action: event.Corrected}}
+		of := func(id string, rev int, action event.Action, after time.Duration) event.Event {
+			return event.Event{ID: id, Time: at.Add(after), Data: event.Data{Incident: "i", Rev: rev, Action: action}}
+		}
+		goal, corrected := of("goal", 1, event.New, 0), of("corrected", 2, event.Corrected, time.Minute)
 		begin := func(e event.Event) *incidentState {
 			t.Helper()
 			s, err := d.begin(ctx, e)

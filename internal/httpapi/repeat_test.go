@@ -19,12 +19,15 @@ import (
 // The Redis client sends a script again when its answer was lost. The API answers as if it had not.
 func TestMatchesWhenAnswersAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
-		p, err := profile.Load("one.yaml", []byte("profile: one\nsport: soccer\nhosts: [site.example]\nmatch:\n  league: {value: L}\n  home: .home\n  away: .away\n"))
+		p, err := profile.Load("one.yaml", []byte("profile: one\nsport: soccer\nhosts: [site.example]\n"+
+			"match:\n  league: {value: L}\n  home: .home\n  away: .away\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		api := &httpapi.API{Schedule: scheduler.NewSchedule(lossy, "mw:", nil), Profiles: profile.Library{"one": p}, PrivateAddresses: true,
-			Token: testenv.Secret, Log: slog.New(slog.DiscardHandler)}
+		api := &httpapi.API{
+			Schedule: scheduler.NewSchedule(lossy, "mw:", nil), Profiles: profile.Library{"one": p}, PrivateAddresses: true,
+			Token: testenv.Secret, Log: slog.New(slog.DiscardHandler),
+		}
 		call := func(method, path, body string) int {
 			r := httptest.NewRequest(method, path, strings.NewReader(body))
 			r.Header.Set("Authorization", "Bearer "+testenv.Secret)
@@ -50,4 +53,3 @@ func TestMatchesWhenAnswersAreLost(t *testing.T) {
 		}
 	})
 }
-

@@ -163,7 +163,8 @@ func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, g
 	if generation > 0 {
 		expected = entry.Event
 	}
-	was, err := s.writeEvent(ctx, deactivate, e, func(was string) bool { return was != "" }, entry.ID, generation, expected, keepAnswer.Milliseconds())
+	wrote := func(was string) bool { return was != "" }
+	was, err := s.writeEvent(ctx, deactivate, e, wrote, entry.ID, generation, expected, keepAnswer.Milliseconds())
 	if err != nil {
 		return false, fmt.Errorf("deactivating %s: %w", entry.ID, err)
 	}

@@ -49,8 +49,11 @@ func TestIngestWhenAnswersAreLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		nudges := 0
-		in := &poll.Ingester{Store: poll.NewStore(lossy, "mw:"), Nudge: func(string) { nudges++ }, Log: slog.New(slog.DiscardHandler)}
-		fetched := `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p><p class=status>Live</p>`
+		in := &poll.Ingester{
+			Store: poll.NewStore(lossy, "mw:"), Nudge: func(string) { nudges++ }, Log: slog.New(slog.DiscardHandler),
+		}
+		fetched := `<p class=league>L<p class=home>A</p><p class=away>B</p>` +
+			`<p class=hs>1</p><p class=as>0</p><p class=status>Live</p>`
 		events, err := in.Track(p, "").Ingest(t.Context(), page.Page{Body: []byte(fetched), At: time.Now()})
 		if err != nil || len(events) == 0 || nudges != 1 {
 			t.Errorf("%d events, %d nudges, %v; want some, one and no error", len(events), nudges, err)

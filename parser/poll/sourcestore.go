@@ -43,7 +43,8 @@ func (s sourceStore) claim(ctx context.Context, p Poll, retry bool) (state sourc
 	if retry {
 		again = 1
 	}
-	text, err := claimScript.Run(ctx, s.redis, []string{s.key(p.Source.ID)}, p.Due.UnixMilli(), again, int(sourceTTL.Seconds()), uuid.NewString()).Text()
+	keys, ttl := []string{s.key(p.Source.ID)}, int(sourceTTL.Seconds())
+	text, err := claimScript.Run(ctx, s.redis, keys, p.Due.UnixMilli(), again, ttl, uuid.NewString()).Text()
 	switch {
 	case errors.Is(err, redis.Nil):
 		return state, false, nil
