@@ -1,12 +1,13 @@
-# Everything here needs only Go, make and a C compiler for -race. The servers and
-# the browser that tests use are started, and installed where that is possible.
+# The targets need Go, make and a C compiler (for -race). with-servers starts the
+# servers that the tests need. As root on Debian it also installs what is missing.
 
-# The long form of internal/chaos: incidents in all, spread over the faults.
+# Number of incidents in the long form of internal/chaos, over all faults.
 MATCHWIRE_CHAOS_EVENTS ?= 20000
-# How long each fuzz target runs, and the seeds that seasons are played with.
+# How long each fuzz target runs.
 FUZZTIME ?= 1m
+# Seeds of the seasons.
 SEEDS ?= 1 2 3 4 5 6 7 8 9 10 11 12 13
-# Packages tested at a time. Many tests wait for a server, so it is more than the cores.
+# Packages tested at the same time: more than the cores, since many tests wait for a server.
 PACKAGES ?= 4
 
 with_servers = go run ./internal/testenv/with-servers
@@ -17,13 +18,13 @@ gotest = go run ./internal/testenv/gotest -race -p $(PACKAGES)
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-short: ## Test without servers, browser and slow tests: for the inner loop, within 2 minutes.
+short: ## Run the fast tests, which need no server or browser: less than 2 minutes.
 	$(gotest) -short -timeout 5m ./...
 
-test: ## Test everything that fits into 10 minutes; names the skipped tests at the end.
+test: ## Run all tests in their short form, and list the skipped ones: less than 10 minutes.
 	$(with_servers) $(gotest) -timeout 15m ./...
 
-full: lint cross test season fuzz chaos ## Everything, hours: lint and test, and what is too long for them.
+full: lint cross test season fuzz chaos ## Run all of the checks and tests at full length: hours.
 
 lint: ## Check formatting, vet and staticcheck.
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt these: $$unformatted" >&2; exit 1; }
@@ -32,10 +33,10 @@ lint: ## Check formatting, vet and staticcheck.
 	go vet -C examples/go ./...
 	go tool -modfile=tools/go.mod staticcheck ./...
 
-chaos: ## Every fault while 20,000 incidents flow, 200 matches polled, ten million events kept; MATCHWIRE_SEED picks other moments.
+chaos: ## Test every fault under load; MATCHWIRE_SEED chooses the moments.
 	MATCHWIRE_CHAOS_EVENTS=$(MATCHWIRE_CHAOS_EVENTS) $(with_servers) go test -v -count 1 -timeout 4h ./internal/chaos
 
-season: ## A season of real matches with every seed of SEEDS.
+season: ## Test a season of real matches with each of SEEDS.
 	@for seed in $(SEEDS); do \
 		echo "MATCHWIRE_SEED=$$seed"; \
 		MATCHWIRE_SEED=$$seed $(with_servers) go test -count 1 -run '^TestSeason' $$(grep -rl --include='*_test.go' '^func TestSeason' . | xargs -n 1 dirname | sort -u) || exit 1; \
@@ -46,13 +47,13 @@ fuzz: ## Run each fuzz target for FUZZTIME.
 		go test -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$(dirname "$$file")" || exit 1; \
 	done
 
-cross: ## Build and vet for the other systems.
+cross: ## Build and vet for Windows and macOS, build for arm64.
 	GOOS=windows go build ./... && GOOS=windows go vet ./...
 	GOOS=darwin go build ./... && GOOS=darwin go vet ./...
 	GOARCH=arm64 go build ./...
 
-bench-fanout: ## What fan-out costs beside bare system calls and other libraries: half an hour, and nothing else should run.
+bench-fanout: ## Compare fan-out with other servers: half an hour on an idle machine.
 	$(with_servers) go run -C bench/fanout .
 
-update: ## Rewrite the golden events beside the fixtures; read the diff before you keep it.
+update: ## Rewrite the golden events of the fixtures; review the diff.
 	go test ./parser/recording -run TestFixtures -update

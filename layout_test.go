@@ -19,8 +19,9 @@ import (
 
 const module = "github.com/matchwire/matchwire"
 
-// arrows says which packages of ours each package may import, tests aside. What is not here is not
-// allowed, and what is here and no longer needed must go. docs/architecture.md draws the picture.
+// arrows lists the packages of this module that each package may import. Tests may import any. An
+// import that is not listed fails TestImports, and so does a listed one that is not used.
+// docs/architecture.md describes the packages.
 var arrows = table(`
 event:
 health:
@@ -87,7 +88,7 @@ cmd/matchwire:                 app
 .:
 `)
 
-// libraries says which packages may import the libraries that tie code to a protocol or a server.
+// libraries lists the packages that may import a library which ties code to a protocol or a server.
 var libraries = table(`
 github.com/rabbitmq/amqp091-go:       broker/rabbit internal/testenv internal/testenv/servers
 github.com/gorilla/websocket:         fanout
@@ -102,10 +103,11 @@ github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive co
 github.com/alicebob/miniredis/v2:     internal/pipeline consumers/consumertest internal/parsertest internal/testenv
 `)
 
-// pure packages do no I/O: they import nothing that could.
+// pure lists the packages that do no I/O. They must not import a package that could.
 var pure = []string{"event", "health", "parser/observation", "parser/reconcile"}
 
-// table reads lines of a name and what belongs to it. A line that begins with spaces goes on.
+// table parses lines of a name, a colon and words. A line that begins with a space continues the
+// one before it.
 func table(text string) map[string][]string {
 	all, last := map[string][]string{}, ""
 	for line := range strings.Lines(text) {
@@ -126,13 +128,13 @@ func table(text string) map[string][]string {
 	return all
 }
 
-// A goPackage is one folder's Go files, without tests.
+// A goPackage is the Go files of a folder, without tests.
 type goPackage struct {
 	files map[string]*ast.File
 	set   *token.FileSet
 }
 
-// packages parses every package of the module, by its folder.
+// packages parses the packages of this module. It returns them by folder.
 func packages(t *testing.T) map[string]*goPackage {
 	t.Helper()
 	all := map[string]*goPackage{}
@@ -143,7 +145,7 @@ func packages(t *testing.T) map[string]*goPackage {
 		if d.IsDir() {
 			_, err := os.Stat(filepath.Join(file, "go.mod"))
 			if file != "." && (err == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
-				return fs.SkipDir // another module, or no package
+				return fs.SkipDir // another module, or not a package
 			}
 			return nil
 		}
@@ -167,7 +169,7 @@ func packages(t *testing.T) map[string]*goPackage {
 	return all
 }
 
-// imports are those of a package, each with a file that has it.
+// imports returns the imports of a package, each with the name of a file that has it.
 func (p *goPackage) imports() map[string]string {
 	all := map[string]string{}
 	for name, file := range p.files {
@@ -183,13 +185,13 @@ func TestImports(t *testing.T) {
 	for dir, p := range all {
 		allowed, known := arrows[dir]
 		if !known {
-			t.Errorf("package %s is not in the table of arrows", dir)
+			t.Errorf("package %s is not in the table arrows", dir)
 			continue
 		}
 		imported := p.imports()
 		for _, want := range allowed {
 			if imported[module+"/"+want] == "" {
-				t.Errorf("the table lets %s import %s, and it does not", dir, want)
+				t.Errorf("the table arrows lets %s import %s, which it does not import", dir, want)
 			}
 		}
 		for what, file := range imported {
@@ -200,19 +202,18 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s: only %s may import %s", file, strings.Join(only, ", "), what)
 			}
 			if slices.Contains(pure, dir) && doesIO(what) {
-				t.Errorf("%s: %s does no I/O, so it must not import %s", file, dir, what)
+				t.Errorf("%s: package %s must do no I/O, so it must not import %s", file, dir, what)
 			}
 		}
 	}
 	for dir := range arrows {
 		if all[dir] == nil {
-			t.Errorf("the table of arrows has %s, which is no package", dir)
+			t.Errorf("the table arrows lists %s, which is not a package", dir)
 		}
 	}
 }
 
-// doesIO reports whether a package of the standard library, or a library, reaches files, processes,
-// the network or the clock's timers.
+// doesIO reports whether a package gives access to files, processes, the network or a server.
 func doesIO(what string) bool {
 	for _, prefix := range []string{"os", "io", "net", "syscall", "log", "database", "testing", "plugin", "unsafe"} {
 		if what == prefix || strings.HasPrefix(what, prefix+"/") {
@@ -227,8 +228,7 @@ func doesIO(what string) bool {
 	return false
 }
 
-// A context is handed on as a parameter. One that is kept in a struct outlives the call that it is
-// of.
+// A context is a parameter. A context in a struct would outlive the call that it belongs to.
 func TestNoContextInStructs(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, file := range p.files {
@@ -239,7 +239,7 @@ func TestNoContextInStructs(t *testing.T) {
 				}
 				for _, field := range s.Fields.List {
 					if sel, ok := field.Type.(*ast.SelectorExpr); ok && fmt.Sprint(sel.X) == "context" && sel.Sel.Name == "Context" {
-						t.Errorf("%s: a context in a struct", p.set.Position(field.Pos()))
+						t.Errorf("%s: context in a struct: pass it as a parameter", p.set.Position(field.Pos()))
 					}
 				}
 				return true
@@ -248,10 +248,11 @@ func TestNoContextInStructs(t *testing.T) {
 	}
 }
 
-// maxFiles is how many files a package has at most, tests aside: one that needs more is several.
+// maxFiles is the most files of a package, without tests. Split a package that needs more.
 const maxFiles = 20
 
-// Packages stay small. With -v it prints the lines of files and functions of each.
+// Packages have at most maxFiles files. With -v the test prints the lengths of the files and
+// functions of each package.
 func TestSizes(t *testing.T) {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -273,14 +274,14 @@ func TestSizes(t *testing.T) {
 		}
 		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t\n", dir, len(files), spread(files), len(functions), spread(functions))
 		if len(files) > maxFiles {
-			t.Errorf("%s has %d files, want at most %d", dir, len(files), maxFiles)
+			t.Errorf("package %s has %d files, want at most %d", dir, len(files), maxFiles)
 		}
 	}
 	_ = w.Flush()
 	t.Log("\n" + out.String())
 }
 
-// spread is the median, the 90th percentile and the maximum.
+// spread returns the median, the 90th percentile and the maximum of n.
 func spread(n []int) string {
 	if len(n) == 0 {
 		return "0\t0\t0"
@@ -289,7 +290,7 @@ func spread(n []int) string {
 	return fmt.Sprintf("%d\t%d\t%d", n[len(n)/2], n[len(n)*9/10], n[len(n)-1])
 }
 
-// docs/architecture.md names packages, files, functions and tests. All of them exist.
+// The packages, files, functions and tests that docs/architecture.md names exist.
 func TestArchitecture(t *testing.T) {
 	text, err := os.ReadFile("docs/architecture.md")
 	if err != nil {
@@ -299,7 +300,7 @@ func TestArchitecture(t *testing.T) {
 	declared, tests := declarations(t)
 	steps := regexp.MustCompile(`(?m)^ *\d+ +(\S+) +([A-Za-z.]+) +\S`).FindAllStringSubmatch(string(text), -1)
 	if len(steps) < 20 {
-		t.Errorf("%d steps of the way of a goal, want 20 or more", len(steps))
+		t.Errorf("%d steps in the path of a goal, want 20 or more", len(steps))
 	}
 	for _, step := range steps {
 		file, function := step[1], step[2]
@@ -318,18 +319,18 @@ func TestArchitecture(t *testing.T) {
 			t.Errorf("there is no test %s", m[1])
 		}
 	}
-	_, rooms, _ := strings.Cut(string(text), "## The rooms")
-	rooms, _, _ = strings.Cut(rooms, "\n## ")
+	_, list, _ := strings.Cut(string(text), "## Packages")
+	list, _, _ = strings.Cut(list, "\n## ")
 	for dir := range all {
 		top, _, nested := strings.Cut(dir, "/")
-		named := strings.Contains(rooms, "`"+dir+"`") || nested && strings.Contains(rooms, "`"+path.Base(dir)+"`")
+		named := strings.Contains(list, "`"+dir+"`") || nested && strings.Contains(list, "`"+path.Base(dir)+"`")
 		if dir != "." && dir != "examples" && !named && top != "internal" && !strings.HasPrefix(dir, "fanout/") {
-			t.Errorf("the rooms do not name %s", dir)
+			t.Errorf("the list of packages lacks %s", dir)
 		}
 	}
 }
 
-// declarations are the functions and methods of each file and each package, and all tests.
+// declarations returns the functions and methods of each file and each package, and all tests.
 func declarations(t *testing.T) (declared map[string]map[string]bool, tests map[string]bool) {
 	t.Helper()
 	declared, tests = map[string]map[string]bool{}, map[string]bool{}
@@ -367,7 +368,7 @@ func declarations(t *testing.T) (declared map[string]map[string]bool, tests map[
 	return declared, tests
 }
 
-// functionName is F for a function and T.M for a method.
+// functionName returns F for a function F, and T.M for a method M of T.
 func functionName(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return f.Name.Name

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,8 +20,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The three consumers get every goal of replays once, with its TID, though each
-// is killed in the middle and started again.
+// Each of the three consumers writes every goal of the replays once, with its TID, although it is
+// killed in the middle and started again.
 func TestEveryGoalOnce(t *testing.T) {
 	testenv.NotShort(t)
 	dir := t.TempDir()
@@ -51,8 +50,8 @@ func TestEveryGoalOnce(t *testing.T) {
 		t.Run(example.name, func(t *testing.T) {
 			w := newWorld(t, program)
 			consumer := example.start(w)
-			w.until("it to listen", func() bool {
-				return strings.Contains(consumer.said(), "consumer listens") || strings.Contains(consumer.said(), "listening")
+			w.until("the consumer to listen", func() bool {
+				return strings.Contains(consumer.output(), "consumer listens") || strings.Contains(consumer.output(), "listening")
 			})
 			published := w.goals()
 			w.replay()
@@ -62,9 +61,9 @@ func TestEveryGoalOnce(t *testing.T) {
 			w.until("some more goals", func() bool { return len(w.lines()) >= 12 })
 			consumer.kill()
 			more.Wait()
-			w.replay() // while nobody listens
+			w.replay() // while the consumer is down
 			consumer = example.start(w)
-			w.emit("Marker") // behind all others, and behind what should not come
+			w.emit("Marker") // the last event: any duplicate comes before it
 			w.until("the last goal", func() bool { return strings.Contains(file(w.file).String(), "Marker") })
 			consumer.stop()
 
@@ -72,21 +71,21 @@ func TestEveryGoalOnce(t *testing.T) {
 			for _, line := range w.lines() {
 				words := strings.Fields(line)
 				if got[words[1]] != "" {
-					t.Errorf("twice: %s", line)
+					t.Errorf("goal written twice: %s", line)
 				}
 				got[words[1]] = words[0]
 			}
 			want := published()
 			if len(want) != 41 || !maps.Equal(got, want) {
-				t.Errorf("%d goals in the file, %d published, want 41: %v %v", len(got), len(want), got, want)
+				t.Errorf("%d goals in the file, %d published, want 41 of both: %v %v", len(got), len(want), got, want)
 			}
-			t.Logf("%d goals published, %d lines in the file, every one with its TID", len(want), len(w.lines()))
+			t.Logf("%d goals published, %d lines in the file, each with its TID", len(want), len(w.lines()))
 		})
 	}
 }
 
-// A program that is killed by itself is started again by matchwire.
-func TestProgramIsKilled(t *testing.T) {
+// matchwire restarts a program that was killed, and no goal is lost.
+func TestKilledProgramIsRestarted(t *testing.T) {
 	testenv.NotShort(t)
 	w := newWorld(t, build(t, t.TempDir(), "../cmd/matchwire", "matchwire"))
 	script, err := filepath.Abs("python/goals.py")
@@ -95,14 +94,14 @@ func TestProgramIsKilled(t *testing.T) {
 	}
 	w.config(fmt.Sprintf("consumers:\n  goals: {exec: [python3, %s, goals.txt], keys: ['*.*.goal']}\n", script))
 	consumer := w.run(w.program, "run", "consumers", "--config", w.dir+"/matchwire.yaml")
-	w.until("it to listen", func() bool { return strings.Contains(consumer.said(), "consumer listens") })
+	w.until("the consumer to listen", func() bool { return strings.Contains(consumer.output(), "consumer listens") })
 	published := w.goals()
 	w.replay()
 	w.until("the first goals", func() bool { return len(w.lines()) >= 4 })
 	for range 3 {
 		out, err := exec.Command("pgrep", "-P", strconv.Itoa(consumer.cmd.Process.Pid)).Output()
 		if err != nil {
-			t.Fatalf("no program of matchwire's runs: %v", err)
+			t.Fatalf("matchwire has no child process: %v", err)
 		}
 		for _, pid := range strings.Fields(string(out)) {
 			n, err := strconv.Atoi(pid)
@@ -117,19 +116,19 @@ func TestProgramIsKilled(t *testing.T) {
 		w.until("the goals after the kill", func() bool { return len(w.lines()) >= len(published()) })
 	}
 	if lines := w.lines(); len(lines) != len(published()) || len(lines) != 40 {
-		t.Errorf("%d lines of %d goals", len(lines), len(published()))
+		t.Errorf("%d lines in the file, %d goals published, want 40 of both", len(lines), len(published()))
 	}
 }
 
-// The outside module's own tests pass.
-func TestOutsideModule(t *testing.T) {
+// The tests of the Go module pass.
+func TestGoModule(t *testing.T) {
 	testenv.NotShort(t)
 	if out, err := exec.Command("go", "test", "-C", "go", "./...").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
-// A world is real servers and a folder, for one consumer.
+// A world has the servers and the folder of one consumer.
 type world struct {
 	*testing.T
 	program, dir, file string
@@ -140,11 +139,14 @@ type world struct {
 func newWorld(t *testing.T, program string) *world {
 	w := &world{T: t, program: program, dir: t.TempDir()}
 	w.file = filepath.Join(w.dir, "goals.txt")
-	w.amqp, w.namespace = testenv.AMQP(t, nil, "consumer.goals", "goals.js", "consumer.scheduler", "consumer.notify.log", "consumer.scoreboard")
-	w.env = append(os.Environ(), "AMQP_URL="+w.amqp, "REDIS_URL="+testenv.Redis(t), "MATCHWIRE_NAMESPACE="+w.namespace, "NAMESPACE="+w.namespace)
+	w.amqp, w.namespace = testenv.AMQP(t, nil,
+		"consumer.goals", "goals.js", "consumer.scheduler", "consumer.notify.log", "consumer.scoreboard")
+	w.env = append(os.Environ(), "AMQP_URL="+w.amqp, "REDIS_URL="+testenv.Redis(t),
+		"MATCHWIRE_NAMESPACE="+w.namespace, "NAMESPACE="+w.namespace)
 	return w
 }
 
+// build builds a program in dir and returns its path.
 func build(t *testing.T, dir, module, name string) string {
 	t.Helper()
 	file := filepath.Join(dir, name)
@@ -154,7 +156,7 @@ func build(t *testing.T, dir, module, name string) string {
 	return file
 }
 
-// install puts the JavaScript example into a folder with what it depends on.
+// install copies the JavaScript example to a folder and installs its dependencies.
 func install(t *testing.T, dir string) {
 	t.Helper()
 	to := filepath.Join(dir, "javascript")
@@ -181,9 +183,10 @@ func (w *world) config(text string) {
 	}
 }
 
-// replay publishes the goals of two matches once more, under IDs of their own.
+// replay publishes the goals of two matches. Each call gives them new IDs.
 func (w *world) replay() {
-	cmd := exec.Command(w.program, "replay", "../fixtures/soccer/mls-2016-11-06-nyc-tor", "../fixtures/ice_hockey/nhl-2016-05-30-pit-sjs", "--speed", "max")
+	cmd := exec.Command(w.program, "replay", "../fixtures/soccer/mls-2016-11-06-nyc-tor",
+		"../fixtures/ice_hockey/nhl-2016-05-30-pit-sjs", "--speed", "max")
 	cmd.Env = w.env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		w.Errorf("replay: %v\n%s", err, out)
@@ -200,7 +203,8 @@ func (w *world) emit(player string) {
 	}
 }
 
-// goals are those on the exchange from now on: TIDs by ID.
+// goals collects the goals that are published from now on. It returns a function that returns their
+// TIDs by ID.
 func (w *world) goals() func() map[string]string {
 	w.Helper()
 	conn, err := amqp.Dial(w.amqp)
@@ -243,7 +247,7 @@ func (w *world) goals() func() map[string]string {
 	}
 }
 
-// lines are those of the file, whole ones.
+// lines returns the complete lines of the file.
 func (w *world) lines() []string {
 	b, err := os.ReadFile(w.file)
 	if err != nil {
@@ -253,12 +257,13 @@ func (w *world) lines() []string {
 	return all[:len(all)-1]
 }
 
+// until waits until ok returns true.
 func (w *world) until(what string, ok func() bool) {
 	w.Helper()
 	testenv.Eventually(w, ok, "%s; in the file:\n%s", what, file(w.file))
 }
 
-// A file is printed as what it holds by then.
+// A file is the path of a file. It is printed as the contents at that time.
 type file string
 
 func (f file) String() string {
@@ -266,18 +271,18 @@ func (f file) String() string {
 	return string(b)
 }
 
-// A process of the consumer.
+// A process is a running program.
 type process struct {
-	t   *testing.T
 	cmd *exec.Cmd
 
-	mu  sync.Mutex
-	out []string
+	mu    sync.Mutex
+	lines []string // of standard error
 }
 
+// run starts a program. It is killed when the test ends.
 func (w *world) run(program string, args ...string) *process {
 	w.Helper()
-	p := &process{t: w.T, cmd: exec.Command(program, args...)}
+	p := &process{cmd: exec.Command(program, args...)}
 	p.cmd.Env = w.env
 	out, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -290,17 +295,18 @@ func (w *world) run(program string, args ...string) *process {
 	go func() {
 		for s := bufio.NewScanner(out); s.Scan(); {
 			p.mu.Lock()
-			p.out = append(p.out, s.Text())
+			p.lines = append(p.lines, s.Text())
 			p.mu.Unlock()
 		}
 	}()
 	return p
 }
 
-func (p *process) said() string {
+// output returns what the process has written to standard error.
+func (p *process) output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return strings.Join(slices.Clone(p.out), "\n")
+	return strings.Join(p.lines, "\n")
 }
 
 func (p *process) kill() { p.end(syscall.SIGKILL) }

@@ -1,6 +1,8 @@
-// Package archive keeps every event in an SQLite file, to be asked with SQL or
-// read out with matchwire archive export. An event has one row, however often
-// it comes. The file belongs to one machine: let one process run this consumer.
+// Package archive is a consumer that stores every event in an SQLite file. You can query the file
+// with SQL or export events with matchwire archive export.
+//
+// An event has one row, however often it is delivered. The file is on one machine, so run this
+// consumer in one process.
 package archive
 
 import (
@@ -20,17 +22,17 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Settings are the archive's part of the config.
+// Settings are the archive's section of the config.
 type Settings struct {
-	// File is the database, relative to the config file; archive.db without it.
-	// Its folder must be there.
+	// File is the path of the database, relative to the config file. Its folder must exist. The
+	// default is archive.db.
 	File string `yaml:"file"`
-	// Keys are the topic patterns of what is kept; all without it.
+	// Keys are the topic patterns of the events that are stored. The default is all events.
 	Keys []string `yaml:"keys"`
 }
 
-// settings reads and checks the archive's part of the config. The file in them
-// is no longer relative.
+// settings decodes and checks the archive's section of the config. It resolves the path of the
+// file.
 func settings(h consumers.Host) (Settings, error) {
 	set := Settings{File: "archive.db", Keys: []string{"#"}}
 	if err := h.Settings(&set); err != nil {
@@ -51,17 +53,17 @@ func settings(h consumers.Host) (Settings, error) {
 type archive struct {
 	file  string
 	redis redis.UniversalClient
-	key   string
+	key   string // Redis key that names the archive's file
 	batch consumers.Batcher[event.Event]
 
 	mu sync.Mutex
-	db *database // nil until the first event, and after the last
+	db *database // nil before the first event, and after close
 }
 
 // maxBatch is how many events are written in one transaction.
 const maxBatch = 500
 
-// New makes the consumer.
+// New returns the consumer. It opens the file with the first event.
 func New(h consumers.Host) (consumers.Consumer, error) {
 	set, err := settings(h)
 	if err != nil {
@@ -75,12 +77,12 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	return consumers.Consumer{
 		Keys: set.Keys, Limit: maxBatch, Rebuilds: true,
 		Handle: func(ctx context.Context, e event.Event) error { return a.batch.Do(ctx, e) },
-		Run:    func(ctx context.Context) error { return errors.Join(a.own(ctx), a.close()) },
+		Run:    func(ctx context.Context) error { return errors.Join(a.keepClaim(ctx), a.close()) },
 	}, nil
 }
 
-// write writes a batch whole or not at all; where that fails each event is
-// tried by itself, so that one that cannot be written keeps nobody else back.
+// write writes a batch in one transaction. If that fails, it tries each event by itself, so that an
+// event that cannot be written does not hold up the others.
 func (a *archive) write(ctx context.Context, batch []event.Event) []error {
 	errs := make([]error, len(batch))
 	db, err := a.open(ctx)
@@ -90,40 +92,42 @@ func (a *archive) write(ctx context.Context, batch []event.Event) []error {
 		}
 	}
 	for i, e := range batch {
-		if db != nil && len(batch) > 1 && !errors.Is(fault(err), broker.ErrUnavailable) {
+		if db != nil && len(batch) > 1 && !errors.Is(classify(err), broker.ErrUnavailable) {
 			err = db.insert(ctx, []event.Event{e})
 		}
 		if err != nil {
-			errs[i] = fmt.Errorf("archive %s: %w", a.file, fault(err))
+			errs[i] = fmt.Errorf("archive %s: %w", a.file, classify(err))
 		}
 	}
 	return errs
 }
 
-// fault tells what is wrong with the file or the disk, and ends some day, from
-// what is wrong with an event.
-func fault(err error) error {
+// classify marks an error of the file or the disk as an outage. It returns an error of the event
+// unchanged.
+func classify(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return broker.Unavailable(err) // it waited for a file that somebody else holds
+		return broker.Unavailable(err) // another program has locked the file
 	}
 	var answer *sqlite.Error
 	if !errors.As(err, &answer) {
 		return err
 	}
-	switch answer.Code() & 0xff {
-	case sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+	switch answer.Code() & 0xff { // the primary result code
+	case sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL,
+		sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 		return broker.Unavailable(err)
 	}
 	return err
 }
 
+// open returns the database. The first call claims the file and opens it.
 func (a *archive) open(ctx context.Context) (*database, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.db != nil {
 		return a.db, nil
 	}
-	if err := a.claim(ctx); err != nil { // before anything is written
+	if err := a.claim(ctx); err != nil {
 		return nil, err
 	}
 	db, err := create(ctx, a.file)

@@ -20,9 +20,10 @@ import (
 	"github.com/matchwire/matchwire/consumers/archive"
 	"github.com/matchwire/matchwire/consumers/consumertest"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// open reads the file as any other program would.
+// open opens the file as any other program would.
 func open(t *testing.T, file string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", file)
@@ -33,7 +34,7 @@ func open(t *testing.T, file string) *sql.DB {
 	return db
 }
 
-func TestAsAnyConsumer(t *testing.T) {
+func TestConsumerContract(t *testing.T) {
 	consumertest.Run(t, func(t *testing.T) consumertest.Subject {
 		dir := t.TempDir()
 		sub := filepath.Join(dir, "sub")
@@ -41,20 +42,22 @@ func TestAsAnyConsumer(t *testing.T) {
 			t.Fatal(err)
 		}
 		file := filepath.Join(sub, "my archive?.db")
+		uri := "file:" + strings.ReplaceAll(strings.ReplaceAll(file, " ", "%20"), "?", "%3F")
 		return consumertest.Subject{
 			New: archive.New, Settings: `file: "sub/my archive?.db"`, Dir: dir,
 			Effects: func() (all []string) {
 				if _, err := os.Stat(file); err != nil {
 					return nil
 				}
-				db, err := sql.Open("sqlite", "file:"+strings.ReplaceAll(strings.ReplaceAll(file, " ", "%20"), "?", "%3F")+"?mode=ro")
+				db, err := sql.Open("sqlite", uri+"?mode=ro")
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer db.Close()
-				rows, err := db.Query("SELECT id || ' ' || action || ' ' || player || ' ' || event FROM events ORDER BY match, epoch, seq")
+				rows, err := db.Query(`SELECT id || ' ' || action || ' ' || player || ' ' || event
+FROM events ORDER BY match, epoch, seq`)
 				if err != nil {
-					return nil // the table is being made
+					return nil // the table is being created
 				}
 				defer rows.Close()
 				for rows.Next() {
@@ -73,7 +76,7 @@ func TestAsAnyConsumer(t *testing.T) {
 				return func() { _ = os.Mkdir(sub, 0o700) }
 			},
 			Hang: func() func() {
-				db := open(t, "file:"+strings.ReplaceAll(strings.ReplaceAll(file, " ", "%20"), "?", "%3F")+"?_txlock=exclusive")
+				db := open(t, uri+"?_txlock=exclusive")
 				tx, err := db.Begin()
 				if err != nil {
 					t.Fatal(err)
@@ -84,28 +87,31 @@ func TestAsAnyConsumer(t *testing.T) {
 	})
 }
 
-// store is a Redis of the test's own.
-func store(t *testing.T) *redis.Client {
+// newRedis starts an embedded Redis for the test.
+func newRedis(t *testing.T) *redis.Client {
 	t.Helper()
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { r.Close() })
 	return r
 }
 
-// filled is the archive of a goal, its correction and retraction, another goal
-// and what is said of them twice.
+// filled returns the host of an archive that holds a goal, its correction and retraction, and
+// another goal. Some of the events were delivered twice.
 func filled(t *testing.T) (h consumers.Host, goal event.Event) {
 	t.Helper()
-	h = consumertest.Host(t, "", t.TempDir(), store(t), slog.New(slog.DiscardHandler))
+	h = consumertest.Host(t, "", t.TempDir(), newRedis(t), slog.New(slog.DiscardHandler))
 	c, err := archive.New(h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	goal = consumertest.Goal()
 	corrected := consumertest.Corrected(goal)
-	again := goal // as a parser tells it that has lost its state
+	again := goal // published by a parser that has lost its state
 	again.Time, again.TID, again.Data.Backfill = goal.Time.Add(time.Hour), event.NewTID(), true
-	for _, e := range []event.Event{again, consumertest.Retracted(corrected), goal, corrected, again, consumertest.Other(goal, 5), goal} {
+	events := []event.Event{
+		again, consumertest.Retracted(corrected), goal, corrected, again, consumertest.Other(goal, 5), goal,
+	}
+	for _, e := range events {
 		if err := c.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
@@ -127,23 +133,26 @@ func export(t *testing.T, h consumers.Host, x archive.Export) string {
 
 func TestExport(t *testing.T) {
 	h, goal := filled(t)
-	var said []string
+	var types []string
 	for line := range strings.Lines(export(t, h, archive.Export{Format: "jsonl"})) {
 		e, err := event.Decode([]byte(line))
 		if err != nil {
 			t.Fatal(err)
 		}
-		said = append(said, e.Type)
+		types = append(types, e.Type)
 		if e.ID == goal.ID && (e.TID != goal.TID || e.Data.Backfill) {
-			t.Errorf("kept is not the first telling: %s", line)
+			t.Errorf("the archive did not keep the earlier copy: %s", line)
 		}
 	}
-	if got := strings.Join(said, " "); got != "soccer.mls.goal soccer.mls.goal_corrected soccer.mls.goal_retracted soccer.mls.goal" {
-		t.Errorf("archived: %s", got)
+	const want = "soccer.mls.goal soccer.mls.goal_corrected soccer.mls.goal_retracted soccer.mls.goal"
+	if got := strings.Join(types, " "); got != want {
+		t.Errorf("exported %s, want %s", got, want)
 	}
-	rows, err := csv.NewReader(strings.NewReader(export(t, h, archive.Export{Format: "csv", Keys: []string{"*.*.goal"}}))).ReadAll()
-	if err != nil || len(rows) != 3 || rows[0][13] != "player" || rows[1][13] != "Sebastian Giovinco" || rows[2][13] != "Jonathan Osorio" || rows[1][16] != "6'" {
-		t.Errorf("%v %v", rows, err)
+	csvText := export(t, h, archive.Export{Format: "csv", Keys: []string{"*.*.goal"}})
+	rows, err := csv.NewReader(strings.NewReader(csvText)).ReadAll()
+	if err != nil || len(rows) != 3 || rows[0][13] != "player" || rows[1][13] != "Sebastian Giovinco" ||
+		rows[2][13] != "Jonathan Osorio" || rows[1][16] != "6'" {
+		t.Errorf("exported as CSV: %v, %v", rows, err)
 	}
 	for x, want := range map[*archive.Export]int{
 		{Format: "jsonl", Match: goal.Subject}:                                         4,
@@ -153,46 +162,50 @@ func TestExport(t *testing.T) {
 		{Format: "jsonl", Since: goal.Time.Add(-48 * time.Hour).Format(time.DateOnly)}: 4,
 	} {
 		if got := strings.Count(export(t, h, *x), "\n"); got != want {
-			t.Errorf("%+v gives %d events, want %d", *x, got, want)
+			t.Errorf("%+v exports %d events, want %d", *x, got, want)
 		}
 	}
 }
 
-func TestMistakes(t *testing.T) {
+func TestMistakesAreErrors(t *testing.T) {
 	for x, want := range map[*archive.Export]string{
 		{Since: "yesterday"}:       `--since "yesterday": want a time like`,
 		{Until: "28.11.2026"}:      `--until "28.11.2026"`,
 		{Keys: []string{"soccer"}}: `topic pattern "soccer"`,
 	} {
 		if err := x.Validate(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %q", err, want)
+			t.Errorf("%+v: error %v, want %q", *x, err, want)
 		}
 	}
 	dir := t.TempDir()
 	for settings, want := range map[string]string{
-		"file: none/archive.db": "none: no such file or directory", `file: ""`: "file: want the name of a file", "keys: [soccer]": `keys: topic pattern "soccer"`,
+		"file: none/archive.db": "none: no such file or directory",
+		`file: ""`:              "file: want the name of a file",
+		"keys: [soccer]":        `keys: topic pattern "soccer"`,
 	} {
-		if _, err := archive.New(consumertest.Host(t, settings, dir, nil, slog.Default())); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", settings, err, want)
+		_, err := archive.New(consumertest.Host(t, settings, dir, nil, slog.Default()))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", settings, err, want)
 		}
 	}
 	later := open(t, filepath.Join(dir, "archive.db"))
 	if _, err := later.Exec("PRAGMA user_version = 2"); err != nil {
 		t.Fatal(err)
 	}
-	c, err := archive.New(consumertest.Host(t, "", dir, store(t), slog.Default()))
+	c, err := archive.New(consumertest.Host(t, "", dir, newRedis(t), slog.Default()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Handle(t.Context(), consumertest.Goal()); err == nil || !strings.Contains(err.Error(), "schema version 2") {
-		t.Errorf("%v, want an error about the version", err)
+	err = c.Handle(t.Context(), consumertest.Goal())
+	if err == nil || !strings.Contains(err.Error(), "schema version 2") {
+		t.Errorf("error %v, want one about the schema version", err)
 	}
 }
 
-// Two files would have a part of the events each: the second is refused, but not
-// one who writes to the same file.
-func TestOneFile(t *testing.T) {
-	r := store(t)
+// A second archive with another file stops, since each file would hold a part of the events. One
+// with the same file runs.
+func TestSecondFileIsRefused(t *testing.T) {
+	r := newRedis(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 2)
 	run := func(dir string) consumers.Consumer {
@@ -205,24 +218,21 @@ func TestOneFile(t *testing.T) {
 	}
 	one := t.TempDir()
 	run(one)
-	for r.Exists(t.Context(), "mw:archive:file").Val() == 0 {
-		time.Sleep(5 * time.Millisecond)
-	}
+	claimed := func() bool { return r.Exists(t.Context(), "mw:archive:file").Val() == 1 }
+	testenv.Eventually(t, claimed, "the first archive to claim its file")
 	two := t.TempDir()
 	if err := run(two).Handle(t.Context(), consumertest.Goal()); !errors.Is(err, broker.ErrUnavailable) {
-		t.Errorf("an event goes into another file: %v", err)
+		t.Errorf("handling an event for another file: error %v, want ErrUnavailable", err)
 	}
 	if _, err := os.Stat(filepath.Join(two, "archive.db")); err == nil {
-		t.Error("another file was made")
+		t.Error("another file was created")
 	}
-	if err := <-done; err == nil || !strings.Contains(err.Error(), "events are archived in") || !strings.Contains(err.Error(), one) {
-		t.Errorf("%v, want that another file is refused", err)
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "events are archived in") ||
+		!strings.Contains(err.Error(), one) {
+		t.Errorf("running with another file: error %v, want one that names %s", err, one)
 	}
-	run(one)
-	select {
-	case err := <-done:
-		t.Errorf("the same file is refused: %v", err)
-	case <-time.After(300 * time.Millisecond):
+	if err := run(one).Handle(t.Context(), consumertest.Goal()); err != nil {
+		t.Errorf("handling an event for the same file: %v", err)
 	}
 	cancel()
 	for range 2 {

@@ -11,20 +11,19 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// version is that of the schema, in the file's user_version.
+// version is the version of the schema. It is stored in the file's user_version.
 const version = 1
 
-// The members of an event that people ask by stand in columns of their own,
-// besides the whole event as JSON.
+// schema has columns for the members that people query, and one for the whole event as JSON.
 const schema = `
 CREATE TABLE IF NOT EXISTS events (
 	id       TEXT PRIMARY KEY, -- the event's
 	tid      TEXT NOT NULL,
 	type     TEXT NOT NULL,    -- routing key
-	match    TEXT NOT NULL,    -- match ID, '' where there is none
+	match    TEXT NOT NULL,    -- match ID; '' if the event has none
 	time     INTEGER NOT NULL, -- when the page was read, Unix microseconds
 	epoch    TEXT NOT NULL,
-	seq      INTEGER NOT NULL, -- of the match's events within the epoch
+	seq      INTEGER NOT NULL, -- 1, 2, 3… within the epoch of the match
 	incident TEXT NOT NULL,
 	rev      INTEGER NOT NULL,
 	kind     TEXT NOT NULL,
@@ -37,30 +36,33 @@ CREATE INDEX IF NOT EXISTS events_of_match ON events (match, epoch, seq);
 CREATE INDEX IF NOT EXISTS events_by_time ON events (time);
 PRAGMA user_version = 1;`
 
-// Of two tellings of one event the first is kept, in whichever order they come.
+// An event can be published again under the same ID, after the parser has lost its state. The
+// earlier copy is kept, in whichever order the copies arrive.
 const insert = `INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-ON CONFLICT (id) DO UPDATE SET tid=excluded.tid, time=excluded.time, epoch=excluded.epoch, seq=excluded.seq, event=excluded.event
+ON CONFLICT (id) DO UPDATE SET
+	tid=excluded.tid, time=excluded.time, epoch=excluded.epoch, seq=excluded.seq, event=excluded.event
 WHERE (excluded.time, excluded.epoch, excluded.seq) < (time, epoch, seq)`
 
+// A database is an archive file.
 type database struct{ *sql.DB }
 
-// dial opens a file. What is written to it survives a loss of power.
+// dial opens a file with more parameters of the driver. Committed transactions survive a power cut.
 func dial(file, more string) (*database, error) {
-	name := "file:" + (&url.URL{Path: file}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)" + more
-	db, err := sql.Open("sqlite", name)
+	const parameters = "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)"
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+parameters+more)
 	if err != nil {
 		return nil, err
 	}
 	return &database{db}, nil
 }
 
-// create opens the file to write to it, and makes it if there is none.
+// create opens a file for writing. It creates the file if it does not exist.
 func create(ctx context.Context, file string) (*database, error) {
 	db, err := dial(file, "&_pragma=journal_mode(WAL)")
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1) // there is one writer, whoever asks
+	db.SetMaxOpenConns(1) // SQLite allows one writer
 	if err = db.check(ctx); err == nil {
 		_, err = db.ExecContext(ctx, schema)
 	}
@@ -71,14 +73,14 @@ func create(ctx context.Context, file string) (*database, error) {
 	return db, nil
 }
 
-// check refuses a file of a later version.
+// check returns an error if a newer matchwire has written the file.
 func (db *database) check(ctx context.Context) error {
 	var v int
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
 		return err
 	}
 	if v > version {
-		return fmt.Errorf("the file has schema version %d, and this matchwire knows %d: use a later one", v, version)
+		return fmt.Errorf("the file has schema version %d, this matchwire knows %d: use a newer matchwire", v, version)
 	}
 	return nil
 }
@@ -110,14 +112,14 @@ func (db *database) insert(ctx context.Context, events []event.Event) error {
 	return tx.Commit()
 }
 
-// A query says which events are wanted.
+// A query selects events.
 type query struct {
-	match        string    // "" of every match
-	since, until time.Time // until is not included; zero: whenever
+	match        string    // ID; "" selects every match
+	since, until time.Time // from since until before until; a zero time is no bound
 }
 
-// each calls f for the events that q wants, by time, and those of a match in
-// their order.
+// each calls f for the events that q selects, ordered by time and then by their order within the
+// match. body is valid until f returns.
 func (db *database) each(ctx context.Context, q query, f func(body []byte) error) error {
 	until := int64(1<<63 - 1)
 	if !q.until.IsZero() {
@@ -127,7 +129,8 @@ func (db *database) each(ctx context.Context, q query, f func(body []byte) error
 	if !q.since.IsZero() {
 		since = q.since.UnixMicro()
 	}
-	rows, err := db.QueryContext(ctx, `SELECT event FROM events WHERE (? = '' OR match = ?) AND time >= ? AND time < ? ORDER BY time, epoch, seq, id`, q.match, q.match, since, until)
+	rows, err := db.QueryContext(ctx, `SELECT event FROM events
+WHERE (? = '' OR match = ?) AND time >= ? AND time < ? ORDER BY time, epoch, seq, id`, q.match, q.match, since, until)
 	if err != nil {
 		return err
 	}

@@ -16,29 +16,29 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Commands are matchwire archive …
+// Commands are the subcommands of matchwire archive.
 type Commands struct {
 	Export Export `cmd:"" help:"Print archived events."`
 }
 
 // Export prints events from the archive.
 type Export struct {
-	Format string   `help:"jsonl (each event whole, as JSON) or csv (a line of its facts)." enum:"jsonl,csv" default:"jsonl"`
-	Match  string   `help:"Only of this match." placeholder:"ID"`
-	Since  string   `help:"Only from this time on: 2026-11-28, or 2026-11-28T15:04:05Z." placeholder:"TIME"`
-	Until  string   `help:"Only before this time." placeholder:"TIME"`
-	Keys   []string `arg:"" optional:"" name:"pattern" help:"Only with routing keys that match one of these topic patterns, like *.*.goal."`
+	Format string   `help:"Format: jsonl (the whole event) or csv (one line of facts)." enum:"jsonl,csv" default:"jsonl"`
+	Match  string   `help:"Only events of this match." placeholder:"ID"`
+	Since  string   `help:"Only events from this time on, such as 2026-11-28 or 2026-11-28T15:04:05Z." placeholder:"TIME"`
+	Until  string   `help:"Only events before this time." placeholder:"TIME"`
+	Keys   []string `arg:"" optional:"" name:"pattern" help:"Only events that match a topic pattern, such as *.*.goal."`
 
-	wanted query
+	query query
 }
 
-// Validate finds what is misused before anything is done.
+// Validate checks the flags and arguments. The command line calls it before Run.
 func (x *Export) Validate() (err error) {
-	x.wanted.match = x.Match
-	if x.wanted.since, err = instant("since", x.Since); err != nil {
+	x.query.match = x.Match
+	if x.query.since, err = parseTime("since", x.Since); err != nil {
 		return err
 	}
-	if x.wanted.until, err = instant("until", x.Until); err != nil {
+	if x.query.until, err = parseTime("until", x.Until); err != nil {
 		return err
 	}
 	for _, k := range x.Keys {
@@ -49,7 +49,7 @@ func (x *Export) Validate() (err error) {
 	return nil
 }
 
-// Run prints the events by time, and those of a match in their order.
+// Run prints the events, ordered by time and then by their order within the match.
 func (x *Export) Run(ctx context.Context, h consumers.Host, out io.Writer) (err error) {
 	set, err := settings(h)
 	if err != nil {
@@ -66,19 +66,19 @@ func (x *Export) Run(ctx context.Context, h consumers.Host, out io.Writer) (err 
 	if err := db.check(ctx); err != nil {
 		return fmt.Errorf("%s: %w", set.File, err)
 	}
-	print, flush := printer(x.Format, out)
-	err = db.each(ctx, x.wanted, func(body []byte) error {
+	printEvent, flush := printer(x.Format, out)
+	err = db.each(ctx, x.query, func(body []byte) error {
 		e, err := event.Decode(body)
 		if err != nil || len(x.Keys) > 0 && !event.MatchAny(x.Keys, e.Type) {
 			return err
 		}
-		return print(e, body)
+		return printEvent(e, body)
 	})
 	return errors.Join(err, flush())
 }
 
-// instant reads a time; a day is its beginning, UTC.
-func instant(name, text string) (time.Time, error) {
+// parseTime parses the value of a flag. A date means midnight UTC, an empty value the zero time.
+func parseTime(flag, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -87,14 +87,18 @@ func instant(name, text string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("--%s %q: want a time like 2026-11-28 or 2026-11-28T15:04:05Z", name, text)
+	return time.Time{}, fmt.Errorf("--%s %q: want a time like 2026-11-28 or 2026-11-28T15:04:05Z", flag, text)
 }
 
-// columns are those of CSV.
-var columns = []string{"time", "type", "match", "league", "home", "away", "home_score", "away_score", "kind", "action", "detail", "side", "team", "player", "assist", "off",
-	"clock", "period", "status", "backfill", "replay", "incident", "rev", "id", "tid"}
+// columns is the header line of the CSV format.
+var columns = []string{
+	"time", "type", "match", "league", "home", "away", "home_score", "away_score",
+	"kind", "action", "detail", "side", "team", "player", "assist", "off",
+	"clock", "period", "status", "backfill", "replay", "incident", "rev", "id", "tid",
+}
 
-func printer(format string, out io.Writer) (print func(event.Event, []byte) error, flush func() error) {
+// printer returns functions that print an event in a format, and flush the output.
+func printer(format string, out io.Writer) (printEvent func(event.Event, []byte) error, flush func() error) {
 	if format == "jsonl" {
 		w := bufio.NewWriter(out)
 		return func(_ event.Event, body []byte) error {
@@ -103,12 +107,12 @@ func printer(format string, out io.Writer) (print func(event.Event, []byte) erro
 		}, w.Flush
 	}
 	w := csv.NewWriter(out)
-	head := w.Write(columns)
-	return func(e event.Event, _ []byte) error { return errors.Join(head, w.Write(record(e))) },
-		func() error { w.Flush(); return errors.Join(head, w.Error()) }
+	headErr := w.Write(columns)
+	return func(e event.Event, _ []byte) error { return errors.Join(headErr, w.Write(record(e))) },
+		func() error { w.Flush(); return errors.Join(headErr, w.Error()) }
 }
 
-// record is an event under the columns.
+// record returns the values of an event for the columns.
 func record(e event.Event) []string {
 	d := e.Data
 	m := event.Match{}
@@ -123,6 +127,10 @@ func record(e event.Event) []string {
 	if d.Clock != nil {
 		period = string(d.Clock.Period)
 	}
-	return []string{e.Time.Format(time.RFC3339Nano), e.Type, e.Subject, d.League, m.Home, m.Away, home, away, string(d.Kind), string(d.Action), d.Detail, string(d.Side), d.Team, d.Player, d.Assist, d.Off,
-		d.Time, period, string(m.Status), strconv.FormatBool(d.Backfill), strconv.FormatBool(d.Replay), d.Incident, strconv.Itoa(d.Rev), e.ID, e.TID.String()}
+	return []string{
+		e.Time.Format(time.RFC3339Nano), e.Type, e.Subject, d.League, m.Home, m.Away, home, away,
+		string(d.Kind), string(d.Action), d.Detail, string(d.Side), d.Team, d.Player, d.Assist, d.Off,
+		d.Time, period, string(m.Status), strconv.FormatBool(d.Backfill), strconv.FormatBool(d.Replay),
+		d.Incident, strconv.Itoa(d.Rev), e.ID, e.TID.String(),
+	}
 }

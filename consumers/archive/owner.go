@@ -14,28 +14,30 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 )
 
-// The processes of one installation share the consumer's queue. If they wrote to
-// files of their own each would have a part of the events, so the first says in
-// Redis which file it is, and others with another write nothing and end.
+// The processes of one installation share the consumer's queue. If each wrote to a file of its own,
+// each file would hold a part of the events. So the first process claims its file in Redis. A
+// process with another file writes nothing and stops.
 const (
-	ownedFor   = time.Minute
-	ownedAgain = 20 * time.Second
+	claimTTL   = time.Minute
+	claimEvery = 20 * time.Second
 )
 
-var ownFile = redis.NewScript(`
+var claimFile = redis.NewScript(`
 local file = redis.call('get', KEYS[1])
 if file and file ~= ARGV[1] then return file end
 redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2])
 return ''`)
 
-// An otherFileError says that events are archived in another file.
+// An otherFileError reports that another file is claimed.
 type otherFileError struct{ ours, other string }
 
 func (o *otherFileError) Error() string {
-	return fmt.Sprintf("events are archived in %s, and this would be another file, %s: each would have a part of them; run archive in one place (a minute after the other has ended)", o.other, o.ours)
+	return fmt.Sprintf("events are archived in %s, not in %s: each file would hold a part of the events; "+
+		"run one archive, and start it here a minute after the other has stopped", o.other, o.ours)
 }
 
-// claim makes the file the archive's for a while, or says that another is.
+// claim claims the file for claimTTL. If another file is claimed, the error wraps an
+// otherFileError.
 func (a *archive) claim(ctx context.Context) error {
 	host, _ := os.Hostname()
 	file, err := filepath.Abs(a.file)
@@ -43,9 +45,9 @@ func (a *archive) claim(ctx context.Context) error {
 		return err
 	}
 	ours := host + ":" + file
-	other, err := ownFile.Run(ctx, a.redis, []string{a.key}, ours, ownedFor.Milliseconds()).Text()
+	other, err := claimFile.Run(ctx, a.redis, []string{a.key}, ours, claimTTL.Milliseconds()).Text()
 	if err != nil {
-		return fmt.Errorf("asking who archives: %w", consumers.RedisError(err))
+		return fmt.Errorf("claiming the archive: %w", consumers.RedisError(err))
 	}
 	if other != "" {
 		return broker.Unavailable(&otherFileError{ours, other})
@@ -53,10 +55,10 @@ func (a *archive) claim(ctx context.Context) error {
 	return nil
 }
 
-// own claims the file again and again until ctx ends, or another is the archive's.
-func (a *archive) own(ctx context.Context) error {
-	again := time.NewTicker(ownedAgain)
-	defer again.Stop()
+// keepClaim renews the claim until ctx ends. It returns an error if another file is claimed.
+func (a *archive) keepClaim(ctx context.Context) error {
+	renew := time.NewTicker(claimEvery)
+	defer renew.Stop()
 	for {
 		var other *otherFileError
 		if err := a.claim(ctx); errors.As(err, &other) {
@@ -65,7 +67,7 @@ func (a *archive) own(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-again.C:
+		case <-renew.C:
 		}
 	}
 }

@@ -10,159 +10,160 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// twice: queues deliver at least once.
-func (b *bench) twice() {
-	e := b.Event()
-	b.start()
-	b.publish(e)
-	once := b.settled()
+// duplicates checks that an event that is delivered again has no second effect.
+func (h *harness) duplicates() {
+	e := h.Event()
+	h.start()
+	h.publish(e)
+	once := h.settled()
 	if len(once) == 0 {
-		b.Errorf("%s was acknowledged before it had an effect", e.Type)
+		h.Errorf("%s was acknowledged before it had an effect", e.Type)
 	}
-	b.publish(e, e)
-	if again := b.settled(); !slices.Equal(once, again) {
-		b.Errorf("once %q, the same event three times %q", once, again)
+	h.publish(e, e)
+	if again := h.settled(); !slices.Equal(once, again) {
+		h.Errorf("after one delivery the effects are %q, after three %q", once, again)
 	}
 }
 
-// corrections: what is corrected and taken back is news that must not be
-// refused.
-func (b *bench) corrections() {
-	goal := b.Event()
+// corrections checks that corrections and retractions have an effect.
+func (h *harness) corrections() {
+	goal := h.Event()
 	corrected := Corrected(goal)
 	retracted := Retracted(corrected)
-	if !b.wants(corrected) || !b.wants(retracted) {
-		b.Log("not checked: it has not asked for corrections")
+	if !h.wants(corrected) || !h.wants(retracted) {
+		h.Log("not checked: the consumer does not subscribe to corrections")
 		return
 	}
-	b.start()
-	before := b.Effects()
+	h.start()
+	before := h.Effects()
 	for _, e := range []event.Event{goal, corrected, retracted} {
-		b.publish(e)
-		b.until("an effect of "+e.Type, func() bool { return !slices.Equal(b.Effects(), before) })
-		before = b.settled()
+		h.publish(e)
+		h.until("an effect of "+e.Type, func() bool { return !slices.Equal(h.Effects(), before) })
+		before = h.settled()
 	}
-	if dead := b.dead(); len(dead) > 0 {
-		b.Errorf("%d dead letters: %s", len(dead), dead[0].Reason)
+	if dead := h.dead(); len(dead) > 0 {
+		h.Errorf("%d dead letters: %s", len(dead), dead[0].Reason)
 	}
 }
 
-// anyOrder: a store that is rebuilt from the log gets old events after new ones.
-func (b *bench) anyOrder() {
-	for _, c := range b.parts {
+// anyOrder checks that a consumer that can be rebuilt has the same effects if old events arrive
+// after new ones.
+func (h *harness) anyOrder() {
+	for _, c := range h.parts {
 		if !c.Rebuilds {
-			b.Log("not checked: it cannot be rebuilt")
+			h.Log("not checked: the consumer cannot be rebuilt")
 			return
 		}
 	}
-	goal := b.Event()
+	goal := h.Event()
 	corrected := Corrected(goal)
 	events := []event.Event{goal, corrected, Retracted(corrected)}
-	told := func(b *bench) []string {
-		b.start()
+	effects := func(h *harness) []string {
+		h.start()
 		for _, e := range events {
-			b.publish(e)
-			b.settled()
+			h.publish(e)
+			h.settled()
 		}
-		return b.Effects()
+		return h.Effects()
 	}
-	want := told(b)
+	want := effects(h)
 	slices.Reverse(events)
-	if got := told(b.another()); len(want) == 0 || !slices.Equal(got, want) {
-		b.Errorf("after all events in the other order %q, want %q", got, want)
+	if got := effects(h.another()); len(want) == 0 || !slices.Equal(got, want) {
+		h.Errorf("after the events in reverse order the effects are %q, want %q", got, want)
 	}
 }
 
-// failure: what may go well the next time is tried again, and then done once.
-func (b *bench) failure() {
-	if b.Fail == nil {
-		b.Log("not checked: nothing that it needs can fail")
+// temporaryFailure checks that a failed event is tried again and then has its effect once.
+func (h *harness) temporaryFailure() {
+	if h.Fail == nil {
+		h.Log("not checked: Fail of the subject is nil")
 		return
 	}
-	undo := b.Fail()
-	e := b.Event()
-	for part, c := range b.parts {
-		ctx, cancel := context.WithTimeout(event.WithTID(b.Context(), e.TID), 20*time.Second)
+	undo := h.Fail()
+	e := h.Event()
+	for part, c := range h.parts {
+		ctx, cancel := context.WithTimeout(event.WithTID(h.Context(), e.TID), 20*time.Second)
 		err := c.Handle(ctx, e)
 		cancel()
 		if err == nil || permanent(err) {
-			b.Errorf("%s says %v of a failure that may pass, want an error worth a retry", part, err)
+			h.Errorf("%s: during a temporary failure Handle returned %v, want an error that is not permanent", part, err)
 		}
-		noSecret(b.T, err)
+		noSecret(h.T, err)
 	}
-	b.start()
-	b.publish(e)
-	b.until("a failed attempt", func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.failed > 0
+	h.start()
+	h.publish(e)
+	h.until("a failed attempt", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.failed > 0
 	})
 	undo()
-	b.until("the effect after the failure", func() bool { return len(b.Effects()) > 0 })
-	once := b.settled()
-	b.publish(e)
-	if again := b.settled(); !slices.Equal(once, again) {
-		b.Errorf("after a failure %q, and then %q", once, again)
+	h.until("the effect after the failure", func() bool { return len(h.Effects()) > 0 })
+	once := h.settled()
+	h.publish(e)
+	if again := h.settled(); !slices.Equal(once, again) {
+		h.Errorf("after a failure the effects are %q, after another delivery %q", once, again)
 	}
 }
 
-// refusal: what will never go well is not tried again, and holds up nobody.
-func (b *bench) refusal() {
-	if b.Refuse == nil {
-		b.Log("not checked: nothing that it needs can refuse")
+// permanentFailure checks that an event that is refused is dead-lettered after one attempt, and
+// does not hold up the next.
+func (h *harness) permanentFailure() {
+	if h.Refuse == nil {
+		h.Log("not checked: Refuse of the subject is nil")
 		return
 	}
-	undo := b.Refuse()
-	e := b.Event()
-	b.start()
-	b.publish(e)
-	b.until("a dead letter", func() bool { return len(b.dead()) > 0 })
-	for _, l := range b.dead() {
+	undo := h.Refuse()
+	e := h.Event()
+	h.start()
+	h.publish(e)
+	h.until("a dead letter", func() bool { return len(h.dead()) > 0 })
+	for _, l := range h.dead() {
 		if l.ID != e.ID || l.Attempt != 1 {
-			b.Errorf("dead letter %s after %d attempts, want %s after one", l.ID, l.Attempt, e.ID)
+			h.Errorf("dead letter %s after %d attempts, want %s after 1", l.ID, l.Attempt, e.ID)
 		}
-		noSecret(b.T, l.Reason)
+		noSecret(h.T, l.Reason)
 	}
 	undo()
-	b.publish(b.Event())
-	b.until("the effect of the next event", func() bool { return len(b.Effects()) > 0 })
+	h.publish(h.Event())
+	h.until("the effect of the next event", func() bool { return len(h.Effects()) > 0 })
 }
 
-// contextEnd: who is out of time returns, and says that it is not done.
-func (b *bench) contextEnd() {
-	if b.Hang == nil {
-		b.Log("not checked: nothing that it needs can hang")
+// timeout checks that Handle returns an error soon after its context ends.
+func (h *harness) timeout() {
+	if h.Hang == nil {
+		h.Log("not checked: Hang of the subject is nil")
 		return
 	}
-	undo := b.Hang()
+	undo := h.Hang()
 	defer undo()
-	for part, c := range b.parts {
-		ctx, cancel := context.WithTimeout(b.Context(), 300*time.Millisecond)
+	for part, c := range h.parts {
+		ctx, cancel := context.WithTimeout(h.Context(), 300*time.Millisecond)
 		began := time.Now()
-		err := c.Handle(ctx, b.Event())
+		err := c.Handle(ctx, h.Event())
 		cancel()
 		if took := time.Since(began); err == nil || permanent(err) || took > 10*time.Second {
-			b.Errorf("%s returned %v, %v after it began, with 0.3 s to do it", part, err, took)
+			h.Errorf("%s: with a timeout of 0.3 s Handle returned %v after %v", part, err, took)
 		}
-		noSecret(b.T, err)
+		noSecret(h.T, err)
 	}
 }
 
-// drain: what has begun is done before the end, and what has not is done when
-// it runs again; nothing is acknowledged and forgotten.
-func (b *bench) drain() {
+// shutdown checks that a consumer that is stopped loses no event: it finishes what it has begun,
+// and handles the rest when it runs again.
+func (h *harness) shutdown() {
 	var events []event.Event
 	for range 20 {
-		events = append(events, b.Event())
+		events = append(events, h.Event())
 	}
-	stop := b.start()
-	b.publish(events...)
-	b.until("the first effect", func() bool { return len(b.Effects()) > 0 })
+	stop := h.start()
+	h.publish(events...)
+	h.until("the first effect", func() bool { return len(h.Effects()) > 0 })
 	stop()
-	at := b.Effects()
+	stopped := h.Effects()
 
-	// Meanwhile another one, which is not stopped, handles the same events.
-	whole := b.another()
+	// Meanwhile a consumer that is not stopped handles the same events.
+	whole := h.another()
 	whole.start()
 	for _, e := range events {
 		before := whole.Effects()
@@ -171,59 +172,65 @@ func (b *bench) drain() {
 	}
 	want := len(whole.settled())
 
-	if later := b.Effects(); !slices.Equal(at, later) {
-		b.Errorf("%d effects when it had ended, and %d later", len(at), len(later))
+	if later := h.Effects(); !slices.Equal(stopped, later) {
+		h.Errorf("%d effects when the consumer had stopped, %d later", len(stopped), len(later))
 	}
-	b.start()
-	if got := len(b.settled()); got != want {
-		b.Errorf("ended in the middle and started again it has %d effects, without that %d", got, want)
+	h.start()
+	if got := len(h.settled()); got != want {
+		h.Errorf("after a stop and a start the consumer has %d effects, without them %d", got, want)
 	}
 }
 
-// unknownSetting: a word that it does not know is a mistake to be told at start.
-func (b *bench) unknownSetting() {
-	_, err := b.New(b.host("no_such_setting: 1\n"))
+// unknownSetting checks that a setting that does not exist is an error.
+func (h *harness) unknownSetting() {
+	_, err := h.New(h.host("no_such_setting: 1\n"))
 	if err == nil || !strings.Contains(err.Error(), "no_such_setting") {
-		b.Errorf("a setting that there is not: %v, want an error that names it", err)
+		h.Errorf("an unknown setting: error %v, want one that names it", err)
 	}
 }
 
-// Goal is a goal as the parser says it, of just now; each call makes another.
+// Goal returns a goal as the parser publishes it, from a page that was read just now. Each call
+// returns the goal of another match.
 func Goal() event.Event {
 	id := event.NewTID()
-	return at(event.Event{Data: event.Data{
-		League: "MLS", Team: "Toronto FC", Player: "Sebastian Giovinco", Opponent: "New York City FC", Side: event.Away, Assist: "Jozy Altidore",
-		Sport: event.Soccer, Kind: event.Goal, Action: event.New, Incident: event.IncidentID("consumertest", id.String()), Rev: 1, Score: &event.Score{Away: 1}, Clock: minute(6),
-		Match: &event.Match{ID: "consumertest-" + id.String(), Home: "New York City FC", Away: "Toronto FC", Status: event.Live, Period: event.FirstHalf, Clock: *minute(6)},
+	return publishable(event.Data{
+		League: "MLS", Team: "Toronto FC", Player: "Sebastian Giovinco", Opponent: "New York City FC",
+		Side: event.Away, Assist: "Jozy Altidore",
+		Sport: event.Soccer, Kind: event.Goal, Action: event.New,
+		Incident: event.IncidentID("consumertest", id.String()), Rev: 1, Score: &event.Score{Away: 1}, Clock: minute(6),
+		Match: &event.Match{ID: "consumertest-" + id.String(), Home: "New York City FC", Away: "Toronto FC",
+			Status: event.Live, Period: event.FirstHalf, Clock: *minute(6)},
 		Epoch: id.String(), Seq: 3,
-	}})
+	})
 }
 
-// Other is another goal of the same match, the nth after it.
+// Other returns another goal of the same match, the nth after goal.
 func Other(goal event.Event, n int) event.Event {
 	d := goal.Data
 	d.Kind, d.Action, d.Rev, d.Supersedes, d.Changes, d.Reason = event.Goal, event.New, 1, "", nil, ""
 	d.Incident = event.IncidentID("consumertest", d.Match.ID, fmt.Sprint(n))
 	d.Player, d.Clock, d.Time, d.Seq = "Jonathan Osorio", minute(10+n), "", d.Seq+int64(10*(n+1))
 	d.Score = &event.Score{Away: n + 2}
-	return at(event.Event{Data: d})
+	return publishable(d)
 }
 
-// Corrected is the same goal with another scorer, Retracted the news that it
-// was taken back.
+// Corrected returns the correction of a goal: it has another scorer.
 func Corrected(e event.Event) event.Event {
 	d := e.Data
-	d.Action, d.Rev, d.Seq, d.Supersedes, d.Reason = event.Corrected, d.Rev+1, d.Seq+1, e.ID, "the page names another scorer"
+	d.Action, d.Rev, d.Seq, d.Supersedes = event.Corrected, d.Rev+1, d.Seq+1, e.ID
+	d.Reason = "the page names another scorer"
 	d.Changes = map[string]event.Change{"player": {Old: d.Player, New: "Jozy Altidore"}}
 	d.Player, d.Assist = "Jozy Altidore", ""
-	return at(event.Event{Data: d})
+	return publishable(d)
 }
 
+// Retracted returns the retraction of a goal.
 func Retracted(e event.Event) event.Event {
 	d := e.Data
-	d.Action, d.Rev, d.Seq, d.Supersedes, d.Reason = event.Retracted, d.Rev+1, d.Seq+1, e.ID, "the page no longer shows it"
+	d.Action, d.Rev, d.Seq, d.Supersedes = event.Retracted, d.Rev+1, d.Seq+1, e.ID
+	d.Reason = "the page no longer shows it"
 	d.Changes, d.Score = nil, &event.Score{}
-	return at(event.Event{Data: d})
+	return publishable(d)
 }
 
 func minute(m int) *event.Clock {
@@ -231,12 +238,12 @@ func minute(m int) *event.Clock {
 	return &c
 }
 
-// at is the event of these facts, read from a page now.
-func at(e event.Event) event.Event {
-	made, err := event.Of(event.Key(e.Data.Sport, e.Data.League, e.Data.Kind.Word(e.Data.Action)), e.Data, time.Now())
+// publishable returns the event with these facts, read from a page now.
+func publishable(d event.Data) event.Event {
+	e, err := event.Of(event.Key(d.Sport, d.League, d.Kind.Word(d.Action)), d, time.Now())
 	if err != nil {
-		panic(err) // a mistake above
+		panic(err) // the facts above are valid
 	}
-	made.Source, made.TID = "/parser/consumertest", event.NewTID()
-	return made
+	e.Source, e.TID = "/parser/consumertest", event.NewTID()
+	return e
 }

@@ -1,8 +1,15 @@
-// Package consumertest checks what is asked of every consumer: that the same
-// event twice does no harm, that corrections arrive, that a failure is
-// permanent or temporary as it should be, that it ends when its context does,
-// and that no secret of its settings gets out. A consumer's own tests call
-// [Run], and say besides what it does with an event.
+// Package consumertest tests that a consumer keeps the contract of every consumer:
+//
+//   - An event that is delivered again has no second effect.
+//   - Corrections and retractions have an effect.
+//   - A consumer that can be rebuilt accepts events in any order.
+//   - A temporary failure is retried. A permanent one dead-letters the event.
+//   - Handle returns when its context ends.
+//   - A consumer that is stopped loses no event.
+//   - An unknown setting is an error.
+//   - No log and no error shows a secret of the settings.
+//
+// The tests of a consumer call [Run], and test what the consumer does with an event themselves.
 package consumertest
 
 import (
@@ -23,46 +30,48 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Subject is a consumer under test, with a world of its own.
+// A Subject is a consumer under test, and what it depends on.
 type Subject struct {
+	// New makes the consumer.
 	New consumers.Maker
-	// Settings are its part of matchwire.yaml, as a YAML text.
+	// Settings is the consumer's section of matchwire.yaml, as YAML text. Use [Secret] for every
+	// password, key and token in it.
 	Settings string
-	// Dir is the folder of the config; a temporary one if "".
+	// Dir is the folder of the config file. If it is "", Run creates a temporary one.
 	Dir string
-	// Event is an event that the consumer wants; each call makes another. A goal of
-	// [Goal] if nil.
+	// Event returns an event that the consumer subscribes to, another one with each call. If it is
+	// nil, Run uses [Goal].
 	Event func() event.Event
-	// Effects says what the consumer has brought about so far, in a form that
-	// compares: rows of a table, messages that somebody received.
+	// Effects returns the effects that the consumer has had so far, such as the rows of a table or
+	// the messages that a server received. Equal effects are equal strings in the same order.
 	Effects func() []string
-	// Fail has whatever the consumer needs fail for now, Refuse has it refuse for
-	// good, Hang has it not answer, until undo is called. What is nil is not
-	// checked.
+	// Fail makes a dependency of the consumer fail temporarily. Refuse makes it refuse every event
+	// permanently. Hang makes it not answer. Each lasts until undo is called. Run skips the checks
+	// whose function is nil.
 	Fail, Refuse, Hang func() (undo func())
 }
 
-// Run checks a consumer. make is called for every check anew.
-func Run(t *testing.T, make func(t *testing.T) Subject) {
-	check := func(name string, f func(*bench)) {
+// Run checks a consumer in subtests. It calls newSubject for each.
+func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
+	check := func(name string, f func(*harness)) {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, make(t))
-			b.another = func() *bench { return newBench(t, make(t)) }
-			f(b)
+			h := newHarness(t, newSubject(t))
+			h.another = func() *harness { return newHarness(t, newSubject(t)) }
+			f(h)
 		})
 	}
-	check("the same event twice", (*bench).twice)
-	check("corrections", (*bench).corrections)
-	check("any order, where it can be rebuilt", (*bench).anyOrder)
-	check("failure for now", (*bench).failure)
-	check("failure for good", (*bench).refusal)
-	check("end of the context", (*bench).contextEnd)
-	check("end of the run", (*bench).drain)
-	check("settings unknown", (*bench).unknownSetting)
+	check("duplicate event", (*harness).duplicates)
+	check("corrections", (*harness).corrections)
+	check("any order", (*harness).anyOrder)
+	check("temporary failure", (*harness).temporaryFailure)
+	check("permanent failure", (*harness).permanentFailure)
+	check("timeout", (*harness).timeout)
+	check("shutdown", (*harness).shutdown)
+	check("unknown setting", (*harness).unknownSetting)
 }
 
-// A bench is where a consumer is tested: a broker in memory, a Redis of its own.
-type bench struct {
+// A harness runs one consumer on an in-memory broker and an embedded Redis.
+type harness struct {
 	*testing.T
 	Subject
 	log    *log
@@ -71,60 +80,62 @@ type bench struct {
 	parts  map[string]consumers.Consumer // by name
 
 	mu        sync.Mutex
-	published int // messages, counted once for each part that wants them
-	finished  int // of those, handled or refused for good
-	failed    int // attempts that are to be tried again
+	published int // messages, counted once for each part that subscribes to them
+	finished  int // of those, handled or refused permanently
+	failed    int // attempts that failed temporarily
 
-	another func() *bench // the same consumer in a world of its own
+	another func() *harness // returns a harness of the same consumer
 }
 
+// name is the name of the consumer.
 const name = "subject"
 
-func newBench(t *testing.T, s Subject) *bench {
+func newHarness(t *testing.T, s Subject) *harness {
 	t.Helper()
 	if s.Dir == "" {
 		s.Dir = t.TempDir()
 	}
-	b := &bench{T: t, Subject: s, log: &log{}}
-	b.redis = redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
-	t.Cleanup(func() { b.redis.Close() })
-	b.broker = memory.New([]time.Duration{20 * time.Millisecond, 200 * time.Millisecond, time.Second}, b.logger())
-	c, err := s.New(b.host(s.Settings))
+	h := &harness{T: t, Subject: s, log: &log{}}
+	h.redis = redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	t.Cleanup(func() { h.redis.Close() })
+	h.broker = memory.New([]time.Duration{20 * time.Millisecond, 200 * time.Millisecond, time.Second}, h.logger())
+	c, err := s.New(h.host(s.Settings))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.parts = map[string]consumers.Consumer{name: c}
+	h.parts = map[string]consumers.Consumer{name: c}
 	if c.Parts != nil {
-		b.parts = map[string]consumers.Consumer{}
+		h.parts = map[string]consumers.Consumer{}
 		for part, p := range c.Parts {
-			b.parts[name+"."+part] = p
+			h.parts[name+"."+part] = p
 		}
 	}
-	t.Cleanup(func() { noSecret(b.T, b.log) })
+	t.Cleanup(func() { noSecret(h.T, h.log) })
 	if err := c.Check(); err != nil {
 		t.Fatal(err)
 	}
-	if b.Event == nil {
-		b.Event = Goal
+	if h.Event == nil {
+		h.Event = Goal
 	}
-	if e := b.Event(); !b.wants(e) {
-		t.Fatalf("it does not want %s: let Event of the subject make one that it wants", e.Type)
+	if e := h.Event(); !h.wants(e) {
+		t.Fatalf("the consumer does not subscribe to %s: set Event of the subject", e.Type)
 	}
-	if b.Effects == nil {
-		t.Fatal("Effects of the subject is nil: without it nothing can be checked")
+	if h.Effects == nil {
+		t.Fatal("Effects of the subject is nil")
 	}
-	return b
+	return h
 }
 
-func (b *bench) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+func (h *harness) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-func (b *bench) host(settings string) consumers.Host {
-	return Host(b.T, settings, b.Dir, b.redis, b.logger())
+func (h *harness) host(settings string) consumers.Host {
+	return Host(h.T, settings, h.Dir, h.redis, h.logger())
 }
 
-// Host is what a consumer is given whose part of the config is settings.
+// Host returns a host for a test. settings is the consumer's section of the config, as YAML text.
+// dir is the folder of the config file.
 func Host(t *testing.T, settings, dir string, r redis.UniversalClient, log *slog.Logger) consumers.Host {
 	t.Helper()
 	return consumers.Host{
@@ -141,42 +152,43 @@ func Host(t *testing.T, settings, dir string, r redis.UniversalClient, log *slog
 	}
 }
 
-// start runs the consumer until stop is called, or the test ends.
-func (b *bench) start() (stop func()) {
-	b.Helper()
+// start runs the consumer until stop is called or the test ends.
+func (h *harness) start() (stop func()) {
+	h.Helper()
 	ctx, cancel := context.WithCancel(event.WithTID(context.Background(), event.NewTID()))
 	var running sync.WaitGroup
-	r := consumers.Runner{Broker: counted{b.broker, b}, Redis: b.redis, Prefix: "mw:", Log: b.logger()}
-	for part, c := range b.parts {
+	r := consumers.Runner{Broker: counter{h.broker, h}, Redis: h.redis, Prefix: "mw:", Log: h.logger()}
+	for part, c := range h.parts {
 		ready := make(chan struct{})
 		running.Go(func() {
 			if err := r.Run(ctx, part, c, ready); err != nil {
-				b.Error(err)
+				h.Error(err)
 			}
 		})
 		<-ready
 	}
 	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
-	b.Cleanup(stop)
+	h.Cleanup(stop)
 	return stop
 }
 
-func (b *bench) publish(events ...event.Event) {
-	b.Helper()
+// publish publishes events and counts them.
+func (h *harness) publish(events ...event.Event) {
+	h.Helper()
 	for _, e := range events {
 		m, err := broker.NewMessage(e)
-		for _, c := range b.parts {
+		for _, c := range h.parts {
 			if event.MatchAny(c.Keys, e.Type) {
-				b.mu.Lock()
-				b.published++
-				b.mu.Unlock()
+				h.mu.Lock()
+				h.published++
+				h.mu.Unlock()
 			}
 		}
 		if err == nil {
-			_, err = b.broker.Publish(b.Context(), m)
+			_, err = h.broker.Publish(h.Context(), m)
 		}
 		if err != nil {
-			b.Fatal(err)
+			h.Fatal(err)
 		}
 	}
 }
@@ -184,52 +196,52 @@ func (b *bench) publish(events ...event.Event) {
 // patience bounds every wait.
 var patience = 30 * time.Second
 
-// until waits until ok.
-func (b *bench) until(what string, ok func() bool) {
-	b.Helper()
+// until waits until ok returns true. It fails the test after patience.
+func (h *harness) until(what string, ok func() bool) {
+	h.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			b.Fatalf("waited for %s; %d effects; said:\n%s", what, len(b.Effects()), b.log)
+			h.Fatalf("waited %v for %s; %d effects; log:\n%s", patience, what, len(h.Effects()), h.log)
 		}
 	}
 }
 
-// settled returns the effects once every part has handled every published message
-// that it wants, or refused it for good. A consumer must not acknowledge an event
-// before its effect, so nothing more happens then.
-func (b *bench) settled() []string {
-	b.Helper()
-	b.until("every event to be handled, or refused for good", func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.finished >= b.published
+// settled waits until every part has handled or permanently refused every published message that it
+// subscribes to, and returns the effects. A consumer must not acknowledge an event before its
+// effect, so there are no more effects to come.
+func (h *harness) settled() []string {
+	h.Helper()
+	h.until("every event to be handled or permanently refused", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.finished >= h.published
 	})
-	return b.Effects()
+	return h.Effects()
 }
 
-// counted is the broker of a bench, which counts what becomes of messages.
-type counted struct {
+// A counter is the broker of a harness. It counts the outcomes of the messages.
+type counter struct {
 	broker.Subscriber
-	bench *bench
+	harness *harness
 }
 
-func (c counted) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
+func (c counter) Subscribe(ctx context.Context, s broker.Subscription, handle broker.Handler) error {
 	return c.Subscriber.Subscribe(ctx, s, func(ctx context.Context, m broker.Message) error {
-		err := h(ctx, m)
-		c.bench.mu.Lock()
-		defer c.bench.mu.Unlock()
+		err := handle(ctx, m)
+		c.harness.mu.Lock()
+		defer c.harness.mu.Unlock()
 		if err == nil || permanent(err) {
-			c.bench.finished++
+			c.harness.finished++
 		} else {
-			c.bench.failed++
+			c.harness.failed++
 		}
 		return err
 	})
 }
 
-// wants is an event that the consumer has bound its queue to.
-func (b *bench) wants(e event.Event) bool {
-	for _, c := range b.parts {
+// wants reports whether a part of the consumer subscribes to an event.
+func (h *harness) wants(e event.Event) bool {
+	for _, c := range h.parts {
 		if event.MatchAny(c.Keys, e.Type) {
 			return true
 		}
@@ -237,15 +249,16 @@ func (b *bench) wants(e event.Event) bool {
 	return false
 }
 
-func (b *bench) dead() (all []broker.DeadLetter) {
-	b.Helper()
-	for part := range b.parts {
-		err := broker.OldestDead(b.Context(), b.broker, consumers.QueueName(part), 10, func(l broker.DeadLetter) error {
+// dead returns the oldest dead letters of each part, at most 10.
+func (h *harness) dead() (all []broker.DeadLetter) {
+	h.Helper()
+	for part := range h.parts {
+		err := broker.OldestDead(h.Context(), h.broker, consumers.QueueName(part), 10, func(l broker.DeadLetter) error {
 			all = append(all, l)
 			return nil
 		})
 		if err != nil {
-			b.Fatal(err)
+			h.Fatal(err)
 		}
 	}
 	return all

@@ -17,14 +17,14 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A ledger is a consumer that does all as it should, but for one fault.
+// A ledger is a consumer with one fault, or none if fault is "".
 type ledger struct {
 	fault string
 
-	mu    sync.Mutex
-	rows  map[string]string // by incident
-	how   func() error      // it answers
-	hangs chan struct{}
+	mu     sync.Mutex
+	rows   map[string]string // by incident
+	answer func() error      // the outcome of its dependency
+	hangs  chan struct{}     // not nil while its dependency hangs; closed when that ends
 }
 
 type settings struct {
@@ -33,11 +33,11 @@ type settings struct {
 
 func (l *ledger) new(h consumers.Host) (consumers.Consumer, error) {
 	var set settings
-	if err := h.Settings(&set); err != nil && l.fault != "settings unknown" {
+	if err := h.Settings(&set); err != nil && l.fault != "unknown setting" {
 		return consumers.Consumer{}, err
 	}
 	keys := []string{"#"}
-	if l.fault == "end of the run" {
+	if l.fault == "shutdown" {
 		return l.forgetful(keys), nil
 	}
 	return consumers.Consumer{Keys: keys, Rebuilds: true, Handle: func(ctx context.Context, e event.Event) error {
@@ -45,24 +45,24 @@ func (l *ledger) new(h consumers.Host) (consumers.Consumer, error) {
 			h.Log.Info("writing", "token", set.Token)
 		}
 		l.mu.Lock()
-		how, hangs := l.how, l.hangs
+		answer, hangs := l.answer, l.hangs
 		l.mu.Unlock()
 		if hangs != nil {
 			select {
 			case <-hangs:
 			case <-ctx.Done():
-				if l.fault == "end of the context" {
+				if l.fault == "timeout" {
 					return nil
 				}
 				return ctx.Err()
 			}
 		}
-		err := how()
+		err := answer()
 		if err != nil {
-			if l.fault == "failure for now" {
+			if l.fault == "temporary failure" {
 				return broker.Permanent(err)
 			}
-			if l.fault == "failure for good" && errors.Is(err, broker.ErrPermanent) {
+			if l.fault == "permanent failure" && errors.Is(err, broker.ErrPermanent) {
 				return errors.New("again")
 			}
 			return err
@@ -71,10 +71,10 @@ func (l *ledger) new(h consumers.Host) (consumers.Consumer, error) {
 		defer l.mu.Unlock()
 		d := e.Data
 		if l.fault == "corrections" && d.Action != event.New {
-			return broker.Permanent(errors.New("what is that?"))
+			return broker.Permanent(errors.New("unknown action"))
 		}
 		row := d.Incident
-		if l.fault == "the same event twice" {
+		if l.fault == "duplicate event" {
 			row += string(rune('a' + len(l.rows)))
 		}
 		if was, ok := l.rows[row]; ok && was >= string(rune('0'+d.Rev)) && l.fault != "any order" {
@@ -85,8 +85,8 @@ func (l *ledger) new(h consumers.Host) (consumers.Consumer, error) {
 	}}, nil
 }
 
-// forgetful acknowledges at once, writes later, and forgets at the end what it
-// has not written.
+// forgetful returns a consumer that acknowledges events at once and writes them later. When it
+// stops, it drops the events that it has not written.
 func (l *ledger) forgetful(keys []string) consumers.Consumer {
 	buffer := make(chan event.Event, 1000)
 	return consumers.Consumer{Keys: keys,
@@ -112,16 +112,16 @@ func (l *ledger) forgetful(keys []string) consumers.Consumer {
 
 func subject(fault string) func(*testing.T) consumertest.Subject {
 	return func(*testing.T) consumertest.Subject {
-		l := &ledger{fault: fault, rows: map[string]string{}, how: func() error { return nil }}
+		l := &ledger{fault: fault, rows: map[string]string{}, answer: func() error { return nil }}
 		set := func(err error) func() func() {
 			return func() func() {
 				l.mu.Lock()
 				defer l.mu.Unlock()
-				l.how = func() error { return err }
+				l.answer = func() error { return err }
 				return func() {
 					l.mu.Lock()
 					defer l.mu.Unlock()
-					l.how = func() error { return nil }
+					l.answer = func() error { return nil }
 				}
 			}
 		}
@@ -147,10 +147,10 @@ func subject(fault string) func(*testing.T) consumertest.Subject {
 	}
 }
 
-func TestOneThatIsAsItShouldBe(t *testing.T) { consumertest.Run(t, subject("")) }
+func TestConsumerWithoutFaultPasses(t *testing.T) { consumertest.Run(t, subject("")) }
 
-// Each check finds the fault that it is there for. The faulty run is a process
-// of its own, as it has to fail.
+// Each check finds its fault. The faulty consumer is tested in another process, since that test
+// must fail.
 func TestFaultsAreFound(t *testing.T) {
 	if fault := os.Getenv("CONSUMERTEST_FAULT"); fault != "" {
 		consumertest.Hurry()
@@ -158,8 +158,9 @@ func TestFaultsAreFound(t *testing.T) {
 		return
 	}
 	for fault, check := range map[string]string{
-		"the same event twice": "the_same_event_twice", "corrections": "corrections", "any order": "any_order", "failure for now": "failure_for_now",
-		"failure for good": "failure_for_good", "end of the context": "end_of_the_context", "settings unknown": "settings_unknown", "end of the run": "end_of_the_run", "secret": "the_same_event_twice",
+		"duplicate event": "duplicate_event", "corrections": "corrections", "any order": "any_order",
+		"temporary failure": "temporary_failure", "permanent failure": "permanent_failure",
+		"timeout": "timeout", "shutdown": "shutdown", "unknown setting": "unknown_setting", "secret": "duplicate_event",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
@@ -167,7 +168,7 @@ func TestFaultsAreFound(t *testing.T) {
 			cmd.Env = append(os.Environ(), "CONSUMERTEST_FAULT="+fault)
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "--- FAIL: TestFaultsAreFound/"+check) {
-				t.Errorf("not found: %v\n%s", err, out)
+				t.Errorf("fault not found: %v\n%s", err, out)
 			}
 		})
 	}

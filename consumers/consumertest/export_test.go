@@ -2,5 +2,5 @@ package consumertest
 
 import "time"
 
-// Hurry shortens every wait, for a run that is meant to fail.
+// Hurry shortens every wait, for a test that must fail.
 func Hurry() { patience = 3 * time.Second }

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A log collects what a consumer logs. It can be read meanwhile.
+// A log collects log lines. It is safe for concurrent use.
 type log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -28,23 +28,22 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// Secret is to stand in the settings wherever they hold a password, a key or a
-// token: no log and no error may show it.
+// Secret is the value of every password, key and token in the settings of a [Subject]. The test
+// fails if a log line or an error shows it.
 const Secret = "hunter2-S3cret"
 
-// noSecret fails the test if a log text or an error shows [Secret], in plain
-// text, hexadecimal or base64.
-func noSecret(t testing.TB, said any) {
+// noSecret fails the test if a log or an error shows [Secret] as plain text, hexadecimal or base64.
+func noSecret(t testing.TB, output any) {
 	t.Helper()
-	text := fmt.Sprintf("%v\n%+v", said, said)
+	text := fmt.Sprintf("%v\n%+v", output, output)
 	forms := []string{Secret, hex.EncodeToString([]byte(Secret))}
-	for offset := range 3 { // base64 depends on what precedes it; the outer characters mix with the neighbours
+	for offset := range 3 { // the base64 form depends on the bytes before the secret; its outer characters vary
 		b := base64.RawStdEncoding.EncodeToString([]byte("\x00\x00"[:offset] + Secret))
 		forms = append(forms, b[4:len(b)-2])
 	}
 	for _, f := range forms {
 		if strings.Contains(text, f) {
-			t.Errorf("the secret is shown, as %q, in:\n%s", f, text)
+			t.Errorf("the secret is shown as %q in:\n%s", f, text)
 			return
 		}
 	}

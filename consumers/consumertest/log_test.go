@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// failing records that the test that it stands for would have failed.
+// A failing is a test that records whether it has failed.
 type failing struct {
 	testing.TB
 	failed bool
@@ -18,14 +18,15 @@ func (f *failing) Errorf(string, ...any) { f.failed = true }
 
 func TestSecretIsFound(t *testing.T) {
 	base := base64.StdEncoding.EncodeToString
-	for _, said := range []any{
+	for _, output := range []any{
 		"https://user:" + Secret + "@host/", errors.New(Secret), hex.EncodeToString([]byte(Secret)),
-		base([]byte(Secret + "!")), base([]byte("u:" + Secret)), base([]byte("user:" + Secret + "?x")), base([]byte("me:" + Secret)),
+		base([]byte(Secret + "!")), base([]byte("u:" + Secret)), base([]byte("user:" + Secret + "?x")),
+		base([]byte("me:" + Secret)),
 	} {
 		var f failing
-		noSecret(&f, said)
+		noSecret(&f, output)
 		if !f.failed {
-			t.Errorf("not found in %v", said)
+			t.Errorf("the secret is not found in %v", output)
 		}
 	}
 	noSecret(t, "https://user@host/")

@@ -1,18 +1,19 @@
-// Package exec is the consumer for those who write none in Go: it hands events
-// to a program, which may be written in any language.
+// Package exec is a consumer that runs a program and sends it events. The program can be written in
+// any language.
 //
-// The program reads events from its standard input, each the JSON of a
-// CloudEvents object on one line, and answers each with a line on its standard
-// output before it gets the next:
+// The program reads events from its standard input, one line each: the JSON of a CloudEvents
+// object. It answers each event with one line on its standard output before it receives the next:
 //
-//	ok                 it is done
-//	retry REASON       it is to come again after a pause, which grows
-//	permanent REASON   it cannot be handled: to the dead letters
+//	ok                 the event is handled
+//	retry REASON       deliver the event again, after a pause that grows with each attempt
+//	permanent REASON   the event cannot be handled: dead-letter it
 //
-// What it writes to standard error is logged. When its input ends it is to end.
-// Several copies may run, each with an event of its own; one that ends, answers
-// something else or takes too long is killed and started again, and its event
-// is tried again.
+// Lines that the program writes to standard error are logged. The program must exit when its
+// standard input ends.
+//
+// Several copies of the program can run. Each handles one event at a time. A copy that exits,
+// answers anything else or takes too long is killed and started again. The event that it was
+// handling is tried again.
 package exec
 
 import (
@@ -32,41 +33,41 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Settings are the part of the config of a consumer that is a program.
+// Settings are the config section of a consumer that is a program.
 type Settings struct {
-	// Exec is the program and its arguments. It runs in the folder of the config
-	// file, without matchwire's own secrets in its environment.
+	// Exec is the program and its arguments. The program runs in the folder of the config file. Its
+	// environment lacks the variables that hold matchwire's own secrets.
 	Exec []string `yaml:"exec"`
-	// Keys are the topic patterns of the events it wants.
+	// Keys are the topic patterns of the events that the program receives.
 	Keys []string `yaml:"keys"`
-	// Processes is how many copies run in each instance, 1 to 64; 1 without it.
+	// Processes is how many copies of the program each instance runs, 1 to 64. The default is 1.
 	Processes int `yaml:"processes"`
-	// Timeout is how long it may take for an event; 30s without it.
+	// Timeout is how long the program may take for one event. The default is 30s.
 	Timeout strictyaml.Duration `yaml:"timeout"`
-	// Once has it get no event twice within a day, but for those that were under
-	// way when a process was killed.
+	// Once sends the program each event at most once within a day. An event can still be sent again
+	// if a process was killed while handling it.
 	Once bool `yaml:"once"`
 }
 
 const maxProcesses = 64
 
-// A program is what the consumer of that name runs.
+// A program is what a consumer runs.
 type program struct {
-	path string
-	args []string
-	dir  string
-	log  *slog.Logger
-	work chan job
+	path     string
+	args     []string
+	dir      string // working directory
+	log      *slog.Logger
+	requests chan request // each is received by one copy
 }
 
-// A job is an event for one of the copies.
-type job struct {
-	late   <-chan struct{} // closed when the answer comes too late
-	line   []byte
-	answer chan<- error // has room for it
+// A request sends an event to a copy of the program.
+type request struct {
+	expired <-chan struct{} // closed when the time for the event is over
+	line    []byte
+	answer  chan<- error // buffered, so that sending does not block
 }
 
-// New makes the consumer.
+// New returns a consumer that runs the program of its settings.
 func New(h consumers.Host) (consumers.Consumer, error) {
 	set := Settings{Processes: 1, Timeout: strictyaml.Duration(30 * time.Second)}
 	if err := h.Settings(&set); err != nil {
@@ -76,7 +77,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	case len(set.Exec) == 0 || set.Exec[0] == "":
 		return consumers.Consumer{}, errors.New("exec: want a program and its arguments, like [python3, goals.py]")
 	case len(set.Keys) == 0:
-		return consumers.Consumer{}, errors.New(`keys: want topic patterns of the events that the program gets, like ["*.*.goal"]`)
+		return consumers.Consumer{}, errors.New(`keys: want topic patterns of the program's events, like ["*.*.goal"]`)
 	case set.Processes < 1 || set.Processes > maxProcesses:
 		return consumers.Consumer{}, fmt.Errorf("processes %d: want 1 to %d", set.Processes, maxProcesses)
 	}
@@ -85,12 +86,13 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 			return consumers.Consumer{}, fmt.Errorf("keys: %w", err)
 		}
 	}
-	p := &program{args: set.Exec[1:], log: h.Log, work: make(chan job)}
-	if err := p.find(set.Exec[0], h.Path); err != nil && !h.Elsewhere {
+	p := &program{args: set.Exec[1:], log: h.Log, requests: make(chan request)}
+	if err := p.resolve(set.Exec[0], h.Path); err != nil && !h.Elsewhere {
 		return consumers.Consumer{}, fmt.Errorf("exec: %w", err)
 	}
 	return consumers.Consumer{
-		Keys: set.Keys, Limit: set.Processes, Timeout: time.Duration(set.Timeout), Once: set.Once, Handle: p.handle,
+		Keys: set.Keys, Limit: set.Processes, Timeout: time.Duration(set.Timeout), Once: set.Once,
+		Handle: p.handle,
 		Run: func(ctx context.Context) error {
 			var copies errgroup.Group
 			for range set.Processes {
@@ -101,13 +103,14 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	}, nil
 }
 
-// find finds the program, and the folder of the config file, in which it runs.
-func (p *program) find(name string, inFolder func(string) string) (err error) {
-	if p.dir, err = filepath.Abs(inFolder(".")); err != nil {
+// resolve sets the path of the program and its working directory, the folder of the config file. A
+// name without a slash is looked up in PATH. Any other is relative to that folder.
+func (p *program) resolve(name string, inConfigFolder func(string) string) (err error) {
+	if p.dir, err = filepath.Abs(inConfigFolder(".")); err != nil {
 		return err
 	}
-	if filepath.Base(name) != name { // a path
-		if name, err = filepath.Abs(inFolder(name)); err != nil {
+	if filepath.Base(name) != name {
+		if name, err = filepath.Abs(inConfigFolder(name)); err != nil {
 			return err
 		}
 	}
@@ -115,7 +118,8 @@ func (p *program) find(name string, inFolder func(string) string) (err error) {
 	return err
 }
 
-// handle has one of the copies handle an event. While none runs, all events wait.
+// handle sends an event to the next copy that is free and returns its answer. If no copy is free
+// before ctx ends, the event is delivered again later and no attempt is counted.
 func (p *program) handle(ctx context.Context, e event.Event) error {
 	m, err := broker.NewMessage(e)
 	if err != nil {
@@ -123,9 +127,9 @@ func (p *program) handle(ctx context.Context, e event.Event) error {
 	}
 	answer := make(chan error, 1)
 	select {
-	case p.work <- job{late: ctx.Done(), line: append(m.Body, '\n'), answer: answer}:
-		return <-answer // killed when ctx ends
+	case p.requests <- request{expired: ctx.Done(), line: append(m.Body, '\n'), answer: answer}:
+		return <-answer // at the latest when ctx ends, which kills the copy
 	case <-ctx.Done():
-		return broker.Unavailable(errors.New("no copy of the program runs"))
+		return broker.Unavailable(errors.New("no copy of the program is running"))
 	}
 }

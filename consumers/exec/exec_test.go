@@ -21,11 +21,14 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// run runs a shell script as a consumer until the test ends.
-func run(t *testing.T, script string, change func(*exec.Settings)) (handle func(player string) error, said *testenv.Log) {
+// run runs a shell script as a consumer until the test ends. handle sends it a goal. change, if not
+// nil, changes the settings.
+func run(
+	t *testing.T, script string, change func(*exec.Settings),
+) (handle func(player string) error, log *testenv.Log) {
 	t.Helper()
-	said = &testenv.Log{}
-	c, err := exec.New(host(said, func(s *exec.Settings) {
+	log = &testenv.Log{}
+	c, err := exec.New(host(log, func(s *exec.Settings) {
 		s.Exec, s.Keys = []string{"sh", "-c", script}, []string{"#"}
 		if change != nil {
 			change(s)
@@ -45,12 +48,13 @@ func run(t *testing.T, script string, change func(*exec.Settings)) (handle func(
 		}
 		defer cancel()
 		return c.Handle(ctx, goal(t, player))
-	}, said
+	}, log
 }
 
-func host(said *testenv.Log, settings func(*exec.Settings)) consumers.Host {
+func host(log *testenv.Log, settings func(*exec.Settings)) consumers.Host {
 	return consumers.Host{
-		Log: slog.New(slog.NewTextHandler(said, nil)), Path: func(p string) string { return filepath.Join(os.TempDir(), p) },
+		Log:      slog.New(slog.NewTextHandler(log, nil)),
+		Path:     func(p string) string { return filepath.Join(os.TempDir(), p) },
 		Settings: func(into any) error { settings(into.(*exec.Settings)); return nil },
 	}
 }
@@ -65,7 +69,7 @@ func goal(t *testing.T, player string) event.Event {
 	return e
 }
 
-// A shell that answers by the scorer's name.
+// answers is a shell script whose answer depends on the scorer's name.
 const answers = `while read -r line; do case "$line" in
 	*Fine*) echo ok;;
 	*Later*) echo "retry the site is closed";;
@@ -76,58 +80,70 @@ const answers = `while read -r line; do case "$line" in
 esac; done`
 
 func TestAnswers(t *testing.T) {
-	handle, said := run(t, answers, nil)
+	handle, log := run(t, answers, nil)
 	for _, tc := range []struct {
 		player    string
 		want      string
 		permanent bool
 	}{
-		{"Fine", "", false}, {"Later", "the site is closed", false}, {"Never", "no such player", true}, {"Fine", "", false},
-		{"Dies", "it ended while it handled an event", false}, {"Fine", "", false}, // it is started again
-		{"Babbles", `it answered "what": want ok, retry REASON or permanent REASON`, false}, {"Fine", "", false},
+		{"Fine", "", false},
+		{"Later", "the site is closed", false},
+		{"Never", "no such player", true},
+		{"Fine", "", false},
+		{"Dies", "the program exited while it handled an event", false},
+		{"Fine", "", false}, // it was started again
+		{"Babbles", `the program answered "what": want ok, retry REASON or permanent REASON`, false},
+		{"Fine", "", false},
 	} {
 		err := handle(tc.player)
-		if (err == nil) != (tc.want == "") || err != nil && (!strings.Contains(err.Error(), tc.want) || errors.Is(err, broker.ErrPermanent) != tc.permanent || errors.Is(err, broker.ErrUnavailable)) {
-			t.Errorf("%s: %v, want %q, permanent %v", tc.player, err, tc.want, tc.permanent)
+		switch {
+		case err == nil && tc.want == "":
+		case err == nil || tc.want == "" || !strings.Contains(err.Error(), tc.want),
+			errors.Is(err, broker.ErrPermanent) != tc.permanent, errors.Is(err, broker.ErrUnavailable):
+			t.Errorf("%s: error %v, want %q, permanent %v", tc.player, err, tc.want, tc.permanent)
 		}
 	}
-	if !strings.Contains(said.String(), "exit status 3") {
-		t.Errorf("nobody said that it ended with 3:\n%s", said)
+	if !strings.Contains(log.String(), "exit status 3") {
+		t.Errorf("the log lacks the exit status 3:\n%s", log)
 	}
 }
 
-// One that hangs is killed with all that it has started.
-func TestHangs(t *testing.T) {
-	handle, said := run(t, answers, func(s *exec.Settings) { s.Timeout = strictyaml.Duration(time.Second) })
+// A copy that hangs is killed with all processes that it has started.
+func TestHangingProgramIsKilled(t *testing.T) {
+	handle, log := run(t, answers, func(s *exec.Settings) { s.Timeout = strictyaml.Duration(time.Second) })
 	if err := handle("Fine"); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
 	if err := handle("Hangs"); err == nil || errors.Is(err, broker.ErrPermanent) || time.Since(began) > 20*time.Second {
-		t.Errorf("%v after %v", err, time.Since(began))
+		t.Errorf("handling an event that hangs returned %v after %v", err, time.Since(began))
 	}
-	testenv.Eventually(t, func() bool { return handle("Fine") == nil }, "it to come back; said:\n%s", said)
+	recovered := func() bool { return handle("Fine") == nil }
+	testenv.Eventually(t, recovered, "the program to handle events again; log:\n%s", log)
 }
 
 // While the program cannot run, events wait as in any outage.
-func TestCannotRun(t *testing.T) {
-	handle, said := run(t, "echo broken >&2; exit 1", func(s *exec.Settings) { s.Timeout = strictyaml.Duration(time.Second) })
+func TestProgramThatCannotRunIsAnOutage(t *testing.T) {
+	handle, log := run(t, "echo broken >&2; exit 1", func(s *exec.Settings) {
+		s.Timeout = strictyaml.Duration(time.Second)
+	})
 	unavailable := false
-	for range 5 { // one may meet a copy that is about to end
+	for range 5 { // a copy that is about to exit may receive one of them
 		unavailable = unavailable || errors.Is(handle("Fine"), broker.ErrUnavailable)
 	}
 	if !unavailable {
-		t.Error("no event was told that the program is away")
+		t.Error("no event got ErrUnavailable")
 	}
-	if !strings.Contains(said.String(), "line=broken") || !strings.Contains(said.String(), "started again") {
-		t.Errorf("said:\n%s", said)
+	if !strings.Contains(log.String(), "line=broken") || !strings.Contains(log.String(), "starting it again") {
+		t.Errorf("the log lacks the program's output or its restart:\n%s", log)
 	}
 }
 
-// Several copies work at a time, and each event goes to one of them.
-func TestCopies(t *testing.T) {
+// Several copies work at the same time. Each event goes to one of them.
+func TestCopiesShareTheEvents(t *testing.T) {
 	dir := t.TempDir()
-	handle, _ := run(t, `while read -r line; do sleep 0.3; echo "$line" >> `+dir+`/$$; echo ok; done`, func(s *exec.Settings) {
+	script := `while read -r line; do sleep 0.3; echo "$line" >> ` + dir + `/$$; echo ok; done`
+	handle, _ := run(t, script, func(s *exec.Settings) {
 		s.Processes, s.Timeout = 4, strictyaml.Duration(20*time.Second)
 	})
 	var all sync.WaitGroup
@@ -156,25 +172,25 @@ func TestCopies(t *testing.T) {
 	}
 }
 
-// What is secret in matchwire's environment is none of the program's business,
-// and what it is told to keep to itself reaches no log.
-func TestEnvironment(t *testing.T) {
+// The program's environment lacks matchwire's secrets, and has all other variables.
+func TestEnvironmentLacksSecrets(t *testing.T) {
 	for _, name := range []string{"AMQP_URL", "REDIS_URL_FILE", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS"} {
 		t.Setenv(name, testenv.Secret)
 	}
 	t.Setenv("FOR_THE_PROGRAM", "seen")
-	handle, said := run(t, `env >&2; echo at $(pwd) >&2; while read -r line; do echo ok; done`, nil)
+	handle, log := run(t, `env >&2; echo at $(pwd) >&2; while read -r line; do echo ok; done`, nil)
 	if err := handle("Fine"); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Eventually(t, func() bool { return strings.Contains(said.String(), "at "+os.TempDir()) }, "it to run beside the config; said:\n%s", said)
-	if !strings.Contains(said.String(), "FOR_THE_PROGRAM=seen") {
-		t.Errorf("what is no secret is missing:\n%s", said)
+	inFolder := func() bool { return strings.Contains(log.String(), "at "+os.TempDir()) }
+	testenv.Eventually(t, inFolder, "the program to run in the folder of the config; log:\n%s", log)
+	if !strings.Contains(log.String(), "FOR_THE_PROGRAM=seen") {
+		t.Errorf("a variable that is not secret is missing:\n%s", log)
 	}
-	testenv.NoSecret(t, said.String())
+	testenv.NoSecret(t, log.String())
 }
 
-func TestMistakes(t *testing.T) {
+func TestSettingsAreChecked(t *testing.T) {
 	for want, settings := range map[string]exec.Settings{
 		"exec: want a program":               {Keys: []string{"#"}, Processes: 1},
 		"keys: want topic patterns":          {Exec: []string{"sh"}, Processes: 1},
@@ -185,28 +201,31 @@ func TestMistakes(t *testing.T) {
 	} {
 		_, err := exec.New(host(&testenv.Log{}, func(s *exec.Settings) { *s = settings }))
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %q", err, want)
+			t.Errorf("settings %+v: error %v, want %q", settings, err, want)
 		}
 	}
 }
 
-// A process that only has to know of the consumer need not have the program.
-func TestElsewhere(t *testing.T) {
-	h := host(&testenv.Log{}, func(s *exec.Settings) { s.Exec, s.Keys = []string{"no-such-program-here"}, []string{"#"} })
+// If the consumer runs in other processes only, the program may be missing here.
+func TestProgramMayBeMissingElsewhere(t *testing.T) {
+	h := host(&testenv.Log{}, func(s *exec.Settings) {
+		s.Exec, s.Keys = []string{"no-such-program-here"}, []string{"#"}
+	})
 	h.Elsewhere = true
 	if _, err := exec.New(h); err != nil {
 		t.Error(err)
 	}
 }
 
-// A program with a path stands beside the config file, wherever matchwire runs.
-func TestProgramBesideTheConfig(t *testing.T) {
+// The path of a program is relative to the folder of the config file, not to the working directory.
+func TestPathIsRelativeToTheConfig(t *testing.T) {
+	const script = "#!/bin/sh\nwhile read -r line; do echo ok; done\n"
 	t.Chdir(t.TempDir())
 	for _, folder := range []string{"", "conf"} {
 		if err := os.MkdirAll(filepath.Join(".", folder), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, "goals.sh"), []byte("#!/bin/sh\nwhile read -r line; do echo ok; done\n"), 0o700); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, "goals.sh"), []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		h := host(&testenv.Log{}, func(s *exec.Settings) { s.Exec, s.Keys = []string{"./goals.sh"}, []string{"#"} })
@@ -217,16 +236,17 @@ func TestProgramBesideTheConfig(t *testing.T) {
 		}
 		err = c.While(t.Context(), func(ctx context.Context) error { return c.Handle(ctx, goal(t, "Fine")) })
 		if err != nil {
-			t.Errorf("in %q: %v", folder, err)
+			t.Errorf("program in folder %q: %v", folder, err)
 		}
 	}
 }
 
-// What a program has started ends with it.
-func TestNothingStays(t *testing.T) {
+// The processes that a program has started end with it.
+func TestChildrenEndWithTheProgram(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
+	script := "sleep 300 & echo $! >> " + pids + "; while read -r line; do echo ok; done"
 	c, err := exec.New(host(&testenv.Log{}, func(s *exec.Settings) {
-		s.Exec, s.Keys = []string{"sh", "-c", "sleep 300 & echo $! >> " + pids + "; while read -r line; do echo ok; done"}, []string{"#"}
+		s.Exec, s.Keys = []string{"sh", "-c", script}, []string{"#"}
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -242,10 +262,10 @@ func TestNothingStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testenv.Eventually(t, func() bool { return !running(pid) }, "what the program started to end")
+	testenv.Eventually(t, func() bool { return !running(pid) }, "the program's child to exit")
 }
 
-// running reports whether a process is there and no zombie.
+// running reports whether a process exists and is not a zombie.
 func running(pid int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(b), ") Z ")

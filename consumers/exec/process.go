@@ -18,14 +18,17 @@ import (
 )
 
 const (
-	maxAnswer  = 16 << 10 // bytes of a line that is read
-	maxPause   = 30 * time.Second
-	stopWithin = 10 * time.Second // after the end of its input
+	maxLine     = 16 << 10 // bytes of one line of the program's output
+	minPause    = time.Second
+	maxPause    = 30 * time.Second
+	stopTimeout = 10 * time.Second // for the program to exit after the end of its input
 )
 
-// supervise keeps a copy of the program running until ctx ends.
+// supervise runs a copy of the program, again and again, until ctx ends.
 func (p *program) supervise(ctx context.Context) {
-	pauses := &backoff.ExponentialBackOff{InitialInterval: time.Second, Multiplier: 2, RandomizationFactor: 0.5, MaxInterval: maxPause}
+	pauses := &backoff.ExponentialBackOff{
+		InitialInterval: minPause, Multiplier: 2, RandomizationFactor: 0.5, MaxInterval: maxPause,
+	}
 	pauses.Reset()
 	for {
 		answered, err := p.run(ctx)
@@ -36,7 +39,8 @@ func (p *program) supervise(ctx context.Context) {
 			pauses.Reset()
 		}
 		pause := pauses.NextBackOff()
-		p.log.Warn("the program is started again", "program", p.path, "error", err, "in", pause.Round(time.Millisecond))
+		p.log.Warn("program failed, starting it again",
+			"program", p.path, "error", err, "pause", pause.Round(time.Millisecond))
 		select {
 		case <-ctx.Done():
 			return
@@ -45,44 +49,44 @@ func (p *program) supervise(ctx context.Context) {
 	}
 }
 
-// run runs one copy until it ends, has to be killed, or ctx ends. answered
-// reports whether it has handled anything.
+// run runs one copy of the program until it exits, must be killed, or ctx ends. Then no process of
+// it is left. answered reports whether the copy gave a valid answer.
 func (p *program) run(ctx context.Context) (answered bool, err error) {
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Dir, cmd.Env = p.dir, environment()
-	cmd.WaitDelay = time.Second // for what children of its own hold open
+	cmd.WaitDelay = time.Second // children of the program may hold its output open
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return false, err
 	}
-	says, answers := io.Pipe()
-	errs, logs := io.Pipe()
-	cmd.Stdout, cmd.Stderr = answers, logs
+	stdout, outWriter := io.Pipe()
+	stderr, errWriter := io.Pipe()
+	cmd.Stdout, cmd.Stderr = outWriter, errWriter
 	tree, err := startTree(cmd)
 	if err != nil {
 		return false, err
 	}
-	lines, logged, ended := make(chan string), make(chan struct{}), make(chan error, 1)
-	go readAnswers(says, lines)
-	go func() { p.logLines(errs); close(logged) }()
+	lines, logged, exited := make(chan string), make(chan struct{}), make(chan error, 1)
+	go readLines(stdout, lines)
+	go func() { p.logLines(stderr); close(logged) }()
 	go func() {
 		err := cmd.Wait()
-		answers.Close()
-		logs.Close()
+		outWriter.Close()
+		errWriter.Close()
 		<-logged
-		ended <- err
+		exited <- err
 	}()
-	defer func() { // whatever ended it, nothing of it stays
+	defer func() {
 		in.Close()
-		late := time.AfterFunc(stopWithin, tree.kill)
+		timeout := time.AfterFunc(stopTimeout, tree.kill)
 		if err != nil {
 			tree.kill()
 		}
 		for range lines {
 		}
-		exit := <-ended
-		late.Stop()
-		tree.kill() // what it has started itself
+		exit := <-exited
+		timeout.Stop()
+		tree.kill() // its children
 		tree.close()
 		if err != nil && exit != nil {
 			err = fmt.Errorf("%w (%w)", err, exit)
@@ -94,12 +98,12 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 			return answered, nil
 		case line, ok := <-lines:
 			if !ok {
-				return answered, errors.New("it ended")
+				return answered, errors.New("the program exited")
 			}
-			return answered, fmt.Errorf("it said %q when nothing was asked: what is no answer belongs on standard error", line)
-		case j := <-p.work:
-			verdict, err := p.ask(j, in, lines, tree.kill)
-			j.answer <- verdict
+			return answered, fmt.Errorf("the program printed %q without an event: standard output is for answers", line)
+		case r := <-p.requests:
+			outcome, err := p.ask(r, in, lines, tree.kill)
+			r.answer <- outcome
 			if err != nil {
 				return answered, err
 			}
@@ -108,21 +112,21 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 	}
 }
 
-// ask hands an event to the program and returns its verdict; an error is why
-// the program cannot go on.
-func (p *program) ask(j job, in io.Writer, lines <-chan string, kill func()) (verdict, err error) {
+// ask sends an event to the program and returns the outcome for the event. If the program must be
+// started again, err says why.
+func (p *program) ask(r request, in io.Writer, lines <-chan string, kill func()) (outcome, err error) {
 	answered, watched := make(chan struct{}), make(chan struct{})
 	killed := false
 	go func() {
 		defer close(watched)
 		select {
-		case <-j.late:
+		case <-r.expired:
 			killed = true
 			kill()
 		case <-answered:
 		}
 	}()
-	_, err = in.Write(j.line)
+	_, err = in.Write(r.line)
 	line, ok := "", false
 	if err == nil {
 		line, ok = <-lines
@@ -131,20 +135,21 @@ func (p *program) ask(j job, in io.Writer, lines <-chan string, kill func()) (ve
 	<-watched
 	switch {
 	case ok:
-		return judge(line)
+		return parseAnswer(line)
 	case killed:
-		err = errors.New("it took too long for an event and was killed")
+		err = errors.New("the program took too long for an event and was killed")
 	default:
-		err = errors.New("it ended while it handled an event")
+		err = errors.New("the program exited while it handled an event")
 	}
-	return fmt.Errorf("the program failed: %w", err), err
+	return err, err
 }
 
-// judge reads an answer. err says that it is none.
-func judge(line string) (verdict, err error) {
+// parseAnswer returns the outcome that an answer gives an event. If the line is not an answer, both
+// results are an error.
+func parseAnswer(line string) (outcome, err error) {
 	word, reason, _ := strings.Cut(strings.TrimSpace(line), " ")
 	if reason = strings.TrimSpace(reason); reason == "" {
-		reason = "the program gives no reason"
+		reason = "the program gave no reason"
 	}
 	switch word {
 	case "ok":
@@ -154,37 +159,38 @@ func judge(line string) (verdict, err error) {
 	case "permanent":
 		return broker.Permanent(errors.New(reason)), nil
 	}
-	err = fmt.Errorf("it answered %q: want ok, retry REASON or permanent REASON", line)
-	return fmt.Errorf("the program failed: %w", err), err
+	err = fmt.Errorf("the program answered %q: want ok, retry REASON or permanent REASON", line)
+	return err, err
 }
 
-// readAnswers sends the lines of what the program says, until it says no more.
-func readAnswers(from *io.PipeReader, lines chan<- string) {
+// readLines sends the lines of the program's standard output, and closes lines at its end. A line
+// that is too long ends the output.
+func readLines(stdout *io.PipeReader, lines chan<- string) {
 	defer close(lines)
-	s := bufio.NewScanner(from)
-	s.Buffer(nil, maxAnswer)
+	s := bufio.NewScanner(stdout)
+	s.Buffer(nil, maxLine)
 	for s.Scan() {
 		lines <- s.Text()
 	}
 	if err := s.Err(); err != nil {
-		lines <- err.Error() // no answer, and the end of it
+		lines <- err.Error() // it is not a valid answer, so the program is killed
 	}
-	from.CloseWithError(io.ErrClosedPipe)
+	stdout.CloseWithError(io.ErrClosedPipe)
 }
 
-// logLines logs what the program writes to standard error.
-func (p *program) logLines(from io.Reader) {
-	r := bufio.NewReaderSize(from, maxAnswer)
+// logLines logs the lines of the program's standard error. It splits lines that are too long.
+func (p *program) logLines(stderr io.Reader) {
+	r := bufio.NewReaderSize(stderr, maxLine)
 	for {
-		line, _, err := r.ReadLine() // of a long one the rest is a line of its own
+		line, _, err := r.ReadLine()
 		if err != nil {
 			return
 		}
-		p.log.Info("the program says", "line", string(line))
+		p.log.Info("program wrote to standard error", "line", string(line))
 	}
 }
 
-// environment is matchwire's own without what is secret in it.
+// environment returns matchwire's own environment without its secrets.
 func environment() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")

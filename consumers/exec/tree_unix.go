@@ -7,11 +7,11 @@ import (
 	"syscall"
 )
 
-// A processTree is a program with everything it has started.
+// A processTree is a program and all processes that it has started.
 type processTree struct{ group int }
 
-// startTree starts cmd in a process group of its own. A Ctrl-C does not reach
-// it: that is for matchwire, which lets the program finish its event.
+// startTree starts cmd in a process group of its own. Ctrl-C does not reach that group: it stops
+// matchwire, which lets the program finish its event.
 func startTree(cmd *exec.Cmd) (*processTree, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -20,8 +20,8 @@ func startTree(cmd *exec.Cmd) (*processTree, error) {
 	return &processTree{group: cmd.Process.Pid}, nil
 }
 
-// kill ends all processes of the tree.
+// kill kills all processes of the tree.
 func (t *processTree) kill() { _ = syscall.Kill(-t.group, syscall.SIGKILL) }
 
-// close releases the tree once its program has ended.
+// close releases the tree. Call it when the program has exited.
 func (t *processTree) close() {}

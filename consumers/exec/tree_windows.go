@@ -9,13 +9,14 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A processTree is a program with everything it has started: a job object.
+// A processTree is a program and all processes that it has started: a job object.
 type processTree struct{ job windows.Handle }
 
-// startTree starts cmd in a process group of its own. A Ctrl-C does not reach
-// it: that is for matchwire, which lets the program finish its event. A process
-// that the program starts before it has been assigned to the job, right after
-// its own start, is not part of the tree. The tree also ends with matchwire.
+// startTree starts cmd in a process group of its own. Ctrl-C does not reach that group: it stops
+// matchwire, which lets the program finish its event. When matchwire exits, Windows ends the tree.
+//
+// The program is assigned to the job object just after its start. Processes that it starts before
+// that are not part of the tree.
 func startTree(cmd *exec.Cmd) (*processTree, error) {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
@@ -23,7 +24,9 @@ func startTree(cmd *exec.Cmd) (*processTree, error) {
 	}
 	t := &processTree{job: job}
 	limits := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
-		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE},
+		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{
+			LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+		},
 	}
 	if _, err := windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
 		uintptr(unsafe.Pointer(&limits)), uint32(unsafe.Sizeof(limits))); err != nil {
@@ -36,7 +39,9 @@ func startTree(cmd *exec.Cmd) (*processTree, error) {
 		return nil, err
 	}
 	var assigned error
-	err = cmd.Process.WithHandle(func(handle uintptr) { assigned = windows.AssignProcessToJobObject(job, windows.Handle(handle)) })
+	err = cmd.Process.WithHandle(func(handle uintptr) {
+		assigned = windows.AssignProcessToJobObject(job, windows.Handle(handle))
+	})
 	if err == nil {
 		err = assigned
 	}
@@ -49,8 +54,8 @@ func startTree(cmd *exec.Cmd) (*processTree, error) {
 	return t, nil
 }
 
-// kill ends all processes of the tree.
+// kill kills all processes of the tree.
 func (t *processTree) kill() { _ = windows.TerminateJobObject(t.job, 1) }
 
-// close releases the tree once its program has ended.
+// close releases the tree. Call it when the program has exited.
 func (t *processTree) close() { _ = windows.CloseHandle(t.job) }

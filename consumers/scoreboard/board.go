@@ -15,43 +15,43 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Board is a scoreboard as it stands in Redis.
+// A Board is the scoreboard of one match.
 type Board struct {
 	Match      string       `json:"match"`
 	Sport      event.Sport  `json:"sport"`
 	League     string       `json:"league"`
 	Home       string       `json:"home"`
 	Away       string       `json:"away"`
-	Score      *event.Score `json:"score,omitempty"`    // nil while none is known
-	Shootout   *event.Score `json:"shootout,omitempty"` // kicks scored
+	Score      *event.Score `json:"score,omitempty"`    // nil if unknown
+	Shootout   *event.Score `json:"shootout,omitempty"` // kicks scored; nil if there is no shoot-out
 	Status     event.Status `json:"status"`
 	Period     event.Period `json:"period,omitempty"`
-	Time       string       `json:"time,omitempty"` // the match's clock, as people write it
-	Start      time.Time    `json:"start,omitzero"`
-	Updated    time.Time    `json:"updated"`          // when the page behind the latest event was read
-	Replay     bool         `json:"replay,omitempty"` // it comes from a recording
-	Stale      string       `json:"stale,omitempty"`
+	Time       string       `json:"time,omitempty"` // the match clock, such as 90+1'
+	Start      time.Time    `json:"start,omitzero"` // kick-off
+	Updated    time.Time    `json:"updated"`        // when the page of the latest event was read
+	Replay     bool         `json:"replay,omitempty"`
+	Stale      string       `json:"stale,omitempty"` // why the source brings nothing new; "" if it does
 	StaleSince time.Time    `json:"stale_since,omitzero"`
-	Epoch      string       `json:"epoch,omitempty"`
+	Epoch      string       `json:"epoch,omitempty"` // of the latest event, like the members below
 	Seq        int64        `json:"seq,omitempty"`
-	Event      string       `json:"event"` // type of the latest event
-	ID         string       `json:"id"`    // its ID
+	Event      string       `json:"event"` // type
+	ID         string       `json:"id"`
 	TID        string       `json:"tid"`
-	// Incidents are all that happened, those that were taken back included, in
-	// the order of the match; nil in a list of boards.
+	// Incidents are all incidents in the order of the match, retracted ones included. In a list of
+	// boards it is nil.
 	Incidents []Incident `json:"incidents,omitempty"`
 }
 
-// Boards reads scoreboards.
+// Boards reads scoreboards from Redis.
 type Boards struct {
 	redis  redis.UniversalClient
 	prefix string
 }
 
-// NewBoards reads what stands in r under keys that begin with prefix.
+// NewBoards returns the scoreboards in r whose keys begin with prefix.
 func NewBoards(r redis.UniversalClient, prefix string) Boards { return Boards{r, prefix} }
 
-// Get returns the board of a match with its incidents, if there is one.
+// Get returns the board of a match with its incidents. ok reports whether the match has a board.
 func (b Boards) Get(ctx context.Context, match string) (found Board, ok bool, err error) {
 	var fields, incidents *redis.MapStringStringCmd
 	_, err = b.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
@@ -68,8 +68,8 @@ func (b Boards) Get(ctx context.Context, match string) (found Board, ok bool, er
 	return found, ok, nil
 }
 
-// ordered reads incidents and puts them into the order of the match: by clock,
-// else as they became known.
+// ordered decodes incidents and sorts them in the order of the match: by clock, then in the order
+// in which they became known.
 func ordered(s event.Sport, fields map[string]string) ([]Incident, error) {
 	all := make([]Incident, 0, len(fields))
 	for id, text := range fields {
@@ -80,16 +80,17 @@ func ordered(s event.Sport, fields map[string]string) ([]Incident, error) {
 		all = append(all, i)
 	}
 	slices.SortFunc(all, func(a, b Incident) int {
-		if a.Kind == event.MatchEnd || b.Kind == event.MatchEnd { // has no clock, and the last word
-			return cmp.Or(compare(b.Kind == event.MatchEnd, a.Kind == event.MatchEnd), cmp.Compare(a.First, b.First))
+		byFirst := cmp.Compare(a.First, b.First)
+		if a.Kind == event.MatchEnd || b.Kind == event.MatchEnd { // it has no clock and comes last
+			return cmp.Or(compare(b.Kind == event.MatchEnd, a.Kind == event.MatchEnd), byFirst)
 		}
-		if a.Kind == event.PeriodEnd || b.Kind == event.PeriodEnd { // has no minute
-			if pa, pb := s.Index(period(a)), s.Index(period(b)); pa == pb {
-				return cmp.Or(compare(b.Kind == event.PeriodEnd, a.Kind == event.PeriodEnd), cmp.Compare(a.First, b.First))
+		if a.Kind == event.PeriodEnd || b.Kind == event.PeriodEnd { // it has no minute
+			if s.Index(period(a)) == s.Index(period(b)) {
+				return cmp.Or(compare(b.Kind == event.PeriodEnd, a.Kind == event.PeriodEnd), byFirst)
 			}
 		}
 		ca, cb := clock(a), clock(b)
-		return cmp.Or(compare(ca.Before(s, cb), cb.Before(s, ca)), cmp.Compare(a.First, b.First), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(compare(ca.Before(s, cb), cb.Before(s, ca)), byFirst, cmp.Compare(a.ID, b.ID))
 	})
 	return all, nil
 }
@@ -103,7 +104,7 @@ func clock(i Incident) event.Clock {
 
 func period(i Incident) event.Period { return clock(i).Period }
 
-// compare is -1 if a comes first, 1 if b does.
+// compare returns -1 if a comes first, 1 if b does, and 0 if both or neither do.
 func compare(aFirst, bFirst bool) int {
 	switch {
 	case aFirst == bFirst:
@@ -114,8 +115,8 @@ func compare(aFirst, bFirst bool) int {
 	return 1
 }
 
-// List returns the boards of the matches that changed last, at most n, the
-// latest first; live leaves out those that are not under way.
+// List returns the boards of the matches that changed last, at most n, the latest first. If live is
+// true, it returns only those of the matches in play.
 func (b Boards) List(ctx context.Context, live bool, n int) ([]Board, error) {
 	list := ListKey(b.prefix)
 	if live {
@@ -135,25 +136,28 @@ func (b Boards) List(ctx context.Context, live bool, n int) ([]Board, error) {
 	}
 	boards := []Board{}
 	for _, f := range found {
-		if len(f.Val()) > 0 { // it has not expired meanwhile
+		if len(f.Val()) > 0 { // 0 if the board has expired
 			boards = append(boards, board(f.Val()))
 		}
 	}
 	return boards, nil
 }
 
-// board reads the fields of a hash.
+// board decodes the fields of a hash.
 func board(f map[string]string) Board {
 	instant := func(name string) time.Time { t, _ := time.Parse(time.RFC3339Nano, f[name]); return t }
 	seq, _ := strconv.ParseInt(f["seq"], 10, 64)
 	return Board{
 		Match: f["match"], Sport: event.Sport(f["sport"]), League: f["league"], Home: f["home"], Away: f["away"],
 		Score: tally(f["home_score"], f["away_score"]), Shootout: tally(f["home_shootout"], f["away_shootout"]),
-		Status: event.Status(f["status"]), Period: event.Period(f["period"]), Time: f["time"], Start: instant("start"), Updated: instant("updated"),
-		Replay: f["replay"] == "1", Stale: f["stale"], StaleSince: instant("stale_since"), Epoch: f["epoch"], Seq: seq, Event: f["event"], ID: f["id"], TID: f["tid"],
+		Status: event.Status(f["status"]), Period: event.Period(f["period"]), Time: f["time"],
+		Start: instant("start"), Updated: instant("updated"), Replay: f["replay"] == "1",
+		Stale: f["stale"], StaleSince: instant("stale_since"),
+		Epoch: f["epoch"], Seq: seq, Event: f["event"], ID: f["id"], TID: f["tid"],
 	}
 }
 
+// tally returns the score of two fields, or nil if they are missing.
 func tally(home, away string) *event.Score {
 	h, err1 := strconv.Atoi(home)
 	a, err2 := strconv.Atoi(away)

@@ -6,7 +6,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Script and its arguments, for the benchmark's floor.
+// Script is the script that the benchmark compares with. Args and Keys return its arguments.
 var Script = script
 
 func Args(e event.Event, keep time.Duration) []any {

@@ -15,8 +15,10 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// said is an event of one incident.
-func said(t *testing.T, incident string, rev int, action event.Action, epoch string, seq int64, player string) event.Event {
+// revision returns the event of one revision of an incident.
+func revision(
+	t *testing.T, incident string, rev int, action event.Action, epoch string, seq int64, player string,
+) event.Event {
 	t.Helper()
 	e := goal(t, epoch, seq, 1, 0)
 	e.Data.Incident, e.Data.Rev, e.Data.Action, e.Data.Player = incident, rev, action, player
@@ -38,19 +40,19 @@ func incidents(t *testing.T, r *redis.Client) string {
 	return strings.Join(all, ", ")
 }
 
-// Whatever order they arrive in, the latest revision of each incident stands,
-// in the place of its first, and of an earlier epoch nothing.
-func TestIncidents(t *testing.T) {
+// In whichever order the events arrive, each incident has its latest revision and the place of its
+// first. Incidents of an earlier epoch are removed.
+func TestIncidentsInAnyOrder(t *testing.T) {
 	events := []event.Event{
-		said(t, "old", 1, event.New, "e1", 5, "Nobody"),
-		said(t, "a", 1, event.New, "e1", 6, "Before the state was lost"),
-		said(t, "a", 1, event.New, "e2", 1, "Giovinco"), // what was known is told again
-		said(t, "b", 1, event.New, "e2", 2, "Altidore"),
-		said(t, "a", 2, event.Corrected, "e2", 3, "Osorio"),
-		said(t, "b", 2, event.Retracted, "e2", 4, "Altidore"),
-		said(t, "b2", 1, event.New, "e2", 5, "Morrow"), // it happens again: another generation
+		revision(t, "old", 1, event.New, "e1", 5, "Hernandez"),
+		revision(t, "a", 1, event.New, "e1", 6, "Before the state was lost"),
+		revision(t, "a", 1, event.New, "e2", 1, "Giovinco"), // published again after the state was lost
+		revision(t, "b", 1, event.New, "e2", 2, "Altidore"),
+		revision(t, "a", 2, event.Corrected, "e2", 3, "Osorio"),
+		revision(t, "b", 2, event.Retracted, "e2", 4, "Altidore"),
+		revision(t, "b2", 1, event.New, "e2", 5, "Morrow"), // it happens again, so it is another incident
 	}
-	for i := range events { // the clock tells nothing about the order
+	for i := range events { // all have the same clock, so it does not decide the order
 		c := event.SoccerMinute("", 10, 0)
 		events[i].Data.Clock = &c
 	}
@@ -63,20 +65,21 @@ func TestIncidents(t *testing.T) {
 		for seed := range 40 {
 			handle(t, c, shuffled(events, uint64(seed))...)
 			if got := incidents(t, r); got != want {
-				t.Errorf("order %d: %s, want %s", seed, got, want)
+				t.Errorf("seed %d: %s, want %s", seed, got, want)
 			}
-			board, inc := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val(), r.PTTL(t.Context(), scoreboard.IncidentsKey("mw:", "m1")).Val()
+			board := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val()
+			inc := r.PTTL(t.Context(), scoreboard.IncidentsKey("mw:", "m1")).Val()
 			if inc < time.Hour || inc > board+time.Second {
-				t.Errorf("the board stays for %v, its incidents for %v", board, inc)
+				t.Errorf("the board expires in %v, its incidents in %v", board, inc)
 			}
 			r.FlushDB(t.Context())
 		}
 	})
 }
 
-// A latest event that does not tell the score, the teams or the kick-off leaves
-// what another told, whichever comes first.
-func TestWhatALaterEventDoesNotTell(t *testing.T) {
+// If the latest event lacks the score, the teams or the kick-off, the board keeps those of the
+// event before it, in whichever order the two arrive.
+func TestLaterEventWithoutScore(t *testing.T) {
 	full, bare := goal(t, "e", 1, 2, 1), goal(t, "e", 2, 0, 0)
 	full.Data.Match.Start = time.Date(2016, 11, 6, 23, 30, 0, 0, time.UTC)
 	full.Data.Shootout = &event.Score{Home: 4, Away: 5}
@@ -89,17 +92,18 @@ func TestWhatALaterEventDoesNotTell(t *testing.T) {
 		for _, order := range [][]event.Event{{full, bare}, {bare, full}} {
 			handle(t, c, order...)
 			b, _, err := scoreboard.NewBoards(r, "mw:").Get(t.Context(), "m1")
-			if err != nil || b.Score == nil || *b.Score != *full.Data.Score || b.Shootout == nil || *b.Shootout != *full.Data.Shootout ||
+			if err != nil || b.Score == nil || *b.Score != *full.Data.Score ||
+				b.Shootout == nil || *b.Shootout != *full.Data.Shootout ||
 				b.Home != "New York City FC" || !b.Start.Equal(full.Data.Match.Start) || b.Status != event.Final {
-				t.Errorf("%+v, %v", b, err)
+				t.Errorf("board %+v, error %v", b, err)
 			}
 			r.FlushDB(t.Context())
 		}
 	})
 }
 
-// Those that are under way are listed apart, and each change is published, but
-// not what changes nothing.
+// The matches in play have a list of their own. An event that changes a board is published, any
+// other is not.
 func TestLiveListAndChanges(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
@@ -112,8 +116,8 @@ func TestLiveListAndChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		var want []string
-		tell := func(match string, seq int64, s event.Status) {
-			e := said(t, fmt.Sprint(match, seq), 1, event.New, "e", seq, "P")
+		deliver := func(match string, seq int64, s event.Status) {
+			e := revision(t, fmt.Sprint(match, seq), 1, event.New, "e", seq, "P")
 			e.Subject, e.Data.Match.ID, e.Data.Match.Status = match, match, s
 			handle(t, c, e, e)
 			want = append(want, e.ID)
@@ -129,37 +133,35 @@ func TestLiveListAndChanges(t *testing.T) {
 			slices.Sort(ids)
 			return ids
 		}
-		tell("m1", 1, event.Live)
-		tell("m2", 1, event.Scheduled)
-		tell("m3", 1, event.Break)
+		deliver("m1", 1, event.Live)
+		deliver("m2", 1, event.Scheduled)
+		deliver("m3", 1, event.Break)
 		if got := live(); !slices.Equal(got, []string{"m1", "m3"}) {
-			t.Errorf("live: %v", got)
+			t.Errorf("in play: %v, want m1 and m3", got)
 		}
-		tell("m1", 9, event.Final)
-		tell("m1", 8, event.Live) // late
-		tell("m2", 2, event.Live)
+		deliver("m1", 9, event.Final)
+		deliver("m1", 8, event.Live) // late
+		deliver("m2", 2, event.Live)
 		if got := live(); !slices.Equal(got, []string{"m2", "m3"}) {
-			t.Errorf("live: %v", got)
+			t.Errorf("in play: %v, want m2 and m3", got)
 		}
+		deliver("marker", 1, event.Live) // a second change for any event before it would precede its change
 		for _, id := range want {
 			m, err := watch.ReceiveTimeout(t.Context(), 10*time.Second)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var change scoreboard.Change
-			if err := json.Unmarshal([]byte(m.(*redis.Message).Payload), &change); err != nil || change.Event != id || change.Key != "soccer.mls.goal" {
-				t.Errorf("change %+v, %v, want that of %s", change, err, id)
+			err = json.Unmarshal([]byte(m.(*redis.Message).Payload), &change)
+			if err != nil || change.Event != id || change.Key != "soccer.mls.goal" {
+				t.Errorf("change %+v, error %v, want the change of event %s", change, err, id)
 			}
-		}
-		if m, err := watch.ReceiveTimeout(t.Context(), 100*time.Millisecond); err == nil {
-			t.Errorf("and one too many: %v", m)
 		}
 	})
 }
 
-// A rebuild brings back a list that was lost, and a board tells that it is a
-// recording's.
-func TestListThatWasLost(t *testing.T) {
+// A rebuild restores lists that were lost. A board says that it is that of a replay.
+func TestRebuildRestoresLists(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {
@@ -173,7 +175,7 @@ func TestListThatWasLost(t *testing.T) {
 		for _, live := range []bool{true, false} {
 			all, err := scoreboard.NewBoards(r, "mw:").List(t.Context(), live, 10)
 			if err != nil || len(all) != 1 || !all[0].Replay {
-				t.Errorf("live %v: %+v, %v", live, all, err)
+				t.Errorf("live %v: boards %+v, error %v", live, all, err)
 			}
 		}
 	})

@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 )
 
-func TestAsAnyConsumer(t *testing.T) {
+func TestConsumerContract(t *testing.T) {
 	consumertest.Run(t, func(t *testing.T) consumertest.Subject {
 		server := miniredis.RunT(t)
 		r := redis.NewClient(&redis.Options{Addr: server.Addr()})

@@ -1,18 +1,18 @@
-// Package scoreboard keeps the whole state of every match in Redis, for other
+// Package scoreboard is a consumer that stores the state of every match in Redis, for other
 // programs to read:
 //
-//	mw:{<match>}:scoreboard   hash: score, clock, status and the rest, see fields
-//	mw:{<match>}:incidents    hash: by incident its latest revision, the JSON of an [Incident]
-//	mw:scoreboards            sorted set of match IDs by the time of their latest event, Unix milliseconds
-//	mw:scoreboards:live       the same of the matches that are under way
-//	mw:scoreboards:changes    channel (pub/sub): the JSON of a [Change] for every event that changed something
+//	mw:{<match>}:scoreboard   hash: score, clock, status and more; docs/consumers.md lists the fields
+//	mw:{<match>}:incidents    hash: the latest revision of each incident, the JSON of an [Incident]
+//	mw:scoreboards            sorted set: match IDs by the time of their latest event, Unix ms
+//	mw:scoreboards:live       the same for the matches in play
+//	mw:scoreboards:changes    pub/sub channel: the JSON of a [Change] for every change of a board
 //
-// No order in which events arrive, and no number of copies, makes a difference:
-// what the match is like goes by (epoch, seq), each incident by epoch and
-// revision, compared in the same step that writes. (An incident that happens
-// again after it was taken back is another incident.) A later epoch leaves
-// nothing of an earlier one. Events that come while others are being written
-// are written together.
+// The result does not depend on the order in which events arrive, nor on copies. A script compares
+// and writes in one step. The newest (epoch, seq) decides the state of a match. The newest epoch
+// and revision decide each incident. An incident that happens again after its retraction is another
+// incident. A later epoch removes everything of an earlier one.
+//
+// Events that arrive while others are being written are written together.
 package scoreboard
 
 import (
@@ -29,15 +29,15 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Settings are the scoreboard's part of the config.
+// Settings are the scoreboard's section of the config.
 type Settings struct {
-	// Keep is how long a match stays after its last event: "72h".
+	// Keep is how long a board stays after its latest event: a minute or more. The default is "72h".
 	Keep string `yaml:"keep"`
 }
 
 const (
 	maxBatch = 256 // updates in a pipeline
-	writers  = 2   // pipelines at a time: one is filled while Redis works on the other
+	writers  = 2   // pipelines in progress: matchwire fills one while Redis executes the other
 )
 
 type scoreboard struct {
@@ -47,7 +47,7 @@ type scoreboard struct {
 	batch  consumers.Batcher[update]
 }
 
-// New makes the consumer.
+// New returns the consumer.
 func New(h consumers.Host) (consumers.Consumer, error) {
 	set := Settings{Keep: "72h"}
 	if err := h.Settings(&set); err != nil {
@@ -62,33 +62,39 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	return consumers.Consumer{Keys: []string{"#"}, Limit: 128, Rebuilds: true, Handle: s.handle}, nil
 }
 
-// Key is the key of a match's scoreboard.
+// Key returns the key of a match's scoreboard.
 func Key(prefix, match string) string { return prefix + "{" + match + "}:scoreboard" }
 
-// IncidentsKey is the key of a match's incidents.
+// IncidentsKey returns the key of a match's incidents.
 func IncidentsKey(prefix, match string) string { return prefix + "{" + match + "}:incidents" }
 
-// ListKey is the key of the list of all boards, LiveKey of those under way.
+// ListKey returns the key of the list of all matches.
 func ListKey(prefix string) string { return prefix + "scoreboards" }
+
+// LiveKey returns the key of the list of the matches in play.
 func LiveKey(prefix string) string { return prefix + "scoreboards:live" }
 
-// ChangesChannel is where changes are published.
+// ChangesChannel returns the name of the channel on which changes are published.
 func ChangesChannel(prefix string) string { return prefix + "scoreboards:changes" }
 
+// keys returns the keys of the script.
 func (s *scoreboard) keys(match string) []string {
-	return []string{Key(s.prefix, match), IncidentsKey(s.prefix, match), ListKey(s.prefix), LiveKey(s.prefix), ChangesChannel(s.prefix)}
+	return []string{
+		Key(s.prefix, match), IncidentsKey(s.prefix, match), ListKey(s.prefix), LiveKey(s.prefix), ChangesChannel(s.prefix),
+	}
 }
 
+// handle writes an event to its board. It ignores an event whose board has expired by now.
 func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	if e.Data.Match == nil || e.Subject == "" {
-		return nil // about no match
+		return nil
 	}
 	at := time.Now()
-	if e.Time.Before(at) && !e.Data.Replay { // that of a replay may be years ago
+	if e.Time.Before(at) && !e.Data.Replay { // the time of a replayed event may be years ago
 		at = e.Time
 	}
 	if time.Since(at) > s.keep {
-		return nil // its board would be gone by now
+		return nil
 	}
 	args, err := arguments(e, at, at.Add(s.keep))
 	if err != nil {
@@ -100,14 +106,14 @@ func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	return nil
 }
 
-// An update is one event on its way to its board.
+// An update is one call of the script.
 type update struct {
-	keys []string // of the script
+	keys []string
 	args []any
 }
 
-// write writes a batch in one pipeline, and once more what a server that was
-// restarted could not: it has forgotten the script.
+// write writes a batch in one pipeline. A server that was restarted no longer has the script, so
+// write loads it and tries those updates again.
 func (s *scoreboard) write(ctx context.Context, batch []update) []error {
 	errs := s.pipeline(ctx, batch)
 	var again []int
@@ -116,28 +122,30 @@ func (s *scoreboard) write(ctx context.Context, batch []update) []error {
 			again = append(again, i)
 		}
 	}
-	if len(again) == 0 || script.Load(ctx, s.redis).Err() != nil { // then they are tried again, as with any error
+	if len(again) == 0 || script.Load(ctx, s.redis).Err() != nil {
 		return errs
 	}
-	forgotten := make([]update, len(again))
+	retried := make([]update, len(again))
 	for n, i := range again {
-		forgotten[n] = batch[i]
+		retried[n] = batch[i]
 	}
-	for n, err := range s.pipeline(ctx, forgotten) {
+	for n, err := range s.pipeline(ctx, retried) {
 		errs[again[n]] = err
 	}
 	return errs
 }
 
+// pipeline writes a batch, and removes expired boards from the lists. It returns an error for each
+// update.
 func (s *scoreboard) pipeline(ctx context.Context, batch []update) []error {
 	written := make([]*redis.Cmd, len(batch))
 	pipe := s.redis.Pipeline()
 	for i, u := range batch {
 		written[i] = script.EvalSha(ctx, pipe, u.keys, u.args...)
 	}
-	gone := strconv.FormatInt(time.Now().Add(-s.keep).UnixMilli(), 10)
-	all := pipe.ZRemRangeByScore(ctx, ListKey(s.prefix), "-inf", gone)
-	live := pipe.ZRemRangeByScore(ctx, LiveKey(s.prefix), "-inf", gone)
+	expired := strconv.FormatInt(time.Now().Add(-s.keep).UnixMilli(), 10)
+	all := pipe.ZRemRangeByScore(ctx, ListKey(s.prefix), "-inf", expired)
+	live := pipe.ZRemRangeByScore(ctx, LiveKey(s.prefix), "-inf", expired)
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	errs := make([]error, len(batch))
 	for i := range errs {

@@ -19,15 +19,20 @@ import (
 )
 
 func host(r redis.UniversalClient) consumers.Host {
-	return consumers.Host{Redis: r, Prefix: "mw:", Log: slog.New(slog.DiscardHandler), Settings: func(any) error { return nil }}
+	return consumers.Host{
+		Redis: r, Prefix: "mw:", Log: slog.New(slog.DiscardHandler), Settings: func(any) error { return nil },
+	}
 }
 
+// goal returns a goal in match m1, with the score after it.
 func goal(t testing.TB, epoch string, seq int64, home, away int) event.Event {
 	t.Helper()
 	c := event.SoccerMinute("", 10+int(seq), 0)
 	e, err := event.Of("soccer.mls.goal", event.Data{
 		League: "MLS", Epoch: epoch, Seq: seq, Score: &event.Score{Home: home, Away: away}, Clock: &c,
-		Match: &event.Match{ID: "m1", Home: "New York City FC", Away: "Toronto FC", Status: event.Live, Period: "1h", Clock: c},
+		Match: &event.Match{
+			ID: "m1", Home: "New York City FC", Away: "Toronto FC", Status: event.Live, Period: "1h", Clock: c,
+		},
 	}, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -54,20 +59,21 @@ func score(t *testing.T, r *redis.Client) string {
 	return h["home_score"] + "-" + h["away_score"]
 }
 
-func TestScoreboardSaysWhatTheLatestEventSays(t *testing.T) {
+func TestBoardHasTheFieldsOfTheLatestEvent(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {
 			t.Fatal(err)
 		}
 		e := goal(t, "e1", 3, 0, 1)
-		e.Time = time.Date(2016, 11, 6, 23, 50, 21, 0, time.UTC) // a replay of long ago is listed too
+		e.Time = time.Date(2016, 11, 6, 23, 50, 21, 0, time.UTC) // old replays are listed too
 		e.Data.Replay = true
 		handle(t, c, e)
 		h := r.HGetAll(t.Context(), scoreboard.Key("mw:", "m1")).Val()
 		for k, want := range map[string]string{
-			"match": "m1", "sport": "soccer", "league": "MLS", "home": "New York City FC", "away": "Toronto FC", "status": "live",
-			"home_score": "0", "away_score": "1", "time": "13'", "period": "1h", "epoch": "e1", "seq": "3",
+			"match": "m1", "sport": "soccer", "league": "MLS", "status": "live",
+			"home": "New York City FC", "away": "Toronto FC", "home_score": "0", "away_score": "1",
+			"time": "13'", "period": "1h", "epoch": "e1", "seq": "3",
 			"event": "soccer.mls.goal", "id": e.ID, "tid": e.TID.String(),
 		} {
 			if h[k] != want {
@@ -75,17 +81,17 @@ func TestScoreboardSaysWhatTheLatestEventSays(t *testing.T) {
 			}
 		}
 		if ttl := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val(); ttl < 71*time.Hour || ttl > 72*time.Hour {
-			t.Errorf("it stays for %v, want 72h", ttl)
+			t.Errorf("the board expires in %v, want 72h", ttl)
 		}
 		if list := r.ZRange(t.Context(), "mw:scoreboards", 0, -1).Val(); fmt.Sprint(list) != "[m1]" {
-			t.Errorf("list %v", list)
+			t.Errorf("the list is %v, want [m1]", list)
 		}
 	})
 }
 
-// What a rebuild tells of a board that would be gone by now brings it back for
-// nobody; one that stays is listed by its own time.
-func TestOldEvents(t *testing.T) {
+// A rebuild does not restore a board that would have expired. Any other is listed by the time of
+// its latest event.
+func TestRebuildSkipsExpiredBoards(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {
@@ -97,19 +103,19 @@ func TestOldEvents(t *testing.T) {
 		handle(t, c, gone, stays)
 		list := r.ZRangeWithScores(t.Context(), "mw:scoreboards", 0, -1).Val()
 		if len(list) != 1 || list[0].Member != "m1" || int64(list[0].Score) != stays.Time.UnixMilli() {
-			t.Errorf("list %v", list)
+			t.Errorf("the list is %v, want m1 alone", list)
 		}
 		if ttl := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val(); ttl < time.Hour || ttl > 2*time.Hour {
-			t.Errorf("it stays for %v, want 2h", ttl)
+			t.Errorf("the board expires in %v, want 2h", ttl)
 		}
 		if n := r.Exists(t.Context(), scoreboard.Key("mw:", "m0")).Val(); n != 0 {
-			t.Error("an expired board is back")
+			t.Error("an expired board was restored")
 		}
 	})
 }
 
-// Any order of arrival and any number of copies end the same.
-func TestLateEventUndoesNothing(t *testing.T) {
+// The order of arrival and the number of copies do not change the result.
+func TestLateEventsDoNotChangeTheScore(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {
@@ -125,20 +131,20 @@ func TestLateEventUndoesNothing(t *testing.T) {
 		if got := score(t, r); got != "5-6" {
 			t.Errorf("score %s, want 5-6", got)
 		}
-		// A state made anew is newer, whatever its seq.
+		// An event of a later epoch is newer, whatever its seq.
 		handle(t, c, goal(t, "e2", 1, 0, 0))
 		if got := score(t, r); got != "0-0" {
-			t.Errorf("score %s, want 0-0 of the new epoch", got)
+			t.Errorf("score %s, want 0-0 of the later epoch", got)
 		}
-		// What somebody emits by hand never beats the parser.
+		// An event that was emitted by hand has no epoch, so every event of the parser is newer.
 		handle(t, c, goal(t, "", 0, 7, 7))
 		if got := score(t, r); got != "0-0" {
-			t.Errorf("score %s after an event by hand", got)
+			t.Errorf("score %s after an event emitted by hand, want 0-0", got)
 		}
 	})
 }
 
-func TestEventsByHandGoByTime(t *testing.T) {
+func TestEventsEmittedByHandAreOrderedByTime(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {
@@ -153,7 +159,7 @@ func TestEventsByHandGoByTime(t *testing.T) {
 	})
 }
 
-func TestUnreachableRedisIsTriedAgain(t *testing.T) {
+func TestUnreachableRedisIsATemporaryError(t *testing.T) {
 	r := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
 	defer r.Close()
 	c, err := scoreboard.New(host(r))
@@ -161,20 +167,20 @@ func TestUnreachableRedisIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.Handle(t.Context(), goal(t, "e1", 1, 1, 0)); err == nil || errors.Is(err, broker.ErrPermanent) {
-		t.Errorf("%v, want an error worth a retry", err)
+		t.Errorf("error %v, want one that is not permanent", err)
 	}
 }
 
-func TestBadSettings(t *testing.T) {
+func TestBadSettingIsAnError(t *testing.T) {
 	h := host(nil)
 	h.Settings = func(v any) error { v.(*scoreboard.Settings).Keep = "soon"; return nil }
 	if _, err := scoreboard.New(h); err == nil {
-		t.Error("keep: soon is taken")
+		t.Error("keep: soon is accepted")
 	}
 }
 
-// A board shows that its source went quiet, and since when, until it is back.
-func TestScoreboardShowsAQuietSource(t *testing.T) {
+// While the source of a match is stale, the board shows why and since when.
+func TestBoardShowsStaleSource(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {
@@ -184,26 +190,28 @@ func TestScoreboardShowsAQuietSource(t *testing.T) {
 			h := r.HMGet(t.Context(), "mw:{m1}:scoreboard", "stale", "stale_since").Val()
 			return fmt.Sprintf("%v %v", h...)
 		}
-		quiet := goal(t, "e", 2, 1, 0)
-		quiet.Data.Match.Stale = &event.Stale{Since: time.Date(2026, 11, 28, 15, 4, 0, 0, time.UTC), Reason: "the site answered 403 Forbidden"}
+		staleGoal := goal(t, "e", 2, 1, 0)
+		staleGoal.Data.Match.Stale = &event.Stale{
+			Since: time.Date(2026, 11, 28, 15, 4, 0, 0, time.UTC), Reason: "the site answered 403 Forbidden",
+		}
 		handle(t, c, goal(t, "e", 1, 1, 0))
 		if got := stale(); got != " " {
-			t.Errorf("fresh: %q", got)
+			t.Errorf("before the source is stale: %q", got)
 		}
-		handle(t, c, quiet)
+		handle(t, c, staleGoal)
 		if got := stale(); got != "the site answered 403 Forbidden 2026-11-28T15:04:00Z" {
-			t.Errorf("quiet: %q", got)
+			t.Errorf("while the source is stale: %q", got)
 		}
 		handle(t, c, goal(t, "e", 3, 1, 0))
 		if got := stale(); got != " " {
-			t.Errorf("back: %q", got)
+			t.Errorf("when the source is fresh again: %q", got)
 		}
 	})
 }
 
-// Updates that meet are written together, each with its own outcome, and a
-// server that was restarted, and so forgot the script, takes them all the same.
-func TestUpdatesThatMeet(t *testing.T) {
+// Concurrent updates are written together. A server that was restarted has lost the script, and
+// still executes them all.
+func TestConcurrentUpdates(t *testing.T) {
 	testenv.NotShort(t)
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
@@ -232,7 +240,7 @@ func TestUpdatesThatMeet(t *testing.T) {
 			for m := range matches {
 				h := r.HMGet(t.Context(), scoreboard.Key("mw:", fmt.Sprint("m", m)), "home_score", "away_score", "epoch").Val()
 				if want := fmt.Sprint([]any{"39", fmt.Sprint(m), fmt.Sprint("e", round)}); fmt.Sprint(h) != want {
-					t.Errorf("m%d is %v, want %v", m, h, want)
+					t.Errorf("board of m%d: %v, want %v", m, h, want)
 				}
 			}
 		}

@@ -16,7 +16,7 @@ var source string
 
 var script = redis.NewScript(source)
 
-// A Change is what is published of an event that changed a board.
+// A Change is the message that is published when an event has changed a board.
 type Change struct {
 	Match string    `json:"match"`
 	Key   string    `json:"key"`   // routing key of the event
@@ -24,62 +24,67 @@ type Change struct {
 	TID   event.TID `json:"tid"`
 }
 
-// An Incident is what is known of an incident: its latest revision.
+// An Incident is the latest known revision of an incident. Its JSON begins with first and rev,
+// because the script matches on them.
 type Incident struct {
-	First       int64        `json:"first"` // seq of its first revision; stands first, for the script
-	Rev         int          `json:"rev"`   // from 1; stands second
+	First       int64        `json:"first"` // seq of its first revision
+	Rev         int          `json:"rev"`   // 1, 2, 3…
 	ID          string       `json:"id"`
 	Kind        event.Kind   `json:"kind"`
-	Action      event.Action `json:"action"`           // of that revision; "retracted" where it was taken back
+	Action      event.Action `json:"action"`
 	Detail      string       `json:"detail,omitempty"` // "own_goal", "penalty"…
-	Reason      string       `json:"reason,omitempty"` // why it was corrected or taken back
+	Reason      string       `json:"reason,omitempty"` // why it was corrected or retracted
 	Side        event.Side   `json:"side,omitempty"`
 	Team        string       `json:"team,omitempty"` // as in an event
 	Player      string       `json:"player,omitempty"`
 	Off         string       `json:"off,omitempty"`
 	Assist      string       `json:"assist,omitempty"`
-	Time        string       `json:"time,omitempty"` // the clock as people write it
+	Time        string       `json:"time,omitempty"` // the clock, such as 90+1'
 	Clock       *event.Clock `json:"clock,omitempty"`
-	Score       *event.Score `json:"score,omitempty"` // after it
+	Score       *event.Score `json:"score,omitempty"` // after the incident
 	Shootout    *event.Score `json:"shootout,omitempty"`
-	Provisional bool         `json:"provisional,omitempty"` // the score says so, the rest is not known yet
-	Seq         int64        `json:"seq"`                   // of that revision
-	Event       string       `json:"event"`                 // ID of the event that said so
+	Provisional bool         `json:"provisional,omitempty"` // only the score shows it so far
+	Seq         int64        `json:"seq"`                   // of the event, like the members below
+	Event       string       `json:"event"`                 // ID
 	TID         event.TID    `json:"tid"`
 }
 
-// incident is what an event says of one; what was emitted by hand is one itself.
-// What only moves the match's state is none.
+// incident returns the incident of an event. It reports false for events that only change the state
+// of the match. An event that was emitted by hand without an incident is an incident itself.
 func incident(e event.Event) (Incident, bool) {
 	d := e.Data
 	switch d.Kind {
-	case event.StatusChange, event.ScoreChange, event.SourceStale, event.SourceFresh, event.MatchActivated, event.MatchDeactivated:
+	case event.StatusChange, event.ScoreChange, event.SourceStale, event.SourceFresh,
+		event.MatchActivated, event.MatchDeactivated:
 		return Incident{}, false
 	}
 	_, seq := e.Position()
-	i := Incident{First: seq, ID: d.Incident, Kind: d.Kind, Rev: max(d.Rev, 1), Action: d.Action, Detail: d.Detail, Reason: d.Reason, Side: d.Side, Team: d.Team, Player: d.Player,
-		Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock, Score: d.Score, Shootout: d.Shootout, Provisional: d.Provisional, Seq: seq, Event: e.ID, TID: e.TID}
+	i := Incident{
+		First: seq, Rev: max(d.Rev, 1), ID: d.Incident, Kind: d.Kind, Action: d.Action, Detail: d.Detail, Reason: d.Reason,
+		Side: d.Side, Team: d.Team, Player: d.Player, Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock,
+		Score: d.Score, Shootout: d.Shootout, Provisional: d.Provisional, Seq: seq, Event: e.ID, TID: e.TID,
+	}
 	if i.ID == "" {
 		i.ID = e.ID
 	}
 	return i, true
 }
 
-// arguments are those of the script: at is when the event was, until how long
-// the board stays.
+// arguments returns the arguments of the script. at is the time of the event, until is when the
+// board expires.
 func arguments(e event.Event, at, until time.Time) ([]any, error) {
 	change, err := json.Marshal(Change{Match: e.Subject, Key: e.Type, Event: e.ID, TID: e.TID})
 	if err != nil {
 		return nil, err
 	}
 	epoch, seq := e.Position()
-	args := []any{epoch, seq, until.UnixMilli(), at.UnixMilli(), e.Subject, underWay(e.Data.Match.Status), change}
+	args := []any{epoch, seq, until.UnixMilli(), at.UnixMilli(), e.Subject, inPlay(e.Data.Match.Status), change}
 	if i, ok := incident(e); ok {
-		what, err := json.Marshal(i)
+		text, err := json.Marshal(i)
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, i.ID, i.Rev, what)
+		args = append(args, i.ID, i.Rev, text)
 	} else {
 		args = append(args, "", 0, "")
 	}
@@ -90,18 +95,19 @@ func arguments(e event.Event, at, until time.Time) ([]any, error) {
 	return args, nil
 }
 
-// underWay reports whether a match of that status is listed as live.
-func underWay(s event.Status) bool {
+// inPlay reports whether a match with this status is in the list of live matches.
+func inPlay(s event.Status) bool {
 	return slices.Contains([]event.Status{event.Live, event.Break, event.Interrupted, event.Suspended}, s)
 }
 
-// A group is names and values of the hash that an event tells together, or not
-// at all: what it does not tell keeps the value of the latest that did.
+// A group is fields of the hash that an event has together or not at all. A group that the event
+// does not have keeps the values of the latest event that has it.
 type group struct {
 	name   string
-	fields []any
+	fields []any // names and values
 }
 
+// fields returns the groups that an event has.
 func fields(e event.Event) []group {
 	d, m := e.Data, e.Data.Match
 	since, reason := "", ""
@@ -109,8 +115,10 @@ func fields(e event.Event) []group {
 		since, reason = m.Stale.Since.Format(time.RFC3339), m.Stale.Reason
 	}
 	all := []group{{"", []any{
-		"match", m.ID, "sport", string(d.Sport), "league", d.League, "status", string(m.Status), "period", string(m.Period), "time", m.Clock.String(),
-		"updated", e.Time.Format(time.RFC3339Nano), "stale", reason, "stale_since", since, "event", e.Type, "id", e.ID, "tid", e.TID.String(), "replay", d.Replay,
+		"match", m.ID, "sport", string(d.Sport), "league", d.League,
+		"status", string(m.Status), "period", string(m.Period), "time", m.Clock.String(),
+		"updated", e.Time.Format(time.RFC3339Nano), "stale", reason, "stale_since", since,
+		"event", e.Type, "id", e.ID, "tid", e.TID.String(), "replay", d.Replay,
 	}}}
 	if m.Home != "" || m.Away != "" {
 		all = append(all, group{"teams", []any{"home", m.Home, "away", m.Away}})

@@ -19,8 +19,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A whole season's events, in any order and some of them twice, leave boards
-// that say what really happened.
+// The events of a whole season, in any order and some of them twice, lead to boards that equal the
+// facts.
 func TestSeason(t *testing.T) {
 	matches, err := season.Load(testenv.Needs(t, testenv.Season("../.."), "MATCHWIRE_SEASON"))
 	if err != nil || len(matches) == 0 {
@@ -64,9 +64,9 @@ func TestSeason(t *testing.T) {
 		}
 		boards, right, events := scoreboard.NewBoards(r, "mw:"), 0, 0
 		for n, m := range all {
-			told := shuffled(m.events, uint64(n))
-			events += len(told)
-			tell(t, c, told)
+			delivered := shuffled(m.events, uint64(n))
+			events += len(delivered)
+			deliver(t, c, delivered)
 			board, ok, err := boards.Get(t.Context(), m.ID)
 			if err != nil || !ok {
 				t.Fatalf("%s: no board: %v", m.ID, err)
@@ -80,26 +80,26 @@ func TestSeason(t *testing.T) {
 		t.Logf("boards that equal the facts: %d of %d, after %d events", right, len(all), events)
 		live, err := boards.List(t.Context(), true, 1000)
 		if err != nil || len(live) > 0 {
-			t.Errorf("%d matches are listed as live when all are over: %v", len(live), err)
+			t.Errorf("%d matches are in the live list, and all are over (error %v)", len(live), err)
 		}
 	})
 }
 
-// shuffled is the events in another order, a third of them twice.
+// shuffled returns the events in another order, a third of them twice.
 func shuffled(events []event.Event, seed uint64) []event.Event {
 	r := rand.New(rand.NewPCG(seed, 7))
-	told := slices.Clone(events)
+	all := slices.Clone(events)
 	for _, e := range events {
 		if r.IntN(3) == 0 {
-			told = append(told, e)
+			all = append(all, e)
 		}
 	}
-	r.Shuffle(len(told), func(i, j int) { told[i], told[j] = told[j], told[i] })
-	return told
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
 }
 
-// tell hands events to the consumer as its queue does: many at a time.
-func tell(t *testing.T, c consumers.Consumer, events []event.Event) {
+// deliver calls the consumer's handler as the queue does: with many events at a time.
+func deliver(t *testing.T, c consumers.Consumer, events []event.Event) {
 	t.Helper()
 	var handlers errgroup.Group
 	handlers.SetLimit(c.Limit)
@@ -111,7 +111,7 @@ func tell(t *testing.T, c consumers.Consumer, events []event.Event) {
 	}
 }
 
-// differences are those between a board and the facts.
+// differences compares a board with the facts.
 func differences(b scoreboard.Board, m *season.Match, facts []season.Fact) (wrong []string) {
 	same := func(what string, got, want any) {
 		if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -127,26 +127,27 @@ func differences(b scoreboard.Board, m *season.Match, facts []season.Fact) (wron
 	} else {
 		same("a shoot-out", b.Shootout != nil, m.Shootout != nil)
 	}
-	stands, happened := map[string]int{}, map[string]int{}
+	onBoard, happened := map[string]int{}, map[string]int{}
 	var order []event.Clock
 	for _, i := range b.Incidents {
 		if i.Action == event.Retracted || i.Side == "" {
 			continue
 		}
-		stands[fmt.Sprintf("%s %s %s %s %s %d+%d", i.Kind, i.Detail, i.Side, i.Player, i.Off, i.Clock.Minute, i.Clock.Stoppage)]++
+		onBoard[fmt.Sprintf("%s %s %s %s %s %d+%d",
+			i.Kind, i.Detail, i.Side, i.Player, i.Off, i.Clock.Minute, i.Clock.Stoppage)]++
 		order = append(order, *i.Clock)
 	}
 	for _, f := range facts {
 		happened[fmt.Sprintf("%s %s %s %s %s %d+%d", f.Kind, f.Detail, f.Side, f.Player, f.Off, f.Minute, f.Stoppage)]++
 	}
-	for k := range maps.Keys(stands) {
-		if stands[k] != happened[k] {
-			wrong = append(wrong, fmt.Sprintf("%d × %s, want %d", stands[k], k, happened[k]))
+	for k := range maps.Keys(onBoard) {
+		if onBoard[k] != happened[k] {
+			wrong = append(wrong, fmt.Sprintf("%d × %s, want %d", onBoard[k], k, happened[k]))
 		}
 	}
 	for k, n := range happened {
-		if stands[k] == 0 {
-			wrong = append(wrong, fmt.Sprintf("lost %d × %s", n, k))
+		if onBoard[k] == 0 {
+			wrong = append(wrong, fmt.Sprintf("%d × %s is missing", n, k))
 		}
 	}
 	if !slices.IsSortedFunc(order, func(a, b event.Clock) int {

@@ -1,12 +1,12 @@
--- One event, written where it is newer than what stands there.
+-- Writes the parts of an event that are newer than those that are stored.
 --
--- KEYS  1 board  2 incidents  3 list of all  4 list of those under way  5 channel of changes
--- ARGV  1 epoch  2 seq  3 until when they stay, Unix ms  4 time of the event, Unix ms  5 match
---       6 whether it is under way, 1 or 0  7 the change to publish
---       8 incident, '' if none  9 its revision  10 its JSON
---       then groups of fields: name, number of fields and values, these
+-- KEYS  1 board  2 incidents  3 list of all matches  4 list of the matches in play  5 channel of changes
+-- ARGV  1 epoch  2 seq  3 when the board expires, Unix ms  4 time of the event, Unix ms  5 match
+--       6 whether the match is in play, 1 or 0  7 the change to publish
+--       8 ID of the incident, '' if none  9 its revision  10 its JSON
+--       then groups of fields: name, number of field names and values, the names and values
 --
--- A seq is at most a time in microseconds: below 2^53, so Lua's numbers compare exactly.
+-- A seq is below 2^53, even if it is a time in microseconds, so Lua's numbers compare exactly.
 local board, incidents = KEYS[1], KEYS[2]
 local epoch, seq = ARGV[1], tonumber(ARGV[2])
 local known = redis.call('hget', board, 'epoch')
@@ -15,16 +15,16 @@ if known and epoch > known then redis.call('del', board, incidents) end
 local changed = false
 
 if ARGV[8] ~= '' then
-  -- Its place among the others is that of the first of its revisions, whichever came when.
-  local stands, first = redis.call('hget', incidents, ARGV[8]), ARGV[2]
+  -- first is the lowest seq of all revisions, in whichever order they arrive.
+  local stored, first = redis.call('hget', incidents, ARGV[8]), ARGV[2]
   local rest = string.match(ARGV[10], '^{"first":%d+(.*)$')
-  if stands then
-    local known_first, known_rest, rev = string.match(stands, '^{"first":(%d+)(,"rev":(%d+).*)$')
+  if stored then
+    local known_first, known_rest, rev = string.match(stored, '^{"first":(%d+)(,"rev":(%d+).*)$')
     if tonumber(known_first) < seq then first = known_first end
     if tonumber(rev) >= tonumber(ARGV[9]) then rest = known_rest end
   end
   local text = '{"first":' .. first .. rest
-  if text ~= stands then
+  if text ~= stored then
     redis.call('hset', incidents, ARGV[8], text)
     changed = true
   end
@@ -37,7 +37,7 @@ while i <= #ARGV do
   if name ~= '' then stamp = 'seq:' .. name end
   if seq > tonumber(redis.call('hget', board, stamp) or '-1') then
     redis.call('hset', board, stamp, ARGV[2], unpack(ARGV, i + 2, i + 1 + n))
-    if name == '' then -- the latest event of all
+    if name == '' then -- the latest event
       redis.call('hset', board, 'epoch', epoch)
       redis.call('pexpireat', board, ARGV[3])
       redis.call('pexpireat', incidents, ARGV[3])
@@ -49,7 +49,7 @@ while i <= #ARGV do
       end
     end
     changed = true
-  elseif name == '' and ARGV[2] == redis.call('hget', board, stamp) then -- once more: for a list that was lost
+  elseif name == '' and ARGV[2] == redis.call('hget', board, stamp) then -- a rebuild restores lost lists
     redis.call('zadd', KEYS[3], ARGV[4], ARGV[5])
     if ARGV[6] == '1' then redis.call('zadd', KEYS[4], ARGV[4], ARGV[5]) end
   end

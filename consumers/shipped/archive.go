@@ -5,4 +5,7 @@ import (
 	"github.com/matchwire/matchwire/consumers/archive"
 )
 
-var archiver = consumers.Plugin{Name: "archive", New: archive.New, Named: true, Command: &archive.Commands{}, Help: "The events that the consumer archive keeps."}
+var archiver = consumers.Plugin{
+	Name: "archive", New: archive.New, Named: true,
+	Command: &archive.Commands{}, Help: "Export events from the archive.",
+}

@@ -5,4 +5,7 @@ import (
 	"github.com/matchwire/matchwire/consumers/notify"
 )
 
-var notifier = consumers.Plugin{Name: "notify", New: notify.New, Command: &notify.Commands{}, Help: "The channels that the consumer notify tells."}
+var notifier = consumers.Plugin{
+	Name: "notify", New: notify.New,
+	Command: &notify.Commands{}, Help: "Test notification channels and make Web Push keys.",
+}

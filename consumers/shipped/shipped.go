@@ -1,6 +1,7 @@
-// Package shipped lists the consumers that come with matchwire. To add one,
-// write its folder, a file here that says what of it is offered, and its line
-// in the list. To add one from outside, see app.WithConsumer.
+// Package shipped lists the consumers that come with matchwire.
+//
+// To add one, write its package, a file here that declares its plugin, and a line in the list. To
+// add a consumer from another module, use app.WithConsumer.
 package shipped
 
 import (
@@ -15,5 +16,5 @@ var all = []consumers.Plugin{
 	scoreboards,
 }
 
-// Plugins returns the list.
+// Plugins returns the consumers that come with matchwire.
 func Plugins() []consumers.Plugin { return slices.Clone(all) }

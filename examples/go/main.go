@@ -1,4 +1,4 @@
-// Matchwire with a consumer of one's own, which the config names like any other.
+// This program is matchwire with one more consumer. The config names the consumer like any other.
 package main
 
 import (

@@ -1,9 +1,9 @@
-// Writes every goal into a file, a line each: a consumer that speaks AMQP itself
-// and needs nothing of matchwire but what asyncapi.yaml says.
+// A consumer that uses AMQP directly, as asyncapi.yaml describes. It appends
+// every goal to a file, one line each.
 //
 //   AMQP_URL=amqp://guest:guest@localhost:5672 node goals.js goals.txt
 //
-// NAMESPACE is that of matchwire.yaml, if it has one.
+// If matchwire.yaml sets a namespace, set NAMESPACE to the same.
 
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
@@ -14,8 +14,9 @@ const prefix = process.env.NAMESPACE ? process.env.NAMESPACE + "." : "";
 const exchange = prefix + "live_events";
 const queue = prefix + "goals.js";
 
-// Events may come twice, after a connection was lost or this program was killed:
-// what the file has already is not written again.
+// An event can be delivered twice, if the connection was lost or this program
+// was killed before the acknowledgement. So events that are in the file are
+// skipped.
 const written = new Set();
 if (existsSync(file)) {
   for (const line of readFileSync(file, "utf8").split("\n").slice(0, -1)) written.add(line.split(" ")[1]);
@@ -29,15 +30,15 @@ function write(message) {
   written.add(event.id);
 }
 
-// consume returns when the connection is lost.
+// consume handles events until the connection is lost.
 async function consume() {
   const connection = await amqp.connect(process.env.AMQP_URL ?? "amqp://guest:guest@localhost:5672");
   const lost = new Promise((resolve) => connection.on("close", resolve));
   connection.on("error", (error) => console.error("connection:", error.message));
   const channel = await connection.createChannel();
-  // The exchange is matchwire's; to declare it as it is does no harm, and lets
-  // this program start first. The queue is ours: durable, so that it keeps
-  // what comes while nobody listens.
+  // matchwire declares the exchange with the same arguments. Declaring it here
+  // too lets this program start first. The queue is durable, so it stores the
+  // events that arrive while no consumer runs.
   await channel.assertExchange(exchange, "topic", { durable: true });
   await channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": "quorum", "x-max-length-bytes": 1 << 28 } });
   await channel.bindQueue(queue, exchange, "*.*.goal");
@@ -47,8 +48,8 @@ async function consume() {
     try {
       write(message);
     } catch (error) {
-      console.error("not written:", error.message);
-      return void pause(1000).then(() => channel.nack(message)).catch(() => {}); // again, after a while
+      console.error("goal not written, trying again:", error.message);
+      return void pause(1000).then(() => channel.nack(message)).catch(() => {});
     }
     channel.ack(message);
   });
@@ -60,7 +61,7 @@ for (;;) {
   try {
     await consume();
   } catch (error) {
-    console.error("no connection:", error.message);
+    console.error("cannot connect:", error.message);
   }
   await pause(1000 + Math.random() * 1000);
 }

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""A consumer for matchwire's exec: it writes every goal into a file, a line each.
+"""A consumer that matchwire runs. It appends every goal to a file, one line each.
 
     consumers:
       goals:
         exec: [python3, goals.py, goals.txt]
         keys: ["*.*.goal"]
 
-matchwire gives it an event a line, and wants an answer for each: ok, retry
-REASON or permanent REASON. An event may come twice, when matchwire or this
-program was killed before it had answered: what is in the file already is not
-written again.
+The program reads events from standard input, one per line. It answers each on
+standard output: ok, retry REASON or permanent REASON.
+
+An event can be sent twice, if matchwire or this program was killed before the
+answer. So the program skips events that are in the file.
 """
 
 import json
@@ -17,8 +18,8 @@ import os
 import sys
 
 
-def known(name):
-    """The IDs of the events that the file has."""
+def event_ids(name):
+    """Return the IDs of the events in the file."""
     if not os.path.exists(name):
         return set()
     with open(name, encoding="utf-8") as file:
@@ -26,7 +27,7 @@ def known(name):
 
 
 def main(name):
-    written = known(name)
+    written = event_ids(name)
     with open(name, "a", encoding="utf-8") as file:
         for line in sys.stdin:
             event = json.loads(line)

@@ -42,19 +42,19 @@ type failure struct {
 const (
 	sweepEvery   = 5 * time.Second
 	flushBatch   = 500
-	flushTimeout = 30 * time.Second // of one batch; then another outbox gets its turn
-	flushers     = 64               // outboxes published at a time
-	patience     = time.Minute      // messages that wait longer are reported by Health
+	flushTimeout = 30 * time.Second // of one batch; then the flusher takes another outbox
+	flushers     = 64               // outboxes published at the same time
+	patience     = time.Minute      // Health reports outboxes that fail for longer
 )
 
-// NewRelay returns a relay of the outboxes of s. It publishes nothing by itself until Run is called.
-// rec records the confirmed messages, and may be nil.
+// NewRelay returns a relay that publishes the outboxes of s on out. It publishes nothing by itself
+// until Run is called. rec records the confirmed messages in the trace, and may be nil.
 func NewRelay(s *Store, out broker.Publisher, rec *trace.Recorder, log *slog.Logger) *Relay {
 	return &Relay{store: s, out: out, trace: rec, log: log, nudge: make(chan string, 1024), failing: map[string]failure{}}
 }
 
-// Nudge has the messages in an outbox published soon. It never waits: if the relay is too far behind,
-// the sweep finds the outbox.
+// Nudge makes Run publish an outbox soon. It never waits. If too many nudges are pending it does
+// nothing, and the sweep finds the outbox.
 func (r *Relay) Nudge(name string) {
 	select {
 	case r.nudge <- name:
@@ -62,7 +62,7 @@ func (r *Relay) Nudge(name string) {
 	}
 }
 
-// Run publishes until ctx ends, and waits for the batches that are being published.
+// Run publishes until ctx ends, and returns when the batches in progress are done.
 func (r *Relay) Run(ctx context.Context) error {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
@@ -89,7 +89,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	return r.dispatch(ctx, sweep.C, work, done)
 }
 
-// note stores the error of publishing an outbox, and when the errors began; nil removes it.
+// note stores the error of publishing an outbox and the time of the first one. A nil error removes
+// it.
 func (r *Relay) note(name string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -105,7 +106,7 @@ func (r *Relay) note(name string, err error) {
 	r.failing[name] = f
 }
 
-// forget drops the failures of outboxes that are empty now.
+// forget removes the failures of outboxes that are not pending any more.
 func (r *Relay) forget(pending []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,12 +129,15 @@ func (r *Relay) Health() []health.Issue {
 	if waiting == 0 {
 		return nil
 	}
-	return []health.Issue{{Text: fmt.Sprintf("messages wait in Redis in %d outboxes, the longest since %s: %v", waiting, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
+	return []health.Issue{{Text: fmt.Sprintf("messages wait in Redis in %d outboxes, the longest since %s: %v",
+		waiting, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
 }
 
-// dispatch sends the names of outboxes to work, each name to one flusher at a time. Flushers return
-// the names through done.
-func (r *Relay) dispatch(ctx context.Context, sweep <-chan time.Time, work chan<- string, done <-chan string) error {
+// dispatch sends the names of outboxes to the flushers through work. At most one flusher has a name
+// at a time. It sends the name back through done.
+func (r *Relay) dispatch(
+	ctx context.Context, sweep <-chan time.Time, work chan<- string, done <-chan string,
+) error {
 	busy, again := map[string]bool{}, map[string]bool{}
 	var waiting []string
 	add := func(name string) {
@@ -195,7 +199,7 @@ func (r *Relay) Flush(ctx context.Context, name string) error {
 		n, err := r.out.Publish(wait, msgs...)
 		cancel()
 		r.trace.Sent("outbox", began, msgs[:n]...)
-		// Even if ctx has ended: confirmed messages need not be sent again.
+		// Clear them even if ctx has ended, so that they are not published again.
 		if cerr := r.store.Clear(context.WithoutCancel(ctx), name, msgs[:n]); cerr != nil && err == nil {
 			err = cerr
 		}

@@ -18,12 +18,13 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// write puts messages into an outbox, as those do who make them.
+// write writes messages with these IDs to an outbox.
 func write(t *testing.T, s *outbox.Store, r *redis.Client, name string, ids ...string) {
 	t.Helper()
 	var msgs []broker.Message
 	for _, id := range ids {
-		msgs = append(msgs, broker.Message{Key: "a.b.c", ID: id, TID: event.NewTID(), Match: name, Time: time.Now().UTC(), Body: []byte(`{"x":"` + id + `"}`)})
+		msgs = append(msgs, broker.Message{Key: "a.b.c", ID: id, TID: event.NewTID(), Match: name,
+			Time: time.Now().UTC(), Body: []byte(`{"x":"` + id + `"}`)})
 	}
 	args, err := outbox.Arguments(msgs)
 	if err == nil {
@@ -45,8 +46,8 @@ func ids(msgs []broker.Message) []string {
 	return out
 }
 
-// Two workers that published the same messages clear them once.
-func TestClearRemovesOnlyWhatStandsFirst(t *testing.T) {
+// Two workers that published the same messages clear only those.
+func TestClearTwiceRemovesMessagesOnce(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
 		s := outbox.NewStore(r, "mw:")
@@ -58,7 +59,7 @@ func TestClearRemovesOnlyWhatStandsFirst(t *testing.T) {
 			}
 		}
 		if left, _ := s.Oldest(ctx, "m1", 10); !slices.Equal(ids(left), []string{"c"}) {
-			t.Errorf("left %v", ids(left))
+			t.Errorf("messages left: %v, want c", ids(left))
 		}
 	})
 }
@@ -84,18 +85,19 @@ func TestDropIfEmptyUsesRedisClock(t *testing.T) {
 			t.Fatal(err)
 		}
 		if names, err := s.Pending(t.Context()); len(names) != tc.want || err != nil {
-			t.Errorf("dropped %v after it was marked: left %v, %v, want %d", tc.after, names, err, tc.want)
+			t.Errorf("dropped %v after the mark: pending outboxes %v, error %v, want %d", tc.after, names, err, tc.want)
 		}
 	}
 }
 
-// A flaky publisher confirms one message and fails, as often as told.
+// A flaky publisher confirms one message of each batch and fails, as many times as failures says.
+// Then it confirms all.
 type flaky struct {
 	broker.Publisher
 	mu       sync.Mutex
 	failures int
-	sent     []string
-	last     string // its confirmation closes done
+	sent     []string // IDs of the confirmed messages
+	last     string   // its confirmation closes done
 	done     chan struct{}
 }
 
@@ -117,7 +119,8 @@ func (f *flaky) Publish(_ context.Context, msgs ...broker.Message) (int, error) 
 	return n, nil
 }
 
-// Messages that are not confirmed stay, in order, and the sweep finds them without a nudge.
+// Messages that are not confirmed stay in the outbox, in order. The sweep publishes them without a
+// nudge.
 func TestOutboxSweepsWhatWasLeft(t *testing.T) {
 	testenv.NotShort(t) // it waits for the sweep
 	m := miniredis.RunT(t)
@@ -128,10 +131,10 @@ func TestOutboxSweepsWhatWasLeft(t *testing.T) {
 	out := &flaky{failures: 1, last: "d", done: make(chan struct{})}
 	relay := outbox.NewRelay(s, out, nil, slog.New(slog.DiscardHandler))
 	if err := relay.Flush(t.Context(), "m1"); err == nil {
-		t.Fatal("the cut is not reported")
+		t.Fatal("Flush did not report the failure")
 	}
 	if left, _ := s.Oldest(t.Context(), "m1", 10); !slices.Equal(ids(left), []string{"b", "c", "d"}) {
-		t.Fatalf("left %v", ids(left))
+		t.Fatalf("messages left: %v, want b, c and d", ids(left))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -142,9 +145,9 @@ func TestOutboxSweepsWhatWasLeft(t *testing.T) {
 		t.Error(err)
 	}
 	if left, err := s.Oldest(t.Context(), "m1", 10); len(left) > 0 || err != nil {
-		t.Errorf("left %v, %v", ids(left), err)
+		t.Errorf("messages left: %v, error %v, want none", ids(left), err)
 	}
 	if !slices.Equal(out.sent, []string{"a", "b", "c", "d"}) {
-		t.Errorf("confirmed %v", out.sent)
+		t.Errorf("confirmed %v, want a, b, c and d", out.sent)
 	}
 }

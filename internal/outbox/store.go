@@ -11,11 +11,13 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// A Store keeps outboxes in Redis. The name of an outbox is the match ID of its messages, or names
-// what else they belong to. A script writes messages in one step with the state that they belong to:
+// A Store keeps outboxes in Redis. An outbox is named for the match whose messages it holds, or
+// "schedule" for those of the schedule. The script that saves a state also writes its messages, in
+// one step.
 //
 //	mw:{<name>}:outbox  list of messages (JSON), oldest first
-//	mw:outboxes         sorted set of the names of outboxes that may hold messages, by the time of the last write, Unix milliseconds of Redis's clock
+//	mw:outboxes         sorted set of the names of outboxes that may hold messages, by the time of
+//	                    their last mark in Unix milliseconds of Redis's clock
 type Store struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -108,8 +110,8 @@ local t = redis.call('time')
 if at and tonumber(at) < t[1] * 1000 + math.floor(t[2] / 1000) - ARGV[2] then redis.call('zrem', KEYS[1], ARGV[1]) end
 return 1`)
 
-// DropIfEmpty removes an outbox that was found empty from those that may hold messages, unless it was
-// marked within the last minute.
+// DropIfEmpty removes an outbox that was found empty from those that may hold messages, unless it
+// was marked within the last minute.
 func (s *Store) DropIfEmpty(ctx context.Context, name string) error {
 	return dropScript.Run(ctx, s.redis, []string{s.namesKey()}, name, dropAfter.Milliseconds()).Err()
 }

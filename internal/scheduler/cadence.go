@@ -8,9 +8,15 @@ import (
 )
 
 const (
-	slowest    = 10 * time.Minute // the longest interval that the status of a match asks for
-	densest    = 5 * time.Second  // the shortest interval in stoppage time and after a score, unless the source asks for a shorter one
-	scoreFor   = 2 * time.Minute  // after a score, polls are more frequent for this long: to learn the scorer, and whether it is upheld
+	slowest = 10 * time.Minute // the longest interval that the status of a match asks for
+
+	// densest is the shortest interval in stoppage time and after a score, unless the source asks for
+	// a shorter one.
+	densest = 5 * time.Second
+	// scoreFor is how long polls are more frequent after a score: to learn the scorer, and whether the
+	// score stays.
+	scoreFor = 2 * time.Minute
+
 	lateFor    = 2 * time.Hour    // the most that a kick-off may be late
 	overFor    = 30 * time.Minute // how long a match is polled after it is over
 	failedMost = 5 * time.Minute  // the longest interval for a site that fails
@@ -42,13 +48,13 @@ func (c course) follow(p poll.Result) course {
 // done reports whether all matches have been over for so long that polling ends.
 func (c course) done(at time.Time) bool { return !c.Over.IsZero() && at.Sub(c.Over) >= overFor }
 
-// interval returns the time from a poll to the next. every is the source's interval while a match is
-// live.
+// interval returns the time from a poll to the next. every is the source's interval while a match
+// is live.
 func (c course) interval(every time.Duration, p poll.Result) time.Duration {
 	if p.Unmarked {
-		return 2 * time.Minute // this sends no request
+		return 2 * time.Minute // such a poll sends no request
 	}
-	if p.Busy { // other sources come first; the host should get fewer requests
+	if p.Busy { // the host has no free slot
 		return 2 * every
 	}
 	if p.Failures > 0 {
@@ -100,8 +106,10 @@ func pause(every time.Duration, m event.Match, now time.Time) time.Duration {
 	return 8 * every
 }
 
+// dense returns the interval in stoppage time and after a score.
 func dense(every time.Duration) time.Duration { return min(every, max(every/2, densest)) }
 
+// allOver reports whether all matches have ended and cannot go on.
 func allOver(matches []event.Match) bool {
 	for _, m := range matches {
 		switch m.Status {

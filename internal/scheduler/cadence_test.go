@@ -8,13 +8,19 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// How long a source with every: 15s is left alone, by what its page shows.
+// The interval until the next poll of a source with every: 15s, by what its page shows.
 func TestInterval(t *testing.T) {
 	now := time.Date(2026, 5, 30, 18, 0, 0, 0, time.UTC)
 	match := func(s event.Status) event.Match { return event.Match{Status: s} }
-	starts := func(in time.Duration) event.Match { return event.Match{Status: event.Scheduled, Start: now.Add(in)} }
+	starts := func(in time.Duration) event.Match {
+		return event.Match{Status: event.Scheduled, Start: now.Add(in)}
+	}
 	stoppage := event.Match{Status: event.Live, Clock: event.Clock{Period: "2h", Minute: 90, Stoppage: 3}}
 	shows := func(m ...event.Match) poll.Result { return poll.Result{Matches: m} }
+	unchanged := func(m event.Match) poll.Result { return poll.Result{Matches: []event.Match{m}, Unchanged: 8} }
+	fresh := func(d time.Duration) poll.Result {
+		return poll.Result{Matches: []event.Match{match(event.Live)}, Fresh: d}
+	}
 	for _, tc := range []struct {
 		what   string
 		polled poll.Result
@@ -24,48 +30,50 @@ func TestInterval(t *testing.T) {
 		{"live", shows(match(event.Live)), course{}, 15 * time.Second},
 		{"stoppage time", shows(stoppage), course{}, 7500 * time.Millisecond},
 		{"shoot-out", shows(event.Match{Status: event.Live, Period: "so"}), course{}, 7500 * time.Millisecond},
-		{"just scored", shows(match(event.Live)), course{Scored: now.Add(-time.Minute)}, 7500 * time.Millisecond},
-		{"scored long ago", shows(match(event.Live)), course{Scored: now.Add(-3 * time.Minute)}, 15 * time.Second},
-		{"half time", shows(match(event.Break)), course{}, time.Minute},
-		{"half time, just scored", shows(match(event.Break)), course{Scored: now}, time.Minute},
-		{"full time, provisional", shows(match(event.Ended)), course{}, 30 * time.Second},
+		{"a score a minute ago", shows(match(event.Live)), course{Scored: now.Add(-time.Minute)}, 7500 * time.Millisecond},
+		{"a score 3 minutes ago", shows(match(event.Live)), course{Scored: now.Add(-3 * time.Minute)}, 15 * time.Second},
+		{"half-time", shows(match(event.Break)), course{}, time.Minute},
+		{"half-time, a score just now", shows(match(event.Break)), course{Scored: now}, time.Minute},
+		{"full time, not final", shows(match(event.Ended)), course{}, 30 * time.Second},
 		{"final", shows(match(event.Final)), course{}, 2 * time.Minute},
 		{"postponed", shows(match(event.Postponed)), course{}, 10 * time.Minute},
 		{"kick-off unknown", shows(match(event.Scheduled)), course{}, time.Minute},
-		{"tomorrow", shows(starts(20 * time.Hour)), course{}, 10 * time.Minute},
-		{"in half an hour", shows(starts(30 * time.Minute)), course{}, 3 * time.Minute},
-		{"in a minute", shows(starts(time.Minute)), course{}, 15 * time.Second},
+		{"kick-off tomorrow", shows(starts(20 * time.Hour)), course{}, 10 * time.Minute},
+		{"kick-off in half an hour", shows(starts(30 * time.Minute)), course{}, 3 * time.Minute},
+		{"kick-off in a minute", shows(starts(time.Minute)), course{}, 15 * time.Second},
 		{"late kick-off", shows(starts(-20 * time.Minute)), course{}, 15 * time.Second},
-		{"kick-off long ago", shows(starts(-3 * time.Hour)), course{}, time.Minute},
-		{"of many the liveliest", shows(match(event.Final), match(event.Live), starts(time.Hour)), course{}, 15 * time.Second},
-		{"nothing on the page", poll.Result{Many: true}, course{}, 2 * time.Minute},
-		{"stoppage time, nothing new for long", poll.Result{Matches: []event.Match{stoppage}, Unchanged: 8}, course{}, 15 * time.Second},
-		{"stoppage time, nothing new for long, just scored", poll.Result{Matches: []event.Match{stoppage}, Unchanged: 8}, course{Scored: now.Add(-time.Minute)}, 7500 * time.Millisecond},
-		{"others wait for the host", poll.Result{Busy: true, Problem: "too many"}, course{}, 30 * time.Second},
-		{"nothing new for long", poll.Result{Matches: shows(match(event.Live)).Matches, Unchanged: 8}, course{}, 30 * time.Second},
-		{"failed once", poll.Result{Failures: 1}, course{}, 30 * time.Second},
-		{"failed for long", poll.Result{Failures: 40}, course{}, 5 * time.Minute},
-		{"asked to wait", poll.Result{Failures: 1, Wait: time.Hour}, course{}, time.Hour},
-		{"a slow site", poll.Result{Matches: shows(match(event.Live)).Matches, Took: 10 * time.Second}, course{}, 40 * time.Second},
-		{"a page that the site says is good for so long", poll.Result{Matches: shows(match(event.Live)).Matches, Fresh: 40 * time.Second}, course{}, 40 * time.Second},
-		{"a page that the site says is good for a year", poll.Result{Matches: shows(match(event.Live)).Matches, Fresh: 8760 * time.Hour}, course{}, time.Minute},
-		{"forbidden, and to be said again", poll.Result{Unmarked: true}, course{}, 2 * time.Minute},
+		{"kick-off 3 hours ago", shows(starts(-3 * time.Hour)), course{}, time.Minute},
+		{"several matches", shows(match(event.Final), match(event.Live), starts(time.Hour)), course{}, 15 * time.Second},
+		{"a list page without matches", poll.Result{Many: true}, course{}, 2 * time.Minute},
+		{"stoppage time, unchanged", unchanged(stoppage), course{}, 15 * time.Second},
+		{"stoppage time, unchanged, a score a minute ago", unchanged(stoppage), course{Scored: now.Add(-time.Minute)},
+			7500 * time.Millisecond},
+		{"no free slot at the host", poll.Result{Busy: true, Problem: "too many"}, course{}, 30 * time.Second},
+		{"live, unchanged", unchanged(match(event.Live)), course{}, 30 * time.Second},
+		{"1 failure", poll.Result{Failures: 1}, course{}, 30 * time.Second},
+		{"40 failures", poll.Result{Failures: 40}, course{}, 5 * time.Minute},
+		{"the site asks to wait", poll.Result{Failures: 1, Wait: time.Hour}, course{}, time.Hour},
+		{"a slow site", poll.Result{Matches: []event.Match{match(event.Live)}, Took: 10 * time.Second}, course{},
+			40 * time.Second},
+		{"max-age of 40 seconds", fresh(40 * time.Second), course{}, 40 * time.Second},
+		{"max-age of a year", fresh(8760 * time.Hour), course{}, time.Minute},
+		{"forbidden, matches not all marked stale", poll.Result{Unmarked: true}, course{}, 2 * time.Minute},
 	} {
 		tc.polled.At = now
 		if got := tc.course.interval(15*time.Second, tc.polled); got != tc.want {
 			t.Errorf("%s: %v, want %v", tc.what, got, tc.want)
 		}
 	}
-	if got := (course{}).interval(time.Second, poll.Result{At: now, Matches: []event.Match{stoppage}}); got != time.Second {
-		t.Errorf("a second stays a second: %v", got)
-	}
-	if got := (course{}).interval(time.Hour, poll.Result{At: now, Matches: []event.Match{match(event.Live)}}); got != time.Hour {
-		t.Errorf("an hour stays an hour: %v", got)
+	// Very short and very long intervals stay as configured.
+	for every, m := range map[time.Duration]event.Match{time.Second: stoppage, time.Hour: match(event.Live)} {
+		if got := (course{}).interval(every, poll.Result{At: now, Matches: []event.Match{m}}); got != every {
+			t.Errorf("every %v: %v", every, got)
+		}
 	}
 }
 
-// A page is done some time after all its matches are over for good; one that is
-// opened again is not, nor is one of many matches ever.
+// A page is done some time after all its matches are over. It is not done if one of them goes on. A
+// list page is never done.
 func TestDone(t *testing.T) {
 	now := time.Date(2026, 5, 30, 18, 0, 0, 0, time.UTC)
 	at := func(in time.Duration, s event.Status, many bool) poll.Result {
@@ -79,19 +87,19 @@ func TestDone(t *testing.T) {
 		{at(0, event.Ended, false), false},
 		{at(time.Minute, event.Final, false), false},
 		{poll.Result{At: now.Add(20 * time.Minute), Failures: 1}, false},
-		{at(25*time.Minute, event.Live, false), false}, // opened again
+		{at(25*time.Minute, event.Live, false), false}, // the match goes on
 		{at(40*time.Minute, event.Final, false), false},
 		{at(69*time.Minute, event.Final, false), false},
 		{at(70*time.Minute, event.Final, false), true},
 	} {
 		if c = c.follow(step.polled); c.done(step.polled.At) != step.done {
-			t.Errorf("at %v: done is %v", step.polled.At, !step.done)
+			t.Errorf("at %v: done is %v, want %v", step.polled.At, !step.done, step.done)
 		}
 	}
 	c = course{}
 	for _, in := range []time.Duration{0, time.Hour} {
 		if c = c.follow(at(in, event.Final, true)); c.done(now.Add(in)) {
-			t.Error("a page of many matches is done")
+			t.Error("a list page is done")
 		}
 	}
 }

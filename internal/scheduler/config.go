@@ -18,8 +18,8 @@ import (
 )
 
 // During a deploy, schedulers with different configs run at the same time. One of the configs is in
-// force. It is the one that began the latest generation, and only schedulers that have it activate and
-// deactivate sources of the config:
+// force. It is the one that began the latest generation, and only schedulers that have it activate
+// and deactivate sources of the config:
 //
 //   - A scheduler that starts with an unknown config begins a generation.
 //   - A scheduler with another config waits. It polls what is on the schedule.
@@ -27,16 +27,16 @@ import (
 //     generation. So a rollback takes effect when the last new scheduler has stopped, and an old
 //     one that is restarted during a deploy changes nothing.
 const (
-	configEvery = 5 * time.Second // between two checks of the config in force
-	absentLooks = 4               // consecutive checks without a beat, after which the config in force counts as having no scheduler
-	keepConfigs = 100             // the most configs that are remembered
+	configEvery  = 5 * time.Second // between two checks of the config in force
+	absentChecks = 4               // checks in a row without a beat, after which no scheduler has the config in force
+	keepConfigs  = 100             // the most configs that are remembered
 )
 
 // ErrSuperseded reports that a config with a newer generation is in force.
 var ErrSuperseded = errors.New("another config is in force")
 
-// superseded is the beginning of scripts that act for a config. Their ARGV[2] is its generation, or 0
-// if they act for an API call.
+// superseded is the beginning of scripts that act for a config. Their ARGV[2] is its generation, or
+// 0 if they act for an API call.
 const superseded = `
 if ARGV[2] ~= '0' and tonumber(redis.call('zrange', KEYS[7], -1, -1, 'withscores')[2] or '0') > tonumber(ARGV[2]) then
   return redis.error_reply('SUPERSEDED by another config')
@@ -67,10 +67,11 @@ redis.call('zadd', KEYS[7], own, ARGV[1])
 redis.call('zremrangebyrank', KEYS[7], 0, -1 - ARGV[5])
 return {own, 1, tostring(redis.call('incr', KEYS[8]))}`)
 
-// join checks which config is in force, and brings the scheduler's own into force by the rules above.
+// join checks which config is in force, and brings the scheduler's own into force by the rules
+// above.
 func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) error {
 	absent, first := "", 1
-	if c.absent >= absentLooks {
+	if c.absent >= absentChecks {
 		absent = c.beat
 	}
 	if c.joined {
@@ -79,7 +80,7 @@ func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) e
 	found, err := joinConfigs.Run(ctx, s.redis, s.keys(), fingerprint, c.generation, absent, first, keepConfigs).Slice()
 	if err != nil {
 		c.absent = 0 // other schedulers may not reach Redis either
-		return fmt.Errorf("looking which config is in force: %w", err)
+		return fmt.Errorf("checking which config is in force: %w", err)
 	}
 	beat := fmt.Sprint(found[2])
 	c.joined, c.inForce = true, found[1] == int64(1)
@@ -117,9 +118,10 @@ func fingerprint(config []Activation) string {
 }
 
 // ensure checks which config is in force. If it is this scheduler's, ensure activates the sources
-// that the config names, and deactivates those that only an earlier config named. This also restores
-// the sources after Redis has lost them. When the config comes into force, or the scheduler starts
-// with it, ensure also activates stopped sources again, since the cause may be gone.
+// that the config names, and deactivates those that only an earlier config named. This also
+// restores the sources after Redis has lost them. When the config comes into force, or the
+// scheduler starts with it, ensure also activates stopped sources again, since the cause may be
+// gone.
 func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 	was := *c
 	if err := s.Schedule.join(ctx, fingerprint(s.Config), c); err != nil {
@@ -127,9 +129,9 @@ func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 	}
 	switch {
 	case c.inForce && !was.inForce:
-		s.Log.Info("the sources of this config are in force", "generation", c.generation, "sources", len(s.Config))
+		s.Log.Info("this scheduler's config is in force", "generation", c.generation, "sources", len(s.Config))
 	case !c.inForce && (was.inForce || !was.joined):
-		s.Log.Warn("the sources of this config are not in force: another scheduler has a newer config; this one polls what is on the schedule, and its config comes into force when no scheduler with the other one is left")
+		s.Log.Warn("another scheduler's newer config is in force: this config applies when no scheduler has the newer one")
 	}
 	if !c.inForce {
 		return nil
@@ -176,10 +178,11 @@ func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) e
 	return nil
 }
 
-// applySource activates one source with the settings of the config. restart also activates a stopped
-// one.
+// applySource activates one source with the settings of the config. restart also activates a
+// stopped one.
 func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, active, restart bool) error {
-	differs := active && (e.Profile != want.Profile || e.Every != want.Every || e.Sport != want.Sport || e.League != want.League)
+	differs := active &&
+		(e.Profile != want.Profile || e.Every != want.Every || e.Sport != want.Sport || e.League != want.League)
 	if active && !differs && (e.Latest.Stopped == "" || !restart) {
 		return nil
 	}
@@ -188,14 +191,17 @@ func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, a
 		if e.By != ByConfig {
 			reason = "the config names it with other settings"
 		}
-		s.Log.Info("source activated again: "+reason, "source", e.ID, "url", e.URL, "by", e.By, "every", want.Every, "before", e.Every)
+		s.Log.Info("source activated again", "reason", reason, "source", e.ID, "url", e.URL, "by", e.By,
+			"every", want.Every, "every_before", e.Every)
 		if _, err := s.Schedule.deactivate(ctx, e, reason, want.Generation); err != nil {
 			return err
 		}
 	}
-	job, step := s.Trace.Start(event.WithTID(ctx, event.NewTID()), trace.Span{Op: trace.Start, Role: "scheduler", Name: "config names " + want.URL, Match: want.Match})
+	job, step := s.Trace.Start(event.WithTID(ctx, event.NewTID()), trace.Span{
+		Op: trace.Start, Role: "scheduler", Name: "config names " + want.URL, Match: want.Match,
+	})
 	_, fresh, err := s.Schedule.Activate(job, want)
-	if errors.Is(err, ErrOther) { // an API call was faster: the next check replaces its activation
+	if errors.Is(err, ErrOther) { // an API call came first: the next check replaces its activation
 		return nil
 	}
 	if fresh || err != nil {

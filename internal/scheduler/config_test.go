@@ -25,7 +25,7 @@ func source(by, url string, every time.Duration) Activation {
 		Source: event.Source{ID: event.SourceID(url, ""), URL: url, Profile: "p", Every: event.Interval(every)}}
 }
 
-// configs are those of the tests. The names say what they name, and how often it is read.
+// configs are the configs of the tests. The name of a config lists its sources and their intervals.
 var configs = map[string][]Activation{
 	"a=15s gone=15s": {source(ByConfig, "a", 15*time.Second), source(ByConfig, "gone", 15*time.Second)},
 	"a=30s new=15s":  {source(ByConfig, "a", 30*time.Second), source(ByConfig, "new", 15*time.Second)},
@@ -37,46 +37,47 @@ const (
 	after  = "a=30s new=15s"
 )
 
-// A deployment is schedulers that share a Redis, and are started and stopped in any order.
+// A deployment is schedulers that share a Redis and are started and stopped in any order.
 type deployment struct {
 	*testing.T
 	redis    *redis.Client
 	schedule *Schedule
-	running  map[string]func(context.Context) error // by name: a look at the config
+	running  map[string]func(context.Context) error // a scheduler's check of the config, by its name
 }
 
 func newDeployment(t *testing.T, r *redis.Client) *deployment {
 	return &deployment{t, r, NewSchedule(r, "mw:", nil), map[string]func(context.Context) error{}}
 }
 
-// start starts a scheduler, in place of a running one of that name.
+// start starts a scheduler. It replaces a running one with that name.
 func (d *deployment) start(name, config string) {
 	s := &Scheduler{Schedule: d.schedule, Config: configs[config], Log: slog.New(slog.DiscardHandler)}
 	own := &ownConfig{}
 	d.running[name] = func(ctx context.Context) error { return s.ensure(ctx, own) }
-	d.look(name)
+	d.check(name)
 }
 
 func (d *deployment) stop(name string) { delete(d.running, name) }
 
-func (d *deployment) look(name string) {
+// check makes a scheduler check the config.
+func (d *deployment) check(name string) {
 	d.Helper()
 	if err := d.running[name](d.Context()); err != nil {
 		d.Errorf("%s: %v", name, err)
 	}
 }
 
-// rounds has all schedulers look n times.
+// rounds makes all schedulers check the config n times.
 func (d *deployment) rounds(n int) {
 	d.Helper()
 	for range n {
 		for _, name := range slices.Sorted(maps.Keys(d.running)) {
-			d.look(name)
+			d.check(name)
 		}
 	}
 }
 
-// active are the active sources, named like configs.
+// active returns the active sources, in the form of a config's name.
 func (d *deployment) active() string {
 	d.Helper()
 	all, err := d.schedule.List(d.Context())
@@ -91,14 +92,15 @@ func (d *deployment) active() string {
 	return strings.Join(names, " ")
 }
 
+// want fails the test if other sources are active. what says when.
 func (d *deployment) want(what, active string) {
 	d.Helper()
 	if got := d.active(); got != active {
-		d.Errorf("%s: active are %s, want %s", what, got, active)
+		d.Errorf("%s: the active sources are %s, want %s", what, got, active)
 	}
 }
 
-// The config that came last decides, while a scheduler with it runs.
+// The newest config decides what is polled, while a scheduler with it runs.
 func TestConfigInForce(t *testing.T) {
 	for name, test := range map[string]func(*deployment){
 		"rolling deploy": func(d *deployment) {
@@ -108,7 +110,7 @@ func TestConfigInForce(t *testing.T) {
 			d.start("new 1", after)
 			d.want("a new scheduler starts", after)
 			d.rounds(10)
-			d.want("old ones go on", after)
+			d.want("the old ones continue", after)
 			d.start("old 2", before)
 			d.rounds(10)
 			d.want("an old one is restarted", after)
@@ -126,14 +128,14 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(10)
 			d.want("the first of the old ones is back", after)
 			d.stop("new 1")
-			d.rounds(absentLooks + 1)
+			d.rounds(absentChecks + 1)
 			d.want("the last new one has stopped", before)
 		},
 		"the first new scheduler crashes": func(d *deployment) {
 			d.start("old 1", before)
 			d.start("new 1", after)
 			d.stop("new 1")
-			d.rounds(absentLooks - 1)
+			d.rounds(absentChecks - 1)
 			d.want("soon after the crash", after)
 			d.rounds(2)
 			d.want("later", before)
@@ -141,7 +143,7 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(10)
 			d.want("the new one crashes again and again", before)
 			d.stop("old 1")
-			d.rounds(absentLooks + 1)
+			d.rounds(absentChecks + 1)
 			d.want("the deploy goes on", after)
 		},
 		"a third config": func(d *deployment) {
@@ -149,9 +151,9 @@ func TestConfigInForce(t *testing.T) {
 			d.start("2", after)
 			d.start("3", "b=15s")
 			d.rounds(10)
-			d.want("it came last", "b=15s")
+			d.want("the third is the newest", "b=15s")
 		},
-		"Redis is lost, and an old scheduler looks first": func(d *deployment) {
+		"Redis is lost, and an old scheduler checks first": func(d *deployment) {
 			d.start("a old", before)
 			d.start("b new", after)
 			d.start("c old", before)
@@ -159,7 +161,7 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(2)
 			d.want("afterwards", after)
 		},
-		"Redis is lost, and a new scheduler looks first": func(d *deployment) {
+		"Redis is lost, and a new scheduler checks first": func(d *deployment) {
 			d.start("c old", before)
 			d.start("a new", after)
 			d.start("b old", before)
@@ -167,7 +169,7 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(2)
 			d.want("afterwards", after)
 		},
-		"calls": func(d *deployment) {
+		"API calls": func(d *deployment) {
 			for _, a := range []Activation{source(ByAPI, "new", time.Minute), source(ByAPI, "called", time.Minute)} {
 				if _, _, err := d.schedule.Activate(d.Context(), a); err != nil {
 					d.Fatal(err)
@@ -193,10 +195,10 @@ func TestConfigInForce(t *testing.T) {
 				return e.Latest.Stopped
 			}
 			if d.rounds(3); state() != "forbidden" {
-				d.Errorf("a stopped source was activated again while the scheduler runs")
+				d.Errorf("the scheduler activated a stopped source again without a start")
 			}
 			if d.start("1", before); state() != "" {
-				d.Errorf("a stopped source is still stopped after a start: %s", state())
+				d.Errorf("a stopped source is not active after a start: %s", state())
 			}
 		},
 	} {
@@ -206,7 +208,7 @@ func TestConfigInForce(t *testing.T) {
 	}
 }
 
-// What a newer config has superseded activates and deactivates nothing, though it has just looked.
+// A scheduler whose config was superseded since its check activates and deactivates nothing.
 func TestSupersededConfig(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		d := newDeployment(t, r)
@@ -225,8 +227,8 @@ func TestSupersededConfig(t *testing.T) {
 	})
 }
 
-// In whatever order schedulers start, stop and look: once all that run have the same config, that
-// is what is active.
+// In whichever order schedulers start, stop and check: once all of them have the same config, its
+// sources are active.
 func TestConfigsConverge(t *testing.T) {
 	for seed := range uint64(30) {
 		m := miniredis.RunT(t)
@@ -248,7 +250,7 @@ func TestConfigsConverge(t *testing.T) {
 				}
 			default:
 				if d.running[name] != nil {
-					d.look(name)
+					d.check(name)
 				}
 			}
 		}
@@ -258,7 +260,7 @@ func TestConfigsConverge(t *testing.T) {
 		}
 		d.start("1", last)
 		d.start("2", last)
-		d.rounds(absentLooks + 1)
+		d.rounds(absentChecks + 1)
 		d.want(fmt.Sprintf("seed %d", seed), last)
 	}
 }

@@ -25,8 +25,10 @@ type LatestPoll struct {
 	Took     time.Duration `json:"took"` // response time of the site, in nanoseconds
 	Problem  string        `json:"problem,omitempty"`
 	Failures int           `json:"failures,omitempty"` // in a row
-	Matches  []event.Match `json:"matches,omitempty"`  // the first of the page, or of the latest usable page if the poll failed
-	Stopped  string        `json:"stopped,omitempty"`  // why polling has stopped
+	Stopped  string        `json:"stopped,omitempty"`  // why polling has stopped; "" if it has not
+	// Matches are the first matches of the page. If the poll failed, they are those of the latest
+	// usable page.
+	Matches []event.Match `json:"matches,omitempty"`
 
 	Course course `json:"course"`
 }
@@ -116,11 +118,11 @@ func (s *Schedule) forget(ctx context.Context, source string) error {
 type Entry struct {
 	Activation
 	Next     time.Time     // when the next poll is due; zero before the first or when stopped
-	Interval time.Duration // the present one, between its polls; 0 before the first poll
+	Interval time.Duration // the present interval between polls; 0 before the first poll
 	Latest   LatestPoll    // zero before the first poll
 }
 
-// Get returns the entry of a source, if there is one.
+// Get returns the entry of a source. It reports false if no source has that ID.
 func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) {
 	pipe := s.redis.Pipeline()
 	activation, next := pipe.HGet(ctx, s.key("sources"), source), pipe.ZScore(ctx, s.key("due"), source)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A retry spaces the attempts at an operation that fails. It logs the first failure, then at most one
-// a minute, and the next success.
+// A retry spaces the attempts at an operation that fails. It logs the first failure, then at most
+// one a minute, and the next success.
 type retry struct {
 	fails, again string        // constant log messages
 	least, most  time.Duration // between two attempts; it doubles from least to most

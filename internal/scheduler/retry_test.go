@@ -14,8 +14,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// onlyPop is a hook in place of a Redis that fails all calls but the look at the schedule, on which
-// nothing is due. It counts the others.
+// An onlyPop is a hook that replaces Redis. On its schedule no poll is due. It fails all other
+// commands and counts them.
 type onlyPop struct{ failed atomic.Int64 }
 
 func (o *onlyPop) DialHook(redis.DialHook) redis.DialHook {
@@ -45,7 +45,7 @@ func (o *onlyPop) fail(cmds ...redis.Cmder) error {
 	return err
 }
 
-// While the sources of the config cannot be activated, a scheduler tries again with growing pauses
+// While a scheduler cannot activate the sources of the config, it tries again with growing pauses
 // and does not fill the log.
 func TestEnsureBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -53,27 +53,30 @@ func TestEnsureBacksOff(t *testing.T) {
 		r := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 		defer r.Close()
 		r.AddHook(hook)
-		var said strings.Builder
-		s := &Scheduler{Schedule: NewSchedule(r, "mw:", nil), Config: configs[before], Log: slog.New(slog.NewTextHandler(&said, nil))}
+		var log strings.Builder
+		s := &Scheduler{
+			Schedule: NewSchedule(r, "mw:", nil), Config: configs[before],
+			Log: slog.New(slog.NewTextHandler(&log, nil)),
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		if err := s.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
-		attempts, lines := hook.failed.Load(), strings.Count(said.String(), "\n")
+		attempts, lines := hook.failed.Load(), strings.Count(log.String(), "\n")
 		if attempts < 60 || attempts > 120 {
 			t.Errorf("%d attempts in ten minutes, want one every 5 to 10 seconds", attempts)
 		}
-		if lines < 1 || lines > 11 || !strings.Contains(said.String(), "out of order") {
-			t.Errorf("%d lines in the log, want one a minute:\n%.1000s", lines, said.String())
+		if lines < 1 || lines > 11 || !strings.Contains(log.String(), "out of order") {
+			t.Errorf("%d lines in the log, want one a minute:\n%.1000s", lines, log.String())
 		}
 	})
 }
 
 func TestRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var said strings.Builder
-		log := slog.New(slog.NewTextHandler(&said, nil))
+		var text strings.Builder
+		log := slog.New(slog.NewTextHandler(&text, nil))
 		r := retry{fails: "it fails", again: "it works again", least: time.Second, most: 10 * time.Second}
 		r.succeeded(log)
 		for i, most := range []time.Duration{1, 2, 4, 8, 10, 10} {
@@ -88,14 +91,17 @@ func TestRetry(t *testing.T) {
 		r.succeeded(log)
 		r.failed(log, errors.New("broken"))
 		var lines []string
-		for l := range strings.Lines(said.String()) {
+		for l := range strings.Lines(text.String()) {
 			_, message, _ := strings.Cut(l, "msg=")
 			lines = append(lines, message)
 		}
-		want := []string{`"it fails" error=broken attempts=1`, `"it fails" error=broken attempts=7`, `"it works again" attempts=7`, `"it fails" error=broken attempts=1`}
+		want := []string{
+			`"it fails" error=broken attempts=1`, `"it fails" error=broken attempts=7`,
+			`"it works again" attempts=7`, `"it fails" error=broken attempts=1`,
+		}
 		for i := range max(len(lines), len(want)) {
 			if i >= len(lines) || i >= len(want) || !strings.HasPrefix(lines[i], want[i]) {
-				t.Fatalf("the log says %q, want %q", lines, want)
+				t.Fatalf("logged %q, want %q", lines, want)
 			}
 		}
 	})

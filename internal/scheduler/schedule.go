@@ -96,15 +96,15 @@ redis.call('zadd', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[4], ARG
 redis.call('rpush', KEYS[6], ARGV[5])
 return ARGV[3]`)
 
-// unheard is how long after an activation the source is polled even if no scheduler has received the
-// event: the broker may have lost it.
+// unheard is how long after an activation the source is polled even if no scheduler has received
+// the event: the broker may have lost it.
 const unheard = time.Minute
 
 // Activate adds a source and emits match_activated under the TID of ctx, in one step. A scheduler
-// that receives the event schedules the polls. A source that is active already stays unchanged: fresh
-// is false, and if its settings differ, the error wraps ErrOther. A source that was stopped is
-// activated again. current is the activation that is in effect afterwards. If a has a generation and a
-// newer one is in force, the error wraps ErrSuperseded.
+// that receives the event schedules the polls. A source that is active already stays unchanged:
+// fresh is false, and if its settings differ, the error wraps ErrOther. A source that was stopped
+// is activated again. current is the activation that is in effect afterwards. If a has a generation
+// and a newer one is in force, the error wraps ErrSuperseded.
 func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activation, fresh bool, err error) {
 	a.TID, a.Activated = event.TIDFrom(ctx), time.Now().UTC()
 	e, err := a.event(event.MatchActivated, "", a.TID)
@@ -151,9 +151,9 @@ func (s *Schedule) Deactivate(ctx context.Context, id, reason string) (bool, err
 	return s.deactivate(ctx, entry, reason, 0)
 }
 
-// deactivate removes a source for the config of a generation, if the activation of entry is still the
-// current one. Generation 0 removes it in any case. If a newer generation is in force, the error
-// wraps ErrSuperseded.
+// deactivate removes a source for the config of a generation, if the activation of entry is still
+// the current one. Generation 0 removes it in any case. If a newer generation is in force, the
+// error wraps ErrSuperseded.
 func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, generation int64) (bool, error) {
 	e, err := entry.event(event.MatchDeactivated, reason, event.TIDFrom(ctx))
 	if err != nil {
@@ -174,7 +174,9 @@ func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, g
 // event returns the event that reports the activation or deactivation of a source.
 func (a Activation) event(k event.Kind, reason string, tid event.TID) (event.Event, error) {
 	source := a.Source
-	e, err := event.Of(event.Key(a.Sport, a.League, string(k)), event.Data{Sport: a.Sport, League: a.League, Kind: k, Action: event.New, Reason: reason, Source: &source}, time.Now())
+	e, err := event.Of(event.Key(a.Sport, a.League, string(k)), event.Data{
+		Sport: a.Sport, League: a.League, Kind: k, Action: event.New, Reason: reason, Source: &source,
+	}, time.Now())
 	e.Source, e.Subject, e.TID = "/"+a.By, a.Match, tid
 	if k == event.MatchDeactivated {
 		e.CausationID = a.Event
@@ -182,9 +184,11 @@ func (a Activation) event(k event.Kind, reason string, tid event.TID) (event.Eve
 	return e, err
 }
 
-// writeEvent runs a script that appends e to the outbox as its last argument; wrote tells from the
-// script's reply whether it did. It returns the reply.
-func (s *Schedule) writeEvent(ctx context.Context, script *redis.Script, e event.Event, wrote func(reply string) bool, args ...any) (string, error) {
+// writeEvent runs a script that may append e, its last argument, to the outbox. wrote reports, from
+// the script's reply, whether it did. writeEvent returns the reply.
+func (s *Schedule) writeEvent(
+	ctx context.Context, script *redis.Script, e event.Event, wrote func(reply string) bool, args ...any,
+) (string, error) {
 	m, err := broker.NewMessage(e)
 	if err != nil {
 		return "", err
@@ -218,10 +222,13 @@ redis.call('hset', KEYS[4], ARGV[1], string.format('%.0f', now))
 redis.call('zadd', KEYS[2], now + ARGV[3], ARGV[1])
 return now`)
 
-// Begin makes now the first tick of a source, and schedules the second one after next. If the source
-// has begun before, its schedule stays unchanged and Begin returns its latest tick. activation is the
-// ID of a match_activated event. Begin reports false if it is not that of the current activation.
-func (s *Schedule) Begin(ctx context.Context, source, activation string, next time.Duration) (tick time.Time, current bool, err error) {
+// Begin makes now the first tick of a source, and schedules the second one after next. If the
+// source has begun before, its schedule stays unchanged and Begin returns its latest tick.
+// activation is the ID of a match_activated event. Begin reports false if it is not that of the
+// current activation.
+func (s *Schedule) Begin(
+	ctx context.Context, source, activation string, next time.Duration,
+) (tick time.Time, current bool, err error) {
 	n, err := begin.Run(ctx, s.redis, s.keys(), source, activation, next.Milliseconds()).Int64()
 	if err != nil {
 		return tick, false, fmt.Errorf("scheduling %s: %w", source, err)

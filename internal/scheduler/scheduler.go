@@ -1,9 +1,9 @@
 // Package scheduler decides when pages are polled. It is a consumer: a match_activated event causes
-// the first task to poll the page, at once and under the same TID. The clock causes the later tasks.
-// Each has a new TID, and names the match_activated event as its cause.
+// the first task to poll the page, at once and under the same TID. The clock causes the later
+// tasks. Each has a new TID, and names the match_activated event as its cause.
 //
-// Any number of schedulers share one [Schedule] in Redis. The first that asks gets the polls that are
-// due. The interval between polls depends on the match:
+// Any number of schedulers share one [Schedule] in Redis. The first that asks gets the polls that
+// are due. The interval between polls depends on the match:
 //
 //   - It is long before kick-off and in a break, and short while the match is live.
 //   - It is shortest in stoppage time and after a score.
@@ -26,14 +26,14 @@ import (
 )
 
 const (
-	batch          = 8                      // the most polls that one look at the schedule takes
-	lookEvery      = 250 * time.Millisecond // at most, between two looks
-	lookLeast      = 5 * time.Millisecond
-	lookSpread     = 20 * time.Millisecond // random part, so that not always the same scheduler is first
+	batch          = 8                      // the most polls of one look at the schedule
+	lookEvery      = 250 * time.Millisecond // the most between two looks at the schedule
+	lookLeast      = 5 * time.Millisecond   // the least
+	lookSpread     = 20 * time.Millisecond  // random addition, so that the schedulers share the work
 	publishTimeout = 10 * time.Second
 	stoppedFor     = 24 * time.Hour   // how long a stopped source stays in the list
-	outagePause    = time.Second      // at most, between two looks at the schedule that fail
-	ensurePause    = 10 * time.Second // at most, between two checks of the config that fail
+	outagePause    = time.Second      // the most between two looks at the schedule that fail
+	ensurePause    = 10 * time.Second // the most between two checks of the config that fail
 	firstPoll      = 30 * time.Second // how long the first task of a source may wait for a worker
 )
 
@@ -79,8 +79,14 @@ func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 // Run publishes the tasks that are due until ctx ends.
 func (s *Scheduler) Run(ctx context.Context) error {
 	own := &ownConfig{}
-	ensuring := retry{fails: "sources of the config not activated: polling goes on with those on the schedule", again: "sources of the config activated again", least: time.Second, most: ensurePause}
-	looking := retry{fails: "no page is polled: is Redis up, and the broker?", again: "pages are polled again", least: outagePause / 2, most: outagePause}
+	ensuring := retry{
+		fails: "cannot activate the sources of the config: polling those on the schedule",
+		again: "activated the sources of the config", least: time.Second, most: ensurePause,
+	}
+	looking := retry{
+		fails: "cannot poll pages: are Redis and RabbitMQ running?",
+		again: "polling pages again", least: outagePause / 2, most: outagePause,
+	}
 	var nextConfig time.Time
 	var call Call
 	for ctx.Err() == nil {
@@ -117,7 +123,8 @@ func (s *Scheduler) look(ctx context.Context, call *Call) (time.Duration, error)
 	var tasks []task
 	for _, t := range ticks {
 		a := t.Activation
-		tasks = append(tasks, task{poll.Poll{Source: a.Source, Due: t.Due, Activated: a.TID}, event.NewTID(), a.Event, t.Left})
+		p := poll.Poll{Source: a.Source, Due: t.Due, Activated: a.TID}
+		tasks = append(tasks, task{p, event.NewTID(), a.Event, t.Left})
 	}
 	// Pop has rescheduled these polls, so publish them even if ctx has ended.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
@@ -150,7 +157,7 @@ func (s *Scheduler) publishTasks(ctx context.Context, tasks ...task) error {
 	}
 	began := time.Now()
 	if _, err := s.Publisher.Publish(ctx, msgs...); err != nil {
-		return fmt.Errorf("emitting tasks: %w", err)
+		return fmt.Errorf("publishing tasks: %w", err)
 	}
 	if trace.From(ctx) != nil { // the worker records the polls that the clock causes, if they have a result
 		s.Trace.Sent("scheduler", began, msgs...)

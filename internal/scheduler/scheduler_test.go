@@ -29,17 +29,19 @@ var discard = slog.New(slog.DiscardHandler)
 
 func activation(url, match string) scheduler.Activation {
 	return scheduler.Activation{Sport: event.Soccer, League: "MLS", By: scheduler.ByAPI,
-		Source: event.Source{ID: event.SourceID(url, match), URL: url, Profile: "p", Match: match, Every: event.Interval(time.Second)}}
+		Source: event.Source{
+			ID: event.SourceID(url, match), URL: url, Profile: "p", Match: match, Every: event.Interval(time.Second),
+		}}
 }
 
-// emitted are the events that wait in the schedule's outbox.
+// emitted returns the events in the schedule's outbox.
 func emitted(t *testing.T, r *redis.Client) (all []event.Event) {
 	t.Helper()
-	owed, err := outbox.NewStore(r, "mw:").Oldest(t.Context(), "schedule", 1000)
+	msgs, err := outbox.NewStore(r, "mw:").Oldest(t.Context(), "schedule", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range owed {
+	for _, m := range msgs {
 		e, err := event.Decode(m.Body)
 		if err != nil {
 			t.Fatal(err)
@@ -53,41 +55,44 @@ func TestActivateAndDeactivate(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		tid := event.NewTID()
 		ctx := event.WithTID(t.Context(), tid)
-		told := 0
-		s := scheduler.NewSchedule(r, "mw:", func(string) { told++ })
+		nudges := 0
+		s := scheduler.NewSchedule(r, "mw:", func(string) { nudges++ })
 		first, fresh, err := s.Activate(ctx, activation("https://a.example/", "m1"))
 		if err != nil || !fresh || first.ID != event.SourceID("https://a.example/", "m1") || first.TID != tid {
-			t.Fatalf("%+v %v %v", first, fresh, err)
+			t.Fatalf("activation %+v, fresh %v, error %v", first, fresh, err)
 		}
-		// The same again is the same; another setting is refused.
+		// The same settings change nothing. Other settings are refused.
 		again, fresh, err := s.Activate(t.Context(), activation("https://a.example/", "m1"))
 		if err != nil || fresh || again.TID != tid || again.Event != first.Event {
-			t.Errorf("again: %+v %v %v", again, fresh, err)
+			t.Errorf("activated again: %+v, fresh %v, error %v", again, fresh, err)
 		}
 		other := activation("https://a.example/", "m1")
 		other.Profile = "q"
 		if current, _, err := s.Activate(t.Context(), other); !errors.Is(err, scheduler.ErrOther) || current.Profile != "p" {
-			t.Errorf("another profile: %+v %v", current, err)
+			t.Errorf("another profile: %+v, error %v, want ErrOther", current, err)
 		}
 		all := emitted(t, r)
-		if len(all) != 1 || all[0].Type != "soccer.mls.match_activated" || all[0].Subject != "m1" || all[0].TID != tid || *all[0].Data.Source != first.Source || told != 1 {
-			t.Fatalf("emitted %+v, told %d times", all, told)
+		if len(all) != 1 || all[0].Type != "soccer.mls.match_activated" || all[0].Subject != "m1" || all[0].TID != tid ||
+			*all[0].Data.Source != first.Source || nudges != 1 {
+			t.Fatalf("emitted %+v, %d nudges", all, nudges)
 		}
 		entry, ok, err := s.Get(t.Context(), first.ID)
-		if err != nil || !ok || time.Until(entry.Next) > time.Minute || time.Until(entry.Next) < 50*time.Second || entry.URL != "https://a.example/" {
-			t.Errorf("%+v %v %v", entry, ok, err)
+		next := time.Until(entry.Next)
+		if err != nil || !ok || next > time.Minute || next < 50*time.Second || entry.URL != "https://a.example/" {
+			t.Errorf("entry %+v, found %v, error %v", entry, ok, err)
 		}
 		if was, err := s.Deactivate(t.Context(), first.ID, "enough"); !was || err != nil {
-			t.Error(was, err)
+			t.Errorf("deactivated %v, error %v", was, err)
 		}
 		if was, err := s.Deactivate(t.Context(), first.ID, "enough"); was || err != nil {
-			t.Error("deactivated twice", was, err)
+			t.Errorf("deactivated a second time %v, error %v", was, err)
 		}
 		all = emitted(t, r)
-		if last := all[len(all)-1]; len(all) != 2 || last.Type != "soccer.mls.match_deactivated" || last.Data.Reason != "enough" || last.CausationID != first.Event {
+		if last := all[len(all)-1]; len(all) != 2 || last.Type != "soccer.mls.match_deactivated" ||
+			last.Data.Reason != "enough" || last.CausationID != first.Event {
 			t.Errorf("emitted %+v", all)
 		}
-		// What was deactivated before a scheduler heard of it is not begun.
+		// A source that was deactivated before a scheduler received the event is not scheduled.
 		if _, current, err := s.Begin(t.Context(), first.ID, first.Event, 0); current || err != nil {
 			t.Error(current, err)
 		}
@@ -97,7 +102,7 @@ func TestActivateAndDeactivate(t *testing.T) {
 	})
 }
 
-// begun is an active source whose next poll is due at once.
+// begun returns an active source whose next poll is due now.
 func begun(t *testing.T, s *scheduler.Schedule, url string) scheduler.Activation {
 	t.Helper()
 	a, _, err := s.Activate(t.Context(), activation(url, ""))
@@ -108,15 +113,16 @@ func begun(t *testing.T, s *scheduler.Schedule, url string) scheduler.Activation
 	if !current || err != nil || time.Since(tick).Abs() > 10*time.Second {
 		t.Fatal(tick, current, err)
 	}
-	// The same event once more begins the same.
-	if again, current, err := s.Begin(t.Context(), a.ID, a.Event, time.Hour); !again.Equal(tick) || !current || err != nil {
+	// The same event again changes nothing.
+	again, current, err := s.Begin(t.Context(), a.ID, a.Event, time.Hour)
+	if !again.Equal(tick) || !current || err != nil {
 		t.Fatal(again, current, err)
 	}
 	return a
 }
 
-// What is due is taken by one of those who look, and its next poll is an
-// interval later; what was missed for long is not made up for.
+// Each due poll is returned to one caller, and the next poll of its source is due an interval
+// later. Polls that were missed during an outage are skipped.
 func TestPop(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := scheduler.NewSchedule(r, "mw:", nil)
@@ -124,7 +130,7 @@ func TestPop(t *testing.T) {
 			begun(t, s, fmt.Sprintf("https://a.example/%d", i))
 		}
 		var mu sync.Mutex
-		taken := map[string]int{}
+		popped := map[string]int{}
 		var looking sync.WaitGroup
 		for range 4 {
 			looking.Go(func() {
@@ -138,9 +144,10 @@ func TestPop(t *testing.T) {
 					}
 					mu.Lock()
 					for _, tick := range ticks {
-						taken[tick.Activation.ID]++
-						if late := time.Since(tick.Due); late < 0 || late > 10*time.Second || tick.Left > time.Minute || tick.Left < 50*time.Second {
-							t.Errorf("due %v ago, next in %v", late, tick.Left)
+						popped[tick.Activation.ID]++
+						late, left := time.Since(tick.Due), tick.Left
+						if late < 0 || late > 10*time.Second || left > time.Minute || left < 50*time.Second {
+							t.Errorf("the poll was due %v ago, the next is due in %v", late, left)
 						}
 					}
 					mu.Unlock()
@@ -148,30 +155,34 @@ func TestPop(t *testing.T) {
 			})
 		}
 		looking.Wait()
-		for id, n := range taken {
+		for id, n := range popped {
 			if n != 1 {
-				t.Errorf("%s was taken %d times", id, n)
+				t.Errorf("the poll of %s was returned %d times", id, n)
 			}
 		}
-		if len(taken) != 40 {
-			t.Errorf("%d taken of 40", len(taken))
+		if len(popped) != 40 {
+			t.Errorf("%d polls returned, want 40", len(popped))
 		}
 		_, wait, err := s.Pop(t.Context(), 3, new(scheduler.Call))
 		if err != nil || wait < 50*time.Second || wait > time.Minute {
-			t.Errorf("nothing is due for %v, %v", wait, err)
+			t.Errorf("the next poll is due in %v, error %v", wait, err)
 		}
-		if err := r.ZAdd(t.Context(), "mw:{schedule}:due", redis.Z{Score: float64(time.Now().Add(-time.Hour).UnixMilli()), Member: event.SourceID("https://a.example/0", "")}).Err(); err != nil {
+		hourAgo := redis.Z{
+			Score:  float64(time.Now().Add(-time.Hour).UnixMilli()),
+			Member: event.SourceID("https://a.example/0", ""),
+		}
+		if err := r.ZAdd(t.Context(), "mw:{schedule}:due", hourAgo).Err(); err != nil {
 			t.Fatal(err)
 		}
 		ticks, _, err := s.Pop(t.Context(), 3, new(scheduler.Call))
 		if err != nil || len(ticks) != 1 || time.Since(ticks[0].Due) > 10*time.Second || ticks[0].Left < 50*time.Second {
-			t.Errorf("after an hour: %+v %v", ticks, err)
+			t.Errorf("after an hour: polls %+v, error %v", ticks, err)
 		}
 	})
 }
 
-// What came of a poll sets the next, unless a later one has begun; and a source
-// that is done stops, and says so once.
+// The result of a poll decides when the next is due, unless the result of a later poll is there. A
+// source that is done stops, and emits that once.
 func TestPolled(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
@@ -183,25 +194,30 @@ func TestPolled(t *testing.T) {
 		}
 		due := ticks[0].Due
 		half := event.Match{ID: "m1", Status: event.Break}
-		if err := s.Polled(ctx, a.ID, poll.Result{Due: due, At: time.Now(), Took: time.Millisecond, Matches: []event.Match{half}}); err != nil {
+		result := poll.Result{Due: due, At: time.Now(), Took: time.Millisecond, Matches: []event.Match{half}}
+		if err := s.Polled(ctx, a.ID, result); err != nil {
 			t.Fatal(err)
 		}
 		e, _, err := s.Get(ctx, a.ID)
-		if err != nil || e.Interval != 4*time.Second || e.Next.Sub(due) != 4*time.Second || len(e.Latest.Matches) != 1 || e.Latest.Took != time.Millisecond {
-			t.Errorf("%+v %v", e, err)
+		if err != nil || e.Interval != 4*time.Second || e.Next.Sub(due) != 4*time.Second ||
+			len(e.Latest.Matches) != 1 || e.Latest.Took != time.Millisecond {
+			t.Errorf("after the first poll: entry %+v, error %v", e, err)
 		}
-		// A poll that the next has overtaken counts; one that ended after it does not.
+		// The result of a poll that the next has overtaken counts, but not after the next's result.
 		if err := r.HSet(ctx, "mw:{schedule}:tick", a.ID, due.Add(time.Minute).UnixMilli()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Polled(ctx, a.ID, poll.Result{Due: due.Add(time.Second), At: time.Now(), Took: time.Second, Matches: []event.Match{half}}); err != nil {
+		result = poll.Result{Due: due.Add(time.Second), At: time.Now(), Took: time.Second, Matches: []event.Match{half}}
+		if err := s.Polled(ctx, a.ID, result); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Polled(ctx, a.ID, poll.Result{Due: due, At: time.Now(), Matches: []event.Match{{Status: event.Live}}}); err != nil {
+		result = poll.Result{Due: due, At: time.Now(), Matches: []event.Match{{Status: event.Live}}}
+		if err := s.Polled(ctx, a.ID, result); err != nil {
 			t.Fatal(err)
 		}
-		if e, _, _ := s.Get(ctx, a.ID); e.Interval != 4*time.Second || e.Latest.Took != time.Second || e.Next.Sub(due) != 64*time.Second {
-			t.Errorf("overtaken: next %v later, %+v", e.Next.Sub(due), e)
+		e, _, _ = s.Get(ctx, a.ID)
+		if e.Interval != 4*time.Second || e.Latest.Took != time.Second || e.Next.Sub(due) != 64*time.Second {
+			t.Errorf("overtaken: the next poll is due %v later, entry %+v", e.Next.Sub(due), e)
 		}
 		due = due.Add(2 * time.Second)
 		if err := s.Polled(ctx, a.ID, poll.Result{Due: due, At: time.Now(), Failures: 2, Problem: "away"}); err != nil {
@@ -212,19 +228,21 @@ func TestPolled(t *testing.T) {
 		}
 		tid := event.NewTID()
 		for range 2 {
-			if err := s.Polled(event.WithTID(ctx, tid), a.ID, poll.Result{Due: due, At: time.Now(), Stop: "forbidden", Problem: "forbidden"}); err != nil {
+			result := poll.Result{Due: due, At: time.Now(), Stop: "forbidden", Problem: "forbidden"}
+			if err := s.Polled(event.WithTID(ctx, tid), a.ID, result); err != nil {
 				t.Fatal(err)
 			}
 		}
 		all := emitted(t, r)
-		if last := all[len(all)-1]; len(all) != 2 || last.Type != "soccer.mls.match_deactivated" || last.TID != tid || last.Data.Reason != "forbidden" {
+		if last := all[len(all)-1]; len(all) != 2 || last.Type != "soccer.mls.match_deactivated" ||
+			last.TID != tid || last.Data.Reason != "forbidden" {
 			t.Errorf("emitted %+v", all)
 		}
-		if e, ok, _ := s.Get(ctx, a.ID); !ok || !e.Next.IsZero() || e.Latest.Stopped != "forbidden" || len(e.Latest.Matches) != 1 {
+		e, ok, _ := s.Get(ctx, a.ID)
+		if !ok || !e.Next.IsZero() || e.Latest.Stopped != "forbidden" || len(e.Latest.Matches) != 1 {
 			t.Errorf("stopped: %+v", e)
 		}
-		// The event that began it, come again, does not begin it again; only
-		// another activation does.
+		// The same event again does not start the source again. Another activation does.
 		if _, current, err := s.Begin(ctx, a.ID, a.Event, 0); current || err != nil {
 			t.Error(current, err)
 		}
@@ -278,14 +296,14 @@ func TestPolledUsesRedisClock(t *testing.T) {
 	}
 }
 
-// tasks collects the polls that are asked for.
+// tasks collects the tasks of polls.
 type tasks struct {
-	mu   sync.Mutex
-	all  []broker.Task
-	came chan struct{} // after each
+	mu       sync.Mutex
+	all      []broker.Task
+	received chan struct{} // receives a value after each task
 }
 
-func (c *tasks) take(_ context.Context, m broker.Message) error {
+func (c *tasks) handle(_ context.Context, m broker.Message) error {
 	t, err := broker.DecodeTask(m.Body)
 	if err != nil {
 		return err
@@ -293,10 +311,11 @@ func (c *tasks) take(_ context.Context, m broker.Message) error {
 	c.mu.Lock()
 	c.all = append(c.all, t)
 	c.mu.Unlock()
-	c.came <- struct{}{}
+	c.received <- struct{}{}
 	return nil
 }
 
+// of returns the polls of a source, and their tasks.
 func (c *tasks) of(source string) (polls []poll.Poll, all []broker.Task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -309,9 +328,9 @@ func (c *tasks) of(source string) (polls []poll.Poll, all []broker.Task) {
 	return polls, all
 }
 
-// Several schedulers on one broker: an activation causes a task at once, under
-// its TID; the clock causes the others, each a job of its own that names the
-// activation; the sources of the config are those that it names.
+// Several schedulers share one broker. An activation causes a task at once, under its TID. The
+// clock causes the later tasks. Each has a TID of its own and names the activation as its cause.
+// The config decides which of its sources are active.
 func TestSchedulers(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -338,10 +357,12 @@ func TestSchedulers(t *testing.T) {
 			})
 			<-ready
 		}
-		got := tasks{came: make(chan struct{}, 100)}
+		got := tasks{received: make(chan struct{}, 100)}
 		ready := make(chan struct{})
 		running.Go(func() {
-			_ = b.Subscribe(ctx, broker.Subscription{Queue: broker.TaskQueue(poll.PagePoll), Exchange: broker.Tasks, Patterns: []string{poll.PagePoll}, Ready: ready}, got.take)
+			_ = b.Subscribe(ctx, broker.Subscription{
+				Queue: broker.TaskQueue(poll.PagePoll), Exchange: broker.Tasks, Patterns: []string{poll.PagePoll}, Ready: ready,
+			}, got.handle)
 		})
 		<-ready
 		running.Go(func() { _ = box.Run(ctx) })
@@ -359,24 +380,25 @@ func TestSchedulers(t *testing.T) {
 			if len(polls) >= 2 && len(byConfig) >= 2 {
 				break
 			}
-			if len(polls) == 1 { // half a minute would be long
+			if len(polls) == 1 { // make the next poll due sooner
 				r.HSet(ctx, "mw:{schedule}:interval", a.ID, 500)
 			}
 			select {
-			case <-got.came:
+			case <-got.received:
 			case <-patience.Done():
-				t.Fatalf("polls %+v, of the config %+v", polls, byConfig)
+				t.Fatalf("within 20 seconds: polls of the activated source %+v, of the config's %+v", polls, byConfig)
 			}
 		}
 		polls, all := got.of(a.ID)
 		if polls[0].Source != a.Source || all[0].TID != tid || all[0].CausationID != a.Event || polls[0].Activated != tid {
-			t.Errorf("the first: %+v of %+v", all[0], polls[0])
+			t.Errorf("the first task: %+v, poll %+v", all[0], polls[0])
 		}
-		if all[1].TID == tid || all[1].TID.IsZero() || all[1].CausationID != a.Event || polls[1].Activated != tid || !polls[1].Due.After(polls[0].Due) {
-			t.Errorf("the second: %+v of %+v", all[1], polls[1])
+		if all[1].TID == tid || all[1].TID.IsZero() || all[1].CausationID != a.Event ||
+			polls[1].Activated != tid || !polls[1].Due.After(polls[0].Due) {
+			t.Errorf("the second task: %+v, poll %+v", all[1], polls[1])
 		}
 		if all[0].Expires.Before(polls[0].Due.Add(10*time.Second)) || all[1].Expires.Before(polls[1].Due) {
-			t.Errorf("expire %v and %v", all[0].Expires, all[1].Expires)
+			t.Errorf("the tasks expire at %v and %v", all[0].Expires, all[1].Expires)
 		}
 		list, err := s.List(ctx)
 		urls := []string{}
@@ -384,7 +406,7 @@ func TestSchedulers(t *testing.T) {
 			urls = append(urls, e.URL)
 		}
 		if slices.Sort(urls); err != nil || strings.Join(urls, " ") != "https://a.example/ https://named.example/" {
-			t.Errorf("active are %v, %v", urls, err)
+			t.Errorf("the active sources are %v, error %v", urls, err)
 		}
 	})
 }

@@ -1,8 +1,7 @@
 package testenv
 
-// Spellings are pairs of spellings of one name, and the word of a routing key that they
-// give, "" if only the first gives it. Every place that compares names must find each
-// pair equal.
+// Spellings are pairs of spellings of one name. Code that compares names must treat the two as
+// equal. Slug is the word of a routing key that both give. It is "" if they give different words.
 var Spellings = []struct{ A, B, Slug string }{
 	{"Toronto FC", "TORONTO F.C.", ""},
 	{"Brøndby", "Brondby", "brondby"},
@@ -27,5 +26,8 @@ var Spellings = []struct{ A, B, Slug string }{
 	{"1899 Hoffenheim", "1899-Hoffenheim", "1899_hoffenheim"},
 }
 
-// OtherNames are pairs of two names.
-var OtherNames = [][2]string{{"Brøndby", "Brondbi"}, {"Динамо Київ", "Динамо Москва"}, {"Olympiakos", "Ολυμπιακός"}, {"FC 1", "FC 2"}}
+// OtherNames are pairs of different names. Code that compares names must not treat the two as
+// equal.
+var OtherNames = [][2]string{
+	{"Brøndby", "Brondbi"}, {"Динамо Київ", "Динамо Москва"}, {"Olympiakos", "Ολυμπιακός"}, {"FC 1", "FC 2"},
+}

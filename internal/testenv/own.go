@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// OwnRedis starts a Redis server for this test alone, to be broken.
+// OwnRedis starts a Redis server for a test that kills or stops it.
 func OwnRedis(t testing.TB) *servers.Server {
 	t.Helper()
 	needs(t, servers.RedisPrograms)
@@ -21,7 +21,7 @@ func OwnRedis(t testing.TB) *servers.Server {
 	return s
 }
 
-// OwnRabbit starts a RabbitMQ of n nodes for this test alone, to be broken.
+// OwnRabbit starts a RabbitMQ cluster of n nodes for a test that kills or stops nodes.
 func OwnRabbit(t testing.TB, n int) []*servers.Rabbit {
 	t.Helper()
 	needs(t, servers.RabbitPrograms)
@@ -30,15 +30,17 @@ func OwnRabbit(t testing.TB, n int) []*servers.Rabbit {
 		t.Fatal(err)
 	}
 	for _, r := range nodes {
-		t.Cleanup(r.Stop) // the first last
+		t.Cleanup(r.Stop) // cleanups run in reverse order, so the first node stops last
 	}
 	return nodes
 }
 
+// needs skips the test under -short, and if none of the programs is installed.
 func needs(t testing.TB, programs []string) {
 	t.Helper()
 	NotShort(t)
-	if !slices.ContainsFunc(programs, func(p string) bool { _, err := exec.LookPath(p); return err == nil }) {
+	installed := func(p string) bool { _, err := exec.LookPath(p); return err == nil }
+	if !slices.ContainsFunc(programs, installed) {
 		Missing(t, fmt.Sprintf("none of %v is installed", programs))
 	}
 }

@@ -2,5 +2,5 @@
 
 package testenv
 
-// Race says that the race detector is on, and everything slow.
+// Race reports whether the race detector is on, which makes tests several times slower.
 const Race = true

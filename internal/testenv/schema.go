@@ -8,9 +8,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Schema compiles one of the JSON Schemas in the folder schemas of in, like
-// "frames.json#/definitions/server". Formats are asserted, and members that they
-// do not name are none: what we emit is to be described whole.
+// Schema compiles a JSON Schema from the folder schemas of in, such as
+// "frames.json#/definitions/server". It asserts formats and refuses members that the schema does
+// not describe, so that the schemas describe everything that matchwire emits.
 func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
@@ -26,7 +26,7 @@ func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
 		}
 		v, err := jsonschema.UnmarshalJSON(f)
 		f.Close()
-		closed(v)
+		refuseOthers(v)
 		if err == nil {
 			err = c.AddResource("mem:///"+path.Base(file), v)
 		}
@@ -41,19 +41,19 @@ func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
 	return s
 }
 
-// closed has no object of a schema take members that it does not name.
-func closed(schema any) {
+// refuseOthers makes every object of a schema refuse members that it does not describe.
+func refuseOthers(schema any) {
 	switch s := schema.(type) {
 	case []any:
 		for _, v := range s {
-			closed(v)
+			refuseOthers(v)
 		}
 	case map[string]any:
 		if _, ok := s["properties"].(map[string]any); ok && s["additionalProperties"] == nil {
 			s["additionalProperties"] = false
 		}
 		for _, v := range s {
-			closed(v)
+			refuseOthers(v)
 		}
 	}
 }

@@ -8,28 +8,27 @@ import (
 	"testing"
 )
 
-// Secret is the password or key in whatever a test gives to a component that
-// holds one.
+// Secret is the value of every password, key and token that a test passes to a component.
 const Secret = "hunter2-S3cret"
 
-// NoSecret fails the test if something that was said, an error, a log, a
-// metric, a trace, holds Secret, in plain text, hexadecimal or base64.
-func NoSecret(t testing.TB, said ...any) {
+// NoSecret fails the test if an output shows [Secret] as plain text, hexadecimal or base64. An output
+// is an error, a log, a metric, a trace or anything else that users can see.
+func NoSecret(t testing.TB, outputs ...any) {
 	t.Helper()
 	forms := []string{Secret, hex.EncodeToString([]byte(Secret))}
-	for shift := range 3 { // base64 depends on what stands before
+	for shift := range 3 { // the base64 form depends on the bytes before the secret
 		b := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("\x00", shift) + Secret))
 		b = strings.TrimLeft(b, "A")
 		forms = append(forms, b[2:len(b)-2])
 	}
-	for _, s := range said {
-		text := fmt.Sprintf("%v\n%+v", s, s)
-		if b, ok := s.([]byte); ok {
+	for _, o := range outputs {
+		text := fmt.Sprintf("%v\n%+v", o, o)
+		if b, ok := o.([]byte); ok {
 			text = string(b)
 		}
 		for _, f := range forms {
 			if strings.Contains(text, f) {
-				t.Errorf("the secret is said, as %q, in:\n%s", f, text)
+				t.Errorf("the secret is shown as %q in:\n%s", f, text)
 				return
 			}
 		}

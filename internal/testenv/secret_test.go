@@ -6,23 +6,24 @@ import (
 	"testing"
 )
 
-// The assertion that all others rely on can fail.
-func TestNoSecretFindsIt(t *testing.T) {
-	for _, said := range []any{
+// NoSecret can fail, so the tests that rely on it can.
+func TestNoSecretFindsTheSecret(t *testing.T) {
+	for _, output := range []any{
 		"amqp://guest:" + Secret + "@host/", errors.New(Secret), []byte(Secret),
 		base64.StdEncoding.EncodeToString([]byte("\x00guest\x00" + Secret)), // SASL PLAIN
 		base64.StdEncoding.EncodeToString([]byte("me:" + Secret)),
 		base64.StdEncoding.EncodeToString([]byte("user:" + Secret + "!")),
 	} {
 		var f failing
-		NoSecret(&f, said)
+		NoSecret(&f, output)
 		if !f.failed {
-			t.Errorf("not found in %v", said)
+			t.Errorf("the secret is not found in %v", output)
 		}
 	}
 	NoSecret(t, "amqp://guest@host/", nil, errors.New("refused"))
 }
 
+// A failing is a test that records whether it has failed.
 type failing struct {
 	testing.TB
 	failed bool

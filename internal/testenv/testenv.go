@@ -1,5 +1,5 @@
-// Package testenv gives tests the real servers they need, and keeps what they
-// do there apart from everything else on those servers.
+// Package testenv provides real servers to tests. A test has a namespace or a database of its own,
+// so it does not touch anything else on those servers.
 package testenv
 
 import (
@@ -19,32 +19,32 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// Require is the environment variable that turns a missing server from a
-// skipped test into a failed one.
+// Require is the name of an environment variable. If it is 1, a test whose server is missing fails.
+// Otherwise the test is skipped.
 const Require = "MATCHWIRE_REQUIRE_SERVERS"
 
-// Missing skips the test, or fails it where servers are required.
+// Missing skips the test, or fails it if [Require] is set. what says what is missing.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv(Require) == "1" {
 		t.Fatalf("%s, and %s=1", what, Require)
 	}
-	t.Skipf("%s (make test starts what is needed)", what)
+	t.Skipf("%s (make test starts the servers)", what)
 }
 
-// NotShort skips the test under -short. It is for tests that need a real
-// server, a browser or a built program, and for those that take several seconds.
-// AMQP, Redis, OwnRabbit and OwnRedis call it, so -short runs without servers.
+// NotShort skips the test under -short. Call it in tests that need a real server, a browser or a
+// built program, and in those that take several seconds. AMQP, Redis, OwnRabbit and OwnRedis call
+// it, so go test -short needs no servers.
 func NotShort(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("slow or on real servers: make test")
+		t.Skip("slow, or needs a real server: make test")
 	}
 }
 
-// AMQP returns the URL of a RabbitMQ server and a namespace on it for this test
-// alone. What the test declares for these queues, with these pauses and the
-// default ones, is deleted when it ends.
+// AMQP returns the URL of a RabbitMQ server and a new namespace for the test. When the test ends,
+// the namespace's exchanges and log are deleted, and its queues with these names. That includes the
+// dead-letter queues, and the retry queues for these pauses and the default ones.
 func AMQP(t testing.TB, pauses []time.Duration, queues ...string) (url, namespace string) {
 	t.Helper()
 	NotShort(t)
@@ -83,8 +83,8 @@ func deleteNamespace(t testing.TB, url, ns string, pauses []time.Duration, queue
 	_ = ch.ExchangeDelete(ns+".tasks", false, false)
 }
 
-// Redis returns the URL of an empty Redis database for this test alone. It is
-// emptied when the test ends. A database that holds anything is never taken.
+// Redis returns the URL of an empty Redis database that no other test uses. The database is emptied
+// when the test ends. Redis never chooses a database that holds a key.
 func Redis(t testing.TB) string {
 	t.Helper()
 	NotShort(t)
@@ -109,7 +109,7 @@ func Redis(t testing.TB) string {
 	return url
 }
 
-// OnBothRedis runs a test on the embedded Redis and on a real one.
+// OnBothRedis runs a test on the embedded Redis, and on a real one, as two subtests.
 func OnBothRedis(t *testing.T, test func(t *testing.T, r *redis.Client)) {
 	on := func(url func(testing.TB) string) func(*testing.T) {
 		return func(t *testing.T) {
@@ -126,24 +126,25 @@ func OnBothRedis(t *testing.T, test func(t *testing.T, r *redis.Client)) {
 	t.Run("Redis", on(Redis))
 }
 
-// leaseKey marks a database as taken by a test.
+// leaseKey marks a database as used by a test.
 const leaseKey = "matchwire-test-lease"
 
+// lease marks an empty database among 1 to 15 and returns its URL. It waits up to a minute for one.
 func lease(base string, opts redis.Options) (string, *redis.Client, error) {
 	ctx := context.Background()
 	server, _, _ := strings.Cut(strings.TrimPrefix(base, "redis://"), "/")
-	for range 600 { // other test processes hold theirs for seconds
+	for range 600 { // other test processes use a database for seconds
 		for n := 1; n < 16; n++ {
 			opts.DB = n
 			db := redis.NewClient(&opts)
-			// One step: taken only if nothing is there, this mark included.
-			taken, err := db.Eval(ctx, `if redis.call('dbsize') == 0 then redis.call('set', KEYS[1], '1', 'EX', 900) return 1 end return 0`,
-				[]string{leaseKey}).Int()
+			leased, err := db.Eval(ctx, `
+if redis.call('dbsize') == 0 then redis.call('set', KEYS[1], '1', 'EX', 900) return 1 end
+return 0`, []string{leaseKey}).Int()
 			if err != nil {
 				db.Close()
 				return "", nil, fmt.Errorf("REDIS_URL: %w", err)
 			}
-			if taken == 1 {
+			if leased == 1 {
 				return fmt.Sprintf("redis://%s/%d", server, n), db, nil
 			}
 			db.Close()
@@ -153,11 +154,13 @@ func lease(base string, opts redis.Options) (string, *redis.Client, error) {
 	return "", nil, fmt.Errorf("no empty database among 1 to 15 of REDIS_URL within a minute")
 }
 
-// Pages finds the folder of captured pages of real sites, Season that of the
-// facts of real matches: where MATCHWIRE_PAGES and MATCHWIRE_SEASON say, or in
-// shared beside the project, whose root is root. They belong to others and are
-// no part of the project; "" means that they are not here.
-func Pages(root string) string  { return material(root, "MATCHWIRE_PAGES", "pages") }
+// Pages returns the folder of captured pages of real sites, or "" if there is none. MATCHWIRE_PAGES
+// names the folder. The default is ../shared/pages beside the root of the project. The pages belong
+// to their sites, so they are not part of the project.
+func Pages(root string) string { return material(root, "MATCHWIRE_PAGES", "pages") }
+
+// Season returns the folder of the facts of real matches, or "" if there is none. MATCHWIRE_SEASON
+// names the folder. The default is ../shared/season beside the root of the project.
 func Season(root string) string { return material(root, "MATCHWIRE_SEASON", "season") }
 
 func material(root, env, folder string) string {
@@ -172,7 +175,7 @@ func material(root, env, folder string) string {
 	return ""
 }
 
-// Needs skips a test that goes without its material.
+// Needs returns dir, or skips the test if dir is "". env is the variable that names the folder.
 func Needs(t testing.TB, dir, env string) string {
 	t.Helper()
 	if dir == "" {

@@ -1,4 +1,4 @@
-// Package goals is a consumer that writes every goal into a file, a line each.
+// Package goals is a consumer that appends every goal to a file, one line each.
 package goals
 
 import (
@@ -13,15 +13,16 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Settings are its part of matchwire.yaml:
+// Settings are the consumer's section of matchwire.yaml:
 //
 //	consumers:
 //	  goals: {file: goals.txt}
 type Settings struct {
-	File string `yaml:"file"`
+	File string `yaml:"file"` // relative to matchwire.yaml
 }
 
-// New makes the consumer. A mistake in the settings is found at start.
+// New returns the consumer. matchwire calls it at start, so a mistake in the settings is found
+// then.
 func New(h consumers.Host) (consumers.Consumer, error) {
 	var set Settings
 	if err := h.Settings(&set); err != nil {
@@ -34,12 +35,13 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	return consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: l.handle}, nil
 }
 
-// A list is the file. It is written by one goroutine, as the consumer has no
-// Limit and handles one event at a time.
+// A list is a file of goals. It needs no lock: the consumer sets no Limit, so matchwire calls
+// handle for one event at a time.
 type list struct{ file string }
 
-// handle writes a goal, unless it stands there: events may come twice, after a
-// process was killed or lost the broker. An error has the event come again later.
+// handle appends a goal to the file. An event can be delivered twice, for example after the process
+// was killed, so handle skips an event that is in the file. If handle returns an error, the event
+// is delivered again later.
 func (l *list) handle(_ context.Context, e event.Event) error {
 	text, err := os.ReadFile(l.file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

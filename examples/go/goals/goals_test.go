@@ -11,18 +11,19 @@ import (
 	"example.org/goals/goals"
 )
 
-// The kit checks what is asked of every consumer.
-func TestAsAnyConsumer(t *testing.T) {
+// consumertest checks what every consumer must do.
+func TestConsumerContract(t *testing.T) {
 	consumertest.Run(t, func(t *testing.T) consumertest.Subject {
 		dir := t.TempDir()
 		file := filepath.Join(dir, "goals.txt")
 		return consumertest.Subject{
 			New: goals.New, Settings: "file: goals.txt", Dir: dir,
 			Effects: func() []string {
-				b, _ := os.ReadFile(file)
-				return strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")[:strings.Count(string(b), "\n")]
+				text, _ := os.ReadFile(file)
+				lines := strings.Split(string(text), "\n")
+				return lines[:len(lines)-1]
 			},
-			Fail: func() (undo func()) { // a folder stands in the file's place
+			Fail: func() (undo func()) { // a folder in place of the file
 				if err := os.Mkdir(file, 0o700); err != nil {
 					t.Fatal(err)
 				}

@@ -1,5 +1,5 @@
-// Package browser opens pages in a browser, for tests. It is apart from testenv,
-// which others build their tests on, as they need no browser for that.
+// Package browser opens pages in a browser, for tests. It is not part of package testenv, so that
+// most tests do not depend on the driver of the browser.
 package browser
 
 import (
@@ -12,13 +12,16 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Open opens a page in a Chromium of the test's own, if there is one.
+// Open opens a page in a new Chromium and returns the context for chromedp. It skips the test if
+// Chromium is not installed.
 func Open(t *testing.T, url string) context.Context {
 	t.Helper()
 	testenv.NotShort(t)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU,
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -37,6 +40,6 @@ func chromium(t *testing.T) string {
 			return p
 		}
 	}
-	testenv.Missing(t, "no Chromium")
+	testenv.Missing(t, "Chromium is not installed")
 	return ""
 }

@@ -13,26 +13,26 @@ import (
 	"strings"
 )
 
-// An event is a line of go test -json, see go doc cmd/test2json.
+// An event is one line of go test -json. go doc cmd/test2json describes it.
 type event struct {
 	Action, Package, ImportPath, Test, Output string
 }
 
-// A report turns events back into the output of a plain go test, and collects
-// the tests that were skipped.
+// A report turns events back into the output of go test without -json, and collects the skipped
+// tests.
 type report struct {
 	out      io.Writer
 	packages map[string]*packageOutput
-	skipped  map[string][]string // the tests, by reason
+	skipped  map[string][]string // tests, by reason
 }
 
-// A packageOutput is what a package and its tests have printed so far.
+// A packageOutput is the output of a package that is not printed yet.
 type packageOutput struct {
-	tests map[string]*strings.Builder // of those that run
-	own   strings.Builder             // of the package and of failed tests
+	tests map[string]*strings.Builder // of running tests
+	own   strings.Builder             // of the package and its failed tests
 }
 
-// read reads events until the end of the stream.
+// read adds the events of a stream until its end. It prints lines that are not events.
 func (r *report) read(from io.Reader) error {
 	lines := bufio.NewReader(from)
 	for {
@@ -40,7 +40,7 @@ func (r *report) read(from io.Reader) error {
 		if line != "" {
 			var e event
 			if json.Unmarshal([]byte(line), &e) != nil {
-				fmt.Fprint(r.out, line) // not from a test
+				fmt.Fprint(r.out, line)
 			} else {
 				r.add(e)
 			}
@@ -54,6 +54,7 @@ func (r *report) read(from io.Reader) error {
 	}
 }
 
+// add adds one event. The last event of a package prints its output.
 func (r *report) add(e event) {
 	if e.Action == "build-output" {
 		fmt.Fprint(r.out, e.Output)
@@ -77,7 +78,7 @@ func (r *report) add(e event) {
 			p.own.WriteString(e.Output)
 		}
 	case e.Action == "pass", e.Action == "skip", e.Action == "fail":
-		for _, name := range slices.Sorted(maps.Keys(p.tests)) { // they did not come to an end
+		for _, name := range slices.Sorted(maps.Keys(p.tests)) { // those that did not finish, after a panic
 			fmt.Fprint(r.out, p.tests[name])
 		}
 		fmt.Fprint(r.out, p.own.String())
@@ -85,28 +86,29 @@ func (r *report) add(e event) {
 	}
 }
 
+// addTest adds an event of a test. The output of tests that pass is dropped.
 func (r *report) addTest(p *packageOutput, e event) {
-	said := p.tests[e.Test]
+	output := p.tests[e.Test]
 	switch e.Action {
 	case "output":
 		if strings.HasPrefix(e.Output, "=== ") { // RUN, PAUSE, CONT, NAME
 			return
 		}
-		if said == nil {
-			said = &strings.Builder{}
-			p.tests[e.Test] = said
+		if output == nil {
+			output = &strings.Builder{}
+			p.tests[e.Test] = output
 		}
-		said.WriteString(e.Output)
+		output.WriteString(e.Output)
 	case "fail":
-		if said != nil {
-			p.own.WriteString(said.String())
+		if output != nil {
+			p.own.WriteString(output.String())
 		}
 		delete(p.tests, e.Test)
 	case "skip":
 		if r.skipped == nil {
 			r.skipped = map[string][]string{}
 		}
-		why := reason(said)
+		why := reason(output)
 		r.skipped[why] = append(r.skipped[why], path.Base(e.Package)+"."+e.Test)
 		delete(p.tests, e.Test)
 	case "pass":
@@ -114,27 +116,27 @@ func (r *report) addTest(p *packageOutput, e event) {
 	}
 }
 
-// place is where a test logged something.
-var place = regexp.MustCompile(`^\s*\w+\.go:\d+: `)
+// position matches the file and line before the text that a test logged.
+var position = regexp.MustCompile(`^\s*\w+\.go:\d+: `)
 
-// reason is the first line of t.Skip's text: the last thing that a test logged.
-func reason(said *strings.Builder) string {
+// reason returns the first line of the text of t.Skip, which is the last text that a test logs.
+func reason(output *strings.Builder) string {
 	why := "no reason given"
-	if said == nil {
+	if output == nil {
 		return why
 	}
-	for line := range strings.Lines(said.String()) {
-		if at := place.FindString(line); at != "" {
+	for line := range strings.Lines(output.String()) {
+		if at := position.FindString(line); at != "" {
 			why = strings.TrimSpace(line[len(at):])
 		}
 	}
 	return why
 }
 
-// nameMost is how many tests are named for one reason. Under -short there are over a hundred.
-const nameMost = 25
+// maxNamed bounds the tests that are named for one reason. Under -short over a hundred are skipped.
+const maxNamed = 25
 
-// summary prints which tests were skipped.
+// summary prints the skipped tests by reason.
 func (r *report) summary() {
 	n := 0
 	for _, tests := range r.skipped {
@@ -148,8 +150,8 @@ func (r *report) summary() {
 	for _, why := range slices.Sorted(maps.Keys(r.skipped)) {
 		tests := r.skipped[why]
 		slices.Sort(tests)
-		if len(tests) > nameMost {
-			tests = append(tests[:nameMost:nameMost], fmt.Sprintf("and %d more", len(tests)-nameMost))
+		if len(tests) > maxNamed {
+			tests = append(tests[:maxNamed:maxNamed], fmt.Sprintf("and %d more", len(tests)-maxNamed))
 		}
 		fmt.Fprintf(r.out, "  %s: %s\n", why, strings.Join(tests, ", "))
 	}

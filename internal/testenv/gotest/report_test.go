@@ -8,16 +8,28 @@ import (
 	"testing"
 )
 
-// The output is that of go test without -json, and the skipped tests stand at its end.
+// The output is that of go test without -json, followed by the skipped tests.
 func TestReport(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"go.mod":         "module example.org/m\n",
-		"good/a_test.go": "package good\nimport \"testing\"\nfunc TestGood(t *testing.T) { t.Log(\"quiet\") }\nfunc TestData(t *testing.T) { t.Log(\"looking\"); t.Skip(\"no data\") }\nfunc TestSub(t *testing.T) { t.Run(\"part\", func(t *testing.T) { t.Skip(\"no data\") }) }\n",
-		"bad/b_test.go":  "package bad\nimport \"testing\"\nfunc TestGood(t *testing.T) { t.Log(\"quiet\") }\nfunc TestBad(t *testing.T) { t.Run(\"part\", func(t *testing.T) { t.Error(\"wrong\") }) }\n",
-		"mad/c_test.go":  "package mad\nimport \"testing\"\nfunc TestPanics(t *testing.T) { t.Log(\"before\"); panic(\"mad\") }\n",
-		"not/d_test.go":  "package not\nfunc f() { undefined() }\n",
-		"none/e.go":      "package none\n",
+		"go.mod": "module example.org/m\n",
+		"good/a_test.go": `package good
+import "testing"
+func TestGood(t *testing.T) { t.Log("quiet") }
+func TestData(t *testing.T) { t.Log("looking"); t.Skip("no data") }
+func TestSub(t *testing.T) { t.Run("part", func(t *testing.T) { t.Skip("no data") }) }
+`,
+		"bad/b_test.go": `package bad
+import "testing"
+func TestGood(t *testing.T) { t.Log("quiet") }
+func TestBad(t *testing.T) { t.Run("part", func(t *testing.T) { t.Error("wrong") }) }
+`,
+		"panics/c_test.go": `package panics
+import "testing"
+func TestPanics(t *testing.T) { t.Log("before"); panic("in a test") }
+`,
+		"broken/d_test.go": "package broken\nfunc f() { undefined() }\n",
+		"none/e.go":        "package none\n",
 	} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700); err != nil {
 			t.Fatal(err)
@@ -29,7 +41,7 @@ func TestReport(t *testing.T) {
 	report := func(packages ...string) string {
 		cmd := exec.Command("go", append([]string{"test", "-json"}, packages...)...)
 		cmd.Dir = dir
-		out, _ := cmd.Output() // that it fails is part of what is tested
+		out, _ := cmd.Output() // some of the packages fail
 		var b strings.Builder
 		r := report{out: &b}
 		if err := r.read(strings.NewReader(string(out))); err != nil {
@@ -42,20 +54,23 @@ func TestReport(t *testing.T) {
 	got := report("./good", "./none")
 	for _, want := range []string{"ok  \texample.org/m/good\t", "?   \texample.org/m/none\t[no test files]"} {
 		if !strings.Contains(got, want) {
-			t.Errorf("no %q in\n%s", want, got)
+			t.Errorf("the output lacks %q:\n%s", want, got)
 		}
 	}
-	if strings.Contains(got, "quiet") || strings.Contains(got, "PASS") || !strings.HasSuffix(got, "skipped tests: 2\n  no data: good.TestData, good.TestSub/part\n") {
-		t.Errorf("%s", got)
+	if strings.Contains(got, "quiet") || strings.Contains(got, "PASS") {
+		t.Errorf("the output contains that of passed tests:\n%s", got)
 	}
-	got = report("./bad", "./mad", "./not")
+	if !strings.HasSuffix(got, "skipped tests: 2\n  no data: good.TestData, good.TestSub/part\n") {
+		t.Errorf("the output does not end with the skipped tests:\n%s", got)
+	}
+	got = report("./bad", "./panics", "./broken")
 	for _, want := range []string{
 		"    b_test.go:4: wrong\n", "--- FAIL: TestBad/part ", "--- FAIL: TestBad ", "FAIL\nFAIL\texample.org/m/bad\t",
-		"    c_test.go:3: before", "panic: mad", "FAIL\texample.org/m/mad\t",
-		"undefined: undefined", "FAIL\texample.org/m/not [build failed]",
+		"    c_test.go:3: before", "panic: in a test", "FAIL\texample.org/m/panics\t",
+		"undefined: undefined", "FAIL\texample.org/m/broken [build failed]",
 	} {
 		if !strings.Contains(got, want) {
-			t.Errorf("no %q in\n%s", want, got)
+			t.Errorf("the output lacks %q:\n%s", want, got)
 		}
 	}
 	if !strings.HasSuffix(got, "no test was skipped\n") || strings.Contains(got, "quiet") {

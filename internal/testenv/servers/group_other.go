@@ -4,7 +4,7 @@ package servers
 
 import "os/exec"
 
-// Without process groups only the server's first process is ended.
+// Without process groups, only the first process of a server is killed.
 
 func ownGroup(*exec.Cmd)      {}
 func stopGroup(cmd *exec.Cmd) { killGroup(cmd) }

@@ -7,9 +7,11 @@ import (
 	"syscall"
 )
 
-// ownGroup has cmd start in a process group of its own.
+// ownGroup makes cmd start in a process group of its own.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// stopGroup asks all processes of the group to end, killGroup ends them.
+// stopGroup sends SIGTERM to all processes of the group.
 func stopGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+
+// killGroup sends SIGKILL to all processes of the group.
 func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

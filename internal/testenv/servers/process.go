@@ -1,6 +1,6 @@
-// Package servers starts RabbitMQ and Redis for tests: private ones, on free
-// ports of this machine, in folders of their own. They can be killed and
-// started again on what they had stored.
+// Package servers starts private RabbitMQ and Redis servers for tests. Each listens on a free port
+// of the loopback interface and stores its data in a temporary folder. A test can kill a server and
+// start it again with the same data.
 package servers
 
 import (
@@ -16,16 +16,16 @@ import (
 	"time"
 )
 
-// A Server is one server of the test's own. Its methods are for one goroutine.
+// A Server is a private server. Its methods must not be called concurrently.
 type Server struct {
 	URL string
-	Dir string // all that it stores
+	Dir string // of its data and its output
 
-	programs []string // the first there is runs
+	programs []string // possible names; the first that is installed runs
 	args     []string
 	env      []string
-	answers  func() error // nil when it is up
-	cleanup  func()
+	answers  func() error // returns nil when the server answers
+	cleanup  func()       // called by Stop; may be nil
 
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -36,7 +36,7 @@ const (
 	stopTimeout  = 20 * time.Second
 )
 
-// Start runs the server, on what it stored before, and returns once it answers.
+// Start starts the server with the data in Dir, and returns when the server answers.
 func (s *Server) Start() error {
 	program := ""
 	for _, p := range s.programs {
@@ -55,7 +55,7 @@ func (s *Server) Start() error {
 	defer out.Close()
 	s.cmd = exec.Command(program, s.args...)
 	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = append(os.Environ(), s.env...), out, out
-	ownGroup(s.cmd) // no Ctrl-C, and its children end with it
+	ownGroup(s.cmd) // Ctrl-C does not reach it, and its children are killed with it
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
@@ -66,8 +66,8 @@ func (s *Server) Start() error {
 	for end := time.Now().Add(startTimeout); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		select {
 		case <-exited:
-			said, _ := os.ReadFile(out.Name())
-			return fmt.Errorf("it exited: %s", said[max(0, len(said)-500):])
+			output, _ := os.ReadFile(out.Name())
+			return fmt.Errorf("the server exited: %s", output[max(0, len(output)-500):])
 		default:
 		}
 		if last = s.answers(); last == nil {
@@ -78,10 +78,10 @@ func (s *Server) Start() error {
 	return fmt.Errorf("no answer in %v: %w", startTimeout, last)
 }
 
-// Kill ends the server as a crash would: kill -9, to all its processes.
+// Kill kills all processes of the server, as a crash would.
 func (s *Server) Kill() { s.end(killGroup) }
 
-// end ends the server by a signal, or by force if that takes too long.
+// end sends a signal to the server, and kills it after stopTimeout.
 func (s *Server) end(signal func(*exec.Cmd)) {
 	if s.cmd == nil {
 		return
@@ -96,7 +96,7 @@ func (s *Server) end(signal func(*exec.Cmd)) {
 	s.cmd = nil
 }
 
-// Stop ends the server for good and removes what it stored.
+// Stop stops the server and removes its data.
 func (s *Server) Stop() {
 	s.end(stopGroup)
 	if s.cleanup != nil {
@@ -105,7 +105,7 @@ func (s *Server) Stop() {
 	os.RemoveAll(s.Dir)
 }
 
-// started starts a server for the first time.
+// started starts s and returns it. If s does not start, its data is removed.
 func started(s *Server) (*Server, error) {
 	if err := s.Start(); err != nil {
 		s.Stop()
@@ -114,15 +114,15 @@ func started(s *Server) (*Server, error) {
 	return s, nil
 }
 
-// ports holds those that were given out and may not be listened on yet.
+// ports remembers the ports that FreePort has returned. No server may listen on them yet.
 var ports struct {
 	sync.Mutex
 	given map[int]bool
 }
 
-// FreePort finds a port of this machine that nobody listens on, and that no
-// other call has given out. It lies below those that systems give to outgoing
-// connections: one of those may take a port before the server does.
+// FreePort returns a port of the loopback interface that no program listens on and no other call
+// has returned. The port is below the range for outgoing connections, so no outgoing connection can
+// use it before the server listens.
 func FreePort() (int, error) {
 	ports.Lock()
 	defer ports.Unlock()

@@ -10,10 +10,9 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// RabbitPrograms are the names of RabbitMQ's server. MATCHWIRE_RABBITMQ names
-// another, to test on another version. Debian's rabbitmq-server in PATH changes
-// to a user that cannot write into a private folder; the script behind it does
-// not.
+// RabbitPrograms are the possible names of RabbitMQ's server. To test another version, set
+// MATCHWIRE_RABBITMQ to its path. Debian's rabbitmq-server in PATH switches to a user that cannot
+// write to the folder of a test, so the script that it calls comes first.
 var RabbitPrograms = named(os.Getenv("MATCHWIRE_RABBITMQ"), "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
 
 func named(first string, others ...string) []string {
@@ -26,10 +25,10 @@ func named(first string, others ...string) []string {
 // A Rabbit is a RabbitMQ node.
 type Rabbit struct {
 	*Server
-	Node string
+	Node string // its Erlang name
 }
 
-// NewRabbit starts a RabbitMQ node by itself.
+// NewRabbit starts a single RabbitMQ node.
 func NewRabbit() (*Rabbit, error) {
 	nodes, err := RabbitCluster(1)
 	if err != nil {
@@ -38,13 +37,13 @@ func NewRabbit() (*Rabbit, error) {
 	return nodes[0], nil
 }
 
-// RabbitCluster starts n nodes, which are one broker.
+// RabbitCluster starts a cluster of n nodes. Stop the first node last.
 func RabbitCluster(n int) ([]*Rabbit, error) {
 	epmd, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	home, err := os.MkdirTemp("", "matchwire-rabbitmq-") // of the Erlang cookie
+	home, err := os.MkdirTemp("", "matchwire-rabbitmq-") // for the Erlang cookie
 	if err != nil {
 		return nil, err
 	}
@@ -62,13 +61,14 @@ func RabbitCluster(n int) ([]*Rabbit, error) {
 		}
 		nodes = append(nodes, r)
 	}
-	nodes[0].cleanup = func() { // the last that a test stops
-		_ = exec.Command("epmd", "-port", fmt.Sprint(epmd), "-kill").Run() // a node started it
+	nodes[0].cleanup = func() {
+		_ = exec.Command("epmd", "-port", fmt.Sprint(epmd), "-kill").Run() // a node has started epmd
 		os.RemoveAll(home)
 	}
 	return nodes, nil
 }
 
+// rabbit starts one node.
 func rabbit(home string, epmd int) (*Rabbit, error) {
 	dir, err := os.MkdirTemp("", "matchwire-rabbitmq-")
 	if err != nil {
@@ -136,6 +136,7 @@ func (r *Rabbit) Ctl(args ...string) (string, error) {
 	return string(out), nil
 }
 
+// join adds the node to the cluster of another.
 func (r *Rabbit) join(other *Rabbit) error {
 	for _, args := range [][]string{{"stop_app"}, {"reset"}, {"join_cluster", other.Node}, {"start_app"}} {
 		if _, err := r.Ctl(args...); err != nil {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// RedisPrograms are the names of Redis' server.
+// RedisPrograms are the possible names of Redis's server.
 var RedisPrograms = []string{"redis-server"}
 
-// Redis starts a Redis server that keeps every write in its append-only file.
+// Redis starts a Redis server that logs every write to its append-only file.
 func Redis() (*Server, error) {
 	dir, err := os.MkdirTemp("", "matchwire-redis-")
 	if err != nil {
@@ -26,7 +26,9 @@ func Redis() (*Server, error) {
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	return started(&Server{
 		URL: "redis://" + addr, Dir: dir, programs: RedisPrograms,
-		args: []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes"},
+		args: []string{
+			"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes",
+		},
 		answers: func() error {
 			conn, err := net.DialTimeout("tcp", addr, time.Second)
 			if err != nil {
@@ -37,14 +39,14 @@ func Redis() (*Server, error) {
 			fmt.Fprint(conn, "PING\r\n")
 			reply, err := bufio.NewReader(conn).ReadString('\n')
 			if err == nil && reply != "+PONG\r\n" {
-				err = fmt.Errorf("answers %q", reply)
+				err = fmt.Errorf("reply %q to PING", reply)
 			}
 			return err
 		},
 	})
 }
 
-// Forget removes what a Redis server has stored. It must not be running.
+// Forget removes the data of a Redis server. The server must not be running.
 func Forget(redis *Server) error {
 	return os.RemoveAll(filepath.Join(redis.Dir, "appendonlydir"))
 }

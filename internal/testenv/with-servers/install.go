@@ -8,11 +8,11 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// A need is a program that tests use, under any of its names.
+// A need is a program that tests use.
 type need struct {
 	name     string
-	programs []string
-	packages []string // Debian's
+	programs []string // its possible names
+	packages []string // Debian packages
 	unless   string   // environment variable that makes it unnecessary
 }
 
@@ -27,6 +27,7 @@ var needs = []need{
 	{"a C compiler, for -race", []string{"gcc", "cc", "clang"}, []string{"gcc", "libc6-dev"}, ""},
 }
 
+// found reports whether one of the programs is installed.
 func found(programs []string) bool {
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err == nil {
@@ -36,9 +37,9 @@ func found(programs []string) bool {
 	return false
 }
 
-// install gets what is missing from Debian's packages, and returns what it
-// could not get.
-func install() (leftOut []string) {
+// install installs missing programs from Debian packages. It returns a line for each that is still
+// missing.
+func install() (skipped []string) {
 	var missing []need
 	for _, n := range needs {
 		if !found(n.programs) && (n.unless == "" || os.Getenv(n.unless) == "") {
@@ -59,15 +60,15 @@ func install() (leftOut []string) {
 	}
 	for _, n := range missing {
 		if !found(n.programs) {
-			leftOut = append(leftOut, fmt.Sprintf("tests that need %s: it is not installed, and can be only by root on Debian", n.name))
+			skipped = append(skipped, fmt.Sprintf("%s is not installed (with-servers can install it as root on Debian)", n.name))
 		}
 	}
-	return leftOut
+	return skipped
 }
 
 func apt(args ...string) {
 	cmd := exec.Command("apt-get", append([]string{"-qq"}, args...)...)
-	// No service may start by itself: the tests bring up their own.
+	// RUNLEVEL=1 keeps the packages from starting services. The tests start their own servers.
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {

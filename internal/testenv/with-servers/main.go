@@ -1,10 +1,12 @@
-// With-servers runs a command with a RabbitMQ and a Redis server to test
-// against: those that AMQP_URL and REDIS_URL name, else private ones on free
-// ports that end with the command. What is not installed it installs where it
-// can without asking (root on Debian); otherwise the command runs without and
-// the tests that need it are left out, which is said before and after.
+// With-servers runs a command with a RabbitMQ and a Redis server for tests.
 //
 //	go run ./internal/testenv/with-servers go test -race ./...
+//
+// It uses the servers that AMQP_URL and REDIS_URL name. Otherwise it starts private ones on free
+// ports, and stops them when the command has exited.
+//
+// As root on Debian it installs the programs that are missing. Elsewhere the tests that need them
+// are skipped. With-servers warns about that before and after the command.
 package main
 
 import (
@@ -28,7 +30,7 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// private are the servers that a command gets.
+// private are the servers that a command needs.
 var private = []struct {
 	name, env string
 	programs  []string
@@ -44,32 +46,33 @@ var private = []struct {
 	{"Redis", "REDIS_URL", servers.RedisPrograms, servers.Redis},
 }
 
+// run runs the command and returns the exit code.
 func run(command []string) int {
-	leftOut := install()
-	if os.Getenv(testenv.Require) == "1" && len(leftOut) > 0 {
-		warn(leftOut)
+	skipped := install()
+	if os.Getenv(testenv.Require) == "1" && len(skipped) > 0 {
+		warn(skipped)
 		return 1
 	}
 	env := os.Environ()
 	for _, s := range private {
 		if os.Getenv(s.env) != "" {
-			fmt.Fprintf(os.Stderr, "with-servers: %s from the environment\n", s.env)
+			fmt.Fprintf(os.Stderr, "with-servers: using the server that %s names\n", s.env)
 			continue
 		}
 		if !found(s.programs) {
-			continue // install has said so
+			continue // install has reported it
 		}
 		server, err := s.start()
 		if err != nil {
-			leftOut = append(leftOut, fmt.Sprintf("%s does not start: %v", s.name, err))
+			skipped = append(skipped, fmt.Sprintf("%s does not start: %v", s.name, err))
 			continue
 		}
 		defer server.Stop()
 		fmt.Fprintf(os.Stderr, "with-servers: private %s on %s\n", s.name, server.URL)
 		env = append(env, s.env+"="+server.URL)
 	}
-	warn(leftOut)
-	if len(leftOut) > 0 && os.Getenv(testenv.Require) == "1" {
+	warn(skipped)
+	if len(skipped) > 0 && os.Getenv(testenv.Require) == "1" {
 		return 1
 	}
 
@@ -79,7 +82,7 @@ func run(command []string) int {
 		fmt.Fprintln(os.Stderr, "with-servers:", err)
 		return 1
 	}
-	// The servers must outlive the command. A Ctrl-C reaches it by itself.
+	// The servers must outlive the command. Ctrl-C reaches the command directly.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
@@ -90,7 +93,7 @@ func run(command []string) int {
 		}
 	}()
 	err := cmd.Wait()
-	warn(leftOut)
+	warn(skipped)
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
@@ -103,14 +106,15 @@ func run(command []string) int {
 	}
 }
 
-func warn(leftOut []string) {
-	if len(leftOut) == 0 {
+// warn prints why tests are skipped.
+func warn(skipped []string) {
+	if len(skipped) == 0 {
 		return
 	}
 	line := strings.Repeat("!", 72)
 	fmt.Fprintln(os.Stderr, line)
-	for _, l := range leftOut {
-		fmt.Fprintln(os.Stderr, "! LEFT OUT:", l)
+	for _, s := range skipped {
+		fmt.Fprintln(os.Stderr, "! TESTS SKIPPED:", s)
 	}
 	fmt.Fprintln(os.Stderr, line)
 }

@@ -1,0 +1,146 @@
+package matchwire_test
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// markdownFiles returns the Markdown files of the repository.
+func markdownFiles(t *testing.T) (files []string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules" || d.Name() == "testdata"):
+			return fs.SkipDir
+		case !d.IsDir() && strings.HasSuffix(file, ".md"):
+			files = append(files, filepath.ToSlash(file))
+		}
+		return nil
+	})
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d Markdown files, %v", len(files), err)
+	}
+	return files
+}
+
+func readFile(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+var (
+	fenced   = regexp.MustCompile("(?ms)^ *```.*?^ *```")
+	codeSpan = regexp.MustCompile("`[^`\n]*`")
+	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#+ +(.*)$`)
+)
+
+// anchors returns the anchors that GitHub gives the headings of a Markdown text.
+func anchors(text string) map[string]bool {
+	all := map[string]bool{}
+	for _, h := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
+		all[strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, strings.TrimSpace(h[1]))] = true
+	}
+	return all
+}
+
+// Every relative link of a Markdown file names a file of the repository, and a heading in it.
+func TestLinks(t *testing.T) {
+	links := 0
+	for _, file := range markdownFiles(t) {
+		text := codeSpan.ReplaceAllString(fenced.ReplaceAllString(readFile(t, file), ""), "")
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			target, fragment, _ := strings.Cut(m[1], "#")
+			if strings.Contains(target, ":") { // a URL
+				continue
+			}
+			links++
+			to := file
+			if target != "" {
+				to = path.Join(path.Dir(file), target)
+			}
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s: link %s: %v", file, m[1], err)
+				continue
+			}
+			if fragment != "" && !anchors(readFile(t, to))[fragment] {
+				t.Errorf("%s: link %s: %s has no such heading", file, m[1], to)
+			}
+		}
+	}
+	if links == 0 {
+		t.Error("no relative links found")
+	}
+}
+
+const (
+	decisions        = "docs/decisions"
+	maxDecisionLines = 60
+)
+
+// decisionHeadings are the headings of every page of docs/decisions.
+var decisionHeadings = []string{"Context", "Decision", "Measured", "Consequences", "Alternatives"}
+
+// The index of docs/decisions lists every page once. The pages are short and have the same
+// headings. The tests, benchmarks, files and packages that they name exist.
+func TestDecisions(t *testing.T) {
+	pages, err := filepath.Glob(decisions + "/*.md")
+	if err != nil || len(pages) < 2 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	index := readFile(t, decisions+"/README.md")
+	_, tests := declarations(t)
+	for _, page := range pages {
+		name, text := filepath.Base(page), readFile(t, page)
+		for _, m := range regexp.MustCompile("`((?:Test|Benchmark)[A-Za-z0-9]+)`").FindAllStringSubmatch(text, -1) {
+			if !tests[m[1]] {
+				t.Errorf("%s: there is no %s", name, m[1])
+			}
+		}
+		for _, m := range regexp.MustCompile("`([a-z]+)(/[A-Za-z0-9._/-]+)`").FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(m[1]); err != nil {
+				continue // not a folder of the repository, such as net/http
+			}
+			if _, err := os.Stat(m[1] + m[2]); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if name == "README.md" {
+			continue
+		}
+		if n := strings.Count(index, "]("+name+")"); n != 1 {
+			t.Errorf("the index lists %s %d times, want once", name, n)
+		}
+		if n := strings.Count(text, "\n"); n > maxDecisionLines {
+			t.Errorf("%s has %d lines, want at most %d", name, n, maxDecisionLines)
+		}
+		var found []string
+		for _, h := range regexp.MustCompile(`(?m)^## (.*)$`).FindAllStringSubmatch(text, -1) {
+			found = append(found, h[1])
+		}
+		if !slices.Equal(found, decisionHeadings) {
+			t.Errorf("%s has the headings %q, want %q", name, found, decisionHeadings)
+		}
+	}
+}
