@@ -16,7 +16,7 @@ type fault struct {
 
 	late    time.Duration // bound of how late an alert is, in addition to the length of the fault
 	forgets bool          // whether Redis loses its data
-	breaks  int           // how often consumers die or lose the broker; what they are sending then may be sent again
+	breaks  int           // how often what consumers are sending may be sent again: they die, or lose Redis for long
 }
 
 // The bounds of how late an alert is.
@@ -92,11 +92,11 @@ func (w *world) checkReplicated() {
 
 var (
 	nothing      = fault{name: "nothing", late: afterStall, do: func(*world) {}}
-	brokerKilled = fault{name: "broker killed", late: afterDeath, breaks: 1, do: func(w *world) {
+	brokerKilled = fault{name: "broker killed", late: afterDeath, do: func(w *world) {
 		w.nodes[0].Kill()
 		w.restart(w.nodes[0].Server)
 	}}
-	networkCut = fault{name: "network cut", late: afterStall, breaks: 3, do: func(w *world) {
+	networkCut = fault{name: "network cut", late: afterStall, do: func(w *world) {
 		for range 3 {
 			w.amqpNet[0].Down()
 			w.redisNet.Cut()
@@ -153,7 +153,7 @@ var (
 		w.pause(0, 3*time.Second)
 		w.fanout.start(fanoutReady)
 	}}
-	leaderKilled = fault{name: "leader node killed", late: afterDeath, breaks: 1, do: func(w *world) {
+	leaderKilled = fault{name: "leader node killed", late: afterDeath, do: func(w *world) {
 		leader := w.leader()
 		w.checkReplicated()
 		leader.Kill()
