@@ -22,7 +22,8 @@ const keepDone = 24 * time.Hour
 
 // marks record in Redis which events a consumer has handled or is handling:
 //
-//	mw:handled:<consumer>:<event ID>  "done" for a day, or "<instance>:<attempt>" while it is handled
+//	mw:handled:<consumer>:<event ID>            "done" for a day, or "<instance>:<attempt>" while it is handled
+//	mw:handled:<consumer>:<event ID>:<attempt>  for a minute, if the attempt was given up
 //
 // The mark of an attempt is a lease. Its owner renews it while the handler runs. The lease of a
 // process that died expires, and only then does another process handle the event: a broker also
@@ -30,8 +31,9 @@ const keepDone = 24 * time.Hour
 // event that is under way elsewhere is postponed, which counts no attempt.
 //
 // The client sends a script again if the answer was lost, so each script gives the same answer when
-// it is repeated. An attempt that could not learn the answer leaves its mark behind. That mark does
-// not stop the next attempt of the same instance, which knows what it is handling.
+// it is repeated. An attempt that gets no answer is given up: a script of it that reaches Redis
+// late then sets no mark. If the attempt could not be given up either, its mark does not stop the
+// next attempt of the same instance, which knows what it is handling.
 //
 // A backfill event has a mark of its own, whose key ends with :backfill. After a loss of Redis, the
 // backfill copy of an event can arrive before the original, which waits for another attempt.
@@ -53,6 +55,7 @@ func newMarks(r redis.UniversalClient, prefix string, lease time.Duration, log *
 // for how many milliseconds the mark is another instance's. A mark that this instance left behind
 // is replaced.
 var beginAttempt = redis.NewScript(`
+if redis.call('exists', KEYS[2]) == 1 then return 1 end
 local mark = redis.call('get', KEYS[1])
 if mark == 'done' then return -1 end
 if mark and string.sub(mark, 1, #ARGV[1]) ~= ARGV[1] then return math.max(1, redis.call('pttl', KEYS[1])) end
@@ -61,6 +64,7 @@ return 0`)
 
 // renewAttempt returns 0 if the mark is another attempt's, or says that the event is handled.
 var renewAttempt = redis.NewScript(`
+if redis.call('exists', KEYS[2]) == 1 then return 0 end
 local mark = redis.call('get', KEYS[1])
 if mark and mark ~= ARGV[1] then return 0 end
 redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2])
@@ -73,10 +77,15 @@ if mark and mark ~= ARGV[1] and mark ~= 'done' then return 0 end
 redis.call('set', KEYS[1], 'done', 'px', ARGV[2])
 return 1`)
 
-// giveUpAttempt removes the mark unless it is another attempt's.
+// giveUpAttempt removes the mark unless it is another attempt's, and lets the attempt set no more.
 var giveUpAttempt = redis.NewScript(`
+redis.call('set', KEYS[2], '1', 'px', ARGV[2])
 if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end
 return 1`)
+
+// keepGivenUp is how long it is known that an attempt was given up: longer than a script of it can
+// be on its way.
+const keepGivenUp = time.Minute
 
 // once calls h for an event that was not handled before, and that is not being handled.
 func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, event.Event) error) error {
@@ -90,29 +99,31 @@ func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, 
 	}
 	defer m.attempts.end(key, a)
 
-	token := m.instance + ":" + uuid.NewString()
-	since, left, err := m.begin(ctx, key, token)
+	log := m.log.With("tid", e.TID, "id", e.ID)
+	name := uuid.NewString()
+	keys, token := []string{key, key + ":" + name}, m.instance+":"+name
+	since, left, err := m.begin(ctx, keys, token)
 	switch {
 	case err != nil:
+		_ = m.giveUp(ctx, keys, token) // else its mark expires
 		return fmt.Errorf("looking whether the event was handled before: %w", RedisError(err))
 	case left < 0:
-		m.log.Debug("event came again, not handled twice", "tid", e.TID, "id", e.ID)
+		log.Debug("event came again, not handled twice")
 		trace.From(ctx).Says("was handled before")
 		return nil
 	case left > 0:
 		return broker.Postpone(time.Now().Add(left), "the event is being handled in another process, or its process has died")
 	}
-	log := m.log.With("tid", e.TID, "id", e.ID)
 	stop := RenewLease(ctx, m.lease, since, func(ctx context.Context) (bool, error) {
-		return renewAttempt.Run(ctx, m.redis, []string{key}, token, m.lease.Milliseconds()).Bool()
+		return renewAttempt.Run(ctx, m.redis, keys, token, m.lease.Milliseconds()).Bool()
 	})
 	handled := false // unless h returns without an error
 	defer func() {
 		stop()
 		if handled {
-			m.finish(ctx, key, token, log)
-		} else {
-			m.giveUp(ctx, key, token, log)
+			m.finish(ctx, keys, token, log)
+		} else if err := m.giveUp(ctx, keys, token); err != nil {
+			log.Warn("attempt not given up: other processes wait until its mark expires", "error", err)
 		}
 	}()
 	if err := h(ctx, e); err != nil {
@@ -126,10 +137,10 @@ func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, 
 // mark is the attempt's, negative if the event was handled before, and otherwise how long the lease
 // of another instance lasts. An answer that took long says little about the lease, so begin asks
 // again.
-func (m marks) begin(ctx context.Context, key, token string) (since time.Time, left time.Duration, err error) {
+func (m marks) begin(ctx context.Context, keys []string, token string) (since time.Time, left time.Duration, err error) {
 	for {
 		since = time.Now()
-		n, err := beginAttempt.Run(ctx, m.redis, []string{key}, m.instance+":", token, m.lease.Milliseconds()).Int64()
+		n, err := beginAttempt.Run(ctx, m.redis, keys, m.instance+":", token, m.lease.Milliseconds()).Int64()
 		if err != nil || n != 0 || time.Since(since) < m.lease/2 {
 			return since, time.Duration(n) * time.Millisecond, err
 		}
@@ -144,7 +155,7 @@ const (
 // finish marks an event as handled. If Redis does not answer, finish tries for as long as a lease,
 // but not beyond the deadline of ctx, at which the broker would deliver the event again. It returns
 // no error, which would have the event handled again.
-func (m marks) finish(ctx context.Context, key, token string, log *slog.Logger) {
+func (m marks) finish(ctx context.Context, keys []string, token string, log *slog.Logger) {
 	until := time.Now().Add(m.lease)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
 		until = deadline
@@ -155,7 +166,7 @@ func (m marks) finish(ctx context.Context, key, token string, log *slog.Logger) 
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), until)
 	defer cancel()
 	for pause := finishPause; ; pause = min(2*pause, time.Second) {
-		ours, err := finishAttempt.Run(ctx, m.redis, []string{key}, token, keepDone.Milliseconds()).Bool()
+		ours, err := finishAttempt.Run(ctx, m.redis, keys[:1], token, keepDone.Milliseconds()).Bool()
 		switch {
 		case err == nil && ours:
 			return
@@ -175,13 +186,11 @@ func (m marks) finish(ctx context.Context, key, token string, log *slog.Logger) 
 	}
 }
 
-// giveUp removes the mark of an attempt that failed.
-func (m marks) giveUp(ctx context.Context, key, token string, log *slog.Logger) {
+// giveUp removes the mark of an attempt that failed, or that does not know whether it has a mark.
+func (m marks) giveUp(ctx context.Context, keys []string, token string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.lease/3)
 	defer cancel()
-	if err := giveUpAttempt.Run(ctx, m.redis, []string{key}, token).Err(); err != nil {
-		log.Warn("event not marked as open again: other processes wait until its mark expires", "error", err)
-	}
+	return giveUpAttempt.Run(ctx, m.redis, keys, token, keepGivenUp.Milliseconds()).Err()
 }
 
 // attempts are the attempts under way in this process, by the key of their mark.
