@@ -1,11 +1,11 @@
-// Package api holds the contracts of matchwire as documents, for tools and for other languages:
-// the HTTP API as OpenAPI, exchange, queues and sockets as AsyncAPI, and the JSON Schemas of what
-// travels there.
+// Package api embeds the machine-readable descriptions of matchwire's interfaces. OpenAPI describes
+// the HTTP API. AsyncAPI describes the exchange, the queues and the event streams. JSON Schemas
+// describe the events and frames.
 package api
 
 import "embed"
 
-// Contracts holds openapi.json, asyncapi.yaml and the folder schemas.
+// Contracts contains openapi.json, asyncapi.yaml and the folder schemas.
 //
 //go:embed openapi.json asyncapi.yaml schemas
 var Contracts embed.FS

@@ -163,7 +163,7 @@ func TestRecord(t *testing.T) {
 	if left, _ := os.ReadDir("none"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	if code, _, errs := call(t, "", nil, "record", site.URL+"/m", "-p", "rec/profile.yaml", "-o", "rec", "--match", "m1"); code != 2 || !strings.Contains(errs, "holds a fixture already") {
+	if code, _, errs := call(t, "", nil, "record", site.URL+"/m", "-p", "rec/profile.yaml", "-o", "rec", "--match", "m1"); code != 2 || !strings.Contains(errs, "already has a fixture") {
 		t.Errorf("into a folder in use: exit %d: %s", code, errs)
 	}
 }

@@ -7,66 +7,72 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// A Publisher publishes messages on the exchanges. Its methods may be called concurrently.
+// A Publisher publishes messages to the exchanges. Its methods are safe for concurrent use.
 type Publisher interface {
-	// Publish publishes msgs in order. It returns when the broker has confirmed them all: they are
-	// in every queue that is bound to them. A task's queue is declared if it does not exist.
-	// Messages that a lost connection leaves unconfirmed are sent again, so a message may arrive
-	// twice, with the same ID. Publish returns how many of the first messages are confirmed. If ctx
-	// ends before all are, the error says what Publish was waiting for.
+	// Publish publishes msgs in order. It returns when the broker has confirmed all of them. A
+	// confirmed message is in every queue whose bindings match it. Publish declares the queue of a
+	// task if it does not exist. It sends messages again that a lost connection left unconfirmed,
+	// so a message may arrive twice, with the same ID. Publish returns n if the first n messages
+	// are confirmed. If ctx ends before all are, the error says what Publish was waiting for.
 	Publish(ctx context.Context, msgs ...Message) (int, error)
 }
 
-// A Subscription names a durable queue and what the queue receives.
+// A Subscription names a durable queue and the messages that the queue receives.
 type Subscription struct {
-	Queue    string          // all subscribers with this name share it, round-robin
-	Exchange Exchange        // that the queue is bound to
-	Patterns []string        // topic patterns, or keys of tasks; they add to the earlier bindings of the queue
-	Limit    int             // the most handlers at a time; 1 if less
-	Timeout  time.Duration   // of one call of the handler; 30 s if 0
-	Ready    chan<- struct{} // if not nil, closed once: messages that are published later arrive
+	Queue    string          // queue name; all subscribers with this name share it, round-robin
+	Exchange Exchange        // exchange to bind the queue to
+	Patterns []string        // topic patterns, or task names; earlier bindings of the queue stay
+	Limit    int             // maximum number of concurrent handlers; less than 1 means 1
+	Timeout  time.Duration   // maximum duration of one handler call; 0 means 30 s
+	Ready    chan<- struct{} // if not nil, closed when the queue is bound and receives messages
 }
 
 // A Handler acts on one message. A message can be delivered more than once, so handling the same ID
-// twice must be as harmless as handling it once. The error decides what becomes of the message:
+// twice must be as harmless as handling it once. The returned error decides what the broker does
+// with the message:
 //
-//   - nil acknowledges it.
-//   - An error that wraps [ErrPermanent] dead-letters it, with the error's text as the reason.
-//   - An error of [Postpone] has it delivered again at its time. No attempt is counted.
-//   - An error that wraps [ErrUnavailable] has it delivered again after a pause. No attempt is
-//     counted, so the message is not dead-lettered however long the outage lasts.
-//   - Any other error has it delivered again after a pause that grows with each attempt. After the
-//     last attempt it is dead-lettered.
+//   - nil: the message is acknowledged.
+//   - An error from [Postpone]: the message is redelivered at the given time. The attempt does not
+//     count.
+//   - An error that wraps [ErrPermanent]: the message is dead-lettered, with the text of the error
+//     as the reason.
+//   - An error that wraps [ErrUnavailable]: the message is redelivered after a pause. The attempt
+//     does not count, so no outage is long enough to dead-letter the message.
+//   - Any other error: the message is redelivered after a pause that grows with each attempt. After
+//     the last attempt it is dead-lettered.
 //
 // A panic counts as any other error.
 //
-// ctx does not end with the subscription, which waits for the handler. It ends when the timeout has
-// passed. A handler that does not return then is abandoned, which counts as an error. It may still
-// be running during the next attempt.
+// The subscription waits for its handlers, so ctx does not end with it. ctx ends after the timeout.
+// A handler that does not return then is abandoned, which counts as an error. It may still run
+// during the next attempt.
 type Handler func(ctx context.Context, m Message) error
 
 // A Subscriber delivers messages.
 type Subscriber interface {
-	// Declare declares the queue and binds it, without consuming: messages that are published after
-	// it returns wait there. It tries until ctx ends.
+	// Declare declares the queue and binds it. Messages published after Declare returns wait in the
+	// queue. Declare retries until ctx ends, unless retrying cannot help.
 	Declare(ctx context.Context, s Subscription) error
 
-	// Subscribe declares the queue, binds it and calls h for its messages until ctx ends. Then it
-	// waits until every call of h has returned or is abandoned. Messages that are not acknowledged
-	// return to the queue. Subscribe connects again after a connection is lost. An error means that
-	// trying again cannot help.
+	// Subscribe declares the queue, binds it, and calls h for its messages until ctx ends. Then it
+	// waits until every call of h has returned or is abandoned. Unacknowledged messages return to
+	// the queue. Subscribe reconnects when it loses the connection. It returns an error only if
+	// retrying cannot help.
 	Subscribe(ctx context.Context, s Subscription, h Handler) error
 }
 
-// A Broker is all that matchwire needs of a message broker.
+// A Broker is everything that matchwire needs from a message broker.
 type Broker interface {
 	Publisher
 	Subscriber
 	Log
 	DeadLetters
-	// Health returns the broker's problems, such as a server that cannot be reached or accepts no
-	// messages, or a queue so full that its oldest messages are dropped. It returns when ctx ends at
-	// the latest.
+
+	// Health returns the broker's issues. Examples are a server that cannot be reached, a server
+	// that accepts no messages, and a full queue that drops its oldest messages. Health returns
+	// when ctx ends at the latest.
 	Health(ctx context.Context) []health.Issue
+
+	// Close closes the connections. Calls in progress fail.
 	Close() error
 }

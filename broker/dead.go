@@ -6,42 +6,42 @@ import (
 	"time"
 )
 
-// A DeadLetter is a message that its consumer could not handle.
+// A DeadLetter is a message that its consumer failed to handle.
 type DeadLetter struct {
-	Message             // Attempt counts the deliveries
+	Message             // Attempt is the number of attempts that count
 	Reason    string    // the text of the last error
 	FirstSeen time.Time // when it was first delivered
 }
 
-// A DeadAction is what a walk does with a dead letter.
+// A DeadAction tells [DeadLetters.WalkDead] what to do with a dead letter.
 type DeadAction int
 
-// The actions.
+// The actions of a walk.
 const (
-	Keep    DeadAction = iota // leave it where it is
-	Requeue                   // move it back to its queue, as if it had never been tried
-	Discard                   // remove it
+	Keep    DeadAction = iota // leave the dead letter where it is
+	Requeue                   // move it back to its queue; its attempts start from 1 again
+	Discard                   // delete it
 )
 
-// DeadLetters are the messages that queues gave up on.
+// DeadLetters gives access to the dead letters of all queues.
 type DeadLetters interface {
-	// CountDead returns how many dead letters a queue has. If the queue was never declared, the
+	// CountDead returns the number of dead letters of a queue. If the queue does not exist, the
 	// error wraps [ErrNoQueue].
 	CountDead(ctx context.Context, queue string) (int, error)
 
-	// WalkDead calls h for each dead letter of a queue, oldest first, and does what h returns. It
-	// ends after the letters that were there when it began. It also ends when h returns an error,
-	// which WalkDead then returns; the actions for the earlier letters are carried out. A letter is
-	// removed only when its copy is safe in the queue, so one may be handled twice, but none is
-	// lost. Concurrent walks do not see the same letters.
+	// WalkDead calls h for each dead letter of a queue, oldest first, and performs the action that
+	// h returns. It ends after the dead letters that existed when it began. If h returns an error,
+	// WalkDead performs the earlier actions and returns the error. WalkDead deletes a requeued dead
+	// letter only after the queue has stored its copy. So a message may be handled twice, but none
+	// is lost. Concurrent walks do not see the same dead letters.
 	WalkDead(ctx context.Context, queue string, h func(DeadLetter) (DeadAction, error)) error
 }
 
-// ErrNoQueue reports that no queue has the name.
+// ErrNoQueue reports that a queue does not exist.
 var ErrNoQueue = errors.New("no such queue")
 
-// OldestDead calls h for the oldest dead letters of a queue, at most limit, and keeps them all. If h
-// returns an error, OldestDead ends and returns it.
+// OldestDead calls h for the oldest dead letters of a queue, at most limit of them. It keeps them
+// all. If h returns an error, OldestDead stops and returns it.
 func OldestDead(ctx context.Context, d DeadLetters, queue string, limit int, h func(DeadLetter) error) error {
 	enough := errors.New("enough")
 	shown := 0

@@ -1,10 +1,10 @@
-// Package broker is the contract between the parts that publish messages and those that handle them.
+// Package broker defines how matchwire publishes messages and how it consumes them.
 //
-// A [Message] carries an encoded event or task. A [Publisher] publishes messages on the exchanges,
-// and the broker confirms them. A [Subscriber] delivers the messages of a queue to a [Handler],
-// retries those that fail, and dead-letters those that keep failing. A [Log] is the history of the
-// events.
+// A [Message] carries an encoded event or task. A [Publisher] publishes messages to the exchanges
+// and waits until the broker confirms them. A [Subscriber] delivers the messages of a queue to a
+// [Handler]. It retries messages that fail, and dead-letters messages that keep failing. A [Log] is
+// the history of all events.
 //
-// Package rabbit implements the contract with RabbitMQ, package memory within one process. Every
-// broker passes the tests of package brokertest.
+// Package rabbit implements [Broker] with RabbitMQ, package memory within one process. Every
+// implementation passes the tests of package brokertest.
 package broker

@@ -5,36 +5,38 @@ import (
 	"time"
 )
 
-// ErrUnavailable marks an error that is not the message's fault: a server that every message needs
+// ErrUnavailable marks an error that the message did not cause: a server that every message needs
 // does not answer.
 var ErrUnavailable = errors.New("unavailable")
 
 // Unavailable returns an error with the text of err that wraps err and [ErrUnavailable].
 func Unavailable(err error) error { return marked{err, ErrUnavailable} }
 
-// Postpone returns the error that a handler returns for a message whose time has not come. The
-// message is delivered again at about until, at most some seconds late, and no attempt is counted.
-// why appears in the trace.
-func Postpone(until time.Time, why string) error { return &PostponedError{until, why} }
+// Postpone returns the error with which a handler defers a message. The message is redelivered at
+// until or a few seconds later. The attempt does not count. reason appears in the trace.
+func Postpone(until time.Time, reason string) error { return &PostponedError{until, reason} }
 
-// A PostponedError is what [Postpone] returns. It wraps [ErrUnavailable].
+// A PostponedError is the error that [Postpone] returns. It wraps [ErrUnavailable].
 type PostponedError struct {
-	Until time.Time
-	why   string
+	Until  time.Time // when the handler wants the message again
+	reason string
 }
 
+// Error returns the time and the reason.
 func (p *PostponedError) Error() string {
-	return "postponed until " + p.Until.UTC().Format(time.RFC3339) + ": " + p.why
+	return "postponed until " + p.Until.UTC().Format(time.RFC3339) + ": " + p.reason
 }
 
+// Unwrap returns [ErrUnavailable].
 func (p *PostponedError) Unwrap() error { return ErrUnavailable }
 
-// ErrPermanent marks an error that trying again cannot fix.
+// ErrPermanent marks an error that retrying cannot fix.
 var ErrPermanent = errors.New("permanent")
 
 // Permanent returns an error with the text of err that wraps err and [ErrPermanent].
 func Permanent(err error) error { return marked{err, ErrPermanent} }
 
+// A marked error has the text of one error and also wraps another.
 type marked struct {
 	error
 	mark error

@@ -9,43 +9,44 @@ import (
 	"strings"
 )
 
-// A Log is the history of live_events, within its retention.
+// A Log is the history of the exchange live_events. The broker drops messages after a retention
+// period.
 type Log interface {
-	// ReadLog calls h for every message in the order of the log, beginning with the one at from. It
-	// ends when ctx ends, or when h returns an error, which ReadLog then returns. Start reads the
-	// whole log, End only new messages. If the log holds another message or none at from, ReadLog
-	// returns ErrCursorGone within seconds and does not call h. caughtUp, if not nil, is closed when
-	// h has handled all that was in the log when ReadLog was called.
+	// ReadLog calls h for each message in log order, starting with the message at from. Start reads
+	// the whole log, End only new messages. ReadLog returns nil when ctx ends. If h returns an
+	// error, ReadLog returns that error. If the log has no message at from, or a different one,
+	// ReadLog returns ErrCursorGone within seconds and does not call h. If caughtUp is not nil,
+	// ReadLog closes it when h has handled every message that the log held at the call.
 	//
-	// The log may hold a message twice. ReadLog connects again after a connection is lost, and
-	// continues without a gap and without repeating what h has seen.
+	// The log may hold a message twice. When ReadLog loses its connection, it reconnects and
+	// continues after the last message that h handled.
 	ReadLog(ctx context.Context, from Cursor, caughtUp chan<- struct{}, h func(Cursor, Message) error) error
 }
 
 // ErrCursorGone reports that the log no longer holds the message at a cursor.
-var ErrCursorGone = errors.New("the log no longer holds what stood at the cursor")
+var ErrCursorGone = errors.New("the log no longer holds the message at the cursor")
 
 // A Cursor is a position in the log, with a checksum of the ID of the message there. Its text form
 // is safe in a URL.
 type Cursor struct {
-	Offset uint64
-	Check  uint32
+	Offset uint64 // of the message in the log
+	Check  uint32 // checksum of the message ID
 }
 
-// Start and End are the cursors before and after everything.
+// Start is the cursor before the first message, End the cursor after the last.
 var (
 	Start = Cursor{}
 	End   = Cursor{Offset: 1<<64 - 1}
 )
 
-// CursorAt returns the cursor of the message with this ID at this offset.
+// CursorAt returns the cursor of the message with the given offset and ID.
 func CursorAt(offset uint64, id string) Cursor {
 	h := fnv.New32a()
 	h.Write([]byte(id))
-	return Cursor{Offset: offset, Check: h.Sum32() | 1} // never 0, which Start has
+	return Cursor{Offset: offset, Check: h.Sum32() | 1} // never 0, the check of Start
 }
 
-// String returns the text form, which [ParseCursor] parses.
+// String returns the text form of the cursor. [ParseCursor] parses it.
 func (c Cursor) String() string {
 	return strconv.FormatUint(c.Offset, 10) + "-" + fmt.Sprintf("%08x", c.Check)
 }
@@ -56,7 +57,7 @@ func ParseCursor(s string) (Cursor, error) {
 	offset, err1 := strconv.ParseUint(a, 10, 64)
 	check, err2 := strconv.ParseUint(b, 16, 32)
 	if !ok || err1 != nil || err2 != nil {
-		return Cursor{}, fmt.Errorf("cursor %q: not one that was given out", s)
+		return Cursor{}, fmt.Errorf("cursor %q: want the cursor of a frame, like 1234-9f3c01aa", s)
 	}
 	return Cursor{Offset: offset, Check: uint32(check)}, nil
 }

@@ -2,21 +2,25 @@ package broker
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
 )
 
-// An Exchange is where messages of one kind are published.
+// An Exchange receives published messages of one kind and routes them to queues.
 type Exchange int
 
+// The exchanges.
 const (
-	LiveEvents Exchange = iota // topic exchange of events: a copy for every queue whose patterns match, and one for the log
-	Tasks                      // direct exchange of tasks: one queue for each key, and each message for one worker
+	// LiveEvents is a topic exchange for events. It routes a copy to the log and to each queue with
+	// a matching pattern.
+	LiveEvents Exchange = iota
+	// Tasks is a direct exchange for tasks. It routes a task to the queue with its name.
+	Tasks
 )
 
-// String is the exchange's name, without a namespace.
+// String returns the name of the exchange without a namespace.
 func (e Exchange) String() string {
 	if e == Tasks {
 		return "tasks"
@@ -24,35 +28,35 @@ func (e Exchange) String() string {
 	return "live_events"
 }
 
-// A Message is an encoded event or task. Its receivers share Body and must not change it.
+// A Message is an encoded event or task. All receivers share Body and must not change it.
 type Message struct {
-	Exchange Exchange  `json:",omitzero"` // LiveEvents, unless it is a task's
-	Key      string    // routing key: an event's type, a task's name
-	ID       string    // the event's or task's ID
-	TID      event.TID // zero if another program made the message without one
+	Exchange Exchange  `json:",omitzero"` // LiveEvents for an event, Tasks for a task
+	Key      string    // routing key: the type of an event, the name of a task
+	ID       string    // ID of the event or task
+	TID      event.TID // zero if another program published the message without one
 	Match    string    // match ID; "" if there is none
-	Time     time.Time // the event's time; a broker may keep whole seconds
-	Expires  time.Time `json:",omitzero"` // when the message is dropped instead of handled; zero: never
-	Body     []byte    // the CloudEvents object, or the task's JSON
-	Attempt  int       // from 1, without attempts that an outage made fail; 0 when published
+	Time     time.Time // time of the event or task; a broker may truncate it to seconds
+	Expires  time.Time `json:",omitzero"` // after this time the message is dropped unhandled; zero: never
+	Body     []byte    // the CloudEvents object, or the JSON of the task
+	Attempt  int       // from 1, not counting attempts that failed in an outage; 0 when published
 
 	// Last reports whether the message is dead-lettered if this attempt fails.
 	Last bool `json:",omitzero"`
-	// Retried reports whether an earlier attempt failed, or was postponed.
+	// Retried reports whether an earlier attempt failed or postponed the message.
 	Retried bool `json:",omitzero"`
 	// Redelivered reports whether the message was delivered before, to a process that died or lost
-	// the broker. It may have been handled.
+	// its connection. That process may have handled it.
 	Redelivered bool `json:",omitzero"`
 }
 
 // NewMessage encodes an event as a message. The event must have a TID.
 func NewMessage(e event.Event) (Message, error) {
 	if e.TID.IsZero() {
-		return Message{}, errors.New("event without a tid")
+		return Message{}, fmt.Errorf("event %s: the TID is missing", e.ID)
 	}
 	body, err := json.Marshal(e)
 	if err != nil {
-		return Message{}, err
+		return Message{}, fmt.Errorf("event %s: %w", e.ID, err)
 	}
 	return Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body}, nil
 }

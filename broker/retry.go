@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Pauses returns how long a message waits after each failed attempt. After the last pause and one
-// more attempt the message is dead-lettered, so it is tried len(Pauses())+1 times.
+// Pauses returns the default pauses before the second and each later attempt at a message. A
+// message gets len(Pauses())+1 attempts. If the last one fails, the message is dead-lettered.
 func Pauses() []time.Duration {
 	return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute}
 }
@@ -15,7 +15,8 @@ func Pauses() []time.Duration {
 // maxReason bounds the reason that is stored with a dead letter, in bytes.
 const maxReason = 4 << 10
 
-// Reason returns the text of err as it is stored with a message: bounded, and valid UTF-8.
+// Reason returns the text of err to store with a message. It is valid UTF-8, and at most 4 KiB and
+// an ellipsis long.
 func Reason(err error) string {
 	s := err.Error()
 	if len(s) > maxReason {
@@ -24,20 +25,19 @@ func Reason(err error) string {
 	return strings.ToValidUTF8(s, "")
 }
 
-// A Disposition is what becomes of a message after an attempt.
+// A Disposition is what the broker does with a message after an attempt.
 type Disposition int
 
-// The dispositions. All but Ack and Dead mean that the message is delivered again after a pause.
+// The dispositions. With Retry, Postponed and Outage the message is redelivered after a pause.
 const (
-	Ack       Disposition = iota // it is handled
+	Ack       Disposition = iota // acknowledge the message
 	Retry                        // the attempt failed
-	Postponed                    // the handler returned [Postpone]; no attempt is counted
-	Outage                       // the error wraps [ErrUnavailable]; no attempt is counted
-	Dead                         // it goes to the dead letters
+	Postponed                    // the handler called [Postpone]; the attempt does not count
+	Outage                       // the error wraps [ErrUnavailable]; the attempt does not count
+	Dead                         // dead-letter the message
 )
 
-// Classify returns what becomes of a message whose handler returned err. last says that no other
-// attempt follows, as [Message] has it.
+// Classify returns the disposition of a message whose handler returned err. last is [Message.Last].
 func Classify(err error, last bool) Disposition {
 	switch {
 	case err == nil:
@@ -54,13 +54,13 @@ func Classify(err error, last bool) Disposition {
 	return Retry
 }
 
-// outagePause bounds how long a message waits during an outage, so that all messages are soon
-// delivered again when it ends.
+// outagePause bounds the pauses during an outage, so that messages are redelivered soon after its
+// end.
 const outagePause = 30 * time.Second
 
-// Decide returns what becomes of a message whose handler returned err, and how long the message
-// waits if it is delivered again. attempt counts from 1. outages counts the earlier attempts that
-// an outage made fail. Without pauses, a message is tried once.
+// Decide returns the disposition of a message whose handler returned err, and the pause before the
+// message is redelivered. attempt counts from 1. outages is the number of earlier attempts that
+// failed in an outage. If pauses is empty, a message gets one attempt.
 func Decide(err error, attempt, outages int, pauses []time.Duration) (Disposition, time.Duration) {
 	d := Classify(err, attempt > len(pauses))
 	switch {
@@ -71,19 +71,19 @@ func Decide(err error, attempt, outages int, pauses []time.Duration) (Dispositio
 	case d == Postponed:
 		return d, postponedPause(err, pauses)
 	case d == Outage:
-		short := 0
+		longest := 0
 		for i, p := range pauses[:min(outages+1, len(pauses))] {
 			if p <= outagePause {
-				short = i
+				longest = i
 			}
 		}
-		return d, pauses[short]
+		return d, pauses[longest]
 	}
 	return d, pauses[attempt-1]
 }
 
-// postponedPause returns the longest pause that ends before the message's time, or else the first
-// one. The message is postponed again until its time has come.
+// postponedPause returns the longest pause that ends before the time of the [PostponedError], or
+// the first pause if all are too long. After the pause, the handler may postpone the message again.
 func postponedPause(err error, pauses []time.Duration) time.Duration {
 	var postponed *PostponedError
 	errors.As(err, &postponed)

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -12,35 +11,35 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Task asks exactly one worker to do something. The Tasks exchange routes a task to the queue of
-// its name, whose workers share the tasks round-robin. A task is acknowledged when it is done,
-// delivered to another worker if its worker dies, and dropped when it has expired.
+// A Task asks one worker to do something. The exchange [Tasks] routes it to the queue with its
+// name, which all workers for this name share, round-robin. A task is acknowledged when it is done.
+// If its worker dies, another worker receives it. An expired task is dropped.
 type Task struct {
 	ID          string          `json:"id"`                    // a UUID
 	Name        string          `json:"name"`                  // such as parser.page.poll
-	Source      string          `json:"source,omitempty"`      // what made it, such as "/scheduler/<instance>"
-	TID         event.TID       `json:"tid"`                   // of the work that the task belongs to
-	CausationID string          `json:"causationid,omitempty"` // ID of the message that caused it
-	Time        time.Time       `json:"time"`                  // when it was made, UTC
-	Expires     time.Time       `json:"expires,omitzero"`      // when the task is dropped if it has not begun; zero: never
-	Data        json.RawMessage `json:"data,omitempty"`        // input of the worker
+	Source      string          `json:"source,omitempty"`      // the creator, such as "/scheduler/<instance>"
+	TID         event.TID       `json:"tid"`                   // of the job that the task belongs to
+	CausationID string          `json:"causationid,omitempty"` // ID of the message that caused the task
+	Time        time.Time       `json:"time"`                  // when the task was created, UTC
+	Expires     time.Time       `json:"expires,omitzero"`      // after this time no worker starts the task; zero: never
+	Data        json.RawMessage `json:"data,omitempty"`        // input for the worker
 }
 
-var taskShape = regexp.MustCompile(`^[a-z0-9_]+(\.[a-z0-9_]+)*$`)
+var taskNamePattern = regexp.MustCompile(`^[a-z0-9_]+(\.[a-z0-9_]+)*$`)
 
 // CheckTaskName returns an error if name is not a valid task name.
 func CheckTaskName(name string) error {
-	if len(name) > 200 || !taskShape.MatchString(name) {
+	if len(name) > 200 || !taskNamePattern.MatchString(name) {
 		return fmt.Errorf("task name %q: want words of a-z, 0-9 and _, separated by dots, like parser.page.poll", name)
 	}
 	return nil
 }
 
-// TaskQueue returns the name of the queue of tasks with this name.
+// TaskQueue returns the name of the queue for tasks with the given name.
 func TaskQueue(name string) string { return "task." + name }
 
-// NewTask returns a task with a new ID. data is encoded as JSON. If lifetime is not 0, the task
-// expires that long after at.
+// NewTask returns a task with a new ID that was created at the given time. It encodes data as JSON.
+// If lifetime is positive, the task expires after it.
 func NewTask(name string, tid event.TID, data any, at time.Time, lifetime time.Duration) (Task, error) {
 	if err := CheckTaskName(name); err != nil {
 		return Task{}, err
@@ -59,23 +58,24 @@ func NewTask(name string, tid event.TID, data any, at time.Time, lifetime time.D
 // Message encodes the task. The task must have a TID.
 func (t Task) Message() (Message, error) {
 	if t.TID.IsZero() {
-		return Message{}, errors.New("task without a tid")
+		return Message{}, fmt.Errorf("task %s: the TID is missing", t.ID)
 	}
 	body, err := json.Marshal(t)
 	if err != nil {
-		return Message{}, err
+		return Message{}, fmt.Errorf("task %s: %w", t.ID, err)
 	}
 	return Message{Exchange: Tasks, Key: t.Name, ID: t.ID, TID: t.TID, Time: t.Time, Expires: t.Expires, Body: body}, nil
 }
 
-// DecodeTask decodes a task. An error wraps [ErrPermanent]: the same bytes will never decode.
+// DecodeTask decodes a task. Its errors wrap [ErrPermanent], because decoding the same bytes again
+// fails again.
 func DecodeTask(body []byte) (Task, error) {
 	var t Task
 	if err := json.Unmarshal(body, &t); err != nil {
 		return t, Permanent(fmt.Errorf("decoding task: %w", err))
 	}
 	if t.ID == "" || t.TID.IsZero() {
-		return t, Permanent(errors.New("decoding task: id or tid missing"))
+		return t, Permanent(fmt.Errorf("decoding task %q: the id or the tid is missing", t.Name))
 	}
 	if err := CheckTaskName(t.Name); err != nil {
 		return t, Permanent(fmt.Errorf("decoding task: %w", err))

@@ -11,57 +11,58 @@ import (
 )
 
 const (
-	// handlerTimeout is the timeout if the subscription has none.
+	// handlerTimeout is the default of Subscription.Timeout.
 	handlerTimeout = 30 * time.Second
 	// grace is how long a handler may take to return after its context has ended.
 	grace = time.Second
-	// maxAbandoned bounds the abandoned handlers of one subscription that still run. Further
-	// handlers that hang are waited for, and block the queue.
+	// maxAbandoned bounds the abandoned handlers of one subscription that still run. Beyond it, Work
+	// waits for a handler that hangs, so the handler blocks the queue.
 	maxAbandoned = 100
 )
 
-// A Delivery is a message to be handled. Settle is called once, with the handler's error.
+// A Delivery is a message to handle. [Work] calls Settle once, with the error of the handler.
 type Delivery struct {
 	Message Message
 	Settle  func(error)
 }
 
-// Work calls h for the deliveries that next returns, s.Limit at a time. It ends when next reports
-// false and all deliveries are settled. It limits the damage of a bad handler: a panic becomes an
-// error, and a handler that hangs is abandoned one second after its context has ended. A message
-// that has expired is settled without calling h.
+// Work calls h for the deliveries that next returns, at most s.Limit at a time. It returns when
+// next has reported false and all deliveries are settled. It turns a panic of h into an error. It
+// abandons a call of h that does not return within a second after its context has ended. It settles
+// an expired message without calling h.
 //
-// Several goroutines call next. Handlers that have begun are not interrupted when ctx ends.
+// Several goroutines call next. Calls of h continue when ctx ends.
 func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next func() (Delivery, bool)) {
 	p := &pool{handle: h, timeout: s.Timeout, log: log.With("queue", s.Queue), next: next}
 	if p.timeout <= 0 {
 		p.timeout = handlerTimeout
 	}
 	for range max(s.Limit, 1) {
-		p.places.Add(1)
+		p.workers.Add(1)
 		go p.work(context.WithoutCancel(ctx))
 	}
-	p.places.Wait()
+	p.workers.Wait()
 }
 
-// A pool has a fixed number of places, each filled by one goroutine at a time. The goroutines are
-// reused, so their stacks do not have to grow for each delivery.
+// A pool runs a fixed number of workers. A worker is one goroutine, which another goroutine
+// replaces when its handler is abandoned. Workers reuse their goroutines, so the stack does not
+// have to grow for each delivery.
 type pool struct {
 	handle    Handler
 	timeout   time.Duration
 	log       *slog.Logger
 	next      func() (Delivery, bool)
-	places    sync.WaitGroup
-	abandoned atomic.Int64 // handlers that still run
+	workers   sync.WaitGroup
+	abandoned atomic.Int64 // abandoned handlers that still run
 }
 
-// work fills a place. It returns when there are no more deliveries, or when its handler was
-// abandoned and another goroutine has taken the place.
+// work runs a worker until there are no more deliveries. It returns earlier if its handler was
+// abandoned and another goroutine has replaced it.
 func (p *pool) work(ctx context.Context) {
 	for {
 		d, ok := p.next()
 		if !ok {
-			p.places.Done()
+			p.workers.Done()
 			return
 		}
 		if !p.do(ctx, d) {
@@ -70,43 +71,45 @@ func (p *pool) work(ctx context.Context) {
 	}
 }
 
-// do handles one delivery. It reports whether the goroutine still has its place.
+// do handles one delivery. It reports false if another goroutine has replaced this one.
 func (p *pool) do(ctx context.Context, d Delivery) bool {
 	m := d.Message
 	if !m.Expires.IsZero() && !time.Now().Before(m.Expires) {
-		p.log.Info("message expired, not handled", "key", m.Key, "id", m.ID, "tid", m.TID, "expired", m.Expires)
+		p.log.Info("expired message dropped", "key", m.Key, "id", m.ID, "tid", m.TID, "expired", m.Expires)
 		d.Settle(nil)
 		return true
 	}
-	// The goroutine that sets decided first settles: this one, or the timer's.
-	var decided atomic.Bool
+	// Either this goroutine or the timer's settles the delivery: the one that sets settled first.
+	var settled atomic.Bool
 	late := time.AfterFunc(p.timeout+grace, func() {
 		if p.abandoned.Add(1) > maxAbandoned {
 			p.abandoned.Add(-1)
-			p.log.Error("too many handlers hang: one is waited for and blocks the queue", "id", m.ID, "tid", m.TID, "hanging", maxAbandoned)
+			p.log.Error("too many abandoned handlers, this one blocks the queue",
+				"id", m.ID, "tid", m.TID, "abandoned", maxAbandoned)
 			return
 		}
-		if decided.Swap(true) { // the handler has just returned
+		if settled.Swap(true) { // the handler has just returned
 			p.abandoned.Add(-1)
 			return
 		}
 		d.Settle(fmt.Errorf("the handler did not return within %v", p.timeout))
-		p.work(ctx) // in the same place
+		p.work(ctx) // replaces the goroutine of the handler
 	})
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
-	err := p.recovered(limited, m)
+	err := p.handleRecovering(limited, m)
 	cancel()
 	late.Stop()
-	if decided.Swap(true) {
+	if settled.Swap(true) {
 		p.abandoned.Add(-1)
-		p.log.Warn("a handler that was abandoned has returned", "id", m.ID, "tid", m.TID, "error", err)
+		p.log.Warn("abandoned handler returned", "id", m.ID, "tid", m.TID, "error", err)
 		return false
 	}
 	d.Settle(err)
 	return true
 }
 
-func (p *pool) recovered(ctx context.Context, m Message) (err error) {
+// handleRecovering calls the handler and turns a panic into an error.
+func (p *pool) handleRecovering(ctx context.Context, m Message) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("the handler panicked: %v", v)

@@ -2,22 +2,24 @@ package event
 
 import "fmt"
 
-// A Clock is a point in a match as the sport writes it. 45+2' is Minute 45,
-// Stoppage 2: 47 would collide with the second half.
+// A Clock is a point in a match, in the notation of the sport. 45+2' is Minute 45, Stoppage 2. It
+// is not minute 47, which is in the second half.
 type Clock struct {
-	Period   Period `json:"period,omitempty"`   // "1h", "2h", "q4", "p3"; "" where the page does not say
-	Minute   int    `json:"minute,omitempty"`   // 1 to 120, as printed; 0 where the sport has no minutes
-	Stoppage int    `json:"stoppage,omitempty"` // minutes past the period's end
-	Elapsed  int    `json:"elapsed,omitempty"`  // seconds since the period began, where the page says so
-	Balls    int    `json:"balls,omitempty"`    // cricket: legal balls of the innings; 14.3 overs are 87
+	Period   Period `json:"period,omitempty"`   // "1h", "2h", "q4", "p3"; "" if the page does not give it
+	Minute   int    `json:"minute,omitempty"`   // 1 to 120, as printed; 0 if the sport has no minutes
+	Stoppage int    `json:"stoppage,omitempty"` // minutes of stoppage time
+	Elapsed  int    `json:"elapsed,omitempty"`  // seconds since the period began; 0 if the page does not give them
+	Balls    int    `json:"balls,omitempty"`    // cricket: legal balls bowled in the innings; 14.3 overs are 87
 }
 
-// IsZero reports whether the page gave no point in the match at all.
+// IsZero reports whether c is not set at all.
 func (c Clock) IsZero() bool { return c == Clock{} }
 
-// String writes the clock as a spectator reads it: 14:21 where the seconds are
-// known, else 15' or 90+1', in cricket 14.3 overs, else "". In soccer the seconds count from kick-off,
-// in sports without minutes from the start of the period.
+// String returns the clock as spectators write it: 14:21 if the seconds are known, otherwise 15' or
+// 90+1'. In cricket it returns overs, such as 14.3. If c has no more than a period, it returns "".
+//
+// The seconds count from kick-off in soccer, and from the start of the period in sports without
+// minutes.
 func (c Clock) String() string {
 	switch {
 	case c.Balls > 0:
@@ -37,17 +39,16 @@ func (c Clock) String() string {
 	}
 }
 
-// startMinute and endMinute bound the periods of a sport that counts minutes
-// through the whole match: soccer's. (Rugby's pages must name the period.)
+// startMinute and endMinute are the minutes at which the periods of soccer begin and end, stoppage
+// time aside. Soccer counts its minutes through the whole match.
 var (
 	startMinute = map[Period]int{FirstHalf: 0, SecondHalf: 45, ExtraFirst: 90, ExtraSecond: 105}
 	endMinute   = map[Period]int{FirstHalf: 45, SecondHalf: 90, ExtraFirst: 105, ExtraSecond: 120}
 )
 
-// SoccerMinute is the clock of a printed soccer minute: (45, 2) is 45+2' of the
-// first half. A page that knows the period passes it; else the minute tells it.
-// A minute past its period's end is stoppage time: 92' of the second half is
-// 90+2'.
+// SoccerMinute returns the clock of a printed soccer minute: (45, 2) is 45+2' of the first half. If
+// p is "", the minute gives the period. A minute past the end of its period is stoppage time: 92'
+// of the second half is 90+2'.
 func SoccerMinute(p Period, minute, stoppage int) Clock {
 	if p == "" {
 		p = ExtraSecond
@@ -64,9 +65,10 @@ func SoccerMinute(p Period, minute, stoppage int) Clock {
 	return Clock{Period: p, Minute: minute, Stoppage: stoppage}
 }
 
-// SoccerElapsed is the clock at so many seconds since kick-off, counted as
-// match clocks do: the second half begins at 45:00 whatever the stoppage.
-// 14:21 is minute 15. Past the period's end the rest is stoppage time.
+// SoccerElapsed returns the clock at a number of seconds since kick-off, as match clocks count
+// them. The second half begins at 45:00, however long the stoppage time before it. 14:21 is in
+// minute 15. If p is "", the seconds give the period. Time past the end of the period is stoppage
+// time.
 func SoccerElapsed(p Period, seconds int) Clock {
 	if p == "" {
 		p = SoccerMinute("", seconds/60+1, 0).Period
@@ -78,8 +80,8 @@ func SoccerElapsed(p Period, seconds int) Clock {
 	return c
 }
 
-// Before reports whether c comes before d in a match of sport s. A clock without
-// a period comes before all that have one.
+// Before reports whether c comes before d in a match of sport s. A clock without a period comes
+// before every clock with one.
 func (c Clock) Before(s Sport, d Clock) bool {
 	if i, j := s.Index(c.Period), s.Index(d.Period); i != j {
 		return i < j
@@ -96,11 +98,11 @@ func (c Clock) Before(s Sport, d Clock) bool {
 	return c.Balls < d.Balls
 }
 
-// Known reports whether the clock says more than the period.
+// Known reports whether c says more than the period.
 func (c Clock) Known() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 }
 
-// MaybeStoppage reports whether a soccer clock that was read without a period may be in stoppage
-// time: some pages count on to 47' while the first half lasts.
+// MaybeStoppage reports whether c may be in stoppage time although it does not say so. It is for
+// soccer pages that do not name the period: some of them count on to 47' in the first half.
 func (c Clock) MaybeStoppage() bool {
 	return c.Stoppage == 0 && (c.Minute > 45 && c.Minute <= 60 || c.Minute > 90 && c.Minute <= 100)
 }

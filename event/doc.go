@@ -1,6 +1,5 @@
-// Package event holds the vocabulary that every part of matchwire shares: the event, its routing
-// key, its clock and kinds, the source it was read from, and the transaction ID that ties cause to
-// effect. It imports nothing else of this module.
-//
-// How events travel is the matter of package broker.
+// Package event defines the vocabulary that all parts of matchwire share: the event, its routing
+// key, kinds and clock, and the source it was read from. It also defines the transaction ID, which
+// links a cause to its effects. It imports no other package of this module. Package broker
+// transports events.
 package event

@@ -16,29 +16,27 @@ import (
 // ContentType is the media type of an encoded event.
 const ContentType = "application/cloudevents+json"
 
-// An Event says that an incident is new, corrected or retracted, or that a
-// match changed status. It is a CloudEvents 1.0 object; tid and causationid
-// are extension attributes.
+// An Event reports that an incident is new, corrected or retracted, or that a match changed status.
+// It is a CloudEvents 1.0 object; tid and causationid are extension attributes.
 type Event struct {
 	SpecVersion     string    `json:"specversion"`           // "1.0"
-	ID              string    `json:"id"`                    // a UUID; equal for equal facts, whoever scraped them
-	Source          string    `json:"source"`                // "/parser/<profile>", or whatever the emitter calls itself
+	ID              string    `json:"id"`                    // a UUID; the same facts have the same ID in every process
+	Source          string    `json:"source"`                // "/parser/<profile>", or the emitter's own name
 	Type            string    `json:"type"`                  // the routing key
 	Subject         string    `json:"subject,omitempty"`     // the match ID
 	Time            time.Time `json:"time"`                  // when the page that showed it was read, UTC
 	DataContentType string    `json:"datacontenttype"`       // "application/json"
-	TID             TID       `json:"tid"`                   // the job that this belongs to
+	TID             TID       `json:"tid"`                   // the job that the event belongs to
 	CausationID     string    `json:"causationid,omitempty"` // ID of the message that caused it
 	Data            Data      `json:"data"`
 }
 
-// Data holds the facts. The first five are the contract with the simplest
-// consumer and always present, if empty; of the others those that do not apply
-// are left out.
+// Data holds the facts of an event. The first five fields are what a simple consumer needs: they
+// are always present, but may be empty. Others are left out if they do not apply.
 type Data struct {
-	League   string `json:"league"`   // "MLS", as people write it
-	Team     string `json:"team"`     // whose goal or card; for an own goal the team it counts for
-	Player   string `json:"player"`   // scorer, offender, or the one who comes on
+	League   string `json:"league"`   // the league's full name, such as "Premier League"
+	Team     string `json:"team"`     // the team of the goal or card; for an own goal, the team it counts for
+	Player   string `json:"player"`   // the scorer, the offender, or the player who comes on
 	Opponent string `json:"opponent"` // the other team
 	Time     string `json:"time"`     // "14:21", "15'" or "90+1'", see [Clock.String]
 
@@ -47,31 +45,31 @@ type Data struct {
 	Action Action `json:"action"`
 	Detail string `json:"detail,omitempty"` // "own_goal", "penalty", "second_yellow", "scored"…
 	Side   Side   `json:"side,omitempty"`   // Team's side
-	Off    string `json:"off,omitempty"`    // substitution: who goes off
-	Assist string `json:"assist,omitempty"` // goal: who made it
+	Off    string `json:"off,omitempty"`    // substitution: the player who goes off
+	Assist string `json:"assist,omitempty"` // goal: the player or players who assisted
 
-	Incident   string            `json:"incident,omitempty"`   // a UUID; survives every re-reading of the page
-	Rev        int               `json:"rev,omitempty"`        // 1 when new, one more with each correction
-	Supersedes string            `json:"supersedes,omitempty"` // ID of the event that this corrects or retracts
+	Incident   string            `json:"incident,omitempty"`   // a UUID; the same whenever the page is read
+	Rev        int               `json:"rev,omitempty"`        // 1 when new, one more with each correction or retraction
+	Supersedes string            `json:"supersedes,omitempty"` // ID of the event that this one corrects or retracts
 	Reason     string            `json:"reason,omitempty"`     // why it was corrected or retracted
 	Changes    map[string]Change `json:"changes,omitempty"`    // correction: what changed, by member name
 
-	Clock    *Clock `json:"clock,omitempty"`    // where in the match it happened
+	Clock    *Clock `json:"clock,omitempty"`    // when in the match it happened
 	Score    *Score `json:"score,omitempty"`    // after this event
-	Shootout *Score `json:"shootout,omitempty"` // kicks scored so far; never part of Score
-	Match    *Match `json:"match,omitempty"`    // whole state travels with each event
+	Shootout *Score `json:"shootout,omitempty"` // kicks scored so far; not part of Score
+	Match    *Match `json:"match,omitempty"`    // the state of the match
 
-	Provisional bool   `json:"provisional,omitempty"` // the score says so, the incident is not known yet
-	Backfill    bool   `json:"backfill,omitempty"`    // happened before we first saw the match
-	Replay      bool   `json:"replay,omitempty"`      // made from a recording
-	Epoch       string `json:"epoch,omitempty"`       // a UUIDv7 per saved state; empty for events emitted by hand
+	Provisional bool   `json:"provisional,omitempty"` // the score implies the incident; no page has listed it yet
+	Backfill    bool   `json:"backfill,omitempty"`    // it happened before the first page of the match was read
+	Replay      bool   `json:"replay,omitempty"`      // it was made from a recording
+	Epoch       string `json:"epoch,omitempty"`       // UUIDv7 of the match's saved state; "" for an event emitted by hand
 	Seq         int64  `json:"seq,omitempty"`         // 1, 2, 3… within the epoch
 
 	Evidence *Evidence `json:"evidence,omitempty"`
 	Source   *Source   `json:"source,omitempty"` // match_activated and match_deactivated: the page
 }
 
-// A Change is what a correction did to one member.
+// A Change holds the old and new value of one member that a correction changed.
 type Change struct {
 	Old string `json:"old"`
 	New string `json:"new"`
@@ -83,10 +81,10 @@ type Score struct {
 	Away int `json:"away"`
 }
 
-// String writes the score as home-away.
+// String returns the score as "home-away".
 func (s Score) String() string { return fmt.Sprintf("%d-%d", s.Home, s.Away) }
 
-// Of is the side's part of the score.
+// Of returns the goals, points or runs of one side.
 func (s Score) Of(side Side) int {
 	if side == Home {
 		return s.Home
@@ -94,7 +92,7 @@ func (s Score) Of(side Side) int {
 	return s.Away
 }
 
-// Add is s with n more for side.
+// Add returns s with n more for one side.
 func (s Score) Add(side Side, n int) Score {
 	if side == Home {
 		s.Home += n
@@ -104,25 +102,25 @@ func (s Score) Add(side Side, n int) Score {
 	return s
 }
 
-// A Match is what an event says of the match it belongs to.
+// A Match is the state of a match, as its events report it.
 type Match struct {
 	ID     string    `json:"id"`
 	Home   string    `json:"home"`
 	Away   string    `json:"away"`
 	Start  time.Time `json:"start,omitzero"`
 	Status Status    `json:"status"`
-	Period Period    `json:"period,omitempty"` // being played, or the break
-	Clock  Clock     `json:"clock,omitzero"`   // the match's, where the page shows one
-	Stale  *Stale    `json:"stale,omitempty"`  // nil while its source brings pages that can be used
+	Period Period    `json:"period,omitempty"` // the one being played, or the break
+	Clock  Clock     `json:"clock,omitzero"`   // the match clock, if the page shows one
+	Stale  *Stale    `json:"stale,omitempty"`  // nil while a source of the match has usable pages
 }
 
-// Stale is why and since when nothing new is known of a match.
+// A Stale says since when a match has had no usable page, and why.
 type Stale struct {
 	Since  time.Time `json:"since"`
 	Reason string    `json:"reason"`
 }
 
-// Team is the name of the team on that side.
+// Team returns the name of the team of one side.
 func (m Match) Team(s Side) string {
 	if s == Home {
 		return m.Home
@@ -130,16 +128,16 @@ func (m Match) Team(s Side) string {
 	return m.Away
 }
 
-// Evidence says which bytes of which page made us say it.
+// Evidence identifies the part of a page that an event was made from.
 type Evidence struct {
 	URL      string `json:"url,omitempty"`
 	Snapshot string `json:"snapshot,omitempty"` // "sha256:" and the hex digest of the page's body
-	Path     string `json:"path,omitempty"`     // where in the page: a CSS or jq path
+	Path     string `json:"path,omitempty"`     // place in the page: a CSS selector or a jq query
 }
 
-// Of builds an event from its routing key and its facts: what the key tells is
-// filled in, id and time too; a match without a status is live. The TID is the
-// caller's to set. Facts that contradict the key are refused.
+// Of returns an event with this routing key and these facts. It sets the ID, and fills in empty
+// facts that the key or the clock gives. A match without a status becomes live. The caller must set
+// the TID. Of returns an error if the facts contradict the key.
 func Of(key string, d Data, at time.Time) (Event, error) {
 	if err := CheckKey(key); err != nil {
 		return Event{}, err
@@ -159,7 +157,7 @@ func Of(key string, d Data, at time.Time) (Event, error) {
 		d.Action = action
 	}
 	if want := Key(d.Sport, d.League, d.Kind.Word(d.Action)); want != key {
-		return Event{}, fmt.Errorf("routing key %q: the facts belong under %q", key, want)
+		return Event{}, fmt.Errorf("routing key %q: the facts make it %q", key, want)
 	}
 	if d.Time == "" && d.Clock != nil {
 		d.Time = d.Clock.String()
@@ -188,19 +186,19 @@ func Of(key string, d Data, at time.Time) (Event, error) {
 	return e, nil
 }
 
-// idSpace is the UUID namespace of event and incident IDs. It must never
-// change: every ID ever given out depends on it.
+// idSpace is the UUID namespace of event and incident IDs. It must never change: all IDs depend on
+// it.
 var idSpace = uuid.MustParse("8d0c0b3a-5f0e-4c53-9d4e-2f6f0a6d7c11")
 
-// IncidentID is the identity of an incident: the same parts give the same ID,
-// in every process and for ever.
+// IncidentID returns the UUID that is made of these parts. The same parts give the same UUID in
+// every process and version.
 func IncidentID(parts ...string) string {
 	return uuid.NewSHA1(idSpace, []byte(strings.Join(parts, "\x1f"))).String()
 }
 
-// identify derives the event's ID from incident, revision and facts, so that
-// two scrapers, or a replay, that say the same thing say it under the same ID.
-// An event without an incident was emitted by hand: it is itself the incident.
+// identify returns the event's ID, made of its incident, revision and facts. So two parsers, or a
+// replay, that report the same facts use the same ID. An event without an incident was emitted by
+// hand, and gets a new ID.
 func (e Event) identify() string {
 	d := e.Data
 	if d.Incident == "" {
@@ -220,7 +218,7 @@ func (e Event) identify() string {
 	return IncidentID(parts...)
 }
 
-// Decode reads an encoded event.
+// Decode decodes and checks an event.
 func Decode(body []byte) (Event, error) {
 	var e Event
 	if err := json.Unmarshal(body, &e); err != nil {
@@ -240,9 +238,9 @@ func Decode(body []byte) (Event, error) {
 	return e, nil
 }
 
-// Position orders the events of one match: by epoch as text, then by seq.
-// An event emitted by hand has no epoch, so any that the parser made is newer;
-// among themselves they go by time.
+// Position returns the event's place in the order of its match: compare the epochs as text, then
+// the seqs. Events emitted by hand have no epoch. They come before all events of the parser, and
+// are ordered by time among themselves.
 func (e Event) Position() (epoch string, seq int64) {
 	if e.Data.Epoch == "" {
 		return "", e.Time.UnixMicro()

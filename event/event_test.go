@@ -36,8 +36,8 @@ func encode(t *testing.T, key string, d event.Data) (event.Event, broker.Message
 	return e, m
 }
 
-// The official SDK reads our bytes, and finds in them what we put there.
-func TestCloudEventsSDKReadsOurBytes(t *testing.T) {
+// The official CloudEvents SDK decodes an encoded event to the same attributes and data.
+func TestCloudEventsSDKDecodesEvents(t *testing.T) {
 	e, m := encode(t, "soccer.mls.goal", goal())
 	var ce cloudevents.Event
 	if err := ce.UnmarshalJSON(m.Body); err != nil {
@@ -52,8 +52,9 @@ func TestCloudEventsSDKReadsOurBytes(t *testing.T) {
 	}
 	for name, pair := range map[string][2]any{
 		"id": {ce.ID(), e.ID}, "source": {ce.Source(), "/emit"}, "type": {ce.Type(), "soccer.mls.goal"},
-		"subject": {ce.Subject(), "m1"}, "time": {ce.Time(), e.Time}, "content type": {ce.DataContentType(), "application/json"},
-		"tid": {ce.Extensions()["tid"], e.TID.String()}, "player": {data.Player, "Sebastian Giovinco"},
+		"subject": {ce.Subject(), "m1"}, "time": {ce.Time(), e.Time},
+		"content type": {ce.DataContentType(), "application/json"},
+		"tid":          {ce.Extensions()["tid"], e.TID.String()}, "player": {data.Player, "Sebastian Giovinco"},
 		"team": {data.Team, "Toronto FC"}, "opponent": {data.Opponent, "New York City FC"},
 		"league": {data.League, "MLS"}, "clock": {data.Time, "14:21"},
 	} {
@@ -63,7 +64,7 @@ func TestCloudEventsSDKReadsOurBytes(t *testing.T) {
 	}
 }
 
-func TestDecodeGivesBackWhatWasEncoded(t *testing.T) {
+func TestDecodeReturnsTheEncodedEvent(t *testing.T) {
 	e, m := encode(t, "soccer.mls.goal", goal())
 	got, err := event.Decode(m.Body)
 	if err != nil {
@@ -92,13 +93,13 @@ func TestDecodeRefuses(t *testing.T) {
 		"wrong member": strings.Replace(whole, `"rev":1`, `"rev":"one"`, 1),
 	} {
 		if _, err := event.Decode([]byte(body)); err == nil {
-			t.Errorf("%s: %v, want a permanent error", name, err)
+			t.Errorf("%s: decoded without an error", name)
 		}
 	}
 }
 
-// The ID depends on what is said, not on who says it or when.
-func TestIDIsThatOfTheFacts(t *testing.T) {
+// The ID depends on the facts, not on the process that reports them or on the time.
+func TestSameFactsHaveTheSameID(t *testing.T) {
 	a, _ := encode(t, "soccer.mls.goal", goal())
 	d := goal()
 	d.Epoch, d.Seq, d.Backfill, d.Evidence = "other", 9, true, &event.Evidence{URL: "elsewhere"}
@@ -120,7 +121,7 @@ func TestIDIsThatOfTheFacts(t *testing.T) {
 	}
 }
 
-func TestOfFillsInWhatTheKeyTells(t *testing.T) {
+func TestOfFillsInFactsFromTheKey(t *testing.T) {
 	e, err := event.Of("soccer.mls.goal_retracted", event.Data{}, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -128,25 +129,26 @@ func TestOfFillsInWhatTheKeyTells(t *testing.T) {
 	if d := e.Data; d.Sport != "soccer" || d.League != "mls" || d.Kind != event.Goal || d.Action != event.Retracted {
 		t.Errorf("facts %+v", d)
 	}
-	for _, key := range []string{"", "goal", "soccer.mls", "soccer.mls.goal.x", "soccer..goal", "Soccer.mls.goal", "soccer.m ls.goal",
+	for _, key := range []string{"", "goal", "soccer.mls", "soccer.mls.goal.x", "soccer..goal", "Soccer.mls.goal",
+		"soccer.m ls.goal",
 		"soccer._mls.goal", "soccer.mls_.goal", "soccer.m__ls.goal", "soccer.*.goal", strings.Repeat("a", 256) + ".b.c"} {
 		if _, err := event.Of(key, event.Data{}, time.Now()); err == nil {
-			t.Errorf("key %q is taken", key)
+			t.Errorf("key %q is accepted", key)
 		}
 	}
 	if _, err := event.Of("soccer.mls.goal", event.Data{League: "Serie A"}, time.Now()); err == nil {
-		t.Error("facts of another league are taken")
+		t.Error("facts of another league are accepted")
 	}
 }
 
-func TestEveryKindMakesAKey(t *testing.T) {
+func TestKeyOfEveryKind(t *testing.T) {
 	for _, s := range event.Sports() {
 		for _, k := range append(s.Kinds(), event.MatchStart, event.PeriodEnd, event.SourceStale) {
 			for _, a := range []event.Action{event.New, event.Corrected, event.Retracted} {
 				key := event.Key(s, "Any League", k.Word(a))
 				e, err := event.Of(key, event.Data{League: "Any League"}, time.Now())
 				if err != nil || e.Data.Kind != k || e.Data.Action != a {
-					t.Errorf("%s comes back as %s %s: %v", key, e.Data.Kind, e.Data.Action, err)
+					t.Errorf("%s gives kind %s and action %s, %v", key, e.Data.Kind, e.Data.Action, err)
 				}
 			}
 		}
@@ -156,7 +158,8 @@ func TestEveryKindMakesAKey(t *testing.T) {
 func TestSlug(t *testing.T) {
 	for in, want := range map[string]string{
 		"MLS": "mls", "Premier League": "premier_league", "Primera División": "primera_division",
-		"  Ligue 1 / Uber Eats ": "ligue_1_uber_eats", "": "unknown", "Премьер": "unknown", "K'League": "kleague", "Süper Lig": "super_lig",
+		"  Ligue 1 / Uber Eats ": "ligue_1_uber_eats", "": "unknown", "Премьер": "unknown", "K'League": "kleague",
+		"Süper Lig": "super_lig",
 	} {
 		if got := event.Slug(in); got != want {
 			t.Errorf("Slug(%q) = %q, want %q", in, got, want)
@@ -170,7 +173,7 @@ func TestClock(t *testing.T) {
 		want event.Clock
 		text string
 	}{
-		{event.SoccerElapsed("", 861), event.Clock{Period: "1h", Minute: 15, Elapsed: 861}, "14:21"}, // 14:21 is the 15th minute
+		{event.SoccerElapsed("", 861), event.Clock{Period: "1h", Minute: 15, Elapsed: 861}, "14:21"}, // the 15th minute
 		{event.SoccerMinute("", 45, 2), event.Clock{Period: "1h", Minute: 45, Stoppage: 2}, "45+2'"}, // never 47
 		{event.SoccerMinute("", 46, 0), event.Clock{Period: "2h", Minute: 46}, "46'"},
 		{event.SoccerMinute("", 90, 4), event.Clock{Period: "2h", Minute: 90, Stoppage: 4}, "90+4'"},
@@ -202,25 +205,27 @@ func TestTID(t *testing.T) {
 	if got := a.Traceparent("x"); !strings.HasPrefix(got, "00-0190b6a0111172228333444455556666-") || len(got) != 55 {
 		t.Errorf("traceparent %s", got)
 	}
-	for _, bad := range []string{"", "1", "00000000-0000-0000-0000-000000000000", "{" + text + "}", "urn:uuid:" + text, text + "0"} {
+	for _, bad := range []string{"", "1", "00000000-0000-0000-0000-000000000000", "{" + text + "}", "urn:uuid:" + text,
+		text + "0"} {
 		if _, err := event.ParseTID(bad); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("ParseTID(%q): %v", bad, err)
 		}
 	}
 	if got := event.TIDFrom(event.WithTID(context.Background(), a)); got != a {
-		t.Errorf("context carries %v", got)
+		t.Errorf("the context carries %v, want %v", got, a)
 	}
 	if x, y := event.TIDFrom(context.Background()), event.TIDFrom(context.Background()); x == y || x.IsZero() {
-		t.Errorf("jobs without a cause share TID %v", x)
+		t.Errorf("two contexts without a TID give %v and %v, want two new TIDs", x, y)
 	}
 }
 
-func TestPositionPutsTheParserBeforeHands(t *testing.T) {
-	hand := event.Event{Time: time.Now()}
+// Events emitted by hand come before those of the parser.
+func TestPositionOfAnEventEmittedByHand(t *testing.T) {
+	emitted := event.Event{Time: time.Now()}
 	parsed := event.Event{Data: event.Data{Epoch: "0190b6a0-1111-7222-8333-444455556666", Seq: 1}}
-	he, _ := hand.Position()
-	pe, _ := parsed.Position()
-	if he >= pe {
-		t.Errorf("%q is not before %q", he, pe)
+	emittedEpoch, _ := emitted.Position()
+	parsedEpoch, _ := parsed.Position()
+	if emittedEpoch >= parsedEpoch {
+		t.Errorf("%q is not before %q", emittedEpoch, parsedEpoch)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold returns what is equal for spellings of one name: without case, diacritics,
-// punctuation and spaces, in any script. Letters that Unicode does not decompose, such
-// as ø, ł, ß and đ, become ASCII. A name without letters and digits becomes "".
+// Fold returns the form that all spellings of a name share: in lower case, and without diacritics,
+// punctuation and spaces. It works for any script. Letters that Unicode does not decompose, such as
+// ø, ł, ß and đ, become ASCII. A name without letters and digits becomes "".
 func Fold(name string) string {
 	if plain, ok := foldASCII(name); ok {
 		return plain
@@ -23,17 +23,18 @@ func Fold(name string) string {
 	}, decompose(name))
 }
 
-// decompose separates letters and diacritics.
+// decompose separates diacritics from their letters.
 func decompose(name string) string { return norm.NFKD.String(letters.Replace(name)) }
 
-// letters are those that Unicode does not decompose, and the final sigma.
+// letters replaces letters that Unicode does not decompose, and the final sigma.
 var letters = strings.NewReplacer(
-	"ø", "o", "Ø", "O", "đ", "d", "Đ", "D", "ł", "l", "Ł", "L", "ß", "ss", "ẞ", "SS", "æ", "ae", "Æ", "Ae", "œ", "oe", "Œ", "Oe",
-	"ı", "i", "ð", "d", "Ð", "D", "þ", "th", "Þ", "Th", "ħ", "h", "Ħ", "H", "ŧ", "t", "Ŧ", "T", "ŋ", "n", "Ŋ", "N", "ς", "σ",
+	"ø", "o", "Ø", "O", "đ", "d", "Đ", "D", "ł", "l", "Ł", "L", "ß", "ss", "ẞ", "SS",
+	"æ", "ae", "Æ", "Ae", "œ", "oe", "Œ", "Oe", "ı", "i", "ð", "d", "Ð", "D", "þ", "th", "Þ", "Th",
+	"ħ", "h", "Ħ", "H", "ŧ", "t", "Ŧ", "T", "ŋ", "n", "Ŋ", "N", "ς", "σ",
 )
 
-// foldASCII is Fold for names in ASCII. It reports whether the name is one.
-func foldASCII(name string) (string, bool) {
+// foldASCII is Fold for ASCII names. ok is false if the name is not one.
+func foldASCII(name string) (folded string, ok bool) {
 	out := make([]byte, 0, len(name))
 	for i := range len(name) {
 		switch c := name[i]; {

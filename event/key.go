@@ -7,15 +7,15 @@ import (
 	"unicode"
 )
 
-// Key is a routing key: always the three words <sport>.<league>.<kind>, so that
-// a binding like "soccer.mls.*" means the same for every publisher.
+// Key returns a routing key. It always has the three words <sport>.<league>.<kind>, so a binding
+// such as "soccer.mls.*" works for every publisher.
 func Key(s Sport, league, word string) string {
 	return Slug(string(s)) + "." + Slug(league) + "." + Slug(word)
 }
 
 var keyShape = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]+)*){2}$`)
 
-// CheckKey says what is wrong with a routing key, or nil.
+// CheckKey returns an error if key is not a valid routing key.
 func CheckKey(key string) error {
 	if len(key) > 255 || !keyShape.MatchString(key) {
 		return fmt.Errorf("routing key %q: want <sport>.<league>.<kind>, each of a-z, 0-9 and _", key)
@@ -23,16 +23,15 @@ func CheckKey(key string) error {
 	return nil
 }
 
-// Slug makes one word of a routing key from a name: "Primera División" becomes
-// primera_division, and "Łódź" becomes lodz. A name without Latin letters and digits
-// becomes unknown.
+// Slug returns a name as one word of a routing key: "Primera División" becomes "primera_division",
+// and "Łódź" becomes "lodz". A name without Latin letters and digits becomes "unknown".
 func Slug(name string) string {
 	var b strings.Builder
 	gap := false
 	for _, r := range decompose(name) {
 		r = unicode.ToLower(r)
 		switch {
-		case unicode.Is(unicode.Mn, r) || r == '\'' || r == '’': // a diacritic or apostrophe separates no words
+		case unicode.Is(unicode.Mn, r) || r == '\'' || r == '’': // diacritics and apostrophes do not separate words
 		case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
 			if gap && b.Len() > 0 {
 				b.WriteByte('_')
@@ -51,10 +50,11 @@ func Slug(name string) string {
 
 var matchID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
 
-// CheckMatchID says what is wrong with a match ID, or nil.
+// CheckMatchID returns an error if id is not a valid match ID.
 func CheckMatchID(id string) error {
 	if !matchID.MatchString(id) {
-		return fmt.Errorf("match ID %q: want at most 128 of A-Z, a-z, 0-9 and . _ ~ -, with a letter or digit first", id)
+		return fmt.Errorf("match ID %q: want a letter or digit, "+
+			"then at most 127 characters of A-Z, a-z, 0-9 and . _ ~ -", id)
 	}
 	return nil
 }

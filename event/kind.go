@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A Kind says what happened: the third word of a routing key, without the
-// suffix for corrections and retractions.
+// A Kind says what happened. It is the third word of a routing key, without the suffix for
+// corrections and retractions.
 type Kind string
 
 // Kinds that every sport has.
@@ -16,7 +16,7 @@ const (
 	PeriodEnd    Kind = "period_end"
 	MatchEnd     Kind = "match_end"
 	StatusChange Kind = "status_change"
-	ScoreChange  Kind = "score_change" // the score moved, and the page has no list of incidents
+	ScoreChange  Kind = "score_change" // the score moved, and no listed incident explains it
 	Lineup       Kind = "lineup"
 )
 
@@ -28,26 +28,25 @@ const (
 	SourceFresh      Kind = "source_fresh"
 )
 
-// CommonKinds lists the kinds that every sport has, and those that concern the
-// pipeline.
+// CommonKinds returns the kinds that every sport has, and those that concern the pipeline.
 func CommonKinds() []Kind {
-	return []Kind{MatchStart, PeriodStart, PeriodEnd, MatchEnd, StatusChange, ScoreChange, Lineup, MatchActivated, MatchDeactivated, SourceStale, SourceFresh}
+	return []Kind{MatchStart, PeriodStart, PeriodEnd, MatchEnd, StatusChange, ScoreChange, Lineup,
+		MatchActivated, MatchDeactivated, SourceStale, SourceFresh}
 }
 
-// Kinds of incidents that several sports share or the parser treats in a way
-// of their own.
+// Kinds of incidents that several sports share, or that the parser treats specially.
 const (
 	Goal         Kind = "goal"
 	YellowCard   Kind = "yellow_card"
 	RedCard      Kind = "red_card"
 	Substitution Kind = "substitution"
 	ShootoutKick Kind = "shootout_kick"
-	Penalty      Kind = "penalty" // ice hockey: a player is sent to the box
+	Penalty      Kind = "penalty" // ice hockey: a player is sent to the penalty box
 )
 
 // Details of a goal and of a card, and outcomes of a shoot-out kick.
 const (
-	OwnGoal      = "own_goal" // the event's team is the one it counts for
+	OwnGoal      = "own_goal" // the event's team is the one that it counts for
 	PenaltyGoal  = "penalty"
 	SecondYellow = "second_yellow"
 	Scored       = "scored"
@@ -55,8 +54,10 @@ const (
 	Saved        = "saved"
 )
 
+// incidentKinds has the kinds of incidents by sport.
 var incidentKinds = map[Sport][]Kind{
-	Soccer:           {Goal, YellowCard, RedCard, Substitution, "penalty_awarded", "penalty_missed", "var_review", "added_time", ShootoutKick},
+	Soccer: {Goal, YellowCard, RedCard, Substitution, "penalty_awarded", "penalty_missed", "var_review", "added_time",
+		ShootoutKick},
 	Basketball:       {"basket", "timeout", "ejection", "challenge"},
 	AmericanFootball: {"touchdown", "extra_point", "two_point", "field_goal", "safety", "turnover", "review"},
 	IceHockey:        {Goal, Penalty, "shootout_attempt", "challenge"},
@@ -66,11 +67,10 @@ var incidentKinds = map[Sport][]Kind{
 	Rugby:            {"try", "conversion", "penalty_goal", "drop_goal", YellowCard, RedCard, Substitution, "tmo_review"},
 }
 
-// Kinds lists the kinds of incidents a page of the sport can show.
+// Kinds returns the kinds of incidents that a page of the sport can show.
 func (s Sport) Kinds() []Kind { return slices.Clone(incidentKinds[s]) }
 
-// OfNeitherSide reports whether an incident of this kind need not belong to a
-// team.
+// OfNeitherSide reports whether an incident of this kind can belong to neither team.
 func (k Kind) OfNeitherSide() bool {
 	switch k {
 	case "added_time", "var_review", "tmo_review", "review", "over_end":
@@ -79,8 +79,7 @@ func (k Kind) OfNeitherSide() bool {
 	return false
 }
 
-// scoring are the kinds that move the score in sports where it is not the
-// number of goals.
+// scoring has the kinds that move the score, for sports whose score is not the number of goals.
 var scoring = map[Sport][]Kind{
 	Basketball:       {"basket"},
 	AmericanFootball: {"touchdown", "extra_point", "two_point", "field_goal", "safety"},
@@ -97,15 +96,14 @@ func (s Sport) Scores(k Kind) bool {
 // An Action says what an event does to an incident.
 type Action string
 
-// New reports an incident for the first time, Corrected changes what was said
-// of it, Retracted takes it back.
+// New reports an incident, Corrected changes what was reported, and Retracted withdraws it.
 const (
 	New       Action = "new"
 	Corrected Action = "corrected"
 	Retracted Action = "retracted"
 )
 
-// Word is the third word of the routing key for this kind and action.
+// Word returns the third word of the routing key for this kind and action.
 func (k Kind) Word(a Action) string {
 	if a == Corrected || a == Retracted {
 		return string(k) + "_" + string(a)
@@ -130,10 +128,10 @@ func splitWord(w string) (Kind, Action) {
 	return Kind(w), New
 }
 
-// A Status says where a match stands.
+// A Status says how far a match has come.
 type Status string
 
-// Ended is provisional: a match can be re-opened. Final follows it.
+// The statuses of a match. Ended is provisional: the match can be reopened. Final can follow it.
 const (
 	Scheduled   Status = "scheduled"
 	Delayed     Status = "delayed"
@@ -150,18 +148,18 @@ const (
 	Retired     Status = "retired"
 )
 
-// Statuses lists every status.
+// Statuses returns every status.
 func Statuses() []Status {
 	return []Status{Scheduled, Delayed, Live, Break, Interrupted, Suspended, Ended, Final,
 		Postponed, Cancelled, Abandoned, Awarded, Retired}
 }
 
-// Over reports whether all play is done, provisionally or for good.
+// Over reports whether the match was played to its end: s is Ended or Final.
 func (s Status) Over() bool { return s == Ended || s == Final }
 
 // Rank orders statuses by how far the match has come: 0 before kick-off, 1 while it is played or
-// interrupted, 2 when it has ended provisionally, 3 when it is over for good. A match can go back
-// and forth between statuses of one rank.
+// interrupted, 2 when it has ended provisionally, and 3 when nothing more will be played. A match
+// can go back and forth between statuses of one rank.
 func (s Status) Rank() int {
 	switch s {
 	case Live, Break, Interrupted, Suspended:
@@ -178,13 +176,13 @@ func (s Status) Rank() int {
 // A Side is one of the two teams of a match.
 type Side string
 
-// The two sides, as the page lists them.
+// The two sides of a match.
 const (
 	Home Side = "home"
 	Away Side = "away"
 )
 
-// Other is the opponent's side.
+// Other returns the opponent's side.
 func (s Side) Other() Side {
 	if s == Home {
 		return Away

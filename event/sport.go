@@ -10,7 +10,7 @@ import (
 // A Sport is the first word of a routing key.
 type Sport string
 
-// The sports with a vocabulary of their own.
+// The sports that matchwire knows.
 const (
 	Soccer           Sport = "soccer"
 	Basketball       Sport = "basketball"
@@ -22,13 +22,13 @@ const (
 	Rugby            Sport = "rugby"
 )
 
-// Sports lists the sports with a vocabulary of their own.
+// Sports returns the sports that matchwire knows.
 func Sports() []Sport {
 	return []Sport{Soccer, Basketball, AmericanFootball, IceHockey, Baseball, Cricket, Tennis, Rugby}
 }
 
-// A Period is a part of a match: "1h", "ht", "2h" in soccer, "p1" to "p3" and
-// "ot1" in ice hockey, "q1" to "q4" in basketball. "so" is a shoot-out.
+// A Period is a part of a match: "1h", "ht" and "2h" in soccer, "p1" to "p3" and "ot1" in ice
+// hockey, "q1" to "q4" in basketball. "so" is a shoot-out.
 type Period string
 
 // Periods of soccer and rugby. HalfTime and ExtraHalfTime are breaks.
@@ -42,8 +42,8 @@ const (
 	ShootOut      Period = "so"
 )
 
-// Periods lists the periods of a match in the order they are played, breaks
-// and overtime included, as many of them as a match can have.
+// Periods returns all periods that a match can have, in the order of play, with breaks and
+// overtime.
 func (s Sport) Periods() []Period {
 	switch s {
 	case Soccer, Rugby:
@@ -63,6 +63,7 @@ func (s Sport) Periods() []Period {
 	}
 }
 
+// numbered returns the n periods word1, word2 and so on.
 func numbered(word string, n int) []Period {
 	var all []Period
 	for i := range n {
@@ -71,8 +72,8 @@ func numbered(word string, n int) []Period {
 	return all
 }
 
-// Regulation is the last period that every finished match of the sport has
-// played, or "" where there is none.
+// Regulation returns the last period of regulation time, which every finished match has played. It
+// returns "" if the sport has no such period.
 func (s Sport) Regulation() Period {
 	switch s {
 	case Soccer, Rugby:
@@ -86,17 +87,17 @@ func (s Sport) Regulation() Period {
 	}
 }
 
-// IsBreak reports whether nothing is played in p.
+// IsBreak reports whether p is a break.
 func (p Period) IsBreak() bool { return p == HalfTime || p == ExtraHalfTime }
 
-// Index is p's place among the sport's periods, or -1.
+// Index returns the index of p in s.Periods, or -1.
 func (s Sport) Index(p Period) int { return slices.Index(s.Periods(), p) }
 
 // CountsGoals reports whether the score is the number of goals.
 func (s Sport) CountsGoals() bool { return s == Soccer || s == IceHockey }
 
-// PeriodLength is how long a period is played in the sport's best-known league,
-// on a clock that stops; 0 where it has none.
+// PeriodLength returns how long a period lasts in the sport's best-known league. It returns 0 for
+// periods and sports whose clock does not count down.
 func (s Sport) PeriodLength(p Period) time.Duration {
 	overtime := strings.HasPrefix(string(p), "ot")
 	switch {
@@ -114,7 +115,7 @@ func (s Sport) PeriodLength(p Period) time.Duration {
 	return 0
 }
 
-// PlayedBefore is the period that a break follows, and p itself if it is none.
+// PlayedBefore returns the period before p if p is a break, otherwise p itself.
 func (s Sport) PlayedBefore(p Period) Period {
 	if i := s.Index(p); p.IsBreak() && i > 0 {
 		return s.Periods()[i-1]

@@ -9,16 +9,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// A TID is a transaction ID: it is made when a job has no cause, and handed on
-// unchanged to all that the job causes. It is written as a UUID, and its 32 hex
-// digits are the W3C trace ID of the same job. The zero TID is no TID.
+// A TID is a transaction ID. A job without a cause gets a new one, and passes it unchanged to
+// everything that it causes. Its text is a UUID. The 32 hex digits of that are also the job's W3C
+// trace ID. The zero TID means that there is none.
 type TID [16]byte
 
-// NewTID makes a TID for a job without a cause (a UUIDv7, so TIDs sort by time).
+// NewTID returns the TID of a new job. It is a UUIDv7, so TIDs sort by time.
 func NewTID() TID { return TID(uuid.Must(uuid.NewV7())) }
 
-// ParseTID reads a TID that a caller brought: any 128 bits but zero, as a UUID
-// or as 32 hex digits.
+// ParseTID parses a TID, written as a UUID or as 32 hex digits. The zero TID is an error.
 func ParseTID(s string) (TID, error) {
 	u, err := uuid.Parse(s)
 	if err != nil || (len(s) != 36 && len(s) != 32) {
@@ -30,25 +29,27 @@ func ParseTID(s string) (TID, error) {
 	return TID(u), nil
 }
 
-// String writes the TID as a UUID.
+// String returns the TID as a UUID.
 func (t TID) String() string { return uuid.UUID(t).String() }
 
-// IsZero reports whether t is no TID.
+// IsZero reports whether t is the zero TID.
 func (t TID) IsZero() bool { return t == TID{} }
 
-// A SpanID names one step of a job: 8 bytes, written as 16 hex digits, as W3C
-// trace context has it. The zero SpanID is none.
+// A SpanID identifies one step of a job, as in W3C trace context. Its text is 16 hex digits. The
+// zero SpanID means that there is none.
 type SpanID [8]byte
 
-// NewSpanID makes a span ID at random.
-func NewSpanID() SpanID { return SpanID(tail(uuid.New())) }
+// NewSpanID returns a random span ID.
+func NewSpanID() SpanID { return spanID(uuid.New()) }
 
-func tail(u uuid.UUID) []byte { return u[8:] }
+// spanID returns the second half of a UUID.
+func spanID(u uuid.UUID) SpanID { return SpanID(u[8:]) }
 
-// Span is the step that made the message with this ID, in every process.
-func (t TID) Span(id string) SpanID { return SpanID(tail(uuid.NewSHA1(uuid.UUID(t), []byte(id)))) }
+// Span returns the ID of the step that made the message with this ID. It is the same in every
+// process.
+func (t TID) Span(id string) SpanID { return spanID(uuid.NewSHA1(uuid.UUID(t), []byte(id))) }
 
-// String writes the span ID, "" if it is none.
+// String returns the span ID as hex digits, or "" if it is zero.
 func (s SpanID) String() string {
 	if s == (SpanID{}) {
 		return ""
@@ -56,10 +57,10 @@ func (s SpanID) String() string {
 	return hex.EncodeToString(s[:])
 }
 
-// MarshalText writes the span ID.
+// MarshalText returns the text of String.
 func (s SpanID) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads what String writes.
+// UnmarshalText parses the text of String.
 func (s *SpanID) UnmarshalText(b []byte) error {
 	if len(b) == 0 {
 		*s = SpanID{}
@@ -71,13 +72,13 @@ func (s *SpanID) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Traceparent is the W3C trace context header for the message with this ID.
+// Traceparent returns the W3C trace context header of the message with this ID.
 func (t TID) Traceparent(id string) string {
 	span := t.Span(id)
 	return "00-" + hex.EncodeToString(t[:]) + "-" + hex.EncodeToString(span[:]) + "-01"
 }
 
-// ParseTraceparent reads a W3C trace context header.
+// ParseTraceparent parses a W3C trace context header.
 func ParseTraceparent(s string) (TID, SpanID, error) {
 	parts := strings.Split(s, "-")
 	var span SpanID
@@ -89,15 +90,15 @@ func ParseTraceparent(s string) (TID, SpanID, error) {
 		err = span.UnmarshalText([]byte(parts[2]))
 	}
 	if err != nil || span == (SpanID{}) {
-		return TID{}, span, fmt.Errorf("traceparent %q: want 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, neither of them zero", s)
+		return TID{}, span, fmt.Errorf("traceparent %q: want 32 and 16 hex digits as its IDs, neither of them all zeros", s)
 	}
 	return t, span, nil
 }
 
-// MarshalText writes the TID as a UUID.
+// MarshalText returns the TID as a UUID.
 func (t TID) MarshalText() ([]byte, error) { return uuid.UUID(t).MarshalText() }
 
-// UnmarshalText reads what [ParseTID] reads.
+// UnmarshalText parses a TID like [ParseTID].
 func (t *TID) UnmarshalText(b []byte) error {
 	p, err := ParseTID(string(b))
 	*t = p
@@ -106,13 +107,12 @@ func (t *TID) UnmarshalText(b []byte) error {
 
 type tidKey struct{}
 
-// WithTID returns a context whose work belongs to the transaction t.
+// WithTID returns a copy of ctx that carries the TID t.
 func WithTID(ctx context.Context, t TID) context.Context {
 	return context.WithValue(ctx, tidKey{}, t)
 }
 
-// TIDFrom returns the transaction that ctx works for, or a new one if it works
-// for none.
+// TIDFrom returns the TID that ctx carries, or a new one if it carries none.
 func TIDFrom(ctx context.Context) TID {
 	if t, ok := ctx.Value(tidKey{}).(TID); ok && !t.IsZero() {
 		return t

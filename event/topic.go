@@ -7,30 +7,30 @@ import (
 	"strings"
 )
 
-// MatchAny reports whether a routing key matches one of several patterns.
+// MatchAny reports whether a routing key matches any of the patterns.
 func MatchAny(patterns []string, key string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return MatchTopic(p, key) })
 }
 
-// MatchTopic reports whether a routing key matches a topic pattern as AMQP has
-// it: words parted by dots, where * stands for exactly one word and # for any
-// number of words, none included. The empty key has no words; "a." has two.
+// MatchTopic reports whether a routing key matches an AMQP topic pattern. In a pattern * stands for
+// exactly one word, and # for zero or more. Dots separate words: "" has no words, and "a." has two.
 func MatchTopic(pattern, key string) bool {
 	p, k := topicWords(pattern), topicWords(key)
-	// Glob matching with # as the star: on a mismatch go back to the latest #
-	// and let it take one word more.
-	pi, ki, hash, taken := 0, 0, -1, 0
+	// This is glob matching with # as the star. On a mismatch, go back to the latest # and let it
+	// match one more word. hash is its index, and end the index of the first word after those it
+	// matches.
+	pi, ki, hash, end := 0, 0, -1, 0
 	for ki < len(k) {
 		switch {
 		case pi < len(p) && p[pi] == "#":
-			hash, taken = pi, ki
+			hash, end = pi, ki
 			pi++
 		case pi < len(p) && (p[pi] == "*" || p[pi] == k[ki]):
 			pi++
 			ki++
 		case hash >= 0:
-			taken++
-			pi, ki = hash+1, taken
+			end++
+			pi, ki = hash+1, end
 		default:
 			return false
 		}
@@ -50,8 +50,8 @@ func topicWords(s string) []string {
 
 var patternShape = regexp.MustCompile(`^([a-z0-9_]+|\*|#)(\.([a-z0-9_]+|\*|#))*$`)
 
-// CheckPattern says why a topic pattern can match no event, or nil: routing
-// keys have three words of a-z, 0-9 and _.
+// CheckPattern returns an error if a topic pattern can match no event. Routing keys have three
+// words of a-z, 0-9 and _.
 func CheckPattern(p string) error {
 	words := topicWords(p)
 	hashes := 0
@@ -61,7 +61,8 @@ func CheckPattern(p string) error {
 		}
 	}
 	if !patternShape.MatchString(p) || len(words)-hashes > 3 || hashes == 0 && len(words) != 3 {
-		return fmt.Errorf("topic pattern %q matches no event: want three words like soccer.mls.*, where * is any word and # any number of words", p)
+		return fmt.Errorf("topic pattern %q matches no event: want three words like soccer.mls.*, "+
+			"where * is any word and # any number of words", p)
 	}
 	return nil
 }

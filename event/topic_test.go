@@ -25,25 +25,26 @@ func TestMatchTopic(t *testing.T) {
 		{"a.#.b", "a.x.y.b", true},
 		{"a.#.b", "a.x.y", false},
 		{"#.a.#.b", "x.a.y.a.b", true},
-		{"a*", "ab", false}, // a star stands for whole words only
+		{"a*", "ab", false}, // * stands for a whole word
 	} {
 		if got := event.MatchTopic(tc.pattern, tc.key); got != tc.want {
-			t.Errorf("MatchTopic(%q, %q) = %v", tc.pattern, tc.key, got)
+			t.Errorf("MatchTopic(%q, %q) = %t, want %t", tc.pattern, tc.key, got, tc.want)
 		}
 	}
 }
 
 func TestCheckPattern(t *testing.T) {
-	for p, good := range map[string]bool{"#": true, "soccer.mls.*": true, "*.*.goal": true, "soccer.#": true, "#.goal": true, "a.b.c.#": true,
-		"": false, "soccer": false, "soccer.*": false, "FOO.*.*": false, "a..b": false, "a.b.c.d": false, "*.*.goal*": false} {
+	for p, good := range map[string]bool{"#": true, "soccer.mls.*": true, "*.*.goal": true, "soccer.#": true,
+		"#.goal": true, "a.b.c.#": true,
+		"": false, "soccer": false, "soccer.*": false, "FOO.*.*": false, "a..b": false, "a.b.c.d": false,
+		"*.*.goal*": false} {
 		if err := event.CheckPattern(p); (err == nil) != good {
-			t.Errorf("%q: %v", p, err)
+			t.Errorf("CheckPattern(%q) = %v", p, err)
 		}
 	}
 }
 
-// FuzzMatchTopic holds the matcher against a regular expression made of the
-// same pattern.
+// FuzzMatchTopic compares MatchTopic with a regular expression made of the same pattern.
 func FuzzMatchTopic(f *testing.F) {
 	f.Add("soccer.*.goal", "soccer.mls.goal")
 	f.Add("#.a.#", "b.a.a")
@@ -51,17 +52,18 @@ func FuzzMatchTopic(f *testing.F) {
 	f.Add("#", "")
 	f.Add("a..#", "a..")
 	f.Fuzz(func(t *testing.T, pattern, key string) {
-		if len(pattern) > 60 || len(key) > 60 || strings.Count(pattern, "#") > 6 || !utf8.ValidString(pattern) || !utf8.ValidString(key) {
-			return // beyond what the expression can follow
+		if len(pattern) > 60 || len(key) > 60 || strings.Count(pattern, "#") > 6 || !utf8.ValidString(pattern) ||
+			!utf8.ValidString(key) {
+			return // the regular expression would be too slow, or treat invalid UTF-8 differently
 		}
 		if got, want := event.MatchTopic(pattern, key), byRegexp(pattern, key); got != want {
-			t.Errorf("MatchTopic(%q, %q) = %v, the expression says %v", pattern, key, got, want)
+			t.Errorf("MatchTopic(%q, %q) = %t, the regular expression gives %t", pattern, key, got, want)
 		}
 	})
 }
 
-// byRegexp gives every word a dot behind it; then # is (word.)* and no dot is
-// left over to take care of.
+// byRegexp matches a pattern by a regular expression. It ends every word with a dot, so that #
+// becomes (word.)* and needs no special case.
 func byRegexp(pattern, key string) bool {
 	const word = `[^.]*\.`
 	re := "^"

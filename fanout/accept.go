@@ -11,11 +11,13 @@ import (
 	"github.com/matchwire/matchwire/internal/problem"
 )
 
-// accept checks an HTTP request, waits until the node is ready, and counts the
-// connection. If ok is false it has answered.
+// accept checks an HTTP request, waits until the node is ready, and counts the connection. If ok is
+// false, accept has answered the request with an error.
 func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bool) {
 	if !h.options.Origins.Allow(r) {
-		return req, h.refuse(w, http.StatusForbidden, fmt.Errorf("pages of %s may not connect: fanout.origins in matchwire.yaml lists those that may", r.Header.Get("Origin")))
+		err := fmt.Errorf("pages from %s may not connect: add the origin to fanout.origins in matchwire.yaml",
+			r.Header.Get("Origin"))
+		return req, h.refuse(w, http.StatusForbidden, err)
 	}
 	if r.Method != http.MethodGet { // HEAD
 		return req, h.refuse(w, http.StatusMethodNotAllowed, errors.New("want GET"))
@@ -28,16 +30,16 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bo
 		return req, h.refuse(w, status, err)
 	}
 	if !h.awaitReady(r.Context()) {
-		return req, h.refuse(w, http.StatusServiceUnavailable, errors.New("this node still reads the event log"))
+		return req, h.refuse(w, http.StatusServiceUnavailable, errors.New("this node is still reading the event log"))
 	}
 	if !h.addConnection() {
-		return req, h.refuse(w, http.StatusServiceUnavailable, errors.New("this node is full, or stops"))
+		return req, h.refuse(w, http.StatusServiceUnavailable, errors.New("this node is full or stopping"))
 	}
 	return req, true
 }
 
-// authorize verifies the token, and adds what it allows to the request. It returns
-// an HTTP status with each error.
+// authorize verifies the token and sets the expiry and the allowed filter of the request. With an
+// error it returns the HTTP status for it.
 func (h *Hub) authorize(r *http.Request, req *request) (int, error) {
 	if h.options.Tokens == nil {
 		return 0, nil
@@ -49,7 +51,7 @@ func (h *Hub) authorize(r *http.Request, req *request) (int, error) {
 	req.expires = claims.Expires.Unix()
 	allowed := filter.New(claims.Topics, claims.Match, claims.Team)
 	if err := allowed.Check(); err != nil {
-		return http.StatusUnauthorized, fmt.Errorf("the token's claims: %w", err)
+		return http.StatusUnauthorized, fmt.Errorf("claims of the token: %w", err)
 	}
 	if allowed.Empty() {
 		return 0, nil
@@ -61,8 +63,8 @@ func (h *Hub) authorize(r *http.Request, req *request) (int, error) {
 	return 0, nil
 }
 
-// refuse answers with an error. It returns false.
-func (h *Hub) refuse(w http.ResponseWriter, status int, why error) bool {
+// refuse answers a request with an error as a problem document, and returns false.
+func (h *Hub) refuse(w http.ResponseWriter, status int, err error) bool {
 	switch status {
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "5")
@@ -70,12 +72,12 @@ func (h *Hub) refuse(w http.ResponseWriter, status int, why error) bool {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	h.metrics.refused.WithLabelValues(http.StatusText(status)).Inc()
-	problem.Write(w, status, why.Error(), "")
+	problem.Write(w, status, err.Error(), "")
 	return false
 }
 
-// awaitReady waits until the node is ready, for at most writeTimeout. It reports
-// whether it is.
+// awaitReady waits until the node is ready, for at most writeTimeout. It reports whether the node
+// is ready.
 func (h *Hub) awaitReady(ctx context.Context) bool {
 	_, ready := h.readiness()
 	if closed(ready) {
@@ -92,8 +94,8 @@ func (h *Hub) awaitReady(ctx context.Context) bool {
 	return false
 }
 
-// addConnection counts a connection. It reports false if there is no room, or the
-// node stops. removeConnection undoes it.
+// addConnection counts a connection. It reports false if there are too many or the node is
+// stopping. Each successful call needs a call of removeConnection.
 func (h *Hub) addConnection() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -120,12 +122,12 @@ func (h *Hub) connected() int {
 	return h.connections
 }
 
-// serve has a client admitted, while receive reads what it sends. Both are new
-// goroutines: the stack of the server's has grown, and an idle connection costs
-// little more than its stack.
+// serve runs receive, which reads what the client sends, and admits the client to a timeline. It
+// starts new goroutines for both, because the stack of the HTTP server's goroutine has grown. The
+// stack is most of the memory of an idle connection.
 func (h *Hub) serve(c *client, req request, receive func()) {
 	c.conflate, c.expires = req.conflate, req.expires
-	go func() { // accept has counted it
+	go func() { // counted by addConnection
 		receive()
 		c.remove()
 	}()

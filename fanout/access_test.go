@@ -32,7 +32,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// metric is the sum of a metric over its labels.
+// metric returns the value of a metric, summed over its labels.
 func metric(t *testing.T, h *fanout.Hub, name string) (sum float64) {
 	t.Helper()
 	r := prometheus.NewRegistry()
@@ -77,7 +77,8 @@ func token(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapClaims
 	return s
 }
 
-// try connects and returns the status, and the client if it was taken.
+// try connects and returns the HTTP status. It also returns the detail of the problem, or the
+// client.
 func (n *node) try(t *testing.T, query string, header http.Header) (int, string, *client) {
 	t.Helper()
 	conn, resp, err := n.connect(query, header)
@@ -104,9 +105,14 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	b64 := base64.RawURLEncoding.EncodeToString
-	jwks := fmt.Sprintf(`{"keys":[{"kty":"oct","kid":"one","k":"%s"},{"kty":"OKP","crv":"Ed25519","x":"%s"}]}`, b64([]byte(secret)), b64(public))
+	jwks := fmt.Sprintf(`{"keys":[{"kty":"oct","kid":"one","k":"%s"},{"kty":"OKP","crv":"Ed25519","x":"%s"}]}`,
+		b64([]byte(secret)), b64(public))
 	pemText := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-	hs := token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon})
+	hs256 := func(key string, claims jwt.MapClaims) string {
+		return token(t, jwt.SigningMethodHS256, []byte(key), claims)
+	}
+	none := token(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"exp": soon})
+	hs := hs256(secret, jwt.MapClaims{"exp": soon})
 	ed := token(t, jwt.SigningMethodEdDSA, private, jwt.MapClaims{"exp": soon})
 	for name, tc := range map[string]struct {
 		keys, token string
@@ -116,38 +122,39 @@ func TestTokens(t *testing.T) {
 		"a JWK set, HS256":           {jwks, hs, 101},
 		"a JWK set, EdDSA":           {jwks, ed, 101},
 		"PEM":                        {pemText, ed, 101},
-		"none":                       {secret, "", 401},
+		"no token":                   {secret, "", 401},
 		"another secret":             {strings.Repeat("x", 32), hs, 401},
-		"the public key as a secret": {pemText, token(t, jwt.SigningMethodHS256, []byte(public), jwt.MapClaims{"exp": soon}), 401},
-		"PEM as a secret":            {pemText, token(t, jwt.SigningMethodHS256, []byte(pemText), jwt.MapClaims{"exp": soon}), 401},
-		"unsigned":                   {secret, token(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"exp": soon}), 401},
-		"expired":                    {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": 1}), 401},
-		"for ever":                   {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{}), 401},
-		"not yet":                    {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon, "nbf": soon}), 401},
-		"claims of nothing":          {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon, "match": []string{}}), 401},
-		"bad claims":                 {secret, token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon, "topics": []string{"soccer"}}), 401},
+		"the public key as a secret": {pemText, hs256(string(public), jwt.MapClaims{"exp": soon}), 401},
+		"PEM as a secret":            {pemText, hs256(pemText, jwt.MapClaims{"exp": soon}), 401},
+		"unsigned":                   {secret, none, 401},
+		"expired":                    {secret, hs256(secret, jwt.MapClaims{"exp": 1}), 401},
+		"without exp":                {secret, hs256(secret, jwt.MapClaims{}), 401},
+		"not valid yet":              {secret, hs256(secret, jwt.MapClaims{"exp": soon, "nbf": soon}), 401},
+		"an empty claim":             {secret, hs256(secret, jwt.MapClaims{"exp": soon, "match": []string{}}), 401},
+		"an invalid topic":           {secret, hs256(secret, jwt.MapClaims{"exp": soon, "topics": []string{"soccer"}}), 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: keysFile(t, tc.keys)})
 			status, detail, _ := n.try(t, "", http.Header{"Authorization": {"Bearer " + tc.token}})
 			inQuery, _, _ := n.try(t, "token="+tc.token, nil)
 			if status != tc.want || inQuery != tc.want {
-				t.Errorf("%d in the header, %d in the query, want %d: %s", status, inQuery, tc.want, detail)
+				t.Errorf("status %d with the token in the header, %d in the query, want %d: %s", status, inQuery, tc.want, detail)
 			}
 			testenv.NoSecret(t, detail, tc.token, secret)
 		})
 	}
 }
 
-// What a token allows bounds what its holder gets, whatever it asks for, and its
-// time bounds the connection.
+// A token restricts the events of its client. When it expires, the node closes the connection.
 func TestTokenClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
 		n := newPipeNode(t, b, fanout.Options{Tokens: keysFile(t, secret)})
-		allowed := "&token=" + token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": time.Now().Add(4 * time.Second).Unix(), "topics": []string{"soccer.#"}})
-		if status, detail, _ := n.try(t, "topics=ice_hockey.nhl.*"+allowed, nil); status != http.StatusForbidden || !strings.Contains(detail, "soccer.#") {
-			t.Errorf("%d %s", status, detail)
+		claims := jwt.MapClaims{"exp": time.Now().Add(4 * time.Second).Unix(), "topics": []string{"soccer.#"}}
+		allowed := "&token=" + token(t, jwt.SigningMethodHS256, []byte(secret), claims)
+		status, detail, _ := n.try(t, "topics=ice_hockey.nhl.*"+allowed, nil)
+		if status != http.StatusForbidden || !strings.Contains(detail, "soccer.#") {
+			t.Errorf("topics that the token does not allow: status %d, %s; want 403 with the allowed topics", status, detail)
 		}
 		_, _, all := n.try(t, allowed, nil)
 		_, _, goals := n.try(t, "topics=*.*.goal"+allowed, nil)
@@ -161,26 +168,27 @@ func TestTokenClaims(t *testing.T) {
 			t.Fatal(err)
 		}
 		if f := more.read(); len(f.Snapshot.Matches) > 0 && len(f.Snapshot.Matches[0].Incidents) > 0 {
-			t.Errorf("a snapshot of incidents that the token does not allow: %+v", f.Snapshot.Matches[0])
+			t.Errorf("the snapshot has incidents that the token does not allow: %+v", f.Snapshot.Matches[0])
 		}
 		for _, c := range []*client{all, goals} {
 			if e, _ := c.event(); e.Subject != "m1" {
-				t.Errorf("got %s", e.Type)
+				t.Errorf("received %s, which the token does not allow", e.Type)
 			}
 		}
-		if err := goals.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"topics":["ice_hockey.#"]}}`)); err != nil {
+		subscribe := []byte(`{"subscribe":{"topics":["ice_hockey.#"]}}`)
+		if err := goals.conn.WriteMessage(websocket.TextMessage, subscribe); err != nil {
 			t.Fatal(err)
 		}
 		if code := goals.closed(); code != 4002 {
-			t.Errorf("subscribed to what the token does not allow: closed with %d, want 4002", code)
+			t.Errorf("subscribing to topics that the token does not allow: closed with %d, want 4002", code)
 		}
 		if code := all.closed(); code != 4003 {
-			t.Errorf("after the token's time: closed with %d, want 4003", code)
+			t.Errorf("after the token expired: closed with %d, want 4003", code)
 		}
 	})
 }
 
-func TestBadKeys(t *testing.T) {
+func TestInvalidKeys(t *testing.T) {
 	for text, want := range map[string]string{
 		"short":                    "5 bytes: want at least 32",
 		`{"keys":[]}`:              "no keys",
@@ -192,31 +200,37 @@ func TestBadKeys(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := access.LoadKeys(file, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
-			t.Errorf("%.20q: %v, want it to name the file and %q", text, err, want)
+		_, err := access.LoadKeys(file, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
+			t.Errorf("LoadKeys of %.20q: %v, want the file name and %q", text, err, want)
 		}
 	}
 }
 
 func TestOrigins(t *testing.T) {
-	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Origins: []string{"https://club.example", "https://*.news.example"}})
+	origins := []string{"https://club.example", "https://*.news.example"}
+	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Origins: origins})
 	for origin, want := range map[string]int{
-		"": 101, n.URL: 101, "https://club.example": 101, "https://live.news.example": 101, "HTTPS://CLUB.EXAMPLE": 101,
-		"http://club.example": 403, "https://news.example": 403, "https://evilnews.example": 403, "https://club.example.evil.example": 403,
-		"https://club.example:444": 403, "null": 403,
+		"": 101, n.URL: 101,
+		"https://club.example": 101, "https://live.news.example": 101, "HTTPS://CLUB.EXAMPLE": 101,
+		"http://club.example": 403, "https://club.example:444": 403, "https://club.example.evil.example": 403,
+		"https://news.example": 403, "https://evilnews.example": 403, "null": 403,
 	} {
 		h := http.Header{}
 		if origin != "" {
 			h.Set("Origin", origin)
 		}
 		if status, _, _ := n.try(t, "", h); status != want {
-			t.Errorf("origin %q: %d, want %d", origin, status, want)
+			t.Errorf("origin %q: status %d, want %d", origin, status, want)
 		}
 	}
-	for o, good := range map[string]bool{"https://a.example": true, "https://*.a.example": true, "http://localhost:3000": true,
-		"a.example": false, "https://a.example/": false, "*": false, "https://*": false, "https://a.*.example": false, "ftp://a.example": false} {
-		if err := access.CheckOrigin(o); (err == nil) != good {
-			t.Errorf("%q: %v", o, err)
+	for o, valid := range map[string]bool{
+		"https://a.example": true, "https://*.a.example": true, "http://localhost:3000": true,
+		"a.example": false, "https://a.example/": false, "*": false, "https://*": false, "https://a.*.example": false,
+		"ftp://a.example": false,
+	} {
+		if err := access.CheckOrigin(o); (err == nil) != valid {
+			t.Errorf("CheckOrigin(%q) = %v, want valid %v", o, err, valid)
 		}
 	}
 }
@@ -228,17 +242,17 @@ func TestConnectionsAreBounded(t *testing.T) {
 		one.read()
 		n.follow(t, "").read()
 		if status, _, _ := n.try(t, "", nil); status != http.StatusServiceUnavailable {
-			t.Errorf("a third connection: %d", status)
+			t.Errorf("the third connection: status %d, want 503", status)
 		}
 		one.conn.Close()
 		synctest.Wait()
 		if status, _, _ := n.try(t, "", nil); status != http.StatusSwitchingProtocols {
-			t.Errorf("a connection after one has left: %d", status)
+			t.Errorf("after a client disconnected: status %d, want 101", status)
 		}
 	})
 }
 
-// Any node tells who is connected to all of them.
+// Each node reports the clients of all nodes.
 func TestPresence(t *testing.T) {
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { r.Close() })
@@ -247,15 +261,17 @@ func TestPresence(t *testing.T) {
 		return newNodeOf(t, b, fanout.Options{Presence: presence.NewStore(r, "mw:", name)})
 	}
 	one := node("one")
-	for _, query := range []string{"", "topics=soccer.mls.*", "topics=soccer.mls.*,*.*.goal", "match=m1&team=A", "delay=30&match=m1"} {
+	for _, query := range []string{"", "topics=soccer.mls.*", "topics=soccer.mls.*,*.*.goal",
+		"match=m1&team=A", "delay=30&match=m1"} {
 		one.follow(t, query).read()
 	}
 	two := node("two")
 	two.follow(t, "match=m2").read()
 	two.follow(t, "match=m1").read()
-	const want = "{Nodes:2 Connections:7 Everything:1 Topics:[{Name:soccer.mls.* Clients:2} {Name:*.*.goal Clients:1}] Match:[{Name:m1 Clients:3} {Name:m2 Clients:1}] Team:[{Name:A Clients:1}]}"
+	const want = "{Nodes:2 Connections:7 Everything:1 Topics:[{Name:soccer.mls.* Clients:2} {Name:*.*.goal Clients:1}] " +
+		"Match:[{Name:m1 Clients:3} {Name:m2 Clients:1}] Team:[{Name:A Clients:1}]}"
 	var got string
-	for range 100 { // a report of before may still be on its way
+	for range 100 { // an earlier report may still arrive later
 		for _, n := range [2]interface{ ReportPresence(context.Context) error }{one.hub, two.hub} {
 			if err := n.ReportPresence(t.Context()); err != nil {
 				t.Fatal(err)
@@ -275,12 +291,11 @@ func TestPresence(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("%s\nwant %s", got, want)
+	t.Errorf("presence\n%s\nwant\n%s", got, want)
 }
 
-// The same events, whoever asks how; each codec is what a client of its kind
-// understands.
-func TestEveryCodecSaysTheSame(t *testing.T) {
+// Clients with each codec receive the same frames.
+func TestCodecsCarryTheSameFrames(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	plain, sse := n.follow(t, ""), n.sse(t, "", "")
@@ -290,24 +305,29 @@ func TestEveryCodecSaysTheSame(t *testing.T) {
 		t.Fatal(resp, err)
 	}
 	defer conn.Close()
-	packed := &client{t: t, conn: conn}
-	if a, b, c := plain.read(), packed.read(), sse.read(); a.Cursor != b.Cursor || a.Cursor != c.Cursor || a.Snapshot == nil || b.Snapshot == nil || c.Snapshot == nil {
-		t.Fatalf("first frames differ: %+v %+v %+v", a, b, c)
+	deflated := &client{t: t, conn: conn}
+	first, second, third := plain.read(), deflated.read(), sse.read()
+	if first.Cursor != second.Cursor || first.Cursor != third.Cursor ||
+		first.Snapshot == nil || second.Snapshot == nil || third.Snapshot == nil {
+		t.Fatalf("first frames differ: %+v %+v %+v", first, second, third)
 	}
 	for i := range int64(300) {
-		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Player = "Müller\nÖ" + strings.Repeat("z", int(i)*10) })
+		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) {
+			d.Player = "Müller\nÖ" + strings.Repeat("z", int(i)*10)
+		})
 	}
 	for i := range int64(300) {
 		_, one := plain.event()
-		_, two := packed.event()
+		_, two := deflated.event()
 		three := sse.read()
-		if string(one.Event) != string(two.Event) || string(one.Event) != string(three.Event) || one.Cursor != two.Cursor || one.Cursor != three.Cursor {
-			t.Fatalf("event %d:\n%s\n%s\n%s", i+1, one.Event, two.Event, three.Event)
+		if string(one.Event) != string(two.Event) || string(one.Event) != string(three.Event) ||
+			one.Cursor != two.Cursor || one.Cursor != three.Cursor {
+			t.Fatalf("frames of event %d differ:\n%s\n%s\n%s", i+1, one.Event, two.Event, three.Event)
 		}
 	}
 }
 
-// Under TLS all is the same, though nothing can be written without waiting.
+// With TLS, clients receive the same frames, although writes block.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)
@@ -336,14 +356,14 @@ func TestTLS(t *testing.T) {
 	for _, c := range clients {
 		for want := int64(1); want <= 500; want++ {
 			if e, _ := c.event(); e.Data.Seq != want {
-				t.Fatalf("got %d, want %d", e.Data.Seq, want)
+				t.Fatalf("received event %d, want %d", e.Data.Seq, want)
 			}
 		}
 	}
 	cancel()
 	for _, c := range clients {
 		if code := c.closed(); code != websocket.CloseGoingAway {
-			t.Errorf("closed with %d", code)
+			t.Errorf("closed with %d, want 1001", code)
 		}
 		c.conn.Close()
 	}

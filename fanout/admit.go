@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	admitTimeout = 60 * time.Second // until the log is read up to a client's place
-	maxTimelines = 256              // of delays, and of playbacks
+	admitTimeout = 60 * time.Second // for reading the log up to the place of a client
+	maxTimelines = 256              // bound of the timelines of delays, and of those with a speed
 )
 
-// An admission is a client on its way to a timeline.
+// An admission is a client that waits for a timeline.
 type admission struct {
 	client *client
 	filter filter.Filter
-	cursor *broker.Cursor // of the last frame that the client received; nil: none
-	from   time.Time      // without a cursor: the time to play back from
+	cursor *broker.Cursor // of the last frame that the client received; nil if there is none
+	from   time.Time      // if there is no cursor: the time to play back from
 	pace   pace
-	result chan outcome // of a playback; holds one
+	result chan outcome // receives the result of a playback; has a capacity of 1
 }
 
 // An outcome is the result of one attempt to admit a client.
@@ -31,18 +31,19 @@ type outcome int
 
 const (
 	admitted    outcome = iota
-	retry               // the place is in memory now, or the timeline has ended
-	cursorGone          // the log does not hold the cursor
-	notInMemory         // only the log has the place where the timeline begins
-	noRoom              // for another timeline or reading of the log, or the log cannot be read
+	retry               // the place is now in memory, or the timeline has ended
+	cursorGone          // the log has no message, or a different one, at the cursor
+	notInMemory         // the place is in the log but not in memory
+	noRoom              // there are too many timelines or playbacks, or the log cannot be read
 )
 
-// admit subscribes a client to a timeline. If there is no room it closes the client
+// admit subscribes a client to a timeline. If it cannot within admitTimeout, it closes the client
 // with 1013.
 func (h *Hub) admit(ctx context.Context, c *client, req request) {
 	ctx, cancel := context.WithTimeout(ctx, admitTimeout)
 	defer cancel()
-	a := &admission{client: c, filter: req.filter, cursor: req.cursor, from: req.from, pace: req.pace, result: make(chan outcome, 1)}
+	a := &admission{client: c, filter: req.filter, cursor: req.cursor, from: req.from, pace: req.pace,
+		result: make(chan outcome, 1)}
 	o := retry
 	for o == retry && ctx.Err() == nil && !closed(h.stopping) {
 		o = h.place(ctx, a)
@@ -51,11 +52,11 @@ func (h *Hub) admit(ctx context.Context, c *client, req request) {
 	case closed(h.stopping):
 		c.close(closeGoingAway, nodeStops, endNode)
 	case o != admitted:
-		c.close(closeTryLater, "no room for another reading of the log, or the log cannot be read now", endFull)
+		c.close(closeTryLater, "too many playbacks, or the event log cannot be read; try again later", endFull)
 	}
 }
 
-// place finds the client's place in the log, and subscribes it to a timeline there.
+// place finds the place of a client in the log and subscribes the client to a timeline there.
 func (h *Hub) place(ctx context.Context, a *admission) outcome {
 	if a.cursor != nil {
 		switch h.locate(ctx, *a.cursor) {
@@ -72,7 +73,7 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 		case eventlog.Unknown:
 			a.cursor = nil
 		case eventlog.Ahead:
-			return noRoom // the log holds it, and this node cannot read that far now
+			return noRoom // the log has the cursor, but this node cannot read up to it now
 		}
 	}
 	t, o := h.timelineFor(a)
@@ -85,8 +86,8 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 	return t.subscribe(a.client, a.filter, a.cursor)
 }
 
-// timelineFor returns the timeline for a client whose cursor, if it has one, is in
-// memory. The outcome is notInMemory if the timeline's place is only in the log, and
+// timelineFor returns the timeline for a client. If the client has a cursor, the cursor is in
+// memory. The outcome is notInMemory if the timeline would start before the frames in memory. It is
 // noRoom if there are too many timelines.
 func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	if a.pace.live() {
@@ -98,7 +99,7 @@ func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	place, ok := eventlog.Place{}, true
 	from := a.from
 	switch {
-	case a.pace.delay > 0: // not at the cursor: others of this delay may not have received it yet
+	case a.pace.delay > 0: // not at the cursor, which may be too recent for other clients with this delay
 		from = time.Now().Add(-a.pace.delay)
 		place, ok = h.history.AtTime(from)
 	case a.cursor != nil:
@@ -118,19 +119,18 @@ func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	if !h.startTimeline(t, func() {}) {
 		return nil, noRoom
 	}
-	return h.shareDelay(a.pace.delay, t), admitted // if that is another, t ends: it has no clients
+	return h.shareDelay(a.pace.delay, t), admitted // if it returns another one, t ends without clients
 }
 
-// findDelay returns the timeline where clients join a delay, nil if there is none.
+// findDelay returns the shared timeline of a delay, or nil if there is none.
 func (h *Hub) findDelay(d time.Duration) *timeline {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.delayTimeline(d)
 }
 
-// shareDelay lets clients join a delay on t, unless they join it on another timeline,
-// made at the same time. It returns the timeline where they join. Without a delay that
-// is t, and no other client joins it.
+// shareDelay makes t the shared timeline of a delay and returns it. If the delay already has a
+// shared timeline, shareDelay returns that one. If d is 0, it returns t, which stays unshared.
 func (h *Hub) shareDelay(d time.Duration, t *timeline) *timeline {
 	if d == 0 {
 		return t
@@ -152,8 +152,8 @@ func (h *Hub) delayTimeline(d time.Duration) *timeline {
 	return nil
 }
 
-// startTimeline starts a timeline, and calls ended when it has ended. It reports
-// false if there are too many, or the node stops.
+// startTimeline runs a timeline in a new goroutine, which calls ended at the end. It reports false
+// if there are too many timelines or the node is stopping.
 func (h *Hub) startTimeline(t *timeline, ended func()) bool {
 	if !h.addTimeline(t) {
 		return false
@@ -165,6 +165,7 @@ func (h *Hub) startTimeline(t *timeline, ended func()) bool {
 	return true
 }
 
+// addTimeline reports false if there are too many timelines of the same kind.
 func (h *Hub) addTimeline(t *timeline) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -181,8 +182,8 @@ func (h *Hub) addTimeline(t *timeline) bool {
 	return true
 }
 
-// removeTimeline removes a timeline that has no clients, unless it is the live one.
-// It reports whether the timeline has ended.
+// removeTimeline ends and removes a timeline that has no clients. It reports false for the live
+// timeline, and for a timeline with clients that has not ended.
 func (h *Hub) removeTimeline(t *timeline) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -197,7 +198,7 @@ func (h *Hub) removeTimeline(t *timeline) bool {
 	return true
 }
 
-// forgetDelay lets no client join t by its delay. mu is held.
+// forgetDelay makes t unshared, so that no other client joins it. mu is held.
 func (h *Hub) forgetDelay(t *timeline) {
 	maps.DeleteFunc(h.delayed, func(_ time.Duration, o *timeline) bool { return o == t })
 }

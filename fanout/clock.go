@@ -4,17 +4,18 @@ import (
 	"time"
 )
 
-// A pace is when a timeline sends what is in the log: at once, with a delay, or from
-// a time on at a speed.
+// A pace is how a timeline sends the events of the log: at once, with a delay, or at a speed. The
+// zero pace sends them at once.
 type pace struct {
 	delay time.Duration
 	speed float64
 }
 
-// live reports whether everything is sent at once.
+// live reports whether events are sent at once.
 func (p pace) live() bool { return p == pace{} }
 
-// clock returns a clock that starts now. If the pace has a speed it shows from first.
+// clock returns a clock that starts now. If the pace has a speed, the clock shows from at its
+// start.
 func (p pace) clock(from time.Time) clock {
 	now := time.Now()
 	if p.delay > 0 {
@@ -23,17 +24,18 @@ func (p pace) clock(from time.Time) clock {
 	return clock{began: now, from: from, speed: p.speed}
 }
 
-// A clock decides what is due: what was read by the time that it shows. Without a
-// speed everything is due at once.
+// A clock determines which frames are due: those whose pages were read before the time that it
+// shows. If the speed is 0, all frames are due.
 type clock struct {
-	began, from time.Time // at began it shows from
+	began, from time.Time // the clock shows from at began
 	speed       float64
-	delayed     bool // it shows the present less a delay
+	delayed     bool // the clock shows the current time less a delay
 }
 
 func (c clock) live() bool { return c.speed == 0 }
 
-// now returns the time that it shows; zero, the end of time, if it is live.
+// now returns the time that the clock shows. It is zero for a live clock, which means that all
+// frames are due.
 func (c clock) now() time.Time {
 	if c.live() {
 		return time.Time{}
@@ -41,7 +43,7 @@ func (c clock) now() time.Time {
 	return c.from.Add(time.Duration(float64(time.Since(c.began)) * c.speed))
 }
 
-// kind returns which bound on timelines applies.
+// kind returns the kind of timeline with this clock.
 func (c clock) kind() kind {
 	switch {
 	case c.live():
@@ -52,15 +54,16 @@ func (c clock) kind() kind {
 	return atSpeed
 }
 
+// A kind is a class of timelines. maxTimelines bounds each kind except immediate.
 type kind int
 
 const (
-	immediate kind = iota // the live timeline, and shared playbacks, which have a bound of their own
-	delay                 // of a delay
-	atSpeed               // of a playback at a speed
+	immediate kind = iota // the live timeline and shared playbacks
+	delay                 // with a delay
+	atSpeed               // with a speed
 )
 
-// until returns how long it takes to show t, at most an hour.
+// until returns how long it takes until the clock shows t, at most an hour.
 func (c clock) until(t time.Time) time.Duration {
 	return time.Duration(min(float64(t.Sub(c.now()))/c.speed, float64(time.Hour)))
 }

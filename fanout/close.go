@@ -10,27 +10,28 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// Close codes. After the first three and closeToken a client should reconnect with its
-// cursor. After the others, reconnecting in the same way fails again.
+// Close codes. After closeBadFrame and closeTooMany, a client that behaves in the same way is
+// closed again. After the others, a client should reconnect with its cursor.
 const (
-	closeGoingAway = websocket.CloseGoingAway     // 1001: the node stops, or the log was created again
-	closeTryLater  = websocket.CloseTryAgainLater // 1013: no room now for what was asked
-	closeTooSlow   = 4001                         // more than maxLag bytes waited to be sent
-	closeBadFrame  = 4002                         // a frame that is not of the protocol
+	closeGoingAway = websocket.CloseGoingAway     // 1001: the node is stopping, or the log was created again
+	closeTryLater  = websocket.CloseTryAgainLater // 1013: the node cannot serve the client now
+	closeTooSlow   = 4001                         // more than maxLag bytes waited for the client
+	closeBadFrame  = 4002                         // a frame does not follow the protocol
 	closeToken     = 4003                         // the token has expired
-	closeTooMany   = 4008                         // more frames than a client may send
+	closeTooMany   = 4008                         // the client sends too many frames
 )
 
-// closeTimeout is how long a client may take to close its side after our last frame.
+// closeTimeout is how long a client may take to close its side after the last frame.
 const closeTimeout = 3 * time.Second
 
+// Reasons in close frames.
 const (
-	nodeStops       = "the node stops; resume on another"
-	logCreatedAgain = "the event log was created again"
+	nodeStops       = "the node is stopping; reconnect with your cursor"
+	logCreatedAgain = "the event log was created again; reconnect for a snapshot"
 )
 
-// close sends a close frame with a code and a reason as the last frame, and closes the
-// connection. Frames that still wait are dropped.
+// close sends a close frame with a code and a reason, and closes the connection. It drops the
+// frames that still wait.
 func (c *client) close(code int, reason string, why endReason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,12 +43,12 @@ func (c *client) closeLocked(code int, reason string, why endReason) {
 	c.sendLast(wire.Close(code, reason, c.codec), why)
 }
 
-// sendLast sends the last frame, and closes the connection. mu is held.
+// sendLast sends the last frame and closes the connection. mu is held.
 func (c *client) sendLast(frame []byte, why endReason) {
-	if c.closing || c.shut {
+	if c.closing || c.aborted {
 		return
 	}
-	c.closing, c.own, c.stale = true, nil, false
+	c.closing, c.pending, c.stale = true, nil, false
 	c.notify()
 	c.hub.metrics.ended[why].Add(1)
 	c.write(frame)
@@ -56,14 +57,14 @@ func (c *client) sendLast(frame []byte, why endReason) {
 	}
 }
 
-// closeWrite closes our side of the connection when everything is sent. The client has
-// closeTimeout to close its own. mu is held.
+// closeWrite closes the node's side of the connection. Call it when everything is sent. The client
+// then has closeTimeout to close its side. mu is held.
 func (c *client) closeWrite() {
 	if c.readEnded {
 		c.abort(endLeft)
 		return
 	}
-	c.hub.goroutines.Go(func() { // under TLS it writes, and may wait
+	c.hub.goroutines.Go(func() { // with TLS, CloseWrite writes and may block
 		if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
 			_ = half.CloseWrite()
 		}
@@ -73,19 +74,19 @@ func (c *client) closeWrite() {
 
 // abort closes the connection without a last frame. mu is held.
 func (c *client) abort(why endReason) {
-	if c.shut {
+	if c.aborted {
 		return
 	}
 	if !c.closing {
 		c.hub.metrics.ended[why].Add(1)
 	}
-	c.shut, c.begun, c.own = true, nil, nil
+	c.aborted, c.partial, c.pending = true, nil, nil
 	c.notify()
 	c.direct.Invalidate()
-	c.hub.goroutines.Go(func() { c.conn.Close() }) // waits for drain, and drain for mu
+	c.hub.goroutines.Go(func() { c.conn.Close() }) // Close waits for drain, which waits for mu
 }
 
-// remove ends a client of which nothing more is to be read.
+// remove ends the client. The reading goroutine calls it when nothing more can be read.
 func (c *client) remove() {
 	c.awaitClose()
 	c.mu.Lock()
@@ -100,11 +101,12 @@ func (c *client) remove() {
 	c.hub.removeConnection()
 }
 
-// awaitClose reads until the client has closed its side, or closeTimeout is over.
-// Closing a connection with unread bytes would revoke our last frame.
+// awaitClose reads until the client closes its side, for at most closeTimeout. If the node closed
+// the connection with unread bytes, the kernel would reset it, and the client might not get the
+// last frame.
 func (c *client) awaitClose() {
 	c.mu.Lock()
-	waits := c.closing && !c.shut
+	waits := c.closing && !c.aborted
 	c.mu.Unlock()
 	if !waits {
 		return
@@ -118,7 +120,7 @@ func (c *client) awaitClose() {
 	}
 }
 
-// closeTimeline closes all clients of a timeline. No other can subscribe to it.
+// closeTimeline ends a timeline and closes its clients.
 func (h *Hub) closeTimeline(t *timeline, code int, reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -129,18 +131,18 @@ func (h *Hub) closeTimeline(t *timeline, code int, reason string) {
 	t.closeClients(code, reason)
 }
 
-// closeClients closes all clients. mu is held.
+// closeClients closes all clients of the timeline. mu is held.
 func (t *timeline) closeClients(code int, reason string) {
 	for _, c := range t.index.list() {
 		c.close(code, reason, endNode)
 	}
 }
 
-// fallBehind handles a history that no longer has the timeline's position. The clients
-// must reconnect for what is between. The live timeline goes on from the end; another
-// ends, as there it would send frames too early. mu is held.
+// fallBehind closes all clients, because the history no longer has the position of the timeline.
+// The clients must reconnect to receive what they missed. The live timeline continues at the end of
+// the history. Any other timeline ends, because there it would send frames too early. mu is held.
 func (t *timeline) fallBehind() {
-	t.closeClients(closeTryLater, "the node cannot keep up; resume by cursor")
+	t.closeClients(closeTryLater, "the node cannot keep up; reconnect with your cursor")
 	if t != t.hub.live {
 		t.ended = true
 		return
@@ -148,7 +150,7 @@ func (t *timeline) fallBehind() {
 	t.moveToPlace(t.history.Load().Now())
 }
 
-// reset closes all clients, and begins again with an empty log.
+// reset closes all clients and moves the timeline to the beginning of an empty log.
 func (t *timeline) reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -156,17 +158,17 @@ func (t *timeline) reset() {
 	t.moveToPlace(eventlog.Place{Last: broker.Start, States: eventlog.States{}})
 }
 
-// moveToPlace sets where the timeline is. mu is held.
+// moveToPlace sets the place of the timeline. mu is held.
 func (t *timeline) moveToPlace(p eventlog.Place) {
 	t.last, t.states = p.Last, p.States
 	t.position.Store(p.Position)
 }
 
-// closeAll closes all clients, spread over a time that depends on their number, so that
-// other nodes can accept them. It returns when they have left, or after closeTimeout.
+// closeAll closes all clients one after the other, within Options.Drain, so that other nodes can
+// accept them. It returns when they have disconnected, or after closeTimeout.
 func (h *Hub) closeAll() {
 	h.mu.Lock()
-	close(h.stopping) // no timeline accepts a client from now on
+	close(h.stopping) // from now on no timeline accepts a client
 	if h.connections == 0 {
 		close(h.disconnected)
 	}

@@ -19,14 +19,15 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A raw is a client that writes the frames it likes.
-type raw struct {
+// A rawClient writes arbitrary bytes.
+type rawClient struct {
 	t    *testing.T
 	conn net.Conn
 	r    *bufio.Reader
 }
 
-func (n *node) raw(t *testing.T, extensions string) (*raw, string) {
+// raw connects a rawClient that offers extensions. It returns the agreed extensions too.
+func (n *node) raw(t *testing.T, extensions string) (*rawClient, string) {
 	t.Helper()
 	conn, err := n.dial()
 	if err != nil {
@@ -34,7 +35,8 @@ func (n *node) raw(t *testing.T, extensions string) (*raw, string) {
 	}
 	t.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	head := "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	head := "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 	if extensions != "" {
 		head += "Sec-WebSocket-Extensions: " + extensions + "\r\n"
 	}
@@ -54,17 +56,17 @@ func (n *node) raw(t *testing.T, extensions string) (*raw, string) {
 			accepted = value == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" // RFC 6455 section 1.3
 		case name == "":
 			if !accepted {
-				t.Fatal("the key was not accepted as RFC 6455 has it")
+				t.Fatal("Sec-WebSocket-Accept is not the one in RFC 6455")
 			}
-			return &raw{t, conn, r}, agreed
+			return &rawClient{t, conn, r}, agreed
 		}
 	}
 }
 
 // send writes a masked frame.
-func (c *raw) send(first byte, payload string) { c.write(masked(first, payload)) }
+func (c *rawClient) send(first byte, payload string) { c.write(masked(first, payload)) }
 
-func (c *raw) write(b []byte) { _, _ = c.conn.Write(b) }
+func (c *rawClient) write(b []byte) { _, _ = c.conn.Write(b) }
 
 func masked(first byte, payload string) []byte {
 	b := []byte{first}
@@ -84,8 +86,8 @@ func masked(first byte, payload string) []byte {
 	return b
 }
 
-// next is the next frame: its first byte and its payload. io.EOF is the end.
-func (c *raw) next() (first byte, payload []byte, err error) {
+// next reads a frame and returns its first byte and its payload. It returns io.EOF at the end.
+func (c *rawClient) next() (first byte, payload []byte, err error) {
 	var h [2]byte
 	if _, err := io.ReadFull(c.r, h[:]); err != nil {
 		return 0, nil, err
@@ -102,15 +104,15 @@ func (c *raw) next() (first byte, payload []byte, err error) {
 		n = binary.BigEndian.Uint64(b[:])
 	}
 	if err != nil || h[1]&0x80 != 0 {
-		return 0, nil, fmt.Errorf("a header that no server sends: %x %w", h, err)
+		return 0, nil, fmt.Errorf("frame header %x: invalid for a server: %w", h, err)
 	}
 	payload = make([]byte, n)
 	_, err = io.ReadFull(c.r, payload)
 	return h[0], payload, err
 }
 
-// said is all that comes after the first frame, up to the end, in short.
-func (c *raw) said() string {
+// rest reads all frames up to the end and returns a summary.
+func (c *rawClient) rest() string {
 	c.t.Helper()
 	var all []string
 	for {
@@ -138,48 +140,54 @@ func (c *raw) said() string {
 	}
 }
 
-// What the Autobahn suite asks of a server, where it applies to one that takes
-// only small JSON texts: the numbers are its cases.
+// These cases are from the Autobahn test suite, as far as they apply to a server for small JSON
+// texts. The numbers are those of the suite.
 func TestProtocol(t *testing.T) {
 	n := newNode(t, memory.New(nil, nil))
 	const text, binary, cont, closing, ping, pong, fin, rsv1 = 0x1, 0x2, 0x0, 0x8, 0x9, 0xa, 0x80, 0x40
 	end := masked(fin|closing, "\x03\xe8")
 	join := func(frames ...[]byte) []byte { return append(bytes.Join(frames, nil), end...) }
+	long := `{"ping":"` + strings.Repeat("x", 16<<10) + `"}`
+	pings := join(masked(fin|ping, "1"), masked(fin|ping, "22"), masked(fin|ping, "333"))
+	textInParts := join(masked(text, `{"pi`), masked(fin|cont, `ng":1}`))
+	pingBetween := join(masked(text, `{"pi`), masked(fin|ping, "x"), masked(fin|cont, `ng":1}`))
+	splitCharacter := join(masked(text, "{\"ping\":\"\xc3"), masked(fin|cont, "\xa9\"}"))
+	longLength := append([]byte{fin | text, 0xff}, bytes.Repeat([]byte{0xff}, 12)...)
 	for name, tc := range map[string]struct {
 		frames []byte
 		want   string
 	}{
-		"1.1 a text":                         {join(masked(fin|text, `{"ping":1}`)), `{"pong":1}, close 1000`},
-		"1.1.6 one that is too long":         {join(masked(fin|text, `{"ping":"`+strings.Repeat("x", 16<<10)+`"}`)), "close 1009"},
-		"1.2 a binary":                       {join(masked(fin|binary, `{"ping":1}`)), "close 1003"},
-		"2.1 a ping":                         {join(masked(fin|ping, "")), "pong 0, close 1000"},
-		"2.4 a full ping":                    {join(masked(fin|ping, strings.Repeat("\xfe", 125))), "pong 125, close 1000"},
-		"2.5 a ping that is too long":        {join(masked(fin|ping, strings.Repeat("x", 126))), "close 1002"},
-		"2.7 a pong nobody asked for":        {join(masked(fin|pong, "x")), "close 1000"},
-		"2.10 many pings":                    {join(masked(fin|ping, "1"), masked(fin|ping, "22"), masked(fin|ping, "333")), "pong 1, pong 2, pong 3, close 1000"},
-		"3.1 a reserved bit":                 {join(masked(fin|rsv1|text, `{"ping":1}`)), "close 1002"},
-		"3.5 a reserved bit on a ping":       {join(masked(fin|0x20|ping, "")), "close 1002"},
-		"4.1 a reserved opcode":              {join(masked(fin|3, "")), "close 1002"},
-		"4.2 a reserved control opcode":      {join(masked(fin|0xb, "")), "close 1002"},
-		"5.1 a ping in parts":                {join(masked(ping, "x"), masked(fin|cont, "y")), "close 1002"},
-		"5.3 a text in parts":                {join(masked(text, `{"pi`), masked(fin|cont, `ng":1}`)), `{"pong":1}, close 1000`},
-		"5.6 with a ping between":            {join(masked(text, `{"pi`), masked(fin|ping, "x"), masked(fin|cont, `ng":1}`)), `pong 1, {"pong":1}, close 1000`},
-		"5.9 the rest of nothing":            {join(masked(fin|cont, "x")), "close 1002"},
-		"5.18 a text within a text":          {join(masked(text, `{"pi`), masked(fin|text, `{"ping":1}`)), "close 1002"},
-		"6.1.2 nothing in parts":             {join(masked(text, ""), masked(cont, ""), masked(fin|cont, "")), "close 4002"},
-		"6.2.3 a character in parts":         {join(masked(text, "{\"ping\":\"\xc3"), masked(fin|cont, "\xa9\"}")), `{"pong":"é"` + ", close 1000"},
-		"6.3.1 not UTF-8":                    {join(masked(fin|text, "{\"ping\":\"\xce\xba\xed\xa0\x80\"}")), "close 1007"},
-		"7.1.1 a close":                      {end, "close 1000"},
-		"7.1.3 a ping after a close":         {append(end, masked(fin|ping, "x")...), "close 1000"},
-		"7.3.1 a close without a code":       {masked(fin|closing, ""), "close 1000"},
-		"7.3.2 a close of one byte, as none": {masked(fin|closing, "x"), "close 1000"},
-		"7.3.6 a close that is too long":     {masked(fin|closing, "\x03\xe8"+strings.Repeat("x", 124)), "close 1002"},
-		"7.5.1 a close reason not UTF-8":     {masked(fin|closing, "\x03\xe8\xff"), "close 1002"},
-		"7.7 a code of one's own":            {masked(fin|closing, "\x0f\xa0"), "close 4000"},
-		"7.9.1 a code that none may send":    {masked(fin|closing, "\x00\x00"), "close 1002"},
-		"7.9.3 nor this one":                 {masked(fin|closing, "\x03\xed"), "close 1002"},
-		"a frame without a mask":             {append([]byte{fin | text, 2}, "{}"...), "close 1002"},
-		"a length that nobody has":           {append([]byte{fin | text, 0xff}, bytes.Repeat([]byte{0xff}, 12)...), "close 1009"},
+		"1.1 a text":                       {join(masked(fin|text, `{"ping":1}`)), `{"pong":1}, close 1000`},
+		"1.1.6 a text that is too long":    {join(masked(fin|text, long)), "close 1009"},
+		"1.2 a binary":                     {join(masked(fin|binary, `{"ping":1}`)), "close 1003"},
+		"2.1 a ping":                       {join(masked(fin|ping, "")), "pong 0, close 1000"},
+		"2.4 a full ping":                  {join(masked(fin|ping, strings.Repeat("\xfe", 125))), "pong 125, close 1000"},
+		"2.5 a ping that is too long":      {join(masked(fin|ping, strings.Repeat("x", 126))), "close 1002"},
+		"2.7 an unsolicited pong":          {join(masked(fin|pong, "x")), "close 1000"},
+		"2.10 many pings":                  {pings, "pong 1, pong 2, pong 3, close 1000"},
+		"3.1 a reserved bit":               {join(masked(fin|rsv1|text, `{"ping":1}`)), "close 1002"},
+		"3.5 a reserved bit on a ping":     {join(masked(fin|0x20|ping, "")), "close 1002"},
+		"4.1 a reserved opcode":            {join(masked(fin|3, "")), "close 1002"},
+		"4.2 a reserved control opcode":    {join(masked(fin|0xb, "")), "close 1002"},
+		"5.1 a ping in parts":              {join(masked(ping, "x"), masked(fin|cont, "y")), "close 1002"},
+		"5.3 a text in parts":              {textInParts, `{"pong":1}, close 1000`},
+		"5.6 with a ping between":          {pingBetween, `pong 1, {"pong":1}, close 1000`},
+		"5.9 a continuation of no message": {join(masked(fin|cont, "x")), "close 1002"},
+		"5.18 a text within a message":     {join(masked(text, `{"pi`), masked(fin|text, `{"ping":1}`)), "close 1002"},
+		"6.1.2 an empty text in parts":     {join(masked(text, ""), masked(cont, ""), masked(fin|cont, "")), "close 4002"},
+		"6.2.3 a character in parts":       {splitCharacter, `{"pong":"é"` + ", close 1000"},
+		"6.3.1 not UTF-8":                  {join(masked(fin|text, "{\"ping\":\"\xce\xba\xed\xa0\x80\"}")), "close 1007"},
+		"7.1.1 a close":                    {end, "close 1000"},
+		"7.1.3 a ping after a close":       {append(end, masked(fin|ping, "x")...), "close 1000"},
+		"7.3.1 a close without a code":     {masked(fin|closing, ""), "close 1000"},
+		"7.3.2 a close with one byte":      {masked(fin|closing, "x"), "close 1000"},
+		"7.3.6 a close that is too long":   {masked(fin|closing, "\x03\xe8"+strings.Repeat("x", 124)), "close 1002"},
+		"7.5.1 a close reason not UTF-8":   {masked(fin|closing, "\x03\xe8\xff"), "close 1002"},
+		"7.7 a private close code":         {masked(fin|closing, "\x0f\xa0"), "close 4000"},
+		"7.9.1 an invalid close code":      {masked(fin|closing, "\x00\x00"), "close 1002"},
+		"7.9.3 a reserved close code":      {masked(fin|closing, "\x03\xed"), "close 1002"},
+		"a frame without a mask":           {append([]byte{fin | text, 2}, "{}"...), "close 1002"},
+		"a length beyond 63 bits":          {longLength, "close 1009"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, _ := n.raw(t, "")
@@ -187,15 +195,14 @@ func TestProtocol(t *testing.T) {
 				t.Fatalf("first frame %s: %v", hello, err)
 			}
 			c.write(tc.frames)
-			if got := c.said(); !strings.HasPrefix(got, tc.want) || strings.Count(got, "close") != 1 {
-				t.Errorf("said %q, want %q", got, tc.want)
+			if got := c.rest(); !strings.HasPrefix(got, tc.want) || strings.Count(got, "close") != 1 {
+				t.Errorf("the node answered %q, want %q", got, tc.want)
 			}
 		})
 	}
 }
 
-// Compression is agreed on only as we do it: without a context from message to
-// message, and with the usual window.
+// The node agrees to compression only without context takeover and with the default window.
 func TestCompressionOffers(t *testing.T) {
 	n := newNode(t, memory.New(nil, nil))
 	for offer, want := range map[string]bool{
@@ -207,27 +214,32 @@ func TestCompressionOffers(t *testing.T) {
 		"":                                                    false,
 	} {
 		c, agreed := n.raw(t, offer)
-		if got := strings.Contains(agreed, "permessage-deflate"); got != want || got && !strings.Contains(agreed, "server_no_context_takeover") {
-			t.Errorf("offer %q: agreed %q", offer, agreed)
+		got := strings.Contains(agreed, "permessage-deflate")
+		if got != want || got && !strings.Contains(agreed, "server_no_context_takeover") {
+			t.Errorf("offer %q: the node agreed to %q", offer, agreed)
 		}
 		first, _, err := c.next()
 		if err != nil || (first == 0xc1) != want {
-			t.Errorf("offer %q: first byte %x, %v", offer, first, err)
+			t.Errorf("offer %q: first byte of the frame %x, %v; want compressed %v", offer, first, err, want)
 		}
 	}
 }
 
-// A client of another make gets the events, compressed or not, is answered, and
-// says good-bye.
-func TestAnotherClient(t *testing.T) {
+// The client of another library works with and without compression.
+func TestAnotherClientLibrary(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
-	for name, mode := range map[string]coder.CompressionMode{"plain": coder.CompressionDisabled, "compressed": coder.CompressionNoContextTakeover, "with context": coder.CompressionContextTakeover} {
+	for name, mode := range map[string]coder.CompressionMode{
+		"plain":        coder.CompressionDisabled,
+		"compressed":   coder.CompressionNoContextTakeover,
+		"with context": coder.CompressionContextTakeover,
+	} {
 		t.Run(name, func(t *testing.T) {
 			match := strings.ReplaceAll(name, " ", "-")
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			conn, _, err := coder.Dial(ctx, strings.Replace(n.URL, "http", "ws", 1)+"/ws?nothing=true", &coder.DialOptions{CompressionMode: mode, CompressionThreshold: 1})
+			url := strings.Replace(n.URL, "http", "ws", 1) + "/ws?nothing=true"
+			conn, _, err := coder.Dial(ctx, url, &coder.DialOptions{CompressionMode: mode, CompressionThreshold: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -248,27 +260,27 @@ func TestAnotherClient(t *testing.T) {
 				t.Fatal(err)
 			}
 			if f := read(); f.Snapshot == nil {
-				t.Fatalf("%+v", f)
+				t.Fatalf("frame after subscribe: %+v, want a snapshot", f)
 			}
 			seq(t, b, match, "soccer.mls.goal", 1, func(d *event.Data) { d.Reason = strings.Repeat("long ", 5000) })
 			if e, err := event.Decode(read().Event); err != nil || e.Data.Seq != 1 {
-				t.Fatalf("%+v %v", e, err)
+				t.Fatalf("received %+v, %v, want event 1", e, err)
 			}
 			reading := conn.CloseRead(ctx)
 			if err := conn.Ping(ctx); err != nil {
 				t.Errorf("ping: %v", err)
 			}
 			if reading.Err() != nil {
-				t.Error("the connection ended")
+				t.Error("the connection ended after a ping")
 			}
-			if err := conn.Close(coder.StatusNormalClosure, "bye"); err != nil {
-				t.Errorf("close: %v", err)
+			if err := conn.Close(coder.StatusNormalClosure, "done"); err != nil {
+				t.Errorf("closing: %v", err)
 			}
 		})
 	}
 }
 
-// Whatever a client sends, the node goes on, and answers with frames.
+// The node answers arbitrary bytes with valid frames and still serves other clients.
 func FuzzClientFrames(f *testing.F) {
 	f.Add([]byte(`{"subscribe":{"topics":["soccer.#"]}}`), false)
 	f.Add([]byte(`{"unsubscribe":{"team":["A"]},"ping":[{}]}`), false)
@@ -298,14 +310,14 @@ func FuzzClientFrames(f *testing.F) {
 				break // the end
 			}
 			if first == 0x81 && !json.Valid(payload) {
-				t.Fatalf("%q: answered with %q", b, payload)
+				t.Fatalf("%q: answered with %q, which is not JSON", b, payload)
 			}
 		}
 		if err := healthy.conn.WriteMessage(1, []byte(`{"ping":5}`)); err != nil {
 			t.Fatal(err)
 		}
 		if f := healthy.read(); f.Pong != 5 {
-			t.Fatalf("another client got %+v", f)
+			t.Fatalf("another client received %+v, want pong 5", f)
 		}
 	})
 }

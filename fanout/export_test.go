@@ -12,7 +12,7 @@ func (h *Hub) PingNow(ctx context.Context) {
 	}
 }
 
-// ReportPresence tells the other nodes of this node's clients now.
+// ReportPresence stores the presence of this node now.
 func (h *Hub) ReportPresence(ctx context.Context) error {
 	h.counted.mu.Lock()
 	h.counted.at = time.Time{}

@@ -24,26 +24,27 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// checkpoints are in a Redis of the test's own.
+// checkpoints returns Checkpoints in a new Redis.
 func checkpoints(t *testing.T) *eventlog.Checkpoints {
 	c, _ := savedCheckpoints(t)
 	return c
 }
 
-// savedCheckpoints also returns a channel that receives when one was saved.
+// savedCheckpoints also returns a channel that receives when a checkpoint is saved.
 func savedCheckpoints(t *testing.T) (*eventlog.Checkpoints, <-chan struct{}) {
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { r.Close() })
 	return eventlog.NewCheckpoints(r, "mw:"), afterScripts(r)
 }
 
-// afterScripts returns a channel that receives after each script that r has run.
+// afterScripts returns a channel that receives after each script that r runs.
 func afterScripts(r *redis.Client) <-chan struct{} {
 	ran := make(scriptHook, 1000)
 	r.AddHook(ran)
 	return ran
 }
 
+// A scriptHook receives after each script.
 type scriptHook chan struct{}
 
 func (scriptHook) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -62,12 +63,13 @@ func (h scriptHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
+// A client is a WebSocket client.
 type client struct {
 	t    *testing.T
 	conn *websocket.Conn
 }
 
-// A frame is anything the server sends.
+// A frame is any frame from the node.
 type frame struct {
 	Cursor   string
 	Resumed  *bool
@@ -90,10 +92,11 @@ func (c *client) read() frame {
 	return f
 }
 
+// event reads the next event. It skips frames that have only a cursor.
 func (c *client) event() (event.Event, frame) {
 	c.t.Helper()
 	f := c.read()
-	for f.Event == nil && f.Snapshot == nil && f.Resumed == nil { // a cursor alone
+	for f.Event == nil && f.Snapshot == nil && f.Resumed == nil {
 		f = c.read()
 	}
 	e, err := event.Decode(f.Event)
@@ -103,6 +106,7 @@ func (c *client) event() (event.Event, frame) {
 	return e, f
 }
 
+// closed reads until the close frame and returns its code.
 func (c *client) closed() int {
 	c.t.Helper()
 	for {
@@ -111,19 +115,20 @@ func (c *client) closed() int {
 			if e, ok := err.(*websocket.CloseError); ok {
 				return e.Code
 			}
-			c.t.Fatalf("ended without a close frame: %v", err)
+			c.t.Fatalf("the connection ended without a close frame: %v", err)
 		}
 	}
 }
 
-// seq publishes the seq-th event of a match.
+// seq publishes the n-th event of a match.
 func seq(t *testing.T, b broker.Publisher, match, key string, n int64, change func(*event.Data)) broker.Message {
 	t.Helper()
 	return seqAt(t, b, match, key, n, time.Now(), change)
 }
 
-// seqAt does so as if the page had been read at some time.
-func seqAt(t *testing.T, b broker.Publisher, match, key string, n int64, read time.Time, change func(*event.Data)) broker.Message {
+// seqAt is seq with the time at which the page was read.
+func seqAt(t *testing.T, b broker.Publisher, match, key string, n int64, read time.Time,
+	change func(*event.Data)) broker.Message {
 	t.Helper()
 	home, away := "New York City FC", "Toronto FC"
 	if match != "m1" {
@@ -155,23 +160,26 @@ func TestSnapshotThenEvents(t *testing.T) {
 	n := newNode(t, b)
 	c := n.follow(t, "")
 	hello := c.read()
-	if hello.Resumed == nil || *hello.Resumed || hello.Cursor == "" || hello.Snapshot == nil || len(hello.Snapshot.Matches) != 1 {
+	if hello.Resumed == nil || *hello.Resumed || hello.Cursor == "" ||
+		hello.Snapshot == nil || len(hello.Snapshot.Matches) != 1 {
 		t.Fatalf("first frame %+v", hello)
 	}
-	if m := hello.Snapshot.Matches[0]; m.Match.ID != "m1" || *m.Score != (event.Score{Home: 1}) || len(m.Incidents) != 1 || m.Incidents[0].Player != "P1" {
-		t.Errorf("snapshot %+v", m)
+	m := hello.Snapshot.Matches[0]
+	if m.Match.ID != "m1" || *m.Score != (event.Score{Home: 1}) ||
+		len(m.Incidents) != 1 || m.Incidents[0].Player != "P1" {
+		t.Errorf("snapshot has %+v, want m1 at 1:0 with the goal of P1", m)
 	}
 	want := seq(t, b, "m1", "soccer.mls.goal", 2, nil)
 	f := c.read()
 	if string(f.Event) != string(want.Body) {
-		t.Errorf("frame holds\n%s\nnot the bytes that were published\n%s", f.Event, want.Body)
+		t.Errorf("frame has\n%s\nwant the published bytes\n%s", f.Event, want.Body)
 	}
 	if f.Cursor == "" || f.Cursor == hello.Cursor {
-		t.Errorf("cursor %q after %q", f.Cursor, hello.Cursor)
+		t.Errorf("cursor %q after %q, want another", f.Cursor, hello.Cursor)
 	}
 }
 
-// The log may hold an event twice, and late; each is framed once, in order.
+// The log may hold an event twice, and out of order. Clients receive each event once, in order.
 func TestEachEventOnceAndInOrder(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -182,16 +190,16 @@ func TestEachEventOnceAndInOrder(t *testing.T) {
 	if _, err := b.Publish(t.Context(), first, second, first); err != nil {
 		t.Fatal(err)
 	}
-	seq(t, b, "m1", "soccer.mls.goal", 3, func(d *event.Data) { d.Epoch = "e0" }) // of a state that was replaced
+	seq(t, b, "m1", "soccer.mls.goal", 3, func(d *event.Data) { d.Epoch = "e0" }) // an older epoch
 	seq(t, b, "m1", "soccer.mls.goal", 3, nil)
 	for want := int64(1); want <= 3; want++ {
 		if e, _ := c.event(); e.Data.Seq != want || e.Data.Epoch != "e1" {
-			t.Fatalf("framed %s %d, want e1 %d", e.Data.Epoch, e.Data.Seq, want)
+			t.Fatalf("received %s %d, want e1 %d", e.Data.Epoch, e.Data.Seq, want)
 		}
 	}
 }
 
-func TestSnapshotFollowsCorrectionsAndRetractions(t *testing.T) {
+func TestSnapshotAppliesCorrectionsAndRetractions(t *testing.T) {
 	b := memory.New(nil, nil)
 	same := func(action event.Action, player string) func(*event.Data) {
 		return func(d *event.Data) { d.Incident, d.Action, d.Player, d.Rev = "i", action, player, int(d.Seq) }
@@ -200,7 +208,9 @@ func TestSnapshotFollowsCorrectionsAndRetractions(t *testing.T) {
 	seq(t, b, "m1", "soccer.mls.goal_corrected", 2, same(event.Corrected, "Behich"))
 	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
 	seq(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
-	seq(t, b, "m2", "ice_hockey.nhl.goal_retracted", 3, func(d *event.Data) { d.Incident, d.Action = "m2/1", event.Retracted })
+	seq(t, b, "m2", "ice_hockey.nhl.goal_retracted", 3, func(d *event.Data) {
+		d.Incident, d.Action = "m2/1", event.Retracted
+	})
 	hello := newNode(t, b).follow(t, "").read()
 	got := map[string][]string{}
 	for _, m := range hello.Snapshot.Matches {
@@ -209,28 +219,29 @@ func TestSnapshotFollowsCorrectionsAndRetractions(t *testing.T) {
 		}
 	}
 	if fmt.Sprint(got) != "map[m1:[Behich rev 2] m2:[P2 rev 1]]" {
-		t.Errorf("incidents that stand: %v", got)
+		t.Errorf("incidents %v, want the correction in m1 and the second goal in m2", got)
 	}
 }
 
-func TestEventsByHandAreFramed(t *testing.T) {
+func TestUnsequencedEventsReachClients(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	c := n.follow(t, "")
 	c.read()
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-	byHand, err := broker.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Hand", Match: &event.Match{ID: "m1"}})
+	facts := event.Data{Player: "Emitted", Match: &event.Match{ID: "m1"}}
+	emitted, err := broker.Emit(t.Context(), b, "soccer.mls.goal", facts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	twice, err := broker.NewMessage(byHand)
+	second, err := broker.NewMessage(emitted)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Publish(t.Context(), twice); err != nil { // as after a lost confirmation
+	if _, err := b.Publish(t.Context(), second); err != nil { // a copy, as after a lost confirmation
 		t.Fatal(err)
 	}
-	none, err := broker.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Nobody's"})
+	withoutMatch, err := broker.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Without match"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,11 +250,12 @@ func TestEventsByHandAreFramed(t *testing.T) {
 		e, _ := c.event()
 		got = append(got, e.ID)
 	}
-	if !slices.Contains(got, byHand.ID) || !slices.Contains(got, none.ID) {
-		t.Errorf("framed %v", got)
+	if !slices.Contains(got, emitted.ID) || !slices.Contains(got, withoutMatch.ID) {
+		t.Errorf("received %v, want %s and %s once", got, emitted.ID, withoutMatch.ID)
 	}
-	if m := n.follow(t, "").read().Snapshot.Matches; len(m) != 1 || m[0].Match.Home != "New York City FC" || len(m[0].Incidents) != 1 {
-		t.Errorf("what the parser knows was overwritten: %+v", m)
+	m := n.follow(t, "").read().Snapshot.Matches
+	if len(m) != 1 || m[0].Match.Home != "New York City FC" || len(m[0].Incidents) != 1 {
+		t.Errorf("an unsequenced event changed the state from the parser: %+v", m)
 	}
 }
 
@@ -255,22 +267,22 @@ func TestResumeOnAnyNode(t *testing.T) {
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	_, f := c.event()
 	c.conn.Close()
-	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil) // not wanted
+	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil) // not selected by the filter
 	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
 	three := newNode(t, b) // started after the events
-	for name, n := range map[string]*node{"the same": one, "another": two, "a new one": three} {
+	for name, n := range map[string]*node{"the same node": one, "another node": two, "a new node": three} {
 		c := n.follow(t, "topics=soccer.%23&cursor="+f.Cursor)
 		if hello := c.read(); !*hello.Resumed || hello.Snapshot != nil || hello.Cursor != f.Cursor {
-			t.Errorf("%s: first frame %+v", name, hello)
+			t.Errorf("%s: first frame %+v, want it resumed", name, hello)
 		}
 		if e, _ := c.event(); e.Data.Seq != 2 || e.Subject != "m1" {
-			t.Errorf("%s: resumed with %s %d", name, e.Subject, e.Data.Seq)
+			t.Errorf("%s: resumed with event %d of %s, want 2 of m1", name, e.Data.Seq, e.Subject)
 		}
 	}
-	// A cursor of a log that is gone: told so, and given a snapshot.
+	// A cursor of another log: the first frame is a snapshot.
 	other := broker.CursorAt(0, "something else")
 	if hello := one.follow(t, "cursor="+other.String()).read(); *hello.Resumed || hello.Snapshot == nil {
-		t.Errorf("a foreign cursor: %+v", hello)
+		t.Errorf("first frame for a cursor of another log: %+v, want a snapshot", hello)
 	}
 }
 
@@ -300,15 +312,15 @@ func TestSubscriptions(t *testing.T) {
 	}
 	c := n.follow(t, "match=m1")
 	c.read()
-	say := func(s string) {
+	send := func(s string) {
 		if err := c.conn.WriteMessage(websocket.TextMessage, []byte(s)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	say(`{"subscribe":{"match":["m2"]}}`)
-	say(`{"unsubscribe":{"match":["m1"]}}`)
-	say(`{"ping":7}`)
-	for _, want := range []string{"[m1 m2]", "[m2]"} { // each change brings a snapshot
+	send(`{"subscribe":{"match":["m2"]}}`)
+	send(`{"unsubscribe":{"match":["m1"]}}`)
+	send(`{"ping":7}`)
+	for _, want := range []string{"[m1 m2]", "[m2]"} { // a snapshot follows each change
 		got := []string{}
 		for _, m := range c.read().Snapshot.Matches {
 			got = append(got, m.Match.ID)
@@ -319,25 +331,25 @@ func TestSubscriptions(t *testing.T) {
 		}
 	}
 	if f := c.read(); f.Pong != 7 {
-		t.Fatalf("answer to a ping: %+v", f)
+		t.Fatalf("received %+v, want pong 7", f)
 	}
 	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
 	seq(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
 	if e, _ := c.event(); e.Subject != "m2" {
-		t.Errorf("got %s after changing over to m2", e.Subject)
+		t.Errorf("received an event of %s, want m2", e.Subject)
 	}
-	say(`{"unsubscribe":{"match":["m2"]}}`) // the last: that is not everything
+	send(`{"unsubscribe":{"match":["m2"]}}`) // the last entry: the filter now selects nothing
 	if f := c.read(); len(f.Snapshot.Matches) != 0 {
-		t.Errorf("snapshot %+v after unsubscribing from all", f.Snapshot)
+		t.Errorf("snapshot %+v after unsubscribing from everything, want no matches", f.Snapshot)
 	}
 	seq(t, b, "m1", "soccer.mls.goal", 3, nil)
-	say(`{"ping":8}`)
+	send(`{"ping":8}`)
 	if f := c.read(); f.Pong != 8 {
-		t.Errorf("got %+v after unsubscribing from all", f)
+		t.Errorf("received %+v after unsubscribing from everything, want pong 8", f)
 	}
 }
 
-// Who missed far more than a slow client's budget resumes all the same.
+// A client resumes even if it missed far more bytes than may wait for a connected client.
 func TestResumeFromFarBehind(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -353,22 +365,22 @@ func TestResumeFromFarBehind(t *testing.T) {
 		seq(t, b, "m1", "soccer.mls.goal", i+2, func(d *event.Data) { d.Reason = big })
 	}
 	seq(t, b, "m1", "soccer.mls.red_card", 102, nil)
-	if e, _ := watch.event(); e.Data.Seq != 102 { // the node has read them all
-		t.Fatalf("got %d", e.Data.Seq)
+	if e, _ := watch.event(); e.Data.Seq != 102 { // now the node has read all events
+		t.Fatalf("received event %d, want 102", e.Data.Seq)
 	}
 	c = n.follow(t, "cursor="+f.Cursor)
 	if hello := c.read(); !*hello.Resumed {
-		t.Fatalf("first frame %+v", hello)
+		t.Fatalf("first frame %+v, want it resumed", hello)
 	}
 	for want := int64(2); want <= 101; want++ {
 		if e, _ := c.event(); e.Data.Seq != want {
-			t.Fatalf("got %d, want %d", e.Data.Seq, want)
+			t.Fatalf("received event %d, want %d", e.Data.Seq, want)
 		}
 	}
 }
 
-// Bytes that a browser would refuse are no event.
-func TestWhatIsNotUTF8IsNotFramed(t *testing.T) {
+// The node skips messages with invalid UTF-8, because a browser would close the connection.
+func TestInvalidUTF8IsSkipped(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	c := n.follow(t, "")
@@ -380,23 +392,25 @@ func TestWhatIsNotUTF8IsNotFramed(t *testing.T) {
 	}
 	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
 	if e, _ := c.event(); e.Data.Seq != 2 {
-		t.Errorf("framed %+v", e)
+		t.Errorf("received event %d, want 2", e.Data.Seq)
 	}
 }
 
-func TestBadRequests(t *testing.T) {
+func TestInvalidRequestsAreRefused(t *testing.T) {
 	n := newNode(t, memory.New(nil, nil))
-	for _, query := range []string{"cursor=x", "cursor=1-zz", "match=" + strings.Repeat("a", 300), "match=" + strings.Repeat("a,", 201), "topics=soccer", "topics=Soccer.MLS.*", "topic=soccer.mls.*"} {
+	for _, query := range []string{"cursor=x", "cursor=1-zz", "match=" + strings.Repeat("a", 300),
+		"match=" + strings.Repeat("a,", 201), "topics=soccer", "topics=Soccer.MLS.*", "topic=soccer.mls.*"} {
 		_, resp, err := n.connect(query, nil)
 		if err == nil || resp == nil || resp.StatusCode != http.StatusBadRequest {
-			t.Errorf("%.30q: %v", query, err)
+			t.Errorf("query %.30q: %v, want status 400", query, err)
 		}
 	}
 	_, resp, err := n.connect("", http.Header{"Origin": {"https://elsewhere.example"}})
 	if err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
-		t.Errorf("a page from elsewhere may connect: %v", err)
+		t.Errorf("a page of another origin: %v, want status 403", err)
 	}
-	for _, bad := range []string{"hello", "[]", `{"what":1}`, `{"subscribe":{"topics":["` + strings.Repeat("é", 100) + `"]}}`} {
+	longTopic := `{"subscribe":{"topics":["` + strings.Repeat("é", 100) + `"]}}`
+	for _, bad := range []string{"hello", "[]", `{"what":1}`, longTopic} {
 		c := n.follow(t, "")
 		c.read()
 		if err := c.conn.WriteMessage(websocket.TextMessage, []byte(bad)); err != nil {
@@ -408,7 +422,7 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-func TestNodeThatStopsSaysSo(t *testing.T) {
+func TestStoppingNodeClosesClientsWith1001(t *testing.T) {
 	n := newNode(t, memory.New(nil, nil))
 	c := n.follow(t, "")
 	c.read()
@@ -418,22 +432,22 @@ func TestNodeThatStopsSaysSo(t *testing.T) {
 	}
 }
 
-// The cursor of an empty log is one, too.
-func TestResumeFromNothing(t *testing.T) {
+// A client can resume with the cursor of an empty log.
+func TestResumeFromAnEmptyLog(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	hello := n.follow(t, "").read()
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	c := n.follow(t, "cursor="+hello.Cursor)
 	if f := c.read(); !*f.Resumed {
-		t.Fatalf("%+v", f)
+		t.Fatalf("first frame %+v, want it resumed", f)
 	}
 	if e, _ := c.event(); e.Data.Seq != 1 {
-		t.Errorf("%+v", e)
+		t.Errorf("received event %d, want 1", e.Data.Seq)
 	}
 }
 
-// Who does not read is closed, and nobody waits for him.
+// A client that does not read is closed, and does not delay the others.
 func TestSlowClientIsClosed(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -443,18 +457,19 @@ func TestSlowClientIsClosed(t *testing.T) {
 	}
 	defer conn.Close()
 	_ = conn.(*net.TCPConn).SetReadBuffer(64 << 10)
-	fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	fmt.Fprint(conn, "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 	healthy := n.follow(t, "topics=*.*.red_card")
 	healthy.read()
 	big := strings.Repeat("x", 64<<10)
-	for i := range int64(150) { // 10 MB, far beyond the budget and the kernel's buffers
+	for i := range int64(150) { // 10 MB, far beyond maxLag and the buffers of the kernel
 		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = big })
 	}
 	seq(t, b, "m1", "soccer.mls.red_card", 1000, nil)
 	if e, _ := healthy.event(); e.Data.Seq != 1000 {
-		t.Errorf("healthy client got seq %d", e.Data.Seq)
+		t.Errorf("the healthy client received event %d, want 1000", e.Data.Seq)
 	}
-	// The frames in flight, then the close frame with its code.
+	// Frames in flight come first, then the close frame.
 	var tail []byte
 	buf := make([]byte, 64<<10)
 	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
@@ -467,26 +482,27 @@ func TestSlowClientIsClosed(t *testing.T) {
 		}
 	}
 	if i := slices.Index(tail, 0x88); i < 0 || i+4 > len(tail) || int(tail[i+2])<<8|int(tail[i+3]) != 4001 {
-		t.Errorf("no close frame with 4001 at the end: %q", tail)
+		t.Errorf("the connection ends with %q, want a close frame with 4001", tail)
 	}
 }
 
-// A log that counts what is read of it.
+// A countingLog counts the messages that are read.
 type countingLog struct {
 	broker.Log
 	read atomic.Int64
 }
 
-func (c *countingLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{}, h func(broker.Cursor, broker.Message) error) error {
+func (c *countingLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
+	h func(broker.Cursor, broker.Message) error) error {
 	return c.Log.ReadLog(ctx, from, caughtUp, func(at broker.Cursor, m broker.Message) error {
 		c.read.Add(1)
 		return h(at, m)
 	})
 }
 
-// A node that starts goes on from what another has written down, knows as much
-// as if it had read the whole log, and resumes clients of the other.
-func TestCheckpoint(t *testing.T) {
+// A node that starts from a checkpoint has the same state as one that read the whole log. It also
+// resumes the clients of other nodes.
+func TestNodeStartsFromCheckpoint(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		const events, matches = 1700, 30
 		b := memory.New(nil, nil)
@@ -499,13 +515,13 @@ func TestCheckpoint(t *testing.T) {
 		_, early := first.event()
 		list := func() int { return int(r.ZCard(t.Context(), "mw:{fanout}:checkpoints").Val()) }
 		for i := 1; i < events; i++ {
-			// The next checkpoint is due 500 events after the last, if that one is saved by then.
+			// A checkpoint is due 500 events after the previous one, if that is saved by then.
 			for i%500 == 100 && list() < i/500 {
 				<-saved
 			}
 			seq(t, b, fmt.Sprintf("m%d", i%matches), "soccer.mls.goal", int64(i+1), func(d *event.Data) {
 				if i%100 == 99 {
-					d.Epoch, d.Seq = "", 0 // by hand
+					d.Epoch, d.Seq = "", 0 // unsequenced
 				}
 			})
 		}
@@ -518,40 +534,39 @@ func TestCheckpoint(t *testing.T) {
 			}
 			return f.Cursor + string(text)
 		}
-		whole := newNode(t, b) // with checkpoints of its own: none
+		whole := newNode(t, b) // its Redis has no checkpoints
 		counted := &countingLog{Log: b}
 		next := newNodeWith(t, counted, kept)
 		if got, want := snapshot(next), snapshot(whole); got != want {
-			t.Errorf("from a checkpoint the node knows something else than from the beginning:\n%.300s\n%.300s", got, want)
+			t.Errorf("the snapshot of the node that started from a checkpoint is\n%.300s\nwant\n%.300s", got, want)
 		}
 		if n := counted.read.Load(); n < 500 || n > 1250 {
-			t.Errorf("%d of %d messages read", n, events)
+			t.Errorf("the node read %d of %d messages, want 500 to 1250", n, events)
 		}
 		past := next.follow(t, "match=m0&cursor="+early.Cursor)
 		if f := past.read(); !*f.Resumed {
-			t.Error("not resumed from the log, with a cursor from before what the node has read at its start")
+			t.Error("a cursor before the checkpoint was not resumed")
 		}
 		for i := matches; i < events; i += matches {
 			if e, _ := past.event(); e.Subject != "m0" || e.Data.Epoch != "" && e.Data.Seq != int64(i+1) {
-				t.Fatalf("got %s %d from the log, want %d", e.Subject, e.Data.Seq, i+1)
+				t.Fatalf("received event %d of %s from the log, want %d of m0", e.Data.Seq, e.Subject, i+1)
 			}
 		}
-		// What follows goes on where the checkpoint ended, and a client of the
-		// old node goes on at the new one.
+		// A client of the old node resumes on the new one.
 		at := snapshot(old)
 		at = at[:strings.Index(at, "{")]
 		seq(t, b, "m0", "soccer.mls.goal", events+1, func(d *event.Data) { d.Player = "last" })
 		c := next.follow(t, "match=m0&cursor="+at)
 		if f := c.read(); !*f.Resumed {
-			t.Errorf("not resumed: %+v", f)
+			t.Errorf("first frame %+v, want it resumed", f)
 		}
 		if e, _ := c.event(); e.Data.Player != "last" {
-			t.Errorf("%+v", e)
+			t.Errorf("received %+v, want the last event", e)
 		}
 	})
 }
 
-// A checkpoint of a log that is gone leads nobody astray.
+// A node ignores checkpoints of another log.
 func TestCheckpointOfAnotherLog(t *testing.T) {
 	kept, saved := savedCheckpoints(t)
 	kept.Every(500)
@@ -569,21 +584,23 @@ func TestCheckpointOfAnotherLog(t *testing.T) {
 	seq(t, second, "here", "soccer.mls.goal", 1, nil)
 	f := newNodeWith(t, second, kept).follow(t, "").read()
 	if len(f.Snapshot.Matches) != 1 || f.Snapshot.Matches[0].Match.ID != "here" {
-		t.Errorf("%+v", f.Snapshot)
+		t.Errorf("snapshot %+v, want only the match of the second log", f.Snapshot)
 	}
 }
 
-// A log that is made anew again and again, each time just when it has been read.
-type restlessLog struct {
+// A recreatedLog behaves like a log that is created again many times, each time when it has been
+// read.
+type recreatedLog struct {
 	broker.Log
-	left atomic.Int64
-	calm chan struct{} // closed when it is not any more
+	left   atomic.Int64  // number of times
+	stable chan struct{} // closed when left is used up
 }
 
-func (r *restlessLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{}, h func(broker.Cursor, broker.Message) error) error {
+func (r *recreatedLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
+	h func(broker.Cursor, broker.Message) error) error {
 	if left := r.left.Add(-1); left < 0 {
 		if left == -1 {
-			close(r.calm)
+			close(r.stable)
 		}
 		return r.Log.ReadLog(ctx, from, caughtUp, h)
 	}
@@ -593,14 +610,14 @@ func (r *restlessLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp 
 	return broker.ErrCursorGone
 }
 
-func TestLogMadeAnewWhileGettingReady(t *testing.T) {
+func TestLogCreatedAgainDuringStartup(t *testing.T) {
 	b := memory.New(nil, nil)
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-	log := &restlessLog{Log: b, calm: make(chan struct{})}
+	log := &recreatedLog{Log: b, stable: make(chan struct{})}
 	log.left.Store(3000)
 	n := newNode(t, log)
-	<-log.calm
+	<-log.stable
 	if f := n.follow(t, "").read(); score(f) != 1 {
-		t.Errorf("%+v", f)
+		t.Errorf("first frame %+v, want a snapshot with one goal", f)
 	}
 }

@@ -1,48 +1,45 @@
-// Package fanout streams events to WebSocket and SSE clients. A node reads the
-// whole event log, computes the state of every match, and encodes each event once
-// for all clients that want it. docs/live.md describes the protocol.
+// Package fanout streams events to WebSocket and SSE clients. Each node reads the whole event log
+// and computes the state of every match. It encodes each event once for all clients. docs/live.md
+// describes the protocol.
 //
-// The first frame of a client is a snapshot at a cursor. Every event after that
-// cursor follows, once. A client that reconnects with a cursor receives what it
-// missed, from memory or from the log. If that is gone, the first frame says so and
-// is a snapshot. The hub never waits for a slow client: beyond its budget it is
-// closed with a code, and resumes by its cursor.
+// The first frame for a client is a snapshot with a cursor. Then the client receives each event
+// after the cursor once. A client that reconnects with a cursor receives the events that it missed,
+// from memory or from the log. If the log no longer has them, the first frame is a snapshot again.
+// The hub does not wait for slow clients. If too many bytes wait for a client, the hub closes it,
+// and the client reconnects with its cursor.
 //
-// # The way of a client in
+// # How a client connects
 //
 //  1. [Hub.ServeWS] or [Hub.ServeSSE] receives the HTTP request.
-//  2. Hub.accept checks it: the origin, parseRequest for its query, Hub.authorize for
-//     its token, Hub.awaitReady, and Hub.addConnection for the bound on connections.
-//  3. newClient makes the client, and Hub.serve starts two goroutines: one reads what
-//     the client sends, the other runs Hub.admit.
-//  4. Hub.admit calls Hub.place, until the client has a timeline or none has room.
-//     Hub.locate says where its cursor stands. In memory: Hub.timelineFor chooses or
-//     starts a timeline. Only in the log: Hub.sharedPlayback or Hub.ownPlayback reads
-//     the log up to it, and playback.admit goes on from there.
-//  5. timeline.subscribe adds the client to the index of the timeline, and sends the
-//     first frame.
+//  2. Hub.accept checks the origin, the query (parseRequest) and the token (Hub.authorize). It
+//     waits until the node is ready (Hub.awaitReady) and counts the connection (Hub.addConnection).
+//  3. newClient creates the client. Hub.serve starts two goroutines. One reads what the client
+//     sends. The other runs Hub.admit.
+//  4. Hub.admit calls Hub.place until the client has a timeline. Hub.locate finds the location of
+//     the cursor. If the cursor is in memory, Hub.timelineFor chooses or starts a timeline. If it
+//     is only in the log, Hub.sharedPlayback or Hub.ownPlayback reads the log, and playback.admit
+//     continues there.
+//  5. timeline.subscribe adds the client to the index of the timeline and sends the first frame.
 //
-// # The way of an event
+// # How an event is sent
 //
-//  1. [Hub.Run] starts Hub.readLog, which appends each message to the history
-//     (History.Append in package eventlog).
-//  2. timeline.run wakes up, and timeline.round takes the frames that are due. There is
-//     one timeline for live clients, one for each delay, and one for each playback.
-//  3. timeline.gather finds the groups of clients that want each frame, in the index.
-//  4. spread calls client.deliver for each client. It writes without waiting.
-//  5. If the client accepts no more, client.drain sends the rest from the history, by
-//     the client's own position.
+//  1. [Hub.Run] starts Hub.readLog, which appends each message to the history (History.Append in
+//     package eventlog).
+//  2. timeline.run wakes up, and timeline.round gets the frames that are due. There is one timeline
+//     for live clients, one for each delay, and one for each playback.
+//  3. timeline.gather finds the groups of clients that want each frame, using the index.
+//  4. spread calls client.deliver for each client, which writes without blocking.
+//  5. If the connection accepts no more bytes, client.drain sends the rest from the history.
 //
-// # The way of a client out
+// # How a client disconnects
 //
-//   - client.close sends a close frame with a code and a reason as the last frame
-//     (client.sendLast), then client.closeWrite closes our side of the connection.
-//   - client.abort closes a connection that is broken, without a frame.
-//   - client.remove runs when nothing more can be read. It waits for the client to close
-//     its side, unsubscribes the client from its timeline, and calls
-//     Hub.removeConnection.
+//   - client.close sends a close frame as the last frame (client.sendLast). Then client.closeWrite
+//     closes the node's side of the connection.
+//   - client.abort closes a broken connection without a close frame.
+//   - client.remove runs when nothing more can be read. It waits for the client to close its side,
+//     removes the client from its timeline, and calls Hub.removeConnection.
 //
-// When Run's context ends, Hub.closeAll closes all clients, a few at a time.
+// When the context of Run ends, Hub.closeAll closes all clients, one after the other.
 package fanout
 
 import (
@@ -65,71 +62,82 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// historyBytes bounds the memory of the frames kept for clients that resume.
+// historyBytes bounds the memory for frames that clients can resume from.
 const historyBytes = 32 << 20
 
-// Options configure a hub. The zero value accepts every client that does not come
-// from a page of another site.
+// Options configure a [Hub]. With the zero Options, all clients may connect, except from pages of
+// other origins.
 type Options struct {
-	Checkpoints *eventlog.Checkpoints // nil: the hub saves none, and reads the log from its beginning
-	Presence    *presence.Store       // shares the presence of the nodes; nil: a node knows only its own
-	Trace       *trace.Recorder       // records to how many sockets each event was sent; nil: nothing
-	Log         *slog.Logger
-	Origins     access.Origins // whose pages may connect
-	Tokens      *access.Keys   // verify the tokens of clients; nil: clients need none
-	Connections int            // bound; 0: the number of files that the process may open, less some
-	// Drain bounds the time over which a node that stops closes its clients, at most
-	// 1 ms for each.
+	// Checkpoints are the shared checkpoints of all nodes. nil means that the hub reads the log from
+	// its beginning and saves no checkpoints.
+	Checkpoints *eventlog.Checkpoints
+	// Presence shares the presence of all nodes. nil means that a node knows only its own.
+	Presence *presence.Store
+	// Trace records the number of sockets that each event was sent to. nil means no recording.
+	Trace *trace.Recorder
+	// Log is the logger. It must not be nil.
+	Log *slog.Logger
+	// Origins are the origins whose pages may connect, besides the origin of the node.
+	Origins access.Origins
+	// Tokens verifies the tokens of clients. nil means that clients need no token.
+	Tokens *access.Keys
+	// Connections bounds the connections. 0 means the limit of open files, less 500.
+	Connections int
+	// Drain bounds the time that a stopping node takes to close its clients. It takes at most 1 ms for
+	// each.
 	Drain time.Duration
 }
 
-// A Hub is one node.
+// A Hub is a fan-out node. Create it with [NewHub] and start it with [Hub.Run].
 type Hub struct {
 	options    Options
 	log        *slog.Logger
 	metrics    metrics
-	goroutines sync.WaitGroup // all that the hub started, and one for each connection
+	goroutines sync.WaitGroup // all goroutines of the hub, and one for each connection
 	starts     chan func(context.Context)
-	stopping   chan struct{} // closed when the node accepts no more clients
-	searches   chan struct{} // holds a token for each search by Hub.ownPlayback
+	stopping   chan struct{} // closed when the node stops accepting clients
+	searches   chan struct{} // holds a token for each playback that looks for its place
 
-	source  broker.Log // set by Run, as the next two
+	// Run sets these.
+	source  broker.Log
 	history *eventlog.History
 	live    *timeline
 
 	saving sync.Mutex // held while a checkpoint is saved
-	saved  uint64     // offset of the latest checkpoint; for readLog only
+	saved  uint64     // offset of the latest checkpoint; used by readLog only
 
 	mu           sync.Mutex
 	timelines    map[*timeline]struct{}
-	delayed      map[time.Duration]*timeline // where clients join a delay
-	behind       []*admission                // for the next shared playback
-	playbacks    int                         // shared ones that run
-	probe        *probe                      // that collects cursors; nil if none
-	probing      bool
+	delayed      map[time.Duration]*timeline // shared timelines, by delay
+	behind       []*admission                // clients for the next shared playback
+	playbacks    int                         // number of running shared playbacks
+	probe        *probe                      // the probe that collects cursors; nil if there is none
+	probing      bool                        // runProbes is running
 	connections  int
-	disconnected chan struct{} // closed when the node stops and has no connections
+	disconnected chan struct{} // closed when the node is stopping and has no connections
 	caughtUp     chan struct{} // closed when the log was read to its end
-	ready        chan struct{} // closed when the live timeline is there, too
+	ready        chan struct{} // closed when the live timeline has caught up too
 
 	counted presenceCache
 }
 
-// NewHub returns a hub. It accepts clients when Run has read the log.
+// NewHub returns a Hub. It accepts clients when [Hub.Run] has read the log.
 func NewHub(o Options) *Hub {
 	if o.Connections == 0 {
 		o.Connections = nonblock.MaxConnections()
 	}
-	h := &Hub{options: o, log: o.Log, metrics: newMetrics(), history: eventlog.NewHistory(historyBytes, eventlog.Beginning()),
-		starts: make(chan func(context.Context)), stopping: make(chan struct{}), searches: make(chan struct{}, maxSearches), disconnected: make(chan struct{}),
+	h := &Hub{options: o, log: o.Log, metrics: newMetrics(),
+		history: eventlog.NewHistory(historyBytes, eventlog.Beginning()),
+		starts:  make(chan func(context.Context)), stopping: make(chan struct{}),
+		searches: make(chan struct{}, maxSearches), disconnected: make(chan struct{}),
 		timelines: map[*timeline]struct{}{}, delayed: map[time.Duration]*timeline{}}
 	h.setUnready()
 	return h
 }
 
-// Run reads the log until ctx ends. Then it closes the clients, a few at a time and
-// while events go on, and waits for their connections, which deadlines bound. Call
-// it once.
+// Run reads the log and serves clients until ctx ends. Then it closes the clients one after the
+// other, while it still sends events, and waits until all have disconnected. Deadlines bound the
+// wait. If the log cannot be read, Run returns an error. Call Run once.
 func (h *Hub) Run(ctx context.Context, log broker.Log) error {
 	own, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer h.goroutines.Wait()
@@ -152,8 +160,8 @@ func (h *Hub) Run(ctx context.Context, log broker.Log) error {
 	}
 }
 
-// start runs f in a goroutine of Run, with a context that ends with Run. It reports
-// false if the node stops.
+// start runs f in a new goroutine, with a context that ends when Run does. It reports false if the
+// node is stopping.
 func (h *Hub) start(f func(context.Context)) bool {
 	select {
 	case h.starts <- f:
@@ -163,12 +171,12 @@ func (h *Hub) start(f func(context.Context)) bool {
 	}
 }
 
-// begin starts at the latest checkpoint.
+// begin creates the history and the live timeline at a checkpoint, and starts the background work.
 func (h *Hub) begin(ctx context.Context, log broker.Log) {
-	cp, err := h.options.Checkpoints.Latest(ctx)
+	cp, err := h.options.Checkpoints.Startup(ctx)
 	switch {
 	case err != nil:
-		h.log.Warn("reading the event log from its beginning", "error", err)
+		h.log.Warn("checkpoint not read, reading the event log from its beginning", "error", err)
 	case cp.Cursor != broker.Start:
 		h.log.Info("reading the event log from a checkpoint", "cursor", cp.Cursor, "matches", cp.Matches())
 	}
@@ -183,28 +191,28 @@ func (h *Hub) begin(ctx context.Context, log broker.Log) {
 	}
 }
 
-// Health reports why this node accepts no clients, if so.
+// Health returns an issue if this node does not accept clients.
 func (h *Hub) Health() []health.Issue {
 	switch {
 	case closed(h.stopping):
-		return []health.Issue{{Text: "fanout stops, and accepts no more clients", Down: true}}
+		return []health.Issue{{Text: "fanout is stopping and accepts no clients", Down: true}}
 	case !h.isReady():
-		return []health.Issue{{Text: "fanout still reads the event log", Down: true}}
+		return []health.Issue{{Text: "fanout is still reading the event log", Down: true}}
 	}
 	return nil
 }
 
-// web is the live page, and its client in JavaScript.
+// web is the live page and the JavaScript client.
 //
 //go:embed web
 var web embed.FS
 
-// Handler serves the live page on /, the streams on /ws and /sse, and the presence
-// on /presence.
+// Handler returns a handler that serves the live page at /, the streams at /ws and /sse, and the
+// presence at /presence.
 func (h *Hub) Handler() http.Handler {
 	files, err := fs.Sub(web, "web")
 	if err != nil {
-		panic(err) // the folder is in the binary
+		panic(err) // web is embedded
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws", h.ServeWS)
@@ -215,7 +223,7 @@ func (h *Hub) Handler() http.Handler {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if r.URL.Path == "/live.js" { // pages of other sites may load it; Options.Origins says whether they may connect
+		if r.URL.Path == "/live.js" { // pages of other origins may load it; Options.Origins says who may connect
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 		}
 		page.ServeHTTP(w, r)
@@ -223,24 +231,26 @@ func (h *Hub) Handler() http.Handler {
 	return mux
 }
 
-// recordRound counts and traces the frames that a timeline has sent, each to so
-// many clients.
+// recordRound counts and traces the frames of a round. clients has the number of clients for each
+// frame.
 func (h *Hub) recordRound(t *timeline, frames []*eventlog.Frame, clients []int, began time.Time) {
 	now := time.Now()
 	for i, f := range frames {
 		h.metrics.frames.Add(int64(clients[i]))
 		if t != h.live || !f.Live {
-			continue // no measure of the lag
+			continue // sent late on purpose, or read at the start
 		}
 		h.metrics.lag.Observe(now.Sub(f.Read).Seconds())
 		h.options.Trace.Record(trace.Span{
-			TID: f.TID, ID: event.NewSpanID(), Parent: f.TID.Span(f.ID), Op: trace.Deliver, Role: "fanout", Name: f.Key, Message: f.ID, Match: f.MatchID(),
+			TID: f.TID, ID: event.NewSpanID(), Parent: f.TID.Span(f.ID), Op: trace.Deliver, Role: "fanout",
+			Name: f.Key, Message: f.ID, Match: f.MatchID(),
 			Start: began.UTC(), Took: trace.Millis(now.Sub(began)), Outcome: "sockets: " + strconv.Itoa(clients[i]),
 		})
-		h.log.Debug("framed", "tid", f.TID, "key", f.Key, "id", f.ID, "cursor", f.Cursor, "sockets", clients[i])
+		h.log.Debug("event sent", "tid", f.TID, "key", f.Key, "id", f.ID, "cursor", f.Cursor, "sockets", clients[i])
 	}
 }
 
+// closed reports whether a channel is closed.
 func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:
@@ -250,7 +260,7 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// signal sends to a channel of one token, unless it holds one.
+// signal sends a token to a channel with a capacity of 1, unless it already holds one.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

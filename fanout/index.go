@@ -9,30 +9,30 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// An index finds the clients that want an event. Its cost does not depend on the
-// clients that do not. Clients with equal filters are one group, and a group is found
-// by the most selective list of its filter: matches, else teams, else topics.
+// An index finds the clients that want an event. The cost of a lookup does not depend on the number
+// of other clients. Clients with equal filters form a group. A group is listed under one list of
+// its filter: the match IDs, else the teams, else the topics.
 type index struct {
-	groups  map[string]*group
-	all     []*group
+	groups  map[string]*group // by filter.Key
+	all     []*group          // groups whose filter has no list
 	byMatch map[string][]*group
 	byTeam  map[string][]*group // by folded name
 	byTopic topics
 	pings   [pingInterval][]*client // all clients, by the second in which they are pinged
-	lookups uint64
-	clients int
+	lookups uint64                  // number of calls of find
+	clients int                     // number of clients
 }
 
-// A group is the clients of one timeline that have equal filters.
+// A group holds the clients of one timeline that have equal filters.
 type group struct {
 	filter  filter.Filter
-	key     string
+	key     string // filter.Key
 	members [wire.Codecs][]*client
-	lookup  uint64 // the latest that found it
-	batch   *batch // of the round
+	lookup  uint64 // number of the latest lookup that found the group
+	batch   *batch // batch of the current round; nil if there is none
 
-	snapshot   *wire.Object // for clients that join at a position
-	snapshotAt uint64
+	snapshot   *wire.Object // the latest snapshot; nil if there is none
+	snapshotAt uint64       // position of snapshot
 }
 
 func newIndex() index {
@@ -63,7 +63,8 @@ func (x *index) remove(c *client) {
 	}
 	c.group = nil
 	g.members[c.codec] = removeSlot(g.members[c.codec], c.slot, func(moved *client) { moved.slot = c.slot })
-	x.pings[c.pingSecond] = removeSlot(x.pings[c.pingSecond], c.pingSlot, func(moved *client) { moved.pingSlot = c.pingSlot })
+	x.pings[c.pingSecond] = removeSlot(x.pings[c.pingSecond], c.pingSlot,
+		func(moved *client) { moved.pingSlot = c.pingSlot })
 	x.clients--
 	if g.size() == 0 {
 		delete(x.groups, g.key)
@@ -73,7 +74,7 @@ func (x *index) remove(c *client) {
 	}
 }
 
-// removeSlot removes one client. The last one moves to its slot.
+// removeSlot removes the client at slot and calls move for the last one, which takes the slot.
 func removeSlot(list []*client, slot int, move func(moved *client)) []*client {
 	last := len(list) - 1
 	list[slot] = list[last]
@@ -85,7 +86,7 @@ func removeSlot(list []*client, slot int, move func(moved *client)) []*client {
 // list returns all clients, in no order.
 func (x *index) list() []*client { return slices.Concat(x.pings[:]...) }
 
-// dropSnapshots frees the snapshots at other positions.
+// dropSnapshots drops the snapshots of other positions.
 func (x *index) dropSnapshots(position uint64) {
 	for _, g := range x.groups {
 		if g.snapshotAt != position {
@@ -101,7 +102,7 @@ func (g *group) size() (n int) {
 	return n
 }
 
-// editLists applies change to every list that a group is found by.
+// editLists applies change to every list in which a group is listed.
 func (x *index) editLists(g *group, change func([]*group) []*group) {
 	in := func(lists map[string][]*group, keys []string) {
 		for _, k := range keys {
@@ -131,15 +132,15 @@ func (x *index) editLists(g *group, change func([]*group) []*group) {
 	}
 }
 
-// find calls visit once for every group that wants an event with this routing key
-// about m, which may be nil.
+// find calls visit once for each group that wants an event with the given routing key and match. m
+// may be nil.
 func (x *index) find(key string, m *event.Match, visit func(*group)) {
 	x.lookups++
 	visitAll := func(l []*group) {
 		for _, g := range l {
 			if g.lookup != x.lookups {
 				g.lookup = x.lookups
-				if g.filter.Event(key, m) {
+				if g.filter.Selects(key, m) {
 					visit(g)
 				}
 			}
@@ -154,10 +155,10 @@ func (x *index) find(key string, m *event.Match, visit func(*group)) {
 	x.byTopic.find(key, visitAll)
 }
 
-// topics is a trie of topic patterns, one word a level.
+// topics is a trie of topic patterns, with one word per level.
 type topics struct {
-	words  map[string]*topics // by word, * and # among them
-	groups []*group           // of the patterns that end here
+	words  map[string]*topics // by next word, which can be * or #
+	groups []*group           // groups whose pattern ends here
 }
 
 // editList applies change to the list at the end of a pattern.
@@ -181,14 +182,14 @@ func (t *topics) editList(pattern []string, change func([]*group) []*group) {
 	}
 }
 
-// find calls visit with the groups of every pattern that matches a key, possibly
+// find calls visit with the groups of each pattern that matches a routing key. It may visit groups
 // more than once.
 func (t *topics) find(key string, visit func([]*group)) {
 	word, rest, more := strings.Cut(key, ".")
 	if hash := t.words["#"]; hash != nil {
-		hash.find(key, visit) // no word
+		hash.find(key, visit) // # matches no word
 		if key != "" {
-			t.hash(hash, rest, more, visit)
+			hash.findAfterWords(rest, more, visit)
 		}
 	}
 	if key == "" {
@@ -202,10 +203,11 @@ func (t *topics) find(key string, visit func([]*group)) {
 	}
 }
 
-// hash continues below a # that stands for at least one word.
-func (t *topics) hash(below *topics, rest string, more bool, visit func([]*group)) {
+// findAfterWords continues below a # that has matched one word, and lets it match further words of
+// rest.
+func (t *topics) findAfterWords(rest string, more bool, visit func([]*group)) {
 	for {
-		below.find(rest, visit)
+		t.find(rest, visit)
 		if !more {
 			return
 		}

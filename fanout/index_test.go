@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// The index finds whom asking each would find, whatever comes and goes.
-func TestIndexFindsThoseThatWant(t *testing.T) {
+// While clients come and go, the index finds the same clients as their filters select.
+func TestIndexFindsClientsThatWantAnEvent(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	word := func(words ...string) string { return pick(append(words, "*", "#")...) }
@@ -43,7 +43,12 @@ func TestIndexFindsThoseThatWant(t *testing.T) {
 			delete(all, clients[i])
 			clients = slices.Delete(clients, i, i+1)
 		} else {
-			w := filter.Filter{Topics: some(pattern), Match: some(func() string { return pick("m1", "m2", "m3") }), Team: some(func() string { return pick("A", "b", "C", "ΟΛΥΜΠΙΑΚΌΣ", "ſ") }), Nothing: r.IntN(20) == 0}
+			w := filter.Filter{
+				Topics:  some(pattern),
+				Match:   some(func() string { return pick("m1", "m2", "m3") }),
+				Team:    some(func() string { return pick("A", "b", "C", "ΟΛΥΜΠΙΑΚΌΣ", "ſ") }),
+				Nothing: r.IntN(20) == 0,
+			}
 			if r.IntN(4) == 0 {
 				w.Allowed = &filter.Filter{Topics: []string{pattern()}}
 			}
@@ -66,11 +71,12 @@ func TestIndexFindsThoseThatWant(t *testing.T) {
 		})
 		for c, w := range all {
 			want := 0
-			if w.Event(key, m) {
+			if w.Selects(key, m) {
 				want = 1
 			}
 			if found[c] != want {
-				t.Fatalf("step %d: %s of %v: a client that wants %+v is found %d times", step, key, m, w, found[c])
+				t.Fatalf("step %d: find(%s, %v) visits the client with filter %+v %d times, want %d",
+					step, key, m, w, found[c], want)
 			}
 		}
 		if len(found) > len(all) || x.clients != len(all) || len(x.list()) != len(all) {
@@ -81,6 +87,6 @@ func TestIndexFindsThoseThatWant(t *testing.T) {
 		x.remove(c)
 	}
 	if fmt.Sprint(len(x.groups), len(x.all), len(x.byMatch), len(x.byTeam), len(x.byTopic.words)) != "0 0 0 0 0" {
-		t.Errorf("left behind: %+v", x)
+		t.Errorf("the index is not empty: %+v", x)
 	}
 }

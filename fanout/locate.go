@@ -9,12 +9,13 @@ import (
 )
 
 const (
-	maxLead      = 5 * time.Second // how long a node waits for a message that another node has read already
-	probeCollect = time.Second     // how long a probe collects cursors
+	maxLead      = 5 * time.Second // how long to wait for a message that another node has already read
+	probeCollect = time.Second     // how long a probe collects cursors before it reads
 )
 
-// locate returns where a cursor stands. Another node may have sent it a moment ago,
-// before this node read it. Ahead means that it is still ahead after some seconds.
+// locate returns the location of a cursor. If the cursor is ahead, another node may have just sent
+// it, so locate waits for maxLead. It returns Ahead only if the log has the cursor, or cannot be
+// read.
 func (h *Hub) locate(ctx context.Context, c broker.Cursor) eventlog.Location {
 	lead := time.NewTimer(maxLead)
 	defer lead.Stop()
@@ -35,16 +36,16 @@ func (h *Hub) locate(ctx context.Context, c broker.Cursor) eventlog.Location {
 	}
 }
 
-// A probe is one reading of the log, from where the node has read it to its end, for
-// all cursors that are ahead of the node.
+// A probe reads the log from the latest message of the node to the end, to locate cursors that are
+// ahead.
 type probe struct {
 	cursors map[broker.Cursor]eventlog.Location
-	done    chan struct{} // closed when the locations are known
+	done    chan struct{} // closed when cursors has the results
 }
 
-// probeLog asks the log itself whether it holds a cursor that is ahead of this node.
-// It returns Ahead if so, or if the log cannot be read; else Unknown. One probe runs
-// at a time, and cursors that arrive meanwhile share the next.
+// probeLog checks whether the log has a cursor that is ahead of this node. It returns Ahead if the
+// log has it, or cannot be read, and Unknown otherwise. Only one probe runs at a time. Cursors that
+// arrive meanwhile share the next one.
 func (h *Hub) probeLog(ctx context.Context, c broker.Cursor) eventlog.Location {
 	h.mu.Lock()
 	if h.probe == nil {
@@ -88,6 +89,7 @@ func (h *Hub) runProbes(ctx context.Context) {
 	}
 }
 
+// runProbe reads the log and sets the locations of the cursors.
 func (h *Hub) runProbe(ctx context.Context, p *probe) {
 	ctx, cancel := context.WithTimeout(ctx, maxLead)
 	defer cancel()
@@ -95,7 +97,7 @@ func (h *Hub) runProbe(ctx context.Context, p *probe) {
 	h.goroutines.Go(func() {
 		select {
 		case <-caughtUp:
-			cancel() // ends a reading that waits for more
+			cancel() // ReadLog would wait for more messages
 		case <-ctx.Done():
 		}
 	})
@@ -107,7 +109,7 @@ func (h *Hub) runProbe(ctx context.Context, p *probe) {
 		return nil
 	})
 	if !closed(caughtUp) {
-		h.log.Debug("the event log cannot be read to its end now", "error", err)
+		h.log.Debug("event log not read to its end", "error", err)
 		return
 	}
 	for c := range p.cursors {

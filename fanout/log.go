@@ -19,16 +19,16 @@ func (h *Hub) readLog(ctx context.Context) error {
 			}
 			return err
 		}
-		h.log.Warn("the event log was created again, or dropped what this node needs next: reading it from its beginning")
+		h.log.Warn("the event log was created again or lost messages, reading it from its beginning")
 		if err := h.options.Checkpoints.DeleteAll(ctx); err != nil {
-			h.log.Warn("old checkpoints not removed", "error", err)
+			h.log.Warn("old checkpoints not deleted", "error", err)
 		}
 		h.reset()
 	}
 }
 
-// readLogOnce reads the log from where the history ends. The first time it makes the
-// node ready when it has read what there was.
+// readLogOnce reads the log from the end of the history until ctx ends or ReadLog fails. It makes
+// the node ready when it has caught up.
 func (h *Hub) readLogOnce(ctx context.Context) error {
 	attempt, stop := context.WithCancel(ctx)
 	caughtUp, ready := h.readiness()
@@ -45,18 +45,17 @@ func (h *Hub) readLogOnce(ctx context.Context) error {
 	}
 	err := h.source.ReadLog(ctx, h.history.Last(), notify, func(at broker.Cursor, m broker.Message) error {
 		if _, err := h.history.Append(at, m, closed(caughtUp)); err != nil {
-			h.log.Debug("not an event, not framed", "key", m.Key, "cursor", at, "error", err)
+			h.log.Debug("message skipped, it is not an event", "key", m.Key, "cursor", at, "error", err)
 		}
 		h.saveCheckpoint(ctx, at)
 		return nil
 	})
 	stop()
-	<-becomingReady // the next attempt may have other channels
+	<-becomingReady // the next call may use other channels
 	return err
 }
 
-// saveCheckpoint saves a checkpoint when the latest is long enough ago, one at a time.
-// It does not wait.
+// saveCheckpoint saves a checkpoint if one is due and no other is being saved. It does not block.
 func (h *Hub) saveCheckpoint(ctx context.Context, at broker.Cursor) {
 	if !h.options.Checkpoints.Due(h.saved, at.Offset) || !h.saving.TryLock() {
 		return
@@ -71,7 +70,8 @@ func (h *Hub) saveCheckpoint(ctx context.Context, at broker.Cursor) {
 	})
 }
 
-// makeReady makes the node ready when the live timeline has reached the end of the log.
+// makeReady makes the node ready: it waits until the node has caught up with the log, and the live
+// timeline with the history.
 func (h *Hub) makeReady(ctx context.Context, caughtUp <-chan struct{}, ready chan<- struct{}) {
 	select {
 	case <-caughtUp:
@@ -89,8 +89,8 @@ func (h *Hub) makeReady(ctx context.Context, caughtUp <-chan struct{}, ready cha
 	close(ready)
 }
 
-// reset empties the history. The cursors of the clients mean nothing any more:
-// they reconnect, and receive a snapshot.
+// reset empties the history and closes all clients. Their cursors are no longer valid, so they
+// receive a snapshot when they reconnect.
 func (h *Hub) reset() {
 	h.setUnready()
 	h.history.Reset()
@@ -104,7 +104,7 @@ func (h *Hub) reset() {
 	}
 }
 
-// setUnready lets new clients wait until the log has been read to its end.
+// setUnready makes new clients wait until the node has caught up with the log.
 func (h *Hub) setUnready() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/fanout/eventlog"
 )
 
-// A node is a hub behind a server.
+// A node is a hub with an HTTP server.
 type node struct {
 	URL  string
 	hub  *fanout.Hub
@@ -31,7 +31,7 @@ func newNodeWith(t *testing.T, log broker.Log, c *eventlog.Checkpoints) *node {
 	return newNodeOf(t, log, fanout.Options{Checkpoints: c})
 }
 
-// newNodeOf listens on TCP.
+// newNodeOf returns a node that listens on TCP.
 func newNodeOf(t *testing.T, log broker.Log, o fanout.Options) *node {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -42,14 +42,15 @@ func newNodeOf(t *testing.T, log broker.Log, o fanout.Options) *node {
 	return serveNode(t, log, o, l, "http://"+addr, func() (net.Conn, error) { return net.Dial("tcp", addr) })
 }
 
-// newPipeNode needs no network, so that testing/synctest can advance its time.
+// newPipeNode returns a node without a network, for tests with testing/synctest.
 func newPipeNode(t *testing.T, log broker.Log, o fanout.Options) *node {
 	t.Helper()
 	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 	return serveNode(t, log, o, l, "http://node.example", l.dial)
 }
 
-func serveNode(t *testing.T, log broker.Log, o fanout.Options, l net.Listener, url string, dial func() (net.Conn, error)) *node {
+func serveNode(t *testing.T, log broker.Log, o fanout.Options, l net.Listener, url string,
+	dial func() (net.Conn, error)) *node {
 	t.Helper()
 	o.Log = slog.New(slog.DiscardHandler)
 	n := &node{URL: url, hub: fanout.NewHub(o), dial: dial}
@@ -73,24 +74,26 @@ func serveNode(t *testing.T, log broker.Log, o fanout.Options, l net.Listener, u
 	return n
 }
 
-// connect opens a WebSocket. resp is the response, also if there is an error.
+// connect opens a WebSocket. It returns the response also with an error.
 func (n *node) connect(query string, header http.Header) (*websocket.Conn, *http.Response, error) {
-	d := websocket.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) { return n.dial() }}
+	d := websocket.Dialer{
+		NetDialContext: func(context.Context, string, string) (net.Conn, error) { return n.dial() },
+	}
 	return d.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws?"+query, header)
 }
 
-// follow opens a WebSocket that the test expects to be accepted.
+// follow opens a WebSocket and fails the test if the node refuses it.
 func (n *node) follow(t *testing.T, query string) *client {
 	t.Helper()
 	conn, resp, err := n.connect(query, nil)
 	if err != nil {
-		t.Fatalf("dial: %v %v", err, resp)
+		t.Fatalf("connecting: %v, response %v", err, resp)
 	}
 	t.Cleanup(func() { conn.Close() })
 	return &client{t: t, conn: conn}
 }
 
-// pipes are a listener without a network.
+// pipes is a listener for in-memory connections.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}

@@ -19,7 +19,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/browser"
 )
 
-// serveAt runs a node at an address until stop, as a restart needs.
+// serveAt runs a node at an address until the returned function is called.
 func serveAt(t *testing.T, addr string, log broker.Log) (string, func()) {
 	t.Helper()
 	hub := fanout.NewHub(fanout.Options{Checkpoints: checkpoints(t), Log: slog.New(slog.DiscardHandler)})
@@ -41,10 +41,9 @@ func serveAt(t *testing.T, addr string, log broker.Log) (string, func()) {
 	}
 }
 
-// The client in JavaScript, in a real browser: through restarts of the node, and
-// changes of what it wants, it tells each event once; and it is not more than a
-// second behind when the node is back.
-func TestClientInBrowser(t *testing.T) {
+// The JavaScript client, in a real browser, delivers each event once, while the node restarts and
+// the filter changes.
+func TestJavaScriptClient(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)
 	addr, stop := serveAt(t, "127.0.0.1:0", b)
@@ -84,10 +83,10 @@ func TestClientInBrowser(t *testing.T) {
 		stop()
 		until(`states.at(-1)`, "waiting")
 		n++
-		seq(t, b, "m1", "soccer.mls.goal", n, nil) // while nobody serves
+		seq(t, b, "m1", "soccer.mls.goal", n, nil) // while the node is down
 		_, stop = serveAt(t, addr, b)
 		until(`got.length`, fmt.Sprint(n))
-		if round == 0 { // another one goes on where it was
+		if round == 0 { // another stream continues with the cursor
 			run(`stream.close(); const { follow } = await import("/live.js");
 				window.stream = follow("ws", { match: ["m1"], cursor: stream.cursor, snapshot() { snapshots++; },
 					event(e) { got.push(e.subject + ":" + e.data.seq); }, state(s) { states.push(s); } });
@@ -100,7 +99,7 @@ func TestClientInBrowser(t *testing.T) {
 		want = append(want, fmt.Sprint("m1:", i+1))
 	}
 	if got := run(`return got.join(" ") + ", snapshots: " + snapshots`); got != strings.Join(want, " ")+", snapshots: 1" {
-		t.Errorf("the page was told %s", got)
+		t.Errorf("the page received %s, want each event once and 1 snapshot", got)
 	}
 	run(`got.length = 0; stream.subscribe({ match: ["m2"] }); stream.unsubscribe({ match: ["m1"] }); return "";`)
 	until(`snapshots`, "3")
@@ -118,13 +117,13 @@ func TestClientInBrowser(t *testing.T) {
 	run(`stream.subscribe({ match: ["m1"] }); return "";`)
 	until(`snapshots`, "5")
 	seq(t, b, "m1", "soccer.mls.goal", n+2, nil)
-	until(`got`, fmt.Sprintf("m2:%d,m1:%d", n+1, n+2)) // who wants nothing gets nothing, after a restart too
+	until(`got`, fmt.Sprintf("m2:%d,m1:%d", n+1, n+2)) // nothing while unsubscribed, even after a restart
 	run(`stream.close(); return "";`)
 	until(`states.at(-1)`, "ended")
 }
 
-// The live page in a real browser: it shows the score and the time line, follows
-// events, says when the connection is lost, and misses nothing by it.
+// The live page, in a real browser, shows scores and incidents and follows events. It shows that
+// the connection is lost, and then what it missed.
 func TestLivePage(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)
@@ -135,7 +134,8 @@ func TestLivePage(t *testing.T) {
 	addr, stop := serveAt(t, "127.0.0.1:0", b)
 	ctx := browser.Open(t, "http://"+addr+"/")
 	text := func(selector string) string {
-		s, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("`+selector+`")].map(e => e.innerText).join("|")`))
+		script := `[...document.querySelectorAll("` + selector + `")].map(e => e.innerText).join("|")`
+		s, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,8 @@ func TestLivePage(t *testing.T) {
 	shows(".match .goals", "1:1")
 	shows(".line .home", "David Villa 1:1")
 	seq(t, b, "m1", "soccer.mls.goal_corrected", 3, func(d *event.Data) {
-		d.Incident, d.Action, d.Rev, d.Player, d.Side, d.Score = "m1/2", event.Corrected, 2, "Frank Lampard", event.Home, &event.Score{Home: 1, Away: 1}
+		d.Incident, d.Action, d.Rev, d.Player = "m1/2", event.Corrected, 2, "Frank Lampard"
+		d.Side, d.Score = event.Home, &event.Score{Home: 1, Away: 1}
 	})
 	shows(".line .home", "Frank Lampard 1:1 corrected")
 	seq(t, b, "m1", "soccer.mls.source_stale", 4, func(d *event.Data) {
@@ -187,12 +188,12 @@ func TestLivePage(t *testing.T) {
 	shows("#state", "Live")
 	shows(".match .goals", "0:1", "1:0")
 	if got := text(".line .home"); strings.Contains(got, "Lampard") {
-		t.Errorf("a goal taken back still shows: %s", got)
+		t.Errorf("the page shows a retracted goal: %s", got)
 	}
 	if got := text(".match .stale"); got != "" {
-		t.Errorf("the source is back, and the page shows %q", got)
+		t.Errorf("the source is fresh again, but the page shows %q", got)
 	}
 	if cards := text(".match header"); strings.Count(cards, "|") != 1 {
-		t.Errorf("cards of 2 matches: %s", cards)
+		t.Errorf("the page shows the matches %s, want 2", cards)
 	}
 }

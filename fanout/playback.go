@@ -14,31 +14,31 @@ import (
 )
 
 const (
-	maxSharedPlaybacks = 8         // readings of the log for clients that missed more than memory holds
-	maxSearches        = 8         // readings of the log for the places of other clients
-	playbackBytes      = 4 << 20   // of frames that a playback is ahead of its clients
-	pacedBytes         = 256 << 10 // the same, if it has a clock
-	maxHoldups         = 10        // seconds that one client may hold up a playback for others
+	maxSharedPlaybacks = 8         // shared playbacks at a time
+	maxSearches        = 8         // unshared playbacks that have not found their place, at a time
+	playbackBytes      = 4 << 20   // bytes of frames that a playback reads ahead of its clients
+	pacedBytes         = 256 << 10 // the same for a playback with a delay or a speed
+	maxStallSeconds    = 10        // seconds that one client may stall a playback with other clients
 )
 
-// errReached ends a reading of the log: the rest is in the hub's memory.
-var errReached = errors.New("the rest is in memory")
+// errInMemory ends a playback: the hub has the rest of the log in memory.
+var errInMemory = errors.New("the rest of the log is in memory")
 
-// A playback reads the log again, into a history of its own, for clients whose place
-// is no longer in memory. When it reaches what is in memory, its timeline goes on from
-// there.
+// A playback reads the log again for clients whose place is no longer in memory. It has its own
+// history. When it reaches the part of the log in memory, its clients continue with the history of
+// the hub.
 type playback struct {
 	hub      *Hub
 	pace     pace
-	waiting  []*admission // the earliest place first
+	waiting  []*admission // clients that are not admitted, the earliest place first
 	history  *eventlog.History
-	timeline *timeline // nil until the first client's place is reached
-	found    func()    // called when it is, or the playback ends
-	waited   time.Duration
+	timeline *timeline     // nil until the playback reaches the place of the first client
+	found    func()        // called when the playback reaches that place, or ends
+	waited   time.Duration // how long awaitProgress has waited since the last stall
 }
 
-// sharedPlayback sends a client that is to be live what is only in the log. Such clients
-// share playbacks.
+// sharedPlayback admits a client without a delay or speed whose cursor is only in the log. Such
+// clients share playbacks.
 func (h *Hub) sharedPlayback(ctx context.Context, a *admission) outcome {
 	h.mu.Lock()
 	h.behind = append(h.behind, a)
@@ -53,7 +53,7 @@ func (h *Hub) sharedPlayback(ctx context.Context, a *admission) outcome {
 	return a.await(ctx)
 }
 
-// runSharedPlaybacks runs playbacks while clients wait for one.
+// runSharedPlaybacks runs one playback after the other while clients wait for one.
 func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 	for {
 		h.mu.Lock()
@@ -70,8 +70,8 @@ func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 	}
 }
 
-// ownPlayback runs a playback for one client with a delay or a speed. At most maxSearches
-// look for their place at a time; more wait.
+// ownPlayback runs a playback for one client with a delay or a speed. It waits while maxSearches
+// playbacks are looking for their place.
 func (h *Hub) ownPlayback(ctx context.Context, a *admission) outcome {
 	select {
 	case h.searches <- struct{}{}:
@@ -82,7 +82,7 @@ func (h *Hub) ownPlayback(ctx context.Context, a *admission) outcome {
 	}
 	if a.cursor == nil && h.delayTimeline(a.pace.delay) != nil {
 		<-h.searches
-		return retry // another client's playback became the timeline of this delay meanwhile
+		return retry // meanwhile a playback for another client became the timeline of this delay
 	}
 	p := &playback{hub: h, pace: a.pace, waiting: []*admission{a}, found: sync.OnceFunc(func() { <-h.searches })}
 	if !h.start(p.run) {
@@ -103,27 +103,27 @@ func (a *admission) await(ctx context.Context) outcome {
 	return noRoom
 }
 
-// run reads until memory has the rest, or no client is left.
+// run reads the log until the rest is in memory or no client is left.
 func (p *playback) run(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	defer p.found()
 	err := p.read(ctx, stop)
 	if ctx.Err() != nil {
-		err = nil // its timeline has ended
+		err = nil // the timeline has ended
 	}
 	if err == nil {
-		p.dismiss(retry)
+		p.finishWaiting(retry)
 		return
 	}
-	p.hub.log.Warn("the event log cannot be read for clients that are behind", "error", err)
-	p.dismiss(noRoom)
+	p.hub.log.Warn("playback failed, the event log cannot be read", "error", err)
+	p.finishWaiting(noRoom)
 	if p.timeline != nil {
-		p.hub.closeTimeline(p.timeline, closeTryLater, "the event log cannot be read now; resume by cursor")
+		p.hub.closeTimeline(p.timeline, closeTryLater, "the event log cannot be read now; reconnect with your cursor")
 	}
 }
 
-// read reads the log. stop ends the reading when the timeline ends.
+// read reads the log. When the timeline ends, it calls stop, which ends ctx.
 func (p *playback) read(ctx context.Context, stop func()) error {
 	first, offset := p.waiting[0], uint64(math.MaxUint64)
 	if first.cursor != nil {
@@ -131,7 +131,7 @@ func (p *playback) read(ctx context.Context, stop func()) error {
 	}
 	cp, err := p.hub.options.Checkpoints.Before(ctx, offset, first.from)
 	if err != nil {
-		p.hub.log.Warn("reading the event log from its beginning", "error", err)
+		p.hub.log.Warn("checkpoint not read, reading the event log from its beginning", "error", err)
 	}
 	limit := playbackBytes
 	if !p.pace.live() {
@@ -139,56 +139,58 @@ func (p *playback) read(ctx context.Context, stop func()) error {
 	}
 	p.history = eventlog.NewHistory(limit, cp)
 	for {
-		err := p.hub.source.ReadLog(ctx, p.history.Last(), nil, func(at broker.Cursor, m broker.Message) error { return p.receive(ctx, at, m, stop) })
+		err := p.hub.source.ReadLog(ctx, p.history.Last(), nil, func(at broker.Cursor, m broker.Message) error {
+			return p.receive(ctx, at, m, stop)
+		})
 		switch {
 		case errors.Is(err, broker.ErrCursorGone) && p.timeline == nil && cp.Cursor != broker.Start:
-			cp = eventlog.Beginning() // the log does not reach back to the checkpoint
+			cp = eventlog.Beginning() // the log no longer has the message of the checkpoint
 			p.history = eventlog.NewHistory(limit, cp)
 			continue
-		case !errors.Is(err, errReached):
+		case !errors.Is(err, errInMemory):
 			return err
 		}
-		p.dismiss(retry) // their places are in memory
-		if p.timeline == nil || p.handOver(ctx) {
+		p.finishWaiting(retry) // their places are in memory
+		if p.timeline == nil || p.switchHistory(ctx) {
 			return nil
 		}
 	}
 }
 
-// dismiss ends the waiting of all clients that are not admitted.
-func (p *playback) dismiss(o outcome) {
+// finishWaiting sends an outcome to all clients that are not admitted.
+func (p *playback) finishWaiting(o outcome) {
 	for _, a := range p.waiting {
 		a.result <- o
 	}
 	p.waiting = nil
 }
 
-// receive adds a message, and waits until there is room for more.
+// receive adds a message to the history, admits clients, and waits until the history has room.
 func (p *playback) receive(ctx context.Context, at broker.Cursor, m broker.Message, stop func()) error {
 	f, err := p.history.Append(at, m, false)
 	if err != nil {
-		p.hub.log.Debug("not an event, not framed", "key", m.Key, "cursor", at, "error", err)
+		p.hub.log.Debug("message skipped, it is not an event", "key", m.Key, "cursor", at, "error", err)
 	}
 	p.admit(at, f, stop)
 	if p.timeline == nil {
 		p.history.DropAll()
 		if len(p.waiting) == 0 {
-			return errReached
+			return errInMemory
 		}
 	}
-	for p.timeline != nil && p.history.Full(p.timeline.needed) {
+	for p.timeline != nil && p.history.Shrink(p.timeline.needed) {
 		if !p.awaitProgress(ctx) {
 			return ctx.Err()
 		}
 	}
 	if p.hub.history.Covers(eventlog.After(at)) {
-		return errReached
+		return errInMemory
 	}
 	return nil
 }
 
-// awaitProgress waits until clients may have received something. After each second of
-// waiting it counts a hold-up for the slowest.
+// awaitProgress waits until clients may have received something. After each second of waiting, it
+// counts a stall of the slowest clients. It reports false if ctx ends.
 func (p *playback) awaitProgress(ctx context.Context) bool {
 	began := time.Now()
 	second := time.NewTimer(time.Second - p.waited)
@@ -200,20 +202,21 @@ func (p *playback) awaitProgress(ctx context.Context) bool {
 		p.waited = min(p.waited+time.Since(began), time.Second)
 	case <-second.C:
 		p.waited = 0
-		p.timeline.countHoldup()
+		p.timeline.countStall()
 	}
 	return true
 }
 
-// admit admits the clients whose place is at this message. f is its frame, nil if it
-// has none.
+// admit admits the clients whose place is at the message at a cursor. f is the frame of the
+// message, or nil if it has none.
 func (p *playback) admit(at broker.Cursor, f *eventlog.Frame, stop func()) {
 	for len(p.waiting) > 0 {
 		a := p.waiting[0]
 		o := cursorGone
 		switch {
-		case a.cursor != nil && at.Offset < a.cursor.Offset, a.cursor == nil && (f == nil || !f.Read.After(a.from)):
-			return // not yet
+		case a.cursor != nil && at.Offset < a.cursor.Offset,
+			a.cursor == nil && (f == nil || !f.Read.After(a.from)):
+			return // the place is later in the log
 		case a.cursor == nil || at == *a.cursor:
 			o = p.subscribe(a, at, f, stop)
 		}
@@ -222,37 +225,37 @@ func (p *playback) admit(at broker.Cursor, f *eventlog.Frame, stop func()) {
 	}
 }
 
-// subscribe subscribes a client to the timeline, which begins with the first client.
+// subscribe subscribes a client to the timeline. For the first client, it starts the timeline.
 func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, stop func()) outcome {
 	if p.timeline == nil {
 		from := a.from
 		last, read, states := p.history.KeepAll()
 		place := eventlog.Place{Position: at.Offset, Last: last, Read: read, States: states}
 		switch {
-		case f == nil: // not framed, or the last message of the checkpoint
+		case f == nil: // an unframed message, or the one of the checkpoint
 			place.Position, from = eventlog.After(at), read
-		case a.cursor != nil || last == broker.Start: // or there is nothing before it
+		case a.cursor != nil || last == broker.Start: // at the cursor, or at the first message of the log
 			from = f.Read
 		}
 		t := newTimeline(p.hub, p.history, p.pace.clock(from), place)
-		t.patient = p.pace.live()
+		t.allowSlow = p.pace.live()
 		if !p.hub.startTimeline(t, stop) {
 			return noRoom
 		}
 		p.timeline = t
-		p.hub.shareDelay(p.pace.delay, t) // or t stays this client's own
+		p.hub.shareDelay(p.pace.delay, t) // if the delay already has a shared timeline, t stays unshared
 		p.found()
 	}
 	return p.timeline.subscribe(a.client, a.filter, a.cursor)
 }
 
-// handOver replaces the playback's history by the hub's, when that has all that a
-// client still needs. It reports false if the hub's no longer has what follows: then
-// the log must be read further.
-func (p *playback) handOver(ctx context.Context) bool {
+// switchHistory waits until the history of the hub has all frames that the clients still need, and
+// switches the timeline to it. It reports false if the hub no longer has the frames after the
+// playback's. Then the playback must continue to read.
+func (p *playback) switchHistory(ctx context.Context) bool {
 	for {
-		over := false
-		if !p.timeline.betweenRounds(ctx, func() { over = p.replaceHistory() }) || over {
+		replaced := false
+		if !p.timeline.betweenRounds(ctx, func() { replaced = p.replaceHistory() }) || replaced {
 			return true
 		}
 		if !p.hub.history.Covers(eventlog.After(p.history.Last())) {
@@ -264,8 +267,9 @@ func (p *playback) handOver(ctx context.Context) bool {
 	}
 }
 
-// replaceHistory is called between rounds. A timeline without a clock ends: its clients
-// move to the live one.
+// replaceHistory makes the timeline use the history of the hub, if that has all frames that the
+// clients need. If the pace is live, it moves the clients to the live timeline instead. Call it
+// between rounds only.
 func (p *playback) replaceHistory() bool {
 	t := p.timeline
 	if !p.hub.history.Covers(t.needed()) {
@@ -278,7 +282,7 @@ func (p *playback) replaceHistory() bool {
 	return true
 }
 
-// needed returns the position before which no client needs a frame any more.
+// needed returns the position from which on clients still need frames.
 func (t *timeline) needed() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -286,9 +290,9 @@ func (t *timeline) needed() uint64 {
 	return least
 }
 
-// countHoldup counts a hold-up for each of the slowest clients, and closes those with
-// too many. A client without others holds up nobody.
-func (t *timeline) countHoldup() {
+// countStall adds a second to the stalls of the slowest clients, and closes those with too many. It
+// does nothing if the timeline has only one client.
+func (t *timeline) countStall() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.index.clients < 2 {
@@ -297,15 +301,15 @@ func (t *timeline) countHoldup() {
 	_, slowest := t.slowest()
 	for _, c := range slowest {
 		c.mu.Lock()
-		if c.holdups++; c.holdups > maxHoldups && !c.closing && !c.shut {
+		if c.stalls++; c.stalls > maxStallSeconds && !c.closing && !c.aborted {
 			c.tooSlow()
 		}
 		c.mu.Unlock()
 	}
 }
 
-// slowest returns the least position of all clients, and the clients there if they are
-// behind the timeline. mu is held.
+// slowest returns the lowest position of all clients. If it is behind the timeline, slowest also
+// returns the clients at this position. mu is held.
 func (t *timeline) slowest() (least uint64, clients []*client) {
 	least = t.position.Load()
 	for _, c := range t.index.list() {

@@ -15,10 +15,9 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Many clients come back at once, each from another place that only the log
-// still has, while events flow and one of them reads nothing: every other gets
-// all that it missed, once, and then what comes.
-func TestCatchUpOfMany(t *testing.T) {
+// Many clients resume at once from different places that only the log still has. One of them reads
+// nothing. The others receive each missed event once, and then the new events.
+func TestManyClientsCatchUp(t *testing.T) {
 	testenv.NotShort(t)
 	const clients, missed, more = 60, 1500, 300
 	b := memory.New(nil, nil)
@@ -44,22 +43,22 @@ func TestCatchUpOfMany(t *testing.T) {
 		had := rand.IntN(missed / 4)
 		c := next.follow(t, "match=m1&cursor="+cursors[had])
 		if i == 0 {
-			continue // reads nothing
+			continue // this client reads nothing
 		}
 		group.Go(func() {
 			if f := c.read(); !*f.Resumed {
-				t.Errorf("client %d: not resumed from %s", i, cursors[had])
+				t.Errorf("client %d: first frame %+v, want it resumed from %s", i, f, cursors[had])
 				return
 			}
 			for want := int64(had) + 2; want <= missed/2+more; want++ {
 				_ = c.conn.SetReadDeadline(time.Now().Add(60 * time.Second))
 				_, text, err := c.conn.ReadMessage()
 				if err == nil && !strings.Contains(string(text), `"event"`) {
-					want-- // a cursor alone
+					want-- // only a cursor
 					continue
 				}
 				if err != nil || !strings.Contains(string(text), fmt.Sprintf(`"seq":%d`, want)) {
-					t.Errorf("client %d: want %d: %.300s %v", i, want, text, err)
+					t.Errorf("client %d: want event %d, received %.300s, %v", i, want, text, err)
 					return
 				}
 			}
@@ -71,8 +70,8 @@ func TestCatchUpOfMany(t *testing.T) {
 	group.Wait()
 }
 
-// There are so many delays at a time and no more; who is refused does no harm,
-// whatever it says meanwhile.
+// The node refuses a delay beyond the bound. The refused client does no harm, even if it sends a
+// frame.
 func TestDelaysAreBounded(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -81,14 +80,14 @@ func TestDelaysAreBounded(t *testing.T) {
 	for i := range 256 {
 		n.follow(t, fmt.Sprint("delay=", i+1)).read()
 	}
-	n.follow(t, "delay=256").read() // one that there is already
+	n.follow(t, "delay=256").read() // a delay that already has a timeline
 	c := n.follow(t, "delay=999")
 	_ = c.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"match":["m1"]}}`))
 	if code := c.closed(); code != websocket.CloseTryAgainLater {
-		t.Errorf("one delay too many: closed with %d, want 1013", code)
+		t.Errorf("the 257th delay: closed with %d, want 1013", code)
 	}
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	if e, _ := live.event(); e.Data.Seq != 1 {
-		t.Errorf("%+v", e)
+		t.Errorf("the live client received event %d, want 1", e.Data.Seq)
 	}
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/matchwire/matchwire/fanout/presence"
 )
 
-// ServePresence answers with the presence of all nodes. That of other nodes may be
-// some seconds old.
+// ServePresence serves the presence of all nodes as JSON. The presence of other nodes may be a few
+// seconds old.
 func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 	if k := h.options.Tokens; k != nil {
 		claims, err := k.Verify(r)
 		if err == nil && len(claims.Topics)+len(claims.Match)+len(claims.Team) > 0 {
-			err = errors.New("the token allows only some events, so it does not allow to see what others ask for")
+			err = errors.New("the token restricts events, so it does not allow access to the presence")
 		}
 		if err != nil {
 			h.refuse(w, http.StatusUnauthorized, err)
@@ -27,7 +27,7 @@ func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 	if h.options.Presence != nil {
 		others, err := h.options.Presence.Others(r.Context())
 		if err != nil {
-			h.log.Warn("presence not answered", "error", err)
+			h.log.Warn("presence of other nodes not read", "error", err)
 			h.refuse(w, http.StatusServiceUnavailable, errors.New("the presence of the other nodes cannot be read"))
 			return
 		}
@@ -40,14 +40,14 @@ func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(p)
 }
 
-// A presenceCache is the node's own presence of the last second.
+// A presenceCache caches the presence of this node.
 type presenceCache struct {
 	mu      sync.Mutex
 	counted presence.Presence
 	at      time.Time
 }
 
-// presence returns the presence of this node. It is counted at most once a second.
+// presence returns the presence of this node, which may be a second old.
 func (h *Hub) presence() presence.Presence {
 	h.counted.mu.Lock()
 	defer h.counted.mu.Unlock()
@@ -57,7 +57,8 @@ func (h *Hub) presence() presence.Presence {
 	return h.counted.counted
 }
 
-// countPresence counts by group, so its cost does not depend on the number of clients.
+// countPresence counts the clients of this node. Its cost depends on the number of groups, not of
+// clients.
 func (h *Hub) countPresence() presence.Presence {
 	p := presence.Presence{Nodes: 1, Connections: h.connected()}
 	count := func(to *[]presence.Count, names []string, n int) {
@@ -78,5 +79,5 @@ func (h *Hub) countPresence() presence.Presence {
 		}
 		t.mu.Unlock()
 	}
-	return p.Add(presence.Presence{}) // sums the counts of each name
+	return p.Add(presence.Presence{}) // merges counts with equal names
 }

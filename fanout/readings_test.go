@@ -16,18 +16,19 @@ import (
 	"github.com/matchwire/matchwire/fanout"
 )
 
-// A heldLog counts the readings that are open. It holds each that begins at a
-// cursor it does not have until enough others are open too, as a slow broker would.
-type heldLog struct {
+// A blockingLog counts the calls of ReadLog. Like a slow broker, it blocks each call for an unknown
+// cursor until enough calls are running.
+type blockingLog struct {
 	broker.Log
 	enough int
 
 	mu                sync.Mutex
-	calls, open, most int
-	full              chan struct{}
+	calls, open, most int           // calls so far, running calls, and their maximum
+	full              chan struct{} // closed when enough calls are running
 }
 
-func (l *heldLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{}, h func(broker.Cursor, broker.Message) error) error {
+func (l *blockingLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
+	h func(broker.Cursor, broker.Message) error) error {
 	l.mu.Lock()
 	l.calls++
 	if l.open++; l.open == l.enough {
@@ -49,21 +50,21 @@ func (l *heldLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan
 	return l.Log.ReadLog(ctx, from, caughtUp, h)
 }
 
-// Clients with invented cursors share a handful of readings of the log.
-func TestInventedCursorsShareReadings(t *testing.T) {
+// Clients with unknown cursors share a few readings of the log.
+func TestUnknownCursorsShareReadings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 200
 		b := memory.New(nil, nil)
 		seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-		log := &heldLog{Log: b, enough: clients, full: make(chan struct{})}
+		log := &blockingLog{Log: b, enough: clients, full: make(chan struct{})}
 		n := newPipeNode(t, log, fanout.Options{})
 		n.follow(t, "").read()
 		var all sync.WaitGroup
 		for i := range clients {
-			c := n.follow(t, "cursor="+broker.CursorAt(1_000_000+uint64(i), fmt.Sprint("invented ", i)).String())
+			c := n.follow(t, "cursor="+broker.CursorAt(1_000_000+uint64(i), fmt.Sprint("unknown ", i)).String())
 			all.Go(func() {
 				if f := c.read(); *f.Resumed || score(f) != 1 {
-					t.Errorf("client %d: first frame %+v", i, f)
+					t.Errorf("client %d: first frame %+v, want a snapshot", i, f)
 				}
 			})
 		}
@@ -71,24 +72,26 @@ func TestInventedCursorsShareReadings(t *testing.T) {
 		log.mu.Lock()
 		defer log.mu.Unlock()
 		if log.calls > clients/4 || log.most > 2 {
-			t.Errorf("%d clients with invented cursors: %d readings of the log, %d of them open at a time; want at most %d and 2", clients, log.calls, log.most, clients/4)
+			t.Errorf("%d clients caused %d readings of the log, %d of them concurrent; want at most %d and 2",
+				clients, log.calls, log.most, clients/4)
 		}
 	})
 }
 
-// A stalledLog never ends a reading, except that of the node itself.
+// A stalledLog blocks each call of ReadLog except the first, which is the node's.
 type stalledLog struct {
 	broker.Log
 
 	mu            sync.Mutex
-	own           bool // has begun
-	stalled, most int
+	first         bool // ReadLog was called
+	stalled, most int  // stalled calls, and their maximum
 }
 
-func (l *stalledLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{}, h func(broker.Cursor, broker.Message) error) error {
+func (l *stalledLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
+	h func(broker.Cursor, broker.Message) error) error {
 	l.mu.Lock()
-	if !l.own {
-		l.own = true
+	if !l.first {
+		l.first = true
 		l.mu.Unlock()
 		return l.Log.ReadLog(ctx, from, caughtUp, h)
 	}
@@ -102,7 +105,8 @@ func (l *stalledLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp c
 	return nil
 }
 
-// When the log does not answer, clients whose cursors are ahead are told to try later.
+// When the log does not answer, the node closes clients whose cursors are ahead with 1013. They
+// share one reading.
 func TestStalledReadingsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 500
@@ -113,8 +117,8 @@ func TestStalledReadingsAreBounded(t *testing.T) {
 		n.follow(t, "").read()
 		var all sync.WaitGroup
 		for i := range clients {
-			time.Sleep(50 * time.Millisecond) // of the bubble's time
-			c := n.follow(t, "cursor="+broker.CursorAt(1_000_000+uint64(i), fmt.Sprint("invented ", i)).String())
+			time.Sleep(50 * time.Millisecond) // in the synctest bubble
+			c := n.follow(t, "cursor="+broker.CursorAt(1_000_000+uint64(i), fmt.Sprint("unknown ", i)).String())
 			all.Go(func() {
 				_ = c.conn.SetReadDeadline(time.Now().Add(time.Hour))
 				_, _, err := c.conn.ReadMessage()
@@ -127,19 +131,20 @@ func TestStalledReadingsAreBounded(t *testing.T) {
 		log.mu.Lock()
 		defer log.mu.Unlock()
 		if log.most != 1 {
-			t.Errorf("%d clients: %d stalled readings of the log at a time, want 1", clients, log.most)
+			t.Errorf("%d clients caused %d concurrent readings of the log, want 1", clients, log.most)
 		}
 	})
 }
 
-// A slowLog takes a while to open, as a log on a server does, and counts its readings.
+// A slowLog delays each call of ReadLog, as a server does, and counts the calls.
 type slowLog struct {
 	broker.Log
 
 	readings atomic.Int64
 }
 
-func (l *slowLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{}, h func(broker.Cursor, broker.Message) error) error {
+func (l *slowLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
+	h func(broker.Cursor, broker.Message) error) error {
 	l.readings.Add(1)
 	select {
 	case <-ctx.Done():
@@ -148,9 +153,9 @@ func (l *slowLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan
 	return l.Log.ReadLog(ctx, from, caughtUp, h)
 }
 
-// Clients of one delay whose place is no longer in memory share one timeline, however many come
-// at once.
-func TestHerdOfOneDelay(t *testing.T) {
+// Clients that connect at once with the same delay share one timeline, also if their place is no
+// longer in memory.
+func TestClientsWithOneDelayShareReadings(t *testing.T) {
 	const clients = 100
 	b := memory.New(nil, nil)
 	kept := checkpoints(t).Every(50)
@@ -162,7 +167,7 @@ func TestHerdOfOneDelay(t *testing.T) {
 		w.event()
 	}
 	log := &slowLog{Log: b}
-	n := newNodeWith(t, log, kept) // its memory begins at the checkpoint
+	n := newNodeWith(t, log, kept) // its history begins at the checkpoint
 	n.follow(t, "match=none").read()
 	var all sync.WaitGroup
 	for range clients {
@@ -171,6 +176,6 @@ func TestHerdOfOneDelay(t *testing.T) {
 	}
 	all.Wait()
 	if readings, most := log.readings.Load(), int64(20); readings < 2 || readings > most {
-		t.Errorf("%d clients of one delay: %d readings of the log, want 2 to %d", clients, readings, most)
+		t.Errorf("%d clients with one delay caused %d readings of the log, want 2 to %d", clients, readings, most)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// setHandlers lets the client answer control frames, not gorilla.
+// setHandlers makes the client answer control frames, instead of gorilla.
 func (c *client) setHandlers(ws *websocket.Conn) {
 	ws.SetReadLimit(maxFrame)
 	ws.SetPongHandler(func(string) error { c.heard(); return nil })
@@ -33,9 +33,9 @@ func (c *client) setHandlers(ws *websocket.Conn) {
 	})
 }
 
-// receive waits for a frame and handles it. It reports false when nothing more can be
-// read. Most of the memory of an idle connection is the stack of this call: a little
-// more doubles it.
+// receive waits for a frame and handles it. It reports false when nothing more can be read. The
+// stack of this call is most of the memory of an idle connection. If the call needed a little more,
+// the stack would double.
 func (c *client) receive(ws *websocket.Conn) bool {
 	kind, r, err := ws.NextReader()
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *client) receive(ws *websocket.Conn) bool {
 	return c.handleFrame(kind, r)
 }
 
-// endReceive closes a client whose frame is too large. It returns false, for receive.
+// endReceive closes the client if its frame is too large. It returns false, for receive.
 func (c *client) endReceive(err error) bool {
 	if errors.Is(err, websocket.ErrReadLimit) {
 		c.close(websocket.CloseMessageTooBig, "", endProtocol) // gorilla sends a close frame only in some cases
@@ -52,21 +52,21 @@ func (c *client) endReceive(err error) bool {
 	return false
 }
 
-// handleFrame reads a frame and handles it. A frame that breaks the protocol closes the
-// connection; later frames are ignored.
+// handleFrame reads a frame and handles it. If the frame breaks the protocol, handleFrame closes
+// the client. Later frames are ignored.
 func (c *client) handleFrame(kind int, r io.Reader) bool {
 	if !c.acceptFrame() {
 		return true
 	}
 	b, err := io.ReadAll(io.LimitReader(r, maxFrame+1))
 	switch {
-	case err != nil: // invalid compression, unless the connection has ended
+	case err != nil: // invalid compression, or the connection has ended
 		c.close(websocket.CloseProtocolError, "", endProtocol)
 		return false
 	case len(b) > maxFrame:
 		c.close(websocket.CloseMessageTooBig, "", endProtocol)
 	case kind != websocket.TextMessage:
-		c.close(websocket.CloseUnsupportedData, "want frames of JSON text", endProtocol)
+		c.close(websocket.CloseUnsupportedData, "want text frames with JSON", endProtocol)
 	case !utf8.Valid(b):
 		c.close(websocket.CloseInvalidFramePayloadData, "want UTF-8", endProtocol)
 	default:
@@ -77,19 +77,18 @@ func (c *client) handleFrame(kind int, r io.Reader) bool {
 	return true
 }
 
-// acceptFrame reports whether to handle another frame. It closes a client that sends
-// too many.
+// acceptFrame reports whether to handle another frame. It closes the client if it sends too many.
 func (c *client) acceptFrame() bool {
 	c.heard()
 	if c.frameRate == nil {
 		c.frameRate = rate.NewLimiter(framesASecond, frameBurst)
 	}
 	if !c.frameRate.Allow() {
-		c.close(closeTooMany, "too many frames", endProtocol)
+		c.close(closeTooMany, "too many frames; send fewer", endProtocol)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.closing && !c.shut
+	return !c.closing && !c.aborted
 }
 
 func (c *client) answer(frame []byte) {
@@ -98,7 +97,7 @@ func (c *client) answer(frame []byte) {
 	c.send(frame)
 }
 
-// A message is a frame from the client. The first member that is set counts.
+// A message is a frame from the client. Only the first member that is set has an effect.
 type message struct {
 	Subscribe   *filter.Filter  `json:"subscribe"`
 	Unsubscribe *filter.Filter  `json:"unsubscribe"`
@@ -110,10 +109,10 @@ func (c *client) handleMessage(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&m); err != nil {
-		return errors.New("the frame is not a JSON object of the protocol")
+		return errors.New("frame: want a JSON object with subscribe, unsubscribe or ping")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("the frame has more than one JSON value")
+		return errors.New("frame: want one JSON object, got more")
 	}
 	switch {
 	case m.Subscribe != nil:
@@ -130,5 +129,5 @@ func (c *client) handleMessage(b []byte) error {
 		c.answer(wire.NewObject("", pong).Bytes(wire.Plain))
 		return nil
 	}
-	return errors.New("the frame has none of subscribe, unsubscribe and ping")
+	return errors.New("frame: want one of subscribe, unsubscribe and ping")
 }

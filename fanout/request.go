@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -12,35 +13,35 @@ import (
 	"github.com/matchwire/matchwire/fanout/filter"
 )
 
-// Bounds of the parameters.
+// Bounds of the query parameters.
 const (
 	maxDelay = time.Hour
 	minSpeed = 0.1
 	maxSpeed = 1000
 )
 
-// A request is what a client asks for when it connects.
+// A request holds the query parameters of a client and the expiry of its token.
 type request struct {
 	filter   filter.Filter
-	cursor   *broker.Cursor // of the last frame that it received; nil: none
+	cursor   *broker.Cursor // of the last frame that the client received; nil if there is none
 	pace     pace
-	from     time.Time // to play back from
-	conflate bool      // when it is too slow, send a snapshot in place of closing it
-	expires  int64     // when its token expires, in Unix seconds; 0: never
+	from     time.Time // time to play back from
+	conflate bool      // when the client is too slow, send a snapshot instead of closing it
+	expires  int64     // when the token expires, in Unix seconds; 0: never
 }
 
 var parameters = []string{"topics", "match", "team", "cursor", "delay", "from", "speed", "conflate", "nothing", "token"}
 
-// parseRequest parses the query of a request. An unknown parameter is an error: a
-// misspelt filter would choose everything. lastEventID is the header of an SSE client
-// that reconnects; it is newer than the cursor in the query.
+// parseRequest parses the query of a request. An unknown parameter is an error, because a filter
+// with a misspelled name would select everything. lastEventID is the header of an SSE client that
+// reconnects. It overrides the cursor in the query, which is older.
 func parseRequest(q url.Values, lastEventID string, now time.Time) (r request, err error) {
 	for name, values := range q {
 		if !slices.Contains(parameters, name) {
 			return r, fmt.Errorf("parameter %q: want one of %s", name, strings.Join(parameters, ", "))
 		}
 		if len(values) > 1 && !slices.Contains([]string{"topics", "match", "team"}, name) {
-			return r, fmt.Errorf("%s: given %d times", name, len(values))
+			return r, fmt.Errorf("parameter %s: given %d times, want it once", name, len(values))
 		}
 	}
 	if r.filter, err = filter.Parse(q); err != nil {
@@ -64,7 +65,7 @@ func parseRequest(q url.Values, lastEventID string, now time.Time) (r request, e
 		}
 	}
 	if r.filter.Nothing && !r.filter.Empty() {
-		return r, fmt.Errorf("nothing: want none of topics, match and team with it")
+		return r, errors.New("nothing: not allowed together with topics, match or team")
 	}
 	return r, r.parsePace(q, now)
 }
@@ -73,27 +74,28 @@ func (r *request) parsePace(q url.Values, now time.Time) error {
 	delay, from, speed := q.Get("delay"), q.Get("from"), q.Get("speed")
 	switch {
 	case delay != "" && from+speed != "":
-		return fmt.Errorf("delay and from: want one of them")
+		return errors.New("delay: not allowed together with from or speed")
 	case delay != "":
 		n, err := strconv.Atoi(delay)
 		if err != nil || n < 0 || n > int(maxDelay.Seconds()) {
-			return fmt.Errorf("delay %q: want whole seconds up to %.0f", delay, maxDelay.Seconds())
+			return fmt.Errorf("delay %q: want a whole number of seconds from 0 to %.0f", delay, maxDelay.Seconds())
 		}
 		r.pace.delay = time.Duration(n) * time.Second
 	case from != "":
 		t, err := time.Parse(time.RFC3339, from)
 		if err != nil || t.After(now) {
-			return fmt.Errorf("from %q: want a time that has passed, like 2016-11-06T23:30:00Z", from)
+			return fmt.Errorf("from %q: want a time in the past, like 2016-11-06T23:30:00Z", from)
 		}
 		r.from, r.pace.speed = t, 1
 		if speed == "" {
 			return nil
 		}
-		if r.pace.speed, err = strconv.ParseFloat(speed, 64); err != nil || !(r.pace.speed >= minSpeed && r.pace.speed <= maxSpeed) {
+		r.pace.speed, err = strconv.ParseFloat(speed, 64)
+		if err != nil || !(r.pace.speed >= minSpeed && r.pace.speed <= maxSpeed) {
 			return fmt.Errorf("speed %q: want a number from %v to %v", speed, minSpeed, maxSpeed)
 		}
 	case speed != "":
-		return fmt.Errorf("speed: want from with it")
+		return errors.New("speed: needs the parameter from")
 	}
 	return nil
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// roundBuffers are what a round needs, kept for the next.
+// roundBuffers are the buffers of a round, which the next round reuses.
 type roundBuffers struct {
 	frames  []*eventlog.Frame
-	wanting []int    // how many clients want each frame
-	groups  []*group // that want any of them
-	batches []*batch // one for each group, and spare ones
+	wanting []int    // for each frame, the number of clients that want it
+	groups  []*group // groups that want any of the frames
+	batches []*batch // one for each group, and unused ones
 	targets []target // all clients of the groups
 }
 
-// round sends the frames that are due. more says that others are due too. If none
-// is, wait is how long it takes until one is, 0 if there is none.
+// round sends the frames that are due. more reports whether further frames are due. If not, wait is
+// how long it takes until the next frame is due, or 0 if there is no next frame.
 func (t *timeline) round() (more bool, wait time.Duration) {
 	began := time.Now()
 	t.mu.Lock()
@@ -36,7 +36,7 @@ func (t *timeline) round() (more bool, wait time.Duration) {
 	} else {
 		t.gather(frames, position)
 		t.mu.Unlock()
-		spread(b.targets, t.patient)
+		spread(b.targets, t.allowSlow)
 		t.hub.recordRound(t, frames, b.wanting, began)
 		b.clear()
 	}
@@ -49,8 +49,7 @@ func (t *timeline) round() (more bool, wait time.Duration) {
 	return false, max(t.clock.until(due), time.Millisecond)
 }
 
-// gather moves the timeline on by some frames, and finds the clients that want them.
-// mu is held.
+// gather advances the timeline past frames, and finds the clients that want them. mu is held.
 func (t *timeline) gather(frames []*eventlog.Frame, position uint64) {
 	b := &t.buffers
 	for _, f := range frames {
@@ -84,7 +83,7 @@ func (b *roundBuffers) nextBatch() *batch {
 	return b.batches[len(b.groups)]
 }
 
-// clear drops the contents and keeps the memory.
+// clear empties the buffers and keeps their memory.
 func (b *roundBuffers) clear() {
 	for _, one := range b.batches[:len(b.groups)] {
 		one.clear()
@@ -95,11 +94,11 @@ func (b *roundBuffers) clear() {
 	b.targets, b.groups, b.wanting = b.targets[:0], b.groups[:0], b.wanting[:0]
 }
 
-// A batch is the frames of a round for one group.
+// A batch holds the frames of a round for one group.
 type batch struct {
 	frames      []*eventlog.Frame
 	first, last uint64              // offsets
-	bytes       [wire.Codecs][]byte // of all frames, for the codecs of the group's clients
+	bytes       [wire.Codecs][]byte // all frames, encoded for the codecs that the group uses
 	buffers     [wire.Codecs][]byte
 }
 
@@ -109,8 +108,8 @@ type target struct {
 	batch  *batch
 }
 
-// seal encodes a complete batch, and appends its clients to targets. The timeline's
-// mu is held.
+// seal encodes a complete batch and appends the clients of its group to targets. timeline.mu is
+// held.
 func (b *batch) seal(g *group, targets []target) []target {
 	b.first, b.last = b.frames[0].Cursor.Offset, b.frames[len(b.frames)-1].Cursor.Offset
 	for c, members := range g.members {
@@ -124,7 +123,7 @@ func (b *batch) seal(g *group, targets []target) []target {
 	return targets
 }
 
-// encode concatenates the frames, once for all clients.
+// encode concatenates the encoded frames.
 func (b *batch) encode(c wire.Codec) {
 	if len(b.frames) == 1 {
 		b.bytes[c] = b.frames[0].Object.Bytes(c)
@@ -137,31 +136,31 @@ func (b *batch) encode(c wire.Codec) {
 	b.bytes[c] = b.buffers[c]
 }
 
-// clear drops the contents and keeps the memory.
+// clear empties the batch and keeps its memory.
 func (b *batch) clear() {
 	clear(b.frames)
 	b.frames = b.frames[:0]
 	b.bytes = [wire.Codecs][]byte{}
 }
 
-// spread writes to all targets. Many are shared among goroutines: each write is a
-// system call of some microseconds.
-func spread(targets []target, patient bool) {
+// spread writes to all targets. Each write is a system call of some microseconds, so spread uses
+// several goroutines if there are many targets.
+func spread(targets []target, allowSlow bool) {
 	const perGoroutine = 256
-	parts := max(1, min(runtime.GOMAXPROCS(0)/2, len(targets)/perGoroutine)) // leave processors for the readers
+	parts := max(1, min(runtime.GOMAXPROCS(0)/2, len(targets)/perGoroutine)) // leaves processors for reading
 	size := (len(targets) + parts - 1) / parts
 	var others sync.WaitGroup
 	for len(targets) > size {
 		part := targets[:size]
 		targets = targets[size:]
-		others.Go(func() { deliver(part, patient) })
+		others.Go(func() { deliver(part, allowSlow) })
 	}
-	deliver(targets, patient)
+	deliver(targets, allowSlow)
 	others.Wait()
 }
 
-func deliver(targets []target, patient bool) {
+func deliver(targets []target, allowSlow bool) {
 	for _, t := range targets {
-		t.client.deliver(t.batch, patient)
+		t.client.deliver(t.batch, allowSlow)
 	}
 }

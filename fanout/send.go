@@ -7,13 +7,14 @@ import (
 	"github.com/matchwire/matchwire/fanout/eventlog"
 )
 
-// send sends a whole frame of the client's own. The frame must not change. mu is held.
+// send sends a frame that is not from the history. The caller must not change the frame later. mu
+// is held.
 func (c *client) send(frame []byte) {
-	if c.shut || c.closing {
+	if c.aborted || c.closing {
 		return
 	}
 	waiting := 0
-	for _, o := range c.own {
+	for _, o := range c.pending {
 		waiting += len(o)
 	}
 	if waiting > maxLag {
@@ -23,27 +24,27 @@ func (c *client) send(frame []byte) {
 	c.write(frame)
 }
 
-// write writes b now, or queues it behind what waits. mu is held.
+// write writes b now, or queues it if something already waits. mu is held.
 func (c *client) write(b []byte) {
 	if !c.draining {
 		n := c.writeNow(b)
-		if n == len(b) || c.shut {
+		if n == len(b) || c.aborted {
 			return
 		}
 		if n > 0 {
-			c.begun = b[n:]
+			c.partial = b[n:]
 			c.startDrain()
 			return
 		}
 	}
 	if len(b) > 0 {
-		c.own = append(c.own, b)
+		c.pending = append(c.pending, b)
 	}
 	c.startDrain()
 }
 
-// writeNow writes what the kernel accepts at once. Call it only while nothing waits.
-// mu is held.
+// writeNow writes as much of b as the kernel accepts at once, and returns how much. Call it only
+// while nothing waits. mu is held.
 func (c *client) writeNow(b []byte) int {
 	n, err := c.direct.Write(b)
 	if err != nil {
@@ -53,19 +54,19 @@ func (c *client) writeNow(b []byte) int {
 	return n
 }
 
-// deliver sends a batch of the client's group. On a patient timeline it is never too
-// slow.
-func (c *client) deliver(b *batch, patient bool) {
+// deliver sends a batch to the client. If allowSlow is true, deliver does not close the client for
+// being too slow.
+func (c *client) deliver(b *batch, allowSlow bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.shut || c.closing || b.last < c.next:
+	case c.aborted || c.closing || b.last < c.next:
 	case c.draining:
-		if c.lag += len(b.bytes[c.codec]); c.lag > maxLag && !patient {
+		if c.lag += len(b.bytes[c.codec]); c.lag > maxLag && !allowSlow {
 			c.tooSlow()
 		}
 	case b.first < c.next:
-		c.startDrain() // it has received a part; drain sends the rest
+		c.startDrain() // the client has received a part; drain sends the rest
 	default:
 		bytes := b.bytes[c.codec]
 		n := c.writeNow(bytes)
@@ -78,7 +79,7 @@ func (c *client) deliver(b *batch, patient bool) {
 	}
 }
 
-// advance notes that the first n bytes of frames are written. mu is held.
+// advance records that the first n bytes of frames are written. mu is held.
 func (c *client) advance(frames []*eventlog.Frame, n int) {
 	for _, f := range frames {
 		size := f.Object.Size(c.codec)
@@ -86,7 +87,7 @@ func (c *client) advance(frames []*eventlog.Frame, n int) {
 			return
 		}
 		if n < size {
-			c.begun = f.Object.Append(nil, c.codec)[n:]
+			c.partial = f.Object.Append(nil, c.codec)[n:]
 		}
 		n -= size
 		c.next = eventlog.After(f.Cursor)
@@ -94,19 +95,19 @@ func (c *client) advance(frames []*eventlog.Frame, n int) {
 	}
 }
 
-// tooSlow closes a client that is too slow. If it has asked so, it receives a snapshot
-// in place of all that waits. mu is held.
+// tooSlow closes a client that is too slow. If the client conflates, it instead drops everything
+// that waits and makes drain send a snapshot. mu is held.
 func (c *client) tooSlow() {
-	c.own, c.lag = nil, 0
+	c.pending, c.lag = nil, 0
 	if c.conflate {
 		c.stale = true
 		c.hub.metrics.conflated.Add(1)
 		return
 	}
-	c.closeLocked(closeTooSlow, "too slow; resume by cursor", endSlow)
+	c.closeLocked(closeTooSlow, "too slow; reconnect with your cursor", endSlow)
 }
 
-// startDrain starts drain unless it runs. mu is held.
+// startDrain starts drain unless it is running. mu is held.
 func (c *client) startDrain() {
 	if !c.draining {
 		c.draining = true
@@ -114,14 +115,14 @@ func (c *client) startDrain() {
 	}
 }
 
-// drain sends what waits until the client has received everything, or accepts nothing
-// for writeTimeout.
+// drain sends what waits until the client has received everything. It aborts the client if it
+// accepts nothing for writeTimeout.
 func (c *client) drain() {
 	for {
 		_ = c.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 		var state drainState
 		var err error
-		if c.direct.Direct() {
+		if c.direct.Supported() {
 			err = c.direct.WhenWritable(func() bool {
 				state = c.drainNow()
 				return state != blocked
@@ -152,12 +153,12 @@ type drainState int
 
 const (
 	progressed    drainState = iota // some bytes were written
-	blocked                         // the client accepts nothing now
-	done                            // there is nothing left to send
-	needsSnapshot                   // the client must receive a snapshot first
+	blocked                         // the client accepts no bytes now
+	done                            // nothing is left to send
+	needsSnapshot                   // the client must receive a snapshot next
 )
 
-// drainNow writes once without waiting.
+// drainNow writes once without blocking.
 func (c *client) drainNow() drainState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -177,21 +178,21 @@ func (c *client) drainNow() drainState {
 		return blocked
 	}
 	c.sent(o, n, next)
-	c.heard() // a client that is behind and accepts bytes is alive
+	c.heard() // a client that accepts bytes is alive
 	return progressed
 }
 
-// waitedWrite is how long a write takes at least if it had to wait for the client.
-const waitedWrite = 50 * time.Millisecond
+// minBlockedWrite is the least duration of a write that had to wait for the client.
+const minBlockedWrite = 50 * time.Millisecond
 
-// drainBlocking writes once, and waits.
+// drainBlocking writes once and blocks until the write ends.
 func (c *client) drainBlocking() (drainState, error) {
 	o := chunks.Get().(*chunk)
 	defer o.free()
 	c.mu.Lock()
 	next, state := c.prepare(o)
 	if state == progressed {
-		c.sent(o, len(o.bytes), next) // if the write fails, the connection ends anyway
+		c.sent(o, len(o.bytes), next) // if the write fails, drain aborts the client anyway
 	}
 	c.mu.Unlock()
 	if state != progressed {
@@ -199,15 +200,15 @@ func (c *client) drainBlocking() (drainState, error) {
 	}
 	began := time.Now()
 	_, err := c.conn.Write(o.bytes)
-	if err == nil && time.Since(began) > waitedWrite {
-		c.heard() // the write had to wait, so the client has read
+	if err == nil && time.Since(began) > minBlockedWrite {
+		c.heard() // the write ended when the client read something
 	}
 	return progressed, err
 }
 
-// prepare fills o. If there is nothing to send, drain ends. mu is held.
+// prepare fills o. If there is nothing to send, it records that drain ends. mu is held.
 func (c *client) prepare(o *chunk) (next uint64, state drainState) {
-	if c.shut {
+	if c.aborted {
 		c.draining = false
 		return 0, done
 	}
@@ -228,16 +229,18 @@ func (c *client) prepare(o *chunk) (next uint64, state drainState) {
 	return next, done
 }
 
-// A chunk is what is written at once to a client that is behind.
+// A chunk holds the bytes of one write to a client that is behind. They are the rest of a partly
+// written frame, then frames of client.pending, then frames of the history.
 type chunk struct {
-	bytes  []byte            // to write
-	own    int               // how many of the client's own frames it contains
-	frames []*eventlog.Frame // of the history that it contains
-	buffer []byte
+	bytes   []byte            // the bytes to write
+	pending int               // number of frames of client.pending in bytes
+	frames  []*eventlog.Frame // frames of the history in bytes
+	buffer  []byte            // memory for bytes
 }
 
 var chunks = sync.Pool{New: func() any { return &chunk{buffer: make([]byte, 0, 2*chunkBytes)} }}
 
+// free returns the chunk to the pool.
 func (o *chunk) free() {
 	clear(o.frames)
 	if o.bytes = nil; cap(o.buffer) <= 4*chunkBytes {
@@ -245,29 +248,30 @@ func (o *chunk) free() {
 	}
 }
 
-// fill collects what to write next, nothing if the client has everything. next is its
-// position after that. mu is held.
+// fill fills o with the bytes to write next, or with none if the client has received everything.
+// next is the client's position after the write. mu is held.
 func (c *client) fill(o *chunk) (next uint64) {
-	o.bytes, o.own, o.frames = nil, 0, o.frames[:0]
-	if len(c.begun) == 0 && len(c.own) > 0 && !c.stale {
-		c.begun, c.own = c.own[0], c.own[1:]
+	o.bytes, o.pending, o.frames = nil, 0, o.frames[:0]
+	if len(c.partial) == 0 && len(c.pending) > 0 && !c.stale {
+		c.partial, c.pending = c.pending[0], c.pending[1:]
 	}
-	if len(c.begun) >= chunkBytes || c.stale { // by itself, without a copy
-		o.bytes = c.begun[:min(len(c.begun), chunkBytes)]
+	if len(c.partial) >= chunkBytes || c.stale { // written alone, without a copy
+		o.bytes = c.partial[:min(len(c.partial), chunkBytes)]
 		return c.next
 	}
-	o.buffer = append(o.buffer[:0], c.begun...)
-	for _, b := range c.own {
+	o.buffer = append(o.buffer[:0], c.partial...)
+	for _, b := range c.pending {
 		if len(o.buffer) < chunkBytes {
 			o.buffer = append(o.buffer, b...)
-			o.own++
+			o.pending++
 		}
 	}
 	o.bytes = o.buffer
-	if c.closing || c.group == nil || o.own < len(c.own) {
+	if c.closing || c.group == nil || o.pending < len(c.pending) {
 		return c.next
 	}
-	frames, next, ok := c.timeline.history.Load().Select(o.frames, c.next, c.timeline.position.Load(), chunkBytes-len(o.buffer), c.group.filter.Event)
+	frames, next, ok := c.timeline.history.Load().Select(o.frames, c.next, c.timeline.position.Load(),
+		chunkBytes-len(o.buffer), c.group.filter.Selects)
 	if !ok {
 		c.tooSlow()
 		return c.fill(o)
@@ -280,23 +284,23 @@ func (c *client) fill(o *chunk) (next uint64) {
 	return next
 }
 
-// sent notes that the first n bytes of a chunk are written. mu is held.
+// sent records that the first n bytes of a chunk are written. mu is held.
 func (c *client) sent(o *chunk, n int, next uint64) {
 	c.hub.metrics.bytes.Add(int64(n))
 	all := n == len(o.bytes)
-	if n < len(c.begun) {
-		c.begun = c.begun[n:]
+	if n < len(c.partial) {
+		c.partial = c.partial[n:]
 		return
 	}
-	n -= len(c.begun)
-	c.begun = nil
-	for _, b := range c.own[:o.own] {
+	n -= len(c.partial)
+	c.partial = nil
+	for _, b := range c.pending[:o.pending] {
 		if n < len(b) && n > 0 {
-			c.begun = b[n:]
+			c.partial = b[n:]
 		} else if n < len(b) {
 			return
 		}
-		c.own = c.own[1:]
+		c.pending = c.pending[1:]
 		if n -= len(b); n < 0 {
 			return
 		}

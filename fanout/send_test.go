@@ -6,13 +6,15 @@ import (
 	"testing"
 )
 
-// However little of it the kernel takes, what waits for a client goes out whole
-// and in order.
-func TestSentInParts(t *testing.T) {
-	begun, own := []byte("the rest of one;"), [][]byte{[]byte("a frame;"), []byte("another;"), []byte(strings.Repeat("x", 2*chunkBytes)), []byte("the last")}
-	want := append(bytes.Clone(begun), bytes.Join(own, nil)...)
+// Everything that waits for a client is sent completely and in order, even if the kernel accepts it
+// in small parts.
+func TestPendingFramesAreSentInParts(t *testing.T) {
+	partial := []byte("the rest of one;")
+	long := strings.Repeat("x", 2*chunkBytes)
+	pending := [][]byte{[]byte("a frame;"), []byte("another;"), []byte(long), []byte("the last")}
+	want := append(bytes.Clone(partial), bytes.Join(pending, nil)...)
 	for first := 1; first < 60; first++ {
-		c := &client{hub: &Hub{}, begun: begun, own: append([][]byte{}, own...)}
+		c := &client{hub: &Hub{}, partial: partial, pending: append([][]byte{}, pending...)}
 		var got []byte
 		for step := first; ; step = 1 << 30 {
 			o := &chunk{}
@@ -25,7 +27,7 @@ func TestSentInParts(t *testing.T) {
 			c.sent(o, n, next)
 		}
 		if !bytes.Equal(got, want) {
-			t.Fatalf("after %d bytes at first, %d went out, want %d: %.80q", first, len(got), len(want), got)
+			t.Fatalf("with a first write of %d bytes, %d bytes were sent, want %d: %.80q", first, len(got), len(want), got)
 		}
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/matchwire/matchwire/internal/problem"
 )
 
-// ServeSSE serves an EventSource: GET /sse with the parameters of ServeWS. It sends the
-// same objects, with the cursor as the ID of each event. The connection is hijacked, so
-// that frames are written in the same way as to WebSockets.
+// ServeSSE serves GET /sse as server-sent events. It has the parameters of [Hub.ServeWS] and sends
+// the same objects, with the cursor as the ID of each event. It hijacks the connection, so that
+// frames are written in the same way as to WebSockets.
 func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request) {
 	req, ok := h.accept(w, r)
 	if !ok {
@@ -21,10 +21,11 @@ func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		h.removeConnection()
-		problem.Write(w, http.StatusHTTPVersionNotSupported, "streams need HTTP/1.1", "")
+		problem.Write(w, http.StatusHTTPVersionNotSupported, "event streams need HTTP/1.1", "")
 		return
 	}
-	head := "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\nConnection: close\r\n"
+	head := "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n" +
+		"X-Accel-Buffering: no\r\nConnection: close\r\n"
 	if origin := r.Header.Get("Origin"); origin != "" { // accept has checked it
 		head += "Access-Control-Allow-Origin: " + origin + "\r\nVary: Origin\r\n"
 	}
@@ -35,7 +36,7 @@ func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request) {
 		conn.Close()
 		return
 	}
-	h.serve(newClient(h, conn, wire.Stream), req, func() {
+	h.serve(newClient(h, conn, wire.SSE), req, func() {
 		var b [64]byte
 		for received := 0; received < maxFrame; { // an EventSource sends nothing
 			n, err := conn.Read(b[:])

@@ -13,15 +13,15 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A source is an EventSource as a browser's: what it says of itself it has from
-// the stream alone.
+// A source parses a stream of server-sent events like the EventSource of a browser.
 type source struct {
 	t     *testing.T
 	resp  *http.Response
 	lines *bufio.Reader
-	id    string
+	id    string // the last event ID
 }
 
+// sse opens a stream. last is the header Last-Event-ID, or "".
 func (n *node) sse(t *testing.T, query, last string) *source {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.URL+"/sse?"+query, nil)
@@ -42,7 +42,7 @@ func (n *node) sse(t *testing.T, query, last string) *source {
 	return &source{t: t, resp: resp, lines: bufio.NewReader(resp.Body)}
 }
 
-// next is the next event that has data, by its name; id follows every block.
+// next returns the name and the data of the next event with data. It also updates id.
 func (s *source) next() (name, data string) {
 	s.t.Helper()
 	timeout := time.AfterFunc(10*time.Second, func() { s.resp.Body.Close() })
@@ -76,13 +76,12 @@ func (s *source) read() frame {
 		s.t.Fatalf("%s: %v", data, err)
 	}
 	if f.Cursor != s.id {
-		s.t.Errorf("id %q of a frame with cursor %q", s.id, f.Cursor)
+		s.t.Errorf("event ID %q differs from cursor %q", s.id, f.Cursor)
 	}
 	return f
 }
 
-// An EventSource that was cut off comes back with Last-Event-ID and misses
-// nothing.
+// An EventSource that reconnects with Last-Event-ID misses nothing.
 func TestSSEResumes(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -93,22 +92,21 @@ func TestSSEResumes(t *testing.T) {
 	s.resp.Body.Close()
 	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
 	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
-	s = n.sse(t, "topics=soccer.%23&cursor=7-00000001", s.id) // the header is newer
+	s = n.sse(t, "topics=soccer.%23&cursor=7-00000001", s.id) // the header overrides the query
 	if f := s.read(); !*f.Resumed {
-		t.Fatalf("not resumed: %+v", f)
+		t.Fatalf("first frame %+v, want it resumed", f)
 	}
 	if f := s.read(); !strings.Contains(string(f.Event), `"seq":2`) {
-		t.Errorf("%s", f.Event)
+		t.Errorf("received %s, want event 2", f.Event)
 	}
 	go n.stop()
 	if name, data := s.next(); name != "close" || !strings.Contains(data, "1001") {
-		t.Errorf("at the end: %s %s", name, data)
+		t.Errorf("the stream ends with event %q, data %s, want close with 1001", name, data)
 	}
 }
 
-// An event that somebody else has encoded over several lines is one all the
-// same.
-func TestSSEOfManyLines(t *testing.T) {
+// The JSON of an event from another program may have several lines.
+func TestSSEWithMultilineJSON(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	s := n.sse(t, "", "")
@@ -123,6 +121,6 @@ func TestSSEOfManyLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	if e, err := event.Decode(s.read().Event); err != nil || e.ID != m.ID {
-		t.Errorf("%+v %v", e, err)
+		t.Errorf("received %+v, %v, want event %s", e, err, m.ID)
 	}
 }

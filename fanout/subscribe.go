@@ -9,24 +9,25 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// maxDeflated bounds the snapshots that are compressed. Compressing takes long, and
-// the other clients of the timeline wait.
+// maxDeflated bounds the size of snapshots to compress. The other clients of the timeline have to
+// wait for the compression.
 const maxDeflated = 256 << 10
 
-// subscribe adds a client that has received everything up to a cursor. Without a cursor
-// it sends a snapshot first. The outcome is retry if the timeline has ended, or the
-// cursor is no longer in memory.
+// subscribe adds a client and sends the first frame. With a cursor, the client continues after it.
+// Without one, the first frame is a snapshot. The outcome is retry if the timeline has ended, or
+// the cursor is no longer in memory.
 func (t *timeline) subscribe(c *client, f filter.Filter, cursor *broker.Cursor) outcome {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	h := t.history.Load()
-	if t.ended || closed(t.hub.stopping) || cursor != nil && h == t.hub.history && h.Find(*cursor) != eventlog.InMemory {
+	if t.ended || closed(t.hub.stopping) ||
+		cursor != nil && h == t.hub.history && h.Find(*cursor) != eventlog.InMemory {
 		return retry
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.shut || c.closing || c.readEnded {
-		return admitted // it has left meanwhile
+	if c.aborted || c.closing || c.readEnded {
+		return admitted // the client has disconnected
 	}
 	t.index.add(c, f)
 	c.timeline, c.next = t, t.position.Load()
@@ -38,7 +39,8 @@ func (t *timeline) subscribe(c *client, f filter.Filter, cursor *broker.Cursor) 
 		}
 		return admitted
 	}
-	c.send(wire.NewObject(cursor.String(), fmt.Appendf(nil, `{"cursor":"%s","resumed":true}`, cursor)).Bytes(c.codec))
+	resumed := fmt.Appendf(nil, `{"cursor":"%s","resumed":true}`, cursor)
+	c.send(wire.NewObject(cursor.String(), resumed).Bytes(c.codec))
 	if c.next = eventlog.After(*cursor); c.next < t.position.Load() {
 		c.startDrain()
 	}
@@ -57,7 +59,7 @@ func (c *client) unsubscribe() {
 	}
 }
 
-// remove reports false if the client has moved to another timeline.
+// remove removes a client. It reports false if the client has moved to another timeline.
 func (t *timeline) remove(c *client) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,8 +72,8 @@ func (t *timeline) remove(c *client) bool {
 	return true
 }
 
-// changeFilter replaces the filter of a client, and sends a snapshot of what it
-// chooses. It waits until the client has a timeline.
+// changeFilter replaces the filter of the client and sends a snapshot for the new one. It waits
+// until the client has a timeline.
 func (c *client) changeFilter(change func(filter.Filter) (filter.Filter, error)) error {
 	for {
 		t := c.awaitTimeline()
@@ -84,12 +86,12 @@ func (c *client) changeFilter(change func(filter.Filter) (filter.Filter, error))
 	}
 }
 
-// awaitTimeline waits until the client has a timeline. It returns nil if the client is
-// closed first.
+// awaitTimeline waits until the client has a timeline and returns it. It returns nil if the client
+// is closed first.
 func (c *client) awaitTimeline() *timeline {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.timeline == nil && !c.closing && !c.shut {
+	for c.timeline == nil && !c.closing && !c.aborted {
 		if c.changed == nil {
 			c.changed = make(chan struct{})
 		}
@@ -98,13 +100,13 @@ func (c *client) awaitTimeline() *timeline {
 		<-changed
 		c.mu.Lock()
 	}
-	if c.closing || c.shut {
+	if c.closing || c.aborted {
 		return nil
 	}
 	return c.timeline
 }
 
-// notify ends the waiting of awaitTimeline. mu is held.
+// notify wakes awaitTimeline. mu is held.
 func (c *client) notify() {
 	if c.changed != nil {
 		close(c.changed)
@@ -112,7 +114,8 @@ func (c *client) notify() {
 	}
 }
 
-// changeFilter reports whether the client has moved to another timeline.
+// changeFilter is client.changeFilter on one timeline. moved reports that the client has moved to
+// another timeline.
 func (t *timeline) changeFilter(c *client, change func(filter.Filter) (filter.Filter, error)) (moved bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -122,7 +125,7 @@ func (t *timeline) changeFilter(c *client, change func(filter.Filter) (filter.Fi
 		return true, nil
 	}
 	if c.group == nil {
-		return false, nil // it has unsubscribed
+		return false, nil // the client has disconnected
 	}
 	f, err := change(c.group.filter)
 	if err != nil {
@@ -133,9 +136,8 @@ func (t *timeline) changeFilter(c *client, change func(filter.Filter) (filter.Fi
 	return false, t.sendSnapshot(c)
 }
 
-// sendSnapshot sends a client a snapshot of what its filter chooses. If the client came
-// from another timeline and is ahead of this one, it is a snapshot at the client's
-// position. mu and the client's are held.
+// sendSnapshot sends a snapshot of the matches that the filter of a client selects. If the client
+// is ahead of the timeline, the snapshot is at the client's position. t.mu and c.mu are held.
 func (t *timeline) sendSnapshot(c *client) (err error) {
 	var s *wire.Object
 	if position := t.position.Load(); c.next > position {
@@ -156,8 +158,8 @@ func (t *timeline) sendSnapshot(c *client) (err error) {
 	return nil
 }
 
-// snapshot returns the snapshot for a group at position. It is encoded once. mu is
-// held.
+// snapshot returns the snapshot for a group at the current position. It encodes each snapshot once.
+// mu is held.
 func (t *timeline) snapshot(g *group) (*wire.Object, error) {
 	position := t.position.Load()
 	if g.snapshot != nil && g.snapshotAt == position {
@@ -170,13 +172,13 @@ func (t *timeline) snapshot(g *group) (*wire.Object, error) {
 	return s, err
 }
 
-// newSnapshot encodes the states of the matches that a filter chooses, without the
-// incidents that the token does not allow.
+// newSnapshot encodes the states of the matches that a filter selects, without the incidents that
+// the token does not allow.
 func newSnapshot(states eventlog.States, f filter.Filter, at broker.Cursor) (*wire.Object, error) {
 	b := []byte(`{"snapshot":{"matches":[`)
 	for i, m := range selectStates(states, f) {
 		if f.Allowed != nil && len(f.Allowed.Topics) > 0 {
-			m = m.WithIncidents(func(i *eventlog.Incident) bool { return f.Allowed.Topic(i.Key) })
+			m = m.WithIncidents(func(i *eventlog.Incident) bool { return f.Allowed.SelectsTopic(i.Key) })
 		}
 		one, err := m.Encode()
 		if err != nil {
@@ -190,22 +192,22 @@ func newSnapshot(states eventlog.States, f filter.Filter, at broker.Cursor) (*wi
 	return wire.NewObject(at.String(), fmt.Appendf(b, `]},"cursor":"%s","resumed":false}`, at)), nil
 }
 
-// selectStates returns the states of the matches of which a filter chooses any
-// incident, the latest changed first.
+// selectStates returns the states of the matches for which a filter selects an incident. The match
+// that changed last comes first.
 func selectStates(states eventlog.States, f filter.Filter) []*eventlog.MatchState {
-	chosen := map[string]bool{} // by routing key: many incidents have the same
+	selected := map[string]bool{} // cache by routing key, which many incidents share
 	return states.Select(func(m *eventlog.MatchState) bool {
-		if !f.MatchOf(&m.Match) {
+		if !f.SelectsMatch(&m.Match) {
 			return false
 		}
-		if f.AnyTopic() {
+		if f.SelectsEveryTopic() {
 			return true
 		}
 		for _, i := range m.Incidents {
-			ok, known := chosen[i.Key]
+			ok, known := selected[i.Key]
 			if !known {
-				ok = f.Topic(i.Key)
-				chosen[i.Key] = ok
+				ok = f.SelectsTopic(i.Key)
+				selected[i.Key] = ok
 			}
 			if ok {
 				return true
@@ -215,14 +217,14 @@ func selectStates(states eventlog.States, f filter.Filter) []*eventlog.MatchStat
 	})
 }
 
-// resync sends a client that was too slow a snapshot in place of what it missed.
+// resync sends a snapshot to a client that was too slow.
 func (t *timeline) resync(c *client) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.timeline != t {
-		return // the other timeline does it
+		return // drain calls resync of the other timeline
 	}
 	if c.stale = false; c.group == nil {
 		return
@@ -233,8 +235,8 @@ func (t *timeline) resync(c *client) {
 	}
 }
 
-// moveTo moves all clients to another timeline, whose history has all that they still
-// need. Call it between rounds only.
+// moveTo moves all clients to another timeline and ends t. The history of the other timeline must
+// have all frames that the clients still need. Call moveTo between rounds only.
 func (t *timeline) moveTo(to *timeline) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

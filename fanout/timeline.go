@@ -11,42 +11,42 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// A timeline sends the frames of a history to its clients, when its clock says that
-// they are due: the live timeline at once, that of a delay some seconds later.
+// A timeline sends the frames of a history to its clients when its clock shows that they are due.
+// The live timeline sends them at once.
 //
-// Locks are taken in the order Hub.mu, timeline.mu, client.mu. Only moveTo holds those of
-// two timelines.
+// The lock order is Hub.mu, timeline.mu, client.mu. Only moveTo holds the mu of two timelines.
 type timeline struct {
 	hub     *Hub
 	clock   clock
 	history atomic.Pointer[eventlog.History]
-	// position is where the timeline is: clients that are not behind have received what
-	// they want before it. It is written with mu held.
-	position atomic.Uint64
-	patient  bool // no client is too slow for it
+	// position is the log position of the timeline. Clients that are not behind have received
+	// everything before it. It is written with mu held.
+	position  atomic.Uint64
+	allowSlow bool // clients are not closed for being too slow
 
 	mu     sync.Mutex
 	states eventlog.States // at position
 	last   broker.Cursor   // of the frame before position
-	index  index
-	ended  bool // no client can subscribe any more
+	index  index           // the clients
+	ended  bool            // clients can no longer subscribe
 
-	jobs     chan func()   // for run to call between rounds
+	jobs     chan func()   // functions that run calls between rounds
 	progress chan struct{} // holds a token when clients may have received something
 
-	buffers roundBuffers // of run
+	buffers roundBuffers // used by run only
 }
 
-// newTimeline returns a timeline that begins at a place of a history.
+// newTimeline returns a timeline that starts at a place in a history.
 func newTimeline(hub *Hub, h *eventlog.History, c clock, at eventlog.Place) *timeline {
-	t := &timeline{hub: hub, clock: c, states: at.States, last: at.Last, index: newIndex(), jobs: make(chan func()), progress: make(chan struct{}, 1)}
+	t := &timeline{hub: hub, clock: c, states: at.States, last: at.Last, index: newIndex(),
+		jobs: make(chan func()), progress: make(chan struct{}, 1)}
 	t.history.Store(h)
 	t.position.Store(at.Position)
 	return t
 }
 
-// run sends what is due until ctx ends. A timeline other than the live one also ends
-// when it has had no clients for a second.
+// run sends frames when they are due, until ctx ends. Timelines other than the live one also end
+// after one or two seconds without clients.
 func (t *timeline) run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -62,7 +62,7 @@ func (t *timeline) run(ctx context.Context) {
 		}
 		var again <-chan struct{}
 		if more {
-			again = always // the other cases have their chance, too
+			again = always // select chooses at random among the ready cases
 		}
 		select {
 		case <-ctx.Done():
@@ -93,8 +93,9 @@ var always = func() chan struct{} {
 	return c
 }()
 
-// betweenRounds has run call do between two rounds. Then a client that is not behind
-// has received what it wants before position. It reports false if ctx ends first.
+// betweenRounds makes run call do between two rounds, and waits for it. Between rounds, clients
+// that are not behind have received everything before position. betweenRounds reports false if ctx
+// ends first.
 func (t *timeline) betweenRounds(ctx context.Context, do func()) bool {
 	done := make(chan struct{})
 	select {
@@ -106,8 +107,8 @@ func (t *timeline) betweenRounds(ctx context.Context, do func()) bool {
 	}
 }
 
-// tick checks the clients that are pinged in this second of pingInterval. If tokens
-// may expire it checks all clients. It reports whether there is none at all.
+// tick pings the clients whose pings are due in this second of pingInterval. If clients have
+// tokens, tick also checks their expiry. It reports whether the timeline has no clients.
 func (t *timeline) tick(second uint8) (empty bool) {
 	t.mu.Lock()
 	clients := append([]*client(nil), t.index.pings[second]...)
@@ -125,7 +126,7 @@ func (t *timeline) tick(second uint8) (empty bool) {
 	return empty
 }
 
-// A cursorFrame tells a client where its timeline is.
+// A cursorFrame is a frame with only the cursor of a timeline, encoded for each codec.
 type cursorFrame struct {
 	last     broker.Cursor
 	position uint64

@@ -15,13 +15,13 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// at publishes the n-th event of a match as read at some time.
+// at publishes the n-th event of m1 with the time at which the page was read.
 func at(t *testing.T, b broker.Publisher, n int64, read time.Time) {
 	t.Helper()
 	seqAt(t, b, "m1", "soccer.mls.goal", n, read, nil)
 }
 
-// score is what a snapshot says of the one match, -1 if it has none.
+// score returns the home score of the first match in a snapshot, or -1 if there is none.
 func score(f frame) int {
 	if f.Snapshot == nil || len(f.Snapshot.Matches) == 0 {
 		return -1
@@ -29,8 +29,8 @@ func score(f frame) int {
 	return f.Snapshot.Matches[0].Score.Home
 }
 
-// A delayed client is told nothing early, neither by an event nor by its
-// snapshot, and everything in the end.
+// A client with a delay receives every event, but nothing early, neither in an event nor in its
+// snapshot.
 func TestDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
@@ -40,15 +40,15 @@ func TestDelay(t *testing.T) {
 		n := newPipeNode(t, b, fanout.Options{})
 		live, late := n.follow(t, ""), n.follow(t, "delay=2")
 		if s := score(live.read()); s != 2 {
-			t.Errorf("the live snapshot says %d", s)
+			t.Errorf("the live snapshot has score %d, want 2", s)
 		}
 		if s := score(late.read()); s != 1 {
-			t.Errorf("the delayed snapshot says %d, which is for later", s)
+			t.Errorf("the delayed snapshot has score %d, want 1", s)
 		}
 		third := time.Now()
 		at(t, b, 3, third)
 		if e, _ := live.event(); e.Data.Seq != 3 {
-			t.Errorf("live: %d", e.Data.Seq)
+			t.Errorf("the live client received event %d, want 3", e.Data.Seq)
 		}
 		var last frame
 		for want, read := range map[int64]time.Time{2: now.Add(-500 * time.Millisecond)} {
@@ -58,25 +58,25 @@ func TestDelay(t *testing.T) {
 			}
 			last = f
 		}
-		// Who leaves and comes back goes on where they were, as late as before.
+		// A client that reconnects with its cursor resumes with the same delay.
 		late.conn.Close()
 		late = n.follow(t, "delay=2&cursor="+last.Cursor)
 		if f := late.read(); !*f.Resumed {
-			t.Errorf("not resumed: %+v", f)
+			t.Errorf("first frame %+v, want it resumed", f)
 		}
 		if e, _ := late.event(); e.Data.Seq != 3 || time.Since(third) < 2*time.Second {
 			t.Errorf("delayed: %d after %v", e.Data.Seq, time.Since(third))
 		}
-		again := n.follow(t, "delay=1")
-		if s := score(again.read()); s != 3 {
-			t.Errorf("a second late everything is told: %d", s)
+		short := n.follow(t, "delay=1")
+		if s := score(short.read()); s != 3 {
+			t.Errorf("the snapshot with a delay of 1 s has score %d, want 3", s)
 		}
 	})
 }
 
-// from and speed play the log again, from a snapshot of what was then, and go
-// on live; whether memory has it or only the log.
-func TestPlayAgain(t *testing.T) {
+// from and speed play back the log, from memory or from the broker. The first frame is a snapshot
+// of that time.
+func TestPlayback(t *testing.T) {
 	testenv.NotShort(t)
 	t.Parallel()
 	b := memory.New(nil, nil)
@@ -96,39 +96,39 @@ func TestPlayAgain(t *testing.T) {
 			hello := c.read()
 			started := time.Now()
 			if s := score(hello); s != 4 || *hello.Resumed {
-				t.Fatalf("snapshot %+v says %d, want 4", hello, s)
+				t.Fatalf("first frame %+v has score %d, want a snapshot with 4", hello, s)
 			}
 			var middle frame
 			for want := int64(5); want <= 10; want++ {
 				e, f := c.event()
 				due := time.Duration(float64(began.Add(time.Duration(want-1)*time.Minute).Sub(from)) / 300)
 				if took := time.Since(started); e.Data.Seq != want || took < due-50*time.Millisecond {
-					t.Fatalf("event %d after %v, want %d not before %v", e.Data.Seq, took, want, due)
+					t.Fatalf("received event %d after %v, want %d not before %v", e.Data.Seq, took, want, due)
 				}
 				middle = f
 			}
 			c.conn.Close()
 			c = n.follow(t, "speed=1000&from="+url.QueryEscape(from.Format(time.RFC3339))+"&cursor="+middle.Cursor)
 			if f := c.read(); !*f.Resumed {
-				t.Fatalf("not resumed: %+v", f)
+				t.Fatalf("first frame %+v, want it resumed", f)
 			}
 			for want := int64(11); want <= 20; want++ {
 				if e, _ := c.event(); e.Data.Seq != want {
-					t.Fatalf("event %d, want %d", e.Data.Seq, want)
+					t.Fatalf("received event %d, want %d", e.Data.Seq, want)
 				}
 			}
 			live := n.follow(t, "")
 			next := int64(score(live.read())) + 1
 			at(t, b, next, time.Now())
 			if e, _ := live.event(); e.Data.Seq != next {
-				t.Fatalf("live: %d", e.Data.Seq)
+				t.Fatalf("the live client received event %d, want %d", e.Data.Seq, next)
 			}
 		})
 	}
 }
 
-// A client that is too slow and has asked for it gets a snapshot in place of
-// what it missed, and then goes on.
+// A slow client that conflates receives a snapshot in place of the events it missed, and then the
+// events after it.
 func TestConflation(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -148,7 +148,7 @@ func TestConflation(t *testing.T) {
 		f := c.read()
 		if f.Snapshot != nil {
 			if *f.Resumed || score(f) <= last {
-				t.Fatalf("a snapshot of %d after %d, resumed %v", score(f), last, *f.Resumed)
+				t.Fatalf("snapshot with score %d after event %d, resumed %v", score(f), last, *f.Resumed)
 			}
 			last, conflated = score(f), true
 			continue
@@ -158,18 +158,18 @@ func TestConflation(t *testing.T) {
 			t.Fatal(err)
 		}
 		if int(e.Data.Seq) != last+1 {
-			t.Fatalf("event %d after %d", e.Data.Seq, last)
+			t.Fatalf("event %d after %d, want %d", e.Data.Seq, last, last+1)
 		}
 		last = int(e.Data.Seq)
 		got++
 	}
 	if !conflated || got == events {
-		t.Errorf("%d of %d events came one by one, snapshots %v", got, events, conflated)
+		t.Errorf("received %d of %d events, and a snapshot: %v; want fewer events and a snapshot", got, events, conflated)
 	}
 }
 
-// A timeline ends some seconds after its last client.
-func TestTimelinesEnd(t *testing.T) {
+// A timeline ends a few seconds after its last client has disconnected.
+func TestTimelinesEndWithoutClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
 		seq(t, b, "m1", "soccer.mls.goal", 1, nil)
@@ -180,17 +180,17 @@ func TestTimelinesEnd(t *testing.T) {
 			c.conn.Close()
 		}
 		if timelines := metric(t, n.hub, "matchwire_fanout_lines"); timelines != 6 {
-			t.Errorf("%v timelines at first, want 6", timelines)
+			t.Errorf("%v timelines with clients, want 6", timelines)
 		}
-		time.Sleep(3 * time.Second) // of the bubble's time
+		time.Sleep(3 * time.Second) // in the synctest bubble
 		if timelines := metric(t, n.hub, "matchwire_fanout_lines"); timelines != 1 {
-			t.Errorf("%v timelines go on without clients", timelines)
+			t.Errorf("%v timelines without clients, want 1", timelines)
 		}
 	})
 }
 
-// Who comes from the live stream to a delay does not take others of that delay
-// along to what is for later.
+// A client that changes from live to a delay, with its cursor, does not let other clients with this
+// delay receive anything early.
 func TestDelayAfterLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
@@ -199,38 +199,38 @@ func TestDelayAfterLive(t *testing.T) {
 		at(t, b, 2, now.Add(-20*time.Second))
 		n := newPipeNode(t, b, fanout.Options{})
 		live := n.follow(t, "").read()
-		came := n.follow(t, "delay=30&cursor="+live.Cursor)
-		if f := came.read(); !*f.Resumed {
-			t.Fatalf("%+v", f)
+		resumed := n.follow(t, "delay=30&cursor="+live.Cursor)
+		if f := resumed.read(); !*f.Resumed {
+			t.Fatalf("first frame %+v, want it resumed", f)
 		}
 		if s := score(n.follow(t, "delay=30").read()); s != 1 {
-			t.Errorf("the snapshot of another delayed client says %d", s)
+			t.Errorf("the snapshot of another delayed client has score %d, want 1", s)
 		}
-		// A change brings what it had already, and nothing that it had comes again.
-		if err := came.conn.WriteMessage(1, []byte(`{"subscribe":{"match":["m1"]}}`)); err != nil {
+		// After a change of its filter, the client receives a snapshot at its own position.
+		if err := resumed.conn.WriteMessage(1, []byte(`{"subscribe":{"match":["m1"]}}`)); err != nil {
 			t.Fatal(err)
 		}
-		if f := came.read(); score(f) != 2 || f.Cursor != live.Cursor {
-			t.Errorf("%+v says %d", f, score(f))
+		if f := resumed.read(); score(f) != 2 || f.Cursor != live.Cursor {
+			t.Errorf("frame %+v has score %d, want 2 at %s", f, score(f), live.Cursor)
 		}
 	})
 }
 
-// What was published late does not make a later state look old.
-func TestDelayOfLateEvents(t *testing.T) {
+// An event that was published late does not make newer events due early.
+func TestDelayWithLateEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
 		now := time.Now()
 		at(t, b, 1, now.Add(-time.Hour))
 		at(t, b, 2, now.Add(-time.Second))
-		at(t, b, 3, now.Add(-time.Hour)) // had waited for the broker
+		at(t, b, 3, now.Add(-time.Hour)) // published late
 		if s := score(newPipeNode(t, b, fanout.Options{}).follow(t, "delay=60").read()); s != 1 {
-			t.Errorf("the snapshot of a minute ago says %d", s)
+			t.Errorf("the snapshot of a minute ago has score %d, want 1", s)
 		}
 	})
 }
 
-// Before the log began there is nothing to wait through.
+// A playback from before the first message starts at the first message.
 func TestPlayFromBeforeTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
@@ -238,7 +238,7 @@ func TestPlayFromBeforeTheLog(t *testing.T) {
 		c := newPipeNode(t, b, fanout.Options{}).follow(t, "from=0001-01-01T00:00:00Z&speed=0.1")
 		c.read()
 		if e, _ := c.event(); e.Data.Seq != 1 {
-			t.Errorf("%+v", e)
+			t.Errorf("received event %d, want 1", e.Data.Seq)
 		}
 	})
 }

@@ -14,22 +14,23 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// Nothing is written through gorilla's buffers.
+// After the handshake, nothing is written through gorilla's buffers.
 var upgrader = websocket.Upgrader{
 	WriteBufferPool: &sync.Pool{}, HandshakeTimeout: writeTimeout,
 	CheckOrigin: func(*http.Request) bool { return true }, // accept has checked it
 }
 
-// ServeWS serves a WebSocket:
-// GET /ws?topics=soccer.mls.*,*.*.goal&match=ID&team=NAME&cursor=CURSOR&delay=SECONDS&from=TIME&speed=N&conflate=true&token=JWT
+// ServeWS serves GET /ws as a WebSocket. The query parameters are topics, match, team, nothing,
+// cursor, delay, from, speed, conflate and token. docs/live.md describes them.
 func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request) {
 	req, ok := h.accept(w, r)
 	if !ok {
 		return
 	}
 	up := upgrader
-	// gorilla would agree to another window size, and not keep to it.
-	up.EnableCompression = !strings.Contains(strings.Join(r.Header.Values("Sec-Websocket-Extensions"), ","), "server_max_window_bits")
+	// gorilla would agree to server_max_window_bits and then ignore it.
+	extensions := strings.Join(r.Header.Values("Sec-Websocket-Extensions"), ",")
+	up.EnableCompression = !strings.Contains(extensions, "server_max_window_bits")
 	g := &guard{}
 	hijack := &hijacker{ResponseWriter: w, guard: g}
 	ws, err := up.Upgrade(hijack, r, nil)
@@ -37,7 +38,7 @@ func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request) {
 		h.removeConnection()
 		return // Upgrade has answered
 	}
-	hijack.reader.Reset(g.Conn) // bypass the guard: each call adds to the stack of every idle connection
+	hijack.reader.Reset(g.Conn) // bypass the guard, whose Read would add to the stack of each idle connection
 	c := newClient(h, g.Conn, g.codec)
 	g.client = c
 	c.setHandlers(ws)
@@ -47,18 +48,18 @@ func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// A guard is the connection that gorilla sees. gorilla writes close frames of its own,
-// which would overtake the frames that wait for the client. The guard passes them to
-// the client.
+// A guard wraps the connection for gorilla. gorilla itself writes close frames, which would
+// overtake frames that wait for the client. The guard passes them to the client instead.
 type guard struct {
 	net.Conn
 	codec  wire.Codec
 	client *client // nil during the handshake
 }
 
+// Write writes to the connection during the handshake, and later passes frames to the client.
 func (g *guard) Write(b []byte) (int, error) {
 	if g.client == nil {
-		if bytes.Contains(b, []byte("permessage-deflate")) { // the response says what was agreed
+		if bytes.Contains(b, []byte("permessage-deflate")) { // the response names the negotiated extension
 			g.codec = wire.Deflated
 		}
 		return g.Conn.Write(b)
@@ -74,7 +75,7 @@ func (g *guard) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// SetWriteDeadline is for gorilla during the handshake only.
+// SetWriteDeadline sets the deadline only during the handshake. Later the client does.
 func (g *guard) SetWriteDeadline(t time.Time) error {
 	if g.client == nil {
 		return g.Conn.SetWriteDeadline(t)
@@ -82,23 +83,25 @@ func (g *guard) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// A hijacker gives gorilla the guard in place of the connection.
+// A hijacker makes gorilla use the guard instead of the connection.
 type hijacker struct {
 	http.ResponseWriter
 	guard  *guard
-	reader *bufio.Reader // that gorilla reads with
+	reader *bufio.Reader // reads from the connection for gorilla
 }
 
-// readBuffer is enough for what clients send, and the least that gorilla keeps.
+// readBuffer is the size of the read buffer. gorilla would replace a smaller one, and clients send
+// little.
 const readBuffer = 264
 
+// Hijack returns the guard and a small read buffer.
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
 	h.guard.Conn = conn
-	if rw.Reader.Buffered() == 0 { // else gorilla refuses
+	if rw.Reader.Buffered() == 0 { // otherwise gorilla fails the handshake
 		h.reader = bufio.NewReaderSize(conn, readBuffer)
 		rw.Reader = h.reader
 	}

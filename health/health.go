@@ -1,8 +1,8 @@
-// Package health is how the parts of a process report that something is wrong.
+// Package health defines how the parts of a process report health problems.
 package health
 
-// An Issue is a problem that the operator should know of.
+// An Issue is a problem that the operator should know about.
 type Issue struct {
 	Text string // one line, without secrets
-	Down bool   // nothing gets through at all
+	Down bool   // true if the part does not work at all
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"strconv"
@@ -20,10 +21,9 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A whole season of real matches, read in polls of 5 to 90 seconds with every
-// fault of season.Faults, and parsers that restart and come in pairs: each
-// match ends as it really did, every goal once, and nothing is said that no
-// fresh page showed.
+// A season of real matches is read from pages with many faults, see season.Match.Pages. The parser
+// restarts after every page, and two parsers read every other page. Each match ends as it really
+// did, with every goal once. No event reports anything that no fresh page showed.
 func TestSeason(t *testing.T) {
 	matches, err := season.Load(testenv.Needs(t, testenv.Season(".."), "MATCHWIRE_SEASON"))
 	if err != nil || len(matches) == 0 {
@@ -61,22 +61,30 @@ func TestSeason(t *testing.T) {
 		sum.add(results[i])
 		if len(results[i].wrong) > 0 && sum.shown < 20 {
 			sum.shown++
-			t.Errorf("%s %s v %s (MATCHWIRE_SEED=%d): %v", matches[i].ID, matches[i].Home, matches[i].Away, seed, results[i].wrong)
+			m := &matches[i]
+			t.Errorf("%s %s v %s (MATCHWIRE_SEED=%d): %v", m.ID, m.Home, m.Away, seed, results[i].wrong)
 		}
 	}
-	t.Logf("matches %d/%d goals %d/%d lost %d doubled %d spurious %d", sum.right, sum.matches, sum.found, sum.goals, sum.lost, sum.doubled, sum.spurious)
+	t.Logf("matches %d/%d goals %d/%d lost %d doubled %d spurious %d",
+		sum.right, sum.matches, sum.found, sum.goals, sum.lost, sum.doubled, sum.spurious)
 	if sum.right != sum.matches || sum.lost+sum.doubled+sum.spurious > 0 {
 		t.Fail()
 	}
 }
 
+// A tally counts matches, goals and errors.
 type tally struct {
-	matches, right, goals, found, lost, doubled, spurious int
+	matches, right int // matches, and those without errors
+	goals, found   int // goals, and those that were reported
+	lost           int // facts without an incident
+	doubled        int // facts with several incidents, and incidents without a fact
+	spurious       int // events that no fresh page showed
 
-	wrong []string
-	shown int
+	wrong []string // descriptions of all errors
+	shown int      // number of matches whose errors were shown
 }
 
+// add adds the tally of one match.
 func (s *tally) add(one tally) {
 	s.matches, s.goals, s.found = s.matches+1, s.goals+one.goals, s.found+one.found
 	s.lost, s.doubled, s.spurious = s.lost+one.lost, s.doubled+one.doubled, s.spurious+one.spurious
@@ -85,32 +93,32 @@ func (s *tally) add(one tally) {
 	}
 }
 
-// run reads a match's pages and compares what stands in the end with the facts.
+// run reconciles the pages of a match, and compares the tracked incidents with the facts.
 func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint64) (sum tally) {
 	pages, facts := m.Pages(seed)
 	state := reconcile.State{Epoch: "e"}
-	showed := map[string]bool{} // what fresh pages have shown so far
-	standing := map[string]event.Event{}
+	shown := map[string]bool{}          // rows and scores that fresh pages have shown so far
+	tracked := map[string]event.Event{} // by incident: the latest event, unless it was retracted
 	wrong := func(count *int, format string, args ...any) {
 		*count++
 		sum.wrong = append(sum.wrong, fmt.Sprintf(format, args...))
 	}
-	dropped := map[event.Side]bool{} // whether the latest fresh page showed a goal taken back; nothing else is here
-	var other int
+	dropped := map[event.Side]bool{} // whether the latest fresh page showed fewer goals of the side
+	var other int                    // number of other errors
 	for n, fetched := range pages {
 		if fetched.Fault == "" {
-			dropped = fewer(fetched, standing)
+			dropped = fewerGoals(fetched, tracked)
 			for _, f := range fetched.Rows {
-				showed[f.Kind+f.Side+f.Player] = true
+				shown[f.Kind+f.Side+f.Player] = true
 			}
 			for k := range fetched.Score.Home {
-				showed[fmt.Sprint("home", k+1)] = true
+				shown[fmt.Sprint("home", k+1)] = true
 			}
 			for k := range fetched.Score.Away {
-				showed[fmt.Sprint("away", k+1)] = true
+				shown[fmt.Sprint("away", k+1)] = true
 			}
 		}
-		for range 1 + n%2 { // every other page is read by two parsers
+		for range 1 + n%2 { // two parsers read every other page
 			all, _, err := prof.Extract(ctx, page.Page{Body: fetched.Body})
 			if err != nil {
 				if fetched.Fault == "" {
@@ -119,10 +127,12 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 				continue
 			}
 			all[0].Match.ID = m.ID
-			next, events, err := reconcile.Match(restart(state), all[0], reconcile.Provenance{
-				TID: event.NewTID(), Site: "/parser/season", At: fetched.At, Evidence: event.Evidence{Snapshot: digest(fetched.Body)}})
+			next, events, err := reconcile.Match(restarted(state), all[0], reconcile.Provenance{
+				TID: event.NewTID(), Site: "/parser/season", At: fetched.At,
+				Evidence: event.Evidence{Snapshot: fmt.Sprintf("%x", season.Hash(fetched.Body))},
+			})
 			if errors.Is(err, reconcile.ErrOtherMatch) && fetched.Fault != "" {
-				continue // a name that was cut off
+				continue // the name of a team was cut off
 			}
 			if err != nil {
 				wrong(&other, "%v", err)
@@ -133,36 +143,38 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 				d := e.Data
 				switch d.Action {
 				case event.New:
-					if k := d.Kind; (k == event.Goal || k == event.YellowCard || k == event.RedCard) && !d.Provisional && !showed[string(k)+string(d.Side)+d.Player] ||
-						k == event.Goal && !showed[fmt.Sprint(d.Side, d.Score.Of(d.Side))] {
+					k := d.Kind
+					goalOrCard := k == event.Goal || k == event.YellowCard || k == event.RedCard
+					if goalOrCard && !d.Provisional && !shown[string(k)+string(d.Side)+d.Player] ||
+						k == event.Goal && !shown[fmt.Sprint(d.Side, d.Score.Of(d.Side))] {
 						wrong(&sum.spurious, "%s of %s %s at %s", e.Type, d.Side, d.Player, d.Time)
 					}
-					standing[d.Incident] = e
+					tracked[d.Incident] = e
 				case event.Corrected:
-					standing[d.Incident] = e
+					tracked[d.Incident] = e
 				case event.Retracted:
-					if _, ok := standing[d.Incident]; !ok {
-						wrong(&sum.spurious, "%s of what does not stand", e.Type)
+					if _, ok := tracked[d.Incident]; !ok {
+						wrong(&sum.spurious, "%s of an incident that is not tracked", e.Type)
 					}
 					if d.Side != "" && !(d.Kind == event.Goal && dropped[d.Side]) {
 						wrong(&sum.spurious, "%s of %s %s at %s", e.Type, d.Side, d.Player, d.Time)
 					}
-					delete(standing, d.Incident)
+					delete(tracked, d.Incident)
 				}
 			}
 		}
 	}
 	sum.compare(state, facts, wrong)
-	if state.Match.Status != event.Final || state.Score == nil || *state.Score != (event.Score{Home: m.Final.Home, Away: m.Final.Away}) {
+	if state.Match.Status != event.Final || state.Score == nil || *state.Score != event.Score(m.Final) {
 		wrong(&other, "ends %s %v, want final %v", state.Match.Status, state.Score, m.Final)
 	}
-	if m.Shootout != nil && (state.Shootout == nil || *state.Shootout != (event.Score{Home: m.Shootout.Score.Home, Away: m.Shootout.Score.Away})) {
+	if m.Shootout != nil && (state.Shootout == nil || *state.Shootout != event.Score(m.Shootout.Score)) {
 		wrong(&other, "shoot-out %v, want %v", state.Shootout, m.Shootout.Score)
 	}
-	marks := map[string]int{}
+	startsAndEnds := map[string]int{}
 	for _, st := range state.Tracked {
 		if st.Side == "" && st.Kind != event.ScoreChange {
-			marks[string(st.Kind)+" "+string(st.Clock.Period)]++
+			startsAndEnds[string(st.Kind)+" "+string(st.Clock.Period)]++
 		}
 	}
 	want := map[string]int{"match_start ": 1, "match_end ": 1}
@@ -172,16 +184,16 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 	if m.Shootout != nil {
 		want["period_start so"], want["period_end so"] = 1, 1
 	}
-	if fmt.Sprint(marks) != fmt.Sprint(want) {
-		wrong(&other, "periods %v, want %v", marks, want)
+	if !maps.Equal(startsAndEnds, want) {
+		wrong(&other, "starts and ends %v, want %v", startsAndEnds, want)
 	}
 	return sum
 }
 
-// fewer says of each side whether a page shows fewer goals than stand.
-func fewer(p season.Page, standing map[string]event.Event) map[event.Side]bool {
+// fewerGoals reports for each side whether a page shows fewer goals than are tracked.
+func fewerGoals(p season.Page, tracked map[string]event.Event) map[event.Side]bool {
 	goals := event.Score{}
-	for _, e := range standing {
+	for _, e := range tracked {
 		if e.Data.Kind == event.Goal {
 			goals = goals.Add(e.Data.Side, 1)
 		}
@@ -189,16 +201,16 @@ func fewer(p season.Page, standing map[string]event.Event) map[event.Side]bool {
 	return map[event.Side]bool{event.Home: p.Score.Home < goals.Home, event.Away: p.Score.Away < goals.Away}
 }
 
-// compare holds what stands against the facts: lost is a fact without an
-// incident, doubled one with more, or an incident without a fact.
+// compare compares the tracked incidents with the facts.
 func (s *tally) compare(state reconcile.State, facts []season.Fact, wrong func(*int, string, ...any)) {
 	key := func(kind, detail, side, player, off string, minute, stoppage int) string {
 		return fmt.Sprintf("%s/%s %s %s(%s) %d+%d", kind, detail, side, player, off, minute, stoppage)
 	}
-	stands := map[string]int{}
+	incidents := map[string]int{}
 	for _, st := range state.Tracked {
 		if st.Side != "" {
-			stands[key(string(st.Kind), st.Detail, string(st.Side), st.Player, st.Off, st.Clock.Minute, st.Clock.Stoppage)]++
+			k := key(string(st.Kind), st.Detail, string(st.Side), st.Player, st.Off, st.Clock.Minute, st.Clock.Stoppage)
+			incidents[k]++
 		}
 	}
 	for _, f := range facts {
@@ -206,24 +218,24 @@ func (s *tally) compare(state reconcile.State, facts []season.Fact, wrong func(*
 		if f.Kind == "goal" {
 			s.goals++
 		}
-		if stands[k] == 0 {
+		if incidents[k] == 0 {
 			wrong(&s.lost, "lost %s", k)
 			continue
 		}
-		stands[k]--
+		incidents[k]--
 		if f.Kind == "goal" {
 			s.found++
 		}
 	}
-	for k, n := range stands {
+	for k, n := range incidents {
 		if n > 0 {
 			wrong(&s.doubled, "too many: %s", k)
 		}
 	}
 }
 
-// restart is a state that was saved and loaded.
-func restart(s reconcile.State) reconcile.State {
+// restarted returns a state as it is after it was saved and loaded.
+func restarted(s reconcile.State) reconcile.State {
 	var again reconcile.State
 	b, err := json.Marshal(s)
 	if err == nil {
@@ -234,5 +246,3 @@ func restart(s reconcile.State) reconcile.State {
 	}
 	return again
 }
-
-func digest(b []byte) string { return fmt.Sprintf("%x", season.Hash(b)) }

@@ -1,16 +1,16 @@
-// Package profiles holds the profiles of sites that matchwire knows, for the
-// binary to carry, and beside each sample pages that were written for it in the
-// site's markup. A user's own profiles stand beside their config.
+// Package profiles embeds the profiles that matchwire ships. Each has sample pages, which were written
+// for it in the markup of the site. Your own profiles are in the
+// folder that matchwire.yaml names.
 package profiles
 
 import "embed"
 
-// FS holds every profile NAME.yaml, and its sample pages in NAME.
+// FS has each profile as NAME.yaml, and its sample pages in the folder NAME.
 //
 //go:embed *.yaml */*
 var FS embed.FS
 
-// Schema is the JSON Schema of profiles, which lets editors complete them.
+// Schema is the JSON Schema of profiles, for completion in editors.
 //
 //go:embed profile.schema.json
 var Schema []byte

@@ -9,21 +9,21 @@ import (
 	"strings"
 )
 
-// benchOptions are the runner's.
+// benchOptions are the options of the runner, and its state.
 type benchOptions struct {
 	rounds   int
-	only     []string
+	only     []string // names of the measures to run; empty: all
 	markdown bool
-	sockets  int // instead of each measure's own number; 0: that
-	seconds  int // likewise
-	template []byte
-	failed   bool // a run came to nothing
+	sockets  int    // number of sockets; 0: the default of each measure
+	seconds  int    // duration of a run; 0: the default of each measure
+	template []byte // the event to send
+	failed   bool   // whether a run failed
 }
 
-// A measure is one question, its table and its bars.
+// A measure compares servers in one respect. Its result is a table and limits for ratios.
 type measure struct {
 	name string
-	run  func(*benchOptions) (table, []bar, error)
+	run  func(*benchOptions) (table, []limit, error)
 }
 
 var measures = []measure{
@@ -36,26 +36,26 @@ var measures = []measure{
 	{"slow", measureSlow},
 }
 
-// errSkipped says that a measure was not made, and why.
+// errSkipped marks a measure that cannot run on this machine.
 var errSkipped = errors.New("skipped")
 
-// bench runs the measures and prints their tables and what became of the bars.
-// A bar that does not hold, or was not measured, is an error.
+// bench runs the measures and prints their tables and limits. It returns an error if a ratio
+// exceeds its limit or was not measured.
 func bench(args []string) error {
 	o := &benchOptions{}
 	flags := flag.NewFlagSet("fanout", flag.ExitOnError)
-	flags.IntVar(&o.rounds, "rounds", 5, "how often each server is measured")
-	only := flags.String("only", "", "the measures to make, parted by commas: "+strings.Join(measureNames(), ", "))
+	flags.IntVar(&o.rounds, "rounds", 5, "number of runs per server")
+	only := flags.String("only", "", "measures to run, separated by commas: "+strings.Join(measureNames(), ", "))
 	flags.BoolVar(&o.markdown, "markdown", false, "print the tables as Markdown")
-	flags.IntVar(&o.sockets, "sockets", 0, "how many sockets, instead of each measure's own number")
-	flags.IntVar(&o.seconds, "seconds", 0, "for how many seconds events are sent, instead of each measure's own number")
+	flags.IntVar(&o.sockets, "sockets", 0, "number of sockets; 0 means the default of each measure")
+	flags.IntVar(&o.seconds, "seconds", 0, "seconds for which events are sent; 0 means the default of each measure")
 	_ = flags.Parse(args)
 	if flags.NArg() > 0 {
-		return fmt.Errorf("argument %q: there are only flags", flags.Arg(0))
+		return fmt.Errorf("argument %q: want only flags", flags.Arg(0))
 	}
 	for name := range strings.SplitSeq(*only, ",") {
 		if name != "" && !slices.Contains(measureNames(), name) {
-			return fmt.Errorf("measure %q: there are %s", name, strings.Join(measureNames(), ", "))
+			return fmt.Errorf("measure %q: want one of %s", name, strings.Join(measureNames(), ", "))
 		}
 		if name != "" {
 			o.only = append(o.only, name)
@@ -63,9 +63,9 @@ func bench(args []string) error {
 	}
 	var err error
 	if o.template, err = sample(); err != nil {
-		return fmt.Errorf("making an event: %w", err)
+		return fmt.Errorf("encoding the event: %w", err)
 	}
-	var bars []bar
+	var limits []limit
 	for _, m := range measures {
 		if len(o.only) > 0 && !slices.Contains(o.only, m.name) {
 			continue
@@ -79,17 +79,17 @@ func bench(args []string) error {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 		t.print(os.Stdout, o.markdown)
-		bars = append(bars, own...)
+		limits = append(limits, own...)
 	}
 	fmt.Println()
-	for _, b := range bars {
-		fmt.Println(b)
+	for _, l := range limits {
+		fmt.Println(l)
 	}
 	if o.failed {
-		return errors.New("not every run came to an end")
+		return errors.New("a run failed")
 	}
-	if i := slices.IndexFunc(bars, func(b bar) bool { return !b.holds() }); i >= 0 {
-		return errors.New("not every bar holds")
+	if slices.ContainsFunc(limits, func(l limit) bool { return !l.ok() }) {
+		return errors.New("a ratio exceeds its limit or was not measured")
 	}
 	return nil
 }
@@ -102,8 +102,8 @@ func measureNames() []string {
 	return names
 }
 
-// rotate runs each of names once in every round, each round beginning with
-// another. What fails is told at once and leaves no figure.
+// rotate calls run once for each name in every round. Each round begins with the next name. rotate
+// prints the error of a failed run and continues.
 func (o *benchOptions) rotate(measure string, names []string, run func(name string) error) {
 	for round := range o.rounds {
 		at := round % len(names)
@@ -117,10 +117,10 @@ func (o *benchOptions) rotate(measure string, names []string, run func(name stri
 	}
 }
 
-// or is the runner's own number, or else the measure's.
-func or(own, usual int) int {
-	if own > 0 {
-		return own
+// orDefault returns n, or def if n is 0.
+func orDefault(n, def int) int {
+	if n > 0 {
+		return n
 	}
-	return usual
+	return def
 }

@@ -11,20 +11,21 @@ import (
 	"time"
 )
 
-// control acts on a server's commands, one a line, in order, until in ends. A
-// reply comes when all events of the commands before it are handed over.
+// control runs the commands for a server until in ends. It runs one command per line, in order. A
+// reply follows when all events of earlier commands have been passed to the server. The commands
+// are:
 //
-//	event JSON                          broadcasts one event
-//	burst N [matches M] JSON            broadcasts N, as fast as the server takes them
-//	pace N PER_SECOND [matches M] JSON  broadcasts N at that rate; replies: done
-//	cpu                                 replies: cpu NANOSECONDS, used so far
-//	memory                              collects garbage; replies: memory BYTES, resident
-//	sockets                             replies: sockets N, connected now
+//	event JSON                          broadcast one event
+//	burst N [matches M] JSON            broadcast N events as fast as possible
+//	pace N PER_SECOND [matches M] JSON  broadcast N events at this rate; reply: done
+//	cpu                                 reply: cpu NANOSECONDS, the CPU time used so far
+//	memory                              collect garbage; reply: memory BYTES, the resident memory
+//	sockets                             reply: sockets N, the connected sockets
 //
-// JSON is a template, see [stamper]. Event i since the start is of match
-// m<i mod M>, of m0 without matches, and each match counts its own seq.
+// JSON is the template for a [stamper]. Event i since the start belongs to match m<i mod M>, or to
+// m0 without matches. Each match has its own seq.
 func control(in *bufio.Reader, out io.Writer, broadcast func([]byte) error) error {
-	own, err := openSockets()
+	before, err := openSockets()
 	if err != nil {
 		return err
 	}
@@ -37,9 +38,9 @@ func control(in *bufio.Reader, out io.Writer, broadcast func([]byte) error) erro
 		if err != nil {
 			return err
 		}
-		reply, err := s.command(strings.TrimSpace(line), own)
+		reply, err := s.command(strings.TrimSpace(line), before)
 		if err != nil {
-			return fmt.Errorf("command %.40q: %w", line, err)
+			return fmt.Errorf("running %.40q: %w", line, err)
 		}
 		if reply != "" {
 			fmt.Fprintln(out, reply)
@@ -47,14 +48,16 @@ func control(in *bufio.Reader, out io.Writer, broadcast func([]byte) error) erro
 	}
 }
 
-func (s *source) command(line string, own int) (string, error) {
+// command runs one command and returns its reply, or "". before is the number of sockets at the
+// start.
+func (s *source) command(line string, before int) (string, error) {
 	words, template := line, ""
 	if i := strings.IndexByte(line, '{'); i >= 0 {
 		words, template = line[:i], line[i:]
 	}
 	f := strings.Fields(words)
 	if len(f) == 0 {
-		return "", errors.New("empty")
+		return "", errors.New("empty command")
 	}
 	switch f[0] {
 	case "event":
@@ -80,18 +83,18 @@ func (s *source) command(line string, own int) (string, error) {
 		return fmt.Sprintf("memory %d", n), err
 	case "sockets":
 		n, err := openSockets()
-		return fmt.Sprintf("sockets %d", n-own), err
+		return fmt.Sprintf("sockets %d", n-before), err
 	}
-	return "", errors.New("unknown")
+	return "", errors.New("unknown command")
 }
 
-// numbers reads n positive numbers and the one behind "matches", 1 without it.
+// numbers parses n positive numbers and the number after "matches", which defaults to 1.
 func numbers(f []string, n int) ([]int, error) {
 	if len(f) == n {
 		f = append(f, "matches", "1")
 	}
 	if len(f) != n+2 || f[n] != "matches" {
-		return nil, fmt.Errorf("want %d numbers, matches M and the template", n)
+		return nil, fmt.Errorf("want %d numbers, optionally matches M, and the template", n)
 	}
 	var all []int
 	for _, text := range append(f[:n:n], f[n+1]) {
@@ -104,17 +107,17 @@ func numbers(f []string, n int) ([]int, error) {
 	return all, nil
 }
 
-// A source makes the events.
+// A source creates and broadcasts events.
 type source struct {
 	broadcast func([]byte) error
 	template  string
 	stamp     *stamper // of template
 	sent      int64
-	seq       map[string]int64 // the last of each match
+	seq       map[string]int64 // last seq by match
 }
 
-// send broadcasts n events, perSecond of them a second; 0: without a pause.
-// One that falls behind is not waited for: the next follow at once.
+// send broadcasts n events at a rate of perSecond, or without pauses if perSecond is 0. If it falls
+// behind, it sends the next events at once.
 func (s *source) send(n, perSecond, matches int, template string) error {
 	if s.stamp == nil || s.template != template {
 		stamp, err := newStamper([]byte(template))

@@ -12,29 +12,30 @@ type histogram struct {
 	max     int64
 }
 
-// histogramBits is how many bits of a number behind its first tell buckets apart.
+// histogramBits is the number of bits after the leading one that select a bucket.
 const histogramBits = 7
 
 func (h *histogram) add(d time.Duration) {
-	n := max(int64(d), 0) // clocks are not perfect
+	n := max(int64(d), 0) // the clock may go backwards
 	h.buckets[bucketOf(n)]++
 	h.count++
 	h.max = max(h.max, n)
 }
 
+// bucketOf returns the bucket of a number.
 func bucketOf(n int64) int {
 	shift := max(bits.Len64(uint64(n))-1-histogramBits, 0)
 	return shift<<histogramBits + int(n>>shift)
 }
 
-// bucketTop is the greatest number that falls into bucket i.
+// bucketTop returns the largest number in bucket i.
 func bucketTop(i int) int64 {
 	shift := max(i>>histogramBits-1, 0)
 	return int64(i-shift<<histogramBits+1)<<shift - 1
 }
 
-// at is the duration that a share q of all does not exceed; 0 if there is none.
-func (h *histogram) at(q float64) int64 {
+// quantile returns the q-quantile in nanoseconds, or 0 if the histogram is empty.
+func (h *histogram) quantile(q float64) int64 {
 	left := int64(q * float64(h.count))
 	for i, n := range h.buckets {
 		if left -= n; left <= 0 && n > 0 {

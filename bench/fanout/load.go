@@ -10,46 +10,50 @@ import (
 	"time"
 )
 
-// waitTimeout is how long publications are waited for.
+// waitTimeout is the timeout of the command wait.
 const waitTimeout = 60 * time.Second
 
-// loadOptions say what the load process opens.
+// loadOptions are the flags of the load process.
 type loadOptions struct {
-	addr    string
-	path    string
-	matches int
-	sockets int
-	hello   string
-	first   bool
-	idle    int
-	sources []string
-	check   bool
+	addr     string
+	path     string
+	matches  int
+	sockets  int
+	protocol string
+	first    bool
+	idle     int
+	sources  []string
+	check    bool
 }
 
-// load is the process that opens the sockets and counts what arrives:
-// load -addr HOST:PORT [flags]. It prints "connected N SECONDS" when all are
-// open; then it acts on the lines of its standard input until that ends:
+// load runs the process that opens the sockets and counts what they receive: load -addr HOST:PORT
+// [flags]. It prints "connected N SECONDS" when all sockets are open. Then it runs the commands on
+// its standard input, one per line, until the input ends. A publication is an event received by one
+// socket. The commands are:
 //
-//	wait N   replies: got PUBLICATIONS BYTES FRAMES when N publications have come since the last reset,
-//	         or after a minute: timeout PUBLICATIONS
-//	reset    forgets what was counted and measured; replies: reset
-//	latency  replies: latency P50 P90 P99 MAX COUNT, in nanoseconds from when the event was handed to the server
-//	check    replies: check GAPS DOUBLES CLOSED; what was missed or came again on a socket, and how many
-//	         sockets ended; reset does not touch these
+//	wait N   wait for N publications since the last reset; reply: got PUBLICATIONS BYTES FRAMES;
+//	         after a minute, reply: timeout PUBLICATIONS
+//	reset    reset all counts and latencies; reply: reset
+//	latency  reply: latency P50 P90 P99 MAX COUNT, in nanoseconds since the event was passed to the
+//	         server
+//	check    reply: check GAPS DUPLICATES CLOSED, the missed events, the duplicates and the closed
+//	         sockets;
+//	         reset does not affect them
 //
-// Idle sockets are in none of the figures.
+// Idle sockets do not count.
 func load(args []string) error {
 	var o loadOptions
 	flags := flag.NewFlagSet("load", flag.ExitOnError)
 	flags.StringVar(&o.addr, "addr", "", "the server's address")
-	flags.StringVar(&o.path, "path", "/", "the path to ask for; %d becomes i mod matches")
-	flags.IntVar(&o.matches, "matches", 1, "how many matches there are")
-	flags.IntVar(&o.sockets, "sockets", 100, "how many sockets to open")
-	flags.StringVar(&o.hello, "hello", "none", "what to say first, and which protocol to speak: none or centrifuge")
-	flags.BoolVar(&o.first, "first", false, "a socket is connected when its first frame has come")
-	flags.IntVar(&o.idle, "idle", 0, "every so many sockets one is never read from; 0: none")
-	sources := flags.String("source", "127.0.0.1", "local addresses to connect from in turns, parted by commas")
-	flags.BoolVar(&o.check, "check", false, "look at the seq of each event; all that a socket gets must be of one match")
+	flags.StringVar(&o.path, "path", "/", "the path to request; %d becomes i mod matches for socket i")
+	flags.IntVar(&o.matches, "matches", 1, "number of matches")
+	flags.IntVar(&o.sockets, "sockets", 100, "number of sockets to open")
+	flags.StringVar(&o.protocol, "protocol", "none", "protocol on top of WebSocket: none or centrifuge")
+	flags.BoolVar(&o.first, "first", false, "count a socket as connected when it receives its first frame")
+	flags.IntVar(&o.idle, "idle", 0, "never read from every N-th socket; 0 means read from all")
+	sources := flags.String("source", "127.0.0.1", "local addresses to connect from, separated by commas")
+	flags.BoolVar(&o.check, "check", false,
+		"check the seq of each event; each socket must receive the events of one match only")
 	_ = flags.Parse(args)
 	o.sources = strings.Split(*sources, ",")
 
@@ -70,7 +74,7 @@ func load(args []string) error {
 	return nil
 }
 
-// command acts on one line and returns the reply. wait is not among them: see run.
+// command runs a command other than wait, and returns the reply. For wait, see run.
 func (r *receiver) command(line string) (string, error) {
 	switch line {
 	case "reset":
@@ -81,21 +85,21 @@ func (r *receiver) command(line string) (string, error) {
 		return "reset", nil
 	case "latency":
 		h := &r.latency
-		return fmt.Sprintf("latency %d %d %d %d %d", h.at(0.5), h.at(0.9), h.at(0.99), h.max, h.count), nil
+		return fmt.Sprintf("latency %d %d %d %d %d", h.quantile(0.5), h.quantile(0.9), h.quantile(0.99), h.max, h.count), nil
 	case "check":
-		return fmt.Sprintf("check %d %d %d", r.gaps, r.doubles, r.closed), nil
+		return fmt.Sprintf("check %d %d %d", r.gaps, r.duplicates, r.closed), nil
 	}
-	return "", fmt.Errorf("command %q: unknown", line)
+	return "", fmt.Errorf("unknown command %q", line)
 }
 
-// A waiting is a wait command that has no reply yet.
-type waiting struct {
+// A waitCommand is a wait command without a reply yet.
+type waitCommand struct {
 	publications int64
-	until        time.Time
+	deadline     time.Time
 }
 
-func parseWait(line string) (waiting, bool) {
+func parseWait(line string) (waitCommand, bool) {
 	n, ok := strings.CutPrefix(line, "wait ")
 	want, err := strconv.ParseInt(n, 10, 64)
-	return waiting{want, time.Now().Add(waitTimeout)}, ok && err == nil
+	return waitCommand{want, time.Now().Add(waitTimeout)}, ok && err == nil
 }

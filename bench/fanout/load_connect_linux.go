@@ -15,12 +15,11 @@ const (
 	handshakeTimeout = 30 * time.Second
 )
 
-// connect opens all sockets, a bounded number at a time. It returns at once:
-// each socket comes on the first channel when its handshake is done, the first
-// error on the second.
+// connect opens all sockets in the background, a bounded number at a time. The first channel
+// receives each socket after its handshake. The second channel receives the first error.
 func connect(o loadOptions) (chan *socket, chan error) {
 	opened, failed := make(chan *socket, handshakesAtOnce), make(chan error, 1)
-	go func() { // as long as the process lives
+	go func() { // the end of the process ends it
 		var g errgroup.Group
 		g.SetLimit(handshakesAtOnce)
 		for i := range o.sockets {
@@ -40,6 +39,7 @@ func connect(o loadOptions) (chan *socket, chan error) {
 	return opened, failed
 }
 
+// open opens socket i.
 func open(o loadOptions, i int) (*socket, error) {
 	from := net.ParseIP(o.sources[i%len(o.sources)])
 	if from == nil {
@@ -51,8 +51,8 @@ func open(o loadOptions, i int) (*socket, error) {
 		return nil, err
 	}
 	path := strings.ReplaceAll(o.path, "%d", fmt.Sprint(i%o.matches))
-	left, err := handshake(c, o.addr, path)
-	if err == nil && o.hello == "centrifuge" {
+	rest, err := handshake(c, o.addr, path)
+	if err == nil && o.protocol == "centrifuge" {
 		_, err = c.Write(clientFrame(opText, []byte(`{"id":1,"connect":{}}`)))
 	}
 	if err != nil {
@@ -63,29 +63,29 @@ func open(o loadOptions, i int) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &socket{fd: fd, left: left, idle: o.idle > 0 && i%o.idle == o.idle-1}, nil
+	return &socket{fd: fd, rest: rest, idle: o.idle > 0 && i%o.idle == o.idle-1}, nil
 }
 
-// handshake upgrades c and returns what came behind the answer.
+// handshake upgrades c to WebSocket. It returns the bytes received after the response.
 func handshake(c net.Conn, host, path string) ([]byte, error) {
 	_ = c.SetDeadline(time.Now().Add(handshakeTimeout))
 	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, host); err != nil {
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
-	var answer []byte
+	var response []byte
 	b := make([]byte, 4<<10)
 	for {
 		n, err := c.Read(b)
 		if err != nil {
 			return nil, fmt.Errorf("handshake: %w", err)
 		}
-		answer = append(answer, b[:n]...)
-		if head, left, ok := bytes.Cut(answer, []byte("\r\n\r\n")); ok {
+		response = append(response, b[:n]...)
+		if head, rest, ok := bytes.Cut(response, []byte("\r\n\r\n")); ok {
 			if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
-				return nil, fmt.Errorf("handshake: %.200q", answer)
+				return nil, fmt.Errorf("handshake: the server answered %.200q", response)
 			}
-			return left, nil
+			return rest, nil
 		}
 	}
 }

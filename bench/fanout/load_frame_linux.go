@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// frame acts on one frame and counts it.
-func (r *receiver) frame(s *socket, f wsFrame, now time.Time) (counts, error) {
+// handleFrame handles a frame and returns its counts.
+func (r *receiver) handleFrame(s *socket, f wsFrame, now time.Time) (counts, error) {
 	switch f.op {
 	case opPing:
 		return counts{}, answer(s, opPong, f.payload)
@@ -18,9 +18,10 @@ func (r *receiver) frame(s *socket, f wsFrame, now time.Time) (counts, error) {
 		return counts{}, nil
 	case opClose:
 		if len(f.payload) >= 2 {
-			fmt.Fprintf(os.Stderr, "load: closed with %d %s\n", int(f.payload[0])<<8|int(f.payload[1]), f.payload[2:])
+			code := int(f.payload[0])<<8 | int(f.payload[1])
+			fmt.Fprintf(os.Stderr, "load: the server closed a socket with %d %s\n", code, f.payload[2:])
 		}
-		return counts{}, nil // the end of the connection follows
+		return counts{}, nil // the connection ends next
 	}
 	c := counts{frames: 1}
 	for p := f.payload; ; {
@@ -30,7 +31,7 @@ func (r *receiver) frame(s *socket, f wsFrame, now time.Time) (counts, error) {
 		}
 		p = p[i+len(stampMark):]
 		if len(p) < stampDigits {
-			return c, fmt.Errorf("a frame that ends in a stamp: …%s", p)
+			return c, fmt.Errorf("the frame ends inside a stamp: …%s", p)
 		}
 		c.publications++
 		r.latency.add(now.Sub(time.Unix(0, digits(p[:stampDigits]))))
@@ -38,16 +39,16 @@ func (r *receiver) frame(s *socket, f wsFrame, now time.Time) (counts, error) {
 			r.checkSeq(s, p)
 		}
 	}
-	if c.publications == 0 && r.options.hello == "centrifuge" && bytes.Equal(bytes.TrimSpace(f.payload), []byte("{}")) {
-		return counts{}, answer(s, opText, []byte("{}")) // its ping
+	if c.publications == 0 && r.options.protocol == "centrifuge" && bytes.Equal(bytes.TrimSpace(f.payload), []byte("{}")) {
+		return counts{}, answer(s, opText, []byte("{}")) // a ping of the centrifuge protocol
 	}
 	return c, nil
 }
 
 var seqMark = []byte(`"seq":`)
 
-// checkSeq compares the seq of the event whose stamp p stands behind with the
-// last of the socket.
+// checkSeq compares the seq of an event with the last seq of the socket. p is the rest of the event
+// after its stamp mark.
 func (r *receiver) checkSeq(s *socket, p []byte) {
 	i := bytes.Index(p, seqMark)
 	if i < 0 {
@@ -57,7 +58,7 @@ func (r *receiver) checkSeq(s *socket, p []byte) {
 	seq := digits(p[i+len(seqMark):])
 	switch {
 	case s.seq != 0 && seq <= s.seq:
-		r.doubles++
+		r.duplicates++
 		return
 	case s.seq != 0 && seq > s.seq+1:
 		r.gaps += seq - s.seq - 1
@@ -65,7 +66,7 @@ func (r *receiver) checkSeq(s *socket, p []byte) {
 	s.seq = seq
 }
 
-// digits is the number that b begins with.
+// digits returns the number at the beginning of b.
 func digits(b []byte) int64 {
 	var n int64
 	for _, c := range b {
@@ -77,8 +78,7 @@ func digits(b []byte) int64 {
 	return n
 }
 
-// answer sends a small frame. A client that answers and does not read its
-// answers' buffer full has gone wrong.
+// answer sends a small frame. If the send buffer is full, answer returns an error.
 func answer(s *socket, op byte, payload []byte) error {
 	b := clientFrame(op, payload)
 	if n, err := unix.Write(s.fd, b); err != nil || n < len(b) {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// counts are what arrived.
+// counts count what was received.
 type counts struct {
 	frames, publications, bytes int64
 }
@@ -23,29 +23,29 @@ func (c *counts) add(d counts) {
 // A socket is one connection of the load process.
 type socket struct {
 	fd     int
-	idle   bool   // never read from
+	idle   bool   // the process never reads from it
 	open   bool   // it counts as connected
-	left   []byte // of a frame whose end has not come yet
-	seq    int64  // of the last event; 0 before the first
+	rest   []byte // the beginning of a frame that is not complete
+	seq    int64  // seq of the last event; 0 before the first
 	counts counts
 }
 
-// A receiver reads all sockets in one loop over one buffer, since a goroutine
-// and a buffer for each would take more than the servers have to do.
+// A receiver reads all sockets in one loop with one buffer. A goroutine and a buffer for each
+// socket would use more CPU than the servers.
 type receiver struct {
 	options loadOptions
 	epoll   int
-	opened  chan *socket // by the connectors
-	failed  chan error   // the first connection that did not come about
+	opened  chan *socket // receives each socket after its handshake
+	failed  chan error   // receives the first failure to connect
 	sockets []*socket
 	buffer  []byte
 
-	connected int
-	counts    counts
-	latency   histogram
-	gaps      int64
-	doubles   int64
-	closed    int
+	connected  int // number of connected sockets
+	counts     counts
+	latency    histogram
+	gaps       int64 // number of missed events
+	duplicates int64 // number of repeated events
+	closed     int   // number of sockets that ended
 }
 
 func newReceiver(o loadOptions) (*receiver, error) {
@@ -58,11 +58,11 @@ func newReceiver(o loadOptions) (*receiver, error) {
 	return r, nil
 }
 
-// run opens the sockets, reads from them and acts on the lines until these end.
+// run opens the sockets, reads from them, and runs the commands until lines is closed.
 func (r *receiver) run(lines <-chan string) error {
 	began := time.Now()
 	commands := lines
-	var wait *waiting
+	var wait *waitCommand
 	ready := make([]unix.EpollEvent, 512)
 	for connected := false; ; {
 		if err := r.read(ready); err != nil {
@@ -77,14 +77,15 @@ func (r *receiver) run(lines <-chan string) error {
 		case r.counts.publications >= wait.publications:
 			fmt.Println("got", r.counts.publications, r.counts.bytes, r.counts.frames)
 			wait, commands = nil, lines
-		case time.Now().After(wait.until):
-			fmt.Fprintf(os.Stderr, "load: %d of %d publications came, %d sockets ended\n", r.counts.publications, wait.publications, r.closed)
+		case time.Now().After(wait.deadline):
+			fmt.Fprintf(os.Stderr, "load: received %d of %d publications, %d sockets ended\n",
+				r.counts.publications, wait.publications, r.closed)
 			fmt.Println("timeout", r.counts.publications)
 			wait, commands = nil, lines
 		}
 		select {
 		case s := <-r.opened:
-			if err := r.take(s); err != nil {
+			if err := r.add(s); err != nil {
 				return err
 			}
 		case err := <-r.failed:
@@ -94,7 +95,7 @@ func (r *receiver) run(lines <-chan string) error {
 				return nil
 			}
 			if w, ok := parseWait(line); ok {
-				wait, commands = &w, nil // no other command before its reply
+				wait, commands = &w, nil // runs no other command before the reply
 				continue
 			}
 			reply, err := r.command(line)
@@ -107,8 +108,8 @@ func (r *receiver) run(lines <-chan string) error {
 	}
 }
 
-// take adds a socket whose handshake is done.
-func (r *receiver) take(s *socket) error {
+// add adds a socket after its handshake.
+func (r *receiver) add(s *socket) error {
 	r.sockets = append(r.sockets, s)
 	if s.idle || !r.options.first {
 		r.markOpen(s)
@@ -116,11 +117,11 @@ func (r *receiver) take(s *socket) error {
 	if s.idle {
 		return nil
 	}
-	e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(r.sockets) - 1)} // the kernel does not look at Fd
+	e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(r.sockets) - 1)} // the kernel does not interpret Fd
 	if err := unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, s.fd, &e); err != nil {
 		return fmt.Errorf("epoll: %w", err)
 	}
-	return r.cut(s, append([]byte(nil), s.left...)) // what came behind the handshake
+	return r.handleFrames(s, append([]byte(nil), s.rest...)) // received after the handshake
 }
 
 func (r *receiver) markOpen(s *socket) {
@@ -130,9 +131,9 @@ func (r *receiver) markOpen(s *socket) {
 	}
 }
 
-// read waits a moment for sockets with something to read, and reads once from each.
+// read waits up to 2 ms for readable sockets, and reads once from each.
 func (r *receiver) read(ready []unix.EpollEvent) error {
-	timeout := 2 // ms; commands wait so long
+	timeout := 2 // ms; short, because commands wait meanwhile
 	if len(r.opened) > 0 {
 		timeout = 0
 	}
@@ -149,10 +150,10 @@ func (r *receiver) read(ready []unix.EpollEvent) error {
 }
 
 func (r *receiver) readSocket(s *socket) error {
-	if len(s.left) > len(r.buffer)/2 {
+	if len(s.rest) > len(r.buffer)/2 {
 		r.buffer = make([]byte, 2*len(r.buffer))
 	}
-	kept := copy(r.buffer, s.left)
+	kept := copy(r.buffer, s.rest)
 	n, err := unix.Read(s.fd, r.buffer[kept:])
 	switch {
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
@@ -164,11 +165,11 @@ func (r *receiver) readSocket(s *socket) error {
 	}
 	s.counts.bytes += int64(n)
 	r.counts.bytes += int64(n)
-	return r.cut(s, r.buffer[:kept+n])
+	return r.handleFrames(s, r.buffer[:kept+n])
 }
 
-// cut takes the whole frames off b and keeps the rest.
-func (r *receiver) cut(s *socket, b []byte) error {
+// handleFrames handles the complete frames in b and keeps the rest.
+func (r *receiver) handleFrames(s *socket, b []byte) error {
 	now := time.Now()
 	for {
 		f, rest, ok, err := cutFrame(b)
@@ -176,14 +177,14 @@ func (r *receiver) cut(s *socket, b []byte) error {
 			return err
 		}
 		if !ok {
-			s.left = append(s.left[:0], rest...)
-			if len(rest) == 0 && cap(s.left) > 4<<10 {
-				s.left = nil // what idle sockets hold adds up
+			s.rest = append(s.rest[:0], rest...)
+			if len(rest) == 0 && cap(s.rest) > 4<<10 {
+				s.rest = nil // saves memory with many sockets
 			}
 			return nil
 		}
 		r.markOpen(s)
-		d, err := r.frame(s, f, now)
+		d, err := r.handleFrame(s, f, now)
 		if err != nil {
 			return err
 		}

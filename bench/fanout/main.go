@@ -1,16 +1,15 @@
-// Fanout measures what it costs to send one event to many WebSockets, on this
-// machine, over loopback: matchwire beside a floor in bare system calls and
-// beside the two libraries that a Go program would else use. It runs on Linux
-// alone, and is a module of its own so that its peers are no dependency of
-// matchwire.
+// Fanout measures the cost of sending an event to many WebSockets on this machine, over loopback.
+// It compares matchwire with bare system calls, the minimum, and with two libraries, gorilla and
+// centrifuge. It runs only on Linux. It is a separate module, so that matchwire does not depend on
+// the libraries.
 //
 //	go run . -rounds 5
 //	go run . -only cpu,burst -rounds 1 -sockets 200
 //
-// Without a command it is the runner: it starts itself as one process that
-// serves and one that opens the sockets and counts, tells both over their
-// standard input what to do, and prints the medians of all rounds and which
-// bars hold. It exits with 1 if one does not.
+// The program starts itself as two more processes. One serves, and the other opens the sockets and
+// counts what they receive. The program controls both through their standard input. It prints the
+// medians of all rounds, and compares ratios with limits. It exits with 1 if a ratio exceeds its
+// limit.
 package main
 
 import (
@@ -25,7 +24,7 @@ func main() {
 	}
 }
 
-// run is the runner, unless the first argument says which of its processes this is.
+// run runs the process that the first argument names: serve, load, or the runner if there is none.
 func run(args []string) error {
 	if len(args) > 0 {
 		switch args[0] {

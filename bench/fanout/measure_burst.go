@@ -2,14 +2,14 @@ package main
 
 import "fmt"
 
-// measureBurst asks what one event on one socket costs when many come at once,
-// and how many of them go out in one frame.
-func measureBurst(o *benchOptions) (table, []bar, error) {
+// measureBurst measures the CPU time for an event on a socket when many events are sent at once. It
+// also measures how many events share a frame.
+func measureBurst(o *benchOptions) (table, []limit, error) {
 	const events, bursts = 200, 5
-	sockets := or(o.sockets, 2000)
+	sockets := orDefault(o.sockets, 2000)
 	names, f := []string{"matchwire", "gorilla", "centrifuge"}, figures{}
 	o.rotate("burst", names, func(name string) error {
-		p, err := startPair(name, crowd{sockets: sockets, check: true})
+		p, err := startPair(name, workload{sockets: sockets, check: true})
 		if err != nil {
 			return err
 		}
@@ -35,22 +35,23 @@ func measureBurst(o *benchOptions) (table, []bar, error) {
 		}
 		const received = bursts * events
 		f.add(name, float64(after-before)/float64(received*sockets))
-		f.add(name+" together", float64(received*sockets)/frames)
+		f.add(name+" per frame", float64(received*sockets)/frames)
 		return p.allInOrder()
 	})
-	bars := []bar{
+	limits := []limit{
 		{"burst: matchwire / centrifuge", f.ratio("matchwire", "centrifuge"), 0.25},
 		{"burst: matchwire / gorilla", f.ratio("matchwire", "gorilla"), 0.15},
 	}
-	title := fmt.Sprintf("burst: %d sockets, %d events at once, %d times; ns of CPU for each event that a socket received", sockets, events, bursts)
-	t := f.table(title, "ns", names, bars...)
-	t.header = append(t.header, "events a frame")
+	title := fmt.Sprintf("burst: %d sockets, %d events at once, %d times; ns of CPU per event and socket",
+		sockets, events, bursts)
+	t := f.table(title, "ns", names, limits...)
+	t.header = append(t.header, "events per frame")
 	for i := range t.rows {
 		cell := ""
 		if i < len(names) {
-			cell = f.cells(names[i] + " together")[0]
+			cell = f.cells(names[i] + " per frame")[0]
 		}
 		t.rows[i] = append(t.rows[i], cell)
 	}
-	return t, bars, nil
+	return t, limits, nil
 }

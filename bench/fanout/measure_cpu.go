@@ -2,14 +2,14 @@ package main
 
 import "fmt"
 
-// measureCPU asks what one frame costs the server at a steady rate, which
-// leaves nothing to send together.
-func measureCPU(o *benchOptions) (table, []bar, error) {
+// measureCPU measures the CPU time for an event on a socket at a steady rate, where each event has
+// its own frame.
+func measureCPU(o *benchOptions) (table, []limit, error) {
 	const perSecond = 50
-	sockets, seconds := or(o.sockets, 2000), or(o.seconds, 8)
+	sockets, seconds := orDefault(o.sockets, 2000), orDefault(o.seconds, 8)
 	names, f := []string{"bare", "matchwire", "gorilla", "centrifuge"}, figures{}
 	o.rotate("cpu", names, func(name string) error {
-		p, err := startPair(name, crowd{sockets: sockets, check: true})
+		p, err := startPair(name, workload{sockets: sockets, check: true})
 		if err != nil {
 			return err
 		}
@@ -32,7 +32,8 @@ func measureCPU(o *benchOptions) (table, []bar, error) {
 		f.add(name, float64(after-before)/float64(frames))
 		return p.allInOrder()
 	})
-	bars := []bar{{"cpu: matchwire / bare", f.ratio("matchwire", "bare"), 1.05}}
-	title := fmt.Sprintf("cpu: %d sockets, %d events/s for %d s; ns of CPU for each event that a socket received", sockets, perSecond, seconds)
-	return f.table(title, "ns", names, bars...), bars, nil
+	limits := []limit{{"cpu: matchwire / bare", f.ratio("matchwire", "bare"), 1.05}}
+	title := fmt.Sprintf("cpu: %d sockets, %d events/s for %d s; ns of CPU per event and socket",
+		sockets, perSecond, seconds)
+	return f.table(title, "ns", names, limits...), limits, nil
 }

@@ -5,31 +5,29 @@ import (
 	"time"
 )
 
-// measureInterest asks whether an event costs more than its own sockets: many
-// that want other matches must not be felt.
-func measureInterest(o *benchOptions) (table, []bar, error) {
+// measureInterest measures whether sockets that do not want an event add to its cost.
+func measureInterest(o *benchOptions) (table, []limit, error) {
 	const perSecond = 50
-	sockets, seconds := or(o.sockets, 18_000), or(o.seconds, 8)
+	sockets, seconds := orDefault(o.sockets, 18_000), orDefault(o.seconds, 8)
 	matches := min(200, sockets/10)
 	if matches == 0 || sockets%matches != 0 {
-		return table{}, nil, fmt.Errorf("%d sockets are not equally many for each of %d matches", sockets, matches)
+		return table{}, nil, fmt.Errorf("%d sockets: want a multiple of %d, the number of matches", sockets, matches)
 	}
-	crowds := map[string]crowd{
+	loads := map[string]workload{
 		"all want it": {sockets: 100, matches: 1, check: true},
 		"few want it": {sockets: sockets, matches: matches, check: true},
 	}
 	names, f := []string{"all want it", "few want it"}, figures{}
 	o.rotate("interest", names, func(name string) error {
-		c := crowds[name]
+		c := loads[name]
 		p, err := startPair("matchwire", c)
 		if err != nil {
 			return err
 		}
 		defer p.stop()
-		each := c.sockets / c.matches // sockets that an event goes to
+		each := c.sockets / c.matches // sockets that receive an event
 
-		// To warm up.
-		if err := p.pace(perSecond, perSecond, c.matches, perSecond*each, o.template); err != nil {
+		if err := p.pace(perSecond, perSecond, c.matches, perSecond*each, o.template); err != nil { // to warm up
 			return err
 		}
 		began, err := p.cpu()
@@ -48,12 +46,13 @@ func measureInterest(o *benchOptions) (table, []bar, error) {
 		if err != nil {
 			return err
 		}
-		idle := before - began // keeping so many sockets alive costs something without any event
+		idle := before - began // CPU time of idle sockets, such as for pings
 		f.add(name, float64(after-before-idle)/float64(seconds*perSecond))
 		return p.allInOrder()
 	})
-	bars := []bar{{"interest: few want it / all want it", f.ratio("few want it", "all want it"), 1.2}}
-	title := fmt.Sprintf("interest: %d sockets of which %d want an event, beside 100 that all want it; %d events/s for %d s; ns of CPU for each event, without what idle sockets take",
+	limits := []limit{{"interest: few want it / all want it", f.ratio("few want it", "all want it"), 1.2}}
+	title := fmt.Sprintf("interest: %d sockets of which %d want an event, compared with 100 that all want it; "+
+		"%d events/s for %d s; ns of CPU per event, without the CPU of idle sockets",
 		sockets, sockets/matches, perSecond, seconds)
-	return f.table(title, "ns", names, bars...), bars, nil
+	return f.table(title, "ns", names, limits...), limits, nil
 }

@@ -10,16 +10,15 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// measureLatency asks how long an event takes from its publishing on RabbitMQ to
-// the sockets, beside a consumer of the same stream that only writes.
-func measureLatency(o *benchOptions) (table, []bar, error) { return latencyAt(o, 100) }
+// measureLatency measures the time from publishing an event on RabbitMQ until the sockets receive
+// it. It compares matchwire with a consumer of the same stream that only writes to the sockets.
+func measureLatency(o *benchOptions) (table, []limit, error) { return latencyAt(o, 100) }
 
-// measureCalm asks the same at a rate that the bare consumer can keep up with on
-// any machine.
-func measureCalm(o *benchOptions) (table, []bar, error) { return latencyAt(o, 25) }
+// measureCalm is measureLatency at a rate low enough for the bare consumer on any machine.
+func measureCalm(o *benchOptions) (table, []limit, error) { return latencyAt(o, 25) }
 
-func latencyAt(o *benchOptions, perSecond int) (table, []bar, error) {
-	sockets, seconds := or(o.sockets, 1000), or(o.seconds, 8)
+func latencyAt(o *benchOptions, perSecond int) (table, []limit, error) {
+	sockets, seconds := orDefault(o.sockets, 1000), orDefault(o.seconds, 8)
 	url, stop, err := startRabbit()
 	if err != nil {
 		return table{}, nil, err
@@ -29,7 +28,8 @@ func latencyAt(o *benchOptions, perSecond int) (table, []bar, error) {
 	round := 0
 	o.rotate(fmt.Sprintf("latency at %d/s", perSecond), names, func(name string) error {
 		round++
-		l, err := latencyOf(name, url, fmt.Sprintf("bench-%d-%d-%d", os.Getpid(), perSecond, round), string(o.template), sockets, perSecond, seconds)
+		namespace := fmt.Sprintf("bench-%d-%d-%d", os.Getpid(), perSecond, round)
+		l, err := latencyOf(name, url, namespace, string(o.template), sockets, perSecond, seconds)
 		if err != nil {
 			return err
 		}
@@ -37,23 +37,25 @@ func latencyAt(o *benchOptions, perSecond int) (table, []bar, error) {
 		f.add(name+" p99", l[2]/1e6)
 		return nil
 	})
-	bars := []bar{
+	limits := []limit{
 		{fmt.Sprintf("latency at %d/s: p50 of matchwire / bare", perSecond), f.ratio("matchwire p50", "bare p50"), 1.3},
 		{fmt.Sprintf("latency at %d/s: p99 of matchwire / bare", perSecond), f.ratio("matchwire p99", "bare p99"), 2},
 	}
 	t := table{
-		title:  fmt.Sprintf("latency: %d sockets, %d events/s for %d s; ms from publishing on RabbitMQ to the sockets", sockets, perSecond, seconds),
+		title: fmt.Sprintf("latency: %d sockets, %d events/s for %d s; ms from publishing on RabbitMQ to the sockets",
+			sockets, perSecond, seconds),
 		header: []string{"server", "p50", "lowest to highest", "p99", "lowest to highest"},
 	}
 	for _, name := range names {
 		t.rows = append(t.rows, append(append([]string{name}, f.cells(name + " p50")[:2]...), f.cells(name + " p99")[:2]...))
 	}
-	t.rows = append(t.rows, []string{"matchwire / bare", ratio(bars[0].ratio), "bar ≤ 1.30", ratio(bars[1].ratio), "bar ≤ 2.00"})
-	return t, bars, nil
+	t.rows = append(t.rows, []string{"matchwire / bare",
+		ratio(limits[0].ratio), limits[0].text(), ratio(limits[1].ratio), limits[1].text()})
+	return t, limits, nil
 }
 
-// latencyOf is what one server makes of a log of its own: what the load process
-// says of latency, in ns.
+// latencyOf measures one server with a new event log. It returns the reply of the load process to
+// the command latency.
 func latencyOf(name, url, namespace, template string, sockets, perSecond, seconds int) ([]float64, error) {
 	b, err := rabbit.New(url, rabbit.Options{Namespace: namespace, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -61,7 +63,7 @@ func latencyOf(name, url, namespace, template string, sockets, perSecond, second
 	}
 	defer b.Close()
 	s := source{seq: map[string]int64{}, broadcast: publishTo(b)}
-	if err := s.send(1, 0, 1, template); err != nil { // the log must stand before it can be read
+	if err := s.send(1, 0, 1, template); err != nil { // declares the log
 		return nil, err
 	}
 	p, err := startServer(name, "-amqp", url, "-namespace", namespace)
@@ -69,10 +71,10 @@ func latencyOf(name, url, namespace, template string, sockets, perSecond, second
 		return nil, err
 	}
 	defer p.stop()
-	if err := p.connect(name, crowd{sockets: sockets}); err != nil {
+	if err := p.connect(name, workload{sockets: sockets}); err != nil {
 		return nil, err
 	}
-	time.Sleep(time.Second)                     // until both certainly listen
+	time.Sleep(time.Second)                     // the server may not consume the log yet
 	for _, seconds := range []int{1, seconds} { // the first to warm up
 		if _, err := p.load.ask(0, "reset"); err != nil {
 			return nil, err
@@ -87,7 +89,7 @@ func latencyOf(name, url, namespace, template string, sockets, perSecond, second
 	return p.load.ask(5, "latency")
 }
 
-// startRabbit returns the RabbitMQ that AMQP_URL names, or one of its own.
+// startRabbit returns the URL in AMQP_URL. If that is not set, it starts a RabbitMQ.
 func startRabbit() (url string, stop func(), err error) {
 	if url := os.Getenv("AMQP_URL"); url != "" {
 		return url, func() {}, nil

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// restFor is how long sockets are left alone before memory is looked at.
-const restFor = 5 * time.Second
+// settleTime is how long the sockets are idle before the memory is measured.
+const settleTime = 5 * time.Second
 
-// measureMemory asks what an idle socket holds of the server's memory.
-func measureMemory(o *benchOptions) (table, []bar, error) {
-	sockets := or(o.sockets, 18_000)
+// measureMemory measures the memory of the server per idle socket.
+func measureMemory(o *benchOptions) (table, []limit, error) {
+	sockets := orDefault(o.sockets, 18_000)
 	names, f := []string{"gorilla-idle", "matchwire", "centrifuge"}, figures{}
 	o.rotate("memory", names, func(name string) error {
 		p, err := startServer(name)
@@ -22,10 +22,10 @@ func measureMemory(o *benchOptions) (table, []bar, error) {
 		if err != nil {
 			return err
 		}
-		if err := p.connect(name, crowd{sockets: sockets}); err != nil {
+		if err := p.connect(name, workload{sockets: sockets}); err != nil {
 			return err
 		}
-		time.Sleep(restFor)
+		time.Sleep(settleTime)
 		after, err := p.memory()
 		if err != nil {
 			return err
@@ -35,15 +35,15 @@ func measureMemory(o *benchOptions) (table, []bar, error) {
 			return err
 		}
 		if int(n[0]) != sockets {
-			return fmt.Errorf("%v sockets are connected, %d were to", n[0], sockets)
+			return fmt.Errorf("%v sockets are connected, want %d", n[0], sockets)
 		}
 		f.add(name, (after-before)/float64(sockets))
 		return nil
 	})
-	bars := []bar{
+	limits := []limit{
 		{"memory: matchwire / gorilla-idle", f.ratio("matchwire", "gorilla-idle"), 1.25},
 		{"memory: matchwire / centrifuge", f.ratio("matchwire", "centrifuge"), 0.4},
 	}
-	title := fmt.Sprintf("memory: %d idle sockets; bytes of the server's resident memory for each", sockets)
-	return f.table(title, "bytes", names, bars...), bars, nil
+	title := fmt.Sprintf("memory: %d idle sockets; bytes of resident memory of the server per socket", sockets)
+	return f.table(title, "bytes", names, limits...), limits, nil
 }

@@ -2,24 +2,24 @@ package main
 
 import "fmt"
 
-// measureSlow asks what clients that read nothing do to those that do, and to
-// the server's memory.
-func measureSlow(o *benchOptions) (table, []bar, error) {
+// measureSlow measures how clients that read nothing affect the latency of the others and the
+// memory of the server.
+func measureSlow(o *benchOptions) (table, []limit, error) {
 	const perSecond, idle = 100, 5
-	sockets, seconds := or(o.sockets, 1000), or(o.seconds, 15)
+	sockets, seconds := orDefault(o.sockets, 1000), orDefault(o.seconds, 15)
 	var names []string
 	for _, name := range []string{"matchwire", "gorilla", "centrifuge"} {
 		names = append(names, name, name+" with idle")
 	}
-	crowds := map[string]crowd{}
+	loads := map[string]workload{}
 	servers := map[string]string{}
 	for i, name := range names {
 		servers[name] = names[i-i%2]
-		crowds[name] = crowd{sockets: sockets, idle: idle * (i % 2), check: true}
+		loads[name] = workload{sockets: sockets, idle: idle * (i % 2), check: true}
 	}
 	f := figures{}
 	o.rotate("slow", names, func(name string) error {
-		c := crowds[name]
+		c := loads[name]
 		healthy := c.sockets
 		if c.idle > 0 {
 			healthy -= c.sockets / c.idle
@@ -58,10 +58,10 @@ func measureSlow(o *benchOptions) (table, []bar, error) {
 		f.add(name+" left", left[0])
 		return p.allInOrder()
 	})
-	bars := []bar{{"slow: p99 with idle sockets / without", f.ratio("matchwire with idle p99", "matchwire p99"), 1.2}}
+	limits := []limit{{"slow: p99 with idle sockets / without", f.ratio("matchwire with idle p99", "matchwire p99"), 1.2}}
 	t := table{
-		title: fmt.Sprintf("slow: %d sockets, %d events/s for %d s, every %dth reading nothing or none; ms to those that read, and the server's memory",
-			sockets, perSecond, seconds, idle),
+		title: fmt.Sprintf("slow: %d sockets, %d events/s for %d s; with idle, every %dth socket reads nothing; "+
+			"ms until the others receive an event, and the memory of the server", sockets, perSecond, seconds, idle),
 		header: []string{"server", "p50", "p99", "lowest to highest", "ratio", "MiB before", "MiB after", "sockets left"},
 	}
 	for i, name := range names {
@@ -73,6 +73,7 @@ func measureSlow(o *benchOptions) (table, []bar, error) {
 		t.rows = append(t.rows, []string{name, f.cells(name + " p50")[0], p99[0], p99[1], r,
 			f.cells(name + " before")[0], f.cells(name + " after")[0], f.cells(name + " left")[0]})
 	}
-	t.rows = append(t.rows, []string{"p99 with idle / without", "", ratio(bars[0].ratio), fmt.Sprintf("bar ≤ %.2f", bars[0].most), "", "", "", ""})
-	return t, bars, nil
+	t.rows = append(t.rows, []string{"p99 with idle / without", "",
+		ratio(limits[0].ratio), limits[0].text(), "", "", "", ""})
+	return t, limits, nil
 }

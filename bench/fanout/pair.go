@@ -6,23 +6,22 @@ import (
 	"time"
 )
 
-// A pair is a server and the load on it, each in a process of its own, made
-// for one run.
+// A pair is a server process and a load process for one run.
 type pair struct {
 	server, load *process
 	addr         string
 }
 
-// A crowd is the sockets of one run.
-type crowd struct {
+// A workload describes the sockets of one run.
+type workload struct {
 	sockets int
-	matches int  // socket i wants match m<i mod matches>, and only that; 0: everything
-	idle    int  // every so many sockets one is never read from; 0: none
-	check   bool // every event must come once and in order
+	matches int  // socket i wants only match m<i mod matches>; 0: all sockets want everything
+	idle    int  // every idle-th socket is never read from; 0: none
+	check   bool // each socket must receive every event once and in order
 }
 
-// endpoints holds what differs between the servers for who connects.
-var endpoints = map[string]struct{ path, hello string }{
+// endpoints holds the path and the protocol of each server.
+var endpoints = map[string]struct{ path, protocol string }{
 	"bare":         {"/", "none"},
 	"gorilla":      {"/", "none"},
 	"gorilla-idle": {"/", "none"},
@@ -30,7 +29,7 @@ var endpoints = map[string]struct{ path, hello string }{
 	"matchwire":    {"/ws", "none"},
 }
 
-// startServer starts a server without any load, with more arguments of serve.
+// startServer starts a server without a load process. args are further arguments of serve.
 func startServer(name string, args ...string) (*pair, error) {
 	s, err := start(append([]string{"serve", name, "-listen", "127.0.0.1:0"}, args...)...)
 	if err != nil {
@@ -46,8 +45,8 @@ func startServer(name string, args ...string) (*pair, error) {
 	return p, nil
 }
 
-// startPair starts a server and connects the crowd.
-func startPair(name string, c crowd) (*pair, error) {
+// startPair starts a server and connects the sockets.
+func startPair(name string, c workload) (*pair, error) {
 	p, err := startServer(name)
 	if err != nil {
 		return nil, err
@@ -59,18 +58,19 @@ func startPair(name string, c crowd) (*pair, error) {
 	return p, nil
 }
 
-// connect opens the sockets of the crowd, and returns when all are connected.
-func (p *pair) connect(name string, c crowd) error {
-	at := endpoints[name]
+// connect opens the sockets and returns when all are connected.
+func (p *pair) connect(name string, c workload) error {
+	endpoint := endpoints[name]
 	args := []string{
-		"load", "-addr=" + p.addr, "-path=" + at.path, "-hello=" + at.hello, "-sockets=" + strconv.Itoa(c.sockets),
+		"load", "-addr=" + p.addr, "-path=" + endpoint.path, "-protocol=" + endpoint.protocol,
+		"-sockets=" + strconv.Itoa(c.sockets),
 		"-idle=" + strconv.Itoa(c.idle), "-source=127.0.0.1,127.0.0.2,127.0.0.3,127.0.0.4",
-		// These send a first frame by themselves.
+		// These servers send a first frame without an event.
 		"-first=" + strconv.FormatBool(name == "matchwire" || name == "centrifuge"),
 		"-check=" + strconv.FormatBool(c.check),
 	}
 	if c.matches > 0 {
-		args = append(args, "-path="+at.path+"?match=m%d", "-matches="+strconv.Itoa(c.matches))
+		args = append(args, "-path="+endpoint.path+"?match=m%d", "-matches="+strconv.Itoa(c.matches))
 	}
 	var err error
 	if p.load, err = start(args...); err != nil {
@@ -87,13 +87,13 @@ func (p *pair) stop() {
 	p.server.stop()
 }
 
-// pace has n events sent at a rate and waits until all sockets together have
-// received want more of them.
+// pace makes the server send n events at a rate. It waits until all sockets together have received
+// want events.
 func (p *pair) pace(n, perSecond, matches int, want int, template []byte) error {
 	if _, err := p.load.ask(0, "reset"); err != nil {
 		return err
 	}
-	if err := p.server.tell("pace %d %d matches %d %s", n, perSecond, matches, template); err != nil {
+	if err := p.server.send("pace %d %d matches %d %s", n, perSecond, matches, template); err != nil {
 		return err
 	}
 	if _, err := p.server.expect("done"); err != nil {
@@ -103,30 +103,32 @@ func (p *pair) pace(n, perSecond, matches int, want int, template []byte) error 
 	return err
 }
 
-// burst has n events sent at once, and waits likewise. It returns how many
-// frames brought them.
+// burst makes the server send n events at once, and waits as pace does. It returns the number of
+// frames that carried them.
 func (p *pair) burst(n, want int, template []byte) (frames float64, err error) {
 	if _, err := p.load.ask(0, "reset"); err != nil {
 		return 0, err
 	}
-	if err := p.server.tell("burst %d %s", n, template); err != nil {
+	if err := p.server.send("burst %d %s", n, template); err != nil {
 		return 0, err
 	}
 	return p.received(want)
 }
 
+// received waits until all sockets together have received want events. It returns the number of
+// frames.
 func (p *pair) received(want int) (frames float64, err error) {
 	got, err := p.load.ask(3, "wait "+strconv.Itoa(want))
 	if err != nil {
 		return 0, err
 	}
 	if int(got[0]) != want {
-		return 0, fmt.Errorf("%v events arrived, %d were to", got[0], want)
+		return 0, fmt.Errorf("the sockets received %v events, want %d", got[0], want)
 	}
 	return got[2], nil
 }
 
-// cpu is what the server has used so far.
+// cpu returns the CPU time that the server has used so far.
 func (p *pair) cpu() (time.Duration, error) {
 	n, err := p.server.ask(1, "cpu")
 	if err != nil {
@@ -135,8 +137,8 @@ func (p *pair) cpu() (time.Duration, error) {
 	return time.Duration(n[0]), nil
 }
 
-// memory is how many bytes the server has in RAM once garbage is collected
-// twice: the first time stacks only begin to shrink, and pools keep what they have.
+// memory returns the resident memory of the server after two garbage collections. The first one
+// does not finish shrinking stacks and emptying pools.
 func (p *pair) memory() (float64, error) {
 	if _, err := p.server.ask(1, "memory"); err != nil {
 		return 0, err
@@ -148,14 +150,14 @@ func (p *pair) memory() (float64, error) {
 	return n[0], nil
 }
 
-// allInOrder says what is wrong if an event was missed, came twice, or a socket ended.
+// allInOrder returns an error if a socket ended, missed an event, or received one twice.
 func (p *pair) allInOrder() error {
 	n, err := p.load.ask(3, "check")
 	if err != nil {
 		return err
 	}
 	if n[0]+n[1]+n[2] > 0 {
-		return fmt.Errorf("%v events missed, %v twice, %v sockets ended", n[0], n[1], n[2])
+		return fmt.Errorf("%v events missed, %v received twice, %v sockets ended", n[0], n[1], n[2])
 	}
 	return nil
 }

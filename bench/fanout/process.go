@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// replyTimeout is how long the runner waits for a line: longer than a minute,
-// which is how long publications are waited for.
+// replyTimeout is how long the runner waits for a reply. It is longer than waitTimeout.
 const replyTimeout = 90 * time.Second
 
 // A process is this program started again, to serve or to load.
@@ -20,7 +19,7 @@ type process struct {
 	name  string
 	cmd   *exec.Cmd
 	in    io.WriteCloser
-	lines chan string // of its standard output; closed at its end
+	lines chan string // lines of its standard output; closed at the end
 }
 
 // start starts this program with args.
@@ -29,7 +28,11 @@ func start(args ...string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{name: strings.Join(args[:min(2, len(args))], " "), cmd: exec.Command(self, args...), lines: make(chan string, 16)}
+	p := &process{
+		name:  strings.Join(args[:min(2, len(args))], " "),
+		cmd:   exec.Command(self, args...),
+		lines: make(chan string, 16),
+	}
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -41,7 +44,7 @@ func start(args ...string) (*process, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.name, err)
 	}
-	go func() { // until the process ends
+	go func() { // ends with the process
 		for s := bufio.NewScanner(out); s.Scan(); {
 			p.lines <- s.Text()
 		}
@@ -55,13 +58,13 @@ func (p *process) stop() {
 	p.in.Close()
 	kill := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer kill.Stop()
-	for range p.lines { // so that it is never blocked on a reply
+	for range p.lines { // so that the process does not block on a reply
 	}
 	_ = p.cmd.Wait()
 }
 
-// tell sends a command.
-func (p *process) tell(format string, args ...any) error {
+// send sends a command.
+func (p *process) send(format string, args ...any) error {
 	if _, err := fmt.Fprintf(p.in, format+"\n", args...); err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
@@ -77,20 +80,20 @@ func (p *process) expect(word string) ([]string, error) {
 		f := strings.Fields(line)
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("%s ended; its last words are above", p.name)
+			return nil, fmt.Errorf("%s ended, see its output above", p.name)
 		case len(f) == 0 || f[0] != word:
-			return nil, fmt.Errorf("%s said %q, not %s", p.name, line, word)
+			return nil, fmt.Errorf("%s replied %q, want %s", p.name, line, word)
 		}
 		return f[1:], nil
 	case <-timeout.C:
-		return nil, fmt.Errorf("%s did not say %s", p.name, word)
+		return nil, fmt.Errorf("%s did not reply %s within %v", p.name, word, replyTimeout)
 	}
 }
 
-// ask sends a command whose reply begins with its first word, and returns the n
-// numbers that follow.
+// ask sends a command and returns the n numbers of its reply. The reply begins with the first word
+// of the command.
 func (p *process) ask(n int, command string) ([]float64, error) {
-	if err := p.tell("%s", command); err != nil {
+	if err := p.send("%s", command); err != nil {
 		return nil, err
 	}
 	word, _, _ := strings.Cut(command, " ")
@@ -102,12 +105,12 @@ func (p *process) ask(n int, command string) ([]float64, error) {
 		return nil, err
 	}
 	if len(f) != n {
-		return nil, fmt.Errorf("%s said %v to %q: want %d numbers", p.name, f, command, n)
+		return nil, fmt.Errorf("%s replied %v to %q, want %d numbers", p.name, f, command, n)
 	}
 	numbers := make([]float64, n)
 	for i := range f {
 		if numbers[i], err = strconv.ParseFloat(f[i], 64); err != nil {
-			return nil, fmt.Errorf("%s said %v to %q: %w", p.name, f, command, err)
+			return nil, fmt.Errorf("%s replied %v to %q: %w", p.name, f, command, err)
 		}
 	}
 	return numbers, nil

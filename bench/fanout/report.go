@@ -8,15 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// A table is printed once for each measure.
+// A table is the result of a measure.
 type table struct {
 	title  string
 	header []string
 	rows   [][]string
 }
 
-// print writes the table in columns, the first to the left and the others to
-// the right; as Markdown it is the same with bars between.
+// print writes the table in columns. The first column is left-aligned, the others right-aligned.
 func (t table) print(w io.Writer, markdown bool) {
 	width := make([]int, len(t.header))
 	for _, row := range append([][]string{t.header}, t.rows...) {
@@ -54,31 +53,35 @@ func (t table) print(w io.Writer, markdown bool) {
 	}
 }
 
-// A bar is a ratio that must not be exceeded.
-type bar struct {
-	text  string  // "cpu: matchwire / bare"
+// A limit is the maximum of a measured ratio.
+type limit struct {
+	name  string  // like "cpu: matchwire / bare"
 	ratio float64 // 0: not measured
-	most  float64
+	max   float64
 }
 
-func (b bar) holds() bool { return b.ratio > 0 && b.ratio <= b.most }
+// ok reports whether the ratio was measured and does not exceed the limit.
+func (l limit) ok() bool { return l.ratio > 0 && l.ratio <= l.max }
 
-func (b bar) String() string {
+// text returns the limit for a cell of a table.
+func (l limit) text() string { return fmt.Sprintf("limit %.2f", l.max) }
+
+func (l limit) String() string {
 	switch {
-	case b.ratio == 0:
-		return fmt.Sprintf("not measured    %s, bar ≤ %.2f", b.text, b.most)
-	case b.holds():
-		return fmt.Sprintf("holds           %s = %.2f, bar ≤ %.2f", b.text, b.ratio, b.most)
+	case l.ratio == 0:
+		return fmt.Sprintf("not measured  %s, %s", l.name, l.text())
+	case l.ok():
+		return fmt.Sprintf("ok            %s = %.2f, %s", l.name, l.ratio, l.text())
 	}
-	return fmt.Sprintf("DOES NOT HOLD   %s = %.2f, bar ≤ %.2f", b.text, b.ratio, b.most)
+	return fmt.Sprintf("EXCEEDED      %s = %.2f, %s", l.name, l.ratio, l.text())
 }
 
-// figures are what the rounds brought, by server and what was measured of it.
+// figures are the results of all rounds. A key is the name of a server and of a quantity.
 type figures map[string][]float64
 
 func (f figures) add(name string, v float64) { f[name] = append(f[name], v) }
 
-// median is that of all rounds; 0 if there was none.
+// median returns the median of all rounds, or 0 if there is none.
 func (f figures) median(name string) float64 {
 	all := slices.Sorted(slices.Values(f[name]))
 	n := len(all)
@@ -88,7 +91,7 @@ func (f figures) median(name string) float64 {
 	return (all[(n-1)/2] + all[n/2]) / 2
 }
 
-// ratio is that of two medians; 0 if one is missing.
+// ratio returns the ratio of two medians, or 0 if one is missing.
 func (f figures) ratio(a, b string) float64 {
 	if f.median(b) == 0 {
 		return 0
@@ -96,7 +99,7 @@ func (f figures) ratio(a, b string) float64 {
 	return f.median(a) / f.median(b)
 }
 
-// cells are the median and the range of the rounds.
+// cells returns two cells: the median, and the range of all rounds.
 func (f figures) cells(name string) []string {
 	if len(f[name]) == 0 {
 		return []string{"–", "–"}
@@ -104,19 +107,21 @@ func (f figures) cells(name string) []string {
 	return []string{number(f.median(name)), number(slices.Min(f[name])) + " to " + number(slices.Max(f[name]))}
 }
 
-// rows has a line for each server, with figure, range and ratio to the first.
-func (f figures) table(title, unit string, names []string, bars ...bar) table {
+// table returns a table with a row for each server: median, range, and the ratio to the first
+// server. A row for each limit follows.
+func (f figures) table(title, unit string, names []string, limits ...limit) table {
 	t := table{title: title, header: []string{"server", unit, "lowest to highest", "of " + names[0]}}
 	for _, name := range names {
 		t.rows = append(t.rows, append(append([]string{name}, f.cells(name)...), ratio(f.ratio(name, names[0]))))
 	}
-	for _, b := range bars {
-		_, text, _ := strings.Cut(b.text, ": ")
-		t.rows = append(t.rows, []string{text, ratio(b.ratio), fmt.Sprintf("bar ≤ %.2f", b.most), ""})
+	for _, l := range limits {
+		_, name, _ := strings.Cut(l.name, ": ")
+		t.rows = append(t.rows, []string{name, ratio(l.ratio), l.text(), ""})
 	}
 	return t
 }
 
+// ratio formats a ratio.
 func ratio(r float64) string {
 	if r == 0 {
 		return "–"
@@ -124,7 +129,7 @@ func ratio(r float64) string {
 	return fmt.Sprintf("%.2f", r)
 }
 
-// number writes three or four digits of v.
+// number formats v with about three digits.
 func number(v float64) string {
 	switch {
 	case v >= 100:

@@ -7,11 +7,11 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// epoch is that of every event of the benchmark.
+// epoch is the epoch of all events.
 const epoch = "01a208bc-3d52-7e84-b02f-a01650e93b2a"
 
-// sample is a goal as a parser emits it, about 1,100 bytes. The server puts in
-// what differs from event to event, see [stamper].
+// sample returns a goal of about 1,100 bytes, as the parser would emit it. A [stamper] replaces the
+// parts that differ between events.
 func sample() ([]byte, error) {
 	clock := event.Clock{Period: event.FirstHalf, Minute: 6}
 	e, err := event.Of("soccer.mls.goal", event.Data{

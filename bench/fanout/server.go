@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -10,18 +11,18 @@ import (
 	"time"
 )
 
-// A server is one way to send an event to many sockets.
+// A server is one implementation of sending events to many sockets.
 type server struct {
-	// broadcast hands over one event for every socket. It does not wait for it
-	// to be sent, unless the server has no queues; the bytes are its own to keep.
+	// broadcast sends an event to all sockets. It keeps body. It returns before the event is sent,
+	// unless the server has no queues.
 	broadcast func(body []byte) error
 	handler   http.Handler
-	// accept, if not nil, takes the connections instead of net/http.
+	// accept, if not nil, accepts the connections instead of net/http.
 	accept func(net.Listener) error
 }
 
-// servable holds all that can be served.
-var servable = map[string]func(logOption) (server, error){
+// builders maps the name of a server to the function that creates it.
+var builders = map[string]func(logSource) (server, error){
 	"bare":         serveBare,
 	"gorilla":      serveGorilla,
 	"gorilla-idle": serveGorillaIdle,
@@ -29,21 +30,22 @@ var servable = map[string]func(logOption) (server, error){
 	"matchwire":    serveMatchwire,
 }
 
-// serve is the process that serves: serve NAME [-listen ADDRESS]. It acts on
-// the lines of its standard input, see [control], until that ends.
+// serve runs the server process: serve NAME [flags]. It runs the commands on its standard input
+// until that ends, see [control].
 func serve(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("serve: which of the servers is missing")
+		return errors.New("serve: the name of the server is missing")
 	}
 	flags := flag.NewFlagSet("serve", flag.ExitOnError)
 	listen := flags.String("listen", "127.0.0.1:0", "the address to serve on")
-	var from logOption
-	flags.StringVar(&from.url, "amqp", "", "a RabbitMQ to read events from, instead of standard input; bare and matchwire alone can")
-	flags.StringVar(&from.namespace, "namespace", "", "the namespace of its event log")
+	var from logSource
+	flags.StringVar(&from.url, "amqp", "",
+		"URL of a RabbitMQ to read events from, instead of standard input; only for bare and matchwire")
+	flags.StringVar(&from.namespace, "namespace", "", "the namespace of the event log")
 	_ = flags.Parse(args[1:])
-	build := servable[args[0]]
+	build := builders[args[0]]
 	if build == nil {
-		return fmt.Errorf("serve %q: no such server", args[0])
+		return fmt.Errorf("serve %q: unknown server", args[0])
 	}
 	s, err := build(from)
 	if err != nil {
@@ -53,7 +55,7 @@ func serve(args []string) error {
 	if err != nil {
 		return fmt.Errorf("serve %s: %w", args[0], err)
 	}
-	// What ends the process ends this goroutine too: its sockets need no farewell.
+	// The goroutine ends with the process. There is no need to close the sockets.
 	go func() {
 		accept := s.accept
 		if accept == nil {

@@ -16,15 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A bareServer is the floor: the frame is made once, and one loop writes it to
-// every socket, one write(2) each. It reads nothing, queues nothing, and waits
-// for a socket that is full.
+// A bareServer is the minimum. It encodes a frame once and writes it to all sockets in a loop, with
+// one write(2) each. It reads nothing, has no queues, and waits for a socket that is full.
 type bareServer struct {
 	mu  sync.Mutex
 	fds []int
 }
 
-func serveBare(from logOption) (server, error) {
+func serveBare(from logSource) (server, error) {
 	s := &bareServer{}
 	if from.url != "" {
 		if err := from.consume(s.broadcast); err != nil {
@@ -41,7 +40,7 @@ func (s *bareServer) accept(l net.Listener) error {
 			return err
 		}
 		go func() {
-			if err := s.take(c); err != nil {
+			if err := s.add(c); err != nil {
 				c.Close()
 				fmt.Fprintln(os.Stderr, "bare: handshake:", err)
 			}
@@ -49,18 +48,20 @@ func (s *bareServer) accept(l net.Listener) error {
 	}
 }
 
-// take answers the handshake and keeps the socket.
-func (s *bareServer) take(c net.Conn) error {
+// add answers the handshake and adds the socket.
+func (s *bareServer) add(c net.Conn) error {
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	r, err := http.ReadRequest(bufio.NewReader(c))
 	if err != nil {
 		return err
 	}
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	// The socket is in the list before the client can know that it is connected.
+	// mu is held until the socket is in the list, so that the client misses no event after the
+	// handshake.
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+	if _, err := fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"+
+		"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
 		base64.StdEncoding.EncodeToString(sum[:])); err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (s *bareServer) broadcast(body []byte) error {
 	return nil
 }
 
-// textHeader is the header of an unmasked text frame of n bytes.
+// textHeader returns the header of an unmasked text frame of n bytes.
 func textHeader(n int) []byte {
 	switch {
 	case n < 126:
@@ -97,7 +98,7 @@ func textHeader(n int) []byte {
 	return []byte{0x81, 127, 0, 0, 0, 0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}
 }
 
-// writeAll writes b to a non-blocking socket, and waits while that is full.
+// writeAll writes b to a non-blocking socket. It waits while the socket is full.
 func writeAll(fd int, b []byte) error {
 	for {
 		n, err := syscall.Write(fd, b)

@@ -9,10 +9,9 @@ import (
 	"github.com/centrifugal/centrifuge"
 )
 
-// serveCentrifuge is a centrifuge node as its documentation sets one up: JSON
-// protocol, every client subscribed by the server, no history. It pings too
-// seldom to matter in a run.
-func serveCentrifuge(_ logOption) (server, error) {
+// serveCentrifuge returns a centrifuge node, set up as in its documentation: JSON protocol,
+// server-side subscriptions, no history. Its ping interval is longer than a run.
+func serveCentrifuge(_ logSource) (server, error) {
 	const channel = "events"
 	node, err := centrifuge.New(centrifuge.Config{LogLevel: centrifuge.LogLevelNone})
 	if err != nil {

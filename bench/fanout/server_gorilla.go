@@ -8,7 +8,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Bounds of gorilla's chat example, with room for a burst.
+// Bounds as in gorilla's chat example, with a larger queue for bursts.
 const (
 	gorillaQueue = 512
 	writeWait    = 10 * time.Second
@@ -16,9 +16,8 @@ const (
 	pingPeriod   = pongWait * 9 / 10
 )
 
-// A gorillaHub is the hub of gorilla's chat example, as well as its pattern
-// can be built: the event is framed once, as a prepared message, and each
-// client has a queue, a goroutine that reads and one that writes.
+// A gorillaHub is the hub of gorilla's chat example, optimized: it encodes an event once, as a
+// prepared message. Each client has a queue, a goroutine that reads, and one that writes.
 type gorillaHub struct {
 	events     chan *websocket.PreparedMessage
 	register   chan *gorillaClient
@@ -31,14 +30,14 @@ type gorillaClient struct {
 	send chan *websocket.PreparedMessage
 }
 
-func serveGorilla(_ logOption) (server, error) {
+func serveGorilla(_ logSource) (server, error) {
 	h := &gorillaHub{
 		events:     make(chan *websocket.PreparedMessage),
 		register:   make(chan *gorillaClient),
 		unregister: make(chan *gorillaClient),
 		upgrader:   websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 1024, WriteBufferPool: &sync.Pool{}},
 	}
-	go h.run() // as long as the process lives
+	go h.run() // ends with the process
 	return server{broadcast: h.broadcast, handler: h}, nil
 }
 
@@ -83,7 +82,7 @@ func (h *gorillaHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &gorillaClient{conn: conn, send: make(chan *websocket.PreparedMessage, gorillaQueue)}
 	h.register <- c
-	// In goroutines of their own, so that the request's memory can go.
+	// In new goroutines, so that the memory of the request is freed.
 	go c.write()
 	go func() {
 		c.read()
@@ -91,7 +90,7 @@ func (h *gorillaHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 }
 
-// read takes the pongs, until the connection ends.
+// read handles pongs until the connection ends.
 func (c *gorillaClient) read() {
 	defer c.conn.Close()
 	c.conn.SetReadLimit(512)
@@ -104,7 +103,7 @@ func (c *gorillaClient) read() {
 	}
 }
 
-// write sends the queue, and pings.
+// write sends the messages in the queue, and pings.
 func (c *gorillaClient) write() {
 	defer c.conn.Close()
 	ping := time.NewTicker(pingPeriod)

@@ -8,9 +8,9 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// serveGorillaIdle is gorilla with as little memory a socket as it can do
-// with: a small buffer and one goroutine, which reads. It sends nothing.
-func serveGorillaIdle(_ logOption) (server, error) {
+// serveGorillaIdle returns a gorilla server with the least possible memory per socket: a small
+// buffer and one goroutine, which reads. It sends nothing.
+func serveGorillaIdle(_ logSource) (server, error) {
 	upgrader := websocket.Upgrader{ReadBufferSize: 256, WriteBufferPool: &sync.Pool{}}
 	return server{
 		broadcast: func([]byte) error { return errors.New("gorilla-idle sends no events") },

@@ -14,11 +14,13 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A logOption says where events come from, if not from the runner.
-type logOption struct{ url, namespace string }
+// A logSource is a RabbitMQ with an event log. If the url is empty, the events come from the
+// runner.
+type logSource struct{ url, namespace string }
 
-// open is the log that matchwire reads, and what puts the runner's events there.
-func (o logOption) open() (broker.Log, func([]byte) error, error) {
+// open returns the log for matchwire. If the events come from the runner, it also returns a
+// function that publishes them to the log.
+func (o logSource) open() (broker.Log, func([]byte) error, error) {
 	if o.url != "" {
 		b, err := rabbit.New(o.url, rabbit.Options{Namespace: o.namespace, Log: slog.New(slog.DiscardHandler)})
 		return b, nil, err
@@ -27,20 +29,20 @@ func (o logOption) open() (broker.Log, func([]byte) error, error) {
 	return b, publishTo(b), nil
 }
 
-// publishTo puts encoded events into a log.
+// publishTo returns a function that publishes encoded events.
 func publishTo(p broker.Publisher) func([]byte) error {
 	return func(body []byte) error {
 		e, err := event.Decode(body)
 		if err == nil {
-			_, err = p.Publish(context.Background(), broker.Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body})
+			m := broker.Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body}
+			_, err = p.Publish(context.Background(), m)
 		}
 		return err
 	}
 }
 
-// consume hands on the bodies of the stream as they come, and nothing more: as
-// little as a consumer of it can do.
-func (o logOption) consume(broadcast func([]byte) error) error {
+// consume calls broadcast for the body of each message in the log, and does nothing else.
+func (o logSource) consume(broadcast func([]byte) error) error {
 	conn, err := amqp.Dial(o.url)
 	if err != nil {
 		return fmt.Errorf("bare consumer: %w", err)
@@ -52,11 +54,12 @@ func (o logOption) consume(broadcast func([]byte) error) error {
 	if err != nil {
 		return fmt.Errorf("bare consumer: %w", err)
 	}
-	deliveries, err := ch.Consume(o.namespace+".live_events.log", "", false, false, false, false, amqp.Table{"x-stream-offset": "next"})
+	args := amqp.Table{"x-stream-offset": "next"}
+	deliveries, err := ch.Consume(o.namespace+".live_events.log", "", false, false, false, false, args)
 	if err != nil {
 		return fmt.Errorf("bare consumer: %w", err)
 	}
-	go func() { // until the connection ends
+	go func() { // ends with the connection
 		n := 0
 		for d := range deliveries {
 			if err := broadcast(d.Body); err != nil {

@@ -10,9 +10,8 @@ import (
 	"github.com/matchwire/matchwire/fanout"
 )
 
-// serveMatchwire is a fan-out node of matchwire. What it gets is decoded, folded
-// and framed as any event is.
-func serveMatchwire(from logOption) (server, error) {
+// serveMatchwire returns a fan-out node of matchwire.
+func serveMatchwire(from logSource) (server, error) {
 	log, broadcast, err := from.open()
 	if err != nil {
 		return server{}, err

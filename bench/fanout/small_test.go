@@ -22,23 +22,23 @@ func TestStamper(t *testing.T) {
 	b := s.event(7, "m42", 3, now)
 	e, err := event.Decode(b)
 	if err != nil {
-		t.Fatalf("%v in %s", err, b)
+		t.Fatalf("decoding %s: %v", b, err)
 	}
 	if e.Subject != "m42" || e.Data.Match.ID != "m42" || e.Data.Seq != 3 || e.Data.Epoch != epoch || !e.Time.Equal(now) {
-		t.Errorf("stamped %+v", e)
+		t.Errorf("stamped event %+v, want event 3 of m42 at %v", e, now)
 	}
 	if n := bytes.Count(b, stampMark); n != 1 {
-		t.Errorf("%d stamps in %s", n, b)
+		t.Errorf("%d stamps in %s, want 1", n, b)
 	}
-	_, behind, _ := bytes.Cut(b, stampMark)
-	if got := digits(behind[:stampDigits]); got != now.UnixNano() {
+	_, rest, _ := bytes.Cut(b, stampMark)
+	if got := digits(rest[:stampDigits]); got != now.UnixNano() {
 		t.Errorf("stamp %d, want %d", got, now.UnixNano())
 	}
 	if next, _ := event.Decode(s.event(8, "m42", 4, now)); next.ID == e.ID {
-		t.Errorf("two events of ID %s", e.ID)
+		t.Errorf("two events have the ID %s", e.ID)
 	}
 	if len(b) < 1000 || len(b) > 1300 {
-		t.Errorf("an event of %d bytes, want about 1,100", len(b))
+		t.Errorf("the event has %d bytes, want about 1,100", len(b))
 	}
 }
 
@@ -49,12 +49,12 @@ func TestCutFrame(t *testing.T) {
 			b := append(textHeader(n), want...)
 			for end := range min(len(b), 200) {
 				if _, _, ok, err := cutFrame(b[:end]); ok || err != nil {
-					t.Fatalf("of %d bytes: ok %v, error %v", end, ok, err)
+					t.Fatalf("with %d bytes: ok %v, error %v, want neither", end, ok, err)
 				}
 			}
 			f, rest, ok, err := cutFrame(append(b, 0x8a))
 			if !ok || err != nil || f.op != opText || !bytes.Equal(f.payload, want) || len(rest) != 1 {
-				t.Errorf("op %d, %d bytes, %d left, ok %v, error %v", f.op, len(f.payload), len(rest), ok, err)
+				t.Errorf("op %d, payload of %d bytes, rest of %d bytes, ok %v, error %v", f.op, len(f.payload), len(rest), ok, err)
 			}
 		})
 	}
@@ -63,14 +63,14 @@ func TestCutFrame(t *testing.T) {
 func TestHistogram(t *testing.T) {
 	for n := int64(1); n < 1<<60; n = n*5/4 + 1 {
 		if top := bucketTop(bucketOf(n)); top < n || float64(top-n) > 0.01*float64(n) {
-			t.Errorf("%d is counted as %d", n, top)
+			t.Errorf("the bucket of %d ends at %d, want less than 1 %% more", n, top)
 		}
 	}
 	var h histogram
 	for i := range 1000 {
 		h.add(time.Duration(i + 1))
 	}
-	if p50, p99 := h.at(0.5), h.at(0.99); p50 < 500 || p50 > 505 || p99 < 990 || p99 > 1000 {
-		t.Errorf("p50 %d, p99 %d", p50, p99)
+	if p50, p99 := h.quantile(0.5), h.quantile(0.99); p50 < 500 || p50 > 505 || p99 < 990 || p99 > 1000 {
+		t.Errorf("p50 %d, p99 %d, want about 500 and 990", p50, p99)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// detach takes a connection away from Go's runtime: the descriptor it returns
-// is non-blocking, and the caller's to close. c is closed.
+// detach closes c and returns a duplicate of its file descriptor, which Go's runtime does not
+// manage. The descriptor is non-blocking. The caller must close it.
 func detach(c net.Conn) (int, error) {
 	defer c.Close()
 	raw, err := c.(*net.TCPConn).SyscallConn()

@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// stampMark stands in each event once, before the 19 digits of the nanosecond
-// at which it was handed over; so it also counts the events in what arrives.
+// stampMark occurs once in each event. The time at which the event was sent follows it, as 19
+// digits in Unix nanoseconds.
 var stampMark = []byte(`"reason":"ns=`)
 
 const (
@@ -20,40 +20,40 @@ const (
 	stampTime   = "2006-01-02T15:04:05.000000000Z"
 )
 
-// What the stamper puts into a template, to find it in the encoded bytes: no
-// other text there is like it.
+// Placeholders in the encoded template. They do not occur in it otherwise.
 const (
-	idHole    = "5a1e0001-0000-7000-8000-000000000001"
-	timeHole  = "1999-09-09T09:09:09.999999999Z"
-	matchHole = "stamp-match-hole"
-	nanosHole = "7777777777777777777"
-	seqHole   = "8888888888888888888"
+	idPlaceholder    = "5a1e0001-0000-7000-8000-000000000001"
+	timePlaceholder  = "1999-09-09T09:09:09.999999999Z"
+	matchPlaceholder = "stamp-match-hole"
+	nanosPlaceholder = "7777777777777777777"
+	seqPlaceholder   = "8888888888888888888"
 )
 
-// A stamper makes one event after another of a template.
+// A stamper creates events from a template.
 type stamper struct {
 	parts []part
-	size  int // of an event, about
+	size  int // approximate size of an event
 }
 
-// A part is some bytes of the template and the hole behind them, "" at the end.
+// A part is a piece of the template and the placeholder after it. The last part has no placeholder.
 type part struct {
-	text []byte
-	hole string
+	text        []byte
+	placeholder string
 }
 
-// newStamper cuts up the template, an event as [event.Decode] takes it.
+// newStamper splits a template, which is an encoded event, at its placeholders.
 func newStamper(template []byte) (*stamper, error) {
 	e, err := event.Decode(template)
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}
 	if e.Data.Match == nil {
-		return nil, errors.New("template: an event without a match")
+		return nil, errors.New("template: the event has no match")
 	}
-	e.ID, e.Subject, e.Data.Match.ID, e.Data.Reason = idHole, matchHole, matchHole, "ns="+nanosHole
-	e.Data.Seq, _ = strconv.ParseInt(seqHole, 10, 64)
-	e.Time, _ = time.Parse(stampTime, timeHole)
+	e.ID, e.Subject, e.Data.Match.ID = idPlaceholder, matchPlaceholder, matchPlaceholder
+	e.Data.Reason = "ns=" + nanosPlaceholder
+	e.Data.Seq, _ = strconv.ParseInt(seqPlaceholder, 10, 64)
+	e.Time, _ = time.Parse(stampTime, timePlaceholder)
 	m, err := broker.NewMessage(e)
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
@@ -62,9 +62,9 @@ func newStamper(template []byte) (*stamper, error) {
 	rest := m.Body
 	for {
 		first, at := "", len(rest)
-		for _, h := range []string{idHole, timeHole, matchHole, nanosHole, seqHole} {
-			if i := bytes.Index(rest, []byte(h)); i >= 0 && i < at {
-				first, at = h, i
+		for _, p := range []string{idPlaceholder, timePlaceholder, matchPlaceholder, nanosPlaceholder, seqPlaceholder} {
+			if i := bytes.Index(rest, []byte(p)); i >= 0 && i < at {
+				first, at = p, i
 			}
 		}
 		s.parts = append(s.parts, part{rest[:at], first})
@@ -75,21 +75,21 @@ func newStamper(template []byte) (*stamper, error) {
 	}
 }
 
-// event is event n of the run, number seq of its match, stamped with now.
+// event returns event n of the run, with the given match, seq and time.
 func (s *stamper) event(n int64, match string, seq int64, now time.Time) []byte {
 	b := make([]byte, 0, s.size)
 	for _, p := range s.parts {
 		b = append(b, p.text...)
-		switch p.hole {
-		case idHole:
+		switch p.placeholder {
+		case idPlaceholder:
 			b = fmt.Appendf(b, "5a1e0000-0000-7000-8000-%012x", n)
-		case timeHole:
+		case timePlaceholder:
 			b = now.UTC().AppendFormat(b, stampTime)
-		case matchHole:
+		case matchPlaceholder:
 			b = append(b, match...)
-		case nanosHole:
+		case nanosPlaceholder:
 			b = strconv.AppendInt(b, now.UnixNano(), 10)
-		case seqHole:
+		case seqPlaceholder:
 			b = strconv.AppendInt(b, seq, 10)
 		}
 	}

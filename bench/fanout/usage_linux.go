@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime is what this process has used so far, user and system.
+// cpuTime returns the user and system CPU time of this process.
 func cpuTime() (time.Duration, error) {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -20,8 +20,8 @@ func cpuTime() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
 
-// residentBytes is how much memory this process has in RAM. What the kernel
-// holds for its sockets is not in it.
+// residentBytes returns the resident memory of this process. It does not include the socket buffers
+// of the kernel.
 func residentBytes() (int64, error) {
 	b, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -29,7 +29,7 @@ func residentBytes() (int64, error) {
 	}
 	fields := bytes.Fields(b)
 	if len(fields) < 2 {
-		return 0, fmt.Errorf("/proc/self/statm: %q", b)
+		return 0, fmt.Errorf("/proc/self/statm: %q: want two fields or more", b)
 	}
 	pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
 	if err != nil {
@@ -38,7 +38,7 @@ func residentBytes() (int64, error) {
 	return pages * int64(os.Getpagesize()), nil
 }
 
-// openSockets counts the sockets of this process, whoever holds them.
+// openSockets returns the number of open sockets of this process.
 func openSockets() (int, error) {
 	const dir = "/proc/self/fd/"
 	entries, err := os.ReadDir(dir)

@@ -14,25 +14,26 @@ const (
 	opPong  = 10
 )
 
-// maxPayload bounds what a server may send in one frame.
+// maxPayload bounds the payload of a frame from a server.
 const maxPayload = 256 << 20
 
-// A wsFrame is a whole frame from a server. payload is part of the bytes it was cut from.
+// A wsFrame is a frame from a server. payload shares memory with the bytes that cutFrame parsed.
 type wsFrame struct {
 	op      byte
 	payload []byte
 }
 
-// cutFrame cuts the first frame off b. ok is false while b does not hold all of it.
+// cutFrame parses the first frame of b and returns the bytes after it. ok is false if the frame is
+// not complete.
 func cutFrame(b []byte) (f wsFrame, rest []byte, ok bool, err error) {
 	if len(b) < 2 {
 		return f, b, false, nil
 	}
 	if b[0]&0x80 == 0 || b[0]&0x0f == 0 {
-		return f, b, false, errors.New("a message in more than one frame")
+		return f, b, false, errors.New("fragmented message: not supported")
 	}
 	if b[0]&0x70 != 0 || b[1]&0x80 != 0 {
-		return f, b, false, fmt.Errorf("frame header %#x: compressed or masked", b[:2])
+		return f, b, false, fmt.Errorf("frame header %#x: compressed or masked frames are not supported", b[:2])
 	}
 	at, n := 2, uint64(b[1])
 	switch {
@@ -44,7 +45,7 @@ func cutFrame(b []byte) (f wsFrame, rest []byte, ok bool, err error) {
 		return f, b, false, nil
 	}
 	if n > maxPayload {
-		return f, b, false, fmt.Errorf("a frame of %d bytes", n)
+		return f, b, false, fmt.Errorf("frame of %d bytes: want at most %d", n, maxPayload)
 	}
 	end := at + int(n)
 	if len(b) < end {
@@ -53,8 +54,8 @@ func cutFrame(b []byte) (f wsFrame, rest []byte, ok bool, err error) {
 	return wsFrame{b[0] & 0x0f, b[at:end]}, b[end:], true, nil
 }
 
-// clientFrame is a frame of at most 125 bytes as a client sends it: masked, by
-// a key of zeros, which changes nothing.
+// clientFrame returns a masked frame with a payload of at most 125 bytes. The masking key is zero,
+// so the payload stays the same.
 func clientFrame(op byte, payload []byte) []byte {
 	b := append(make([]byte, 0, 6+len(payload)), 0x80|op, 0x80|byte(len(payload)), 0, 0, 0, 0)
 	return append(b, payload...)

@@ -1,5 +1,5 @@
-// Package brokertest tests that a broker keeps the contract. Every broker passes
-// these tests.
+// Package brokertest tests implementations of package broker. Every implementation passes these
+// tests.
 package brokertest
 
 import (
@@ -18,21 +18,21 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Maker returns a function that opens clients of one broker, which no other test
-// uses. The broker waits for pauses before it delivers a failed message again. The
-// clients are closed when the test ends.
+// A Maker creates a broker for one test and returns a function that opens clients of it. The broker
+// waits for pauses between the attempts at a message. The Maker closes the clients when the test
+// ends.
 type Maker func(t *testing.T, pauses []time.Duration) (open func() broker.Broker)
 
-// patience bounds every wait.
+// patience is the timeout of every wait.
 const patience = 20 * time.Second
 
-// Run tests every promise of the contract against a real server.
+// Run tests a broker that needs a server.
 func Run(t *testing.T, maker Maker) {
 	run(t, maker, func(t *testing.T, test func(*testing.T)) { test(t) })
 }
 
-// RunInBubble does the same for a broker inside the process. Each test runs in a
-// bubble of testing/synctest, so it does not wait for real time.
+// RunInBubble tests a broker inside the process. Each test runs in a bubble of testing/synctest, so
+// it does not wait for real time.
 func RunInBubble(t *testing.T, maker Maker) { run(t, maker, synctest.Test) }
 
 func run(t *testing.T, maker Maker, around func(*testing.T, func(*testing.T))) {
@@ -40,51 +40,52 @@ func run(t *testing.T, maker Maker, around func(*testing.T, func(*testing.T))) {
 		promise string
 		test    func(*testing.T, func() broker.Broker)
 	}{
-		{"PublishReturnsAllConfirmed", publishConfirms},
+		{"PublishConfirmsAllMessages", publishConfirms},
 		{"MessageArrivesUnchanged", unchanged},
 		{"PatternsRouteAsAMQP", routes},
-		{"OneCopyPerQueueHoweverManyPatternsMatch", oneCopy},
+		{"SeveralMatchingPatternsMakeOneCopy", oneCopy},
 		{"EveryQueueGetsEveryMessage", everyQueue},
-		{"InstancesShareAQueue", competing},
-		{"QueueKeepsWhileNoInstanceRuns", durable},
-		{"DeclaredQueueKeepsBeforeAnInstanceRuns", declared},
+		{"SubscribersShareAQueue", competing},
+		{"QueueKeepsMessagesWithoutSubscriber", durable},
+		{"DeclaredQueueKeepsMessagesForFirstSubscriber", declared},
 		{"LimitBoundsHandlers", limit},
 		{"NilAcknowledges", acknowledges},
 		{"ErrorRetriesAfterGrowingPauses", retries},
-		{"PostponedIsDeliveredLaterAndNotCounted", postpones},
+		{"PostponedMessageIsRedeliveredAndNotCounted", postpones},
 		{"PermanentErrorDeadLettersWithReason", permanent},
 		{"TooManyAttemptsDeadLetter", exhausted},
-		{"PanicIsAnError", panics},
-		{"OutageCountsAsNoAttempt", outage},
-		{"HangingHandlerIsGivenUp", hangs},
-		{"PoisonBlocksNoOtherMessage", poison},
+		{"PanicCountsAsError", panics},
+		{"OutageDoesNotCountAsAttempt", outage},
+		{"HangingHandlerIsAbandoned", hangs},
+		{"FailingMessageDoesNotBlockOthers", poison},
 		{"DeadLettersAreKeptRequeuedOrDiscarded", deadActions},
-		{"ManyDeadLetters", manyDead},
-		{"DeadLettersOfNoQueue", noDead},
+		{"WalkSeesAllOfManyDeadLettersInOrder", manyDead},
+		{"DeadLettersOfUnknownQueueAreAnError", noDead},
 		{"TaskWaitsForAWorker", taskWaits},
 		{"TaskReachesOneWorker", taskShared},
-		{"TaskIsNoEvent", taskApart},
-		{"LateTaskReachesNoWorker", taskExpires},
-		{"FailedTaskIsRetriedUntilItIsLate", taskRetries},
-		{"SubscribeEndsAfterItsHandlers", drains},
-		{"UnacknowledgedGoesToAnotherInstance", redelivers},
+		{"TaskReachesNoEventQueueOrLog", taskApart},
+		{"ExpiredTaskReachesNoWorker", taskExpires},
+		{"FailedTaskIsRetriedUntilItExpires", taskRetries},
+		{"SubscribeWaitsForItsHandlers", drains},
+		{"UnacknowledgedMessageIsRedelivered", redelivers},
 		{"LogReadsFromStart", logStart},
 		{"LogReadsFromEnd", logEnd},
 		{"LogReadsFromCursorInclusive", logCursor},
-		{"LogRefusesAForeignCursor", logGone},
+		{"LogRefusesAnUnknownCursor", logGone},
 		{"LogReturnsTheHandlersError", logError},
 		{"LogKeepsOrder", logOrder},
 	} {
 		t.Run(tc.promise, func(t *testing.T) {
 			t.Parallel()
 			around(t, func(t *testing.T) {
-				tc.test(t, maker(t, []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond}))
+				pauses := []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond}
+				tc.test(t, maker(t, pauses))
 			})
 		})
 	}
 }
 
-// Message returns an event for a test.
+// Message returns an event with the given routing key and ID for a test.
 func Message(key, id string) broker.Message {
 	return broker.Message{Key: key, ID: id, TID: event.NewTID(), Match: "m1",
 		Time: time.Unix(1478476221, 0).UTC(), Body: []byte(`{"id":"` + id + `"}`)}
@@ -95,26 +96,28 @@ func publish(t *testing.T, b broker.Broker, msgs ...broker.Message) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if n, err := b.Publish(ctx, msgs...); err != nil || n != len(msgs) {
-		t.Fatalf("Publish confirmed %d of %d: %v", n, len(msgs), err)
+		t.Fatalf("Publish confirmed %d of %d messages: %v", n, len(msgs), err)
 	}
 }
 
 // A subscription is a call of Subscribe that has not returned.
 type subscription struct {
 	queue  string
-	cancel func()   // ends its context
-	stop   func()   // ends its context, and waits for it to return
-	marks  chan int // receives the number of each mark that is handled
+	cancel func()   // ends the context of Subscribe
+	stop   func()   // ends the context and waits until Subscribe returns
+	marks  chan int // receives the number of each handled mark
 	done   chan struct{}
 }
 
-// subscribe starts a subscription and returns when its queue is bound. The
-// subscription ends with the test at the latest.
-func subscribe(t *testing.T, b broker.Broker, queue string, limit int, h broker.Handler, patterns ...string) *subscription {
+// subscribe starts a subscription and returns when its queue is bound. The subscription ends with
+// the test at the latest.
+func subscribe(t *testing.T, b broker.Broker, queue string, limit int, h broker.Handler,
+	patterns ...string) *subscription {
 	t.Helper()
 	return start(t, b, broker.Subscription{Queue: queue, Patterns: append(patterns, markKey(queue)), Limit: limit}, h)
 }
 
+// start is subscribe with all options of a subscription.
 func start(t *testing.T, b broker.Broker, sub broker.Subscription, h broker.Handler) *subscription {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -143,13 +146,13 @@ func start(t *testing.T, b broker.Broker, sub broker.Subscription, h broker.Hand
 	return s
 }
 
-// A mark is a message that a test sends behind others. When it has been handled,
-// one after the other, so have they.
+// A mark is a message that a test publishes after others. If handlers run one at a time, the others
+// are handled when the mark is.
 const markPrefix = "mark-"
 
 var markCount atomic.Int64
 
-// markKey is the key of the marks of one queue: no other queue gets them.
+// markKey returns the routing key of the marks for a queue. No other queue receives them.
 func markKey(queue string) string { return "mark.queue." + strings.ReplaceAll(queue, ".", "_") }
 
 func markNumber(m broker.Message) (int, bool) {
@@ -158,8 +161,8 @@ func markNumber(m broker.Message) (int, bool) {
 	return n, ok && err == nil
 }
 
-// settle returns when everything that was in the queue of s before is handled. The
-// handlers of s run one at a time.
+// settle waits until every message that was in the queue of s before is handled. The handlers of s
+// must run one at a time.
 func (s *subscription) settle(t *testing.T, b broker.Broker) {
 	t.Helper()
 	n := int(markCount.Add(1))
@@ -219,20 +222,20 @@ func (b *box) ids() []string {
 	return ids
 }
 
-// wait waits until the box holds as many messages as want.
+// wait waits until the box holds at least as many messages as want.
 func (b *box) wait(t *testing.T, want ...string) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%v", want), func() bool { return len(b.ids()) >= len(want) })
 }
 
-// check checks that the box holds want, in any order.
+// check fails the test unless the box holds exactly the messages want, in any order.
 func (b *box) check(t *testing.T, want ...string) {
 	t.Helper()
 	got := b.ids()
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Fatalf("got %v, want %v", got, want)
+		t.Fatalf("received %v, want %v", got, want)
 	}
 }
 

@@ -37,7 +37,7 @@ func postpones(t *testing.T, open func() broker.Broker) {
 		defer mu.Unlock()
 		deliveries++
 		if m.Attempt != 1 {
-			t.Errorf("delivery %d counts as attempt %d", deliveries, m.Attempt)
+			t.Errorf("delivery %d has attempt %d, want 1", deliveries, m.Attempt)
 		}
 		if time.Now().Before(until) {
 			early++
@@ -46,11 +46,15 @@ func postpones(t *testing.T, open func() broker.Broker) {
 		return nil
 	}, "#")
 	publish(t, b, Message("soccer.mls.goal", "1"))
-	eventually(t, "a delivery in time", func() bool { mu.Lock(); defer mu.Unlock(); return deliveries > early })
+	eventually(t, "a delivery after the postponement", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return deliveries > early
+	})
 	mu.Lock()
 	defer mu.Unlock()
 	if late := time.Since(until); late > 5*time.Second || early > 12 {
-		t.Errorf("delivered %d times before its time, and then %v late", early, late)
+		t.Errorf("delivered %d times before until, then %v after it", early, late)
 	}
 }
 
@@ -73,11 +77,11 @@ func retries(t *testing.T, open func() broker.Broker) {
 	}, "#")
 	publish(t, b, Message("soccer.mls.goal", "1"))
 	eventually(t, "four attempts", func() bool { mu.Lock(); defer mu.Unlock(); return len(at) >= 4 })
-	s.settle(t, b) // the fourth attempt is acknowledged
+	s.settle(t, b) // waits until the fourth attempt is settled
 	mu.Lock()
 	defer mu.Unlock()
 	if !slices.Equal(attempts, []int{1, 2, 3, 4}) {
-		t.Fatalf("attempts %v, want 1, 2, 3, 4", attempts)
+		t.Fatalf("attempts %v, want [1 2 3 4]", attempts)
 	}
 	for i, least := range []time.Duration{95, 195, 395} {
 		if pause := at[i+1].Sub(at[i]); pause < least*time.Millisecond {
@@ -89,6 +93,7 @@ func retries(t *testing.T, open func() broker.Broker) {
 	}
 }
 
+// dead waits until the queue has dead letters and returns them.
 func dead(t *testing.T, b broker.Broker, queue string) (letters []broker.DeadLetter) {
 	t.Helper()
 	eventually(t, "a dead letter", func() bool {
@@ -114,14 +119,15 @@ func permanent(t *testing.T, open func() broker.Broker) {
 	letters := dead(t, b, "q")
 	l := letters[0]
 	if len(letters) != 1 || l.Reason != "no such team: Atlantis" || l.Attempt != 1 || l.Key != want.Key || l.ID != "1" ||
-		l.TID != want.TID || string(l.Body) != string(want.Body) || l.FirstSeen.Before(began) || l.FirstSeen.After(time.Now().Add(time.Second)) {
+		l.TID != want.TID || string(l.Body) != string(want.Body) ||
+		l.FirstSeen.Before(began) || l.FirstSeen.After(time.Now().Add(time.Second)) {
 		t.Errorf("dead letters %+v", letters)
 	}
 	if tried.Load() != 1 {
-		t.Errorf("tried %d times", tried.Load())
+		t.Errorf("handled %d times, want once", tried.Load())
 	}
 	if again := dead(t, b, "q"); len(again) != 1 {
-		t.Errorf("looking took a dead letter away: %d left", len(again))
+		t.Errorf("%d dead letters after a walk that kept all, want 1", len(again))
 	}
 }
 
@@ -166,7 +172,7 @@ func panics(t *testing.T, open func() broker.Broker) {
 	}
 }
 
-// Attempts that fail because of an outage do not count, however many there are.
+// Attempts that fail in an outage do not count, even if there are more than pauses.
 func outage(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var tried atomic.Int64
@@ -175,7 +181,7 @@ func outage(t *testing.T, open func() broker.Broker) {
 		switch n := tried.Add(1); {
 		case n < 9:
 			return fmt.Errorf("storing: %w", broker.Unavailable(errors.New("connection refused")))
-		case n < 12: // as often as a message may fail
+		case n < 12: // three times, which leaves one attempt
 			return errors.New("not yet")
 		}
 		return got.put(ctx, m)
@@ -192,8 +198,7 @@ func outage(t *testing.T, open func() broker.Broker) {
 	}
 }
 
-// A handler that ignores its context holds up neither the messages behind it nor
-// the end of the subscription.
+// A handler that ignores its context blocks neither later messages nor the end of the subscription.
 func hangs(t *testing.T, open func() broker.Broker) {
 	b := open()
 	release := make(chan struct{})
@@ -210,18 +215,19 @@ func hangs(t *testing.T, open func() broker.Broker) {
 	publish(t, b, Message("a.b.c", "hangs"), Message("a.b.c", "1"))
 	s.settle(t, b)
 	got.check(t, "1")
-	if l := dead(t, b, "q")[0]; l.ID != "hangs" || l.Attempt != 4 || !strings.Contains(l.Reason, "did not return within 200ms") {
-		t.Errorf("%+v", l)
+	l := dead(t, b, "q")[0]
+	if l.ID != "hangs" || l.Attempt != 4 || !strings.Contains(l.Reason, "did not return within 200ms") {
+		t.Errorf("dead letter %+v, want the message hangs after 4 attempts that timed out", l)
 	}
 	s.stop()
 }
 
 func deadActions(t *testing.T, open func() broker.Broker) {
 	b := open()
-	var repaired atomic.Bool
+	var fixed atomic.Bool
 	var got box
 	s := subscribe(t, b, "q", 1, func(ctx context.Context, m broker.Message) error {
-		if !repaired.Load() {
+		if !fixed.Load() {
 			return broker.Permanent(errors.New("not ready"))
 		}
 		return got.put(ctx, m)
@@ -239,7 +245,7 @@ func deadActions(t *testing.T, open func() broker.Broker) {
 		}
 	}
 	eventually(t, "six dead letters", count(6))
-	repaired.Store(true)
+	fixed.Store(true)
 	enough := errors.New("enough")
 	err := b.WalkDead(t.Context(), "q", func(l broker.DeadLetter) (broker.DeadAction, error) {
 		switch l.ID {
@@ -253,14 +259,14 @@ func deadActions(t *testing.T, open func() broker.Broker) {
 		return broker.Keep, nil
 	})
 	if !errors.Is(err, enough) {
-		t.Errorf("the walk ended with %v", err)
+		t.Errorf("WalkDead: %v, want the error of h", err)
 	}
 	got.wait(t, "0", "3")
 	s.settle(t, b)
 	got.check(t, "0", "3")
 	for _, m := range got.msgs {
 		if m.Attempt != 1 || m.Key != "soccer.mls.goal" {
-			t.Errorf("requeued as %+v, want a first attempt under its own key", m)
+			t.Errorf("requeued as %+v, want attempt 1 and the original key", m)
 		}
 	}
 	eventually(t, "three dead letters", count(3))
@@ -269,15 +275,16 @@ func deadActions(t *testing.T, open func() broker.Broker) {
 		kept = append(kept, l.ID)
 	}
 	if !slices.Equal(kept, []string{"2", "4", "5"}) {
-		t.Errorf("kept %v, want 2, 4, 5", kept)
+		t.Errorf("kept %v, want [2 4 5]", kept)
 	}
 }
 
-// Letters that are kept hide no others, and all are shown in order, even where most
-// of many are kept.
+// A walk sees more dead letters than fit in one window, in order, even if it keeps most of them.
 func manyDead(t *testing.T, open func() broker.Broker) {
 	b := open()
-	subscribe(t, b, "q", 8, func(context.Context, broker.Message) error { return broker.Permanent(errors.New("never")) }, "#")
+	subscribe(t, b, "q", 8, func(context.Context, broker.Message) error {
+		return broker.Permanent(errors.New("never"))
+	}, "#")
 	const n = 100
 	for i := range n {
 		publish(t, b, Message("soccer.mls.goal", fmt.Sprint(i)))
@@ -297,7 +304,7 @@ func manyDead(t *testing.T, open func() broker.Broker) {
 		return ids
 	}
 	all := walk(func(int) broker.DeadAction { return broker.Keep })
-	eventually(t, "all to be back", count(n))
+	eventually(t, "all dead letters to be back", count(n))
 	again := walk(func(i int) broker.DeadAction {
 		if i%10 == 0 {
 			return broker.Discard
@@ -305,22 +312,24 @@ func manyDead(t *testing.T, open func() broker.Broker) {
 		return broker.Keep
 	})
 	if len(all) != n || !slices.Equal(all, again) {
-		t.Errorf("walked over %v, then %v", all, again)
+		t.Errorf("the walks saw %v, then %v, want %d dead letters in the same order", all, again, n)
 	}
-	eventually(t, "the others to be back", count(n-n/10))
+	eventually(t, "the kept dead letters to be back", count(n-n/10))
 	if rest := walk(func(int) broker.DeadAction { return broker.Discard }); len(rest) != n-n/10 {
-		t.Errorf("%d were left", len(rest))
+		t.Errorf("discarded %d dead letters, want %d", len(rest), n-n/10)
 	}
-	eventually(t, "none to be left", count(0))
+	eventually(t, "no dead letters", count(0))
 }
 
 func noDead(t *testing.T, open func() broker.Broker) {
 	b := open()
-	if _, err := b.CountDead(t.Context(), "nobody"); !errors.Is(err, broker.ErrNoQueue) {
-		t.Errorf("counting: %v", err)
+	if _, err := b.CountDead(t.Context(), "unknown"); !errors.Is(err, broker.ErrNoQueue) {
+		t.Errorf("CountDead: %v, want ErrNoQueue", err)
 	}
-	err := b.WalkDead(t.Context(), "nobody", func(broker.DeadLetter) (broker.DeadAction, error) { return broker.Keep, nil })
-	if !errors.Is(err, broker.ErrNoQueue) || !strings.Contains(err.Error(), "nobody") {
-		t.Errorf("walking: %v", err)
+	err := b.WalkDead(t.Context(), "unknown", func(broker.DeadLetter) (broker.DeadAction, error) {
+		return broker.Keep, nil
+	})
+	if !errors.Is(err, broker.ErrNoQueue) || !strings.Contains(err.Error(), "unknown") {
+		t.Errorf("WalkDead: %v, want ErrNoQueue with the name of the queue", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// read reads the log until it has n messages, and returns them with cursors.
+// read reads n messages of the log and returns their IDs and cursors.
 func read(t *testing.T, b broker.Broker, from broker.Cursor, n int) (ids []string, at []broker.Cursor) {
 	t.Helper()
 	enough := errors.New("enough")
@@ -25,7 +25,7 @@ func read(t *testing.T, b broker.Broker, from broker.Cursor, n int) (ids []strin
 		return nil
 	})
 	if !errors.Is(err, enough) {
-		t.Fatalf("read %v from %v, then: %v", ids, from, err)
+		t.Fatalf("reading %d messages from %v: got %v, then %v", n, from, ids, err)
 	}
 	return ids, at
 }
@@ -38,11 +38,13 @@ func logStart(t *testing.T, open func() broker.Broker) {
 	var got box
 	done := make(chan error, 1)
 	go func() {
-		done <- b.ReadLog(ctx, broker.Start, caughtUp, func(_ broker.Cursor, m broker.Message) error { return got.put(ctx, m) })
+		done <- b.ReadLog(ctx, broker.Start, caughtUp, func(_ broker.Cursor, m broker.Message) error {
+			return got.put(ctx, m)
+		})
 	}()
-	wait(t, caughtUp, "the end of the history")
+	wait(t, caughtUp, "ReadLog to catch up")
 	if ids := got.ids(); !slices.Equal(ids, []string{"1", "2"}) {
-		t.Errorf("caught up with %v, want 1, 2", ids)
+		t.Errorf("caught up after %v, want [1 2]", ids)
 	}
 	publish(t, b, Message("a.b.c", "3"), Message("a.b.c", "end"))
 	got.wait(t, "1", "2", "3", "end")
@@ -55,8 +57,8 @@ func logStart(t *testing.T, open func() broker.Broker) {
 
 func logEnd(t *testing.T, open func() broker.Broker) {
 	b := open()
-	for _, history := range []int{0, 2} { // an empty log has an end too; the second time the log holds what the first published
-		for i := range history {
+	for _, old := range []int{0, 2} { // first in an empty log
+		for i := range old {
 			publish(t, b, Message("a.b.c", fmt.Sprint("old", i)))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -64,9 +66,11 @@ func logEnd(t *testing.T, open func() broker.Broker) {
 		var got box
 		done := make(chan error, 1)
 		go func() {
-			done <- b.ReadLog(ctx, broker.End, caughtUp, func(_ broker.Cursor, m broker.Message) error { return got.put(ctx, m) })
+			done <- b.ReadLog(ctx, broker.End, caughtUp, func(_ broker.Cursor, m broker.Message) error {
+				return got.put(ctx, m)
+			})
 		}()
-		wait(t, caughtUp, "the end of the log")
+		wait(t, caughtUp, "ReadLog to catch up")
 		publish(t, b, Message("a.b.c", "new"), Message("a.b.c", "end"))
 		got.wait(t, "new", "end")
 		got.check(t, "new", "end")
@@ -86,11 +90,11 @@ func logCursor(t *testing.T, open func() broker.Broker) {
 	for i, c := range at {
 		parsed, err := broker.ParseCursor(c.String())
 		if err != nil || parsed != c {
-			t.Fatalf("cursor %v comes back as %v, %v", c, parsed, err)
+			t.Fatalf("ParseCursor(%q) = %v, %v", c, parsed, err)
 		}
 		got, _ := read(t, open(), c, 5-i)
 		if !slices.Equal(got, ids[i:]) {
-			t.Errorf("from %v: %v, want %v", c, got, ids[i:])
+			t.Errorf("from %v: read %v, want %v", c, got, ids[i:])
 		}
 	}
 }
@@ -105,7 +109,7 @@ func logGone(t *testing.T, open func() broker.Broker) {
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		err := b.ReadLog(ctx, c, nil, func(broker.Cursor, broker.Message) error {
-			t.Errorf("%s: the handler got a message", name)
+			t.Errorf("%s: ReadLog called the handler", name)
 			return nil
 		})
 		cancel()
@@ -119,8 +123,9 @@ func logError(t *testing.T, open func() broker.Broker) {
 	b := open()
 	publish(t, b, Message("a.b.c", "1"))
 	broken := errors.New("broken")
-	if err := b.ReadLog(t.Context(), broker.Start, nil, func(broker.Cursor, broker.Message) error { return broken }); err != broken {
-		t.Errorf("ReadLog: %v", err)
+	err := b.ReadLog(t.Context(), broker.Start, nil, func(broker.Cursor, broker.Message) error { return broken })
+	if !errors.Is(err, broken) {
+		t.Errorf("ReadLog: %v, want the error of the handler", err)
 	}
 }
 

@@ -30,13 +30,14 @@ func unchanged(t *testing.T, open func() broker.Broker) {
 	m := got.msgs[0]
 	if m.Key != want.Key || m.TID != want.TID || m.Match != want.Match || !m.Time.Equal(want.Time) ||
 		string(m.Body) != string(want.Body) || m.Attempt != 1 {
-		t.Errorf("got %+v, want %+v with Attempt 1", m, want)
+		t.Errorf("received %+v, want %+v with Attempt 1", m, want)
 	}
 }
 
 func routes(t *testing.T, open func() broker.Broker) {
 	b := open()
-	msgs := []broker.Message{Message("soccer.mls.goal", "1"), Message("soccer.mls.red_card", "2"), Message("ice_hockey.nhl.goal", "3")}
+	msgs := []broker.Message{Message("soccer.mls.goal", "1"), Message("soccer.mls.red_card", "2"),
+		Message("ice_hockey.nhl.goal", "3")}
 	check := []func(){}
 	for _, tc := range []struct {
 		queue, pattern string
@@ -79,45 +80,44 @@ func everyQueue(t *testing.T, open func() broker.Broker) {
 	two.check(t, "1", "2")
 }
 
-// A meeting holds up its first callers until two have come.
-type meeting struct {
-	came atomic.Int64
-	both chan struct{}
+// A barrier blocks its callers until two have called wait.
+type barrier struct {
+	callers atomic.Int64
+	both    chan struct{}
 }
 
-func newMeeting() *meeting { return &meeting{both: make(chan struct{})} }
+func newBarrier() *barrier { return &barrier{both: make(chan struct{})} }
 
-func (m *meeting) attend() {
-	if m.came.Add(1) == 2 {
-		close(m.both)
+func (b *barrier) wait() {
+	if b.callers.Add(1) == 2 {
+		close(b.both)
 	}
-	<-m.both
+	<-b.both
 }
 
-// shared checks that two instances with one handler each share what is published:
-// while one is busy the other gets messages, and each message is handled once.
-// last is a message that holds each instance up until both have one.
+// shared checks that two subscribers with one handler each share the published messages, and that
+// each message is handled once. last publishes one more message.
 func shared(t *testing.T, subscribe func(broker.Handler), publish func() (ids []string), last func() (id string)) {
 	t.Helper()
 	var got box
-	first, end := newMeeting(), newMeeting()
+	first, end := newBarrier(), newBarrier()
 	var ending atomic.Bool
 	for range 2 {
 		began := false
 		subscribe(func(ctx context.Context, m broker.Message) error {
 			switch {
 			case ending.Load():
-				end.attend()
-			case !began:
+				end.wait()
+			case !began: // each subscriber receives a message while the other is busy
 				began = true
-				first.attend()
+				first.wait()
 			}
 			return got.put(ctx, m)
 		})
 	}
 	want := publish()
 	got.wait(t, want...)
-	// Each instance gets one more, when it has done all that it had before.
+	// Each subscriber receives one more message, after it has handled all earlier ones.
 	ending.Store(true)
 	want = append(want, last(), last())
 	got.wait(t, want...)
@@ -161,8 +161,8 @@ func declared(t *testing.T, open func() broker.Broker) {
 	got.check(t, "1")
 }
 
-// While three handlers are busy no fourth begins, though another queue has been
-// emptied of the same messages.
+// While three handlers are busy, a fourth does not start. Another queue, which receives the same
+// messages, shows that the broker had the time to deliver more.
 func limit(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var began, handled atomic.Int64
@@ -177,13 +177,13 @@ func limit(t *testing.T, open func() broker.Broker) {
 	for i := range 12 {
 		publish(t, b, Message("a.b.c", fmt.Sprint(i)))
 	}
-	eventually(t, "three handlers", func() bool { return began.Load() >= 3 })
+	eventually(t, "three handlers to start", func() bool { return began.Load() >= 3 })
 	other.settle(t, b)
 	if n := began.Load(); n != 3 {
-		t.Errorf("%d handlers run at a time, want 3", n)
+		t.Errorf("%d concurrent handlers, want 3", n)
 	}
 	close(release)
-	eventually(t, "all messages", func() bool { return handled.Load() == 12 })
+	eventually(t, "all messages to be handled", func() bool { return handled.Load() == 12 })
 }
 
 func drains(t *testing.T, open func() broker.Broker) {
@@ -193,19 +193,19 @@ func drains(t *testing.T, open func() broker.Broker) {
 		close(began)
 		<-release
 		if ctx.Err() != nil {
-			t.Errorf("the handler was cut short: %v", ctx.Err())
+			t.Errorf("the context of the handler ended: %v", ctx.Err())
 		}
 		close(finished)
 		return nil
 	}, "a.#")
 	_, other := collect(t, b, "two", "b.#")
 	publish(t, b, Message("a.b.c", "1"))
-	wait(t, began, "the handler")
+	wait(t, began, "the handler to start")
 	s.cancel()
-	other.settle(t, b) // the broker has had the time to end the subscription
+	other.settle(t, b) // so that Subscribe has had the time to return
 	select {
 	case <-s.done:
-		t.Error("Subscribe returned before its handler")
+		t.Error("Subscribe returned while its handler was running")
 	default:
 	}
 	close(release)
@@ -222,10 +222,10 @@ func redelivers(t *testing.T, open func() broker.Broker) {
 	s := subscribe(t, b, "q", 1, func(context.Context, broker.Message) error {
 		close(began)
 		<-release
-		return errors.New("stopped halfway")
+		return errors.New("interrupted")
 	}, "#")
 	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
-	wait(t, began, "the handler")
+	wait(t, began, "the handler to start")
 	s.cancel()
 	close(release)
 	s.stop()

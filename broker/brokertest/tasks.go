@@ -11,16 +11,17 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// taskName is the name of the tasks in these tests.
+// taskName is the name of all tasks in these tests.
 const taskName = "page.poll"
 
+// task returns the message of a new task.
 func task(t *testing.T, lifetime time.Duration) broker.Message {
 	t.Helper()
-	made, err := broker.NewTask(taskName, event.NewTID(), map[string]string{"match": "m1"}, time.Now(), lifetime)
+	task, err := broker.NewTask(taskName, event.NewTID(), map[string]string{"match": "m1"}, time.Now(), lifetime)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := made.Message()
+	m, err := task.Message()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,8 @@ func task(t *testing.T, lifetime time.Duration) broker.Message {
 // work starts a worker. It ends with the test at the latest.
 func work(t *testing.T, b broker.Broker, h broker.Handler) *subscription {
 	t.Helper()
-	return start(t, b, broker.Subscription{Queue: broker.TaskQueue(taskName), Exchange: broker.Tasks, Patterns: []string{taskName}, Limit: 1}, h)
+	return start(t, b, broker.Subscription{Queue: broker.TaskQueue(taskName), Exchange: broker.Tasks,
+		Patterns: []string{taskName}, Limit: 1}, h)
 }
 
 func taskWaits(t *testing.T, open func() broker.Broker) {
@@ -41,11 +43,13 @@ func taskWaits(t *testing.T, open func() broker.Broker) {
 	work(t, open(), got.put).settle(t, b)
 	got.check(t, want.ID)
 	m := got.msgs[0]
-	if m.Key != taskName || m.TID != want.TID || string(m.Body) != string(want.Body) || !m.Expires.Equal(want.Expires) || m.Attempt != 1 {
-		t.Errorf("got %+v, want %+v", m, want)
+	if m.Key != taskName || m.TID != want.TID || string(m.Body) != string(want.Body) ||
+		!m.Expires.Equal(want.Expires) || m.Attempt != 1 {
+		t.Errorf("received %+v, want %+v", m, want)
 	}
-	if made, err := broker.DecodeTask(m.Body); err != nil || made.ID != want.ID || made.TID != want.TID || string(made.Data) != `{"match":"m1"}` {
-		t.Errorf("decoded %+v, %v", made, err)
+	decoded, err := broker.DecodeTask(m.Body)
+	if err != nil || decoded.ID != want.ID || decoded.TID != want.TID || string(decoded.Data) != `{"match":"m1"}` {
+		t.Errorf("DecodeTask: %+v, %v", decoded, err)
 	}
 }
 
@@ -76,7 +80,7 @@ func taskApart(t *testing.T, open func() broker.Broker) {
 	tasks.check(t, m.ID)
 	events.check(t, "event")
 	if ids, _ := read(t, b, broker.Start, 1); ids[0] != "event" {
-		t.Errorf("the log begins with %v", ids)
+		t.Errorf("the log begins with %v, want the event", ids)
 	}
 }
 
@@ -90,11 +94,11 @@ func taskExpires(t *testing.T, open func() broker.Broker) {
 	got.check(t, good.ID)
 }
 
-// A task that fails twice and has expired by then is not tried a third time, and
-// is no dead letter. Another task that fails beside it is tried.
+// A task that expires during its second failing attempt gets no third one, and is not
+// dead-lettered. A task that does not expire gets a third attempt.
 func taskRetries(t *testing.T, open func() broker.Broker) {
 	b := open()
-	late, good := task(t, time.Second), task(t, time.Hour)
+	late, good := task(t, 5*time.Second), task(t, time.Hour) // long enough for two attempts on a slow machine
 	var lateAttempts atomic.Int64
 	third := make(chan struct{})
 	work(t, b, func(_ context.Context, m broker.Message) error {
@@ -104,7 +108,7 @@ func taskRetries(t *testing.T, open func() broker.Broker) {
 			}
 			return errors.New("not now")
 		}
-		if m.Attempt == 3 { // after the same pauses as the other, and behind it
+		if m.Attempt == 3 { // after the same pauses as the expired task, and behind it in the queue
 			close(third)
 			return nil
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// deadLetter adds a dead letter. Past the bound it drops the oldest.
+// deadLetter adds a dead letter. If there are then too many, it drops the oldest.
 func (q *queue) deadLetter(l broker.DeadLetter) {
 	q.dead = append(q.dead, l)
 	if over := len(q.dead) - maxDeadLetters; over > 0 {
@@ -17,7 +17,7 @@ func (q *queue) deadLetter(l broker.DeadLetter) {
 	}
 }
 
-// CountDead counts the dead letters of a queue.
+// CountDead returns the number of dead letters of a queue.
 func (b *Broker) CountDead(_ context.Context, name string) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -28,9 +28,10 @@ func (b *Broker) CountDead(_ context.Context, name string) (int, error) {
 	return len(q.dead), nil
 }
 
-// WalkDead removes the dead letters of a queue, and puts back those that are kept,
-// before those that were added meanwhile.
-func (b *Broker) WalkDead(ctx context.Context, name string, h func(broker.DeadLetter) (broker.DeadAction, error)) error {
+// WalkDead removes all dead letters of a queue and calls h for each. At the end it puts the kept
+// ones back, before those that were added meanwhile.
+func (b *Broker) WalkDead(ctx context.Context, name string,
+	h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	b.mu.Lock()
 	q := b.queues[name]
 	if q == nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// eventLog is the history of the exchange, guarded by its broker's mutex.
+// eventLog is the history of the exchange. The mutex of the broker guards it.
 type eventLog struct {
 	entries []broker.Message
 	first   uint64 // offset of entries[0]
@@ -26,10 +26,10 @@ func (l *eventLog) append(m broker.Message) {
 	l.grown = make(chan struct{})
 }
 
-// end is the offset after the last entry.
+// end returns the offset after the last entry.
 func (l *eventLog) end() uint64 { return l.first + uint64(len(l.entries)) }
 
-// seek returns the offset to begin at.
+// seek returns the offset of a cursor.
 func (l *eventLog) seek(from broker.Cursor) (uint64, error) {
 	switch {
 	case from == broker.Start:
@@ -43,8 +43,8 @@ func (l *eventLog) seek(from broker.Cursor) (uint64, error) {
 	return from.Offset, nil
 }
 
-// ReadLog reads the log from a cursor. It returns ErrCursorGone to a reader that falls
-// behind the log's bound.
+// ReadLog reads the log from a cursor. It returns [broker.ErrCursorGone] if the log drops an entry
+// before ReadLog reaches it.
 func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
 	h func(broker.Cursor, broker.Message) error) error {
 	b.mu.Lock()

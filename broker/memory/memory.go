@@ -1,5 +1,5 @@
-// Package memory implements the broker contract inside the process: for the demo, for
-// a single process without servers, and for tests. It stores nothing on disk.
+// Package memory implements a broker inside the process, without a server. The demo and tests use
+// it. It stores nothing on disk.
 package memory
 
 import (
@@ -16,15 +16,15 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// Bounds. Past them the oldest messages are dropped.
+// Bounds of the log and of each queue. Beyond them the broker drops the oldest messages.
 const (
 	maxLogBytes    = 64 << 20
 	maxQueueBytes  = 64 << 20
 	maxDeadLetters = 10_000
 )
 
-// Broker is the exchange, its queues and its log. The zero value is not
-// usable; call [New].
+// Broker holds the queues and the log. Its methods are safe for concurrent use. Create it with
+// [New].
 type Broker struct {
 	pauses []time.Duration
 	log    *slog.Logger
@@ -34,8 +34,8 @@ type Broker struct {
 	history eventLog
 }
 
-// New returns an empty broker. pauses are those before each further attempt at a
-// failed message; nil means [broker.Pauses]. A nil log means slog.Default.
+// New returns an empty broker. pauses are the pauses before each further attempt at a failed
+// message; nil means [broker.Pauses]. A nil log means [slog.Default].
 func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	if pauses == nil {
 		pauses = broker.Pauses()
@@ -46,14 +46,14 @@ func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	return &Broker{pauses: pauses, log: log, queues: map[string]*queue{}, history: eventLog{grown: make(chan struct{})}}
 }
 
-// Health names queues that have dropped messages, and those with dead letters.
+// Health reports the queues that have dropped messages or have dead letters.
 func (b *Broker) Health(context.Context) []health.Issue {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var all []health.Issue
 	for _, name := range slices.Sorted(maps.Keys(b.queues)) {
 		if n := b.queues[name].dropped; n > 0 {
-			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q has dropped its oldest %d messages so far", name, n)})
+			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q has dropped its %d oldest messages", name, n)})
 		}
 		if n := len(b.queues[name].dead); n > 0 {
 			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q has %d dead letters", name, n)})
@@ -65,8 +65,8 @@ func (b *Broker) Health(context.Context) []health.Issue {
 // Close does nothing.
 func (b *Broker) Close() error { return nil }
 
-// Publish adds events to the log and to every queue with a matching pattern, and
-// each task to its queue.
+// Publish adds each event to the log and to the queues with a matching pattern. It adds each task
+// to the queue with its name.
 func (b *Broker) Publish(_ context.Context, msgs ...broker.Message) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -85,7 +85,7 @@ func (b *Broker) Publish(_ context.Context, msgs ...broker.Message) (int, error)
 	return len(msgs), nil
 }
 
-// Declare declares the queue and binds it.
+// Declare declares a queue and binds it.
 func (b *Broker) Declare(_ context.Context, s broker.Subscription) error {
 	b.declare(s)
 	return nil
@@ -97,7 +97,8 @@ func (b *Broker) declare(s broker.Subscription) *queue {
 	return b.queue(s.Queue, s.Exchange, s.Patterns...)
 }
 
-// queue returns the queue, which it declares if need be, and binds it. b.mu is held.
+// queue binds the named queue to patterns and returns it. If the queue does not exist, it declares
+// it. b.mu is held.
 func (b *Broker) queue(name string, from broker.Exchange, patterns ...string) *queue {
 	q := b.queues[name]
 	if q == nil {
@@ -112,7 +113,7 @@ func (b *Broker) queue(name string, from broker.Exchange, patterns ...string) *q
 	return q
 }
 
-// Subscribe handles the messages of the queue.
+// Subscribe declares a queue, binds it, and calls h for its messages until ctx ends.
 func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
 	q := b.declare(s)
 	if s.Ready != nil {
@@ -133,7 +134,7 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	return nil
 }
 
-// next removes the oldest message of q and returns it. It waits for one, and returns
+// next removes the oldest message of q and returns it. It blocks until q has a message. It returns
 // nil when ctx has ended.
 func (b *Broker) next(ctx context.Context, q *queue) *item {
 	for ctx.Err() == nil {
@@ -148,14 +149,14 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 		case <-q.ready:
 		}
 	}
-	// The token received last may have been the only one for a message that waits.
+	// This call may have received the only token for a message that is still in the queue.
 	b.mu.Lock()
 	q.wake()
 	b.mu.Unlock()
 	return nil
 }
 
-// settle decides what becomes of a message whose handler returned err.
+// settle retries or dead-letters a message whose handler returned err. If err is nil, it drops it.
 func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -178,8 +179,9 @@ func (b *Broker) settle(name string, q *queue, m *item, err error) {
 			q.push(m)
 		})
 	case broker.Dead:
-		b.log.Error("message dead-lettered", "queue", name, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))
-		q.deadLetter(broker.DeadLetter{Message: m.Message, Reason: broker.Reason(err), FirstSeen: m.firstSeen})
+		reason := broker.Reason(err)
+		b.log.Error("message dead-lettered", "queue", name, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", reason)
+		q.deadLetter(broker.DeadLetter{Message: m.Message, Reason: reason, FirstSeen: m.firstSeen})
 	case broker.Ack:
 	}
 }

@@ -11,27 +11,27 @@ import (
 type item struct {
 	broker.Message
 	firstSeen time.Time
-	outages   int // attempts that an outage made fail
+	outages   int // attempts that failed in an outage
 }
 
-// A queue is guarded by its broker's mutex, except ready.
+// A queue holds the messages of one queue. The mutex of the broker guards all fields except ready.
 type queue struct {
 	exchange broker.Exchange
 	patterns []string
 	items    []*item
-	bytes    int
-	waiting  int // bytes of messages that wait for another attempt
-	dropped  int // messages, for lack of room
+	bytes    int // of items
+	waiting  int // bytes of the messages that wait for another attempt
+	dropped  int // number of messages dropped because the queue was full
 	dead     []broker.DeadLetter
 	ready    chan struct{} // holds a token while a message may be waiting
 }
 
-// matches reports whether the queue gets events with that key.
+// matches reports whether the queue receives events with the routing key.
 func (q *queue) matches(key string) bool {
 	return q.exchange == broker.LiveEvents && event.MatchAny(q.patterns, key)
 }
 
-// push adds m, and drops the oldest messages while the queue is over its bound.
+// push adds m. Then it drops the oldest messages while the queue exceeds its bound.
 func (q *queue) push(m *item) {
 	q.items = append(q.items, m)
 	q.bytes += len(m.Body)
@@ -42,7 +42,7 @@ func (q *queue) push(m *item) {
 	q.wake()
 }
 
-// pop removes the oldest message, and wakes the next worker if more wait.
+// pop removes the oldest message and returns it, or nil. It wakes another worker if more remain.
 func (q *queue) pop() *item {
 	if len(q.items) == 0 {
 		return nil
@@ -55,6 +55,7 @@ func (q *queue) pop() *item {
 	return m
 }
 
+// wake wakes a worker if the queue has a message.
 func (q *queue) wake() {
 	if len(q.items) == 0 {
 		return

@@ -7,54 +7,53 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// acks acknowledges the deliveries of one channel with one consumer. Those that
-// are added while an acknowledgement is being written go out with the next, so a
-// busy queue needs far fewer acknowledgements than messages. No delivery waits for
-// another to be handled.
+// acks acknowledges the deliveries of one channel with one consumer, in batches. While it writes an
+// acknowledgement, it collects the tags for the next one. So a busy queue needs far fewer
+// acknowledgements than messages. A slow handler does not delay the acknowledgements of others.
 type acks struct {
-	ch   *amqp.Channel
-	log  *slog.Logger
-	tags chan uint64   // delivery tags to be acknowledged; the broker numbers deliveries 1, 2, 3…
-	last chan struct{} // closed by finish
-	end  chan struct{} // closed when run has returned
+	ch     *amqp.Channel
+	log    *slog.Logger
+	tags   chan uint64   // delivery tags to acknowledge; the broker numbers deliveries 1, 2, 3…
+	finish chan struct{} // closed by close
+	done   chan struct{} // closed when run has returned
 
-	next   uint64              // the first tag that is not acknowledged
-	beyond map[uint64]struct{} // the tags after it that are
+	next  uint64              // the first unacknowledged tag
+	acked map[uint64]struct{} // acknowledged tags after next
 }
 
-// newAcks starts to acknowledge what is added. limit is how many deliveries can be
-// unacknowledged at a time.
+// newAcks returns an acks that runs until close. limit bounds the unacknowledged deliveries.
 func newAcks(ch *amqp.Channel, limit int, log *slog.Logger) *acks {
-	a := &acks{ch: ch, log: log, tags: make(chan uint64, limit), last: make(chan struct{}), end: make(chan struct{}), next: 1, beyond: map[uint64]struct{}{}}
+	a := &acks{ch: ch, log: log, tags: make(chan uint64, limit), finish: make(chan struct{}),
+		done: make(chan struct{}), next: 1, acked: map[uint64]struct{}{}}
 	go a.run()
 	return a
 }
 
-// add acknowledges a delivery soon. After finish it does nothing; the broker then
-// delivers the message again.
+// add queues a delivery tag for acknowledgement. After close it does nothing. The broker then
+// redelivers the message.
 func (a *acks) add(tag uint64) {
 	select {
 	case a.tags <- tag:
-	case <-a.end:
+	case <-a.done:
 	}
 }
 
-// finish acknowledges what was added before, and ends run.
-func (a *acks) finish() {
-	close(a.last)
-	<-a.end
+// close acknowledges the queued tags and ends run.
+func (a *acks) close() {
+	close(a.finish)
+	<-a.done
 }
 
 func (a *acks) run() {
-	defer close(a.end)
+	defer close(a.done)
 	var batch []uint64
-	for going := true; going; {
+	for running := true; running; {
 		batch = batch[:0]
 		select {
 		case tag := <-a.tags:
 			batch = append(batch, tag)
-		case <-a.last:
-			going = false
+		case <-a.finish:
+			running = false
 		}
 		for range len(a.tags) {
 			batch = append(batch, <-a.tags)
@@ -63,33 +62,33 @@ func (a *acks) run() {
 			continue
 		}
 		if err := a.send(batch); err != nil {
-			a.log.Debug("acknowledgements lost, the messages will come again", "messages", len(batch), "error", err)
+			a.log.Debug("acknowledgements not sent, the broker redelivers the messages", "messages", len(batch), "error", err)
 		}
 	}
 }
 
-// send acknowledges a batch: with one acknowledgement all up to the first gap in the
-// tags, and each tag beyond the gap by itself.
+// send acknowledges a batch. It needs one acknowledgement for all tags before the first gap, and
+// one for each tag after the gap.
 func (a *acks) send(batch []uint64) error {
 	slices.Sort(batch)
 	for _, tag := range batch {
-		a.beyond[tag] = struct{}{}
+		a.acked[tag] = struct{}{}
 	}
 	for {
-		if _, ok := a.beyond[a.next]; !ok {
+		if _, ok := a.acked[a.next]; !ok {
 			break
 		}
-		delete(a.beyond, a.next)
+		delete(a.acked, a.next)
 		a.next++
 	}
-	together, _ := slices.BinarySearch(batch, a.next) // so many of the batch come before the gap
-	if together > 0 {
-		// The tag must be one that is not acknowledged yet.
-		if err := a.ch.Ack(batch[together-1], true); err != nil {
+	gap, _ := slices.BinarySearch(batch, a.next) // index of the first tag after the gap
+	if gap > 0 {
+		// The broker refuses a tag that it knows as acknowledged, so this must be one of the batch.
+		if err := a.ch.Ack(batch[gap-1], true); err != nil {
 			return err
 		}
 	}
-	for _, tag := range batch[together:] {
+	for _, tag := range batch[gap:] {
 		if err := a.ch.Ack(tag, false); err != nil {
 			return err
 		}

@@ -24,8 +24,8 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// Each benchmark runs what matchwire does and the bare client in turns, on the
-// queues that production has, and reports the median of the ratios.
+// Each benchmark compares matchwire with the bare AMQP client. It runs them alternately on the same
+// queues, declared as in production, and reports the median of the ratios.
 
 const (
 	window   = 1000 // messages in flight
@@ -33,43 +33,44 @@ const (
 	rounds   = 5
 )
 
-// A bench is a broker of ours and a bare channel on the same objects: a log, and
-// the queues of two consumers.
+// A bench holds a Broker and a bare channel that use the same exchanges, log and two queues.
 type bench struct {
 	*testing.B
-	ours *rabbit.Broker
-	ch   *amqp.Channel
-	ns   string
+	broker *rabbit.Broker
+	ch     *amqp.Channel
+	ns     string // namespace
 }
 
 func newBench(b *testing.B) *bench {
 	b.Helper()
 	url, ns := testenv.AMQP(b, nil, "consumer.one", "consumer.two")
-	ours, err := rabbit.New(url, rabbit.Options{Namespace: ns, Log: slog.New(slog.DiscardHandler)})
+	matchwire, err := rabbit.New(url, rabbit.Options{Namespace: ns, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { ours.Close() })
+	b.Cleanup(func() { matchwire.Close() })
 	for _, q := range []string{"consumer.one", "consumer.two"} {
-		if err := ours.Declare(b.Context(), broker.Subscription{Queue: q, Patterns: []string{"#"}}); err != nil {
+		if err := matchwire.Declare(b.Context(), broker.Subscription{Queue: q, Patterns: []string{"#"}}); err != nil {
 			b.Fatal(err)
 		}
 	}
-	return &bench{B: b, ours: ours, ch: raw(b, url), ns: ns}
+	return &bench{B: b, broker: matchwire, ch: openChannel(b, url), ns: ns}
 }
 
-// messages returns n events of the size that ours have, in turn of as many matches.
+// messages returns n events of a typical size, round-robin of the given number of matches.
 func (b *bench) messages(n, matches int) []broker.Message {
 	b.Helper()
 	msgs := make([]broker.Message, n)
 	for i := range msgs {
 		match := fmt.Sprintf("mls-2016-11-06-nyc-tor-%04d", i%matches)
 		e, err := event.Of("soccer.mls.goal", event.Data{
-			Team: "Toronto FC", Player: "Sebastian Giovinco", Opponent: "New York City FC", Side: event.Away, Assist: "Jozy Altidore",
-			Incident: uuid.NewString(), Rev: 1, Clock: &event.Clock{Period: "1h", Minute: 6}, Score: &event.Score{Away: 1},
+			Team: "Toronto FC", Player: "Sebastian Giovinco", Opponent: "New York City FC", Side: event.Away,
+			Assist: "Jozy Altidore", Incident: uuid.NewString(), Rev: 1,
+			Clock: &event.Clock{Period: "1h", Minute: 6}, Score: &event.Score{Away: 1},
 			Match: &event.Match{ID: match, Home: "New York City FC", Away: "Toronto FC", Status: event.Live},
 			Epoch: uuid.NewString(), Seq: int64(i/matches + 1),
-			Evidence: &event.Evidence{URL: "https://matchcentre.example/2016-11-06-nyc-tor", Snapshot: "sha256:" + strings.Repeat("0", 64), Path: "ol.timeline > li:nth-child(3)"},
+			Evidence: &event.Evidence{URL: "https://matchcentre.example/2016-11-06-nyc-tor",
+				Snapshot: "sha256:" + strings.Repeat("0", 64), Path: "ol.timeline > li:nth-child(3)"},
 		}, time.Now())
 		if err != nil {
 			b.Fatal(err)
@@ -91,21 +92,21 @@ func (b *bench) purge() {
 	}
 }
 
-// compare runs both in turns, each twice as often as need be to forget which
-// went first, and reports the median ratio of their rates.
-func (b *bench) compare(n int64, bare, ours func() time.Duration) {
+// compare runs bare and matchwire alternately, with n messages each, and reports the median ratio
+// of their rates. Which of the two runs first changes with each round.
+func (b *bench) compare(n int64, bare, matchwire func() time.Duration) {
 	b.Helper()
 	var ratios, rates []float64
-	for b.Loop() { // -benchtime 3x takes the median of three times as many
+	for b.Loop() { // -benchtime 3x runs three times as many rounds
 		for i := range rounds {
-			var o, f time.Duration
+			var bareTook, matchwireTook time.Duration
 			if i%2 == 0 {
-				f, o = bare(), ours()
+				bareTook, matchwireTook = bare(), matchwire()
 			} else {
-				o, f = ours(), bare()
+				matchwireTook, bareTook = matchwire(), bare()
 			}
-			ratios = append(ratios, f.Seconds()/o.Seconds())
-			rates = append(rates, float64(n)/o.Seconds())
+			ratios = append(ratios, bareTook.Seconds()/matchwireTook.Seconds())
+			rates = append(rates, float64(n)/matchwireTook.Seconds())
 		}
 	}
 	b.ReportMetric(median(ratios), "x-raw")
@@ -118,7 +119,7 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// rawPublishing is what a careful program would publish of m by hand.
+// rawPublishing returns what a careful program without matchwire would publish.
 func rawPublishing(m broker.Message) amqp.Publishing {
 	return amqp.Publishing{
 		DeliveryMode: amqp.Persistent, ContentType: event.ContentType, MessageId: m.ID, CorrelationId: m.TID.String(),
@@ -127,26 +128,27 @@ func rawPublishing(m broker.Message) amqp.Publishing {
 	}
 }
 
-// Publishing persistent events, all confirmed, with the same window. They are of
-// as many matches as the window holds: of each match, one event is in flight.
+// BenchmarkPublish publishes persistent events and waits for all confirmations, with the same
+// window for both. There are as many matches as messages in the window, so each match has one event
+// in flight.
 func BenchmarkPublish(tb *testing.B) { benchmarkPublish(tb, window) }
 
-// The same with the events of one match. What it costs to await each confirmation
-// before the next event is what its order costs; ten callers publish at a time.
+// BenchmarkPublishOneMatch publishes the events of one match. It measures the cost of order: each
+// event has to wait for the confirmation of the previous one. Ten callers publish concurrently.
 func BenchmarkPublishOneMatch(tb *testing.B) { benchmarkPublish(tb, 1) }
 
 func benchmarkPublish(tb *testing.B, matches int) {
 	b := newBench(tb)
 	const n = 10_000
 	msgs := b.messages(n, matches)
-	b.Logf("%d bytes an event", len(msgs[0].Body))
+	b.Logf("%d bytes per event", len(msgs[0].Body))
 	if err := b.ch.Confirm(false); err != nil {
 		b.Fatal(err)
 	}
 	bare := func() time.Duration {
 		defer b.purge()
 		began := time.Now()
-		pending := make(chan *amqp.DeferredConfirmation, window-1) // and the one that is awaited
+		pending := make(chan *amqp.DeferredConfirmation, window-1) // another one is being waited for
 		var confirmed sync.WaitGroup
 		confirmed.Go(func() {
 			for c := range pending {
@@ -166,7 +168,7 @@ func benchmarkPublish(tb *testing.B, matches int) {
 		confirmed.Wait()
 		return time.Since(began)
 	}
-	ours := func() time.Duration {
+	matchwire := func() time.Duration {
 		defer b.purge()
 		began := time.Now()
 		const batch = 100
@@ -175,7 +177,7 @@ func benchmarkPublish(tb *testing.B, matches int) {
 		for range window / batch {
 			callers.Go(func() {
 				for batch := range batches {
-					if _, err := b.ours.Publish(b.Context(), batch...); err != nil {
+					if _, err := b.broker.Publish(b.Context(), batch...); err != nil {
 						b.Error(err)
 					}
 				}
@@ -188,18 +190,18 @@ func benchmarkPublish(tb *testing.B, matches int) {
 		callers.Wait()
 		return time.Since(began)
 	}
-	b.compare(n, bare, ours)
+	b.compare(n, bare, matchwire)
 }
 
-// Consuming with the same prefetch, one decoding and one acknowledgement a
-// message; ours through the runner, to a handler that does nothing.
+// BenchmarkConsume consumes with the same prefetch for both. It decodes each event once. matchwire
+// uses [consumers.Runner] with a handler that does nothing.
 func BenchmarkConsume(tb *testing.B) {
 	b := newBench(tb)
 	const n = 10_000
 	msgs := b.messages(n, window)
 	fill := func() {
 		for batch := range slices.Chunk(msgs, window) {
-			if _, err := b.ours.Publish(b.Context(), batch...); err != nil {
+			if _, err := b.broker.Publish(b.Context(), batch...); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -230,15 +232,15 @@ func BenchmarkConsume(tb *testing.B) {
 		}
 		return took
 	}
-	ours := func() time.Duration {
+	matchwire := func() time.Duration {
 		fill()
 		defer b.purge()
 		return b.consume(n, nil)
 	}
-	b.compare(n, bare, ours)
+	b.compare(n, bare, matchwire)
 }
 
-// consume is how long the runner takes for n events that wait.
+// consume returns how long a runner takes to handle n events that are already in the queue.
 func (b *bench) consume(n int64, r *trace.Recorder) time.Duration {
 	b.Helper()
 	ctx, cancel := context.WithCancel(b.Context())
@@ -253,9 +255,9 @@ func (b *bench) consume(n int64, r *trace.Recorder) time.Duration {
 	}}
 	done, ready := make(chan error, 1), make(chan struct{})
 	go func() {
-		done <- consumers.Runner{Broker: b.ours, Trace: r, Log: slog.New(slog.DiscardHandler)}.Run(ctx, "one", c, ready)
+		done <- consumers.Runner{Broker: b.broker, Trace: r, Log: slog.New(slog.DiscardHandler)}.Run(ctx, "one", c, ready)
 	}()
-	<-ready // the queues are declared, and the first message is on its way
+	<-ready // the queues are declared and consumed
 	began := time.Now()
 	<-all
 	took := time.Since(began)
@@ -266,9 +268,9 @@ func (b *bench) consume(n int64, r *trace.Recorder) time.Duration {
 	return took
 }
 
-// Consuming flat out with the steps recorded in Redis, and without: x-raw is
-// the part of the throughput that recording leaves. A process has one recorder,
-// and that has a budget.
+// BenchmarkTrace consumes at full speed with and without recording the steps in Redis. x-raw is the
+// throughput with recording divided by the throughput without. The recorder drops steps beyond its
+// budget, as in production.
 func BenchmarkTrace(tb *testing.B) {
 	b := newBench(tb)
 	opts, err := redis.ParseURL(testenv.Redis(tb))
@@ -289,7 +291,7 @@ func BenchmarkTrace(tb *testing.B) {
 		return func() time.Duration {
 			defer b.purge()
 			for batch := range slices.Chunk(msgs, window) {
-				if _, err := b.ours.Publish(b.Context(), batch...); err != nil {
+				if _, err := b.broker.Publish(b.Context(), batch...); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -300,23 +302,24 @@ func BenchmarkTrace(tb *testing.B) {
 	b.ReportMetric(float64(r.DBSize(b.Context()).Val()), "traces")
 }
 
-// Median time from publishing to the handler, at a thousand events a second.
+// BenchmarkLatency measures the median time from publishing to the handler, at 1,000 events a
+// second.
 func BenchmarkLatency(tb *testing.B) {
 	b := newBench(tb)
 	const n = 3000
 	msgs := b.messages(n, window)
-	at := map[string]time.Time{} // when each was published
+	published := map[string]time.Time{} // by event ID
 	var mu sync.Mutex
 	var all []float64
 	complete := make(chan struct{}, 1)
 	seen := func(id string) {
 		mu.Lock()
 		defer mu.Unlock()
-		if all = append(all, time.Since(at[id]).Seconds()); len(all) == n {
+		if all = append(all, time.Since(published[id]).Seconds()); len(all) == n {
 			complete <- struct{}{}
 		}
 	}
-	// pace publishes in the rhythm and returns the median, once all were seen.
+	// pace publishes one message per millisecond. It returns the median latency when all are handled.
 	pace := func(publish func(broker.Message)) float64 {
 		all = nil
 		tick := time.NewTicker(time.Millisecond)
@@ -324,7 +327,7 @@ func BenchmarkLatency(tb *testing.B) {
 		for _, m := range msgs {
 			<-tick.C
 			mu.Lock()
-			at[m.ID] = time.Now()
+			published[m.ID] = time.Now()
 			mu.Unlock()
 			publish(m)
 		}
@@ -361,7 +364,7 @@ func BenchmarkLatency(tb *testing.B) {
 			}
 		})
 	}
-	ours := func() float64 {
+	matchwire := func() float64 {
 		defer b.purge()
 		ctx, cancel := context.WithCancel(b.Context())
 		c := consumers.Consumer{Keys: []string{"#"}, Limit: prefetch, Handle: func(_ context.Context, e event.Event) error {
@@ -371,7 +374,7 @@ func BenchmarkLatency(tb *testing.B) {
 		var running sync.WaitGroup
 		ready := make(chan struct{})
 		running.Go(func() {
-			r := consumers.Runner{Broker: b.ours, Log: slog.New(slog.DiscardHandler)}
+			r := consumers.Runner{Broker: b.broker, Log: slog.New(slog.DiscardHandler)}
 			if err := r.Run(ctx, "one", c, ready); err != nil {
 				b.Error(err)
 			}
@@ -383,20 +386,21 @@ func BenchmarkLatency(tb *testing.B) {
 		defer publishing.Wait()
 		return pace(func(m broker.Message) {
 			publishing.Go(func() {
-				if _, err := b.ours.Publish(ctx, m); err != nil {
+				if _, err := b.broker.Publish(ctx, m); err != nil {
 					b.Error(err)
 				}
 			})
 		})
 	}
-	var ratios, theirs, mine []float64
+	var ratios, latencies []float64
 	for b.Loop() {
 		for range rounds {
-			theirs, mine = append(theirs, bare()), append(mine, ours())
-			ratios = append(ratios, mine[len(mine)-1]/theirs[len(theirs)-1])
+			bareMedian, matchwireMedian := bare(), matchwire()
+			latencies = append(latencies, matchwireMedian)
+			ratios = append(ratios, matchwireMedian/bareMedian)
 		}
 	}
 	b.ReportMetric(median(ratios), "x-raw")
-	b.ReportMetric(median(mine)*1e6, "µs-median")
+	b.ReportMetric(median(latencies)*1e6, "µs-median")
 	b.ReportMetric(0, "ns/op")
 }

@@ -10,44 +10,44 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// A connection can be given up at once, whatever the broker does.
+// A connection is an AMQP connection that can be dropped without waiting for the broker.
 type connection struct {
 	*amqp.Connection
-	at            string        // the node's address
-	answerTimeout time.Duration // of one request
+	address       string        // of the node
+	answerTimeout time.Duration // for the answer to a request
 
-	drop func()        // gives up the connection: it counts as closed, and closes in the background
-	gone chan struct{} // closed by drop
+	drop    func()        // marks the connection as closed, and closes it in the background
+	dropped chan struct{} // closed by drop
 }
 
-func newConnection(c *amqp.Connection, at string, answerTimeout time.Duration) *connection {
-	gone := make(chan struct{})
+func newConnection(c *amqp.Connection, address string, answerTimeout time.Duration) *connection {
+	dropped := make(chan struct{})
 	drop := sync.OnceFunc(func() {
-		close(gone)
+		close(dropped)
 		go func() { _ = c.CloseDeadline(time.Now().Add(closeTimeout)) }()
 	})
-	return &connection{Connection: c, at: at, answerTimeout: answerTimeout, drop: drop, gone: gone}
+	return &connection{Connection: c, address: address, answerTimeout: answerTimeout, drop: drop, dropped: dropped}
 }
 
+// IsClosed reports whether the connection is closed or dropped.
 func (c *connection) IsClosed() bool {
 	select {
-	case <-c.gone:
+	case <-c.dropped:
 		return true
 	default:
 		return c.Connection.IsClosed()
 	}
 }
 
-// answered runs request, which waits for the broker, and returns its error. It
-// returns earlier if ctx ends; then request goes on in the background. If the
-// broker does not answer within wait, answered gives up the connection, which
-// ends request too.
-func (c *connection) answered(ctx context.Context, wait time.Duration, request func() error) error {
+// await runs request, which waits for the broker, and returns its error. If ctx ends, await returns
+// and request continues in the background. If the broker does not answer within timeout, await
+// drops the connection, which also ends request.
+func (c *connection) await(ctx context.Context, timeout time.Duration, request func() error) error {
 	done := make(chan error, 1)
-	late := time.AfterFunc(wait, c.drop)
+	timer := time.AfterFunc(timeout, c.drop)
 	go func() {
 		err := request()
-		late.Stop()
+		timer.Stop()
 		done <- err
 	}()
 	select {
@@ -55,7 +55,7 @@ func (c *connection) answered(ctx context.Context, wait time.Duration, request f
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-c.gone:
+	case <-c.dropped:
 		return errNoAnswer
 	}
 }
@@ -63,13 +63,13 @@ func (c *connection) answered(ctx context.Context, wait time.Duration, request f
 // open opens a channel.
 func (c *connection) open(ctx context.Context) (*channel, error) {
 	opened := make(chan *amqp.Channel, 1)
-	err := c.answered(ctx, c.answerTimeout, func() error {
+	err := c.await(ctx, c.answerTimeout, func() error {
 		ch, err := c.Channel()
 		opened <- ch
 		return err
 	})
 	if err != nil {
-		go func() { // no caller is left to close what may still be opened
+		go func() { // the request may still open a channel, which no caller would close
 			if ch := <-opened; ch != nil {
 				_ = (&channel{Channel: ch, conn: c}).Close()
 			}
@@ -79,33 +79,32 @@ func (c *connection) open(ctx context.Context) (*channel, error) {
 	return &channel{Channel: <-opened, conn: c}, nil
 }
 
-// A channel is an AMQP channel whose requests have a deadline. One goroutine at
-// a time may use call and Close.
+// A channel is an AMQP channel whose requests have a deadline. Only one goroutine at a time may use
+// call and Close.
 type channel struct {
 	*amqp.Channel
 	conn *connection
-	last chan struct{} // closed when the last request has ended; nil before the first
+	last chan struct{} // closed when the latest request has ended; nil before the first
 }
 
-// IsClosed reports whether the channel or its connection is closed or given up.
+// IsClosed reports whether the channel or its connection is closed, or the connection is dropped.
 func (c *channel) IsClosed() bool { return c.conn.IsClosed() || c.Channel.IsClosed() }
 
-// call runs a request that the broker answers: a declaration, a binding, a
-// consumer. It returns when ctx ends. If the broker does not answer in time, it
-// gives up the connection. After an error the channel is good for nothing but
-// Close.
+// call runs a request that the broker answers, such as a declaration. It returns when ctx ends. If
+// the broker does not answer in time, call drops the connection. After an error, the only valid
+// call is Close.
 func (c *channel) call(ctx context.Context, request func(*amqp.Channel) error) error {
 	last := make(chan struct{})
 	c.last = last
-	return c.conn.answered(ctx, c.conn.answerTimeout, func() error {
+	return c.conn.await(ctx, c.conn.answerTimeout, func() error {
 		defer close(last)
 		return request(c.Channel)
 	})
 }
 
-// answer is call for a request with a result. The result travels by a channel: a request that goes on
-// in the background shares nothing with its caller.
-func answer[T any](ctx context.Context, c *channel, request func(*amqp.Channel) (T, error)) (result T, err error) {
+// callResult is call for a request with a result. It passes the result through a channel, because
+// the request may continue in the background and must not share memory with the caller.
+func callResult[T any](ctx context.Context, c *channel, request func(*amqp.Channel) (T, error)) (result T, err error) {
 	results := make(chan T, 1)
 	err = c.call(ctx, func(ch *amqp.Channel) error {
 		r, err := request(ch)
@@ -118,10 +117,10 @@ func answer[T any](ctx context.Context, c *channel, request func(*amqp.Channel) 
 	return <-results, nil
 }
 
-// Close closes the channel. Deliveries that were not acknowledged return to their
-// queue. If the broker does not answer, Close gives up the connection, with the
-// same effect. A request that is still unanswered is waited for in the
-// background: the client confuses its answer with that to the close.
+// Close closes the channel. Unacknowledged deliveries return to their queue. If the broker does not
+// answer, Close drops the connection, which has the same effect. If a request is still unanswered,
+// Close returns, and the channel is closed in the background after the answer. Otherwise the client
+// would mistake that answer for the answer to the close.
 func (c *channel) Close() error {
 	if c.last != nil {
 		select {
@@ -138,36 +137,36 @@ func (c *channel) Close() error {
 }
 
 func (c *channel) close() error {
-	return c.conn.answered(context.Background(), closeTimeout, c.Channel.Close)
+	return c.conn.await(context.Background(), closeTimeout, c.Channel.Close)
 }
 
-// A socket bounds every write. A broker that vanished without a word, or a
-// network that swallows what is sent, would otherwise block the writer for ever,
-// and with it every lock that closing the connection needs.
+// A socket is a connection whose writes have a deadline. Without one, a dead broker or network
+// would block the writer forever, and the writer holds the locks that closing the connection needs.
 type socket struct {
 	net.Conn
-	moved atomic.Int64 // when the deadline was last moved, Unix nanoseconds
+	deadlineSet atomic.Int64 // when Write last set the deadline, in Unix nanoseconds; 0: never
 }
 
-// Write moves the deadline, but not for each of many small writes.
+// Write sets a new deadline if the last one is old. Setting it for each of many small writes costs
+// too much.
 func (s *socket) Write(b []byte) (int, error) {
 	now := time.Now()
-	if now.UnixNano()-s.moved.Load() > int64(writeTimeout/2) {
+	if now.UnixNano()-s.deadlineSet.Load() > int64(writeTimeout/2) {
 		if err := s.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
 			return 0, err
 		}
-		s.moved.Store(now.UnixNano())
+		s.deadlineSet.Store(now.UnixNano())
 	}
 	return s.Conn.Write(b)
 }
 
-// SetDeadline is called by the client at the end of the handshake.
+// SetDeadline makes the next Write set its own deadline. The client calls it after the handshake.
 func (s *socket) SetDeadline(t time.Time) error {
-	s.moved.Store(0)
+	s.deadlineSet.Store(0)
 	return s.Conn.SetDeadline(t)
 }
 
-// dial opens a socket whose handshake must end within dialTimeout.
+// dial opens a socket. The AMQP handshake must end within dialTimeout.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout}
 	c, err := d.DialContext(ctx, network, address)

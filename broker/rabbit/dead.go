@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// requeueBatch is how many dead letters return to their queue at a time.
+	// requeueBatch is how many dead letters are requeued at a time.
 	requeueBatch = 16
-	// walkWindow bounds the unacknowledged deliveries. The broker passes 32
-	// acknowledgements on to a quorum queue and holds back the others until these
-	// are done. If the channel closes meanwhile, the others are lost.
+	// walkWindow bounds the unacknowledged deliveries of a walk. RabbitMQ forwards at most 32
+	// acknowledgements to a quorum queue at a time and holds the others back. If the channel closes
+	// meanwhile, the others are lost.
 	walkWindow = 32
-	// walkIdle is how long the walk waits for a delivery before it asks the broker
-	// whether the queue is empty.
+	// walkIdle is how long a walk waits for a delivery before it asks the broker whether the queue
+	// is empty.
 	walkIdle = 500 * time.Millisecond
 )
 
-// CountDead asks how many messages the dead-letter queue holds.
+// CountDead asks the broker how many messages the dead-letter queue holds.
 func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
-	ch, err := b.control.channel(ctx)
+	ch, err := b.controlLink.channel(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -35,11 +35,11 @@ func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
 	return q.Messages, err
 }
 
-// WalkDead consumes the dead letters in windows, each with a consumer of its own.
-// Letters that are kept stay unacknowledged: they use up a window, and return to
-// their places when the channel closes. (Getting letters one by one takes longer
-// with each that is kept.)
-func (b *Broker) WalkDead(ctx context.Context, queue string, h func(broker.DeadLetter) (broker.DeadAction, error)) error {
+// WalkDead consumes the dead letters in windows, with a new consumer for each window. It leaves the
+// kept dead letters unacknowledged, so they use up the window. They return to their places in the
+// queue when the channel closes. (basic.get gets slower with each kept dead letter.)
+func (b *Broker) WalkDead(ctx context.Context, queue string,
+	h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	n, err := b.CountDead(ctx, queue)
 	if err != nil {
 		return err
@@ -49,9 +49,9 @@ func (b *Broker) WalkDead(ctx context.Context, queue string, h func(broker.DeadL
 		return err
 	}
 	defer ch.Close()
-	w := &deadWalk{b: b, queue: b.topology.full(queue), left: n}
+	w := &deadWalk{b: b, queue: b.topology.full(queue), left: n, handle: h}
 	for err == nil && w.left > 0 {
-		err = w.window(ctx, ch, h)
+		err = w.window(ctx, ch)
 	}
 	if errors.Is(err, errEmptied) {
 		err = nil
@@ -59,23 +59,26 @@ func (b *Broker) WalkDead(ctx context.Context, queue string, h func(broker.DeadL
 	return errors.Join(err, w.flush(ctx))
 }
 
-// errEmptied says that the walk found the queue empty before it had seen as many
-// letters as were there at its beginning: another walk has them.
+// errEmptied reports that the queue was empty before the walk had seen all of its dead letters.
+// Another walk has the rest.
 var errEmptied = errors.New("no dead letters are left")
 
-// A deadWalk collects the letters that return to their queue.
+// A deadWalk is one call of WalkDead.
 type deadWalk struct {
 	b         *Broker
 	queue     string // full name
-	left      int    // letters still to be shown
-	windows   int
-	requeuing []amqp.Delivery
+	left      int    // number of dead letters that the walk has not seen
+	handle    func(broker.DeadLetter) (broker.DeadAction, error)
+	windows   int             // number of windows so far
+	requeuing []amqp.Delivery // dead letters to requeue at the next flush
 }
 
-// window walks until one consumer holds as many kept letters as it may.
-func (w *deadWalk) window(ctx context.Context, ch *channel, h func(broker.DeadLetter) (broker.DeadAction, error)) error {
+// window walks until the consumer has walkWindow kept dead letters, or the walk ends.
+func (w *deadWalk) window(ctx context.Context, ch *channel) error {
 	w.windows++
-	tag := "walk-" + strconv.Itoa(w.windows) // a tag of its own: the prefetch counts by tag, and the kept letters of the last would count
+	// The prefetch applies to each tag. With a new one, the kept letters of earlier windows do not
+	// count.
+	tag := "walk-" + strconv.Itoa(w.windows)
 	deliveries, err := consume(ctx, ch, deadQueue(w.queue), tag, walkWindow, nil)
 	if err != nil {
 		return err
@@ -86,10 +89,10 @@ func (w *deadWalk) window(ctx context.Context, ch *channel, h func(broker.DeadLe
 			return nil
 		}
 		cancelled = true
-		// What is on its way is still delivered; then deliveries is closed.
+		// Messages in flight are still delivered. Then the client closes deliveries.
 		return ch.call(ctx, func(ch *amqp.Channel) error { return ch.Cancel(tag, false) })
 	}
-	defer cancel() //nolint:errcheck // the channel is closed next
+	defer cancel() //nolint:errcheck // WalkDead closes the channel next
 	idle := time.NewTimer(walkIdle)
 	defer idle.Stop()
 	for kept := 0; w.left > 0; {
@@ -98,7 +101,7 @@ func (w *deadWalk) window(ctx context.Context, ch *channel, h func(broker.DeadLe
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-idle.C:
-			if err := w.flush(ctx); err != nil { // letters to be requeued use up the window too
+			if err := w.flush(ctx); err != nil { // unacknowledged letters use up the window
 				return err
 			}
 			if q, err := inspect(ctx, ch, deadQueue(w.queue)); err != nil || q.Messages == 0 {
@@ -112,7 +115,7 @@ func (w *deadWalk) window(ctx context.Context, ch *channel, h func(broker.DeadLe
 				return nil
 			}
 			w.left--
-			action, err := w.show(ctx, d, h)
+			action, err := w.visit(ctx, d)
 			if err != nil {
 				return err
 			}
@@ -134,11 +137,11 @@ func (w *deadWalk) window(ctx context.Context, ch *channel, h func(broker.DeadLe
 	return nil
 }
 
-// show calls h for a letter and does what it returns.
-func (w *deadWalk) show(ctx context.Context, d amqp.Delivery, h func(broker.DeadLetter) (broker.DeadAction, error)) (broker.DeadAction, error) {
+// visit calls handle for a dead letter and performs the action that it returns.
+func (w *deadWalk) visit(ctx context.Context, d amqp.Delivery) (broker.DeadAction, error) {
 	m := received(d)
 	m.Attempt = number(d, headerAttempts)
-	action, err := h(broker.DeadLetter{Message: m, Reason: text(d.Headers[headerReason]), FirstSeen: firstSeen(d)})
+	action, err := w.handle(broker.DeadLetter{Message: m, Reason: text(d.Headers[headerReason]), FirstSeen: firstSeen(d)})
 	switch {
 	case err != nil:
 		return action, err
@@ -153,7 +156,7 @@ func (w *deadWalk) show(ctx context.Context, d amqp.Delivery, h func(broker.Dead
 	return action, nil
 }
 
-// flush publishes the letters to be requeued, and acknowledges those whose copies
+// flush publishes copies of the dead letters to requeue, and acknowledges the letters whose copies
 // are confirmed.
 func (w *deadWalk) flush(ctx context.Context) error {
 	if len(w.requeuing) == 0 {
@@ -163,15 +166,15 @@ func (w *deadWalk) flush(ctx context.Context) error {
 	for i, d := range w.requeuing {
 		out[i] = outgoing{key: w.queue, msg: requeuedCopy(d)}
 	}
-	n, err := w.b.move(ctx, out...)
+	n, err := w.b.publishCopies(ctx, out...)
 	for _, d := range w.requeuing[:n] {
 		if aerr := d.Ack(false); aerr != nil {
-			return errors.Join(err, fmt.Errorf("a dead letter is back in %q and was not removed: %w", w.queue, aerr))
+			return errors.Join(err, fmt.Errorf("deleting a dead letter that was requeued to %q: %w", w.queue, aerr))
 		}
 	}
 	w.requeuing = nil
 	if err != nil {
-		return fmt.Errorf("putting dead letters back into %q: %w", w.queue, err)
+		return fmt.Errorf("requeuing dead letters to %q: %w", w.queue, err)
 	}
 	return nil
 }

@@ -2,7 +2,7 @@ package rabbit
 
 import "time"
 
-// SetQueueBytes bounds the queues that b will declare, retry queues included.
+// SetQueueBytes sets the size limit of the queues and retry queues that b declares from now on.
 func (b *Broker) SetQueueBytes(n int64) {
 	b.topology.queueBytes, b.topology.retryBytes = n, n
 }

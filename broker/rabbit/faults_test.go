@@ -18,12 +18,11 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// patience bounds every wait of these tests.
+// patience is the timeout of every wait in these tests.
 const patience = 30 * time.Second
 
-// When a connection has no free channel, the subscription that wants one waits.
-// The others keep theirs.
-func TestNoFreeChannel(t *testing.T) {
+// If a connection has no free channel, a new subscription waits for one. The others keep theirs.
+func TestSubscriptionWaitsForAFreeChannel(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "one", "two", "three")
 	var log testenv.Log
@@ -37,11 +36,11 @@ func TestNoFreeChannel(t *testing.T) {
 		}
 		return nil
 	}, "a.#")
-	two, leave := context.WithCancel(t.Context())
-	defer leave()
-	ready, left := make(chan struct{}), make(chan error, 1)
+	two, endTwo := context.WithCancel(t.Context())
+	defer endTwo()
+	ready, twoEnded := make(chan struct{}), make(chan error, 1)
 	go func() {
-		left <- b.Subscribe(two, broker.Subscription{Queue: "two", Patterns: []string{"b.#"}, Ready: ready}, nil)
+		twoEnded <- b.Subscribe(two, broker.Subscription{Queue: "two", Patterns: []string{"b.#"}, Ready: ready}, nil)
 	}()
 	<-ready
 	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "1")); err != nil {
@@ -49,26 +48,27 @@ func TestNoFreeChannel(t *testing.T) {
 	}
 	<-began
 
-	three, end := context.WithCancel(t.Context())
-	defer end()
-	third, ended := make(chan struct{}), make(chan error, 1)
+	three, endThree := context.WithCancel(t.Context())
+	defer endThree()
+	threeReady, threeEnded := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- b.Subscribe(three, broker.Subscription{Queue: "three", Patterns: []string{"c.#"}, Ready: third}, nil)
+		s := broker.Subscription{Queue: "three", Patterns: []string{"c.#"}, Ready: threeReady}
+		threeEnded <- b.Subscribe(three, s, nil)
 	}()
 	refusals := func() int { return strings.Count(log.String(), amqp.ErrChannelMax.Reason) }
 	eventually(t, "two attempts to open a third channel", func() bool { return refusals() >= 2 })
 	close(release)
 	if h := b.Health(t.Context()); len(h) != 1 || h[0].Down || !strings.Contains(h[0].Text, "no free channel") {
-		t.Errorf("health without a free channel: %+v", h)
+		t.Errorf("health without a free channel is %+v", h)
 	}
-	leave() // and a channel is free
+	endTwo() // frees its channel
 	select {
-	case <-third:
+	case <-threeReady:
 	case <-time.After(patience):
-		t.Fatal("the third subscription does not get the free channel")
+		t.Fatal("the third subscription did not use the free channel")
 	}
-	end()
-	if err := errors.Join(<-left, <-ended); err != nil {
+	endThree()
+	if err := errors.Join(<-twoEnded, <-threeEnded); err != nil {
 		t.Error(err)
 	}
 	if n := deliveries.Load(); n != 1 {
@@ -81,12 +81,12 @@ func TestNoFreeChannel(t *testing.T) {
 	}
 }
 
-// While the broker does not answer the declaration of a task's queue, events are
-// published. The caller with the task returns when its context ends.
-func TestDeclarationHoldsUpNobody(t *testing.T) {
+// While the broker does not answer the declaration of a task queue, Publish still publishes events.
+// The call that publishes the task returns when its context ends.
+func TestUnansweredDeclarationDoesNotDelayEvents(t *testing.T) {
 	t.Parallel()
 	direct, ns := testenv.AMQP(t, nil, "task.page.poll")
-	p := newDeclareHolder(t, direct)
+	p := newDeclareProxy(t, direct)
 	b := open(t, p.URL, rabbit.Options{Namespace: ns})
 	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "before")); err != nil {
 		t.Fatal(err)
@@ -100,54 +100,57 @@ func TestDeclarationHoldsUpNobody(t *testing.T) {
 		returned <- err
 	}()
 	<-p.held
-	meanwhile, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	short, stop := context.WithTimeout(t.Context(), 5*time.Second)
 	defer stop()
-	if _, err := b.Publish(meanwhile, brokertest.Message("a.b.c", "meanwhile")); err != nil {
-		t.Errorf("an event is held up by the declaration: %v", err)
+	if _, err := b.Publish(short, brokertest.Message("a.b.c", "meanwhile")); err != nil {
+		t.Errorf("publishing an event during the declaration: %v", err)
 	}
 	cancel()
 	select {
 	case err := <-returned:
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("publishing the task: %v", err)
+			t.Errorf("publishing the task: %v, want context canceled", err)
 		}
 	case <-time.After(patience):
-		t.Errorf("publishing the task goes on %v after its context ended", patience)
+		t.Errorf("publishing the task did not return within %v after its context ended", patience)
 	}
 	p.release()
 }
 
-// A declaration that is never answered is given up after a while, and tried again.
-func TestUnansweredDeclarationIsTriedAgain(t *testing.T) {
+// An unanswered declaration times out and is retried.
+func TestUnansweredDeclarationIsRetried(t *testing.T) {
 	t.Parallel()
 	direct, ns := testenv.AMQP(t, nil, "q")
-	p := newDeclareHolder(t, direct)
+	p := newDeclareProxy(t, direct)
 	b := open(t, p.URL, rabbit.Options{Namespace: ns})
 	b.SetAnswerTimeout(2 * time.Second)
 	p.hold(ns + ".q")
 	declared := make(chan error, 1)
-	go func() { declared <- b.Declare(t.Context(), broker.Subscription{Queue: "q", Patterns: []string{"#"}}) }()
+	go func() {
+		declared <- b.Declare(t.Context(), broker.Subscription{Queue: "q", Patterns: []string{"#"}})
+	}()
 	<-p.held
-	p.hold("") // the first answer never comes
+	p.hold("") // the proxy answers the next declaration, but never the first
 	select {
 	case err := <-declared:
 		if err != nil {
 			t.Error(err)
 		}
 	case <-time.After(patience):
-		t.Errorf("the declaration waits for an answer after %v", patience)
+		t.Errorf("Declare did not return within %v", patience)
 	}
 }
 
-// A message that is refused is published again before anything behind it that is
-// about the same match: in the log, first copies stand in order.
+// The publisher sends a refused message again before later messages of the same match. So the first
+// copies in the log are in order.
 func TestRefusedMessageKeepsTheOrderOfItsMatch(t *testing.T) {
 	for name, refuse := range map[string]func(t *testing.T, ch *amqp.Channel, ns, key string) (undo func()){
 		"returned": func(*testing.T, *amqp.Channel, string, string) func() {
-			return func() {} // no queue is bound; the publisher declares the log again
+			return func() {} // no queue is bound until the publisher declares the log again
 		},
 		"nacked": func(t *testing.T, ch *amqp.Channel, ns, key string) func() {
-			full, err := ch.QueueDeclare(ns+".full", false, true, true, false, amqp.Table{"x-max-length": int64(0), "x-overflow": "reject-publish"})
+			args := amqp.Table{"x-max-length": int64(0), "x-overflow": "reject-publish"}
+			full, err := ch.QueueDeclare(ns+".full", false, true, true, false, args)
 			if err == nil {
 				err = ch.QueueBind(full.Name, key, ns+".live_events", false, nil)
 			}
@@ -173,8 +176,8 @@ func TestRefusedMessageKeepsTheOrderOfItsMatch(t *testing.T) {
 			if _, err := b.Publish(t.Context(), brokertest.Message("a.b.first", "0")); err != nil {
 				t.Fatal(err)
 			}
-			// From here on the log takes the messages behind the first, but not the first.
-			ch := raw(t, url)
+			// From now on, the log stores only messages with the key a.b.next.
+			ch := openChannel(t, url)
 			if err := ch.QueueBind(ns+".live_events.log", "a.b.next", ns+".live_events", false, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -184,7 +187,8 @@ func TestRefusedMessageKeepsTheOrderOfItsMatch(t *testing.T) {
 			undo := refuse(t, ch, ns, "a.b.first")
 			published := make(chan error, 1)
 			go func() {
-				_, err := b.Publish(t.Context(), brokertest.Message("a.b.first", "1"), brokertest.Message("a.b.next", "2"), brokertest.Message("a.b.next", "3"))
+				_, err := b.Publish(t.Context(), brokertest.Message("a.b.first", "1"),
+					brokertest.Message("a.b.next", "2"), brokertest.Message("a.b.next", "3"))
 				published <- err
 			}()
 			eventually(t, "the message to be refused", func() bool { return strings.Contains(log.String(), "not confirmed") })
@@ -213,7 +217,7 @@ func TestRefusedMessageKeepsTheOrderOfItsMatch(t *testing.T) {
 				}
 			}
 			if !slices.Equal(first, []string{"0", "1", "2", "3", "end"}) {
-				t.Errorf("the log holds %v: first copies are %v", copies, first)
+				t.Errorf("the log holds %v, so the first copies are %v, want [0 1 2 3 end]", copies, first)
 			}
 		})
 	}

@@ -11,38 +11,38 @@ import (
 	"testing"
 )
 
-// A declareHolder is the network between a broker and its clients. It can hold
-// back the answer to the declaration of one queue, and lets everything else
-// through.
-type declareHolder struct {
+// A declareProxy is a proxy between a broker and its clients. It can withhold the answer to the
+// declaration of one queue.
+type declareProxy struct {
 	URL  string
-	held chan struct{} // receives once for each answer that is held back
+	held chan struct{} // receives once for each withheld answer
 
 	mu      sync.Mutex
-	queue   string   // whose answer is held back; "" for none
-	pending []func() // answers that are held back
+	queue   string   // withhold the answers for this queue; "" for none
+	pending []func() // send the withheld answers
 }
 
-// hold holds back the answer to the declaration of queue, until release.
-func (h *declareHolder) hold(queue string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.queue = queue
+// hold withholds the answers to declarations of queue until release. hold("") forwards later
+// answers.
+func (p *declareProxy) hold(queue string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue = queue
 }
 
-func (h *declareHolder) release() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.queue = ""
-	for _, send := range h.pending {
+// release sends the withheld answers.
+func (p *declareProxy) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue = ""
+	for _, send := range p.pending {
 		send()
 	}
-	h.pending = nil
+	p.pending = nil
 }
 
-// newDeclareHolder forwards connections to the server of an AMQP URL until the
-// test ends.
-func newDeclareHolder(t *testing.T, server string) *declareHolder {
+// newDeclareProxy forwards connections to the server of an AMQP URL until the test ends.
+func newDeclareProxy(t *testing.T, server string) *declareProxy {
 	t.Helper()
 	u, err := url.Parse(server)
 	if err != nil {
@@ -54,8 +54,8 @@ func newDeclareHolder(t *testing.T, server string) *declareHolder {
 	}
 	target := u.Host
 	u.Host = l.Addr().String()
-	h := &declareHolder{URL: u.String(), held: make(chan struct{}, 100)}
-	var conns []net.Conn // guarded by h.mu
+	p := &declareProxy{URL: u.String(), held: make(chan struct{}, 100)}
+	var conns []net.Conn // guarded by p.mu
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
@@ -68,27 +68,27 @@ func newDeclareHolder(t *testing.T, server string) *declareHolder {
 				client.Close()
 				continue
 			}
-			h.mu.Lock()
+			p.mu.Lock()
 			conns = append(conns, client, broker)
-			h.mu.Unlock()
+			p.mu.Unlock()
 			running.Go(func() { defer broker.Close(); _, _ = io.Copy(broker, client) })
-			running.Go(func() { defer client.Close(); h.forward(client, broker) })
+			running.Go(func() { defer client.Close(); p.forward(client, broker) })
 		}
 	})
 	t.Cleanup(func() {
 		l.Close()
-		h.mu.Lock()
+		p.mu.Lock()
 		for _, c := range conns {
 			c.Close()
 		}
-		h.mu.Unlock()
+		p.mu.Unlock()
 		running.Wait()
 	})
-	return h
+	return p
 }
 
 // forward copies AMQP frames from the broker to the client.
-func (h *declareHolder) forward(client io.Writer, broker io.Reader) {
+func (p *declareProxy) forward(client io.Writer, broker io.Reader) {
 	r := bufio.NewReader(broker)
 	for {
 		header := make([]byte, 7) // type, channel, size
@@ -100,22 +100,22 @@ func (h *declareHolder) forward(client io.Writer, broker io.Reader) {
 			return
 		}
 		frame := append(header, rest...)
-		h.mu.Lock()
-		if header[0] == 1 && h.queue != "" && declared(rest) == h.queue {
-			h.pending = append(h.pending, func() { _, _ = client.Write(frame) })
-			h.held <- struct{}{}
+		p.mu.Lock()
+		if header[0] == 1 && p.queue != "" && declaredQueue(rest) == p.queue {
+			p.pending = append(p.pending, func() { _, _ = client.Write(frame) })
+			p.held <- struct{}{}
 		} else if _, err := client.Write(frame); err != nil {
-			h.mu.Unlock()
+			p.mu.Unlock()
 			return
 		}
-		h.mu.Unlock()
+		p.mu.Unlock()
 	}
 }
 
-// declared is the queue that a method frame says is declared, "" for any other
-// method.
-func declared(payload []byte) string {
-	const declareOk = "\x00\x32\x00\x0b" // class queue, method declare-ok
+// declaredQueue returns the queue name in the payload of a queue.declare-ok frame, or "" for any
+// other method.
+func declaredQueue(payload []byte) string {
+	const declareOk = "\x00\x32\x00\x0b" // class 50 (queue), method 11 (declare-ok)
 	name, ok := bytes.CutPrefix(payload, []byte(declareOk))
 	if !ok || len(name) < 1 || len(name) < 1+int(name[0]) {
 		return ""

@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	nearlyFull   = 0.9  // of a queue's bound
-	usualMessage = 1100 // bytes of a message, until some have passed here
+	nearlyFull         = 0.9  // share of a queue's bound
+	defaultMessageSize = 1100 // bytes, until the first message is counted
 )
 
-// Health tries the connections that have been used, and inspects the queues that
-// were declared here.
+// Health opens a channel on each connection that is in use. If all work, it inspects the queues
+// that this Broker has declared.
 func (b *Broker) Health(ctx context.Context) []health.Issue {
 	var all []health.Issue
 	for _, l := range b.links() {
@@ -32,9 +32,10 @@ func (b *Broker) Health(ctx context.Context) []health.Issue {
 	return b.queueHealth(ctx)
 }
 
+// health reports a link that is blocked or cannot open a channel.
 func (l *link) health(ctx context.Context) []health.Issue {
 	if reason := l.blocked.Load(); reason != nil {
-		return []health.Issue{{Text: fmt.Sprintf("the broker takes no messages on connection %q: %s", l.name, *reason)}}
+		return []health.Issue{{Text: fmt.Sprintf("the broker accepts no messages on connection %q: %s", l.name, *reason)}}
 	}
 	if !l.used.Load() {
 		return nil
@@ -54,11 +55,11 @@ func (l *link) health(ctx context.Context) []health.Issue {
 	return []health.Issue{{Text: fmt.Sprintf("connection %q: %v", l.name, err), Down: true}}
 }
 
-// queues are the names of those declared here, and the mean size of messages.
+// queues records the names of the declared queues and the mean size of messages.
 type queues struct {
 	mu              sync.Mutex
 	names           map[string]bool // full names
-	messages, bytes float64         // published or delivered here
+	messages, bytes float64         // counted by countMessage
 }
 
 func (q *queues) add(name string) {
@@ -70,69 +71,71 @@ func (q *queues) add(name string) {
 	q.names[name] = true
 }
 
-func (q *queues) passed(bytes int) {
+// countMessage counts a message that was published or delivered.
+func (q *queues) countMessage(bytes int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.messages++
 	q.bytes += float64(bytes)
 }
 
-// list returns the names, and the mean size of messages in bytes.
+// list returns the names in order, and the mean size of a message in bytes.
 func (q *queues) list() (names []string, size float64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.messages == 0 {
-		return slices.Sorted(maps.Keys(q.names)), usualMessage
+		return slices.Sorted(maps.Keys(q.names)), defaultMessageSize
 	}
 	return slices.Sorted(maps.Keys(q.names)), q.bytes / q.messages
 }
 
-// queueHealth finds queues without a consumer, queues near their bound, and dead
-// letters. The broker counts a queue's messages, not its bytes: these are
-// estimated.
+// queueHealth reports queues without a consumer, queues near their bound, and dead letters. AMQP
+// tells how many messages a queue holds but not how many bytes, so queueHealth estimates the bytes.
 func (b *Broker) queueHealth(ctx context.Context) (all []health.Issue) {
-	trouble := func(format string, args ...any) {
+	report := func(format string, args ...any) {
 		all = append(all, health.Issue{Text: fmt.Sprintf(format, args...)})
 	}
-	c := &inspector{link: b.control}
-	defer c.close()
+	i := &inspector{link: b.controlLink}
+	defer i.close()
 	names, size := b.topology.queues.list()
-	full := func(q amqp.Queue, bound int64) float64 { return float64(q.Messages) * size / float64(bound) }
+	fill := func(q amqp.Queue, bound int64) float64 { return float64(q.Messages) * size / float64(bound) }
 	for _, name := range names {
-		queue := c.inspect(ctx, name)
-		if part := full(queue, b.topology.queueBytes); part >= nearlyFull {
-			trouble("queue %q holds %d messages and is about %.0f %% full: at 100 %% the oldest are dropped", name, queue.Messages, 100*part)
+		queue := i.inspect(ctx, name)
+		if share := fill(queue, b.topology.queueBytes); share >= nearlyFull {
+			report("queue %q holds %d messages and is about %.0f %% full; when it is full it drops the oldest",
+				name, queue.Messages, 100*share)
 		}
 		if queue.Messages > 0 && queue.Consumers == 0 {
-			trouble("queue %q holds %d messages and nobody consumes it", name, queue.Messages)
+			report("queue %q holds %d messages and has no consumer", name, queue.Messages)
 		}
 		for _, p := range b.topology.pauses {
-			if retry := c.inspect(ctx, retryQueue(name, p)); full(retry, b.topology.retryBytes) >= nearlyFull {
-				trouble("queue %q holds %d messages and is nearly full: what fails stays in %q", retry.Name, retry.Messages, name)
+			if q := i.inspect(ctx, retryQueue(name, p)); fill(q, b.topology.retryBytes) >= nearlyFull {
+				report("queue %q holds %d messages and is nearly full; when it is full, failed messages stay in %q",
+					q.Name, q.Messages, name)
 			}
 		}
-		if dead := c.inspect(ctx, deadQueue(name)); dead.Messages > 0 {
-			trouble("queue %q has %d dead letters: see matchwire dead list", name, dead.Messages)
+		if q := i.inspect(ctx, deadQueue(name)); q.Messages > 0 {
+			report("queue %q has %d dead letters: run matchwire dead list", name, q.Messages)
 		}
 	}
 	switch {
 	case ctx.Err() != nil:
-		trouble("the broker does not say in time what its queues hold")
-	case c.err != nil:
-		trouble("asking what queues hold: %v", c.err)
+		report("inspecting queues: the broker does not answer in time")
+	case i.err != nil:
+		report("inspecting queues: %v", i.err)
 	}
 	return all
 }
 
-// An inspector asks what queues hold, on one channel as long as that lasts: the
-// broker closes it when there is no such queue. After another error it asks
-// nothing more.
+// An inspector inspects queues on one channel. The broker closes the channel if a queue does not
+// exist, and the inspector opens another. After any other error it inspects nothing more.
 type inspector struct {
 	link *link
 	ch   *channel
-	err  error
+	err  error // the first error, except for a queue that does not exist
 }
 
+// inspect returns the state of a queue, or the zero Queue after an error.
 func (i *inspector) inspect(ctx context.Context, queue string) amqp.Queue {
 	if i.ch == nil && i.err == nil {
 		i.ch, i.err = i.link.channel(ctx)
@@ -144,7 +147,7 @@ func (i *inspector) inspect(ctx context.Context, queue string) amqp.Queue {
 	if err != nil {
 		i.close()
 	}
-	if !errors.Is(err, broker.ErrNoQueue) { // a queue that was deleted will be declared again
+	if !errors.Is(err, broker.ErrNoQueue) { // its consumer declares a deleted queue again
 		i.err = err
 	}
 	return q

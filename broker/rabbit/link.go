@@ -14,58 +14,58 @@ import (
 )
 
 const (
-	dialTimeout   = 5 * time.Second // less than any caller waits, so that it reaches a second node
+	dialTimeout   = 5 * time.Second // shorter than the deadlines of callers, so that they can try a second node
 	heartbeat     = 10 * time.Second
 	answerTimeout = 10 * time.Second // for the broker to answer a request, such as a declaration
 	writeTimeout  = 5 * time.Second  // for the network to accept a write
-	closeTimeout  = time.Second      // for the broker to answer a close; it may not be listening
+	closeTimeout  = time.Second      // for the broker to answer a close
 )
 
 var (
-	errClosed   = errors.New("broker closed by us")
+	errClosed   = errors.New("the Broker is closed")
 	errBlocked  = errors.New("the broker blocks publishers")
 	errNoAnswer = errors.New("the broker does not answer")
 )
 
-// A link is a connection that is dialed on demand, and again after it was lost.
-// The client's own recovery stays off: it restarts delivery tags on the same
-// channel, so that a late acknowledgement removes another message.
+// A link dials a connection on demand, and dials again after the connection is lost. It does not
+// use the recovery of the AMQP client. That recovery restarts the delivery tags of a channel, so a
+// late acknowledgement could acknowledge another message.
 type link struct {
 	nodes         []node
-	name          string // shown on the broker's management page
+	name          string // shown in the broker's management UI
 	log           *slog.Logger
 	answerTimeout time.Duration
 
 	dialing lock // guards conn, next and closed
 	conn    *connection
-	next    int // the node to dial
+	next    int // index of the node to dial next
 	closed  bool
 
-	used    atomic.Bool            // a channel was asked for
-	blocked atomic.Pointer[string] // the reason the broker gave for blocking publishers; nil if it does not
+	used    atomic.Bool            // channel was called
+	blocked atomic.Pointer[string] // why the broker blocks publishers; nil if it does not
 }
 
 // A node is one server of the broker.
 type node struct {
-	url string
-	at  string // url without user and password, for logs
+	url     string
+	address string // url without user and password, for logs
 }
 
 func newLink(nodes []node, name string, log *slog.Logger) *link {
-	return &link{nodes: nodes, name: name, log: log.With("connection", name), answerTimeout: answerTimeout, dialing: newLock()}
+	return &link{nodes: nodes, name: name, log: log.With("connection", name),
+		answerTimeout: answerTimeout, dialing: newLock()}
 }
 
-// channel opens a channel. It dials if need be, and tries again until ctx ends.
-// If the connection has no free channel it returns an error at once: others use
-// them, and waiting is up to the caller.
+// channel opens a channel. It dials if necessary, and retries until ctx ends. If the connection has
+// no free channel, it returns an error at once, so that the caller decides whether to wait.
 func (l *link) channel(ctx context.Context) (*channel, error) {
 	l.used.Store(true)
 	pause := newBackoff()
-	for try := 1; ; try++ {
+	for attempt := 1; ; attempt++ {
 		ch, err := l.tryChannel(ctx)
 		if err == nil {
-			if try > 1 {
-				l.log.Info("broker reached", "broker", ch.conn.at, "attempt", try)
+			if attempt > 1 {
+				l.log.Info("broker reached", "broker", ch.conn.address, "attempt", attempt)
 			}
 			return ch, nil
 		}
@@ -73,40 +73,42 @@ func (l *link) channel(ctx context.Context) (*channel, error) {
 			return nil, errors.Join(ctx.Err(), err)
 		}
 		wait := pause.NextBackOff()
-		if try < len(l.nodes) {
+		if attempt < len(l.nodes) {
 			wait = 0 // the next node may be up
 		}
 		text := "broker unreachable, trying again"
 		if loginRefused(err) {
 			text = "broker refuses the login, trying again"
 		}
-		l.log.Warn(text, "attempt", try, "error", err, "pause", wait.Round(time.Millisecond))
+		l.log.Warn(text, "attempt", attempt, "error", err, "pause", wait.Round(time.Millisecond))
 		if !sleep(ctx, wait) {
 			return nil, errors.Join(ctx.Err(), err)
 		}
 	}
 }
 
+// loginRefused reports whether the broker refused the user or the virtual host.
 func loginRefused(err error) bool {
 	var refused *amqp.Error
 	return errors.As(err, &refused) && (refused.Code == amqp.AccessRefused || refused.Code == amqp.NotAllowed)
 }
 
-// reach connects before ctx ends, or returns why it could not. It returns at
-// once after a failure that trying again cannot repair.
+// reach connects and returns nil. If it cannot connect before ctx ends, or retrying cannot help, it
+// returns the last error.
 func (l *link) reach(ctx context.Context) error {
 	for pause := newBackoff(); ; {
 		ch, err := l.tryChannel(ctx)
 		if err == nil {
 			return ch.Close()
 		}
-		if loginRefused(err) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errClosed) || !sleep(ctx, pause.NextBackOff()) {
+		permanent := loginRefused(err) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errClosed)
+		if permanent || !sleep(ctx, pause.NextBackOff()) {
 			return err
 		}
 	}
 }
 
-// tryChannel opens a channel, and dials at most once.
+// tryChannel opens a channel. It dials at most once.
 func (l *link) tryChannel(ctx context.Context) (*channel, error) {
 	conn, err := l.connect(ctx)
 	if err != nil {
@@ -117,14 +119,15 @@ func (l *link) tryChannel(ctx context.Context) (*channel, error) {
 	case err == nil:
 		return ch, nil
 	case errors.Is(err, amqp.ErrChannelMax):
-		return nil, fmt.Errorf("no free channel on connection %q to broker %s, which has %d: %w", l.name, conn.at, conn.Config.ChannelMax, err)
+		return nil, fmt.Errorf("no free channel on connection %q to broker %s, which allows %d: %w",
+			l.name, conn.address, conn.Config.ChannelMax, err)
 	case ctx.Err() == nil:
-		conn.drop() // half dead: a new connection heals it
+		conn.drop() // the connection is broken, so the next attempt dials
 	}
-	return nil, fmt.Errorf("opening a channel on broker %s: %w", conn.at, err)
+	return nil, fmt.Errorf("opening a channel on broker %s: %w", conn.address, err)
 }
 
-// connect returns the connection, and dials the next node if there is none.
+// connect returns the connection. If there is none, it dials the next node.
 func (l *link) connect(ctx context.Context) (*connection, error) {
 	if err := l.dialing.lock(ctx); err != nil {
 		return nil, err
@@ -139,16 +142,17 @@ func (l *link) connect(ctx context.Context) (*connection, error) {
 	n := l.nodes[l.next]
 	conn, err := l.dial(ctx, n)
 	if err != nil {
-		// A node that does not answer before a deadline is as bad as one that refuses.
+		// A node that does not answer before the deadline counts as failed. Cancellation says nothing
+		// about it.
 		if !errors.Is(ctx.Err(), context.Canceled) {
 			l.next = (l.next + 1) % len(l.nodes)
 		}
-		return nil, fmt.Errorf("reaching broker %s: %w", n.at, err)
+		return nil, fmt.Errorf("reaching broker %s: %w", n.address, err)
 	}
-	l.conn = newConnection(conn, n.at, l.answerTimeout)
+	l.conn = newConnection(conn, n.address, l.answerTimeout)
 	l.blocked.Store(nil)
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
-	go l.watchBlocked(blocked, n.at)
+	go l.watchBlocked(blocked, n.address)
 	return l.conn, nil
 }
 
@@ -162,7 +166,7 @@ func (l *link) dial(ctx context.Context, n node) (*amqp.Connection, error) {
 		Dial: func(network, address string) (net.Conn, error) {
 			c, err := dial(ctx, network, address)
 			if err == nil {
-				finished = context.AfterFunc(ctx, func() { _ = c.Close() }) // ends the handshake
+				finished = context.AfterFunc(ctx, func() { _ = c.Close() }) // aborts the handshake
 			}
 			return c, err
 		},
@@ -175,28 +179,28 @@ func (l *link) dial(ctx context.Context, n node) (*amqp.Connection, error) {
 	return conn, nil
 }
 
-// watchBlocked notes whether the broker blocks publishers. It returns when the
-// connection ends, which closes blocked.
-func (l *link) watchBlocked(blocked <-chan amqp.Blocking, at string) {
+// watchBlocked records whether the broker blocks publishers. It returns when the connection ends,
+// which closes blocked.
+func (l *link) watchBlocked(blocked <-chan amqp.Blocking, address string) {
 	var reason *string
-	defer func() { l.blocked.CompareAndSwap(reason, nil) }() // unless a later connection is blocked
+	defer func() { l.blocked.CompareAndSwap(reason, nil) }() // keeps the reason of a later connection
 	for b := range blocked {
 		if b.Active {
 			reason = &b.Reason
 			l.blocked.Store(reason)
-			l.log.Warn("broker blocks publishers", "broker", at, "reason", b.Reason)
+			l.log.Warn("broker blocks publishers", "broker", address, "reason", b.Reason)
 		} else {
 			l.blocked.Store(nil)
-			l.log.Info("broker accepts messages again", "broker", at)
+			l.log.Info("broker accepts messages again", "broker", address)
 		}
 	}
 }
 
 func (l *link) close() {
-	_ = l.dialing.lock(context.Background()) // a dial ends within dialTimeout
+	_ = l.dialing.lock(context.Background()) // a concurrent dial ends within dialTimeout
 	defer l.dialing.unlock()
 	l.closed = true
 	if l.conn != nil {
-		_ = l.conn.answered(context.Background(), closeTimeout, l.conn.Close)
+		_ = l.conn.await(context.Background(), closeTimeout, l.conn.Close)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// A node that accepts connections and never answers is left for the next one, however short the
-// deadlines of its callers.
-func TestSilentNodeIsLeft(t *testing.T) {
+// If a node accepts connections and never answers, the link tries the next node, even if the
+// deadlines of the callers are shorter than dialTimeout.
+func TestLinkLeavesASilentNode(t *testing.T) {
 	t.Parallel()
 	listen := func() net.Listener {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -28,11 +28,15 @@ func TestSilentNodeIsLeft(t *testing.T) {
 			close(reached)
 		}
 	}()
-	l := newLink([]node{{"amqp://" + silent.Addr().String() + "/", "silent"}, {"amqp://" + other.Addr().String() + "/", "other"}}, "test", slog.New(slog.DiscardHandler))
+	nodes := []node{
+		{"amqp://" + silent.Addr().String() + "/", "silent"},
+		{"amqp://" + other.Addr().String() + "/", "other"},
+	}
+	l := newLink(nodes, "test", slog.New(slog.DiscardHandler))
 	for range 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		if _, err := l.connect(ctx); err == nil {
-			t.Error("connected to a node that does not speak AMQP")
+			t.Error("connect succeeded with a node that does not speak AMQP")
 		}
 		cancel()
 	}

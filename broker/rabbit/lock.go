@@ -2,7 +2,7 @@ package rabbit
 
 import "context"
 
-// A lock is a mutex that a caller stops waiting for when its context ends.
+// A lock is a mutex whose lock method gives up when ctx ends.
 type lock chan struct{}
 
 func newLock() lock { return make(lock, 1) }

@@ -13,67 +13,67 @@ import (
 
 const (
 	logPrefetch = 1000
-	logAcks     = logPrefetch / 4 // deliveries per acknowledgement; each returns that much credit
+	logAcks     = logPrefetch / 4 // deliveries per acknowledgement, which allows the broker to send as many more
 
-	// RabbitMQ has no request for the end of a stream. Its last chunk is delivered
-	// at once, so the end is reached when no delivery came for tailIdle. Where
-	// events keep coming, it is reached after tailLong: those are new. If the
-	// stream holds messages, the first may take tailFirst.
+	// RabbitMQ has no request for the last offset of a stream. The tail method consumes the last
+	// chunk, which RabbitMQ delivers at once, and waits until no delivery arrives for tailIdle. If
+	// events keep arriving for tailMax, later ones are new. If the stream is not empty, the first
+	// delivery may take tailFirst.
 	tailIdle  = 200 * time.Millisecond
-	tailLong  = 2 * time.Second
+	tailMax   = 2 * time.Second
 	tailFirst = 30 * time.Second
-	// A broker that has just restarted, or a slow network, can show an end that is
-	// too early. So a cursor beyond the end is checked a second time, with tailSure
-	// in place of tailIdle.
-	tailSure = 5 * time.Second
+	// After a restart, or on a slow network, that tail can be too early. So ReadLog checks a cursor
+	// beyond the tail a second time, with tailRecheck in place of tailIdle.
+	tailRecheck = 5 * time.Second
 )
 
-// ReadLog reads the stream. A bare stream offset is not enough. In a stream that
-// was deleted and declared again it names another message. Beyond the end it
-// delivers nothing. In a truncated stream it starts later without an error. So the
-// first delivery is compared with the cursor.
+// ReadLog reads the stream. It compares the first delivery with the cursor, because RabbitMQ
+// reports no error for a wrong offset. In a stream that was deleted and declared again, the offset
+// belongs to another message. Beyond the end, RabbitMQ delivers nothing. In a truncated stream, it
+// starts at a later message.
 func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
 	h func(broker.Cursor, broker.Message) error) error {
 	r := &logReader{b: b, caughtUp: caughtUp, handle: h}
 	switch from {
 	case broker.Start:
 		r.begin = "first"
-	case broker.End: // read finds the end
+	case broker.End: // read determines the offset
 	default:
 		r.begin, r.expect = int64(from.Offset), &from
 	}
-	final := func(err error) bool { return r.failed != nil || errors.Is(err, broker.ErrCursorGone) }
-	err := persist(ctx, b.log, "log reader lost, continuing where it was", final, func() error { return r.read(ctx) })
+	permanent := func(err error) bool { return r.handlerErr != nil || errors.Is(err, broker.ErrCursorGone) }
+	err := retry(ctx, b.log, "log reader lost its channel, continuing", permanent, func() error { return r.read(ctx) })
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
 }
 
-// A logReader continues after its last message when its channel is lost.
+// A logReader is one call of ReadLog. When it loses its channel, it continues after the last
+// message.
 type logReader struct {
-	b        *Broker
-	begin    any            // stream offset to consume from: "first", an int64, or nil for the end
-	expect   *broker.Cursor // of the message at begin; nil if it may be any
-	last     broker.Cursor  // of the last message handled; begin and expect after the channel is lost
-	handled  bool           // whether last is set
-	unacked  int            // deliveries of this channel
-	caughtUp chan<- struct{}
-	handle   func(broker.Cursor, broker.Message) error
-	failed   error // what handle returned
+	b          *Broker
+	begin      any            // stream offset to consume from: "first", an int64, or nil for the end
+	expect     *broker.Cursor // of the message at begin; nil if any message is valid there
+	last       broker.Cursor  // of the last message handled; the next channel begins there
+	handled    bool           // whether last is set
+	unacked    int            // number of unacknowledged deliveries on this channel
+	caughtUp   chan<- struct{}
+	handle     func(broker.Cursor, broker.Message) error
+	handlerErr error // error that handle returned
 }
 
-// read reads on one channel until that is lost, ctx ends or handle fails.
+// read reads on one channel until the channel is lost, ctx ends, or handle fails.
 func (r *logReader) read(ctx context.Context) error {
 	if r.handled {
 		r.begin, r.expect = int64(r.last.Offset), &r.last
 	}
-	if err := r.b.topology.declareExchanges(ctx, r.b.control); err != nil {
+	if err := r.b.topology.declareExchanges(ctx, r.b.controlLink); err != nil {
 		return err
 	}
-	tail, err := r.b.tail(ctx, tailIdle) // -1 in an empty log
+	tail, err := r.b.tail(ctx, tailIdle)
 	if err == nil && r.expect != nil && int64(r.expect.Offset) > tail {
-		tail, err = r.b.tail(ctx, tailSure)
+		tail, err = r.b.tail(ctx, tailRecheck)
 	}
 	if err != nil {
 		return err
@@ -89,14 +89,14 @@ func (r *logReader) read(ctx context.Context) error {
 		return err
 	}
 	defer ch.Close()
-	gone := ch.NotifyClose(make(chan *amqp.Error, 1))
+	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
 	deliveries, err := r.b.consumeLog(ctx, ch, r.begin)
 	if err != nil {
 		return err
 	}
 	r.unacked = 0
 	if first, ok := r.begin.(int64); tail < 0 || ok && (first > tail || first == tail && r.handled) {
-		r.reached()
+		r.markCaughtUp()
 	}
 	for {
 		select {
@@ -105,7 +105,7 @@ func (r *logReader) read(ctx context.Context) error {
 		case d, ok := <-deliveries:
 			if !ok {
 				select {
-				case e := <-gone:
+				case e := <-closed:
 					return closeReason(e)
 				default: // the stream was deleted
 					return closeReason(nil)
@@ -124,40 +124,40 @@ func (r *logReader) read(ctx context.Context) error {
 	}
 }
 
-// deliver checks one delivery and calls handle for it.
+// deliver checks a delivery and calls handle for it.
 func (r *logReader) deliver(d amqp.Delivery, tail int64) error {
 	at, err := streamOffset(d)
 	if err != nil {
 		return err
 	}
 	if first, ok := r.begin.(int64); ok && at < first {
-		return nil // the stream begins with the chunk that holds the offset
+		return nil // the broker delivers the whole chunk that contains the offset
 	}
 	c := broker.CursorAt(uint64(at), d.MessageId)
 	if r.expect != nil && c != *r.expect {
 		return broker.ErrCursorGone
 	}
 	if r.expect == nil || !r.handled {
-		if r.failed = r.handle(c, received(d)); r.failed != nil {
-			return r.failed
+		if r.handlerErr = r.handle(c, received(d)); r.handlerErr != nil {
+			return r.handlerErr
 		}
 	}
 	r.expect, r.last, r.handled = nil, c, true
 	if at >= tail {
-		r.reached()
+		r.markCaughtUp()
 	}
 	return nil
 }
 
-func (r *logReader) reached() {
+func (r *logReader) markCaughtUp() {
 	if r.caughtUp != nil {
 		close(r.caughtUp)
 		r.caughtUp = nil
 	}
 }
 
-// tail returns the offset of the last message in the stream, -1 if it is empty. It
-// takes a pause of idle between deliveries for the end.
+// tail returns the offset of the last message in the stream, or -1 if the stream is empty. It
+// assumes the end after idle without a delivery.
 func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 	ch, err := b.consumeLink.channel(ctx)
 	if err != nil {
@@ -178,7 +178,7 @@ func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 		end.Reset(tailFirst)
 	}
 	defer end.Stop()
-	var busy <-chan time.Time // fires where events keep coming
+	var busy <-chan time.Time // fires if events keep arriving
 	for unacked := 1; ; unacked++ {
 		select {
 		case <-ctx.Done():
@@ -189,7 +189,7 @@ func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 			return tail, nil
 		case d, ok := <-deliveries:
 			if !ok {
-				return 0, errors.New("channel lost")
+				return 0, errors.New("finding the end of the log: the channel was lost")
 			}
 			if tail, err = streamOffset(d); err != nil {
 				return 0, err
@@ -201,7 +201,7 @@ func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 			}
 			end.Reset(idle)
 			if busy == nil {
-				busy = time.After(max(idle, tailLong))
+				busy = time.After(max(idle, tailMax))
 			}
 		}
 	}

@@ -12,19 +12,19 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Headers of our own. The first three mirror the event, the fourth belongs to tasks.
-// The others are on messages in retry and dead-letter queues.
+// Headers that matchwire sets. The first three mirror the event, headerExpires is set on tasks. The
+// others are set on messages in retry and dead-letter queues.
 const (
 	headerTID         = "tid"
 	headerMatch       = "match"
 	headerTraceparent = "traceparent"
-	headerExpires     = "mw-expires" // RFC 3339; a retry queue removes the AMQP property
+	headerExpires     = "mw-expires" // RFC 3339; the property expiration does not survive a retry queue
 
-	headerKey       = "mw-key"        // the routing key that the message was published with
-	headerAttempts  = "mw-attempts"   // attempts that failed, without those that an outage made fail
-	headerOutages   = "mw-outages"    // attempts that an outage made fail
+	headerKey       = "mw-key"        // the original routing key
+	headerAttempts  = "mw-attempts"   // number of failed attempts, not counting those in an outage
+	headerOutages   = "mw-outages"    // number of attempts that failed in an outage or were postponed
 	headerFirstSeen = "mw-first-seen" // when the message was first delivered, RFC 3339
-	headerReason    = "mw-reason"     // the last error's text
+	headerReason    = "mw-reason"     // text of the last error
 )
 
 // publishing converts a message to AMQP.
@@ -55,12 +55,13 @@ func publishing(m broker.Message) amqp.Publishing {
 	}
 }
 
-// received converts a delivery to a message. Other programs can publish to the
-// exchange too, so any property may be missing or malformed.
+// received converts a delivery to a message. Other programs can publish to the exchanges too, so
+// any property may be missing or malformed.
 func received(d amqp.Delivery) broker.Message {
 	m := broker.Message{
 		Key: d.RoutingKey, ID: d.MessageId, Match: text(d.Headers[headerMatch]),
-		Time: d.Timestamp, Expires: instant(d.Headers[headerExpires]), Body: d.Body, Attempt: number(d, headerAttempts) + 1, Redelivered: d.Redelivered,
+		Time: d.Timestamp, Expires: instant(d.Headers[headerExpires]), Body: d.Body,
+		Attempt: number(d, headerAttempts) + 1, Redelivered: d.Redelivered,
 	}
 	if k := text(d.Headers[headerKey]); k != "" {
 		m.Key = k
@@ -74,12 +75,13 @@ func received(d amqp.Delivery) broker.Message {
 	return m
 }
 
+// text returns the value of a header, or "" if it is not a string.
 func text(v any) string {
 	s, _ := v.(string)
 	return s
 }
 
-// number returns the count in a header, 0 if there is none.
+// number returns the number in a header, at most 1000, or 0 if the header has none.
 func number(d amqp.Delivery, header string) int {
 	var n int64
 	switch v := d.Headers[header].(type) {
@@ -91,7 +93,7 @@ func number(d amqp.Delivery, header string) int {
 	return int(min(max(n, 0), 1000)) // another program may have written the header
 }
 
-// instant returns the time in a header, zero if there is none.
+// instant returns the time in the value of a header, or the zero time.
 func instant(v any) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, text(v))
 	if err != nil {
@@ -100,6 +102,7 @@ func instant(v any) time.Time {
 	return t
 }
 
+// firstSeen returns when the message was first delivered: the time in its header, or now.
 func firstSeen(d amqp.Delivery) time.Time {
 	if t := instant(d.Headers[headerFirstSeen]); !t.IsZero() {
 		return t
@@ -121,8 +124,8 @@ func failedCopy(d amqp.Delivery, m broker.Message, cause error) amqp.Publishing 
 	return p
 }
 
-// requeuedCopy returns the copy of a dead letter for its queue, without the headers of the failed
-// attempts. It keeps the time at which the message was first delivered.
+// requeuedCopy returns the copy of a dead letter for its queue. It drops the headers of the failed
+// attempts and the expiry, and keeps the time of the first delivery.
 func requeuedCopy(d amqp.Delivery) amqp.Publishing {
 	p := copied(d)
 	for _, h := range []string{headerAttempts, headerOutages, headerReason, headerExpires} {
@@ -131,7 +134,7 @@ func requeuedCopy(d amqp.Delivery) amqp.Publishing {
 	return p
 }
 
-// copied returns a copy of a delivery. It does not expire by itself.
+// copied returns a copy of a delivery, without the property expiration.
 func copied(d amqp.Delivery) amqp.Publishing {
 	h := maps.Clone(d.Headers)
 	if h == nil {

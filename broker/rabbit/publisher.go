@@ -12,37 +12,35 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// confirmTimeout is how long a message may stay unconfirmed before it is sent
-// again. A publish just after the connection was cut can return nil. Only the
-// confirmation counts.
+// confirmTimeout is how long the publisher waits for a confirmation before it sends the message
+// again. Only the confirmation counts: a write can succeed just after the connection was cut.
 const confirmTimeout = 10 * time.Second
 
-var errUnroutable = errors.New("no queue takes the message")
+var errUnroutable = errors.New("no queue is bound for the message")
 
-// A publisher sends on one confirming channel that all callers share. Nothing is
-// declared on that channel, nor on its connection: a declaration that the broker
-// does not answer holds up only the messages that need it.
+// A publisher sends on one confirmChannel that all callers share. It declares on another
+// connection, so an unanswered declaration delays only the messages that need it.
 type publisher struct {
-	link     *link
-	control  *link // for declarations
-	topology *topology
-	log      *slog.Logger
+	link        *link
+	controlLink *link // for declarations
+	topology    *topology
+	log         *slog.Logger
 
-	opening lock // guards ch; held while it is opened and the exchanges are declared, without which no message can be sent
-	ch      *confirming
-	writing lock // held while one caller writes; confirmations are awaited without it
+	opening lock // guards ch; held while the channel is opened and the exchanges are declared
+	ch      *confirmChannel
+	writing lock // held while one caller writes, but not while it waits for confirmations
 }
 
 func newPublisher(l, control *link, t *topology, log *slog.Logger) *publisher {
-	return &publisher{link: l, control: control, topology: t, log: log, opening: newLock(), writing: newLock()}
+	return &publisher{link: l, controlLink: control, topology: t, log: log, opening: newLock(), writing: newLock()}
 }
 
-// Publish sends msgs until all are confirmed or ctx ends. See [inFlight] for what
-// it sends before the first is confirmed.
+// Publish sends msgs until all are confirmed or ctx ends. The events of one match are confirmed one
+// by one.
 func (b *Broker) Publish(ctx context.Context, msgs ...broker.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {
-		b.topology.queues.passed(len(m.Body))
+		b.topology.queues.countMessage(len(m.Body))
 		out[i] = outgoing{exchange: b.topology.exchange(m.Exchange), key: m.Key, msg: publishing(m)}
 		if m.Exchange == broker.Tasks {
 			out[i].task = m.Key
@@ -50,23 +48,24 @@ func (b *Broker) Publish(ctx context.Context, msgs ...broker.Message) (int, erro
 			out[i].match = m.Match
 		}
 	}
-	return b.publish.send(ctx, out)
+	return b.publisher.send(ctx, out)
 }
 
-// outgoing is one message with its address.
+// An outgoing is a message to publish.
 type outgoing struct {
 	exchange, key string
-	task          string // the task's name; "" for an event
-	match         string // the event's match; "" if it has none
+	task          string // task name; "" if the message is not a task
+	match         string // match ID of an event; "" if order does not matter
 	msg           amqp.Publishing
 }
 
-// send publishes out in order and returns how many of the first are confirmed.
+// send publishes out in order, until all are confirmed or retrying cannot help. It returns n if the
+// first n are confirmed.
 func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 	pause := newBackoff()
 	done := 0
 	for done < len(out) {
-		n, err := p.try(ctx, inFlight(out[done:]))
+		n, err := p.publishOnce(ctx, inFlight(out[done:]))
 		done += n
 		if err == nil {
 			continue
@@ -78,27 +77,26 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 			pause.Reset()
 		}
 		wait := pause.NextBackOff()
-		p.log.Warn("not confirmed, sending again", "messages", len(out)-done, "error", err, "pause", wait.Round(time.Millisecond))
+		p.log.Warn("messages not confirmed, sending again", "messages", len(out)-done, "error", err,
+			"pause", wait.Round(time.Millisecond))
 		sleep(ctx, wait)
 	}
 	return done, nil
 }
 
-// inFlight returns the longest beginning of out in which no match occurs twice.
-// That many are sent before the first confirmation is awaited, so that an event
-// is sent only after the one before it of the same match is confirmed.
+// inFlight returns the longest prefix of out in which no match occurs twice. The publisher sends
+// the prefix, then waits for its confirmations. So it sends an event only after the previous event
+// of the same match is confirmed.
 //
-// The order of a match must hold for the first copies in the log. A reader of the
-// log, such as fan-out, skips an event that it has seen, and one whose seq is
-// lower than the last it has seen. So copies may repeat, but seq n must stand
-// before the first n+1. If both were in flight, the broker could refuse n (nack
-// it, or return it while the log is not bound) and still store n+1. Sending n
-// again, even with everything behind it, comes too late then: the log holds
-// n+1, n, n+1, and the reader skips n. Nothing on a channel makes one message
-// depend on another, so the confirmation has to be awaited.
+// For each match, the first copies in the log must be in order. A reader of the log, such as
+// fan-out, skips an event that it has seen. It also skips an event with a lower seq than the last
+// one. So the log may hold copies, but the first copy of seq n must precede the first copy of n+1.
+// If both were in flight, the broker could refuse n and still store n+1. It refuses a message by a
+// nack, or by a return while the log is not bound. Sending n again is then too late, even with n+1
+// after it: the log holds n+1, n, n+1, and the reader skips n. AMQP cannot make one message depend
+// on another, so the publisher has to wait.
 //
-// Events of different matches, tasks, and moves to other queues need no order
-// among themselves.
+// Events of different matches, tasks, and copies for other queues can be in flight together.
 func inFlight(out []outgoing) []outgoing {
 	if len(out) < 2 {
 		return out
@@ -116,9 +114,9 @@ func inFlight(out []outgoing) []outgoing {
 	return out
 }
 
-// try publishes all of out once and awaits the confirmations in order. It returns
-// how many of the first are confirmed. Some behind them may be stored too.
-func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
+// publishOnce publishes out once and waits for the confirmations in order. It returns n if the
+// first n are confirmed. Later messages may be stored too.
+func (p *publisher) publishOnce(ctx context.Context, out []outgoing) (int, error) {
 	ch, pending, err := p.write(ctx, out)
 	for i, c := range pending {
 		wait, cancel := context.WithTimeout(ctx, confirmTimeout)
@@ -128,22 +126,23 @@ func (p *publisher) try(ctx context.Context, out []outgoing) (int, error) {
 		case ctx.Err() != nil:
 			return i, ctx.Err()
 		case werr != nil:
-			ch.conn.drop() // it may be dead
+			ch.conn.drop() // the connection may be dead
 			return i, errors.Join(err, errors.New("no confirmation in time"))
 		case !ok && ch.IsClosed():
 			return i, errors.Join(err, errors.New("the connection was lost"))
 		case !ok:
 			return i, errors.Join(err, errors.New("the broker refused the message"))
-		case ch.unroutable(address{out[i].exchange, out[i].key, out[i].msg.MessageId}):
-			ch.forgetDeclared() // what takes the message was deleted
+		case ch.unroutable(messageKey{out[i].exchange, out[i].key, out[i].msg.MessageId}):
+			ch.forgetDeclared() // the log or the queue of the task was deleted
 			return i, errUnroutable
 		}
 	}
 	return len(pending), err
 }
 
-// write sends out and returns the confirmations to come, of all that it sent.
-func (p *publisher) write(ctx context.Context, out []outgoing) (*confirming, []*amqp.DeferredConfirmation, error) {
+// write sends out. It returns the pending confirmations of the messages it sent, also with an
+// error.
+func (p *publisher) write(ctx context.Context, out []outgoing) (*confirmChannel, []*amqp.DeferredConfirmation, error) {
 	ch, err := p.open(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -156,7 +155,7 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*confirming, []*
 	if err := p.writing.lock(ctx); err != nil {
 		return nil, nil, err
 	}
-	defer p.writing.unlock() // a write that the network does not accept ends after writeTimeout
+	defer p.writing.unlock() // writeTimeout bounds a write
 	pending := make([]*amqp.DeferredConfirmation, 0, len(out))
 	for _, o := range out {
 		if p.link.blocked.Load() != nil {
@@ -171,9 +170,8 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*confirming, []*
 	return ch, pending, nil
 }
 
-// open returns the channel. It opens the channel and declares the exchanges if
-// that has not been done.
-func (p *publisher) open(ctx context.Context) (*confirming, error) {
+// open returns the channel. If necessary, it opens the channel and declares the exchanges.
+func (p *publisher) open(ctx context.Context) (*confirmChannel, error) {
 	if err := p.opening.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -187,10 +185,10 @@ func (p *publisher) open(ctx context.Context) (*confirming, error) {
 			_ = ch.Close()
 			return nil, err
 		}
-		p.ch = newConfirming(ch)
+		p.ch = newConfirmChannel(ch)
 	}
 	if !p.ch.exchangesDeclared() {
-		if err := p.topology.declareExchanges(ctx, p.control); err != nil {
+		if err := p.topology.declareExchanges(ctx, p.controlLink); err != nil {
 			return nil, err
 		}
 		p.ch.setExchangesDeclared()
@@ -198,9 +196,9 @@ func (p *publisher) open(ctx context.Context) (*confirming, error) {
 	return p.ch, nil
 }
 
-// declareTask declares the queue of a task, so that the first task does not need
-// a worker to be there.
-func (p *publisher) declareTask(ctx context.Context, ch *confirming, name string) error {
+// declareTask declares the queue of a task if that has not been done. Without it, a task would be
+// lost before the first worker starts.
+func (p *publisher) declareTask(ctx context.Context, ch *confirmChannel, name string) error {
 	if name == "" {
 		return nil
 	}
@@ -213,7 +211,7 @@ func (p *publisher) declareTask(ctx context.Context, ch *confirming, name string
 		return nil
 	}
 	s := broker.Subscription{Queue: broker.TaskQueue(name), Exchange: broker.Tasks, Patterns: []string{name}}
-	if err := p.topology.declareQueue(ctx, p.control, s); err != nil {
+	if err := p.topology.declareQueue(ctx, p.controlLink, s); err != nil {
 		return err
 	}
 	q.declared = true

@@ -1,16 +1,14 @@
-// Package rabbit implements the broker contract with RabbitMQ 3.10 to 4.x. It
-// declares the exchanges and queues that it needs (topology.go lists them) and
-// connects again after a connection is lost.
+// Package rabbit implements package broker with RabbitMQ 3.10 to 4.x. It declares the exchanges and
+// queues that it needs (see topology.go), and reconnects when it loses a connection.
 //
-// A message is published on one shared channel (publisher.go) and counts as
-// published when the broker has confirmed it. A delivery (subscribe.go) is
-// acknowledged when its handler has returned nil (acks.go), or when a copy of it is
-// confirmed in a retry queue or among the dead letters. The history of events is
-// a stream (log.go).
+// All messages are published on one shared channel (publisher.go). A message is published when the
+// broker has confirmed it. A delivery (subscribe.go) is acknowledged when its handler has returned
+// nil (acks.go). If the handler failed, the delivery is acknowledged when the broker has confirmed
+// a copy in a retry or dead-letter queue. The history of events is a stream (log.go).
 //
-// Four connections keep these apart. A broker that blocks publishers does not
-// stop acknowledgements, a full retry queue does not delay events, and a
-// declaration that the broker does not answer holds up only what needs it.
+// A Broker uses four connections. So a broker that blocks publishers does not stop
+// acknowledgements, and a full retry queue does not delay events. An unanswered declaration delays
+// only the callers that need it.
 package rabbit
 
 import (
@@ -27,39 +25,46 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Options are the optional settings of New.
+// Options are the optional settings of [New].
 type Options struct {
-	Namespace string          // prefix of every name, followed by a dot; two installations can then share a virtual host
-	Pauses    []time.Duration // before each further attempt at a failed message; nil means broker.Pauses
-	Log       *slog.Logger    // nil means slog.Default
+	// Namespace and a dot are the prefix of every exchange and queue name. Installations with
+	// different namespaces can share a virtual host. "" means no prefix.
+	Namespace string
+	// Pauses are the pauses before each further attempt at a failed message. nil means
+	// [broker.Pauses].
+	Pauses []time.Duration
+	// Log is the logger. nil means [slog.Default].
+	Log *slog.Logger
 }
 
-// Broker is a client of RabbitMQ. Close it when done.
+// Broker is a client of RabbitMQ. Its methods are safe for concurrent use. Close it when done.
 type Broker struct {
 	topology    *topology
 	log         *slog.Logger
-	publish     *publisher
-	moves       *publisher // between queues: to retry and dead-letter queues, and back from the dead letters
+	publisher   *publisher
+	copier      *publisher // publishes copies to retry and dead-letter queues, and of requeued dead letters
 	consumeLink *link
-	control     *link // for declarations and inspections
+	controlLink *link // for declarations and inspections
 }
 
-// New returns a broker for an amqp:// or amqps:// URL, or for the URLs of one
-// cluster's nodes, separated by commas, which are tried in turn. For TLS, a URL's
-// query can name cacertfile, certfile, keyfile and server_name_indication.
+// New returns a Broker for an amqp:// or amqps:// URL. For a cluster, pass the URLs of its nodes
+// separated by commas. The Broker tries them in turn. For TLS, the query of a URL can set
+// cacertfile, certfile, keyfile and server_name_indication.
 //
-// New does not dial. The broker's methods do, and try again until their context
-// ends. Only a malformed URL is an error.
+// New does not dial. The methods of the Broker dial, and retry until their context ends. New
+// returns an error only if a URL is malformed.
 func New(urls string, o Options) (*Broker, error) {
 	var nodes []node
 	for _, raw := range strings.Split(urls, ",") {
 		raw = strings.TrimSpace(raw)
 		u, err := amqp.ParseURI(raw)
 		if err != nil || strings.Contains(u.Vhost, "@") {
-			// The error would quote the URL, and with it the password.
-			return nil, errors.New("AMQP URL: want amqp://user:password@host:port/vhost or amqps://…, or several of one cluster, separated by commas")
+			// err would quote the URL, which contains the password.
+			return nil, errors.New("AMQP URL: want amqp://user:password@host:port/vhost or amqps://…, " +
+				"or the URLs of a cluster's nodes, separated by commas")
 		}
-		nodes = append(nodes, node{url: raw, at: fmt.Sprintf("%s://%s:%d%s", u.Scheme, u.Host, u.Port, vhostPath(u.Vhost))})
+		address := fmt.Sprintf("%s://%s:%d%s", u.Scheme, u.Host, u.Port, vhostPath(u.Vhost))
+		nodes = append(nodes, node{url: raw, address: address})
 	}
 	if o.Pauses == nil {
 		o.Pauses = broker.Pauses()
@@ -68,21 +73,22 @@ func New(urls string, o Options) (*Broker, error) {
 		o.Log = slog.Default()
 	}
 	t := &topology{namespace: o.Namespace, pauses: o.Pauses, queueBytes: queueBytes, retryBytes: retryBytes}
-	dial := func(name string) *link { return newLink(nodes, name, o.Log) }
-	control := dial("matchwire control")
+	linkFor := func(name string) *link { return newLink(nodes, name, o.Log) }
+	control := linkFor("matchwire control")
 	return &Broker{
 		topology: t, log: o.Log,
-		publish:     newPublisher(dial("matchwire publisher"), control, t, o.Log),
-		moves:       newPublisher(dial("matchwire retries"), control, t, o.Log),
-		consumeLink: dial("matchwire consumer"),
-		control:     control,
+		publisher:   newPublisher(linkFor("matchwire publisher"), control, t, o.Log),
+		copier:      newPublisher(linkFor("matchwire retries"), control, t, o.Log),
+		consumeLink: linkFor("matchwire consumer"),
+		controlLink: control,
 	}, nil
 }
 
 func (b *Broker) links() []*link {
-	return []*link{b.publish.link, b.moves.link, b.consumeLink, b.control}
+	return []*link{b.publisher.link, b.copier.link, b.consumeLink, b.controlLink}
 }
 
+// vhostPath returns a virtual host as the path of a URL.
 func vhostPath(v string) string {
 	if v == "/" {
 		return "/"
@@ -90,12 +96,11 @@ func vhostPath(v string) string {
 	return "/" + v
 }
 
-// Reach connects, to find out early whether the broker is there. It returns why
-// the broker could not be reached before ctx ended, or at once if trying again
-// cannot help.
+// Reach connects, so that a caller can check at its start whether the broker is available. It
+// retries until ctx ends, unless retrying cannot help, and returns the last error.
 func (b *Broker) Reach(ctx context.Context) error { return b.consumeLink.reach(ctx) }
 
-// Close closes the connections. Calls under way fail.
+// Close closes the connections. Calls in progress fail.
 func (b *Broker) Close() error {
 	for _, l := range b.links() {
 		l.close()
@@ -103,9 +108,8 @@ func (b *Broker) Close() error {
 	return nil
 }
 
-// Emit connects to url, publishes one event there as [broker.Emit] does, and
-// disconnects. It suits a program that emits an event now and then. A program that
-// emits often keeps a [Broker] and calls broker.Emit.
+// Emit connects to url, publishes one event with [broker.Emit], and disconnects. If your program
+// emits events often, create a [Broker] once and call broker.Emit instead.
 func Emit(ctx context.Context, url, key string, facts event.Data, o Options) (event.Event, error) {
 	b, err := New(url, o)
 	if err != nil {

@@ -41,15 +41,16 @@ func open(t *testing.T, url string, o rabbit.Options) *rabbit.Broker {
 	return b
 }
 
-// subscribe has h handle the messages of a queue, 10 at a time, until stop is called
-// or the test ends. It returns when the queue is bound.
+// subscribe calls h for the messages of a queue, at most 10 at a time, until stop is called or the
+// test ends. It returns when the queue is bound.
 func subscribe(t *testing.T, b *rabbit.Broker, queue string, h broker.Handler, patterns ...string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := b.Subscribe(ctx, broker.Subscription{Queue: queue, Patterns: patterns, Limit: 10, Ready: ready}, h); err != nil {
+		s := broker.Subscription{Queue: queue, Patterns: patterns, Limit: 10, Ready: ready}
+		if err := b.Subscribe(ctx, s, h); err != nil {
 			t.Errorf("Subscribe: %v", err)
 		}
 	}()
@@ -58,7 +59,7 @@ func subscribe(t *testing.T, b *rabbit.Broker, queue string, h broker.Handler, p
 	select {
 	case <-ready:
 	case <-time.After(patience):
-		t.Fatalf("the queue is not bound after %v", patience)
+		t.Fatalf("the queue was not bound within %v", patience)
 	}
 	return stop
 }
@@ -72,24 +73,17 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// The same few hundred pairs go through RabbitMQ's own matcher and ours.
-func TestTopicsAsRabbitMQ(t *testing.T) {
+// event.MatchTopic matches the same pairs of pattern and key as RabbitMQ.
+func TestTopicsMatchAsInRabbitMQ(t *testing.T) {
 	t.Parallel()
-	patterns := []string{"", "#", "*", "a", "*.*", "#.#", "*.#", "#.*", "a.*", "a.#", "#.a", "*.a", "a.#.b", "a.*.b", "#.a.#",
-		"*.*.goal", "soccer.mls.*", "soccer.#", "a.", ".a", ".", "..", "a..b", "#.", "*.", "#.#.a", "a.#.#", "*.#.*", "a.b.c", "#b", "*a"}
-	keys := []string{"", "a", "b", "a.b", "b.a", "a.a", "a.b.c", "a.x.b", "a.x.y.b", "a.a.a.b", "soccer.mls.goal", "soccer.mls", "soccer.mls.goal.extra",
-		"a.", ".a", ".", "..", "a..b", "x.a.y", "#", "*", "a.#", "#b", "xb"}
+	patterns := []string{"", "#", "*", "a", "*.*", "#.#", "*.#", "#.*", "a.*", "a.#", "#.a", "*.a", "a.#.b", "a.*.b",
+		"#.a.#", "*.*.goal", "soccer.mls.*", "soccer.#", "a.", ".a", ".", "..", "a..b", "#.", "*.", "#.#.a", "a.#.#",
+		"*.#.*", "a.b.c", "#b", "*a"}
+	keys := []string{"", "a", "b", "a.b", "b.a", "a.a", "a.b.c", "a.x.b", "a.x.y.b", "a.a.a.b", "soccer.mls.goal",
+		"soccer.mls", "soccer.mls.goal.extra", "a.", ".a", ".", "..", "a..b", "x.a.y", "#", "*", "a.#", "#b", "xb"}
 
 	url, ns := testenv.AMQP(t, nil)
-	conn, err := amqp.Dial(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
+	ch := openChannel(t, url)
 	exchange := ns + ".live_events"
 	if err := ch.ExchangeDeclare(exchange, "topic", true, false, false, false, nil); err != nil {
 		t.Fatal(err)
@@ -127,30 +121,22 @@ func TestTopicsAsRabbitMQ(t *testing.T) {
 			got = append(got, string(d.Body))
 		}
 		for _, k := range keys {
-			if ours, theirs := event.MatchTopic(p, k), slices.Contains(got, k); ours != theirs {
-				t.Errorf("pattern %q, key %q: we say %v, RabbitMQ says %v", p, k, ours, theirs)
+			if match, want := event.MatchTopic(p, k), slices.Contains(got, k); match != want {
+				t.Errorf("MatchTopic(%q, %q) = %v, RabbitMQ says %v", p, k, match, want)
 			}
 		}
 	}
-	t.Logf("%d pattern/key pairs compared", len(patterns)*len(keys))
+	t.Logf("compared %d pairs of pattern and key", len(patterns)*len(keys))
 }
 
-func TestForeignMessageHasNoIdentity(t *testing.T) {
+// A message from another program may lack properties or have malformed ones.
+func TestMalformedPropertiesAreIgnored(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
 	b := open(t, url, rabbit.Options{Namespace: ns})
 	got := make(chan broker.Message, 1)
 	subscribe(t, b, "q", func(_ context.Context, m broker.Message) error { got <- m; return nil }, "#")
-	conn, err := amqp.Dial(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = ch.Publish(ns+".live_events", "a.b.c", false, false, amqp.Publishing{
+	err := openChannel(t, url).Publish(ns+".live_events", "a.b.c", false, false, amqp.Publishing{
 		CorrelationId: "not a tid", Body: []byte("hello"),
 		Headers: amqp.Table{"tid": int32(7), "match": amqp.Table{"a": "b"}, "mw-attempts": "many", "mw-first-seen": false},
 	})
@@ -163,20 +149,12 @@ func TestForeignMessageHasNoIdentity(t *testing.T) {
 	}
 }
 
-// The properties are what other programs see; docs and README name them.
+// Other programs rely on these properties. The docs name them.
 func TestPropertiesMirrorTheEvent(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
 	b := open(t, url, rabbit.Options{Namespace: ns})
-	conn, err := amqp.Dial(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
+	ch := openChannel(t, url)
 	if err := ch.ExchangeDeclare(ns+".live_events", "topic", true, false, false, false, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -187,13 +165,14 @@ func TestPropertiesMirrorTheEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := broker.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Sebastian Giovinco", Match: &event.Match{ID: "m1"}})
+	facts := event.Data{Player: "Sebastian Giovinco", Match: &event.Match{ID: "m1"}}
+	e, err := broker.Emit(t.Context(), b, "soccer.mls.goal", facts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d, ok, err := ch.Get(q.Name, true)
 	if err != nil || !ok {
-		t.Fatalf("the confirmed event is not there: %v", err)
+		t.Fatalf("the queue does not hold the confirmed event: %v", err)
 	}
 	for name, pair := range map[string][2]any{
 		"MessageId":          {d.MessageId, e.ID},
@@ -213,30 +192,22 @@ func TestPropertiesMirrorTheEvent(t *testing.T) {
 	}
 }
 
-func TestChangedArgumentIsNamed(t *testing.T) {
+func TestRefusedDeclarationNamesQueueAndArgument(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
-	conn, err := amqp.Dial(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ch.QueueDeclare(ns+".q", true, false, false, false, amqp.Table{"x-queue-type": "quorum", "x-max-length": int64(5)}); err != nil {
+	args := amqp.Table{"x-queue-type": "quorum", "x-max-length": int64(5)}
+	if _, err := openChannel(t, url).QueueDeclare(ns+".q", true, false, false, false, args); err != nil {
 		t.Fatal(err)
 	}
 	b := open(t, url, rabbit.Options{Namespace: ns})
-	err = b.Subscribe(t.Context(), broker.Subscription{Queue: "q", Patterns: []string{"#"}}, nil)
+	err := b.Subscribe(t.Context(), broker.Subscription{Queue: "q", Patterns: []string{"#"}}, nil)
 	if err == nil || !strings.Contains(err.Error(), ns+".q") || !strings.Contains(err.Error(), "x-m") {
-		t.Errorf("error %v does not name the queue and the argument", err)
+		t.Errorf("Subscribe: %v, want it to name the queue and the argument", err)
 	}
 }
 
-// Everything goes on after the connection is cut, and nothing is lost.
-func TestCutConnection(t *testing.T) {
+// After the connection is cut several times, every message is in the log and handled.
+func TestCutConnectionLosesNothing(t *testing.T) {
 	t.Parallel()
 	direct, ns := testenv.AMQP(t, nil, "q")
 	p := testenv.NewProxy(t, direct)
@@ -260,7 +231,7 @@ func TestCutConnection(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			if last != broker.Start && c.Offset <= last.Offset {
-				t.Errorf("log went back from %v to %v", last, c)
+				t.Errorf("cursor %v after %v", c, last)
 			}
 			last, logged[m.ID] = c, true
 			return nil
@@ -282,16 +253,18 @@ func TestCutConnection(t *testing.T) {
 		publishing <- nil
 	}()
 	for _, at := range []int64{50, 120, 200} {
-		eventually(t, "messages to flow", func() bool { return sent.Load() >= at })
+		eventually(t, fmt.Sprintf("%d published messages", at), func() bool { return sent.Load() >= at })
 		failures := strings.Count(log.String(), "broker unreachable")
 		p.Down()
-		eventually(t, "the loss to be noticed", func() bool { return strings.Count(log.String(), "broker unreachable") > failures })
+		eventually(t, "the loss to be logged", func() bool {
+			return strings.Count(log.String(), "broker unreachable") > failures
+		})
 		p.Up()
 	}
 	if err := <-publishing; err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "every message at the handler and in the log", func() bool {
+	eventually(t, "every message to be handled and read from the log", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(handled) == n && len(logged) == n
@@ -302,8 +275,8 @@ func TestCutConnection(t *testing.T) {
 	}
 }
 
-// When the network swallows everything, a caller returns at its own deadline. A
-// message that was not confirmed arrives when the network is back.
+// While the network drops everything, Publish returns at the deadline of its context. Publish calls
+// without a deadline succeed when the network is back.
 func TestStalledConnection(t *testing.T) {
 	t.Parallel()
 	direct, ns := testenv.AMQP(t, nil, "q")
@@ -311,15 +284,18 @@ func TestStalledConnection(t *testing.T) {
 	defer p.Flow()
 	b := open(t, p.URL, rabbit.Options{Namespace: ns})
 	got := make(chan string, 10)
-	subscribe(t, open(t, direct, rabbit.Options{Namespace: ns}), "q", func(_ context.Context, m broker.Message) error { got <- m.ID; return nil }, "#")
+	subscribe(t, open(t, direct, rabbit.Options{Namespace: ns}), "q", func(_ context.Context, m broker.Message) error {
+		got <- m.ID
+		return nil
+	}, "#")
 	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "before")); err != nil {
 		t.Fatal(err)
 	}
 	p.Stall()
-	patient := make(chan error, 1)
+	published := make(chan error, 1)
 	go func() {
 		_, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "after"))
-		patient <- err
+		published <- err
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
@@ -331,14 +307,14 @@ func TestStalledConnection(t *testing.T) {
 	select {
 	case err := <-returned:
 		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Publish: %v", err)
+			t.Errorf("Publish: %v, want deadline exceeded", err)
 		}
 	case <-time.After(8 * time.Second):
-		t.Fatal("Publish went on long after its context ended")
+		t.Fatal("Publish did not return after its context ended")
 	}
 	p.Flow()
 	select {
-	case err := <-patient:
+	case err := <-published:
 		if err != nil {
 			t.Error(err)
 		}
@@ -357,69 +333,75 @@ func TestStalledConnection(t *testing.T) {
 	}
 }
 
-func TestUnreachableBrokerKeepsTryingAndSaysSo(t *testing.T) {
+func TestUnreachableBrokerIsRetriedAndLogged(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := l.Addr().String()
-	l.Close() // nobody listens there now
-	var said bytes.Buffer
-	b := open(t, "amqp://someone:"+testenv.Secret+"@"+addr+"/", rabbit.Options{Log: slog.New(slog.NewTextHandler(&said, nil))})
+	l.Close() // no server listens there from now on
+	var log bytes.Buffer
+	url := "amqp://someone:" + testenv.Secret + "@" + addr + "/"
+	b := open(t, url, rabbit.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	n, err := b.Publish(ctx, brokertest.Message("a.b.c", "1"))
 	if n != 0 || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Publish: %d, %v", n, err)
+		t.Errorf("Publish: %d, %v, want 0 and deadline exceeded", n, err)
 	}
-	out := said.String()
+	out := log.String()
 	if strings.Count(out, "broker unreachable, trying again") < 2 || !strings.Contains(out, addr) {
-		t.Errorf("log does not say that it keeps trying to reach %s:\n%s", addr, out)
+		t.Errorf("the log does not show two attempts to reach %s:\n%s", addr, out)
 	}
 	testenv.NoSecret(t, out, err)
 }
 
 func TestBadURLDoesNotLeakThePassword(t *testing.T) {
 	t.Parallel()
-	for _, u := range []string{"", "http://a:SECRET@host/", "amqp://a:SECRET@host:port/", "://SECRET", "amqp://a:SECRET@host/,amqp://a:SECRET@host:port/"} {
+	for _, u := range []string{"", "http://a:SECRET@host/", "amqp://a:SECRET@host:port/", "://SECRET",
+		"amqp://a:SECRET@host/,amqp://a:SECRET@host:port/"} {
 		u = strings.ReplaceAll(u, "SECRET", testenv.Secret)
 		_, err := rabbit.New(u, rabbit.Options{})
 		if err == nil {
-			t.Errorf("URL %q is taken", u)
+			t.Errorf("New(%q) succeeded", u)
 		}
 		testenv.NoSecret(t, err)
 	}
 }
 
-// Of several brokers one that answers is found.
-func TestSeveralURLs(t *testing.T) {
+// With several URLs, a Broker connects to a node that answers.
+func TestUnreachableNodeIsSkipped(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close() // nobody listens there now
-	var said bytes.Buffer
-	b := open(t, "amqp://someone:"+testenv.Secret+"@"+l.Addr().String()+"/, "+url, rabbit.Options{Namespace: ns, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	l.Close() // no server listens there from now on
+	var log bytes.Buffer
+	urls := "amqp://someone:" + testenv.Secret + "@" + l.Addr().String() + "/, " + url
+	b := open(t, urls, rabbit.Options{Namespace: ns, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if _, err := b.Publish(ctx, brokertest.Message("a.b.c", "1")); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(said.String(), l.Addr().String()) {
-		t.Errorf("the log says\n%s", said.String())
+	if !strings.Contains(log.String(), l.Addr().String()) {
+		t.Errorf("the log does not name the unreachable node %s:\n%s", l.Addr(), log.String())
 	}
-	testenv.NoSecret(t, said.String())
+	testenv.NoSecret(t, log.String())
 }
 
-func TestEmitInOneCall(t *testing.T) {
+func TestEmit(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
 	o := rabbit.Options{Namespace: ns}
 	got := make(chan broker.Message, 1)
-	subscribe(t, open(t, url, o), "q", func(_ context.Context, m broker.Message) error { got <- m; return nil }, "soccer.mls.*")
+	subscribe(t, open(t, url, o), "q", func(_ context.Context, m broker.Message) error {
+		got <- m
+		return nil
+	}, "soccer.mls.*")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	e, err := rabbit.Emit(ctx, url, "soccer.mls.goal", event.Data{Player: "Sebastian Giovinco"}, o)
@@ -427,15 +409,16 @@ func TestEmitInOneCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m := <-got; m.ID != e.ID || m.TID != e.TID {
-		t.Errorf("got %+v, want %+v", m, e)
+		t.Errorf("received %+v, want %+v", m, e)
 	}
-	if _, err := rabbit.Emit(ctx, url, "soccer.MLS.goal", event.Data{}, o); err == nil || !strings.Contains(err.Error(), "soccer.MLS.goal") {
-		t.Errorf("a bad key is not refused by name: %v", err)
+	_, err = rabbit.Emit(ctx, url, "soccer.MLS.goal", event.Data{}, o)
+	if err == nil || !strings.Contains(err.Error(), "soccer.MLS.goal") {
+		t.Errorf("Emit with a bad key: %v, want it to name the key", err)
 	}
 }
 
-// raw is a channel of the test's own.
-func raw(t testing.TB, url string) *amqp.Channel {
+// openChannel opens a channel that is independent of a Broker.
+func openChannel(t testing.TB, url string) *amqp.Channel {
 	t.Helper()
 	conn, err := amqp.Dial(url)
 	if err != nil {
@@ -449,8 +432,8 @@ func raw(t testing.TB, url string) *amqp.Channel {
 	return ch
 }
 
-// A log to which events come all the time has an end all the same.
-func TestBusyLogIsRead(t *testing.T) {
+// ReadLog catches up even if events arrive all the time.
+func TestReadLogCatchesUpWithABusyLog(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
 	b := open(t, url, rabbit.Options{Namespace: ns})
@@ -459,7 +442,7 @@ func TestBusyLogIsRead(t *testing.T) {
 	var publishing sync.WaitGroup
 	some := make(chan struct{})
 	publishing.Go(func() {
-		pace := time.NewTicker(50 * time.Millisecond) // the log is never quiet for long enough to have an end
+		pace := time.NewTicker(50 * time.Millisecond) // too short a pause to look like the end of the log
 		defer pace.Stop()
 		for i := 0; ctx.Err() == nil; i++ {
 			_, _ = b.Publish(ctx, brokertest.Message("a.b.c", fmt.Sprint(i)))
@@ -480,7 +463,7 @@ func TestBusyLogIsRead(t *testing.T) {
 	select {
 	case <-caughtUp:
 	case <-time.After(20 * time.Second):
-		t.Error("not caught up in 20 s")
+		t.Error("ReadLog did not catch up within 20 s")
 	}
 	cancel()
 	if err := <-reading; err != nil {
@@ -488,13 +471,13 @@ func TestBusyLogIsRead(t *testing.T) {
 	}
 }
 
-// A message is acknowledged only when it stands elsewhere: with its dead-letter
-// queue gone it stays where it is, and comes again when that is declared anew.
-func TestMessageOutlivesItsDeadLetterQueue(t *testing.T) {
+// A message is acknowledged only after its copy is stored. If the dead-letter queue was deleted,
+// the message stays in its queue and is redelivered when the dead-letter queue is declared again.
+func TestMessageSurvivesADeletedDeadLetterQueue(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
 	b := open(t, url, rabbit.Options{Namespace: ns})
-	ch := raw(t, url)
+	ch := openChannel(t, url)
 	var tried atomic.Int64
 	subscribe(t, b, "q", func(context.Context, broker.Message) error {
 		if tried.Add(1) == 1 {
@@ -512,20 +495,20 @@ func TestMessageOutlivesItsDeadLetterQueue(t *testing.T) {
 		return err == nil && len(dead) == 1 && dead[0].ID == "1"
 	})
 	if n := tried.Load(); n < 2 {
-		t.Errorf("handled %d times, want once more after the queue was gone", n)
+		t.Errorf("handled %d times, want at least twice", n)
 	}
 }
 
-// Without a queue that takes it a message is not confirmed; the log is declared
-// again and the message is sent again.
-func TestUnroutableIsNotConfirmed(t *testing.T) {
+// Without a bound queue, a message does not count as confirmed. The publisher declares the log
+// again and sends the message again.
+func TestUnroutableMessageIsSentAgain(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
 	b := open(t, url, rabbit.Options{Namespace: ns})
 	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "before")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := raw(t, url).QueueDelete(ns+".live_events.log", false, false, false); err != nil {
+	if _, err := openChannel(t, url).QueueDelete(ns+".live_events.log", false, false, false); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -541,11 +524,11 @@ func TestUnroutableIsNotConfirmed(t *testing.T) {
 		return nil
 	})
 	if !errors.Is(err, enough) {
-		t.Errorf("the log does not hold it: %v", err)
+		t.Errorf("the log does not hold the message: %v", err)
 	}
 }
 
-// Headers and reasons of any size and sign stop nobody.
+// A negative attempt count in a header and a very long error text still lead to a dead letter.
 func TestHostileHeadersAndLongReasons(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
@@ -554,7 +537,8 @@ func TestHostileHeadersAndLongReasons(t *testing.T) {
 	subscribe(t, b, "q", func(context.Context, broker.Message) error {
 		return errors.New(strings.Repeat("ü", 200_000))
 	}, "#")
-	err := raw(t, url).Publish(ns+".live_events", "a.b.c", false, false, amqp.Publishing{Headers: amqp.Table{"mw-attempts": int64(-5)}})
+	err := openChannel(t, url).Publish(ns+".live_events", "a.b.c", false, false,
+		amqp.Publishing{Headers: amqp.Table{"mw-attempts": int64(-5)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -564,16 +548,15 @@ func TestHostileHeadersAndLongReasons(t *testing.T) {
 	})
 }
 
-// A queue that nobody empties drops its oldest messages, and health says so
-// where it is consumed.
-func TestHealthOfAFullQueue(t *testing.T) {
+// Health reports full queues and dead letters of the queues that the Broker consumes.
+func TestHealthReportsQueues(t *testing.T) {
 	t.Parallel()
 	pauses := []time.Duration{time.Hour}
 	url, ns := testenv.AMQP(t, pauses, "q")
 	b := open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses})
 	b.SetQueueBytes(100_000)
 	if h := b.Health(t.Context()); h != nil {
-		t.Errorf("before anything: %+v", h)
+		t.Errorf("health before the first use is %+v", h)
 	}
 	var all []broker.Message
 	for i := range 300 {
@@ -587,40 +570,42 @@ func TestHealthOfAFullQueue(t *testing.T) {
 	if _, err := b.Publish(t.Context(), all...); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the queue to be called full", func() bool {
+	eventually(t, "a report of the full queue", func() bool {
 		h := b.Health(t.Context())
-
-		return len(h) == 1 && !h[0].Down && strings.Contains(h[0].Text, `.q" holds 100 messages and is about 100 % full`)
+		return len(h) == 1 && !h[0].Down &&
+			strings.Contains(h[0].Text, `.q" holds 100 messages and is about 100 % full`)
 	})
 	close(handle)
-	eventually(t, "it to be well again", func() bool { return b.Health(t.Context()) == nil })
-	wait := ".q.retry." + time.Hour.String()
+	eventually(t, "no report of the empty queue", func() bool { return b.Health(t.Context()) == nil })
+	retryQueue := ".q.retry." + time.Hour.String()
 	for range 95 {
-		if err := raw(t, url).Publish("", ns+wait, false, false, amqp.Publishing{Body: bytes.Repeat([]byte("x"), 1000)}); err != nil {
+		filler := amqp.Publishing{Body: bytes.Repeat([]byte("x"), 1000)}
+		if err := openChannel(t, url).Publish("", ns+retryQueue, false, false, filler); err != nil {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the retry queue to be called full", func() bool {
+	eventually(t, "a report of the full retry queue", func() bool {
 		h := b.Health(t.Context())
-		return len(h) == 1 && strings.Contains(h[0].Text, wait+`" holds 95 messages and is nearly full`)
+		return len(h) == 1 && strings.Contains(h[0].Text, retryQueue+`" holds 95 messages and is nearly full`)
 	})
-	if _, err := raw(t, url).QueuePurge(ns+wait, false); err != nil {
+	if _, err := openChannel(t, url).QueuePurge(ns+retryQueue, false); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := raw(t, url).Publish("", ns+".q.dead", false, false, amqp.Publishing{Body: []byte("x")}); err != nil {
+		deadLetter := amqp.Publishing{Body: []byte("x")}
+		if err := openChannel(t, url).Publish("", ns+".q.dead", false, false, deadLetter); err != nil {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the dead letters to be told", func() bool {
+	eventually(t, "a report of the dead letters", func() bool {
 		h := b.Health(t.Context())
 		return len(h) == 1 && strings.Contains(h[0].Text, `.q" has 2 dead letters`)
 	})
 }
 
-// A broker that comes back has not lost the log, even if it does not show it in
-// its first moments.
-func TestCursorOutlivesARestart(t *testing.T) {
+// A cursor is still valid after a restart of the broker, even if the log looks shorter for a
+// moment.
+func TestCursorSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	node := testenv.OwnRabbit(t, 1)[0]
 	b := open(t, node.URL, rabbit.Options{Pauses: []time.Duration{}})
@@ -647,8 +632,8 @@ func TestCursorOutlivesARestart(t *testing.T) {
 		return last
 	}
 	last := read(broker.Start, "999")
-	// RabbitMQ itself loses a stream when it is killed soon after the stream was
-	// declared. An orderly restart has everything stored.
+	// RabbitMQ loses a stream if it is killed soon after the declaration. After an orderly restart the
+	// stream is on disk.
 	for _, step := range []string{"stop_app", "start_app"} {
 		if _, err := node.Ctl(step); err != nil {
 			t.Fatal(err)
@@ -659,7 +644,7 @@ func TestCursorOutlivesARestart(t *testing.T) {
 		restarted := make(chan error, 1)
 		go func() { restarted <- node.Start() }()
 		if got := read(last, "999"); got != last {
-			t.Errorf("read %v, want %v", got, last)
+			t.Errorf("the last message is at %v, want %v", got, last)
 		}
 		if err := <-restarted; err != nil {
 			t.Fatal(err)
@@ -667,9 +652,9 @@ func TestCursorOutlivesARestart(t *testing.T) {
 	}
 }
 
-// A broker that stops reading in the middle of a large write blocks neither the
-// caller nor Close. What it did not confirm is published when it is back.
-func TestSilenceInTheMidstOfAWrite(t *testing.T) {
+// A broker that stops reading in the middle of a large write blocks neither Publish nor Close.
+// Publishing works again when the broker is back.
+func TestStalledWriteDoesNotBlock(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
 	p := testenv.NewProxy(t, url)
@@ -689,17 +674,17 @@ func TestSilenceInTheMidstOfAWrite(t *testing.T) {
 		select {
 		case <-done:
 		case <-time.After(most):
-			t.Fatalf("%s takes longer than %v", what, most)
+			t.Fatalf("%s took longer than %v", what, most)
 		}
 	}
 	within(20*time.Second, "publishing", func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		if n, err := b.Publish(ctx, all...); err == nil || n == len(all) {
-			t.Errorf("%d confirmed, %v", n, err)
+			t.Errorf("Publish confirmed %d of %d messages, %v", n, len(all), err)
 		}
 	})
-	within(10*time.Second, "looking after health", func() {
+	within(10*time.Second, "checking health", func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		if h := b.Health(ctx); len(h) == 0 || !h[0].Down {
@@ -716,9 +701,9 @@ func TestSilenceInTheMidstOfAWrite(t *testing.T) {
 	within(15*time.Second, "closing", func() { _ = b.Close() })
 }
 
-// A handler that takes its time does not keep a subscription from coming back,
-// and what it makes of a message that another has had meanwhile is nothing.
-func TestSlowHandlerAndACut(t *testing.T) {
+// A slow handler does not delay the next subscription after a cut. The broker has redelivered its
+// message, so its result has no effect.
+func TestSlowHandlerAfterACut(t *testing.T) {
 	t.Parallel()
 	pauses := []time.Duration{50 * time.Millisecond}
 	url, ns := testenv.AMQP(t, pauses, "q")
@@ -743,14 +728,13 @@ func TestSlowHandlerAndACut(t *testing.T) {
 		}
 	}
 	publish("slow")
-	eventually(t, "the slow one to begin", func() bool { return slow.Load() == 1 })
+	eventually(t, "the slow handler to start", func() bool { return slow.Load() == 1 })
 	p.Cut()
 	publish("quick")
-	eventually(t, "what comes after the cut", func() bool { return quick.Load() == 1 && slow.Load() == 2 })
-	// The first has lost its message: its failure changes nothing any more.
-	close(release)
-	stop() // waits for the first
-	ch := raw(t, url)
+	eventually(t, "the later message and the redelivery", func() bool { return quick.Load() == 1 && slow.Load() == 2 })
+	close(release) // the slow handler fails, too late
+	stop()         // waits for the slow handler
+	ch := openChannel(t, url)
 	for _, queue := range []string{"q", "q.retry.50ms", "q.dead"} {
 		q, err := ch.QueueDeclarePassive(ns+"."+queue, true, false, false, false, nil)
 		if err != nil {
@@ -765,8 +749,7 @@ func TestSlowHandlerAndACut(t *testing.T) {
 	}
 }
 
-// A connection that the broker blocked, and that nobody used since, is not
-// called blocked once the broker was restarted.
+// After a restart of the broker, Health does not report an old connection as blocked.
 func TestHealthAfterABlockedBrokerIsRestarted(t *testing.T) {
 	t.Parallel()
 	node := testenv.OwnRabbit(t, 1)[0]
@@ -777,16 +760,16 @@ func TestHealthAfterABlockedBrokerIsRestarted(t *testing.T) {
 	if _, err := node.Ctl("set_disk_free_limit", "1000000GB"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the broker to block the connection, which it says when something comes", func() bool {
+	eventually(t, "a report of the blocked connection", func() bool { // the broker blocks at the next publish
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		_, err := b.Publish(ctx, broker.Message{Key: "a.b.c", ID: "2"})
 		h := b.Health(t.Context())
-		return err != nil && len(h) == 1 && strings.Contains(h[0].Text, "takes no messages")
+		return err != nil && len(h) == 1 && strings.Contains(h[0].Text, "accepts no messages")
 	})
 	node.Kill()
 	if err := node.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "health", func() bool { return b.Health(t.Context()) == nil })
+	eventually(t, "no issues", func() bool { return b.Health(t.Context()) == nil })
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// maxPause bounds the pause between two attempts, give or take half.
+// maxPause bounds the pause between two attempts. Jitter changes the pause by up to half.
 const maxPause = 4 * time.Second
 
-// persist calls try, with growing pauses, until it succeeds, ctx ends, or
-// trying again cannot help: the broker was closed, it refuses a declaration for
-// good, or final says so. It logs text before each further attempt.
-func persist(ctx context.Context, log *slog.Logger, text string, final func(error) bool, try func() error) error {
+// retry calls try, with growing pauses, until it succeeds or ctx ends. It also returns if the
+// Broker is closed, the broker refuses a declaration, or permanent reports true for the error. It
+// logs text before each further attempt.
+func retry(ctx context.Context, log *slog.Logger, text string, permanent func(error) bool, try func() error) error {
 	pause := newBackoff()
 	for {
 		began := time.Now()
@@ -25,7 +25,7 @@ func persist(ctx context.Context, log *slog.Logger, text string, final func(erro
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case final(err) || errors.Is(err, errRefused) || errors.Is(err, errClosed):
+		case permanent(err) || errors.Is(err, errRefused) || errors.Is(err, errClosed):
 			return err
 		}
 		if time.Since(began) > maxPause {
@@ -37,17 +37,17 @@ func persist(ctx context.Context, log *slog.Logger, text string, final func(erro
 	}
 }
 
-// never is the final of a persist that has no final errors of its own.
+// never reports false. It is the permanent argument of retry if all errors may be temporary.
 func never(error) bool { return false }
 
 func newBackoff() *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff() // from half a second, each 1.5 times the last, give or take half
+	b := backoff.NewExponentialBackOff() // from 0.5 s, growing by a factor of 1.5, with a jitter of up to half
 	b.MaxInterval = maxPause
 	b.Reset()
 	return b
 }
 
-// sleep waits for d, or reports false when ctx ends first.
+// sleep waits for d. It reports false if ctx ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -14,14 +14,13 @@ import (
 // Declare declares the queue, its retry and dead-letter queues and its bindings.
 func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 	queue := b.topology.full(s.Queue)
-	return persist(ctx, b.log.With("queue", queue), "queue not declared, trying again", never, func() error {
-		return b.topology.declareQueue(ctx, b.control, s)
+	return retry(ctx, b.log.With("queue", queue), "queue not declared, trying again", never, func() error {
+		return b.topology.declareQueue(ctx, b.controlLink, s)
 	})
 }
 
-// Subscribe consumes the queue, on a new channel whenever the last is lost. One pool
-// of handlers serves all channels, so a slow handler does not delay the next
-// channel.
+// Subscribe consumes the queue. When it loses its channel, it opens another. All channels use the
+// same pool of handlers, so a slow handler does not delay the next channel.
 func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
 	work := make(chan broker.Delivery)
 	var working sync.WaitGroup
@@ -36,7 +35,8 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 			close(s.Ready)
 		}
 	})
-	err := persist(ctx, b.log.With("queue", b.topology.full(s.Queue)), "subscription lost, making it again", never, func() error {
+	log := b.log.With("queue", b.topology.full(s.Queue))
+	err := retry(ctx, log, "subscription lost, subscribing again", never, func() error {
 		return b.subscribe(ctx, s, work, ready)
 	})
 	close(work)
@@ -47,9 +47,10 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	return err
 }
 
-// subscribe sends the deliveries of one channel to work, until the channel is lost or ctx ends.
-func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan<- broker.Delivery, ready func()) error {
-	if err := b.topology.declareQueue(ctx, b.control, s); err != nil {
+// subscribe sends the deliveries of one channel to work until the channel is lost or ctx ends.
+func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan<- broker.Delivery,
+	ready func()) error {
+	if err := b.topology.declareQueue(ctx, b.controlLink, s); err != nil {
 		return err
 	}
 	ch, err := b.consumeLink.channel(ctx)
@@ -57,7 +58,7 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan
 		return err
 	}
 	defer ch.Close()
-	gone := ch.NotifyClose(make(chan *amqp.Error, 1))
+	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
 	queue := b.topology.full(s.Queue)
 	deliveries, err := consume(ctx, ch, queue, "", max(s.Limit, 1), nil)
 	if err != nil {
@@ -66,19 +67,20 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan
 	ready()
 
 	acks := newAcks(ch.Channel, max(s.Limit, 1), b.log.With("queue", queue))
-	defer acks.finish()
-	going, end := context.WithCancelCause(ctx)
+	defer acks.close()
+	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	go func() { end(closeReason(<-gone)) }() // gone is closed with the channel
+	go func() { end(closeReason(<-closed)) }() // the client closes closed with the channel
 	var handling sync.WaitGroup
 	delivered := func(d amqp.Delivery) broker.Delivery {
-		b.topology.queues.passed(len(d.Body))
+		b.topology.queues.countMessage(len(d.Body))
 		m := received(d)
-		m.Last, m.Retried = m.Attempt > len(b.topology.pauses), m.Attempt > 1 || number(d, headerOutages) > 0
+		m.Last = m.Attempt > len(b.topology.pauses)
+		m.Retried = m.Attempt > 1 || number(d, headerOutages) > 0
 		return broker.Delivery{Message: m, Settle: func(err error) {
 			defer handling.Done()
 			if ch.IsClosed() {
-				return // the broker delivers the message again
+				return // the broker redelivers the message
 			}
 			if err := b.settle(ctx, queue, d, m, err); err != nil {
 				end(err)
@@ -89,11 +91,11 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan
 	}
 	for {
 		select {
-		case <-going.Done():
+		case <-running.Done():
 			if !ch.IsClosed() {
-				handling.Wait() // so that their messages are not delivered again
+				handling.Wait() // so that these messages are not redelivered
 			}
-			return context.Cause(going)
+			return context.Cause(running)
 		case d, ok := <-deliveries:
 			if !ok {
 				end(closeReason(nil))
@@ -102,17 +104,18 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan
 			handling.Add(1)
 			select {
 			case work <- delivered(d):
-			case <-going.Done():
-				handling.Done() // it returns to the queue
+			case <-running.Done():
+				handling.Done() // the message returns to the queue
 			}
 		}
 	}
 }
 
-// consume starts to consume a queue. At most prefetch deliveries are
-// unacknowledged at a time. An empty tag has the client choose one.
-func consume(ctx context.Context, ch *channel, queue, tag string, prefetch int, args amqp.Table) (<-chan amqp.Delivery, error) {
-	deliveries, err := answer(ctx, ch, func(ch *amqp.Channel) (<-chan amqp.Delivery, error) {
+// consume starts to consume a queue. prefetch bounds the unacknowledged deliveries. If tag is
+// empty, the client chooses a consumer tag.
+func consume(ctx context.Context, ch *channel, queue, tag string, prefetch int,
+	args amqp.Table) (<-chan amqp.Delivery, error) {
+	deliveries, err := callResult(ctx, ch, func(ch *amqp.Channel) (<-chan amqp.Delivery, error) {
 		if err := ch.Qos(prefetch, 0, false); err != nil {
 			return nil, err
 		}
@@ -124,18 +127,18 @@ func consume(ctx context.Context, ch *channel, queue, tag string, prefetch int, 
 	return deliveries, nil
 }
 
+// closeReason returns why a channel was closed. e is nil if the broker cancelled the consumer.
 func closeReason(e *amqp.Error) error {
 	if e == nil {
-		return errors.New("the broker ended the subscription")
+		return errors.New("the broker cancelled the consumer")
 	}
 	return e
 }
 
-// settle decides what becomes of a message whose handler returned err. If it is to
-// be retried or dead-lettered, settle publishes a copy to the retry or dead-letter
-// queue. Then the delivery can be acknowledged. An error means that no copy is
-// safe. The caller ends the subscription, which is made again after a pause, and
-// declares its queues again.
+// settle retries or dead-letters a message whose handler returned err. To do so, it publishes a
+// copy to the retry or dead-letter queue. When settle returns nil, the caller acknowledges the
+// delivery. After an error, the copy is not confirmed. The caller then ends the subscription. After
+// a pause, subscribe declares the queues again, and the broker redelivers the message.
 func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m broker.Message, err error) error {
 	to := ""
 	disposition, pause := broker.Decide(err, m.Attempt, number(d, headerOutages), b.topology.pauses)
@@ -144,22 +147,23 @@ func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m br
 		to = retryQueue(queue, pause)
 	case broker.Dead:
 		to = deadQueue(queue)
-		b.log.Error("message dead-lettered", "queue", to, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", broker.Reason(err))
+		b.log.Error("message dead-lettered", "queue", to, "id", m.ID, "tid", m.TID,
+			"attempts", m.Attempt, "reason", broker.Reason(err))
 	case broker.Ack:
 	}
 	if to == "" {
 		return nil
 	}
-	if _, err := b.move(ctx, outgoing{key: to, msg: failedCopy(d, m, err)}); err != nil {
-		return fmt.Errorf("message %s stays in its queue: moving it to %q: %w", m.ID, to, err)
+	if _, err := b.publishCopies(ctx, outgoing{key: to, msg: failedCopy(d, m, err)}); err != nil {
+		return fmt.Errorf("message %s stays in its queue: copying it to %q: %w", m.ID, to, err)
 	}
 	return nil
 }
 
-// move publishes copies of messages to other queues, once, and returns how many of
-// the first are confirmed. It goes on when ctx ends: the handler has done its work.
-func (b *Broker) move(ctx context.Context, out ...outgoing) (int, error) {
+// publishCopies publishes copies of messages to other queues, without retries. It returns n if the
+// first n are confirmed. It continues when ctx ends, because the handler has already finished.
+func (b *Broker) publishCopies(ctx context.Context, out ...outgoing) (int, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
 	defer cancel()
-	return b.moves.try(ctx, out)
+	return b.copier.publishOnce(ctx, out)
 }

@@ -12,41 +12,42 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// The objects that matchwire declares. Their arguments are fixed: RabbitMQ
-// refuses a declaration whose arguments differ from those of the existing object.
+// Arguments of the objects that matchwire declares. RabbitMQ refuses to declare an existing object
+// with other arguments, so they are constants. The objects are:
 //
-//	live_events                     topic exchange
-//	live_events.log                 stream bound to #
-//	tasks                           direct exchange
-//	<queue>                         quorum queue bound to its consumer's patterns or the task's name
-//	<queue>.retry.<pause>           quorum queue; expires back into <queue>
-//	<queue>.dead                    quorum queue
+//	live_events            topic exchange
+//	live_events.log        stream bound to #
+//	tasks                  direct exchange
+//	<queue>                quorum queue bound to the patterns of its consumer, or to a task name
+//	<queue>.retry.<pause>  quorum queue; messages expire after the pause and return to <queue>
+//	<queue>.dead           quorum queue for dead letters
 const (
-	queueBytes = 1 << 30            // of a consumer's queue; past it the oldest messages are dropped
-	queueAge   = 7 * 24 * time.Hour // of a message in a consumer's queue; past it the message is dropped
-	retryBytes = 256 << 20          // of a retry queue; past it publishing there is refused and the message stays in its queue
+	queueBytes = 1 << 30            // of a queue; when it is full, the broker drops the oldest messages
+	queueAge   = 7 * 24 * time.Hour // of a message in a queue; after it, the broker drops the message
+	retryBytes = 256 << 20          // of a retry queue; when it is full, failed messages stay in their queue
 	deadBytes  = 1 << 30
 	deadAge    = 30 * 24 * time.Hour
 
 	logBytes        = 10_000_000_000
 	logAge          = "7D"
-	logSegmentBytes = 100_000_000 // retention drops whole segments
+	logSegmentBytes = 100_000_000 // the broker drops whole segments
 
-	// Attempts are counted in a header of our own. By default 4.x drops a message
-	// after 20 returns. -1 means no limit on 4.x but one return on 3.10, so this
-	// is a large number.
+	// RabbitMQ 4.x by default drops a message after 20 returns. matchwire counts attempts itself, in a
+	// header, and needs no such limit. -1 means no limit on 4.x but one return on 3.10, so this is a
+	// large number.
 	deliveryLimit = 1_000_000_000
 )
 
-// A topology names the objects and declares them.
+// A topology knows the names and arguments of the objects and declares them.
 type topology struct {
 	namespace  string
-	pauses     []time.Duration // of the retry queues, in turn
+	pauses     []time.Duration // of the retry queues
 	queueBytes int64
 	retryBytes int64
-	queues     queues // those declared here
+	queues     queues // declared by this Broker
 }
 
+// full returns a name with the namespace.
 func (t *topology) full(name string) string {
 	if t.namespace == "" {
 		return name
@@ -68,10 +69,11 @@ func (t *topology) exchange(e broker.Exchange) string {
 func retryQueue(queue string, pause time.Duration) string {
 	return queue + ".retry." + pause.String()
 }
+
 func deadQueue(queue string) string { return queue + ".dead" }
 
-// declareExchanges declares the exchanges and the log, on a channel of its own.
-// Every event that is published later is stored in the log.
+// declareExchanges declares the exchanges and the log, on a new channel. Events published after it
+// returns are stored in the log.
 func (t *topology) declareExchanges(ctx context.Context, control *link) error {
 	ch, err := control.channel(ctx)
 	if err != nil {
@@ -81,9 +83,10 @@ func (t *topology) declareExchanges(ctx context.Context, control *link) error {
 	return t.exchangesOn(ctx, ch)
 }
 
+// exchangesOn is declareExchanges on an existing channel.
 func (t *topology) exchangesOn(ctx context.Context, ch *channel) error {
 	exchange := func(name, kind string) error {
-		return refused("exchange", name, ch.call(ctx, func(ch *amqp.Channel) error {
+		return declareError("exchange", name, ch.call(ctx, func(ch *amqp.Channel) error {
 			return ch.ExchangeDeclare(name, kind, true, false, false, false, nil)
 		}))
 	}
@@ -105,8 +108,8 @@ func (t *topology) exchangesOn(ctx context.Context, ch *channel) error {
 	return bind(ctx, ch, t.log(), "#", t.events())
 }
 
-// declareQueue declares a queue, its retry and dead-letter queues and its
-// bindings, on a channel of its own. The exchanges come first.
+// declareQueue declares the exchanges, then a queue, its retry and dead-letter queues, and its
+// bindings, on a new channel.
 func (t *topology) declareQueue(ctx context.Context, control *link, s broker.Subscription) error {
 	ch, err := control.channel(ctx)
 	if err != nil {
@@ -159,7 +162,7 @@ func (t *topology) declareQueue(ctx context.Context, control *link, s broker.Sub
 }
 
 func declare(ctx context.Context, ch *channel, queue string, args amqp.Table) error {
-	return refused("queue", queue, ch.call(ctx, func(ch *amqp.Channel) error {
+	return declareError("queue", queue, ch.call(ctx, func(ch *amqp.Channel) error {
 		_, err := ch.QueueDeclare(queue, true, false, false, false, args)
 		return err
 	}))
@@ -173,10 +176,10 @@ func bind(ctx context.Context, ch *channel, queue, pattern, exchange string) err
 	return nil
 }
 
-// inspect asks what a queue holds. It returns [broker.ErrNoQueue] if there is no
-// such queue; after any error the channel is good for nothing but Close.
+// inspect returns the state of a queue. If the queue does not exist, the error wraps
+// [broker.ErrNoQueue]. After an error, the only valid call on ch is Close.
 func inspect(ctx context.Context, ch *channel, queue string) (amqp.Queue, error) {
-	q, err := answer(ctx, ch, func(ch *amqp.Channel) (amqp.Queue, error) {
+	q, err := callResult(ctx, ch, func(ch *amqp.Channel) (amqp.Queue, error) {
 		return ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 	})
 	var e *amqp.Error
@@ -189,18 +192,19 @@ func inspect(ctx context.Context, ch *channel, queue string) (amqp.Queue, error)
 	return q, nil
 }
 
-// errRefused marks a declaration that the broker will refuse every time.
+// errRefused marks a declaration that the broker always refuses.
 var errRefused = errors.New("refused by the broker")
 
-// refused explains why a declaration failed. RabbitMQ's own text names the
-// argument that differs.
-func refused(kind, name string, err error) error {
+// declareError adds to err what was declared, and how to fix a refusal. The text from RabbitMQ
+// names the argument that differs.
+func declareError(kind, name string, err error) error {
 	if err == nil {
 		return nil
 	}
 	var e *amqp.Error
 	if errors.As(err, &e) && e.Code == amqp.PreconditionFailed {
-		return fmt.Errorf("%w: %s %q exists with other arguments (%s): let it run empty and delete it, or move its messages with a shovel; it is declared again at the next start",
+		return fmt.Errorf("%w: %s %q exists with other arguments (%s): wait until it is empty and delete it, "+
+			"or move its messages with a shovel; matchwire declares it again at its next start",
 			errRefused, kind, name, strings.TrimSpace(e.Reason))
 	}
 	return fmt.Errorf("declaring %s %q: %w", kind, name, err)

@@ -1,5 +1,5 @@
-// Package access decides who may connect to the event streams: clients with a
-// valid token, and pages of allowed origins.
+// Package access checks who may connect to the event streams. It verifies the tokens of clients and
+// the origins of web pages.
 package access
 
 import (
@@ -23,22 +23,23 @@ import (
 )
 
 const (
-	minSecret    = 32               // bytes, for HS256: RFC 7518 section 3.2
-	keysInterval = 10 * time.Second // between two looks at the file
+	minSecret    = 32               // bytes; RFC 7518 section 3.2 requires as many for HS256
+	keysInterval = 10 * time.Second // between two checks of the file for changes
 )
 
-// Keys verify the tokens of clients. They come from a file: a JWK set, Ed25519
-// public keys as PEM, or one secret of at least 32 bytes for HS256. When the file
-// changes it is read again.
+// Keys verifies the tokens of clients. The keys are in a file, which is read again when it changes.
+// The file holds a JWK set, Ed25519 public keys as PEM, or one secret of at least 32 bytes for
+// HS256.
 type Keys struct{ file *renewed.File[[]key] }
 
+// A key has either a secret or a public key.
 type key struct {
-	id     string
-	secret []byte            // of HS256, or
-	public ed25519.PublicKey // of EdDSA
+	id     string            // the kid of a JWK; "" if there is none
+	secret []byte            // for HS256
+	public ed25519.PublicKey // for EdDSA
 }
 
-// LoadKeys reads a file of keys. Its errors contain no key.
+// LoadKeys reads the keys in a file. Its errors name the file and contain no key.
 func LoadKeys(file string, log *slog.Logger) (*Keys, error) {
 	f, err := renewed.Open(file, keysInterval, log, func() ([]key, error) {
 		text, err := os.ReadFile(file)
@@ -74,18 +75,20 @@ func parseJWKs(text []byte) (all []key, err error) {
 		Keys []struct{ Kty, Kid, K, Crv, X string }
 	}
 	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, errors.New("not a JWK set") // err would quote the key
+		return nil, errors.New("not a JWK set") // err may quote a key
 	}
 	for i, j := range set.Keys {
 		one := key{id: j.Kid}
 		switch {
 		case j.Kty == "oct":
-			if one.secret, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(j.K, "=")); err != nil || len(one.secret) < minSecret {
+			one.secret, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(j.K, "="))
+			if err != nil || len(one.secret) < minSecret {
 				return nil, fmt.Errorf("key %d: k: want at least %d bytes as base64url", i+1, minSecret)
 			}
 		case j.Kty == "OKP" && j.Crv == "Ed25519":
-			if one.public, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(j.X, "=")); err != nil || len(one.public) != ed25519.PublicKeySize {
-				return nil, fmt.Errorf("key %d: x: want the %d bytes of an Ed25519 key as base64url", i+1, ed25519.PublicKeySize)
+			one.public, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(j.X, "="))
+			if err != nil || len(one.public) != ed25519.PublicKeySize {
+				return nil, fmt.Errorf("key %d: x: want an Ed25519 public key of %d bytes as base64url", i+1, ed25519.PublicKeySize)
 			}
 		default:
 			return nil, fmt.Errorf("key %d: kty %q, crv %q: want oct, or OKP with Ed25519", i+1, j.Kty, j.Crv)
@@ -93,7 +96,7 @@ func parseJWKs(text []byte) (all []key, err error) {
 		all = append(all, one)
 	}
 	if len(all) == 0 {
-		return nil, errors.New("no keys in it")
+		return nil, errors.New("the JWK set has no keys")
 	}
 	return all, nil
 }
@@ -103,7 +106,7 @@ func parsePEM(text []byte) (all []key, err error) {
 		block, rest := pem.Decode(text)
 		if block == nil {
 			if len(all) == 0 {
-				return nil, errors.New("no PEM block in it")
+				return nil, errors.New("no valid PEM block")
 			}
 			return all, nil
 		}
@@ -111,16 +114,19 @@ func parsePEM(text []byte) (all []key, err error) {
 		parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 		public, ok := parsed.(ed25519.PublicKey)
 		if err != nil || !ok {
-			return nil, fmt.Errorf("PEM block %d, %s: want the PUBLIC KEY of Ed25519", len(all)+1, block.Type)
+			return nil, fmt.Errorf("PEM block %d, %s: want a PUBLIC KEY for Ed25519", len(all)+1, block.Type)
 		}
 		all = append(all, key{public: public})
 	}
 }
 
-// Claims are what a token allows. An empty list allows everything.
+// Claims are the claims of a valid token. Each list bounds the events that the client may receive.
+// An empty list allows everything.
 type Claims struct {
-	Topics, Match, Team []string
-	Expires             time.Time
+	Topics  []string // topic patterns
+	Match   []string // match IDs
+	Team    []string // team names
+	Expires time.Time
 }
 
 type tokenClaims struct {
@@ -130,31 +136,33 @@ type tokenClaims struct {
 	Team   []string `json:"team"`
 }
 
-// Verify verifies the token of a request. A token without an expiry is not valid.
+// Verify verifies the token of a request and returns its claims. A token needs an expiry. The
+// errors are for the client: they do not quote the token.
 func (k *Keys) Verify(r *http.Request) (Claims, error) {
 	token := bearer(r)
 	if token == "" {
 		return Claims{}, errors.New("a token is required: Authorization: Bearer …, or ?token=…")
 	}
 	var c tokenClaims
-	_, err := jwt.ParseWithClaims(token, &c, k.candidates, jwt.WithExpirationRequired(), jwt.WithValidMethods([]string{"HS256", "EdDSA"}))
+	_, err := jwt.ParseWithClaims(token, &c, k.candidates,
+		jwt.WithExpirationRequired(), jwt.WithValidMethods([]string{"HS256", "EdDSA"}))
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return Claims{}, errors.New("the token has expired")
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return Claims{}, errors.New("the token has no exp")
+		return Claims{}, errors.New("the token has no claim exp")
 	case err != nil:
 		return Claims{}, errors.New("the token is not valid") // err may quote it
 	}
 	for name, l := range map[string][]string{"topics": c.Topics, "match": c.Match, "team": c.Team} {
 		if l != nil && len(l) == 0 {
-			return Claims{}, fmt.Errorf("the token's claims: %s: the list is empty", name)
+			return Claims{}, fmt.Errorf("the claim %s of the token is an empty list: leave it out to allow everything", name)
 		}
 	}
 	return Claims{Topics: c.Topics, Match: c.Match, Team: c.Team, Expires: c.ExpiresAt.Time}, nil
 }
 
-// candidates returns the keys that may have signed a token.
+// candidates returns the keys that can verify a token.
 func (k *Keys) candidates(t *jwt.Token) (any, error) {
 	var set jwt.VerificationKeySet
 	id, _ := t.Header["kid"].(string)
@@ -168,13 +176,13 @@ func (k *Keys) candidates(t *jwt.Token) (any, error) {
 		}
 	}
 	if len(set.Keys) == 0 {
-		return nil, errors.New("no such key")
+		return nil, errors.New("no key for the token")
 	}
 	return set, nil
 }
 
-// bearer returns the token of a request, "" if it has none. Browsers cannot set a
-// header of a WebSocket, so the query may have it.
+// bearer returns the token of a request, or "" if it has none. The token can also be in the query,
+// because browsers cannot set headers of a WebSocket.
 func bearer(r *http.Request) string {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return token

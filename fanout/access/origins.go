@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// Origins are the origins whose pages may connect, besides those of the node's own
-// host: https://example.org, or https://*.example.org.
+// Origins lists the origins whose pages may connect, like https://example.org or
+// https://*.example.org.
 type Origins []string
 
-// Allow reports whether a request comes from no page, from a page of the host that
-// it asks, or from one of an allowed origin.
+// Allow reports whether a request may connect. It may if it has no Origin header, or if its origin
+// is the host of the request or in the list.
 func (all Origins) Allow(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -23,7 +23,8 @@ func (all Origins) Allow(r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	return strings.EqualFold(u.Host, r.Host) || slices.ContainsFunc(all, func(o string) bool { return originMatches(o, u) })
+	return strings.EqualFold(u.Host, r.Host) ||
+		slices.ContainsFunc(all, func(o string) bool { return originMatches(o, u) })
 }
 
 func originMatches(pattern string, u *url.URL) bool {
@@ -37,10 +38,11 @@ func originMatches(pattern string, u *url.URL) bool {
 	return host == strings.ToLower(u.Host)
 }
 
-// CheckOrigin returns an error if o is not an entry of Origins.
+// CheckOrigin returns an error if o is not a valid entry of [Origins].
 func CheckOrigin(o string) error {
 	u, err := url.Parse(strings.Replace(o, "://*.", "://", 1))
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil || strings.Contains(u.Host, "*") {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(u.Host, "*") ||
+		u.Path != "" || u.RawQuery != "" || u.User != nil {
 		return fmt.Errorf("origin %q: want https://example.org, or https://*.example.org", o)
 	}
 	return nil

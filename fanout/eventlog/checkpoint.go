@@ -19,75 +19,76 @@ import (
 )
 
 const (
-	// checkpointInterval is how many messages of the log lie between two
-	// checkpoints. A node begins at the second latest, so that it has the frames
-	// of the last 5,000 to 10,000 messages in memory.
+	// checkpointInterval is the number of messages between two checkpoints. A node starts at the
+	// second latest, so it has the frames of the last 5,000 to 10,000 messages in memory.
 	checkpointInterval = 5000
-	checkpointTimeout  = 10 * time.Second
-	// clockSkew bounds how far the clocks of the pollers may differ.
+	checkpointTimeout  = 10 * time.Second // of a Redis command
+	// clockSkew bounds the difference between the clocks of the parser workers.
 	clockSkew = time.Minute
 )
 
-// Checkpoints are the states of the matches at places in the log, so that a
-// node need not read it from its beginning. They are in Redis:
+// Checkpoints stores checkpoints in Redis, so that a node does not have to read the log from its
+// beginning. All nodes share them. The Redis keys are:
 //
-//	mw:{fanout}:checkpoints  sorted set of the latest two, and 62 spread over all before; by offset: the offset, a space, when its page was read in Unix ms
-//	mw:{fanout}:states       hash of the same names: gzipped JSON lines
+//	mw:{fanout}:checkpoints  sorted set of checkpoint names, by log offset: the latest two, and 62
+//	                         spread over the rest of the log. A name is the offset, a space, and the
+//	                         time when the page was read, in Unix milliseconds.
+//	mw:{fanout}:states       hash from a name to the checkpoint: gzipped JSON lines
 //
-// All nodes write and read the same ones: the states at a place are the same for
-// all nodes. A nil *Checkpoints has none.
+// A nil *Checkpoints has no checkpoints.
 type Checkpoints struct {
 	redis       redis.UniversalClient
 	set, states string
 	interval    uint64 // checkpointInterval, except in tests
 }
 
-// NewCheckpoints returns the checkpoints in r whose keys begin with prefix.
+// NewCheckpoints returns the Checkpoints in r. The Redis keys begin with prefix.
 func NewCheckpoints(r redis.UniversalClient, prefix string) *Checkpoints {
-	return &Checkpoints{redis: r, set: prefix + "{fanout}:checkpoints", states: prefix + "{fanout}:states", interval: checkpointInterval}
+	return &Checkpoints{redis: r, set: prefix + "{fanout}:checkpoints", states: prefix + "{fanout}:states",
+		interval: checkpointInterval}
 }
 
-// Every returns c with another number of messages between two checkpoints. It is for tests.
+// Every sets the number of messages between two checkpoints, and returns c. It is for tests.
 func (c *Checkpoints) Every(messages uint64) *Checkpoints {
 	c.interval = messages
 	return c
 }
 
-// Due reports whether the message at offset is so far after the last checkpoint
-// that another should be saved.
+// Due reports whether to save a checkpoint at offset. last is the offset of the latest checkpoint.
 func (c *Checkpoints) Due(last, offset uint64) bool { return c != nil && offset >= last+c.interval }
 
-// A Checkpoint is the states of the matches after the message at a cursor.
+// A Checkpoint holds the states of all matches after the message at a cursor.
 type Checkpoint struct {
 	Cursor broker.Cursor
-	Read   time.Time // when the page of that message was read
+	Read   time.Time // when the page of the message was read
 	fold   fold
 }
 
-// Matches returns the number of matches.
+// Matches returns the number of matches in the checkpoint.
 func (c Checkpoint) Matches() int { return len(c.fold.states) }
 
-// Beginning returns the checkpoint before all messages.
+// Beginning returns the checkpoint before the first message.
 func Beginning() Checkpoint { return Checkpoint{Cursor: broker.Start, fold: newFold()} }
 
-// Checkpoint returns the checkpoint at the latest frame. Only of framed messages
-// does every node know the cursor.
+// Checkpoint returns the checkpoint at the latest frame. Its cursor belongs to a framed message,
+// because nodes do not keep the cursors of unframed ones.
 func (h *History) Checkpoint() Checkpoint {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return Checkpoint{Cursor: h.lastFramed(), Read: h.lastRead(), fold: fold{states: maps.Clone(h.fold.states), byHand: recentIDs{order: slices.Clone(h.fold.byHand.order)}}}
+	unsequenced := recentIDs{order: slices.Clone(h.fold.unsequenced.order)}
+	return Checkpoint{Cursor: h.lastFramed(), Read: h.lastRead(),
+		fold: fold{states: maps.Clone(h.fold.states), unsequenced: unsequenced}}
 }
 
-// checkpointHeader is the first line of an encoded checkpoint. A line for each
-// match follows, in the order of their last changes.
+// checkpointHeader is the first line of an encoded checkpoint. Each further line is the state of a
+// match. The match that changed last comes last.
 type checkpointHeader struct {
-	Cursor string    `json:"cursor"`
-	Read   time.Time `json:"read"`
-	ByHand []string  `json:"by_hand"` // IDs, oldest first
+	Cursor      string    `json:"cursor"`
+	Read        time.Time `json:"read"`
+	Unsequenced []string  `json:"by_hand"` // event IDs, oldest first
 }
 
-// encode writes match by match, so that only the compressed text is in memory at
-// a time.
+// encode encodes the states one by one, so that only the compressed text is in memory.
 func (c Checkpoint) encode() ([]byte, error) {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
@@ -95,8 +96,9 @@ func (c Checkpoint) encode() ([]byte, error) {
 		return nil, err
 	}
 	lines := json.NewEncoder(z)
-	err = lines.Encode(checkpointHeader{c.Cursor.String(), c.Read, c.fold.byHand.order})
-	for _, m := range slices.SortedFunc(maps.Values(c.fold.states), func(a, b *MatchState) int { return cmp.Compare(a.changed, b.changed) }) {
+	err = lines.Encode(checkpointHeader{c.Cursor.String(), c.Read, c.fold.unsequenced.order})
+	byChange := func(a, b *MatchState) int { return cmp.Compare(a.changed, b.changed) }
+	for _, m := range slices.SortedFunc(maps.Values(c.fold.states), byChange) {
 		err = errors.Join(err, lines.Encode(m))
 	}
 	err = errors.Join(err, z.Close())
@@ -118,8 +120,8 @@ func decodeCheckpoint(text []byte) (Checkpoint, error) {
 		return c, err
 	}
 	c.Read = header.Read
-	for _, id := range header.ByHand {
-		c.fold.byHand.add(id)
+	for _, id := range header.Unsequenced {
+		c.fold.unsequenced.add(id)
 	}
 	for {
 		m := &MatchState{}
@@ -135,8 +137,8 @@ func decodeCheckpoint(text []byte) (Checkpoint, error) {
 	}
 }
 
-// All nodes write checkpoints of the same log. The script drops one that is not
-// much later than the latest. Of the older ones it removes the one nearest to its
+// addCheckpoint adds a checkpoint unless it is too close to the latest, which another node may have
+// added. If there are then more than 64, it removes an older one: the one closest to its
 // neighbours.
 var addCheckpoint = redis.NewScript(`
 local latest = redis.call('zrevrange', KEYS[1], 0, 0, 'withscores')
@@ -162,7 +164,8 @@ func (c *Checkpoints) Save(ctx context.Context, cp Checkpoint) error {
 	text, err := cp.encode()
 	if err == nil {
 		name := fmt.Sprintf("%d %d", cp.Cursor.Offset, cp.Read.UnixMilli())
-		err = addCheckpoint.Run(ctx, c.redis, []string{c.set, c.states}, text, name, cp.Cursor.Offset, c.interval/2).Err()
+		keys := []string{c.set, c.states}
+		err = addCheckpoint.Run(ctx, c.redis, keys, text, name, cp.Cursor.Offset, c.interval/2).Err()
 	}
 	if err != nil {
 		return fmt.Errorf("saving a checkpoint: %w", err)
@@ -170,20 +173,21 @@ func (c *Checkpoints) Save(ctx context.Context, cp Checkpoint) error {
 	return nil
 }
 
-// Latest returns the second latest checkpoint, or the only one. If there is none
-// it returns the beginning.
-func (c *Checkpoints) Latest(ctx context.Context) (Checkpoint, error) {
+// Startup returns the checkpoint where a node starts to read: the second latest, or the only one.
+// If there is none, it returns [Beginning].
+func (c *Checkpoints) Startup(ctx context.Context) (Checkpoint, error) {
 	return c.choose(ctx, func(names []string) int { return max(0, len(names)-2) })
 }
 
-// Before returns the last checkpoint not after an offset, nor after t unless t is
-// zero. If there is none it returns the beginning.
+// Before returns the latest checkpoint that is not after offset and whose page was not read after
+// t. A zero t is ignored. If there is no such checkpoint, Before returns [Beginning].
 func (c *Checkpoints) Before(ctx context.Context, offset uint64, t time.Time) (Checkpoint, error) {
 	return c.choose(ctx, func(names []string) int {
 		for i, name := range slices.Backward(names) {
 			var at uint64
 			var ms int64
-			if _, err := fmt.Sscan(name, &at, &ms); err == nil && at <= offset && (t.IsZero() || ms <= t.Add(-clockSkew).UnixMilli()) {
+			_, err := fmt.Sscan(name, &at, &ms)
+			if err == nil && at <= offset && (t.IsZero() || ms <= t.Add(-clockSkew).UnixMilli()) {
 				return i
 			}
 		}
@@ -191,7 +195,8 @@ func (c *Checkpoints) Before(ctx context.Context, offset uint64, t time.Time) (C
 	})
 }
 
-// choose reads the checkpoint whose index which returns. The names are in the order of their offsets.
+// choose reads a checkpoint. which returns its index in the names, which are in the order of their
+// offsets, or -1 for the beginning.
 func (c *Checkpoints) choose(ctx context.Context, which func([]string) int) (Checkpoint, error) {
 	if c == nil {
 		return Beginning(), nil
@@ -220,7 +225,7 @@ func (c *Checkpoints) choose(ctx context.Context, which func([]string) int) (Che
 	return cp, nil
 }
 
-// DeleteAll removes all checkpoints. Call it when their log is gone.
+// DeleteAll deletes all checkpoints. Call it when the log no longer has their messages.
 func (c *Checkpoints) DeleteAll(ctx context.Context) error {
 	if c == nil {
 		return nil

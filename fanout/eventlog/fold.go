@@ -10,15 +10,14 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Bounds of the fold. Beyond the first it drops the match that has not changed
-// for longest, beyond the second a match's oldest incident.
+// Bounds of a fold.
 const (
-	maxMatches   = 500
-	maxIncidents = 500
+	maxMatches   = 500 // beyond this, the fold drops the match that has not changed for the longest time
+	maxIncidents = 500 // of a match; beyond this, the fold drops the oldest incident
 )
 
-// A MatchState is the state of one match after some event. It never changes: the
-// next event makes another.
+// A MatchState is the state of one match after an event. It is immutable: the next event creates
+// another.
 type MatchState struct {
 	Match     event.Match  `json:"match"`
 	Sport     event.Sport  `json:"sport"`
@@ -26,21 +25,21 @@ type MatchState struct {
 	Score     *event.Score `json:"score,omitempty"`
 	Shootout  *event.Score `json:"shootout,omitempty"`
 	Replay    bool         `json:"replay,omitempty"`
-	Updated   time.Time    `json:"updated"` // when the page behind the latest event was read
+	Updated   time.Time    `json:"updated"` // when the page of the latest event was read
 	TID       event.TID    `json:"tid"`
 	Incidents []*Incident  `json:"incidents"` // reported and not retracted, in the order of their reports
 
 	Epoch string `json:"epoch,omitempty"`
 	Seq   int64  `json:"seq,omitempty"`
 
-	changed int64 // number of the event that changed it last
-	encoded atomic.Pointer[[]byte]
+	changed int64                  // fold.events at the latest event
+	encoded atomic.Pointer[[]byte] // cache of Encode
 }
 
 // An Incident is an incident that was reported and not retracted.
 type Incident struct {
 	Incident    string       `json:"incident"`
-	Key         string       `json:"key"` // routing key of the latest event about it
+	Key         string       `json:"key"` // routing key of the latest event about the incident
 	Kind        event.Kind   `json:"kind"`
 	Detail      string       `json:"detail,omitempty"`
 	Side        event.Side   `json:"side,omitempty"`
@@ -57,7 +56,8 @@ type Incident struct {
 	TID         event.TID    `json:"tid"`
 }
 
-// Encode returns the state as JSON. It is encoded once for all snapshots.
+// Encode returns the state as JSON, which the caller must not change. It encodes the state only
+// once.
 func (m *MatchState) Encode() ([]byte, error) {
 	if t := m.encoded.Load(); t != nil {
 		return *t, nil
@@ -70,11 +70,11 @@ func (m *MatchState) Encode() ([]byte, error) {
 	return t, nil
 }
 
-// WithIncidents returns a copy that has only the incidents that keep is true for.
+// WithIncidents returns a copy with only the incidents for which keep returns true.
 func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 	some := &MatchState{
-		Match: m.Match, Sport: m.Sport, League: m.League, Score: m.Score, Shootout: m.Shootout, Replay: m.Replay, Updated: m.Updated,
-		TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq, changed: m.changed,
+		Match: m.Match, Sport: m.Sport, League: m.League, Score: m.Score, Shootout: m.Shootout, Replay: m.Replay,
+		Updated: m.Updated, TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq, changed: m.changed,
 	}
 	for _, i := range m.Incidents {
 		if keep(i) {
@@ -84,10 +84,10 @@ func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 	return some
 }
 
-// States are the states of all matches at one place in the log, by match ID.
+// States maps match IDs to the states of the matches at one place in the log.
 type States map[string]*MatchState
 
-// Put adds a state, or replaces the previous state of its match.
+// Put sets the state of a match. If there are too many matches, it drops one.
 func (all States) Put(m *MatchState) {
 	if all[m.Match.ID] == nil && len(all) >= maxMatches {
 		var oldest *MatchState
@@ -99,12 +99,12 @@ func (all States) Put(m *MatchState) {
 		delete(all, oldest.Match.ID)
 	}
 	if old := all[m.Match.ID]; old != nil {
-		old.encoded.Store(nil) // few snapshots need it from now on
+		old.encoded.Store(nil) // frees memory: few snapshots need the old state
 	}
 	all[m.Match.ID] = m
 }
 
-// Select returns the states for which wanted is true, the latest changed first.
+// Select returns the states for which wanted returns true. The match that changed last comes first.
 func (all States) Select(wanted func(*MatchState) bool) []*MatchState {
 	var list []*MatchState
 	for _, m := range all {
@@ -116,19 +116,19 @@ func (all States) Select(wanted func(*MatchState) bool) []*MatchState {
 	return list
 }
 
-// A fold computes the states of all matches from the events of the log, in order.
+// A fold computes the states of all matches from the events of the log, in log order.
 type fold struct {
-	states States
-	events int64
-	byHand recentIDs // of events without epoch and seq, which somebody emitted by hand
+	states      States
+	events      int64     // number of events that changed a state
+	unsequenced recentIDs // IDs of events without epoch and seq, such as those from matchwire emit
 }
 
-func newFold() fold { return fold{states: States{}, byHand: recentIDs{has: map[string]bool{}}} }
+func newFold() fold { return fold{states: States{}, unsequenced: recentIDs{has: map[string]bool{}}} }
 
-// maxRecent bounds how many such events may stand between two copies of one.
+// maxRecent bounds the IDs of unsequenced events that a fold remembers to detect copies.
 const maxRecent = 10_000
 
-// recentIDs is a set of the latest IDs.
+// recentIDs is a set of the IDs added last.
 type recentIDs struct {
 	has   map[string]bool
 	order []string
@@ -147,16 +147,15 @@ func (r *recentIDs) add(id string) bool {
 	return true
 }
 
-// apply applies an event. It returns the new state of its match, nil if the event
-// changes none. isNew is false if the event was applied before: the log may hold
-// it twice.
+// apply applies an event. It returns the new state of its match, or nil if the event changes no
+// state. isNew is false if the event is a copy of an earlier one, or belongs to an older epoch.
 func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	d := e.Data
-	if d.Epoch == "" && !f.byHand.add(e.ID) {
+	if d.Epoch == "" && !f.unsequenced.add(e.ID) {
 		return nil, false
 	}
 	if d.Match == nil || d.Match.ID == "" {
-		return nil, true // about no match
+		return nil, true // not about a match
 	}
 	old := f.states[d.Match.ID]
 	if old == nil {
@@ -167,21 +166,24 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	case d.Epoch != "" && (d.Epoch < old.Epoch || d.Epoch == old.Epoch && d.Seq <= old.Seq):
 		return nil, false
 	case d.Epoch == "" && (old.Epoch != "" || e.Time.Before(old.Updated)):
-		return nil, true // by hand, and the parser or a later event knows the match better
+		return nil, true // unsequenced; the state from the parser, or from a later event, is better
 	case d.Epoch != old.Epoch && old.Epoch != "":
-		incidents = nil // the parser lost its state, and reports all incidents again
+		incidents = nil // the parser lost its state and reports all incidents again
 	}
 	f.events++
 	m := &MatchState{
-		Match: *d.Match, Sport: d.Sport, League: d.League, Score: cmp.Or(d.Score, old.Score), Shootout: cmp.Or(d.Shootout, old.Shootout),
-		Replay: d.Replay, Updated: e.Time, TID: e.TID, Incidents: with(incidents, e), Epoch: d.Epoch, Seq: d.Seq, changed: f.events,
+		Match: *d.Match, Sport: d.Sport, League: d.League,
+		Score: cmp.Or(d.Score, old.Score), Shootout: cmp.Or(d.Shootout, old.Shootout),
+		Replay: d.Replay, Updated: e.Time, TID: e.TID, Incidents: applyIncident(incidents, e),
+		Epoch: d.Epoch, Seq: d.Seq, changed: f.events,
 	}
 	f.states.Put(m)
 	return m, true
 }
 
-// with returns a copy of old with the event's incident added, replaced or removed.
-func with(old []*Incident, e event.Event) []*Incident {
+// applyIncident returns a copy of old in which the incident of the event is added, replaced or
+// removed.
+func applyIncident(old []*Incident, e event.Event) []*Incident {
 	d := e.Data
 	all := append(make([]*Incident, 0, len(old)+1), old...)
 	at := slices.IndexFunc(all, func(i *Incident) bool { return d.Incident != "" && i.Incident == d.Incident })
@@ -193,10 +195,11 @@ func with(old []*Incident, e event.Event) []*Incident {
 	}
 	i := &Incident{
 		Incident: d.Incident, Key: e.Type, Kind: d.Kind, Detail: d.Detail, Side: d.Side, Team: d.Team, Player: d.Player,
-		Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock, Score: d.Score, Shootout: d.Shootout, Rev: d.Rev, Provisional: d.Provisional, TID: e.TID,
+		Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock, Score: d.Score, Shootout: d.Shootout,
+		Rev: d.Rev, Provisional: d.Provisional, TID: e.TID,
 	}
 	if at >= 0 {
-		i.Score, i.Shootout = all[at].Score, all[at].Shootout // as it was when it happened
+		i.Score, i.Shootout = all[at].Score, all[at].Shootout // the score at the incident, not at the correction
 		all[at] = i
 		return all
 	}

@@ -8,20 +8,20 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// A Frame is one event of the log, encoded once for all clients. It never changes.
+// A Frame is an event of the log, encoded for all clients. It is immutable.
 type Frame struct {
 	Cursor broker.Cursor
 	ID     string
 	TID    event.TID
-	Key    string
-	Match  *event.Match
-	Read   time.Time   // when its page was read; never in the future
-	State  *MatchState // of its match after the event; nil if the event changes none
-	Object *wire.Object
-	Live   bool // the node had read the whole log before it
+	Key    string       // routing key
+	Match  *event.Match // nil if the event is not about a match
+	Read   time.Time    // when the page was read, but not before the previous frame and not in the future
+	State  *MatchState  // of the match after the event; nil if the event changes no state
+	Object *wire.Object // the encoded event
+	Live   bool         // whether the node had caught up with the log before the event
 }
 
-// MatchID returns the ID of the event's match, "" if it has none.
+// MatchID returns the ID of the match, or "" if the event is not about a match.
 func (f *Frame) MatchID() string {
 	if f.Match == nil {
 		return ""
@@ -29,10 +29,11 @@ func (f *Frame) MatchID() string {
 	return f.Match.ID
 }
 
-// frameOverhead is about the memory of a frame besides its bytes: a compressed
-// copy, and the state of its match, which shares most with the previous state.
+// frameOverhead estimates the bytes of a frame besides its JSON: the compressed copy, and the state
+// of its match, which shares most of its memory with the previous state.
 const frameOverhead = 1800
 
+// size estimates the memory of a frame in bytes.
 func (f *Frame) size() int {
 	n := f.Object.Len() + frameOverhead
 	if f.State != nil {

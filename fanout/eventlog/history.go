@@ -1,6 +1,6 @@
-// Package eventlog keeps what a node knows of the event log: a history of its
-// latest part in memory, the state of every match at any place in it, and
-// checkpoints in Redis from which another reading can start.
+// Package eventlog holds what a fan-out node knows of the event log: the latest part of it in
+// memory, and the states of all matches at each place in it. Checkpoints in Redis let a node start
+// reading late in the log.
 package eventlog
 
 import (
@@ -15,38 +15,38 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// A History is a part of the log in memory: the frames after some position, and
-// the states of the matches before the first of them. Positions are offsets in
-// the log, so they mean the same in every history. Its methods may be called
-// concurrently.
+// A History is a part of the log in memory. It holds the frames after a position, and the states of
+// all matches before the first frame. Positions are offsets in the log, so a position is valid in
+// every History. Its methods are safe for concurrent use.
 type History struct {
-	limit int // bytes
+	limit int // bound of bytes
 
 	mu        sync.RWMutex
 	frames    []*Frame
-	bytes     int
-	floor     broker.Cursor // the message before the first frame; Start at the beginning of the log
+	bytes     int           // total size of the frames
+	floor     broker.Cursor // of the message before the first frame; Start at the beginning of the log
 	floorRead time.Time     // when the page of that message was read
-	base      States        // up to the floor
+	base      States        // at the floor
 	last      broker.Cursor // of the latest message, framed or not
-	fold      fold          // up to last
-	grown     chan struct{}
-	keep      uint64 // frames from this position on stay, whatever the limit
+	fold      fold          // at last
+	grown     chan struct{} // closed and replaced when a frame is added
+	keepFrom  uint64        // frames from this position on stay, even beyond the limit
 }
 
-// NewHistory returns a history of at most limit bytes that begins at a checkpoint.
+// NewHistory returns a History of about limit bytes that begins at a checkpoint.
 func NewHistory(limit int, c Checkpoint) *History {
-	return &History{limit: limit, floor: c.Cursor, floorRead: c.Read, base: maps.Clone(c.fold.states), last: c.Cursor, fold: c.fold, grown: make(chan struct{}), keep: math.MaxUint64}
+	return &History{limit: limit, floor: c.Cursor, floorRead: c.Read, base: maps.Clone(c.fold.states), last: c.Cursor,
+		fold: c.fold, grown: make(chan struct{}), keepFrom: math.MaxUint64}
 }
 
-// Append adds a message of the log. It returns nil for a message that is not
-// framed: a second copy, or no event. live says that the whole log was read before.
+// Append adds the next message of the log and returns its frame. The frame is nil if the message is
+// a copy. If the message is not an event, Append returns an error. live becomes [Frame.Live].
 func (h *History) Append(at broker.Cursor, m broker.Message, live bool) (*Frame, error) {
 	e, err := event.Decode(m.Body)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if at == h.last {
-		return nil, nil // the checkpoint's last
+		return nil, nil // the checkpoint contains it
 	}
 	h.last = at
 	if err != nil {
@@ -56,12 +56,13 @@ func (h *History) Append(at broker.Cursor, m broker.Message, live bool) (*Frame,
 	if !isNew {
 		return nil, nil
 	}
-	f := &Frame{Cursor: at, ID: e.ID, TID: e.TID, Key: e.Type, Match: e.Data.Match, Read: e.Time, State: state, Object: wire.NewEvent(at, m.Body), Live: live}
+	f := &Frame{Cursor: at, ID: e.ID, TID: e.TID, Key: e.Type, Match: e.Data.Match, Read: e.Time, State: state,
+		Object: wire.NewEvent(at, m.Body), Live: live}
 	if now := time.Now(); f.Read.After(now) {
 		f.Read = now
 	}
 	if last := h.lastRead(); f.Read.Before(last) {
-		f.Read = last // it was delayed; delayed clients must not receive later frames before it
+		f.Read = last // it arrived late; clients with a delay must still receive frames in log order
 	}
 	h.frames = append(h.frames, f)
 	h.bytes += f.size()
@@ -71,7 +72,7 @@ func (h *History) Append(at broker.Cursor, m broker.Message, live bool) (*Frame,
 	return f, nil
 }
 
-// lastRead returns when the page of the latest frame was read. mu is held.
+// lastRead returns when the page of the latest frame, or of the floor, was read. mu is held.
 func (h *History) lastRead() time.Time {
 	if n := len(h.frames); n > 0 {
 		return h.frames[n-1].Read
@@ -79,9 +80,9 @@ func (h *History) lastRead() time.Time {
 	return h.floorRead
 }
 
-// trim drops the oldest frames beyond the limit. mu is held.
+// trim drops the oldest frames while the History is over its limit. mu is held.
 func (h *History) trim() {
-	for len(h.frames) > 0 && h.bytes > h.limit && h.frames[0].Cursor.Offset < h.keep {
+	for len(h.frames) > 0 && h.bytes > h.limit && h.frames[0].Cursor.Offset < h.keepFrom {
 		h.dropFirst()
 	}
 }
@@ -94,7 +95,7 @@ func (h *History) dropFirst() {
 	}
 	h.floor, h.floorRead = f.Cursor, f.Read
 	h.bytes -= f.size()
-	h.frames[0] = nil // the array stays in use
+	h.frames[0] = nil // the array keeps no reference to it
 	h.frames = h.frames[1:]
 }
 
@@ -107,35 +108,35 @@ func (h *History) DropAll() {
 	}
 }
 
-// KeepAll keeps all frames from now on, until Full drops some. It returns the
+// KeepAll keeps all frames until the next call of Shrink, even beyond the limit. It returns the
 // place before the first frame.
 func (h *History) KeepAll() (last broker.Cursor, read time.Time, states States) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.keep = 0
+	h.keepFrom = 0
 	return h.floor, h.floorRead, maps.Clone(h.base)
 }
 
-// Full drops the frames before position needed() and reports whether the rest is
-// beyond the limit. It calls needed only if the history is beyond its limit.
-func (h *History) Full(needed func() uint64) bool {
+// Shrink drops the frames before the position that needed returns, if the History is over its
+// limit. It reports whether the History is still over its limit.
+func (h *History) Shrink(needed func() uint64) (full bool) {
 	h.mu.RLock()
 	over := h.bytes > h.limit
 	h.mu.RUnlock()
 	if !over {
 		return false
 	}
-	keep := needed() // without mu: it takes other locks
+	keepFrom := needed() // not under mu, because needed takes other locks
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.keep = keep
-	for len(h.frames) > 0 && h.frames[0].Cursor.Offset < keep {
+	h.keepFrom = keepFrom
+	for len(h.frames) > 0 && h.frames[0].Cursor.Offset < keepFrom {
 		h.dropFirst()
 	}
 	return h.bytes > h.limit
 }
 
-// Reset empties the history. It begins again at the beginning of the log.
+// Reset empties the History. The next message to append is the first of the log.
 func (h *History) Reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -144,19 +145,20 @@ func (h *History) Reset() {
 }
 
 const (
-	roundFrames = 256       // that Due returns at once
-	roundBytes  = 256 << 10 // about; a socket accepts no more at once
+	roundFrames = 256       // bound of the frames that Due returns
+	roundBytes  = 256 << 10 // approximate bound of their bytes; a socket accepts no more at once
 )
 
-// Due appends to frames those from a position on that were read by t, up to a
-// bound; the zero t is the end of time. next is the position after them, and then
-// when the following frame was read, zero if there is none. ok is false if some
-// of them are no longer in memory.
-func (h *History) Due(frames []*Frame, position uint64, t time.Time) (all []*Frame, next uint64, then time.Time, ok bool) {
+// Due appends to frames the frames from position on whose pages were read by t. A zero t means all.
+// Due stops at a bound. next is the position after the appended frames. nextRead is when the page
+// of the following frame was read, or zero if there is none. ok is false if frames from position on
+// are no longer in memory.
+func (h *History) Due(frames []*Frame, position uint64, t time.Time) (
+	all []*Frame, next uint64, nextRead time.Time, ok bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if !h.covers(position) {
-		return frames, position, then, false
+		return frames, position, nextRead, false
 	}
 	bytes := 0
 	for _, f := range h.frames[h.index(position):] {
@@ -167,13 +169,15 @@ func (h *History) Due(frames []*Frame, position uint64, t time.Time) (all []*Fra
 		frames = append(frames, f)
 		position = After(f.Cursor)
 	}
-	return frames, position, then, true
+	return frames, position, nextRead, true
 }
 
-// Select appends to frames those between two positions for which wanted is true,
-// until they have about room bytes. next is the position after the last frame
-// examined. ok is false if some of them are no longer in memory.
-func (h *History) Select(frames []*Frame, from, to uint64, room int, wanted func(key string, m *event.Match) bool) (all []*Frame, next uint64, ok bool) {
+// Select appends to frames the frames from position from to position to (exclusive) for which
+// wanted returns true. It stops when the appended frames have about room bytes. next is the
+// position after the last frame that Select has checked. ok is false if frames from position from
+// on are no longer in memory.
+func (h *History) Select(frames []*Frame, from, to uint64, room int, wanted func(key string, m *event.Match) bool) (
+	all []*Frame, next uint64, ok bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if from >= to {

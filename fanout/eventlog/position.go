@@ -7,17 +7,18 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// A Location says where a cursor stands relative to a history.
+// A Location is the place of a cursor relative to a [History].
 type Location int
 
+// The locations.
 const (
-	InMemory Location = iota // everything after it is in memory
-	Older                    // it is before what is in memory
-	Ahead                    // the log has not been read so far
-	Unknown                  // another message stands there
+	InMemory Location = iota // all messages after the cursor are in memory
+	Older                    // the cursor is before the messages in memory
+	Ahead                    // the node has not read the log up to the cursor
+	Unknown                  // the log has another message at the cursor
 )
 
-// Find returns the location of a cursor.
+// Find returns the Location of a cursor.
 func (h *History) Find(c broker.Cursor) Location {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -62,8 +63,7 @@ func (h *History) Last() broker.Cursor {
 	return h.last
 }
 
-// End returns the cursor of the latest frame, and a channel that is closed when
-// there is another.
+// End returns the cursor of the latest frame, and a channel that is closed when another is added.
 func (h *History) End() (broker.Cursor, <-chan struct{}) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -78,8 +78,7 @@ func (h *History) lastFramed() broker.Cursor {
 	return h.floor
 }
 
-// FirstRead returns when the page of the first frame was read, zero if there is
-// no frame.
+// FirstRead returns when the page of the first frame was read, or zero if there is no frame.
 func (h *History) FirstRead() time.Time {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -89,15 +88,15 @@ func (h *History) FirstRead() time.Time {
 	return h.frames[0].Read
 }
 
-// A Place is a place in the log, between two messages.
+// A Place is a point between two messages of the log.
 type Place struct {
-	Position uint64        // of the message after it
-	Last     broker.Cursor // of the frame before it
-	Read     time.Time     // when the page of that frame was read
-	States   States        // of the matches
+	Position uint64        // of the next message
+	Last     broker.Cursor // of the previous frame
+	Read     time.Time     // when the page of the previous frame was read
+	States   States        // the states of all matches
 }
 
-// Now returns the place after everything.
+// Now returns the place after the latest message.
 func (h *History) Now() Place {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -106,8 +105,8 @@ func (h *History) Now() Place {
 	return p
 }
 
-// AtTime returns the place that the log had reached at t. ok is false if it is
-// not in memory.
+// AtTime returns the place that the log had reached at t. ok is false if the place is not in
+// memory.
 func (h *History) AtTime(t time.Time) (p Place, ok bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -117,18 +116,17 @@ func (h *History) AtTime(t time.Time) (p Place, ok bool) {
 	return h.placeBefore(func(f *Frame) bool { return f.Read.After(t) }), true
 }
 
-// AtPosition returns the place before a position.
+// AtPosition returns the place before a position. The position must be in memory.
 func (h *History) AtPosition(position uint64) Place {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.placeBefore(func(f *Frame) bool { return f.Cursor.Offset >= position })
 }
 
-// AfterCursor returns the place after a cursor that is in memory.
+// AfterCursor returns the place after a cursor. The cursor must be in memory.
 func (h *History) AfterCursor(c broker.Cursor) Place { return h.AtPosition(After(c)) }
 
-// placeBefore returns the place before the first frame for which stop is true.
-// mu is held.
+// placeBefore returns the place before the first frame for which stop returns true. mu is held.
 func (h *History) placeBefore(stop func(*Frame) bool) Place {
 	p := Place{Position: After(h.floor), Last: h.floor, Read: h.floorRead, States: maps.Clone(h.base)}
 	for _, f := range h.frames {

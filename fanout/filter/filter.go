@@ -1,4 +1,4 @@
-// Package filter decides which events a client receives.
+// Package filter selects the events that a client receives.
 package filter
 
 import (
@@ -11,33 +11,32 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// maxEntries bounds each list of a filter.
+// maxEntries bounds each list of a Filter.
 const maxEntries = 200
 
-// A Filter chooses events. An event must match one entry of each list that is
-// not empty. It never changes: Add and Remove return another.
+// A Filter selects events. An event must match an entry of each list that is not empty. A Filter is
+// immutable: Add and Remove return a new one.
 type Filter struct {
-	Topics []string `json:"topics"` // AMQP patterns on the routing key
+	Topics []string `json:"topics"` // AMQP topic patterns for the routing key
 	Match  []string `json:"match"`  // match IDs
-	Team   []string `json:"team"`   // team names, whatever their accents and capitals
+	Team   []string `json:"team"`   // team names, compared without accents and case
 
-	// Nothing says that the filter chooses no event. With it, all lists are empty.
+	// Nothing reports whether the Filter selects no event. If so, all lists are empty.
 	Nothing bool `json:"-"`
-	// Allowed is what the client's token allows. An event must match it too.
-	// nil allows everything.
+	// Allowed is the Filter of the client's token. An event must match it too. nil allows everything.
 	Allowed *Filter `json:"-"`
 
-	teams []string // what Teams returns, if it was computed before
+	teams []string // result of Teams; nil if New did not compute it
 }
 
-// New returns a filter with these lists, which it keeps. Names of teams are folded once, here.
+// New returns a Filter with the given lists. It keeps the slices.
 func New(topics, matches, teams []string) Filter {
 	f := Filter{Topics: topics, Match: matches, Team: teams}
 	f.teams = f.Teams()
 	return f
 }
 
-// Parse reads topics=a,b&match=ID&team=NAME.
+// Parse parses a query like topics=a,b&match=ID&team=NAME.
 func Parse(q url.Values) (Filter, error) {
 	f := New(split(q["topics"]), split(q["match"]), q["team"])
 	return f, f.Check()
@@ -56,7 +55,7 @@ func split(values []string) []string {
 	return all
 }
 
-// Key returns a text that is equal for equal filters.
+// Key returns a string that is equal for equal filters.
 func (f Filter) Key() string {
 	var b strings.Builder
 	if f.Nothing {
@@ -81,23 +80,24 @@ func (f Filter) Check() error {
 			return err
 		}
 		if strings.Contains(p, "#.#") {
-			return fmt.Errorf("topic pattern %q: write one # in place of two", p)
+			return fmt.Errorf("topic pattern %q: want # in place of #.#", p)
 		}
 	}
 	for name, l := range map[string][]string{"topics": f.Topics, "match": f.Match, "team": f.Team} {
 		if len(l) > maxEntries {
-			return fmt.Errorf("%s: %d entries, at most %d", name, len(l), maxEntries)
+			return fmt.Errorf("%s: %d entries: want at most %d", name, len(l), maxEntries)
 		}
 		for _, s := range l {
 			if len(s) > 255 {
-				return fmt.Errorf("%s: an entry of %d bytes, at most 255", name, len(s))
+				return fmt.Errorf("%s: an entry of %d bytes: want at most 255", name, len(s))
 			}
 		}
 	}
 	return nil
 }
 
-// Add returns f with the entries of more, list by list.
+// Add returns f with the entries of more added to its lists. It returns an error if a list is too
+// long.
 func (f Filter) Add(more Filter) (Filter, error) {
 	merge := func(a, b []string) []string {
 		a = slices.Clone(a)
@@ -113,8 +113,8 @@ func (f Filter) Add(more Filter) (Filter, error) {
 	return sum, sum.Check()
 }
 
-// Remove returns f without the entries of less, list by list. Without its last
-// entry a filter chooses nothing, not everything.
+// Remove returns f without the entries of less. If that removes the last entry of f, the result
+// selects nothing.
 func (f Filter) Remove(less Filter) Filter {
 	without := func(a, b []string) []string {
 		return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
@@ -124,54 +124,57 @@ func (f Filter) Remove(less Filter) Filter {
 	return rest
 }
 
-// Event reports whether f chooses an event with this routing key about m. m may be nil.
-func (f Filter) Event(key string, m *event.Match) bool {
-	return !f.Nothing && f.MatchOf(m) && f.Topic(key)
+// Selects reports whether f selects an event with the given routing key and match. m may be nil.
+func (f Filter) Selects(key string, m *event.Match) bool {
+	return !f.Nothing && f.SelectsMatch(m) && f.SelectsTopic(key)
 }
 
-// Topic reports whether f chooses events with this routing key, about some match.
-func (f Filter) Topic(key string) bool {
-	return (len(f.Topics) == 0 || event.MatchAny(f.Topics, key)) && (f.Allowed == nil || f.Allowed.Topic(key))
+// SelectsTopic reports whether the topic patterns of f match the routing key.
+func (f Filter) SelectsTopic(key string) bool {
+	return (len(f.Topics) == 0 || event.MatchAny(f.Topics, key)) && (f.Allowed == nil || f.Allowed.SelectsTopic(key))
 }
 
-// AnyTopic reports whether f chooses events with every routing key.
-func (f Filter) AnyTopic() bool {
-	return len(f.Topics) == 0 && (f.Allowed == nil || f.Allowed.AnyTopic())
+// SelectsEveryTopic reports whether neither f nor Allowed has topic patterns.
+func (f Filter) SelectsEveryTopic() bool {
+	return len(f.Topics) == 0 && (f.Allowed == nil || f.Allowed.SelectsEveryTopic())
 }
 
-// MatchOf reports whether f chooses events about m, with some routing key. m may be nil.
-func (f Filter) MatchOf(m *event.Match) bool {
+// SelectsMatch reports whether f selects some events of m. m may be nil.
+func (f Filter) SelectsMatch(m *event.Match) bool {
 	if f.Nothing || len(f.Match) > 0 && (m == nil || !slices.Contains(f.Match, m.ID)) {
 		return false
 	}
-	if teams := f.Teams(); len(teams) > 0 && (m == nil || !slices.Contains(teams, FoldTeam(m.Home)) && !slices.Contains(teams, FoldTeam(m.Away))) {
+	teams := f.Teams()
+	if len(teams) > 0 &&
+		(m == nil || !slices.Contains(teams, FoldTeam(m.Home)) && !slices.Contains(teams, FoldTeam(m.Away))) {
 		return false
 	}
-	return f.Allowed == nil || f.Allowed.MatchOf(m)
+	return f.Allowed == nil || f.Allowed.SelectsMatch(m)
 }
 
 // Empty reports whether all lists are empty.
 func (f Filter) Empty() bool { return len(f.Topics)+len(f.Match)+len(f.Team) == 0 }
 
-// Within returns an error that names the entry of f that allowed rules out, or
-// nil. allowed also bounds the lists that are empty in f; that is no error.
+// Within returns an error that names an entry of f that allowed does not allow. An empty list of f
+// is not an error. nil allows everything.
 func (f Filter) Within(allowed *Filter) error {
 	if allowed == nil {
 		return nil
 	}
 	for _, p := range f.Topics {
-		if len(allowed.Topics) > 0 && !slices.ContainsFunc(allowed.Topics, func(a string) bool { return overlap(strings.Split(p, "."), strings.Split(a, ".")) }) {
-			return fmt.Errorf("topics %q: the token allows %s", p, strings.Join(allowed.Topics, ", "))
+		overlaps := func(a string) bool { return overlap(strings.Split(p, "."), strings.Split(a, ".")) }
+		if len(allowed.Topics) > 0 && !slices.ContainsFunc(allowed.Topics, overlaps) {
+			return fmt.Errorf("topics %q: the token allows only %s", p, strings.Join(allowed.Topics, ", "))
 		}
 	}
 	for _, id := range f.Match {
 		if len(allowed.Match) > 0 && !slices.Contains(allowed.Match, id) {
-			return fmt.Errorf("match %q: not allowed by the token", id)
+			return fmt.Errorf("match %q: the token does not allow it", id)
 		}
 	}
 	for _, t := range f.Team {
 		if len(allowed.Team) > 0 && !slices.Contains(allowed.Teams(), FoldTeam(t)) {
-			return fmt.Errorf("team %q: not allowed by the token", t)
+			return fmt.Errorf("team %q: the token does not allow it", t)
 		}
 	}
 	return nil
@@ -190,15 +193,15 @@ func overlap(a, b []string) bool {
 	return (a[0] == "*" || b[0] == "*" || a[0] == b[0]) && overlap(a[1:], b[1:])
 }
 
-// FoldTeam returns what is equal for spellings of one team's name.
+// FoldTeam returns a key that is equal for all spellings of a team name.
 func FoldTeam(name string) string {
 	if folded := event.Fold(name); folded != "" {
 		return folded
 	}
-	return name // it has no letters and digits
+	return name // it has no letters or digits
 }
 
-// Teams returns the folded names of Team, each once.
+// Teams returns the folded names in Team without duplicates.
 func (f Filter) Teams() []string {
 	if f.teams != nil || len(f.Team) == 0 {
 		return f.teams

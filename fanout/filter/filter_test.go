@@ -8,26 +8,28 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// team= chooses a team in every spelling, and a token allows it in every spelling.
+// A filter and a token accept every spelling of a team name.
 func TestTeamInEverySpelling(t *testing.T) {
-	chooses := func(team, name string) bool {
+	selects := func(team, name string) bool {
 		f, err := Parse(url.Values{"team": {team}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if allowed := f.Within(&Filter{Team: []string{name}}) == nil; allowed != f.Event("soccer.x.goal", &event.Match{Away: name}) {
-			t.Errorf("team=%s about %q: a token that names it allows it: %v", team, name, allowed)
+		allowed := f.Within(&Filter{Team: []string{name}}) == nil
+		selected := f.Selects("soccer.x.goal", &event.Match{Away: name})
+		if allowed != selected {
+			t.Errorf("team=%s: a token for %q allows it: %v, the filter selects that team: %v", team, name, allowed, selected)
 		}
-		return f.Event("soccer.x.goal", &event.Match{Home: name})
+		return f.Selects("soccer.x.goal", &event.Match{Home: name})
 	}
 	for _, tc := range testenv.Spellings {
-		if !chooses(tc.A, tc.B) || !chooses(tc.B, tc.A) {
-			t.Errorf("team=%s does not choose %q, or the other way round", tc.A, tc.B)
+		if !selects(tc.A, tc.B) || !selects(tc.B, tc.A) {
+			t.Errorf("team=%s does not select %q, or the reverse", tc.A, tc.B)
 		}
 	}
 	for _, n := range testenv.OtherNames {
-		if chooses(n[0], n[1]) {
-			t.Errorf("team=%s chooses %q", n[0], n[1])
+		if selects(n[0], n[1]) {
+			t.Errorf("team=%s selects %q", n[0], n[1])
 		}
 	}
 }
@@ -37,15 +39,20 @@ func TestOverlap(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"soccer.mls.*", "soccer.#", true}, {"soccer.mls.*", "*.*.goal", true}, {"soccer.mls.goal", "soccer.nhl.*", false},
-		{"#", "a.b.c", true}, {"#.goal", "soccer.#", true}, {"#.goal", "soccer.mls.red_card", false}, {"a.b.c", "a.b.c.#", true},
+		{"soccer.mls.*", "soccer.#", true},
+		{"soccer.mls.*", "*.*.goal", true},
+		{"soccer.mls.goal", "soccer.nhl.*", false},
+		{"#", "a.b.c", true},
+		{"#.goal", "soccer.#", true},
+		{"#.goal", "soccer.mls.red_card", false},
+		{"a.b.c", "a.b.c.#", true},
 	} {
-		w, may := Filter{Topics: []string{tc.a}}, Filter{Topics: []string{tc.b}}
-		if got := w.Within(&may) == nil; got != tc.want {
-			t.Errorf("%s within %s: %v", tc.a, tc.b, got)
+		a, b := Filter{Topics: []string{tc.a}}, Filter{Topics: []string{tc.b}}
+		if got := a.Within(&b) == nil; got != tc.want {
+			t.Errorf("%s within %s: %v, want %v", tc.a, tc.b, got, tc.want)
 		}
-		if got := may.Within(&w) == nil; got != tc.want {
-			t.Errorf("%s within %s: %v", tc.b, tc.a, got)
+		if got := b.Within(&a) == nil; got != tc.want {
+			t.Errorf("%s within %s: %v, want %v", tc.b, tc.a, got, tc.want)
 		}
 	}
 }

@@ -1,5 +1,4 @@
-// Package presence tells how many clients are connected, over all nodes, and what
-// they ask for.
+// Package presence counts the clients connected to all nodes, by what they subscribe to.
 package presence
 
 import (
@@ -8,10 +7,10 @@ import (
 	"slices"
 )
 
-const maxCounts = 1000 // entries of each list
+const maxCounts = 1000 // bound of each list
 
-// A Presence is how many clients are connected, and how many of them asked for
-// what, most clients first.
+// A Presence counts clients, in total and by filter entry. The lists are in descending order of
+// clients.
 type Presence struct {
 	Nodes       int     `json:"nodes"`
 	Connections int     `json:"connections"`
@@ -21,21 +20,25 @@ type Presence struct {
 	Team        []Count `json:"team"`
 }
 
-// A Count is how many clients named something.
+// A Count is the number of clients whose filter has an entry.
 type Count struct {
-	Name    string `json:"name"`
+	Name    string `json:"name"` // the entry
 	Clients int    `json:"clients"`
 }
 
-// Add returns the presence of both.
+// Add returns the sum of p and o.
 func (p Presence) Add(o Presence) Presence {
 	return Presence{
-		Nodes: p.Nodes + o.Nodes, Connections: p.Connections + o.Connections, Everything: p.Everything + o.Everything,
-		Topics: sum(slices.Concat(p.Topics, o.Topics)), Match: sum(slices.Concat(p.Match, o.Match)), Team: sum(slices.Concat(p.Team, o.Team)),
+		Nodes:       p.Nodes + o.Nodes,
+		Connections: p.Connections + o.Connections,
+		Everything:  p.Everything + o.Everything,
+		Topics:      sum(slices.Concat(p.Topics, o.Topics)),
+		Match:       sum(slices.Concat(p.Match, o.Match)),
+		Team:        sum(slices.Concat(p.Team, o.Team)),
 	}
 }
 
-// sum returns each name once, most clients first.
+// sum merges counts with equal names. It returns at most maxCounts, in descending order of clients.
 func sum(counts []Count) []Count {
 	by := map[string]int{}
 	for _, c := range counts {

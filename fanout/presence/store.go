@@ -14,30 +14,31 @@ import (
 
 const (
 	interval = 5 * time.Second  // between two reports of a node
-	maxAge   = 15 * time.Second // of a report
-	timeout  = 3 * time.Second  // of a call of Redis
+	maxAge   = 15 * time.Second // of a valid report
+	timeout  = 3 * time.Second  // of a Redis command
 )
 
-// A Store shares the presence of the nodes in the Redis hash
-// mw:{fanout}:presence: by node, a report as JSON. Its age is told by Redis's clock.
+// A Store shares the presence of the nodes in the Redis hash mw:{fanout}:presence. A field is a
+// node name, and its value a report as JSON. The clock of Redis determines the age of a report.
 type Store struct {
 	redis redis.UniversalClient
 	key   string
 	node  string
 }
 
-// NewStore returns the store for a node. Its key begins with prefix.
+// NewStore returns the Store of the named node. Its Redis key begins with prefix.
 func NewStore(r redis.UniversalClient, prefix, node string) *Store {
 	return &Store{redis: r, key: prefix + "{fanout}:presence", node: node}
 }
 
+// A report is the stored presence of a node.
 type report struct {
-	At       time.Time `json:"at"`                // by the node's clock, for nodes of versions without heard_ms
-	HeardMS  int64     `json:"heard_ms,omitzero"` // Unix milliseconds of Redis's clock, added by the script
+	At       time.Time `json:"at"`                // the clock of the node; versions without heard_ms use it
+	HeardMS  int64     `json:"heard_ms,omitzero"` // the clock of Redis in Unix milliseconds; putScript adds it
 	Presence Presence  `json:"presence"`
 }
 
-// age returns how old a report is. now is Redis's clock in Unix milliseconds.
+// age returns the age of a report. now is the clock of Redis in Unix milliseconds.
 func (r report) age(now int64) time.Duration {
 	if r.HeardMS == 0 {
 		return time.Since(r.At)
@@ -56,7 +57,7 @@ local all = redis.call('hgetall', KEYS[1])
 table.insert(all, 1, string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)))
 return all`)
 
-// Run stores the node's own presence again and again until ctx ends.
+// Run stores the presence of this node every 5 seconds until ctx ends. own returns the presence.
 func (s *Store) Run(ctx context.Context, log *slog.Logger, own func() Presence) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -72,7 +73,7 @@ func (s *Store) Run(ctx context.Context, log *slog.Logger, own func() Presence) 
 	}
 }
 
-// Put stores the node's own presence.
+// Put stores the presence of this node.
 func (s *Store) Put(ctx context.Context, own Presence) error {
 	text, err := json.Marshal(report{At: time.Now(), Presence: own})
 	if err != nil {
@@ -83,8 +84,7 @@ func (s *Store) Put(ctx context.Context, own Presence) error {
 	return putScript.Run(ctx, s.redis, []string{s.key}, s.node, text).Err()
 }
 
-// Others returns the latest presence of the other nodes. It removes that of nodes
-// that no longer report.
+// Others returns the presence of each other node. It deletes reports that are too old.
 func (s *Store) Others(ctx context.Context) (all []Presence, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -8,11 +8,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Redis's clock decides when a node is gone, so that a node whose own clock is a minute ahead does
-// not remove the others.
+// The clock of Redis determines the age of a report. So a node whose clock is a minute ahead does
+// not delete the reports of the others.
 func TestPresenceUsesRedisClock(t *testing.T) {
 	m := miniredis.RunT(t)
-	began := time.Now().Add(-time.Minute) // this process is a minute ahead
+	began := time.Now().Add(-time.Minute) // the clock of this process is a minute ahead
 	m.SetTime(began)
 	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
 	defer r.Close()
@@ -26,7 +26,7 @@ func TestPresenceUsesRedisClock(t *testing.T) {
 	}{{14 * time.Second, 1}, {16 * time.Second, 0}} {
 		m.SetTime(began.Add(tc.after))
 		if others, err := two.Others(t.Context()); len(others) != tc.want || err != nil {
-			t.Errorf("%v after one was heard: the others are %v, %v, want %d", tc.after, others, err, tc.want)
+			t.Errorf("%v after the report: other nodes %v, %v, want %d", tc.after, others, err, tc.want)
 		}
 	}
 }

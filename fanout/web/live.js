@@ -1,62 +1,66 @@
-// A client of matchwire's event stream, in one module and without dependencies.
+// A client for the event stream of matchwire, without dependencies.
 //
 //   import { follow } from "https://…/live.js";
 //   const stream = follow("wss://example.org/ws", {
-//     topics: ["soccer.mls.*"], match: [], team: [], // all that is left out or empty: everything
-//     snapshot(matches, cursor) { … },  // the state of all matches: at first, and when history is gone
-//     event(event, cursor) { … },       // a CloudEvents object; none comes twice, those of a match in order
-//     state(name, seconds) { … },       // "connecting", "live", "waiting" for so many seconds, "ended"
+//     topics: ["soccer.mls.*"], match: [], team: [], // an empty or missing list selects everything
+//     snapshot(matches, cursor) { … },  // the state of all matches, at the start and if events are lost
+//     event(event, cursor) { … },       // a CloudEvents object; each event once, those of a match in order
+//     state(name, seconds) { … },       // "connecting", "live", "waiting" (for seconds), "ended"
 //   });
 //   stream.subscribe({ team: ["Toronto FC"] });
 //   stream.unsubscribe({ topics: ["soccer.mls.*"] });
 //   stream.close();
 //
-// It reconnects by itself, after a time that grows to half a minute and is never
-// the same for all, and goes on at its cursor. Other options: token, a string or
-// a function that returns one or a promise of one; delay, in seconds; from, a
-// Date or an RFC 3339 text, with speed; conflate; cursor, for who still has the
-// state that belongs to it: there is no snapshot then.
+// The client reconnects after a random pause, which grows to half a minute. Then it continues after its
+// cursor. The other options are:
+//
+//   token     a string, or a function that returns a string or a promise of one
+//   delay     in seconds
+//   from      a Date or an RFC 3339 string, to play back from a time
+//   speed     of the playback
+//   conflate  whether to receive a snapshot when this client is too slow
+//   cursor    where to continue; there is no snapshot, so you need the state at the cursor
 
-// To come back the same way would end the same way.
+// Close codes after which reconnecting would fail in the same way.
 const fatal = new Set([1002, 1003, 1007, 1009, 4002]);
-// Who said or wanted too much had better wait.
+// Close codes after which the client waits longer.
 const later = new Set([1013, 4008]);
 
 export function follow(url, options = {}) {
   const { snapshot = () => {}, event = () => {}, state = () => {} } = options;
-  const wants = { topics: [...(options.topics ?? [])], match: [...(options.match ?? [])], team: [...(options.team ?? [])] };
+  const filter = { topics: [...(options.topics ?? [])], match: [...(options.match ?? [])], team: [...(options.team ?? [])] };
   let cursor = options.cursor ?? "";
   let failures = 0, socket = null, timer = null, ended = false;
-  let nothing = false; // all was unsubscribed from: that is not everything
-  let made = false, unsaid = []; // whether there is an address, and what has changed since
+  let nothing = false; // the last entry was unsubscribed: the filter selects nothing
+  let hasAddress = false, unsent = []; // whether the address is built, and the frames to send after that
 
   async function connect() {
     state("connecting");
     let at;
     try {
       at = await address();
-    } catch { // the token could not be had
+    } catch { // no token
       return retry();
     }
     if (ended) return;
     const s = new WebSocket(at);
-    const silence = watch(s);
+    const watchdog = watch(s);
     socket = s;
     s.onopen = () => {
-      for (const frame of unsaid) s.send(frame);
-      unsaid = [];
+      for (const frame of unsent) s.send(frame);
+      unsent = [];
     };
     s.onmessage = ({ data }) => {
       if (s !== socket) return;
-      silence.broken();
-      take(JSON.parse(data));
+      watchdog.reset();
+      receive(JSON.parse(data));
     };
     s.onclose = ({ code, reason }) => {
-      silence.end();
+      watchdog.stop();
       if (s !== socket) return;
       socket = null;
-      made = false;
-      unsaid = [];
+      hasAddress = false;
+      unsent = [];
       if (ended) return;
       if (fatal.has(code)) {
         ended = true;
@@ -66,7 +70,7 @@ export function follow(url, options = {}) {
     };
   }
 
-  function take(frame) {
+  function receive(frame) {
     if (frame.cursor) cursor = frame.cursor;
     if ("resumed" in frame) {
       failures = 0;
@@ -77,7 +81,7 @@ export function follow(url, options = {}) {
     }
   }
 
-  // Never all clients at once: they were parted at once, too.
+  // retry reconnects after a random pause, because many clients may lose their connection at once.
   function retry(least = 0) {
     const most = Math.min(30, 2 ** Math.min(failures, 5));
     const pause = least + most * (failures === 0 ? Math.random() : 0.5 + Math.random() / 2);
@@ -88,13 +92,13 @@ export function follow(url, options = {}) {
 
   async function address() {
     const token = typeof options.token === "function" ? await options.token() : options.token;
-    made = true;
+    hasAddress = true;
     const at = new URL(url, globalThis.location?.href);
     at.protocol = at.protocol.replace("http", "ws");
     const q = at.searchParams;
-    if (wants.topics.length) q.set("topics", wants.topics.join(","));
-    for (const list of ["match", "team"]) for (const one of wants[list]) q.append(list, one);
-    for (const plain of ["delay", "speed", "conflate"]) if (options[plain] != null) q.set(plain, options[plain]);
+    if (filter.topics.length) q.set("topics", filter.topics.join(","));
+    for (const list of ["match", "team"]) for (const entry of filter[list]) q.append(list, entry);
+    for (const name of ["delay", "speed", "conflate"]) if (options[name] != null) q.set(name, options[name]);
     if (options.from != null) q.set("from", options.from instanceof Date ? options.from.toISOString() : options.from);
     if (nothing) q.set("nothing", "true");
     if (cursor) q.set("cursor", cursor);
@@ -102,19 +106,20 @@ export function follow(url, options = {}) {
     return at;
   }
 
-  // change tells the server now; the next time it is part of the address.
+  // change changes the filter. It sends a frame for this connection. Later connections have the filter
+  // in their address.
   function change(how, lists) {
-    const any = () => Object.values(wants).some((l) => l.length);
-    const some = any();
-    for (const [list, names] of Object.entries(lists)) {
-      const rest = wants[list].filter((n) => !names.includes(n));
-      wants[list] = how === "subscribe" ? [...rest, ...names] : rest;
+    const hasEntries = () => Object.values(filter).some((l) => l.length);
+    const hadEntries = hasEntries();
+    for (const [list, entries] of Object.entries(lists)) {
+      const rest = filter[list].filter((e) => !entries.includes(e));
+      filter[list] = how === "subscribe" ? [...rest, ...entries] : rest;
     }
-    nothing = !any() && (nothing || (how === "unsubscribe" && some));
+    nothing = !hasEntries() && (nothing || (how === "unsubscribe" && hadEntries));
     const frame = JSON.stringify({ [how]: lists });
     if (socket?.readyState === WebSocket.OPEN) socket.send(frame);
-    else if (made) unsaid.push(frame);
-    else cursor = ""; // what is new needs a snapshot
+    else if (hasAddress) unsent.push(frame);
+    else cursor = ""; // the new filter needs a snapshot
   }
 
   connect();
@@ -132,18 +137,17 @@ export function follow(url, options = {}) {
   };
 }
 
-// watch finds a connection that died without a word: a browser hides the
-// server's pings, so after a silence it asks for an answer, and gives up on the
-// connection if none comes.
+// watch detects a dead connection. A browser hides the pings of the server. So after 20 seconds without a
+// frame, watch sends a ping, and closes the connection if there is no answer within 10 seconds.
 function watch(socket) {
   let timer;
-  const broken = () => {
+  const reset = () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       if (socket.readyState === WebSocket.OPEN) socket.send('{"ping":1}');
       timer = setTimeout(() => socket.close(), 10000);
     }, 20000);
   };
-  broken();
-  return { broken, end: () => clearTimeout(timer) };
+  reset();
+  return { reset, stop: () => clearTimeout(timer) };
 }

@@ -1,5 +1,5 @@
-// Matches is the state of all matches: a snapshot, and what the events since
-// have made of it. It follows the server's own fold.
+// Matches holds the state of all matches: a snapshot and the events after it. It applies events in the
+// same way as the server.
 export class Matches {
   constructor() { this.byID = new Map(); }
 
@@ -7,22 +7,23 @@ export class Matches {
     this.byID = new Map(list.map((m) => [m.match.id, m]));
   }
 
-  // apply takes an event and returns the match it changed, or null.
+  // apply applies an event and returns the match that it changed, or null.
   apply(event) {
     const d = event.data;
     if (!d.match?.id) return null;
     let m = this.byID.get(d.match.id);
-    if (m && m.epoch && !d.epoch) return null; // emitted by hand; the parser knows better
+    if (m && m.epoch && !d.epoch) return null; // without an epoch; the state from the parser is better
     if (!m || (d.epoch && m.epoch && d.epoch !== m.epoch)) m = { incidents: [] };
     Object.assign(m, { match: d.match, sport: d.sport, league: d.league, replay: !!d.replay, updated: event.time, tid: event.tid, epoch: d.epoch || "" });
     for (const name of ["score", "shootout"]) if (d[name]) m[name] = d[name];
     put(m.incidents, event);
-    this.byID.delete(d.match.id); // the latest changed comes first, as in the snapshot
+    this.byID.delete(d.match.id); // the match that changed last comes first, as in a snapshot
     this.byID = new Map([[d.match.id, m], ...this.byID]);
     return m;
   }
 }
 
+// put adds, replaces or removes the incident of an event.
 function put(incidents, event) {
   const d = event.data;
   const at = incidents.findIndex((i) => d.incident && i.incident === d.incident);

@@ -27,7 +27,7 @@ function announcement(m, d) {
 function draw() {
   const list = [...matches.byID.values()];
   $("empty").hidden = list.length > 0;
-  // Cards keep their place while the page is open: what moves cannot be read.
+  // Cards keep their places while the page is open, so that they can be read.
   const box = $("matches");
   for (const m of list) {
     const id = "match-" + m.match.id;
@@ -46,7 +46,7 @@ function draw() {
   $("last").textContent = last ? "Latest page read " + new Date(last).toLocaleString() : "";
 }
 
-// el makes an element; text is never markup.
+// el creates an element. Strings become text, never markup.
 function el(tag, attributes, ...children) {
   const e = document.createElement(tag);
   for (const [k, v] of Object.entries(attributes)) if (v) e.setAttribute(k, v);
@@ -77,7 +77,7 @@ const periods = {
   q1: "1st quarter", q2: "2nd quarter", q3: "3rd quarter", q4: "4th quarter",
 };
 
-// inOrder puts incidents in the order of the match: a page may show them late.
+// inOrder returns the incidents in the order of the match. They may have been reported in another order.
 function inOrder(incidents) {
   const names = Object.keys(periods);
   const place = (i) => {
@@ -99,7 +99,7 @@ function chip(m) {
   const at = m.match.period;
   const period = periods[at] ?? at ?? "";
   switch (status) {
-    case "live": return period || "Live"; // no clock: between events it would stand still
+    case "live": return period || "Live"; // no clock, because it would stop between events
     case "break": return at?.endsWith("ht") ? period : "Break" + (period ? " after " + period : "");
     case "ended": return m.sport === "ice_hockey" ? "End of game" : "Full time";
     case "final": return m.shootout ? "Final, after a shoot-out" : "Final";
@@ -113,10 +113,10 @@ const marks = {
   match_start: (i) => (i.key.startsWith("ice_hockey.") ? "Face-off" : "Kick-off"), match_end: (i) => (i.key.startsWith("ice_hockey.") ? "End of game" : "Full time"),
   period_end: (i) => "End of " + named(i).toLowerCase(),
   period_start: (i) => (["1h", "p1", "q1"].includes(i.clock?.period) ? "" : named(i) + " begins"),
-  status_change: () => "", source_stale: () => "", source_fresh: () => "", // the header says it
+  status_change: () => "", source_stale: () => "", source_fresh: () => "", // shown in the header
 };
 
-// row says whether an incident has a line of its own.
+// row returns whether an incident has a line in the list.
 const row = (i) => !(i.kind in marks) || marks[i.kind](i);
 
 function line(i) {

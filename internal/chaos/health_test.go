@@ -40,7 +40,7 @@ func TestHealth(t *testing.T) {
 	}
 	want("pass", "")
 	w.ctl("set_disk_free_limit", "1000000GB")
-	want("warn", "takes no messages")
+	want("warn", "accepts no messages")
 	w.ctl("set_disk_free_limit", "50MB")
 	want("pass", "")
 	w.amqpNet[0].Stall()

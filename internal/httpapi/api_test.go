@@ -253,7 +253,7 @@ func TestBadCalls(t *testing.T) {
 		}{
 			{"unknown profile", `{"url":"https://site.example/42","profile":"two","match":"m1"}`, nil, 422, `profile "two": none of that name; there are any, one`},
 			{"a profile by its file", `{"url":"https://site.example/42","profile":"../one.yaml","match":"m1"}`, nil, 422, "none of that name"},
-			{"a host that is not the profile's", `{"url":"https://site.example.evil.org/42","profile":"one","match":"m1"}`, nil, 422, "reads pages of site.example alone"},
+			{"a host that is not the profile's", `{"url":"https://site.example.evil.org/42","profile":"one","match":"m1"}`, nil, 422, "only reads pages of site.example"},
 			{"a scheme", `{"url":"file:///etc/passwd","profile":"any","match":"m1"}`, nil, 422, "want http://"},
 			{"no URL", `{"profile":"any","match":"m1"}`, nil, 422, "want http://"},
 			{"a password", `{"url":"https://me:` + testenv.Secret + `@example.org/","profile":"any","match":"m1"}`, nil, 422, "user or password"},

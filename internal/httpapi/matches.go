@@ -158,7 +158,7 @@ func (a *API) source(r *http.Request) (to scheduler.Activation, err error) {
 	if errors.As(err, &fault) {
 		return bad(fault.Field, fault.Error())
 	}
-	if u, err := page.CheckURL(source.URL); err == nil && !a.PrivateAddresses && page.LeadsPrivate(r.Context(), u) {
+	if u, err := page.CheckURL(source.URL); err == nil && !a.PrivateAddresses && page.ResolvesToPrivate(r.Context(), u) {
 		return bad("url", (&page.PrivateError{Host: u.Hostname()}).Error())
 	}
 	if len(given.League) > maxLeague {

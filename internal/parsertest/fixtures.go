@@ -1,4 +1,4 @@
-// Package parsertest holds what the tests of the parser's packages share.
+// Package parsertest has the helpers that the tests of the parser's packages share.
 package parsertest
 
 import (
@@ -19,21 +19,21 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// Library holds every profile that the project ships.
+// Library returns all profiles of this repository, those of the fixtures' sites too.
 func Library(t testing.TB) profile.Library {
 	t.Helper()
-	made, err := fs.Sub(fixtures.FS, "profiles")
+	ofFixtures, err := fs.Sub(fixtures.FS, "profiles")
 	if err != nil {
 		t.Fatal(err)
 	}
-	lib, err := profile.LoadLibrary(profiles.FS, made)
+	lib, err := profile.LoadLibrary(profiles.FS, ofFixtures)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return lib
 }
 
-// Store returns a store in a Redis of its own.
+// Store returns a store in a new in-process Redis.
 func Store(t testing.TB) *poll.Store {
 	t.Helper()
 	m := miniredis.RunT(t)
@@ -42,7 +42,7 @@ func Store(t testing.TB) *poll.Store {
 	return poll.NewStore(r, "mw:")
 }
 
-// Ingester returns an ingester over a store of its own.
+// Ingester returns an ingester with a new store. It logs nothing.
 func Ingester(t testing.TB) *poll.Ingester {
 	return &poll.Ingester{Store: Store(t), Log: slog.New(slog.DiscardHandler)}
 }
@@ -62,7 +62,7 @@ func Play(t testing.TB, in *poll.Ingester, f *recording.Fixture) []event.Event {
 	return all
 }
 
-// Fixture loads a fixture that the project ships.
+// Fixture loads a fixture of this repository. dir is its path below fixtures/.
 func Fixture(t testing.TB, dir string) *recording.Fixture {
 	t.Helper()
 	folder, err := fs.Sub(fixtures.FS, dir)

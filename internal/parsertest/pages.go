@@ -11,7 +11,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// BigPage is a real page of 556 KB.
+// BigPage returns a captured page of 556 KB and the profile for it. It skips the benchmark if the
+// captured pages are not there.
 func BigPage(b *testing.B) (page.Page, *profile.Profile) {
 	b.Helper()
 	dir := testenv.Needs(b, testenv.Pages("../.."), "MATCHWIRE_PAGES")

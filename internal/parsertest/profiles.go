@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// SmallProfile reads pages of one match, m1.
+// SmallProfile is a profile for pages of one match, m1.
 const SmallProfile = `profile: small
 sport: soccer
 match:
@@ -28,24 +28,25 @@ incidents:
     off: i
 `
 
-// Extract reads a page by SmallProfile.
-func Extract(t *testing.T, fetched string) (observation.Observation, []observation.Problem) {
+// Extract returns what a page says by SmallProfile. An unusable page fails the test.
+func Extract(t *testing.T, body string) (observation.Observation, []observation.Problem) {
 	t.Helper()
 	p, err := profile.Load("small.yaml", []byte(SmallProfile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(fetched)})
+	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(body)})
 	if err != nil {
 		t.Fatalf("%v %v", err, problems)
 	}
 	return all[0], problems
 }
 
-// SmallPage is a page of SmallProfile; its verb is the home score.
-const SmallPage = `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>%d</p><p class=as>0</p><p class=status>Live</p>`
+// SmallPage is a format for a page that SmallProfile can read. Its verb is the home score.
+const SmallPage = `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>%d</p><p class=as>0</p>` +
+	`<p class=status>Live</p>`
 
-// ListProfile reads pages of many matches.
+// ListProfile is a profile for pages of many matches.
 const ListProfile = `profile: list
 sport: soccer
 matches: li
@@ -59,7 +60,7 @@ match:
   status: {value: live}
 `
 
-// SPLProfile reads the captured feed of the Scottish Premiership.
+// SPLProfile is a profile for the captured feed of the Scottish Premiership.
 const SPLProfile = `profile: spl-feed
 sport: soccer
 format: json
@@ -71,7 +72,8 @@ match:
   away: {jq: .away_team}
   start: {jq: .kickoff}
   status: {jq: .status, map: {NS: scheduled, 1H: live 1h, HT: break ht, 2H: live 2h, FT: ended}}
-  clock: {jq: 'if .status == "1H" or .status == "2H" then .elapsed | tostring else null end', regexp: '^\d+$'} # 904 once it is over
+  clock: {jq: 'if .status == "1H" or .status == "2H" then .elapsed | tostring else null end',
+    regexp: '^\d+$'} # when the match is over, elapsed is 904
   home_score: {jq: .home_score}
   away_score: {jq: .away_score}
 `

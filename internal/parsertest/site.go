@@ -10,16 +10,17 @@ import (
 	"testing"
 )
 
-// A Site is a web site whose answer a test can change. It counts the requests for pages.
+// A Site is a web site whose answer a test can change. It records the requests for pages, but not
+// those for robots.txt.
 type Site struct {
 	*httptest.Server
-	Robots   string // what robots.txt holds
+	Robots   string // content of robots.txt
 	mu       sync.Mutex
 	answer   http.HandlerFunc
 	requests []*http.Request
 }
 
-// NewSite starts a site that ends with the test.
+// NewSite starts a site and closes it when the test ends. Call Answer before the first request.
 func NewSite(t *testing.T) *Site {
 	s := &Site{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,38 +38,18 @@ func NewSite(t *testing.T) *Site {
 	return s
 }
 
-// Answer makes h answer the requests that follow.
+// Answer makes h answer the following requests for pages.
 func (s *Site) Answer(h http.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = h
 }
 
-// Count returns how many pages were requested.
+// Count returns the number of requests for pages.
 func (s *Site) Count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.requests)
-}
-
-// A Buffer is a bytes.Buffer that goroutines can share.
-type Buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write appends p.
-func (b *Buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-// String returns what was written.
-func (b *Buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // Requests returns the requests for pages, oldest first.
@@ -76,4 +57,24 @@ func (s *Site) Requests() []*http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
+}
+
+// A Buffer is a bytes.Buffer that goroutines can share.
+type Buffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write appends p to the buffer.
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+// String returns the content of the buffer.
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }

@@ -3,20 +3,21 @@ package parsertest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/matchwire/matchwire/event"
 )
 
-// SameJSON reports whether two values have the same JSON.
+// SameJSON reports whether two values have the same JSON encoding.
 func SameJSON(a, b any) bool {
 	x, _ := json.Marshal(a)
 	y, _ := json.Marshal(b)
 	return string(x) == string(y)
 }
 
-// Line writes an event in a line.
+// Line returns an event in one line, such as "goal 14:21 away Giovinco 0-1".
 func Line(e event.Event) string {
 	d := e.Data
 	parts := []string{d.Kind.Word(d.Action)}
@@ -34,13 +35,7 @@ func Line(e event.Event) string {
 	if d.Score != nil {
 		parts = append(parts, fmt.Sprintf("%d-%d", d.Score.Home, d.Score.Away))
 	}
-	for _, k := range slices.Sorted(func(yield func(string) bool) {
-		for k := range d.Changes {
-			if !yield(k) {
-				return
-			}
-		}
-	}) {
+	for _, k := range slices.Sorted(maps.Keys(d.Changes)) {
 		parts = append(parts, fmt.Sprintf("%s:%s→%s", k, d.Changes[k].Old, d.Changes[k].New))
 	}
 	if d.Provisional {

@@ -177,7 +177,7 @@ const turnPatience = time.Second
 // client fetches pages as the config has it.
 func (c Config) client(l page.HostLimiter) *page.Client {
 	return page.NewClient(page.Options{PerHost: time.Duration(c.Fetch.PerHost), IgnoreRobots: c.Fetch.IgnoreRobots,
-		PrivateAddresses: c.Fetch.PrivateAddresses, Patience: turnPatience, Limiter: l})
+		PrivateAddresses: c.Fetch.PrivateAddresses, MaxWait: turnPatience, Limiter: l})
 }
 
 // ingester is the parser's, as the config has it. nudge is called with each match whose outbox holds

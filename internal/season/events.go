@@ -10,8 +10,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Events are what a parser says of a match, whose pages have every fault there
-// is, beside what really happened.
+// Events returns the events that a parser makes of the pages that [Match.Pages] generates, and the
+// facts of the match.
 func (m *Match) Events(ctx context.Context, prof *profile.Profile, seed uint64) ([]event.Event, []Fact, error) {
 	pages, facts := m.Pages(seed)
 	var events []event.Event
@@ -19,14 +19,16 @@ func (m *Match) Events(ctx context.Context, prof *profile.Profile, seed uint64) 
 	for _, fetched := range pages {
 		all, _, err := prof.Extract(ctx, page.Page{Body: fetched.Body})
 		if err != nil {
-			continue // unusable, and meant to be
+			continue // an unusable page is one of the faults
 		}
 		all[0].Match.ID = m.ID
 		next, made, err := reconcile.Match(state, all[0], reconcile.Provenance{
-			TID: event.NewTID(), Site: "/parser/season", At: fetched.At, Evidence: event.Evidence{Snapshot: fmt.Sprintf("sha256:%064x", Hash(fetched.Body))}})
+			TID: event.NewTID(), Site: "/parser/season", At: fetched.At,
+			Evidence: event.Evidence{Snapshot: fmt.Sprintf("sha256:%064x", Hash(fetched.Body))},
+		})
 		if err != nil {
 			if fetched.Fault == "" {
-				return nil, nil, fmt.Errorf("%s: %w", m.ID, err)
+				return nil, nil, fmt.Errorf("match %s: %w", m.ID, err)
 			}
 			continue
 		}

@@ -10,141 +10,142 @@ import (
 	"time"
 )
 
-// A Page is what one poll read.
+// A Page is the page that one poll reads.
 type Page struct {
 	At    time.Time
 	Body  []byte
-	Fault string // what is wrong with it; "" for a good and fresh one
-	Rows  []Fact // what it lists, if good
-	Score Score
+	Fault string // "stale copies", "blank page" or "partial page"; "" for a fresh and complete page
+	Rows  []Fact // rows of a page without Fault
+	Score Score  // score of a page without Fault
 }
 
-// Faults lists what can go wrong, for a test to say so.
-var Faults = []string{
-	"goal taken back", "goal to own goal", "minute edited", "player edited", "stale copies", "blank page", "partial page",
-	"score ahead of the row", "rows vanish", "rows reordered", "polls missed", "cold start mid-match",
-}
-
-// A drawing is a match with its faults drawn.
-type drawing struct {
+// A generator generates the pages of a match. Times are seconds since kick-off.
+type generator struct {
 	match   *Match
 	rand    *rand.Rand
 	facts   []Fact
-	shown   []shown
+	rows    []row
 	spans   []span
-	missing map[int][2]float64 // row: from, until
+	missing map[int][2]float64 // by index of the row: when it vanishes, and when it returns
 }
 
-// A shown is a row as the page has it over time.
-type shown struct {
+// A row is a row of the page over time.
+type row struct {
 	Fact
-	rowDelay float64 // seconds by which the row comes after the score
-	until    float64 // a phantom is taken back then; 0 for what stays
-	first    *Fact   // what the row says until edited; nil if it is never edited
-	edited   float64
+	delay  float64 // from the score to the row
+	until  float64 // when a goal that did not count is taken back; 0 for a row that stays
+	first  *Fact   // the row before it is edited; nil if it is never edited
+	edited float64 // when the row is edited
 }
 
-// Pages draws the pages of a match as polls of 5 to 90 seconds would have read
-// them, with faults mixed in, and the facts as they stand on the last.
+// Pages returns the pages of a match that polls every 5 to 90 seconds would read, and the facts on
+// the last page. The same seed gives the same pages. Pages have these faults:
+//
+//   - A goal is taken back, or becomes an own goal.
+//   - The minute or the player of a row is edited.
+//   - A row comes after its score, vanishes for a while, or the rows are reversed.
+//   - Pages are blank, cut off, or stale copies of earlier ones.
+//   - Polls are missed, or the first is in the middle of the match.
 func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 	r := rand.New(rand.NewPCG(seed, Hash([]byte(m.ID))))
-	d := &drawing{match: m, rand: r, facts: m.Facts(), spans: m.spans(), missing: map[int][2]float64{}}
-	d.draw()
-	end := d.spans[len(d.spans)-1].end
+	g := &generator{match: m, rand: r, facts: m.Facts(), spans: m.spans(), missing: map[int][2]float64{}}
+	g.addRows()
+	end := g.spans[len(g.spans)-1].end
 	at := -120.0
-	if d.chance(6) {
-		at = r.Float64() * end * 0.8 // a cold start
+	if g.chance(6) {
+		at = r.Float64() * end * 0.8 // the first poll is in the middle of the match
 	}
-	rhythm := 5 + r.Float64()*85
+	interval := 5 + r.Float64()*85
 	var pages []Page
 	var good []Page
-	// A run of stale copies lasts at most a minute, and then the newer page is
-	// back at least once.
+	// Stale copies come for at most a minute. After that comes at least one good page.
 	staleUntil, stale, mayStale := 0.0, 0, false
 	for at < end+600 {
-		p := d.page(at)
+		p := g.page(at)
 		switch {
 		case at < staleUntil && stale < len(good):
 			p = Page{At: p.At, Body: good[stale].Body, Fault: "stale copies"}
-		case mayStale && d.chance(60) && len(good) > 3:
+		case mayStale && g.chance(60) && len(good) > 3:
 			mayStale = false
 			stale, staleUntil = max(0, len(good)-2-r.IntN(6)), at+10+r.Float64()*50
 			p = Page{At: p.At, Body: good[stale].Body, Fault: "stale copies"}
-		case d.chance(60):
+		case g.chance(60):
 			p = Page{At: p.At, Fault: "blank page"}
-		case d.chance(60):
+		case g.chance(60):
 			p = Page{At: p.At, Body: p.Body[:len(p.Body)*(5+r.IntN(4))/10], Fault: "partial page"}
 		default:
 			good, mayStale = append(good, p), true
 		}
 		pages = append(pages, p)
-		at += max(5, min(90, rhythm*(0.7+0.6*r.Float64())))
-		if d.chance(80) {
+		at += max(5, min(90, interval*(0.7+0.6*r.Float64())))
+		if g.chance(80) {
 			at += 180 + r.Float64()*240 // polls missed
 		}
 	}
-	// The last pages are good: what a site shows for hours.
+	// The last pages are good.
 	for range 6 {
 		at += 60
-		pages = append(pages, d.page(at))
+		pages = append(pages, g.page(at))
 	}
-	return pages, d.facts
+	return pages, g.facts
 }
 
-// Hash is a digest of a page, or of anything.
+// Hash returns a hash of b.
 func Hash(b []byte) uint64 {
 	h := fnv.New64a()
 	h.Write(b)
 	return h.Sum64()
 }
 
-// chance is true once in n times.
-func (d *drawing) chance(n int) bool { return d.rand.IntN(n) == 0 }
+// chance returns true with a probability of 1/n.
+func (g *generator) chance(n int) bool { return g.rand.IntN(n) == 0 }
 
-// draw decides which rows are edited, late, phantoms or away for a while.
-func (d *drawing) draw() {
-	r := d.rand
-	for _, f := range d.facts {
-		s := shown{Fact: f}
-		if f.Kind == "goal" && d.chance(5) {
-			s.rowDelay = 20 + r.Float64()*100
+// addRows adds the rows, and decides which of them are late, edited, taken back or missing for a
+// while.
+func (g *generator) addRows() {
+	r := g.rand
+	for _, f := range g.facts {
+		s := row{Fact: f}
+		if f.Kind == "goal" && g.chance(5) {
+			s.delay = 20 + r.Float64()*100
 		}
 		edited := f
 		switch {
-		case f.Kind == "goal" && f.Detail == "own_goal" && d.chance(2):
+		case f.Kind == "goal" && f.Detail == "own_goal" && g.chance(2):
 			edited.Detail, edited.Player = "", "First Thought"
-		case f.Kind != "shootout_kick" && f.Stoppage == 0 && f.Minute > firstMinute[f.Period]+1 && d.chance(12):
+		case f.Kind != "shootout_kick" && f.Stoppage == 0 && f.Minute > startMinute[f.Period]+1 && g.chance(12):
 			edited.Minute--
-		case (f.Kind == "goal" || f.Kind == "yellow_card") && d.chance(15):
+		case (f.Kind == "goal" || f.Kind == "yellow_card") && g.chance(15):
 			edited.Player = "Mistaken " + f.Player
 		}
 		if edited != f {
-			s.first, s.edited = &edited, f.At+s.rowDelay+30+r.Float64()*240
+			s.first, s.edited = &edited, f.At+s.delay+30+r.Float64()*240
 		}
-		d.shown = append(d.shown, s)
+		g.rows = append(g.rows, s)
 	}
-	if d.chance(3) { // a goal that VAR takes back
-		s := d.spans[r.IntN(min(2, len(d.spans)))]
+	if g.chance(3) { // a goal that the video assistant referee takes back
+		s := g.spans[r.IntN(min(2, len(g.spans)))]
 		if length := s.end - s.begin; length > 1200 {
 			second := 120 + r.Float64()*(length-900)
-			f := Fact{Kind: "goal", Side: []string{"home", "away"}[r.IntN(2)], Player: "Nearly Scorer", Period: s.period, At: s.begin + second}
+			f := Fact{Kind: "goal", Side: []string{"home", "away"}[r.IntN(2)], Player: "Nearly Scorer",
+				Period: s.period, At: s.begin + second}
 			f.Minute, f.Stoppage = minute(s.period, second)
-			d.shown = append(d.shown, shown{Fact: f, until: f.At + 60 + r.Float64()*180})
+			g.rows = append(g.rows, row{Fact: f, until: f.At + 60 + r.Float64()*180})
 		}
 	}
-	for i, s := range d.shown {
-		if d.chance(20) {
-			from := s.At + s.rowDelay + 60 + r.Float64()*600
-			d.missing[i] = [2]float64{from, from + 20 + r.Float64()*60}
+	for i, s := range g.rows {
+		if g.chance(20) {
+			from := s.At + s.delay + 60 + r.Float64()*600
+			g.missing[i] = [2]float64{from, from + 20 + r.Float64()*60}
 		}
 	}
 }
 
-// page renders the good page of a moment, in seconds since kick-off.
-func (d *drawing) page(at float64) Page {
-	p := Page{At: d.match.Kickoff.Add(time.Duration(at * float64(time.Second)))}
+// page returns the good page at a time.
+func (g *generator) page(at float64) Page {
+	p := Page{At: g.match.Kickoff.Add(time.Duration(at * float64(time.Second)))}
 	var kicks Score
-	for i, s := range d.shown {
+	for i, s := range g.rows {
 		if at < s.At || s.until > 0 && at >= s.until {
 			continue
 		}
@@ -154,22 +155,23 @@ func (d *drawing) page(at float64) Page {
 		if s.Kind == "shootout_kick" && s.Detail == "scored" {
 			kicks = kicks.add(s.Side)
 		}
-		if away, ok := d.missing[i]; at < s.At+s.rowDelay || ok && at >= away[0] && at < away[1] {
+		if missing, ok := g.missing[i]; at < s.At+s.delay || ok && at >= missing[0] && at < missing[1] {
 			continue
 		}
-		row := s.Fact
+		f := s.Fact
 		if s.first != nil && at < s.edited {
-			row = *s.first
+			f = *s.first
 		}
-		p.Rows = append(p.Rows, row)
+		p.Rows = append(p.Rows, f)
 	}
-	if d.chance(20) {
+	if g.chance(20) {
 		slices.Reverse(p.Rows)
 	}
-	p.Body = d.render(at, p, kicks)
+	p.Body = g.render(at, p, kicks)
 	return p
 }
 
+// add returns the score with another goal of a side.
 func (s Score) add(side string) Score {
 	if side == "home" {
 		s.Home++
@@ -179,12 +181,12 @@ func (s Score) add(side string) Score {
 	return s
 }
 
-// phase is what the page's status line says, and its clock.
-func (d *drawing) phase(at float64) (status, clock string) {
+// phase returns the status and the clock that the page shows.
+func (g *generator) phase(at float64) (status, clock string) {
 	if at < 0 {
 		return "PRE", ""
 	}
-	for i, s := range d.spans {
+	for i, s := range g.spans {
 		if at < s.end {
 			if at >= s.begin {
 				if s.period == "so" {
@@ -197,22 +199,30 @@ func (d *drawing) phase(at float64) (status, clock string) {
 				}
 				return "LIVE " + s.period, clock
 			}
-			before := d.spans[i-1].period
-			return "BREAK " + map[string]string{"1h": "ht", "et1": "et_ht"}[before] + map[string]string{"2h": "2h", "et2": "et2"}[before], ""
+			switch before := g.spans[i-1].period; before {
+			case "1h":
+				return "BREAK ht", ""
+			case "et1":
+				return "BREAK et_ht", ""
+			default:
+				return "BREAK " + before, ""
+			}
 		}
 	}
-	last := d.spans[len(d.spans)-1]
+	last := g.spans[len(g.spans)-1]
 	if at < last.end+300 {
 		return "FT", ""
 	}
 	return "FINAL", ""
 }
 
-func (d *drawing) render(at float64, p Page, kicks Score) []byte {
+// render returns the HTML of a page.
+func (g *generator) render(at float64, p Page, kicks Score) []byte {
 	var b strings.Builder
-	status, clock := d.phase(at)
-	m := d.match
-	fmt.Fprintf(&b, "<!DOCTYPE html><html><body><h1><span class=home>%s</span> <b class=hs>%d</b>:<b class=as>%d</b> <span class=away>%s</span></h1>\n",
+	status, clock := g.phase(at)
+	m := g.match
+	fmt.Fprintf(&b, "<!DOCTYPE html><html><body>"+
+		"<h1><span class=home>%s</span> <b class=hs>%d</b>:<b class=as>%d</b> <span class=away>%s</span></h1>\n",
 		html.EscapeString(m.Home), p.Score.Home, p.Score.Away, html.EscapeString(m.Away))
 	fmt.Fprintf(&b, "<p class=league>%s</p><p class=status>%s</p><p class=clock>%s</p>\n", m.Competition, status, clock)
 	if strings.HasSuffix(status, "so") || m.Shootout != nil && (status == "FT" || status == "FINAL") {
@@ -234,7 +244,7 @@ func (d *drawing) render(at float64, p Page, kicks Score) []byte {
 	return []byte(b.String())
 }
 
-// Profile reads the pages.
+// Profile is a profile for the pages, in YAML.
 const Profile = `profile: season
 sport: soccer
 match:
@@ -245,12 +255,15 @@ match:
   away_score: .as
   home_shootout: .hp
   away_shootout: .ap
-  status: {css: .status, map: {PRE: scheduled, LIVE 1h: live 1h, BREAK ht: break ht, LIVE 2h: live 2h, BREAK 2h: break 2h, LIVE et1: live et1,
-    BREAK et_ht: break et_ht, LIVE et2: live et2, BREAK et2: break et2, LIVE so: live so, FT: ended, FINAL: final}}
+  status: {css: .status, map: {PRE: scheduled,
+    LIVE 1h: live 1h, BREAK ht: break ht, LIVE 2h: live 2h, BREAK 2h: break 2h,
+    LIVE et1: live et1, BREAK et_ht: break et_ht, LIVE et2: live et2, BREAK et2: break et2,
+    LIVE so: live so, FT: ended, FINAL: final}}
   clock: .clock
 incidents:
   - rows: ol.events > li
-    kind: {when: {goal: li.goal, yellow_card: li.yellow_card, red_card: li.red_card, substitution: li.substitution, shootout_kick: li.shootout_kick}}
+    kind: {when: {goal: li.goal, yellow_card: li.yellow_card, red_card: li.red_card,
+      substitution: li.substitution, shootout_kick: li.shootout_kick}}
     detail: {attr: data-detail}
     side: {when: {home: li.home, away: li.away}}
     clock: time

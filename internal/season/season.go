@@ -1,10 +1,11 @@
-// Package season turns the facts of real matches into the pages that a poll
-// would have read while they were played, so that the parser can be held
-// against what really happened. Everything is drawn from a seed.
+// Package season generates pages from the facts of real matches, as polls would have read them
+// while the matches were played. Tests compare the events that the parser makes with the facts. All
+// random choices depend on a seed.
 package season
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,14 +14,14 @@ import (
 	"time"
 )
 
-// A Match is the facts of one match, one line of a file.
+// A Match has the facts of one match. It is one line of a file.
 type Match struct {
 	ID          string             `json:"id"`
 	Competition string             `json:"competition"`
 	Kickoff     time.Time          `json:"kickoff"`
 	Home        string             `json:"home"`
 	Away        string             `json:"away"`
-	Periods     map[string]float64 `json:"periods"` // "1h" "2h" "et1" "et2": last second played
+	Periods     map[string]float64 `json:"periods"` // length in seconds of "1h", "2h", "et1" and "et2"
 	Incidents   []struct {
 		Period string  `json:"period"`
 		Second float64 `json:"second"` // since the period began
@@ -49,7 +50,7 @@ type Match struct {
 // A Score counts goals.
 type Score struct{ Home, Away int }
 
-// Load reads every *.jsonl file of a folder.
+// Load loads the matches in all *.jsonl files of a folder.
 func Load(dir string) ([]Match, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	if err != nil {
@@ -79,7 +80,7 @@ func Load(dir string) ([]Match, error) {
 	return all, nil
 }
 
-// A Fact is one thing that happened, as the page will list it in the end.
+// A Fact is an incident, with the attributes that the last page lists.
 type Fact struct {
 	Kind, Detail, Side, Player, Off string
 	Period                          string
@@ -87,20 +88,26 @@ type Fact struct {
 	At                              float64 // seconds since kick-off, breaks included
 }
 
-// Breaks between periods, in seconds.
+// breaks is the length of the break before each period, in seconds.
 var breaks = map[string]float64{"2h": 900, "et1": 300, "et2": 120, "so": 300}
 
+// order has the periods in the order of play, without the shoot-out.
 var order = []string{"1h", "2h", "et1", "et2"}
 
-var firstMinute = map[string]int{"1h": 0, "2h": 45, "et1": 90, "et2": 105}
-var lastMinute = map[string]int{"1h": 45, "2h": 90, "et1": 105, "et2": 120}
+// startMinute and endMinute are the minutes at which the periods begin and end, without stoppage
+// time.
+var (
+	startMinute = map[string]int{"1h": 0, "2h": 45, "et1": 90, "et2": 105}
+	endMinute   = map[string]int{"1h": 45, "2h": 90, "et1": 105, "et2": 120}
+)
 
-// A span is when a period was played, in seconds since kick-off.
+// A span says when a period was played, in seconds since kick-off.
 type span struct {
 	period     string
 	begin, end float64
 }
 
+// spans returns the spans of all periods that were played.
 func (m *Match) spans() []span {
 	var all []span
 	at := 0.0
@@ -120,10 +127,10 @@ func (m *Match) spans() []span {
 	return all
 }
 
-// kickEvery is the time between two kicks of a shoot-out.
+// kickEvery is the time between two kicks of a shoot-out, in seconds.
 const kickEvery = 50
 
-// Facts lists all that happened, in the order of the match.
+// Facts returns all incidents, in the order of the match.
 func (m *Match) Facts() []Fact {
 	begin := map[string]float64{}
 	for _, s := range m.spans() {
@@ -131,51 +138,45 @@ func (m *Match) Facts() []Fact {
 	}
 	var all []Fact
 	for _, in := range m.Incidents {
-		f := Fact{Kind: in.Kind, Detail: in.Detail, Side: in.Side, Player: in.Player, Period: in.Period, At: begin[in.Period] + in.Second}
+		f := Fact{Kind: in.Kind, Detail: in.Detail, Side: in.Side, Player: in.Player,
+			Period: in.Period, At: begin[in.Period] + in.Second}
 		f.Minute, f.Stoppage = minute(in.Period, in.Second)
 		all = append(all, f)
 	}
 	for _, s := range m.Substitutions {
 		p := "et2"
 		for _, q := range order {
-			if _, played := m.Periods[q]; played && s.Minute <= lastMinute[q] {
+			if _, played := m.Periods[q]; played && s.Minute <= endMinute[q] {
 				p = q
 				break
 			} else if played {
-				p = q // past the end of the last period: in its stoppage time
+				p = q // in the stoppage time of the last period
 			}
 		}
 		f := Fact{Kind: "substitution", Side: s.Side, Player: s.On, Off: s.Off, Period: p}
-		second := float64(max(s.Minute-1-firstMinute[p], 0))*60 + 30
+		second := float64(max(s.Minute-1-startMinute[p], 0))*60 + 30
 		f.Minute, f.Stoppage = minute(p, second)
 		f.At = begin[p] + min(second, m.Periods[p])
 		all = append(all, f)
 	}
 	if m.Shootout != nil {
 		for i, k := range m.Shootout.Kicks {
-			f := Fact{Kind: "shootout_kick", Detail: "missed", Side: k.Side, Player: k.Player, Period: "so", At: begin["so"] + kickEvery*float64(i+1)}
+			f := Fact{Kind: "shootout_kick", Detail: "missed", Side: k.Side, Player: k.Player,
+				Period: "so", At: begin["so"] + kickEvery*float64(i+1)}
 			if k.Scored {
 				f.Detail = "scored"
 			}
 			all = append(all, f)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Fact) int {
-		switch {
-		case a.At < b.At:
-			return -1
-		case a.At > b.At:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b Fact) int { return cmp.Compare(a.At, b.At) })
 	return all
 }
 
-// minute is how a page writes a second of a period.
+// minute returns the minute and stoppage time that a page shows for a second of a period.
 func minute(period string, second float64) (minute, stoppage int) {
-	minute = firstMinute[period] + int(second)/60 + 1
-	if last := lastMinute[period]; minute > last {
+	minute = startMinute[period] + int(second)/60 + 1
+	if last := endMinute[period]; minute > last {
 		return last, minute - last
 	}
 	return minute, 0

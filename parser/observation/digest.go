@@ -8,11 +8,11 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Digest returns a hash of what the observation says. Two observations that say the same have the
-// same digest, whatever the paths of their incidents. Blind, Lists, Shared and PageID are no part of
-// it. Saved states hold digests, so the digest of an observation must not change between versions.
+// Digest returns a hash of the facts in the observation. Blind, Lists, Shared, PageID and the paths
+// and lists of incidents are not part of it. Saved states contain digests, so the digest of an
+// observation must not change between versions.
 func (o *Observation) Digest() uint64 {
-	var buffer [8 << 10]byte // on the stack; a longer observation gets another
+	var buffer [8 << 10]byte // on the stack; append allocates if the observation is longer
 	m := &o.Match
 	b := appendTexts(buffer[:0], string(o.Sport), o.League, m.ID, m.Home, m.Away, string(m.Status), string(m.Period))
 	b = appendNumbers(b, int(m.Start.Unix()))
@@ -28,7 +28,7 @@ func (o *Observation) Digest() uint64 {
 	return xxhash.Sum64(b)
 }
 
-// appendTexts appends texts, each ended by a zero byte.
+// appendTexts appends texts, each with a zero byte after it.
 func appendTexts(b []byte, texts ...string) []byte {
 	for _, s := range texts {
 		b = append(append(b, s...), 0)
@@ -36,7 +36,7 @@ func appendTexts(b []byte, texts ...string) []byte {
 	return b
 }
 
-// appendNumbers appends numbers in eight bytes each.
+// appendNumbers appends n+1 in eight bytes for each number n.
 func appendNumbers(b []byte, numbers ...int) []byte {
 	for _, n := range numbers {
 		b = binary.LittleEndian.AppendUint64(b, uint64(n)+1)

@@ -12,27 +12,28 @@ func TestRepairEncoding(t *testing.T) {
 		"a letter with an umlaut":          {"M\u00c3\u00bcller", "M\u00fcller"},
 		"two letters, one of Windows-1252": {"Ne\u00c5\u00a1i\u00c4\u2021", "Ne\u0161i\u0107"},
 		"good UTF-8":                       {"S\u00e3o Paulo", "S\u00e3o Paulo"},
-		"a lead byte's letter alone":       {"\u00c3vila", "\u00c3vila"},
+		"the letter of a lead byte alone":  {"\u00c3vila", "\u00c3vila"},
 		"ASCII":                            {"Ajax", "Ajax"},
 		"another script":                   {"\u65e5\u672c", "\u65e5\u672c"},
 		"empty":                            {"", ""},
 	} {
 		if got := RepairEncoding(tc.page); got != tc.want {
-			t.Errorf("%s: %q becomes %q, want %q", name, tc.page, got, tc.want)
+			t.Errorf("%s: RepairEncoding(%q) = %q, want %q", name, tc.page, got, tc.want)
 		}
 	}
 }
 
 func TestDamaged(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]bool{"Rond?n": true, "Rond\ufffdn": true, "?rebro": true, "Rond\u00f3n": false, "": false} {
+	for name, want := range map[string]bool{"Rond?n": true, "Rond\ufffdn": true, "?rebro": true, "Rond\u00f3n": false,
+		"": false} {
 		if got := Damaged(name); got != want {
-			t.Errorf("%q: %t, want %t", name, got, want)
+			t.Errorf("Damaged(%q) = %t, want %t", name, got, want)
 		}
 	}
 }
 
-// A damaged name is the same team as every whole name that it can have been.
+// A damaged name means the same team as each whole name that it fits.
 func TestSameTeamWithDamagedNames(t *testing.T) {
 	t.Parallel()
 	for whole, damaged := range map[string][]string{
@@ -44,23 +45,24 @@ func TestSameTeamWithDamagedNames(t *testing.T) {
 	} {
 		for _, d := range damaged {
 			if !Aliases(nil).SameTeam(whole, d) || !Aliases(nil).SameTeam(d, whole) {
-				t.Errorf("%s and %s: not the same team", whole, d)
+				t.Errorf("%q and %q are not the same team", whole, d)
 			}
 		}
 		for _, other := range []string{"X" + damaged[0], damaged[0] + "x", "?", "San ?uis"} {
 			if Aliases(nil).SameTeam(whole, other) || Aliases(nil).SameTeam(other, whole) {
-				t.Errorf("%s and %s: the same team", whole, other)
+				t.Errorf("%q and %q are the same team", whole, other)
 			}
 		}
 	}
 	if Aliases(nil).SameTeam("A?ax", "Aj?x") {
-		t.Error("two damaged names: the same team")
+		t.Error("two different damaged names are the same team")
 	}
 }
 
 func TestAliases(t *testing.T) {
 	t.Parallel()
-	aliases, err := NewAliases(map[string][]string{"Manchester United": {"Man Utd", "Manchester Utd"}, "Sp\u00e9ranza": {"ES Tunis"}})
+	aliases, err := NewAliases(map[string][]string{"Manchester United": {"Man Utd", "Manchester Utd"},
+		"Sp\u00e9ranza": {"ES Tunis"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,25 +79,27 @@ func TestAliases(t *testing.T) {
 		"an unlisted name and none":    {"Ajax", "", false},
 	} {
 		if got := aliases.SameTeam(tc.x, tc.y); got != tc.want {
-			t.Errorf("%s: %q and %q: %t, want %t", name, tc.x, tc.y, got, tc.want)
+			t.Errorf("%s: SameTeam(%q, %q) = %t, want %t", name, tc.x, tc.y, got, tc.want)
 		}
 		if got := aliases.SameTeam(tc.y, tc.x); got != tc.want {
-			t.Errorf("%s: %q and %q: %t, want %t", name, tc.y, tc.x, got, tc.want)
+			t.Errorf("%s: SameTeam(%q, %q) = %t, want %t", name, tc.y, tc.x, got, tc.want)
 		}
 	}
 	if Aliases(nil).SameTeam("Man Utd", "Manchester United") {
-		t.Error("no aliases: the same team")
+		t.Error("an alias works without aliases")
 	}
 }
 
-func TestAliasesThatMeanTwoTeams(t *testing.T) {
+func TestNewAliasesRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		names map[string][]string
 		want  string
 	}{
-		"an alias of two names":       {map[string][]string{"Real Madrid": {"Real"}, "Real Sociedad": {"Real"}}, `"Real" would mean two teams, "Real Madrid" and "Real Sociedad"`},
-		"an alias that is a name":     {map[string][]string{"Inter": nil, "Internazionale": {"inter"}}, `"inter" would mean two teams`},
+		"an alias of two names": {map[string][]string{"Real Madrid": {"Real"}, "Real Sociedad": {"Real"}},
+			`"Real" would mean two teams, "Real Madrid" and "Real Sociedad"`},
+		"an alias that is a name": {map[string][]string{"Inter": nil, "Internazionale": {"inter"}},
+			`"inter" would mean two teams`},
 		"an alias without any letter": {map[string][]string{"Ajax": {"!"}}, `"!" of "Ajax": want a name`},
 	} {
 		if _, err := NewAliases(tc.names); err == nil || !strings.Contains(err.Error(), tc.want) {

@@ -6,28 +6,29 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An Observation is all that one page says about one match.
+// An Observation is everything that one page says about one match.
 type Observation struct {
 	Sport     event.Sport  `json:"sport"`
 	League    string       `json:"league,omitempty"`
 	Match     event.Match  `json:"match"`           // ID is "" if the page has none
-	Score     *event.Score `json:"score,omitempty"` // without a shoot-out; nil if the page has none
+	Score     *event.Score `json:"score,omitempty"` // without the kicks of a shoot-out; nil if the page has none
 	Shootout  *event.Score `json:"shootout,omitempty"`
 	Incidents []Incident   `json:"incidents"` // in page order
 
-	// Blind is set if the profile has lists of incidents and the page has no row of any:
-	// nothing has happened yet, or the layout has changed.
+	// Blind is set if the profile has lists of incidents that are not optional, and all its lists
+	// are empty. Nothing has happened yet, or the layout has changed.
 	Blind bool `json:"blind,omitempty"`
 
-	// Lists says how many rows each of the profile's lists has. It is nil if they were not counted.
+	// Lists has the number of rows of each list in the profile. It is nil if the rows were not
+	// counted.
 	Lists []int `json:"-"`
-	// Shared is set if the page can have other matches too.
+	// Shared is set if the page can have other matches.
 	Shared bool `json:"-"`
 	// PageID is the page's own ID of the match, or "" if it has none.
 	PageID string `json:"-"`
 }
 
-// An Incident is a row of a page: something that happened in the match.
+// An Incident is something that happened in the match, as one row of a page shows it.
 type Incident struct {
 	Kind   event.Kind  `json:"kind"`
 	Detail string      `json:"detail"`
@@ -36,23 +37,22 @@ type Incident struct {
 	Off    string      `json:"off,omitempty"`
 	Assist string      `json:"assist,omitempty"`
 	Clock  event.Clock `json:"clock"`
-	Path   string      `json:"path"` // where on the page it stands
+	Path   string      `json:"path"` // the row's place on the page, see event.Evidence
 
-	Score *event.Score `json:"score,omitempty"` // after it, where scores are not goals
-	List  int          `json:"-"`               // index of the profile's list that it is in
+	Score *event.Score `json:"score,omitempty"` // after the incident, if the row shows it
+	List  int          `json:"-"`               // index of its list in the profile
 }
 
-// A Problem is something that a profile did not find or could not read. The rest of the page is
-// usable, unless there is no observation.
+// A Problem is a value that a profile did not find or understand. The rest of the page is usable.
 type Problem struct {
 	Field   string `json:"field"` // "match.home", "matches row 7: match.home", "incidents[0] row 3: clock"
 	Message string `json:"message"`
 }
 
-// String returns the field and the message, separated by a colon.
+// String returns "field: message".
 func (p Problem) String() string { return p.Field + ": " + p.Message }
 
-// Count returns the number of incidents of kind k of side s.
+// Count returns the number of incidents of kind k for side s.
 func (o *Observation) Count(k event.Kind, s event.Side) int {
 	n := 0
 	for i := range o.Incidents {
@@ -63,7 +63,7 @@ func (o *Observation) Count(k event.Kind, s event.Side) int {
 	return n
 }
 
-// ScoredKicks returns the tally of the shoot-out that the listed kicks make.
+// ScoredKicks counts the listed shoot-out kicks that were scored.
 func (o *Observation) ScoredKicks() event.Score {
 	var s event.Score
 	for i := range o.Incidents {
@@ -74,7 +74,7 @@ func (o *Observation) ScoredKicks() event.Score {
 	return s
 }
 
-// KickScored returns 1 if a shoot-out kick with this detail was scored, and 0 if it was not.
+// KickScored returns 1 if a shoot-out kick with this detail was scored, otherwise 0.
 func KickScored(detail string) int {
 	if detail == event.Scored {
 		return 1
@@ -82,9 +82,8 @@ func KickScored(detail string) int {
 	return 0
 }
 
-// Contradictions returns the problems that the observation has with itself: the goals that are
-// listed and the score differ. It returns nil if there is no score, or if the score does not count
-// goals.
+// Contradictions returns a problem if the listed goals do not add up to the score. It returns nil
+// if there is no score, or if the sport's score is not the number of goals.
 func (o *Observation) Contradictions() []Problem {
 	if o.Score == nil || !o.Sport.CountsGoals() {
 		return nil

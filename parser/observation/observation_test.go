@@ -13,26 +13,29 @@ func whole() *Observation {
 		Match: event.Match{ID: "m1", Home: "New York City FC", Away: "Toronto FC", Status: event.Live, Period: event.ShootOut,
 			Start: time.Unix(1478476221, 0), Clock: event.Clock{Period: event.ShootOut}},
 		Incidents: []Incident{
-			{Kind: event.Goal, Side: event.Home, Player: "Villa", Assist: "Pirlo", Clock: event.SoccerMinute("", 10, 0), Path: "li:1"},
+			{Kind: event.Goal, Side: event.Home, Player: "Villa", Assist: "Pirlo", Clock: event.SoccerMinute("", 10, 0),
+				Path: "li:1"},
 			{Kind: event.Goal, Side: event.Away, Player: "Giovinco", Clock: event.SoccerMinute("", 45, 2), Path: "li:2"},
-			{Kind: event.Substitution, Side: event.Home, Player: "Lampard", Off: "Villa", Clock: event.SoccerMinute("", 60, 0), Path: "li:3"},
+			{Kind: event.Substitution, Side: event.Home, Player: "Lampard", Off: "Villa", Clock: event.SoccerMinute("", 60, 0),
+				Path: "li:3"},
 			{Kind: event.ShootoutKick, Side: event.Home, Player: "Harrison", Detail: event.Scored, Path: "li:4"},
-			{Kind: event.ShootoutKick, Side: event.Away, Player: "Altidore", Detail: "missed", Score: &event.Score{Home: 1}, Path: "li:5"},
+			{Kind: event.ShootoutKick, Side: event.Away, Player: "Altidore", Detail: "missed", Score: &event.Score{Home: 1},
+				Path: "li:5"},
 		},
 	}
 }
 
-func TestCounts(t *testing.T) {
+func TestCount(t *testing.T) {
 	t.Parallel()
 	o := whole()
 	if n := o.Count(event.Goal, event.Home); n != 1 {
-		t.Errorf("%d goals at home", n)
+		t.Errorf("%d goals for the home side, want 1", n)
 	}
 	if n := o.Count(event.YellowCard, event.Home); n != 0 {
-		t.Errorf("%d cards", n)
+		t.Errorf("%d yellow cards, want 0", n)
 	}
 	if s := o.ScoredKicks(); s != (event.Score{Home: 1}) {
-		t.Errorf("kicks scored %v", s)
+		t.Errorf("scored kicks %v, want 1-0", s)
 	}
 }
 
@@ -41,7 +44,7 @@ func TestContradictions(t *testing.T) {
 	o := whole()
 	got := o.Contradictions()
 	if len(got) != 1 || got[0].String() != "incidents: the goals listed make 1-1, the score is 2-1" {
-		t.Errorf("a goal is not listed: %v", got)
+		t.Errorf("a score with a goal that is not listed: problems %v", got)
 	}
 	for name, change := range map[string]func(*Observation){
 		"the score agrees":             func(o *Observation) { o.Score = &event.Score{Home: 1, Away: 1} },
@@ -51,16 +54,17 @@ func TestContradictions(t *testing.T) {
 		o := whole()
 		change(o)
 		if got := o.Contradictions(); got != nil {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: problems %v, want none", name, got)
 		}
 	}
 }
 
-// Saved states hold the digest: a page that has not changed must be known after an upgrade.
+// Saved states contain the digest. After an upgrade, a page that has not changed must have the
+// same.
 func TestDigestIsTheSameInAllVersions(t *testing.T) {
 	t.Parallel()
 	if got, want := whole().Digest(), uint64(0xba9dc36894015d8c); got != want {
-		t.Errorf("%#x, want %#x", got, want)
+		t.Errorf("digest %#x, want %#x", got, want)
 	}
 }
 
@@ -69,7 +73,7 @@ func TestDigestOfChanges(t *testing.T) {
 	same := whole()
 	same.Incidents[0].Path, same.Blind, same.Shared, same.PageID, same.Lists = "li:9", true, true, "g-1", []int{5}
 	if same.Digest() != whole().Digest() {
-		t.Error("what is no part of the digest changes it")
+		t.Error("the digest depends on Path, Blind, Shared, PageID or Lists")
 	}
 	for name, change := range map[string]func(*Observation){
 		"sport":                 func(o *Observation) { o.Sport = event.Rugby },
@@ -80,7 +84,7 @@ func TestDigestOfChanges(t *testing.T) {
 		"score":                 func(o *Observation) { o.Score.Away = 2 },
 		"no score":              func(o *Observation) { o.Score = nil },
 		"no shoot-out":          func(o *Observation) { o.Shootout = nil },
-		"a row less":            func(o *Observation) { o.Incidents = o.Incidents[1:] },
+		"one row less":          func(o *Observation) { o.Incidents = o.Incidents[1:] },
 		"rows in another order": func(o *Observation) { o.Incidents[0], o.Incidents[1] = o.Incidents[1], o.Incidents[0] },
 		"player":                func(o *Observation) { o.Incidents[0].Player = "David Villa" },
 		"assist":                func(o *Observation) { o.Incidents[0].Assist = "" },
@@ -91,7 +95,7 @@ func TestDigestOfChanges(t *testing.T) {
 		o := whole()
 		change(o)
 		if o.Digest() == whole().Digest() {
-			t.Errorf("%s: the digest is the same", name)
+			t.Errorf("%s: the digest did not change", name)
 		}
 	}
 }

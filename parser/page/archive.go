@@ -14,23 +14,24 @@ import (
 	"sync"
 )
 
-// An Archive keeps whole pages that made events in a folder, by the digest in the events' evidence:
-// the page sha256:ab… is the file ab….gz. The folder is bounded; the oldest pages are removed.
+// An Archive stores the pages that made events in a folder. A page's file is named for the digest
+// in the evidence of its events: the page sha256:ab… is the file ab….gz. The folder is bounded: the
+// oldest pages are removed. Goroutines can share an archive.
 type Archive struct {
 	Dir string
 
-	mu   sync.Mutex
-	kept int // pages, by this process
+	mu    sync.Mutex
+	added int // pages added by this process
 }
 
 const (
 	maxArchived      = 5000    // pages
 	maxArchivedBytes = 1 << 30 // compressed
-	pruneEvery       = 50      // pages; the folder may hold so many more
+	pruneEvery       = 50      // pages; the folder can exceed its bounds by as many
 )
 
-// Keep keeps a page, if the folder does not hold it yet. snapshot is its digest.
-func (a *Archive) Keep(p Page, snapshot string) error {
+// Add adds a page, unless the folder has it already. snapshot is the page's digest.
+func (a *Archive) Add(p Page, snapshot string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := os.MkdirAll(a.Dir, 0o755); err != nil {
@@ -52,7 +53,7 @@ func (a *Archive) Keep(p Page, snapshot string) error {
 	if err := os.Rename(name+".new", name); err != nil {
 		return err
 	}
-	if a.kept++; a.kept%pruneEvery != 1 {
+	if a.added++; a.added%pruneEvery != 1 {
 		return nil
 	}
 	return a.prune()
@@ -60,14 +61,14 @@ func (a *Archive) Keep(p Page, snapshot string) error {
 
 const archiveExt = ".gz"
 
-// prune removes the oldest pages, and nothing that is not a page of the archive.
+// prune removes the oldest pages. It leaves other files alone.
 func (a *Archive) prune() error {
 	entries, err := os.ReadDir(a.Dir)
 	if err != nil {
 		return err
 	}
-	var kept []fs.FileInfo
-	var bytes int64
+	var pages []fs.FileInfo
+	var size int64
 	for _, e := range entries {
 		if digest, ok := strings.CutSuffix(e.Name(), archiveExt); !ok || len(digest) != 64 {
 			continue
@@ -79,17 +80,17 @@ func (a *Archive) prune() error {
 		if err != nil {
 			return err
 		}
-		kept, bytes = append(kept, info), bytes+info.Size()
+		pages, size = append(pages, info), size+info.Size()
 	}
-	slices.SortFunc(kept, func(a, b fs.FileInfo) int {
+	slices.SortFunc(pages, func(a, b fs.FileInfo) int {
 		return cmp.Or(a.ModTime().Compare(b.ModTime()), cmp.Compare(a.Name(), b.Name()))
 	})
-	for n := len(kept); n > maxArchived || bytes > maxArchivedBytes; n-- {
-		oldest := kept[len(kept)-n]
+	for n := len(pages); n > maxArchived || size > maxArchivedBytes; n-- {
+		oldest := pages[len(pages)-n]
 		if err := os.Remove(filepath.Join(a.Dir, oldest.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("pruning %s: %w", a.Dir, err)
 		}
-		bytes -= oldest.Size()
+		size -= oldest.Size()
 	}
 	return nil
 }

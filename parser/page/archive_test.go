@@ -19,25 +19,26 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// Pages that made events are kept by their digest, once, and others not.
+// The archive has each page that made events once, by its digest, and no other pages.
 func TestArchive(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pages")
 	p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rd := &poll.Ingester{Store: parsertest.Store(t), Archive: &page.Archive{Dir: dir}, Log: slog.New(slog.DiscardHandler)}
-	w := rd.Track(p, "")
+	in := &poll.Ingester{Store: parsertest.Store(t), Archive: &page.Archive{Dir: dir}, Log: slog.New(slog.DiscardHandler)}
+	tracker := in.Track(p, "")
 	fetched := fmt.Sprintf(parsertest.SmallPage, 0)
-	for i, body := range []string{fetched, fetched, fetched + "<!-- and nothing else -->"} {
-		if _, err := w.Ingest(t.Context(), page.Page{Body: []byte(body), At: time.Now().Add(time.Duration(i) * time.Second)}); err != nil {
+	for i, body := range []string{fetched, fetched, fetched + "<!-- no event -->"} {
+		at := time.Now().Add(time.Duration(i) * time.Second)
+		if _, err := tracker.Ingest(t.Context(), page.Page{Body: []byte(body), At: at}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	entries, err := os.ReadDir(dir)
 	sum := sha256.Sum256([]byte(fetched))
 	if err != nil || len(entries) != 1 || entries[0].Name() != hex.EncodeToString(sum[:])+".gz" {
-		t.Fatalf("%v %v", entries, err)
+		t.Fatalf("the archive has %v, %v, want the one page that made events", entries, err)
 	}
 	f, err := os.Open(filepath.Join(dir, entries[0].Name()))
 	if err != nil {
@@ -49,11 +50,11 @@ func TestArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	if b, err := io.ReadAll(z); string(b) != fetched || err != nil {
-		t.Errorf("%q %v", b, err)
+		t.Errorf("archived %q, %v, want %q", b, err, fetched)
 	}
 }
 
-// The archive is bounded: the oldest pages go, and nothing that is not its own.
+// An archive that is full removes the oldest pages, and no other files.
 func TestArchiveIsBounded(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 5001 {
@@ -70,12 +71,21 @@ func TestArchiveIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &page.Archive{Dir: dir}
-	if err := a.Keep(page.Page{Body: []byte("new")}, "sha256:"+strings.Repeat("f", 64)); err != nil {
+	if err := a.Add(page.Page{Body: []byte("new")}, "sha256:"+strings.Repeat("f", 64)); err != nil {
 		t.Fatal(err)
 	}
-	has := func(name string) bool { _, err := os.Stat(filepath.Join(dir, name)); return err == nil }
 	left, err := os.ReadDir(dir)
-	if err != nil || len(left) != 5001 || !has("notes.gz") || !has(strings.Repeat("f", 64)+".gz") || has(fmt.Sprintf("%064x.gz", 1)) || !has(fmt.Sprintf("%064x.gz", 2)) {
-		t.Errorf("%d files are left, %v", len(left), err)
+	if err != nil || len(left) != 5001 {
+		t.Errorf("%d files are left, %v, want 5001", len(left), err)
+	}
+	for name, want := range map[string]bool{
+		"notes.gz":                      true,
+		strings.Repeat("f", 64) + ".gz": true,
+		fmt.Sprintf("%064x.gz", 1):      false,
+		fmt.Sprintf("%064x.gz", 2):      true,
+	} {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("%s exists: %t, want %t", name, err == nil, want)
+		}
 	}
 }

@@ -1,3 +1,4 @@
-// Package page fetches pages. A [Client] says who it is, obeys robots.txt, spaces its requests to a
-// host, asks only for what has changed and reaches no private address unless it is told to.
+// Package page fetches pages. A [Client] identifies itself, obeys robots.txt, spaces its requests
+// to each host, and asks for a page only if it has changed. It does not connect to private
+// addresses unless [Options] allow it.
 package page

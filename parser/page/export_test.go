@@ -1,4 +1,4 @@
 package page
 
-// NewClientOver is NewClient with a transport of the test's own.
+// NewClientOver is NewClient with a transport that the test provides.
 var NewClientOver = newClient

@@ -16,9 +16,9 @@ import (
 	"github.com/andybalholm/brotli"
 )
 
-// Bounds of one fetch.
+// Limits of one fetch.
 const (
-	fetchTimeout = 20 * time.Second // of each request, its body included
+	fetchTimeout = 20 * time.Second // of each request, including its body
 	maxPage      = 16 << 20         // bytes, decompressed
 	maxRedirects = 5
 )
@@ -26,26 +26,26 @@ const (
 // UserAgent is the User-Agent header of every request.
 const UserAgent = "matchwire (+https://github.com/matchwire/matchwire)"
 
-// A Client fetches pages politely: it says who it is, obeys robots.txt, and spaces its requests to
-// each host. Everything in a process that fetches should share one client.
+// A Client fetches pages politely: it identifies itself, obeys robots.txt, and spaces its requests
+// to each host. All goroutines of a process should share one client.
 type Client struct{ http *http.Client }
 
-// NewClient returns a client. Proxies are those of the environment variables HTTP_PROXY, HTTPS_PROXY
-// and NO_PROXY.
+// NewClient returns a client. It uses the proxies that the environment variables HTTP_PROXY,
+// HTTPS_PROXY and NO_PROXY name.
 func NewClient(o Options) *Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	if !o.PrivateAddresses {
-		guard(t)
+		restrictToPublic(t)
 	}
 	return newClient(t, o)
 }
 
 func newClient(transport *http.Transport, o Options) *Client {
-	transport.DisableCompression = true // decompress does it: Go's transport supports gzip only
+	transport.DisableCompression = true // see decompress: the transport itself only supports gzip
 	transport.ResponseHeaderTimeout = fetchTimeout
 	transport.MaxResponseHeaderBytes = 64 << 10
 	return &Client{&http.Client{
-		Transport: newPolite(transport, o),
+		Transport: newPoliteTransport(transport, o),
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) > maxRedirects {
 				return fmt.Errorf("more than %d redirects", maxRedirects)
@@ -55,16 +55,16 @@ func newClient(transport *http.Transport, o Options) *Client {
 	}}
 }
 
-// keepTLS refuses a redirect from https to http, where the page could be changed on its way.
+// keepTLS returns an error for a redirect from https to http, where others could change the page.
 func keepTLS(from, to *url.URL) error {
 	if from.Scheme == "https" && to.Scheme != "https" {
-		return fmt.Errorf("a redirect from https to %s", to.Redacted())
+		return fmt.Errorf("redirect from https to %s", to.Redacted())
 	}
 	return nil
 }
 
-// A Fetcher fetches one URL repeatedly, and asks the site for the page only if it has changed. It is
-// for one goroutine.
+// A Fetcher fetches one URL repeatedly. After the first time it asks the site for the page only if
+// the page has changed. Only one goroutine can use it.
 type Fetcher struct {
 	client *Client
 	url    *url.URL
@@ -73,14 +73,14 @@ type Fetcher struct {
 	took           atomic.Int64 // nanoseconds, see Took
 }
 
-// Fetcher returns a fetcher of an http or https URL.
+// Fetcher returns a fetcher for an http or https URL.
 func (c *Client) Fetcher(rawURL string) (*Fetcher, error) {
 	u, err := CheckURL(rawURL)
 	return &Fetcher{client: c, url: u}, err
 }
 
-// Fetch fetches the page. It fails with [ErrUnchanged] if the page has not changed, with a
-// [RefusedError] if the site or its robots.txt refuses it, and with a [BusyError] if too many
+// Fetch fetches the page. It returns [ErrUnchanged] if the page has not changed. It returns a
+// [RefusedError] if the site or its robots.txt refuses the page, and a [BusyError] if too many
 // requests wait for the host.
 func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url.String(), nil)
@@ -122,9 +122,9 @@ func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 	return page, nil
 }
 
-// decompress decompresses the body, up to maxPage bytes.
+// decompress returns the decompressed body. A body of more than maxPage bytes is an error.
 func decompress(resp *http.Response) ([]byte, error) {
-	var from io.Reader = resp.Body
+	var plain io.Reader = resp.Body
 	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 	case "gzip", "x-gzip":
@@ -132,13 +132,13 @@ func decompress(resp *http.Response) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("decompressing the page: %w", err)
 		}
-		from = z
+		plain = z
 	case "br":
-		from = brotli.NewReader(resp.Body)
+		plain = brotli.NewReader(resp.Body)
 	default:
-		return nil, fmt.Errorf("the page is compressed as %q, which nobody asked for", encoding)
+		return nil, fmt.Errorf("the page has Content-Encoding %q: want gzip, br or none", encoding)
 	}
-	body, err := io.ReadAll(io.LimitReader(from, maxPage+1))
+	body, err := io.ReadAll(io.LimitReader(plain, maxPage+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading the page: %w", err)
 	}
@@ -148,24 +148,25 @@ func decompress(resp *http.Response) ([]byte, error) {
 	return body, nil
 }
 
-// timing measures how long the site takes to begin its answer to the last request of a fetch.
+// timing returns a trace that sets f.took.
 func (f *Fetcher) timing() *httptrace.ClientTrace {
-	var asked atomic.Int64
+	var sent atomic.Int64
 	return &httptrace.ClientTrace{
-		WroteRequest:         func(httptrace.WroteRequestInfo) { asked.Store(time.Now().UnixNano()) },
-		GotFirstResponseByte: func() { f.took.Store(int64(time.Since(time.Unix(0, asked.Load())))) },
+		WroteRequest:         func(httptrace.WroteRequestInfo) { sent.Store(time.Now().UnixNano()) },
+		GotFirstResponseByte: func() { f.took.Store(int64(time.Since(time.Unix(0, sent.Load())))) },
 	}
 }
 
-// Took returns how long the site took to begin its latest answer. Waiting for a slot at the host does
-// not count.
+// Took returns the time from the latest request to the first byte of its response. The wait for a
+// slot at the host is not part of it.
 func (f *Fetcher) Took() time.Duration { return time.Duration(f.took.Load()) }
 
-// Forget makes the next Fetch return the page even if it has not changed, because the latest one
+// Forget makes the next Fetch return the page even if it has not changed. It is for pages that
 // could not be ingested.
 func (f *Fetcher) Forget() { f.etag, f.modified = "", "" }
 
-// retryAfter parses a Retry-After header. A longer wait than maxRetryAfter is cut.
+// retryAfter parses a Retry-After header. It returns at most maxRetryAfter, and 0 if there is no
+// valid header.
 func retryAfter(h string) time.Duration {
 	if n, err := strconv.Atoi(h); err == nil && n > 0 {
 		return min(time.Duration(min(n, 1<<30))*time.Second, maxRetryAfter)

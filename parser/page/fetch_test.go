@@ -30,8 +30,9 @@ func TestFetch(t *testing.T) {
 		fmt.Fprint(w, "<p>Mbapp\xe9")
 	})
 	fetched, err := f.Fetch(t.Context())
-	if err != nil || !strings.HasPrefix(fetched.URL, s.URL) || fetched.Header.Get("Content-Type") == "" || fetched.At.IsZero() {
-		t.Fatalf("%+v %v", fetched, err)
+	if err != nil || !strings.HasPrefix(fetched.URL, s.URL) || fetched.Header.Get("Content-Type") == "" ||
+		fetched.At.IsZero() {
+		t.Fatalf("fetched %+v, %v", fetched, err)
 	}
 	if ua := s.Requests()[0].UserAgent(); ua != page.UserAgent {
 		t.Errorf("User-Agent %q", ua)
@@ -41,37 +42,40 @@ func TestFetch(t *testing.T) {
 	}
 	f.Forget()
 	if _, err := f.Fetch(t.Context()); err != nil {
-		t.Errorf("forgotten page: %v", err)
+		t.Errorf("the page after Forget: %v", err)
 	}
 	s.Answer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) })
 	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirects") {
-		t.Errorf("redirects without end: %v", err)
+		t.Errorf("endless redirects: %v", err)
 	}
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 17<<20)) })
 	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
-		t.Errorf("a page without end: %v", err)
+		t.Errorf("a page of 17 MiB: %v", err)
 	}
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
 	var refused *page.RefusedError
-	if _, err := f.Fetch(t.Context()); !errors.As(err, &refused) || refused.Status != 429 || refused.Wait != 7*time.Second {
+	if _, err := f.Fetch(t.Context()); !errors.As(err, &refused) || refused.Status != 429 ||
+		refused.Wait != 7*time.Second {
 		t.Errorf("429: %v", err)
 	}
-	// Within the 7 seconds nobody asks the host for anything.
+	// No request goes to the host within the 7 seconds.
 	other, err := client.Fetcher(s.URL + "/other")
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := s.Count()
-	if _, err := other.Fetch(t.Context()); !errors.As(err, &refused) || refused.Wait <= 0 || refused.Wait > 7*time.Second || s.Count() != before {
-		t.Errorf("asked again: %v, %d requests more", err, s.Count()-before)
+	_, err = other.Fetch(t.Context())
+	if !errors.As(err, &refused) || refused.Wait <= 0 || refused.Wait > 7*time.Second || s.Count() != before {
+		t.Errorf("a fetch within Retry-After: %v, %d more requests", err, s.Count()-before)
 	}
-	for _, bad := range []string{"", "ftp://x/", "http://", "file:///etc/passwd", "http://user:" + testenv.Secret + "@[bad"} {
+	for _, bad := range []string{"", "ftp://x/", "http://", "file:///etc/passwd",
+		"http://user:" + testenv.Secret + "@[bad"} {
 		_, err := client.Fetcher(bad)
 		if err == nil {
-			t.Errorf("URL %q is taken", bad)
+			t.Errorf("URL %q is accepted", bad)
 		}
 		testenv.NoSecret(t, err)
 	}

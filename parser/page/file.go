@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// ReadPage reads a saved page, which is compressed if its name ends in .gz. A page that is larger
-// than one that can be fetched is refused.
+// ReadPage reads a saved page. It decompresses a file whose name ends in .gz. A page that is too
+// large to be fetched is an error.
 func ReadPage(folder fs.FS, file string) (Page, error) {
 	body, err := fs.ReadFile(folder, file)
 	if err == nil && strings.HasSuffix(file, ".gz") {
 		body, err = gunzip(body)
 	}
 	if err == nil && len(body) > maxPage {
-		err = fmt.Errorf("larger than %d MiB", maxPage>>20)
+		err = fmt.Errorf("the page is larger than %d MiB", maxPage>>20)
 	}
 	if err != nil {
 		return Page{}, fmt.Errorf("%s: %w", file, err)

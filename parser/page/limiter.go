@@ -8,14 +8,14 @@ import (
 )
 
 // A HostLimiter spaces the requests to each host. Clients that fetch from the same hosts should
-// share one: see [poll.RedisLimiter].
+// share one, such as poll.RedisLimiter. Goroutines can share a HostLimiter.
 type HostLimiter interface {
-	// Reserve reserves the next slot at a host, gap after the previous one, and returns how long
-	// to wait for it. The error is a [RefusedError] if the host is paused, and a [BusyError] if
-	// the next free slot is more than most away.
-	Reserve(ctx context.Context, host string, gap, most time.Duration) (time.Duration, error)
-	// Pause lets no request to the host begin for a while. A longer pause is not shortened.
-	Pause(ctx context.Context, host string, long time.Duration) error
+	// Reserve reserves the next slot at a host, which begins gap after the previous one. It returns
+	// how long to wait for the slot. The error is a [RefusedError] if the host is paused, and a
+	// [BusyError] if the wait would be longer than maxWait.
+	Reserve(ctx context.Context, host string, gap, maxWait time.Duration) (time.Duration, error)
+	// Pause makes Reserve refuse slots at a host for d. It does not shorten a longer pause.
+	Pause(ctx context.Context, host string, d time.Duration) error
 }
 
 // A localLimiter spaces the requests of one process.
@@ -24,9 +24,10 @@ type localLimiter struct {
 	hosts map[string]*hostSlots
 }
 
-// hostSlots are the next free slot of a host, and the end of its pause.
-type hostSlots struct{ next, paused time.Time }
+// A hostSlots holds when a host's next slot is free, and when its pause ends.
+type hostSlots struct{ next, pausedUntil time.Time }
 
+// host returns the slots of a host. The caller must hold l.mu.
 func (l *localLimiter) host(name string) *hostSlots {
 	if l.hosts == nil {
 		l.hosts = map[string]*hostSlots{}
@@ -37,26 +38,28 @@ func (l *localLimiter) host(name string) *hostSlots {
 	return l.hosts[name]
 }
 
-func (l *localLimiter) Reserve(_ context.Context, host string, gap, most time.Duration) (time.Duration, error) {
+// Reserve implements [HostLimiter].
+func (l *localLimiter) Reserve(_ context.Context, host string, gap, maxWait time.Duration) (time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h, now := l.host(host), time.Now()
-	if h.paused.After(now) {
-		return 0, &RefusedError{http.StatusTooManyRequests, h.paused.Sub(now)}
+	if h.pausedUntil.After(now) {
+		return 0, &RefusedError{http.StatusTooManyRequests, h.pausedUntil.Sub(now)}
 	}
 	wait := max(0, h.next.Sub(now))
-	if wait > most {
+	if wait > maxWait {
 		return 0, &BusyError{wait}
 	}
 	h.next = now.Add(wait + gap)
 	return wait, nil
 }
 
-func (l *localLimiter) Pause(_ context.Context, host string, long time.Duration) error {
+// Pause implements [HostLimiter].
+func (l *localLimiter) Pause(_ context.Context, host string, d time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if h, until := l.host(host), time.Now().Add(long); until.After(h.paused) {
-		h.paused = until
+	if h, until := l.host(host), time.Now().Add(d); until.After(h.pausedUntil) {
+		h.pausedUntil = until
 	}
 	return nil
 }

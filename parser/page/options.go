@@ -1,21 +1,20 @@
 package page
 
-import (
-	"time"
-)
+import "time"
 
-// Options say how a client treats the sites it fetches from. The zero value is fit for use.
+// Options say how a client treats the sites that it fetches from. The zero value is ready to use.
 type Options struct {
-	// PerHost is the least time between two requests to one host; 0 means 250 ms. A Crawl-delay in
-	// the host's robots.txt makes it longer.
+	// PerHost is the shortest time between two requests to one host. 0 means 250 ms. A longer
+	// Crawl-delay in the host's robots.txt replaces it.
 	PerHost time.Duration
-	// IgnoreRobots fetches what a robots.txt forbids. It is for sites of your own.
+	// IgnoreRobots allows pages that robots.txt forbids. It is for your own sites.
 	IgnoreRobots bool
 	// PrivateAddresses allows pages of this machine and of private networks.
 	PrivateAddresses bool
-	// Patience is how long a request waits for a slot at a host; 0 means 30 s. After that it fails
-	// with a [BusyError].
-	Patience time.Duration
-	// Limiter spaces the requests to each host; nil spaces those of this client alone.
+	// MaxWait is how long a request waits for a slot at a host before it fails with a [BusyError].
+	// 0 means 30 s.
+	MaxWait time.Duration
+	// Limiter spaces the requests to each host. If it is nil, the client spaces its own requests
+	// only.
 	Limiter HostLimiter
 }

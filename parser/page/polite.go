@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,19 +14,19 @@ import (
 )
 
 const (
-	defaultPerHost  = 250 * time.Millisecond
-	maxPerHost      = time.Minute // longest Crawl-delay that is honoured
-	atOnce          = 2           // requests in flight to one host
-	defaultPatience = 30 * time.Second
-	robotsAge       = 24 * time.Hour
-	robotsRetry     = 5 * time.Minute // after a robots.txt could not be fetched
-	robotsAgain     = 5 * time.Second // the same if there is no older one
-	maxRobots       = 512 << 10       // bytes of robots.txt that are parsed: the least that RFC 9309 asks for
-	maxRetryAfter   = 24 * time.Hour  // longest Retry-After that is honoured
+	defaultPerHost   = 250 * time.Millisecond
+	maxPerHost       = time.Minute // longest Crawl-delay that is honoured
+	maxInFlight      = 2           // requests to one host
+	defaultMaxWait   = 30 * time.Second
+	robotsTTL        = 24 * time.Hour
+	robotsRetry      = 5 * time.Minute // after robots.txt could not be fetched again
+	robotsFirstRetry = 5 * time.Second // after robots.txt could not be fetched for the first time
+	maxRobots        = 512 << 10       // bytes of robots.txt that are parsed, the minimum of RFC 9309
+	maxRetryAfter    = 24 * time.Hour  // longest Retry-After that is honoured
 )
 
-// polite is a transport that keeps to the options, redirects included.
-type polite struct {
+// A politeTransport applies the options to every request, including those of redirects.
+type politeTransport struct {
 	next    http.RoundTripper
 	options Options
 
@@ -33,63 +34,66 @@ type polite struct {
 	hosts map[string]*host
 }
 
-// A host holds what is known of one scheme and host.
+// A host is the state of one scheme and host.
 type host struct {
 	name     string              // scheme and host
-	inFlight *semaphore.Weighted // requests in flight
+	inFlight *semaphore.Weighted // bounds the requests in flight
 	gap      atomic.Int64        // between two requests, nanoseconds
 
-	fetching *semaphore.Weighted // held while robots.txt is fetched; other requests wait for it
-	robots   *robotstxt.Group
-	until    time.Time // when robots.txt is fetched again
-	failed   error     // why there is no robots.txt yet
+	robotsLock    *semaphore.Weighted // guards the fields below; held while robots.txt is fetched
+	robots        *robotstxt.Group    // nil until robots.txt is fetched
+	robotsExpires time.Time           // when to fetch robots.txt again
+	robotsErr     error               // why robots is nil
 }
 
-func newPolite(next http.RoundTripper, o Options) *polite {
+// newPoliteTransport returns a transport that sends requests through next.
+func newPoliteTransport(next http.RoundTripper, o Options) *politeTransport {
 	if o.PerHost <= 0 {
 		o.PerHost = defaultPerHost
 	}
-	if o.Patience <= 0 {
-		o.Patience = defaultPatience
+	if o.MaxWait <= 0 {
+		o.MaxWait = defaultMaxWait
 	}
 	if o.Limiter == nil {
 		o.Limiter = &localLimiter{}
 	}
-	return &polite{next: next, options: o, hosts: map[string]*host{}}
+	return &politeTransport{next: next, options: o, hosts: map[string]*host{}}
 }
 
-// RoundTrip sends a request when the host has a slot for it. It fails with a [RefusedError] if the
+// RoundTrip sends a request once the host has a slot for it. The error is a [RefusedError] if the
 // host's robots.txt forbids the page.
-func (p *polite) RoundTrip(r *http.Request) (*http.Response, error) {
-	h := p.host(r.URL.Scheme + "://" + r.URL.Host)
+func (p *politeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	h := p.host(r.URL)
 	if !p.options.IgnoreRobots {
-		if err := p.allowed(h, r); err != nil {
+		if err := p.checkRobots(h, r); err != nil {
 			return nil, err
 		}
 	}
 	return p.send(h, r)
 }
 
-func (p *polite) host(name string) *host {
+// host returns the state of a URL's host.
+func (p *politeTransport) host(u *url.URL) *host {
+	name := u.Scheme + "://" + u.Host
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := p.hosts[name]
 	if h == nil {
-		h = &host{name: name, inFlight: semaphore.NewWeighted(atOnce), fetching: semaphore.NewWeighted(1)}
+		h = &host{name: name, inFlight: semaphore.NewWeighted(maxInFlight), robotsLock: semaphore.NewWeighted(1)}
 		h.gap.Store(int64(p.options.PerHost))
 		p.hosts[name] = h
 	}
 	return h
 }
 
-// send waits until few enough requests to the host are in flight, then for a slot. The request
-// stays in flight until its body is closed. Its timeout starts after the waiting, which is not the
-// site's doing.
-func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
+// send waits until fewer than maxInFlight requests to the host are in flight, and then for a slot.
+// A request is in flight until its body is closed. The timeout does not include the wait, because
+// the site has no part in that.
+func (p *politeTransport) send(h *host, r *http.Request) (*http.Response, error) {
 	if err := p.acquire(r.Context(), h.inFlight); err != nil {
 		return nil, err
 	}
-	if err := p.awaitSlot(r.Context(), h); err != nil {
+	if err := p.waitForSlot(r.Context(), h); err != nil {
 		h.inFlight.Release(1)
 		return nil, err
 	}
@@ -101,32 +105,32 @@ func (p *polite) send(h *host, r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
-		if long := min(retryAfter(resp.Header.Get("Retry-After")), maxRetryAfter); long > 0 {
-			if err := p.options.Limiter.Pause(r.Context(), h.name, long); err != nil {
+		if wait := retryAfter(resp.Header.Get("Retry-After")); wait > 0 {
+			if err := p.options.Limiter.Pause(r.Context(), h.name, wait); err != nil {
 				resp.Body.Close()
 				release()
 				return nil, err
 			}
 		}
 	}
-	resp.Body = &releasing{resp.Body, release}
+	resp.Body = &releasingBody{resp.Body, release}
 	return resp, nil
 }
 
-// acquire acquires a semaphore of a host, and fails with a [BusyError] after Patience.
-func (p *polite) acquire(ctx context.Context, of *semaphore.Weighted) error {
-	waiting, enough := context.WithTimeout(ctx, p.options.Patience)
-	defer enough()
-	err := of.Acquire(waiting, 1)
+// acquire acquires a semaphore of a host. It fails with a [BusyError] after MaxWait.
+func (p *politeTransport) acquire(ctx context.Context, s *semaphore.Weighted) error {
+	bounded, cancel := context.WithTimeout(ctx, p.options.MaxWait)
+	defer cancel()
+	err := s.Acquire(bounded, 1)
 	if err != nil && ctx.Err() == nil {
-		return &BusyError{p.options.Patience}
+		return &BusyError{p.options.MaxWait}
 	}
 	return err
 }
 
-// awaitSlot reserves a slot at the host and waits for it.
-func (p *polite) awaitSlot(ctx context.Context, h *host) error {
-	wait, err := p.options.Limiter.Reserve(ctx, h.name, time.Duration(h.gap.Load()), p.options.Patience)
+// waitForSlot reserves a slot at the host and waits for it.
+func (p *politeTransport) waitForSlot(ctx context.Context, h *host) error {
+	wait, err := p.options.Limiter.Reserve(ctx, h.name, time.Duration(h.gap.Load()), p.options.MaxWait)
 	if err != nil || wait <= 0 {
 		return err
 	}
@@ -138,12 +142,13 @@ func (p *polite) awaitSlot(ctx context.Context, h *host) error {
 	}
 }
 
-type releasing struct {
+// A releasingBody calls release when it is closed.
+type releasingBody struct {
 	io.ReadCloser
 	release func()
 }
 
-func (b *releasing) Close() error {
+func (b *releasingBody) Close() error {
 	defer b.release()
 	return b.ReadCloser.Close()
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-func fetcher(t *testing.T, m page.Options, url string) *page.Fetcher {
+func fetcher(t *testing.T, o page.Options, url string) *page.Fetcher {
 	t.Helper()
-	f, err := page.NewClient(m).Fetcher(url)
+	f, err := page.NewClient(o).Fetcher(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,11 +30,12 @@ func fetcher(t *testing.T, m page.Options, url string) *page.Fetcher {
 
 var quick = page.Options{PerHost: time.Millisecond, PrivateAddresses: true}
 
-// Pages arrive as they are, however they were compressed; a bomb does not.
+// A page is decompressed whatever its encoding. One that is too large when decompressed is an
+// error.
 func TestCompression(t *testing.T) {
 	s := parsertest.NewSite(t)
 	f := fetcher(t, quick, s.URL)
-	pack := func(encoding string, body []byte) []byte {
+	compress := func(encoding string, body []byte) []byte {
 		var b bytes.Buffer
 		switch encoding {
 		case "gzip":
@@ -60,28 +61,28 @@ func TestCompression(t *testing.T) {
 		})
 	}
 	for _, encoding := range []string{"gzip", "br", "identity"} {
-		answer(encoding, pack(encoding, []byte("<p>Rondón")))
+		answer(encoding, compress(encoding, []byte("<p>Rondón")))
 		if page, err := f.Fetch(t.Context()); err != nil || string(page.Body) != "<p>Rondón" {
 			t.Errorf("%s: %q %v", encoding, page.Body, err)
 		}
-		answer(encoding, pack(encoding, make([]byte, 17<<20)))
+		answer(encoding, compress(encoding, make([]byte, 17<<20)))
 		if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
-			t.Errorf("%s bomb: %v", encoding, err)
+			t.Errorf("a page of 17 MiB as %s: %v", encoding, err)
 		}
 	}
-	whole := pack("gzip", []byte(strings.Repeat("<p>Rondón", 1000)))
+	whole := compress("gzip", []byte(strings.Repeat("<p>Rondón", 1000)))
 	answer("gzip", whole[:len(whole)/2])
 	if _, err := f.Fetch(t.Context()); err == nil {
-		t.Error("half a page passes for one")
+		t.Error("half a compressed page is accepted")
 	}
 	answer("zstd", whole)
 	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), `"zstd"`) {
-		t.Errorf("an encoding nobody asked for: %v", err)
+		t.Errorf("an encoding that was not asked for: %v", err)
 	}
 }
 
-// robots.txt is obeyed: what it forbids is not asked for, a server that fails
-// to give it is left alone, one that has none is free.
+// A page that robots.txt forbids is not requested. A robots.txt that cannot be fetched forbids all
+// pages, and one that does not exist forbids none.
 func TestRobots(t *testing.T) {
 	s := parsertest.NewSite(t)
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>page") })
@@ -90,22 +91,25 @@ func TestRobots(t *testing.T) {
 		t.Errorf("allowed: %v", err)
 	}
 	var refused *page.RefusedError
-	if _, err := fetcher(t, quick, s.URL+"/private/1").Fetch(t.Context()); !errors.As(err, &refused) || !refused.Forbidden() || !strings.Contains(err.Error(), "robots.txt forbids it") {
+	_, err := fetcher(t, quick, s.URL+"/private/1").Fetch(t.Context())
+	if !errors.As(err, &refused) || !refused.Forbidden() || !strings.Contains(err.Error(), "robots.txt forbids the page") {
 		t.Errorf("forbidden: %v", err)
 	}
-	if _, err := fetcher(t, page.Options{PerHost: time.Millisecond, IgnoreRobots: true, PrivateAddresses: true}, s.URL+"/private/1").Fetch(t.Context()); err != nil {
-		t.Errorf("a site of one's own: %v", err)
+	ignoring := quick
+	ignoring.IgnoreRobots = true
+	if _, err := fetcher(t, ignoring, s.URL+"/private/1").Fetch(t.Context()); err != nil {
+		t.Errorf("IgnoreRobots: %v", err)
 	}
 	before := s.Count()
 	s.Robots = "User-agent: *\nDisallow: /\n"
 	if _, err := fetcher(t, quick, s.URL+"/match").Fetch(t.Context()); !errors.As(err, &refused) || s.Count() != before {
-		t.Errorf("all forbidden: %v", err)
+		t.Errorf("all pages forbidden: %v", err)
 	}
-	// A redirect is asked about as well.
+	// The target of a redirect is checked too.
 	other := parsertest.NewSite(t)
 	other.Answer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, s.URL+"/match", http.StatusFound) })
 	if _, err := fetcher(t, quick, other.URL+"/x").Fetch(t.Context()); !errors.As(err, &refused) || s.Count() != before {
-		t.Errorf("redirected to what is forbidden: %v", err)
+		t.Errorf("redirect to a forbidden page: %v", err)
 	}
 
 	status := http.StatusNotFound
@@ -120,13 +124,13 @@ func TestRobots(t *testing.T) {
 	}
 	status = http.StatusServiceUnavailable
 	if _, err := fetcher(t, quick, plain.URL).Fetch(t.Context()); !errors.As(err, &refused) || refused.Forbidden() {
-		t.Errorf("a robots.txt that cannot be had: %v", err)
+		t.Errorf("a robots.txt that cannot be fetched: %v", err)
 	}
 }
 
-// A robots.txt may stand behind five redirects, and a Crawl-delay is waited for
-// without blaming the site.
-func TestRobotsElsewhere(t *testing.T) {
+// Up to five redirects to robots.txt are followed. The client waits as long as its Crawl-delay
+// says.
+func TestRobotsBehindRedirects(t *testing.T) {
 	hops := 5
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := 0
@@ -161,31 +165,31 @@ func TestRobotsElsewhere(t *testing.T) {
 		t.Errorf("three pages of a host with a Crawl-delay of 0.3 s took %v", took)
 	}
 	hops = 6
-	if _, err := fetcher(t, quick, server.URL+"/m").Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirects") {
+	if _, err := fetcher(t, quick, server.URL+"/m").Fetch(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "redirects") {
 		t.Errorf("%d redirects: %v", hops, err)
 	}
 }
 
-// Requests to a host keep their distance, and only two are under way at once,
-// whoever makes them.
-func TestPace(t *testing.T) {
+// The requests of all goroutines to one host are spaced, and only two are in flight at a time.
+func TestRequestsAreSpaced(t *testing.T) {
 	var mu sync.Mutex
 	var times []time.Time
-	var under, most atomic.Int64
+	var inFlight, most atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		mu.Lock()
 		times = append(times, time.Now())
 		mu.Unlock()
-		n := under.Add(1)
-		defer under.Add(-1)
+		n := inFlight.Add(1)
+		defer inFlight.Add(-1)
 		for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
 		}
 		time.Sleep(150 * time.Millisecond)
 		fmt.Fprint(w, "<p>page")
 	}))
 	defer server.Close()
-	const apart = 40 * time.Millisecond
-	client := page.NewClient(page.Options{PerHost: apart, IgnoreRobots: true, PrivateAddresses: true})
+	const gap = 40 * time.Millisecond
+	client := page.NewClient(page.Options{PerHost: gap, IgnoreRobots: true, PrivateAddresses: true})
 	var running sync.WaitGroup
 	for range 8 {
 		running.Go(func() {
@@ -200,15 +204,15 @@ func TestPace(t *testing.T) {
 	}
 	running.Wait()
 	if most.Load() > 2 || len(times) != 8 {
-		t.Errorf("%d requests, %d at once", len(times), most.Load())
+		t.Errorf("%d requests, at most %d in flight, want 8 and 2", len(times), most.Load())
 	}
-	if took := times[7].Sub(times[0]); took < 7*apart {
-		t.Errorf("8 requests within %v, want them %v apart", took, apart)
+	if took := times[7].Sub(times[0]); took < 7*gap {
+		t.Errorf("8 requests within %v, want them %v apart", took, gap)
 	}
 }
 
-// A page over TLS is not followed to where anybody can change it.
-func TestRedirectAwayFromTLS(t *testing.T) {
+// A redirect from https to http is not followed.
+func TestRedirectFromHTTPSToHTTP(t *testing.T) {
 	plain := parsertest.NewSite(t)
 	server := httptest.NewTLSServer(http.RedirectHandler(plain.URL, http.StatusFound))
 	defer server.Close()
@@ -217,7 +221,8 @@ func TestRedirectAwayFromTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirect from https") || plain.Count() > 0 {
+	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirect from https") ||
+		plain.Count() > 0 {
 		t.Errorf("%v, %d requests", err, plain.Count())
 	}
 }

@@ -14,14 +14,15 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// reserved are ranges that are not public, though [netip.Addr] takes them for public.
+// reserved has the ranges that are not public although the methods of [netip.Addr] do not say so.
 var reserved = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
 	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2002::/16"),
 }
 
-func public(ip netip.Addr) bool {
+// isPublic reports whether ip is an address of the public Internet.
+func isPublic(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	for _, r := range reserved {
 		if r.Contains(ip) {
@@ -31,38 +32,64 @@ func public(ip netip.Addr) bool {
 	return ip.IsGlobalUnicast() && !ip.IsPrivate()
 }
 
-// IsPrivate reports whether a URL names a private address, without resolving its host.
+// IsPrivate reports whether the host of a URL is a private address or localhost. It does not
+// resolve names.
 func IsPrivate(u *url.URL) bool {
 	if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
-		return !public(ip)
+		return !isPublic(ip)
 	}
 	name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
-// LeadsPrivate reports whether the host of a URL resolves to a private address now. The address is
-// checked again when the page is fetched.
-func LeadsPrivate(ctx context.Context, u *url.URL) bool {
+// ResolvesToPrivate reports whether the host of a URL now resolves to a private address. Fetch
+// checks the address again.
+func ResolvesToPrivate(ctx context.Context, u *url.URL) bool {
 	if IsPrivate(u) {
 		return true
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
-	return err == nil && slices.ContainsFunc(ips, func(ip netip.Addr) bool { return !public(ip) })
+	return err == nil && slices.ContainsFunc(ips, func(ip netip.Addr) bool { return !isPublic(ip) })
 }
 
-// guard lets a transport connect to public addresses only, and to the proxies of the environment.
-// The address is checked when it is dialed, so a name that resolves differently later gains nothing.
-// A proxy resolves names itself; addresses in URLs are checked for it too.
-func guard(t *http.Transport) {
-	open := &net.Dialer{Timeout: fetchTimeout, KeepAlive: 30 * time.Second}
-	closed := &net.Dialer{Timeout: open.Timeout, KeepAlive: open.KeepAlive, Control: func(_, address string, _ syscall.RawConn) error {
-		at, err := netip.ParseAddrPort(address)
-		if err != nil || !public(at.Addr()) {
-			return &PrivateError{address}
+// restrictToPublic makes a transport connect to public addresses and the environment's proxies
+// only. It checks an address when it is dialed, so a name cannot resolve to another address after
+// the check. A proxy resolves names itself; for it, only URLs that contain an address are checked.
+func restrictToPublic(t *http.Transport) {
+	anyDialer := &net.Dialer{Timeout: fetchTimeout, KeepAlive: 30 * time.Second}
+	publicDialer := &net.Dialer{
+		Timeout: anyDialer.Timeout, KeepAlive: anyDialer.KeepAlive,
+		Control: func(_, address string, _ syscall.RawConn) error {
+			addrPort, err := netip.ParseAddrPort(address)
+			if err != nil || !isPublic(addrPort.Addr()) {
+				return &PrivateError{address}
+			}
+			return nil
+		},
+	}
+	proxies := proxyAddresses()
+	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if proxies[address] {
+			return anyDialer.DialContext(ctx, network, address)
 		}
-		return nil
-	}}
-	proxies := map[string]bool{}
+		return publicDialer.DialContext(ctx, network, address)
+	}
+	if proxyFor := t.Proxy; proxyFor != nil {
+		t.Proxy = func(r *http.Request) (*url.URL, error) {
+			proxy, err := proxyFor(r)
+			if proxy != nil && err == nil {
+				if ip, perr := netip.ParseAddr(r.URL.Hostname()); perr == nil && !isPublic(ip) {
+					return nil, &PrivateError{r.URL.Hostname()}
+				}
+			}
+			return proxy, err
+		}
+	}
+}
+
+// proxyAddresses returns the addresses, as host:port, of the proxies that the environment names.
+func proxyAddresses() map[string]bool {
+	addresses := map[string]bool{}
 	env := httpproxy.FromEnvironment()
 	for _, p := range []string{env.HTTPProxy, env.HTTPSProxy} {
 		if !strings.Contains(p, "://") {
@@ -76,24 +103,8 @@ func guard(t *http.Transport) {
 			if port == "" {
 				port = "80"
 			}
-			proxies[net.JoinHostPort(u.Hostname(), port)] = true
+			addresses[net.JoinHostPort(u.Hostname(), port)] = true
 		}
 	}
-	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		if proxies[address] {
-			return open.DialContext(ctx, network, address)
-		}
-		return closed.DialContext(ctx, network, address)
-	}
-	if through := t.Proxy; through != nil {
-		t.Proxy = func(r *http.Request) (*url.URL, error) {
-			proxy, err := through(r)
-			if proxy != nil && err == nil {
-				if ip, perr := netip.ParseAddr(r.URL.Hostname()); perr == nil && !public(ip) {
-					return nil, &PrivateError{r.URL.Hostname()}
-				}
-			}
-			return proxy, err
-		}
-	}
+	return addresses
 }

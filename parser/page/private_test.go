@@ -12,14 +12,15 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// Pages of this machine and of private networks are not fetched unless that is
-// allowed, however their names are written and wherever redirects lead.
+// Pages of this machine and of private networks are not fetched unless the options allow it,
+// however the address is written.
 func TestPrivateAddresses(t *testing.T) {
 	s := parsertest.NewSite(t)
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "secret") })
 	client := page.NewClient(page.Options{IgnoreRobots: true})
 	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), ":")
-	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "127.1.2.3", "0.0.0.0", "[::ffff:127.0.0.1]", "169.254.169.254", "10.0.0.1", "192.168.1.1", "100.64.0.1", "[fd00::1]", "[64:ff9b::7f00:1]"} {
+	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "127.1.2.3", "0.0.0.0", "[::ffff:127.0.0.1]",
+		"169.254.169.254", "10.0.0.1", "192.168.1.1", "100.64.0.1", "[fd00::1]", "[64:ff9b::7f00:1]"} {
 		raw := "http://" + host + ":" + port + "/"
 		f, err := client.Fetcher(raw)
 		if err != nil {
@@ -33,15 +34,15 @@ func TestPrivateAddresses(t *testing.T) {
 		}
 		u, err := page.CheckURL(raw)
 		if err != nil || !page.IsPrivate(u) {
-			t.Errorf("%s does not pass for private: %v", host, err)
+			t.Errorf("IsPrivate is false for %s (%v)", host, err)
 		}
 	}
 	for _, host := range []string{"93.184.216.34", "example.org", "[2606:2800:220:1:248:1893:25c8:1946]"} {
 		if u, err := page.CheckURL("https://" + host + "/"); err != nil || page.IsPrivate(u) {
-			t.Errorf("%s passes for private: %v", host, err)
+			t.Errorf("IsPrivate is true for %s (%v)", host, err)
 		}
 	}
 	if s.Count() != 0 {
-		t.Errorf("the site was asked %d times", s.Count())
+		t.Errorf("%d requests reached the site", s.Count())
 	}
 }

@@ -5,53 +5,56 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/temoto/robotstxt"
 )
 
-// allowed checks a request against the host's robots.txt. As RFC 9309 demands, a robots.txt that does
-// not exist allows everything, and one that cannot be fetched nothing.
-func (p *polite) allowed(h *host, r *http.Request) error {
-	if err := p.acquire(r.Context(), h.fetching); err != nil {
+// checkRobots returns a [RefusedError] if the host's robots.txt forbids a request. As RFC 9309
+// demands, a robots.txt that does not exist allows everything, and one that cannot be fetched
+// allows nothing.
+func (p *politeTransport) checkRobots(h *host, r *http.Request) error {
+	if err := p.acquire(r.Context(), h.robotsLock); err != nil {
 		return err
 	}
-	defer h.fetching.Release(1)
-	if now := time.Now(); now.After(h.until) {
-		group, err := p.robots(r)
+	defer h.robotsLock.Release(1)
+	if now := time.Now(); now.After(h.robotsExpires) {
+		group, err := p.fetchRobots(r)
 		switch {
 		case err == nil:
-			h.robots, h.until = group, now.Add(robotsAge)
+			h.robots, h.robotsExpires = group, now.Add(robotsTTL)
 			h.gap.Store(int64(max(p.options.PerHost, min(group.CrawlDelay, maxPerHost))))
 		case h.robots == nil:
 			err = fmt.Errorf("robots.txt: %w", err)
 			var busy *BusyError
 			if r.Context().Err() == nil && !errors.As(err, &busy) {
-				h.until, h.failed = now.Add(robotsAgain), err
+				h.robotsExpires, h.robotsErr = now.Add(robotsFirstRetry), err
 			}
 			return err
 		default:
-			h.until = now.Add(robotsRetry) // the old one still holds
+			h.robotsExpires = now.Add(robotsRetry) // until then, the old one applies
 		}
 	}
 	if h.robots == nil {
-		return h.failed
+		return h.robotsErr
 	}
-	if !h.robots.Test(r.URL.EscapedPath() + queryOf(r)) {
+	if !h.robots.Test(r.URL.EscapedPath() + query(r.URL)) {
 		return &RefusedError{}
 	}
 	return nil
 }
 
-func queryOf(r *http.Request) string {
-	if r.URL.RawQuery == "" {
+// query returns the query of a URL with its question mark, or "".
+func query(u *url.URL) string {
+	if u.RawQuery == "" {
 		return ""
 	}
-	return "?" + r.URL.RawQuery
+	return "?" + u.RawQuery
 }
 
-// robots fetches the rules for matchwire from the robots.txt of the request's host.
-func (p *polite) robots(r *http.Request) (*robotstxt.Group, error) {
+// fetchRobots returns the rules for matchwire in the robots.txt of the request's host.
+func (p *politeTransport) fetchRobots(r *http.Request) (*robotstxt.Group, error) {
 	u := *r.URL
 	u.Path, u.RawPath, u.RawQuery, u.Fragment = "/robots.txt", "", "", ""
 	for range maxRedirects + 1 {
@@ -60,7 +63,7 @@ func (p *polite) robots(r *http.Request) (*robotstxt.Group, error) {
 			return nil, err
 		}
 		req.Header.Set("User-Agent", UserAgent)
-		resp, err := p.send(p.host(u.Scheme+"://"+u.Host), req)
+		resp, err := p.send(p.host(&u), req)
 		if err != nil {
 			return nil, err
 		}
@@ -73,12 +76,13 @@ func (p *polite) robots(r *http.Request) (*robotstxt.Group, error) {
 			u = *to
 			continue
 		}
-		return readRobots(resp)
+		return parseRobots(resp)
 	}
 	return nil, fmt.Errorf("more than %d redirects", maxRedirects)
 }
 
-func readRobots(resp *http.Response) (*robotstxt.Group, error) {
+// parseRobots returns the rules for matchwire in a response. It closes the body.
+func parseRobots(resp *http.Response) (*robotstxt.Group, error) {
 	defer resp.Body.Close()
 	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
 		return nil, &RefusedError{resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"))}
@@ -93,7 +97,7 @@ func readRobots(resp *http.Response) (*robotstxt.Group, error) {
 	}
 	group := data.FindGroup("matchwire")
 	if group == nil {
-		return nil, errors.New("no rules")
+		return nil, errors.New("there are no rules for matchwire")
 	}
 	return group, nil
 }

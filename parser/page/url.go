@@ -14,11 +14,12 @@ func CheckURL(rawURL string) (*url.URL, error) {
 	return u, nil
 }
 
-// Redacted returns a URL without its password, for logs; "(unreadable)" if it cannot be parsed.
+// Redacted returns a URL without its password, for logs and errors. It returns "(invalid URL)" if
+// the URL cannot be parsed.
 func Redacted(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return "(unreadable)"
+		return "(invalid URL)"
 	}
 	return u.Redacted()
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/matchwire/matchwire/internal/parsertest"
 )
 
-// What it takes to read a page, beside what html.Parse alone takes for the
-// same bytes: each turn does both, so that a noisy machine hits both, and the
-// metric x/html.Parse is the ratio of their medians.
+// BenchmarkPage compares reading a page with html.Parse of the same bytes. Each iteration does
+// both, so noise of the machine affects both. The metric x/html.Parse is the ratio of their
+// medians.
 func BenchmarkPage(b *testing.B) {
 	page, profile := parsertest.BigPage(b)
 	parse := func() {
@@ -29,43 +29,44 @@ func BenchmarkPage(b *testing.B) {
 	})
 	b.Run("extract", func(b *testing.B) {
 		b.ReportAllocs()
-		beside(b, parse, func() {
-			if all, problems, err := profile.Extract(b.Context(), page); err != nil || len(problems) > 0 || len(all[0].Incidents) != 24 {
+		compare(b, parse, func() {
+			if all, problems, err := profile.Extract(b.Context(), page); err != nil || len(problems) > 0 ||
+				len(all[0].Incidents) != 24 {
 				b.Fatal(problems, err)
 			}
 		})
 	})
 	b.Run("unchanged", func(b *testing.B) {
-		w := parsertest.Ingester(b).Track(profile, "")
-		if _, err := w.Parse(b.Context(), page); err != nil {
+		tracker := parsertest.Ingester(b).Track(profile, "")
+		if _, err := tracker.Parse(b.Context(), page); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportAllocs()
-		beside(b, parse, func() {
-			if all, err := w.Parse(b.Context(), page); err != nil || len(all) != 1 {
+		compare(b, parse, func() {
+			if all, err := tracker.Parse(b.Context(), page); err != nil || len(all) != 1 {
 				b.Fatal(all, err)
 			}
 		})
 	})
 }
 
-// beside reports how long work takes in units of floor.
-func beside(b *testing.B, floor, work func()) {
-	var floors, works []time.Duration
-	timed := func(into *[]time.Duration, f func()) {
+// compare measures work, and reports the ratio of its time to that of baseline.
+func compare(b *testing.B, baseline, work func()) {
+	var baselines, works []time.Duration
+	timed := func(times *[]time.Duration, f func()) {
 		began := time.Now()
 		f()
-		*into = append(*into, time.Since(began))
+		*times = append(*times, time.Since(began))
 	}
 	for n := 0; b.Loop(); n++ {
 		timed(&works, work)
-		if n < 1000 { // enough to know the floor; work may be far quicker
+		if n < 1000 { // enough for a median; work may be far quicker than baseline
 			b.StopTimer()
-			timed(&floors, floor)
+			timed(&baselines, baseline)
 			b.StartTimer()
 		}
 	}
-	slices.Sort(floors)
+	slices.Sort(baselines)
 	slices.Sort(works)
-	b.ReportMetric(float64(works[len(works)/2])/float64(floors[len(floors)/2]), "x/html.Parse")
+	b.ReportMetric(float64(works[len(works)/2])/float64(baselines[len(baselines)/2]), "x/html.Parse")
 }

@@ -1,5 +1,5 @@
-// Package poll reads pages for the scheduler. A [Worker] does its tasks: it fetches the page of a
-// source, has it read by the source's profile, reconciles what it says, and saves state and events
-// in one write. What is known of a source between two polls is kept in Redis, so any worker can do
-// any task.
+// Package poll does the scheduler's tasks. For each task a [Worker] fetches the page of a source
+// and extracts observations by the source's profile. It reconciles them with the saved states of
+// their matches, and saves states and events in one write. The state of a source between two polls
+// is in Redis, so any worker can do any task.
 package poll

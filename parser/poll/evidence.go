@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// provenance is where the events of a page come from.
+// provenance returns the provenance of a page that was read at that time.
 func (t *Tracker) provenance(ctx context.Context, url string, at time.Time) reconcile.Provenance {
 	return reconcile.Provenance{
 		TID: event.TIDFrom(ctx), CausationID: t.cause,
@@ -23,14 +23,14 @@ func (t *Tracker) provenance(ctx context.Context, url string, at time.Time) reco
 	}
 }
 
-// traceEvents records in the trace which events a page made, with the rows that are their evidence,
-// and puts the page into the archive.
+// traceEvents adds the events of a page to the trace, each with the row that is its evidence. If
+// there are any, it also archives the page.
 func (t *Tracker) traceEvents(ctx context.Context, p page.Page, events []event.Event) {
 	if len(events) == 0 {
 		return
 	}
 	if t.ingester.Archive != nil && len(p.Body) > 0 {
-		if err := t.ingester.Archive.Keep(p, t.parsed.snapshot); err != nil {
+		if err := t.ingester.Archive.Add(p, t.parsed.snapshot); err != nil {
 			t.ingester.Log.Warn("page not archived", "error", err)
 		}
 	}
@@ -43,33 +43,33 @@ func (t *Tracker) traceEvents(ctx context.Context, p page.Page, events []event.E
 	})
 }
 
-// traceStale records in the trace that matches became stale. No row of a page is evidence of that.
+// traceStale adds events that a match is stale to the trace. They have no row as evidence.
 func (t *Tracker) traceStale(ctx context.Context, events []event.Event) {
 	traceCreated(ctx, events, func(string) string { return "" })
 }
 
-// traceCreated records events in the trace. row returns the row of the page at a path.
+// traceCreated adds events to the trace. row returns the row of the page at a path.
 func traceCreated(ctx context.Context, events []event.Event, row func(path string) string) {
 	step := trace.From(ctx)
 	if len(events) == 0 || step == nil {
 		return
 	}
 	for _, e := range events {
-		var why *trace.Evidence
+		var evidence *trace.Evidence
 		if from := e.Data.Evidence; from != nil {
-			why = &trace.Evidence{Evidence: *from, Row: row(from.Path)}
+			evidence = &trace.Evidence{Evidence: *from, Row: row(from.Path)}
 		}
 		outcome := e.Data.Reason
 		if e.Data.Backfill {
 			outcome = "backfill"
 		}
-		step.Created(broker.Message{TID: e.TID, ID: e.ID, Key: e.Type, Match: e.Subject}, why, outcome)
+		step.Created(broker.Message{TID: e.TID, ID: e.ID, Key: e.Type, Match: e.Subject}, evidence, outcome)
 	}
 	step.Keep()
 }
 
-// document is the parsed document of the latest page. A page that makes events only when it comes
-// again is parsed again for it; nil if that fails.
+// document returns the document of the latest page, or nil if it cannot be parsed. The document is
+// not kept between polls, so a page that makes events only when it is read again is parsed again.
 func (t *Tracker) document(ctx context.Context, p page.Page) *profile.Document {
 	if t.parsed.document == nil {
 		t.parsed.document, _ = t.profile.Parse(ctx, p)

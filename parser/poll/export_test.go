@@ -9,27 +9,27 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// Parse parses a page as Ingest does, the latest page again included.
+// Parse parses a page as Ingest does. It does not parse the latest page again.
 func (t *Tracker) Parse(ctx context.Context, p page.Page) ([]observation.Observation, error) {
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
 	return t.parsed.observations, t.parsed.err
 }
 
-// Outbox is where Save puts the events.
+// Outbox returns the outbox to which Save appends events.
 func (s *Store) Outbox() *outbox.Store { return s.outbox }
 
-// CachePages puts n pages of a size into a cache, one after the other. It returns which are left,
-// and how many bytes the cache counted at most.
-func CachePages(n, size int) (kept []int, most int) {
-	var v pageCache
+// CachePages puts n pages of a size into a cache, one after the other. It returns which of them are
+// still there, and the largest number of bytes that the cache counted.
+func CachePages(n, size int) (left []int, most int) {
+	var c pageCache
 	for i := range n {
-		v.put(strconv.Itoa(i), &cachedPage{page: page.Page{Body: make([]byte, size)}})
-		most = max(most, v.bytes)
+		c.put(strconv.Itoa(i), &cachedPage{page: page.Page{Body: make([]byte, size)}})
+		most = max(most, c.bytes)
 	}
 	for i := range n {
-		if v.take(strconv.Itoa(i)) != nil {
-			kept = append(kept, i)
+		if c.get(strconv.Itoa(i)) != nil {
+			left = append(left, i)
 		}
 	}
-	return kept, most
+	return left, most
 }

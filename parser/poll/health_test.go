@@ -13,19 +13,20 @@ import (
 	"github.com/matchwire/matchwire/internal/parsertest"
 )
 
-// Two minutes without a usable page make a match stale, once; the first good
-// page makes it fresh. Neither invents anything.
+// Two minutes without a usable page make a match stale, which is reported once. The first usable
+// page makes it fresh. Neither causes other events.
 func TestSourceGoesQuietAndReturns(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	for range 3 {
 		parsertest.Expect(t, "failure", w.Fail("the site answered 503 Service Unavailable"))
 	}
-	parsertest.Expect(t, "after two minutes", w.Fail("the site answered 503 Service Unavailable"), "source_stale m1: the site answered 503 Service Unavailable")
+	parsertest.Expect(t, "after two minutes", w.Fail("the site answered 503 Service Unavailable"),
+		"source_stale m1: the site answered 503 Service Unavailable")
 	parsertest.Expect(t, "later", w.Fail("the site answered 503 Service Unavailable"))
 	parsertest.Expect(t, "back", w.Read(fmt.Sprintf(parsertest.SmallPage, 0)), "source_fresh m1: pages are usable again")
 	parsertest.Expect(t, "and on", w.Read(fmt.Sprintf(parsertest.SmallPage, 0)))
-	// Pages that are there and no use are no better than none.
+	// A page that is fetched but unusable counts like none.
 	wall := "<html><h1>We value your privacy</h1></html>"
 	for range 3 {
 		parsertest.Expect(t, "consent wall", w.Read(wall))
@@ -34,13 +35,14 @@ func TestSourceGoesQuietAndReturns(t *testing.T) {
 	if len(got) != 1 || !strings.HasPrefix(got[0], "source_stale m1: the page is unusable: the page names neither team") {
 		t.Errorf("a consent wall that lasts: %q", got)
 	}
-	parsertest.Expect(t, "back with a goal", w.Read(fmt.Sprintf(parsertest.SmallPage, 1)), "source_fresh m1: pages are usable again", "goal m1")
+	parsertest.Expect(t, "back with a goal", w.Read(fmt.Sprintf(parsertest.SmallPage, 1)),
+		"source_fresh m1: pages are usable again", "goal m1")
 }
 
-// While another parser reads the match well, one that cannot says nothing.
-func TestOneOfTwoParsersFails(t *testing.T) {
-	r := parsertest.Ingester(t)
-	good, bad := parsertest.Track(t, r, parsertest.SmallProfile), parsertest.Track(t, r, parsertest.SmallProfile)
+// A source that fails does not make a match stale while another source reads it.
+func TestOneOfTwoSourcesFails(t *testing.T) {
+	in := parsertest.Ingester(t)
+	good, bad := parsertest.Track(t, in, parsertest.SmallProfile), parsertest.Track(t, in, parsertest.SmallProfile)
 	good.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	bad.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	for range 10 {
@@ -49,17 +51,18 @@ func TestOneOfTwoParsersFails(t *testing.T) {
 	}
 }
 
-// A match that is over may fall silent.
+// A match that is over does not become stale.
 func TestFinishedMatchIsNeverStale(t *testing.T) {
-	w := parsertest.Track(t, parsertest.Ingester(t), strings.Replace(parsertest.SmallProfile, "Live: live", "Live: final", 1))
+	w := parsertest.Track(t, parsertest.Ingester(t), strings.Replace(parsertest.SmallProfile, "Live: live", "Live: final",
+		1))
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	for range 20 {
 		parsertest.Expect(t, "failure", w.Fail("gone"))
 	}
 }
 
-// A match that vanishes from a list and returns neither ends nor begins anew;
-// when it stays away it is stale.
+// A match that is missing from a list for a while neither ends nor starts again. After five minutes
+// it is stale.
 func TestMatchVanishesFromAList(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.ListProfile)
 	one, two := "<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li>", "<li id=m2><b>C</b><i>D</i><u>1</u><s>0</s></li>"
@@ -69,11 +72,12 @@ func TestMatchVanishesFromAList(t *testing.T) {
 	}
 	parsertest.Expect(t, "five minutes", w.Read(one), "source_stale m2: the page no longer lists the match")
 	parsertest.Expect(t, "longer", w.Read(one))
-	parsertest.Expect(t, "returned", w.Read(one+strings.Replace(two, "<u>1", "<u>2", 1)), "source_fresh m2: pages are usable again", "goal m2")
+	parsertest.Expect(t, "returned", w.Read(one+strings.Replace(two, "<u>1", "<u>2", 1)),
+		"source_fresh m2: pages are usable again", "goal m2")
 }
 
-// When the rows of a page are gone for good its layout has changed: the match
-// is stale, and the score goes on telling of goals.
+// If the rows of a page stay away, its layout has changed, and the match is stale. The score still
+// reports goals.
 func TestLayoutChanges(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	row := `<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`
@@ -81,56 +85,57 @@ func TestLayoutChanges(t *testing.T) {
 	for range 10 {
 		parsertest.Expect(t, "no rows", w.Read(fmt.Sprintf(parsertest.SmallPage, 1)))
 	}
-	parsertest.Expect(t, "no rows for five minutes", w.Read(fmt.Sprintf(parsertest.SmallPage, 1)), "source_stale m1: the page lists no incidents any more: its layout may have changed")
-	parsertest.Expect(t, "a goal all the same", w.Read(fmt.Sprintf(parsertest.SmallPage, 2)), "goal m1")
+	parsertest.Expect(t, "no rows for five minutes", w.Read(fmt.Sprintf(parsertest.SmallPage, 1)),
+		"source_stale m1: the page lists no incidents any more: its layout may have changed")
+	parsertest.Expect(t, "a goal by the score", w.Read(fmt.Sprintf(parsertest.SmallPage, 2)), "goal m1")
 	second := `<li class=h><u class=kind>Goal</u><time>20'</time><b>Q</b></li>`
-	parsertest.Expect(t, "mended", w.Read(fmt.Sprintf(parsertest.SmallPage, 2)+row+second), "source_fresh m1: pages are usable again", "goal_corrected m1: the page changed it")
+	parsertest.Expect(t, "rows are back", w.Read(fmt.Sprintf(parsertest.SmallPage, 2)+row+second),
+		"source_fresh m1: pages are usable again", "goal_corrected m1: the page changed it")
 }
 
-// On a page of many matches a match that did not change costs no write, though
-// the bytes changed with the others.
-func TestListWritesWhatChanged(t *testing.T) {
-	r := parsertest.Ingester(t)
-	w := parsertest.Track(t, r, parsertest.ListProfile)
+// If one match on a list changes, the states of the others are not saved again.
+func TestListSavesChangedMatchesOnly(t *testing.T) {
+	in := parsertest.Ingester(t)
+	w := parsertest.Track(t, in, parsertest.ListProfile)
 	row := "<li id=m%d><b>A</b><i>B</i><u>%d</u><s>0</s></li>"
 	w.Read(fmt.Sprintf(row+row, 1, 0, 2, 0))
 	w.Now = w.Now.Add(-30 * time.Second)
-	_, before, err := r.Store.Load(t.Context(), "m1")
+	_, before, err := in.Store.Load(t.Context(), "m1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Read(fmt.Sprintf(row+row, 1, 0, 2, 1))
-	if _, after, err := r.Store.Load(t.Context(), "m1"); err != nil || after != before {
-		t.Errorf("version %d, was %d, %v", after, before, err)
+	if _, after, err := in.Store.Load(t.Context(), "m1"); err != nil || after != before {
+		t.Errorf("the state of the unchanged match has version %d, %v, want %d", after, err, before)
 	}
-	parsertest.Expect(t, "a copy from before", w.Read(fmt.Sprintf(row+row, 1, 0, 2, 0)))
+	parsertest.Expect(t, "an old copy", w.Read(fmt.Sprintf(row+row, 1, 0, 2, 0)))
 }
 
-// The log says once that a page is held, and which match it is of.
-func TestLogSaysThatAPageIsHeld(t *testing.T) {
+// The first of several held pages is logged at level info, the others are not.
+func TestHeldPageIsLoggedOnce(t *testing.T) {
 	log := &bytes.Buffer{}
-	r := parsertest.Ingester(t)
-	r.Log = slog.New(slog.NewTextHandler(log, nil))
-	w := parsertest.Track(t, r, parsertest.SmallProfile)
+	in := parsertest.Ingester(t)
+	in.Log = slog.New(slog.NewTextHandler(log, nil))
+	w := parsertest.Track(t, in, parsertest.SmallProfile)
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 1))
 	for range 3 {
 		w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	}
-	if n := strings.Count(log.String(), "page held: it looks older than one already read"); n != 1 {
-		t.Errorf("said %d times:\n%s", n, log)
+	if n := strings.Count(log.String(), "page held: it looks older than one read before"); n != 1 {
+		t.Errorf("logged %d times, want once:\n%s", n, log)
 	}
 }
 
-// A page whose ingestion is cancelled has no fault: the same bytes are good when they come again.
-func TestCancelledIngestSaysNothingOfThePage(t *testing.T) {
+// If the context ends while a page is ingested, the same page is ingested normally the next time.
+func TestIngestAgainAfterCancel(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
-	over, cancel := context.WithCancel(t.Context())
+	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	body := fmt.Sprintf(parsertest.SmallPage, 1)
-	if events, err := w.ReadUnder(over, body); err == nil || len(events) > 0 {
-		t.Errorf("events %q, %v, want none and the context's error", events, err)
+	if events, err := w.ReadContext(cancelled, body); err == nil || len(events) > 0 {
+		t.Errorf("cancelled: events %q, error %v, want no events and an error", events, err)
 	}
 	if got := w.Read(body); !slices.Contains(got, "goal m1") {
-		t.Errorf("the page again: %q, want its goal", got)
+		t.Errorf("the same page again: events %q, want the goal", got)
 	}
 }

@@ -1,6 +1,7 @@
 package poll_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -11,32 +12,37 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// Workers share the slots at a host, and none sends a request to a paused one.
+// Two limiters in one Redis share the slots and the pause of a host.
 func TestLimiterIsShared(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
-		const most = 20 * time.Second
+		const maxWait = 20 * time.Second
 		one, two := poll.NewRedisLimiter(r, "mw:"), poll.NewRedisLimiter(r, "mw:")
-		first, err1 := one.Reserve(ctx, "http://a", time.Second, most)
-		second, err2 := two.Reserve(ctx, "http://a", time.Second, most)
-		elsewhere, err3 := two.Reserve(ctx, "http://b", time.Second, most)
-		if err1 != nil || err2 != nil || err3 != nil || first != 0 || second < 900*time.Millisecond || second > time.Second || elsewhere != 0 {
-			t.Errorf("%v %v %v, %v %v %v", first, second, elsewhere, err1, err2, err3)
+		first, err1 := one.Reserve(ctx, "http://a", time.Second, maxWait)
+		second, err2 := two.Reserve(ctx, "http://a", time.Second, maxWait)
+		elsewhere, err3 := two.Reserve(ctx, "http://b", time.Second, maxWait)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		if first != 0 || second < 900*time.Millisecond || second > time.Second || elsewhere != 0 {
+			t.Errorf("waits %v and %v at one host and %v at another, want 0, about 1s and 0", first, second, elsewhere)
 		}
 		if err := one.Pause(ctx, "http://a", 40*time.Second); err != nil {
 			t.Fatal(err)
 		}
-		_ = one.Pause(ctx, "http://a", time.Second) // takes nothing back
-		_, err := two.Reserve(ctx, "http://a", time.Second, most)
+		if err := one.Pause(ctx, "http://a", time.Second); err != nil { // does not shorten the pause
+			t.Fatal(err)
+		}
+		_, err := two.Reserve(ctx, "http://a", time.Second, maxWait)
 		refused, ok := err.(*page.RefusedError)
 		if !ok || refused.Wait < 38*time.Second || refused.Wait > 40*time.Second {
 			t.Errorf("a paused host: %v", err)
 		}
 		for range 30 {
-			_, err = one.Reserve(ctx, "http://b", time.Second, most)
+			_, err = one.Reserve(ctx, "http://b", time.Second, maxWait)
 		}
 		if busy, ok := err.(*page.BusyError); !ok || busy.Wait < 15*time.Second {
-			t.Errorf("a host that everybody waits for: %v", err)
+			t.Errorf("a host with 20 s of reserved slots: %v, want a BusyError", err)
 		}
 	})
 }

@@ -17,57 +17,64 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// An Ingester takes what pages say into the saved states of their matches. States and the events
-// they make are saved in one write; the events are published later, from the outbox. It can be
-// shared by goroutines; its fields must not change while it is used.
+// An Ingester reconciles pages with the saved states of their matches. It saves each new state and
+// the events in one write; the outbox publishes the events later. Goroutines can share an Ingester.
+// Its fields must not change while it is in use.
 type Ingester struct {
 	Store   *Store
-	Nudge   func(match string)  // Outbox.Nudge in a worker: called with each match whose outbox holds new events; may be nil
-	Aliases observation.Aliases // which team names mean the same; may be nil
-	Keep    PageKeeper          // keeps pages that a profile does not understand; may be nil
-	Archive *page.Archive       // keeps pages that made events; may be nil
+	Nudge   func(match string)  // called after new events of a match are saved, such as outbox.Relay.Nudge; may be nil
+	Aliases observation.Aliases // of team names; may be nil
+	Keep    PageKeeper          // saves pages that a profile does not understand; may be nil
+	Archive *page.Archive       // saves pages that made events; may be nil
 	Log     *slog.Logger
 
 	Replay bool   // mark the events as made from a recording
-	Suffix string // appended to every match ID, so that a replay touches no live match
+	Suffix string // appended to every match ID, so that a replay does not change live matches
 }
 
-// A PageKeeper keeps pages that a profile does not understand, so that somebody can fix it.
+// A PageKeeper saves pages that a profile does not understand, so that you can fix the profile.
 type PageKeeper interface {
-	// Keep keeps a page and returns where, or "" if it kept none.
+	// Keep saves a page and returns where, or "" if it did not save it. why says what is wrong.
 	Keep(p page.Page, by *profile.Profile, match, why string) (string, error)
 }
 
-// Track returns a tracker of the source whose pages p reads. match is the ID of their match; "" if
-// the pages give it.
+// Track returns a tracker for a source whose pages have the profile p. match is the ID of their
+// match, or "" if the pages give it.
 func (in *Ingester) Track(p *profile.Profile, match string) *Tracker {
 	return &Tracker{ingester: in, profile: p, match: match, id: uuid.NewString()[:8], parsed: &parsedPage{}}
 }
 
-// reconciled is what reconciling one observation did.
-type reconciled struct {
+// An outcome is the result of reconciling one observation.
+type outcome struct {
 	events []event.Event
 	known  bool            // the match had a saved state before
 	held   *reconcile.Hold // nil unless the page looks older than one read before
 }
 
-// reconcile compares an observation with the saved state of its match, and saves what is new.
-func (in *Ingester) reconcile(ctx context.Context, o observation.Observation, from reconcile.Provenance) (out reconciled, err error) {
+// reconcile reconciles an observation with the saved state of its match, and saves the new state
+// and the events.
+func (in *Ingester) reconcile(
+	ctx context.Context, o observation.Observation, from reconcile.Provenance,
+) (out outcome, err error) {
 	if o.Match.ID == "" {
-		return out, fmt.Errorf("the page gives %s v %s no match ID that can be used: give one as match, in matchwire.yaml or fixture.yaml", o.Match.Home, o.Match.Away)
+		return out, fmt.Errorf("the page has no valid match ID for %s v %s: set match, in matchwire.yaml or fixture.yaml",
+			o.Match.Home, o.Match.Away)
 	}
 	o.Match.ID += in.Suffix
-	out.events, out.known, err = in.update(ctx, o.Match.ID, func(s reconcile.State) (reconcile.State, []event.Event, error) {
+	change := func(s reconcile.State) (reconcile.State, []event.Event, error) {
 		next, events, err := reconcile.Match(s, o, from)
 		out.held = next.Views[from.Site].Hold
 		return next, events, err
-	})
+	}
+	out.events, out.known, err = in.update(ctx, o.Match.ID, change)
 	return out, err
 }
 
-// markStale marks a match as stale. It reports whether that is done: the match is marked, or does
-// not need to be. It is not done while the match is read from elsewhere.
-func (in *Ingester) markStale(ctx context.Context, match string, from reconcile.Provenance, reason string) (events []event.Event, done bool, err error) {
+// markStale marks a match as stale. done is true if the match is now marked, or does not need to
+// be. It is false while another source reads the match.
+func (in *Ingester) markStale(
+	ctx context.Context, match string, from reconcile.Provenance, reason string,
+) (events []event.Event, done bool, err error) {
 	events, _, err = in.update(ctx, match+in.Suffix, func(s reconcile.State) (reconcile.State, []event.Event, error) {
 		next, events, err := reconcile.MarkStale(s, from, reason)
 		done = err == nil && (next.Match.Stale != nil || !s.Known() || s.Match.Status.Rank() > event.Live.Rank())
@@ -76,13 +83,15 @@ func (in *Ingester) markStale(ctx context.Context, match string, from reconcile.
 	return events, done, err
 }
 
-// maxConflicts bounds how often an update starts again because another worker saved the match.
+// maxConflicts bounds how often update tries again because another worker saved the state.
 const maxConflicts = 20
 
-// update loads the state of a match, applies change to it, and saves the new state with its events.
-// It starts again if another worker saved the match meanwhile, and writes nothing if nothing
-// changed. known reports whether the match had a saved state before.
-func (in *Ingester) update(ctx context.Context, match string, change func(reconcile.State) (reconcile.State, []event.Event, error)) (events []event.Event, known bool, err error) {
+// update loads the state of a match, calls change with it, and saves the state and events that
+// change returns. If another worker saved the state meanwhile, it tries again. It writes nothing if
+// nothing changed. known reports whether the match had a saved state before.
+func (in *Ingester) update(
+	ctx context.Context, match string, change func(reconcile.State) (reconcile.State, []event.Event, error),
+) (events []event.Event, known bool, err error) {
 	if err := event.CheckMatchID(match); err != nil {
 		return nil, false, err
 	}

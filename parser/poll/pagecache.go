@@ -7,38 +7,39 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A cachedPage is the latest page of a source and what was found on it. The site is asked only for
-// a newer one, and the same bytes are not parsed again.
+// A cachedPage is the latest page of a source, its fetcher and its parse. With it, an unchanged
+// page is neither fetched nor parsed again.
 type cachedPage struct {
 	fetcher *page.Fetcher
-	page    page.Page // zero before the first
+	page    page.Page // zero before the first fetch
 	parsed  *parsedPage
 
-	used time.Time
+	used time.Time // when the page was last put into the cache
 }
 
-// size is about the memory that a cached page takes: what was found on it is about as large as it.
+// size returns roughly the memory that a cached page needs. Its parse is about as large as its
+// body.
 func (c *cachedPage) size() int { return 2*len(c.page.Body) + 4<<10 }
 
 // maxCacheBytes bounds the pages that a worker caches.
 const maxCacheBytes = 64 << 20
 
-// A pageCache holds the cached pages of a worker by source. A page in use is not in the cache: it
-// is for one goroutine at a time.
+// A pageCache holds a worker's cached pages by source. A page that a goroutine uses is not in the
+// cache.
 type pageCache struct {
 	mu    sync.Mutex
 	pages map[string]*cachedPage
 	bytes int
 }
 
-// take removes the page of a source from the cache and returns it; nil if there is none.
-func (c *pageCache) take(source string) *cachedPage {
+// get removes the page of a source from the cache and returns it, or returns nil if there is none.
+func (c *pageCache) get(source string) *cachedPage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.remove(source)
 }
 
-// put puts a page into the cache. Pages that were not used for longest make room for it.
+// put puts a page into the cache. If the cache is full, it removes the least recently used pages.
 func (c *pageCache) put(source string, p *cachedPage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,6 +55,7 @@ func (c *pageCache) put(source string, p *cachedPage) {
 	}
 }
 
+// oldest returns the source whose page was not used for longest.
 func (c *pageCache) oldest() (source string) {
 	for id, p := range c.pages {
 		if source == "" || p.used.Before(c.pages[source].used) {
@@ -63,6 +65,7 @@ func (c *pageCache) oldest() (source string) {
 	return source
 }
 
+// remove removes the page of a source and returns it, or returns nil if there is none.
 func (c *pageCache) remove(source string) *cachedPage {
 	p := c.pages[source]
 	if p != nil {

@@ -15,11 +15,11 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A parsedPage is what a profile found on a page. Pages are polled far more often than they change,
-// so it is kept from one poll to the next.
+// A parsedPage is the result of parsing a page. Pages change less often than they are polled, so it
+// is kept from one poll to the next.
 type parsedPage struct {
 	hash         uint64
-	snapshot     string // digest of the bytes, as events name it; "" if the page is to be parsed again
+	snapshot     string // digest of the bytes, see event.Evidence; "" if the page must be parsed again
 	observations []observation.Observation
 	problems     []observation.Problem
 	err          error // why the page is unusable
@@ -27,8 +27,8 @@ type parsedPage struct {
 	document *profile.Document // nil once the page's events are traced: it is large
 }
 
-// parse parses a page, unless prev is of the same bytes. A page that could not be parsed in time is
-// parsed again when it comes again.
+// parse parses a page, or returns prev if that has the same bytes. A page that could not be parsed
+// in time is parsed again at the next poll.
 func parse(ctx context.Context, by *profile.Profile, p page.Page, prev *parsedPage) *parsedPage {
 	hash := xxhash.Sum64(p.Body)
 	if hash == prev.hash && prev.snapshot != "" {
@@ -45,15 +45,15 @@ func parse(ctx context.Context, by *profile.Profile, p page.Page, prev *parsedPa
 	return parsed
 }
 
-// problemText is what the page lacks, in a line.
+// problemText returns the first problems of the page in one line.
 func (p *parsedPage) problemText() string {
 	const most = 3
-	var text []string
+	var texts []string
 	for _, problem := range p.problems[:min(most, len(p.problems))] {
-		text = append(text, problem.String())
+		texts = append(texts, problem.String())
 	}
 	if more := len(p.problems) - most; more > 0 {
-		text = append(text, fmt.Sprintf("and %d more", more))
+		texts = append(texts, fmt.Sprintf("and %d more", more))
 	}
-	return strings.Join(text, "; ")
+	return strings.Join(texts, "; ")
 }

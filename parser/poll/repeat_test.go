@@ -65,18 +65,18 @@ func TestIngestWhenAnswersAreLost(t *testing.T) {
 func TestPollWhenAnswersAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		site := parsertest.NewSite(t)
-		c := newCrew(t, lossy, 2, site.URL, "m1")
+		c := newCluster(t, lossy, 2, site.URL, "m1")
 		m := c.task()
 		if err := c.workers[0].Handle(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
-		if len(c.said) != 1 {
-			t.Fatalf("the poll was done %d times, want once", len(c.said))
+		if len(c.results) != 1 {
+			t.Fatalf("the poll was done %d times, want once", len(c.results))
 		}
 		if err := c.workers[1].Handle(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
-		if len(c.said) != 1 {
+		if len(c.results) != 1 {
 			t.Errorf("a second copy of the task was done too")
 		}
 	})

@@ -14,12 +14,12 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A run is one poll being done.
+// A run does one poll.
 type run struct {
 	worker  *Worker
 	poll    Poll
-	task    string   // its ID
-	tracker *Tracker // of the source; nil if its profile is not known
+	task    string   // ID of the task
+	tracker *Tracker // of the source; nil if the worker does not have its profile
 	log     *slog.Logger
 	began   time.Time
 	result  Result // filled in step by step
@@ -29,8 +29,8 @@ func newRun(w *Worker, task string, p Poll, log *slog.Logger) *run {
 	return &run{worker: w, poll: p, task: task, log: log, began: time.Now().UTC(), result: Result{Due: p.Due}}
 }
 
-// do does the poll. state is what was known of the source before. It returns what is known now, and
-// the result.
+// do does the poll. state is the state of the source before the poll; do returns the state after
+// it, and the result.
 func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
 	if by, err := r.sourceProfile(); err != nil {
 		r.log.Error("page not fetched", "error", err)
@@ -38,7 +38,7 @@ func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
 		state.Failures++
 	} else {
 		r.track(by, state)
-		r.readPage(ctx)
+		r.fetchAndIngest(ctx)
 		state = r.tracker.sourceState
 	}
 	r.result.At = time.Now().UTC()
@@ -47,15 +47,15 @@ func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
 	return state, r.result
 }
 
-// readPage fetches the page of the source and ingests it.
-func (r *run) readPage(ctx context.Context) {
+// fetchAndIngest fetches the page of the source and ingests it.
+func (r *run) fetchAndIngest(ctx context.Context) {
 	if r.tracker.Forbidden != "" {
 		r.stop(ctx)
 		return
 	}
 	cached, err := r.cachedPage()
 	if err != nil {
-		r.failed(ctx, err)
+		r.fetchFailed(ctx, err)
 		return
 	}
 	err = r.fetch(ctx, cached)
@@ -65,42 +65,42 @@ func (r *run) readPage(ctx context.Context) {
 	case err == nil:
 		r.ingest(ctx, cached)
 	case errors.As(err, &busy):
-		r.log.Info("page not fetched: too many polls wait for the same host", "wait", busy.Wait)
+		r.log.Info("page not fetched: too many requests wait for the host", "wait", busy.Wait)
 		r.result.Busy, r.result.Problem = true, busy.Error()
 	case errors.As(err, &refused) && refused.Forbidden():
 		r.log.Error("the site forbids the page: source stopped", "error", err)
 		r.tracker.Forbidden = refused.Error()
 		r.stop(ctx)
-		return // and the cached page is dropped
+		return // without the page in the cache
 	default:
-		r.failed(ctx, err)
+		r.fetchFailed(ctx, err)
 	}
 	r.worker.cache.put(r.poll.Source.ID, cached)
 }
 
-// sourceProfile is the profile that reads the source.
+// sourceProfile returns the profile of the source.
 func (r *run) sourceProfile() (*profile.Profile, error) {
 	by := r.worker.profiles[r.poll.Source.Profile]
 	if by == nil {
-		return nil, fmt.Errorf("the parser that was asked does not have the profile %q", r.poll.Source.Profile)
+		return nil, fmt.Errorf("the parser does not have the profile %q", r.poll.Source.Profile)
 	}
 	_, err := by.CheckURL(r.poll.Source.URL)
 	return by, err
 }
 
-// track makes the tracker of the source, from its state.
+// track sets the tracker of the source, with the source's state.
 func (r *run) track(by *profile.Profile, state sourceState) {
 	r.result.Many = by.ManyMatches()
 	r.tracker = r.worker.ingester.Track(by, r.poll.Source.Match)
 	r.tracker.id, r.tracker.cause, r.tracker.sourceState = r.poll.Source.ID, r.task, state
-	if r.tracker.Activated != r.poll.Activated { // activated again: the site is asked again
+	if r.tracker.Activated != r.poll.Activated { // the source was activated again, so ask the site again
 		r.tracker.Activated, r.tracker.Forbidden = r.poll.Activated, ""
 	}
 }
 
-// cachedPage takes the source's page out of the cache, or makes an empty one.
+// cachedPage removes the source's page from the cache and returns it, or returns a new one.
 func (r *run) cachedPage() (*cachedPage, error) {
-	if cached := r.worker.cache.take(r.poll.Source.ID); cached != nil {
+	if cached := r.worker.cache.get(r.poll.Source.ID); cached != nil {
 		return cached, nil
 	}
 	fetcher, err := r.worker.client.Fetcher(r.poll.Source.URL)
@@ -110,7 +110,7 @@ func (r *run) cachedPage() (*cachedPage, error) {
 	return &cachedPage{fetcher: fetcher, parsed: &parsedPage{}}, nil
 }
 
-// fetch fetches the page of the source. One that is unchanged was read again just now.
+// fetch sets the cached page to the latest one. If the page has not changed, it sets its time only.
 func (r *run) fetch(ctx context.Context, cached *cachedPage) error {
 	fetched, err := cached.fetcher.Fetch(ctx)
 	r.result.Took = cached.fetcher.Took()
@@ -128,21 +128,22 @@ func (r *run) fetch(ctx context.Context, cached *cachedPage) error {
 // ingest ingests the page that was fetched.
 func (r *run) ingest(ctx context.Context, cached *cachedPage) {
 	r.tracker.parsed = cached.parsed
-	events, err := r.tracker.Ingest(ctx, cached.page) // which logs what is wrong
+	events, err := r.tracker.Ingest(ctx, cached.page) // logs the error
 	cached.parsed = r.tracker.parsed
-	r.showPage(cached, events)
+	r.setPageResult(cached, events)
 	trace.From(ctx).Says(fmt.Sprintf("read %s, %d bytes, events: %d", cached.page.URL, len(cached.page.Body), len(events)))
 	if err != nil {
 		r.result.Problem = err.Error()
-		if errors.As(err, new(net.Error)) { // it names a server of ours
-			r.result.Problem = "what the page says could not be saved"
+		if errors.As(err, new(net.Error)) { // its text has the address of Redis
+			r.result.Problem = "the facts on the page could not be saved"
 		}
 		cached.fetcher.Forget()
 	}
 }
 
-// showPage fills in the result with what the page shows. A match that was not ingested does not hide the others.
-func (r *run) showPage(cached *cachedPage, events []event.Event) {
+// setPageResult sets the fields of the result that depend on the page. It also lists matches that
+// could not be ingested.
+func (r *run) setPageResult(cached *cachedPage, events []event.Event) {
 	if cached.parsed.err != nil {
 		return
 	}
@@ -161,19 +162,19 @@ func (r *run) showPage(cached *cachedPage, events []event.Event) {
 	}
 }
 
-// failed notes that the page could not be fetched.
-func (r *run) failed(ctx context.Context, err error) {
+// fetchFailed records that the page could not be fetched.
+func (r *run) fetchFailed(ctx context.Context, err error) {
 	var refused *page.RefusedError
 	if errors.As(err, &refused) {
 		r.result.Wait = refused.Wait
 	}
 	r.result.Problem = page.PublicReason(err)
 	_, staleErr := r.tracker.NoteFailure(ctx, page.Redacted(r.poll.Source.URL), time.Now().UTC(), r.result.Problem)
-	r.log.Warn("page not fetched, trying again", "error", errors.Join(err, staleErr), "failures", r.tracker.Failures)
+	r.log.Warn("page not fetched, will retry", "error", errors.Join(err, staleErr), "failures", r.tracker.Failures)
 }
 
-// stop marks the matches of a source as stale that its site forbids, at every poll until that is
-// done. Then the source is polled no more.
+// stop marks the matches of a source that its site forbids as stale. Once all are marked, it sets
+// result.Stop; until then the source is polled again, but the site gets no request.
 func (r *run) stop(ctx context.Context) {
 	reason := r.tracker.Forbidden
 	r.result.Problem = reason

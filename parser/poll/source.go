@@ -1,7 +1,6 @@
 package poll
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,17 +14,17 @@ import (
 type Source struct {
 	URL     string
 	Profile *profile.Profile
-	Match   string        // "" where the page names its match
-	Every   time.Duration // between two polls while a match is live; at least a second
+	Match   string        // match ID; "" if the page gives it
+	Every   time.Duration // between two polls while a match is live, a second to a day; 0 means DefaultEvery
 }
 
 const (
-	// DefaultEvery is the time between two polls while a match is live.
+	// DefaultEvery is the default time between two polls while a match is live.
 	DefaultEvery = 15 * time.Second
 	maxEvery     = 24 * time.Hour
 )
 
-// A SourceError says which field of a source is wrong.
+// A SourceError is an error in one field of a source.
 type SourceError struct {
 	Field string // url, match or every
 	Err   error
@@ -34,9 +33,10 @@ type SourceError struct {
 func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// Resolve checks a source, and returns it as tasks and events name it. Its URL must be of the
-// profile's hosts and hold no password, since every event names it; it must name no private address
-// unless private is true; and the match must have an ID. An error is a [SourceError].
+// Resolve checks a source, and returns the form of it that tasks and events contain. The URL must
+// be for one of the profile's hosts. It must not have a user or password, because events contain
+// it. It must not name a private address, unless private is true. Either the profile or s.Match
+// must give the match ID. The error is a [SourceError].
 func (s Source) Resolve(private bool) (event.Source, error) {
 	fault := func(field string, err error) (event.Source, error) {
 		return event.Source{}, &SourceError{field, err}
@@ -46,7 +46,7 @@ func (s Source) Resolve(private bool) (event.Source, error) {
 		return fault("url", err)
 	}
 	if u.User != nil {
-		return fault("url", fmt.Errorf("URL %q: a user or password would stand in every event", u.Redacted()))
+		return fault("url", fmt.Errorf("URL %q: remove the user or password, which every event would show", u.Redacted()))
 	}
 	if !private && page.IsPrivate(u) {
 		return fault("url", &page.PrivateError{Host: u.Hostname()})
@@ -58,9 +58,11 @@ func (s Source) Resolve(private bool) (event.Source, error) {
 		s.Every = DefaultEvery
 	}
 	if s.Every < time.Second || s.Every > maxEvery {
-		return fault("every", errors.New("every "+event.Interval(s.Every).String()+": want a second to a day"))
+		return fault("every", fmt.Errorf("every %v: want a duration from a second to a day", s.Every))
 	}
 	u.Scheme, u.Host, u.Fragment, u.RawFragment = strings.ToLower(u.Scheme), strings.ToLower(u.Host), "", ""
 	url := u.String()
-	return event.Source{ID: event.SourceID(url, s.Match), URL: url, Profile: s.Profile.Name, Match: s.Match, Every: event.Interval(s.Every)}, nil
+	return event.Source{
+		ID: event.SourceID(url, s.Match), URL: url, Profile: s.Profile.Name, Match: s.Match, Every: event.Interval(s.Every),
+	}, nil
 }

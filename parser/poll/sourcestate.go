@@ -7,32 +7,32 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A sourceState is what is known of a source from one page to the next. It is saved as JSON.
-// Other processes may run an older or a newer version, so the member names stay as they are, also
-// where the Go names are better.
+// A sourceState is the saved polling state of a source. It is saved as JSON. Other processes may
+// run an older or a newer version, so the member names must not change, although the Go names are
+// better.
 type sourceState struct {
 	Hash       uint64   `json:"hash,omitempty"`      // of the latest page's bytes
-	Unchanged  int      `json:"unchanged,omitempty"` // pages in a row with the bytes of the one before
-	Newest     uint64   `json:"newest,omitempty"`    // hash of the newest page, as far as bytes tell
-	Superseded []uint64 `json:"gone,omitempty"`      // hashes of pages that newer ones replaced, oldest first
+	Unchanged  int      `json:"unchanged,omitempty"` // pages in a row with the same bytes as the page before
+	Newest     uint64   `json:"newest,omitempty"`    // hash of the newest page, see notePage
+	Superseded []uint64 `json:"gone,omitempty"`      // hashes of the pages that newer ones replaced, oldest first
 
 	Failures  int       `json:"fails,omitempty"`     // polls in a row without a usable page
 	Usable    time.Time `json:"good,omitzero"`       // when the latest usable page was read, or tracking began
-	Problems  string    `json:"said,omitempty"`      // what the latest page lacked, as it was logged
-	Warning   string    `json:"warned,omitempty"`    // why the latest page was not ingested, wholly or in part
-	Forbidden string    `json:"forbidden,omitempty"` // why the site is not asked any more
+	Problems  string    `json:"said,omitempty"`      // problems of the latest page, as they were logged
+	Warning   string    `json:"warned,omitempty"`    // why the latest page, or a match on it, was not ingested
+	Forbidden string    `json:"forbidden,omitempty"` // why the site gets no more requests
 
-	Shown map[string]time.Time `json:"shown,omitempty"`  // match: when a page last showed it
-	Stale map[string]bool      `json:"quiets,omitempty"` // match: whether it needs no more marking as stale
+	Shown map[string]time.Time `json:"shown,omitempty"`  // by match: when a page last showed it
+	Stale map[string]bool      `json:"quiets,omitempty"` // by match: true if it need not be marked as stale
 
 	Activated event.TID `json:"activated,omitzero"` // the job that activated the source
 }
 
-// maxSuperseded bounds the hashes of superseded pages that are kept.
+// maxSuperseded bounds the number of hashes in Superseded.
 const maxSuperseded = 64
 
-// notePage notes a page by its hash, and reports whether it is an old one: its bytes were
-// replaced by others before.
+// notePage records the hash of a page. It reports whether the page is an old one, which others
+// replaced before. A page that is neither old nor the newest becomes the newest.
 func (s *sourceState) notePage(hash uint64) bool {
 	switch {
 	case hash == s.Newest:
@@ -46,15 +46,15 @@ func (s *sourceState) notePage(hash uint64) bool {
 	return false
 }
 
-// countUnchanged counts pages in a row with the same bytes.
+// countUnchanged sets Unchanged after a page with this hash.
 func (s *sourceState) countUnchanged(hash uint64) {
 	if s.Unchanged++; s.Hash != hash {
 		s.Hash, s.Unchanged = hash, 0
 	}
 }
 
-// shows notes that a page showed a match.
-func (s *sourceState) shows(match string, at time.Time) {
+// noteShown records that a page showed a match.
+func (s *sourceState) noteShown(match string, at time.Time) {
 	if s.Shown == nil {
 		s.Shown = map[string]time.Time{}
 	}
@@ -62,7 +62,7 @@ func (s *sourceState) shows(match string, at time.Time) {
 	delete(s.Stale, match)
 }
 
-// noteStale notes whether a match needs no more marking as stale.
+// noteStale records whether a match need not be marked as stale again.
 func (s *sourceState) noteStale(match string, done bool) {
 	if s.Stale == nil {
 		s.Stale = map[string]bool{}

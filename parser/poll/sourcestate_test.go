@@ -2,7 +2,7 @@ package poll
 
 import "testing"
 
-// A page is old if newer bytes have replaced its before, and only then.
+// A page is old exactly if newer bytes have replaced it before.
 func TestNotePage(t *testing.T) {
 	const first, second, third = 1, 2, 3
 	var s sourceState
@@ -11,17 +11,17 @@ func TestNotePage(t *testing.T) {
 		old  bool
 	}{
 		{first, false}, {first, false}, {second, false},
-		{first, true}, // a cache serves it once more
+		{first, true}, // a cache serves it again
 		{second, false},
 		{third, false}, {second, true}, {first, true}, {third, false},
 	} {
 		if old := s.notePage(tc.hash); old != tc.old {
-			t.Errorf("page %d, hash %d: old %v, want %v", i+1, tc.hash, old, tc.old)
+			t.Errorf("page %d, hash %d: old is %t, want %t", i+1, tc.hash, old, tc.old)
 		}
 	}
 }
 
-// The hashes of replaced pages are bounded; the oldest are forgotten.
+// The number of hashes of replaced pages is bounded. The oldest are dropped.
 func TestNotePageIsBounded(t *testing.T) {
 	var s sourceState
 	for hash := range uint64(1000) {
@@ -31,6 +31,6 @@ func TestNotePageIsBounded(t *testing.T) {
 		t.Errorf("%d hashes kept, want %d", len(s.Superseded), maxSuperseded)
 	}
 	if !s.notePage(999) || s.notePage(1) {
-		t.Error("want the page before the newest to be old, and the first to be forgotten")
+		t.Error("want the page before the newest to be old, and the first page to be unknown")
 	}
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// NoteFailure notes a poll that brought nothing usable. When that lasts, every match that the source
-// has shown and that is not over becomes stale.
+// NoteFailure records a poll without a usable page. After [reconcile.StalePolls] such polls in a
+// row over [reconcile.StaleAfter], the matches of the source become stale, except those that are
+// over.
 func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
 	if t.Usable.IsZero() {
 		t.Usable = at
@@ -23,13 +24,14 @@ func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, rea
 	return events, err
 }
 
-// MarkAllStale marks every match of the source as stale, since the source will bring nothing more.
-// It reports whether that is done. While another source reads a match, it is not, and MarkAllStale
-// must be called again later.
-func (t *Tracker) MarkAllStale(ctx context.Context, url string, at time.Time, reason string) (events []event.Event, done bool, err error) {
+// MarkAllStale marks the matches of the source as stale, except those that are over. done is false
+// if a match is not marked because another source reads it; then call MarkAllStale again later.
+func (t *Tracker) MarkAllStale(
+	ctx context.Context, url string, at time.Time, reason string,
+) (events []event.Event, done bool, err error) {
 	matches := slices.Sorted(maps.Keys(t.Shown))
 	if t.match != "" {
-		matches = []string{t.match} // even if no page of it was read
+		matches = []string{t.match} // also if no page of the match was read
 	}
 	events, err = t.markStale(ctx, matches, t.provenance(ctx, url, at), reason)
 	open := func(match string) bool { return !t.Stale[match] }
@@ -37,14 +39,14 @@ func (t *Tracker) MarkAllStale(ctx context.Context, url string, at time.Time, re
 }
 
 const (
-	// vanishedAfter is how long a page of many matches may lack one before the match becomes
-	// stale: lists drop matches and bring them back.
+	// vanishedAfter is how long a match can be missing from a list before it becomes stale. Sites
+	// remove matches from lists and bring them back.
 	vanishedAfter = 5 * time.Minute
-	// forgottenAfter is how long a match is remembered that no page shows.
+	// forgottenAfter is how long a match that no page shows stays in the state of its source.
 	forgottenAfter = 24 * time.Hour
 )
 
-// markVanished marks matches as stale that the pages no longer show.
+// markVanished marks the matches that pages no longer show as stale.
 func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile.Provenance) ([]event.Event, error) {
 	var vanished []string
 	for match, shown := range t.Shown {
@@ -60,8 +62,10 @@ func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile
 	return t.markStale(ctx, vanished, from, "the page no longer lists the match")
 }
 
-// markStale marks matches as stale, each once.
-func (t *Tracker) markStale(ctx context.Context, matches []string, from reconcile.Provenance, reason string) ([]event.Event, error) {
+// markStale marks matches as stale, except those that were marked before.
+func (t *Tracker) markStale(
+	ctx context.Context, matches []string, from reconcile.Provenance, reason string,
+) ([]event.Event, error) {
 	var all []event.Event
 	for _, match := range matches {
 		if t.Stale[match] {

@@ -16,8 +16,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A Store keeps the states of matches in Redis, each beside its outbox. Both are written in one step,
-// so an event exists if and only if the state that made it does.
+// A Store stores the states of matches in Redis. A state and the outbox of its match are written in
+// one step, so an event is in the outbox exactly if its state is saved.
 //
 //	mw:{<match>}:state  hash: version, state (JSON), saved_by (the call of Save that wrote them)
 type Store struct {
@@ -32,20 +32,20 @@ func NewStore(r redis.UniversalClient, prefix string) *Store {
 	return &Store{redis: r, prefix: prefix, outbox: outbox.NewStore(r, prefix)}
 }
 
-// stateTTL is how long a state is kept after its last save.
+// stateTTL is how long a state is stored after its last save.
 const stateTTL = 30 * 24 * time.Hour
 
-// ErrConflict reports that another worker saved the state since it was loaded.
-var ErrConflict = errors.New("the match's state was saved by another worker")
+// ErrConflict means that another worker saved the state after it was loaded.
+var ErrConflict = errors.New("another worker saved the match's state")
 
 func (s *Store) key(match string) string { return s.prefix + "{" + match + "}:state" }
 
-// Load returns the state of a match and its version. An unknown match has version 0 and a state that
-// holds only a new epoch.
+// Load returns the state of a match and its version. For an unknown match it returns version 0 and
+// a state with a new epoch and nothing else.
 func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64, error) {
 	vals, err := s.redis.HMGet(ctx, s.key(match), "version", "state").Result()
 	if err != nil {
-		return reconcile.State{}, 0, fmt.Errorf("loading state of %s: %w", match, err)
+		return reconcile.State{}, 0, fmt.Errorf("loading the state of match %s: %w", match, err)
 	}
 	version, _ := vals[0].(string)
 	text, _ := vals[1].(string)
@@ -54,16 +54,17 @@ func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64,
 	}
 	var st reconcile.State
 	if err := json.Unmarshal([]byte(text), &st); err != nil {
-		return reconcile.State{}, 0, fmt.Errorf("loading state of %s: %w", match, err)
+		return reconcile.State{}, 0, fmt.Errorf("loading the state of match %s: %w", match, err)
 	}
 	v, err := strconv.ParseInt(version, 10, 64)
 	if err != nil {
-		return reconcile.State{}, 0, fmt.Errorf("loading state of %s: version %q", match, version)
+		return reconcile.State{}, 0, fmt.Errorf("loading the state of match %s: version %q: want a number", match, version)
 	}
 	return st, v, nil
 }
 
-// The client sends the script again if the answer was lost. The second run finds its own save.
+// saveScript saves a state and its messages, if the version is the expected one. The client sends it
+// again if the answer was lost; the second run finds its own save.
 var saveScript = redis.NewScript(`
 local version = redis.call('hget', KEYS[1], 'version') or '0'
 if version == ARGV[2] and redis.call('hget', KEYS[1], 'saved_by') == ARGV[5] then return 1 end
@@ -73,27 +74,27 @@ redis.call('expire', KEYS[1], ARGV[4])
 for i = 6, #ARGV do redis.call('rpush', KEYS[2], ARGV[i]) end
 return 1`)
 
-// Save saves a state and appends its messages to the outbox, if version is still that of the saved
-// state. Otherwise it fails with [ErrConflict] and writes nothing.
+// Save saves a state and appends messages to the outbox of its match. version is what Load
+// returned. If the state was saved since then, Save writes nothing and returns [ErrConflict].
 func (s *Store) Save(ctx context.Context, st reconcile.State, version int64, messages []broker.Message) error {
 	match := st.Match.ID
 	text, err := json.Marshal(st)
 	if err != nil {
-		return fmt.Errorf("saving state of %s: %w", match, err)
+		return fmt.Errorf("saving the state of match %s: %w", match, err)
 	}
 	msgs, err := outbox.Arguments(messages)
 	if err != nil {
-		return fmt.Errorf("saving state of %s: %w", match, err)
+		return fmt.Errorf("saving the state of match %s: %w", match, err)
 	}
 	if len(messages) > 0 {
 		if err := s.outbox.Mark(ctx, match); err != nil {
-			return fmt.Errorf("saving state of %s: %w", match, err)
+			return fmt.Errorf("saving the state of match %s: %w", match, err)
 		}
 	}
 	args := append([]any{version, version + 1, text, int(stateTTL.Seconds()), uuid.NewString()}, msgs...)
 	saved, err := saveScript.Run(ctx, s.redis, []string{s.key(match), s.outbox.Key(match)}, args...).Int()
 	if err != nil {
-		return fmt.Errorf("saving state of %s: %w", match, err)
+		return fmt.Errorf("saving the state of match %s: %w", match, err)
 	}
 	if saved == 0 {
 		return ErrConflict

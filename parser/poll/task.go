@@ -8,43 +8,46 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// PagePoll is the name of the tasks that ask for one poll of a source. Their data is a [Poll].
+// PagePoll is the name of the tasks for one poll of a source. Their data is a [Poll].
 const PagePoll = "parser.page.poll"
 
-// A Poll asks a worker to fetch and ingest the page of a source once.
+// A Poll tells a worker to fetch and ingest the page of a source once.
 type Poll struct {
 	Source event.Source `json:"source"`
-	Due    time.Time    `json:"due"` // of two polls of a source the one that is due later counts
-	// Activated is the job that activated the source. A poll that the clock caused is another job.
+	Due    time.Time    `json:"due"` // a poll is skipped if one that is due later was claimed
+	// Activated is the job that activated the source. A poll that the clock caused is a job of its
+	// own.
 	Activated event.TID `json:"activated,omitzero"`
 }
 
-// A Result is what a poll found, for the scheduler to decide when the next is due.
+// A Result is the result of a poll. The scheduler uses it to decide when the next poll is
+// due.
 type Result struct {
 	Due       time.Time     // of the poll
 	At        time.Time     // when the poll was done
-	Took      time.Duration // how long the site took to begin its answer
-	Matches   []event.Match // that the page shows; nil if there is no usable page
-	Many      bool          // the page lists many matches, so it has no end
-	Scored    bool          // the page told of a score that moved
+	Took      time.Duration // from the request to the first byte of the response
+	Matches   []event.Match // on the page; nil if there is no usable page
+	Many      bool          // the page lists many matches, so the source does not end with one of them
+	Scored    bool          // the page made an event that moved the score
 	Unchanged int           // polls in a row with an unchanged page
 	Failures  int           // polls in a row without a usable page
-	Busy      bool          // the site was not asked: too many polls wait for the same host
-	Problem   string        // why the poll failed, for everybody to read; "" if it did not
-	Wait      time.Duration // before the next poll, as the site asked
-	Fresh     time.Duration // for which the site says that its page stays the same
-	Stop      string        // why the source must not be polled any more; "" if it may
-	Unmarked  bool          // the site forbids the page, and its matches are not all marked stale yet
+	Busy      bool          // no request was sent, because too many wait for the host
+	Problem   string        // why the poll failed, without secrets; "" if it did not
+	Wait      time.Duration // before the next poll, from Retry-After
+	Fresh     time.Duration // for which the page stays the same, from max-age
+	Stop      string        // why the source must not be polled again; "" if it can be
+	Unmarked  bool          // the site forbids the page, and not all its matches are marked as stale yet
 }
 
-// ByClock reports whether the clock caused the poll, and not the activation of its source.
+// ByClock reports whether the clock caused the poll whose task has this TID. Otherwise the
+// activation of the source did.
 func (p Poll) ByClock(tid event.TID) bool { return tid != p.Activated }
 
-// Task returns the task that asks for the poll. The same poll gives the same task ID. tid is the job
-// that the task belongs to, and cause the ID of the event that caused it or started its clock. The
-// task expires left after at, when the next poll takes its place.
-func (p Poll) Task(tid event.TID, cause string, at time.Time, left time.Duration) (broker.Task, error) {
-	t, err := broker.NewTask(PagePoll, tid, p, at, max(left, time.Millisecond))
+// Task returns the task for the poll, made at that time. The same poll gives the same task ID. tid
+// is the job that the task belongs to. cause is the ID of the event that activated the source. The
+// task expires after ttl, when the next poll replaces it.
+func (p Poll) Task(tid event.TID, cause string, at time.Time, ttl time.Duration) (broker.Task, error) {
+	t, err := broker.NewTask(PagePoll, tid, p, at, max(ttl, time.Millisecond))
 	t.ID = event.IncidentID("poll", p.Source.ID, strconv.FormatInt(p.Due.UnixMilli(), 10))
 	t.CausationID = cause
 	return t, err

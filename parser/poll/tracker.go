@@ -13,27 +13,26 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A Tracker follows one source from page to page, and knows how the source is doing. It is for one
-// goroutine.
+// A Tracker ingests the pages of one source, one after the other. Only one goroutine can use it.
 type Tracker struct {
 	ingester *Ingester
 	profile  *profile.Profile
-	match    string // ID of the match if the pages do not give it
-	id       string // tells this tracker from others of the same source
+	match    string // ID of the match; "" if the pages give it
+	id       string // differs from those of other trackers of the same site
 	cause    string // ID of the message that caused the current poll
 
-	parsed *parsedPage // the latest
+	parsed *parsedPage // the latest page
 	sourceState
 }
 
-// Ingest takes a page of the source into the states of its matches, and returns the events it
-// made, already saved. Their TID is that of ctx. The error names every match of the page
-// that was not ingested; the states of those did not change.
+// Ingest reconciles a page of the source with the states of its matches. It returns the events,
+// which are saved in the outbox. Their TID is that of ctx. The error names every match that was not
+// ingested; the states of those matches did not change.
 func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error) {
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
 	defer func() { t.parsed.document = nil }()
 	if err := ctx.Err(); err != nil {
-		return nil, err // that says nothing of the page
+		return nil, err // the page itself may be usable
 	}
 	t.countUnchanged(t.parsed.hash)
 	log := t.log(ctx, p.URL)
@@ -53,7 +52,7 @@ func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error
 	for _, o := range t.parsed.observations {
 		events, err := t.ingestMatch(ctx, log, p, o, from)
 		if err != nil {
-			failed = append(failed, err) // another match of the page may be good
+			failed = append(failed, err) // go on with the other matches
 		}
 		all = append(all, events...)
 	}
@@ -62,8 +61,10 @@ func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error
 	return append(all, stale...), errors.Join(append(failed, err)...)
 }
 
-// ingestMatch takes one match of a page into its state.
-func (t *Tracker) ingestMatch(ctx context.Context, log *slog.Logger, p page.Page, o observation.Observation, from reconcile.Provenance) ([]event.Event, error) {
+// ingestMatch reconciles one match of a page with its state.
+func (t *Tracker) ingestMatch(
+	ctx context.Context, log *slog.Logger, p page.Page, o observation.Observation, from reconcile.Provenance,
+) ([]event.Event, error) {
 	o.PageID = o.Match.ID
 	if t.match != "" {
 		o.Match.ID = t.match
@@ -75,14 +76,14 @@ func (t *Tracker) ingestMatch(ctx context.Context, log *slog.Logger, p page.Page
 		}
 		return nil, err
 	}
-	t.shows(o.Match.ID, p.At)
+	t.noteShown(o.Match.ID, p.At)
 	level, text := slog.LevelDebug, "page read"
 	if len(out.events) > 0 || !out.known {
 		level = slog.LevelInfo
 	}
 	if out.held != nil {
-		text = "page held: it looks older than one already read"
-		if out.held.Polls == 1 { // logged once for all that follow
+		text = "page held: it looks older than one read before"
+		if out.held.Polls == 1 { // log only the first of several in a row
 			level = slog.LevelInfo
 		}
 	}
@@ -92,7 +93,7 @@ func (t *Tracker) ingestMatch(ctx context.Context, log *slog.Logger, p page.Page
 	return out.events, nil
 }
 
-// unusable reports a page that cannot be used at all.
+// unusable logs that a page is unusable, and records it as a failure.
 func (t *Tracker) unusable(ctx context.Context, log *slog.Logger, p page.Page) ([]event.Event, error) {
 	err := t.parsed.err
 	if kept := t.keep(p, err.Error()); kept != "" {
@@ -103,7 +104,7 @@ func (t *Tracker) unusable(ctx context.Context, log *slog.Logger, p page.Page) (
 	return stale, errors.Join(err, staleErr)
 }
 
-// reportProblems logs what the page lacks, and keeps the page, if that is new.
+// reportProblems logs the problems of the page, and saves the page, if the page before had others.
 func (t *Tracker) reportProblems(log *slog.Logger, p page.Page) {
 	text := t.parsed.problemText()
 	before := t.Problems
@@ -111,7 +112,7 @@ func (t *Tracker) reportProblems(log *slog.Logger, p page.Page) {
 		return
 	}
 	t.keep(p, text)
-	log.Warn("page lacks something, or has what the profile does not know", "problems", text)
+	log.Warn("page has values that the profile does not find or understand", "problems", text)
 }
 
 // reportFailed logs why matches of the page were not ingested.
@@ -123,8 +124,8 @@ func (t *Tracker) reportFailed(ctx context.Context, log *slog.Logger, err error)
 	log.Log(ctx, t.warningLevel(err.Error()), "page not ingested, nothing changed", "error", err)
 }
 
-// warningLevel is the level at which to log why a page could not be used: low if the page before it
-// had the same fault.
+// warningLevel returns the level at which to log why a page was not ingested: debug if that is the
+// same as for the page before.
 func (t *Tracker) warningLevel(why string) slog.Level {
 	if why == t.Warning {
 		return slog.LevelDebug
@@ -133,18 +134,19 @@ func (t *Tracker) warningLevel(why string) slog.Level {
 	return slog.LevelWarn
 }
 
-// keep keeps a page that the profile does not understand, and returns where; "" if nowhere.
+// keep saves a page that the profile does not understand. It returns where, or "" if it did not.
 func (t *Tracker) keep(p page.Page, why string) string {
 	if t.ingester.Keep == nil || len(p.Body) == 0 {
 		return ""
 	}
 	kept, err := t.ingester.Keep.Keep(p, t.profile, t.match, why)
 	if err != nil {
-		t.ingester.Log.Warn("page not kept", "error", err)
+		t.ingester.Log.Warn("page not saved in the keep folder", "error", err)
 	}
 	return kept
 }
 
+// log returns a logger with the attributes of a poll.
 func (t *Tracker) log(ctx context.Context, url string) *slog.Logger {
 	return t.ingester.Log.With("tid", event.TIDFrom(ctx), "url", url, "profile", t.profile.Name)
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Worker does [PagePoll] tasks. Any worker can do any task: what is known of a source is kept in
-// Redis, and a worker only caches pages.
+// A Worker does [PagePoll] tasks. Any worker can do any task: the state of a source is in Redis,
+// and a worker itself only caches pages. Goroutines can share a Worker.
 type Worker struct {
 	profiles profile.Library
 	client   *page.Client
@@ -29,30 +29,38 @@ type Worker struct {
 	report   Report
 }
 
-// A Report is called with the result of every poll that was done, under the TID of its task. The
-// scheduler's Schedule.Polled is one: it decides when the next poll is due.
+// A Report is called with the result of every poll that was done. ctx has the TID of the task. The
+// scheduler's Schedule.Polled is a Report; it decides when the next poll is due.
 type Report func(ctx context.Context, source string, r Result) error
 
-// NewWorker returns a worker. Its keys in store begin with prefix. t records polls that made
-// events, and may be nil.
-func NewWorker(profiles profile.Library, c *page.Client, in *Ingester, store redis.UniversalClient, prefix string, t *trace.Recorder, report Report) *Worker {
-	return &Worker{profiles: profiles, client: c, ingester: in, sources: sourceStore{redis: store, prefix: prefix}, trace: t, report: report}
+// NewWorker returns a worker. Its keys in r begin with prefix. t records polls that made events,
+// and may be nil.
+func NewWorker(
+	profiles profile.Library, c *page.Client, in *Ingester,
+	r redis.UniversalClient, prefix string, t *trace.Recorder, report Report,
+) *Worker {
+	sources := sourceStore{redis: r, prefix: prefix}
+	return &Worker{profiles: profiles, client: c, ingester: in, sources: sources, trace: t, report: report}
 }
 
 const (
-	// pollTimeout bounds a poll: waiting for a slot at the host, redirects, reading.
+	// pollTimeout bounds a poll, from the wait for a slot at the host to saving the events.
 	pollTimeout = 90 * time.Second
 	// maxPolls bounds the polls that a worker does at a time.
 	maxPolls = 16
 )
 
-// Subscription is the subscription to the tasks that workers share.
+// Subscription returns the subscription to the queue of tasks, which all workers share.
 func (w *Worker) Subscription() broker.Subscription {
-	return broker.Subscription{Queue: broker.TaskQueue(PagePoll), Exchange: broker.Tasks, Patterns: []string{PagePoll}, Limit: maxPolls, Timeout: pollTimeout}
+	return broker.Subscription{
+		Queue: broker.TaskQueue(PagePoll), Exchange: broker.Tasks, Patterns: []string{PagePoll},
+		Limit: maxPolls, Timeout: pollTimeout,
+	}
 }
 
-// Handle does one task. A poll that was done before, or that a later poll of its source has
-// overtaken, is left out. An error means that Redis does not answer, or that the message is no poll.
+// Handle does one task. It skips a poll that was claimed before, unless its worker died or failed,
+// and a poll that is due before one that was claimed. The error is permanent if the message is not
+// a poll. Otherwise Redis does not answer.
 func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 	task, p, err := decode(m)
 	if err != nil {
@@ -60,15 +68,16 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 	}
 	ctx, step := w.startStep(event.WithTID(ctx, task.TID), task, p, m)
 	defer step.End()
-	log := w.ingester.Log.With("tid", task.TID, "source", p.Source.ID, "url", page.Redacted(p.Source.URL), "task", task.ID, "due", p.Due)
+	log := w.ingester.Log.With("tid", task.TID, "source", p.Source.ID, "url", page.Redacted(p.Source.URL),
+		"task", task.ID, "due", p.Due)
 	state, claimed, err := w.sources.claim(ctx, p, m.Redelivered || m.Retried)
 	if err != nil {
 		step.Fails(err.Error())
 		return broker.Unavailable(err)
 	}
 	if !claimed {
-		step.Says("left out: it was done, or a later one has begun")
-		log.Info("poll left out: it was done, or a later one has begun")
+		step.Says("skipped: this poll was done, or a later one has begun")
+		log.Info("poll skipped: it was done, or a later one has begun")
 		return nil
 	}
 	state, result := newRun(w, task.ID, p, log).do(ctx, state)
@@ -78,14 +87,14 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 	case result.Problem != "":
 		step.Fails(result.Problem)
 	}
-	after := context.WithoutCancel(ctx) // what was done is noted even at the end
+	after := context.WithoutCancel(ctx) // record the poll even if ctx has ended
 	if err := errors.Join(w.sources.save(after, p, state), w.report(after, p.Source.ID, result)); err != nil {
 		return broker.Unavailable(err)
 	}
 	return nil
 }
 
-// decode decodes the message of a poll. An error is permanent.
+// decode decodes the message of a poll. The error is permanent.
 func decode(m broker.Message) (task broker.Task, p Poll, err error) {
 	task, err = broker.DecodeTask(m.Body)
 	if err != nil {
@@ -98,18 +107,21 @@ func decode(m broker.Message) (task broker.Task, p Poll, err error) {
 }
 
 // startStep starts the poll's step of the trace. A poll that the clock caused is recorded only if
-// it made events, and then with the scheduler's step that made its task.
-func (w *Worker) startStep(ctx context.Context, task broker.Task, p Poll, m broker.Message) (context.Context, *trace.Active) {
-	made := task.TID.Span(task.ID)
+// it made events. The scheduler's step that made its task is then recorded too.
+func (w *Worker) startStep(
+	ctx context.Context, task broker.Task, p Poll, m broker.Message,
+) (context.Context, *trace.Active) {
+	parent := task.TID.Span(task.ID)
 	ctx, step := w.trace.Start(ctx, trace.Span{
-		Parent: made, Op: trace.Process, Role: "parser", Name: task.Name, Message: task.ID, Match: p.Source.Match,
+		Parent: parent, Op: trace.Process, Role: "parser", Name: task.Name, Message: task.ID, Match: p.Source.Match,
 		Queue: broker.TaskQueue(task.Name), Attempt: m.Attempt,
 	})
 	if p.ByClock(task.TID) {
 		step.Buffer()
 		step.Add(trace.Span{
-			TID: task.TID, ID: made, Op: trace.Create, Role: "scheduler", Instance: strings.TrimPrefix(task.Source, "/scheduler/"),
-			Name: task.Name, Message: task.ID, Match: p.Source.Match, Start: task.Time,
+			TID: task.TID, ID: parent, Op: trace.Create, Role: "scheduler",
+			Instance: strings.TrimPrefix(task.Source, "/scheduler/"),
+			Name:     task.Name, Message: task.ID, Match: p.Source.Match, Start: task.Time,
 			Cause: &trace.Cause{TID: p.Activated, Message: task.CausationID},
 		})
 	}

@@ -1,7 +1,6 @@
 package profile_test
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// Real pages of real sites give exactly what a person counts on them.
+// Captured pages of real sites give exactly the incidents that a person counts on them.
 func TestCapturedPages(t *testing.T) {
 	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
@@ -26,38 +25,46 @@ func TestCapturedPages(t *testing.T) {
 		file, profile string
 		home, away    string
 		score         event.Score
-		kinds         map[string]int // "kind detail": how many
+		kinds         map[string]int // number of incidents by "kind detail"
 		some          []observation.Incident
 	}{
-		{"soccer/abseits-sunderland-bournemouth.html", "abseits", "AFC Sunderland", "AFC Bournemouth", event.Score{Home: 3, Away: 2},
+		{"soccer/abseits-sunderland-bournemouth.html", "abseits", "AFC Sunderland", "AFC Bournemouth",
+			event.Score{Home: 3, Away: 2},
 			map[string]int{"goal ": 4, "goal penalty": 1, "yellow_card ": 9, "red_card ": 1, "substitution ": 9},
 			[]observation.Incident{
 				{Kind: "goal", Detail: "penalty", Side: "home", Player: "E. Le Fée", Clock: event.Clock{Period: "1h", Minute: 30}},
 				{Kind: "goal", Side: "home", Player: "B. Traoré", Assist: "G. Xhaka", Clock: event.Clock{Period: "2h", Minute: 46}},
 				{Kind: "red_card", Side: "away", Player: "L. Cook", Clock: event.Clock{Period: "2h", Minute: 90, Stoppage: 6}},
-				{Kind: "substitution", Side: "away", Player: "L. Cook", Off: "A. Scott", Clock: event.Clock{Period: "2h", Minute: 46}},
+				{Kind: "substitution", Side: "away", Player: "L. Cook", Off: "A. Scott",
+					Clock: event.Clock{Period: "2h", Minute: 46}},
 			}},
 		{"soccer/abseits-manutd-burnley.html", "abseits", "Manchester United", "Burnley FC", event.Score{Home: 3, Away: 2},
 			map[string]int{"goal ": 3, "goal own_goal": 1, "goal penalty": 1, "yellow_card ": 6, "substitution ": 8},
 			[]observation.Incident{
 				{Kind: "goal", Detail: "own_goal", Side: "home", Player: "J. Cullen", Clock: event.Clock{Period: "1h", Minute: 27}},
-				{Kind: "goal", Detail: "penalty", Side: "home", Player: "Bruno Fernandes", Clock: event.Clock{Period: "2h", Minute: 90, Stoppage: 7}},
+				{Kind: "goal", Detail: "penalty", Side: "home", Player: "Bruno Fernandes",
+					Clock: event.Clock{Period: "2h", Minute: 90, Stoppage: 7}},
 			}},
 		{"soccer/abseits-wolves-newcastle-0-0.html", "abseits", "Wolverhampton Wanderers", "Newcastle United", event.Score{},
 			map[string]int{"yellow_card ": 4, "substitution ": 6}, nil},
 		{"soccer/fbref-liverpool-bournemouth.html", "fbref", "Liverpool", "Bournemouth", event.Score{Home: 4, Away: 2},
 			map[string]int{"goal ": 6, "yellow_card ": 3, "substitution ": 9},
 			[]observation.Incident{
-				{Kind: "goal", Side: "home", Player: "Mohamed Salah", Assist: "Wataru Endo", Clock: event.Clock{Period: "2h", Minute: 90, Stoppage: 4}},
-				{Kind: "substitution", Side: "away", Player: "James Hill", Off: "Adam Smith", Clock: event.Clock{Period: "2h", Minute: 90}},
+				{Kind: "goal", Side: "home", Player: "Mohamed Salah", Assist: "Wataru Endo",
+					Clock: event.Clock{Period: "2h", Minute: 90, Stoppage: 4}},
+				{Kind: "substitution", Side: "away", Player: "James Hill", Off: "Adam Smith",
+					Clock: event.Clock{Period: "2h", Minute: 90}},
 			}},
 		{"soccer/fbref-forest-brentford.html", "fbref", "Nottingham Forest", "Brentford", event.Score{Home: 3, Away: 1},
 			map[string]int{"goal ": 3, "goal penalty": 1, "yellow_card ": 3, "substitution ": 7},
-			[]observation.Incident{{Kind: "goal", Side: "home", Player: "Chris Wood", Assist: "Elliot Anderson", Clock: event.Clock{Period: "1h", Minute: 45, Stoppage: 2}}}},
-		{"hockey/hockeyref-ari-van-20200304.html", "hockey-reference", "Vancouver Canucks", "Arizona Coyotes", event.Score{Home: 2, Away: 4},
+			[]observation.Incident{{Kind: "goal", Side: "home", Player: "Chris Wood", Assist: "Elliot Anderson",
+				Clock: event.Clock{Period: "1h", Minute: 45, Stoppage: 2}}}},
+		{"hockey/hockeyref-ari-van-20200304.html", "hockey-reference", "Vancouver Canucks", "Arizona Coyotes",
+			event.Score{Home: 2, Away: 4},
 			map[string]int{"goal ": 3, "goal power_play": 2, "goal empty_net": 1,
 				"penalty Tripping": 2, "penalty Delay of Game": 1, "penalty Hooking": 2, "penalty Roughing": 1},
-			[]observation.Incident{{Kind: "goal", Detail: "power_play", Side: "home", Player: "Tyler Toffoli", Assist: "J.T. Miller, Quinn Hughes", Clock: event.Clock{Period: "p3", Elapsed: 199}}}},
+			[]observation.Incident{{Kind: "goal", Detail: "power_play", Side: "home", Player: "Tyler Toffoli",
+				Assist: "J.T. Miller, Quinn Hughes", Clock: event.Clock{Period: "p3", Elapsed: 199}}}},
 	} {
 		t.Run(filepath.Base(tc.file), func(t *testing.T) {
 			all, problems := captured(t, dir, tc.file, tc.profile)
@@ -65,33 +72,34 @@ func TestCapturedPages(t *testing.T) {
 				t.Fatalf("%d observations", len(all))
 			}
 			for _, p := range problems {
-				t.Errorf("problem: %v", p)
+				t.Errorf("unexpected problem: %v", p)
 			}
 			o := all[0]
 			if o.Match.Home != tc.home || o.Match.Away != tc.away || o.Score == nil || *o.Score != tc.score ||
 				o.Match.Status != event.Final || o.Match.ID == "" || o.Match.Start.IsZero() || o.League == "" {
-				t.Errorf("match %+v league %q score %v", o.Match, o.League, o.Score)
+				t.Errorf("match %+v, league %q, score %v", o.Match, o.League, o.Score)
 			}
 			kinds := map[string]int{}
 			for _, in := range o.Incidents {
 				kinds[string(in.Kind)+" "+in.Detail]++
 				if in.Side == "" || in.Player == "" || in.Clock.Period == "" || in.Clock.String() == "" || in.Path == "" ||
 					(in.Kind == event.Substitution) != (in.Off != "") {
-					t.Errorf("incomplete: %+v", in)
+					t.Errorf("incomplete incident %+v", in)
 				}
 			}
 			if fmt.Sprint(kinds) != fmt.Sprint(tc.kinds) {
 				t.Errorf("incidents %v, want %v", kinds, tc.kinds)
 			}
 			for _, want := range tc.some {
-				if !has(o.Incidents, want) {
-					t.Errorf("missing %+v", want)
+				if !contains(o.Incidents, want) {
+					t.Errorf("missing incident %+v", want)
 				}
 			}
 		})
 	}
 }
 
+// captured returns what a captured page says.
 func captured(t *testing.T, dir, file, profile string) ([]observation.Observation, []observation.Problem) {
 	t.Helper()
 	body, err := os.ReadFile(filepath.Join(dir, file))
@@ -105,24 +113,25 @@ func captured(t *testing.T, dir, file, profile string) ([]observation.Observatio
 	return all, problems
 }
 
-// Captured pages of many matches give as many observations of each status, and
-// as many incidents, as a person counts on them.
+// Captured pages of many matches give as many matches of each status, and as many incidents, as a
+// person counts on them.
 func TestCapturedLists(t *testing.T) {
 	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
 	for _, tc := range []struct {
 		file, profile string
-		statuses      map[string]int // "status period": how many
-		kinds         map[string]int
+		statuses      map[string]int // number of matches by "status period"
+		kinds         map[string]int // number of incidents by "kind detail"
 		problems      int
-		some          map[string]string // match: what it must say
+		some          map[string]string // summaries by match ID
 	}{
 		{"soccer/bbc-scores-20260719.html", "bbc-scores",
 			map[string]int{"scheduled ": 47, "cancelled ": 2, "live ": 2, "live 2h": 3, "break ht": 1, "ended ": 5},
 			map[string]int{"goal ": 17, "goal penalty": 1, "red_card ": 1, "red_card second_yellow": 1},
-			4, // two in play without a score, two with goals and no scorers
+			4, // two matches in play without a score, and two with a score but no scorers
 			map[string]string{
-				"bbc-s-80sd6c6ttsizw6zrr3buw9tlg": "Liga MX: Pumas UNAM 0-3 Pachuca ended; away goal 21' E. Montiel; away goal 32' S. Rondón; away goal 80' S. Rondón",
+				"bbc-s-80sd6c6ttsizw6zrr3buw9tlg": "Liga MX: Pumas UNAM 0-3 Pachuca ended; " +
+					"away goal 21' E. Montiel; away goal 32' S. Rondón; away goal 80' S. Rondón",
 			}},
 		{"soccer/flashscore-mobi-20260719.html", "flashscore-mobi",
 			map[string]int{"scheduled ": 45, "final ": 223 - 22, "postponed ": 19, "cancelled ": 2, "interrupted ": 1,
@@ -139,7 +148,8 @@ func TestCapturedLists(t *testing.T) {
 			map[string]int{"goal ": 6, "goal own_goal": 1, "yellow_card ": 17}, 0,
 			map[string]string{
 				"espn-623600": "MLS: Orlando City SC 3-0 Toronto FC live; home goal 9' Facundo Torres; home goal 22' Ercan Kara; " +
-					"away yellow_card 32' Domenico Criscito; home yellow_card 38' Joao Moutinho; home goal own_goal 47' Lukas MacNaughton",
+					"away yellow_card 32' Domenico Criscito; home yellow_card 38' Joao Moutinho; " +
+					"home goal own_goal 47' Lukas MacNaughton",
 			}},
 	} {
 		t.Run(filepath.Base(tc.file), func(t *testing.T) {
@@ -155,21 +165,22 @@ func TestCapturedLists(t *testing.T) {
 				}
 				if want, ok := tc.some[o.Match.ID]; ok {
 					if found++; summary(o) != want {
-						t.Errorf("%s says\n%s, want\n%s", o.Match.ID, summary(o), want)
+						t.Errorf("match %s is\n%s, want\n%s", o.Match.ID, summary(o), want)
 					}
 				}
 				if err := event.CheckMatchID(o.Match.ID); err != nil || o.League == "" {
-					t.Errorf("match %+v of %q: %v", o.Match, o.League, err)
+					t.Errorf("match %+v, league %q: %v", o.Match, o.League, err)
 				}
 			}
 			if !maps.Equal(statuses, tc.statuses) || !maps.Equal(kinds, tc.kinds) || found != len(tc.some) {
-				t.Errorf("matches %v, want %v; incidents %v, want %v; %d of the samples", statuses, tc.statuses, kinds, tc.kinds, found)
+				t.Errorf("statuses %v, want %v; incidents %v, want %v; %d of %d sample matches",
+					statuses, tc.statuses, kinds, tc.kinds, found, len(tc.some))
 			}
 		})
 	}
 }
 
-// summary is an observation in a line.
+// summary returns an observation in one line.
 func summary(o observation.Observation) string {
 	score := " - "
 	if o.Score != nil {
@@ -185,7 +196,7 @@ func summary(o observation.Observation) string {
 	return s
 }
 
-// Cricket and baseball pages.
+// Captured pages of cricket and baseball give what a person reads on them.
 func TestCapturedOtherSports(t *testing.T) {
 	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
@@ -197,20 +208,24 @@ func TestCapturedOtherSports(t *testing.T) {
 		}
 	}
 	o := all[0]
-	if len(problems) > 0 || wickets[event.Home] != 5 || wickets[event.Away] != 10 || *o.Score != (event.Score{Home: 163, Away: 153}) ||
+	if len(problems) > 0 || wickets[event.Home] != 5 || wickets[event.Away] != 10 ||
+		*o.Score != (event.Score{Home: 163, Away: 153}) ||
 		o.Match.Home != "Royal Challengers Bangalore" || o.Match.Status != event.Final {
-		t.Errorf("%+v %v %v, problems %v", o.Match, o.Score, wickets, problems)
+		t.Errorf("match %+v, score %v, wickets %v, problems %v", o.Match, o.Score, wickets, problems)
 	}
-	if first := o.Incidents[0]; first.Player != "Devdutt Padikkal" || first.Detail != "bowled" || first.Clock != (event.Clock{Period: "inn1", Balls: 66}) {
+	if first := o.Incidents[0]; first.Player != "Devdutt Padikkal" || first.Detail != "bowled" ||
+		first.Clock != (event.Clock{Period: "inn1", Balls: 66}) {
 		t.Errorf("first wicket %+v", first)
 	}
 	all, problems = captured(t, dir, "baseball/espn-final-col-sfg-20130408.html", "espn-baseball")
-	if o := all[0]; len(problems) > 0 || summary(o) != "MLB: Giants 4-2 Rockies final" || o.Match.Start.Format("2006-01-02 15:04") != "2013-04-09 02:15" {
-		t.Errorf("%s %v, problems %v", summary(o), o.Match.Start, problems)
+	if o := all[0]; len(problems) > 0 || summary(o) != "MLB: Giants 4-2 Rockies final" ||
+		o.Match.Start.Format("2006-01-02 15:04") != "2013-04-09 02:15" {
+		t.Errorf("match %s, start %v, problems %v", summary(o), o.Match.Start, problems)
 	}
 }
 
-func has(all []observation.Incident, want observation.Incident) bool {
+// contains reports whether an incident is in a list, whatever its path and list.
+func contains(all []observation.Incident, want observation.Incident) bool {
 	for _, in := range all {
 		in.Path, in.List = "", 0
 		if in == want {
@@ -220,26 +235,28 @@ func has(all []observation.Incident, want observation.Incident) bool {
 	return false
 }
 
-// A page that declares no charset is UTF-8 if it can be, wherever the first
-// letter beyond ASCII stands.
+// A page that declares no charset is UTF-8 if its bytes are valid, wherever the first non-ASCII
+// letter is.
 func TestCharset(t *testing.T) {
 	t.Parallel()
-	pad := "<!--" + string(bytes.Repeat([]byte("x"), 2000)) + "-->"
+	pad := "<!--" + strings.Repeat("x", 2000) + "-->"
 	for _, tc := range []struct{ contentType, head, name string }{
 		{"", "", "Rond\u00f3n"},
 		{"text/html", `<meta charset="utf-8">`, "Rond\u00f3n"},
 		{"text/html; charset=iso-8859-1", "", "Rond\xf3n"},
 		{"", `<meta charset="windows-1252">`, "Rond\xf3n"},
-		{"", "", "Rond\xf3n"}, // declares nothing, and is not UTF-8
+		{"", "", "Rond\xf3n"}, // no charset, and not UTF-8
 	} {
 		p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))
 		if err != nil {
 			t.Fatal(err)
 		}
-		fetched := "<html><head>" + tc.head + "</head><body>" + pad + "<p class=home>" + tc.name + "</p><p class=away>B</p></body></html>"
-		all, _, err := p.Extract(t.Context(), page.Page{Header: http.Header{"Content-Type": {tc.contentType}}, Body: []byte(fetched)})
+		body := "<html><head>" + tc.head + "</head><body>" + pad +
+			"<p class=home>" + tc.name + "</p><p class=away>B</p></body></html>"
+		header := http.Header{"Content-Type": {tc.contentType}}
+		all, _, err := p.Extract(t.Context(), page.Page{Header: header, Body: []byte(body)})
 		if err != nil || all[0].Match.Home != "Rond\u00f3n" {
-			t.Errorf("%+v: %v %v", tc, all, err)
+			t.Errorf("%+v: %+v, %v, want Rond\u00f3n as the home team", tc, all, err)
 		}
 	}
 }

@@ -11,13 +11,17 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
+// quoteHint ends errors about a missing or empty selector.
+const quoteHint = "(put a selector that begins with # in quotes, because # starts a comment in YAML)"
+
 var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
-// check returns what is wrong with a profile that was decoded, and where.
+// check checks a profile after it was decoded. The error says where the fault is; at returns the
+// place of a path.
 func (p *Profile) check(at func(path string) strictyaml.Place) error {
 	switch {
 	case p.Name == "" && p.Sport == "":
-		return at("profile").Errorf("no profile: profile, sport and match are needed")
+		return at("profile").Errorf("give profile, sport and match, which every profile needs")
 	case p.Name == "" || p.Name != strings.ReplaceAll(event.Slug(p.Name), "_", "-"):
 		return at("profile").Errorf("profile %q: want a name of a-z, 0-9 and -", p.Name)
 	case !slices.Contains(event.Sports(), p.Sport):
@@ -25,16 +29,17 @@ func (p *Profile) check(at func(path string) strictyaml.Place) error {
 	case p.Format != "" && p.Format != "html" && p.Format != "json":
 		return at("format").Errorf("format %q: want html or json", p.Format)
 	case !p.Match.Home.isSet() || !p.Match.Away.isSet():
-		return at("match").Errorf("match.home and match.away: both are needed, to know whose page it is (a selector that begins with # stands in quotes, or YAML takes it for a comment)")
+		return at("match").Errorf("give both match.home and match.away %s", quoteHint)
 	}
 	for i, h := range p.Hosts {
 		if !hostShape.MatchString(h) {
-			return at(fmt.Sprintf("hosts[%d]", i)).Errorf("host %q: want a name like mysite.example, in small letters, without scheme or port", h)
+			place := at(fmt.Sprintf("hosts[%d]", i))
+			return place.Errorf("host %q: want a name like mysite.example, in lower case, without scheme and port", h)
 		}
 	}
 	for name := range p.Lengths {
 		if !slices.ContainsFunc(p.Sport.Periods(), func(q event.Period) bool { return isPeriod(q, name) }) {
-			return at("lengths").Errorf("lengths: %s has no period %q", p.Sport, name)
+			return at("lengths").Errorf("lengths: %q: want the letters of a period of %s, such as q for q1", name, p.Sport)
 		}
 	}
 	if err := p.checkJSON(at); err != nil {
@@ -54,7 +59,7 @@ func (p *Profile) check(at func(path string) strictyaml.Place) error {
 // checkMatch checks the rules for matches against the vocabulary of the sport.
 func (p *Profile) checkMatch() error {
 	if p.Matches.isSet() && !findsRows(&p.Matches) {
-		return p.Matches.place.Errorf("matches: want a selector or jq")
+		return p.Matches.place.Errorf("matches: want css or jq")
 	}
 	var statuses []string
 	for _, s := range event.Statuses() {
@@ -62,7 +67,7 @@ func (p *Profile) checkMatch() error {
 	}
 	for _, e := range p.Match.Status.outcomes() {
 		if status, period, _ := strings.Cut(e.value, " "); status == string(event.Live) && event.Period(period).IsBreak() {
-			return e.place.Errorf("status %q: nothing is played in a break: break %s", e.value, period)
+			return e.place.Errorf("status %q: nothing is played in a break: want \"break %s\"", e.value, period)
 		}
 	}
 	return checkWords(&p.Match.Status, "status", statuses, p.periods())
@@ -72,35 +77,36 @@ func (p *Profile) checkMatch() error {
 func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) error {
 	switch {
 	case !in.Rows.isSet() || !in.Kind.isSet():
-		return place.Errorf("rows and kind are needed (a selector that begins with # stands in quotes, or YAML takes it for a comment)")
+		return place.Errorf("give both rows and kind %s", quoteHint)
 	case !findsRows(&in.Rows):
-		return in.Rows.place.Errorf("rows: want a selector or jq")
+		return in.Rows.place.Errorf("rows: want css or jq")
 	case in.Side.isSet() && in.Team.isSet() || !in.Side.isSet() && !in.Team.isSet() && !in.ofNeitherSide():
-		return in.Rows.place.Errorf("give one of side and team: whose incident is it?")
+		return in.Rows.place.Errorf("give either side or team")
 	case in.HomeScore.isSet() != in.AwayScore.isSet():
-		return in.Rows.place.Errorf("give both of home_score and away_score, or none")
+		return in.Rows.place.Errorf("give both home_score and away_score, or neither")
 	}
 	var kinds []string
 	for _, k := range p.Sport.Kinds() {
 		kinds = append(kinds, string(k))
 	}
-	if err := errors.Join(noSelector(&in.Kind, "kind", kinds), noSelector(&in.Side, "side", []string{"home", "away"})); err != nil {
+	sides := []string{string(event.Home), string(event.Away)}
+	if err := errors.Join(checkConstant(&in.Kind, "kind", kinds), checkConstant(&in.Side, "side", sides)); err != nil {
 		return err
 	}
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
 		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.CountsGoals() && !in.HomeScore.isSet() {
-			return e.place.Errorf("kind %q: home_score and away_score are needed, the score after it, to tell one from another; "+
-				"where the page has none, leave the row out, and the score itself is followed", kind)
+			return e.place.Errorf("kind %q: give home_score and away_score, the score after it, which identify such incidents; "+
+				"if the rows do not have it, remove the kind: score_change then reports the score", kind)
 		}
 	}
 	return errors.Join(
 		checkWords(&in.Kind, "kind", kinds, nil),
-		checkWords(&in.Side, "side", []string{string(event.Home), string(event.Away)}, nil),
+		checkWords(&in.Side, "side", sides, nil),
 		checkWords(&in.Period, "period", p.periods(), nil))
 }
 
-// ofNeitherSide reports whether no kind in the list needs a side.
+// ofNeitherSide reports whether all kinds in the list can belong to neither team.
 func (r *IncidentRules) ofNeitherSide() bool {
 	kinds := r.Kind.outcomes()
 	for _, e := range kinds {
@@ -111,7 +117,7 @@ func (r *IncidentRules) ofNeitherSide() bool {
 	return len(kinds) > 0
 }
 
-// canList reports whether rows of the list can be of a kind.
+// canList reports whether the list can have rows of a kind.
 func (r *IncidentRules) canList(k event.Kind) bool {
 	kinds := r.Kind.outcomes()
 	return len(kinds) == 0 || slices.ContainsFunc(kinds, func(e entry) bool {
@@ -120,10 +126,11 @@ func (r *IncidentRules) canList(k event.Kind) bool {
 	})
 }
 
-// noSelector rejects a selector that was meant as a constant.
-func noSelector(r *Rule, what string, words []string) error {
+// checkConstant returns an error if the rule is a selector that was meant as a constant: one of
+// words.
+func checkConstant(r *Rule, what string, words []string) error {
 	if r.CSS != nil && slices.Contains(words, r.CSS.text) {
-		return r.place.Errorf("%s: %s is a selector here; what is always so is written {value: %s}", what, r.CSS.text, r.CSS.text)
+		return r.place.Errorf("%s: %s is a selector: for a constant, write {value: %s}", what, r.CSS.text, r.CSS.text)
 	}
 	return nil
 }
@@ -137,8 +144,8 @@ func (p *Profile) periods() []string {
 	return all
 }
 
-// checkWords checks every outcome of a rule against a vocabulary. Its first word must be one of words.
-// Its second, if there is one, must be one of seconds, unless seconds is nil.
+// checkWords checks every outcome of a rule against a vocabulary. The first word of each must be
+// one of words. The rest, if there is any, must be one of seconds, unless seconds is nil.
 func checkWords(r *Rule, what string, words, seconds []string) error {
 	for _, e := range r.outcomes() {
 		first, second, _ := strings.Cut(e.value, " ")

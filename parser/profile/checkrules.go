@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// check checks that the members of a rule fit together, and compiles the selectors of its when.
+// check checks that the members of a rule fit together. It also compiles the selectors in when.
 func (r *Rule) check() error {
 	sources := 0
 	for _, given := range []bool{r.CSS != nil, r.JQ != nil, r.When.entries != nil, r.Join != nil, r.Value != ""} {
@@ -17,11 +17,12 @@ func (r *Rule) check() error {
 	}
 	switch {
 	case sources > 1:
-		return r.place.Errorf("give one of css, jq, when, join and value")
+		return r.place.Errorf("give only one of css, jq, when, join and value")
 	case sources == 0 && r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && !r.Inherit:
-		return r.place.Errorf("says nothing: give css, jq, when, join or value")
+		return r.place.Errorf("the rule finds nothing: give css, jq, when, join or value")
 	case (r.Attr != "" || r.OwnText) && (r.JQ != nil || r.Join != nil || r.Value != ""):
-		return r.place.Errorf("attr and own go with an element of the page, not with jq, join or value")
+		return r.place.Errorf("attr and own need an element of the page: " +
+			"use them with css or alone, not with jq, join or value")
 	}
 	for i := range r.When.entries {
 		e := &r.When.entries[i]
@@ -38,28 +39,28 @@ func (p *Profile) checkJSON(at func(path string) strictyaml.Place) error {
 	isJSON := p.Format == "json"
 	switch {
 	case isJSON && p.JSON.isSet():
-		return p.JSON.place.Errorf("json says which part of an HTML page is JSON; with format: json all of it is")
+		return p.JSON.place.Errorf("json is for HTML pages that contain JSON: remove it, or format: json")
 	case isJSON && (p.Comments || p.Complete != nil):
-		return at("format").Errorf("comments and complete are for HTML pages")
+		return at("format").Errorf("comments and complete are for HTML pages: remove them, or format: json")
 	case p.JSON.As == asFlight && p.JSON.CSS == nil:
-		return p.JSON.place.Errorf("as: flight reads scripts: give css that finds them")
+		return p.JSON.place.Errorf("as: flight decodes scripts: give css that finds them")
 	case p.JSON.As != "" && p.JSON.As != asFlight:
-		return p.JSON.place.Errorf("as %q is for clocks", p.JSON.As)
+		return p.JSON.place.Errorf("as %q is for clocks: want flight, or no as", p.JSON.As)
 	}
 	var fault error
 	p.eachRule(func(r *Rule) {
 		switch {
 		case fault != nil:
 		case isJSON && (r.CSS != nil || r.When.entries != nil):
-			fault = r.place.Errorf("a selector finds nothing in JSON: ask by jq")
+			fault = r.place.Errorf("a selector finds nothing in JSON: use jq")
 		case !isJSON && !p.JSON.isSet() && r.JQ != nil:
-			fault = r.place.Errorf("jq has no JSON to ask: say by json where it stands in the page, or format: json")
+			fault = r.place.Errorf("jq has no JSON to query: give json, which finds it in an HTML page, or format: json")
 		}
 	})
 	return fault
 }
 
-// checkMembers rejects members of rules where they have no meaning.
+// checkMembers returns an error if a rule has a member that has no meaning for it.
 func (p *Profile) checkMembers() error {
 	lists := map[*Rule]bool{&p.Matches: true}
 	clocks := map[*Rule]bool{&p.Match.Clock: true}
@@ -78,26 +79,32 @@ func (p *Profile) checkMembers() error {
 		switch {
 		case fault != nil:
 		case r.Layout != "" && !isLayout(r.Layout):
-			fault = r.place.Errorf("layout %q: want unix, unix_ms, or January 2, 2006, 15:04:05 as the site writes it", r.Layout)
+			fault = r.place.Errorf("layout %q: want unix, unix_ms, or the time January 2, 2006, 15:04:05 "+
+				"as the site would write it", r.Layout)
 		case r.Siblings && !lists[r]:
-			fault = r.place.Errorf("siblings is for matches and rows")
-		case lists[r] && (r.Attr != "" || r.OwnText || r.Regexp != nil || r.Map.entries != nil || r.Prefix != "" || r.Inherit):
-			fault = r.place.Errorf("a list of rows is found by css or jq alone")
+			fault = r.place.Errorf("siblings is for matches and rows: remove it")
+		case lists[r] && !onlyFindsRows(r):
+			fault = r.place.Errorf("matches and rows take only css, jq, siblings and optional")
 		case r.As != "" && !clocks[r] && r != &p.JSON:
-			fault = r.place.Errorf("as %q is for clocks", r.As)
+			fault = r.place.Errorf("as %q is for clocks: remove it", r.As)
 		case r.As == asFlight && r != &p.JSON:
-			fault = r.place.Errorf("as %q is for json", r.As)
+			fault = r.place.Errorf("as %q is for json: want one of %v", r.As, clockNotations)
 		}
 	})
 	return fault
 }
 
-// isLayout reports whether a layout has any element of a time.
+// onlyFindsRows reports whether a rule has no member that is for a single value.
+func onlyFindsRows(r *Rule) bool {
+	return r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && r.Prefix == "" && !r.Inherit
+}
+
+// isLayout reports whether a layout has any element of a time, or is a number.
 func isLayout(s string) bool {
 	return s == "unix" || s == "unix_ms" || time.Date(2011, 11, 22, 13, 33, 44, 0, time.UTC).Format(s) != s
 }
 
-// findsRows reports whether a rule can find rows.
+// findsRows reports whether a rule, and all its alternatives, can find rows.
 func findsRows(r *Rule) bool {
 	if r.first == nil {
 		return r.CSS != nil || r.JQ != nil

@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The notations of clocks, without white space and with ' for all primes.
+// The notations of clocks, after primes has replaced white space and the kinds of apostrophes.
 var (
 	minutePlus  = regexp.MustCompile(`^(\d{1,3})'?(?:\+(\d{1,2}))?'?$`) // 37' 45+2' 90'+6 90+4’
 	minuteColon = regexp.MustCompile(`^(\d{1,3}):(\d\d)(?:\.\d+)?$`)    // 14:21 07:48.3
@@ -19,9 +19,10 @@ var (
 	isoDuration = regexp.MustCompile(`^PT(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?$`)
 )
 
+// primes removes spaces, and replaces apostrophes and "min" by '.
 var primes = strings.NewReplacer("’", "'", "′", "'", "´", "'", "‘", "'", "`", "'", " ", "", "min.", "'", "min", "'")
 
-// parseClock parses a clock in the given notation, or in the usual one of the sport.
+// parseClock parses a clock in a notation, or in the usual one of the sport if as is "".
 func (p *Profile) parseClock(as notation, period event.Period, text string) (event.Clock, error) {
 	s := p.Sport
 	if as == "" {
@@ -33,7 +34,7 @@ func (p *Profile) parseClock(as notation, period event.Period, text string) (eve
 			as = asOvers
 		}
 	}
-	bad := fmt.Errorf("%q is no clock I can read as %q", shorten(text), string(as))
+	bad := fmt.Errorf("%q is not a clock in the notation %q", shorten(text), string(as))
 	text = primes.Replace(text)
 	switch as {
 	case asMinute:
@@ -51,15 +52,19 @@ func (p *Profile) parseClock(as notation, period event.Period, text string) (eve
 	if as == asRemaining {
 		length := p.length(period)
 		if length == 0 {
-			return event.Clock{}, fmt.Errorf("%q before the end of %q: the profile must give the period and its length", shorten(text), period)
+			return event.Clock{}, fmt.Errorf("%q remaining in period %q: "+
+				"the profile must give the period, and its length in lengths", shorten(text), period)
 		}
 		if seconds = length - seconds; seconds < 0 {
-			return event.Clock{}, fmt.Errorf("%q before the end of %s, which has %d minutes", shorten(text), period, length/60)
+			return event.Clock{}, fmt.Errorf("%q remaining in period %s is more than its %d minutes: see lengths",
+				shorten(text), period, length/60)
 		}
 	}
 	return event.Clock{Period: period, Elapsed: seconds}, nil
 }
 
+// parseMinute parses a clock in the notation minute, for a sport that counts minutes. It returns
+// bad if it cannot.
 func parseMinute(s event.Sport, period event.Period, text string, bad error) (event.Clock, error) {
 	if m := minuteColon.FindStringSubmatch(text); m != nil {
 		seconds, ok := parseSeconds(text)
@@ -89,7 +94,7 @@ func parseMinute(s event.Sport, period event.Period, text string, bad error) (ev
 	return event.Clock{Period: period, Minute: minute, Stoppage: stoppage}, nil
 }
 
-// parseSeconds parses 12:46, 46.3 or PT12M46S.
+// parseSeconds parses 12:46, 46.3 or PT12M46S, and returns whole seconds.
 func parseSeconds(text string) (int, bool) {
 	if m := minuteColon.FindStringSubmatch(text); m != nil {
 		return number(m[1])*60 + number(m[2]), number(m[2]) <= 59
@@ -103,7 +108,8 @@ func parseSeconds(text string) (int, bool) {
 	return 0, false
 }
 
-// length returns how many seconds a period lasts on a clock that counts down.
+// length returns the length in seconds of a period on a clock that counts down, or 0 if it is not
+// known.
 func (p *Profile) length(period event.Period) int {
 	for name, d := range p.Lengths {
 		if isPeriod(period, name) {
@@ -113,12 +119,13 @@ func (p *Profile) length(period event.Period) int {
 	return int(p.Sport.PeriodLength(period).Seconds())
 }
 
-// isPeriod reports whether a period is of a kind: q3 is a q, and ot1 an ot.
-func isPeriod(p event.Period, kind string) bool {
-	return kind != "" && strings.TrimRight(string(p), "0123456789") == kind
+// isPeriod reports whether the name of a period is these letters and a number: q3 is a "q", ot1 an
+// "ot".
+func isPeriod(p event.Period, letters string) bool {
+	return letters != "" && strings.TrimRight(string(p), "0123456789") == letters
 }
 
-// number converts digits that an expression has matched; "" is 0.
+// number converts digits that a regular expression has matched. It returns 0 for "".
 func number(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n
@@ -130,7 +137,7 @@ func (r *Rule) parseTime(text string) (time.Time, error) {
 	case "unix", "unix_ms":
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return time.Time{}, fmt.Errorf("%q is no number of seconds since 1970", shorten(text))
+			return time.Time{}, fmt.Errorf("%q is not a time in the layout %s: want a whole number", shorten(text), r.Layout)
 		}
 		if r.Layout == "unix_ms" {
 			return time.UnixMilli(n).UTC(), nil
@@ -149,7 +156,7 @@ func (r *Rule) parseTime(text string) (time.Time, error) {
 		t, err = time.ParseInLocation("2006-01-02T15:04Z07:00", text, loc) // without the seconds
 	}
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is not a time like %q", shorten(text), layout)
+		return time.Time{}, fmt.Errorf("%q is not a time in the layout %q", shorten(text), layout)
 	}
 	return t.UTC(), nil
 }

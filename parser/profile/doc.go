@@ -1,12 +1,14 @@
-// Package profile turns a page into observations. A [Profile] is a YAML file that says where the
-// pages of a site keep the facts: by CSS selectors in HTML, by jq queries in JSON. docs/profiles.md
-// explains how to write one.
+// Package profile extracts observations from pages. A [Profile] is a YAML file that says where the
+// pages of a site have the facts. It uses CSS selectors for HTML, and jq queries for JSON.
+// docs/profiles.md explains how to write one.
 //
-// The way of a page, and the file of each step:
+// These functions process a page:
 //
-//	Profile.Parse          bytes to a Document: HTML, its index, the JSON in it  document.go
-//	Document.Observations  a Document to observations, one for each match        extract.go
-//	matchRow.observation   the rules for a match; incidentRow.incident for a row match.go, incident.go
-//	Rule.text              a rule and a row to a text; Rule.rows to a list       evaluate.go, row.go
-//	Document.Quote         the path in an event's evidence back to its row       quote.go
+//	Profile.Parse          document.go  bytes → Document: HTML, its index, and JSON
+//	Document.Observations  extract.go   Document → one observation per match
+//	matchRow.observation   match.go     evaluates the rules for a match
+//	incidentRow.incident   incident.go  evaluates the rules for a row of a list
+//	Rule.text              evaluate.go  evaluates a rule on a row
+//	Rule.rows              row.go       evaluates a rule for a list of rows
+//	Document.Quote         quote.go     returns the row that is the evidence of an event
 package profile

@@ -26,15 +26,15 @@ type Document struct {
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
 }
 
-// Parse parses a page, once for everything that is asked of it. The error says why it is not a page
-// in the profile's format: it is empty, of another kind, or cut off.
+// Parse parses a page. The error says why the page is not in the profile's format: it is empty, has
+// another format, or is cut off.
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
 	d := &Document{profile: p}
 	err := d.parse(ctx, pg)
-	if stopped := stopped(ctx); stopped != nil {
-		err = stopped
+	if ctxErr := contextError(ctx); ctxErr != nil {
+		err = ctxErr
 	}
 	if err != nil {
 		return nil, err
@@ -64,28 +64,29 @@ func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
 func (d *Document) parseHTML(pg page.Page) (err error) {
 	complete := d.profile.Complete
 	if json.Valid(pg.Body) {
-		return errors.New("the page is JSON, not HTML: such a profile says format: json")
+		return errors.New("the page is JSON, not HTML: the profile needs format: json")
 	}
 	if kind := http.DetectContentType(pg.Body); !strings.HasPrefix(kind, "text/") || !bytes.ContainsRune(pg.Body, '<') {
 		return fmt.Errorf("the page is not HTML (it looks like %s)", kind)
 	}
 	if complete == nil && cutOff(pg.Body) {
-		return errors.New("the page is cut off: it begins <html> and does not end it")
+		return errors.New("the page is cut off: it has <html>, but no </html>")
 	}
 	if d.html, err = goquery.NewDocumentFromReader(decoded(pg)); err != nil {
-		return fmt.Errorf("the page cannot be read: %w", err)
+		return fmt.Errorf("parsing the page: %w", err)
 	}
 	if d.profile.Comments {
 		parseComments(d.html)
 	}
 	d.index = newIndex(d.html, d.profile.keys)
 	if complete != nil && d.page().first(complete).Length() == 0 {
-		return fmt.Errorf("the page is cut off: no element %s", complete.text)
+		return fmt.Errorf("the page is cut off: it has no element %s, which complete asks for", complete.text)
 	}
 	return nil
 }
 
-// cutOff reports whether a page begins <html> and does not end it.
+// cutOff reports whether a page has <html> without </html>. It first looks for the usual spellings,
+// which is faster.
 func cutOff(body []byte) bool {
 	for _, end := range []string{"</html", "</HTML"} {
 		if bytes.LastIndex(body, []byte(end)) >= 0 {
@@ -96,8 +97,8 @@ func cutOff(body []byte) bool {
 	return bytes.Contains(lower, []byte("<html")) && !bytes.Contains(lower, []byte("</html"))
 }
 
-// parseComments replaces comments that hold markup by that markup. Some sites send tables in
-// comments, which a script then shows.
+// parseComments replaces comments that contain markup with that markup. Some sites send tables in
+// comments, and a script then inserts them.
 func parseComments(doc *goquery.Document) {
 	var comments []*html.Node
 	for n := range doc.Get(0).Descendants() {
@@ -109,14 +110,14 @@ func parseComments(doc *goquery.Document) {
 		// goquery's ReplaceWithHtml panics on markup that html.ParseFragment refuses.
 		inside, err := html.ParseFragment(strings.NewReader(c.Data), c.Parent)
 		if err != nil {
-			continue // it is nested too deeply and stays a comment
+			continue // nested too deeply: leave it a comment
 		}
 		doc.FindNodes(c).ReplaceWithNodes(inside...)
 	}
 }
 
-// decoded returns the page in UTF-8. The charset is the one that the response or the page declares. A
-// page that declares none is UTF-8 if it is valid as such, or else the charset that it looks like.
+// decoded returns the page in UTF-8. The charset is the one that the response or the page declares.
+// If neither declares one, it is UTF-8 if the page is valid UTF-8, and otherwise a guess.
 func decoded(pg page.Page) io.Reader {
 	encoding, name, declared := charset.DetermineEncoding(pg.Body, pg.Header.Get("Content-Type"))
 	if name == "utf-8" || !declared && utf8.Valid(pg.Body) {

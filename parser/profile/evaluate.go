@@ -10,15 +10,16 @@ import (
 	"golang.org/x/net/html"
 )
 
-// errNothing means that a rule found nothing. The text of an error that wraps it says what is missing.
+// errNothing means that a rule found nothing. An error that wraps it says what is missing.
 var errNothing = errors.New("nothing found")
 
+// nothing returns an error that wraps errNothing.
 func nothing(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errNothing, fmt.Sprintf(format, args...))
 }
 
 // text evaluates a rule on a row. An error that wraps errNothing means that the row does not have
-// the value. Any other error means that it has something unexpected.
+// the value. Any other error means that the row has an unexpected value.
 func (r *Rule) text(ctx context.Context, on row) (string, error) {
 	if r.first != nil {
 		return r.firstText(ctx, on)
@@ -39,7 +40,7 @@ func (r *Rule) text(ctx context.Context, on row) (string, error) {
 	return r.Prefix + text, nil
 }
 
-// firstText evaluates the alternatives of a rule until one finds something.
+// firstText returns the text of the first alternative that finds something.
 func (r *Rule) firstText(ctx context.Context, on row) (string, error) {
 	var missing []string
 	for i := range r.first {
@@ -55,7 +56,7 @@ func (r *Rule) firstText(ctx context.Context, on row) (string, error) {
 	return "", nothing("%s", strings.Join(missing, "; "))
 }
 
-// source returns the text that the rule points at, as the page has it.
+// source returns the text that the rule finds, before it is converted.
 func (r *Rule) source(ctx context.Context, on row) (string, error) {
 	switch {
 	case r.Value != "":
@@ -78,8 +79,7 @@ func (r *Rule) source(ctx context.Context, on row) (string, error) {
 	return r.elementText(element)
 }
 
-// joined returns the texts of several rules with spaces between them. It skips rules that find
-// nothing.
+// joined returns the texts of several rules, separated by spaces. It skips rules that find nothing.
 func joined(ctx context.Context, rules []Rule, on row) (string, error) {
 	var texts []string
 	for i := range rules {
@@ -92,23 +92,23 @@ func joined(ctx context.Context, rules []Rule, on row) (string, error) {
 		}
 	}
 	if texts == nil {
-		return "", nothing("none of the rules finds anything")
+		return "", nothing("no rule in join finds anything")
 	}
 	return strings.Join(texts, " "), nil
 }
 
-// firstKey returns the key of the first entry whose selector finds something.
+// firstKey returns the key of the first entry whose selector matches.
 func (t table) firstKey(on row) (string, error) {
 	for _, e := range t.entries {
 		if on.first(e.when).Length() > 0 {
 			return e.key, nil
 		}
 	}
-	return "", nothing("none of the selectors matches")
+	return "", nothing("no selector in when matches")
 }
 
-// elementText returns the part of an element that the rule asks for: an attribute, the element's own
-// text, or all of its text.
+// elementText returns the text of an element that the rule asks for: an attribute, the element's
+// own text, or all text in it.
 func (r *Rule) elementText(element *goquery.Selection) (string, error) {
 	switch {
 	case r.Attr != "":
@@ -136,7 +136,7 @@ func (r *Rule) cut(text string) (string, error) {
 	return m[min(1, len(m)-1)], nil
 }
 
-// translate returns what the rule's map has for a text.
+// translate returns the value of a text in the rule's map.
 func (r *Rule) translate(text string) (string, error) {
 	if r.Map.entries == nil {
 		return text, nil
@@ -146,15 +146,15 @@ func (r *Rule) translate(text string) (string, error) {
 	case !ok:
 		return "", fmt.Errorf("%q is not in the map", shorten(text))
 	case to == "":
-		return "", nothing("%q means nothing", shorten(text))
+		return "", nothing("the map has no value for %q", shorten(text))
 	}
 	return to, nil
 }
 
-// squeeze folds white space, including non-breaking spaces.
+// squeeze replaces each run of white space, including non-breaking spaces, with one space.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// shorten cuts a text to a length that fits a message.
+// shorten shortens a text for a message.
 func shorten(s string) string {
 	if r := []rune(s); len(r) > 60 {
 		return string(r[:60]) + "…"

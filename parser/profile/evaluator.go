@@ -11,19 +11,20 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An evaluator evaluates the rules of a profile on one row after the other. It reports problems and
-// lets rows inherit values.
+// An evaluator evaluates rules on one row after the other. It collects the problems, and gives rows
+// the values that they inherit.
 type evaluator struct {
 	*extraction
 	row       row
-	prefix    string           // of the field in each problem: "", "matches row 3: ", "incidents[0] row 2: "
-	inherited map[*Rule]string // the last value of each rule that inherits; nil if nothing can be inherited
+	prefix    string           // of the field in problems: "", "matches row 3: ", "incidents[0] row 2: "
+	inherited map[*Rule]string // the latest value of each rule that inherits; nil if none can
 }
 
+// fault adds a problem.
 func (e *evaluator) fault(field string, err error) { e.problem(e.prefix+field, err.Error()) }
 
-// value returns the text of a rule, or the inherited one. It is "" if the profile does not have the
-// rule.
+// value returns the text of a rule, or the text that the row inherits. It returns "" if the profile
+// does not have the rule.
 func (e *evaluator) value(ctx context.Context, r *Rule) (string, error) {
 	if !r.isSet() {
 		return "", nil
@@ -39,7 +40,7 @@ func (e *evaluator) value(ctx context.Context, r *Rule) (string, error) {
 	return text, err
 }
 
-// optional returns the value of a rule. It is no problem if nothing is found.
+// optional returns the value of a rule, or "". It is not a problem if the rule finds nothing.
 func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string {
 	text, err := e.value(ctx, r)
 	if err != nil && !errors.Is(err, errNothing) {
@@ -48,8 +49,8 @@ func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string 
 	return text
 }
 
-// required returns the value of a rule. It is a problem if nothing is found, unless the rule says
-// that it is optional.
+// required returns the value of a rule, or "". It is a problem if the rule finds nothing, unless the
+// rule is optional.
 func (e *evaluator) required(ctx context.Context, field string, r *Rule) string {
 	text, err := e.value(ctx, r)
 	if err != nil && !(r.Optional && errors.Is(err, errNothing)) {
@@ -58,10 +59,12 @@ func (e *evaluator) required(ctx context.Context, field string, r *Rule) string 
 	return text
 }
 
-// maxScore is beyond any score of any sport, innings of cricket included.
+// maxScore is more than any score in any sport, including cricket.
 const maxScore = 2000
 
-// score returns the values of two rules as a score, or nil. name says which score it is in problems.
+// score returns the values of two rules as a score, or nil. Problems name the fields in.home_name
+// and in.away_name. For a required score it is a problem if a rule finds nothing, unless the rule is
+// optional.
 func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule, required bool) *event.Score {
 	if !home.isSet() || !away.isSet() {
 		return nil
@@ -76,7 +79,7 @@ func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule
 		if err == nil {
 			*half.into, err = strconv.Atoi(text)
 			if err != nil || *half.into < 0 || *half.into > maxScore {
-				err = fmt.Errorf("%q is no score", shorten(text))
+				err = fmt.Errorf("%q is not a score", shorten(text))
 			}
 		} else if (!required || half.rule.Optional) && errors.Is(err, errNothing) {
 			return nil
@@ -89,17 +92,17 @@ func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule
 	return &s
 }
 
-// word checks a text that need not come from a map against a vocabulary. A text that is not one of
-// the words is a problem and gives "".
+// word returns a text that is one of words. Any other text is a problem, and word returns "".
 func word[W ~string](e *evaluator, field, text string, words []W) W {
 	if text == "" || slices.Contains(words, W(text)) {
 		return W(text)
 	}
-	e.fault(field, fmt.Errorf("%q is not one of ours (%s): translate it by a map", shorten(text), listed(words)))
+	err := fmt.Errorf("%q is not one of the known words (%s): translate it with map", shorten(text), listed(words))
+	e.fault(field, err)
 	return ""
 }
 
-// listed returns the first words of a vocabulary, for messages.
+// listed returns the first of words, for messages.
 func listed[W ~string](words []W) string {
 	const most = 5
 	var all []string
@@ -112,8 +115,8 @@ func listed[W ~string](words []W) string {
 	return strings.Join(all, ", ")
 }
 
-// splitWord splits a text into a word of the vocabulary and what follows it, as in "live 2h". A text
-// that begins with no such word stays whole, so that the problem shows all of it.
+// splitWord splits a text into its first word and the rest, such as "live" and "2h". If the first
+// word is not one of words, it returns the whole text as first, so that a problem shows all of it.
 func splitWord[W ~string](text string, words []W) (first, rest string) {
 	if first, rest, ok := strings.Cut(text, " "); ok && slices.Contains(words, W(first)) {
 		return first, rest

@@ -8,18 +8,18 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A Finding is what one rule of a profile finds on a page.
+// A Finding says what one rule of a profile finds on a page.
 type Finding struct {
 	Rule   string `json:"rule"`   // "match.home", "incidents[0].kind"
 	Source string `json:"source"` // the selector or query, shortened
-	Nodes  int    `json:"nodes"`  // elements, or results of a query, in all rows
-	Asked  int    `json:"asked"`  // how many rows the rule was evaluated on; 1 for the page
-	Found  int    `json:"found"`  // how many of these rows gave a value
-	First  string `json:"first"`  // the first value; "" if it gave none
+	Nodes  int    `json:"nodes"`  // number of elements, or of results of a query, in all rows
+	Asked  int    `json:"asked"`  // number of rows on which the rule was evaluated; 1 for the page
+	Found  int    `json:"found"`  // number of those rows that gave a value
+	First  string `json:"first"`  // the first value; "" if there is none
 }
 
-// Explain returns what every rule of the profile finds on a page, in the order of docs/profiles.md.
-// It is for people who write a profile.
+// Explain returns a finding for every rule of the profile, in the order of docs/profiles.md. It
+// helps to write a profile.
 func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -38,17 +38,18 @@ func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) 
 		rows := e.rows(ctx, name+"rows", &list.Rows, matches)
 		e.rules(ctx, name, list.rules(), rows, &list.Kind)
 	}
-	if err := stopped(ctx); err != nil {
+	if err := contextError(ctx); err != nil {
 		return nil, err
 	}
 	return e.findings, nil
 }
 
+// An explanation collects the findings for one page.
 type explanation struct {
 	findings []Finding
 }
 
-// rows explains the rule for a list and returns the rows of all the lists it finds.
+// rows adds a finding for a rule that finds rows. It returns all the rows.
 func (e *explanation) rows(ctx context.Context, name string, r *Rule, in []row) []row {
 	f := Finding{Rule: name, Source: r.describe(), Asked: len(in)}
 	var all []row
@@ -64,9 +65,9 @@ func (e *explanation) rows(ctx context.Context, name string, r *Rule, in []row) 
 	return all
 }
 
-// rules explains rules that are evaluated on each of some rows. A row in which the required rule finds
-// nothing is a heading or the like: only that rule, and rules that inherit, are evaluated on it. The
-// other rows are returned.
+// rules adds a finding for each rule that is evaluated on rows. It returns the rows on which the
+// required rule finds a value. The others are headings and the like: only the required rule and the
+// rules that inherit are evaluated on them.
 func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRule, all []row, required *Rule) []row {
 	var good []row
 	for _, s := range all {
@@ -99,7 +100,7 @@ func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRul
 	return good
 }
 
-// count returns how many elements or results the rule's source has in a row.
+// count returns the number of elements or query results that the rule finds in a row.
 func (r *Rule) count(ctx context.Context, in row) int {
 	n := 0
 	for i := range r.first {
@@ -124,12 +125,12 @@ func (r *Rule) count(ctx context.Context, in row) int {
 	return n
 }
 
-// count returns how many elements match below the row, or 1 if only the row itself does.
+// count returns the number of elements below the row that match, or 1 if only the row itself does.
 func (r row) count(s *selector) int {
 	return max(r.find(s).Length(), r.first(s).Length())
 }
 
-// describe returns a rule in a few words.
+// describe returns a short description of a rule.
 func (r *Rule) describe() string {
 	var s string
 	switch {

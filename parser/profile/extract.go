@@ -10,18 +10,18 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// ExtractTimeout bounds each of Parse, Observations, Quote, Extract and Explain. It is for queries
-// that do not end.
+// ExtractTimeout bounds the time of each of Parse, Observations, Quote, Extract and Explain,
+// because a profile can have queries that do not end.
 const ExtractTimeout = 10 * time.Second
 
-var errTimeout = fmt.Errorf("it takes more than %v: %w", ExtractTimeout, context.DeadlineExceeded)
+var errTimeout = fmt.Errorf("it took longer than %v: %w", ExtractTimeout, context.DeadlineExceeded)
 
 func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, ExtractTimeout, errTimeout)
 }
 
-// stopped returns why ctx has ended, or nil if it has not. What was found until then is incomplete.
-func stopped(ctx context.Context) error {
+// contextError returns an error if ctx has ended. Results so far are then incomplete.
+func contextError(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
 	}
@@ -40,10 +40,10 @@ func (p *Profile) Extract(ctx context.Context, pg page.Page) ([]observation.Obse
 	return d.Observations(ctx)
 }
 
-// Observations returns what the page says: one observation, or if the profile has many matches on a
-// page, one for each match that the page has, which may be none. If it returns an error, the page is
-// unusable, for example because it does not name the teams. The problems are other values that were
-// not found or not understood.
+// Observations returns what the page says. If the profile is for many matches on a page, it returns
+// one observation for each match on it, or none. Otherwise it returns one observation. An error
+// means that the page is unusable, for example because it does not name the teams. The problems are
+// other values that the profile did not find or understand.
 func (d *Document) Observations(ctx context.Context) ([]observation.Observation, []observation.Problem, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -55,7 +55,7 @@ func (d *Document) Observations(ctx context.Context) ([]observation.Observation,
 	} else {
 		all, err = x.oneMatch(ctx)
 	}
-	if err := stopped(ctx); err != nil {
+	if err := contextError(ctx); err != nil {
 		return nil, nil, err
 	}
 	return all, x.problems, err
@@ -78,7 +78,7 @@ func (x *extraction) oneMatch(ctx context.Context) ([]observation.Observation, e
 }
 
 // manyMatches returns the observations of a page with many matches. A row that names no team is a
-// heading. The rows below it can inherit values from it.
+// heading, and the rows below it can inherit values from it.
 func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation, error) {
 	rows, err := x.doc.profile.Matches.rows(ctx, x.doc.page())
 	if err != nil {
@@ -88,7 +88,7 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 		x.problem("matches", "no rows")
 	}
 	var all []observation.Observation
-	seen := map[string]int{} // match ID: number of its row
+	seen := map[string]int{} // by match ID: number of the row
 	m := matchRow{evaluator{extraction: x, inherited: map[*Rule]string{}}}
 	for i, row := range rows {
 		if ctx.Err() != nil {
@@ -106,7 +106,7 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 		}
 		if first, twice := seen[o.Match.ID]; twice && o.Match.ID != "" {
 			x.problems = x.problems[:before]
-			x.problem(m.prefix+"match.id", fmt.Sprintf("%q is the ID of row %d already", o.Match.ID, first))
+			x.problem(m.prefix+"match.id", fmt.Sprintf("%q is also the ID of row %d", o.Match.ID, first))
 			continue
 		}
 		seen[o.Match.ID], o.Shared = i+1, true
@@ -115,6 +115,7 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 	return all, nil
 }
 
+// problem adds a problem.
 func (x *extraction) problem(field, message string) {
 	x.problems = append(x.problems, observation.Problem{Field: field, Message: message})
 }

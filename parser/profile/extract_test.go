@@ -10,17 +10,18 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A query that does not end stops with the caller's context, and so do its
-// callers. The page is not called unusable for another reason.
+// When the context ends, queries stop, and all functions return the context's error.
 func TestContextStopsExtraction(t *testing.T) {
 	t.Parallel()
 	endless := `'def f: f; f'`
 	for name, text := range map[string]string{
-		"in the match":   "match: {home: {jq: .h}, away: {jq: .a}, league: {jq: " + endless + "}}\n",
-		"for the teams":  "match: {home: {jq: " + endless + "}, away: {jq: .a}}\n",
-		"for matches":    "matches: {jq: " + endless + "}\nmatch: {home: {jq: .h}, away: {jq: .a}}\n",
-		"for incidents":  "match: {home: {jq: .h}, away: {jq: .a}}\nincidents: [{rows: {jq: " + endless + "}, kind: {value: goal}, side: {value: home}}]\n",
-		"in an incident": "match: {home: {jq: .h}, away: {jq: .a}}\nincidents: [{rows: {jq: ., }, kind: {jq: " + endless + "}, side: {value: home}}]\n",
+		"in the match":  "match: {home: {jq: .h}, away: {jq: .a}, league: {jq: " + endless + "}}\n",
+		"for the teams": "match: {home: {jq: " + endless + "}, away: {jq: .a}}\n",
+		"for matches":   "matches: {jq: " + endless + "}\nmatch: {home: {jq: .h}, away: {jq: .a}}\n",
+		"for incidents": "match: {home: {jq: .h}, away: {jq: .a}}\nincidents: [{rows: {jq: " + endless +
+			"}, kind: {value: goal}, side: {value: home}}]\n",
+		"in an incident": "match: {home: {jq: .h}, away: {jq: .a}}\nincidents: [{rows: {jq: .}, kind: {jq: " + endless +
+			"}, side: {value: home}}]\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -29,27 +30,27 @@ func TestContextStopsExtraction(t *testing.T) {
 				t.Fatal(err)
 			}
 			pg := page.Page{Body: []byte(`{"h":"A","a":"B"}`)}
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-			defer cancel()
+			ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer stop()
 			if all, _, err := p.Extract(ctx, pg); !errors.Is(err, context.DeadlineExceeded) || all != nil {
 				t.Errorf("Extract: %v %v", all, err)
 			}
 			if all, err := p.Explain(ctx, pg); !errors.Is(err, context.DeadlineExceeded) || all != nil {
 				t.Errorf("Explain: %v %v", all, err)
 			}
-			stopped, stop := context.WithCancel(t.Context())
-			stop()
-			if d, err := p.Parse(stopped, pg); !errors.Is(err, context.Canceled) || d != nil {
+			cancelled, cancel := context.WithCancel(t.Context())
+			cancel()
+			if d, err := p.Parse(cancelled, pg); !errors.Is(err, context.Canceled) || d != nil {
 				t.Errorf("Parse: %v %v", d, err)
 			}
 			d, err := p.Parse(t.Context(), pg)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := d.Observations(stopped); !errors.Is(err, context.Canceled) {
+			if _, _, err := d.Observations(cancelled); !errors.Is(err, context.Canceled) {
 				t.Errorf("Observations: %v", err)
 			}
-			if quote := d.Quote(stopped, "nth(0; def f: f; f)"); quote != "" {
+			if quote := d.Quote(cancelled, "nth(0; def f: f; f)"); quote != "" {
 				t.Errorf("Quote: %q", quote)
 			}
 		})

@@ -17,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// fuzzProfiles are profiles that use every kind of rule.
+// fuzzProfiles returns profiles that together use every kind of rule.
 func fuzzProfiles(t testing.TB) []*profile.Profile {
 	t.Helper()
 	var all []*profile.Profile
@@ -67,8 +67,8 @@ incidents:
     player: {jq: .who}
 `
 
-// Whatever a page holds, what is read of it is in the vocabulary and in range,
-// the same each time, and makes events that can be sent.
+// FuzzExtract extracts any page with any profile. The observations are valid, and the same each
+// time. They make events that can be encoded and decoded.
 func FuzzExtract(f *testing.F) {
 	profiles := fuzzProfiles(f)
 	for i, p := range profiles {
@@ -76,13 +76,17 @@ func FuzzExtract(f *testing.F) {
 		f.Add(byte(i), []byte("<html><body>"+name+"</body></html>"))
 	}
 	last := byte(len(profiles))
-	f.Add(last-4, []byte(`<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>2</p><p class=as>0</p><p class=status>HT</p>
-<li class=h><u class=kind>Goal</u><time>45+2'</time><b>P</b></li><li class=a><u class=kind>Sub</u><time>5'</time><b>P</b><i>Q</i></li>`))
+	f.Add(last-4, []byte(`<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>2</p><p class=as>0</p>
+<p class=status>HT</p><li class=h><u class=kind>Goal</u><time>45+2'</time><b>P</b></li>
+<li class=a><u class=kind>Sub</u><time>5'</time><b>P</b><i>Q</i></li>`))
 	f.Add(last-3, []byte(`<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li><li id=m1><b>A</b><i>B</i></li>`))
-	f.Add(last-2, []byte(`{"livescores":[{"id":"1","status":"2H","home_team":"A","away_team":"B","home_score":1,"away_score":0,"elapsed":66,"kickoff":"2026-04-11T14:00Z"}]}`))
-	f.Add(last-1, []byte(`<div id=list><h4>NBA</h4><b></b>A - B <i>07:12</i><a href=/9>4-2</a><ul><li class=h data-h=2 data-a=0><u>two</u><time>11:30</time><s>P</s></li></ul>
+	f.Add(last-2, []byte(`{"livescores":[{"id":"1","status":"2H","home_team":"A","away_team":"B","home_score":1,
+"away_score":0,"elapsed":66,"kickoff":"2026-04-11T14:00Z"}]}`))
+	f.Add(last-1, []byte(`<div id=list><h4>NBA</h4><b></b>A - B <i>07:12</i><a href=/9>4-2</a>
+<ul><li class=h data-h=2 data-a=0><u>two</u><time>11:30</time><s>P</s></li></ul>
 <!--<p id=end>--></div><script>push([1,"1:{\"kind\":\"t\",\"team\":\"A\"}\n"])</script>`))
-	for _, page := range []string{"../../fixtures/soccer/mls-2016-11-06-nyc-tor/13-minute-90-1.html", "../../fixtures/soccer/mls-cup-2016-tor-sea/27-final.html",
+	for _, page := range []string{"../../fixtures/soccer/mls-2016-11-06-nyc-tor/13-minute-90-1.html",
+		"../../fixtures/soccer/mls-cup-2016-tor-sea/27-final.html",
 		"../../fixtures/ice_hockey/nhl-2016-05-30-pit-sjs/17-full-time.html"} {
 		body, err := os.ReadFile(page)
 		if err != nil {
@@ -97,22 +101,22 @@ func FuzzExtract(f *testing.F) {
 		all, problems, err := p.Extract(t.Context(), page.Page{Body: body})
 		again, _, againErr := p.Extract(t.Context(), page.Page{Body: body})
 		if (err == nil) != (againErr == nil) || !parsertest.SameJSON(all, again) {
-			t.Errorf("not the same twice: %v %v\n%+v\n%+v", err, againErr, all, again)
+			t.Errorf("two results for one page: %v, %v\n%+v\n%+v", err, againErr, all, again)
 		}
 		if err != nil && len(all) > 0 {
-			t.Errorf("%v, and %d observations", err, len(all))
+			t.Errorf("%d observations with the error %v", len(all), err)
 		}
 		if _, err := p.Explain(t.Context(), page.Page{Body: body}); err != nil && len(all) > 0 && len(problems) == 0 {
-			t.Errorf("read without problems, but not explained: %v", err)
+			t.Errorf("Explain fails for a page without problems: %v", err)
 		}
 		for i := range all {
 			checkObservation(t, &all[i])
 			if event.CheckMatchID(all[i].Match.ID) != nil {
 				all[i].Match.ID = "m"
 			}
-			_, events, err := reconcile.Match(reconcile.State{Epoch: "e"}, all[i], parsertest.Reading(parsertest.Noon))
+			_, events, err := reconcile.Match(reconcile.State{Epoch: "e"}, all[i], parsertest.Provenance(parsertest.Noon))
 			if err != nil {
-				t.Errorf("%v: %+v", err, all[i])
+				t.Errorf("reconciling %+v: %v", all[i], err)
 			}
 			for _, e := range events {
 				m, err := broker.NewMessage(e)
@@ -120,13 +124,14 @@ func FuzzExtract(f *testing.F) {
 					_, err = event.Decode(m.Body)
 				}
 				if err != nil {
-					t.Errorf("%v: %+v", err, e)
+					t.Errorf("encoding and decoding %+v: %v", e, err)
 				}
 			}
 		}
 	})
 }
 
+// checkObservation checks that all values of an observation are in the vocabulary and in range.
 func checkObservation(t *testing.T, o *observation.Observation) {
 	t.Helper()
 	sport := o.Sport
@@ -151,20 +156,22 @@ func checkObservation(t *testing.T, o *observation.Observation) {
 	}
 	clock(o.Match.Clock)
 	for _, in := range o.Incidents {
-		if !slices.Contains(sport.Kinds(), in.Kind) || in.Side != event.Home && in.Side != event.Away && !(in.Side == "" && in.Kind.OfNeitherSide()) || in.Path == "" {
+		validSide := in.Side == event.Home || in.Side == event.Away || in.Side == "" && in.Kind.OfNeitherSide()
+		if !slices.Contains(sport.Kinds(), in.Kind) || !validSide || in.Path == "" {
 			t.Errorf("incident %+v", in)
 		}
 		if sport.Scores(in.Kind) && !sport.CountsGoals() && in.Score == nil {
-			t.Errorf("a %s without the score", in.Kind)
+			t.Errorf("a %s without the score after it", in.Kind)
 		}
 		clock(in.Clock)
 	}
 }
 
-// A profile that cannot be loaded is named with its file; one that can reads
-// any page without harm.
+// FuzzLoad loads any text as a profile. The error names the file. A profile that can be loaded
+// extracts valid observations.
 func FuzzLoad(f *testing.F) {
-	for _, text := range []string{parsertest.SmallProfile, parsertest.ListProfile, parsertest.SPLProfile, everyRule, "", "profile: [", "a: &a [*a]", "profile: x\nmatch: {home: {css: ':has('}}"} {
+	for _, text := range []string{parsertest.SmallProfile, parsertest.ListProfile, parsertest.SPLProfile, everyRule,
+		"", "profile: [", "a: &a [*a]", "profile: x\nmatch: {home: {css: ':has('}}"} {
 		f.Add([]byte(text))
 	}
 	entries, err := os.ReadDir("../../profiles")
@@ -181,17 +188,18 @@ func FuzzLoad(f *testing.F) {
 		}
 	}
 	pages := [][]byte{
-		[]byte(`<html><p class=home>A</p><p class=away>B</p><li class=h>x</li><b>1</b><i>2</i><script>{"a":[{"b":1}]}</script></html>`),
+		[]byte(`<html><p class=home>A</p><p class=away>B</p><li class=h>x</li><b>1</b><i>2</i>
+			<script>{"a":[{"b":1}]}</script></html>`),
 		[]byte(`{"livescores":[{"id":"1","home_team":"A","away_team":"B"}]}`),
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if bytes.Contains(text, []byte("jq")) && bytes.ContainsAny(text, "[(") && len(text) > 4000 {
-			return // queries that run until they are stopped take the fuzzer's time
+			return // queries that only end with the timeout are too slow
 		}
 		p, err := profile.Load("the-file.yaml", text)
 		if err != nil {
 			if !strings.Contains(err.Error(), "the-file.yaml") {
-				t.Errorf("which file? %v", err)
+				t.Errorf("the error does not name the file: %v", err)
 			}
 			return
 		}

@@ -8,22 +8,22 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// An incidentRow evaluates the rules for one list of incidents on one of its rows after the other.
+// An incidentRow evaluates the rules for one list of incidents on one row after the other.
 type incidentRow struct {
 	evaluator
 	rules              *IncidentRules
 	match              *observation.Observation
-	homeCode, awayCode string // how rows name the teams; "" if they use the names
+	homeCode, awayCode string // names of the teams in the rows; "" if those are the teams' own names
 }
 
-// incident returns the row's incident. There is none if the row has no kind, or if it is not known
-// which team it belongs to.
-func (r *incidentRow) incident(ctx context.Context) (observation.Incident, bool) {
+// incident returns the row's incident. ok is false if the row has no kind, or lacks the team or
+// score that the kind needs.
+func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok bool) {
 	rules, sport := r.rules, r.match.Sport
-	// The values that rows can inherit are evaluated first: a heading may have nothing else.
+	// Evaluate the values that other rows can inherit in any case: a heading has no others.
 	period := word(&r.evaluator, "period", r.optional(ctx, "period", &rules.Period), sport.Periods())
 	kind, detail := splitWord(r.optional(ctx, "kind", &rules.Kind), sport.Kinds())
-	in := observation.Incident{
+	in = observation.Incident{
 		Kind:   word(&r.evaluator, "kind", kind, sport.Kinds()),
 		Detail: detail,
 		Path:   r.row.path,
@@ -45,20 +45,20 @@ func (r *incidentRow) incident(ctx context.Context) (observation.Incident, bool)
 	}
 	in.Side = word(&r.evaluator, "side", string(in.Side), []event.Side{event.Home, event.Away})
 	if in.Side == "" && !in.Kind.OfNeitherSide() {
-		r.fault("side", fmt.Errorf("%s of neither team", in.Kind))
+		r.fault("side", fmt.Errorf("the row does not give the team of the %s", in.Kind))
 		return in, false
 	}
 	in.Score = r.score(ctx, "incident", "score", &rules.HomeScore, &rules.AwayScore, false)
 	if in.Score == nil && sport.Scores(in.Kind) && !sport.CountsGoals() {
-		r.fault("score", fmt.Errorf("%s without the score after it", in.Kind))
+		r.fault("score", fmt.Errorf("the row does not give the score after the %s", in.Kind))
 		return in, false
 	}
 	in.Clock = r.clock(in.Kind, period, clock)
 	return in, true
 }
 
-// clock returns when the incident happened. It cannot be later than the period being played: on a
-// page of the second half, 92' is stoppage time of that half.
+// clock returns when the incident happened. An incident cannot be in a later period than the one
+// being played: on a page in the second half, 92' is stoppage time.
 func (r *incidentRow) clock(k event.Kind, period event.Period, text string) event.Clock {
 	if text == "" {
 		return event.Clock{Period: period}
@@ -67,7 +67,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) even
 	notation := r.rules.Clock.clockNotation()
 	c, err := profile.parseClock(notation, period, text)
 	if err == nil && c.Period == "" && len(sport.Periods()) > 0 {
-		err = fmt.Errorf("%q does not tell the period: give one", shorten(text))
+		err = fmt.Errorf("%q does not give the period: the profile needs a rule for period", shorten(text))
 	}
 	if err != nil && k != event.ShootoutKick {
 		r.fault("clock", err)
@@ -83,7 +83,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) even
 	return c
 }
 
-// sideOf returns the side of a team that is named by its code or name; "" if it is neither.
+// sideOf returns the side of a team by its code or name, or "" if it is neither team of the match.
 func (r *incidentRow) sideOf(team string) event.Side {
 	switch name := event.Fold(observation.RepairEncoding(team)); {
 	case team == "":

@@ -8,17 +8,18 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A key is an ID, class or tag that every element must have to match a selector: the class "goal" for
-// ".scoreboard > li.goal". An index of the few elements that have it saves a walk over the page for
-// each selector. On a page of half a megabyte, a dozen walks take longer than parsing.
+// A key is an ID, class or tag that an element must have to match a selector, such as the class
+// "goal" for ".scoreboard > li.goal". An index of the elements that have the key avoids a walk over
+// the page for each selector. On a page of half a megabyte, a dozen walks take longer than parsing.
 type key struct {
 	kind byte // '#', '.' or 't'; 0 if the selector has no key
 	name string
 }
 
+// keyShape matches the last part of a selector, if it begins with a tag, an ID or a class.
 var keyShape = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]*)?(?:([.#])([A-Za-z_-][A-Za-z0-9_-]*))?($|[.#:\[])`)
 
-// keyOf returns the key of a selector.
+// keyOf returns the key of a selector, or the zero key if it has none.
 func keyOf(selector string) key {
 	selector = strings.TrimSpace(selector)
 	if strings.ContainsRune(selector, '\\') {
@@ -57,7 +58,7 @@ func keyOf(selector string) key {
 	return key{}
 }
 
-// mayBeOf reports whether an element can have the key. It is quicker than matching the selector.
+// mayBeOf reports whether an element may have the key. It is faster than matching the selector.
 func (k key) mayBeOf(n *html.Node) bool {
 	switch k.kind {
 	case 0:
@@ -86,7 +87,7 @@ type index struct {
 	ids, classes, tags lists
 }
 
-// newIndex walks over the document once and lists the elements that have one of the keys.
+// newIndex returns the index of a document for these keys. It walks over the document once.
 func newIndex(doc *goquery.Document, keys map[key]bool) *index {
 	ix := &index{root: doc.Get(0)}
 	for k := range keys {
@@ -100,8 +101,9 @@ func newIndex(doc *goquery.Document, keys map[key]bool) *index {
 	return ix
 }
 
-// candidates returns the elements that have the key, among n and all below it. The index knows them
-// if n is the root element, or if no element of the document has the key.
+// candidates returns the elements that have the key among n and its descendants. known is false if
+// the index cannot tell. It can if n is the root element, or if no element of the document has the
+// key.
 func (ix *index) candidates(k key, n *html.Node) (found []*html.Node, known bool) {
 	if k == (key{}) {
 		return nil, false
@@ -110,6 +112,7 @@ func (ix *index) candidates(k key, n *html.Node) (found []*html.Node, known bool
 	return found, len(found) == 0 || n.Parent == ix.root
 }
 
+// of returns the lists for the kind of a key.
 func (ix *index) of(k key) *lists {
 	switch k.kind {
 	case '#':
@@ -120,6 +123,7 @@ func (ix *index) of(k key) *lists {
 	return &ix.tags
 }
 
+// add adds an element to the lists for its tag, ID and classes.
 func (ix *index) add(n *html.Node) {
 	ix.tags.add(n.Data, n)
 	for i := range n.Attr {
@@ -148,14 +152,16 @@ func (ix *index) add(n *html.Node) {
 	}
 }
 
-// lists are lists of elements by name. There is one for each name that was opened.
+// A lists has a list of elements for each name that was opened.
 type lists struct {
 	elements map[string][]*html.Node
-	lengths  uint64 // bit n is set if a name has n bytes, or bit 63 if it has more; most names fail here
+	lengths  uint64 // lengthBit of all names; it excludes most other names without a map lookup
 }
 
+// lengthBit returns a value in which one bit stands for the length of a name.
 func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
 
+// open creates the list for a name.
 func (l *lists) open(name string) {
 	if l.elements == nil {
 		l.elements = map[string][]*html.Node{}
@@ -164,13 +170,13 @@ func (l *lists) open(name string) {
 	l.lengths |= lengthBit(name)
 }
 
-// add adds an element to the list of a name, if there is one.
+// add adds an element to the list for a name, if the list was opened.
 func (l *lists) add(name string, n *html.Node) {
 	if l.lengths&lengthBit(name) == 0 {
 		return
 	}
 	list, opened := l.elements[name]
-	if !opened || len(list) > 0 && list[len(list)-1] == n { // the element names a class twice
+	if !opened || len(list) > 0 && list[len(list)-1] == n { // the element has the class twice
 		return
 	}
 	l.elements[name] = append(list, n)

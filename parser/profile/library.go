@@ -14,8 +14,8 @@ import (
 // A Library holds profiles by name.
 type Library map[string]*Profile
 
-// LoadLibrary loads every *.yaml file of the folders. A profile replaces one of the same name in an
-// earlier folder.
+// LoadLibrary loads all *.yaml files in the folders. A profile replaces one with the same name from
+// an earlier folder.
 func LoadLibrary(folders ...fs.FS) (Library, error) {
 	lib := Library{}
 	for _, folder := range folders {
@@ -38,7 +38,7 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 	return lib, nil
 }
 
-// Find returns the profile of that name, or loads it if name is the path of a file.
+// Find returns the profile with this name, or loads it if name is the path of a file.
 func (l Library) Find(name string) (*Profile, error) {
 	if p := l[name]; p != nil {
 		return p, nil
@@ -54,6 +54,6 @@ func (l Library) Find(name string) (*Profile, error) {
 		}
 		return p, nil
 	}
-	return nil, fmt.Errorf("profile %q: none of that name; there are %s, or give a file", name,
+	return nil, fmt.Errorf("profile %q: there is no such profile: want a file, or one of %s", name,
 		strings.Join(slices.Sorted(maps.Keys(l)), ", "))
 }

@@ -10,20 +10,21 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A matchRow evaluates the rules for a match on the page, or on its row of a page with many.
+// A matchRow evaluates the rules for a match, on the page or on one row of a page with many
+// matches.
 type matchRow struct{ evaluator }
 
-// errNoTeams means that a row is no match.
+// errNoTeams means that a row is not a match.
 var errNoTeams = errors.New("the page names neither team")
 
-// observation returns what the row says about its match. The error says why the row is not usable.
+// observation returns what the row says about its match. The error says why the row is unusable.
 func (m *matchRow) observation(ctx context.Context) (*observation.Observation, error) {
 	profile := m.doc.profile
 	r := &profile.Match
 	o := &observation.Observation{Sport: profile.Sport, Incidents: []observation.Incident{}}
 	for _, n := range r.rules() {
 		if n.rule.Inherit {
-			_, _ = m.value(ctx, n.rule) // a heading has it for the rows below
+			_, _ = m.value(ctx, n.rule) // if the row is a heading, the rows below inherit the value
 		}
 	}
 	if err := m.teams(ctx, o); err != nil {
@@ -46,13 +47,14 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	o.Match.Status = word(&m.evaluator, "match.status", status, event.Statuses())
 	o.Match.Period = word(&m.evaluator, "match.status", period, o.Sport.Periods())
 	m.clock(ctx, o)
-	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // before, there need not be a score
+	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // a match that has not begun needs no score
 	o.Score = m.score(ctx, "match", "score", &r.HomeScore, &r.AwayScore, begun)
 	o.Shootout = m.score(ctx, "match", "shootout", &r.HomeShootout, &r.AwayShootout, false)
 	m.incidents(ctx, o)
 	return o, nil
 }
 
+// teams sets the names of the teams.
 func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error {
 	r := &m.doc.profile.Match
 	home, homeErr := m.value(ctx, &r.Home)
@@ -71,8 +73,8 @@ func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error 
 	return nil
 }
 
-// clock sets the match clock, which pages do not always show. If the page does not name the period,
-// a clock that fits one period only gives it.
+// clock sets the match clock, if the page shows one. If the page does not name the period, it also
+// sets the period, unless the clock may be in stoppage time.
 func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	r := &m.doc.profile.Match.Clock
 	text := m.optional(ctx, "match.clock", r)
@@ -94,11 +96,11 @@ func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	o.Match.Clock = c
 }
 
-// incidents adds the incidents of every list, and says where they contradict the score.
+// incidents adds the incidents of all lists. It reports problems if they contradict the score.
 func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
 	lists := m.doc.profile.Incidents
 	o.Blind = slices.ContainsFunc(lists, func(l IncidentRules) bool { return !l.Rows.Optional })
-	goals := false // whether there can be rows of goals
+	goals := false // whether the page can list goals
 	for i := range lists {
 		n := m.list(ctx, i, o)
 		o.Lists = append(o.Lists, n)
@@ -117,7 +119,7 @@ func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
 	}
 }
 
-// list adds the incidents of one list and returns how many rows the list has.
+// list adds the incidents of one list. It returns the number of rows.
 func (m *matchRow) list(ctx context.Context, i int, o *observation.Observation) int {
 	profile := m.doc.profile
 	rules, name := &profile.Incidents[i], fmt.Sprintf("%sincidents[%d]", m.prefix, i)
@@ -125,7 +127,8 @@ func (m *matchRow) list(ctx context.Context, i int, o *observation.Observation) 
 	if err != nil {
 		m.problem(name+".rows", err.Error())
 	}
-	in := incidentRow{evaluator: evaluator{extraction: m.extraction, inherited: map[*Rule]string{}}, rules: rules, match: o}
+	e := evaluator{extraction: m.extraction, inherited: map[*Rule]string{}}
+	in := incidentRow{evaluator: e, rules: rules, match: o}
 	if rules.Team.isSet() {
 		in.homeCode = m.required(ctx, "match.home_code", &profile.Match.HomeCode)
 		in.awayCode = m.required(ctx, "match.away_code", &profile.Match.AwayCode)

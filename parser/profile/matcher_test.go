@@ -19,15 +19,16 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// checkMatcher compares a matcher, which uses the index, with cascadia, which
-// walks over the page, below one node of the page.
+// checkMatcher compares a matcher, which uses the index, with cascadia, which walks over the page.
+// It searches below one node, and returns the number of elements found.
 func checkMatcher(t *testing.T, doc *goquery.Document, m goquery.Matcher, text string, below *html.Node) int {
 	t.Helper()
 	group, err := cascadia.ParseGroup(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := slices.DeleteFunc(cascadia.QueryAll(below, group), func(n *html.Node) bool { return n.Type != html.ElementNode })
+	want := slices.DeleteFunc(cascadia.QueryAll(below, group),
+		func(n *html.Node) bool { return n.Type != html.ElementNode })
 	in := doc.FindNodes(below)
 	if below == doc.Get(0) {
 		in = doc.Selection
@@ -46,7 +47,7 @@ func checkMatcher(t *testing.T, doc *goquery.Document, m goquery.Matcher, text s
 	return len(want)
 }
 
-// samplePages returns pages beside the profile that reads them, by file.
+// samplePages returns the name of the profile for each sample page, by file.
 func samplePages(t *testing.T) map[string]string {
 	t.Helper()
 	pages := map[string]string{}
@@ -57,7 +58,7 @@ func samplePages(t *testing.T) map[string]string {
 	for _, file := range samples {
 		pages[filepath.Join("../../profiles", file)] = filepath.Dir(file)
 	}
-	if dir := testenv.Pages("../.."); dir != "" { // the captured ones
+	if dir := testenv.Pages("../.."); dir != "" { // add captured pages
 		for file, name := range map[string]string{
 			"soccer/abseits-sunderland-bournemouth.html": "abseits", "soccer/fbref-liverpool-bournemouth.html": "fbref",
 			"hockey/hockeyref-ari-van-20200304.html": "hockey-reference", "soccer/bbc-scores-20260719.html": "bbc-scores",
@@ -69,8 +70,8 @@ func samplePages(t *testing.T) map[string]string {
 	return pages
 }
 
-// On every sample page each selector of the shipped profiles finds by the
-// index what cascadia finds by a walk, on the whole page and in its rows.
+// On every sample page, each selector of the shipped profiles finds the same elements as cascadia,
+// on the whole page and below single elements.
 func TestMatcherOfEveryProfile(t *testing.T) {
 	t.Parallel()
 	lib := parsertest.Library(t)
@@ -109,13 +110,18 @@ func TestMatcherOfEveryProfile(t *testing.T) {
 	}
 }
 
-// FuzzMatcher compares the matcher with cascadia on any selector and page.
+// FuzzMatcher compares the matcher with cascadia for any selector and page.
 func FuzzMatcher(f *testing.F) {
-	page := `<html><body class="b"><p class="home big">A</p><p class=away>B</p><div id=c><h3>x</h3><i data-k=1>one</i><i class="big k">two</i></div>
-<ul class=list><li class=ev>u1</li></ul><ol><LI CLASS="ev last ev">o1<ul><li id=c></ul></LI></ol><svg><use xlink:href="#ball"></use><foreignObject/></svg><!-- <b> --></body></html>`
-	for _, selector := range []string{"li", "ol > li, ul > li", "ol > *", "[data-k]", ".ev, h3", "#c > :not(h3)", "#c", ".big", ".k.big", "i.big", `use[href="#ball"]`,
-		".ev:not(.last)", "div :nth-child(2)", "li:contains('o1')", ":contains('o1')", ":matches(o)", "body > *", ".none", "LI", "ul.list li", "ul:haschild(li)",
-		"h3 + i", "h3 ~ i", "html", "html:root", ":root", "*", "\\6c i", "foreignObject", "li.last", `[class="ev, last"] li`, "li:not(:has(li))", ":lang(en)"} {
+	page := `<html><body class="b"><p class="home big">A</p><p class=away>B</p>
+<div id=c><h3>x</h3><i data-k=1>one</i><i class="big k">two</i></div>
+<ul class=list><li class=ev>u1</li></ul><ol><LI CLASS="ev last ev">o1<ul><li id=c></ul></LI></ol>
+<svg><use xlink:href="#ball"></use><foreignObject/></svg><!-- <b> --></body></html>`
+	for _, selector := range []string{"li", "ol > li, ul > li", "ol > *", "[data-k]", ".ev, h3", "#c > :not(h3)", "#c",
+		".big", ".k.big", "i.big", `use[href="#ball"]`,
+		".ev:not(.last)", "div :nth-child(2)", "li:contains('o1')", ":contains('o1')", ":matches(o)", "body > *", ".none",
+		"LI", "ul.list li", "ul:haschild(li)",
+		"h3 + i", "h3 ~ i", "html", "html:root", ":root", "*", "\\6c i", "foreignObject", "li.last", `[class="ev, last"] li`,
+		"li:not(:has(li))", ":lang(en)"} {
 		f.Add(selector, []byte(page), uint16(7))
 	}
 	for _, p := range parsertest.Library(f) {
@@ -125,11 +131,11 @@ func FuzzMatcher(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, body []byte, at uint16) {
 		if len(text) > 200 || len(body) > 10_000 || strings.Count(text, ":") > 5 {
-			t.Skip("nested selectors on a large page take the fuzzer's time")
+			t.Skip("nested selectors on a large page are too slow")
 		}
 		doc, matchers, err := profile.Matchers(body, text)
 		if err != nil {
-			t.Skip("no selector, or no page")
+			t.Skip("not a selector, or not a page")
 		}
 		checkMatcher(t, doc, matchers[0], text, doc.Get(0))
 		if elements := doc.Find("*").Nodes; len(elements) > 0 {

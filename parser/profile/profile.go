@@ -10,22 +10,22 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A Profile says where the pages of a site keep the facts. It is a YAML file: a new site needs no Go
-// code. docs/profiles.md explains how to write one.
+// A Profile says where the pages of a site have the facts. It is written in YAML, so a new site
+// needs no Go code. docs/profiles.md explains how to write one. Goroutines can share a Profile.
 type Profile struct {
 	Name      string                         `yaml:"profile"`
 	Sport     event.Sport                    `yaml:"sport"`
-	Hosts     []string                       `yaml:"hosts"`    // the sites it is for, with their subdomains; empty for any
-	Format    string                         `yaml:"format"`   // "html" (as without it) or "json"
-	JSON      Rule                           `yaml:"json"`     // html: the text that holds the JSON for jq rules
-	Comments  bool                           `yaml:"comments"` // html: markup inside comments is part of the page
-	Complete  *selector                      `yaml:"complete"` // html: a page without this element was cut off
-	Matches   Rule                           `yaml:"matches"`  // the rows of a page with many matches
+	Hosts     []string                       `yaml:"hosts"`    // hosts that it is for, with their subdomains; nil for any
+	Format    string                         `yaml:"format"`   // "html" or "json"; "" means "html"
+	JSON      Rule                           `yaml:"json"`     // html: finds the text with the JSON for jq rules
+	Comments  bool                           `yaml:"comments"` // html: parse the markup in comments too
+	Complete  *selector                      `yaml:"complete"` // html: a page without this element is cut off
+	Matches   Rule                           `yaml:"matches"`  // finds the rows of a page with many matches
 	Match     MatchRules                     `yaml:"match"`
 	Incidents []IncidentRules                `yaml:"incidents"`
-	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // how long a "q", "p" or "ot" is, for clocks that count down
+	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of a "q", "p" or "ot", for clocks that count down
 
-	keys map[key]bool // the keys of all its selectors, for the index of a page
+	keys map[key]bool // of all selectors, for the index of a page
 }
 
 // MatchRules are the rules for what a page says about the match as a whole.
@@ -34,7 +34,7 @@ type MatchRules struct {
 	League       Rule `yaml:"league"`
 	Home         Rule `yaml:"home"`
 	Away         Rule `yaml:"away"`
-	HomeCode     Rule `yaml:"home_code"` // how incident rows name the team, if not by its name
+	HomeCode     Rule `yaml:"home_code"` // the team's name in the rows of incidents, if it is another
 	AwayCode     Rule `yaml:"away_code"`
 	Start        Rule `yaml:"start"`
 	Status       Rule `yaml:"status"` // "live", or with the period: "live 2h", "break ht"
@@ -45,24 +45,24 @@ type MatchRules struct {
 	AwayShootout Rule `yaml:"away_shootout"`
 }
 
-// IncidentRules are the rules for one list of incidents. A row without a kind is not an incident, but
-// the rows below it can inherit values from it.
+// IncidentRules are the rules for one list of incidents. A row without a kind is not an incident,
+// but the rows below it can inherit its values.
 type IncidentRules struct {
 	Rows      Rule `yaml:"rows"`
 	Kind      Rule `yaml:"kind"` // "goal", or with the detail: "goal own_goal"
 	Detail    Rule `yaml:"detail"`
-	Side      Rule `yaml:"side"` // "home" or "away": the side that an incident counts for, also for an own goal
+	Side      Rule `yaml:"side"` // "home" or "away": the side that it counts for; an own goal counts for the opponent
 	Team      Rule `yaml:"team"` // instead of side: the team's name or code
 	Player    Rule `yaml:"player"`
 	Off       Rule `yaml:"off"`
 	Assist    Rule `yaml:"assist"`
 	Period    Rule `yaml:"period"`
 	Clock     Rule `yaml:"clock"`
-	HomeScore Rule `yaml:"home_score"` // after the incident; needed where scores are not goals
+	HomeScore Rule `yaml:"home_score"` // after the incident; required if the score is not the number of goals
 	AwayScore Rule `yaml:"away_score"`
 }
 
-// A namedRule is a rule and what it is called in the YAML.
+// A namedRule is a rule and its key in the YAML.
 type namedRule struct {
 	name string
 	rule *Rule
@@ -71,25 +71,28 @@ type namedRule struct {
 // rules returns the rules in the order of docs/profiles.md.
 func (r *MatchRules) rules() []namedRule {
 	return []namedRule{{"id", &r.ID}, {"league", &r.League}, {"home", &r.Home}, {"away", &r.Away},
-		{"home_code", &r.HomeCode}, {"away_code", &r.AwayCode}, {"start", &r.Start}, {"status", &r.Status}, {"clock", &r.Clock},
+		{"home_code", &r.HomeCode}, {"away_code", &r.AwayCode},
+		{"start", &r.Start}, {"status", &r.Status}, {"clock", &r.Clock},
 		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore},
 		{"home_shootout", &r.HomeShootout}, {"away_shootout", &r.AwayShootout}}
 }
 
+// rules returns the rules in the order of docs/profiles.md, without Rows.
 func (r *IncidentRules) rules() []namedRule {
 	return []namedRule{{"kind", &r.Kind}, {"detail", &r.Detail}, {"side", &r.Side}, {"team", &r.Team},
 		{"player", &r.Player}, {"off", &r.Off}, {"assist", &r.Assist}, {"period", &r.Period}, {"clock", &r.Clock},
 		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore}}
 }
 
-// Load decodes a profile and checks it. Errors call it file, and name the line, column and value at fault.
+// Load decodes and checks a profile. Errors name the file, and the line, column and value of the
+// fault.
 func Load(file string, data []byte) (*Profile, error) {
 	var p Profile
 	if err := strictyaml.Decode(file, data, &p); err != nil {
 		return nil, err
 	}
 	if empty, found := strictyaml.Empty(data, "map"); found {
-		return nil, strictyaml.InFile(file, empty.Errorf("there is nothing (a selector that begins with # stands in quotes, or YAML takes it for a comment)"))
+		return nil, strictyaml.InFile(file, empty.Errorf("the value is empty %s", quoteHint))
 	}
 	at := func(path string) strictyaml.Place { return strictyaml.Find(data, path) }
 	if err := p.check(at); err != nil {
@@ -102,10 +105,10 @@ func Load(file string, data []byte) (*Profile, error) {
 	return &p, nil
 }
 
-// ManyMatches reports whether a page of the profile has many matches.
+// ManyMatches reports whether the profile is for pages with many matches.
 func (p *Profile) ManyMatches() bool { return p.Matches.isSet() }
 
-// CheckURL parses the URL of a page and checks that the profile is for its host.
+// CheckURL parses the URL of a page. It returns an error if the profile is not for its host.
 func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
 	u, err := page.CheckURL(rawURL)
 	if err != nil || len(p.Hosts) == 0 {
@@ -117,24 +120,24 @@ func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
 			return u, nil
 		}
 	}
-	return nil, fmt.Errorf("URL %q: profile %s reads pages of %s alone", u.Redacted(), p.Name, strings.Join(p.Hosts, ", "))
+	return nil, fmt.Errorf("URL %q: profile %s only reads pages of %s", u.Redacted(), p.Name, strings.Join(p.Hosts, ", "))
 }
 
-// CheckMatch returns an error if a source of this profile cannot have this match ID. A source needs one
-// if the profile has no rule for it. It cannot have one if its pages have many matches.
+// CheckMatch returns an error if a source with this profile cannot have this match ID. A source
+// needs an ID if the profile has no rule for it. It must have none if its pages have many matches.
 func (p *Profile) CheckMatch(id string) error {
 	switch {
 	case id == "" && !p.Match.ID.isSet():
-		return fmt.Errorf("profile %s finds no match ID on the page: give one as match", p.Name)
+		return fmt.Errorf("profile %s finds no match ID on the page: set match", p.Name)
 	case id != "" && p.ManyMatches():
-		return fmt.Errorf("match %q: a page of profile %s has many matches, whose IDs it must find itself", id, p.Name)
+		return fmt.Errorf("match %q: remove it: profile %s is for pages with many matches, which give their IDs", id, p.Name)
 	case id != "":
 		return event.CheckMatchID(id)
 	}
 	return nil
 }
 
-// eachRule calls f with every rule, including alternatives and the parts of joins.
+// eachRule calls f for every rule of the profile, including alternatives and the rules in join.
 func (p *Profile) eachRule(f func(*Rule)) {
 	var walk func(r *Rule)
 	walk = func(r *Rule) {
@@ -159,7 +162,7 @@ func (p *Profile) eachRule(f func(*Rule)) {
 	}
 }
 
-// selectors returns every selector of the profile.
+// selectors returns all selectors of the profile.
 func (p *Profile) selectors() []*selector {
 	var all []*selector
 	if p.Complete != nil {

@@ -13,50 +13,62 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Every mistake is named by file, line, column and value.
-func TestProfileMistakes(t *testing.T) {
+// The error for a mistake in a profile names file, line, column and value, and says what to write.
+func TestLoadErrors(t *testing.T) {
 	t.Parallel()
+	const kindRule = "kind: {css: .kind, map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}}"
 	for _, tc := range []struct{ name, old, new, want string }{
 		{"unknown key", "league: .league", "leage: .league", `small.yaml:5:3: unknown field "leage"`},
 		{"unknown key in a rule", "id: {value: m1}", "id: {val: m1}", `small.yaml:4:8: unknown field "val"`},
 		{"broken selector", "home: .home", "home: '.home['", `small.yaml:6:9: match.home: selector ".home["`},
-		{"broken selector in css", "{css: .status,", "{css: '.status >',", `small.yaml:10:17: match.status.css: selector ".status >"`},
-		{"broken selector in when", "home: li.h", "home: 'li:nope'", `small.yaml:14:25: incidents[0].side.when.home: selector "li:nope"`},
+		{"broken selector in css", "{css: .status,", "{css: '.status >',",
+			`small.yaml:10:17: match.status.css: selector ".status >"`},
+		{"broken selector in when", "home: li.h", "home: 'li:nope'",
+			`small.yaml:14:25: incidents[0].side.when.home: selector "li:nope"`},
 		{"broken jq", "id: {value: m1}", "id: {jq: '.a |'}", `small.yaml:4:12: match.id.jq: jq ".a |"`},
-		{"broken regexp", "league: .league", "league: {css: .league, regexp: '('}", `small.yaml:5:34: match.league.regexp: regexp "("`},
+		{"broken regexp", "league: .league", "league: {css: .league, regexp: '('}",
+			`small.yaml:5:34: match.league.regexp: regexp "("`},
 		{"unknown kind", "Goal: goal", "Goal: gaol", `small.yaml:13:36: incidents[0].kind.map.Goal: kind "gaol"`},
 		{"kind of another sport", "Goal: goal", "Goal: touchdown", `kind "touchdown"`},
 		{"unknown side", "home: li.h", "left: li.h", `side "left"`},
 		{"unknown status", "Live: live", "Live: playing", `status "playing"`},
 		{"unknown period", "HT: break ht", "HT: break q2", `status "break q2"`},
 		{"unknown sport", "sport: soccer", "sport: quidditch", `small.yaml:2:8: sport: sport "quidditch"`},
-		{"a text for a switch", "league: .league", "league: {css: .league, own: maybe}", `small.yaml:5:31: "maybe": want true or false`},
-		{"rows without a kind", "    kind: {css: .kind, map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}}\n", "", `rows and kind are needed`},
+		{"a text for a boolean", "league: .league", "league: {css: .league, own: maybe}",
+			`small.yaml:5:31: "maybe": want true or false`},
+		{"rows without a kind", "    " + kindRule + "\n", "", `give both rows and kind`},
 		{"bad name", "profile: small", "profile: Small Site", `profile "Small Site"`},
-		{"two sources", "id: {value: m1}", "id: {value: m1, css: a}", `small.yaml:4:7: match.id: give one of css, jq, when, join and value`},
-		{"no source", "id: {value: m1}", "id: {prefix: m}", `match.id: says nothing`},
-		{"side and team", "    clock: time", "    team: u\n    clock: time", `give one of side and team`},
-		{"no teams", "  home: .home\n", "", `match.home and match.away`},
-		{"a constant as a selector", "kind: {css: .kind, map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}}", "kind: goal",
-			`small.yaml:13:11: incidents[0].kind: kind: goal is a selector here; what is always so is written {value: goal}`},
-		{"a comment for a selector", "rows: li", "rows: #li", "small.yaml:12:10: incidents[0].rows: there is nothing (a selector that begins with # stands in quotes"},
-		{"a comment for complete", "match:\n", "complete: #foot\nmatch:\n", "small.yaml:3:10: complete: there is nothing (a selector that begins with # stands in quotes"},
-		{"live in a break", "Live: live", "Live: live ht", `status "live ht": nothing is played in a break: break ht`},
-		{"no layout", "league: .league", "start: {css: a, layout: DD.MM.YYYY}", `small.yaml:5:10: match.start: layout "DD.MM.YYYY": want unix`},
-		{"siblings of a text", "league: .league", "league: {css: .league, siblings: true}", "siblings is for matches and rows"},
-		{"regexp of rows", "rows: li", "rows: {css: li, regexp: x}", "a list of rows is found by css or jq alone"},
-		{"a clock's reading of a text", "league: .league", "league: {css: .league, as: minute}", `as "minute" is for clocks`},
-		{"jq with no JSON", "league: .league", "league: {jq: .league}", "jq has no JSON to ask"},
-		{"unknown transform", "clock: time", "clock: {css: time, as: sundial}", `as "sundial"`},
+		{"two sources", "id: {value: m1}", "id: {value: m1, css: a}",
+			`small.yaml:4:7: match.id: give only one of css, jq, when, join and value`},
+		{"no source", "id: {value: m1}", "id: {prefix: m}", `match.id: the rule finds nothing`},
+		{"side and team", "    clock: time", "    team: u\n    clock: time", `give either side or team`},
+		{"no teams", "  home: .home\n", "", `give both match.home and match.away`},
+		{"a constant as a selector", kindRule, "kind: goal",
+			`small.yaml:13:11: incidents[0].kind: kind: goal is a selector: for a constant, write {value: goal}`},
+		{"a comment for a selector", "rows: li", "rows: #li",
+			"small.yaml:12:10: incidents[0].rows: the value is empty (put a selector that begins with # in quotes"},
+		{"a comment for complete", "match:\n", "complete: #foot\nmatch:\n",
+			"small.yaml:3:10: complete: the value is empty (put a selector that begins with # in quotes"},
+		{"live in a break", "Live: live", "Live: live ht", `status "live ht": nothing is played in a break: want "break ht"`},
+		{"invalid layout", "league: .league", "start: {css: a, layout: DD.MM.YYYY}",
+			`small.yaml:5:10: match.start: layout "DD.MM.YYYY": want unix`},
+		{"siblings of a text", "league: .league", "league: {css: .league, siblings: true}",
+			"siblings is for matches and rows"},
+		{"regexp of rows", "rows: li", "rows: {css: li, regexp: x}",
+			"matches and rows take only css, jq, siblings and optional"},
+		{"a notation of clocks for a text", "league: .league", "league: {css: .league, as: minute}",
+			`as "minute" is for clocks`},
+		{"jq with no JSON", "league: .league", "league: {jq: .league}", "jq has no JSON to query"},
+		{"unknown notation", "clock: time", "clock: {css: time, as: sundial}", `as "sundial"`},
 		{"unknown zone", "league: .league", "start: {css: a, zone: Mars/Olympus}", `zone "Mars/Olympus"`},
 		{"a list for a selector", "home: .home", "home: {css: [.home]}", `small.yaml:6:15`},
 		{"not YAML", "match:\n", "match: {\n", `small.yaml:`},
 		{"a list", parsertest.SmallProfile, "- a\n", `small.yaml:1:1`},
-		{"empty", parsertest.SmallProfile, "", `small.yaml:1:1: no profile: profile, sport and match are needed`},
+		{"empty", parsertest.SmallProfile, "", `small.yaml:1:1: give profile, sport and match`},
 	} {
 		_, err := profile.Load("small.yaml", []byte(strings.Replace(parsertest.SmallProfile, tc.old, tc.new, 1)))
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s: %v\nwant %s", tc.name, err, tc.want)
+			t.Errorf("%s: error %v\nwant %s", tc.name, err, tc.want)
 		}
 	}
 }
@@ -68,25 +80,28 @@ func TestUnusablePages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct{ body, want string }{
-		"empty":            {"", "the page is empty"},
-		"white space":      {" \n\t", "the page is empty"},
-		"a picture":        {"\x89PNG\r\n\x1a\n0000", "not HTML (it looks like image/png)"},
-		"plain text":       {"Service temporarily unavailable", "not HTML"},
-		"JSON":             {`{"error":"no"}`, "not HTML"},
-		"a consent wall":   {"<html><body><h1>We value your privacy</h1></body></html>", "names neither team: match.home: nothing found: no element .home"},
+		"empty":       {"", "the page is empty"},
+		"white space": {" \n\t", "the page is empty"},
+		"a picture":   {"\x89PNG\r\n\x1a\n0000", "not HTML (it looks like image/png)"},
+		"plain text":  {"Service temporarily unavailable", "not HTML"},
+		"JSON":        {`{"error":"no"}`, "not HTML"},
+		"a consent wall": {"<html><body><h1>We value your privacy</h1></body></html>",
+			"names neither team: match.home: nothing found: no element .home"},
 		"a page cut off":   {`<html><p class=home>A</p><p class=away>B</p>`, "the page is cut off"},
 		"one team missing": {`<p class=home>A</p>`, "match.away: nothing found"},
 		"one team twice":   {`<p class=home>A</p><p class=away>a</p>`, `names "A" as both teams`},
 	} {
-		if o, _, err := p.Extract(t.Context(), page.Page{Body: []byte(tc.body)}); err == nil || !strings.Contains(err.Error(), tc.want) || o != nil {
-			t.Errorf("%s: %v, %v, want %q", name, o, err, tc.want)
+		o, _, err := p.Extract(t.Context(), page.Page{Body: []byte(tc.body)})
+		if err == nil || !strings.Contains(err.Error(), tc.want) || o != nil {
+			t.Errorf("%s: %v, error %v, want %q", name, o, err, tc.want)
 		}
 	}
 }
 
-func TestProblemsAreNamed(t *testing.T) {
+func TestProblems(t *testing.T) {
 	t.Parallel()
-	_, problems := parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>2</p><p class=as>x</p><p class=status>Tea</p>
+	_, problems := parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p>
+		<p class=hs>2</p><p class=as>x</p><p class=status>Tea</p>
 		<li class=h><u class=kind>Goal</u><time>soon</time><b>P</b></li>
 		<li class=h><u class=kind>Juggling</u><time>5'</time><b>P</b></li>
 		<li><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)
@@ -96,20 +111,20 @@ func TestProblemsAreNamed(t *testing.T) {
 	}
 	got := strings.Join(all, "\n")
 	for _, want := range []string{
-		`match.away_score: "x" is no score`,
+		`match.away_score: "x" is not a score`,
 		`match.status: "Tea" is not in the map`,
-		`incidents[0] row 1: clock: "soon" is no clock`,
+		`incidents[0] row 1: clock: "soon" is not a clock`,
 		`incidents[0] row 2: kind: "Juggling" is not in the map`,
-		`incidents[0] row 3: side: goal of neither team`,
+		`incidents[0] row 3: side: the row does not give the team of the goal`,
 	} {
 		if !strings.Contains(got, want) {
-			t.Errorf("missing %q in\n%s", want, got)
+			t.Errorf("problem %q is missing in\n%s", want, got)
 		}
 	}
-	_, problems = parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>2</p><p class=as>0</p><p class=status>Live</p>
-		<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)
+	_, problems = parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p>
+		<p class=hs>2</p><p class=as>0</p><p class=status>Live</p><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)
 	if len(problems) != 1 || problems[0].String() != "incidents: the goals listed make 1-0, the score is 2-0" {
-		t.Errorf("a page that disagrees with itself: %v", problems)
+		t.Errorf("a page that contradicts itself: problems %v", problems)
 	}
 }
 
@@ -117,27 +132,31 @@ func TestLibraryFind(t *testing.T) {
 	t.Parallel()
 	lib := parsertest.Library(t)
 	if _, err := lib.Find("fbreff"); err == nil || !strings.Contains(err.Error(), "fbref") {
-		t.Errorf("a misspelt name: %v", err)
+		t.Errorf("a misspelled name: %v", err)
 	}
 	if _, err := lib.Find("nowhere.yaml"); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
 		t.Errorf("a missing file: %v", err)
 	}
 }
 
-// Whatever stands before it on the page, a selector finds what it finds by a
-// walk over the whole page: by its class, ID or tag, as a list, by attribute
-// alone.
+// A selector finds the same elements with the index as without, whichever selectors were used
+// before.
 func TestSelectors(t *testing.T) {
 	t.Parallel()
-	fetched := `<html><body><p class="home big">A</p><p class=away>B</p><div id=c><h3>x</h3><i data-k=1>one</i><i class="big k">two</i></div>
-		<ul class=list><li class=ev>u1</li></ul><ol><LI CLASS="ev last">o1</LI></ol><svg><use xlink:href="#ball"></use></svg></body></html>`
+	body := `<html><body><p class="home big">A</p><p class=away>B</p>
+		<div id=c><h3>x</h3><i data-k=1>one</i><i class="big k">two</i></div>
+		<ul class=list><li class=ev>u1</li></ul><ol><LI CLASS="ev last">o1</LI></ol>
+		<svg><use xlink:href="#ball"></use></svg></body></html>`
 	for selector, want := range map[string]int{
-		"li": 2, "ol > li, ul > li": 2, "ol > *": 1, "[data-k]": 1, ".ev, h3": 3, "#c > :not(h3)": 2, "#c": 1, ".big": 2, ".k.big": 1,
-		"i.big": 1, `use[href="#ball"]`: 1, ".ev:not(.last)": 1, "div :nth-child(2)": 1, "li:contains('o1')": 1, "body > *": 6, ".none": 0, "LI": 2,
+		"li": 2, "ol > li, ul > li": 2, "ol > *": 1, "[data-k]": 1, ".ev, h3": 3, "#c > :not(h3)": 2, "#c": 1, ".big": 2,
+		".k.big": 1,
+		"i.big":  1, `use[href="#ball"]`: 1, ".ev:not(.last)": 1, "div :nth-child(2)": 1, "li:contains('o1')": 1,
+		"body > *": 6, ".none": 0, "LI": 2,
 		"ul.list li": 1, "ul:has(li)": 1, "h3 + i": 1, "h3 ~ i": 2, ".home.big": 1,
 	} {
-		for _, first := range []string{"", ".zzz, .home", ".home"} { // what was asked before must not matter
-			text := "profile: x\nsport: soccer\nmatch: {home: .home, away: .away}\nincidents:\n  - rows: " + strconv.Quote(selector) + "\n    kind: {value: goal}\n    side: {value: home}\n"
+		for _, first := range []string{"", ".zzz, .home", ".home"} { // the selector of home is used first
+			text := "profile: x\nsport: soccer\nmatch: {home: .home, away: .away}\n" +
+				"incidents:\n  - rows: " + strconv.Quote(selector) + "\n    kind: {value: goal}\n    side: {value: home}\n"
 			if first != "" {
 				text = strings.Replace(text, "home: .home", "home: '"+first+"'", 1)
 			}
@@ -145,7 +164,7 @@ func TestSelectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(fetched)})
+			all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(body)})
 			if err != nil || all[0].Match.Home != "A" || all[0].Match.Away != "B" {
 				t.Fatalf("%s after %q: %v %v", selector, first, all, err)
 			}
@@ -156,39 +175,49 @@ func TestSelectors(t *testing.T) {
 	}
 }
 
-// In a row too a rule takes the first element that matches, or else the row
-// itself.
+// A rule finds the first element of the row that matches.
 func TestFirstElementOfARow(t *testing.T) {
 	t.Parallel()
-	o, problems := parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p><p class=status>Live</p>
-		<li class=h><u class=kind>Goal</u><s><u class=kind>Own</u></s><time>5'</time><time>6'</time><b>Joe</b><b>Al</b></li>`)
-	if len(problems) > 0 || len(o.Incidents) != 1 || o.Incidents[0].Player != "Joe" || o.Incidents[0].Clock.Minute != 5 || o.Incidents[0].Detail != "" {
-		t.Errorf("%+v %v", o.Incidents, problems)
+	o, problems := parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p>
+		<p class=hs>1</p><p class=as>0</p><p class=status>Live</p>
+		<li class=h><u class=kind>Goal</u><s><u class=kind>Own</u></s><time>5'</time>
+		<time>6'</time><b>Joe</b><b>Al</b></li>`)
+	if len(problems) > 0 || len(o.Incidents) != 1 || o.Incidents[0].Player != "Joe" || o.Incidents[0].Clock.Minute != 5 ||
+		o.Incidents[0].Detail != "" {
+		t.Errorf("incidents %+v, problems %v, want a goal by Joe in minute 5", o.Incidents, problems)
 	}
 }
 
-// A word that the page has and no map translates is a problem, never an event.
-func TestWordsThatAreNotOurs(t *testing.T) {
+// A word that is not in the vocabulary, and that no map translates, is a problem. No event contains
+// it.
+func TestUnknownWords(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ old, new, want string }{
-		{"map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}", "regexp: '.*'", `match.status: "Live" is not one of ours (scheduled, delayed, live, break, interrupted, …): translate it by a map`},
-		{"status: {css: .status, map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}}", "status: {css: .status, regexp: '(L)ive', prefix: 'live '}", `match.status: "L" is not one of ours`},
-		{"map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}", "regexp: '.*'", `incidents[0] row 1: kind: "Goal" is not one of ours (goal, yellow_card,`},
-		{"{when: {home: li.h, away: li.a}}", "{css: .kind}", `incidents[0] row 1: side: "Goal" is not one of ours (home, away)`},
-		{"    clock: time", "    clock: time\n    period: {css: .kind}", `incidents[0] row 1: period: "Goal" is not one of ours`},
+		{"map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}", "regexp: '.*'",
+			`match.status: "Live" is not one of the known words ` +
+				`(scheduled, delayed, live, break, interrupted, …): translate it with map`},
+		{"status: {css: .status, map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}}",
+			"status: {css: .status, regexp: '(L)ive', prefix: 'live '}", `match.status: "L" is not one of the known words`},
+		{"map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}", "regexp: '.*'",
+			`incidents[0] row 1: kind: "Goal" is not one of the known words (goal, yellow_card,`},
+		{"{when: {home: li.h, away: li.a}}", "{css: .kind}",
+			`incidents[0] row 1: side: "Goal" is not one of the known words (home, away)`},
+		{"    clock: time", "    clock: time\n    period: {css: .kind}",
+			`incidents[0] row 1: period: "Goal" is not one of the known words`},
 		{"id: {value: m1}", "id: {value: m/1}", `match.id: match ID "m/1"`},
 	} {
 		p, err := profile.Load("small.yaml", []byte(strings.Replace(parsertest.SmallProfile, tc.old, tc.new, 1)))
 		if err != nil {
 			t.Fatal(tc.new, err)
 		}
-		all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p>
+		all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`<p class=league>L<p class=home>A</p>
+			<p class=away>B</p><p class=hs>1</p><p class=as>0</p>
 			<p class=status>Live</p><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if text := fmt.Sprint(problems); !strings.Contains(text, tc.want) {
-			t.Errorf("%s: %s, want %s", tc.new, text, tc.want)
+			t.Errorf("%s: problems %s, want %s", tc.new, text, tc.want)
 		}
 		for i := range all {
 			checkObservation(t, &all[i])
@@ -196,8 +225,8 @@ func TestWordsThatAreNotOurs(t *testing.T) {
 	}
 }
 
-// Words can be left out, one by one or all others; values can be optional.
-func TestWordsThatMeanNothing(t *testing.T) {
+// A word without a value in the map, and an optional value that is missing, are not problems.
+func TestIgnoredWords(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(parsertest.SmallProfile, "Sub: substitution}", "Sub: substitution, Kick-off: , '*': null}", 1)
 	text = strings.Replace(text, "league: .league", "league: {css: .none, optional: true}", 1)
@@ -205,36 +234,43 @@ func TestWordsThatMeanNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p><p class=status>Live</p>
-		<li><u class=kind>Kick-off</u></li><li><u class=kind>Half-time show</u></li><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
+	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`<p class=home>A</p><p class=away>B</p>
+		<p class=hs>1</p><p class=as>0</p><p class=status>Live</p>
+		<li><u class=kind>Kick-off</u></li><li><u class=kind>Half-time show</u></li>
+		<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
 	if err != nil || len(problems) > 0 || len(all[0].Incidents) != 1 {
-		t.Errorf("%+v %v %v", all, problems, err)
+		t.Errorf("observations %+v, problems %v, %v, want one goal and no problem", all, problems, err)
 	}
 }
 
-// IDs of JSON keep all their digits.
+// Long numbers in JSON keep all their digits.
 func TestLongNumbers(t *testing.T) {
 	t.Parallel()
-	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: soccer\nformat: json\nmatches: {jq: '.[]'}\nmatch:\n  id: {jq: .id}\n  home: {jq: .h}\n  away: {jq: .a}\n  home_score: {jq: .s}\n  away_score: {jq: '.s + 1'}\n"))
+	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: soccer\nformat: json\nmatches: {jq: '.[]'}\n"+
+		"match: {id: {jq: .id}, home: {jq: .h}, away: {jq: .a}, home_score: {jq: .s}, away_score: {jq: '.s + 1'}}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`[{"id":1234567890123456789,"h":"A","a":"B","s":1},{"id":1234567890123456780,"h":"C","a":"D","s":2.0},
+	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`[{"id":1234567890123456789,"h":"A","a":"B","s":1},
+		{"id":1234567890123456780,"h":"C","a":"D","s":2.0},
 		{"id":123456789012345678901234567890,"h":"E","a":"F","s":3e0}]`)})
-	if err != nil || len(all) != 3 || all[0].Match.ID != "1234567890123456789" || all[1].Match.ID != "1234567890123456780" ||
+	if err != nil || len(all) != 3 || all[0].Match.ID != "1234567890123456789" ||
+		all[1].Match.ID != "1234567890123456780" ||
 		all[2].Match.ID != "123456789012345678901234567890" || all[1].Score.Away != 3 {
-		t.Errorf("%+v %v %v", all, problems, err)
+		t.Errorf("observations %+v, problems %v, %v", all, problems, err)
 	}
 	if _, _, err := p.Extract(t.Context(), page.Page{Body: []byte(`[] x`)}); err == nil {
-		t.Error("JSON with something behind it passes")
+		t.Error("a JSON value with text after it is accepted")
 	}
 }
 
-// Where a page names no period, a minute that may be stoppage time makes none.
+// If the page names no period, a minute that may be stoppage time starts and ends no period.
 func TestMinutesWithoutAPeriod(t *testing.T) {
 	t.Parallel()
-	page := `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p><p class=status>Live</p><li class=h><u class=kind>Goal</u><time>%d'</time><b>P</b></li>`
-	for minute, want := range map[int]string{40: "1h 40'", 47: "2h 47'", 70: "2h 70'", 92: "et1 92'", 104: "et1 104'", 110: "et2 110'"} {
+	const page = `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p>` +
+		`<p class=status>Live</p><li class=h><u class=kind>Goal</u><time>%d'</time><b>P</b></li>`
+	for minute, want := range map[int]string{40: "1h 40'", 47: "2h 47'", 70: "2h 70'", 92: "et1 92'", 104: "et1 104'",
+		110: "et2 110'"} {
 		o, _ := parsertest.Extract(t, fmt.Sprintf(page, minute))
 		if got := string(o.Incidents[0].Clock.Period) + " " + o.Incidents[0].Clock.String(); got != want {
 			t.Errorf("%d': %s, want %s", minute, got, want)
@@ -242,26 +278,26 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 	}
 	for _, minute := range []int{47, 92} {
 		o, _ := parsertest.Extract(t, fmt.Sprintf(page, minute))
-		_, events, err := reconcile.Match(reconcile.State{Epoch: "e"}, o, parsertest.Reading(parsertest.Noon))
+		_, events, err := reconcile.Match(reconcile.State{Epoch: "e"}, o, parsertest.Provenance(parsertest.Noon))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range events {
 			if e.Data.Kind == event.PeriodStart || e.Data.Kind == event.PeriodEnd {
-				t.Errorf("a goal at %d': %s", minute, parsertest.Line(e))
+				t.Errorf("a goal at %d': unexpected event %s", minute, parsertest.Line(e))
 			}
 		}
 	}
 }
 
-// Lists of other things than goals do not have to add up to the score, and a
-// list that may be absent is not missed.
+// A list without goals need not add up to the score, and an optional list may be empty.
 func TestListsThatNeedNotAddUp(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string][2]string{
-		"cards alone":       {"map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}", "map: {Yellow: yellow_card}"},
-		"an optional list":  {"rows: li", "rows: {css: li.none, optional: true}"},
-		"nothing to change": {"", ""},
+		"only cards": {"map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}",
+			"map: {Yellow: yellow_card}"},
+		"an optional list":      {"rows: li", "rows: {css: li.none, optional: true}"},
+		"the profile unchanged": {"", ""},
 	} {
 		p, err := profile.Load("small.yaml", []byte(strings.Replace(parsertest.SmallProfile, change[0], change[1], 1)))
 		if err != nil {
@@ -269,10 +305,10 @@ func TestListsThatNeedNotAddUp(t *testing.T) {
 		}
 		all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(fmt.Sprintf(parsertest.SmallPage, 2))})
 		if err != nil || (len(problems) == 0) != (change[0] != "") {
-			t.Errorf("%s: %v %v", name, problems, err)
+			t.Errorf("%s: problems %v, %v", name, problems, err)
 		}
 		if name == "an optional list" && all[0].Blind {
-			t.Error("an optional list is missed")
+			t.Error("an empty optional list makes the page blind")
 		}
 	}
 }

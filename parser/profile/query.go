@@ -43,7 +43,7 @@ func (q *query) UnmarshalYAML(n ast.Node) error {
 // run starts the query. A query that does not end stops with ctx.
 func (q *query) run(ctx context.Context, v any) gojq.Iter { return q.code.RunWithContext(ctx, v) }
 
-// text returns the query's first result, which must be a string, a number or a boolean.
+// text returns the query's first result as a text. It must be a string, a number or a boolean.
 func (q *query) text(ctx context.Context, v any) (string, error) {
 	result, ok := q.run(ctx, v).Next()
 	if !ok {
@@ -65,11 +65,11 @@ func (q *query) text(ctx context.Context, v any) (string, error) {
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64), nil
 	default:
-		return "", fmt.Errorf("jq %s gives a %T, want a text or a number", q.source, v)
+		return "", fmt.Errorf("jq %s gives an %s: want a string, number or boolean", q.source, gojq.TypeOf(v))
 	}
 }
 
-// count returns how many results the query has, up to maxRows.
+// count returns the number of results, up to maxRows.
 func (q *query) count(ctx context.Context, v any) int {
 	results := q.run(ctx, v)
 	for n := 0; ; n++ {
@@ -80,11 +80,11 @@ func (q *query) count(ctx context.Context, v any) int {
 	}
 }
 
-// decodeJSON decodes a page of JSON for queries.
+// decodeJSON decodes a JSON page for queries.
 func decodeJSON(b []byte) (any, error) {
 	v, length, err := decodePrefix(bytes.NewReader(b))
 	if err == nil && len(bytes.TrimSpace(b[length:])) > 0 {
-		err = errors.New("something follows it")
+		err = errors.New("more text follows the value")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("not JSON: %w", err)
@@ -92,7 +92,8 @@ func decodeJSON(b []byte) (any, error) {
 	return v, nil
 }
 
-// decodePrefix decodes the JSON value that a text begins with, and returns the value's length in bytes.
+// decodePrefix decodes the JSON value at the beginning of a text. length is the length of the value
+// in bytes.
 func decodePrefix(text io.Reader) (v any, length int64, err error) {
 	d := json.NewDecoder(text)
 	d.UseNumber()
@@ -102,8 +103,8 @@ func decodePrefix(text io.Reader) (v any, length int64, err error) {
 	return jqNumbers(v), d.InputOffset(), nil
 }
 
-// jqNumbers replaces the numbers of a document by those that jq takes. It keeps all digits: an ID of
-// 19 digits becomes an integer, not a float.
+// jqNumbers converts the numbers in a value to types that gojq supports. It modifies v. No digits
+// are lost: an ID of 19 digits becomes an integer, not a float.
 func jqNumbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:

@@ -10,11 +10,11 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// maxQuote is the length to which a quote is cut, in bytes.
+// maxQuote bounds the length of a quote, in bytes.
 const maxQuote = 4 << 10
 
-// Quote returns the HTML or JSON at a path of the page, as the evidence of an event names it. A quote
-// is cut at 4 KB. It is "" if there is nothing at the path.
+// Quote returns the HTML or JSON at a path of the page, see event.Evidence. It cuts the text at 4
+// KiB, and returns "" if there is nothing at the path.
 func (d *Document) Quote(ctx context.Context, path string) string {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()

@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"html"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -13,8 +14,7 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// The evidence of every incident of every sample page leads back to something
-// that stands on the page.
+// The path of every incident on every sample page leads to a row with the name of the player.
 func TestQuoteOfEverySamplePage(t *testing.T) {
 	t.Parallel()
 	lib := parsertest.Library(t)
@@ -42,17 +42,16 @@ func TestQuoteOfEverySamplePage(t *testing.T) {
 		for _, o := range found {
 			for _, in := range o.Incidents {
 				row := doc.Quote(t.Context(), in.Path)
-				// What the row inherits stands elsewhere; its player does not.
-				name := strings.Fields(in.Player + " ")
-				if row == "" || len(name) > 0 && !strings.Contains(strings.ReplaceAll(row, "&#39;", "'"), name[len(name)-1]) {
-					t.Errorf("%s: %s of %q: at %s stands %.200q", file, in.Kind, in.Player, in.Path, row)
+				names := strings.Fields(in.Player)
+				if row == "" || len(names) > 0 && !strings.Contains(html.UnescapeString(row), names[len(names)-1]) {
+					t.Errorf("%s: %s by %q: the row at %s is %.200q", file, in.Kind, in.Player, in.Path, row)
 				}
 				quoted++
 			}
 		}
 	}
 	if quoted < 15 {
-		t.Errorf("only %d rows quoted", quoted)
+		t.Errorf("%d rows quoted, want at least 15", quoted)
 	}
 }
 
@@ -72,7 +71,7 @@ func TestQuoteIsBounded(t *testing.T) {
 	}
 	for _, path := range []string{"", "li:nth-child(9)", "][", "nth(0; .x)"} {
 		if row := doc.Quote(t.Context(), path); row != "" {
-			t.Errorf("%q: %q", path, row)
+			t.Errorf("Quote(%q) = %q, want none", path, row)
 		}
 	}
 }

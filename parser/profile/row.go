@@ -12,16 +12,16 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A row is what rules are evaluated on: an element of the page, or a value of its JSON. The page as
-// a whole is a row too.
+// A row is an element of the page, or a value in its JSON, on which rules are evaluated. The whole
+// page is a row too.
 type row struct {
 	doc  *Document
 	html *goquery.Selection // nil for JSON
 	json any
-	path string // finds the row again, see Document.Quote; "" for the page
+	path string // place on the page, see Document.Quote; "" for the whole page
 }
 
-// page returns the page as a whole.
+// page returns the whole page as a row.
 func (d *Document) page() row {
 	r := row{doc: d, json: d.json}
 	if d.html != nil {
@@ -35,8 +35,8 @@ func (r row) find(s *selector) *goquery.Selection {
 	return r.html.FindMatcher(r.doc.matcher(s))
 }
 
-// first returns the first element below the row that matches, or else the row itself if it matches.
-// The selection is empty if nothing does.
+// first returns the first element below the row that matches, or the row itself if only that
+// matches. The selection is empty if neither does.
 func (r row) first(s *selector) *goquery.Selection {
 	m := r.doc.matcher(s)
 	if found := r.html.FindMatcher(goquery.SingleMatcher(m)); found.Length() > 0 {
@@ -45,10 +45,11 @@ func (r row) first(s *selector) *goquery.Selection {
 	return r.html.FilterMatcher(m)
 }
 
-// maxRows bounds a list. No match has as many incidents, and no page as many matches.
+// maxRows bounds the length of a list. No match has as many incidents, and no page as many matches.
 const maxRows = 10_000
 
-// rows evaluates a rule for a list.
+// rows returns the rows that a rule finds. Finding none is not an error, except for a selector on
+// JSON.
 func (r *Rule) rows(ctx context.Context, in row) ([]row, error) {
 	switch {
 	case r.first != nil:
@@ -66,10 +67,11 @@ func (r *Rule) rows(ctx context.Context, in row) ([]row, error) {
 	return r.htmlRows(in)
 }
 
+// htmlRows returns the elements that the rule's selector finds in a row.
 func (r *Rule) htmlRows(in row) ([]row, error) {
 	found := in.find(r.CSS)
 	if found.Length() > maxRows {
-		return nil, fmt.Errorf("more than %d rows %s", maxRows, r.CSS.text)
+		return nil, fmt.Errorf("selector %s finds more than %d rows", r.CSS.text, maxRows)
 	}
 	var rows []row
 	for _, element := range found.EachIter() {
@@ -82,6 +84,7 @@ func (r *Rule) htmlRows(in row) ([]row, error) {
 	return rows, nil
 }
 
+// jsonRows returns the results of the rule's query on a row.
 func (r *Rule) jsonRows(ctx context.Context, in row) ([]row, error) {
 	var rows []row
 	results := r.JQ.run(ctx, in.json)
@@ -92,12 +95,12 @@ func (r *Rule) jsonRows(ctx context.Context, in row) ([]row, error) {
 		}
 		if err, ok := v.(error); ok {
 			if strings.HasPrefix(err.Error(), "cannot iterate over: null") {
-				return rows, nil // the list is not there yet
+				return rows, nil // the JSON does not have the list yet
 			}
 			return rows, fmt.Errorf("jq %s: %w", r.JQ.source, err)
 		}
 		if len(rows) == maxRows {
-			return nil, fmt.Errorf("more than %d rows: jq %s", maxRows, r.JQ.source)
+			return nil, fmt.Errorf("jq %s gives more than %d rows", r.JQ.source, maxRows)
 		}
 		path := fmt.Sprintf("nth(%d; %s)", len(rows), squeeze(r.JQ.source))
 		if in.path != "" {
@@ -107,8 +110,8 @@ func (r *Rule) jsonRows(ctx context.Context, in row) ([]row, error) {
 	}
 }
 
-// withSiblings returns an element that holds copies of a row and of all that follows it, up to the
-// next row. The page is not changed.
+// withSiblings returns a new element with copies of a row and of everything after it, up to the
+// next row. It does not change the page.
 func withSiblings(element *goquery.Selection, rows goquery.Matcher) *goquery.Selection {
 	last := element
 	if following := element.NextUntilMatcher(rows); following.Length() > 0 {
@@ -120,15 +123,15 @@ func withSiblings(element *goquery.Selection, rows goquery.Matcher) *goquery.Sel
 	}
 	var group []*html.Node
 	for n := element.Get(0); n != end; n = n.NextSibling {
-		group = append(group, n) // with the text between the elements, which NextUntilMatcher leaves out
+		group = append(group, n) // unlike NextUntilMatcher, with the text between elements
 	}
 	copies := (&goquery.Selection{Nodes: group}).Clone()
 	wrapper := goquery.NewDocumentFromNode(&html.Node{Type: html.ElementNode, Data: "matchwire-row"})
 	return wrapper.AppendNodes(copies.Nodes...)
 }
 
-// cssPath returns a selector for exactly this element. It starts at the nearest ancestor with an ID,
-// or at the root.
+// cssPath returns a selector that matches this element only. It starts at the nearest ancestor with
+// an ID, or at the root.
 func cssPath(element *goquery.Selection) string {
 	var steps []string
 	for at := element; at.Length() > 0; at = at.Parent() {
@@ -147,5 +150,5 @@ func cssPath(element *goquery.Selection) string {
 	return strings.Join(steps, " > ")
 }
 
-// plainID matches an ID that needs no escapes in a selector.
+// plainID matches IDs that a selector can contain without escapes.
 var plainID = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)

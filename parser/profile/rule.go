@@ -10,38 +10,39 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A Rule says where one value is on a page and how to convert its text. In YAML it is a CSS selector,
-// a mapping with the members below, or a list of rules, of which the first that finds something
-// counts.
+// A Rule says where a value is on a page, and how to convert its text. In YAML it is a CSS
+// selector, a mapping with the members of ruleFields, or a list of rules. Of a list, the first rule
+// that finds something counts.
 type Rule struct {
 	ruleFields
-	first []Rule // alternatives, instead of everything else
+	first []Rule // the list of rules; the other fields are then empty
 	place strictyaml.Place
 }
 
+// ruleFields are the members of a rule that is a mapping.
 type ruleFields struct {
-	CSS      *selector `yaml:"css"`      // first match below the row; the row itself without it
-	Attr     string    `yaml:"attr"`     // this attribute rather than the text
-	OwnText  bool      `yaml:"own"`      // only text that stands directly in the element
-	JQ       *query    `yaml:"jq"`       // for JSON: a query on the row or document
-	When     table     `yaml:"when"`     // value: selector; the first whose selector is in the row, or is the row
-	Join     []Rule    `yaml:"join"`     // what these rules find, one after the other
-	Value    string    `yaml:"value"`    // always this
-	Siblings bool      `yaml:"siblings"` // for rows: each goes on through its siblings, up to the next row
-	Regexp   *pattern  `yaml:"regexp"`   // keep what the first group, or the whole expression, matches
-	Map      table     `yaml:"map"`      // page's word: ours, or nothing; "*" stands for all others; without it they are problems
-	Prefix   string    `yaml:"prefix"`   // goes before the value
-	As       notation  `yaml:"as"`       // how to decode it, see clockNotations and asFlight
-	Layout   string    `yaml:"layout"`   // for times: Go's reference time, "unix" or "unix_ms"; RFC 3339 without it
-	Zone     *zone     `yaml:"zone"`     // for times that do not name one
-	Optional bool      `yaml:"optional"` // it is no problem if nothing is found
-	Inherit  bool      `yaml:"inherit"`  // an empty cell means: as in the row above
+	CSS      *selector `yaml:"css"`      // the first match below the row; if nil, the row itself
+	Attr     string    `yaml:"attr"`     // this attribute instead of the text
+	OwnText  bool      `yaml:"own"`      // only text directly in the element, not in its descendants
+	JQ       *query    `yaml:"jq"`       // JSON: a query on the row or the document
+	When     table     `yaml:"when"`     // value: selector; the first value whose selector matches in the row, or the row
+	Join     []Rule    `yaml:"join"`     // the texts of these rules, separated by spaces
+	Value    string    `yaml:"value"`    // a constant
+	Siblings bool      `yaml:"siblings"` // rows: a row includes its siblings up to the next row
+	Regexp   *pattern  `yaml:"regexp"`   // the part that the first group matches; without a group, the whole expression
+	Map      table     `yaml:"map"`      // the page's word: value; "*" is any other word; no value means missing
+	Prefix   string    `yaml:"prefix"`   // put before the value
+	As       notation  `yaml:"as"`       // how to decode the text, see clockNotations and asFlight
+	Layout   string    `yaml:"layout"`   // times: Go's reference time, "unix" or "unix_ms"; "" means RFC 3339
+	Zone     *zone     `yaml:"zone"`     // times: the time zone, if the text does not have one; nil means UTC
+	Optional bool      `yaml:"optional"` // that the rule finds nothing is not a problem
+	Inherit  bool      `yaml:"inherit"`  // an empty value means the same as in the row above
 }
 
 // isSet reports whether the profile has this rule.
 func (r *Rule) isSet() bool { return r.place.Line > 0 }
 
-// UnmarshalYAML decodes any of the three forms.
+// UnmarshalYAML decodes a rule in any of its three forms, and checks it.
 func (r *Rule) UnmarshalYAML(n ast.Node) error {
 	r.place = strictyaml.PlaceOf(n)
 	switch n := n.(type) {
@@ -57,7 +58,8 @@ func (r *Rule) UnmarshalYAML(n ast.Node) error {
 	return r.check()
 }
 
-// outcomes returns every value that the rule can give, if they come from a table or a constant.
+// outcomes returns the values that the rule can give, as far as they come from a table or a
+// constant.
 func (r *Rule) outcomes() []entry {
 	var all []entry
 	for i := range r.first {
@@ -98,11 +100,11 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 // A notation says how to decode a text.
 type notation string
 
-// The notations of clocks. Each sport has a usual one.
+// The notations of clocks. Each sport has a default.
 const (
-	asMinute    notation = "minute"    // 37', 45+2', 90'+6; 14:21 since kick-off: for a sport that counts minutes
+	asMinute    notation = "minute"    // 37', 45+2', 90'+6; 14:21 since kick-off
 	asElapsed   notation = "elapsed"   // 12:46 or PT12M46S since the period began
-	asRemaining notation = "remaining" // the same, until the period ends
+	asRemaining notation = "remaining" // 12:46, 46.3 or PT12M46S until the period ends
 	asOvers     notation = "overs"     // 14.3: fourteen overs and three balls
 )
 
@@ -124,7 +126,8 @@ func (t *notation) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// clockNotation returns the notation of a clock's rule, which its first alternative that has one gives.
+// clockNotation returns the notation of a rule for a clock: the first one that its alternatives
+// have, or its own.
 func (r *Rule) clockNotation() notation {
 	for i := range r.first {
 		if as := r.first[i].As; as != "" {
@@ -150,19 +153,20 @@ func (z *zone) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// A table is a YAML mapping of strings. It keeps their order, and their places for errors.
+// A table is a YAML mapping of strings in the order of the file.
 type table struct{ entries []entry }
 
+// An entry is one key and its value in a table.
 type entry struct {
 	key, value string
-	when       *selector // the value, where it is a selector
+	when       *selector // the compiled value, if it is a selector
 	place      strictyaml.Place
 }
 
 func (t *table) UnmarshalYAML(n ast.Node) error {
 	m, ok := n.(ast.MapNode)
 	if !ok {
-		return strictyaml.PlaceOf(n).Errorf("want a mapping")
+		return strictyaml.PlaceOf(n).Errorf("want a mapping, such as {key: value}")
 	}
 	t.entries = []entry{}
 	for it := m.MapRange(); it.Next(); {
@@ -170,7 +174,7 @@ func (t *table) UnmarshalYAML(n ast.Node) error {
 		if err := strictyaml.DecodeNode(it.Key(), &e.key); err != nil {
 			return err
 		}
-		if it.Value().Type() != ast.NullType { // which means nothing
+		if it.Value().Type() != ast.NullType { // null is a word without a value
 			if err := strictyaml.DecodeNode(it.Value(), &e.value); err != nil {
 				return err
 			}
@@ -180,9 +184,10 @@ func (t *table) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// anyWord is the key that stands for all words without a key of their own.
+// anyWord is the key for all words that have no key.
 const anyWord = "*"
 
+// lookup returns the value of a key, or that of anyWord. ok is false if the table has neither.
 func (t table) lookup(key string) (value string, ok bool) {
 	for _, e := range t.entries {
 		if e.key == key || e.key == anyWord && !ok {

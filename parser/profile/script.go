@@ -14,7 +14,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 )
 
-// embeddedJSON returns the JSON that stands in an HTML page where the rule says.
+// embeddedJSON returns the JSON that the rule finds in an HTML page.
 func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
 	if r.As == asFlight {
 		scripts := d.page().find(r.CSS)
@@ -32,14 +32,14 @@ func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
 	}
 	v, err := decodeScript(text)
 	if err != nil && strings.Contains(text, "__next_f.push") {
-		err = fmt.Errorf("%w; it looks like React's flight chunks: as: flight", err)
+		err = fmt.Errorf("%w; it looks like React's flight format: try as: flight", err)
 	}
 	return v, err
 }
 
-// decodeScript decodes the JSON that the text of a script begins with. What follows it, such as the
-// rest of the statement, is ignored. A string that holds JSON, in the quotes and escapes of
-// JavaScript, is decoded once more.
+// decodeScript decodes the JSON at the beginning of a script's text. It ignores the text after it,
+// such as the rest of the statement. If the text begins with a JavaScript string, it decodes the
+// JSON in that.
 func decodeScript(text string) (any, error) {
 	text = strings.TrimSpace(text)
 	if text != "" && (text[0] == '"' || text[0] == '\'') {
@@ -59,8 +59,8 @@ func decodeScript(text string) (any, error) {
 	return v, nil
 }
 
-// scriptString returns the value of the JavaScript string that text begins with. Unlike a JSON string
-// it can be in single quotes and have the escapes \x41, \' and \v.
+// scriptString returns the value of the JavaScript string at the beginning of text. Unlike a JSON
+// string, it can have single quotes and the escapes \x41, \' and \v.
 func scriptString(text string) (string, error) {
 	quote := text[0]
 	out := bytes.NewBufferString(`"`)
@@ -70,7 +70,7 @@ func scriptString(text string) (string, error) {
 			out.WriteByte('"')
 			var s string
 			if err := json.Unmarshal(out.Bytes(), &s); err != nil {
-				return "", fmt.Errorf("a script string that cannot be read: %w", err)
+				return "", fmt.Errorf("decoding a JavaScript string: %w", err)
 			}
 			return s, nil
 		case c == '"':
@@ -92,21 +92,20 @@ func scriptString(text string) (string, error) {
 			}
 		}
 	}
-	return "", errors.New("a script string that does not end")
+	return "", errors.New("decoding a JavaScript string: no closing quote")
 }
 
-// Pages that React makes on a server carry their data in its "flight" format, in chunks that can end
-// anywhere:
+// flightChunk matches a chunk of React's flight format, in which pages that React renders on a
+// server have their data. A chunk can end anywhere:
 //
 //	<script>self.__next_f.push([1,"5:{\"home\":\"Ajax\"}\n6:[\"$\",\"di"])</script>
 //	<script>self.__next_f.push([1,"v\",null]\n"])</script>
 //
-// Joined, they are lines of an ID and a value.
-
+// Joined, the chunks are lines with an ID and a value.
 var flightChunk = regexp.MustCompile(`\.push\(\s*\[\s*1\s*,\s*("(?:[^"\\]|\\.)*")\s*\]\s*\)`)
 
-// decodeFlight returns an object with the value of each ID, for jq to search:
-// [.. | objects | select(has("homeTeam"))][0].
+// decodeFlight returns an object with the values in scripts by ID. A jq query can search it, such
+// as [.. | objects | select(has("homeTeam"))][0].
 func decodeFlight(scripts []string) map[string]any {
 	var stream strings.Builder
 	for _, s := range scripts {
@@ -130,7 +129,7 @@ func decodeFlight(scripts []string) map[string]any {
 		}
 		line, rest, _ = strings.Cut(line, "\n")
 		var v any
-		// A capital letter before the value is a tag of React's.
+		// React can put a tag, a capital letter, before the value.
 		if json.Unmarshal([]byte(strings.TrimLeft(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")), &v) == nil {
 			values[id] = v
 		}
@@ -138,8 +137,8 @@ func decodeFlight(scripts []string) map[string]any {
 	return values
 }
 
-// flightText returns a text that is preceded by its length in bytes, as in T1f4,…. It ends with its
-// length and not with its line.
+// flightText returns a text that is written with its length in bytes, as in T1f4,…. It has no line
+// break at its end. ok is false if the line has no such text.
 func flightText(line string) (text, after string, ok bool) {
 	if !strings.HasPrefix(line, "T") {
 		return "", "", false

@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A selector is a CSS selector of a profile. It belongs to no document.
+// A selector is a compiled CSS selector of a profile.
 type selector struct {
 	text string
 	css  cascadia.Selector // matches elements only
@@ -36,13 +36,13 @@ func newSelector(text string, place strictyaml.Place) (*selector, error) {
 		return nil, place.Errorf("selector %q: %w", text, err)
 	}
 	k := keyOf(text)
-	// cascadia's :contains and :matches would match text nodes too.
+	// Check the node's type, because cascadia's :contains and :matches match text nodes too.
 	css := func(n *html.Node) bool { return n.Type == html.ElementNode && k.mayBeOf(n) && group.Match(n) }
 	return &selector{text, css, k}, nil
 }
 
-// A matcher is a selector bound to the index of one document, so that a search of the whole page
-// does not walk over it. It implements goquery.Matcher, and MatchFirst for goquery.SingleMatcher.
+// A matcher is a selector with the index of one document. A search of the whole page uses the
+// index. It implements goquery.Matcher, and MatchFirst for goquery.SingleMatcher.
 type matcher struct {
 	cascadia.Selector // for Match and Filter
 	key               key
@@ -51,10 +51,10 @@ type matcher struct {
 
 var _ goquery.Matcher = (*matcher)(nil)
 
-// matcher binds a selector to the document.
+// matcher returns the matcher of a selector for the document.
 func (d *Document) matcher(s *selector) *matcher { return &matcher{s.css, s.key, d.index} }
 
-// MatchAll returns the elements that match among n and all below it, in document order.
+// MatchAll returns the elements that match among n and its descendants, in document order.
 func (m *matcher) MatchAll(n *html.Node) []*html.Node {
 	if candidates, known := m.index.candidates(m.key, n); known {
 		return m.Filter(candidates)

@@ -8,27 +8,27 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A change becomes one event.
+// A change is the addition, correction or retraction of an incident. It becomes one event.
 type change struct {
 	tracked   int             // index in state.Tracked; -1 if the incident is not tracked
 	untracked TrackedIncident // the incident, if it is not tracked
 	action    event.Action
-	edits     map[string]event.Change // of a correction, by member name
+	edits     map[string]event.Change // correction: what changed, by member name
 	reason    string
-	fills     bool // the correction gives a provisional incident its row
-	scoredWas int  // 1 if a corrected kick was scored before, else 0
-	phase     int  // within its period
+	fills     bool // correction: a row was found for a provisional incident
+	scoredWas int  // correction of a kick: 1 if it was scored before, otherwise 0
+	phase     int  // phaseStart, phasePlay or phaseEnd
 	arrival   int  // number of changes found before it
 }
 
-// Phases of a period, by which changes are ordered.
+// Phases of a period. Changes of a period are in this order.
 const (
 	phaseStart = iota
 	phasePlay
 	phaseEnd
 )
 
-// incident returns the incident that ch is about.
+// incident returns the incident of a change.
 func (d *draft) incident(ch *change) *TrackedIncident {
 	if ch.tracked >= 0 {
 		return &d.state.Tracked[ch.tracked]
@@ -36,12 +36,13 @@ func (d *draft) incident(ch *change) *TrackedIncident {
 	return &ch.untracked
 }
 
+// addChange adds a change to the draft.
 func (d *draft) addChange(ch change) {
 	ch.arrival = len(d.changes)
 	d.changes = append(d.changes, ch)
 }
 
-// report adds a new incident and tracks it.
+// report adds a new incident, and tracks it.
 func (d *draft) report(in observation.Incident, phase int, provisional bool, identity series) {
 	id, at := d.id(identity), len(d.state.Tracked)
 	d.trackedIDs()[id] = true
@@ -51,7 +52,8 @@ func (d *draft) report(in observation.Incident, phase int, provisional bool, ide
 	d.addChange(change{tracked: at, action: event.New, phase: phase})
 }
 
-// reportFirstFree reports a new incident. If its ID is taken, a number from 2 makes it another.
+// reportFirstFree reports a new incident. If its ID is in use, it appends a number from 2 to the
+// words of the ID.
 func (d *draft) reportFirstFree(in observation.Incident, identity series) {
 	words := identity
 	for n := 2; d.isTracked(d.id(words)); n++ {
@@ -60,32 +62,33 @@ func (d *draft) reportFirstFree(in observation.Incident, identity series) {
 	d.report(in, phasePlay, false, words)
 }
 
-// retract retracts a tracked incident of a series. It stays in state.Tracked, so that indexes keep
-// their meaning, until the events are made.
+// retract retracts a tracked incident of a series. The incident stays in state.Tracked until the
+// events are made, so that indexes remain valid.
 func (d *draft) retract(at int, s series) {
-	if d.state.TakenBack == nil {
-		d.state.TakenBack = map[string]int{}
+	if d.state.Retractions == nil {
+		d.state.Retractions = map[string]int{}
 	}
-	d.state.TakenBack[s.key()]++
-	// An incident that is retracted need not be corrected first.
+	d.state.Retractions[s.key()]++
+	// Remove a correction of the incident: it is not needed before the retraction.
 	d.changes = slices.DeleteFunc(d.changes, func(ch change) bool {
-		needless := ch.tracked == at && ch.action == event.Corrected
-		if needless {
+		remove := ch.tracked == at && ch.action == event.Corrected
+		if remove {
 			d.state.Tracked[at].Rev--
 		}
-		return needless
+		return remove
 	})
 	d.state.Tracked[at].Rev++
 	d.addChange(change{tracked: at, action: event.Retracted, phase: phasePlay, reason: "the page took it back"})
 }
 
-// isRetracted reports whether a tracked incident is being retracted.
+// isRetracted reports whether the draft has a retraction of a tracked incident.
 func (d *draft) isRetracted(at int) bool {
 	return slices.ContainsFunc(d.changes, func(ch change) bool { return ch.tracked == at && ch.action == event.Retracted })
 }
 
-// compareChanges orders changes for their events. Retractions come first, as they were found. The
-// others are ordered by period, phase, clock, score and then as they were found.
+// compareChanges compares two changes for the order of their events. Retractions come first, in the
+// order in which they were found. Other changes are in the order of period, phase, clock and score,
+// and then in the order in which they were found.
 func (d *draft) compareChanges(a, b change) int {
 	if ra, rb := a.action == event.Retracted, b.action == event.Retracted; ra || rb {
 		if ra && rb {
@@ -107,8 +110,8 @@ func (d *draft) compareChanges(a, b change) int {
 	)
 }
 
-// position returns where in the match a change belongs: the index of its period, and its clock.
-// What is said of the match as a whole comes before the first period or after the last.
+// position returns the index of a change's period, and its clock. Changes of the match as a whole
+// come before the first period or after the last.
 func (d *draft) position(ch *change) (period int, clock event.Clock) {
 	switch in := d.incident(ch); in.Kind {
 	case event.SourceStale, event.SourceFresh:
@@ -122,8 +125,8 @@ func (d *draft) position(ch *change) (period int, clock event.Clock) {
 	}
 }
 
-// pointsAfter returns the points of both sides after a tracked incident that moves the score, else
-// 0.
+// pointsAfter returns the sum of the score after a tracked incident, or 0 if the incident has no
+// score.
 func (d *draft) pointsAfter(ch *change) int {
 	if ch.tracked < 0 || d.state.Tracked[ch.tracked].Score == nil {
 		return 0

@@ -5,12 +5,12 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// correct updates a tracked incident from a row that shows it, and records a correction if that
-// changes anything.
+// correct updates a tracked incident from the row that shows it, and adds a correction if anything
+// changes.
 func (d *draft) correct(at int, row observation.Incident) {
 	st := &d.state.Tracked[at]
-	// Two sites that write a name in two ways would correct each other for ever. So while the site
-	// that gave the incident is read, others only add to it.
+	// Two sites that spell a name differently would correct each other again and again. So while
+	// the site that gave the incident is read, other sites only add missing attributes.
 	addOnly := st.Site != d.from.Site && !st.Provisional && d.state.seenLately(d.from.At, d.from.isOtherSite)
 	fills, scoredWas := st.Provisional, observation.KickScored(st.Detail)
 	edits := st.update(&row, addOnly)
@@ -22,13 +22,13 @@ func (d *draft) correct(at int, row observation.Incident) {
 	}
 	st.Path, st.Provisional = row.Path, false
 	st.Rev++
-	d.addChange(change{tracked: at, action: event.Corrected, edits: edits, fills: fills, scoredWas: scoredWas, phase: phasePlay,
-		reason: "the page changed it"})
+	d.addChange(change{tracked: at, action: event.Corrected, edits: edits, fills: fills, scoredWas: scoredWas,
+		phase: phasePlay, reason: "the page changed it"})
 }
 
-// update takes over the attributes of a row that shows st, and returns what changed, by member
-// name. What the row leaves out stays as it was. If addOnly is set, only what st lacks is taken
-// over.
+// update sets the attributes of st to those of the row that shows it, and returns what changed, by
+// member name. Attributes that the row does not have stay as they are. If addOnly is true, update
+// only sets attributes that st does not have.
 func (st *TrackedIncident) update(row *observation.Incident, addOnly bool) map[string]event.Change {
 	edits := map[string]event.Change{}
 	text := func(name string, old *string, now string) {
@@ -40,7 +40,7 @@ func (st *TrackedIncident) update(row *observation.Incident, addOnly bool) map[s
 	text("player", &st.Player, row.Player)
 	text("off", &st.Off, row.Off)
 	text("assist", &st.Assist, row.Assist)
-	// An incident that goes to another player loses its detail too: an own goal was none.
+	// With another player the old detail is wrong too: it may not have been an own goal.
 	_, otherPlayer := edits["player"]
 	if row.Detail != st.Detail && (row.Detail != "" || otherPlayer) && (st.Detail == "" || !addOnly) {
 		edits["detail"] = event.Change{Old: st.Detail, New: row.Detail}
@@ -57,7 +57,8 @@ func (st *TrackedIncident) update(row *observation.Incident, addOnly bool) map[s
 	return edits
 }
 
-// clockMoved reports whether two clocks disagree. A clock that says less does not.
+// clockMoved reports whether the clock of a row, now, contradicts the known one. A row without a
+// clock does not. If either clock lacks the seconds, only the rest is compared.
 func clockMoved(was, now event.Clock) bool {
 	if !now.Known() {
 		return false

@@ -7,8 +7,9 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// events puts the changes in the order of the match and returns their events, each with the score
-// after it. It completes the state: sequence number, score, and without what was retracted.
+// events sorts the changes in the order of the match and returns their events, each with the score
+// after it. It completes the state: it sets the sequence number and the score, and removes
+// retracted incidents.
 func (d *draft) events() ([]event.Event, error) {
 	slices.SortFunc(d.changes, d.compareChanges)
 	s := &d.state
@@ -39,8 +40,8 @@ func (d *draft) events() ([]event.Event, error) {
 	return out, nil
 }
 
-// scoreBefore returns the score before the changes: the known one, or 0-0 if there is one from now
-// on. It returns nil if there is none.
+// scoreBefore returns the score before the changes. That is the known score, or 0-0 if this page is
+// the first with a score. It returns nil if no page has shown a score.
 func (d *draft) scoreBefore() *event.Score {
 	s := &d.state
 	if s.Score != nil {
@@ -61,14 +62,14 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 		}
 	case in.Score != nil && ch.action == event.New:
 		return in.Score
-	case isPoints(d.obs.Sport, in.Kind) && d.obs.Score != nil: // a change of one moves all scores after it
+	case isPoints(d.obs.Sport, in.Kind) && d.obs.Score != nil: // a correction moves all later scores
 		return d.obs.Score
 	}
 	return score
 }
 
-// adds returns by how much a change moves the number of incidents of its kind, if it is not a
-// correction.
+// adds returns 1 for a new incident, and -1 for a retraction. A correction counts like a new
+// incident.
 func (ch *change) adds() int {
 	if ch.action == event.Retracted {
 		return -1
@@ -76,13 +77,13 @@ func (ch *change) adds() int {
 	return 1
 }
 
-// kicksScored returns by how much a change of a kick moves the tally.
+// kicksScored returns how much a change of a kick adds to the tally.
 func (ch *change) kicksScored(kick *TrackedIncident) int {
 	return ch.adds()*observation.KickScored(kick.Detail) - ch.scoredWas
 }
 
 // kicksBefore returns the tally of the shoot-out before the changes: that of the tracked kicks, or
-// what a page has said if there are none.
+// the latest that a page showed if no kick is tracked.
 func (d *draft) kicksBefore() *event.Score {
 	tally, any := event.Score{}, false
 	for i := range d.state.Tracked {
@@ -95,7 +96,7 @@ func (d *draft) kicksBefore() *event.Score {
 	}
 	for i := range d.changes {
 		ch := &d.changes[i]
-		// A retracted kick is still tracked, and so part of the tally.
+		// Ignore retractions: a retracted kick is still tracked, and part of the tally.
 		if in := d.incident(ch); in.Kind == event.ShootoutKick && ch.action != event.Retracted {
 			tally = tally.Add(in.Side, -ch.kicksScored(in))
 		}
@@ -103,27 +104,27 @@ func (d *draft) kicksBefore() *event.Score {
 	return &tally
 }
 
-// tally returns the page's tally of the shoot-out, or that of the kicks if it is higher: the page
-// may lag behind its rows.
+// tally returns the tally of the shoot-out that the page shows. It returns the tally of the kicks
+// if that is higher, because the page's tally can lag behind its rows.
 func (d *draft) tally(kicks *event.Score) *event.Score {
-	if said := d.obs.Shootout; said != nil && (kicks == nil || !lowerScore(d.obs.Sport, said, kicks)) {
-		return said
+	if shown := d.obs.Shootout; shown != nil && (kicks == nil || !lowerScore(d.obs.Sport, shown, kicks)) {
+		return shown
 	}
 	return kicks
 }
 
-// removeRetracted stops tracking what was retracted.
+// removeRetracted stops tracking incidents that were retracted.
 func (d *draft) removeRetracted() {
-	gone := map[string]bool{}
+	retracted := map[string]bool{}
 	for i := range d.changes {
 		if ch := &d.changes[i]; ch.action == event.Retracted {
-			gone[d.incident(ch).ID] = true
+			retracted[d.incident(ch).ID] = true
 		}
 	}
-	d.state.Tracked = slices.DeleteFunc(d.state.Tracked, func(st TrackedIncident) bool { return gone[st.ID] })
+	d.state.Tracked = slices.DeleteFunc(d.state.Tracked, func(st TrackedIncident) bool { return retracted[st.ID] })
 }
 
-// event makes the event of a change.
+// event returns the event of a change. score and shootout are those after it.
 func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Score) (event.Event, error) {
 	s, from := &d.state, &d.from
 	match, evidence := s.Match, from.Evidence

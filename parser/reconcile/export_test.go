@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// fields returns pointers to the fields of a draft that belong to a part. Part 0 has what no step
-// may read or write.
+// fields returns pointers to the fields of a draft that belong to a part. Part 0 has the fields
+// that no step may read or write.
 func (d *draft) fields(p parts) []any {
 	s, m := &d.state, &d.state.Match
 	switch p {
@@ -21,26 +21,31 @@ func (d *draft) fields(p parts) []any {
 	case partScore:
 		return []any{&s.Score, &s.Shootout}
 	case partIncidents:
-		return []any{&s.Tracked, &s.TakenBack, &d.listed, &d.ids}
+		return []any{&s.Tracked, &s.Retractions, &d.listed, &d.ids}
 	case partChanges:
 		return []any{&d.changes, &s.Untracked}
 	}
 	return []any{&s.Epoch, &s.Seq, &s.Views}
 }
 
-var allParts = map[parts]string{0: "rest", partPage: "page", partMatch: "match", partHealth: "health", partScore: "score", partIncidents: "incidents", partChanges: "changes"}
+// allParts has the names of all parts.
+var allParts = map[parts]string{
+	0: "rest", partPage: "page", partMatch: "match", partHealth: "health",
+	partScore: "score", partIncidents: "incidents", partChanges: "changes",
+}
 
-// CheckSteps makes each step report an error to t if it writes a part of the draft that it does not
-// declare, or if one that it does not declare has any influence on what it writes. The function
-// returned reports an error for each declared part that no run so far has used.
+// CheckSteps checks each step while it runs. It reports an error to t if the step writes a part of
+// the draft that it does not declare, or if such a part has any influence on what it writes. The
+// returned function reports an error for each declared part that no run has used yet.
 func CheckSteps(t testing.TB) (unused func()) {
-	own := reflect.TypeFor[draft]().NumField() + reflect.TypeFor[State]().NumField() + reflect.TypeOf(State{}.Match).NumField() - 2
+	own := reflect.TypeFor[draft]().NumField() + reflect.TypeFor[State]().NumField() +
+		reflect.TypeOf(State{}.Match).NumField() - 2
 	total := 0
 	for p := range allParts {
 		total += len(new(draft).fields(p))
 	}
 	if total != own {
-		t.Errorf("%d fields belong to a part, want all %d", total, own)
+		t.Errorf("%d fields belong to a part, want all %d fields of the draft", total, own)
 	}
 	all := steps
 	steps = slices.Clone(all)
@@ -71,17 +76,17 @@ func CheckSteps(t testing.TB) (unused func()) {
 		for i, s := range all {
 			for p, name := range allParts {
 				if p&s.reads&^used[i].reads != 0 {
-					t.Errorf("step %q declares to read %s, and does not", s.name, name)
+					t.Errorf("step %q declares that it reads %s, but does not", s.name, name)
 				}
 				if p&s.writes&^used[i].writes != 0 {
-					t.Errorf("step %q declares to write %s, and does not", s.name, name)
+					t.Errorf("step %q declares that it writes %s, but does not", s.name, name)
 				}
 			}
 		}
 	}
 }
 
-// dependsOn reports whether the step does something else if a part is empty.
+// dependsOn reports whether the step writes something else, or panics, if a part is empty.
 func (s *step) dependsOn(p parts, before, after *draft) (depends bool) {
 	defer func() { depends = recover() != nil || depends }()
 	d := before.clone()
@@ -97,10 +102,11 @@ func (s *step) dependsOn(p parts, before, after *draft) (depends bool) {
 	return false
 }
 
+// clone returns a copy of the draft that a step can modify.
 func (d *draft) clone() *draft {
 	c := *d
 	c.obs.Incidents = slices.Clone(d.obs.Incidents)
-	c.state.Tracked, c.state.TakenBack = slices.Clone(d.state.Tracked), maps.Clone(d.state.TakenBack)
+	c.state.Tracked, c.state.Retractions = slices.Clone(d.state.Tracked), maps.Clone(d.state.Retractions)
 	c.listed, c.ids, c.changes = maps.Clone(d.listed), maps.Clone(d.ids), slices.Clone(d.changes)
 	return &c
 }

@@ -10,15 +10,16 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// ErrOtherMatch says that a page shows another match than the saved state.
+// ErrOtherMatch means that the page shows another match than the saved state.
 var ErrOtherMatch = errors.New("the page shows another match")
 
-// otherDay is more than two sites can disagree about a kick-off.
+// otherDay is the difference between two kick-offs from which they are on different days. Two sites
+// may disagree about a kick-off by less.
 const otherDay = 13 * time.Hour
 
 // checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, another
-// ID of the same site, or a kick-off on another day. Two matches of the same teams on one day
-// differ by the site's ID only.
+// ID of the same site, or a kick-off on another day. Only the site's ID tells two matches of the
+// same teams on one day apart.
 func checkSameMatch(known *State, o *observation.Observation, from *Provenance) error {
 	if !known.Known() {
 		return nil
@@ -32,16 +33,17 @@ func checkSameMatch(known *State, o *observation.Observation, from *Provenance) 
 		if id != o.PageID {
 			return fmt.Errorf("%w: the site calls it %q, not %q", ErrOtherMatch, o.PageID, id)
 		}
-		return nil // a match that is resumed on another day
+		return nil // whatever the day: the match may be resumed on another
 	}
 	if was.Status.Rank() > 0 && !was.Start.IsZero() && !now.Start.IsZero() && now.Start.Sub(was.Start).Abs() > otherDay {
-		return fmt.Errorf("%w: it starts %s, not %s", ErrOtherMatch, now.Start.Format(time.RFC3339), was.Start.Format(time.RFC3339))
+		return fmt.Errorf("%w: it starts %s, not %s", ErrOtherMatch,
+			now.Start.Format(time.RFC3339), was.Start.Format(time.RFC3339))
 	}
 	return nil
 }
 
-// mergeFacts returns the league and the match as they are known after the page. What the page
-// leaves out stays as it was.
+// mergeFacts returns the league and the match as known after the page. Facts that the page does not
+// have stay as they were.
 func mergeFacts(known *State, o *observation.Observation, v verdict) (league string, m event.Match) {
 	m = known.Match
 	m.ID = cmp.Or(m.ID, o.Match.ID)
@@ -50,7 +52,7 @@ func mergeFacts(known *State, o *observation.Observation, v verdict) (league str
 		m.Start = o.Match.Start
 	}
 	was := observation.Observation{Match: m}
-	if v == overdue || compareClock(o.Sport, clockShown(o), clockShown(&was)) >= 0 { // else another site is ahead
+	if v == overdue || compareClock(o.Sport, clockShown(o), clockShown(&was)) >= 0 { // otherwise another site is ahead
 		m.Period = cmp.Or(o.Match.Period, m.Period)
 		if !o.Match.Clock.IsZero() || o.Match.Period != "" {
 			m.Clock = o.Match.Clock
@@ -67,7 +69,8 @@ func mergeFacts(known *State, o *observation.Observation, v verdict) (league str
 	return mergeName(known.League, o.League), m
 }
 
-// mergeName returns the name that was shown first, unless it is damaged and there is another.
+// mergeName returns the name that was shown first. It returns the new one if there was none, or if
+// the first is damaged.
 func mergeName(was, now string) string {
 	if was == "" || observation.Damaged(was) && now != "" {
 		return now

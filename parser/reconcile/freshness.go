@@ -9,28 +9,29 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A page that looks older than one already believed can be a stale copy, which caches serve for a
-// while. It can also be the truth, when a goal is taken back or a match re-opened. Only time tells
-// them apart: the page is held, and believed when it persists for so many polls over so long.
+// A page that looks older than one believed before may be a stale copy from a cache. It may also be
+// right, if a goal was taken back or the match reopened. Caches serve stale copies for a while
+// only. So the page is held, and believed after at least heldPolls polls in a row over at least
+// heldFor.
 const (
 	heldPolls = 3
 	heldFor   = 90 * time.Second
 )
 
-// maxSuperseded is how many digests are kept of pages that newer ones have replaced.
+// maxSuperseded bounds the number of snapshots in View.Superseded.
 const maxSuperseded = 64
 
 // A verdict says how far a page is believed.
 type verdict int
 
 const (
-	held     verdict = iota // not at all, for now
-	believed                // in what it adds and changes
-	fresh                   // also in what it takes back: it is strictly newer than all before it of its site
-	overdue                 // in everything: it was held for so long that it is the truth
+	held     verdict = iota // not believed for now
+	believed                // additions and corrections are believed
+	fresh                   // retractions are believed too: the page is newer than all earlier ones of its site
+	overdue                 // everything is believed, because the page was held for long
 )
 
-// judge returns how far the page is believed, and what its site has shown now.
+// judge returns how far the page is believed, and the view of its site after the page.
 func judge(known *State, o *observation.Observation, from *Provenance) (verdict, View) {
 	before := known.Views[from.Site]
 	next, result := before, believed
@@ -38,12 +39,13 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 	switch {
 	case !known.Known():
 	case lagsBehind(known, &before, o):
-		// What another site shows is not undone while that is read, nor by a page that has not changed.
+		// A page does not undo what another site shows while that site is read, or if the page
+		// itself has not changed.
 		next.Hold = firstHold(from.At)
 		if known.seenLately(from.At, from.isOtherSite) || snapshotOf(o, from) == before.Snapshot {
 			return held, next
 		}
-		fallthrough // no other site is read: hold the page as long as one that looks older
+		fallthrough // no other site is read, so treat the page as one that looks older
 	case pageLooksOlder(&before, o, from):
 		next.Hold = before.Hold.extended(from.At)
 		if !next.Hold.overdue(heldPolls, heldFor) {
@@ -58,8 +60,9 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 	return result, next.advanced(o, from)
 }
 
-// snapshotOf returns what tells the page's bytes from others of its site. A page with several
-// matches changes with each of them; there only [Provenance.Superseded] can tell.
+// snapshotOf returns a value that differs between pages of a site with different bytes. All pages
+// with several matches have the same value, because they change with every match. For those, use
+// [Provenance.Superseded].
 func snapshotOf(o *observation.Observation, from *Provenance) string {
 	if o.Shared {
 		return "shared"
@@ -67,7 +70,7 @@ func snapshotOf(o *observation.Observation, from *Provenance) string {
 	return cmp.Or(from.Evidence.Snapshot, "unknown")
 }
 
-// pageIsNewer reports whether the page is strictly newer than all that the site has shown.
+// pageIsNewer reports whether the page is strictly newer than the earlier ones of its site.
 func pageIsNewer(v *View, o *observation.Observation, from *Provenance) bool {
 	return v.Snapshot != "" && (v.behind(o) || !v.superseded(o, from) && v.compareModified(from) > 0)
 }
@@ -77,8 +80,8 @@ func (v *View) behind(o *observation.Observation) bool {
 	return compareClock(o.Sport, clockShown(o), v.Clock) > 0 || o.Match.Status != "" && o.Match.Status.Rank() > v.Rank
 }
 
-// pageLooksOlder reports whether the page looks older than one that the site has shown. A page that is
-// newer in any way does not: its score may fall.
+// pageLooksOlder reports whether the page looks older than an earlier one of its site. A page that
+// is newer by pageIsNewer does not, even if its score is lower.
 func pageLooksOlder(v *View, o *observation.Observation, from *Provenance) bool {
 	switch {
 	case v.Snapshot == "" || pageIsNewer(v, o, from):
@@ -89,12 +92,12 @@ func pageLooksOlder(v *View, o *observation.Observation, from *Provenance) bool 
 		lowerScore(o.Sport, o.Score, v.Score):
 		return true
 	}
-	// A superseded page that lists more is not older: the page that replaced it had lost a row. One
-	// that shows a goal more is: that goal was taken back.
+	// If superseded bytes list more rows, they are not older: the page that replaced them lacked a
+	// row. If their score is higher, they are older: a goal was taken back since.
 	return v.superseded(o, from) && (len(o.Incidents) <= v.Rows || lowerScore(o.Sport, v.Score, o.Score))
 }
 
-// superseded reports whether other bytes have replaced the page's before.
+// superseded reports whether other bytes have replaced those of the page before.
 func (v *View) superseded(o *observation.Observation, from *Provenance) bool {
 	if from.Superseded {
 		return true
@@ -104,7 +107,7 @@ func (v *View) superseded(o *observation.Observation, from *Provenance) bool {
 }
 
 // compareModified compares the page's Last-Modified with the latest of its site. It returns 0 if
-// either is not known.
+// either is unknown.
 func (v *View) compareModified(from *Provenance) int {
 	if from.Modified.IsZero() || v.Modified.IsZero() {
 		return 0
@@ -115,7 +118,9 @@ func (v *View) compareModified(from *Provenance) int {
 // advanced returns the view after a page that was believed.
 func (v View) advanced(o *observation.Observation, from *Provenance) View {
 	at, status := clockShown(o), o.Match.Status
-	if status != "" && status.Rank() > v.Rank && at.Known() || v.Clock.IsZero() || compareClock(o.Sport, at, v.Clock) > 0 || v.Clock.Period == "" && at.Period != "" {
+	laterStatus := status != "" && status.Rank() > v.Rank
+	if laterStatus && at.Known() || v.Clock.IsZero() || compareClock(o.Sport, at, v.Clock) > 0 ||
+		v.Clock.Period == "" && at.Period != "" {
 		v.Clock = at
 	}
 	if status != "" {
@@ -137,8 +142,8 @@ func (v View) advanced(o *observation.Observation, from *Provenance) View {
 	return v
 }
 
-// lagsBehind reports whether the page lacks what another site has shown, and its own site never
-// has: a goal, the end, the next period, or that a goal was taken back.
+// lagsBehind reports whether the page lacks something that another site has shown and its own site
+// has not. That can be a goal, the end, the next period, or that a goal was taken back.
 func lagsBehind(known *State, v *View, o *observation.Observation) bool {
 	if len(known.Views) == 0 || len(known.Views) == 1 && v.Snapshot != "" {
 		return false // there is no other site
@@ -148,7 +153,8 @@ func lagsBehind(known *State, v *View, o *observation.Observation) bool {
 		return true
 	}
 	period := o.Sport.Index(known.Match.Period)
-	if now := o.Sport.Index(o.Match.Period); now >= 0 && now < period && o.Match.Status.Rank() == event.Live.Rank() && o.Sport.Index(v.Clock.Period) < period {
+	now, shown := o.Sport.Index(o.Match.Period), o.Sport.Index(v.Clock.Period)
+	if o.Match.Status.Rank() == event.Live.Rank() && 0 <= now && now < period && shown < period {
 		return true
 	}
 	if o.Score == nil || known.Score == nil {
@@ -166,18 +172,19 @@ func lagsBehind(known *State, v *View, o *observation.Observation) bool {
 	return false
 }
 
-// clockShown returns the point in the match that a page shows: its clock, or at least its period.
+// clockShown returns the clock of a page, with the page's period. In a break it has the period
+// only.
 func clockShown(o *observation.Observation) event.Clock {
 	c := o.Match.Clock
 	c.Period = cmp.Or(c.Period, o.Match.Period)
 	if o.Match.Status == event.Break {
-		return event.Clock{Period: cmp.Or(o.Match.Period, c.Period)} // 45' after 45+2' is no step back
+		return event.Clock{Period: cmp.Or(o.Match.Period, c.Period)} // so that 45' after 45+2' is not earlier
 	}
 	return c
 }
 
-// compareClock returns -1 if a is before b, 1 if it is after it, and 0 if they are the same or
-// either does not say.
+// compareClock returns -1 if a is before b, 1 if it is after b, and 0 if they are equal or cannot
+// be compared.
 func compareClock(s event.Sport, a, b event.Clock) int {
 	if a.Period == "" || b.Period == "" {
 		return 0
@@ -189,15 +196,15 @@ func compareClock(s event.Sport, a, b event.Clock) int {
 	case !a.Known():
 		return 0
 	case !b.Known():
-		return 1 // the period has gone on
+		return 1 // b is at the start of the period
 	case a.Elapsed == 0 || b.Elapsed == 0:
 		return cmp.Or(cmp.Compare(a.Minute, b.Minute), cmp.Compare(a.Stoppage, b.Stoppage), cmp.Compare(a.Balls, b.Balls))
 	}
 	return cmp.Compare(a.Elapsed, b.Elapsed)
 }
 
-// lowerScore reports whether a score has fewer goals of either side than another. It is false if
-// either is nil, and in tennis, where each set begins at nothing.
+// lowerScore reports whether now has fewer points of either side than was. It returns false if
+// either is nil, and in tennis, where each set starts at 0-0.
 func lowerScore(sport event.Sport, now, was *event.Score) bool {
 	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away) && sport != event.Tennis
 }

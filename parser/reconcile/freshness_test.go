@@ -9,34 +9,36 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
+// Stale copies retract nothing. A page that persists for 90 seconds does.
 func TestStaleCopiesTakeNothingBack(t *testing.T) {
 	t.Parallel()
 	one := goalBy(event.Away, "Giovinco", at(50, 0))
 	old, now := live(49, event.Score{}), live(51, event.Score{Away: 1}, one)
 	s := begin(t, old)
 	s.expect(now, "goal 50' away Giovinco 0-1")
-	// 2-0, 2-1, 2-0, 2-1 with every poll, for ever.
+	// An old and a new page alternate with every poll.
 	for range 10 {
 		s.expect(old)
 		s.expect(now)
 	}
-	// A run of stale copies of a minute.
+	// Stale copies come for a minute.
 	for range 3 {
 		s.expect(old)
 	}
 	s.expect(live(53, event.Score{Away: 1}, one))
-	// What persists for 90 seconds is the truth.
+	// A page that persists for 90 seconds is believed.
 	for range 5 {
 		s.expect(old)
 	}
 	s.expect(old, "goal_retracted 50' away Giovinco 0-0")
 }
 
-// The bytes of a page that was replaced are a stale copy, also if they list as many rows. They
-// cause no event.
+// Bytes that were replaced before are a stale copy, even if they list as many rows. They cause no
+// event.
 func TestReplacedPageComesBack(t *testing.T) {
 	t.Parallel()
-	old, edited := observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "A", at(37, 0))), observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "A", at(38, 0)))
+	old := observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "A", at(37, 0)))
+	edited := observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "A", at(38, 0)))
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
 	s.snapshot = "old"
 	s.expect(old, "goal 37' home A 1-0")
@@ -48,15 +50,15 @@ func TestReplacedPageComesBack(t *testing.T) {
 		s.snapshot = "new"
 		s.expect(edited)
 	}
-	for range 5 { // what persists is the truth
+	for range 5 { // now the old bytes persist
 		s.snapshot = "old"
 		s.expect(old)
 	}
 	s.expect(old, "goal_corrected 37' home A 1-0 time:38'→37'")
 }
 
-// A hold counts only time with polls: a stale copy before an outage and one after it have not
-// persisted.
+// The time of a hold counts only while there are polls. A stale copy before an outage and another
+// after it have not persisted.
 func TestHoldAcrossAnOutage(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "A", at(50, 0))
@@ -69,7 +71,7 @@ func TestHoldAcrossAnOutage(t *testing.T) {
 	s.expect(live(57, event.Score{Home: 1}, goal))
 }
 
-// Two sites show one match. The slower one retracts nothing and repeats nothing, and they do not
+// If two sites show one match, the slower one retracts nothing and repeats nothing, and they do not
 // correct each other's spelling.
 func TestTwoSites(t *testing.T) {
 	t.Parallel()
@@ -78,21 +80,22 @@ func TestTwoSites(t *testing.T) {
 	s := begin(t, live(49, event.Score{}))
 	s.from("-b").expect(live(48, event.Score{}))
 	s.from("").expect(live(51, event.Score{Home: 1}, goal), "goal 50' home David Villa 1-0")
-	for m := 51; m < 55; m++ { // its clock goes on, its score lags
+	for m := 51; m < 55; m++ { // the clock of site b goes on, but its score lags behind
 		s.from("-b").expect(live(m, event.Score{}))
 		s.from("").expect(live(m+1, event.Score{Home: 1}, goal))
 	}
 	s.from("-b").expect(live(56, event.Score{Home: 1}, short))
 	s.from("").expect(live(57, event.Score{}))
 	s.from("").expect(live(58, event.Score{}), "goal_retracted 50' home David Villa 0-0")
-	s.from("-b").expect(live(59, event.Score{Home: 1}, short)) // still has it
+	s.from("-b").expect(live(59, event.Score{Home: 1}, short)) // site b still shows the goal
 	s.from("-b").expect(live(60, event.Score{}))
 	s.from("-b").expect(live(61, event.Score{Home: 1}, goalBy(event.Home, "Pirlo", at(60, 0))), "goal 60' home Pirlo 1-0")
 	s.from("").expect(live(61, event.Score{Home: 1}, goalBy(event.Home, "Andrea Pirlo", at(60, 0))))
-	s.from("").expect(observed(event.Ended, "", event.Score{Home: 1}, goalBy(event.Home, "Andrea Pirlo", at(60, 0))), "period_end 2h 1-0", "match_end 1-0")
+	s.from("").expect(observed(event.Ended, "", event.Score{Home: 1}, goalBy(event.Home, "Andrea Pirlo", at(60, 0))),
+		"period_end 2h 1-0", "match_end 1-0")
 	s.from("-b").expect(live(90, event.Score{Home: 1}, goalBy(event.Home, "Pirlo", at(60, 0))))
 
-	// A later Last-Modified of another site says nothing.
+	// A later Last-Modified of another site does not matter.
 	s = begin(t, observed(event.Live, "2h", event.Score{}))
 	s.modified = parsertest.Noon
 	s.expect(observed(event.Live, "2h", event.Score{Home: 1}, goal), "goal 50' home David Villa 1-0")
@@ -102,18 +105,18 @@ func TestTwoSites(t *testing.T) {
 		s.modified = parsertest.Noon
 		s.from("").expect(observed(event.Live, "2h", event.Score{Home: 1}, goal))
 	}
-	// When the first site falls silent, what the other says for long is the truth.
+	// When the first site has no more pages, the other is believed after a while.
 	for n := range 14 {
-		s.snapshot = "b" + string(rune('a'+n)) // it is alive
+		s.snapshot = "b" + string(rune('a'+n)) // its bytes change
 		s.from("-b").read(observed(event.Live, "2h", event.Score{}))
 	}
 	if *s.state.Score != (event.Score{}) {
-		t.Errorf("score %v, the only source says 0-0", s.state.Score)
+		t.Errorf("score %v, want the 0-0 of the only site", s.state.Score)
 	}
 }
 
-// A source whose pages do not change retracts nothing, whether other sources are read or not.
-func TestFrozenSource(t *testing.T) {
+// A site whose pages do not change retracts nothing, whether other sites are read or not.
+func TestFrozenSite(t *testing.T) {
 	t.Parallel()
 	a, b, c := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(55, 0)), goalBy(event.Away, "C", at(70, 0))
 	frozen := live(60, event.Score{Home: 2}, a, b)
@@ -141,12 +144,12 @@ func TestFrozenSource(t *testing.T) {
 		stuck()
 	}
 	if *s.state.Score != (event.Score{Home: 2, Away: 1}) || s.state.Match.Status != event.Ended {
-		t.Errorf("%v %s", s.state.Score, s.state.Match.Status)
+		t.Errorf("score %v, status %s, want 2-1 and ended", s.state.Score, s.state.Match.Status)
 	}
 }
 
-// A clock that says more than the one before it is later. The first page of a half has no clock,
-// and some pages do not name the half.
+// A page with a clock is newer than one without. The first page of a half may have no clock, and
+// some pages do not name the half.
 func TestClockThatBeginsLate(t *testing.T) {
 	t.Parallel()
 	first := func(m int, score event.Score, in ...observation.Incident) observation.Observation {
@@ -161,7 +164,7 @@ func TestClockThatBeginsLate(t *testing.T) {
 	s.expect(first(11, event.Score{Home: 1}, goal), "goal 10' home A 1-0")
 	s.expect(first(12, event.Score{}))
 	s.expect(first(13, event.Score{}), "goal_retracted 10' home A 0-0")
-	// And an older clock is a stale copy's.
+	// A page with an earlier clock is a stale copy.
 	edited := goalBy(event.Home, "B", at(14, 0))
 	s.expect(first(20, event.Score{Home: 1}, edited), "goal 14' home B 1-0")
 	s.expect(first(15, event.Score{Home: 1}, goalBy(event.Home, "C", at(14, 0))))
@@ -175,7 +178,7 @@ func TestClockThatBeginsLate(t *testing.T) {
 	s.expect(live(64, event.Score{}), "goal_retracted 61' home A 0-0")
 }
 
-// A page at full time or half time can show an earlier clock than the last one in play.
+// A page at full time or half time can show an earlier clock than the last page in play.
 func TestClockAtTheWhistle(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))
@@ -199,8 +202,8 @@ func TestClockAtTheWhistle(t *testing.T) {
 	s.expect(o, "period_end 1h 0-0")
 }
 
-// Old bytes stay old if a cache sends the current time as Last-Modified.
-func TestStaleCopyWithANewDate(t *testing.T) {
+// Bytes that were replaced stay old even if a cache sends the current time as Last-Modified.
+func TestStaleCopyWithANewLastModified(t *testing.T) {
 	t.Parallel()
 	a, b := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(55, 0))
 	s := begin(t, live(50, event.Score{Home: 1}, a))
@@ -219,8 +222,8 @@ func TestStaleCopyWithANewDate(t *testing.T) {
 	}
 }
 
-// If the page has no clock, a goal that was taken back does not return with a copy of the page that
-// still had it.
+// If the page has no clock, a goal that was taken back does not return with a stale copy that still
+// has it.
 func TestStaleCopyAfterAGoalWasTakenBack(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))
@@ -241,8 +244,8 @@ func TestStaleCopyAfterAGoalWasTakenBack(t *testing.T) {
 	s.expect(half(event.Score{}))
 }
 
-// On a list page, a match that looks as it did before half time is not an old copy.
-func TestListPageSaysTheSameAgain(t *testing.T) {
+// On a page of many matches, a match that looks the same as before half time is not a stale copy.
+func TestListShowsTheSameAgain(t *testing.T) {
 	t.Parallel()
 	show := func(status event.Status, score event.Score) observation.Observation {
 		o := observed(status, "", score)

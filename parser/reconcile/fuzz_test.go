@@ -15,9 +15,9 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// FuzzMatch reconciles generated pages. The score always equals the tracked goals. Each correction
-// and retraction refers to a tracked incident. The same input gives the same state and events. The
-// events add up to exactly what the state tracks.
+// FuzzMatch reconciles generated pages. The score always equals the number of tracked goals. Each
+// correction and retraction follows the latest event of a tracked incident. The same input gives
+// the same state and events. The events add up to the incidents that the state tracks.
 func FuzzMatch(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"))
 	f.Add(bytes.Repeat([]byte("goal! \x10\x20\x30"), 20))
@@ -39,26 +39,27 @@ func FuzzMatch(f *testing.F) {
 		in := &script{data: data}
 		state := reconcile.State{Epoch: "e"}
 		tracked := map[string]event.Data{}
-		latest := map[string]string{} // incident: ID of the latest event about it
+		latest := map[string]string{} // by incident: ID of its latest event
 		now, seq := parsertest.Noon, int64(0)
 		sport := []event.Sport{event.Soccer, event.IceHockey, event.Basketball}[in.below(3)]
 		for n := 0; n < 40 && !in.over(); n++ {
 			now = now.Add(time.Duration(in.below(12)) * 10 * time.Second)
-			r := reconcile.Provenance{TID: event.TID{1}, Site: "/parser/fuzz", At: now, Evidence: event.Evidence{Snapshot: string('a' + rune(in.below(4)))}}
+			from := reconcile.Provenance{TID: event.TID{1}, Site: "/parser/fuzz", At: now,
+				Evidence: event.Evidence{Snapshot: string('a' + rune(in.below(4)))}}
 			if in.below(3) == 0 {
-				r.Modified = parsertest.Noon.Add(time.Duration(in.below(20)) * time.Minute)
+				from.Modified = parsertest.Noon.Add(time.Duration(in.below(20)) * time.Minute)
 			}
 			before, _ := json.Marshal(state)
 			var next, again reconcile.State
 			var events, sameEvents []event.Event
 			var err error
 			if in.below(12) == 0 {
-				next, events, err = reconcile.MarkStale(state, r, "fuzz")
-				again, sameEvents, _ = reconcile.MarkStale(state, r, "fuzz")
+				next, events, err = reconcile.MarkStale(state, from, "fuzz")
+				again, sameEvents, _ = reconcile.MarkStale(state, from, "fuzz")
 			} else {
 				o := in.observation(sport)
-				next, events, err = reconcile.Match(state, o, r)
-				again, sameEvents, _ = reconcile.Match(state, o, r)
+				next, events, err = reconcile.Match(state, o, from)
+				again, sameEvents, _ = reconcile.Match(state, o, from)
 			}
 			if errors.Is(err, reconcile.ErrOtherMatch) {
 				continue
@@ -81,17 +82,18 @@ func FuzzMatch(f *testing.F) {
 				switch d.Action {
 				case event.New:
 					if ok {
-						t.Fatalf("%s is new, but tracked already", parsertest.Line(e))
+						t.Fatalf("%s is new, but its incident is tracked already", parsertest.Line(e))
 					}
 					if d.Rev != 1 || d.Supersedes != "" {
-						t.Fatalf("%s is new with rev %d", parsertest.Line(e), d.Rev)
+						t.Fatalf("%s is new, but has rev %d and supersedes %q", parsertest.Line(e), d.Rev, d.Supersedes)
 					}
 				default:
 					if !ok || d.Supersedes != latest[d.Incident] || d.Rev != was.Rev+1 {
-						t.Fatalf("%s does not follow the latest event about the incident (rev %d after %d)", parsertest.Line(e), d.Rev, was.Rev)
+						t.Fatalf("%s does not follow the latest event of its incident (rev %d after %d)", parsertest.Line(e), d.Rev,
+							was.Rev)
 					}
 				}
-				if slices.Contains([]event.Kind{event.StatusChange, event.ScoreChange, event.SourceStale, event.SourceFresh}, d.Kind) {
+				if slices.Contains(untracked, d.Kind) {
 					continue
 				}
 				tracked[d.Incident], latest[d.Incident] = d, e.ID
@@ -112,31 +114,38 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
+// untracked has the kinds of incidents that the state does not track.
+var untracked = []event.Kind{event.StatusChange, event.ScoreChange, event.SourceStale, event.SourceFresh}
+
+// checkState checks that the state tracks exactly the incidents in tracked.
 func checkState(t *testing.T, s *reconcile.State, tracked map[string]event.Data) {
 	t.Helper()
 	goals := event.Score{}
 	if len(s.Tracked) != len(tracked) {
-		t.Fatalf("%d incidents are tracked, the events make %d", len(s.Tracked), len(tracked))
+		t.Fatalf("the state tracks %d incidents, the events give %d", len(s.Tracked), len(tracked))
 	}
 	for _, st := range s.Tracked {
 		d, ok := tracked[st.ID]
-		if !ok || d.Kind != st.Kind || d.Side != st.Side || d.Player != st.Player || d.Detail != st.Detail || d.Rev != st.Rev || d.Provisional != st.Provisional {
-			t.Fatalf("tracked %+v, the events make %+v", st, d)
+		if !ok || d.Kind != st.Kind || d.Side != st.Side || d.Player != st.Player || d.Detail != st.Detail ||
+			d.Rev != st.Rev || d.Provisional != st.Provisional {
+			t.Fatalf("the state tracks %+v, the events give %+v", st, d)
 		}
 		if st.Kind == event.Goal {
 			goals = goals.Add(st.Side, 1)
 		}
 	}
 	if s.Sport.CountsGoals() && s.Score != nil && *s.Score != goals {
-		t.Fatalf("score %v, the tracked goals make %v", s.Score, goals)
+		t.Fatalf("score %v, but the tracked goals are %v", s.Score, goals)
 	}
 }
 
-// A script turns bytes into what pages show.
+// A script generates observations from bytes.
 type script struct{ data []byte }
 
+// over reports whether all bytes were used.
 func (s *script) over() bool { return len(s.data) == 0 }
 
+// below uses one byte and returns a number below n, or 0 if the script is over.
 func (s *script) below(n int) int {
 	if len(s.data) == 0 {
 		return 0
@@ -146,6 +155,7 @@ func (s *script) below(n int) int {
 	return int(b) % n
 }
 
+// observation generates an observation.
 func (s *script) observation(sport event.Sport) observation.Observation {
 	o := observation.Observation{Sport: sport, League: "L", Match: event.Match{ID: "m", Home: "Home", Away: "Away"}}
 	if s.below(30) == 1 {

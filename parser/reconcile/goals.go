@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// compareGoals compares the goals of both sides in sports whose score counts goals.
+// compareGoals compares the goals of both sides, in sports whose score is the number of goals.
 func (d *draft) compareGoals() {
 	if !d.obs.Sport.CountsGoals() || d.obs.Match.Status == event.Awarded || d.score.doubtful {
 		return
@@ -17,22 +17,23 @@ func (d *draft) compareGoals() {
 	d.compareGoalsOf(event.Away)
 }
 
-// compareGoalsOf pairs one side's rows with the goals that are known, from the surest rule to the
-// least sure. A row that is left over is a new goal if the score says that there is one, else an
-// edit of a goal that the page no longer shows as it was.
+// compareGoalsOf pairs one side's rows with its tracked goals, by the most certain rule first. If
+// the score has more goals than are tracked, rows that are left are new goals. Otherwise they are
+// edits of goals that the page no longer shows as they were.
 func (d *draft) compareGoalsOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.Goal, side)
 	listed, known := len(rows), len(d.state.of(event.Goal, side))
-	goals := max(listed, known) // without a score no goal is taken back here; see retractMissing
+	goals := max(listed, known) // without a score, retractMissing retracts goals
 	if d.obs.Score != nil {
-		goals = d.obs.Score.Of(side) // a row that the score does not count yet waits for it
+		goals = d.obs.Score.Of(side) // a row that is ahead of the score waits for it
 	}
-	rows = d.pair(rows, allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
+	rows = d.pair(rows,
+		allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
 		isProvisional, allOf(hasClock, sameClock))
 	if len(rows) > goals-known {
 		rows = d.pair(rows, nearClock)
 		if listed == goals {
-			rows = d.pair(rows, anyOfItsSide)
+			rows = d.pair(rows, always)
 		}
 	}
 	s := series{"goal", string(side)}
@@ -48,15 +49,15 @@ func (d *draft) compareGoalsOf(side event.Side) {
 	}
 }
 
-// goalWithoutRow returns what is known of a goal if the score has moved and no row shows it yet.
+// goalWithoutRow returns a goal that the score implies and no row shows yet.
 func (d *draft) goalWithoutRow(side event.Side) observation.Incident {
 	in := observation.Incident{Kind: event.Goal, Side: side, Clock: d.obs.Match.Clock}
 	in.Clock.Period = d.obs.Sport.PlayedBefore(cmp.Or(in.Clock.Period, d.state.Match.Period))
 	return in
 }
 
-// retractGoals retracts n of a side's goals, the latest first: those that the page does not list,
-// then those that no page has listed, then any.
+// retractGoals retracts n goals of a side: first those that the page does not list, then those that
+// no page has listed, then any. Among these it retracts the latest first.
 func (d *draft) retractGoals(side event.Side, n int) {
 	goals := d.state.of(event.Goal, side)
 	slices.Reverse(goals)

@@ -7,28 +7,32 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
+// A goal stays the same incident while the page edits its attributes.
 func TestIdentityOfGoals(t *testing.T) {
 	t.Parallel()
 	first, second := goalBy(event.Away, "Mbappé", at(80, 0)), goalBy(event.Away, "Mbappé", at(81, 0))
 	s := begin(t, observed(event.Live, "2h", event.Score{}))
-	// A jump of two, by one player, a minute apart, with the latest first.
-	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, second, first), "goal 80' away Mbappé 0-1", "goal 81' away Mbappé 0-2")
-	// The order on the page means nothing.
+	// One player scores twice, a minute apart. The page lists the latest goal first.
+	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, second, first), "goal 80' away Mbappé 0-1",
+		"goal 81' away Mbappé 0-2")
+	// The order on the page does not matter.
 	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first, second))
-	// The minute is edited: 37' becomes 38'. So is the scorer, and what kind of goal it was.
+	// The page edits the minute, and then the scorer and the detail of the other goal.
 	first.Clock = at(79, 0)
-	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first, second), "goal_corrected 79' away Mbappé 0-2 time:80'→79'")
+	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first, second),
+		"goal_corrected 79' away Mbappé 0-2 time:80'→79'")
 	second.Player, second.Detail = "Behich", event.OwnGoal
 	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first, second),
 		"goal_corrected 81' away Behich own_goal 0-2 detail:→own_goal player:Mbappé→Behich")
-	// The row vanishes for a while; the score stands.
+	// The row vanishes for a while, but the score stays.
 	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first))
 	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first, second))
-	// Diacritics lost are no correction.
+	// A name without its diacritics is not a correction.
 	first.Player = "Mbappe"
 	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first, second))
 }
 
+// A goal that only the score shows is provisional until its row comes.
 func TestScoreAheadOfTheRow(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
@@ -37,35 +41,36 @@ func TestScoreAheadOfTheRow(t *testing.T) {
 	s.expect(o, "goal 12' home 1-0 provisional")
 	s.expect(observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "Villa", at(11, 0))),
 		"goal_corrected 11' home Villa 1-0 player:→Villa time:12'→11'")
-	// And the row ahead of the score waits for it.
+	// A row that is ahead of the score waits for it.
 	two := []observation.Incident{goalBy(event.Home, "Villa", at(11, 0)), goalBy(event.Home, "Villa", at(20, 0))}
 	s.expect(observed(event.Live, "1h", event.Score{Home: 1}, two...))
 	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, two...), "goal 20' home Villa 2-0")
 }
 
+// Two fresh pages without a goal retract it.
 func TestGoalTakenBack(t *testing.T) {
 	t.Parallel()
 	one, two := goalBy(event.Home, "Villa", at(50, 0)), goalBy(event.Home, "Lampard", at(60, 0))
 	s := begin(t, live(61, event.Score{Home: 2}, one, two))
-	// One fresh page without the goal is not enough, the second is.
+	// One fresh page without the goal is not enough.
 	s.expect(live(62, event.Score{Home: 1}, one))
 	s.expect(live(63, event.Score{Home: 1}, one), "goal_retracted 60' home Lampard 1-0")
-	if st := s.state.Score; *st != (event.Score{Home: 1}) {
-		t.Errorf("score %v", st)
+	if score := *s.state.Score; score != (event.Score{Home: 1}) {
+		t.Errorf("score %v, want 1-0", score)
 	}
-	// The next goal of that side is another incident, though it is the second again.
-	old := two
-	s.expect(live(70, event.Score{Home: 2}, one, old), "goal 60' home Lampard 2-0")
+	// If the goal comes back, it is another incident.
+	s.expect(live(70, event.Score{Home: 2}, one, two), "goal 60' home Lampard 2-0")
 	ids := map[string]bool{}
 	for _, st := range s.state.Tracked {
 		if ids[st.ID] {
-			t.Errorf("identity %s twice", st.ID)
+			t.Errorf("two incidents have ID %s", st.ID)
 		}
 		ids[st.ID] = true
 	}
 }
 
-func TestFirstGoalTakenBackLeavesTheSecond(t *testing.T) {
+// If the first of two goals is taken back, the second stays.
+func TestFirstGoalTakenBack(t *testing.T) {
 	t.Parallel()
 	one, two := goalBy(event.Home, "Villa", at(50, 0)), goalBy(event.Home, "Lampard", at(60, 0))
 	s := begin(t, live(61, event.Score{Home: 2}, one, two))
@@ -73,8 +78,7 @@ func TestFirstGoalTakenBackLeavesTheSecond(t *testing.T) {
 	s.expect(live(63, event.Score{Home: 1}, two), "goal_retracted 50' home Villa 1-0")
 }
 
-// The score is the authority on how many goals there are, also if the rows do not add up to it: a
-// list page has no rows, or a goal was never listed.
+// The score decides how many goals there are, even if the page has no rows for them.
 func TestGoalTakenBackWithoutRows(t *testing.T) {
 	t.Parallel()
 	s := begin(t, live(50, event.Score{}))
@@ -89,7 +93,7 @@ func TestGoalTakenBackWithoutRows(t *testing.T) {
 	s.expect(live(52, event.Score{Home: 2}, a), "goal_retracted 40' home B 2-0")
 }
 
-// Without a score, a goal is retracted like a card.
+// If the page has no score, a goal is retracted like a card.
 func TestGoalTakenBackWithoutAScore(t *testing.T) {
 	t.Parallel()
 	show := func(m int, in ...observation.Incident) observation.Observation {
@@ -106,30 +110,33 @@ func TestGoalTakenBackWithoutAScore(t *testing.T) {
 	s.expect(show(58, card), "goal_retracted 50' home A 0-0")
 }
 
-// A goal that changes sides is retracted, and another one is reported with the same page. No event
-// has a score that no page showed.
+// If a goal changes sides, the page that retracts it also reports the new one. No event has a score
+// that no page showed.
 func TestGoalChangesSides(t *testing.T) {
 	t.Parallel()
 	s := begin(t, live(50, event.Score{}))
 	s.expect(live(51, event.Score{Home: 1}, goalBy(event.Home, "A", at(50, 0))), "goal 50' home A 1-0")
 	s.expect(live(52, event.Score{Away: 1}, goalBy(event.Away, "B", at(50, 0))))
-	s.expect(live(53, event.Score{Away: 1}, goalBy(event.Away, "B", at(50, 0))), "goal_retracted 50' home A 0-0", "goal 50' away B 0-1")
+	s.expect(live(53, event.Score{Away: 1}, goalBy(event.Away, "B", at(50, 0))), "goal_retracted 50' home A 0-0",
+		"goal 50' away B 0-1")
 }
 
+// A goal that a page first shows at half time comes before the end of the half.
 func TestGoalShownAtHalfTime(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
 	s.expect(observed(event.Break, "ht", event.Score{Home: 1}), "goal home 1-0 provisional", "period_end 1h 1-0")
 }
 
-// A goal and a penalty of one player in one minute keep their details in any order on the page. An
-// own goal that turns into another player's goal loses its detail.
-func TestDetailsBelongToTheirGoal(t *testing.T) {
+// A goal and a penalty by one player in one minute keep their details, whatever their order on the
+// page. An own goal that becomes the goal of another player loses its detail.
+func TestDetailsOfGoals(t *testing.T) {
 	t.Parallel()
 	goal, penalty := goalBy(event.Home, "Villa", at(10, 0)), goalBy(event.Home, "Villa", at(10, 0))
 	penalty.Detail = event.PenaltyGoal
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
-	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, goal, penalty), "goal 10' home Villa 1-0", "goal 10' home Villa penalty 2-0")
+	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, goal, penalty), "goal 10' home Villa 1-0",
+		"goal 10' home Villa penalty 2-0")
 	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, penalty, goal))
 	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, penalty))
 	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, goal, penalty))
@@ -142,7 +149,7 @@ func TestDetailsBelongToTheirGoal(t *testing.T) {
 		"goal_corrected 81' away Pogba 0-1 detail:own_goal→ player:Behich→Pogba")
 }
 
-// A row that vanishes while another appears is missing, not edited.
+// If a row vanishes and a new one appears with a higher score, the new one is another goal.
 func TestRowVanishesAsAnotherComes(t *testing.T) {
 	t.Parallel()
 	a, b, c := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(40, 0)), goalBy(event.Home, "C", at(41, 0))
@@ -151,18 +158,19 @@ func TestRowVanishesAsAnotherComes(t *testing.T) {
 	s.expect(live(52, event.Score{Home: 3}, a, b, c))
 }
 
-func TestRowThatVanishesTakesNothingWithIt(t *testing.T) {
+// A row, a minute or a detail that is missing for a while changes nothing.
+func TestRowVanishesForAWhile(t *testing.T) {
 	t.Parallel()
 	a, b, c := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(40, 0)), goalBy(event.Home, "C", at(80, 0))
 	s := begin(t, live(81, event.Score{Home: 3}, a, b, c))
 	s.expect(live(82, event.Score{Home: 3}, a, c))
 	s.expect(live(83, event.Score{Home: 3}, a, b, c))
-	// A row without its minute yet is no other goal.
+	// A row without a minute is the same goal when the minute comes.
 	bare := goalBy(event.Home, "D", event.Clock{})
 	s.expect(live(84, event.Score{Home: 4}, a, b, c, bare), "goal home D 4-0")
 	d := goalBy(event.Home, "D", at(84, 0))
 	s.expect(live(85, event.Score{Home: 4}, a, b, c, d), "goal_corrected 84' home D 4-0 time:→84'")
-	// Nor is a detail that is left out for once.
+	// A detail that is missing on one page stays.
 	d.Detail = event.PenaltyGoal
 	s.expect(live(86, event.Score{Home: 4}, a, b, c, d), "goal_corrected 84' home D penalty 4-0 detail:→penalty")
 	d.Detail = ""

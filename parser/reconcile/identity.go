@@ -8,20 +8,20 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// The ID of an incident is a hash of the match's ID and of words, by kind:
+// A series is the first words of the IDs of similar incidents, such as the goals of one side. The
+// ID of an incident is a hash of the match ID and these words, by kind:
 //
-//	goals                "goal", side, nth goal of the side, generation
+//	goals                "goal", side, number of the goal among those of the side, generation
 //	points               "points", side, score of the side after it, generation; in tennis also the set
-//	kicks                "kick", side, nth kick of the side
+//	kicks                "kick", side, number of the kick among those of the side
 //	starts and ends      "mark", kind, period, generation
-//	others               kind, side, player folded, nth, generation
-//	untracked incidents  "told", kind, n
+//	others               kind, side, folded player, number among those of the player, generation
+//	untracked incidents  "told", kind, number of untracked incidents
 //
-// If points or kicks would get an ID that is taken, a number from 2 follows. Saved states and
-// subscribers know the IDs, so none of these words may change.
-//
-// The words before the number are the incident's series. The generation is how many incidents of
-// the series were retracted: what comes in the place of a retracted one gets another ID.
+// The words before the number are the series. The generation is the number of incidents of the
+// series that were retracted, so that a new incident does not get the ID of a retracted one. If the
+// ID of points or of a kick is in use, a number from 2 is appended. Saved states and subscribers
+// know the IDs, so these words must not change.
 type series []string
 
 // with returns a copy of s with more words.
@@ -29,21 +29,23 @@ func (s series) with(words ...string) series {
 	return append(s[:len(s):len(s)], words...)
 }
 
-// nth returns the words for the nth incident of the series.
+// nth returns the words of the nth incident of the series.
 func (s series) nth(n int) series { return s.with(strconv.Itoa(n)) }
 
-// key returns the series' key in [State.TakenBack].
+// key returns the key of the series in [State.Retractions].
 func (s series) key() string { return strings.Join(s, "|") }
 
+// startOrEndSeries returns the series of the start or end of a period, or of the match if p is "".
 func startOrEndSeries(k event.Kind, p event.Period) series {
 	return series{"mark", string(k), string(p)}
 }
 
+// otherSeries returns the series of a card, substitution or the like.
 func otherSeries(in observation.Incident) series {
 	return series{string(in.Kind), string(in.Side), event.Fold(in.Player)}
 }
 
-// seriesOf returns the series of a tracked goal, kick, card or the like.
+// seriesOf returns the series of a tracked goal or kick, or of a card, substitution or the like.
 func seriesOf(sport event.Sport, st *TrackedIncident) series {
 	switch {
 	case st.Kind == event.ShootoutKick:
@@ -54,13 +56,13 @@ func seriesOf(sport event.Sport, st *TrackedIncident) series {
 	return otherSeries(st.Incident)
 }
 
-// id returns the ID that the words give an incident of this match.
+// id returns the ID for these words in this match.
 func (d *draft) id(words series) string {
 	return event.IncidentID(append([]string{d.state.Match.ID}, words...)...)
 }
 
-// generation returns how many incidents of the series were retracted.
-func (d *draft) generation(s series) string { return strconv.Itoa(d.state.TakenBack[s.key()]) }
+// generation returns the number of incidents of the series that were retracted.
+func (d *draft) generation(s series) string { return strconv.Itoa(d.state.Retractions[s.key()]) }
 
 // isTracked reports whether an incident with this ID is tracked.
 func (d *draft) isTracked(id string) bool { return d.trackedIDs()[id] }

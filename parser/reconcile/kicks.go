@@ -12,15 +12,15 @@ func (d *draft) compareKicks() {
 	d.compareKicksOf(event.Away)
 }
 
-// compareKicksOf pairs one side's rows with the kicks that are known: by player, and what is left
-// by the place between those that are paired. What is left then is new.
+// compareKicksOf pairs one side's rows with its tracked kicks, first by player. It pairs other rows
+// with a kick between those of the rows before and after it. The rest are new kicks.
 func (d *draft) compareKicksOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.ShootoutKick, side)
 	for i := range rows {
 		rows[i].Clock.Period = event.ShootOut
 	}
 	known := d.state.of(event.ShootoutKick, side)
-	places := make([]int, len(rows)) // of each row in known, from 1; 0 if it is not paired
+	places := make([]int, len(rows)) // place of each row's kick in known, from 1; 0 if the row is not paired
 	pairFirst := func(row, from, to int, matches pairingRule) {
 		for i := from; i < to; i++ {
 			if at := known[i]; !d.listed[at] && matches(rows[row], &d.state.Tracked[at]) {
@@ -41,7 +41,7 @@ func (d *draft) compareKicksOf(side event.Side) {
 			continue
 		}
 		from, to := placesBetween(places, row, len(known))
-		pairFirst(row, from, to, anyOfItsSide)
+		pairFirst(row, from, to, always)
 		if places[row] == 0 {
 			nth := len(d.state.of(event.ShootoutKick, side)) + 1
 			d.reportFirstFree(in, series{"kick", string(side), strconv.Itoa(nth)})
@@ -49,8 +49,8 @@ func (d *draft) compareKicksOf(side event.Side) {
 	}
 }
 
-// placesBetween returns the range of places that a row can have: after those of the rows before it,
-// and before those of the rows after it.
+// placesBetween returns the range of kicks with which a row can be paired. They are after the kicks
+// of the rows before it, and before the kicks of the rows after it. n is the number of kicks.
 func placesBetween(places []int, row, n int) (from, to int) {
 	to = n
 	for _, p := range places[:row] {

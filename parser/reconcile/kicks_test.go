@@ -7,11 +7,11 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-func kick(side event.Side, player, how string) observation.Incident {
-	return observation.Incident{Kind: event.ShootoutKick, Side: side, Player: player, Detail: how}
+func kick(side event.Side, player, detail string) observation.Incident {
+	return observation.Incident{Kind: event.ShootoutKick, Side: side, Player: player, Detail: detail}
 }
 
-// In a shoot-out rows come late, vanish and are retracted like others. The tally is that of the
+// Rows of a shoot-out can come late, vanish and be retracted like others. The tally is that of the
 // kicks.
 func TestShootOutRows(t *testing.T) {
 	t.Parallel()
@@ -20,29 +20,30 @@ func TestShootOutRows(t *testing.T) {
 		o.Shootout = tally
 		return o
 	}
-	a, b, c, d := kick("home", "A", "scored"), kick("home", "B", "missed"), kick("home", "C", "scored"), kick("home", "D", "scored")
+	a, b, c, d := kick("home", "A", "scored"), kick("home", "B", "missed"), kick("home", "C", "scored"),
+		kick("home", "D", "scored")
 	s := begin(t, so(nil))
 	s.expect(so(&event.Score{Home: 1}), "score_change 0-0")
 	s.expect(so(&event.Score{Home: 1}, a), "shootout_kick home A scored 0-0")
 	s.expect(so(&event.Score{Home: 2}, a, b, c), "shootout_kick home B missed 0-0", "shootout_kick home C scored 0-0")
-	s.expect(so(&event.Score{Home: 3}, a, c, d), "shootout_kick home D scored 0-0") // B's row is away
+	s.expect(so(&event.Score{Home: 3}, a, c, d), "shootout_kick home D scored 0-0") // the row of B is missing
 	s.expect(so(&event.Score{Home: 3}, a, b, c, d))
 	b.Player = "Bee"
 	s.expect(so(&event.Score{Home: 3}, a, b, c, d), "shootout_kick_corrected home Bee missed 0-0 player:B→Bee")
 	if *s.state.Shootout != (event.Score{Home: 3}) {
-		t.Errorf("tally %v", s.state.Shootout)
+		t.Errorf("tally %v, want 3-0", s.state.Shootout)
 	}
 	for range 6 {
 		s.expect(so(&event.Score{Home: 2}, a, b, c))
 	}
 	s.expect(so(&event.Score{Home: 2}, a, b, c), "shootout_kick_retracted home D scored 0-0")
 	if *s.state.Shootout != (event.Score{Home: 2}) {
-		t.Errorf("tally %v after a kick was taken back", s.state.Shootout)
+		t.Errorf("tally %v after a kick was retracted, want 2-0", s.state.Shootout)
 	}
 }
 
-// A shoot-out that is listed twice has as many kicks as its tally says. A tally whose rows are
-// missing is believed too.
+// Kicks that are listed twice are counted once if the tally says so. A tally is believed even if
+// the rows for it are missing.
 func TestShootOutListedTwice(t *testing.T) {
 	t.Parallel()
 	a, b := kick("home", "A", "scored"), kick("away", "B", "scored")
@@ -54,10 +55,12 @@ func TestShootOutListedTwice(t *testing.T) {
 	final.Shootout = &event.Score{Home: 5, Away: 4}
 	s.expect(final, "period_end so 0-0", "match_end 0-0")
 	if *s.state.Shootout != *final.Shootout {
-		t.Errorf("tally %v", s.state.Shootout)
+		t.Errorf("tally %v, want %v", s.state.Shootout, final.Shootout)
 	}
 }
 
+// Without listed kicks, the tally is the page's. With them, a correction of a kick changes the
+// tally.
 func TestShootOutTally(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "2h", event.Score{}))
@@ -65,18 +68,18 @@ func TestShootOutTally(t *testing.T) {
 	o.Shootout = &event.Score{Home: 5, Away: 4} // the page lists no kicks
 	s.expect(o, "period_end 2h 0-0", "period_start so 0-0", "score_change 0-0")
 	if *s.state.Shootout != (event.Score{Home: 5, Away: 4}) {
-		t.Errorf("shoot-out %v", s.state.Shootout)
+		t.Errorf("tally %v, want 5-4", s.state.Shootout)
 	}
-	kick := observation.Incident{Kind: event.ShootoutKick, Side: event.Home, Player: "A", Detail: event.Missed}
-	s = begin(t, observed(event.Live, "so", event.Score{}, kick))
-	kick.Detail = event.Scored
-	s.expect(observed(event.Live, "so", event.Score{}, kick), "shootout_kick_corrected home A scored 0-0 detail:missed→scored")
+	s = begin(t, observed(event.Live, "so", event.Score{}, kick(event.Home, "A", event.Missed)))
+	s.expect(observed(event.Live, "so", event.Score{}, kick(event.Home, "A", event.Scored)),
+		"shootout_kick_corrected home A scored 0-0 detail:missed→scored")
 	if *s.state.Shootout != (event.Score{Home: 1}) {
-		t.Errorf("shoot-out %v after the correction", s.state.Shootout)
+		t.Errorf("tally %v after the correction, want 1-0", s.state.Shootout)
 	}
 }
 
-// In ice hockey the winner of a shoot-out gets one goal for it. It is not reported as a goal.
+// In ice hockey the score has one more goal for the winner of the shoot-out. That goal is not
+// reported.
 func TestHockeyShootOut(t *testing.T) {
 	t.Parallel()
 	show := func(status event.Status, period event.Period, score event.Score, tally *event.Score) observation.Observation {
@@ -85,6 +88,8 @@ func TestHockeyShootOut(t *testing.T) {
 		return o
 	}
 	s := begin(t, show(event.Live, "ot1", event.Score{Home: 2, Away: 2}, nil))
-	s.expect(show(event.Live, "so", event.Score{Home: 2, Away: 2}, &event.Score{Home: 1}), "period_end ot1 2-2", "period_start so 2-2", "score_change 2-2")
-	s.expect(show(event.Final, "so", event.Score{Home: 3, Away: 2}, &event.Score{Home: 2, Away: 1}), "score_change 2-2", "period_end so 2-2", "match_end 2-2")
+	s.expect(show(event.Live, "so", event.Score{Home: 2, Away: 2}, &event.Score{Home: 1}), "period_end ot1 2-2",
+		"period_start so 2-2", "score_change 2-2")
+	s.expect(show(event.Final, "so", event.Score{Home: 3, Away: 2}, &event.Score{Home: 2, Away: 1}), "score_change 2-2",
+		"period_end so 2-2", "match_end 2-2")
 }

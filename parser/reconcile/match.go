@@ -8,25 +8,25 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// Match compares what a page says, o, with what is known about the match. It returns what is known
-// now and the events that say the difference, in the order of the match. The first page of a match
-// reports everything that has happened so far as backfill.
+// Match compares an observation with the known state of the match. It returns the next state, and
+// an event for each difference, in the order of the match. The events of the first page report
+// everything that has happened so far, and are marked as backfill.
 //
-// Match does not modify known. If it returns an error, the state is known itself. The error wraps
-// [ErrOtherMatch] if the page shows another match.
+// Match does not modify known. If it returns an error, it returns known as the state. The error
+// wraps [ErrOtherMatch] if the page shows another match.
 //
-// The score is the authority on how many goals there are. Minute and player are attributes, which
-// pages edit. A page that may be a stale copy retracts nothing.
+// The score decides how many goals there are. The minute and the player are attributes that pages
+// edit. A page that may be a stale copy retracts nothing.
 func Match(known State, o observation.Observation, from Provenance) (State, []event.Event, error) {
 	if err := checkSameMatch(&known, &o, &from); err != nil {
 		return known, nil, err
 	}
-	// Normalise what is compared with earlier pages.
+	// Normalise the facts that are compared with earlier pages.
 	o.Score = playedScore(&known, &o)
 	digest := o.Digest()
 	o.Match = resumedMatch(&known, &o, &from)
 
-	// Judge the page. End here if it is held, or says the same as the last one.
+	// Judge the page. Return if it is held, or if it says the same as the one before.
 	verdict, view := judge(&known, &o, &from)
 	next := known
 	if verdict != held {
@@ -38,7 +38,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		return next, nil, nil
 	}
 
-	// Decide on the score, normalise the rows and merge the facts.
+	// Decide on the score, normalise the rows, and merge the facts.
 	view.Observed = digest
 	decision, view := decideScore(&known, &o, &from, verdict, view)
 	next.Views = withView(known.Views, from.Site, view)
@@ -47,7 +47,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	next.Sport = o.Sport
 	next.League, next.Match = mergeFacts(&known, &o, verdict)
 
-	// Compare, and make events.
+	// Compare, and make the events.
 	d := newDraft(&known, next)
 	d.obs, d.from, d.score = o, from, decision
 	for _, s := range steps {
@@ -60,8 +60,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	return d.state, events, nil
 }
 
-// steps are the comparison, in order, with the parts of the draft that each may read and write. A
-// step may also read what it writes.
+// steps lists the steps of the comparison in order. Each declares the parts of the draft that it
+// may read, and those that it may read and write.
 var steps = []step{
 	{"health", (*draft).checkHealth, partPage | partMatch | partIncidents, partHealth | partChanges},
 	{"reopened periods", (*draft).reopenPeriods, partPage | partMatch, partIncidents | partChanges},
@@ -75,46 +75,47 @@ var steps = []step{
 	{"status change", (*draft).reportStatusChange, partMatch | partIncidents, partChanges},
 }
 
-// A step is one part of the comparison.
+// A step is one step of the comparison.
 type step struct {
 	name          string
 	run           func(*draft)
 	reads, writes parts
 }
 
-// A draft is the next state while the steps write it, beside what they read.
+// A draft is the next state while the steps write it, and what the steps read.
 type draft struct {
-	obs      observation.Observation // what the page says
+	obs      observation.Observation // the page
 	from     Provenance              // of the page
 	score    scoreDecision           // about the page's score
-	backfill bool                    // this is the first page of the match
-	before   event.Status            // of the match, before this page
+	backfill bool                    // the page is the first of the match
+	before   event.Status            // of the match before the page
 
 	state   State           // the next state
 	listed  map[int]bool    // indexes in state.Tracked: the incidents that the page lists
-	ids     map[string]bool // IDs of state.Tracked; nil until they are needed
+	ids     map[string]bool // IDs of state.Tracked; nil until trackedIDs is called
 	changes []change        // found so far
 }
 
-// parts name groups of a draft's fields; the test of the steps says which field belongs to which.
+// A parts is a bit set of the parts of a draft. The method fields in export_test.go says which
+// fields belong to which part.
 type parts int
 
 const (
-	partPage      parts = 1 << iota // what the page says, and what was decided about it; no step writes it
+	partPage      parts = 1 << iota // the page, and the decision about its score; no step writes it
 	partMatch                       // teams, status, period and clock in the next state; no step writes it
 	partHealth                      // whether the source is stale or blind
 	partScore                       // the score and the shoot-out in the next state
 	partIncidents                   // tracked incidents, which of them are listed, and counts of retractions
-	partChanges                     // found so far
+	partChanges                     // the changes found so far
 )
 
-// newDraft returns a draft of next. Slices and maps that steps modify are copies.
+// newDraft returns a draft of next. It copies the slices and maps that steps modify.
 func newDraft(known *State, next State) *draft {
-	next.Tracked, next.TakenBack = slices.Clone(known.Tracked), maps.Clone(known.TakenBack)
+	next.Tracked, next.Retractions = slices.Clone(known.Tracked), maps.Clone(known.Retractions)
 	return &draft{backfill: !known.Known(), before: known.Match.Status, state: next}
 }
 
-// withView returns views with one site's replaced.
+// withView returns a copy of views with the view of one site replaced.
 func withView(views map[string]View, site string, v View) map[string]View {
 	views = maps.Clone(views)
 	if views == nil {

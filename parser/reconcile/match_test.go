@@ -3,7 +3,6 @@ package reconcile_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -16,8 +15,9 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// observed returns what a page shows.
-func observed(status event.Status, period event.Period, score event.Score, in ...observation.Incident) observation.Observation {
+// observed returns an observation of the match m1.
+func observed(status event.Status, period event.Period, score event.Score,
+	in ...observation.Incident) observation.Observation {
 	return observation.Observation{
 		Sport: event.Soccer, League: "MLS", Score: &score, Incidents: in,
 		Match: event.Match{ID: "m1", Home: "New York City FC", Away: "Toronto FC", Status: status, Period: period},
@@ -30,16 +30,16 @@ func goalBy(side event.Side, player string, c event.Clock) observation.Incident 
 	return observation.Incident{Kind: event.Goal, Side: side, Player: player, Clock: c}
 }
 
-// A story reconciles pages of one match, one after the other.
+// A story reconciles the pages of one match, one after the other.
 type story struct {
 	t     *testing.T
 	state reconcile.State
 	seq   int64
 	now   time.Duration // since the first page
 
-	site, snapshot string    // of the next pages; "" for those that do not matter
-	modified       time.Time // their Last-Modified
-	again          bool      // their bytes were replaced before
+	site, snapshot string    // of the next pages; may be ""
+	modified       time.Time // Last-Modified of the next pages; may be zero
+	superseded     bool      // newer bytes have replaced those of the next pages before
 }
 
 // from makes the next pages come from another site.
@@ -48,6 +48,7 @@ func (s *story) from(site string) *story {
 	return s
 }
 
+// begin returns a story after its first page.
 func begin(t *testing.T, first observation.Observation) *story {
 	s := &story{t: t, state: reconcile.State{Epoch: "e1"}}
 	s.read(first)
@@ -59,21 +60,23 @@ func (s *story) read(o observation.Observation) []string {
 	s.t.Helper()
 	before, _ := json.Marshal(s.state)
 	s.now += 20 * time.Second
-	r := reconcile.Provenance{TID: event.NewTID(), Site: "/parser/test" + s.site, Tracker: "w" + s.site, At: time.Unix(1478476221, 0).Add(s.now),
-		Modified: s.modified, Superseded: s.again, Evidence: event.Evidence{Snapshot: s.snapshot}}
-	next, events, err := reconcile.Match(s.state, o, r)
+	from := reconcile.Provenance{
+		TID: event.NewTID(), Site: "/parser/test" + s.site, Tracker: "w" + s.site, At: time.Unix(1478476221, 0).Add(s.now),
+		Modified: s.modified, Superseded: s.superseded, Evidence: event.Evidence{Snapshot: s.snapshot},
+	}
+	next, events, err := reconcile.Match(s.state, o, from)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	if after, _ := json.Marshal(s.state); string(before) != string(after) {
 		s.t.Errorf("Match modified the state it was given:\n%s\n%s", before, after)
 	}
-	again, sameEvents, _ := reconcile.Match(s.state, o, r)
-	if a, b := fmt.Sprint(next, events), fmt.Sprint(again, sameEvents); !parsertest.SameJSON(next, again) || !parsertest.SameJSON(events, sameEvents) {
-		s.t.Errorf("Match is not deterministic:\n%s\n%s", a, b)
+	again, sameEvents, _ := reconcile.Match(s.state, o, from)
+	if !parsertest.SameJSON(next, again) || !parsertest.SameJSON(events, sameEvents) {
+		s.t.Errorf("Match is not deterministic:\n%+v %+v\n%+v %+v", next, events, again, sameEvents)
 	}
-	if _, none, _ := reconcile.Match(next, o, r); len(none) > 0 {
-		s.t.Errorf("the same page again makes %d events", len(none))
+	if _, more, _ := reconcile.Match(next, o, from); len(more) > 0 {
+		s.t.Errorf("the same page again makes %d events, want none", len(more))
 	}
 	var lines []string
 	for _, e := range events {
@@ -87,6 +90,7 @@ func (s *story) read(o observation.Observation) []string {
 	return lines
 }
 
+// expect reconciles a page and checks the lines of its events.
 func (s *story) expect(o observation.Observation, want ...string) {
 	s.t.Helper()
 	if got := s.read(o); !slices.Equal(got, want) {
@@ -99,35 +103,41 @@ func TestAMatchFromKickOffToFullTime(t *testing.T) {
 	giovinco := goalBy(event.Away, "Giovinco", at(6, 0))
 	late := goalBy(event.Away, "Osorio", at(90, 1))
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Home, Player: "Brillant", Clock: at(45, 2)}
-	sub := observation.Incident{Kind: event.Substitution, Side: event.Home, Player: "Lampard", Off: "Villa", Clock: at(60, 0)}
+	sub := observation.Incident{Kind: event.Substitution, Side: event.Home, Player: "Lampard", Off: "Villa",
+		Clock: at(60, 0)}
 	s := begin(t, observed(event.Scheduled, "", event.Score{}))
 	s.expect(observed(event.Live, "1h", event.Score{}), "match_start 0-0", "period_start 1h 0-0")
 	s.expect(observed(event.Live, "1h", event.Score{Away: 1}, giovinco), "goal 6' away Giovinco 0-1")
 	s.expect(observed(event.Live, "1h", event.Score{Away: 1}, giovinco))
-	s.expect(observed(event.Break, "ht", event.Score{Away: 1}, giovinco, card), "yellow_card 45+2' home Brillant 0-1", "period_end 1h 0-1")
-	s.expect(observed(event.Live, "2h", event.Score{Away: 1}, giovinco, card, sub), "period_start 2h 0-1", "substitution 60' home Lampard 0-1")
+	s.expect(observed(event.Break, "ht", event.Score{Away: 1}, giovinco, card), "yellow_card 45+2' home Brillant 0-1",
+		"period_end 1h 0-1")
+	s.expect(observed(event.Live, "2h", event.Score{Away: 1}, giovinco, card, sub), "period_start 2h 0-1",
+		"substitution 60' home Lampard 0-1")
 	s.expect(observed(event.Ended, "", event.Score{Away: 2}, giovinco, card, sub, late),
 		"goal 90+1' away Osorio 0-2", "period_end 2h 0-2", "match_end 0-2")
 	s.expect(observed(event.Final, "", event.Score{Away: 2}, giovinco, card, sub, late), "status_change final 0-2")
 }
 
-func TestFirstSightIsBackfill(t *testing.T) {
+// The events of the first page are backfill, and those of the next pages are not.
+func TestFirstPageIsBackfill(t *testing.T) {
 	t.Parallel()
 	s := &story{t: t, state: reconcile.State{Epoch: "e1"}}
 	one, two := goalBy(event.Away, "Giovinco", at(6, 0)), goalBy(event.Home, "Villa", at(50, 0))
 	s.expect(observed(event.Live, "2h", event.Score{Home: 1, Away: 1}, two, one),
-		"match_start 0-0 backfill", "period_start 1h 0-0 backfill", "goal 6' away Giovinco 0-1 backfill", "period_end 1h 0-1 backfill",
+		"match_start 0-0 backfill", "period_start 1h 0-0 backfill", "goal 6' away Giovinco 0-1 backfill",
+		"period_end 1h 0-1 backfill",
 		"period_start 2h 0-1 backfill", "goal 50' home Villa 1-1 backfill")
 	s.expect(observed(event.Live, "2h", event.Score{Home: 2, Away: 1}, goalBy(event.Home, "Lampard", at(70, 0)), two, one),
 		"goal 70' home Lampard 2-1")
 }
 
-// The IDs of incidents and events depend on the facts alone: two parsers make the same.
-func TestTwoParsersAgreeOnIDs(t *testing.T) {
+// The IDs of incidents and events only depend on the facts, so two parsers make the same IDs.
+func TestTwoParsersMakeTheSameIDs(t *testing.T) {
 	t.Parallel()
 	o := observed(event.Live, "1h", event.Score{Away: 1}, goalBy(event.Away, "Giovinco", at(6, 0)))
 	read := func(epoch string) []string {
-		_, events, err := reconcile.Match(reconcile.State{Epoch: epoch}, o, reconcile.Provenance{TID: event.NewTID(), Site: "/parser/" + epoch, At: time.Now()})
+		from := reconcile.Provenance{TID: event.NewTID(), Site: "/parser/" + epoch, At: time.Now()}
+		_, events, err := reconcile.Match(reconcile.State{Epoch: epoch}, o, from)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,17 +148,18 @@ func TestTwoParsersAgreeOnIDs(t *testing.T) {
 		return ids
 	}
 	if a, b := read("a"), read("b"); !slices.Equal(a, b) || len(a) != 3 {
-		t.Errorf("%v\n%v", a, b)
+		t.Errorf("IDs of two parsers:\n%v\n%v", a, b)
 	}
 }
 
-// live returns a page in the second half with a clock.
+// live returns an observation in the second half, with a clock.
 func live(minute int, score event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, "2h", score, in...)
 	o.Match.Clock = event.SoccerMinute("2h", minute, 0)
 	return o
 }
 
+// Names in other scripts than Latin are compared like Latin names.
 func TestNamesInAnyScript(t *testing.T) {
 	t.Parallel()
 	o := live(51, event.Score{Home: 1}, goalBy(event.Home, "Иванов", at(50, 0)))
@@ -163,7 +174,7 @@ func TestNamesInAnyScript(t *testing.T) {
 	}
 }
 
-// The state of a match does not grow with every point of it.
+// The state does not grow with every score_change.
 func TestStateIsBounded(t *testing.T) {
 	t.Parallel()
 	o := observed(event.Live, "q1", event.Score{})
@@ -174,7 +185,7 @@ func TestStateIsBounded(t *testing.T) {
 		s.read(o)
 	}
 	if len(s.state.Tracked) > 10 {
-		t.Errorf("%d incidents are tracked", len(s.state.Tracked))
+		t.Errorf("%d incidents are tracked, want at most 10", len(s.state.Tracked))
 	}
 }
 
@@ -184,17 +195,20 @@ func TestManyRows(t *testing.T) {
 	t.Parallel()
 	o := live(80, event.Score{})
 	for n := range 10_000 {
-		o.Incidents = append(o.Incidents, observation.Incident{Kind: event.YellowCard, Side: event.Home, Player: "Jos\u00e9 " + string(rune('A'+n%26)), Clock: at(1+n%90, n/90%10)})
+		o.Incidents = append(o.Incidents, observation.Incident{Kind: event.YellowCard, Side: event.Home,
+			Player: "Jos\u00e9 " + string(rune('A'+n%26)), Clock: at(1+n%90, n/90%10)})
 	}
-	if _, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, o, parsertest.Reading(parsertest.Noon)); err != nil {
+	if _, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, o, parsertest.Provenance(parsertest.Noon)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// A letter that Unicode does not decompose, such as ø, is the same player's as its plain form.
+// A player's name with letters that Unicode does not decompose, such as ø, is the same as the plain
+// one.
 func TestLettersWithAStroke(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
-	s.expect(observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "Bj\u00f8rn S\u0142awek", at(10, 0))), "goal 10' home Bj\u00f8rn S\u0142awek 1-0")
+	s.expect(observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "Bj\u00f8rn S\u0142awek", at(10, 0))),
+		"goal 10' home Bj\u00f8rn S\u0142awek 1-0")
 	s.expect(observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "Bjorn Slawek", at(10, 0))))
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// playedScore returns the page's score without what was not played: nil for an awarded result, and
-// the score before the shoot-out if the page has added the kicks.
+// playedScore returns the page's score without goals that were not played. It returns nil for an
+// awarded result, and the score before the shoot-out if the page has added the kicks to it.
 func playedScore(known *State, o *observation.Observation) *event.Score {
 	if o.Score == nil || o.Match.Status == event.Awarded || known.Match.Status == event.Awarded && o.Match.Status.Over() {
 		return nil
@@ -36,8 +36,8 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 	return o.Score
 }
 
-// resumedMatch returns the page's match. If the page names no period and the match was in a break,
-// play has resumed: the period is then the one after the break.
+// resumedMatch returns the page's match. If the page names no period, and the known match is in a
+// break that has ended, it sets the period to the one after the break.
 func resumedMatch(known *State, o *observation.Observation, from *Provenance) event.Match {
 	m, pause := o.Match, known.Match.Period
 	before := known.Views[from.Site]
@@ -45,7 +45,7 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 		return m
 	}
 	if m.Status == event.Live || m.Status.Over() {
-		m.Period = o.Sport.Periods()[o.Sport.Index(pause)+1] // no sport ends with a break
+		m.Period = o.Sport.Periods()[o.Sport.Index(pause)+1] // no sport has a break as its last period
 		if m.Clock.Known() {
 			m.Clock.Period = m.Period
 		}
@@ -53,12 +53,13 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 	return m
 }
 
-// withoutRepeats returns the page's incidents without rows that repeat one before them: some pages
-// list an incident in a list and again on a time line. What the first row leaves out is taken from
-// the second. Goals are dropped only while there are more than the score says, and kicks only if
-// there are more than the tally says: one player can score twice in a minute.
+// withoutRepeats returns the page's incidents without rows that repeat an earlier one. Some pages
+// show an incident in a list and again on a timeline. Attributes that the first row lacks are
+// filled in from the second. One player can score twice in a minute. So goals are only dropped
+// while there are more of them than in the score, and kicks only if there are more than in the
+// tally.
 func withoutRepeats(o *observation.Observation) []observation.Incident {
-	surplus := map[event.Side]int{} // goals that are listed beyond the score
+	surplus := map[event.Side]int{} // number of listed goals beyond the score
 	for _, side := range []event.Side{event.Home, event.Away} {
 		if surplus[side] = o.Count(event.Goal, side); o.Score != nil {
 			surplus[side] -= o.Score.Of(side)
@@ -76,7 +77,9 @@ func withoutRepeats(o *observation.Observation) []observation.Incident {
 		k := key{in.Kind, in.Side, in.Clock}
 		i := slices.IndexFunc(kept[k], func(at int) bool { return repeats(&in, &rows[at]) })
 		switch {
-		case i < 0, in.Kind == event.Goal && o.Sport.CountsGoals() && surplus[in.Side] <= 0, in.Kind == event.ShootoutKick && !surplusKicks:
+		case i < 0,
+			in.Kind == event.Goal && o.Sport.CountsGoals() && surplus[in.Side] <= 0,
+			in.Kind == event.ShootoutKick && !surplusKicks:
 			kept[k] = append(kept[k], len(rows))
 			rows = append(rows, in)
 			continue
@@ -84,22 +87,25 @@ func withoutRepeats(o *observation.Observation) []observation.Incident {
 			surplus[in.Side]--
 		}
 		first := &rows[kept[k][i]]
-		first.Detail, first.Off, first.Assist = cmp.Or(first.Detail, in.Detail), cmp.Or(first.Off, in.Off), cmp.Or(first.Assist, in.Assist)
+		first.Detail = cmp.Or(first.Detail, in.Detail)
+		first.Off = cmp.Or(first.Off, in.Off)
+		first.Assist = cmp.Or(first.Assist, in.Assist)
 	}
 	return rows
 }
 
-// repeats reports whether a row says the same as an earlier one of its kind, side and clock, as far
-// as both say anything.
+// repeats reports whether a row repeats an earlier one of the same kind, side and clock: it has the
+// same player, and the attributes that both have are equal.
 func repeats(in, first *observation.Incident) bool {
 	agree := func(a, b string) bool { return a == "" || b == "" || event.Fold(a) == event.Fold(b) }
-	return in.Player != "" && (in.Clock.Known() || in.Kind == event.ShootoutKick) && event.Fold(in.Player) == event.Fold(first.Player) &&
+	return in.Player != "" && event.Fold(in.Player) == event.Fold(first.Player) &&
+		(in.Clock.Known() || in.Kind == event.ShootoutKick) &&
 		(in.Score == nil || first.Score == nil || *in.Score == *first.Score) &&
 		agree(in.Detail, first.Detail) && agree(in.Off, first.Off) && agree(in.Assist, first.Assist)
 }
 
-// inOrder returns rows in the order of the match. If the page lists the latest first, rows with the
-// same clock are reversed as well. A row without a clock stays behind the one above it.
+// inOrder returns a copy of rows in the order of the match. If the page lists the latest row first,
+// rows with the same clock are reversed too. A row without a clock stays after the row before it.
 func inOrder(sport event.Sport, rows []observation.Incident) []observation.Incident {
 	type placed struct {
 		observation.Incident
@@ -123,7 +129,7 @@ func inOrder(sport event.Sport, rows []observation.Incident) []observation.Incid
 	return in
 }
 
-// latestFirst reports whether more rows are earlier than the one above them than are later.
+// latestFirst reports whether more rows are earlier than the row before them than later.
 func latestFirst(sport event.Sport, rows []observation.Incident) bool {
 	falls := 0
 	for i := 1; i < len(rows); i++ {
@@ -132,7 +138,7 @@ func latestFirst(sport event.Sport, rows []observation.Incident) bool {
 	return falls > 0
 }
 
-// compareOrder returns -1 if a is before b in the match, 1 if it is after it, and 0 if neither.
+// compareOrder returns -1 if a is before b in the match, 1 if it is after b, and 0 otherwise.
 func compareOrder(sport event.Sport, a, b event.Clock) int {
 	switch {
 	case a.Before(sport, b):

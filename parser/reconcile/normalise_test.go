@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A page shows an incident in a list and again on a time line.
+// A page that shows each incident in a list and on a timeline reports it once.
 func TestIncidentListedTwice(t *testing.T) {
 	t.Parallel()
 	one, two := goalBy(event.Home, "Villa", at(10, 0)), goalBy(event.Home, "Lampard", at(20, 0))
@@ -18,12 +18,14 @@ func TestIncidentListedTwice(t *testing.T) {
 	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, twice...),
 		"goal 10' home Villa 1-0", "yellow_card 15' away Moor 1-0", "goal 20' home Lampard 2-0")
 	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, one, two, card))
-	// Two goals of one player in a minute are two, where the score says so.
+	// Two goals by one player in a minute are two if the score says so.
 	s = begin(t, observed(event.Live, "1h", event.Score{}))
-	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, one, one), "goal 10' home Villa 1-0", "goal 10' home Villa 2-0")
+	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, one, one), "goal 10' home Villa 1-0",
+		"goal 10' home Villa 2-0")
 }
 
-// An awarded result moves no score, and neither do the kicks of a shoot-out, which some pages add.
+// An awarded result does not move the score, nor do the kicks of a shoot-out that a page adds to
+// it.
 func TestScoreThatWasNotPlayed(t *testing.T) {
 	t.Parallel()
 	one := goalBy(event.Home, "Villa", at(10, 0))

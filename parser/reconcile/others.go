@@ -7,21 +7,21 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A card or substitution is retracted after at least missingPolls complete pages over at least
-// missingFor have not listed it.
+// A card or substitution is retracted after at least missingPolls complete pages in a row, over at
+// least missingFor, that do not list it.
 const (
 	missingPolls = 4
 	missingFor   = 2 * time.Minute
 )
 
-// isOther reports whether incidents of a kind neither move the score nor are kicks of a shoot-out.
+// isOther reports whether incidents of a kind neither move the score nor are shoot-out kicks.
 func isOther(sport event.Sport, k event.Kind) bool {
 	return !(k == event.Goal && sport.CountsGoals()) && k != event.ShootoutKick && !isPoints(sport, k)
 }
 
-// compareOthers compares cards, substitutions and the like. Rows are paired by player first. What
-// is left is paired with incidents of the same kind and side within two minutes: the page has
-// edited the name, or did not know it.
+// compareOthers compares cards, substitutions and the like. Rows are paired by player first, and
+// then with incidents of the same kind and side within two minutes, whose player the page has
+// edited or added.
 func (d *draft) compareOthers() {
 	var rows []observation.Incident
 	for _, in := range d.obs.Incidents {
@@ -29,14 +29,15 @@ func (d *draft) compareOthers() {
 			rows = append(rows, in)
 		}
 	}
-	rows = d.pair(rows, allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
+	rows = d.pair(rows,
+		allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
 		allOf(oncePerPlayer, samePlayer), nearClock, knownWithoutDetails, rowWithoutDetails)
 	for _, in := range rows {
 		d.reportOther(in)
 	}
 }
 
-// reportOther reports an incident under the first number of its series that is free.
+// reportOther reports an incident with the first number in its series that is not in use.
 func (d *draft) reportOther(in observation.Incident) {
 	s := otherSeries(in)
 	for n := 1; ; n++ {
@@ -48,8 +49,8 @@ func (d *draft) reportOther(in observation.Incident) {
 	}
 }
 
-// retractMissing counts the complete pages that lack an incident, and retracts it when they are
-// enough. Where the page has a score, goals and points are left to that.
+// retractMissing retracts incidents that enough complete pages do not list. If the page has a
+// score, goals are retracted by that instead. Points are only retracted by the score.
 func (d *draft) retractMissing() {
 	sport := d.obs.Sport
 	scoreAgrees := len(d.obs.Contradictions()) == 0 && !d.score.doubtful
@@ -77,8 +78,8 @@ func (d *draft) retractMissing() {
 	}
 }
 
-// wouldList reports whether the page would list a tracked incident: its site is the one that gave
-// the incident, and the list it was in has rows.
+// wouldList reports whether the page can be expected to list a tracked incident. Its site must be
+// the one that gave the incident, and the incident's list must have rows.
 func wouldList(o *observation.Observation, st *TrackedIncident, site string) bool {
 	return st.Site == site && (o.Lists == nil || st.List < len(o.Lists) && o.Lists[st.List] > 0)
 }

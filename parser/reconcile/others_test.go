@@ -7,6 +7,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
+// A card stays the same incident when the page edits its player or minute.
 func TestIdentityOfCards(t *testing.T) {
 	t.Parallel()
 	card := func(player string, minute int) observation.Incident {
@@ -14,24 +15,27 @@ func TestIdentityOfCards(t *testing.T) {
 	}
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
 	s.expect(observed(event.Live, "1h", event.Score{}, card("Allen", 10)), "yellow_card 10' home Allen 0-0")
-	// The name is edited within two minutes: the same card.
-	s.expect(observed(event.Live, "1h", event.Score{}, card("Brillant", 11)), "yellow_card_corrected 11' home Brillant 0-0 player:Allen→Brillant time:10'→11'")
-	// Allen's own card later is another one, though the first bore his name.
-	s.expect(observed(event.Live, "1h", event.Score{}, card("Brillant", 11), card("Allen", 30)), "yellow_card 30' home Allen 0-0")
-	// A second one of the same player, too.
-	s.expect(observed(event.Live, "1h", event.Score{}, card("Brillant", 11), card("Allen", 30), card("Allen", 40)), "yellow_card 40' home Allen 0-0")
+	// Another name within two minutes: the same card.
+	s.expect(observed(event.Live, "1h", event.Score{}, card("Brillant", 11)),
+		"yellow_card_corrected 11' home Brillant 0-0 player:Allen→Brillant time:10'→11'")
+	// A later card of Allen is another card, although the first had this name.
+	s.expect(observed(event.Live, "1h", event.Score{}, card("Brillant", 11), card("Allen", 30)),
+		"yellow_card 30' home Allen 0-0")
+	// A second card of one player is another card.
+	s.expect(observed(event.Live, "1h", event.Score{}, card("Brillant", 11), card("Allen", 30), card("Allen", 40)),
+		"yellow_card 40' home Allen 0-0")
 	ids := map[string]bool{}
 	for _, st := range s.state.Tracked {
 		ids[st.ID] = true
 	}
 	if len(ids) != len(s.state.Tracked) {
-		t.Errorf("%d incidents share %d identities", len(s.state.Tracked), len(ids))
+		t.Errorf("%d incidents have %d different IDs", len(s.state.Tracked), len(ids))
 	}
 }
 
-// A card without a player is a card, and the same one when the page adds the player. An incident
-// that belongs to no team has no side.
-func TestIncidentsOfNobody(t *testing.T) {
+// A card without a player is the same card when the page adds the player. An incident of neither
+// team has no side.
+func TestIncidentsWithoutAPlayerOrSide(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Home, Clock: at(30, 0)}
 	added := observation.Incident{Kind: "added_time", Detail: "3", Clock: at(45, 0)}
@@ -39,16 +43,18 @@ func TestIncidentsOfNobody(t *testing.T) {
 	s.expect(observed(event.Live, "1h", event.Score{}, card), "yellow_card 30' home 0-0")
 	s.expect(observed(event.Live, "1h", event.Score{}, card, added), "added_time 45' 3 0-0")
 	card.Player, card.Clock = "Brillant", at(31, 0)
-	s.expect(observed(event.Live, "1h", event.Score{}, card, added), "yellow_card_corrected 31' home Brillant 0-0 player:→Brillant time:30'→31'")
-	card.Player = "" // and when the name is away for a while, nothing
+	s.expect(observed(event.Live, "1h", event.Score{}, card, added),
+		"yellow_card_corrected 31' home Brillant 0-0 player:→Brillant time:30'→31'")
+	card.Player = "" // the name is missing for a while
 	s.expect(observed(event.Live, "1h", event.Score{}, card, added))
 	late := observation.Incident{Kind: "added_time", Detail: "6", Clock: at(90, 0)}
-	s.expect(observed(event.Live, "2h", event.Score{}, card, late), "period_end 1h 0-0", "period_start 2h 0-0", "added_time 90' 6 0-0")
+	s.expect(observed(event.Live, "2h", event.Score{}, card, late),
+		"period_end 1h 0-0", "period_start 2h 0-0", "added_time 90' 6 0-0")
 }
 
-// Red cards that a list shows as images alone are as many as there are images. A player's name that
-// comes later makes none of them another card.
-func TestBareRows(t *testing.T) {
+// Each row without player and clock, such as the image of a red card, is one incident. It stays the
+// same when another site gives the player.
+func TestRowsWithoutDetails(t *testing.T) {
 	t.Parallel()
 	bare := observation.Incident{Kind: event.RedCard, Side: event.Home}
 	named := observation.Incident{Kind: event.RedCard, Side: event.Home, Player: "A", Clock: at(70, 0)}
@@ -60,12 +66,13 @@ func TestBareRows(t *testing.T) {
 	s.from("").expect(live(65, event.Score{}, bare, bare))
 }
 
-// A player's second penalty is not the first one moved if the row of the first is missing for a
-// while.
-func TestRowsOfOnePlayer(t *testing.T) {
+// If the row of a player's first penalty is missing for a while, the row of the second does not
+// replace it.
+func TestTwoPenaltiesOfOnePlayer(t *testing.T) {
 	t.Parallel()
 	foul := func(seconds int) observation.Incident {
-		return observation.Incident{Kind: event.Penalty, Detail: "Hooking", Side: event.Home, Player: "Cole", Clock: event.Clock{Period: "p1", Elapsed: seconds}}
+		return observation.Incident{Kind: event.Penalty, Detail: "Hooking", Side: event.Home, Player: "Cole",
+			Clock: event.Clock{Period: "p1", Elapsed: seconds}}
 	}
 	show := func(rows ...observation.Incident) observation.Observation {
 		o := observed(event.Live, "p1", event.Score{}, rows...)
@@ -73,27 +80,29 @@ func TestRowsOfOnePlayer(t *testing.T) {
 		return o
 	}
 	s := begin(t, show())
-	s.expect(show(foul(60), foul(600)), "penalty 01:00 home Cole Hooking 0-0", "penalty 10:00 home Cole Hooking 0-0")
+	s.expect(show(foul(60), foul(600)),
+		"penalty 01:00 home Cole Hooking 0-0", "penalty 10:00 home Cole Hooking 0-0")
 	s.expect(show(foul(600)))
 	s.expect(show(foul(600), foul(60)))
 }
 
-func TestCardTakenBackOnlyAfterLong(t *testing.T) {
+// A card is retracted only after it has been missing for long.
+func TestCardTakenBack(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Home, Player: "Allen", Clock: at(50, 0)}
 	s := begin(t, live(51, event.Score{}, card))
 	for m := 52; m < 55; m++ {
 		s.expect(live(m, event.Score{}))
 	}
-	s.expect(live(55, event.Score{}, card)) // it was only away
+	s.expect(live(55, event.Score{}, card)) // back again
 	for m := 56; m < 62; m++ {
 		s.expect(live(m, event.Score{}))
 	}
 	s.expect(live(62, event.Score{}), "yellow_card_retracted 50' home Allen 0-0")
 }
 
-// A card is retracted only by pages that would list it: not by pages whose list is empty or broken,
-// nor by a site that lists no cards.
+// A card is retracted only by pages that would list it: not by pages whose list is empty, nor by a
+// site that lists no cards.
 func TestCardThatAPageCannotList(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Home, Player: "A", Clock: at(40, 0), List: 1}
@@ -104,8 +113,8 @@ func TestCardThatAPageCannotList(t *testing.T) {
 		return o
 	}
 	for name, gone := range map[string]func(m int) observation.Observation{
-		"no row at all":      func(m int) observation.Observation { return show(m, []int{0, 0}) },
-		"its list is broken": func(m int) observation.Observation { return show(m, []int{1, 0}, sub) },
+		"no row at all":     func(m int) observation.Observation { return show(m, []int{0, 0}) },
+		"its list is empty": func(m int) observation.Observation { return show(m, []int{1, 0}, sub) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t, show(50, []int{1, 1}, sub, card))
@@ -120,7 +129,8 @@ func TestCardThatAPageCannotList(t *testing.T) {
 	}
 	s := begin(t, show(50, []int{1, 1}, sub, card))
 	for m := 51; m < 65; m++ {
-		s.from("-other").expect(live(m, event.Score{}, observation.Incident{Kind: event.Substitution, Side: event.Home, Player: "B", Clock: at(41, 0)}))
+		s.from("-other").expect(live(m, event.Score{},
+			observation.Incident{Kind: event.Substitution, Side: event.Home, Player: "B", Clock: at(41, 0)}))
 	}
 	s = begin(t, show(50, []int{1, 2}, sub, card))
 	for m := 51; m < 57; m++ {

@@ -7,12 +7,13 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A pairingRule reports whether a row can show a tracked incident of its side and kind.
+// A pairingRule reports whether a row can show a tracked incident, which has the same side and
+// kind.
 type pairingRule func(row observation.Incident, st *TrackedIncident) bool
 
-// pair finds for each row the tracked incident that it shows, and corrects that. It returns the
-// rows that show none. Rules go from the surest to the least sure. Each is tried for all rows
-// before the next: a row must not take the incident that another row shows more surely.
+// pair finds the tracked incident that each row shows, and corrects it. It returns the rows that
+// show none. The most certain rule comes first. Each rule is tried on all rows before the next
+// rule, so that a row is not paired with an incident that another row fits better.
 func (d *draft) pair(rows []observation.Incident, rules ...pairingRule) (left []observation.Incident) {
 	left = slices.Clone(rows)
 	for _, matches := range rules {
@@ -42,10 +43,13 @@ func (d *draft) markListed(at int) {
 // comparable reports whether a row and an incident are of the same side and kind. All kinds of
 // points count as one.
 func (d *draft) comparable(row observation.Incident, st *TrackedIncident) bool {
-	return row.Side == st.Side && (row.Kind == st.Kind || isPoints(d.obs.Sport, row.Kind) && isPoints(d.obs.Sport, st.Kind))
+	if row.Side != st.Side {
+		return false
+	}
+	return row.Kind == st.Kind || isPoints(d.obs.Sport, row.Kind) && isPoints(d.obs.Sport, st.Kind)
 }
 
-// allOf returns the rule that holds if all of rules hold.
+// allOf returns a rule that holds if all of rules hold.
 func allOf(rules ...pairingRule) pairingRule {
 	return func(row observation.Incident, st *TrackedIncident) bool {
 		return !slices.ContainsFunc(rules, func(matches pairingRule) bool { return !matches(row, st) })
@@ -68,14 +72,14 @@ func nearClock(row observation.Incident, st *TrackedIncident) bool {
 	return clocksNear(row.Clock, st.Clock)
 }
 
-func anyOfItsSide(observation.Incident, *TrackedIncident) bool { return true }
+func always(observation.Incident, *TrackedIncident) bool { return true }
 
 func isProvisional(_ observation.Incident, st *TrackedIncident) bool { return st.Provisional }
 
 func hasClock(row observation.Incident, _ *TrackedIncident) bool { return row.Clock.Known() }
 
 // rowWithoutDetails holds for a row with neither player nor clock, such as the image of a red card
-// beside a team. There are as many of these rows as there are incidents.
+// beside a team. Each such row stands for one incident.
 func rowWithoutDetails(row observation.Incident, _ *TrackedIncident) bool {
 	return row.Player == "" && !row.Clock.Known()
 }
@@ -85,8 +89,8 @@ func knownWithoutDetails(_ observation.Incident, st *TrackedIncident) bool {
 	return st.Player == "" && !st.Clock.Known()
 }
 
-// oncePerPlayer holds for a kind that a player can have only once. If the page shows another, it
-// has moved it.
+// oncePerPlayer holds for a kind of which a player usually has only one. Another clock then means
+// that the page has edited the incident.
 func oncePerPlayer(row observation.Incident, _ *TrackedIncident) bool {
 	switch row.Kind {
 	case event.YellowCard, event.RedCard, event.Substitution, "ejection":
@@ -95,14 +99,14 @@ func oncePerPlayer(row observation.Incident, _ *TrackedIncident) bool {
 	return false
 }
 
-// clocksNear reports whether two clocks of one period are at most two minutes apart.
+// clocksNear reports whether two clocks are in one period and at most two minutes apart.
 func clocksNear(a, b event.Clock) bool {
 	seconds := func(c event.Clock) int {
 		switch {
 		case c.Minute > 0:
 			return (c.Minute + c.Stoppage) * 60
 		case c.Balls > 0:
-			return c.Balls * 40 // an over takes about four minutes
+			return c.Balls * 40 // an over of six balls takes about four minutes
 		}
 		return c.Elapsed
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// reopenPeriods retracts ends, and starts of later periods, that the page contradicts: full time
-// shown at half time, or a match resumed after full time.
+// reopenPeriods retracts ends, and starts of later periods, that the page contradicts. A page may
+// have shown full time at half time, or the match may be resumed after full time.
 func (d *draft) reopenPeriods() {
 	status, sport := d.state.Match.Status, d.obs.Sport
 	if status != event.Live && status != event.Break {
@@ -33,9 +33,8 @@ func (d *draft) reopenPeriods() {
 	}
 }
 
-// periodBeingPlayed returns the index of the page's period, or -1 if it names none. If the match
-// has ended, and the page says that it goes on without naming a period, it is the last that has
-// ended.
+// periodBeingPlayed returns the index of the page's period. If the page names none, and the match
+// has ended, it returns the index of the last period that has ended. Otherwise it returns -1.
 func (d *draft) periodBeingPlayed() int {
 	now := d.obs.Sport.Index(d.obs.Match.Period)
 	isEnd := func(st TrackedIncident) bool { return st.Kind == event.MatchEnd }
@@ -50,14 +49,14 @@ func (d *draft) periodBeingPlayed() int {
 	return now
 }
 
-// playedIn reports whether an incident that is tracked or listed happened in p.
+// playedIn reports whether a tracked or listed incident happened in p.
 func (d *draft) playedIn(p event.Period) bool {
 	return slices.ContainsFunc(d.obs.Incidents, func(in observation.Incident) bool { return in.Clock.Period == p }) ||
 		slices.ContainsFunc(d.state.Tracked, func(st TrackedIncident) bool { return st.Side != "" && st.Clock.Period == p })
 }
 
-// comparePeriods reports which periods have started and ended, and with them the match. A page
-// implies what was missed: one that shows the second half says that the first has ended.
+// comparePeriods reports starts and ends of the match and its periods. It also reports those that
+// no page showed: if the page shows the second half, the first has ended.
 func (d *draft) comparePeriods() {
 	status := d.state.Match.Status
 	reached, shown := d.periodsShown()
@@ -79,7 +78,8 @@ func (d *draft) comparePeriods() {
 	}
 }
 
-// reportStartOrEnd reports a start or an end, unless it is tracked already.
+// reportStartOrEnd reports the start or end of a period, or of the match, unless it is tracked
+// already.
 func (d *draft) reportStartOrEnd(k event.Kind, p event.Period, phase int) {
 	s := startOrEndSeries(k, p)
 	identity := s.with(d.generation(s))
@@ -88,8 +88,8 @@ func (d *draft) reportStartOrEnd(k event.Kind, p event.Period, phase int) {
 	}
 }
 
-// periodsShown returns the set of periods that the page shows or that have started, and the index
-// of the latest, or -1.
+// periodsShown returns the set of periods that the page shows or that have started. reached is the
+// index of the latest of them, or -1.
 func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	sport, status := d.obs.Sport, d.state.Match.Status
 	shown = map[event.Period]bool{}
@@ -120,9 +120,9 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	return reached, shown
 }
 
-// wasPlayed reports whether a period up to the latest one shown was played. Periods of regulation
-// always were. Extra time was if it or a later part of it is shown; a shoot-out does not count,
-// because it can follow regulation at once.
+// wasPlayed reports whether p, which is not after the latest shown period, was played. Periods of
+// regulation time always were. A period of extra time was played if it or a later one is shown. A
+// shoot-out does not count as a later one, because it can follow regulation time directly.
 func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) bool {
 	i := sport.Index(p)
 	if i <= sport.Index(sport.Regulation()) {

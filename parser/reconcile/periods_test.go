@@ -7,11 +7,13 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
+// A match that is resumed after full time retracts its end, and ends again later.
 func TestMatchReopened(t *testing.T) {
 	t.Parallel()
 	one := goalBy(event.Away, "Griezmann", at(90, 8))
 	s := begin(t, live(90, event.Score{}))
-	s.expect(observed(event.Ended, "", event.Score{Away: 1}, one), "goal 90+8' away Griezmann 0-1", "period_end 2h 0-1", "match_end 0-1")
+	s.expect(observed(event.Ended, "", event.Score{Away: 1}, one),
+		"goal 90+8' away Griezmann 0-1", "period_end 2h 0-1", "match_end 0-1")
 	again := observed(event.Live, "2h", event.Score{Away: 1}, one)
 	again.Match.Clock = event.SoccerMinute("2h", 90, 11)
 	s.expect(again, "period_end_retracted 2h 0-1", "match_end_retracted 0-1", "status_change live 0-1")
@@ -21,17 +23,18 @@ func TestMatchReopened(t *testing.T) {
 	s.expect(end, "goal_retracted 90+8' away Griezmann 0-0", "period_end 2h 0-0", "match_end 0-0")
 }
 
+// Full time that a page shows at half time is retracted when the second half is played.
 func TestFullTimeShownAtHalfTime(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
-	s.expect(observed(event.Ended, "", event.Score{}), "period_end 1h 0-0", "period_start 2h 0-0", "period_end 2h 0-0", "match_end 0-0")
+	s.expect(observed(event.Ended, "", event.Score{}),
+		"period_end 1h 0-0", "period_start 2h 0-0", "period_end 2h 0-0", "match_end 0-0")
 	o := observed(event.Live, "2h", event.Score{})
 	o.Match.Clock = at(46, 0)
 	s.expect(o, "period_end_retracted 2h 0-0", "match_end_retracted 0-0", "status_change live 0-0")
 }
 
-// A page that shows only a minute names no period. After half time it is in the second half, from
-// its first minute on.
+// A page with a minute but no period is in the second half after half time.
 func TestHalfTimeEndsWithoutAPeriod(t *testing.T) {
 	t.Parallel()
 	minute := func(m int) observation.Observation {
@@ -46,15 +49,15 @@ func TestHalfTimeEndsWithoutAPeriod(t *testing.T) {
 	s.expect(observed(event.Break, "ht", event.Score{}), "period_end 1h 0-0")
 	s.expect(minute(46), "period_start 2h 0-0")
 	if m := s.state.Match; m.Period != "2h" || m.Status != event.Live {
-		t.Errorf("%s %s", m.Status, m.Period)
+		t.Errorf("the match is %s in %s, want live in 2h", m.Status, m.Period)
 	}
 	s.expect(minute(50))
 	s.expect(observed(event.Break, "ht", event.Score{})) // a stale copy
 	s.expect(observed(event.Ended, "", event.Score{}), "period_end 2h 0-0", "match_end 0-0")
 }
 
-// An old copy of the list from before half time does not start the second half.
-func TestOldListAfterHalfTime(t *testing.T) {
+// A stale copy of a list from before half time does not start the second half.
+func TestStaleListAfterHalfTime(t *testing.T) {
 	t.Parallel()
 	show := func(status event.Status, period event.Period, minute int) observation.Observation {
 		o := observed(status, period, event.Score{})
@@ -63,25 +66,24 @@ func TestOldListAfterHalfTime(t *testing.T) {
 	}
 	s := begin(t, show(event.Live, "1h", 44))
 	s.expect(show(event.Break, "ht", 0), "period_end 1h 0-0")
-	s.again = true
+	s.superseded = true
 	s.expect(show(event.Live, "", 46))
-	s.again = false
+	s.superseded = false
 	s.expect(show(event.Live, "", 46), "period_start 2h 0-0")
 }
 
+// A shoot-out does not imply extra time, but a goal in extra time does.
 func TestExtraTimeAndShootOut(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "2h", event.Score{}))
-	kick := func(side event.Side, player, how string) observation.Incident {
-		return observation.Incident{Kind: event.ShootoutKick, Side: side, Player: player, Detail: how}
-	}
-	// Straight to kicks: no extra time is invented.
 	o := observed(event.Live, "so", event.Score{}, kick("home", "Altidore", "scored"), kick("away", "Evans", "missed"))
-	s.expect(o, "period_end 2h 0-0", "period_start so 0-0", "shootout_kick home Altidore scored 0-0", "shootout_kick away Evans missed 0-0")
+	s.expect(o,
+		"period_end 2h 0-0", "period_start so 0-0", "shootout_kick home Altidore scored 0-0",
+		"shootout_kick away Evans missed 0-0")
 	if *s.state.Score != (event.Score{}) || *s.state.Shootout != (event.Score{Home: 1}) {
-		t.Errorf("score %v, shoot-out %v: a kick is never a goal", s.state.Score, s.state.Shootout)
+		t.Errorf("score %v, tally %v, want 0-0 and 1-0", s.state.Score, s.state.Shootout)
 	}
-	// Extra time that no page showed in play, told by a goal in it.
+	// No page shows extra time being played, but a goal was scored in it.
 	s = begin(t, observed(event.Live, "2h", event.Score{}))
 	s.expect(observed(event.Final, "", event.Score{Home: 1}, goalBy(event.Home, "Vida", at(101, 0))),
 		"period_end 2h 0-0", "period_start et1 0-0", "goal 101' home Vida 1-0", "period_end et1 1-0", "match_end 1-0")

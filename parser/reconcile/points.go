@@ -7,20 +7,21 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// isPoints reports whether incidents of a kind move a score that does not count goals.
+// isPoints reports whether incidents of a kind move the score, in sports whose score is not the
+// number of goals.
 func isPoints(sport event.Sport, k event.Kind) bool {
 	return !sport.CountsGoals() && sport.Scores(k)
 }
 
-// comparePoints compares the incidents that move a score which does not count goals. The score of
-// its side after it identifies such an incident: in basketball one player can have three at one
-// clock. If a page corrects one, the score after all later ones moves. So a row is paired by player
-// and clock before it is paired by its score alone.
+// comparePoints compares the incidents for which isPoints holds. The score of its side after it
+// identifies such an incident, because in basketball one player can have three of them at the same
+// clock. If a page corrects one, the score after all later ones changes. So a row is paired by
+// player and clock before it is paired by the score only.
 func (d *draft) comparePoints() {
 	if d.obs.Sport.CountsGoals() || d.score.doubtful {
 		return
 	}
-	restarts := d.obs.Sport == event.Tennis // each set starts at nothing
+	restarts := d.obs.Sport == event.Tennis // the score restarts with each set
 	sameScoreAfter := func(in observation.Incident, st *TrackedIncident) bool {
 		return in.Score.Of(in.Side) == st.Score.Of(st.Side) && (!restarts || in.Clock.Period == st.Clock.Period)
 	}
@@ -39,8 +40,7 @@ func (d *draft) comparePoints() {
 	}
 }
 
-// pointRows returns the rows that move the score. A row that is ahead of the page's score waits for
-// it.
+// pointRows returns the rows that move the score, without those that are ahead of the page's score.
 func pointRows(o *observation.Observation, restarts bool) []observation.Incident {
 	var rows []observation.Incident
 	for _, in := range o.Incidents {
@@ -54,7 +54,8 @@ func pointRows(o *observation.Observation, restarts bool) []observation.Incident
 	return rows
 }
 
-// retractPoints retracts what the page does not list and its score does not reach.
+// retractPoints retracts points that the page does not list, and whose score is higher than the
+// page's.
 func (d *draft) retractPoints() {
 	for at := range d.state.Tracked {
 		st := &d.state.Tracked[at]

@@ -13,7 +13,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-func TestSportWhoseIncidentsAreNotCounted(t *testing.T) {
+// Points that no row shows are reported as score_change.
+func TestPointsWithoutRows(t *testing.T) {
 	t.Parallel()
 	o := observed(event.Live, "q1", event.Score{})
 	o.Sport, o.League = event.Basketball, "NBA"
@@ -26,14 +27,15 @@ func TestSportWhoseIncidentsAreNotCounted(t *testing.T) {
 
 var basketLine = regexp.MustCompile(`^- (Q\d) \| (\d\d):(\d\d)\.\d+ \| (\w+) \| (\d) \| (.+?) \| (\d+)-(\d+) \|`)
 
-// In a real basketball game of 120 baskets, 15 cannot be told apart by clock, player and kind. Read
-// in steps of one to three baskets, each is reported once. If one is corrected from two points to
-// three, it stays the same basket, and the score after all later ones moves.
+// In a real basketball game of 120 baskets, 15 have the same clock, player and kind as another.
+// Each basket is reported once, although pages show up to three new ones at a time. If a basket is
+// corrected from two points to three, it stays the same basket, and the score after all later
+// baskets changes.
 func TestBasketballGame(t *testing.T) {
 	t.Parallel()
 	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "facts", "nba-0022000001.md"))
 	if err != nil {
-		t.Skip("no data: the facts of the game are not beside the project")
+		t.Skip("the facts of the game are not there")
 	}
 	defer f.Close()
 	var rows []observation.Incident
@@ -43,7 +45,8 @@ func TestBasketballGame(t *testing.T) {
 			continue
 		}
 		n := func(i int) int { v, _ := strconv.Atoi(m[i]); return v }
-		in := observation.Incident{Kind: "basket", Side: event.Away, Player: m[6], Score: &event.Score{Home: n(8), Away: n(7)},
+		in := observation.Incident{Kind: "basket", Side: event.Away, Player: m[6],
+			Score: &event.Score{Home: n(8), Away: n(7)},
 			Clock: event.Clock{Period: event.Period(strings.ToLower(m[1])), Elapsed: 720 - n(2)*60 - n(3)}}
 		if m[4] == "BKN" {
 			in.Side = event.Home
@@ -51,7 +54,7 @@ func TestBasketballGame(t *testing.T) {
 		rows = append(rows, in)
 	}
 	if len(rows) != 120 {
-		t.Fatalf("%d baskets", len(rows))
+		t.Fatalf("the facts have %d baskets, want 120", len(rows))
 	}
 	show := func(n int) observation.Observation {
 		o := observed(event.Live, "q1", event.Score{}, rows[:n]...)
@@ -64,29 +67,28 @@ func TestBasketballGame(t *testing.T) {
 		return o
 	}
 	s := begin(t, show(0))
-	said := 0
+	reported := 0
 	for n := 0; n < 120; {
 		n = min(n+1+n%3, 120)
 		for _, line := range s.read(show(n)) {
 			if kind, _, _ := strings.Cut(line, " "); kind == "basket" {
-				if want := rows[said].Score.String(); !strings.HasSuffix(line, " "+want) {
-					t.Errorf("basket %d: %s, want the score %s", said+1, line, want)
+				if want := rows[reported].Score.String(); !strings.HasSuffix(line, " "+want) {
+					t.Errorf("basket %d: %s, want the score %s", reported+1, line, want)
 				}
-				said++
+				reported++
 			} else if !strings.HasPrefix(kind, "period_") {
-				t.Errorf("unexpected: %s", line)
+				t.Errorf("unexpected event: %s", line)
 			}
 		}
 	}
-	if said != 120 || *s.state.Score != (event.Score{Home: 125, Away: 99}) {
-		t.Errorf("%d baskets, score %v", said, s.state.Score)
+	if reported != 120 || *s.state.Score != (event.Score{Home: 125, Away: 99}) {
+		t.Errorf("%d baskets, score %v, want 120 and 125-99", reported, s.state.Score)
 	}
-	// The 100th counts three instead of two: it and all that its side scored
-	// since are corrected, none is new.
-	side, from := rows[99].Side, 99
-	for i := from; i < len(rows); i++ {
-		moved := rows[i].Score.Add(side, 1)
-		rows[i].Score = &moved
+	// The 100th basket now counts three points instead of two. It and all later ones of its side
+	// are corrected, and none is new.
+	side := rows[99].Side
+	for i := 99; i < len(rows); i++ {
+		rows[i].Score = new(rows[i].Score.Add(side, 1))
 	}
 	kinds := map[string]int{}
 	for _, line := range s.read(show(120)) {
@@ -101,16 +103,16 @@ func TestBasketballGame(t *testing.T) {
 	}
 	for i := range rows {
 		if tracked[*rows[i].Score] != 1 {
-			t.Errorf("basket to %v is tracked %d times", rows[i].Score, tracked[*rows[i].Score])
+			t.Errorf("%d tracked baskets have the score %v, want 1", tracked[*rows[i].Score], rows[i].Score)
 		}
 	}
 	if kinds["basket_corrected"] == 0 || len(kinds) != 1 || len(tracked) != 120 {
-		t.Errorf("after a correction to three points: %v, %d are tracked", kinds, len(tracked))
+		t.Errorf("after a correction to three points: events %v, %d baskets are tracked", kinds, len(tracked))
 	}
 }
 
-// If the score moves without a basket on the page, it is reported as score_change. The row that
-// comes later is reported too.
+// A score that moves without a row is reported as score_change. When the row comes, the basket is
+// reported too.
 func TestScoreWithoutBasket(t *testing.T) {
 	t.Parallel()
 	show := func(score event.Score, rows ...observation.Incident) observation.Observation {
@@ -118,20 +120,21 @@ func TestScoreWithoutBasket(t *testing.T) {
 		o.Sport = event.Basketball
 		return o
 	}
-	two := observation.Incident{Kind: "basket", Side: event.Home, Player: "Durant", Score: &event.Score{Home: 2}, Clock: event.Clock{Period: "q1", Elapsed: 30}}
+	two := observation.Incident{Kind: "basket", Side: event.Home, Player: "Durant", Score: &event.Score{Home: 2},
+		Clock: event.Clock{Period: "q1", Elapsed: 30}}
 	s := begin(t, show(event.Score{}))
 	s.expect(show(event.Score{Home: 2}), "score_change 2-0")
 	s.expect(show(event.Score{Home: 2}, two), "basket 00:30 home Durant 2-0")
 	s.expect(show(event.Score{Home: 2}, two))
-	// A row ahead of the score waits for it.
+	// A row that is ahead of the score waits for it.
 	three := two
 	three.Score, three.Player = &event.Score{Home: 5}, "Irving"
 	s.expect(show(event.Score{Home: 2}, two, three))
 	s.expect(show(event.Score{Home: 5}, two, three), "basket 00:30 home Irving 5-0")
 }
 
-// Points are retracted like goals, by two fresh pages. The next basket is another one. One wrong
-// page changes nothing.
+// Points are retracted by two fresh pages, like goals. One wrong page changes nothing. The next
+// basket is another incident.
 func TestBasketTakenBack(t *testing.T) {
 	t.Parallel()
 	show := func(sec int, score event.Score, in ...observation.Incident) observation.Observation {
@@ -140,7 +143,8 @@ func TestBasketTakenBack(t *testing.T) {
 		return o
 	}
 	basket := func(player string, sec int, after event.Score) observation.Incident {
-		return observation.Incident{Kind: "basket", Side: event.Home, Player: player, Clock: event.Clock{Period: "q1", Elapsed: sec}, Score: &after}
+		return observation.Incident{Kind: "basket", Side: event.Home, Player: player, Score: &after,
+			Clock: event.Clock{Period: "q1", Elapsed: sec}}
 	}
 	a, b := basket("A", 20, event.Score{Home: 2}), basket("B", 40, event.Score{Home: 4})
 	s := begin(t, show(0, event.Score{}))
@@ -149,18 +153,20 @@ func TestBasketTakenBack(t *testing.T) {
 	s.expect(show(50, event.Score{Home: 4}, a, b))
 	s.expect(show(55, event.Score{Home: 2}, a))
 	s.expect(show(60, event.Score{Home: 2}, a), "basket_retracted 00:40 home B 2-0")
-	s.expect(show(70, event.Score{Home: 4}, a, basket("C", 69, event.Score{Home: 4})), "basket 01:09 home C 4-0")
+	s.expect(show(70, event.Score{Home: 4}, a, basket("C", 69, event.Score{Home: 4})),
+		"basket 01:09 home C 4-0")
 }
 
-// A correction that changes the score carries it.
-func TestCorrectedPointsCarryTheScore(t *testing.T) {
+// The event of corrected points has the corrected score.
+func TestCorrectedPoints(t *testing.T) {
 	t.Parallel()
 	show := func(sec int, score event.Score, in ...observation.Incident) observation.Observation {
 		o := observed(event.Live, "q1", score, in...)
 		o.Sport, o.Match.Clock = event.Basketball, event.Clock{Period: "q1", Elapsed: sec}
 		return o
 	}
-	three := observation.Incident{Kind: "basket", Side: event.Away, Player: "A", Clock: event.Clock{Period: "q1", Elapsed: 20}, Score: &event.Score{Away: 3}}
+	three := observation.Incident{Kind: "basket", Side: event.Away, Player: "A", Score: &event.Score{Away: 3},
+		Clock: event.Clock{Period: "q1", Elapsed: 20}}
 	s := begin(t, show(0, event.Score{}))
 	s.expect(show(21, event.Score{Away: 3}, three), "basket 00:20 away A 0-3")
 	two := three
@@ -169,7 +175,7 @@ func TestCorrectedPointsCarryTheScore(t *testing.T) {
 	s.expect(show(40, event.Score{Away: 2}, two), "basket_corrected 00:20 away A 0-2 score:0-3→0-2")
 }
 
-// In tennis the score starts at nothing with each set.
+// In tennis the score restarts with each set. A game of the next set is another incident.
 func TestTennisGames(t *testing.T) {
 	t.Parallel()
 	show := func(set event.Period, score event.Score, in ...observation.Incident) observation.Observation {
@@ -178,14 +184,16 @@ func TestTennisGames(t *testing.T) {
 		return o
 	}
 	game := func(set event.Period, after event.Score) observation.Incident {
-		return observation.Incident{Kind: "game", Side: event.Home, Player: "N", Clock: event.Clock{Period: set}, Score: &after}
+		return observation.Incident{Kind: "game", Side: event.Home, Player: "N", Score: &after,
+			Clock: event.Clock{Period: set}}
 	}
 	s := begin(t, show("s1", event.Score{}))
 	s.expect(show("s1", event.Score{}, game("s1", event.Score{Home: 1})), "game home N 1-0")
-	s.expect(show("s2", event.Score{Home: 1}, game("s2", event.Score{Home: 1})), "period_end s1 0-0", "period_start s2 0-0", "game home N 1-0")
+	s.expect(show("s2", event.Score{Home: 1}, game("s2", event.Score{Home: 1})),
+		"period_end s1 0-0", "period_start s2 0-0", "game home N 1-0")
 }
 
-// In tennis a set starts with a lower score, which retracts nothing.
+// In tennis the lower score at the start of a set retracts nothing.
 func TestTennisSets(t *testing.T) {
 	t.Parallel()
 	show := func(set event.Period, score event.Score) observation.Observation {

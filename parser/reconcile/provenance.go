@@ -9,35 +9,36 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A Provenance says where a page comes from: who read it, when and why.
+// A Provenance says where a page comes from, when it was read, and by which job.
 type Provenance struct {
 	TID         event.TID
-	CausationID string
-	Site        string // "/parser/<profile>", the source of the events
-	Tracker     string // tells two trackers apart that read the same site
-	At          time.Time
+	CausationID string              // ID of the message that caused the poll
+	Site        string              // "/parser/<profile>", which becomes the source of the events
+	Tracker     string              // differs between trackers of the same site
+	At          time.Time           // when the page was read
 	Modified    time.Time           // the page's Last-Modified; zero if it has none
-	Superseded  bool                // whether newer bytes have replaced the page's before, as far as the reader knows
+	Superseded  bool                // the tracker knows that newer bytes have replaced the page's before
 	Evidence    event.Evidence      // URL and snapshot; each event adds its path
-	Aliases     observation.Aliases // may be nil
-	Replay      bool
+	Aliases     observation.Aliases // of team names; may be nil
+	Replay      bool                // mark the events as made from a recording
 }
 
-// seenStep is the least time after which Seen is updated, so that an unchanged match is not saved
-// with every poll.
+// seenStep is the shortest time between two updates of a reader in State.Seen. So an unchanged
+// match is not saved after every poll.
 const seenStep = 30 * time.Second
 
-// reader names one tracker of one site.
+// reader returns the key of the tracker in State.Seen.
 func (p *Provenance) reader() string { return p.Site + " " + p.Tracker }
 
-// isOtherReader and isOtherSite report whether a reader is another one, and whether it reads another
-// site.
+// isOtherReader reports whether a reader is another one. isOtherSite reports whether it reads
+// another site.
 func (p *Provenance) isOtherReader(reader string) bool { return reader != p.reader() }
 func (p *Provenance) isOtherSite(reader string) bool {
 	return !strings.HasPrefix(reader, p.Site+" ")
 }
 
-// seenLately reports whether any of these readers had a page that was believed within [StaleAfter].
+// seenLately reports whether any reader for which by returns true had a believed page within
+// [StaleAfter].
 func (s *State) seenLately(at time.Time, by func(reader string) bool) bool {
 	for reader, last := range s.Seen {
 		if by(reader) && at.Sub(last) < StaleAfter {
@@ -47,8 +48,8 @@ func (s *State) seenLately(at time.Time, by func(reader string) bool) bool {
 	return false
 }
 
-// seenNow returns known.Seen with this reader's time. It returns known.Seen itself if that is
-// recent enough, or if the match is over and has no other site.
+// seenNow returns a copy of known.Seen with this reader's time. It returns known.Seen itself if the
+// time there is recent enough, or if the match is over and has only one site.
 func seenNow(known *State, o *observation.Observation, from *Provenance) map[string]time.Time {
 	over := cmp.Or(o.Match.Status, known.Match.Status).Rank() > event.Live.Rank()
 	if over && len(known.Views) < 2 || from.At.Sub(known.Seen[from.reader()]) < seenStep {

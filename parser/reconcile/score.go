@@ -7,22 +7,22 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// doubtPolls is how many fresh pages must agree on a score that is in doubt.
+// doubtPolls is the number of fresh pages that must agree on a score in doubt.
 const doubtPolls = 2
 
-// leapGoals is the largest number of goals that one page may add and be believed at once.
+// leapGoals is the largest number of goals that one page can add without doubt.
 const leapGoals = 5
 
-// A scoreDecision says what the page's score may do to the known one. The zero scoreDecision lets
+// A scoreDecision says how the page's score may change the known one. The zero scoreDecision lets
 // it add goals.
 type scoreDecision struct {
-	doubtful   bool // the score adds nothing, nor takes anything back
-	mayRetract bool // the score may take goals back
+	doubtful   bool // the score is ignored
+	mayRetract bool // the score may retract goals
 }
 
-// decideScore decides on the page's score, and returns the view of its site with the doubt. A
-// score that falls or leaps is believed when two fresh pages agree on it, or when it lasts as long
-// as a page that is held. Until then it is in doubt.
+// decideScore decides on the page's score. It returns the decision, and the view of the page's site
+// with the doubt. A score that falls or leaps is in doubt. It is believed when two fresh pages
+// agree on it, or when pages agree on it for heldFor.
 func decideScore(known *State, o *observation.Observation, from *Provenance, by verdict, v View) (scoreDecision, View) {
 	var d scoreDecision
 	lower, leap := lowerScore(o.Sport, o.Score, known.Score), leaps(known, o)
@@ -46,19 +46,19 @@ func decideScore(known *State, o *observation.Observation, from *Provenance, by 
 	return d, v
 }
 
-// next returns the doubt after a page with this score. d is not modified, and may be nil.
+// next returns the doubt after a page with this score. It does not modify d, which may be nil.
 func (d *Doubt) next(score event.Score, agrees, isFresh bool, at time.Time) *Doubt {
 	if d == nil || !agrees {
 		return &Doubt{Score: score, Hold: *(*Hold)(nil).extended(at)}
 	}
 	hold := *d.extended(at)
-	if !isFresh { // the same page again does not confirm the score, but lasts
+	if !isFresh { // does not confirm the score, but counts as time
 		hold.Polls = d.Polls
 	}
 	return &Doubt{Score: score, Hold: hold}
 }
 
-// retractSame reports whether two scores take the same goals back from a known one.
+// retractSame reports whether two scores retract the same goals from a known one.
 func retractSame(a, b, known event.Score) bool {
 	for _, side := range []event.Side{event.Home, event.Away} {
 		x, y := a.Of(side), b.Of(side)
@@ -69,8 +69,8 @@ func retractSame(a, b, known event.Score) bool {
 	return true
 }
 
-// leaps reports whether the score has far more goals than are known or listed: the profile may have
-// read a minute as a score.
+// leaps reports whether the score has far more goals than are known or listed. The profile may have
+// read a minute as the score.
 func leaps(known *State, o *observation.Observation) bool {
 	if !o.Sport.CountsGoals() || known.Score == nil || o.Score == nil {
 		return false
@@ -79,8 +79,8 @@ func leaps(known *State, o *observation.Observation) bool {
 	return o.Score.Home+o.Score.Away > max(known.Score.Home+known.Score.Away, listed)+leapGoals
 }
 
-// lacksRows reports whether the page has no rows, and so lacks more than the goals that its lower
-// score takes back.
+// lacksRows reports whether the page has no rows, although earlier pages listed more than the goals
+// that its lower score retracts.
 func lacksRows(known *State, o *observation.Observation) bool {
 	retracted := 0
 	for _, side := range []event.Side{event.Home, event.Away} {

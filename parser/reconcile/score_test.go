@@ -7,8 +7,9 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A page whose list and score are both empty is a skeleton. It is believed only if it lasts.
-func TestEmptySkeleton(t *testing.T) {
+// A page without score and rows may be a template whose values are missing. It is believed only if
+// it lasts.
+func TestEmptyTemplate(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "C", Clock: at(30, 0)}
 	whole := func(m int) observation.Observation {
@@ -30,8 +31,8 @@ func TestEmptySkeleton(t *testing.T) {
 	s.expect(bare(60), "goal_retracted 20' home A 0-0")
 }
 
-// Two fresh pages that take the same goal back are enough, also if the second has a goal more of
-// the other side.
+// Two fresh pages that retract the same goal are enough, even if the second has another goal of the
+// other side.
 func TestDoubtIsAboutOneSide(t *testing.T) {
 	t.Parallel()
 	a, b := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(40, 0))
@@ -41,7 +42,8 @@ func TestDoubtIsAboutOneSide(t *testing.T) {
 	s.expect(live(54, event.Score{Home: 1, Away: 1}, a, c), "goal_retracted 40' home B 1-0", "goal 53' away C 1-1")
 }
 
-// A score that leaps needs two pages: the profile may have read a minute as a score.
+// A score that leaps is believed only if two pages agree: the profile may have read a minute as the
+// score.
 func TestScoreThatLeaps(t *testing.T) {
 	t.Parallel()
 	s := begin(t, live(44, event.Score{Home: 1}))
@@ -49,6 +51,6 @@ func TestScoreThatLeaps(t *testing.T) {
 	s.expect(live(46, event.Score{Home: 1}))
 	s.expect(live(47, event.Score{Home: 8}))
 	if got := s.read(live(48, event.Score{Home: 8})); len(got) != 7 {
-		t.Errorf("%d goals, want the 7 that two pages say", len(got))
+		t.Errorf("%d events, want 7 goals", len(got))
 	}
 }

@@ -8,43 +8,44 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A State is what is remembered about one match between pages. The zero State with an Epoch is the
-// state before the first page.
+// A State is the saved state of one match. A State with an Epoch and nothing else is the state
+// before the first page.
 type State struct {
-	Epoch    string            `json:"epoch"` // a UUIDv7, minted when the state was created
+	Epoch    string            `json:"epoch"` // a UUIDv7, made when the state was created
 	Seq      int64             `json:"seq"`   // of the latest event
 	Sport    event.Sport       `json:"sport"`
 	League   string            `json:"league"`
 	Match    event.Match       `json:"match"`
 	Score    *event.Score      `json:"score,omitempty"`
 	Shootout *event.Score      `json:"shootout,omitempty"`
-	Tracked  []TrackedIncident `json:"standing"` // in the order of first sight
+	Tracked  []TrackedIncident `json:"standing"` // in the order in which they were reported
 
-	// Untracked counts the events so far whose incident is not tracked, such as
+	// Untracked is the number of events so far whose incident is not tracked, such as
 	// status_change. It makes their IDs unique.
 	Untracked int `json:"told,omitempty"`
 
-	// Blind counts pages in a row that list no incident although earlier pages
-	// did. It is nil if the latest page lists any.
+	// Blind counts pages in a row that list no incident although earlier pages did. It is nil if
+	// the latest page lists any.
 	Blind *Hold `json:"blind,omitempty"`
 
-	// TakenBack counts retractions by series (see identity.go), so that what
-	// comes in the place of a retracted incident gets an ID of its own.
-	TakenBack map[string]int `json:"taken_back,omitempty"`
+	// Retractions counts retractions by series (see identity.go). The count is part of the IDs of
+	// new incidents, so that they do not get the IDs of retracted ones.
+	Retractions map[string]int `json:"taken_back,omitempty"`
 
-	// Views say what each site has shown, by [Provenance.Site].
+	// Views has what each site has shown, by [Provenance.Site].
 	Views map[string]View `json:"views,omitempty"`
 
-	// Seen says when each reader last had a page that was believed, to within
-	// half a minute. Readers that had none for [StaleAfter] are dropped.
+	// Seen is when each reader last had a believed page, to within 30 seconds. Readers that had
+	// none for [StaleAfter] are removed.
 	Seen map[string]time.Time `json:"seen,omitempty"`
 }
 
-// Known reports whether a page of the match was reconciled before.
+// Known reports whether a page of the match has been reconciled.
 func (s *State) Known() bool { return s.Match.ID != "" }
 
-// nothingPending reports whether a page that says the same as the last one of its site changes
-// nothing: no page is held, no score is doubted, no source is stale or blind, no incident is missing.
+// nothingPending reports whether another page that says the same would change nothing. That is so
+// if no page is held, no score is in doubt, no source is stale or blind, and no incident is
+// missing. v is the view of the page's site.
 func (s *State) nothingPending(v *View) bool {
 	return v.Hold == nil && v.Doubt == nil && s.Blind == nil && s.Match.Stale == nil &&
 		!slices.ContainsFunc(s.Tracked, func(st TrackedIncident) bool { return st.Missing != nil })
@@ -61,7 +62,7 @@ func (s *State) of(k event.Kind, side event.Side) []int {
 	return at
 }
 
-// listedBefore returns how many tracked incidents some page has listed as a row.
+// listedBefore returns the number of tracked incidents that some page has listed.
 func (s *State) listedBefore() (n int) {
 	for i := range s.Tracked {
 		if st := &s.Tracked[i]; st.Side != "" && !st.Provisional {
@@ -77,19 +78,19 @@ type TrackedIncident struct {
 	ID          string `json:"id"`                    // never changes
 	Rev         int    `json:"rev"`                   // 1, and one more with each correction
 	Event       string `json:"event"`                 // ID of the latest event about it
-	Provisional bool   `json:"provisional,omitempty"` // only the score says so; no page has listed it
+	Provisional bool   `json:"provisional,omitempty"` // only the score implies it; no page has listed it
 
-	Backfill bool   `json:"backfill,omitempty"` // was reported as backfill
-	Site     string `json:"source,omitempty"`   // of the page that gave the attributes
-	List     int    `json:"list,omitempty"`     // index of the list in that site's profile
-	Missing  *Hold  `json:"missing,omitempty"`  // counts complete pages in a row that lack it; nil if none does
+	Backfill bool   `json:"backfill,omitempty"` // it was reported as backfill
+	Site     string `json:"source,omitempty"`   // of the page that gave its attributes
+	List     int    `json:"list,omitempty"`     // index of its list in that site's profile
+	Missing  *Hold  `json:"missing,omitempty"`  // counts complete pages in a row that lack it; nil if the latest does not
 }
 
-// A View is what one site has shown of a match. A site is a profile; all its pages share one view.
-// All of it comes from pages that were believed, except Hold.
+// A View is what one site has shown of a match. All pages with the same profile are one site. All
+// fields but Hold are from believed pages.
 type View struct {
 	Rank       int          `json:"rank"`                 // of the status
-	Clock      event.Clock  `json:"clock,omitzero"`       // the furthest shown
+	Clock      event.Clock  `json:"clock,omitzero"`       // the latest in the match
 	Modified   time.Time    `json:"modified,omitzero"`    // the latest Last-Modified
 	Score      *event.Score `json:"score,omitempty"`      // the latest that was not in doubt
 	Rows       int          `json:"rows,omitempty"`       // number of incidents on the latest page
@@ -99,21 +100,21 @@ type View struct {
 	PageID     string       `json:"page_id,omitempty"`    // the site's own ID of the match
 
 	Hold  *Hold  `json:"hold,omitempty"`  // counts pages in a row that look older; nil if the latest does not
-	Doubt *Doubt `json:"doubt,omitempty"` // nil unless the latest page's score is in doubt
+	Doubt *Doubt `json:"doubt,omitempty"` // nil unless the score of the latest page is in doubt
 }
 
-// A Hold counts polls in a row that found the same: a page that looks older, a row that is missing.
-// When it is overdue, what they found counts as true.
+// A Hold counts polls in a row with the same finding, such as a page that looks older or a missing
+// row. When the hold is overdue, the finding is believed.
 type Hold struct {
 	Polls  int           `json:"polls"`
-	Lasted time.Duration `json:"lasted"` // a gap between two polls adds a minute at most
+	Lasted time.Duration `json:"lasted"` // each time between two polls adds at most a minute
 	Last   time.Time     `json:"last"`   // the latest poll
 }
 
 // firstHold returns a hold with one poll.
 func firstHold(at time.Time) *Hold { return &Hold{Polls: 1, Last: at} }
 
-// extended returns the hold with one more poll. h is not modified, and may be nil.
+// extended returns the hold with one more poll. It does not modify h, which may be nil.
 func (h *Hold) extended(at time.Time) *Hold {
 	if h == nil {
 		return firstHold(at)
@@ -122,13 +123,14 @@ func (h *Hold) extended(at time.Time) *Hold {
 	return &Hold{Polls: h.Polls + 1, Lasted: h.Lasted + gap, Last: at}
 }
 
-// overdue reports whether the hold has at least this many polls over at least this long.
+// overdue reports whether the hold has at least this many polls, and has lasted at least this long.
 func (h *Hold) overdue(polls int, long time.Duration) bool {
 	return h.Polls >= polls && h.Lasted >= long
 }
 
-// A Doubt is a score that one page is not enough for: it is below the known one, or far above it.
+// A Doubt is a score that one page is not enough to believe, because it is below the known one or
+// far above it.
 type Doubt struct {
-	Hold              // counts the pages that agree; as polls only the fresh ones
+	Hold              // of the pages that agree; Polls only counts fresh ones
 	Score event.Score `json:"score"`
 }

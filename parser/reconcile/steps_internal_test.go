@@ -12,7 +12,7 @@ import (
 
 var kickOff = time.Date(2026, 2, 14, 15, 0, 0, 0, time.UTC)
 
-// minute is a clock of the first half, second one of the second.
+// minute returns a clock in the first half, second one in the second half.
 func minute(m int) event.Clock { return event.Clock{Period: "1h", Minute: m} }
 func second(m int) event.Clock { return event.Clock{Period: "2h", Minute: m} }
 
@@ -38,7 +38,8 @@ func TestCheckSameMatch(t *testing.T) {
 		"letters lost":                          {known, "P?V", kickOff, "g-1", true},
 	} {
 		o := observation.Observation{Match: event.Match{Home: "Ajax", Away: tc.away, Start: tc.start}, PageID: tc.pageID}
-		if err := checkSameMatch(&tc.known, &o, &Provenance{Site: "site"}); (err == nil) != tc.same || err != nil && !errors.Is(err, ErrOtherMatch) {
+		if err := checkSameMatch(&tc.known, &o, &Provenance{Site: "site"}); (err == nil) != tc.same || err != nil &&
+			!errors.Is(err, ErrOtherMatch) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -55,15 +56,21 @@ func TestPlayedScore(t *testing.T) {
 		shootout *event.Score
 		want     string
 	}{
-		"no shoot-out":                         {drawn, event.Soccer, event.Live, event.Score{Home: 6, Away: 5}, nil, "6-5"},
-		"kicks added to the score":             {drawn, event.Soccer, event.Final, event.Score{Home: 6, Away: 5}, &event.Score{Home: 5, Away: 4}, "1-1"},
-		"kicks beside the score":               {drawn, event.Soccer, event.Final, event.Score{Home: 1, Away: 1}, &event.Score{Home: 5, Away: 4}, "1-1"},
-		"a goal for the winner, in ice hockey": {drawn, event.IceHockey, event.Final, event.Score{Home: 2, Away: 1}, &event.Score{Home: 5, Away: 4}, "1-1"},
-		"a shoot-out that has not begun":       {drawn, event.Soccer, event.Live, event.Score{Home: 1, Away: 1}, &event.Score{}, "1-1"},
-		"an awarded result":                    {drawn, event.Soccer, event.Awarded, event.Score{Home: 3}, nil, "none"},
-		"final after it was awarded":           {State{Match: event.Match{Status: event.Awarded}}, event.Soccer, event.Final, event.Score{Home: 3}, nil, "none"},
+		"no shoot-out": {drawn, event.Soccer, event.Live, event.Score{Home: 6, Away: 5}, nil, "6-5"},
+		"kicks added to the score": {drawn, event.Soccer, event.Final, event.Score{Home: 6, Away: 5},
+			&event.Score{Home: 5, Away: 4}, "1-1"},
+		"kicks beside the score": {drawn, event.Soccer, event.Final, event.Score{Home: 1, Away: 1},
+			&event.Score{Home: 5, Away: 4}, "1-1"},
+		"a goal for the winner, in ice hockey": {drawn, event.IceHockey, event.Final, event.Score{Home: 2, Away: 1},
+			&event.Score{Home: 5, Away: 4}, "1-1"},
+		"a shoot-out that has not begun": {drawn, event.Soccer, event.Live, event.Score{Home: 1, Away: 1},
+			&event.Score{}, "1-1"},
+		"an awarded result": {drawn, event.Soccer, event.Awarded, event.Score{Home: 3}, nil, "none"},
+		"final after it was awarded": {State{Match: event.Match{Status: event.Awarded}}, event.Soccer, event.Final,
+			event.Score{Home: 3}, nil, "none"},
 	} {
-		o := observation.Observation{Sport: tc.sport, Match: event.Match{Status: tc.status}, Score: &tc.score, Shootout: tc.shootout}
+		o := observation.Observation{Sport: tc.sport, Match: event.Match{Status: tc.status}, Score: &tc.score,
+			Shootout: tc.shootout}
 		got := "none"
 		if s := playedScore(&tc.known, &o); s != nil {
 			got = s.String()
@@ -76,19 +83,24 @@ func TestPlayedScore(t *testing.T) {
 
 func TestResumedMatch(t *testing.T) {
 	t.Parallel()
-	halfTime := State{Match: event.Match{Period: event.HalfTime}, Views: map[string]View{"": {Snapshot: "b", Superseded: []string{"a"}}}}
+	halfTime := State{Match: event.Match{Period: event.HalfTime},
+		Views: map[string]View{"": {Snapshot: "b", Superseded: []string{"a"}}}}
 	for name, tc := range map[string]struct {
 		known    State
 		page     event.Match
 		snapshot string
 		want     event.Match
 	}{
-		"live again":         {halfTime, event.Match{Status: event.Live, Clock: event.Clock{Minute: 46}}, "c", event.Match{Status: event.Live, Period: "2h", Clock: second(46)}},
-		"over":               {halfTime, event.Match{Status: event.Ended}, "c", event.Match{Status: event.Ended, Period: "2h"}},
-		"the page names it":  {halfTime, event.Match{Status: event.Live, Period: "1h"}, "c", event.Match{Status: event.Live, Period: "1h"}},
+		"live again": {halfTime, event.Match{Status: event.Live, Clock: event.Clock{Minute: 46}}, "c",
+			event.Match{Status: event.Live, Period: "2h", Clock: second(46)}},
+		"over": {halfTime, event.Match{Status: event.Ended}, "c",
+			event.Match{Status: event.Ended, Period: "2h"}},
+		"the page names it": {halfTime, event.Match{Status: event.Live, Period: "1h"}, "c",
+			event.Match{Status: event.Live, Period: "1h"}},
 		"still in the break": {halfTime, event.Match{Status: event.Break}, "c", event.Match{Status: event.Break}},
 		"a page from before": {halfTime, event.Match{Status: event.Live}, "a", event.Match{Status: event.Live}},
-		"there was no break": {State{Match: event.Match{Period: "1h"}}, event.Match{Status: event.Live}, "c", event.Match{Status: event.Live}},
+		"there was no break": {State{Match: event.Match{Period: "1h"}}, event.Match{Status: event.Live}, "c",
+			event.Match{Status: event.Live}},
 	} {
 		o := observation.Observation{Sport: event.Soccer, Match: tc.page}
 		if got := resumedMatch(&tc.known, &o, &Provenance{Evidence: event.Evidence{Snapshot: tc.snapshot}}); got != tc.want {
@@ -110,11 +122,12 @@ func TestWithoutRepeats(t *testing.T) {
 		rows  []observation.Incident
 		want  []observation.Incident
 	}{
-		"a goal listed twice":            {1, []observation.Incident{goal, card, goal}, []observation.Incident{goal, card}},
-		"the second row says more":       {1, []observation.Incident{goal, assisted}, []observation.Incident{assisted}},
-		"two goals in one minute":        {2, []observation.Incident{goal, goal}, []observation.Incident{goal, goal}},
-		"a card listed twice":            {0, []observation.Incident{card, card}, []observation.Incident{card}},
-		"two cards of players not known": {0, []observation.Incident{nameless, nameless}, []observation.Incident{nameless, nameless}},
+		"a goal listed twice":      {1, []observation.Incident{goal, card, goal}, []observation.Incident{goal, card}},
+		"the second row says more": {1, []observation.Incident{goal, assisted}, []observation.Incident{assisted}},
+		"two goals in one minute":  {2, []observation.Incident{goal, goal}, []observation.Incident{goal, goal}},
+		"a card listed twice":      {0, []observation.Incident{card, card}, []observation.Incident{card}},
+		"two cards of players not known": {0, []observation.Incident{nameless, nameless},
+			[]observation.Incident{nameless, nameless}},
 	} {
 		o := observation.Observation{Sport: event.Soccer, Score: &event.Score{Home: tc.goals}, Incidents: tc.rows}
 		if got := withoutRepeats(&o); !slices.Equal(got, tc.want) {
@@ -147,7 +160,8 @@ func TestInOrder(t *testing.T) {
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	noon := kickOff.Add(time.Hour)
-	shown := View{Rank: 1, Clock: second(60), Modified: noon, Score: &event.Score{Home: 1}, Snapshot: "b", Superseded: []string{"a"}}
+	shown := View{Rank: 1, Clock: second(60), Modified: noon, Score: &event.Score{Home: 1}, Snapshot: "b",
+		Superseded: []string{"a"}}
 	long := shown
 	long.Hold = &Hold{Polls: 2, Lasted: time.Minute, Last: noon.Add(-time.Minute)}
 	other := map[string]time.Time{"other w": noon}
@@ -180,7 +194,8 @@ func TestJudge(t *testing.T) {
 		}
 		o := observation.Observation{Sport: event.Soccer, Score: &event.Score{Home: tc.score},
 			Match: event.Match{Status: event.Live, Period: "2h", Clock: second(tc.minute)}}
-		from := Provenance{Site: tc.site, Tracker: "w", At: noon, Modified: tc.modified, Evidence: event.Evidence{Snapshot: tc.snapshot}}
+		from := Provenance{Site: tc.site, Tracker: "w", At: noon, Modified: tc.modified,
+			Evidence: event.Evidence{Snapshot: tc.snapshot}}
 		got, view := judge(&known, &o, &from)
 		if got != tc.want {
 			t.Errorf("%s: verdict %d, want %d", name, got, tc.want)
@@ -197,7 +212,7 @@ func TestDecideScore(t *testing.T) {
 		return &Doubt{Hold: Hold{Polls: polls, Lasted: lasted, Last: kickOff}, Score: event.Score{Home: home}}
 	}
 	for name, tc := range map[string]struct {
-		score int // at home; 2 are known
+		score int // of the home side; 2 is known
 		by    verdict
 		doubt *Doubt
 		want  scoreDecision
@@ -228,7 +243,8 @@ func TestDecideScore(t *testing.T) {
 
 func TestMergeFacts(t *testing.T) {
 	t.Parallel()
-	was := event.Match{ID: "m", Home: "Ajax", Away: "P?V", Status: event.Live, Period: "2h", Clock: second(60), Start: kickOff}
+	was := event.Match{ID: "m", Home: "Ajax", Away: "P?V", Status: event.Live, Period: "2h", Clock: second(60),
+		Start: kickOff}
 	whole := was
 	whole.Away = "PSV"
 	with := func(change func(m *event.Match)) event.Match {
@@ -241,12 +257,16 @@ func TestMergeFacts(t *testing.T) {
 		by   verdict
 		want event.Match
 	}{
-		"a page with names alone":       {event.Match{Home: "AFC Ajax", Away: "PSV"}, believed, whole},
-		"the clock goes on":             {event.Match{Away: "PSV", Period: "2h", Clock: second(61)}, fresh, with(func(m *event.Match) { m.Clock = second(61) })},
-		"another site is ahead":         {event.Match{Away: "PSV", Period: "2h", Clock: second(59)}, believed, whole},
-		"a page that was held for long": {event.Match{Away: "PSV", Period: "2h", Clock: second(59)}, overdue, with(func(m *event.Match) { m.Clock = second(59) })},
-		"the match is over":             {event.Match{Away: "PSV", Status: event.Ended}, fresh, with(func(m *event.Match) { m.Status = event.Ended })},
-		"a new kick-off":                {event.Match{Away: "PSV", Start: kickOff.Add(time.Hour)}, fresh, with(func(m *event.Match) { m.Start = kickOff.Add(time.Hour) })},
+		"a page with names alone": {event.Match{Home: "AFC Ajax", Away: "PSV"}, believed, whole},
+		"the clock goes on": {event.Match{Away: "PSV", Period: "2h", Clock: second(61)}, fresh,
+			with(func(m *event.Match) { m.Clock = second(61) })},
+		"another site is ahead": {event.Match{Away: "PSV", Period: "2h", Clock: second(59)}, believed, whole},
+		"a page that was held for long": {event.Match{Away: "PSV", Period: "2h", Clock: second(59)}, overdue,
+			with(func(m *event.Match) { m.Clock = second(59) })},
+		"the match is over": {event.Match{Away: "PSV", Status: event.Ended}, fresh,
+			with(func(m *event.Match) { m.Status = event.Ended })},
+		"a new kick-off": {event.Match{Away: "PSV", Start: kickOff.Add(time.Hour)}, fresh,
+			with(func(m *event.Match) { m.Start = kickOff.Add(time.Hour) })},
 	} {
 		known := State{League: "Eredivisie", Match: was}
 		league, got := mergeFacts(&known, &observation.Observation{Sport: event.Soccer, League: "Ere", Match: tc.page}, tc.by)
@@ -277,13 +297,17 @@ func TestUpdate(t *testing.T) {
 		addOnly bool
 		want    map[string]event.Change
 	}{
-		"the same, and case":        {observation.Incident{Player: "BEHICH", Detail: event.OwnGoal, Clock: minute(37)}, false, nil},
+		"the same, and case": {observation.Incident{Player: "BEHICH", Detail: event.OwnGoal, Clock: minute(37)}, false,
+			nil},
 		"the row leaves things out": {observation.Incident{}, false, nil},
-		"a minute later":            {observation.Incident{Player: "Behich", Detail: event.OwnGoal, Clock: minute(38)}, false, map[string]event.Change{"time": {Old: "37'", New: "38'"}}},
-		"another player":            {observation.Incident{Player: "Pogba", Clock: minute(37)}, false, map[string]event.Change{"player": {Old: "Behich", New: "Pogba"}, "detail": {Old: "own_goal"}}},
-		"a damaged name":            {observation.Incident{Player: "P?gba"}, false, nil},
-		"another site's name":       {observation.Incident{Player: "A. Behich", Clock: minute(38)}, true, nil},
-		"another site's assist":     {observation.Incident{Assist: "Kante"}, true, map[string]event.Change{"assist": {New: "Kante"}}},
+		"a minute later": {observation.Incident{Player: "Behich", Detail: event.OwnGoal, Clock: minute(38)}, false,
+			map[string]event.Change{"time": {Old: "37'", New: "38'"}}},
+		"another player": {observation.Incident{Player: "Pogba", Clock: minute(37)}, false,
+			map[string]event.Change{"player": {Old: "Behich", New: "Pogba"}, "detail": {Old: "own_goal"}}},
+		"a damaged name":      {observation.Incident{Player: "P?gba"}, false, nil},
+		"another site's name": {observation.Incident{Player: "A. Behich", Clock: minute(38)}, true, nil},
+		"another site's assist": {observation.Incident{Assist: "Kante"}, true,
+			map[string]event.Change{"assist": {New: "Kante"}}},
 	} {
 		st := TrackedIncident{Incident: was}
 		got := st.update(&tc.row, tc.addOnly)
@@ -327,7 +351,8 @@ func TestCompareClock(t *testing.T) {
 func TestHold(t *testing.T) {
 	t.Parallel()
 	var h *Hold
-	for _, after := range []time.Duration{0, 20 * time.Second, time.Hour, time.Hour - time.Second} { // the last is a clock that was set back
+	// Between the last two polls, the computer's clock is set back.
+	for _, after := range []time.Duration{0, 20 * time.Second, time.Hour, time.Hour - time.Second} {
 		h = h.extended(kickOff.Add(after))
 	}
 	if h.Polls != 4 || h.Lasted != 80*time.Second {

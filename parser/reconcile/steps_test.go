@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// Over all fixtures, generated pages and a slice of the season, each step reads and writes what the
-// table of the steps declares, and nothing else.
+// For all fixtures, generated pages and some matches of the season, each step reads and writes
+// exactly the parts that the table of the steps declares.
 func TestStepsReadAndWriteWhatTheyDeclare(t *testing.T) {
 	testenv.NotShort(t)
 	unused := reconcile.CheckSteps(t)
@@ -49,7 +49,8 @@ func reconcileGenerated(t *testing.T, seed uint64) {
 	sport := []event.Sport{event.Soccer, event.IceHockey, event.Basketball}[seed%3]
 	for !in.over() {
 		now = now.Add(time.Duration(in.below(12)) * 10 * time.Second)
-		from := reconcile.Provenance{Site: "/parser/" + string('a'+rune(in.below(2))), At: now, Evidence: event.Evidence{Snapshot: now.String()}}
+		from := reconcile.Provenance{Site: "/parser/" + string('a'+rune(in.below(2))), At: now,
+			Evidence: event.Evidence{Snapshot: now.String()}}
 		next, _, err := reconcile.Match(state, in.observation(sport), from)
 		if err == nil {
 			state = next

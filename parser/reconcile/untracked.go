@@ -8,7 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// reportUntracked reports an incident that is never corrected or retracted, and so is not tracked.
+// reportUntracked reports an incident that is never corrected or retracted, and therefore not
+// tracked.
 func (d *draft) reportUntracked(in observation.Incident, reason string) {
 	d.state.Untracked++
 	if in.Clock.IsZero() {
@@ -19,11 +20,12 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 		phase = phaseEnd
 	}
 	id := d.id(series{"told", string(in.Kind), strconv.Itoa(d.state.Untracked)})
-	d.addChange(change{tracked: -1, untracked: TrackedIncident{Incident: in, Rev: 1, ID: id}, action: event.New, reason: reason, phase: phase})
+	d.addChange(change{tracked: -1, untracked: TrackedIncident{Incident: in, Rev: 1, ID: id},
+		action: event.New, reason: reason, phase: phase})
 }
 
-// reportScoreChange reports a score that moved without an incident that moves it: points in a sport
-// that does not count goals, and a shoot-out without kicks.
+// reportScoreChange reports a score that changed without an incident that changes it. It is for
+// sports whose score is not the number of goals, and for shoot-outs without listed kicks.
 func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
 	if !o.Sport.CountsGoals() && !d.score.doubtful && scoreMoved(s.Score, o.Score) && !d.explained(*o.Score) {
@@ -39,14 +41,15 @@ func (d *draft) reportScoreChange() {
 	s.Shootout = o.Shootout
 }
 
-// explained reports whether a tracked incident has led to this score.
+// explained reports whether a tracked incident has this score after it.
 func (d *draft) explained(s event.Score) bool {
 	return slices.ContainsFunc(d.state.Tracked, func(st TrackedIncident) bool {
 		return st.Score != nil && *st.Score == s && isPoints(d.obs.Sport, st.Kind)
 	})
 }
 
-// scoreMoved reports whether a score differs from the one before. A first score of 0-0 does not.
+// scoreMoved reports whether a score differs from the one before. A first score of 0-0 does not
+// count.
 func scoreMoved(was, now *event.Score) bool {
 	if now == nil {
 		return false
@@ -57,7 +60,8 @@ func scoreMoved(was, now *event.Score) bool {
 	return *now != *was
 }
 
-// reportStatusChange reports a change of status, unless another change says it: a start or an end.
+// reportStatusChange reports a change of status, unless the start or end of a period or of the
+// match implies it.
 func (d *draft) reportStatusChange() {
 	was, now := d.before, d.state.Match.Status
 	playing := now == event.Live || now == event.Break

@@ -6,18 +6,19 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-func TestStatusThatNoOtherEventTells(t *testing.T) {
+// A change of status is reported as status_change, unless a start or an end implies it.
+func TestStatusChange(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Scheduled, "", event.Score{}))
 	s.expect(observed(event.Postponed, "", event.Score{}), "status_change postponed 0-0")
 	s.expect(observed(event.Live, "1h", event.Score{}), "match_start 0-0", "period_start 1h 0-0")
 	s.expect(observed(event.Suspended, "1h", event.Score{}), "status_change suspended 0-0")
 	s.expect(observed(event.Live, "1h", event.Score{}), "status_change live 0-0")
-	s.expect(observed(event.Scheduled, "", event.Score{})) // a match that has begun does not un-begin
+	s.expect(observed(event.Scheduled, "", event.Score{})) // a match that has started does not become scheduled
 	s.expect(observed(event.Abandoned, "", event.Score{}), "status_change abandoned 0-0")
 }
 
-// An awarded result moves no score, also if the page later calls it final.
+// An awarded result does not move the score, even if the page later says that it is final.
 func TestAwardedThenFinal(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))

@@ -1,3 +1,3 @@
-// Package recording keeps what pages looked like over time as fixtures, and replays them through
-// the parser.
+// Package recording records the pages of a source over time as a fixture, and replays fixtures
+// through the parser.
 package recording

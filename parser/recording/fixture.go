@@ -12,11 +12,11 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Fixture is a source as a sequence of pages, to be replayed. On disk it is a folder with the file
+// A Fixture is a recorded sequence of pages of one source. It is a folder with the file
 // fixture.yaml and the pages that it names.
 type Fixture struct {
-	Profile string        `yaml:"profile"` // a name, or a file in the folder
-	Match   string        `yaml:"match"`   // "" where the pages name it
+	Profile string        `yaml:"profile"` // its name, or a file in the folder
+	Match   string        `yaml:"match"`   // match ID; "" if the pages give it
 	URL     string        `yaml:"url"`
 	Pages   []FixturePage `yaml:"pages"`
 
@@ -24,18 +24,18 @@ type Fixture struct {
 	folder fs.FS
 }
 
-// A FixturePage is one page and when it was fetched. A page that was fetched again unchanged is
-// listed again.
+// A FixturePage names the file of a page and says when the page was fetched. If later polls fetched
+// the same bytes, several FixturePages name one file.
 type FixturePage struct {
 	File    string            `yaml:"file"` // compressed if it ends in .gz
 	At      time.Time         `yaml:"at"`
-	Headers map[string]string `yaml:"headers,omitempty"` // of the response, as far as they were kept
+	Headers map[string]string `yaml:"headers,omitempty"` // of the response, see page.KeptHeaders
 }
 
 // ManifestName is the name of the file that describes a fixture.
 const ManifestName = "fixture.yaml"
 
-// LoadFixture loads the fixture in a folder. Errors call it by name.
+// LoadFixture loads the fixture in a folder and checks it. Errors name the folder as name.
 func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 	file := path.Join(name, ManifestName)
 	data, err := fs.ReadFile(folder, ManifestName)
@@ -47,26 +47,26 @@ func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 		return nil, err
 	}
 	if f.Profile == "" || len(f.Pages) == 0 {
-		return nil, fmt.Errorf("%s: profile and pages are needed", file)
+		return nil, fmt.Errorf("%s: give profile and pages, which are required", file)
 	}
 	for i, p := range f.Pages {
 		if _, err := fs.Stat(folder, p.File); err != nil {
 			return nil, fmt.Errorf("%s: pages[%d].file %q: %w", file, i, p.File, err)
 		}
 		if i > 0 && !p.At.After(f.Pages[i-1].At) {
-			return nil, fmt.Errorf("%s: pages[%d].at %v: not after the page before", file, i, p.At)
+			return nil, fmt.Errorf("%s: pages[%d].at %v: want a time after that of the page before", file, i, p.At)
 		}
 	}
 	return f, nil
 }
 
-// SinglePage returns a fixture of one page, fetched now.
+// SinglePage returns a fixture of one page that counts as fetched now.
 func SinglePage(folder fs.FS, file, profile, match string) *Fixture {
 	return &Fixture{Profile: profile, Match: match, URL: "file:" + file,
 		Pages: []FixturePage{{File: file, At: time.Now().UTC()}}, folder: folder}
 }
 
-// profile returns the fixture's profile, from its own folder or from lib.
+// profile returns the fixture's profile, from its folder or from lib.
 func (f *Fixture) profile(lib profile.Library) (*profile.Profile, error) {
 	if path.Ext(f.Profile) == ".yaml" && f.name != "" {
 		if data, err := fs.ReadFile(f.folder, f.Profile); err == nil {
@@ -80,10 +80,10 @@ func (f *Fixture) profile(lib profile.Library) (*profile.Profile, error) {
 	return lib.Find(f.Profile)
 }
 
-// Path returns the path of a page, for messages.
+// Path returns the path of a page's file, for messages.
 func (f *Fixture) Path(p FixturePage) string { return path.Join(f.name, p.File) }
 
-// Page loads one page.
+// Page reads one page, with the URL of the fixture.
 func (f *Fixture) Page(p FixturePage) (page.Page, error) {
 	fetched, err := page.ReadPage(f.folder, p.File)
 	if err != nil {

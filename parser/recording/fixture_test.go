@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/matchwire/matchwire/fixtures"
@@ -17,10 +18,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// volatile are the members that differ from run to run.
+// volatile matches members that differ from run to run.
 var volatile = regexp.MustCompile(`"(tid|epoch)":"[0-9a-f-]{36}"`)
 
-// Every fixture gives the events that stand beside it.
+// Each fixture gives the events in its golden file.
 func TestFixtures(t *testing.T) {
 	manifests, err := fs.Glob(fixtures.FS, "*/*/"+recording.ManifestName)
 	if err != nil || len(manifests) < 4 {
@@ -48,12 +49,17 @@ func TestFixtures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			was, now := bytes.Split(want, []byte("\n")), bytes.Split(got.Bytes(), []byte("\n"))
-			for i := range max(len(was), len(now)) {
-				if i >= len(was) || i >= len(now) || !bytes.Equal(was[i], now[i]) {
-					t.Fatalf("%s differs from line %d on; read the diff, and run with -update if it is right:\n%s", golden, i+1, bytes.Join(now[min(i, len(now)):min(i+1, len(now))], nil))
+			if bytes.Equal(got.Bytes(), want) {
+				return
+			}
+			gotLines, wantLines := strings.Split(got.String(), "\n"), strings.Split(string(want), "\n")
+			for i := range min(len(gotLines), len(wantLines)) {
+				if gotLines[i] != wantLines[i] {
+					t.Fatalf("%s line %d differs. If the new events are right, run with -update.\ngot  %s\nwant %s",
+						golden, i+1, gotLines[i], wantLines[i])
 				}
 			}
+			t.Fatalf("%d events, %s has %d", len(gotLines)-1, golden, len(wantLines)-1)
 		})
 	}
 }

@@ -16,27 +16,30 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Keeper keeps pages that a profile does not understand, each as a fixture, so that the profile can
-// be fixed. The folder is bounded; the oldest pages are removed.
+// A Keeper saves pages that a profile does not understand, each as a fixture in a folder of its
+// own, so that you can fix the profile. The number of pages is bounded: the oldest are removed.
+// Goroutines can share a Keeper.
 type Keeper struct {
 	Dir string
 
 	mu   sync.Mutex
-	last map[string]time.Time // profile: when a page of its was last kept
+	last map[string]time.Time // by profile: time of the last page that was saved
 }
 
 const (
 	maxKept   = 50          // pages
-	keepPause = time.Minute // between two of one profile
+	keepPause = time.Minute // between two pages of one profile
 )
 
+// keptName matches the names of the folders that Keep creates.
 var keptName = regexp.MustCompile(`^\d{8}T\d{6}-[a-z0-9-]+-[0-9a-f]{8}$`)
 
-// Keep keeps a page and returns its folder; "" if a page of the same profile was kept just before.
+// Keep saves a page and returns its folder. It saves nothing and returns "" if a page of the same
+// profile was saved within a minute. why becomes a comment in the manifest.
 func (k *Keeper) Keep(p page.Page, prof *profile.Profile, match, why string) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if had, ok := k.last[prof.Name]; ok && p.At.Sub(had).Abs() < keepPause {
+	if last, ok := k.last[prof.Name]; ok && p.At.Sub(last).Abs() < keepPause {
 		return "", nil
 	}
 	if k.last == nil {
@@ -44,7 +47,8 @@ func (k *Keeper) Keep(p page.Page, prof *profile.Profile, match, why string) (st
 	}
 	k.last[prof.Name] = p.At
 	name := fmt.Sprintf("%s-%s-%08x", p.At.UTC().Format("20060102T150405"), prof.Name, uint32(xxhash.Sum64(p.Body)))
-	rec, err := NewRecorder(filepath.Join(k.Dir, name), poll.Source{URL: p.URL, Profile: prof, Match: match}, prof.Name, why)
+	source := poll.Source{URL: p.URL, Profile: prof, Match: match}
+	rec, err := NewRecorder(filepath.Join(k.Dir, name), source, prof.Name, why)
 	if err != nil {
 		return "", err
 	}
@@ -55,7 +59,7 @@ func (k *Keeper) Keep(p page.Page, prof *profile.Profile, match, why string) (st
 	return filepath.Join(k.Dir, name), k.prune()
 }
 
-// prune removes the oldest pages, and nothing that is not a kept page.
+// prune removes the oldest pages. It leaves other folders alone.
 func (k *Keeper) prune() error {
 	entries, err := os.ReadDir(k.Dir) // sorted by name, which begins with the time
 	if err != nil {

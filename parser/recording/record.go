@@ -20,27 +20,27 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// A Recorder records what a page looks like over time as a fixture: each changed page as a compressed
-// file, and in fixture.yaml when it was fetched and with which headers. The fixture is complete after
-// every page.
+// A Recorder writes the pages of a source as a fixture. Each page that changed becomes a compressed
+// file; fixture.yaml lists when it was fetched, and its headers. The fixture is valid after every
+// page. Only one goroutine can use a Recorder.
 type Recorder struct {
 	dir      string
-	ext      string
+	ext      string // of page files
 	manifest *os.File
-	pages    int // files so far
+	files    int // number of page files
 	last     FixturePage
-	hash     uint64
+	hash     uint64 // of the last page
 }
 
-// NewRecorder begins a fixture in a folder, which it creates. A folder that holds a fixture already
-// is refused. note is a comment for the manifest, and may be "".
+// NewRecorder creates a folder and starts a fixture in it. It returns an error if the folder has a
+// fixture. note becomes a comment in the manifest; it may be "".
 func NewRecorder(dir string, s poll.Source, profile, note string) (*Recorder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, ManifestName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("%s holds a fixture already", dir)
+		return nil, fmt.Errorf("%s already has a fixture", dir)
 	}
 	if err != nil {
 		return nil, err
@@ -67,31 +67,30 @@ func NewRecorder(dir string, s poll.Source, profile, note string) (*Recorder, er
 	return r, nil
 }
 
-// Add adds a page and reports whether it differs from the one before. An unchanged page is listed,
-// and not stored again.
+// Add adds a page, and reports whether it differs from the page before. An unchanged page is
+// listed, but not stored again.
 func (r *Recorder) Add(p page.Page) (changed bool, err error) {
 	hash := xxhash.Sum64(p.Body)
 	at := p.At.UTC().Round(time.Millisecond)
-	if !at.After(r.last.At) && r.pages > 0 {
-		return false, nil // twice within a millisecond
+	if !at.After(r.last.At) && r.files > 0 {
+		return false, nil // two pages within a millisecond
 	}
-	now := FixturePage{File: r.last.File, At: at}
-	if changed = r.pages == 0 || hash != r.hash; changed {
-		now.File = fmt.Sprintf("%04d-%s%s", r.pages+1, at.Format("150405"), r.ext)
-		if err := writeCompressed(filepath.Join(r.dir, now.File), p.Body); err != nil {
+	next := FixturePage{File: r.last.File, At: at}
+	if changed = r.files == 0 || hash != r.hash; changed {
+		next.File = fmt.Sprintf("%04d-%s%s", r.files+1, at.Format("150405"), r.ext)
+		if err := writeCompressed(filepath.Join(r.dir, next.File), p.Body); err != nil {
 			return false, err
 		}
-		if now.Headers = map[string]string{}; p.Header != nil {
-			for _, name := range page.KeptHeaders {
-				if v := p.Header.Get(name); v != "" {
-					now.Headers[name] = v
-				}
+		next.Headers = map[string]string{}
+		for _, name := range page.KeptHeaders {
+			if v := p.Header.Get(name); v != "" {
+				next.Headers[name] = v
 			}
 		}
 	}
-	line, err := yaml.MarshalWithOptions([]FixturePage{now}, yaml.Flow(true))
+	line, err := yaml.MarshalWithOptions([]FixturePage{next}, yaml.Flow(true))
 	if err == nil {
-		// One line a page: [{…}] as an item of the list.
+		// [{…}] becomes one line of the list: - {…}
 		item := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(string(line)), "["), "]")
 		_, err = fmt.Fprintf(r.manifest, "  - %s\n", item)
 	}
@@ -99,16 +98,16 @@ func (r *Recorder) Add(p page.Page) (changed bool, err error) {
 		return false, fmt.Errorf("%s: %w", r.manifest.Name(), err)
 	}
 	if changed {
-		r.pages++
+		r.files++
 	}
-	r.last, r.hash = now, hash
+	r.last, r.hash = next, hash
 	return changed, nil
 }
 
-// Close ends the fixture. A fixture without a page is removed.
+// Close closes the manifest. It removes the manifest of a fixture without pages.
 func (r *Recorder) Close() error {
 	err := r.manifest.Close()
-	if r.pages == 0 {
+	if r.files == 0 {
 		err = errors.Join(err, os.Remove(r.manifest.Name()))
 	}
 	return err
@@ -126,9 +125,11 @@ func writeCompressed(file string, body []byte) error {
 	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
-// Record polls a source into a recorder until ctx ends or the site forbids it. It calls each after
-// every poll with the page and whether it changed, or with the reason why there is no page.
-func Record(ctx context.Context, s poll.Source, c *page.Client, rec *Recorder, log *slog.Logger, each func(fetched page.Page, changed bool, err error)) error {
+// Record polls a source and adds its pages to rec, until ctx ends or the site forbids the page.
+// After every poll it calls each, with the page and whether that changed, or with the reason why
+// there is no page. It returns nil if ctx ended.
+func Record(ctx context.Context, s poll.Source, c *page.Client, rec *Recorder, log *slog.Logger,
+	each func(fetched page.Page, changed bool, err error)) error {
 	f, err := c.Fetcher(s.URL)
 	if err != nil {
 		return err
@@ -150,7 +151,7 @@ func Record(ctx context.Context, s poll.Source, c *page.Client, rec *Recorder, l
 			failures, last = 0, fetched
 			changed, err := rec.Add(fetched)
 			if err != nil {
-				return err // nothing more can be kept
+				return err // no more pages can be saved
 			}
 			each(fetched, changed, nil)
 		case errors.As(err, &refused) && refused.Forbidden():
@@ -158,11 +159,12 @@ func Record(ctx context.Context, s poll.Source, c *page.Client, rec *Recorder, l
 			return refused
 		default:
 			failures++
-			wait = max(every, min(every<<min(failures, 10), maxRecordPause))
+			wait = max(every, min(every<<min(failures, 10), maxRecordWait))
 			if refused != nil {
 				wait = max(wait, refused.Wait)
 			}
-			log.Warn("page not fetched, trying again", "url", page.Redacted(s.URL), "error", err, "failures", failures, "pause", wait)
+			log.Warn("page not fetched, will retry",
+				"url", page.Redacted(s.URL), "error", err, "failures", failures, "wait", wait)
 			each(page.Page{}, false, errors.New(page.PublicReason(err)))
 		}
 		select {
@@ -173,4 +175,6 @@ func Record(ctx context.Context, s poll.Source, c *page.Client, rec *Recorder, l
 	}
 }
 
-const maxRecordPause = 5 * time.Minute // after a site refuses or fails
+// maxRecordWait bounds the time between two polls of a site that refuses or fails, unless the site
+// asks for more.
+const maxRecordWait = 5 * time.Minute

@@ -18,31 +18,31 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// A page that the profile does not understand is kept as a fixture, which can
-// be replayed; the folder is bounded, and what is not ours in it stays.
-func TestPagesThatAreKept(t *testing.T) {
+// A page that the profile does not understand is saved as a fixture. The number of saved pages is
+// bounded, and other folders beside them stay.
+func TestKeeper(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "mine"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	log := &bytes.Buffer{}
-	r := parsertest.Ingester(t)
-	r.Keep, r.Log = &recording.Keeper{Dir: dir}, slog.New(slog.NewTextHandler(log, nil))
-	w := parsertest.Track(t, r, parsertest.SmallProfile)
-	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
+	in := parsertest.Ingester(t)
+	in.Keep, in.Log = &recording.Keeper{Dir: dir}, slog.New(slog.NewTextHandler(log, nil))
+	source := parsertest.Track(t, in, parsertest.SmallProfile)
+	source.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	if all, _ := os.ReadDir(dir); len(all) != 1 {
-		t.Errorf("a good page is kept: %v", all)
+		t.Errorf("a good page was saved: %v", all)
 	}
-	for n := range 160 { // two of three lack something, each something else
+	for n := range 160 { // two of three pages have a problem, each another one; the third is unusable
 		if n%3 > 0 {
-			w.Read(fmt.Sprintf(parsertest.SmallPage, 0) + fmt.Sprintf("<li class=h><u class=kind>Juggling %d</u></li>", n))
+			source.Read(fmt.Sprintf(parsertest.SmallPage, 0) + fmt.Sprintf("<li class=h><u class=kind>Juggling %d</u></li>", n))
 		} else {
-			w.Read(fmt.Sprintf("<html><p>%d</p></html>", n))
+			source.Read(fmt.Sprintf("<html><p>%d</p></html>", n))
 		}
 	}
 	all, err := os.ReadDir(dir)
 	if err != nil || len(all) != 51 || all[50].Name() != "mine" {
-		t.Fatalf("%d kept, %v", len(all), err)
+		t.Fatalf("%d folders, %v, want 50 pages and \"mine\"", len(all), err)
 	}
 	at := filepath.Join(dir, all[49].Name())
 	f, err := recording.LoadFixture(at, os.DirFS(at))
@@ -53,26 +53,28 @@ func TestPagesThatAreKept(t *testing.T) {
 		t.Errorf("%s %v", page.Body, err)
 	}
 	if !strings.Contains(log.String(), "kept="+dir) {
-		t.Error("the log does not say where")
+		t.Errorf("the log does not name the folder:\n%s", log)
 	}
 }
 
-// What was recorded is replayed as it was: the same pages at the same times
-// with the same headers, unchanged ones included.
-func TestRecordAndReplay(t *testing.T) {
+// A recording has the same pages at the same times with the same headers, and lists unchanged pages
+// too.
+func TestRecorder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "rec")
-	rec, err := recording.NewRecorder(dir, poll.Source{URL: "https://me:" + testenv.Secret + "@site.example/m", Match: "m1"}, "small", "why it was: recorded\n# twice")
+	rec, err := recording.NewRecorder(dir, poll.Source{URL: "https://me:" + testenv.Secret + "@site.example/m",
+		Match: "m1"}, "small", "a note: with\n# two lines")
 	if err != nil {
 		t.Fatal(err)
 	}
 	header := http.Header{"Etag": {`"v1"`}, "Content-Type": {"text/html; charset=iso-8859-1"}, "Set-Cookie": {"secret=1"}}
 	pages := []string{"<p>Mbapp\xe9", "<p>Mbapp\xe9", "<p>two: # \"x\"", "<p>Mbapp\xe9"}
 	for i, body := range pages {
-		changed, err := rec.Add(page.Page{URL: "u", Header: header, Body: []byte(body), At: parsertest.Noon.Add(time.Duration(i) * 15 * time.Second)})
+		changed, err := rec.Add(page.Page{URL: "u", Header: header, Body: []byte(body),
+			At: parsertest.Noon.Add(time.Duration(i) * 15 * time.Second)})
 		if err != nil || changed != (i != 1) {
 			t.Errorf("page %d: changed %v, %v", i, changed, err)
 		}
-		// Whole after every page.
+		// The fixture is valid after every page.
 		if f, err := recording.LoadFixture("rec", os.DirFS(dir)); err != nil || len(f.Pages) != i+1 {
 			t.Fatalf("after page %d: %v", i, err)
 		}
@@ -86,7 +88,8 @@ func TestRecordAndReplay(t *testing.T) {
 	}
 	for i, fp := range f.Pages {
 		page, err := f.Page(fp)
-		if err != nil || string(page.Body) != pages[i] || !page.At.Equal(parsertest.Noon.Add(time.Duration(i)*15*time.Second)) {
+		if err != nil || string(page.Body) != pages[i] ||
+			!page.At.Equal(parsertest.Noon.Add(time.Duration(i)*15*time.Second)) {
 			t.Errorf("page %d: %q at %v, %v", i, page.Body, page.At, err)
 		}
 		if i != 1 && (page.Header.Get("ETag") != `"v1"` || page.Header.Get("Content-Type") == "") {
@@ -99,9 +102,10 @@ func TestRecordAndReplay(t *testing.T) {
 	}
 	testenv.NoSecret(t, manifest)
 	if files, _ := filepath.Glob(filepath.Join(dir, "*.gz")); len(files) != 3 {
-		t.Errorf("%d files for three changes", len(files))
+		t.Errorf("%d page files, want 3", len(files))
 	}
-	if _, err := recording.NewRecorder(dir, poll.Source{URL: "https://site.example/"}, "small", ""); err == nil || !strings.Contains(err.Error(), "holds a fixture already") {
+	if _, err := recording.NewRecorder(dir, poll.Source{URL: "https://site.example/"}, "small", ""); err == nil ||
+		!strings.Contains(err.Error(), "already has a fixture") {
 		t.Errorf("a second recording into the folder: %v", err)
 	}
 }

@@ -13,13 +13,18 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Replayer ingests the pages of fixtures as if they were being fetched.
+// A Replayer ingests the pages of fixtures as if they were fetched.
 type Replayer struct {
 	Library  profile.Library
 	Ingester *poll.Ingester
-	Speed    float64                                                                  // how many times faster than recorded; 0 waits not at all
-	AsLive   bool                                                                     // the pages count as fetched now, not when they were recorded
-	Each     func(ctx context.Context, fetched page.Page, events []event.Event) error // after each page; may be nil
+
+	// Speed is how many times faster than recorded the pages are replayed. 0 means without waiting.
+	Speed float64
+	// AsLive makes the pages count as fetched now, not when they were recorded.
+	AsLive bool
+	// Each is called after each page, with the context of its job. It may be nil. An error ends
+	// Play.
+	Each func(ctx context.Context, fetched page.Page, events []event.Event) error
 }
 
 // A step is one page of one fixture.
@@ -30,8 +35,9 @@ type step struct {
 	after   time.Duration // since the fixture's first page
 }
 
-// Play replays fixtures side by side, each from its first page. It returns when all have ended, or ctx
-// has. Each page is a job with a TID of its own.
+// Play replays fixtures from their first pages. At a Speed they are replayed at the same time,
+// otherwise one after the other. Play returns when all have ended or ctx ends. Each page is a job
+// with its own TID.
 func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	var steps []step
 	for _, f := range fixtures {
@@ -44,7 +50,7 @@ func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 			steps = append(steps, step{f, tracker, page, page.At.Sub(f.Pages[0].At)})
 		}
 	}
-	if r.Speed > 0 { // else one match after the other is easier to read
+	if r.Speed > 0 {
 		slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.after, b.after) })
 	}
 	began := time.Now()
@@ -66,6 +72,7 @@ func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	return nil
 }
 
+// ingest ingests one page and calls Each.
 func (r *Replayer) ingest(ctx context.Context, s step) error {
 	page, err := s.fixture.Page(s.page)
 	if err != nil {
@@ -79,7 +86,8 @@ func (r *Replayer) ingest(ctx context.Context, s step) error {
 	if err != nil && len(s.fixture.Pages) == 1 {
 		return fmt.Errorf("%s: %w", s.page.File, err)
 	}
-	// In a longer fixture an unusable page is part of the recording. The tracker has logged it.
+	// In a fixture of several pages an unusable page does not stop the replay. The tracker has
+	// logged it.
 	if r.Each != nil {
 		return r.Each(job, page, events)
 	}

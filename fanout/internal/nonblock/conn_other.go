@@ -4,11 +4,11 @@ package nonblock
 
 import "net"
 
-// New returns the zero Conn: this system has no writes without waiting.
+// New returns the zero Conn, because this system has no non-blocking writes.
 func New(net.Conn) (c Conn) { return c }
 
 // Write accepts no bytes.
 func (c Conn) Write([]byte) (int, error) { return 0, nil }
 
-// MaxConnections returns how many connections the process may open.
+// MaxConnections returns how many connections the process should accept.
 func MaxConnections() int { return 10_000 }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// New returns the Conn of a connection, the zero value if it is not plain TCP.
+// New returns a Conn for conn, or the zero Conn if conn is not a [net.TCPConn].
 func New(conn net.Conn) (c Conn) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -26,7 +26,8 @@ func New(conn net.Conn) (c Conn) {
 	return c
 }
 
-// Write writes as much as the kernel accepts at once, possibly nothing.
+// Write writes as many bytes of b as the kernel accepts at once, and returns how many. Zero bytes
+// are not an error.
 func (c Conn) Write(b []byte) (int, error) {
 	if c.raw == nil {
 		return 0, nil
@@ -45,8 +46,8 @@ func (c Conn) Write(b []byte) (int, error) {
 	}
 }
 
-// MaxConnections returns how many connections the process may open, less some
-// files for other purposes.
+// MaxConnections returns how many connections the process should accept: the limit of open files,
+// less 500 for other purposes.
 func MaxConnections() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

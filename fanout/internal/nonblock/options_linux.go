@@ -7,15 +7,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxUnsent bounds the unsent bytes that the kernel keeps for one connection.
-// By default it keeps megabytes. With some hundred slow clients none are left
-// for the others.
+// maxUnsent bounds the unsent bytes that the kernel buffers for a connection. By default it buffers
+// megabytes, so a few hundred slow clients can use up the memory for TCP.
 const maxUnsent = 256 << 10
 
-// ackTimeout is how long sent bytes may stay unacknowledged.
+// ackTimeout is how long sent bytes may stay unacknowledged before the kernel closes the
+// connection.
 const ackTimeout = 60 * time.Second
 
-// setOptions sets the bounds. Where the kernel does not know them it keeps its defaults.
+// setOptions sets both bounds. If the kernel does not support one, its default applies.
 func setOptions(raw syscall.RawConn) {
 	_ = raw.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)

@@ -10,9 +10,9 @@ import (
 // maxControl bounds the payload of a control frame: RFC 6455 section 5.5.
 const maxControl = 125
 
-// Ping returns a frame that keeps a connection alive, and that a WebSocket client answers.
+// Ping returns a frame that keeps a connection alive. A WebSocket client answers it with a pong.
 func Ping(c Codec) []byte {
-	if c == Stream {
+	if c == SSE {
 		return []byte(": ping\n\n")
 	}
 	return control(opPing, nil)
@@ -21,10 +21,11 @@ func Ping(c Codec) []byte {
 // Pong returns the answer to a WebSocket client's ping.
 func Pong(data []byte) []byte { return control(opPong, data) }
 
-// Close returns the last frame of a connection.
+// Close returns the last frame of a connection, with a close code and a reason. It cuts a long
+// reason.
 func Close(code int, reason string, c Codec) []byte {
-	if c == Stream {
-		object, _ := json.Marshal(map[string]any{"code": code, "reason": reason}) // a string and a number
+	if c == SSE {
+		object, _ := json.Marshal(map[string]any{"code": code, "reason": reason}) // cannot fail
 		return fmt.Appendf(nil, "event: close\ndata: %s\n\n", object)
 	}
 	return control(opClose, append(binary.BigEndian.AppendUint16(nil, uint16(code)), shorten(reason, maxControl-2)...))
@@ -33,7 +34,7 @@ func Close(code int, reason string, c Codec) []byte {
 // IsClose reports whether a WebSocket frame is a close frame.
 func IsClose(frame []byte) bool { return len(frame) > 0 && frame[0]&0x0f == opClose }
 
-// shorten cuts a reason to at most n bytes.
+// shorten cuts a reason to at most n bytes of valid UTF-8.
 func shorten(reason string, n int) string {
 	if len(reason) <= n {
 		return reason

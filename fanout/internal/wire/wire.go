@@ -1,5 +1,5 @@
-// Package wire encodes JSON objects as WebSocket frames and server-sent events.
-// An object is encoded once for each codec, and the bytes are shared by all clients.
+// Package wire encodes JSON objects as WebSocket frames and as server-sent events. Clients share
+// the encoded bytes.
 package wire
 
 import (
@@ -18,21 +18,21 @@ type Codec uint8
 const (
 	Plain    Codec = iota // WebSocket text frames
 	Deflated              // WebSocket text frames with permessage-deflate
-	Stream                // server-sent events
-	Codecs
+	SSE                   // server-sent events
+	Codecs                // number of codecs
 )
 
-// An Object is a JSON object that is sent as one frame. It never changes.
+// An Object is a JSON object that is sent as one frame. It is immutable.
 type Object struct {
 	cursor string // "" if the object does not move the client's cursor
-	frame  []byte // WebSocket header and JSON
-	header int    // length of the header
+	frame  []byte // the plain frame: WebSocket header and JSON
+	header int    // length of the WebSocket header
 
 	deflateOnce sync.Once
 	deflated    []byte
 }
 
-// NewEvent returns the object that carries an event at a cursor.
+// NewEvent returns the object for an event at a cursor. body is the JSON of the event.
 func NewEvent(at broker.Cursor, body []byte) *Object {
 	cursor := at.String()
 	n := len(`{"cursor":"","event":}`) + len(cursor) + len(body)
@@ -46,25 +46,25 @@ func NewEvent(at broker.Cursor, body []byte) *Object {
 	return o
 }
 
-// NewObject returns an object with the given JSON. cursor is "" if it does not
-// move the client's cursor.
+// NewObject returns an object with the given JSON. cursor is "" if the object does not move the
+// client's cursor.
 func NewObject(cursor string, json []byte) *Object {
 	b := appendHeader(make([]byte, 0, len(json)+10), opText, len(json))
 	return &Object{cursor: cursor, header: len(b), frame: append(b, json...)}
 }
 
-// JSON returns the object without its frame.
+// JSON returns the JSON of the object. The caller must not change it.
 func (o *Object) JSON() []byte { return o.frame[o.header:] }
 
 // Len returns the length of the plain frame.
 func (o *Object) Len() int { return len(o.frame) }
 
-// Size returns how many bytes Append adds.
+// Size returns the length of the frame for a codec.
 func (o *Object) Size(c Codec) int {
 	switch c {
 	case Deflated:
 		return len(o.deflate())
-	case Stream:
+	case SSE:
 		n := len("data: \n\n") + len(o.JSON())
 		if o.cursor != "" {
 			n += len("id: \n") + len(o.cursor)
@@ -74,12 +74,12 @@ func (o *Object) Size(c Codec) int {
 	return len(o.frame)
 }
 
-// Append appends the frame to b.
+// Append appends the frame for a codec to b.
 func (o *Object) Append(b []byte, c Codec) []byte {
 	switch c {
 	case Deflated:
 		return append(b, o.deflate()...)
-	case Stream:
+	case SSE:
 		if o.cursor != "" {
 			b = append(b, "id: "...)
 			b = append(b, o.cursor...)
@@ -89,7 +89,7 @@ func (o *Object) Append(b []byte, c Codec) []byte {
 		n := len(b)
 		b = append(b, o.JSON()...)
 		for i, c := range b[n:] {
-			if c == '\n' || c == '\r' { // whitespace between members; it would end the line
+			if c == '\n' || c == '\r' { // whitespace between members, which would end the field
 				b[n+i] = ' '
 			}
 		}
@@ -98,12 +98,12 @@ func (o *Object) Append(b []byte, c Codec) []byte {
 	return append(b, o.frame...)
 }
 
-// Bytes returns the frame. The caller must not change it.
+// Bytes returns the frame for a codec. The caller must not change it.
 func (o *Object) Bytes(c Codec) []byte {
 	switch c {
 	case Deflated:
 		return o.deflate()
-	case Stream:
+	case SSE:
 		return o.Append(make([]byte, 0, o.Size(c)), c)
 	}
 	return o.frame
@@ -111,7 +111,7 @@ func (o *Object) Bytes(c Codec) []byte {
 
 // Cursor returns a frame that only moves the client's cursor.
 func Cursor(at broker.Cursor, c Codec) []byte {
-	if c == Stream {
+	if c == SSE {
 		return fmt.Appendf(nil, "id: %s\n\n", at)
 	}
 	return NewObject(at.String(), fmt.Appendf(nil, `{"cursor":"%s"}`, at)).frame
@@ -139,7 +139,7 @@ func appendHeader(b []byte, first byte, n int) []byte {
 	return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
 }
 
-// deflaters are reused: each takes more than half a megabyte.
+// deflaters reuses compressors, because each needs more than half a megabyte.
 var deflaters = sync.Pool{New: func() any {
 	w, err := flate.NewWriter(nil, flate.DefaultCompression)
 	if err != nil {
@@ -148,8 +148,8 @@ var deflaters = sync.Pool{New: func() any {
 	return w
 }}
 
-// deflate returns the compressed frame. Neither side keeps a window between
-// messages, so the frame is the same for all clients.
+// deflate returns the compressed frame. The compression context does not carry over between
+// messages, so all clients can share the frame.
 func (o *Object) deflate() []byte {
 	o.deflateOnce.Do(func() {
 		var b bytes.Buffer

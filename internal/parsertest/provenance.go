@@ -7,10 +7,10 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Reading is that of a page read at that time.
-func Reading(at time.Time) reconcile.Provenance {
+// Provenance returns the provenance of a page that was read at that time.
+func Provenance(at time.Time) reconcile.Provenance {
 	return reconcile.Provenance{TID: event.NewTID(), Site: "/parser/test", At: at}
 }
 
-// Noon is when the made-up matches are read first.
+// Noon is the time at which the first page of made-up matches is read.
 var Noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
