@@ -31,17 +31,18 @@ broker/rabbit:                 broker event health
 broker/brokertest:             broker event internal/testenv
 
 parser:
-parser/page:
+parser/page:                   internal/retryafter
 parser/observation:            event
 parser/profile:                event parser/observation parser/page internal/strictyaml
 parser/reconcile:              event parser/observation
-parser/poll:                   event broker parser/observation parser/page parser/profile parser/reconcile internal/outbox internal/trace
+parser/poll:                   event broker parser/observation parser/page parser/profile parser/reconcile internal/outbox internal/ratelimit internal/trace
 parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml
 
 consumers:                     event broker internal/strictyaml internal/trace
 consumers/archive:             event broker consumers
 consumers/exec:                event broker consumers internal/strictyaml
-consumers/notify:              event broker consumers internal/problem internal/strictyaml internal/trace
+consumers/notify:              event broker consumers consumers/notify/send internal/problem internal/ratelimit internal/strictyaml internal/trace
+consumers/notify/send:         event broker consumers internal/retryafter internal/strictyaml
 consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers
@@ -61,7 +62,9 @@ profiles:
 examples:
 
 internal/problem:
+internal/ratelimit:
 internal/renewed:
+internal/retryafter:
 internal/strictyaml:
 internal/instances:
 internal/trace:                event broker
@@ -99,7 +102,7 @@ github.com/PuerkitoBio/goquery:       parser/profile
 github.com/itchyny/gojq:              parser/profile
 github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive consumers/notify consumers/scoreboard consumers/consumertest
                                       fanout/eventlog fanout/presence
-                                      internal/instances internal/outbox internal/pipeline internal/scheduler internal/trace internal/parsertest internal/testenv
+                                      internal/instances internal/outbox internal/pipeline internal/ratelimit internal/scheduler internal/trace internal/parsertest internal/testenv
 github.com/alicebob/miniredis/v2:     internal/pipeline consumers/consumertest internal/parsertest internal/testenv
 `)
 

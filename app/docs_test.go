@@ -225,7 +225,8 @@ func TestDocumentedNotify(t *testing.T) {
 	if len(blocks) != 2 {
 		t.Fatalf("%d blocks of YAML, want the settings and a file of texts", len(blocks))
 	}
-	t.Setenv("CHAT_URL", "discord://abcdefgh@123456")
+	t.Setenv("CHAT_URL", "https://discord.com/api/webhooks/123456/abcdefgh")
+	t.Setenv("MAIL_PASSWORD", "abcdefgh")
 	write("hook-secret", "whsec_"+strings.Repeat("AAAA", 10))
 	write("settings.yaml", blocks[0][1])
 	write("texts/en.yaml", blocks[1][1])

@@ -192,7 +192,7 @@ func TestTraceOfACall(t *testing.T) {
 	if n := path(tree.Steps, begins[0]); n.Parent.String() != "00f067aa0ba902b7" || n.Instance != "one" || !strings.HasPrefix(n.Outcome, "activated ") {
 		t.Errorf("%+v", n.Span)
 	}
-	if n := path(tree.Steps, append(slices.Clone(made), "process notify.hook")...); n.Outcome != "withheld: backfill" || n.Instance != "three" || n.Attempt != 1 || n.Match != "traced" {
+	if n := path(tree.Steps, append(slices.Clone(made), "process notify.hook")...); n.Outcome != "suppressed: backfill" || n.Instance != "three" || n.Attempt != 1 || n.Match != "traced" {
 		t.Errorf("%+v", n.Span)
 	}
 	if n := path(tree.Steps, append(slices.Clone(made), "deliver fanout")...); n.Outcome != "sockets: 1" {
@@ -214,7 +214,7 @@ func TestTraceOfACall(t *testing.T) {
 			}
 			for _, n := range all(poll.Children) {
 				if n.Role == "notify.hook" && n.Message == goal.ID {
-					return strings.HasPrefix(n.Outcome, "told: Goal for Toronto FC")
+					return strings.HasPrefix(n.Outcome, "sent: Goal for Toronto FC")
 				}
 			}
 		}

@@ -18,8 +18,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/browser"
 )
 
-// In a real browser: a page subscribes, and what is pushed of a goal that is
-// corrected and taken back leaves one notification, which is true.
+// In a real browser a page subscribes. Of a goal that is corrected and retracted, the browser shows one
+// notification, the latest.
 func TestInBrowser(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	mux := http.NewServeMux()
@@ -42,19 +42,21 @@ func TestInBrowser(t *testing.T) {
 	if _, err := chromedp.Call(ctx, serviceworker.Enable, cdp.Empty{}); err != nil {
 		t.Fatal(err)
 	}
-	permission := cdpbrowser.SetPermissionParams{Permission: &cdpbrowser.PermissionDescriptor{Name: "notifications"}, Setting: cdpbrowser.PermissionSettingGranted, Origin: site.URL}
+	permission := cdpbrowser.SetPermissionParams{Permission: &cdpbrowser.PermissionDescriptor{Name: "notifications"},
+		Setting: cdpbrowser.PermissionSettingGranted, Origin: site.URL}
 	if _, err := chromedp.CallBrowser(ctx, cdpbrowser.SetPermission, permission); err != nil {
 		t.Fatal(err)
 	}
 	run := func(script string) string {
 		t.Helper()
-		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => { try { `+script+` } catch (e) { return "" + e } })()`, chromedp.EvalAwaitPromise))
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => { try { `+script+` } catch (e) { return "" `+
+			`+ e } })()`, chromedp.EvalAwaitPromise))
 		if err != nil {
 			t.Fatalf("%s: %v", script, err)
 		}
 		return got
 	}
-	// The browser has no push service here: what it would say of itself is made up.
+	// The browser has no push service here, so its subscription is invented.
 	if got := run(`PushManager.prototype.subscribe = async () => (` + subscription(0) + `);
 		const { subscribe } = await import("/api/notify/push.js");
 		await subscribe("phones", { kinds: ["goal"] });
@@ -74,21 +76,23 @@ func TestInBrowser(t *testing.T) {
 	var pushed []string
 	s.sees(func(plain []byte) { pushed = append(pushed, string(plain)) })
 	for _, e := range []event.Event{e, corrected, other, consumertest.Retracted(corrected)} {
-		if err := w.tell("phones", e); err != nil {
+		if err := w.deliver("phones", e); err != nil {
 			t.Fatal(err)
 		}
 	}
 	shows := func() string {
-		return run(`return JSON.stringify((await (await navigator.serviceWorker.getRegistrations())[0].getNotifications()).map((n) => n.title + " | " + n.body).sort())`)
+		return run(`return JSON.stringify((await (await ` +
+			`navigator.serviceWorker.getRegistrations())[0].getNotifications()).map((n) => n.title + " | " + n.body).sort())`)
 	}
 	for _, data := range pushed {
 		var m struct{ Title string }
 		if err := json.Unmarshal([]byte(data), &m); err != nil {
 			t.Fatal(err)
 		}
-		// What is pushed to a worker that starts or is not stored yet the browser drops.
+		// The browser drops messages to a worker that is starting or not stored yet.
 		for end := time.Now().Add(30 * time.Second); !strings.Contains(shows(), m.Title) && time.Now().Before(end); {
-			if _, err := chromedp.Call(ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: site.URL, RegistrationID: worker, Data: data}); err != nil {
+			message := serviceworker.DeliverPushMessageParams{Origin: site.URL, RegistrationID: worker, Data: data}
+			if _, err := chromedp.Call(ctx, serviceworker.DeliverPushMessage, message); err != nil {
 				t.Fatal(err)
 			}
 			for wait := time.Now().Add(time.Second); !strings.Contains(shows(), m.Title) && time.Now().Before(wait); {
@@ -101,7 +105,8 @@ func TestInBrowser(t *testing.T) {
 	if err := json.Unmarshal([]byte(got), &shown); err != nil {
 		t.Fatalf("%s: %v", got, err)
 	}
-	const want = "Goal for Toronto FC: Jonathan Osorio | 19', New York City FC 0–11 Toronto FC; Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
+	const want = "Goal for Toronto FC: Jonathan Osorio | 19', New York City FC 0–11 Toronto FC; Taken back: goal for " +
+		"Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
 	if strings.Join(shown, "; ") != want {
 		t.Errorf("the browser shows: %s\nwant %s", strings.Join(shown, "; "), want)
 	}

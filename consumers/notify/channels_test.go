@@ -2,7 +2,6 @@ package notify_test
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -22,11 +21,12 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/consumertest"
 	"github.com/matchwire/matchwire/consumers/notify"
+	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A world is the consumer, made from settings.
+// A world is a consumer made from settings, with its Redis and its log.
 type world struct {
 	*testing.T
 	consumers.Consumer
@@ -53,12 +53,7 @@ func (w *world) make(settings string) {
 	}
 }
 
-// made is a world, if its settings are good.
-func made(t *testing.T, settings string) (*world, error) {
-	w := newWorld(t, "")
-	return w, w.try(settings)
-}
-
+// try makes the consumer, or returns the error of the settings.
 func (w *world) try(settings string) error {
 	w.Helper()
 	if _, err := os.Stat(filepath.Join(w.dir, "vapid.json")); err != nil {
@@ -72,15 +67,15 @@ func (w *world) try(settings string) error {
 	return err
 }
 
-// tell hands an event to a channel.
-func (w *world) tell(channel string, e event.Event) error {
+// deliver delivers an event to a channel.
+func (w *world) deliver(channel string, e event.Event) error {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(event.WithTID(w.Context(), e.TID), 20*time.Second)
 	defer cancel()
 	return w.Parts[channel].Handle(ctx, e)
 }
 
-// subscribe has a browser subscribe as a page would.
+// subscribe sends the request of a page that subscribes.
 func (w *world) subscribe(body string) (int, string) {
 	rec := httptest.NewRecorder()
 	w.Serve.ServeHTTP(rec, httptest.NewRequest("POST", "/phones/subscriptions", strings.NewReader(body)))
@@ -95,104 +90,89 @@ func (w *world) publicKey() string {
 	return key
 }
 
-// trust has channels trust a test's server, and wait for it for half a second.
-func trust(t *testing.T, s *httptest.Server) {
-	pool := s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	notify.Client(t, func() *http.Client {
-		return &http.Client{Timeout: 500 * time.Millisecond, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	})
+// patience is how long a channel waits for an answer that comes at once.
+const patience = 10 * time.Second
+
+// trust makes channels trust a test's server.
+func trust(t *testing.T, s *httptest.Server, timeout time.Duration) {
+	notify.SetOptions(t, send.Options{Timeout: timeout, Transport: s.Client().Transport})
 }
 
-// A channel under test: its service, its settings, and what its users see.
+// A channel under test has a stand-in of its service, its settings, and what its users see.
 type channel struct {
 	*service
-	w     *world
-	name  string
-	shows func() []string
+	w    *world
+	name string
 }
 
-// channels makes one channel of each kind that speaks HTTP, each on a service of
-// its own, with a secret in all that can be one.
-func channels(t *testing.T) map[string]func(t *testing.T) channel {
-	notify.CallTimeout(t, 500*time.Millisecond)
-	return map[string]func(t *testing.T) channel{
-		"webhook": func(t *testing.T) channel {
-			s := newHook(t)
-			notify.Client(t, quick)
-			w := newWorld(t, "channels:\n  hook: {webhook: {url: '"+s.URL+"/"+testenv.Secret+"?key="+testenv.Secret+"', secret: "+webhookSecret+"}}\n")
-			return channel{s, w, "hook", s.all}
-		},
-		"ntfy": func(t *testing.T) channel {
-			s := newNtfy(t, testenv.Secret)
-			notify.Client(t, quick)
-			w := newWorld(t, "channels:\n  hook: {ntfy: {url: '"+s.URL+"/goals', token: "+testenv.Secret+"}}\n")
-			return channel{s, w, "hook", s.all}
-		},
-		"mattermost": func(t *testing.T) channel {
-			s := newMattermost(t, testenv.Secret)
-			w := newWorld(t, "channels:\n  hook: {shoutrrr: 'mattermost://"+strings.TrimPrefix(s.URL, "http://")+"/"+testenv.Secret+"?disabletls=yes'}\n")
-			return channel{s, w, "hook", s.all}
-		},
-		"telegram": func(t *testing.T) channel {
-			s := newTelegram(t, testenv.Secret)
-			notify.Client(t, quick)
-			w := newWorld(t, "channels:\n  hook: {telegram: {token: "+testenv.Secret+", chat: '@goals', server: '"+s.URL+"'}}\n")
-			return channel{s, w, "hook", s.all}
-		},
-		"webpush": func(t *testing.T) channel {
+// webPushSettings returns the settings of a Web Push channel.
+func webPushSettings(s *service) string {
+	return "channels:\n  phones: {webpush: {keys: vapid.json, contact: 'mailto:me@club.example', services: ['" +
+		strings.TrimPrefix(s.URL, "https://") + "']}}\n"
+}
+
+// A makeChannel makes a channel that waits for an answer for so long.
+type makeChannel func(t *testing.T, timeout time.Duration) channel
+
+// channels returns a constructor for each kind of channel that uses HTTP. Every setting that can be
+// a secret contains testenv.Secret.
+func channels() map[string]makeChannel {
+	const secret = testenv.Secret
+	all := map[string]makeChannel{
+		"webpush": func(t *testing.T, timeout time.Duration) channel {
 			b := newBrowser(t)
 			var w *world
-			s := newPushService(t, map[string]subscribed{"/" + testenv.Secret: b}, func() string { return w.publicKey() })
-			trust(t, s.Server)
-			w = newWorld(t, "channels:\n  phones: {webpush: {keys: vapid.json, contact: 'mailto:me@club.example', services: ['"+strings.TrimPrefix(s.URL, "https://")+"']}}\n")
-			if code, said := w.subscribe(`{"subscription": ` + b.subscription(s.URL+"/"+testenv.Secret) + `}`); code != 201 {
-				t.Fatalf("%d %s", code, said)
+			s := newPushService(t, map[string]subscribed{"/" + secret: b}, func() string { return w.publicKey() })
+			trust(t, s.Server, timeout)
+			w = newWorld(t, webPushSettings(s))
+			if code, body := w.subscribe(`{"subscription": ` + b.subscription(s.URL+"/"+secret) + `}`); code != 201 {
+				t.Fatalf("%d %s", code, body)
 			}
-			return channel{s, w, "phones", s.all}
+			return channel{s, w, "phones"}
 		},
 	}
+	for kind, make := range map[string]struct {
+		service  func(t testing.TB, token string) *service
+		settings string // URL is the service's
+	}{
+		"webhook": {func(t testing.TB, _ string) *service { return newHook(t) },
+			"{url: 'URL/" + secret + "?key=" + secret + "', secret: " + webhookSecret + "}"},
+		"ntfy":       {newNtfy, "{url: 'URL/goals', token: " + secret + "}"},
+		"gotify":     {newGotify, "{server: 'URL', token: " + secret + "}"},
+		"pushover":   {newPushover, "{server: 'URL', token: " + secret + ", user: u" + secret + "}"},
+		"discord":    {newDiscord, "{url: 'URL/api/webhooks/1/" + secret + "'}"},
+		"slack":      {newSlack, "{url: 'URL/services/T1/B1/" + secret + "'}"},
+		"mattermost": {newMattermost, "{url: 'URL/hooks/" + secret + "'}"},
+		"matrix":     {newMatrix, "{server: 'URL', token: " + secret + ", room: '!goals:club.example'}"},
+		"teams":      {newTeams, "{url: 'URL/workflows/1/triggers/manual/paths/invoke?api-version=1&sig=" + secret + "'}"},
+		"telegram":   {newTelegram, "{server: 'URL', token: " + secret + ", chat: '@goals'}"},
+	} {
+		all[kind] = func(t *testing.T, timeout time.Duration) channel {
+			notify.SetOptions(t, send.Options{Timeout: timeout})
+			s := make.service(t, secret)
+			settings := strings.ReplaceAll(make.settings, "URL", s.URL)
+			return channel{s, newWorld(t, "channels:\n  hook: {"+kind+": "+settings+"}\n"), "hook"}
+		}
+	}
+	return all
 }
 
-func quick() *http.Client {
-	return &http.Client{Timeout: 500 * time.Millisecond, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
-// What each channel makes of what its service answers: whether it is tried
-// again, and when, and that no error and no log shows a secret.
+// The answer of its service decides whether a channel tries again, and when. No error and no log
+// contains a secret.
 func TestAnswers(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a redirect was followed")
+	}))
 	defer elsewhere.Close()
-	status := func(code int, header ...string) func(http.ResponseWriter) {
-		return func(w http.ResponseWriter) {
-			for i := 0; i+1 < len(header); i += 2 {
-				w.Header().Set(header[i], header[i+1])
-			}
-			w.WriteHeader(code)
-		}
-	}
-	hang := func(http.ResponseWriter) { time.Sleep(time.Second) }
-	const later, never, again, gone = "later", "never", "again", "gone"
-	verdict := func(err error) string {
-		var postponed *broker.PostponedError
-		switch {
-		case err == nil:
-			return gone
-		case errors.As(err, &postponed):
-			return later
-		case errors.Is(err, broker.ErrPermanent):
-			return never
-		}
-		return again
-	}
-	for kind, make := range channels(t) {
+	inTwoMinutes := time.Now().Add(2 * time.Minute).UTC().Format(http.TimeFormat)
+	for kind, makeChannel := range channels() {
 		for what, tc := range map[string]struct {
 			answer func(http.ResponseWriter)
 			want   string
 		}{
 			"429 and when":        {status(429, "Retry-After", "120"), later},
 			"429":                 {status(429), later},
-			"503 and when":        {status(503, "Retry-After", time.Now().Add(2*time.Minute).UTC().Format(http.TimeFormat)), later},
+			"503 and when":        {status(503, "Retry-After", inTwoMinutes), later},
 			"503":                 {status(503), again},
 			"500":                 {status(500), again},
 			"408":                 {status(408), again},
@@ -204,157 +184,255 @@ func TestAnswers(t *testing.T) {
 			"410":                 {status(410), never},
 			"a redirect":          {status(307, "Location", elsewhere.URL), never},
 			"another":             {status(301, "Location", elsewhere.URL), never},
-			"no answer in time":   {hang, again},
-			"a broken connection": {func(w http.ResponseWriter) { panic(http.ErrAbortHandler) }, again},
+			"no answer in time":   {nil, again},
+			"a broken connection": {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, again},
 		} {
 			want := tc.want
-			switch {
-			case kind == "webpush" && (what == "404" || what == "410"):
+			if kind == "webpush" && (what == "404" || what == "410") {
 				want = gone
-			case kind == "mattermost" && strings.Contains(what, "503"):
-				want = again // the library does not tell when
-			case kind == "mattermost" && (what == "a redirect" || what == "another"):
-				continue // it follows them, to where the service says
 			}
 			t.Run(kind+" "+what, func(t *testing.T) {
-				c := make(t)
+				timeout := patience
+				over := make(chan struct{})
+				if tc.answer == nil {
+					timeout = 300 * time.Millisecond
+					tc.answer = func(http.ResponseWriter) { <-over }
+				}
+				c := makeChannel(t, timeout)
 				c.set(tc.answer)
-				err := c.w.tell(c.name, goal(t, nil))
-				if got := verdict(err); got != want {
+				err := c.w.deliver(c.name, goal(t, nil))
+				close(over)
+				got, wait := verdict(err)
+				if got != want {
 					t.Errorf("%v is %q, want %q", err, got, want)
+				}
+				if strings.HasSuffix(what, "and when") && (wait < time.Minute || wait > 2*time.Minute) {
+					t.Errorf("postponed for %v, want the 2 minutes that the service asks for", wait)
 				}
 				testenv.NoSecret(t, err, c.w.log.String())
 				if strings.Contains(fmt.Sprint(err), "hunter2S3crt") {
-					t.Errorf("the signing secret is said: %v", err)
+					t.Errorf("the error contains the signing secret: %v", err)
 				}
 			})
 		}
 	}
 }
 
-// A server whose certificate nobody vouches for gets nothing, and one that is
-// not there says so.
+// status answers with a status and headers.
+func status(code int, header ...string) func(http.ResponseWriter) { return answer(code, "", header...) }
+
+// answer answers with a status, a body and headers.
+func answer(code int, body string, header ...string) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(code)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// What an error means for the event.
+const (
+	later = "later" // postponed
+	never = "never" // permanent
+	again = "again" // any other error
+	gone  = "gone"  // no error
+)
+
+// verdict returns what an error means, and for how long the event is postponed.
+func verdict(err error) (string, time.Duration) {
+	var postponed *broker.PostponedError
+	switch {
+	case err == nil:
+		return gone, 0
+	case errors.As(err, &postponed):
+		return later, time.Until(postponed.Until)
+	case errors.Is(err, broker.ErrPermanent):
+		return never, 0
+	}
+	return again, 0
+}
+
+// Each service has its own ways to say no, and to ask for a pause.
+func TestAnswersOfServices(t *testing.T) {
+	inTenMinutes := fmt.Sprint(time.Now().Add(10 * time.Minute).Unix())
+	all := channels()
+	for name, tc := range map[string]struct {
+		kind   string
+		answer func(http.ResponseWriter)
+		want   string
+		words  string // in the error
+		wait   time.Duration
+	}{
+		"retry_after": {"discord",
+			answer(429, `{"message": "You are being rate limited.", "retry_after": 64.57, "global": false}`), later,
+			"rate limited", 64 * time.Second},
+		"X-RateLimit-Reset-After": {"discord", status(429, "X-RateLimit-Reset-After", "7.5"), later, "", 7 * time.Second},
+		"header before the body": {"discord",
+			answer(429, `{"retry_after": 64.57}`, "Retry-After", "20"), later,
+			"", 20 * time.Second},
+		"unknown webhook": {"discord",
+			answer(404, `{"message": "Unknown Webhook", "code": 10015}`), never,
+			"Unknown Webhook", 0},
+		"retry_after_ms": {"matrix",
+			answer(429, `{"errcode": "M_LIMIT_EXCEEDED", "error": "Too Many Requests", "retry_after_ms": 42000}`), later,
+			"M_LIMIT_EXCEEDED", 42 * time.Second},
+		"not in the room": {"matrix",
+			answer(403, `{"errcode": "M_FORBIDDEN", "error": "User is not in the room"}`), never,
+			"M_FORBIDDEN User is not in the room", 0},
+		"quota": {"pushover",
+			answer(429, `{"status": 0, "errors": ["application is over its quota"]}`, "X-Limit-App-Reset", inTenMinutes), later,
+			"over its quota", 10 * time.Minute},
+		"status 0": {"pushover",
+			answer(200, `{"status": 0, "errors": ["user key is invalid"]}`), never,
+			"user key is invalid", 0},
+		"user": {"pushover",
+			answer(400, `{"user": "invalid", "errors": ["user identifier is invalid"], "status": 0}`), never,
+			"user identifier is invalid", 0},
+		"a proxy":          {"pushover", answer(200, "<html>"), again, "answered 200", 0},
+		"archived":         {"slack", answer(410, "channel_is_archived"), never, "channel_is_archived", 0},
+		"not ok":           {"slack", answer(200, "no_service"), never, "no_service", 0},
+		"a proxy of Slack": {"slack", answer(200, "<html>"), again, "answered 200, but not ok", 0},
+		"hidden":           {"slack", answer(404, "no_team\n"), never, "no_team", 0},
+		"parameters": {"telegram",
+			answer(429, `{"ok": false, "description": "Too Many Requests", "parameters": {"retry_after": 35}}`), later,
+			"Too Many Requests", 35 * time.Second},
+		"blocked": {"telegram",
+			answer(403, `{"ok": false, "description": "Forbidden: bot was kicked"}`), never,
+			"bot was kicked", 0},
+		"ok false": {"telegram",
+			answer(200, `{"ok": false, "description": "chat not found"}`), never,
+			"chat not found", 0},
+		"no JSON": {"telegram", answer(200, "<html>"), again, "without its JSON", 0},
+		"workflow is off": {"teams",
+			answer(400, `{"error": {"code": "WorkflowTriggerIsNotEnabled", "message": "The workflow is not enabled."}}`), never,
+			"WorkflowTriggerIsNotEnabled", 0},
+		"wrong token": {"gotify",
+			answer(401, `{"error": "Unauthorized", "errorDescription": "you need a valid access token"}`), never,
+			"valid access token", 0},
+		"no such hook": {"mattermost",
+			answer(400, `{"id": "web.incoming_webhook.invalid", "message": "Invalid webhook", "status_code": 400}`), never,
+			"Invalid webhook", 0},
+		"limit": {"ntfy",
+			answer(429, `{"code": 42901, "http": 429, "error": "limit reached: too many requests"}`), later,
+			"limit reached", 10 * time.Second},
+		"no more than an hour": {"mattermost", status(429, "Retry-After", "999999999999"), later, "", time.Hour},
+	} {
+		t.Run(tc.kind+" "+name, func(t *testing.T) {
+			c := all[tc.kind](t, patience)
+			c.set(tc.answer)
+			err := c.w.deliver(c.name, goal(t, nil))
+			got, wait := verdict(err)
+			if got != tc.want || !strings.Contains(fmt.Sprint(err), tc.words) {
+				t.Errorf("%v is %q, want %q with %q", err, got, tc.want, tc.words)
+			}
+			if wait < tc.wait/2 || wait > tc.wait+time.Second { // the test itself takes a while
+				t.Errorf("postponed for %v, want %v", wait, tc.wait)
+			}
+		})
+	}
+}
+
+// A service that repeats a secret in its error does not bring it into an error or a log.
+func TestSecretsInAnswers(t *testing.T) {
+	longText := strings.Repeat("x", 195)
+	repeated := "bad " + testenv.Secret + " in /u" + testenv.Secret + "?key=" + testenv.Secret
+	for kind, makeChannel := range channels() {
+		for i, body := range []string{
+			`{"message": "S", "error": "S", "errcode": "S", "errorDescription": "S", "errors": ["S"], "description": "S",
+				"ok": false, "status": 0}`,
+			`{"error": {"code": "S", "message": "S"}}`, "S",
+			strings.ReplaceAll(`{"message": "xS", "error": "xS", "description": "xS"}`, "x", longText), // cut in the secret
+		} {
+			t.Run(fmt.Sprint(kind, " ", i), func(t *testing.T) {
+				c := makeChannel(t, patience)
+				for _, code := range []int{200, 400, 500, 429} { // the last one pauses the channel
+					c.set(answer(code, strings.ReplaceAll(body, "S", repeated)))
+					err := c.w.deliver(c.name, consumertest.Goal())
+					testenv.NoSecret(t, err, c.w.log.String())
+					if strings.Contains(fmt.Sprint(err), testenv.Secret[:6]) {
+						t.Errorf("%d: a part of the secret: %v", code, err)
+					}
+				}
+				if c.called() != 4 {
+					t.Errorf("the service was called %d times, want 4", c.called())
+				}
+			})
+		}
+	}
+}
+
+// A message to a Matrix room that is sent again after a broken connection is not shown twice.
+func TestMatrixRepeats(t *testing.T) {
+	c := channels()["matrix"](t, patience)
+	e := goal(t, nil)
+	c.cutAfterStoring(true)
+	if err := c.w.deliver(c.name, e); err == nil {
+		t.Fatal("no error")
+	}
+	c.cutAfterStoring(false)
+	if err := c.w.deliver(c.name, e); err != nil || c.called() != 2 || len(c.all()) != 1 {
+		t.Errorf("%v, %d calls, shown: %v", err, c.called(), c.all())
+	}
+	if err := c.w.deliver(c.name, consumertest.Goal()); err != nil || len(c.all()) != 2 {
+		t.Errorf("another goal: %v, shown: %v", err, c.all())
+	}
+}
+
+// A server with an untrusted certificate receives nothing. A server that cannot be reached is worth a
+// retry.
 func TestUnreachable(t *testing.T) {
-	notify.CallTimeout(t, 2*time.Second)
-	seen := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("told") }))
+	notify.SetOptions(t, send.Options{Timeout: 2 * time.Second})
+	seen := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("it received a request")
+	}))
 	defer seen.Close()
 	seen.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
-	host := strings.TrimPrefix(seen.URL, "https://")
-	for settings, want := range map[string]string{
-		"webhook: {url: '" + seen.URL + "/" + testenv.Secret + "'}":                                          "certificate",
-		"ntfy: {url: '" + seen.URL + "/goals', token: " + testenv.Secret + "}":                               "certificate",
-		"shoutrrr: 'mattermost://" + host + "/" + testenv.Secret + "'":                                       "certificate",
-		"webhook: {url: 'http://127.0.0.1:1/" + testenv.Secret + "'}":                                        "refused",
-		"ntfy: {url: 'http://127.0.0.1:1/goals', token: " + testenv.Secret + "}":                             "refused",
-		"shoutrrr: 'mattermost://127.0.0.1:1/" + testenv.Secret + "?disabletls=yes'":                         "refused",
-		"shoutrrr: 'smtp://me:" + testenv.Secret + "@127.0.0.1:1/?from=a@b.example&to=c@d.example'":          "refused",
-		"webhook: {url: 'https://no-such-host.invalid/" + testenv.Secret + "', secret: whsec_" + b(30) + "}": "no-such-host.invalid",
+	for _, tc := range []struct{ settings, want string }{
+		{"webhook: {url: '" + seen.URL + "/" + testenv.Secret + "'}",
+			"certificate"},
+		{"ntfy: {url: '" + seen.URL + "/goals', token: " + testenv.Secret + "}",
+			"certificate"},
+		{"discord: {url: '" + seen.URL + "/api/webhooks/1/" + testenv.Secret + "'}",
+			"certificate"},
+		{"matrix: {server: '" + seen.URL + "', token: " + testenv.Secret + ", room: '!x'}",
+			"certificate"},
+		{"webhook: {url: 'http://127.0.0.1:1/" + testenv.Secret + "'}",
+			"refused"},
+		{"ntfy: {url: 'http://127.0.0.1:1/goals', token: " + testenv.Secret + "}",
+			"refused"},
+		{"mattermost: {url: 'http://127.0.0.1:1/hooks/" + testenv.Secret + "'}",
+			"refused"},
+		{"telegram: {server: 'http://127.0.0.1:1', token: " + testenv.Secret + ", chat: '@x'}",
+			"refused"},
+		{"smtp: {server: '127.0.0.1:1', user: me, password: " + testenv.Secret + ", from: a@b.example, to: [c@d.example]}",
+			"refused"},
+		{"webhook: {url: 'https://no-such-host.invalid/" + testenv.Secret + "', secret: whsec_" + b(30) + "}",
+			"no-such-host.invalid"},
 	} {
-		w := newWorld(t, "channels:\n  hook: {"+settings+"}\n")
-		err := w.tell("hook", goal(t, nil))
-		if err == nil || errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want an error with %q, worth a retry", settings, err, want)
+		w := newWorld(t, "channels:\n  hook: {"+tc.settings+"}\n")
+		err := w.deliver("hook", goal(t, nil))
+		if err == nil || errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want an error with %q, worth a retry", tc.settings, err, tc.want)
 		}
 		testenv.NoSecret(t, err, w.log.String())
 	}
 }
 
-// b is n bytes in base64.
+// b returns n bytes in base64.
 func b(n int) string { return strings.Repeat("AAAA", n/3) }
 
-// Whatever URL a service makes of the channel's, no error shows a secret in it,
-// and none takes a failure for success.
-func TestShoutrrrKeepsSecrets(t *testing.T) {
-	notify.CallTimeout(t, 5*time.Second)
-	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1") // where nobody is
-	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
-	secret := strings.ReplaceAll(testenv.Secret, "-", "") + "ABCDEFGHIJKLMNOP"
-	for service, u := range map[string]string{
-		"slack":      "slack://hook:AAAAAAAAA-BBBBBBBBB-" + secret[:24] + "@webhook",
-		"discord":    "discord://" + secret + "@123456789",
-		"pushover":   "pushover://shoutrrr:" + secret + "@user/?devices=x",
-		"gotify":     "gotify://127.0.0.1:1/A" + secret[:14] + "?disabletls=yes",
-		"googlechat": "googlechat://chat.googleapis.com/v1/spaces/FOO/messages?key=" + secret + "&token=" + secret,
-		"zulip":      "zulip://bot%40example.com:" + secret + "@127.0.0.1:1?stream=s&topic=t",
-		"rocketchat": "rocketchat://127.0.0.1:1/" + secret + "/" + secret + "?disabletls=yes",
-		"generic":    "generic+https://127.0.0.1:1/" + secret + "?x=" + secret,
-		"pushbullet": "pushbullet://o.A" + secret + secret[:2],
-		"ifttt":      "ifttt://" + secret + "/?events=goal",
-		"join":       "join://shoutrrr:" + secret + "@join/?devices=x",
-	} {
-		w, err := made(t, "channels:\n  hook: {shoutrrr: '"+u+"'}\n")
-		if err != nil {
-			t.Logf("%s refuses it at start: %v", service, err)
-		} else if err = w.tell("hook", goal(t, nil)); err == nil {
-			t.Errorf("%s: no error, though nobody is there", service)
-		}
-		for _, text := range []string{fmt.Sprint(err), w.log.String()} {
-			if strings.Contains(text, secret[:12]) || strings.Contains(text, "BBBBBBBBB") {
-				t.Errorf("%s: the secret is said: %s", service, text)
-			}
-		}
-	}
-}
-
-// A call of the library that is given up goes on: its message is not sent again
-// when the event comes again.
-func TestShoutrrrThatIsSlow(t *testing.T) {
-	notify.CallTimeout(t, 300*time.Millisecond)
-	s := newMattermost(t, testenv.Secret)
-	w := newWorld(t, "channels:\n  hook: {shoutrrr: 'mattermost://"+strings.TrimPrefix(s.URL, "http://")+"/"+testenv.Secret+"?disabletls=yes'}\n")
-	s.set(func(rw http.ResponseWriter) { time.Sleep(time.Second) })
-	e := goal(t, nil)
-	if err := w.tell("hook", e); err == nil || errors.Is(err, broker.ErrPermanent) {
-		t.Errorf("%v, want an error worth a retry", err)
-	}
-	if err := w.tell("hook", goal(t, nil)); !errors.Is(err, broker.ErrUnavailable) {
-		t.Errorf("another event meanwhile: %v, want it to wait", err)
-	}
-	time.Sleep(1200 * time.Millisecond) // now it has returned
-	s.set(nil)
-	if err := w.tell("hook", goal(t, nil)); err != nil { // another one comes first
-		t.Error(err)
-	}
-	if err := w.tell("hook", e); err != nil {
-		t.Errorf("its outcome was not learnt: %v", err)
-	}
-	if s.called() != 2 {
-		t.Errorf("two events were sent %d times", s.called())
-	}
-}
-
-// Mail goes out with a subject, and a mailbox that is not there is no reason to
-// try again.
-func TestMail(t *testing.T) {
-	settings := func(s *mailServer) string {
-		return "channels:\n  mail: {shoutrrr: 'smtp://me:" + testenv.Secret + "@" + s.Addr().String() + "/?from=a@b.example&to=c@d.example&encryption=None&starttls=No&auth=Plain'}\n"
-	}
-	s := newMailServer(t, "")
-	w := newWorld(t, settings(s))
-	if err := w.tell("mail", goal(t, nil)); err != nil {
-		t.Fatal(err)
-	}
-	if got := fmt.Sprint(s.all()); got != "[{Goal for Toronto FC: Sebastian Giovinco 6', New York City FC 0–1 Toronto FC}]" {
-		t.Errorf("mails: %s", got)
-	}
-	w = newWorld(t, settings(newMailServer(t, "550 no such mailbox")))
-	if err := w.tell("mail", goal(t, nil)); !errors.Is(err, broker.ErrPermanent) {
-		t.Errorf("%v, want a permanent error", err)
-	}
-	w = newWorld(t, settings(newMailServer(t, "451 come again")))
-	if err := w.tell("mail", goal(t, nil)); err == nil || errors.Is(err, broker.ErrPermanent) {
-		t.Errorf("%v, want an error worth a retry", err)
-	}
-	testenv.NoSecret(t, w.log.String())
-}
-
-// Each kind of channel passes what is asked of any consumer.
+// Each kind of channel fulfils the contract of every consumer.
 func TestAsAnyConsumer(t *testing.T) {
-	for kind, channel := range channels(t) {
+	for kind, channel := range channels() {
 		t.Run(kind, func(t *testing.T) {
+			if kind != "webhook" && kind != "webpush" { // one with and one without recipients
+				testenv.NotShort(t)
+			}
 			consumertest.Run(t, func(t *testing.T) consumertest.Subject {
-				c := channel(t)
-				answer := func(f func(http.ResponseWriter)) func() func() {
+				c := channel(t, patience)
+				set := func(f func(http.ResponseWriter)) func() func() {
 					return func() func() {
 						c.set(f)
 						return func() { c.set(nil) }
@@ -366,12 +444,12 @@ func TestAsAnyConsumer(t *testing.T) {
 						return notify.New(h)
 					},
 					Settings: c.w.settings, Dir: c.w.dir,
-					Effects: c.shows,
-					Fail:    answer(func(w http.ResponseWriter) { w.WriteHeader(500) }),
-					Refuse:  answer(func(w http.ResponseWriter) { w.WriteHeader(400) }),
+					Effects: c.all,
+					Fail:    set(status(500)),
+					Refuse:  set(status(400)),
 					Hang: func() func() {
 						over := make(chan struct{})
-						undo := answer(func(http.ResponseWriter) { <-over })()
+						undo := set(func(http.ResponseWriter) { <-over })()
 						return func() { close(over); undo() }
 					},
 				}

@@ -10,11 +10,13 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/ratelimit"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// redisAt is a Redis whose clock a test sets.
+// redisAt returns a Redis whose clock the test sets.
 func redisAt(t *testing.T, at time.Time) (*miniredis.Miniredis, *redis.Client) {
 	m := miniredis.RunT(t)
 	m.SetTime(at)
@@ -29,18 +31,18 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 	began := time.Now().Add(-time.Minute) // this process is a minute ahead
 	m, c := redisAt(t, began)
 	for name, tc := range map[string]struct {
-		rate rate
+		rate send.Rate
 		use  func(l rateLimiter) error
 	}{
-		"rate": {rate{1, time.Minute}, func(l rateLimiter) error { return l.wait(t.Context(), "a") }},
-		"pause": {rate{}, func(l rateLimiter) error {
+		"rate": {send.Rate{N: 1, Per: time.Minute}, func(l rateLimiter) error { return l.wait(t.Context(), "a") }},
+		"pause": {send.Rate{}, func(l rateLimiter) error {
 			l.pause(t.Context(), "a", time.Now().Add(time.Minute))
 			return nil
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m.SetTime(began)
-			l := rateLimiter{redis: c, prefix: "mw:" + name + ":", rate: tc.rate}
+			l := rateLimiter{limiter: ratelimit.Limiter{Redis: c}, prefix: "mw:" + name + ":", rate: tc.rate}
 			if err := tc.use(l); err != nil {
 				t.Fatal(err)
 			}

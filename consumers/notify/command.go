@@ -8,30 +8,29 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
 )
 
-// Commands are matchwire notify …
+// Commands are the subcommands of matchwire notify.
 type Commands struct {
-	Keys MakeKeys `cmd:"" help:"Make the keys that push services know you by (VAPID), once for ever."`
-	Try  Try      `cmd:"" help:"Send a goal that never was to a channel, to see whether it arrives."`
+	Keys MakeKeys `cmd:"" help:"Create the keys of a Web Push channel (VAPID). Do this once."`
+	Try  Try      `cmd:"" help:"Send an invented goal, marked as a test, to a channel."`
 }
 
-// MakeKeys makes a file of keys.
+// MakeKeys creates a file of keys.
 type MakeKeys struct {
-	File string `arg:"" help:"Where to keep them; a file that is there is not replaced, as every browser would have to subscribe anew." default:"vapid.json"`
+	File string `arg:"" help:"File to create. An existing file is never replaced." default:"vapid.json"`
 }
 
-// Run makes the file, for its owner alone, and prints the public key.
+// Run creates the file, readable by its owner only, and prints the public key.
 func (m *MakeKeys) Run(out io.Writer) error {
-	keys, err := newKeys()
+	keys, err := send.NewKeys()
 	if err != nil {
 		return err
 	}
@@ -41,7 +40,7 @@ func (m *MakeKeys) Run(out io.Writer) error {
 	}
 	f, err := os.OpenFile(m.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already, and browsers have subscribed with what is in it", m.File)
+		return fmt.Errorf("%s exists, and browsers may have subscribed with its keys", m.File)
 	}
 	if err != nil {
 		return err
@@ -56,11 +55,11 @@ func (m *MakeKeys) Run(out io.Writer) error {
 
 // Try sends a notification to a channel of the config.
 type Try struct {
-	Channel  string `arg:"" help:"A channel of the config."`
-	Language string `help:"The language to say it in; without it that of the channel's first rule." placeholder:"CODE"`
+	Channel  string `arg:"" help:"Name of a channel in the config."`
+	Language string `help:"Language of the text. Default: the language of the channel's first rule." placeholder:"CODE"`
 }
 
-// Run sends it, to all who have subscribed where the channel is Web Push.
+// Run sends it to all recipients of the channel.
 func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	p, err := read(h)
 	if err != nil {
@@ -68,20 +67,18 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	}
 	settings, ok := p.Channels[t.Channel]
 	if !ok {
-		return fmt.Errorf("no channel %q; there are %s", t.Channel, strings.Join(slices.Sorted(maps.Keys(p.Channels)), ", "))
+		return fmt.Errorf("no channel %q; there are %s", t.Channel, p.channelNames())
 	}
 	n, err := p.notifier(t.Channel, settings, h)
 	if err != nil {
 		return err
 	}
-	to := []recipient{{}}
-	if n.push != nil {
-		if h.Redis == nil {
-			return errors.New("who has subscribed stands in Redis: set AMQP_URL and REDIS_URL")
-		}
-		if to, err = n.push.subscribers.list(ctx); err != nil {
-			return err
-		}
+	if n.subscribers != nil && h.Redis == nil {
+		return errors.New("the subscriptions are stored in Redis: set AMQP_URL and REDIS_URL")
+	}
+	to, err := n.recipients(ctx)
+	if err != nil {
+		return err
 	}
 	e, err := testGoal()
 	if err != nil {
@@ -94,13 +91,13 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	if !n.texts.has(language) {
 		return fmt.Errorf("no texts in language %q; there are %s", language, strings.Join(n.texts.languages(), ", "))
 	}
-	text := n.texts.say(e, true, language)
+	text := n.texts.render(e, true, language)
 	text.Title = "[Test] " + text.Title
 	var failed error
 	sent := 0
-	for _, r := range to {
-		if err := n.sender.send(ctx, r, notification(e, text, false, n.link)); err != nil {
-			failed = err
+	for i, r := range to {
+		if err := n.sender.Send(ctx, r.address, notification(e, text, false, n.link)); err != nil {
+			failed = joined(failed, err, i-sent)
 			continue
 		}
 		sent++
@@ -109,11 +106,16 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	return failed
 }
 
-// testGoal returns an invented goal.
+// testGoal returns an invented goal. Each has an ID of its own: some services ignore a repeated one.
 func testGoal() (event.Event, error) {
 	c := event.SoccerMinute("", 6, 0)
-	e, err := event.Of("soccer.mls.goal", event.Data{League: "MLS", Team: "Toronto FC", Player: "Nobody", Opponent: "New York City FC", Side: event.Away, Clock: &c,
-		Score: &event.Score{Away: 1}, Match: &event.Match{ID: "notify-try", Home: "New York City FC", Away: "Toronto FC", Status: event.Live, Period: event.FirstHalf}}, time.Now())
+	const home, away = "New York City FC", "Toronto FC"
+	e, err := event.Of("soccer.mls.goal", event.Data{
+		League: "MLS", Team: away, Player: "Nobody", Opponent: home, Side: event.Away, Clock: &c,
+		Score: &event.Score{Away: 1},
+		Match: &event.Match{ID: "notify-try", Home: home, Away: away, Status: event.Live, Period: event.FirstHalf},
+	}, time.Now())
 	e.TID = event.NewTID()
+	e.ID = event.NewTID().String()
 	return e, err
 }

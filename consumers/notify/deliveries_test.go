@@ -14,14 +14,19 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// hooked is a world with one webhook, and a rule in YAML.
+// hooked returns a world with one webhook and a rule in YAML.
 func hooked(t *testing.T, rule string) (*world, *service) {
 	t.Helper()
 	s := newHook(t)
-	return newWorld(t, "channels:\n  hook: {webhook: {url: '"+s.URL+"', secret: "+webhookSecret+"}}\nrules:\n  - "+rule+"\n"), s
+	return newWorld(t, hookSettings(s)+"rules:\n  - "+rule+"\n"), s
 }
 
-// titles are what a service shows now, without its threads.
+// hookSettings returns the settings of a webhook channel.
+func hookSettings(s *service) string {
+	return "channels:\n  hook: {webhook: {url: '" + s.URL + "', secret: " + webhookSecret + "}}\n"
+}
+
+// titles returns what a service shows now, without the threads.
 func titles(s *service) string {
 	var all []string
 	for _, line := range s.all() {
@@ -32,8 +37,8 @@ func titles(s *service) string {
 	return strings.Join(all, "; ")
 }
 
-// Whatever becomes of a goal, and in whichever order and how often that is told,
-// who was alerted has one notification before him in the end, and it is true.
+// In the end a recipient has one notification of a goal, the latest, in whichever order and however
+// often the events arrive.
 func TestOneTrueNotification(t *testing.T) {
 	first := consumertest.Goal()
 	corrected := consumertest.Corrected(first)
@@ -41,27 +46,30 @@ func TestOneTrueNotification(t *testing.T) {
 	const (
 		goal = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
 		news = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
-		edit = "Corrected: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; scorer Sebastian Giovinco → Jozy Altidore"
+		edit = "Corrected: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; scorer Sebastian " +
+			"Giovinco → Jozy Altidore"
 		back = "Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
 	)
 	for name, tc := range map[string]struct {
-		told  []event.Event
-		want  string
-		calls int
+		events []event.Event
+		want   string
+		calls  int
 	}{
-		"a goal":                          {[]event.Event{first}, goal, 1},
-		"corrected":                       {[]event.Event{first, corrected}, edit, 2},
-		"taken back":                      {[]event.Event{first, corrected, retracted}, back, 3},
-		"twice each":                      {[]event.Event{first, first, corrected, corrected, retracted, retracted, first}, back, 3},
+		"a goal":     {[]event.Event{first}, goal, 1},
+		"corrected":  {[]event.Event{first, corrected}, edit, 2},
+		"taken back": {[]event.Event{first, corrected, retracted}, back, 3},
+		"twice each": {
+			[]event.Event{first, first, corrected, corrected, retracted, retracted, first}, back, 3,
+		},
 		"taken back, the correction lost": {[]event.Event{first, retracted, corrected}, back, 2},
 		"the correction overtakes":        {[]event.Event{corrected, first}, news, 1},
-		"taken back before it was told":   {[]event.Event{retracted, first, corrected}, "", 0},
-		"never told, and corrected":       {[]event.Event{corrected, retracted}, back, 2},
+		"taken back before it was sent":   {[]event.Event{retracted, first, corrected}, "", 0},
+		"the goal is lost":                {[]event.Event{corrected, retracted}, back, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, s := hooked(t, "kinds: [goal]")
-			for _, e := range tc.told {
-				if err := w.tell("hook", e); err != nil {
+			for _, e := range tc.events {
+				if err := w.deliver("hook", e); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -72,26 +80,27 @@ func TestOneTrueNotification(t *testing.T) {
 	}
 }
 
-// A goal that is taken back while its alert still fails is told nobody; one
-// whose alert may have arrived is told.
+// The retraction of a goal is sent if the goal's notification may have arrived, but not if it has
+// certainly not arrived.
 func TestRetractedWhileFailing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		answer func(http.ResponseWriter)
 		want   string
 	}{
-		"refused":   {func(w http.ResponseWriter) { w.WriteHeader(503) }, ""},
-		"uncertain": {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "Taken back: goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–0 Toronto FC"},
+		"refused": {func(w http.ResponseWriter) { w.WriteHeader(503) }, ""},
+		"uncertain": {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "Taken back: goal for Toronto FC: " +
+			"Sebastian Giovinco | 6', New York City FC 0–0 Toronto FC"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, s := hooked(t, "kinds: [goal]")
 			e := consumertest.Goal()
 			s.set(tc.answer)
-			if err := w.tell("hook", e); err == nil {
+			if err := w.deliver("hook", e); err == nil {
 				t.Fatal("no error")
 			}
 			s.set(nil)
 			for _, e := range []event.Event{consumertest.Retracted(e), e} {
-				if err := w.tell("hook", e); err != nil {
+				if err := w.deliver("hook", e); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -102,18 +111,18 @@ func TestRetractedWhileFailing(t *testing.T) {
 	}
 }
 
-// A correction waits while what it corrects is being told.
+// A correction waits while the event that it corrects is being sent.
 func TestCorrectionDoesNotOvertake(t *testing.T) {
 	w, s := hooked(t, "kinds: [goal]")
 	e := consumertest.Goal()
 	begun, goOn := make(chan bool, 2), make(chan bool) // one that overtakes must not hang the test
 	s.set(func(rw http.ResponseWriter) { begun <- true; <-goOn; rw.WriteHeader(204) })
 	done := make(chan error)
-	go func() { done <- w.tell("hook", e) }()
+	go func() { done <- w.deliver("hook", e) }()
 	<-begun
 	overtakes := consumertest.Corrected(e)
 	time.AfterFunc(2*time.Second, func() { close(goOn) })
-	err := w.tell("hook", overtakes)
+	err := w.deliver("hook", overtakes)
 	if !errors.As(err, new(*broker.PostponedError)) {
 		t.Errorf("%v, want it postponed", err)
 	}
@@ -121,13 +130,13 @@ func TestCorrectionDoesNotOvertake(t *testing.T) {
 		t.Error(err)
 	}
 	s.set(nil)
-	if err := w.tell("hook", overtakes); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
+	if err := w.deliver("hook", overtakes); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
 		t.Errorf("%v, shown: %s", err, titles(s))
 	}
 }
 
-// What is no news is told nobody, and neither is what becomes of it.
-func TestSilentAboutWhatIsNoNews(t *testing.T) {
+// An event that is not news is not sent, and neither is its correction or retraction.
+func TestOldNewsIsNotSent(t *testing.T) {
 	for name, change := range map[string]func(*event.Event){
 		"backfill": func(e *event.Event) { e.Data.Backfill = true },
 		"replay":   func(e *event.Event) { e.Data.Replay = true },
@@ -145,32 +154,31 @@ func TestSilentAboutWhatIsNoNews(t *testing.T) {
 			corrected := consumertest.Corrected(e)
 			corrected.Data.Backfill, corrected.Data.Replay = false, false
 			for _, e := range []event.Event{e, corrected, consumertest.Retracted(corrected)} {
-				if err := w.tell("hook", e); err != nil {
+				if err := w.deliver("hook", e); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if s.called() > 0 {
-				t.Errorf("told: %s", titles(s))
+				t.Errorf("sent: %s", titles(s))
 			}
 		})
 	}
 }
 
-// What was no news when it was first said is none when it is corrected, though
-// only then a rule wants it.
-func TestCorrectionOfNoNews(t *testing.T) {
+// The correction of an event that was not news is not sent, even if a rule matches only the correction.
+func TestCorrectionOfOldNewsIsNotSent(t *testing.T) {
 	w, s := hooked(t, "{players: [Jozy Altidore]}")
 	e := consumertest.Goal()
 	e.Data.Assist, e.Data.Backfill = "", true
 	corrected := consumertest.Corrected(e)
 	corrected.Data.Backfill = false
 	for _, e := range []event.Event{e, corrected} {
-		if err := w.tell("hook", e); err != nil {
+		if err := w.deliver("hook", e); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if s.called() > 0 {
-		t.Errorf("told: %s", titles(s))
+		t.Errorf("sent: %s", titles(s))
 	}
 }
 
@@ -229,7 +237,7 @@ func TestBackfillDoesNotMuteWhatWasObservedBefore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, s := hooked(t, "kinds: [goal]")
 			for _, e := range tc.events {
-				if err := w.tell("hook", e); err != nil {
+				if err := w.deliver("hook", e); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -250,14 +258,14 @@ func TestBackfillBetweenTwoAttempts(t *testing.T) {
 			w, s := hooked(t, "kinds: [goal]")
 			e := consumertest.Goal()
 			s.set(answer)
-			if err := w.tell("hook", e); err == nil {
+			if err := w.deliver("hook", e); err == nil {
 				t.Fatal("no error")
 			}
 			s.set(nil)
 			backfill := e
 			backfill.Data.Backfill, backfill.Time = true, e.Time.Add(time.Minute)
 			for _, e := range []event.Event{backfill, e} {
-				if err := w.tell("hook", e); err != nil {
+				if err := w.deliver("hook", e); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -268,13 +276,14 @@ func TestBackfillBetweenTwoAttempts(t *testing.T) {
 	}
 }
 
-// Who was told in a language is told in it that a rule no longer wants it.
+// If no rule matches the correction of an event that was sent, the correction is sent in the default
+// language.
 func TestLanguageOfACorrection(t *testing.T) {
 	s := newHook(t)
-	w := newWorld(t, "language: de\nchannels:\n  hook: {webhook: {url: '"+s.URL+"', secret: "+webhookSecret+"}}\nrules:\n  - {players: [Sebastian Giovinco], kinds: [goal]}\n")
+	w := newWorld(t, "language: de\n"+hookSettings(s)+"rules:\n  - {players: [Sebastian Giovinco], kinds: [goal]}\n")
 	e := consumertest.Goal()
 	for _, e := range []event.Event{e, consumertest.Corrected(e)} {
-		if err := w.tell("hook", e); err != nil {
+		if err := w.deliver("hook", e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -283,8 +292,7 @@ func TestLanguageOfACorrection(t *testing.T) {
 	}
 }
 
-// Quiet hours let nothing new through; but who was alerted before is told that
-// it was not true.
+// In quiet hours no news is sent, but the retraction of an earlier notification is.
 func TestQuietHours(t *testing.T) {
 	zone, err := time.LoadLocation("Asia/Kolkata")
 	if err != nil {
@@ -297,53 +305,57 @@ func TestQuietHours(t *testing.T) {
 	}
 	w, s := hooked(t, rule(time.Hour, 2*time.Hour))
 	e := consumertest.Goal()
-	if err := w.tell("hook", e); err != nil || s.called() != 1 {
+	if err := w.deliver("hook", e); err != nil || s.called() != 1 {
 		t.Fatalf("before the quiet hours: %v, %d calls", err, s.called())
 	}
 	w.make(strings.Split(w.settings, "rules:")[0] + "rules:\n  - " + rule(-time.Hour, time.Hour))
-	if err := w.tell("hook", consumertest.Other(e, 3)); err != nil || s.called() != 1 {
+	if err := w.deliver("hook", consumertest.Other(e, 3)); err != nil || s.called() != 1 {
 		t.Errorf("a goal in quiet hours: %v, %d calls", err, s.called())
 	}
-	if err := w.tell("hook", consumertest.Retracted(e)); err != nil || !strings.HasPrefix(titles(s), "Taken back") {
+	if err := w.deliver("hook", consumertest.Retracted(e)); err != nil || !strings.HasPrefix(titles(s), "Taken back") {
 		t.Errorf("taken back in quiet hours: %v, shown: %s", err, titles(s))
 	}
 }
 
-// A spoiler delay lets nothing through before its time, and what was taken back
-// meanwhile never; what was corrected meanwhile is told as it is then.
+// A spoiler delay postpones events. If an event is retracted before its time, it is never sent; if it
+// is corrected, only the correction is sent.
 func TestDelay(t *testing.T) {
 	w, s := hooked(t, "{kinds: [goal], delay: 90s}")
 	e, taken, edited := consumertest.Goal(), consumertest.Goal(), consumertest.Goal()
 	waiting := []event.Event{e, taken, edited, consumertest.Retracted(taken), consumertest.Corrected(edited)}
 	for _, e := range waiting {
 		var p *broker.PostponedError
-		if err := w.tell("hook", e); !errors.As(err, &p) || !p.Until.Equal(e.Time.Add(90*time.Second)) {
+		if err := w.deliver("hook", e); !errors.As(err, &p) || !p.Until.Equal(e.Time.Add(90*time.Second)) {
 			t.Errorf("%v, want it postponed to 90 s after %v", err, e.Time)
 		}
 	}
 	if s.called() > 0 {
-		t.Fatalf("told before its time: %s", titles(s))
+		t.Fatalf("sent before its time: %s", titles(s))
 	}
 	for _, e := range waiting { // as they become due
 		e.Time = e.Time.Add(-2 * time.Minute)
-		if err := w.tell("hook", e); err != nil {
+		if err := w.deliver("hook", e); err != nil {
 			t.Error(err)
 		}
 	}
-	const want = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
+	const want = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; Goal for Toronto FC: " +
+		"Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
 	if got := titles(s); s.called() != 2 || got != want {
 		t.Errorf("%d calls: %s\nwant %s", s.called(), got, want)
 	}
 }
 
-// Rules choose, in their order: the first that wants an event says how.
+// The first rule that matches an event decides.
 func TestRules(t *testing.T) {
 	kind := func(k event.Kind) event.Event { return goal(t, func(d *event.Data) { d.Kind = k }) }
 	status := func(s event.Status) event.Event {
 		return goal(t, func(d *event.Data) { d.Kind, d.Match.Status = event.StatusChange, s })
 	}
-	for rule, tc := range map[string]struct{ told, not []event.Event }{
-		"{}":                                        {[]event.Event{goal(t, nil), kind(event.RedCard), kind(event.MatchEnd)}, []event.Event{kind(event.YellowCard), kind(event.Substitution), status(event.Final)}},
+	for rule, tc := range map[string]struct{ sent, not []event.Event }{
+		"{}": {
+			[]event.Event{goal(t, nil), kind(event.RedCard), kind(event.MatchEnd)},
+			[]event.Event{kind(event.YellowCard), kind(event.Substitution), status(event.Final)},
+		},
 		"{topics: ['soccer.mls.*']}":                {[]event.Event{goal(t, nil), kind(event.Substitution)}, nil},
 		"{topics: ['*.*.yellow_card']}":             {[]event.Event{kind(event.YellowCard)}, []event.Event{goal(t, nil)}},
 		"{topics: ['#'], kinds: [goal]}":            {[]event.Event{goal(t, nil)}, []event.Event{kind(event.RedCard)}},
@@ -357,18 +369,18 @@ func TestRules(t *testing.T) {
 		"{topics: ['soccer.#'], kinds: [red_card]}": {[]event.Event{kind(event.RedCard)}, []event.Event{goal(t, nil)}},
 	} {
 		w, s := hooked(t, rule)
-		for i, e := range append(slices.Clone(tc.told), tc.not...) {
-			if !event.MatchAny(w.Parts["hook"].Keys, e.Type) && i < len(tc.told) {
+		for i, e := range append(slices.Clone(tc.sent), tc.not...) {
+			if !event.MatchAny(w.Parts["hook"].Keys, e.Type) && i < len(tc.sent) {
 				t.Errorf("%s: the queue is not bound to %s: %v", rule, e.Type, w.Parts["hook"].Keys)
 			}
 			before := s.called()
-			if err := w.tell("hook", e); err != nil || s.called() > before != (i < len(tc.told)) {
-				t.Errorf("%s: %s: %v, told %v", rule, e.Type, err, s.called() > before)
+			if err := w.deliver("hook", e); err != nil || s.called() > before != (i < len(tc.sent)) {
+				t.Errorf("%s: %s: %v, sent %v", rule, e.Type, err, s.called() > before)
 			}
 		}
 	}
 	w, s := hooked(t, "{teams: [Toronto FC], language: de}\n  - {kinds: [goal], language: fr}")
-	if err := w.tell("hook", goal(t, nil)); err != nil || !strings.HasPrefix(titles(s), "Tor für Toronto FC") {
+	if err := w.deliver("hook", goal(t, nil)); err != nil || !strings.HasPrefix(titles(s), "Tor für Toronto FC") {
 		t.Errorf("%v %s", err, titles(s))
 	}
 	keys := w.Parts["hook"].Keys
@@ -379,17 +391,20 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// A rate lets so many through at once, and has the others come again in time.
+// A rate lets that many notifications through at once and postpones the others, each to a time of its
+// own.
 func TestRate(t *testing.T) {
 	s := newHook(t)
 	w := newWorld(t, "channels:\n  hook: {rate: 3/h, webhook: {url: '"+s.URL+"', secret: "+webhookSecret+"}}\n")
 	postponed := 0
 	for range 5 {
-		err := w.tell("hook", consumertest.Goal())
+		err := w.deliver("hook", consumertest.Goal())
 		var p *broker.PostponedError
 		if errors.As(err, &p) {
 			postponed++
-			if in, want := time.Until(p.Until), time.Duration(20*postponed)*time.Minute; in < want-time.Minute || in > want+time.Minute { // not all at the same time
+			// Each is postponed to a time of its own.
+			in, want := time.Until(p.Until), time.Duration(20*postponed)*time.Minute
+			if in < want-time.Minute || in > want+time.Minute {
 				t.Errorf("postponed for %v, want %v", in, want)
 			}
 		} else if err != nil {
@@ -401,13 +416,13 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// What a service says of when to come again holds for all that is sent to it.
+// A Retry-After pauses the whole channel.
 func TestPause(t *testing.T) {
 	w, s := hooked(t, "kinds: [goal]")
 	s.set(func(rw http.ResponseWriter) { rw.Header().Set("Retry-After", "300"); rw.WriteHeader(429) })
 	for range 3 {
 		var p *broker.PostponedError
-		if err := w.tell("hook", consumertest.Goal()); !errors.As(err, &p) || time.Until(p.Until) < 290*time.Second {
+		if err := w.deliver("hook", consumertest.Goal()); !errors.As(err, &p) || time.Until(p.Until) < 290*time.Second {
 			t.Errorf("%v, want it postponed for 5 minutes", err)
 		}
 	}

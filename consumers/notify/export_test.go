@@ -1,15 +1,15 @@
 package notify
 
 import (
-	"net/http"
 	"testing"
-	"time"
 
+	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
 )
 
-// Say puts an event into words, with the texts of a folder over the shipped ones.
-func Say(t testing.TB, folder, language string, e event.Event) string {
+// Describe describes an event in one line. The texts of a folder, if it is not "", replace shipped
+// ones.
+func Describe(t testing.TB, folder, language string, e event.Event) string {
 	t.Helper()
 	all := english()
 	if folder != "" {
@@ -19,10 +19,10 @@ func Say(t testing.TB, folder, language string, e event.Event) string {
 		}
 		all = own
 	}
-	return all.say(e, false, language).Line()
+	return all.render(e, false, language).Line()
 }
 
-// Check has every shipped template say everything.
+// Check executes every shipped template with every event of Samples.
 func Check(t testing.TB) {
 	all, err := loadTexts("", false)
 	if err != nil {
@@ -35,19 +35,15 @@ func Check(t testing.TB) {
 	}
 }
 
-// Samples are events of every kind.
+// Samples returns events of every kind.
 func Samples() []event.Event { return samples() }
 
-// CallTimeout shortens the time of a call.
-func CallTimeout(t testing.TB, d time.Duration) {
-	was := callTimeout
-	callTimeout = d
-	t.Cleanup(func() { callTimeout = was })
+// SetOptions changes how senders reach services until the test ends.
+func SetOptions(t testing.TB, o send.Options) {
+	was := options
+	options = o
+	t.Cleanup(func() { options = was })
 }
 
-// Client replaces what makes the client of channels.
-func Client(t testing.TB, f func() *http.Client) {
-	was := newClient
-	newClient = f
-	t.Cleanup(func() { newClient = was })
-}
+// Render describes an event in English.
+func Render(e event.Event) Text { return english().render(e, false, "en") }

@@ -10,12 +10,13 @@ import (
 
 	"github.com/matchwire/matchwire/consumers/consumertest"
 	"github.com/matchwire/matchwire/consumers/notify"
+	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Every mistake is found at start, with the line and the value, unless that may
-// be secret.
+// Every mistake in the settings is found at start. The error has its line, and its value if that
+// cannot be secret.
 func TestMistakes(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -37,79 +38,172 @@ func TestMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	const hook = "channels:\n  hook: {log: {}}\nrules:\n  - kinds: [goal]\n"
-	for settings, want := range map[string]string{
-		hook + "  - {topics: [soccer.mls]}":                                                        `5:15: rules[1].topics[0]: topic pattern "soccer.mls" matches no event`,
-		hook + "  - {kinds: [goal, gaol]}":                                                         `5:20: rules[1].kinds[1]: there is no kind "gaol"`,
-		hook + "  - {to: [phone]}":                                                                 `5:11: rules[1].to[0]: no channel "phone"; there are hook`,
-		hook + "  - {delay: 1h}":                                                                   `5:5: rules[1]: delay 1h0m0s: want 10m0s at most`,
-		hook + "  - {delay: soon}":                                                                 `5:13: rules[1].delay: "soon": want a duration`,
-		hook + "  - {language: tlh}":                                                               `5:16: rules[1].language: no texts in language "tlh"; there are de, en, es, fr`,
-		hook + "  - {quiet: {from: '22:00', until: '7 pm'}}":                                       `rules[1].quiet.until: quiet.until "7 pm": want a time of day`,
-		hook + "  - {quiet: {from: '22:00'}}":                                                      `quiet.until "": want a time of day`,
-		hook + "  - {quiet: {from: '22:00', until: '22:00'}}":                                      "no hours lie between",
-		hook + "  - {quiet: {from: '22:00', until: '07:00', zone: Mars}}":                          `time zone "Mars": want one like Europe/Berlin`,
-		hook + "  - {team: [X]}":                                                                   `5:6: unknown field "team"`,
-		"language: tlh":                                                                            `1:11: language: no texts in language "tlh"`,
-		"max_age: 3":                                                                               `max_age: "3": want a duration`,
-		"channels:\n  Hook: {log: {}}":                                                             `channel "Hook": want at most 40 of a-z`,
-		"channels:\n  hook: {}":                                                                    "2:9: channels.hook: channel hook: want one of log, webhook, ntfy, webpush, telegram and shoutrrr, found 0",
-		"channels:\n  hook: {log: {}, shoutrrr: 'logger://'}":                                      "found 2",
-		"channels:\n  hook: {log: {}, rate: 5}":                                                    `rate: "5": want a rate like 5/s, 30/m or 1000/h`,
-		"channels:\n  hook: https://x.example/" + testenv.Secret:                                   "2:9: channels.hook: want a channel",
-		"channels:\n  hook: {webhook: 'https://x.example/" + testenv.Secret + "'}":                 "channels.hook.webhook: want {url: …}",
-		"channels:\n  hook: {webhook: {url: 'x.example/" + testenv.Secret + "'}}":                  "2:25: channels.hook.webhook.url: url: want http://… or https://…",
-		"channels:\n  hook: {webhook: {url: [" + testenv.Secret + "]}}":                            "webhook.url: want a text, {file: NAME} or {env: NAME}",
-		"channels:\n  hook: {webhook: {url: {file: a, env: b}}}":                                   "want a text, {file: NAME} or {env: NAME}",
-		"channels:\n  hook: {webhook: {url: {file: nowhere}}}":                                     "nowhere: no such file",
-		"channels:\n  hook: {webhook: {url: {file: empty}}}":                                       "file empty is empty",
-		"channels:\n  hook: {webhook: {url: {env: NOT_SET_AT_ALL}}}":                               "environment variable NOT_SET_AT_ALL is empty",
-		"channels:\n  hook: {webhook: {url: 'https://x.example', secret: " + testenv.Secret + "}}": "webhook.secret: want whsec_",
-		"channels:\n  hook: {ntfy: {url: 'https://ntfy.example/'}}":                                "want that of a topic",
-		"channels:\n  hook: {ntfy: {url: 'ftp://ntfy.example/x'}}":                                 "want http://… or https://…",
-		"channels:\n  hook: {shoutrrr: 'pigeon://" + testenv.Secret + "'}":                         `there is no service "pigeon" (for https://discord.com`,
-		"channels:\n  hook: {shoutrrr: 'discord://" + testenv.Secret + "'}":                        "channels.hook.shoutrrr: shoutrrr: ",
-		"channels:\n  hook: {shoutrrr: 'no url " + testenv.Secret + "'}":                           "want a URL like discord://token@id",
-		"channels:\n  hook: {webpush: {keys: vapid.json}}":                                         `contact "": want mailto:… or https://…`,
-		"channels:\n  hook: {webpush: {keys: none.json, contact: 'mailto:a@b.example'}}":           "2:26: channels.hook.webpush.keys: open ",
-		"channels:\n  hook: {webpush: {keys: bad.json, contact: 'mailto:a@b.example'}}":            "these are no keys as matchwire notify keys makes them",
-		"channels: {}": "channels: want at least one",
-		"rules: []":    "rules: want at least one",
-		"channels:\n  a: {log: {}}\n  b: {log: {}}\nrules:\n  - to: [a]":                                                        "3:6: channels.b: channel b: no rule names it",
-		hook + "  - {topics: [soccer.mls.goal], kinds: [red_card]}":                                                             "5:5: rules[1]: no event has one of these topics and one of these kinds",
-		hook + "  - {teams: ['']}":                                                                                              "a team or player without a name",
-		"max_age: 30s\nrules:\n  - delay: 5m":                                                                                   "3:10: rules[0]: delay 5m0s: want 10m0s at most, and less than max_age, 30s",
-		"channels:\n  hook: {webhook: {}}":                                                                                      "2:9: channels.hook: webhook.url is missing",
-		"channels:\n  hook: {ntfy: {token: x}}":                                                                                 "2:9: channels.hook: ntfy.url is missing",
-		"channels:\n  hook: {telegram: {chat: '@x'}}":                                                                           "2:9: channels.hook: token is missing",
-		"channels:\n  hook: {telegram: {token: 1/2, chat: '@x'}}":                                                               "token: want that of a bot",
-		"channels:\n  hook: {shoutrrr: 'telegram://" + testenv.Secret + "@telegram?chats=@x'}":                                  "want telegram: {token: …, chat: …}",
-		"channels:\n  hook: {shoutrrr: 'smtp://me:" + testenv.Secret + "@h/?from=a@b.example&to=c@d.example,e@f.example'}":      "give each a channel of its own",
-		"channels:\n  hook: {webpush: {keys: vapid.json, contact: 'mailto:a@b.example', services: ['https://push.example/x']}}": `services: "https://push.example/x": want a host`,
-		hook + "  - {topics: [soccer.mls.goals]}":                                                                               `topic pattern "soccer.mls.goals": soccer has no kind "goals"`,
-		hook + "  - {topics: ['*.*.kaboom']}":                                                                                   `there is no kind "kaboom"`,
-		"link: club.example/{match}":                                                                                            `1:7: link: link "club.example/{match}": want the address of a match`,
-		"templates: nowhere":                                                                                                    "1:12: templates: stat ",
-		"templates: none":                                                                                                       "there are no language files",
-		"templates: unclosed":                                                                                                   `unclosed/en.yaml:3:13: titles.red_card: template "Red {{.Player"`,
-		"templates: unknown":                                                                                                    `unknown/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}"`,
-		"templates: kind":                                                                                                       "kind/en.yaml:2:9: titles.gaol: there is no title of that name",
-		"templates: member":                                                                                                     `member/en.yaml:1:1: unknown field "titels"`,
+	for _, tc := range []struct{ settings, want string }{
+		{hook + "  - {topics: [soccer.mls]}",
+			`5:15: rules[1].topics[0]: topic pattern "soccer.mls" matches no event`},
+		{hook + "  - {kinds: [goal, gaol]}",
+			`5:20: rules[1].kinds[1]: there is no kind "gaol"`},
+		{hook + "  - {to: [phone]}",
+			`5:11: rules[1].to[0]: no channel "phone"; there are hook`},
+		{hook + "  - {delay: 1h}",
+			`5:5: rules[1]: delay 1h0m0s: want 10m0s at most`},
+		{hook + "  - {delay: soon}",
+			`5:13: rules[1].delay: "soon": want a duration`},
+		{hook + "  - {language: tlh}",
+			`5:16: rules[1].language: no texts in language "tlh"; there are de, en, es, fr`},
+		{hook + "  - {quiet: {from: '22:00', until: '7 pm'}}",
+			`rules[1].quiet.until: quiet.until "7 pm": want a time of day`},
+		{hook + "  - {quiet: {from: '22:00'}}",
+			`quiet.until "": want a time of day`},
+		{hook + "  - {quiet: {from: '22:00', until: '22:00'}}",
+			"quiet: from and until are both 22:00"},
+		{hook + "  - {quiet: {from: '22:00', until: '07:00', zone: Mars}}",
+			`time zone "Mars": want one like Europe/Berlin`},
+		{hook + "  - {team: [X]}",
+			`5:6: unknown field "team"`},
+		{"language: tlh",
+			`1:11: language: no texts in language "tlh"`},
+		{"max_age: 3",
+			`max_age: "3": want a duration`},
+		{"channels:\n  Hook: {log: {}}",
+			`channel "Hook": want at most 40 of a-z`},
+		{"channels:\n  hook: {}",
+			"2:9: channels.hook: channel hook: want exactly one of log, webhook, webpush, ntfy, gotify, pushover, discord, " +
+				"slack, mattermost, matrix, teams, telegram or smtp, found 0"},
+		{"channels:\n  hook: {log: {}, slack: {url: 'https://x.example'}}",
+			"found 2"},
+		{"channels:\n  hook: {log: {}, rate: 5}",
+			`rate: "5": want a rate like 5/s, 30/m or 1000/h`},
+		{"channels:\n  hook: https://x.example/" + testenv.Secret,
+			"2:9: channels.hook: want a channel"},
+		{"channels:\n  hook: {webhook: 'https://x.example/" + testenv.Secret + "'}",
+			"channels.hook.webhook: want {url: …}"},
+		{"channels:\n  hook: {webhook: {url: 'x.example/" + testenv.Secret + "'}}",
+			"2:25: channels.hook.webhook.url: url: want http://… or https://…"},
+		{"channels:\n  hook: {webhook: {url: [" + testenv.Secret + "]}}",
+			"webhook.url: want a text, {file: NAME} or {env: NAME}"},
+		{"channels:\n  hook: {webhook: {url: {file: a, env: b}}}",
+			"want a text, {file: NAME} or {env: NAME}"},
+		{"channels:\n  hook: {webhook: {url: {file: nowhere}}}",
+			"nowhere: no such file"},
+		{"channels:\n  hook: {webhook: {url: {file: empty}}}",
+			"file empty is empty"},
+		{"channels:\n  hook: {webhook: {url: {env: NOT_SET_AT_ALL}}}",
+			"environment variable NOT_SET_AT_ALL is empty"},
+		{"channels:\n  hook: {webhook: {url: 'https://x.example', secret: " + testenv.Secret + "}}",
+			"webhook.secret: want whsec_"},
+		{"channels:\n  hook: {ntfy: {url: 'https://ntfy.example/'}}",
+			"want that of a topic"},
+		{"channels:\n  hook: {ntfy: {url: 'ftp://ntfy.example/x'}}",
+			"want http://… or https://…"},
+		{"channels:\n  hook: {shoutrrr: 'discord://" + testenv.Secret + "@1'}",
+			"2:20: channels.hook.shoutrrr: shoutrrr is no longer supported: for discord:// write " +
+				"discord: {url: https://discord.com/api/webhooks/ID/TOKEN}"},
+		{"channels:\n  hook: {shoutrrr: 'generic+https://h.example/" + testenv.Secret + "'}",
+			"for generic:// write webhook: {url: …}"},
+		{"channels:\n  hook: {shoutrrr: 'pigeon://" + testenv.Secret + "'}",
+			"shoutrrr is no longer supported: docs/notify.md lists the successors of its services"},
+		{"channels:\n  hook: {shoutrrr: {env: NOT_SET_AT_ALL}}",
+			"shoutrrr is no longer supported: docs/notify.md"},
+		{"channels:\n  hook: {log: {}, shoutrrr: 'logger://'}",
+			"found 2"},
+		{"channels:\n  hook: {discord: {url: 'https://discord.com/channels/1/" + testenv.Secret + "'}}",
+			"2:25: channels.hook.discord.url: url: want the URL of a webhook"},
+		{"channels:\n  hook: {discord: {}}",
+			"2:9: channels.hook: discord.url is missing"},
+		{"channels:\n  hook: {slack: {}}",
+			"2:9: channels.hook: slack.url is missing"},
+		{"channels:\n  hook: {slack: 'https://hooks.slack.com/" + testenv.Secret + "'}",
+			"channels.hook.slack: want {url: https://hooks.slack.com/services/…}"},
+		{"channels:\n  hook: {mattermost: {}}",
+			"2:9: channels.hook: mattermost.url is missing"},
+		{"channels:\n  hook: {teams: {url: 'https://club.webhook.office.com/" + testenv.Secret + "'}}",
+			"club.webhook.office.com is a connector, which Microsoft has retired"},
+		{"channels:\n  hook: {matrix: {token: x, room: '!a'}}",
+			"2:9: channels.hook: matrix.server is missing"},
+		{"channels:\n  hook: {matrix: {server: 'https://m.example', room: '!a'}}",
+			"2:9: channels.hook: matrix.token is missing"},
+		{"channels:\n  hook: {matrix: {server: 'https://m.example', token: x, room: '#a:m.example'}}",
+			`room "#a:m.example": want the ID of a room`},
+		{"channels:\n  hook: {matrix: {server: 'https://m.example', token: x}}",
+			`2:9: channels.hook: room "": want the ID of a room`},
+		{"channels:\n  hook: {gotify: {server: 'https://g.example'}}",
+			"2:9: channels.hook: gotify.token is missing"},
+		{"channels:\n  hook: {gotify: {server: 'https://g.example', token: \"a b" + testenv.Secret + "\"}}",
+			"gotify.token: want a token: no spaces"},
+		{"channels:\n  hook: {pushover: {token: x}}",
+			"2:9: channels.hook: pushover.user is missing"},
+		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '{\"text\": \"{{.Text}}\"}'}}",
+			"body: it gives no JSON if a text has quotes: write {{json .Text}}"},
+		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '{{.Scorer}}'}}",
+			"can't evaluate field Scorer"},
+		{"channels:\n  hook: {webhook: {url: 'https://x.example', headers: {'a b': x}}}",
+			`headers: "a b" is no name of a header`},
+		{"channels:\n  hook: {smtp: {from: a@b.example, to: [c@d.example]}}",
+			`2:9: channels.hook: server "": want HOST:PORT`},
+		{"channels:\n  hook: {smtp: {server: mail.example, from: a@b.example, to: [c@d.example]}}",
+			`server "mail.example": want HOST:PORT`},
+		{"channels:\n  hook: {smtp: {server: 'mail.example:587', from: goals, to: [c@d.example]}}",
+			`from "goals": want an address`},
+		{"channels:\n  hook: {smtp: {server: 'mail.example:587', from: a@b.example}}",
+			"2:9: channels.hook: to: want a list of addresses"},
+		{"channels:\n  hook: {smtp: {server: 'mail.example:587', from: a@b.example, to: [c@d.example, desk]}}",
+			`channels.hook.smtp.to[1]: to "desk": want an address`},
+		{"channels:\n  hook: {smtp: {server: 'mail.example:587', from: a@b.example, to: [c@d.example], tls: ssl}}",
+			`tls "ssl": want starttls, implicit or none`},
+		{"channels:\n  hook: {smtp: {server: 'mail.example:587', from: a@b.example, to: [c@d.example], user: me}}",
+			"want user and password, or neither"},
+		{"channels:\n  hook: {smtp: {server: 'mail.example:25', from: a@b.example, to: [c@d.example], " +
+			"tls: none, user: me, password: " + testenv.Secret + "}}",
+			"the password would be sent in plain text to mail.example"},
+		{"channels:\n  hook: {webpush: {keys: vapid.json}}",
+			`contact "": want mailto:… or https://…`},
+		{"channels:\n  hook: {webpush: {keys: none.json, contact: 'mailto:a@b.example'}}",
+			"2:26: channels.hook.webpush.keys: open "},
+		{"channels:\n  hook: {webpush: {keys: bad.json, contact: 'mailto:a@b.example'}}",
+			"not a file of matchwire notify keys"},
+		{"channels: {}", "channels: want at least one"},
+		{"rules: []", "rules: want at least one"},
+		{"channels:\n  a: {log: {}}\n  b: {log: {}}\nrules:\n  - to: [a]", "3:6: channels.b: channel b: no rule names it"},
+		{hook + "  - {topics: [soccer.mls.goal], kinds: [red_card]}",
+			"5:5: rules[1]: no event has one of these topics and one of these kinds"},
+		{hook + "  - {teams: ['']}", "teams and players: want names"},
+		{"max_age: 30s\nrules:\n  - delay: 5m",
+			"3:10: rules[0]: delay 5m0s: want 10m0s at most, and less than max_age, 30s"},
+		{"channels:\n  hook: {webhook: {}}", "2:9: channels.hook: webhook.url is missing"},
+		{"channels:\n  hook: {ntfy: {token: x}}", "2:9: channels.hook: ntfy.url is missing"},
+		{"channels:\n  hook: {telegram: {chat: '@x'}}", "2:9: channels.hook: token is missing"},
+		{"channels:\n  hook: {telegram: {token: 1/2, chat: '@x'}}", "token: want a token: no spaces"},
+		{"channels:\n  hook: {webpush: {keys: vapid.json, contact: 'mailto:a@b.example', " +
+			"services: ['https://push.example/x']}}",
+			`services: "https://push.example/x": want a host`},
+		{hook + "  - {topics: [soccer.mls.goals]}", `topic pattern "soccer.mls.goals": soccer has no kind "goals"`},
+		{hook + "  - {topics: ['*.*.kaboom']}", `there is no kind "kaboom"`},
+		{"link: club.example/{match}", `1:7: link: link "club.example/{match}": want the address of a match`},
+		{"templates: nowhere", "1:12: templates: stat "},
+		{"templates: none", "there are no language files"},
+		{"templates: unclosed", `unclosed/en.yaml:3:13: titles.red_card: template "Red {{.Player"`},
+		{"templates: unknown", `unknown/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}"`},
+		{"templates: kind", "kind/en.yaml:2:9: titles.gaol: unknown title"},
+		{"templates: member", `member/en.yaml:1:1: unknown field "titels"`},
 	} {
-		_, err := notify.New(consumertest.Host(t, settings, dir, nil, slog.New(slog.DiscardHandler)))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s:\ngot  %v\nwant %s", settings, err, want)
+		_, err := notify.New(consumertest.Host(t, tc.settings, dir, nil, slog.New(slog.DiscardHandler)))
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s:\ngot  %v\nwant %s", tc.settings, err, tc.want)
 		}
 		testenv.NoSecret(t, err)
 	}
 	// A process that only has to know the queues needs no file.
-	h := consumertest.Host(t, "templates: nowhere\nchannels:\n  phones: {webpush: {keys: none.json, contact: 'mailto:a@b.example'}}\n  hook: {webhook: {url: {file: nowhere}, secret: {env: NOT_SET_AT_ALL}}}\n", dir, nil, slog.New(slog.DiscardHandler))
+	h := consumertest.Host(t, "templates: nowhere\nchannels:\n"+
+		"  phones: {webpush: {keys: none.json, contact: 'mailto:a@b.example'}}\n"+
+		"  hook: {webhook: {url: {file: nowhere}, secret: {env: NOT_SET_AT_ALL}}}\n", dir, nil, slog.New(slog.DiscardHandler))
 	h.Elsewhere = true
 	if c, err := notify.New(h); err != nil || len(c.Parts) != 2 {
 		t.Errorf("elsewhere: %v", err)
 	}
 }
 
-// Keys are made once, for their owner's eyes alone.
+// Keys are created once, in a file that only its owner can read.
 func TestMakeKeys(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "vapid.json")
 	var out strings.Builder
@@ -120,12 +214,12 @@ func TestMakeKeys(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
-	if err := (&notify.MakeKeys{File: file}).Run(&out); err == nil || !strings.Contains(err.Error(), "is there already") {
-		t.Errorf("made again: %v", err)
+	if err := (&notify.MakeKeys{File: file}).Run(&out); err == nil || !strings.Contains(err.Error(), "exists") {
+		t.Errorf("created again: %v", err)
 	}
 }
 
-// docs/notify.md lists the kinds that rules may name, all of them.
+// docs/notify.md lists every kind that rules can name.
 func TestDocumentedKinds(t *testing.T) {
 	text, err := os.ReadFile("../../docs/notify.md")
 	if err != nil {
@@ -146,6 +240,20 @@ func TestDocumentedKinds(t *testing.T) {
 	for _, k := range event.CommonKinds() {
 		if !strings.Contains(string(text), string(k)) {
 			t.Errorf("docs/notify.md lacks %s", k)
+		}
+	}
+}
+
+// docs/notify.md has the successor of every service of shoutrrr.
+func TestDocumentedSuccessors(t *testing.T) {
+	text, err := os.ReadFile("../../docs/notify.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for scheme, successor := range send.Successors {
+		kind, _, _ := strings.Cut(successor, ":")
+		if want := "| `" + scheme + "` | `" + kind; !strings.Contains(string(text), want) {
+			t.Errorf("docs/notify.md lacks a row that begins with %s", want)
 		}
 	}
 }

@@ -1,5 +1,6 @@
 // Package notify sends notifications to people. Rules choose events, templates turn them into text,
-// and channels send the text: Web Push, webhooks, ntfy, chat and mail services.
+// and channels send the text: Web Push, webhooks, chat and mail services. Package send has a sender
+// for each kind of channel.
 //
 // Each channel has a queue of its own, so that a slow channel does not delay the others. A channel
 // sends each revision of an incident once, also across restarts. If a process is killed, the few
@@ -19,11 +20,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/trace"
 )
@@ -41,10 +42,9 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		if err != nil {
 			return consumers.Consumer{}, err
 		}
-		part := consumers.Consumer{Keys: n.keys(), Limit: n.atOnce(), Timeout: sendTimeout, Once: true, Handle: n.handle}
-		if n.push != nil {
-			pushes[name] = n.push.subscribers
-			part.Timeout = pushTimeout
+		part := consumers.Consumer{Keys: n.keys(), Limit: eventsAtOnce, Timeout: n.timeout(), Once: true, Handle: n.handle}
+		if n.subscribers != nil {
+			pushes[name] = n.subscribers
 		}
 		all.Parts[name] = part
 	}
@@ -55,63 +55,37 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 }
 
 const (
-	sendTimeout = 30 * time.Second // of an event on a channel, and of a call
-	pushTimeout = 5 * time.Minute  // of an event on a channel with many recipients
+	eventsAtOnce   = 8                // of a channel, in one process
+	sendTimeout    = 30 * time.Second // of an event on a channel with one recipient
+	severalTimeout = 5 * time.Minute  // of an event on a channel with several recipients
 )
-
-// atOnce returns how many events the channel handles at a time.
-func (n *notifier) atOnce() int {
-	if _, ok := n.sender.(*shoutrrr); ok {
-		return 1 // its services support one call at a time
-	}
-	return 8
-}
 
 // A notifier sends the notifications of one channel.
 type notifier struct {
-	channel    string
-	link       string // of a match, with {match} for its ID; "" for none
-	rules      []rule // in order: the first that matches decides
-	maxAge     time.Duration
-	texts      texts
-	speaks     string // the language if no rule sets one
-	sender     sender
-	push       *push // the sender, if it is one
-	limiter    rateLimiter
-	deliveries deliveries
-	log        *slog.Logger
+	channel     string
+	link        string // of a match, with {match} for its ID; "" for none
+	rules       []rule // in order: the first that matches decides
+	maxAge      time.Duration
+	texts       texts
+	language    string // of rules that set none
+	sender      send.Sender
+	subscribers *subscribers // of a Web Push channel; nil for other channels
+	limiter     rateLimiter
+	deliveries  deliveries
+	log         *slog.Logger
 }
 
-// A sender sends a notification to one recipient. If trying again cannot help, or has to wait, the
-// error wraps one of package broker. A [refusedError] means that the notification has not arrived.
-type sender interface {
-	send(ctx context.Context, to recipient, n Notification) error
-}
-
-// A recipient is one of the recipients of a channel. A channel that does not distinguish recipients
-// has a single one, without an ID.
-type recipient struct {
-	id       string
-	filter   filter // in addition to the rule's
-	language string // "" means the rule's
-	push     subscription
-}
-
-// service returns the host of the recipient's push service, or "".
-func (r recipient) service() string {
-	u, err := url.Parse(r.push.Endpoint)
-	if err != nil {
-		return ""
+// timeout returns how long the channel may take for one event.
+func (n *notifier) timeout() time.Duration {
+	if n.several() {
+		return severalTimeout
 	}
-	return u.Host
+	return sendTimeout
 }
-
-// errGone reports that a recipient no longer exists.
-var errGone = errors.New("the recipient no longer exists")
 
 func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	r := firstMatch(n.rules, e)
-	if r != nil && r.delay > 0 && n.whyOld(e) == "" {
+	if r != nil && r.delay > 0 && n.staleReason(e) == "" {
 		if until := e.Time.Add(r.delay); time.Until(until) > 0 {
 			// Note the revision, so that an earlier revision still waiting is dropped.
 			if err := n.deliveries.see(ctx, e); err != nil {
@@ -123,41 +97,41 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	state, err := n.deliveries.begin(ctx, e)
 	switch {
 	case errors.Is(err, errSuperseded):
-		n.withheld(ctx, e, "a later revision is known")
+		n.suppressed(ctx, e, "a later revision is known")
 		return nil
 	case err != nil:
 		return err
 	}
 	defer state.end(ctx)
-	why := n.whyWithheld(e, r)
+	reason := n.suppressReason(e, r)
 	if r == nil && state.unknown() {
-		n.withheld(ctx, e, why)
-		return state.mute(ctx, why)
+		n.suppressed(ctx, e, reason)
+		return state.mute(ctx, reason)
 	}
-	recipients := []recipient{{}}
-	if n.push != nil {
-		if recipients, err = n.push.subscribers.list(ctx); err != nil {
-			return err
-		}
+	recipients, err := n.recipients(ctx)
+	if err != nil {
+		return err
 	}
-	return n.sendTo(ctx, e, r, why, recipients, state)
+	return n.sendTo(ctx, e, r, reason, recipients, state)
 }
 
-// sendTo sends to those of the recipients that the event concerns. why is the reason to withhold it from
-// recipients who do not know its incident, or "".
-func (n *notifier) sendTo(ctx context.Context, e event.Event, r *rule, why string, recipients []recipient, state *incidentState) error {
+// sendTo sends an event to the recipients that it concerns. reason is why recipients who do not know
+// its incident do not get it, or "".
+func (n *notifier) sendTo(
+	ctx context.Context, e event.Event, r *rule, reason string, recipients []recipient, state *incidentState,
+) error {
 	var to []target
 	for _, rec := range recipients {
-		if t, ok := state.decideTarget(rec, r != nil && rec.filter.matches(e), why); ok {
-			t.language = cmp.Or(rec.language, n.language(r))
+		if t, ok := state.decideTarget(rec, r != nil && rec.filter.matches(e), reason); ok {
+			t.language = cmp.Or(rec.language, n.languageOf(r))
 			to = append(to, t)
 		}
 	}
 	if len(to) == 0 {
-		n.withheld(ctx, e, cmp.Or(why, "nobody is concerned"))
-		return state.mute(ctx, why)
+		n.suppressed(ctx, e, cmp.Or(reason, "no recipient to notify"))
+		return state.mute(ctx, reason)
 	}
-	if n.push != nil {
+	if n.several() {
 		return n.sendToAll(ctx, e, to, state)
 	}
 	if err := n.limiter.wait(ctx, ""); err != nil {
@@ -171,59 +145,60 @@ func (n *notifier) sendTo(ctx context.Context, e event.Event, r *rule, why strin
 
 // sendOne sends to one recipient. The caller has a slot of the limiter.
 func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *incidentState) error {
-	text := n.texts.say(e, t.asNews, t.language)
-	err := n.sender.send(ctx, t.recipient, notification(e, text, !t.asNews, n.link))
+	text := n.texts.render(e, t.asNews, t.language)
+	err := n.sender.Send(ctx, t.address, notification(e, text, !t.asNews, n.link))
 	switch {
 	case err == nil:
 		state.arrived(ctx, t)
 		level := slog.LevelInfo
-		if n.push != nil { // one of many
+		if n.subscribers != nil { // one of many
 			level = slog.LevelDebug
 		}
-		n.log.Log(ctx, level, "notification", "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type, "text", text.Line())
-		trace.From(ctx).Says("told: " + text.Line())
+		line := text.Line()
+		n.log.Log(ctx, level, "notification", "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type, "text", line)
+		trace.From(ctx).Says("sent: " + line)
 		return nil
-	case errors.Is(err, errGone):
+	case errors.Is(err, send.ErrGone):
 		return err
 	}
-	var refused *refusedError
+	var refused *send.RefusedError
 	if errors.As(err, &refused) {
 		state.refused(ctx, t)
-		if !refused.until.IsZero() {
-			n.limiter.pause(ctx, t.service(), refused.until)
+		if !refused.Until.IsZero() {
+			n.limiter.pause(ctx, t.service(), refused.Until)
 		}
 	}
 	return fmt.Errorf("channel %s: %w", n.channel, err)
 }
 
-// withheld logs and traces that an event was not sent.
-func (n *notifier) withheld(ctx context.Context, e event.Event, why string) {
-	n.log.Debug("notification withheld", "why", why, "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
-	trace.From(ctx).Says("withheld: " + why)
+// suppressed logs and traces that an event was not sent.
+func (n *notifier) suppressed(ctx context.Context, e event.Event, reason string) {
+	n.log.Debug("notification suppressed", "reason", reason, "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
+	trace.From(ctx).Says("suppressed: " + reason)
 }
 
-// language returns the language of a rule, or the default.
-func (n *notifier) language(r *rule) string {
+// languageOf returns the language of a rule, or the default.
+func (n *notifier) languageOf(r *rule) string {
 	if r == nil { // the notification to correct was sent by a rule that no longer matches
-		return n.speaks
+		return n.language
 	}
 	return r.language
 }
 
-// Reasons to withhold an event from recipients who do not know its incident. Those who know it are
-// still notified, unlike with the other reasons.
+// Reasons to suppress an event for recipients who do not know its incident. Recipients who know it
+// still get it, which is not so with the other reasons.
 const (
-	noRule     = "no rule wants it"
+	noRule     = "no rule matches"
 	quietHours = "quiet hours"
-	late       = "long past"
+	late       = "listed too late"
 )
 
-// whyWithheld returns the reason to withhold an event from recipients who do not know its incident, or
-// "".
-func (n *notifier) whyWithheld(e event.Event, r *rule) string {
+// suppressReason returns the reason to suppress an event for recipients who do not know its incident,
+// or "".
+func (n *notifier) suppressReason(e event.Event, r *rule) string {
 	switch {
-	case n.whyOld(e) != "":
-		return n.whyOld(e)
+	case n.staleReason(e) != "":
+		return n.staleReason(e)
 	case r == nil:
 		return noRule
 	case r.quiet.at(time.Now()):
@@ -232,8 +207,8 @@ func (n *notifier) whyWithheld(e event.Event, r *rule) string {
 	return ""
 }
 
-// whyOld returns the reason why an event is not news, or "".
-func (n *notifier) whyOld(e event.Event) string {
+// staleReason returns the reason why an event is not news, or "".
+func (n *notifier) staleReason(e event.Event) string {
 	switch {
 	case e.Data.Backfill:
 		return "backfill"

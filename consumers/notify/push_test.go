@@ -14,7 +14,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// phones is a world with a push service and browsers that have not subscribed yet.
+// phones returns a world with a push service and n browsers that have not subscribed yet.
 func phones(t *testing.T, n int) (w *world, s *service, subscription func(i int) string) {
 	t.Helper()
 	browsers := map[string]subscribed{}
@@ -22,20 +22,20 @@ func phones(t *testing.T, n int) (w *world, s *service, subscription func(i int)
 		browsers[fmt.Sprint("/", i)] = newBrowser(t)
 	}
 	s = newPushService(t, browsers, func() string { return w.publicKey() })
-	trust(t, s.Server)
-	w = newWorld(t, "channels:\n  phones: {webpush: {keys: vapid.json, contact: 'mailto:me@club.example', services: ['"+strings.TrimPrefix(s.URL, "https://")+"']}}\nrules:\n  - kinds: [goal]\n")
+	trust(t, s.Server, patience)
+	w = newWorld(t, webPushSettings(s)+"rules:\n  - kinds: [goal]\n")
 	return w, s, func(i int) string { return browsers[fmt.Sprint("/", i)].subscription(fmt.Sprint(s.URL, "/", i)) }
 }
 
 func (w *world) mustSubscribe(body string) {
 	w.Helper()
-	if code, said := w.subscribe(body); code != http.StatusCreated {
-		w.Fatalf("%d %s", code, said)
+	if code, reply := w.subscribe(body); code != http.StatusCreated {
+		w.Fatalf("%d %s", code, reply)
 	}
 }
 
-// Each browser is told what it wants, in its language, and has one notification
-// of an incident, which is true in the end.
+// Each browser gets what its filter matches, in its language. In the end it shows one notification of
+// an incident, the latest.
 func TestPush(t *testing.T) {
 	w, s, subscription := phones(t, 4)
 	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)
@@ -46,15 +46,17 @@ func TestPush(t *testing.T) {
 	e.Data.Assist = ""
 	corrected := consumertest.Corrected(e)
 	for _, step := range []struct {
-		told event.Event
+		sent event.Event
 		want string
 	}{
 		{e, "/0 Goal for Toronto FC: Sebastian Giovinco; /1 Gol de Toronto FC: Sebastian Giovinco"},
-		// To the third, who waits for this player, it is news.
-		{corrected, "/0 Corrected: goal for Toronto FC: Jozy Altidore; /1 Corrección: gol de Toronto FC: Jozy Altidore; /2 Goal for Toronto FC: Jozy Altidore"},
-		{consumertest.Retracted(corrected), "/0 Taken back: goal for Toronto FC: Jozy Altidore; /1 Anulado: gol de Toronto FC: Jozy Altidore; /2 Taken back: goal for Toronto FC: Jozy Altidore"},
+		// To the third, whose filter has this player, it is news.
+		{corrected, "/0 Corrected: goal for Toronto FC: Jozy Altidore; /1 Corrección: gol de Toronto FC: Jozy Altidore; " +
+			"/2 Goal for Toronto FC: Jozy Altidore"},
+		{consumertest.Retracted(corrected), "/0 Taken back: goal for Toronto FC: Jozy Altidore; " +
+			"/1 Anulado: gol de Toronto FC: Jozy Altidore; /2 Taken back: goal for Toronto FC: Jozy Altidore"},
 	} {
-		if err := w.tell("phones", step.told); err != nil {
+		if err := w.deliver("phones", step.sent); err != nil {
 			t.Fatal(err)
 		}
 		var got []string
@@ -64,14 +66,14 @@ func TestPush(t *testing.T) {
 			got = append(got, words[0]+" "+title)
 		}
 		if strings.Join(got, "; ") != step.want {
-			t.Errorf("after %s:\ngot  %s\nwant %s", step.told.Type, strings.Join(got, "; "), step.want)
+			t.Errorf("after %s:\ngot  %s\nwant %s", step.sent.Type, strings.Join(got, "; "), step.want)
 		}
 	}
 }
 
-// A browser that is there no more, or whose subscription has expired, is
-// forgotten, and the others are told.
-func TestBrowsersThatAreGone(t *testing.T) {
+// A subscription that has expired, or that its push service no longer knows, is removed. The other
+// browsers get the notification.
+func TestGoneSubscriptionsAreRemoved(t *testing.T) {
 	w, s, subscription := phones(t, 3)
 	for i := range 3 {
 		w.mustSubscribe(`{"subscription": ` + subscription(i) + `}`)
@@ -80,7 +82,7 @@ func TestBrowsersThatAreGone(t *testing.T) {
 	w.mustSubscribe(`{"subscription": ` + past + `}`)
 	var n atomic.Int64
 	s.set(func(rw http.ResponseWriter) { rw.WriteHeader([]int{410, 201, 404}[(n.Add(1)-1)%3]) })
-	if err := w.tell("phones", consumertest.Goal()); err != nil {
+	if err := w.deliver("phones", consumertest.Goal()); err != nil {
 		t.Fatal(err)
 	}
 	if left := w.redis.HLen(t.Context(), "mw:push:phones").Val(); left != 1 || s.called() != 2 {
@@ -88,8 +90,8 @@ func TestBrowsersThatAreGone(t *testing.T) {
 	}
 }
 
-// Who was told is not told again when others have to be.
-func TestOnlyTheOthersAgain(t *testing.T) {
+// A browser that has received a notification does not get it again when it is sent to others again.
+func TestRetryOnlyForTheOthers(t *testing.T) {
 	w, s, subscription := phones(t, 5)
 	for i := range 5 {
 		w.mustSubscribe(`{"subscription": ` + subscription(i) + `}`)
@@ -103,52 +105,64 @@ func TestOnlyTheOthersAgain(t *testing.T) {
 		rw.WriteHeader(201)
 	})
 	e := consumertest.Goal()
-	if err := w.tell("phones", e); err == nil {
-		t.Fatal("no error, though two browsers were not told")
+	if err := w.deliver("phones", e); err == nil {
+		t.Fatal("no error, though two browsers did not receive it")
 	}
 	s.set(nil)
-	if err := w.tell("phones", e); err != nil {
+	if err := w.deliver("phones", e); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.all()) != 2 || s.called() != 7 {
-		t.Errorf("%d were told the second time, after %d calls, want 2 after 7", len(s.all()), s.called())
+		t.Errorf("%d received it the second time, after %d calls, want 2 after 7", len(s.all()), s.called())
 	}
 }
 
-// A long text is cut, so that the message fits.
-func TestLongPush(t *testing.T) {
+// Long texts are cut until the message fits.
+func TestLongPushIsCut(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)
 	e := consumertest.Goal()
 	e.Data.Player, e.Data.Match.Home = strings.Repeat("é\"", 3000), strings.Repeat("\u0001<>&漢", 3000)
-	if err := w.tell("phones", e); err != nil || len(s.all()) != 1 {
+	if err := w.deliver("phones", e); err != nil || len(s.all()) != 1 {
 		t.Errorf("%v, %d shown", err, len(s.all()))
 	}
 }
 
-// What a page may ask for, and what is refused: above all addresses that are no
-// push service's.
+// A page can subscribe only at a push service, and with a valid filter.
 func TestSubscribing(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	good := subscription(0)
-	for body, want := range map[string]string{
-		`{`: "cannot be read", `{"subscription": ` + good + `, "delay": 3}`: `unknown field \"delay\"`,
-		`{"subscription": ` + strings.Replace(good, s.URL, "https://169.254.169.254", 1) + `}`:                 "is no push service",
-		`{"subscription": ` + strings.Replace(good, s.URL, "https://fcm.googleapis.com.evil.example", 1) + `}`: "is no push service",
-		`{"subscription": ` + strings.Replace(good, s.URL, "https://me:pw@fcm.googleapis.com", 1) + `}`:        "endpoint: want the https URL",
-		`{"subscription": ` + strings.Replace(good, "https://", "http://", 1) + `}`:                            "endpoint: want the https URL",
-		`{"subscription": {"endpoint": "` + s.URL + `/0", "keys": {"p256dh": "AAAA", "auth": "AAAA"}}}`:        "keys: want p256dh and auth",
-		`{"subscription": ` + good + `, "topics": ["soccer"]}`:                                                 "topics: topic pattern",
-		`{"subscription": ` + good + `, "kinds": ["gaol"]}`:                                                    `there is no kind \"gaol\"`,
-		`{"subscription": ` + good + `, "language": "tlh"}`:                                                    `language \"tlh\": want one of de, en, es, fr`,
-		`{"subscription": ` + good + `, "teams": ["` + strings.Repeat(`x","`, 60) + `"]}`:                      "teams: 61 of them, want 50 at most",
-		strings.Repeat(" ", 10_000) + "{}":                                                                     "too large",
+	for _, tc := range []struct{ body, want string }{
+		{`{`, "is malformed"}, {`{"subscription": ` + good + `, "delay": 3}`, `unknown field \"delay\"`},
+		{`{"subscription": ` + strings.Replace(good, s.URL, "https://169.254.169.254", 1) + `}`,
+			"is not a known push service"},
+		{`{"subscription": ` + strings.Replace(good, s.URL, "https://fcm.googleapis.com.evil.example", 1) + `}`,
+			"is not a known push service"},
+		{`{"subscription": ` + strings.Replace(good, s.URL, "https://me:pw@fcm.googleapis.com", 1) + `}`,
+			"endpoint: want the https URL"},
+		{`{"subscription": ` + strings.Replace(good, "https://", "http://", 1) + `}`,
+			"endpoint: want the https URL"},
+		{`{"subscription": {"endpoint": "` + s.URL + `/0", "keys": {"p256dh": "AAAA", "auth": "AAAA"}}}`,
+			"keys: want p256dh and auth"},
+		{`{"subscription": ` + good + `, "topics": ["soccer"]}`,
+			"topics: topic pattern"},
+		{`{"subscription": ` + good + `, "kinds": ["gaol"]}`,
+			`there is no kind \"gaol\"`},
+		{`{"subscription": ` + good + `, "language": "tlh"}`,
+			`language \"tlh\": want one of de, en, es, fr`},
+		{`{"subscription": ` + good + `, "teams": ["` + strings.Repeat(`x","`, 60) + `"]}`,
+			"teams: 61 of them, want 50 at most"},
+		{strings.Repeat(" ", 10_000) + "{}",
+			"too large"},
 	} {
-		if code, said := w.subscribe(body); code != http.StatusBadRequest || !strings.Contains(said, want) {
-			t.Errorf("%.200s: %d %s, want %q", body, code, said, want)
+		if code, reply := w.subscribe(tc.body); code != http.StatusBadRequest || !strings.Contains(reply, tc.want) {
+			t.Errorf("%.200s: %d %s, want %q", tc.body, code, reply, tc.want)
 		}
 	}
-	for _, known := range []string{"https://fcm.googleapis.com/fcm/send/x", "https://updates.push.services.mozilla.com/wpush/v2/x", "https://wns2-par02p.notify.windows.com/w/?token=x", "https://web.push.apple.com/x"} {
+	for _, known := range []string{
+		"https://fcm.googleapis.com/fcm/send/x", "https://updates.push.services.mozilla.com/wpush/v2/x",
+		"https://wns2-par02p.notify.windows.com/w/?token=x", "https://web.push.apple.com/x",
+	} {
 		w.mustSubscribe(`{"subscription": ` + strings.Replace(good, s.URL+"/0", known, 1) + `}`)
 	}
 	call := func(method, path, body string) int {
@@ -157,15 +171,16 @@ func TestSubscribing(t *testing.T) {
 		return rec.Code
 	}
 	w.mustSubscribe(`{"subscription": ` + good + `}`)
-	before := w.redis.HLen(t.Context(), "mw:push:phones").Val()
-	if code := call("DELETE", "/phones/subscriptions", good); code != 204 || w.redis.HLen(t.Context(), "mw:push:phones").Val() != before-1 {
+	stored := func() int64 { return w.redis.HLen(t.Context(), "mw:push:phones").Val() }
+	before := stored()
+	if code := call("DELETE", "/phones/subscriptions", good); code != 204 || stored() != before-1 {
 		t.Errorf("unsubscribed: %d", code)
 	}
 	if code := call("GET", "/desks", ""); code != 404 {
-		t.Errorf("a channel that there is not: %d", code)
+		t.Errorf("an unknown channel: %d", code)
 	}
 	testenv.NoSecret(t, w.log.String())
 	if strings.Contains(w.log.String(), s.URL) {
-		t.Errorf("an endpoint, which lets anybody send, is logged:\n%s", w.log)
+		t.Errorf("an endpoint, which is a secret, is logged:\n%s", w.log)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
@@ -77,14 +78,14 @@ func TestDeliveriesWhenAnswersAreLost(t *testing.T) {
 func TestSubscribersWhenAnswersAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		s := &subscribers{redis: lossy, key: "mw:subscribers", log: slog.New(slog.DiscardHandler)}
-		one := subscriber{Subscription: subscription{Endpoint: "https://push.example/1"}}
+		one := subscriber{Subscription: send.Subscription{Endpoint: "https://push.example/1"}}
 		if err := s.add(t.Context(), one); err != nil {
 			t.Fatal(err)
 		}
 		if all, err := s.list(t.Context()); len(all) != 1 || err != nil {
 			t.Errorf("subscribed are %v, %v, want one", all, err)
 		}
-		s.remove(t.Context(), one.Subscription.id(), "its owner asked")
+		s.remove(t.Context(), subscriptionID(one.Subscription), "its owner asked")
 		if all, err := s.list(t.Context()); len(all) != 0 || err != nil {
 			t.Errorf("subscribed are %v, %v, want none", all, err)
 		}

@@ -133,7 +133,8 @@ func (q *quiet) at(t time.Time) bool {
 	}
 	t = t.In(q.zone)
 	// Local time of day, also on days when daylight saving time begins or ends.
-	day := time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second
+	hours, minutes, seconds := t.Clock()
+	day := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute + time.Duration(seconds)*time.Second
 	if q.from < q.until {
 		return day >= q.from && day < q.until
 	}

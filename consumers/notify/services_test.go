@@ -1,7 +1,6 @@
 package notify_test
 
 import (
-	"bufio"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ecdh"
@@ -17,13 +16,8 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/mail"
 	"regexp"
 	"slices"
 	"strconv"
@@ -35,23 +29,25 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// A shown is what somebody has before him.
+// A shown is a notification as its recipient sees it.
 type shown struct{ Title, Body string }
 
-// A service is a server that notifications go to. Its answer can be chosen, and
-// it keeps what its users have before them: by thread, where it has such.
+// A service is a stand-in of a service that notifications are sent to. Tests choose its answer. It
+// stores what its users see: by thread, if it has threads.
 type service struct {
 	*httptest.Server
 
 	mu     sync.Mutex
 	answer func(w http.ResponseWriter) // nil: 2xx
+	cut    bool                        // cut the connection after storing, in place of an answer
 	calls  int
 	shows  map[string]shown
-	faults []string // where a sender does not keep to the protocol
+	active []string // mentions, links and formats that the service made of a text
+	faults []string // violations of the service's protocol
 	see    func(plain []byte)
 }
 
-// sees has f see what a browser decrypts.
+// sees calls f with each message that a browser decrypts.
 func (s *service) sees(f func(plain []byte)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,6 +58,12 @@ func (s *service) set(answer func(http.ResponseWriter)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = answer
+}
+
+func (s *service) cutAfterStoring(cut bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = cut
 }
 
 func (s *service) called() int {
@@ -81,13 +83,35 @@ func (s *service) all() []string {
 	return all
 }
 
-// serve answers calls; got says what is shown then under which thread.
-func serve(t testing.TB, tls bool, ok int, got func(s *service, r *http.Request, body []byte) (thread string, n shown, err error)) *service {
+// take returns the only notification that the service shows, and its active elements. It removes
+// both.
+func (s *service) take() (n shown, active []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.shows) != 1 {
+		return shown{}, []string{fmt.Sprint(len(s.shows), " notifications")}
+	}
+	for _, n = range s.shows {
+	}
+	active = s.active
+	clear(s.shows)
+	s.active = nil
+	return n, active
+}
+
+// next returns the thread of a message of a service that has no threads.
+func (s *service) next() string { return strconv.Itoa(len(s.shows)) }
+
+// A receiver reads a request and returns what the service shows then, and under which thread.
+type receiver func(s *service, r *http.Request, body []byte) (thread string, n shown, err error)
+
+// serve starts a service that answers requests with a status and a body.
+func serve(t testing.TB, tls bool, status int, reply string, receive receiver) *service {
 	s := &service{shows: map[string]shown{}}
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return // a sender that was killed
+			return // the sender was killed
 		}
 		s.mu.Lock()
 		s.calls++
@@ -99,15 +123,18 @@ func serve(t testing.TB, tls bool, ok int, got func(s *service, r *http.Request,
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		thread, n, err := got(s, r, body)
+		thread, n, err := receive(s, r, body)
 		if err != nil {
 			s.faults = append(s.faults, err.Error())
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
 		s.shows[thread] = n
-		w.WriteHeader(ok)
-		_, _ = io.WriteString(w, `{"ok":true}`) // which Telegram waits for
+		if s.cut {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, reply)
 	})
 	if tls {
 		s.Server = httptest.NewTLSServer(h)
@@ -118,7 +145,7 @@ func serve(t testing.TB, tls bool, ok int, got func(s *service, r *http.Request,
 	t.Cleanup(func() {
 		s.Close()
 		for _, f := range s.faults {
-			t.Errorf("not as the protocol has it: %s", f)
+			t.Errorf("violation of the protocol: %s", f)
 		}
 	})
 	return s
@@ -126,14 +153,15 @@ func serve(t testing.TB, tls bool, ok int, got func(s *service, r *http.Request,
 
 const webhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwhunter2S3crt"
 
-// newHook is a receiver that verifies signatures with the library of Standard
-// Webhooks, takes each webhook-id once, and shows one notification a thread.
+// newHook starts a receiver that verifies signatures with the library of Standard Webhooks and shows
+// one notification for each thread.
 func newHook(t testing.TB) *service {
 	verifier, err := standardwebhooks.NewWebhook(webhookSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, false, http.StatusNoContent, func(_ *service, r *http.Request, body []byte) (string, shown, error) {
+	const status = http.StatusNoContent
+	return serve(t, false, status, "", func(_ *service, r *http.Request, body []byte) (string, shown, error) {
 		if err := verifier.Verify(body, r.Header); err != nil {
 			return "", shown{}, err
 		}
@@ -145,62 +173,15 @@ func newHook(t testing.TB) *service {
 		if err := json.Unmarshal(body, &n); err != nil {
 			return "", shown{}, err
 		}
-		if n.Event.ID != r.Header.Get("Webhook-Id") || n.Event.TID != r.Header.Get("X-Transaction-Id") || n.Type == "" || n.Timestamp.IsZero() || n.Text != n.Title+" ("+n.Body+")" {
+		if n.Event.ID != r.Header.Get("Webhook-Id") || n.Event.TID != r.Header.Get("X-Transaction-Id") ||
+			n.Type == "" || n.Timestamp.IsZero() || n.Text != n.Title+" ("+n.Body+")" {
 			return "", shown{}, fmt.Errorf("headers %v, body %s", r.Header, body)
 		}
 		return n.Thread, shown{n.Title, n.Body}, nil
 	})
 }
 
-var ntfySequence = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
-
-// newNtfy is ntfy's JSON publishing: the topic in the body, POSTed to the root.
-func newNtfy(t testing.TB, token string) *service {
-	return serve(t, false, http.StatusOK, func(_ *service, r *http.Request, body []byte) (string, shown, error) {
-		var m struct {
-			Topic, Title, Message string
-			Priority              int
-			Tags                  []string
-			Sequence              string `json:"sequence_id"`
-		}
-		d := json.NewDecoder(strings.NewReader(string(body)))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&m); err != nil {
-			return "", shown{}, err
-		}
-		if r.URL.Path != "/" || m.Topic != "goals" || m.Priority < 1 || m.Priority > 5 || !ntfySequence.MatchString(m.Sequence) || r.Header.Get("Authorization") != "Bearer "+token {
-			return "", shown{}, fmt.Errorf("%s %v %s", r.URL, r.Header, body)
-		}
-		return m.Sequence, shown{m.Title, m.Message}, nil
-	})
-}
-
-// newMattermost takes posts to an incoming webhook.
-func newMattermost(t testing.TB, token string) *service {
-	return serve(t, false, http.StatusOK, func(s *service, r *http.Request, body []byte) (string, shown, error) {
-		var m struct{ Text string }
-		if err := json.Unmarshal(body, &m); err != nil || m.Text == "" || r.URL.Path != "/hooks/"+token {
-			return "", shown{}, fmt.Errorf("%s %s: %v", r.URL, body, err)
-		}
-		return strconv.Itoa(len(s.shows)), shown{m.Text, ""}, nil
-	})
-}
-
-// newTelegram is a Bot API, which says in JSON whether it is content.
-func newTelegram(t testing.TB, token string) *service {
-	return serve(t, false, http.StatusOK, func(s *service, r *http.Request, body []byte) (string, shown, error) {
-		var m struct {
-			Chat string `json:"chat_id"`
-			Text string
-		}
-		if err := json.Unmarshal(body, &m); err != nil || m.Chat != "@goals" || r.URL.Path != "/bot"+token+"/sendMessage" {
-			return "", shown{}, fmt.Errorf("%s %s: %v", r.URL, body, err)
-		}
-		return strconv.Itoa(len(s.shows)), shown{m.Text, ""}, nil
-	})
-}
-
-// A subscribed is a browser that has subscribed at a push service.
+// A subscribed is a browser with a subscription.
 type subscribed struct {
 	key  *ecdh.PrivateKey
 	auth []byte
@@ -220,12 +201,13 @@ func newBrowser(t testing.TB) subscribed {
 
 var b64 = base64.RawURLEncoding
 
-// subscription is the JSON that a browser gives of its subscription.
+// subscription returns the browser's PushSubscription as JSON.
 func (b subscribed) subscription(endpoint string) string {
-	return fmt.Sprintf(`{"endpoint": %q, "expirationTime": null, "keys": {"p256dh": %q, "auth": %q}}`, endpoint, b64.EncodeToString(b.key.PublicKey().Bytes()), b64.EncodeToString(b.auth))
+	return fmt.Sprintf(`{"endpoint": %q, "expirationTime": null, "keys": {"p256dh": %q, "auth": %q}}`,
+		endpoint, b64.EncodeToString(b.key.PublicKey().Bytes()), b64.EncodeToString(b.auth))
 }
 
-// decrypt reads a message as RFC 8291 has it.
+// decrypt decrypts a message by RFC 8291.
 func (b subscribed) decrypt(body []byte) ([]byte, error) {
 	if len(body) < 86 || body[20] != 65 {
 		return nil, errors.New("too short, or not with a key of 65 bytes")
@@ -242,7 +224,8 @@ func (b subscribed) decrypt(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	ikm, err := hkdf.Key(sha256.New, shared, b.auth, "WebPush: info\x00"+string(b.key.PublicKey().Bytes())+string(sender), 32)
+	info := "WebPush: info\x00" + string(b.key.PublicKey().Bytes()) + string(sender)
+	ikm, err := hkdf.Key(sha256.New, shared, b.auth, info, 32)
 	if err != nil {
 		return nil, err
 	}
@@ -283,22 +266,26 @@ func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := subscribed{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes("DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"))
+	const message = "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6" +
+		"TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
+	plain, err := subscribed{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes(message))
 	if err != nil || string(plain) != "When I grow up, I want to be a watermelon" {
 		t.Errorf("%q %v", plain, err)
 	}
 }
 
-// newPushService is a push service with one browser behind each path, which
-// shows one notification a tag. It checks VAPID and what RFC 8030 asks for.
+// newPushService starts a push service with one browser for each path, which shows one notification
+// for each tag. It checks VAPID and the headers of RFC 8030.
 func newPushService(t testing.TB, browsers map[string]subscribed, public func() string) *service {
-	return serve(t, true, http.StatusCreated, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+	return serve(t, true, http.StatusCreated, "", func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		b, ok := browsers[r.URL.Path]
 		if !ok {
 			return "", shown{}, errors.New("no browser at " + r.URL.Path)
 		}
 		ttl, err := strconv.Atoi(r.Header.Get("TTL"))
-		if topic := r.Header.Get("Topic"); err != nil || ttl < 0 || !ntfySequence.MatchString(topic) || len(topic) > 32 || r.Header.Get("Content-Encoding") != "aes128gcm" ||
+		topic := r.Header.Get("Topic")
+		if err != nil || ttl < 0 || !ntfySequence.MatchString(topic) || len(topic) > 32 ||
+			r.Header.Get("Content-Encoding") != "aes128gcm" ||
 			!slices.Contains([]string{"very-low", "low", "normal", "high"}, r.Header.Get("Urgency")) {
 			return "", shown{}, fmt.Errorf("headers %v", r.Header)
 		}
@@ -314,13 +301,13 @@ func newPushService(t testing.TB, browsers map[string]subscribed, public func() 
 		}
 		var m struct{ Title, Body, Tag, Type, ID, TID string }
 		if err := json.Unmarshal(plain, &m); err != nil || m.Tag != r.Header.Get("Topic") || m.ID == "" || m.TID == "" {
-			return "", shown{}, fmt.Errorf("%s: %v", plain, err)
+			return "", shown{}, fmt.Errorf("%s: %w", plain, err)
 		}
 		return r.URL.Path + " " + m.Tag, shown{m.Title, m.Body}, nil
 	})
 }
 
-// vapid checks an authorization as RFC 8292 has it.
+// vapid checks an Authorization header by RFC 8292.
 func vapid(header, audience, public string) error {
 	m := regexp.MustCompile(`^vapid t=([^.]+)\.([^.]+)\.([^,]+), k=(\S+)$`).FindStringSubmatch(header)
 	if m == nil || m[4] != public {
@@ -330,7 +317,7 @@ func vapid(header, audience, public string) error {
 	claims, err2 := b64.DecodeString(m[2])
 	signature, err3 := b64.DecodeString(m[3])
 	if err := errors.Join(err1, err2, err3); err != nil || len(signature) != 64 || len(point) != 65 {
-		return fmt.Errorf("authorization %q: %v", header, err)
+		return fmt.Errorf("authorization %q: %w", header, err)
 	}
 	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 	if err != nil {
@@ -344,108 +331,10 @@ func vapid(header, audience, public string) error {
 		Aud, Sub string
 		Exp      int64
 	}
-	if err := json.Unmarshal(claims, &c); err != nil || c.Aud != audience || c.Sub != "mailto:me@club.example" || time.Until(time.Unix(c.Exp, 0)) > 24*time.Hour || time.Until(time.Unix(c.Exp, 0)) < time.Minute {
-		return fmt.Errorf("claims %s: %v", claims, err)
+	err = json.Unmarshal(claims, &c)
+	left := time.Until(time.Unix(c.Exp, 0))
+	if err != nil || c.Aud != audience || c.Sub != "mailto:me@club.example" || left > 24*time.Hour || left < time.Minute {
+		return fmt.Errorf("claims %s: %w", claims, err)
 	}
 	return nil
-}
-
-// A mailServer speaks as much SMTP as a sender needs.
-type mailServer struct {
-	net.Listener
-	refuse string // the answer to RCPT, "" takes all
-
-	mu    sync.Mutex
-	mails []shown
-}
-
-func newMailServer(t testing.TB, refuse string) *mailServer {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &mailServer{Listener: l, refuse: refuse}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go s.talk(conn)
-		}
-	}()
-	return s
-}
-
-func (s *mailServer) talk(conn net.Conn) {
-	defer conn.Close()
-	r := bufio.NewReader(conn)
-	say := func(line string) { fmt.Fprintf(conn, "%s\r\n", line) }
-	say("220 mail.example ESMTP")
-	for {
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return
-		}
-		switch word := strings.ToUpper(strings.Fields(line + " x")[0]); word {
-		case "EHLO":
-			say("250-mail.example")
-			say("250 AUTH PLAIN")
-		case "AUTH":
-			say("235 ok")
-		case "RCPT":
-			if s.refuse != "" {
-				say(s.refuse)
-				continue
-			}
-			say("250 ok")
-		case "DATA":
-			say("354 go on")
-			var text strings.Builder
-			for {
-				line, err := r.ReadString('\n')
-				if err != nil {
-					return
-				}
-				if line == ".\r\n" {
-					break
-				}
-				text.WriteString(strings.TrimPrefix(line, "."))
-			}
-			s.keep(text.String())
-			say("250 ok")
-		case "QUIT":
-			say("221 bye")
-			return
-		default:
-			say("250 ok")
-		}
-	}
-}
-
-func (s *mailServer) keep(text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m, err := mail.ReadMessage(strings.NewReader(text))
-	if err != nil {
-		s.mails = append(s.mails, shown{"", err.Error()})
-		return
-	}
-	subject, _ := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-	body, _ := io.ReadAll(m.Body)
-	if kind, params, _ := mime.ParseMediaType(m.Header.Get("Content-Type")); strings.HasPrefix(kind, "multipart/") {
-		if p, err := multipart.NewReader(strings.NewReader(string(body)), params["boundary"]).NextPart(); err == nil {
-			body, _ = io.ReadAll(p)
-		}
-	} else if m.Header.Get("Content-Transfer-Encoding") == "quoted-printable" {
-		body, _ = io.ReadAll(quotedprintable.NewReader(strings.NewReader(string(body))))
-	}
-	s.mails = append(s.mails, shown{subject, strings.TrimSpace(string(body))})
-}
-
-func (s *mailServer) all() []shown {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.mails)
 }

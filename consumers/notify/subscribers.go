@@ -19,79 +19,69 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/problem"
 )
 
-// A subscription is a browser's, as its PushSubscription says it of itself.
-type subscription struct {
-	Endpoint string   `json:"endpoint"`
-	Keys     pushKeys `json:"keys"`
-	Expires  *int64   `json:"expirationTime"` // Unix milliseconds; null: never
-}
-
-type pushKeys struct {
-	Auth   string `json:"auth"`
-	P256dh string `json:"p256dh"`
-}
-
-// A subscriber is a subscription and what its owner wants to be told.
+// A subscriber is a browser's subscription with the filter that its owner chose.
 type subscriber struct {
-	Subscription subscription `json:"subscription"`
+	Subscription send.Subscription `json:"subscription"`
 	filter
 	Language string `json:"language,omitempty"`
 }
 
-// subscribers are those of one channel, in a hash by ID.
+// subscribers stores the subscribers of one Web Push channel, in a hash by ID.
 type subscribers struct {
-	redis    redis.UniversalClient
-	key      string
-	public   string // the channel's key
-	services []string
-	texts    texts
-	log      *slog.Logger
+	redis redis.UniversalClient
+	key   string
+	push  *send.Push
+	texts texts
+	log   *slog.Logger
 }
 
 const (
 	maxSubscribers  = 20_000  // of a channel: each event is sent to them within a minute or two
 	maxSubscription = 8 << 10 // bytes of a request
-	maxWanted       = 50      // values of each kind in a subscriber's filter
+	maxValues       = 50      // values of each kind in a subscriber's filter
 )
 
-// id names a subscription without telling its endpoint, which is a secret.
-func (s subscription) id() string {
+// subscriptionID identifies a subscription without its endpoint, which is a secret.
+func subscriptionID(s send.Subscription) string {
 	sum := sha256.Sum256([]byte(s.Endpoint))
 	return hex.EncodeToString(sum[:16])
 }
 
-// list are all who have subscribed and whose subscription has not expired.
+// list returns the subscribers whose subscription has not expired, and removes the others.
 func (s *subscribers) list(ctx context.Context) ([]recipient, error) {
 	all, err := s.redis.HGetAll(ctx, s.key).Result()
 	if err != nil {
-		return nil, fmt.Errorf("reading who has subscribed: %w", consumers.RedisError(err))
+		return nil, fmt.Errorf("reading the subscriptions: %w", consumers.RedisError(err))
 	}
 	recipients := make([]recipient, 0, len(all))
 	for id, text := range all {
 		var one subscriber
 		if err := json.Unmarshal([]byte(text), &one); err != nil {
-			s.remove(ctx, id, "it cannot be read")
+			s.remove(ctx, id, "malformed")
 			continue
 		}
 		if at := one.Subscription.Expires; at != nil && time.UnixMilli(*at).Before(time.Now()) {
-			s.remove(ctx, id, "it has expired")
+			s.remove(ctx, id, "expired")
 			continue
 		}
-		recipients = append(recipients, recipient{id: id, filter: one.filter, language: one.Language, push: one.Subscription})
+		address := send.Recipient{ID: id, Push: one.Subscription}
+		recipients = append(recipients, recipient{id: id, address: address, filter: one.filter, language: one.Language})
 	}
 	return recipients, nil
 }
 
-func (s *subscribers) remove(ctx context.Context, id, why string) {
+// remove removes a subscription. If that fails, it is tried again with the next event.
+func (s *subscribers) remove(ctx context.Context, id, reason string) {
 	if err := s.redis.HDel(context.WithoutCancel(ctx), s.key, id).Err(); err != nil {
-		s.log.Warn("subscription not removed", "subscription", id, "why", why, "error", err)
+		s.log.Warn("subscription not removed", "subscription", id, "reason", reason, "error", err)
 		return
 	}
-	s.log.Info("subscription removed", "subscription", id, "why", why)
+	s.log.Info("subscription removed", "subscription", id, "reason", reason)
 }
 
 var addSubscriber = redis.NewScript(`
@@ -99,36 +89,38 @@ if redis.call('hexists', KEYS[1], ARGV[1]) == 0 and redis.call('hlen', KEYS[1]) 
 redis.call('hset', KEYS[1], ARGV[1], ARGV[2])
 return 1`)
 
-var errFull = errors.New("there are as many subscriptions as can be")
+var errFull = fmt.Errorf("the channel has %d subscriptions, which is the most", maxSubscribers)
 
+// add stores a subscriber. The error is errFull if the channel has no room for another.
 func (s *subscribers) add(ctx context.Context, one subscriber) error {
 	text, err := json.Marshal(one)
 	if err != nil {
 		return err
 	}
-	added, err := addSubscriber.Run(ctx, s.redis, []string{s.key}, one.Subscription.id(), text, maxSubscribers).Int()
+	id := subscriptionID(one.Subscription)
+	added, err := addSubscriber.Run(ctx, s.redis, []string{s.key}, id, text, maxSubscribers).Int()
 	if err == nil && added == 0 {
 		err = errFull
 	}
 	return err
 }
 
-// check says what is wrong with what a browser sent.
+// check returns an error that tells a page what is wrong with its request.
 func (s *subscribers) check(one subscriber) error {
 	u, err := url.Parse(one.Subscription.Endpoint)
 	if err != nil || u.Scheme != "https" || u.User != nil || len(one.Subscription.Endpoint) > 2048 {
 		return errors.New("endpoint: want the https URL of a push service")
 	}
-	if !s.serves(u) {
-		return fmt.Errorf("endpoint: %s is no push service that is known here", u.Host)
+	if !s.push.Serves(u) {
+		return fmt.Errorf("endpoint: %s is not a known push service", u.Host)
 	}
 	key, err1 := decoded(one.Subscription.Keys.P256dh)
 	auth, err2 := decoded(one.Subscription.Keys.Auth)
 	if err1 != nil || err2 != nil || len(auth) != 16 {
-		return errors.New("keys: want p256dh and auth as the browser gives them")
+		return errors.New("keys: want p256dh and auth of the browser's subscription")
 	}
 	if _, err := ecdh.P256().NewPublicKey(key); err != nil {
-		return errors.New("keys: p256dh is no point on the curve P-256")
+		return errors.New("keys: p256dh is not a point on the curve P-256")
 	}
 	for _, t := range one.Topics {
 		if err := event.CheckPattern(t); err != nil {
@@ -140,9 +132,11 @@ func (s *subscribers) check(one subscriber) error {
 			return fmt.Errorf("kinds: there is no kind %q", k)
 		}
 	}
-	for name, values := range map[string][]string{"topics": one.Topics, "teams": one.Teams, "players": one.Players, "kinds": one.Kinds} {
-		if len(values) > maxWanted {
-			return fmt.Errorf("%s: %d of them, want %d at most", name, len(values), maxWanted)
+	for name, values := range map[string][]string{
+		"topics": one.Topics, "teams": one.Teams, "players": one.Players, "kinds": one.Kinds,
+	} {
+		if len(values) > maxValues {
+			return fmt.Errorf("%s: %d of them, want %d at most", name, len(values), maxValues)
 		}
 	}
 	if one.Language != "" && !s.texts.has(one.Language) {
@@ -155,26 +149,15 @@ func decoded(key string) ([]byte, error) {
 	return base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(key), "="))
 }
 
-// serves reports whether an endpoint is at a known push service: nobody is to
-// have matchwire call addresses of his choice.
-func (s *subscribers) serves(u *url.URL) bool {
-	for _, known := range s.services {
-		if u.Host == known || strings.HasPrefix(known, ".") && strings.HasSuffix(u.Host, known) {
-			return true
-		}
-	}
-	return false
-}
-
 //go:embed web
 var web embed.FS
 
-// serve answers the calls of browsers:
+// serve returns the handler for requests of browsers:
 //
-//	GET    /push.js, /worker.js         what a page needs to subscribe, and to show
+//	GET    /push.js, /worker.js         the scripts of a page that subscribes
 //	GET    /<channel>                   the channel's public key
-//	POST   /<channel>/subscriptions     subscribes, or says anew what is wanted
-//	DELETE /<channel>/subscriptions     no more; the body names the endpoint
+//	POST   /<channel>/subscriptions     subscribes, or changes the filter
+//	DELETE /<channel>/subscriptions     unsubscribes; the body has the endpoint
 func serve(channels map[string]*subscribers) http.Handler {
 	mux := http.NewServeMux()
 	for _, name := range []string{"push.js", "worker.js"} {
@@ -187,18 +170,18 @@ func serve(channels map[string]*subscribers) http.Handler {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			s := channels[r.PathValue("channel")]
 			if s == nil {
-				problem.Write(w, http.StatusNotFound, "there is no channel of that name for Web Push", "")
+				problem.Write(w, http.StatusNotFound, "no Web Push channel has that name", "")
 				return
 			}
 			h(w, r, s)
 		})
 	}
 	handle("GET /{channel}", func(w http.ResponseWriter, _ *http.Request, s *subscribers) {
-		if s.public == "" {
+		if s.push.PublicKey() == "" {
 			problem.Write(w, http.StatusServiceUnavailable, "this process does not have the file with the channel's keys", "")
 			return
 		}
-		respond(w, http.StatusOK, map[string]string{"public_key": s.public})
+		respond(w, http.StatusOK, map[string]string{"public_key": s.push.PublicKey()})
 	})
 	handle("POST /{channel}/subscriptions", func(w http.ResponseWriter, r *http.Request, s *subscribers) {
 		var one subscriber
@@ -213,29 +196,29 @@ func serve(channels map[string]*subscribers) http.Handler {
 		case errors.Is(err, errFull):
 			problem.Write(w, http.StatusInsufficientStorage, err.Error(), "")
 		case err != nil:
-			s.log.Error("subscription not kept", "error", err)
-			problem.Write(w, http.StatusServiceUnavailable, "Redis does not answer: try again", "")
+			s.log.Error("subscription not stored", "error", err)
+			problem.Write(w, http.StatusServiceUnavailable, "Redis does not respond: try again", "")
 		default:
-			respond(w, http.StatusCreated, map[string]string{"id": one.Subscription.id()})
+			respond(w, http.StatusCreated, map[string]string{"id": subscriptionID(one.Subscription)})
 		}
 	})
 	handle("DELETE /{channel}/subscriptions", func(w http.ResponseWriter, r *http.Request, s *subscribers) {
-		var one subscription
+		var one send.Subscription
 		if !body(w, r, &one) {
 			return
 		}
-		s.remove(r.Context(), one.id(), "its owner says so")
+		s.remove(r.Context(), subscriptionID(one), "unsubscribed")
 		w.WriteHeader(http.StatusNoContent)
 	})
 	return mux
 }
 
-// body reads a request, or says what is wrong with it.
+// body decodes the body of a request. If it cannot, it responds with the reason and returns false.
 func body(w http.ResponseWriter, r *http.Request, into any) bool {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSubscription))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		problem.Write(w, http.StatusBadRequest, "the body cannot be read: "+err.Error(), "")
+		problem.Write(w, http.StatusBadRequest, "the body is malformed: "+err.Error(), "")
 		return false
 	}
 	return true

@@ -17,6 +17,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
@@ -24,13 +25,13 @@ import (
 //go:embed languages/*.yaml
 var shipped embed.FS
 
-// A Text is an event in words.
+// A Text describes an event in words.
 type Text struct {
 	Title string
 	Body  string
 }
 
-// Line is both in one.
+// Line returns title and body in one line.
 func (t Text) Line() string {
 	if t.Body == "" {
 		return t.Title
@@ -43,7 +44,7 @@ const (
 	maxBody  = 1000 // runes
 )
 
-// english are the shipped texts.
+// english returns the shipped texts.
 var english = sync.OnceValue(func() texts {
 	t, err := loadTexts("", false)
 	if err != nil {
@@ -52,19 +53,21 @@ var english = sync.OnceValue(func() texts {
 	return t
 })
 
-// Line says an event in one line, in English.
-func Line(e event.Event) string { return english().say(e, false, "en").Line() }
+// Line describes an event in one line, in English.
+func Line(e event.Event) string { return english().render(e, false, "en").Line() }
 
 var languageCode = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
-// texts are the languages, by code.
+// texts holds the languages by code.
 type texts map[string]*language
 
-// A language is one file of texts: en.yaml. What it does not say is said as in
-// English. docs/notify.md lists what the templates can show.
+// A language is one file of texts, like en.yaml. A text that it lacks is the English one.
+// docs/notify.md lists the fields that templates can use.
 type language struct {
-	Titles   map[string]text   `yaml:"titles"` // templates, by kind, kind_corrected, kind_retracted, or corrected, retracted, other
-	Body     text              `yaml:"body"`   // a template
+	// Titles are templates by kind, kind_corrected and kind_retracted, or by corrected, retracted and
+	// other.
+	Titles   map[string]text   `yaml:"titles"`
+	Body     text              `yaml:"body"` // a template
 	Kinds    map[string]string `yaml:"kinds"`
 	Details  map[string]string `yaml:"details"`
 	Statuses map[string]string `yaml:"statuses"`
@@ -78,8 +81,8 @@ func (t texts) has(code string) bool { return t[code] != nil }
 
 func (t texts) languages() []string { return slices.Sorted(maps.Keys(t)) }
 
-// loadTexts loads the languages that matchwire ships, and over them those of a
-// folder, if it is not "". missing says that the folder may not be there.
+// loadTexts loads the languages that matchwire ships and then those of a folder, if it is not "".
+// missing reports whether the folder may be missing.
 func loadTexts(folder string, missing bool) (texts, error) {
 	all := texts{}
 	base, err := fs.Sub(shipped, "languages")
@@ -101,7 +104,7 @@ func loadTexts(folder string, missing bool) (texts, error) {
 	return all, all.add(os.DirFS(folder), folder)
 }
 
-// add adds the files of a folder.
+// add adds the language files of a folder.
 func (t texts) add(in fs.FS, folder string) error {
 	files, err := fs.Glob(in, "*.yaml")
 	if err != nil {
@@ -130,7 +133,7 @@ func (t texts) add(in fs.FS, folder string) error {
 			return strictyaml.InFile(file, err)
 		}
 		t[code] = l.over(t[code])
-		if folder == "" { // shipped, and tested
+		if folder == "" { // the shipped files are tested
 			continue
 		}
 		if err := t.check(code); err != nil {
@@ -140,7 +143,7 @@ func (t texts) add(in fs.FS, folder string) error {
 	return nil
 }
 
-// over is l where it says something, and was where it does not.
+// over returns l with the texts of was that it lacks.
 func (l language) over(was *language) *language {
 	if was == nil {
 		was = &language{}
@@ -159,7 +162,8 @@ func (l language) over(was *language) *language {
 	}
 	maps.Copy(templates, l.templates)
 	l.templates = templates
-	l.Kinds, l.Details, l.Statuses = merged(was.Kinds, l.Kinds), merged(was.Details, l.Details), merged(was.Statuses, l.Statuses)
+	l.Kinds, l.Details = merged(was.Kinds, l.Kinds), merged(was.Details, l.Details)
+	l.Statuses = merged(was.Statuses, l.Statuses)
 	l.Periods, l.Members = merged(was.Periods, l.Periods), merged(was.Members, l.Members)
 	return &l
 }
@@ -169,13 +173,14 @@ func (l *language) parse() error {
 	l.templates = map[string]*template.Template{}
 	for _, name := range slices.Sorted(maps.Keys(l.Titles)) {
 		if !knownTitle(name) {
-			return l.Titles[name].place.Errorf("there is no title of that name: want a kind, with _corrected or _retracted behind it where that is meant, or corrected, retracted or other")
+			return l.Titles[name].Place.Errorf("unknown title: want a kind, perhaps with _corrected or _retracted, " +
+				"or corrected, retracted or other")
 		}
 		if err := l.template(name, l.Titles[name]); err != nil {
 			return err
 		}
 	}
-	if l.Body.value == "" {
+	if l.Body.Value == "" {
 		return nil
 	}
 	return l.template("body", l.Body)
@@ -186,15 +191,15 @@ func knownTitle(name string) bool {
 }
 
 func (l *language) template(name string, t text) error {
-	parsed, err := template.New(name).Funcs(template.FuncMap{"capital": capital}).Parse(t.value)
+	parsed, err := template.New(name).Funcs(template.FuncMap{"capital": capital}).Parse(t.Value)
 	if err != nil {
-		return t.place.Errorf("%s: %w", shortened(t.value), plain(err))
+		return t.Place.Errorf("%s: %w", shortened(t.Value), plain(err))
 	}
 	l.templates[name] = parsed
 	return nil
 }
 
-// plain is an error of a template without what the place already says.
+// plain returns an error of a template without its position, which the place has.
 func plain(err error) error {
 	text := err.Error()
 	if i := strings.LastIndex(text, ": "); strings.HasPrefix(text, "template: ") && i > 0 {
@@ -203,10 +208,10 @@ func plain(err error) error {
 	return err
 }
 
-func shortened(s string) string { return fmt.Sprintf("template %q", cut(s, 80)) }
+func shortened(s string) string { return fmt.Sprintf("template %q", send.Cut(s, 80)) }
 
-// check has every template of a language say events of every kind, so that one
-// that cannot is found at start.
+// check executes every template of a language with events of every kind, so that a template that
+// fails is found at start.
 func (t texts) check(code string) error {
 	l := t[code]
 	for _, e := range samples() {
@@ -217,38 +222,43 @@ func (t texts) check(code string) error {
 				if name != "body" {
 					at = l.Titles[name]
 				}
-				return at.place.Errorf("%s: %w", shortened(at.value), plain(err))
+				return at.Place.Errorf("%s: %w", shortened(at.Value), plain(err))
 			}
 		}
 	}
 	return nil
 }
 
-// say puts an event into words. asNews says that it is news to whoever reads it,
-// even if it corrects something.
-func (t texts) say(e event.Event, asNews bool, code string) Text {
+// render describes an event in words. If asNews, a correction is described as a new event. Control
+// characters, which pages and templates can contain, are removed.
+func (t texts) render(e event.Event, asNews bool, code string) Text {
 	v := t.view(e, asNews, code)
 	title, body := &strings.Builder{}, &strings.Builder{}
-	if err := t.title(v, code).Execute(title, v); err != nil { // not with what check has seen
+	if err := t.title(v, code).Execute(title, v); err != nil { // check has executed it, so this is rare
 		title.Reset()
 		title.WriteString(e.Type)
 	}
 	if tmpl := t.template("body", code); tmpl != nil && e.Data.Match != nil {
 		_ = tmpl.Execute(body, v)
 	}
-	return Text{Title: cut(oneLine(title.String()), maxTitle), Body: cut(strings.TrimSpace(body.String()), maxBody)}
+	return Text{
+		Title: send.Cut(oneLine(send.Clean(title.String())), maxTitle),
+		Body:  send.Cut(trimLines(send.Clean(body.String())), maxBody),
+	}
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-func cut(s string, runes int) string {
-	if utf8.RuneCountInString(s) <= runes {
-		return s
+// trimLines trims each line and s. An indented line would be code in Markdown.
+func trimLines(s string) string {
+	var b strings.Builder
+	for line := range strings.SplitSeq(s, "\n") {
+		b.WriteString(strings.TrimSpace(line) + "\n")
 	}
-	return string([]rune(s)[:runes-1]) + "…"
+	return strings.TrimSpace(b.String())
 }
 
-// template is that of a language, else the English one; nil if there is none.
+// template returns the template of a language, or the English one, or nil.
 func (t texts) template(name, code string) *template.Template {
 	if l := t[code]; l != nil && l.templates[name] != nil {
 		return l.templates[name]
@@ -256,13 +266,14 @@ func (t texts) template(name, code string) *template.Template {
 	return t["en"].templates[name]
 }
 
-// title is the template for an event: the most special one that a language has.
+// title returns the template for the title of an event: the most specific one of the language, or
+// else of English.
 func (t texts) title(v view, code string) *template.Template {
 	names := []string{v.Event.Data.Kind.Word(event.Action(v.Action))}
 	if v.Action != string(event.New) {
 		names = append(names, v.Action)
 	}
-	if v.Home == "" && v.Away == "" && v.Source == "" { // of no match
+	if v.Home == "" && v.Away == "" && v.Source == "" { // without a match
 		names = nil
 	}
 	names = append(names, "other")
@@ -276,7 +287,7 @@ func (t texts) title(v view, code string) *template.Template {
 	return nil
 }
 
-// word is what a language calls something, else English, else the word itself.
+// word returns the name of something in a language, or in English, or the key itself.
 func (t texts) word(of func(*language) map[string]string, key, code string) string {
 	for _, l := range []*language{t[code], t["en"]} {
 		if l != nil && of(l)[key] != "" {

@@ -11,12 +11,13 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// goal is a goal of Toronto FC in New York, with a change.
+// goal returns a goal of Toronto FC in New York with a change of its data.
 func goal(t testing.TB, change func(*event.Data)) event.Event {
 	t.Helper()
 	c := event.SoccerMinute("", 6, 0)
-	d := event.Data{League: "MLS", Team: "Toronto FC", Player: "Sebastian Giovinco", Opponent: "New York City FC", Side: event.Away, Clock: &c,
-		Score: &event.Score{Away: 1}, Match: &event.Match{ID: "m1", Home: "New York City FC", Away: "Toronto FC", Status: event.Live}}
+	const home, away = "New York City FC", "Toronto FC"
+	d := event.Data{League: "MLS", Team: away, Player: "Sebastian Giovinco", Opponent: home, Side: event.Away, Clock: &c,
+		Score: &event.Score{Away: 1}, Match: &event.Match{ID: "m1", Home: home, Away: away, Status: event.Live}}
 	key := "soccer.mls.goal"
 	if change != nil {
 		change(&d)
@@ -34,34 +35,46 @@ func goal(t testing.TB, change func(*event.Data)) event.Event {
 
 func TestText(t *testing.T) {
 	for want, change := range map[string]func(*event.Data){
-		"Goal for Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)":          nil,
-		"Goal for Toronto FC: Sebastian Giovinco, penalty (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) { d.Detail = event.PenaltyGoal },
+		"Goal for Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)": nil,
+		"Goal for Toronto FC: Sebastian Giovinco, penalty (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+			d.Detail = event.PenaltyGoal
+		},
 		"Goal for Toronto FC: Brillant, own goal (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Player, d.Detail = "Brillant", event.OwnGoal
 		},
-		"Goal for Toronto FC (New York City FC 0–1 Toronto FC)": func(d *event.Data) { d.Player, d.Clock, d.Provisional = "", nil, true },
+		"Goal for Toronto FC (New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+			d.Player, d.Clock, d.Provisional = "", nil, true
+		},
 		"Taken back: goal for Toronto FC: Sebastian Giovinco (6', New York City FC 0–0 Toronto FC)": func(d *event.Data) {
 			d.Kind, d.Action, d.Score = event.Goal, event.Retracted, &event.Score{}
 		},
-		"Corrected: goal for Toronto FC: Brillant, own goal (6', New York City FC 0–1 Toronto FC; detail → own goal; scorer Sebastian Giovinco → Brillant)": func(d *event.Data) {
+		"Corrected: goal for Toronto FC: Brillant, own goal (6', New York City FC 0–1 Toronto FC; detail → own goal; " +
+			"scorer Sebastian Giovinco → Brillant)": func(d *event.Data) {
 			d.Kind, d.Action, d.Player, d.Detail = event.Goal, event.Corrected, "Brillant", event.OwnGoal
-			d.Changes = map[string]event.Change{"player": {Old: "Sebastian Giovinco", New: "Brillant"}, "detail": {New: event.OwnGoal}}
+			d.Changes = map[string]event.Change{
+				"player": {Old: "Sebastian Giovinco", New: "Brillant"}, "detail": {New: event.OwnGoal},
+			}
 		},
-		"Red card for Toronto FC: Sebastian Giovinco, second yellow (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+		"Red card for Toronto FC: Sebastian Giovinco, second yellow " +
+			"(6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Kind, d.Detail = event.RedCard, event.SecondYellow
 		},
-		"Substitution for Toronto FC: Benoit Cheyrou for Jozy Altidore (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+		"Substitution for Toronto FC: Benoit Cheyrou for Jozy Altidore " +
+			"(6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Kind, d.Player, d.Off = event.Substitution, "Benoit Cheyrou", "Jozy Altidore"
 		},
 		"Full time (Toronto FC 0–0 Seattle Sounders FC, 4–5 on penalties)": func(d *event.Data) {
 			*d = event.Data{League: "MLS", Kind: event.MatchEnd, Score: &event.Score{}, Shootout: &event.Score{Home: 4, Away: 5},
 				Match: &event.Match{ID: "m", Home: "Toronto FC", Away: "Seattle Sounders FC", Status: event.Ended}}
 		},
-		"Shoot-out kick for Toronto FC: Justin Morrow, missed (New York City FC 0–1 Toronto FC, 4–4 on penalties)": func(d *event.Data) {
-			d.Kind, d.Detail, d.Player, d.Clock, d.Shootout = event.ShootoutKick, event.Missed, "Justin Morrow", nil, &event.Score{Home: 4, Away: 4}
+		"Shoot-out kick for Toronto FC: Justin Morrow, missed " +
+			"(New York City FC 0–1 Toronto FC, 4–4 on penalties)": func(d *event.Data) {
+			d.Kind, d.Detail, d.Player, d.Clock = event.ShootoutKick, event.Missed, "Justin Morrow", nil
+			d.Shootout = &event.Score{Home: 4, Away: 4}
 		},
 		"End of 1st half (New York City FC 0–1 Toronto FC)": func(d *event.Data) {
-			*d = event.Data{League: "MLS", Kind: event.PeriodEnd, Match: d.Match, Score: d.Score, Clock: &event.Clock{Period: "1h"}}
+			*d = event.Data{League: "MLS", Kind: event.PeriodEnd, Match: d.Match, Score: d.Score,
+				Clock: &event.Clock{Period: "1h"}}
 		},
 		"Kick-off (New York City FC 0–0 Toronto FC)": func(d *event.Data) {
 			*d = event.Data{League: "MLS", Kind: event.MatchStart, Match: d.Match, Score: &event.Score{}}
@@ -70,7 +83,8 @@ func TestText(t *testing.T) {
 			d.Match.Status = event.Postponed
 			*d = event.Data{League: "MLS", Kind: event.StatusChange, Match: d.Match}
 		},
-		"Goal for Toronto FC: Sebastian Giovinco (07:12 in the 2nd period, New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+		"Goal for Toronto FC: Sebastian Giovinco (07:12 in the 2nd period, " +
+			"New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Clock = &event.Clock{Period: "p2", Elapsed: 432}
 		},
 		"Following https://site.example/42": func(d *event.Data) {
@@ -83,7 +97,7 @@ func TestText(t *testing.T) {
 	}
 	bare, err := event.Of("soccer.mls.goal", event.Data{Player: "Giovinco", Team: "Toronto FC"}, time.Now())
 	if err != nil || notify.Line(bare) != "soccer.mls.goal Giovinco Toronto FC" {
-		t.Errorf("an event by hand: %q %v", notify.Line(bare), err)
+		t.Errorf("an event without a match: %q %v", notify.Line(bare), err)
 	}
 }
 
@@ -91,22 +105,29 @@ func TestLanguages(t *testing.T) {
 	ownGoal := goal(t, func(d *event.Data) { d.Player, d.Detail = "Brillant", event.OwnGoal })
 	back := goal(t, func(d *event.Data) { d.Kind, d.Action = event.Goal, event.Retracted })
 	end := goal(t, func(d *event.Data) {
-		*d = event.Data{League: "MLS", Kind: event.PeriodEnd, Match: d.Match, Score: d.Score, Clock: &event.Clock{Period: "1h"}}
+		*d = event.Data{League: "MLS", Kind: event.PeriodEnd, Match: d.Match, Score: d.Score,
+			Clock: &event.Clock{Period: "1h"}}
 	})
 	for language, want := range map[string][]string{
-		"de": {"Tor für Toronto FC: Brillant, Eigentor (6', New York City FC 0:1 Toronto FC)", "Aberkannt: Tor für Toronto FC: Sebastian Giovinco (6', New York City FC 0:1 Toronto FC)", "Ende: 1. Halbzeit (New York City FC 0:1 Toronto FC)"},
-		"es": {"Gol de Toronto FC: Brillant, en propia puerta (6', New York City FC 0–1 Toronto FC)", "Anulado: gol de Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)", "Termina: 1.ª parte (New York City FC 0–1 Toronto FC)"},
-		"fr": {"But pour Toronto FC : Brillant, contre son camp (6', New York City FC 0–1 Toronto FC)", "Annulé : but pour Toronto FC : Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)", "Fin : 1re mi-temps (New York City FC 0–1 Toronto FC)"},
+		"de": {"Tor für Toronto FC: Brillant, Eigentor (6', New York City FC 0:1 Toronto FC)", "Aberkannt: Tor für " +
+			"Toronto FC: Sebastian Giovinco (6', New York City FC 0:1 Toronto FC)",
+			"Ende: 1. Halbzeit (New York City FC 0:1 Toronto FC)"},
+		"es": {"Gol de Toronto FC: Brillant, en propia puerta (6', New York City FC 0–1 Toronto FC)", "Anulado: gol de " +
+			"Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)",
+			"Termina: 1.ª parte (New York City FC 0–1 Toronto FC)"},
+		"fr": {"But pour Toronto FC : Brillant, contre son camp (6', New York City FC 0–1 Toronto FC)", "Annulé : but " +
+			"pour Toronto FC : Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)",
+			"Fin : 1re mi-temps (New York City FC 0–1 Toronto FC)"},
 	} {
 		for i, e := range []event.Event{ownGoal, back, end} {
-			if got := notify.Say(t, "", language, e); got != want[i] {
+			if got := notify.Describe(t, "", language, e); got != want[i] {
 				t.Errorf("got  %s\nwant %s", got, want[i])
 			}
 		}
 	}
 }
 
-// A folder of one's own replaces what it has and adds languages; the rest stays.
+// A folder of templates replaces the texts that it has and adds languages. Other texts stay.
 func TestOwnTemplates(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -118,25 +139,30 @@ func TestOwnTemplates(t *testing.T) {
 		}
 	}
 	red := goal(t, func(d *event.Data) { d.Kind = event.RedCard })
-	for want, got := range map[string]string{
-		"GOOOAL! Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)":                  notify.Say(t, dir, "en", goal(t, nil)),
-		"Red card for Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)": notify.Say(t, dir, "en", red),
-		"Dor för Toronto FC (New York City FC gegen Toronto FC)":                            notify.Say(t, dir, "nds", goal(t, nil)),
-		"Red card for Toronto FC: Sebastian Giovinco (New York City FC gegen Toronto FC)":   notify.Say(t, dir, "nds", red),
+	for _, tc := range []struct{ want, got string }{
+		{"GOOOAL! Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)",
+			notify.Describe(t, dir, "en", goal(t, nil))},
+		{"Red card for Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)",
+			notify.Describe(t, dir, "en", red)},
+		{"Dor för Toronto FC (New York City FC gegen Toronto FC)",
+			notify.Describe(t, dir, "nds", goal(t, nil))},
+		{"Red card for Toronto FC: Sebastian Giovinco (New York City FC gegen Toronto FC)",
+			notify.Describe(t, dir, "nds", red)},
 	} {
-		if got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
+		if tc.got != tc.want {
+			t.Errorf("got  %s\nwant %s", tc.got, tc.want)
 		}
 	}
 }
 
-// Every kind has words in every language, and none that only the code knows.
+// Every kind has a title in every language, without names that only the code uses.
 func TestEveryKindHasWords(t *testing.T) {
 	notify.Check(t)
 	for _, language := range []string{"en", "de", "es", "fr"} {
 		for _, e := range notify.Samples() {
-			line := notify.Say(t, "", language, e)
-			if strings.Contains(line, "_") || strings.Contains(line, "<no value>") || strings.Contains(line, "{{") || line == "" {
+			line := notify.Describe(t, "", language, e)
+			bad := func(text string) bool { return strings.Contains(line, text) }
+			if line == "" || bad("_") || bad("<no value>") || bad("{{") {
 				if e.Data.Match != nil {
 					t.Errorf("%s: %s: %s", language, e.Type, line)
 				}

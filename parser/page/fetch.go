@@ -8,12 +8,13 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/andybalholm/brotli"
+
+	"github.com/matchwire/matchwire/internal/retryafter"
 )
 
 // Limits of one fetch.
@@ -168,11 +169,6 @@ func (f *Fetcher) Forget() { f.etag, f.modified = "", "" }
 // retryAfter parses a Retry-After header. It returns at most maxRetryAfter, and 0 if there is no
 // valid header.
 func retryAfter(h string) time.Duration {
-	if n, err := strconv.Atoi(h); err == nil && n > 0 {
-		return min(time.Duration(min(n, 1<<30))*time.Second, maxRetryAfter)
-	}
-	if t, err := http.ParseTime(h); err == nil {
-		return min(max(0, time.Until(t)), maxRetryAfter)
-	}
-	return 0
+	wait, _ := retryafter.Parse(h)
+	return min(wait, maxRetryAfter)
 }

@@ -1,5 +1,5 @@
-// The service worker of push.js: it shows what is pushed. What has the tag of
-// something that is shown takes its place, and makes a sound only if it is news.
+// The service worker of push.js shows notifications. A notification replaces an earlier one with the
+// same tag. A correction makes no sound.
 
 self.addEventListener("push", (event) => {
   const { title, body, tag, renotify, ...about } = event.data.json();

@@ -1,8 +1,7 @@
-package notify
+package send
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -10,36 +9,33 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"github.com/matchwire/matchwire/broker"
-	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// ntfySettings are the settings of an ntfy channel.
-type ntfySettings struct {
+// Ntfy is the settings of an ntfy channel.
+type Ntfy struct {
 	URL   secret  `yaml:"url"`   // https://ntfy.sh/mytopic
 	Token *secret `yaml:"token"` // an access token
 }
 
-// UnmarshalYAML takes care that no error shows a secret.
-func (f *ntfySettings) UnmarshalYAML(n ast.Node) error {
-	type plain ntfySettings
+// UnmarshalYAML reads the settings. No error shows a secret.
+func (f *Ntfy) UnmarshalYAML(n ast.Node) error {
+	type plain Ntfy
 	return mapping(n, (*plain)(f), "{url: https://ntfy.sh/mytopic} and, where it needs one, {token: …}")
 }
 
 // ntfy publishes on a topic of an ntfy server. A correction has the sequence ID of the message it
 // corrects. From ntfy 2.16 on it replaces that message; an earlier server shows both.
 type ntfy struct {
-	url, shown, topic string
-	header            http.Header
-	client            *http.Client
+	endpoint
+	url, topic string
+	header     http.Header
 }
 
 var ntfyTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-func (f ntfySettings) sender(place strictyaml.Place, h consumers.Host) (sender, error) {
-	u, err := httpURL(f.URL.at(place, "ntfy.url"), h)
+func (f Ntfy) sender(e env) (Sender, error) {
+	u, err := e.httpURL(f.URL.at(e.place, "ntfy.url"))
 	if err != nil {
 		return nil, err
 	}
@@ -51,21 +47,24 @@ func (f ntfySettings) sender(place strictyaml.Place, h consumers.Host) (sender, 
 		return nil, f.URL.place.Errorf("url: want that of a topic, like https://ntfy.sh/mytopic")
 	}
 	server := url.URL{Scheme: u.Scheme, Host: u.Host, User: u.User, Path: base + "/"}
-	s := &ntfy{url: server.String(), shown: "ntfy " + withoutSecrets(u), topic: topic, client: newClient(), header: http.Header{"Content-Type": {"application/json"}}}
+	s := &ntfy{url: server.String(), topic: topic, header: http.Header{}}
+	token := ""
 	if f.Token != nil {
-		token, err := f.Token.value(h)
-		if err != nil {
+		if token, err = e.token(*f.Token, "token"); err != nil {
 			return nil, err
 		}
-		if strings.ContainsAny(token, "\r\n\x00") {
-			return nil, f.Token.place.Errorf("token: want one line")
-		}
 		s.header.Set("Authorization", "Bearer "+token)
+	}
+	s.endpoint = e.endpoint("ntfy", u, token)
+	s.words = func(r reply) string {
+		var body struct{ Error string }
+		r.decode(&body)
+		return body.Error
 	}
 	return s, nil
 }
 
-// A ntfyMessage is what is published, as ntfy's JSON has it.
+// A ntfyMessage is a message in ntfy's JSON format.
 type ntfyMessage struct {
 	Topic    string   `json:"topic"`
 	Title    string   `json:"title"`
@@ -76,25 +75,26 @@ type ntfyMessage struct {
 	Click    string   `json:"click,omitempty"`
 }
 
-func (s *ntfy) send(ctx context.Context, _ recipient, n Notification) error {
-	m := ntfyMessage{Topic: s.topic, Title: n.Title, Message: n.Body, Priority: 3, Sequence: n.Thread, Click: n.URL}
+// ntfyLimit is the length of a message in bytes. A server makes a longer one an attachment.
+const ntfyLimit = 4096
+
+func (s *ntfy) Send(ctx context.Context, _ Recipient, n Notification) error {
+	m := ntfyMessage{Topic: s.topic, Title: n.Title, Message: fit(n.Body, ntfyLimit, bytesOf, inert),
+		Priority: 3, Sequence: n.Thread, Click: n.URL}
 	if n.urgent() {
 		m.Priority = 4
 	}
 	if tag := ntfyTags[n.Event.Data.Sport]; tag != "" {
 		m.Tags = []string{tag}
 	}
-	body, err := json.Marshal(m)
-	if err != nil {
-		return broker.Permanent(err)
-	}
 	header := s.header.Clone()
 	header.Set("X-Transaction-Id", n.Event.TID.String())
-	return post(ctx, s.client, s.url, s.shown, body, header)
+	return s.postJSON(ctx, s.url, m, header)
 }
 
 // ntfyTags are names of emoji.
 var ntfyTags = map[event.Sport]string{
-	event.Soccer: "soccer", event.Basketball: "basketball", event.AmericanFootball: "football", event.IceHockey: "ice_hockey",
-	event.Baseball: "baseball", event.Cricket: "cricket_bat_and_ball", event.Tennis: "tennis", event.Rugby: "rugby_football",
+	event.Soccer: "soccer", event.Basketball: "basketball", event.AmericanFootball: "football",
+	event.IceHockey: "ice_hockey", event.Baseball: "baseball", event.Cricket: "cricket_bat_and_ball",
+	event.Tennis: "tennis", event.Rugby: "rugby_football",
 }

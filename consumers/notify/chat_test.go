@@ -1,0 +1,317 @@
+package notify_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// decode decodes JSON without unknown members.
+func decode(body []byte, into any) error {
+	d := json.NewDecoder(strings.NewReader(string(body)))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
+}
+
+// split returns the first line of a text and the others.
+func split(text string) shown {
+	title, body, _ := strings.Cut(text, "\n")
+	return shown{title, body}
+}
+
+// What services and their clients make active in a text, whatever its markup.
+var (
+	links    = regexp.MustCompile(`(?i)\bhttps?://\S|\bwww\.\S|\b[a-z0-9-]+\.(?:com|net|example)\b|\bmailto:\S`)
+	mentions = regexp.MustCompile(`@[\p{L}\d_]|#[\p{L}\d_]`)
+	tildes   = regexp.MustCompile(`~[a-z]`)
+	emojis   = regexp.MustCompile(`:[a-zA-Z0-9_+-]+:`)
+	commands = regexp.MustCompile(`(?:^|\s)/[a-z]`)
+	dates    = regexp.MustCompile(`\{\{(?:DATE|TIME)\(`)
+)
+
+func (s *service) finds(text string, what ...*regexp.Regexp) {
+	for _, w := range what {
+		s.active = append(s.active, w.FindAllString(text, -1)...)
+	}
+}
+
+// blockMarkup matches what makes a line of Markdown a heading, a quote, an item of a list or code.
+var blockMarkup = regexp.MustCompile(`(?m)^(?: {4}|\t)|` +
+	`^[ \t]*(?:#{1,6}[ \t]|-#|>|[-+*][ \t]|\d+[.)][ \t]|=+[ \t]*$|-+[ \t]*$)`)
+
+// markdown returns a text without the backslashes of Markdown. What they do not stop is active.
+func (s *service) markdown(text string) string {
+	s.finds(text, blockMarkup, regexp.MustCompile(`(?:^|[^\\])&#?\w+;`))
+	var b strings.Builder
+	escaped := false
+	for _, c := range text {
+		switch {
+		case escaped:
+			escaped = false
+			if !strings.ContainsRune("\\`*_{}[]()<>#+-.!|~=$&", c) {
+				b.WriteByte('\\')
+			}
+			b.WriteRune(c)
+		case c == '\\':
+			escaped = true
+		case strings.ContainsRune("*_~`|[]<", c):
+			s.active = append(s.active, string(c))
+		default:
+			b.WriteRune(c)
+		}
+	}
+	// An escaped & begins no entity.
+	return b.String()
+}
+
+// bold splits a Markdown text whose first line is bold.
+func (s *service) bold(text string) (shown, error) {
+	m := regexp.MustCompile(`(?s)^\*\*(.*?[^\\](?:\\\\)*)\*\*(?:\n(.*))?$`).FindStringSubmatch(text)
+	if m == nil {
+		return shown{}, fmt.Errorf("no bold first line in %q", text)
+	}
+	return shown{s.markdown(m[1]), s.markdown(m[2])}, nil
+}
+
+var ntfySequence = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
+
+// newNtfy starts a server of ntfy's JSON publishing: the topic is in the body.
+func newNtfy(t testing.TB, token string) *service {
+	const reply = `{"id":"x","event":"message"}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		var m struct {
+			Topic, Title, Message, Click string
+			Priority                     int
+			Tags                         []string
+			Sequence                     string `json:"sequence_id"`
+		}
+		if err := decode(body, &m); err != nil {
+			return "", shown{}, err
+		}
+		if r.URL.Path != "/" || r.Header.Get("Authorization") != "Bearer "+token || m.Topic != "goals" ||
+			m.Priority < 1 || m.Priority > 5 || !ntfySequence.MatchString(m.Sequence) || len(m.Message) > 4096 {
+			return "", shown{}, fmt.Errorf("%s %v %s", r.URL, r.Header, body)
+		}
+		s.finds(m.Message, links)
+		return m.Sequence, shown{m.Title, m.Message}, nil
+	})
+}
+
+// newDiscord starts a server with one webhook.
+func newDiscord(t testing.TB, token string) *service {
+	const reply = `{"id": "1"}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		var m struct {
+			Content  string
+			Flags    int
+			Mentions *struct{ Parse []string } `json:"allowed_mentions"`
+		}
+		if err := decode(body, &m); err != nil {
+			return "", shown{}, err
+		}
+		if r.URL.Path != "/api/webhooks/1/"+token || r.URL.Query().Get("wait") != "true" ||
+			m.Content == "" || utf8.RuneCountInString(m.Content) > 2000 {
+			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+		}
+		if m.Mentions == nil || m.Mentions.Parse == nil || len(m.Mentions.Parse) > 0 {
+			s.finds(m.Content, regexp.MustCompile(`@everyone|@here|<@[!&]?\d+>`))
+		}
+		s.finds(m.Content, links, regexp.MustCompile(`[^\\]<(?:[@#:/]|a:|t:|https?:)[^>]*>`))
+		n, err := s.bold(m.Content)
+		return s.next(), n, err
+	})
+}
+
+// newSlack starts a server with one incoming webhook.
+func newSlack(t testing.TB, token string) *service {
+	return serve(t, false, http.StatusOK, "ok", func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		m := struct {
+			Text, Parse  string
+			Mrkdwn       bool
+			Names        bool `json:"link_names"`
+			UnfurlLinks  bool `json:"unfurl_links"`
+			UnfurlMedias bool `json:"unfurl_media"`
+		}{Mrkdwn: true}
+		if err := decode(body, &m); err != nil {
+			return "", shown{}, err
+		}
+		if r.URL.Path != "/services/T1/B1/"+token || m.Text == "" {
+			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+		}
+		s.finds(m.Text, regexp.MustCompile(`<[^>]*>`), emojis)
+		if m.Parse != "none" {
+			s.finds(m.Text, links)
+		}
+		if m.Mrkdwn {
+			s.finds(m.Text, regexp.MustCompile("[*_~`]"))
+		}
+		if m.Names {
+			s.finds(m.Text, mentions)
+		}
+		if regexp.MustCompile(`&(?:[^agl]|$)|[<>]`).MatchString(m.Text) {
+			return "", shown{}, fmt.Errorf("not escaped: %s", m.Text)
+		}
+		return s.next(), split(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(m.Text)), nil
+	})
+}
+
+// newMattermost starts a server with one incoming webhook.
+func newMattermost(t testing.TB, token string) *service {
+	return serve(t, false, http.StatusOK, "ok", func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		var m struct{ Text string }
+		if err := decode(body, &m); err != nil {
+			return "", shown{}, err
+		}
+		if m.Text == "" || utf8.RuneCountInString(m.Text) > 16383 || r.URL.Path != "/hooks/"+token {
+			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+		}
+		n, err := s.bold(m.Text)
+		s.finds(n.Title+"\n"+n.Body, mentions, tildes, emojis, links)
+		return s.next(), n, err
+	})
+}
+
+// newMatrix starts a homeserver with one room. It stores a message once for each transaction ID.
+func newMatrix(t testing.TB, token string) *service {
+	prefix := "/_matrix/client/v3/rooms/!goals:club.example/send/m.room.message/"
+	const reply = `{"event_id": "$1"}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		var m struct {
+			Type     string `json:"msgtype"`
+			Body     string
+			Mentions *struct{} `json:"m.mentions"`
+		}
+		if err := decode(body, &m); err != nil {
+			return "", shown{}, err // a formatted_body would be HTML
+		}
+		transaction, ok := strings.CutPrefix(r.URL.Path, prefix)
+		if !ok || transaction == "" || r.Method != http.MethodPut || r.Header.Get("Authorization") != "Bearer "+token ||
+			m.Type != "m.text" || m.Body == "" {
+			return "", shown{}, fmt.Errorf("%s %s %s", r.Method, r.URL, body)
+		}
+		if m.Mentions == nil { // then push rules look for names in the body
+			s.finds(m.Body, regexp.MustCompile(`@room`))
+		}
+		s.finds(m.Body, mentions, links)
+		return transaction, split(m.Body), nil
+	})
+}
+
+// newTelegram starts a Bot API.
+func newTelegram(t testing.TB, token string) *service {
+	const reply = `{"ok": true}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		var m struct {
+			Chat    string `json:"chat_id"`
+			Text    string
+			Preview struct {
+				Disabled bool `json:"is_disabled"`
+			} `json:"link_preview_options"`
+		}
+		if err := decode(body, &m); err != nil {
+			return "", shown{}, err // a parse_mode would be markup
+		}
+		if r.URL.Path != "/bot"+token+"/sendMessage" || m.Chat != "@goals" ||
+			m.Text == "" || utf8.RuneCountInString(m.Text) > 4096 {
+			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+		}
+		s.finds(m.Text, mentions, links, commands)
+		return s.next(), split(m.Text), nil
+	})
+}
+
+// newGotify starts a server with one application.
+func newGotify(t testing.TB, token string) *service {
+	const reply = `{"id": 1}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		var m struct {
+			Title, Message string
+			Priority       int
+			Extras         map[string]map[string]any
+		}
+		if err := decode(body, &m); err != nil {
+			return "", shown{}, err
+		}
+		if r.URL.Path != "/message" || r.Header.Get("X-Gotify-Key") != token || m.Message == "" {
+			return "", shown{}, fmt.Errorf("%s %v %s", r.URL, r.Header, body)
+		}
+		if m.Extras["client::display"]["contentType"] != "text/plain" {
+			s.markdown(m.Message)
+		}
+		s.finds(m.Message, links)
+		return s.next(), shown{m.Title, m.Message}, nil
+	})
+}
+
+// newPushover starts a server with one application and one user.
+func newPushover(t testing.TB, token string) *service {
+	const reply = `{"status": 1, "request": "x"}`
+	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return "", shown{}, err
+		}
+		n := shown{form.Get("title"), form.Get("message")}
+		if r.URL.Path != "/1/messages.json" || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" ||
+			form.Get("token") != token || form.Get("user") != "u"+token || n.Body == "" ||
+			utf8.RuneCountInString(n.Title) > 250 || utf8.RuneCountInString(n.Body) > 1024 {
+			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+		}
+		if form.Has("html") || form.Has("monospace") {
+			return "", shown{}, errors.New("the message is HTML")
+		}
+		s.finds(n.Body, links)
+		return s.next(), n, nil
+	})
+}
+
+// newTeams starts a server with one workflow.
+func newTeams(t testing.TB, token string) *service {
+	type card struct {
+		Type, Version string
+		Schema        string `json:"$schema"`
+		Body          []struct {
+			Type, Text string
+			Inlines    []struct{ Type, Text, Weight, Size string }
+		}
+		Teams struct{ Width string } `json:"msteams"`
+	}
+	return serve(t, false, http.StatusAccepted, "", func(s *service, r *http.Request, body []byte) (string, shown, error) {
+		var m struct {
+			Type        string
+			Attachments []struct {
+				Type    string  `json:"contentType"`
+				URL     *string `json:"contentUrl"`
+				Content card
+			}
+		}
+		if err := decode(body, &m); err != nil {
+			return "", shown{}, err
+		}
+		if r.URL.Path != "/workflows/1/triggers/manual/paths/invoke" || r.URL.Query().Get("sig") != token ||
+			m.Type != "message" || len(body) > 28<<10 || len(m.Attachments) != 1 ||
+			m.Attachments[0].Type != "application/vnd.microsoft.card.adaptive" ||
+			m.Attachments[0].Content.Type != "AdaptiveCard" {
+			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+		}
+		var texts []string
+		for _, b := range m.Attachments[0].Content.Body {
+			text := b.Text
+			if b.Type == "TextBlock" {
+				text = s.markdown(text)
+			}
+			for _, run := range b.Inlines {
+				text += run.Text
+			}
+			s.finds(text, links, dates)
+			texts = append(texts, text)
+		}
+		return s.next(), split(strings.Join(texts, "\n")), nil
+	})
+}

@@ -1,0 +1,192 @@
+package send
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+// A Channel is the settings of a channel: one kind with its settings, and a rate.
+type Channel struct {
+	Log        *Log        `yaml:"log"`
+	Webhook    *Webhook    `yaml:"webhook"`
+	WebPush    *WebPush    `yaml:"webpush"`
+	Ntfy       *Ntfy       `yaml:"ntfy"`
+	Gotify     *Gotify     `yaml:"gotify"`
+	Pushover   *Pushover   `yaml:"pushover"`
+	Discord    *Discord    `yaml:"discord"`
+	Slack      *Slack      `yaml:"slack"`
+	Mattermost *Mattermost `yaml:"mattermost"`
+	Matrix     *Matrix     `yaml:"matrix"`
+	Teams      *Teams      `yaml:"teams"`
+	Telegram   *Telegram   `yaml:"telegram"`
+	SMTP       *SMTP       `yaml:"smtp"`
+	Shoutrrr   *shoutrrr   `yaml:"shoutrrr"`
+	// Rate limits how many notifications all processes together send; zero is no limit.
+	Rate Rate `yaml:"rate"`
+
+	Place strictyaml.Place `yaml:"-"`
+}
+
+// kinds are the kinds of channels, for errors.
+const kinds = "log, webhook, webpush, ntfy, gotify, pushover, discord, slack, mattermost, matrix, teams, " +
+	"telegram or smtp"
+
+// settings returns the settings of each kind that the channel has.
+func (c Channel) settings() (found []settings) {
+	for _, s := range []settings{
+		present(c.Log), present(c.Webhook), present(c.WebPush), present(c.Ntfy), present(c.Gotify),
+		present(c.Pushover), present(c.Discord), present(c.Slack), present(c.Mattermost),
+		present(c.Matrix), present(c.Teams), present(c.Telegram), present(c.SMTP), present(c.Shoutrrr),
+	} {
+		if s != nil {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+func present[S settings](s *S) settings {
+	if s == nil {
+		return nil
+	}
+	return *s
+}
+
+// settings are the settings of one kind of channel.
+type settings interface {
+	// sender checks the settings and returns the sender.
+	sender(e env) (Sender, error)
+}
+
+// An env is what a channel's settings need to become a sender.
+type env struct {
+	consumers.Host
+	Options
+	name  string           // of the channel
+	place strictyaml.Place // of the channel
+}
+
+// Options change how senders reach services. The zero value is right outside of tests.
+type Options struct {
+	Timeout time.Duration // of one call; 10 s if 0
+	TLS     *tls.Config   // of SMTP servers; the standard one if nil
+	// Transport sends HTTP requests; [http.DefaultTransport] if nil.
+	Transport http.RoundTripper
+}
+
+func (o Options) timeout() time.Duration {
+	if o.Timeout == 0 {
+		return 10 * time.Second
+	}
+	return o.Timeout
+}
+
+// client returns an HTTP client. It does not follow redirects: they would take the notification, and
+// the secrets of its request, to another place.
+func (o Options) client() *http.Client {
+	return &http.Client{Timeout: o.timeout(), Transport: o.Transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// UnmarshalYAML reads the settings.
+func (c *Channel) UnmarshalYAML(n ast.Node) error {
+	type plain Channel
+	p := plain{Place: strictyaml.PlaceOf(n)}
+	if err := mapping(n, &p, "a channel: "+kinds+", with its settings"); err != nil {
+		return err
+	}
+	*c = Channel(p)
+	return nil
+}
+
+// mapping decodes settings that may hold secrets. If they are no mapping, the error does not show
+// them.
+func mapping(n ast.Node, into any, want string) error {
+	switch n.Type() {
+	case ast.MappingType, ast.MappingValueType:
+		return strictyaml.DecodeNode(n, into)
+	}
+	return strictyaml.PlaceOf(n).Errorf("want %s", want)
+}
+
+// Sender returns the sender of the channel's one kind. If the consumer runs elsewhere, it returns one
+// that sends nothing, except for Web Push, whose subscriptions are served by every process.
+func (c Channel) Sender(name string, h consumers.Host, o Options) (Sender, error) {
+	found := c.settings()
+	if len(found) != 1 {
+		return nil, c.Place.Errorf("channel %s: want exactly one of %s, found %d", name, kinds, len(found))
+	}
+	if h.Elsewhere && c.WebPush == nil && c.Shoutrrr == nil {
+		return logSender{}, nil
+	}
+	return found[0].sender(env{Host: h, Options: o, name: name, place: c.Place})
+}
+
+// httpURL reads a URL. No error shows it, because it may hold a secret.
+func (e env) httpURL(s secret) (*url.URL, error) {
+	value, err := s.value(e.Host)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, s.place.Errorf("url: want http://… or https://… (the value is not shown: it may hold a secret)")
+	}
+	return u, nil
+}
+
+// server reads the optional address of a server, without a slash at its end.
+func (e env) server(s secret, standard string) (string, *url.URL, error) {
+	if s.place.Line == 0 {
+		u, err := url.Parse(standard)
+		return standard, u, err
+	}
+	u, err := e.httpURL(s)
+	if err != nil {
+		return "", nil, err
+	}
+	return strings.TrimSuffix(u.String(), "/"), u, nil
+}
+
+// token reads a secret that becomes part of a header or a path.
+func (e env) token(s secret, name string) (string, error) {
+	value, err := s.at(e.place, name).value(e.Host)
+	if err != nil {
+		return "", err
+	}
+	if strings.ContainsAny(value, "/?#% \t\r\n\x00") {
+		return "", s.place.Errorf("%s: want a token: no spaces, line breaks or any of / ? # %%", name)
+	}
+	return value, nil
+}
+
+// A Rate is a number of notifications in a time. All of them may come at once.
+type Rate struct {
+	N   int
+	Per time.Duration
+}
+
+// UnmarshalYAML reads 5/s, 30/m or 1000/h.
+func (r *Rate) UnmarshalYAML(n ast.Node) error {
+	var s string
+	if err := strictyaml.DecodeNode(n, &s); err != nil {
+		return err
+	}
+	count, unit, _ := strings.Cut(s, "/")
+	number, err := strconv.Atoi(count)
+	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	if err != nil || number < 1 || per == 0 {
+		return strictyaml.PlaceOf(n).Errorf("%q: want a rate like 5/s, 30/m or 1000/h", s)
+	}
+	*r = Rate{number, per}
+	return nil
+}

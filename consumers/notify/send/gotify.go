@@ -1,0 +1,67 @@
+package send
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Gotify is the settings of a Gotify channel.
+type Gotify struct {
+	Server secret `yaml:"server"` // https://gotify.example
+	Token  secret `yaml:"token"`  // of an application
+}
+
+// UnmarshalYAML reads the settings. No error shows a secret.
+func (g *Gotify) UnmarshalYAML(n ast.Node) error {
+	type plain Gotify
+	return mapping(n, (*plain)(g), "{server: https://gotify.example, token: …}")
+}
+
+func (g Gotify) sender(e env) (Sender, error) {
+	server, u, err := e.server(g.Server.at(e.place, "gotify.server"), "")
+	if err != nil {
+		return nil, err
+	}
+	token, err := e.token(g.Token, "gotify.token")
+	if err != nil {
+		return nil, err
+	}
+	s := &gotify{url: server + "/message", header: http.Header{"X-Gotify-Key": {token}},
+		endpoint: e.endpoint("gotify", u, token)}
+	s.words = func(r reply) string {
+		var body struct {
+			Description string `json:"errorDescription"`
+		}
+		r.decode(&body)
+		return body.Description
+	}
+	return s, nil
+}
+
+// gotify sends messages to a Gotify server as one of its applications.
+type gotify struct {
+	endpoint
+	url    string
+	header http.Header
+}
+
+const (
+	gotifyNormal = 5 // with a sound
+	gotifyUrgent = 8 // with a sound and vibration
+)
+
+func (s *gotify) Send(ctx context.Context, _ Recipient, n Notification) error {
+	extras := map[string]any{"client::display": map[string]string{"contentType": "text/plain"}}
+	if n.URL != "" {
+		extras["client::notification"] = map[string]any{"click": map[string]string{"url": n.URL}}
+	}
+	priority := gotifyNormal
+	if n.urgent() {
+		priority = gotifyUrgent
+	}
+	return s.postJSON(ctx, s.url, map[string]any{
+		"title": n.Title, "message": inert(n.message()), "priority": priority, "extras": extras,
+	}, s.header)
+}

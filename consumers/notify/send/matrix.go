@@ -1,0 +1,92 @@
+package send
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+// Matrix is the settings of a Matrix channel.
+type Matrix struct {
+	Server secret          `yaml:"server"` // the homeserver: https://matrix.example
+	Token  secret          `yaml:"token"`  // access token of a user that is in the room
+	Room   strictyaml.Text `yaml:"room"`   // the room's ID, "!…", not its alias
+}
+
+// UnmarshalYAML reads the settings. No error shows a secret.
+func (m *Matrix) UnmarshalYAML(n ast.Node) error {
+	type plain Matrix
+	return mapping(n, (*plain)(m), "{server: https://matrix.example, token: …, room: '!…'}")
+}
+
+func (m Matrix) sender(e env) (Sender, error) {
+	server, u, err := e.server(m.Server.at(e.place, "matrix.server"), "")
+	if err != nil {
+		return nil, err
+	}
+	token, err := e.token(m.Token, "matrix.token")
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(m.Room.Value, "!") {
+		place := e.place
+		if m.Room.Place.Line > 0 {
+			place = m.Room.Place
+		}
+		return nil, place.Errorf("room %q: want the ID of a room, which begins with !; see the room's settings",
+			m.Room.Value)
+	}
+	s := &matrix{
+		url:      server + "/_matrix/client/v3/rooms/" + url.PathEscape(m.Room.Value) + "/send/m.room.message/",
+		channel:  e.name,
+		header:   http.Header{"Authorization": {"Bearer " + token}},
+		endpoint: e.endpoint("matrix", u, token),
+	}
+	s.wait, s.words = matrixWait, matrixWords
+	return s, nil
+}
+
+// matrix sends messages to a room as a user.
+type matrix struct {
+	endpoint
+	url, channel string
+	header       http.Header
+}
+
+// Send sends n under a transaction ID that is the same for the same event. The homeserver stores a
+// message once for each transaction ID, so trying again makes no second message.
+func (s *matrix) Send(ctx context.Context, _ Recipient, n Notification) error {
+	transaction := url.PathEscape(fmt.Sprintf("matchwire.%s.%s", s.channel, n.Event.ID))
+	return s.sendJSON(ctx, http.MethodPut, s.url+transaction, map[string]any{
+		"msgtype": "m.text", "body": inert(n.lines()),
+		// Without it, old push rules look for names and @room in the body.
+		"m.mentions": struct{}{},
+	}, s.header)
+}
+
+type matrixError struct {
+	Code       string  `json:"errcode"`
+	Message    string  `json:"error"`
+	RetryAfter float64 `json:"retry_after_ms"`
+}
+
+// matrixWait returns retry_after_ms of an M_LIMIT_EXCEEDED, which came before the Retry-After header
+// in Matrix 1.10.
+func matrixWait(r reply) time.Duration {
+	var body matrixError
+	r.decode(&body)
+	return seconds(body.RetryAfter / 1000)
+}
+
+func matrixWords(r reply) string {
+	var body matrixError
+	r.decode(&body)
+	return strings.TrimSpace(body.Code + " " + body.Message)
+}

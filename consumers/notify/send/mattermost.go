@@ -1,0 +1,53 @@
+package send
+
+import (
+	"context"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Mattermost is the settings of a Mattermost channel: the URL of an incoming webhook. Rocket.Chat's
+// incoming webhooks accept the same requests.
+type Mattermost struct {
+	URL secret `yaml:"url"`
+}
+
+// UnmarshalYAML reads the settings. No error shows a secret.
+func (m *Mattermost) UnmarshalYAML(n ast.Node) error {
+	type plain Mattermost
+	return mapping(n, (*plain)(m), "{url: https://mattermost.example/hooks/KEY}")
+}
+
+func (m Mattermost) sender(e env) (Sender, error) {
+	u, err := e.httpURL(m.URL.at(e.place, "mattermost.url"))
+	if err != nil {
+		return nil, err
+	}
+	s := &mattermost{url: u.String(), endpoint: e.endpoint("mattermost", u)}
+	s.words = func(r reply) string {
+		var body struct{ Message string }
+		r.decode(&body)
+		return body.Message
+	}
+	return s, nil
+}
+
+// mattermost posts messages with an incoming webhook.
+type mattermost struct {
+	endpoint
+	url string
+}
+
+func (s *mattermost) Send(ctx context.Context, _ Recipient, n Notification) error {
+	escape := func(text string) string {
+		// Mattermost looks for @all, #tags, ~channels and :emoji: in the text that its Markdown
+		// parser leaves, so a backslash alone does not stop it.
+		return strings.ReplaceAll(markdown(withoutEmoji(inert(text))), "~", "~"+joiner)
+	}
+	text := "**" + escape(n.Title) + "**"
+	if n.Body != "" {
+		text += "\n" + escape(n.Body)
+	}
+	return s.postJSON(ctx, s.url, map[string]any{"text": text}, nil)
+}

@@ -1,0 +1,48 @@
+package send
+
+import "strings"
+
+// shoutrrr is the former settings of a channel: a URL of the library shoutrrr. It is refused with the
+// name of its successor.
+type shoutrrr struct{ secret }
+
+// Successors are the settings that replace a URL of shoutrrr, by the URL's scheme. docs/notify.md has
+// the same table.
+var Successors = map[string]string{
+	"discord":    "discord: {url: https://discord.com/api/webhooks/ID/TOKEN}",
+	"slack":      "slack: {url: https://hooks.slack.com/services/…}",
+	"mattermost": "mattermost: {url: https://HOST/hooks/KEY}",
+	"rocketchat": "mattermost: {url: https://HOST/hooks/…}",
+	"matrix":     "matrix: {server: https://HOST, token: …, room: '!…'}",
+	"teams":      "teams: {url: …}",
+	"telegram":   "telegram: {token: …, chat: …}",
+	"ntfy":       "ntfy: {url: https://HOST/TOPIC}",
+	"gotify":     "gotify: {server: https://HOST, token: …}",
+	"pushover":   "pushover: {token: …, user: …}",
+	"smtp":       "smtp: {server: HOST:PORT, user: …, password: …, from: …, to: [...]}",
+	"logger":     "log: {}",
+	"generic":    "webhook: {url: …}",
+	"bark":       "webhook: {url: …, body: …}",
+	"googlechat": "webhook: {url: …, body: …}",
+	"hangouts":   "webhook: {url: …, body: …}",
+	"ifttt":      "webhook: {url: …, body: …}",
+	"join":       "webhook: {url: …, body: …}",
+	"lark":       "webhook: {url: …, body: …}",
+	"notifiarr":  "webhook: {url: …, body: …}",
+	"opsgenie":   "webhook: {url: …, headers: …, body: …}",
+	"pagerduty":  "webhook: {url: …, body: …}",
+	"pushbullet": "webhook: {url: …, headers: …, body: …}",
+	"signal":     "webhook: {url: …, body: …}",
+	"wecom":      "webhook: {url: …, body: …}",
+	"zulip":      "smtp: {…}, with the mail address of the channel in to",
+}
+
+func (s shoutrrr) sender(e env) (Sender, error) {
+	value, _ := s.value(e.Host) // its file may be on another machine
+	scheme, _, _ := strings.Cut(value, ":")
+	scheme, _, _ = strings.Cut(strings.ToLower(scheme), "+") // generic+https
+	if to := Successors[scheme]; to != "" {
+		return nil, s.place.Errorf("shoutrrr is no longer supported: for %s:// write %s", scheme, to)
+	}
+	return nil, s.place.Errorf("shoutrrr is no longer supported: docs/notify.md lists the successors of its services")
+}

@@ -1,0 +1,73 @@
+package send
+
+import (
+	"context"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Teams is the settings of a Microsoft Teams channel: the URL of a workflow that posts what it
+// receives. "Send webhook alerts to a channel" is its template in Teams.
+type Teams struct {
+	URL secret `yaml:"url"`
+}
+
+// UnmarshalYAML reads the settings. No error shows a secret.
+func (t *Teams) UnmarshalYAML(n ast.Node) error {
+	type plain Teams
+	return mapping(n, (*plain)(t), "{url: …}, the URL of a workflow")
+}
+
+func (t Teams) sender(e env) (Sender, error) {
+	u, err := e.httpURL(t.URL.at(e.place, "teams.url"))
+	if err != nil {
+		return nil, err
+	}
+	if host := u.Hostname(); strings.HasSuffix(host, "webhook.office.com") || host == "outlook.office.com" {
+		return nil, t.URL.place.Errorf("url: %s is a connector, which Microsoft has retired; want a workflow", host)
+	}
+	s := &teams{url: u.String(), endpoint: e.endpoint("teams", u)}
+	s.words = func(r reply) string {
+		var body struct {
+			Error struct{ Code, Message string }
+		}
+		r.decode(&body)
+		return strings.TrimSpace(body.Error.Code + " " + body.Error.Message)
+	}
+	return s, nil
+}
+
+// teams posts adaptive cards with a workflow. The workflow accepts a card before Teams shows it, so
+// success means that the workflow has started.
+type teams struct {
+	endpoint
+	url string
+}
+
+func (s *teams) Send(ctx context.Context, _ Recipient, n Notification) error {
+	body := []map[string]any{cardText(n.Title, "Bolder", "Medium")}
+	if n.Body != "" {
+		body = append(body, cardText(n.Body, "Default", "Default"))
+	}
+	return s.postJSON(ctx, s.url, map[string]any{
+		"type": "message",
+		"attachments": []map[string]any{{
+			"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": nil,
+			"content": map[string]any{
+				"$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+				"type":    "AdaptiveCard", "version": "1.2", "body": body,
+				"msteams": map[string]any{"width": "Full"},
+			},
+		}},
+	}, nil)
+}
+
+// cardText returns a paragraph of a card. A RichTextBlock shows its runs as they are, while a
+// TextBlock takes its text for Markdown. Both replace {{DATE(…)}}.
+func cardText(text, weight, size string) map[string]any {
+	text = strings.ReplaceAll(inert(text), "{{", "{"+joiner+"{")
+	return map[string]any{"type": "RichTextBlock", "inlines": []map[string]any{
+		{"type": "TextRun", "text": text, "weight": weight, "size": size},
+	}}
+}

@@ -1,0 +1,99 @@
+package send
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Clean returns text without what could change how other text is shown: control characters,
+// bidirectional embeddings, overrides and isolates, and malformed UTF-8. Line breaks stay.
+func Clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case r == '\t', r == '\r', r == '\u2028', r == '\u2029', r == '\u0085':
+			return ' '
+		case r == utf8.RuneError, unicode.Is(unicode.Cc, r), r == '\ufeff',
+			r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// joiner is U+2060 WORD JOINER. It has no width and allows no line break.
+const joiner = "\u2060"
+
+var (
+	// active matches what starts a mention, a tag or a link in some service.
+	active = regexp.MustCompile(`[@#<]|://|\b(?i:www)\.|\b(?i:mailto|tel|tg|xmpp|matrix|magnet):`)
+	// domain matches a dot as in a host name, which some services make a link: evil.example.
+	domain = regexp.MustCompile(`([\p{L}\p{N}])\.([\p{L}]{2,})`)
+)
+
+// inert returns text in which nothing is a mention, a hash tag or an address that a service or its
+// clients would make a link. It inserts invisible characters, so it looks the same.
+func inert(text string) string {
+	text = active.ReplaceAllStringFunc(text, func(s string) string {
+		_, n := utf8.DecodeRuneInString(s)
+		return s[:n] + joiner + s[n:]
+	})
+	for range 2 { // matches overlap in a.bc.de
+		text = domain.ReplaceAllString(text, "${1}"+joiner+".${2}")
+	}
+	return text
+}
+
+var (
+	markup    = regexp.MustCompile("[\\\\*_~`|<\\[\\]$]")
+	entity    = regexp.MustCompile(`&(#?\w+;)`)
+	lineStart = regexp.MustCompile(`(?m)^([ \t]*)(?:([-+#>=])|(\d+)([.)]))`)
+)
+
+// markdown returns text with backslashes, so that a Markdown parser shows it as it is. It does not
+// stop a parser from finding mentions and bare addresses.
+func markdown(text string) string {
+	text = entity.ReplaceAllString(markup.ReplaceAllString(text, `\$0`), `\&$1`)
+	return lineStart.ReplaceAllStringFunc(text, func(s string) string {
+		last := len(s) - 1
+		return s[:last] + `\` + s[last:]
+	})
+}
+
+var emoji = regexp.MustCompile(`:([a-zA-Z0-9_+-]+):`)
+
+// withoutEmoji returns text in which a word between colons is not a picture.
+func withoutEmoji(text string) string {
+	for range 2 { // matches overlap in :a:b:
+		text = emoji.ReplaceAllString(text, ":"+joiner+"$1:")
+	}
+	return text
+}
+
+// Cut returns text with at most so many runes. If it cuts text, the last one is an ellipsis.
+func Cut(text string, runes int) string {
+	if utf8.RuneCountInString(text) <= runes {
+		return text
+	}
+	return string([]rune(text)[:max(runes-1, 0)]) + "…"
+}
+
+// fit returns escape(text). It cuts text until the size of the result is at most limit.
+func fit(text string, limit int, size func(string) int, escape func(string) string) string {
+	for runes := utf8.RuneCountInString(text); ; runes = runes * 9 / 10 {
+		escaped := escape(Cut(text, runes))
+		if runes == 0 || size(escaped) <= limit {
+			return escaped
+		}
+	}
+}
+
+// units returns the length of text in UTF-16 code units, in which most services count characters.
+func units(text string) int { return len(utf16.Encode([]rune(text))) }
+
+// bytesOf returns the length of text in bytes.
+func bytesOf(text string) int { return len(text) }

@@ -1,0 +1,158 @@
+package send
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+// Webhook is the settings of a webhook channel.
+type Webhook struct {
+	URL    secret  `yaml:"url"`
+	Secret *secret `yaml:"secret"` // "whsec_" and 24 to 64 bytes in base64
+	// Headers are added to each request.
+	Headers map[string]secret `yaml:"headers"`
+	// Body is a template of a JSON text that is sent in place of the [Notification].
+	Body strictyaml.Text `yaml:"body"`
+}
+
+// UnmarshalYAML reads the settings. No error shows a secret.
+func (w *Webhook) UnmarshalYAML(n ast.Node) error {
+	type plain Webhook
+	return mapping(n, (*plain)(w), "{url: …} and, to sign, {secret: …}")
+}
+
+func (w Webhook) sender(e env) (Sender, error) {
+	u, err := e.httpURL(w.URL.at(e.place, "webhook.url"))
+	if err != nil {
+		return nil, err
+	}
+	var hidden []string
+	hook := &webhook{url: u.String(), headers: http.Header{}}
+	for name, s := range w.Headers {
+		value, err := s.value(e.Host)
+		if err != nil {
+			return nil, err
+		}
+		if !headerName(name) || strings.ContainsAny(value, "\r\n\x00") {
+			return nil, s.place.Errorf("headers: %q is no name of a header, or its value has more than one line", name)
+		}
+		hook.headers.Set(name, value)
+		hidden = append(hidden, value)
+	}
+	hook.endpoint = e.endpoint("webhook", u, hidden...)
+	if w.Body.Value != "" {
+		if hook.body, err = bodyTemplate(w.Body.Value); err != nil {
+			return nil, w.Body.Place.Errorf("body: %w", err)
+		}
+	}
+	if w.Secret == nil {
+		return hook, nil
+	}
+	value, err := w.Secret.value(e.Host)
+	if err != nil {
+		return nil, err
+	}
+	if hook.key, err = signingKey(value); err != nil {
+		return nil, w.Secret.place.Errorf("%w", err)
+	}
+	return hook, nil
+}
+
+// headerName reports whether name is a token of RFC 9110.
+func headerName(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(c rune) bool {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		return !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
+	})
+}
+
+func signingKey(text string) ([]byte, error) {
+	encoded, ok := strings.CutPrefix(text, "whsec_")
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	if !ok || err != nil || len(key) < 24 || len(key) > 64 {
+		return nil, errors.New("want whsec_ and 24 to 64 bytes in base64, as openssl rand -base64 32 makes them")
+	}
+	return key, nil
+}
+
+// bodyTemplate parses the template of a body. It must give JSON, also for a text with quotes: the
+// function json quotes a value.
+func bodyTemplate(text string) (*template.Template, error) {
+	quote := func(v any) (string, error) {
+		b, err := json.Marshal(v)
+		return string(b), err
+	}
+	t, err := template.New("body").Funcs(template.FuncMap{"json": quote}).Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	const hostile = "\"\\ \n{}[],: null"
+	_, err = render(t, Notification{
+		Type: hostile, Title: hostile, Body: hostile, Text: hostile, Thread: hostile, URL: hostile,
+		Event: event.Event{ID: hostile, Subject: hostile},
+	})
+	return t, err
+}
+
+// render executes the template of a body.
+func render(t *template.Template, n Notification) ([]byte, error) {
+	var b strings.Builder
+	if err := t.Execute(&b, n); err != nil {
+		return nil, err
+	}
+	if !json.Valid([]byte(b.String())) {
+		return nil, errors.New("it gives no JSON if a text has quotes: write {{json .Text}} for a quoted value")
+	}
+	return []byte(b.String()), nil
+}
+
+// webhook sends every [Notification] as a POST. If a secret is set, the request is signed by the
+// rules of Standard Webhooks: webhook-id (the event's ID), webhook-timestamp (Unix seconds) and
+// webhook-signature (v1). X-Transaction-Id is the TID.
+type webhook struct {
+	endpoint
+	url     string
+	headers http.Header
+	body    *template.Template // nil: the Notification itself
+	key     []byte             // nil: nothing is signed
+}
+
+// Send sends n. The texts that a template gets are inert, because they may go to a chat service.
+func (w *webhook) Send(ctx context.Context, _ Recipient, n Notification) error {
+	body, err := json.Marshal(n)
+	if w.body != nil {
+		n.Title, n.Body, n.Text = inert(n.Title), inert(n.Body), inert(n.Text)
+		body, err = render(w.body, n)
+	}
+	if err != nil {
+		return broker.Permanent(fmt.Errorf("%s: body: %w", w.name, err))
+	}
+	at := strconv.FormatInt(time.Now().Unix(), 10)
+	header := w.headers.Clone()
+	header.Set("X-Transaction-Id", n.Event.TID.String())
+	header.Set("Webhook-Id", n.Event.ID)
+	header.Set("Webhook-Timestamp", at)
+	if w.key != nil {
+		mac := hmac.New(sha256.New, w.key)
+		mac.Write([]byte(n.Event.ID + "." + at + "."))
+		mac.Write(body)
+		header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	}
+	return w.call(ctx, http.MethodPost, w.url, body, header, "application/json")
+}

@@ -1,0 +1,212 @@
+package send
+
+import (
+	"cmp"
+	"context"
+	"crypto/ecdh"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	webpush "github.com/SherClockHolmes/webpush-go"
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+// WebPush is the settings of a Web Push channel.
+type WebPush struct {
+	// Keys is the file that matchwire notify keys makes.
+	Keys strictyaml.Text `yaml:"keys"`
+	// Contact is where push services send complaints: mailto:… or https://…
+	Contact strictyaml.Text `yaml:"contact"`
+	// TTL is how long a push service stores a message for a browser that is offline; 1h without it.
+	TTL strictyaml.Duration `yaml:"ttl"`
+	// Services are hosts of push services besides those of the known browsers.
+	Services []string `yaml:"services"`
+}
+
+// UnmarshalYAML reads the settings.
+func (p *WebPush) UnmarshalYAML(n ast.Node) error {
+	type plain WebPush
+	return mapping(n, (*plain)(p), "{keys: FILE, contact: mailto:…}")
+}
+
+// knownServices are the push services of Chrome, Firefox, Edge and Safari. A leading dot stands for
+// all subdomains.
+var knownServices = []string{
+	"fcm.googleapis.com", "jmt17.google.com", ".push.services.mozilla.com", ".notify.windows.com", ".push.apple.com",
+}
+
+var serviceHost = regexp.MustCompile(`^\.?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?$`)
+
+// A Subscription is a browser's PushSubscription.
+type Subscription struct {
+	Endpoint string           `json:"endpoint"` // secret: it lets anyone send to the browser
+	Keys     SubscriptionKeys `json:"keys"`
+	Expires  *int64           `json:"expirationTime"` // Unix milliseconds; null: never
+}
+
+// SubscriptionKeys are the keys that a browser encrypts with.
+type SubscriptionKeys struct {
+	Auth   string `json:"auth"`
+	P256dh string `json:"p256dh"`
+}
+
+// Push sends to browsers that have subscribed, with Web Push. The Topic of a message and its tag
+// identify the incident: a correction replaces an alert that still waits, and one that is shown.
+type Push struct {
+	keys     Keys
+	contact  string
+	ttl      time.Duration
+	client   *http.Client
+	services []string
+}
+
+// Keys are those that push services know an application by (VAPID), in unpadded base64url.
+type Keys struct {
+	Public  string `json:"public"`
+	Private string `json:"private"`
+}
+
+// NewKeys returns new keys.
+func NewKeys() (Keys, error) {
+	k, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		return Keys{}, err
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	return Keys{Public: encode(k.PublicKey().Bytes()), Private: encode(k.Bytes())}, nil
+}
+
+var errNotKeys = errors.New("not a file of matchwire notify keys")
+
+// check returns an error if the public key does not belong to the private one.
+func (k Keys) check() error {
+	private, err := base64.RawURLEncoding.DecodeString(k.Private)
+	if err != nil {
+		return errNotKeys
+	}
+	key, err := ecdh.P256().NewPrivateKey(private)
+	if err != nil || base64.RawURLEncoding.EncodeToString(key.PublicKey().Bytes()) != k.Public {
+		return errNotKeys
+	}
+	return nil
+}
+
+func readKeys(file string) (k Keys, err error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return k, err
+	}
+	if json.Unmarshal(b, &k) != nil {
+		return k, errNotKeys
+	}
+	return k, k.check()
+}
+
+func (p WebPush) sender(e env) (Sender, error) {
+	s := &Push{contact: p.Contact.Value, ttl: cmp.Or(time.Duration(p.TTL), time.Hour), client: e.client(),
+		services: slices.Concat(knownServices, p.Services)}
+	u, err := url.Parse(s.contact)
+	if err != nil || u.Scheme != "https" && u.Scheme != "mailto" || s.contact == "mailto:" {
+		place := e.place
+		if p.Contact.Place.Line > 0 {
+			place = p.Contact.Place
+		}
+		return nil, place.Errorf("contact %q: want mailto:… or https://…, which push services ask for", s.contact)
+	}
+	if p.Keys.Value == "" {
+		return nil, e.place.Errorf("keys: want the file that matchwire notify keys makes")
+	}
+	for _, host := range p.Services {
+		if !serviceHost.MatchString(host) {
+			return nil, e.place.Errorf("services: %q: want a host, like push.example, or .push.example", host)
+		}
+	}
+	if s.keys, err = readKeys(e.Path(p.Keys.Value)); err != nil && !e.Elsewhere {
+		return nil, p.Keys.Place.Errorf("%w", err)
+	}
+	return s, nil
+}
+
+// PublicKey returns the key that browsers subscribe with, or "" if this process does not have it.
+func (p *Push) PublicKey() string { return p.keys.Public }
+
+// Serves reports whether the host of u is a known push service. Clients must not make matchwire call
+// other addresses.
+func (p *Push) Serves(u *url.URL) bool {
+	for _, known := range p.services {
+		if u.Host == known || strings.HasPrefix(known, ".") && strings.HasSuffix(u.Host, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxPush is the largest push message in bytes: its record holds 3,993.
+const maxPush = 3900
+
+// A pushMessage is what the service worker receives.
+type pushMessage struct {
+	Title string `json:"title"`
+	Body  string `json:"body"`
+	Tag   string `json:"tag"` // of the notification to show: a later one replaces it
+	// Renotify is false for a correction: the notification changes without a sound.
+	Renotify bool      `json:"renotify"`
+	URL      string    `json:"url,omitempty"` // of the match
+	Type     string    `json:"type"`          // routing key
+	Match    string    `json:"match,omitempty"`
+	ID       string    `json:"id"` // of the event
+	TID      event.TID `json:"tid"`
+}
+
+// Send implements [Sender].
+func (p *Push) Send(ctx context.Context, to Recipient, n Notification) error {
+	body, err := encodePush(n)
+	if err != nil {
+		return broker.Permanent(err)
+	}
+	urgency := webpush.UrgencyNormal
+	if n.urgent() {
+		urgency = webpush.UrgencyHigh
+	}
+	u, err := url.Parse(to.Push.Endpoint)
+	if err != nil {
+		return ErrGone
+	}
+	browser := &webpush.Subscription{Endpoint: to.Push.Endpoint, Keys: webpush.Keys(to.Push.Keys)}
+	resp, err := webpush.SendNotificationWithContext(ctx, body, browser, &webpush.Options{
+		HTTPClient: p.client, Subscriber: strings.TrimPrefix(p.contact, "mailto:"),
+		Topic: n.Thread, TTL: int(p.ttl.Seconds()), Urgency: urgency,
+		VAPIDPublicKey: p.keys.Public, VAPIDPrivateKey: p.keys.Private,
+	})
+	if err == nil && (resp.StatusCode == http.StatusGone || resp.StatusCode == http.StatusNotFound) {
+		resp.Body.Close()
+		return ErrGone
+	}
+	return endpoint{name: "push service " + u.Host}.result(resp, err)
+}
+
+// encodePush returns the push message of n, with its texts cut until it fits.
+func encodePush(n Notification) ([]byte, error) {
+	m := pushMessage{Title: n.Title, Body: n.Body, Tag: n.Thread, Renotify: !n.Replaces, URL: n.URL,
+		Type: n.Type, Match: n.Event.Subject, ID: n.Event.ID, TID: n.Event.TID}
+	for runes := 1000; ; runes /= 2 {
+		b, err := json.Marshal(m)
+		if err != nil || len(b) <= maxPush || runes == 0 {
+			return b, err
+		}
+		m.Title, m.Body = Cut(n.Title, max(runes, 1)), Cut(n.Body, max(runes, 1))
+	}
+}

@@ -1,0 +1,95 @@
+// Package ratelimit spaces calls by all processes that share a Redis. It is a generic cell rate
+// algorithm (GCRA) on Redis's clock, so processes need not agree on the time.
+package ratelimit
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A Limiter reserves slots and pauses services. The state of each key is one hash. All times are
+// Unix milliseconds of Redis's clock:
+//
+//	next      when the next slot is free if Burst is 1; in general when the whole burst is free again
+//	promised  the latest time that a refused request with Queue got
+//	<pause>   when the pause of that name ends
+//
+// A key expires a minute after the last of these times.
+type Limiter struct{ Redis redis.UniversalClient }
+
+// A Request asks for a slot.
+type Request struct {
+	Gap     time.Duration // between two slots; 0 means no limit
+	Burst   int           // slots that are free at once after a break; 1 if less
+	MaxWait time.Duration // the longest wait for which a slot is reserved
+	Pause   string        // the name of the pause that applies
+	// Queue gives each refused request a time of its own to ask again, Gap apart. Without it, each
+	// gets the time of the next free slot.
+	Queue bool
+}
+
+// A Verdict says whether a slot was reserved.
+type Verdict int
+
+// The verdicts.
+const (
+	Reserved Verdict = iota // the slot is the caller's, after the wait
+	Paused                  // nothing is reserved: a pause is in force
+	Busy                    // nothing is reserved: the next slot is more than MaxWait away
+)
+
+var reserve = redis.NewScript(`
+local gap, burst, most, queue = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[5] == '1'
+local t = redis.call('time')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local function at(name) return tonumber(redis.call('hget', KEYS[1], name) or '0') end
+local function store(name, time)
+  redis.call('hset', KEYS[1], name, string.format('%.3f', time))
+  redis.call('pexpire', KEYS[1], math.max(math.ceil(time - now) + 60000, redis.call('pttl', KEYS[1])))
+end
+local paused = at(ARGV[4]) - now
+if paused > 0 then return {math.ceil(paused), 1} end
+if gap == 0 then return {0, 0} end
+local next = math.max(now, at('next'))
+local wait = math.max(0, next - now - gap * (burst - 1))
+if wait <= most then
+  store('next', next + gap)
+  return {math.ceil(wait), 0}
+end
+if not queue then return {math.ceil(wait), 2} end
+local promised = math.max(now + wait, at('promised') + gap)
+store('promised', promised)
+return {math.ceil(promised - now), 2}`)
+
+// Reserve reserves the next free slot of key. wait is how long the caller waits for it. If none was
+// reserved, wait is when to ask again.
+func (l Limiter) Reserve(ctx context.Context, key string, r Request) (wait time.Duration, v Verdict, err error) {
+	queue := 0
+	if r.Queue {
+		queue = 1
+	}
+	found, err := reserve.Run(ctx, l.Redis, []string{key},
+		milliseconds(r.Gap), max(r.Burst, 1), milliseconds(r.MaxWait), r.Pause, queue).Int64Slice()
+	if err != nil {
+		return 0, Busy, err
+	}
+	return time.Duration(found[0]) * time.Millisecond, Verdict(found[1]), nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+var pause = redis.NewScript(`
+local t = redis.call('time')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local ends = math.max(now + ARGV[2], tonumber(redis.call('hget', KEYS[1], ARGV[1]) or '0'))
+redis.call('hset', KEYS[1], ARGV[1], string.format('%.0f', ends))
+redis.call('pexpire', KEYS[1], math.max(math.ceil(ends - now) + 60000, redis.call('pttl', KEYS[1])))
+return 1`)
+
+// Pause starts the pause of that name: no slot is reserved before it ends. It never shortens a
+// pause.
+func (l Limiter) Pause(ctx context.Context, key, name string, wait time.Duration) error {
+	return pause.Run(ctx, l.Redis, []string{key}, name, wait.Milliseconds()).Err()
+}
