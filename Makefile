@@ -10,10 +10,14 @@ SEEDS ?= 1 2 3 4 5 6 7 8 9 10 11 12 13
 # Packages tested at the same time: more than the cores, since many tests wait for a server.
 PACKAGES ?= 4
 
+# The modules of this repository, without the one of the tools.
+MODULES = . bench/fanout examples/go
+
+golangci_lint = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 with_servers = go run ./internal/testenv/with-servers
 gotest = go run ./internal/testenv/gotest -race -p $(PACKAGES)
 
-.PHONY: help short test full lint chaos season fuzz cross bench-fanout update
+.PHONY: help short test full lint vulncheck licences chaos season fuzz cross bench-fanout update
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,12 +30,18 @@ test: ## Run all tests in their short form, and list the skipped ones: less than
 
 full: lint cross test season fuzz chaos ## Run all of the checks and tests at full length: hours.
 
-lint: ## Check formatting, vet and staticcheck.
-	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt these: $$unformatted" >&2; exit 1; }
-	go vet ./...
-	go vet -C bench/fanout ./...
-	go vet -C examples/go ./...
-	go tool -modfile=tools/go.mod staticcheck ./...
+lint: ## Check formatting, code and prose, in every module.
+	@for module in $(MODULES); do \
+		echo "golangci-lint $$module"; \
+		(cd $$module && $(golangci_lint) run ./...) || exit 1; \
+	done
+	go run ./internal/prose
+
+vulncheck: ## Report known vulnerabilities in the dependencies; needs the internet.
+	@for module in $(MODULES); do go tool -modfile=tools/go.mod govulncheck -C $$module ./... || exit 1; done
+
+licences: ## Write NOTICE and the licences that the program contains, after go.mod has changed.
+	go run ./internal/licences/generate
 
 chaos: ## Test every fault under load; MATCHWIRE_SEED chooses the moments.
 	MATCHWIRE_CHAOS_EVENTS=$(MATCHWIRE_CHAOS_EVENTS) $(with_servers) go test -v -count 1 -timeout 4h ./internal/chaos

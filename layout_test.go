@@ -49,7 +49,7 @@ consumers/consumertest:        event broker broker/memory consumers
 
 fanout:                        event broker health internal/problem internal/trace
                                fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/nonblock fanout/internal/wire
-fanout/access:                 internal/renewed
+fanout/access:                 internal/reload
 fanout/eventlog:               event broker fanout/internal/wire
 fanout/filter:                 event
 fanout/presence:
@@ -61,9 +61,12 @@ fixtures:
 profiles:
 examples:
 
+internal/licences:
+internal/licences/generate:
 internal/problem:
+internal/prose:
 internal/ratelimit:
-internal/renewed:
+internal/reload:
 internal/retryafter:
 internal/strictyaml:
 internal/instances:
@@ -74,7 +77,7 @@ internal/httpapi:              event api consumers/scoreboard parser/page parser
 internal/gateway:              internal/instances internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access fanout/eventlog fanout/presence fixtures profiles
-                               internal/gateway internal/httpapi internal/instances internal/outbox internal/renewed internal/scheduler internal/strictyaml internal/trace
+                               internal/gateway internal/httpapi internal/instances internal/outbox internal/reload internal/scheduler internal/strictyaml internal/trace
 
 internal/season:               event parser/page parser/profile parser/reconcile
 internal/chaos:
@@ -86,7 +89,7 @@ internal/testenv/servers:
 internal/testenv/with-servers: internal/testenv internal/testenv/servers
 
 app:                           event broker consumers consumers/shipped profiles parser/observation parser/page parser/poll parser/profile parser/recording
-                               internal/instances internal/pipeline internal/strictyaml internal/trace
+                               internal/instances internal/licences internal/pipeline internal/strictyaml internal/trace
 cmd/matchwire:                 app
 .:
 `)

@@ -79,7 +79,7 @@ func TestEventSchema(t *testing.T) {
 				t.Fatal(err)
 			}
 			valid(t, schema, m.Body)
-			seen[string(e.Data.Kind.Word(e.Data.Action))]++
+			seen[e.Data.Kind.Word(e.Data.Action)]++
 		}
 	}
 	t.Logf("%v", seen)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -11,13 +10,17 @@ import (
 )
 
 type checkCmd struct {
-	Profiles []string `arg:"" optional:"" name:"profile" help:"Profile files; without any, the config and all profiles."`
-	Update   bool     `help:"Write what the sample pages give now as what is expected of them. Read the diff before you keep it."`
-	Schema   bool     `help:"Print the JSON Schema of profiles, for editors, and stop."`
+	Profiles []string `arg:"" optional:"" name:"profile" help:"Profile files (default: the config and all profiles)."`
+	Update   bool     `help:"Save the current results of the sample pages as the expected ones. Review the diff."`
+	Schema   bool     `help:"Print the JSON Schema of profiles, for editors, and exit."`
 }
 
 func (k *checkCmd) Help() string {
-	return "The sample pages of a profile NAME.yaml stand in the folder NAME beside it: pages, or fixtures that record made. Each must be usable and without problems, or give what PAGE.expect.json says; --update writes that, but not for fixtures."
+	return "The sample pages of the profile NAME.yaml are in the folder NAME beside it: page files, " +
+		"or fixtures made by matchwire record. " +
+		"If there is a file PAGE.expect.json, the page must give what that file says. " +
+		"Otherwise the page must be usable and have no problems. " +
+		"--update writes PAGE.expect.json for page files."
 }
 
 func (k *checkCmd) Run(ctx context.Context, c *console) error {
@@ -30,23 +33,23 @@ func (k *checkCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	bad := 0
+	failed := 0
 	for _, r := range results {
 		verdict := "ok"
-		if len(r.Faults) > 0 {
-			verdict = "FAULT"
-			bad++
+		if len(r.Errors) > 0 {
+			verdict = "FAIL"
+			failed++
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", verdict, r.What, r.Detail)
-		for _, f := range r.Faults {
-			fmt.Fprintf(t, "\t  %s\n", f)
+		fmt.Fprintf(t, "%s\t%s\t%s\n", verdict, r.Name, r.Detail)
+		for _, e := range r.Errors {
+			fmt.Fprintf(t, "\t  %s\n", e)
 		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	if bad > 0 {
-		return errors.New(plural(bad, "fault"))
+	if failed > 0 {
+		return fmt.Errorf("%s failed", plural(failed, "check"))
 	}
 	return nil
 }
@@ -62,9 +65,9 @@ func (k *checkCmd) check(ctx context.Context, c *console) ([]pipeline.CheckResul
 	return pipeline.Check(ctx, config, c.plugins, k.Update)
 }
 
-func plural(n int, what string) string {
+func plural(n int, noun string) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -45,17 +45,18 @@ incidents:
 
 const tinyPage = `<b class=h>Ajax</b><b class=a>PSV</b><u class=hs>%d</u><u class=as>0</u><p>%s</p>%s`
 
-// check runs every profile against its sample pages, and says which page gives
-// what it should not.
+// check parses the sample pages of every profile and reports those that do not give
+// what is expected.
 func TestCheck(t *testing.T) {
 	code, out, errs := call(t, "", nil, "check")
 	if code != 0 || strings.Count(out, "ok ") < 11 || strings.Contains(out, "no sample pages") {
-		t.Fatalf("matchwire's own profiles: exit %d\n%s%s", code, out, errs)
+		t.Fatalf("shipped profiles: exit %d\n%s%s", code, out, errs)
 	}
 	t.Chdir(t.TempDir())
 	goal := "<li><i>5'</i><b>P</b></li>"
 	write(t, map[string]string{
-		"matchwire.yaml":     "profiles: sites\nsources:\n  - {url: 'https://x.example/1', profile: sites/tiny.yaml, match: m1}\n",
+		"matchwire.yaml": "profiles: sites\n" +
+			"sources:\n  - {url: 'https://x.example/1', profile: sites/tiny.yaml, match: m1}\n",
 		"sites/tiny.yaml":    tinyProfile,
 		"sites/tiny/a.html":  fmt.Sprintf(tinyPage, 0, "Live", ""),
 		"sites/tiny/b.html":  fmt.Sprintf(tinyPage, 1, "FT", goal),
@@ -63,30 +64,34 @@ func TestCheck(t *testing.T) {
 		"sites/other/c.html": fmt.Sprintf(tinyPage, 2, "Live", goal),
 	})
 	code, out, errs = call(t, "", nil, "check")
-	for _, want := range []string{"ok     config matchwire.yaml", "1 source", "ok     profile sites/tiny.yaml", "2 sample pages",
-		"FAULT  profile sites/other.yaml", "sites/other/c.html: incidents: the goals listed make 1-0, the score is 2-0"} {
+	for _, want := range []string{
+		"ok    config matchwire.yaml", "1 source", "ok    profile sites/tiny.yaml", "2 sample pages",
+		"FAIL  profile sites/other.yaml", "sites/other/c.html: incidents: the goals listed make 1-0, the score is 2-0",
+	} {
 		if code != 1 || !strings.Contains(out, want) {
-			t.Errorf("exit %d, lacks %q:\n%s%s", code, want, out, errs)
+			t.Errorf("exit %d, want %q in:\n%s%s", code, want, out, errs)
 		}
 	}
-	// What a page gives now, problems and all, becomes what it must give.
+	// --update saves what a page gives now, with its problems, as expected.
 	if code, _, errs := call(t, "", nil, "check", "--update", "sites/other.yaml"); code != 0 {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
 	if code, out, errs := call(t, "", nil, "check", "sites/other.yaml"); code != 0 {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
-	write(t, map[string]string{"sites/other/c.html": fmt.Sprintf(tinyPage, 2, "Live", strings.Replace(goal, "5'", "6'", 1))})
+	laterGoal := strings.Replace(goal, "5'", "6'", 1)
+	write(t, map[string]string{"sites/other/c.html": fmt.Sprintf(tinyPage, 2, "Live", laterGoal)})
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
-	if want := `sites/other/c.html: not as expected: sites/other/c.html.expect.json:`; code != 1 || !strings.Contains(out, want) || !strings.Contains(out, `"minute": 6`) {
-		t.Errorf("exit %d, lacks %q:\n%s", code, want, out)
+	want := `sites/other/c.html: not as expected: sites/other/c.html.expect.json:`
+	if code != 1 || !strings.Contains(out, want) || !strings.Contains(out, `"minute": 6`) {
+		t.Errorf("exit %d, want %q in:\n%s", code, want, out)
 	}
 	write(t, map[string]string{"sites/other/c.html": "<h1>gone</h1>"})
-	if code, out, _ = call(t, "", nil, "check", "sites/other.yaml"); code != 1 || !strings.Contains(out, `"unusable": "the page names neither team`) {
+	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
+	if code != 1 || !strings.Contains(out, `"unusable": "the page names neither team`) {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
-	// A page that must not be usable can be a sample too; an expectation
-	// without its page cannot.
+	// A sample page can be one that must be unusable. An expectation needs its page.
 	if code, _, errs := call(t, "", nil, "check", "--update", "sites/other.yaml"); code != 0 {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
@@ -96,17 +101,17 @@ func TestCheck(t *testing.T) {
 	if err := os.Remove("sites/other/c.html"); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, _ = call(t, "", nil, "check", "sites/other.yaml"); code != 1 || !strings.Contains(out, "sites/other/c.html.expect.json: there is no such page") {
+	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
+	if code != 1 || !strings.Contains(out, "sites/other/c.html.expect.json: no such page") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 	write(t, map[string]string{"sites/other.yaml": tinyProfile + "    shirt: u\n"})
-	if code, _, errs := call(t, "", nil, "check"); code != 2 || !strings.Contains(errs, `sites/other.yaml:15:5`) && !strings.Contains(errs, `other.yaml:15:5`) {
-		t.Errorf("a profile that cannot be read: exit %d: %s", code, errs)
+	if code, _, errs := call(t, "", nil, "check"); code != 2 || !strings.Contains(errs, `other.yaml:15:5`) {
+		t.Errorf("profile with an unknown key: exit %d: %s", code, errs)
 	}
 }
 
-// A page is recorded as it changes, with the profile beside it, and the
-// recording plays.
+// record saves a page when it changes, with a copy of the profile. replay replays that.
 func TestRecord(t *testing.T) {
 	var polls atomic.Int64
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -127,13 +132,17 @@ func TestRecord(t *testing.T) {
 	defer site.Close()
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{"tiny.yaml": tinyProfile})
-	code, _, errs := call(t, "", nil, "record", site.URL+"/m", "-p", "tiny.yaml", "-o", "rec", "--match", "m1", "--every", "1s")
-	for _, want := range []string{"page 1 kept", "Ajax v PSV, live 0–0", "page 2 kept", "live 1–0", "403 Forbidden", "4 polls, 1 without a page; 2 pages kept in "} {
+	code, _, errs := call(t, "", nil,
+		"record", site.URL+"/m", "-p", "tiny.yaml", "-o", "rec", "--match", "m1", "--every", "1s")
+	for _, want := range []string{
+		"page 1 saved", "Ajax v PSV, live 0–0", "page 2 saved", "live 1–0", "403 Forbidden",
+		"4 fetches, 1 failed; 2 pages saved in ",
+	} {
 		if code != 1 || !strings.Contains(errs, want) {
-			t.Errorf("exit %d, lacks %q:\n%s", code, want, errs)
+			t.Errorf("exit %d, want %q in:\n%s", code, want, errs)
 		}
 	}
-	if err := os.Remove("tiny.yaml"); err != nil { // the recording has its own
+	if err := os.Remove("tiny.yaml"); err != nil { // the fixture has a copy
 		t.Fatal(err)
 	}
 	code, out, errs := call(t, "", nil, "replay", "rec", "--speed", "max", "--print")
@@ -148,22 +157,27 @@ func TestRecord(t *testing.T) {
 	if want := []string{"match_start m1 ", "period_start m1 ", "goal m1 P"}; code != 0 || !slices.Equal(kinds, want) {
 		t.Errorf("exit %d, %q, want %q\n%s", code, kinds, want, errs)
 	}
-	// A recording whose profile no longer understands it is a fault of the profile.
+	// check fails if a profile can no longer parse a recording.
 	write(t, map[string]string{"broken.yaml": strings.Replace(tinyProfile, "rows: li", "rows: lii", 1)})
 	if err := os.CopyFS("broken/rec", os.DirFS("rec")); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, _ := call(t, "", nil, "check", "broken.yaml"); code != 1 || !strings.Contains(out, "incidents: no rows, though the score is not 0-0") || !strings.Contains(out, "2 sample pages") {
-		t.Errorf("exit %d:\n%s", code, out)
+	code, out, _ = call(t, "", nil, "check", "broken.yaml")
+	for _, want := range []string{"incidents: no rows, though the score is not 0-0", "2 sample pages"} {
+		if code != 1 || !strings.Contains(out, want) {
+			t.Errorf("exit %d, want %q in:\n%s", code, want, out)
+		}
 	}
-	// One of no page leaves nothing behind.
-	if code, _, errs := call(t, "", nil, "record", site.URL+"/m", "-p", "rec/profile.yaml", "-o", "none", "--match", "m1"); code != 1 || !strings.Contains(errs, "403") {
-		t.Errorf("a site that forbids it: exit %d: %s", code, errs)
+	// A recording without a page leaves no files.
+	record := []string{"record", site.URL + "/m", "-p", "rec/profile.yaml", "--match", "m1", "-o"}
+	if code, _, errs := call(t, "", nil, append(record, "none")...); code != 1 || !strings.Contains(errs, "403") {
+		t.Errorf("site that answers 403: exit %d: %s", code, errs)
 	}
 	if left, _ := os.ReadDir("none"); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("files without a page: %v", left)
 	}
-	if code, _, errs := call(t, "", nil, "record", site.URL+"/m", "-p", "rec/profile.yaml", "-o", "rec", "--match", "m1"); code != 2 || !strings.Contains(errs, "already has a fixture") {
-		t.Errorf("into a folder in use: exit %d: %s", code, errs)
+	code, _, errs = call(t, "", nil, append(record, "rec")...)
+	if code != 2 || !strings.Contains(errs, "already has a fixture") {
+		t.Errorf("folder with a fixture: exit %d: %s", code, errs)
 	}
 }

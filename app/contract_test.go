@@ -18,15 +18,21 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// What asyncapi.yaml says is what the program does: its exchange and queues are
-// there, each message is as its schemas say, its properties and headers too, and
-// each frame of a socket, and each frame that a client may say is taken.
+// The program does what asyncapi.yaml says. The exchange and the queues exist. Messages,
+// their headers and the frames of a WebSocket match the schemas. The server accepts
+// each kind of frame from a client.
 func TestContracts(t *testing.T) {
 	w := newWorld(t)
 	arrived, ch := w.exchange()
 	pages := newSite(t, nycTor)
 	config := filepath.Join(t.TempDir(), "matchwire.yaml")
-	if err := os.WriteFile(config, []byte("sources:\n  - {url: '"+pages.URL+"/match', profile: mls-matchcentre, match: contract, every: 1s}\nlisten: 127.0.0.1:0\nfetch: {private_addresses: true, ignore_robots: true}\n"), 0o600); err != nil {
+	err := os.WriteFile(config, []byte(`
+sources:
+  - {url: "`+pages.URL+`/match", profile: mls-matchcentre, match: contract, every: 1s}
+listen: 127.0.0.1:0
+fetch: {private_addresses: true, ignore_robots: true}
+`), 0o600)
+	if err != nil {
 		t.Fatal(err)
 	}
 	p := start(t, "consumer=scoreboard keys", w.env, "run", "--config", config)
@@ -39,13 +45,14 @@ func TestContracts(t *testing.T) {
 			checked++
 			document.message(t, d)
 		case <-time.After(20 * time.Second):
-			t.Fatalf("%d messages, want 13:\n%s", checked, p.output())
+			t.Fatalf("got %d messages, want 13:\n%s", checked, p.output())
 		}
 	}
 	document.names(t, w, ch)
 
-	// What cannot be handled is dead-lettered, with the headers that are promised.
-	err := ch.PublishWithContext(t.Context(), w.namespace+".live_events", "soccer.mls.goal", false, false, amqp.Publishing{ContentType: "text/plain", Body: []byte("no event")})
+	// A message that cannot be handled is dead-lettered with the documented headers.
+	bad := amqp.Publishing{ContentType: "text/plain", Body: []byte("no event")}
+	err = ch.PublishWithContext(t.Context(), w.namespace+".live_events", "soccer.mls.goal", false, false, bad)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,27 +67,23 @@ func TestContracts(t *testing.T) {
 
 	frames := socket(t, p.address(), "")
 	cursor := frames.next("snapshot")["cursor"].(string)
-	frames.say(`{"ping":{"a":1}}`)
+	frames.send(`{"ping":{"a":1}}`)
 	frames.next("pong")
-	frames.say(`{"subscribe":{"topics":["*.*.red_card"],"match":["x"],"team":["Toronto FC"]}}`)
+	frames.send(`{"subscribe":{"topics":["*.*.red_card"],"match":["x"],"team":["Toronto FC"]}}`)
 	frames.next("snapshot")
-	frames.say(`{"unsubscribe":{"match":["x"]}}`)
+	frames.send(`{"unsubscribe":{"match":["x"]}}`)
 	frames.next("snapshot")
 	again := socket(t, p.address(), cursor)
 	again.next("resumed")
-	if _, errs, code := emitted(t, w); code != 0 {
-		t.Fatalf("emit: %s", errs)
+	facts := `{"team":"Toronto FC","match":{"id":"by-hand","home":"Toronto FC","away":"New York City FC"}}`
+	code, _, errs := call(t, "", w.envMap(), "emit", "--namespace", w.namespace, "soccer.mls.goal", facts)
+	if code != exitOK {
+		t.Fatalf("emit: exit %d: %s", code, errs)
 	}
 	again.next("event")
 }
 
-// emitted emits an event by hand.
-func emitted(t *testing.T, w *world) (out, errs string, code int) {
-	code, out, errs = call(t, "", map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}, "emit", "--namespace", w.namespace, "soccer.mls.goal", `{"team":"Toronto FC","match":{"id":"by-hand","home":"Toronto FC","away":"New York City FC"}}`)
-	return out, errs, code
-}
-
-// A contracts is what asyncapi.yaml and the schemas say.
+// A contracts holds asyncapi.yaml and the schema of events.
 type contracts struct {
 	Channels map[string]struct {
 		Bindings struct {
@@ -111,7 +114,7 @@ func asyncAPI(t *testing.T) *contracts {
 	return c
 }
 
-// valid holds a value against one of the document's own schemas.
+// valid checks a value against a schema in asyncapi.yaml.
 func (c *contracts) valid(t *testing.T, schema string, v any) {
 	t.Helper()
 	compiler := jsonschema.NewCompiler()
@@ -127,7 +130,7 @@ func (c *contracts) valid(t *testing.T, schema string, v any) {
 	}
 }
 
-// table is headers as JSON has them.
+// table converts headers to the types of encoding/json.
 func table(h amqp.Table) any {
 	b, err := json.Marshal(h)
 	if err != nil {
@@ -140,6 +143,7 @@ func table(h amqp.Table) any {
 	return v
 }
 
+// message checks body, headers and properties of a message.
 func (c *contracts) message(t *testing.T, d amqp.Delivery) {
 	t.Helper()
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(d.Body))
@@ -152,13 +156,14 @@ func (c *contracts) message(t *testing.T, d amqp.Delivery) {
 	}
 	c.valid(t, "headers", table(d.Headers))
 	e := v.(map[string]any)
-	if d.ContentType != "application/cloudevents+json" || d.Type != d.RoutingKey || e["type"] != d.RoutingKey || d.MessageId != e["id"] ||
-		d.CorrelationId != e["tid"] || d.Headers["tid"] != e["tid"] || d.DeliveryMode != amqp.Persistent || d.AppId != "matchwire" || d.Timestamp.IsZero() {
+	if d.ContentType != "application/cloudevents+json" || d.Type != d.RoutingKey || e["type"] != d.RoutingKey ||
+		d.MessageId != e["id"] || d.CorrelationId != e["tid"] || d.Headers["tid"] != e["tid"] ||
+		d.DeliveryMode != amqp.Persistent || d.AppId != "matchwire" || d.Timestamp.IsZero() {
 		t.Errorf("properties of %s: %+v", d.Body, d)
 	}
 }
 
-// names finds every exchange and queue that the document names.
+// names checks that the exchanges and queues in asyncapi.yaml exist.
 func (c *contracts) names(t *testing.T, w *world, ch *amqp.Channel) {
 	t.Helper()
 	found := 0
@@ -166,7 +171,9 @@ func (c *contracts) names(t *testing.T, w *world, ch *amqp.Channel) {
 		amqpBinding := channel.Bindings.AMQP
 		if name := amqpBinding.Exchange.Name; name != "" {
 			found++
-			if err := ch.ExchangeDeclarePassive(w.namespace+"."+name, amqpBinding.Exchange.Type, true, false, false, false, nil); err != nil {
+			kind := amqpBinding.Exchange.Type
+			err := ch.ExchangeDeclarePassive(w.namespace+"."+name, kind, true, false, false, false, nil)
+			if err != nil {
 				t.Errorf("exchange %s: %v", name, err)
 			}
 		}
@@ -178,11 +185,11 @@ func (c *contracts) names(t *testing.T, w *world, ch *amqp.Channel) {
 		}
 	}
 	if found != 4 {
-		t.Errorf("%d exchanges and queues in the document, want 4", found)
+		t.Errorf("asyncapi.yaml names %d exchanges and queues, want 4", found)
 	}
 }
 
-// A stream of frames, each of which has to be as its schema says.
+// A stream reads and writes frames of a WebSocket and checks them against their schemas.
 type stream struct {
 	*testing.T
 	conn    *websocket.Conn
@@ -207,7 +214,7 @@ func socket(t *testing.T, addr, cursor string) *stream {
 	return s
 }
 
-// next reads frames up to one of that kind.
+// next reads frames until one is of that kind.
 func (s *stream) next(kind string) map[string]any {
 	s.Helper()
 	for range 50 {
@@ -231,7 +238,7 @@ func (s *stream) next(kind string) map[string]any {
 	return nil
 }
 
-func (s *stream) say(frame string) {
+func (s *stream) send(frame string) {
 	s.Helper()
 	v, err := jsonschema.UnmarshalJSON(strings.NewReader(frame))
 	if err == nil {

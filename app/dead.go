@@ -17,31 +17,34 @@ import (
 )
 
 type deadCmd struct {
-	List   deadListCmd   `cmd:"" help:"Count dead letters, or list those of one consumer."`
-	Show   deadShowCmd   `cmd:"" help:"Print dead letters with reason and message."`
-	Replay deadReplayCmd `cmd:"" help:"Put dead letters back into their queue."`
+	List   deadListCmd   `cmd:"" help:"Count the dead letters of each consumer, or list those of one."`
+	Show   deadShowCmd   `cmd:"" help:"Print dead letters in full."`
+	Replay deadReplayCmd `cmd:"" help:"Move dead letters back to their queue."`
 	Purge  deadPurgeCmd  `cmd:"" help:"Delete dead letters."`
 }
 
 func (d *deadCmd) Help() string {
-	return "A dead letter is a message that its consumer could not handle: it failed for good, or too often. It waits 30 days, and up to 1 GiB of them do, in the queue consumer.<name>.dead for somebody to look. Repair the cause, then replay: each is handled as if it had just come."
+	return "A dead letter is a message that a consumer gave up on, because it failed permanently or too often. " +
+		"It stays in the queue consumer.NAME.dead for 30 days; the queue holds up to 1 GiB. " +
+		"Fix the cause, then replay the message: the consumer handles it like a new one."
 }
 
-// A letterbox is whose dead letters a command is about.
-type letterbox struct {
-	Consumer string `arg:"" help:"A consumer's name, or a queue's, like consumer.scoreboard."`
+// A deadQueue is the argument that names the queue of a dead command.
+type deadQueue struct {
+	Consumer string `arg:"" help:"Consumer or queue, like scoreboard or consumer.scoreboard."`
 }
 
-func (l letterbox) queue() string {
-	if strings.HasPrefix(l.Consumer, "consumer.") || strings.HasPrefix(l.Consumer, "task.") {
-		return strings.TrimSuffix(l.Consumer, ".dead")
+// queue returns the name of the queue, without .dead.
+func (d deadQueue) queue() string {
+	if strings.HasPrefix(d.Consumer, "consumer.") || strings.HasPrefix(d.Consumer, "task.") {
+		return strings.TrimSuffix(d.Consumer, ".dead")
 	}
-	return consumers.QueueName(l.Consumer)
+	return consumers.QueueName(d.Consumer)
 }
 
-// deadLetters opens the broker.
-func deadLetters(ctx context.Context, c *console) (broker.Broker, error) {
-	servers, err := c.realServers("dead letters lie on a RabbitMQ server")
+// connectBroker connects to the RabbitMQ server.
+func connectBroker(ctx context.Context, c *console) (broker.Broker, error) {
+	servers, err := c.requireServers("dead letters are on a RabbitMQ server")
 	if err != nil {
 		return nil, err
 	}
@@ -49,17 +52,17 @@ func deadLetters(ctx context.Context, c *console) (broker.Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return servers.Reached(ctx, namespace, c.log)
+	return servers.ConnectBroker(ctx, namespace, c.log)
 }
 
 type deadListCmd struct {
-	Consumer string `arg:"" optional:"" help:"A consumer's name, or a queue's. All consumers of the config without it, and how many each has."`
-	Limit    int    `help:"Show so many at most, the oldest first (${default}); 0 shows all." default:"50"`
+	Consumer string `arg:"" optional:"" help:"${dead_list_consumer}"`
+	Limit    int    `help:"Maximum number to show, oldest first. 0 shows all." default:"50"`
 	JSON     bool   `name:"json" help:"Print JSON lines."`
 }
 
 func (d *deadListCmd) Run(ctx context.Context, c *console) error {
-	b, err := deadLetters(ctx, c)
+	b, err := connectBroker(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -67,10 +70,10 @@ func (d *deadListCmd) Run(ctx context.Context, c *console) error {
 	if d.Consumer == "" {
 		return d.count(ctx, c, b)
 	}
-	queue := letterbox{d.Consumer}.queue()
+	queue := deadQueue{d.Consumer}.queue()
 	total, err := b.CountDead(ctx, queue)
 	if errors.Is(err, broker.ErrNoQueue) {
-		return errors.Join(err, c.partsOf(d.Consumer))
+		return errors.Join(err, c.partsError(d.Consumer))
 	}
 	if err != nil {
 		return err
@@ -79,7 +82,7 @@ func (d *deadListCmd) Run(ctx context.Context, c *console) error {
 		d.Limit = total
 	}
 	if d.JSON {
-		return broker.OldestDead(ctx, b, queue, d.Limit, letterPrinter(c))
+		return broker.OldestDead(ctx, b, queue, d.Limit, jsonPrinter(c))
 	}
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	shown := 0
@@ -87,7 +90,9 @@ func (d *deadListCmd) Run(ctx context.Context, c *console) error {
 		if shown++; shown == 1 {
 			fmt.Fprintln(t, "FIRST SEEN\tATTEMPTS\tKEY\tID\tREASON")
 		}
-		_, err := fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", l.FirstSeen.Local().Format(time.DateTime), l.Attempt, l.Key, orDash(l.ID), short(l.Reason))
+		seen := l.FirstSeen.Local().Format(time.DateTime)
+		reason := clip(strings.Join(strings.Fields(l.Reason), " "), 100)
+		_, err := fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", seen, l.Attempt, l.Key, orDash(l.ID), reason)
 		return err
 	})
 	if err := errors.Join(err, t.Flush()); err != nil {
@@ -102,12 +107,12 @@ func (d *deadListCmd) Run(ctx context.Context, c *console) error {
 	return nil
 }
 
-// partsOf is an error that names the parts of a consumer, each of which has a
-// queue of its own; nil if it has none.
-func (c *console) partsOf(consumer string) error {
+// partsError returns an error that names the parts of a consumer, or nil if it has
+// none. Each part has a queue of its own.
+func (c *console) partsError(consumer string) error {
 	config, err := c.config()
 	if err != nil {
-		return nil // the other error is what matters
+		return nil // the caller has a better error
 	}
 	names, _ := config.ConsumerNames(c.plugins)
 	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, consumer+".") })
@@ -117,7 +122,7 @@ func (c *console) partsOf(consumer string) error {
 	return fmt.Errorf("%s has a queue for each of its parts: %s", consumer, strings.Join(names, ", "))
 }
 
-// count says how many dead letters each consumer has.
+// count prints the number of dead letters of each consumer.
 func (d *deadListCmd) count(ctx context.Context, c *console, b broker.Broker) error {
 	config, err := c.config()
 	if err != nil {
@@ -133,15 +138,15 @@ func (d *deadListCmd) count(ctx context.Context, c *console, b broker.Broker) er
 	}
 	for _, name := range names {
 		n, err := b.CountDead(ctx, consumers.QueueName(name))
-		shown, dead := fmt.Sprint(n), any(n)
+		text, dead := fmt.Sprint(n), any(n)
 		switch {
 		case errors.Is(err, broker.ErrNoQueue):
-			shown, dead = "never ran here", nil
+			text, dead = "no queue yet", nil
 		case err != nil:
 			return err
 		}
 		if !d.JSON {
-			fmt.Fprintf(t, "%s\t%s\n", name, shown)
+			fmt.Fprintf(t, "%s\t%s\n", name, text)
 		} else if err := json.NewEncoder(c.out).Encode(map[string]any{"consumer": name, "dead": dead}); err != nil {
 			return err
 		}
@@ -156,18 +161,7 @@ func orDash(s string) string {
 	return s
 }
 
-// short is the beginning of a reason, on one line.
-func short(s string) string {
-	const most = 100
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
-}
-
-// letterJSON is a dead letter as it is printed for programs. What is no JSON
-// itself stands as text.
+// letterJSON is the JSON form of a dead letter. A message that is not JSON is a string.
 type letterJSON struct {
 	ID        string    `json:"id"`
 	TID       event.TID `json:"tid,omitzero"`
@@ -178,8 +172,8 @@ type letterJSON struct {
 	Message   any       `json:"message"`
 }
 
-// letterPrinter prints dead letters as JSON lines.
-func letterPrinter(c *console) func(broker.DeadLetter) error {
+// jsonPrinter returns a function that prints a dead letter as a JSON line.
+func jsonPrinter(c *console) func(broker.DeadLetter) error {
 	out := json.NewEncoder(c.out)
 	out.SetEscapeHTML(false)
 	return func(l broker.DeadLetter) error {
@@ -192,24 +186,24 @@ func letterPrinter(c *console) func(broker.DeadLetter) error {
 }
 
 type deadShowCmd struct {
-	letterbox
-	IDs  []string `arg:"" name:"id" help:"Which, by their message IDs, as list shows them."`
+	deadQueue
+	IDs  []string `arg:"" name:"id" help:"Message IDs, as list shows them."`
 	JSON bool     `name:"json" help:"Print JSON lines."`
 }
 
 func (d *deadShowCmd) Run(ctx context.Context, c *console) error {
 	var found []broker.DeadLetter
-	_, err := chosen{IDs: d.IDs}.walk(ctx, c, d.queue(), func(l broker.DeadLetter) broker.DeadAction {
+	_, err := selection{IDs: d.IDs}.walk(ctx, c, d.queue(), func(l broker.DeadLetter) broker.DeadAction {
 		found = append(found, l)
 		return broker.Keep
 	})
 	if err != nil {
 		return err
 	}
-	print := letterPrinter(c)
+	printJSON := jsonPrinter(c)
 	for i, l := range found {
 		if d.JSON {
-			if err := print(l); err != nil {
+			if err := printJSON(l); err != nil {
 				return err
 			}
 			continue
@@ -217,17 +211,21 @@ func (d *deadShowCmd) Run(ctx context.Context, c *console) error {
 		if i > 0 {
 			fmt.Fprintln(c.out)
 		}
-		fmt.Fprintf(c.out, "id          %s\ntid         %s\nkey         %s\nattempts    %d\nfirst seen  %s\nreason      %s\n\n%s\n",
-			l.ID, l.TID, l.Key, l.Attempt, l.FirstSeen.Local().Format(time.DateTime), l.Reason, indented(l.Body))
+		fmt.Fprintf(c.out, "id          %s\n", l.ID)
+		fmt.Fprintf(c.out, "tid         %s\n", l.TID)
+		fmt.Fprintf(c.out, "key         %s\n", l.Key)
+		fmt.Fprintf(c.out, "attempts    %d\n", l.Attempt)
+		fmt.Fprintf(c.out, "first seen  %s\n", l.FirstSeen.Local().Format(time.DateTime))
+		fmt.Fprintf(c.out, "reason      %s\n\n%s\n", l.Reason, indent(l.Body))
 	}
 	return nil
 }
 
-// indented is a message for people to read.
-func indented(body []byte) string {
+// indent formats a message for a terminal.
+func indent(body []byte) string {
 	var v any
 	if json.Unmarshal(body, &v) != nil {
-		return fmt.Sprintf("%q", body) // no control characters for the terminal
+		return fmt.Sprintf("%q", body) // escapes control characters
 	}
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -236,21 +234,24 @@ func indented(body []byte) string {
 	return string(b)
 }
 
-// chosen are the dead letters that a command acts on.
-type chosen struct {
-	IDs []string `arg:"" optional:"" name:"id" help:"Which, by their message IDs, as list shows them."`
-	All bool     `help:"All that are there now."`
+// A selection says which dead letters of a queue a command works on.
+type selection struct {
+	IDs []string `arg:"" optional:"" name:"id" help:"Message IDs, as list shows them."`
+	All bool     `help:"All dead letters of the queue."`
 }
 
-var errFound = errors.New("all found")
+var errAllFound = errors.New("all selected dead letters found")
 
-// walk calls act for the chosen dead letters and returns how many there were.
-// IDs of which none was found are an error, after all others are done.
-func (w chosen) walk(ctx context.Context, c *console, queue string, act func(broker.DeadLetter) broker.DeadAction) (int, error) {
-	if w.All == (len(w.IDs) > 0) {
-		return 0, pipeline.Misuse(errors.New("say which: some IDs, or --all"))
+// walk calls act for each selected dead letter, and keeps, requeues or discards it as
+// act returns. It returns the number of calls. If the queue lacks an ID, walk returns an
+// error after it has handled the others.
+func (s selection) walk(
+	ctx context.Context, c *console, queue string, act func(broker.DeadLetter) broker.DeadAction,
+) (int, error) {
+	if s.All == (len(s.IDs) > 0) {
+		return 0, pipeline.UsageError(errors.New("want message IDs or --all"))
 	}
-	b, err := deadLetters(ctx, c)
+	b, err := connectBroker(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -262,15 +263,15 @@ func (w chosen) walk(ctx context.Context, c *console, queue string, act func(bro
 	progress := newProgress(c.err, "dead letter", total)
 	defer progress.end()
 	missing := map[string]bool{}
-	for _, id := range w.IDs {
+	for _, id := range s.IDs {
 		missing[id] = true
 	}
 	n := 0
 	err = b.WalkDead(ctx, queue, func(l broker.DeadLetter) (broker.DeadAction, error) {
 		progress.step("")
-		if !w.All && !slices.Contains(w.IDs, l.ID) {
+		if !s.All && !slices.Contains(s.IDs, l.ID) {
 			if len(missing) == 0 {
-				return broker.Keep, errFound
+				return broker.Keep, errAllFound
 			}
 			return broker.Keep, nil
 		}
@@ -278,43 +279,43 @@ func (w chosen) walk(ctx context.Context, c *console, queue string, act func(bro
 		n++
 		return act(l), nil
 	})
-	if errors.Is(err, errFound) {
+	if errors.Is(err, errAllFound) {
 		err = nil
 	}
 	if err == nil && len(missing) > 0 {
 		var ids []string
-		for _, id := range w.IDs {
+		for _, id := range s.IDs {
 			if missing[id] {
 				ids = append(ids, id)
 			}
 		}
-		err = fmt.Errorf("not among the dead letters of %s: %s", queue, strings.Join(ids, ", "))
+		err = fmt.Errorf("%s has no dead letters with these IDs: %s", queue, strings.Join(ids, ", "))
 	}
 	return n, interrupted(ctx, err)
 }
 
 type deadReplayCmd struct {
-	letterbox
-	chosen
+	deadQueue
+	selection
 }
 
 func (d *deadReplayCmd) Run(ctx context.Context, c *console) error {
 	n, err := d.walk(ctx, c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Requeue })
 	if n > 0 || err == nil {
-		fmt.Fprintf(c.err, "%s put back into %s\n", plural(n, "dead letter"), d.queue())
+		fmt.Fprintf(c.err, "%s moved back to %s\n", plural(n, "dead letter"), d.queue())
 	}
 	return err
 }
 
 type deadPurgeCmd struct {
-	letterbox
-	chosen
+	deadQueue
+	selection
 }
 
 func (d *deadPurgeCmd) Run(ctx context.Context, c *console) error {
 	n, err := d.walk(ctx, c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Discard })
 	if n > 0 || err == nil {
-		fmt.Fprintf(c.err, "%s removed\n", plural(n, "dead letter"))
+		fmt.Fprintf(c.err, "%s deleted\n", plural(n, "dead letter"))
 	}
 	return err
 }

@@ -10,28 +10,31 @@ import (
 )
 
 type demoCmd struct {
-	Listen string `help:"Where to serve the live page (${default})." default:"${listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+	Listen string `help:"Address of the live page." default:"${listen}" env:"MATCHWIRE_LISTEN"`
 }
 
 func (d *demoCmd) Help() string {
-	return "Plays three matches side by side, a minute of the match in a second, through an embedded broker and store. Needs no servers and no network. Prints a line for every event; --log-level info shows what each part does, under the same transaction ID."
+	return "Plays three matches at the same time through an embedded broker and store, at 60 times their speed. " +
+		"Needs no servers and no network. Prints each event. " +
+		"--log-level info also shows the work of each part, by TID."
 }
 
 func (d *demoCmd) Run(ctx context.Context, c *console) error {
 	page := ""
-	listening := func(at net.Addr) {
-		page = "http://" + reachable(at)
-		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n  Three matches are being replayed, a minute in a second. Ctrl-C ends it.\n\n", page)
+	onListen := func(at net.Addr) {
+		page = "http://" + browserAddress(at)
+		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n", page)
+		fmt.Fprintf(c.err, "  Replaying three matches, a minute in a second. Press Ctrl-C to stop.\n\n")
 	}
-	tell := func(e event.Event) { fmt.Fprintln(c.out, pipeline.Line(e)) }
-	over := func() {
-		fmt.Fprintf(c.err, "\n  The matches are over. The live page stays on %s until Ctrl-C.\n\n", page)
+	onEvent := func(e event.Event) { fmt.Fprintln(c.out, pipeline.FormatEvent(e)) }
+	onEnd := func() {
+		fmt.Fprintf(c.err, "\n  The matches have ended. The live page stays at %s until you press Ctrl-C.\n\n", page)
 	}
-	return pipeline.Demo(ctx, d.Listen, c.plugins, c.log, listening, tell, over)
+	return pipeline.Demo(ctx, d.Listen, c.plugins, c.log, onListen, onEvent, onEnd)
 }
 
-// reachable is an address as one types it into a browser on this machine.
-func reachable(at net.Addr) string {
+// browserAddress returns the host:port for a browser on this machine.
+func browserAddress(at net.Addr) string {
 	host, port, err := net.SplitHostPort(at.String())
 	if err != nil {
 		return at.String()

@@ -20,7 +20,7 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// A pattern is one of the examples in docs/profiles.md.
+// A pattern is an example in docs/profiles.md.
 type pattern struct{ title, page, ext, profile, gives string }
 
 func patterns(t *testing.T) []pattern {
@@ -37,13 +37,13 @@ func patterns(t *testing.T) []pattern {
 		all = append(all, pattern{m[1], m[3], m[2], m[4], m[5]})
 	}
 	if want := strings.Count(part, "\n### "); len(all) != want || want < 14 {
-		t.Fatalf("%d of %d patterns have a page, a profile and what it gives", len(all), want)
+		t.Fatalf("%d of %d patterns have a page, a profile and a result, want all and at least 14", len(all), want)
 	}
 	return all
 }
 
-// Every pattern in docs/profiles.md gives what stands there: those lines, no
-// other incident or match, and no problem but that an example is short.
+// Each pattern in docs/profiles.md gives the documented lines, no other incident or
+// match, and no problem.
 func TestDocumentedPatterns(t *testing.T) {
 	for _, p := range patterns(t) {
 		t.Run(p.title, func(t *testing.T) {
@@ -58,21 +58,21 @@ func TestDocumentedPatterns(t *testing.T) {
 			if code != 0 {
 				t.Fatalf("exit %d: %s", code, errs)
 			}
-			said, _, _ := strings.Cut(out, "RULE ")
+			result, _, _ := strings.Cut(out, "RULE ")
 			var lines []string
-			for line := range strings.Lines(said) {
+			for line := range strings.Lines(result) {
 				lines = append(lines, strings.Join(strings.Fields(line), " "))
 			}
 			wanted := strings.Split(strings.TrimSpace(p.gives), "\n")
 			for _, want := range wanted {
 				if !slices.Contains(lines, want) {
-					t.Errorf("parse does not say %q:\n%s", want, out)
+					t.Errorf("parse does not print %q:\n%s", want, out)
 				}
 			}
 			event := regexp.MustCompile(`^([a-z]+\d|\dh|et\d|so) `)
 			for _, line := range lines {
 				if event.MatchString(line) && !slices.Contains(wanted, line) {
-					t.Errorf("parse says %q, the page in the docs does not", line)
+					t.Errorf("parse prints %q, which docs/profiles.md does not show", line)
 				}
 			}
 			if !strings.Contains(out, "no problems") {
@@ -95,7 +95,7 @@ func schema(t *testing.T) *jsonschema.Schema {
 	return c.MustCompile("profile.schema.json")
 }
 
-// asJSON is a YAML document as a schema sees it.
+// asJSON converts a YAML document to the types of encoding/json.
 func asJSON(t *testing.T, text []byte) any {
 	t.Helper()
 	var v any
@@ -112,8 +112,7 @@ func asJSON(t *testing.T, text []byte) any {
 	return v
 }
 
-// The schema takes every profile that there is, and refuses what a person
-// mistypes.
+// The schema accepts every shipped and documented profile, and refuses common mistakes.
 func TestSchema(t *testing.T) {
 	s := schema(t)
 	all := map[string][]byte{}
@@ -134,7 +133,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	if len(all) < 25 {
-		t.Fatalf("%d profiles", len(all))
+		t.Fatalf("found %d profiles, want at least 25", len(all))
 	}
 	for name, text := range all {
 		if err := s.Validate(asJSON(t, text)); err != nil {
@@ -142,19 +141,23 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	good := `{profile: x, sport: soccer, match: {home: h, away: a}, incidents: [{rows: li, kind: {value: goal}, side: b}]}`
-	for _, change := range [][2]string{{"sport: soccer", "sport: quidditch"}, {"home: h", "hom: h"}, {"rows: li, ", ""}, {"side: b", "sied: b"},
-		{"side: b", "side: b, team: c"}, {"value: goal", "valeu: goal"}, {"home: h", "home: {as: sundial}"}, {"away: a", "away: 7"}} {
-		if s.Validate(asJSON(t, []byte(strings.Replace(good, change[0], change[1], 1)))) == nil {
-			t.Errorf("%s for %s passes", change[1], change[0])
+	for _, change := range [][2]string{
+		{"sport: soccer", "sport: quidditch"}, {"home: h", "hom: h"}, {"rows: li, ", ""}, {"side: b", "sied: b"},
+		{"side: b", "side: b, team: c"}, {"value: goal", "valeu: goal"},
+		{"home: h", "home: {as: sundial}"}, {"away: a", "away: 7"},
+	} {
+		bad := strings.Replace(good, change[0], change[1], 1)
+		if s.Validate(asJSON(t, []byte(bad))) == nil {
+			t.Errorf("the schema accepts %s", bad)
 		}
 	}
 	if err := s.Validate(asJSON(t, []byte(good))); err != nil {
-		t.Error(err)
+		t.Errorf("%s: %v", good, err)
 	}
 }
 
-// The schema and the profile have the same members.
-func TestSchemaIsWhole(t *testing.T) {
+// The schema has the same members as the Go types.
+func TestSchemaHasAllMembers(t *testing.T) {
 	var s struct {
 		Properties map[string]json.RawMessage
 		Defs       struct {
@@ -195,17 +198,17 @@ func TestSchemaIsWhole(t *testing.T) {
 			if name := tc.in.Field(i).Tag.Get("yaml"); name != "" {
 				members++
 				if tc.schema[name] == nil {
-					t.Errorf("%s: the schema lacks %s", what, name)
+					t.Errorf("%s: the schema has no member %s", what, name)
 				}
 			}
 		}
 		if members != len(tc.schema) {
-			t.Errorf("%s: %d members, the schema has %d", what, members, len(tc.schema))
+			t.Errorf("%s: the schema has %d members, the type has %d", what, len(tc.schema), members)
 		}
 	}
 }
 
-// The settings and the texts that docs/notify.md shows are good ones.
+// The settings and texts in docs/notify.md are valid.
 func TestDocumentedNotify(t *testing.T) {
 	text, err := os.ReadFile("../docs/notify.md")
 	if err != nil {

@@ -15,25 +15,33 @@ import (
 )
 
 type emitCmd struct {
-	Key     string        `arg:"" help:"The routing key: <sport>.<league>.<kind>, like soccer.mls.goal."`
-	Facts   string        `arg:"" optional:"" name:"json" help:"The facts, like '{\"team\":\"Toronto FC\",\"player\":\"Sebastian Giovinco\"}'. Without them, each line of standard input is an event's."`
-	TID     string        `name:"tid" help:"The transaction the events belong to; a new one without it." placeholder:"TID"`
-	Timeout time.Duration `help:"How long to wait for the broker's confirmation of each (${default})." default:"30s" placeholder:"DURATION"`
-	JSON    bool          `name:"json" help:"Print each event as it was emitted."`
+	Key     string        `arg:"" help:"Routing key SPORT.LEAGUE.KIND, like soccer.mls.goal."`
+	Facts   string        `arg:"" optional:"" name:"json" help:"${emit_facts}"`
+	TID     string        `name:"tid" help:"TID of the events (default: a new one)." placeholder:"TID"`
+	Timeout time.Duration `help:"Maximum wait for each confirmation of the broker." default:"30s"`
+	JSON    bool          `name:"json" help:"Print each event as JSON."`
 }
 
 func (e *emitCmd) Help() string {
-	return `A scoreboard and the live page need the match too: '{"team":"Toronto FC","player":"Sebastian Giovinco","match":{"id":"mls-42","home":"Toronto FC","away":"New York City FC"},"score":{"home":1,"away":0}}'. ` +
-		"Returns when the broker has confirmed every event. A line that is not good is reported by its number, and the others are emitted all the same."
+	return `Facts are the data of an event:
+
+  {"team":"Toronto FC","player":"Sebastian Giovinco"}
+
+The scoreboard and the live page also need the match and its score:
+
+  {"team":"Toronto FC","score":{"home":1,"away":0},
+   "match":{"id":"mls-42","home":"Toronto FC","away":"New York City FC"}}
+
+emit returns when the broker has confirmed all events. It reports each bad line by its number, and emits the others.`
 }
 
+// errFacts marks facts that are not valid.
 var errFacts = errors.New("facts")
 
-// maxFacts bounds one line of facts.
-const maxFacts = 1 << 20
+const maxFacts = 1 << 20 // bytes in a line of facts
 
 func (e *emitCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.realServers("emit publishes to a RabbitMQ server")
+	servers, err := c.requireServers("emit publishes to a RabbitMQ server")
 	if err != nil {
 		return err
 	}
@@ -44,13 +52,13 @@ func (e *emitCmd) Run(ctx context.Context, c *console) error {
 	tid := event.NewTID()
 	if e.TID != "" {
 		if tid, err = event.ParseTID(e.TID); err != nil {
-			return pipeline.Misuse(err)
+			return pipeline.UsageError(err)
 		}
 	}
 	if err := event.CheckKey(e.Key); err != nil {
-		return pipeline.Misuse(err)
+		return pipeline.UsageError(err)
 	}
-	broker, err := servers.Broker(namespace, c.log)
+	broker, err := servers.OpenBroker(namespace, c.log)
 	if err != nil {
 		return err
 	}
@@ -59,7 +67,7 @@ func (e *emitCmd) Run(ctx context.Context, c *console) error {
 	if e.Facts != "" {
 		err := e.emit(ctx, c, broker, []byte(e.Facts))
 		if errors.Is(err, errFacts) {
-			err = pipeline.Misuse(err)
+			err = pipeline.UsageError(err)
 		}
 		return err
 	}

@@ -7,15 +7,17 @@ import (
 )
 
 type gatewayCmd struct {
-	Listen string `help:"Where to serve." default:"${listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+	Listen string `help:"Address to serve on." default:"${listen}" env:"MATCHWIRE_LISTEN"`
 }
 
 func (g *gatewayCmd) Help() string {
-	return "Whoever calls the API or listens to events need not know where a process runs: the gateway finds those that are well, as ps lists them, and forwards /api to them and all else to fanout, to the one with the fewest calls under way. It speaks plain HTTP; TLS is for what stands before it."
+	return "Finds the instances in Redis, like ps. Forwards requests for /api to instances of role api, " +
+		"and all others to role fanout. Each request goes to the healthy instance with the fewest requests in progress. " +
+		"Serves plain HTTP: for TLS, put a proxy in front."
 }
 
 func (g *gatewayCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.realServers("instances are found on a Redis server")
+	servers, err := c.requireServers("the gateway finds instances on a Redis server")
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,6 @@
-// Package app is the program matchwire: its commands, flags, signals and exit
-// codes. A program of one's own that adds a consumer is a call of Main.
+// Package app is the command line of matchwire: commands, flags, signals and exit
+// codes. To build matchwire with a consumer of your own, call [Main] with
+// [WithConsumer].
 package app
 
 import (
@@ -24,8 +25,8 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Main is the program, with the consumers that matchwire ships and those of
-// options. It does not return.
+// Main runs matchwire with the shipped consumers and those of options. It takes its
+// arguments from [os.Args] and exits the process.
 func Main(options ...Option) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -38,17 +39,17 @@ func Main(options ...Option) {
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
-// An Option is a consumer that a program adds to matchwire's own.
+// An Option adds a consumer to matchwire.
 type Option consumers.Plugin
 
-// WithConsumer adds a consumer of that name, or replaces one that matchwire
-// ships. Where the config has a part for consumers, it runs if it is named there.
+// WithConsumer adds a consumer, or replaces the shipped consumer of that name. If the
+// config has a consumers section, the consumer runs only if that section names it.
 func WithConsumer(name string, m consumers.Maker) Option { return Option{Name: name, New: m} }
 
-// WithPlugin adds a consumer that brings a command along.
+// WithPlugin is like [WithConsumer] for a consumer that also has a command.
 func WithPlugin(p consumers.Plugin) Option { return Option(p) }
 
-// A program is matchwire in the world it runs in.
+// A program is matchwire with its environment, which tests replace.
 type program struct {
 	plugins  []consumers.Plugin
 	getenv   func(string) string
@@ -58,85 +59,90 @@ type program struct {
 
 // Exit codes.
 const (
-	done    = 0
-	failed  = 1
-	misused = 2
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2 // wrong arguments, environment or config
 )
 
-// cli is the command line.
+// cli declares the flags and commands.
 type cli struct {
-	Config    string           `help:"The config file (${default}, which may be missing)." default:"${config}" placeholder:"FILE"`
-	LogLevel  *slog.Level      `help:"What to log: debug, info, warn or error. (info; warn for demo and replay)" placeholder:"LEVEL"`
-	LogJSON   bool             `name:"log-json" help:"Log as JSON lines."`
-	Namespace string           `help:"Keep to this namespace on shared servers; without it, to the config's." env:"MATCHWIRE_NAMESPACE" placeholder:"NAME"`
-	Version   kong.VersionFlag `help:"Print the version and stop."`
+	Config    string           `help:"Config file. The default one need not exist." default:"${config}"`
+	LogLevel  *slog.Level      `help:"${help_log_level}" placeholder:"LEVEL"`
+	LogJSON   bool             `name:"log-json" help:"Log in JSON."`
+	Namespace string           `help:"${help_namespace}" env:"MATCHWIRE_NAMESPACE" placeholder:"NAME"`
+	Version   kong.VersionFlag `help:"Print the version and exit."`
 
-	Demo    demoCmd    `cmd:"" help:"Watch the whole pipeline at work, in one process, over recorded matches."`
+	Demo    demoCmd    `cmd:"" help:"Play recorded matches through the whole pipeline in one process."`
 	Run     runCmd     `cmd:"" help:"Run roles of the pipeline."`
-	Replay  replayCmd  `cmd:"" help:"Run recorded pages through the parser."`
-	Parse   parseCmd   `cmd:"" help:"Show what a profile finds on a page."`
-	Record  recordCmd  `cmd:"" help:"Keep what a page looks like over time, as a fixture to replay."`
-	Check   checkCmd   `cmd:"" help:"Validate the config and the profiles, these against their sample pages."`
-	Emit    emitCmd    `cmd:"" help:"Emit events by hand."`
-	Tail    tailCmd    `cmd:"" help:"Print events as they come."`
-	Gateway gatewayCmd `cmd:"" help:"One address for the API, the sockets and the live page of all instances."`
-	PS      psCmd      `cmd:"" name:"ps" help:"The running instances: who, what, where and how they are."`
-	Trace   traceCmd   `cmd:"" help:"What a job caused: which step, where, when and with what outcome."`
-	Dead    deadCmd    `cmd:"" help:"The messages that consumers gave up on: list, show, replay, purge."`
+	Replay  replayCmd  `cmd:"" help:"Replay recorded pages and publish their events."`
+	Parse   parseCmd   `cmd:"" help:"Parse a page with a profile and show the result."`
+	Record  recordCmd  `cmd:"" help:"Record how a page changes, as a fixture for replay."`
+	Check   checkCmd   `cmd:"" help:"Check the config, and profiles against their sample pages."`
+	Emit    emitCmd    `cmd:"" help:"Publish events by hand."`
+	Tail    tailCmd    `cmd:"" help:"Print new events."`
+	Gateway gatewayCmd `cmd:"" help:"Serve API, streams and live page of all instances at one address."`
+	PS      psCmd      `cmd:"" name:"ps" help:"List the running instances and their health."`
+	Trace   traceCmd   `cmd:"" help:"Show what a job caused: its steps with times and outcomes."`
+	Dead    deadCmd    `cmd:"" help:"List, show, replay or delete dead letters."`
 
-	Rebuild rebuildCmd `cmd:"" help:"Make a consumer's store whole again from the event log."`
+	Rebuild rebuildCmd `cmd:"" help:"Rebuild a consumer's store from the event log."`
+
+	Licences licencesCmd `cmd:"" help:"Print the licences of all modules in this program."`
 }
 
-// A console is what a command has to work with.
+// A console gives a command its input and output, log, config and servers.
 type console struct {
 	program
-	log     *slog.Logger
-	wanted  string // the namespace that the command line or the environment names
-	file    string // the config's
-	closers []func()
+	log        *slog.Logger
+	configFile string
+	// namespaceFlag is the namespace of the command line or the environment.
+	namespaceFlag string
+	closers       []func()
 }
 
-// servers are RabbitMQ and Redis as the environment has them.
+// servers returns the servers that the environment names.
 func (c *console) servers() (pipeline.Servers, error) { return pipeline.ServersFrom(c.getenv) }
 
-// realServers are the servers for a command that has nothing to do without
-// them; what says why.
-func (c *console) realServers(what string) (pipeline.Servers, error) {
+// requireServers is like servers for a command that cannot use embedded servers. The
+// error of a missing setting begins with reason.
+func (c *console) requireServers(reason string) (pipeline.Servers, error) {
 	s, err := c.servers()
 	if err == nil && s.Embedded() {
-		err = pipeline.Misuse(fmt.Errorf("%s: set AMQP_URL and REDIS_URL", what))
+		err = pipeline.UsageError(fmt.Errorf("%s: set AMQP_URL and REDIS_URL", reason))
 	}
 	return s, err
 }
 
-// config reads the config file. The namespace of the command line takes
-// precedence over the file's.
+// config loads the config file. The namespace of the command line replaces the
+// file's.
 func (c *console) config() (pipeline.Config, error) {
-	config, err := pipeline.LoadConfig(c.file, c.file == defaultConfig)
+	config, err := pipeline.LoadConfig(c.configFile, c.configFile == defaultConfig)
 	if err != nil {
-		return config, pipeline.Misuse(err)
+		return config, pipeline.UsageError(err)
 	}
-	config.Namespace = cmp.Or(c.wanted, config.Namespace)
+	config.Namespace = cmp.Or(c.namespaceFlag, config.Namespace)
 	return config, nil
 }
 
-// namespace is the one to use on shared servers. It reads the config file only
-// if the command line names none. A file that cannot be read is an error: the
-// namespace it would have named is unknown, and the default one is not a safe guess.
+// namespace returns the namespace to use on shared servers. It reads the config file
+// only if the command line names none. If that fails, it returns an error, because
+// the default namespace may belong to another installation.
 func (c *console) namespace() (string, error) {
-	if c.wanted != "" {
-		return c.wanted, nil
+	if c.namespaceFlag != "" {
+		return c.namespaceFlag, nil
 	}
 	config, err := c.config()
 	return config.Namespace, err
 }
 
-const description = `Live match pages in, events out, everyone told.
+const description = `Reads live match pages, publishes what happens as events, and runs consumers that react to them.
 
-AMQP_URL and REDIS_URL name the servers; without both, demo and run use embedded ones. ` +
-	`Exit code 0 means done, 1 failed, 2 misused.`
+AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_FILE and REDIS_URL_FILE name files that
+contain them. Without these variables, demo and run use embedded servers.
 
-// run reads arguments, runs the command and returns the exit code.
+Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.`
+
+// run parses arguments, runs the command and returns the exit code.
 func (p program) run(ctx context.Context, args []string) (code int) {
 	type exit int
 	defer func() {
@@ -149,13 +155,17 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 		}
 	}()
 	var c cli
-	options := []kong.Option{kong.Name("matchwire"), kong.Description(description), kong.Writers(p.out, p.err),
-		kong.Exit(func(code int) { panic(exit(code)) }), kong.Vars{"version": pipeline.Version(), "listen": pipeline.DefaultListen, "config": defaultConfig},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100})}
+	options := []kong.Option{
+		kong.Name("matchwire"), kong.Description(description), kong.Writers(p.out, p.err),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.Vars{"version": pipeline.Version(), "listen": pipeline.DefaultListen, "config": defaultConfig},
+		helpTexts,
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+	}
 	for _, plugin := range p.plugins {
 		if err := pipeline.CheckConsumerName(plugin.Name); err != nil {
 			fmt.Fprintln(p.err, "matchwire:", err)
-			return misused
+			return exitUsage
 		}
 		if plugin.Command != nil {
 			options = append(options, kong.DynamicCommand(plugin.Name, plugin.Help, "", plugin.Command))
@@ -163,46 +173,49 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 	}
 	parser, err := kong.New(&c, options...)
 	if err != nil {
-		panic(err) // a mistake in the struct above, or a plugin's command
+		panic(err) // a bad struct tag in cli or in a plugin's command
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(p.err, "matchwire: %v\nmatchwire: try --help\n", err)
-		return misused
+		return exitUsage
 	}
 	if err := pipeline.CheckNamespace(c.Namespace); err != nil {
 		fmt.Fprintln(p.err, "matchwire:", err)
-		return misused
+		return exitUsage
 	}
-	console := &console{program: p, log: logger(p.err, &c, command.Command()), wanted: c.Namespace, file: c.Config}
+	console := &console{
+		program: p, log: newLogger(p.err, &c, command.Command()), configFile: c.Config, namespaceFlag: c.Namespace,
+	}
 	defer console.close()
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.BindTo(p.out, (*io.Writer)(nil))
 	plugin, _, _ := strings.Cut(command.Command(), " ")
-	if err := command.BindToProvider(func() (consumers.Host, error) { return console.host(plugin) }); err != nil {
+	host := func() (consumers.Host, error) { return console.host(ctx, plugin) }
+	if err := command.BindToProvider(host); err != nil {
 		panic(err)
 	}
 	err = command.Run(console)
-	var placed *strictyaml.Error
-	if errors.As(err, &placed) && placed.File == "" { // of a plugin's settings
-		err = pipeline.Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.Config, err)))
+	var yamlErr *strictyaml.Error
+	if errors.As(err, &yamlErr) && yamlErr.File == "" { // in the settings of a plugin
+		err = pipeline.UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.Config, err)))
 	}
 	switch {
 	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
-		return done
-	case errors.Is(err, pipeline.ErrMisuse):
+		return exitOK
+	case errors.Is(err, pipeline.ErrUsage):
 		fmt.Fprintln(p.err, "matchwire:", err)
-		return misused
+		return exitUsage
 	default:
 		fmt.Fprintln(p.err, "matchwire:", err)
-		return failed
+		return exitFailure
 	}
 }
 
-func logger(w io.Writer, c *cli, command string) *slog.Logger {
+func newLogger(w io.Writer, c *cli, command string) *slog.Logger {
 	level := slog.LevelInfo
 	if strings.HasPrefix(command, "replay") || command == "demo" {
-		level = slog.LevelWarn // a line a page would drown what they say themselves
+		level = slog.LevelWarn // a log line for each page would hide their own output
 	}
 	if c.LogLevel != nil {
 		level = *c.LogLevel

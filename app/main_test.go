@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,8 +21,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The test binary is also the program under test, so that a test can run it in
-// processes of its own.
+// TestMain runs matchwire itself if MATCHWIRE_TEST_MAIN is set. That lets tests start
+// it in other processes.
 func TestMain(m *testing.M) {
 	if os.Getenv("MATCHWIRE_TEST_MAIN") == "1" {
 		Main()
@@ -32,26 +33,31 @@ func TestMain(m *testing.M) {
 
 const nycTor = "../fixtures/soccer/mls-2016-11-06-nyc-tor"
 
-// call runs the program in this process, with an empty environment but for env.
+// call runs matchwire in this process, with env as its whole environment.
 func call(t *testing.T, in string, env map[string]string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	p := program{plugins: shipped.Plugins(), getenv: func(k string) string { return env[k] }, in: strings.NewReader(in), out: &o, err: &e}
-	code = p.run(t.Context(), args)
+	code = newProgram(env, in, &o, &e).run(t.Context(), args)
 	return code, o.String(), e.String()
 }
 
-// A process is the program in a process of its own.
+func newProgram(env map[string]string, in string, out, err io.Writer) program {
+	getenv := func(k string) string { return env[k] }
+	return program{plugins: shipped.Plugins(), getenv: getenv, in: strings.NewReader(in), out: out, err: err}
+}
+
+// A process is matchwire in a process of its own.
 type process struct {
 	t    *testing.T
 	name string
 	cmd  *exec.Cmd
 
-	mu   sync.Mutex
-	said bytes.Buffer
+	mu      sync.Mutex
+	written bytes.Buffer
 }
 
-// start runs the program until the test ends, and waits until it has said ready.
+// start starts matchwire and waits until it has printed ready. The process is stopped
+// when the test ends.
 func start(t *testing.T, ready string, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: strings.Join(args, " "), cmd: exec.Command(os.Args[0], args...)}
@@ -61,27 +67,27 @@ func start(t *testing.T, ready string, env []string, args ...string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.stop(syscall.SIGTERM) })
-	p.eventually("it to say "+ready, func() bool { return strings.Contains(p.output(), ready) })
+	p.eventually(fmt.Sprintf("the output %q", ready), func() bool { return strings.Contains(p.output(), ready) })
 	return p
 }
 
-// Write collects the output.
+// Write saves output of the process.
 func (p *process) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.said.Write(b)
+	return p.written.Write(b)
 }
 
-// String is what the process has said so far.
+// String returns the output so far.
 func (p *process) String() string { return p.output() }
 
 func (p *process) output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.said.String()
+	return p.written.String()
 }
 
-// stop ends the process and checks that it ends well.
+// stop sends a signal and waits for the end. After SIGTERM, the exit code must be 0.
 func (p *process) stop(sig syscall.Signal) {
 	if p.cmd.ProcessState != nil {
 		return
@@ -94,7 +100,7 @@ func (p *process) stop(sig syscall.Signal) {
 
 func (p *process) eventually(what string, ok func() bool) {
 	p.t.Helper()
-	testenv.Eventually(p.t, ok, "%s of %s; it said:\n%s", what, p.name, p)
+	testenv.Eventually(p.t, ok, "%s of matchwire %s; its output:\n%s", what, p.name, p)
 }
 
 func decodeLines(t *testing.T, out string) []event.Event {
@@ -110,7 +116,7 @@ func decodeLines(t *testing.T, out string) []event.Event {
 	return all
 }
 
-func TestReplayPrintsTheFiveGoals(t *testing.T) {
+func TestReplayPrint(t *testing.T) {
 	read := func() (goals, ids, tids []string) {
 		code, out, errs := call(t, "", nil, "replay", nycTor, "--speed", "max", "--print")
 		if code != 0 {
@@ -134,35 +140,40 @@ func TestReplayPrintsTheFiveGoals(t *testing.T) {
 		"90+1' Sebastian Giovinco | Toronto FC v New York City FC | MLS",
 	}
 	if !slices.Equal(goals, want) {
-		t.Errorf("goals:\n%s", strings.Join(goals, "\n"))
+		t.Errorf("goals:\n%s\nwant:\n%s", strings.Join(goals, "\n"), strings.Join(want, "\n"))
 	}
 	_, ids2, tids2 := read()
 	if !slices.Equal(ids, ids2) {
-		t.Errorf("IDs differ from run to run:\n%v\n%v", ids, ids2)
+		t.Errorf("IDs differ between two runs:\n%v\n%v", ids, ids2)
 	}
 	for _, tid := range tids2 {
 		if slices.Contains(tids, tid) {
-			t.Errorf("TID %s in both runs", tid)
+			t.Errorf("TID %s occurs in both runs", tid)
 		}
 	}
 }
 
-func TestSmallestExample(t *testing.T) {
+func TestReplayOneGoal(t *testing.T) {
 	code, out, errs := call(t, "", nil, "replay", "../fixtures/soccer/one-goal", "--speed", "max", "--print")
 	all := decodeLines(t, out)
-	if code != 0 || len(all) == 0 || all[len(all)-1].Data.Time != "14:21" || all[len(all)-1].Data.Clock.Minute != 15 {
-		t.Errorf("exit %d %s\n%s", code, errs, out)
+	if code != 0 || len(all) == 0 {
+		t.Fatalf("exit %d %s\n%s", code, errs, out)
+	}
+	if last := all[len(all)-1].Data; last.Time != "14:21" || last.Clock.Minute != 15 {
+		t.Errorf("the goal has time %s and minute %d, want 14:21 and 15", last.Time, last.Clock.Minute)
 	}
 }
 
 func TestParse(t *testing.T) {
 	page := nycTor + "/13-minute-90-1.html"
 	code, out, errs := call(t, "", nil, "parse", page, "--profile", "mls-matchcentre")
-	if code != 0 || !strings.Contains(out, "New York City FC v Toronto FC") || !strings.Contains(out, "5 incidents: 5 goal") ||
-		!strings.Contains(out, "90+1'") || !strings.Contains(out, "no problems") {
-		t.Errorf("exit %d %s\n%s", code, errs, out)
+	for _, want := range []string{"New York City FC v Toronto FC", "5 incidents: 5 goal", "90+1'", "no problems"} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit %d %s, want %q in:\n%s", code, errs, want, out)
+		}
 	}
-	code, out, errs = call(t, "", nil, "parse", page, "--profile", "../fixtures/profiles/mls-matchcentre.yaml", "--json")
+	profile := "../fixtures/profiles/mls-matchcentre.yaml"
+	code, out, errs = call(t, "", nil, "parse", page, "--profile", profile, "--json")
 	var got struct {
 		Observations []struct {
 			Incidents []struct {
@@ -179,21 +190,23 @@ func TestParse(t *testing.T) {
 		t.Fatalf("exit %d %s %v\n%s", code, errs, err, out)
 	}
 	in := got.Observations[0].Incidents
-	if len(in) != 5 || in[1].Detail != "penalty" || in[4].Clock.Minute != 90 || in[4].Clock.Stoppage != 1 || in[4].Side != "away" || got.Problems == nil {
-		t.Errorf("%s", out)
+	if len(in) != 5 || in[1].Detail != "penalty" || in[4].Side != "away" || got.Problems == nil ||
+		in[4].Clock.Minute != 90 || in[4].Clock.Stoppage != 1 {
+		t.Errorf("parse --json: %s", out)
 	}
 	body, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code, out, errs := call(t, string(body), nil, "parse", "-", "-p", "mls-matchcentre"); code != 0 || !strings.Contains(out, "5 goal") {
+	code, out, errs = call(t, string(body), nil, "parse", "-", "-p", "mls-matchcentre")
+	if code != 0 || !strings.Contains(out, "5 goal") {
 		t.Errorf("from standard input: exit %d %s\n%s", code, errs, out)
 	}
 }
 
-// Every mistake a caller can make says what is wrong, and by its exit code
-// whose mistake it is.
-func TestMistakes(t *testing.T) {
+// Each error says what is wrong, and its exit code tells wrong usage from other
+// failures.
+func TestErrors(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		f := filepath.Join(dir, name)
@@ -205,7 +218,21 @@ func TestMistakes(t *testing.T) {
 		}
 		return f
 	}
-	both := map[string]string{"AMQP_URL": "amqp://guest:" + testenv.Secret + "@127.0.0.1:1/", "REDIS_URL": "redis://:" + testenv.Secret + "@127.0.0.1:1"}
+	both := map[string]string{
+		"AMQP_URL":  "amqp://guest:" + testenv.Secret + "@127.0.0.1:1/",
+		"REDIS_URL": "redis://:" + testenv.Secret + "@127.0.0.1:1",
+	}
+	onlyAMQP := map[string]string{"AMQP_URL": both["AMQP_URL"]}
+	onlyRedis := map[string]string{"REDIS_URL": both["REDIS_URL"]}
+	withAMQP := func(url string) map[string]string {
+		return map[string]string{"AMQP_URL": url, "REDIS_URL": both["REDIS_URL"]}
+	}
+	// with adds --config and a new config file to a command.
+	with := func(command, name, config string) []string {
+		return []string{command, "--config", write(name, config)}
+	}
+	record := []string{"record", "http://x/", "-p", "fbref", "-o", dir + "/r"}
+	write("texts/en.yaml", "titles:\n  goal: 'Goal of {{.Scorer}}'\n")
 	empty := write("empty.html", "")
 	binary := write("page.png", "\x89PNG\r\n\x1a\n")
 	broken := write("broken.yaml", "profile: broken\nsport: soccer\nmatch:\n  home: '.x['\n  away: .y\n")
@@ -220,84 +247,171 @@ func TestMistakes(t *testing.T) {
 		{"no command", nil, nil, 2, "try --help"},
 		{"unknown command", nil, []string{"runn"}, 2, "runn"},
 		{"unknown flag", nil, []string{"demo", "--sped", "3"}, 2, "--sped"},
-		{"one URL", map[string]string{"AMQP_URL": both["AMQP_URL"]}, []string{"run"}, 2, "AMQP_URL is set and REDIS_URL is not"},
-		{"the other URL", map[string]string{"REDIS_URL": both["REDIS_URL"]}, []string{"run"}, 2, "REDIS_URL is set and AMQP_URL is not"},
-		{"one URL for emit", map[string]string{"AMQP_URL": both["AMQP_URL"]}, []string{"emit", "a.b.c", "{}"}, 2, "REDIS_URL is not"},
-		{"both a URL and its file", map[string]string{"AMQP_URL": both["AMQP_URL"], "AMQP_URL_FILE": empty}, []string{"run"}, 2, "AMQP_URL and AMQP_URL_FILE are both set"},
-		{"a URL in place of its file", map[string]string{"AMQP_URL_FILE": both["AMQP_URL"]}, []string{"run"}, 2, "AMQP_URL_FILE wants a file's name, not a URL"},
-		{"a password that should be escaped", map[string]string{"AMQP_URL": "amqp://guest:12/3" + testenv.Secret + "@127.0.0.1:1/", "REDIS_URL": both["REDIS_URL"]}, []string{"run"}, 2, "AMQP_URL"},
-		{"an empty file for a URL", map[string]string{"AMQP_URL_FILE": empty}, []string{"run"}, 2, "AMQP_URL_FILE: " + empty + " is empty"},
-		{"no file for a URL", map[string]string{"REDIS_URL_FILE": dir + "/none"}, []string{"run"}, 2, "REDIS_URL_FILE: open " + dir + "/none"},
+		{"one URL", onlyAMQP, []string{"run"}, 2, "AMQP_URL is set and REDIS_URL is not"},
+		{"the other URL", onlyRedis, []string{"run"}, 2, "REDIS_URL is set and AMQP_URL is not"},
+		{"one URL for emit", onlyAMQP, []string{"emit", "a.b.c", "{}"}, 2, "REDIS_URL is not"},
+		{
+			"URL and file", map[string]string{"AMQP_URL": both["AMQP_URL"], "AMQP_URL_FILE": empty}, []string{"run"},
+			2, "AMQP_URL and AMQP_URL_FILE are both set",
+		},
+		{
+			"URL instead of a file name", map[string]string{"AMQP_URL_FILE": both["AMQP_URL"]}, []string{"run"},
+			2, "AMQP_URL_FILE: want the name of a file, not a URL",
+		},
+		{
+			"unescaped password", withAMQP("amqp://guest:12/3" + testenv.Secret + "@127.0.0.1:1/"), []string{"run"},
+			2, "AMQP_URL",
+		},
+		{
+			"empty URL file", map[string]string{"AMQP_URL_FILE": empty}, []string{"run"},
+			2, "AMQP_URL_FILE: " + empty + " is empty",
+		},
+		{
+			"missing URL file", map[string]string{"REDIS_URL_FILE": dir + "/none"}, []string{"run"},
+			2, "REDIS_URL_FILE: open " + dir + "/none",
+		},
 		{"one role embedded", nil, []string{"run", "parser"}, 2, "set AMQP_URL and REDIS_URL, or run all roles"},
 		{"unknown role", nil, []string{"run", "goalkeeper"}, 2, `role "goalkeeper"`},
-		{"bad AMQP URL", map[string]string{"AMQP_URL": "http://x:" + testenv.Secret + "@y", "REDIS_URL": both["REDIS_URL"]}, []string{"run"}, 2, "AMQP_URL"},
-		{"bad Redis URL", map[string]string{"AMQP_URL": both["AMQP_URL"], "REDIS_URL": "http://x:" + testenv.Secret + "@y"}, []string{"run"}, 2, "REDIS_URL"},
+		{"bad AMQP URL", withAMQP("http://x:" + testenv.Secret + "@y"), []string{"run"}, 2, "AMQP_URL"},
+		{
+			"bad Redis URL", map[string]string{"AMQP_URL": both["AMQP_URL"], "REDIS_URL": "http://x:" + testenv.Secret + "@y"},
+			[]string{"run"},
+			2, "REDIS_URL",
+		},
 		{"missing config", nil, []string{"run", "--config", dir + "/none.yaml"}, 2, "none.yaml"},
-		{"unknown key in config", nil, []string{"run", "--config", write("c1.yaml", "sources: []\nconsumer: {}\n")}, 2, `c1.yaml:2:1: unknown field "consumer"`},
-		{"unknown profile in config", nil, []string{"run", "--config", write("c2.yaml", "sources:\n  - {url: 'http://x/', profile: nope}\n")}, 2, `c2.yaml:2:`},
-		{"bad URL in config", nil, []string{"run", "--config", write("c3.yaml", "sources:\n  - {url: 'ftp://x/', profile: fbref}\n")}, 2, `c3.yaml:2:`},
-		{"bad interval in config", nil, []string{"run", "--config", write("c4.yaml", "sources:\n  - {url: 'http://x/', profile: fbref, every: 1ms}\n")}, 2, `c4.yaml:2:`},
-		{"unknown kind in a rule", nil, []string{"check", "--config", write("c10.yaml", "consumers:\n  notify:\n    rules:\n      - kinds: [goal, gaol]\n")}, 2, `c10.yaml:4:23: consumers.notify.rules[0].kinds[1]: there is no kind "gaol"`},
-		{"a template that cannot be", nil, []string{"run", "--config", write("c11.yaml", "consumers:\n  notify: {templates: texts}\n"+write("texts/en.yaml", "titles:\n  goal: 'Goal of {{.Scorer}}'\n")[:0])}, 2, `texts/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}": `},
-		{"a secret where it does not belong", nil, []string{"run", "--config", write("c12.yaml", "consumers:\n  notify:\n    channels: {chat: 'discord://"+testenv.Secret+"@1'}\n")}, 2, `c12.yaml:3:22: consumers.notify.channels.chat: want a channel`},
-		{"a program that there is not", nil, []string{"run", "--config", write("c13.yaml", "consumers:\n  mine: {exec: [no-such-program], keys: ['#']}\n")}, 2, `c13.yaml:2:9: consumers.mine: exec: exec: "no-such-program": executable file not found`},
-		{"unknown consumer", nil, []string{"run", "--config", write("c5.yaml", "consumers:\n  telegraph: {}\n")}, 2, `c5.yaml:2:`},
-		{"unknown setting of a consumer", nil, []string{"run", "--config", write("c6.yaml", "consumers:\n  notify: {webhok: 'http://x/'}\n")}, 2, `c6.yaml:2:12: unknown field "webhok"`},
-		{"bad webhook", nil, []string{"run", "--config", write("c7.yaml", "consumers:\n  notify:\n    channels:\n      hook: {webhook: {url: nowhere}}\n")}, 2, `c7.yaml:4:29: consumers.notify.channels.hook.webhook.url: url: want http://… or https://…`},
-		{"alias of two teams", nil, []string{"run", "--config", write("c9.yaml", "sources: []\naliases:\n  Real Madrid: [Real]\n  Real Sociedad: [Real]\n")}, 2, `c9.yaml:3:14: aliases: "Real" would mean two teams, "Real Madrid" and "Real Sociedad"`},
-		{"record too often", nil, []string{"record", "http://x/", "-p", "fbref", "-o", dir + "/r", "--every", "1ms"}, 2, "--every 1ms"},
-		{"record no page", nil, []string{"record", "file:///etc/passwd", "-p", "fbref", "-o", dir + "/r"}, 2, `URL "file:///etc/passwd"`},
-		{"record with a bad ID", nil, []string{"record", "http://x/", "-p", "fbref", "-o", dir + "/r", "--match", "a b"}, 2, `match ID "a b"`},
-		{"record with an unknown profile", nil, []string{"record", "http://x/", "-p", "nope", "-o", dir + "/r"}, 2, `profile "nope"`},
+		{
+			"unknown key in config", nil, with("run", "c1.yaml", "sources: []\nconsumer: {}\n"),
+			2, `c1.yaml:2:1: unknown field "consumer"`,
+		},
+		{
+			"unknown profile in config", nil, with("run", "c2.yaml", "sources:\n  - {url: 'http://x/', profile: nope}\n"),
+			2, `c2.yaml:2:`,
+		},
+		{
+			"bad URL in config", nil, with("run", "c3.yaml", "sources:\n  - {url: 'ftp://x/', profile: fbref}\n"),
+			2, `c3.yaml:2:`,
+		},
+		{
+			"bad interval in config", nil,
+			with("run", "c4.yaml", "sources:\n  - {url: 'http://x/', profile: fbref, every: 1ms}\n"),
+			2, `c4.yaml:2:`,
+		},
+		{
+			"unknown kind in a rule", nil,
+			with("check", "c10.yaml", "consumers:\n  notify:\n    rules:\n      - kinds: [goal, gaol]\n"),
+			2, `c10.yaml:4:23: consumers.notify.rules[0].kinds[1]: there is no kind "gaol"`,
+		},
+		{
+			"invalid template", nil,
+			with("run", "c11.yaml", "consumers:\n  notify: {templates: texts}\n"),
+			2, `texts/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}": `,
+		},
+		{
+			"secret in place of a channel", nil,
+			with("run", "c12.yaml", "consumers:\n  notify:\n    channels: {chat: 'discord://"+testenv.Secret+"@1'}\n"),
+			2, `c12.yaml:3:22: consumers.notify.channels.chat: want a channel`,
+		},
+		{
+			"missing program", nil, with("run", "c13.yaml", "consumers:\n  mine: {exec: [no-such-program], keys: ['#']}\n"),
+			2, `c13.yaml:2:9: consumers.mine: exec: exec: "no-such-program": executable file not found`,
+		},
+		{"unknown consumer", nil, with("run", "c5.yaml", "consumers:\n  telegraph: {}\n"), 2, `c5.yaml:2:`},
+		{
+			"unknown setting of a consumer", nil, with("run", "c6.yaml", "consumers:\n  notify: {webhok: 'http://x/'}\n"),
+			2, `c6.yaml:2:12: unknown field "webhok"`,
+		},
+		{
+			"bad webhook", nil,
+			with("run", "c7.yaml", "consumers:\n  notify:\n    channels:\n      hook: {webhook: {url: nowhere}}\n"),
+			2, `c7.yaml:4:29: consumers.notify.channels.hook.webhook.url: url: want http://… or https://…`,
+		},
+		{
+			"alias of two teams", nil,
+			with("run", "c9.yaml", "sources: []\naliases:\n  Real Madrid: [Real]\n  Real Sociedad: [Real]\n"),
+			2, `c9.yaml:3:14: aliases: "Real" would mean two teams, "Real Madrid" and "Real Sociedad"`,
+		},
+		{"record interval too short", nil, append(record, "--every", "1ms"), 2, "--every 1ms"},
+		{
+			"record a URL that is no page", nil, []string{"record", "file:///etc/passwd", "-p", "fbref", "-o", dir + "/r"},
+			2, `URL "file:///etc/passwd"`,
+		},
+		{"record with an invalid match ID", nil, append(record, "--match", "a b"), 2, `match ID "a b"`},
+		{
+			"record with an unknown profile", nil, []string{"record", "http://x/", "-p", "nope", "-o", dir + "/r"},
+			2, `profile "nope"`,
+		},
 		{"check of a broken profile", nil, []string{"check", broken}, 2, `broken.yaml:4:9: match.home: selector ".x["`},
-		{"check of no file", nil, []string{"check", dir + "/none.yaml"}, 2, "none.yaml"},
+		{"check of a missing profile", nil, []string{"check", dir + "/none.yaml"}, 2, "none.yaml"},
 		{"check of a missing config", nil, []string{"check", "--config", dir + "/none.yaml"}, 2, "none.yaml"},
-		{"no such match on the page", nil, []string{"parse", "../profiles/bbc-scores/day.html", "-p", "bbc-scores", "--match", "x"}, 1, `no match "x"`},
+		{
+			"no such match on the page", nil,
+			[]string{"parse", "../profiles/bbc-scores/day.html", "-p", "bbc-scores", "--match", "x"},
+			1, `no match "x"`,
+		},
 		{"broken selector", nil, []string{"parse", empty, "-p", broken}, 2, `broken.yaml:4:9: match.home: selector ".x["`},
-		{"unknown key in profile", nil, []string{"parse", empty, "-p", unknown}, 2, `unknown.yaml:4:1: unknown field "incident"`},
+		{
+			"unknown key in profile", nil, []string{"parse", empty, "-p", unknown},
+			2, `unknown.yaml:4:1: unknown field "incident"`,
+		},
 		{"unknown profile", nil, []string{"parse", empty, "-p", "nope"}, 2, `profile "nope"`},
 		{"empty page", nil, []string{"parse", empty, "-p", "fbref"}, 1, "empty.html: the page is empty"},
 		{"page that is not HTML", nil, []string{"parse", binary, "-p", "fbref"}, 1, "not HTML"},
 		{"missing page", nil, []string{"parse", dir + "/none.html", "-p", "fbref"}, 1, "none.html"},
-		{"no fixture", nil, []string{"replay", dir, "--print"}, 1, "fixture.yaml"},
+		{"folder without a fixture", nil, []string{"replay", dir, "--print"}, 1, "fixture.yaml"},
 		{"bad speed", nil, []string{"replay", nycTor, "--speed", "fast", "--print"}, 2, `"fast"`},
-		{"replay to nowhere", nil, []string{"replay", nycTor}, 2, "AMQP_URL"},
-		{"page without profile", nil, []string{"replay", empty, "--print"}, 2, "--profile"},
+		{"replay without a server", nil, []string{"replay", nycTor}, 2, "AMQP_URL"},
+		{"page file without a profile", nil, []string{"replay", empty, "--print"}, 2, "--profile"},
 		{"bad key", both, []string{"emit", "goal", "{}"}, 2, `"goal"`},
 		{"bad facts", both, []string{"emit", "a.b.c", "{"}, 2, "facts"},
 		{"unknown fact", both, []string{"emit", "a.b.c", `{"plaier":"x"}`}, 2, "plaier"},
 		{"bad TID", both, []string{"emit", "a.b.c", "{}", "--tid", "7"}, 2, `tid "7"`},
-		{"unreachable broker", both, []string{"emit", "a.b.c", "{}", "--timeout", "1s"}, 1, "reaching broker amqp://127.0.0.1:1/"},
+		{
+			"unreachable broker", both, []string{"emit", "a.b.c", "{}", "--timeout", "1s"},
+			1, "reaching broker amqp://127.0.0.1:1/",
+		},
 		{"bad namespace", both, []string{"tail", "--namespace", "{x}"}, 2, `namespace "{x}"`},
-		{"a pattern that matches nothing", both, []string{"tail", "soccer"}, 2, `topic pattern "soccer" matches no event`},
-		{"unknown consumer without settings", nil, []string{"run", "--config", write("c8.yaml", "consumers:\n  notfy:\n")}, 2, `c8.yaml: consumers.notfy: no consumer of that name`},
-		{"rebuild without a log", nil, []string{"rebuild", "scoreboard"}, 2, "the event log lies on a RabbitMQ server: set AMQP_URL"},
-		{"rebuild of what keeps nothing", both, []string{"rebuild", "notify"}, 2, `no consumer "notify" that keeps what the log could make whole; of that kind are: scoreboard`},
-		{"rebuild of nobody", both, []string{"rebuild", "nobody"}, 2, `no consumer "nobody"`},
-		{"nothing to tail", nil, []string{"tail"}, 2, "AMQP_URL"},
-		{"port taken", nil, []string{"demo", "--listen", "256.0.0.1:1"}, 1, "256.0.0.1"},
+		{"pattern that matches no event", both, []string{"tail", "soccer"}, 2, `topic pattern "soccer" matches no event`},
+		{
+			"unknown consumer without settings", nil, with("run", "c8.yaml", "consumers:\n  notfy:\n"),
+			2, `c8.yaml: consumers.notfy: unknown consumer`,
+		},
+		{
+			"rebuild without a log", nil, []string{"rebuild", "scoreboard"},
+			2, "the event log is on a RabbitMQ server: set AMQP_URL",
+		},
+		{
+			"rebuild of a consumer without a store", both, []string{"rebuild", "notify"},
+			2, `consumer "notify" does not run or cannot be rebuilt from the log: want one of scoreboard`,
+		},
+		{"rebuild of an unknown consumer", both, []string{"rebuild", "unknown"}, 2, `consumer "unknown"`},
+		{"tail without a server", nil, []string{"tail"}, 2, "AMQP_URL"},
+		{"invalid listen address", nil, []string{"demo", "--listen", "256.0.0.1:1"}, 1, "256.0.0.1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			var out, errs bytes.Buffer
-			p := program{plugins: shipped.Plugins(), getenv: func(k string) string { return tc.env[k] }, in: strings.NewReader(""), out: &out, err: &errs}
-			code := p.run(ctx, tc.args)
+			code := newProgram(tc.env, "", &out, &errs).run(ctx, tc.args)
 			if code != tc.code || !strings.Contains(errs.String(), tc.want) {
-				t.Errorf("exit %d, want %d; said, wanting %q:\n%s", code, tc.code, tc.want, errs.String())
+				t.Errorf("exit %d, want %d; want %q in:\n%s", code, tc.code, tc.want, errs.String())
 			}
 			testenv.NoSecret(t, errs.String())
 			if out.Len() > 0 {
-				t.Errorf("words on stdout:\n%s", out.String())
+				t.Errorf("unexpected standard output:\n%s", out.String())
 			}
 		})
 	}
 }
 
-func TestHelpEverywhere(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"demo", "--help"}, {"run", "--help"}, {"replay", "--help"}, {"parse", "--help"}, {"record", "--help"}, {"check", "--help"}, {"emit", "--help"}, {"tail", "--help"}, {"dead", "--help"}, {"dead", "replay", "--help"}, {"rebuild", "--help"}} {
-		if code, out, errs := call(t, "", nil, args...); code != 0 || !strings.Contains(out, "Usage: matchwire") || errs != "" {
-			t.Errorf("%v: exit %d\n%s%s", args, code, out, errs)
+func TestHelp(t *testing.T) {
+	for _, command := range []string{
+		"", "demo", "run", "replay", "parse", "record", "check", "emit", "tail", "gateway", "ps", "trace", "rebuild",
+		"dead", "dead list", "dead show", "dead replay", "dead purge",
+		"notify", "notify keys", "notify try", "archive", "archive export",
+	} {
+		code, out, errs := call(t, "", nil, append(strings.Fields(command), "--help")...)
+		if code != exitOK || !strings.Contains(out, strings.TrimSpace("Usage: matchwire "+command)) || errs != "" {
+			t.Errorf("matchwire %s --help: exit %d\n%s%s", command, code, out, errs)
 		}
 	}
 }

@@ -8,12 +8,10 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/matchwire/matchwire/consumers/shipped"
 )
 
-// A command that would use the config's namespace fails if it cannot read the
-// config. It must not act on the default namespace of servers that others share.
+// A command that uses the config's namespace fails if it cannot read the config. It
+// must not use the default namespace, which may belong to another installation.
 func TestBrokenConfigStopsCommands(t *testing.T) {
 	dir := t.TempDir()
 	config := func(name, text string) string {
@@ -32,20 +30,22 @@ func TestBrokenConfigStopsCommands(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		var out, errs bytes.Buffer
-		p := program{plugins: shipped.Plugins(), getenv: func(k string) string { return env[k] }, in: strings.NewReader(""), out: &out, err: &errs}
-		code := p.run(ctx, args)
+		code := newProgram(env, "", &out, &errs).run(ctx, args)
 		return code, errs.String()
 	}
 	commands := map[string][]string{
-		"tail": {"tail"}, "emit": {"emit", "soccer.mls.goal", "{}", "--timeout", "1s"}, "ps": {"ps"},
-		"trace": {"trace", "0199d0b4-7d6c-7000-8000-000000000001"}, "gateway": {"gateway", "--listen", "127.0.0.1:0"},
-		"dead list": {"dead", "list"}, "dead list of one": {"dead", "list", "scoreboard"}, "dead purge": {"dead", "purge", "scoreboard", "--all"},
-		"replay": {"replay", nycTor, "--speed", "max"}, "rebuild": {"rebuild", "scoreboard"}, "run": {"run", "parser"},
+		"tail": {"tail"}, "ps": {"ps"}, "rebuild": {"rebuild", "scoreboard"}, "run": {"run", "parser"},
+		"emit":      {"emit", "soccer.mls.goal", "{}", "--timeout", "1s"},
+		"trace":     {"trace", "0199d0b4-7d6c-7000-8000-000000000001"},
+		"gateway":   {"gateway", "--listen", "127.0.0.1:0"},
+		"dead list": {"dead", "list"}, "dead list of one": {"dead", "list", "scoreboard"},
+		"dead purge": {"dead", "purge", "scoreboard", "--all"},
+		"replay":     {"replay", nycTor, "--speed", "max"},
 	}
 	refused := func(t *testing.T, file, want string, args ...string) {
 		t.Helper()
-		if code, said := run(t, append(args, "--config", file)...); code != misused || !strings.Contains(said, want) {
-			t.Errorf("exit %d, want %d; said, wanting %q:\n%s", code, misused, want, said)
+		if code, errs := run(t, append(args, "--config", file)...); code != exitUsage || !strings.Contains(errs, want) {
+			t.Errorf("exit %d, want %d; want %q in:\n%s", code, exitUsage, want, errs)
 		}
 	}
 	broken := config("yaml.yaml", "listen: ':1'\nnamespace: [cup\n")
@@ -54,9 +54,12 @@ func TestBrokenConfigStopsCommands(t *testing.T) {
 	}
 	for _, tc := range []struct{ name, file, want string }{
 		{"unknown key", config("key.yaml", "namespace: cup\nlisten_on: ':1'\n"), `key.yaml:2:1: unknown field "listen_on"`},
-		{"bad namespace", config("bad.yaml", "listen: ':1'\nnamespace: Cup Final\n"), `bad.yaml:2:12: namespace: namespace "Cup Final"`},
-		{"no file", filepath.Join(dir, "none.yaml"), "none.yaml"},
-		{"no regular file", folder, "folder.yaml"},
+		{
+			"invalid namespace", config("bad.yaml", "listen: ':1'\nnamespace: Cup Final\n"),
+			`bad.yaml:2:12: namespace: namespace "Cup Final"`,
+		},
+		{"missing file", filepath.Join(dir, "none.yaml"), "none.yaml"},
+		{"folder", folder, "folder.yaml"},
 	} {
 		t.Run(tc.name, func(t *testing.T) { refused(t, tc.file, tc.want, "tail") })
 	}
@@ -64,8 +67,8 @@ func TestBrokenConfigStopsCommands(t *testing.T) {
 		{"--version"}, {"tail", "--help"}, {"parse", nycTor + "/13-minute-90-1.html", "-p", "mls-matchcentre"},
 		{"replay", nycTor, "--speed", "max", "--print"}, {"check", "../profiles/bbc-scores.yaml"},
 	} {
-		if code, said := run(t, append(args, "--config", broken)...); code != done {
-			t.Errorf("%v needs no config: exit %d: %s", args, code, said)
+		if code, errs := run(t, append(args, "--config", broken)...); code != exitOK {
+			t.Errorf("%v does not need the config: exit %d: %s", args, code, errs)
 		}
 	}
 }

@@ -22,13 +22,14 @@ import (
 
 type parseCmd struct {
 	Page    string `arg:"" name:"page" help:"A file, a URL, or - for standard input."`
-	Profile string `required:"" short:"p" help:"A profile's name, or its file." placeholder:"PROFILE"`
-	Match   string `help:"Of a page with many matches, show this one whole." placeholder:"ID"`
+	Profile string `required:"" short:"p" help:"Name or file of the profile." placeholder:"PROFILE"`
+	Match   string `help:"ID of the match to show, on a page with several." placeholder:"ID"`
 	JSON    bool   `name:"json" help:"Print JSON."`
 }
 
 func (p *parseCmd) Help() string {
-	return "For whoever writes a profile: prints what the page says, what each rule found and in how many of the rows it was asked, and what is missing or contradictory."
+	return "For authors of profiles. Shows what the page says, and what is missing or contradictory. " +
+		"For each rule, shows what it found, and in how many of the elements where it looked."
 }
 
 func (p *parseCmd) Run(ctx context.Context, c *console) error {
@@ -38,7 +39,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	}
 	profile, err := lib.Find(p.Profile)
 	if err != nil {
-		return pipeline.Misuse(err)
+		return pipeline.UsageError(err)
 	}
 	page, err := p.read(ctx, c)
 	if err != nil {
@@ -46,7 +47,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	}
 	observations, problems, err := profile.Extract(ctx, page)
 	if err != nil {
-		// The reason is among the problems where it has a place in the profile.
+		// The problems have positions in the profile; the error does not.
 		for _, problem := range problems {
 			fmt.Fprintln(c.err, "  "+problem.String())
 		}
@@ -92,7 +93,7 @@ func (p *parseCmd) read(ctx context.Context, c *console) (page.Page, error) {
 	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
 		f, err := page.NewClient(page.Options{PrivateAddresses: true}).Fetcher(p.Page)
 		if err != nil {
-			return page.Page{}, pipeline.Misuse(err)
+			return page.Page{}, pipeline.UsageError(err)
 		}
 		return f.Fetch(ctx)
 	}
@@ -103,7 +104,7 @@ func (p *parseCmd) read(ctx context.Context, c *console) (page.Page, error) {
 	return page.Page{URL: "file:-", Body: body, At: time.Now().UTC()}, err
 }
 
-// showAll prints one match whole, many in a line each.
+// showAll prints one match in full, or several matches with a line for each.
 func showAll(w io.Writer, all []observation.Observation) error {
 	if len(all) == 1 {
 		return show(w, all[0])
@@ -121,7 +122,8 @@ func showAll(w io.Writer, all []observation.Observation) error {
 		if len(o.Incidents) > 0 {
 			incidents = "\t" + plural(len(o.Incidents), "incident")
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s v %s\t%s%s\n", cmp.Or(o.Match.ID, "(no ID)"), o.League, state(o), o.Match.Home, o.Match.Away, score, incidents)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s v %s\t%s%s\n",
+			cmp.Or(o.Match.ID, "(no ID)"), o.League, state(o), o.Match.Home, o.Match.Away, score, incidents)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -130,11 +132,13 @@ func showAll(w io.Writer, all []observation.Observation) error {
 	return err
 }
 
+// state returns status, period and clock of a match, like "live 2h 67'".
 func state(o observation.Observation) string {
-	return strings.TrimSpace(strings.TrimSpace(string(o.Match.Status)+" "+string(o.Match.Period)) + " " + o.Match.Clock.String())
+	status := strings.TrimSpace(string(o.Match.Status) + " " + string(o.Match.Period))
+	return strings.TrimSpace(status + " " + o.Match.Clock.String())
 }
 
-// show prints an observation for a person.
+// show prints one observation in full.
 func show(w io.Writer, o observation.Observation) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	field := func(name, value string) {
@@ -142,7 +146,7 @@ func show(w io.Writer, o observation.Observation) error {
 			fmt.Fprintf(t, "%s\t%s\n", name, value)
 		}
 	}
-	field("match", cmp.Or(o.Match.ID, "(none: the config must give it)"))
+	field("match", cmp.Or(o.Match.ID, "(none: set it in the config)"))
 	field("teams", o.Match.Home+" v "+o.Match.Away)
 	field("league", fmt.Sprintf("%s (%s.%s.*)", o.League, o.Sport, event.Slug(o.League)))
 	if !o.Match.Start.IsZero() {
@@ -169,7 +173,8 @@ func show(w io.Writer, o observation.Observation) error {
 		if in.Score != nil {
 			more += ", " + tally(in.Score)
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s%s\n", in.Clock.Period, in.Clock, strings.TrimSpace(string(in.Kind)+" "+in.Detail), in.Side, in.Player, more)
+		kind := strings.TrimSpace(string(in.Kind) + " " + in.Detail)
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s%s\n", in.Clock.Period, in.Clock, kind, in.Side, in.Player, more)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -205,23 +210,20 @@ func showFindings(w io.Writer, all []profile.Finding) error {
 	return t.Flush()
 }
 
-func clip(s string, most int) string {
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
+// clip shortens s to at most limit characters.
+func clip(s string, limit int) string {
+	if r := []rune(s); len(r) > limit {
+		return string(r[:limit-1]) + "…"
 	}
 	return s
 }
 
 func showProblems(w io.Writer, all []observation.Problem) {
-	switch len(all) {
-	case 0:
+	if len(all) == 0 {
 		fmt.Fprintln(w, "\nno problems")
 		return
-	case 1:
-		fmt.Fprint(w, "\n1 problem:\n")
-	default:
-		fmt.Fprintf(w, "\n%d problems:\n", len(all))
 	}
+	fmt.Fprintf(w, "\n%s:\n", plural(len(all), "problem"))
 	for _, problem := range all {
 		fmt.Fprintln(w, "  "+problem.String())
 	}

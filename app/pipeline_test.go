@@ -27,8 +27,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A world is real servers, set apart for one test, and the program's view of
-// them.
+// A world is a namespace of real servers for one test, and the environment in which
+// matchwire uses it.
 type world struct {
 	t              *testing.T
 	amqp, redisURL string
@@ -40,7 +40,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t}
-	w.amqp, w.namespace = testenv.AMQP(t, nil, "consumer.notify.hook", "consumer.notify.log", "consumer.scoreboard", "consumer.scheduler", "task.parser.page.poll")
+	w.amqp, w.namespace = testenv.AMQP(t, nil, "consumer.notify.hook", "consumer.notify.log",
+		"consumer.scoreboard", "consumer.scheduler", "task.parser.page.poll")
 	w.redisURL = testenv.Redis(t)
 	w.env = []string{"AMQP_URL=" + w.amqp, "REDIS_URL=" + w.redisURL, "MATCHWIRE_NAMESPACE=" + w.namespace}
 	opts, err := redis.ParseURL(w.redisURL)
@@ -52,8 +53,23 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// exchange binds a queue of the test's own to the exchange and returns what
-// arrives there.
+// envMap returns the URLs of the servers as an environment for call.
+func (w *world) envMap() map[string]string {
+	return map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
+}
+
+// writeConfig writes a config file and returns its name.
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "matchwire.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// exchange binds a new queue to the exchange and returns the messages that arrive
+// there.
 func (w *world) exchange() (<-chan amqp.Delivery, *amqp.Channel) {
 	w.t.Helper()
 	conn, err := amqp.Dial(w.amqp)
@@ -83,24 +99,23 @@ func (w *world) exchange() (<-chan amqp.Delivery, *amqp.Channel) {
 	return got, ch
 }
 
-// emit publishes an event without facts and returns its ID.
+// emit publishes an event without facts and returns the event's ID.
 func (w *world) emit(key string) (id string) {
 	w.t.Helper()
-	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
-	code, out, errs := call(w.t, "", env, "emit", key, "{}", "--json", "--namespace", w.namespace)
+	code, out, errs := call(w.t, "", w.envMap(), "emit", key, "{}", "--json", "--namespace", w.namespace)
 	if code != 0 {
 		w.t.Fatalf("emit: exit %d: %s", code, errs)
 	}
 	return decodeLines(w.t, out)[0].ID
 }
 
-// scoreboard reads a match's hash.
+// scoreboard returns the scoreboard hash of a match.
 func (w *world) scoreboard(match string) map[string]string {
 	return w.redis.HGetAll(w.t.Context(), "mw:"+w.namespace+":{"+match+"}:scoreboard").Val()
 }
 
-// follow collects the events that a WebSocket client is sent.
-func follow(t *testing.T, addr string) *box {
+// follow collects the events that a WebSocket client receives.
+func follow(t *testing.T, addr string) *eventList {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial("ws://"+addr+"/ws", nil)
 	if err != nil {
@@ -110,7 +125,7 @@ func follow(t *testing.T, addr string) *box {
 	if _, _, err := conn.ReadMessage(); err != nil { // the snapshot
 		t.Fatal(err)
 	}
-	b := &box{}
+	b := &eventList{}
 	go func() {
 		for {
 			var f struct{ Event json.RawMessage }
@@ -125,26 +140,26 @@ func follow(t *testing.T, addr string) *box {
 	return b
 }
 
-// A box holds events from several goroutines.
-type box struct {
+// An eventList is a list of events for several goroutines.
+type eventList struct {
 	mu     sync.Mutex
 	events []event.Event
 }
 
-func (b *box) add(e event.Event) {
+func (b *eventList) add(e event.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.events = append(b.events, e)
 }
 
-func (b *box) all() []event.Event {
+func (b *eventList) all() []event.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.events)
 }
 
-// tids maps event IDs to TIDs.
-func (b *box) tids() map[string]string {
+// tids returns the TIDs of the events by event ID.
+func (b *eventList) tids() map[string]string {
 	m := map[string]string{}
 	for _, e := range b.all() {
 		m[e.ID] = e.TID.String()
@@ -152,8 +167,7 @@ func (b *box) tids() map[string]string {
 	return m
 }
 
-// newSite serves a fixture's pages, the next with each request, and the last
-// for ever.
+// newSite serves the next page of a fixture with each request, and repeats the last.
 func newSite(t *testing.T, dir string) *httptest.Server {
 	t.Helper()
 	pages, err := filepath.Glob(filepath.Join(dir, "*.html"))
@@ -179,32 +193,32 @@ func newSite(t *testing.T, dir string) *httptest.Server {
 
 var address = regexp.MustCompile(`msg=serving address=(\S+)`)
 
+// address returns the address that the process serves on.
 func (p *process) address() string {
 	p.t.Helper()
 	m := address.FindStringSubmatch(p.output())
 	if m == nil {
-		p.t.Fatalf("%s did not say where it serves:\n%s", p.name, p.output())
+		p.t.Fatalf("matchwire %s has not logged its address:\n%s", p.name, p.output())
 	}
 	return m[1]
 }
 
-// The roles as processes on real servers do what the demo does in one: a page
-// on a site becomes a message, a notification, a scoreboard and a frame, all
-// under the TID of the page's reading. Two consumer processes share the work.
-func TestProcesses(t *testing.T) {
+// With each role in a process of its own, a page becomes a message, a notification, a
+// scoreboard and a frame, all with the TID of the poll. Two consumer processes share
+// the work.
+func TestRolesInProcesses(t *testing.T) {
 	w := newWorld(t)
-	told := &box{}
+	notified := &eventList{}
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var n notify.Notification
 		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
 			t.Errorf("notification: %v", err)
 		}
-		told.add(n.Event)
+		notified.add(n.Event)
 	}))
 	defer hook.Close()
 	pages := newSite(t, nycTor)
-	config := filepath.Join(t.TempDir(), "matchwire.yaml")
-	err := os.WriteFile(config, []byte(`
+	config := writeConfig(t, `
 sources:
   - {url: "`+pages.URL+`/match", profile: mls-matchcentre, match: mls-2016-11-06-nyc-tor, every: 1s}
 consumers:
@@ -214,22 +228,22 @@ consumers:
     rules: [{topics: ["#"]}]
 listen: 127.0.0.1:0
 fetch: {private_addresses: true}
-`), 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
+`)
 	arrived, _ := w.exchange()
 	fan := start(t, "msg=serving", w.env, "run", "fanout", "--config", config)
-	one := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config, "--log-level", "debug")
-	two := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config, "--log-level", "debug")
+	runConsumers := []string{"run", "consumers", "--config", config, "--log-level", "debug"}
+	one := start(t, "consumer=scoreboard keys", w.env, runConsumers...)
+	two := start(t, "consumer=scoreboard keys", w.env, runConsumers...)
 	framed := follow(t, fan.address())
 	pars := start(t, "", w.env, "run", "scheduler", "parser", "--config", config, "--log-level", "debug")
 
-	const events = 14 // the activation, what the pages tell, and the marker
-	pars.eventually("the final scoreboard", func() bool { return w.scoreboard("mls-2016-11-06-nyc-tor")["status"] == "final" })
-	marker := w.emit("soccer.mls.yellow_card") // behind all others, and behind what should not come
+	const events = 14 // the activation, 12 from the pages, and the marker
+	const match = "mls-2016-11-06-nyc-tor"
+	pars.eventually("the final scoreboard", func() bool { return w.scoreboard(match)["status"] == "final" })
+	marker := w.emit("soccer.mls.yellow_card") // arrives after all others, also after unwanted ones
+	handled := func() int { return strings.Count(one.output()+two.output(), "event handled") }
 	pars.eventually("all events at the notifier and the socket", func() bool {
-		return len(told.all()) >= events && len(framed.all()) >= events && strings.Count(one.output()+two.output(), "event handled") >= 2*events
+		return len(notified.all()) >= events && len(framed.all()) >= events && handled() >= 2*events
 	})
 
 	messages := map[string]string{}
@@ -241,22 +255,23 @@ fetch: {private_addresses: true}
 			}
 			messages[d.MessageId] = d.CorrelationId
 		case <-time.After(10 * time.Second):
-			t.Fatalf("%d messages on the exchange, want %d", len(messages), events)
+			t.Fatalf("got %d messages on the exchange, want %d", len(messages), events)
 		}
 	}
-	notified, frames := told.tids(), framed.tids()
-	if len(told.all()) != events || len(framed.all()) != events {
-		t.Errorf("%d notifications and %d frames of %d events", len(told.all()), len(framed.all()), events)
+	notifications, frames := notified.tids(), framed.tids()
+	if len(notified.all()) != events || len(framed.all()) != events {
+		t.Errorf("%d notifications and %d frames for %d events", len(notified.all()), len(framed.all()), events)
 	}
 	for id, tid := range messages {
-		if notified[id] != tid || frames[id] != tid {
-			t.Errorf("event %s: TID %s on the exchange, %s in the notification, %s in the frame", id, tid, notified[id], frames[id])
+		if notifications[id] != tid || frames[id] != tid {
+			t.Errorf("event %s: TID %s on the exchange, %s in the notification, %s in the frame",
+				id, tid, notifications[id], frames[id])
 		}
 		if id != marker && !strings.Contains(pars.output(), `msg="page read" tid=`+tid) {
-			t.Errorf("TID %s is in no page-read line of the parser", tid)
+			t.Errorf("no log line of the parser has TID %s", tid)
 		}
-		if n := strings.Count(one.output()+two.output(), `msg="event handled" consumer=notify.hook tid=`+tid); n == 0 {
-			t.Errorf("TID %s is in no consumer's log", tid)
+		if !strings.Contains(one.output()+two.output(), `msg="event handled" consumer=notify.hook tid=`+tid) {
+			t.Errorf("no log line of a consumer has TID %s", tid)
 		}
 	}
 	goals := 0
@@ -265,44 +280,45 @@ fetch: {private_addresses: true}
 			goals++
 		}
 	}
-	board := w.scoreboard("mls-2016-11-06-nyc-tor")
-	if goals != 5 || board["home_score"] != "0" || board["away_score"] != "5" || messages[board["id"]] != board["tid"] {
+	board := w.scoreboard(match)
+	if goals != 5 || board["home_score"] != "0" || board["away_score"] != "5" ||
+		messages[board["id"]] != board["tid"] {
 		t.Errorf("%d goals, scoreboard %v", goals, board)
 	}
 	for name, p := range map[string]*process{"one": one, "two": two} {
 		if n := strings.Count(p.output(), "event handled"); n < events/4 {
-			t.Errorf("process %s handled %d of %d: the work is not shared", name, n, 2*events)
+			t.Errorf("process %s handled %d of %d events, want at least a quarter of %d", name, n, 2*events, events)
 		}
 	}
-	if n := strings.Count(one.output()+two.output(), "event handled"); n != 2*events {
-		t.Errorf("%d events handled by two consumers, want %d", n, 2*events)
+	if n := handled(); n != 2*events {
+		t.Errorf("two consumers handled %d events, want %d", n, 2*events)
 	}
 }
 
-// Consumers that start long after the parser miss nothing: it declares their
-// queues before its first event leaves.
-func TestConsumersThatStartLate(t *testing.T) {
+// Consumers that start long after the parser miss no event, because the parser declares
+// their queues first.
+func TestConsumersStartLate(t *testing.T) {
 	w := newWorld(t)
 	pages := newSite(t, "../fixtures/soccer/one-goal")
-	config := filepath.Join(t.TempDir(), "matchwire.yaml")
-	if err := os.WriteFile(config, []byte("sources: [{url: '"+pages.URL+"', profile: mls-matchcentre, match: late, every: 1s}]\nfetch: {private_addresses: true}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	config := writeConfig(t, `
+sources: [{url: "`+pages.URL+`", profile: mls-matchcentre, match: late, every: 1s}]
+fetch: {private_addresses: true}
+`)
 	arrived, _ := w.exchange()
-	start(t, "parser takes tasks", w.env, "run", "scheduler", "parser", "--config", config)
+	start(t, "parser ready", w.env, "run", "scheduler", "parser", "--config", config)
 	for range 3 { // kick-off, first half, goal
 		select {
 		case <-arrived:
 		case <-time.After(30 * time.Second):
-			t.Fatal("the events did not leave")
+			t.Fatal("waited 30 s for three events on the exchange")
 		}
 	}
 	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config)
 	cons.eventually("the scoreboard", func() bool { return w.scoreboard("late")["away_score"] == "1" })
 }
 
-// A replay of a captured page goes through RabbitMQ to the scoreboard and the
-// socket, and alerts nobody.
+// A replay goes through RabbitMQ to the scoreboard and the socket, and sends no
+// notification.
 func TestReplayThroughServers(t *testing.T) {
 	w := newWorld(t)
 	fan := start(t, "msg=serving", w.env, "run", "fanout", "--listen", "127.0.0.1:0")
@@ -316,9 +332,15 @@ func TestReplayThroughServers(t *testing.T) {
 		goals, incidents int
 	}{
 		{nycTor, "", "mls-2016-11-06-nyc-tor", "0", "5", 5, 12},
-		{captured("soccer/abseits-sunderland-bournemouth.html"), "abseits", "abseits-sunderland-bournemouth-2025-11-29", "3", "2", 5, 30},
+		{
+			captured("soccer/abseits-sunderland-bournemouth.html"),
+			"abseits", "abseits-sunderland-bournemouth-2025-11-29", "3", "2", 5, 30,
+		},
 		{captured("soccer/fbref-liverpool-bournemouth.html"), "fbref", "fbref-a071faa8", "4", "2", 6, 24},
-		{captured("hockey/hockeyref-ari-van-20200304.html"), "hockey-reference", "hockey-reference-202003040VAN", "2", "4", 6, 20},
+		{
+			captured("hockey/hockeyref-ari-van-20200304.html"),
+			"hockey-reference", "hockey-reference-202003040VAN", "2", "4", 6, 20,
+		},
 	} {
 		if tc.path == "" {
 			t.Logf("LEFT OUT: no captured page for %s: set MATCHWIRE_PAGES", tc.profile)
@@ -329,8 +351,7 @@ func TestReplayThroughServers(t *testing.T) {
 		if tc.profile != "" {
 			args = append(args, "--profile", tc.profile)
 		}
-		env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
-		code, _, errs := call(t, "", env, append(args, "--namespace", w.namespace)...)
+		code, _, errs := call(t, "", w.envMap(), append(args, "--namespace", w.namespace)...)
 		if code != 0 || !strings.Contains(errs, fmt.Sprintf("%d events of", tc.incidents)) {
 			t.Fatalf("replay of %s: exit %d, want %d events:\n%s", tc.path, code, tc.incidents, errs)
 		}
@@ -347,7 +368,7 @@ func TestReplayThroughServers(t *testing.T) {
 			}
 		}
 		if goals != tc.goals {
-			t.Errorf("%s: %d goals framed, want %d", tc.match, goals, tc.goals)
+			t.Errorf("%s: got frames of %d goals, want %d", tc.match, goals, tc.goals)
 		}
 		cons.eventually("the scoreboard", func() bool {
 			b := w.scoreboard(match)
@@ -355,11 +376,11 @@ func TestReplayThroughServers(t *testing.T) {
 		})
 	}
 	if strings.Contains(cons.output(), "msg=notification") {
-		t.Errorf("a replay was told to people:\n%s", cons.output())
+		t.Errorf("a replay sent a notification:\n%s", cons.output())
 	}
 }
 
-// captured is a captured page, or "" where there are none.
+// captured returns the path of a captured page, or "" if there are none.
 func captured(file string) string {
 	dir := testenv.Pages("..")
 	if dir == "" {
@@ -368,30 +389,34 @@ func captured(file string) string {
 	return filepath.Join(dir, file)
 }
 
-func TestReplayAsLiveIsRefusedWhereThereIsLiveState(t *testing.T) {
+func TestReplayAsLiveNeedsNoLiveState(t *testing.T) {
 	w := newWorld(t)
-	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
+	env := w.envMap()
 	args := []string{"replay", nycTor, "--speed", "max", "--as-live", "--namespace", w.namespace}
 	if code, _, errs := call(t, "", env, args...); code != 0 {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	if code, _, errs := call(t, "", env, args...); code != 1 || !strings.Contains(errs, "mls-2016-11-06-nyc-tor has live state") {
+	code, _, errs := call(t, "", env, args...)
+	if code != 1 || !strings.Contains(errs, "mls-2016-11-06-nyc-tor has live state") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }
 
-// What somebody else puts on the exchange stops nobody: it lies among the dead
-// letters with a reason, and what comes behind it is handled.
-func TestMessageThatIsNotJSON(t *testing.T) {
+// A message that is no event is dead-lettered with the reason, and the next message is
+// handled.
+func TestMessageThatIsNoEvent(t *testing.T) {
 	w := newWorld(t)
 	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers")
-	cons.eventually("the other to listen too", func() bool { return strings.Contains(cons.output(), "consumer=notify.log keys") })
+	cons.eventually("the consumer notify.log", func() bool {
+		return strings.Contains(cons.output(), "consumer=notify.log keys")
+	})
 	_, ch := w.exchange()
-	if err := ch.Publish(w.namespace+".live_events", "soccer.mls.goal", false, false, amqp.Publishing{Body: []byte("goal!")}); err != nil {
+	bad := amqp.Publishing{Body: []byte("goal!")}
+	if err := ch.Publish(w.namespace+".live_events", "soccer.mls.goal", false, false, bad); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL, "MATCHWIRE_NAMESPACE": w.namespace}
-	code, out, errs := call(t, "", env, "emit", "soccer.mls.goal", `{"match":{"id":"m1","home":"A","away":"B","status":"live"},"score":{"home":1,"away":0}}`, "--namespace", w.namespace)
+	facts := `{"match":{"id":"m1","home":"A","away":"B","status":"live"},"score":{"home":1,"away":0}}`
+	code, out, errs := call(t, "", w.envMap(), "emit", "soccer.mls.goal", facts, "--namespace", w.namespace)
 	if code != 0 || !strings.Contains(out, "soccer.mls.goal id=") {
 		t.Fatalf("exit %d: %s %s", code, out, errs)
 	}
@@ -408,51 +433,56 @@ func TestMessageThatIsNotJSON(t *testing.T) {
 			}
 			return len(dead) > 0
 		}, "a dead letter of %s", queue)
-		if len(dead) != 1 || string(dead[0].Body) != "goal!" || !strings.Contains(dead[0].Reason, "decoding event: invalid character 'g'") {
+		if len(dead) != 1 || string(dead[0].Body) != "goal!" ||
+			!strings.Contains(dead[0].Reason, "decoding event: invalid character 'g'") {
 			t.Errorf("%s: dead letters %+v", queue, dead)
 		}
 	}
-	cons.eventually("the scoreboard of the event behind it", func() bool { return w.scoreboard("m1")["home_score"] == "1" })
+	cons.eventually("the scoreboard of the next event", func() bool { return w.scoreboard("m1")["home_score"] == "1" })
 }
 
 func TestEmitAndTail(t *testing.T) {
 	w := newWorld(t)
-	tail := start(t, "listening for", w.env, "tail", "*.mls.*", "--json")
-	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
+	tail := start(t, "waiting for events", w.env, "tail", "*.mls.*", "--json")
+	env := w.envMap()
 	const tid = "0190b6a0-1111-7222-8333-444455556666"
 	code, out, errs := call(t, `{"player":"Sebastian Giovinco","team":"Toronto FC"}
 
 {"player":"oops"
 {"player":"Jozy Altidore"}
 `, env, "emit", "soccer.mls.goal", "--tid", tid, "--namespace", w.namespace)
-	if code != 1 || strings.Count(out, "tid="+tid) != 2 || !strings.Contains(errs, "line 3: facts") || !strings.Contains(errs, "1 of 4 lines") {
-		t.Errorf("exit %d\n%s\n%s", code, out, errs)
+	if code != 1 || strings.Count(out, "tid="+tid) != 2 ||
+		!strings.Contains(errs, "line 3: facts") || !strings.Contains(errs, "1 of 4 lines") {
+		t.Errorf("emit: exit %d\n%s\n%s", code, out, errs)
 	}
 	if code, _, errs := call(t, "", env, "emit", "ice_hockey.nhl.goal", "{}", "--namespace", w.namespace); code != 0 {
 		t.Errorf("exit %d: %s", code, errs)
 	}
-	marker := w.emit("soccer.mls.yellow_card") // behind all others
+	marker := w.emit("soccer.mls.yellow_card") // arrives after all others
 	tail.eventually("the events", func() bool { return strings.Contains(tail.output(), marker) })
-	if o := tail.output(); strings.Count(o, tid) != 2 || !strings.Contains(o, "Altidore") || strings.Contains(o, "ice_hockey") {
-		t.Errorf("tail said\n%s", o)
+	o := tail.output()
+	if strings.Count(o, tid) != 2 || !strings.Contains(o, "Altidore") || strings.Contains(o, "ice_hockey") {
+		t.Errorf("tail printed:\n%s", o)
 	}
 }
 
-// A broker that is away is waited for, and everything goes on when it comes.
-func TestRunWaitsForTheBroker(t *testing.T) {
+// While the broker is down, run keeps trying to connect.
+func TestRunWaitsForBroker(t *testing.T) {
 	r := testenv.Redis(t)
-	p := start(t, "broker unreachable, trying again", []string{"AMQP_URL=amqp://guest:" + testenv.Secret + "@127.0.0.1:1/", "REDIS_URL=" + r}, "run", "consumers")
-	p.eventually("a second attempt", func() bool { return strings.Count(p.output(), "broker unreachable, trying again") >= 2 })
+	env := []string{"AMQP_URL=amqp://guest:" + testenv.Secret + "@127.0.0.1:1/", "REDIS_URL=" + r}
+	p := start(t, "broker unreachable", env, "run", "consumers")
+	p.eventually("a second attempt", func() bool { return strings.Count(p.output(), "broker unreachable") >= 2 })
 	p.stop(syscall.SIGTERM)
 	if o := p.output(); !strings.Contains(o, "127.0.0.1:1") {
-		t.Errorf("said\n%s", o)
+		t.Errorf("the log does not name the server:\n%s", o)
 	}
 	testenv.NoSecret(t, p.output())
 }
 
-// The demo needs nothing: its first goals reach a browser's socket.
+// The demo runs without servers, and its goals reach a WebSocket client.
 func TestDemo(t *testing.T) {
-	p := start(t, "Live page:", []string{"AMQP_URL=", "REDIS_URL="}, "demo", "--listen", "127.0.0.1:0", "--log-level", "info")
+	env := []string{"AMQP_URL=", "REDIS_URL="}
+	p := start(t, "Live page:", env, "demo", "--listen", "127.0.0.1:0", "--log-level", "info")
 	framed := follow(t, p.address())
 	p.eventually("a goal", func() bool {
 		return slices.ContainsFunc(framed.all(), func(e event.Event) bool { return e.Data.Kind == event.Goal })
@@ -461,8 +491,10 @@ func TestDemo(t *testing.T) {
 		if e.Data.Kind != event.Goal {
 			continue
 		}
-		for _, want := range []string{`msg="page read" tid=` + e.TID.String(), "msg=notification consumer=notify channel=log tid=" + e.TID.String()} {
-			// The frame may be here before the consumer has said its line.
+		for _, want := range []string{
+			`msg="page read" tid=` + e.TID.String(), "msg=notification consumer=notify channel=log tid=" + e.TID.String(),
+		} {
+			// The frame can arrive before the consumer logs its line.
 			p.eventually(want, func() bool { return strings.Contains(p.output(), want) })
 		}
 		if e.Data.Replay || e.Data.Backfill {

@@ -1,12 +1,14 @@
 package app
 
 import (
+	"context"
+
 	"github.com/matchwire/matchwire/consumers"
 )
 
-// host is what a plugin's command is given: what the consumer itself would be,
-// but for Redis where no server is named.
-func (c *console) host(plugin string) (consumers.Host, error) {
+// host returns the host for a plugin's command. It is the same as for the consumer,
+// but has no Redis client if no server is configured.
+func (c *console) host(ctx context.Context, plugin string) (consumers.Host, error) {
 	config, err := c.config()
 	if err != nil {
 		return consumers.Host{}, err
@@ -15,7 +17,7 @@ func (c *console) host(plugin string) (consumers.Host, error) {
 	if err != nil || servers.Embedded() {
 		return config.Host(plugin, nil, c.log), err
 	}
-	store, stop, err := servers.Store(c.log)
+	store, stop, err := servers.OpenRedis(ctx, c.log)
 	if err != nil {
 		return consumers.Host{}, err
 	}
@@ -23,7 +25,7 @@ func (c *console) host(plugin string) (consumers.Host, error) {
 	return config.Host(plugin, store, c.log), nil
 }
 
-// close closes what host opened.
+// close releases the resources of host.
 func (c *console) close() {
 	for _, stop := range c.closers {
 		stop()

@@ -9,14 +9,14 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
-// A progress shows on a terminal how far a long job is. Elsewhere, and of a
-// short one, it shows nothing.
+// A progress shows on a terminal how far a long job is. It shows nothing if the output
+// is not a terminal or the job is short.
 type progress struct {
-	f     *os.File // nil where nothing is shown
-	unit  string   // "page"
-	total int      // 0: nobody knows
+	f     *os.File // nil if the output is not a terminal
+	unit  string   // like "page"
+	total int      // 0 if unknown
 	done  int
-	drawn time.Time // or when it began
+	drawn time.Time // the start, then the time of the last update
 	shown bool
 }
 
@@ -30,7 +30,7 @@ func newProgress(w io.Writer, unit string, total int) *progress {
 
 const bar = "=============================="
 
-// step says that one unit more is done. note is put behind the count.
+// step counts one more unit as done, and updates the line with the count and note.
 func (p *progress) step(note string) {
 	p.done++
 	last := p.shown && p.done == p.total
@@ -46,7 +46,7 @@ func (p *progress) step(note string) {
 	fmt.Fprintf(p.f, "\r[%-*s] %d of %s%s ", len(bar), bar[:full], p.done, plural(p.total, p.unit), note)
 }
 
-// end leaves the line, if one was drawn.
+// end ends the line, if there is one.
 func (p *progress) end() {
 	if p.shown {
 		fmt.Fprintln(p.f)

@@ -17,11 +17,12 @@ type psCmd struct {
 }
 
 func (p *psCmd) Help() string {
-	return "An instance that was not heard for 15 seconds is shown as silent: it was killed, or does not reach Redis. After ten minutes it is forgotten."
+	return "Each instance announces itself every few seconds. If an instance has been silent for 15 seconds, " +
+		"ps shows for how long: it was killed or cannot reach Redis. After ten minutes it is removed from the list."
 }
 
 func (p *psCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.realServers("instances are listed on a Redis server")
+	servers, err := c.requireServers("the list of instances is on a Redis server")
 	if err != nil {
 		return err
 	}
@@ -29,7 +30,7 @@ func (p *psCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	all, err := pipeline.Instances(ctx, servers, namespace, c.log)
+	all, err := pipeline.ListInstances(ctx, servers, namespace, c.log)
 	if err != nil {
 		return err
 	}
@@ -43,22 +44,22 @@ func (p *psCmd) Run(ctx context.Context, c *console) error {
 		return nil
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(c.err, "nothing runs")
+		fmt.Fprintln(c.err, "no instances are running")
 		return nil
 	}
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tROLES\tADDRESS\tUP\tVERSION\tHEALTH")
 	for _, i := range all {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Name, strings.Join(i.Roles, ","), orDash(i.Address),
-			time.Since(i.Started).Round(time.Second), i.Version, condition(i))
+			time.Since(i.Started).Round(time.Second), i.Version, healthOf(i))
 	}
 	return t.Flush()
 }
 
-// condition is how an instance is, in a few words.
-func condition(i instances.Instance) string {
+// healthOf returns status and issues of an instance, or how long it has been silent.
+func healthOf(i instances.Instance) string {
 	if i.Gone() {
-		return "silent for " + i.Silent().Round(time.Second).String()
+		return "silent for " + i.SilentFor().Round(time.Second).String()
 	}
 	return strings.Join(append([]string{i.Status}, i.Issues...), "; ")
 }

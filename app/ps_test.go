@@ -11,23 +11,24 @@ import (
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
-// Somebody looks what runs, and where.
+// ps lists the instances while they run.
 func TestPS(t *testing.T) {
 	w := newWorld(t)
 	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
 	ps := func(args ...string) (out, errs string) {
 		t.Helper()
 		code, out, errs := call(t, "", env, append([]string{"ps", "--namespace", w.namespace}, args...)...)
-		if code != done {
+		if code != exitOK {
 			t.Fatalf("exit %d: %s", code, errs)
 		}
 		return out, errs
 	}
-	if out, errs := ps(); out != "" || !strings.Contains(errs, "nothing runs") {
+	if out, errs := ps(); out != "" || !strings.Contains(errs, "no instances are running") {
 		t.Errorf("before anything runs:\n%s%s", out, errs)
 	}
-	cons := start(t, "consumer=scoreboard keys", append(slices.Clone(w.env), "MATCHWIRE_NAME=first"), "run", "consumers")
-	fan := start(t, "msg=serving", w.env, "run", "fanout", "--listen", "127.0.0.1:0", "--name", "second", "--advertise", "live.example:443")
+	first := start(t, "consumer=scoreboard keys", append(slices.Clone(w.env), "MATCHWIRE_NAME=first"), "run", "consumers")
+	second := start(t, "msg=serving", w.env,
+		"run", "fanout", "--listen", "127.0.0.1:0", "--name", "second", "--advertise", "live.example:443")
 	running := func() (all []instances.Instance) {
 		out, _ := ps("--json")
 		for l := range strings.Lines(out) {
@@ -39,19 +40,23 @@ func TestPS(t *testing.T) {
 		}
 		return all
 	}
-	fan.eventually("both", func() bool { all := running(); return len(all) == 2 && all[1].Status == "pass" })
+	second.eventually("both instances in ps", func() bool {
+		all := running()
+		return len(all) == 2 && all[1].Status == "pass"
+	})
 	all := running()
-	if a := all[0]; a.Name != "first" || !slices.Equal(a.Roles, []string{"consumers"}) || a.Address != "" || time.Since(a.Started) > time.Minute {
-		t.Errorf("%+v", a)
+	if a := all[0]; a.Name != "first" || !slices.Equal(a.Roles, []string{"consumers"}) || a.Address != "" ||
+		time.Since(a.Started) > time.Minute {
+		t.Errorf("first instance: %+v", a)
 	}
 	if b := all[1]; b.Name != "second" || !slices.Equal(b.Roles, []string{"fanout"}) || b.Address != "live.example:443" {
-		t.Errorf("%+v", b)
+		t.Errorf("second instance: %+v", b)
 	}
 	if out, _ := ps(); !strings.Contains(out, "second  fanout     live.example:443") || strings.Count(out, "\n") != 3 {
 		t.Errorf("ps:\n%s", out)
 	}
-	cons.stop(syscall.SIGTERM)
+	first.stop(syscall.SIGTERM)
 	if all := running(); len(all) != 1 || all[0].Name != "second" {
-		t.Errorf("after one has ended: %+v", all)
+		t.Errorf("after the first has stopped: %+v", all)
 	}
 }

@@ -8,15 +8,17 @@ import (
 )
 
 type rebuildCmd struct {
-	Consumer string `arg:"" help:"A consumer that keeps a store, like scoreboard."`
+	Consumer string `arg:"" help:"Consumer with a store, like scoreboard."`
 }
 
 func (r *rebuildCmd) Help() string {
-	return "Has the consumer handle every event that the log still holds, seven days' and 10 GB at most: what Redis lost is there again. Nothing that is newer is undone, so consumers may go on running. Nobody is alerted."
+	return "Makes the consumer handle every event in the log again. Use it after a store has lost data. " +
+		"The log holds at most seven days and 10 GB of events. " +
+		"Newer data is not overwritten, so consumers can run meanwhile. Sends no notifications."
 }
 
 func (r *rebuildCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.realServers("the event log lies on a RabbitMQ server")
+	servers, err := c.requireServers("the event log is on a RabbitMQ server")
 	if err != nil {
 		return err
 	}

@@ -16,46 +16,48 @@ import (
 )
 
 type recordCmd struct {
-	URL     string        `arg:"" name:"url" help:"The page."`
-	Profile string        `required:"" short:"p" help:"A profile's name, or its file, which is copied into the fixture." placeholder:"PROFILE"`
-	Out     string        `required:"" short:"o" help:"The folder to make." placeholder:"DIR" type:"path"`
-	Match   string        `help:"The match ID, where the page has none." placeholder:"ID"`
-	Every   time.Duration `help:"Between two fetches (${default})." default:"15s"`
-	For     time.Duration `help:"Stop by itself after so long; without it Ctrl-C ends it." placeholder:"DURATION"`
+	URL     string        `arg:"" name:"url" help:"URL of the page."`
+	Profile string        `required:"" short:"p" help:"${record_profile}" placeholder:"PROFILE"`
+	Out     string        `required:"" short:"o" help:"Folder to create." placeholder:"DIR" type:"path"`
+	Match   string        `help:"Match ID, for a page that has none." placeholder:"ID"`
+	Every   time.Duration `help:"Interval between two fetches." default:"15s"`
+	For     time.Duration `help:"Duration of the recording (default: until Ctrl-C)." placeholder:"DURATION"`
 }
 
 func (r *recordCmd) Help() string {
-	return "Each page that changed is kept compressed, with when it was read and its headers; matchwire replay DIR plays the fixture with its own timing. The site is treated as run treats it: robots.txt, Retry-After and a 403 are heeded."
+	return "Saves each changed page, compressed, with its headers and the time of the fetch. " +
+		"matchwire replay DIR replays the fixture with the original timing. " +
+		"record follows the same rules as run: it obeys robots.txt and Retry-After, and stops at a 403."
 }
 
 func (r *recordCmd) Run(ctx context.Context, c *console) error {
 	profile, name, err := r.profile()
 	if err != nil {
-		return pipeline.Misuse(err)
+		return pipeline.UsageError(err)
 	}
 	if r.Every < time.Second {
-		return pipeline.Misuse(fmt.Errorf("--every %v: want a second or more", r.Every))
+		return pipeline.UsageError(fmt.Errorf("--every %v: want a second or more", r.Every))
 	}
 	if _, err := page.CheckURL(r.URL); err != nil {
-		return pipeline.Misuse(err)
+		return pipeline.UsageError(err)
 	}
 	if err := profile.CheckMatch(r.Match); err != nil {
-		return pipeline.Misuse(err)
+		return pipeline.UsageError(err)
 	}
 	source := poll.Source{URL: r.URL, Profile: profile, Match: r.Match, Every: r.Every}
 	recorder, err := recording.NewRecorder(r.Out, source, name, "")
 	if err != nil {
-		return pipeline.Misuse(err)
+		return pipeline.UsageError(err)
 	}
-	kept, err := r.record(ctx, c, source, recorder)
-	if kept > 0 && name != r.Profile {
+	saved, err := r.record(ctx, c, source, recorder)
+	if saved > 0 && name != r.Profile {
 		err = errors.Join(err, copyFile(r.Profile, filepath.Join(r.Out, name)))
 	}
 	return errors.Join(err, recorder.Close())
 }
 
-// profile finds the profile and what the fixture calls it: a file is copied
-// beside the pages.
+// profile returns the profile and its name in the fixture. A profile file is called
+// profile.yaml there.
 func (r *recordCmd) profile() (*profile.Profile, string, error) {
 	lib, err := pipeline.Config{}.Library()
 	if err != nil {
@@ -79,44 +81,52 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, data, 0o644)
 }
 
-func (r *recordCmd) record(ctx context.Context, c *console, s poll.Source, recorder *recording.Recorder) (kept int, err error) {
+// record records until ctx ends, the time is up or the site refuses. It returns the
+// number of pages that it saved.
+func (r *recordCmd) record(
+	ctx context.Context, c *console, s poll.Source, recorder *recording.Recorder,
+) (saved int, err error) {
 	if r.For > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.For)
 		defer cancel()
 	}
-	polls, failed := 0, 0
-	err = recording.Record(ctx, s, page.NewClient(page.Options{PrivateAddresses: true}), recorder, c.log, func(fetched page.Page, changed bool, err error) {
+	fetches, failed := 0, 0
+	report := func(fetched page.Page, changed bool, err error) {
 		now := time.Now().Format(time.TimeOnly)
-		polls++
+		fetches++
 		switch {
 		case err != nil:
 			failed++
-			fmt.Fprintf(c.err, "%s  no page: %v\n", now, err)
+			fmt.Fprintf(c.err, "%s  fetch failed: %v\n", now, err)
 		case changed:
-			kept++
-			fmt.Fprintf(c.err, "%s  page %d kept, %d bytes: %s\n", now, kept, len(fetched.Body), whatItSays(ctx, s.Profile, fetched))
+			saved++
+			fmt.Fprintf(c.err, "%s  page %d saved, %d bytes: %s\n",
+				now, saved, len(fetched.Body), summary(ctx, s.Profile, fetched))
 		}
-	})
-	fmt.Fprintf(c.err, "%d polls, %d without a page; %d pages kept in %s\n", polls, failed, kept, r.Out)
-	if err == nil && kept == 0 {
-		err = errors.New("no page was kept")
 	}
-	return kept, err
+	client := page.NewClient(page.Options{PrivateAddresses: true})
+	err = recording.Record(ctx, s, client, recorder, c.log, report)
+	fmt.Fprintf(c.err, "%d fetches, %d failed; %s saved in %s\n", fetches, failed, plural(saved, "page"), r.Out)
+	if err == nil && saved == 0 {
+		err = errors.New("no page was saved")
+	}
+	return saved, err
 }
 
-// whatItSays is a page in a few words, for whoever watches it being recorded.
-func whatItSays(ctx context.Context, p *profile.Profile, fetched page.Page) string {
+// summary describes a page in a few words.
+func summary(ctx context.Context, p *profile.Profile, fetched page.Page) string {
 	all, problems, err := p.Extract(ctx, fetched)
 	switch {
 	case err != nil:
 		return "unusable, " + err.Error()
 	case len(all) == 1:
-		text := fmt.Sprintf("%s v %s, %s %s", all[0].Match.Home, all[0].Match.Away, state(all[0]), tally(all[0].Score))
+		m := all[0].Match
+		text := fmt.Sprintf("%s v %s, %s %s", m.Home, m.Away, state(all[0]), tally(all[0].Score))
 		if len(problems) > 0 {
-			text += fmt.Sprintf(", %d problems", len(problems))
+			text += ", " + plural(len(problems), "problem")
 		}
 		return text
 	}
-	return fmt.Sprintf("%d matches, %d problems", len(all), len(problems))
+	return fmt.Sprintf("%d matches, %s", len(all), plural(len(problems), "problem"))
 }

@@ -17,19 +17,21 @@ import (
 )
 
 type replayCmd struct {
-	Paths   []string `arg:"" name:"dir" type:"existingpath" help:"Fixture folders, or single page files."`
-	Speed   speed    `help:"How many times faster than it was, or max (${default})." default:"1" placeholder:"N|max"`
-	Print   bool     `help:"Print the events as JSON lines instead of publishing them."`
-	AsLive  bool     `help:"Publish as if it happened now: nothing is marked as a replay. Refused where a match has live state."`
-	Profile string   `help:"The profile of single pages: a name or a file." placeholder:"PROFILE"`
-	Match   string   `help:"The match ID of single pages that have none." placeholder:"ID"`
+	Paths   []string `arg:"" name:"dir" type:"existingpath" help:"Fixture folders or page files."`
+	Speed   speed    `help:"How many times as fast as recorded, or max for no pauses." default:"1"`
+	Print   bool     `help:"Print the events as JSON lines and publish nothing."`
+	AsLive  bool     `help:"Do not mark the events as a replay. Refused if a match has live state."`
+	Profile string   `help:"Name or file of the profile of page files." placeholder:"PROFILE"`
+	Match   string   `help:"Match ID, for page files that have none." placeholder:"ID"`
 }
 
 func (r *replayCmd) Help() string {
-	return "Publishes to AMQP_URL, with state of its own, a suffix on match IDs and events marked as replay, so that nothing live is touched and nobody is alerted."
+	return "Publishes the events to the server in AMQP_URL. A replay does not change live matches: " +
+		"it has state of its own, and its match IDs get a suffix. " +
+		"Its events are marked as a replay, so consumers send no notifications."
 }
 
-// speed is a factor; 0 means without waiting.
+// A speed is a factor; 0 means no pauses.
 type speed float64
 
 func (s *speed) UnmarshalText(b []byte) error {
@@ -39,7 +41,7 @@ func (s *speed) UnmarshalText(b []byte) error {
 	}
 	n, err := strconv.ParseFloat(string(b), 64)
 	if err != nil || n <= 0 {
-		return fmt.Errorf("%q: want a number above 0, or max", b)
+		return fmt.Errorf("%q: want a number greater than 0, or max", b)
 	}
 	*s = speed(n)
 	return nil
@@ -71,9 +73,9 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 			}
 			return nil
 		}
-		return interrupted(ctx, replay.Print(ctx))
+		return interrupted(ctx, replay.DryRun(ctx))
 	}
-	servers, err := c.realServers("replay without --print publishes to a RabbitMQ server")
+	servers, err := c.requireServers("replay without --print publishes to a RabbitMQ server")
 	if err != nil {
 		return err
 	}
@@ -96,11 +98,13 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 	}
 	err = interrupted(ctx, replay.Publish(ctx, servers, namespace))
 	progress.end()
-	fmt.Fprintf(c.err, "%d events of %d of %d pages published and confirmed, as %s\n", published, read, pages, strings.Join(matches, ", "))
+	fmt.Fprintf(c.err, "%s of %d of %s published and confirmed, as %s\n",
+		plural(published, "event"), read, plural(pages, "page"), strings.Join(matches, ", "))
 	return err
 }
 
-// interrupted makes an end by Ctrl-C a failure: not all was done.
+// interrupted replaces an error by "interrupted" if ctx has ended. A command that ends
+// with [context.Canceled] counts as a success, which is wrong for unfinished work.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return errors.New("interrupted")
@@ -117,7 +121,7 @@ func (r *replayCmd) fixture(path string) (*recording.Fixture, error) {
 		return recording.LoadFixture(path, os.DirFS(path))
 	}
 	if r.Profile == "" {
-		return nil, pipeline.Misuse(fmt.Errorf("%s is a single page: say by --profile how to read it", path))
+		return nil, pipeline.UsageError(fmt.Errorf("%s is a page file: name its profile with --profile", path))
 	}
 	return recording.SinglePage(os.DirFS(filepath.Dir(path)), filepath.Base(path), r.Profile, r.Match), nil
 }

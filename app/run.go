@@ -9,11 +9,23 @@ import (
 const defaultConfig = "matchwire.yaml"
 
 type runCmd struct {
-	Roles     []pipeline.Role `arg:"" optional:"" name:"role" help:"api (takes calls: POST /api/matches), scheduler (says when a page is polled), parser (polls it, emits events), consumers (react to them), fanout (streams them to clients and serves the live page). All, if none is named."`
-	Listen    string          `help:"Where this process serves, in place of what the config says. /healthz is there for every role." env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
-	Anybody   bool            `help:"Let clients connect to the streams without a token, even where others than this machine reach them." env:"MATCHWIRE_ANYBODY"`
-	Name      string          `help:"What ps calls this process (the machine's name and the process ID)." env:"MATCHWIRE_NAME" placeholder:"NAME"`
-	Advertise string          `help:"Where others reach what it serves; without it where it listens." env:"MATCHWIRE_ADVERTISE" placeholder:"HOST:PORT"`
+	Roles     []pipeline.Role `arg:"" optional:"" name:"role" help:"${run_roles}"`
+	Listen    string          `help:"${run_listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+	Anybody   bool            `help:"${run_anybody}" env:"MATCHWIRE_ANYBODY"`
+	Name      string          `help:"${run_name}" env:"MATCHWIRE_NAME" placeholder:"NAME"`
+	Advertise string          `help:"${run_advertise}" env:"MATCHWIRE_ADVERTISE" placeholder:"HOST:PORT"`
+}
+
+func (r *runCmd) Help() string {
+	return `Each role can run in a process of its own, or in several that share the work:
+
+  api        serves the HTTP API, like POST /api/matches
+  scheduler  sends a task when a page is due
+  parser     polls pages and publishes events
+  consumers  reacts to events
+  fanout     streams events to clients and serves the live page
+
+API calls that change something need the token in MATCHWIRE_API_TOKEN. Without that variable, they are refused.`
 }
 
 func (r *runCmd) Run(ctx context.Context, c *console) error {

@@ -18,7 +18,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// encrypted stands before a server and speaks TLS; its URL has the scheme.
+// encrypted starts a TLS proxy in front of a server and returns its URL.
 func encrypted(t *testing.T, server, scheme string, config *tls.Config) string {
 	t.Helper()
 	u, err := url.Parse(server)
@@ -50,8 +50,8 @@ func encrypted(t *testing.T, server, scheme string, config *tls.Config) string {
 	return u.String()
 }
 
-// The servers may speak TLS, and their URLs may stand in files: an event goes
-// to them and comes back. Without the certificate's authority nothing does.
+// Matchwire connects to servers over TLS, with URLs from files. Without the authority of
+// their certificate it does not connect.
 func TestTLSAndURLsInFiles(t *testing.T) {
 	w := newWorld(t)
 	site := httptest.NewTLSServer(nil) // for its certificate
@@ -72,21 +72,23 @@ func TestTLSAndURLsInFiles(t *testing.T) {
 		"MATCHWIRE_NAMESPACE=" + w.namespace, "SSL_CERT_FILE=" + ca,
 	}
 	cons := start(t, "consumer=scoreboard keys", env, "run", "consumers")
-	plain := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
-	code, _, errs := call(t, "", plain, "emit", "soccer.mls.goal", `{"match":{"id":"m1","home":"A","away":"B"},"score":{"home":1,"away":0}}`, "--namespace", w.namespace)
-	if code != done {
+	facts := `{"match":{"id":"m1","home":"A","away":"B"},"score":{"home":1,"away":0}}`
+	code, _, errs := call(t, "", w.envMap(), "emit", "soccer.mls.goal", facts, "--namespace", w.namespace)
+	if code != exitOK {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
 	cons.eventually("the scoreboard", func() bool { return w.scoreboard("m1")["home_score"] == "1" })
 
-	distrusted := start(t, "certificate", append(env, "SSL_CERT_FILE="+write("none.pem", "")), "run", "consumers")
-	distrusted.eventually("both to be refused", func() bool {
-		o := distrusted.output()
-		return strings.Contains(o, "Redis unreachable") && strings.Contains(o, "broker unreachable") && strings.Count(o, "certificate") >= 2
+	env = append(env, "SSL_CERT_FILE="+write("none.pem", ""))
+	untrusting := start(t, "certificate", env, "run", "consumers")
+	untrusting.eventually("errors of both servers", func() bool {
+		o := untrusting.output()
+		return strings.Contains(o, "Redis unreachable") && strings.Contains(o, "broker unreachable") &&
+			strings.Count(o, "certificate") >= 2
 	})
 }
 
-// Servers that refuse the password are named, and it is not.
+// If the servers refuse the passwords, the log says so and contains no password.
 func TestRefusedPasswords(t *testing.T) {
 	w := newWorld(t)
 	locked := testenv.OwnRedis(t)
@@ -106,7 +108,7 @@ func TestRefusedPasswords(t *testing.T) {
 	}, "run", "consumers", "--log-level", "debug")
 	p.stop(syscall.SIGTERM)
 	if o := p.output(); !strings.Contains(o, "WRONGPASS") {
-		t.Errorf("Redis' refusal is not said:\n%s", o)
+		t.Errorf("the log does not have the error of Redis:\n%s", o)
 	}
 	testenv.NoSecret(t, p.output())
 }

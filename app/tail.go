@@ -3,18 +3,23 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 type tailCmd struct {
-	Patterns []string `arg:"" optional:"" name:"pattern" help:"Topic patterns, like 'soccer.mls.*' or '*.*.goal'; * is one word, # any number. All events without one."`
-	JSON     bool     `name:"json" help:"Print each event as the JSON that travels."`
+	Patterns []string `arg:"" optional:"" name:"pattern" help:"Topic patterns, like 'soccer.mls.*' (default: all events)."`
+	JSON     bool     `name:"json" help:"Print each event as it was published, as a JSON line."`
+}
+
+func (t *tailCmd) Help() string {
+	return "In a pattern, * matches one word of the routing key SPORT.LEAGUE.KIND, and # any number of words."
 }
 
 func (t *tailCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.realServers("tail listens to a RabbitMQ server")
+	servers, err := c.requireServers("tail reads from a RabbitMQ server")
 	if err != nil {
 		return err
 	}
@@ -26,13 +31,14 @@ func (t *tailCmd) Run(ctx context.Context, c *console) error {
 	if len(patterns) == 0 {
 		patterns = []string{"#"}
 	}
-	listening := func() { fmt.Fprintln(c.err, "listening for", patterns) }
-	return pipeline.Tail(ctx, servers, namespace, patterns, c.log, listening, func(e event.Event, body []byte) error {
+	onReady := func() { fmt.Fprintln(c.err, "waiting for events:", strings.Join(patterns, " ")) }
+	show := func(e event.Event, body []byte) error {
 		if t.JSON {
-			_, err = fmt.Fprintf(c.out, "%s\n", body)
-		} else {
-			_, err = fmt.Fprintln(c.out, pipeline.Line(e))
+			_, err := fmt.Fprintf(c.out, "%s\n", body)
+			return err
 		}
+		_, err := fmt.Fprintln(c.out, pipeline.FormatEvent(e))
 		return err
-	})
+	}
+	return pipeline.Tail(ctx, servers, namespace, patterns, c.log, onReady, show)
 }

@@ -15,18 +15,22 @@ import (
 )
 
 type traceCmd struct {
-	ID   string `arg:"" name:"tid" help:"The TID of a job, as it stands in an event, a log line or the header X-Transaction-Id of a webhook; or the ID of an event or task."`
-	Jobs int    `help:"Show so many of the jobs that the clock began because of this one, the latest." default:"10" placeholder:"N"`
-	Rows bool   `help:"Show what stands on the page where an event was found. For the ID of an event it is shown anyway."`
+	ID   string `arg:"" name:"tid" help:"TID of a job, or ID of an event or task."`
+	Jobs int    `help:"Maximum number of scheduled jobs. The latest are shown." default:"10"`
+	Rows bool   `help:"${trace_rows}"`
 	JSON bool   `name:"json" help:"Print the tree as JSON."`
 }
 
 func (t *traceCmd) Help() string {
-	return "An event that is made under the TID of a call, like POST /api/matches, causes a task under the same TID, and so on to the last socket. Polls that the clock causes are jobs of their own, with new TIDs: those that brought something are shown below the job that set the clock. Jobs are kept for 48 hours, or what the config says."
+	return "A call like POST /api/matches starts a job. All events and tasks that it causes have the same TID, " +
+		"and so have their log lines and webhook calls (X-Transaction-Id). " +
+		"A poll that the schedule starts is a job of its own, with a new TID. " +
+		"Scheduled jobs that had a result are shown below the job that activated the match. " +
+		"Jobs are kept for 48 hours, or as trace.keep in the config says."
 }
 
 func (t *traceCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.realServers("traces are kept on a Redis server")
+	servers, err := c.requireServers("traces are on a Redis server")
 	if err != nil {
 		return err
 	}
@@ -34,7 +38,7 @@ func (t *traceCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	tree, err := pipeline.Trace(ctx, servers, namespace, t.ID, t.Jobs, c.log)
+	tree, err := pipeline.LoadTrace(ctx, servers, namespace, t.ID, t.Jobs, c.log)
 	switch {
 	case errors.Is(err, trace.ErrNotFound):
 		return fmt.Errorf("%s: %w", t.ID, err)
@@ -49,50 +53,51 @@ func (t *traceCmd) Run(ctx context.Context, c *console) error {
 	p := &treePrinter{out: c.out, rows: t.Rows, message: tree.Message}
 	p.tree(tree)
 	for _, job := range tree.Jobs {
-		p.clock(job, tree)
+		p.scheduled(job, tree)
 	}
 	if left := tree.AllJobs - len(tree.Jobs); left > 0 {
-		fmt.Fprintf(c.err, "%d more jobs that the clock began: --jobs N shows more\n", left)
+		fmt.Fprintf(c.err, "and %s; --jobs N shows more\n", plural(left, "scheduled job"))
 	}
 	return nil
 }
 
-// A treePrinter draws trees of steps for a person.
+// A treePrinter draws trees of steps on a terminal.
 type treePrinter struct {
 	out     io.Writer
-	rows    bool
-	message string // that was asked for
+	rows    bool   // show the evidence of all events
+	message string // show the evidence of this event
 }
+
+const timeLayout = "2006-01-02 15:04:05.000"
 
 func (p *treePrinter) tree(t *trace.Tree) {
 	if len(t.Steps) == 0 {
-		fmt.Fprintf(p.out, "job %s\n  its steps are not recorded any more\n", t.TID)
+		fmt.Fprintf(p.out, "job %s\n  its steps are no longer stored\n", t.TID)
 		return
 	}
-	fmt.Fprintf(p.out, "job %s, %s\n", t.TID, t.Start.Local().Format("2006-01-02 15:04:05.000"))
+	fmt.Fprintf(p.out, "job %s, %s\n", t.TID, t.Start.Local().Format(timeLayout))
 	if c := t.Steps[0].Cause; c != nil {
-		fmt.Fprintf(p.out, "  begun by the clock, which job %s set\n", c.TID)
+		fmt.Fprintf(p.out, "  scheduled by job %s\n", c.TID)
 	}
 	p.nodes(t.Steps, "", t.Start)
 	if t.Cut {
-		fmt.Fprintln(p.out, "  … it had more steps than are kept")
+		fmt.Fprintln(p.out, "  … more steps were not stored")
 	}
 }
 
-// clock draws a job that the clock began.
-func (p *treePrinter) clock(job, because *trace.Tree) {
+// scheduled draws a job that the schedule of another job started.
+func (p *treePrinter) scheduled(job, by *trace.Tree) {
 	after := ""
-	if !because.Start.IsZero() {
-		after = " " + brief(job.Start.Sub(because.Start)) + " later"
+	if !by.Start.IsZero() {
+		after = " " + brief(job.Start.Sub(by.Start)) + " later"
 	}
-	fmt.Fprintf(p.out, "\nthe clock%s: job %s, %s\n", after, job.TID, job.Start.Local().Format("2006-01-02 15:04:05.000"))
+	fmt.Fprintf(p.out, "\nscheduled%s: job %s, %s\n", after, job.TID, job.Start.Local().Format(timeLayout))
 	p.nodes(job.Steps, "", job.Start)
 }
 
-// nodes draws steps, each after the branch that leads to it. Times are from
-// the job's beginning.
+// nodes draws steps and, indented below each, its children. Times are relative to start.
 func (p *treePrinter) nodes(nodes []*trace.Node, indent string, start time.Time) {
-	nodes = shown(nodes)
+	nodes = visible(nodes)
 	for i, n := range nodes {
 		branch, below := "├─ ", "│  "
 		if i == len(nodes)-1 {
@@ -106,9 +111,9 @@ func (p *treePrinter) nodes(nodes []*trace.Node, indent string, start time.Time)
 	}
 }
 
-// shown are those that have a line of their own: that a message was sent stands
-// behind its making.
-func shown(nodes []*trace.Node) (out []*trace.Node) {
+// visible returns the nodes that have a line of their own. A Send node has none: its
+// time is on the line of its Create node.
+func visible(nodes []*trace.Node) (out []*trace.Node) {
 	for _, n := range nodes {
 		if n.Op != trace.Send {
 			out = append(out, n)
@@ -117,16 +122,17 @@ func shown(nodes []*trace.Node) (out []*trace.Node) {
 	return out
 }
 
-const whatWidth = 64 // columns for the tree; what comes behind it stands in columns too
+const labelWidth = 64 // columns for the tree; more columns follow
 
 func (p *treePrinter) line(n *trace.Node, branch string, start time.Time) {
-	what := branch + label(n)
-	pad := max(1, whatWidth-utf8.RuneCountInString(what))
+	text := branch + label(n)
+	pad := strings.Repeat(" ", max(1, labelWidth-utf8.RuneCountInString(text)))
 	took := ""
 	if n.Op != trace.Create {
 		took = brief(time.Duration(n.Took))
 	}
-	line := fmt.Sprintf("%s%s%-14s %9s %8s  %s", what, strings.Repeat(" ", pad), n.Instance, "+"+brief(n.Start.Sub(start)), took, outcome(n))
+	after := "+" + brief(n.Start.Sub(start))
+	line := fmt.Sprintf("%s%s%-14s %9s %8s  %s", text, pad, n.Instance, after, took, outcome(n))
 	fmt.Fprintln(p.out, strings.TrimRight(line, " "))
 }
 
@@ -150,21 +156,21 @@ func label(n *trace.Node) string {
 }
 
 func outcome(n *trace.Node) string {
-	var said []string
+	var parts []string
 	if n.Failed {
-		said = append(said, "FAILED")
+		parts = append(parts, "FAILED")
 	}
 	if n.Outcome != "" {
-		said = append(said, n.Outcome)
+		parts = append(parts, n.Outcome)
 	}
 	if n.Op == trace.Create {
-		said = append(said, sent(n))
+		parts = append(parts, sendStatus(n))
 	}
-	return strings.Join(said, ": ")
+	return strings.Join(parts, ": ")
 }
 
-// sent says when a message was confirmed by the broker, if it was.
-func sent(n *trace.Node) string {
+// sendStatus says whether and when the broker confirmed a message.
+func sendStatus(n *trace.Node) string {
 	for _, c := range n.Children {
 		if c.Op == trace.Send {
 			return "sent after " + brief(c.Start.Add(time.Duration(c.Took)).Sub(n.Start))
@@ -178,12 +184,12 @@ func sent(n *trace.Node) string {
 
 func (p *treePrinter) evidence(n *trace.Node, indent string) {
 	e := n.Evidence
-	if len(shown(n.Children)) > 0 {
+	if len(visible(n.Children)) > 0 {
 		indent += "│  "
 	} else {
 		indent += "   "
 	}
-	for _, line := range []string{"on " + e.URL, "at " + e.Path, "of the page " + e.Snapshot} {
+	for _, line := range []string{"on " + e.URL, "at " + e.Path, "in page " + e.Snapshot} {
 		if !strings.HasSuffix(line, " ") {
 			fmt.Fprintln(p.out, indent+line)
 		}
@@ -195,7 +201,7 @@ func (p *treePrinter) evidence(n *trace.Node, indent string) {
 	}
 }
 
-// brief is a duration for a person.
+// brief formats a duration with few digits.
 func brief(d time.Duration) string {
 	switch {
 	case d < 0:

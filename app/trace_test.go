@@ -23,12 +23,12 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// A stand-in for an OpenTelemetry collector.
+// An otlpCollector is a test server that receives spans like an OpenTelemetry collector.
 type otlpCollector struct {
 	*httptest.Server
 	mu      sync.Mutex
 	spans   []*otlp.Span
-	service map[string]bool // instances that sent
+	service map[string]bool // instances that have sent spans
 }
 
 func newCollector(t *testing.T) *otlpCollector {
@@ -37,7 +37,8 @@ func newCollector(t *testing.T) *otlpCollector {
 		body, _ := io.ReadAll(r.Body)
 		testenv.NoSecret(t, body)
 		var req collector.ExportTraceServiceRequest
-		if err := proto.Unmarshal(body, &req); err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Api-Key") != testenv.Secret {
+		err := proto.Unmarshal(body, &req)
+		if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Api-Key") != testenv.Secret {
 			t.Errorf("%s: %v, headers %v", r.URL, err, r.Header)
 		}
 		c.mu.Lock()
@@ -57,7 +58,7 @@ func newCollector(t *testing.T) *otlpCollector {
 	return c
 }
 
-// of are the spans of a job, by their IDs.
+// of returns the spans of a job by their IDs.
 func (c *otlpCollector) of(tid event.TID) map[event.SpanID]*otlp.Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,7 +71,7 @@ func (c *otlpCollector) of(tid event.TID) map[event.SpanID]*otlp.Span {
 	return found
 }
 
-// all lists the nodes of a tree.
+// all returns all nodes of a tree.
 func all(nodes []*trace.Node) (list []*trace.Node) {
 	for _, n := range nodes {
 		list = append(append(list, n), all(n.Children)...)
@@ -78,7 +79,7 @@ func all(nodes []*trace.Node) (list []*trace.Node) {
 	return list
 }
 
-// path finds nodes, each below the one before: "op role name".
+// path returns the last node of a path. Each step is a prefix of "op role name".
 func path(nodes []*trace.Node, steps ...string) *trace.Node {
 	for _, n := range nodes {
 		if strings.HasPrefix(string(n.Op)+" "+n.Role+" "+n.Name, steps[0]) {
@@ -93,18 +94,17 @@ func path(nodes []*trace.Node, steps ...string) *trace.Node {
 	return nil
 }
 
-// One call, on what would be three machines, and the whole of what it caused:
-// by the call's TID down to the sockets, and over the clock's jobs to a
-// notification that somebody got; in matchwire trace, over the API, and at an
-// OpenTelemetry collector.
+// The trace of an API call has all that the call caused, in several processes: its own
+// steps down to the sockets, and the scheduled jobs down to a notification. matchwire
+// trace, the API and an OpenTelemetry collector show the same.
 func TestTraceOfACall(t *testing.T) {
 	w := newWorld(t)
-	told := make(chan event.Event, 10)
+	notified := make(chan event.Event, 10)
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var n struct{ Event event.Event }
 		if json.NewDecoder(r.Body).Decode(&n) == nil {
 			select {
-			case told <- n.Event:
+			case notified <- n.Event:
 			default:
 			}
 		}
@@ -121,43 +121,53 @@ func TestTraceOfACall(t *testing.T) {
 		_, _ = rw.Write(page)
 	}))
 	defer site.Close()
-	config := filepath.Join(t.TempDir(), "matchwire.yaml")
-	if err := os.WriteFile(config, []byte("fetch: {private_addresses: true, ignore_robots: true}\nconsumers: {scoreboard: {}, notify: {channels: {hook: {webhook: {url: '"+hook.URL+"'}}}, rules: [{topics: ['*.*.goal']}]}}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	config := writeConfig(t, `
+fetch: {private_addresses: true, ignore_robots: true}
+consumers:
+  scoreboard:
+  notify:
+    channels: {hook: {webhook: {url: "`+hook.URL+`"}}}
+    rules: [{topics: ["*.*.goal"]}]
+`)
 	otel := newCollector(t)
-	env := append(slices.Clone(w.env), "MATCHWIRE_API_TOKEN="+testenv.Secret, "OTEL_EXPORTER_OTLP_ENDPOINT="+otel.URL,
-		"OTEL_EXPORTER_OTLP_HEADERS=api-key="+testenv.Secret, "OTEL_BSP_SCHEDULE_DELAY=200", "OTEL_RESOURCE_ATTRIBUTES=service.namespace=test")
-	one := start(t, "msg=serving", env, "run", "api", "scheduler", "--config", config, "--name", "one", "--listen", "127.0.0.1:0")
-	two := start(t, "parser takes tasks", env, "run", "parser", "--config", config, "--name", "two")
-	three := start(t, "msg=serving", env, "run", "consumers", "fanout", "--config", config, "--name", "three", "--listen", "127.0.0.1:0")
+	env := append(slices.Clone(w.env), "MATCHWIRE_API_TOKEN="+testenv.Secret,
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+otel.URL, "OTEL_EXPORTER_OTLP_HEADERS=api-key="+testenv.Secret,
+		"OTEL_BSP_SCHEDULE_DELAY=200", "OTEL_RESOURCE_ATTRIBUTES=service.namespace=test")
+	one := start(t, "msg=serving", env,
+		"run", "api", "scheduler", "--config", config, "--name", "one", "--listen", "127.0.0.1:0")
+	two := start(t, "parser ready", env, "run", "parser", "--config", config, "--name", "two")
+	three := start(t, "msg=serving", env,
+		"run", "consumers", "fanout", "--config", config, "--name", "three", "--listen", "127.0.0.1:0")
 	three.eventually("the consumers", func() bool {
-		return strings.Contains(three.output(), "consumer=notify.hook keys") && strings.Contains(three.output(), "consumer=scoreboard keys")
+		o := three.output()
+		return strings.Contains(o, "consumer=notify.hook keys") && strings.Contains(o, "consumer=scoreboard keys")
 	})
 	one.eventually("the scheduler", func() bool { return strings.Contains(one.output(), "consumer=scheduler keys") })
-	way := start(t, "msg=serving", w.env, "gateway", "--listen", "127.0.0.1:0")
-	front := "http://" + way.address()
-	way.eventually("both instances", func() bool { return strings.Count(way.output(), "instance found") == 2 })
-	way.eventually("both to be well", func() bool {
+	gateway := start(t, "msg=serving", w.env, "gateway", "--listen", "127.0.0.1:0")
+	front := "http://" + gateway.address()
+	gateway.eventually("both instances", func() bool { return strings.Count(gateway.output(), "instance found") == 2 })
+	gateway.eventually("both instances to be healthy", func() bool {
 		for _, path := range []string{"/readyz", "/api/instances", "/"} {
 			resp, err := http.Get(front + path)
 			if err != nil {
 				return false
 			}
 			defer resp.Body.Close()
-			if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || strings.Contains(string(body), "no instance") {
+			body, _ := io.ReadAll(resp.Body)
+			if resp.StatusCode != http.StatusOK || strings.Contains(string(body), "no healthy instance") {
 				return false
 			}
 		}
 		return true
 	})
-	framed := follow(t, way.address())
+	framed := follow(t, gateway.address())
 
 	tid, _ := event.ParseTID("4bf92f3577b34da6a3ce929d0e0e4736")
-	req, _ := http.NewRequest("POST", front+"/api/matches", strings.NewReader(`{"url":"`+site.URL+`/m","profile":"mls-matchcentre","match":"traced","league":"MLS","every":"1s"}`))
-	for k, v := range map[string]string{"Authorization": "Bearer " + testenv.Secret, "Content-Type": "application/json", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"} {
-		req.Header.Set(k, v)
-	}
+	match := `{"url":"` + site.URL + `/m","profile":"mls-matchcentre","match":"traced","league":"MLS","every":"1s"}`
+	req, _ := http.NewRequest("POST", front+"/api/matches", strings.NewReader(match))
+	req.Header.Set("Authorization", "Bearer "+testenv.Secret)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil || resp.StatusCode != http.StatusCreated || resp.Header.Get("X-Transaction-Id") != tid.String() {
 		t.Fatal(resp, err)
@@ -165,11 +175,11 @@ func TestTraceOfACall(t *testing.T) {
 	resp.Body.Close()
 	two.eventually("the goals so far", func() bool { return len(framed.all()) >= 5 })
 	at.Store(9) // the next goals
-	goal := <-told
+	goal := <-notified
 
 	read := func(id string) *trace.Tree {
 		var tree trace.Tree
-		code, out, errs := call(t, "", asMap(w.env), "trace", "--namespace", w.namespace, id, "--json")
+		code, out, errs := call(t, "", w.envMap(), "trace", "--namespace", w.namespace, id, "--json")
 		if err := json.Unmarshal([]byte(out), &tree); code != 0 || err != nil {
 			return &trace.Tree{}
 		}
@@ -177,34 +187,37 @@ func TestTraceOfACall(t *testing.T) {
 		return &tree
 	}
 	var tree *trace.Tree
-	begins := []string{"serve api POST /api/matches", "create api soccer.mls.match_activated"}
-	read1 := append(slices.Clone(begins), "process scheduler soccer.mls.match_activated", "create scheduler parser.page.poll", "process parser parser.page.poll")
-	made := append(slices.Clone(read1), "create parser soccer.mls.goal")
+	activation := []string{"serve api POST /api/matches", "create api soccer.mls.match_activated"}
+	firstPoll := append(slices.Clone(activation), "process scheduler soccer.mls.match_activated",
+		"create scheduler parser.page.poll", "process parser parser.page.poll")
+	firstGoal := append(slices.Clone(firstPoll), "create parser soccer.mls.goal")
 	two.eventually("the tree of the call", func() bool {
 		tree = read(tid.String())
 		for _, last := range []string{"process notify.hook", "process scoreboard", "deliver fanout", "send outbox"} {
-			if path(tree.Steps, append(slices.Clone(made), last)...) == nil {
+			if path(tree.Steps, append(slices.Clone(firstGoal), last)...) == nil {
 				return false
 			}
 		}
-		return path(tree.Steps, append(slices.Clone(begins), "send outbox")...) != nil
+		return path(tree.Steps, append(slices.Clone(activation), "send outbox")...) != nil
 	})
-	if n := path(tree.Steps, begins[0]); n.Parent.String() != "00f067aa0ba902b7" || n.Instance != "one" || !strings.HasPrefix(n.Outcome, "activated ") {
-		t.Errorf("%+v", n.Span)
+	n := path(tree.Steps, activation[0])
+	if n.Parent.String() != "00f067aa0ba902b7" || n.Instance != "one" || !strings.HasPrefix(n.Outcome, "activated ") {
+		t.Errorf("call: %+v", n.Span)
 	}
-	if n := path(tree.Steps, append(slices.Clone(made), "process notify.hook")...); n.Outcome != "suppressed: backfill" || n.Instance != "three" || n.Attempt != 1 || n.Match != "traced" {
-		t.Errorf("%+v", n.Span)
+	n = path(tree.Steps, append(slices.Clone(firstGoal), "process notify.hook")...)
+	if n.Outcome != "suppressed: backfill" || n.Instance != "three" || n.Attempt != 1 || n.Match != "traced" {
+		t.Errorf("notification of backfill: %+v", n.Span)
 	}
-	if n := path(tree.Steps, append(slices.Clone(made), "deliver fanout")...); n.Outcome != "sockets: 1" {
-		t.Errorf("%+v", n.Span)
+	if n := path(tree.Steps, append(slices.Clone(firstGoal), "deliver fanout")...); n.Outcome != "sockets: 1" {
+		t.Errorf("delivery to sockets: %+v", n.Span)
 	}
-	if n := path(tree.Steps, read1...); n.Instance != "two" || !strings.Contains(n.Outcome, "read "+site.URL) {
-		t.Errorf("%+v", n.Span)
+	if n := path(tree.Steps, firstPoll...); n.Instance != "two" || !strings.Contains(n.Outcome, "read "+site.URL) {
+		t.Errorf("first poll: %+v", n.Span)
 	}
 	if goal.TID == tid {
-		t.Error("a poll that the clock caused has the TID of the call")
+		t.Error("a scheduled poll has the TID of the call")
 	}
-	// Down the link to a live goal, and from the goal back to the row.
+	// From the call to a goal of a scheduled job, and from the goal back to the page.
 	var job *trace.Tree
 	three.eventually("the notification in the trace", func() bool {
 		for _, job = range read(tid.String()).Jobs {
@@ -220,14 +233,18 @@ func TestTraceOfACall(t *testing.T) {
 		}
 		return false
 	})
-	activated := path(tree.Steps, begins...)
-	if c := job.Steps[0].Cause; c == nil || c.TID != tid || c.Message != activated.Message || goal.CausationID != job.Steps[0].Message {
-		t.Errorf("the job's cause %+v, the event's %s", c, goal.CausationID)
+	activated := path(tree.Steps, activation...)
+	if c := job.Steps[0].Cause; c == nil || c.TID != tid || c.Message != activated.Message ||
+		goal.CausationID != job.Steps[0].Message {
+		t.Errorf("the cause of the job is %+v, of the event %s", c, goal.CausationID)
 	}
-	code, out, _ := call(t, "", asMap(w.env), "trace", "--namespace", w.namespace, goal.ID)
-	for _, want := range []string{"job " + goal.TID.String(), "begun by the clock, which job " + tid.String() + " set", "└─ task parser.page.poll", goal.Data.Player, goal.Data.Evidence.Snapshot, goal.Data.Evidence.Path, `<li class="event`} {
+	code, out, _ := call(t, "", w.envMap(), "trace", "--namespace", w.namespace, goal.ID)
+	for _, want := range []string{
+		"job " + goal.TID.String(), "scheduled by job " + tid.String(), "└─ task parser.page.poll",
+		goal.Data.Player, goal.Data.Evidence.Snapshot, goal.Data.Evidence.Path, `<li class="event`,
+	} {
 		if code != 0 || !strings.Contains(out, want) {
-			t.Errorf("exit %d, lacks %q:\n%s", code, want, out)
+			t.Errorf("exit %d, want %q in:\n%s", code, want, out)
 		}
 	}
 	resp, err = http.Get(front + "/api/trace/" + strings.ReplaceAll(tid.String(), "-", "") + "?jobs=1")
@@ -236,17 +253,20 @@ func TestTraceOfACall(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	var served trace.Tree
-	if err := json.NewDecoder(resp.Body).Decode(&served); err != nil || path(served.Steps, made...) == nil || len(served.Jobs) != 1 {
+	err = json.NewDecoder(resp.Body).Decode(&served)
+	if err != nil || path(served.Steps, firstGoal...) == nil || len(served.Jobs) != 1 {
 		t.Errorf("over the API: %v %+v", err, served)
 	}
-	if code, _, errs := call(t, "", asMap(w.env), "trace", "--namespace", w.namespace, event.NewTID().String()); code != 1 || !strings.Contains(errs, "nothing is recorded under it") {
-		t.Errorf("exit %d: %s", code, errs)
+	code, _, errs := call(t, "", w.envMap(), "trace", "--namespace", w.namespace, event.NewTID().String())
+	if code != 1 || !strings.Contains(errs, "nothing is recorded under it") {
+		t.Errorf("unknown TID: exit %d: %s", code, errs)
 	}
-	if code, _, errs := call(t, "", asMap(w.env), "trace", "--namespace", w.namespace, "nonsense"); code == 0 || !strings.Contains(errs, `tid "nonsense"`) {
-		t.Errorf("exit %d: %s", code, errs)
+	code, _, errs = call(t, "", w.envMap(), "trace", "--namespace", w.namespace, "nonsense")
+	if code == 0 || !strings.Contains(errs, `tid "nonsense"`) {
+		t.Errorf("malformed TID: exit %d: %s", code, errs)
 	}
 
-	// The collector has the same trees, with the TIDs as trace IDs.
+	// The collector has the same trees. Their trace IDs are the TIDs.
 	for _, recorded := range []*trace.Tree{tree, job} {
 		nodes := all(recorded.Steps)
 		three.eventually("the spans at the collector", func() bool { return len(otel.of(recorded.TID)) >= len(nodes) })
@@ -254,34 +274,28 @@ func TestTraceOfACall(t *testing.T) {
 		for _, n := range nodes {
 			s := sent[n.ID]
 			if s == nil {
-				t.Errorf("the collector lacks %s %s", n.Op, n.Name)
+				t.Errorf("the collector has no span for %s %s", n.Op, n.Name)
 				continue
 			}
-			if parent := n.Parent; !bytes.Equal(s.ParentSpanId, parent[:]) && (len(s.ParentSpanId) > 0 || parent != event.SpanID{}) {
-				t.Errorf("%s: parent %x, recorded %s", s.Name, s.ParentSpanId, parent)
+			parent := n.Parent
+			if !bytes.Equal(s.ParentSpanId, parent[:]) && (len(s.ParentSpanId) > 0 || parent != event.SpanID{}) {
+				t.Errorf("%s: parent %x, want %s", s.Name, s.ParentSpanId, parent)
 			}
-			about := map[string]string{}
+			attributes := map[string]string{}
 			for _, a := range s.Attributes {
-				about[a.Key] = a.Value.GetStringValue()
+				attributes[a.Key] = a.Value.GetStringValue()
 			}
-			if n.Message != "" && (about["messaging.system"] != "rabbitmq" || about["messaging.message.id"] != n.Message || about["messaging.operation.type"] == "") {
-				t.Errorf("%s: attributes %v", s.Name, about)
+			if n.Message != "" && (attributes["messaging.system"] != "rabbitmq" ||
+				attributes["messaging.message.id"] != n.Message || attributes["messaging.operation.type"] == "") {
+				t.Errorf("%s: attributes %v", s.Name, attributes)
 			}
 		}
 	}
-	if s := otel.of(goal.TID)[job.Steps[0].ID]; s == nil || len(s.Links) != 1 || !bytes.Equal(s.Links[0].TraceId, tid[:]) {
-		t.Errorf("the clock's job is not linked to the call: %v", s)
+	s := otel.of(goal.TID)[job.Steps[0].ID]
+	if s == nil || len(s.Links) != 1 || !bytes.Equal(s.Links[0].TraceId, tid[:]) {
+		t.Errorf("the scheduled job has no link to the call: %v", s)
 	}
-	for _, p := range []*process{one, two, three, way} {
+	for _, p := range []*process{one, two, three, gateway} {
 		testenv.NoSecret(t, p.output())
 	}
-}
-
-func asMap(env []string) map[string]string {
-	m := map[string]string{}
-	for _, e := range env {
-		k, v, _ := strings.Cut(e, "=")
-		m[k] = v
-	}
-	return m
 }

@@ -51,7 +51,7 @@ func TestEveryGoalOnce(t *testing.T) {
 			w := newWorld(t, program)
 			consumer := example.start(w)
 			w.until("the consumer to listen", func() bool {
-				return strings.Contains(consumer.output(), "consumer listens") || strings.Contains(consumer.output(), "listening")
+				return strings.Contains(consumer.output(), "consumer ready") || strings.Contains(consumer.output(), "listening")
 			})
 			published := w.goals()
 			w.replay()
@@ -94,7 +94,7 @@ func TestKilledProgramIsRestarted(t *testing.T) {
 	}
 	w.config(fmt.Sprintf("consumers:\n  goals: {exec: [python3, %s, goals.txt], keys: ['*.*.goal']}\n", script))
 	consumer := w.run(w.program, "run", "consumers", "--config", w.dir+"/matchwire.yaml")
-	w.until("the consumer to listen", func() bool { return strings.Contains(consumer.output(), "consumer listens") })
+	w.until("the consumer to listen", func() bool { return strings.Contains(consumer.output(), "consumer ready") })
 	published := w.goals()
 	w.replay()
 	w.until("the first goals", func() bool { return len(w.lines()) >= 4 })

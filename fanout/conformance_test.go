@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -118,7 +119,7 @@ func (c *rawClient) rest() string {
 	for {
 		first, payload, err := c.next()
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				all = append(all, "cut off: "+err.Error())
 			}
 			return strings.Join(all, ", ")
@@ -243,7 +244,7 @@ func TestAnotherClientLibrary(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.CloseNow()
+			defer func() { _ = conn.CloseNow() }()
 			conn.SetReadLimit(1 << 20)
 			read := func() (f frame) {
 				_, text, err := conn.Read(ctx)

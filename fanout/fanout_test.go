@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -112,8 +113,9 @@ func (c *client) closed() int {
 	for {
 		_ = c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 		if _, _, err := c.conn.ReadMessage(); err != nil {
-			if e, ok := err.(*websocket.CloseError); ok {
-				return e.Code
+			var closed *websocket.CloseError
+			if errors.As(err, &closed) {
+				return closed.Code
 			}
 			c.t.Fatalf("the connection ended without a close frame: %v", err)
 		}

@@ -180,7 +180,7 @@ func TestPropertiesMirrorTheEvent(t *testing.T) {
 		"Type":               {d.Type, "soccer.mls.goal"},
 		"AppId":              {d.AppId, "matchwire"},
 		"ContentType":        {d.ContentType, "application/cloudevents+json"},
-		"DeliveryMode":       {d.DeliveryMode, uint8(amqp.Persistent)},
+		"DeliveryMode":       {d.DeliveryMode, amqp.Persistent},
 		"Timestamp":          {d.Timestamp.Unix(), e.Time.Unix()},
 		"header tid":         {d.Headers["tid"], e.TID.String()},
 		"header match":       {d.Headers["match"], "m1"},

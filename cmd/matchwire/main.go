@@ -1,5 +1,5 @@
-// Matchwire reads live match pages and emits what happens there as events, and
-// runs those who react to them. See README.md, or matchwire --help.
+// Matchwire reads live match pages, publishes what happens in the matches as events,
+// and runs consumers that react to them. See README.md and matchwire --help.
 package main
 
 import "github.com/matchwire/matchwire/app"

@@ -67,6 +67,9 @@ FROM events ORDER BY match, epoch, seq`)
 					}
 					all = append(all, row)
 				}
+				if err := rows.Err(); err != nil {
+					t.Fatal(err)
+				}
 				return all
 			},
 			Fail: func() func() {

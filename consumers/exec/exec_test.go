@@ -40,7 +40,12 @@ func run(
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- c.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	return func(player string) error {
 		ctx, cancel := context.WithTimeout(t.Context(), max(c.Timeout, 5*time.Second))
 		if change != nil {

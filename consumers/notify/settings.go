@@ -51,13 +51,13 @@ type ruleSettings struct {
 	Delay    strictyaml.Duration `yaml:"delay"` // so that television comes first
 	Language text                `yaml:"language"`
 
-	place strictyaml.Place
+	pos strictyaml.Pos
 }
 
-// UnmarshalYAML reads the rule and notes its place.
+// UnmarshalYAML reads the rule and records its position.
 func (r *ruleSettings) UnmarshalYAML(n ast.Node) error {
 	type plain ruleSettings
-	p := plain{place: strictyaml.PlaceOf(n)}
+	p := plain{pos: strictyaml.PosOf(n)}
 	err := strictyaml.DecodeNode(n, &p)
 	*r = ruleSettings(p)
 	return err
@@ -103,7 +103,7 @@ func read(h consumers.Host) (p plan, err error) {
 	if link := p.Link.Value; link != "" {
 		u, err := url.Parse(link)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			return p, p.Link.Place.Errorf("link %q: want the address of a match, like https://club.example/match/{match}", link)
+			return p, p.Link.Pos.Errorf("link %q: want the address of a match, like https://club.example/match/{match}", link)
 		}
 	}
 	if p.Rules != nil && len(p.Rules) == 0 {
@@ -114,7 +114,7 @@ func read(h consumers.Host) (p plan, err error) {
 	}
 	for name, c := range p.Channels {
 		if !channelName.MatchString(name) {
-			return p, c.Place.Errorf("channel %q: want at most 40 of a-z, 0-9, _ and -", name)
+			return p, c.Pos.Errorf("channel %q: want at most 40 of a-z, 0-9, _ and -", name)
 		}
 	}
 	folder := ""
@@ -126,7 +126,7 @@ func read(h consumers.Host) (p plan, err error) {
 		if errors.As(err, &placed) {
 			return p, err
 		}
-		return p, p.Templates.Place.Errorf("%w", err)
+		return p, p.Templates.Pos.Errorf("%w", err)
 	}
 	if p.Rules == nil {
 		p.Rules = []ruleSettings{{}}
@@ -140,7 +140,7 @@ func read(h consumers.Host) (p plan, err error) {
 	}
 	for name, c := range p.Channels {
 		if !slices.ContainsFunc(p.rules, func(r plannedRule) bool { return r.appliesTo(name) }) {
-			return p, c.Place.Errorf("channel %s: no rule names it, so it would send nothing", name)
+			return p, c.Pos.Errorf("channel %s: no rule names it, so it would send nothing", name)
 		}
 	}
 	return p, p.checkLanguage(p.Language, h)
@@ -156,7 +156,7 @@ func (p plan) checkLanguage(l text, h consumers.Host) error {
 	if l.Value == "" || p.texts.has(l.Value) || h.Elsewhere {
 		return nil
 	}
-	return l.Place.Errorf("no texts in language %q; there are %s", l.Value, strings.Join(p.texts.languages(), ", "))
+	return l.Pos.Errorf("no texts in language %q; there are %s", l.Value, strings.Join(p.texts.languages(), ", "))
 }
 
 // channelNames returns the names of the channels, for errors.
@@ -179,37 +179,37 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 		filter: filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds)}}}
 	for _, to := range r.To {
 		if _, ok := p.Channels[to.Value]; !ok {
-			return planned, to.Place.Errorf("no channel %q; there are %s", to.Value, p.channelNames())
+			return planned, to.Pos.Errorf("no channel %q; there are %s", to.Value, p.channelNames())
 		}
 	}
 	if r.To != nil && len(r.To) == 0 {
-		return planned, r.place.Errorf("to: want channels")
+		return planned, r.pos.Errorf("to: want channels")
 	}
 	for _, t := range r.Topics {
 		if err := event.CheckPattern(t.Value); err != nil {
-			return planned, t.Place.Errorf("%w", err)
+			return planned, t.Pos.Errorf("%w", err)
 		}
 		if reason := unknownTopic(t.Value); reason != "" {
-			return planned, t.Place.Errorf("topic pattern %q: %s", t.Value, reason)
+			return planned, t.Pos.Errorf("topic pattern %q: %s", t.Value, reason)
 		}
 	}
 	for _, k := range r.Kinds {
 		if !knownKind(event.Kind(k.Value)) {
-			return planned, k.Place.Errorf("there is no kind %q; docs/notify.md lists the kinds", k.Value)
+			return planned, k.Pos.Errorf("there is no kind %q; docs/notify.md lists the kinds", k.Value)
 		}
 	}
 	if len(r.Topics) == 0 && len(r.Kinds) == 0 {
 		planned.Kinds, planned.usual = defaultKinds, true
 	}
 	if planned.delay > maxDelay || planned.delay >= time.Duration(p.MaxAge) {
-		return planned, r.place.Errorf("delay %v: want %v at most, and less than max_age, %v",
+		return planned, r.pos.Errorf("delay %v: want %v at most, and less than max_age, %v",
 			planned.delay, maxDelay, time.Duration(p.MaxAge))
 	}
 	if slices.Contains(slices.Concat(r.Teams, r.Players), "") {
-		return planned, r.place.Errorf("teams and players: want names that are not empty")
+		return planned, r.pos.Errorf("teams and players: want names that are not empty")
 	}
 	if len(r.Topics) > 0 && len(r.Kinds) > 0 && !planned.possible() {
-		return planned, r.place.Errorf("no event has one of these topics and one of these kinds")
+		return planned, r.pos.Errorf("no event has one of these topics and one of these kinds")
 	}
 	if err := p.checkLanguage(r.Language, h); err != nil {
 		return planned, err
@@ -220,7 +220,7 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	if r.Quiet == nil {
 		return planned, nil
 	}
-	quiet, err := r.Quiet.hours(r.place)
+	quiet, err := r.Quiet.hours(r.pos)
 	planned.quiet = quiet
 	return planned, err
 }
@@ -251,7 +251,7 @@ func knownKind(k event.Kind) bool {
 }
 
 // hours checks the settings of quiet hours and returns them.
-func (q quietSettings) hours(place strictyaml.Place) (*quiet, error) {
+func (q quietSettings) hours(pos strictyaml.Pos) (*quiet, error) {
 	hours := quiet{zone: time.UTC}
 	for _, b := range []struct {
 		name string
@@ -261,19 +261,19 @@ func (q quietSettings) hours(place strictyaml.Place) (*quiet, error) {
 		t, err := time.Parse("15:04", b.text.Value)
 		if err != nil {
 			if b.text.Value != "" {
-				place = b.text.Place
+				pos = b.text.Pos
 			}
-			return nil, place.Errorf("quiet.%s %q: want a time of day, like 22:30", b.name, b.text.Value)
+			return nil, pos.Errorf("quiet.%s %q: want a time of day, like 22:30", b.name, b.text.Value)
 		}
 		*b.into = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
 	}
 	if hours.from == hours.until {
-		return nil, q.From.Place.Errorf("quiet: from and until are both %s", q.From.Value)
+		return nil, q.From.Pos.Errorf("quiet: from and until are both %s", q.From.Value)
 	}
 	if q.Zone.Value != "" {
 		zone, err := time.LoadLocation(q.Zone.Value)
 		if err != nil || q.Zone.Value == "Local" {
-			return nil, q.Zone.Place.Errorf("time zone %q: want one like Europe/Berlin", q.Zone.Value)
+			return nil, q.Zone.Pos.Errorf("time zone %q: want one like Europe/Berlin", q.Zone.Value)
 		}
 		hours.zone = zone
 	}

@@ -173,7 +173,7 @@ func (l *language) parse() error {
 	l.templates = map[string]*template.Template{}
 	for _, name := range slices.Sorted(maps.Keys(l.Titles)) {
 		if !knownTitle(name) {
-			return l.Titles[name].Place.Errorf("unknown title: want a kind, perhaps with _corrected or _retracted, " +
+			return l.Titles[name].Pos.Errorf("unknown title: want a kind, perhaps with _corrected or _retracted, " +
 				"or corrected, retracted or other")
 		}
 		if err := l.template(name, l.Titles[name]); err != nil {
@@ -193,13 +193,13 @@ func knownTitle(name string) bool {
 func (l *language) template(name string, t text) error {
 	parsed, err := template.New(name).Funcs(template.FuncMap{"capital": capital}).Parse(t.Value)
 	if err != nil {
-		return t.Place.Errorf("%s: %w", shortened(t.Value), plain(err))
+		return t.Pos.Errorf("%s: %w", shortened(t.Value), plain(err))
 	}
 	l.templates[name] = parsed
 	return nil
 }
 
-// plain returns an error of a template without its position, which the place has.
+// plain returns an error of a template without its position, which Pos has.
 func plain(err error) error {
 	text := err.Error()
 	if i := strings.LastIndex(text, ": "); strings.HasPrefix(text, "template: ") && i > 0 {
@@ -222,7 +222,7 @@ func (t texts) check(code string) error {
 				if name != "body" {
 					at = l.Titles[name]
 				}
-				return at.Place.Errorf("%s: %w", shortened(at.Value), plain(err))
+				return at.Pos.Errorf("%s: %w", shortened(at.Value), plain(err))
 			}
 		}
 	}

@@ -19,7 +19,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/matchwire/matchwire/internal/renewed"
+	"github.com/matchwire/matchwire/internal/reload"
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 // Keys verifies the tokens of clients. The keys are in a file, which is read again when it changes.
 // The file holds a JWK set, Ed25519 public keys as PEM, or one secret of at least 32 bytes for
 // HS256.
-type Keys struct{ file *renewed.File[[]key] }
+type Keys struct{ file *reload.File[[]key] }
 
 // A key has either a secret or a public key.
 type key struct {
@@ -41,7 +41,7 @@ type key struct {
 
 // LoadKeys reads the keys in a file. Its errors name the file and contain no key.
 func LoadKeys(file string, log *slog.Logger) (*Keys, error) {
-	f, err := renewed.Open(file, keysInterval, log, func() ([]key, error) {
+	f, err := reload.Open(file, keysInterval, log, func() ([]key, error) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err

@@ -53,7 +53,7 @@ func build(t *testing.T) string {
 
 // What the roles log when they are ready.
 const (
-	parserReady    = "parser takes tasks"
+	parserReady    = "parser ready"
 	consumersReady = "consumer=scoreboard keys"
 	fanoutReady    = "msg=serving"
 )

@@ -1,6 +1,6 @@
-// Package gateway is the one address that callers and clients need to know. It
-// forwards them to instances that are well, each to the one with the fewest
-// calls under way, and gives no more to one that stops.
+// Package gateway is a reverse proxy: one address in front of all instances. It
+// forwards each request to a healthy instance, the one with the fewest requests in
+// progress. An instance that leaves the registry gets no new requests.
 package gateway
 
 import (
@@ -22,51 +22,52 @@ import (
 )
 
 const (
-	lookEvery     = time.Second
-	lookTimeout   = 3 * time.Second
-	dialTimeout   = 3 * time.Second
-	answerTimeout = 15 * time.Second // the API bounds its calls, and streams answer at once
-	idleMost      = 256              // connections kept open to an instance
-	restFor       = 5 * time.Second
+	refreshInterval   = time.Second
+	refreshTimeout    = 3 * time.Second
+	dialTimeout       = 3 * time.Second
+	headerTimeout     = 15 * time.Second // the API bounds its calls, and streams send headers at once
+	maxIdle           = 256              // idle connections to one instance
+	unreachablePeriod = 5 * time.Second  // during which other instances go first
 )
 
-// A Gateway forwards HTTP, WebSockets and event streams included.
+// A Gateway forwards HTTP requests, including WebSockets and event streams. Set
+// List and Log before the first use.
 type Gateway struct {
-	// List says which instances there are, well or not.
+	// List returns all instances, healthy or not.
 	List func(context.Context) ([]instances.Instance, error)
 	Log  *slog.Logger
 
-	once    sync.Once
-	proxy   *httputil.ReverseProxy
-	forward http.RoundTripper
+	once      sync.Once
+	proxy     *httputil.ReverseProxy
+	transport http.RoundTripper
 
 	mu       sync.Mutex
 	backends map[string]*backend // by address
 }
 
-// A backend is an instance as the gateway knows it. All but its address is under
-// the gateway's lock.
+// A backend is an instance that the gateway forwards to. The gateway's mutex
+// guards all fields but address, which does not change.
 type backend struct {
-	address string // its key, and the same as long as it is known
+	address string
 	instances.Instance
-	calls int       // under way
-	rests time.Time // it could not be reached: not before this, if another can
+	inProgress       int       // requests
+	unreachableUntil time.Time // until then, other instances go first
 }
 
-// serves reports whether the instance runs a role, and whether it is well.
-func (b *backend) serves(role string) (runs, well bool) {
+// serves reports whether the instance runs a role, and whether it is healthy too.
+func (b *backend) serves(role string) (runs, healthy bool) {
 	runs = !b.Gone() && slices.Contains(b.Roles, role)
 	return runs, runs && b.Status != "fail"
 }
 
-// Run keeps the list of instances until ctx ends. While it cannot be had the
-// last one is good.
+// Run refreshes the list of instances until ctx ends. If a refresh fails, the
+// previous list stays in use.
 func (g *Gateway) Run(ctx context.Context) error {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(refreshInterval)
 	defer tick.Stop()
 	for {
-		if err := g.look(ctx); err != nil && ctx.Err() == nil {
-			g.Log.Warn("instances not listed: the last list is good", "error", err)
+		if err := g.refresh(ctx); err != nil && ctx.Err() == nil {
+			g.Log.Warn("cannot list instances, using the previous list", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -76,8 +77,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 }
 
-func (g *Gateway) look(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+func (g *Gateway) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	all, err := g.List(ctx)
 	if err != nil {
@@ -103,9 +104,9 @@ func (g *Gateway) look(ctx context.Context) error {
 			continue
 		}
 		if b.Roles != nil {
-			g.Log.Info("instance gone", "instance", b.Name, "address", address, "calls", b.calls)
+			g.Log.Info("instance gone", "instance", b.Name, "address", address, "calls", b.inProgress)
 		}
-		if b.Roles = nil; b.calls > 0 { // it keeps those it has, and may come back
+		if b.Roles = nil; b.inProgress > 0 { // keep the count: the instance can come back
 			now[address] = b
 		}
 	}
@@ -113,24 +114,24 @@ func (g *Gateway) look(ctx context.Context) error {
 	return nil
 }
 
-// Health reports whether anybody can be forwarded to each role.
-func (g *Gateway) Health() (missing []string) {
+// Health returns an issue for each role that no healthy instance runs.
+func (g *Gateway) Health() (issues []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, role := range []string{"api", "fanout"} {
 		found := false
 		for _, b := range g.backends {
-			_, well := b.serves(role)
-			found = found || well
+			_, healthy := b.serves(role)
+			found = found || healthy
 		}
 		if !found {
-			missing = append(missing, "no instance of role "+role+" is well")
+			issues = append(issues, "no healthy instance of role "+role)
 		}
 	}
-	return missing
+	return issues
 }
 
-// roleOf says who serves a path.
+// roleOf returns the role that serves a path.
 func roleOf(path string) string {
 	if path == "/api" || strings.HasPrefix(path, "/api/") {
 		return "api"
@@ -138,20 +139,21 @@ func roleOf(path string) string {
 	return "fanout"
 }
 
-// take is the backend for the next call: the one with the fewest, of those that
-// were not tried yet. Those that could not be reached lately come after the
-// others, and last those that are not well: what they need may be away for all.
-func (g *Gateway) take(role string, tried []*backend) *backend {
+// acquire returns the backend for a request and counts the request. It returns nil
+// if every instance of the role was tried. Healthy instances come first, then those
+// that were unreachable lately, then unhealthy ones: what they lack may be down for
+// all. Among equals it chooses the one with the fewest requests in progress.
+func (g *Gateway) acquire(role string, tried []*backend) *backend {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var best *backend
 	now := time.Now()
 	rank := func(b *backend) int {
-		_, well := b.serves(role)
+		_, healthy := b.serves(role)
 		switch {
-		case !well:
+		case !healthy:
 			return 2
-		case now.Before(b.rests):
+		case now.Before(b.unreachableUntil):
 			return 1
 		}
 		return 0
@@ -160,85 +162,89 @@ func (g *Gateway) take(role string, tried []*backend) *backend {
 		if runs, _ := b.serves(role); !runs || slices.Contains(tried, b) {
 			continue
 		}
-		if best == nil || cmp.Or(cmp.Compare(rank(b), rank(best)), cmp.Compare(b.calls, best.calls)) < 0 {
+		if best == nil || cmp.Or(cmp.Compare(rank(b), rank(best)), cmp.Compare(b.inProgress, best.inProgress)) < 0 {
 			best = b
 		}
 	}
 	if best != nil {
-		best.calls++
+		best.inProgress++
 	}
 	return best
 }
 
-func (g *Gateway) leave(b *backend) {
+// release ends a request that acquire counted.
+func (g *Gateway) release(b *backend) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	b.calls--
+	b.inProgress--
 }
 
-func (g *Gateway) unreached(b *backend) {
+// releaseUnreachable ends a request that could not be sent.
+func (g *Gateway) releaseUnreachable(b *backend) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	b.calls--
-	b.rests = time.Now().Add(restFor)
+	b.inProgress--
+	b.unreachableUntil = time.Now().Add(unreachablePeriod)
 }
 
 func (g *Gateway) start() {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
-	g.forward = &http.Transport{DialContext: dialer.DialContext, ResponseHeaderTimeout: answerTimeout, MaxIdleConnsPerHost: idleMost, IdleConnTimeout: 90 * time.Second, DisableCompression: true}
+	g.transport = &http.Transport{
+		DialContext: dialer.DialContext, ResponseHeaderTimeout: headerTimeout, MaxIdleConnsPerHost: maxIdle,
+		IdleConnTimeout: 90 * time.Second, DisableCompression: true,
+	}
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme = "http"
-			r.Out.URL.Host = r.In.Host // until an instance is chosen
+			r.Out.URL.Host = r.In.Host // the balancer sets the instance
 			r.SetXForwarded()
 			r.Out.Header.Add("Via", via)
-			r.Out.Host = r.In.Host // pages and sockets check where they come from by it
+			r.Out.Host = r.In.Host // fanout compares it with the Origin header
 		},
 		Transport:     (*balancer)(g),
-		FlushInterval: -1, // an event stream is to flow
+		FlushInterval: -1, // send each event of a stream at once
 		ErrorLog:      slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
-		ErrorHandler:  g.fail,
+		ErrorHandler:  g.writeError,
 	}
 }
 
-// via marks what a gateway has forwarded.
+// via marks forwarded requests.
 const via = "1.1 matchwire-gateway"
 
-// ServeHTTP forwards a call, unless one of its kind has: an instance that names
-// an address of this machine as its own would be this gateway.
+// ServeHTTP forwards a request. It refuses one that a gateway has forwarded
+// already: then an instance advertises the address of a gateway as its own.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.once.Do(g.start)
 	if slices.Contains(r.Header.Values("Via"), via) {
-		g.fail(w, r, errLoop)
+		g.writeError(w, r, errLoop)
 		return
 	}
 	g.proxy.ServeHTTP(w, r)
 }
 
-// errNobody says that no instance can take the call.
-var errNobody = errors.New("no instance that serves this runs")
+var (
+	errNoInstance = errors.New("no instance serves this path now")
+	errLoop       = errors.New("an instance advertises the address of a gateway: start it with --advertise HOST:PORT")
+)
 
-// errLoop says that a call came back.
-var errLoop = errors.New("an instance names as its own the address of a gateway: give it --advertise HOST:PORT")
-
-func (g *Gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) {
-		return // the caller has gone
+		return // the client has disconnected
 	}
-	status, detail := http.StatusBadGateway, "the instance that was asked broke off"
-	if errors.Is(err, errLoop) {
+	status, detail := http.StatusBadGateway, "the connection to the instance failed"
+	switch {
+	case errors.Is(err, errLoop):
 		status, detail = http.StatusLoopDetected, errLoop.Error()
-	}
-	if errors.Is(err, errNobody) {
-		status, detail = http.StatusServiceUnavailable, errNobody.Error()
+	case errors.Is(err, errNoInstance):
+		status, detail = http.StatusServiceUnavailable, errNoInstance.Error()
 		w.Header().Set("Retry-After", "2")
 	}
-	g.Log.Warn("call not forwarded", "call", r.Method+" "+r.URL.Path, "error", err)
+	g.Log.Warn("cannot forward call", "call", r.Method+" "+r.URL.Path, "error", err)
 	problem.Write(w, status, detail, "")
 }
 
-// A balancer is a gateway that chooses where a call goes. One that could not be
-// delivered at all goes to another instance.
+// A balancer is a Gateway as a RoundTripper. It chooses the instance, and tries
+// another one if it cannot connect.
 type balancer Gateway
 
 func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -247,55 +253,55 @@ func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	var tried []*backend
 	var last error
 	for {
-		b := g.take(role, tried)
+		b := g.acquire(role, tried)
 		if b == nil {
-			return nil, errors.Join(errNobody, last)
+			return nil, errors.Join(errNoInstance, last)
 		}
 		out := r.Clone(r.Context())
 		out.URL.Host = b.address
 		if r.Body != nil && r.Body != http.NoBody {
-			out.Body = io.NopCloser(r.Body) // a dial that fails would close it
+			out.Body = io.NopCloser(r.Body) // a failed dial would close it
 		}
-		resp, err := g.forward.RoundTrip(out)
+		resp, err := g.transport.RoundTrip(out)
 		if err == nil {
-			resp.Body = counted(resp.Body, sync.OnceFunc(func() { g.leave(b) }))
+			resp.Body = onClose(resp.Body, sync.OnceFunc(func() { g.release(b) }))
 			return resp, nil
 		}
 		var dial *net.OpError
 		if !errors.As(err, &dial) || dial.Op != "dial" || r.Context().Err() != nil {
-			g.leave(b)
-			return nil, err // it may have been acted on
+			g.release(b)
+			return nil, err // the instance may have acted on the request
 		}
-		g.unreached(b)
+		g.releaseUnreachable(b)
 		tried, last = append(tried, b), err
 	}
 }
 
-// counted is a body that says when the call is over. That of an upgraded
-// connection is written to as well.
-func counted(body io.ReadCloser, over func()) io.ReadCloser {
-	if both, ok := body.(io.ReadWriteCloser); ok {
-		return &countedConn{both, over}
+// onClose returns a body that calls closed after it is closed. For an upgraded
+// connection, the body also is an [io.Writer].
+func onClose(body io.ReadCloser, closed func()) io.ReadCloser {
+	if conn, ok := body.(io.ReadWriteCloser); ok {
+		return &closeConn{conn, closed}
 	}
-	return &countedBody{body, over}
+	return &closeBody{body, closed}
 }
 
-type countedBody struct {
+type closeBody struct {
 	io.ReadCloser
-	over func()
+	closed func()
 }
 
-func (c *countedBody) Close() error {
-	defer c.over()
+func (c *closeBody) Close() error {
+	defer c.closed()
 	return c.ReadCloser.Close()
 }
 
-type countedConn struct {
+type closeConn struct {
 	io.ReadWriteCloser
-	over func()
+	closed func()
 }
 
-func (c *countedConn) Close() error {
-	defer c.over()
+func (c *closeConn) Close() error {
+	defer c.closed()
 	return c.ReadWriteCloser.Close()
 }

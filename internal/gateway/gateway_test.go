@@ -21,39 +21,46 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A world is a gateway and instances, whose list the test keeps.
-type world struct {
+// A cluster is a gateway and instances, whose list the test sets.
+type cluster struct {
 	*testing.T
 	front *httptest.Server
 
-	looks chan struct{} // receives for each time the gateway asks for the list
+	listed chan struct{} // receives a value when the gateway asks for the list
 
 	mu   sync.Mutex
 	list []instances.Instance
 	fail error
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{T: t, looks: make(chan struct{})}
+func newCluster(t *testing.T) *cluster {
+	c := &cluster{T: t, listed: make(chan struct{})}
 	g := &gateway.Gateway{Log: slog.New(slog.DiscardHandler), List: func(context.Context) ([]instances.Instance, error) {
 		select {
-		case w.looks <- struct{}{}:
-		default: // no caller waits for it
+		case c.listed <- struct{}{}:
+		default: // the test is not waiting
 		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return append([]instances.Instance(nil), w.list...), w.fail
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return append([]instances.Instance(nil), c.list...), c.fail
 	}}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- g.Run(ctx) }()
-	w.front = httptest.NewServer(g)
-	t.Cleanup(func() { w.front.Close(); cancel(); <-done })
-	return w
+	c.front = httptest.NewServer(g)
+	t.Cleanup(func() {
+		c.front.Close()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return c
 }
 
-// an instance that answers with its name, and echoes on /ws.
-func (w *world) instance(name string, roles ...string) *httptest.Server {
+// instance starts an instance that answers with its name and echoes messages on
+// /ws, and adds it to the list.
+func (c *cluster) instance(name string, roles ...string) *httptest.Server {
 	up := websocket.Upgrader{}
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -81,72 +88,73 @@ func (w *world) instance(name string, roles ...string) *httptest.Server {
 			fmt.Fprintf(rw, "%s %s %s %s %s", name, r.Method, r.URL, r.Header.Get("X-Transaction-Id"), body)
 		}
 	}))
-	w.Cleanup(s.Close)
-	w.change(func(list []instances.Instance) []instances.Instance {
+	c.Cleanup(s.Close)
+	c.change(func(list []instances.Instance) []instances.Instance {
 		return append(list, instances.Instance{Name: name, Roles: roles, Address: s.Listener.Addr().String(), Status: "pass"})
 	})
 	return s
 }
 
-func (w *world) change(to func([]instances.Instance) []instances.Instance) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.list = to(w.list)
+func (c *cluster) change(edit func([]instances.Instance) []instances.Instance) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list = edit(c.list)
 }
 
-func (w *world) get(path string) (int, string) {
-	resp, err := http.Get(w.front.URL + path)
+func (c *cluster) get(path string) (int, string) {
+	resp, err := http.Get(c.front.URL + path)
 	if err != nil {
-		w.Fatal(err)
+		c.Fatal(err)
 	}
 	defer resp.Body.Close()
 	b, _ := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(b)
 }
 
-func (w *world) until(what string, ok func() bool) {
-	w.Helper()
-	testenv.Eventually(w, ok, "%s", what)
+func (c *cluster) until(what string, ok func() bool) {
+	c.Helper()
+	testenv.Eventually(c, ok, "%s", what)
 }
 
-// looked waits until the gateway has used a list that was made after the call.
-func (w *world) looked() {
-	for range 2 { // it asks for the next list when it has used the last
-		<-w.looks
+// awaitRefresh waits until the gateway uses a list that it got after the call.
+func (c *cluster) awaitRefresh() {
+	for range 2 { // the second request comes after the first list is in use
+		<-c.listed
 	}
 }
 
-// socket opens a WebSocket through the gateway and says whose it is.
-func (w *world) socket() (*websocket.Conn, string) {
-	w.Helper()
-	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(w.front.URL, "http")+"/ws", nil)
+// socket opens a WebSocket through the gateway and returns the name of its instance.
+func (c *cluster) socket() (*websocket.Conn, string) {
+	c.Helper()
+	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.front.URL, "http")+"/ws", nil)
 	if err != nil {
-		w.Fatal(err)
+		c.Fatal(err)
 	}
-	w.Cleanup(func() { conn.Close() })
+	c.Cleanup(func() { conn.Close() })
 	_, name, err := conn.ReadMessage()
 	if err != nil {
-		w.Fatal(err)
+		c.Fatal(err)
 	}
 	return conn, string(name)
 }
 
-// Calls go by their path to who serves it, whole and with their headers.
-func TestForwards(t *testing.T) {
+// The path decides which role gets a request. Query, headers and body arrive
+// unchanged.
+func TestForwardsByPath(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.until("a word that nobody is there", func() bool {
-		code, body := w.get("/api/matches")
+	c := newCluster(t)
+	c.until("503 without instances", func() bool {
+		code, body := c.get("/api/matches")
 		return code == 503 && strings.Contains(body, "no instance")
 	})
-	w.instance("api-1", "api", "scheduler")
-	w.instance("fan-1", "fanout")
-	w.until("both", func() bool {
-		_, a := w.get("/api/matches?match=1")
-		_, b := w.get("/matches.js")
+	c.instance("api-1", "api", "scheduler")
+	c.instance("fan-1", "fanout")
+	c.until("both instances", func() bool {
+		_, a := c.get("/api/matches?match=1")
+		_, b := c.get("/matches.js")
 		return strings.HasPrefix(a, "api-1 GET /api/matches?match=1") && strings.HasPrefix(b, "fan-1 GET /matches.js")
 	})
-	req, _ := http.NewRequest("POST", w.front.URL+"/api/matches", strings.NewReader("body"))
+	req, _ := http.NewRequest("POST", c.front.URL+"/api/matches", strings.NewReader("body"))
 	req.Header.Set("X-Transaction-Id", "tid")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -154,36 +162,36 @@ func TestForwards(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	if b, _ := io.ReadAll(resp.Body); string(b) != "api-1 POST /api/matches tid body" {
-		t.Errorf("%s", b)
+		t.Errorf("POST was forwarded as %q", b)
 	}
-	conn, name := w.socket()
+	conn, name := c.socket()
 	_ = conn.WriteMessage(websocket.TextMessage, []byte("hello"))
 	if _, b, err := conn.ReadMessage(); name != "fan-1" || string(b) != "hello" || err != nil {
-		t.Errorf("%s %s %v", name, b, err)
+		t.Errorf("WebSocket of %s: %q, %v", name, b, err)
 	}
-	stream, err := http.Get(w.front.URL + "/sse")
+	stream, err := http.Get(c.front.URL + "/sse")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stream.Body.Close()
 	if line, err := bufio.NewReader(stream.Body).ReadString('\n'); line != "data: fan-1\n" || err != nil {
-		t.Errorf("%q %v", line, err)
+		t.Errorf("event stream: %q, %v", line, err)
 	}
 }
 
-// Sockets go to the instance with the fewest; one that stops, is not well or
-// has not been heard gets none; those it has it keeps.
-func TestBalances(t *testing.T) {
+// A socket goes to the instance with the fewest. An instance that leaves, fails or
+// is gone gets no new sockets and keeps those it has.
+func TestBalancesSockets(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	c := newCluster(t)
 	for i := range 3 {
-		w.instance(fmt.Sprint("fan-", i), "fanout")
+		c.instance(fmt.Sprint("fan-", i), "fanout")
 	}
-	w.until("somebody", func() bool { code, _ := w.get("/"); return code == 200 })
-	w.until("all three", func() bool {
+	c.until("an instance", func() bool { code, _ := c.get("/"); return code == 200 })
+	c.until("all three instances", func() bool {
 		seen := map[string]bool{}
 		for range 3 {
-			conn, name := w.socket()
+			conn, name := c.socket()
 			seen[name] = true
 			defer conn.Close()
 		}
@@ -192,7 +200,7 @@ func TestBalances(t *testing.T) {
 	has := map[string]int{}
 	var first *websocket.Conn
 	for range 9 {
-		conn, name := w.socket()
+		conn, name := c.socket()
 		if has[name]++; name == "fan-0" && first == nil {
 			first = conn
 		}
@@ -200,96 +208,98 @@ func TestBalances(t *testing.T) {
 	if has["fan-0"] < 2 || has["fan-1"] < 2 || has["fan-2"] < 2 {
 		t.Errorf("9 sockets went to %v", has)
 	}
-	w.change(func(list []instances.Instance) []instances.Instance {
+	c.change(func(list []instances.Instance) []instances.Instance {
 		list[1].Status = "fail"
-		list[2].SilentSeconds = instances.SilentAfter.Seconds()
+		list[2].SilentSeconds = instances.GoneAfter.Seconds()
 		return list[1:]
 	})
-	// One that is not well is better than none: what it needs may be away for all.
-	w.until("the one that is not well", func() bool { _, body := w.get("/"); return strings.HasPrefix(body, "fan-1") })
+	// An unhealthy instance is better than none: what it lacks may be down for all.
+	c.until("the unhealthy instance", func() bool { _, body := c.get("/"); return strings.HasPrefix(body, "fan-1") })
 	_ = first.WriteMessage(websocket.TextMessage, []byte("still here"))
 	if _, b, err := first.ReadMessage(); string(b) != "still here" || err != nil {
-		t.Errorf("the socket of one that stops: %q %v", b, err)
+		t.Errorf("the socket of an instance that left: %q, %v", b, err)
 	}
-	w.change(func(list []instances.Instance) []instances.Instance {
-		list[0].SilentSeconds = instances.SilentAfter.Seconds()
+	c.change(func(list []instances.Instance) []instances.Instance {
+		list[0].SilentSeconds = instances.GoneAfter.Seconds()
 		return list
 	})
-	w.until("nobody to be left", func() bool { code, _ := w.get("/"); return code == 503 })
-	w.change(func(list []instances.Instance) []instances.Instance {
+	c.until("503 when all are gone", func() bool { code, _ := c.get("/"); return code == 503 })
+	c.change(func(list []instances.Instance) []instances.Instance {
 		list[0].SilentSeconds, list[0].Status = 0, "warn"
 		return list
 	})
-	w.until("one that warns", func() bool { _, body := w.get("/"); return strings.HasPrefix(body, "fan-1") })
-	// While there is no list the last one is good.
-	w.mu.Lock()
-	w.list, w.fail = nil, errors.New("redis is away")
-	w.mu.Unlock()
-	w.looked()
-	if _, body := w.get("/"); !strings.HasPrefix(body, "fan-1") {
-		t.Error(body)
+	c.until("the instance with a warning", func() bool { _, body := c.get("/"); return strings.HasPrefix(body, "fan-1") })
+	// If the list fails, the previous one stays in use.
+	c.mu.Lock()
+	c.list, c.fail = nil, errors.New("redis is down")
+	c.mu.Unlock()
+	c.awaitRefresh()
+	if _, body := c.get("/"); !strings.HasPrefix(body, "fan-1") {
+		t.Errorf("without a new list: %q, want fan-1", body)
 	}
 }
 
-// A new list neither ends calls that are under way nor forgets them: the next
-// sockets go to the instance that has fewer.
-func TestLooksDuringCalls(t *testing.T) {
+// A refresh keeps the requests in progress and their count: the next sockets go to
+// the instance with fewer.
+func TestRefreshKeepsRequestsInProgress(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.instance("a", "fanout")
-	w.until("a found", func() bool { status, _ := w.get("/"); return status == http.StatusOK })
+	c := newCluster(t)
+	c.instance("a", "fanout")
+	c.until("instance a", func() bool { status, _ := c.get("/"); return status == http.StatusOK })
 	var old *websocket.Conn
 	for range 3 {
 		var name string
-		if old, name = w.socket(); name != "a" {
-			t.Fatalf("a socket is with %q", name)
+		if old, name = c.socket(); name != "a" {
+			t.Fatalf("the socket went to %q, want a", name)
 		}
 	}
-	w.instance("b", "fanout")
-	w.looked()
-	w.looked()
+	c.instance("b", "fanout")
+	c.awaitRefresh()
+	c.awaitRefresh()
 	for range 3 {
-		if _, name := w.socket(); name != "b" {
-			t.Errorf("a socket is with %q, want b, which has fewer than 3", name)
+		if _, name := c.socket(); name != "b" {
+			t.Errorf("the socket went to %q, want b, which has fewer than 3", name)
 		}
 	}
 	_ = old.WriteMessage(websocket.TextMessage, []byte("still here"))
 	if _, b, err := old.ReadMessage(); string(b) != "still here" || err != nil {
-		t.Errorf("the socket from before: %q %v", b, err)
+		t.Errorf("the socket from before the refresh: %q, %v", b, err)
 	}
 }
 
-// An instance that names the gateway's own address as its own sends calls back;
-// that is said, and ends.
-func TestLoop(t *testing.T) {
+// If an instance advertises the gateway's own address, the gateway breaks the loop
+// and names the cause.
+func TestRefusesLoop(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.change(func(list []instances.Instance) []instances.Instance {
-		return append(list, instances.Instance{Name: "lost", Roles: []string{"api"}, Address: w.front.Listener.Addr().String(), Status: "pass"})
+	c := newCluster(t)
+	c.change(func(list []instances.Instance) []instances.Instance {
+		return append(list, instances.Instance{
+			Name: "lost", Roles: []string{"api"}, Address: c.front.Listener.Addr().String(), Status: "pass",
+		})
 	})
-	w.until("the loop to be seen", func() bool {
-		code, body := w.get("/api/x")
+	c.until("508 for the loop", func() bool {
+		code, body := c.get("/api/x")
 		return code == 508 && strings.Contains(body, "--advertise")
 	})
 }
 
-// One that is listed and cannot be reached costs nobody a call.
-func TestUnreachable(t *testing.T) {
+// A request to an unreachable instance goes to another one, with its body.
+func TestRetriesUnreachableInstance(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	c := newCluster(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	gone := l.Addr().String()
 	l.Close()
-	w.change(func(list []instances.Instance) []instances.Instance {
+	c.change(func(list []instances.Instance) []instances.Instance {
 		return append(list, instances.Instance{Name: "gone", Roles: []string{"api"}, Address: gone, Status: "pass"})
 	})
-	w.instance("api-1", "api")
+	c.instance("api-1", "api")
 	reached := 0
-	w.until("the one that is there", func() bool {
-		resp, err := http.Post(w.front.URL+"/api/matches", "text/plain", strings.NewReader("once"))
+	c.until("20 answers of the reachable instance", func() bool {
+		resp, err := http.Post(c.front.URL+"/api/matches", "text/plain", strings.NewReader("once"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,7 +309,7 @@ func TestUnreachable(t *testing.T) {
 			return false // no list yet
 		}
 		if reached++; string(b) != "api-1 POST /api/matches  once" {
-			t.Errorf("%d %s", resp.StatusCode, b)
+			t.Errorf("status %d, body %q", resp.StatusCode, b)
 		}
 		return reached == 20
 	})

@@ -1,6 +1,6 @@
-// Package httpapi is the HTTP API: what is polled, the scoreboards, traces and
-// instances. Everybody who reaches it may read; to write takes a token. It is
-// described by the OpenAPI document that it serves.
+// Package httpapi serves the HTTP API: polled matches, scoreboards, traces and
+// instances. Any client can read; changes need a token. The API serves the OpenAPI
+// document that describes it.
 package httpapi
 
 import (
@@ -25,59 +25,60 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// An API serves /api.
+// An API serves the paths below /api/. Set all fields before the first use.
 type API struct {
 	Schedule  *scheduler.Schedule
 	Profiles  profile.Library
 	Boards    scoreboard.Boards
 	Traces    *trace.Store
 	Instances *instances.Registry
-	// Token is what a call that changes something must bring; "" refuses them all.
+	// Token is the bearer token for calls that change something. If it is "", the
+	// API refuses those calls.
 	Token string
-	// PrivateAddresses lets pages of this machine and of private networks be
-	// polled.
+	// PrivateAddresses allows polling pages on this machine and in private networks.
 	PrivateAddresses bool
-	Trace            *trace.Recorder // nil: calls are not recorded
+	Recorder         *trace.Recorder // records calls that change something; can be nil
 	Log              *slog.Logger
 }
 
 const (
 	callTimeout = 10 * time.Second
-	maxBody     = 16 << 10 // bytes of a request
+	maxBody     = 16 << 10 // bytes in a request
 )
 
-// Handler serves the paths below /api/.
+// Handler returns a handler for the paths below /api/.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]handler{
 		"GET /api/matches":         a.matches,
-		"POST /api/matches":        a.writing(a.activate),
+		"POST /api/matches":        a.authorized(a.activate),
 		"GET /api/matches/{id}":    a.match,
-		"DELETE /api/matches/{id}": a.writing(a.deactivate),
+		"DELETE /api/matches/{id}": a.authorized(a.deactivate),
 		"GET /api/scoreboard":      a.scoreboards,
 		"GET /api/scoreboard/{id}": a.scoreboard,
 		"GET /api/trace/{id}":      a.trace,
 		"GET /api/instances":       a.instances,
 		"GET /api/openapi.json":    a.openAPI,
-		"/api/":                    a.nothing,
-		"/api/matches":             a.wrongMethod("GET, POST"),
-		"/api/matches/{id}":        a.wrongMethod("GET, DELETE"),
-		"/api/scoreboard":          a.wrongMethod("GET"),
-		"/api/scoreboard/{id}":     a.wrongMethod("GET"),
-		"/api/trace/{id}":          a.wrongMethod("GET"),
-		"/api/instances":           a.wrongMethod("GET"),
-		"/api/openapi.json":        a.wrongMethod("GET"),
+		"/api/":                    a.notFound,
+		"/api/matches":             a.methodNotAllowed("GET, POST"),
+		"/api/matches/{id}":        a.methodNotAllowed("GET, DELETE"),
+		"/api/scoreboard":          a.methodNotAllowed("GET"),
+		"/api/scoreboard/{id}":     a.methodNotAllowed("GET"),
+		"/api/trace/{id}":          a.methodNotAllowed("GET"),
+		"/api/instances":           a.methodNotAllowed("GET"),
+		"/api/openapi.json":        a.methodNotAllowed("GET"),
 	} {
 		mux.Handle(pattern, a.serve(h))
 	}
 	return mux
 }
 
-// A handler answers a call: with an error, which becomes a problem, or it has
-// written the answer itself.
+// A handler writes the response to a call, or returns an error before it writes
+// anything.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// serve gives a call its time, its TID and, in the end, its problem.
+// serve returns an [http.Handler] that gives each call a deadline and a TID, and
+// writes an error of h as the response.
 func (a *API) serve(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
@@ -85,7 +86,7 @@ func (a *API) serve(h handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		tid, parent, err := caller(r)
+		tid, parent, err := callTID(r)
 		if err != nil {
 			w.Header().Set(tidHeader, event.NewTID().String())
 			problem.Write(w, http.StatusBadRequest, err.Error(), "")
@@ -94,21 +95,23 @@ func (a *API) serve(h handler) http.Handler {
 		w.Header().Set(tidHeader, tid.String())
 		r = r.WithContext(context.WithValue(event.WithTID(ctx, tid), parentKey{}, parent))
 		if err := h(w, r); err != nil {
-			a.fail(w, r, err)
+			a.writeError(w, r, err)
 		}
 	})
 }
 
 const tidHeader = "X-Transaction-Id"
 
+// parentKey is the context key of the caller's span.
 type parentKey struct{}
 
-// caller is the TID that a call brings, in either of two headers, or a new one,
-// and the caller's own step, where it tells.
-func caller(r *http.Request) (tid event.TID, parent event.SpanID, err error) {
-	own, w3c := r.Header.Get(tidHeader), r.Header.Get("traceparent")
-	if w3c != "" {
-		if tid, parent, err = event.ParseTraceparent(w3c); err != nil {
+// callTID returns the TID of a call, and the caller's span if it sends one. The TID
+// comes from the header X-Transaction-Id or traceparent. A call without either gets
+// a new one.
+func callTID(r *http.Request) (tid event.TID, parent event.SpanID, err error) {
+	own, traceparent := r.Header.Get(tidHeader), r.Header.Get("traceparent")
+	if traceparent != "" {
+		if tid, parent, err = event.ParseTraceparent(traceparent); err != nil {
 			return tid, parent, err
 		}
 	}
@@ -123,19 +126,20 @@ func caller(r *http.Request) (tid event.TID, parent event.SpanID, err error) {
 	case err != nil:
 		return given, parent, fmt.Errorf("%s: %w", tidHeader, err)
 	case !tid.IsZero() && tid != given:
-		return given, parent, fmt.Errorf("%s and traceparent name different jobs", tidHeader)
+		return given, parent, fmt.Errorf("%s and traceparent have different TIDs", tidHeader)
 	}
 	return given, parent, nil
 }
 
-// writing lets those in who bring the token, and records the call.
-func (a *API) writing(h handler) handler {
+// authorized refuses calls without the token, and records the others.
+func (a *API) authorized(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := a.allowed(w, r); err != nil {
+		if err := a.checkToken(w, r); err != nil {
 			return err
 		}
 		parent, _ := r.Context().Value(parentKey{}).(event.SpanID)
-		ctx, step := a.Trace.Start(r.Context(), trace.Span{Parent: parent, Op: trace.Serve, Role: "api", Name: r.Method + " " + r.URL.Path})
+		span := trace.Span{Parent: parent, Op: trace.Serve, Role: "api", Name: r.Method + " " + r.URL.Path}
+		ctx, step := a.Recorder.Start(r.Context(), span)
 		defer step.End()
 		err := h(w, r.WithContext(ctx))
 		if err != nil {
@@ -145,13 +149,13 @@ func (a *API) writing(h handler) handler {
 	}
 }
 
-func (a *API) allowed(w http.ResponseWriter, r *http.Request) error {
+func (a *API) checkToken(w http.ResponseWriter, r *http.Request) error {
 	if a.Token == "" {
-		return apiError{http.StatusForbidden, "this server takes no changes: it has no MATCHWIRE_API_TOKEN", ""}
+		return apiError{http.StatusForbidden, "this server accepts no changes: start it with MATCHWIRE_API_TOKEN", ""}
 	}
 	if !a.hasToken(r) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="matchwire"`)
-		return apiError{http.StatusUnauthorized, "changes take the header Authorization: Bearer and the server's token", ""}
+		return apiError{http.StatusUnauthorized, "want the server's token: Authorization: Bearer TOKEN", ""}
 	}
 	return nil
 }
@@ -162,33 +166,34 @@ func (a *API) hasToken(r *http.Request) bool {
 	return ok && a.Token != "" && subtle.ConstantTimeCompare(have[:], want[:]) == 1
 }
 
-// An apiError is an error that the caller can do something about.
+// An apiError is an error that is written to the caller as it is.
 type apiError struct {
 	status int
 	detail string
-	field  string // of the request's body that is at fault, if one is
+	field  string // the member of the request body that is at fault, or ""
 }
 
 func (e apiError) Error() string { return e.detail }
 
-func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (a *API) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	var e apiError
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &e):
 	case errors.As(err, &large):
-		e = apiError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request is larger than %d bytes", maxBody), ""}
+		e = apiError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request body is larger than %d bytes", maxBody), ""}
 	case errors.Is(err, context.Canceled):
 		return
 	default:
-		a.Log.Warn("API call failed", "tid", event.TIDFrom(r.Context()), "call", r.Method+" "+r.URL.Path, "error", err)
-		e = apiError{http.StatusServiceUnavailable, "a server that is needed does not answer: try again", ""}
+		call := r.Method + " " + r.URL.Path
+		a.Log.Warn("API call failed", "tid", event.TIDFrom(r.Context()), "call", call, "error", err)
+		e = apiError{http.StatusServiceUnavailable, "a backend server is unavailable: try again later", ""}
 		w.Header().Set("Retry-After", "5")
 	}
 	problem.Write(w, e.status, e.detail, e.field)
 }
 
-func answer(w http.ResponseWriter, status int, v any) error {
+func writeJSON(w http.ResponseWriter, status int, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -199,14 +204,14 @@ func answer(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-func (a *API) nothing(_ http.ResponseWriter, r *http.Request) error {
-	return apiError{http.StatusNotFound, "there is nothing at " + r.URL.Path + ": see /api/openapi.json", ""}
+func (a *API) notFound(_ http.ResponseWriter, r *http.Request) error {
+	return apiError{http.StatusNotFound, "no such path: " + r.URL.Path + ": see /api/openapi.json", ""}
 }
 
-func (a *API) wrongMethod(allowed string) handler {
+func (a *API) methodNotAllowed(allowed string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", allowed)
-		return apiError{http.StatusMethodNotAllowed, r.Method + " is not for " + r.URL.Path + ": it takes " + allowed, ""}
+		return apiError{http.StatusMethodNotAllowed, r.Method + " is not allowed for " + r.URL.Path + ": want " + allowed, ""}
 	}
 }
 

@@ -32,16 +32,15 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A desk is an API on a Redis, and a client that holds every call and answer
-// against the API's own description.
-type desk struct {
+// A server is an API on a Redis server. Its method call checks each request and
+// response against the API's own OpenAPI document.
+type server struct {
 	*testing.T
 	redis    *redis.Client
 	schedule *scheduler.Schedule
 	api      *httpapi.API
 	validate validator.Validator
 	log      bytes.Buffer
-	called   map[string]bool // operations and their answers
 }
 
 const profiles = `
@@ -54,11 +53,14 @@ match:
   away: .away
 `
 
-func newDesk(t *testing.T, r *redis.Client) *desk {
+func newServer(t *testing.T, r *redis.Client) *server {
 	t.Helper()
-	d := &desk{T: t, redis: r, called: map[string]bool{}}
+	s := &server{T: t, redis: r}
 	lib := profile.Library{}
-	for name, hosts := range map[string]string{"one": "[site.example]", "any": "[example.org, localhost, 127.0.0.1, 10.0.0.7]"} {
+	for name, hosts := range map[string]string{
+		"one": "[site.example]",
+		"any": "[example.org, localhost, 127.0.0.1, 10.0.0.7]",
+	} {
 		p, err := profile.Load(name+".yaml", fmt.Appendf(nil, profiles, name, hosts))
 		if err != nil {
 			t.Fatal(err)
@@ -66,35 +68,38 @@ func newDesk(t *testing.T, r *redis.Client) *desk {
 		lib[name] = p
 	}
 	traces := trace.NewStore(r, "mw:", time.Hour)
-	recorder := trace.NewRecorder("desk", slog.New(slog.DiscardHandler), traces)
+	recorder := trace.NewRecorder("server", slog.New(slog.DiscardHandler), traces)
 	ctx, cancel := context.WithCancel(context.Background())
 	var recording sync.WaitGroup
 	recording.Go(func() { _ = recorder.Run(ctx) })
 	t.Cleanup(func() { cancel(); recording.Wait() })
-	d.schedule = scheduler.NewSchedule(r, "mw:", nil)
-	d.api = &httpapi.API{
-		Schedule: d.schedule, Profiles: lib, Boards: scoreboard.NewBoards(r, "mw:"), Traces: traces, Instances: instances.New(r, "mw:"),
-		Token: testenv.Secret, Trace: recorder, Log: slog.New(slog.NewTextHandler(&d.log, nil)),
+	s.schedule = scheduler.NewSchedule(r, "mw:", nil)
+	s.api = &httpapi.API{
+		Schedule: s.schedule, Profiles: lib, Boards: scoreboard.NewBoards(r, "mw:"), Traces: traces,
+		Instances: instances.New(r, "mw:"), Token: testenv.Secret, Recorder: recorder,
+		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 	}
 	doc, err := libopenapi.NewDocument(openAPI(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var errs []error
-	if d.validate, errs = validator.NewValidator(doc); errs != nil {
+	if s.validate, errs = validator.NewValidator(doc); errs != nil {
 		t.Fatal(errs)
 	}
-	if ok, errs := d.validate.ValidateDocument(); !ok {
-		t.Fatalf("the description is no OpenAPI: %v", errs)
+	if ok, errs := s.validate.ValidateDocument(); !ok {
+		t.Fatalf("openapi.json is not valid OpenAPI: %v", errs)
 	}
-	return d
+	return s
 }
 
-// call makes a call with the token, unless a header says otherwise, and checks
-// that the answer is one that the description knows.
-func (d *desk) call(method, path, body string, headers ...string) (status int, answer map[string]any, header http.Header) {
-	d.Helper()
-	make := func() *http.Request {
+// call makes a call and checks request and response against openapi.json. It sends
+// the token; headers replace or, if empty, remove the default ones.
+func (s *server) call(method, path, body string, headers ...string) (
+	status int, answer map[string]any, header http.Header,
+) {
+	s.Helper()
+	request := func() *http.Request {
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
 		if body != "" {
 			r.Header.Set("Content-Type", "application/json")
@@ -109,278 +114,338 @@ func (d *desk) call(method, path, body string, headers ...string) (status int, a
 		return r
 	}
 	w := httptest.NewRecorder()
-	d.api.Handler().ServeHTTP(w, make())
+	s.api.Handler().ServeHTTP(w, request())
 	resp := w.Result()
 	text, _ := io.ReadAll(resp.Body)
-	testenv.NoSecret(d, text, resp.Header)
+	testenv.NoSecret(s, text, resp.Header)
 	if len(text) > 0 {
 		if err := json.Unmarshal(text, &answer); err != nil {
-			d.Errorf("%s %s: %v: %s", method, path, err, text)
+			s.Errorf("%s %s: %v: %s", method, path, err, text)
 		}
 	}
 	if resp.StatusCode >= 400 && resp.Header.Get("Content-Type") != "application/problem+json" {
-		d.Errorf("%s %s: %d with %s", method, path, resp.StatusCode, resp.Header.Get("Content-Type"))
+		s.Errorf("%s %s: %d with %s", method, path, resp.StatusCode, resp.Header.Get("Content-Type"))
 	}
 	if resp.StatusCode != http.StatusMethodNotAllowed && !strings.HasPrefix(path, "/api/none") {
 		resp.Body = io.NopCloser(bytes.NewReader(text))
-		if ok, errs := d.validate.ValidateHttpResponse(make(), resp); !ok {
+		if ok, errs := s.validate.ValidateHttpResponse(request(), resp); !ok {
 			for _, e := range errs {
-				d.Errorf("%s %s answers %d, which is not as described: %s: %s %v\n%s", method, path, resp.StatusCode, e.Message, e.Reason, e.SchemaValidationErrors, text)
+				s.Errorf("%s %s: response %d does not match openapi.json: %s: %s %v\n%s",
+					method, path, resp.StatusCode, e.Message, e.Reason, e.SchemaValidationErrors, text)
 			}
 		}
 		if resp.StatusCode < 400 {
-			if ok, errs := d.validate.ValidateHttpRequest(make()); !ok {
-				d.Errorf("%s %s is taken, and is not as described: %v", method, path, errs)
+			if ok, errs := s.validate.ValidateHttpRequest(request()); !ok {
+				s.Errorf("%s %s: accepted a request that does not match openapi.json: %v", method, path, errs)
 			}
 		}
 	}
 	return resp.StatusCode, answer, resp.Header
 }
 
-// emitted are the events that were emitted so far.
-func (d *desk) emitted() (all []event.Event) {
-	d.Helper()
-	owed, err := outbox.NewStore(d.redis, "mw:").Oldest(d.Context(), "schedule", 100)
+// emitted returns the events that the API has emitted so far.
+func (s *server) emitted() (all []event.Event) {
+	s.Helper()
+	pending, err := outbox.NewStore(s.redis, "mw:").Oldest(s.Context(), "schedule", 100)
 	if err != nil {
-		d.Fatal(err)
+		s.Fatal(err)
 	}
-	for _, m := range owed {
+	for _, m := range pending {
 		e, err := event.Decode(m.Body)
 		if err != nil {
-			d.Fatal(err)
+			s.Fatal(err)
 		}
 		all = append(all, e)
 	}
 	return all
 }
 
-func onBoth(t *testing.T, test func(*desk)) {
-	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) { test(newDesk(t, r)) })
+func onBothRedis(t *testing.T, test func(*server)) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) { test(newServer(t, r)) })
 }
 
 const tid = "0190b6a0-aaaa-bbbb-cccc-ddddeeeeffff"
 
 func TestActivation(t *testing.T) {
-	onBoth(t, func(d *desk) {
+	onBothRedis(t, func(s *server) {
 		body := `{"url":"https://live.site.example/42#top","profile":"one","match":"m1"}`
-		status, m, header := d.call("POST", "/api/matches", body, "X-Transaction-ID", strings.ReplaceAll(tid, "-", ""))
+		status, m, header := s.call("POST", "/api/matches", body, "X-Transaction-ID", strings.ReplaceAll(tid, "-", ""))
 		id := event.SourceID("https://live.site.example/42", "m1")
-		if status != 201 || m["id"] != id || m["state"] != "starting" || m["every"] != "15s" || m["tid"] != tid || header.Get("X-Transaction-Id") != tid || header.Get("Location") != "/api/matches/"+id {
-			d.Errorf("%d %v %v", status, m, header)
+		if status != 201 || m["id"] != id || m["state"] != "starting" || m["every"] != "15s" || m["tid"] != tid ||
+			header.Get("X-Transaction-Id") != tid || header.Get("Location") != "/api/matches/"+id {
+			s.Errorf("first activation: %d %v %v", status, m, header)
 		}
-		// The same again: one schedule, one event, and the job that began it.
-		status, m, header = d.call("POST", "/api/matches", body)
-		if status != 200 || m["tid"] != tid || header.Get("X-Transaction-Id") == tid || header.Get("Location") != "/api/matches/"+id {
-			d.Errorf("%d %v %v", status, m, header)
+		// The same call again adds no schedule and no event, and returns the first TID.
+		status, m, header = s.call("POST", "/api/matches", body)
+		if status != 200 || m["tid"] != tid || header.Get("X-Transaction-Id") == tid ||
+			header.Get("Location") != "/api/matches/"+id {
+			s.Errorf("same activation: %d %v %v", status, m, header)
 		}
-		if status, p, _ := d.call("POST", "/api/matches", `{"url":"https://live.site.example/42","profile":"one","match":"m1","every":"1m"}`); status != 409 || !strings.Contains(p["detail"].(string), "DELETE /api/matches/"+id) {
-			d.Errorf("%d %v", status, p)
+		other := `{"url":"https://live.site.example/42","profile":"one","match":"m1","every":"1m"}`
+		status, p, _ := s.call("POST", "/api/matches", other)
+		if status != 409 || !strings.Contains(p["detail"].(string), "DELETE /api/matches/"+id) {
+			s.Errorf("other settings: %d %v", status, p)
 		}
-		all := d.emitted()
-		if len(all) != 1 || all[0].Type != "soccer.premier_league.match_activated" || all[0].TID.String() != tid || all[0].Source != "/api" || all[0].Subject != "m1" {
-			d.Fatalf("emitted %+v", all)
+		all := s.emitted()
+		if len(all) != 1 || all[0].Type != "soccer.premier_league.match_activated" || all[0].TID.String() != tid ||
+			all[0].Source != "/api" || all[0].Subject != "m1" {
+			s.Fatalf("emitted %+v", all)
 		}
-		// However it is written, it is the same page.
-		if status, m, _ = d.call("POST", "/api/matches", `{"url":"HTTPS://Live.SITE.example/42#else","profile":"one","match":"m1"}`); status != 200 || m["id"] != id {
-			d.Errorf("%d %v", status, m)
+		// Another spelling of the URL is the same page.
+		spelled := `{"url":"HTTPS://Live.SITE.example/42#else","profile":"one","match":"m1"}`
+		if status, m, _ = s.call("POST", "/api/matches", spelled); status != 200 || m["id"] != id {
+			s.Errorf("other spelling: %d %v", status, m)
 		}
-		// A W3C trace goes on in ours.
-		status, m, _ = d.call("POST", "/api/matches", `{"url":"https://example.org/1","profile":"any","match":"m2","league":"MLS","every":"1m30s"}`,
+		// The trace ID of a traceparent header becomes the TID.
+		status, m, _ = s.call("POST", "/api/matches",
+			`{"url":"https://example.org/1","profile":"any","match":"m2","league":"MLS","every":"1m30s"}`,
 			"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		if status != 201 || m["tid"] != "4bf92f35-77b3-4da6-a3ce-929d0e0e4736" || m["every"] != "1m30s" {
-			d.Errorf("%d %v", status, m)
+			s.Errorf("with traceparent: %d %v", status, m)
 		}
-		if all := d.emitted(); len(all) != 2 || all[1].Type != "soccer.mls.match_activated" {
-			d.Errorf("emitted %+v", all)
+		if all := s.emitted(); len(all) != 2 || all[1].Type != "soccer.mls.match_activated" {
+			s.Errorf("emitted %+v", all)
 		}
 		second := event.SourceID("https://example.org/1", "m2")
 
-		// What came of polling it.
-		a := all[0]
-		tick, holds, err := d.schedule.Begin(d.Context(), id, a.ID, time.Hour)
-		if !holds || err != nil {
-			d.Fatal(holds, err)
+		// The result of the latest poll.
+		tick, ok, err := s.schedule.Begin(s.Context(), id, all[0].ID, time.Hour)
+		if !ok || err != nil {
+			s.Fatal(ok, err)
 		}
 		at := time.Now().UTC()
-		polled := poll.Result{Due: tick, At: at, Took: 20 * time.Millisecond, Matches: []event.Match{{ID: "m1", Home: "A", Away: "B", Start: at, Status: event.Live, Period: "1h", Clock: event.Clock{Period: "1h", Minute: 12}}}}
-		if err := d.schedule.Polled(d.Context(), id, polled); err != nil {
-			d.Fatal(err)
+		polled := poll.Result{Due: tick, At: at, Took: 20 * time.Millisecond, Matches: []event.Match{{
+			ID: "m1", Home: "A", Away: "B", Start: at,
+			Status: event.Live, Period: "1h", Clock: event.Clock{Period: "1h", Minute: 12},
+		}}}
+		if err := s.schedule.Polled(s.Context(), id, polled); err != nil {
+			s.Fatal(err)
 		}
-		status, m, _ = d.call("GET", "/api/matches/"+id, "")
-		if latest, _ := m["latest"].(map[string]any); status != 200 || m["state"] != "polled" || m["interval"] != "15s" || m["next"] == nil || latest["took_ms"] != 20.0 {
-			d.Errorf("%d %v", status, m)
+		status, m, _ = s.call("GET", "/api/matches/"+id, "")
+		latest, _ := m["latest"].(map[string]any)
+		if status != 200 || m["state"] != "polled" || m["interval"] != "15s" || m["next"] == nil ||
+			latest["took_ms"] != 20.0 {
+			s.Errorf("after a poll: %d %v", status, m)
 		}
-		status, m, _ = d.call("GET", "/api/matches", "")
+		status, m, _ = s.call("GET", "/api/matches", "")
 		if list := m["matches"].([]any); status != 200 || len(list) != 2 || list[0].(map[string]any)["id"] != second {
-			d.Errorf("%d %v", status, m)
+			s.Errorf("matches: %d %v, want the latest of two first", status, m)
 		}
-		if _, m, _ = d.call("GET", "/api/matches?limit=1", ""); len(m["matches"].([]any)) != 1 {
-			d.Errorf("%v", m)
+		if _, m, _ = s.call("GET", "/api/matches?limit=1", ""); len(m["matches"].([]any)) != 1 {
+			s.Errorf("limit=1: %v", m)
 		}
-		if _, m, _ = d.call("GET", "/api/matches?match=m2", ""); len(m["matches"].([]any)) != 1 {
-			d.Errorf("%v", m)
+		if _, m, _ = s.call("GET", "/api/matches?match=m2", ""); len(m["matches"].([]any)) != 1 {
+			s.Errorf("match=m2: %v", m)
 		}
-		if status, _, _ := d.call("DELETE", "/api/matches/"+id, ""); status != 204 {
-			d.Errorf("deactivated: %d", status)
+		if status, _, _ := s.call("DELETE", "/api/matches/"+id, ""); status != 204 {
+			s.Errorf("DELETE: %d", status)
 		}
-		if all := d.emitted(); all[2].Type != "soccer.premier_league.match_deactivated" || all[2].CausationID != all[0].ID {
-			d.Errorf("emitted %+v", all[2])
+		all = s.emitted()
+		if all[2].Type != "soccer.premier_league.match_deactivated" || all[2].CausationID != all[0].ID {
+			s.Errorf("emitted %+v", all[2])
 		}
-		byConfig := scheduler.Activation{Source: event.Source{ID: "c1", URL: "https://site.example/c", Profile: "one", Match: "c", Every: event.Interval(time.Minute)}, Sport: event.Soccer, By: scheduler.ByConfig}
-		if _, _, err := d.schedule.Activate(d.Context(), byConfig); err != nil {
-			d.Fatal(err)
+		source := event.Source{
+			ID: "c1", URL: "https://site.example/c", Profile: "one", Match: "c", Every: event.Interval(time.Minute),
 		}
-		if status, p, _ := d.call("DELETE", "/api/matches/c1", ""); status != 409 || !strings.Contains(p["detail"].(string), "config") {
-			d.Errorf("what the config names: %d %v", status, p)
+		byConfig := scheduler.Activation{Source: source, Sport: event.Soccer, By: scheduler.ByConfig}
+		if _, _, err := s.schedule.Activate(s.Context(), byConfig); err != nil {
+			s.Fatal(err)
+		}
+		status, p, _ = s.call("DELETE", "/api/matches/c1", "")
+		if status != 409 || !strings.Contains(p["detail"].(string), "config") {
+			s.Errorf("DELETE of a match in the config: %d %v", status, p)
 		}
 		for _, method := range []string{"GET", "DELETE"} {
-			if status, _, _ := d.call(method, "/api/matches/"+id, ""); status != 404 {
-				d.Errorf("%s what is gone: %d", method, status)
+			if status, _, _ := s.call(method, "/api/matches/"+id, ""); status != 404 {
+				s.Errorf("%s of a deactivated match: %d", method, status)
 			}
 		}
 	})
 }
 
-// What cannot be is refused with a clear word, and nothing of it is done.
+// A bad call gets an error that names the mistake, and has no effect.
 func TestBadCalls(t *testing.T) {
-	onBoth(t, func(d *desk) {
-		ok := `{"url":"https://site.example/42","profile":"one","match":"m1"}`
+	onBothRedis(t, func(s *server) {
+		const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+		// body returns a good body with some members replaced or, if "", removed.
+		body := func(members ...string) string {
+			all := map[string]string{"url": "https://site.example/42", "profile": "one", "match": "m1"}
+			for i := 0; i < len(members); i += 2 {
+				all[members[i]] = members[i+1]
+				if members[i+1] == "" {
+					delete(all, members[i])
+				}
+			}
+			b, err := json.Marshal(all)
+			if err != nil {
+				s.Fatal(err)
+			}
+			return string(b)
+		}
+		anyURL := func(url string) string { return body("profile", "any", "url", url) }
+		ok := body()
+		long := "https://site.example/" + strings.Repeat("a", 17<<10)
 		for _, tc := range []struct {
-			what, body string
+			name, body string
 			headers    []string
 			status     int
-			says       string
+			want       string // in the detail
 		}{
-			{"unknown profile", `{"url":"https://site.example/42","profile":"two","match":"m1"}`, nil, 422, `profile "two": none of that name; there are any, one`},
-			{"a profile by its file", `{"url":"https://site.example/42","profile":"../one.yaml","match":"m1"}`, nil, 422, "none of that name"},
-			{"a host that is not the profile's", `{"url":"https://site.example.evil.org/42","profile":"one","match":"m1"}`, nil, 422, "only reads pages of site.example"},
-			{"a scheme", `{"url":"file:///etc/passwd","profile":"any","match":"m1"}`, nil, 422, "want http://"},
-			{"no URL", `{"profile":"any","match":"m1"}`, nil, 422, "want http://"},
-			{"a password", `{"url":"https://me:` + testenv.Secret + `@example.org/","profile":"any","match":"m1"}`, nil, 422, "user or password"},
-			{"this machine", `{"url":"http://127.0.0.1:6379/","profile":"any","match":"m1"}`, nil, 422, "private"},
-			{"this machine by name", `{"url":"http://localhost/","profile":"any","match":"m1"}`, nil, 422, "private"},
-			{"a private network", `{"url":"http://10.0.0.7/","profile":"any","match":"m1"}`, nil, 422, "fetch.private_addresses"},
-			{"no match ID where the page has none", `{"url":"https://site.example/42","profile":"one"}`, nil, 422, "finds no match ID"},
-			{"a bad match ID", `{"url":"https://site.example/42","profile":"one","match":"a b"}`, nil, 422, `match ID "a b"`},
-			{"too often", `{"url":"https://site.example/42","profile":"one","match":"m1","every":"10ms"}`, nil, 400, "a second or more"},
-			{"too seldom", `{"url":"https://site.example/42","profile":"one","match":"m1","every":"48h"}`, nil, 422, "a second to a day"},
-			{"a member that is not known", `{"url":"https://site.example/42","profile":"one","match":"m1","evry":"1m"}`, nil, 400, `unknown field "evry"`},
-			{"no JSON", `url=x`, nil, 400, "no JSON object"},
-			{"more than one", ok + ok, nil, 400, "something stands behind"},
-			{"a form", ok, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "application/json"},
-			{"too large", `{"url":"https://site.example/` + strings.Repeat("a", 17<<10) + `","profile":"one","match":"m1"}`, nil, 413, "larger than 16384 bytes"},
+			{"unknown profile", body("profile", "two"), nil, 422, `unknown profile "two": want one of any, one`},
+			{"profile by its file", body("profile", "../one.yaml"), nil, 422, "unknown profile"},
+			{
+				"host that the profile does not read", body("url", "https://site.example.evil.org/42"), nil,
+				422, "only reads pages of site.example",
+			},
+			{"unknown scheme", anyURL("file:///etc/passwd"), nil, 422, "want http://"},
+			{"no URL", anyURL(""), nil, 422, "want http://"},
+			{"password in the URL", anyURL("https://me:" + testenv.Secret + "@example.org/"), nil, 422, "user or password"},
+			{"loopback address", anyURL("http://127.0.0.1:6379/"), nil, 422, "private"},
+			{"loopback name", anyURL("http://localhost/"), nil, 422, "private"},
+			{"private address", anyURL("http://10.0.0.7/"), nil, 422, "fetch.private_addresses"},
+			{"no match ID", body("match", ""), nil, 422, "finds no match ID"},
+			{"invalid match ID", body("match", "a b"), nil, 422, `match ID "a b"`},
+			{"interval too short", body("every", "10ms"), nil, 400, "a second or more"},
+			{"interval too long", body("every", "48h"), nil, 422, "a second to a day"},
+			{"unknown member", body("evry", "1m"), nil, 400, `unknown field "evry"`},
+			{"no JSON", `url=x`, nil, 400, "decoding the body"},
+			{"two JSON objects", ok + ok, nil, 400, "data after the JSON object"},
+			{"form", ok, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "application/json"},
+			{"body too large", body("url", long), nil, 413, "larger than 16384 bytes"},
 			{"no token", ok, []string{"Authorization", ""}, 401, "Bearer"},
-			{"a wrong token", ok, []string{"Authorization", "Bearer " + strings.ToUpper(testenv.Secret)}, 401, "Bearer"},
-			{"a malformed TID", ok, []string{"X-Transaction-ID", "job-7"}, 400, `tid "job-7"`},
-			{"a zero TID", ok, []string{"X-Transaction-ID", strings.Repeat("0", 32)}, 400, "must not be zero"},
-			{"a malformed traceparent", ok, []string{"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-xx-01"}, 400, "traceparent"},
-			{"two different TIDs", ok, []string{"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "X-Transaction-ID", tid}, 400, "different jobs"},
+			{"wrong token", ok, []string{"Authorization", "Bearer " + strings.ToUpper(testenv.Secret)}, 401, "Bearer"},
+			{"malformed TID", ok, []string{"X-Transaction-ID", "job-7"}, 400, `tid "job-7"`},
+			{"zero TID", ok, []string{"X-Transaction-ID", strings.Repeat("0", 32)}, 400, "must not be zero"},
+			{
+				"malformed traceparent", ok, []string{"traceparent", strings.Replace(traceparent, "00f067aa0ba902b7", "xx", 1)},
+				400, "traceparent",
+			},
+			{"two TIDs", ok, []string{"traceparent", traceparent, "X-Transaction-ID", tid}, 400, "different TIDs"},
 		} {
-			status, p, _ := d.call("POST", "/api/matches", tc.body, tc.headers...)
+			status, p, _ := s.call("POST", "/api/matches", tc.body, tc.headers...)
 			detail, _ := p["detail"].(string)
-			if status != tc.status || !strings.Contains(detail, tc.says) || p["status"] != float64(tc.status) || p["title"] == "" {
-				d.Errorf("%s: %d %v, want %d and %q", tc.what, status, p, tc.status, tc.says)
+			if status != tc.status || !strings.Contains(detail, tc.want) ||
+				p["status"] != float64(tc.status) || p["title"] == "" {
+				s.Errorf("%s: %d %v, want %d and %q", tc.name, status, p, tc.status, tc.want)
 			}
 		}
-		d.api.Token = ""
-		if status, p, _ := d.call("POST", "/api/matches", ok); status != 403 || !strings.Contains(p["detail"].(string), "MATCHWIRE_API_TOKEN") {
-			d.Errorf("without a token of the server's: %d %v", status, p)
+		s.api.Token = ""
+		status, p, _ := s.call("POST", "/api/matches", ok)
+		if status != 403 || !strings.Contains(p["detail"].(string), "MATCHWIRE_API_TOKEN") {
+			s.Errorf("server without a token: %d %v", status, p)
 		}
-		if all := d.emitted(); len(all) != 0 {
-			d.Errorf("emitted %+v", all)
+		if all := s.emitted(); len(all) != 0 {
+			s.Errorf("emitted %+v", all)
 		}
-		if keys := d.redis.Keys(d.Context(), "mw:{schedule}:*").Val(); len(keys) != 0 {
-			d.Errorf("left behind: %v", keys)
+		if keys := s.redis.Keys(s.Context(), "mw:{schedule}:*").Val(); len(keys) != 0 {
+			s.Errorf("Redis has keys of refused calls: %v", keys)
 		}
 		for _, tc := range []struct {
 			method, path string
 			status       int
 		}{
-			{"GET", "/api/none", 404}, {"PUT", "/api/matches", 405}, {"POST", "/api/matches/x", 405}, {"POST", "/api/instances", 405},
-			{"GET", "/api/trace/nonsense", 400}, {"GET", "/api/trace/" + tid, 404}, {"GET", "/api/scoreboard/x", 404}, {"GET", "/api/scoreboard/a%20b", 400},
-			{"GET", "/api/scoreboard?limit=0", 400}, {"GET", "/api/trace/" + tid + "?jobs=1000", 400}, {"DELETE", "/api/matches/x", 403},
+			{"GET", "/api/none", 404}, {"PUT", "/api/matches", 405}, {"POST", "/api/matches/x", 405},
+			{"POST", "/api/instances", 405}, {"GET", "/api/trace/nonsense", 400}, {"GET", "/api/trace/" + tid, 404},
+			{"GET", "/api/scoreboard/x", 404}, {"GET", "/api/scoreboard/a%20b", 400}, {"GET", "/api/scoreboard?limit=0", 400},
+			{"GET", "/api/trace/" + tid + "?jobs=1000", 400}, {"DELETE", "/api/matches/x", 403},
 		} {
-			if status, p, header := d.call(tc.method, tc.path, ""); status != tc.status || p["detail"] == "" || status == 405 && header.Get("Allow") == "" {
-				d.Errorf("%s %s: %d %v", tc.method, tc.path, status, p)
+			status, p, header := s.call(tc.method, tc.path, "")
+			if status != tc.status || p["detail"] == "" || status == 405 && header.Get("Allow") == "" {
+				s.Errorf("%s %s: %d %v, want %d", tc.method, tc.path, status, p, tc.status)
 			}
 		}
 	})
 }
 
-func TestReading(t *testing.T) {
-	onBoth(t, func(d *desk) {
-		c, err := scoreboard.New(consumers.Host{Redis: d.redis, Prefix: "mw:", Settings: func(any) error { return nil }, Log: slog.New(slog.DiscardHandler)})
+func TestQueries(t *testing.T) {
+	onBothRedis(t, func(s *server) {
+		c, err := scoreboard.New(consumers.Host{
+			Redis: s.redis, Prefix: "mw:", Settings: func(any) error { return nil }, Log: slog.New(slog.DiscardHandler),
+		})
 		if err != nil {
-			d.Fatal(err)
+			s.Fatal(err)
 		}
-		e, err := event.Of("soccer.mls.goal", event.Data{Score: &event.Score{Home: 1}, Match: &event.Match{ID: "m1", Home: "A", Away: "B", Start: time.Now(), Status: event.Live, Stale: &event.Stale{Since: time.Now(), Reason: "quiet"}}}, time.Now())
+		now := time.Now()
+		e, err := event.Of("soccer.mls.goal", event.Data{Score: &event.Score{Home: 1}, Match: &event.Match{
+			ID: "m1", Home: "A", Away: "B", Start: now, Status: event.Live, Stale: &event.Stale{Since: now, Reason: "quiet"},
+		}}, now)
 		if err != nil {
-			d.Fatal(err)
+			s.Fatal(err)
 		}
 		e.TID = event.NewTID()
-		if err := c.Handle(d.Context(), e); err != nil {
-			d.Fatal(err)
+		if err := c.Handle(s.Context(), e); err != nil {
+			s.Fatal(err)
 		}
-		status, boards, _ := d.call("GET", "/api/scoreboard", "")
+		status, boards, _ := s.call("GET", "/api/scoreboard", "")
 		if list := boards["scoreboards"].([]any); status != 200 || len(list) != 1 {
-			d.Errorf("%d %v", status, boards)
+			s.Errorf("scoreboards: %d %v, want one", status, boards)
 		}
-		status, board, _ := d.call("GET", "/api/scoreboard/m1", "")
-		if score, _ := board["score"].(map[string]any); status != 200 || score["home"] != 1.0 || board["home"] != "A" || board["stale"] != "quiet" || board["tid"] != e.TID.String() {
-			d.Errorf("%d %v", status, board)
+		status, board, _ := s.call("GET", "/api/scoreboard/m1", "")
+		score, _ := board["score"].(map[string]any)
+		if status != 200 || score["home"] != 1.0 || board["home"] != "A" || board["stale"] != "quiet" ||
+			board["tid"] != e.TID.String() {
+			s.Errorf("scoreboard: %d %v", status, board)
 		}
 
-		ctx, leave := context.WithCancel(d.Context())
+		ctx, leave := context.WithCancel(s.Context())
 		var announcing sync.WaitGroup
 		announcing.Go(func() {
-			d.api.Instances.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
-				return instances.Instance{Name: "desk", Roles: []string{"api"}, Address: "desk:80", Version: "v", Started: time.Now(), Status: "warn", Issues: []string{"a trouble"}}
+			s.api.Instances.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
+				return instances.Instance{
+					Name: "server", Roles: []string{"api"}, Address: "server:80", Version: "v", Started: now,
+					Status: "warn", Issues: []string{"an issue"},
+				}
 			})
 		})
 		defer announcing.Wait()
 		defer leave()
-		testenv.Eventually(d, func() bool {
-			status, m, _ := d.call("GET", "/api/instances", "")
+		testenv.Eventually(s, func() bool {
+			status, m, _ := s.call("GET", "/api/instances", "")
 			list := m["instances"].([]any)
-			return status == 200 && len(list) == 1 && list[0].(map[string]any)["name"] == "desk"
-		}, "the instance to be listed")
+			return status == 200 && len(list) == 1 && list[0].(map[string]any)["name"] == "server"
+		}, "the instance in /api/instances")
 
-		if _, _, header := d.call("POST", "/api/matches", `{"url":"https://site.example/1","profile":"one","match":"m1"}`, "X-Transaction-Id", tid); header.Get("X-Transaction-Id") != tid {
-			d.Error(header)
+		match := `{"url":"https://site.example/1","profile":"one","match":"m1"}`
+		_, _, header := s.call("POST", "/api/matches", match, "X-Transaction-Id", tid)
+		if header.Get("X-Transaction-Id") != tid {
+			s.Errorf("headers %v, want TID %s", header, tid)
 		}
 		var tree map[string]any
-		testenv.Eventually(d, func() bool {
-			status, m, _ := d.call("GET", "/api/trace/"+tid, "")
+		testenv.Eventually(s, func() bool {
+			status, m, _ := s.call("GET", "/api/trace/"+tid, "")
 			tree = m
 			return status == 200
 		}, "the trace")
 		step := tree["steps"].([]any)[0].(map[string]any)
 		made, _ := step["children"].([]any)
-		if step["op"] != "serve" || step["name"] != "POST /api/matches" || len(made) != 1 || made[0].(map[string]any)["name"] != "soccer.premier_league.match_activated" {
-			d.Errorf("%v", tree)
+		if step["op"] != "serve" || step["name"] != "POST /api/matches" || len(made) != 1 ||
+			made[0].(map[string]any)["name"] != "soccer.premier_league.match_activated" {
+			s.Errorf("trace: %v", tree)
 		}
-		if status, doc, _ := d.call("GET", "/api/openapi.json", ""); status != 200 || doc["openapi"] != "3.1.0" {
-			d.Errorf("%d %v", status, doc)
+		if status, doc, _ := s.call("GET", "/api/openapi.json", ""); status != 200 || doc["openapi"] != "3.1.0" {
+			s.Errorf("openapi.json: %d %v", status, doc)
 		}
 	})
 }
 
-// Where Redis is away the caller is told to come again, and no more.
-func TestOutage(t *testing.T) {
+// While Redis is down, the API answers 503 with Retry-After and names no server.
+func TestRedisIsDown(t *testing.T) {
 	r := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
 	defer r.Close()
-	d := newDesk(t, r)
+	s := newServer(t, r)
 	for _, path := range []string{"/api/matches", "/api/scoreboard", "/api/instances", "/api/trace/" + tid} {
-		if status, p, header := d.call("GET", path, ""); status != 503 || header.Get("Retry-After") == "" || strings.Contains(p["detail"].(string), "127.0.0.1") {
-			t.Errorf("%s: %d %v", path, status, p)
+		status, p, header := s.call("GET", path, "")
+		if status != 503 || header.Get("Retry-After") == "" || strings.Contains(p["detail"].(string), "127.0.0.1") {
+			t.Errorf("%s: %d %v %v", path, status, p, header)
 		}
 	}
-	if status, _, _ := d.call("POST", "/api/matches", `{"url":"https://site.example/1","profile":"one","match":"m1"}`); status != 503 {
-		t.Error(status)
+	match := `{"url":"https://site.example/1","profile":"one","match":"m1"}`
+	if status, _, _ := s.call("POST", "/api/matches", match); status != 503 {
+		t.Errorf("POST: %d, want 503", status)
 	}
 }
 
-// openAPI is the document that describes the API.
+// openAPI returns the document that describes the API.
 func openAPI(t *testing.T) []byte {
 	t.Helper()
 	b, err := api.Contracts.ReadFile("openapi.json")

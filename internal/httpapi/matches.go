@@ -22,33 +22,36 @@ import (
 
 const maxLeague = 100 // bytes
 
-// A Match is what is polled, and how that goes: a page with one match or many.
+// A Match is a source in the schedule: a page with one match or many.
 type Match struct {
 	event.Source
 	By        string         `json:"by"` // "config" or "api"
 	Activated time.Time      `json:"activated"`
 	TID       event.TID      `json:"tid"`                // of the job that activated it
-	State     string         `json:"state"`              // "starting" until its first poll, then "polled", and in the end "stopped"
-	Stopped   string         `json:"stopped,omitempty"`  // why
-	Next      time.Time      `json:"next,omitzero"`      // when it is polled next
-	Interval  event.Interval `json:"interval,omitempty"` // between two polls, for now
-	Latest    *Latest        `json:"latest,omitempty"`   // of its polls
+	State     string         `json:"state"`              // "starting" until the first poll, "polled", then "stopped"
+	Stopped   string         `json:"stopped,omitempty"`  // the reason why polling stopped
+	Next      time.Time      `json:"next,omitzero"`      // time of the next poll
+	Interval  event.Interval `json:"interval,omitempty"` // current interval between two polls
+	Latest    *Latest        `json:"latest,omitempty"`
 }
 
-// Latest is what came of the latest poll.
+// Latest is the result of the latest poll.
 type Latest struct {
 	At       time.Time     `json:"at"`
-	Took     trace.Millis  `json:"took_ms"` // that the site needed
+	Took     trace.Millis  `json:"took_ms"` // response time of the site
 	Problem  string        `json:"problem,omitempty"`
 	Failures int           `json:"failures,omitempty"` // in a row
-	Matches  []event.Match `json:"matches,omitempty"`  // the first that the page shows
+	Matches  []event.Match `json:"matches,omitempty"`  // the first few matches on the page
 }
 
-func shown(e scheduler.Entry) Match {
-	m := Match{Source: e.Source, By: e.By, Activated: e.Activated, TID: e.TID, State: "starting", Stopped: e.Latest.Stopped, Next: e.Next, Interval: event.Interval(e.Interval)}
-	if !e.Latest.At.IsZero() {
+func matchOf(e scheduler.Entry) Match {
+	m := Match{
+		Source: e.Source, By: e.By, Activated: e.Activated, TID: e.TID, State: "starting",
+		Stopped: e.Latest.Stopped, Next: e.Next, Interval: event.Interval(e.Interval),
+	}
+	if l := e.Latest; !l.At.IsZero() {
 		m.State = "polled"
-		m.Latest = &Latest{At: e.Latest.At, Took: trace.Millis(e.Latest.Took), Problem: e.Latest.Problem, Failures: e.Latest.Failures, Matches: e.Latest.Matches}
+		m.Latest = &Latest{At: l.At, Took: trace.Millis(l.Took), Problem: l.Problem, Failures: l.Failures, Matches: l.Matches}
 	}
 	if m.Stopped != "" {
 		m.State = "stopped"
@@ -57,7 +60,7 @@ func shown(e scheduler.Entry) Match {
 }
 
 func (a *API) matches(w http.ResponseWriter, r *http.Request) error {
-	n, err := count(r, "limit", someMatches, mostMatches)
+	n, err := intParam(r, "limit", defaultMatches, maxMatches)
 	if err != nil {
 		return err
 	}
@@ -66,17 +69,18 @@ func (a *API) matches(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	slices.Reverse(all)
-	wanted := r.URL.Query().Get("match")
+	id := r.URL.Query().Get("match")
+	hasID := func(m event.Match) bool { return m.ID == id }
 	list := []Match{}
 	for _, e := range all {
 		if len(list) == n {
 			break
 		}
-		if wanted == "" || e.Match == wanted || slices.ContainsFunc(e.Latest.Matches, func(m event.Match) bool { return m.ID == wanted }) {
-			list = append(list, shown(e))
+		if id == "" || e.Match == id || slices.ContainsFunc(e.Latest.Matches, hasID) {
+			list = append(list, matchOf(e))
 		}
 	}
-	return answer(w, http.StatusOK, struct {
+	return writeJSON(w, http.StatusOK, struct {
 		Matches []Match `json:"matches"`
 	}{list})
 }
@@ -87,51 +91,55 @@ func (a *API) match(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !ok {
-		return noMatch(r)
+		return notActive(r)
 	}
-	return answer(w, http.StatusOK, shown(e))
+	return writeJSON(w, http.StatusOK, matchOf(e))
 }
 
-func noMatch(r *http.Request) error {
-	return apiError{http.StatusNotFound, "nothing of the ID " + r.PathValue("id") + " is active: GET /api/matches lists what is", ""}
+func notActive(r *http.Request) error {
+	detail := "no active match has the ID " + r.PathValue("id") + ": see GET /api/matches"
+	return apiError{http.StatusNotFound, detail, ""}
 }
 
-// activate has a page polled. The answer comes when that is sure to happen:
-// 201, or 200 where it happens already.
+// activate adds a page to the schedule. It answers when the schedule is saved: 201,
+// or 200 if the page was on the schedule already with the same settings.
 func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
-	wanted, err := a.source(r)
+	requested, err := a.source(r)
 	if err != nil {
 		return err
 	}
-	held, fresh, err := a.Schedule.Activate(r.Context(), wanted)
+	active, created, err := a.Schedule.Activate(r.Context(), requested)
 	if errors.Is(err, scheduler.ErrOther) {
-		return apiError{http.StatusConflict, "it is active already, with profile " + held.Profile + " and every " + held.Every.String() + ": DELETE /api/matches/" + held.ID + " first", ""}
+		detail := "the match is active with other settings, profile " + active.Profile +
+			" and every " + active.Every.String() + ": DELETE /api/matches/" + active.ID + " first"
+		return apiError{http.StatusConflict, detail, ""}
 	}
 	if err != nil {
 		return err
 	}
-	e, ok, err := a.Schedule.Get(r.Context(), held.ID)
+	e, ok, err := a.Schedule.Get(r.Context(), active.ID)
 	if err != nil {
 		return err
 	}
-	if !ok { // somebody has deactivated it since
-		e.Activation = held
+	if !ok { // another call has deactivated it since
+		e.Activation = active
 	}
-	status, says := http.StatusCreated, "activated "+held.ID
-	if !fresh {
-		status, says = http.StatusOK, held.ID+" is active already, since job "+held.TID.String()
+	status, outcome := http.StatusCreated, "activated "+active.ID
+	if !created {
+		status, outcome = http.StatusOK, active.ID+" is active already, since job "+active.TID.String()
 	}
-	trace.From(r.Context()).Says(says)
-	w.Header().Set("Location", "/api/matches/"+held.ID)
-	return answer(w, status, shown(e))
+	trace.From(r.Context()).Says(outcome)
+	w.Header().Set("Location", "/api/matches/"+active.ID)
+	return writeJSON(w, status, matchOf(e))
 }
 
-// source reads what is to be polled, and checks all of it.
-func (a *API) source(r *http.Request) (to scheduler.Activation, err error) {
+// source decodes and checks the request body.
+func (a *API) source(r *http.Request) (scheduler.Activation, error) {
+	var none scheduler.Activation
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return to, apiError{http.StatusUnsupportedMediaType, "want Content-Type: application/json", ""}
+		return none, apiError{http.StatusUnsupportedMediaType, "want Content-Type: application/json", ""}
 	}
-	var given struct {
+	var body struct {
 		URL     string         `json:"url"`
 		Profile string         `json:"profile"`
 		Match   string         `json:"match"`
@@ -140,31 +148,33 @@ func (a *API) source(r *http.Request) (to scheduler.Activation, err error) {
 	}
 	in := json.NewDecoder(r.Body)
 	in.DisallowUnknownFields()
-	if err := in.Decode(&given); err != nil {
-		return to, badJSON(err)
+	if err := in.Decode(&body); err != nil {
+		return none, badJSON(err)
 	}
 	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		return to, apiError{http.StatusBadRequest, "something stands behind the JSON object", ""}
+		return none, apiError{http.StatusBadRequest, "the body has data after the JSON object", ""}
 	}
-	bad := func(field, detail string) (scheduler.Activation, error) {
-		return to, apiError{http.StatusUnprocessableEntity, detail, field}
-	}
-	p := a.Profiles[given.Profile]
+	invalid := func(field, detail string) error { return apiError{http.StatusUnprocessableEntity, detail, field} }
+	p := a.Profiles[body.Profile]
 	if p == nil {
-		return bad("profile", "profile \""+given.Profile+"\": none of that name; there are "+strings.Join(slices.Sorted(maps.Keys(a.Profiles)), ", "))
+		names := strings.Join(slices.Sorted(maps.Keys(a.Profiles)), ", ")
+		return none, invalid("profile", "unknown profile "+strconv.Quote(body.Profile)+": want one of "+names)
 	}
-	source, err := poll.Source{URL: given.URL, Profile: p, Match: given.Match, Every: time.Duration(given.Every)}.Resolve(a.PrivateAddresses)
-	var fault *poll.SourceError
-	if errors.As(err, &fault) {
-		return bad(fault.Field, fault.Error())
+	source := poll.Source{URL: body.URL, Profile: p, Match: body.Match, Every: time.Duration(body.Every)}
+	resolved, err := source.Resolve(a.PrivateAddresses)
+	var sourceErr *poll.SourceError
+	if errors.As(err, &sourceErr) {
+		return none, invalid(sourceErr.Field, sourceErr.Error())
 	}
-	if u, err := page.CheckURL(source.URL); err == nil && !a.PrivateAddresses && page.ResolvesToPrivate(r.Context(), u) {
-		return bad("url", (&page.PrivateError{Host: u.Hostname()}).Error())
+	u, err := page.CheckURL(resolved.URL)
+	if err == nil && !a.PrivateAddresses && page.ResolvesToPrivate(r.Context(), u) {
+		return none, invalid("url", (&page.PrivateError{Host: u.Hostname()}).Error())
 	}
-	if len(given.League) > maxLeague {
-		return bad("league", "league: want at most "+strconv.Itoa(maxLeague)+" bytes")
+	if len(body.League) > maxLeague {
+		return none, invalid("league", "league: want at most "+strconv.Itoa(maxLeague)+" bytes")
 	}
-	return scheduler.Activation{Source: source, Sport: p.Sport, League: cmp.Or(given.League, p.Match.League.Value), By: scheduler.ByAPI}, nil
+	league := cmp.Or(body.League, p.Match.League.Value)
+	return scheduler.Activation{Source: resolved, Sport: p.Sport, League: league, By: scheduler.ByAPI}, nil
 }
 
 func badJSON(err error) error {
@@ -172,7 +182,7 @@ func badJSON(err error) error {
 	if errors.As(err, &large) {
 		return err
 	}
-	return apiError{http.StatusBadRequest, "the body is no JSON object of the kind that is wanted: " + strings.TrimPrefix(err.Error(), "json: "), ""}
+	return apiError{http.StatusBadRequest, "decoding the body: " + strings.TrimPrefix(err.Error(), "json: "), ""}
 }
 
 func (a *API) deactivate(w http.ResponseWriter, r *http.Request) error {
@@ -181,16 +191,16 @@ func (a *API) deactivate(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case !ok:
-		return noMatch(r)
+		return notActive(r)
 	case e.By == scheduler.ByConfig:
-		return apiError{http.StatusConflict, "it stands in the config of the schedulers, which would activate it again: take it out there", ""}
+		return apiError{http.StatusConflict, "the match comes from the config: remove it from sources there", ""}
 	}
-	was, err := a.Schedule.Deactivate(r.Context(), r.PathValue("id"), "deactivated by DELETE /api/matches")
+	deactivated, err := a.Schedule.Deactivate(r.Context(), r.PathValue("id"), "deactivated by DELETE /api/matches")
 	if err != nil {
 		return err
 	}
-	if !was {
-		return noMatch(r)
+	if !deactivated {
+		return notActive(r)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

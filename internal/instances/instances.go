@@ -1,8 +1,8 @@
-// Package instances lets running processes be found. Each says in Redis, again
-// and again, who and how it is:
+// Package instances is the registry of running processes. Each process announces
+// itself and its health in Redis every few seconds:
 //
-//	mw:{instances}       hash of JSON, by name
-//	mw:{instances}:seen  sorted set of names by when they were last heard, Unix milliseconds of Redis' clock
+//	mw:{instances}       hash: name to instance as JSON
+//	mw:{instances}:seen  sorted set: name by last announcement, Unix milliseconds of Redis's clock
 package instances
 
 import (
@@ -18,44 +18,45 @@ import (
 )
 
 const (
-	beat      = 5 * time.Second // between two announcements
-	soonAgain = time.Second     // while something is down: others wait to hear that it is not
-	// SilentAfter is from when on an instance is taken for dead: it has missed
-	// two announcements.
-	SilentAfter = 15 * time.Second
-	forgetAfter = 10 * time.Minute
-	timeout     = 3 * time.Second
+	interval     = 5 * time.Second // between two announcements
+	downInterval = time.Second     // the same while the status is "fail", so that others see a recovery soon
+	// GoneAfter is how long after its last announcement an instance counts as
+	// gone. It has missed at least two announcements by then.
+	GoneAfter    = 15 * time.Second
+	removeAfter  = 10 * time.Minute
+	redisTimeout = 3 * time.Second
 )
 
-// An Instance is a running process, as it describes itself.
+// An Instance describes a running process.
 type Instance struct {
 	Name    string    `json:"name"`
 	Roles   []string  `json:"roles"`
-	Address string    `json:"address,omitempty"` // host:port at which others reach what it serves; "" if nothing
+	Address string    `json:"address,omitempty"` // host:port for HTTP clients; "" if it serves nothing
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
 	Status  string    `json:"status"` // as on /healthz: pass, warn or fail
 	Issues  []string  `json:"troubles,omitempty"`
 
-	// SilentSeconds is how long ago it was last heard. From [Registry.List].
+	// SilentSeconds is the time since the last announcement. [Registry.List]
+	// sets it.
 	SilentSeconds float64 `json:"silent_seconds"`
 }
 
-// Silent is how long ago it was last heard.
-func (i Instance) Silent() time.Duration {
+// SilentFor returns the time since the last announcement.
+func (i Instance) SilentFor() time.Duration {
 	return time.Duration(i.SilentSeconds * float64(time.Second))
 }
 
-// Gone reports whether the instance has been silent for too long to be running.
-func (i Instance) Gone() bool { return i.Silent() >= SilentAfter }
+// Gone reports whether the instance has been silent for at least [GoneAfter].
+func (i Instance) Gone() bool { return i.SilentFor() >= GoneAfter }
 
-// A Registry knows the instances of one installation.
+// A Registry stores the instances of one installation.
 type Registry struct {
 	redis redis.UniversalClient
 	keys  []string
 }
 
-// New keeps the registry in r, under keys that begin with prefix.
+// New returns the registry in r whose keys begin with prefix.
 func New(r redis.UniversalClient, prefix string) *Registry {
 	return &Registry{redis: r, keys: []string{prefix + "{instances}", prefix + "{instances}:seen"}}
 }
@@ -71,19 +72,20 @@ redis.call('hset', KEYS[1], ARGV[1], ARGV[2])
 redis.call('zadd', KEYS[2], now, ARGV[1])
 return 1`)
 
-// Announce tells of an instance, as self describes it each time, until ctx
-// ends; then it takes the instance off the list.
+// Announce announces the instance that self returns, every few seconds, until ctx
+// ends. Then it removes the instance from the registry. It logs errors and goes
+// on. self must return the same name each time.
 func (r *Registry) Announce(ctx context.Context, log *slog.Logger, self func(context.Context) Instance) {
 	name := ""
 	for {
 		i := self(ctx)
 		name = i.Name
 		if err := r.announce(ctx, i); err != nil && ctx.Err() == nil {
-			log.Warn("instance not announced", "error", err)
+			log.Warn("cannot announce instance", "error", err)
 		}
-		pause := beat
+		pause := interval
 		if i.Status == "fail" {
-			pause = soonAgain
+			pause = downInterval
 		}
 		select {
 		case <-time.After(pause):
@@ -92,10 +94,10 @@ func (r *Registry) Announce(ctx context.Context, log *slog.Logger, self func(con
 		}
 		break
 	}
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
-	if err := r.leave(after, name); err != nil {
-		log.Warn("instance not taken off the list", "error", err)
+	if err := r.remove(ctx, name); err != nil {
+		log.Warn("cannot remove instance from registry", "error", err)
 	}
 }
 
@@ -104,12 +106,12 @@ func (r *Registry) announce(ctx context.Context, i Instance) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
-	return announce.Run(ctx, r.redis, r.keys, i.Name, text, forgetAfter.Milliseconds()).Err()
+	return announce.Run(ctx, r.redis, r.keys, i.Name, text, removeAfter.Milliseconds()).Err()
 }
 
-func (r *Registry) leave(ctx context.Context, name string) error {
+func (r *Registry) remove(ctx context.Context, name string) error {
 	pipe := r.redis.TxPipeline()
 	pipe.HDel(ctx, r.keys[0], name)
 	pipe.ZRem(ctx, r.keys[1], name)
@@ -131,7 +133,9 @@ for i = 1, #seen, 2 do
 end
 return all`)
 
-// List returns the instances that were heard in the last ten minutes, by name.
+// List returns the instances in the registry, sorted by name. An instance that
+// stops without leaving is [Instance.Gone] first. The next announcement of another
+// instance removes it after ten minutes.
 func (r *Registry) List(ctx context.Context) ([]Instance, error) {
 	found, err := list.Run(ctx, r.redis, r.keys).StringSlice()
 	if err != nil {

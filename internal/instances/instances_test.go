@@ -23,15 +23,15 @@ func list(t *testing.T, r *instances.Registry) []instances.Instance {
 	return all
 }
 
-// A scripts hook counts the scripts that Redis has run for a client.
-type scripts chan struct{}
+// A scriptHook receives a value for each script that Redis has run for a client.
+type scriptHook chan struct{}
 
-func (s scripts) DialHook(next redis.DialHook) redis.DialHook { return next }
-func (s scripts) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (s scriptHook) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (s scriptHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
 
-func (s scripts) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (s scriptHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := next(ctx, cmd)
 		if err == nil && strings.HasPrefix(cmd.Name(), "eval") {
@@ -41,17 +41,19 @@ func (s scripts) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func TestInstancesComeAndGo(t *testing.T) {
+func TestInstanceIsListedWhileAnnounced(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
-		ran := make(scripts, 100)
+		ran := make(scriptHook, 100)
 		c.AddHook(ran)
 		r := instances.New(c, "mw:")
 		if all := list(t, r); len(all) != 0 {
-			t.Errorf("at first %+v", all)
+			t.Errorf("before any announcement: %+v", all)
 		}
 		<-ran
-		b := instances.Instance{Name: "b", Roles: []string{"fanout"}, Address: "b:8080", Version: "v1", Started: time.Now().UTC().Truncate(time.Second),
-			Status: "warn", Issues: []string{"the broker blocks"}}
+		b := instances.Instance{
+			Name: "b", Roles: []string{"fanout"}, Address: "b:8080", Version: "v1",
+			Started: time.Now().UTC().Truncate(time.Second), Status: "warn", Issues: []string{"the broker blocks"},
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		run := func(i instances.Instance) {
@@ -64,47 +66,48 @@ func TestInstancesComeAndGo(t *testing.T) {
 		<-ran
 		all := list(t, r)
 		got := all[1]
-		if got.Silent() < 0 || got.Silent() > 10*time.Second || got.Gone() {
-			t.Errorf("silent for %v", got.Silent())
+		if got.SilentFor() < 0 || got.SilentFor() > 10*time.Second || got.Gone() {
+			t.Errorf("silent for %v, gone: %v", got.SilentFor(), got.Gone())
 		}
 		got.SilentSeconds = 0
 		if all[0].Name != "a" || !reflect.DeepEqual(got, b) {
-			t.Errorf("got %+v", all)
+			t.Errorf("listed %+v, want a and b", all)
 		}
 		cancel()
 		<-done
 		<-done
 		if all := list(t, r); len(all) != 0 {
-			t.Errorf("after the end %+v", all)
+			t.Errorf("after the end: %+v", all)
 		}
 	})
 }
 
-// One that was killed does not say goodbye: it is seen to be silent, and
-// forgotten at last.
-func TestKilledInstance(t *testing.T) {
+// A killed instance does not remove itself. It is listed as gone, and removed
+// after ten minutes.
+func TestKilledInstanceIsGoneThenRemoved(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
-		ran := make(scripts, 100)
+		ran := make(scriptHook, 100)
 		c.AddHook(ran)
 		r := instances.New(c, "mw:")
-		say := func(name string) {
+		announce := func(name string) {
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
 				<-ran
 				cancel()
 			}()
-			r.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance { return instances.Instance{Name: name} })
+			self := func(context.Context) instances.Instance { return instances.Instance{Name: name} }
+			r.Announce(ctx, slog.New(slog.DiscardHandler), self)
 		}
-		old := func(name string, age time.Duration) {
+		addOld := func(name string, age time.Duration) {
 			c.HSet(t.Context(), "mw:{instances}", name, `{"name":"`+name+`"}`)
 			c.ZAdd(t.Context(), "mw:{instances}:seen", redis.Z{Score: float64(time.Now().Add(-age).UnixMilli()), Member: name})
 		}
-		old("killed", 20*time.Second)
-		old("forgotten", 11*time.Minute)
-		say("alive")
+		addOld("killed", 20*time.Second)
+		addOld("removed", 11*time.Minute)
+		announce("alive")
 		all := list(t, r)
 		if len(all) != 1 || all[0].Name != "killed" || !all[0].Gone() {
-			t.Errorf("%+v", all)
+			t.Errorf("listed %+v, want the killed instance alone, as gone", all)
 		}
 	})
 }

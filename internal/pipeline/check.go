@@ -24,21 +24,22 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// A CheckResult is what [Check] has to say of one thing.
+// A CheckResult is the result of checking the config or one profile.
 type CheckResult struct {
-	What   string // "config matchwire.yaml", "profile fbref"
-	Detail string // "3 sample pages"
-	Faults []string
+	Name   string   // like "config matchwire.yaml" or "profile fbref"
+	Detail string   // like "3 sample pages"
+	Errors []string // empty if the check passed
 }
 
-// Check validates the config and every profile it can use, and holds the
-// profiles against their sample pages. update rewrites what is expected of the
-// pages. An error is a mistake that keeps the rest from being checked.
+// Check validates the config and every profile that it can use, and checks the
+// profiles against their sample pages. If update is set, it writes what the pages
+// give now to their expectation files instead. It returns an error if a mistake
+// stops it from checking the rest.
 func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, error) {
 	k := &checker{update: update}
 	lib, err := c.Library()
 	if err != nil {
-		return nil, Misuse(err)
+		return nil, UsageError(err)
 	}
 	sources, err := c.addSources(lib)
 	if err != nil {
@@ -48,31 +49,31 @@ func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update boo
 		return nil, err
 	}
 	if c.file != "" {
-		k.results = append(k.results, CheckResult{What: "config " + c.file, Detail: counted(len(sources), "source")})
+		k.results = append(k.results, CheckResult{Name: "config " + c.file, Detail: plural(len(sources), "source")})
 	}
-	if err := k.shipped(ctx); err != nil {
+	if err := k.checkShipped(ctx); err != nil {
 		return nil, err
 	}
 	own, err := c.profileFiles()
 	if err != nil {
 		return nil, err
 	}
-	return k.results, k.files(ctx, own)
+	return k.results, k.checkFiles(ctx, own)
 }
 
-// CheckProfiles checks profiles in files alone.
+// CheckProfiles is like [Check] for the named profile files alone.
 func CheckProfiles(ctx context.Context, files []string, update bool) ([]CheckResult, error) {
 	k := &checker{update: update}
-	err := k.files(ctx, files)
+	err := k.checkFiles(ctx, files)
 	return k.results, err
 }
 
-// profileFiles are the profiles of the config's own, in its folder and named
-// by its sources.
+// profileFiles returns the profile files in the config's profile folder, and those
+// that its sources name.
 func (c Config) profileFiles() ([]string, error) {
 	found := map[string]bool{}
 	if c.Profiles != "" {
-		files, err := filepath.Glob(filepath.Join(c.beside(c.Profiles), "*.yaml"))
+		files, err := filepath.Glob(filepath.Join(c.resolve(c.Profiles), "*.yaml"))
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +83,7 @@ func (c Config) profileFiles() ([]string, error) {
 	}
 	for _, s := range c.Sources {
 		if filepath.Ext(s.Profile) == ".yaml" {
-			found[c.beside(s.Profile)] = true
+			found[c.resolve(s.Profile)] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(found)), nil
@@ -93,26 +94,26 @@ type checker struct {
 	results []CheckResult
 }
 
-// shipped checks matchwire's own profiles: against the sample pages beside
-// them and the fixtures that use them.
-func (k *checker) shipped(ctx context.Context) error {
+// checkShipped checks the profiles that matchwire ships against their sample pages
+// and the shipped fixtures that use them.
+func (k *checker) checkShipped(ctx context.Context) error {
 	lib, err := Config{}.Library()
 	if err != nil {
 		return err
 	}
 	results := map[string]*CheckResult{}
 	pages := map[string]int{}
-	add := func(profile string, n int, faults []string) {
+	add := func(profile string, n int, errs []string) {
 		pages[profile] += n
-		results[profile].Faults = append(results[profile].Faults, faults...)
+		results[profile].Errors = append(results[profile].Errors, errs...)
 	}
 	for name, p := range lib {
-		results[name] = &CheckResult{What: "profile " + name}
-		n, faults, err := (&checker{}).folder(ctx, profiles.FS, name, "profiles/"+name, p)
+		results[name] = &CheckResult{Name: "profile " + name}
+		n, errs, err := (&checker{}).checkFolder(ctx, profiles.FS, name, "profiles/"+name, p)
 		if err != nil {
 			return err
 		}
-		add(name, n, faults)
+		add(name, n, errs)
 	}
 	manifests, err := fs.Glob(fixtures.FS, "*/*/"+recording.ManifestName)
 	if err != nil {
@@ -123,78 +124,78 @@ func (k *checker) shipped(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n, faults := checkFixture(ctx, f, lib[f.Profile])
-		add(f.Profile, n, faults)
+		n, errs := checkFixture(ctx, f, lib[f.Profile])
+		add(f.Profile, n, errs)
 	}
 	for _, name := range slices.Sorted(maps.Keys(lib)) {
-		results[name].Detail = samples(pages[name])
+		results[name].Detail = sampleCount(pages[name])
 		k.results = append(k.results, *results[name])
 	}
 	return nil
 }
 
-func samples(n int) string {
+func sampleCount(n int) string {
 	if n == 0 {
 		return "no sample pages"
 	}
-	return counted(n, "sample page")
+	return plural(n, "sample page")
 }
 
-func counted(n int, what string) string {
+func plural(n int, noun string) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// checkFixture reads every page of a fixture; each must be usable and without
+// checkFixture parses every page of a fixture. Each page must be usable and have no
 // problems.
-func checkFixture(ctx context.Context, f *recording.Fixture, p *profile.Profile) (pages int, faults []string) {
+func checkFixture(ctx context.Context, f *recording.Fixture, p *profile.Profile) (pages int, errs []string) {
 	seen := map[string]bool{}
 	for _, fp := range f.Pages {
 		if seen[fp.File] {
-			continue // read again unchanged
+			continue // unchanged since an earlier fetch
 		}
 		seen[fp.File] = true
 		page, err := f.Page(fp)
 		if err != nil {
-			faults = append(faults, fmt.Sprintf("%s: %v", f.Path(fp), err))
+			errs = append(errs, fmt.Sprintf("%s: %v", f.Path(fp), err))
 			continue
 		}
 		_, problems, err := p.Extract(ctx, page)
 		if err != nil {
 			problems = []observation.Problem{{Message: err.Error()}}
 		}
-		faults = append(faults, told(f.Path(fp), problems)...)
+		errs = append(errs, problemLines(f.Path(fp), problems)...)
 	}
-	return len(seen), faults
+	return len(seen), errs
 }
 
-// told lists the problems of a page, in bounds.
-func told(file string, problems []observation.Problem) []string {
-	const most = 5
-	var all []string
-	for _, p := range problems[:min(most, len(problems))] {
-		all = append(all, file+": "+strings.TrimPrefix(p.String(), ": "))
+// problemLines returns a line for each problem of a page, up to a limit.
+func problemLines(file string, problems []observation.Problem) []string {
+	const limit = 5
+	var lines []string
+	for _, p := range problems[:min(limit, len(problems))] {
+		lines = append(lines, file+": "+strings.TrimPrefix(p.String(), ": "))
 	}
-	if more := len(problems) - most; more > 0 {
-		all = append(all, fmt.Sprintf("%s: and %d more", file, more))
+	if more := len(problems) - limit; more > 0 {
+		lines = append(lines, fmt.Sprintf("%s: and %d more", file, more))
 	}
-	return all
+	return lines
 }
 
-func (k *checker) files(ctx context.Context, names []string) error {
+func (k *checker) checkFiles(ctx context.Context, names []string) error {
 	for _, f := range names {
-		if err := k.file(ctx, f); err != nil {
-			return Misuse(err)
+		if err := k.checkFile(ctx, f); err != nil {
+			return UsageError(err)
 		}
 	}
 	return nil
 }
 
-// file checks a profile that stands in a file, and the pages in the folder of
+// checkFile checks the profile in a file against the sample pages in the folder of
 // the same name beside it.
-func (k *checker) file(ctx context.Context, name string) error {
+func (k *checker) checkFile(ctx context.Context, name string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return err
@@ -203,112 +204,119 @@ func (k *checker) file(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("profile %w", err)
 	}
-	r := CheckResult{What: "profile " + name}
+	r := CheckResult{Name: "profile " + name}
 	base := filepath.Base(name)
 	dir := strings.TrimSuffix(base, filepath.Ext(base))
-	pages, faults, err := k.folder(ctx, os.DirFS(filepath.Dir(name)), dir, filepath.Join(filepath.Dir(name), dir), p)
+	parent := filepath.Dir(name)
+	pages, errs, err := k.checkFolder(ctx, os.DirFS(parent), dir, filepath.Join(parent, dir), p)
 	if err != nil {
 		return err
 	}
-	r.Detail, r.Faults = samples(pages), faults
+	r.Detail, r.Errors = sampleCount(pages), errs
 	if k.update && pages > 0 {
-		r.Detail += ", what they give is now expected of them"
+		r.Detail += ", expectations updated"
 	}
 	k.results = append(k.results, r)
 	return nil
 }
 
-// folder checks the sample pages in a folder, if there is one: pages, and
-// fixtures in folders of their own. shown is what messages call it.
-func (k *checker) folder(ctx context.Context, in fs.FS, dir, shown string, p *profile.Profile) (pages int, faults []string, err error) {
+// checkFolder checks the sample pages in a folder, if there is one. Its files are
+// pages, and its folders are fixtures. Messages call the folder displayName.
+func (k *checker) checkFolder(
+	ctx context.Context, in fs.FS, dir, displayName string, p *profile.Profile,
+) (pages int, errs []string, err error) {
 	entries, err := fs.ReadDir(in, dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, nil, err
 	}
 	for _, e := range entries {
-		name := path.Join(shown, e.Name())
+		name := path.Join(displayName, e.Name())
 		switch {
 		case e.IsDir():
 			folder, err := fs.Sub(in, path.Join(dir, e.Name()))
 			if err != nil {
-				return pages, faults, err
+				return pages, errs, err
 			}
 			f, err := recording.LoadFixture(name, folder)
 			if err != nil {
-				faults = append(faults, err.Error())
+				errs = append(errs, err.Error())
 				continue
 			}
-			n, bad := checkFixture(ctx, f, p)
-			pages, faults = pages+n, append(faults, bad...)
+			n, more := checkFixture(ctx, f, p)
+			pages, errs = pages+n, append(errs, more...)
 		case strings.HasSuffix(name, expectExt):
 			if _, err := fs.Stat(in, path.Join(dir, strings.TrimSuffix(e.Name(), expectExt))); err != nil {
-				faults = append(faults, name+": there is no such page")
+				errs = append(errs, name+": no such page")
 			}
 		default:
 			pages++
-			bad, err := k.page(ctx, in, path.Join(dir, e.Name()), name, p)
+			more, err := k.checkPage(ctx, in, path.Join(dir, e.Name()), name, p)
 			if err != nil {
-				bad = append(bad, err.Error())
+				more = append(more, err.Error())
 			}
-			faults = append(faults, bad...)
+			errs = append(errs, more...)
 		}
 	}
-	return pages, faults, nil
+	return pages, errs, nil
 }
 
 const expectExt = ".expect.json"
 
-// An expectation is what a sample page gives, as it stands beside the page.
+// An expectation is the content of the file PAGE.expect.json: what a sample page
+// must give.
 type expectation struct {
 	Observations []observation.Observation `json:"observations,omitempty"`
 	Problems     []observation.Problem     `json:"problems,omitempty"`
-	Unusable     string                    `json:"unusable,omitempty"` // why the page cannot be used
+	Unusable     string                    `json:"unusable,omitempty"` // the reason why the page cannot be used
 }
 
-// page reads a sample page: it must give what is expected of it, or without
-// such a file be usable and without problems.
-func (k *checker) page(ctx context.Context, in fs.FS, file, shown string, p *profile.Profile) (faults []string, err error) {
+// checkPage parses a sample page. The page must give what its expectation file
+// says. Without that file, it must be usable and have no problems. Messages call
+// the page displayName.
+func (k *checker) checkPage(
+	ctx context.Context, in fs.FS, file, displayName string, p *profile.Profile,
+) (errs []string, err error) {
 	fetched, err := page.ReadPage(in, file)
 	if err != nil {
 		return nil, err
 	}
-	var gives expectation
-	gives.Observations, gives.Problems, err = p.Extract(ctx, fetched)
+	var actual expectation
+	actual.Observations, actual.Problems, err = p.Extract(ctx, fetched)
 	if err != nil {
-		gives = expectation{Unusable: err.Error()}
+		actual = expectation{Unusable: err.Error()}
 	}
-	got, err := json.MarshalIndent(gives, "", "  ")
+	got, err := json.MarshalIndent(actual, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	got = append(got, '\n')
 	if k.update {
-		return nil, os.WriteFile(shown+expectExt, got, 0o644)
+		return nil, os.WriteFile(displayName+expectExt, got, 0o644)
 	}
 	want, err := fs.ReadFile(in, file+expectExt)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && gives.Unusable != "":
-		return []string{shown + ": " + gives.Unusable}, nil
+	case errors.Is(err, fs.ErrNotExist) && actual.Unusable != "":
+		return []string{displayName + ": " + actual.Unusable}, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return told(shown, gives.Problems), nil
+		return problemLines(displayName, actual.Problems), nil
 	case err != nil:
 		return nil, err
 	}
-	return nil, compare(shown, want, got)
+	return nil, compare(displayName, want, got)
 }
 
-// compare names the first line in which a page gives something else.
+// compare returns an error that shows the first line in which want and got differ.
 func compare(file string, want, got []byte) error {
-	was, is := bytes.Split(want, []byte("\n")), bytes.Split(got, []byte("\n"))
-	for i := range max(len(was), len(is)) {
+	wantLines, gotLines := bytes.Split(want, []byte("\n")), bytes.Split(got, []byte("\n"))
+	for i := range max(len(wantLines), len(gotLines)) {
 		line := func(all [][]byte) string {
 			if i >= len(all) {
 				return "nothing more"
 			}
 			return string(bytes.TrimSpace(all[i]))
 		}
-		if line(was) != line(is) {
-			return fmt.Errorf("%s: not as expected: %s:%d has %s, the page gives %s", file, file+expectExt, i+1, line(was), line(is))
+		if w, g := line(wantLines), line(gotLines); w != g {
+			return fmt.Errorf("%s: not as expected: %s:%d has %s, the page gives %s", file, file+expectExt, i+1, w, g)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,76 +26,74 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// Config is what a person writes in matchwire.yaml. Every part may be left out.
+// Config is the content of matchwire.yaml. Every part is optional. Relative paths
+// start at the folder of the config file.
 type Config struct {
-	// Namespace keeps installations apart that share a RabbitMQ virtual host
-	// or a Redis database.
+	// Namespace separates installations that share a RabbitMQ virtual host or a
+	// Redis database. It becomes part of the names of exchanges, queues and keys.
 	Namespace string `yaml:"namespace"`
-	// Profiles is a folder of profiles, relative to the config file.
+	// Profiles is a folder of profiles.
 	Profiles string `yaml:"profiles"`
 	// Sources are the pages to poll.
-	Sources []Source `yaml:"sources"`
-	// Fetch says how sites are treated.
-	Fetch Fetch `yaml:"fetch"`
-	// Aliases are other names of teams, by the name that they stand for.
+	Sources []Source    `yaml:"sources"`
+	Fetch   FetchConfig `yaml:"fetch"`
+	// Aliases maps the name of a team to its other names.
 	Aliases map[string][]string `yaml:"aliases"`
-	// Keep is a folder for pages that a profile does not understand, relative
-	// to the config file; none are kept without it.
-	Keep string `yaml:"keep"`
-	// Consumers are those to run, by name, each with its own settings. Without
-	// this part all run, with their defaults.
+	// FailedPages is a folder. The parser saves pages there that a profile cannot
+	// parse. It saves none if FailedPages is "".
+	FailedPages string `yaml:"failed_pages"`
+	// Consumers maps the names of the consumers to run to their settings. If it is
+	// nil, the default consumers run.
 	Consumers map[string]strictyaml.Raw `yaml:"consumers"`
-	Trace     Tracing                   `yaml:"trace"`
-	// Listen is where a process that runs fanout or api serves, host:port;
-	// DefaultListen without it.
-	Listen string `yaml:"listen"`
-	// TLS has what a process serves encrypted.
-	TLS TLS `yaml:"tls"`
-	// Fanout says who may connect to the event streams.
-	Fanout Streams `yaml:"fanout"`
+	Trace     TraceConfig               `yaml:"trace"`
+	// Listen is the host:port where a process with role fanout or api serves.
+	// The default is [DefaultListen].
+	Listen string       `yaml:"listen"`
+	TLS    TLSConfig    `yaml:"tls"`
+	Fanout FanoutConfig `yaml:"fanout"`
 
-	file string // what errors call it; "" for defaults
+	file string // name of the config file; "" if there is none
 }
 
 // A Source is a page to poll.
 type Source struct {
 	URL     string              `yaml:"url"`
-	Profile string              `yaml:"profile"` // a name, or a file relative to the config
-	Match   string              `yaml:"match"`   // match ID; without it the page must have one
-	League  string              `yaml:"league"`  // for the routing key of match_activated, where the profile does not know it
-	Every   strictyaml.Duration `yaml:"every"`   // while a match is live; 15s without it
+	Profile string              `yaml:"profile"` // a name or a file
+	Match   string              `yaml:"match"`   // match ID, for a page that has none
+	League  string              `yaml:"league"`  // for match_activated, if the profile does not set it
+	Every   strictyaml.Duration `yaml:"every"`   // interval while a match is live; 15s by default
 
-	place strictyaml.Place
+	pos strictyaml.Pos
 }
 
-// Fetch says how sites are treated.
-type Fetch struct {
-	PerHost      strictyaml.Duration `yaml:"per_host"`      // between two requests to one host; 250ms without it
-	IgnoreRobots bool                `yaml:"ignore_robots"` // for sites of one's own
-	// PrivateAddresses lets pages be fetched from this machine and from private
+// FetchConfig says how pages are fetched.
+type FetchConfig struct {
+	PerHost      strictyaml.Duration `yaml:"per_host"`      // interval between two requests to a host; 250ms by default
+	IgnoreRobots bool                `yaml:"ignore_robots"` // ignore robots.txt
+	// PrivateAddresses allows fetching pages from this machine and from private
 	// networks.
 	PrivateAddresses bool `yaml:"private_addresses"`
 }
 
-// Tracing says what is recorded of the jobs that were done.
-type Tracing struct {
-	Off  bool                `yaml:"off"`  // nothing is
-	Keep strictyaml.Duration `yaml:"keep"` // for how long; 48h without it
-	// Pages is a folder for whole pages that made events, relative to the config
-	// file; none are kept without it.
+// TraceConfig says what is recorded about jobs.
+type TraceConfig struct {
+	Off  bool                `yaml:"off"`  // record nothing
+	Keep strictyaml.Duration `yaml:"keep"` // retention; 48h by default
+	// Pages is a folder. The parser saves pages there that caused events. It saves
+	// none if Pages is "".
 	Pages string `yaml:"pages"`
 }
 
 const defaultTraceKeep = 48 * time.Hour
 
-// DefaultListen is where fanout and api serve: this machine alone, as whoever
-// gets there may read all.
+// DefaultListen is where fanout and api serve by default. Only this machine can
+// connect, because clients need no token by default.
 const DefaultListen = "localhost:8080"
 
-// UnmarshalYAML remembers where the source stands, for errors found later.
+// UnmarshalYAML decodes a source and saves its position for later errors.
 func (s *Source) UnmarshalYAML(n ast.Node) error {
 	type plain Source
-	p := plain{place: strictyaml.PlaceOf(n)}
+	p := plain{pos: strictyaml.PosOf(n)}
 	if err := strictyaml.DecodeNode(n, &p); err != nil {
 		return err
 	}
@@ -103,21 +102,36 @@ func (s *Source) UnmarshalYAML(n ast.Node) error {
 }
 
 var (
-	namespaceShape = regexp.MustCompile(`^[a-z0-9-]{0,40}$`)
-	consumerName   = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,59}$`)
+	namespacePattern    = regexp.MustCompile(`^[a-z0-9-]{0,40}$`)
+	consumerNamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,59}$`)
 )
 
-// CheckNamespace says what is wrong with a namespace, or nil. It becomes part
-// of the names of exchanges, queues and Redis keys.
+// CheckNamespace returns an error if n cannot be a namespace.
 func CheckNamespace(n string) error {
-	if !namespaceShape.MatchString(n) {
+	if !namespacePattern.MatchString(n) {
 		return fmt.Errorf("namespace %q: want at most 40 of a-z, 0-9 and -", n)
 	}
 	return nil
 }
 
-// LoadConfig reads a config file. Without the file it is an error, unless
-// optional says that the defaults will do.
+// renamedKeys maps paths of former config keys to their new names.
+var renamedKeys = map[string]string{
+	"keep":          "failed_pages",
+	"fanout.tokens": "fanout.token_keys",
+}
+
+// checkRenamed returns an error if the config has a former key.
+func checkRenamed(data []byte) error {
+	for _, old := range slices.Sorted(maps.Keys(renamedKeys)) {
+		if pos, ok := strictyaml.Lookup(data, old); ok {
+			return pos.Errorf("this key is now called %s", renamedKeys[old])
+		}
+	}
+	return nil
+}
+
+// LoadConfig reads a config file. If the file does not exist and optional is set,
+// it returns the defaults.
 func LoadConfig(file string, optional bool) (Config, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) && optional {
@@ -127,16 +141,13 @@ func LoadConfig(file string, optional bool) (Config, error) {
 		return Config{}, fmt.Errorf("config: %w", err)
 	}
 	c := Config{file: file}
+	if err := checkRenamed(data); err != nil {
+		return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
+	}
 	if err := strictyaml.Decode(file, data, &c); err != nil {
 		return c, fmt.Errorf("config %w", err)
 	}
-	if err := CheckNamespace(c.Namespace); err != nil {
-		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.Find(data, "namespace").Errorf("%w", err)))
-	}
-	if _, err := observation.NewAliases(c.Aliases); err != nil {
-		return c, fmt.Errorf("config %w", strictyaml.InFile(file, strictyaml.Find(data, "aliases").Errorf("%w", err)))
-	}
-	for _, check := range []func([]byte) error{c.TLS.check, c.Fanout.check} {
+	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.TLS.check, c.Fanout.check} {
 		if err := check(data); err != nil {
 			return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
 		}
@@ -144,16 +155,30 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	return c, nil
 }
 
-// Library holds the profiles: those that matchwire ships, and on top of them
-// the config's own.
+func (c Config) checkNamespace(data []byte) error {
+	if err := CheckNamespace(c.Namespace); err != nil {
+		return strictyaml.PosAt(data, "namespace").Errorf("%w", err)
+	}
+	return nil
+}
+
+func (c Config) checkAliases(data []byte) error {
+	if _, err := observation.NewAliases(c.Aliases); err != nil {
+		return strictyaml.PosAt(data, "aliases").Errorf("%w", err)
+	}
+	return nil
+}
+
+// Library loads the profiles that matchwire ships and those in the config's profile
+// folder. If both have a profile of the same name, the config's is used.
 func (c Config) Library() (profile.Library, error) {
-	made, err := fs.Sub(fixtures.FS, "profiles")
+	fixtureProfiles, err := fs.Sub(fixtures.FS, "profiles")
 	if err != nil {
 		return nil, err
 	}
-	folders := []fs.FS{profiles.FS, made}
+	folders := []fs.FS{profiles.FS, fixtureProfiles}
 	if c.Profiles != "" {
-		dir := c.beside(c.Profiles)
+		dir := c.resolve(c.Profiles)
 		if _, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("config %s: profiles: %w", c.file, err)
 		}
@@ -162,61 +187,67 @@ func (c Config) Library() (profile.Library, error) {
 	return profile.LoadLibrary(folders...)
 }
 
-// beside is a path relative to the config file.
-func (c Config) beside(path string) string {
+// resolve returns a path in the config relative to the working directory. In the
+// config, paths are relative to the folder of the config file.
+func (c Config) resolve(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
 	return filepath.Join(filepath.Dir(c.file), path)
 }
 
-// turnPatience is how long a worker waits for its turn at a host: not long, since
-// pages of other hosts wait for the worker.
-const turnPatience = time.Second
+// slotWait is how long a worker waits for a rate limit slot. It is short because
+// pages of other hosts wait for the worker meanwhile.
+const slotWait = time.Second
 
-// client fetches pages as the config has it.
+// client returns a client that fetches pages with the config's settings.
 func (c Config) client(l page.HostLimiter) *page.Client {
-	return page.NewClient(page.Options{PerHost: time.Duration(c.Fetch.PerHost), IgnoreRobots: c.Fetch.IgnoreRobots,
-		PrivateAddresses: c.Fetch.PrivateAddresses, MaxWait: turnPatience, Limiter: l})
+	return page.NewClient(page.Options{
+		PerHost: time.Duration(c.Fetch.PerHost), IgnoreRobots: c.Fetch.IgnoreRobots,
+		PrivateAddresses: c.Fetch.PrivateAddresses, MaxWait: slotWait, Limiter: l,
+	})
 }
 
-// ingester is the parser's, as the config has it. nudge is called with each match whose outbox holds
-// new events.
+// ingester returns an ingester with the config's settings. It calls nudge with the
+// ID of each match that has new events in its outbox.
 func (c Config) ingester(s *poll.Store, nudge func(string), log *slog.Logger) (*poll.Ingester, error) {
 	aliases, err := observation.NewAliases(c.Aliases)
 	in := &poll.Ingester{Store: s, Nudge: nudge, Aliases: aliases, Log: log}
 	if c.Trace.Pages != "" {
-		in.Archive = &page.Archive{Dir: c.beside(c.Trace.Pages)}
+		in.Archive = &page.Archive{Dir: c.resolve(c.Trace.Pages)}
 	}
-	if c.Keep != "" {
-		in.Keep = &recording.Keeper{Dir: c.beside(c.Keep)}
+	if c.FailedPages != "" {
+		in.Keep = &recording.Keeper{Dir: c.resolve(c.FailedPages)}
 	}
 	return in, err
 }
 
-// addSources returns the pages to poll. A profile in a file of its own is added to lib, by its name.
+// addSources returns the sources to poll. It adds profiles that sources name by file
+// to lib.
 func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) {
 	var all []scheduler.Activation
 	files := map[string]string{}
 	for _, s := range c.Sources {
 		a, err := c.addSource(s, lib, files)
 		if err == nil && slices.ContainsFunc(all, func(b scheduler.Activation) bool { return a.ID == b.ID }) {
-			err = fmt.Errorf("%s is named twice", s.URL)
+			err = fmt.Errorf("duplicate source %s", s.URL)
 		}
 		if err != nil {
-			return nil, Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, s.place.Errorf("%w", err))))
+			return nil, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, s.pos.Errorf("%w", err))))
 		}
 		all = append(all, a)
 	}
 	return all, nil
 }
 
-// addSource returns a page to poll, and adds its profile to lib if that has a file of its own. files
-// are the files of the profiles that were added, by name.
-func (c Config) addSource(s Source, lib profile.Library, files map[string]string) (a scheduler.Activation, err error) {
+// addSource returns s as an activation. If s names its profile by file, addSource
+// adds the profile to lib and its file to files, both by name.
+func (c Config) addSource(
+	s Source, lib profile.Library, files map[string]string,
+) (a scheduler.Activation, err error) {
 	file := ""
 	if lib[s.Profile] == nil && filepath.Ext(s.Profile) == ".yaml" {
-		file = c.beside(s.Profile)
+		file = c.resolve(s.Profile)
 	}
 	p, err := lib.Find(cmp.Or(file, s.Profile))
 	if err != nil {
@@ -224,10 +255,12 @@ func (c Config) addSource(s Source, lib profile.Library, files map[string]string
 	}
 	if file != "" {
 		if other := files[p.Name]; other != "" && other != file {
-			return a, fmt.Errorf("profile %s: %s has the same name, %s: give them different ones", file, other, p.Name)
+			return a, fmt.Errorf("profiles %s and %s have the same name, %s", other, file, p.Name)
 		}
 		files[p.Name], lib[p.Name] = file, p
 	}
-	source, err := poll.Source{URL: s.URL, Profile: p, Match: s.Match, Every: time.Duration(s.Every)}.Resolve(c.Fetch.PrivateAddresses)
-	return scheduler.Activation{Source: source, By: scheduler.ByConfig, Sport: p.Sport, League: cmp.Or(s.League, p.Match.League.Value)}, err
+	source := poll.Source{URL: s.URL, Profile: p, Match: s.Match, Every: time.Duration(s.Every)}
+	resolved, err := source.Resolve(c.Fetch.PrivateAddresses)
+	league := cmp.Or(s.League, p.Match.League.Value)
+	return scheduler.Activation{Source: resolved, By: scheduler.ByConfig, Sport: p.Sport, League: league}, err
 }

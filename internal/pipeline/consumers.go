@@ -16,19 +16,19 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// schedulerName is the scheduler's as a consumer, which no other can have.
+// schedulerName is the scheduler's name as a consumer. It is reserved.
 const schedulerName = "scheduler"
 
-// ConsumerNames are the names under which the consumers that the config names
-// have their queues, in order.
+// ConsumerNames returns the names of the consumers that run, sorted. A consumer of
+// several parts has a name for each part, like "notify.log". Each name has a queue.
 func (c Config) ConsumerNames(plugins []consumers.Plugin) ([]string, error) {
 	all, _, err := makeConsumers(c, plugins, true, nil, slog.New(slog.DiscardHandler))
 	return slices.Sorted(maps.Keys(all)), err
 }
 
-// named are the consumers that run, in order: those that the config names, or
-// all but those that run only where it does.
-func (c Config) named(plugins []consumers.Plugin) []string {
+// enabledConsumers returns the names of the consumers that run, sorted: those in the
+// config, or the default ones if the config has no such part.
+func (c Config) enabledConsumers(plugins []consumers.Plugin) []string {
 	var names []string
 	if c.Consumers != nil {
 		for name := range c.Consumers {
@@ -45,12 +45,14 @@ func (c Config) named(plugins []consumers.Plugin) []string {
 	return names
 }
 
-// makeConsumers makes the consumers that run, here or elsewhere, each part under
-// a name of its own. An error in the settings names file and line. serve has the
-// HTTP handlers of consumers that have one, by name.
-func makeConsumers(c Config, plugins []consumers.Plugin, elsewhere bool, r redis.UniversalClient, log *slog.Logger) (all map[string]consumers.Consumer, serve map[string]http.Handler, err error) {
-	all, serve = map[string]consumers.Consumer{}, map[string]http.Handler{}
-	for _, name := range c.named(plugins) {
+// makeConsumers makes the consumers that run, each part by its own name. elsewhere
+// says that they run in other processes. handlers has the HTTP handlers of the
+// consumers that have one. An error in the settings names file and line.
+func makeConsumers(
+	c Config, plugins []consumers.Plugin, elsewhere bool, r redis.UniversalClient, log *slog.Logger,
+) (all map[string]consumers.Consumer, handlers map[string]http.Handler, err error) {
+	all, handlers = map[string]consumers.Consumer{}, map[string]http.Handler{}
+	for _, name := range c.enabledConsumers(plugins) {
 		host := c.Host(name, r, log)
 		host.Elsewhere = elsewhere
 		consumer, err := c.makeConsumer(name, plugins, host)
@@ -58,7 +60,7 @@ func makeConsumers(c Config, plugins []consumers.Plugin, elsewhere bool, r redis
 			return nil, nil, err
 		}
 		if consumer.Serve != nil {
-			serve[name] = consumer.Serve
+			handlers[name] = consumer.Serve
 		}
 		if consumer.Parts == nil {
 			all[name] = consumer
@@ -67,10 +69,12 @@ func makeConsumers(c Config, plugins []consumers.Plugin, elsewhere bool, r redis
 			all[name+"."+part] = p
 		}
 	}
-	return all, serve, nil
+	return all, handlers, nil
 }
 
-func (c Config) makeConsumer(name string, plugins []consumers.Plugin, h consumers.Host) (consumer consumers.Consumer, err error) {
+func (c Config) makeConsumer(
+	name string, plugins []consumers.Plugin, h consumers.Host,
+) (consumer consumers.Consumer, err error) {
 	maker, err := c.maker(name, plugins)
 	if err == nil {
 		consumer, err = maker(h)
@@ -79,22 +83,22 @@ func (c Config) makeConsumer(name string, plugins []consumers.Plugin, h consumer
 		err = consumer.Check()
 	}
 	settings := c.Consumers[name]
-	var placed *strictyaml.Error
+	var yamlErr *strictyaml.Error
 	switch {
 	case err == nil:
 		return consumer, nil
-	case errors.As(err, &placed): // says itself where
-		return consumer, Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
+	case errors.As(err, &yamlErr): // has its own position
+		return consumer, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
 	case settings.Line > 0:
-		return consumer, Misuse(fmt.Errorf("config %w", strictyaml.InFile(c.file, settings.Errorf("%w", err))))
+		return consumer, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, settings.Errorf("%w", err))))
 	case c.Consumers != nil:
-		return consumer, Misuse(fmt.Errorf("config %s: consumers.%s: %w", c.file, name, err))
+		return consumer, UsageError(fmt.Errorf("config %s: consumers.%s: %w", c.file, name, err))
 	}
 	return consumer, fmt.Errorf("consumer %s: %w", name, err)
 }
 
-// maker is who makes the consumer of that name: its plugin, or, where its part
-// of the config names a program, package exec.
+// maker returns the function that makes the named consumer. It comes from the plugin
+// of that name, or from package exec if the settings name a program.
 func (c Config) maker(name string, plugins []consumers.Plugin) (consumers.Maker, error) {
 	if name == schedulerName {
 		return nil, errors.New("the scheduler is a role: matchwire run scheduler")
@@ -113,22 +117,23 @@ func (c Config) maker(name string, plugins []consumers.Plugin) (consumers.Maker,
 		return exec.New, nil
 	}
 	slices.Sort(names)
-	return nil, fmt.Errorf("no consumer of that name; there are %s; a program of yours is named by exec", strings.Join(names, ", "))
+	return nil, fmt.Errorf("unknown consumer: want one of %s, or a program of yours with exec: [PROGRAM]",
+		strings.Join(names, ", "))
 }
 
-// Host is what the consumer of that name is given.
+// Host returns the host for the named consumer.
 func (c Config) Host(name string, r redis.UniversalClient, log *slog.Logger) consumers.Host {
 	return consumers.Host{
 		Settings: func(into any) error { return c.Consumers[name].Decode(c.file, into) },
-		Path:     c.beside,
+		Path:     c.resolve,
 		Redis:    r, Prefix: prefix(c.Namespace), Log: log.With("consumer", name),
 	}
 }
 
-// CheckConsumerName says what is wrong with the name of a consumer, or nil. It
+// CheckConsumerName returns an error if name cannot be the name of a consumer. It
 // becomes part of the names of queues and Redis keys.
 func CheckConsumerName(name string) error {
-	if !consumerName.MatchString(name) {
+	if !consumerNamePattern.MatchString(name) {
 		return fmt.Errorf("consumer %q: want at most 60 of a-z, 0-9, _ and -", name)
 	}
 	return nil

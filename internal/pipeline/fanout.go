@@ -1,8 +1,8 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -17,66 +17,68 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Streams says who may connect to the event streams of role fanout.
-type Streams struct {
-	// Tokens is a file of keys, relative to the config file, that clients'
-	// tokens are signed with; see access.Keys. Without it clients need none.
-	Tokens string `yaml:"tokens"`
-	// Anybody lets clients connect without a token where others than this machine
-	// reach the streams.
+// FanoutConfig says who may connect to the event streams of role fanout.
+type FanoutConfig struct {
+	// TokenKeys is a file with the keys that verify clients' tokens; see
+	// [access.Keys]. If it is "", clients need no token.
+	TokenKeys string `yaml:"token_keys"`
+	// Anybody allows clients without a token even if other machines can connect.
 	Anybody bool `yaml:"anybody"`
-	// Origins are sites whose pages may connect, besides the pages of the address
-	// that serves the streams: https://example.org or https://*.example.org.
+	// Origins are sites whose pages may connect, like https://example.org or
+	// https://*.example.org. Pages of the same origin always may.
 	Origins []string `yaml:"origins"`
-	// Connections bounds how many there are at a time in one process; without it
-	// the files that it may open do.
+	// Connections is the maximum number of connections in one process. If it is 0,
+	// only the limit on open files applies.
 	Connections int `yaml:"connections"`
-	// Drain is the longest time over which a process that stops sends its clients
-	// to others; 5s without it.
+	// Drain is the longest time that a stopping process takes to disconnect its
+	// clients. The default is 5s.
 	Drain strictyaml.Duration `yaml:"drain"`
 }
 
-const drainFor = 5 * time.Second
+const defaultDrain = 5 * time.Second
 
-// check says what is wrong with the part, and where in the config.
-func (s Streams) check(data []byte) error {
-	for i, o := range s.Origins {
+// check returns an error with a position if a setting is invalid.
+func (f FanoutConfig) check(data []byte) error {
+	for i, o := range f.Origins {
 		if err := access.CheckOrigin(o); err != nil {
-			return strictyaml.Find(data, fmt.Sprintf("fanout.origins[%d]", i)).Errorf("%w", err)
+			return strictyaml.PosAt(data, fmt.Sprintf("fanout.origins[%d]", i)).Errorf("%w", err)
 		}
 	}
-	if s.Connections < 0 {
-		return strictyaml.Find(data, "fanout.connections").Errorf("%d: want a number of connections", s.Connections)
+	if f.Connections < 0 {
+		return strictyaml.PosAt(data, "fanout.connections").Errorf("%d: want 0 or more", f.Connections)
 	}
-	if s.Tokens != "" && s.Anybody {
-		return strictyaml.Find(data, "fanout.anybody").Errorf("clients need a token, as fanout.tokens has it: leave one of the two out")
+	if f.TokenKeys != "" && f.Anybody {
+		return strictyaml.PosAt(data, "fanout.anybody").Errorf(
+			"remove this key or fanout.token_keys: with token_keys, clients need a token")
 	}
 	return nil
 }
 
-// streams returns the hub's options. It fails if other machines reach the address
-// and the config does not say who may connect.
-func (p *Pipeline) streams(parts *roleParts, listen string) (fanout.Options, error) {
+// fanoutOptions returns the options of the hub. It fails if other machines can
+// connect to the address and the config does not say who may.
+func (p *Pipeline) fanoutOptions(parts *roleParts, listen string) (fanout.Options, error) {
 	c := p.config.Fanout
-	o := fanout.Options{Checkpoints: eventlog.NewCheckpoints(parts.redis, parts.prefix), Presence: presence.NewStore(parts.redis, parts.prefix, parts.instance), Trace: parts.trace, Log: p.log,
-		Origins: c.Origins, Connections: c.Connections, Drain: time.Duration(c.Drain)}
-	if o.Drain == 0 {
-		o.Drain = drainFor
+	o := fanout.Options{
+		Checkpoints: eventlog.NewCheckpoints(parts.redis, parts.prefix),
+		Presence:    presence.NewStore(parts.redis, parts.prefix, parts.instance),
+		Trace:       parts.trace, Log: p.log,
+		Origins: c.Origins, Connections: c.Connections, Drain: cmp.Or(time.Duration(c.Drain), defaultDrain),
 	}
 	switch {
-	case c.Tokens != "":
-		keys, err := access.LoadKeys(p.config.beside(c.Tokens), p.log)
+	case c.TokenKeys != "":
+		keys, err := access.LoadKeys(p.config.resolve(c.TokenKeys), p.log)
 		if err != nil {
-			return o, Misuse(fmt.Errorf("config %s: fanout.tokens: %w", p.config.file, err))
+			return o, UsageError(fmt.Errorf("config %s: fanout.token_keys: %w", p.config.file, err))
 		}
 		o.Tokens = keys
 	case !c.Anybody && !p.Anybody && !loopback(listen):
-		return o, Misuse(fmt.Errorf("anybody who reaches %s could read the event streams: name a file of keys as fanout.tokens, or say fanout.anybody: true (--anybody)", listen))
+		return o, UsageError(fmt.Errorf("other machines can connect to %s and read the event streams: "+
+			"set fanout.token_keys, or allow that with fanout.anybody: true or --anybody", listen))
 	}
 	return o, nil
 }
 
-// loopback reports whether only this machine reaches an address.
+// loopback reports whether only this machine can connect to an address.
 func loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -87,7 +89,7 @@ func loopback(address string) bool {
 }
 
 func (p *Pipeline) startFanout(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
-	options, err := p.streams(parts, p.address())
+	options, err := p.fanoutOptions(parts, p.address())
 	if err != nil {
 		return err
 	}
@@ -97,7 +99,7 @@ func (p *Pipeline) startFanout(ctx context.Context, group *errgroup.Group, parts
 	parts.health.add(func(context.Context) []health.Issue { return hub.Health() })
 	for _, c := range hub.Collectors() {
 		if err := parts.metrics.Register(c); err != nil {
-			return errors.Join(errors.New("metrics"), err)
+			return fmt.Errorf("registering metrics: %w", err)
 		}
 	}
 	group.Go(func() error { return hub.Run(ctx, parts.broker) })

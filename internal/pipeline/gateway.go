@@ -15,50 +15,50 @@ import (
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
-// A Gateway is one address for all that the instances of an installation serve.
+// A Gateway serves the API and the streams of all instances at one address.
 type Gateway struct {
 	Servers   Servers
 	Namespace string
 	Listen    string // host:port
 	Log       *slog.Logger
-	// Listening, if not nil, is told where it serves.
-	Listening func(net.Addr)
+	// OnListen, if not nil, is called with the address once the gateway listens.
+	OnListen func(net.Addr)
 }
 
 // Run serves until ctx ends.
 func (g Gateway) Run(ctx context.Context) error {
-	store, stop, err := g.Servers.Store(g.Log)
+	store, stop, err := g.Servers.OpenRedis(ctx, g.Log)
 	if err != nil {
 		return err
 	}
 	defer stop()
 	registry := instances.New(store, prefix(g.Namespace))
-	way := &gateway.Gateway{List: registry.List, Log: g.Log}
+	proxy := &gateway.Gateway{List: registry.List, Log: g.Log}
 	h := &healthChecks{}
 	h.add(redisHealth(store))
 	h.add(func(context.Context) (all []health.Issue) {
-		missing := way.Health()
-		for _, m := range missing {
-			all = append(all, health.Issue{Text: m, Down: len(missing) == 2})
+		issues := proxy.Health()
+		for _, text := range issues {
+			all = append(all, health.Issue{Text: text, Down: len(issues) == 2}) // down if it has neither role
 		}
 		return all
 	})
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", h)
 	mux.Handle("GET /readyz", h)
-	mux.Handle("/metrics", http.NotFoundHandler()) // each instance has its own
-	mux.Handle("/", way)
+	mux.Handle("/metrics", http.NotFoundHandler()) // scrape the instances instead
+	mux.Handle("/", proxy)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return way.Run(ctx) })
+	group.Go(func() error { return proxy.Run(ctx) })
 	at, err := serve(ctx, group, cmp.Or(g.Listen, DefaultListen), nil, mux)
 	if err != nil {
-		err = fmt.Errorf("gateway: %w (another address: --listen HOST:PORT)", err)
+		err = fmt.Errorf("gateway: %w (choose another address with --listen HOST:PORT)", err)
 		group.Go(func() error { return err })
 		return group.Wait()
 	}
 	g.Log.Info("serving", "address", at.String())
-	if g.Listening != nil {
-		g.Listening(at)
+	if g.OnListen != nil {
+		g.OnListen(at)
 	}
 	return group.Wait()
 }

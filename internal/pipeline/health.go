@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	healthTimeout = 2 * time.Second // of all checks together
-	healthAge     = time.Second     // for which an answer stands
+	healthTimeout = 2 * time.Second // for all checks together
+	healthMaxAge  = time.Second     // how long a result is reused
 )
 
-// healthChecks gather what the parts of a process say of themselves.
+// healthChecks are the health checks of a process, and serve their result.
 type healthChecks struct {
-	mu     sync.Mutex
-	checks []func(context.Context) []health.Issue
-	looked time.Time
-	latest []health.Issue
+	mu      sync.Mutex
+	checks  []func(context.Context) []health.Issue
+	checked time.Time
+	latest  []health.Issue
 }
 
 func (h *healthChecks) add(check func(context.Context) []health.Issue) {
@@ -32,33 +32,34 @@ func (h *healthChecks) add(check func(context.Context) []health.Issue) {
 	h.checks = append(h.checks, check)
 }
 
-// look asks all parts at the same time, at most once in healthAge.
-func (h *healthChecks) look(ctx context.Context) []health.Issue {
+// issues runs all checks at the same time and returns what they found. It returns the
+// latest result if that is younger than healthMaxAge.
+func (h *healthChecks) issues(ctx context.Context) []health.Issue {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if time.Since(h.looked) < healthAge {
+	if time.Since(h.checked) < healthMaxAge {
 		return h.latest
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout) // the answer is for others too
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout) // other callers reuse the result
 	defer cancel()
 	found := make([][]health.Issue, len(h.checks))
-	var asking sync.WaitGroup
+	var running sync.WaitGroup
 	for i, check := range h.checks {
-		asking.Go(func() { found[i] = check(ctx) })
+		running.Go(func() { found[i] = check(ctx) })
 	}
-	asking.Wait()
+	running.Wait()
 	h.latest = nil
 	for _, f := range found {
 		h.latest = append(h.latest, f...)
 	}
-	h.looked = time.Now()
+	h.checked = time.Now()
 	return h.latest
 }
 
-// status is the worst there is: pass, warn or fail, and what is wrong.
+// status returns pass, warn or fail, and the text of each issue.
 func (h *healthChecks) status(ctx context.Context) (status string, issues []string) {
 	status = "pass"
-	for _, issue := range h.look(ctx) {
+	for _, issue := range h.issues(ctx) {
 		issues = append(issues, issue.Text)
 		switch {
 		case issue.Down:
@@ -70,8 +71,8 @@ func (h *healthChecks) status(ctx context.Context) (status string, issues []stri
 	return status, issues
 }
 
-// ServeHTTP answers 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}
-// or, when something is down, 503 {"status":"fail","troubles":[…]}.
+// ServeHTTP answers 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}, or,
+// if an issue is Down, 503 {"status":"fail","troubles":[…]}.
 func (h *healthChecks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer struct {
 		Status string   `json:"status"`
@@ -88,7 +89,7 @@ func (h *healthChecks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// redisHealth asks for a sign of life.
+// redisHealth returns a check that pings Redis.
 func redisHealth(r redis.UniversalClient) func(context.Context) []health.Issue {
 	return func(ctx context.Context) []health.Issue {
 		if err := r.Ping(ctx).Err(); err != nil {

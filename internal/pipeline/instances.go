@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
-// Version is that of this program, as Go's build has it.
+// Version returns the module version of this program.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -32,8 +32,8 @@ func hostname() string {
 	return name
 }
 
-// announce has the process listed among the instances, unless nobody could see
-// that.
+// announce registers the process as an instance until ctx ends. With an embedded
+// Redis it does nothing, because no other process could see that.
 func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) {
 	if p.servers.Embedded() {
 		return
@@ -43,7 +43,7 @@ func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *r
 		self.Roles = append(self.Roles, string(r))
 	}
 	if parts.listen != "" {
-		self.Address = cmp.Or(p.Advertise, reachable(parts.listen))
+		self.Address = cmp.Or(p.Advertise, advertised(parts.listen))
 	}
 	group.Go(func() error {
 		instances.New(parts.redis, parts.prefix).Announce(ctx, p.log, func(ctx context.Context) instances.Instance {
@@ -56,10 +56,12 @@ func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *r
 
 const listTimeout = 3 * time.Second
 
-// Instances lists the processes of an installation that run, or lately did. It fails if Redis does
-// not answer within 3 seconds.
-func Instances(ctx context.Context, s Servers, namespace string, log *slog.Logger) ([]instances.Instance, error) {
-	store, stop, err := s.openRedis(log)
+// ListInstances returns the registered processes of an installation. It fails if Redis
+// does not answer within 3 seconds.
+func ListInstances(
+	ctx context.Context, s Servers, namespace string, log *slog.Logger,
+) ([]instances.Instance, error) {
+	store, stop, err := s.redisClient(log)
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +73,9 @@ func Instances(ctx context.Context, s Servers, namespace string, log *slog.Logge
 
 func defaultName() string { return fmt.Sprintf("%s-%d", hostname(), os.Getpid()) }
 
-// reachable is where others reach what listens on an address: every address
-// of this machine is reached by its name.
-func reachable(listen string) string {
+// advertised returns the address at which other machines reach a listener. It
+// replaces an unspecified host, like 0.0.0.0, by the name of this machine.
+func advertised(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return listen

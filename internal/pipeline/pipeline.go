@@ -1,5 +1,5 @@
-// Package pipeline turns a config into running roles. It is the one place that
-// knows all the others.
+// Package pipeline runs roles as a config describes them. It is the only package
+// that imports all parts of the pipeline.
 package pipeline
 
 import (
@@ -37,97 +37,99 @@ import (
 // A Role is a part of the pipeline that can run in a process of its own.
 type Role string
 
-// The roles. RoleAPI answers calls, RoleScheduler says when a page is to be
-// polled, RoleParser does so and emits events, RoleConsumers reacts to them,
-// RoleFanout streams them to clients.
+// The roles.
 const (
-	RoleAPI       Role = "api"
-	RoleScheduler Role = "scheduler"
-	RoleParser    Role = "parser"
-	RoleConsumers Role = "consumers"
-	RoleFanout    Role = "fanout"
+	RoleAPI       Role = "api"       // serves the HTTP API
+	RoleScheduler Role = "scheduler" // sends a task when a page is due
+	RoleParser    Role = "parser"    // polls pages and emits events
+	RoleConsumers Role = "consumers" // reacts to events
+	RoleFanout    Role = "fanout"    // streams events to clients
 )
 
-// Roles lists all roles.
+// Roles returns all roles.
 func Roles() []Role { return []Role{RoleAPI, RoleScheduler, RoleParser, RoleConsumers, RoleFanout} }
 
-// A Pipeline is a pipeline, or a part of one, ready to run.
+// A Pipeline runs roles in this process. Set its fields before calling a method.
 type Pipeline struct {
 	config  Config
 	servers Servers
 	log     *slog.Logger
 	plugins []consumers.Plugin
 
-	// Listening, if not nil, is told where the process serves.
-	Listening func(net.Addr)
-	// Listen, if not "", is where it does, host:port, in place of what the config
-	// says, and whatever its roles: each serves /healthz at least.
+	// OnListen, if not nil, is called with the address once the process listens.
+	OnListen func(net.Addr)
+	// Listen is the host:port to serve on. It replaces the config's. If it is set,
+	// the process serves /healthz even if no role serves anything.
 	Listen string
-	// Anybody lets clients connect to the streams without a token, as the config's
-	// fanout.anybody does.
+	// Anybody allows clients to connect to the streams without a token, like
+	// fanout.anybody in the config.
 	Anybody bool
-	// APIToken is what calls that change something must bring; "" refuses them.
+	// APIToken is the token for API calls that change something. If it is "", the
+	// API refuses them.
 	APIToken string
-	// Name tells this process from others in the registry of instances; "" is
-	// the machine's name and the process ID.
+	// Name is the name of this process in the registry of instances. The default is
+	// the host name and the process ID.
 	Name string
-	// Advertise is the host:port at which others reach what it serves; "" is where
-	// it listens, by the machine's name where that is every address.
+	// Advertise is the host:port at which others reach this process. The default is
+	// the address that it listens on.
 	Advertise string
-	// Feed, if not nil, takes the place of polling in the roles parser and
-	// scheduler. Run ends when it returns an error.
+	// Feed, if not nil, replaces polling in the roles parser and scheduler. If it
+	// returns an error, Run stops.
 	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester) error
 }
 
-// New prepares a pipeline with these consumers to choose from. log is where
-// every part of it says what it does.
+// New returns a pipeline that can run the consumers of plugins. All its parts write
+// to log.
 func New(c Config, s Servers, log *slog.Logger, plugins []consumers.Plugin) *Pipeline {
 	return &Pipeline{config: c, servers: s, log: log, plugins: plugins}
 }
 
-// Run runs the roles, all if none is named, until ctx ends or one fails; then
-// it stops them all and waits for them. A mistake in the config is found
-// before anything runs.
+// Run runs the roles, or all roles if none is given. It stops all of them when ctx
+// ends or one fails, and waits for them. It checks the config before it starts
+// anything.
 func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	if len(roles) == 0 {
 		roles = Roles()
 	}
 	for _, r := range roles {
 		if !slices.Contains(Roles(), r) {
-			return Misuse(fmt.Errorf("role %q: want some of %s", r, joined(Roles())))
+			return UsageError(fmt.Errorf("role %q: want some of %s", r, joinRoles(Roles())))
 		}
 	}
-	lacks := func(r Role) bool { return !slices.Contains(roles, r) }
-	if p.servers.Embedded() && slices.ContainsFunc(Roles(), lacks) {
-		return Misuse(errors.New("the embedded broker and store live in one process: set AMQP_URL and REDIS_URL, or run all roles"))
+	missing := func(r Role) bool { return !slices.Contains(roles, r) }
+	if p.servers.Embedded() && slices.ContainsFunc(Roles(), missing) {
+		return UsageError(errors.New("other processes cannot use the embedded broker and store: " +
+			"set AMQP_URL and REDIS_URL, or run all roles"))
 	}
-	broker, err := p.servers.Broker(p.config.Namespace, p.log)
+	broker, err := p.servers.OpenBroker(p.config.Namespace, p.log)
 	if err != nil {
 		return err
 	}
 	defer broker.Close()
-	store, stop, err := p.servers.Store(p.log)
+	store, stop, err := p.servers.OpenRedis(ctx, p.log)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	parts, err := p.prepare(broker, store, roles)
+	parts, err := p.prepare(ctx, broker, store, roles)
 	if err != nil {
 		return err
 	}
 	if p.servers.Embedded() {
-		p.log.Info("broker and store run inside this process and forget everything when it ends")
+		p.log.Info("using an embedded broker and store: all data is lost when this process ends")
 	}
 
-	defer p.startTrace(parts)()
+	stopTrace := p.startTrace(ctx, parts)
+	defer stopTrace()
 	group, ctx := errgroup.WithContext(ctx)
 	if err := p.start(ctx, group, parts, roles); err != nil {
-		group.Go(func() error { return err }) // stops those already running
+		group.Go(func() error { return err }) // stops what already runs
 	}
 	return group.Wait()
 }
 
-// start starts the roles, those that listen first, and what reports on the process.
+// start starts the roles, receivers before senders, then the outbox, the HTTP server and the
+// announcement of this instance.
 func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
 	parts.web.Handle("GET /healthz", parts.health)
 	parts.web.Handle("GET /readyz", parts.health)
@@ -135,7 +137,13 @@ func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *role
 	for _, s := range []struct {
 		role  Role
 		start func(context.Context, *errgroup.Group, *roleParts) error
-	}{{RoleFanout, p.startFanout}, {RoleAPI, p.startAPI}, {RoleConsumers, p.startConsumers}, {RoleParser, p.startParser}, {RoleScheduler, p.startScheduler}} {
+	}{
+		{RoleFanout, p.startFanout},
+		{RoleAPI, p.startAPI},
+		{RoleConsumers, p.startConsumers},
+		{RoleParser, p.startParser},
+		{RoleScheduler, p.startScheduler},
+	} {
 		if !slices.Contains(roles, s.role) {
 			continue
 		}
@@ -153,57 +161,69 @@ func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *role
 	return nil
 }
 
-// roleParts are what the roles are made of.
+// roleParts holds what the roles of a process share.
 type roleParts struct {
 	broker    broker.Broker
 	redis     redis.UniversalClient
 	prefix    string          // of every Redis key
-	instance  string          // of the registry
-	trace     *trace.Recorder // nil if it is off
+	instance  string          // name in the registry
+	trace     *trace.Recorder // nil if tracing is off
 	otlp      *trace.OTLP     // nil without a collector
 	outbox    *outbox.Relay
 	schedule  *scheduler.Schedule
 	consumers map[string]consumers.Consumer
-	serve     map[string]http.Handler // of those that take calls, by name
+	handlers  map[string]http.Handler // HTTP handlers of consumers, by name
 	library   profile.Library
 	scheduler *scheduler.Scheduler
 	health    *healthChecks
 	metrics   *prometheus.Registry
-	meters    *consumers.Metrics
+
+	consumerMetrics *consumers.Metrics
 
 	web    *http.ServeMux
-	serves bool   // whether a role has something for others to see
-	emits  bool   // whether a role writes to outboxes
-	listen string // where the process serves; "" if it does not
+	serves bool   // a role has added handlers to web
+	emits  bool   // a role writes to outboxes
+	listen string // address of the HTTP server; "" if there is none
 }
 
-// prepare makes everything that the config can get wrong.
-func (p *Pipeline) prepare(b broker.Broker, r redis.UniversalClient, roles []Role) (parts *roleParts, err error) {
-	parts = &roleParts{broker: b, redis: r, prefix: prefix(p.config.Namespace), instance: cmp.Or(p.Name, defaultName()), health: &healthChecks{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry()}
-	parts.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	parts.meters = consumers.NewMetrics(parts.metrics)
-	if err := p.prepareTrace(parts); err != nil {
+// prepare makes everything that a mistake in the config can break.
+func (p *Pipeline) prepare(
+	ctx context.Context, b broker.Broker, r redis.UniversalClient, roles []Role,
+) (parts *roleParts, err error) {
+	parts = &roleParts{
+		broker: b, redis: r, prefix: prefix(p.config.Namespace), instance: cmp.Or(p.Name, defaultName()),
+		health: &healthChecks{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry(),
+	}
+	parts.metrics.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	parts.consumerMetrics = consumers.NewMetrics(parts.metrics)
+	if err := p.prepareTrace(ctx, parts); err != nil {
 		return nil, err
 	}
 	parts.outbox = outbox.NewRelay(outbox.NewStore(r, parts.prefix), b, parts.trace, p.log)
 	parts.schedule = scheduler.NewSchedule(r, parts.prefix, parts.outbox.Nudge)
 	parts.health.add(b.Health)
 	parts.health.add(redisHealth(r))
-	if parts.consumers, parts.serve, err = makeConsumers(p.config, p.plugins, !slices.Contains(roles, RoleConsumers), r, p.log); err != nil {
+	elsewhere := !slices.Contains(roles, RoleConsumers)
+	parts.consumers, parts.handlers, err = makeConsumers(p.config, p.plugins, elsewhere, r, p.log)
+	if err != nil {
 		return parts, err
 	}
 	if parts.library, err = p.config.Library(); err != nil {
-		return parts, Misuse(err)
+		return parts, UsageError(err)
 	}
 	sources, err := p.config.addSources(parts.library)
-	parts.scheduler = &scheduler.Scheduler{Schedule: parts.schedule, Publisher: b, Config: sources, Instance: parts.instance, Trace: parts.trace, Log: p.log}
+	parts.scheduler = &scheduler.Scheduler{
+		Schedule: parts.schedule, Publisher: b, Config: sources,
+		Instance: parts.instance, Trace: parts.trace, Log: p.log,
+	}
 	return parts, err
 }
 
-// serveTimeout bounds a call that a consumer answers.
-const serveTimeout = 10 * time.Second
+// handlerTimeout bounds a call that a consumer answers.
+const handlerTimeout = 10 * time.Second
 
-func joined(roles []Role) string {
+func joinRoles(roles []Role) string {
 	var s []string
 	for _, r := range roles {
 		s = append(s, string(r))
@@ -212,11 +232,14 @@ func joined(roles []Role) string {
 }
 
 func (p *Pipeline) runner(parts *roleParts) consumers.Runner {
-	return consumers.Runner{Broker: parts.broker, Redis: parts.redis, Prefix: parts.prefix, Trace: parts.trace, Metrics: parts.meters, Log: p.log}
+	return consumers.Runner{
+		Broker: parts.broker, Redis: parts.redis, Prefix: parts.prefix,
+		Trace: parts.trace, Metrics: parts.consumerMetrics, Log: p.log,
+	}
 }
 
-// startConsumers does not wait for the consumers' bindings to stand: the outbox
-// makes them too, before the first event leaves.
+// startConsumers starts the consumers. It does not wait until their queues are bound:
+// the outbox declares them too before it publishes an event.
 func (p *Pipeline) startConsumers(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
 	for _, name := range slices.Sorted(maps.Keys(parts.consumers)) {
 		p.startConsumer(ctx, group, parts, name, parts.consumers[name])
@@ -224,18 +247,22 @@ func (p *Pipeline) startConsumers(ctx context.Context, group *errgroup.Group, pa
 	return nil
 }
 
-func (p *Pipeline) startConsumer(ctx context.Context, group *errgroup.Group, parts *roleParts, name string, c consumers.Consumer) {
+func (p *Pipeline) startConsumer(
+	ctx context.Context, group *errgroup.Group, parts *roleParts, name string, c consumers.Consumer,
+) {
 	ready := make(chan struct{})
 	group.Go(func() error { return p.runner(parts).Run(ctx, name, c, ready) })
-	p.onceReady(ctx, group, ready, "consumer listens", "consumer", name, "keys", c.Keys)
+	p.logWhenReady(ctx, group, ready, "consumer ready", "consumer", name, "keys", c.Keys)
 }
 
-// onceReady says something when a subscription stands.
-func (p *Pipeline) onceReady(ctx context.Context, group *errgroup.Group, ready <-chan struct{}, what string, about ...any) {
+// logWhenReady logs a message when ready is closed.
+func (p *Pipeline) logWhenReady(
+	ctx context.Context, group *errgroup.Group, ready <-chan struct{}, message string, attributes ...any,
+) {
 	group.Go(func() error {
 		select {
 		case <-ready:
-			p.log.Info(what, about...)
+			p.log.Info(message, attributes...)
 		case <-ctx.Done():
 		}
 		return nil
@@ -243,13 +270,15 @@ func (p *Pipeline) onceReady(ctx context.Context, group *errgroup.Group, ready <
 }
 
 func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *roleParts) error {
-	calls := &httpapi.API{
-		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix), Traces: traceStore(p.config, parts.redis),
-		Instances: instances.New(parts.redis, parts.prefix), Token: p.APIToken, PrivateAddresses: p.config.Fetch.PrivateAddresses, Trace: parts.trace, Log: p.log,
+	api := &httpapi.API{
+		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix),
+		Traces: traceStore(p.config, parts.redis), Instances: instances.New(parts.redis, parts.prefix),
+		Token: p.APIToken, PrivateAddresses: p.config.Fetch.PrivateAddresses, Recorder: parts.trace, Log: p.log,
 	}
-	parts.web.Handle("/api/", calls.Handler())
-	for name, h := range parts.serve {
-		parts.web.Handle("/api/"+name+"/", http.StripPrefix("/api/"+name, http.TimeoutHandler(h, serveTimeout, "")))
+	parts.web.Handle("/api/", api.Handler())
+	for name, h := range parts.handlers {
+		path := "/api/" + name
+		parts.web.Handle(path+"/", http.StripPrefix(path, http.TimeoutHandler(h, handlerTimeout, "")))
 	}
 	parts.serves, parts.emits = true, true
 	return nil
@@ -260,7 +289,7 @@ func (p *Pipeline) startScheduler(ctx context.Context, group *errgroup.Group, pa
 		return nil
 	}
 	if len(parts.scheduler.Config) == 0 {
-		p.log.Info("no sources in the config: matches are activated by POST /api/matches alone")
+		p.log.Info("the config has no sources: only POST /api/matches activates matches")
 	}
 	parts.emits = true
 	p.startConsumer(ctx, group, parts, schedulerName, parts.scheduler.Consumer())
@@ -279,16 +308,17 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 		return nil
 	}
 	client := p.config.client(poll.NewRedisLimiter(parts.redis, parts.prefix))
-	worker := poll.NewWorker(parts.library, client, ingester, parts.redis, parts.prefix, parts.trace, parts.schedule.Polled)
+	worker := poll.NewWorker(
+		parts.library, client, ingester, parts.redis, parts.prefix, parts.trace, parts.schedule.Polled)
 	s, ready := worker.Subscription(), make(chan struct{})
 	s.Ready = ready
 	group.Go(func() error { return parts.broker.Subscribe(ctx, s, worker.Handle) })
-	p.onceReady(ctx, group, ready, "parser takes tasks", "queue", s.Queue)
+	p.logWhenReady(ctx, group, ready, "parser ready", "queue", s.Queue)
 	return nil
 }
 
-// startOutbox publishes what waits in outboxes. It declares the consumers' queues
-// before the first event leaves: the consumers may not have reached the broker yet.
+// startOutbox publishes the events in outboxes. It declares the consumers' queues before
+// the first event, because the consumers may not have connected to the broker yet.
 func (p *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, parts *roleParts) {
 	parts.health.add(func(context.Context) []health.Issue { return parts.outbox.Health() })
 	all := maps.Clone(parts.consumers)

@@ -17,11 +17,12 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Rebuild has one consumer handle all events that the log holds, so that its
-// store, lost or emptied, is whole again as far as the log goes back. Instances
-// that run meanwhile may go on. progress is told of each event.
+// Rebuild makes the named consumer handle all events in the log. That restores a
+// store that was lost, as far back as the log goes. Other instances of the consumer
+// can run meanwhile. Rebuild calls progress for each event, and returns the number
+// of events handled.
 func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (events int, err error) {
-	store, stop, err := p.servers.Store(p.log)
+	store, stop, err := p.servers.OpenRedis(ctx, p.log)
 	if err != nil {
 		return 0, err
 	}
@@ -32,9 +33,10 @@ func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 	}
 	if !all[name].Rebuilds {
 		maps.DeleteFunc(all, func(_ string, c consumers.Consumer) bool { return !c.Rebuilds })
-		return 0, Misuse(fmt.Errorf("the config has no consumer %q that keeps what the log could make whole; of that kind are: %s", name, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
+		return 0, UsageError(fmt.Errorf("consumer %q does not run or cannot be rebuilt from the log: want one of %s",
+			name, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
 	}
-	broker, err := p.servers.Reached(ctx, p.config.Namespace, p.log)
+	broker, err := p.servers.ConnectBroker(ctx, p.config.Namespace, p.log)
 	if err != nil {
 		return 0, err
 	}
@@ -50,9 +52,10 @@ func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 	return events, err
 }
 
+// rebuild calls c for the events in the log, up to c.Limit at a time.
 func rebuild(ctx context.Context, events broker.Log, c consumers.Consumer, progress func()) (int, error) {
-	reading, enough := context.WithCancel(ctx)
-	defer enough()
+	reading, stopReading := context.WithCancel(ctx)
+	defer stopReading()
 	caughtUp := make(chan struct{})
 	var waiting sync.WaitGroup
 	defer waiting.Wait()
@@ -61,7 +64,7 @@ func rebuild(ctx context.Context, events broker.Log, c consumers.Consumer, progr
 		case <-caughtUp:
 		case <-reading.Done():
 		}
-		enough()
+		stopReading()
 	})
 	handlers, handling := errgroup.WithContext(ctx)
 	handlers.SetLimit(max(c.Limit, 1))
@@ -72,7 +75,7 @@ func rebuild(ctx context.Context, events broker.Log, c consumers.Consumer, progr
 		}
 		e, err := event.Decode(m.Body)
 		if err != nil {
-			return nil // it lies among the dead letters
+			return nil // its delivery was dead-lettered
 		}
 		handlers.Go(func() error {
 			if err := c.Handle(event.WithTID(handling, e.TID), e); err != nil && !errors.Is(err, broker.ErrPermanent) {

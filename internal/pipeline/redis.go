@@ -14,58 +14,59 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Timeouts of Redis. The client honours the deadline of a context, but not its cancellation.
+// Redis timeouts. The client observes a context's deadline, but not its cancellation.
 const (
-	callTimeout    = 10 * time.Second // of a call: waiting for a connection and all attempts
-	attemptTimeout = 3 * time.Second  // of one attempt: connecting, writing, reading
+	callTimeout    = 10 * time.Second // for a call, with all its attempts and the wait for a connection
+	attemptTimeout = 3 * time.Second  // for connecting, writing or reading in one attempt
 )
 
-// Store opens the Redis server, or a new one in this process. If the server does not answer soon,
-// Store logs that and returns a client all the same. stop closes the client.
-func (s Servers) Store(log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
-	r, stop, err = s.openRedis(log)
+// OpenRedis returns a client for the Redis server, or for a new embedded one. If the
+// server does not answer within 3 seconds, OpenRedis logs that and returns the client
+// anyway. stop closes the client and the embedded server.
+func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
+	r, stop, err = s.redisClient(log)
 	if err != nil || s.Embedded() {
 		return r, stop, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	if err := r.Ping(ctx).Err(); err != nil {
-		log.Warn("Redis unreachable, trying again with each use", "error", err)
+		log.Warn("Redis unreachable, each call will try again", "error", err)
 	}
 	return r, stop, nil
 }
 
-// openRedis is Store without waiting for an answer.
-func (s Servers) openRedis(log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
+// redisClient is like OpenRedis without the first call to the server.
+func (s Servers) redisClient(log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
 	if s.Embedded() {
 		return embeddedRedis()
 	}
 	opts, err := redis.ParseURL(s.Redis)
 	if err != nil || strings.Contains(opts.Addr, ",") {
-		// The error would quote the URL, and with it the password.
-		return nil, nil, Misuse(errors.New("REDIS_URL: want redis://user:password@host:port/database or rediss://…"))
+		// The library's error would contain the URL with its password.
+		return nil, nil, UsageError(errors.New("REDIS_URL: want redis://user:password@host:port/database or rediss://…"))
 	}
 	redis.SetLogger(redisLog{log})
-	c := newRedis(opts, callTimeout)
+	c := newRedisClient(opts, callTimeout)
 	return c, func() { c.Close() }, nil
 }
 
-// newRedis returns a client whose every call returns within timeout, or by the deadline of its
-// context if that is sooner. The timeouts that the URL names stand within that bound.
-func newRedis(o *redis.Options, timeout time.Duration) *redis.Client {
+// newRedisClient returns a client that bounds each call by timeout. Shorter timeouts
+// in o and in the call's context apply too.
+func newRedisClient(o *redis.Options, timeout time.Duration) *redis.Client {
 	o.ContextTimeoutEnabled = true
 	o.DialTimeout = cmp.Or(o.DialTimeout, attemptTimeout)
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, attemptTimeout)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, attemptTimeout)
 	o.PoolTimeout = cmp.Or(o.PoolTimeout, attemptTimeout)
-	o.DialerRetries = 1 // a call that fails to connect is tried again as a whole
+	o.DialerRetries = 1 // the client repeats the whole call instead
 	c := redis.NewClient(o)
 	c.AddHook(deadline(timeout))
 	return c
 }
 
-// deadline is a hook that gives each command and each pipeline a deadline, all its attempts
-// included.
+// deadline is a hook that bounds each command and each pipeline, with all its
+// attempts.
 type deadline time.Duration
 
 func (d deadline) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -91,8 +92,8 @@ func embeddedRedis() (redis.UniversalClient, func(), error) {
 	if err := m.Start(); err != nil {
 		return nil, nil, fmt.Errorf("embedded Redis: %w", err)
 	}
-	c := newRedis(&redis.Options{Addr: m.Addr()}, callTimeout)
-	// Its clock stands still unless driven, and nothing would ever expire.
+	c := newRedisClient(&redis.Options{Addr: m.Addr()}, callTimeout)
+	// miniredis expires keys only when its clock is moved forward.
 	stop, ticking := make(chan struct{}), sync.WaitGroup{}
 	ticking.Go(func() {
 		t := time.NewTicker(time.Second)
@@ -114,7 +115,7 @@ func embeddedRedis() (redis.UniversalClient, func(), error) {
 	}, nil
 }
 
-// prefix comes before every Redis key.
+// prefix returns the prefix of every Redis key.
 func prefix(namespace string) string {
 	if namespace == "" {
 		return "mw:"
@@ -122,9 +123,9 @@ func prefix(namespace string) string {
 	return "mw:" + namespace + ":"
 }
 
-// redisLog takes what the Redis client would write to stderr by itself.
+// redisLog logs the messages of the Redis client, which would write them to stderr.
 type redisLog struct{ log *slog.Logger }
 
 func (l redisLog) Printf(_ context.Context, format string, v ...any) {
-	l.log.Debug("redis client", "says", fmt.Sprintf(format, v...))
+	l.log.Debug("redis client", "message", fmt.Sprintf(format, v...))
 }

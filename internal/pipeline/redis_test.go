@@ -16,8 +16,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// returns fails the test unless call returns before ctx ends.
-func returns(ctx context.Context, t *testing.T, what string, call func()) {
+// checkReturns fails the test unless call returns before ctx ends.
+func checkReturns(ctx context.Context, t *testing.T, what string, call func()) {
 	t.Helper()
 	done := make(chan struct{})
 	go func() {
@@ -32,16 +32,17 @@ func returns(ctx context.Context, t *testing.T, what string, call func()) {
 	}
 }
 
-// While Redis accepts connections and answers nothing, /healthz says so and ps fails, both soon.
-func TestStalledRedis(t *testing.T) {
+// While Redis accepts connections and does not answer, /healthz reports it and
+// ListInstances fails, both within their time limits.
+func TestRedisStalls(t *testing.T) {
 	proxy := testenv.NewProxy(t, testenv.Redis(t))
 	servers := Servers{AMQP: "amqp://unused.example", Redis: proxy.URL}
-	store, stop, err := servers.Store(slog.New(slog.DiscardHandler))
+	store, stop, err := servers.OpenRedis(t.Context(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
-	if err := store.Ping(t.Context()).Err(); err != nil { // now the pool has a connection
+	if err := store.Ping(t.Context()).Err(); err != nil { // puts a connection into the pool
 		t.Fatal(err)
 	}
 	proxy.Stall()
@@ -51,23 +52,23 @@ func TestStalledRedis(t *testing.T) {
 		answer := httptest.NewRecorder()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*healthTimeout)
 		defer cancel()
-		returns(ctx, t, "/healthz", func() { h.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/healthz", nil)) })
+		checkReturns(ctx, t, "/healthz", func() { h.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/healthz", nil)) })
 		if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "Redis does not answer") {
 			t.Errorf("/healthz answered %d %s", answer.Code, answer.Body)
 		}
 	})
-	t.Run("ps", func(t *testing.T) {
+	t.Run("ListInstances", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*listTimeout)
 		defer cancel()
-		returns(ctx, t, "ps", func() {
-			if all, err := Instances(t.Context(), servers, "", slog.New(slog.DiscardHandler)); err == nil {
-				t.Errorf("listed %v", all)
+		checkReturns(ctx, t, "ListInstances", func() {
+			if all, err := ListInstances(t.Context(), servers, "", slog.New(slog.DiscardHandler)); err == nil {
+				t.Errorf("ListInstances returned %v without an error", all)
 			}
 		})
 	})
 }
 
-// A call whose context has no deadline gets one, which bounds all its attempts.
+// The client bounds a call whose context has no deadline, with all its attempts.
 func TestRedisCallsAreBounded(t *testing.T) {
 	const timeout = 300 * time.Millisecond
 	proxy := testenv.NewProxy(t, testenv.Redis(t))
@@ -76,11 +77,11 @@ func TestRedisCallsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent := *opts
-	silent.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) { // as if all packets were lost
+	silent.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) { // like a network that loses all packets
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	stalled, unreachable := newRedis(opts, timeout), newRedis(&silent, timeout)
+	stalled, unreachable := newRedisClient(opts, timeout), newRedisClient(&silent, timeout)
 	defer stalled.Close()
 	defer unreachable.Close()
 	if err := stalled.Ping(t.Context()).Err(); err != nil {
@@ -103,7 +104,7 @@ func TestRedisCallsAreBounded(t *testing.T) {
 			t.Run(name+" "+what, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*timeout)
 				defer cancel()
-				returns(ctx, t, "the "+what, func() {
+				checkReturns(ctx, t, "the "+what, func() {
 					err := call(context.WithoutCancel(ctx))
 					var late net.Error
 					if !errors.Is(err, context.DeadlineExceeded) && !(errors.As(err, &late) && late.Timeout()) {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -15,20 +16,20 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// A Replay is one run over fixtures.
+// A Replay plays fixtures.
 type Replay struct {
 	Fixtures []*recording.Fixture
 	Library  profile.Library
-	Speed    float64 // how many times faster than it was; 0: without waiting
-	AsLive   bool    // as if it happened now: nothing is marked, and the state is the live one
-	// Each is told of every page's events, after they are confirmed where they
-	// are published; may be nil.
+	Speed    float64 // factor to the recorded speed; 0 means no pauses
+	AsLive   bool    // use the live state and do not mark the events as a replay
+	// Each, if not nil, is called with the events of each page, after they are
+	// published.
 	Each func([]event.Event) error
 	Log  *slog.Logger
 }
 
-// Print runs the fixtures for Each alone: nothing is published or kept.
-func (r Replay) Print(ctx context.Context) error {
+// DryRun plays the fixtures and calls Each. It publishes and saves nothing.
+func (r Replay) DryRun(ctx context.Context) error {
 	store, stop, err := embeddedRedis()
 	if err != nil {
 		return err
@@ -38,11 +39,12 @@ func (r Replay) Print(ctx context.Context) error {
 	return r.play(ctx, ingester, nil)
 }
 
-// Publish runs the fixtures and publishes their events, each page's confirmed
-// before the next is read. Unless AsLive, the state is the replay's own and
-// match IDs bear a suffix, so that no live match is touched.
+// Publish plays the fixtures and publishes their events. It waits for the
+// confirmation of a page's events before it reads the next page. Unless AsLive is
+// set, it uses state of its own and adds a suffix to match IDs, so that it does not
+// change live matches.
 func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error {
-	broker, err := s.Broker(namespace, r.Log)
+	broker, err := s.OpenBroker(namespace, r.Log)
 	if err != nil {
 		return err
 	}
@@ -51,7 +53,7 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 	if r.AsLive {
 		states = s
 	}
-	store, stop, err := states.Store(r.Log)
+	store, stop, err := states.OpenRedis(ctx, r.Log)
 	if err != nil {
 		return err
 	}
@@ -68,39 +70,41 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 	return r.play(ctx, ingester, outbox.NewRelay(outbox.NewStore(store, keys), broker, nil, r.Log))
 }
 
-// publishTimeout bounds how long one page's events may wait for the broker.
+// publishTimeout bounds the wait for the confirmation of one page's events.
 const publishTimeout = 2 * time.Minute
 
 func (r Replay) play(ctx context.Context, ingester *poll.Ingester, out *outbox.Relay) error {
-	p := &recording.Replayer{Library: r.Library, Ingester: ingester, Speed: r.Speed, AsLive: r.AsLive,
-		Each: func(ctx context.Context, _ page.Page, events []event.Event) error {
-			if out != nil {
-				wait, cancel := context.WithTimeout(ctx, publishTimeout)
-				defer cancel()
-				flushed := ""
-				for _, e := range events { // those of one match stand together
-					if e.Subject == flushed {
-						continue
-					}
-					flushed = e.Subject
-					if err := out.Flush(wait, flushed); err != nil {
-						return err
-					}
+	each := func(ctx context.Context, _ page.Page, events []event.Event) error {
+		if out != nil {
+			ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+			defer cancel()
+			flushed := ""
+			for _, e := range events { // grouped by match
+				if e.Subject == flushed {
+					continue
+				}
+				flushed = e.Subject
+				if err := out.Flush(ctx, flushed); err != nil {
+					return err
 				}
 			}
-			if r.Each == nil {
-				return nil
-			}
-			return r.Each(events)
-		}}
+		}
+		if r.Each == nil {
+			return nil
+		}
+		return r.Each(events)
+	}
+	p := &recording.Replayer{
+		Library: r.Library, Ingester: ingester, Speed: r.Speed, AsLive: r.AsLive, Each: each,
+	}
 	return p.Play(ctx, r.Fixtures)
 }
 
-// refuseLive keeps a replay from passing for a match that is known already.
+// refuseLive returns an error if a match of the fixtures has live state.
 func (r Replay) refuseLive(ctx context.Context, s *poll.Store) error {
 	for _, f := range r.Fixtures {
 		if f.Match == "" {
-			return fmt.Errorf("a replay as live needs match IDs in its fixtures")
+			return errors.New("--as-live needs a match ID in each fixture")
 		}
 		_, version, err := s.Load(ctx, f.Match)
 		if err != nil {

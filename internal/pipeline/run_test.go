@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,8 +19,16 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// Somebody else's program adds a consumer of its own and runs everything.
-func TestConsumerFromOutside(t *testing.T) {
+// newPipeline returns a pipeline on embedded servers with the shipped consumers and
+// more.
+func newPipeline(more ...consumers.Plugin) *pipeline.Pipeline {
+	config := pipeline.Config{Listen: "127.0.0.1:0"}
+	log := slog.New(slog.DiscardHandler)
+	return pipeline.New(config, pipeline.Servers{}, log, append(shipped.Plugins(), more...))
+}
+
+// A program can add a consumer of its own and run all roles.
+func TestAddedConsumer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	goals := make(chan event.Event, 100)
 	discord := func(h consumers.Host) (consumers.Consumer, error) {
@@ -28,71 +37,93 @@ func TestConsumerFromOutside(t *testing.T) {
 			return nil
 		}}, nil
 	}
-	a := pipeline.New(pipeline.Config{Listen: "127.0.0.1:0"}, pipeline.Servers{}, slog.New(slog.DiscardHandler),
-		append(shipped.Plugins(), consumers.Plugin{Name: "discord", New: discord}))
-	a.Feed = func(ctx context.Context, lib profile.Library, r *poll.Ingester) error {
-		fetched := page.Page{URL: "https://x.example/", Body: []byte(`<header class="match-head"><p class="competition"><abbr>MLS</abbr>
-			<div class="team--home"><h2>A</h2></div><div class="team--away"><h2>B</h2></div><div class="scoreline"><b class="home">1</b><b class="away">0</b></div>
-			<span class="phase">First half</span></header><ol class="timeline"><li class="event--goal home"><span class="minute">6'</span><span class="who">P</span></li></ol>`)}
-		if _, err := r.Track(lib["mls-matchcentre"], "m1").Ingest(ctx, fetched); err != nil {
+	p := newPipeline(consumers.Plugin{Name: "discord", New: discord})
+	p.Feed = func(ctx context.Context, lib profile.Library, in *poll.Ingester) error {
+		fetched := page.Page{URL: "https://x.example/", Body: []byte(`
+			<header class="match-head">
+				<p class="competition"><abbr>MLS</abbr></p>
+				<div class="team--home"><h2>A</h2></div><div class="team--away"><h2>B</h2></div>
+				<div class="scoreline"><b class="home">1</b><b class="away">0</b></div>
+				<span class="phase">First half</span>
+			</header>
+			<ol class="timeline">
+				<li class="event--goal home"><span class="minute">6'</span><span class="who">P</span></li>
+			</ol>`)}
+		if _, err := in.Track(lib["mls-matchcentre"], "m1").Ingest(ctx, fetched); err != nil {
 			return err
 		}
 		<-ctx.Done()
 		return nil
 	}
 	done := make(chan error, 1)
-	go func() { done <- a.Run(ctx) }()
+	go func() { done <- p.Run(ctx) }()
 	select {
 	case e := <-goals:
 		if e.Data.Player != "P" || e.Subject != "m1" {
-			t.Errorf("%+v", e)
+			t.Errorf("the consumer got %+v, want a goal of P in m1", e)
 		}
 	case err := <-done:
-		t.Fatalf("ended: %v", err)
+		t.Fatalf("Run returned early: %v", err)
 	}
 	cancel()
 	if err := <-done; err != nil {
-		t.Error(err)
+		t.Errorf("Run: %v", err)
 	}
 }
 
-// One part that fails stops all, and the others are waited for.
-func TestFirstFailureEndsTheRun(t *testing.T) {
+// If one part fails, Run stops all parts and returns the error.
+func TestRunReturnsFirstError(t *testing.T) {
 	broken := errors.New("broken")
-	a := pipeline.New(pipeline.Config{Listen: "127.0.0.1:0"}, pipeline.Servers{}, slog.New(slog.DiscardHandler), shipped.Plugins())
-	a.Feed = func(context.Context, profile.Library, *poll.Ingester) error { return broken }
-	if err := a.Run(t.Context()); !errors.Is(err, broken) {
+	p := newPipeline()
+	p.Feed = func(context.Context, profile.Library, *poll.Ingester) error { return broken }
+	if err := p.Run(t.Context()); !errors.Is(err, broken) {
 		t.Errorf("Run: %v", err)
 	}
 	failing := func(consumers.Host) (consumers.Consumer, error) { return consumers.Consumer{}, broken }
-	a = pipeline.New(pipeline.Config{Listen: "127.0.0.1:0"}, pipeline.Servers{}, slog.New(slog.DiscardHandler),
-		append(shipped.Plugins(), consumers.Plugin{Name: "x", New: failing}))
-	if err := a.Run(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), "consumer x") {
+	p = newPipeline(consumers.Plugin{Name: "x", New: failing})
+	if err := p.Run(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), "consumer x") {
 		t.Errorf("Run: %v", err)
 	}
 }
 
-// The scheduler's queue is its own: no other consumer can have its name.
-func TestNameOfTheScheduler(t *testing.T) {
+// A consumer cannot have the name of the scheduler, which would share its queue.
+func TestConsumerNamedScheduler(t *testing.T) {
 	other := func(consumers.Host) (consumers.Consumer, error) { return consumers.Consumer{}, nil }
-	a := pipeline.New(pipeline.Config{Listen: "127.0.0.1:0"}, pipeline.Servers{}, slog.New(slog.DiscardHandler),
-		append(shipped.Plugins(), consumers.Plugin{Name: "scheduler", New: other}))
-	if err := a.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "the scheduler is a role") {
+	p := newPipeline(consumers.Plugin{Name: "scheduler", New: other})
+	if err := p.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "the scheduler is a role") {
 		t.Errorf("Run: %v", err)
 	}
 }
 
-// Without a config file the defaults are good, unless it was asked for.
-func TestConfigDefaults(t *testing.T) {
+// A missing config file gives the defaults if it is optional, and else an error.
+func TestMissingConfigFile(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none.yaml")
 	c, err := pipeline.LoadConfig(none, true)
 	if err != nil || c.Listen != "" {
-		t.Errorf("%+v %v", c, err)
+		t.Errorf("optional: %+v, %v", c, err)
 	}
 	if lib, err := c.Library(); err != nil || lib["fbref"] == nil {
-		t.Errorf("%v %v", fmt.Sprint(lib), err)
+		t.Errorf("library of the defaults: %v, %v", fmt.Sprint(lib), err)
 	}
 	if _, err := pipeline.LoadConfig(none, false); err == nil || !strings.Contains(err.Error(), none) {
-		t.Errorf("a missing file: %v", err)
+		t.Errorf("not optional: %v, want an error that names the file", err)
+	}
+}
+
+// A former name of a config key is refused with its position and its new name.
+func TestRenamedConfigKeys(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "matchwire.yaml")
+	for _, tc := range []struct{ config, want string }{
+		{"listen: ':1'\nkeep: failed\n", "matchwire.yaml:2:7: keep: this key is now called failed_pages"},
+		{"fanout:\n  tokens: keys.json\n", "matchwire.yaml:2:11: fanout.tokens: this key is now called fanout.token_keys"},
+		{"trace: {keep: 1h}\n", ""},
+	} {
+		if err := os.WriteFile(file, []byte(tc.config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := pipeline.LoadConfig(file, false)
+		if got := fmt.Sprint(err); tc.want == "" && err != nil || !strings.Contains(got, tc.want) {
+			t.Errorf("config %q: error %q, want %q", tc.config, got, tc.want)
+		}
 	}
 }

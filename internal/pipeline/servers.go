@@ -14,28 +14,29 @@ import (
 	"github.com/matchwire/matchwire/broker/rabbit"
 )
 
-// ErrMisuse marks errors that the caller can only mend by calling otherwise.
-var ErrMisuse = errors.New("misuse")
+// ErrUsage marks errors in arguments, environment or config files. Retrying does not
+// help.
+var ErrUsage = errors.New("usage error")
 
-// Misuse marks err so. Its text stays the same.
-func Misuse(err error) error { return misuse{err} }
+// UsageError returns an error with the text of err that wraps err and [ErrUsage].
+func UsageError(err error) error { return usageError{err} }
 
-type misuse struct{ error }
+type usageError struct{ error }
 
-func (m misuse) Unwrap() []error { return []error{m.error, ErrMisuse} }
+func (e usageError) Unwrap() []error { return []error{e.error, ErrUsage} }
 
-// Servers are the URLs of RabbitMQ and Redis: both, or neither for those that
-// run inside the process.
+// Servers has the URLs of RabbitMQ and Redis. Both are set, or neither: then the
+// process uses embedded ones.
 type Servers struct{ AMQP, Redis string }
 
-// ServersFrom reads AMQP_URL and REDIS_URL, or the files that AMQP_URL_FILE and
-// REDIS_URL_FILE name, for URLs that hold a password.
+// ServersFrom reads the URLs from AMQP_URL and REDIS_URL, or from the files that
+// AMQP_URL_FILE and REDIS_URL_FILE name.
 func ServersFrom(getenv func(string) string) (Servers, error) {
-	amqp, err := variable(getenv, "AMQP_URL")
+	amqp, err := envOrFile(getenv, "AMQP_URL")
 	if err != nil {
 		return Servers{}, err
 	}
-	redis, err := variable(getenv, "REDIS_URL")
+	redis, err := envOrFile(getenv, "REDIS_URL")
 	if err != nil {
 		return Servers{}, err
 	}
@@ -44,46 +45,48 @@ func ServersFrom(getenv func(string) string) (Servers, error) {
 		if amqp == "" {
 			set, unset = unset, set
 		}
-		return Servers{}, Misuse(fmt.Errorf("%s is set and %s is not: set both for real servers, or neither for the embedded ones", set, unset))
+		err := fmt.Errorf("%s is set and %s is not: set both, or neither for embedded servers", set, unset)
+		return Servers{}, UsageError(err)
 	}
 	return Servers{AMQP: amqp, Redis: redis}, nil
 }
 
-// APITokenFrom reads MATCHWIRE_API_TOKEN, or the file that
-// MATCHWIRE_API_TOKEN_FILE names; "" if neither is set.
+// APITokenFrom reads the API token from MATCHWIRE_API_TOKEN, or from the file that
+// MATCHWIRE_API_TOKEN_FILE names. It returns "" if neither is set.
 func APITokenFrom(getenv func(string) string) (string, error) {
-	return variable(getenv, "MATCHWIRE_API_TOKEN")
+	return envOrFile(getenv, "MATCHWIRE_API_TOKEN")
 }
 
-// variable is the value of an environment variable, or what stands in the file
-// that another one of the same name and _FILE names.
-func variable(getenv func(string) string, name string) (string, error) {
+// envOrFile returns the value of the environment variable name, or the content of the
+// file that the variable name_FILE names.
+func envOrFile(getenv func(string) string, name string) (string, error) {
 	value, file := getenv(name), getenv(name+"_FILE")
 	switch {
 	case file == "":
 		return value, nil
 	case value != "":
-		return "", Misuse(fmt.Errorf("%s and %s_FILE are both set: set one", name, name))
+		return "", UsageError(fmt.Errorf("%s and %s_FILE are both set: set only one", name, name))
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
-		if strings.Contains(file, "://") { // the URL itself, with its password
-			return "", Misuse(fmt.Errorf("%s_FILE wants a file's name, not a URL", name))
+		if strings.Contains(file, "://") { // a URL, perhaps with a password
+			return "", UsageError(fmt.Errorf("%s_FILE: want the name of a file, not a URL", name))
 		}
-		return "", Misuse(fmt.Errorf("%s_FILE: %w", name, err))
+		return "", UsageError(fmt.Errorf("%s_FILE: %w", name, err))
 	}
 	value = strings.TrimSpace(string(b))
 	if value == "" {
-		return "", Misuse(fmt.Errorf("%s_FILE: %s is empty", name, file))
+		return "", UsageError(fmt.Errorf("%s_FILE: %s is empty", name, file))
 	}
 	return value, nil
 }
 
-// Embedded reports whether broker and store run inside the process.
+// Embedded reports whether broker and store are embedded in this process.
 func (s Servers) Embedded() bool { return s.AMQP == "" }
 
-// Broker opens the RabbitMQ server, or a new broker in memory.
-func (s Servers) Broker(namespace string, log *slog.Logger) (broker.Broker, error) {
+// OpenBroker returns a client for the RabbitMQ server, or a new broker in memory. It
+// does not wait for a connection.
+func (s Servers) OpenBroker(namespace string, log *slog.Logger) (broker.Broker, error) {
 	if s.Embedded() {
 		return memory.New(nil, log), nil
 	}
@@ -93,21 +96,23 @@ func (s Servers) Broker(namespace string, log *slog.Logger) (broker.Broker, erro
 func (s Servers) rabbit(namespace string, log *slog.Logger) (*rabbit.Broker, error) {
 	b, err := rabbit.New(s.AMQP, rabbit.Options{Namespace: namespace, Log: log})
 	if err != nil {
-		return nil, Misuse(fmt.Errorf("AMQP_URL: %w", err))
+		return nil, UsageError(fmt.Errorf("AMQP_URL: %w", err))
 	}
 	return b, nil
 }
 
-const reachTimeout = 30 * time.Second
+const connectTimeout = 30 * time.Second
 
-// Reached opens the RabbitMQ server for a command that has nothing to do
-// without it: it must answer within half a minute.
-func (s Servers) Reached(ctx context.Context, namespace string, log *slog.Logger) (broker.Broker, error) {
+// ConnectBroker is like OpenBroker for the RabbitMQ server, and waits up to 30 seconds
+// for a connection.
+func (s Servers) ConnectBroker(
+	ctx context.Context, namespace string, log *slog.Logger,
+) (broker.Broker, error) {
 	b, err := s.rabbit(namespace, log)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if err := b.Reach(ctx); err != nil {
 		b.Close()

@@ -4,22 +4,23 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers/notify"
 	"github.com/matchwire/matchwire/event"
 )
 
-// Tail calls each for every event that is published from now on and matches
-// one of the patterns, until ctx ends. listening is called when it begins.
+// Tail reads new events until ctx ends. It calls onReady when it starts to read, and
+// each for every event that matches a pattern, with its encoded form.
 func Tail(ctx context.Context, s Servers, namespace string, patterns []string, log *slog.Logger,
-	listening func(), each func(event.Event, []byte) error) error {
+	onReady func(), each func(event.Event, []byte) error) error {
 	for _, p := range patterns {
 		if err := event.CheckPattern(p); err != nil {
-			return Misuse(err)
+			return UsageError(err)
 		}
 	}
-	b, err := s.Broker(namespace, log)
+	b, err := s.OpenBroker(namespace, log)
 	if err != nil {
 		return err
 	}
@@ -29,7 +30,7 @@ func Tail(ctx context.Context, s Servers, namespace string, patterns []string, l
 	go func() {
 		select {
 		case <-caughtUp:
-			listening()
+			onReady()
 		case <-done:
 		}
 	}()
@@ -39,16 +40,16 @@ func Tail(ctx context.Context, s Servers, namespace string, patterns []string, l
 		}
 		e, err := event.Decode(m.Body)
 		if err != nil {
-			log.Warn("not an event", "key", m.Key, "error", err)
+			log.Warn("cannot decode message as event", "key", m.Key, "error", err)
 			return nil
 		}
 		return each(e, m.Body)
 	})
 }
 
-// Line says an event for a terminal: what happened, and under it its routing
-// key and transaction ID.
-func Line(e event.Event) string {
+// FormatEvent formats an event as two lines for a terminal: what happened, and below
+// it the routing key and the TID.
+func FormatEvent(e event.Event) string {
 	note := ""
 	switch {
 	case e.Data.Replay:
@@ -56,5 +57,6 @@ func Line(e event.Event) string {
 	case e.Data.Backfill:
 		note = " [backfill]"
 	}
-	return fmt.Sprintf("%s  %s%s\n          %s  tid %s", e.Time.Local().Format("15:04:05"), notify.Line(e), note, e.Type, e.TID)
+	at := e.Time.Local().Format(time.TimeOnly)
+	return fmt.Sprintf("%s  %s%s\n          %s  tid %s", at, notify.Line(e), note, e.Type, e.TID)
 }

@@ -6,40 +6,41 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/matchwire/matchwire/internal/renewed"
+	"github.com/matchwire/matchwire/internal/reload"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// TLS has what a process serves encrypted. Both files are PEM, relative to the
-// config file, and read again when they change.
-type TLS struct {
+// TLSConfig makes a process serve over TLS. Both files are PEM. The process reads them
+// again when the certificate changes.
+type TLSConfig struct {
 	Certificate string `yaml:"certificate"` // with its chain
 	Key         string `yaml:"key"`
 }
 
-func (t TLS) check(data []byte) error {
+func (t TLSConfig) check(data []byte) error {
 	if (t.Certificate == "") != (t.Key == "") {
-		return strictyaml.Find(data, "tls").Errorf("want both certificate and key")
+		return strictyaml.PosAt(data, "tls").Errorf("want both certificate and key")
 	}
 	return nil
 }
 
-const lookAtCertificate = time.Minute
+const certificateInterval = time.Minute // between two checks for a new certificate
 
-// certificate is how the process serves; nil: in the clear. Only HTTP/1.1, since
-// a socket takes its connection for itself.
-func (c Config) certificate(log *slog.Logger) (*tls.Config, error) {
+// tlsConfig returns how to serve over TLS, or nil to serve plain HTTP. It offers only
+// HTTP/1.1, because a WebSocket needs a connection of its own.
+func (c Config) tlsConfig(log *slog.Logger) (*tls.Config, error) {
 	if c.TLS.Certificate == "" {
 		return nil, nil
 	}
-	file, key := c.beside(c.TLS.Certificate), c.beside(c.TLS.Key)
-	pair, err := renewed.Open(file, lookAtCertificate, log, func() (tls.Certificate, error) { return tls.LoadX509KeyPair(file, key) })
+	file, key := c.resolve(c.TLS.Certificate), c.resolve(c.TLS.Key)
+	load := func() (tls.Certificate, error) { return tls.LoadX509KeyPair(file, key) }
+	pair, err := reload.Open(file, certificateInterval, log, load)
 	if err != nil {
-		return nil, Misuse(fmt.Errorf("config %s: tls: %w", c.file, err))
+		return nil, UsageError(fmt.Errorf("config %s: tls: %w", c.file, err))
 	}
 	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		now := pair.Value()
-		return &now, nil
+		current := pair.Value()
+		return &current, nil
 	}
 	return &tls.Config{GetCertificate: get, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}, nil
 }

@@ -22,14 +22,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// newCertificate writes a certificate for this machine, and its key.
+// newCertificate writes a certificate for 127.0.0.1 and its key to dir.
 func newCertificate(t *testing.T, dir string, serial int64) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +41,10 @@ func newCertificate(t *testing.T, dir string, serial int64) *x509.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"tls.crt": {Type: "CERTIFICATE", Bytes: der}, "tls.key": {Type: "PRIVATE KEY", Bytes: private}} {
+	for name, block := range map[string]*pem.Block{
+		"tls.crt": {Type: "CERTIFICATE", Bytes: der},
+		"tls.key": {Type: "PRIVATE KEY", Bytes: private},
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -50,11 +56,11 @@ func newCertificate(t *testing.T, dir string, serial int64) *x509.Certificate {
 	return c
 }
 
-func TestTLS(t *testing.T) {
+func TestServesOverTLS(t *testing.T) {
 	dir := t.TempDir()
 	first := newCertificate(t, dir, 1)
-	c := Config{file: filepath.Join(dir, "matchwire.yaml"), TLS: TLS{Certificate: "tls.crt", Key: "tls.key"}}
-	encrypted, err := c.certificate(slog.New(slog.DiscardHandler))
+	c := Config{file: filepath.Join(dir, "matchwire.yaml"), TLS: TLSConfig{Certificate: "tls.crt", Key: "tls.key"}}
+	encrypted, err := c.tlsConfig(slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +68,7 @@ func TestTLS(t *testing.T) {
 	group, ctx := errgroup.WithContext(ctx)
 	at, err := serve(ctx, group, "127.0.0.1:0", encrypted, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor != 1 {
-			t.Errorf("%s: a socket cannot take such a connection", r.Proto)
+			t.Errorf("the server offers %s, want only HTTP/1.1 for WebSockets", r.Proto)
 		}
 	}))
 	if err != nil {
@@ -71,7 +77,9 @@ func TestTLS(t *testing.T) {
 	get := func(trusted *x509.Certificate) error {
 		pool := x509.NewCertPool()
 		pool.AddCert(trusted)
-		client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true, DisableKeepAlives: true}}
+		client := http.Client{Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true, DisableKeepAlives: true,
+		}}
 		resp, err := client.Get("https://" + at.String())
 		if err == nil {
 			resp.Body.Close()
@@ -86,14 +94,14 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := get(first); err != nil {
-		t.Errorf("at once, the certificate is still the old one: %v", err)
+		t.Errorf("the certificate changed before the next check was due: %v", err)
 	}
-	renewed, err := c.certificate(slog.New(slog.DiscardHandler)) // as a minute later
+	renewed, err := c.tlsConfig(slog.New(slog.DiscardHandler)) // reads the files again
 	if err != nil {
 		t.Fatal(err)
 	}
 	if pair, err := renewed.GetCertificate(nil); err != nil || !bytes.Equal(pair.Certificate[0], second.Raw) {
-		t.Errorf("the renewed certificate is not read: %v", err)
+		t.Errorf("the certificate is not the second one: %v", err)
 	}
 	cancel()
 	if err := group.Wait(); err != nil {
@@ -101,8 +109,9 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// Whoever serves streams to others than this machine must say to whom.
-func TestStreamsAreNotOpenByAccident(t *testing.T) {
+// A process does not serve streams to other machines unless the config says who may
+// connect.
+func TestStreamsNeedTokensOrPermission(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "short"), []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
@@ -114,14 +123,20 @@ func TestStreamsAreNotOpenByAccident(t *testing.T) {
 		{"localhost:0", "", ""},
 		{"127.0.0.1:0", "", ""},
 		{"[::1]:0", "", ""},
-		{"0.0.0.0:0", "", "fanout.tokens"},
-		{":0", "", "fanout.tokens"},
-		{"example.org:0", "", "fanout.tokens"},
+		{"0.0.0.0:0", "", "fanout.token_keys"},
+		{":0", "", "fanout.token_keys"},
+		{"example.org:0", "", "fanout.token_keys"},
 		{"0.0.0.0:0", "fanout: {anybody: true}\n", ""},
-		{"127.0.0.1:0", "fanout: {tokens: short}\n", "short: a secret of 5 bytes: want at least 32"},
-		{"127.0.0.1:0", "fanout: {tokens: nowhere}\n", "nowhere: no such file"},
-		{"127.0.0.1:0", "fanout: {tokens: short, anybody: true}\n", "matchwire.yaml:1:34: fanout.anybody: clients need a token"},
-		{"127.0.0.1:0", "fanout:\n  origins:\n    - https://a.example\n    - a.example\n", "matchwire.yaml:4:7: fanout.origins[1]: origin \"a.example\""},
+		{"127.0.0.1:0", "fanout: {token_keys: short}\n", "short: a secret of 5 bytes: want at least 32"},
+		{"127.0.0.1:0", "fanout: {token_keys: nowhere}\n", "nowhere: no such file"},
+		{
+			"127.0.0.1:0", "fanout: {token_keys: short, anybody: true}\n",
+			"matchwire.yaml:1:38: fanout.anybody: remove this key",
+		},
+		{
+			"127.0.0.1:0", "fanout:\n  origins:\n    - https://a.example\n    - a.example\n",
+			"matchwire.yaml:4:7: fanout.origins[1]: origin \"a.example\"",
+		},
 		{"127.0.0.1:0", "fanout: {connections: -1}\n", ":1:23: fanout.connections: -1"},
 		{"127.0.0.1:0", "tls: {key: tls.key}\n", "tls: want both certificate and key"},
 	} {
@@ -131,11 +146,11 @@ func TestStreamsAreNotOpenByAccident(t *testing.T) {
 		}
 		c, err := LoadConfig(file, false)
 		if err == nil {
-			a := New(c, Servers{}, nil, nil)
-			_, err = a.streams(&roleParts{}, tc.listen)
+			p := New(c, Servers{}, nil, nil)
+			_, err = p.fanoutOptions(&roleParts{}, tc.listen)
 		}
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
-			t.Errorf("%s with %q: %v, want %q", tc.listen, tc.config, err, tc.want)
+			t.Errorf("listening on %s with config %q: error %v, want %q", tc.listen, tc.config, err, tc.want)
 		}
 	}
 }

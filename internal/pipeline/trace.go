@@ -13,20 +13,20 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// prepareTrace makes what records the steps of jobs: in Redis, and at the
-// collector that the environment names.
-func (p *Pipeline) prepareTrace(parts *roleParts) error {
+// prepareTrace makes the recorder for the steps of jobs. It writes to Redis, and to the
+// OpenTelemetry collector that the environment names.
+func (p *Pipeline) prepareTrace(ctx context.Context, parts *roleParts) error {
 	if p.config.Trace.Off {
 		return nil
 	}
 	sinks := []trace.Sink{traceStore(p.config, parts.redis)}
-	wanted, err := trace.OTLPWanted(os.Getenv)
+	hasCollector, err := trace.OTLPWanted(os.Getenv)
 	if err != nil {
-		return Misuse(err)
+		return UsageError(err)
 	}
-	if wanted {
-		if parts.otlp, err = trace.NewOTLP(context.Background(), parts.instance, Version(), p.log); err != nil {
-			return Misuse(err)
+	if hasCollector {
+		if parts.otlp, err = trace.NewOTLP(context.WithoutCancel(ctx), parts.instance, Version(), p.log); err != nil {
+			return UsageError(err)
 		}
 		sinks = append(sinks, parts.otlp)
 	}
@@ -38,34 +38,37 @@ func traceStore(c Config, r redis.UniversalClient) *trace.Store {
 	return trace.NewStore(r, prefix(c.Namespace), cmp.Or(time.Duration(c.Trace.Keep), defaultTraceKeep))
 }
 
-const lastSpans = 5 * time.Second // to send them in
+const flushTimeout = 5 * time.Second // for sending the last spans to the collector
 
-// startTrace records until the returned function is called: after all else has
-// ended.
-func (p *Pipeline) startTrace(parts *roleParts) (stop func()) {
+// startTrace starts the recorder. Call stop after everything else has ended; it saves
+// and sends the last steps.
+func (p *Pipeline) startTrace(ctx context.Context, parts *roleParts) (stop func()) {
 	if parts.trace == nil {
 		return func() {}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx = context.WithoutCancel(ctx)
+	recording, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { _ = parts.trace.Run(ctx) })
+	running.Go(func() { _ = parts.trace.Run(recording) })
 	return func() {
 		cancel()
 		running.Wait()
 		if parts.otlp == nil {
 			return
 		}
-		bounded, cancel := context.WithTimeout(context.Background(), lastSpans)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 		defer cancel()
-		if err := parts.otlp.Close(bounded); err != nil {
-			p.log.Warn("the last traces were not sent to the collector", "error", err)
+		if err := parts.otlp.Close(ctx); err != nil {
+			p.log.Warn("cannot send the last spans to the collector", "error", err)
 		}
 	}
 }
 
-// Trace reads what is recorded of a job, see [trace.Store.Tree].
-func Trace(ctx context.Context, s Servers, namespace, id string, jobs int, log *slog.Logger) (*trace.Tree, error) {
-	store, stop, err := s.openRedis(log)
+// LoadTrace returns the recorded steps of a job; see [trace.Store.Tree].
+func LoadTrace(
+	ctx context.Context, s Servers, namespace, id string, jobs int, log *slog.Logger,
+) (*trace.Tree, error) {
+	store, stop, err := s.redisClient(log)
 	if err != nil {
 		return nil, err
 	}

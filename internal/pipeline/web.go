@@ -15,36 +15,39 @@ import (
 
 const (
 	shutdownTimeout = 10 * time.Second
-	streamsFor      = 3 * time.Second // that calls under way may go on before they are ended
+	requestGrace    = 3 * time.Second // before the contexts of requests in progress are cancelled
 )
 
-// startWeb serves what the roles have to show, all at one address.
+// startWeb starts the HTTP server with the handlers of all roles. Without handlers and
+// without an explicit address it does nothing.
 func (p *Pipeline) startWeb(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
 	if !parts.serves && p.Listen == "" {
 		return nil
 	}
-	encrypted, err := p.config.certificate(p.log)
+	encrypted, err := p.config.tlsConfig(p.log)
 	if err != nil {
 		return err
 	}
 	at, err := serve(ctx, group, p.address(), encrypted, parts.web)
 	if err != nil {
-		return fmt.Errorf("serving: %w (another address: --listen HOST:PORT)", err)
+		return fmt.Errorf("serving: %w (choose another address with --listen HOST:PORT)", err)
 	}
 	parts.listen = at.String()
 	p.log.Info("serving", "address", parts.listen)
-	if p.Listening != nil {
-		p.Listening(at)
+	if p.OnListen != nil {
+		p.OnListen(at)
 	}
 	return nil
 }
 
-// address is where the process serves, if it has something to serve.
+// address returns the host:port to serve on.
 func (p *Pipeline) address() string { return cmp.Or(p.Listen, p.config.Listen, DefaultListen) }
 
-// serve serves until ctx ends, and returns once it listens.
-// encrypted, if not nil, is how.
-func serve(ctx context.Context, group *errgroup.Group, address string, encrypted *tls.Config, h http.Handler) (net.Addr, error) {
+// serve listens on address, over TLS if encrypted is not nil, and returns. The server
+// runs in group until ctx ends.
+func serve(
+	ctx context.Context, group *errgroup.Group, address string, encrypted *tls.Config, h http.Handler,
+) (net.Addr, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
@@ -52,8 +55,11 @@ func serve(ctx context.Context, group *errgroup.Group, address string, encrypted
 	if encrypted != nil {
 		listener = tls.NewListener(listener, encrypted)
 	}
-	going, end := context.WithCancel(context.WithoutCancel(ctx)) // of the requests under way
-	server := &http.Server{Handler: h, BaseContext: func(net.Listener) context.Context { return going }, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	requests, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
+	server := &http.Server{
+		Handler: h, BaseContext: func(net.Listener) context.Context { return requests },
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+	}
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serving on %s: %w", address, err)
@@ -62,12 +68,12 @@ func serve(ctx context.Context, group *errgroup.Group, address string, encrypted
 	})
 	group.Go(func() error {
 		<-ctx.Done()
-		defer end()
-		soon := time.AfterFunc(streamsFor, end) // streams have no end of their own
-		defer soon.Stop()
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancelRequests()
+		grace := time.AfterFunc(requestGrace, cancelRequests) // streams end only when cancelled
+		defer grace.Stop()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
-		if err := server.Shutdown(bounded); err != nil {
+		if err := server.Shutdown(ctx); err != nil {
 			return server.Close()
 		}
 		return nil

@@ -1,4 +1,4 @@
-// Package problem answers HTTP calls with an error as RFC 9457 has it.
+// Package problem writes HTTP error responses as RFC 9457 problem details.
 package problem
 
 import (
@@ -6,8 +6,9 @@ import (
 	"net/http"
 )
 
-// Write answers with a status and what is wrong, for a person. field is the
-// member of the request's body that is at fault, "" if none is.
+// Write writes an error response with the given status code. detail explains the
+// error to a person. field names the member of the request body that is at
+// fault; it is "" if there is none.
 func Write(w http.ResponseWriter, status int, detail, field string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)

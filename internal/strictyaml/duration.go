@@ -6,10 +6,10 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// A Duration is a second or more, written 90s or 12m.
+// A Duration is a duration of a second or more, written like 90s or 12m.
 type Duration time.Duration
 
-// UnmarshalYAML reads a duration.
+// UnmarshalYAML decodes a duration.
 func (d *Duration) UnmarshalYAML(n ast.Node) error {
 	var s string
 	if err := DecodeNode(n, &s); err != nil {
@@ -17,7 +17,7 @@ func (d *Duration) UnmarshalYAML(n ast.Node) error {
 	}
 	v, err := time.ParseDuration(s)
 	if err != nil || v < time.Second {
-		return PlaceOf(n).Errorf("%q: want a duration of a second or more, like 15s", s)
+		return PosOf(n).Errorf("%q: want a duration of a second or more, like 15s", s)
 	}
 	*d = Duration(v)
 	return nil

@@ -1,5 +1,5 @@
-// Package strictyaml decodes YAML that people write by hand: unknown keys are
-// refused, and every error names file, line, column and the value at fault.
+// Package strictyaml decodes YAML that people write by hand. It refuses unknown
+// keys, and every error names the file, line, column and value at fault.
 package strictyaml
 
 import (
@@ -12,22 +12,22 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Decode decodes a document into v. file is what errors call it.
+// Decode decodes a document into v. Errors name file as its source.
 func Decode(file string, data []byte, v any) error {
-	return name(file, yaml.UnmarshalWithOptions(data, v, yaml.Strict()))
+	return InFile(file, yaml.UnmarshalWithOptions(data, v, yaml.Strict()))
 }
 
-// DecodeNode decodes a part of a document, for a NodeUnmarshaler. The error
-// knows its line; whoever called Decode adds the file.
+// DecodeNode decodes n into v. It is for implementations of UnmarshalYAML: the
+// error has a line but no file, which Decode adds.
 func DecodeNode(n ast.Node, v any) error {
 	return yaml.NodeToValue(n, v, yaml.Strict())
 }
 
-// An Error is a fault at a place in a file.
+// An Error is an error at a position in a file.
 type Error struct {
-	File         string // "" until Decode adds it
-	Line, Column int
-	Path         string // "incidents[0].kind", "" for the whole document
+	File         string // "" until InFile or Decode sets it
+	Line, Column int    // from 1
+	Path         string // like "incidents[0].kind"; "" for the whole document
 	Err          error
 }
 
@@ -41,68 +41,68 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// A Place is where something stands in a document, for checks that come after
-// decoding.
-type Place struct {
-	Line, Column int
-	Path         string
+// A Pos is a position in a document. Save it while decoding to report errors
+// that later checks find.
+type Pos struct {
+	Line, Column int    // from 1
+	Path         string // like "incidents[0].kind"
 }
 
-// PlaceOf is where n stands.
-func PlaceOf(n ast.Node) Place {
+// PosOf returns the position of n.
+func PosOf(n ast.Node) Pos {
 	p := n.GetToken().Position
-	return Place{p.Line, p.Column, strings.TrimPrefix(strings.TrimPrefix(n.GetPath(), "$"), ".")}
+	return Pos{p.Line, p.Column, strings.TrimPrefix(strings.TrimPrefix(n.GetPath(), "$"), ".")}
 }
 
-// Errorf says what is wrong at p.
-func (p Place) Errorf(format string, args ...any) error {
+// Errorf returns an [*Error] at p without a file.
+func (p Pos) Errorf(format string, args ...any) error {
 	return &Error{Line: p.Line, Column: p.Column, Path: p.Path, Err: fmt.Errorf(format, args...)}
 }
 
-// InFile adds the file to an error from [Place.Errorf].
-func InFile(file string, err error) error { return name(file, err) }
-
-func name(file string, err error) error {
+// InFile sets the file of an [*Error] that has none, and gives an error of the
+// YAML library a position. It puts the file in front of any other error.
+func InFile(file string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var placed *Error
-	if errors.As(err, &placed) {
-		if placed.File == "" {
-			placed.File = file
+	var e *Error
+	if errors.As(err, &e) {
+		if e.File == "" {
+			e.File = file
 		}
-		return placed
+		return e
 	}
 	var ye yaml.Error
 	if errors.As(err, &ye) && ye.GetToken() != nil {
 		p := ye.GetToken().Position
-		return &Error{File: file, Line: p.Line, Column: p.Column, Err: errors.New(plain(ye))}
+		return &Error{File: file, Line: p.Line, Column: p.Column, Err: errors.New(message(ye))}
 	}
 	return fmt.Errorf("%s: %w", file, err)
 }
 
-// A Raw is a part of a document that somebody else decodes later.
+// A Raw is a part of a document whose decoding is put off, like a
+// [encoding/json.RawMessage].
 type Raw struct {
-	Place
+	Pos
 	node ast.Node
 }
 
-// UnmarshalYAML keeps the part.
+// UnmarshalYAML saves n.
 func (r *Raw) UnmarshalYAML(n ast.Node) error {
-	r.Place, r.node = PlaceOf(n), n
+	r.Pos, r.node = PosOf(n), n
 	return nil
 }
 
-// Decode decodes the part into v, and leaves v as it is if the part is empty.
-// file is what errors call the document.
+// Decode decodes the part into v. If the part is empty, v is unchanged. Errors
+// name file as the source.
 func (r Raw) Decode(file string, v any) error {
 	if r.node == nil || r.node.Type() == ast.NullType {
 		return nil
 	}
-	return name(file, DecodeNode(r.node, v))
+	return InFile(file, DecodeNode(r.node, v))
 }
 
-// Has reports whether the part has a value under that key.
+// Has reports whether the part is a mapping that has the key.
 func (r Raw) Has(key string) bool {
 	m, ok := r.node.(*ast.MappingNode)
 	if !ok {
@@ -116,68 +116,78 @@ func (r Raw) Has(key string) bool {
 	return false
 }
 
-// plain is the message without Go's words.
-func plain(e yaml.Error) string {
+// message returns e's message in terms of YAML, without Go's type names.
+func message(e yaml.Error) string {
 	_, kind, ok := strings.Cut(e.GetMessage(), " of type ")
 	if !ok || !strings.HasPrefix(e.GetMessage(), "cannot unmarshal") {
 		return e.GetMessage()
 	}
-	want := map[string]string{"bool": "true or false", "string": "a text", "int": "a number"}[kind]
+	want := map[string]string{"bool": "true or false", "string": "a string", "int": "a number"}[kind]
 	if want == "" {
-		want = "something else"
+		want = "another type of value"
 	}
 	return fmt.Sprintf("%q: want %s", e.GetToken().Value, want)
 }
 
-// Find is where the value at a path like "sport" stands in a document; the
-// document's beginning if it is not there.
-func Find(data []byte, path string) Place {
-	start := Place{Line: 1, Column: 1}
+// PosAt returns the position of the value at a path like "fanout.origins[0]". If
+// the document has no such value, it returns the start of the document.
+func PosAt(data []byte, path string) Pos {
+	pos, ok := Lookup(data, path)
+	if !ok {
+		return Pos{Line: 1, Column: 1}
+	}
+	return pos
+}
+
+// Lookup returns the position of the value at a path like "fanout.origins[0]",
+// and whether the document has such a value.
+func Lookup(data []byte, path string) (Pos, bool) {
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		return start
+		return Pos{}, false
 	}
 	at, err := yaml.PathString("$." + path)
 	if err != nil {
-		return start
+		return Pos{}, false
 	}
 	n, err := at.FilterFile(file)
 	if err != nil || n == nil {
-		return start
+		return Pos{}, false
 	}
-	place := PlaceOf(n)
-	place.Path = path
-	return place
+	pos := PosOf(n)
+	pos.Path = path
+	return pos, true
 }
 
-// Empty is the first key of a document that has no value, but for those right
-// below a key named except, where that means something.
-func Empty(data []byte, except string) (Place, bool) {
+// FirstEmpty returns the position of the first key that has no value, and
+// whether there is one. It skips the keys of mappings named except, where an
+// empty value has a meaning.
+func FirstEmpty(data []byte, except string) (Pos, bool) {
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		return Place{}, false
+		return Pos{}, false
 	}
-	v := &emptyFinder{except: except}
+	f := &emptyFinder{except: except}
 	for _, doc := range file.Docs {
-		ast.Walk(v, doc.Body)
+		ast.Walk(f, doc.Body)
 	}
-	return v.place, v.found
+	return f.pos, f.found
 }
 
 type emptyFinder struct {
 	except string
-	place  Place
+	pos    Pos
 	found  bool
 }
 
-// Visit looks at one node.
+// Visit implements [ast.Visitor].
 func (f *emptyFinder) Visit(n ast.Node) ast.Visitor {
 	kv, ok := n.(*ast.MappingValueNode)
 	if !ok || f.found {
 		return f
 	}
 	if kv.Value.Type() == ast.NullType {
-		f.place, f.found = PlaceOf(kv.Value), true
+		f.pos, f.found = PosOf(kv.Value), true
 	}
 	if kv.Key.String() == f.except {
 		return nil

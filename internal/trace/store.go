@@ -39,8 +39,8 @@ func NewStore(r redis.UniversalClient, prefix string, keep time.Duration) *Store
 func (s *Store) spans(t event.TID) string { return s.prefix + "{trace:" + t.String() + "}" }
 func (s *Store) jobs(t event.TID) string  { return s.spans(t) + ":jobs" }
 func (s *Store) message(id string) string { return s.prefix + "{trace:message:" + id + "}" }
-func (s *Store) expire(p redis.Pipeliner, key string) {
-	p.Expire(context.Background(), key, s.keep)
+func (s *Store) expire(ctx context.Context, p redis.Pipeliner, key string) {
+	p.Expire(ctx, key, s.keep)
 }
 
 // Write adds spans to the traces of their jobs.
@@ -59,13 +59,13 @@ func (s *Store) Write(ctx context.Context, spans []Span) error {
 		if c := span.Cause; c != nil {
 			pipe.ZAdd(ctx, s.jobs(c.TID), redis.Z{Score: float64(span.Start.UnixMilli()), Member: span.TID.String()})
 			pipe.ZRemRangeByRank(ctx, s.jobs(c.TID), 0, -maxJobs-1)
-			s.expire(pipe, s.jobs(c.TID))
+			s.expire(ctx, pipe, s.jobs(c.TID))
 		}
 	}
 	lengths := map[event.TID]*redis.IntCmd{}
 	for tid, texts := range of {
 		lengths[tid] = pipe.RPush(ctx, s.spans(tid), texts...)
-		s.expire(pipe, s.spans(tid))
+		s.expire(ctx, pipe, s.spans(tid))
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("writing traces: %w", err)

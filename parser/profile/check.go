@@ -17,8 +17,8 @@ const quoteHint = "(put a selector that begins with # in quotes, because # start
 var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // check checks a profile after it was decoded. The error says where the fault is; at returns the
-// place of a path.
-func (p *Profile) check(at func(path string) strictyaml.Place) error {
+// position of a path.
+func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	switch {
 	case p.Name == "" && p.Sport == "":
 		return at("profile").Errorf("give profile, sport and match, which every profile needs")
@@ -33,8 +33,8 @@ func (p *Profile) check(at func(path string) strictyaml.Place) error {
 	}
 	for i, h := range p.Hosts {
 		if !hostShape.MatchString(h) {
-			place := at(fmt.Sprintf("hosts[%d]", i))
-			return place.Errorf("host %q: want a name like mysite.example, in lower case, without scheme and port", h)
+			pos := at(fmt.Sprintf("hosts[%d]", i))
+			return pos.Errorf("host %q: want a name like mysite.example, in lower case, without scheme and port", h)
 		}
 	}
 	for name := range p.Lengths {
@@ -59,7 +59,7 @@ func (p *Profile) check(at func(path string) strictyaml.Place) error {
 // checkMatch checks the rules for matches against the vocabulary of the sport.
 func (p *Profile) checkMatch() error {
 	if p.Matches.isSet() && !findsRows(&p.Matches) {
-		return p.Matches.place.Errorf("matches: want css or jq")
+		return p.Matches.pos.Errorf("matches: want css or jq")
 	}
 	var statuses []string
 	for _, s := range event.Statuses() {
@@ -67,23 +67,23 @@ func (p *Profile) checkMatch() error {
 	}
 	for _, e := range p.Match.Status.outcomes() {
 		if status, period, _ := strings.Cut(e.value, " "); status == string(event.Live) && event.Period(period).IsBreak() {
-			return e.place.Errorf("status %q: nothing is played in a break: want \"break %s\"", e.value, period)
+			return e.pos.Errorf("status %q: nothing is played in a break: want \"break %s\"", e.value, period)
 		}
 	}
 	return checkWords(&p.Match.Status, "status", statuses, p.periods())
 }
 
 // checkIncidents checks the rules for one list against the vocabulary of the sport.
-func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) error {
+func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 	switch {
 	case !in.Rows.isSet() || !in.Kind.isSet():
-		return place.Errorf("give both rows and kind %s", quoteHint)
+		return pos.Errorf("give both rows and kind %s", quoteHint)
 	case !findsRows(&in.Rows):
-		return in.Rows.place.Errorf("rows: want css or jq")
+		return in.Rows.pos.Errorf("rows: want css or jq")
 	case in.Side.isSet() && in.Team.isSet() || !in.Side.isSet() && !in.Team.isSet() && !in.ofNeitherSide():
-		return in.Rows.place.Errorf("give either side or team")
+		return in.Rows.pos.Errorf("give either side or team")
 	case in.HomeScore.isSet() != in.AwayScore.isSet():
-		return in.Rows.place.Errorf("give both home_score and away_score, or neither")
+		return in.Rows.pos.Errorf("give both home_score and away_score, or neither")
 	}
 	var kinds []string
 	for _, k := range p.Sport.Kinds() {
@@ -96,7 +96,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, place strictyaml.Place) erro
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
 		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.CountsGoals() && !in.HomeScore.isSet() {
-			return e.place.Errorf("kind %q: give home_score and away_score, the score after it, which identify such incidents; "+
+			return e.pos.Errorf("kind %q: give home_score and away_score, the score after it, which identify such incidents; "+
 				"if the rows do not have it, remove the kind: score_change then reports the score", kind)
 		}
 	}
@@ -130,7 +130,7 @@ func (r *IncidentRules) canList(k event.Kind) bool {
 // words.
 func checkConstant(r *Rule, what string, words []string) error {
 	if r.CSS != nil && slices.Contains(words, r.CSS.text) {
-		return r.place.Errorf("%s: %s is a selector: for a constant, write {value: %s}", what, r.CSS.text, r.CSS.text)
+		return r.pos.Errorf("%s: %s is a selector: for a constant, write {value: %s}", what, r.CSS.text, r.CSS.text)
 	}
 	return nil
 }
@@ -150,10 +150,10 @@ func checkWords(r *Rule, what string, words, seconds []string) error {
 	for _, e := range r.outcomes() {
 		first, second, _ := strings.Cut(e.value, " ")
 		if !slices.Contains(words, first) {
-			return e.place.Errorf("%s %q: want one of %s", what, first, strings.Join(words, ", "))
+			return e.pos.Errorf("%s %q: want one of %s", what, first, strings.Join(words, ", "))
 		}
 		if second != "" && seconds != nil && !slices.Contains(seconds, second) {
-			return e.place.Errorf("%s %q: want one of %s after %q", what, e.value, strings.Join(seconds, ", "), first)
+			return e.pos.Errorf("%s %q: want one of %s after %q", what, e.value, strings.Join(seconds, ", "), first)
 		}
 	}
 	return nil

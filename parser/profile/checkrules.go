@@ -17,17 +17,17 @@ func (r *Rule) check() error {
 	}
 	switch {
 	case sources > 1:
-		return r.place.Errorf("give only one of css, jq, when, join and value")
+		return r.pos.Errorf("give only one of css, jq, when, join and value")
 	case sources == 0 && r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && !r.Inherit:
-		return r.place.Errorf("the rule finds nothing: give css, jq, when, join or value")
+		return r.pos.Errorf("the rule finds nothing: give css, jq, when, join or value")
 	case (r.Attr != "" || r.OwnText) && (r.JQ != nil || r.Join != nil || r.Value != ""):
-		return r.place.Errorf("attr and own need an element of the page: " +
+		return r.pos.Errorf("attr and own need an element of the page: " +
 			"use them with css or alone, not with jq, join or value")
 	}
 	for i := range r.When.entries {
 		e := &r.When.entries[i]
 		var err error
-		if e.when, err = newSelector(e.value, e.place); err != nil {
+		if e.when, err = newSelector(e.value, e.pos); err != nil {
 			return err
 		}
 	}
@@ -35,26 +35,26 @@ func (r *Rule) check() error {
 }
 
 // checkJSON checks the rules against the format of the page.
-func (p *Profile) checkJSON(at func(path string) strictyaml.Place) error {
+func (p *Profile) checkJSON(at func(path string) strictyaml.Pos) error {
 	isJSON := p.Format == "json"
 	switch {
 	case isJSON && p.JSON.isSet():
-		return p.JSON.place.Errorf("json is for HTML pages that contain JSON: remove it, or format: json")
+		return p.JSON.pos.Errorf("json is for HTML pages that contain JSON: remove it, or format: json")
 	case isJSON && (p.Comments || p.Complete != nil):
 		return at("format").Errorf("comments and complete are for HTML pages: remove them, or format: json")
 	case p.JSON.As == asFlight && p.JSON.CSS == nil:
-		return p.JSON.place.Errorf("as: flight decodes scripts: give css that finds them")
+		return p.JSON.pos.Errorf("as: flight decodes scripts: give css that finds them")
 	case p.JSON.As != "" && p.JSON.As != asFlight:
-		return p.JSON.place.Errorf("as %q is for clocks: want flight, or no as", p.JSON.As)
+		return p.JSON.pos.Errorf("as %q is for clocks: want flight, or no as", p.JSON.As)
 	}
 	var fault error
 	p.eachRule(func(r *Rule) {
 		switch {
 		case fault != nil:
 		case isJSON && (r.CSS != nil || r.When.entries != nil):
-			fault = r.place.Errorf("a selector finds nothing in JSON: use jq")
+			fault = r.pos.Errorf("a selector finds nothing in JSON: use jq")
 		case !isJSON && !p.JSON.isSet() && r.JQ != nil:
-			fault = r.place.Errorf("jq has no JSON to query: give json, which finds it in an HTML page, or format: json")
+			fault = r.pos.Errorf("jq has no JSON to query: give json, which finds it in an HTML page, or format: json")
 		}
 	})
 	return fault
@@ -79,16 +79,16 @@ func (p *Profile) checkMembers() error {
 		switch {
 		case fault != nil:
 		case r.Layout != "" && !isLayout(r.Layout):
-			fault = r.place.Errorf("layout %q: want unix, unix_ms, or the time January 2, 2006, 15:04:05 "+
+			fault = r.pos.Errorf("layout %q: want unix, unix_ms, or the time January 2, 2006, 15:04:05 "+
 				"as the site would write it", r.Layout)
 		case r.Siblings && !lists[r]:
-			fault = r.place.Errorf("siblings is for matches and rows: remove it")
+			fault = r.pos.Errorf("siblings is for matches and rows: remove it")
 		case lists[r] && !onlyFindsRows(r):
-			fault = r.place.Errorf("matches and rows take only css, jq, siblings and optional")
+			fault = r.pos.Errorf("matches and rows take only css, jq, siblings and optional")
 		case r.As != "" && !clocks[r] && r != &p.JSON:
-			fault = r.place.Errorf("as %q is for clocks: remove it", r.As)
+			fault = r.pos.Errorf("as %q is for clocks: remove it", r.As)
 		case r.As == asFlight && r != &p.JSON:
-			fault = r.place.Errorf("as %q is for json: want one of %v", r.As, clockNotations)
+			fault = r.pos.Errorf("as %q is for json: want one of %v", r.As, clockNotations)
 		}
 	})
 	return fault

@@ -28,7 +28,7 @@ func Matchers(body []byte, selectors ...string) (*goquery.Document, []goquery.Ma
 	var all []*selector
 	keys := map[key]bool{}
 	for _, text := range selectors {
-		s, err := newSelector(text, strictyaml.Place{})
+		s, err := newSelector(text, strictyaml.Pos{})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -91,10 +91,10 @@ func Load(file string, data []byte) (*Profile, error) {
 	if err := strictyaml.Decode(file, data, &p); err != nil {
 		return nil, err
 	}
-	if empty, found := strictyaml.Empty(data, "map"); found {
+	if empty, found := strictyaml.FirstEmpty(data, "map"); found {
 		return nil, strictyaml.InFile(file, empty.Errorf("the value is empty %s", quoteHint))
 	}
-	at := func(path string) strictyaml.Place { return strictyaml.Find(data, path) }
+	at := func(path string) strictyaml.Pos { return strictyaml.PosAt(data, path) }
 	if err := p.check(at); err != nil {
 		return nil, strictyaml.InFile(file, err)
 	}

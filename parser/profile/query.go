@@ -24,18 +24,18 @@ type query struct {
 
 // UnmarshalYAML compiles the query.
 func (q *query) UnmarshalYAML(n ast.Node) error {
-	place := strictyaml.PlaceOf(n)
+	pos := strictyaml.PosOf(n)
 	if err := strictyaml.DecodeNode(n, &q.source); err != nil {
 		return err
 	}
 	parsed, err := gojq.Parse(q.source)
 	if err != nil {
-		return place.Errorf("jq %q: %w", q.source, err)
+		return pos.Errorf("jq %q: %w", q.source, err)
 	}
 	// A query has no access to the environment of the process.
 	q.code, err = gojq.Compile(parsed, gojq.WithEnvironLoader(func() []string { return nil }))
 	if err != nil {
-		return place.Errorf("jq %q: %w", q.source, err)
+		return pos.Errorf("jq %q: %w", q.source, err)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 type Rule struct {
 	ruleFields
 	first []Rule // the list of rules; the other fields are then empty
-	place strictyaml.Place
+	pos   strictyaml.Pos
 }
 
 // ruleFields are the members of a rule that is a mapping.
@@ -40,11 +40,11 @@ type ruleFields struct {
 }
 
 // isSet reports whether the profile has this rule.
-func (r *Rule) isSet() bool { return r.place.Line > 0 }
+func (r *Rule) isSet() bool { return r.pos.Line > 0 }
 
 // UnmarshalYAML decodes a rule in any of its three forms, and checks it.
 func (r *Rule) UnmarshalYAML(n ast.Node) error {
-	r.place = strictyaml.PlaceOf(n)
+	r.pos = strictyaml.PosOf(n)
 	switch n := n.(type) {
 	case *ast.StringNode, *ast.LiteralNode:
 		r.CSS = &selector{}
@@ -67,7 +67,7 @@ func (r *Rule) outcomes() []entry {
 	}
 	for _, e := range r.When.entries {
 		if r.Map.entries == nil {
-			all = append(all, entry{value: e.key, place: e.place})
+			all = append(all, entry{value: e.key, pos: e.pos})
 		}
 	}
 	for _, e := range r.Map.entries {
@@ -76,7 +76,7 @@ func (r *Rule) outcomes() []entry {
 		}
 	}
 	if r.Value != "" && r.Map.entries == nil {
-		all = append(all, entry{value: r.Value, place: r.place})
+		all = append(all, entry{value: r.Value, pos: r.pos})
 	}
 	return all
 }
@@ -91,7 +91,7 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 	}
 	re, err := regexp.Compile(s)
 	if err != nil {
-		return strictyaml.PlaceOf(n).Errorf("regexp %q: %w", s, err)
+		return strictyaml.PosOf(n).Errorf("regexp %q: %w", s, err)
 	}
 	p.re = re
 	return nil
@@ -121,7 +121,7 @@ func (t *notation) UnmarshalYAML(n ast.Node) error {
 	}
 	*t = notation(s)
 	if all := append(slices.Clone(clockNotations), asFlight); !slices.Contains(all, *t) {
-		return strictyaml.PlaceOf(n).Errorf("as %q: want one of %v", s, all)
+		return strictyaml.PosOf(n).Errorf("as %q: want one of %v", s, all)
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func (z *zone) UnmarshalYAML(n ast.Node) error {
 	}
 	loc, err := time.LoadLocation(s)
 	if err != nil {
-		return strictyaml.PlaceOf(n).Errorf("zone %q: %w", s, err)
+		return strictyaml.PosOf(n).Errorf("zone %q: %w", s, err)
 	}
 	z.loc = loc
 	return nil
@@ -160,17 +160,17 @@ type table struct{ entries []entry }
 type entry struct {
 	key, value string
 	when       *selector // the compiled value, if it is a selector
-	place      strictyaml.Place
+	pos        strictyaml.Pos
 }
 
 func (t *table) UnmarshalYAML(n ast.Node) error {
 	m, ok := n.(ast.MapNode)
 	if !ok {
-		return strictyaml.PlaceOf(n).Errorf("want a mapping, such as {key: value}")
+		return strictyaml.PosOf(n).Errorf("want a mapping, such as {key: value}")
 	}
 	t.entries = []entry{}
 	for it := m.MapRange(); it.Next(); {
-		e := entry{place: strictyaml.PlaceOf(it.Value())}
+		e := entry{pos: strictyaml.PosOf(it.Value())}
 		if err := strictyaml.DecodeNode(it.Key(), &e.key); err != nil {
 			return err
 		}

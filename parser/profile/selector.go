@@ -22,7 +22,7 @@ func (s *selector) UnmarshalYAML(n ast.Node) error {
 	if err := strictyaml.DecodeNode(n, &text); err != nil {
 		return err
 	}
-	compiled, err := newSelector(text, strictyaml.PlaceOf(n))
+	compiled, err := newSelector(text, strictyaml.PosOf(n))
 	if err != nil {
 		return err
 	}
@@ -30,10 +30,10 @@ func (s *selector) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-func newSelector(text string, place strictyaml.Place) (*selector, error) {
+func newSelector(text string, pos strictyaml.Pos) (*selector, error) {
 	group, err := cascadia.ParseGroup(text)
 	if err != nil {
-		return nil, place.Errorf("selector %q: %w", text, err)
+		return nil, pos.Errorf("selector %q: %w", text, err)
 	}
 	k := keyOf(text)
 	// Check the node's type, because cascadia's :contains and :matches match text nodes too.

@@ -33,7 +33,7 @@ type Channel struct {
 	// Rate limits how many notifications all processes together send; zero is no limit.
 	Rate Rate `yaml:"rate"`
 
-	Place strictyaml.Place `yaml:"-"`
+	Pos strictyaml.Pos `yaml:"-"`
 }
 
 // kinds are the kinds of channels, for errors.
@@ -71,8 +71,8 @@ type settings interface {
 type env struct {
 	consumers.Host
 	Options
-	name  string           // of the channel
-	place strictyaml.Place // of the channel
+	name string         // of the channel
+	pos  strictyaml.Pos // of the channel
 }
 
 // Options change how senders reach services. The zero value is right outside of tests.
@@ -100,7 +100,7 @@ func (o Options) client() *http.Client {
 // UnmarshalYAML reads the settings.
 func (c *Channel) UnmarshalYAML(n ast.Node) error {
 	type plain Channel
-	p := plain{Place: strictyaml.PlaceOf(n)}
+	p := plain{Pos: strictyaml.PosOf(n)}
 	if err := mapping(n, &p, "a channel: "+kinds+", with its settings"); err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func mapping(n ast.Node, into any, want string) error {
 	case ast.MappingType, ast.MappingValueType:
 		return strictyaml.DecodeNode(n, into)
 	}
-	return strictyaml.PlaceOf(n).Errorf("want %s", want)
+	return strictyaml.PosOf(n).Errorf("want %s", want)
 }
 
 // Sender returns the sender of the channel's one kind. If the consumer runs elsewhere, it returns one
@@ -123,12 +123,12 @@ func mapping(n ast.Node, into any, want string) error {
 func (c Channel) Sender(name string, h consumers.Host, o Options) (Sender, error) {
 	found := c.settings()
 	if len(found) != 1 {
-		return nil, c.Place.Errorf("channel %s: want exactly one of %s, found %d", name, kinds, len(found))
+		return nil, c.Pos.Errorf("channel %s: want exactly one of %s, found %d", name, kinds, len(found))
 	}
 	if h.Elsewhere && c.WebPush == nil && c.Shoutrrr == nil {
 		return logSender{}, nil
 	}
-	return found[0].sender(env{Host: h, Options: o, name: name, place: c.Place})
+	return found[0].sender(env{Host: h, Options: o, name: name, pos: c.Pos})
 }
 
 // httpURL reads a URL. No error shows it, because it may hold a secret.
@@ -139,14 +139,14 @@ func (e env) httpURL(s secret) (*url.URL, error) {
 	}
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, s.place.Errorf("url: want http://… or https://… (the value is not shown: it may hold a secret)")
+		return nil, s.pos.Errorf("url: want http://… or https://… (the value is not shown: it may hold a secret)")
 	}
 	return u, nil
 }
 
 // server reads the optional address of a server, without a slash at its end.
 func (e env) server(s secret, standard string) (string, *url.URL, error) {
-	if s.place.Line == 0 {
+	if s.pos.Line == 0 {
 		u, err := url.Parse(standard)
 		return standard, u, err
 	}
@@ -159,12 +159,12 @@ func (e env) server(s secret, standard string) (string, *url.URL, error) {
 
 // token reads a secret that becomes part of a header or a path.
 func (e env) token(s secret, name string) (string, error) {
-	value, err := s.at(e.place, name).value(e.Host)
+	value, err := s.at(e.pos, name).value(e.Host)
 	if err != nil {
 		return "", err
 	}
 	if strings.ContainsAny(value, "/?#% \t\r\n\x00") {
-		return "", s.place.Errorf("%s: want a token: no spaces, line breaks or any of / ? # %%", name)
+		return "", s.pos.Errorf("%s: want a token: no spaces, line breaks or any of / ? # %%", name)
 	}
 	return value, nil
 }
@@ -185,7 +185,7 @@ func (r *Rate) UnmarshalYAML(n ast.Node) error {
 	number, err := strconv.Atoi(count)
 	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
 	if err != nil || number < 1 || per == 0 {
-		return strictyaml.PlaceOf(n).Errorf("%q: want a rate like 5/s, 30/m or 1000/h", s)
+		return strictyaml.PosOf(n).Errorf("%q: want a rate like 5/s, 30/m or 1000/h", s)
 	}
 	*r = Rate{number, per}
 	return nil

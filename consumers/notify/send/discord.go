@@ -23,12 +23,12 @@ func (d *Discord) UnmarshalYAML(n ast.Node) error {
 var discordPath = regexp.MustCompile(`/webhooks/\d+/[^/]+$`)
 
 func (d Discord) sender(e env) (Sender, error) {
-	u, err := e.httpURL(d.URL.at(e.place, "discord.url"))
+	u, err := e.httpURL(d.URL.at(e.pos, "discord.url"))
 	if err != nil {
 		return nil, err
 	}
 	if !discordPath.MatchString(u.Path) {
-		return nil, d.URL.place.Errorf("url: want the URL of a webhook: https://discord.com/api/webhooks/ID/TOKEN")
+		return nil, d.URL.pos.Errorf("url: want the URL of a webhook: https://discord.com/api/webhooks/ID/TOKEN")
 	}
 	query := u.Query() // a thread_id stays
 	query.Set("wait", "true")

@@ -20,7 +20,7 @@ func (g *Gotify) UnmarshalYAML(n ast.Node) error {
 }
 
 func (g Gotify) sender(e env) (Sender, error) {
-	server, u, err := e.server(g.Server.at(e.place, "gotify.server"), "")
+	server, u, err := e.server(g.Server.at(e.pos, "gotify.server"), "")
 	if err != nil {
 		return nil, err
 	}

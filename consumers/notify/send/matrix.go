@@ -27,7 +27,7 @@ func (m *Matrix) UnmarshalYAML(n ast.Node) error {
 }
 
 func (m Matrix) sender(e env) (Sender, error) {
-	server, u, err := e.server(m.Server.at(e.place, "matrix.server"), "")
+	server, u, err := e.server(m.Server.at(e.pos, "matrix.server"), "")
 	if err != nil {
 		return nil, err
 	}
@@ -36,11 +36,11 @@ func (m Matrix) sender(e env) (Sender, error) {
 		return nil, err
 	}
 	if !strings.HasPrefix(m.Room.Value, "!") {
-		place := e.place
-		if m.Room.Place.Line > 0 {
-			place = m.Room.Place
+		pos := e.pos
+		if m.Room.Pos.Line > 0 {
+			pos = m.Room.Pos
 		}
-		return nil, place.Errorf("room %q: want the ID of a room, which begins with !; see the room's settings",
+		return nil, pos.Errorf("room %q: want the ID of a room, which begins with !; see the room's settings",
 			m.Room.Value)
 	}
 	s := &matrix{

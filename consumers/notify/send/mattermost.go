@@ -20,7 +20,7 @@ func (m *Mattermost) UnmarshalYAML(n ast.Node) error {
 }
 
 func (m Mattermost) sender(e env) (Sender, error) {
-	u, err := e.httpURL(m.URL.at(e.place, "mattermost.url"))
+	u, err := e.httpURL(m.URL.at(e.pos, "mattermost.url"))
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ type ntfy struct {
 var ntfyTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func (f Ntfy) sender(e env) (Sender, error) {
-	u, err := e.httpURL(f.URL.at(e.place, "ntfy.url"))
+	u, err := e.httpURL(f.URL.at(e.pos, "ntfy.url"))
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (f Ntfy) sender(e env) (Sender, error) {
 		base, topic = u.Path[:i], u.Path[i+1:]
 	}
 	if !ntfyTopic.MatchString(topic) {
-		return nil, f.URL.place.Errorf("url: want that of a topic, like https://ntfy.sh/mytopic")
+		return nil, f.URL.pos.Errorf("url: want that of a topic, like https://ntfy.sh/mytopic")
 	}
 	server := url.URL{Scheme: u.Scheme, Host: u.Host, User: u.User, Path: base + "/"}
 	s := &ntfy{url: server.String(), topic: topic, header: http.Header{}}

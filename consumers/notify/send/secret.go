@@ -18,14 +18,14 @@ import (
 // it.
 type secret struct {
 	text, file, env string
-	place           strictyaml.Place
+	pos             strictyaml.Pos
 	missing         string // its name, if the config does not have it
 }
 
 // UnmarshalYAML reads one of the three forms.
 func (s *secret) UnmarshalYAML(n ast.Node) error {
-	s.place = strictyaml.PlaceOf(n)
-	wrong := s.place.Errorf("want a text, {file: NAME} or {env: NAME}")
+	s.pos = strictyaml.PosOf(n)
+	wrong := s.pos.Errorf("want a text, {file: NAME} or {env: NAME}")
 	switch n.Type() {
 	case ast.StringType, ast.LiteralType:
 		return strictyaml.DecodeNode(n, &s.text)
@@ -44,10 +44,10 @@ func (s *secret) UnmarshalYAML(n ast.Node) error {
 }
 
 // at returns the secret. If the config does not have it, value reports that name is missing in the
-// mapping at place.
-func (s secret) at(place strictyaml.Place, name string) secret {
-	if s.place.Line == 0 {
-		s.place = place
+// mapping at pos.
+func (s secret) at(pos strictyaml.Pos, name string) secret {
+	if s.pos.Line == 0 {
+		s.pos = pos
 		s.missing = name
 	}
 	return s
@@ -56,7 +56,7 @@ func (s secret) at(place strictyaml.Place, name string) secret {
 // value returns the secret's text, without spaces around it.
 func (s secret) value(h consumers.Host) (string, error) {
 	if s.missing != "" {
-		return "", s.place.Errorf("%s is missing", s.missing)
+		return "", s.pos.Errorf("%s is missing", s.missing)
 	}
 	value, from := s.text, "the text"
 	switch {
@@ -64,7 +64,7 @@ func (s secret) value(h consumers.Host) (string, error) {
 		from = "file " + s.file
 		b, err := os.ReadFile(h.Path(s.file))
 		if err != nil {
-			return "", s.place.Errorf("%w", err)
+			return "", s.pos.Errorf("%w", err)
 		}
 		value = string(b)
 	case s.env != "":
@@ -72,7 +72,7 @@ func (s secret) value(h consumers.Host) (string, error) {
 		value = os.Getenv(s.env)
 	}
 	if value = strings.TrimSpace(value); value == "" {
-		return "", s.place.Errorf("%s is empty", from)
+		return "", s.pos.Errorf("%s is empty", from)
 	}
 	return value, nil
 }

@@ -42,7 +42,7 @@ func (s shoutrrr) sender(e env) (Sender, error) {
 	scheme, _, _ := strings.Cut(value, ":")
 	scheme, _, _ = strings.Cut(strings.ToLower(scheme), "+") // generic+https
 	if to := Successors[scheme]; to != "" {
-		return nil, s.place.Errorf("shoutrrr is no longer supported: for %s:// write %s", scheme, to)
+		return nil, s.pos.Errorf("shoutrrr is no longer supported: for %s:// write %s", scheme, to)
 	}
-	return nil, s.place.Errorf("shoutrrr is no longer supported: docs/notify.md lists the successors of its services")
+	return nil, s.pos.Errorf("shoutrrr is no longer supported: docs/notify.md lists the successors of its services")
 }

@@ -21,7 +21,7 @@ func (s *Slack) UnmarshalYAML(n ast.Node) error {
 }
 
 func (s Slack) sender(e env) (Sender, error) {
-	u, err := e.httpURL(s.URL.at(e.place, "slack.url"))
+	u, err := e.httpURL(s.URL.at(e.pos, "slack.url"))
 	if err != nil {
 		return nil, err
 	}

@@ -42,11 +42,11 @@ func (s *SMTP) UnmarshalYAML(n ast.Node) error {
 }
 
 func (s SMTP) sender(e env) (Sender, error) {
-	at := func(t strictyaml.Text) strictyaml.Place {
-		if t.Place.Line > 0 {
-			return t.Place
+	at := func(t strictyaml.Text) strictyaml.Pos {
+		if t.Pos.Line > 0 {
+			return t.Pos
 		}
-		return e.place
+		return e.pos
 	}
 	host, port, err := net.SplitHostPort(s.Server.Value)
 	if err != nil || host == "" || port == "" {
@@ -67,7 +67,7 @@ func (s SMTP) sender(e env) (Sender, error) {
 		return nil, at(s.From).Errorf("from %q: want an address, like me@club.example", s.From.Value)
 	}
 	if len(s.To) == 0 {
-		return nil, e.place.Errorf("to: want a list of addresses")
+		return nil, e.pos.Errorf("to: want a list of addresses")
 	}
 	for _, to := range s.To {
 		address, err := mail.ParseAddress(to.Value)

@@ -20,12 +20,12 @@ func (t *Teams) UnmarshalYAML(n ast.Node) error {
 }
 
 func (t Teams) sender(e env) (Sender, error) {
-	u, err := e.httpURL(t.URL.at(e.place, "teams.url"))
+	u, err := e.httpURL(t.URL.at(e.pos, "teams.url"))
 	if err != nil {
 		return nil, err
 	}
 	if host := u.Hostname(); strings.HasSuffix(host, "webhook.office.com") || host == "outlook.office.com" {
-		return nil, t.URL.place.Errorf("url: %s is a connector, which Microsoft has retired; want a workflow", host)
+		return nil, t.URL.pos.Errorf("url: %s is a connector, which Microsoft has retired; want a workflow", host)
 	}
 	s := &teams{url: u.String(), endpoint: e.endpoint("teams", u)}
 	s.words = func(r reply) string {

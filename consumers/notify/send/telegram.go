@@ -26,7 +26,7 @@ func (t *Telegram) UnmarshalYAML(n ast.Node) error {
 
 func (t Telegram) sender(e env) (Sender, error) {
 	if t.Chat.Value == "" {
-		return nil, e.place.Errorf("chat: want @channel, or the number of a chat")
+		return nil, e.pos.Errorf("chat: want @channel, or the number of a chat")
 	}
 	token, err := e.token(t.Token, "token")
 	if err != nil {

@@ -38,7 +38,7 @@ func (w *Webhook) UnmarshalYAML(n ast.Node) error {
 }
 
 func (w Webhook) sender(e env) (Sender, error) {
-	u, err := e.httpURL(w.URL.at(e.place, "webhook.url"))
+	u, err := e.httpURL(w.URL.at(e.pos, "webhook.url"))
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (w Webhook) sender(e env) (Sender, error) {
 			return nil, err
 		}
 		if !headerName(name) || strings.ContainsAny(value, "\r\n\x00") {
-			return nil, s.place.Errorf("headers: %q is no name of a header, or its value has more than one line", name)
+			return nil, s.pos.Errorf("headers: %q is no name of a header, or its value has more than one line", name)
 		}
 		hook.headers.Set(name, value)
 		hidden = append(hidden, value)
@@ -58,7 +58,7 @@ func (w Webhook) sender(e env) (Sender, error) {
 	hook.endpoint = e.endpoint("webhook", u, hidden...)
 	if w.Body.Value != "" {
 		if hook.body, err = bodyTemplate(w.Body.Value); err != nil {
-			return nil, w.Body.Place.Errorf("body: %w", err)
+			return nil, w.Body.Pos.Errorf("body: %w", err)
 		}
 	}
 	if w.Secret == nil {
@@ -69,7 +69,7 @@ func (w Webhook) sender(e env) (Sender, error) {
 		return nil, err
 	}
 	if hook.key, err = signingKey(value); err != nil {
-		return nil, w.Secret.place.Errorf("%w", err)
+		return nil, w.Secret.pos.Errorf("%w", err)
 	}
 	return hook, nil
 }

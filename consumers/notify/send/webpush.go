@@ -120,22 +120,22 @@ func (p WebPush) sender(e env) (Sender, error) {
 		services: slices.Concat(knownServices, p.Services)}
 	u, err := url.Parse(s.contact)
 	if err != nil || u.Scheme != "https" && u.Scheme != "mailto" || s.contact == "mailto:" {
-		place := e.place
-		if p.Contact.Place.Line > 0 {
-			place = p.Contact.Place
+		pos := e.pos
+		if p.Contact.Pos.Line > 0 {
+			pos = p.Contact.Pos
 		}
-		return nil, place.Errorf("contact %q: want mailto:… or https://…, which push services ask for", s.contact)
+		return nil, pos.Errorf("contact %q: want mailto:… or https://…, which push services ask for", s.contact)
 	}
 	if p.Keys.Value == "" {
-		return nil, e.place.Errorf("keys: want the file that matchwire notify keys makes")
+		return nil, e.pos.Errorf("keys: want the file that matchwire notify keys makes")
 	}
 	for _, host := range p.Services {
 		if !serviceHost.MatchString(host) {
-			return nil, e.place.Errorf("services: %q: want a host, like push.example, or .push.example", host)
+			return nil, e.pos.Errorf("services: %q: want a host, like push.example, or .push.example", host)
 		}
 	}
 	if s.keys, err = readKeys(e.Path(p.Keys.Value)); err != nil && !e.Elsewhere {
-		return nil, p.Keys.Place.Errorf("%w", err)
+		return nil, p.Keys.Pos.Errorf("%w", err)
 	}
 	return s, nil
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// Bounds of what one call returns.
+// Default and maximum number of items in a response.
 const (
-	someBoards, mostBoards   = 100, 1000
-	someJobs, mostJobs       = 10, 100
-	someMatches, mostMatches = 100, 1000
+	defaultBoards, maxBoards   = 100, 1000
+	defaultJobs, maxJobs       = 10, 100
+	defaultMatches, maxMatches = 100, 1000
 )
 
 func (a *API) scoreboards(w http.ResponseWriter, r *http.Request) error {
-	n, err := count(r, "limit", someBoards, mostBoards)
+	n, err := intParam(r, "limit", defaultBoards, maxBoards)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (a *API) scoreboards(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, struct {
+	return writeJSON(w, http.StatusOK, struct {
 		Scoreboards []scoreboard.Board `json:"scoreboards"`
 	}{boards})
 }
@@ -48,13 +48,13 @@ func (a *API) scoreboard(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !ok {
-		return apiError{http.StatusNotFound, "there is no scoreboard of match " + id, ""}
+		return apiError{http.StatusNotFound, "no scoreboard for match " + id, ""}
 	}
-	return answer(w, http.StatusOK, board)
+	return writeJSON(w, http.StatusOK, board)
 }
 
 func (a *API) trace(w http.ResponseWriter, r *http.Request) error {
-	jobs, err := count(r, "jobs", someJobs, mostJobs)
+	jobs, err := intParam(r, "jobs", defaultJobs, maxJobs)
 	if err != nil {
 		return err
 	}
@@ -72,18 +72,20 @@ func (a *API) trace(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, tree)
+	return writeJSON(w, http.StatusOK, tree)
 }
 
-// count is a parameter that says how many are wanted.
-func count(r *http.Request, name string, some, most int) (int, error) {
+// intParam returns the value of a query parameter, from 1 to limit. If the
+// parameter is missing, it returns the default.
+func intParam(r *http.Request, name string, byDefault, limit int) (int, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
-		return some, nil
+		return byDefault, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > most {
-		return 0, apiError{http.StatusBadRequest, name + " " + strconv.Quote(text) + ": want a number from 1 to " + strconv.Itoa(most), ""}
+	if err != nil || n < 1 || n > limit {
+		detail := name + " " + strconv.Quote(text) + ": want a number from 1 to " + strconv.Itoa(limit)
+		return 0, apiError{http.StatusBadRequest, detail, ""}
 	}
 	return n, nil
 }
@@ -93,7 +95,7 @@ func (a *API) instances(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, struct {
+	return writeJSON(w, http.StatusOK, struct {
 		Instances []instances.Instance `json:"instances"`
-	}{append([]instances.Instance{}, all...)}) // a list, if of none
+	}{append([]instances.Instance{}, all...)}) // [], not null, if there are none
 }

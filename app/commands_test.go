@@ -1,0 +1,54 @@
+package app
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Every command of matchwire in README.md and CONTRIBUTING.md exists, with its flags.
+func TestDocumentedCommands(t *testing.T) {
+	shape := regexp.MustCompile("(?m)(?:^ *|`|\\$ )(?:go run \\./cmd/)?matchwire ([a-z]+)([^`\n]*)")
+	flag := regexp.MustCompile(`--[a-z]+(-[a-z]+)*`)
+	var seen []string
+	for _, file := range []string{"../README.md", "../CONTRIBUTING.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range shape.FindAllStringSubmatch(string(text), -1) {
+			command, rest := m[1], m[2]
+			if at := strings.Index(rest, "#"); at >= 0 {
+				rest = rest[:at]
+			}
+			code, help, errs := call(t, "", nil, command, "--help")
+			if code != 0 {
+				t.Errorf("%s: matchwire %s: exit code %d: %s", file, command, code, errs)
+				continue
+			}
+			seen = append(seen, command)
+			for _, f := range flag.FindAllString(rest, -1) {
+				if !strings.Contains(help, f) && !strings.Contains(subcommandHelp(t, command, rest), f) {
+					t.Errorf("%s: matchwire %s%s: there is no flag %s", file, command, rest, f)
+				}
+			}
+		}
+	}
+	slices.Sort(seen)
+	if seen = slices.Compact(seen); len(seen) < 14 {
+		t.Errorf("only the commands %v were found", seen)
+	}
+}
+
+// subcommandHelp is the help of a subcommand such as archive export, "" if there is none.
+func subcommandHelp(t *testing.T, command, rest string) string {
+	t.Helper()
+	words := strings.Fields(rest)
+	if len(words) == 0 {
+		return ""
+	}
+	_, help, _ := call(t, "", nil, command, words[0], "--help")
+	return help
+}

@@ -1,0 +1,29 @@
+package app
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestLicences(t *testing.T) {
+	notice, err := os.ReadFile("../NOTICE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	licence, err := os.ReadFile("../LICENSE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, short, errs := call(t, "", nil, "licences", "--short")
+	if code != 0 || short != string(notice) || errs != "" {
+		t.Errorf("exit code %d, %s, and the list differs from NOTICE:\n%s", code, errs, short)
+	}
+	code, whole, errs := call(t, "", nil, "licences")
+	if code != 0 || !strings.HasPrefix(whole, short) || !strings.Contains(whole, strings.Trim(string(licence), "\n")) {
+		t.Errorf("exit code %d, %s: the list of modules or our own licence is missing in %d bytes", code, errs, len(whole))
+	}
+	if !strings.Contains(whole, "Copyright 2009 The Go Authors") {
+		t.Error("Go's own licence is missing")
+	}
+}

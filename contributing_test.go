@@ -1,0 +1,252 @@
+package matchwire_test
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// An item is a paragraph or a step of a list in CONTRIBUTING.md.
+type item struct {
+	section string
+	text    string
+	code    []string // its code spans and the lines of its code blocks
+}
+
+// contributing returns the items of CONTRIBUTING.md.
+func contributing(t *testing.T) []item {
+	t.Helper()
+	text, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []item
+	section, block := "", false
+	begin := regexp.MustCompile(`^(\d+\.|-|\|) `)
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "```"):
+			block = !block
+		case block:
+			all = append(all, item{section: section, code: []string{line}})
+		case strings.HasPrefix(line, "## "):
+			section = strings.TrimPrefix(line, "## ")
+			all = append(all, item{section: section})
+		case line == "" || begin.MatchString(line) || len(all) == 0:
+			all = append(all, item{section: section, text: line})
+		default:
+			all[len(all)-1].text += "\n" + line
+		}
+	}
+	span := regexp.MustCompile("`([^`]+)`")
+	for i := range all {
+		for _, m := range span.FindAllStringSubmatch(all[i].text, -1) {
+			all[i].code = append(all[i].code, m[1])
+		}
+	}
+	return all
+}
+
+// A place is a path, in which NAME or CODE may stand for a name.
+var place = regexp.MustCompile(`^\.?/?([A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]+$`)
+
+// find returns the files that a path means. NAME, or CODE, is the name of any file that there is.
+func find(name string) []string {
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/...")
+	if !strings.Contains(name, "NAME") && !strings.Contains(name, "CODE") {
+		if _, err := os.Stat(name); err != nil {
+			return nil
+		}
+		return []string{name}
+	}
+	name = strings.ReplaceAll(name, "CODE", "NAME")
+	before, _, _ := strings.Cut(name, "NAME")
+	entries, err := os.ReadDir(path.Clean(before))
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for _, e := range entries {
+		one := strings.ReplaceAll(name, "NAME", strings.TrimSuffix(e.Name(), path.Ext(e.Name())))
+		if _, err := os.Stat(one); err == nil {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// Every path in CONTRIBUTING.md exists; if it has a NAME, for at least one name.
+func TestContributingPaths(t *testing.T) {
+	paths := 0
+	for _, i := range contributing(t) {
+		for _, c := range i.code {
+			for word := range strings.FieldsSeq(c) {
+				isPath := strings.Contains(word, "/") || regexp.MustCompile(`^[A-Z]*[a-z_]*\.(go|md|yaml)$`).MatchString(word)
+				if isPath && place.MatchString(word) {
+					paths++
+					if len(find(word)) == 0 {
+						t.Errorf("%s: there is no %s", i.section, word)
+					}
+				}
+			}
+		}
+	}
+	if paths < 40 {
+		t.Errorf("%d paths found in CONTRIBUTING.md, want 40 or more", paths)
+	}
+}
+
+// Every make target, test and package in CONTRIBUTING.md exists.
+func TestContributingCommands(t *testing.T) {
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, tests := declarations(t)
+	targets, testRuns := 0, 0
+	for _, i := range contributing(t) {
+		for _, c := range i.code {
+			words := strings.Fields(c)
+			switch {
+			case len(words) > 1 && words[0] == "make":
+				for _, target := range words[1:] {
+					targets++
+					if !strings.Contains(string(makefile), "\n"+target+":") {
+						t.Errorf("%s: %q: there is no target %s", i.section, c, target)
+					}
+				}
+			case strings.HasPrefix(c, "go test "):
+				testRuns++
+				for n, word := range words {
+					if word == "-run" && !tests[words[n+1]] {
+						t.Errorf("%s: %q: there is no test %s", i.section, c, words[n+1])
+					}
+				}
+			case strings.HasPrefix(c, "Test") && !tests[c]:
+				t.Errorf("%s: there is no test %s", i.section, c)
+			}
+		}
+	}
+	if targets < 8 || testRuns < 6 {
+		t.Errorf("%d make targets and %d runs of go test found in CONTRIBUTING.md, want 8 and 6 or more", targets, testRuns)
+	}
+}
+
+// Every identifier that a step names is in a file, or a package, that the same step names.
+func TestContributingIdentifiers(t *testing.T) {
+	bare := regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]+$`)
+	qualified := regexp.MustCompile(`^([a-z]+)\.([A-Z][A-Za-z0-9]*)$`)
+	all := packages(t)
+	found := 0
+	for _, i := range contributing(t) {
+		if !strings.HasPrefix(i.section, "Add ") {
+			continue
+		}
+		var files []string
+		for _, c := range i.code {
+			if place.MatchString(c) && strings.Contains(c, "/") || strings.HasSuffix(c, ".go") {
+				files = append(files, find(c)...)
+			}
+		}
+		for _, c := range i.code {
+			if m := qualified.FindStringSubmatch(c); m != nil {
+				found++
+				if !declares(all, m[1], m[2]) {
+					t.Errorf("%s: there is no %s", i.section, c)
+				}
+				continue
+			}
+			if !bare.MatchString(c) || c == "main" || c == "kinds" {
+				continue
+			}
+			found++
+			word := regexp.MustCompile(`\b` + c + `\b`)
+			if !slices.ContainsFunc(files, func(file string) bool {
+				text, err := os.ReadFile(file)
+				return err == nil && word.Match(text)
+			}) {
+				t.Errorf("%s: none of the files %v has %s", i.section, files, c)
+			}
+		}
+	}
+	if found < 12 {
+		t.Errorf("%d identifiers found in CONTRIBUTING.md, want 12 or more", found)
+	}
+}
+
+// declares reports whether a package of this name has an exported identifier.
+func declares(all map[string]*goPackage, name, identifier string) bool {
+	for dir, p := range all {
+		if path.Base(dir) != name {
+			continue
+		}
+		declared := regexp.MustCompile(`(?m)^(func|type|var|const|\t) ?` + identifier + `\b`)
+		for file := range p.files {
+			if text, err := os.ReadFile(file); err == nil && declared.Match(text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// A file that names these sports must be among the files of "Add a sport", and must name every sport.
+func TestContributingNamesEveryPlaceOfASport(t *testing.T) {
+	listed := map[string]bool{}
+	for _, i := range contributing(t) {
+		if i.section == "Add a sport" {
+			for _, c := range i.code {
+				for _, file := range find(c) {
+					listed[file] = true
+				}
+			}
+		}
+	}
+	skipped := []string{"fixtures", "node_modules", "testdata"}
+	extensions := []string{".go", ".json", ".yaml", ".md", ".js"}
+	places := 0
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			if err == nil && file != "." && (strings.HasPrefix(d.Name(), ".") || slices.Contains(skipped, d.Name())) {
+				return fs.SkipDir
+			}
+			return err
+		}
+		file = filepath.ToSlash(file)
+		if strings.HasSuffix(file, "_test.go") || !slices.Contains(extensions, path.Ext(file)) {
+			return nil
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		lower := strings.ToLower(string(text))
+		for _, sport := range []string{"tennis", "cricket", "rugby"} {
+			if !strings.Contains(lower, sport) {
+				return nil
+			}
+		}
+		places++
+		if !listed[file] {
+			t.Errorf("%s names every sport, and CONTRIBUTING.md does not name it under \"Add a sport\"", file)
+		}
+		for _, sport := range event.Sports() {
+			name := string(sport)
+			if !strings.Contains(lower, name) && !strings.Contains(lower, strings.ReplaceAll(name, "_", "")) {
+				t.Errorf("%s names other sports, and not %s", file, sport)
+			}
+		}
+		return nil
+	})
+	if err != nil || places < 7 {
+		t.Errorf("%d files name every sport, %v; want 7 or more", places, err)
+	}
+}

@@ -1,0 +1,67 @@
+package matchwire_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// withoutExample are the public packages that need no example, each with the reason.
+var withoutExample = map[string]string{
+	"broker/brokertest": "broker/memory/memory_test.go shows its only function in use",
+	"consumers/shipped": "a list for package app",
+	"fixtures":          "an embedded folder; the example of parser/recording uses it",
+	"health":            "a struct of two fields",
+	"profiles":          "an embedded folder",
+}
+
+// Each public package has an example.
+func TestEveryPublicPackageHasAnExample(t *testing.T) {
+	for dir, p := range packages(t) {
+		if isInternal(dir) || len(p.files) == 0 || isCommand(p) {
+			continue
+		}
+		has := hasExample(t, dir)
+		switch reason := withoutExample[dir]; {
+		case !has && reason == "":
+			t.Errorf("package %s has no example", dir)
+		case has && reason != "":
+			t.Errorf("package %s has an example: take it off the list of those without", dir)
+		}
+	}
+}
+
+func isInternal(dir string) bool {
+	return strings.HasPrefix(dir, "internal/") || strings.Contains(dir, "/internal/")
+}
+
+func isCommand(p *goPackage) bool {
+	for _, file := range p.files {
+		return file.Name.Name == "main"
+	}
+	return false
+}
+
+// hasExample reports whether the tests of a package have a function Example….
+func hasExample(t *testing.T, dir string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Example") {
+				return true
+			}
+		}
+	}
+	return false
+}

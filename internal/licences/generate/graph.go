@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// systems are those that the program is built for. Some link modules that others do not.
+var systems = []string{"linux", "darwin", "windows"}
+
+// A module is linked into the program.
+type module struct {
+	path    string // "" for the program itself
+	version string
+	files   []string // of licences and notices
+}
+
+// name is how the lists name the module.
+func (m module) name() string {
+	return strings.TrimSpace(m.path + " " + m.version)
+}
+
+// graph returns the modules that are linked into cmd/matchwire on any system: the program itself, Go,
+// and the others by their paths.
+func graph(root string) ([]module, error) {
+	all := map[string]*module{}
+	var own string
+	for _, system := range systems {
+		lines, err := goTool(root, []string{"GOOS=" + system, "CGO_ENABLED=0"}, "list", "-deps",
+			"-f", `{{with .Module}}{{.Path}}|{{.Version}}|{{.Main}}|{{.Dir}}|{{$.Dir}}{{end}}`, "./cmd/matchwire")
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(lines) {
+			part := strings.Split(strings.TrimSpace(line), "|")
+			if len(part) != 5 {
+				continue // of the standard library
+			}
+			path, version, main, dir, packageDir := part[0], part[1], part[2] == "true", part[3], part[4]
+			if main {
+				own, packageDir = path, dir
+			}
+			m := all[path]
+			if m == nil {
+				m = &module{path: path, version: version}
+				all[path] = m
+			}
+			files, err := licenceFiles(dir, packageDir)
+			if err != nil {
+				return nil, err
+			}
+			if main { // whose NOTICE this program writes
+				files = slices.DeleteFunc(files, func(file string) bool { return filepath.Base(file) == "NOTICE" })
+			}
+			m.files = append(m.files, files...)
+		}
+	}
+	if own == "" {
+		return nil, fmt.Errorf("go list names no module for ./cmd/matchwire")
+	}
+	standard, err := standardLibrary(root)
+	if err != nil {
+		return nil, err
+	}
+	list := []module{*all[own], standard}
+	delete(all, own)
+	for _, path := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, *all[path])
+	}
+	for i, m := range list {
+		slices.Sort(m.files)
+		list[i].files = slices.Compact(m.files)
+	}
+	return list, nil
+}
+
+// standardLibrary is Go itself, in the version that go.mod asks for.
+func standardLibrary(root string) (module, error) {
+	goroot, err := goTool(root, nil, "env", "GOROOT")
+	if err != nil {
+		return module{}, err
+	}
+	version, err := goTool(root, nil, "list", "-m", "-f", "{{.GoVersion}}")
+	if err != nil {
+		return module{}, err
+	}
+	goroot = strings.TrimSpace(goroot)
+	files, err := licenceFiles(goroot, goroot)
+	return module{path: "Go standard library", version: strings.TrimSpace(version), files: files}, err
+}
+
+// licenceName matches the files that hold licences and notices.
+var licenceName = regexp.MustCompile(`(?i)^(.*-)?(licen[cs]es?|copying|notice|unlicense|patents)([.-].*)?$`)
+
+// licenceFiles returns the licence files in the folder of a package and in those above it, up to its
+// module's.
+func licenceFiles(moduleDir, packageDir string) ([]string, error) {
+	var all []string
+	for dir := packageDir; ; dir = filepath.Dir(dir) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if !e.IsDir() && licenceName.MatchString(e.Name()) && filepath.Ext(e.Name()) != ".go" {
+				all = append(all, filepath.Join(dir, e.Name()))
+			}
+		}
+		if dir == moduleDir || len(dir) <= len(moduleDir) {
+			return all, nil
+		}
+	}
+}
+
+// goTool runs the go command and returns what it prints.
+func goTool(dir string, env []string, args ...string) (string, error) {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go %s: %s", args[0], cmp.Or(strings.TrimSpace(errs.String()), err.Error()))
+	}
+	return string(out), nil
+}

@@ -1,0 +1,57 @@
+// Package reload reads values from files, like certificates or keys, and reads
+// them again when the files change.
+package reload
+
+import (
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// A File is a value that was read from a file. Its methods may be called from
+// several goroutines.
+type File[T any] struct {
+	name     string
+	interval time.Duration
+	read     func() (T, error)
+	log      *slog.Logger
+
+	mu       sync.Mutex
+	value    T
+	modified time.Time // modification time of the file that value comes from
+	checked  time.Time // when load last looked at the file
+}
+
+// Open reads the named file by calling read. Later, Value calls read again if the
+// file's modification time has changed. It checks that at most once per interval.
+func Open[T any](name string, interval time.Duration, log *slog.Logger, read func() (T, error)) (*File[T], error) {
+	f := &File[T]{name: name, interval: interval, read: read, log: log}
+	return f, f.load()
+}
+
+// Value returns the current value. If the file cannot be read, Value logs a
+// warning and returns the previous value.
+func (f *File[T]) Value() T {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.checked) > f.interval {
+		if err := f.load(); err != nil {
+			f.log.Warn("cannot reload file, using its previous content", "file", f.name, "error", err)
+		}
+	}
+	return f.value
+}
+
+func (f *File[T]) load() error {
+	f.checked = time.Now()
+	info, err := os.Stat(f.name)
+	if err != nil || info.ModTime().Equal(f.modified) {
+		return err
+	}
+	value, err := f.read()
+	if err == nil {
+		f.value, f.modified = value, info.ModTime()
+	}
+	return err
+}
