@@ -35,8 +35,8 @@ const defaultWriteTimeout = 10 * time.Second
 // An item waits to be written, or to write a batch.
 type item[T any] struct {
 	value T
-	turn  chan []*item[T] // receives a batch to write that begins with this item, or nil: it is written
-	err   error           // valid once nil was received
+	ready chan []*item[T] // receives a batch to write that begins with this item, or nil if the item is written
+	err   error           // valid after nil was received
 }
 
 // Do writes v and returns its error. If ctx ends while v waits to be written, v is not written. If
@@ -44,7 +44,7 @@ type item[T any] struct {
 // both cases Do returns at once, with an error that wraps that of ctx and [broker.ErrUnavailable].
 // A call that writes the batch itself returns when it is written.
 func (b *Batcher[T]) Do(ctx context.Context, v T) error {
-	i := &item[T]{value: v, turn: make(chan []*item[T], 1)}
+	i := &item[T]{value: v, ready: make(chan []*item[T], 1)}
 	b.mu.Lock()
 	b.waiting = append(b.waiting, i)
 	if b.writing < max(b.Writes, 1) {
@@ -69,7 +69,7 @@ func (b *Batcher[T]) Do(ctx context.Context, v T) error {
 	}
 	b.mu.Unlock()
 	for _, other := range batch[1:] {
-		other.turn <- nil
+		other.ready <- nil
 	}
 	return i.err
 }
@@ -77,7 +77,7 @@ func (b *Batcher[T]) Do(ctx context.Context, v T) error {
 // wait waits until i is written or has a batch to write.
 func (b *Batcher[T]) wait(ctx context.Context, i *item[T]) (batch []*item[T], err error) {
 	select {
-	case batch := <-i.turn:
+	case batch := <-i.ready:
 		return batch, nil
 	case <-ctx.Done():
 	}
@@ -85,7 +85,7 @@ func (b *Batcher[T]) wait(ctx context.Context, i *item[T]) (batch []*item[T], er
 	b.waiting = slices.DeleteFunc(b.waiting, func(other *item[T]) bool { return other == i })
 	b.mu.Unlock()
 	select {
-	case batch := <-i.turn: // the others of the batch depend on it
+	case batch := <-i.ready: // the others of the batch depend on it
 		return batch, nil
 	default:
 		return nil, broker.Unavailable(fmt.Errorf("waiting to be written: %w", ctx.Err()))
@@ -117,5 +117,5 @@ func (b *Batcher[T]) startNext() {
 	n := min(len(b.waiting), max(b.Most, 1))
 	batch := slices.Clone(b.waiting[:n])
 	b.waiting = b.waiting[n:]
-	batch[0].turn <- batch
+	batch[0].ready <- batch
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 )
 
-// What comes while a batch is written is written together, each item has its own
-// outcome, and a panic is one of its batch alone.
+// Items that come during a write are written together in the next one. Each item has its own error,
+// and a panic fails its batch alone.
 func TestBatcher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		goOn := make(chan bool)
@@ -25,7 +25,7 @@ func TestBatcher(t *testing.T) {
 			case 0:
 				<-goOn
 			case 1:
-				panic("no room")
+				panic("no space")
 			}
 			errs := make([]error, len(batch))
 			for i, v := range batch {
@@ -37,7 +37,7 @@ func TestBatcher(t *testing.T) {
 		}}
 		errs := make([]error, 8)
 		var all sync.WaitGroup
-		for i := range errs { // in order, while the first is written
+		for i := range errs { // in order, during the first write
 			all.Go(func() { errs[i] = b.Do(t.Context(), i) })
 			synctest.Wait()
 		}
@@ -48,40 +48,44 @@ func TestBatcher(t *testing.T) {
 		}
 		for i, err := range errs {
 			switch {
-			case 1 <= i && i <= 3 && (err == nil || !strings.Contains(err.Error(), "no room")), i == 5 && (err == nil || err.Error() != "five"), (i == 0 || i == 4 || i > 5) && err != nil:
+			case 1 <= i && i <= 3 && (err == nil || !strings.Contains(err.Error(), "no space")),
+				i == 5 && (err == nil || err.Error() != "five"),
+				(i == 0 || i == 4 || i > 5) && err != nil:
 				t.Errorf("%d: %v", i, err)
 			}
 		}
 	})
 }
 
-// A context that ends is the concern of its own item: it ends neither the write of the others nor
-// their wait for it.
+// A context that ends affects its own item only. The others are still written.
 func TestBatcherContexts(t *testing.T) {
 	type item struct {
 		name      string
-		cancelled bool // while the batch before its own is written
-		during    bool // while its own batch is written
+		cancelled bool // during the write before its own
+		during    bool // cancelled during its own write
 	}
 	for name, tc := range map[string]struct {
 		items []item
 		wrote []string // in the second batch
 		want  map[string]error
 	}{
-		"the first to wait gives up": {
-			[]item{{name: "a", cancelled: true}, {name: "b"}, {name: "c"}}, []string{"b", "c"}, map[string]error{"a": context.Canceled},
+		"the first one waiting is cancelled": {
+			[]item{{name: "a", cancelled: true}, {name: "b"}, {name: "c"}},
+			[]string{"b", "c"}, map[string]error{"a": context.Canceled},
 		},
-		"another gives up": {
-			[]item{{name: "a"}, {name: "b", cancelled: true}, {name: "c"}}, []string{"a", "c"}, map[string]error{"b": context.Canceled},
+		"another one waiting is cancelled": {
+			[]item{{name: "a"}, {name: "b", cancelled: true}, {name: "c"}},
+			[]string{"a", "c"}, map[string]error{"b": context.Canceled},
 		},
-		"the one that writes gives up": {
+		"the one that writes is cancelled": {
 			[]item{{name: "a", during: true}, {name: "b"}}, []string{"a", "b"}, map[string]error{},
 		},
-		"one that is being written gives up": {
+		"another one of the batch is cancelled": {
 			[]item{{name: "a"}, {name: "b", during: true}}, []string{"a", "b"}, map[string]error{"b": context.Canceled},
 		},
-		"all give up": {
-			[]item{{name: "a", cancelled: true}, {name: "b", cancelled: true}}, nil, map[string]error{"a": context.Canceled, "b": context.Canceled},
+		"all are cancelled": {
+			[]item{{name: "a", cancelled: true}, {name: "b", cancelled: true}},
+			nil, map[string]error{"a": context.Canceled, "b": context.Canceled},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,9 +127,9 @@ func TestBatcherContexts(t *testing.T) {
 					cancels[i.name] = cancel
 					do(ctx, i.name)
 				}
-				give := func(up func(item) bool) {
+				cancel := func(which func(item) bool) {
 					for _, i := range tc.items {
-						if !up(i) {
+						if !which(i) {
 							continue
 						}
 						cancels[i.name]()
@@ -135,13 +139,14 @@ func TestBatcherContexts(t *testing.T) {
 						}
 					}
 				}
-				give(func(i item) bool { return i.cancelled })
+				cancel(func(i item) bool { return i.cancelled })
 				goOn <- true
 				synctest.Wait()
-				give(func(i item) bool { return i.during })
+				cancel(func(i item) bool { return i.during })
 				close(goOn)
 				all.Wait()
-				if len(batches) > 1 && !reflect.DeepEqual(batches[1], tc.wrote) || len(batches) > 2 || len(tc.wrote) > 0 != (len(batches) == 2) {
+				if len(batches) > 1 && !reflect.DeepEqual(batches[1], tc.wrote) || len(batches) > 2 ||
+					len(tc.wrote) > 0 != (len(batches) == 2) {
 					t.Errorf("wrote %v, want %v in the second batch", batches, tc.wrote)
 				}
 				for name, err := range got {
@@ -157,7 +162,7 @@ func TestBatcherContexts(t *testing.T) {
 	}
 }
 
-// A write that hangs ends at its timeout, though the context of its caller has no deadline.
+// A write that hangs ends after Timeout, even if the context of its caller has no deadline.
 func TestBatcherTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := consumers.Batcher[int]{Timeout: time.Minute, Write: func(ctx context.Context, batch []int) []error {
@@ -166,7 +171,7 @@ func TestBatcherTimeout(t *testing.T) {
 		}}
 		began := time.Now()
 		if err := b.Do(t.Context(), 1); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute {
-			t.Errorf("after %v: %v", time.Since(began), err)
+			t.Errorf("after %v: %v, want the deadline after a minute", time.Since(began), err)
 		}
 	})
 }

@@ -4,6 +4,7 @@
 package consumers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,8 +29,8 @@ type Consumer struct {
 	// Timeout is how long Handle may take for one event; 30 s if 0.
 	Timeout time.Duration
 	// Once has each ID handled at most once within a day, for consumers whose effects must not be
-	// repeated, such as notifications. An event may still be handled again if a process died or lost
-	// the broker while handling it.
+	// repeated, such as notifications. An event may still be handled again if a process died while
+	// handling it, or if Redis was away for more than [LeaseTime] or has lost its data.
 	Once bool
 	// Rebuilds reports whether handling every event of the log again, in any order, restores the
 	// consumer's data. matchwire rebuild needs it.
@@ -86,8 +87,8 @@ type Host struct {
 	Log    *slog.Logger
 }
 
-// Check returns an error if the consumer has no handler or no keys, or if one of its keys matches no
-// event.
+// Check returns an error if the consumer has no handler or no keys, or if one of its keys matches
+// no event.
 func (c Consumer) Check() error {
 	for name, part := range c.Parts {
 		if err := part.Check(); err != nil {
@@ -100,7 +101,7 @@ func (c Consumer) Check() error {
 	case c.Handle == nil:
 		return errors.New("the consumer has no Handle")
 	case len(c.Keys) == 0:
-		return errors.New("the consumer has no Keys: it would hear nothing")
+		return errors.New("the consumer has no Keys: it would receive no events")
 	}
 	for _, k := range c.Keys {
 		if err := event.CheckPattern(k); err != nil {
@@ -126,13 +127,15 @@ type Runner struct {
 	Trace   *trace.Recorder       // records what each event caused; may be nil
 	Metrics *Metrics              // may be nil
 	Log     *slog.Logger
+
+	lease time.Duration // LeaseTime if 0
 }
 
 // Run delivers the events of a consumer's queue to it until ctx ends, and waits for the events that
 // it is handling. ready, if not nil, is closed when the queue is bound.
 func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- struct{}) error {
 	log := r.Log.With("consumer", name)
-	marks := marks{redis: r.Redis, prefix: r.Prefix + "handled:" + name + ":", timeout: c.Timeout, log: log}
+	marks := newMarks(r.Redis, r.Prefix+"handled:"+name+":", cmp.Or(r.lease, LeaseTime), log)
 	s := c.Subscription(name)
 	s.Ready = ready
 	err := c.While(ctx, func(ctx context.Context) error {
@@ -176,7 +179,8 @@ func (r Runner) begin(ctx context.Context, name string, m broker.Message) (conte
 		return ctx, nil
 	}
 	return r.Trace.Start(event.WithTID(ctx, m.TID), trace.Span{
-		Parent: m.TID.Span(m.ID), Op: trace.Process, Role: name, Name: m.Key, Message: m.ID, Match: m.Match, Queue: QueueName(name), Attempt: m.Attempt,
+		Parent: m.TID.Span(m.ID), Op: trace.Process, Role: name, Name: m.Key, Message: m.ID, Match: m.Match,
+		Queue: QueueName(name), Attempt: m.Attempt,
 	})
 }
 
@@ -207,13 +211,14 @@ func handle(ctx context.Context, c Consumer, m broker.Message, marks marks, log 
 	} else {
 		ctx = event.WithTID(ctx, e.TID)
 		if c.Once {
-			err = marks.once(ctx, e, m.Redelivered, c.Handle)
+			err = marks.once(ctx, e, c.Handle)
 		} else {
 			err = c.Handle(ctx, e)
 		}
 	}
 	about := func() *slog.Logger {
-		return log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", time.Since(began).Round(time.Microsecond))
+		took := time.Since(began).Round(time.Microsecond)
+		return log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", took)
 	}
 	switch {
 	case errors.As(err, new(*broker.PostponedError)):

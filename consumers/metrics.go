@@ -20,13 +20,25 @@ type Metrics struct {
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	consumer := []string{"consumer"}
 	m := &Metrics{
-		events: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "matchwire_consumer_events_total",
-			Help: "Events that were handled, by outcome: done, retry (to be tried again), dead (to the dead letters), outage (waits for a server), postponed."}, []string{"consumer", "outcome"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "matchwire_consumer_seconds", Help: "How long an event was handled.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}, consumer),
-		underWay: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "matchwire_consumer_under_way", Help: "Events that are being handled."}, consumer),
-		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "matchwire_consumer_lag_seconds", Help: "From the reading of a page to the moment its event was done.",
-			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800}}, consumer),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "matchwire_consumer_events_total",
+			Help: "Events that were handled, by outcome: done, retry (to be tried again), dead (to the dead letters), " +
+				"outage (waits for a server), postponed.",
+		}, []string{"consumer", "outcome"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "matchwire_consumer_seconds",
+			Help:    "How long the handler took for an event.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, consumer),
+		underWay: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "matchwire_consumer_under_way",
+			Help: "Events that are being handled.",
+		}, consumer),
+		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "matchwire_consumer_lag_seconds",
+			Help:    "From the time that a page was read until its event was handled.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800},
+		}, consumer),
 	}
 	r.MustRegister(m.events, m.seconds, m.underWay, m.lag)
 	return m

@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// answer is an error that a server gives.
+// answer returns the error of a server that replies with message.
 func answer(t *testing.T, r *redis.Client, message string) error {
 	t.Helper()
 	return r.Eval(t.Context(), "return redis.error_reply(ARGV[1])", nil, message).Err()

@@ -13,6 +13,7 @@ import (
 	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/ratelimit"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // redisAt returns a Redis whose clock the test sets.
@@ -64,7 +65,7 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 func TestLockUsesRedisClock(t *testing.T) {
 	began := time.Now().Add(-time.Minute)
 	m, c := redisAt(t, began)
-	known := deliveries{redis: c, prefix: "mw:notify:a:", most: 20 * time.Second, log: slog.New(slog.DiscardHandler)}
+	known := deliveries{redis: c, prefix: "mw:notify:a:", lease: 20 * time.Second, log: slog.New(slog.DiscardHandler)}
 	goal := event.Event{ID: "goal", Data: event.Data{Incident: "i", Rev: 1}}
 	corrected := event.Event{ID: "corrected", Data: event.Data{Incident: "i", Rev: 2}}
 	if _, err := known.begin(t.Context(), goal); err != nil {
@@ -77,5 +78,34 @@ func TestLockUsesRedisClock(t *testing.T) {
 	m.SetTime(began.Add(21 * time.Second))
 	if _, err := known.begin(t.Context(), corrected); err != nil {
 		t.Errorf("after the lock's time: %v", err)
+	}
+}
+
+// The process that sends an event renews the lock of its incident.
+func TestLockIsRenewed(t *testing.T) {
+	at := time.Now()
+	m, c := redisAt(t, at)
+	const lease = 300 * time.Millisecond
+	known := deliveries{redis: c, prefix: "mw:notify:a:", lease: lease, log: slog.New(slog.DiscardHandler)}
+	goal := event.Event{ID: "goal", Data: event.Data{Incident: "i", Rev: 1}}
+	corrected := event.Event{ID: "corrected", Data: event.Data{Incident: "i", Rev: 2}}
+	s, err := known.begin(t.Context(), goal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		at = at.Add(lease * 9 / 10)
+		m.SetTime(at)
+		testenv.Eventually(t, func() bool {
+			until, _ := c.HGet(t.Context(), known.key("i"), "until").Int64()
+			return until > at.Add(lease/2).UnixMilli()
+		}, "the lock to be renewed")
+	}
+	if _, err := known.begin(t.Context(), corrected); !errors.As(err, new(*broker.PostponedError)) {
+		t.Errorf("while the goal is being sent: %v, want it postponed", err)
+	}
+	s.end(t.Context())
+	if _, err := known.begin(t.Context(), corrected); err != nil {
+		t.Errorf("after the goal was sent: %v", err)
 	}
 }

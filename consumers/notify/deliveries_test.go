@@ -182,6 +182,100 @@ func TestCorrectionOfOldNewsIsNotSent(t *testing.T) {
 	}
 }
 
+// After a loss of Redis, the parser reports as backfill what it reported before. The copy must not
+// silence an original that still waits.
+func TestBackfillDoesNotMuteWhatWasObservedBefore(t *testing.T) {
+	const (
+		goal = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
+		news = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
+		edit = "Corrected: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; scorer Sebastian Giovinco → Jozy Altidore"
+		back = "Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
+	)
+	observed := func(e event.Event, after time.Duration) event.Event {
+		e.Time = e.Time.Add(after)
+		return e
+	}
+	backfill := func(e event.Event, after time.Duration) event.Event {
+		e.Data.Backfill = true
+		return observed(e, after)
+	}
+	first := observed(consumertest.Goal(), -4*time.Minute)
+	corrected := observed(consumertest.Corrected(first), -3*time.Minute)
+	retracted := observed(consumertest.Retracted(corrected), -2*time.Minute)
+	replay := first
+	replay.Data.Replay = true
+	// The page shows the correction when it is read again, as the first revision of a new epoch.
+	again := corrected
+	again.Data.Action, again.Data.Rev, again.Data.Supersedes, again.Data.Changes = event.New, 1, "", nil
+	again.ID = "of other facts"
+	later := observed(corrected, 10*time.Minute) // found after the backfill
+	const minute = time.Minute
+	copied, copiedTwice := backfill(first, 3*minute), []event.Event{backfill(first, 3*minute), backfill(first, 3*minute)}
+	for name, tc := range map[string]struct {
+		events []event.Event
+		want   string
+		calls  int
+	}{
+		"the copy, then the goal":                {[]event.Event{copied, first}, goal, 1},
+		"the copy twice, then the goal":          {append(copiedTwice, first), goal, 1},
+		"the goal, then the copy":                {[]event.Event{first, copied, corrected}, edit, 2},
+		"a copy with other facts":                {[]event.Event{backfill(again, 3*minute), first}, goal, 1},
+		"both revisions, copy of the first":      {[]event.Event{copied, first, corrected}, edit, 2},
+		"both revisions, copy of the second":     {[]event.Event{backfill(again, 3*minute), first, corrected}, edit, 2},
+		"both revisions, the second first":       {[]event.Event{copied, corrected, first}, news, 1},
+		"both revisions, copy with the revision": {[]event.Event{backfill(corrected, 3*minute), first, corrected}, news, 1},
+		"all three revisions":                    {[]event.Event{copied, first, corrected, retracted}, back, 3},
+		"the goal is taken back first":           {[]event.Event{copied, retracted, first}, "", 0},
+		"a correction found later":               {[]event.Event{copied, later}, "", 0},
+		"two corrections found later": {
+			[]event.Event{backfill(first, 0), later, observed(consumertest.Corrected(later), 11*minute)}, "", 0,
+		},
+		"a correction found later, the goal before": {[]event.Event{copied, first, later}, edit, 2},
+		"a replay of the goal":                      {[]event.Event{copied, replay, later}, "", 0},
+		"an older goal, muted as old":               {[]event.Event{copied, observed(first, -2*time.Hour), corrected}, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, s := hooked(t, "kinds: [goal]")
+			for _, e := range tc.events {
+				if err := w.deliver("hook", e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := titles(s); got != tc.want || s.called() != tc.calls {
+				t.Errorf("shown after %d calls: %s\nwant after %d: %s", s.called(), got, tc.calls, tc.want)
+			}
+		})
+	}
+}
+
+// A goal whose alert fails is not silenced by a backfill copy that comes before the next attempt.
+func TestBackfillBetweenTwoAttempts(t *testing.T) {
+	for name, answer := range map[string]func(http.ResponseWriter){
+		"refused":   func(w http.ResponseWriter) { w.WriteHeader(503) },
+		"uncertain": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, s := hooked(t, "kinds: [goal]")
+			e := consumertest.Goal()
+			s.set(answer)
+			if err := w.deliver("hook", e); err == nil {
+				t.Fatal("no error")
+			}
+			s.set(nil)
+			backfill := e
+			backfill.Data.Backfill, backfill.Time = true, e.Time.Add(time.Minute)
+			for _, e := range []event.Event{backfill, e} {
+				if err := w.deliver("hook", e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"; titles(s) != want {
+				t.Errorf("shown: %s, want %s", titles(s), want)
+			}
+		})
+	}
+}
+
 // If no rule matches the correction of an event that was sent, the correction is sent in the default
 // language.
 func TestLanguageOfACorrection(t *testing.T) {

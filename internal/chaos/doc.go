@@ -1,7 +1,7 @@
-// Package chaos holds the fault tests: the whole pipeline as processes of their
-// own, on RabbitMQ and Redis servers of their own, while these are killed, cut
-// off, slowed down and emptied, and the processes themselves killed. It prints
-// what came of each fault, and fails if an event was lost or acted on twice.
+// Package chaos holds the fault tests. They run the whole pipeline as separate processes, on
+// RabbitMQ and Redis servers of their own. Then they kill, stall, slow down and empty the servers,
+// cut the network and kill the processes. Each test prints a table with a line for each fault. It
+// fails if an event is lost, if an effect happens twice, or if an alert is late.
 //
-//	make full
+//	make chaos
 package chaos

@@ -9,20 +9,27 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// A fault happens to a world, and is over when do returns.
+// A fault is something that goes wrong. It is over when do returns.
 type fault struct {
 	name string
 	do   func(*world)
 
-	forgets bool // what Redis held is gone
-	breaks  int  // how often it takes the broker or their lives from the consumers: what they are sending then may be sent again
+	late    time.Duration // bound of how late an alert is, in addition to the length of the fault
+	forgets bool          // whether Redis loses its data
+	breaks  int           // how often what consumers are sending may be sent again: they die, or lose Redis for long
 }
+
+// The bounds of how late an alert is.
+const (
+	afterStall = 5 * time.Second
+	afterDeath = 15 * time.Second // the lease of what a process was handling has to expire
+)
 
 func (w *world) pause(least, most time.Duration) {
 	time.Sleep(least + time.Duration(w.rand.Int64N(int64(most-least))))
 }
 
-// restarted starts a server again after a while.
+// restart starts a server again after a random pause.
 func (w *world) restart(s *servers.Server) {
 	w.pause(time.Second, 4*time.Second)
 	if err := s.Start(); err != nil {
@@ -36,13 +43,13 @@ func (w *world) ctl(args ...string) {
 	}
 }
 
-// waiting counts the messages in queues, those that are being handled included.
+// waiting counts the messages in queues, including those that are being handled.
 func (w *world) waiting(queues ...string) (n int) {
-	said, err := w.nodes[0].Ctl("list_queues", "--silent", "name", "messages")
+	out, err := w.nodes[0].Ctl("list_queues", "--silent", "name", "messages")
 	if err != nil {
 		w.Fatal(err)
 	}
-	for l := range strings.Lines(said) {
+	for l := range strings.Lines(out) {
 		if f := strings.Fields(l); len(f) == 2 && slices.Contains(queues, f[0]) {
 			k, _ := strconv.Atoi(f[1])
 			n += k
@@ -51,45 +58,45 @@ func (w *world) waiting(queues ...string) (n int) {
 	return n
 }
 
-// leader is the node that leads most of the queues and streams.
+// leader returns the node that leads most of the queues and streams.
 func (w *world) leader() *servers.Rabbit {
-	said, err := w.nodes[0].Ctl("list_queues", "--silent", "leader")
+	out, err := w.nodes[0].Ctl("list_queues", "--silent", "leader")
 	if err != nil {
 		w.Fatal(err)
 	}
 	return slices.MaxFunc(w.nodes, func(a, b *servers.Rabbit) int {
-		return strings.Count(said, a.Node) - strings.Count(said, b.Node)
+		return strings.Count(out, a.Node) - strings.Count(out, b.Node)
 	})
 }
 
-// replicated checks that all that is declared stands on every node.
-func (w *world) replicated() {
+// checkReplicated fails the test unless every queue and stream has a member on every node.
+func (w *world) checkReplicated() {
 	w.Helper()
-	said, err := w.nodes[0].Ctl("list_queues", "--silent", "name", "members")
+	out, err := w.nodes[0].Ctl("list_queues", "--silent", "name", "members")
 	if err != nil {
 		w.Fatal(err)
 	}
 	queues := 0
-	for line := range strings.Lines(said) {
+	for line := range strings.Lines(out) {
 		queues++
 		for _, n := range w.nodes {
 			if !strings.Contains(line, n.Node) {
-				w.Errorf("%s has no member of %s", n.Node, line)
+				w.Errorf("%s has no member of the queue %s", n.Node, line)
 			}
 		}
 	}
 	if queues < 3 {
-		w.Errorf("%d queues:\n%s", queues, said)
+		w.Errorf("%d queues, want 3 at least:\n%s", queues, out)
 	}
 }
 
 var (
-	nothing      = fault{name: "nothing", do: func(*world) {}}
-	brokerKilled = fault{name: "broker killed", breaks: 1, do: func(w *world) {
+	nothing      = fault{name: "nothing", late: afterStall, do: func(*world) {}}
+	brokerKilled = fault{name: "broker killed", late: afterDeath, do: func(w *world) {
 		w.nodes[0].Kill()
 		w.restart(w.nodes[0].Server)
 	}}
-	networkCut = fault{name: "network cut", breaks: 3, do: func(w *world) {
+	networkCut = fault{name: "network cut", late: afterStall, do: func(w *world) {
 		for range 3 {
 			w.amqpNet[0].Down()
 			w.redisNet.Cut()
@@ -98,7 +105,7 @@ var (
 			w.pause(0, time.Second)
 		}
 	}}
-	networkStalled = fault{name: "network stalled", breaks: 1, do: func(w *world) {
+	networkStalled = fault{name: "network stalled", late: afterStall, breaks: 1, do: func(w *world) {
 		w.amqpNet[0].Stall()
 		w.pause(3*time.Second, 8*time.Second)
 		w.amqpNet[0].Flow()
@@ -106,55 +113,60 @@ var (
 		w.pause(3*time.Second, 8*time.Second)
 		w.redisNet.Flow()
 	}}
-	networkSlow = fault{name: "network slow", do: func(w *world) {
+	networkSlow = fault{name: "network slow", late: afterStall, do: func(w *world) {
 		w.amqpNet[0].Slow(50 * time.Millisecond)
 		w.redisNet.Slow(5 * time.Millisecond)
 		w.pause(3*time.Second, 8*time.Second)
 		w.amqpNet[0].Flow()
 		w.redisNet.Flow()
 	}}
-	redisKilled = fault{name: "Redis killed", do: func(w *world) {
+	answersLost = fault{name: "answers of Redis lost", late: afterStall, do: func(w *world) {
+		w.redisNet.LoseAnswers(3)
+		w.pause(3*time.Second, 8*time.Second)
+		w.redisNet.LoseAnswers(0)
+	}}
+	redisKilled = fault{name: "Redis killed", late: afterDeath, do: func(w *world) {
 		w.redis.Kill()
 		w.restart(w.redis)
 	}}
-	redisLost = fault{name: "Redis lost empty", forgets: true, breaks: 1, do: func(w *world) {
+	redisLost = fault{name: "Redis lost empty", late: afterDeath, forgets: true, breaks: 1, do: func(w *world) {
 		w.redis.Kill()
 		if err := servers.Forget(w.redis); err != nil {
 			w.Fatal(err)
 		}
 		w.restart(w.redis)
 	}}
-	parserKilled = fault{name: "parser killed", do: func(w *world) {
+	parserKilled = fault{name: "parser killed", late: afterDeath, do: func(w *world) {
 		w.parser.kill()
 		w.pause(0, 3*time.Second)
-		w.parser.start("parser ready")
+		w.parser.start(parserReady)
 	}}
-	consumersKilled = fault{name: "consumers killed", breaks: 1, do: func(w *world) {
+	consumersKilled = fault{name: "consumers killed", late: afterDeath, breaks: 1, do: func(w *world) {
 		w.consumers[0].kill()
 		w.pause(0, 3*time.Second)
-		w.consumers[0].start("consumer=scoreboard keys")
+		w.consumers[0].start(consumersReady)
 		w.consumers[1].kill()
-		w.consumers[1].start("consumer=scoreboard keys")
+		w.consumers[1].start(consumersReady)
 	}}
-	fanoutKilled = fault{name: "fanout killed", do: func(w *world) {
+	fanoutKilled = fault{name: "fanout killed", late: afterDeath, do: func(w *world) {
 		w.fanout.kill()
 		w.pause(0, 3*time.Second)
-		w.fanout.start("msg=serving")
+		w.fanout.start(fanoutReady)
 	}}
-	leaderKilled = fault{name: "leader node killed", breaks: 1, do: func(w *world) {
+	leaderKilled = fault{name: "leader node killed", late: afterDeath, do: func(w *world) {
 		leader := w.leader()
-		w.replicated()
+		w.checkReplicated()
 		leader.Kill()
 		killed := time.Now()
 		for _, l := range []*ledger{w.log, w.socket, w.hook} {
-			w.until("events while a node is away", func() bool { return l.newest().After(killed.Add(2 * time.Second)) })
+			w.until("events while a node is down", func() bool { return l.newest().After(killed.Add(2 * time.Second)) })
 		}
-		w.Logf("events at every receiver %.1f s after the leader's end", time.Since(killed).Seconds())
+		w.Logf("events at every receiver %.1f s after the leader was killed", time.Since(killed).Seconds())
 		if err := leader.Start(); err != nil {
 			w.Fatal(err)
 		}
 	}}
-	diskAlarm = fault{name: "disk alarm", do: func(w *world) {
+	diskAlarm = fault{name: "disk alarm", late: afterStall, do: func(w *world) {
 		w.ctl("set_disk_free_limit", "1000000GB")
 		w.pause(3*time.Second, 8*time.Second)
 		w.ctl("set_disk_free_limit", "50MB")

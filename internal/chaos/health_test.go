@@ -7,22 +7,22 @@ import (
 	"testing"
 )
 
-// What is wrong can be seen from outside, while it is.
+// /healthz reports each fault while it lasts.
 func TestHealth(t *testing.T) {
 	longOnly(t)
 	w := newWorld(t, 1, seed(t))
-	w.size = wave{name: "w", matches: 1, rows: 300, step: 1} // there is always something to publish
+	w.size = wave{name: "w", matches: 1, rows: 300, step: 1} // so that there is always something to publish
 	w.waves = append(w.waves, w.size)
 	w.site.play(w.size)
-	w.begin()
-	says := func(status, trouble string) {
+	w.startRoles()
+	want := func(status, issue string) {
 		t.Helper()
 		var code int
 		var answer struct {
 			Status   string
 			Troubles []string
 		}
-		w.until("health to be "+status+" "+trouble, func() bool {
+		w.until("the health to be "+status+" "+issue, func() bool {
 			resp, err := http.Get("http://" + w.health + "/healthz")
 			if err != nil {
 				return false
@@ -31,28 +31,28 @@ func TestHealth(t *testing.T) {
 			answer.Troubles = nil
 			code = resp.StatusCode
 			return json.NewDecoder(resp.Body).Decode(&answer) == nil && answer.Status == status &&
-				strings.Contains(strings.Join(answer.Troubles, "\n"), trouble)
+				strings.Contains(strings.Join(answer.Troubles, "\n"), issue)
 		})
 		t.Logf("%d %+v", code, answer)
 		if (code != http.StatusOK) != (status == "fail") {
-			t.Errorf("status %d with %q", code, status)
+			t.Errorf("HTTP status %d with health %q", code, status)
 		}
 	}
-	says("pass", "")
+	want("pass", "")
 	w.ctl("set_disk_free_limit", "1000000GB")
-	says("warn", "accepts no messages")
+	want("warn", "accepts no messages")
 	w.ctl("set_disk_free_limit", "50MB")
-	says("pass", "")
+	want("pass", "")
 	w.amqpNet[0].Stall()
-	says("fail", "does not answer")
+	want("fail", "does not answer")
 	w.amqpNet[0].Flow()
-	says("pass", "")
+	want("pass", "")
 	w.nodes[0].Kill()
-	says("fail", "reaching broker")
+	want("fail", "reaching broker")
 	w.restart(w.nodes[0].Server)
-	says("pass", "")
+	want("pass", "")
 	w.redis.Kill()
-	says("fail", "Redis does not answer")
+	want("fail", "Redis does not answer")
 	w.restart(w.redis)
-	says("pass", "")
+	want("pass", "")
 }

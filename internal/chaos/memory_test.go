@@ -24,15 +24,15 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// memoryBound is what a process of ours may have taken at its worst, whatever
-// lies on the servers. The race detector takes several times as much.
+// memoryBound bounds the peak resident memory of a process, however much the servers store. The
+// race detector takes several times as much.
 const memoryBound = 192 << 20
 
-// long is how long work on so many messages may take.
+// long bounds how long the work on so many messages takes.
 const long = 15 * time.Minute
 
-// Whatever lies on the servers, our processes do not grow with it: a log, the
-// queues of consumers that were away for an hour, dead letters.
+// The memory of a process does not grow with what the servers store: a long log, the queues of
+// consumers that were away for an hour, dead letters.
 func TestMemoryIsBounded(t *testing.T) {
 	longOnly(t)
 	const logged, missed, dead = 10_000_000, 360_000, 20_000 // 360,000: an hour of 100 events a second
@@ -43,38 +43,44 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	t.Cleanup(func() { b.Close() })
 
-	w.fanout.start("msg=serving")
+	w.fanout.start(fanoutReady)
 	published := w.publish(b, 0, logged)
-	w.within(long, "the log to hold them all", func() bool { return w.waiting("live_events.log") >= logged }) // the broker counts now and then
-	w.bounded(w.fanout, fmt.Sprintf("while %d events were published, %.0f a second", logged, published))
+	// The broker updates its count from time to time.
+	w.within(long, "all events in the log", func() bool { return w.waiting("live_events.log") >= logged })
+	w.checkMemory(w.fanout, fmt.Sprintf("while %d events were published, %.0f a second", logged, published))
 	w.fanout.stop()
 	began := time.Now()
-	w.fanout.start("msg=serving")
-	w.until("fanout to have read the log", func() bool { return w.ready(w.listen) })
-	w.bounded(w.fanout, fmt.Sprintf("after it was started again, ready in %.1f s", time.Since(began).Seconds()))
+	w.fanout.start(fanoutReady)
+	w.until("fanout to read the log", func() bool { return w.ready(w.listen) })
+	w.checkMemory(w.fanout, fmt.Sprintf("after a restart, ready in %.1f s", time.Since(began).Seconds()))
 
 	away := w.consumers[0]
-	away.start("consumer=scoreboard keys")
+	away.start(consumersReady)
 	away.stop()
 	w.publish(b, logged, missed)
 	began = time.Now()
-	away.start("consumer=scoreboard keys")
-	w.within(long, "the queues to be empty", func() bool { return w.waiting("consumer.scoreboard", "consumer.notify.hook") == 0 })
-	w.bounded(away, fmt.Sprintf("after %d events that it missed, in %.1f s", missed, time.Since(began).Seconds()))
+	away.start(consumersReady)
+	w.within(long, "empty queues", func() bool { return w.waiting("consumer.scoreboard", "consumer.notify.hook") == 0 })
+	w.checkMemory(away, fmt.Sprintf("after %d missed events, handled in %.1f s", missed, time.Since(began).Seconds()))
 
-	w.publishRubbish(dead)
+	w.publishInvalid(dead)
 	count := func() int { n, _ := b.CountDead(t.Context(), "consumer.scoreboard"); return n }
 	w.within(long, "the dead letters", func() bool { return count() == dead })
-	w.bounded(away, fmt.Sprintf("after %d dead letters", dead))
-	for _, args := range [][]string{{"list", "scoreboard", "--limit", strconv.Itoa(dead), "--json"}, {"replay", "scoreboard", "--all"}, {"purge", "scoreboard", "--all"}} {
+	w.checkMemory(away, fmt.Sprintf("after %d dead letters", dead))
+	for _, args := range [][]string{
+		{"list", "scoreboard", "--limit", strconv.Itoa(dead), "--json"},
+		{"replay", "scoreboard", "--all"},
+		{"purge", "scoreboard", "--all"},
+	} {
 		cmd := exec.Command(away.program, append([]string{"dead"}, args...)...)
 		cmd.Env = append(os.Environ(), w.env...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("dead %v: %v: %.500s", args, err, out)
 		}
-		w.bound(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10, fmt.Sprintf("matchwire dead %s of %d", args[0], dead))
+		peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+		w.checkPeak(peak, fmt.Sprintf("matchwire dead %s of %d", args[0], dead))
 		if args[0] == "replay" {
-			w.within(long, "them to be dead again", func() bool { return count() == dead })
+			w.within(long, "the replayed messages to be dead-lettered again", func() bool { return count() == dead })
 		}
 	}
 	if n := count(); n != 0 {
@@ -82,8 +88,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// publish publishes events of 200 matches at a time, 100 of each, and returns
-// how many a second.
+// publish publishes n events, of 200 matches at a time and 100 of each. It returns the number of
+// events per second.
 func (w *world) publish(b broker.Publisher, from, n int) float64 {
 	w.Helper()
 	const writers, batch, matches, each = 4, 500, 200, 100
@@ -99,7 +105,8 @@ func (w *world) publish(b broker.Publisher, from, n int) float64 {
 					id := fmt.Sprintf("memory-%d-%d", day, n%matches)
 					e, err := event.Of("soccer.mls.goal", event.Data{
 						Player: "Giovinco", Incident: fmt.Sprintf("%s-%d", id, seq), Rev: 1,
-						Score: &event.Score{Home: int(seq)}, Match: &event.Match{ID: id, Home: "Toronto", Away: "New York", Status: event.Live},
+						Score:    &event.Score{Home: int(seq)},
+						Match:    &event.Match{ID: id, Home: "Toronto", Away: "New York", Status: event.Live},
 						Backfill: true, Epoch: "01", Seq: seq,
 					}, time.Now())
 					if err != nil {
@@ -126,8 +133,8 @@ func (w *world) publish(b broker.Publisher, from, n int) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
-// publishRubbish publishes what no consumer can read.
-func (w *world) publishRubbish(n int) {
+// publishInvalid publishes n messages that are not events.
+func (w *world) publishInvalid(n int) {
 	w.Helper()
 	conn, err := amqp.Dial(w.nodes[0].URL)
 	if err != nil {
@@ -138,15 +145,16 @@ func (w *world) publishRubbish(n int) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	body := []byte(strings.Repeat("rubbish ", 100))
+	body := []byte(strings.Repeat("not an event ", 100))
 	for i := range n {
-		if err := ch.Publish("", "consumer.scoreboard", false, false, amqp.Publishing{MessageId: strconv.Itoa(i), DeliveryMode: amqp.Persistent, Body: body}); err != nil {
+		m := amqp.Publishing{MessageId: strconv.Itoa(i), DeliveryMode: amqp.Persistent, Body: body}
+		if err := ch.Publish("", "consumer.scoreboard", false, false, m); err != nil {
 			w.Fatal(err)
 		}
 	}
 }
 
-// ready asks for the health of the process that serves on an address.
+// ready reports whether the process at an address is healthy.
 func (w *world) ready(address string) bool {
 	resp, err := http.Get("http://" + address + "/healthz")
 	if err != nil {
@@ -156,8 +164,8 @@ func (w *world) ready(address string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// bounded holds the most that a role has taken so far against the bound.
-func (w *world) bounded(r *role, when string) {
+// checkMemory fails the test if the peak memory of a role exceeds the bound.
+func (w *world) checkMemory(r *role, when string) {
 	w.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
 	if err != nil {
@@ -166,15 +174,15 @@ func (w *world) bounded(r *role, when string) {
 	for l := range strings.Lines(string(status)) {
 		if f := strings.Fields(l); len(f) == 3 && f[0] == "VmHWM:" {
 			kib, _ := strconv.ParseInt(f[1], 10, 64)
-			w.bound(kib<<10, r.name+" "+when)
+			w.checkPeak(kib<<10, r.name+" "+when)
 		}
 	}
 }
 
-func (w *world) bound(most int64, what string) {
+func (w *world) checkPeak(peak int64, what string) {
 	w.Helper()
-	w.Logf("%4d MiB at most: %s", most>>20, what)
-	if most > memoryBound && !testenv.Race {
-		w.Errorf("%s: took %d MiB, more than %d", what, most>>20, memoryBound>>20)
+	w.Logf("peak of %4d MiB: %s", peak>>20, what)
+	if peak > memoryBound && !testenv.Race {
+		w.Errorf("%s: peak of %d MiB, want %d at most", what, peak>>20, memoryBound>>20)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// programs is where the program lies that all tests run.
+// programs is the folder of the program that all tests run.
 var programs string
 
 func TestMain(m *testing.M) {
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// built builds the program, with the race detector if the tests have it.
+// built builds the program once, with the race detector if the tests have it.
 var built = sync.OnceValues(func() (program string, err error) {
 	program = filepath.Join(programs, "matchwire")
 	args := []string{"build", "-o", program}
@@ -41,7 +41,7 @@ var built = sync.OnceValues(func() (program string, err error) {
 	return program, nil
 })
 
-// build returns the program.
+// build returns the path of the program.
 func build(t *testing.T) string {
 	t.Helper()
 	program, err := built()
@@ -51,7 +51,14 @@ func build(t *testing.T) string {
 	return program
 }
 
-// A role is a process of the pipeline that can be killed and started again.
+// What the roles log when they are ready.
+const (
+	parserReady    = "parser ready"
+	consumersReady = "consumer=scoreboard keys"
+	fanoutReady    = "msg=serving"
+)
+
+// A role is a process of the pipeline. It can be killed and started again.
 type role struct {
 	t       *testing.T
 	name    string
@@ -63,10 +70,10 @@ type role struct {
 	cmd *exec.Cmd
 }
 
-// start runs the role and waits until it has said ready once more.
+// start runs the role and waits until it logs ready.
 func (r *role) start(ready string) {
 	r.t.Helper()
-	before := strings.Count(r.said(), ready)
+	before := strings.Count(r.output(), ready)
 	out, err := os.OpenFile(r.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		r.t.Fatal(err)
@@ -78,31 +85,34 @@ func (r *role) start(ready string) {
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	testenv.Eventually(r.t, func() bool { return strings.Count(r.said(), ready) > before }, "%s to say %q; it said:\n%s", r.name, ready, latest{r})
+	again := func() bool { return strings.Count(r.output(), ready) > before }
+	testenv.Eventually(r.t, again, "%s to log %q; its log:\n%s", r.name, ready, latest{r})
 }
 
-func (r *role) said() string {
+// output returns what the role has logged since its first start.
+func (r *role) output() string {
 	b, _ := os.ReadFile(r.log)
 	return string(b)
 }
 
+// tail returns the end of the output.
 func (r *role) tail() string {
-	s := r.said()
+	s := r.output()
 	return s[max(0, len(s)-5000):]
 }
 
-// latest is what a role has said when it is printed.
+// latest is the end of a role's output at the time it is formatted.
 type latest struct{ r *role }
 
 func (l latest) String() string { return l.r.tail() }
 
-// kill is kill -9.
+// kill kills the process, like kill -9.
 func (r *role) kill() {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
 }
 
-// stop asks it to end, and it must end well.
+// stop sends SIGTERM, and fails the test unless the process exits with status 0.
 func (r *role) stop() {
 	if r.cmd == nil || r.cmd.ProcessState != nil {
 		return

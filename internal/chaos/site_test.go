@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// profile reads the site's pages.
+// profile is the profile of the site's pages.
 const profile = `
 profile: chaos
 sport: soccer
@@ -34,7 +34,7 @@ incidents:
     clock: {jq: .minute}
 `
 
-// A row is an incident as the site shows it.
+// A row is an incident on a page.
 type row struct {
 	Kind   string `json:"kind"`
 	Side   string `json:"side"`
@@ -52,22 +52,23 @@ type match struct {
 	Rows     []row  `json:"rows"`
 }
 
-// A wave is a set of matches that are played while one fault happens.
+// A wave is the matches that are played during one fault.
 type wave struct {
 	name    string
 	matches int // on each page
 	rows    int // of each match
-	step    int // rows that each reading shows more of
+	step    int // rows that each request adds
 }
 
-const slots = 4 // pages of the site
+// slots is the number of pages of the site.
+const slots = 4
 
-// incidents of the whole wave.
+// incidents returns the number of incidents of the whole wave.
 func (w wave) incidents() int { return slots * w.matches * w.rows }
 
 func (w wave) id(slot, m int) string { return fmt.Sprintf("%s-%d-%d", w.name, slot, m) }
 
-// row is the i-th of a match: every tenth a goal of the home team.
+// row returns the i-th row of a match. Every tenth is a goal of the home team.
 func (w wave) row(i int) row {
 	r := row{Kind: "yellow_card", Side: "away", Player: name(i), Minute: strconv.Itoa(1+i*44/w.rows) + "'"}
 	if i%10 == 9 {
@@ -91,7 +92,7 @@ func (w wave) facts(yield func(string) bool) {
 
 func (w wave) goals() int { return w.rows / 10 }
 
-// name is a player's; no two look like spellings of one.
+// name returns the name of a player. No two names are similar enough to be taken for one.
 func name(i int) string {
 	syllables := []string{"ba", "ko", "li", "mu", "ze", "ra", "po", "ti", "vu", "ne"}
 	word := func(n int) string {
@@ -101,8 +102,8 @@ func name(i int) string {
 	return word(i*7+3) + " " + word(999-i)
 }
 
-// A site serves pages of matches that go on with every reading, each on a host
-// of its own: requests to one are spaced.
+// A site serves pages whose matches proceed with every request. Each page is on a host of its own,
+// since the requests to one host are spaced.
 type site struct {
 	urls [slots]string
 
@@ -131,15 +132,15 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// play begins a wave.
+// play starts a wave.
 func (s *site) play(w wave) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wave, s.reads = w, [slots]int{}
 }
 
-// page shows the matches of a slot, one step further than the last did: first
-// before kick-off, at the end over.
+// page returns the matches of a slot, one step further than the last page. On the first page they
+// have not begun. On the last they are over.
 func (s *site) page(slot int) []match {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +149,8 @@ func (s *site) page(slot int) []match {
 	shown := min(n*w.step, w.rows)
 	all := []match{}
 	for m := range w.matches {
-		one := match{ID: w.id(slot, m), Home: fmt.Sprintf("Home %d", m), Away: fmt.Sprintf("Visitors %d", m), Status: "live", Goals: shown / 10}
+		home, away := fmt.Sprintf("Home %d", m), fmt.Sprintf("Visitors %d", m)
+		one := match{ID: w.id(slot, m), Home: home, Away: away, Status: "live", Goals: shown / 10}
 		switch {
 		case n == 0:
 			one.Status = "soon"
@@ -163,7 +165,7 @@ func (s *site) page(slot int) []match {
 	return all
 }
 
-// progress is how much of the wave has been shown, 0 to 1.
+// progress returns the part of the wave that all pages have shown, 0 to 1.
 func (s *site) progress() float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

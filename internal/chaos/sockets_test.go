@@ -27,38 +27,38 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A stadium is many clients of one stream of events, which must see each once.
-type stadium struct {
+// A crowd is many clients of one stream of events. Each client must receive each event once.
+type crowd struct {
 	*testing.T
-	path    string // of the streams, with what they ask for
+	path    string // of the stream, with its query
 	dialer  websocket.Dialer
-	dialing chan struct{} // tokens of handshakes under way
+	dialing chan struct{} // bounds the handshakes in progress
 
 	sockets []*socket
-	address atomic.Value // where to connect
+	address atomic.Value // to connect to
 	lost    atomic.Int64 // connections that ended
-	gaps    atomic.Int64 // events missed, come twice, or a snapshot in place of events
+	gaps    atomic.Int64 // events that were missed or came twice, and snapshots in place of events
 }
 
-// A socket comes back as the client in JavaScript does.
+// A socket connects again as the JavaScript client does.
 type socket struct {
-	cursor string
-	last   atomic.Int64 // seq of the latest event
-	away   atomic.Int64 // since when it is not connected, in Unix ms; 0: it is
-	back   atomic.Int64 // when it was last connected again, in Unix ms
+	cursor       string
+	last         atomic.Int64 // seq of the latest event
+	disconnected atomic.Int64 // when it lost the connection, Unix ms; 0 while connected
+	back         atomic.Int64 // when it last connected again, Unix ms
 }
 
 // follow keeps a socket connected until ctx ends.
-func (s *stadium) follow(ctx context.Context, k *socket) {
+func (c *crowd) follow(ctx context.Context, k *socket) {
 	failures := 0
 	for ctx.Err() == nil {
-		if s.read(ctx, k, s.address.Load().(string)) {
+		if c.read(ctx, k, c.address.Load().(string)) {
 			failures = 0
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		k.away.CompareAndSwap(0, time.Now().UnixMilli())
+		k.disconnected.CompareAndSwap(0, time.Now().UnixMilli())
 		most := time.Second << min(failures, 5)
 		pause := time.Duration(rand.Int64N(int64(most)))
 		if failures > 0 {
@@ -72,14 +72,14 @@ func (s *stadium) follow(ctx context.Context, k *socket) {
 	}
 }
 
-// read reads one connection to its end, and reports whether there was one.
-func (s *stadium) read(ctx context.Context, k *socket, address string) bool {
-	s.dialing <- struct{}{}
-	conn, resp, err := s.dialer.DialContext(ctx, "ws://"+address+s.path+"&cursor="+url.QueryEscape(k.cursor), nil)
-	<-s.dialing
+// read connects and reads frames until the connection ends. It reports whether it could connect.
+func (c *crowd) read(ctx context.Context, k *socket, address string) bool {
+	c.dialing <- struct{}{}
+	conn, resp, err := c.dialer.DialContext(ctx, "ws://"+address+c.path+"&cursor="+url.QueryEscape(k.cursor), nil)
+	<-c.dialing
 	if err != nil {
 		if resp != nil && resp.StatusCode < 500 && ctx.Err() == nil {
-			s.Errorf("refused: %v", resp.Status)
+			c.Errorf("connection refused: %v", resp.Status)
 		}
 		return false
 	}
@@ -90,24 +90,25 @@ func (s *stadium) read(ctx context.Context, k *socket, address string) bool {
 		_, b, err := conn.ReadMessage()
 		if err != nil {
 			if ctx.Err() == nil {
-				s.lost.Add(1)
+				c.lost.Add(1)
 			}
 			return true
 		}
-		s.take(k, b)
+		c.receive(k, b)
 	}
 }
 
-// take looks at a frame, with as little work as will do: there are many.
-func (s *stadium) take(k *socket, b []byte) {
-	if i := bytes.Index(b, []byte(`"seq":`)); i >= 0 && bytes.HasPrefix(b, []byte(`{"cursor"`)) && bytes.Contains(b[:60], []byte(`"event"`)) {
+// receive checks a frame. It decodes only what it needs, since there are many frames.
+func (c *crowd) receive(k *socket, b []byte) {
+	isEvent := bytes.HasPrefix(b, []byte(`{"cursor"`)) && bytes.Contains(b[:min(len(b), 60)], []byte(`"event"`))
+	if i := bytes.Index(b, []byte(`"seq":`)); i >= 0 && isEvent {
 		end := i + len(`"seq":`)
 		for end < len(b) && b[end] >= '0' && b[end] <= '9' {
 			end++
 		}
 		n, _ := strconv.ParseInt(string(b[i+len(`"seq":`):end]), 10, 64)
 		if n != k.last.Load()+1 {
-			s.gaps.Add(1)
+			c.gaps.Add(1)
 		}
 		k.last.Store(n)
 		k.cursor = string(b[len(`{"cursor":"`) : bytes.IndexByte(b[12:], '"')+12])
@@ -119,55 +120,55 @@ func (s *stadium) take(k *socket, b []byte) {
 		Snapshot *struct{ Matches []struct{ Seq int64 } }
 	}
 	if err := json.Unmarshal(b, &f); err != nil {
-		s.Errorf("frame %.100s: %v", b, err)
+		c.Errorf("frame %.100s: %v", b, err)
 		return
 	}
 	if f.Snapshot != nil {
 		if k.cursor != "" {
-			s.gaps.Add(1)
+			c.gaps.Add(1)
 		}
 		for _, m := range f.Snapshot.Matches {
 			k.last.Store(m.Seq)
 		}
 	}
 	k.cursor = f.Cursor
-	if k.away.Load() != 0 {
+	if k.disconnected.Load() != 0 {
 		k.back.Store(time.Now().UnixMilli())
-		k.away.Store(0)
+		k.disconnected.Store(0)
 	}
 }
 
-// connected counts those that are.
-func (s *stadium) connected() (n int) {
-	for _, k := range s.sockets {
-		if k.away.Load() == 0 {
+// connected returns the number of connected sockets.
+func (c *crowd) connected() (n int) {
+	for _, k := range c.sockets {
+		if k.disconnected.Load() == 0 {
 			n++
 		}
 	}
 	return n
 }
 
-// fill opens the sockets and waits until all have their first frame.
-func (s *stadium) fill(ctx context.Context, group *sync.WaitGroup, n int) {
+// fill opens n sockets and waits until each has its first frame.
+func (c *crowd) fill(ctx context.Context, group *sync.WaitGroup, n int) {
 	for range n {
 		k := &socket{}
-		k.away.Store(1)
-		s.sockets = append(s.sockets, k)
-		group.Go(func() { s.follow(ctx, k) })
+		k.disconnected.Store(1)
+		c.sockets = append(c.sockets, k)
+		group.Go(func() { c.follow(ctx, k) })
 	}
-	s.until("all to be connected", func() bool { return s.connected() == n })
+	c.until("all sockets to connect", func() bool { return c.connected() == n })
 }
 
-func (s *stadium) until(what string, done func() bool) {
-	s.Helper()
-	testenv.Eventually(s, done, "%s", what)
+func (c *crowd) until(what string, done func() bool) {
+	c.Helper()
+	testenv.Eventually(c, done, "%s", what)
 }
 
-// nodes are processes of role fanout on one broker and one Redis.
+// nodes are processes with the role fanout on one broker and one Redis.
 type nodes struct {
 	all    []*role
 	listen []string
-	gate   string // address of a gateway before them
+	gate   string // address of a gateway in front of them
 	broker *rabbit.Broker
 	n      int64 // events published
 }
@@ -180,13 +181,14 @@ func startNodes(t *testing.T, count int) *nodes {
 	run := func(name string, args ...string) *role {
 		r := &role{t: t, name: name, program: program, env: env, log: filepath.Join(dir, name+".log"), args: args}
 		t.Cleanup(r.stop)
-		r.start("msg=serving")
+		r.start(fanoutReady)
 		return r
 	}
 	for i := range count {
 		at := freeAddress(t)
 		s.listen = append(s.listen, at)
-		s.all = append(s.all, run(fmt.Sprint("fanout-", i+1), "run", "fanout", "--listen", at, "--name", fmt.Sprint("fanout-", i+1)))
+		name := fmt.Sprint("fanout-", i+1)
+		s.all = append(s.all, run(name, "run", "fanout", "--listen", at, "--name", name))
 	}
 	run("gateway", "gateway", "--listen", s.gate)
 	var err error
@@ -195,22 +197,23 @@ func startNodes(t *testing.T, count int) *nodes {
 	}
 	t.Cleanup(func() { s.broker.Close() })
 	for _, at := range append(s.listen, s.gate) {
-		testenv.Eventually(t, func() bool { return well(at) }, "%s to be well", at)
+		testenv.Eventually(t, func() bool { return healthy(at) }, "%s to be healthy", at)
 	}
 	return s
 }
 
-func well(address string) bool {
+// healthy reports whether a node or gateway is healthy.
+func healthy(address string) bool {
 	resp, err := http.Get("http://" + address + "/healthz")
 	if err != nil {
 		return false
 	}
 	resp.Body.Close()
-	// A gateway without api is not down, and lists its nodes within a second.
+	// A gateway is healthy without a process that serves the API.
 	return resp.StatusCode == http.StatusOK
 }
 
-// connections is how many clients a node has.
+// connections returns the number of clients of a node.
 func connections(t *testing.T, address string) int64 {
 	t.Helper()
 	resp, err := http.Get("http://" + address + "/metrics")
@@ -222,26 +225,27 @@ func connections(t *testing.T, address string) int64 {
 		if n, ok := strings.CutPrefix(lines.Text(), "matchwire_fanout_connections "); ok {
 			v, err := strconv.ParseFloat(n, 64)
 			if err != nil || v == 0 {
-				t.Fatalf("connections: %q, %v", n, err)
+				t.Fatalf("matchwire_fanout_connections %q, %v; want a number above 0", n, err)
 			}
 			return int64(v)
 		}
 	}
-	t.Fatal("no matchwire_fanout_connections among the metrics")
+	t.Fatal("the metrics lack matchwire_fanout_connections")
 	return 0
 }
 
-// publish emits the next event.
+// publish publishes the next event.
 func (s *nodes) publish(t *testing.T) {
 	n := s.n + 1
-	_, err := s.broker.Publish(t.Context(), goal(t, "m1", n, event.Data{Player: fmt.Sprint("Player ", n), Score: &event.Score{Home: 1}}))
+	m := goal(t, "m1", n, event.Data{Player: fmt.Sprint("Player ", n), Score: &event.Score{Home: 1}})
+	_, err := s.broker.Publish(t.Context(), m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.n = n
 }
 
-// goal is the n-th event of a match, of about 1,100 bytes.
+// goal returns the n-th event of a match, of about 1,100 bytes.
 func goal(t *testing.T, match string, n int64, d event.Data) broker.Message {
 	t.Helper()
 	d.Epoch, d.Seq, d.Rev, d.Incident, d.Reason = "e1", n, 1, fmt.Sprint("i", n%30), strings.Repeat("x", 500)
@@ -258,15 +262,15 @@ func goal(t *testing.T, match string, n int64, d event.Data) broker.Message {
 	return m
 }
 
-// TestNodeKilled has a node killed while events flow. Its clients come back on
-// the others, through a gateway or by themselves, and each has every event once.
+// TestNodeKilled kills a node while events flow. Its clients connect to the others, through a
+// gateway or directly, and each receives every event once.
 func TestNodeKilled(t *testing.T) {
-	beside(t)
+	parallel(t)
 	type row struct {
 		name                      string
 		nodes, sockets, perSecond int
 		gateway                   bool
-		back                      time.Duration // within which all must be
+		back                      time.Duration // bound of when all are connected again; 0: none
 	}
 	rows := []row{{"three nodes behind a gateway", 3, 60, 20, true, 5 * time.Second}}
 	if incidents(t) > 0 {
@@ -278,7 +282,7 @@ func TestNodeKilled(t *testing.T) {
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			s := startNodes(t, r.nodes)
-			crowd := &stadium{T: t, path: "/ws?match=m1", dialing: make(chan struct{}, 200), dialer: websocket.Dialer{
+			c := &crowd{T: t, path: "/ws?match=m1", dialing: make(chan struct{}, 200), dialer: websocket.Dialer{
 				ReadBufferSize: 4096, WriteBufferPool: &sync.Pool{}, HandshakeTimeout: 30 * time.Second,
 				NetDialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 			}}
@@ -287,12 +291,12 @@ func TestNodeKilled(t *testing.T) {
 			defer group.Wait()
 			defer cancel()
 			s.publish(t)
-			crowd.address.Store(s.listen[0]) // all on the one that is killed
+			c.address.Store(s.listen[0]) // the one that is killed
 			if r.gateway {
-				crowd.address.Store(s.gate)
+				c.address.Store(s.gate)
 			}
 			began := time.Now()
-			crowd.fill(ctx, &group, r.sockets)
+			c.fill(ctx, &group, r.sockets)
 			connected := time.Since(began)
 
 			traffic, stop := context.WithCancel(ctx)
@@ -307,41 +311,42 @@ func TestNodeKilled(t *testing.T) {
 			})
 			defer publishing.Wait()
 			defer stop()
-			flows := func() { // two seconds' worth of events
-				n := crowd.sockets[0].last.Load() + int64(2*r.perSecond)
-				crowd.until("events to flow", func() bool { return crowd.sockets[0].last.Load() >= n })
+			flows := func() { // waits for the events of two seconds
+				n := c.sockets[0].last.Load() + int64(2*r.perSecond)
+				c.until("events to flow", func() bool { return c.sockets[0].last.Load() >= n })
 			}
 			flows()
 			if !r.gateway {
-				crowd.address.Store(s.listen[1]) // those who come back go there
+				c.address.Store(s.listen[1]) // for the sockets that connect again
 			}
 			there := connections(t, s.listen[0])
 			killed := time.Now()
 			s.all[0].kill()
-			crowd.until("the killed node's clients to notice", func() bool { return crowd.lost.Load() >= there })
-			crowd.until("all to be back", func() bool { return crowd.connected() == r.sockets })
+			c.until("the clients of the killed node to lose their connections", func() bool { return c.lost.Load() >= there })
+			c.until("all sockets to connect again", func() bool { return c.connected() == r.sockets })
 			var last time.Duration
-			for _, k := range crowd.sockets {
+			for _, k := range c.sockets {
 				last = max(last, time.UnixMilli(k.back.Load()).Sub(killed))
 			}
 			flows()
 			stop()
 			publishing.Wait()
-			crowd.until("all to have every event", func() bool {
-				for _, k := range crowd.sockets {
+			c.until("every socket to have every event", func() bool {
+				for _, k := range c.sockets {
 					if k.last.Load() != s.n {
 						return false
 					}
 				}
 				return true
 			})
-			t.Logf("%d sockets connected in %.1f s; %d lost their node during %d events a second, the last was back after %.1f s; %d events missed or doubled, of %d to each",
-				r.sockets, connected.Seconds(), crowd.lost.Load(), r.perSecond, last.Seconds(), crowd.gaps.Load(), s.n)
-			if crowd.gaps.Load() > 0 {
-				t.Errorf("%d events were missed or came twice", crowd.gaps.Load())
+			t.Logf("%d sockets connected in %.1f s; %d lost their node, the last one connected again after %.1f s",
+				r.sockets, connected.Seconds(), c.lost.Load(), last.Seconds())
+			t.Logf("%d events missed or doubled, of %d for each socket, at %d a second", c.gaps.Load(), s.n, r.perSecond)
+			if c.gaps.Load() > 0 {
+				t.Errorf("%d events were missed or came twice", c.gaps.Load())
 			}
 			if r.back > 0 && last > r.back && !testenv.Race {
-				t.Errorf("the last was back after %v, want %v", last, r.back)
+				t.Errorf("the last socket connected again after %v, want %v at most", last, r.back)
 			}
 		})
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// TestStartOnALongLog has a node start on a log of many events, ten million in
-// make full: it is ready soon, since it begins at a checkpoint, and knows what
-// the node knew that read them all.
+// TestStartOnALongLog starts a node on a log of many events, ten million in make chaos. The node is
+// ready soon, since it begins at a checkpoint. Its snapshot is the one of the node that read all
+// events.
 func TestStartOnALongLog(t *testing.T) {
-	beside(t)
+	parallel(t)
 	events := int64(10_000)
 	if incidents(t) > 0 {
 		events = 10_000_000
@@ -28,7 +28,8 @@ func TestStartOnALongLog(t *testing.T) {
 	began := time.Now()
 	var messages []broker.Message
 	for n := range events {
-		m := goal(t, fmt.Sprint("m", n%matches), n/matches+1, event.Data{Player: fmt.Sprint("Player ", n), Score: &event.Score{Home: int(n / matches)}})
+		facts := event.Data{Player: fmt.Sprint("Player ", n), Score: &event.Score{Home: int(n / matches)}}
+		m := goal(t, fmt.Sprint("m", n%matches), n/matches+1, facts)
 		if messages = append(messages, m); len(messages) == batch || n == events-1 {
 			if _, err := s.broker.Publish(t.Context(), messages...); err != nil {
 				t.Fatal(err)
@@ -39,27 +40,29 @@ func TestStartOnALongLog(t *testing.T) {
 	published := time.Since(began)
 	node := s.all[0]
 	var before string
-	for end := time.Now().Add(30 * time.Minute); !strings.Contains(before, fmt.Sprintf("Player %d\"", events-1)); time.Sleep(200 * time.Millisecond) {
+	last := fmt.Sprintf("Player %d\"", events-1)
+	for end := time.Now().Add(30 * time.Minute); !strings.Contains(before, last); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("the node does not get to the end of the log")
+			t.Fatal("the node does not reach the end of the log")
 		}
 		before = string(snapshotOf(t, s.listen[0]))
 	}
 	node.stop()
 	began = time.Now()
-	node.start("msg=serving")
+	node.start(fanoutReady)
 	after := string(snapshotOf(t, s.listen[0])) // a client waits until the node is ready
 	ready := time.Since(began)
-	t.Logf("%d events published in %.0f s; started again, the node was ready after %.2f s, with the same snapshot: %v", events, published.Seconds(), ready.Seconds(), before == after)
+	t.Logf("%d events published in %.0f s; after a restart the node was ready in %.2f s, with the same snapshot: %v",
+		events, published.Seconds(), ready.Seconds(), before == after)
 	if before != after {
-		t.Errorf("the node knew\n%.2000s\nand knows\n%.2000s", before, after)
+		t.Errorf("snapshot before the restart:\n%.2000s\nand after:\n%.2000s", before, after)
 	}
 	if ready > 2*time.Second && !testenv.Race {
-		t.Errorf("ready after %v", ready)
+		t.Errorf("ready after %v, want 2 s at most", ready)
 	}
 }
 
-// snapshotOf is what a node says of all matches.
+// snapshotOf returns the snapshot of all matches that a node sends.
 func snapshotOf(t *testing.T, address string) json.RawMessage {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial("ws://"+address+"/ws", nil)

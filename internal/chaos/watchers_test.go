@@ -20,20 +20,24 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A ledger counts what one receiver got.
+// A ledger counts the events that one receiver got.
 type ledger struct {
 	mu       sync.Mutex
 	news     map[string]int             // copies by event ID
-	backfill map[string]int             // copies that are marked as backfill
-	facts    map[string]map[string]bool // incident of the site: the IDs of the events that tell it
+	backfill map[string]int             // copies that are marked as backfill, by event ID
+	facts    map[string]map[string]bool // IDs of the events that report an incident of the site
+	late     map[string]time.Duration   // by fact: how long after its time the first event came
 	latest   time.Time                  // the newest event's time
 }
 
 func newLedger() *ledger {
-	return &ledger{news: map[string]int{}, backfill: map[string]int{}, facts: map[string]map[string]bool{}}
+	return &ledger{
+		news: map[string]int{}, backfill: map[string]int{},
+		facts: map[string]map[string]bool{}, late: map[string]time.Duration{},
+	}
 }
 
-// fact is what stands behind an event, "" if it is no incident of the site.
+// fact names the incident of the site that an event reports. It is "" for other events.
 func fact(e event.Event) string {
 	d := e.Data
 	if d.Action != event.New || d.Kind != event.Goal && d.Kind != "yellow_card" {
@@ -56,28 +60,30 @@ func (l *ledger) add(e event.Event) {
 	if f := fact(e); f != "" {
 		if l.facts[f] == nil {
 			l.facts[f] = map[string]bool{}
+			l.late[f] = time.Since(e.Time)
 		}
 		l.facts[f][e.ID] = true
 	}
 }
 
-// newest is the latest time of a page of which an event has come.
+// newest returns the latest time of an event that has come.
 func (l *ledger) newest() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.latest
 }
 
-// A count is what became of one wave at one receiver.
+// A count says what one receiver got of one wave.
 type count struct {
-	delivered int      // incidents of the site
-	missing   []string // incidents that were not told
-	doubled   int      // incidents told under more than one event ID
-	repeated  int      // further copies of one event ID
-	retold    int      // further copies that say of themselves that they are backfill
+	delivered int           // incidents of the site
+	missing   []string      // incidents without an event
+	doubled   int           // incidents reported under more than one event ID
+	repeated  int           // further copies of one event ID
+	backfill  int           // further copies that are marked as backfill
+	late      time.Duration // the longest time between an event and its first copy
 }
 
-// of counts the wave's incidents.
+// of counts the incidents of a wave.
 func (l *ledger) of(w wave) count {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -92,19 +98,20 @@ func (l *ledger) of(w wave) count {
 			c.doubled++
 		}
 		c.delivered++
+		c.late = max(c.late, l.late[f])
 		for id := range ids {
 			c.repeated += max(0, l.news[id]-1)
 			if l.news[id] > 0 {
-				c.retold += l.backfill[id]
+				c.backfill += l.backfill[id]
 			} else {
-				c.retold += l.backfill[id] - 1
+				c.backfill += l.backfill[id] - 1
 			}
 		}
 	}
 	return c
 }
 
-// asNews counts the facts that came as news, not only as backfill.
+// asNews counts the facts that were also reported without the backfill mark.
 func (l *ledger) asNews(facts []string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -119,18 +126,18 @@ func (l *ledger) asNews(facts []string) (n int) {
 	return n
 }
 
-// newHook receives notifications.
-func newHook(t *testing.T, l *ledger) *httptest.Server {
+// newWebhook starts a server that receives notifications.
+func newWebhook(t *testing.T, l *ledger) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var n notify.Notification
 		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
-			return // a sender that was killed
+			return // the sender was killed
 		}
 		if n.Event.ID != r.Header.Get("Webhook-Id") {
 			t.Errorf("Webhook-Id %s of event %s", r.Header.Get("Webhook-Id"), n.Event.ID)
 		}
 		if n.Event.Data.Backfill {
-			t.Errorf("an alert of what is backfill: %s", n.Event.ID)
+			t.Errorf("an alert of the backfill event %s", n.Event.ID)
 		}
 		l.add(n.Event)
 	}))
@@ -138,8 +145,8 @@ func newHook(t *testing.T, l *ledger) *httptest.Server {
 	return s
 }
 
-// follow is a WebSocket client that comes back with its cursor, until ctx ends.
-// gaps counts how often it was not resumed.
+// follow is a WebSocket client that connects again with its cursor, until ctx ends. gaps counts how
+// often it could not resume.
 func follow(ctx context.Context, addr string, l *ledger, gaps *atomic.Int64) {
 	cursor := ""
 	for ctx.Err() == nil {
@@ -178,14 +185,15 @@ func follow(ctx context.Context, addr string, l *ledger, gaps *atomic.Int64) {
 	}
 }
 
-// boards counts the wave's scoreboards that are not what the site shows at the
-// end.
+// boards counts the scoreboards of a wave that are not what the last page shows. example is one of
+// them.
 func boards(ctx context.Context, r *redis.Client, w wave) (wrong int, example string) {
 	pipe := r.Pipeline()
 	var all []*redis.SliceCmd
 	for slot := range slots {
 		for m := range w.matches {
-			all = append(all, pipe.HMGet(ctx, scoreboard.Key("mw:", w.id(slot, m)), "home_score", "away_score", "status", "match"))
+			key := scoreboard.Key("mw:", w.id(slot, m))
+			all = append(all, pipe.HMGet(ctx, key, "home_score", "away_score", "status", "match"))
 		}
 	}
 	_, _ = pipe.Exec(ctx)
@@ -204,6 +212,7 @@ func boards(ctx context.Context, r *redis.Client, w wave) (wrong int, example st
 	return wrong, example
 }
 
+// board returns the scoreboard that a match of a wave must have in the end.
 func board(w wave) string {
 	b, _ := json.Marshal(w.goals())
 	return string(b) + " 0 final"

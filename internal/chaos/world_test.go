@@ -22,7 +22,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// A world is the pipeline and all that it stands on.
+// A world is the pipeline with its servers and receivers.
 type world struct {
 	*testing.T
 	seed uint64
@@ -32,26 +32,27 @@ type world struct {
 	redis      *servers.Server
 	amqpNet    []*testenv.Proxy // between the roles and each node
 	redisNet   *testenv.Proxy
-	store      *redis.Client // past the proxy
+	store      *redis.Client // without the proxy
 	site       *site
 	config     string
-	health     string // address of the parser's
+	health     string // address of the parser's health endpoint
 	listen     string // address of fanout
 	env        []string
 	parser     *role
 	consumers  [2]*role
 	fanout     *role
-	log        *ledger // what the event log holds
-	hook       *ledger // what was sent out of the house
-	socket     *ledger // what a client of fanout got
+	log        *ledger // the event log
+	hook       *ledger // notifications
+	socket     *ledger // a client of fanout
 	waves      []wave
-	size       wave // of each
+	size       wave // without a name
 	socketGaps atomic.Int64
 }
 
-// newWorld starts everything, on a broker of n nodes.
+// newWorld starts the servers, with a broker of n nodes. It does not start the roles.
 func newWorld(t *testing.T, nodes int, seed uint64) *world {
-	w := &world{T: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), log: newLedger(), hook: newLedger(), socket: newLedger()}
+	w := &world{T: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1))}
+	w.log, w.hook, w.socket = newLedger(), newLedger(), newLedger()
 	w.nodes = testenv.OwnRabbit(t, nodes)
 	w.redis = testenv.OwnRedis(t)
 	var urls []string
@@ -71,7 +72,7 @@ func newWorld(t *testing.T, nodes int, seed uint64) *world {
 
 	w.site = newSite(t)
 	w.listen = freeAddress(t)
-	w.config = w.writeConfig(newHook(t, w.hook).URL, w.listen)
+	w.config = w.writeConfig(newWebhook(t, w.hook).URL, w.listen)
 	program := build(t)
 	run := func(name string, roles ...string) *role {
 		r := &role{t: t, name: name, program: program, env: w.env, log: filepath.Join(filepath.Dir(w.config), name+".log"),
@@ -87,7 +88,8 @@ func newWorld(t *testing.T, nodes int, seed uint64) *world {
 	return w
 }
 
-// watch has what comes out counted: in the event log and by a client of fanout.
+// watch counts the events in the event log and those that a client of fanout receives, until the
+// test ends.
 func (w *world) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var direct []string
@@ -108,13 +110,13 @@ func freeAddress(t *testing.T) string {
 	return "127.0.0.1:" + strconv.Itoa(port)
 }
 
-// begin starts the roles, the listening ones first. The site must be playing.
-func (w *world) begin() {
-	w.fanout.start("msg=serving")
+// startRoles starts the roles, the receiving ones first. The site must be playing a wave.
+func (w *world) startRoles() {
+	w.fanout.start(fanoutReady)
 	for _, c := range w.consumers {
-		c.start("consumer=scoreboard keys")
+		c.start(consumersReady)
 	}
-	w.parser.start("parser ready")
+	w.parser.start(parserReady)
 }
 
 func (w *world) writeConfig(hook, listen string) string {
@@ -124,7 +126,13 @@ func (w *world) writeConfig(hook, listen string) string {
 		w.Fatal(err)
 	}
 	var c strings.Builder
-	fmt.Fprintf(&c, "fetch: {ignore_robots: true, private_addresses: true}\nlisten: '%s'\nconsumers:\n  scoreboard:\n  notify: {channels: {hook: {webhook: {url: '%s'}}}, rules: [{topics: ['#']}]}\nsources:\n", listen, hook)
+	fmt.Fprintf(&c, `fetch: {ignore_robots: true, private_addresses: true}
+listen: '%s'
+consumers:
+  scoreboard:
+  notify: {channels: {hook: {webhook: {url: '%s'}}}, rules: [{topics: ['#']}]}
+sources:
+`, listen, hook)
 	for _, url := range w.site.urls {
 		fmt.Fprintf(&c, "  - {url: '%s', profile: chaos.yaml, every: 1s}\n", url)
 	}
@@ -135,7 +143,7 @@ func (w *world) writeConfig(hook, listen string) string {
 	return file
 }
 
-// readLog reads all of the event log, past the proxy.
+// readLog reads the event log without the proxy, until ctx ends.
 func (w *world) readLog(ctx context.Context, urls string) {
 	b, err := rabbit.New(urls, rabbit.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

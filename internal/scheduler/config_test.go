@@ -264,3 +264,20 @@ func TestConfigsConverge(t *testing.T) {
 		d.want(fmt.Sprintf("seed %d", seed), last)
 	}
 }
+
+// The client sends a script again when its answer was lost. A config comes into force once, and
+// stays there.
+func TestConfigInForceWhenAnswersAreLost(t *testing.T) {
+	testenv.OnLossyRedis(t, func(t *testing.T, r, lossy *redis.Client) {
+		d := newDeployment(t, lossy)
+		d.start("one", before)
+		d.start("two", after)
+		d.rounds(3)
+		if got := d.active(); got != after {
+			t.Errorf("active are %s, want %s", got, after)
+		}
+		if all := r.ZRangeWithScores(t.Context(), "mw:{schedule}:configs", 0, -1).Val(); len(all) != 2 || all[1].Score != 2 {
+			t.Errorf("generations %v, want two", all)
+		}
+	})
+}

@@ -51,6 +51,8 @@ if ARGV[4] ~= '' then
 elseif redis.call('zrem', KEYS[2], ARGV[1]) == 1 then
   redis.call('rpush', KEYS[6], ARGV[6])
   return 'stopped'
+elseif had == ARGV[3] then -- repeated
+  return 'stopped'
 end
 return ''`)
 

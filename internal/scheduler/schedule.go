@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker"
@@ -27,6 +28,10 @@ import (
 //	mw:{schedule}:configs   sorted set of the fingerprints of configs, by generation; the last is in force
 //	mw:{schedule}:beat      counts the checks of schedulers that have the config in force
 //	mw:{schedule}:outbox    match_activated and match_deactivated events, until the broker has confirmed them
+//	mw:{schedule}:answer:…  the answer to a call, for half a minute, in case the call is repeated
+//
+// The client sends a script again if the answer was lost, so each script gives the same answer when
+// it is repeated.
 type Schedule struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -51,6 +56,12 @@ func (s *Schedule) key(what string) string { return s.prefix + "{schedule}:" + w
 func (s *Schedule) keys() []string {
 	return []string{s.key("sources"), s.key("due"), s.key("interval"), s.key("tick"), s.key("polled"), s.outbox.Key(outboxName), s.key("configs"), s.key("beat")}
 }
+
+// keepAnswer is how long the answer to a call is kept. It is longer than a client tries to get it.
+const keepAnswer = 30 * time.Second
+
+// answerKey returns the key of the answer to one call.
+func (s *Schedule) answerKey(call string) string { return s.key("answer:" + call) }
 
 // An Activation is a request to poll a source.
 type Activation struct {
@@ -118,13 +129,16 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 	return current, fresh, nil
 }
 
-var deactivate = redis.NewScript(superseded + `
+// The answer is kept, since a second run would not find the source.
+var deactivate = redis.NewScript(`
+if redis.call('exists', KEYS[9]) == 1 then return ARGV[1] end` + superseded + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
 if not had or ARGV[3] ~= '' and cjson.decode(had).event ~= ARGV[3] then return '' end
 redis.call('hdel', KEYS[1], ARGV[1])
 redis.call('zrem', KEYS[2], ARGV[1])
 for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
-redis.call('rpush', KEYS[6], ARGV[4])
+redis.call('rpush', KEYS[6], ARGV[5])
+redis.call('set', KEYS[9], '1', 'px', ARGV[4])
 return ARGV[1]`)
 
 // Deactivate removes a source and emits match_deactivated under the TID of ctx. It reports false if
@@ -149,7 +163,8 @@ func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, g
 	if generation > 0 {
 		expected = entry.Event
 	}
-	was, err := s.writeEvent(ctx, deactivate, e, func(was string) bool { return was != "" }, entry.ID, generation, expected)
+	wrote := func(was string) bool { return was != "" }
+	was, err := s.writeEvent(ctx, deactivate, e, wrote, entry.ID, generation, expected, keepAnswer.Milliseconds())
 	if err != nil {
 		return false, fmt.Errorf("deactivating %s: %w", entry.ID, err)
 	}
@@ -185,7 +200,7 @@ func (s *Schedule) writeEvent(
 	if err := s.outbox.Mark(ctx, outboxName); err != nil {
 		return "", err
 	}
-	reply, err := script.Run(ctx, s.redis, s.keys(), append(args, msg...)...).Text()
+	reply, err := script.Run(ctx, s.redis, append(s.keys(), s.answerKey(e.ID)), append(args, msg...)...).Text()
 	if redis.HasErrorPrefix(err, "SUPERSEDED") {
 		return "", ErrSuperseded
 	}
@@ -230,7 +245,11 @@ type Tick struct {
 
 // If a source is behind by more than an interval, the missed polls are skipped: an outage of an hour
 // must not cause ten polls at once.
+//
+// The answer is kept, since a second run would not find the polls.
 var popDue = redis.NewScript(`
+local answer = redis.call('get', KEYS[9])
+if answer then return cjson.decode(answer) end
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local ids = redis.call('zrangebyscore', KEYS[2], '-inf', now, 'withscores', 'limit', 0, ARGV[1])
@@ -252,15 +271,26 @@ for i = 1, #ids, 2 do
 end
 local first = redis.call('zrange', KEYS[2], 0, 0, 'withscores')
 if first[2] then out[1] = string.format('%.0f', first[2] - now) end
+if #out > 1 then redis.call('set', KEYS[9], cjson.encode(out), 'px', ARGV[3]) end
 return out`)
 
-// Pop returns the polls that are due, at most n, and schedules the next poll of each source. No other
-// caller gets the same polls. wait is the time until another poll is due.
-func (s *Schedule) Pop(ctx context.Context, n int) (ticks []Tick, wait time.Duration, err error) {
-	found, err := popDue.Run(ctx, s.redis, s.keys(), n, time.Minute.Milliseconds()).StringSlice()
+// A Call identifies calls of [Schedule.Pop] from one goroutine, so that a call that got no answer
+// can be repeated.
+type Call struct{ id string }
+
+// Pop returns the polls that are due, at most n, and schedules the next poll of each source. No
+// other caller gets the same polls. wait is the time until another poll is due. If Redis does not
+// answer, the next Pop with the same call returns what this one would have returned.
+func (s *Schedule) Pop(ctx context.Context, n int, call *Call) (ticks []Tick, wait time.Duration, err error) {
+	if call.id == "" {
+		call.id = uuid.NewString()
+	}
+	keys := append(s.keys(), s.answerKey(call.id))
+	found, err := popDue.Run(ctx, s.redis, keys, n, time.Minute.Milliseconds(), keepAnswer.Milliseconds()).StringSlice()
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the schedule: %w", err)
 	}
+	call.id = ""
 	wait = time.Hour
 	if found[0] != "" {
 		wait = milliseconds(found[0])

@@ -88,6 +88,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		again: "polling pages again", least: outagePause / 2, most: outagePause,
 	}
 	var nextConfig time.Time
+	var call Call
 	for ctx.Err() == nil {
 		if !time.Now().Before(nextConfig) {
 			pause := configEvery
@@ -98,7 +99,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			}
 			nextConfig = time.Now().Add(pause)
 		}
-		wait, err := s.look(ctx)
+		wait, err := s.look(ctx, &call)
 		if err == nil {
 			looking.succeeded(s.Log)
 			wait = min(wait, lookEvery)
@@ -114,8 +115,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 }
 
 // look publishes the tasks that are due now. It returns the time until another is due.
-func (s *Scheduler) look(ctx context.Context) (time.Duration, error) {
-	ticks, wait, err := s.Schedule.Pop(ctx, batch)
+func (s *Scheduler) look(ctx context.Context, call *Call) (time.Duration, error) {
+	ticks, wait, err := s.Schedule.Pop(ctx, batch, call)
 	if len(ticks) == 0 {
 		return wait, err
 	}

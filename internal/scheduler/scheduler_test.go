@@ -135,7 +135,7 @@ func TestPop(t *testing.T) {
 		for range 4 {
 			looking.Go(func() {
 				for {
-					ticks, _, err := s.Pop(t.Context(), 3)
+					ticks, _, err := s.Pop(t.Context(), 3, new(scheduler.Call))
 					if err != nil || len(ticks) == 0 {
 						if err != nil {
 							t.Error(err)
@@ -163,7 +163,7 @@ func TestPop(t *testing.T) {
 		if len(popped) != 40 {
 			t.Errorf("%d polls returned, want 40", len(popped))
 		}
-		_, wait, err := s.Pop(t.Context(), 3)
+		_, wait, err := s.Pop(t.Context(), 3, new(scheduler.Call))
 		if err != nil || wait < 50*time.Second || wait > time.Minute {
 			t.Errorf("the next poll is due in %v, error %v", wait, err)
 		}
@@ -174,7 +174,7 @@ func TestPop(t *testing.T) {
 		if err := r.ZAdd(t.Context(), "mw:{schedule}:due", hourAgo).Err(); err != nil {
 			t.Fatal(err)
 		}
-		ticks, _, err := s.Pop(t.Context(), 3)
+		ticks, _, err := s.Pop(t.Context(), 3, new(scheduler.Call))
 		if err != nil || len(ticks) != 1 || time.Since(ticks[0].Due) > 10*time.Second || ticks[0].Left < 50*time.Second {
 			t.Errorf("after an hour: polls %+v, error %v", ticks, err)
 		}
@@ -188,7 +188,7 @@ func TestPolled(t *testing.T) {
 		ctx := t.Context()
 		s := scheduler.NewSchedule(r, "mw:", nil)
 		a := begun(t, s, "https://a.example/")
-		ticks, _, err := s.Pop(ctx, 1)
+		ticks, _, err := s.Pop(ctx, 1, new(scheduler.Call))
 		if err != nil || len(ticks) != 1 {
 			t.Fatal(ticks, err)
 		}

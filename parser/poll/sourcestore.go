@@ -7,13 +7,15 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 )
 
 // A sourceStore stores the states of sources in Redis, so that any worker can do any poll:
 //
-//	mw:{source:<id>}:watch  hash: tick (due time of the latest poll that was claimed), ended (due time
-//	                        of the latest poll that ended), memory (the state as JSON)
+//	mw:{source:<id>}:watch  hash: tick (due time of the latest poll that was claimed), claimed_by (the
+//	                        call that claimed it), ended (due time of the latest poll that ended),
+//	                        memory (the state as JSON)
 type sourceStore struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -25,12 +27,13 @@ const sourceTTL = 30 * 24 * time.Hour
 func (s sourceStore) key(source string) string { return s.prefix + "{source:" + source + "}:watch" }
 
 // claimScript claims a poll. It returns the state of the source, or nothing if the poll cannot be
-// claimed.
+// claimed. The client sends it again if the answer was lost; the second run finds its own claim.
 var claimScript = redis.NewScript(`
 local tick = tonumber(redis.call('hget', KEYS[1], 'tick') or '-1')
 local mine = tonumber(ARGV[1])
-if mine < tick or mine == tick and ARGV[2] == '0' then return false end
-redis.call('hset', KEYS[1], 'tick', ARGV[1])
+if mine < tick then return false end
+if mine == tick and ARGV[2] == '0' and redis.call('hget', KEYS[1], 'claimed_by') ~= ARGV[4] then return false end
+redis.call('hset', KEYS[1], 'tick', ARGV[1], 'claimed_by', ARGV[4])
 redis.call('expire', KEYS[1], ARGV[3])
 return redis.call('hget', KEYS[1], 'memory') or ''`)
 
@@ -43,7 +46,7 @@ func (s sourceStore) claim(ctx context.Context, p Poll, retry bool) (state sourc
 		allowAgain = 1
 	}
 	keys, ttl := []string{s.key(p.Source.ID)}, int(sourceTTL.Seconds())
-	text, err := claimScript.Run(ctx, s.redis, keys, p.Due.UnixMilli(), allowAgain, ttl).Text()
+	text, err := claimScript.Run(ctx, s.redis, keys, p.Due.UnixMilli(), allowAgain, ttl, uuid.NewString()).Text()
 	switch {
 	case errors.Is(err, redis.Nil):
 		return state, false, nil

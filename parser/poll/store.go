@@ -19,7 +19,7 @@ import (
 // A Store stores the states of matches in Redis. A state and the outbox of its match are written in
 // one step, so an event is in the outbox exactly if its state is saved.
 //
-//	mw:{<match>}:state  hash: version, state (JSON)
+//	mw:{<match>}:state  hash: version, state (JSON), saved_by (the call of Save that wrote them)
 type Store struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -63,12 +63,15 @@ func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64,
 	return st, v, nil
 }
 
-// saveScript saves a state and its messages, if the version is the expected one.
+// saveScript saves a state and its messages, if the version is the expected one. The client sends it
+// again if the answer was lost; the second run finds its own save.
 var saveScript = redis.NewScript(`
-if (redis.call('hget', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
-redis.call('hset', KEYS[1], 'version', ARGV[2], 'state', ARGV[3])
+local version = redis.call('hget', KEYS[1], 'version') or '0'
+if version == ARGV[2] and redis.call('hget', KEYS[1], 'saved_by') == ARGV[5] then return 1 end
+if version ~= ARGV[1] then return 0 end
+redis.call('hset', KEYS[1], 'version', ARGV[2], 'state', ARGV[3], 'saved_by', ARGV[5])
 redis.call('expire', KEYS[1], ARGV[4])
-for i = 5, #ARGV do redis.call('rpush', KEYS[2], ARGV[i]) end
+for i = 6, #ARGV do redis.call('rpush', KEYS[2], ARGV[i]) end
 return 1`)
 
 // Save saves a state and appends messages to the outbox of its match. version is what Load
@@ -88,7 +91,7 @@ func (s *Store) Save(ctx context.Context, st reconcile.State, version int64, mes
 			return fmt.Errorf("saving the state of match %s: %w", match, err)
 		}
 	}
-	args := append([]any{version, version + 1, text, int(stateTTL.Seconds())}, msgs...)
+	args := append([]any{version, version + 1, text, int(stateTTL.Seconds()), uuid.NewString()}, msgs...)
 	saved, err := saveScript.Run(ctx, s.redis, []string{s.key(match), s.outbox.Key(match)}, args...).Int()
 	if err != nil {
 		return fmt.Errorf("saving the state of match %s: %w", match, err)

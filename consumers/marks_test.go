@@ -1,0 +1,39 @@
+package consumers
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// A script of an attempt that was given up can reach Redis late. It sets no mark.
+func TestGivenUpAttemptSetsNoMark(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		m := newMarks(r, "mw:", time.Minute, slog.New(slog.DiscardHandler))
+		keys, token := []string{"mw:e", "mw:e:1"}, m.instance+":1"
+		if _, left, err := m.begin(t.Context(), keys, token); left != 0 || err != nil {
+			t.Fatalf("begun: %v, %v", left, err)
+		}
+		if err := m.giveUp(t.Context(), keys, token); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := m.begin(t.Context(), keys, token); err != nil {
+			t.Error(err)
+		}
+		if err := renewAttempt.Run(t.Context(), r, keys, token, 60_000).Err(); err != nil {
+			t.Error(err)
+		}
+		if mark := r.Get(t.Context(), keys[0]).Val(); mark != "" {
+			t.Errorf("the mark is %q, want none", mark)
+		}
+		other := newMarks(r, "mw:", time.Minute, slog.New(slog.DiscardHandler))
+		keys[1] = "mw:e:2"
+		if _, left, err := other.begin(t.Context(), keys, other.instance+":2"); left != 0 || err != nil {
+			t.Errorf("another instance waits for %v, %v", left, err)
+		}
+	})
+}
