@@ -35,20 +35,23 @@ parser/page:                   internal/retryafter
 parser/observation:            event
 parser/profile:                event parser/observation parser/page internal/strictyaml
 parser/reconcile:              event parser/observation
-parser/poll:                   event broker parser/observation parser/page parser/profile parser/reconcile internal/outbox internal/ratelimit internal/trace
+parser/poll:                   event broker parser/observation parser/page parser/profile parser/reconcile
+                               internal/outbox internal/ratelimit internal/trace
 parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml
 
 consumers:                     event broker internal/strictyaml internal/trace
 consumers/archive:             event broker consumers
 consumers/exec:                event broker consumers internal/strictyaml
-consumers/notify:              event broker consumers consumers/notify/send internal/problem internal/ratelimit internal/strictyaml internal/trace
+consumers/notify:              event broker consumers consumers/notify/send internal/problem internal/ratelimit
+                               internal/strictyaml internal/trace
 consumers/notify/send:         event broker consumers internal/retryafter internal/strictyaml
 consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers
 
 fanout:                        event broker health internal/problem internal/trace
-                               fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/nonblock fanout/internal/wire
+                               fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/nonblock
+                               fanout/internal/wire
 fanout/access:                 internal/reload
 fanout/eventlog:               event broker fanout/internal/wire
 fanout/filter:                 event
@@ -73,22 +76,28 @@ internal/instances:
 internal/trace:                event broker internal/retryafter
 internal/outbox:               broker health internal/trace
 internal/scheduler:            event broker consumers parser/poll internal/outbox internal/trace
-internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile internal/instances internal/problem internal/scheduler internal/trace
+internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile
+                               internal/instances internal/problem internal/scheduler internal/trace
 internal/gateway:              internal/instances internal/problem
-internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page parser/poll parser/profile parser/recording
-                               consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access fanout/eventlog fanout/presence fixtures profiles
-                               internal/gateway internal/httpapi internal/instances internal/outbox internal/reload internal/scheduler internal/strictyaml internal/trace
+internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
+                               parser/poll parser/profile parser/recording
+                               consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access
+                               fanout/eventlog fanout/presence fixtures profiles
+                               internal/gateway internal/httpapi internal/instances internal/outbox internal/reload
+                               internal/scheduler internal/strictyaml internal/trace
 
 internal/season:               event parser/page parser/profile parser/reconcile
 internal/chaos:
-internal/parsertest:           event fixtures profiles parser/observation parser/page parser/poll parser/profile parser/reconcile parser/recording internal/testenv
+internal/parsertest:           event fixtures profiles parser/observation parser/page parser/poll parser/profile
+                               parser/reconcile parser/recording internal/testenv
 internal/testenv:              broker internal/testenv/servers
 internal/testenv/browser:      internal/testenv
 internal/testenv/gotest:
 internal/testenv/servers:
 internal/testenv/with-servers: internal/testenv internal/testenv/servers
 
-app:                           event broker consumers consumers/shipped profiles parser/observation parser/page parser/poll parser/profile parser/recording
+app:                           event broker consumers consumers/shipped profiles parser/observation parser/page
+                               parser/poll parser/profile parser/recording
                                internal/instances internal/licences internal/pipeline internal/strictyaml internal/trace
 cmd/matchwire:                 app
 .:
@@ -103,9 +112,11 @@ golang.org/x/net/html/charset:        parser/profile
 github.com/andybalholm/cascadia:      parser/profile
 github.com/PuerkitoBio/goquery:       parser/profile
 github.com/itchyny/gojq:              parser/profile
-github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive consumers/notify consumers/scoreboard consumers/consumertest
+github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive consumers/notify consumers/scoreboard
+                                      consumers/consumertest
                                       fanout/eventlog fanout/presence
-                                      internal/instances internal/outbox internal/pipeline internal/ratelimit internal/scheduler internal/trace internal/parsertest internal/testenv
+                                      internal/instances internal/outbox internal/pipeline internal/ratelimit
+                                      internal/scheduler internal/trace internal/parsertest internal/testenv
 github.com/alicebob/miniredis/v2:     internal/pipeline consumers/consumertest internal/parsertest internal/testenv
 `)
 

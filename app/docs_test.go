@@ -243,7 +243,8 @@ func TestDocumentedNotify(t *testing.T) {
 		}
 	}
 	code, out, errs := call(t, "", nil, "notify", "try", "log", "--config", filepath.Join(dir, "texts.yaml"))
-	if code != 0 || !strings.HasPrefix(out, "[Test] GOAL! Nobody for Toronto FC (New York City FC 0-1 Toronto FC)\n") {
+	want := "[Test] GOAL! Test Player for Toronto FC (New York City FC 0-1 Toronto FC)\n"
+	if code != 0 || !strings.HasPrefix(out, want) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }

@@ -184,7 +184,7 @@ func (r Runner) begin(ctx context.Context, name string, m broker.Message) (conte
 	})
 }
 
-// traceOutcome records in the trace what became of a message.
+// traceOutcome records in the trace what happened to a message.
 func traceOutcome(step *trace.Active, m broker.Message, err error) {
 	switch broker.Classify(err, m.Last) {
 	case broker.Ack:
@@ -223,7 +223,7 @@ func handle(ctx context.Context, c Consumer, m broker.Message, marks marks, log 
 	switch {
 	case errors.As(err, new(*broker.PostponedError)):
 		about().Debug("event postponed", "why", err)
-	case err != nil: // the broker decides what becomes of it
+	case err != nil: // the broker decides what happens to it
 		about().Warn("event not handled", "error", err, "permanent", errors.Is(err, broker.ErrPermanent))
 	case log.Enabled(ctx, slog.LevelDebug):
 		about().Debug("event handled")

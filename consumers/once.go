@@ -137,7 +137,9 @@ func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, 
 // mark is the attempt's, negative if the event was handled before, and otherwise how long the lease
 // of another instance lasts. An answer that took long says little about the lease, so begin asks
 // again.
-func (m marks) begin(ctx context.Context, keys []string, token string) (since time.Time, left time.Duration, err error) {
+func (m marks) begin(
+	ctx context.Context, keys []string, token string,
+) (since time.Time, left time.Duration, err error) {
 	for {
 		since = time.Now()
 		n, err := beginAttempt.Run(ctx, m.redis, keys, m.instance+":", token, m.lease.Milliseconds()).Int64()

@@ -1,5 +1,5 @@
 // Package fanout streams events to WebSocket and SSE clients. Each node reads the whole event log
-// and computes the state of every match. It encodes each event once for all clients. docs/live.md
+// and computes the state of every match. It encodes each event only once. docs/live.md
 // describes the protocol.
 //
 // The first frame for a client is a snapshot with a cursor. Then the client receives each event

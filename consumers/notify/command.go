@@ -111,7 +111,7 @@ func testGoal() (event.Event, error) {
 	c := event.SoccerMinute("", 6, 0)
 	const home, away = "New York City FC", "Toronto FC"
 	e, err := event.Of("soccer.mls.goal", event.Data{
-		League: "MLS", Team: away, Player: "Nobody", Opponent: home, Side: event.Away, Clock: &c,
+		League: "MLS", Team: away, Player: "Test Player", Opponent: home, Side: event.Away, Clock: &c,
 		Score: &event.Score{Away: 1},
 		Match: &event.Match{ID: "notify-try", Home: home, Away: away, Status: event.Live, Period: event.FirstHalf},
 	}, time.Now())

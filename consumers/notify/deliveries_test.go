@@ -46,7 +46,8 @@ func TestOneTrueNotification(t *testing.T) {
 	const (
 		goal = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
 		news = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
-		edit = "Corrected: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; scorer Sebastian " +
+		edit = "Corrected: goal for Toronto FC: Jozy Altidore | " +
+			"6', New York City FC 0–1 Toronto FC; scorer Sebastian " +
 			"Giovinco → Jozy Altidore"
 		back = "Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
 	)
@@ -188,7 +189,8 @@ func TestBackfillDoesNotMuteWhatWasObservedBefore(t *testing.T) {
 	const (
 		goal = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
 		news = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
-		edit = "Corrected: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; scorer Sebastian Giovinco → Jozy Altidore"
+		edit = "Corrected: goal for Toronto FC: Jozy Altidore | " +
+			"6', New York City FC 0–1 Toronto FC; scorer Sebastian Giovinco → Jozy Altidore"
 		back = "Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
 	)
 	observed := func(e event.Event, after time.Duration) event.Event {

@@ -19,8 +19,8 @@ func TestHealth(t *testing.T) {
 		t.Helper()
 		var code int
 		var answer struct {
-			Status   string
-			Troubles []string
+			Status string
+			Issues []string `json:"troubles"`
 		}
 		w.until("the health to be "+status+" "+issue, func() bool {
 			resp, err := http.Get("http://" + w.health + "/healthz")
@@ -28,10 +28,10 @@ func TestHealth(t *testing.T) {
 				return false
 			}
 			defer resp.Body.Close()
-			answer.Troubles = nil
+			answer.Issues = nil
 			code = resp.StatusCode
 			return json.NewDecoder(resp.Body).Decode(&answer) == nil && answer.Status == status &&
-				strings.Contains(strings.Join(answer.Troubles, "\n"), issue)
+				strings.Contains(strings.Join(answer.Issues, "\n"), issue)
 		})
 		t.Logf("%d %+v", code, answer)
 		if (code != http.StatusOK) != (status == "fail") {

@@ -38,7 +38,8 @@ type LatestPoll struct {
 // event that reports it is written to the outbox.
 var savePoll = redis.NewScript(`
 local had = redis.call('hget', KEYS[5], ARGV[1])
-if redis.call('hexists', KEYS[1], ARGV[1]) == 0 or had and cjson.decode(had).due_ms > tonumber(ARGV[2]) then return '' end
+if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return '' end
+if had and cjson.decode(had).due_ms > tonumber(ARGV[2]) then return '' end
 redis.call('hset', KEYS[5], ARGV[1], ARGV[3])
 if ARGV[4] ~= '' then
   redis.call('hset', KEYS[3], ARGV[1], ARGV[4])

@@ -54,7 +54,8 @@ func NewSchedule(r redis.UniversalClient, prefix string, nudge func(outbox strin
 func (s *Schedule) key(what string) string { return s.prefix + "{schedule}:" + what }
 
 func (s *Schedule) keys() []string {
-	return []string{s.key("sources"), s.key("due"), s.key("interval"), s.key("tick"), s.key("polled"), s.outbox.Key(outboxName), s.key("configs"), s.key("beat")}
+	return []string{s.key("sources"), s.key("due"), s.key("interval"), s.key("tick"), s.key("polled"),
+		s.outbox.Key(outboxName), s.key("configs"), s.key("beat")}
 }
 
 // keepAnswer is how long the answer to a call is kept. It is longer than a client tries to get it.

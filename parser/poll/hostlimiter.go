@@ -33,7 +33,8 @@ const pauseName = "rest"
 
 // Reserve implements [page.HostLimiter].
 func (l RedisLimiter) Reserve(ctx context.Context, host string, gap, maxWait time.Duration) (time.Duration, error) {
-	wait, verdict, err := l.limiter.Reserve(ctx, l.key(host), ratelimit.Request{Gap: gap, MaxWait: maxWait, Pause: pauseName})
+	slot := ratelimit.Request{Gap: gap, MaxWait: maxWait, Pause: pauseName}
+	wait, verdict, err := l.limiter.Reserve(ctx, l.key(host), slot)
 	if err != nil {
 		return 0, fmt.Errorf("reserving a slot at %s: %w", host, err)
 	}

@@ -34,14 +34,15 @@ func TestLimiterIsShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := two.Reserve(ctx, "http://a", time.Second, maxWait)
-		refused, ok := err.(*page.RefusedError)
-		if !ok || refused.Wait < 38*time.Second || refused.Wait > 40*time.Second {
+		var refused *page.RefusedError
+		if !errors.As(err, &refused) || refused.Wait < 38*time.Second || refused.Wait > 40*time.Second {
 			t.Errorf("a paused host: %v", err)
 		}
 		for range 30 {
 			_, err = one.Reserve(ctx, "http://b", time.Second, maxWait)
 		}
-		if busy, ok := err.(*page.BusyError); !ok || busy.Wait < 15*time.Second {
+		var busy *page.BusyError
+		if !errors.As(err, &busy) || busy.Wait < 15*time.Second {
 			t.Errorf("a host with 20 s of reserved slots: %v, want a BusyError", err)
 		}
 	})

@@ -15,8 +15,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// The client sends a script again when its answer was lost. The worker that saved a state is not
-// told that another did, and its events are written once.
+// The client sends a script again when its answer was lost. The worker that saved a state is
+// not refused as if another had saved it, and its events are written once.
 func TestSaveWhenAnswersAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, r, lossy *redis.Client) {
 		s := poll.NewStore(lossy, "mw:")

@@ -131,7 +131,8 @@ func (r *run) ingest(ctx context.Context, cached *cachedPage) {
 	events, err := r.tracker.Ingest(ctx, cached.page) // logs the error
 	cached.parsed = r.tracker.parsed
 	r.setPageResult(cached, events)
-	trace.From(ctx).SetOutcome(fmt.Sprintf("read %s, %d bytes, events: %d", cached.page.URL, len(cached.page.Body), len(events)))
+	trace.From(ctx).SetOutcome(
+		fmt.Sprintf("read %s, %d bytes, events: %d", cached.page.URL, len(cached.page.Body), len(events)))
 	if err != nil {
 		r.result.Problem = err.Error()
 		if errors.As(err, new(net.Error)) { // its text has the address of Redis

@@ -122,7 +122,8 @@ func TestProblems(t *testing.T) {
 		}
 	}
 	_, problems = parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p>
-		<p class=hs>2</p><p class=as>0</p><p class=status>Live</p><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)
+		<p class=hs>2</p><p class=as>0</p><p class=status>Live</p>
+		<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)
 	if len(problems) != 1 || problems[0].String() != "incidents: the goals listed make 1-0, the score is 2-0" {
 		t.Errorf("a page that contradicts itself: problems %v", problems)
 	}
@@ -212,7 +213,8 @@ func TestUnknownWords(t *testing.T) {
 		}
 		all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(`<p class=league>L<p class=home>A</p>
 			<p class=away>B</p><p class=hs>1</p><p class=as>0</p>
-			<p class=status>Live</p><li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
+			<p class=status>Live</p>
+		<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
 		if err != nil {
 			t.Fatal(err)
 		}

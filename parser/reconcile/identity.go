@@ -16,7 +16,7 @@ import (
 //	kicks                "kick", side, number of the kick among those of the side
 //	starts and ends      "mark", kind, period, generation
 //	others               kind, side, folded player, number among those of the player, generation
-//	untracked incidents  "told", kind, number of untracked incidents
+//	untracked incidents  a constant, kind, number of untracked incidents
 //
 // The words before the number are the series. The generation is the number of incidents of the
 // series that were retracted, so that a new incident does not get the ID of a retracted one. If the
