@@ -34,14 +34,16 @@ func TestComposeFile(t *testing.T) {
 	for _, role := range pipeline.Roles() {
 		s, err := project.GetService(string(role))
 		if err != nil {
-			t.Errorf("role %s is no service", role)
+			t.Errorf("role %s is not a service", role)
 			continue
 		}
 		if s.Build == nil || !slices.Equal(s.Command, types.ShellCommand{"run", string(role)}) ||
-			s.DependsOn["rabbitmq"].Condition != types.ServiceConditionHealthy || s.DependsOn["redis"].Condition != types.ServiceConditionHealthy {
+			s.DependsOn["rabbitmq"].Condition != types.ServiceConditionHealthy ||
+			s.DependsOn["redis"].Condition != types.ServiceConditionHealthy {
 			t.Errorf("%s: build %v, command %v, depends on %v", role, s.Build, s.Command, s.DependsOn)
 		}
-		if s.HealthCheck == nil || !strings.Contains(strings.Join(s.HealthCheck.Test, " "), "//localhost:8080/healthz") || *s.Environment["MATCHWIRE_LISTEN"] != "0.0.0.0:8080" {
+		if s.HealthCheck == nil || !strings.Contains(strings.Join(s.HealthCheck.Test, " "), "//localhost:8080/healthz") ||
+			*s.Environment["MATCHWIRE_LISTEN"] != "0.0.0.0:8080" {
 			t.Errorf("%s: health check %v", role, s.HealthCheck)
 		}
 		env := map[string]string{}
@@ -49,7 +51,8 @@ func TestComposeFile(t *testing.T) {
 			env[k] = *v
 		}
 		servers, err := pipeline.ServersFrom(func(k string) string { return env[k] })
-		if err != nil || servers.Embedded() || !strings.Contains(servers.AMQP, "@rabbitmq:") || !strings.Contains(servers.Redis, "//redis:") {
+		if err != nil || servers.Embedded() ||
+			!strings.Contains(servers.AMQP, "@rabbitmq:") || !strings.Contains(servers.Redis, "//redis:") {
 			t.Errorf("%s: servers %v, %v", role, servers, err)
 		}
 	}

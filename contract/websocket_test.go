@@ -61,7 +61,7 @@ func TestWebSocketClientOfAnotherLibrary(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.CloseNow()
+			defer func() { _ = conn.CloseNow() }()
 			conn.SetReadLimit(1 << 20)
 			type frame struct {
 				Snapshot *struct{}
