@@ -345,7 +345,8 @@ func TestSecretsInAnswers(t *testing.T) {
 			`{"message": "S", "error": "S", "errcode": "S", "errorDescription": "S", "errors": ["S"], "description": "S",
 				"ok": false, "status": 0}`,
 			`{"error": {"code": "S", "message": "S"}}`, "S",
-			strings.ReplaceAll(`{"message": "xS", "error": "xS", "description": "xS"}`, "x", longText), // the limit of an error is within the secret
+			// The end of a shortened description is within the secret.
+			strings.ReplaceAll(`{"message": "xS", "error": "xS", "description": "xS"}`, "x", longText),
 		} {
 			t.Run(fmt.Sprint(kind, " ", i), func(t *testing.T) {
 				c := newChannel(t, answerTimeout)

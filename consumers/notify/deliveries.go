@@ -39,7 +39,7 @@ import (
 type deliveries struct {
 	redis  redis.UniversalClient
 	prefix string        // "mw:notify:<channel>:"
-	lease  time.Duration // of the lock
+	lease  time.Duration // duration of the lock
 	log    *slog.Logger
 }
 
@@ -203,8 +203,8 @@ func (s *incidentState) decideTarget(r recipient, wanted bool, reason string) (t
 	case delivered == s.rev: // an earlier attempt succeeded
 		return target{}, false
 	case delivered > 0 || attempted > 0 && (attempted < s.rev || retracted):
-		// An earlier notification was or may have been delivered, and is no longer true. Only backfill,
-		// a replay or its age suppress its correction.
+		// An earlier notification was or may have been delivered, and is no longer true. Its correction
+		// is suppressed only if the correction is backfill, a replay or too old.
 		return target{recipient: r}, reason == "" || reason == quietHours || reason == noRule || reason == late
 	case retracted: // the recipient was not notified of the incident
 		return target{}, false

@@ -37,8 +37,8 @@ func titles(s *service) string {
 	return strings.Join(all, "; ")
 }
 
-// A recipient ends with one notification of a goal, the latest. The order of the events, and how often
-// each is delivered, do not matter.
+// A service shows one notification of a goal, the latest. The order of the events and repeated deliveries
+// do not matter.
 func TestOneTrueNotification(t *testing.T) {
 	first := consumertest.Goal()
 	corrected := consumertest.Corrected(first)

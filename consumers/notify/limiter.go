@@ -16,8 +16,8 @@ import (
 // Redis. The pause of a service is named paused:<service>.
 type rateLimiter struct {
 	limiter ratelimit.Limiter
-	prefix  string
-	rate    send.Rate // zero: no limit
+	prefix  string    // of the key in Redis
+	rate    send.Rate // zero for no limit
 }
 
 func (l rateLimiter) key() string { return l.prefix + "{turns}" }

@@ -64,7 +64,7 @@ const (
 type notifier struct {
 	channel     string
 	link        string // URL of a match page, with {match} for the match ID; "" for none
-	rules       []rule // in order: the first rule that matches decides
+	rules       []rule // in order; the first rule that matches an event applies
 	maxAge      time.Duration
 	texts       texts
 	language    string // for corrections that match no rule
@@ -88,7 +88,7 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	r := firstMatch(n.rules, e)
 	if r != nil && r.delay > 0 && n.staleReason(e) == "" {
 		if until := e.Time.Add(r.delay); time.Until(until) > 0 {
-			// If an earlier revision is still postponed, it is dropped when it is due.
+			// Store the revision, so that an earlier revision that is still postponed is dropped.
 			if err := n.deliveries.markSeen(ctx, e); err != nil {
 				return err
 			}

@@ -179,7 +179,7 @@ func newHook(t testing.TB) *service {
 		}
 		if n.Event.ID != r.Header.Get("Webhook-Id") || n.Event.TID != r.Header.Get("X-Transaction-Id") ||
 			n.Type == "" || n.Timestamp.IsZero() || n.Text != n.Title+" ("+n.Body+")" {
-			return "", shown{}, fmt.Errorf("headers %v, body %s", r.Header, body)
+			return "", shown{}, fmt.Errorf("headers %v do not match body %s", r.Header, body)
 		}
 		return n.Thread, shown{n.Title, n.Body}, nil
 	})
@@ -292,7 +292,7 @@ func newPushService(t testing.TB, browsers map[string]subscribed, public func() 
 		if err != nil || ttl < 0 || !ntfySequence.MatchString(topic) || len(topic) > 32 ||
 			r.Header.Get("Content-Encoding") != "aes128gcm" ||
 			!slices.Contains([]string{"very-low", "low", "normal", "high"}, r.Header.Get("Urgency")) {
-			return "", shown{}, fmt.Errorf("headers %v", r.Header)
+			return "", shown{}, fmt.Errorf("invalid headers %v", r.Header)
 		}
 		if err := vapid(r.Header.Get("Authorization"), s.URL, public()); err != nil {
 			return "", shown{}, err
@@ -306,7 +306,7 @@ func newPushService(t testing.TB, browsers map[string]subscribed, public func() 
 		}
 		var m struct{ Title, Body, Tag, Type, ID, TID string }
 		if err := json.Unmarshal(plain, &m); err != nil || m.Tag != r.Header.Get("Topic") || m.ID == "" || m.TID == "" {
-			return "", shown{}, fmt.Errorf("%s: %w", plain, err)
+			return "", shown{}, fmt.Errorf("invalid message %s: %w", plain, err)
 		}
 		return r.URL.Path + " " + m.Tag, shown{m.Title, m.Body}, nil
 	})

@@ -61,7 +61,7 @@ var languageCode = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 // texts maps a language code, like en, to a language.
 type texts map[string]*language
 
-// A language holds the texts of one file, like en.yaml. English texts replace missing ones.
+// A language holds the texts of one file, like en.yaml. For a text that it lacks, the English one is used.
 // docs/notify.md lists the fields that templates can use.
 type language struct {
 	// Titles are templates by kind, kind_corrected and kind_retracted, or by corrected, retracted and

@@ -94,7 +94,7 @@ func TestText(t *testing.T) {
 		},
 	} {
 		if got := notify.Line(goal(t, change)); got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
+			t.Errorf("Line\ngot  %s\nwant %s", got, want)
 		}
 	}
 	bare, err := event.Of("soccer.mls.goal", event.Data{Player: "Giovinco", Team: "Toronto FC"}, time.Now())
@@ -124,7 +124,7 @@ func TestLanguages(t *testing.T) {
 	} {
 		for i, e := range []event.Event{ownGoal, back, end} {
 			if got := notify.Describe(t, "", language, e); got != want[i] {
-				t.Errorf("got  %s\nwant %s", got, want[i])
+				t.Errorf("text in %s\ngot  %s\nwant %s", language, got, want[i])
 			}
 		}
 	}
@@ -153,7 +153,7 @@ func TestCustomTemplates(t *testing.T) {
 			notify.Describe(t, dir, "nds", red)},
 	} {
 		if tc.got != tc.want {
-			t.Errorf("got  %s\nwant %s", tc.got, tc.want)
+			t.Errorf("text with custom templates\ngot  %s\nwant %s", tc.got, tc.want)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // Unix milliseconds of Redis's clock:
 //
 //	next      when the next slot is free if Burst is 1; in general when the whole burst is free again
-//	promised  the latest time that a refused request with Queue got
+//	promised  the latest time that was returned to a refused request with Queue
 //	<pause>   when the pause of that name ends
 //
 // A key expires a minute after the last of these times. The client repeats a command whose answer
@@ -28,19 +28,19 @@ type Request struct {
 	Burst   int           // slots that are free at once after a break; 1 if less
 	MaxWait time.Duration // the longest wait for which a slot is reserved
 	Pause   string        // the name of the pause that applies
-	// Queue gives each refused request a time of its own to ask again, Gap apart. Without it, each
-	// gets the time of the next free slot.
+	// Queue returns a different time to each refused request. The times are Gap apart. Without Queue,
+	// each refused request gets the time of the next free slot.
 	Queue bool
 }
 
-// A Verdict says whether a slot was reserved.
+// A Verdict is the result of a request.
 type Verdict int
 
 // The verdicts.
 const (
 	Reserved Verdict = iota // the slot is the caller's, after the wait
 	Paused                  // nothing is reserved: a pause is in force
-	Busy                    // nothing is reserved: the next slot is more than MaxWait away
+	Busy                    // nothing is reserved: the wait for the next slot exceeds MaxWait
 )
 
 // keepAnswer is how long the answer to a request is stored. It exceeds the time for which the client

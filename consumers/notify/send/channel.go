@@ -33,7 +33,7 @@ type Channel struct {
 	// Rate limits the notifications that all processes together send; zero means no limit.
 	Rate Rate `yaml:"rate"`
 
-	Pos strictyaml.Pos `yaml:"-"` // of the channel in the config
+	Pos strictyaml.Pos `yaml:"-"` // position of the channel in the config
 }
 
 // kinds lists the kinds of channels for errors.
@@ -72,8 +72,8 @@ type settings interface {
 type env struct {
 	consumers.Host
 	Options
-	name string         // of the channel
-	pos  strictyaml.Pos // of the channel
+	name string         // name of the channel
+	pos  strictyaml.Pos // position of the channel in the config
 }
 
 // Options change how senders call services. Outside of tests, use the zero value.

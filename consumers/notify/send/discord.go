@@ -57,7 +57,7 @@ func (s *discord) Send(ctx context.Context, _ Recipient, n Notification) error {
 	}
 	return s.postJSON(ctx, s.url, map[string]any{
 		"content": text, "flags": discordSilent,
-		"allowed_mentions": map[string][]string{"parse": {}}, // allows no mentions
+		"allowed_mentions": map[string][]string{"parse": {}}, // disables mentions
 	}, nil)
 }
 

@@ -20,7 +20,7 @@ import (
 type endpoint struct {
 	name    string // identifies the service in errors; not secret
 	client  *http.Client
-	secrets secrets // that errors must not contain
+	secrets secrets // redacted in the service's descriptions of errors
 	// failed, if not nil, returns an error if a 2xx reply means that the service did not accept
 	// the notification.
 	failed func(reply) error
@@ -133,7 +133,8 @@ func (e endpoint) classify(r reply, err error) error {
 	return permanent(err)
 }
 
-// waitOf returns how long the service asks clients to wait, or 0.
+// waitOf returns the pause that the service requests, or 0. A requested pause is at least minWait if it
+// is in a Retry-After header.
 func (e endpoint) waitOf(r reply) time.Duration {
 	if wait, ok := retryafter.Parse(r.header.Get("Retry-After")); ok {
 		return max(wait, minWait)
@@ -153,7 +154,7 @@ func (e endpoint) description(r reply) string {
 	return e.secrets.errorText(e.errorText(r))
 }
 
-// permanent returns the error of a notification that the service has refused permanently.
+// permanent returns a [RefusedError] that wraps err and [broker.ErrPermanent].
 func permanent(err error) error { return &RefusedError{Err: broker.Permanent(err)} }
 
 const (

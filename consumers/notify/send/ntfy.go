@@ -25,7 +25,8 @@ func (f *Ntfy) UnmarshalYAML(n ast.Node) error {
 }
 
 // ntfy publishes messages to a topic of an ntfy server. A correction has the same sequence ID as the
-// message that it corrects. A server replaces that message since ntfy 2.16; earlier versions show both.
+// message that it corrects. Since ntfy 2.16, the correction replaces that message. Earlier servers show
+// both.
 type ntfy struct {
 	endpoint
 	url, topic string

@@ -25,7 +25,7 @@ import (
 
 // A Sender sends the notifications of one channel. It is safe for concurrent use.
 type Sender interface {
-	// Send sends n to one recipient. It returns no later than soon after ctx ends.
+	// Send sends n to one recipient. It returns before ctx ends, or soon after that.
 	Send(ctx context.Context, to Recipient, n Notification) error
 }
 
@@ -46,7 +46,7 @@ type Recipient struct {
 // A Notification describes an event to a recipient. Its JSON is the default body of a webhook's request.
 type Notification struct {
 	Type      string    `json:"type"`      // routing key of the event
-	Timestamp time.Time `json:"timestamp"` // of the event
+	Timestamp time.Time `json:"timestamp"` // time of the event
 	Title     string    `json:"title"`     // "Goal for Toronto FC: Sebastian Giovinco"
 	Body      string    `json:"body"`      // "6', New York City FC 0–1 Toronto FC"
 	Text      string    `json:"text"`      // title and body on one line

@@ -36,7 +36,7 @@ func (s Slack) sender(e env) (Sender, error) {
 		if slackErrorCode(r) != "" {
 			return permanent(fmt.Errorf("%w (%s)", err, sender.description(r)))
 		}
-		return err // not from Slack; perhaps from a proxy
+		return err // the reply is not from Slack, but perhaps from a proxy
 	}
 	return sender, nil
 }

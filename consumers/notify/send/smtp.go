@@ -157,7 +157,7 @@ func (m *mailer) Send(ctx context.Context, to Recipient, n Notification) error {
 		}
 		return fmt.Errorf("%s: the end of the mail: %w", m.name(), err)
 	}
-	_ = c.Quit() // the mail is delivered, even if this fails
+	_ = c.Quit() // the mail is delivered, even if QUIT fails
 	return nil
 }
 
@@ -270,7 +270,7 @@ func (m *mailer) message(to Recipient, n Notification) []byte {
 	header("Subject", encodeHeader(n.Title))
 	header("Date", n.Timestamp.Format(time.RFC1123Z))
 	header("Message-ID", fmt.Sprintf("<%s.%s@%s>", n.Event.ID, to.ID, domain))
-	header("References", fmt.Sprintf("<%s@%s>", n.Thread, domain)) // groups the mails of an incident
+	header("References", fmt.Sprintf("<%s@%s>", n.Thread, domain)) // mail programs group by it
 	header("Auto-Submitted", "auto-generated")
 	header("X-Transaction-Id", n.Event.TID.String())
 	header("MIME-Version", "1.0")

@@ -13,9 +13,9 @@ import (
 
 // Telegram holds the settings of a Telegram channel.
 type Telegram struct {
-	Token  secret          `yaml:"token"`  // of the bot
+	Token  secret          `yaml:"token"`  // the bot's token
 	Chat   strictyaml.Text `yaml:"chat"`   // "@channel", or the ID of a chat
-	Server secret          `yaml:"server"` // of your own Bot API; https://api.telegram.org by default
+	Server secret          `yaml:"server"` // URL of your own Bot API server; https://api.telegram.org by default
 }
 
 // UnmarshalYAML decodes the settings. Its errors contain no secret.

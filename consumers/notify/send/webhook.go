@@ -25,7 +25,7 @@ import (
 type Webhook struct {
 	URL    secret  `yaml:"url"`
 	Secret *secret `yaml:"secret"` // "whsec_" and 24 to 64 bytes in base64
-	// Headers are added to each request.
+	// Headers are additional headers of each request.
 	Headers map[string]secret `yaml:"headers"`
 	// Body is a template of the JSON that is sent in place of the [Notification].
 	Body strictyaml.Text `yaml:"body"`

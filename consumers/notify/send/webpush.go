@@ -93,7 +93,7 @@ func NewKeys() (Keys, error) {
 
 var errNotKeys = errors.New("not a file that matchwire notify keys created")
 
-// check returns an error if the public key does not belong to the private one.
+// check returns an error if the private key is invalid or does not match the public key.
 func (k Keys) check() error {
 	private, err := base64.RawURLEncoding.DecodeString(k.Private)
 	if err != nil {
@@ -166,12 +166,12 @@ type pushMessage struct {
 	Body  string `json:"body"`
 	// Tag identifies the incident. A notification replaces an earlier notification with the same tag.
 	Tag string `json:"tag"`
-	// Renotify is false for a correction: the notification changes without a sound.
+	// Renotify is false for a correction: the notification then changes without a sound.
 	Renotify bool      `json:"renotify"`
-	URL      string    `json:"url,omitempty"` // of the match
+	URL      string    `json:"url,omitempty"` // URL of the match page
 	Type     string    `json:"type"`          // routing key
 	Match    string    `json:"match,omitempty"`
-	ID       string    `json:"id"` // of the event
+	ID       string    `json:"id"` // event ID
 	TID      event.TID `json:"tid"`
 }
 
