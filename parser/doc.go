@@ -11,7 +11,8 @@
 //
 // Package observation defines the type that profile and reconcile share: the facts about one match
 // on one page. Package poll calls the other packages once for each task of the scheduler. Package
-// recording processes the pages of a fixture in the same way. These packages have no import cycle:
-// each imports only packages of earlier steps. Package reconcile does no I/O, because it imports no
-// package that could.
+// recording processes the pages of a fixture in the same way.
+//
+// The package of a step imports only packages of earlier steps, and observation. Package reconcile
+// does no I/O, because it imports no package that could.
 package parser
