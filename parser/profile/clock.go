@@ -125,8 +125,7 @@ func isPeriod(p event.Period, letters string) bool {
 	return letters != "" && strings.TrimRight(string(p), "0123456789") == letters
 }
 
-// number returns the number that digits matched by a regular expression represent. It returns 0 for
-// "".
+// number converts digits that a regular expression has matched to a number. It returns 0 for "".
 func number(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n

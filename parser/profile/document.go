@@ -18,7 +18,7 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A Document is a page that is parsed for one profile. Only one goroutine can use it at a time.
+// A Document is a page that is parsed for one profile. It is not safe for concurrent use.
 type Document struct {
 	profile *Profile
 	html    *goquery.Document // nil for a JSON page

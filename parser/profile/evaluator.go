@@ -64,9 +64,9 @@ func (e *evaluator) required(ctx context.Context, field string, r *Rule) string 
 // even cricket.
 const maxScore = 2000
 
-// score returns the values of two rules as a score, or nil if a value is missing or invalid.
-// Problems have the fields in.home_name and in.away_name. If the score is required, it adds a
-// problem if a rule finds nothing, unless the rule is optional.
+// score returns the values of two rules as a score, or nil if a value is missing or invalid. The
+// fields of problems are in+".home_"+name and in+".away_"+name. If required is true, score adds a
+// problem if a rule that is not optional finds nothing.
 func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule, required bool) *event.Score {
 	if !home.isSet() || !away.isSet() {
 		return nil
@@ -104,7 +104,7 @@ func oneOf[W ~string](e *evaluator, field, text string, values []W) W {
 	return ""
 }
 
-// firstFew returns a list of the first five of values, for messages.
+// firstFew returns the first five of values, separated by commas, for messages.
 func firstFew[W ~string](values []W) string {
 	const limit = 5
 	var all []string

@@ -113,7 +113,7 @@ const asFlight notation = "flight"
 
 var clockNotations = []notation{asMinute, asElapsed, asRemaining, asOvers}
 
-// UnmarshalYAML decodes a notation. Any other string is an error.
+// UnmarshalYAML decodes a notation. It returns an error for an unknown notation.
 func (t *notation) UnmarshalYAML(n ast.Node) error {
 	var s string
 	if err := strictyaml.DecodeNode(n, &s); err != nil {

@@ -11,7 +11,7 @@
 //	check          facts.go        return an error if the page shows a different match
 //	normalise      normalise.go    remove what was not played from the score; end a break
 //	judge          freshness.go    defer a page that looks older than an accepted page
-//	decide         score.go        doubt a score that falls or leaps until it is confirmed
+//	decide         score.go        ignore a score that falls or leaps, until it is confirmed
 //	normalise      normalise.go    remove repeated rows; sort the rows
 //	merge          facts.go        teams, league, kick-off, status, period, clock
 //	compare        table below     find what is new, corrected or retracted

@@ -54,7 +54,7 @@ func (d *draft) scoreBefore() *event.Score {
 	return nil
 }
 
-// scoreAfter returns the score after a change.
+// scoreAfter returns the score after a change. score is the score before it.
 func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) *event.Score {
 	switch {
 	case d.state.Sport.CountsGoals():
@@ -69,8 +69,7 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 	return score
 }
 
-// adds returns 1 for a new incident, and -1 for a retraction. A correction counts like a new
-// incident.
+// adds returns -1 for a retraction, and 1 for a new or corrected incident.
 func (ch *change) adds() int {
 	if ch.action == event.Retracted {
 		return -1

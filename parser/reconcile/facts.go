@@ -18,7 +18,8 @@ const otherDay = 13 * time.Hour
 
 // checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, or a
 // different ID from earlier pages of the site. Without IDs, it compares the kick-off times, unless
-// the match has not started. Only IDs distinguish two matches of the same teams on one day.
+// the match has not started. Without IDs, it cannot distinguish two matches of the same teams on
+// one day.
 func checkSameMatch(known *State, o *observation.Observation, from *Provenance) error {
 	if !known.Known() {
 		return nil
@@ -61,7 +62,7 @@ func mergeFacts(known *State, o *observation.Observation, v verdict) (league str
 	case o.Match.Status != "":
 		m.Status = o.Match.Status
 	case m.Status.Rank() == 0 && (len(o.Incidents) > 0 || o.Score != nil && *o.Score != event.Score{}):
-		m.Status = event.Live // the page gives no status, and something has happened
+		m.Status = event.Live // the page shows no status, but an incident or a score
 	case m.Status == "":
 		m.Status = event.Scheduled
 	}

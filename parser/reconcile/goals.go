@@ -18,9 +18,9 @@ func (d *draft) compareGoals() {
 	d.compareGoalsOf(event.Away)
 }
 
-// compareGoalsOf pairs one side's rows with its tracked goals, by the most certain rule first. It
-// reports as many new goals as the score has more than are tracked, from the unpaired rows. Further
-// unpaired rows are edits of tracked goals, and are paired by weaker rules first.
+// compareGoalsOf pairs one side's rows with its tracked goals, by the most certain rule first. An
+// unpaired row is a new goal or a changed goal. The score determines the number of new goals. If
+// more rows are unpaired, weaker rules pair them with tracked goals.
 func (d *draft) compareGoalsOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.Goal, side)
 	listed, tracked := len(rows), len(d.state.of(event.Goal, side))

@@ -50,9 +50,9 @@ func (d *draft) compareKicksOf(side event.Side) {
 	}
 }
 
-// placesBetween returns the indexes [from, to) of the n kicks with which a row can be paired. These
-// kicks are after the kicks of the rows before the row, and before the kicks of the rows after the
-// row.
+// placesBetween returns the range [from, to) of the indexes of the kicks with which a row can be
+// paired: after the kicks of earlier rows, and before the kicks of later rows. places has the place
+// of each row's kick, and n is the number of kicks.
 func placesBetween(places []int, row, n int) (from, to int) {
 	to = n
 	for _, p := range places[:row] {

@@ -8,9 +8,9 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// playedScore returns the page's score without goals that were not played. It returns nil for an
-// awarded result. If the page's score includes the shoot-out, playedScore returns the score before
-// the shoot-out.
+// playedScore returns the page's score without goals that were not played. It returns nil if the
+// page has no score, or for an awarded result. If the page's score includes the shoot-out,
+// playedScore returns the score before the shoot-out.
 func playedScore(known *State, o *observation.Observation) *event.Score {
 	if o.Score == nil || o.Match.Status == event.Awarded || known.Match.Status == event.Awarded && o.Match.Status.Over() {
 		return nil

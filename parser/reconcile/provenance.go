@@ -17,9 +17,9 @@ type Provenance struct {
 	Tracker     string              // differs between trackers of the same site
 	At          time.Time           // when the page was read
 	Modified    time.Time           // the page's Last-Modified; zero if it has none
-	Superseded  bool                // the tracker has already read newer bytes than the page's
-	Evidence    event.Evidence      // URL and snapshot; each event adds its path
-	Aliases     observation.Aliases // of team names; may be nil
+	Superseded  bool                // the tracker has already read newer bytes than those of the page
+	Evidence    event.Evidence      // URL and snapshot; each event adds the path of its row
+	Aliases     observation.Aliases // aliases of team names; may be nil
 	Replay      bool                // mark the events as replayed from a recording
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// doubtPolls is the number of pages that confirm a score in doubt: a first page, and then fresh
-// pages.
+// doubtPolls is the number of pages that must agree on a score in doubt. All pages except the first
+// must be fresh.
 const doubtPolls = 2
 
 // leapGoals is the maximum number of goals by which the page's score can exceed the saved score or
@@ -16,7 +16,7 @@ const doubtPolls = 2
 const leapGoals = 5
 
 // A scoreDecision defines how the page's score may change the saved score. The zero scoreDecision
-// allows added goals only.
+// allows only added goals.
 type scoreDecision struct {
 	doubtful   bool // the score is ignored
 	mayRetract bool // the score may retract goals
@@ -49,8 +49,8 @@ func decideScore(known *State, o *observation.Observation, from *Provenance, by 
 	return d, v
 }
 
-// next returns the doubt after a page with this score. agrees is whether the score confirms d. next
-// does not modify d, which may be nil.
+// next returns the doubt after a page with this score. agrees reports whether the score confirms d.
+// next does not modify d, which may be nil.
 func (d *Doubt) next(score event.Score, agrees, isFresh bool, at time.Time) *Doubt {
 	if d == nil || !agrees {
 		return &Doubt{Score: score, Hold: *(*Hold)(nil).extended(at)}

@@ -94,7 +94,7 @@ type View struct {
 	Score      *event.Score `json:"score,omitempty"`      // the latest score that was not in doubt
 	Rows       int          `json:"rows,omitempty"`       // number of incidents on the latest page
 	Snapshot   string       `json:"snapshot,omitempty"`   // snapshot of the latest page; see snapshotOf
-	Superseded []string     `json:"superseded,omitempty"` // snapshots of the pages before it
+	Superseded []string     `json:"superseded,omitempty"` // snapshots of earlier pages
 	Observed   uint64       `json:"observed,omitempty"`   // digest of the latest compared observation
 	PageID     string       `json:"page_id,omitempty"`    // the site's own ID of the match
 
@@ -105,7 +105,7 @@ type View struct {
 // A Hold counts consecutive polls with the same finding, such as a page that looks older or a
 // missing row. The finding has no effect until the hold is overdue.
 type Hold struct {
-	Polls  int           `json:"polls"`
+	Polls  int           `json:"polls"`  // number of polls
 	Lasted time.Duration `json:"lasted"` // time from the first poll to Last; each interval counts as at most a minute
 	Last   time.Time     `json:"last"`   // time of the latest poll
 }
@@ -127,9 +127,9 @@ func (h *Hold) overdue(polls int, long time.Duration) bool {
 	return h.Polls >= polls && h.Lasted >= long
 }
 
-// A Doubt is a score that one page is not enough to confirm, because the score is below the known
-// score or far above it.
+// A Doubt is a score that more pages must confirm, because the score is lower than the saved score,
+// or much higher.
 type Doubt struct {
-	Hold              // counts the pages with this score; Polls counts only fresh pages after the first
+	Hold              // counts the pages with this score; after the first page, Polls counts only fresh pages
 	Score event.Score `json:"score"`
 }
