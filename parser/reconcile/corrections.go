@@ -28,8 +28,8 @@ func (d *draft) correct(at int, row observation.Incident) {
 }
 
 // update sets the attributes of the incident to those of the row that shows it. It returns the
-// changes by member name. Attributes that the row lacks stay as they are. If addOnly is true,
-// update only sets attributes that the incident lacks.
+// changes by member name. Attributes that the row lacks do not change, except for the detail if the
+// player changes. If addOnly is true, update only sets attributes that the incident lacks.
 func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) map[string]event.Change {
 	edits := map[string]event.Change{}
 	text := func(name string, old *string, now string) {

@@ -1,8 +1,8 @@
 // Package reconcile compares the observation of a match on a page with the saved state of the
 // match. It returns the next state, and an event for each difference.
 //
-// The package is pure: the same state, observation and provenance always give the same result. It
-// does no I/O, because it imports no package that could.
+// The package is pure: for the same state, observation and provenance, the result is always the
+// same. It does no I/O, because it imports no package that could.
 //
 // # The steps
 //

@@ -13,7 +13,7 @@ import (
 // ErrOtherMatch means that the page shows a different match from the saved state.
 var ErrOtherMatch = errors.New("the page shows another match")
 
-// otherDay is the largest difference between two kick-off times that sites can give for one match.
+// otherDay is the maximum difference between two kick-off times of one match on different pages.
 const otherDay = 13 * time.Hour
 
 // checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, or a
@@ -42,8 +42,8 @@ func checkSameMatch(known *State, o *observation.Observation, from *Provenance) 
 	return nil
 }
 
-// mergeFacts returns the league and the match after the page. Facts that the page lacks stay as
-// they were.
+// mergeFacts returns the league and the match after the page. Facts that the page lacks do not
+// change.
 func mergeFacts(known *State, o *observation.Observation, v verdict) (league string, m event.Match) {
 	m = known.Match
 	m.ID = cmp.Or(m.ID, o.Match.ID)

@@ -170,7 +170,7 @@ func TestRowIsTemporarilyMissing(t *testing.T) {
 	s.expect(live(84, event.Score{Home: 4}, a, b, c, bare), "goal home D 4-0")
 	d := goalBy(event.Home, "D", at(84, 0))
 	s.expect(live(85, event.Score{Home: 4}, a, b, c, d), "goal_corrected 84' home D 4-0 time:→84'")
-	// A detail that is missing on one page stays.
+	// A detail that is missing on one page does not change.
 	d.Detail = event.PenaltyGoal
 	s.expect(live(86, event.Score{Home: 4}, a, b, c, d), "goal_corrected 84' home D penalty 4-0 detail:→penalty")
 	d.Detail = ""

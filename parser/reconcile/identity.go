@@ -9,8 +9,8 @@ import (
 )
 
 // A series identifies similar incidents, such as the goals of one side. The ID of an incident is a
-// hash of the match ID and a list of words. By kind, the words are as follows. Those before the bar
-// are the series:
+// hash of the match ID and a list of words. The table lists the words by kind. The words before the
+// bar are the series:
 //
 //	goals                "goal", side | number of the goal in the series, generation
 //	points               "points", side | the side's score after the points, generation; in tennis also the set

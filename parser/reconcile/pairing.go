@@ -114,7 +114,7 @@ func clocksNear(a, b event.Clock) bool {
 		case c.Minute > 0:
 			return (c.Minute + c.Stoppage) * 60
 		case c.Balls > 0:
-			return c.Balls * 40 // an over of six balls takes about four minutes
+			return c.Balls * 40 // an over of six balls lasts about four minutes
 		}
 		return c.Elapsed
 	}

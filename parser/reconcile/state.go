@@ -19,8 +19,8 @@ type State struct {
 	Shootout *event.Score      `json:"shootout,omitempty"`
 	Tracked  []TrackedIncident `json:"standing"` // in the order in which they were reported
 
-	// Untracked is the number of events so far whose incident is not tracked, such as
-	// status_change. It makes their IDs unique.
+	// Untracked is the number of events so far whose incident is not tracked, such as status_change.
+	// The number makes the IDs of these events unique.
 	Untracked int `json:"told,omitempty"`
 
 	// Blind counts consecutive pages that list no incident although earlier pages did. It is nil if
@@ -39,7 +39,7 @@ type State struct {
 	Seen map[string]time.Time `json:"seen,omitempty"`
 }
 
-// Known reports whether a page of the match has been reconciled.
+// Known reports whether any page of the match has been reconciled.
 func (s *State) Known() bool { return s.Match.ID != "" }
 
 // nothingPending reports whether another page with the same content would change nothing. That is

@@ -284,7 +284,7 @@ func TestMergeFacts(t *testing.T) {
 		"nothing has happened":      {observation.Observation{Score: &event.Score{}}, event.Scheduled},
 		"a score":                   {observation.Observation{Score: &event.Score{Away: 1}}, event.Live},
 		"a row":                     {observation.Observation{Incidents: make([]observation.Incident, 1)}, event.Live},
-		"the page gives the status": {observation.Observation{Match: event.Match{Status: event.Postponed}}, event.Postponed},
+		"the page shows the status": {observation.Observation{Match: event.Match{Status: event.Postponed}}, event.Postponed},
 	} {
 		if _, got := mergeFacts(&State{}, &tc.o, accepted); got.Status != tc.want {
 			t.Errorf("%s: status %s, want %s", name, got.Status, tc.want)
