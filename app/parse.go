@@ -205,7 +205,7 @@ func showFindings(w io.Writer, all []profile.Finding) error {
 		case f.Found == 0:
 			first = "nothing"
 		}
-		fmt.Fprintf(t, "%s\t%d of %d\t%d\t%s\t%s\n", f.Rule, f.Found, f.Asked, f.Nodes, first, f.Source)
+		fmt.Fprintf(t, "%s\t%d of %d\t%d\t%s\t%s\n", f.Rule, f.Found, f.Evaluated, f.Nodes, first, f.Source)
 	}
 	return t.Flush()
 }
