@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Every command of matchwire in README.md and CONTRIBUTING.md exists, with its flags.
+// Every matchwire command in README.md and CONTRIBUTING.md exists and has the flags shown.
 func TestDocumentedCommands(t *testing.T) {
 	shape := regexp.MustCompile("(?m)(?:^ *|`|\\$ )(?:go run \\./cmd/)?matchwire ([a-z]+)([^`\n]*)")
 	flag := regexp.MustCompile(`--[a-z]+(-[a-z]+)*`)
@@ -38,11 +38,12 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 	slices.Sort(seen)
 	if seen = slices.Compact(seen); len(seen) < 14 {
-		t.Errorf("only the commands %v were found", seen)
+		t.Errorf("found the commands %v, want at least 14", seen)
 	}
 }
 
-// subcommandHelp is the help of a subcommand such as archive export, "" if there is none.
+// subcommandHelp returns the help of a subcommand such as archive export. It returns "" if
+// the first word of rest is not a subcommand.
 func subcommandHelp(t *testing.T, command, rest string) string {
 	t.Helper()
 	words := strings.Fields(rest)

@@ -18,9 +18,9 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The program does what asyncapi.yaml says. The exchange and the queues exist. Messages,
-// their headers and the frames of a WebSocket match the schemas. The server accepts
-// each kind of frame from a client.
+// The program conforms to asyncapi.yaml. The exchanges and queues exist. Messages, their
+// headers and WebSocket frames match the schemas. The server accepts each kind of frame
+// from a client.
 func TestContracts(t *testing.T) {
 	w := newWorld(t)
 	arrived, ch := w.exchange()
@@ -143,7 +143,7 @@ func table(h amqp.Table) any {
 	return v
 }
 
-// message checks body, headers and properties of a message.
+// message checks the body, headers and properties of a message.
 func (c *contracts) message(t *testing.T, d amqp.Delivery) {
 	t.Helper()
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(d.Body))
@@ -196,6 +196,7 @@ type stream struct {
 	schemas map[string]*jsonschema.Schema
 }
 
+// socket connects to the WebSocket at addr, and resumes at the cursor unless it is "".
 func socket(t *testing.T, addr, cursor string) *stream {
 	t.Helper()
 	url := "ws://" + addr + "/ws"
@@ -214,7 +215,8 @@ func socket(t *testing.T, addr, cursor string) *stream {
 	return s
 }
 
-// next reads frames until one is of that kind.
+// next reads frames until a frame is of the given kind, and returns that frame. It fails
+// the test after 50 frames.
 func (s *stream) next(kind string) map[string]any {
 	s.Helper()
 	for range 50 {
@@ -234,10 +236,11 @@ func (s *stream) next(kind string) map[string]any {
 			return v.(map[string]any)
 		}
 	}
-	s.Fatalf("no %s among 50 frames", kind)
+	s.Fatalf("got 50 frames, want one of kind %s", kind)
 	return nil
 }
 
+// send checks a client frame against its schema and sends it.
 func (s *stream) send(frame string) {
 	s.Helper()
 	v, err := jsonschema.UnmarshalJSON(strings.NewReader(frame))

@@ -23,6 +23,7 @@ import (
 // A pattern is an example in docs/profiles.md.
 type pattern struct{ title, page, ext, profile, gives string }
 
+// patterns returns all patterns in docs/profiles.md.
 func patterns(t *testing.T) []pattern {
 	t.Helper()
 	text, err := os.ReadFile("../docs/profiles.md")
@@ -42,8 +43,8 @@ func patterns(t *testing.T) []pattern {
 	return all
 }
 
-// Each pattern in docs/profiles.md gives the documented lines, no other incident or
-// match, and no problem.
+// For each pattern in docs/profiles.md, parse prints the documented lines, no other
+// incident or match, and no problem.
 func TestDocumentedPatterns(t *testing.T) {
 	for _, p := range patterns(t) {
 		t.Run(p.title, func(t *testing.T) {
@@ -76,7 +77,7 @@ func TestDocumentedPatterns(t *testing.T) {
 				}
 			}
 			if !strings.Contains(out, "no problems") {
-				t.Errorf("problems:\n%s", out)
+				t.Errorf("parse printed problems, want none:\n%s", out)
 			}
 		})
 	}
@@ -148,7 +149,7 @@ func TestSchema(t *testing.T) {
 	} {
 		bad := strings.Replace(good, change[0], change[1], 1)
 		if s.Validate(asJSON(t, []byte(bad))) == nil {
-			t.Errorf("the schema accepts %s", bad)
+			t.Errorf("the schema accepts %s, want an error", bad)
 		}
 	}
 	if err := s.Validate(asJSON(t, []byte(good))); err != nil {
@@ -203,7 +204,7 @@ func TestSchemaHasAllMembers(t *testing.T) {
 			}
 		}
 		if members != len(tc.schema) {
-			t.Errorf("%s: the schema has %d members, the type has %d", what, len(tc.schema), members)
+			t.Errorf("%s: the schema has %d members, want %d, as the Go type has", what, len(tc.schema), members)
 		}
 	}
 }
@@ -226,7 +227,7 @@ func TestDocumentedNotify(t *testing.T) {
 	}
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
 	if len(blocks) != 2 {
-		t.Fatalf("%d blocks of YAML, want the settings and a file of texts", len(blocks))
+		t.Fatalf("%d blocks of YAML, want 2: the settings and a file of texts", len(blocks))
 	}
 	t.Setenv("CHAT_URL", "https://discord.com/api/webhooks/123456/abcdefgh")
 	t.Setenv("MAIL_PASSWORD", "abcdefgh")
@@ -239,12 +240,12 @@ func TestDocumentedNotify(t *testing.T) {
 	}
 	for _, file := range []string{"settings.yaml", "texts.yaml"} {
 		if code, _, errs := call(t, "", nil, "check", "--config", filepath.Join(dir, file)); code != 0 {
-			t.Errorf("%s: exit %d: %s", file, code, errs)
+			t.Errorf("check --config %s: exit %d, want 0: %s", file, code, errs)
 		}
 	}
 	code, out, errs := call(t, "", nil, "notify", "try", "log", "--config", filepath.Join(dir, "texts.yaml"))
 	want := "[Test] GOAL! Test Player for Toronto FC (New York City FC 0-1 Toronto FC)\n"
 	if code != 0 || !strings.HasPrefix(out, want) {
-		t.Errorf("exit %d: %s%s", code, out, errs)
+		t.Errorf("notify try: exit %d, output %q %s; want 0 and %q", code, out, errs, want)
 	}
 }

@@ -48,10 +48,10 @@ func TestREADME(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c, err := pipeline.LoadConfig("more.yaml", false); err != nil || len(c.Aliases) != 1 || c.FailedPages == "" {
-		t.Errorf("more.yaml: %+v, %v", c, err)
+		t.Errorf("more.yaml: config %+v, error %v; want 1 alias and failed_pages", c, err)
 	}
 	config, err := pipeline.LoadConfig("matchwire.yaml", false)
 	if err != nil || len(config.Sources) != 1 || len(config.Consumers) != 2 {
-		t.Errorf("matchwire.yaml: %+v, %v", config, err)
+		t.Errorf("matchwire.yaml: config %+v, error %v; want 1 source and 2 consumers", config, err)
 	}
 }
