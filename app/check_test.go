@@ -15,6 +15,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
+// write writes files, and creates their folders.
 func write(t *testing.T, files map[string]string) {
 	t.Helper()
 	for name, body := range files {
@@ -84,7 +85,7 @@ func TestCheck(t *testing.T) {
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
 	want := `sites/other/c.html: result differs from sites/other/c.html.expect.json:`
 	if code != 1 || !strings.Contains(out, want) || !strings.Contains(out, `"minute": 6`) {
-		t.Errorf("exit %d, want %q in:\n%s", code, want, out)
+		t.Errorf("exit %d, want 1 and %q in:\n%s", code, want, out)
 	}
 	write(t, map[string]string{"sites/other/c.html": "<h1>gone</h1>"})
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
@@ -167,7 +168,7 @@ func TestRecord(t *testing.T) {
 	code, out, _ = call(t, "", nil, "check", "broken.yaml")
 	for _, want := range []string{"incidents: no rows, though the score is not 0-0", "2 sample pages"} {
 		if code != 1 || !strings.Contains(out, want) {
-			t.Errorf("exit %d, want %q in:\n%s", code, want, out)
+			t.Errorf("exit %d, want 1 and %q in:\n%s", code, want, out)
 		}
 	}
 	// A recording without a page leaves no files.

@@ -43,12 +43,12 @@ fetch: {private_addresses: true, ignore_robots: true}
 		select {
 		case d := <-arrived:
 			checked++
-			document.message(t, d)
+			document.checkMessage(t, d)
 		case <-time.After(20 * time.Second):
 			t.Fatalf("got %d messages, want 13:\n%s", checked, p.output())
 		}
 	}
-	document.names(t, w, ch)
+	document.checkNames(t, w, ch)
 
 	// A message that cannot be handled is dead-lettered with the documented headers.
 	bad := amqp.Publishing{ContentType: "text/plain", Body: []byte("no event")}
@@ -61,7 +61,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 		if err != nil || !ok {
 			return false
 		}
-		document.valid(t, "deadHeaders", table(d.Headers))
+		document.checkSchema(t, "deadHeaders", table(d.Headers))
 		return true
 	})
 
@@ -114,8 +114,8 @@ func asyncAPI(t *testing.T) *contracts {
 	return c
 }
 
-// valid checks a value against a schema in asyncapi.yaml.
-func (c *contracts) valid(t *testing.T, schema string, v any) {
+// checkSchema checks a value against a schema in asyncapi.yaml.
+func (c *contracts) checkSchema(t *testing.T, schema string, v any) {
 	t.Helper()
 	compiler := jsonschema.NewCompiler()
 	if err := compiler.AddResource("mem:///s", c.Components.Schemas[schema]); err != nil {
@@ -143,8 +143,8 @@ func table(h amqp.Table) any {
 	return v
 }
 
-// message checks the body, headers and properties of a message.
-func (c *contracts) message(t *testing.T, d amqp.Delivery) {
+// checkMessage checks the body, headers and properties of a message.
+func (c *contracts) checkMessage(t *testing.T, d amqp.Delivery) {
 	t.Helper()
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(d.Body))
 	if err == nil {
@@ -154,7 +154,7 @@ func (c *contracts) message(t *testing.T, d amqp.Delivery) {
 		t.Errorf("%s\n%v", d.Body, err)
 		return
 	}
-	c.valid(t, "headers", table(d.Headers))
+	c.checkSchema(t, "headers", table(d.Headers))
 	e := v.(map[string]any)
 	if d.ContentType != "application/cloudevents+json" || d.Type != d.RoutingKey || e["type"] != d.RoutingKey ||
 		d.MessageId != e["id"] || d.CorrelationId != e["tid"] || d.Headers["tid"] != e["tid"] ||
@@ -163,8 +163,8 @@ func (c *contracts) message(t *testing.T, d amqp.Delivery) {
 	}
 }
 
-// names checks that the exchanges and queues in asyncapi.yaml exist.
-func (c *contracts) names(t *testing.T, w *world, ch *amqp.Channel) {
+// checkNames checks that the exchanges and queues in asyncapi.yaml exist.
+func (c *contracts) checkNames(t *testing.T, w *world, ch *amqp.Channel) {
 	t.Helper()
 	found := 0
 	for _, channel := range c.Channels {

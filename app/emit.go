@@ -32,8 +32,8 @@ The scoreboard and the live page also need the match and its score:
   {"team":"Toronto FC","score":{"home":1,"away":0},
    "match":{"id":"mls-42","home":"Toronto FC","away":"New York City FC"}}
 
-emit returns when the broker has confirmed all events. If a line fails,
-emit reports the number of the line and continues with the next line.`
+emit returns when the broker has confirmed all events. If a line of
+standard input fails, emit reports its line number and continues with the next line.`
 }
 
 // errFacts marks an error in the facts of an event.

@@ -138,7 +138,7 @@ func (c *console) namespace() (string, error) {
 const description = `Reads live match pages, publishes what happens as events, and runs consumers that react to them.
 
 AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_FILE and REDIS_URL_FILE name files that
-contain them. Without these variables, run uses embedded servers; demo always does.
+contain these URLs. Without these variables, run uses embedded servers; demo always does.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.`
 

@@ -383,7 +383,7 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"rebuild of a consumer without a store", both, []string{"rebuild", "notify"},
-			2, `consumer "notify" does not run or cannot be rebuilt from the log: want one of scoreboard`,
+			2, `consumer "notify" is not enabled or cannot be rebuilt from the log: want one of scoreboard`,
 		},
 		{"rebuild of an unknown consumer", both, []string{"rebuild", "unknown"}, 2, `consumer "unknown"`},
 		{"tail without a server", nil, []string{"tail"}, 2, "AMQP_URL"},

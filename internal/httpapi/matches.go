@@ -127,7 +127,7 @@ func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	}
 	status, outcome := http.StatusCreated, "activated "+active.ID
 	if !created {
-		status, outcome = http.StatusOK, active.ID+" is already active, since job "+active.TID.String()
+		status, outcome = http.StatusOK, active.ID+" is already active, activated by job "+active.TID.String()
 	}
 	trace.From(r.Context()).SetOutcome(outcome)
 	w.Header().Set("Location", "/api/matches/"+active.ID)

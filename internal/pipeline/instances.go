@@ -57,7 +57,7 @@ func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *r
 const listTimeout = 3 * time.Second
 
 // ListInstances returns the registered processes of an installation. It fails if Redis
-// does not answer within 3 seconds.
+// does not respond within 3 seconds.
 func ListInstances(
 	ctx context.Context, s Servers, namespace string, log *slog.Logger,
 ) ([]instances.Instance, error) {
@@ -75,7 +75,7 @@ func ListInstances(
 func defaultName() string { return fmt.Sprintf("%s-%d", hostname(), os.Getpid()) }
 
 // advertised returns the address at which other machines reach a listener. It
-// replaces an unspecified host, like 0.0.0.0, by the name of this machine.
+// replaces an unspecified host, like 0.0.0.0, with the host name of this machine.
 func advertised(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package pipeline runs roles as a config describes them. It is the only package
-// that imports all parts of the pipeline.
+// Package pipeline runs the roles of matchwire with the settings of a config. It is the
+// only package that imports all parts of the pipeline.
 package pipeline
 
 import (
@@ -34,7 +34,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Role is a part of the pipeline that can run in a process of its own.
+// A Role is a part of the pipeline that can run in its own process.
 type Role string
 
 // The roles.
@@ -61,11 +61,11 @@ type Pipeline struct {
 	// Listen is the host:port to serve on. It overrides the config. If it is set, the
 	// process serves /healthz even if no role serves HTTP.
 	Listen string
-	// Anybody allows clients to connect to the streams without a token, like
-	// fanout.anybody in the config.
+	// Anybody allows clients to connect to the streams without a token, as
+	// fanout.anybody in the config does.
 	Anybody bool
 	// APIToken is the token for API calls that change something. If it is "", the
-	// API refuses them.
+	// API refuses these calls.
 	APIToken string
 	// Name is the name of this process in the registry of instances. The default is
 	// the host name and the process ID.

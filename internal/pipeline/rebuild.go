@@ -33,7 +33,7 @@ func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 	}
 	if !all[name].Rebuilds {
 		maps.DeleteFunc(all, func(_ string, c consumers.Consumer) bool { return !c.Rebuilds })
-		return 0, UsageError(fmt.Errorf("consumer %q does not run or cannot be rebuilt from the log: want one of %s",
+		return 0, UsageError(fmt.Errorf("consumer %q is not enabled or cannot be rebuilt from the log: want one of %s",
 			name, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
 	}
 	broker, err := p.servers.ConnectBroker(ctx, p.config.Namespace, p.log)

@@ -1,5 +1,5 @@
 // Package strictyaml decodes YAML that people write by hand. It refuses unknown
-// keys, and every error names the file, line, column and value at fault.
+// keys, and its errors contain the position of the invalid value.
 package strictyaml
 
 import (
