@@ -25,13 +25,13 @@ func TestDocumentedCommands(t *testing.T) {
 			}
 			code, help, errs := call(t, "", nil, command, "--help")
 			if code != 0 {
-				t.Errorf("%s: matchwire %s: exit code %d: %s", file, command, code, errs)
+				t.Errorf("%s: matchwire %s --help: exit %d, want 0: %s", file, command, code, errs)
 				continue
 			}
 			seen = append(seen, command)
 			for _, f := range flag.FindAllString(rest, -1) {
 				if !strings.Contains(help, f) && !strings.Contains(subcommandHelp(t, command, rest), f) {
-					t.Errorf("%s: matchwire %s%s: there is no flag %s", file, command, rest, f)
+					t.Errorf("%s: matchwire %s%s: the command has no flag %s", file, command, rest, f)
 				}
 			}
 		}

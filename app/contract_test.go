@@ -78,7 +78,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 	facts := `{"team":"Toronto FC","match":{"id":"by-hand","home":"Toronto FC","away":"New York City FC"}}`
 	code, _, errs := call(t, "", w.envMap(), "emit", "--namespace", w.namespace, "soccer.mls.goal", facts)
 	if code != exitOK {
-		t.Fatalf("emit: exit %d: %s", code, errs)
+		t.Fatalf("emit: exit %d, want 0: %s", code, errs)
 	}
 	again.next("event")
 }
@@ -126,7 +126,7 @@ func (c *contracts) checkSchema(t *testing.T, schema string, v any) {
 		err = s.Validate(v)
 	}
 	if err != nil {
-		t.Errorf("%s: %v\n%v", schema, v, err)
+		t.Errorf("value %v does not match the schema %s: %v", v, schema, err)
 	}
 }
 
@@ -151,7 +151,7 @@ func (c *contracts) checkMessage(t *testing.T, d amqp.Delivery) {
 		err = c.event.Validate(v)
 	}
 	if err != nil {
-		t.Errorf("%s\n%v", d.Body, err)
+		t.Errorf("message %s does not match the schema of events: %v", d.Body, err)
 		return
 	}
 	c.checkSchema(t, "headers", table(d.Headers))
@@ -159,7 +159,7 @@ func (c *contracts) checkMessage(t *testing.T, d amqp.Delivery) {
 	if d.ContentType != "application/cloudevents+json" || d.Type != d.RoutingKey || e["type"] != d.RoutingKey ||
 		d.MessageId != e["id"] || d.CorrelationId != e["tid"] || d.Headers["tid"] != e["tid"] ||
 		d.DeliveryMode != amqp.Persistent || d.AppId != "matchwire" || d.Timestamp.IsZero() {
-		t.Errorf("properties of %s: %+v", d.Body, d)
+		t.Errorf("properties of message %s: %+v, want those of its event", d.Body, d)
 	}
 }
 
@@ -230,7 +230,7 @@ func (s *stream) next(kind string) map[string]any {
 			err = s.schemas["server"].Validate(v)
 		}
 		if err != nil {
-			s.Fatalf("%s\n%v", b, err)
+			s.Fatalf("frame %s does not match the schema of server frames: %v", b, err)
 		}
 		if s.schemas[kind].Validate(v) == nil {
 			return v.(map[string]any)
@@ -251,6 +251,6 @@ func (s *stream) send(frame string) {
 		err = s.conn.WriteMessage(websocket.TextMessage, []byte(frame))
 	}
 	if err != nil {
-		s.Fatalf("%s: %v", frame, err)
+		s.Fatalf("sending the frame %s: %v", frame, err)
 	}
 }

@@ -33,8 +33,8 @@ func (d *demoCmd) Run(ctx context.Context, c *console) error {
 	return pipeline.Demo(ctx, d.Listen, c.plugins, c.log, onListen, onEvent, onEnd)
 }
 
-// browserAddress returns the host:port at which a browser on this machine reaches the
-// listen address at.
+// browserAddress returns the host:port of at for a browser on this machine. It replaces a
+// loopback or unspecified address with localhost.
 func browserAddress(at net.Addr) string {
 	host, port, err := net.SplitHostPort(at.String())
 	if err != nil {

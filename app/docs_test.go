@@ -57,7 +57,7 @@ func TestDocumentedPatterns(t *testing.T) {
 			}
 			code, out, errs := call(t, "", nil, "parse", page, "-p", profile)
 			if code != 0 {
-				t.Fatalf("exit %d: %s", code, errs)
+				t.Fatalf("parse: exit %d, want 0: %s", code, errs)
 			}
 			result, _, _ := strings.Cut(out, "RULE ")
 			var lines []string
@@ -138,7 +138,7 @@ func TestSchema(t *testing.T) {
 	}
 	for name, text := range all {
 		if err := s.Validate(asJSON(t, text)); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("the schema refuses profile %s: %v", name, err)
 		}
 	}
 	good := `{profile: x, sport: soccer, match: {home: h, away: a}, incidents: [{rows: li, kind: {value: goal}, side: b}]}`
@@ -153,7 +153,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	if err := s.Validate(asJSON(t, []byte(good))); err != nil {
-		t.Errorf("%s: %v", good, err)
+		t.Errorf("the schema refuses %s: %v", good, err)
 	}
 }
 
@@ -236,7 +236,7 @@ func TestDocumentedNotify(t *testing.T) {
 	write("texts/en.yaml", blocks[1][1])
 	write("texts.yaml", "consumers:\n  notify: {templates: texts}\n")
 	if code, _, errs := call(t, "", nil, "notify", "keys", filepath.Join(dir, "vapid.json")); code != 0 {
-		t.Fatalf("exit %d: %s", code, errs)
+		t.Fatalf("notify keys: exit %d, want 0: %s", code, errs)
 	}
 	for _, file := range []string{"settings.yaml", "texts.yaml"} {
 		if code, _, errs := call(t, "", nil, "check", "--config", filepath.Join(dir, file)); code != 0 {

@@ -1,4 +1,4 @@
-// Package app is the command line of matchwire: commands, flags, signals and exit
+// Package app implements the command line of matchwire: commands, flags, signals and exit
 // codes. To build matchwire with a consumer of your own, call [Main] with
 // [WithConsumer].
 package app
@@ -15,7 +15,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	_ "time/tzdata" // profiles name time zones
+	_ "time/tzdata" // for the time zones in profiles
 
 	"github.com/alecthomas/kong"
 
@@ -114,7 +114,8 @@ func (c *console) requireServers(reason string) (pipeline.Servers, error) {
 	return s, err
 }
 
-// config loads the config file. A namespaceFlag overrides the namespace in the file.
+// config loads the config file. If namespaceFlag is set, it overrides the namespace in
+// the file.
 func (c *console) config() (pipeline.Config, error) {
 	config, err := pipeline.LoadConfig(c.configFile, c.configFile == defaultConfig)
 	if err != nil {

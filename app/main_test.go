@@ -111,7 +111,7 @@ func decodeLines(t *testing.T, out string) []event.Event {
 	for l := range strings.Lines(out) {
 		e, err := event.Decode([]byte(l))
 		if err != nil {
-			t.Fatalf("%s: %v", l, err)
+			t.Fatalf("line %s: %v", l, err)
 		}
 		all = append(all, e)
 	}
@@ -122,7 +122,7 @@ func TestReplayPrint(t *testing.T) {
 	read := func() (goals, ids, tids []string) {
 		code, out, errs := call(t, "", nil, "replay", nycTor, "--speed", "max", "--print")
 		if code != 0 {
-			t.Fatalf("exit %d: %s", code, errs)
+			t.Fatalf("replay --print: exit %d, want 0: %s", code, errs)
 		}
 		for _, e := range decodeLines(t, out) {
 			ids, tids = append(ids, e.ID), append(tids, e.TID.String())
@@ -142,7 +142,7 @@ func TestReplayPrint(t *testing.T) {
 		"90+1' Sebastian Giovinco | Toronto FC v New York City FC | MLS",
 	}
 	if !slices.Equal(goals, want) {
-		t.Errorf("goals:\n%s\nwant:\n%s", strings.Join(goals, "\n"), strings.Join(want, "\n"))
+		t.Errorf("got goals:\n%s\nwant:\n%s", strings.Join(goals, "\n"), strings.Join(want, "\n"))
 	}
 	_, ids2, tids2 := read()
 	if !slices.Equal(ids, ids2) {
@@ -159,7 +159,7 @@ func TestReplayOneGoal(t *testing.T) {
 	code, out, errs := call(t, "", nil, "replay", "../fixtures/soccer/one-goal", "--speed", "max", "--print")
 	all := decodeLines(t, out)
 	if code != 0 || len(all) == 0 {
-		t.Fatalf("exit %d %s\n%s", code, errs, out)
+		t.Fatalf("replay --print: exit %d %s\n%s\nwant exit 0 and events", code, errs, out)
 	}
 	if last := all[len(all)-1].Data; last.Time != "14:21" || last.Clock.Minute != 15 {
 		t.Errorf("the goal has time %s and minute %d, want 14:21 and 15", last.Time, last.Clock.Minute)
@@ -189,7 +189,7 @@ func TestParse(t *testing.T) {
 		Problems []any
 	}
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 {
-		t.Fatalf("exit %d %s %v\n%s", code, errs, err, out)
+		t.Fatalf("parse --json: exit %d %s\n%s\nwant exit 0 and valid JSON (error %v)", code, errs, out, err)
 	}
 	in := got.Observations[0].Incidents
 	if len(in) != 5 || in[1].Detail != "penalty" || in[4].Side != "away" || got.Problems == nil ||

@@ -104,7 +104,7 @@ func (w *world) emit(key string) (id string) {
 	w.t.Helper()
 	code, out, errs := call(w.t, "", w.envMap(), "emit", key, "{}", "--json", "--namespace", w.namespace)
 	if code != 0 {
-		w.t.Fatalf("emit: exit %d: %s", code, errs)
+		w.t.Fatalf("emit: exit %d, want 0: %s", code, errs)
 	}
 	return decodeLines(w.t, out)[0].ID
 }
@@ -214,7 +214,7 @@ func TestRolesInProcesses(t *testing.T) {
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var n notify.Notification
 		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
-			t.Errorf("notification: %v", err)
+			t.Errorf("decoding the notification: %v", err)
 		}
 		notified.add(n.Event)
 	}))
@@ -267,7 +267,7 @@ fetch: {private_addresses: true}
 	}
 	for id, tid := range messages {
 		if notifications[id] != tid || frames[id] != tid {
-			t.Errorf("event %s: TID %s on the exchange, %s in the notification, %s in the frame",
+			t.Errorf("event %s: TID %s on the exchange, %s in the notification, %s in the frame; want equal TIDs",
 				id, tid, notifications[id], frames[id])
 		}
 		if id != marker && !strings.Contains(pars.output(), `msg="page read" tid=`+tid) {
@@ -313,7 +313,7 @@ fetch: {private_addresses: true}
 		select {
 		case <-arrived:
 		case <-time.After(30 * time.Second):
-			t.Fatal("waited 30 s for three events on the exchange")
+			t.Fatal("fewer than three events on the exchange after 30 s")
 		}
 	}
 	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config)
@@ -397,7 +397,7 @@ func TestReplayAsLiveNeedsNoLiveState(t *testing.T) {
 	env := w.envMap()
 	args := []string{"replay", nycTor, "--speed", "max", "--as-live", "--namespace", w.namespace}
 	if code, _, errs := call(t, "", env, args...); code != 0 {
-		t.Fatalf("exit %d: %s", code, errs)
+		t.Fatalf("first replay --as-live: exit %d, want 0: %s", code, errs)
 	}
 	code, _, errs := call(t, "", env, args...)
 	if code != 1 || !strings.Contains(errs, "mls-2016-11-06-nyc-tor has live state") {
@@ -421,7 +421,7 @@ func TestMessageThatIsNotAnEvent(t *testing.T) {
 	facts := `{"match":{"id":"m1","home":"A","away":"B","status":"live"},"score":{"home":1,"away":0}}`
 	code, out, errs := call(t, "", w.envMap(), "emit", "soccer.mls.goal", facts, "--namespace", w.namespace)
 	if code != 0 || !strings.Contains(out, "soccer.mls.goal id=") {
-		t.Fatalf("exit %d: %s %s", code, out, errs)
+		t.Fatalf("emit: exit %d, want 0 and an event ID: %s %s", code, out, errs)
 	}
 	b, err := rabbit.New(w.amqp, rabbit.Options{Namespace: w.namespace})
 	if err != nil {
@@ -459,7 +459,7 @@ func TestEmitAndTail(t *testing.T) {
 		t.Errorf("emit: exit %d\n%s\n%s\nwant exit 1, two events and an error in line 3", code, out, errs)
 	}
 	if code, _, errs := call(t, "", env, "emit", "ice_hockey.nhl.goal", "{}", "--namespace", w.namespace); code != 0 {
-		t.Errorf("exit %d: %s", code, errs)
+		t.Errorf("emit of a hockey goal: exit %d, want 0: %s", code, errs)
 	}
 	marker := w.emit("soccer.mls.yellow_card") // arrives after all other events
 	tail.eventually("the events", func() bool { return strings.Contains(tail.output(), marker) })

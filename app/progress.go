@@ -30,8 +30,8 @@ func newProgress(w io.Writer, unit string, total int) *progress {
 
 const bar = "=============================="
 
-// step counts one more unit as done. At the end, and otherwise at most every 200 ms, it
-// updates the progress line with the count and note.
+// step counts one more unit as done. For the last unit, and otherwise at most every
+// 200 ms, it updates the progress line with the count and note.
 func (p *progress) step(note string) {
 	p.done++
 	last := p.shown && p.done == p.total

@@ -19,7 +19,7 @@ func TestPS(t *testing.T) {
 		t.Helper()
 		code, out, errs := call(t, "", env, append([]string{"ps", "--namespace", w.namespace}, args...)...)
 		if code != exitOK {
-			t.Fatalf("exit %d: %s", code, errs)
+			t.Fatalf("ps: exit %d, want 0: %s", code, errs)
 		}
 		return out, errs
 	}

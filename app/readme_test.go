@@ -10,8 +10,8 @@ import (
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
-// The files in the README work: parse prints what the README shows, and the configs
-// load.
+// The files in the README are valid: parse prints the lines that the README shows, and the
+// configs load.
 func TestREADME(t *testing.T) {
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
@@ -33,7 +33,7 @@ func TestREADME(t *testing.T) {
 	}
 	code, out, errs := call(t, "", nil, "parse", "page.html", "--profile", "mysite.yaml")
 	if code != 0 {
-		t.Fatalf("exit %d: %s", code, errs)
+		t.Fatalf("parse: exit %d, want 0: %s", code, errs)
 	}
 	for line := range strings.Lines(out) {
 		if line = strings.TrimSpace(line); !strings.Contains(string(text), line) {

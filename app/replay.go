@@ -103,8 +103,9 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 	return err
 }
 
-// interrupted returns err, or the error "interrupted" in its place if ctx has ended. The
-// exit code of [context.Canceled] is 0, which would be wrong for unfinished work.
+// interrupted returns err, unless ctx has ended: then it returns the error "interrupted"
+// in place of a non-nil err. The exit code for [context.Canceled] is 0, which would be
+// wrong for unfinished work.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return errors.New("interrupted")

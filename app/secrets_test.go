@@ -75,7 +75,7 @@ func TestTLSAndURLsInFiles(t *testing.T) {
 	facts := `{"match":{"id":"m1","home":"A","away":"B"},"score":{"home":1,"away":0}}`
 	code, _, errs := call(t, "", w.envMap(), "emit", "soccer.mls.goal", facts, "--namespace", w.namespace)
 	if code != exitOK {
-		t.Fatalf("exit %d: %s", code, errs)
+		t.Fatalf("emit: exit %d, want 0: %s", code, errs)
 	}
 	cons.eventually("the scoreboard", func() bool { return w.scoreboard("m1")["home_score"] == "1" })
 

@@ -38,7 +38,7 @@ func newCollector(t *testing.T) *otlpCollector {
 		var req otlp.TracesData // has the same wire format as an export request
 		err := proto.Unmarshal(body, &req)
 		if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Api-Key") != testenv.Secret {
-			t.Errorf("%s: %v, headers %v", r.URL, err, r.Header)
+			t.Errorf("request to %s: headers %v, error %v; want spans for /v1/traces with the key", r.URL, r.Header, err)
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -112,7 +112,7 @@ func TestTraceOfACall(t *testing.T) {
 	defer hook.Close()
 	files, err := filepath.Glob(filepath.Join(nycTor, "*.html"))
 	if err != nil || len(files) < 12 {
-		t.Fatal(files, err)
+		t.Fatalf("found %d pages, want at least 12 (error %v)", len(files), err)
 	}
 	var at atomic.Int64
 	at.Store(4) // in progress, two goals so far
@@ -170,7 +170,7 @@ consumers:
 	req.Header.Set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil || resp.StatusCode != http.StatusCreated || resp.Header.Get("X-Transaction-Id") != tid.String() {
-		t.Fatal(resp, err)
+		t.Fatalf("POST /api/matches: response %v, error %v; want 201 with TID %s", resp, err, tid)
 	}
 	resp.Body.Close()
 	two.eventually("the goals so far", func() bool { return len(framed.all()) >= 5 })
@@ -202,20 +202,20 @@ consumers:
 	})
 	n := path(tree.Steps, activation[0])
 	if n.Parent.String() != "00f067aa0ba902b7" || n.Instance != "one" || !strings.HasPrefix(n.Outcome, "activated ") {
-		t.Errorf("call: %+v", n.Span)
+		t.Errorf("span of the call: %+v, want an activation by instance one below the caller's span", n.Span)
 	}
 	n = path(tree.Steps, append(slices.Clone(firstGoal), "process notify.hook")...)
 	if n.Outcome != "suppressed: backfill" || n.Instance != "three" || n.Attempt != 1 || n.Match != "traced" {
-		t.Errorf("notification of backfill: %+v", n.Span)
+		t.Errorf("span of the notification: %+v, want one suppressed as backfill by instance three", n.Span)
 	}
 	if n := path(tree.Steps, append(slices.Clone(firstGoal), "deliver fanout")...); n.Outcome != "sockets: 1" {
-		t.Errorf("delivery to sockets: %+v", n.Span)
+		t.Errorf("span of the delivery: %+v, want the outcome sockets: 1", n.Span)
 	}
 	if n := path(tree.Steps, firstPoll...); n.Instance != "two" || !strings.Contains(n.Outcome, "read "+site.URL) {
-		t.Errorf("first poll: %+v", n.Span)
+		t.Errorf("span of the first poll: %+v, want instance two and the URL of the page", n.Span)
 	}
 	if goal.TID == tid {
-		t.Error("a scheduled poll has the TID of the call")
+		t.Error("the scheduled poll has the TID of the call, want another TID")
 	}
 	// The trace leads from the call to a goal of a scheduled job, and from the goal back to
 	// the page.
@@ -280,7 +280,7 @@ consumers:
 			}
 			parent := n.Parent
 			if !bytes.Equal(s.ParentSpanId, parent[:]) && (len(s.ParentSpanId) > 0 || parent != event.SpanID{}) {
-				t.Errorf("%s: parent %x, want %s", s.Name, s.ParentSpanId, parent)
+				t.Errorf("span %s: parent %x, want %s", s.Name, s.ParentSpanId, parent)
 			}
 			attributes := map[string]string{}
 			for _, a := range s.Attributes {
@@ -288,7 +288,7 @@ consumers:
 			}
 			if n.Message != "" && (attributes["messaging.system"] != "rabbitmq" ||
 				attributes["messaging.message.id"] != n.Message || attributes["messaging.operation.type"] == "") {
-				t.Errorf("%s: attributes %v", s.Name, attributes)
+				t.Errorf("span %s: attributes %v, want the attributes of message %s", s.Name, attributes, n.Message)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 // Package gateway is a reverse proxy: one address in front of all instances. It
-// forwards each request to the healthy instance with the fewest requests in progress.
-// An instance that leaves the registry gets no new requests.
+// chooses among the instances that serve the path of a request, and prefers healthy
+// instances with few requests in progress. An instance that leaves the registry gets no
+// new requests.
 package gateway
 
 import (
@@ -25,9 +26,9 @@ const (
 	refreshInterval   = time.Second
 	refreshTimeout    = 3 * time.Second
 	dialTimeout       = 3 * time.Second
-	headerTimeout     = 15 * time.Second // the API limits its calls to less, and streams send headers immediately
+	headerTimeout     = 15 * time.Second // longer than the API's time limit of a call; streams send headers immediately
 	maxIdle           = 256              // maximum number of idle connections to an instance
-	unreachablePeriod = 5 * time.Second  // how long an unreachable instance is used only if no other is healthy
+	unreachablePeriod = 5 * time.Second  // time during which acquire prefers other healthy instances
 )
 
 // A Gateway forwards HTTP requests, including WebSockets and event streams. Set
@@ -51,7 +52,7 @@ type backend struct {
 	address string
 	instances.Instance
 	inProgress       int       // number of requests
-	unreachableUntil time.Time // zero if the instance has always been reachable
+	unreachableUntil time.Time // until then, acquire prefers other healthy instances
 }
 
 // serves reports whether the instance is running with a role, and whether the instance is

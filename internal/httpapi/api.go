@@ -106,8 +106,9 @@ const tidHeader = "X-Transaction-Id"
 type parentKey struct{}
 
 // callTID returns the TID of a call, and the ID of the caller's span if the call has the
-// header traceparent. The TID comes from the header X-Transaction-Id or traceparent, which
-// must not differ. If the call has neither header, callTID returns a new TID.
+// header traceparent. The TID comes from the header X-Transaction-Id or traceparent. If the
+// call has neither header, callTID returns a new TID. It returns an error if a header is
+// invalid or both headers have different TIDs.
 func callTID(r *http.Request) (tid event.TID, parent event.SpanID, err error) {
 	own, traceparent := r.Header.Get(tidHeader), r.Header.Get("traceparent")
 	if traceparent != "" {

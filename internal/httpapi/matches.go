@@ -28,7 +28,7 @@ type Match struct {
 	By        string         `json:"by"` // "config" or "api"
 	Activated time.Time      `json:"activated"`
 	TID       event.TID      `json:"tid"`                // TID of the job that activated the source
-	State     string         `json:"state"`              // "starting", from the first poll on "polled", then "stopped"
+	State     string         `json:"state"`              // "starting", "polled" after the first poll, or "stopped"
 	Stopped   string         `json:"stopped,omitempty"`  // reason why polling stopped
 	Next      time.Time      `json:"next,omitzero"`      // time of the next poll
 	Interval  event.Interval `json:"interval,omitempty"` // current interval between two polls

@@ -32,9 +32,9 @@ type CheckResult struct {
 }
 
 // Check validates the config and every profile that it can use, and checks the profiles
-// against their sample pages. If update is set, it saves the current results of pages as
-// expected results instead, except for shipped profiles. It returns an error if it
-// cannot finish, because the config or a profile is invalid.
+// against their sample pages. If update is set, Check saves the current results of pages
+// as expected results instead, except for shipped profiles. It returns an error if the
+// config or a profile is invalid, or if it cannot read or write a file.
 func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, error) {
 	k := &checker{update: update}
 	lib, err := c.Library()
@@ -309,7 +309,7 @@ func (k *checker) checkPage(
 	return nil, compare(displayName, want, got)
 }
 
-// compare returns an error that shows the first line in which want and got differ.
+// compare returns an error that shows the first line at which want and got differ.
 func compare(file string, want, got []byte) error {
 	wantLines, gotLines := bytes.Split(want, []byte("\n")), bytes.Split(got, []byte("\n"))
 	for i := range max(len(wantLines), len(gotLines)) {

@@ -31,8 +31,8 @@ type FanoutConfig struct {
 	// Connections is the maximum number of connections in one process. If it is 0,
 	// only the limit on open files applies.
 	Connections int `yaml:"connections"`
-	// Drain is the maximum time for which a stopping process disconnects its clients.
-	// The default is 5s.
+	// Drain is the time limit for disconnecting the clients when a process stops. The
+	// default is 5s.
 	Drain strictyaml.Duration `yaml:"drain"`
 }
 
@@ -55,8 +55,8 @@ func (f FanoutConfig) check(data []byte) error {
 	return nil
 }
 
-// fanoutOptions returns the options of the hub. It returns an error if other machines can
-// connect to the address listen, and clients need no token without being allowed to.
+// fanoutOptions returns the options of the hub. If other machines can connect to the address
+// listen, it returns an error unless clients need a token or Anybody is set.
 func (p *Pipeline) fanoutOptions(parts *roleParts, listen string) (fanout.Options, error) {
 	c := p.config.Fanout
 	o := fanout.Options{

@@ -70,8 +70,8 @@ type Pipeline struct {
 	// Name is the name of this process in the registry of instances. The default is
 	// the host name and the process ID.
 	Name string
-	// Advertise is the host:port at which other processes reach this one. The default
-	// is the address that it listens on.
+	// Advertise is the host:port at which other processes reach this process. The
+	// default is the address that this process listens on.
 	Advertise string
 	// Feed, if not nil, replaces polling in the roles parser and scheduler. If it
 	// returns an error, Run stops.
@@ -85,8 +85,8 @@ func New(c Config, s Servers, log *slog.Logger, plugins []consumers.Plugin) *Pip
 }
 
 // Run runs the given roles, or all roles if none is given. It checks the config before it
-// starts a role. When ctx ends or a role fails, Run stops all roles and waits for their
-// end.
+// starts a role. When ctx ends or a role fails, Run stops all roles and waits until they
+// have ended.
 func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	if len(roles) == 0 {
 		roles = Roles()
