@@ -1,7 +1,7 @@
-// Package gateway is a reverse proxy: one address in front of all instances. It
-// chooses among the instances that serve the path of a request, and prefers healthy
-// instances with few requests in progress. An instance that leaves the registry gets no
-// new requests.
+// Package gateway is a reverse proxy: one address in front of all instances. Among the
+// instances that serve the path of a request, it prefers healthy instances, then the
+// instance with the fewest requests in progress. An instance that leaves the registry gets
+// no new requests.
 package gateway
 
 import (
