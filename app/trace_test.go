@@ -257,7 +257,7 @@ consumers:
 		t.Errorf("over the API: %v %+v", err, served)
 	}
 	code, _, errs := call(t, "", w.envMap(), "trace", "--namespace", w.namespace, event.NewTID().String())
-	if code != 1 || !strings.Contains(errs, "nothing is recorded under it") {
+	if code != 1 || !strings.Contains(errs, "no trace is stored") {
 		t.Errorf("unknown TID: exit %d: %s", code, errs)
 	}
 	code, _, errs = call(t, "", w.envMap(), "trace", "--namespace", w.namespace, "nonsense")
