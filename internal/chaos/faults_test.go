@@ -121,9 +121,9 @@ var (
 		w.redisNet.Flow()
 	}}
 	answersLost = fault{name: "answers of Redis lost", late: afterStall, do: func(w *world) {
-		w.redisNet.LoseAnswers(3)
+		w.redisNet.LoseReplies(3)
 		w.pause(3*time.Second, 8*time.Second)
-		w.redisNet.LoseAnswers(0)
+		w.redisNet.LoseReplies(0)
 	}}
 	redisKilled = fault{name: "Redis killed", late: afterDeath, do: func(w *world) {
 		w.redis.Kill()
@@ -131,7 +131,7 @@ var (
 	}}
 	redisLost = fault{name: "Redis lost empty", late: afterDeath, forgets: true, breaks: 1, do: func(w *world) {
 		w.redis.Kill()
-		if err := servers.Forget(w.redis); err != nil {
+		if err := servers.RemoveRedisData(w.redis); err != nil {
 			w.Fatal(err)
 		}
 		w.restart(w.redis)
