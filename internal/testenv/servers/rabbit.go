@@ -13,7 +13,8 @@ import (
 // RabbitPrograms lists the possible names of RabbitMQ's server program. To test another version, set
 // MATCHWIRE_RABBITMQ to the path of its program. Debian's wrapper rabbitmq-server in PATH switches to a
 // user that cannot write to the folder of a test. So the script that the wrapper calls comes first.
-var RabbitPrograms = programNames(os.Getenv("MATCHWIRE_RABBITMQ"), "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
+var RabbitPrograms = programNames(os.Getenv("MATCHWIRE_RABBITMQ"),
+	"/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
 
 func programNames(configured string, defaults ...string) []string {
 	if configured == "" {
