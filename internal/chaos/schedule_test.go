@@ -184,7 +184,8 @@ func TestSchedule(t *testing.T) {
 	}
 	t.Logf("%d matches every %v: %d polls, %d requests, late by p50 %.1f %%, p99 %.1f %%, at most %.1f %% of the interval",
 		matches, every, polls, requests, 100*late[len(late)/2], 100*p99, 100*late[len(late)-1])
-	t.Logf("first polls, all due at once: late by p50 %.1f %%, at most %.1f %%", 100*began[len(began)/2], 100*began[len(began)-1])
+	t.Logf("first polls, all due at once: late by p50 %.1f %%, at most %.1f %%",
+		100*began[len(began)/2], 100*began[len(began)-1])
 	t.Logf("shares of schedulers %v, of workers %v", shares[0], shares[1])
 	t.Logf("longest time between two polls of a match %.2f intervals, with one scheduler and one worker killed", longest)
 	for i, name := range []string{"schedulers", "workers"} {

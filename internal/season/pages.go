@@ -99,7 +99,7 @@ func Hash(b []byte) uint64 {
 	return h.Sum64()
 }
 
-// chance reports true with a probability of 1/n.
+// chance reports whether a random event with probability 1/n occurs.
 func (g *generator) chance(n int) bool { return g.rand.IntN(n) == 0 }
 
 // addRows adds the rows, and decides which rows are late, edited, retracted or missing for a while.
