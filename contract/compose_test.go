@@ -28,7 +28,7 @@ func TestComposeFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(s.Image, image) || s.HealthCheck == nil || len(s.HealthCheck.Test) < 2 || len(s.Volumes) == 0 {
-			t.Errorf("service %s: image %s, health check %v, volumes %v; want image %s and the others set",
+			t.Errorf("service %s: image %s, health check %v, volumes %v; want image %s, a health check and volumes",
 				name, s.Image, s.HealthCheck, s.Volumes, image)
 		}
 	}

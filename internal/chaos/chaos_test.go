@@ -50,7 +50,7 @@ func (w *world) test(f fault) result {
 	// No notification is sent for an incident that was reported only as backfill.
 	missing := func(l *ledger) int {
 		m := l.of(wv).missing
-		if l == w.hook && f.forgets {
+		if l == w.hook && f.dataLost {
 			return w.log.asNews(m)
 		}
 		return len(m)
@@ -70,7 +70,7 @@ func (w *world) test(f fault) result {
 		boards: slots*wv.matches - wrong, lasted: over.Sub(began), recovered: recovered}
 	r.lost = missing(w.log) + missing(w.socket) + missing(w.hook)
 	r.doubled = r.log.doubled + r.hook.doubled + r.sock.doubled + r.sock.repeated + wrong
-	if f.forgets {
+	if f.dataLost {
 		w.rebuild()
 	} else {
 		r.doubled += r.log.backfill + r.hook.backfill + r.sock.backfill
@@ -112,9 +112,9 @@ func (w *world) check(f fault, r result) {
 	if r.lost > 0 || r.doubled > 0 {
 		w.Errorf("%s: lost %d, doubled %d, want none: %+v", f.name, r.lost, r.doubled, r)
 	}
-	if r.hook.repeated > f.breaks*len(w.consumers)*notifyLimit {
+	if r.hook.repeated > f.repeats*len(w.consumers)*notifyLimit {
 		w.Errorf("%s: %d notifications were repeated, want at most %d, the number in flight",
-			f.name, r.hook.repeated, f.breaks*len(w.consumers)*notifyLimit)
+			f.name, r.hook.repeated, f.repeats*len(w.consumers)*notifyLimit)
 	}
 	if r.recovered > recoverWithin && !testenv.Race {
 		w.Errorf("%s: recovered after %v, want at most %v", f.name, r.recovered, recoverWithin)

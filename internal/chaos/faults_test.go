@@ -15,11 +15,11 @@ type fault struct {
 	name string
 	do   func(*world)
 
-	late    time.Duration // longest lateness of a notification, in addition to the length of the fault
-	forgets bool          // whether Redis loses its data
-	// breaks is how often the consumers may repeat the notifications in flight, because they are killed
+	late     time.Duration // longest lateness of a notification, in addition to the length of the fault
+	dataLost bool          // whether Redis loses its data
+	// repeats is how often the consumers may repeat the notifications in flight, because they are killed
 	// or cannot reach Redis for long.
-	breaks int
+	repeats int
 }
 
 // Values of fault.late.
@@ -110,7 +110,7 @@ var (
 			w.pause(0, time.Second)
 		}
 	}}
-	networkStalled = fault{name: "network stalled", late: afterStall, breaks: 1, do: func(w *world) {
+	networkStalled = fault{name: "network stalled", late: afterStall, repeats: 1, do: func(w *world) {
 		w.amqpNet[0].Stall()
 		w.pause(3*time.Second, 8*time.Second)
 		w.amqpNet[0].Flow()
@@ -134,7 +134,7 @@ var (
 		w.redis.Kill()
 		w.restart(w.redis)
 	}}
-	redisLost = fault{name: "data of Redis lost", late: afterDeath, forgets: true, breaks: 1, do: func(w *world) {
+	redisLost = fault{name: "data of Redis lost", late: afterDeath, dataLost: true, repeats: 1, do: func(w *world) {
 		w.redis.Kill()
 		if err := servers.RemoveRedisData(w.redis); err != nil {
 			w.Fatal(err)
@@ -146,7 +146,7 @@ var (
 		w.pause(0, 3*time.Second)
 		w.parser.start(parserReady)
 	}}
-	consumersKilled = fault{name: "consumers killed", late: afterDeath, breaks: 1, do: func(w *world) {
+	consumersKilled = fault{name: "consumers killed", late: afterDeath, repeats: 1, do: func(w *world) {
 		w.consumers[0].kill()
 		w.pause(0, 3*time.Second)
 		w.consumers[0].start(consumersReady)

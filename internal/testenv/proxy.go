@@ -27,7 +27,7 @@ type Proxy struct {
 	l     net.Listener
 	conns []net.Conn
 
-	every    int             // one in every replies of Redis is lost; 0 if none is lost
+	every    int             // the reply to one in this many commands is lost; 0 if no reply is lost
 	replies  int             // number of replies since LoseReplies, except those to repeated commands
 	repeated map[uint64]bool // hashes of the commands whose reply was lost and that the client will repeat
 }
@@ -98,7 +98,7 @@ func (p *Proxy) copy(to, from net.Conn, pass func([]byte) bool) {
 	}
 }
 
-// Down refuses new connections and closes the existing ones.
+// Down closes all connections and refuses new connections until Up.
 func (p *Proxy) Down() {
 	p.l.Close()
 	p.Cut()

@@ -97,7 +97,7 @@ func (a *Active) SetOutcome(outcome string) {
 	a.span.Outcome = outcome
 }
 
-// Fail sets the outcome of the step and marks it as failed.
+// Fail sets the outcome of the step and marks the step as failed.
 func (a *Active) Fail(outcome string) {
 	if a == nil {
 		return

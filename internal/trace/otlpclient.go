@@ -31,7 +31,7 @@ var retried = []int{
 	http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 }
 
-// maxResponse is how many bytes of a collector's response are read.
+// maxResponse is the number of bytes that are read from a collector's response.
 const maxResponse = 64 << 10
 
 // An otlpClient posts spans to a collector by OTLP over HTTP.
@@ -62,8 +62,8 @@ func newOTLPClient(c otlpConfig, userAgent string) *otlpClient {
 	}
 }
 
-// post sends the encoded spans. It repeats a request that got no response or one with status 429,
-// 502, 503 or 504, until ctx ends, for at most retryFor.
+// post sends the encoded spans. It repeats a request that got no response, or a response with status
+// 429, 502, 503 or 504, until ctx ends, for at most retryFor.
 func (c *otlpClient) post(ctx context.Context, body []byte) error {
 	if c.config.gzip {
 		var b bytes.Buffer
@@ -101,7 +101,7 @@ func (c *otlpClient) try(ctx context.Context, body []byte) error {
 		return err
 	}
 	defer resp.Body.Close()
-	response, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponse)) // the status matters more than an error
+	response, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponse)) // the status is known even if this fails
 	switch s := resp.StatusCode; {
 	case s < 300:
 		if resp.Header.Get("Content-Type") != "application/x-protobuf" {

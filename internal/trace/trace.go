@@ -57,7 +57,7 @@ type Cause struct {
 	Message string    `json:"message"` // ID of the message
 }
 
-// Evidence is the place on a page that an event was parsed from.
+// Evidence is the place on a page from which an event was parsed.
 type Evidence struct {
 	event.Evidence
 	Row string `json:"row,omitempty"` // HTML or JSON at that place, at most 4 KB

@@ -187,7 +187,7 @@ func (sinkFunc) Batching() trace.Batching {
 
 func (f sinkFunc) Write(ctx context.Context, spans []trace.Span) error { return f(ctx, spans) }
 
-// failing fails to write any spans.
+// failing is a sinkFunc that always fails.
 func failing(context.Context, []trace.Span) error { return errors.New("connection refused") }
 
 // A trace contains the first 2,000 steps of a job. A sink that fails does not affect other sinks.
@@ -208,7 +208,7 @@ func TestTraceLimit(t *testing.T) {
 		}
 		tree, err := s.Tree(t.Context(), tid.String(), 1)
 		if err != nil || n == 2000 && !tree.Cut {
-			t.Errorf("tree of %d steps: error %v, cut %v; want cut true at 2000 steps", n, err, tree.Cut)
+			t.Errorf("tree of %d steps: error %v, cut %v; want it cut at 2000 steps", n, err, tree.Cut)
 		}
 		for _, want := range []string{"steps are missing from traces", "func: connection refused"} {
 			if !strings.Contains(logged, want) {
