@@ -140,7 +140,7 @@ func (w *world) within(patience time.Duration, what string, ok func() bool) {
 			if len(w.waves) > 0 {
 				wv := w.waves[len(w.waves)-1]
 				wrong, example := boards(w.Context(), w.store, wv)
-				w.Errorf("log %+v, notifications %+v, socket %+v, %d scoreboards wrong: %s",
+				w.Errorf("event log %+v, notifications %+v, WebSocket client %+v, %d wrong scoreboards: %s",
 					w.log.of(wv), w.hook.of(wv), w.socket.of(wv), wrong, example)
 			}
 			for _, r := range []*role{w.parser, w.consumers[0], w.consumers[1], w.fanout} {
@@ -199,7 +199,7 @@ func longForm(t *testing.T) bool { return incidents(t) > 0 }
 func longOnly(t *testing.T) {
 	t.Helper()
 	if !longForm(t) {
-		t.Skip("takes minutes: make chaos")
+		t.Skip("takes minutes: run make chaos")
 	}
 }
 

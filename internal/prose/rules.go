@@ -120,7 +120,7 @@ func (r *rules) words(file string, b block) []finding {
 	return all
 }
 
-// isPartOfName reports whether the match at at is part of a longer name or key, such as mw:his or
+// isPartOfName reports whether the match text[at[0]:at[1]] is part of a longer name or key, such as mw:his or
 // fate_x.
 func isPartOfName(text string, at []int) bool {
 	joins := func(c byte) bool { return strings.IndexByte("_:/.#@", c) >= 0 }

@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	slowest = 10 * time.Minute // longest interval that the status of a match requires
+	longestInterval = 10 * time.Minute // longest interval that the status of a match requires
 
-	// densest is the shortest interval in stoppage time and after a score. A source may set a shorter
+	// shortestDense is the shortest interval in stoppage time and after a score. A source may set a shorter
 	// interval.
-	densest = 5 * time.Second
+	shortestDense = 5 * time.Second
 	// scoreFor is how long polls are more frequent after a score change. In this time the page shows
 	// the scorer, or the score change is corrected.
 	scoreFor = 2 * time.Minute
 
-	lateFor    = 2 * time.Hour    // a kick-off may be late by this time
-	overFor    = 30 * time.Minute // time from the end of a match to the end of polling
-	failedMost = 5 * time.Minute  // longest interval after failed polls
-	freshMost  = time.Minute      // longest freshness that is accepted from a site's Cache-Control
-	patient    = 8                // number of unchanged polls in a row after which the interval doubles
-	siteShare  = 4                // shortest interval, in response times of the site
+	lateFor             = 2 * time.Hour    // a kick-off may be late by this time
+	overFor             = 30 * time.Minute // time from the end of a match to the end of polling
+	longestAfterFailure = 5 * time.Minute  // longest interval after failed polls
+	longestFreshness    = time.Minute      // longest freshness that is accepted from a site's Cache-Control
+	unchangedLimit      = 8                // number of unchanged polls in a row after which the interval doubles
+	siteShare           = 4                // shortest interval, in response times of the site
 )
 
 // A course is the state of a source that the cadence of its polls depends on. It is saved between
@@ -53,22 +53,22 @@ func (c course) done(at time.Time) bool { return !c.Over.IsZero() && at.Sub(c.Ov
 // a match is live.
 func (c course) interval(every time.Duration, p poll.Result) time.Duration {
 	if p.Unmarked {
-		return 2 * time.Minute // such a poll sends no request
+		return 2 * time.Minute // a poll that only marks matches as stale sends no request
 	}
 	if p.Busy { // the host has no free slot
 		return 2 * every
 	}
 	if p.Failures > 0 {
-		return max(every, min(every<<min(p.Failures, 10), failedMost), p.Wait)
+		return max(every, min(every<<min(p.Failures, 10), longestAfterFailure), p.Wait)
 	}
 	d := c.shortest(every, p)
-	return max(d, p.Wait, min(p.Fresh, freshMost), siteShare*p.Took, time.Second)
+	return max(d, p.Wait, min(p.Fresh, longestFreshness), siteShare*p.Took, time.Second)
 }
 
 // shortest returns the interval for the match that requires the most frequent polls. If the page
 // has no matches, it is 8 * every.
 func (c course) shortest(every time.Duration, p poll.Result) time.Duration {
-	d := max(slowest, every)
+	d := max(longestInterval, every)
 	for _, m := range p.Matches {
 		d = min(d, matchInterval(every, m, p.At))
 	}
@@ -77,7 +77,7 @@ func (c course) shortest(every time.Duration, p poll.Result) time.Duration {
 		return 8 * every
 	case d <= every && p.At.Sub(c.Scored) < scoreFor:
 		return dense(every)
-	case d <= every && p.Unchanged >= patient:
+	case d <= every && p.Unchanged >= unchangedLimit:
 		return 2 * d
 	}
 	return d
@@ -103,13 +103,13 @@ func matchInterval(every time.Duration, m event.Match, now time.Time) time.Durat
 			return max(every, until/10)
 		}
 	case event.Postponed:
-		return slowest
+		return longestInterval
 	}
 	return 8 * every
 }
 
 // dense returns the interval in stoppage time and after a score.
-func dense(every time.Duration) time.Duration { return min(every, max(every/2, densest)) }
+func dense(every time.Duration) time.Duration { return min(every, max(every/2, shortestDense)) }
 
 // allOver reports whether all matches have ended and cannot resume.
 func allOver(matches []event.Match) bool {

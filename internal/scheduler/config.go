@@ -33,7 +33,7 @@ const (
 )
 
 // ErrSuperseded reports that a config with a newer generation is in force.
-var ErrSuperseded = errors.New("another config is in force")
+var ErrSuperseded = errors.New("a config with a newer generation is in force")
 
 // superseded is the first part of the scripts that act for a config. ARGV[2] is the generation of
 // the config, or 0 for an API call.
@@ -148,7 +148,7 @@ func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 }
 
 // apply activates the sources of the config, deactivates other sources that a config activated, and
-// forgets sources that stopped long ago. It does not change other sources that API calls activated.
+// removes sources that stopped long ago. It does not change other sources that API calls activated.
 // restart also reactivates stopped sources of the config.
 func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) error {
 	all, err := s.Schedule.List(ctx)
@@ -170,7 +170,7 @@ func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) e
 	for id, e := range others {
 		switch {
 		case e.Latest.Stopped != "" && time.Since(e.Latest.At) > stoppedFor:
-			err = s.Schedule.forget(ctx, id)
+			err = s.Schedule.removeStopped(ctx, id)
 		case e.By == ByConfig:
 			_, err = s.Schedule.deactivate(ctx, e, "the config no longer names the source", generation)
 		}

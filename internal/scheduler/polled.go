@@ -98,22 +98,22 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("scheduling %s: %w", source, err)
+		return fmt.Errorf("scheduling source %s: %w", source, err)
 	}
 	return nil
 }
 
-// forget removes a source if it is stopped. It emits no event, because match_deactivated was emitted
+// removeStopped removes a source if it is stopped. It emits no event, because match_deactivated was emitted
 // when the source stopped.
-var forget = redis.NewScript(`
+var removeStopped = redis.NewScript(`
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if not had or not cjson.decode(had).stopped then return 0 end
 for _, i in ipairs({1, 3, 4, 5}) do redis.call('hdel', KEYS[i], ARGV[1]) end
 return redis.call('zrem', KEYS[2], ARGV[1])`)
 
-func (s *Schedule) forget(ctx context.Context, source string) error {
-	if err := forget.Run(ctx, s.redis, s.keys(), source).Err(); err != nil {
-		return fmt.Errorf("forgetting %s: %w", source, err)
+func (s *Schedule) removeStopped(ctx context.Context, source string) error {
+	if err := removeStopped.Run(ctx, s.redis, s.keys(), source).Err(); err != nil {
+		return fmt.Errorf("removing stopped source %s: %w", source, err)
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) 
 	interval, polled := pipe.HGet(ctx, s.key("interval"), source), pipe.HGet(ctx, s.key("polled"), source)
 	_, err := pipe.Exec(ctx)
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return Entry{}, false, fmt.Errorf("reading the schedule of %s: %w", source, err)
+		return Entry{}, false, fmt.Errorf("reading the schedule of source %s: %w", source, err)
 	}
 	if activation.Val() == "" {
 		return Entry{}, false, nil
@@ -176,7 +176,7 @@ func entry(activation string, next float64, interval, polled string) (e Entry, e
 	e.Interval = milliseconds(interval)
 	if polled != "" {
 		if err := json.Unmarshal([]byte(polled), &e.Latest); err != nil {
-			return e, fmt.Errorf("reading the schedule of %s: %w", e.ID, err)
+			return e, fmt.Errorf("reading the schedule of source %s: %w", e.ID, err)
 		}
 	}
 	return e, nil

@@ -21,7 +21,7 @@ import (
 // due. No process keeps this state in memory, so any scheduler can publish the next task.
 //
 //	mw:{schedule}:sources   hash of activations (JSON), by source ID
-//	mw:{schedule}:due       sorted set of source IDs by when the next poll is due, Unix milliseconds of Redis's clock
+//	mw:{schedule}:due       sorted set of source IDs by the time of the next poll, Unix milliseconds of Redis's clock
 //	mw:{schedule}:interval  hash of the current interval between the polls of a source, in milliseconds
 //	mw:{schedule}:tick      hash of the times at which the latest poll of a source was due, Unix milliseconds
 //	mw:{schedule}:polled    hash of the results of the latest poll of a source, each a [LatestPoll] (JSON)
@@ -98,9 +98,9 @@ redis.call('zadd', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[4], ARG
 redis.call('rpush', KEYS[6], ARGV[5])
 return ARGV[3]`)
 
-// unheard is the time from an activation to the first poll if no scheduler receives the event. The
-// broker may lose the event.
-const unheard = time.Minute
+// activationTimeout is the time from an activation to the first poll if no scheduler receives the
+// event. The broker may lose the event.
+const activationTimeout = time.Minute
 
 // Activate adds a source and emits match_activated under the TID of ctx, in one step. The scheduler
 // that receives the event begins the polls. If the source is already active, it stays unchanged and
@@ -121,9 +121,9 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 	_, err = s.writeEvent(ctx, activate, e, func(reply string) bool {
 		fresh = json.Unmarshal([]byte(reply), &current) == nil && current.Event == a.Event
 		return fresh
-	}, a.ID, a.Generation, text, unheard.Milliseconds())
+	}, a.ID, a.Generation, text, activationTimeout.Milliseconds())
 	if err != nil {
-		return a, false, fmt.Errorf("activating %s: %w", a.ID, err)
+		return a, false, fmt.Errorf("activating source %s: %w", a.ID, err)
 	}
 	if current.Profile != a.Profile || current.Every != a.Every {
 		return current, false, ErrOther
@@ -168,7 +168,7 @@ func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, g
 	wrote := func(was string) bool { return was != "" }
 	was, err := s.writeEvent(ctx, deactivate, e, wrote, entry.ID, generation, expected, keepReply.Milliseconds())
 	if err != nil {
-		return false, fmt.Errorf("deactivating %s: %w", entry.ID, err)
+		return false, fmt.Errorf("deactivating source %s: %w", entry.ID, err)
 	}
 	return was != "", nil
 }
@@ -234,7 +234,7 @@ func (s *Schedule) Begin(
 ) (tick time.Time, current bool, err error) {
 	n, err := begin.Run(ctx, s.redis, s.keys(), source, activation, next.Milliseconds()).Int64()
 	if err != nil {
-		return tick, false, fmt.Errorf("scheduling %s: %w", source, err)
+		return tick, false, fmt.Errorf("scheduling source %s: %w", source, err)
 	}
 	return time.UnixMilli(n).UTC(), n >= 0, nil
 }

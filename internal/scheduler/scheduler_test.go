@@ -59,7 +59,7 @@ func TestActivateAndDeactivate(t *testing.T) {
 		s := scheduler.NewSchedule(r, "mw:", func(string) { nudges++ })
 		first, fresh, err := s.Activate(ctx, activation("https://a.example/", "m1"))
 		if err != nil || !fresh || first.ID != event.SourceID("https://a.example/", "m1") || first.TID != tid {
-			t.Fatalf("activation %+v, fresh %v, error %v", first, fresh, err)
+			t.Fatalf("first activation is %+v, fresh %v, error %v; want it fresh", first, fresh, err)
 		}
 		// An activation with the same settings changes nothing. Other settings are an error.
 		again, fresh, err := s.Activate(t.Context(), activation("https://a.example/", "m1"))
@@ -79,7 +79,7 @@ func TestActivateAndDeactivate(t *testing.T) {
 		entry, ok, err := s.Get(t.Context(), first.ID)
 		next := time.Until(entry.Next)
 		if err != nil || !ok || next > time.Minute || next < 50*time.Second || entry.URL != "https://a.example/" {
-			t.Errorf("entry %+v, found %v, error %v", entry, ok, err)
+			t.Errorf("entry %+v, found %v, error %v; want the next poll in a minute", entry, ok, err)
 		}
 		if was, err := s.Deactivate(t.Context(), first.ID, "enough"); !was || err != nil {
 			t.Errorf("deactivated %v, error %v, want true", was, err)
@@ -201,7 +201,7 @@ func TestPolled(t *testing.T) {
 		e, _, err := s.Get(ctx, a.ID)
 		if err != nil || e.Interval != 4*time.Second || e.Next.Sub(due) != 4*time.Second ||
 			len(e.Latest.Matches) != 1 || e.Latest.Took != time.Millisecond {
-			t.Errorf("after the first poll: entry %+v, error %v", e, err)
+			t.Errorf("after the first poll: entry %+v, error %v; want interval 4s", e, err)
 		}
 		// A result that arrives after the next poll was due counts, unless the result of that poll came first.
 		if err := r.HSet(ctx, "mw:{schedule}:tick", a.ID, due.Add(time.Minute).UnixMilli()).Err(); err != nil {
@@ -260,7 +260,7 @@ func TestPolled(t *testing.T) {
 // delay the poll.
 func TestPolledUsesRedisClock(t *testing.T) {
 	m := miniredis.RunT(t)
-	now := time.Now().Add(-time.Minute).Truncate(time.Millisecond) // this process is a minute ahead
+	now := time.Now().Add(-time.Minute).Truncate(time.Millisecond) // the clock of this process is a minute ahead
 	m.SetTime(now)
 	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
 	defer r.Close()

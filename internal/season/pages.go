@@ -84,7 +84,7 @@ func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 			at += 180 + r.Float64()*240 // missed polls
 		}
 	}
-	// The last pages are good.
+	// The last pages have no faults.
 	for range 6 {
 		at += 60
 		pages = append(pages, g.page(at))

@@ -38,7 +38,7 @@ func Missing(t testing.TB, what string) {
 func NotShort(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("slow, or needs a real server: make test")
+		t.Skip("slow, or needs a real server: run make test")
 	}
 }
 
