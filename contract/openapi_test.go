@@ -180,8 +180,8 @@ func TestActivation(t *testing.T) {
 			header.Get("X-Transaction-Id") != tid || header.Get("Location") != "/api/matches/"+id {
 			s.Errorf("first activation: status %d, %v, headers %v; want 201 and the request's TID", status, m, header)
 		}
-		// The same request again adds no source and emits no event. The response has the TID of the first
-		// request.
+		// The same request again adds no source and emits no event. The response has the TID of the
+		// first request.
 		status, m, header = s.call("POST", "/api/matches", body)
 		if status != 200 || m["tid"] != tid || header.Get("X-Transaction-Id") == tid ||
 			header.Get("Location") != "/api/matches/"+id {
@@ -434,7 +434,8 @@ func TestQueries(t *testing.T) {
 	})
 }
 
-// While Redis is down, the API responds with 503 and Retry-After. The response does not name a server.
+// While Redis is down, the API responds with 503 and Retry-After. The response does not name a
+// server.
 func TestRedisIsDown(t *testing.T) {
 	r := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
 	defer r.Close()

@@ -43,8 +43,8 @@ func serveFanout(t *testing.T, b broker.Log) string {
 	return server.URL
 }
 
-// A client with another WebSocket library receives events with each compression mode, receives pongs,
-// and completes the closing handshake.
+// A client with another WebSocket library receives events with each compression mode, receives
+// pongs, and completes the closing handshake.
 func TestWebSocketClientOfAnotherLibrary(t *testing.T) {
 	b := memory.New(nil, nil)
 	url := strings.Replace(serveFanout(t, b), "http", "ws", 1)

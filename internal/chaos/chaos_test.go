@@ -104,9 +104,9 @@ func (w *world) rebuild() {
 	}
 }
 
-// check fails the test if events are lost or doubled, or if the recovery or a notification is late. It
-// checks no times with the race detector, which slows down all processes. It checks the lateness of
-// notifications only in the long form.
+// check fails the test if events are lost or doubled, or if the recovery or a notification is late.
+// It checks no times with the race detector, which slows down all processes. It checks the lateness
+// of notifications only in the long form.
 func (w *world) check(f fault, r result) {
 	w.Helper()
 	if r.lost > 0 || r.doubled > 0 {
@@ -125,8 +125,8 @@ func (w *world) check(f fault, r result) {
 	}
 }
 
-// until waits until ok returns true. After patience it prints the end of each role's log and fails the
-// test.
+// until waits until ok returns true. After patience it prints the end of each role's log and fails
+// the test.
 func (w *world) until(what string, ok func() bool) {
 	w.Helper()
 	w.within(patience, what, ok)
@@ -169,8 +169,8 @@ func (w *world) table(results []result) {
 	w.Logf("seed %d, the WebSocket client could not resume %d times\n%s", w.seed, w.socketGaps.Load(), b.String())
 }
 
-// size returns the size of the wave for each fault, so that all faults together have about this number
-// of incidents. It returns at least the size in the short form.
+// size returns the size of the wave for each fault, so that all faults together have about this
+// number of incidents. It returns at least the size in the short form.
 func size(incidents, faults int) wave {
 	each := incidents / faults / slots
 	w := wave{matches: 5, rows: 40, step: 4}
@@ -181,8 +181,8 @@ func size(incidents, faults int) wave {
 	return w
 }
 
-// incidents returns MATCHWIRE_CHAOS_EVENTS, the number of incidents in the long form of the tests, which
-// make chaos runs. In the short form, which make test runs, it is 0.
+// incidents returns MATCHWIRE_CHAOS_EVENTS, the number of incidents in the long form of the tests,
+// which make chaos runs. In the short form, which make test runs, it is 0.
 func incidents(t *testing.T) int {
 	n, err := strconv.Atoi(cmp.Or(os.Getenv("MATCHWIRE_CHAOS_EVENTS"), "0"))
 	if err != nil {
@@ -191,8 +191,8 @@ func incidents(t *testing.T) int {
 	return n
 }
 
-// longForm reports whether the tests run in the long form. The short form has fewer faults, clients and
-// events.
+// longForm reports whether the tests run in the long form. The short form has fewer faults, clients
+// and events.
 func longForm(t *testing.T) bool { return incidents(t) > 0 }
 
 // longOnly skips a test in the short form.
@@ -203,8 +203,8 @@ func longOnly(t *testing.T) {
 	}
 }
 
-// parallel runs a test in parallel with others in the short form, in which a test mostly waits. In the
-// long form only one test runs at a time.
+// parallel runs a test in parallel with others in the short form, in which a test mostly waits. In
+// the long form only one test runs at a time.
 func parallel(t *testing.T) {
 	t.Helper()
 	if !longForm(t) {

@@ -9,16 +9,16 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// A fault is a failure of a server, the network or a process. do causes the fault and returns when the
-// fault has ended.
+// A fault is a failure of a server, the network or a process. do causes the fault and returns when
+// the fault has ended.
 type fault struct {
 	name string
 	do   func(*world)
 
 	late     time.Duration // longest lateness of a notification, in addition to the length of the fault
 	dataLost bool          // whether Redis loses its data
-	// repeats is how often the consumers may repeat the notifications in flight, because they are killed
-	// or cannot reach Redis for long.
+	// repeats is how often the consumers may repeat the notifications in flight, because they are
+	// killed or cannot reach Redis for long.
 	repeats int
 }
 

@@ -23,15 +23,15 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// memoryBound is the largest permitted peak of a process's resident memory, in bytes. It does not apply
-// with the race detector, which needs several times as much memory.
+// memoryBound is the largest permitted peak of a process's resident memory, in bytes. It does not
+// apply with the race detector, which needs several times as much memory.
 const memoryBound = 192 << 20
 
 // longPatience is the longest wait for the work on millions of messages.
 const longPatience = 15 * time.Minute
 
-// The memory of a process does not grow with the data on the servers: a long log, queues of consumers
-// that were stopped for an hour, and dead letters.
+// The memory of a process does not grow with the data on the servers: a long log, queues of
+// consumers that were stopped for an hour, and dead letters.
 func TestMemoryIsBounded(t *testing.T) {
 	longOnly(t)
 	const logged, missed, dead = 10_000_000, 360_000, 20_000 // 360,000: an hour of 100 events a second

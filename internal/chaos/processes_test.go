@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// built builds the program once and returns its path. If the tests run with the race detector, so does
-// the program.
+// built builds the program once and returns its path. If the tests run with the race detector, so
+// does the program.
 var built = sync.OnceValues(func() (program string, err error) {
 	program = filepath.Join(programs, "matchwire")
 	args := []string{"build", "-o", program}
@@ -113,8 +113,8 @@ func (r *role) kill() {
 	_ = r.cmd.Wait()
 }
 
-// stop sends SIGTERM, and fails the test unless the process exits with status 0. If the process is not
-// running, stop does nothing.
+// stop sends SIGTERM, and fails the test unless the process exits with status 0. If the process is
+// not running, stop does nothing.
 func (r *role) stop() {
 	if r.cmd == nil || r.cmd.ProcessState != nil {
 		return

@@ -105,8 +105,8 @@ func name(i int) string {
 	return word(i*7+3) + " " + word(999-i)
 }
 
-// A site serves pages whose matches advance with each request. Each page has its own host, because the
-// rate of requests to a host is limited.
+// A site serves pages whose matches advance with each request. Each page has its own host, because
+// the rate of requests to a host is limited.
 type site struct {
 	urls [slots]string
 

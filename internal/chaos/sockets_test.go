@@ -98,8 +98,8 @@ func (c *crowd) read(ctx context.Context, k *socket, address string) bool {
 	}
 }
 
-// receive checks a frame and updates k. Of an event it decodes only cursor and seq, because there are
-// many events.
+// receive checks a frame and updates k. Of an event it decodes only cursor and seq, because there
+// are many events.
 func (c *crowd) receive(k *socket, b []byte) {
 	isEvent := bytes.HasPrefix(b, []byte(`{"cursor"`)) && bytes.Contains(b[:min(len(b), 60)], []byte(`"event"`))
 	if i := bytes.Index(b, []byte(`"seq":`)); i >= 0 && isEvent {

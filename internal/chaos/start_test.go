@@ -14,9 +14,9 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// TestStartOnALongLog restarts a node on a long log, which has ten million events under make chaos. The
-// node is ready soon, because it begins at a checkpoint. Its snapshot equals the snapshot from before
-// the restart.
+// TestStartOnALongLog restarts a node on a long log, which has ten million events under make chaos.
+// The node is ready soon, because it begins at a checkpoint. Its snapshot equals the snapshot from
+// before the restart.
 func TestStartOnALongLog(t *testing.T) {
 	parallel(t)
 	events := int64(10_000)

@@ -37,7 +37,8 @@ func newLedger() *ledger {
 	}
 }
 
-// fact returns a name of the incident of the site that an event reports. For other events it returns "".
+// fact returns a name of the incident of the site that an event reports. For other events it
+// returns "".
 func fact(e event.Event) string {
 	d := e.Data
 	if d.Action != event.New || d.Kind != event.Goal && d.Kind != "yellow_card" {
@@ -186,8 +187,8 @@ func follow(ctx context.Context, addr string, l *ledger, gaps *atomic.Int64) {
 	}
 }
 
-// boards returns the number of scoreboards of a wave that differ from the last page. example describes
-// one difference.
+// boards returns the number of scoreboards of a wave that differ from the last page. example
+// describes one difference.
 func boards(ctx context.Context, r *redis.Client, w wave) (wrong int, example string) {
 	pipe := r.Pipeline()
 	var all []*redis.SliceCmd

@@ -88,8 +88,8 @@ func newWorld(t *testing.T, nodes int, seed uint64) *world {
 	return w
 }
 
-// watch records the events in the event log and the events that a client of fanout receives, until the
-// test ends.
+// watch records the events in the event log and the events that a client of fanout receives, until
+// the test ends.
 func (w *world) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var direct []string

@@ -1,5 +1,5 @@
-// Package licences contains the licences of all modules that are linked into the program. The command
-// in the folder generate writes its files.
+// Package licences contains the licences of all modules that are linked into the program. The
+// command in the folder generate writes its files.
 package licences
 
 import _ "embed"

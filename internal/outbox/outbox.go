@@ -1,6 +1,6 @@
 // Package outbox stores messages in Redis until the broker has confirmed them. A script writes a
-// message to an outbox together with the change of state that the message reports. A [Relay] publishes
-// the message later.
+// message to an outbox together with the change of state that the message reports. A [Relay]
+// publishes the message later.
 package outbox
 
 import (
@@ -18,7 +18,8 @@ import (
 )
 
 // A Relay publishes the messages in the outboxes of a store. A caller that has written to an outbox
-// calls Nudge. If a nudge is lost or the process dies, a later sweep of any process finds the outbox.
+// calls Nudge. If a nudge is lost or the process dies, a later sweep of any process finds the
+// outbox.
 //
 // Two processes may publish the same messages at the same time. Each process begins with the oldest
 // unconfirmed message and continues in order, so the first copies of the messages are in order.
@@ -47,14 +48,14 @@ const (
 	patience     = time.Minute      // Health reports outboxes that fail for longer than this
 )
 
-// NewRelay returns a relay that publishes the outboxes of s on out. The relay publishes nothing until
-// Run or Flush is called. rec records the confirmed messages in traces. It may be nil.
+// NewRelay returns a relay that publishes the outboxes of s on out. The relay publishes nothing
+// until Run or Flush is called. rec records the confirmed messages in traces. It may be nil.
 func NewRelay(s *Store, out broker.Publisher, rec *trace.Recorder, log *slog.Logger) *Relay {
 	return &Relay{store: s, out: out, trace: rec, log: log, nudge: make(chan string, 1024), failing: map[string]failure{}}
 }
 
-// Nudge makes Run publish an outbox soon. It never blocks. If too many nudges are pending, Nudge does
-// nothing, and the next sweep finds the outbox.
+// Nudge makes Run publish an outbox soon. It never blocks. If too many nudges are pending, Nudge
+// does nothing, and the next sweep finds the outbox.
 func (r *Relay) Nudge(name string) {
 	select {
 	case r.nudge <- name:
@@ -132,8 +133,8 @@ func (r *Relay) Health() []health.Issue {
 		failed, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
 }
 
-// dispatch sends the names of outboxes to the flushers through work, until ctx ends. A flusher returns
-// the name through done. Until then dispatch sends the name to no other flusher.
+// dispatch sends the names of outboxes to the flushers through work, until ctx ends. A flusher
+// returns the name through done. Until then dispatch sends the name to no other flusher.
 func (r *Relay) dispatch(
 	ctx context.Context, sweep <-chan time.Time, work chan<- string, done <-chan string,
 ) error {

@@ -64,8 +64,8 @@ func TestClearTwiceRemovesMessagesOnce(t *testing.T) {
 	})
 }
 
-// Redis's clock determines whether Unmark removes an outbox. So a process whose clock is ahead does not
-// remove an outbox to which another process is about to write.
+// Redis's clock determines whether Unmark removes an outbox. So a process whose clock is ahead does
+// not remove an outbox to which another process is about to write.
 func TestUnmarkUsesRedisClock(t *testing.T) {
 	m := miniredis.RunT(t)
 	began := time.Now().Add(-5 * time.Minute) // the clock of this process is ahead
@@ -90,8 +90,8 @@ func TestUnmarkUsesRedisClock(t *testing.T) {
 	}
 }
 
-// A flaky publisher confirms only the first message of a batch and returns an error. After the number
-// of failures it confirms whole batches.
+// A flaky publisher confirms only the first message of a batch and returns an error. After the
+// number of failures it confirms whole batches.
 type flaky struct {
 	broker.Publisher
 	mu       sync.Mutex
@@ -119,7 +119,8 @@ func (f *flaky) Publish(_ context.Context, msgs ...broker.Message) (int, error) 
 	return n, nil
 }
 
-// Unconfirmed messages stay in the outbox, in order. The sweep publishes the messages without a nudge.
+// Unconfirmed messages stay in the outbox, in order. The sweep publishes the messages without a
+// nudge.
 func TestSweepPublishesRemainingMessages(t *testing.T) {
 	testenv.NotShort(t) // the test waits for the sweep
 	m := miniredis.RunT(t)

@@ -51,8 +51,8 @@ var markScript = redis.NewScript(`
 local t = redis.call('time')
 return redis.call('zadd', KEYS[1], string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)), ARGV[1])`)
 
-// Mark makes an outbox pending. Call Mark before you write to the outbox. If the write fails, you need
-// not undo the mark.
+// Mark makes an outbox pending. Call Mark before you write to the outbox. If the write fails, you
+// need not undo the mark.
 func (s *Store) Mark(ctx context.Context, name string) error {
 	return markScript.Run(ctx, s.redis, []string{s.namesKey()}, name).Err()
 }
@@ -93,8 +93,8 @@ func (s *Store) Clear(ctx context.Context, name string, confirmed []broker.Messa
 	return nil
 }
 
-// unmarkAfter is the shortest time from a mark until the outbox can be unmarked. It is far longer than
-// the time from the mark to the write that follows it.
+// unmarkAfter is the shortest time from a mark until the outbox can be unmarked. It is far longer
+// than the time from the mark to the write that follows it.
 const unmarkAfter = time.Minute
 
 // Pending returns the names of the pending outboxes.
@@ -112,8 +112,8 @@ local t = redis.call('time')
 if at and tonumber(at) < t[1] * 1000 + math.floor(t[2] / 1000) - ARGV[2] then redis.call('zrem', KEYS[1], ARGV[1]) end
 return 1`)
 
-// Unmark removes an outbox from the pending outboxes, unless it was marked within the last minute. Call
-// Unmark only if the outbox was empty.
+// Unmark removes an outbox from the pending outboxes, unless it was marked within the last minute.
+// Call Unmark only if the outbox was empty.
 func (s *Store) Unmark(ctx context.Context, name string) error {
 	return unmarkScript.Run(ctx, s.redis, []string{s.namesKey()}, name, unmarkAfter.Milliseconds()).Err()
 }

@@ -28,8 +28,8 @@ incidents:
     off: i
 `
 
-// Extract returns the observation and the problems that SmallProfile extracts from a page. An unusable
-// page fails the test.
+// Extract returns the observation and the problems that SmallProfile extracts from a page. An
+// unusable page fails the test.
 func Extract(t *testing.T, body string) (observation.Observation, []observation.Problem) {
 	t.Helper()
 	p, err := profile.Load("small.yaml", []byte(SmallProfile))

@@ -73,8 +73,8 @@ func run(out io.Writer, root fs.FS, count bool) (int, error) {
 	return 0, nil
 }
 
-// skipped lists folders that are not checked. They contain no prose of this project, except the folder
-// prose, which quotes the words to replace.
+// skipped lists folders that are not checked. They contain no prose of this project, except the
+// folder prose, which quotes the words to replace.
 var skipped = []string{"node_modules", "testdata", "dist", "prose"}
 
 // tree returns the findings in a file system, in the order of its files.

@@ -36,8 +36,8 @@ var (
 	autolink = regexp.MustCompile(`<https?://[^>]*>`)
 )
 
-// markdownBlocks splits a file into blocks of prose and code blocks without html and json. A paragraph,
-// a list item, a heading or a table cell is a block of prose.
+// markdownBlocks splits a file into blocks of prose and code blocks without html and json. A
+// paragraph, a list item, a heading or a table cell is a block of prose.
 func markdownBlocks(text string) (prose, code []block) {
 	var open *block // the paragraph, item or heading that may continue in the next line
 	end := func() {
@@ -127,8 +127,8 @@ func longSentences(file string, b block) []finding {
 var stop = regexp.MustCompile(`[.!?]["'’”)*_]*\s+`)
 
 // sentenceLength returns the length of the first sentence of a text, in bytes. A full stop ends a
-// sentence if white space follows, and then no lower-case letter. So "e.g. this" and "3.5 s" do not end
-// a sentence.
+// sentence if white space follows, and then no lower-case letter. So "e.g. this" and "3.5 s" do not
+// end a sentence.
 func sentenceLength(text string) int {
 	for _, at := range stop.FindAllStringIndex(text, -1) {
 		if next, _ := utf8.DecodeRuneInString(text[at[1]:]); !unicode.IsLower(next) {

@@ -88,8 +88,8 @@ func eachRule(file, text string, f func(left, right string) error) error {
 	return nil
 }
 
-// A block is a unit of text, such as a paragraph, a table cell, a comment or a string. line is the line
-// of the file at which it begins. text has the line breaks of the file.
+// A block is a unit of text, such as a paragraph, a table cell, a comment or a string. line is the
+// line of the file at which it begins. text has the line breaks of the file.
 type block struct {
 	line int
 	text string
@@ -120,8 +120,8 @@ func (r *rules) words(file string, b block) []finding {
 	return all
 }
 
-// isPartOfName reports whether the match text[at[0]:at[1]] is part of a longer name or key, such as mw:his or
-// fate_x.
+// isPartOfName reports whether the match text[at[0]:at[1]] is part of a longer name or key, such as
+// mw:his or fate_x.
 func isPartOfName(text string, at []int) bool {
 	joins := func(c byte) bool { return strings.IndexByte("_:/.#@", c) >= 0 }
 	before := at[0] > 0 && (joins(text[at[0]-1]) || text[at[0]-1] == '-')

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Parse parses the value of a Retry-After header, which RFC 9110 defines as a number of seconds or a
-// date. It returns the time to wait before the next request. For a date in the past, wait is 0. If the
-// value is empty or malformed, ok is false. wait may be years, so callers must limit it.
+// Parse parses the value of a Retry-After header, which RFC 9110 defines as a number of seconds or
+// a date. It returns the time to wait before the next request. For a date in the past, wait is 0.
+// If the value is empty or malformed, ok is false. wait may be years, so callers must limit it.
 func Parse(value string) (wait time.Duration, ok bool) {
 	value = strings.TrimSpace(value)
 	if at, err := http.ParseTime(value); err == nil {

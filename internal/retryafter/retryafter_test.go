@@ -28,7 +28,8 @@ func TestParse(t *testing.T) {
 				t.Errorf("Parse(%q) = %v, %v; want 0, false", value, got, ok)
 			}
 		}
-		// A number of seconds that exceeds a Duration results in a long wait, not in a short or negative wait.
+		// A number of seconds that exceeds a Duration results in a long wait, not in a short or
+		// negative wait.
 		for _, value := range []string{"99999999999", "99999999999999999999999999"} {
 			if got, ok := retryafter.Parse(value); !ok || got < 24*365*time.Hour {
 				t.Errorf("Parse(%q) = %v, %v; want years, true", value, got, ok)

@@ -10,8 +10,8 @@ import (
 const (
 	longestInterval = 10 * time.Minute // longest interval that the status of a match requires
 
-	// shortestDense is the shortest interval in stoppage time and after a score. A source may set a shorter
-	// interval.
+	// shortestDense is the shortest interval in stoppage time and after a score. A source may set a
+	// shorter interval.
 	shortestDense = 5 * time.Second
 	// scoreFor is how long polls are more frequent after a score change. In this time the page shows
 	// the scorer, or the score change is corrected.

@@ -72,8 +72,8 @@ func TestInterval(t *testing.T) {
 	}
 }
 
-// Polling of a page ends 30 minutes after all its matches are over, unless a match resumes. Polling of
-// a list page never ends.
+// Polling of a page ends 30 minutes after all its matches are over, unless a match resumes. Polling
+// of a list page never ends.
 func TestDone(t *testing.T) {
 	now := time.Date(2026, 5, 30, 18, 0, 0, 0, time.UTC)
 	at := func(in time.Duration, s event.Status, many bool) poll.Result {

@@ -52,9 +52,9 @@ type ownConfig struct {
 	absent     int    // number of consecutive checks with the same beat
 }
 
-// joinConfigs returns the generation, whether the scheduler's config is in force in it, and the beat.
-// If Redis has lost its data, the config with the latest generation in a scheduler's memory comes into
-// force.
+// joinConfigs returns the generation, whether the scheduler's config is in force in it, and the
+// beat. If Redis has lost its data, the config with the latest generation in a scheduler's memory
+// comes into force.
 var joinConfigs = redis.NewScript(`
 local last = redis.call('zrange', KEYS[7], -1, -1, 'withscores')
 local generation, remembered, beat = tonumber(last[2] or '0'), tonumber(ARGV[2]), redis.call('get', KEYS[8]) or '0'
@@ -119,8 +119,8 @@ func fingerprint(config []Activation) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// ensure checks whether this scheduler's config is in force. If it is, ensure activates the sources of
-// the config and deactivates the sources that only an earlier config named. It also restores the
+// ensure checks whether this scheduler's config is in force. If it is, ensure activates the sources
+// of the config and deactivates the sources that only an earlier config named. It also restores the
 // sources after Redis has lost its data. When the config comes into force, or the scheduler starts
 // with it, ensure reactivates stopped sources too, because the reason for stopping may be gone.
 func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
@@ -181,8 +181,8 @@ func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) e
 	return nil
 }
 
-// applySource activates one source with the settings of the config. restart also reactivates a stopped
-// source. e is the entry of the source if it is active.
+// applySource activates one source with the settings of the config. restart also reactivates a
+// stopped source. e is the entry of the source if it is active.
 func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, active, restart bool) error {
 	differs := active &&
 		(e.Profile != want.Profile || e.Every != want.Every || e.Sport != want.Sport || e.League != want.League)

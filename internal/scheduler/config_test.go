@@ -25,7 +25,8 @@ func source(by, url string, every time.Duration) Activation {
 		Source: event.Source{ID: event.SourceID(url, ""), URL: url, Profile: "p", Every: event.Interval(every)}}
 }
 
-// configs holds the configs of the tests. The name of a config lists its sources and their intervals.
+// configs holds the configs of the tests. The name of a config lists its sources and their
+// intervals.
 var configs = map[string][]Activation{
 	"a=15s gone=15s": {source(ByConfig, "a", 15*time.Second), source(ByConfig, "gone", 15*time.Second)},
 	"a=30s new=15s":  {source(ByConfig, "a", 30*time.Second), source(ByConfig, "new", 15*time.Second)},
@@ -227,8 +228,8 @@ func TestSupersededConfig(t *testing.T) {
 	})
 }
 
-// Schedulers start, stop and check in random order. When all of them have the same config, its sources
-// become active.
+// Schedulers start, stop and check in random order. When all of them have the same config, its
+// sources become active.
 func TestConfigsConverge(t *testing.T) {
 	for seed := range uint64(30) {
 		m := miniredis.RunT(t)
@@ -265,8 +266,8 @@ func TestConfigsConverge(t *testing.T) {
 	}
 }
 
-// If the reply to a script is lost, the client sends the script again. A config still comes into force
-// once and stays in force.
+// If the reply to a script is lost, the client sends the script again. A config still comes into
+// force once and stays in force.
 func TestConfigInForceWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, r, lossy *redis.Client) {
 		d := newDeployment(t, lossy)

@@ -33,10 +33,10 @@ type LatestPoll struct {
 	Course course `json:"course"`
 }
 
-// savePoll saves the result of a poll unless the result of a later poll is saved. The result of a slow
-// poll that ends after the next poll was due also sets the interval, so that slow sites are polled
-// less often. Without an interval the source stops, and the script writes match_deactivated to the
-// outbox.
+// savePoll saves the result of a poll unless the result of a later poll is saved. The result of a
+// slow poll that ends after the next poll was due also sets the interval, so that slow sites are
+// polled less often. Without an interval the source stops, and the script writes match_deactivated
+// to the outbox.
 var savePoll = redis.NewScript(`
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return '' end
@@ -58,10 +58,10 @@ elseif had == ARGV[3] then -- repeated
 end
 return ''`)
 
-// Polled saves the result of a poll of a source, and schedules the next poll. The interval begins at
-// the time at which the poll was due. If the next poll would be overdue by Redis's clock, or if the
-// site asked to wait, the interval begins now. If polling ends, Polled emits match_deactivated. It does
-// nothing if no source has that ID.
+// Polled saves the result of a poll of a source, and schedules the next poll. The interval begins
+// at the time at which the poll was due. If the next poll would be overdue by Redis's clock, or if
+// the site asked to wait, the interval begins now. If polling ends, Polled emits match_deactivated.
+// It does nothing if no source has that ID.
 func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) error {
 	entry, ok, err := s.Get(ctx, source)
 	if err != nil || !ok {
@@ -103,8 +103,8 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 	return nil
 }
 
-// removeStopped removes a source if it is stopped. It emits no event, because match_deactivated was emitted
-// when the source stopped.
+// removeStopped removes a source if it is stopped. It emits no event, because match_deactivated was
+// emitted when the source stopped.
 var removeStopped = redis.NewScript(`
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if not had or not cjson.decode(had).stopped then return 0 end

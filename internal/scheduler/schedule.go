@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// A Schedule stores in Redis the active sources and the time at which the next poll of each source is
-// due. No process keeps this state in memory, so any scheduler can publish the next task.
+// A Schedule stores in Redis the active sources and the time at which the next poll of each source
+// is due. No process keeps this state in memory, so any scheduler can publish the next task.
 //
 //	mw:{schedule}:sources   hash of activations (JSON), by source ID
 //	mw:{schedule}:due       sorted set of source IDs by the time of the next poll, Unix milliseconds of Redis's clock
@@ -30,8 +30,8 @@ import (
 //	mw:{schedule}:outbox    list of match_activated and match_deactivated events that the broker has not confirmed
 //	mw:{schedule}:answer:…  the reply of a script, for 30 seconds, in case the script is sent again
 //
-// The client sends a script again if the reply is lost, so each script returns the same reply when it
-// is repeated.
+// The client sends a script again if the reply is lost, so each script returns the same reply when
+// it is repeated.
 type Schedule struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -58,7 +58,8 @@ func (s *Schedule) keys() []string {
 		s.outbox.Key(outboxName), s.key("configs"), s.key("beat")}
 }
 
-// keepReply is how long the reply of a script is stored. It is longer than a client repeats the script.
+// keepReply is how long the reply of a script is stored. It is longer than a client repeats the
+// script.
 const keepReply = 30 * time.Second
 
 // replyKey returns the key of the stored reply to one call of a script.
@@ -73,7 +74,8 @@ type Activation struct {
 	Activated time.Time   `json:"activated"`
 	TID       event.TID   `json:"tid"`   // TID of the job that activated the source
 	Event     string      `json:"event"` // ID of the match_activated event
-	// Generation is the generation of the config that activated the source. It is 0 after an API call.
+	// Generation is the generation of the config that activated the source. It is 0 after an API
+	// call.
 	Generation int64 `json:"generation,omitzero"`
 }
 
@@ -143,8 +145,8 @@ redis.call('rpush', KEYS[6], ARGV[5])
 redis.call('set', KEYS[9], '1', 'px', ARGV[4])
 return ARGV[1]`)
 
-// Deactivate removes a source and emits match_deactivated under the TID of ctx. If no source has that
-// ID, it returns false.
+// Deactivate removes a source and emits match_deactivated under the TID of ctx. If no source has
+// that ID, it returns false.
 func (s *Schedule) Deactivate(ctx context.Context, id, reason string) (bool, error) {
 	entry, ok, err := s.Get(ctx, id)
 	if err != nil || !ok {
@@ -225,10 +227,10 @@ redis.call('hset', KEYS[4], ARGV[1], string.format('%.0f', now))
 redis.call('zadd', KEYS[2], now + ARGV[3], ARGV[1])
 return now`)
 
-// Begin makes now the first tick of a source, and schedules the second tick after the duration next.
-// If the source already has a tick, Begin changes nothing and returns the latest tick. activation is
-// the ID of a match_activated event. If it does not belong to the current activation, or if the source
-// is stopped, current is false.
+// Begin makes now the first tick of a source, and schedules the second tick after the duration
+// next. If the source already has a tick, Begin changes nothing and returns the latest tick.
+// activation is the ID of a match_activated event. If it does not belong to the current activation,
+// or if the source is stopped, current is false.
 func (s *Schedule) Begin(
 	ctx context.Context, source, activation string, next time.Duration,
 ) (tick time.Time, current bool, err error) {
@@ -276,13 +278,13 @@ if first[2] then out[1] = string.format('%.0f', first[2] - now) end
 if #out > 1 then redis.call('set', KEYS[9], cjson.encode(out), 'px', ARGV[3]) end
 return out`)
 
-// A Call identifies the calls of [Schedule.Pop] by one goroutine, so that a call without a reply can be
-// repeated. The zero Call is ready for use.
+// A Call identifies the calls of [Schedule.Pop] by one goroutine, so that a call without a reply
+// can be repeated. The zero Call is ready for use.
 type Call struct{ id string }
 
-// Pop returns the polls that are due, at most n, and schedules the next poll of each source. No other
-// caller gets the same polls. wait is the time until the next poll of any source is due. If the reply
-// of Redis is lost, the next Pop with the same call returns the same polls.
+// Pop returns the polls that are due, at most n, and schedules the next poll of each source. No
+// other caller gets the same polls. wait is the time until the next poll of any source is due. If
+// the reply of Redis is lost, the next Pop with the same call returns the same polls.
 func (s *Schedule) Pop(ctx context.Context, n int, call *Call) (ticks []Tick, wait time.Duration, err error) {
 	if call.id == "" {
 		call.id = uuid.NewString()

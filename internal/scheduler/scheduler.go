@@ -1,7 +1,7 @@
 // Package scheduler decides when pages are polled. It is a consumer: when it receives a
 // match_activated event, it publishes the first task to poll the page at once, under the TID of the
-// event. It publishes the later tasks when they are due. Each later task has a new TID, and its cause
-// is the match_activated event.
+// event. It publishes the later tasks when they are due. Each later task has a new TID, and its
+// cause is the match_activated event.
 //
 // Any number of schedulers share one [Schedule] in Redis. Each due poll is published by the first
 // scheduler that reads it. The interval between polls depends on the match:
@@ -54,8 +54,8 @@ func (s *Scheduler) Consumer() consumers.Consumer {
 	return consumers.Consumer{Keys: []string{"*.*." + string(event.MatchActivated)}, Limit: 8, Handle: s.handleActivation}
 }
 
-// handleActivation begins the polls of a source and publishes the task of its first poll. If the event
-// is delivered again, the task is for the latest tick, and workers poll each tick once.
+// handleActivation begins the polls of a source and publishes the task of its first poll. If the
+// event is delivered again, the task is for the latest tick, and workers poll each tick once.
 func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 	source := e.Data.Source
 	if source == nil || source.Every < event.Interval(time.Second) {
@@ -77,8 +77,8 @@ func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 	return s.publishTasks(ctx, task{first, e.TID, e.ID, max(every, firstPoll)})
 }
 
-// Run publishes tasks when they are due, and applies the config while it is in force, until ctx ends.
-// It logs errors and returns nil.
+// Run publishes tasks when they are due, and applies the config while it is in force, until ctx
+// ends. It logs errors and returns nil.
 func (s *Scheduler) Run(ctx context.Context) error {
 	own := &ownConfig{}
 	ensuring := retry{
@@ -116,8 +116,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	return nil
 }
 
-// publishDue publishes tasks for the polls that are due, at most batch. It returns the time until the
-// next poll is due.
+// publishDue publishes tasks for the polls that are due, at most batch. It returns the time until
+// the next poll is due.
 func (s *Scheduler) publishDue(ctx context.Context, call *Call) (time.Duration, error) {
 	ticks, wait, err := s.Schedule.Pop(ctx, batch, call)
 	if len(ticks) == 0 {

@@ -203,7 +203,8 @@ func TestPolled(t *testing.T) {
 			len(e.Latest.Matches) != 1 || e.Latest.Took != time.Millisecond {
 			t.Errorf("after the first poll: entry %+v, error %v; want interval 4s", e, err)
 		}
-		// A result that arrives after the next poll was due counts, unless the result of that poll came first.
+		// A result that arrives after the next poll was due counts, unless the result of that poll
+		// came first.
 		if err := r.HSet(ctx, "mw:{schedule}:tick", a.ID, due.Add(time.Minute).UnixMilli()).Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -256,8 +257,8 @@ func TestPolled(t *testing.T) {
 	})
 }
 
-// Redis's clock determines when the next poll is due. A worker whose clock is a minute ahead does not
-// delay the poll.
+// Redis's clock determines when the next poll is due. A worker whose clock is a minute ahead does
+// not delay the poll.
 func TestPolledUsesRedisClock(t *testing.T) {
 	m := miniredis.RunT(t)
 	now := time.Now().Add(-time.Minute).Truncate(time.Millisecond) // the clock of this process is a minute ahead
@@ -328,9 +329,9 @@ func (c *tasks) of(source string) (polls []poll.Poll, all []broker.Task) {
 	return polls, all
 }
 
-// Several schedulers share one broker. An activation causes a task at once, under the same TID. Each
-// later task has its own TID, and its cause is the activation. Sources that the config no longer names
-// are deactivated.
+// Several schedulers share one broker. An activation causes a task at once, under the same TID.
+// Each later task has its own TID, and its cause is the activation. Sources that the config no
+// longer names are deactivated.
 func TestSchedulers(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -38,9 +38,9 @@ type row struct {
 	edited float64 // time of the edit
 }
 
-// Pages returns the pages that polls at intervals of 5 to 90 seconds would fetch during a match, and
-// the facts on the last page. The same seed results in the same pages. The pages and polls have these
-// faults:
+// Pages returns the pages that polls at intervals of 5 to 90 seconds would fetch during a match,
+// and the facts on the last page. The same seed results in the same pages. The pages and polls have
+// these faults:
 //
 //   - A goal is retracted, or becomes an own goal.
 //   - The minute or the player of a row is edited.

@@ -9,8 +9,9 @@ import (
 const patience = time.Minute
 
 // Eventually calls ok until it returns true, and fails the test after a minute. The format and its
-// arguments describe the condition. They are formatted after the wait, so a Stringer shows its latest
-// state. Use Eventually only for conditions without a signal, such as the state of another process.
+// arguments describe the condition. They are formatted after the wait, so a Stringer shows its
+// latest state. Use Eventually only for conditions without a signal, such as the state of another
+// process.
 func Eventually(t testing.TB, ok func() bool, format string, args ...any) {
 	t.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {

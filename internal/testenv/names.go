@@ -1,8 +1,8 @@
 package testenv
 
-// Spellings lists pairs of spellings of one name. Code that compares names must treat A and B as equal.
-// Slug is the word that both spellings become in a routing key. It is "" if they become different
-// words.
+// Spellings lists pairs of spellings of one name. Code that compares names must treat A and B as
+// equal. Slug is the word that both spellings become in a routing key. It is "" if they become
+// different words.
 var Spellings = []struct{ A, B, Slug string }{
 	{"Toronto FC", "TORONTO F.C.", ""},
 	{"Brøndby", "Brondby", "brondby"},

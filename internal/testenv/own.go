@@ -35,7 +35,8 @@ func OwnRabbit(t testing.TB, n int) []*servers.Rabbit {
 	return nodes
 }
 
-// requireProgram skips the test under -short. If none of the programs is installed, it calls Missing.
+// requireProgram skips the test under -short. If none of the programs is installed, it calls
+// Missing.
 func requireProgram(t testing.TB, programs []string) {
 	t.Helper()
 	NotShort(t)

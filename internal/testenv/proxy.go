@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A Proxy is a TCP proxy between a program and a server. It can cut, stall and delay the connections,
-// and lose replies of Redis.
+// A Proxy is a TCP proxy between a program and a server. It can cut, stall and delay the
+// connections, and lose replies of Redis.
 type Proxy struct {
 	URL string // URL of the server through the proxy
 
@@ -77,8 +77,8 @@ func (p *Proxy) Up() {
 	}()
 }
 
-// copy copies chunks until one of the connections ends, or until pass returns false for a chunk. It then
-// closes to.
+// copy copies chunks until one of the connections ends, or until pass returns false for a chunk. It
+// then closes to.
 func (p *Proxy) copy(to, from net.Conn, pass func([]byte) bool) {
 	defer to.Close()
 	buf := make([]byte, 32<<10)
@@ -191,8 +191,8 @@ func (c *command) record(b []byte) {
 
 var hashSeed = maphash.MakeSeed()
 
-// hash returns a hash of the command. It returns false for a command that sets up a connection, and if
-// no command was recorded.
+// hash returns a hash of the command. It returns false for a command that sets up a connection, and
+// if no command was recorded.
 func (c *command) hash() (uint64, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,8 +9,9 @@ import (
 )
 
 // Schema compiles a JSON Schema from the folder schemas in the file system in. name is its file and
-// fragment, such as "frames.json#/definitions/server". The compiled schema asserts formats and rejects
-// members that it does not describe. So tests fail if matchwire emits a member without a description.
+// fragment, such as "frames.json#/definitions/server". The compiled schema asserts formats and
+// rejects members that it does not describe. So tests fail if matchwire emits a member without a
+// description.
 func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()

@@ -11,8 +11,8 @@ import (
 // Secret is the value of every password, key and token that a test passes to a component.
 const Secret = "hunter2-S3cret"
 
-// NoSecret fails the test if an output contains [Secret] as plain text, hexadecimal or base64. An output
-// is an error, a log, a metric, a trace or any other text that is visible to users.
+// NoSecret fails the test if an output contains [Secret] as plain text, hexadecimal or base64. An
+// output is an error, a log, a metric, a trace or any other text that is visible to users.
 func NoSecret(t testing.TB, outputs ...any) {
 	t.Helper()
 	forms := []string{Secret, hex.EncodeToString([]byte(Secret))}

@@ -1,5 +1,5 @@
-// Package testenv provides real servers, faulty connections and test data to tests. Each test has its
-// own namespace or database, so it does not change other data on the servers.
+// Package testenv provides real servers, faulty connections and test data to tests. Each test has
+// its own namespace or database, so it does not change other data on the servers.
 package testenv
 
 import (
@@ -19,11 +19,12 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// Require is the name of an environment variable. If the variable is 1, a test fails when a server or
-// program is missing. Otherwise the test is skipped.
+// Require is the name of an environment variable. If the variable is 1, a test fails when a server
+// or program is missing. Otherwise the test is skipped.
 const Require = "MATCHWIRE_REQUIRE_SERVERS"
 
-// Missing skips the test, or fails it if [Require] is 1. what describes the missing server or program.
+// Missing skips the test, or fails it if [Require] is 1. what describes the missing server or
+// program.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv(Require) == "1" {
@@ -32,9 +33,9 @@ func Missing(t testing.TB, what string) {
 	t.Skipf("%s (make test starts the servers)", what)
 }
 
-// NotShort skips the test under -short. Call NotShort in a test that needs a real server, a browser or
-// a built program, or that takes several seconds. AMQP, Redis, OwnRabbit and OwnRedis call NotShort, so
-// go test -short needs no servers.
+// NotShort skips the test under -short. Call NotShort in a test that needs a real server, a browser
+// or a built program, or that takes several seconds. AMQP, Redis, OwnRabbit and OwnRedis call
+// NotShort, so go test -short needs no servers.
 func NotShort(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
@@ -42,9 +43,9 @@ func NotShort(t testing.TB) {
 	}
 }
 
-// AMQP returns the URL of a RabbitMQ server and a new namespace for the test. When the test ends, AMQP
-// deletes the namespace's exchanges, its log, and the named queues with their dead-letter queues and
-// retry queues. There is a retry queue for each of pauses and for each default pause.
+// AMQP returns the URL of a RabbitMQ server and a new namespace for the test. When the test ends,
+// AMQP deletes the namespace's exchanges, its log, and the named queues with their dead-letter
+// queues and retry queues. There is a retry queue for each of pauses and for each default pause.
 func AMQP(t testing.TB, pauses []time.Duration, queues ...string) (url, namespace string) {
 	t.Helper()
 	NotShort(t)
@@ -83,8 +84,8 @@ func deleteNamespace(t testing.TB, url, ns string, pauses []time.Duration, queue
 	_ = ch.ExchangeDelete(ns+".tasks", false, false)
 }
 
-// Redis returns the URL of an empty Redis database that no other test uses. When the test ends, Redis
-// empties the database. It never selects a database that contains a key.
+// Redis returns the URL of an empty Redis database that no other test uses. When the test ends,
+// Redis empties the database. It never selects a database that contains a key.
 func Redis(t testing.TB) string {
 	t.Helper()
 	NotShort(t)
@@ -129,8 +130,8 @@ func OnBothRedis(t *testing.T, test func(t *testing.T, r *redis.Client)) {
 // leaseKey is the key that marks a database as used by a test.
 const leaseKey = "matchwire-test-lease"
 
-// lease leases an empty database, numbered 1 to 15, and returns its URL and a client. If no database is
-// empty, lease tries again for about a minute.
+// lease leases an empty database, numbered 1 to 15, and returns its URL and a client. If no
+// database is empty, lease tries again for about a minute.
 func lease(base string, opts redis.Options) (string, *redis.Client, error) {
 	ctx := context.Background()
 	server, _, _ := strings.Cut(strings.TrimPrefix(base, "redis://"), "/")
@@ -156,8 +157,8 @@ return 0`, []string{leaseKey}).Int()
 }
 
 // Pages returns the folder of captured pages of real sites, or "" if the folder does not exist.
-// MATCHWIRE_PAGES names the folder. The default is ../shared/pages, relative to root. The pages belong
-// to their sites, so they are not part of the project.
+// MATCHWIRE_PAGES names the folder. The default is ../shared/pages, relative to root. The pages
+// belong to their sites, so they are not part of the project.
 func Pages(root string) string { return dataFolder(root, "MATCHWIRE_PAGES", "pages") }
 
 // Season returns the folder with facts about real matches, or "" if the folder does not exist.

@@ -103,8 +103,8 @@ func status(code int, headers ...string) func(w http.ResponseWriter) {
 	}
 }
 
-// sink sets the environment variables in env and returns a new OTLP sink. Its retries follow at short
-// intervals.
+// sink sets the environment variables in env and returns a new OTLP sink. Its retries follow at
+// short intervals.
 func sink(t *testing.T, env map[string]string) (*OTLP, error) {
 	t.Helper()
 	for name, value := range env {

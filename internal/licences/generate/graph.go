@@ -28,8 +28,8 @@ func (m module) name() string {
 	return strings.TrimSpace(m.path + " " + m.version)
 }
 
-// graph returns the modules that are linked into cmd/matchwire on any of the systems: first the program
-// itself, then the standard library, then all other modules in the order of their paths.
+// graph returns the modules that are linked into cmd/matchwire on any of the systems: first the
+// program itself, then the standard library, then all other modules in the order of their paths.
 func graph(root string) ([]module, error) {
 	all := map[string]*module{}
 	var own string

@@ -1,5 +1,6 @@
-// Generate writes the licences of the modules that are linked into the program. It writes the list of
-// modules to NOTICE and internal/licences/modules.txt, and the texts to internal/licences/texts.txt.
+// Generate writes the licences of the modules that are linked into the program. It writes the list
+// of modules to NOTICE and internal/licences/modules.txt, and the texts to
+// internal/licences/texts.txt.
 //
 //	go run ./internal/licences/generate
 package main

@@ -68,8 +68,8 @@ type licenceText struct {
 	modules []string
 }
 
-// render returns the list of modules, and the texts of their licence files. A text that several modules
-// share occurs once.
+// render returns the list of modules, and the texts of their licence files. A text that several
+// modules share occurs once.
 func render(modules []module) (list, texts string, err error) {
 	var all []*licenceText
 	known := map[string]*licenceText{} // by the text with single spaces

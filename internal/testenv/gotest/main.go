@@ -3,8 +3,8 @@
 //
 //	go run ./internal/testenv/gotest -modules=.,contract -race ./...
 //
-// Without -modules it tests the module in the current folder. The flag must come first. Gotest passes
-// all other arguments to go test.
+// Without -modules it tests the module in the current folder. The flag must come first. Gotest
+// passes all other arguments to go test.
 package main
 
 import (

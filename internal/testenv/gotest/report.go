@@ -18,8 +18,8 @@ type event struct {
 	Action, Package, ImportPath, Test, Output string
 }
 
-// A report converts events to the output of go test without -json, and collects the skipped tests. It
-// does not print the output of tests that pass or are skipped.
+// A report converts events to the output of go test without -json, and collects the skipped tests.
+// It does not print the output of tests that pass or are skipped.
 type report struct {
 	out      io.Writer
 	packages map[string]*packageOutput
@@ -135,8 +135,8 @@ func reason(output *strings.Builder) string {
 	return why
 }
 
-// maxNamed is the maximum number of tests listed for one reason. Under -short more than a hundred tests
-// are skipped.
+// maxNamed is the maximum number of tests listed for one reason. Under -short more than a hundred
+// tests are skipped.
 const maxNamed = 25
 
 // summary prints the number of skipped tests, and their names by reason.

@@ -121,9 +121,9 @@ var ports struct {
 	issued map[int]bool
 }
 
-// FreePort returns a port of the loopback interface on which no program listens. It returns each port
-// only once. The port is below the range for outgoing connections, so no outgoing connection can use
-// it before the server listens.
+// FreePort returns a port of the loopback interface on which no program listens. It returns each
+// port only once. The port is below the range for outgoing connections, so no outgoing connection
+// can use it before the server listens.
 func FreePort() (int, error) {
 	ports.Lock()
 	defer ports.Unlock()

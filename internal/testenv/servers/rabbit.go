@@ -10,9 +10,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// RabbitPrograms lists the possible names of RabbitMQ's server program. To test another version, set
-// MATCHWIRE_RABBITMQ to the path of its program. Debian's wrapper rabbitmq-server in PATH switches to a
-// user that cannot write to the folder of a test. So the script that the wrapper calls comes first.
+// RabbitPrograms lists the possible names of RabbitMQ's server program. To test another version,
+// set MATCHWIRE_RABBITMQ to the path of its program. Debian's wrapper rabbitmq-server in PATH
+// switches to a user that cannot write to the folder of a test. So the script that the wrapper
+// calls comes first.
 var RabbitPrograms = programNames(os.Getenv("MATCHWIRE_RABBITMQ"),
 	"/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
 
@@ -38,8 +39,8 @@ func NewRabbit() (*Rabbit, error) {
 	return nodes[0], nil
 }
 
-// RabbitCluster starts a cluster of n nodes. Stop the first node last, because Stop of the first node
-// also removes files that all nodes use.
+// RabbitCluster starts a cluster of n nodes. Stop the first node last, because Stop of the first
+// node also removes files that all nodes use.
 func RabbitCluster(n int) ([]*Rabbit, error) {
 	epmd, err := FreePort()
 	if err != nil {

@@ -2,8 +2,8 @@
 //
 //	go run ./internal/testenv/with-servers go test -race ./...
 //
-// It uses the servers that AMQP_URL and REDIS_URL name. If a variable is not set, it starts a private
-// server on a free port, and stops the server when the command has exited.
+// It uses the servers that AMQP_URL and REDIS_URL name. If a variable is not set, it starts a
+// private server on a free port, and stops the server when the command has exited.
 //
 // As root on Debian it installs missing programs. On other systems the tests that need a missing
 // program are skipped. With-servers warns about skipped tests before and after the command.
