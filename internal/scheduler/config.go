@@ -23,12 +23,12 @@ import (
 //
 //   - A scheduler that starts with an unknown config begins a generation.
 //   - A scheduler with another config waits. It polls the sources on the schedule.
-//   - If the beat of the config in force stops, a waiting scheduler begins a generation. So a
+//   - If no scheduler increments the beat for a while, a waiting scheduler begins a generation. So a
 //     rollback takes effect when the last scheduler with the new config has stopped. If a scheduler
 //     with the old config restarts during a deploy, the new config stays in force.
 const (
 	configEvery  = 5 * time.Second // interval between two checks of the config in force
-	absentChecks = 4               // number of checks without a new beat after which a waiting scheduler takes over
+	absentChecks = 4               // checks without a new beat before a waiting scheduler begins a generation
 	keepConfigs  = 100             // number of configs whose generation is stored
 )
 
@@ -46,15 +46,15 @@ end`
 type ownConfig struct {
 	joined     bool   // the scheduler has checked the config in force at least once
 	inForce    bool   // the config was in force at the latest check
-	applied    bool   // its sources were activated since the start and since it came into force
-	generation int64  // generation in which the config was last in force; 0 if never
-	beat       string // as of the latest check
+	applied    bool   // ensure activated its sources since the start and since the config came into force
+	generation int64  // latest generation in which the config was in force; 0 if there is none
+	beat       string // beat of the config in force at the latest check
 	absent     int    // number of consecutive checks with the same beat
 }
 
-// joinConfigs returns the generation, whether the scheduler's config is in force in it, and the
-// beat. If Redis has lost its data, the config with the latest generation in a scheduler's memory
-// comes into force.
+// joinConfigs returns the generation in force, 1 if it belongs to the scheduler's config or else 0,
+// and the beat. If Redis has lost its data, the config with the latest generation in a scheduler's
+// memory comes into force.
 var joinConfigs = redis.NewScript(`
 local last = redis.call('zrange', KEYS[7], -1, -1, 'withscores')
 local generation, remembered, beat = tonumber(last[2] or '0'), tonumber(ARGV[2]), redis.call('get', KEYS[8]) or '0'
