@@ -259,7 +259,7 @@ consumers:
 		t.Errorf("trace from the API: error %v, tree %+v; want the first goal and 1 scheduled job", err, served)
 	}
 	code, _, errs := call(t, "", w.envMap(), "trace", "--namespace", w.namespace, event.NewTID().String())
-	if code != 1 || !strings.Contains(errs, "nothing is recorded under it") {
+	if code != 1 || !strings.Contains(errs, "no trace is stored") {
 		t.Errorf("unknown TID: exit %d: %s", code, errs)
 	}
 	code, _, errs = call(t, "", w.envMap(), "trace", "--namespace", w.namespace, "nonsense")

@@ -244,14 +244,14 @@ func TestOnceAfterAnAttemptWithoutAnAnswer(t *testing.T) {
 		b.publish(b.message(b.event("first"))) // Redis knows the scripts afterwards
 		b.acknowledged(1)
 		e := b.event("Giovinco")
-		p.LoseAnswers(1)
+		p.LoseReplies(1)
 		b.publish(b.message(e))
 		if r := b.next(); !errors.Is(r.err, broker.ErrUnavailable) {
 			t.Fatalf("without an answer: %v, want an error that wraps ErrUnavailable", r.err)
 		}
-		p.LoseAnswers(0)
+		p.LoseReplies(0)
 		for _, err := range b.acknowledged(1) {
-			if !errors.Is(err, io.EOF) { // it was lost before LoseAnswers(0)
+			if !errors.Is(err, io.EOF) { // it was lost before LoseReplies(0)
 				t.Errorf("an attempt failed: %v", err)
 			}
 		}

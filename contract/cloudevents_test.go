@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// goal returns a goal of match m1 and the message that carries it.
+// goal returns a goal event of match m1 and its message.
 func goal(t *testing.T) (event.Event, broker.Message) {
 	t.Helper()
 	clock := event.SoccerElapsed("", 861)
@@ -31,7 +31,7 @@ func goal(t *testing.T) (event.Event, broker.Message) {
 	return e, m
 }
 
-// The CloudEvents SDK accepts the encoded event and finds each attribute in it.
+// The CloudEvents SDK accepts the encoded event and decodes each attribute.
 func TestCloudEventsSDKDecodesEvents(t *testing.T) {
 	e, m := goal(t)
 	var ce cloudevents.Event
@@ -57,7 +57,7 @@ func TestCloudEventsSDKDecodesEvents(t *testing.T) {
 		"team":         {data.Team, "Toronto FC"},
 		"opponent":     {data.Opponent, "New York City FC"},
 		"league":       {data.League, "MLS"},
-		"clock":        {data.Time, "14:21"},
+		"match time":   {data.Time, "14:21"},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s is %v, want %v", name, pair[0], pair[1])

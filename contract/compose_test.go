@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
-// Tests have no Docker engine, so Compose's own loader reads the file, and the test checks what an
-// engine would need.
+// The Compose file defines the servers and a service for each role, and publishes ports only on the
+// loopback interface. The test uses the loader of Compose, because it has no Docker engine.
 func TestComposeFile(t *testing.T) {
 	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
 		WorkingDir:  "..",
@@ -28,23 +28,26 @@ func TestComposeFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(s.Image, image) || s.HealthCheck == nil || len(s.HealthCheck.Test) < 2 || len(s.Volumes) == 0 {
-			t.Errorf("%s: image %s, health check %v, volumes %v", name, s.Image, s.HealthCheck, s.Volumes)
+			t.Errorf("service %s: image %s, health check %v, volumes %v; want image %s, a health check and volumes",
+				name, s.Image, s.HealthCheck, s.Volumes, image)
 		}
 	}
 	for _, role := range pipeline.Roles() {
 		s, err := project.GetService(string(role))
 		if err != nil {
-			t.Errorf("role %s is not a service", role)
+			t.Errorf("role %s has no service: %v", role, err)
 			continue
 		}
 		if s.Build == nil || !slices.Equal(s.Command, types.ShellCommand{"run", string(role)}) ||
 			s.DependsOn["rabbitmq"].Condition != types.ServiceConditionHealthy ||
 			s.DependsOn["redis"].Condition != types.ServiceConditionHealthy {
-			t.Errorf("%s: build %v, command %v, depends on %v", role, s.Build, s.Command, s.DependsOn)
+			t.Errorf("service %s: build %v, command %v, depends on %v; want a build that runs the role after healthy servers",
+				role, s.Build, s.Command, s.DependsOn)
 		}
 		if s.HealthCheck == nil || !strings.Contains(strings.Join(s.HealthCheck.Test, " "), "//localhost:8080/healthz") ||
 			*s.Environment["MATCHWIRE_LISTEN"] != "0.0.0.0:8080" {
-			t.Errorf("%s: health check %v", role, s.HealthCheck)
+			t.Errorf("service %s: health check %v, want /healthz at port 8080, and MATCHWIRE_LISTEN 0.0.0.0:8080",
+				role, s.HealthCheck)
 		}
 		env := map[string]string{}
 		for k, v := range s.Environment {
@@ -53,13 +56,13 @@ func TestComposeFile(t *testing.T) {
 		servers, err := pipeline.ServersFrom(func(k string) string { return env[k] })
 		if err != nil || servers.Embedded() ||
 			!strings.Contains(servers.AMQP, "@rabbitmq:") || !strings.Contains(servers.Redis, "//redis:") {
-			t.Errorf("%s: servers %v, %v", role, servers, err)
+			t.Errorf("service %s: servers %v, error %v; want rabbitmq and redis", role, servers, err)
 		}
 	}
 	for _, s := range project.Services {
 		for _, p := range s.Ports {
 			if p.HostIP != "127.0.0.1" {
-				t.Errorf("%s publishes port %s to every network", s.Name, p.Published)
+				t.Errorf("service %s publishes port %s on address %q, want 127.0.0.1", s.Name, p.Published, p.HostIP)
 			}
 		}
 	}

@@ -32,8 +32,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A server is an API on a Redis server. Its method call checks each request and
-// response against the API's own OpenAPI document.
+// A server is an API on a Redis server. Its method call checks each request and response against the
+// API's OpenAPI document.
 type server struct {
 	*testing.T
 	redis    *redis.Client
@@ -43,6 +43,7 @@ type server struct {
 	log      bytes.Buffer
 }
 
+// profiles is the format of a profile with a name and hosts.
 const profiles = `
 profile: %s
 sport: soccer
@@ -53,6 +54,7 @@ match:
   away: .away
 `
 
+// newServer returns a server with the profiles one and any.
 func newServer(t *testing.T, r *redis.Client) *server {
 	t.Helper()
 	s := &server{T: t, redis: r}
@@ -93,10 +95,11 @@ func newServer(t *testing.T, r *redis.Client) *server {
 	return s
 }
 
-// call makes a call and checks request and response against openapi.json. It sends
-// the token; headers replace or, if empty, remove the default ones.
+// call sends a request and checks the request and the response against openapi.json. The request has
+// the API token. headers alternates names and values, which replace the default headers. An empty
+// value removes a header.
 func (s *server) call(method, path, body string, headers ...string) (
-	status int, answer map[string]any, header http.Header,
+	status int, response map[string]any, header http.Header,
 ) {
 	s.Helper()
 	request := func() *http.Request {
@@ -119,12 +122,13 @@ func (s *server) call(method, path, body string, headers ...string) (
 	text, _ := io.ReadAll(resp.Body)
 	testenv.NoSecret(s, text, resp.Header)
 	if len(text) > 0 {
-		if err := json.Unmarshal(text, &answer); err != nil {
+		if err := json.Unmarshal(text, &response); err != nil {
 			s.Errorf("%s %s: %v: %s", method, path, err, text)
 		}
 	}
 	if resp.StatusCode >= 400 && resp.Header.Get("Content-Type") != "application/problem+json" {
-		s.Errorf("%s %s: %d with %s", method, path, resp.StatusCode, resp.Header.Get("Content-Type"))
+		s.Errorf("%s %s: error %d with Content-Type %q, want application/problem+json",
+			method, path, resp.StatusCode, resp.Header.Get("Content-Type"))
 	}
 	if resp.StatusCode != http.StatusMethodNotAllowed && !strings.HasPrefix(path, "/api/none") {
 		resp.Body = io.NopCloser(bytes.NewReader(text))
@@ -140,10 +144,10 @@ func (s *server) call(method, path, body string, headers ...string) (
 			}
 		}
 	}
-	return resp.StatusCode, answer, resp.Header
+	return resp.StatusCode, response, resp.Header
 }
 
-// emitted returns the events that the API has emitted so far.
+// emitted returns the events that the API has written to the outbox.
 func (s *server) emitted() (all []event.Event) {
 	s.Helper()
 	pending, err := outbox.NewStore(s.redis, "mw:").Oldest(s.Context(), "schedule", 100)
@@ -160,6 +164,7 @@ func (s *server) emitted() (all []event.Event) {
 	return all
 }
 
+// onBothRedis runs a test on the embedded Redis and on a real Redis server, as two subtests.
 func onBothRedis(t *testing.T, test func(*server)) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) { test(newServer(t, r)) })
 }
@@ -173,45 +178,46 @@ func TestActivation(t *testing.T) {
 		id := event.SourceID("https://live.site.example/42", "m1")
 		if status != 201 || m["id"] != id || m["state"] != "starting" || m["every"] != "15s" || m["tid"] != tid ||
 			header.Get("X-Transaction-Id") != tid || header.Get("Location") != "/api/matches/"+id {
-			s.Errorf("first activation: %d %v %v", status, m, header)
+			s.Errorf("first activation: status %d, %v, headers %v; want 201 and the request's TID", status, m, header)
 		}
-		// The same call again adds no schedule and no event, and returns the first TID.
+		// The same request again adds no source and emits no event. The response has the TID of the
+		// first request.
 		status, m, header = s.call("POST", "/api/matches", body)
 		if status != 200 || m["tid"] != tid || header.Get("X-Transaction-Id") == tid ||
 			header.Get("Location") != "/api/matches/"+id {
-			s.Errorf("same activation: %d %v %v", status, m, header)
+			s.Errorf("same activation: status %d, %v, headers %v; want 200 and the first TID", status, m, header)
 		}
 		other := `{"url":"https://live.site.example/42","profile":"one","match":"m1","every":"1m"}`
 		status, p, _ := s.call("POST", "/api/matches", other)
 		if status != 409 || !strings.Contains(p["detail"].(string), "DELETE /api/matches/"+id) {
-			s.Errorf("other settings: %d %v", status, p)
+			s.Errorf("other settings: status %d, %v; want 409 and how to deactivate the match", status, p)
 		}
 		all := s.emitted()
 		if len(all) != 1 || all[0].Type != "soccer.premier_league.match_activated" || all[0].TID.String() != tid ||
 			all[0].Source != "/api" || all[0].Subject != "m1" {
-			s.Fatalf("emitted %+v", all)
+			s.Fatalf("emitted %+v, want one match_activated", all)
 		}
-		// Another spelling of the URL is the same page.
+		// Another spelling of the URL identifies the same page.
 		spelled := `{"url":"HTTPS://Live.SITE.example/42#else","profile":"one","match":"m1"}`
 		if status, m, _ = s.call("POST", "/api/matches", spelled); status != 200 || m["id"] != id {
-			s.Errorf("other spelling: %d %v", status, m)
+			s.Errorf("other spelling: status %d, %v; want 200 and ID %s", status, m, id)
 		}
 		// The trace ID of a traceparent header becomes the TID.
 		status, m, _ = s.call("POST", "/api/matches",
 			`{"url":"https://example.org/1","profile":"any","match":"m2","league":"MLS","every":"1m30s"}`,
 			"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		if status != 201 || m["tid"] != "4bf92f35-77b3-4da6-a3ce-929d0e0e4736" || m["every"] != "1m30s" {
-			s.Errorf("with traceparent: %d %v", status, m)
+			s.Errorf("with traceparent: status %d, %v; want 201 and its trace ID", status, m)
 		}
 		if all := s.emitted(); len(all) != 2 || all[1].Type != "soccer.mls.match_activated" {
-			s.Errorf("emitted %+v", all)
+			s.Errorf("emitted %+v, want match_activated of MLS as the second event", all)
 		}
 		second := event.SourceID("https://example.org/1", "m2")
 
-		// The result of the latest poll.
+		// The response includes the result of the latest poll.
 		tick, ok, err := s.schedule.Begin(s.Context(), id, all[0].ID, time.Hour)
 		if !ok || err != nil {
-			s.Fatal(ok, err)
+			s.Fatalf("begun: current %v, error %v", ok, err)
 		}
 		at := time.Now().UTC()
 		polled := poll.Result{Due: tick, At: at, Took: 20 * time.Millisecond, Matches: []event.Match{{
@@ -225,24 +231,24 @@ func TestActivation(t *testing.T) {
 		latest, _ := m["latest"].(map[string]any)
 		if status != 200 || m["state"] != "polled" || m["interval"] != "15s" || m["next"] == nil ||
 			latest["took_ms"] != 20.0 {
-			s.Errorf("after a poll: %d %v", status, m)
+			s.Errorf("after a poll: status %d, %v; want state polled", status, m)
 		}
 		status, m, _ = s.call("GET", "/api/matches", "")
 		if list := m["matches"].([]any); status != 200 || len(list) != 2 || list[0].(map[string]any)["id"] != second {
-			s.Errorf("matches: %d %v, want the latest of two first", status, m)
+			s.Errorf("matches: status %d, %v; want two, the latest first", status, m)
 		}
 		if _, m, _ = s.call("GET", "/api/matches?limit=1", ""); len(m["matches"].([]any)) != 1 {
-			s.Errorf("limit=1: %v", m)
+			s.Errorf("limit=1: %v, want one match", m)
 		}
 		if _, m, _ = s.call("GET", "/api/matches?match=m2", ""); len(m["matches"].([]any)) != 1 {
-			s.Errorf("match=m2: %v", m)
+			s.Errorf("match=m2: %v, want one match", m)
 		}
 		if status, _, _ := s.call("DELETE", "/api/matches/"+id, ""); status != 204 {
-			s.Errorf("DELETE: %d", status)
+			s.Errorf("DELETE: status %d, want 204", status)
 		}
 		all = s.emitted()
 		if all[2].Type != "soccer.premier_league.match_deactivated" || all[2].CausationID != all[0].ID {
-			s.Errorf("emitted %+v", all[2])
+			s.Errorf("emitted %+v, want match_deactivated caused by %s", all[2], all[0].ID)
 		}
 		source := event.Source{
 			ID: "c1", URL: "https://site.example/c", Profile: "one", Match: "c", Every: event.Interval(time.Minute),
@@ -253,21 +259,21 @@ func TestActivation(t *testing.T) {
 		}
 		status, p, _ = s.call("DELETE", "/api/matches/c1", "")
 		if status != 409 || !strings.Contains(p["detail"].(string), "config") {
-			s.Errorf("DELETE of a match in the config: %d %v", status, p)
+			s.Errorf("DELETE of a match in the config: status %d, %v; want 409", status, p)
 		}
 		for _, method := range []string{"GET", "DELETE"} {
 			if status, _, _ := s.call(method, "/api/matches/"+id, ""); status != 404 {
-				s.Errorf("%s of a deactivated match: %d", method, status)
+				s.Errorf("%s of a deactivated match: status %d, want 404", method, status)
 			}
 		}
 	})
 }
 
-// A bad call gets an error that names the mistake, and has no effect.
-func TestBadCalls(t *testing.T) {
+// An invalid request results in an error that names the mistake, and has no effect.
+func TestInvalidRequests(t *testing.T) {
 	onBothRedis(t, func(s *server) {
 		const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-		// body returns a good body with some members replaced or, if "", removed.
+		// body returns a valid body with some members replaced, or removed if their value is "".
 		body := func(members ...string) string {
 			all := map[string]string{"url": "https://site.example/42", "profile": "one", "match": "m1"}
 			for i := 0; i < len(members); i += 2 {
@@ -292,9 +298,9 @@ func TestBadCalls(t *testing.T) {
 			want       string // in the detail
 		}{
 			{"unknown profile", body("profile", "two"), nil, 422, `unknown profile "two": want one of any, one`},
-			{"profile by its file", body("profile", "../one.yaml"), nil, 422, "unknown profile"},
+			{"profile by its file name", body("profile", "../one.yaml"), nil, 422, "unknown profile"},
 			{
-				"host that the profile does not read", body("url", "https://site.example.evil.org/42"), nil,
+				"host outside the profile", body("url", "https://site.example.evil.org/42"), nil,
 				422, "only reads pages of site.example",
 			},
 			{"unknown scheme", anyURL("file:///etc/passwd"), nil, 422, "want http://"},
@@ -308,7 +314,7 @@ func TestBadCalls(t *testing.T) {
 			{"interval too short", body("every", "10ms"), nil, 400, "a second or more"},
 			{"interval too long", body("every", "48h"), nil, 422, "a second to a day"},
 			{"unknown member", body("evry", "1m"), nil, 400, `unknown field "evry"`},
-			{"no JSON", `url=x`, nil, 400, "decoding the body"},
+			{"not JSON", `url=x`, nil, 400, "decoding the body"},
 			{"two JSON objects", ok + ok, nil, 400, "data after the JSON object"},
 			{"form", ok, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "application/json"},
 			{"body too large", body("url", long), nil, 413, "larger than 16384 bytes"},
@@ -326,19 +332,19 @@ func TestBadCalls(t *testing.T) {
 			detail, _ := p["detail"].(string)
 			if status != tc.status || !strings.Contains(detail, tc.want) ||
 				p["status"] != float64(tc.status) || p["title"] == "" {
-				s.Errorf("%s: %d %v, want %d and %q", tc.name, status, p, tc.status, tc.want)
+				s.Errorf("%s: status %d, %v; want %d and %q", tc.name, status, p, tc.status, tc.want)
 			}
 		}
 		s.api.Token = ""
 		status, p, _ := s.call("POST", "/api/matches", ok)
 		if status != 403 || !strings.Contains(p["detail"].(string), "MATCHWIRE_API_TOKEN") {
-			s.Errorf("server without a token: %d %v", status, p)
+			s.Errorf("server without a token: status %d, %v; want 403", status, p)
 		}
 		if all := s.emitted(); len(all) != 0 {
-			s.Errorf("emitted %+v", all)
+			s.Errorf("emitted %+v, want no events", all)
 		}
 		if keys := s.redis.Keys(s.Context(), "mw:{schedule}:*").Val(); len(keys) != 0 {
-			s.Errorf("Redis has keys of refused calls: %v", keys)
+			s.Errorf("Redis has keys of rejected requests: %v", keys)
 		}
 		for _, tc := range []struct {
 			method, path string
@@ -351,7 +357,7 @@ func TestBadCalls(t *testing.T) {
 		} {
 			status, p, header := s.call(tc.method, tc.path, "")
 			if status != tc.status || p["detail"] == "" || status == 405 && header.Get("Allow") == "" {
-				s.Errorf("%s %s: %d %v, want %d", tc.method, tc.path, status, p, tc.status)
+				s.Errorf("%s %s: status %d, %v; want %d", tc.method, tc.path, status, p, tc.status)
 			}
 		}
 	})
@@ -378,16 +384,16 @@ func TestQueries(t *testing.T) {
 		}
 		status, boards, _ := s.call("GET", "/api/scoreboard", "")
 		if list := boards["scoreboards"].([]any); status != 200 || len(list) != 1 {
-			s.Errorf("scoreboards: %d %v, want one", status, boards)
+			s.Errorf("scoreboards: status %d, %v; want one", status, boards)
 		}
 		status, board, _ := s.call("GET", "/api/scoreboard/m1", "")
 		score, _ := board["score"].(map[string]any)
 		if status != 200 || score["home"] != 1.0 || board["home"] != "A" || board["stale"] != "quiet" ||
 			board["tid"] != e.TID.String() {
-			s.Errorf("scoreboard: %d %v", status, board)
+			s.Errorf("scoreboard: status %d, %v; want 1 goal of A, stale", status, board)
 		}
 
-		ctx, leave := context.WithCancel(s.Context())
+		ctx, cancel := context.WithCancel(s.Context())
 		var announcing sync.WaitGroup
 		announcing.Go(func() {
 			s.api.Instances.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
@@ -398,7 +404,7 @@ func TestQueries(t *testing.T) {
 			})
 		})
 		defer announcing.Wait()
-		defer leave()
+		defer cancel()
 		testenv.Eventually(s, func() bool {
 			status, m, _ := s.call("GET", "/api/instances", "")
 			list := m["instances"].([]any)
@@ -408,7 +414,7 @@ func TestQueries(t *testing.T) {
 		match := `{"url":"https://site.example/1","profile":"one","match":"m1"}`
 		_, _, header := s.call("POST", "/api/matches", match, "X-Transaction-Id", tid)
 		if header.Get("X-Transaction-Id") != tid {
-			s.Errorf("headers %v, want TID %s", header, tid)
+			s.Errorf("headers are %v, want TID %s", header, tid)
 		}
 		var tree map[string]any
 		testenv.Eventually(s, func() bool {
@@ -417,18 +423,19 @@ func TestQueries(t *testing.T) {
 			return status == 200
 		}, "the trace")
 		step := tree["steps"].([]any)[0].(map[string]any)
-		made, _ := step["children"].([]any)
-		if step["op"] != "serve" || step["name"] != "POST /api/matches" || len(made) != 1 ||
-			made[0].(map[string]any)["name"] != "soccer.premier_league.match_activated" {
-			s.Errorf("trace: %v", tree)
+		created, _ := step["children"].([]any)
+		if step["op"] != "serve" || step["name"] != "POST /api/matches" || len(created) != 1 ||
+			created[0].(map[string]any)["name"] != "soccer.premier_league.match_activated" {
+			s.Errorf("trace is %v, want POST /api/matches with match_activated", tree)
 		}
 		if status, doc, _ := s.call("GET", "/api/openapi.json", ""); status != 200 || doc["openapi"] != "3.1.0" {
-			s.Errorf("openapi.json: %d %v", status, doc)
+			s.Errorf("openapi.json: status %d, %v; want OpenAPI 3.1.0", status, doc)
 		}
 	})
 }
 
-// While Redis is down, the API answers 503 with Retry-After and names no server.
+// While Redis is down, the API responds with 503 and Retry-After. The response does not name a
+// server.
 func TestRedisIsDown(t *testing.T) {
 	r := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
 	defer r.Close()
@@ -436,16 +443,16 @@ func TestRedisIsDown(t *testing.T) {
 	for _, path := range []string{"/api/matches", "/api/scoreboard", "/api/instances", "/api/trace/" + tid} {
 		status, p, header := s.call("GET", path, "")
 		if status != 503 || header.Get("Retry-After") == "" || strings.Contains(p["detail"].(string), "127.0.0.1") {
-			t.Errorf("%s: %d %v %v", path, status, p, header)
+			t.Errorf("%s: status %d, %v, headers %v; want 503 with Retry-After", path, status, p, header)
 		}
 	}
 	match := `{"url":"https://site.example/1","profile":"one","match":"m1"}`
 	if status, _, _ := s.call("POST", "/api/matches", match); status != 503 {
-		t.Errorf("POST: %d, want 503", status)
+		t.Errorf("POST: status %d, want 503", status)
 	}
 }
 
-// openAPI returns the document that describes the API.
+// openAPI returns the OpenAPI document of the API.
 func openAPI(t *testing.T) []byte {
 	t.Helper()
 	b, err := api.Contracts.ReadFile("openapi.json")

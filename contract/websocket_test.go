@@ -20,7 +20,7 @@ import (
 	"github.com/matchwire/matchwire/fanout/eventlog"
 )
 
-// serveFanout starts a fan-out node that reads b's log, and returns its URL.
+// serveFanout starts a fanout node that reads the log b, and returns the URL of the node.
 func serveFanout(t *testing.T, b broker.Log) string {
 	t.Helper()
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
@@ -43,8 +43,8 @@ func serveFanout(t *testing.T, b broker.Log) string {
 	return server.URL
 }
 
-// A client built on another WebSocket library receives events with each kind of compression, gets
-// its pings answered, and completes the closing handshake.
+// A client with another WebSocket library receives events with each compression mode, receives
+// pongs, and completes the closing handshake.
 func TestWebSocketClientOfAnotherLibrary(t *testing.T) {
 	b := memory.New(nil, nil)
 	url := strings.Replace(serveFanout(t, b), "http", "ws", 1)
@@ -84,18 +84,18 @@ func TestWebSocketClientOfAnotherLibrary(t *testing.T) {
 				t.Fatal(err)
 			}
 			if f := read(); f.Snapshot == nil {
-				t.Fatalf("the answer to subscribe is %+v, want a snapshot", f)
+				t.Fatalf("the response to subscribe is %+v, want a snapshot", f)
 			}
 			publishLong(t, b, match)
 			if e, err := event.Decode(read().Event); err != nil || e.Data.Seq != 1 {
-				t.Fatalf("received %+v, %v; want the event with seq 1", e, err)
+				t.Fatalf("received %+v, error %v; want the event with seq 1", e, err)
 			}
 			reading := conn.CloseRead(ctx)
 			if err := conn.Ping(ctx); err != nil {
 				t.Errorf("ping: %v", err)
 			}
 			if reading.Err() != nil {
-				t.Error("the connection ended before it was closed")
+				t.Error("the server closed the connection before the client")
 			}
 			if err := conn.Close(websocket.StatusNormalClosure, "bye"); err != nil {
 				t.Errorf("close: %v", err)
@@ -104,7 +104,7 @@ func TestWebSocketClientOfAnotherLibrary(t *testing.T) {
 	}
 }
 
-// publishLong publishes an event of 25 KB, which fills several compressed blocks.
+// publishLong publishes an event of 25 KB, which needs several compressed blocks.
 func publishLong(t *testing.T, b broker.Publisher, match string) {
 	t.Helper()
 	e, err := event.Of("soccer.mls.goal", event.Data{

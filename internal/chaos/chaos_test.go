@@ -15,24 +15,24 @@ import (
 )
 
 const (
-	recoverWithin = 10 * time.Second // after the fault
-	patience      = 2 * time.Minute  // until a wave is complete everywhere
-	notifyLimit   = 8                // notifications that one process sends at a time
+	recoverWithin = 10 * time.Second // longest time from the end of a fault to the recovery
+	patience      = 2 * time.Minute  // longest wait for a condition
+	notifyLimit   = 8                // number of notifications that one process sends at the same time
 )
 
-// A result is a row of the table.
+// A result is a row of the table, for one fault.
 type result struct {
 	fault           string
 	emitted         int
 	log, hook, sock count
-	boards          int // correct scoreboards
+	boards          int // number of correct scoreboards
 	lost, doubled   int
-	lasted          time.Duration // the fault
-	recovered       time.Duration // from the end of the fault until every receiver had a later event
+	lasted          time.Duration // length of the fault
+	recovered       time.Duration // time from the end of the fault until every receiver has a later event
 }
 
-// test plays a wave, causes the fault during it, and waits until the wave is complete at every
-// receiver.
+// test plays a wave, causes the fault during the wave, and waits until every receiver has the whole
+// wave.
 func (w *world) test(f fault) result {
 	w.Helper()
 	wv := w.size
@@ -47,10 +47,10 @@ func (w *world) test(f fault) result {
 	began := time.Now()
 	f.do(w)
 	over := time.Now()
-	// There is no alert for an incident that was reported as backfill only.
+	// No notification is sent for an incident that was reported only as backfill.
 	missing := func(l *ledger) int {
 		m := l.of(wv).missing
-		if l == w.hook && f.forgets {
+		if l == w.hook && f.dataLost {
 			return w.log.asNews(m)
 		}
 		return len(m)
@@ -61,7 +61,7 @@ func (w *world) test(f fault) result {
 	}
 	recovered := time.Since(over)
 	for _, l := range receivers {
-		w.until("the whole wave at every receiver", func() bool { return missing(l) == 0 })
+		w.until("every receiver to have the whole wave", func() bool { return missing(l) == 0 })
 	}
 	w.until("the scoreboards", func() bool { wrong, _ := boards(w.Context(), w.store, wv); return wrong == 0 })
 	w.until("empty queues", func() bool { return w.waiting("consumer.scoreboard", "consumer.notify.hook") == 0 })
@@ -70,7 +70,7 @@ func (w *world) test(f fault) result {
 		boards: slots*wv.matches - wrong, lasted: over.Sub(began), recovered: recovered}
 	r.lost = missing(w.log) + missing(w.socket) + missing(w.hook)
 	r.doubled = r.log.doubled + r.hook.doubled + r.sock.doubled + r.sock.repeated + wrong
-	if f.forgets {
+	if f.dataLost {
 		w.rebuild()
 	} else {
 		r.doubled += r.log.backfill + r.hook.backfill + r.sock.backfill
@@ -88,7 +88,7 @@ func (w *world) rebuild() {
 		missing += wrong
 	}
 	if missing == 0 && len(w.waves) > 1 {
-		w.Error("Redis lost its data and still has the scoreboards of earlier waves")
+		w.Error("Redis still has the scoreboards of earlier waves after the loss of its data")
 	}
 	cmd := exec.Command(w.parser.program, "rebuild", "scoreboard", "--config", w.config)
 	cmd.Env = append(os.Environ(), w.env...)
@@ -104,32 +104,35 @@ func (w *world) rebuild() {
 	}
 }
 
-// check fails the test if the result is not what is promised. Times are checked only in the long
-// form and without the race detector, which slows down everything.
+// check fails the test if events are lost or doubled, or if the recovery or a notification is late.
+// It checks no times with the race detector, which slows down all processes. It checks the lateness
+// of notifications only in the long form.
 func (w *world) check(f fault, r result) {
 	w.Helper()
 	if r.lost > 0 || r.doubled > 0 {
-		w.Errorf("%s: lost %d, doubled %d: %+v", f.name, r.lost, r.doubled, r)
+		w.Errorf("%s: lost %d, doubled %d, want none: %+v", f.name, r.lost, r.doubled, r)
 	}
-	if r.hook.repeated > f.breaks*len(w.consumers)*notifyLimit {
-		w.Errorf("%s: %d notifications were repeated, more than were in flight", f.name, r.hook.repeated)
+	if r.hook.repeated > f.repeats*len(w.consumers)*notifyLimit {
+		w.Errorf("%s: %d notifications were repeated, want at most %d, the number in flight",
+			f.name, r.hook.repeated, f.repeats*len(w.consumers)*notifyLimit)
 	}
 	if r.recovered > recoverWithin && !testenv.Race {
-		w.Errorf("%s: recovered after %v, want %v at most", f.name, r.recovered, recoverWithin)
+		w.Errorf("%s: recovered after %v, want at most %v", f.name, r.recovered, recoverWithin)
 	}
-	if most := r.lasted + f.late; r.hook.late > most && incidents(w.T) > 0 && !testenv.Race {
-		w.Errorf("%s: the latest alert was sent %v after its event, want %v at most: the fault lasted %v",
+	if most := r.lasted + f.late; r.hook.late > most && longForm(w.T) && !testenv.Race {
+		w.Errorf("%s: the latest notification was sent %v after its event, want at most %v: the fault lasted %v",
 			f.name, r.hook.late, most, r.lasted)
 	}
 }
 
-// until waits until ok returns true. If that takes longer than patience, it prints what the roles
-// logged last and fails the test.
+// until waits until ok returns true. After patience it prints the end of each role's log and fails
+// the test.
 func (w *world) until(what string, ok func() bool) {
 	w.Helper()
 	w.within(patience, what, ok)
 }
 
+// within is until with its own bound.
 func (w *world) within(patience time.Duration, what string, ok func() bool) {
 	w.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
@@ -137,7 +140,7 @@ func (w *world) within(patience time.Duration, what string, ok func() bool) {
 			if len(w.waves) > 0 {
 				wv := w.waves[len(w.waves)-1]
 				wrong, example := boards(w.Context(), w.store, wv)
-				w.Errorf("log %+v, notifications %+v, socket %+v, %d scoreboards wrong: %s",
+				w.Errorf("event log %+v, notifications %+v, WebSocket client %+v, %d wrong scoreboards: %s",
 					w.log.of(wv), w.hook.of(wv), w.socket.of(wv), wrong, example)
 			}
 			for _, r := range []*role{w.parser, w.consumers[0], w.consumers[1], w.fanout} {
@@ -148,12 +151,13 @@ func (w *world) within(patience time.Duration, what string, ok func() bool) {
 	}
 }
 
+// table logs the table of results.
 func (w *world) table(results []result) {
 	var b strings.Builder
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, strings.Join([]string{
 		"fault", "emitted", "log", "socket", "notified", "scoreboards", "lost", "doubled", "copies in log",
-		"as backfill", "sends repeated", "seconds of fault", "seconds to recover", "alerts late, seconds", "",
+		"as backfill", "sends repeated", "seconds of fault", "seconds to recover", "latest notification, seconds", "",
 	}, "\t"))
 	for _, r := range results {
 		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%d/%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t%.1f\t%.1f\t\n",
@@ -162,10 +166,11 @@ func (w *world) table(results []result) {
 			r.lasted.Seconds(), r.recovered.Seconds(), r.hook.late.Seconds())
 	}
 	_ = tw.Flush()
-	w.Logf("seed %d, %d connections of the socket could not resume\n%s", w.seed, w.socketGaps.Load(), b.String())
+	w.Logf("seed %d, the WebSocket client could not resume %d times\n%s", w.seed, w.socketGaps.Load(), b.String())
 }
 
-// size returns the wave for each fault, if there are so many incidents in all.
+// size returns the size of the wave for each fault, so that all faults together have about this
+// number of incidents. It returns at least the size in the short form.
 func size(incidents, faults int) wave {
 	each := incidents / faults / slots
 	w := wave{matches: 5, rows: 40, step: 4}
@@ -176,8 +181,8 @@ func size(incidents, faults int) wave {
 	return w
 }
 
-// incidents returns MATCHWIRE_CHAOS_EVENTS, the number of incidents in the long form that make
-// chaos runs. 0 means the short form of make test, with fewer faults, clients and events.
+// incidents returns MATCHWIRE_CHAOS_EVENTS, the number of incidents in the long form of the tests,
+// which make chaos runs. In the short form, which make test runs, it is 0.
 func incidents(t *testing.T) int {
 	n, err := strconv.Atoi(cmp.Or(os.Getenv("MATCHWIRE_CHAOS_EVENTS"), "0"))
 	if err != nil {
@@ -186,23 +191,28 @@ func incidents(t *testing.T) int {
 	return n
 }
 
+// longForm reports whether the tests run in the long form. The short form has fewer faults, clients
+// and events.
+func longForm(t *testing.T) bool { return incidents(t) > 0 }
+
 // longOnly skips a test in the short form.
 func longOnly(t *testing.T) {
 	t.Helper()
-	if incidents(t) == 0 {
-		t.Skip("takes minutes: make chaos")
+	if !longForm(t) {
+		t.Skip("takes minutes: run make chaos")
 	}
 }
 
-// parallel runs a test beside others in the short form, in which it mostly waits. In the long form
-// a test has the machine to itself.
+// parallel runs a test in parallel with others in the short form, in which a test mostly waits. In
+// the long form only one test runs at a time.
 func parallel(t *testing.T) {
 	t.Helper()
-	if incidents(t) == 0 {
+	if !longForm(t) {
 		t.Parallel()
 	}
 }
 
+// seed returns MATCHWIRE_SEED, the seed of all random choices. The default is 1.
 func seed(t *testing.T) uint64 {
 	n, err := strconv.ParseUint(cmp.Or(os.Getenv("MATCHWIRE_SEED"), "1"), 10, 64)
 	if err != nil {
@@ -211,6 +221,7 @@ func seed(t *testing.T) uint64 {
 	return n
 }
 
+// testAll tests each fault and logs the table of results.
 func (w *world) testAll(faults []fault) {
 	w.watch()
 	var results []result
@@ -223,7 +234,7 @@ func (w *world) testAll(faults []fault) {
 func TestChaos(t *testing.T) {
 	parallel(t)
 	faults := []fault{
-		nothing, brokerKilled, networkCut, networkStalled, networkSlow, answersLost, redisKilled,
+		nothing, brokerKilled, networkCut, networkStalled, networkSlow, repliesLost, redisKilled,
 		parserKilled, consumersKilled, fanoutKilled, diskAlarm, redisLost,
 	}
 	n := incidents(t)

@@ -9,27 +9,31 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// A fault is something that goes wrong. It is over when do returns.
+// A fault is a failure of a server, the network or a process. do causes the fault and returns when
+// the fault has ended.
 type fault struct {
 	name string
 	do   func(*world)
 
-	late    time.Duration // bound of how late an alert is, in addition to the length of the fault
-	forgets bool          // whether Redis loses its data
-	breaks  int           // how often what consumers are sending may be sent again: they die, or lose Redis for long
+	late     time.Duration // longest lateness of a notification, in addition to the length of the fault
+	dataLost bool          // whether Redis loses its data
+	// repeats is how often the consumers may repeat the notifications in flight, because they are
+	// killed or cannot reach Redis for long.
+	repeats int
 }
 
-// The bounds of how late an alert is.
+// Values of fault.late.
 const (
 	afterStall = 5 * time.Second
-	afterDeath = 15 * time.Second // the lease of what a process was handling has to expire
+	afterDeath = 15 * time.Second // the leases of the messages that a killed process was handling must expire
 )
 
+// pause sleeps for a random time between least and most.
 func (w *world) pause(least, most time.Duration) {
 	time.Sleep(least + time.Duration(w.rand.Int64N(int64(most-least))))
 }
 
-// restart starts a server again after a random pause.
+// restart restarts a server after a random pause.
 func (w *world) restart(s *servers.Server) {
 	w.pause(time.Second, 4*time.Second)
 	if err := s.Start(); err != nil {
@@ -37,13 +41,14 @@ func (w *world) restart(s *servers.Server) {
 	}
 }
 
+// ctl runs rabbitmqctl on the first node.
 func (w *world) ctl(args ...string) {
 	if _, err := w.nodes[0].Ctl(args...); err != nil {
 		w.Fatal(err)
 	}
 }
 
-// waiting counts the messages in queues, including those that are being handled.
+// waiting returns the number of messages in queues, including unacknowledged messages.
 func (w *world) waiting(queues ...string) (n int) {
 	out, err := w.nodes[0].Ctl("list_queues", "--silent", "name", "messages")
 	if err != nil {
@@ -58,7 +63,7 @@ func (w *world) waiting(queues ...string) (n int) {
 	return n
 }
 
-// leader returns the node that leads most of the queues and streams.
+// leader returns the node that is the leader of most queues and streams.
 func (w *world) leader() *servers.Rabbit {
 	out, err := w.nodes[0].Ctl("list_queues", "--silent", "leader")
 	if err != nil {
@@ -81,12 +86,12 @@ func (w *world) checkReplicated() {
 		queues++
 		for _, n := range w.nodes {
 			if !strings.Contains(line, n.Node) {
-				w.Errorf("%s has no member of the queue %s", n.Node, line)
+				w.Errorf("node %s has no member of queue %s", n.Node, line)
 			}
 		}
 	}
 	if queues < 3 {
-		w.Errorf("%d queues, want 3 at least:\n%s", queues, out)
+		w.Errorf("%d queues, want at least 3:\n%s", queues, out)
 	}
 }
 
@@ -105,7 +110,7 @@ var (
 			w.pause(0, time.Second)
 		}
 	}}
-	networkStalled = fault{name: "network stalled", late: afterStall, breaks: 1, do: func(w *world) {
+	networkStalled = fault{name: "network stalled", late: afterStall, repeats: 1, do: func(w *world) {
 		w.amqpNet[0].Stall()
 		w.pause(3*time.Second, 8*time.Second)
 		w.amqpNet[0].Flow()
@@ -120,18 +125,18 @@ var (
 		w.amqpNet[0].Flow()
 		w.redisNet.Flow()
 	}}
-	answersLost = fault{name: "answers of Redis lost", late: afterStall, do: func(w *world) {
-		w.redisNet.LoseAnswers(3)
+	repliesLost = fault{name: "replies of Redis lost", late: afterStall, do: func(w *world) {
+		w.redisNet.LoseReplies(3)
 		w.pause(3*time.Second, 8*time.Second)
-		w.redisNet.LoseAnswers(0)
+		w.redisNet.LoseReplies(0)
 	}}
 	redisKilled = fault{name: "Redis killed", late: afterDeath, do: func(w *world) {
 		w.redis.Kill()
 		w.restart(w.redis)
 	}}
-	redisLost = fault{name: "Redis lost empty", late: afterDeath, forgets: true, breaks: 1, do: func(w *world) {
+	redisLost = fault{name: "data of Redis lost", late: afterDeath, dataLost: true, repeats: 1, do: func(w *world) {
 		w.redis.Kill()
-		if err := servers.Forget(w.redis); err != nil {
+		if err := servers.RemoveRedisData(w.redis); err != nil {
 			w.Fatal(err)
 		}
 		w.restart(w.redis)
@@ -141,7 +146,7 @@ var (
 		w.pause(0, 3*time.Second)
 		w.parser.start(parserReady)
 	}}
-	consumersKilled = fault{name: "consumers killed", late: afterDeath, breaks: 1, do: func(w *world) {
+	consumersKilled = fault{name: "consumers killed", late: afterDeath, repeats: 1, do: func(w *world) {
 		w.consumers[0].kill()
 		w.pause(0, 3*time.Second)
 		w.consumers[0].start(consumersReady)
@@ -161,7 +166,7 @@ var (
 		for _, l := range []*ledger{w.log, w.socket, w.hook} {
 			w.until("events while a node is down", func() bool { return l.newest().After(killed.Add(2 * time.Second)) })
 		}
-		w.Logf("events at every receiver %.1f s after the leader was killed", time.Since(killed).Seconds())
+		w.Logf("every receiver has new events %.1f s after the leader was killed", time.Since(killed).Seconds())
 		if err := leader.Start(); err != nil {
 			w.Fatal(err)
 		}

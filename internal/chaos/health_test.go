@@ -11,31 +11,31 @@ import (
 func TestHealth(t *testing.T) {
 	longOnly(t)
 	w := newWorld(t, 1, seed(t))
-	w.size = wave{name: "w", matches: 1, rows: 300, step: 1} // so that there is always something to publish
+	w.size = wave{name: "w", matches: 1, rows: 300, step: 1} // long enough to publish events during the whole test
 	w.waves = append(w.waves, w.size)
 	w.site.play(w.size)
 	w.startRoles()
 	want := func(status, issue string) {
 		t.Helper()
 		var code int
-		var answer struct {
+		var health struct {
 			Status string
 			Issues []string `json:"troubles"`
 		}
-		w.until("the health to be "+status+" "+issue, func() bool {
+		w.until("health status "+status+" "+issue, func() bool {
 			resp, err := http.Get("http://" + w.health + "/healthz")
 			if err != nil {
 				return false
 			}
 			defer resp.Body.Close()
-			answer.Issues = nil
+			health.Issues = nil
 			code = resp.StatusCode
-			return json.NewDecoder(resp.Body).Decode(&answer) == nil && answer.Status == status &&
-				strings.Contains(strings.Join(answer.Issues, "\n"), issue)
+			return json.NewDecoder(resp.Body).Decode(&health) == nil && health.Status == status &&
+				strings.Contains(strings.Join(health.Issues, "\n"), issue)
 		})
-		t.Logf("%d %+v", code, answer)
+		t.Logf("%d %+v", code, health)
 		if (code != http.StatusOK) != (status == "fail") {
-			t.Errorf("HTTP status %d with health %q", code, status)
+			t.Errorf("HTTP status %d with health status %q", code, status)
 		}
 	}
 	want("pass", "")

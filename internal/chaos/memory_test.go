@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -24,15 +23,15 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// memoryBound bounds the peak resident memory of a process, however much the servers store. The
-// race detector takes several times as much.
+// memoryBound is the largest permitted peak of a process's resident memory, in bytes. It does not
+// apply with the race detector, which needs several times as much memory.
 const memoryBound = 192 << 20
 
-// long bounds how long the work on so many messages takes.
-const long = 15 * time.Minute
+// longPatience is the longest wait for the work on millions of messages.
+const longPatience = 15 * time.Minute
 
-// The memory of a process does not grow with what the servers store: a long log, the queues of
-// consumers that were away for an hour, dead letters.
+// The memory of a process does not grow with the data on the servers: a long log, queues of
+// consumers that were stopped for an hour, and dead letters.
 func TestMemoryIsBounded(t *testing.T) {
 	longOnly(t)
 	const logged, missed, dead = 10_000_000, 360_000, 20_000 // 360,000: an hour of 100 events a second
@@ -45,34 +44,36 @@ func TestMemoryIsBounded(t *testing.T) {
 
 	w.fanout.start(fanoutReady)
 	published := w.publish(b, 0, logged)
-	// The broker updates its count from time to time.
-	w.within(long, "all events in the log", func() bool { return w.waiting("live_events.log") >= logged })
+	// RabbitMQ updates its message counts periodically.
+	w.within(longPatience, "all events in the log", func() bool { return w.waiting("live_events.log") >= logged })
 	w.checkMemory(w.fanout, fmt.Sprintf("while %d events were published, %.0f a second", logged, published))
 	w.fanout.stop()
 	began := time.Now()
 	w.fanout.start(fanoutReady)
-	w.until("fanout to read the log", func() bool { return w.ready(w.listen) })
+	w.until("fanout to read the log", func() bool { return healthy(w.listen) })
 	w.checkMemory(w.fanout, fmt.Sprintf("after a restart, ready in %.1f s", time.Since(began).Seconds()))
 
-	away := w.consumers[0]
-	away.start(consumersReady)
-	away.stop()
+	stopped := w.consumers[0]
+	stopped.start(consumersReady)
+	stopped.stop()
 	w.publish(b, logged, missed)
 	began = time.Now()
-	away.start(consumersReady)
-	w.within(long, "empty queues", func() bool { return w.waiting("consumer.scoreboard", "consumer.notify.hook") == 0 })
-	w.checkMemory(away, fmt.Sprintf("after %d missed events, handled in %.1f s", missed, time.Since(began).Seconds()))
+	stopped.start(consumersReady)
+	w.within(longPatience, "empty queues", func() bool {
+		return w.waiting("consumer.scoreboard", "consumer.notify.hook") == 0
+	})
+	w.checkMemory(stopped, fmt.Sprintf("after %d missed events, handled in %.1f s", missed, time.Since(began).Seconds()))
 
 	w.publishInvalid(dead)
 	count := func() int { n, _ := b.CountDead(t.Context(), "consumer.scoreboard"); return n }
-	w.within(long, "the dead letters", func() bool { return count() == dead })
-	w.checkMemory(away, fmt.Sprintf("after %d dead letters", dead))
+	w.within(longPatience, "the dead letters", func() bool { return count() == dead })
+	w.checkMemory(stopped, fmt.Sprintf("after %d dead letters", dead))
 	for _, args := range [][]string{
 		{"list", "scoreboard", "--limit", strconv.Itoa(dead), "--json"},
 		{"replay", "scoreboard", "--all"},
 		{"purge", "scoreboard", "--all"},
 	} {
-		cmd := exec.Command(away.program, append([]string{"dead"}, args...)...)
+		cmd := exec.Command(stopped.program, append([]string{"dead"}, args...)...)
 		cmd.Env = append(os.Environ(), w.env...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("dead %v: %v: %.500s", args, err, out)
@@ -80,16 +81,16 @@ func TestMemoryIsBounded(t *testing.T) {
 		peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
 		w.checkPeak(peak, fmt.Sprintf("matchwire dead %s of %d", args[0], dead))
 		if args[0] == "replay" {
-			w.within(long, "the replayed messages to be dead-lettered again", func() bool { return count() == dead })
+			w.within(longPatience, "the replayed messages to be dead-lettered again", func() bool { return count() == dead })
 		}
 	}
 	if n := count(); n != 0 {
-		t.Errorf("%d dead letters are left", n)
+		t.Errorf("%d dead letters are left, want 0", n)
 	}
 }
 
-// publish publishes n events, of 200 matches at a time and 100 of each. It returns the number of
-// events per second.
+// publish publishes n events: for 200 matches at a time, and 100 events for each match. from is the
+// number of events published before. It returns the number of events published per second.
 func (w *world) publish(b broker.Publisher, from, n int) float64 {
 	w.Helper()
 	const writers, batch, matches, each = 4, 500, 200, 100
@@ -154,17 +155,7 @@ func (w *world) publishInvalid(n int) {
 	}
 }
 
-// ready reports whether the process at an address is healthy.
-func (w *world) ready(address string) bool {
-	resp, err := http.Get("http://" + address + "/healthz")
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
-}
-
-// checkMemory fails the test if the peak memory of a role exceeds the bound.
+// checkMemory fails the test if the peak memory of a role exceeds memoryBound.
 func (w *world) checkMemory(r *role, when string) {
 	w.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
@@ -179,10 +170,11 @@ func (w *world) checkMemory(r *role, when string) {
 	}
 }
 
+// checkPeak logs a peak of memory in bytes, and fails the test if the peak exceeds memoryBound.
 func (w *world) checkPeak(peak int64, what string) {
 	w.Helper()
 	w.Logf("peak of %4d MiB: %s", peak>>20, what)
 	if peak > memoryBound && !testenv.Race {
-		w.Errorf("%s: peak of %d MiB, want %d at most", what, peak>>20, memoryBound>>20)
+		w.Errorf("%s: peak of %d MiB, want at most %d", what, peak>>20, memoryBound>>20)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// programs is the folder of the program that all tests run.
+// programs is the folder of the built program.
 var programs string
 
 func TestMain(m *testing.M) {
@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// built builds the program once, with the race detector if the tests have it.
+// built builds the program once and returns its path. If the tests run with the race detector, so
+// does the program.
 var built = sync.OnceValues(func() (program string, err error) {
 	program = filepath.Join(programs, "matchwire")
 	args := []string{"build", "-o", program}
@@ -51,26 +52,26 @@ func build(t *testing.T) string {
 	return program
 }
 
-// What the roles log when they are ready.
+// Parts of the log lines that report that a role is ready.
 const (
 	parserReady    = "parser ready"
 	consumersReady = "consumer=scoreboard keys"
 	fanoutReady    = "msg=serving"
 )
 
-// A role is a process of the pipeline. It can be killed and started again.
+// A role is a process of the pipeline. It can be killed and restarted.
 type role struct {
 	t       *testing.T
 	name    string
 	program string
 	args    []string
 	env     []string
-	log     string // file
+	log     string // path of the log file
 
 	cmd *exec.Cmd
 }
 
-// start runs the role and waits until it logs ready.
+// start starts the process and waits until it logs the text ready.
 func (r *role) start(ready string) {
 	r.t.Helper()
 	before := strings.Count(r.output(), ready)
@@ -85,34 +86,35 @@ func (r *role) start(ready string) {
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	again := func() bool { return strings.Count(r.output(), ready) > before }
-	testenv.Eventually(r.t, again, "%s to log %q; its log:\n%s", r.name, ready, latest{r})
+	logged := func() bool { return strings.Count(r.output(), ready) > before }
+	testenv.Eventually(r.t, logged, "%s to log %q; its log:\n%s", r.name, ready, latest{r})
 }
 
-// output returns what the role has logged since its first start.
+// output returns the log of the role since its first start.
 func (r *role) output() string {
 	b, _ := os.ReadFile(r.log)
 	return string(b)
 }
 
-// tail returns the end of the output.
+// tail returns the last 5,000 bytes of the log.
 func (r *role) tail() string {
 	s := r.output()
 	return s[max(0, len(s)-5000):]
 }
 
-// latest is the end of a role's output at the time it is formatted.
+// A latest formats as the end of a role's log at the time of formatting.
 type latest struct{ r *role }
 
 func (l latest) String() string { return l.r.tail() }
 
-// kill kills the process, like kill -9.
+// kill kills the process with SIGKILL.
 func (r *role) kill() {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
 }
 
-// stop sends SIGTERM, and fails the test unless the process exits with status 0.
+// stop sends SIGTERM, and fails the test unless the process exits with status 0. If the process is
+// not running, stop does nothing.
 func (r *role) stop() {
 	if r.cmd == nil || r.cmd.ProcessState != nil {
 		return

@@ -31,7 +31,7 @@ match:
   away_score: {jq: .away_score}
 `
 
-// A matchSite serves the page of one match on a host of its own. It records when it was polled.
+// A matchSite serves the page of one match on its own host. It records the times of polls.
 type matchSite struct {
 	mu    sync.Mutex
 	polls []time.Time
@@ -46,7 +46,7 @@ func (v *matchSite) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintf(w, `{"home":"Home","away":"Visitors","home_score":0,"away_score":0,"page":%d}`, n)
 }
 
-// late returns how long after it was due a poll arrived, in intervals.
+// late returns the lateness of the first poll after due, in intervals.
 func (v *matchSite) late(due time.Time, every time.Duration) float64 {
 	times := v.times()
 	i, _ := slices.BinarySearchFunc(times, due, time.Time.Compare)
@@ -59,7 +59,7 @@ func (v *matchSite) times() []time.Time {
 	return slices.Clone(v.polls)
 }
 
-// A polledLine is a line of a worker's log.
+// A polledLine is a line of a worker's log that reports a poll.
 type polledLine struct {
 	Msg    string
 	Source string
@@ -72,9 +72,9 @@ type polledLine struct {
 // one poll.
 func TestSchedule(t *testing.T) {
 	parallel(t)
-	// A scheduler takes up to 8 polls at once, so few rounds are shared unevenly.
+	// A scheduler reads up to 8 polls at once, so the work of a few rounds is shared unevenly.
 	matches, every, rounds, uneven := 40, 3*time.Second, 4, 0.75
-	if incidents(t) > 0 {
+	if longForm(t) {
 		matches, every, rounds, uneven = 200, 5*time.Second, 12, 0.2
 	}
 	rabbit, redis := testenv.OwnRabbit(t, 1)[0], testenv.OwnRedis(t)
@@ -124,7 +124,7 @@ func TestSchedule(t *testing.T) {
 	for i := range 3 {
 		schedulers[i].start(`"consumer":"scheduler","keys"`)
 	}
-	var shares [2][3]int // polls of each scheduler and worker, since all of them run
+	var shares [2][3]int // number of polls of each scheduler and of each worker, from the time when all of them run
 	count := func(sign int) {
 		for i := range 3 {
 			shares[0][i] += sign * strings.Count(schedulers[i].output(), `"msg":"poll due"`)
@@ -157,14 +157,14 @@ func TestSchedule(t *testing.T) {
 			}
 		}
 	}
-	var began []float64 // the first polls, due at the same time
+	var began []float64 // lateness of the first polls, which are due at the same time
 	for _, p := range first {
 		began = append(began, sites[p.URL].late(p.Due, every))
 	}
 	slices.Sort(began)
 	for tick, n := range done {
 		if n != 1 {
-			t.Errorf("poll %s was done %d times", tick, n)
+			t.Errorf("poll %s was done %d times, want once", tick, n)
 		}
 	}
 	slices.Sort(late)
@@ -179,26 +179,27 @@ func TestSchedule(t *testing.T) {
 			}
 		}
 		if rest := time.Since(times[len(times)-1]).Seconds() / every.Seconds(); rest > 2.2 {
-			t.Errorf("%s was not polled for %.1f intervals", url, rest)
+			t.Errorf("%s was not polled for the last %.1f intervals, want at most 2.2", url, rest)
 		}
 	}
-	t.Logf("%d matches every %v: %d polls, %d requests, lateness p50 %.1f %%, p99 %.1f %%, most %.1f %% of the interval",
+	t.Logf("%d matches every %v: %d polls, %d requests, late by p50 %.1f %%, p99 %.1f %%, at most %.1f %% of the interval",
 		matches, every, polls, requests, 100*late[len(late)/2], 100*p99, 100*late[len(late)-1])
-	t.Logf("the first polls, all at once: p50 %.1f %%, most %.1f %%", 100*began[len(began)/2], 100*began[len(began)-1])
+	t.Logf("first polls, all due at once: late by p50 %.1f %%, at most %.1f %%",
+		100*began[len(began)/2], 100*began[len(began)-1])
 	t.Logf("shares of schedulers %v, of workers %v", shares[0], shares[1])
 	t.Logf("longest time between two polls of a match %.2f intervals, with one scheduler and one worker killed", longest)
 	for i, name := range []string{"schedulers", "workers"} {
 		least, most := slices.Min(shares[i][:]), slices.Max(shares[i][:])
 		mean := float64(shares[i][0]+shares[i][1]+shares[i][2]) / 3
 		if float64(most) > (1+uneven)*mean || float64(least) < (1-uneven)*mean {
-			t.Errorf("shares of the %s %v, want them even within %.0f %%", name, shares[i], 100*uneven)
+			t.Errorf("shares of the %s are %v, want them within %.0f %% of the mean", name, shares[i], 100*uneven)
 		}
 	}
-	// The race detector slows down everything.
+	// The race detector slows down all processes.
 	if most := 0.1; p99 > most && !testenv.Race {
-		t.Errorf("p99 of the lateness is %.0f %% of the interval, want %.0f %% at most", 100*p99, 100*most)
+		t.Errorf("p99 of the lateness is %.0f %% of the interval, want at most %.0f %%", 100*p99, 100*most)
 	}
 	if longest > 2.2 {
-		t.Errorf("a match was not polled for %.2f intervals, want 2.2 at most", longest)
+		t.Errorf("a match was not polled for %.2f intervals, want at most 2.2", longest)
 	}
 }

@@ -42,6 +42,7 @@ type row struct {
 	Minute string `json:"minute"`
 }
 
+// A match is a match on a page.
 type match struct {
 	ID       string `json:"id"`
 	Home     string `json:"home"`
@@ -52,23 +53,24 @@ type match struct {
 	Rows     []row  `json:"rows"`
 }
 
-// A wave is the matches that are played during one fault.
+// A wave describes the matches that are played during one fault.
 type wave struct {
 	name    string
-	matches int // on each page
-	rows    int // of each match
-	step    int // rows that each request adds
+	matches int // number of matches on each page
+	rows    int // number of rows of each match
+	step    int // number of rows that each request adds
 }
 
-// slots is the number of pages of the site.
+// slots is the number of pages of the site. A slot is the index of a page.
 const slots = 4
 
-// incidents returns the number of incidents of the whole wave.
+// incidents returns the number of incidents in the whole wave.
 func (w wave) incidents() int { return slots * w.matches * w.rows }
 
+// id returns the ID of match m on a page.
 func (w wave) id(slot, m int) string { return fmt.Sprintf("%s-%d-%d", w.name, slot, m) }
 
-// row returns the i-th row of a match. Every tenth is a goal of the home team.
+// row returns row i of a match. Every tenth row is a goal of the home team.
 func (w wave) row(i int) row {
 	r := row{Kind: "yellow_card", Side: "away", Player: name(i), Minute: strconv.Itoa(1+i*44/w.rows) + "'"}
 	if i%10 == 9 {
@@ -77,7 +79,7 @@ func (w wave) row(i int) row {
 	return r
 }
 
-// facts yields every incident of the wave, as [fact] names it.
+// facts yields each incident of the wave, in the format of [fact].
 func (w wave) facts(yield func(string) bool) {
 	for slot := range slots {
 		for m := range w.matches {
@@ -90,9 +92,10 @@ func (w wave) facts(yield func(string) bool) {
 	}
 }
 
+// goals returns the number of goals in each match.
 func (w wave) goals() int { return w.rows / 10 }
 
-// name returns the name of a player. No two names are similar enough to be taken for one.
+// name returns the name of player i. No two names are so similar that the parser treats them as one.
 func name(i int) string {
 	syllables := []string{"ba", "ko", "li", "mu", "ze", "ra", "po", "ti", "vu", "ne"}
 	word := func(n int) string {
@@ -102,14 +105,14 @@ func name(i int) string {
 	return word(i*7+3) + " " + word(999-i)
 }
 
-// A site serves pages whose matches proceed with every request. Each page is on a host of its own,
-// since the requests to one host are spaced.
+// A site serves pages whose matches advance with each request. Each page has its own host, because
+// the rate of requests to a host is limited.
 type site struct {
 	urls [slots]string
 
 	mu    sync.Mutex
 	wave  wave
-	reads [slots]int
+	reads [slots]int // number of requests for each page
 }
 
 func newSite(t *testing.T) *site {
@@ -139,8 +142,8 @@ func (s *site) play(w wave) {
 	s.wave, s.reads = w, [slots]int{}
 }
 
-// page returns the matches of a slot, one step further than the last page. On the first page they
-// have not begun. On the last they are over.
+// page returns the matches of a page, one step further than at the previous request. At the first
+// request of a wave the matches have not begun. After the last row the matches are over.
 func (s *site) page(slot int) []match {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +168,7 @@ func (s *site) page(slot int) []match {
 	return all
 }
 
-// progress returns the part of the wave that all pages have shown, 0 to 1.
+// progress returns the fraction of the wave that every page has shown, from 0 to 1.
 func (s *site) progress() float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,25 +27,25 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A crowd is many clients of one stream of events. Each client must receive each event once.
+// A crowd is a group of clients of one stream of events. Each client must receive each event once.
 type crowd struct {
 	*testing.T
-	path    string // of the stream, with its query
+	path    string // URL path and query of the stream
 	dialer  websocket.Dialer
 	dialing chan struct{} // bounds the handshakes in progress
 
 	sockets []*socket
-	address atomic.Value // to connect to
-	lost    atomic.Int64 // connections that ended
-	gaps    atomic.Int64 // events that were missed or came twice, and snapshots in place of events
+	address atomic.Value // address to connect to
+	lost    atomic.Int64 // number of connections that ended
+	gaps    atomic.Int64 // number of missed or repeated events, and of snapshots that replaced events
 }
 
-// A socket connects again as the JavaScript client does.
+// A socket is a client that reconnects as the JavaScript client does.
 type socket struct {
 	cursor       string
 	last         atomic.Int64 // seq of the latest event
-	disconnected atomic.Int64 // when it lost the connection, Unix ms; 0 while connected
-	back         atomic.Int64 // when it last connected again, Unix ms
+	disconnected atomic.Int64 // time when the connection ended, Unix ms; 0 while connected
+	back         atomic.Int64 // time of the latest reconnection, Unix ms
 }
 
 // follow keeps a socket connected until ctx ends.
@@ -72,14 +72,14 @@ func (c *crowd) follow(ctx context.Context, k *socket) {
 	}
 }
 
-// read connects and reads frames until the connection ends. It reports whether it could connect.
+// read connects and reads frames until the connection ends. It reports whether it connected.
 func (c *crowd) read(ctx context.Context, k *socket, address string) bool {
 	c.dialing <- struct{}{}
 	conn, resp, err := c.dialer.DialContext(ctx, "ws://"+address+c.path+"&cursor="+url.QueryEscape(k.cursor), nil)
 	<-c.dialing
 	if err != nil {
 		if resp != nil && resp.StatusCode < 500 && ctx.Err() == nil {
-			c.Errorf("connection refused: %v", resp.Status)
+			c.Errorf("the server rejected the connection: %v", resp.Status)
 		}
 		return false
 	}
@@ -98,7 +98,8 @@ func (c *crowd) read(ctx context.Context, k *socket, address string) bool {
 	}
 }
 
-// receive checks a frame. It decodes only what it needs, since there are many frames.
+// receive checks a frame and updates k. Of an event it decodes only cursor and seq, because there
+// are many events.
 func (c *crowd) receive(k *socket, b []byte) {
 	isEvent := bytes.HasPrefix(b, []byte(`{"cursor"`)) && bytes.Contains(b[:min(len(b), 60)], []byte(`"event"`))
 	if i := bytes.Index(b, []byte(`"seq":`)); i >= 0 && isEvent {
@@ -148,7 +149,7 @@ func (c *crowd) connected() (n int) {
 	return n
 }
 
-// fill opens n sockets and waits until each has its first frame.
+// fill opens n sockets and waits until each socket has received its first frame.
 func (c *crowd) fill(ctx context.Context, group *sync.WaitGroup, n int) {
 	for range n {
 		k := &socket{}
@@ -159,20 +160,22 @@ func (c *crowd) fill(ctx context.Context, group *sync.WaitGroup, n int) {
 	c.until("all sockets to connect", func() bool { return c.connected() == n })
 }
 
+// until waits until done returns true.
 func (c *crowd) until(what string, done func() bool) {
 	c.Helper()
 	testenv.Eventually(c, done, "%s", what)
 }
 
-// nodes are processes with the role fanout on one broker and one Redis.
+// nodes are processes with the fanout role on one broker and one Redis server.
 type nodes struct {
 	all    []*role
-	listen []string
-	gate   string // address of a gateway in front of them
+	listen []string // addresses of the nodes
+	gate   string   // address of a gateway in front of the nodes
 	broker *rabbit.Broker
-	n      int64 // events published
+	n      int64 // number of published events
 }
 
+// startNodes starts the servers, count nodes and a gateway.
 func startNodes(t *testing.T, count int) *nodes {
 	amqp, store := testenv.OwnRabbit(t, 1)[0], testenv.OwnRedis(t)
 	env := []string{"AMQP_URL=" + amqp.URL, "REDIS_URL=" + store.URL}
@@ -209,11 +212,10 @@ func healthy(address string) bool {
 		return false
 	}
 	resp.Body.Close()
-	// A gateway is healthy without a process that serves the API.
-	return resp.StatusCode == http.StatusOK
+	return resp.StatusCode == http.StatusOK // a gateway is healthy even if no process serves the API
 }
 
-// connections returns the number of clients of a node.
+// connections returns the number of clients that are connected to a node.
 func connections(t *testing.T, address string) int64 {
 	t.Helper()
 	resp, err := http.Get("http://" + address + "/metrics")
@@ -225,7 +227,7 @@ func connections(t *testing.T, address string) int64 {
 		if n, ok := strings.CutPrefix(lines.Text(), "matchwire_fanout_connections "); ok {
 			v, err := strconv.ParseFloat(n, 64)
 			if err != nil || v == 0 {
-				t.Fatalf("matchwire_fanout_connections %q, %v; want a number above 0", n, err)
+				t.Fatalf("matchwire_fanout_connections %q, %v; want a positive number", n, err)
 			}
 			return int64(v)
 		}
@@ -245,7 +247,7 @@ func (s *nodes) publish(t *testing.T) {
 	s.n = n
 }
 
-// goal returns the n-th event of a match, of about 1,100 bytes.
+// goal returns event n of a match, a message of about 1,100 bytes.
 func goal(t *testing.T, match string, n int64, d event.Data) broker.Message {
 	t.Helper()
 	d.Epoch, d.Seq, d.Rev, d.Incident, d.Reason = "e1", n, 1, fmt.Sprint("i", n%30), strings.Repeat("x", 500)
@@ -262,18 +264,18 @@ func goal(t *testing.T, match string, n int64, d event.Data) broker.Message {
 	return m
 }
 
-// TestNodeKilled kills a node while events flow. Its clients connect to the others, through a
-// gateway or directly, and each receives every event once.
+// When a node is killed, its clients connect to the other nodes, through a gateway or directly. Each
+// client receives each event once.
 func TestNodeKilled(t *testing.T) {
 	parallel(t)
 	type row struct {
 		name                      string
 		nodes, sockets, perSecond int
 		gateway                   bool
-		back                      time.Duration // bound of when all are connected again; 0: none
+		back                      time.Duration // longest time until all clients have reconnected; 0 for no bound
 	}
 	rows := []row{{"three nodes behind a gateway", 3, 60, 20, true, 5 * time.Second}}
-	if incidents(t) > 0 {
+	if longForm(t) {
 		rows = []row{
 			{"three nodes behind a gateway", 3, 1000, 20, true, 5 * time.Second},
 			{"two nodes", 2, 10_000, 4, false, 0},
@@ -291,7 +293,7 @@ func TestNodeKilled(t *testing.T) {
 			defer group.Wait()
 			defer cancel()
 			s.publish(t)
-			c.address.Store(s.listen[0]) // the one that is killed
+			c.address.Store(s.listen[0]) // the node that will be killed
 			if r.gateway {
 				c.address.Store(s.gate)
 			}
@@ -317,13 +319,13 @@ func TestNodeKilled(t *testing.T) {
 			}
 			flows()
 			if !r.gateway {
-				c.address.Store(s.listen[1]) // for the sockets that connect again
+				c.address.Store(s.listen[1]) // for the sockets that reconnect
 			}
-			there := connections(t, s.listen[0])
+			clients := connections(t, s.listen[0])
 			killed := time.Now()
 			s.all[0].kill()
-			c.until("the clients of the killed node to lose their connections", func() bool { return c.lost.Load() >= there })
-			c.until("all sockets to connect again", func() bool { return c.connected() == r.sockets })
+			c.until("the clients of the killed node to lose their connections", func() bool { return c.lost.Load() >= clients })
+			c.until("all sockets to reconnect", func() bool { return c.connected() == r.sockets })
 			var last time.Duration
 			for _, k := range c.sockets {
 				last = max(last, time.UnixMilli(k.back.Load()).Sub(killed))
@@ -339,14 +341,14 @@ func TestNodeKilled(t *testing.T) {
 				}
 				return true
 			})
-			t.Logf("%d sockets connected in %.1f s; %d lost their node, the last one connected again after %.1f s",
+			t.Logf("%d sockets connected in %.1f s; %d lost their node, the last socket reconnected after %.1f s",
 				r.sockets, connected.Seconds(), c.lost.Load(), last.Seconds())
-			t.Logf("%d events missed or doubled, of %d for each socket, at %d a second", c.gaps.Load(), s.n, r.perSecond)
+			t.Logf("%d events missed or repeated, of %d for each socket, at %d a second", c.gaps.Load(), s.n, r.perSecond)
 			if c.gaps.Load() > 0 {
-				t.Errorf("%d events were missed or came twice", c.gaps.Load())
+				t.Errorf("%d events were missed or repeated, want 0", c.gaps.Load())
 			}
 			if r.back > 0 && last > r.back && !testenv.Race {
-				t.Errorf("the last socket connected again after %v, want %v at most", last, r.back)
+				t.Errorf("the last socket reconnected after %v, want at most %v", last, r.back)
 			}
 		})
 	}

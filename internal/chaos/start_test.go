@@ -14,13 +14,13 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// TestStartOnALongLog starts a node on a log of many events, ten million in make chaos. The node is
-// ready soon, since it begins at a checkpoint. Its snapshot is the one of the node that read all
-// events.
+// TestStartOnALongLog restarts a node on a long log, which has ten million events under make chaos.
+// The node is ready soon, because it begins at a checkpoint. Its snapshot equals the snapshot from
+// before the restart.
 func TestStartOnALongLog(t *testing.T) {
 	parallel(t)
 	events := int64(10_000)
-	if incidents(t) > 0 {
+	if longForm(t) {
 		events = 10_000_000
 	}
 	const matches, batch = 400, 1000
@@ -43,14 +43,14 @@ func TestStartOnALongLog(t *testing.T) {
 	last := fmt.Sprintf("Player %d\"", events-1)
 	for end := time.Now().Add(30 * time.Minute); !strings.Contains(before, last); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("the node does not reach the end of the log")
+			t.Fatal("the node did not reach the end of the log within 30 minutes")
 		}
 		before = string(snapshotOf(t, s.listen[0]))
 	}
 	node.stop()
 	began = time.Now()
 	node.start(fanoutReady)
-	after := string(snapshotOf(t, s.listen[0])) // a client waits until the node is ready
+	after := string(snapshotOf(t, s.listen[0])) // the node sends the snapshot when it is ready
 	ready := time.Since(began)
 	t.Logf("%d events published in %.0f s; after a restart the node was ready in %.2f s, with the same snapshot: %v",
 		events, published.Seconds(), ready.Seconds(), before == after)
@@ -58,11 +58,11 @@ func TestStartOnALongLog(t *testing.T) {
 		t.Errorf("snapshot before the restart:\n%.2000s\nand after:\n%.2000s", before, after)
 	}
 	if ready > 2*time.Second && !testenv.Race {
-		t.Errorf("ready after %v, want 2 s at most", ready)
+		t.Errorf("ready after %v, want at most 2 s", ready)
 	}
 }
 
-// snapshotOf returns the snapshot of all matches that a node sends.
+// snapshotOf returns the matches of the snapshot that a node sends to a new client.
 func snapshotOf(t *testing.T, address string) json.RawMessage {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial("ws://"+address+"/ws", nil)

@@ -20,14 +20,14 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A ledger counts the events that one receiver got.
+// A ledger records the events that one receiver has received.
 type ledger struct {
 	mu       sync.Mutex
-	news     map[string]int             // copies by event ID
-	backfill map[string]int             // copies that are marked as backfill, by event ID
-	facts    map[string]map[string]bool // IDs of the events that report an incident of the site
-	late     map[string]time.Duration   // by fact: how long after its time the first event came
-	latest   time.Time                  // the newest event's time
+	news     map[string]int             // number of copies that are not backfill, by event ID
+	backfill map[string]int             // number of copies that are backfill, by event ID
+	facts    map[string]map[string]bool // IDs of the events that report an incident, by fact
+	late     map[string]time.Duration   // time from an event to the receipt of its first copy, by fact
+	latest   time.Time                  // time of the newest event
 }
 
 func newLedger() *ledger {
@@ -37,7 +37,8 @@ func newLedger() *ledger {
 	}
 }
 
-// fact names the incident of the site that an event reports. It is "" for other events.
+// fact returns a name of the incident of the site that an event reports. For other events it
+// returns "".
 func fact(e event.Event) string {
 	d := e.Data
 	if d.Action != event.New || d.Kind != event.Goal && d.Kind != "yellow_card" {
@@ -46,6 +47,7 @@ func fact(e event.Event) string {
 	return e.Subject + " " + d.Player
 }
 
+// add records an event.
 func (l *ledger) add(e event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,24 +68,24 @@ func (l *ledger) add(e event.Event) {
 	}
 }
 
-// newest returns the latest time of an event that has come.
+// newest returns the time of the newest event.
 func (l *ledger) newest() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.latest
 }
 
-// A count says what one receiver got of one wave.
+// A count summarizes the events of one wave at one receiver.
 type count struct {
-	delivered int           // incidents of the site
-	missing   []string      // incidents without an event
-	doubled   int           // incidents reported under more than one event ID
-	repeated  int           // further copies of one event ID
-	backfill  int           // further copies that are marked as backfill
-	late      time.Duration // the longest time between an event and its first copy
+	delivered int           // number of incidents with an event
+	missing   []string      // facts of the incidents without an event
+	doubled   int           // number of incidents reported under more than one event ID
+	repeated  int           // number of further copies of events that are not backfill
+	backfill  int           // number of further copies that are backfill
+	late      time.Duration // longest time from an event to the receipt of its first copy
 }
 
-// of counts the incidents of a wave.
+// of returns the count for a wave.
 func (l *ledger) of(w wave) count {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,7 +113,7 @@ func (l *ledger) of(w wave) count {
 	return c
 }
 
-// asNews counts the facts that were also reported without the backfill mark.
+// asNews returns the number of facts that were reported by an event that is not backfill.
 func (l *ledger) asNews(facts []string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -126,7 +128,7 @@ func (l *ledger) asNews(facts []string) (n int) {
 	return n
 }
 
-// newWebhook starts a server that receives notifications.
+// newWebhook starts a server that receives notifications and records their events in l.
 func newWebhook(t *testing.T, l *ledger) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var n notify.Notification
@@ -134,10 +136,10 @@ func newWebhook(t *testing.T, l *ledger) *httptest.Server {
 			return // the sender was killed
 		}
 		if n.Event.ID != r.Header.Get("Webhook-Id") {
-			t.Errorf("Webhook-Id %s of event %s", r.Header.Get("Webhook-Id"), n.Event.ID)
+			t.Errorf("Webhook-Id is %s, want event ID %s", r.Header.Get("Webhook-Id"), n.Event.ID)
 		}
 		if n.Event.Data.Backfill {
-			t.Errorf("an alert of the backfill event %s", n.Event.ID)
+			t.Errorf("received a notification of backfill event %s", n.Event.ID)
 		}
 		l.add(n.Event)
 	}))
@@ -145,8 +147,8 @@ func newWebhook(t *testing.T, l *ledger) *httptest.Server {
 	return s
 }
 
-// follow is a WebSocket client that connects again with its cursor, until ctx ends. gaps counts how
-// often it could not resume.
+// follow runs a WebSocket client that reconnects with its cursor, until ctx ends. gaps counts the
+// reconnections at which the client could not resume.
 func follow(ctx context.Context, addr string, l *ledger, gaps *atomic.Int64) {
 	cursor := ""
 	for ctx.Err() == nil {
@@ -185,8 +187,8 @@ func follow(ctx context.Context, addr string, l *ledger, gaps *atomic.Int64) {
 	}
 }
 
-// boards counts the scoreboards of a wave that are not what the last page shows. example is one of
-// them.
+// boards returns the number of scoreboards of a wave that differ from the last page. example
+// describes one difference.
 func boards(ctx context.Context, r *redis.Client, w wave) (wrong int, example string) {
 	pipe := r.Pipeline()
 	var all []*redis.SliceCmd
@@ -212,7 +214,7 @@ func boards(ctx context.Context, r *redis.Client, w wave) (wrong int, example st
 	return wrong, example
 }
 
-// board returns the scoreboard that a match of a wave must have in the end.
+// board returns the scoreboard that each match of a wave must have at the end.
 func board(w wave) string {
 	b, _ := json.Marshal(w.goals())
 	return string(b) + " 0 final"

@@ -30,26 +30,26 @@ type world struct {
 
 	nodes      []*servers.Rabbit
 	redis      *servers.Server
-	amqpNet    []*testenv.Proxy // between the roles and each node
-	redisNet   *testenv.Proxy
-	store      *redis.Client // without the proxy
+	amqpNet    []*testenv.Proxy // one between the roles and each node
+	redisNet   *testenv.Proxy   // between the roles and Redis
+	store      *redis.Client    // connected without the proxy
 	site       *site
-	config     string
-	health     string // address of the parser's health endpoint
-	listen     string // address of fanout
-	env        []string
+	config     string   // path of the config file
+	health     string   // address of the parser's health endpoint
+	listen     string   // address of fanout
+	env        []string // of the roles
 	parser     *role
 	consumers  [2]*role
 	fanout     *role
-	log        *ledger // the event log
-	hook       *ledger // notifications
-	socket     *ledger // a client of fanout
+	log        *ledger // events in the event log
+	hook       *ledger // events of notifications
+	socket     *ledger // events at a client of fanout
 	waves      []wave
-	size       wave // without a name
-	socketGaps atomic.Int64
+	size       wave         // size of the waves; it has no name
+	socketGaps atomic.Int64 // number of times that the client of fanout could not resume
 }
 
-// newWorld starts the servers, with a broker of n nodes. It does not start the roles.
+// newWorld starts the servers, with this number of RabbitMQ nodes. It does not start the roles.
 func newWorld(t *testing.T, nodes int, seed uint64) *world {
 	w := &world{T: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1))}
 	w.log, w.hook, w.socket = newLedger(), newLedger(), newLedger()
@@ -88,8 +88,8 @@ func newWorld(t *testing.T, nodes int, seed uint64) *world {
 	return w
 }
 
-// watch counts the events in the event log and those that a client of fanout receives, until the
-// test ends.
+// watch records the events in the event log and the events that a client of fanout receives, until
+// the test ends.
 func (w *world) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var direct []string
@@ -102,6 +102,7 @@ func (w *world) watch() {
 	w.Cleanup(func() { cancel(); watching.Wait() })
 }
 
+// freeAddress returns a free address on the loopback interface.
 func freeAddress(t *testing.T) string {
 	port, err := servers.FreePort()
 	if err != nil {
@@ -110,7 +111,7 @@ func freeAddress(t *testing.T) string {
 	return "127.0.0.1:" + strconv.Itoa(port)
 }
 
-// startRoles starts the roles, the receiving ones first. The site must be playing a wave.
+// startRoles starts the roles, the parser last. The site must be playing a wave.
 func (w *world) startRoles() {
 	w.fanout.start(fanoutReady)
 	for _, c := range w.consumers {
@@ -119,6 +120,7 @@ func (w *world) startRoles() {
 	w.parser.start(parserReady)
 }
 
+// writeConfig writes the config and the profile, and returns the path of the config.
 func (w *world) writeConfig(hook, listen string) string {
 	w.Helper()
 	dir := w.TempDir()
@@ -143,7 +145,7 @@ sources:
 	return file
 }
 
-// readLog reads the event log without the proxy, until ctx ends.
+// readLog records the events in the event log until ctx ends. It connects without the proxy.
 func (w *world) readLog(ctx context.Context, urls string) {
 	b, err := rabbit.New(urls, rabbit.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

@@ -1,16 +1,16 @@
-// Package licences holds the licences of everything that is linked into the program. The folder
-// generate has the program that writes them.
+// Package licences contains the licences of all modules that are linked into the program. The
+// command in the folder generate writes its files.
 package licences
 
 import _ "embed"
 
-// Modules lists the modules, one a line: its path, its version and the SPDX expression of its
-// licences. The file NOTICE of the repository has the same text.
+// Modules lists the modules. Each line contains the path of a module, its version and the SPDX
+// expression of its licences. The file NOTICE in the root of the repository has the same text.
 //
 //go:embed modules.txt
 var Modules string
 
-// Texts holds the full texts of the licences, each below the modules that it applies to.
+// Texts contains the full texts of the licences. A list of the modules precedes each text.
 //
 //go:embed texts.txt
 var Texts string

@@ -1,5 +1,6 @@
-// Package outbox stores messages in Redis until the broker has confirmed them. A message is written
-// to an outbox in one step with the state that it belongs to. A [Relay] publishes it later.
+// Package outbox stores messages in Redis until the broker has confirmed them. A script writes a
+// message to an outbox together with the change of state that the message reports. A [Relay]
+// publishes the message later.
 package outbox
 
 import (
@@ -17,10 +18,10 @@ import (
 )
 
 // A Relay publishes the messages in the outboxes of a store. A caller that has written to an outbox
-// calls Nudge, which does not wait. If the nudge is lost, or the process dies, the sweep of this
-// process or another finds the outbox later.
+// calls Nudge. If a nudge is lost or the process dies, a later sweep of any process finds the
+// outbox.
 //
-// Two processes may publish the same messages at the same time. Each begins with the oldest
+// Two processes may publish the same messages at the same time. Each process begins with the oldest
 // unconfirmed message and continues in order, so the first copies of the messages are in order.
 type Relay struct {
 	store *Store
@@ -33,28 +34,28 @@ type Relay struct {
 	failing map[string]failure // by outbox
 }
 
-// A failure is the reason why an outbox still holds messages.
+// A failure is the result of consecutive failed attempts to publish an outbox.
 type failure struct {
-	since time.Time // of the first attempt that failed
-	err   error
+	since time.Time // time of the first failed attempt
+	err   error     // error of the latest attempt
 }
 
 const (
-	sweepEvery   = 5 * time.Second
-	flushBatch   = 500
-	flushTimeout = 30 * time.Second // of one batch; then the flusher takes another outbox
-	flushers     = 64               // outboxes published at the same time
-	patience     = time.Minute      // Health reports outboxes that fail for longer
+	sweepEvery   = 5 * time.Second  // interval at which Run reads the pending outboxes
+	flushBatch   = 500              // maximum number of messages in a batch
+	flushTimeout = 30 * time.Second // for publishing one batch
+	flushers     = 64               // maximum number of outboxes that are published at the same time
+	patience     = time.Minute      // Health reports outboxes that fail for longer than this
 )
 
-// NewRelay returns a relay that publishes the outboxes of s on out. It publishes nothing by itself
-// until Run is called. rec records the confirmed messages in the trace, and may be nil.
+// NewRelay returns a relay that publishes the outboxes of s on out. The relay publishes nothing
+// until Run or Flush is called. rec records the confirmed messages in traces. It may be nil.
 func NewRelay(s *Store, out broker.Publisher, rec *trace.Recorder, log *slog.Logger) *Relay {
 	return &Relay{store: s, out: out, trace: rec, log: log, nudge: make(chan string, 1024), failing: map[string]failure{}}
 }
 
-// Nudge makes Run publish an outbox soon. It never waits. If too many nudges are pending it does
-// nothing, and the sweep finds the outbox.
+// Nudge makes Run publish an outbox soon. It never blocks. If too many nudges are pending, Nudge
+// does nothing, and the next sweep finds the outbox.
 func (r *Relay) Nudge(name string) {
 	select {
 	case r.nudge <- name:
@@ -62,7 +63,7 @@ func (r *Relay) Nudge(name string) {
 	}
 }
 
-// Run publishes until ctx ends, and returns when the batches in progress are done.
+// Run publishes the outboxes until ctx ends. It returns nil when all batches in progress have ended.
 func (r *Relay) Run(ctx context.Context) error {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
@@ -75,9 +76,9 @@ func (r *Relay) Run(ctx context.Context) error {
 		running.Go(func() {
 			for name := range work {
 				err := r.Flush(ctx, name)
-				r.note(name, err)
+				r.record(name, err)
 				if err != nil && ctx.Err() == nil {
-					r.log.Warn("events wait in the outbox", "outbox", name, "error", err)
+					r.log.Warn("cannot publish the outbox", "outbox", name, "error", err)
 				}
 				select {
 				case done <- name:
@@ -89,9 +90,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	return r.dispatch(ctx, sweep.C, work, done)
 }
 
-// note stores the error of publishing an outbox and the time of the first one. A nil error removes
-// it.
-func (r *Relay) note(name string, err error) {
+// record stores the result of publishing an outbox. A nil error removes the failure of the outbox.
+func (r *Relay) record(name string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {
@@ -106,39 +106,39 @@ func (r *Relay) note(name string, err error) {
 	r.failing[name] = f
 }
 
-// forget removes the failures of outboxes that are not pending any more.
+// forget removes the failures of outboxes that are no longer pending.
 func (r *Relay) forget(pending []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	maps.DeleteFunc(r.failing, func(name string, _ failure) bool { return !slices.Contains(pending, name) })
 }
 
-// Health reports outboxes that could not be published for a while.
+// Health returns an issue if outboxes have failed for longer than a minute.
 func (r *Relay) Health() []health.Issue {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	waiting, oldest := 0, failure{since: time.Now()}
+	failed, oldest := 0, failure{since: time.Now()}
 	for _, f := range r.failing {
 		if time.Since(f.since) > patience {
-			waiting++
+			failed++
 		}
 		if f.since.Before(oldest.since) {
 			oldest = f
 		}
 	}
-	if waiting == 0 {
+	if failed == 0 {
 		return nil
 	}
-	return []health.Issue{{Text: fmt.Sprintf("messages wait in Redis in %d outboxes, the longest since %s: %v",
-		waiting, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
+	return []health.Issue{{Text: fmt.Sprintf("cannot publish the messages of %d outboxes in Redis, the first since %s: %v",
+		failed, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
 }
 
-// dispatch sends the names of outboxes to the flushers through work. At most one flusher has a name
-// at a time. It sends the name back through done.
+// dispatch sends the names of outboxes to the flushers through work, until ctx ends. A flusher
+// returns the name through done. Until then dispatch sends the name to no other flusher.
 func (r *Relay) dispatch(
 	ctx context.Context, sweep <-chan time.Time, work chan<- string, done <-chan string,
 ) error {
-	busy, again := map[string]bool{}, map[string]bool{}
+	busy, again := map[string]bool{}, map[string]bool{} // again: nudged while busy
 	var waiting []string
 	add := func(name string) {
 		switch {
@@ -172,7 +172,7 @@ func (r *Relay) dispatch(
 		case <-sweep:
 			pending, err := r.store.Pending(ctx)
 			if err != nil && ctx.Err() == nil {
-				r.log.Warn("outboxes not swept", "error", err)
+				r.log.Warn("cannot read the pending outboxes", "error", err)
 			}
 			if err == nil {
 				r.forget(pending)
@@ -184,7 +184,7 @@ func (r *Relay) dispatch(
 	}
 }
 
-// Flush publishes the messages in an outbox until it is empty.
+// Flush publishes the messages in an outbox until the outbox is empty or an error occurs.
 func (r *Relay) Flush(ctx context.Context, name string) error {
 	for {
 		msgs, err := r.store.Oldest(ctx, name, flushBatch)
@@ -192,14 +192,14 @@ func (r *Relay) Flush(ctx context.Context, name string) error {
 			return err
 		}
 		if len(msgs) == 0 {
-			return r.store.DropIfEmpty(ctx, name)
+			return r.store.Unmark(ctx, name)
 		}
 		wait, cancel := context.WithTimeout(ctx, flushTimeout)
 		began := time.Now()
 		n, err := r.out.Publish(wait, msgs...)
 		cancel()
 		r.trace.Sent("outbox", began, msgs[:n]...)
-		// Clear them even if ctx has ended, so that they are not published again.
+		// Clear the confirmed messages even if ctx has ended, so that they are not published again.
 		if cerr := r.store.Clear(context.WithoutCancel(ctx), name, msgs[:n]); cerr != nil && err == nil {
 			err = cerr
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// write writes messages with these IDs to an outbox.
+// write marks an outbox and appends messages with these IDs to it.
 func write(t *testing.T, s *outbox.Store, r *redis.Client, name string, ids ...string) {
 	t.Helper()
 	var msgs []broker.Message
@@ -46,7 +46,7 @@ func ids(msgs []broker.Message) []string {
 	return out
 }
 
-// Two workers that published the same messages clear only those.
+// If two processes published the same messages, the second Clear removes no further messages.
 func TestClearTwiceRemovesMessagesOnce(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
@@ -64,11 +64,11 @@ func TestClearTwiceRemovesMessagesOnce(t *testing.T) {
 	})
 }
 
-// Redis's clock decides when an empty outbox is dropped, so that a process whose own clock is ahead
-// does not drop one that another is about to write to.
-func TestDropIfEmptyUsesRedisClock(t *testing.T) {
+// Redis's clock determines whether Unmark removes an outbox. So a process whose clock is ahead does
+// not remove an outbox to which another process is about to write.
+func TestUnmarkUsesRedisClock(t *testing.T) {
 	m := miniredis.RunT(t)
-	began := time.Now().Add(-5 * time.Minute) // this process is ahead
+	began := time.Now().Add(-5 * time.Minute) // the clock of this process is ahead
 	m.SetTime(began)
 	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
 	defer r.Close()
@@ -81,23 +81,23 @@ func TestDropIfEmptyUsesRedisClock(t *testing.T) {
 		want  int
 	}{{59 * time.Second, 1}, {61 * time.Second, 0}} {
 		m.SetTime(began.Add(tc.after))
-		if err := s.DropIfEmpty(t.Context(), "m1"); err != nil {
+		if err := s.Unmark(t.Context(), "m1"); err != nil {
 			t.Fatal(err)
 		}
 		if names, err := s.Pending(t.Context()); len(names) != tc.want || err != nil {
-			t.Errorf("dropped %v after the mark: pending outboxes %v, error %v, want %d", tc.after, names, err, tc.want)
+			t.Errorf("unmarked %v after the mark: pending outboxes %v, error %v, want %d", tc.after, names, err, tc.want)
 		}
 	}
 }
 
-// A flaky publisher confirms one message of each batch and fails, as many times as failures says.
-// Then it confirms all.
+// A flaky publisher confirms only the first message of a batch and returns an error. After the
+// number of failures it confirms whole batches.
 type flaky struct {
 	broker.Publisher
 	mu       sync.Mutex
 	failures int
 	sent     []string // IDs of the confirmed messages
-	last     string   // its confirmation closes done
+	last     string   // ID of the message whose confirmation closes done
 	done     chan struct{}
 }
 
@@ -119,10 +119,10 @@ func (f *flaky) Publish(_ context.Context, msgs ...broker.Message) (int, error) 
 	return n, nil
 }
 
-// Messages that are not confirmed stay in the outbox, in order. The sweep publishes them without a
+// Unconfirmed messages stay in the outbox, in order. The sweep publishes the messages without a
 // nudge.
-func TestOutboxSweepsWhatWasLeft(t *testing.T) {
-	testenv.NotShort(t) // it waits for the sweep
+func TestSweepPublishesRemainingMessages(t *testing.T) {
+	testenv.NotShort(t) // the test waits for the sweep
 	m := miniredis.RunT(t)
 	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
 	defer r.Close()
@@ -131,7 +131,7 @@ func TestOutboxSweepsWhatWasLeft(t *testing.T) {
 	out := &flaky{failures: 1, last: "d", done: make(chan struct{})}
 	relay := outbox.NewRelay(s, out, nil, slog.New(slog.DiscardHandler))
 	if err := relay.Flush(t.Context(), "m1"); err == nil {
-		t.Fatal("Flush did not report the failure")
+		t.Fatal("Flush returned no error of the publisher")
 	}
 	if left, _ := s.Oldest(t.Context(), "m1", 10); !slices.Equal(ids(left), []string{"b", "c", "d"}) {
 		t.Fatalf("messages left: %v, want b, c and d", ids(left))

@@ -11,9 +11,9 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The client sends a script again when its answer was lost. Messages are published once and in
-// order, and only confirmed ones are removed.
-func TestFlushWhenAnswersAreLost(t *testing.T) {
+// If the reply to a script is lost, the client sends the script again. Flush still publishes each
+// message once and in order, and removes only confirmed messages.
+func TestFlushWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, r, lossy *redis.Client) {
 		s := outbox.NewStore(lossy, "mw:")
 		write(t, outbox.NewStore(r, "mw:"), r, "m1", "a", "b", "c", "d")
@@ -23,16 +23,16 @@ func TestFlushWhenAnswersAreLost(t *testing.T) {
 		out := &flaky{failures: 1, last: "d", done: make(chan struct{})}
 		relay := outbox.NewRelay(s, out, nil, slog.New(slog.DiscardHandler))
 		if err := relay.Flush(t.Context(), "m1"); err == nil {
-			t.Error("the publisher's error is not returned")
+			t.Error("Flush returned no error of the publisher")
 		}
 		if err := relay.Flush(t.Context(), "m1"); err != nil {
 			t.Error(err)
 		}
 		if !slices.Equal(out.sent, []string{"a", "b", "c", "d"}) {
-			t.Errorf("published %v", out.sent)
+			t.Errorf("confirmed %v, want a, b, c and d", out.sent)
 		}
 		if names, err := s.Pending(t.Context()); !slices.Equal(names, []string{"m1"}) || err != nil {
-			t.Errorf("the outbox was dropped within a minute of its mark: %v, %v", names, err)
+			t.Errorf("pending outboxes within a minute of the mark: %v, error %v, want m1", names, err)
 		}
 	})
 }

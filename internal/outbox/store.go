@@ -11,13 +11,15 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// A Store keeps outboxes in Redis. An outbox is named for the match whose messages it holds, or
-// "schedule" for those of the schedule. The script that saves a state also writes its messages, in
-// one step.
+// A Store stores outboxes in Redis. The name of an outbox is the ID of the match whose messages it
+// contains, or "schedule" for the messages of the schedule.
 //
 //	mw:{<name>}:outbox  list of messages (JSON), oldest first
-//	mw:outboxes         sorted set of the names of outboxes that may hold messages, by the time of
-//	                    their last mark in Unix milliseconds of Redis's clock
+//	mw:outboxes         sorted set of the names of pending outboxes, by the time of the latest mark,
+//	                    in Unix milliseconds of Redis's clock
+//
+// An outbox is pending from its first mark until it is unmarked. Every outbox that contains messages
+// is pending, but a pending outbox may be empty.
 type Store struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -28,7 +30,7 @@ func NewStore(r redis.UniversalClient, prefix string) *Store {
 	return &Store{redis: r, prefix: prefix}
 }
 
-// Key returns the key of an outbox's list. A script appends what [Arguments] returns to it.
+// Key returns the key of an outbox's list. A script appends the result of [Arguments] to the list.
 func (s *Store) Key(name string) string { return s.prefix + "{" + name + "}:outbox" }
 func (s *Store) namesKey() string       { return s.prefix + "outboxes" }
 
@@ -49,8 +51,8 @@ var markScript = redis.NewScript(`
 local t = redis.call('time')
 return redis.call('zadd', KEYS[1], string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)), ARGV[1])`)
 
-// Mark adds an outbox to those that may hold messages. Call it before you write to the outbox. If
-// the write fails, the mark does no harm.
+// Mark makes an outbox pending. Call Mark before you write to the outbox. If the write fails, you
+// need not undo the mark.
 func (s *Store) Mark(ctx context.Context, name string) error {
 	return markScript.Run(ctx, s.redis, []string{s.namesKey()}, name).Err()
 }
@@ -59,19 +61,19 @@ func (s *Store) Mark(ctx context.Context, name string) error {
 func (s *Store) Oldest(ctx context.Context, name string, n int) ([]broker.Message, error) {
 	texts, err := s.redis.LRange(ctx, s.Key(name), 0, int64(n-1)).Result()
 	if err != nil {
-		return nil, fmt.Errorf("reading outbox of %s: %w", name, err)
+		return nil, fmt.Errorf("reading outbox %s: %w", name, err)
 	}
 	msgs := make([]broker.Message, len(texts))
 	for i, t := range texts {
 		if err := json.Unmarshal([]byte(t), &msgs[i]); err != nil {
-			return nil, fmt.Errorf("reading outbox of %s: %w", name, err)
+			return nil, fmt.Errorf("reading outbox %s: %w", name, err)
 		}
 	}
 	return msgs, nil
 }
 
-// Two processes may have published the same messages, so a message is removed only while it is the
-// first of the list.
+// clearScript removes each message only if it is the first in the list. Another process may have
+// published and removed the same messages.
 var clearScript = redis.NewScript(`
 for i = 1, #ARGV do
   local first = redis.call('lindex', KEYS[1], 0)
@@ -86,16 +88,16 @@ func (s *Store) Clear(ctx context.Context, name string, confirmed []broker.Messa
 		ids[i] = m.ID
 	}
 	if err := clearScript.Run(ctx, s.redis, []string{s.Key(name)}, ids...).Err(); err != nil {
-		return fmt.Errorf("clearing outbox of %s: %w", name, err)
+		return fmt.Errorf("clearing outbox %s: %w", name, err)
 	}
 	return nil
 }
 
-// dropAfter is how long after its last mark an outbox stays in the set of those that may hold
-// messages. It is far longer than the time between Mark and the write that follows it.
-const dropAfter = time.Minute
+// unmarkAfter is the shortest time from a mark until the outbox can be unmarked. It is far longer
+// than the time from the mark to the write that follows it.
+const unmarkAfter = time.Minute
 
-// Pending returns the names of the outboxes that may hold messages.
+// Pending returns the names of the pending outboxes.
 func (s *Store) Pending(ctx context.Context) ([]string, error) {
 	all, err := s.redis.ZRange(ctx, s.namesKey(), 0, -1).Result()
 	if err != nil {
@@ -104,14 +106,14 @@ func (s *Store) Pending(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-var dropScript = redis.NewScript(`
+var unmarkScript = redis.NewScript(`
 local at = redis.call('zscore', KEYS[1], ARGV[1])
 local t = redis.call('time')
 if at and tonumber(at) < t[1] * 1000 + math.floor(t[2] / 1000) - ARGV[2] then redis.call('zrem', KEYS[1], ARGV[1]) end
 return 1`)
 
-// DropIfEmpty removes an outbox that was found empty from those that may hold messages, unless it
-// was marked within the last minute.
-func (s *Store) DropIfEmpty(ctx context.Context, name string) error {
-	return dropScript.Run(ctx, s.redis, []string{s.namesKey()}, name, dropAfter.Milliseconds()).Err()
+// Unmark removes an outbox from the pending outboxes, unless it was marked within the last minute.
+// Call Unmark only if the outbox was empty.
+func (s *Store) Unmark(ctx context.Context, name string) error {
+	return unmarkScript.Run(ctx, s.redis, []string{s.namesKey()}, name, unmarkAfter.Milliseconds()).Err()
 }

@@ -1,4 +1,4 @@
-// Package parsertest has the helpers that the tests of the parser's packages share.
+// Package parsertest contains helpers for the tests of the parser's packages.
 package parsertest
 
 import (
@@ -19,21 +19,21 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// Library returns all profiles of this repository, those of the fixtures' sites too.
+// Library returns all profiles in this repository, including the profiles for fixtures.
 func Library(t testing.TB) profile.Library {
 	t.Helper()
-	ofFixtures, err := fs.Sub(fixtures.FS, "profiles")
+	fixtureProfiles, err := fs.Sub(fixtures.FS, "profiles")
 	if err != nil {
 		t.Fatal(err)
 	}
-	lib, err := profile.LoadLibrary(profiles.FS, ofFixtures)
+	lib, err := profile.LoadLibrary(profiles.FS, fixtureProfiles)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return lib
 }
 
-// Store returns a store in a new in-process Redis.
+// Store returns a store in a new embedded Redis.
 func Store(t testing.TB) *poll.Store {
 	t.Helper()
 	m := miniredis.RunT(t)
@@ -42,12 +42,12 @@ func Store(t testing.TB) *poll.Store {
 	return poll.NewStore(r, "mw:")
 }
 
-// Ingester returns an ingester with a new store. It logs nothing.
+// Ingester returns an ingester with a new store. The ingester logs nothing.
 func Ingester(t testing.TB) *poll.Ingester {
 	return &poll.Ingester{Store: Store(t), Log: slog.New(slog.DiscardHandler)}
 }
 
-// Play replays a fixture and returns its events.
+// Play replays a fixture with the ingester in and returns the events.
 func Play(t testing.TB, in *poll.Ingester, f *recording.Fixture) []event.Event {
 	t.Helper()
 	var all []event.Event
@@ -62,7 +62,7 @@ func Play(t testing.TB, in *poll.Ingester, f *recording.Fixture) []event.Event {
 	return all
 }
 
-// Fixture loads a fixture of this repository. dir is its path below fixtures/.
+// Fixture loads a fixture from this repository. dir is the path of its folder below fixtures/.
 func Fixture(t testing.TB, dir string) *recording.Fixture {
 	t.Helper()
 	folder, err := fs.Sub(fixtures.FS, dir)

@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// BigPage returns a captured page of 556 KB and the profile for it. It skips the benchmark if the
-// captured pages are not there.
+// BigPage returns a captured page of 556 KB and the profile for the page. If the captured pages are
+// missing, BigPage skips the benchmark.
 func BigPage(b *testing.B) (page.Page, *profile.Profile) {
 	b.Helper()
 	dir := testenv.Needs(b, testenv.Pages("../.."), "MATCHWIRE_PAGES")

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// SmallProfile is a profile for pages of one match, m1.
+// SmallProfile is a profile for pages of one match, which has the ID m1.
 const SmallProfile = `profile: small
 sport: soccer
 match:
@@ -28,7 +28,8 @@ incidents:
     off: i
 `
 
-// Extract returns what a page says by SmallProfile. An unusable page fails the test.
+// Extract returns the observation and the problems that SmallProfile extracts from a page. An
+// unusable page fails the test.
 func Extract(t *testing.T, body string) (observation.Observation, []observation.Problem) {
 	t.Helper()
 	p, err := profile.Load("small.yaml", []byte(SmallProfile))
@@ -37,12 +38,12 @@ func Extract(t *testing.T, body string) (observation.Observation, []observation.
 	}
 	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(body)})
 	if err != nil {
-		t.Fatalf("%v %v", err, problems)
+		t.Fatalf("extracting %q: %v, problems %v", body, err, problems)
 	}
 	return all[0], problems
 }
 
-// SmallPage is a format for a page that SmallProfile can read. Its verb is the home score.
+// SmallPage is the format of a live page for SmallProfile. Its verb %d is the home score.
 const SmallPage = `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>%d</p><p class=as>0</p>` +
 	`<p class=status>Live</p>`
 
@@ -73,7 +74,7 @@ match:
   start: {jq: .kickoff}
   status: {jq: .status, map: {NS: scheduled, 1H: live 1h, HT: break ht, 2H: live 2h, FT: ended}}
   clock: {jq: 'if .status == "1H" or .status == "2H" then .elapsed | tostring else null end',
-    regexp: '^\d+$'} # when the match is over, elapsed is 904
+    regexp: '^\d+$'} # after the match, elapsed is 904
   home_score: {jq: .home_score}
   away_score: {jq: .away_score}
 `

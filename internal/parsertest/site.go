@@ -10,17 +10,18 @@ import (
 	"testing"
 )
 
-// A Site is a web site whose answer a test can change. It records the requests for pages, but not
-// those for robots.txt.
+// A Site is a website whose handler a test can replace. It records all requests except requests for
+// robots.txt.
 type Site struct {
 	*httptest.Server
-	Robots   string // content of robots.txt
+	Robots   string // content of robots.txt; set it before the first request
 	mu       sync.Mutex
-	answer   http.HandlerFunc
+	handler  http.HandlerFunc // for pages
 	requests []*http.Request
 }
 
-// NewSite starts a site and closes it when the test ends. Call Answer before the first request.
+// NewSite starts a site and closes it when the test ends. Call Answer before the first request for a
+// page.
 func NewSite(t *testing.T) *Site {
 	s := &Site{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -29,20 +30,20 @@ func NewSite(t *testing.T) *Site {
 			return
 		}
 		s.mu.Lock()
-		answer := s.answer
+		handler := s.handler
 		s.requests = append(s.requests, r)
 		s.mu.Unlock()
-		answer(w, r)
+		handler(w, r)
 	}))
 	t.Cleanup(s.Close)
 	return s
 }
 
-// Answer makes h answer the following requests for pages.
+// Answer makes h the handler of all later requests for pages.
 func (s *Site) Answer(h http.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answer = h
+	s.handler = h
 }
 
 // Count returns the number of requests for pages.
@@ -59,7 +60,7 @@ func (s *Site) Requests() []*http.Request {
 	return slices.Clone(s.requests)
 }
 
-// A Buffer is a bytes.Buffer that goroutines can share.
+// A Buffer is a buffer that goroutines can use concurrently.
 type Buffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

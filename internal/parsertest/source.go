@@ -16,10 +16,10 @@ import (
 type Source struct {
 	t       *testing.T
 	tracker *poll.Tracker
-	Now     time.Time // of the latest poll
+	Now     time.Time // time of the latest poll
 }
 
-// Track returns a source whose pages have the profile prof, in YAML.
+// Track returns a source with the profile prof, in YAML. The source passes its pages to in.
 func Track(t *testing.T, in *poll.Ingester, prof string) *Source {
 	t.Helper()
 	p, err := profile.Load("small.yaml", []byte(prof))
@@ -29,21 +29,21 @@ func Track(t *testing.T, in *poll.Ingester, prof string) *Source {
 	return &Source{t, in.Track(p, ""), Noon}
 }
 
-// Read ingests a page and returns a summary of the events. It ignores errors.
+// Read ingests a page and returns a summary of the resulting events. It ignores errors.
 func (s *Source) Read(body string) []string {
 	s.t.Helper()
 	summary, _ := s.ReadContext(s.t.Context(), body)
 	return summary
 }
 
-// ReadContext is Read with a context. It returns the error.
+// ReadContext is like Read with a context, but also returns the error.
 func (s *Source) ReadContext(ctx context.Context, body string) ([]string, error) {
 	s.Now = s.Now.Add(30 * time.Second)
 	events, err := s.tracker.Ingest(event.WithTID(ctx, event.NewTID()), page.Page{Body: []byte(body), At: s.Now})
 	return Summary(events), err
 }
 
-// Fail records a failed poll and returns a summary of the events.
+// Fail records a failed poll and returns a summary of the resulting events.
 func (s *Source) Fail(reason string) []string {
 	s.t.Helper()
 	s.Now = s.Now.Add(30 * time.Second)
@@ -55,7 +55,7 @@ func (s *Source) Fail(reason string) []string {
 	return Summary(events)
 }
 
-// Summary returns the kind, match and reason of each event.
+// Summary returns a line for each event with its kind, action, match and reason.
 func Summary(events []event.Event) []string {
 	var all []string
 	for _, e := range events {
@@ -68,10 +68,10 @@ func Summary(events []event.Event) []string {
 	return all
 }
 
-// Expect reports an error to t if got is not want. step says which step of the test it is.
+// Expect fails the test if got differs from want. step names the step of the test.
 func Expect(t *testing.T, step string, got []string, want ...string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
-		t.Errorf("%s: %q, want %q", step, got, want)
+		t.Errorf("%s: got %q, want %q", step, got, want)
 	}
 }

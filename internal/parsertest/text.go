@@ -17,7 +17,7 @@ func SameJSON(a, b any) bool {
 	return string(x) == string(y)
 }
 
-// Line returns an event in one line, such as "goal 14:21 away Giovinco 0-1".
+// Line formats an event as one line, such as "goal 14:21 away Giovinco 0-1".
 func Line(e event.Event) string {
 	d := e.Data
 	parts := []string{d.Kind.Word(d.Action)}

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// goFile checks the comments, the strings and the identifiers of a Go file. A string without a space
-// is a name, not prose. Raw strings of tests hold pages and configs.
+// goFile checks the comments, strings and identifiers of a Go file. It does not check strings
+// without white space, which are names, and raw strings in tests, which are pages and configs.
 func (r *rules) goFile(file, text string) ([]finding, error) {
 	set := token.NewFileSet()
 	parsed, err := parser.ParseFile(set, file, text, parser.ParseComments|parser.SkipObjectResolution)
@@ -38,14 +38,14 @@ func (r *rules) goFile(file, text string) ([]finding, error) {
 			if value, err := strconv.Unquote(n.Value); err == nil && strings.ContainsAny(value, " \n") {
 				for _, f := range r.words(file, block{1, value}) {
 					if f.line += line(n.Pos()) - 1; !raw {
-						f.line = line(n.Pos()) // \n in it is no line of the file
+						f.line = line(n.Pos()) // an escaped \n is not a line break of the file
 					}
 					all = append(all, f)
 				}
 			}
 		case *ast.Ident:
 			if replacement := r.identifier(file, n.Name); replacement != "" {
-				all = append(all, finding{file, line(n.Pos()), fmt.Sprintf("identifier %s: it is now %s", n.Name, replacement)})
+				all = append(all, finding{file, line(n.Pos()), fmt.Sprintf("identifier %s: write %s", n.Name, replacement)})
 			}
 		}
 		return true
@@ -54,8 +54,8 @@ func (r *rules) goFile(file, text string) ([]finding, error) {
 	return all, nil
 }
 
-// comments returns the text of a comment group: line comments below each other as one block, so that
-// a phrase is found across a line break. Directives such as //go:embed are no prose.
+// comments returns the text of a comment group. Consecutive line comments form one block, so that
+// phrases across line breaks are found. Directives such as //go:embed are omitted.
 func comments(group *ast.CommentGroup, line func(token.Pos) int) []block {
 	var all []block
 	for _, c := range group.List {

@@ -1,11 +1,12 @@
 // Prose checks the English of a source tree. It reports
 //
-//   - words and phrases of words.txt, in Markdown, in comments and strings of Go code, and in the
+//   - words and phrases in words.txt, in Markdown, in comments and strings of Go code, and in
 //     scripts and API documents,
-//   - identifiers of retired.txt, in Go code,
+//   - identifiers in retired.txt, in Go code,
 //   - sentences of more than 30 words, in Markdown.
 //
-// It prints one line for each, with what to write instead, and exits with 1 if there is any.
+// It prints a line for each finding, with a replacement. It exits with 1 if there are findings, and
+// with 2 after an error.
 //
 //	go run ./internal/prose [-count] [FOLDER]
 package main
@@ -24,7 +25,7 @@ import (
 )
 
 func main() {
-	count := flag.Bool("count", false, "print the number of findings in each folder")
+	count := flag.Bool("count", false, "print only the number of findings in each folder")
 	flag.Parse()
 	code, err := run(os.Stdout, os.DirFS(cmp.Or(flag.Arg(0), ".")), *count)
 	if err != nil {
@@ -34,16 +35,16 @@ func main() {
 	os.Exit(code)
 }
 
-// A finding is one place to rewrite.
+// A finding is a place in a file that must be rewritten.
 type finding struct {
 	file string
 	line int
-	text string // what is wrong, and what to write
+	text string // the problem and its replacement
 }
 
 func (f finding) String() string { return fmt.Sprintf("%s:%d: %s", f.file, f.line, f.text) }
 
-// run prints the findings in root and returns the exit code.
+// run prints the findings in root, or their number by folder, and returns the exit code.
 func run(out io.Writer, root fs.FS, count bool) (int, error) {
 	rules, err := loadRules(wordsText, retiredText)
 	if err != nil {
@@ -72,10 +73,11 @@ func run(out io.Writer, root fs.FS, count bool) (int, error) {
 	return 0, nil
 }
 
-// skipped folders hold no prose of ours. This one quotes the words that it looks for.
+// skipped lists folders that are not checked. They contain no prose of this project, except the
+// folder prose, which quotes the words to replace.
 var skipped = []string{"node_modules", "testdata", "dist", "prose"}
 
-// tree returns the findings of a tree in the order of its files.
+// tree returns the findings in a file system, in the order of its files.
 func (r *rules) tree(root fs.FS) ([]finding, error) {
 	var all []finding
 	err := fs.WalkDir(root, ".", func(file string, d fs.DirEntry, err error) error {
@@ -104,7 +106,7 @@ func (r *rules) tree(root fs.FS) ([]finding, error) {
 	return all, err
 }
 
-// checkOf returns the check for a file of this name, nil for a file without prose.
+// checkOf returns the check for a file with this name, or nil if the file is not checked.
 func (r *rules) checkOf(file string) func(file, text string) ([]finding, error) {
 	switch path.Ext(file) {
 	case ".go":
@@ -124,7 +126,7 @@ func (r *rules) checkOf(file string) func(file, text string) ([]finding, error) 
 	return nil
 }
 
-// plain checks a whole file for words.
+// plain checks the words of a whole file.
 func (r *rules) plain(file, text string) ([]finding, error) {
 	return r.words(file, block{1, text}), nil
 }

@@ -8,12 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxWords is how many words a sentence in Markdown may have.
+// maxWords is the maximum number of words in a sentence.
 const maxWords = 30
 
-// markdown checks the words and the length of the sentences of a Markdown file. A paragraph, a list
-// item, a heading and a table cell are blocks of their own. Code is no prose, but in code blocks
-// other than pages (html) and answers (json) the words are checked, for their comments.
+// markdown checks the words and the length of the sentences in a Markdown file. It also checks the
+// words in code blocks, because they contain comments, except in html and json blocks.
 func (r *rules) markdown(file, text string) ([]finding, error) {
 	prose, code := markdownBlocks(text)
 	var all []finding
@@ -37,17 +36,17 @@ var (
 	autolink = regexp.MustCompile(`<https?://[^>]*>`)
 )
 
-// markdownBlocks splits a file into blocks of prose and code blocks. In prose a code span is reduced
-// to "“" with the line breaks that it had, and a link to its text in brackets.
+// markdownBlocks splits a file into blocks of prose and code blocks without html and json. A
+// paragraph, a list item, a heading or a table cell is a block of prose.
 func markdownBlocks(text string) (prose, code []block) {
-	var open *block // the paragraph, item or heading that goes on
+	var open *block // the paragraph, item or heading that may continue in the next line
 	end := func() {
 		if open != nil && strings.TrimSpace(open.text) != "" {
 			prose = append(prose, plainMarkdown(*open))
 		}
 		open = nil
 	}
-	inCode, isProse := "", false
+	inCode, checked := "", false
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -58,15 +57,15 @@ func markdownBlocks(text string) (prose, code []block) {
 				inCode = ""
 				continue
 			}
-			inCode, isProse = m[1], m[2] != "html" && m[2] != "json"
-			if isProse {
+			inCode, checked = m[1], m[2] != "html" && m[2] != "json"
+			if checked {
 				code = append(code, block{n + 1, ""})
 			}
 			continue
 		}
 		switch trimmed := strings.TrimSpace(line); {
 		case inCode != "":
-			if isProse {
+			if checked {
 				code[len(code)-1].text += line + "\n"
 			}
 		case trimmed == "", rule.MatchString(line):
@@ -91,13 +90,15 @@ func markdownBlocks(text string) (prose, code []block) {
 	return prose, code
 }
 
-// cells are the cells of a row of a table. A | in code, or behind a backslash, is text.
+// cells returns the cells of a table row. A | in a code span or after a backslash is text.
 func cells(row string) []string {
 	row = codeSpan.ReplaceAllString(row, "``")
 	row = strings.ReplaceAll(row, `\|`, "¦")
 	return strings.Split(strings.Trim(row, "|"), "|")
 }
 
+// plainMarkdown replaces each code span and URL in a block with “, and each link with its text in
+// brackets. It preserves the line breaks of code spans.
 func plainMarkdown(b block) block {
 	b.text = codeSpan.ReplaceAllStringFunc(b.text, func(span string) string {
 		return "``" + strings.Repeat("\n", strings.Count(span, "\n"))
@@ -107,15 +108,15 @@ func plainMarkdown(b block) block {
 	return b
 }
 
-// longSentences returns the sentences of more than maxWords words.
+// longSentences returns a finding for each sentence of more than maxWords words.
 func longSentences(file string, b block) []finding {
 	var all []finding
 	for start := 0; start < len(b.text); {
-		end := start + sentence(b.text[start:])
+		end := start + sentenceLength(b.text[start:])
 		if words := countWords(b.text[start:end]); words > maxWords {
 			line := b.lineAt(end - len(strings.TrimLeft(b.text[start:end], " \t\n*_")))
 			first := strings.Join(strings.Fields(b.text[start:end])[:5], " ")
-			text := fmt.Sprintf("a sentence of %d words, at most %d: %s …", words, maxWords, first)
+			text := fmt.Sprintf("sentence of %d words, want at most %d: %s …", words, maxWords, first)
 			all = append(all, finding{file, line, text})
 		}
 		start = end
@@ -125,9 +126,10 @@ func longSentences(file string, b block) []finding {
 
 var stop = regexp.MustCompile(`[.!?]["'’”)*_]*\s+`)
 
-// sentence is the length of the first sentence of a text. A full stop ends a sentence if a space and
-// no small letter follow, so "e.g. this" and "3.5 s" are no ends.
-func sentence(text string) int {
+// sentenceLength returns the length of the first sentence of a text, in bytes. A full stop ends a
+// sentence if white space follows, and then no lower-case letter. So "e.g. this" and "3.5 s" do not
+// end a sentence.
+func sentenceLength(text string) int {
 	for _, at := range stop.FindAllStringIndex(text, -1) {
 		if next, _ := utf8.DecodeRuneInString(text[at[1]:]); !unicode.IsLower(next) {
 			return at[1]
@@ -136,7 +138,7 @@ func sentence(text string) int {
 	return len(text)
 }
 
-// countWords counts what has a letter or a digit, and code spans.
+// countWords returns the number of words in a text. A code span counts as a word. A dash does not.
 func countWords(text string) int {
 	isAlphanumeric := func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
 	n := 0

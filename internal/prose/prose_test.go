@@ -32,17 +32,18 @@ fanout wants: Filter
 	var all []string
 	for _, f := range found {
 		if f.file != file {
-			t.Errorf("a finding in %s, want %s", f.file, file)
+			t.Errorf("finding in file %s, want %s", f.file, file)
 		}
 		all = append(all, fmt.Sprintf("%d: %s", f.line, f.text))
 	}
 	return all
 }
 
+// check fails the test unless the findings in one file are want.
 func check(t *testing.T, file, text string, want ...string) {
 	t.Helper()
 	if got := find(t, file, text); !slices.Equal(got, want) {
-		t.Errorf("in\n%s\ngot\n  %s\nwant\n  %s", text, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+		t.Errorf("findings in\n%s\ngot\n  %s\nwant\n  %s", text, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }
 
@@ -64,9 +65,9 @@ func TestWordsInGo(t *testing.T) {
 
 func TestIdentifiers(t *testing.T) {
 	text := "package a\n\ntype Fate int\n\nfunc f(wants int, FateX string) Fate { return Fate(wants) }\n"
-	fate := "identifier Fate: it is now Disposition"
+	fate := "identifier Fate: write Disposition"
 	check(t, "broker/a.go", text, "3: "+fate, "5: "+fate, "5: "+fate)
-	wants := "5: identifier wants: it is now Filter"
+	wants := "5: identifier wants: write Filter"
 	check(t, "fanout/filter/a.go", text, "3: "+fate, wants, "5: "+fate, "5: "+fate, wants)
 }
 
@@ -74,7 +75,7 @@ func TestIdentifiers(t *testing.T) {
 func words(n int) string { return "The" + strings.Repeat(" word", n-1) + "." }
 
 func TestSentences(t *testing.T) {
-	long := "a sentence of 31 words, at most 30: The word word word word …"
+	long := "sentence of 31 words, want at most 30: The word word word word …"
 	for _, tc := range []struct {
 		name, text string
 		want       []string
@@ -95,8 +96,8 @@ func TestSentences(t *testing.T) {
 		{"a heading and a paragraph", "# " + strings.TrimSuffix(words(20), ".") + "\n" + words(20), nil},
 		{"in code", "```\n" + words(31) + "\n```\n\n`" + words(31) + "`", nil},
 		{"code counts as a word", words(30)[:len(words(30))-1] + " `one two three`.", []string{"1: " + long}},
-		{"a URL counts as nothing", strings.TrimSuffix(words(29), ".") + " [page](https://example.org/a/b?c=d). More.", nil},
-		{"a dash is no word", strings.TrimSuffix(words(15), ".") + " – " + strings.ToLower(words(15)), nil},
+		{"a URL is not a word", strings.TrimSuffix(words(29), ".") + " [page](https://example.org/a/b?c=d). More.", nil},
+		{"a dash is not a word", strings.TrimSuffix(words(15), ".") + " – " + strings.ToLower(words(15)), nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) { check(t, "a.md", tc.text, tc.want...) })
 	}
@@ -121,7 +122,7 @@ func TestOtherFiles(t *testing.T) {
 	check(t, ".github/a.md", "\nseldom\n", want)
 }
 
-// A line that is no rule is an error that names it.
+// loadRules rejects an invalid line, and the error contains the line. Each phrase is found.
 func TestRules(t *testing.T) {
 	for text, want := range map[string]string{
 		"seldom: rarely\nanew\n":                  `words.txt line 2: "anew" is not PHRASE: REPLACEMENT`,
@@ -129,20 +130,20 @@ func TestRules(t *testing.T) {
 		"seldom: rarely\nSeldom: at rare times\n": `words.txt line 2: "seldom" occurs twice`,
 	} {
 		if _, err := loadRules(text, ""); err == nil || err.Error() != want {
-			t.Errorf("%q: %v, want %s", text, err, want)
+			t.Errorf("rules %q: error %v, want %s", text, err, want)
 		}
 	}
 	r, err := loadRules(wordsText, retiredText)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Each phrase is found, and no advice is itself a phrase to avoid.
+	// No replacement contains a phrase that must itself be replaced.
 	for phrase, advice := range r.advice {
 		if got := r.words("a.md", block{1, "It " + strings.ReplaceAll(phrase, "*", "thing") + " it."}); len(got) == 0 {
-			t.Errorf("%q is not found", phrase)
+			t.Errorf("phrase %q is not found", phrase)
 		}
 		if got := r.words("a.md", block{1, advice}); len(got) > 0 {
-			t.Errorf("the advice for %q: %v", phrase, got)
+			t.Errorf("the replacement of %q has findings: %v", phrase, got)
 		}
 	}
 }
@@ -155,12 +156,12 @@ func TestRun(t *testing.T) {
 	} {
 		var out strings.Builder
 		if code, err := run(&out, tree, count); err != nil || code != 1 || out.String() != want {
-			t.Errorf("exit code %d, %v, printed\n%s", code, err, &out)
+			t.Errorf("count %v: exit code %d, error %v, want 1; printed\n%s\nwant\n%s", count, code, err, &out, want)
 		}
 	}
 	delete(tree, "docs/a.md")
 	var out strings.Builder
 	if code, err := run(&out, tree, false); err != nil || code != 0 || out.Len() > 0 {
-		t.Errorf("exit code %d, %v, printed %q, want nothing for good prose", code, err, &out)
+		t.Errorf("without findings: exit code %d, error %v, printed %q, want 0 and no output", code, err, &out)
 	}
 }

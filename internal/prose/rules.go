@@ -15,25 +15,25 @@ var wordsText string
 //go:embed retired.txt
 var retiredText string
 
-// rules are what words.txt and retired.txt say.
+// rules holds the rules in words.txt and retired.txt.
 type rules struct {
-	phrases *regexp.Regexp    // any of them
-	advice  map[string]string // by phrase, in lower case
-	wild    []wildcard        // phrases that hold a *
-	retired map[string][]retired
+	phrases *regexp.Regexp       // matches any phrase without *
+	advice  map[string]string    // replacements, by phrase in lower case
+	wild    []wildcard           // phrases with *
+	retired map[string][]retired // by identifier
 }
 
-// A wildcard is a phrase with a *.
+// A wildcard is a phrase with *, and its replacement.
 type wildcard struct {
 	phrase *regexp.Regexp
 	advice string
 }
 
-// A retired identifier must not occur below a folder; "" is every folder.
+// A retired is the replacement of an identifier in the files below a folder. "" means all files.
 type retired struct{ folder, replacement string }
 
-// loadRules reads the two lists. A line without a replacement, or a phrase that occurs twice, is an
-// error.
+// loadRules parses words.txt and retired.txt. A line without a replacement is an error, and so is a
+// phrase that occurs twice in words.txt.
 func loadRules(words, identifiers string) (*rules, error) {
 	r := &rules{advice: map[string]string{}, retired: map[string][]retired{}}
 	var phrases []string
@@ -54,7 +54,7 @@ func loadRules(words, identifiers string) (*rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The longest first: "all is well" before "is well".
+	// The longest phrase must match first: "all is well" before "is well".
 	slices.SortFunc(phrases, func(a, b string) int { return len(b) - len(a) })
 	r.phrases = regexp.MustCompile(`(?i)\b(?:` + strings.Join(phrases, "|") + `)\b`)
 	err = eachRule("retired.txt", identifiers, func(name, replacement string) error {
@@ -68,7 +68,7 @@ func loadRules(words, identifiers string) (*rules, error) {
 	return r, err
 }
 
-// eachRule calls f for each line "LEFT: RIGHT" that is neither empty nor a comment.
+// eachRule calls f for each line "LEFT: RIGHT". It skips empty lines and comments.
 func eachRule(file, text string, f func(left, right string) error) error {
 	n := 0
 	for line := range strings.Lines(text) {
@@ -88,17 +88,17 @@ func eachRule(file, text string, f func(left, right string) error) error {
 	return nil
 }
 
-// A block is connected prose that begins in this line of a file: a paragraph, a table cell, a
-// comment, a string. It has the line breaks of the file.
+// A block is a unit of text, such as a paragraph, a table cell, a comment or a string. line is the
+// line of the file at which it begins. text has the line breaks of the file.
 type block struct {
 	line int
 	text string
 }
 
-// lineAt returns the line of the file that holds a byte of the text.
+// lineAt returns the line of the file for a byte offset in text.
 func (b block) lineAt(offset int) int { return b.line + strings.Count(b.text[:offset], "\n") }
 
-// words returns the phrases of words.txt in a block.
+// words returns a finding for each phrase of words.txt in a block.
 func (r *rules) words(file string, b block) []finding {
 	var all []finding
 	add := func(at []int, advice string) {
@@ -120,7 +120,8 @@ func (r *rules) words(file string, b block) []finding {
 	return all
 }
 
-// isPartOfName reports whether a match is part of a longer name or key, such as mw:his or fate_x.
+// isPartOfName reports whether the match text[at[0]:at[1]] is part of a longer name or key, such as
+// mw:his or fate_x.
 func isPartOfName(text string, at []int) bool {
 	joins := func(c byte) bool { return strings.IndexByte("_:/.#@", c) >= 0 }
 	before := at[0] > 0 && (joins(text[at[0]-1]) || text[at[0]-1] == '-')
@@ -129,7 +130,7 @@ func isPartOfName(text string, at []int) bool {
 	return before || after
 }
 
-// identifier returns what to write for an identifier in a file, "" if it is not retired there.
+// identifier returns the replacement of an identifier in a file, or "" if the identifier is valid there.
 func (r *rules) identifier(file, name string) string {
 	for _, old := range r.retired[name] {
 		if old.folder == "" || strings.HasPrefix(path.Dir(file)+"/", old.folder+"/") {

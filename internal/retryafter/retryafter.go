@@ -1,4 +1,4 @@
-// Package retryafter parses the Retry-After header of HTTP.
+// Package retryafter parses the HTTP header Retry-After.
 package retryafter
 
 import (
@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Parse returns how long the server asks its client to wait, from the value of a Retry-After header
-// as RFC 9110 defines it: a number of seconds, or a date. A date in the past gives 0. ok is false if
-// the value is empty or malformed. Callers limit the result: a server may ask for years.
+// Parse parses the value of a Retry-After header, which RFC 9110 defines as a number of seconds or
+// a date. It returns the time to wait before the next request. For a date in the past, wait is 0.
+// If the value is empty or malformed, ok is false. wait may be years, so callers must limit it.
 func Parse(value string) (wait time.Duration, ok bool) {
 	value = strings.TrimSpace(value)
 	if at, err := http.ParseTime(value); err == nil {
@@ -18,7 +18,7 @@ func Parse(value string) (wait time.Duration, ok bool) {
 	if value == "" {
 		return 0, false
 	}
-	const most = 10 * 365 * 24 * 60 * 60 // seconds; a longer wait is cut, so that it fits a Duration
+	const most = 10 * 365 * 24 * 60 * 60 // seconds; longer waits are reduced to most, so that they fit a Duration
 	seconds := int64(0)
 	for _, c := range value {
 		if c < '0' || c > '9' {

@@ -20,18 +20,19 @@ func TestParse(t *testing.T) {
 			date(-time.Hour):       0,
 		} {
 			if got, ok := retryafter.Parse(value); got != want || !ok {
-				t.Errorf("%q: %v, %v; want %v", value, got, ok, want)
+				t.Errorf("Parse(%q) = %v, %v; want %v, true", value, got, ok, want)
 			}
 		}
 		for _, value := range []string{"", "-1", "1.5", "soon", "5 minutes", "1e3", "٣"} {
 			if got, ok := retryafter.Parse(value); ok || got != 0 {
-				t.Errorf("%q: %v, want it refused", value, got)
+				t.Errorf("Parse(%q) = %v, %v; want 0, false", value, got, ok)
 			}
 		}
-		// More seconds than a duration holds are a long wait, not a short or a negative one.
+		// A number of seconds that exceeds a Duration results in a long wait, not in a short or
+		// negative wait.
 		for _, value := range []string{"99999999999", "99999999999999999999999999"} {
 			if got, ok := retryafter.Parse(value); !ok || got < 24*365*time.Hour {
-				t.Errorf("%q: %v, want years", value, got)
+				t.Errorf("Parse(%q) = %v, %v; want years, true", value, got, ok)
 			}
 		}
 	})

@@ -8,30 +8,31 @@ import (
 )
 
 const (
-	slowest = 10 * time.Minute // the longest interval that the status of a match asks for
+	longestInterval = 10 * time.Minute // longest interval that the status of a match requires
 
-	// densest is the shortest interval in stoppage time and after a score, unless the source asks for
-	// a shorter one.
-	densest = 5 * time.Second
-	// scoreFor is how long polls are more frequent after a score: to learn the scorer, and whether the
-	// score stays.
+	// shortestDense is the shortest interval in stoppage time and after a score. A source may set a
+	// shorter interval.
+	shortestDense = 5 * time.Second
+	// scoreFor is how long polls are more frequent after a score change. In this time the page shows
+	// the scorer, or the score change is corrected.
 	scoreFor = 2 * time.Minute
 
-	lateFor    = 2 * time.Hour    // the most that a kick-off may be late
-	overFor    = 30 * time.Minute // how long a match is polled after it is over
-	failedMost = 5 * time.Minute  // the longest interval for a site that fails
-	freshMost  = time.Minute      // the longest freshness that is accepted from a site's Cache-Control
-	patient    = 8                // after this many unchanged polls the interval doubles
-	siteShare  = 4                // the interval is at least this many times the site's response time
+	lateFor             = 2 * time.Hour    // a kick-off may be late by this time
+	overFor             = 30 * time.Minute // time from the end of a match to the end of polling
+	longestAfterFailure = 5 * time.Minute  // longest interval after failed polls
+	longestFreshness    = time.Minute      // longest freshness that is accepted from a site's Cache-Control
+	unchangedLimit      = 8                // number of unchanged polls in a row after which the interval doubles
+	siteShare           = 4                // shortest interval, in response times of the site
 )
 
-// A course is what the scheduler remembers of a source between polls.
+// A course is the state of a source that the cadence of its polls depends on. It is saved between
+// polls.
 type course struct {
-	Scored time.Time `json:"scored,omitzero"` // when a score last changed
-	Over   time.Time `json:"over,omitzero"`   // when all matches of the page were first over
+	Scored time.Time `json:"scored,omitzero"` // time of the latest score change
+	Over   time.Time `json:"over,omitzero"`   // time since which all matches of the page are over
 }
 
-// follow returns the course after a poll.
+// follow returns the course after the poll p.
 func (c course) follow(p poll.Result) course {
 	if p.Scored {
 		c.Scored = p.At
@@ -45,51 +46,52 @@ func (c course) follow(p poll.Result) course {
 	return c
 }
 
-// done reports whether all matches have been over for so long that polling ends.
+// done reports whether all matches have been over for overFor, so that polling ends.
 func (c course) done(at time.Time) bool { return !c.Over.IsZero() && at.Sub(c.Over) >= overFor }
 
-// interval returns the time from a poll to the next. every is the source's interval while a match
-// is live.
+// interval returns the time from the poll p to the next poll. every is the source's interval while
+// a match is live.
 func (c course) interval(every time.Duration, p poll.Result) time.Duration {
 	if p.Unmarked {
-		return 2 * time.Minute // such a poll sends no request
+		return 2 * time.Minute // a poll that only marks matches as stale sends no request
 	}
 	if p.Busy { // the host has no free slot
 		return 2 * every
 	}
 	if p.Failures > 0 {
-		return max(every, min(every<<min(p.Failures, 10), failedMost), p.Wait)
+		return max(every, min(every<<min(p.Failures, 10), longestAfterFailure), p.Wait)
 	}
-	d := c.wanted(every, p)
-	return max(d, p.Wait, min(p.Fresh, freshMost), siteShare*p.Took, time.Second)
+	d := c.shortest(every, p)
+	return max(d, p.Wait, min(p.Fresh, longestFreshness), siteShare*p.Took, time.Second)
 }
 
-// wanted returns the interval for the match that needs the most frequent polls.
-func (c course) wanted(every time.Duration, p poll.Result) time.Duration {
-	d := max(slowest, every)
+// shortest returns the interval for the match that requires the most frequent polls. If the page
+// has no matches, it is 8 * every.
+func (c course) shortest(every time.Duration, p poll.Result) time.Duration {
+	d := max(longestInterval, every)
 	for _, m := range p.Matches {
-		d = min(d, pause(every, m, p.At))
+		d = min(d, matchInterval(every, m, p.At))
 	}
 	switch {
 	case len(p.Matches) == 0:
 		return 8 * every
 	case d <= every && p.At.Sub(c.Scored) < scoreFor:
 		return dense(every)
-	case d <= every && p.Unchanged >= patient:
+	case d <= every && p.Unchanged >= unchangedLimit:
 		return 2 * d
 	}
 	return d
 }
 
-// pause returns the interval that the state of one match asks for.
-func pause(every time.Duration, m event.Match, now time.Time) time.Duration {
+// matchInterval returns the interval that the state of one match requires.
+func matchInterval(every time.Duration, m event.Match, now time.Time) time.Duration {
 	switch m.Status {
 	case event.Live:
 		if m.Clock.Stoppage > 0 || m.Period == "so" {
 			return dense(every)
 		}
 		return every
-	case event.Ended: // it can be re-opened
+	case event.Ended: // play can resume, for example in extra time
 		return 2 * every
 	case event.Break, event.Interrupted, event.Suspended, event.Delayed:
 		return 4 * every
@@ -101,15 +103,15 @@ func pause(every time.Duration, m event.Match, now time.Time) time.Duration {
 			return max(every, until/10)
 		}
 	case event.Postponed:
-		return slowest
+		return longestInterval
 	}
 	return 8 * every
 }
 
 // dense returns the interval in stoppage time and after a score.
-func dense(every time.Duration) time.Duration { return min(every, max(every/2, densest)) }
+func dense(every time.Duration) time.Duration { return min(every, max(every/2, shortestDense)) }
 
-// allOver reports whether all matches have ended and cannot go on.
+// allOver reports whether all matches have ended and cannot resume.
 func allOver(matches []event.Match) bool {
 	for _, m := range matches {
 		switch m.Status {

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// The interval until the next poll of a source with every: 15s, by what its page shows.
+// The interval until the next poll depends on the state of the matches. The source has every: 15s.
 func TestInterval(t *testing.T) {
 	now := time.Date(2026, 5, 30, 18, 0, 0, 0, time.UTC)
 	match := func(s event.Status) event.Match { return event.Match{Status: s} }
@@ -61,19 +61,19 @@ func TestInterval(t *testing.T) {
 	} {
 		tc.polled.At = now
 		if got := tc.course.interval(15*time.Second, tc.polled); got != tc.want {
-			t.Errorf("%s: %v, want %v", tc.what, got, tc.want)
+			t.Errorf("%s: interval %v, want %v", tc.what, got, tc.want)
 		}
 	}
 	// Very short and very long intervals stay as configured.
 	for every, m := range map[time.Duration]event.Match{time.Second: stoppage, time.Hour: match(event.Live)} {
 		if got := (course{}).interval(every, poll.Result{At: now, Matches: []event.Match{m}}); got != every {
-			t.Errorf("every %v: %v", every, got)
+			t.Errorf("interval for every %v is %v, want %v", every, got, every)
 		}
 	}
 }
 
-// A page is done some time after all its matches are over. It is not done if one of them goes on. A
-// list page is never done.
+// Polling of a page ends 30 minutes after all its matches are over, unless a match resumes. Polling
+// of a list page never ends.
 func TestDone(t *testing.T) {
 	now := time.Date(2026, 5, 30, 18, 0, 0, 0, time.UTC)
 	at := func(in time.Duration, s event.Status, many bool) poll.Result {
@@ -87,19 +87,19 @@ func TestDone(t *testing.T) {
 		{at(0, event.Ended, false), false},
 		{at(time.Minute, event.Final, false), false},
 		{poll.Result{At: now.Add(20 * time.Minute), Failures: 1}, false},
-		{at(25*time.Minute, event.Live, false), false}, // the match goes on
+		{at(25*time.Minute, event.Live, false), false}, // the match resumes
 		{at(40*time.Minute, event.Final, false), false},
 		{at(69*time.Minute, event.Final, false), false},
 		{at(70*time.Minute, event.Final, false), true},
 	} {
 		if c = c.follow(step.polled); c.done(step.polled.At) != step.done {
-			t.Errorf("at %v: done is %v, want %v", step.polled.At, !step.done, step.done)
+			t.Errorf("done at %v is %v, want %v", step.polled.At, !step.done, step.done)
 		}
 	}
 	c = course{}
 	for _, in := range []time.Duration{0, time.Hour} {
 		if c = c.follow(at(in, event.Final, true)); c.done(now.Add(in)) {
-			t.Error("a list page is done")
+			t.Errorf("polling of a list page ends after %v", in)
 		}
 	}
 }

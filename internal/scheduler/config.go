@@ -17,42 +17,44 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// During a deploy, schedulers with different configs run at the same time. One of the configs is in
-// force. It is the one that began the latest generation, and only schedulers that have it activate
-// and deactivate sources of the config:
+// During a deploy, schedulers with different configs run at the same time. The config with the
+// latest generation is in force. Only schedulers with that config activate and deactivate sources of
+// the config:
 //
 //   - A scheduler that starts with an unknown config begins a generation.
-//   - A scheduler with another config waits. It polls what is on the schedule.
-//   - If no scheduler with the config in force is seen for a while, a waiting one begins a
-//     generation. So a rollback takes effect when the last new scheduler has stopped, and an old
-//     one that is restarted during a deploy changes nothing.
+//   - A scheduler with another config waits. It polls the sources on the schedule.
+//   - If no scheduler increments the beat for a while, a waiting scheduler begins a generation. So a
+//     rollback takes effect when the last scheduler with the new config has stopped. If a scheduler
+//     with the old config restarts during a deploy, the new config stays in force.
 const (
-	configEvery  = 5 * time.Second // between two checks of the config in force
-	absentChecks = 4               // checks in a row without a beat, after which no scheduler has the config in force
-	keepConfigs  = 100             // the most configs that are remembered
+	configEvery  = 5 * time.Second // interval between two checks of the config in force
+	absentChecks = 4               // checks without a new beat before a waiting scheduler begins a generation
+	keepConfigs  = 100             // number of configs whose generation is stored
 )
 
 // ErrSuperseded reports that a config with a newer generation is in force.
-var ErrSuperseded = errors.New("another config is in force")
+var ErrSuperseded = errors.New("a config with a newer generation is in force")
 
-// superseded is the beginning of scripts that act for a config. Their ARGV[2] is its generation, or
-// 0 if they act for an API call.
+// superseded is the first part of the scripts that act for a config. ARGV[2] is the generation of
+// the config, or 0 for an API call.
 const superseded = `
 if ARGV[2] ~= '0' and tonumber(redis.call('zrange', KEYS[7], -1, -1, 'withscores')[2] or '0') > tonumber(ARGV[2]) then
   return redis.error_reply('SUPERSEDED by another config')
 end`
 
-// An ownConfig is what a scheduler remembers of its config between checks.
+// An ownConfig is the state of a scheduler's config between checks.
 type ownConfig struct {
-	joined     bool  // it has checked at least once
-	inForce    bool  // as of the latest check
-	applied    bool  // its sources were activated since it came into force, or since the scheduler started
-	generation int64 // in which it was last in force; 0 if never
-	beat       string
-	absent     int // consecutive checks that saw the same beat
+	joined     bool   // the scheduler has checked the config in force at least once
+	inForce    bool   // the config was in force at the latest check
+	applied    bool   // ensure activated its sources since the start and since the config came into force
+	generation int64  // latest generation in which the config was in force; 0 if there is none
+	beat       string // beat of the config in force at the latest check
+	absent     int    // number of consecutive checks with the same beat
 }
 
-// If Redis has lost generations, the newest that a scheduler remembers comes into force.
+// joinConfigs returns the generation in force, 1 if it belongs to the scheduler's config or else 0,
+// and the beat. If Redis has lost its data, the config with the latest generation in a scheduler's
+// memory comes into force.
 var joinConfigs = redis.NewScript(`
 local last = redis.call('zrange', KEYS[7], -1, -1, 'withscores')
 local generation, remembered, beat = tonumber(last[2] or '0'), tonumber(ARGV[2]), redis.call('get', KEYS[8]) or '0'
@@ -67,8 +69,8 @@ redis.call('zadd', KEYS[7], own, ARGV[1])
 redis.call('zremrangebyrank', KEYS[7], 0, -1 - ARGV[5])
 return {own, 1, tostring(redis.call('incr', KEYS[8]))}`)
 
-// join checks which config is in force, and brings the scheduler's own into force by the rules
-// above.
+// join checks which config is in force and updates c. fingerprint identifies the scheduler's
+// config. join brings this config into force if the rules above require it.
 func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) error {
 	absent, first := "", 1
 	if c.absent >= absentChecks {
@@ -79,7 +81,7 @@ func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) e
 	}
 	found, err := joinConfigs.Run(ctx, s.redis, s.keys(), fingerprint, c.generation, absent, first, keepConfigs).Slice()
 	if err != nil {
-		c.absent = 0 // other schedulers may not reach Redis either
+		c.absent = 0 // perhaps no other scheduler reaches Redis either
 		return fmt.Errorf("checking which config is in force: %w", err)
 	}
 	beat := fmt.Sprint(found[2])
@@ -97,7 +99,7 @@ func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) e
 	return nil
 }
 
-// fingerprint is the same for configs that name the same sources with the same settings.
+// fingerprint returns a hash that is equal for configs with the same sources and settings.
 func fingerprint(config []Activation) string {
 	type named struct {
 		event.Source
@@ -111,17 +113,16 @@ func fingerprint(config []Activation) string {
 	slices.SortFunc(all, func(a, b named) int { return cmp.Compare(a.ID, b.ID) })
 	text, err := json.Marshal(all)
 	if err != nil {
-		panic(err) // it is made of strings and durations
+		panic(err) // strings and durations always have a JSON encoding
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }
 
-// ensure checks which config is in force. If it is this scheduler's, ensure activates the sources
-// that the config names, and deactivates those that only an earlier config named. This also
-// restores the sources after Redis has lost them. When the config comes into force, or the
-// scheduler starts with it, ensure also activates stopped sources again, since the cause may be
-// gone.
+// ensure checks whether this scheduler's config is in force. If it is, ensure activates the sources
+// of the config and deactivates the sources that only an earlier config named. It also restores the
+// sources after Redis has lost its data. When the config comes into force, or the scheduler starts
+// with it, ensure reactivates stopped sources too, because the reason for stopping may be gone.
 func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 	was := *c
 	if err := s.Schedule.join(ctx, fingerprint(s.Config), c); err != nil {
@@ -131,13 +132,13 @@ func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 	case c.inForce && !was.inForce:
 		s.Log.Info("this scheduler's config is in force", "generation", c.generation, "sources", len(s.Config))
 	case !c.inForce && (was.inForce || !was.joined):
-		s.Log.Warn("another scheduler's newer config is in force: this config applies when no scheduler has the newer one")
+		s.Log.Warn("another scheduler's newer config is in force: this config applies when no scheduler has the newer config")
 	}
 	if !c.inForce {
 		return nil
 	}
 	switch err := s.apply(ctx, c.generation, !c.applied); {
-	case errors.Is(err, ErrSuperseded): // the next check finds out
+	case errors.Is(err, ErrSuperseded): // the next check updates c.inForce
 		return nil
 	case err != nil:
 		return err
@@ -146,7 +147,9 @@ func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 	return nil
 }
 
-// apply activates and deactivates sources so that the active ones are those of the config.
+// apply activates the sources of the config, deactivates other sources that a config activated, and
+// removes sources that stopped long ago. It does not change other sources that API calls activated.
+// restart also reactivates stopped sources of the config.
 func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) error {
 	all, err := s.Schedule.List(ctx)
 	if err != nil {
@@ -167,9 +170,9 @@ func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) e
 	for id, e := range others {
 		switch {
 		case e.Latest.Stopped != "" && time.Since(e.Latest.At) > stoppedFor:
-			err = s.Schedule.forget(ctx, id)
+			err = s.Schedule.removeStopped(ctx, id)
 		case e.By == ByConfig:
-			_, err = s.Schedule.deactivate(ctx, e, "the config does not name it any more", generation)
+			_, err = s.Schedule.deactivate(ctx, e, "the config no longer names the source", generation)
 		}
 		if err != nil {
 			return err
@@ -178,8 +181,8 @@ func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) e
 	return nil
 }
 
-// applySource activates one source with the settings of the config. restart also activates a
-// stopped one.
+// applySource activates one source with the settings of the config. restart also reactivates a
+// stopped source. e is the entry of the source if it is active.
 func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, active, restart bool) error {
 	differs := active &&
 		(e.Profile != want.Profile || e.Every != want.Every || e.Sport != want.Sport || e.League != want.League)
@@ -189,9 +192,9 @@ func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, a
 	if differs {
 		reason := "the config has changed"
 		if e.By != ByConfig {
-			reason = "the config names it with other settings"
+			reason = "the config names the source with other settings"
 		}
-		s.Log.Info("source activated again", "reason", reason, "source", e.ID, "url", e.URL, "by", e.By,
+		s.Log.Info("source reactivated", "reason", reason, "source", e.ID, "url", e.URL, "by", e.By,
 			"every", want.Every, "every_before", e.Every)
 		if _, err := s.Schedule.deactivate(ctx, e, reason, want.Generation); err != nil {
 			return err
@@ -201,7 +204,7 @@ func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, a
 		Op: trace.Start, Role: "scheduler", Name: "config names " + want.URL, Match: want.Match,
 	})
 	_, fresh, err := s.Schedule.Activate(job, want)
-	if errors.Is(err, ErrOther) { // an API call came first: the next check replaces its activation
+	if errors.Is(err, ErrOther) { // an API call activated the source first: the next check replaces that activation
 		return nil
 	}
 	if fresh || err != nil {

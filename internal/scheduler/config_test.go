@@ -25,7 +25,8 @@ func source(by, url string, every time.Duration) Activation {
 		Source: event.Source{ID: event.SourceID(url, ""), URL: url, Profile: "p", Every: event.Interval(every)}}
 }
 
-// configs are the configs of the tests. The name of a config lists its sources and their intervals.
+// configs holds the configs of the tests. The name of a config lists its sources and their
+// intervals.
 var configs = map[string][]Activation{
 	"a=15s gone=15s": {source(ByConfig, "a", 15*time.Second), source(ByConfig, "gone", 15*time.Second)},
 	"a=30s new=15s":  {source(ByConfig, "a", 30*time.Second), source(ByConfig, "new", 15*time.Second)},
@@ -37,19 +38,19 @@ const (
 	after  = "a=30s new=15s"
 )
 
-// A deployment is schedulers that share a Redis and are started and stopped in any order.
+// A deployment is a set of schedulers that share a Redis server.
 type deployment struct {
 	*testing.T
 	redis    *redis.Client
 	schedule *Schedule
-	running  map[string]func(context.Context) error // a scheduler's check of the config, by its name
+	running  map[string]func(context.Context) error // calls ensure; by the name of the scheduler
 }
 
 func newDeployment(t *testing.T, r *redis.Client) *deployment {
 	return &deployment{t, r, NewSchedule(r, "mw:", nil), map[string]func(context.Context) error{}}
 }
 
-// start starts a scheduler. It replaces a running one with that name.
+// start starts a scheduler. It replaces a running scheduler of that name.
 func (d *deployment) start(name, config string) {
 	s := &Scheduler{Schedule: d.schedule, Config: configs[config], Log: slog.New(slog.DiscardHandler)}
 	own := &ownConfig{}
@@ -59,7 +60,7 @@ func (d *deployment) start(name, config string) {
 
 func (d *deployment) stop(name string) { delete(d.running, name) }
 
-// check makes a scheduler check the config.
+// check calls ensure of a scheduler.
 func (d *deployment) check(name string) {
 	d.Helper()
 	if err := d.running[name](d.Context()); err != nil {
@@ -67,7 +68,7 @@ func (d *deployment) check(name string) {
 	}
 }
 
-// rounds makes all schedulers check the config n times.
+// rounds calls ensure of all schedulers n times.
 func (d *deployment) rounds(n int) {
 	d.Helper()
 	for range n {
@@ -77,7 +78,7 @@ func (d *deployment) rounds(n int) {
 	}
 }
 
-// active returns the active sources, in the form of a config's name.
+// active returns the active sources in the format of the keys of configs.
 func (d *deployment) active() string {
 	d.Helper()
 	all, err := d.schedule.List(d.Context())
@@ -92,7 +93,7 @@ func (d *deployment) active() string {
 	return strings.Join(names, " ")
 }
 
-// want fails the test if other sources are active. what says when.
+// want fails the test unless exactly these sources are active. what describes the situation.
 func (d *deployment) want(what, active string) {
 	d.Helper()
 	if got := d.active(); got != active {
@@ -100,7 +101,7 @@ func (d *deployment) want(what, active string) {
 	}
 }
 
-// The newest config decides what is polled, while a scheduler with it runs.
+// The sources of the newest config are active while a scheduler with that config runs.
 func TestConfigInForce(t *testing.T) {
 	for name, test := range map[string]func(*deployment){
 		"rolling deploy": func(d *deployment) {
@@ -110,15 +111,15 @@ func TestConfigInForce(t *testing.T) {
 			d.start("new 1", after)
 			d.want("a new scheduler starts", after)
 			d.rounds(10)
-			d.want("the old ones continue", after)
+			d.want("the old schedulers still run", after)
 			d.start("old 2", before)
 			d.rounds(10)
-			d.want("an old one is restarted", after)
+			d.want("an old scheduler is restarted", after)
 			d.stop("old 1")
 			d.start("new 2", after)
 			d.stop("old 2")
 			d.rounds(10)
-			d.want("all are new", after)
+			d.want("all schedulers are new", after)
 		},
 		"rolling back": func(d *deployment) {
 			d.start("old 1", before)
@@ -126,10 +127,10 @@ func TestConfigInForce(t *testing.T) {
 			d.stop("old 1")
 			d.start("old 1", before)
 			d.rounds(10)
-			d.want("the first of the old ones is back", after)
+			d.want("the first old scheduler is back", after)
 			d.stop("new 1")
 			d.rounds(absentChecks + 1)
-			d.want("the last new one has stopped", before)
+			d.want("the last new scheduler has stopped", before)
 		},
 		"the first new scheduler crashes": func(d *deployment) {
 			d.start("old 1", before)
@@ -138,13 +139,13 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(absentChecks - 1)
 			d.want("soon after the crash", after)
 			d.rounds(2)
-			d.want("later", before)
+			d.want("when the config is absent", before)
 			d.start("new 1", after)
 			d.rounds(10)
-			d.want("the new one crashes again and again", before)
+			d.want("the new scheduler crashes again", before)
 			d.stop("old 1")
 			d.rounds(absentChecks + 1)
-			d.want("the deploy goes on", after)
+			d.want("the deploy continues", after)
 		},
 		"a third config": func(d *deployment) {
 			d.start("1", before)
@@ -153,7 +154,7 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(10)
 			d.want("the third is the newest", "b=15s")
 		},
-		"Redis is lost, and an old scheduler checks first": func(d *deployment) {
+		"Redis loses its data, and an old scheduler checks first": func(d *deployment) {
 			d.start("a old", before)
 			d.start("b new", after)
 			d.start("c old", before)
@@ -161,7 +162,7 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(2)
 			d.want("afterwards", after)
 		},
-		"Redis is lost, and a new scheduler checks first": func(d *deployment) {
+		"Redis loses its data, and a new scheduler checks first": func(d *deployment) {
 			d.start("c old", before)
 			d.start("a new", after)
 			d.start("b old", before)
@@ -176,9 +177,9 @@ func TestConfigInForce(t *testing.T) {
 				}
 			}
 			d.start("1", before)
-			d.want("beside a config", "a=15s called=1m0s gone=15s new=1m0s")
+			d.want("API calls and a config", "a=15s called=1m0s gone=15s new=1m0s")
 			d.start("2", after)
-			d.want("a config names one of them with another interval", "a=30s called=1m0s new=15s")
+			d.want("a config names an activated source with another interval", "a=30s called=1m0s new=15s")
 		},
 		"stopped sources": func(d *deployment) {
 			d.start("1", before)
@@ -195,10 +196,10 @@ func TestConfigInForce(t *testing.T) {
 				return e.Latest.Stopped
 			}
 			if d.rounds(3); state() != "forbidden" {
-				d.Errorf("the scheduler activated a stopped source again without a start")
+				d.Errorf("the scheduler reactivated a stopped source without a restart: state %q, want forbidden", state())
 			}
 			if d.start("1", before); state() != "" {
-				d.Errorf("a stopped source is not active after a start: %s", state())
+				d.Errorf("after a restart the source is still stopped: %q", state())
 			}
 		},
 	} {
@@ -216,26 +217,26 @@ func TestSupersededConfig(t *testing.T) {
 		d.start("new", after)
 		old := &Scheduler{Schedule: d.schedule, Config: configs[before], Log: slog.New(slog.DiscardHandler)}
 		if err := old.apply(t.Context(), 1, true); !errors.Is(err, ErrSuperseded) {
-			t.Errorf("applying the config of generation 1: %v", err)
+			t.Errorf("applying the config of generation 1: error %v, want ErrSuperseded", err)
 		}
 		a := configs[before][1]
 		a.Generation = 1
 		if _, _, err := d.schedule.Activate(t.Context(), a); !errors.Is(err, ErrSuperseded) {
-			t.Errorf("activating for generation 1: %v", err)
+			t.Errorf("activating for generation 1: error %v, want ErrSuperseded", err)
 		}
 		d.want("afterwards", after)
 	})
 }
 
-// In whichever order schedulers start, stop and check: once all of them have the same config, its
-// sources are active.
+// Schedulers start, stop and check in random order. When all of them have the same config, its
+// sources become active.
 func TestConfigsConverge(t *testing.T) {
 	for seed := range uint64(30) {
 		m := miniredis.RunT(t)
 		r := redis.NewClient(&redis.Options{Addr: m.Addr()})
 		defer r.Close()
 		d := newDeployment(t, r)
-		random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it is repeatable
+		random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // the order must be repeatable
 		names, all := []string{"1", "2", "3", "4"}, slices.Sorted(maps.Keys(configs))
 		for range 60 {
 			name := names[random.IntN(len(names))]
@@ -265,19 +266,19 @@ func TestConfigsConverge(t *testing.T) {
 	}
 }
 
-// The client sends a script again when its answer was lost. A config comes into force once, and
-// stays there.
-func TestConfigInForceWhenAnswersAreLost(t *testing.T) {
+// If the reply to a script is lost, the client sends the script again. A config still comes into
+// force once and stays in force.
+func TestConfigInForceWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, r, lossy *redis.Client) {
 		d := newDeployment(t, lossy)
 		d.start("one", before)
 		d.start("two", after)
 		d.rounds(3)
 		if got := d.active(); got != after {
-			t.Errorf("active are %s, want %s", got, after)
+			t.Errorf("the active sources are %s, want %s", got, after)
 		}
 		if all := r.ZRangeWithScores(t.Context(), "mw:{schedule}:configs", 0, -1).Val(); len(all) != 2 || all[1].Score != 2 {
-			t.Errorf("generations %v, want two", all)
+			t.Errorf("configs by generation are %v, want two, the last with generation 2", all)
 		}
 	})
 }

@@ -15,27 +15,28 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// maxShown bounds the matches of a page that a LatestPoll lists.
+// maxShown is the maximum number of matches in a LatestPoll.
 const maxShown = 100
 
 // A LatestPoll is the result of the latest poll of a source.
 type LatestPoll struct {
-	Due      int64         `json:"due_ms"` // Unix milliseconds
+	Due      int64         `json:"due_ms"` // time at which the poll was due, Unix milliseconds
 	At       time.Time     `json:"at"`
 	Took     time.Duration `json:"took"` // response time of the site, in nanoseconds
 	Problem  string        `json:"problem,omitempty"`
-	Failures int           `json:"failures,omitempty"` // in a row
+	Failures int           `json:"failures,omitempty"` // consecutive failed polls
 	Stopped  string        `json:"stopped,omitempty"`  // why polling has stopped; "" if it has not
-	// Matches are the first matches of the page. If the poll failed, they are those of the latest
-	// usable page.
+	// Matches lists the first matches of the page. If the poll failed, it lists the matches of the
+	// latest usable page.
 	Matches []event.Match `json:"matches,omitempty"`
 
 	Course course `json:"course"`
 }
 
-// A result is kept unless a later poll's is there. The result of a poll that the next has overtaken
-// still counts, so that slow sites are polled less. Without an interval the source stops, and the
-// event that reports it is written to the outbox.
+// savePoll saves the result of a poll unless the result of a later poll is saved. The result of a
+// slow poll that ends after the next poll was due also sets the interval, so that slow sites are
+// polled less often. Without an interval the source stops, and the script writes match_deactivated
+// to the outbox.
 var savePoll = redis.NewScript(`
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return '' end
@@ -57,8 +58,10 @@ elseif had == ARGV[3] then -- repeated
 end
 return ''`)
 
-// Polled saves the result of a poll of a source, and schedules the next poll. The interval counts
-// from when the poll was due, unless the next poll would be overdue by Redis's clock.
+// Polled saves the result of a poll of a source, and schedules the next poll. The interval begins
+// at the time at which the poll was due. If the next poll would be overdue by Redis's clock, or if
+// the site asked to wait, the interval begins now. If polling ends, Polled emits match_deactivated.
+// It does nothing if no source has that ID.
 func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) error {
 	entry, ok, err := s.Get(ctx, source)
 	if err != nil || !ok {
@@ -76,7 +79,7 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 		out.Stopped = "the match is over"
 	}
 	every := out.Course.interval(time.Duration(entry.Every), p)
-	fromNow := 0 // 1: the interval counts from now, since the site asked to wait
+	fromNow := 0 // 1: the interval begins now, because the site asked to wait
 	if p.Wait > 0 {
 		fromNow = 1
 	}
@@ -95,42 +98,42 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("scheduling %s: %w", source, err)
+		return fmt.Errorf("scheduling source %s: %w", source, err)
 	}
 	return nil
 }
 
-// forget removes a stopped source. It emits no event: match_deactivated was emitted when the source
-// stopped.
-var forget = redis.NewScript(`
+// removeStopped removes a source if it is stopped. It emits no event, because match_deactivated was
+// emitted when the source stopped.
+var removeStopped = redis.NewScript(`
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if not had or not cjson.decode(had).stopped then return 0 end
 for _, i in ipairs({1, 3, 4, 5}) do redis.call('hdel', KEYS[i], ARGV[1]) end
 return redis.call('zrem', KEYS[2], ARGV[1])`)
 
-func (s *Schedule) forget(ctx context.Context, source string) error {
-	if err := forget.Run(ctx, s.redis, s.keys(), source).Err(); err != nil {
-		return fmt.Errorf("forgetting %s: %w", source, err)
+func (s *Schedule) removeStopped(ctx context.Context, source string) error {
+	if err := removeStopped.Run(ctx, s.redis, s.keys(), source).Err(); err != nil {
+		return fmt.Errorf("removing stopped source %s: %w", source, err)
 	}
 	return nil
 }
 
-// An Entry is all that the schedule knows of a source.
+// An Entry is the state of a source on the schedule.
 type Entry struct {
 	Activation
-	Next     time.Time     // when the next poll is due; zero before the first or when stopped
-	Interval time.Duration // the present interval between polls; 0 before the first poll
+	Next     time.Time     // when the next poll is due; zero if the source is stopped
+	Interval time.Duration // the current interval between polls; 0 before the first poll
 	Latest   LatestPoll    // zero before the first poll
 }
 
-// Get returns the entry of a source. It reports false if no source has that ID.
+// Get returns the entry of a source. If no source has that ID, Get returns false.
 func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) {
 	pipe := s.redis.Pipeline()
 	activation, next := pipe.HGet(ctx, s.key("sources"), source), pipe.ZScore(ctx, s.key("due"), source)
 	interval, polled := pipe.HGet(ctx, s.key("interval"), source), pipe.HGet(ctx, s.key("polled"), source)
 	_, err := pipe.Exec(ctx)
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return Entry{}, false, fmt.Errorf("reading the schedule of %s: %w", source, err)
+		return Entry{}, false, fmt.Errorf("reading the schedule of source %s: %w", source, err)
 	}
 	if activation.Val() == "" {
 		return Entry{}, false, nil
@@ -139,7 +142,7 @@ func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) 
 	return e, true, err
 }
 
-// List returns all entries in the order of their activations.
+// List returns all entries in the order in which the sources were activated.
 func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
 	pipe := s.redis.Pipeline()
 	activations, next := pipe.HGetAll(ctx, s.key("sources")), pipe.ZRangeWithScores(ctx, s.key("due"), 0, -1)
@@ -173,7 +176,7 @@ func entry(activation string, next float64, interval, polled string) (e Entry, e
 	e.Interval = milliseconds(interval)
 	if polled != "" {
 		if err := json.Unmarshal([]byte(polled), &e.Latest); err != nil {
-			return e, fmt.Errorf("reading the schedule of %s: %w", e.ID, err)
+			return e, fmt.Errorf("reading the schedule of source %s: %w", e.ID, err)
 		}
 	}
 	return e, nil

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// A retry spaces the attempts at an operation that fails. It logs the first failure, then at most
-// one a minute, and the next success.
+// A retry determines the pauses between attempts at an operation that fails. It logs the first
+// failure, then at most one failure a minute, and the next success.
 type retry struct {
-	fails, again string        // constant log messages
-	least, most  time.Duration // between two attempts; it doubles from least to most
+	fails, again string        // log messages for a failure and for the next success
+	least, most  time.Duration // bounds of the pause between two attempts, which doubles at each failure
 
-	attempts      int // consecutive failures
-	since, logged time.Time
+	attempts      int       // consecutive failures
+	since, logged time.Time // of the first failure in a row, and of the latest logged failure
 }
 
-const logFailureEvery = time.Minute
+const logFailureEvery = time.Minute // shortest interval between two logged failures
 
-// failed records a failure and returns how long to wait before the next attempt: a random time
-// between half of the present pause and all of it.
+// failed records a failure and returns the time until the next attempt. It is random, between half
+// of the current pause and the whole pause.
 func (r *retry) failed(log *slog.Logger, err error) time.Duration {
 	now := time.Now()
 	if r.attempts == 0 {

@@ -14,8 +14,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// An onlyPop is a hook that replaces Redis. On its schedule no poll is due. It fails all other
-// commands and counts them.
+// An onlyPop is a hook that replaces Redis. It returns no due polls to Pop. All other commands and
+// pipelines fail, and it counts them.
 type onlyPop struct{ failed atomic.Int64 }
 
 func (o *onlyPop) DialHook(redis.DialHook) redis.DialHook {
@@ -45,8 +45,8 @@ func (o *onlyPop) fail(cmds ...redis.Cmder) error {
 	return err
 }
 
-// While a scheduler cannot activate the sources of the config, it tries again with growing pauses
-// and does not fill the log.
+// If a scheduler cannot activate the sources of the config, it tries again after growing pauses and
+// logs at most one failure a minute.
 func TestEnsureBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hook := &onlyPop{}
@@ -65,10 +65,10 @@ func TestEnsureBacksOff(t *testing.T) {
 		}
 		attempts, lines := hook.failed.Load(), strings.Count(log.String(), "\n")
 		if attempts < 60 || attempts > 120 {
-			t.Errorf("%d attempts in ten minutes, want one every 5 to 10 seconds", attempts)
+			t.Errorf("%d attempts in ten minutes, want 60 to 120, one every 5 to 10 seconds", attempts)
 		}
 		if lines < 1 || lines > 11 || !strings.Contains(log.String(), "out of order") {
-			t.Errorf("%d lines in the log, want one a minute:\n%.1000s", lines, log.String())
+			t.Errorf("%d lines in the log, want at most one a minute, with the error:\n%.1000s", lines, log.String())
 		}
 	})
 }

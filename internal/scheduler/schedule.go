@@ -17,20 +17,20 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// A Schedule stores in Redis the active sources and when the next poll of each is due. No process
-// keeps any of it in memory, so any scheduler can take the next step.
+// A Schedule stores in Redis the active sources and the time at which the next poll of each source
+// is due. No process keeps this state in memory, so any scheduler can publish the next task.
 //
 //	mw:{schedule}:sources   hash of activations (JSON), by source ID
-//	mw:{schedule}:due       sorted set of source IDs by when the next poll is due, Unix milliseconds of Redis's clock
-//	mw:{schedule}:interval  hash: the present interval between the polls of a source, in milliseconds
-//	mw:{schedule}:tick      hash: when the latest poll of a source was due
-//	mw:{schedule}:polled    hash: the result of the latest poll, a [LatestPoll] (JSON)
+//	mw:{schedule}:due       sorted set of source IDs by the time of the next poll, Unix milliseconds of Redis's clock
+//	mw:{schedule}:interval  hash of the current interval between the polls of a source, in milliseconds
+//	mw:{schedule}:tick      hash of the times at which the latest poll of a source was due, Unix milliseconds
+//	mw:{schedule}:polled    hash of the results of the latest poll of a source, each a [LatestPoll] (JSON)
 //	mw:{schedule}:configs   sorted set of the fingerprints of configs, by generation; the last is in force
-//	mw:{schedule}:beat      counts the checks of schedulers that have the config in force
-//	mw:{schedule}:outbox    match_activated and match_deactivated events, until the broker has confirmed them
-//	mw:{schedule}:answer:…  the answer to a call, for half a minute, in case the call is repeated
+//	mw:{schedule}:beat      number of checks by schedulers that have the config in force
+//	mw:{schedule}:outbox    list of match_activated and match_deactivated events that the broker has not confirmed
+//	mw:{schedule}:answer:…  the reply of a script, for 30 seconds, in case the script is sent again
 //
-// The client sends a script again if the answer was lost, so each script gives the same answer when
+// The client sends a script again if the reply is lost, so each script returns the same reply when
 // it is repeated.
 type Schedule struct {
 	redis  redis.UniversalClient
@@ -58,22 +58,24 @@ func (s *Schedule) keys() []string {
 		s.outbox.Key(outboxName), s.key("configs"), s.key("beat")}
 }
 
-// keepAnswer is how long the answer to a call is kept. It is longer than a client tries to get it.
-const keepAnswer = 30 * time.Second
+// keepReply is how long the reply of a script is stored. It is longer than a client repeats the
+// script.
+const keepReply = 30 * time.Second
 
-// answerKey returns the key of the answer to one call.
-func (s *Schedule) answerKey(call string) string { return s.key("answer:" + call) }
+// replyKey returns the key of the stored reply to one call of a script.
+func (s *Schedule) replyKey(call string) string { return s.key("answer:" + call) }
 
 // An Activation is a request to poll a source.
 type Activation struct {
 	event.Source
 	Sport     event.Sport `json:"sport"`
-	League    string      `json:"league"` // as people write it; "" if only the page names it
+	League    string      `json:"league"` // name such as "Premier League"; "" if only the page names it
 	By        string      `json:"by"`     // [ByConfig] or [ByAPI]
 	Activated time.Time   `json:"activated"`
-	TID       event.TID   `json:"tid"`   // of the work that activated it
+	TID       event.TID   `json:"tid"`   // TID of the job that activated the source
 	Event     string      `json:"event"` // ID of the match_activated event
-	// Generation is that of the config that activated it; 0 if an API call did.
+	// Generation is the generation of the config that activated the source. It is 0 after an API
+	// call.
 	Generation int64 `json:"generation,omitzero"`
 }
 
@@ -83,9 +85,10 @@ const (
 	ByAPI    = "api"
 )
 
-// ErrOther reports that the source is active already, with other settings.
+// ErrOther reports that the source is already active with other settings.
 var ErrOther = errors.New("the source is active with other settings: deactivate it first")
 
+// activate returns the activation that is in effect afterwards.
 var activate = redis.NewScript(superseded + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
 local polled = redis.call('hget', KEYS[5], ARGV[1])
@@ -97,15 +100,15 @@ redis.call('zadd', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[4], ARG
 redis.call('rpush', KEYS[6], ARGV[5])
 return ARGV[3]`)
 
-// unheard is how long after an activation the source is polled even if no scheduler has received
-// the event: the broker may have lost it.
-const unheard = time.Minute
+// activationTimeout is the time from an activation to the first poll if no scheduler receives the
+// event. The broker may lose the event.
+const activationTimeout = time.Minute
 
-// Activate adds a source and emits match_activated under the TID of ctx, in one step. A scheduler
-// that receives the event schedules the polls. A source that is active already stays unchanged:
-// fresh is false, and if its settings differ, the error wraps ErrOther. A source that was stopped
-// is activated again. current is the activation that is in effect afterwards. If a has a generation
-// and a newer one is in force, the error wraps ErrSuperseded.
+// Activate adds a source and emits match_activated under the TID of ctx, in one step. The scheduler
+// that receives the event begins the polls. If the source is already active, it stays unchanged and
+// fresh is false. If its profile or interval differs, the error is ErrOther. A stopped source is
+// reactivated. current is the activation that is in effect afterwards. If a has a generation and a
+// newer generation is in force, the error wraps ErrSuperseded.
 func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activation, fresh bool, err error) {
 	a.TID, a.Activated = event.TIDFrom(ctx), time.Now().UTC()
 	e, err := a.event(event.MatchActivated, "", a.TID)
@@ -120,9 +123,9 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 	_, err = s.writeEvent(ctx, activate, e, func(reply string) bool {
 		fresh = json.Unmarshal([]byte(reply), &current) == nil && current.Event == a.Event
 		return fresh
-	}, a.ID, a.Generation, text, unheard.Milliseconds())
+	}, a.ID, a.Generation, text, activationTimeout.Milliseconds())
 	if err != nil {
-		return a, false, fmt.Errorf("activating %s: %w", a.ID, err)
+		return a, false, fmt.Errorf("activating source %s: %w", a.ID, err)
 	}
 	if current.Profile != a.Profile || current.Every != a.Every {
 		return current, false, ErrOther
@@ -130,7 +133,7 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 	return current, fresh, nil
 }
 
-// The answer is kept, since a second run would not find the source.
+// The reply is stored, because a repeated script does not find the source.
 var deactivate = redis.NewScript(`
 if redis.call('exists', KEYS[9]) == 1 then return ARGV[1] end` + superseded + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
@@ -142,8 +145,8 @@ redis.call('rpush', KEYS[6], ARGV[5])
 redis.call('set', KEYS[9], '1', 'px', ARGV[4])
 return ARGV[1]`)
 
-// Deactivate removes a source and emits match_deactivated under the TID of ctx. It reports false if
-// no source has that ID.
+// Deactivate removes a source and emits match_deactivated under the TID of ctx. If no source has
+// that ID, it returns false.
 func (s *Schedule) Deactivate(ctx context.Context, id, reason string) (bool, error) {
 	entry, ok, err := s.Get(ctx, id)
 	if err != nil || !ok {
@@ -152,9 +155,9 @@ func (s *Schedule) Deactivate(ctx context.Context, id, reason string) (bool, err
 	return s.deactivate(ctx, entry, reason, 0)
 }
 
-// deactivate removes a source for the config of a generation, if the activation of entry is still
-// the current one. Generation 0 removes it in any case. If a newer generation is in force, the
-// error wraps ErrSuperseded.
+// deactivate removes a source for the config of a generation, if the activation in entry is still
+// current. With generation 0 it removes the source in any case. If a newer generation is in force,
+// the error wraps ErrSuperseded. If it removes no source, it returns false.
 func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, generation int64) (bool, error) {
 	e, err := entry.event(event.MatchDeactivated, reason, event.TIDFrom(ctx))
 	if err != nil {
@@ -165,9 +168,9 @@ func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, g
 		expected = entry.Event
 	}
 	wrote := func(was string) bool { return was != "" }
-	was, err := s.writeEvent(ctx, deactivate, e, wrote, entry.ID, generation, expected, keepAnswer.Milliseconds())
+	was, err := s.writeEvent(ctx, deactivate, e, wrote, entry.ID, generation, expected, keepReply.Milliseconds())
 	if err != nil {
-		return false, fmt.Errorf("deactivating %s: %w", entry.ID, err)
+		return false, fmt.Errorf("deactivating source %s: %w", entry.ID, err)
 	}
 	return was != "", nil
 }
@@ -185,8 +188,9 @@ func (a Activation) event(k event.Kind, reason string, tid event.TID) (event.Eve
 	return e, err
 }
 
-// writeEvent runs a script that may append e, its last argument, to the outbox. wrote reports, from
-// the script's reply, whether it did. writeEvent returns the reply.
+// writeEvent runs a script that may append e to the outbox, and returns the script's reply. The
+// message of e becomes the last argument of the script. wrote reports, from the reply, whether the
+// script appended e.
 func (s *Schedule) writeEvent(
 	ctx context.Context, script *redis.Script, e event.Event, wrote func(reply string) bool, args ...any,
 ) (string, error) {
@@ -201,7 +205,7 @@ func (s *Schedule) writeEvent(
 	if err := s.outbox.Mark(ctx, outboxName); err != nil {
 		return "", err
 	}
-	reply, err := script.Run(ctx, s.redis, append(s.keys(), s.answerKey(e.ID)), append(args, msg...)...).Text()
+	reply, err := script.Run(ctx, s.redis, append(s.keys(), s.replyKey(e.ID)), append(args, msg...)...).Text()
 	if redis.HasErrorPrefix(err, "SUPERSEDED") {
 		return "", ErrSuperseded
 	}
@@ -223,16 +227,16 @@ redis.call('hset', KEYS[4], ARGV[1], string.format('%.0f', now))
 redis.call('zadd', KEYS[2], now + ARGV[3], ARGV[1])
 return now`)
 
-// Begin makes now the first tick of a source, and schedules the second one after next. If the
-// source has begun before, its schedule stays unchanged and Begin returns its latest tick.
-// activation is the ID of a match_activated event. Begin reports false if it is not that of the
-// current activation.
+// Begin makes now the first tick of a source, and schedules the second tick after the duration
+// next. If the source already has a tick, Begin changes nothing and returns the latest tick.
+// activation is the ID of a match_activated event. If it does not belong to the current activation,
+// or if the source is stopped, current is false.
 func (s *Schedule) Begin(
 	ctx context.Context, source, activation string, next time.Duration,
 ) (tick time.Time, current bool, err error) {
 	n, err := begin.Run(ctx, s.redis, s.keys(), source, activation, next.Milliseconds()).Int64()
 	if err != nil {
-		return tick, false, fmt.Errorf("scheduling %s: %w", source, err)
+		return tick, false, fmt.Errorf("scheduling source %s: %w", source, err)
 	}
 	return time.UnixMilli(n).UTC(), n >= 0, nil
 }
@@ -240,14 +244,13 @@ func (s *Schedule) Begin(
 // A Tick is a poll that is due.
 type Tick struct {
 	Activation Activation
-	Due        time.Time     // by Redis's clock, as all times of the schedule
-	Left       time.Duration // until the next poll of the source is due
+	Due        time.Time     // by Redis's clock, like all times of the schedule
+	Left       time.Duration // time until the next poll of the source is due
 }
 
-// If a source is behind by more than an interval, the missed polls are skipped: an outage of an hour
-// must not cause ten polls at once.
-//
-// The answer is kept, since a second run would not find the polls.
+// popDue skips missed polls: if a source is behind by an interval or more, only one poll is due. So
+// polls do not accumulate during an outage. The reply is stored, because a repeated script does not
+// find the polls.
 var popDue = redis.NewScript(`
 local answer = redis.call('get', KEYS[9])
 if answer then return cjson.decode(answer) end
@@ -275,19 +278,19 @@ if first[2] then out[1] = string.format('%.0f', first[2] - now) end
 if #out > 1 then redis.call('set', KEYS[9], cjson.encode(out), 'px', ARGV[3]) end
 return out`)
 
-// A Call identifies calls of [Schedule.Pop] from one goroutine, so that a call that got no answer
-// can be repeated.
+// A Call identifies the calls of [Schedule.Pop] by one goroutine, so that a call without a reply
+// can be repeated. The zero Call is ready for use.
 type Call struct{ id string }
 
 // Pop returns the polls that are due, at most n, and schedules the next poll of each source. No
-// other caller gets the same polls. wait is the time until another poll is due. If Redis does not
-// answer, the next Pop with the same call returns what this one would have returned.
+// other caller gets the same polls. wait is the time until the next poll of any source is due. If
+// the reply of Redis is lost, the next Pop with the same call returns the same polls.
 func (s *Schedule) Pop(ctx context.Context, n int, call *Call) (ticks []Tick, wait time.Duration, err error) {
 	if call.id == "" {
 		call.id = uuid.NewString()
 	}
-	keys := append(s.keys(), s.answerKey(call.id))
-	found, err := popDue.Run(ctx, s.redis, keys, n, time.Minute.Milliseconds(), keepAnswer.Milliseconds()).StringSlice()
+	keys := append(s.keys(), s.replyKey(call.id))
+	found, err := popDue.Run(ctx, s.redis, keys, n, time.Minute.Milliseconds(), keepReply.Milliseconds()).StringSlice()
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the schedule: %w", err)
 	}

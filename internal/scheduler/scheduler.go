@@ -1,9 +1,10 @@
-// Package scheduler decides when pages are polled. It is a consumer: a match_activated event causes
-// the first task to poll the page, at once and under the same TID. The clock causes the later
-// tasks. Each has a new TID, and names the match_activated event as its cause.
+// Package scheduler decides when pages are polled. It is a consumer: when it receives a
+// match_activated event, it publishes the first task to poll the page at once, under the TID of the
+// event. It publishes the later tasks when they are due. Each later task has a new TID, and its
+// cause is the match_activated event.
 //
-// Any number of schedulers share one [Schedule] in Redis. The first that asks gets the polls that
-// are due. The interval between polls depends on the match:
+// Any number of schedulers share one [Schedule] in Redis. Each due poll is published by the first
+// scheduler that reads it. The interval between polls depends on the match:
 //
 //   - It is long before kick-off and in a break, and short while the match is live.
 //   - It is shortest in stoppage time and after a score.
@@ -26,24 +27,24 @@ import (
 )
 
 const (
-	batch          = 8                      // the most polls of one look at the schedule
-	lookEvery      = 250 * time.Millisecond // the most between two looks at the schedule
-	lookLeast      = 5 * time.Millisecond   // the least
-	lookSpread     = 20 * time.Millisecond  // random addition, so that the schedulers share the work
+	batch          = 8                      // maximum number of polls that one read of the schedule returns
+	readMost       = 250 * time.Millisecond // longest pause between two reads of the schedule
+	readLeast      = 5 * time.Millisecond   // shortest pause between two reads of the schedule
+	readSpread     = 20 * time.Millisecond  // random addition to the pause, so that the schedulers share the work
 	publishTimeout = 10 * time.Second
-	stoppedFor     = 24 * time.Hour   // how long a stopped source stays in the list
-	outagePause    = time.Second      // the most between two looks at the schedule that fail
-	ensurePause    = 10 * time.Second // the most between two checks of the config that fail
-	firstPoll      = 30 * time.Second // how long the first task of a source may wait for a worker
+	stoppedFor     = 24 * time.Hour   // time for which a stopped source stays in the list
+	outagePause    = time.Second      // longest pause after a failed read of the schedule
+	ensurePause    = 10 * time.Second // longest pause after a failed check of the config
+	firstPoll      = 30 * time.Second // shortest time until the first task of a source expires
 )
 
-// A Scheduler publishes the tasks of the polls that are due on a schedule.
+// A Scheduler publishes tasks for the polls that are due on a schedule.
 type Scheduler struct {
 	Schedule  *Schedule
 	Publisher broker.Publisher
-	// Config lists the sources that the config names.
+	// Config lists the sources of the config.
 	Config   []Activation
-	Instance string          // its ID in the registry
+	Instance string          // name of the process in the registry
 	Trace    *trace.Recorder // may be nil
 	Log      *slog.Logger
 }
@@ -53,12 +54,12 @@ func (s *Scheduler) Consumer() consumers.Consumer {
 	return consumers.Consumer{Keys: []string{"*.*." + string(event.MatchActivated)}, Limit: 8, Handle: s.handleActivation}
 }
 
-// handleActivation puts a source on the schedule and publishes the task of its first poll. If the
-// event is delivered again, the task is for the same tick, which is polled once.
+// handleActivation begins the polls of a source and publishes the task of its first poll. If the
+// event is delivered again, the task is for the latest tick, and workers poll each tick once.
 func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 	source := e.Data.Source
 	if source == nil || source.Every < event.Interval(time.Second) {
-		return broker.Permanent(errors.New("the event names no source, or none that could be polled"))
+		return broker.Permanent(errors.New("the event has no source, or the interval of its source is below a second"))
 	}
 	// Spread the polls of sources that are activated at the same time.
 	every := time.Duration(source.Every)
@@ -67,8 +68,8 @@ func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 		return consumers.RedisError(err)
 	}
 	if !current {
-		trace.From(ctx).SetOutcome("does not hold any more")
-		s.Log.Info("activation does not hold any more", "tid", e.TID, "source", source.ID)
+		trace.From(ctx).SetOutcome("outdated")
+		s.Log.Info("activation is outdated", "tid", e.TID, "source", source.ID)
 		return nil
 	}
 	s.Log.Info("source scheduled", "tid", e.TID, "source", source.ID, "url", source.URL, "match", source.Match)
@@ -76,14 +77,15 @@ func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 	return s.publishTasks(ctx, task{first, e.TID, e.ID, max(every, firstPoll)})
 }
 
-// Run publishes the tasks that are due until ctx ends.
+// Run publishes tasks when they are due, and applies the config while it is in force, until ctx
+// ends. It logs errors and returns nil.
 func (s *Scheduler) Run(ctx context.Context) error {
 	own := &ownConfig{}
 	ensuring := retry{
 		fails: "cannot activate the sources of the config: polling those on the schedule",
 		again: "activated the sources of the config", least: time.Second, most: ensurePause,
 	}
-	looking := retry{
+	reading := retry{
 		fails: "cannot poll pages: are Redis and RabbitMQ running?",
 		again: "polling pages again", least: outagePause / 2, most: outagePause,
 	}
@@ -99,23 +101,24 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			}
 			nextConfig = time.Now().Add(pause)
 		}
-		wait, err := s.look(ctx, &call)
+		wait, err := s.publishDue(ctx, &call)
 		if err == nil {
-			looking.succeeded(s.Log)
-			wait = min(wait, lookEvery)
+			reading.succeeded(s.Log)
+			wait = min(wait, readMost)
 		} else if ctx.Err() == nil {
-			wait = looking.failed(s.Log, err)
+			wait = reading.failed(s.Log, err)
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(max(wait, lookLeast) + rand.N(lookSpread)):
+		case <-time.After(max(wait, readLeast) + rand.N(readSpread)):
 		}
 	}
 	return nil
 }
 
-// look publishes the tasks that are due now. It returns the time until another is due.
-func (s *Scheduler) look(ctx context.Context, call *Call) (time.Duration, error) {
+// publishDue publishes tasks for the polls that are due, at most batch. It returns the time until
+// the next poll is due.
+func (s *Scheduler) publishDue(ctx context.Context, call *Call) (time.Duration, error) {
 	ticks, wait, err := s.Schedule.Pop(ctx, batch, call)
 	if len(ticks) == 0 {
 		return wait, err
@@ -126,40 +129,40 @@ func (s *Scheduler) look(ctx context.Context, call *Call) (time.Duration, error)
 		p := poll.Poll{Source: a.Source, Due: t.Due, Activated: a.TID}
 		tasks = append(tasks, task{p, event.NewTID(), a.Event, t.Left})
 	}
-	// Pop has rescheduled these polls, so publish them even if ctx has ended.
+	// Pop has removed these polls from the schedule, so publish their tasks even if ctx has ended.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
 	return wait, errors.Join(err, s.publishTasks(bounded, tasks...))
 }
 
-// A task is a poll to publish.
+// A task is a poll for which publishTasks publishes a task.
 type task struct {
 	poll  poll.Poll
 	tid   event.TID
-	cause string        // ID of the event that caused it
-	left  time.Duration // until it expires
+	cause string        // ID of the event that caused the poll
+	left  time.Duration // time until the task expires
 }
 
 // publishTasks publishes tasks and waits until the broker has confirmed them.
 func (s *Scheduler) publishTasks(ctx context.Context, tasks ...task) error {
 	msgs := make([]broker.Message, len(tasks))
 	for i, t := range tasks {
-		made, err := t.poll.Task(t.tid, t.cause, time.Now(), t.left)
+		published, err := t.poll.Task(t.tid, t.cause, time.Now(), t.left)
 		if err == nil {
-			made.Source = "/scheduler/" + s.Instance
-			msgs[i], err = made.Message()
+			published.Source = "/scheduler/" + s.Instance
+			msgs[i], err = published.Message()
 		}
 		if err != nil {
 			return err
 		}
 		trace.From(ctx).Created(msgs[i], nil, "")
-		s.Log.Debug("poll due", "tid", t.tid, "source", t.poll.Source.ID, "task", made.ID, "due", t.poll.Due)
+		s.Log.Debug("poll due", "tid", t.tid, "source", t.poll.Source.ID, "task", published.ID, "due", t.poll.Due)
 	}
 	began := time.Now()
 	if _, err := s.Publisher.Publish(ctx, msgs...); err != nil {
 		return fmt.Errorf("publishing tasks: %w", err)
 	}
-	if trace.From(ctx) != nil { // the worker records the polls that the clock causes, if they have a result
+	if trace.From(ctx) != nil { // the worker records a poll that no event causes, if it produces an event or fails
 		s.Trace.Sent("scheduler", began, msgs...)
 	}
 	return nil

@@ -59,12 +59,12 @@ func TestActivateAndDeactivate(t *testing.T) {
 		s := scheduler.NewSchedule(r, "mw:", func(string) { nudges++ })
 		first, fresh, err := s.Activate(ctx, activation("https://a.example/", "m1"))
 		if err != nil || !fresh || first.ID != event.SourceID("https://a.example/", "m1") || first.TID != tid {
-			t.Fatalf("activation %+v, fresh %v, error %v", first, fresh, err)
+			t.Fatalf("first activation is %+v, fresh %v, error %v; want it fresh", first, fresh, err)
 		}
-		// The same settings change nothing. Other settings are refused.
+		// An activation with the same settings changes nothing. Other settings are an error.
 		again, fresh, err := s.Activate(t.Context(), activation("https://a.example/", "m1"))
 		if err != nil || fresh || again.TID != tid || again.Event != first.Event {
-			t.Errorf("activated again: %+v, fresh %v, error %v", again, fresh, err)
+			t.Errorf("second activation is %+v, fresh %v, error %v; want the first", again, fresh, err)
 		}
 		other := activation("https://a.example/", "m1")
 		other.Profile = "q"
@@ -74,30 +74,30 @@ func TestActivateAndDeactivate(t *testing.T) {
 		all := emitted(t, r)
 		if len(all) != 1 || all[0].Type != "soccer.mls.match_activated" || all[0].Subject != "m1" || all[0].TID != tid ||
 			*all[0].Data.Source != first.Source || nudges != 1 {
-			t.Fatalf("emitted %+v, %d nudges", all, nudges)
+			t.Fatalf("emitted %+v, %d nudges; want one match_activated of job %s and one nudge", all, nudges, tid)
 		}
 		entry, ok, err := s.Get(t.Context(), first.ID)
 		next := time.Until(entry.Next)
 		if err != nil || !ok || next > time.Minute || next < 50*time.Second || entry.URL != "https://a.example/" {
-			t.Errorf("entry %+v, found %v, error %v", entry, ok, err)
+			t.Errorf("entry %+v, found %v, error %v; want the next poll in a minute", entry, ok, err)
 		}
 		if was, err := s.Deactivate(t.Context(), first.ID, "enough"); !was || err != nil {
-			t.Errorf("deactivated %v, error %v", was, err)
+			t.Errorf("deactivated %v, error %v, want true", was, err)
 		}
 		if was, err := s.Deactivate(t.Context(), first.ID, "enough"); was || err != nil {
-			t.Errorf("deactivated a second time %v, error %v", was, err)
+			t.Errorf("deactivated a second time %v, error %v, want false", was, err)
 		}
 		all = emitted(t, r)
 		if last := all[len(all)-1]; len(all) != 2 || last.Type != "soccer.mls.match_deactivated" ||
 			last.Data.Reason != "enough" || last.CausationID != first.Event {
-			t.Errorf("emitted %+v", all)
+			t.Errorf("emitted %+v, want match_deactivated caused by %s as the second event", all, first.Event)
 		}
 		// A source that was deactivated before a scheduler received the event is not scheduled.
 		if _, current, err := s.Begin(t.Context(), first.ID, first.Event, 0); current || err != nil {
-			t.Error(current, err)
+			t.Errorf("begun after the deactivation: current %v, error %v, want false", current, err)
 		}
 		if all, err := s.List(t.Context()); len(all) != 0 || err != nil {
-			t.Error(all, err)
+			t.Errorf("active sources %+v, error %v, want none", all, err)
 		}
 	})
 }
@@ -111,18 +111,18 @@ func begun(t *testing.T, s *scheduler.Schedule, url string) scheduler.Activation
 	}
 	tick, current, err := s.Begin(t.Context(), a.ID, a.Event, 0)
 	if !current || err != nil || time.Since(tick).Abs() > 10*time.Second {
-		t.Fatal(tick, current, err)
+		t.Fatalf("begun at %v, current %v, error %v; want now", tick, current, err)
 	}
-	// The same event again changes nothing.
+	// Begin with the same event changes nothing.
 	again, current, err := s.Begin(t.Context(), a.ID, a.Event, time.Hour)
 	if !again.Equal(tick) || !current || err != nil {
-		t.Fatal(again, current, err)
+		t.Fatalf("begun again at %v, current %v, error %v; want %v", again, current, err, tick)
 	}
 	return a
 }
 
-// Each due poll is returned to one caller, and the next poll of its source is due an interval
-// later. Polls that were missed during an outage are skipped.
+// Pop returns each due poll to one caller. The next poll of the source is due an interval later. Pop
+// skips the polls that were missed during an outage.
 func TestPop(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := scheduler.NewSchedule(r, "mw:", nil)
@@ -131,9 +131,9 @@ func TestPop(t *testing.T) {
 		}
 		var mu sync.Mutex
 		popped := map[string]int{}
-		var looking sync.WaitGroup
+		var popping sync.WaitGroup
 		for range 4 {
-			looking.Go(func() {
+			popping.Go(func() {
 				for {
 					ticks, _, err := s.Pop(t.Context(), 3, new(scheduler.Call))
 					if err != nil || len(ticks) == 0 {
@@ -147,17 +147,17 @@ func TestPop(t *testing.T) {
 						popped[tick.Activation.ID]++
 						late, left := time.Since(tick.Due), tick.Left
 						if late < 0 || late > 10*time.Second || left > time.Minute || left < 50*time.Second {
-							t.Errorf("the poll was due %v ago, the next is due in %v", late, left)
+							t.Errorf("poll was due %v ago, next poll is due in %v; want now and in a minute", late, left)
 						}
 					}
 					mu.Unlock()
 				}
 			})
 		}
-		looking.Wait()
+		popping.Wait()
 		for id, n := range popped {
 			if n != 1 {
-				t.Errorf("the poll of %s was returned %d times", id, n)
+				t.Errorf("the poll of %s was returned %d times, want once", id, n)
 			}
 		}
 		if len(popped) != 40 {
@@ -165,7 +165,7 @@ func TestPop(t *testing.T) {
 		}
 		_, wait, err := s.Pop(t.Context(), 3, new(scheduler.Call))
 		if err != nil || wait < 50*time.Second || wait > time.Minute {
-			t.Errorf("the next poll is due in %v, error %v", wait, err)
+			t.Errorf("the next poll is due in %v, error %v, want in a minute", wait, err)
 		}
 		hourAgo := redis.Z{
 			Score:  float64(time.Now().Add(-time.Hour).UnixMilli()),
@@ -176,13 +176,13 @@ func TestPop(t *testing.T) {
 		}
 		ticks, _, err := s.Pop(t.Context(), 3, new(scheduler.Call))
 		if err != nil || len(ticks) != 1 || time.Since(ticks[0].Due) > 10*time.Second || ticks[0].Left < 50*time.Second {
-			t.Errorf("after an hour: polls %+v, error %v", ticks, err)
+			t.Errorf("after an outage of an hour: polls %+v, error %v, want one that is due now", ticks, err)
 		}
 	})
 }
 
-// The result of a poll decides when the next is due, unless the result of a later poll is there. A
-// source that is done stops, and emits that once.
+// The result of a poll determines when the next poll is due, unless the result of a later poll is
+// stored. When polling ends, the source stops and match_deactivated is emitted once.
 func TestPolled(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
@@ -201,9 +201,10 @@ func TestPolled(t *testing.T) {
 		e, _, err := s.Get(ctx, a.ID)
 		if err != nil || e.Interval != 4*time.Second || e.Next.Sub(due) != 4*time.Second ||
 			len(e.Latest.Matches) != 1 || e.Latest.Took != time.Millisecond {
-			t.Errorf("after the first poll: entry %+v, error %v", e, err)
+			t.Errorf("after the first poll: entry %+v, error %v; want interval 4s", e, err)
 		}
-		// The result of a poll that the next has overtaken counts, but not after the next's result.
+		// A result that arrives after the next poll was due counts, unless the result of that poll
+		// came first.
 		if err := r.HSet(ctx, "mw:{schedule}:tick", a.ID, due.Add(time.Minute).UnixMilli()).Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -217,14 +218,14 @@ func TestPolled(t *testing.T) {
 		}
 		e, _, _ = s.Get(ctx, a.ID)
 		if e.Interval != 4*time.Second || e.Latest.Took != time.Second || e.Next.Sub(due) != 64*time.Second {
-			t.Errorf("overtaken: the next poll is due %v later, entry %+v", e.Next.Sub(due), e)
+			t.Errorf("after an old result: the next poll is due %v later, entry %+v; want 64s", e.Next.Sub(due), e)
 		}
 		due = due.Add(2 * time.Second)
 		if err := s.Polled(ctx, a.ID, poll.Result{Due: due, At: time.Now(), Failures: 2, Problem: "away"}); err != nil {
 			t.Fatal(err)
 		}
 		if e, _, _ := s.Get(ctx, a.ID); e.Latest.Problem != "away" || e.Latest.Failures != 2 || len(e.Latest.Matches) != 1 {
-			t.Errorf("after a failure: %+v", e)
+			t.Errorf("after a failed poll: entry %+v, want its problem and the earlier match", e)
 		}
 		tid := event.NewTID()
 		for range 2 {
@@ -236,31 +237,31 @@ func TestPolled(t *testing.T) {
 		all := emitted(t, r)
 		if last := all[len(all)-1]; len(all) != 2 || last.Type != "soccer.mls.match_deactivated" ||
 			last.TID != tid || last.Data.Reason != "forbidden" {
-			t.Errorf("emitted %+v", all)
+			t.Errorf("emitted %+v, want one match_deactivated of job %s", all, tid)
 		}
 		e, ok, _ := s.Get(ctx, a.ID)
 		if !ok || !e.Next.IsZero() || e.Latest.Stopped != "forbidden" || len(e.Latest.Matches) != 1 {
-			t.Errorf("stopped: %+v", e)
+			t.Errorf("stopped: entry %+v, found %v; want it stopped as forbidden", e, ok)
 		}
-		// The same event again does not start the source again. Another activation does.
+		// The same event does not restart a stopped source. Another activation does.
 		if _, current, err := s.Begin(ctx, a.ID, a.Event, 0); current || err != nil {
-			t.Error(current, err)
+			t.Errorf("begun after the stop: current %v, error %v, want false", current, err)
 		}
 		b, fresh, err := s.Activate(ctx, activation("https://a.example/", ""))
 		if err != nil || !fresh || b.Event == a.Event {
-			t.Errorf("%+v %v %v", b, fresh, err)
+			t.Errorf("reactivated: %+v, fresh %v, error %v; want a new activation", b, fresh, err)
 		}
 		if e, _, _ := s.Get(ctx, a.ID); e.Latest.Stopped != "" {
-			t.Errorf("%+v", e)
+			t.Errorf("reactivated: entry %+v, want it not stopped", e)
 		}
 	})
 }
 
-// Redis's clock decides when the next poll is due: a worker whose own clock is a minute ahead does
-// not delay it.
+// Redis's clock determines when the next poll is due. A worker whose clock is a minute ahead does
+// not delay the poll.
 func TestPolledUsesRedisClock(t *testing.T) {
 	m := miniredis.RunT(t)
-	now := time.Now().Add(-time.Minute).Truncate(time.Millisecond) // this process is a minute ahead
+	now := time.Now().Add(-time.Minute).Truncate(time.Millisecond) // the clock of this process is a minute ahead
 	m.SetTime(now)
 	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
 	defer r.Close()
@@ -271,19 +272,19 @@ func TestPolledUsesRedisClock(t *testing.T) {
 	}
 	due, _, err := s.Begin(t.Context(), a.ID, a.Event, 0)
 	if err != nil || !due.Equal(now) {
-		t.Fatal(due, err)
+		t.Fatalf("begun at %v, error %v; want %v", due, err, now)
 	}
 	live := []event.Match{{Status: event.Live}}
 	for _, tc := range []struct {
 		what   string
 		took   time.Duration
 		polled poll.Result
-		want   time.Duration // after it was due
+		want   time.Duration // from the time at which the poll was due to the next poll
 	}{
 		{"at once", 0, poll.Result{Matches: live}, time.Second},
 		{"within the interval", time.Second / 2, poll.Result{Matches: live}, time.Second},
 		{"late", 5 * time.Second, poll.Result{Matches: live}, 6 * time.Second},
-		{"and the site asks to wait", time.Second, poll.Result{Failures: 1, Wait: 10 * time.Second}, 11 * time.Second},
+		{"and asked to wait", time.Second, poll.Result{Failures: 1, Wait: 10 * time.Second}, 11 * time.Second},
 	} {
 		m.SetTime(now.Add(tc.took))
 		tc.polled.Due, tc.polled.At = due, time.Now()
@@ -291,12 +292,12 @@ func TestPolledUsesRedisClock(t *testing.T) {
 			t.Fatal(err)
 		}
 		if e, _, err := s.Get(t.Context(), a.ID); err != nil || e.Next.Sub(due) != tc.want {
-			t.Errorf("done %s: the next is due %v later, want %v (%v)", tc.what, e.Next.Sub(due), tc.want, err)
+			t.Errorf("polled %s: the next poll is due %v later, want %v (error %v)", tc.what, e.Next.Sub(due), tc.want, err)
 		}
 	}
 }
 
-// tasks collects the tasks of polls.
+// tasks collects the published tasks.
 type tasks struct {
 	mu       sync.Mutex
 	all      []broker.Task
@@ -328,9 +329,9 @@ func (c *tasks) of(source string) (polls []poll.Poll, all []broker.Task) {
 	return polls, all
 }
 
-// Several schedulers share one broker. An activation causes a task at once, under its TID. The
-// clock causes the later tasks. Each has a TID of its own and names the activation as its cause.
-// The config decides which of its sources are active.
+// Several schedulers share one broker. An activation causes a task at once, under the same TID.
+// Each later task has its own TID, and its cause is the activation. Sources that the config no
+// longer names are deactivated.
 func TestSchedulers(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -386,19 +387,21 @@ func TestSchedulers(t *testing.T) {
 			select {
 			case <-got.received:
 			case <-patience.Done():
-				t.Fatalf("within 20 seconds: polls of the activated source %+v, of the config's %+v", polls, byConfig)
+				t.Fatalf("after 20 seconds: polls of the activated source %+v, of the config's source %+v; want 2 each",
+					polls, byConfig)
 			}
 		}
 		polls, all := got.of(a.ID)
 		if polls[0].Source != a.Source || all[0].TID != tid || all[0].CausationID != a.Event || polls[0].Activated != tid {
-			t.Errorf("the first task: %+v, poll %+v", all[0], polls[0])
+			t.Errorf("the first task is %+v, poll %+v; want the activation's TID and cause", all[0], polls[0])
 		}
 		if all[1].TID == tid || all[1].TID.IsZero() || all[1].CausationID != a.Event ||
 			polls[1].Activated != tid || !polls[1].Due.After(polls[0].Due) {
-			t.Errorf("the second task: %+v, poll %+v", all[1], polls[1])
+			t.Errorf("the second task is %+v, poll %+v; want a new TID and the activation as its cause", all[1], polls[1])
 		}
 		if all[0].Expires.Before(polls[0].Due.Add(10*time.Second)) || all[1].Expires.Before(polls[1].Due) {
-			t.Errorf("the tasks expire at %v and %v", all[0].Expires, all[1].Expires)
+			t.Errorf("the tasks expire at %v and %v, due at %v and %v",
+				all[0].Expires, all[1].Expires, polls[0].Due, polls[1].Due)
 		}
 		list, err := s.List(ctx)
 		urls := []string{}
@@ -406,7 +409,7 @@ func TestSchedulers(t *testing.T) {
 			urls = append(urls, e.URL)
 		}
 		if slices.Sort(urls); err != nil || strings.Join(urls, " ") != "https://a.example/ https://named.example/" {
-			t.Errorf("the active sources are %v, error %v", urls, err)
+			t.Errorf("the active sources are %v, error %v; want a.example and named.example", urls, err)
 		}
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Events returns the events that a parser makes of the pages that [Match.Pages] generates, and the
-// facts of the match.
+// Events returns the events that a parser produces from the pages of [Match.Pages], and the facts on
+// the last page. It skips faulty pages that cannot be parsed.
 func (m *Match) Events(ctx context.Context, prof *profile.Profile, seed uint64) ([]event.Event, []Fact, error) {
 	pages, facts := m.Pages(seed)
 	var events []event.Event
@@ -22,7 +22,7 @@ func (m *Match) Events(ctx context.Context, prof *profile.Profile, seed uint64) 
 			continue // an unusable page is one of the faults
 		}
 		all[0].Match.ID = m.ID
-		next, made, err := reconcile.Match(state, all[0], reconcile.Provenance{
+		next, produced, err := reconcile.Match(state, all[0], reconcile.Provenance{
 			TID: event.NewTID(), Site: "/parser/season", At: fetched.At,
 			Evidence: event.Evidence{Snapshot: fmt.Sprintf("sha256:%064x", Hash(fetched.Body))},
 		})
@@ -33,7 +33,7 @@ func (m *Match) Events(ctx context.Context, prof *profile.Profile, seed uint64) 
 			continue
 		}
 		state = next
-		events = append(events, made...)
+		events = append(events, produced...)
 	}
 	return events, facts, nil
 }

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// A Page is the page that one poll reads.
+// A Page is the page that one poll fetches.
 type Page struct {
-	At    time.Time
+	At    time.Time // time of the poll
 	Body  []byte
-	Fault string // "stale copies", "blank page" or "partial page"; "" for a fresh and complete page
+	Fault string // "stale copies", "blank page" or "partial page"; "" for a current and complete page
 	Rows  []Fact // rows of a page without Fault
 	Score Score  // score of a page without Fault
 }
@@ -26,26 +26,28 @@ type generator struct {
 	facts   []Fact
 	rows    []row
 	spans   []span
-	missing map[int][2]float64 // by index of the row: when it vanishes, and when it returns
+	missing map[int][2]float64 // times at which a row vanishes and returns, by the index of the row
 }
 
-// A row is a row of the page over time.
+// A row is a row of the page and its changes over time.
 type row struct {
 	Fact
-	delay  float64 // from the score to the row
-	until  float64 // when a goal that did not count is taken back; 0 for a row that stays
-	first  *Fact   // the row before it is edited; nil if it is never edited
-	edited float64 // when the row is edited
+	delay  float64 // time from the score change to the row
+	until  float64 // time at which a disallowed goal is retracted; 0 if the row stays
+	first  *Fact   // the facts that the row shows before the edit; nil if it is never edited
+	edited float64 // time of the edit
 }
 
-// Pages returns the pages of a match that polls every 5 to 90 seconds would read, and the facts on
-// the last page. The same seed gives the same pages. Pages have these faults:
+// Pages returns the pages that polls at intervals of 5 to 90 seconds would fetch during a match,
+// and the facts on the last page. The same seed results in the same pages. The pages and polls have
+// these faults:
 //
-//   - A goal is taken back, or becomes an own goal.
+//   - A goal is retracted, or becomes an own goal.
 //   - The minute or the player of a row is edited.
-//   - A row comes after its score, vanishes for a while, or the rows are reversed.
-//   - Pages are blank, cut off, or stale copies of earlier ones.
-//   - Polls are missed, or the first is in the middle of the match.
+//   - A row appears after its score change, or vanishes for a while.
+//   - The rows are in reverse order.
+//   - Pages are blank, cut off, or stale copies of earlier pages.
+//   - Polls are missed, or the first poll is in the middle of the match.
 func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 	r := rand.New(rand.NewPCG(seed, Hash([]byte(m.ID))))
 	g := &generator{match: m, rand: r, facts: m.Facts(), spans: m.spans(), missing: map[int][2]float64{}}
@@ -58,7 +60,7 @@ func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 	interval := 5 + r.Float64()*85
 	var pages []Page
 	var good []Page
-	// Stale copies come for at most a minute. After that comes at least one good page.
+	// Stale copies are served for at most a minute, then at least one good page.
 	staleUntil, stale, mayStale := 0.0, 0, false
 	for at < end+600 {
 		p := g.page(at)
@@ -79,10 +81,10 @@ func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 		pages = append(pages, p)
 		at += max(5, min(90, interval*(0.7+0.6*r.Float64())))
 		if g.chance(80) {
-			at += 180 + r.Float64()*240 // polls missed
+			at += 180 + r.Float64()*240 // missed polls
 		}
 	}
-	// The last pages are good.
+	// The last pages have no faults.
 	for range 6 {
 		at += 60
 		pages = append(pages, g.page(at))
@@ -97,11 +99,10 @@ func Hash(b []byte) uint64 {
 	return h.Sum64()
 }
 
-// chance returns true with a probability of 1/n.
+// chance reports whether a random event with probability 1/n occurs.
 func (g *generator) chance(n int) bool { return g.rand.IntN(n) == 0 }
 
-// addRows adds the rows, and decides which of them are late, edited, taken back or missing for a
-// while.
+// addRows adds the rows, and decides which rows are late, edited, retracted or missing for a while.
 func (g *generator) addRows() {
 	r := g.rand
 	for _, f := range g.facts {
@@ -123,7 +124,7 @@ func (g *generator) addRows() {
 		}
 		g.rows = append(g.rows, s)
 	}
-	if g.chance(3) { // a goal that the video assistant referee takes back
+	if g.chance(3) { // a goal that the video assistant referee disallows
 		s := g.spans[r.IntN(min(2, len(g.spans)))]
 		if length := s.end - s.begin; length > 1200 {
 			second := 120 + r.Float64()*(length-900)
@@ -141,7 +142,7 @@ func (g *generator) addRows() {
 	}
 }
 
-// page returns the good page at a time.
+// page returns the page without Fault at a time.
 func (g *generator) page(at float64) Page {
 	p := Page{At: g.match.Kickoff.Add(time.Duration(at * float64(time.Second)))}
 	var kicks Score
@@ -171,7 +172,7 @@ func (g *generator) page(at float64) Page {
 	return p
 }
 
-// add returns the score with another goal of a side.
+// add returns the score after another goal by a side.
 func (s Score) add(side string) Score {
 	if side == "home" {
 		s.Home++
@@ -216,7 +217,7 @@ func (g *generator) phase(at float64) (status, clock string) {
 	return "FINAL", ""
 }
 
-// render returns the HTML of a page.
+// render returns the HTML of a page. kicks is the score of the shoot-out.
 func (g *generator) render(at float64, p Page, kicks Score) []byte {
 	var b strings.Builder
 	status, clock := g.phase(at)
@@ -244,7 +245,7 @@ func (g *generator) render(at float64, p Page, kicks Score) []byte {
 	return []byte(b.String())
 }
 
-// Profile is a profile for the pages, in YAML.
+// Profile is the profile of the pages, in YAML.
 const Profile = `profile: season
 sport: soccer
 match:

@@ -1,6 +1,6 @@
-// Package season generates pages from the facts of real matches, as polls would have read them
-// while the matches were played. Tests compare the events that the parser makes with the facts. All
-// random choices depend on a seed.
+// Package season generates pages from the facts of real matches, as polls would have fetched them
+// during the matches. Tests compare the facts with the events that the parser produces. All random
+// choices depend on a seed.
 package season
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A Match has the facts of one match. It is one line of a file.
+// A Match holds the facts of one match. It is one line of a JSON Lines file.
 type Match struct {
 	ID          string             `json:"id"`
 	Competition string             `json:"competition"`
@@ -24,14 +24,14 @@ type Match struct {
 	Periods     map[string]float64 `json:"periods"` // length in seconds of "1h", "2h", "et1" and "et2"
 	Incidents   []struct {
 		Period string  `json:"period"`
-		Second float64 `json:"second"` // since the period began
+		Second float64 `json:"second"` // seconds since the start of the period
 		Kind   string  `json:"kind"`   // "goal", "yellow_card", "red_card"
 		Detail string  `json:"detail"`
 		Side   string  `json:"side"`
 		Player string  `json:"player"`
 	} `json:"incidents"`
 	Substitutions []struct {
-		Minute int    `json:"minute"` // of the match
+		Minute int    `json:"minute"` // minute of the match
 		Side   string `json:"side"`
 		On     string `json:"on"`
 		Off    string `json:"off"`
@@ -47,10 +47,10 @@ type Match struct {
 	} `json:"shootout"`
 }
 
-// A Score counts goals.
+// A Score is the number of goals of each side.
 type Score struct{ Home, Away int }
 
-// Load loads the matches in all *.jsonl files of a folder.
+// Load loads the matches from all *.jsonl files in a folder.
 func Load(dir string) ([]Match, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	if err != nil {
@@ -80,28 +80,28 @@ func Load(dir string) ([]Match, error) {
 	return all, nil
 }
 
-// A Fact is an incident, with the attributes that the last page lists.
+// A Fact is an incident with the attributes that the last page shows.
 type Fact struct {
 	Kind, Detail, Side, Player, Off string
 	Period                          string
-	Minute, Stoppage                int     // 0 for a kick of a shoot-out
+	Minute, Stoppage                int     // 0 for a kick in a shoot-out
 	At                              float64 // seconds since kick-off, breaks included
 }
 
-// breaks is the length of the break before each period, in seconds.
+// breaks is the length of the break before each period, in seconds. The first period has none.
 var breaks = map[string]float64{"2h": 900, "et1": 300, "et2": 120, "so": 300}
 
-// order has the periods in the order of play, without the shoot-out.
+// order lists the periods in the order of play, without the shoot-out.
 var order = []string{"1h", "2h", "et1", "et2"}
 
-// startMinute and endMinute are the minutes at which the periods begin and end, without stoppage
+// startMinute and endMinute are the minutes at which each period begins and ends, without stoppage
 // time.
 var (
 	startMinute = map[string]int{"1h": 0, "2h": 45, "et1": 90, "et2": 105}
 	endMinute   = map[string]int{"1h": 45, "2h": 90, "et1": 105, "et2": 120}
 )
 
-// A span says when a period was played, in seconds since kick-off.
+// A span is the time in which a period was played, in seconds since kick-off.
 type span struct {
 	period     string
 	begin, end float64
@@ -127,10 +127,10 @@ func (m *Match) spans() []span {
 	return all
 }
 
-// kickEvery is the time between two kicks of a shoot-out, in seconds.
+// kickEvery is the time between two kicks in a shoot-out, in seconds.
 const kickEvery = 50
 
-// Facts returns all incidents, in the order of the match.
+// Facts returns all incidents, substitutions and kicks in a shoot-out, in the order of play.
 func (m *Match) Facts() []Fact {
 	begin := map[string]float64{}
 	for _, s := range m.spans() {
@@ -173,7 +173,7 @@ func (m *Match) Facts() []Fact {
 	return all
 }
 
-// minute returns the minute and stoppage time that a page shows for a second of a period.
+// minute returns the minute and the stoppage time that a page shows at a second of a period.
 func minute(period string, second float64) (minute, stoppage int) {
 	minute = startMinute[period] + int(second)/60 + 1
 	if last := endMinute[period]; minute > last {

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// A Log collects what is written to it. It is safe for concurrent use.
+// A Log stores all text that is written to it. It is safe for concurrent use.
 type Log struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -18,7 +18,7 @@ func (l *Log) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
-// String returns what was written so far.
+// String returns the text written so far.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

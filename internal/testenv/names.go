@@ -1,7 +1,8 @@
 package testenv
 
-// Spellings are pairs of spellings of one name. Code that compares names must treat the two as
-// equal. Slug is the word of a routing key that both give. It is "" if they give different words.
+// Spellings lists pairs of spellings of one name. Code that compares names must treat A and B as
+// equal. Slug is the word that both spellings become in a routing key. It is "" if they become
+// different words.
 var Spellings = []struct{ A, B, Slug string }{
 	{"Toronto FC", "TORONTO F.C.", ""},
 	{"Brøndby", "Brondby", "brondby"},
@@ -26,8 +27,8 @@ var Spellings = []struct{ A, B, Slug string }{
 	{"1899 Hoffenheim", "1899-Hoffenheim", "1899_hoffenheim"},
 }
 
-// OtherNames are pairs of different names. Code that compares names must not treat the two as
-// equal.
+// OtherNames lists pairs of different names. Code that compares names must not treat the names of a
+// pair as equal.
 var OtherNames = [][2]string{
 	{"Brøndby", "Brondbi"}, {"Динамо Київ", "Динамо Москва"}, {"Olympiakos", "Ολυμπιακός"}, {"FC 1", "FC 2"},
 }

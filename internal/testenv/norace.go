@@ -2,5 +2,5 @@
 
 package testenv
 
-// Race reports whether the race detector is on, which makes tests several times slower.
+// Race is true if the race detector is on, which makes tests several times slower.
 const Race = false

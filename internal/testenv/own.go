@@ -9,10 +9,10 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// OwnRedis starts a Redis server for a test that kills or stops it.
+// OwnRedis starts a Redis server for the test alone, which may kill or stop it.
 func OwnRedis(t testing.TB) *servers.Server {
 	t.Helper()
-	needs(t, servers.RedisPrograms)
+	requireProgram(t, servers.RedisPrograms)
 	s, err := servers.Redis()
 	if err != nil {
 		t.Fatal(err)
@@ -21,10 +21,10 @@ func OwnRedis(t testing.TB) *servers.Server {
 	return s
 }
 
-// OwnRabbit starts a RabbitMQ cluster of n nodes for a test that kills or stops nodes.
+// OwnRabbit starts a RabbitMQ cluster of n nodes for the test alone, which may kill or stop nodes.
 func OwnRabbit(t testing.TB, n int) []*servers.Rabbit {
 	t.Helper()
-	needs(t, servers.RabbitPrograms)
+	requireProgram(t, servers.RabbitPrograms)
 	nodes, err := servers.RabbitCluster(n)
 	if err != nil {
 		t.Fatal(err)
@@ -35,8 +35,9 @@ func OwnRabbit(t testing.TB, n int) []*servers.Rabbit {
 	return nodes
 }
 
-// needs skips the test under -short, and if none of the programs is installed.
-func needs(t testing.TB, programs []string) {
+// requireProgram skips the test under -short. If none of the programs is installed, it calls
+// Missing.
+func requireProgram(t testing.TB, programs []string) {
 	t.Helper()
 	NotShort(t)
 	installed := func(p string) bool { _, err := exec.LookPath(p); return err == nil }

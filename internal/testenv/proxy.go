@@ -12,27 +12,27 @@ import (
 	"time"
 )
 
-// A Proxy is the network between a program and a server. It can cut, stall and delay the
-// connections, and lose answers of Redis.
+// A Proxy is a TCP proxy between a program and a server. It can cut, stall and delay the
+// connections, and lose replies of Redis.
 type Proxy struct {
-	URL string // of the server, through the proxy
+	URL string // URL of the server through the proxy
 
 	addr, target string
 	fatal        func(args ...any)
 
-	delay atomic.Int64 // of every chunk, nanoseconds
+	delay atomic.Int64 // of each chunk, in nanoseconds
 
 	mu    sync.Mutex
-	flows chan struct{} // closed unless the proxy stalls
+	flows chan struct{} // closed unless the connections are stalled
 	l     net.Listener
 	conns []net.Conn
 
-	every    int             // the first of how many answers of Redis is lost; 0: none
-	answers  int             // since LoseAnswers, without the repeated ones
-	repeated map[uint64]bool // hashes of commands whose answer was lost, and that are expected again
+	every    int             // the reply to one in this many commands is lost; 0 if no reply is lost
+	replies  int             // number of replies since LoseReplies, except those to repeated commands
+	repeated map[uint64]bool // hashes of the commands whose reply was lost and that the client will repeat
 }
 
-// NewProxy starts a proxy in front of the server of a URL. It stops when the test ends.
+// NewProxy starts a proxy for the server with the URL server. The proxy stops when the test ends.
 func NewProxy(t testing.TB, server string) *Proxy {
 	t.Helper()
 	u, err := url.Parse(server)
@@ -48,7 +48,7 @@ func NewProxy(t testing.TB, server string) *Proxy {
 	return p
 }
 
-// Up accepts connections.
+// Up makes the proxy accept connections.
 func (p *Proxy) Up() {
 	l, err := net.Listen("tcp", p.addr)
 	if err != nil {
@@ -71,13 +71,14 @@ func (p *Proxy) Up() {
 			p.conns = append(p.conns, in, out)
 			p.mu.Unlock()
 			c := &command{}
-			go p.copy(out, in, func(b []byte) bool { c.note(b); return true })
+			go p.copy(out, in, func(b []byte) bool { c.record(b); return true })
 			go p.copy(in, out, func([]byte) bool { return !p.loses(c) })
 		}
 	}()
 }
 
-// copy copies chunks until one of the connections ends, or pass reports false.
+// copy copies chunks until one of the connections ends, or until pass returns false for a chunk. It
+// then closes to.
 func (p *Proxy) copy(to, from net.Conn, pass func([]byte) bool) {
 	defer to.Close()
 	buf := make([]byte, 32<<10)
@@ -97,13 +98,13 @@ func (p *Proxy) copy(to, from net.Conn, pass func([]byte) bool) {
 	}
 }
 
-// Down refuses new connections and closes the existing ones.
+// Down closes all connections and refuses new connections until Up.
 func (p *Proxy) Down() {
 	p.l.Close()
 	p.Cut()
 }
 
-// Cut closes all connections. It accepts new ones.
+// Cut closes all connections. The proxy still accepts new connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,18 +114,18 @@ func (p *Proxy) Cut() {
 	p.conns = nil
 }
 
-// Stall lets no bytes through until Flow.
+// Stall stops all transfer until Flow, without closing connections.
 func (p *Proxy) Stall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
 	case <-p.flows:
 		p.flows = make(chan struct{})
-	default: // it stalls already
+	default: // already stalled
 	}
 }
 
-// Slow delays each chunk until Flow.
+// Slow delays each chunk by d until Flow.
 func (p *Proxy) Slow(d time.Duration) { p.delay.Store(int64(d)) }
 
 // Flow ends Stall and Slow.
@@ -139,17 +140,17 @@ func (p *Proxy) Flow() {
 	}
 }
 
-// LoseAnswers loses the answer to one in every n commands sent to Redis, the first one included:
-// the server runs the command, and the proxy closes the connection in place of the answer. When the
-// client sends the same command again, its answer passes. 0 ends it. The commands that begin a
-// connection are left alone.
-func (p *Proxy) LoseAnswers(n int) {
+// LoseReplies loses the reply of Redis to one in every n commands, beginning with the next command.
+// Redis runs the command, and the proxy closes the connection instead of passing the reply. When the
+// client repeats the command, the proxy passes the reply. The replies to commands that set up a
+// connection always pass. LoseReplies(0) ends the losses.
+func (p *Proxy) LoseReplies(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.every, p.answers, p.repeated = n, 0, map[uint64]bool{}
+	p.every, p.replies, p.repeated = n, 0, map[uint64]bool{}
 }
 
-// loses reports whether to lose the answer to c.
+// loses reports whether the proxy must lose the reply to c.
 func (p *Proxy) loses(c *command) bool {
 	hash, ok := c.hash()
 	p.mu.Lock()
@@ -161,8 +162,8 @@ func (p *Proxy) loses(c *command) bool {
 		delete(p.repeated, hash)
 		return false
 	}
-	p.answers++
-	if (p.answers-1)%p.every != 0 {
+	p.replies++
+	if (p.replies-1)%p.every != 0 {
 		return false
 	}
 	p.repeated[hash] = true
@@ -172,14 +173,15 @@ func (p *Proxy) loses(c *command) bool {
 // A command is the latest command that a connection sent to Redis.
 type command struct {
 	mu   sync.Mutex
-	text []byte // its beginning
+	text []byte // the first commandStart bytes of the command
 }
 
-const commandStart = 4 << 10 // bytes of a command that tell it from others
+const commandStart = 4 << 10 // number of bytes by which commands are compared
 
-// note notes a chunk that the client sent.
-func (c *command) note(b []byte) {
-	if b[0] != '*' { // the rest of a command
+// record stores the beginning of a command. b is a chunk that the client sent. If b continues a
+// command, record ignores it.
+func (c *command) record(b []byte) {
+	if b[0] != '*' {
 		return
 	}
 	c.mu.Lock()
@@ -189,12 +191,12 @@ func (c *command) note(b []byte) {
 
 var hashSeed = maphash.MakeSeed()
 
-// hash returns a hash of the command. It reports false for a command that begins a connection, and
-// if no command was sent.
+// hash returns a hash of the command. It returns false for a command that sets up a connection, and
+// if no command was recorded.
 func (c *command) hash() (uint64, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	words := bytes.SplitN(c.text, []byte("\r\n"), 4) // *2, $5, hello
+	words := bytes.SplitN(c.text, []byte("\r\n"), 4) // such as *2, $5, hello
 	if len(words) < 4 {
 		return 0, false
 	}

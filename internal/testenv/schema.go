@@ -8,9 +8,10 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Schema compiles a JSON Schema from the folder schemas of in, such as
-// "frames.json#/definitions/server". It asserts formats and refuses members that the schema does
-// not describe, so that the schemas describe everything that matchwire emits.
+// Schema compiles a JSON Schema from the folder schemas in the file system in. name is its file and
+// fragment, such as "frames.json#/definitions/server". The compiled schema asserts formats and
+// rejects members that it does not describe. So tests fail if matchwire emits a member without a
+// description.
 func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
@@ -26,7 +27,7 @@ func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
 		}
 		v, err := jsonschema.UnmarshalJSON(f)
 		f.Close()
-		refuseOthers(v)
+		closeObjects(v)
 		if err == nil {
 			err = c.AddResource("mem:///"+path.Base(file), v)
 		}
@@ -41,19 +42,19 @@ func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
 	return s
 }
 
-// refuseOthers makes every object of a schema refuse members that it does not describe.
-func refuseOthers(schema any) {
+// closeObjects makes each object of a schema reject members that the object does not describe.
+func closeObjects(schema any) {
 	switch s := schema.(type) {
 	case []any:
 		for _, v := range s {
-			refuseOthers(v)
+			closeObjects(v)
 		}
 	case map[string]any:
 		if _, ok := s["properties"].(map[string]any); ok && s["additionalProperties"] == nil {
 			s["additionalProperties"] = false
 		}
 		for _, v := range s {
-			refuseOthers(v)
+			closeObjects(v)
 		}
 	}
 }

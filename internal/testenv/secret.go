@@ -11,8 +11,8 @@ import (
 // Secret is the value of every password, key and token that a test passes to a component.
 const Secret = "hunter2-S3cret"
 
-// NoSecret fails the test if an output shows [Secret] as plain text, hexadecimal or base64. An output
-// is an error, a log, a metric, a trace or anything else that users can see.
+// NoSecret fails the test if an output contains [Secret] as plain text, hexadecimal or base64. An
+// output is an error, a log, a metric, a trace or any other text that is visible to users.
 func NoSecret(t testing.TB, outputs ...any) {
 	t.Helper()
 	forms := []string{Secret, hex.EncodeToString([]byte(Secret))}
@@ -28,7 +28,7 @@ func NoSecret(t testing.TB, outputs ...any) {
 		}
 		for _, f := range forms {
 			if strings.Contains(text, f) {
-				t.Errorf("the secret is shown as %q in:\n%s", f, text)
+				t.Errorf("the secret occurs as %q in:\n%s", f, text)
 				return
 			}
 		}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// NoSecret can fail, so the tests that rely on it can.
+// NoSecret fails if an output contains the secret.
 func TestNoSecretFindsTheSecret(t *testing.T) {
 	for _, output := range []any{
 		"amqp://guest:" + Secret + "@host/", errors.New(Secret), []byte(Secret),
@@ -17,13 +17,13 @@ func TestNoSecretFindsTheSecret(t *testing.T) {
 		var f failing
 		NoSecret(&f, output)
 		if !f.failed {
-			t.Errorf("the secret is not found in %v", output)
+			t.Errorf("NoSecret does not find the secret in %v", output)
 		}
 	}
 	NoSecret(t, "amqp://guest@host/", nil, errors.New("refused"))
 }
 
-// A failing is a test that records whether it has failed.
+// A failing is a testing.TB that records whether the test has failed.
 type failing struct {
 	testing.TB
 	failed bool

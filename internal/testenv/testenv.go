@@ -1,5 +1,5 @@
-// Package testenv provides real servers to tests. A test has a namespace or a database of its own,
-// so it does not touch anything else on those servers.
+// Package testenv provides real servers, faulty connections and test data to tests. Each test has
+// its own namespace or database, so it does not change other data on the servers.
 package testenv
 
 import (
@@ -19,32 +19,33 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// Require is the name of an environment variable. If it is 1, a test whose server is missing fails.
-// Otherwise the test is skipped.
+// Require is the name of an environment variable. If the variable is 1, a test fails when a server
+// or program is missing. Otherwise the test is skipped.
 const Require = "MATCHWIRE_REQUIRE_SERVERS"
 
-// Missing skips the test, or fails it if [Require] is set. what says what is missing.
+// Missing skips the test, or fails it if [Require] is 1. what describes the missing server or
+// program.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv(Require) == "1" {
-		t.Fatalf("%s, and %s=1", what, Require)
+		t.Fatalf("%s, but %s=1 requires it", what, Require)
 	}
 	t.Skipf("%s (make test starts the servers)", what)
 }
 
-// NotShort skips the test under -short. Call it in tests that need a real server, a browser or a
-// built program, and in those that take several seconds. AMQP, Redis, OwnRabbit and OwnRedis call
-// it, so go test -short needs no servers.
+// NotShort skips the test under -short. Call NotShort in a test that needs a real server, a browser
+// or a built program, or that takes several seconds. AMQP, Redis, OwnRabbit and OwnRedis call
+// NotShort, so go test -short needs no servers.
 func NotShort(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("slow, or needs a real server: make test")
+		t.Skip("slow, or needs a real server: run make test")
 	}
 }
 
 // AMQP returns the URL of a RabbitMQ server and a new namespace for the test. When the test ends,
-// the namespace's exchanges and log are deleted, and its queues with these names. That includes the
-// dead-letter queues, and the retry queues for these pauses and the default ones.
+// AMQP deletes the namespace's exchanges, its log, and the named queues with their dead-letter
+// queues and retry queues. There is a retry queue for each of pauses and for each default pause.
 func AMQP(t testing.TB, pauses []time.Duration, queues ...string) (url, namespace string) {
 	t.Helper()
 	NotShort(t)
@@ -83,8 +84,8 @@ func deleteNamespace(t testing.TB, url, ns string, pauses []time.Duration, queue
 	_ = ch.ExchangeDelete(ns+".tasks", false, false)
 }
 
-// Redis returns the URL of an empty Redis database that no other test uses. The database is emptied
-// when the test ends. Redis never chooses a database that holds a key.
+// Redis returns the URL of an empty Redis database that no other test uses. When the test ends,
+// Redis empties the database. It never selects a database that contains a key.
 func Redis(t testing.TB) string {
 	t.Helper()
 	NotShort(t)
@@ -109,7 +110,7 @@ func Redis(t testing.TB) string {
 	return url
 }
 
-// OnBothRedis runs a test on the embedded Redis, and on a real one, as two subtests.
+// OnBothRedis runs a test on the embedded Redis and on a real Redis server, as two subtests.
 func OnBothRedis(t *testing.T, test func(t *testing.T, r *redis.Client)) {
 	on := func(url func(testing.TB) string) func(*testing.T) {
 		return func(t *testing.T) {
@@ -126,14 +127,15 @@ func OnBothRedis(t *testing.T, test func(t *testing.T, r *redis.Client)) {
 	t.Run("Redis", on(Redis))
 }
 
-// leaseKey marks a database as used by a test.
+// leaseKey is the key that marks a database as used by a test.
 const leaseKey = "matchwire-test-lease"
 
-// lease marks an empty database among 1 to 15 and returns its URL. It waits up to a minute for one.
+// lease leases an empty database, numbered 1 to 15, and returns its URL and a client. If no
+// database is empty, lease tries again for about a minute.
 func lease(base string, opts redis.Options) (string, *redis.Client, error) {
 	ctx := context.Background()
 	server, _, _ := strings.Cut(strings.TrimPrefix(base, "redis://"), "/")
-	for range 600 { // other test processes use a database for seconds
+	for range 600 { // other test processes lease a database for a few seconds
 		for n := 1; n < 16; n++ {
 			opts.DB = n
 			db := redis.NewClient(&opts)
@@ -151,19 +153,19 @@ return 0`, []string{leaseKey}).Int()
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	return "", nil, fmt.Errorf("no empty database among 1 to 15 of REDIS_URL within a minute")
+	return "", nil, fmt.Errorf("found no empty database from 1 to 15 at REDIS_URL within a minute")
 }
 
-// Pages returns the folder of captured pages of real sites, or "" if there is none. MATCHWIRE_PAGES
-// names the folder. The default is ../shared/pages beside the root of the project. The pages belong
-// to their sites, so they are not part of the project.
-func Pages(root string) string { return material(root, "MATCHWIRE_PAGES", "pages") }
+// Pages returns the folder of captured pages of real sites, or "" if the folder does not exist.
+// MATCHWIRE_PAGES names the folder. The default is ../shared/pages, relative to root. The pages
+// belong to their sites, so they are not part of the project.
+func Pages(root string) string { return dataFolder(root, "MATCHWIRE_PAGES", "pages") }
 
-// Season returns the folder of the facts of real matches, or "" if there is none. MATCHWIRE_SEASON
-// names the folder. The default is ../shared/season beside the root of the project.
-func Season(root string) string { return material(root, "MATCHWIRE_SEASON", "season") }
+// Season returns the folder with facts about real matches, or "" if the folder does not exist.
+// MATCHWIRE_SEASON names the folder. The default is ../shared/season, relative to root.
+func Season(root string) string { return dataFolder(root, "MATCHWIRE_SEASON", "season") }
 
-func material(root, env, folder string) string {
+func dataFolder(root, env, folder string) string {
 	for _, dir := range []string{os.Getenv(env), filepath.Join(root, "..", "shared", folder)} {
 		if dir == "" {
 			continue
@@ -175,7 +177,7 @@ func material(root, env, folder string) string {
 	return ""
 }
 
-// Needs returns dir, or skips the test if dir is "". env is the variable that names the folder.
+// Needs returns dir. If dir is "", it skips the test. env is the variable that names the folder.
 func Needs(t testing.TB, dir, env string) string {
 	t.Helper()
 	if dir == "" {

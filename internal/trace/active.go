@@ -9,21 +9,21 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An Active is the span of a step that has not ended. Its methods may be called concurrently. On a
-// nil Active they do nothing.
+// An Active is the span of a step that has not ended. Its methods may be called concurrently. They
+// do nothing on a nil Active.
 type Active struct {
 	recorder *Recorder
 
 	mu        sync.Mutex
 	span      Span
-	buffered  []Span // spans that wait for Keep or for a failed End
+	buffered  []Span // spans to record at Keep, or at End if the step fails
 	buffering bool
 }
 
 type activeKey struct{}
 
-// Start begins a step under the TID of ctx, and creates a TID if ctx has none. Messages created
-// with the returned context have the step as their parent. If r is nil or its budget is used up,
+// Start begins a step under the TID of ctx. If ctx has no TID, Start creates one. Messages created
+// with the returned context have the step as their parent. If r is nil or its budget is exhausted,
 // the returned Active is nil and records nothing.
 func (r *Recorder) Start(ctx context.Context, s Span) (context.Context, *Active) {
 	if r == nil {
@@ -41,14 +41,14 @@ func (r *Recorder) Start(ctx context.Context, s Span) (context.Context, *Active)
 	return context.WithValue(event.WithTID(ctx, s.TID), activeKey{}, a), a
 }
 
-// From returns the step of ctx, or nil if ctx has none.
+// From returns the step that Start stored in ctx, or nil if ctx has none.
 func From(ctx context.Context) *Active {
 	a, _ := ctx.Value(activeKey{}).(*Active)
 	return a
 }
 
-// Buffer delays the recording of the step and its children until End. End discards them unless Keep
-// was called or the step failed.
+// Buffer delays the recording of the step and of the spans added to it until Keep or End. End
+// discards them unless the step failed.
 func (a *Active) Buffer() {
 	if a == nil {
 		return
@@ -58,7 +58,7 @@ func (a *Active) Buffer() {
 	a.buffering = true
 }
 
-// Keep records the buffered spans and stops the buffering.
+// Keep records the buffered spans and stops buffering.
 func (a *Active) Keep() {
 	if a == nil {
 		return
@@ -76,7 +76,7 @@ func (a *Active) keep() {
 	a.buffered = nil
 }
 
-// Add records another span, or buffers it if the step is buffered.
+// Add records s, or buffers it if the step is buffered.
 func (a *Active) Add(s Span) {
 	if a == nil {
 		return
@@ -86,7 +86,8 @@ func (a *Active) Add(s Span) {
 	a.record(s)
 }
 
-// SetOutcome sets the outcome of the step, in a few words. A later call replaces it.
+// SetOutcome sets the outcome of the step, in a few words. A later call of SetOutcome or Fail
+// replaces the outcome.
 func (a *Active) SetOutcome(outcome string) {
 	if a == nil {
 		return
@@ -96,7 +97,7 @@ func (a *Active) SetOutcome(outcome string) {
 	a.span.Outcome = outcome
 }
 
-// Fail sets the outcome of the step and marks it as failed.
+// Fail sets the outcome of the step and marks the step as failed.
 func (a *Active) Fail(outcome string) {
 	if a == nil {
 		return
@@ -106,7 +107,8 @@ func (a *Active) Fail(outcome string) {
 	a.span.Outcome, a.span.Failed = outcome, true
 }
 
-// End ends the step and records it.
+// End ends the step and records it. If the step is still buffered and has not failed, End discards
+// the step and its buffered spans.
 func (a *Active) End() {
 	if a == nil {
 		return
@@ -122,8 +124,9 @@ func (a *Active) End() {
 	a.recorder.Record(a.span)
 }
 
-// Created records that the step created a message. why is where the parser found it, or nil.
-func (a *Active) Created(m broker.Message, why *Evidence, outcome string) {
+// Created records that the step created the message m. evidence is where the parser found the
+// event, or nil.
+func (a *Active) Created(m broker.Message, evidence *Evidence, outcome string) {
 	if a == nil {
 		return
 	}
@@ -132,7 +135,7 @@ func (a *Active) Created(m broker.Message, why *Evidence, outcome string) {
 	a.record(Span{
 		TID: m.TID, ID: m.TID.Span(m.ID), Parent: a.span.ID, Op: Create, Role: a.span.Role,
 		Name: m.Key, Message: m.ID, Match: m.Match,
-		Start: time.Now().UTC(), Outcome: outcome, Evidence: why,
+		Start: time.Now().UTC(), Outcome: outcome, Evidence: evidence,
 	})
 }
 
@@ -144,8 +147,8 @@ func (a *Active) record(s Span) {
 	a.recorder.Record(s)
 }
 
-// Sent records that the broker confirmed messages. began is when they were passed to the broker.
-// Messages without a TID are not recorded.
+// Sent records that the broker confirmed msgs, which role began to publish at began. Messages
+// without a TID are not recorded.
 func (r *Recorder) Sent(role string, began time.Time, msgs ...broker.Message) {
 	if r == nil {
 		return

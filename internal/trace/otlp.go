@@ -16,18 +16,18 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// OTLP is a Sink that sends spans to an OpenTelemetry collector, by OTLP over HTTP with protobuf.
-// The trace ID is the TID. Attributes are named by OpenTelemetry's semantic conventions for
-// messaging.
+// An OTLP is a Sink that sends spans to an OpenTelemetry collector by OTLP/HTTP with protobuf. The
+// trace ID is the TID. The messaging attributes follow OpenTelemetry's semantic conventions. The
+// names of all other attributes begin with "matchwire.".
 type OTLP struct {
 	client   *otlpClient
 	batching Batching
 	resource *resourcepb.Resource
 }
 
-// NewOTLP returns a sink for the collector that the environment names, see [OTLPEnabled]. The
-// environment may also set headers, timeout, compression, certificates, batch limits and resource
-// attributes, by the variables that OpenTelemetry specifies. An error names the variable at fault.
+// NewOTLP returns a sink for the collector that the environment names; see [OTLPEnabled]. The
+// variables that OpenTelemetry specifies may also set headers, a timeout, compression,
+// certificates, batch limits and resource attributes. An error names the invalid variable.
 func NewOTLP(instance, version string) (*OTLP, error) {
 	config, err := newOTLPConfig(os.Getenv)
 	if err != nil {
@@ -37,30 +37,31 @@ func NewOTLP(instance, version string) (*OTLP, error) {
 	if err != nil {
 		return nil, err
 	}
-	about, err := otlpResource(os.Getenv, instance, version)
+	resource, err := otlpResource(os.Getenv, instance, version)
 	if err != nil {
 		return nil, err
 	}
 	return &OTLP{
 		client:   newOTLPClient(config, "matchwire/"+version),
 		batching: batching,
-		resource: &resourcepb.Resource{Attributes: attributes(about)},
+		resource: &resourcepb.Resource{Attributes: keyValues(resource)},
 	}, nil
 }
 
-// Name returns otlp.
+// Name returns "otlp".
 func (o *OTLP) Name() string { return "otlp" }
 
 // Batching returns the limits that the environment sets, or OpenTelemetry's defaults.
 func (o *OTLP) Batching() Batching { return o.batching }
 
-// Write sends spans in one request. It retries until ctx ends if the collector is unavailable.
+// Write sends spans in one request. If the collector is unavailable, Write repeats the request
+// until ctx ends, for at most a minute.
 func (o *OTLP) Write(ctx context.Context, spans []Span) error {
 	scope := &tracepb.ScopeSpans{Scope: &commonpb.InstrumentationScope{Name: "github.com/matchwire/matchwire"}}
 	for _, s := range spans {
 		scope.Spans = append(scope.Spans, s.otlp())
 	}
-	// On the wire TracesData is the same as ExportTraceServiceRequest, whose package imports gRPC.
+	// TracesData has the same encoding as ExportTraceServiceRequest, whose package imports gRPC.
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{
 		{Resource: o.resource, ScopeSpans: []*tracepb.ScopeSpans{scope}},
 	}})
@@ -70,7 +71,7 @@ func (o *OTLP) Write(ctx context.Context, spans []Span) error {
 	return o.client.post(ctx, body)
 }
 
-// lost returns how many spans of a batch a failed Write did not write.
+// lost returns the number of spans of batch that are lost, given the error of a Write.
 func lost(err error, batch []Span) int64 {
 	var partial *partialError
 	if errors.As(err, &partial) {
@@ -79,7 +80,7 @@ func lost(err error, batch []Span) int64 {
 	return int64(len(batch))
 }
 
-// Flags of spans and links: all are sampled, and a parent or a linked span may be of another
+// Flags of spans and links. All spans are sampled. A parent or a linked span may belong to another
 // process.
 const (
 	sampledFlag     = 1
@@ -93,7 +94,7 @@ func (s Span) otlp() *tracepb.Span {
 		TraceId: s.TID[:], SpanId: s.ID[:], Flags: sampledRoot, Name: s.title(), Kind: s.kind(),
 		StartTimeUnixNano: uint64(s.Start.UnixNano()),
 		EndTimeUnixNano:   uint64(s.Start.Add(time.Duration(s.Took)).UnixNano()),
-		Attributes:        attributes(s.attributes()),
+		Attributes:        keyValues(s.attributes()),
 		Status:            &tracepb.Status{},
 	}
 	if s.Parent != (event.SpanID{}) {
@@ -109,7 +110,8 @@ func (s Span) otlp() *tracepb.Span {
 	return out
 }
 
-// title returns the span's name. The conventions want the operation and the destination.
+// title returns the span's name: for a message the operation and the routing key, as the semantic
+// conventions require.
 func (s Span) title() string {
 	if s.Op == Serve || s.Op == Start {
 		return s.Name
@@ -130,7 +132,7 @@ func (s Span) kind() tracepb.Span_SpanKind {
 	return tracepb.Span_SPAN_KIND_INTERNAL
 }
 
-// attributes returns the span's attributes by name; those that do not apply are empty.
+// attributes returns the span's attributes by name. An attribute that does not apply is empty.
 func (s Span) attributes() map[string]string {
 	all := map[string]string{
 		"matchwire.role":     s.Role,
@@ -148,7 +150,7 @@ func (s Span) attributes() map[string]string {
 	}
 	operation := string(s.Op)
 	if s.Op == Deliver {
-		operation = string(Process) // the conventions have no type of its own for it
+		operation = string(Process) // the conventions have no operation type for sending to clients
 	}
 	all["messaging.system"] = "rabbitmq"
 	all["messaging.operation.type"] = operation
@@ -160,8 +162,8 @@ func (s Span) attributes() map[string]string {
 	return all
 }
 
-// attributes returns the attributes that are not empty, ordered by name.
-func attributes(all map[string]string) []*commonpb.KeyValue {
+// keyValues encodes the attributes that are not empty, ordered by name.
+func keyValues(all map[string]string) []*commonpb.KeyValue {
 	var list []*commonpb.KeyValue
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if all[name] != "" {

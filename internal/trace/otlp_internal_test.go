@@ -33,22 +33,23 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A collector is a stand-in for an OpenTelemetry collector.
+// A collector is a fake OpenTelemetry collector.
 type collector struct {
 	*httptest.Server
 
-	mu       sync.Mutex
-	answers  []func(w http.ResponseWriter) // to the first requests; then 200
-	requests []*http.Request
-	received []*tracepb.TracesData
+	mu        sync.Mutex
+	responses []func(w http.ResponseWriter) // to the first requests; later requests get 200
+	requests  []*http.Request
+	accepted  []*tracepb.TracesData
 }
 
-// newCollector starts a collector that gives these answers, and 200 to later requests.
-func newCollector(t *testing.T, answers ...func(w http.ResponseWriter)) *collector {
+// newCollector returns a collector, which the caller starts. It sends responses to the first
+// requests, and 200 to later requests.
+func newCollector(t *testing.T, responses ...func(w http.ResponseWriter)) *collector {
 	t.Helper()
-	c := &collector{answers: answers}
+	c := &collector{responses: responses}
 	c.Server = httptest.NewUnstartedServer(c)
-	c.Config.ErrorLog = log.New(io.Discard, "", 0) // refused TLS handshakes
+	c.Config.ErrorLog = log.New(io.Discard, "", 0) // failed TLS handshakes
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -57,10 +58,10 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests = append(c.requests, r)
-	if len(c.answers) > 0 {
-		answer := c.answers[0]
-		c.answers = c.answers[1:]
-		answer(w)
+	if len(c.responses) > 0 {
+		respond := c.responses[0]
+		c.responses = c.responses[1:]
+		respond(w)
 		return
 	}
 	body := io.Reader(r.Body)
@@ -80,17 +81,18 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprint(r.Method, r.Header, err), http.StatusBadRequest)
 		return
 	}
-	c.received = append(c.received, &data)
+	c.accepted = append(c.accepted, &data)
 }
 
-// seen returns the requests so far, and the spans of those that were accepted.
-func (c *collector) seen() (requests []*http.Request, received []*tracepb.TracesData) {
+// recorded returns all requests so far, and the decoded bodies of the accepted requests.
+func (c *collector) recorded() (requests []*http.Request, accepted []*tracepb.TracesData) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.requests), slices.Clone(c.received)
+	return slices.Clone(c.requests), slices.Clone(c.accepted)
 }
 
-// status answers with a status and headers, given as names and values in turn.
+// status returns a function that responds with a status code and headers. headers alternates names
+// and values.
 func status(code int, headers ...string) func(w http.ResponseWriter) {
 	return func(w http.ResponseWriter) {
 		for i := 0; i < len(headers); i += 2 {
@@ -101,7 +103,8 @@ func status(code int, headers ...string) func(w http.ResponseWriter) {
 	}
 }
 
-// sink returns an OTLP sink that the environment configures, with short waits between retries.
+// sink sets the environment variables in env and returns a new OTLP sink. Its retries follow at
+// short intervals.
 func sink(t *testing.T, env map[string]string) (*OTLP, error) {
 	t.Helper()
 	for name, value := range env {
@@ -127,14 +130,14 @@ func mustSink(t *testing.T, env map[string]string) *OTLP {
 	return o
 }
 
-// one returns a span.
+// one returns a batch with one span.
 func one() []Span {
 	return []Span{{TID: event.NewTID(), ID: event.NewSpanID(), Op: Serve, Name: "GET /", Start: time.Now()}}
 }
 
 func TestOTLPVariables(t *testing.T) {
 	for name, tc := range map[string]struct {
-		env    map[string]string // URL stands for the collector's
+		env    map[string]string // URL is replaced with the collector's URL
 		path   string
 		header map[string]string
 	}{
@@ -177,9 +180,9 @@ func TestOTLPVariables(t *testing.T) {
 			if err := mustSink(t, tc.env).Write(t.Context(), one()); err != nil {
 				t.Fatal(err)
 			}
-			requests, received := c.seen()
-			if len(received) != 1 || requests[0].URL.Path != tc.path {
-				t.Errorf("%d requests accepted, the first at %s; want 1 at %s", len(received), requests[0].URL, tc.path)
+			requests, accepted := c.recorded()
+			if len(accepted) != 1 || requests[0].URL.Path != tc.path {
+				t.Errorf("%d requests accepted, the first at %s; want 1 at %s", len(accepted), requests[0].URL, tc.path)
 			}
 			for header, want := range tc.header {
 				if got := requests[0].Header.Get(header); got != want {
@@ -190,8 +193,8 @@ func TestOTLPVariables(t *testing.T) {
 	}
 }
 
-// A collector behind TLS is trusted by OTEL_EXPORTER_OTLP_CERTIFICATE, and trusts by the client
-// certificate.
+// OTEL_EXPORTER_OTLP_CERTIFICATE verifies a collector with TLS. The client certificate authenticates
+// matchwire to the collector.
 func TestOTLPCertificates(t *testing.T) {
 	cert, key, pool := clientCertificate(t)
 	c := newCollector(t)
@@ -229,12 +232,13 @@ func TestOTLPCertificates(t *testing.T) {
 			}
 		})
 	}
-	if _, received := c.seen(); len(received) != 1 {
-		t.Errorf("the collector accepted %d requests, want 1", len(received))
+	if _, accepted := c.recorded(); len(accepted) != 1 {
+		t.Errorf("the collector accepted %d requests, want 1", len(accepted))
 	}
 }
 
-// clientCertificate writes a self-signed certificate and its key to files.
+// clientCertificate writes a self-signed certificate and its key to files. pool contains the
+// certificate.
 func clientCertificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -264,7 +268,7 @@ func clientCertificate(t *testing.T) (certFile, keyFile string, pool *x509.CertP
 	return filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), pool
 }
 
-// OTEL_EXPORTER_OTLP_TIMEOUT bounds each request to a collector that does not answer.
+// OTEL_EXPORTER_OTLP_TIMEOUT bounds each request to a collector that does not respond.
 func TestOTLPTimeout(t *testing.T) {
 	release := make(chan struct{})
 	c := newCollector(t, func(http.ResponseWriter) { <-release })
@@ -275,55 +279,55 @@ func TestOTLPTimeout(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_TIMEOUT":  "50",
 	})
 	if err := o.client.try(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "Client.Timeout") {
-		t.Errorf("error %v, want one about the timeout", err)
+		t.Errorf("error %v, want Client.Timeout", err)
 	}
 }
 
-// The specification of OTLP lists the answers after which a request may be sent again.
+// The OTLP specification lists the responses after which a client may retry a request.
 func TestOTLPRetries(t *testing.T) {
-	type answers = []func(http.ResponseWriter)
+	type responses = []func(http.ResponseWriter)
 	cut := func(http.ResponseWriter) { panic(http.ErrAbortHandler) }
 	now := time.Now().UTC().Format(http.TimeFormat)
 	for name, tc := range map[string]struct {
-		answers  answers
-		requests int
-		want     string // in the error
+		responses responses
+		requests  int
+		want      string // in the error
 	}{
-		"too many requests":     {answers{status(429)}, 2, ""},
-		"bad gateway":           {answers{status(502)}, 2, ""},
-		"unavailable":           {answers{status(503)}, 2, ""},
-		"gateway timeout":       {answers{status(504)}, 2, ""},
-		"connection cut":        {answers{cut}, 2, ""},
-		"three failures":        {answers{status(503), cut, status(429)}, 4, ""},
-		"Retry-After":           {answers{status(503, "Retry-After", "0")}, 2, ""},
-		"Retry-After a date":    {answers{status(503, "Retry-After", now)}, 2, ""},
-		"Retry-After too long":  {answers{status(503, "Retry-After", "3600")}, 1, "Unavailable: retry after 1h0m0s"},
-		"bad request":           {answers{status(400)}, 1, "400 Bad Request: the text"},
-		"unauthorized":          {answers{status(401)}, 1, "401 Unauthorized: the text"},
-		"internal server error": {answers{status(500)}, 1, "500 Internal Server Error"},
-		"redirect":              {answers{status(307, "Location", "/elsewhere")}, 1, "307 Temporary Redirect"},
+		"too many requests":     {responses{status(429)}, 2, ""},
+		"bad gateway":           {responses{status(502)}, 2, ""},
+		"unavailable":           {responses{status(503)}, 2, ""},
+		"gateway timeout":       {responses{status(504)}, 2, ""},
+		"connection cut":        {responses{cut}, 2, ""},
+		"three failures":        {responses{status(503), cut, status(429)}, 4, ""},
+		"Retry-After":           {responses{status(503, "Retry-After", "0")}, 2, ""},
+		"Retry-After a date":    {responses{status(503, "Retry-After", now)}, 2, ""},
+		"Retry-After too long":  {responses{status(503, "Retry-After", "3600")}, 1, "Unavailable: retry after 1h0m0s"},
+		"bad request":           {responses{status(400)}, 1, "400 Bad Request: the text"},
+		"unauthorized":          {responses{status(401)}, 1, "401 Unauthorized: the text"},
+		"internal server error": {responses{status(500)}, 1, "500 Internal Server Error"},
+		"redirect":              {responses{status(307, "Location", "/elsewhere")}, 1, "307 Temporary Redirect"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCollector(t, tc.answers...)
+			c := newCollector(t, tc.responses...)
 			c.Start()
 			o := mustSink(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL})
 			err := o.Write(t.Context(), one())
 			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}
-			accepted := 1
+			want := 1
 			if tc.want != "" {
-				accepted = 0
+				want = 0
 			}
-			requests, received := c.seen()
-			if len(requests) != tc.requests || len(received) != accepted {
-				t.Errorf("%d requests and %d accepted, want %d and %d", len(requests), len(received), tc.requests, accepted)
+			requests, accepted := c.recorded()
+			if len(requests) != tc.requests || len(accepted) != want {
+				t.Errorf("%d requests and %d accepted, want %d and %d", len(requests), len(accepted), tc.requests, want)
 			}
 		})
 	}
 }
 
-// When the time for a batch is over, the error says what the collector answered.
+// When the time for a batch is over, the error contains the latest response of the collector.
 func TestOTLPGivesUp(t *testing.T) {
 	c := newCollector(t, status(503, "Retry-After", "30"))
 	c.Start()
@@ -332,14 +336,14 @@ func TestOTLPGivesUp(t *testing.T) {
 	defer cancel()
 	err := o.Write(ctx, one())
 	if err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "no time is left") {
-		t.Errorf("error %v, want 503 and that no time is left", err)
+		t.Errorf("error %v, want 503 and \"no time is left\"", err)
 	}
 }
 
-// A collector that rejects some spans says how many and why. The others are stored, so the batch is
-// not sent again.
+// If a collector rejects some spans of a batch, the error contains their number and the reason. The
+// collector has stored the rest of the batch, so the batch is not sent again.
 func TestOTLPPartialSuccess(t *testing.T) {
-	answer := func(rejected uint64, text string) func(http.ResponseWriter) {
+	respond := func(rejected uint64, text string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
 			var partial []byte
 			partial = protowire.AppendTag(partial, 1, protowire.VarintType)
@@ -352,18 +356,18 @@ func TestOTLPPartialSuccess(t *testing.T) {
 		}
 	}
 	for name, tc := range map[string]struct {
-		answer func(http.ResponseWriter)
-		want   string
-		lost   int64
+		respond func(http.ResponseWriter)
+		want    string
+		lost    int64
 	}{
-		"all accepted":  {answer(0, ""), "", 0},
-		"some rejected": {answer(2, "too old"), "the collector rejected 2 spans: too old", 2},
-		"a warning":     {answer(0, "use gzip"), "the collector rejected 0 spans: use gzip", 0},
-		"not protobuf":  {status(200, "Content-Type", "application/x-protobuf"), "the collector's answer: ", 3},
+		"all accepted":  {respond(0, ""), "", 0},
+		"some rejected": {respond(2, "too old"), "the collector rejected 2 spans: too old", 2},
+		"a warning":     {respond(0, "use gzip"), "the collector rejected 0 spans: use gzip", 0},
+		"not protobuf":  {status(200, "Content-Type", "application/x-protobuf"), "decoding the collector's response: ", 3},
 		"plain text":    {status(200, "Content-Type", "text/plain"), "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCollector(t, tc.answer)
+			c := newCollector(t, tc.respond)
 			c.Start()
 			o := mustSink(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL})
 			batch := slices.Concat(one(), one(), one())
@@ -374,7 +378,7 @@ func TestOTLPPartialSuccess(t *testing.T) {
 			if err != nil && lost(err, batch) != tc.lost {
 				t.Errorf("%d spans lost, want %d", lost(err, batch), tc.lost)
 			}
-			if requests, _ := c.seen(); len(requests) != 1 {
+			if requests, _ := c.recorded(); len(requests) != 1 {
 				t.Errorf("%d requests, want 1", len(requests))
 			}
 		})
@@ -393,13 +397,13 @@ func TestOTLPResource(t *testing.T) {
 	if err := o.Write(t.Context(), one()); err != nil {
 		t.Fatal(err)
 	}
-	_, received := c.seen()
-	got := byName(received[0].ResourceSpans[0].Resource.Attributes)
+	_, accepted := c.recorded()
+	got := byName(accepted[0].ResourceSpans[0].Resource.Attributes)
 	for name, want := range map[string]string{
 		"service.name": "goals", "service.namespace": "our league", "service.version": "mine", "service.instance.id": "here",
 	} {
 		if got[name] != want {
-			t.Errorf("%s is %q, want %q", name, got[name], want)
+			t.Errorf("attribute %s is %q, want %q", name, got[name], want)
 		}
 	}
 }
@@ -412,7 +416,8 @@ func byName(attributes []*commonpb.KeyValue) map[string]string {
 	return all
 }
 
-// A span arrives with its IDs, times, status, link, and the attributes of the semantic conventions.
+// The collector receives a span with its IDs, times, status and link, and with the attributes of the
+// semantic conventions.
 func TestOTLPSpan(t *testing.T) {
 	c := newCollector(t)
 	c.Start()
@@ -436,8 +441,8 @@ func TestOTLPSpan(t *testing.T) {
 		Status: &tracepb.Status{Code: tracepb.Status_STATUS_CODE_ERROR, Message: "retry later: cut"},
 		Links:  []*tracepb.Span_Link{{TraceId: cause[:], SpanId: linked[:], Flags: 0x301}},
 	}
-	_, received := c.seen()
-	got := received[0].ResourceSpans[0].ScopeSpans[0].Spans[0]
+	_, accepted := c.recorded()
+	got := accepted[0].ResourceSpans[0].ScopeSpans[0].Spans[0]
 	about := byName(got.Attributes)
 	got.Attributes = nil
 	if !proto.Equal(got, want) {
@@ -456,9 +461,9 @@ func TestOTLPSpan(t *testing.T) {
 	}
 }
 
-// A value that cannot be used is refused, and a secret is not shown.
-func TestOTLPMistakes(t *testing.T) {
-	const at = "http://127.0.0.1:4318"
+// NewOTLP rejects invalid variables. The error does not contain secrets.
+func TestOTLPInvalidVariables(t *testing.T) {
+	const endpoint = "http://127.0.0.1:4318"
 	notPEM := filepath.Join(t.TempDir(), "not.pem")
 	if err := os.WriteFile(notPEM, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
@@ -473,18 +478,18 @@ func TestOTLPMistakes(t *testing.T) {
 		"header name":     {"HEADERS", "api key=" + testenv.Secret, `PREFIX_HEADERS: "api key": want the name`},
 		"header value":    {"TRACES_HEADERS", "key=%0a" + testenv.Secret, `PREFIX_TRACES_HEADERS: "key": want the name`},
 		"header encoding": {"HEADERS", "key=%zz" + testenv.Secret, "PREFIX_HEADERS: item 1: want"},
-		"timeout":         {"TIMEOUT", "10s", `PREFIX_TIMEOUT is "10s": want milliseconds`},
+		"timeout":         {"TIMEOUT", "10s", `PREFIX_TIMEOUT is "10s": want a positive number of milliseconds`},
 		"compression":     {"COMPRESSION", "zstd", `PREFIX_COMPRESSION is "zstd": want gzip or none`},
 		"missing file":    {"CERTIFICATE", "nowhere.pem", "PREFIX_CERTIFICATE: open nowhere.pem"},
 		"not PEM":         {"CERTIFICATE", notPEM, "PREFIX_CERTIFICATE: "},
 		"no key":          {"CLIENT_CERTIFICATE", notPEM, "PREFIX_CLIENT_CERTIFICATE, PREFIX_CLIENT_KEY: open"},
 		"insecure https":  {"TRACES_INSECURE", "true", "PREFIX_TRACES_INSECURE is true, but"},
-		"batch":           {"OTEL_BSP_MAX_QUEUE_SIZE", "-1", `OTEL_BSP_MAX_QUEUE_SIZE is "-1": want a number above 0`},
+		"batch":           {"OTEL_BSP_MAX_QUEUE_SIZE", "-1", `OTEL_BSP_MAX_QUEUE_SIZE is "-1": want a positive number`},
 		"resource":        {"OTEL_RESOURCE_ATTRIBUTES", "a=b,c", "OTEL_RESOURCE_ATTRIBUTES: item 2: want name=value"},
 		"TLS for http":    {"CERTIFICATE", "", "is not https://, but a certificate is configured"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": at}
+			env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
 			variable := tc.variable
 			if !strings.HasPrefix(variable, "OTEL_") {
 				variable = "OTEL_EXPORTER_OTLP_" + variable
@@ -507,7 +512,8 @@ func TestOTLPMistakes(t *testing.T) {
 	}
 }
 
-// Limits of the queue are those of OpenTelemetry's batch span processor.
+// The default limits of the queue are those of OpenTelemetry's batch span processor. Environment
+// variables override them.
 func TestOTLPBatching(t *testing.T) {
 	env := map[string]string{}
 	want := Batching{Queue: 2048, Batch: 512, Delay: 5 * time.Second, Timeout: 30 * time.Second}

@@ -18,21 +18,21 @@ import (
 	"github.com/matchwire/matchwire/internal/retryafter"
 )
 
-// A failed request is repeated after 5 seconds, then after longer waits up to 30 seconds, for one
-// minute in all, as OpenTelemetry's own exporters do.
+// Retries of a failed request, as in OpenTelemetry's own exporters. The interval between attempts
+// grows from firstRetry to longestRetry. retryFor bounds all attempts together.
 const (
 	firstRetry   = 5 * time.Second
 	longestRetry = 30 * time.Second
 	retryFor     = time.Minute
 )
 
-// retried are the statuses after which the OTLP specification allows a retry.
+// retried lists the statuses after which the OTLP specification allows a retry.
 var retried = []int{
 	http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 }
 
-// maxAnswer is how much of a collector's answer is read.
-const maxAnswer = 64 << 10
+// maxResponse is the number of bytes that are read from a collector's response.
+const maxResponse = 64 << 10
 
 // An otlpClient posts spans to a collector by OTLP over HTTP.
 type otlpClient struct {
@@ -51,7 +51,7 @@ func newOTLPClient(c otlpConfig, userAgent string) *otlpClient {
 		config: c, userAgent: userAgent,
 		http: &http.Client{
 			Transport: transport, Timeout: c.timeout,
-			// The headers may hold a key, which another server must not get.
+			// The headers may contain an API key. Do not send it to the target of a redirect.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		retry: func() *backoff.ExponentialBackOff {
@@ -62,8 +62,8 @@ func newOTLPClient(c otlpConfig, userAgent string) *otlpClient {
 	}
 }
 
-// post sends the encoded spans. It retries a request that the collector did not answer, or answered
-// with 429, 502, 503 or 504, until ctx ends.
+// post sends the encoded spans. It repeats a request that got no response, or a response with status
+// 429, 502, 503 or 504, until ctx ends, for at most retryFor.
 func (c *otlpClient) post(ctx context.Context, body []byte) error {
 	if c.config.gzip {
 		var b bytes.Buffer
@@ -83,7 +83,8 @@ func (c *otlpClient) post(ctx context.Context, body []byte) error {
 	return err
 }
 
-// try sends one request. An error that must not be retried is a [backoff.PermanentError].
+// try sends one request. An error after which the request must not be repeated is a
+// [backoff.PermanentError].
 func (c *otlpClient) try(ctx context.Context, body []byte) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.config.url.String(), bytes.NewReader(body))
 	if err != nil {
@@ -100,27 +101,28 @@ func (c *otlpClient) try(ctx context.Context, body []byte) error {
 		return err
 	}
 	defer resp.Body.Close()
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // the status decides
+	response, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponse)) // the status is known even if this fails
 	switch s := resp.StatusCode; {
 	case s < 300:
 		if resp.Header.Get("Content-Type") != "application/x-protobuf" {
 			return nil
 		}
-		return backoff.Permanent(partialSuccess(answer))
+		return backoff.Permanent(partialSuccess(response))
 	case slices.Contains(retried, s):
-		err = fmt.Errorf("the collector answers %s", resp.Status)
+		err = fmt.Errorf("the collector responded with %s", resp.Status)
 		if wait, ok := retryafter.Parse(resp.Header.Get("Retry-After")); ok {
 			return fmt.Errorf("%w: %w", err, &backoff.RetryAfterError{Duration: wait})
 		}
 		return err
 	default:
 		const shown = 200
-		text := strings.TrimSpace(strings.ToValidUTF8(string(answer[:min(len(answer), shown)]), "�"))
-		return backoff.Permanent(fmt.Errorf("the collector answers %s: %s", resp.Status, cmp.Or(text, "no text")))
+		text := strings.TrimSpace(strings.ToValidUTF8(string(response[:min(len(response), shown)]), "�"))
+		return backoff.Permanent(fmt.Errorf("the collector responded with %s: %s", resp.Status, cmp.Or(text, "empty body")))
 	}
 }
 
-// A partialError is the answer of a collector that rejected some of the spans.
+// A partialError reports that a collector rejected some of the spans. If rejected is 0, text is
+// only a warning.
 type partialError struct {
 	rejected int64
 	text     string
@@ -132,24 +134,24 @@ func (e *partialError) Error() string {
 
 // partialSuccess decodes an ExportTraceServiceResponse. It returns a partialError if the collector
 // rejected spans or sent a warning. The generated type is not used, as its package imports gRPC.
-func partialSuccess(answer []byte) error {
+func partialSuccess(response []byte) error {
 	var partial partialError
-	err := fields(answer, func(n protowire.Number, value []byte, _ uint64) error {
+	err := fields(response, func(n protowire.Number, bytes []byte, _ uint64) error {
 		if n != 1 { // partial_success
 			return nil
 		}
-		return fields(value, func(n protowire.Number, value []byte, number uint64) error {
+		return fields(bytes, func(n protowire.Number, bytes []byte, varint uint64) error {
 			switch n {
 			case 1: // rejected_spans
-				partial.rejected = int64(number)
+				partial.rejected = int64(varint)
 			case 2: // error_message
-				partial.text = string(value)
+				partial.text = string(bytes)
 			}
 			return nil
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("the collector's answer: %w", err)
+		return fmt.Errorf("decoding the collector's response: %w", err)
 	}
 	if partial == (partialError{}) {
 		return nil
@@ -157,28 +159,29 @@ func partialSuccess(answer []byte) error {
 	return &partial
 }
 
-// fields calls f for each field of a protobuf message, with the bytes or the number that it holds.
-func fields(message []byte, f func(n protowire.Number, value []byte, number uint64) error) error {
+// fields calls f for each field of a protobuf message. n is the field's number. Its value is in
+// bytes or varint, depending on its wire type; values of other types are skipped.
+func fields(message []byte, f func(n protowire.Number, bytes []byte, varint uint64) error) error {
 	for len(message) > 0 {
 		n, kind, size := protowire.ConsumeTag(message)
 		if size < 0 {
 			return protowire.ParseError(size)
 		}
 		message = message[size:]
-		var value []byte
-		var number uint64
+		var bytes []byte
+		var varint uint64
 		switch kind {
 		case protowire.BytesType:
-			value, size = protowire.ConsumeBytes(message)
+			bytes, size = protowire.ConsumeBytes(message)
 		case protowire.VarintType:
-			number, size = protowire.ConsumeVarint(message)
+			varint, size = protowire.ConsumeVarint(message)
 		default:
 			size = protowire.ConsumeFieldValue(n, kind, message)
 		}
 		if size < 0 {
 			return protowire.ParseError(size)
 		}
-		if err := f(n, value, number); err != nil {
+		if err := f(n, bytes, varint); err != nil {
 			return err
 		}
 		message = message[size:]

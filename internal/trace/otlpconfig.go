@@ -15,26 +15,26 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// otlpPrefix begins the environment variables of OTLP exporters. A variable for traces, like
-// OTEL_EXPORTER_OTLP_TRACES_HEADERS, takes precedence over the one for all signals.
+// otlpPrefix is the prefix of the environment variables of OTLP exporters. A variable for traces,
+// such as OTEL_EXPORTER_OTLP_TRACES_HEADERS, takes precedence over the variable for all signals.
 const otlpPrefix = "OTEL_EXPORTER_OTLP_"
 
 const defaultOTLPTimeout = 10 * time.Second
 
-// An otlpConfig says where and how spans are sent to a collector.
+// An otlpConfig holds the settings of an otlpClient.
 type otlpConfig struct {
 	url     *url.URL
 	headers http.Header
 	timeout time.Duration // of one request
 	gzip    bool
-	tls     *tls.Config // nil: the defaults
+	tls     *tls.Config // nil for the defaults
 }
 
-// An otlpEnv reads environment variables of OTLP exporters.
+// An otlpEnv returns the value of an environment variable, as [os.Getenv] does.
 type otlpEnv func(name string) string
 
-// get returns the value of a variable, given its name without the prefix, and the variable's full
-// name.
+// get returns the value and the full name of a variable. name is the name without the prefix. If
+// the variable is not set, value is "".
 func (env otlpEnv) get(name string) (value, variable string) {
 	for _, variable := range []string{otlpPrefix + "TRACES_" + name, otlpPrefix + name} {
 		if value := strings.TrimSpace(env(variable)); value != "" {
@@ -44,21 +44,22 @@ func (env otlpEnv) get(name string) (value, variable string) {
 	return "", otlpPrefix + name
 }
 
-// OTLPEnabled reports whether the environment names a collector. It returns an error if the
-// environment asks for a protocol other than http/protobuf.
+// OTLPEnabled reports whether the environment names a collector and OTEL_SDK_DISABLED is not true.
+// If the environment names a collector with a protocol other than http/protobuf, OTLPEnabled
+// returns an error.
 func OTLPEnabled(getenv func(string) string) (bool, error) {
 	env := otlpEnv(getenv)
 	if endpoint, _ := env.get("ENDPOINT"); endpoint == "" {
 		return false, nil
 	}
 	if p, variable := env.get("PROTOCOL"); p != "" && p != "http/protobuf" {
-		return false, fmt.Errorf("%s is %q: want http/protobuf (a collector's port 4318)", variable, p)
+		return false, fmt.Errorf("%s is %q: want http/protobuf, which collectors serve on port 4318", variable, p)
 	}
 	return !strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true"), nil
 }
 
-// newOTLPConfig reads the configuration from the environment. Errors name the variable, and never
-// show a header's value.
+// newOTLPConfig reads the configuration from the environment. Errors name the variable and never
+// contain the value of a header.
 func newOTLPConfig(getenv func(string) string) (c otlpConfig, err error) {
 	env := otlpEnv(getenv)
 	if c.url, err = env.url(); err != nil {
@@ -71,7 +72,7 @@ func newOTLPConfig(getenv func(string) string) (c otlpConfig, err error) {
 	if text, variable := env.get("TIMEOUT"); text != "" {
 		ms, err := strconv.Atoi(text)
 		if err != nil || ms <= 0 {
-			return c, fmt.Errorf("%s is %q: want milliseconds", variable, text)
+			return c, fmt.Errorf("%s is %q: want a positive number of milliseconds", variable, text)
 		}
 		c.timeout = time.Duration(ms) * time.Millisecond
 	}
@@ -84,17 +85,18 @@ func newOTLPConfig(getenv func(string) string) (c otlpConfig, err error) {
 	}
 	c.tls, err = env.tls()
 	if err == nil && c.tls != nil && c.url.Scheme != "https" {
-		err = fmt.Errorf("the collector's URL %s is not https://, but a certificate is configured for it", c.url.Redacted())
+		_, variable := env.get("ENDPOINT")
+		err = fmt.Errorf("%s: %s is not https://, but a certificate is configured", variable, c.url.Redacted())
 	}
 	return c, err
 }
 
-// url returns the URL that spans are posted to.
+// url returns the URL to which spans are posted.
 func (env otlpEnv) url() (*url.URL, error) {
 	text, variable := env.get("ENDPOINT")
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("%s: want a URL like http://localhost:4318", variable) // it may hold a password
+		return nil, fmt.Errorf("%s: want a URL like http://localhost:4318", variable) // the value may contain a password
 	}
 	switch {
 	case variable == otlpPrefix+"ENDPOINT":
@@ -103,12 +105,12 @@ func (env otlpEnv) url() (*url.URL, error) {
 		u.Path = "/"
 	}
 	if insecure, variable := env.get("INSECURE"); strings.EqualFold(insecure, "true") && u.Scheme == "https" {
-		return nil, fmt.Errorf("%s is true, but the collector's URL is %s: write http://", variable, u.Redacted())
+		return nil, fmt.Errorf("%s is true, but the collector's URL is %s: want an http:// URL", variable, u.Redacted())
 	}
 	return u, nil
 }
 
-// headers returns the headers of each request.
+// headers returns the headers to add to each request.
 func (env otlpEnv) headers() (http.Header, error) {
 	headers := http.Header{}
 	text, variable := env.get("HEADERS")
@@ -125,8 +127,8 @@ func (env otlpEnv) headers() (http.Header, error) {
 	return headers, err
 }
 
-// otlpPairs parses a list like key1=value1,key2=value2 with values that are percent-encoded. An
-// error does not show a value, which may be secret.
+// otlpPairs parses a list such as key1=value1,key2=value2. The values are percent-encoded. Errors
+// never contain a value, which may be secret.
 func otlpPairs(variable, text string) (map[string]string, error) {
 	pairs := map[string]string{}
 	for i, pair := range strings.Split(text, ",") {
@@ -140,11 +142,11 @@ func otlpPairs(variable, text string) (map[string]string, error) {
 	return pairs, nil
 }
 
-// tls returns the TLS configuration, or nil if the environment has none.
+// tls returns the TLS configuration, or nil if the environment names no certificate and no key.
 func (env otlpEnv) tls() (*tls.Config, error) {
 	ca, caVariable := env.get("CERTIFICATE")
 	cert, certVariable := env.get("CLIENT_CERTIFICATE")
-	key, _ := env.get("CLIENT_KEY")
+	key, keyVariable := env.get("CLIENT_KEY")
 	if ca == "" && cert == "" && key == "" {
 		return nil, nil
 	}
@@ -162,15 +164,15 @@ func (env otlpEnv) tls() (*tls.Config, error) {
 	if cert != "" || key != "" {
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
-			return nil, fmt.Errorf("%s, %sCLIENT_KEY: %w", certVariable, otlpPrefix, err)
+			return nil, fmt.Errorf("%s, %s: %w", certVariable, keyVariable, err)
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
 }
 
-// otlpBatching returns the limits of OpenTelemetry's batch span processor, by the variables that it
-// specifies for them.
+// otlpBatching returns the limits of the queue, read from the OTEL_BSP_ environment variables. The
+// defaults are those of OpenTelemetry's batch span processor.
 func otlpBatching(getenv func(string) string) (Batching, error) {
 	b := Batching{Queue: 2048, Batch: 512}
 	delay, timeout := 5000, 30_000 // milliseconds
@@ -183,7 +185,7 @@ func otlpBatching(getenv func(string) string) (Batching, error) {
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil || n <= 0 {
-			return b, fmt.Errorf("OTEL_BSP_%s is %q: want a number above 0", name, text)
+			return b, fmt.Errorf("OTEL_BSP_%s is %q: want a positive number", name, text)
 		}
 		*number = n
 	}
@@ -192,7 +194,7 @@ func otlpBatching(getenv func(string) string) (Batching, error) {
 }
 
 // otlpResource returns the attributes that all spans of a process share. OTEL_SERVICE_NAME and
-// OTEL_RESOURCE_ATTRIBUTES override them and add others.
+// OTEL_RESOURCE_ATTRIBUTES override the defaults. OTEL_RESOURCE_ATTRIBUTES can add attributes.
 func otlpResource(getenv func(string) string, instance, version string) (map[string]string, error) {
 	all := map[string]string{"service.name": "matchwire", "service.instance.id": instance, "service.version": version}
 	if text := strings.TrimSpace(getenv("OTEL_RESOURCE_ATTRIBUTES")); text != "" {

@@ -8,25 +8,25 @@ import (
 	"time"
 )
 
-// closeTimeout is how long the writes of a process may take after its end was requested.
+// closeTimeout bounds the writes of a queue after the context of run has ended.
 const closeTimeout = 5 * time.Second
 
 // A Sink stores or sends spans.
 type Sink interface {
-	// Name returns redis or otlp, for metrics and logs.
+	// Name returns the sink's name in metrics and logs.
 	Name() string
 	// Batching returns the limits of the queue in front of the sink.
 	Batching() Batching
-	// Write gives up when ctx ends. The spans of a failed Write are lost. It must not retain the
-	// slice.
+	// Write stores or sends spans, and returns an error when ctx ends. The spans of a failed Write
+	// are not written again. Write must not retain the slice.
 	Write(ctx context.Context, spans []Span) error
 }
 
-// Batching is the limits of a queue.
+// Batching holds the limits of a queue.
 type Batching struct {
-	Queue   int           // spans that wait; more are dropped
-	Batch   int           // spans in one Write
-	Delay   time.Duration // longest wait for a full batch
+	Queue   int           // most spans in the queue; further spans are dropped
+	Batch   int           // most spans in one Write
+	Delay   time.Duration // interval at which batches that are not full are written
 	Timeout time.Duration // of one Write
 }
 
@@ -36,7 +36,7 @@ type queue struct {
 	limits  Batching
 	spans   chan Span
 	dropped atomic.Int64          // spans that did not fit, or were not written, since the start
-	failure atomic.Pointer[error] // of a Write since the last takeError
+	failure atomic.Pointer[error] // latest error of a Write since takeError
 }
 
 func newQueue(sink Sink) *queue {
@@ -53,7 +53,7 @@ func (q *queue) add(s Span) {
 	}
 }
 
-// run writes batches until ctx ends, then all spans that are queued, for at most closeTimeout.
+// run writes batches until ctx ends. It then writes all queued spans, for at most closeTimeout.
 func (q *queue) run(ctx context.Context) {
 	writing, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -69,7 +69,7 @@ func (q *queue) run(ctx context.Context) {
 			}
 		case <-flush.C:
 		case <-ctx.Done():
-			for batch := range slices.Chunk(q.rest(batch), q.limits.Batch) {
+			for batch := range slices.Chunk(q.drain(batch), q.limits.Batch) {
 				q.write(writing, batch)
 			}
 			return
@@ -79,8 +79,8 @@ func (q *queue) run(ctx context.Context) {
 	}
 }
 
-// rest returns a batch and all spans that are queued.
-func (q *queue) rest(batch []Span) []Span {
+// drain removes all queued spans and returns them appended to batch.
+func (q *queue) drain(batch []Span) []Span {
 	for {
 		select {
 		case s := <-q.spans:
@@ -91,6 +91,8 @@ func (q *queue) rest(batch []Span) []Span {
 	}
 }
 
+// write writes a batch within the sink's timeout. If that fails, it counts the lost spans and
+// stores the error.
 func (q *queue) write(ctx context.Context, batch []Span) {
 	if len(batch) == 0 {
 		return
@@ -104,7 +106,7 @@ func (q *queue) write(ctx context.Context, batch []Span) {
 	}
 }
 
-// takeError returns the latest error of a Write and forgets it, or nil.
+// takeError returns the latest error of a Write since the previous call, or nil.
 func (q *queue) takeError() error {
 	if err := q.failure.Swap(nil); err != nil {
 		return *err

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// budgetRate is how many spans a process records per second over time, and budgetBurst how many at
-	// once. That is enough for every match of a busy day, and bounds what a backlog of a hundred
-	// thousand events adds to Redis.
+	// budgetRate is the average number of spans that a process may record per second, and
+	// budgetBurst the number that it may record at once. This is enough for all matches of a busy
+	// day. It limits the spans that a backlog of 100,000 events adds to Redis.
 	budgetRate  = 20
 	budgetBurst = 5000
 
-	warnEvery = time.Minute
+	warnEvery = time.Minute // interval of the warnings about dropped spans
 )
 
 // A Recorder passes spans to its sinks. Its methods may be called concurrently and never wait for a
@@ -32,8 +32,8 @@ type Recorder struct {
 	queues     []*queue     // one for each sink
 }
 
-// NewRecorder returns a Recorder that queues spans until Run. instance is the process's name in the
-// registry.
+// NewRecorder returns a Recorder. It queues spans until Run writes them. instance is the process's
+// name in the registry.
 func NewRecorder(instance string, log *slog.Logger, sinks ...Sink) *Recorder {
 	r := &Recorder{instance: instance, log: log, budget: rate.NewLimiter(budgetRate, budgetBurst)}
 	for _, sink := range sinks {
@@ -42,8 +42,8 @@ func NewRecorder(instance string, log *slog.Logger, sinks ...Sink) *Recorder {
 	return r
 }
 
-// Record queues a span for each sink, without waiting. It drops the span if the budget is used up,
-// and for each sink whose queue is full.
+// Record queues a span for each sink without blocking. It drops the span if the budget is
+// exhausted. If the queue of a sink is full, it drops the span for that sink.
 func (r *Recorder) Record(s Span) {
 	if r == nil {
 		return
@@ -60,8 +60,8 @@ func (r *Recorder) Record(s Span) {
 	}
 }
 
-// Run writes the queued spans until ctx ends, then what is left, for at most 5 seconds. Every
-// minute it warns if spans were dropped.
+// Run writes the queued spans until ctx ends. It then writes the remaining spans, for at most 5
+// seconds. It logs a warning about dropped spans every minute and before it returns.
 func (r *Recorder) Run(ctx context.Context) error {
 	var writing sync.WaitGroup
 	for _, q := range r.queues {
@@ -82,8 +82,8 @@ func (r *Recorder) Run(ctx context.Context) error {
 	return nil
 }
 
-// warn logs how many spans were dropped beyond those that an earlier call logged. It returns how
-// many were dropped since the start.
+// warn logs a warning if more spans than logged were dropped since the start. It returns the number
+// of spans dropped since the start.
 func (r *Recorder) warn(logged int64) int64 {
 	dropped := r.overBudget.Load()
 	var errs []error
@@ -106,7 +106,7 @@ func (r *Recorder) Collectors() []prometheus.Collector {
 	counter := func(why string, n *atomic.Int64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name:        "matchwire_trace_dropped_total",
-			Help:        "Steps that traces lack: over the budget of the process, or not written to redis or otlp.",
+			Help:        "Steps missing from traces: over the budget of the process, or not written to redis or otlp.",
 			ConstLabels: prometheus.Labels{"why": why},
 		}, func() float64 { return float64(n.Load()) })
 	}

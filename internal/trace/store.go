@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -15,11 +14,11 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Store keeps traces in Redis:
+// A Store stores traces in Redis:
 //
 //	mw:{trace:<tid>}          list of a job's spans as JSON, in the order of recording
-//	mw:{trace:<tid>}:jobs     sorted set of the TIDs of later jobs that this one caused, by start
-//	mw:{trace:message:<id>}   TID under which a message was created
+//	mw:{trace:<tid>}:jobs     sorted set of the TIDs of the jobs that this job caused, by start
+//	mw:{trace:message:<id>}   TID of the job that created a message
 type Store struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -28,11 +27,11 @@ type Store struct {
 
 const (
 	maxSpans = 2000 // for each job; later spans are dropped
-	maxJobs  = 1000 // caused by one job; earlier ones are dropped
+	maxJobs  = 1000 // caused by one job; the earliest are dropped
 )
 
-// NewStore returns a Store that keeps each trace in r for the duration keep after its last span.
-// All keys begin with prefix.
+// NewStore returns a Store in r. A trace expires when no span was added to it for the duration
+// keep. All keys begin with prefix.
 func NewStore(r redis.UniversalClient, prefix string, keep time.Duration) *Store {
 	return &Store{redis: r, prefix: prefix, keep: keep}
 }
@@ -44,10 +43,10 @@ func (s *Store) expire(ctx context.Context, p redis.Pipeliner, key string) {
 	p.Expire(ctx, key, s.keep)
 }
 
-// Name returns redis.
+// Name returns "redis".
 func (s *Store) Name() string { return "redis" }
 
-// Batching returns limits that show a step within a fraction of a second.
+// Batching returns limits with which a step is stored within a fraction of a second.
 func (s *Store) Batching() Batching {
 	return Batching{Queue: 4096, Batch: 500, Delay: 100 * time.Millisecond, Timeout: 5 * time.Second}
 }
@@ -89,11 +88,11 @@ func (s *Store) Write(ctx context.Context, spans []Span) error {
 	return nil
 }
 
-// ErrNotFound means that no step of a job is stored.
-var ErrNotFound = errors.New("nothing is recorded under it: there was no such job, its trace has expired, " +
-	"or it was a poll without events")
+// ErrNotFound reports that neither steps of a job nor jobs that it caused are stored.
+var ErrNotFound = errors.New("no trace is stored: the job does not exist, its trace has expired, " +
+	"or the job was a poll without events")
 
-// read returns the spans of a job, ordered by start. A job that is not stored has none.
+// read returns the stored spans of job t, ordered by start. There may be none.
 func (s *Store) read(ctx context.Context, t event.TID) ([]Span, error) {
 	texts, err := s.redis.LRange(ctx, s.spans(t), 0, -1).Result()
 	if err != nil {
@@ -110,7 +109,8 @@ func (s *Store) read(ctx context.Context, t event.TID) ([]Span, error) {
 	return all, nil
 }
 
-// caused returns the latest n of the recorded jobs that job t caused, and their total number.
+// caused returns the latest n stored jobs that job t caused, earliest first. total is the number of
+// all stored jobs that t caused.
 func (s *Store) caused(ctx context.Context, t event.TID, n int) (latest []event.TID, total int, err error) {
 	pipe := s.redis.Pipeline()
 	card := pipe.ZCard(ctx, s.jobs(t))
@@ -128,8 +128,8 @@ func (s *Store) caused(ctx context.Context, t event.TID, n int) (latest []event.
 	return latest, int(card.Val()), nil
 }
 
-// resolve finds a job by its TID or by the ID of a message that it created. message is id if id is
-// that of a message.
+// resolve returns the TID of a job. id is either the TID or the ID of a message that the job
+// created. message is the ID of the message, or "" if id is a TID.
 func (s *Store) resolve(ctx context.Context, id string) (t event.TID, message string, err error) {
 	text, err := s.redis.Get(ctx, s.message(id)).Result()
 	switch {
@@ -137,11 +137,11 @@ func (s *Store) resolve(ctx context.Context, id string) (t event.TID, message st
 		t, err = event.ParseTID(id)
 		return t, "", err
 	case err != nil:
-		return t, "", fmt.Errorf("looking for %s: %w", strconv.Quote(id), err)
+		return t, "", fmt.Errorf("reading the trace of message %q: %w", id, err)
 	}
 	t, err = event.ParseTID(text)
 	return t, id, err
 }
 
-// byStart orders nodes by start, then by operation.
+// byStart compares nodes by start, then by operation.
 func byStart(a, b *Node) int { return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Op, b.Op)) }

@@ -21,7 +21,7 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// record runs a recorder while work runs and until everything is written. It returns the log.
+// record calls work with a running recorder, and returns the log after all spans are written.
 func record(t *testing.T, work func(r *trace.Recorder), sinks ...trace.Sink) string {
 	t.Helper()
 	var log strings.Builder
@@ -45,7 +45,7 @@ func TestTree(t *testing.T) {
 		s := trace.NewStore(c, "mw:", time.Hour)
 		tid := event.NewTID()
 		m := message(tid, "soccer.mls.goal", "e1")
-		// The consumer's process writes before the one that created the message.
+		// The consumer's process writes before the process that created the message.
 		record(t, func(r *trace.Recorder) {
 			_, step := r.Start(event.WithTID(t.Context(), tid), trace.Span{
 				Parent: tid.Span("e1"), Op: trace.Process, Role: "notify", Name: m.Key, Message: "e1", Attempt: 2,
@@ -66,26 +66,26 @@ func TestTree(t *testing.T) {
 		for _, id := range []string{tid.String(), strings.ReplaceAll(tid.String(), "-", ""), "e1"} {
 			tree, err := s.Tree(t.Context(), id, 10)
 			if err != nil {
-				t.Fatal(id, err)
+				t.Fatalf("tree of %s: %v", id, err)
 			}
 			if (tree.Message != "") != (id == "e1") || tree.TID != tid || len(tree.Steps) != 1 {
-				t.Fatalf("%+v", tree)
+				t.Fatalf("tree of %s is %+v, want job %s with one step", id, tree, tid)
 			}
 			call := tree.Steps[0]
 			if call.Instance != "here" || call.Outcome != "done" || call.Took <= 0 || len(call.Children) != 1 {
-				t.Fatalf("%+v", call)
+				t.Fatalf("API call is %+v, want outcome done on here with one child", call)
 			}
-			made := call.Children[0]
-			if made.ID != tid.Span("e1") || made.Evidence.Row != "<li>" || made.Outcome != "backfill" ||
-				made.Role != "api" || len(made.Children) != 2 {
-				t.Fatalf("%+v", made)
+			created := call.Children[0]
+			if created.ID != tid.Span("e1") || created.Evidence.Row != "<li>" || created.Outcome != "backfill" ||
+				created.Role != "api" || len(created.Children) != 2 {
+				t.Fatalf("created message is %+v, want e1 by api with evidence and two children", created)
 			}
-			roles := made.Children[0].Role + made.Children[1].Role
+			roles := created.Children[0].Role + created.Children[1].Role
 			if roles != "notifyoutbox" && roles != "outboxnotify" {
-				t.Errorf("children %s", roles)
+				t.Errorf("roles of the children are %s, want notify and outbox", roles)
 			}
 			tree.RedactErrors()
-			for _, n := range made.Children {
+			for _, n := range created.Children {
 				if n.Role == "notify" && (n.Outcome != "retry later" || !n.Failed) {
 					t.Errorf("redacted outcome %q, failed %v; want \"retry later\", true", n.Outcome, n.Failed)
 				}
@@ -93,19 +93,19 @@ func TestTree(t *testing.T) {
 		}
 		for id, want := range map[string]string{"nonsense": "nonsense", event.NewTID().String(): trace.ErrNotFound.Error()} {
 			if _, err := s.Tree(t.Context(), id, 10); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: %v", id, err)
+				t.Errorf("tree of %s: error %v, want %q", id, err, want)
 			}
 		}
 		for _, key := range c.Keys(t.Context(), "mw:*").Val() {
 			if ttl := c.TTL(t.Context(), key).Val(); ttl <= 0 || ttl > time.Hour {
-				t.Errorf("%s expires in %v", key, ttl)
+				t.Errorf("key %s expires in %v, want at most 1h", key, ttl)
 			}
 		}
 	})
 }
 
-// Of the jobs that the schedule started, those that made an event or failed are recorded. The job
-// that set the schedule links to them.
+// A job that the schedule started is recorded only if it produced an event or failed. The job that
+// set the schedule links to the recorded jobs.
 func TestScheduledJobs(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		s := trace.NewStore(c, "mw:", time.Hour)
@@ -137,15 +137,16 @@ func TestScheduledJobs(t *testing.T) {
 		tree, err := s.Tree(t.Context(), cause.String(), 2)
 		if err != nil || len(tree.Steps) != 0 || tree.AllJobs != 3 || len(tree.Jobs) != 2 ||
 			tree.Jobs[0].TID != jobs[1] || tree.Jobs[1].TID != jobs[2] {
-			t.Fatalf("%+v %v", tree, err)
+			t.Fatalf("tree is %+v, error %v; want the last 2 of 3 jobs: %v", tree, err, jobs)
 		}
 		if first := tree.Jobs[0].Steps[0]; first.Cause == nil || first.Cause.TID != cause {
-			t.Errorf("%+v", first)
+			t.Errorf("first step of the job is %+v, want cause %s", first, cause)
 		}
 	})
 }
 
-// Spans whose parents form a cycle are each shown once. A caller can cause this by sending a TID.
+// If the parents of spans form a cycle, the tree contains each span once. An API caller can cause a
+// cycle by sending the TID of another job.
 func TestCyclicParents(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		s := trace.NewStore(c, "mw:", time.Hour)
@@ -170,7 +171,7 @@ func TestCyclicParents(t *testing.T) {
 			return n
 		}
 		if n := count(tree.Steps); n != 4 {
-			t.Errorf("%d steps shown of 4", n)
+			t.Errorf("the tree contains %d steps, want 4", n)
 		}
 	})
 }
@@ -186,12 +187,11 @@ func (sinkFunc) Batching() trace.Batching {
 
 func (f sinkFunc) Write(ctx context.Context, spans []trace.Span) error { return f(ctx, spans) }
 
-// failing refuses all spans.
+// failing is a sinkFunc that always fails.
 func failing(context.Context, []trace.Span) error { return errors.New("connection refused") }
 
-// Recording is bounded: a job keeps its first 2,000 steps, and a sink that fails does not affect
-// another.
-func TestBounds(t *testing.T) {
+// A trace contains the first 2,000 steps of a job. A sink that fails does not affect other sinks.
+func TestTraceLimit(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		s := trace.NewStore(c, "mw:", time.Hour)
 		tid := event.NewTID()
@@ -208,7 +208,7 @@ func TestBounds(t *testing.T) {
 		}
 		tree, err := s.Tree(t.Context(), tid.String(), 1)
 		if err != nil || n == 2000 && !tree.Cut {
-			t.Errorf("%v, cut %v", err, tree.Cut)
+			t.Errorf("tree of %d steps: error %v, cut %v; want it cut at 2000 steps", n, err, tree.Cut)
 		}
 		for _, want := range []string{"steps are missing from traces", "func: connection refused"} {
 			if !strings.Contains(logged, want) {
@@ -230,7 +230,7 @@ func TestNilRecorderRecordsNothing(t *testing.T) {
 	none.Record(trace.Span{})
 	none.Sent("x", time.Now(), message(event.NewTID(), "a.b.c", "1"))
 	if trace.From(ctx) != nil {
-		t.Error("the context carries a step")
+		t.Error("the context of a nil Recorder has a step")
 	}
 }
 
@@ -265,10 +265,11 @@ func TestDroppedSpansAreCounted(t *testing.T) {
 				running.Wait()
 				dropped := drops(t, metrics)
 				if dropped["budget"] != 10 || dropped["func"]+float64(written)+10 != recorded {
-					t.Errorf("%d spans recorded, %d written, dropped %v", recorded, written, dropped)
+					t.Errorf("%d spans recorded, %d written, dropped %v; want 10 over the budget and no other span missing",
+						recorded, written, dropped)
 				}
 				if (written > 0) != (name == "works") {
-					t.Errorf("%d spans written", written)
+					t.Errorf("%d spans written by a sink that %s", written, name)
 				}
 			})
 		})
@@ -293,8 +294,8 @@ func drops(t *testing.T, metrics prometheus.Gatherer) map[string]float64 {
 	return all
 }
 
-// A sink that hangs delays neither another sink nor, for more than 5 seconds, the end of the
-// process.
+// A sink that hangs does not delay other sinks. It delays the end of the process by at most 5
+// seconds.
 func TestSinkThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := func(ctx context.Context, _ []trace.Span) error { <-ctx.Done(); return ctx.Err() }
@@ -313,7 +314,7 @@ func TestSinkThatHangs(t *testing.T) {
 		ended := time.Now()
 		running.Wait()
 		if took := time.Since(ended); took != 5*time.Second {
-			t.Errorf("Run returned %v after the end, want 5s", took)
+			t.Errorf("Run returned %v after its context ended, want 5s", took)
 		}
 	})
 }

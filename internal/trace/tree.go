@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Node is a span and the spans that it caused, ordered by start.
+// A Node is a span with the spans that it caused. Children are ordered by start.
 type Node struct {
 	Span
 	Children []*Node `json:"children,omitempty"`
@@ -18,16 +18,16 @@ type Node struct {
 // A Tree is the recorded trace of a job.
 type Tree struct {
 	TID     event.TID `json:"tid"`
-	Message string    `json:"message,omitempty"` // the ID that the tree was found by, unless that was the TID
+	Message string    `json:"message,omitempty"` // message ID by which the job was found; "" if found by TID
 	Start   time.Time `json:"start"`             // start of the first step
 	Steps   []*Node   `json:"steps"`             // steps without a recorded parent
-	Jobs    []*Tree   `json:"jobs,omitempty"`    // the latest jobs that the schedule started because of this one, in order
-	AllJobs int       `json:"all_jobs"`          // total number of such jobs
-	Cut     bool      `json:"cut,omitempty"`     // whether steps beyond the limit for a job were dropped
+	Jobs    []*Tree   `json:"jobs,omitempty"`    // latest jobs that the schedule started for this job, by start
+	AllJobs int       `json:"all_jobs"`          // number of jobs that the schedule started for this job
+	Cut     bool      `json:"cut,omitempty"`     // whether the trace has reached its limit of steps
 }
 
-// RedactErrors removes the error texts of failed steps, because they may name servers. That a step
-// failed, and what happened next, stays.
+// RedactErrors removes the error texts from the outcomes of failed steps, because they may name
+// servers. The text before the first ": " remains.
 func (t *Tree) RedactErrors() {
 	var redact func([]*Node)
 	redact = func(nodes []*Node) {
@@ -44,9 +44,9 @@ func (t *Tree) RedactErrors() {
 	}
 }
 
-// Tree reads the trace of a job, and of at most jobs later jobs that the schedule started because
-// of it, the latest. id is a TID or the ID of a message. If neither is stored, the error wraps
-// ErrNotFound.
+// Tree returns the trace of a job. id is the TID of the job or the ID of a message that the job
+// created. The result includes the traces of the latest jobs that the schedule started because of
+// this job; their number is at most jobs. If no trace is stored, Tree returns ErrNotFound.
 func (s *Store) Tree(ctx context.Context, id string, jobs int) (*Tree, error) {
 	tid, message, err := s.resolve(ctx, id)
 	if err != nil {
@@ -89,8 +89,9 @@ func (s *Store) tree(ctx context.Context, tid event.TID) (*Tree, error) {
 	return t, nil
 }
 
-// buildTree returns the spans that have no parent among them, with the others below. Of spans with
-// the same ID, which repeated work records, only the first is used.
+// buildTree returns the spans whose parent is not among spans. All other spans are their
+// descendants. If several spans have the same ID, because work was repeated, only the first is
+// used.
 func buildTree(spans []Span) []*Node {
 	nodes, order := map[event.SpanID]*Node{}, []*Node{}
 	for _, s := range spans {
@@ -114,8 +115,8 @@ func buildTree(spans []Span) []*Node {
 	return roots
 }
 
-// isBelow reports whether other is an ancestor of n, or n's ancestors form a cycle. A caller may
-// send any TID, so spans of different jobs can collide and form cycles.
+// isBelow reports whether other is an ancestor of n, or the ancestors of n form a cycle. A cycle is
+// possible because an API caller may send the TID of another job.
 func (n *Node) isBelow(other *Node, nodes map[event.SpanID]*Node) bool {
 	for range nodes {
 		parent := nodes[n.Parent]

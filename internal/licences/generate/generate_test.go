@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The committed files list the modules that are linked, in their versions, with their licences.
+// The committed files list the linked modules with their versions and licences.
 func TestCommittedFiles(t *testing.T) {
 	testenv.NotShort(t)
 	const root = "../../.."
@@ -30,12 +30,12 @@ func TestCommittedFiles(t *testing.T) {
 		t.Errorf("%s is out of date: run make licences", name)
 		if name == "NOTICE" {
 			missing, extra := difference(text, string(committed))
-			t.Errorf("it lacks %q, and has %q", missing, extra)
+			t.Errorf("%s: missing lines %q, unexpected lines %q", name, missing, extra)
 		}
 	}
 }
 
-// difference returns the lines that only one of two texts has.
+// difference returns the lines of want that are missing in got, and the extra lines of got.
 func difference(want, got string) (missing, extra []string) {
 	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
 	for _, line := range a {
@@ -54,11 +54,11 @@ func difference(want, got string) (missing, extra []string) {
 func TestDifference(t *testing.T) {
 	missing, extra := difference("a 1\nb 2\n", "a 1\nb 1\nc 1\n")
 	if !slices.Equal(missing, []string{"b 2"}) || !slices.Equal(extra, []string{"b 1", "c 1"}) {
-		t.Errorf("missing %v, extra %v, want b 2, and b 1 and c 1", missing, extra)
+		t.Errorf("missing %v, extra %v; want [b 2] and [b 1 c 1]", missing, extra)
 	}
 }
 
-// write writes files into a temporary folder and returns it.
+// write writes files to a temporary folder and returns the path of the folder.
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -96,7 +96,7 @@ func TestRender(t *testing.T) {
 	}
 	want := header + "example.org/a v1.0.0: MIT\nexample.org/b v2.0.0: MIT\nexample.org/c v3.0.0: BSD-3-Clause AND MIT\n"
 	if list != want {
-		t.Errorf("the list is\n%s\nwant\n%s", list, want)
+		t.Errorf("the list of modules is\n%s\nwant\n%s", list, want)
 	}
 	for want, times := range map[string]int{
 		"example.org/a v1.0.0 (LICENSE)\nexample.org/b v2.0.0 (LICENSE.md)\n\n" + mit: 1,
@@ -104,18 +104,18 @@ func TestRender(t *testing.T) {
 		"Permission is hereby granted":                                                2,
 	} {
 		if got := strings.Count(texts, want); got != times {
-			t.Errorf("%q is in the texts %d times, want %d:\n%s", want, got, times, texts)
+			t.Errorf("%q occurs in the texts %d times, want %d:\n%s", want, got, times, texts)
 		}
 	}
 }
 
-// A module without a licence, or with one that is not in the list, is an error.
+// A module without a licence, or with a licence that is not accepted, is an error.
 func TestUnknownLicence(t *testing.T) {
 	dir := write(t, map[string]string{"LICENSE": "GNU GENERAL PUBLIC LICENSE Version 3\n"})
 	for _, files := range [][]string{nil, {dir + "/LICENSE"}} {
 		_, _, err := render([]module{{"example.org/a", "v1.0.0", files}})
-		if err == nil || !strings.HasPrefix(err.Error(), "example.org/a v1.0.0 has no licence that this program knows") {
-			t.Errorf("files %v: %v, want an error that names the module", files, err)
+		if err == nil || !strings.HasPrefix(err.Error(), "example.org/a v1.0.0 has no accepted licence") {
+			t.Errorf("files %v: error %v, want one that names the module", files, err)
 		}
 	}
 }
@@ -126,7 +126,7 @@ func TestClassify(t *testing.T) {
 		"Apache License\n     Version 2.0, January 2004": {"Apache-2.0"},
 	} {
 		if got := classify(text); !slices.Equal(got, want) {
-			t.Errorf("%q is %v, want %v", text, got, want)
+			t.Errorf("licences of %q are %v, want %v", text, got, want)
 		}
 	}
 }
@@ -144,6 +144,6 @@ func TestLicenceFiles(t *testing.T) {
 		got[i], _ = filepath.Rel(dir, file)
 	}
 	if want := []string{"lib/COPYING.txt", "LICENSE", "PATENTS", "SQLITE-LICENSE"}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v: those of the package's folder and of the folders above it", got, want)
+		t.Errorf("licence files are %v, want %v from the package's folder and its parent folders", got, want)
 	}
 }

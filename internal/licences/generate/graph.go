@@ -13,23 +13,23 @@ import (
 	"strings"
 )
 
-// systems are those that the program is built for. Some link modules that others do not.
+// systems lists the operating systems for which the program is built. They link different modules.
 var systems = []string{"linux", "darwin", "windows"}
 
-// A module is linked into the program.
+// A module is a Go module that is linked into the program.
 type module struct {
 	path    string // "" for the program itself
 	version string
-	files   []string // of licences and notices
+	files   []string // paths of its licence files
 }
 
-// name is how the lists name the module.
+// name returns the path and the version of the module, as in the lists.
 func (m module) name() string {
 	return strings.TrimSpace(m.path + " " + m.version)
 }
 
-// graph returns the modules that are linked into cmd/matchwire on any system: the program itself, Go,
-// and the others by their paths.
+// graph returns the modules that are linked into cmd/matchwire on any of the systems: first the
+// program itself, then the standard library, then all other modules in the order of their paths.
 func graph(root string) ([]module, error) {
 	all := map[string]*module{}
 	var own string
@@ -42,7 +42,7 @@ func graph(root string) ([]module, error) {
 		for line := range strings.Lines(lines) {
 			part := strings.Split(strings.TrimSpace(line), "|")
 			if len(part) != 5 {
-				continue // of the standard library
+				continue // a package of the standard library
 			}
 			path, version, main, dir, packageDir := part[0], part[1], part[2] == "true", part[3], part[4]
 			if main {
@@ -57,14 +57,14 @@ func graph(root string) ([]module, error) {
 			if err != nil {
 				return nil, err
 			}
-			if main { // whose NOTICE this program writes
+			if main { // generate writes its NOTICE
 				files = slices.DeleteFunc(files, func(file string) bool { return filepath.Base(file) == "NOTICE" })
 			}
 			m.files = append(m.files, files...)
 		}
 	}
 	if own == "" {
-		return nil, fmt.Errorf("go list names no module for ./cmd/matchwire")
+		return nil, fmt.Errorf("go list returned no module for ./cmd/matchwire")
 	}
 	standard, err := standardLibrary(root)
 	if err != nil {
@@ -82,7 +82,7 @@ func graph(root string) ([]module, error) {
 	return list, nil
 }
 
-// standardLibrary is Go itself, in the version that go.mod asks for.
+// standardLibrary returns the Go standard library as a module, with the Go version in go.mod.
 func standardLibrary(root string) (module, error) {
 	goroot, err := goTool(root, nil, "env", "GOROOT")
 	if err != nil {
@@ -97,11 +97,11 @@ func standardLibrary(root string) (module, error) {
 	return module{path: "Go standard library", version: strings.TrimSpace(version), files: files}, err
 }
 
-// licenceName matches the files that hold licences and notices.
+// licenceName matches the names of files with licences and notices.
 var licenceName = regexp.MustCompile(`(?i)^(.*-)?(licen[cs]es?|copying|notice|unlicense|patents)([.-].*)?$`)
 
-// licenceFiles returns the licence files in the folder of a package and in those above it, up to its
-// module's.
+// licenceFiles returns the paths of the licence files in the folder of a package and in its parent
+// folders, up to the folder of its module.
 func licenceFiles(moduleDir, packageDir string) ([]string, error) {
 	var all []string
 	for dir := packageDir; ; dir = filepath.Dir(dir) {
@@ -120,7 +120,7 @@ func licenceFiles(moduleDir, packageDir string) ([]string, error) {
 	}
 }
 
-// goTool runs the go command and returns what it prints.
+// goTool runs the go command and returns its standard output.
 func goTool(dir string, env []string, args ...string) (string, error) {
 	cmd := exec.Command("go", args...)
 	cmd.Dir = dir

@@ -1,5 +1,6 @@
-// Generate writes the licences of the modules that are linked into the program: NOTICE in the root
-// of the repository, and in the folder licences modules.txt, which is the same text, and texts.txt.
+// Generate writes the licences of the modules that are linked into the program. It writes the list
+// of modules to NOTICE and internal/licences/modules.txt, and the texts to
+// internal/licences/texts.txt.
 //
 //	go run ./internal/licences/generate
 package main
@@ -12,7 +13,7 @@ import (
 )
 
 func main() {
-	root := flag.String("root", ".", "the root of the repository")
+	root := flag.String("root", ".", "root folder of the repository")
 	flag.Parse()
 	if err := generate(*root); err != nil {
 		fmt.Fprintln(os.Stderr, "licences:", err)

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// kinds are the licences that may be linked. To accept another, add it here.
+// kinds lists the accepted licences. A linked module must have at least one of them.
 var kinds = []struct {
-	spdx string
-	has  []string // phrases that it has, in lower case with single spaces
-	not  string   // a phrase that it has not
+	spdx string   // SPDX identifier
+	has  []string // phrases that the text must contain, in lower case with single spaces
+	not  string   // phrase that the text must not contain; "" if there is none
 }{
 	{"Apache-2.0", []string{"apache license version 2.0, january 2004"}, ""},
 	{"MIT", []string{"permission is hereby granted, free of charge, to any person obtaining a copy"}, ""},
@@ -45,7 +45,7 @@ below, each under its own licence. "matchwire licences" prints the texts of the 
 
 `
 
-// contents returns the files to write, by their paths below root.
+// contents returns the contents of the files to write, by their paths below root.
 func contents(root string) (map[string]string, error) {
 	modules, err := graph(root)
 	if err != nil {
@@ -62,13 +62,14 @@ func contents(root string) (map[string]string, error) {
 	}, nil
 }
 
-// A licenceText is a text, and the modules that have it.
+// A licenceText is the text of a licence file, and the names of the modules with this text.
 type licenceText struct {
 	text    string
 	modules []string
 }
 
-// render returns the list of modules, and the texts. A text that several modules share is there once.
+// render returns the list of modules, and the texts of their licence files. A text that several
+// modules share occurs once.
 func render(modules []module) (list, texts string, err error) {
 	var all []*licenceText
 	known := map[string]*licenceText{} // by the text with single spaces
@@ -95,7 +96,7 @@ func render(modules []module) (list, texts string, err error) {
 			known[key].modules = append(known[key].modules, m.name()+" ("+filepath.Base(file)+")")
 		}
 		if len(spdx) == 0 {
-			return "", "", fmt.Errorf("%s has no licence that this program knows, in files %v", m.name(), m.files)
+			return "", "", fmt.Errorf("%s has no accepted licence in its files %v", m.name(), m.files)
 		}
 		slices.Sort(spdx)
 		fmt.Fprintf(&out, "%s: %s\n", m.name(), strings.Join(spdx, " AND "))

@@ -1,5 +1,5 @@
-// Package browser opens pages in a browser, for tests. It is not part of package testenv, so that
-// most tests do not depend on the driver of the browser.
+// Package browser opens pages in a browser, for tests. It is separate from package testenv, so that
+// most tests do not depend on the browser driver.
 package browser
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Open opens a page in a new Chromium and returns the context for chromedp. It skips the test if
-// Chromium is not installed.
+// Open opens a page in a new Chromium process and returns the context for chromedp. If Chromium is
+// not installed, it calls [testenv.Missing]. The process ends with the test.
 func Open(t *testing.T, url string) context.Context {
 	t.Helper()
 	testenv.NotShort(t)
@@ -32,7 +32,7 @@ func Open(t *testing.T, url string) context.Context {
 	return ctx
 }
 
-// chromium returns the path of a browser.
+// chromium returns the path of the installed Chromium or Chrome.
 func chromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {

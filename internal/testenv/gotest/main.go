@@ -1,10 +1,10 @@
-// Gotest runs go test in one or more modules and prints its output, and at the end which tests were
-// skipped and why. It exits with the first exit code of go test that is not 0.
+// Gotest runs go test in one or more modules and prints its output. At the end it lists the skipped
+// tests by reason. It exits with the first exit code of go test that is not 0, or with 0.
 //
 //	go run ./internal/testenv/gotest -modules=.,contract -race ./...
 //
-// Without -modules it tests the module of the current folder. The flag comes first; all other
-// arguments go to go test.
+// Without -modules it tests the module in the current folder. The flag must come first. Gotest
+// passes all other arguments to go test.
 package main
 
 import (
@@ -25,7 +25,7 @@ func run(args []string, out io.Writer) int {
 	if len(args) > 0 && strings.HasPrefix(args[0], "-modules=") {
 		modules, args = strings.TrimPrefix(args[0], "-modules="), args[1:]
 	}
-	signal.Ignore(os.Interrupt) // go test gets it too, and ends
+	signal.Ignore(os.Interrupt) // go test receives the signal too, and ends
 	r := report{out: out}
 	code := 0
 	for dir := range strings.SplitSeq(modules, ",") {
@@ -35,7 +35,7 @@ func run(args []string, out io.Writer) int {
 	return code
 }
 
-// test runs go test in a folder and returns the exit code.
+// test runs go test in a folder, adds its output to the report, and returns the exit code.
 func (r *report) test(dir string, args []string) int {
 	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
 	cmd.Dir, cmd.Stdin, cmd.Stderr = dir, os.Stdin, os.Stderr

@@ -13,26 +13,26 @@ import (
 	"strings"
 )
 
-// An event is one line of go test -json. go doc cmd/test2json describes it.
+// An event is one line of the output of go test -json. go doc cmd/test2json describes its fields.
 type event struct {
 	Action, Package, ImportPath, Test, Output string
 }
 
-// A report turns events back into the output of go test without -json, and collects the skipped
-// tests.
+// A report converts events to the output of go test without -json, and collects the skipped tests.
+// It does not print the output of tests that pass or are skipped.
 type report struct {
 	out      io.Writer
 	packages map[string]*packageOutput
-	skipped  map[string][]string // tests, by reason
+	skipped  map[string][]string // names of tests, by reason
 }
 
-// A packageOutput is the output of a package that is not printed yet.
+// A packageOutput is the output of a package that has not been printed.
 type packageOutput struct {
-	tests map[string]*strings.Builder // of running tests
-	own   strings.Builder             // of the package and its failed tests
+	tests map[string]*strings.Builder // output of running tests, by name
+	own   strings.Builder             // output of the package itself and of its failed tests
 }
 
-// read adds the events of a stream until its end. It prints lines that are not events.
+// read adds the events of a stream until its end. It prints the lines that are not events.
 func (r *report) read(from io.Reader) error {
 	lines := bufio.NewReader(from)
 	for {
@@ -54,7 +54,7 @@ func (r *report) read(from io.Reader) error {
 	}
 }
 
-// add adds one event. The last event of a package prints its output.
+// add adds one event. At the last event of a package it prints the package's output.
 func (r *report) add(e event) {
 	if e.Action == "build-output" {
 		fmt.Fprint(r.out, e.Output)
@@ -78,7 +78,7 @@ func (r *report) add(e event) {
 			p.own.WriteString(e.Output)
 		}
 	case e.Action == "pass", e.Action == "skip", e.Action == "fail":
-		for _, name := range slices.Sorted(maps.Keys(p.tests)) { // those that did not finish, after a panic
+		for _, name := range slices.Sorted(maps.Keys(p.tests)) { // tests that did not finish because of a panic
 			fmt.Fprint(r.out, p.tests[name])
 		}
 		fmt.Fprint(r.out, p.own.String())
@@ -86,7 +86,8 @@ func (r *report) add(e event) {
 	}
 }
 
-// addTest adds an event of a test. The output of tests that pass is dropped.
+// addTest adds an event of a test to the output of its package. It drops the output of a test that
+// passes or is skipped.
 func (r *report) addTest(p *packageOutput, e event) {
 	output := p.tests[e.Test]
 	switch e.Action {
@@ -116,10 +117,11 @@ func (r *report) addTest(p *packageOutput, e event) {
 	}
 }
 
-// position matches the file and line before the text that a test logged.
+// position matches the file and line that precede the text of t.Log, t.Error or t.Skip.
 var position = regexp.MustCompile(`^\s*\w+\.go:\d+: `)
 
-// reason returns the first line of the text of t.Skip, which is the last text that a test logs.
+// reason returns the first line of the text of t.Skip. output is the output of the skipped test, in
+// which t.Skip is the last log call.
 func reason(output *strings.Builder) string {
 	why := "no reason given"
 	if output == nil {
@@ -133,10 +135,11 @@ func reason(output *strings.Builder) string {
 	return why
 }
 
-// maxNamed bounds the tests that are named for one reason. Under -short over a hundred are skipped.
+// maxNamed is the maximum number of tests listed for one reason. Under -short more than a hundred
+// tests are skipped.
 const maxNamed = 25
 
-// summary prints the skipped tests by reason.
+// summary prints the number of skipped tests, and their names by reason.
 func (r *report) summary() {
 	n := 0
 	for _, tests := range r.skipped {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The output is that of go test without -json, followed by the skipped tests.
+// The report equals the output of go test without -json, followed by the skipped tests.
 func TestReport(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -54,14 +54,14 @@ func TestPanics(t *testing.T) { t.Log("before"); panic("in a test") }
 	got := report("./good", "./none")
 	for _, want := range []string{"ok  \texample.org/m/good\t", "?   \texample.org/m/none\t[no test files]"} {
 		if !strings.Contains(got, want) {
-			t.Errorf("the output lacks %q:\n%s", want, got)
+			t.Errorf("the report lacks %q:\n%s", want, got)
 		}
 	}
 	if strings.Contains(got, "quiet") || strings.Contains(got, "PASS") {
-		t.Errorf("the output contains that of passed tests:\n%s", got)
+		t.Errorf("the report contains output of passed tests:\n%s", got)
 	}
 	if !strings.HasSuffix(got, "skipped tests: 2\n  no data: good.TestData, good.TestSub/part\n") {
-		t.Errorf("the output does not end with the skipped tests:\n%s", got)
+		t.Errorf("the report does not end with the two skipped tests:\n%s", got)
 	}
 	got = report("./bad", "./panics", "./broken")
 	for _, want := range []string{
@@ -70,16 +70,15 @@ func TestPanics(t *testing.T) { t.Log("before"); panic("in a test") }
 		"undefined: undefined", "FAIL\texample.org/m/broken [build failed]",
 	} {
 		if !strings.Contains(got, want) {
-			t.Errorf("the output lacks %q:\n%s", want, got)
+			t.Errorf("the report lacks %q:\n%s", want, got)
 		}
 	}
 	if !strings.HasSuffix(got, "no test was skipped\n") || strings.Contains(got, "quiet") {
-		t.Errorf("%s", got)
+		t.Errorf("the report does not end with \"no test was skipped\", or contains output of passed tests:\n%s", got)
 	}
 }
 
-// With several modules the output is that of each, with one summary and the first exit code that is
-// not 0.
+// For several modules gotest prints one summary, and exits with the first exit code that is not 0.
 func TestModules(t *testing.T) {
 	skips := "package p\nimport \"testing\"\nfunc TestSkipped(t *testing.T) { t.Skip(\"no data\") }\n"
 	fails := skips + "func TestBad(t *testing.T) { t.Error(\"wrong\") }\n"

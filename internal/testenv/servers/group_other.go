@@ -4,7 +4,7 @@ package servers
 
 import "os/exec"
 
-// Without process groups, only the first process of a server is killed.
+// On systems without process groups, these functions end only the first process of a server.
 
 func ownGroup(*exec.Cmd)      {}
 func stopGroup(cmd *exec.Cmd) { killGroup(cmd) }

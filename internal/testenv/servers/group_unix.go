@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// ownGroup makes cmd start in a process group of its own.
+// ownGroup makes cmd start in its own process group.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // stopGroup sends SIGTERM to all processes of the group.

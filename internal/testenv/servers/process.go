@@ -1,6 +1,6 @@
-// Package servers starts private RabbitMQ and Redis servers for tests. Each listens on a free port
-// of the loopback interface and stores its data in a temporary folder. A test can kill a server and
-// start it again with the same data.
+// Package servers starts private RabbitMQ and Redis servers for tests. Each server listens on a free
+// port of the loopback interface and stores its data in a temporary folder. A test can kill a server
+// and restart it with the same data.
 package servers
 
 import (
@@ -19,12 +19,12 @@ import (
 // A Server is a private server. Its methods must not be called concurrently.
 type Server struct {
 	URL string
-	Dir string // of its data and its output
+	Dir string // folder of its data and its output
 
-	programs []string // possible names; the first that is installed runs
+	programs []string // possible names of the program; the first installed program runs
 	args     []string
 	env      []string
-	answers  func() error // returns nil when the server answers
+	responds func() error // returns nil if the server responds
 	cleanup  func()       // called by Stop; may be nil
 
 	cmd    *exec.Cmd
@@ -36,7 +36,7 @@ const (
 	stopTimeout  = 20 * time.Second
 )
 
-// Start starts the server with the data in Dir, and returns when the server answers.
+// Start starts the server with the data in Dir. It returns when the server responds.
 func (s *Server) Start() error {
 	program := ""
 	for _, p := range s.programs {
@@ -55,7 +55,7 @@ func (s *Server) Start() error {
 	defer out.Close()
 	s.cmd = exec.Command(program, s.args...)
 	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = append(os.Environ(), s.env...), out, out
-	ownGroup(s.cmd) // Ctrl-C does not reach it, and its children are killed with it
+	ownGroup(s.cmd) // so that Ctrl-C does not reach the server, and Kill also kills its child processes
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
@@ -70,18 +70,19 @@ func (s *Server) Start() error {
 			return fmt.Errorf("the server exited: %s", output[max(0, len(output)-500):])
 		default:
 		}
-		if last = s.answers(); last == nil {
+		if last = s.responds(); last == nil {
 			return nil
 		}
 	}
 	s.Kill()
-	return fmt.Errorf("no answer in %v: %w", startTimeout, last)
+	return fmt.Errorf("the server did not respond within %v: %w", startTimeout, last)
 }
 
 // Kill kills all processes of the server, as a crash would.
 func (s *Server) Kill() { s.end(killGroup) }
 
-// end sends a signal to the server, and kills it after stopTimeout.
+// end sends a signal to the server and waits until the server has exited. After stopTimeout it kills
+// the server.
 func (s *Server) end(signal func(*exec.Cmd)) {
 	if s.cmd == nil {
 		return
@@ -105,7 +106,7 @@ func (s *Server) Stop() {
 	os.RemoveAll(s.Dir)
 }
 
-// started starts s and returns it. If s does not start, its data is removed.
+// started starts s and returns it. If s does not start, started removes its data.
 func started(s *Server) (*Server, error) {
 	if err := s.Start(); err != nil {
 		s.Stop()
@@ -114,15 +115,15 @@ func started(s *Server) (*Server, error) {
 	return s, nil
 }
 
-// ports remembers the ports that FreePort has returned. No server may listen on them yet.
+// ports records the ports that FreePort has returned. Their servers may not be listening yet.
 var ports struct {
 	sync.Mutex
-	given map[int]bool
+	issued map[int]bool
 }
 
-// FreePort returns a port of the loopback interface that no program listens on and no other call
-// has returned. The port is below the range for outgoing connections, so no outgoing connection can
-// use it before the server listens.
+// FreePort returns a port of the loopback interface on which no program listens. It returns each
+// port only once. The port is below the range for outgoing connections, so no outgoing connection
+// can use it before the server listens.
 func FreePort() (int, error) {
 	ports.Lock()
 	defer ports.Unlock()
@@ -133,11 +134,11 @@ func FreePort() (int, error) {
 			continue
 		}
 		l.Close()
-		if !ports.given[port] {
-			if ports.given == nil {
-				ports.given = map[int]bool{}
+		if !ports.issued[port] {
+			if ports.issued == nil {
+				ports.issued = map[int]bool{}
 			}
-			ports.given[port] = true
+			ports.issued[port] = true
 			return port, nil
 		}
 	}

@@ -10,16 +10,18 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// RabbitPrograms are the possible names of RabbitMQ's server. To test another version, set
-// MATCHWIRE_RABBITMQ to its path. Debian's rabbitmq-server in PATH switches to a user that cannot
-// write to the folder of a test, so the script that it calls comes first.
-var RabbitPrograms = named(os.Getenv("MATCHWIRE_RABBITMQ"), "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
+// RabbitPrograms lists the possible names of RabbitMQ's server program. To test another version,
+// set MATCHWIRE_RABBITMQ to the path of its program. Debian's wrapper rabbitmq-server in PATH
+// switches to a user that cannot write to the folder of a test. So the script that the wrapper
+// calls comes first.
+var RabbitPrograms = programNames(os.Getenv("MATCHWIRE_RABBITMQ"),
+	"/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
 
-func named(first string, others ...string) []string {
-	if first == "" {
-		return others
+func programNames(configured string, defaults ...string) []string {
+	if configured == "" {
+		return defaults
 	}
-	return []string{first}
+	return []string{configured}
 }
 
 // A Rabbit is a RabbitMQ node.
@@ -37,7 +39,8 @@ func NewRabbit() (*Rabbit, error) {
 	return nodes[0], nil
 }
 
-// RabbitCluster starts a cluster of n nodes. Stop the first node last.
+// RabbitCluster starts a cluster of n nodes. Stop the first node last, because Stop of the first
+// node also removes files that all nodes use.
 func RabbitCluster(n int) ([]*Rabbit, error) {
 	epmd, err := FreePort()
 	if err != nil {
@@ -62,13 +65,13 @@ func RabbitCluster(n int) ([]*Rabbit, error) {
 		nodes = append(nodes, r)
 	}
 	nodes[0].cleanup = func() {
-		_ = exec.Command("epmd", "-port", fmt.Sprint(epmd), "-kill").Run() // a node has started epmd
+		_ = exec.Command("epmd", "-port", fmt.Sprint(epmd), "-kill").Run() // the nodes have started epmd
 		os.RemoveAll(home)
 	}
 	return nodes, nil
 }
 
-// rabbit starts one node.
+// rabbit starts one node. home is the folder of the Erlang cookie, and epmd the port of epmd.
 func rabbit(home string, epmd int) (*Rabbit, error) {
 	dir, err := os.MkdirTemp("", "matchwire-rabbitmq-")
 	if err != nil {
@@ -110,7 +113,7 @@ func rabbit(home string, epmd int) (*Rabbit, error) {
 			"RABBITMQ_CONFIG_FILE=" + filepath.Join(dir, "rabbitmq.conf"),
 			"RABBITMQ_ENABLED_PLUGINS_FILE=" + filepath.Join(dir, "enabled_plugins"),
 		},
-		answers: func() error {
+		responds: func() error {
 			conn, err := amqp.Dial(url)
 			if err != nil {
 				return err
@@ -124,7 +127,7 @@ func rabbit(home string, epmd int) (*Rabbit, error) {
 	return &Rabbit{Server: s, Node: node}, nil
 }
 
-// Ctl runs rabbitmqctl on the node.
+// Ctl runs rabbitmqctl on the node and returns its output.
 func (r *Rabbit) Ctl(args ...string) (string, error) {
 	program := filepath.Join(filepath.Dir(r.cmd.Path), "rabbitmqctl")
 	cmd := exec.Command(program, append([]string{"-q"}, args...)...)
@@ -136,7 +139,7 @@ func (r *Rabbit) Ctl(args ...string) (string, error) {
 	return string(out), nil
 }
 
-// join adds the node to the cluster of another.
+// join adds the node to the cluster of the node other. If it fails, it stops the node.
 func (r *Rabbit) join(other *Rabbit) error {
 	for _, args := range [][]string{{"stop_app"}, {"reset"}, {"join_cluster", other.Node}, {"start_app"}} {
 		if _, err := r.Ctl(args...); err != nil {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// RedisPrograms are the possible names of Redis's server.
+// RedisPrograms lists the possible names of Redis's server program.
 var RedisPrograms = []string{"redis-server"}
 
-// Redis starts a Redis server that logs every write to its append-only file.
+// Redis starts a Redis server with an append-only file.
 func Redis() (*Server, error) {
 	dir, err := os.MkdirTemp("", "matchwire-redis-")
 	if err != nil {
@@ -29,7 +29,7 @@ func Redis() (*Server, error) {
 		args: []string{
 			"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes",
 		},
-		answers: func() error {
+		responds: func() error {
 			conn, err := net.DialTimeout("tcp", addr, time.Second)
 			if err != nil {
 				return err
@@ -46,7 +46,7 @@ func Redis() (*Server, error) {
 	})
 }
 
-// Forget removes the data of a Redis server. The server must not be running.
-func Forget(redis *Server) error {
+// RemoveRedisData removes the data of a Redis server. The server must not be running.
+func RemoveRedisData(redis *Server) error {
 	return os.RemoveAll(filepath.Join(redis.Dir, "appendonlydir"))
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// A need is a program that tests use.
+// A need is a program that tests need.
 type need struct {
 	name     string
-	programs []string // its possible names
+	programs []string // possible names of the program
 	packages []string // Debian packages
-	unless   string   // environment variable that makes it unnecessary
+	unless   string   // environment variable that names a running server instead; "" if none does
 }
 
 var needs = []need{
@@ -27,7 +27,7 @@ var needs = []need{
 	{"a C compiler, for -race", []string{"gcc", "cc", "clang"}, []string{"gcc", "libc6-dev"}, ""},
 }
 
-// found reports whether one of the programs is installed.
+// found reports whether at least one of the programs is installed.
 func found(programs []string) bool {
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err == nil {
@@ -37,8 +37,8 @@ func found(programs []string) bool {
 	return false
 }
 
-// install installs missing programs from Debian packages. It returns a line for each that is still
-// missing.
+// install installs missing programs from Debian packages, if it runs as root on Debian. It returns a
+// line for each program that is still missing.
 func install() (skipped []string) {
 	var missing []need
 	for _, n := range needs {
@@ -68,7 +68,7 @@ func install() (skipped []string) {
 
 func apt(args ...string) {
 	cmd := exec.Command("apt-get", append([]string{"-qq"}, args...)...)
-	// RUNLEVEL=1 keeps the packages from starting services. The tests start their own servers.
+	// RUNLEVEL=1 prevents the packages from starting services. The tests start their own servers.
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {

@@ -2,11 +2,11 @@
 //
 //	go run ./internal/testenv/with-servers go test -race ./...
 //
-// It uses the servers that AMQP_URL and REDIS_URL name. Otherwise it starts private ones on free
-// ports, and stops them when the command has exited.
+// It uses the servers that AMQP_URL and REDIS_URL name. If a variable is not set, it starts a
+// private server on a free port, and stops the server when the command has exited.
 //
-// As root on Debian it installs the programs that are missing. Elsewhere the tests that need them
-// are skipped. With-servers warns about that before and after the command.
+// As root on Debian it installs missing programs. On other systems the tests that need a missing
+// program are skipped. With-servers warns about skipped tests before and after the command.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// private are the servers that a command needs.
+// private lists the servers that with-servers starts.
 var private = []struct {
 	name, env string
 	programs  []string
@@ -46,7 +46,8 @@ var private = []struct {
 	{"Redis", "REDIS_URL", servers.RedisPrograms, servers.Redis},
 }
 
-// run runs the command and returns the exit code.
+// run runs the command and returns its exit code. If MATCHWIRE_REQUIRE_SERVERS is 1 and a program is
+// missing, run returns 1 without running the command.
 func run(command []string) int {
 	skipped := install()
 	if os.Getenv(testenv.Require) == "1" && len(skipped) > 0 {
@@ -60,7 +61,7 @@ func run(command []string) int {
 			continue
 		}
 		if !found(s.programs) {
-			continue // install has reported it
+			continue // install has reported the missing program
 		}
 		server, err := s.start()
 		if err != nil {
@@ -106,7 +107,7 @@ func run(command []string) int {
 	}
 }
 
-// warn prints why tests are skipped.
+// warn prints a line for each reason to skip tests.
 func warn(skipped []string) {
 	if len(skipped) == 0 {
 		return
