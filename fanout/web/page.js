@@ -27,7 +27,7 @@ function announcement(m, d) {
 function draw() {
   const list = [...matches.byID.values()];
   $("empty").hidden = list.length > 0;
-  // Cards keep their places while the page is open, so that they can be read.
+  // Cards keep their places while the page is open, so that they are easier to read.
   const box = $("matches");
   for (const m of list) {
     const id = "match-" + m.match.id;
@@ -46,7 +46,8 @@ function draw() {
   $("last").textContent = last ? "Latest page read " + new Date(last).toLocaleString() : "";
 }
 
-// el creates an element. Strings become text, never markup.
+// el creates an element. It adds strings as text, never as markup, and leaves out empty attributes and
+// children.
 function el(tag, attributes, ...children) {
   const e = document.createElement(tag);
   for (const [k, v] of Object.entries(attributes)) if (v) e.setAttribute(k, v);
@@ -77,7 +78,8 @@ const periods = {
   q1: "1st quarter", q2: "2nd quarter", q3: "3rd quarter", q4: "4th quarter",
 };
 
-// inOrder returns the incidents in the order of the match. They may have been reported in another order.
+// inOrder returns the incidents in the order in which they happened. The order of the reports may be
+// different.
 function inOrder(incidents) {
   const names = Object.keys(periods);
   const place = (i) => {
@@ -116,7 +118,7 @@ const marks = {
   status_change: () => "", source_stale: () => "", source_fresh: () => "", // shown in the header
 };
 
-// row returns whether an incident has a line in the list.
+// row returns a true value if an incident has a line in the list.
 const row = (i) => !(i.kind in marks) || marks[i.kind](i);
 
 function line(i) {
