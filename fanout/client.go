@@ -18,7 +18,7 @@ const (
 	maxLag        = 1 << 20          // bytes of events that may wait for a connected client
 	writeTimeout  = 10 * time.Second // within which a client must accept some bytes
 	pingInterval  = 25               // seconds between two pings
-	maxSilence    = 60               // seconds within which a WebSocket client must send or accept bytes
+	maxSilence    = 60               // seconds within which a WebSocket client must send something
 	maxFrame      = 16 << 10         // maximum size of a frame from a client, in bytes
 	frameBurst    = 50               // frames that a client may send at once
 	framesASecond = 5                // frames that a client may send on average
@@ -72,7 +72,7 @@ type client struct {
 	conflate   bool          // when the client is too slow, send a snapshot instead of closing it
 	pingSecond uint8         // second of pingInterval in which the client is pinged
 	expires    int64         // when the token expires, in Unix seconds; 0 without a token
-	lastHeard  atomic.Int64  // when the client last sent or accepted bytes, in Unix seconds
+	lastHeard  atomic.Int64  // when the client last sent a frame, or accepted waiting bytes, in Unix seconds
 	frameRate  *rate.Limiter // limits frames from the client; nil before the first frame
 	changed    chan struct{} // closed by notify to wake awaitTimeline; nil if no call waits
 
