@@ -13,7 +13,7 @@ import (
 
 const (
 	admitTimeout = 60 * time.Second // maximum time to admit a client, including a read of the log
-	maxTimelines = 256              // maximum number of timelines with a delay, and of those with a speed
+	maxTimelines = 256              // maximum number of timelines with a delay; also of timelines with a speed
 )
 
 // An admission is a client that waits for a timeline.
@@ -57,7 +57,7 @@ func (h *Hub) admit(ctx context.Context, c *client, req request) {
 	}
 }
 
-// place finds the place of a client in the log and subscribes the client to a timeline there.
+// place finds the client's place in the log, and subscribes the client to a timeline at this place.
 func (h *Hub) place(ctx context.Context, a *admission) outcome {
 	if a.cursor != nil {
 		switch h.locate(ctx, *a.cursor) {

@@ -30,7 +30,7 @@ const (
 // connection. So an idle client needs only the goroutine that reads. A slow client needs no queue
 // of events: drain continues at the client's position in the history.
 //
-// The fields draining, stale, closing and aborted are the state of a client. It is one of:
+// The fields draining, stale, closing and aborted are the state of a client. The states are:
 //
 //	(none)             The client has received everything. write, deliver, subscribe and moveTo start
 //	                   drain if a frame has to wait.
@@ -64,12 +64,12 @@ type client struct {
 	timeline *timeline // written with the mu of both timelines held; nil until the client is admitted
 	group    *group    // written with timeline.mu held; nil after unsubscribe
 	partial  []byte    // the rest of a partly written frame; must not be changed
-	pending  [][]byte  // frames to write next, before those of the history; must not be changed
+	pending  [][]byte  // frames to write before the frames of the history; must not be changed
 	lag      int       // bytes of events that wait for the client; approximate
 	stalls   int       // seconds that the client has stalled a playback
 
 	conn       net.Conn
-	conflate   bool          // when the client is too slow, send a snapshot instead of closing it
+	conflate   bool          // if the client is too slow, send a snapshot instead of closing the client
 	pingSecond uint8         // second of pingInterval in which the client is pinged
 	expires    int64         // when the token expires, in Unix seconds; 0 without a token
 	lastHeard  atomic.Int64  // when the client last sent a frame, or accepted waiting bytes, in Unix seconds

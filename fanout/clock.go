@@ -15,7 +15,7 @@ type pace struct {
 func (p pace) live() bool { return p == pace{} }
 
 // clock returns a clock that starts now. If the pace has a delay, the clock shows the current time
-// less the delay. If it has a speed, the clock starts at from.
+// less the delay. If the pace has a speed, the clock shows from at its start.
 func (p pace) clock(from time.Time) clock {
 	now := time.Now()
 	if p.delay > 0 {

@@ -171,7 +171,7 @@ func (t *timeline) moveToPlace(p eventlog.Place) {
 
 // closeAll closes all clients one after the other, over the time of Options.Drain, so that they do
 // not all reconnect to other nodes at once. It waits up to closeTimeout until all clients have
-// disconnected, and aborts those that have not.
+// disconnected, and then aborts the remaining connections.
 func (h *Hub) closeAll() {
 	h.mu.Lock()
 	close(h.stopping) // from now on, no timeline accepts a client

@@ -75,7 +75,8 @@ type Options struct {
 	// Presence shares the presence of all nodes. If it is nil, GET /presence counts only the clients of
 	// this node.
 	Presence *presence.Store
-	// Trace records to how many clients each live event was sent. If it is nil, nothing is recorded.
+	// Trace records the number of clients to which each live event was sent. If it is nil, nothing is
+	// recorded.
 	Trace *trace.Recorder
 	// Log is the logger. It must not be nil.
 	Log *slog.Logger
@@ -101,7 +102,7 @@ type Hub struct {
 	stopping   chan struct{}              // closed when the node stops accepting clients
 	searches   chan struct{}              // holds a token for each unshared playback that has not reached its place
 
-	// Run sets these.
+	// Run sets these fields.
 	source  broker.Log
 	history *eventlog.History
 	live    *timeline
@@ -139,7 +140,7 @@ func NewHub(o Options) *Hub {
 }
 
 // Run reads the log and serves clients until ctx ends. Then it closes the clients one after the
-// other, while it still sends events, and waits until all have disconnected. Run aborts the
+// other, while the node still sends events, and waits until all have disconnected. Run aborts the
 // connections that are still open after closeTimeout. If the log cannot be read, Run closes the
 // clients in the same way and returns an error. Call Run once.
 func (h *Hub) Run(ctx context.Context, log broker.Log) error {
@@ -228,7 +229,7 @@ func (h *Hub) Handler() http.Handler {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if r.URL.Path == "/live.js" { // every page may load it, but Options.Origins limits which may connect
+		if r.URL.Path == "/live.js" { // all pages may load it; Options.Origins limits which may connect
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 		}
 		page.ServeHTTP(w, r)

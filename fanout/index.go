@@ -15,7 +15,7 @@ import (
 // has only empty lists, the group is indexed by the lists that the token allows.
 type index struct {
 	groups  map[string]*group       // by filter.Key
-	all     []*group                // groups without a list
+	all     []*group                // groups that are indexed by no list
 	byMatch map[string][]*group     // by match ID
 	byTeam  map[string][]*group     // by folded team name
 	byTopic topics                  // by topic pattern

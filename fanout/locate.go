@@ -14,8 +14,8 @@ const (
 )
 
 // locate returns the location of a cursor. If the cursor is ahead of this node, another node may
-// have just sent it. So locate waits up to maxLead, and then probes the log. It returns Ahead only
-// if the log has the cursor, the log cannot be read, the node is stopping, or ctx ends.
+// have just sent it. So locate waits up to maxLead, and then probes the log. locate returns Ahead
+// only if the log has the cursor, the log cannot be read, the node is stopping, or ctx ends.
 func (h *Hub) locate(ctx context.Context, c broker.Cursor) eventlog.Location {
 	lead := time.NewTimer(maxLead)
 	defer lead.Stop()
@@ -44,8 +44,8 @@ type probe struct {
 }
 
 // probeLog checks whether the log has a cursor that is ahead of this node. It returns Unknown if the
-// log does not have the cursor. Otherwise, or if this cannot be checked, it returns Ahead. Only one
-// probe runs at a time. Calls during a probe share the next probe.
+// log does not have the cursor. If the log has the cursor or cannot be checked, it returns Ahead.
+// Only one probe runs at a time. Calls during a probe share the next probe.
 func (h *Hub) probeLog(ctx context.Context, c broker.Cursor) eventlog.Location {
 	h.mu.Lock()
 	if h.probe == nil {

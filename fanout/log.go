@@ -29,7 +29,7 @@ func (h *Hub) readLog(ctx context.Context) error {
 }
 
 // readLogOnce reads the log from the end of the history until ctx ends or ReadLog fails. When the
-// node has caught up, readLogOnce makes it ready.
+// node has caught up, the node becomes ready.
 func (h *Hub) readLogOnce(ctx context.Context) error {
 	attempt, stop := context.WithCancel(ctx)
 	caughtUp, ready := h.readiness()

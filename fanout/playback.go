@@ -229,7 +229,7 @@ func (p *playback) admit(at broker.Cursor, f *eventlog.Frame, stop func()) {
 	}
 }
 
-// subscribe subscribes a client to the timeline. For the first client, it starts the timeline.
+// subscribe subscribes a client to the timeline. For the first client, subscribe starts the timeline.
 func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, stop func()) outcome {
 	if p.timeline == nil {
 		from := a.from
@@ -254,8 +254,8 @@ func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, 
 }
 
 // switchHistory waits until the history of the hub has all frames that the clients still need, and
-// then calls replaceHistory. It returns false if the hub no longer has the frames that follow those
-// of the playback. Then the playback must continue to read. It returns true if ctx ends.
+// then calls replaceHistory. It returns false if the hub no longer has the frames that follow the
+// frames of the playback. Then the playback must continue to read. It returns true if ctx ends.
 func (p *playback) switchHistory(ctx context.Context) bool {
 	for {
 		replaced := false

@@ -57,7 +57,7 @@ func (h *Hub) presence() presence.Presence {
 	return h.counted.counted
 }
 
-// countPresence counts the clients of this node. Its cost depends on the number of groups, not on the
+// countPresence counts the clients of this node. The cost depends on the number of groups, not on the
 // number of clients.
 func (h *Hub) countPresence() presence.Presence {
 	p := presence.Presence{Nodes: 1, Connections: h.connected()}

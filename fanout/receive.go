@@ -36,7 +36,7 @@ func (c *client) setHandlers(ws *websocket.Conn) {
 
 // receive waits for a frame and handles it. It returns false when nothing more can be read. The
 // stack of this call is most of the memory of an idle connection. If the call needed a little more
-// stack, the runtime would double it.
+// stack, the runtime would double the stack.
 func (c *client) receive(ws *websocket.Conn) bool {
 	kind, r, err := ws.NextReader()
 	if err != nil {

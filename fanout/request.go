@@ -26,7 +26,7 @@ type request struct {
 	cursor   *broker.Cursor // of the last frame that the client received; nil without a cursor
 	pace     pace
 	from     time.Time // time to play back from
-	conflate bool      // when the client is too slow, send a snapshot instead of closing it
+	conflate bool      // if the client is too slow, send a snapshot instead of closing the client
 	expires  int64     // when the token expires, in Unix seconds; 0 without a token
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/fanout/eventlog"
 )
 
-// send sends a frame that is not from the history. If more than maxLag bytes of such frames wait, it
-// calls tooSlow instead. The caller must not change the frame afterwards. mu is held.
+// send sends a frame that is not from the history. If more than maxLag bytes of such frames wait,
+// send calls tooSlow instead. The caller must not change the frame afterwards. mu is held.
 func (c *client) send(frame []byte) {
 	if c.aborted || c.closing {
 		return
@@ -55,8 +55,8 @@ func (c *client) writeNow(b []byte) int {
 	return n
 }
 
-// deliver sends a batch to the client. If more than maxLag bytes wait and allowSlow is false, it
-// calls tooSlow.
+// deliver sends a batch to the client. If more than maxLag bytes of events wait and allowSlow is
+// false, deliver calls tooSlow.
 func (c *client) deliver(b *batch, allowSlow bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

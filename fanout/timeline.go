@@ -20,7 +20,7 @@ type timeline struct {
 	clock   clock
 	history atomic.Pointer[eventlog.History]
 	// position is the log position of the timeline. Clients that are not behind have received
-	// everything before it. It is written with mu held.
+	// everything before this position. mu is held when position is written.
 	position  atomic.Uint64
 	allowSlow bool // clients are not closed for being too slow
 

@@ -142,8 +142,9 @@ func decodeCheckpoint(text []byte) (Checkpoint, error) {
 
 // addCheckpoint adds a checkpoint unless the latest checkpoint, which another node may have added, is
 // too close. If there are then more than 64 checkpoints, addCheckpoint removes the checkpoint with
-// the smallest distance between its neighbours, but never the first or one of the latest two.
-// The arguments are the encoded checkpoint, its name, its offset, and the minimum distance.
+// the smallest distance between its neighbours, but never the first checkpoint or the latest two.
+// The arguments are the encoded checkpoint, its name, its offset, and the minimum distance to the
+// latest checkpoint.
 var addCheckpoint = redis.NewScript(`
 local latest = redis.call('zrevrange', KEYS[1], 0, 0, 'withscores')
 if latest[2] and tonumber(ARGV[3]) < tonumber(latest[2]) + ARGV[4] then return 0 end
@@ -161,7 +162,7 @@ redis.call('zrem', KEYS[1], at)
 redis.call('hdel', KEYS[2], at)
 return 1`)
 
-// Save stores a checkpoint, unless another node has stored one close to it.
+// Save stores a checkpoint, unless another node has stored a checkpoint close to it.
 func (c *Checkpoints) Save(ctx context.Context, cp Checkpoint) error {
 	ctx, cancel := context.WithTimeout(ctx, checkpointTimeout)
 	defer cancel()

@@ -148,7 +148,7 @@ func (h *History) Reset() {
 
 const (
 	roundFrames = 256       // maximum number of frames that Due returns
-	roundBytes  = 256 << 10 // approximate maximum of their bytes; a connection accepts no more at once
+	roundBytes  = 256 << 10 // approximate maximum size of these frames; a connection accepts no more at once
 )
 
 // Due appends to frames the frames from position on whose pages were read at or before t. If t is

@@ -156,9 +156,9 @@ func (f Filter) SelectsMatch(m *event.Match) bool {
 // Empty reports whether all lists are empty.
 func (f Filter) Empty() bool { return len(f.Topics)+len(f.Match)+len(f.Team) == 0 }
 
-// Within returns an error if allowed does not allow an entry of f. A topic pattern is allowed if some
-// routing key matches both it and an allowed pattern. An empty list of f is not an error. If allowed
-// is nil, it allows everything.
+// Within returns an error if allowed does not allow an entry of f. A topic pattern of f is allowed if
+// some routing key matches both this pattern and a pattern of allowed. An empty list of f is not an
+// error. If allowed is nil, it allows everything.
 func (f Filter) Within(allowed *Filter) error {
 	if allowed == nil {
 		return nil
