@@ -91,3 +91,27 @@ func TestDelayLimit(t *testing.T) {
 		t.Errorf("the live client received event %d, want 1", e.Data.Seq)
 	}
 }
+
+// Playbacks for clients with different delays start at the same time. Each client receives a snapshot
+// at its own time.
+func TestPlaybacksWithDifferentDelays(t *testing.T) {
+	const clients = 30
+	b := memory.New(nil, nil)
+	log := &slowLog{Log: b}
+	n := newNodeWith(t, log, oldEvents(t, b)) // its history begins at a checkpoint
+	n.follow(t, "match=none").read()
+	var group sync.WaitGroup
+	for i := range clients {
+		delay := 3300 + i // so 138 to 141 events are due, and some more while the test runs
+		c := n.follow(t, fmt.Sprint("delay=", delay))
+		group.Go(func() {
+			if s := score(c.read()); s < 136 || s > 150 {
+				t.Errorf("the snapshot with a delay of %d s has score %d, want 136 to 150", delay, s)
+			}
+		})
+	}
+	group.Wait()
+	if reads := log.reads.Load(); reads <= clients {
+		t.Errorf("%d clients with different delays caused %d reads of the log, want more than %[1]d", clients, reads)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/fanout/eventlog"
 )
 
 // A blockingLog counts the calls of ReadLog. Like a slow broker, it blocks each call for an unknown
@@ -154,19 +155,30 @@ func (l *slowLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan
 	return l.Log.ReadLog(ctx, from, caughtUp, h)
 }
 
-// Clients that connect at the same time with the same delay share one timeline, even if their place
-// is no longer in memory.
-func TestClientsWithOneDelayShareReads(t *testing.T) {
-	const clients = 100
-	b := memory.New(nil, nil)
-	shared := checkpoints(t).Every(50)
-	watch := newNodeWith(t, b, shared).follow(t, "match=m1")
+// oldEvents publishes 300 events of m1, whose pages were read every 15 seconds from 90 minutes ago
+// on. It returns checkpoints after every 50th event, the latest after event 251.
+func oldEvents(t *testing.T, b *memory.Broker) *eventlog.Checkpoints {
+	t.Helper()
+	shared, saved := savedCheckpoints(t)
+	watch := newNodeWith(t, b, shared.Every(50)).follow(t, "match=m1")
 	watch.read()
 	began := time.Now().Add(-90 * time.Minute)
 	for i := range int64(300) {
 		seqAt(t, b, "m1", "soccer.mls.goal", i+1, began.Add(time.Duration(i)*15*time.Second), nil)
 		watch.event()
+		if i > 50 && i%50 == 25 {
+			<-saved
+		}
 	}
+	return shared
+}
+
+// Clients that connect at the same time with the same delay share one timeline, even if their place
+// is no longer in memory.
+func TestClientsWithOneDelayShareReads(t *testing.T) {
+	const clients = 100
+	b := memory.New(nil, nil)
+	shared := oldEvents(t, b)
 	log := &slowLog{Log: b}
 	n := newNodeWith(t, log, shared) // its history begins at a checkpoint
 	n.follow(t, "match=none").read()
