@@ -12,7 +12,7 @@ import (
 )
 
 // accept checks an HTTP request, waits until the node is ready, and counts the connection. If ok is
-// false, accept has answered the request with an error.
+// false, accept has sent an error response.
 func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bool) {
 	if !h.options.Origins.Allow(r) {
 		err := fmt.Errorf("pages from %s may not connect: add the origin to fanout.origins in matchwire.yaml",
@@ -20,7 +20,7 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bo
 		return req, h.refuse(w, http.StatusForbidden, err)
 	}
 	if r.Method != http.MethodGet { // HEAD
-		return req, h.refuse(w, http.StatusMethodNotAllowed, errors.New("want GET"))
+		return req, h.refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("method %s: want GET", r.Method))
 	}
 	req, err := parseRequest(r.URL.Query(), r.Header.Get("Last-Event-ID"), time.Now())
 	if err != nil {
@@ -38,9 +38,10 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bo
 	return req, true
 }
 
-// authorize verifies the token and sets the expiry and the allowed filter of the request. With an
-// error it returns the HTTP status for it.
-func (h *Hub) authorize(r *http.Request, req *request) (int, error) {
+// authorize verifies the token of r, if tokens are required. It stores the expiry of the token and
+// the filter that the token allows in req. If err is not nil, status is the HTTP status of the error
+// response.
+func (h *Hub) authorize(r *http.Request, req *request) (status int, err error) {
 	if h.options.Tokens == nil {
 		return 0, nil
 	}
@@ -63,7 +64,7 @@ func (h *Hub) authorize(r *http.Request, req *request) (int, error) {
 	return 0, nil
 }
 
-// refuse answers a request with an error as a problem document, and returns false.
+// refuse sends err as a problem document, counts the refused request, and returns false.
 func (h *Hub) refuse(w http.ResponseWriter, status int, err error) bool {
 	switch status {
 	case http.StatusServiceUnavailable:
@@ -76,8 +77,8 @@ func (h *Hub) refuse(w http.ResponseWriter, status int, err error) bool {
 	return false
 }
 
-// awaitReady waits until the node is ready, for at most writeTimeout. It reports whether the node
-// is ready.
+// awaitReady waits until the node is ready, writeTimeout has passed or ctx ends. It reports whether
+// the node is ready.
 func (h *Hub) awaitReady(ctx context.Context) bool {
 	_, ready := h.readiness()
 	if closed(ready) {
@@ -94,8 +95,8 @@ func (h *Hub) awaitReady(ctx context.Context) bool {
 	return false
 }
 
-// addConnection counts a connection. It reports false if there are too many or the node is
-// stopping. Each successful call needs a call of removeConnection.
+// addConnection counts a connection. It returns false if there are too many connections or the node
+// is stopping. After each successful call, the caller must call removeConnection once.
 func (h *Hub) addConnection() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -116,15 +117,16 @@ func (h *Hub) removeConnection() {
 	h.goroutines.Done()
 }
 
+// connected returns the number of connections.
 func (h *Hub) connected() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.connections
 }
 
-// serve runs receive, which reads what the client sends, and admits the client to a timeline. It
-// starts new goroutines for both, because the stack of the HTTP server's goroutine has grown. The
-// stack is most of the memory of an idle connection.
+// serve runs receive, which reads what the client sends, and admits the client to a timeline. Both
+// run in new goroutines, because the stack of the HTTP server's goroutine has grown. The stack of
+// the goroutine that reads is most of the memory of an idle connection.
 func (h *Hub) serve(c *client, req request, receive func()) {
 	c.conflate, c.expires = req.conflate, req.expires
 	go func() { // counted by addConnection

@@ -53,7 +53,8 @@ func metric(t *testing.T, h *fanout.Hub, name string) (sum float64) {
 	return sum
 }
 
-func keysFile(t *testing.T, text string) *access.Keys {
+// loadKeys loads the keys in a new file with the given text.
+func loadKeys(t *testing.T, text string) *access.Keys {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -68,6 +69,7 @@ func keysFile(t *testing.T, text string) *access.Keys {
 
 const secret = "a secret of more than thirty-two bytes"
 
+// token returns a signed token.
 func token(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapClaims) string {
 	t.Helper()
 	s, err := jwt.NewWithClaims(method, claims).SignedString(key)
@@ -77,9 +79,9 @@ func token(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapClaims
 	return s
 }
 
-// try connects and returns the HTTP status. It also returns the detail of the problem, or the
-// client.
-func (n *node) try(t *testing.T, query string, header http.Header) (int, string, *client) {
+// try connects and returns the HTTP status. If the node refuses the request, try also returns the
+// detail of the problem document. Otherwise it returns the client.
+func (n *node) try(t *testing.T, query string, header http.Header) (status int, detail string, c *client) {
 	t.Helper()
 	conn, resp, err := n.connect(query, header)
 	if err == nil {
@@ -131,14 +133,15 @@ func TestTokens(t *testing.T) {
 		"without exp":                {secret, hs256(secret, jwt.MapClaims{}), 401},
 		"not valid yet":              {secret, hs256(secret, jwt.MapClaims{"exp": soon, "nbf": soon}), 401},
 		"an empty claim":             {secret, hs256(secret, jwt.MapClaims{"exp": soon, "match": []string{}}), 401},
-		"an invalid topic":           {secret, hs256(secret, jwt.MapClaims{"exp": soon, "topics": []string{"soccer"}}), 401},
+		"an invalid topic pattern":   {secret, hs256(secret, jwt.MapClaims{"exp": soon, "topics": []string{"soccer"}}), 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: keysFile(t, tc.keys)})
+			n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: loadKeys(t, tc.keys)})
 			status, detail, _ := n.try(t, "", http.Header{"Authorization": {"Bearer " + tc.token}})
 			inQuery, _, _ := n.try(t, "token="+tc.token, nil)
 			if status != tc.want || inQuery != tc.want {
-				t.Errorf("status %d with the token in the header, %d in the query, want %d: %s", status, inQuery, tc.want, detail)
+				t.Errorf("status %d with the token in the header, %d with the token in the query, want %d; detail: %s",
+					status, inQuery, tc.want, detail)
 			}
 			testenv.NoSecret(t, detail, tc.token, secret)
 		})
@@ -149,12 +152,13 @@ func TestTokens(t *testing.T) {
 func TestTokenClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
-		n := newPipeNode(t, b, fanout.Options{Tokens: keysFile(t, secret)})
+		n := newPipeNode(t, b, fanout.Options{Tokens: loadKeys(t, secret)})
 		claims := jwt.MapClaims{"exp": time.Now().Add(4 * time.Second).Unix(), "topics": []string{"soccer.#"}}
 		allowed := "&token=" + token(t, jwt.SigningMethodHS256, []byte(secret), claims)
 		status, detail, _ := n.try(t, "topics=ice_hockey.nhl.*"+allowed, nil)
 		if status != http.StatusForbidden || !strings.Contains(detail, "soccer.#") {
-			t.Errorf("topics that the token does not allow: status %d, %s; want 403 with the allowed topics", status, detail)
+			t.Errorf("topics that the token does not allow: status %d, detail %q, want status 403 and the allowed topics",
+				status, detail)
 		}
 		_, _, all := n.try(t, allowed, nil)
 		_, _, goals := n.try(t, "topics=*.*.goal"+allowed, nil)
@@ -172,7 +176,7 @@ func TestTokenClaims(t *testing.T) {
 		}
 		for _, c := range []*client{all, goals} {
 			if e, _ := c.event(); e.Subject != "m1" {
-				t.Errorf("received %s, which the token does not allow", e.Type)
+				t.Errorf("received an event %s of match %s, want only match m1, which the token allows", e.Type, e.Subject)
 			}
 		}
 		subscribe := []byte(`{"subscribe":{"topics":["ice_hockey.#"]}}`)
@@ -180,7 +184,7 @@ func TestTokenClaims(t *testing.T) {
 			t.Fatal(err)
 		}
 		if code := goals.closed(); code != 4002 {
-			t.Errorf("subscribing to topics that the token does not allow: closed with %d, want 4002", code)
+			t.Errorf("after a subscription to topics that the token does not allow: closed with %d, want 4002", code)
 		}
 		if code := all.closed(); code != 4003 {
 			t.Errorf("after the token expired: closed with %d, want 4003", code)
@@ -188,6 +192,7 @@ func TestTokenClaims(t *testing.T) {
 	})
 }
 
+// The error for an invalid key file names the file and the fault.
 func TestInvalidKeys(t *testing.T) {
 	for text, want := range map[string]string{
 		"short":                    "5 bytes: want at least 32",
@@ -202,7 +207,7 @@ func TestInvalidKeys(t *testing.T) {
 		}
 		_, err := access.LoadKeys(file, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
-			t.Errorf("LoadKeys of %.20q: %v, want the file name and %q", text, err, want)
+			t.Errorf("LoadKeys of a file with %.20q: error %v, want the file name and %q", text, err, want)
 		}
 	}
 }
@@ -230,12 +235,12 @@ func TestOrigins(t *testing.T) {
 		"ftp://a.example": false,
 	} {
 		if err := access.CheckOrigin(o); (err == nil) != valid {
-			t.Errorf("CheckOrigin(%q) = %v, want valid %v", o, err, valid)
+			t.Errorf("CheckOrigin(%q) = %v, want an error: %v", o, err, !valid)
 		}
 	}
 }
 
-func TestConnectionsAreBounded(t *testing.T) {
+func TestConnectionLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newPipeNode(t, memory.New(nil, nil), fanout.Options{Connections: 2})
 		_, _, one := n.try(t, "", nil)
@@ -271,7 +276,7 @@ func TestPresence(t *testing.T) {
 	const want = "{Nodes:2 Connections:7 Everything:1 Topics:[{Name:soccer.mls.* Clients:2} {Name:*.*.goal Clients:1}] " +
 		"Match:[{Name:m1 Clients:3} {Name:m2 Clients:1}] Team:[{Name:A Clients:1}]}"
 	var got string
-	for range 100 { // an earlier report may still arrive later
+	for range 100 { // an earlier report, from Run, may arrive after this one
 		for _, n := range [2]interface{ ReportPresence(context.Context) error }{one.hub, two.hub} {
 			if err := n.ReportPresence(t.Context()); err != nil {
 				t.Fatal(err)
@@ -302,14 +307,14 @@ func TestCodecsCarryTheSameFrames(t *testing.T) {
 	dialer := websocket.Dialer{EnableCompression: true}
 	conn, resp, err := dialer.Dial(strings.Replace(n.URL, "http", "ws", 1)+"/ws", nil)
 	if err != nil || !strings.Contains(resp.Header.Get("Sec-Websocket-Extensions"), "permessage-deflate") {
-		t.Fatal(resp, err)
+		t.Fatalf("connecting with compression: response %v, error %v, want permessage-deflate", resp, err)
 	}
 	defer conn.Close()
 	deflated := &client{t: t, conn: conn}
 	first, second, third := plain.read(), deflated.read(), sse.read()
 	if first.Cursor != second.Cursor || first.Cursor != third.Cursor ||
 		first.Snapshot == nil || second.Snapshot == nil || third.Snapshot == nil {
-		t.Fatalf("first frames differ: %+v %+v %+v", first, second, third)
+		t.Fatalf("first frames: plain %+v, deflated %+v, SSE %+v, want snapshots with one cursor", first, second, third)
 	}
 	for i := range int64(300) {
 		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) {
@@ -317,17 +322,18 @@ func TestCodecsCarryTheSameFrames(t *testing.T) {
 		})
 	}
 	for i := range int64(300) {
-		_, one := plain.event()
-		_, two := deflated.event()
-		three := sse.read()
-		if string(one.Event) != string(two.Event) || string(one.Event) != string(three.Event) ||
-			one.Cursor != two.Cursor || one.Cursor != three.Cursor {
-			t.Fatalf("frames of event %d differ:\n%s\n%s\n%s", i+1, one.Event, two.Event, three.Event)
+		_, first := plain.event()
+		_, second := deflated.event()
+		third := sse.read()
+		if string(first.Event) != string(second.Event) || string(first.Event) != string(third.Event) ||
+			first.Cursor != second.Cursor || first.Cursor != third.Cursor {
+			t.Fatalf("the frames of event %d differ:\nplain    %s\ndeflated %s\nSSE      %s",
+				i+1, first.Event, second.Event, third.Event)
 		}
 	}
 }
 
-// With TLS, clients receive the same frames, although writes block.
+// With TLS, where writes block, clients receive every event and the close frame.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)

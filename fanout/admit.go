@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	admitTimeout = 60 * time.Second // for reading the log up to the place of a client
-	maxTimelines = 256              // bound of the timelines of delays, and of those with a speed
+	admitTimeout = 60 * time.Second // maximum time to admit a client, including a read of the log
+	maxTimelines = 256              // maximum number of timelines with a delay; also of timelines with a speed
 )
 
 // An admission is a client that waits for a timeline.
 type admission struct {
 	client *client
 	filter filter.Filter
-	cursor *broker.Cursor // of the last frame that the client received; nil if there is none
-	from   time.Time      // if there is no cursor: the time to play back from
+	cursor *broker.Cursor // of the last frame that the client received; nil without a cursor
+	from   time.Time      // time to play back from, if cursor is nil
 	pace   pace
 	result chan outcome // receives the result of a playback; has a capacity of 1
 }
@@ -31,14 +31,15 @@ type outcome int
 
 const (
 	admitted    outcome = iota
-	retry               // the place is now in memory, or the timeline has ended
-	cursorGone          // the log has no message, or a different one, at the cursor
-	notInMemory         // the place is in the log but not in memory
-	noRoom              // there are too many timelines or playbacks, or the log cannot be read
+	retry               // the client's place is now in memory, or the timeline has ended
+	cursorGone          // the log has no message, or a different message, at the client's cursor
+	notInMemory         // the client's place is in the log but not in memory
+	unavailable         // too many timelines or playbacks, the log cannot be read, or the time is over
 )
 
-// admit subscribes a client to a timeline. If it cannot within admitTimeout, it closes the client
-// with 1013.
+// admit subscribes a client to a timeline. If that fails, or takes longer than admitTimeout, admit
+// closes the client with closeTryLater. If the node is stopping, it closes the client with
+// closeGoingAway.
 func (h *Hub) admit(ctx context.Context, c *client, req request) {
 	ctx, cancel := context.WithTimeout(ctx, admitTimeout)
 	defer cancel()
@@ -56,7 +57,7 @@ func (h *Hub) admit(ctx context.Context, c *client, req request) {
 	}
 }
 
-// place finds the place of a client in the log and subscribes the client to a timeline there.
+// place finds the client's place in the log, and subscribes the client to a timeline at this place.
 func (h *Hub) place(ctx context.Context, a *admission) outcome {
 	if a.cursor != nil {
 		switch h.locate(ctx, *a.cursor) {
@@ -73,7 +74,7 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 		case eventlog.Unknown:
 			a.cursor = nil
 		case eventlog.Ahead:
-			return noRoom // the log has the cursor, but this node cannot read up to it now
+			return unavailable // the node has not yet read the log up to the cursor
 		}
 	}
 	t, o := h.timelineFor(a)
@@ -86,14 +87,15 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 	return t.subscribe(a.client, a.filter, a.cursor)
 }
 
-// timelineFor returns the timeline for a client. If the client has a cursor, the cursor is in
-// memory. The outcome is notInMemory if the timeline would start before the frames in memory. It is
-// noRoom if there are too many timelines.
+// timelineFor returns a timeline for a client. If the client has a cursor, the cursor must be in
+// memory. If the timeline would start before the frames in memory, timelineFor sets a.from to the
+// start and returns notInMemory. If there are too many timelines, or the node is stopping, it
+// returns unavailable.
 func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	if a.pace.live() {
 		return h.live, admitted
 	}
-	if t := h.findDelay(a.pace.delay); t != nil {
+	if t := h.delayTimeline(a.pace.delay); t != nil {
 		return t, admitted
 	}
 	place, ok := eventlog.Place{}, true
@@ -108,7 +110,7 @@ func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	default:
 		place, ok = h.history.AtTime(from)
 		if first := h.history.FirstRead(); ok && place.Last == broker.Start && from.Before(first) {
-			from = first // there is nothing before it
+			from = first // the log has no earlier message
 		}
 	}
 	if !ok {
@@ -117,43 +119,44 @@ func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	}
 	t := newTimeline(h, h.history, a.pace.clock(from), place)
 	if !h.startTimeline(t, func() {}) {
-		return nil, noRoom
+		return nil, unavailable
 	}
-	return h.shareDelay(a.pace.delay, t), admitted // if it returns another one, t ends without clients
+	return h.shareDelay(a.pace.delay, t), admitted // if the delay already has a timeline, t ends without clients
 }
 
-// findDelay returns the shared timeline of a delay, or nil if there is none.
-func (h *Hub) findDelay(d time.Duration) *timeline {
+// delayTimeline returns the shared timeline of a delay, or nil if there is none.
+func (h *Hub) delayTimeline(d time.Duration) *timeline {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.delayTimeline(d)
+	return h.delayTimelineLocked(d)
 }
 
-// shareDelay makes t the shared timeline of a delay and returns it. If the delay already has a
-// shared timeline, shareDelay returns that one. If d is 0, it returns t, which stays unshared.
+// shareDelay makes t the shared timeline of a delay, and returns t. If the delay already has a
+// shared timeline, shareDelay returns this timeline instead, and t stays unshared. If d is 0, t
+// stays unshared too.
 func (h *Hub) shareDelay(d time.Duration, t *timeline) *timeline {
 	if d == 0 {
 		return t
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if other := h.delayTimeline(d); other != nil {
+	if other := h.delayTimelineLocked(d); other != nil {
 		return other
 	}
 	h.delayed[d] = t
 	return t
 }
 
-// delayTimeline is findDelay with mu held.
-func (h *Hub) delayTimeline(d time.Duration) *timeline {
+// delayTimelineLocked is delayTimeline with mu held.
+func (h *Hub) delayTimelineLocked(d time.Duration) *timeline {
 	if t := h.delayed[d]; t != nil && !t.hasEnded() {
 		return t
 	}
 	return nil
 }
 
-// startTimeline runs a timeline in a new goroutine, which calls ended at the end. It reports false
-// if there are too many timelines or the node is stopping.
+// startTimeline runs a timeline in a new goroutine, and calls ended when the timeline has ended. It
+// returns false if there are too many timelines or the node is stopping.
 func (h *Hub) startTimeline(t *timeline, ended func()) bool {
 	if !h.addTimeline(t) {
 		return false
@@ -165,7 +168,8 @@ func (h *Hub) startTimeline(t *timeline, ended func()) bool {
 	return true
 }
 
-// addTimeline reports false if there are too many timelines of the same kind.
+// addTimeline adds a timeline to the hub. It returns false if there are too many timelines of the
+// same kind.
 func (h *Hub) addTimeline(t *timeline) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -182,8 +186,8 @@ func (h *Hub) addTimeline(t *timeline) bool {
 	return true
 }
 
-// removeTimeline ends and removes a timeline that has no clients. It reports false for the live
-// timeline, and for a timeline with clients that has not ended.
+// removeTimeline ends a timeline that has no clients, and removes it from the hub. It also removes a
+// timeline that has already ended. Otherwise, and for the live timeline, it returns false.
 func (h *Hub) removeTimeline(t *timeline) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -194,15 +198,17 @@ func (h *Hub) removeTimeline(t *timeline) bool {
 	}
 	t.ended = true
 	delete(h.timelines, t)
-	h.forgetDelay(t)
+	h.unshareDelay(t)
 	return true
 }
 
-// forgetDelay makes t unshared, so that no other client joins it. mu is held.
-func (h *Hub) forgetDelay(t *timeline) {
+// unshareDelay ends the sharing of t, so that new clients with its delay get another timeline. mu is
+// held.
+func (h *Hub) unshareDelay(t *timeline) {
 	maps.DeleteFunc(h.delayed, func(_ time.Duration, o *timeline) bool { return o == t })
 }
 
+// allTimelines returns the timelines, in no particular order.
 func (h *Hub) allTimelines() []*timeline {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -13,67 +13,68 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// Bounds of one connection.
+// Limits of one connection.
 const (
 	maxLag        = 1 << 20          // bytes of events that may wait for a connected client
 	writeTimeout  = 10 * time.Second // within which a client must accept some bytes
 	pingInterval  = 25               // seconds between two pings
-	maxSilence    = 60               // seconds within which a client must send something
+	maxSilence    = 60               // seconds within which a WebSocket client must send something
 	maxFrame      = 16 << 10         // maximum size of a frame from a client, in bytes
 	frameBurst    = 50               // frames that a client may send at once
 	framesASecond = 5                // frames that a client may send on average
 	chunkBytes    = 32 << 10         // bytes written at once to a client that is behind
 )
 
-// A client is one connection. The goroutine that has a frame writes it under mu, without blocking.
-// If the connection accepts no more bytes, a goroutine runs drain, which waits for the connection.
-// So an idle client needs one goroutine, which reads. A slow client needs no queue: it has a
-// position in the history, where drain continues.
+// A client is one connection. The goroutine that sends a frame writes it with mu held, without
+// blocking. If the connection accepts no more bytes, a new goroutine runs drain, which waits for the
+// connection. So an idle client needs only the goroutine that reads. A slow client needs no queue
+// of events: drain continues at the client's position in the history.
 //
-// The fields draining, stale, closing and aborted are the state of a client. It is one of:
+// The fields draining, stale, closing and aborted are the state of a client. The states are:
 //
 //	(none)             The client has received everything. write, deliver, subscribe and moveTo start
 //	                   drain if a frame has to wait.
 //	draining           Frames wait for the client. When none is left, prepare ends drain.
-//	draining, stale    The client was too slow, and conflates. drain calls resync, which sends a
-//	                   snapshot.
+//	draining, stale    The client was too slow, and conflate is set. drain calls resync, which sends
+//	                   a snapshot.
 //	draining, closing  The last frame waits. When it is sent, prepare ends drain and calls
 //	                   closeWrite.
 //	closing            The node has closed its side, or is about to. When the client closes its side,
 //	                   or after closeTimeout, remove calls abort.
 //	aborted            The connection is closed. This state is final, and drain ends.
 //
-// close, closeLocked and sendLast start closing, and so does tooSlow if the client does not
-// conflate. abort aborts in any state. remove sets readEnded in any state. If drain runs then, it
-// writes the rest of the current frame, and closeWrite calls abort. Otherwise remove calls abort.
+// close, closeLocked and sendLast set closing, and so does tooSlow if conflate is not set. abort
+// sets aborted in any state. remove sets readEnded in any state. If drain is running at that time,
+// drain writes the rest of the current frame, and closeWrite calls abort. Otherwise remove calls
+// abort.
 type client struct {
 	// The fields used for every event come first, so that they fill few cache lines. With thousands of
-	// clients, none of them is in the processor cache.
+	// clients, these fields are rarely in the processor's cache.
 	mu        sync.Mutex
 	codec     wire.Codec
 	draining  bool   // drain is running
-	stale     bool   // the client must receive a snapshot in place of the events it missed
-	closing   bool   // the last frame is sent, or waits in pending
+	stale     bool   // the client must receive a snapshot instead of the events that it missed
+	closing   bool   // the last frame has been sent, or waits to be sent
 	aborted   bool   // conn is closed, or is about to be
 	readEnded bool   // the reading goroutine has ended
-	next      uint64 // position before which the client has received every event it wants
+	next      uint64 // position before which the client has received all events that its filter selects
 	direct    nonblock.Conn
 	hub       *Hub
 
 	timeline *timeline // written with the mu of both timelines held; nil until the client is admitted
 	group    *group    // written with timeline.mu held; nil after unsubscribe
 	partial  []byte    // the rest of a partly written frame; must not be changed
-	pending  [][]byte  // frames to write next, before those of the history; must not be changed
-	lag      int       // bytes of the timeline that wait for the client
+	pending  [][]byte  // frames to write before the frames of the history; must not be changed
+	lag      int       // bytes of events that wait for the client; approximate
 	stalls   int       // seconds that the client has stalled a playback
 
 	conn       net.Conn
-	conflate   bool          // when the client is too slow, send a snapshot instead of closing it
+	conflate   bool          // if the client is too slow, send a snapshot instead of closing the client
 	pingSecond uint8         // second of pingInterval in which the client is pinged
-	expires    int64         // when the token expires, in Unix seconds; 0: never
-	lastHeard  atomic.Int64  // when the client was last heard, in Unix seconds
-	frameRate  *rate.Limiter // limits frames from the client; nil before the first one
-	changed    chan struct{} // closed by notify for awaitTimeline; nil if it does not wait
+	expires    int64         // when the token expires, in Unix seconds; 0 without a token
+	lastHeard  atomic.Int64  // when the client last sent a frame, or accepted waiting bytes, in Unix seconds
+	frameRate  *rate.Limiter // limits frames from the client; nil before the first frame
+	changed    chan struct{} // closed by notify to wake awaitTimeline; nil if no call waits
 
 	// Slots in the index, guarded by timeline.mu.
 	slot, pingSlot int
@@ -86,12 +87,12 @@ func newClient(h *Hub, conn net.Conn, codec wire.Codec) *client {
 	return c
 }
 
-// heard records that the client is alive.
+// heard records that the client is alive now.
 func (c *client) heard() { c.lastHeard.Store(time.Now().Unix()) }
 
-// check closes the client if its token has expired or it was silent for too long. If ping is true,
-// it pings the client. The timeline calls check between rounds, so a client that is not behind has
-// received everything before at.position.
+// check closes the client if its token has expired. If ping is true, check aborts a WebSocket client
+// that was silent for more than maxSilence, and pings any other client. The timeline calls check
+// between rounds, so a client that is not behind has received everything before at.position.
 func (c *client) check(now int64, ping bool, at *cursorFrame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,7 +105,7 @@ func (c *client) check(now int64, ping bool, at *cursorFrame) {
 	case ping: // also while draining, so that the answer shows that the client is alive
 		b := wire.Ping(c.codec)
 		if !c.draining && c.next < at.position && at.last.Offset >= c.next {
-			// The client received nothing lately. A newer cursor lets it resume from memory.
+			// The client has received no recent event. A newer cursor lets it resume from memory.
 			b = append(b, at.bytes[c.codec]...)
 			c.next = at.position
 		}

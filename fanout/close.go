@@ -10,15 +10,16 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// Close codes. After closeBadFrame and closeTooMany, a client that behaves in the same way is
-// closed again. After the others, a client should reconnect with its cursor.
+// Close codes, besides those of RFC 6455 for invalid frames. If the code is closeBadFrame or
+// closeTooMany, the client must change its behaviour, or it is closed again. After the other codes,
+// the client should reconnect with its cursor, and after closeToken with a new token.
 const (
 	closeGoingAway = websocket.CloseGoingAway     // 1001: the node is stopping, or the log was created again
 	closeTryLater  = websocket.CloseTryAgainLater // 1013: the node cannot serve the client now
 	closeTooSlow   = 4001                         // more than maxLag bytes waited for the client
 	closeBadFrame  = 4002                         // a frame does not follow the protocol
 	closeToken     = 4003                         // the token has expired
-	closeTooMany   = 4008                         // the client sends too many frames
+	closeTooMany   = 4008                         // the client sent too many frames
 )
 
 // closeTimeout is how long a client may take to close its side after the last frame.
@@ -30,8 +31,8 @@ const (
 	logCreatedAgain = "the event log was created again; reconnect for a snapshot"
 )
 
-// close sends a close frame with a code and a reason, and closes the connection. It drops the
-// frames that still wait.
+// close sends a close frame with a code and a reason, and closes the node's side of the connection.
+// It drops the frames that still wait.
 func (c *client) close(code int, reason string, why endReason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -43,7 +44,8 @@ func (c *client) closeLocked(code int, reason string, why endReason) {
 	c.sendLast(wire.Close(code, reason, c.codec), why)
 }
 
-// sendLast sends the last frame and closes the connection. mu is held.
+// sendLast sends the last frame, if frame is not nil, and closes the node's side of the connection.
+// It does nothing if the client is already closing or aborted. mu is held.
 func (c *client) sendLast(frame []byte, why endReason) {
 	if c.closing || c.aborted {
 		return
@@ -57,8 +59,9 @@ func (c *client) sendLast(frame []byte, why endReason) {
 	}
 }
 
-// closeWrite closes the node's side of the connection. Call it when everything is sent. The client
-// then has closeTimeout to close its side. mu is held.
+// closeWrite closes the node's side of the connection. The client then has closeTimeout to close its
+// side. If the reading goroutine has ended, closeWrite aborts the connection instead. Call it when
+// everything is sent. mu is held.
 func (c *client) closeWrite() {
 	if c.readEnded {
 		c.abort(endLeft)
@@ -86,7 +89,8 @@ func (c *client) abort(why endReason) {
 	c.hub.goroutines.Go(func() { c.conn.Close() }) // Close waits for drain, which waits for mu
 }
 
-// remove ends the client. The reading goroutine calls it when nothing more can be read.
+// remove closes the connection, and removes the client from its timeline and from the hub. The
+// reading goroutine calls it when nothing more can be read.
 func (c *client) remove() {
 	c.awaitClose()
 	c.mu.Lock()
@@ -101,9 +105,9 @@ func (c *client) remove() {
 	c.hub.removeConnection()
 }
 
-// awaitClose reads until the client closes its side, for at most closeTimeout. If the node closed
-// the connection with unread bytes, the kernel would reset it, and the client might not get the
-// last frame.
+// awaitClose reads until the client closes its side, for at most closeTimeout. It returns at once
+// unless the client is closing. If the node closed the connection with unread bytes, the kernel
+// would reset the connection, and the client might not receive the last frame.
 func (c *client) awaitClose() {
 	c.mu.Lock()
 	waits := c.closing && !c.aborted
@@ -127,7 +131,7 @@ func (h *Hub) closeTimeline(t *timeline, code int, reason string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended = true
-	h.forgetDelay(t)
+	h.unshareDelay(t)
 	t.closeClients(code, reason)
 }
 
@@ -140,7 +144,8 @@ func (t *timeline) closeClients(code int, reason string) {
 
 // fallBehind closes all clients, because the history no longer has the position of the timeline.
 // The clients must reconnect to receive what they missed. The live timeline continues at the end of
-// the history. Any other timeline ends, because there it would send frames too early. mu is held.
+// the history. Any other timeline ends, because at the end of the history it would be ahead of its
+// clock. mu is held.
 func (t *timeline) fallBehind() {
 	t.closeClients(closeTryLater, "the node cannot keep up; reconnect with your cursor")
 	if t != t.hub.live {
@@ -164,11 +169,12 @@ func (t *timeline) moveToPlace(p eventlog.Place) {
 	t.position.Store(p.Position)
 }
 
-// closeAll closes all clients one after the other, within Options.Drain, so that other nodes can
-// accept them. It returns when they have disconnected, or after closeTimeout.
+// closeAll closes all clients one after the other, over the time of Options.Drain, so that they do
+// not all reconnect to other nodes at once. It waits up to closeTimeout until all clients have
+// disconnected, and then aborts the remaining connections.
 func (h *Hub) closeAll() {
 	h.mu.Lock()
-	close(h.stopping) // from now on no timeline accepts a client
+	close(h.stopping) // from now on, no timeline accepts a client
 	if h.connections == 0 {
 		close(h.disconnected)
 	}
@@ -193,6 +199,7 @@ func (h *Hub) closeAll() {
 	}
 }
 
+// clients returns all clients that have a timeline.
 func (h *Hub) clients() (all []*client) {
 	for _, t := range h.allTimelines() {
 		t.mu.Lock()

@@ -16,15 +16,16 @@ import (
 	"github.com/matchwire/matchwire/broker/memory"
 )
 
-// A rawClient writes arbitrary bytes.
+// A rawClient is a WebSocket client that can write arbitrary bytes.
 type rawClient struct {
 	t    *testing.T
 	conn net.Conn
 	r    *bufio.Reader
 }
 
-// raw connects a rawClient that offers extensions. It returns the agreed extensions too.
-func (n *node) raw(t *testing.T, extensions string) (*rawClient, string) {
+// raw connects a rawClient that offers extensions. It also returns the extensions that the node
+// accepted.
+func (n *node) raw(t *testing.T, extensions string) (c *rawClient, accepted string) {
 	t.Helper()
 	conn, err := n.dial()
 	if err != nil {
@@ -39,7 +40,7 @@ func (n *node) raw(t *testing.T, extensions string) (*rawClient, string) {
 	}
 	fmt.Fprint(conn, head+"\r\n")
 	r := bufio.NewReader(conn)
-	agreed, accepted := "", false
+	validKey := false
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
@@ -48,14 +49,14 @@ func (n *node) raw(t *testing.T, extensions string) (*rawClient, string) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		switch {
 		case strings.EqualFold(name, "Sec-WebSocket-Extensions"):
-			agreed = value
+			accepted = value
 		case strings.EqualFold(name, "Sec-WebSocket-Accept"):
-			accepted = value == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" // RFC 6455 section 1.3
+			validKey = value == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" // RFC 6455 section 1.3
 		case name == "":
-			if !accepted {
-				t.Fatal("Sec-WebSocket-Accept is not the one in RFC 6455")
+			if !validKey {
+				t.Fatal("the response has no Sec-WebSocket-Accept with the value from RFC 6455 section 1.3")
 			}
-			return &rawClient{t, conn, r}, agreed
+			return &rawClient{t, conn, r}, accepted
 		}
 	}
 }
@@ -63,8 +64,10 @@ func (n *node) raw(t *testing.T, extensions string) (*rawClient, string) {
 // send writes a masked frame.
 func (c *rawClient) send(first byte, payload string) { c.write(masked(first, payload)) }
 
+// write writes b. It ignores errors, because the node may have closed the connection.
 func (c *rawClient) write(b []byte) { _, _ = c.conn.Write(b) }
 
+// masked returns a masked frame. first is its first byte.
 func masked(first byte, payload string) []byte {
 	b := []byte{first}
 	switch n := len(payload); {
@@ -83,7 +86,8 @@ func masked(first byte, payload string) []byte {
 	return b
 }
 
-// next reads a frame and returns its first byte and its payload. It returns io.EOF at the end.
+// next reads a frame and returns its first byte and its payload. At the end of the connection, it
+// returns io.EOF.
 func (c *rawClient) next() (first byte, payload []byte, err error) {
 	var h [2]byte
 	if _, err := io.ReadFull(c.r, h[:]); err != nil {
@@ -108,7 +112,7 @@ func (c *rawClient) next() (first byte, payload []byte, err error) {
 	return h[0], payload, err
 }
 
-// rest reads all frames up to the end and returns a summary.
+// rest reads all frames up to the end of the connection, and returns a summary of each.
 func (c *rawClient) rest() string {
 	c.t.Helper()
 	var all []string
@@ -137,8 +141,8 @@ func (c *rawClient) rest() string {
 	}
 }
 
-// These cases are from the Autobahn test suite, as far as they apply to a server for small JSON
-// texts. The numbers are those of the suite.
+// The numbered cases are those of the Autobahn test suite that apply to a server for small JSON
+// messages. The numbers are from the suite.
 func TestProtocol(t *testing.T) {
 	n := newNode(t, memory.New(nil, nil))
 	const text, binary, cont, closing, ping, pong, fin, rsv1 = 0x1, 0x2, 0x0, 0x8, 0x9, 0xa, 0x80, 0x40
@@ -189,17 +193,17 @@ func TestProtocol(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, _ := n.raw(t, "")
 			if _, hello, err := c.next(); err != nil || !bytes.Contains(hello, []byte("snapshot")) {
-				t.Fatalf("first frame %s: %v", hello, err)
+				t.Fatalf("first frame %s, error %v, want a snapshot", hello, err)
 			}
 			c.write(tc.frames)
 			if got := c.rest(); !strings.HasPrefix(got, tc.want) || strings.Count(got, "close") != 1 {
-				t.Errorf("the node answered %q, want %q", got, tc.want)
+				t.Errorf("the node responded with %q, want %q and one close frame", got, tc.want)
 			}
 		})
 	}
 }
 
-// The node agrees to compression only without context takeover and with the default window.
+// The node accepts compression only without context takeover and with the default window size.
 func TestCompressionOffers(t *testing.T) {
 	n := newNode(t, memory.New(nil, nil))
 	for offer, want := range map[string]bool{
@@ -210,19 +214,20 @@ func TestCompressionOffers(t *testing.T) {
 		"x-webkit-deflate-frame":                              false,
 		"":                                                    false,
 	} {
-		c, agreed := n.raw(t, offer)
-		got := strings.Contains(agreed, "permessage-deflate")
-		if got != want || got && !strings.Contains(agreed, "server_no_context_takeover") {
-			t.Errorf("offer %q: the node agreed to %q", offer, agreed)
+		c, accepted := n.raw(t, offer)
+		got := strings.Contains(accepted, "permessage-deflate")
+		if got != want || got && !strings.Contains(accepted, "server_no_context_takeover") {
+			t.Errorf("offer %q: the node accepted %q, want compression without context takeover: %v", offer, accepted, want)
 		}
 		first, _, err := c.next()
 		if err != nil || (first == 0xc1) != want {
-			t.Errorf("offer %q: first byte of the frame %x, %v; want compressed %v", offer, first, err, want)
+			t.Errorf("offer %q: first byte of the frame %x, error %v, want a compressed frame: %v", offer, first, err, want)
 		}
 	}
 }
 
-// The node answers arbitrary bytes with valid frames and still serves other clients.
+// After arbitrary bytes from a client, the node sends only valid frames, and still serves other
+// clients.
 func FuzzClientFrames(f *testing.F) {
 	f.Add([]byte(`{"subscribe":{"topics":["soccer.#"]}}`), false)
 	f.Add([]byte(`{"unsubscribe":{"team":["A"]},"ping":[{}]}`), false)
@@ -249,10 +254,10 @@ func FuzzClientFrames(f *testing.F) {
 		for {
 			first, payload, err := c.next()
 			if err != nil {
-				break // the end
+				break // the connection has ended
 			}
 			if first == 0x81 && !json.Valid(payload) {
-				t.Fatalf("%q: answered with %q, which is not JSON", b, payload)
+				t.Fatalf("after %q, the node sent %q, want JSON", b, payload)
 			}
 		}
 		if err := healthy.conn.WriteMessage(1, []byte(`{"ping":5}`)); err != nil {

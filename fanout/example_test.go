@@ -52,9 +52,9 @@ func ExampleHub() {
 		}
 	}
 	stop()
-	fmt.Println("end:", <-done)
+	fmt.Println("Run returned", <-done)
 	// Output:
 	// snapshot of 0 matches
 	// soccer.mls.goal Sebastian Giovinco
-	// end: <nil>
+	// Run returned <nil>
 }

@@ -25,27 +25,28 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// checkpoints returns Checkpoints in a new Redis.
+// checkpoints returns Checkpoints in a new Redis server.
 func checkpoints(t *testing.T) *eventlog.Checkpoints {
 	c, _ := savedCheckpoints(t)
 	return c
 }
 
-// savedCheckpoints also returns a channel that receives when a checkpoint is saved.
+// savedCheckpoints returns Checkpoints in a new Redis server, and a channel that receives a value
+// after each checkpoint is saved.
 func savedCheckpoints(t *testing.T) (*eventlog.Checkpoints, <-chan struct{}) {
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { r.Close() })
 	return eventlog.NewCheckpoints(r, "mw:"), afterScripts(r)
 }
 
-// afterScripts returns a channel that receives after each script that r runs.
+// afterScripts returns a channel that receives a value after each script that r runs.
 func afterScripts(r *redis.Client) <-chan struct{} {
 	ran := make(scriptHook, 1000)
 	r.AddHook(ran)
 	return ran
 }
 
-// A scriptHook receives after each script.
+// A scriptHook sends to itself after each script.
 type scriptHook chan struct{}
 
 func (scriptHook) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -64,7 +65,7 @@ func (h scriptHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// A client is a WebSocket client.
+// A client is a WebSocket client. Its methods fail the test after 10 seconds without a frame.
 type client struct {
 	t    *testing.T
 	conn *websocket.Conn
@@ -79,6 +80,7 @@ type frame struct {
 	Pong     int
 }
 
+// read reads a frame.
 func (c *client) read() frame {
 	c.t.Helper()
 	_ = c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
@@ -107,7 +109,7 @@ func (c *client) event() (event.Event, frame) {
 	return e, f
 }
 
-// closed reads until the close frame and returns its code.
+// closed reads until the close frame, and returns the close code.
 func (c *client) closed() int {
 	c.t.Helper()
 	for {
@@ -117,18 +119,18 @@ func (c *client) closed() int {
 			if errors.As(err, &closed) {
 				return closed.Code
 			}
-			c.t.Fatalf("the connection ended without a close frame: %v", err)
+			c.t.Fatalf("the connection ended with %v, want a close frame", err)
 		}
 	}
 }
 
-// seq publishes the n-th event of a match.
+// seq publishes the n-th event of a match. change, if it is not nil, can change the data first.
 func seq(t *testing.T, b broker.Publisher, match, key string, n int64, change func(*event.Data)) broker.Message {
 	t.Helper()
 	return seqAt(t, b, match, key, n, time.Now(), change)
 }
 
-// seqAt is seq with the time at which the page was read.
+// seqAt is seq for an event whose page was read at read.
 func seqAt(t *testing.T, b broker.Publisher, match, key string, n int64, read time.Time,
 	change func(*event.Data)) broker.Message {
 	t.Helper()
@@ -164,24 +166,24 @@ func TestSnapshotThenEvents(t *testing.T) {
 	hello := c.read()
 	if hello.Resumed == nil || *hello.Resumed || hello.Cursor == "" ||
 		hello.Snapshot == nil || len(hello.Snapshot.Matches) != 1 {
-		t.Fatalf("first frame %+v", hello)
+		t.Fatalf("first frame %+v, want a snapshot of 1 match with a cursor", hello)
 	}
 	m := hello.Snapshot.Matches[0]
 	if m.Match.ID != "m1" || *m.Score != (event.Score{Home: 1}) ||
 		len(m.Incidents) != 1 || m.Incidents[0].Player != "P1" {
-		t.Errorf("snapshot has %+v, want m1 at 1:0 with the goal of P1", m)
+		t.Errorf("the snapshot has the match %+v, want m1 at 1:0 with the goal of P1", m)
 	}
 	want := seq(t, b, "m1", "soccer.mls.goal", 2, nil)
 	f := c.read()
 	if string(f.Event) != string(want.Body) {
-		t.Errorf("frame has\n%s\nwant the published bytes\n%s", f.Event, want.Body)
+		t.Errorf("the frame has the event\n%s\nwant the published bytes\n%s", f.Event, want.Body)
 	}
 	if f.Cursor == "" || f.Cursor == hello.Cursor {
-		t.Errorf("cursor %q after %q, want another", f.Cursor, hello.Cursor)
+		t.Errorf("cursor %q of the event, want a cursor other than %q of the snapshot", f.Cursor, hello.Cursor)
 	}
 }
 
-// The log may hold an event twice, and out of order. Clients receive each event once, in order.
+// The log may contain an event twice, and out of order. Clients receive each event once, in order.
 func TestEachEventOnceAndInOrder(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -196,7 +198,7 @@ func TestEachEventOnceAndInOrder(t *testing.T) {
 	seq(t, b, "m1", "soccer.mls.goal", 3, nil)
 	for want := int64(1); want <= 3; want++ {
 		if e, _ := c.event(); e.Data.Seq != want || e.Data.Epoch != "e1" {
-			t.Fatalf("received %s %d, want e1 %d", e.Data.Epoch, e.Data.Seq, want)
+			t.Fatalf("received event %d of epoch %s, want event %d of e1", e.Data.Seq, e.Data.Epoch, want)
 		}
 	}
 }
@@ -221,10 +223,11 @@ func TestSnapshotAppliesCorrectionsAndRetractions(t *testing.T) {
 		}
 	}
 	if fmt.Sprint(got) != "map[m1:[Behich rev 2] m2:[P2 rev 1]]" {
-		t.Errorf("incidents %v, want the correction in m1 and the second goal in m2", got)
+		t.Errorf("incidents in the snapshot: %v, want the corrected goal of m1 and the second goal of m2", got)
 	}
 }
 
+// Clients receive each unsequenced event once. Such an event does not change a state from the parser.
 func TestUnsequencedEventsReachClients(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -253,11 +256,11 @@ func TestUnsequencedEventsReachClients(t *testing.T) {
 		got = append(got, e.ID)
 	}
 	if !slices.Contains(got, emitted.ID) || !slices.Contains(got, withoutMatch.ID) {
-		t.Errorf("received %v, want %s and %s once", got, emitted.ID, withoutMatch.ID)
+		t.Errorf("received the events %v, want %s and %s once each", got, emitted.ID, withoutMatch.ID)
 	}
 	m := n.follow(t, "").read().Snapshot.Matches
 	if len(m) != 1 || m[0].Match.Home != "New York City FC" || len(m[0].Incidents) != 1 {
-		t.Errorf("an unsequenced event changed the state from the parser: %+v", m)
+		t.Errorf("the snapshot after an unsequenced event has %+v, want the state from the parser", m)
 	}
 }
 
@@ -275,13 +278,13 @@ func TestResumeOnAnyNode(t *testing.T) {
 	for name, n := range map[string]*node{"the same node": one, "another node": two, "a new node": three} {
 		c := n.follow(t, "topics=soccer.%23&cursor="+f.Cursor)
 		if hello := c.read(); !*hello.Resumed || hello.Snapshot != nil || hello.Cursor != f.Cursor {
-			t.Errorf("%s: first frame %+v, want it resumed", name, hello)
+			t.Errorf("%s: first frame %+v, want it to resume from cursor %s", name, hello, f.Cursor)
 		}
 		if e, _ := c.event(); e.Data.Seq != 2 || e.Subject != "m1" {
-			t.Errorf("%s: resumed with event %d of %s, want 2 of m1", name, e.Data.Seq, e.Subject)
+			t.Errorf("%s: first event %d of %s, want event 2 of m1", name, e.Data.Seq, e.Subject)
 		}
 	}
-	// A cursor of another log: the first frame is a snapshot.
+	// For a cursor of another log, the first frame is a snapshot.
 	other := broker.CursorAt(0, "something else")
 	if hello := one.follow(t, "cursor="+other.String()).read(); *hello.Resumed || hello.Snapshot == nil {
 		t.Errorf("first frame for a cursor of another log: %+v, want a snapshot", hello)
@@ -309,7 +312,7 @@ func TestSubscriptions(t *testing.T) {
 		}
 		slices.Sort(got)
 		if fmt.Sprint(got) != want {
-			t.Errorf("%q: snapshot of %v, want %s", query, got, want)
+			t.Errorf("query %q: snapshot of %v, want %s", query, got, want)
 		}
 	}
 	c := n.follow(t, "match=m1")
@@ -329,7 +332,7 @@ func TestSubscriptions(t *testing.T) {
 		}
 		slices.Sort(got)
 		if fmt.Sprint(got) != want {
-			t.Errorf("snapshot of %v, want %s", got, want)
+			t.Errorf("after a change of the filter: snapshot of %v, want %s", got, want)
 		}
 	}
 	if f := c.read(); f.Pong != 7 {
@@ -338,20 +341,20 @@ func TestSubscriptions(t *testing.T) {
 	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
 	seq(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
 	if e, _ := c.event(); e.Subject != "m2" {
-		t.Errorf("received an event of %s, want m2", e.Subject)
+		t.Errorf("received an event of %s, want an event of m2", e.Subject)
 	}
-	send(`{"unsubscribe":{"match":["m2"]}}`) // the last entry: the filter now selects nothing
+	send(`{"unsubscribe":{"match":["m2"]}}`) // the last entry, so the filter now selects nothing
 	if f := c.read(); len(f.Snapshot.Matches) != 0 {
-		t.Errorf("snapshot %+v after unsubscribing from everything, want no matches", f.Snapshot)
+		t.Errorf("after the last entry was removed: snapshot %+v, want no matches", f.Snapshot)
 	}
 	seq(t, b, "m1", "soccer.mls.goal", 3, nil)
 	send(`{"ping":8}`)
 	if f := c.read(); f.Pong != 8 {
-		t.Errorf("received %+v after unsubscribing from everything, want pong 8", f)
+		t.Errorf("after the last entry was removed: received %+v, want pong 8", f)
 	}
 }
 
-// A client resumes even if it missed far more bytes than may wait for a connected client.
+// A client resumes even if it missed far more bytes than maxLag.
 func TestResumeFromFarBehind(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -372,7 +375,7 @@ func TestResumeFromFarBehind(t *testing.T) {
 	}
 	c = n.follow(t, "cursor="+f.Cursor)
 	if hello := c.read(); !*hello.Resumed {
-		t.Fatalf("first frame %+v, want it resumed", hello)
+		t.Fatalf("first frame %+v, want resumed to be true", hello)
 	}
 	for want := int64(2); want <= 101; want++ {
 		if e, _ := c.event(); e.Data.Seq != want {
@@ -404,12 +407,12 @@ func TestInvalidRequestsAreRefused(t *testing.T) {
 		"match=" + strings.Repeat("a,", 201), "topics=soccer", "topics=Soccer.MLS.*", "topic=soccer.mls.*"} {
 		_, resp, err := n.connect(query, nil)
 		if err == nil || resp == nil || resp.StatusCode != http.StatusBadRequest {
-			t.Errorf("query %.30q: %v, want status 400", query, err)
+			t.Errorf("query %.30q: response %v, error %v, want status 400", query, resp, err)
 		}
 	}
 	_, resp, err := n.connect("", http.Header{"Origin": {"https://elsewhere.example"}})
 	if err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
-		t.Errorf("a page of another origin: %v, want status 403", err)
+		t.Errorf("a page of another origin: response %v, error %v, want status 403", resp, err)
 	}
 	longTopic := `{"subscribe":{"topics":["` + strings.Repeat("é", 100) + `"]}}`
 	for _, bad := range []string{"hello", "[]", `{"what":1}`, longTopic} {
@@ -424,7 +427,7 @@ func TestInvalidRequestsAreRefused(t *testing.T) {
 	}
 }
 
-func TestStoppingNodeClosesClientsWith1001(t *testing.T) {
+func TestStoppingNodeClosesClients(t *testing.T) {
 	n := newNode(t, memory.New(nil, nil))
 	c := n.follow(t, "")
 	c.read()
@@ -442,14 +445,14 @@ func TestResumeFromAnEmptyLog(t *testing.T) {
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	c := n.follow(t, "cursor="+hello.Cursor)
 	if f := c.read(); !*f.Resumed {
-		t.Fatalf("first frame %+v, want it resumed", f)
+		t.Fatalf("first frame %+v, want resumed to be true", f)
 	}
 	if e, _ := c.event(); e.Data.Seq != 1 {
 		t.Errorf("received event %d, want 1", e.Data.Seq)
 	}
 }
 
-// A client that does not read is closed, and does not delay the others.
+// The node closes a client that does not read. This client does not delay other clients.
 func TestSlowClientIsClosed(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -464,14 +467,14 @@ func TestSlowClientIsClosed(t *testing.T) {
 	healthy := n.follow(t, "topics=*.*.red_card")
 	healthy.read()
 	big := strings.Repeat("x", 64<<10)
-	for i := range int64(150) { // 10 MB, far beyond maxLag and the buffers of the kernel
+	for i := range int64(150) { // 10 MB, far more than maxLag and the buffers of the kernel
 		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = big })
 	}
 	seq(t, b, "m1", "soccer.mls.red_card", 1000, nil)
 	if e, _ := healthy.event(); e.Data.Seq != 1000 {
 		t.Errorf("the healthy client received event %d, want 1000", e.Data.Seq)
 	}
-	// Frames in flight come first, then the close frame.
+	// The frames in the buffers of the kernel come first, and then the close frame.
 	var tail []byte
 	buf := make([]byte, 64<<10)
 	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
@@ -484,11 +487,11 @@ func TestSlowClientIsClosed(t *testing.T) {
 		}
 	}
 	if i := slices.Index(tail, 0x88); i < 0 || i+4 > len(tail) || int(tail[i+2])<<8|int(tail[i+3]) != 4001 {
-		t.Errorf("the connection ends with %q, want a close frame with 4001", tail)
+		t.Errorf("the last bytes on the connection are %q, want a close frame with 4001", tail)
 	}
 }
 
-// A countingLog counts the messages that are read.
+// A countingLog counts the messages that are read from it.
 type countingLog struct {
 	broker.Log
 	read atomic.Int64
@@ -502,23 +505,23 @@ func (c *countingLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp 
 	})
 }
 
-// A node that starts from a checkpoint has the same state as one that read the whole log. It also
-// resumes the clients of other nodes.
+// A node that starts from a checkpoint has the same state as a node that read the whole log. Clients
+// of other nodes can resume on it.
 func TestNodeStartsFromCheckpoint(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		const events, matches = 1700, 30
 		b := memory.New(nil, nil)
 		saved := afterScripts(r)
-		kept := eventlog.NewCheckpoints(r, "mw:").Every(500)
-		old := newNodeWith(t, b, kept)
+		shared := eventlog.NewCheckpoints(r, "mw:").Every(500)
+		old := newNodeWith(t, b, shared)
 		first := old.follow(t, "match=m0")
 		first.read()
 		seq(t, b, "m0", "soccer.mls.goal", 1, nil)
 		_, early := first.event()
-		list := func() int { return int(r.ZCard(t.Context(), "mw:{fanout}:checkpoints").Val()) }
+		savedCount := func() int { return int(r.ZCard(t.Context(), "mw:{fanout}:checkpoints").Val()) }
 		for i := 1; i < events; i++ {
-			// A checkpoint is due 500 events after the previous one, if that is saved by then.
-			for i%500 == 100 && list() < i/500 {
+			// A checkpoint is due 500 events after the previous checkpoint. Wait until the latest one is saved.
+			for i%500 == 100 && savedCount() < i/500 {
 				<-saved
 			}
 			seq(t, b, fmt.Sprintf("m%d", i%matches), "soccer.mls.goal", int64(i+1), func(d *event.Data) {
@@ -536,31 +539,31 @@ func TestNodeStartsFromCheckpoint(t *testing.T) {
 			}
 			return f.Cursor + string(text)
 		}
-		whole := newNode(t, b) // its Redis has no checkpoints
+		whole := newNode(t, b) // has no checkpoints, so it reads the whole log
 		counted := &countingLog{Log: b}
-		next := newNodeWith(t, counted, kept)
+		next := newNodeWith(t, counted, shared)
 		if got, want := snapshot(next), snapshot(whole); got != want {
 			t.Errorf("the snapshot of the node that started from a checkpoint is\n%.300s\nwant\n%.300s", got, want)
 		}
 		if n := counted.read.Load(); n < 500 || n > 1250 {
-			t.Errorf("the node read %d of %d messages, want 500 to 1250", n, events)
+			t.Errorf("the node that started from a checkpoint read %d of %d messages, want 500 to 1250", n, events)
 		}
 		past := next.follow(t, "match=m0&cursor="+early.Cursor)
 		if f := past.read(); !*f.Resumed {
-			t.Error("a cursor before the checkpoint was not resumed")
+			t.Errorf("first frame for a cursor before the checkpoint: %+v, want resumed to be true", f)
 		}
 		for i := matches; i < events; i += matches {
 			if e, _ := past.event(); e.Subject != "m0" || e.Data.Epoch != "" && e.Data.Seq != int64(i+1) {
-				t.Fatalf("received event %d of %s from the log, want %d of m0", e.Data.Seq, e.Subject, i+1)
+				t.Fatalf("received event %d of %s from the log, want event %d of m0", e.Data.Seq, e.Subject, i+1)
 			}
 		}
-		// A client of the old node resumes on the new one.
+		// A client of the old node resumes on the new node.
 		at := snapshot(old)
 		at = at[:strings.Index(at, "{")]
 		seq(t, b, "m0", "soccer.mls.goal", events+1, func(d *event.Data) { d.Player = "last" })
 		c := next.follow(t, "match=m0&cursor="+at)
 		if f := c.read(); !*f.Resumed {
-			t.Errorf("first frame %+v, want it resumed", f)
+			t.Errorf("first frame for a cursor of the old node: %+v, want resumed to be true", f)
 		}
 		if e, _ := c.event(); e.Data.Player != "last" {
 			t.Errorf("received %+v, want the last event", e)
@@ -570,10 +573,10 @@ func TestNodeStartsFromCheckpoint(t *testing.T) {
 
 // A node ignores checkpoints of another log.
 func TestCheckpointOfAnotherLog(t *testing.T) {
-	kept, saved := savedCheckpoints(t)
-	kept.Every(500)
+	shared, saved := savedCheckpoints(t)
+	shared.Every(500)
 	first := memory.New(nil, nil)
-	n := newNodeWith(t, first, kept)
+	n := newNodeWith(t, first, shared)
 	c := n.follow(t, "")
 	c.read()
 	c.conn.Close()
@@ -584,17 +587,17 @@ func TestCheckpointOfAnotherLog(t *testing.T) {
 	n.stop()
 	second := memory.New(nil, nil)
 	seq(t, second, "here", "soccer.mls.goal", 1, nil)
-	f := newNodeWith(t, second, kept).follow(t, "").read()
+	f := newNodeWith(t, second, shared).follow(t, "").read()
 	if len(f.Snapshot.Matches) != 1 || f.Snapshot.Matches[0].Match.ID != "here" {
 		t.Errorf("snapshot %+v, want only the match of the second log", f.Snapshot)
 	}
 }
 
-// A recreatedLog behaves like a log that is created again many times, each time when it has been
-// read.
+// A recreatedLog behaves like a log that is created again many times, each time after it was read to
+// its end.
 type recreatedLog struct {
 	broker.Log
-	left   atomic.Int64  // number of times
+	left   atomic.Int64  // how many times the log will still be created again
 	stable chan struct{} // closed when left is used up
 }
 

@@ -1,12 +1,12 @@
 // Package fanout streams events to WebSocket and SSE clients. Each node reads the whole event log
-// and computes the state of every match. It encodes each event only once. docs/live.md
-// describes the protocol.
+// and computes the state of every match. All clients share the encoded bytes of an event.
+// docs/live.md describes the protocol.
 //
-// The first frame for a client is a snapshot with a cursor. Then the client receives each event
-// after the cursor once. A client that reconnects with a cursor receives the events that it missed,
-// from memory or from the log. If the log no longer has them, the first frame is a snapshot again.
-// The hub does not wait for slow clients. If too many bytes wait for a client, the hub closes it,
-// and the client reconnects with its cursor.
+// The first frame for a client is a snapshot with a cursor. Then the client receives each later
+// event that its filter selects, once. A client that reconnects with a cursor receives the events
+// that it missed, from memory or from the log. If the log no longer has these events, the first
+// frame is a snapshot again. The hub does not wait for slow clients. If too many bytes wait for a
+// client, the hub closes its connection, and the client reconnects with its cursor.
 //
 // # How a client connects
 //
@@ -16,9 +16,9 @@
 //  3. newClient creates the client. Hub.serve starts two goroutines. One reads what the client
 //     sends. The other runs Hub.admit.
 //  4. Hub.admit calls Hub.place until the client has a timeline. Hub.locate finds the location of
-//     the cursor. If the cursor is in memory, Hub.timelineFor chooses or starts a timeline. If it
-//     is only in the log, Hub.sharedPlayback or Hub.ownPlayback reads the log, and playback.admit
-//     continues there.
+//     the cursor. If the cursor is in memory, Hub.timelineFor chooses or starts a timeline. If the
+//     cursor is only in the log, Hub.sharedPlayback or Hub.ownPlayback reads the log, and
+//     playback.admit subscribes the client when the playback reaches the cursor.
 //  5. timeline.subscribe adds the client to the index of the timeline and sends the first frame.
 //
 // # How an event is sent
@@ -27,7 +27,7 @@
 //     package eventlog).
 //  2. timeline.run wakes up, and timeline.round gets the frames that are due. There is one timeline
 //     for live clients, one for each delay, and one for each playback.
-//  3. timeline.gather finds the groups of clients that want each frame, using the index.
+//  3. timeline.gather finds the groups of clients whose filters select each frame, in the index.
 //  4. spread calls client.deliver for each client, which writes without blocking.
 //  5. If the connection accepts no more bytes, client.drain sends the rest from the history.
 //
@@ -36,7 +36,7 @@
 //   - client.close sends a close frame as the last frame (client.sendLast). Then client.closeWrite
 //     closes the node's side of the connection.
 //   - client.abort closes a broken connection without a close frame.
-//   - client.remove runs when nothing more can be read. It waits for the client to close its side,
+//   - client.remove runs when nothing more can be read. It waits until the client closes its side,
 //     removes the client from its timeline, and calls Hub.removeConnection.
 //
 // When the context of Run ends, Hub.closeAll closes all clients, one after the other.
@@ -62,29 +62,33 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// historyBytes bounds the memory for frames that clients can resume from.
+// historyBytes is the approximate size, in bytes, of the frames that a node keeps in memory. Clients
+// can resume from these frames without a read of the log.
 const historyBytes = 32 << 20
 
-// Options configure a [Hub]. With the zero Options, all clients may connect, except from pages of
-// other origins.
+// Options holds the settings of a [Hub]. Only Log is required. By default, every client may connect
+// unless it is a web page of another origin.
 type Options struct {
-	// Checkpoints are the shared checkpoints of all nodes. nil means that the hub reads the log from
+	// Checkpoints stores the checkpoints that all nodes share. If it is nil, the hub reads the log from
 	// its beginning and saves no checkpoints.
 	Checkpoints *eventlog.Checkpoints
-	// Presence shares the presence of all nodes. nil means that a node knows only its own.
+	// Presence shares the presence of all nodes. If it is nil, GET /presence counts only the clients of
+	// this node.
 	Presence *presence.Store
-	// Trace records the number of sockets that each event was sent to. nil means no recording.
+	// Trace records the number of clients to which each live event was sent. If it is nil, nothing is
+	// recorded.
 	Trace *trace.Recorder
 	// Log is the logger. It must not be nil.
 	Log *slog.Logger
-	// Origins are the origins whose pages may connect, besides the origin of the node.
+	// Origins lists the origins whose pages may connect, besides the node's own origin.
 	Origins access.Origins
-	// Tokens verifies the tokens of clients. nil means that clients need no token.
+	// Tokens verifies the tokens of clients. If it is nil, clients need no token.
 	Tokens *access.Keys
-	// Connections bounds the connections. 0 means the limit of open files, less 500.
+	// Connections is the maximum number of connections. 0 means a maximum derived from the limit on
+	// open files.
 	Connections int
-	// Drain bounds the time that a stopping node takes to close its clients. It takes at most 1 ms for
-	// each.
+	// Drain is the time over which a stopping node closes its clients, one after the other. The pause
+	// between two clients is at most 1 ms.
 	Drain time.Duration
 }
 
@@ -93,12 +97,12 @@ type Hub struct {
 	options    Options
 	log        *slog.Logger
 	metrics    metrics
-	goroutines sync.WaitGroup // all goroutines of the hub, and one for each connection
-	starts     chan func(context.Context)
-	stopping   chan struct{} // closed when the node stops accepting clients
-	searches   chan struct{} // holds a token for each playback that looks for its place
+	goroutines sync.WaitGroup             // the goroutines of the hub, including one for each connection
+	starts     chan func(context.Context) // functions that Run starts in goroutines
+	stopping   chan struct{}              // closed when the node stops accepting clients
+	searches   chan struct{}              // holds a token for each unshared playback that has not reached its place
 
-	// Run sets these.
+	// Run sets these fields.
 	source  broker.Log
 	history *eventlog.History
 	live    *timeline
@@ -115,7 +119,7 @@ type Hub struct {
 	probing      bool                        // runProbes is running
 	connections  int
 	disconnected chan struct{} // closed when the node is stopping and has no connections
-	caughtUp     chan struct{} // closed when the log was read to its end
+	caughtUp     chan struct{} // closed when the node has read the log to its end
 	ready        chan struct{} // closed when the live timeline has caught up too
 
 	counted presenceCache
@@ -136,8 +140,9 @@ func NewHub(o Options) *Hub {
 }
 
 // Run reads the log and serves clients until ctx ends. Then it closes the clients one after the
-// other, while it still sends events, and waits until all have disconnected. Deadlines bound the
-// wait. If the log cannot be read, Run returns an error. Call Run once.
+// other, while the node still sends events, and waits until all have disconnected. Run aborts the
+// connections that are still open after closeTimeout. If the log cannot be read, Run closes the
+// clients in the same way and returns an error. Call Run once.
 func (h *Hub) Run(ctx context.Context, log broker.Log) error {
 	own, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer h.goroutines.Wait()
@@ -160,8 +165,8 @@ func (h *Hub) Run(ctx context.Context, log broker.Log) error {
 	}
 }
 
-// start runs f in a new goroutine, with a context that ends when Run does. It reports false if the
-// node is stopping.
+// start runs f in a new goroutine, with a context that ends when Run has closed all clients. It
+// returns false if the node is stopping.
 func (h *Hub) start(f func(context.Context)) bool {
 	select {
 	case h.starts <- f:
@@ -171,7 +176,8 @@ func (h *Hub) start(f func(context.Context)) bool {
 	}
 }
 
-// begin creates the history and the live timeline at a checkpoint, and starts the background work.
+// begin creates the history and the live timeline at a checkpoint. It starts the live timeline and
+// the reports of the presence.
 func (h *Hub) begin(ctx context.Context, log broker.Log) {
 	cp, err := h.options.Checkpoints.Startup(ctx)
 	switch {
@@ -202,7 +208,7 @@ func (h *Hub) Health() []health.Issue {
 	return nil
 }
 
-// web is the live page and the JavaScript client.
+// web holds the live page and the JavaScript client.
 //
 //go:embed web
 var web embed.FS
@@ -223,7 +229,7 @@ func (h *Hub) Handler() http.Handler {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if r.URL.Path == "/live.js" { // pages of other origins may load it; Options.Origins says who may connect
+		if r.URL.Path == "/live.js" { // all pages may load it; Options.Origins limits which may connect
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 		}
 		page.ServeHTTP(w, r)
@@ -231,14 +237,14 @@ func (h *Hub) Handler() http.Handler {
 	return mux
 }
 
-// recordRound counts and traces the frames of a round. clients has the number of clients for each
-// frame.
+// recordRound counts the frames of a round, and traces those that were sent live. clients holds, for
+// each frame, the number of clients to which it was sent. began is the start of the round.
 func (h *Hub) recordRound(t *timeline, frames []*eventlog.Frame, clients []int, began time.Time) {
 	now := time.Now()
 	for i, f := range frames {
 		h.metrics.frames.Add(int64(clients[i]))
 		if t != h.live || !f.Live {
-			continue // sent late on purpose, or read at the start
+			continue // sent late on purpose, or read before the node had caught up
 		}
 		h.metrics.lag.Observe(now.Sub(f.Read).Seconds())
 		h.options.Trace.Record(trace.Span{
@@ -250,7 +256,7 @@ func (h *Hub) recordRound(t *timeline, frames []*eventlog.Frame, clients []int, 
 	}
 }
 
-// closed reports whether a channel is closed.
+// closed reports whether c is closed. No value is ever sent on c.
 func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:
@@ -260,7 +266,7 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// signal sends a token to a channel with a capacity of 1, unless it already holds one.
+// signal sends a token to c, which has a capacity of 1, unless c already holds a token.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -9,15 +9,16 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// An index finds the clients that want an event. The cost of a lookup does not depend on the number
-// of other clients. Clients with equal filters form a group. A group is listed under one list of
-// its filter: the match IDs, else the teams, else the topics.
+// An index finds the clients whose filters select an event. The cost of a lookup does not depend on
+// the number of other clients. Clients with equal filters form a group. A group is indexed by the
+// first list of its filter that is not empty, in the order match IDs, teams, topics. If the filter
+// has only empty lists, the group is indexed by the lists that the token allows.
 type index struct {
-	groups  map[string]*group // by filter.Key
-	all     []*group          // groups whose filter has no list
-	byMatch map[string][]*group
-	byTeam  map[string][]*group // by folded name
-	byTopic topics
+	groups  map[string]*group       // by filter.Key
+	all     []*group                // groups that are indexed by no list
+	byMatch map[string][]*group     // by match ID
+	byTeam  map[string][]*group     // by folded team name
+	byTopic topics                  // by topic pattern
 	pings   [pingInterval][]*client // all clients, by the second in which they are pinged
 	lookups uint64                  // number of calls of find
 	clients int                     // number of clients
@@ -31,7 +32,7 @@ type group struct {
 	lookup  uint64 // number of the latest lookup that found the group
 	batch   *batch // batch of the current round; nil if there is none
 
-	snapshot   *wire.Object // the latest snapshot; nil if there is none
+	snapshot   *wire.Object // cache of the latest snapshot; nil if there is none
 	snapshotAt uint64       // position of snapshot
 }
 
@@ -39,7 +40,7 @@ func newIndex() index {
 	return index{groups: map[string]*group{}, byMatch: map[string][]*group{}, byTeam: map[string][]*group{}}
 }
 
-// add adds a client to the group of its filter.
+// add adds a client with the filter f.
 func (x *index) add(c *client, f filter.Filter) {
 	key := f.Key()
 	g := x.groups[key]
@@ -55,7 +56,7 @@ func (x *index) add(c *client, f filter.Filter) {
 	x.clients++
 }
 
-// remove removes a client from its group.
+// remove removes a client, if the index has it.
 func (x *index) remove(c *client) {
 	g := c.group
 	if g == nil {
@@ -74,7 +75,8 @@ func (x *index) remove(c *client) {
 	}
 }
 
-// removeSlot removes the client at slot and calls move for the last one, which takes the slot.
+// removeSlot removes the client at slot. It moves the last client of the list to this slot, and
+// calls move for that client.
 func removeSlot(list []*client, slot int, move func(moved *client)) []*client {
 	last := len(list) - 1
 	list[slot] = list[last]
@@ -83,10 +85,10 @@ func removeSlot(list []*client, slot int, move func(moved *client)) []*client {
 	return list[:last]
 }
 
-// list returns all clients, in no order.
+// list returns all clients, in no particular order.
 func (x *index) list() []*client { return slices.Concat(x.pings[:]...) }
 
-// dropSnapshots drops the snapshots of other positions.
+// dropSnapshots drops the cached snapshots that are not at position.
 func (x *index) dropSnapshots(position uint64) {
 	for _, g := range x.groups {
 		if g.snapshotAt != position {
@@ -95,6 +97,7 @@ func (x *index) dropSnapshots(position uint64) {
 	}
 }
 
+// size returns the number of clients in the group.
 func (g *group) size() (n int) {
 	for _, m := range g.members {
 		n += len(m)
@@ -102,7 +105,7 @@ func (g *group) size() (n int) {
 	return n
 }
 
-// editLists applies change to every list in which a group is listed.
+// editLists replaces each list by which g is indexed with the result of change.
 func (x *index) editLists(g *group, change func([]*group) []*group) {
 	in := func(lists map[string][]*group, keys []string) {
 		for _, k := range keys {
@@ -132,8 +135,8 @@ func (x *index) editLists(g *group, change func([]*group) []*group) {
 	}
 }
 
-// find calls visit once for each group that wants an event with the given routing key and match. m
-// may be nil.
+// find calls visit once for each group whose filter selects an event with the given routing key and
+// match. m may be nil.
 func (x *index) find(key string, m *event.Match, visit func(*group)) {
 	x.lookups++
 	visitAll := func(l []*group) {
@@ -155,13 +158,13 @@ func (x *index) find(key string, m *event.Match, visit func(*group)) {
 	x.byTopic.find(key, visitAll)
 }
 
-// topics is a trie of topic patterns, with one word per level.
+// A topics is a node of a trie of topic patterns, with one word per level.
 type topics struct {
-	words  map[string]*topics // by next word, which can be * or #
-	groups []*group           // groups whose pattern ends here
+	words  map[string]*topics // child nodes by word, which can be * or #
+	groups []*group           // groups with the pattern that ends at this node
 }
 
-// editList applies change to the list at the end of a pattern.
+// editList replaces the groups of a pattern with the result of change.
 func (t *topics) editList(pattern []string, change func([]*group) []*group) {
 	if len(pattern) == 0 {
 		t.groups = change(t.groups)
@@ -203,8 +206,8 @@ func (t *topics) find(key string, visit func([]*group)) {
 	}
 }
 
-// findAfterWords continues below a # that has matched one word, and lets it match further words of
-// rest.
+// findAfterWords continues find below a # that has matched one word. The # can also match further
+// words at the beginning of rest. more reports whether rest has any word.
 func (t *topics) findAfterWords(rest string, more bool, visit func([]*group)) {
 	for {
 		t.find(rest, visit)

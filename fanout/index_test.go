@@ -11,14 +11,15 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// While clients come and go, the index finds the same clients as their filters select.
-func TestIndexFindsClientsThatWantAnEvent(t *testing.T) {
+// While clients are added and removed, the index finds exactly the clients whose filters select an
+// event.
+func TestIndexFindsClientsWhoseFiltersSelectTheEvent(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	word := func(words ...string) string { return pick(append(words, "*", "#")...) }
-	some := func(of func() string) (l []string) {
+	upToTwo := func(entry func() string) (l []string) {
 		for range r.IntN(3) {
-			l = append(l, of())
+			l = append(l, entry())
 		}
 		return l
 	}
@@ -43,18 +44,18 @@ func TestIndexFindsClientsThatWantAnEvent(t *testing.T) {
 			delete(all, clients[i])
 			clients = slices.Delete(clients, i, i+1)
 		} else {
-			w := filter.Filter{
-				Topics:  some(pattern),
-				Match:   some(func() string { return pick("m1", "m2", "m3") }),
-				Team:    some(func() string { return pick("A", "b", "C", "ΟΛΥΜΠΙΑΚΌΣ", "ſ") }),
+			f := filter.Filter{
+				Topics:  upToTwo(pattern),
+				Match:   upToTwo(func() string { return pick("m1", "m2", "m3") }),
+				Team:    upToTwo(func() string { return pick("A", "b", "C", "ΟΛΥΜΠΙΑΚΌΣ", "ſ") }),
 				Nothing: r.IntN(20) == 0,
 			}
 			if r.IntN(4) == 0 {
-				w.Allowed = &filter.Filter{Topics: []string{pattern()}}
+				f.Allowed = &filter.Filter{Topics: []string{pattern()}}
 			}
 			c := &client{codec: wire.Codec(r.IntN(int(wire.Codecs)))}
-			x.add(c, w)
-			clients, all[c] = append(clients, c), w
+			x.add(c, f)
+			clients, all[c] = append(clients, c), f
 		}
 		key := pick("soccer", "ice_hockey") + "." + pick("mls", "nhl") + "." + pick("goal", "red_card")
 		var m *event.Match
@@ -69,24 +70,25 @@ func TestIndexFindsClientsThatWantAnEvent(t *testing.T) {
 				}
 			}
 		})
-		for c, w := range all {
+		for c, f := range all {
 			want := 0
-			if w.Selects(key, m) {
+			if f.Selects(key, m) {
 				want = 1
 			}
 			if found[c] != want {
 				t.Fatalf("step %d: find(%s, %v) visits the client with filter %+v %d times, want %d",
-					step, key, m, w, found[c], want)
+					step, key, m, f, found[c], want)
 			}
 		}
 		if len(found) > len(all) || x.clients != len(all) || len(x.list()) != len(all) {
-			t.Fatalf("step %d: %d clients, %d in the index", step, len(all), x.clients)
+			t.Fatalf("step %d: the index counts %d clients and lists %d, and find visits %d, want %d clients",
+				step, x.clients, len(x.list()), len(found), len(all))
 		}
 	}
 	for _, c := range clients {
 		x.remove(c)
 	}
 	if fmt.Sprint(len(x.groups), len(x.all), len(x.byMatch), len(x.byTeam), len(x.byTopic.words)) != "0 0 0 0 0" {
-		t.Errorf("the index is not empty: %+v", x)
+		t.Errorf("the index without clients is %+v, want it empty", x)
 	}
 }

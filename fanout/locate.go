@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	maxLead      = 5 * time.Second // how long to wait for a message that another node has already read
-	probeCollect = time.Second     // how long a probe collects cursors before it reads
+	maxLead      = 5 * time.Second // maximum wait for a message that another node has read; maximum time of a probe
+	probeCollect = time.Second     // how long a probe collects cursors before it reads the log
 )
 
-// locate returns the location of a cursor. If the cursor is ahead, another node may have just sent
-// it, so locate waits for maxLead. It returns Ahead only if the log has the cursor, or cannot be
-// read.
+// locate returns the location of a cursor. If the cursor is ahead of this node, another node may
+// have just sent it. So locate waits up to maxLead, and then probes the log. locate returns Ahead
+// only if the log has the cursor, the log cannot be read, the node is stopping, or ctx ends.
 func (h *Hub) locate(ctx context.Context, c broker.Cursor) eventlog.Location {
 	lead := time.NewTimer(maxLead)
 	defer lead.Stop()
@@ -36,16 +36,16 @@ func (h *Hub) locate(ctx context.Context, c broker.Cursor) eventlog.Location {
 	}
 }
 
-// A probe reads the log from the latest message of the node to the end, to locate cursors that are
-// ahead.
+// A probe reads the log from the latest message that the node has read to the end of the log, to
+// locate cursors that are ahead.
 type probe struct {
-	cursors map[broker.Cursor]eventlog.Location
-	done    chan struct{} // closed when cursors has the results
+	cursors map[broker.Cursor]eventlog.Location // Ahead or Unknown
+	done    chan struct{}                       // closed when cursors has the results
 }
 
-// probeLog checks whether the log has a cursor that is ahead of this node. It returns Ahead if the
-// log has it, or cannot be read, and Unknown otherwise. Only one probe runs at a time. Cursors that
-// arrive meanwhile share the next one.
+// probeLog checks whether the log has a cursor that is ahead of this node. It returns Unknown if the
+// log does not have the cursor. If the log has the cursor or cannot be checked, it returns Ahead.
+// Only one probe runs at a time. Calls during a probe share the next probe.
 func (h *Hub) probeLog(ctx context.Context, c broker.Cursor) eventlog.Location {
 	h.mu.Lock()
 	if h.probe == nil {
@@ -89,7 +89,8 @@ func (h *Hub) runProbes(ctx context.Context) {
 	}
 }
 
-// runProbe reads the log and sets the locations of the cursors.
+// runProbe reads the log and sets the locations of the cursors. If it does not reach the end of the
+// log, all cursors stay Ahead.
 func (h *Hub) runProbe(ctx context.Context, p *probe) {
 	ctx, cancel := context.WithTimeout(ctx, maxLead)
 	defer cancel()
@@ -103,7 +104,7 @@ func (h *Hub) runProbe(ctx context.Context, p *probe) {
 	})
 	found := map[broker.Cursor]bool{}
 	err := h.source.ReadLog(ctx, h.history.Last(), caughtUp, func(at broker.Cursor, _ broker.Message) error {
-		if _, asked := p.cursors[at]; asked {
+		if _, ok := p.cursors[at]; ok {
 			found[at] = true
 		}
 		return nil

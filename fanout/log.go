@@ -9,7 +9,8 @@ import (
 	"github.com/matchwire/matchwire/fanout/eventlog"
 )
 
-// readLog reads the log into the history until ctx ends.
+// readLog reads the log into the history until ctx ends or the log cannot be read. If the log was
+// created again or lost messages, readLog resets the hub and reads the log from its beginning.
 func (h *Hub) readLog(ctx context.Context) error {
 	for {
 		err := h.readLogOnce(ctx)
@@ -27,19 +28,19 @@ func (h *Hub) readLog(ctx context.Context) error {
 	}
 }
 
-// readLogOnce reads the log from the end of the history until ctx ends or ReadLog fails. It makes
-// the node ready when it has caught up.
+// readLogOnce reads the log from the end of the history until ctx ends or ReadLog fails. When the
+// node has caught up, the node becomes ready.
 func (h *Hub) readLogOnce(ctx context.Context) error {
 	attempt, stop := context.WithCancel(ctx)
 	caughtUp, ready := h.readiness()
 	var notify chan<- struct{}
-	becomingReady := make(chan struct{})
+	waited := make(chan struct{}) // closed when makeReady has returned
 	if closed(caughtUp) {
-		close(becomingReady)
+		close(waited)
 	} else {
 		notify = caughtUp
 		h.goroutines.Go(func() {
-			defer close(becomingReady)
+			defer close(waited)
 			h.makeReady(attempt, caughtUp, ready)
 		})
 	}
@@ -51,11 +52,12 @@ func (h *Hub) readLogOnce(ctx context.Context) error {
 		return nil
 	})
 	stop()
-	<-becomingReady // the next call may use other channels
+	<-waited // the next call may use other channels
 	return err
 }
 
-// saveCheckpoint saves a checkpoint if one is due and no other is being saved. It does not block.
+// saveCheckpoint saves a checkpoint in the background, if one is due and no other checkpoint is being
+// saved.
 func (h *Hub) saveCheckpoint(ctx context.Context, at broker.Cursor) {
 	if !h.options.Checkpoints.Due(h.saved, at.Offset) || !h.saving.TryLock() {
 		return
@@ -70,8 +72,8 @@ func (h *Hub) saveCheckpoint(ctx context.Context, at broker.Cursor) {
 	})
 }
 
-// makeReady makes the node ready: it waits until the node has caught up with the log, and the live
-// timeline with the history.
+// makeReady closes ready when the node has caught up with the log, and the live timeline with the
+// history. It returns early if ctx ends.
 func (h *Hub) makeReady(ctx context.Context, caughtUp <-chan struct{}, ready chan<- struct{}) {
 	select {
 	case <-caughtUp:
@@ -89,8 +91,8 @@ func (h *Hub) makeReady(ctx context.Context, caughtUp <-chan struct{}, ready cha
 	close(ready)
 }
 
-// reset empties the history and closes all clients. Their cursors are no longer valid, so they
-// receive a snapshot when they reconnect.
+// reset empties the history and closes all clients. The cursors of the clients are no longer valid,
+// so the clients receive a snapshot when they reconnect.
 func (h *Hub) reset() {
 	h.setUnready()
 	h.history.Reset()
@@ -111,11 +113,12 @@ func (h *Hub) setUnready() {
 	if h.caughtUp == nil || closed(h.caughtUp) {
 		h.caughtUp = make(chan struct{})
 	}
-	if h.ready == nil || closed(h.ready) { // clients may wait on an open one
+	if h.ready == nil || closed(h.ready) { // clients may wait for an open channel to close
 		h.ready = make(chan struct{})
 	}
 }
 
+// readiness returns h.caughtUp and h.ready.
 func (h *Hub) readiness() (caughtUp, ready chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -6,31 +6,32 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// An endReason is why a connection ended.
+// An endReason is the reason why a connection ended.
 type endReason int
 
 const (
-	endLeft     endReason = iota // the client closed it
-	endBroken                    // it failed
-	endSlow                      // the client read too slowly
-	endSilent                    // the client sent nothing for too long
-	endProtocol                  // the client broke the protocol
-	endToken                     // the token expired
-	endNode                      // the node stopped, or could not keep up
-	endFull                      // too many timelines or playbacks
-	endReasons
+	endLeft       endReason = iota // the client closed the connection
+	endBroken                      // the connection failed
+	endSlow                        // the client read too slowly
+	endSilent                      // the client sent nothing for too long
+	endProtocol                    // the client violated the protocol
+	endToken                       // the token expired
+	endNode                        // the node stopped, could not keep up, or could not read the log
+	endFull                        // the client could not be admitted; see unavailable
+	numEndReasons                  // number of reasons
 )
 
-var endNames = [endReasons]string{"left", "broken", "slow", "silent", "protocol", "token", "node", "full"}
+// endNames holds the value of the label why for each endReason.
+var endNames = [numEndReasons]string{"left", "broken", "slow", "silent", "protocol", "token", "node", "full"}
 
-// metrics holds the counters of a node.
+// metrics holds the counters and the histogram of a node.
 type metrics struct {
-	frames    atomic.Int64 // events, counted once for each client
-	bytes     atomic.Int64 // bytes written
-	conflated atomic.Int64 // snapshots sent to clients that were too slow
-	ended     [endReasons]atomic.Int64
-	refused   *prometheus.CounterVec
-	lag       prometheus.Histogram
+	frames    atomic.Int64                // events sent, counted once for each client
+	bytes     atomic.Int64                // bytes written to clients
+	conflated atomic.Int64                // snapshots sent to clients that were too slow
+	ended     [numEndReasons]atomic.Int64 // connections that ended, by reason
+	refused   *prometheus.CounterVec      // refused requests, by HTTP status text
+	lag       prometheus.Histogram        // from the read of a page to the end of the round, in seconds
 }
 
 func newMetrics() metrics {
@@ -41,7 +42,7 @@ func newMetrics() metrics {
 		}, []string{"why"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "matchwire_fanout_lag_seconds",
-			Help:    "Time from reading a page until its event was written to all sockets that want it.",
+			Help:    "Time from reading a page until its event was written to all clients subscribed to it.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 		}),
 	}
@@ -60,11 +61,11 @@ func (h *Hub) Collectors() []prometheus.Collector {
 	all := []prometheus.Collector{
 		h.metrics.refused, h.metrics.lag,
 		gauge("connections", "Current connections.", h.connected),
-		// Timelines used to be called lines. The name of the metric is public, so it stays.
+		// Timelines used to be called lines. The metric keeps its name, because the name is public.
 		gauge("lines", "Current timelines: the live one, delays and playbacks.",
 			func() int { return len(h.allTimelines()) }),
-		counter("frames_total", "Events sent, counted once for each socket.", &h.metrics.frames, nil),
-		counter("bytes_total", "Bytes written to sockets.", &h.metrics.bytes, nil),
+		counter("frames_total", "Events sent, counted once for each client.", &h.metrics.frames, nil),
+		counter("bytes_total", "Bytes written to clients.", &h.metrics.bytes, nil),
 		counter("conflated_total", "Snapshots sent instead of events to clients that were too slow.",
 			&h.metrics.conflated, nil),
 	}

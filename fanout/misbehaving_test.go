@@ -17,15 +17,15 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// While some clients misbehave, the others receive every event.
-func TestMisbehavingClientsDoNotHarmOthers(t *testing.T) {
+// While some clients misbehave, all other clients receive every event.
+func TestMisbehavingClientsDoNotAffectOthers(t *testing.T) {
 	testenv.NotShort(t)
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	const healthy, events = 100, 300
 	ended := make(chan struct{})
 	request := []byte(strings.Repeat("GET / HTTP/1.1\r\n\r\n", 100))
-	misdeeds := map[string]func(c *rawClient){
+	misbehaviours := map[string]func(c *rawClient){
 		"reads nothing":       func(*rawClient) { <-ended },
 		"resets":              func(c *rawClient) { _ = c.conn.(*net.TCPConn).SetLinger(0); c.conn.Close() },
 		"sends a large frame": func(c *rawClient) { c.send(0x81, strings.Repeat("x", 1<<20)); c.rest() },
@@ -38,7 +38,7 @@ func TestMisbehavingClientsDoNotHarmOthers(t *testing.T) {
 				c.send(0x81, fmt.Sprintf(`{"subscribe":{"match":["x%d"]}}`, i))
 			}
 			if got := c.rest(); !strings.Contains(got, "close 4008") && !strings.Contains(got, "cut off") {
-				t.Errorf("a flood of subscriptions is answered with %.200s, want close 4008", got)
+				t.Errorf("the response to a flood of subscriptions is %.200s, want close 4008", got)
 			}
 		},
 		"floods with pings": func(c *rawClient) {
@@ -58,7 +58,7 @@ func TestMisbehavingClientsDoNotHarmOthers(t *testing.T) {
 	received := make(chan struct{}, events) // one for each event that the first healthy client received
 	var bad, good sync.WaitGroup
 	for range 3 {
-		for _, misbehave := range misdeeds {
+		for _, misbehave := range misbehaviours {
 			bad.Go(func() {
 				for {
 					select {
@@ -84,7 +84,7 @@ func TestMisbehavingClientsDoNotHarmOthers(t *testing.T) {
 				inside := strings.Contains(string(text), fmt.Sprintf(`"seq":%d,`, want))
 				last := strings.Contains(string(text), fmt.Sprintf(`"seq":%d}`, want))
 				if err != nil || !inside && !last {
-					t.Errorf("want event %d, received %.200s, %v", want, text, err)
+					t.Errorf("healthy client %d received %.200s, error %v, want event %d", i, text, err, want)
 					return
 				}
 				if i == 0 {
@@ -95,7 +95,7 @@ func TestMisbehavingClientsDoNotHarmOthers(t *testing.T) {
 	}
 	for i := range int64(events) {
 		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = strings.Repeat("y", 700) })
-		if i%20 == 19 { // so that the others misbehave during the events
+		if i%20 == 19 { // slows the publishing, so that clients misbehave during the events
 			for range 20 {
 				<-received
 			}
@@ -106,7 +106,8 @@ func TestMisbehavingClientsDoNotHarmOthers(t *testing.T) {
 	bad.Wait()
 }
 
-// The node disconnects a client that sends nothing for a minute, but not one that answers pings.
+// The node disconnects a client that sends nothing for a minute, but not a client that answers
+// pings.
 func TestSilentClientsAreDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newPipeNode(t, memory.New(nil, nil), fanout.Options{})
@@ -137,18 +138,18 @@ func TestSilentClientsAreDisconnected(t *testing.T) {
 		}
 		synctest.Wait()
 		if c := metric(t, n.hub, "matchwire_fanout_connections"); c != 1 {
-			t.Errorf("%v connections, want 1", c)
+			t.Errorf("%v connections after the silent client was disconnected, want 1", c)
 		}
 		if err := alive.conn.WriteMessage(websocket.TextMessage, []byte(`{"ping":2}`)); err != nil {
 			t.Fatal(err)
 		}
 		if pong := <-pongs; pong != `{"pong":2}` {
-			t.Errorf("the answer to a ping is %q", pong)
+			t.Errorf("the response to a ping is %q, want pong 2", pong)
 		}
 	})
 }
 
-// A client that receives no events receives newer cursors.
+// A client that receives no events receives a newer cursor with each ping.
 func TestPingsCarryNewerCursors(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -157,13 +158,13 @@ func TestPingsCarryNewerCursors(t *testing.T) {
 	other := n.follow(t, "topics=soccer.%23")
 	other.read()
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-	other.event() // now the live timeline is after the event
+	other.event() // now the position of the live timeline is after the event
 	n.hub.PingNow(t.Context())
 	f := c.read()
 	if f.Cursor == "" || f.Cursor == first || f.Event != nil || f.Snapshot != nil {
-		t.Errorf("frame %+v, want only a cursor other than %s", f, first)
+		t.Errorf("received frame %+v with the ping, want only a cursor other than %s", f, first)
 	}
 	if f := n.follow(t, "cursor="+f.Cursor).read(); !*f.Resumed {
-		t.Errorf("first frame %+v, want it resumed", f)
+		t.Errorf("first frame for the newer cursor: %+v, want resumed to be true", f)
 	}
 }

@@ -25,13 +25,15 @@ type node struct {
 	dial func() (net.Conn, error)
 }
 
+// newNode returns a node with its own checkpoints, which listens on TCP.
 func newNode(t *testing.T, log broker.Log) *node { return newNodeWith(t, log, checkpoints(t)) }
 
+// newNodeWith returns a node with shared checkpoints, which listens on TCP.
 func newNodeWith(t *testing.T, log broker.Log, c *eventlog.Checkpoints) *node {
 	return newNodeOf(t, log, fanout.Options{Checkpoints: c})
 }
 
-// newNodeOf returns a node that listens on TCP.
+// newNodeOf returns a node with the given options, which listens on TCP.
 func newNodeOf(t *testing.T, log broker.Log, o fanout.Options) *node {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -49,6 +51,7 @@ func newPipeNode(t *testing.T, log broker.Log, o fanout.Options) *node {
 	return serveNode(t, log, o, l, "http://node.example", l.dial)
 }
 
+// serveNode starts a node on a listener. The node stops at the end of the test.
 func serveNode(t *testing.T, log broker.Log, o fanout.Options, l net.Listener, url string,
 	dial func() (net.Conn, error)) *node {
 	t.Helper()
@@ -74,7 +77,8 @@ func serveNode(t *testing.T, log broker.Log, o fanout.Options, l net.Listener, u
 	return n
 }
 
-// connect opens a WebSocket. It returns the response also with an error.
+// connect opens a WebSocket. If the node refuses the request, connect returns the response with the
+// error.
 func (n *node) connect(query string, header http.Header) (*websocket.Conn, *http.Response, error) {
 	d := websocket.Dialer{
 		NetDialContext: func(context.Context, string, string) (net.Conn, error) { return n.dial() },
@@ -87,7 +91,7 @@ func (n *node) follow(t *testing.T, query string) *client {
 	t.Helper()
 	conn, resp, err := n.connect(query, nil)
 	if err != nil {
-		t.Fatalf("connecting: %v, response %v", err, resp)
+		t.Fatalf("connecting with query %q: %v, response %v", query, err, resp)
 	}
 	t.Cleanup(func() { conn.Close() })
 	return &client{t: t, conn: conn}

@@ -19,8 +19,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/browser"
 )
 
-// serveAt runs a node at an address until the returned function is called.
-func serveAt(t *testing.T, addr string, log broker.Log) (string, func()) {
+// serveAt runs a node that listens on addr until stop is called. It returns the actual address.
+func serveAt(t *testing.T, addr string, log broker.Log) (actual string, stop func()) {
 	t.Helper()
 	hub := fanout.NewHub(fanout.Options{Checkpoints: checkpoints(t), Log: slog.New(slog.DiscardHandler)})
 	l, err := net.Listen("tcp", addr)
@@ -41,8 +41,8 @@ func serveAt(t *testing.T, addr string, log broker.Log) (string, func()) {
 	}
 }
 
-// The JavaScript client, in a real browser, delivers each event once, while the node restarts and
-// the filter changes.
+// In a real browser, the JavaScript client delivers each event once while the node restarts. After a
+// change of the filter, it delivers a snapshot, and only the selected events.
 func TestJavaScriptClient(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)
@@ -64,7 +64,7 @@ func TestJavaScriptClient(t *testing.T) {
 				return
 			}
 		}
-		t.Fatalf("%s is %s, want %s", script, got, want)
+		t.Fatalf("%s is %q after 30 seconds, want %q", script, got, want)
 	}
 	run(`const { follow } = await import("/live.js");
 		window.got = []; window.states = []; window.snapshots = 0;
@@ -86,7 +86,7 @@ func TestJavaScriptClient(t *testing.T) {
 		seq(t, b, "m1", "soccer.mls.goal", n, nil) // while the node is down
 		_, stop = serveAt(t, addr, b)
 		until(`got.length`, fmt.Sprint(n))
-		if round == 0 { // another stream continues with the cursor
+		if round == 0 { // a new stream continues from the cursor
 			run(`stream.close(); const { follow } = await import("/live.js");
 				window.stream = follow("ws", { match: ["m1"], cursor: stream.cursor, snapshot() { snapshots++; },
 					event(e) { got.push(e.subject + ":" + e.data.seq); }, state(s) { states.push(s); } });
@@ -99,7 +99,7 @@ func TestJavaScriptClient(t *testing.T) {
 		want = append(want, fmt.Sprint("m1:", i+1))
 	}
 	if got := run(`return got.join(" ") + ", snapshots: " + snapshots`); got != strings.Join(want, " ")+", snapshots: 1" {
-		t.Errorf("the page received %s, want each event once and 1 snapshot", got)
+		t.Errorf("the page received the events %s, want each of %d events once and 1 snapshot", got, n)
 	}
 	run(`got.length = 0; stream.subscribe({ match: ["m2"] }); stream.unsubscribe({ match: ["m1"] }); return "";`)
 	until(`snapshots`, "3")
@@ -117,13 +117,14 @@ func TestJavaScriptClient(t *testing.T) {
 	run(`stream.subscribe({ match: ["m1"] }); return "";`)
 	until(`snapshots`, "5")
 	seq(t, b, "m1", "soccer.mls.goal", n+2, nil)
-	until(`got`, fmt.Sprintf("m2:%d,m1:%d", n+1, n+2)) // nothing while unsubscribed, even after a restart
+	// While the filter selected nothing, no event arrived, even after a restart of the node.
+	until(`got`, fmt.Sprintf("m2:%d,m1:%d", n+1, n+2))
 	run(`stream.close(); return "";`)
 	until(`states.at(-1)`, "ended")
 }
 
-// The live page, in a real browser, shows scores and incidents and follows events. It shows that
-// the connection is lost, and then what it missed.
+// In a real browser, the live page shows scores and incidents, and updates them with each event. It
+// shows that the connection is lost. After it has reconnected, it shows the missed events.
 func TestLivePage(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)
@@ -154,7 +155,7 @@ func TestLivePage(t *testing.T) {
 				return
 			}
 		}
-		t.Fatalf("%s shows %q, want %q", selector, got, want)
+		t.Fatalf("%s shows %q after 30 seconds, want %q", selector, got, want)
 	}
 
 	shows("#state", "Live")
@@ -188,12 +189,12 @@ func TestLivePage(t *testing.T) {
 	shows("#state", "Live")
 	shows(".match .goals", "0:1", "1:0")
 	if got := text(".line .home"); strings.Contains(got, "Lampard") {
-		t.Errorf("the page shows a retracted goal: %s", got)
+		t.Errorf("the page shows %q, want no retracted goal", got)
 	}
 	if got := text(".match .stale"); got != "" {
-		t.Errorf("the source is fresh again, but the page shows %q", got)
+		t.Errorf("the page shows %q, want nothing after the source became fresh again", got)
 	}
 	if cards := text(".match header"); strings.Count(cards, "|") != 1 {
-		t.Errorf("the page shows the matches %s, want 2", cards)
+		t.Errorf("the page shows the matches %q, want 2 matches", cards)
 	}
 }

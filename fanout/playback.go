@@ -14,31 +14,31 @@ import (
 )
 
 const (
-	maxSharedPlaybacks = 8         // shared playbacks at a time
-	maxSearches        = 8         // unshared playbacks that have not found their place, at a time
-	playbackBytes      = 4 << 20   // bytes of frames that a playback reads ahead of its clients
-	pacedBytes         = 256 << 10 // the same for a playback with a delay or a speed
+	maxSharedPlaybacks = 8         // maximum number of shared playbacks at a time
+	maxSearches        = 8         // maximum number of unshared playbacks without a timeline at a time
+	playbackBytes      = 4 << 20   // bytes of frames that a live playback reads ahead of its clients
+	pacedBytes         = 256 << 10 // bytes that a playback with a delay or a speed reads ahead
 	maxStallSeconds    = 10        // seconds that one client may stall a playback with other clients
 )
 
-// errInMemory ends a playback: the hub has the rest of the log in memory.
+// errInMemory ends a read of the log, because the rest of the log is in memory or no client is left.
 var errInMemory = errors.New("the rest of the log is in memory")
 
 // A playback reads the log again for clients whose place is no longer in memory. It has its own
-// history. When it reaches the part of the log in memory, its clients continue with the history of
-// the hub.
+// history. When the playback reaches the part of the log that is in memory, its clients continue
+// with the history of the hub.
 type playback struct {
 	hub      *Hub
 	pace     pace
 	waiting  []*admission // clients that are not admitted, the earliest place first
 	history  *eventlog.History
 	timeline *timeline     // nil until the playback reaches the place of the first client
-	found    func()        // called when the playback reaches that place, or ends
+	found    func()        // called when the timeline starts, and again when the playback ends
 	waited   time.Duration // how long awaitProgress has waited since the last stall
 }
 
-// sharedPlayback admits a client without a delay or speed whose cursor is only in the log. Such
-// clients share playbacks.
+// sharedPlayback admits a client that has no delay or speed, and whose cursor is only in the log.
+// Such clients share playbacks.
 func (h *Hub) sharedPlayback(ctx context.Context, a *admission) outcome {
 	h.mu.Lock()
 	h.behind = append(h.behind, a)
@@ -48,12 +48,12 @@ func (h *Hub) sharedPlayback(ctx context.Context, a *admission) outcome {
 	}
 	h.mu.Unlock()
 	if room && !h.start(h.runSharedPlaybacks) {
-		return noRoom
+		return unavailable
 	}
 	return a.await(ctx)
 }
 
-// runSharedPlaybacks runs one playback after the other while clients wait for one.
+// runSharedPlaybacks runs one playback after the other, until no client waits in h.behind.
 func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 	for {
 		h.mu.Lock()
@@ -70,29 +70,30 @@ func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 	}
 }
 
-// ownPlayback runs a playback for one client with a delay or a speed. It waits while maxSearches
-// playbacks are looking for their place.
+// ownPlayback admits a client with a delay or a speed by means of an unshared playback. It first
+// waits while maxSearches such playbacks have no timeline yet.
 func (h *Hub) ownPlayback(ctx context.Context, a *admission) outcome {
 	select {
 	case h.searches <- struct{}{}:
 	case <-h.stopping:
-		return noRoom
+		return unavailable
 	case <-ctx.Done():
-		return noRoom
+		return unavailable
 	}
 	if a.cursor == nil && h.delayTimeline(a.pace.delay) != nil {
 		<-h.searches
-		return retry // meanwhile a playback for another client became the timeline of this delay
+		return retry // meanwhile, a playback for another client has started the timeline of this delay
 	}
 	p := &playback{hub: h, pace: a.pace, waiting: []*admission{a}, found: sync.OnceFunc(func() { <-h.searches })}
 	if !h.start(p.run) {
 		p.found()
-		return noRoom
+		return unavailable
 	}
 	return a.await(ctx)
 }
 
-// await waits for the result of a playback.
+// await waits for the result of a playback. It returns unavailable if ctx ends or the node is
+// stopping.
 func (a *admission) await(ctx context.Context) outcome {
 	select {
 	case o := <-a.result:
@@ -100,10 +101,11 @@ func (a *admission) await(ctx context.Context) outcome {
 	case <-a.client.hub.stopping:
 	case <-ctx.Done():
 	}
-	return noRoom
+	return unavailable
 }
 
-// run reads the log until the rest is in memory or no client is left.
+// run reads the log until the rest is in memory or no client is left. If the log cannot be read, run
+// closes the clients.
 func (p *playback) run(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -117,13 +119,13 @@ func (p *playback) run(ctx context.Context) {
 		return
 	}
 	p.hub.log.Warn("playback failed, the event log cannot be read", "error", err)
-	p.finishWaiting(noRoom)
+	p.finishWaiting(unavailable)
 	if p.timeline != nil {
 		p.hub.closeTimeline(p.timeline, closeTryLater, "the event log cannot be read now; reconnect with your cursor")
 	}
 }
 
-// read reads the log. When the timeline ends, it calls stop, which ends ctx.
+// read reads the log for the playback. stop, which ends ctx, is called when the timeline ends.
 func (p *playback) read(ctx context.Context, stop func()) error {
 	first, offset := p.waiting[0], uint64(math.MaxUint64)
 	if first.cursor != nil {
@@ -150,7 +152,7 @@ func (p *playback) read(ctx context.Context, stop func()) error {
 		case !errors.Is(err, errInMemory):
 			return err
 		}
-		p.finishWaiting(retry) // their places are in memory
+		p.finishWaiting(retry) // the places of these clients are in memory
 		if p.timeline == nil || p.switchHistory(ctx) {
 			return nil
 		}
@@ -165,7 +167,8 @@ func (p *playback) finishWaiting(o outcome) {
 	p.waiting = nil
 }
 
-// receive adds a message to the history, admits clients, and waits until the history has room.
+// receive appends a message to the history, admits clients, and waits until the history has room. It
+// returns errInMemory when the playback need not read on.
 func (p *playback) receive(ctx context.Context, at broker.Cursor, m broker.Message, stop func()) error {
 	f, err := p.history.Append(at, m, false)
 	if err != nil {
@@ -190,7 +193,7 @@ func (p *playback) receive(ctx context.Context, at broker.Cursor, m broker.Messa
 }
 
 // awaitProgress waits until clients may have received something. After each second of waiting, it
-// counts a stall of the slowest clients. It reports false if ctx ends.
+// counts a stall of the slowest clients. It returns false if ctx ends.
 func (p *playback) awaitProgress(ctx context.Context) bool {
 	began := time.Now()
 	second := time.NewTimer(time.Second - p.waited)
@@ -207,8 +210,9 @@ func (p *playback) awaitProgress(ctx context.Context) bool {
 	return true
 }
 
-// admit admits the clients whose place is at the message at a cursor. f is the frame of the
-// message, or nil if it has none.
+// admit admits the waiting clients that start at the message with the cursor at. f is the frame of
+// the message, or nil if the message has no frame. Clients whose cursor is not in the log get the
+// outcome cursorGone.
 func (p *playback) admit(at broker.Cursor, f *eventlog.Frame, stop func()) {
 	for len(p.waiting) > 0 {
 		a := p.waiting[0]
@@ -225,14 +229,14 @@ func (p *playback) admit(at broker.Cursor, f *eventlog.Frame, stop func()) {
 	}
 }
 
-// subscribe subscribes a client to the timeline. For the first client, it starts the timeline.
+// subscribe subscribes a client to the timeline. For the first client, subscribe starts the timeline.
 func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, stop func()) outcome {
 	if p.timeline == nil {
 		from := a.from
 		last, read, states := p.history.KeepAll()
 		place := eventlog.Place{Position: at.Offset, Last: last, Read: read, States: states}
 		switch {
-		case f == nil: // an unframed message, or the one of the checkpoint
+		case f == nil: // an unframed message, or the message of the checkpoint
 			place.Position, from = eventlog.After(at), read
 		case a.cursor != nil || last == broker.Start: // at the cursor, or at the first message of the log
 			from = f.Read
@@ -240,7 +244,7 @@ func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, 
 		t := newTimeline(p.hub, p.history, p.pace.clock(from), place)
 		t.allowSlow = p.pace.live()
 		if !p.hub.startTimeline(t, stop) {
-			return noRoom
+			return unavailable
 		}
 		p.timeline = t
 		p.hub.shareDelay(p.pace.delay, t) // if the delay already has a shared timeline, t stays unshared
@@ -250,8 +254,8 @@ func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, 
 }
 
 // switchHistory waits until the history of the hub has all frames that the clients still need, and
-// switches the timeline to it. It reports false if the hub no longer has the frames after the
-// playback's. Then the playback must continue to read.
+// then calls replaceHistory. It returns false if the hub no longer has the frames that follow the
+// frames of the playback. Then the playback must continue to read. It returns true if ctx ends.
 func (p *playback) switchHistory(ctx context.Context) bool {
 	for {
 		replaced := false
@@ -267,9 +271,9 @@ func (p *playback) switchHistory(ctx context.Context) bool {
 	}
 }
 
-// replaceHistory makes the timeline use the history of the hub, if that has all frames that the
-// clients need. If the pace is live, it moves the clients to the live timeline instead. Call it
-// between rounds only.
+// replaceHistory makes the timeline use the history of the hub. If the pace is live, it moves the
+// clients to the live timeline. It returns false if the history of the hub does not have all frames
+// that the clients need. Call it between rounds only.
 func (p *playback) replaceHistory() bool {
 	t := p.timeline
 	if !p.hub.history.Covers(t.needed()) {
@@ -282,7 +286,7 @@ func (p *playback) replaceHistory() bool {
 	return true
 }
 
-// needed returns the position from which on clients still need frames.
+// needed returns the position of the first frame that clients may still need.
 func (t *timeline) needed() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -290,8 +294,8 @@ func (t *timeline) needed() uint64 {
 	return least
 }
 
-// countStall adds a second to the stalls of the slowest clients, and closes those with too many. It
-// does nothing if the timeline has only one client.
+// countStall adds a second to the stalls of the slowest clients. It calls tooSlow for a client with
+// more than maxStallSeconds. It does nothing if the timeline has only one client.
 func (t *timeline) countStall() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -308,8 +312,8 @@ func (t *timeline) countStall() {
 	}
 }
 
-// slowest returns the lowest position of all clients. If it is behind the timeline, slowest also
-// returns the clients at this position. mu is held.
+// slowest returns the lowest position of the timeline and its draining clients. If this position is
+// behind the timeline, slowest also returns the clients at this position. mu is held.
 func (t *timeline) slowest() (least uint64, clients []*client) {
 	least = t.position.Load()
 	for _, c := range t.index.list() {

@@ -15,14 +15,14 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Many clients resume at once from different places that only the log still has. One of them reads
-// nothing. The others receive each missed event once, and then the new events.
+// Many clients resume at once from different cursors that are only in the log. One client reads
+// nothing. All other clients receive each missed event once, and then the new events.
 func TestManyClientsCatchUp(t *testing.T) {
 	testenv.NotShort(t)
 	const clients, missed, more = 60, 1500, 300
 	b := memory.New(nil, nil)
-	kept := checkpoints(t).Every(250)
-	old := newNodeWith(t, b, kept)
+	shared := checkpoints(t).Every(250)
+	old := newNodeWith(t, b, shared)
 	watch := old.follow(t, "match=m1")
 	watch.read()
 	var cursors []string
@@ -37,28 +37,28 @@ func TestManyClientsCatchUp(t *testing.T) {
 			cursors = append(cursors, f.Cursor)
 		}
 	}
-	next := newNodeWith(t, b, kept) // knows the last 250 to 500 messages
+	next := newNodeWith(t, b, shared) // has the last 250 to 500 messages in memory
 	var group sync.WaitGroup
 	for i := range clients {
-		had := rand.IntN(missed / 4)
-		c := next.follow(t, "match=m1&cursor="+cursors[had])
+		last := rand.IntN(missed / 4) // index of the last event that the client received
+		c := next.follow(t, "match=m1&cursor="+cursors[last])
 		if i == 0 {
 			continue // this client reads nothing
 		}
 		group.Go(func() {
 			if f := c.read(); !*f.Resumed {
-				t.Errorf("client %d: first frame %+v, want it resumed from %s", i, f, cursors[had])
+				t.Errorf("client %d: first frame %+v, want it to resume from cursor %s", i, f, cursors[last])
 				return
 			}
-			for want := int64(had) + 2; want <= missed/2+more; want++ {
+			for want := int64(last) + 2; want <= missed/2+more; want++ {
 				_ = c.conn.SetReadDeadline(time.Now().Add(60 * time.Second))
 				_, text, err := c.conn.ReadMessage()
 				if err == nil && !strings.Contains(string(text), `"event"`) {
-					want-- // only a cursor
+					want-- // a frame with only a cursor
 					continue
 				}
 				if err != nil || !strings.Contains(string(text), fmt.Sprintf(`"seq":%d`, want)) {
-					t.Errorf("client %d: want event %d, received %.300s, %v", i, want, text, err)
+					t.Errorf("client %d received %.300s, error %v, want event %d", i, text, err, want)
 					return
 				}
 			}
@@ -70,9 +70,9 @@ func TestManyClientsCatchUp(t *testing.T) {
 	group.Wait()
 }
 
-// The node refuses a delay beyond the bound. The refused client does no harm, even if it sends a
-// frame.
-func TestDelaysAreBounded(t *testing.T) {
+// The node closes a client whose delay would need one timeline too many. This client does not affect
+// other clients, even if it sends a frame.
+func TestDelayLimit(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	live := n.follow(t, "")
@@ -84,10 +84,34 @@ func TestDelaysAreBounded(t *testing.T) {
 	c := n.follow(t, "delay=999")
 	_ = c.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"match":["m1"]}}`))
 	if code := c.closed(); code != websocket.CloseTryAgainLater {
-		t.Errorf("the 257th delay: closed with %d, want 1013", code)
+		t.Errorf("the client with the 257th delay: closed with %d, want 1013", code)
 	}
 	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
 	if e, _ := live.event(); e.Data.Seq != 1 {
 		t.Errorf("the live client received event %d, want 1", e.Data.Seq)
+	}
+}
+
+// Playbacks for clients with different delays start at the same time. Each client receives a snapshot
+// at its own time.
+func TestPlaybacksWithDifferentDelays(t *testing.T) {
+	const clients = 30
+	b := memory.New(nil, nil)
+	log := &slowLog{Log: b}
+	n := newNodeWith(t, log, oldEvents(t, b)) // its history begins at a checkpoint
+	n.follow(t, "match=none").read()
+	var group sync.WaitGroup
+	for i := range clients {
+		delay := 3300 + i // so 138 to 141 events are due, and some more while the test runs
+		c := n.follow(t, fmt.Sprint("delay=", delay))
+		group.Go(func() {
+			if s := score(c.read()); s < 136 || s > 150 {
+				t.Errorf("the snapshot with a delay of %d s has score %d, want 136 to 150", delay, s)
+			}
+		})
+	}
+	group.Wait()
+	if reads := log.reads.Load(); reads <= clients {
+		t.Errorf("%d clients with different delays caused %d reads of the log, want more than %[1]d", clients, reads)
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // ServePresence serves the presence of all nodes as JSON. The presence of other nodes may be a few
-// seconds old.
+// seconds old. If clients need tokens, the token of the request must not restrict events.
 func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 	if k := h.options.Tokens; k != nil {
 		claims, err := k.Verify(r)
@@ -47,7 +47,7 @@ type presenceCache struct {
 	at      time.Time
 }
 
-// presence returns the presence of this node, which may be a second old.
+// presence returns the presence of this node, which may be up to a second old.
 func (h *Hub) presence() presence.Presence {
 	h.counted.mu.Lock()
 	defer h.counted.mu.Unlock()
@@ -57,8 +57,8 @@ func (h *Hub) presence() presence.Presence {
 	return h.counted.counted
 }
 
-// countPresence counts the clients of this node. Its cost depends on the number of groups, not of
-// clients.
+// countPresence counts the clients of this node. The cost depends on the number of groups, not on the
+// number of clients.
 func (h *Hub) countPresence() presence.Presence {
 	p := presence.Presence{Nodes: 1, Connections: h.connected()}
 	count := func(to *[]presence.Count, names []string, n int) {

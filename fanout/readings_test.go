@@ -14,6 +14,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/fanout/eventlog"
 )
 
 // A blockingLog counts the calls of ReadLog. Like a slow broker, it blocks each call for an unknown
@@ -22,24 +23,24 @@ type blockingLog struct {
 	broker.Log
 	enough int
 
-	mu                sync.Mutex
-	calls, open, most int           // calls so far, running calls, and their maximum
-	full              chan struct{} // closed when enough calls are running
+	mu                   sync.Mutex
+	calls, running, most int           // all calls, running calls, and the maximum of running calls
+	full                 chan struct{} // closed when enough calls are running
 }
 
 func (l *blockingLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
 	h func(broker.Cursor, broker.Message) error) error {
 	l.mu.Lock()
 	l.calls++
-	if l.open++; l.open == l.enough {
+	if l.running++; l.running == l.enough {
 		close(l.full)
 	}
-	l.most = max(l.most, l.open)
+	l.most = max(l.most, l.running)
 	l.mu.Unlock()
 	defer func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.open--
+		l.running--
 	}()
 	if from.Offset >= 1_000_000 {
 		select {
@@ -50,8 +51,8 @@ func (l *blockingLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp 
 	return l.Log.ReadLog(ctx, from, caughtUp, h)
 }
 
-// Clients with unknown cursors share a few readings of the log.
-func TestUnknownCursorsShareReadings(t *testing.T) {
+// Clients with unknown cursors share a few reads of the log.
+func TestUnknownCursorsShareReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 200
 		b := memory.New(nil, nil)
@@ -72,26 +73,27 @@ func TestUnknownCursorsShareReadings(t *testing.T) {
 		log.mu.Lock()
 		defer log.mu.Unlock()
 		if log.calls > clients/4 || log.most > 2 {
-			t.Errorf("%d clients caused %d readings of the log, %d of them concurrent; want at most %d and 2",
+			t.Errorf("%d clients caused %d reads of the log, %d of them concurrent, want at most %d reads, 2 concurrent",
 				clients, log.calls, log.most, clients/4)
 		}
 	})
 }
 
-// A stalledLog blocks each call of ReadLog except the first, which is the node's.
+// A stalledLog blocks each call of ReadLog until its ctx ends, except the first call, with which the
+// node reads the log.
 type stalledLog struct {
 	broker.Log
 
 	mu            sync.Mutex
-	first         bool // ReadLog was called
-	stalled, most int  // stalled calls, and their maximum
+	called        bool // ReadLog was called
+	stalled, most int  // blocked calls, and the maximum of blocked calls
 }
 
 func (l *stalledLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
 	h func(broker.Cursor, broker.Message) error) error {
 	l.mu.Lock()
-	if !l.first {
-		l.first = true
+	if !l.called {
+		l.called = true
 		l.mu.Unlock()
 		return l.Log.ReadLog(ctx, from, caughtUp, h)
 	}
@@ -105,9 +107,9 @@ func (l *stalledLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp c
 	return nil
 }
 
-// When the log does not answer, the node closes clients whose cursors are ahead with 1013. They
-// share one reading.
-func TestStalledReadingsAreBounded(t *testing.T) {
+// If the broker sends nothing, the node closes clients whose cursors are ahead with 1013. Such
+// clients share one read of the log.
+func TestClientsShareStalledRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 500
 		b := memory.New(nil, nil)
@@ -123,7 +125,7 @@ func TestStalledReadingsAreBounded(t *testing.T) {
 				_ = c.conn.SetReadDeadline(time.Now().Add(time.Hour))
 				_, _, err := c.conn.ReadMessage()
 				if !websocket.IsCloseError(err, websocket.CloseTryAgainLater) {
-					t.Errorf("client %d: %v, want close code 1013", i, err)
+					t.Errorf("client %d: error %v, want close code 1013", i, err)
 				}
 			})
 		}
@@ -131,21 +133,21 @@ func TestStalledReadingsAreBounded(t *testing.T) {
 		log.mu.Lock()
 		defer log.mu.Unlock()
 		if log.most != 1 {
-			t.Errorf("%d clients caused %d concurrent readings of the log, want 1", clients, log.most)
+			t.Errorf("%d clients caused %d concurrent reads of the log, want 1", clients, log.most)
 		}
 	})
 }
 
-// A slowLog delays each call of ReadLog, as a server does, and counts the calls.
+// A slowLog delays each call of ReadLog, as a network does, and counts the calls.
 type slowLog struct {
 	broker.Log
 
-	readings atomic.Int64
+	reads atomic.Int64
 }
 
 func (l *slowLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
 	h func(broker.Cursor, broker.Message) error) error {
-	l.readings.Add(1)
+	l.reads.Add(1)
 	select {
 	case <-ctx.Done():
 	case <-time.After(100 * time.Millisecond):
@@ -153,21 +155,32 @@ func (l *slowLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan
 	return l.Log.ReadLog(ctx, from, caughtUp, h)
 }
 
-// Clients that connect at once with the same delay share one timeline, also if their place is no
-// longer in memory.
-func TestClientsWithOneDelayShareReadings(t *testing.T) {
-	const clients = 100
-	b := memory.New(nil, nil)
-	kept := checkpoints(t).Every(50)
-	w := newNodeWith(t, b, kept).follow(t, "match=m1")
-	w.read()
+// oldEvents publishes 300 events of m1, whose pages were read every 15 seconds from 90 minutes ago
+// on. It returns checkpoints after every 50th event, the latest after event 251.
+func oldEvents(t *testing.T, b *memory.Broker) *eventlog.Checkpoints {
+	t.Helper()
+	shared, saved := savedCheckpoints(t)
+	watch := newNodeWith(t, b, shared.Every(50)).follow(t, "match=m1")
+	watch.read()
 	began := time.Now().Add(-90 * time.Minute)
 	for i := range int64(300) {
 		seqAt(t, b, "m1", "soccer.mls.goal", i+1, began.Add(time.Duration(i)*15*time.Second), nil)
-		w.event()
+		watch.event()
+		if i > 50 && i%50 == 25 {
+			<-saved
+		}
 	}
+	return shared
+}
+
+// Clients that connect at the same time with the same delay share one timeline, even if their place
+// is no longer in memory.
+func TestClientsWithOneDelayShareReads(t *testing.T) {
+	const clients = 100
+	b := memory.New(nil, nil)
+	shared := oldEvents(t, b)
 	log := &slowLog{Log: b}
-	n := newNodeWith(t, log, kept) // its history begins at the checkpoint
+	n := newNodeWith(t, log, shared) // its history begins at a checkpoint
 	n.follow(t, "match=none").read()
 	var all sync.WaitGroup
 	for range clients {
@@ -175,7 +188,7 @@ func TestClientsWithOneDelayShareReadings(t *testing.T) {
 		all.Go(func() { c.read() })
 	}
 	all.Wait()
-	if readings, most := log.readings.Load(), int64(20); readings < 2 || readings > most {
-		t.Errorf("%d clients with one delay caused %d readings of the log, want 2 to %d", clients, readings, most)
+	if reads, most := log.reads.Load(), int64(20); reads < 2 || reads > most {
+		t.Errorf("%d clients with one delay caused %d reads of the log, want 2 to %d", clients, reads, most)
 	}
 }

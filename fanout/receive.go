@@ -14,7 +14,8 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// setHandlers makes the client answer control frames, instead of gorilla.
+// setHandlers sets the handlers for control frames, so that the client answers them instead of
+// gorilla.
 func (c *client) setHandlers(ws *websocket.Conn) {
 	ws.SetReadLimit(maxFrame)
 	ws.SetPongHandler(func(string) error { c.heard(); return nil })
@@ -33,9 +34,9 @@ func (c *client) setHandlers(ws *websocket.Conn) {
 	})
 }
 
-// receive waits for a frame and handles it. It reports false when nothing more can be read. The
-// stack of this call is most of the memory of an idle connection. If the call needed a little more,
-// the stack would double.
+// receive waits for a frame and handles it. It returns false when nothing more can be read. The
+// stack of this call is most of the memory of an idle connection. If the call needed a little more
+// stack, the runtime would double the stack.
 func (c *client) receive(ws *websocket.Conn) bool {
 	kind, r, err := ws.NextReader()
 	if err != nil {
@@ -44,7 +45,8 @@ func (c *client) receive(ws *websocket.Conn) bool {
 	return c.handleFrame(kind, r)
 }
 
-// endReceive closes the client if its frame is too large. It returns false, for receive.
+// endReceive closes the client if err reports that its frame is too large. It returns false, for
+// receive.
 func (c *client) endReceive(err error) bool {
 	if errors.Is(err, websocket.ErrReadLimit) {
 		c.close(websocket.CloseMessageTooBig, "", endProtocol) // gorilla sends a close frame only in some cases
@@ -52,15 +54,16 @@ func (c *client) endReceive(err error) bool {
 	return false
 }
 
-// handleFrame reads a frame and handles it. If the frame breaks the protocol, handleFrame closes
-// the client. Later frames are ignored.
+// handleFrame reads a frame and handles it. If the frame violates the protocol, handleFrame closes
+// the client. Frames of a closing client are ignored. handleFrame returns false when nothing more can
+// be read.
 func (c *client) handleFrame(kind int, r io.Reader) bool {
 	if !c.acceptFrame() {
 		return true
 	}
 	b, err := io.ReadAll(io.LimitReader(r, maxFrame+1))
 	switch {
-	case err != nil: // invalid compression, or the connection has ended
+	case err != nil: // the compressed data is invalid, or the connection has ended
 		c.close(websocket.CloseProtocolError, "", endProtocol)
 		return false
 	case len(b) > maxFrame:
@@ -77,7 +80,8 @@ func (c *client) handleFrame(kind int, r io.Reader) bool {
 	return true
 }
 
-// acceptFrame reports whether to handle another frame. It closes the client if it sends too many.
+// acceptFrame reports whether to handle another frame. It closes the client if the client sends too
+// many frames.
 func (c *client) acceptFrame() bool {
 	c.heard()
 	if c.frameRate == nil {
@@ -91,6 +95,7 @@ func (c *client) acceptFrame() bool {
 	return !c.closing && !c.aborted
 }
 
+// answer sends the response to a frame from the client.
 func (c *client) answer(frame []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,6 +109,7 @@ type message struct {
 	Ping        json.RawMessage `json:"ping"`
 }
 
+// handleMessage handles the JSON of a frame. Its errors are close reasons for the client.
 func (c *client) handleMessage(b []byte) error {
 	var m message
 	d := json.NewDecoder(bytes.NewReader(b))

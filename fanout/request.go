@@ -13,35 +13,35 @@ import (
 	"github.com/matchwire/matchwire/fanout/filter"
 )
 
-// Bounds of the query parameters.
+// Limits of the query parameters.
 const (
 	maxDelay = time.Hour
 	minSpeed = 0.1
 	maxSpeed = 1000
 )
 
-// A request holds the query parameters of a client and the expiry of its token.
+// A request holds the parsed parameters of a client's request, and the expiry of its token.
 type request struct {
 	filter   filter.Filter
-	cursor   *broker.Cursor // of the last frame that the client received; nil if there is none
+	cursor   *broker.Cursor // of the last frame that the client received; nil without a cursor
 	pace     pace
 	from     time.Time // time to play back from
-	conflate bool      // when the client is too slow, send a snapshot instead of closing it
-	expires  int64     // when the token expires, in Unix seconds; 0: never
+	conflate bool      // if the client is too slow, send a snapshot instead of closing the client
+	expires  int64     // when the token expires, in Unix seconds; 0 without a token
 }
 
 var parameters = []string{"topics", "match", "team", "cursor", "delay", "from", "speed", "conflate", "nothing", "token"}
 
 // parseRequest parses the query of a request. An unknown parameter is an error, because a filter
-// with a misspelled name would select everything. lastEventID is the header of an SSE client that
-// reconnects. It overrides the cursor in the query, which is older.
+// with a misspelled name would select everything. lastEventID is the Last-Event-ID header, which an
+// SSE client sends when it reconnects. It overrides the older cursor in the query.
 func parseRequest(q url.Values, lastEventID string, now time.Time) (r request, err error) {
 	for name, values := range q {
 		if !slices.Contains(parameters, name) {
 			return r, fmt.Errorf("parameter %q: want one of %s", name, strings.Join(parameters, ", "))
 		}
 		if len(values) > 1 && !slices.Contains([]string{"topics", "match", "team"}, name) {
-			return r, fmt.Errorf("parameter %s: given %d times, want it once", name, len(values))
+			return r, fmt.Errorf("parameter %s: got %d values, want one", name, len(values))
 		}
 	}
 	if r.filter, err = filter.Parse(q); err != nil {
@@ -70,6 +70,7 @@ func parseRequest(q url.Values, lastEventID string, now time.Time) (r request, e
 	return r, r.parsePace(q, now)
 }
 
+// parsePace sets r.pace and r.from from the parameters delay, from and speed.
 func (r *request) parsePace(q url.Values, now time.Time) error {
 	delay, from, speed := q.Get("delay"), q.Get("from"), q.Get("speed")
 	switch {
@@ -95,7 +96,7 @@ func (r *request) parsePace(q url.Values, now time.Time) error {
 			return fmt.Errorf("speed %q: want a number from %v to %v", speed, minSpeed, maxSpeed)
 		}
 	case speed != "":
-		return errors.New("speed: needs the parameter from")
+		return errors.New("speed: requires the parameter from")
 	}
 	return nil
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// roundBuffers are the buffers of a round, which the next round reuses.
+// roundBuffers holds the buffers of a round, which the next round reuses.
 type roundBuffers struct {
-	frames  []*eventlog.Frame
-	wanting []int    // for each frame, the number of clients that want it
-	groups  []*group // groups that want any of the frames
-	batches []*batch // one for each group, and unused ones
-	targets []target // all clients of the groups
+	frames    []*eventlog.Frame
+	receivers []int    // for each frame, the number of clients whose filters select it
+	groups    []*group // groups whose filters select any of the frames
+	batches   []*batch // one for each group, and then unused batches
+	targets   []target // all clients of the groups
 }
 
-// round sends the frames that are due. more reports whether further frames are due. If not, wait is
-// how long it takes until the next frame is due, or 0 if there is no next frame.
+// round sends the frames that are due, up to a limit. more reports whether further frames are due. If
+// more is false, wait is the time until the next frame is due, or 0 if there is no next frame.
 func (t *timeline) round() (more bool, wait time.Duration) {
 	began := time.Now()
 	t.mu.Lock()
@@ -37,7 +37,7 @@ func (t *timeline) round() (more bool, wait time.Duration) {
 		t.gather(frames, position)
 		t.mu.Unlock()
 		spread(b.targets, t.allowSlow)
-		t.hub.recordRound(t, frames, b.wanting, began)
+		t.hub.recordRound(t, frames, b.receivers, began)
 		b.clear()
 	}
 	switch {
@@ -49,23 +49,24 @@ func (t *timeline) round() (more bool, wait time.Duration) {
 	return false, max(t.clock.until(due), time.Millisecond)
 }
 
-// gather advances the timeline past frames, and finds the clients that want them. mu is held.
+// gather advances the timeline to position, past the frames, and collects the clients whose filters
+// select any of the frames. mu is held.
 func (t *timeline) gather(frames []*eventlog.Frame, position uint64) {
 	b := &t.buffers
 	for _, f := range frames {
 		if f.State != nil {
 			t.states.Put(f.State)
 		}
-		wanting := 0
+		receivers := 0
 		t.index.find(f.Key, f.Match, func(g *group) {
 			if g.batch == nil {
 				g.batch = b.nextBatch()
 				b.groups = append(b.groups, g)
 			}
 			g.batch.frames = append(g.batch.frames, f)
-			wanting += g.size()
+			receivers += g.size()
 		})
-		b.wanting = append(b.wanting, wanting)
+		b.receivers = append(b.receivers, receivers)
 	}
 	t.last = frames[len(frames)-1].Cursor
 	t.position.Store(position)
@@ -85,21 +86,21 @@ func (b *roundBuffers) nextBatch() *batch {
 
 // clear empties the buffers and keeps their memory.
 func (b *roundBuffers) clear() {
-	for _, one := range b.batches[:len(b.groups)] {
-		one.clear()
+	for _, used := range b.batches[:len(b.groups)] {
+		used.clear()
 	}
 	clear(b.frames)
 	clear(b.targets)
 	clear(b.groups)
-	b.targets, b.groups, b.wanting = b.targets[:0], b.groups[:0], b.wanting[:0]
+	b.targets, b.groups, b.receivers = b.targets[:0], b.groups[:0], b.receivers[:0]
 }
 
 // A batch holds the frames of a round for one group.
 type batch struct {
 	frames      []*eventlog.Frame
-	first, last uint64              // offsets
+	first, last uint64              // log offsets of the first and the last frame
 	bytes       [wire.Codecs][]byte // all frames, encoded for the codecs that the group uses
-	buffers     [wire.Codecs][]byte
+	buffers     [wire.Codecs][]byte // memory for bytes, which the next round reuses
 }
 
 // A target is a client and its batch.
@@ -108,8 +109,8 @@ type target struct {
 	batch  *batch
 }
 
-// seal encodes a complete batch and appends the clients of its group to targets. timeline.mu is
-// held.
+// seal encodes a complete batch and appends the clients of its group to targets. It returns targets.
+// timeline.mu is held.
 func (b *batch) seal(g *group, targets []target) []target {
 	b.first, b.last = b.frames[0].Cursor.Offset, b.frames[len(b.frames)-1].Cursor.Offset
 	for c, members := range g.members {
@@ -123,7 +124,7 @@ func (b *batch) seal(g *group, targets []target) []target {
 	return targets
 }
 
-// encode concatenates the encoded frames.
+// encode sets b.bytes[c] to the concatenated frames.
 func (b *batch) encode(c wire.Codec) {
 	if len(b.frames) == 1 {
 		b.bytes[c] = b.frames[0].Object.Bytes(c)
@@ -143,8 +144,8 @@ func (b *batch) clear() {
 	b.bytes = [wire.Codecs][]byte{}
 }
 
-// spread writes to all targets. Each write is a system call of some microseconds, so spread uses
-// several goroutines if there are many targets.
+// spread delivers the batches to all targets. Each delivery is a system call that takes some
+// microseconds, so spread uses several goroutines if there are many targets.
 func spread(targets []target, allowSlow bool) {
 	const perGoroutine = 256
 	parts := max(1, min(runtime.GOMAXPROCS(0)/2, len(targets)/perGoroutine)) // leaves processors for reading
@@ -159,6 +160,7 @@ func spread(targets []target, allowSlow bool) {
 	others.Wait()
 }
 
+// deliver delivers the batch of each target to its client.
 func deliver(targets []target, allowSlow bool) {
 	for _, t := range targets {
 		t.client.deliver(t.batch, allowSlow)

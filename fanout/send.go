@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/fanout/eventlog"
 )
 
-// send sends a frame that is not from the history. The caller must not change the frame later. mu
-// is held.
+// send sends a frame that is not from the history. If more than maxLag bytes of such frames wait,
+// send calls tooSlow instead. The caller must not change the frame afterwards. mu is held.
 func (c *client) send(frame []byte) {
 	if c.aborted || c.closing {
 		return
@@ -24,7 +24,8 @@ func (c *client) send(frame []byte) {
 	c.write(frame)
 }
 
-// write writes b now, or queues it if something already waits. mu is held.
+// write writes b without blocking. It queues what the connection does not accept at once, or all of b
+// if something already waits. mu is held.
 func (c *client) write(b []byte) {
 	if !c.draining {
 		n := c.writeNow(b)
@@ -43,8 +44,8 @@ func (c *client) write(b []byte) {
 	c.startDrain()
 }
 
-// writeNow writes as much of b as the kernel accepts at once, and returns how much. Call it only
-// while nothing waits. mu is held.
+// writeNow writes as many bytes of b as the kernel accepts at once, and returns their number. Call it
+// only while nothing waits. mu is held.
 func (c *client) writeNow(b []byte) int {
 	n, err := c.direct.Write(b)
 	if err != nil {
@@ -54,8 +55,8 @@ func (c *client) writeNow(b []byte) int {
 	return n
 }
 
-// deliver sends a batch to the client. If allowSlow is true, deliver does not close the client for
-// being too slow.
+// deliver sends a batch to the client. If more than maxLag bytes of events wait and allowSlow is
+// false, deliver calls tooSlow.
 func (c *client) deliver(b *batch, allowSlow bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,7 +67,7 @@ func (c *client) deliver(b *batch, allowSlow bool) {
 			c.tooSlow()
 		}
 	case b.first < c.next:
-		c.startDrain() // the client has received a part; drain sends the rest
+		c.startDrain() // the client has received a part of the batch; drain sends the rest
 	default:
 		bytes := b.bytes[c.codec]
 		n := c.writeNow(bytes)
@@ -95,8 +96,8 @@ func (c *client) advance(frames []*eventlog.Frame, n int) {
 	}
 }
 
-// tooSlow closes a client that is too slow. If the client conflates, it instead drops everything
-// that waits and makes drain send a snapshot. mu is held.
+// tooSlow closes a client that is too slow. If conflate is set, tooSlow instead drops everything that
+// waits, and makes drain send a snapshot. mu is held.
 func (c *client) tooSlow() {
 	c.pending, c.lag = nil, 0
 	if c.conflate {
@@ -115,8 +116,8 @@ func (c *client) startDrain() {
 	}
 }
 
-// drain sends what waits until the client has received everything. It aborts the client if it
-// accepts nothing for writeTimeout.
+// drain sends what waits, until the client has received everything. If the client accepts nothing for
+// writeTimeout, drain aborts it.
 func (c *client) drain() {
 	for {
 		_ = c.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
@@ -154,7 +155,7 @@ type drainState int
 const (
 	progressed    drainState = iota // some bytes were written
 	blocked                         // the client accepts no bytes now
-	done                            // nothing is left to send
+	done                            // nothing is left to send, or the client is aborted
 	needsSnapshot                   // the client must receive a snapshot next
 )
 
@@ -182,10 +183,10 @@ func (c *client) drainNow() drainState {
 	return progressed
 }
 
-// minBlockedWrite is the least duration of a write that had to wait for the client.
+// minBlockedWrite is the duration above which a write is assumed to have waited for the client.
 const minBlockedWrite = 50 * time.Millisecond
 
-// drainBlocking writes once and blocks until the write ends.
+// drainBlocking writes once and blocks until the write ends. It never returns blocked.
 func (c *client) drainBlocking() (drainState, error) {
 	o := chunks.Get().(*chunk)
 	defer o.free()
@@ -206,7 +207,8 @@ func (c *client) drainBlocking() (drainState, error) {
 	return progressed, err
 }
 
-// prepare fills o. If there is nothing to send, it records that drain ends. mu is held.
+// prepare fills o with the bytes to write next. If there is nothing to send, it records that drain
+// ends. next is the client's position after the write. mu is held.
 func (c *client) prepare(o *chunk) (next uint64, state drainState) {
 	if c.aborted {
 		c.draining = false
@@ -229,7 +231,7 @@ func (c *client) prepare(o *chunk) (next uint64, state drainState) {
 	return next, done
 }
 
-// A chunk holds the bytes of one write to a client that is behind. They are the rest of a partly
+// A chunk holds the bytes of one write to a client that is behind. These are the rest of a partly
 // written frame, then frames of client.pending, then frames of the history.
 type chunk struct {
 	bytes   []byte            // the bytes to write
@@ -248,8 +250,8 @@ func (o *chunk) free() {
 	}
 }
 
-// fill fills o with the bytes to write next, or with none if the client has received everything.
-// next is the client's position after the write. mu is held.
+// fill fills o with the bytes to write next. o has no bytes if the client has received everything, or
+// must receive a snapshot. next is the client's position after the write. mu is held.
 func (c *client) fill(o *chunk) (next uint64) {
 	o.bytes, o.pending, o.frames = nil, 0, o.frames[:0]
 	if len(c.partial) == 0 && len(c.pending) > 0 && !c.stale {
@@ -284,7 +286,8 @@ func (c *client) fill(o *chunk) (next uint64) {
 	return next
 }
 
-// sent records that the first n bytes of a chunk are written. mu is held.
+// sent records that the first n bytes of a chunk are written. next is the client's position after the
+// whole chunk. mu is held.
 func (c *client) sent(o *chunk, n int, next uint64) {
 	c.hub.metrics.bytes.Add(int64(n))
 	all := n == len(o.bytes)

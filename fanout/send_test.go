@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Everything that waits for a client is sent completely and in order, even if the kernel accepts it
+// All frames that wait for a client are sent completely and in order, even if the kernel accepts them
 // in small parts.
 func TestPendingFramesAreSentInParts(t *testing.T) {
 	partial := []byte("the rest of one;")
@@ -27,7 +27,8 @@ func TestPendingFramesAreSentInParts(t *testing.T) {
 			c.sent(o, n, next)
 		}
 		if !bytes.Equal(got, want) {
-			t.Fatalf("with a first write of %d bytes, %d bytes were sent, want %d: %.80q", first, len(got), len(want), got)
+			t.Fatalf("after a first write of %d bytes: sent %d bytes beginning with %.80q, want %d bytes in order",
+				first, len(got), got, len(want))
 		}
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/matchwire/matchwire/internal/problem"
 )
 
-// ServeSSE serves GET /sse as server-sent events. It has the parameters of [Hub.ServeWS] and sends
-// the same objects, with the cursor as the ID of each event. It hijacks the connection, so that
-// frames are written in the same way as to WebSockets.
+// ServeSSE serves GET /sse as server-sent events. It accepts the parameters of [Hub.ServeWS] and
+// sends the same objects, with the cursor as the event ID. It hijacks the connection, so that frames
+// are written in the same way as to a WebSocket.
 func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request) {
 	req, ok := h.accept(w, r)
 	if !ok {
@@ -21,12 +21,12 @@ func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		h.removeConnection()
-		problem.Write(w, http.StatusHTTPVersionNotSupported, "event streams need HTTP/1.1", "")
+		problem.Write(w, http.StatusHTTPVersionNotSupported, "event streams require HTTP/1.1", "")
 		return
 	}
 	head := "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n" +
 		"X-Accel-Buffering: no\r\nConnection: close\r\n"
-	if origin := r.Header.Get("Origin"); origin != "" { // accept has checked it
+	if origin := r.Header.Get("Origin"); origin != "" { // accept has checked the origin
 		head += "Access-Control-Allow-Origin: " + origin + "\r\nVary: Origin\r\n"
 	}
 	_ = conn.SetDeadline(time.Time{})

@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A source parses a stream of server-sent events like the EventSource of a browser.
+// A source parses a stream of server-sent events, as the EventSource of a browser does.
 type source struct {
 	t     *testing.T
 	resp  *http.Response
@@ -21,7 +21,7 @@ type source struct {
 	id    string // the last event ID
 }
 
-// sse opens a stream. last is the header Last-Event-ID, or "".
+// sse opens a stream. last is the value of the header Last-Event-ID, or "" for no header.
 func (n *node) sse(t *testing.T, query, last string) *source {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.URL+"/sse?"+query, nil)
@@ -37,12 +37,12 @@ func (n *node) sse(t *testing.T, query, last string) *source {
 	}
 	t.Cleanup(func() { resp.Body.Close() })
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
-		t.Fatal(resp.Status, resp.Header)
+		t.Fatalf("GET /sse: status %s, headers %v, want 200 and an event stream", resp.Status, resp.Header)
 	}
 	return &source{t: t, resp: resp, lines: bufio.NewReader(resp.Body)}
 }
 
-// next returns the name and the data of the next event with data. It also updates id.
+// next reads the next event with data, and returns its name and its data. It also updates s.id.
 func (s *source) next() (name, data string) {
 	s.t.Helper()
 	timeout := time.AfterFunc(10*time.Second, func() { s.resp.Body.Close() })
@@ -68,6 +68,7 @@ func (s *source) next() (name, data string) {
 	}
 }
 
+// read reads a frame, and checks that its cursor is the event ID.
 func (s *source) read() frame {
 	s.t.Helper()
 	_, data := s.next()
@@ -76,12 +77,12 @@ func (s *source) read() frame {
 		s.t.Fatalf("%s: %v", data, err)
 	}
 	if f.Cursor != s.id {
-		s.t.Errorf("event ID %q differs from cursor %q", s.id, f.Cursor)
+		s.t.Errorf("event ID %q, want the cursor %q", s.id, f.Cursor)
 	}
 	return f
 }
 
-// An EventSource that reconnects with Last-Event-ID misses nothing.
+// An EventSource that reconnects with Last-Event-ID misses no event.
 func TestSSEResumes(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -94,18 +95,18 @@ func TestSSEResumes(t *testing.T) {
 	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
 	s = n.sse(t, "topics=soccer.%23&cursor=7-00000001", s.id) // the header overrides the query
 	if f := s.read(); !*f.Resumed {
-		t.Fatalf("first frame %+v, want it resumed", f)
+		t.Fatalf("first frame %+v, want resumed to be true", f)
 	}
 	if f := s.read(); !strings.Contains(string(f.Event), `"seq":2`) {
 		t.Errorf("received %s, want event 2", f.Event)
 	}
 	go n.stop()
 	if name, data := s.next(); name != "close" || !strings.Contains(data, "1001") {
-		t.Errorf("the stream ends with event %q, data %s, want close with 1001", name, data)
+		t.Errorf("the last event is %q with data %s, want close with 1001", name, data)
 	}
 }
 
-// The JSON of an event from another program may have several lines.
+// The JSON of an event that another program published may have several lines.
 func TestSSEWithMultilineJSON(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -121,6 +122,6 @@ func TestSSEWithMultilineJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	if e, err := event.Decode(s.read().Event); err != nil || e.ID != m.ID {
-		t.Errorf("received %+v, %v, want event %s", e, err, m.ID)
+		t.Errorf("received %+v, error %v, want event %s", e, err, m.ID)
 	}
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// maxDeflated bounds the size of snapshots to compress. The other clients of the timeline have to
-// wait for the compression.
+// maxDeflated is the size in bytes above which snapshots are not compressed. While a snapshot is
+// compressed, the other clients of the timeline wait.
 const maxDeflated = 256 << 10
 
-// subscribe adds a client and sends the first frame. With a cursor, the client continues after it.
-// Without one, the first frame is a snapshot. The outcome is retry if the timeline has ended, or
-// the cursor is no longer in memory.
+// subscribe adds a client to the timeline and sends its first frame. If cursor is nil, the first
+// frame is a snapshot. Otherwise the client continues after the cursor. The outcome is retry if the
+// timeline has ended, the node is stopping, or the cursor is no longer in memory.
 func (t *timeline) subscribe(c *client, f filter.Filter, cursor *broker.Cursor) outcome {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,7 +35,7 @@ func (t *timeline) subscribe(c *client, f filter.Filter, cursor *broker.Cursor) 
 	if cursor == nil {
 		if err := t.sendSnapshot(c); err != nil {
 			t.hub.log.Error("snapshot not encoded", "error", err)
-			return noRoom
+			return unavailable
 		}
 		return admitted
 	}
@@ -59,7 +59,7 @@ func (c *client) unsubscribe() {
 	}
 }
 
-// remove removes a client. It reports false if the client has moved to another timeline.
+// remove removes a client. It returns false if the client has moved to another timeline.
 func (t *timeline) remove(c *client) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -72,8 +72,9 @@ func (t *timeline) remove(c *client) bool {
 	return true
 }
 
-// changeFilter replaces the filter of the client and sends a snapshot for the new one. It waits
-// until the client has a timeline.
+// changeFilter replaces the filter of the client with the result of change, and sends a snapshot for
+// the new filter. It waits until the client has a timeline. If the client is closing, changeFilter
+// does nothing.
 func (c *client) changeFilter(change func(filter.Filter) (filter.Filter, error)) error {
 	for {
 		t := c.awaitTimeline()
@@ -86,8 +87,8 @@ func (c *client) changeFilter(change func(filter.Filter) (filter.Filter, error))
 	}
 }
 
-// awaitTimeline waits until the client has a timeline and returns it. It returns nil if the client
-// is closed first.
+// awaitTimeline waits until the client has a timeline, and returns the timeline. It returns nil if
+// the client is closing or aborted.
 func (c *client) awaitTimeline() *timeline {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,7 +107,7 @@ func (c *client) awaitTimeline() *timeline {
 	return c.timeline
 }
 
-// notify wakes awaitTimeline. mu is held.
+// notify wakes awaitTimeline, if it waits. mu is held.
 func (c *client) notify() {
 	if c.changed != nil {
 		close(c.changed)
@@ -114,8 +115,8 @@ func (c *client) notify() {
 	}
 }
 
-// changeFilter is client.changeFilter on one timeline. moved reports that the client has moved to
-// another timeline.
+// changeFilter is client.changeFilter for a client of this timeline. If the client has moved to
+// another timeline, changeFilter does nothing and moved is true.
 func (t *timeline) changeFilter(c *client, change func(filter.Filter) (filter.Filter, error)) (moved bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -136,8 +137,9 @@ func (t *timeline) changeFilter(c *client, change func(filter.Filter) (filter.Fi
 	return false, t.sendSnapshot(c)
 }
 
-// sendSnapshot sends a snapshot of the matches that the filter of a client selects. If the client
-// is ahead of the timeline, the snapshot is at the client's position. t.mu and c.mu are held.
+// sendSnapshot sends a snapshot of the matches that the filter of a client selects. If the client is
+// ahead of the timeline, the snapshot is at the client's position. Otherwise the snapshot is at the
+// position of the timeline, where the client continues. t.mu and c.mu are held.
 func (t *timeline) sendSnapshot(c *client) (err error) {
 	var s *wire.Object
 	if position := t.position.Load(); c.next > position {
@@ -158,8 +160,8 @@ func (t *timeline) sendSnapshot(c *client) (err error) {
 	return nil
 }
 
-// snapshot returns the snapshot for a group at the current position. It encodes each snapshot once.
-// mu is held.
+// snapshot returns the snapshot for a group at the position of the timeline. The group caches the
+// latest snapshot. mu is held.
 func (t *timeline) snapshot(g *group) (*wire.Object, error) {
 	position := t.position.Load()
 	if g.snapshot != nil && g.snapshotAt == position {
@@ -172,8 +174,8 @@ func (t *timeline) snapshot(g *group) (*wire.Object, error) {
 	return s, err
 }
 
-// newSnapshot encodes the states of the matches that a filter selects, without the incidents that
-// the token does not allow.
+// newSnapshot encodes the states of the matches that a filter selects as the first frame for a
+// client. It leaves out the incidents that the token does not allow.
 func newSnapshot(states eventlog.States, f filter.Filter, at broker.Cursor) (*wire.Object, error) {
 	b := []byte(`{"snapshot":{"matches":[`)
 	for i, m := range selectStates(states, f) {
@@ -192,8 +194,8 @@ func newSnapshot(states eventlog.States, f filter.Filter, at broker.Cursor) (*wi
 	return wire.NewObject(at.String(), fmt.Appendf(b, `]},"cursor":"%s","resumed":false}`, at)), nil
 }
 
-// selectStates returns the states of the matches for which a filter selects an incident. The match
-// that changed last comes first.
+// selectStates returns the states of the matches that a filter selects. If the filter has topic
+// patterns, they must match an incident of the match. The match that changed last comes first.
 func selectStates(states eventlog.States, f filter.Filter) []*eventlog.MatchState {
 	selected := map[string]bool{} // cache by routing key, which many incidents share
 	return states.Select(func(m *eventlog.MatchState) bool {
@@ -204,8 +206,8 @@ func selectStates(states eventlog.States, f filter.Filter) []*eventlog.MatchStat
 			return true
 		}
 		for _, i := range m.Incidents {
-			ok, known := selected[i.Key]
-			if !known {
+			ok, cached := selected[i.Key]
+			if !cached {
 				ok = f.SelectsTopic(i.Key)
 				selected[i.Key] = ok
 			}
@@ -217,14 +219,15 @@ func selectStates(states eventlog.States, f filter.Filter) []*eventlog.MatchStat
 	})
 }
 
-// resync sends a snapshot to a client that was too slow.
+// resync sends a snapshot to a client that was too slow. It does nothing if the client has moved to
+// another timeline.
 func (t *timeline) resync(c *client) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.timeline != t {
-		return // drain calls resync of the other timeline
+		return // drain then calls resync of the other timeline
 	}
 	if c.stale = false; c.group == nil {
 		return

@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// A timeline sends the frames of a history to its clients when its clock shows that they are due.
-// The live timeline sends them at once.
+// A timeline sends the frames of a history to its clients when its clock shows that the frames are
+// due. The live timeline sends each frame at once.
 //
 // The lock order is Hub.mu, timeline.mu, client.mu. Only moveTo holds the mu of two timelines.
 type timeline struct {
@@ -20,13 +20,13 @@ type timeline struct {
 	clock   clock
 	history atomic.Pointer[eventlog.History]
 	// position is the log position of the timeline. Clients that are not behind have received
-	// everything before it. It is written with mu held.
+	// everything before this position. mu is held when position is written.
 	position  atomic.Uint64
 	allowSlow bool // clients are not closed for being too slow
 
 	mu     sync.Mutex
-	states eventlog.States // at position
-	last   broker.Cursor   // of the frame before position
+	states eventlog.States // states of all matches at position
+	last   broker.Cursor   // cursor of the frame before position
 	index  index           // the clients
 	ended  bool            // clients can no longer subscribe
 
@@ -45,8 +45,8 @@ func newTimeline(hub *Hub, h *eventlog.History, c clock, at eventlog.Place) *tim
 	return t
 }
 
-// run sends frames when they are due, until ctx ends. Timelines other than the live one also end
-// after one or two seconds without clients.
+// run sends frames when they are due, until ctx ends or a job ends the timeline. A timeline other
+// than the live timeline also ends after one or two seconds without clients.
 func (t *timeline) run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -93,9 +93,9 @@ var always = func() chan struct{} {
 	return c
 }()
 
-// betweenRounds makes run call do between two rounds, and waits for it. Between rounds, clients
-// that are not behind have received everything before position. betweenRounds reports false if ctx
-// ends first.
+// betweenRounds makes run call do between two rounds, and waits until do returns. Between rounds,
+// clients that are not behind have received everything before position. betweenRounds returns false
+// if ctx ends first.
 func (t *timeline) betweenRounds(ctx context.Context, do func()) bool {
 	done := make(chan struct{})
 	select {
@@ -107,8 +107,9 @@ func (t *timeline) betweenRounds(ctx context.Context, do func()) bool {
 	}
 }
 
-// tick pings the clients whose pings are due in this second of pingInterval. If clients have
-// tokens, tick also checks their expiry. It reports whether the timeline has no clients.
+// tick pings the clients whose pings are due in this second of pingInterval. If clients need tokens,
+// tick also closes all clients whose token has expired. It reports whether the timeline has no
+// clients.
 func (t *timeline) tick(second uint8) (empty bool) {
 	t.mu.Lock()
 	clients := append([]*client(nil), t.index.pings[second]...)
@@ -126,11 +127,11 @@ func (t *timeline) tick(second uint8) (empty bool) {
 	return empty
 }
 
-// A cursorFrame is a frame with only the cursor of a timeline, encoded for each codec.
+// A cursorFrame is a frame that contains only the cursor of a timeline.
 type cursorFrame struct {
-	last     broker.Cursor
-	position uint64
-	bytes    [wire.Codecs][]byte
+	last     broker.Cursor       // the cursor: timeline.last
+	position uint64              // timeline.position
+	bytes    [wire.Codecs][]byte // the frame, encoded for each codec
 }
 
 func newCursorFrame(last broker.Cursor, position uint64) *cursorFrame {
@@ -141,6 +142,7 @@ func newCursorFrame(last broker.Cursor, position uint64) *cursorFrame {
 	return f
 }
 
+// hasEnded reports whether clients can no longer subscribe.
 func (t *timeline) hasEnded() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

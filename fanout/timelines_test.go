@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// at publishes the n-th event of m1 with the time at which the page was read.
+// at publishes the n-th event of m1. Its page was read at read.
 func at(t *testing.T, b broker.Publisher, n int64, read time.Time) {
 	t.Helper()
 	seqAt(t, b, "m1", "soccer.mls.goal", n, read, nil)
@@ -29,8 +29,8 @@ func score(f frame) int {
 	return f.Snapshot.Matches[0].Score.Home
 }
 
-// A client with a delay receives every event, but nothing early, neither in an event nor in its
-// snapshot.
+// A client with a delay receives every event, but no event and no snapshot shows anything before the
+// delay has passed.
 func TestDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
@@ -54,7 +54,7 @@ func TestDelay(t *testing.T) {
 		for want, read := range map[int64]time.Time{2: now.Add(-500 * time.Millisecond)} {
 			e, f := late.event()
 			if since := time.Since(read); e.Data.Seq != want || since < 2*time.Second {
-				t.Errorf("delayed: %d after %v", e.Data.Seq, since)
+				t.Errorf("the delayed client received event %d after %v, want event %d after 2s", e.Data.Seq, since, want)
 			}
 			last = f
 		}
@@ -62,10 +62,10 @@ func TestDelay(t *testing.T) {
 		late.conn.Close()
 		late = n.follow(t, "delay=2&cursor="+last.Cursor)
 		if f := late.read(); !*f.Resumed {
-			t.Errorf("first frame %+v, want it resumed", f)
+			t.Errorf("first frame %+v, want resumed to be true", f)
 		}
 		if e, _ := late.event(); e.Data.Seq != 3 || time.Since(third) < 2*time.Second {
-			t.Errorf("delayed: %d after %v", e.Data.Seq, time.Since(third))
+			t.Errorf("the delayed client received event %d after %v, want event 3 after 2s", e.Data.Seq, time.Since(third))
 		}
 		short := n.follow(t, "delay=1")
 		if s := score(short.read()); s != 3 {
@@ -74,43 +74,43 @@ func TestDelay(t *testing.T) {
 	})
 }
 
-// from and speed play back the log, from memory or from the broker. The first frame is a snapshot
-// of that time.
+// With from and speed, a client receives a playback of the log, from memory or from the broker. The
+// first frame is a snapshot at the time from.
 func TestPlayback(t *testing.T) {
 	testenv.NotShort(t)
 	t.Parallel()
 	b := memory.New(nil, nil)
 	began := time.Now().Add(-time.Hour).Truncate(time.Second)
-	kept, saved := savedCheckpoints(t)
-	newNodeWith(t, b, kept.Every(5)).follow(t, "").read()
+	shared, saved := savedCheckpoints(t)
+	newNodeWith(t, b, shared.Every(5)).follow(t, "").read()
 	for n := range int64(20) {
 		at(t, b, n+1, began.Add(time.Duration(n)*time.Minute))
 		if n == 9 || n == 19 {
 			<-saved
 		}
 	}
-	for name, n := range map[string]*node{"from memory": newNode(t, b), "from the log": newNodeWith(t, b, kept)} {
+	for name, n := range map[string]*node{"from memory": newNode(t, b), "from the log": newNodeWith(t, b, shared)} {
 		t.Run(name, func(t *testing.T) {
 			from := began.Add(3*time.Minute + time.Second)
 			c := n.follow(t, "speed=300&from="+url.QueryEscape(from.Format(time.RFC3339)))
 			hello := c.read()
 			started := time.Now()
 			if s := score(hello); s != 4 || *hello.Resumed {
-				t.Fatalf("first frame %+v has score %d, want a snapshot with 4", hello, s)
+				t.Fatalf("first frame %+v has score %d, want a snapshot with score 4", hello, s)
 			}
 			var middle frame
 			for want := int64(5); want <= 10; want++ {
 				e, f := c.event()
 				due := time.Duration(float64(began.Add(time.Duration(want-1)*time.Minute).Sub(from)) / 300)
 				if took := time.Since(started); e.Data.Seq != want || took < due-50*time.Millisecond {
-					t.Fatalf("received event %d after %v, want %d not before %v", e.Data.Seq, took, want, due)
+					t.Fatalf("received event %d after %v, want event %d after %v", e.Data.Seq, took, want, due)
 				}
 				middle = f
 			}
 			c.conn.Close()
 			c = n.follow(t, "speed=1000&from="+url.QueryEscape(from.Format(time.RFC3339))+"&cursor="+middle.Cursor)
 			if f := c.read(); !*f.Resumed {
-				t.Fatalf("first frame %+v, want it resumed", f)
+				t.Fatalf("first frame %+v, want resumed to be true", f)
 			}
 			for want := int64(11); want <= 20; want++ {
 				if e, _ := c.event(); e.Data.Seq != want {
@@ -127,8 +127,8 @@ func TestPlayback(t *testing.T) {
 	}
 }
 
-// A slow client that conflates receives a snapshot in place of the events it missed, and then the
-// events after it.
+// A slow client with conflate=true receives a snapshot instead of the events that it missed, and then
+// the events after the snapshot.
 func TestConflation(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -148,7 +148,8 @@ func TestConflation(t *testing.T) {
 		f := c.read()
 		if f.Snapshot != nil {
 			if *f.Resumed || score(f) <= last {
-				t.Fatalf("snapshot with score %d after event %d, resumed %v", score(f), last, *f.Resumed)
+				t.Fatalf("snapshot with score %d after event %d, resumed %v, want a higher score and resumed false",
+					score(f), last, *f.Resumed)
 			}
 			last, conflated = score(f), true
 			continue
@@ -158,13 +159,13 @@ func TestConflation(t *testing.T) {
 			t.Fatal(err)
 		}
 		if int(e.Data.Seq) != last+1 {
-			t.Fatalf("event %d after %d, want %d", e.Data.Seq, last, last+1)
+			t.Fatalf("received event %d after event %d, want event %d", e.Data.Seq, last, last+1)
 		}
 		last = int(e.Data.Seq)
 		got++
 	}
 	if !conflated || got == events {
-		t.Errorf("received %d of %d events, and a snapshot: %v; want fewer events and a snapshot", got, events, conflated)
+		t.Errorf("received %d of %d events, snapshot received: %v, want fewer events and a snapshot", got, events, conflated)
 	}
 }
 
@@ -189,8 +190,8 @@ func TestTimelinesEndWithoutClients(t *testing.T) {
 	})
 }
 
-// A client that changes from live to a delay, with its cursor, does not let other clients with this
-// delay receive anything early.
+// A live client reconnects with a delay and its cursor. Other clients with this delay still receive
+// nothing before the delay has passed.
 func TestDelayAfterLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
@@ -201,7 +202,7 @@ func TestDelayAfterLive(t *testing.T) {
 		live := n.follow(t, "").read()
 		resumed := n.follow(t, "delay=30&cursor="+live.Cursor)
 		if f := resumed.read(); !*f.Resumed {
-			t.Fatalf("first frame %+v, want it resumed", f)
+			t.Fatalf("first frame %+v, want resumed to be true", f)
 		}
 		if s := score(n.follow(t, "delay=30").read()); s != 1 {
 			t.Errorf("the snapshot of another delayed client has score %d, want 1", s)
@@ -211,12 +212,13 @@ func TestDelayAfterLive(t *testing.T) {
 			t.Fatal(err)
 		}
 		if f := resumed.read(); score(f) != 2 || f.Cursor != live.Cursor {
-			t.Errorf("frame %+v has score %d, want 2 at %s", f, score(f), live.Cursor)
+			t.Errorf("snapshot %+v with score %d, want score 2 at cursor %s", f, score(f), live.Cursor)
 		}
 	})
 }
 
-// An event that was published late does not make newer events due early.
+// An event whose page was read long before does not make the events before it in the log due too
+// early.
 func TestDelayWithLateEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
@@ -225,13 +227,13 @@ func TestDelayWithLateEvents(t *testing.T) {
 		at(t, b, 2, now.Add(-time.Second))
 		at(t, b, 3, now.Add(-time.Hour)) // published late
 		if s := score(newPipeNode(t, b, fanout.Options{}).follow(t, "delay=60").read()); s != 1 {
-			t.Errorf("the snapshot of a minute ago has score %d, want 1", s)
+			t.Errorf("the snapshot with a delay of a minute has score %d, want 1", s)
 		}
 	})
 }
 
 // A playback from before the first message starts at the first message.
-func TestPlayFromBeforeTheLog(t *testing.T) {
+func TestPlaybackFromBeforeTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
 		at(t, b, 1, time.Now().Add(-time.Second))

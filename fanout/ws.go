@@ -14,10 +14,10 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// After the handshake, nothing is written through gorilla's buffers.
+// upgrader takes write buffers from a pool, because gorilla writes little after the handshake.
 var upgrader = websocket.Upgrader{
 	WriteBufferPool: &sync.Pool{}, HandshakeTimeout: writeTimeout,
-	CheckOrigin: func(*http.Request) bool { return true }, // accept has checked it
+	CheckOrigin: func(*http.Request) bool { return true }, // accept has checked the origin
 }
 
 // ServeWS serves GET /ws as a WebSocket. The query parameters are topics, match, team, nothing,
@@ -28,7 +28,7 @@ func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	up := upgrader
-	// gorilla would agree to server_max_window_bits and then ignore it.
+	// gorilla would accept an offer with server_max_window_bits, and then ignore this parameter.
 	extensions := strings.Join(r.Header.Values("Sec-Websocket-Extensions"), ",")
 	up.EnableCompression = !strings.Contains(extensions, "server_max_window_bits")
 	g := &guard{}
@@ -36,7 +36,7 @@ func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request) {
 	ws, err := up.Upgrade(hijack, r, nil)
 	if err != nil {
 		h.removeConnection()
-		return // Upgrade has answered
+		return // Upgrade has sent the error response
 	}
 	hijack.reader.Reset(g.Conn) // bypass the guard, whose Read would add to the stack of each idle connection
 	c := newClient(h, g.Conn, g.codec)
@@ -48,15 +48,17 @@ func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// A guard wraps the connection for gorilla. gorilla itself writes close frames, which would
-// overtake frames that wait for the client. The guard passes them to the client instead.
+// A guard wraps the connection for gorilla. gorilla writes some close frames itself, which would
+// overtake frames that wait for the client. The guard passes all frames from gorilla to the client
+// instead.
 type guard struct {
 	net.Conn
-	codec  wire.Codec
-	client *client // nil during the handshake
+	codec  wire.Codec // negotiated in the handshake
+	client *client    // nil during the handshake
 }
 
-// Write writes to the connection during the handshake, and later passes frames to the client.
+// Write writes to the connection during the handshake. After the handshake, it passes frames to the
+// client.
 func (g *guard) Write(b []byte) (int, error) {
 	if g.client == nil {
 		if bytes.Contains(b, []byte("permessage-deflate")) { // the response names the negotiated extension
@@ -75,7 +77,8 @@ func (g *guard) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// SetWriteDeadline sets the deadline only during the handshake. Later the client does.
+// SetWriteDeadline sets the deadline only during the handshake. After the handshake, the client sets
+// its own deadlines.
 func (g *guard) SetWriteDeadline(t time.Time) error {
 	if g.client == nil {
 		return g.Conn.SetWriteDeadline(t)
@@ -90,8 +93,8 @@ type hijacker struct {
 	reader *bufio.Reader // reads from the connection for gorilla
 }
 
-// readBuffer is the size of the read buffer. gorilla would replace a smaller one, and clients send
-// little.
+// readBuffer is the size of the read buffer in bytes. It is small, because clients send little.
+// gorilla would replace an even smaller buffer with its own.
 const readBuffer = 264
 
 // Hijack returns the guard and a small read buffer.

@@ -1,5 +1,5 @@
-// Package access checks who may connect to the event streams. It verifies the tokens of clients and
-// the origins of web pages.
+// Package access checks which clients may connect to the event streams. It verifies the tokens of
+// clients and checks the origins of web pages.
 package access
 
 import (
@@ -23,12 +23,12 @@ import (
 )
 
 const (
-	minSecret    = 32               // bytes; RFC 7518 section 3.2 requires as many for HS256
+	minSecret    = 32               // minimum length of a secret in bytes: RFC 7518 section 3.2 on HS256
 	keysInterval = 10 * time.Second // between two checks of the file for changes
 )
 
 // Keys verifies the tokens of clients. The keys are in a file, which is read again when it changes.
-// The file holds a JWK set, Ed25519 public keys as PEM, or one secret of at least 32 bytes for
+// The file contains a JWK set, Ed25519 public keys as PEM, or one secret of at least 32 bytes for
 // HS256.
 type Keys struct{ file *reload.File[[]key] }
 
@@ -136,8 +136,8 @@ type tokenClaims struct {
 	Team   []string `json:"team"`
 }
 
-// Verify verifies the token of a request and returns its claims. A token needs an expiry. The
-// errors are for the client: they do not quote the token.
+// Verify verifies the token of a request and returns its claims. A token without an expiry is not
+// valid. The errors are for the client, and do not quote the token.
 func (k *Keys) Verify(r *http.Request) (Claims, error) {
 	token := bearer(r)
 	if token == "" {
@@ -152,7 +152,7 @@ func (k *Keys) Verify(r *http.Request) (Claims, error) {
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
 		return Claims{}, errors.New("the token has no claim exp")
 	case err != nil:
-		return Claims{}, errors.New("the token is not valid") // err may quote it
+		return Claims{}, errors.New("the token is not valid") // err may quote the token
 	}
 	for name, l := range map[string][]string{"topics": c.Topics, "match": c.Match, "team": c.Team} {
 		if l != nil && len(l) == 0 {
@@ -162,7 +162,7 @@ func (k *Keys) Verify(r *http.Request) (Claims, error) {
 	return Claims{Topics: c.Topics, Match: c.Match, Team: c.Team, Expires: c.ExpiresAt.Time}, nil
 }
 
-// candidates returns the keys that can verify a token.
+// candidates returns the keys that match the algorithm and the key ID of a token.
 func (k *Keys) candidates(t *jwt.Token) (any, error) {
 	var set jwt.VerificationKeySet
 	id, _ := t.Header["kid"].(string)
@@ -181,8 +181,8 @@ func (k *Keys) candidates(t *jwt.Token) (any, error) {
 	return set, nil
 }
 
-// bearer returns the token of a request, or "" if it has none. The token can also be in the query,
-// because browsers cannot set headers of a WebSocket.
+// bearer returns the bearer token of a request, or "" if there is none. The token can also be in the
+// query, because browsers cannot set headers of a WebSocket request.
 func bearer(r *http.Request) string {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return token

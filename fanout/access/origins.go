@@ -12,8 +12,9 @@ import (
 // https://*.example.org.
 type Origins []string
 
-// Allow reports whether a request may connect. It may if it has no Origin header, or if its origin
-// is the host of the request or in the list.
+// Allow reports whether the client that sent a request may connect. It may if the request has no
+// Origin header, or the host of the origin is the host of the request, or the origin matches an entry
+// of the list.
 func (all Origins) Allow(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -27,6 +28,7 @@ func (all Origins) Allow(r *http.Request) bool {
 		slices.ContainsFunc(all, func(o string) bool { return originMatches(o, u) })
 }
 
+// originMatches reports whether the origin u matches an entry of [Origins].
 func originMatches(pattern string, u *url.URL) bool {
 	scheme, host, _ := strings.Cut(strings.ToLower(pattern), "://")
 	if scheme != strings.ToLower(u.Scheme) {

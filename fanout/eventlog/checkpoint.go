@@ -20,25 +20,25 @@ import (
 
 const (
 	// checkpointInterval is the number of messages between two checkpoints. A node starts at the
-	// second latest, so it has the frames of the last 5,000 to 10,000 messages in memory.
+	// second latest checkpoint, so it has the frames of the last 5,000 to 10,000 messages in memory.
 	checkpointInterval = 5000
-	checkpointTimeout  = 10 * time.Second // of a Redis command
-	// clockSkew bounds the difference between the clocks of the parser workers.
+	checkpointTimeout  = 10 * time.Second // for the Redis commands of one call
+	// clockSkew is the maximum difference that is assumed between the clocks of the parser workers.
 	clockSkew = time.Minute
 )
 
 // Checkpoints stores checkpoints in Redis, so that a node does not have to read the log from its
-// beginning. All nodes share them. The Redis keys are:
+// beginning. All nodes share the checkpoints. The Redis keys, with the prefix mw:, are:
 //
 //	mw:{fanout}:checkpoints  sorted set of checkpoint names, by log offset: the latest two, and 62
 //	                         spread over the rest of the log. A name is the offset, a space, and the
 //	                         time when the page was read, in Unix milliseconds.
-//	mw:{fanout}:states       hash from a name to the checkpoint: gzipped JSON lines
+//	mw:{fanout}:states       hash from a name to the checkpoint, as gzipped JSON lines
 //
 // A nil *Checkpoints has no checkpoints.
 type Checkpoints struct {
 	redis       redis.UniversalClient
-	set, states string
+	set, states string // the Redis keys
 	interval    uint64 // checkpointInterval, except in tests
 }
 
@@ -54,7 +54,8 @@ func (c *Checkpoints) Every(messages uint64) *Checkpoints {
 	return c
 }
 
-// Due reports whether to save a checkpoint at offset. last is the offset of the latest checkpoint.
+// Due reports whether to save a checkpoint at offset. last is the offset of the latest saved
+// checkpoint.
 func (c *Checkpoints) Due(last, offset uint64) bool { return c != nil && offset >= last+c.interval }
 
 // A Checkpoint holds the states of all matches after the message at a cursor.
@@ -71,7 +72,7 @@ func (c Checkpoint) Matches() int { return len(c.fold.states) }
 func Beginning() Checkpoint { return Checkpoint{Cursor: broker.Start, fold: newFold()} }
 
 // Checkpoint returns the checkpoint at the latest frame. Its cursor belongs to a framed message,
-// because nodes do not keep the cursors of unframed ones.
+// because nodes do not keep the cursors of unframed messages.
 func (h *History) Checkpoint() Checkpoint {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -88,7 +89,8 @@ type checkpointHeader struct {
 	Unsequenced []string  `json:"by_hand"` // event IDs, oldest first
 }
 
-// encode encodes the states one by one, so that only the compressed text is in memory.
+// encode returns the checkpoint as gzipped JSON lines. It encodes the states one by one, so that only
+// the compressed text is in memory.
 func (c Checkpoint) encode() ([]byte, error) {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
@@ -105,6 +107,7 @@ func (c Checkpoint) encode() ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// decodeCheckpoint decodes the result of encode.
 func decodeCheckpoint(text []byte) (Checkpoint, error) {
 	c := Beginning()
 	z, err := gzip.NewReader(bytes.NewReader(text))
@@ -137,9 +140,11 @@ func decodeCheckpoint(text []byte) (Checkpoint, error) {
 	}
 }
 
-// addCheckpoint adds a checkpoint unless it is too close to the latest, which another node may have
-// added. If there are then more than 64, it removes an older one: the one closest to its
-// neighbours.
+// addCheckpoint adds a checkpoint unless the latest checkpoint, which another node may have added, is
+// too close. If there are then more than 64 checkpoints, addCheckpoint removes the checkpoint with
+// the smallest distance between its neighbours, but never the first checkpoint or the latest two.
+// The arguments are the encoded checkpoint, its name, its offset, and the minimum distance to the
+// latest checkpoint.
 var addCheckpoint = redis.NewScript(`
 local latest = redis.call('zrevrange', KEYS[1], 0, 0, 'withscores')
 if latest[2] and tonumber(ARGV[3]) < tonumber(latest[2]) + ARGV[4] then return 0 end
@@ -157,7 +162,7 @@ redis.call('zrem', KEYS[1], at)
 redis.call('hdel', KEYS[2], at)
 return 1`)
 
-// Save stores a checkpoint, unless another node has stored one close to it.
+// Save stores a checkpoint, unless another node has stored a checkpoint close to it.
 func (c *Checkpoints) Save(ctx context.Context, cp Checkpoint) error {
 	ctx, cancel := context.WithTimeout(ctx, checkpointTimeout)
 	defer cancel()
@@ -173,14 +178,15 @@ func (c *Checkpoints) Save(ctx context.Context, cp Checkpoint) error {
 	return nil
 }
 
-// Startup returns the checkpoint where a node starts to read: the second latest, or the only one.
-// If there is none, it returns [Beginning].
+// Startup returns the checkpoint where a node starts to read: the second latest checkpoint, or the
+// only checkpoint. If there is none, Startup returns [Beginning].
 func (c *Checkpoints) Startup(ctx context.Context) (Checkpoint, error) {
 	return c.choose(ctx, func(names []string) int { return max(0, len(names)-2) })
 }
 
-// Before returns the latest checkpoint that is not after offset and whose page was not read after
-// t. A zero t is ignored. If there is no such checkpoint, Before returns [Beginning].
+// Before returns the latest checkpoint that is not after offset and whose page was read at least
+// clockSkew before t. A zero t is ignored. If there is no such checkpoint, Before returns
+// [Beginning].
 func (c *Checkpoints) Before(ctx context.Context, offset uint64, t time.Time) (Checkpoint, error) {
 	return c.choose(ctx, func(names []string) int {
 		for i, name := range slices.Backward(names) {
@@ -195,9 +201,10 @@ func (c *Checkpoints) Before(ctx context.Context, offset uint64, t time.Time) (C
 	})
 }
 
-// choose reads a checkpoint. which returns its index in the names, which are in the order of their
-// offsets, or -1 for the beginning.
-func (c *Checkpoints) choose(ctx context.Context, which func([]string) int) (Checkpoint, error) {
+// choose reads the checkpoint whose index pick returns. The argument of pick holds the names of all
+// checkpoints, in the order of their offsets. If the index is out of range, or an error occurs, choose
+// returns [Beginning].
+func (c *Checkpoints) choose(ctx context.Context, pick func(names []string) int) (Checkpoint, error) {
 	if c == nil {
 		return Beginning(), nil
 	}
@@ -210,7 +217,7 @@ func (c *Checkpoints) choose(ctx context.Context, which func([]string) int) (Che
 	if err != nil {
 		return fail(err)
 	}
-	i := which(names)
+	i := pick(names)
 	if i < 0 || i >= len(names) {
 		return Beginning(), nil
 	}

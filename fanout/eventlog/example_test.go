@@ -30,7 +30,7 @@ func ExampleHistory_Append() {
 		return
 	}
 	fmt.Println(frame.MatchID(), frame.Key)
-	again, err := h.Append(broker.CursorAt(2, e.ID), m, true) // a log may hold an event twice
+	again, err := h.Append(broker.CursorAt(2, e.ID), m, true) // a log may contain an event twice
 	fmt.Println(again == nil, err)
 	// Output:
 	// mls-42 soccer.mls.goal

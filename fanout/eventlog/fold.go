@@ -10,14 +10,14 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Bounds of a fold.
+// Limits of a fold.
 const (
-	maxMatches   = 500 // beyond this, the fold drops the match that has not changed for the longest time
-	maxIncidents = 500 // of a match; beyond this, the fold drops the oldest incident
+	maxMatches   = 500 // above this number, the fold drops the match that has not changed for the longest time
+	maxIncidents = 500 // incidents of a match; above this number, the fold drops the oldest incident
 )
 
 // A MatchState is the state of one match after an event. It is immutable: the next event creates
-// another.
+// a new MatchState.
 type MatchState struct {
 	Match     event.Match  `json:"match"`
 	Sport     event.Sport  `json:"sport"`
@@ -27,7 +27,7 @@ type MatchState struct {
 	Replay    bool         `json:"replay,omitempty"`
 	Updated   time.Time    `json:"updated"` // when the page of the latest event was read
 	TID       event.TID    `json:"tid"`
-	Incidents []*Incident  `json:"incidents"` // reported and not retracted, in the order of their reports
+	Incidents []*Incident  `json:"incidents"` // reported and not retracted, in the order of their first reports
 
 	Epoch string `json:"epoch,omitempty"`
 	Seq   int64  `json:"seq,omitempty"`
@@ -56,8 +56,8 @@ type Incident struct {
 	TID         event.TID    `json:"tid"`
 }
 
-// Encode returns the state as JSON, which the caller must not change. It encodes the state only
-// once.
+// Encode returns the state as JSON. The caller must not change the bytes. Encode caches them while
+// the match has no newer state.
 func (m *MatchState) Encode() ([]byte, error) {
 	if t := m.encoded.Load(); t != nil {
 		return *t, nil
@@ -87,7 +87,8 @@ func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 // States maps match IDs to the states of the matches at one place in the log.
 type States map[string]*MatchState
 
-// Put sets the state of a match. If there are too many matches, it drops one.
+// Put sets the state of a match. If there would be more than maxMatches matches, Put drops the match
+// that has not changed for the longest time.
 func (all States) Put(m *MatchState) {
 	if all[m.Match.ID] == nil && len(all) >= maxMatches {
 		var oldest *MatchState
@@ -99,7 +100,7 @@ func (all States) Put(m *MatchState) {
 		delete(all, oldest.Match.ID)
 	}
 	if old := all[m.Match.ID]; old != nil {
-		old.encoded.Store(nil) // frees memory: few snapshots need the old state
+		old.encoded.Store(nil) // frees memory, because few snapshots contain the old state
 	}
 	all[m.Match.ID] = m
 }
@@ -125,16 +126,16 @@ type fold struct {
 
 func newFold() fold { return fold{states: States{}, unsequenced: recentIDs{has: map[string]bool{}}} }
 
-// maxRecent bounds the IDs of unsequenced events that a fold remembers to detect copies.
+// maxRecent is the number of IDs of unsequenced events that a fold stores to detect copies.
 const maxRecent = 10_000
 
-// recentIDs is a set of the IDs added last.
+// recentIDs is a set of the maxRecent IDs that were added last.
 type recentIDs struct {
 	has   map[string]bool
-	order []string
+	order []string // the IDs, oldest first
 }
 
-// add reports whether the ID is new.
+// add adds an ID. It reports whether the ID is new.
 func (r *recentIDs) add(id string) bool {
 	if r.has[id] {
 		return false
@@ -147,8 +148,8 @@ func (r *recentIDs) add(id string) bool {
 	return true
 }
 
-// apply applies an event. It returns the new state of its match, or nil if the event changes no
-// state. isNew is false if the event is a copy of an earlier one, or belongs to an older epoch.
+// apply applies an event. It returns the new state of the event's match, or nil if the event changes
+// no state. isNew is false if the event is a copy of an earlier event, or belongs to an older epoch.
 func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	d := e.Data
 	if d.Epoch == "" && !f.unsequenced.add(e.ID) {
@@ -166,9 +167,9 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	case d.Epoch != "" && (d.Epoch < old.Epoch || d.Epoch == old.Epoch && d.Seq <= old.Seq):
 		return nil, false
 	case d.Epoch == "" && (old.Epoch != "" || e.Time.Before(old.Updated)):
-		return nil, true // unsequenced; the state from the parser, or from a later event, is better
+		return nil, true // unsequenced; the state from the parser, or from a later event, has precedence
 	case d.Epoch != old.Epoch && old.Epoch != "":
-		incidents = nil // the parser lost its state and reports all incidents again
+		incidents = nil // the parser lost its state, and reports all incidents again
 	}
 	f.events++
 	m := &MatchState{

@@ -15,8 +15,8 @@ type Frame struct {
 	TID    event.TID
 	Key    string       // routing key
 	Match  *event.Match // nil if the event is not about a match
-	Read   time.Time    // when the page was read, but not before the previous frame and not in the future
-	State  *MatchState  // of the match after the event; nil if the event changes no state
+	Read   time.Time    // when the page was read; at least the previous frame's Read, at most the current time
+	State  *MatchState  // state of the match after the event; nil if the event changes no state
 	Object *wire.Object // the encoded event
 	Live   bool         // whether the node had caught up with the log before the event
 }
@@ -29,11 +29,12 @@ func (f *Frame) MatchID() string {
 	return f.Match.ID
 }
 
-// frameOverhead estimates the bytes of a frame besides its JSON: the compressed copy, and the state
-// of its match, which shares most of its memory with the previous state.
+// frameOverhead is an estimate, in bytes, of the memory of a frame besides its JSON. It includes the
+// compressed copy, and the state of the match, which shares most of its memory with the previous
+// state.
 const frameOverhead = 1800
 
-// size estimates the memory of a frame in bytes.
+// size returns an estimate of the memory of a frame, in bytes.
 func (f *Frame) size() int {
 	n := f.Object.Len() + frameOverhead
 	if f.State != nil {

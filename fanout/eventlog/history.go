@@ -1,6 +1,6 @@
-// Package eventlog holds what a fan-out node knows of the event log: the latest part of it in
-// memory, and the states of all matches at each place in it. Checkpoints in Redis let a node start
-// reading late in the log.
+// Package eventlog stores a part of the event log in the memory of a fan-out node. It computes the
+// states of all matches at each place in this part. With checkpoints in Redis, a node does not have
+// to read the log from its beginning.
 package eventlog
 
 import (
@@ -17,20 +17,20 @@ import (
 
 // A History is a part of the log in memory. It holds the frames after a position, and the states of
 // all matches before the first frame. Positions are offsets in the log, so a position is valid in
-// every History. Its methods are safe for concurrent use.
+// every History. The methods of a History are safe for concurrent use.
 type History struct {
-	limit int // bound of bytes
+	limit int // of bytes
 
 	mu        sync.RWMutex
 	frames    []*Frame
-	bytes     int           // total size of the frames
+	bytes     int           // estimated memory of the frames
 	floor     broker.Cursor // of the message before the first frame; Start at the beginning of the log
-	floorRead time.Time     // when the page of that message was read
-	base      States        // at the floor
+	floorRead time.Time     // when the page of the message at floor was read
+	base      States        // states of all matches at floor
 	last      broker.Cursor // of the latest message, framed or not
-	fold      fold          // at last
+	fold      fold          // states of all matches at last
 	grown     chan struct{} // closed and replaced when a frame is added
-	keepFrom  uint64        // frames from this position on stay, even beyond the limit
+	keepFrom  uint64        // frames from this position on are not dropped, even beyond the limit
 }
 
 // NewHistory returns a History of about limit bytes that begins at a checkpoint.
@@ -39,14 +39,15 @@ func NewHistory(limit int, c Checkpoint) *History {
 		fold: c.fold, grown: make(chan struct{}), keepFrom: math.MaxUint64}
 }
 
-// Append adds the next message of the log and returns its frame. The frame is nil if the message is
-// a copy. If the message is not an event, Append returns an error. live becomes [Frame.Live].
+// Append adds the next message of the log and returns its frame. The frame is nil if the event is a
+// copy of an earlier event, belongs to an older epoch, or is already in the checkpoint. If the message
+// is not an event, Append returns an error. live becomes [Frame.Live].
 func (h *History) Append(at broker.Cursor, m broker.Message, live bool) (*Frame, error) {
 	e, err := event.Decode(m.Body)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if at == h.last {
-		return nil, nil // the checkpoint contains it
+		return nil, nil // the checkpoint contains the message
 	}
 	h.last = at
 	if err != nil {
@@ -62,7 +63,7 @@ func (h *History) Append(at broker.Cursor, m broker.Message, live bool) (*Frame,
 		f.Read = now
 	}
 	if last := h.lastRead(); f.Read.Before(last) {
-		f.Read = last // it arrived late; clients with a delay must still receive frames in log order
+		f.Read = last // the event is late, but clients with a delay must receive frames in log order
 	}
 	h.frames = append(h.frames, f)
 	h.bytes += f.size()
@@ -95,7 +96,7 @@ func (h *History) dropFirst() {
 	}
 	h.floor, h.floorRead = f.Cursor, f.Read
 	h.bytes -= f.size()
-	h.frames[0] = nil // the array keeps no reference to it
+	h.frames[0] = nil // so that the array keeps no reference to the frame
 	h.frames = h.frames[1:]
 }
 
@@ -109,7 +110,8 @@ func (h *History) DropAll() {
 }
 
 // KeepAll keeps all frames until the next call of Shrink, even beyond the limit. It returns the
-// place before the first frame.
+// cursor before the first frame, when the page of that cursor's message was read, and the states of
+// all matches at that cursor.
 func (h *History) KeepAll() (last broker.Cursor, read time.Time, states States) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -118,7 +120,7 @@ func (h *History) KeepAll() (last broker.Cursor, read time.Time, states States) 
 }
 
 // Shrink drops the frames before the position that needed returns, if the History is over its
-// limit. It reports whether the History is still over its limit.
+// limit. full reports whether the History is still over its limit.
 func (h *History) Shrink(needed func() uint64) (full bool) {
 	h.mu.RLock()
 	over := h.bytes > h.limit
@@ -145,14 +147,14 @@ func (h *History) Reset() {
 }
 
 const (
-	roundFrames = 256       // bound of the frames that Due returns
-	roundBytes  = 256 << 10 // approximate bound of their bytes; a socket accepts no more at once
+	roundFrames = 256       // maximum number of frames that Due returns
+	roundBytes  = 256 << 10 // approximate maximum size of these frames; a connection accepts no more at once
 )
 
-// Due appends to frames the frames from position on whose pages were read by t. A zero t means all.
-// Due stops at a bound. next is the position after the appended frames. nextRead is when the page
-// of the following frame was read, or zero if there is none. ok is false if frames from position on
-// are no longer in memory.
+// Due appends to frames the frames from position on whose pages were read at or before t. If t is
+// zero, it appends all frames from position on. It stops at roundFrames or roundBytes. next is the
+// position after the appended frames. nextRead is when the page of the following frame was read, or
+// zero if there is none. ok is false if frames from position on are no longer in memory.
 func (h *History) Due(frames []*Frame, position uint64, t time.Time) (
 	all []*Frame, next uint64, nextRead time.Time, ok bool) {
 	h.mu.RLock()
@@ -173,10 +175,10 @@ func (h *History) Due(frames []*Frame, position uint64, t time.Time) (
 }
 
 // Select appends to frames the frames from position from to position to (exclusive) for which
-// wanted returns true. It stops when the appended frames have about room bytes. next is the
+// selects returns true. It stops when the appended frames have about room bytes. next is the
 // position after the last frame that Select has checked. ok is false if frames from position from
 // on are no longer in memory.
-func (h *History) Select(frames []*Frame, from, to uint64, room int, wanted func(key string, m *event.Match) bool) (
+func (h *History) Select(frames []*Frame, from, to uint64, room int, selects func(key string, m *event.Match) bool) (
 	all []*Frame, next uint64, ok bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -190,7 +192,7 @@ func (h *History) Select(frames []*Frame, from, to uint64, room int, wanted func
 		if f.Cursor.Offset >= to {
 			break
 		}
-		if wanted(f.Key, f.Match) {
+		if selects(f.Key, f.Match) {
 			if room <= 0 {
 				return frames, f.Cursor.Offset, true
 			}
@@ -201,7 +203,8 @@ func (h *History) Select(frames []*Frame, from, to uint64, room int, wanted func
 	return frames, to, true
 }
 
-// index returns the index of the first frame at or after a position. mu is held.
+// index returns the index of the first frame at or after a position, or len(h.frames) if there is
+// none. mu is held.
 func (h *History) index(position uint64) int {
 	return sort.Search(len(h.frames), func(i int) bool { return h.frames[i].Cursor.Offset >= position })
 }

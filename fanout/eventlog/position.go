@@ -12,10 +12,10 @@ type Location int
 
 // The locations.
 const (
-	InMemory Location = iota // all messages after the cursor are in memory
-	Older                    // the cursor is before the messages in memory
+	InMemory Location = iota // all frames after the cursor are in memory
+	Older                    // the cursor is before the frames in memory
 	Ahead                    // the node has not read the log up to the cursor
-	Unknown                  // the log has another message at the cursor
+	Unknown                  // the log has no framed message with the cursor
 )
 
 // Find returns the Location of a cursor.
@@ -63,14 +63,14 @@ func (h *History) Last() broker.Cursor {
 	return h.last
 }
 
-// End returns the cursor of the latest frame, and a channel that is closed when another is added.
+// End returns the cursor of the latest frame, and a channel that is closed when a frame is added.
 func (h *History) End() (broker.Cursor, <-chan struct{}) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.lastFramed(), h.grown
 }
 
-// lastFramed returns the cursor of the latest frame, or the floor. mu is held.
+// lastFramed returns the cursor of the latest frame, or the floor if there is no frame. mu is held.
 func (h *History) lastFramed() broker.Cursor {
 	if n := len(h.frames); n > 0 {
 		return h.frames[n-1].Cursor
@@ -105,8 +105,8 @@ func (h *History) Now() Place {
 	return p
 }
 
-// AtTime returns the place that the log had reached at t. ok is false if the place is not in
-// memory.
+// AtTime returns the place after the last frame whose page was read at or before t. ok is false if
+// the place is not in memory.
 func (h *History) AtTime(t time.Time) (p Place, ok bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

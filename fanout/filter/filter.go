@@ -11,38 +11,39 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// maxEntries bounds each list of a Filter.
+// maxEntries is the maximum number of entries in each list of a Filter.
 const maxEntries = 200
 
 // A Filter selects events. An event must match an entry of each list that is not empty. A Filter is
-// immutable: Add and Remove return a new one.
+// immutable: Add and Remove return a new Filter.
 type Filter struct {
 	Topics []string `json:"topics"` // AMQP topic patterns for the routing key
 	Match  []string `json:"match"`  // match IDs
 	Team   []string `json:"team"`   // team names, compared without accents and case
 
-	// Nothing reports whether the Filter selects no event. If so, all lists are empty.
+	// Nothing is true if the Filter selects no event. Then all lists are empty.
 	Nothing bool `json:"-"`
-	// Allowed is the Filter of the client's token. An event must match it too. nil allows everything.
+	// Allowed is the Filter of the client's token. It must select an event too. nil allows everything.
 	Allowed *Filter `json:"-"`
 
 	teams []string // result of Teams; nil if New did not compute it
 }
 
-// New returns a Filter with the given lists. It keeps the slices.
+// New returns a Filter with the given lists. The caller must not change the slices afterwards.
 func New(topics, matches, teams []string) Filter {
 	f := Filter{Topics: topics, Match: matches, Team: teams}
 	f.teams = f.Teams()
 	return f
 }
 
-// Parse parses a query like topics=a,b&match=ID&team=NAME.
+// Parse parses a query like topics=a,b&match=ID&team=NAME, and checks the resulting Filter. It does
+// not parse the parameter nothing.
 func Parse(q url.Values) (Filter, error) {
 	f := New(split(q["topics"]), split(q["match"]), q["team"])
 	return f, f.Check()
 }
 
-// split splits each value at its commas.
+// split splits each value at its commas, and drops empty parts.
 func split(values []string) []string {
 	var all []string
 	for _, v := range values {
@@ -55,7 +56,7 @@ func split(values []string) []string {
 	return all
 }
 
-// Key returns a string that is equal for equal filters.
+// Key returns a string that is the same for filters with the same entries.
 func (f Filter) Key() string {
 	var b strings.Builder
 	if f.Nothing {
@@ -80,7 +81,7 @@ func (f Filter) Check() error {
 			return err
 		}
 		if strings.Contains(p, "#.#") {
-			return fmt.Errorf("topic pattern %q: want # in place of #.#", p)
+			return fmt.Errorf("topic pattern %q: want # instead of #.#", p)
 		}
 	}
 	for name, l := range map[string][]string{"topics": f.Topics, "match": f.Match, "team": f.Team} {
@@ -96,8 +97,8 @@ func (f Filter) Check() error {
 	return nil
 }
 
-// Add returns f with the entries of more added to its lists. It returns an error if a list is too
-// long.
+// Add returns f with the entries of more added to its lists. It returns an error if the result is
+// invalid.
 func (f Filter) Add(more Filter) (Filter, error) {
 	merge := func(a, b []string) []string {
 		a = slices.Clone(a)
@@ -155,8 +156,9 @@ func (f Filter) SelectsMatch(m *event.Match) bool {
 // Empty reports whether all lists are empty.
 func (f Filter) Empty() bool { return len(f.Topics)+len(f.Match)+len(f.Team) == 0 }
 
-// Within returns an error that names an entry of f that allowed does not allow. An empty list of f
-// is not an error. nil allows everything.
+// Within returns an error if allowed does not allow an entry of f. A topic pattern of f is allowed if
+// some routing key matches both this pattern and a pattern of allowed. An empty list of f is not an
+// error. If allowed is nil, it allows everything.
 func (f Filter) Within(allowed *Filter) error {
 	if allowed == nil {
 		return nil
@@ -193,12 +195,12 @@ func overlap(a, b []string) bool {
 	return (a[0] == "*" || b[0] == "*" || a[0] == b[0]) && overlap(a[1:], b[1:])
 }
 
-// FoldTeam returns a key that is equal for all spellings of a team name.
+// FoldTeam returns a key that is the same for all spellings of a team name.
 func FoldTeam(name string) string {
 	if folded := event.Fold(name); folded != "" {
 		return folded
 	}
-	return name // it has no letters or digits
+	return name // the name has no letters or digits
 }
 
 // Teams returns the folded names in Team without duplicates.

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A filter and a token accept every spelling of a team name.
+// A filter and a token match a team name in every spelling.
 func TestTeamInEverySpelling(t *testing.T) {
 	selects := func(team, name string) bool {
 		f, err := Parse(url.Values{"team": {team}})
@@ -18,13 +18,14 @@ func TestTeamInEverySpelling(t *testing.T) {
 		allowed := f.Within(&Filter{Team: []string{name}}) == nil
 		selected := f.Selects("soccer.x.goal", &event.Match{Away: name})
 		if allowed != selected {
-			t.Errorf("team=%s: a token for %q allows it: %v, the filter selects that team: %v", team, name, allowed, selected)
+			t.Errorf("team=%s: a token for %q allows the filter: %v, the filter selects the team %[2]q: %v",
+				team, name, allowed, selected)
 		}
 		return f.Selects("soccer.x.goal", &event.Match{Home: name})
 	}
 	for _, tc := range testenv.Spellings {
 		if !selects(tc.A, tc.B) || !selects(tc.B, tc.A) {
-			t.Errorf("team=%s does not select %q, or the reverse", tc.A, tc.B)
+			t.Errorf("team=%s does not select %q, or team=%[2]s does not select %[1]q", tc.A, tc.B)
 		}
 	}
 	for _, n := range testenv.OtherNames {
@@ -49,10 +50,10 @@ func TestOverlap(t *testing.T) {
 	} {
 		a, b := Filter{Topics: []string{tc.a}}, Filter{Topics: []string{tc.b}}
 		if got := a.Within(&b) == nil; got != tc.want {
-			t.Errorf("%s within %s: %v, want %v", tc.a, tc.b, got, tc.want)
+			t.Errorf("a token for %s allows %s: %v, want %v", tc.b, tc.a, got, tc.want)
 		}
 		if got := b.Within(&a) == nil; got != tc.want {
-			t.Errorf("%s within %s: %v, want %v", tc.b, tc.a, got, tc.want)
+			t.Errorf("a token for %s allows %s: %v, want %v", tc.a, tc.b, got, tc.want)
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// Package presence counts the clients connected to all nodes, by what they subscribe to.
+// Package presence counts the clients that are connected to all nodes, by the entries of their
+// filters.
 package presence
 
 import (
@@ -7,7 +8,8 @@ import (
 	"slices"
 )
 
-const maxCounts = 1000 // bound of each list
+// maxCounts is the maximum length of each list of a Presence.
+const maxCounts = 1000
 
 // A Presence counts clients, in total and by filter entry. The lists are in descending order of
 // clients.
@@ -20,7 +22,7 @@ type Presence struct {
 	Team        []Count `json:"team"`
 }
 
-// A Count is the number of clients whose filter has an entry.
+// A Count is the number of clients whose filters have an entry.
 type Count struct {
 	Name    string `json:"name"` // the entry
 	Clients int    `json:"clients"`
@@ -38,15 +40,16 @@ func (p Presence) Add(o Presence) Presence {
 	}
 }
 
-// sum merges counts with equal names. It returns at most maxCounts, in descending order of clients.
+// sum merges counts with equal names. It returns at most maxCounts counts, in descending order of
+// clients.
 func sum(counts []Count) []Count {
-	by := map[string]int{}
+	clients := map[string]int{} // by name
 	for _, c := range counts {
-		by[c.Name] += c.Clients
+		clients[c.Name] += c.Clients
 	}
 	all := []Count{}
-	for _, name := range slices.Sorted(maps.Keys(by)) {
-		all = append(all, Count{name, by[name]})
+	for _, name := range slices.Sorted(maps.Keys(clients)) {
+		all = append(all, Count{name, clients[name]})
 	}
 	slices.SortStableFunc(all, func(a, b Count) int { return cmp.Compare(b.Clients, a.Clients) })
 	return all[:min(len(all), maxCounts)]

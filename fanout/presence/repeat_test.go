@@ -8,15 +8,15 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The client sends a script again when its answer was lost.
-func TestPresenceWhenAnswersAreLost(t *testing.T) {
+// The Redis client sends a script again if the reply is lost.
+func TestPresenceWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		one, two := NewStore(lossy, "mw:", "one"), NewStore(lossy, "mw:", "two")
 		if err := one.Put(t.Context(), Presence{Connections: 3}); err != nil {
 			t.Fatal(err)
 		}
 		if others, err := two.Others(t.Context()); len(others) != 1 || err != nil || others[0].Connections != 3 {
-			t.Errorf("the others are %v, %v, want one with 3 connections", others, err)
+			t.Errorf("other nodes %v, error %v, want one node with 3 connections", others, err)
 		}
 	})
 }

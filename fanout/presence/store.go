@@ -15,15 +15,16 @@ import (
 const (
 	interval = 5 * time.Second  // between two reports of a node
 	maxAge   = 15 * time.Second // of a valid report
-	timeout  = 3 * time.Second  // of a Redis command
+	timeout  = 3 * time.Second  // for the Redis commands of one call
 )
 
-// A Store shares the presence of the nodes in the Redis hash mw:{fanout}:presence. A field is a
-// node name, and its value a report as JSON. The clock of Redis determines the age of a report.
+// A Store shares the presence of the nodes in the Redis hash {fanout}:presence, whose key has the
+// prefix mw: by default. Each field is the name of a node, and its value is a report as JSON. The
+// clock of Redis determines the age of a report.
 type Store struct {
 	redis redis.UniversalClient
-	key   string
-	node  string
+	key   string // the Redis key
+	node  string // the name of this node
 }
 
 // NewStore returns the Store of the named node. Its Redis key begins with prefix.
@@ -33,12 +34,12 @@ func NewStore(r redis.UniversalClient, prefix, node string) *Store {
 
 // A report is the stored presence of a node.
 type report struct {
-	At       time.Time `json:"at"`                // the clock of the node; versions without heard_ms use it
-	HeardMS  int64     `json:"heard_ms,omitzero"` // the clock of Redis in Unix milliseconds; putScript adds it
+	At       time.Time `json:"at"`                // time by the node's clock, for versions without heard_ms
+	HeardMS  int64     `json:"heard_ms,omitzero"` // time by the clock of Redis in Unix ms; added by putScript
 	Presence Presence  `json:"presence"`
 }
 
-// age returns the age of a report. now is the clock of Redis in Unix milliseconds.
+// age returns the age of a report. now is the time by the clock of Redis, in Unix milliseconds.
 func (r report) age(now int64) time.Duration {
 	if r.HeardMS == 0 {
 		return time.Since(r.At)
@@ -46,18 +47,22 @@ func (r report) age(now int64) time.Duration {
 	return time.Duration(now-r.HeardMS) * time.Millisecond
 }
 
+// putScript stores a report, ARGV[2], of the node ARGV[1]. It adds heard_ms to the report.
 var putScript = redis.NewScript(`
 local t = redis.call('time')
 local heard = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 return redis.call('hset', KEYS[1], ARGV[1], string.sub(ARGV[2], 1, -2) .. ',"heard_ms":' .. heard .. '}')`)
 
+// listScript returns the time by the clock of Redis in Unix milliseconds, and then the fields and
+// values of the hash.
 var listScript = redis.NewScript(`
 local t = redis.call('time')
 local all = redis.call('hgetall', KEYS[1])
 table.insert(all, 1, string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)))
 return all`)
 
-// Run stores the presence of this node every 5 seconds until ctx ends. own returns the presence.
+// Run stores the presence of this node every 5 seconds until ctx ends. own returns the presence of
+// this node. Run logs errors, and tries again after 5 seconds.
 func (s *Store) Run(ctx context.Context, log *slog.Logger, own func() Presence) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -84,7 +89,7 @@ func (s *Store) Put(ctx context.Context, own Presence) error {
 	return putScript.Run(ctx, s.redis, []string{s.key}, s.node, text).Err()
 }
 
-// Others returns the presence of each other node. It deletes reports that are too old.
+// Others returns the presence of each other node. It deletes reports that are too old or invalid.
 func (s *Store) Others(ctx context.Context) (all []Presence, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -9,7 +9,7 @@ import (
 )
 
 // The clock of Redis determines the age of a report. So a node whose clock is a minute ahead does
-// not delete the reports of the others.
+// not delete the reports of other nodes.
 func TestPresenceUsesRedisClock(t *testing.T) {
 	m := miniredis.RunT(t)
 	began := time.Now().Add(-time.Minute) // the clock of this process is a minute ahead
@@ -26,7 +26,7 @@ func TestPresenceUsesRedisClock(t *testing.T) {
 	}{{14 * time.Second, 1}, {16 * time.Second, 0}} {
 		m.SetTime(began.Add(tc.after))
 		if others, err := two.Others(t.Context()); len(others) != tc.want || err != nil {
-			t.Errorf("%v after the report: other nodes %v, %v, want %d", tc.after, others, err, tc.want)
+			t.Errorf("%v after the report: other nodes %v, error %v, want %d nodes", tc.after, others, err, tc.want)
 		}
 	}
 }

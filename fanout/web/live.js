@@ -3,27 +3,28 @@
 //   import { follow } from "https://…/live.js";
 //   const stream = follow("wss://example.org/ws", {
 //     topics: ["soccer.mls.*"], match: [], team: [], // an empty or missing list selects everything
-//     snapshot(matches, cursor) { … },  // the state of all matches, at the start and if events are lost
-//     event(event, cursor) { … },       // a CloudEvents object; each event once, those of a match in order
-//     state(name, seconds) { … },       // "connecting", "live", "waiting" (for seconds), "ended"
+//     snapshot(matches, cursor) { … },     // the state of all selected matches
+//     event(event, cursor) { … },          // a CloudEvents object; each event once, in order for each match
+//     state(name, seconds, reason) { … },  // "connecting", "live", "waiting" (for seconds) or "ended"
 //   });
 //   stream.subscribe({ team: ["Toronto FC"] });
 //   stream.unsubscribe({ topics: ["soccer.mls.*"] });
 //   stream.close();
 //
-// The client reconnects after a random pause, which grows to half a minute. Then it continues after its
-// cursor. The other options are:
+// The first frame is a snapshot. The client reconnects after a random pause, which grows to half a
+// minute, and continues after its cursor. It receives a snapshot again if the log no longer has the
+// missed events, or after a change of the filter. The other options are:
 //
-//   token     a string, or a function that returns a string or a promise of one
-//   delay     in seconds
-//   from      a Date or an RFC 3339 string, to play back from a time
-//   speed     of the playback
-//   conflate  whether to receive a snapshot when this client is too slow
-//   cursor    where to continue; there is no snapshot, so you need the state at the cursor
+//   token     a string, or a function that returns a string or a promise of a string
+//   delay     a delay in seconds
+//   from      a Date or an RFC 3339 string: the time to play back from
+//   speed     the speed of the playback, as a multiple of real time
+//   conflate  whether to receive a snapshot, instead of a close frame, when this client is too slow
+//   cursor    the cursor to continue after, without a snapshot, so you need the state at the cursor
 
-// Close codes after which reconnecting would fail in the same way.
+// Close codes after which the client does not reconnect, because it would be closed again.
 const fatal = new Set([1002, 1003, 1007, 1009, 4002]);
-// Close codes after which the client waits longer.
+// Close codes after which the client waits 5 seconds longer.
 const later = new Set([1013, 4008]);
 
 export function follow(url, options = {}) {
@@ -31,15 +32,16 @@ export function follow(url, options = {}) {
   const filter = { topics: [...(options.topics ?? [])], match: [...(options.match ?? [])], team: [...(options.team ?? [])] };
   let cursor = options.cursor ?? "";
   let failures = 0, socket = null, timer = null, ended = false;
-  let nothing = false; // the last entry was unsubscribed: the filter selects nothing
-  let hasAddress = false, unsent = []; // whether the address is built, and the frames to send after that
+  let nothing = false; // whether the filter selects nothing, because its last entry was removed
+  let hasAddress = false; // whether the address of the current connection is built
+  let unsent = []; // frames to send when the connection is open
 
   async function connect() {
     state("connecting");
     let at;
     try {
       at = await address();
-    } catch { // no token
+    } catch { // the token function failed, or the URL is invalid
       return retry();
     }
     if (ended) return;
@@ -81,7 +83,8 @@ export function follow(url, options = {}) {
     }
   }
 
-  // retry reconnects after a random pause, because many clients may lose their connection at once.
+  // retry reconnects after a pause of at least least seconds. The pause is random, because many clients
+  // may lose their connections at once.
   function retry(least = 0) {
     const most = Math.min(30, 2 ** Math.min(failures, 5));
     const pause = least + most * (failures === 0 ? Math.random() : 0.5 + Math.random() / 2);
@@ -90,6 +93,7 @@ export function follow(url, options = {}) {
     timer = setTimeout(connect, pause * 1000);
   }
 
+  // address returns the URL to connect to, with the filter, the cursor and the token.
   async function address() {
     const token = typeof options.token === "function" ? await options.token() : options.token;
     hasAddress = true;
@@ -106,17 +110,17 @@ export function follow(url, options = {}) {
     return at;
   }
 
-  // change changes the filter. It sends a frame for this connection. Later connections have the filter
-  // in their address.
-  function change(how, lists) {
+  // change adds lists to the filter ("subscribe") or removes them ("unsubscribe"). It sends a frame on
+  // the current connection. Later connections have the new filter in their addresses.
+  function change(action, lists) {
     const hasEntries = () => Object.values(filter).some((l) => l.length);
     const hadEntries = hasEntries();
     for (const [list, entries] of Object.entries(lists)) {
       const rest = filter[list].filter((e) => !entries.includes(e));
-      filter[list] = how === "subscribe" ? [...rest, ...entries] : rest;
+      filter[list] = action === "subscribe" ? [...rest, ...entries] : rest;
     }
-    nothing = !hasEntries() && (nothing || (how === "unsubscribe" && hadEntries));
-    const frame = JSON.stringify({ [how]: lists });
+    nothing = !hasEntries() && (nothing || (action === "unsubscribe" && hadEntries));
+    const frame = JSON.stringify({ [action]: lists });
     if (socket?.readyState === WebSocket.OPEN) socket.send(frame);
     else if (hasAddress) unsent.push(frame);
     else cursor = ""; // the new filter needs a snapshot
@@ -137,8 +141,9 @@ export function follow(url, options = {}) {
   };
 }
 
-// watch detects a dead connection. A browser hides the pings of the server. So after 20 seconds without a
-// frame, watch sends a ping, and closes the connection if there is no answer within 10 seconds.
+// watch detects a dead connection. A browser does not report the pings of the server. So after 20
+// seconds without a frame, watch sends a ping. If no frame arrives within 10 seconds, it closes the
+// connection.
 function watch(socket) {
   let timer;
   const reset = () => {

@@ -1,8 +1,9 @@
-// Matches holds the state of all matches: a snapshot and the events after it. It applies events in the
+// Matches holds the state of all matches. It starts from a snapshot, and applies later events in the
 // same way as the server.
 export class Matches {
   constructor() { this.byID = new Map(); }
 
+  // replace replaces the state with the matches of a snapshot.
   replace(list) {
     this.byID = new Map(list.map((m) => [m.match.id, m]));
   }
@@ -12,7 +13,7 @@ export class Matches {
     const d = event.data;
     if (!d.match?.id) return null;
     let m = this.byID.get(d.match.id);
-    if (m && m.epoch && !d.epoch) return null; // without an epoch; the state from the parser is better
+    if (m && m.epoch && !d.epoch) return null; // the state from the parser, with an epoch, has precedence
     if (!m || (d.epoch && m.epoch && d.epoch !== m.epoch)) m = { incidents: [] };
     Object.assign(m, { match: d.match, sport: d.sport, league: d.league, replay: !!d.replay, updated: event.time, tid: event.tid, epoch: d.epoch || "" });
     for (const name of ["score", "shootout"]) if (d[name]) m[name] = d[name];

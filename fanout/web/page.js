@@ -20,6 +20,7 @@ follow("ws" + location.search, {
   },
 });
 
+// announcement returns the text that screen readers read after a goal.
 function announcement(m, d) {
   return `Goal for ${d.team}. ${m.match.home} ${m.score?.home}, ${m.match.away} ${m.score?.away}.`;
 }
@@ -27,7 +28,7 @@ function announcement(m, d) {
 function draw() {
   const list = [...matches.byID.values()];
   $("empty").hidden = list.length > 0;
-  // Cards keep their places while the page is open, so that they can be read.
+  // Cards keep their places while the page is open, so that they are easier to read.
   const box = $("matches");
   for (const m of list) {
     const id = "match-" + m.match.id;
@@ -46,7 +47,8 @@ function draw() {
   $("last").textContent = last ? "Latest page read " + new Date(last).toLocaleString() : "";
 }
 
-// el creates an element. Strings become text, never markup.
+// el creates an element. It adds strings as text, never as markup, and leaves out empty attributes and
+// children.
 function el(tag, attributes, ...children) {
   const e = document.createElement(tag);
   for (const [k, v] of Object.entries(attributes)) if (v) e.setAttribute(k, v);
@@ -77,7 +79,8 @@ const periods = {
   q1: "1st quarter", q2: "2nd quarter", q3: "3rd quarter", q4: "4th quarter",
 };
 
-// inOrder returns the incidents in the order of the match. They may have been reported in another order.
+// inOrder returns the incidents in the order in which they happened. The order of the reports may be
+// different.
 function inOrder(incidents) {
   const names = Object.keys(periods);
   const place = (i) => {
@@ -94,6 +97,7 @@ function inOrder(incidents) {
   return [...incidents].sort((a, b) => before(place(a), place(b)));
 }
 
+// chip returns the text for the status of a match.
 function chip(m) {
   const { status } = m.match;
   const at = m.match.period;
@@ -103,36 +107,41 @@ function chip(m) {
     case "break": return at?.endsWith("ht") ? period : "Break" + (period ? " after " + period : "");
     case "ended": return m.sport === "ice_hockey" ? "End of game" : "Full time";
     case "final": return m.shootout ? "Final, after a shoot-out" : "Final";
-    default: return words(status || "unknown");
+    default: return readable(status || "unknown");
   }
 }
 
-const named = (i) => periods[i.clock?.period] ?? i.clock?.period ?? "a period";
+// periodName returns the name of the period of an incident.
+const periodName = (i) => periods[i.clock?.period] ?? i.clock?.period ?? "a period";
 
+// marks maps the kinds of incidents that are centred, without a side, to their texts. An incident with
+// an empty text is not shown.
 const marks = {
   match_start: (i) => (i.key.startsWith("ice_hockey.") ? "Face-off" : "Kick-off"), match_end: (i) => (i.key.startsWith("ice_hockey.") ? "End of game" : "Full time"),
-  period_end: (i) => "End of " + named(i).toLowerCase(),
-  period_start: (i) => (["1h", "p1", "q1"].includes(i.clock?.period) ? "" : named(i) + " begins"),
+  period_end: (i) => "End of " + periodName(i).toLowerCase(),
+  period_start: (i) => (["1h", "p1", "q1"].includes(i.clock?.period) ? "" : periodName(i) + " begins"),
   status_change: () => "", source_stale: () => "", source_fresh: () => "", // shown in the header
 };
 
-// row returns whether an incident has a line in the list.
+// row returns a true value if an incident has a line in the list.
 const row = (i) => !(i.kind in marks) || marks[i.kind](i);
 
+// line returns the line of an incident in the list.
 function line(i) {
   const title = "TID " + i.tid;
   const fresh = i.fresh ? " new" : "";
   if (i.kind in marks) return el("li", { class: "mark" + fresh, title }, marks[i.kind](i));
   const note = [
-    i.kind === "penalty" && "Penalty", i.detail && words(i.detail), i.assist && "assist " + i.assist, i.off && "for " + i.off,
+    i.kind === "penalty" && "Penalty", i.detail && readable(i.detail), i.assist && "assist " + i.assist, i.off && "for " + i.off,
     i.rev > 1 && "corrected", i.provisional && "not confirmed yet",
   ].filter(Boolean).join(" · ");
   const score = i.kind === "goal" && i.score ? ` ${i.score.home}:${i.score.away}` : "";
-  return el("li", { class: i.kind + fresh + (i.provisional ? " doubtful" : ""), title },
+  return el("li", { class: i.kind + fresh + (i.provisional ? " provisional" : ""), title },
     el("time", {}, i.time || "·"),
-    el("span", { class: i.side || "home" }, symbol(i), " ", (i.player || words(i.kind)) + score, note && el("small", {}, note)));
+    el("span", { class: i.side || "home" }, symbol(i), " ", (i.player || readable(i.kind)) + score, note && el("small", {}, note)));
 }
 
+// symbol returns the symbol for the kind of an incident.
 function symbol(i) {
   switch (i.kind) {
     case "goal": return "●";
@@ -144,4 +153,5 @@ function symbol(i) {
   }
 }
 
-const words = (s) => { s = s.replaceAll("_", " "); return s[0].toUpperCase() + s.slice(1).toLowerCase(); };
+// readable returns an identifier, like yellow_card, as text.
+const readable = (s) => { s = s.replaceAll("_", " "); return s[0].toUpperCase() + s.slice(1).toLowerCase(); };

@@ -4,7 +4,7 @@ package nonblock
 import "syscall"
 
 // A Conn writes to a TCP connection without blocking. It bypasses the lock of the [net.Conn], so
-// the caller must not close the connection during Write. The zero Conn accepts no bytes.
+// the caller must not close the connection during Write. The zero Conn writes nothing.
 type Conn struct {
 	raw syscall.RawConn
 	fd  int
@@ -14,11 +14,12 @@ type Conn struct {
 func (c *Conn) Supported() bool { return c.raw != nil }
 
 // WhenWritable calls write each time the connection may accept bytes, until write returns true. It
-// returns an error when the write deadline has passed or the connection is closed.
+// returns an error if the write deadline passes first or the connection is closed. c must be
+// Supported.
 func (c *Conn) WhenWritable(write func() (done bool)) error {
 	return c.raw.Write(func(uintptr) bool { return write() })
 }
 
-// Invalidate makes later writes fail. Call it before you close the connection, because the system
-// may reuse the file descriptor.
+// Invalidate makes later calls of Write fail. Call it before you close the connection, because the
+// system may reuse the file descriptor.
 func (c *Conn) Invalidate() { c.fd = -1 }

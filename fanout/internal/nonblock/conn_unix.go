@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// New returns a Conn for conn, or the zero Conn if conn is not a [net.TCPConn].
+// New returns a Conn for conn. It returns the zero Conn if conn is not a [net.TCPConn] or is closed.
 func New(conn net.Conn) (c Conn) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -26,8 +26,8 @@ func New(conn net.Conn) (c Conn) {
 	return c
 }
 
-// Write writes as many bytes of b as the kernel accepts at once, and returns how many. Zero bytes
-// are not an error.
+// Write writes as many bytes of b as the kernel accepts at once, and returns their number. If the
+// kernel accepts no bytes, this is not an error.
 func (c Conn) Write(b []byte) (int, error) {
 	if c.raw == nil {
 		return 0, nil
@@ -46,8 +46,8 @@ func (c Conn) Write(b []byte) (int, error) {
 	}
 }
 
-// MaxConnections returns how many connections the process should accept: the limit of open files,
-// less 500 for other purposes.
+// MaxConnections returns the number of connections that the process should accept: the limit on open
+// files less 500 for other purposes, but at least 100. If the limit is unknown, it returns 1000.
 func MaxConnections() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

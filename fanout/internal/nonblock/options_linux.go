@@ -7,15 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxUnsent bounds the unsent bytes that the kernel buffers for a connection. By default it buffers
-// megabytes, so a few hundred slow clients can use up the memory for TCP.
+// maxUnsent is the maximum number of unsent bytes that the kernel buffers for a connection. By
+// default, the kernel buffers megabytes, so a few hundred slow clients can use up the memory for TCP.
 const maxUnsent = 256 << 10
 
 // ackTimeout is how long sent bytes may stay unacknowledged before the kernel closes the
 // connection.
 const ackTimeout = 60 * time.Second
 
-// setOptions sets both bounds. If the kernel does not support one, its default applies.
+// setOptions applies maxUnsent and ackTimeout. If the kernel does not support an option, the default
+// of the kernel applies.
 func setOptions(raw syscall.RawConn) {
 	_ = raw.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)

@@ -4,4 +4,5 @@ package nonblock
 
 import "syscall"
 
+// setOptions does nothing, because this system does not have the options.
 func setOptions(syscall.RawConn) {}

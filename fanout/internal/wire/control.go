@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// maxControl bounds the payload of a control frame: RFC 6455 section 5.5.
+// maxControl is the maximum payload of a control frame in bytes: RFC 6455 section 5.5.
 const maxControl = 125
 
-// Ping returns a frame that keeps a connection alive. A WebSocket client answers it with a pong.
+// Ping returns a frame that keeps a connection alive. A WebSocket client responds with a pong.
 func Ping(c Codec) []byte {
 	if c == SSE {
 		return []byte(": ping\n\n")
@@ -18,11 +18,11 @@ func Ping(c Codec) []byte {
 	return control(opPing, nil)
 }
 
-// Pong returns the answer to a WebSocket client's ping.
+// Pong returns the response to a ping of a WebSocket client. data is the payload of the ping.
 func Pong(data []byte) []byte { return control(opPong, data) }
 
-// Close returns the last frame of a connection, with a close code and a reason. It cuts a long
-// reason.
+// Close returns the last frame of a connection, with a close code and a reason. For a WebSocket, it
+// truncates a long reason.
 func Close(code int, reason string, c Codec) []byte {
 	if c == SSE {
 		object, _ := json.Marshal(map[string]any{"code": code, "reason": reason}) // cannot fail
@@ -34,7 +34,7 @@ func Close(code int, reason string, c Codec) []byte {
 // IsClose reports whether a WebSocket frame is a close frame.
 func IsClose(frame []byte) bool { return len(frame) > 0 && frame[0]&0x0f == opClose }
 
-// shorten cuts a reason to at most n bytes of valid UTF-8.
+// shorten truncates a reason to at most n bytes of valid UTF-8.
 func shorten(reason string, n int) string {
 	if len(reason) <= n {
 		return reason

@@ -24,7 +24,7 @@ const (
 
 // An Object is a JSON object that is sent as one frame. It is immutable.
 type Object struct {
-	cursor string // "" if the object does not move the client's cursor
+	cursor string // "" if the object does not change the client's cursor
 	frame  []byte // the plain frame: WebSocket header and JSON
 	header int    // length of the WebSocket header
 
@@ -46,7 +46,7 @@ func NewEvent(at broker.Cursor, body []byte) *Object {
 	return o
 }
 
-// NewObject returns an object with the given JSON. cursor is "" if the object does not move the
+// NewObject returns an object with the given JSON. cursor is "" if the object does not change the
 // client's cursor.
 func NewObject(cursor string, json []byte) *Object {
 	b := appendHeader(make([]byte, 0, len(json)+10), opText, len(json))
@@ -56,10 +56,10 @@ func NewObject(cursor string, json []byte) *Object {
 // JSON returns the JSON of the object. The caller must not change it.
 func (o *Object) JSON() []byte { return o.frame[o.header:] }
 
-// Len returns the length of the plain frame.
+// Len returns the length of the plain frame in bytes.
 func (o *Object) Len() int { return len(o.frame) }
 
-// Size returns the length of the frame for a codec.
+// Size returns the length of the frame for a codec in bytes.
 func (o *Object) Size(c Codec) int {
 	switch c {
 	case Deflated:
@@ -89,7 +89,7 @@ func (o *Object) Append(b []byte, c Codec) []byte {
 		n := len(b)
 		b = append(b, o.JSON()...)
 		for i, c := range b[n:] {
-			if c == '\n' || c == '\r' { // whitespace between members, which would end the field
+			if c == '\n' || c == '\r' { // white space between members, which would end the data field
 				b[n+i] = ' '
 			}
 		}
@@ -109,7 +109,7 @@ func (o *Object) Bytes(c Codec) []byte {
 	return o.frame
 }
 
-// Cursor returns a frame that only moves the client's cursor.
+// Cursor returns a frame that only changes the client's cursor.
 func Cursor(at broker.Cursor, c Codec) []byte {
 	if c == SSE {
 		return fmt.Appendf(nil, "id: %s\n\n", at)
@@ -127,7 +127,8 @@ const (
 	compressed = 0x40
 )
 
-// appendHeader appends the header of an unmasked frame of n bytes.
+// appendHeader appends the header of a final, unmasked frame with a payload of n bytes. first is its
+// opcode and flags.
 func appendHeader(b []byte, first byte, n int) []byte {
 	b = append(b, first|final)
 	switch {
@@ -139,7 +140,7 @@ func appendHeader(b []byte, first byte, n int) []byte {
 	return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
 }
 
-// deflaters reuses compressors, because each needs more than half a megabyte.
+// deflaters reuses compressors, because each of them takes more than half a megabyte.
 var deflaters = sync.Pool{New: func() any {
 	w, err := flate.NewWriter(nil, flate.DefaultCompression)
 	if err != nil {
