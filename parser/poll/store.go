@@ -63,8 +63,8 @@ func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64,
 	return st, v, nil
 }
 
-// saveScript saves a state and its messages, if the version is the expected one. The client sends it
-// again if the answer was lost; the second run finds its own save.
+// saveScript saves a state and its messages, if the version is the expected one. The client sends
+// it again if the answer was lost; the second run finds its own save.
 var saveScript = redis.NewScript(`
 local version = redis.call('hget', KEYS[1], 'version') or '0'
 if version == ARGV[2] and redis.call('hget', KEYS[1], 'saved_by') == ARGV[5] then return 1 end
