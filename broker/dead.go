@@ -30,7 +30,7 @@ type DeadLetters interface {
 	CountDead(ctx context.Context, queue string) (int, error)
 
 	// WalkDead calls h for each dead letter of a queue, oldest first, and performs the action that
-	// h returns. It ends after the dead letters that existed when it began. If h returns an error,
+	// h returns. It visits only the dead letters that existed when it began. If h returns an error,
 	// WalkDead performs the earlier actions and returns the error. WalkDead deletes a requeued dead
 	// letter only after the queue has stored its copy. So a message may be handled twice, but none
 	// is lost. Concurrent walks visit different dead letters.

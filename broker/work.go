@@ -85,7 +85,7 @@ func (p *pool) do(ctx context.Context, d Delivery) bool {
 	late := time.AfterFunc(p.timeout+grace, func() {
 		if p.abandoned.Add(1) > maxAbandoned {
 			p.abandoned.Add(-1)
-			p.log.Error("too many abandoned handlers, this handler blocks the queue",
+			p.log.Error("too many abandoned handlers, this handler occupies a worker",
 				"id", m.ID, "tid", m.TID, "abandoned", maxAbandoned)
 			return
 		}

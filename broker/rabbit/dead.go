@@ -19,8 +19,7 @@ const (
 	// at most 32 acknowledgements to a quorum queue at a time and delays the rest. If the channel
 	// closes before RabbitMQ forwards the rest, they are lost.
 	walkWindow = 32
-	// walkIdle is how long a walk waits for a delivery before it inspects whether the queue is
-	// empty.
+	// walkIdle is how long a walk waits for a delivery before it checks whether the queue is empty.
 	walkIdle = 500 * time.Millisecond
 )
 

@@ -22,15 +22,15 @@ import (
 //	<queue>.retry.<pause>  quorum queue; messages expire after the pause and return to <queue>
 //	<queue>.dead           quorum queue for dead letters
 const (
-	queueBytes = 1 << 30             // maximum size of a queue; beyond it, the broker drops the oldest messages
+	queueBytes = 1 << 30             // maximum bytes in a queue; beyond it, the broker drops the oldest messages
 	queueAge   = 7 * 24 * time.Hour  // maximum age of a message in a queue; the broker drops older messages
-	retryBytes = 256 << 20           // maximum size of a retry queue; if it is full, failed messages stay in their queue
-	deadBytes  = 1 << 30             // maximum size of a dead-letter queue
+	retryBytes = 256 << 20           // maximum bytes in a retry queue; if it is full, failed messages stay in their queue
+	deadBytes  = 1 << 30             // maximum bytes in a dead-letter queue
 	deadAge    = 30 * 24 * time.Hour // maximum age of a dead letter in its queue
 
-	logBytes        = 10_000_000_000 // maximum size of the log
+	logBytes        = 10_000_000_000 // maximum bytes in the log
 	logAge          = "7D"           // maximum age of a message in the log: 7 days
-	logSegmentBytes = 100_000_000    // size of a segment of the log; the broker drops whole segments
+	logSegmentBytes = 100_000_000    // bytes in a segment of the log; the broker drops whole segments
 
 	// RabbitMQ 4.x by default drops a message after 20 redeliveries. matchwire counts attempts
 	// itself, in a header, and needs no such limit. -1 means no limit on 4.x but one redelivery on
