@@ -13,7 +13,7 @@ type DeadLetter struct {
 	FirstSeen time.Time // when the message was first delivered
 }
 
-// A DeadAction tells [DeadLetters.WalkDead] what to do with a dead letter.
+// A DeadAction is what [DeadLetters.WalkDead] does with a dead letter.
 type DeadAction int
 
 // The actions of a walk.

@@ -7,7 +7,7 @@ import (
 )
 
 // Pauses returns the default pauses before the second and each later attempt at a message. A
-// message gets len(Pauses())+1 attempts. If the last one fails, the message is dead-lettered.
+// message gets len(Pauses())+1 attempts. If the last attempt fails, the message is dead-lettered.
 func Pauses() []time.Duration {
 	return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute}
 }

@@ -118,7 +118,7 @@ func shared(t *testing.T, subscribe func(broker.Handler), publish func() (ids []
 	}
 	want := publish()
 	got.wait(t, want...)
-	// Each subscriber receives one more message, after it has handled all earlier ones.
+	// Each subscriber receives one more message, after it has handled all earlier messages.
 	ending.Store(true)
 	want = append(want, last(), last())
 	got.wait(t, want...)

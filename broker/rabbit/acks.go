@@ -8,9 +8,9 @@ import (
 )
 
 // acks acknowledges, in batches, the deliveries of a channel that has a single consumer. While it
-// writes an acknowledgement, it collects the tags for the next one. So a busy queue needs far fewer
-// acknowledgements than messages. A slow handler does not delay the acknowledgements of other
-// deliveries.
+// writes an acknowledgement, it collects the tags for the next acknowledgement. So a busy queue
+// needs far fewer acknowledgements than messages. A slow handler does not delay the
+// acknowledgements of other deliveries.
 type acks struct {
 	ch     *amqp.Channel
 	log    *slog.Logger

@@ -134,7 +134,7 @@ func rawPublishing(m broker.Message) amqp.Publishing {
 func BenchmarkPublish(tb *testing.B) { benchmarkPublish(tb, window) }
 
 // BenchmarkPublishOneMatch publishes the events of one match. It measures the cost of order: each
-// event has to wait for the confirmation of the previous one. Ten callers publish concurrently.
+// event has to wait for the confirmation of the previous event. Ten callers publish concurrently.
 func BenchmarkPublishOneMatch(tb *testing.B) { benchmarkPublish(tb, 1) }
 
 func benchmarkPublish(tb *testing.B, matches int) {

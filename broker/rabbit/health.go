@@ -102,7 +102,7 @@ func (b *Broker) queueHealth(ctx context.Context) (all []health.Issue) {
 	for _, name := range names {
 		queue := i.inspect(ctx, name)
 		if share := fill(queue, b.topology.queueBytes); share >= nearlyFull {
-			report("queue %q holds %d messages and is about %.0f %% full; when it is full it drops the oldest",
+			report("queue %q holds %d messages and is about %.0f %% full; when it is full, it drops the oldest messages",
 				name, queue.Messages, 100*share)
 		}
 		if queue.Messages > 0 && queue.Consumers == 0 {

@@ -158,7 +158,7 @@ func (r *logReader) markCaughtUp() {
 }
 
 // tail returns the offset of the last message in the stream, or -1 if the stream is empty. If no
-// delivery arrives for idle, tail takes the last delivery as the last message.
+// delivery arrives for idle, the last delivery is taken to be the last message.
 func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 	ch, err := b.consumeLink.channel(ctx)
 	if err != nil {

@@ -46,7 +46,7 @@ func (e *BusyError) Error() string {
 type PrivateError struct{ Host string }
 
 func (e *PrivateError) Error() string {
-	return fmt.Sprintf("%s is an address of this machine or of a private network: "+
+	return fmt.Sprintf("%s is an address on this machine or on a private network: "+
 		"to allow it, set fetch.private_addresses in matchwire.yaml", e.Host)
 }
 
@@ -59,7 +59,7 @@ func PublicReason(err error) string {
 	case errors.As(err, &refused):
 		return refused.Error()
 	case errors.As(err, &private):
-		return "the page's address is one of this machine or of a private network"
+		return "the address of the page is on this machine or on a private network"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the site did not answer in time"
 	}

@@ -121,7 +121,7 @@ func TestHeldPageIsLoggedOnce(t *testing.T) {
 	for range 3 {
 		w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	}
-	if n := strings.Count(log.String(), "page held: it looks older than one read before"); n != 1 {
+	if n := strings.Count(log.String(), "page held: it appears older than an earlier page"); n != 1 {
 		t.Errorf("the held pages were logged %d times, want once:\n%s", n, log)
 	}
 }
@@ -133,9 +133,9 @@ func TestIngestAgainAfterCancel(t *testing.T) {
 	cancel()
 	body := fmt.Sprintf(parsertest.SmallPage, 1)
 	if events, err := w.ReadContext(cancelled, body); err == nil || len(events) > 0 {
-		t.Errorf("cancelled: events %q, error %v, want no events and an error", events, err)
+		t.Errorf("Ingest with a cancelled context: events %q, error %v, want no events and an error", events, err)
 	}
 	if got := w.Read(body); !slices.Contains(got, "goal m1") {
-		t.Errorf("the same page again: events %q, want the goal", got)
+		t.Errorf("Ingest of the same page again: events %q, want the goal", got)
 	}
 }

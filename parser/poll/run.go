@@ -100,7 +100,7 @@ func (r *run) track(by *profile.Profile, state sourceState) {
 }
 
 // cachedPage removes the page of the source from the cache and returns it. If the cache does not
-// contain the page, cachedPage returns an empty one.
+// contain the page, cachedPage returns an empty cachedPage.
 func (r *run) cachedPage() (*cachedPage, error) {
 	if cached := r.worker.cache.get(r.poll.Source.ID); cached != nil {
 		return cached, nil
@@ -138,7 +138,7 @@ func (r *run) ingest(ctx context.Context, cached *cachedPage) {
 	if err != nil {
 		r.result.Problem = err.Error()
 		if errors.As(err, new(net.Error)) { // err contains the address of Redis
-			r.result.Problem = "the facts on the page could not be saved"
+			r.result.Problem = "the events of the page could not be saved"
 		}
 		cached.fetcher.Forget()
 	}

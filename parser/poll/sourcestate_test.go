@@ -31,6 +31,6 @@ func TestRecordPageIsBounded(t *testing.T) {
 		t.Errorf("Superseded contains %d hashes, want %d", len(s.Superseded), maxSuperseded)
 	}
 	if !s.recordPage(999) || s.recordPage(1) {
-		t.Error("want the page before the newest to be old, and the first page to be unknown")
+		t.Error("recordPage: want true for the page before the newest, and false for the first page, which was dropped")
 	}
 }

@@ -82,7 +82,7 @@ func (t *Tracker) ingestMatch(
 		level = slog.LevelInfo
 	}
 	if out.held != nil {
-		text = "page held: it looks older than one read before"
+		text = "page held: it appears older than an earlier page"
 		if out.held.Polls == 1 { // log only the first of several held pages in a row at level info
 			level = slog.LevelInfo
 		}
@@ -113,7 +113,7 @@ func (t *Tracker) reportProblems(log *slog.Logger, p page.Page) {
 		return
 	}
 	t.keep(p, text)
-	log.Warn("page has values that the profile does not find or understand", "problems", text)
+	log.Warn("page has missing values, or values that the profile cannot interpret", "problems", text)
 }
 
 // reportFailed logs err, the reason why matches of the page were not ingested.

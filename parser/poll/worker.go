@@ -78,8 +78,8 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 		return broker.Unavailable(err)
 	}
 	if !claimed {
-		step.SetOutcome("skipped: this poll was done, or a later one has begun")
-		log.Info("poll skipped: it was done, or a later one has begun")
+		step.SetOutcome("skipped: this poll or a later poll was already claimed")
+		log.Info("poll skipped: this poll or a later poll was already claimed")
 		return nil
 	}
 	state, result := newRun(w, task.ID, p, log).do(ctx, state)

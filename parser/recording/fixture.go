@@ -47,14 +47,14 @@ func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 		return nil, err
 	}
 	if f.Profile == "" || len(f.Pages) == 0 {
-		return nil, fmt.Errorf("%s: give profile and pages, which are required", file)
+		return nil, fmt.Errorf("%s: profile and pages are required", file)
 	}
 	for i, p := range f.Pages {
 		if _, err := fs.Stat(folder, p.File); err != nil {
 			return nil, fmt.Errorf("%s: pages[%d].file %q: %w", file, i, p.File, err)
 		}
 		if i > 0 && !p.At.After(f.Pages[i-1].At) {
-			return nil, fmt.Errorf("%s: pages[%d].at %v: want a time after that of the page before", file, i, p.At)
+			return nil, fmt.Errorf("%s: pages[%d].at %v: want a later time than pages[%d].at", file, i, p.At, i-1)
 		}
 	}
 	return f, nil
