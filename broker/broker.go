@@ -11,9 +11,9 @@ import (
 type Publisher interface {
 	// Publish publishes msgs in order. It returns when the broker has confirmed all of them. A
 	// confirmed message is in every queue whose bindings match it. Publish declares the queue of a
-	// task if it does not exist. It sends messages again that a lost connection left unconfirmed,
-	// so a message may arrive twice, with the same ID. Publish returns n if the first n messages
-	// are confirmed. If ctx ends before all are, the error says what Publish was waiting for.
+	// task if it does not exist. After a lost connection, it sends unconfirmed messages again, so a
+	// message may arrive twice, with the same ID. Publish returns n if the first n messages are
+	// confirmed. If ctx ends before all messages are confirmed, Publish returns an error.
 	Publish(ctx context.Context, msgs ...Message) (int, error)
 }
 
@@ -32,8 +32,8 @@ type Subscription struct {
 // with the message:
 //
 //   - nil: the message is acknowledged.
-//   - An error from [Postpone]: the message is redelivered at the given time. The attempt does not
-//     count.
+//   - An error from [Postpone]: the message is redelivered at about the given time, or earlier. The
+//     attempt does not count.
 //   - An error that wraps [ErrPermanent]: the message is dead-lettered, with the text of the error
 //     as the reason.
 //   - An error that wraps [ErrUnavailable]: the message is redelivered after a pause. The attempt
@@ -44,8 +44,8 @@ type Subscription struct {
 // A panic counts as any other error.
 //
 // The subscription waits for its handlers, so ctx does not end with it. ctx ends after the timeout.
-// A handler that does not return then is abandoned, which counts as an error. It may still run
-// during the next attempt.
+// A handler that does not return within a second after that is abandoned, which counts as an error.
+// It may still run during the next attempt.
 type Handler func(ctx context.Context, m Message) error
 
 // A Subscriber delivers messages.
@@ -55,8 +55,8 @@ type Subscriber interface {
 	Declare(ctx context.Context, s Subscription) error
 
 	// Subscribe declares the queue, binds it, and calls h for its messages until ctx ends. Then it
-	// waits until every call of h has returned or is abandoned. Unacknowledged messages return to
-	// the queue. Subscribe reconnects when it loses the connection. It returns an error only if
+	// waits until every call of h has returned or is abandoned. Unacknowledged messages are
+	// requeued. Subscribe reconnects when it loses the connection. It returns an error only if
 	// retrying cannot help.
 	Subscribe(ctx context.Context, s Subscription, h Handler) error
 }
@@ -69,8 +69,8 @@ type Broker interface {
 	DeadLetters
 
 	// Health returns the broker's issues. Examples are a server that cannot be reached, a server
-	// that accepts no messages, and a full queue that drops its oldest messages. Health returns
-	// when ctx ends at the latest.
+	// that accepts no messages, and a full queue that drops its oldest messages. Health returns at
+	// the latest when ctx ends.
 	Health(ctx context.Context) []health.Issue
 
 	// Close closes the connections. Calls in progress fail.

@@ -8,12 +8,12 @@ import (
 
 // A DeadLetter is a message that its consumer failed to handle.
 type DeadLetter struct {
-	Message             // Attempt is the number of attempts that count
-	Reason    string    // the text of the last error
-	FirstSeen time.Time // when it was first delivered
+	Message             // Attempt is the number of failed attempts, without outages and postponements
+	Reason    string    // text of the last error
+	FirstSeen time.Time // when the message was first delivered
 }
 
-// A DeadAction tells [DeadLetters.WalkDead] what to do with a dead letter.
+// A DeadAction is what [DeadLetters.WalkDead] does with a dead letter.
 type DeadAction int
 
 // The actions of a walk.
@@ -30,18 +30,18 @@ type DeadLetters interface {
 	CountDead(ctx context.Context, queue string) (int, error)
 
 	// WalkDead calls h for each dead letter of a queue, oldest first, and performs the action that
-	// h returns. It ends after the dead letters that existed when it began. If h returns an error,
+	// h returns. It visits only the dead letters that existed when it began. If h returns an error,
 	// WalkDead performs the earlier actions and returns the error. WalkDead deletes a requeued dead
 	// letter only after the queue has stored its copy. So a message may be handled twice, but none
-	// is lost. Concurrent walks do not see the same dead letters.
+	// is lost. Concurrent walks visit different dead letters.
 	WalkDead(ctx context.Context, queue string, h func(DeadLetter) (DeadAction, error)) error
 }
 
 // ErrNoQueue reports that a queue does not exist.
 var ErrNoQueue = errors.New("no such queue")
 
-// OldestDead calls h for the oldest dead letters of a queue, at most limit of them. It keeps them
-// all. If h returns an error, OldestDead stops and returns it.
+// OldestDead calls h for at most limit dead letters of a queue, oldest first. All of them stay in
+// the queue. If h returns an error, OldestDead returns that error.
 func OldestDead(ctx context.Context, d DeadLetters, queue string, limit int, h func(DeadLetter) error) error {
 	enough := errors.New("enough")
 	shown := 0

@@ -6,19 +6,20 @@ import (
 )
 
 // ErrUnavailable marks an error that the message did not cause: a server that every message needs
-// does not answer.
+// is unavailable.
 var ErrUnavailable = errors.New("unavailable")
 
 // Unavailable returns an error with the text of err that wraps err and [ErrUnavailable].
 func Unavailable(err error) error { return marked{err, ErrUnavailable} }
 
 // Postpone returns the error with which a handler defers a message. The message is redelivered at
-// until or a few seconds later. The attempt does not count. reason appears in the trace.
+// about until. It can be redelivered earlier, and then the handler must postpone it again. The
+// attempt does not count. reason appears in the trace.
 func Postpone(until time.Time, reason string) error { return &PostponedError{until, reason} }
 
 // A PostponedError is the error that [Postpone] returns. It wraps [ErrUnavailable].
 type PostponedError struct {
-	Until  time.Time // when the handler wants the message again
+	Until  time.Time // when to redeliver the message
 	reason string
 }
 

@@ -12,7 +12,7 @@ import (
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	var b broker.Broker = memory.New(nil, nil) // rabbit.New with a server
+	var b broker.Broker = memory.New(nil, nil) // with a server: rabbit.New
 
 	goals := broker.Subscription{Queue: "consumer.goals", Patterns: []string{"*.*.goal"}}
 	if err := b.Declare(ctx, goals); err != nil {

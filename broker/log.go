@@ -9,31 +9,32 @@ import (
 	"strings"
 )
 
-// A Log is the history of the exchange live_events. The broker drops messages after a retention
-// period.
+// A Log is the history of the exchange live_events. The broker drops the oldest messages, by age or
+// by size.
 type Log interface {
 	// ReadLog calls h for each message in log order, starting with the message at from. Start reads
 	// the whole log, End only new messages. ReadLog returns nil when ctx ends. If h returns an
-	// error, ReadLog returns that error. If the log has no message at from, or a different one,
+	// error, ReadLog returns that error. If the log has no message at from, or a different message,
 	// ReadLog returns ErrCursorGone within seconds and does not call h. If caughtUp is not nil,
-	// ReadLog closes it when h has handled every message that the log held at the call.
+	// ReadLog closes it when h has handled every message that was in the log at the time of the
+	// call.
 	//
-	// The log may hold a message twice. When ReadLog loses its connection, it reconnects and
+	// The log may contain a message twice. When ReadLog loses its connection, it reconnects and
 	// continues after the last message that h handled.
 	ReadLog(ctx context.Context, from Cursor, caughtUp chan<- struct{}, h func(Cursor, Message) error) error
 }
 
-// ErrCursorGone reports that the log no longer holds the message at a cursor.
+// ErrCursorGone reports that the log does not contain the message at a cursor.
 var ErrCursorGone = errors.New("the log no longer holds the message at the cursor")
 
-// A Cursor is a position in the log, with a checksum of the ID of the message there. Its text form
-// is safe in a URL.
+// A Cursor is the position of a message in the log, with a checksum of the message ID. The text
+// form of a cursor needs no escaping in a URL.
 type Cursor struct {
-	Offset uint64 // of the message in the log
+	Offset uint64 // offset of the message in the log
 	Check  uint32 // checksum of the message ID
 }
 
-// Start is the cursor before the first message, End the cursor after the last.
+// Start is the cursor before the first message. End is the cursor after the last message.
 var (
 	Start = Cursor{}
 	End   = Cursor{Offset: 1<<64 - 1}

@@ -33,18 +33,18 @@ type Message struct {
 	Exchange Exchange  `json:",omitzero"` // LiveEvents for an event, Tasks for a task
 	Key      string    // routing key: the type of an event, the name of a task
 	ID       string    // ID of the event or task
-	TID      event.TID // zero if another program published the message without one
-	Match    string    // match ID; "" if there is none
+	TID      event.TID // zero if another program published the message without a TID
+	Match    string    // match ID; "" if the message belongs to no match
 	Time     time.Time // time of the event or task; a broker may truncate it to seconds
 	Expires  time.Time `json:",omitzero"` // after this time the message is dropped unhandled; zero: never
 	Body     []byte    // the CloudEvents object, or the JSON of the task
-	Attempt  int       // from 1, not counting attempts that failed in an outage; 0 when published
+	Attempt  int       // from 1, without outages and postponements; 0 when published
 
-	// Last reports whether the message is dead-lettered if this attempt fails.
+	// Last reports whether the message is dead-lettered if this attempt counts and fails.
 	Last bool `json:",omitzero"`
-	// Retried reports whether an earlier attempt failed or postponed the message.
+	// Retried reports whether an earlier attempt failed or was postponed.
 	Retried bool `json:",omitzero"`
-	// Redelivered reports whether the message was delivered before, to a process that died or lost
+	// Redelivered reports whether the message was delivered before, to a process that ended or lost
 	// its connection. That process may have handled it.
 	Redelivered bool `json:",omitzero"`
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Pauses returns the default pauses before the second and each later attempt at a message. A
-// message gets len(Pauses())+1 attempts. If the last one fails, the message is dead-lettered.
+// message gets len(Pauses())+1 attempts. If the last attempt fails, the message is dead-lettered.
 func Pauses() []time.Duration {
 	return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute}
 }
@@ -28,7 +28,7 @@ func Reason(err error) string {
 // A Disposition is what the broker does with a message after an attempt.
 type Disposition int
 
-// The dispositions. With Retry, Postponed and Outage the message is redelivered after a pause.
+// The dispositions. After Retry, Postponed and Outage, the message is redelivered after a pause.
 const (
 	Ack       Disposition = iota // acknowledge the message
 	Retry                        // the attempt failed
@@ -54,13 +54,13 @@ func Classify(err error, last bool) Disposition {
 	return Retry
 }
 
-// outagePause bounds the pauses during an outage, so that messages are redelivered soon after its
-// end.
+// outagePause is the maximum pause during an outage, so that messages are redelivered soon after
+// the outage.
 const outagePause = 30 * time.Second
 
 // Decide returns the disposition of a message whose handler returned err, and the pause before the
 // message is redelivered. attempt counts from 1. outages is the number of earlier attempts that
-// failed in an outage. If pauses is empty, a message gets one attempt.
+// failed in an outage or were postponed. If pauses is empty, a message gets one attempt.
 func Decide(err error, attempt, outages int, pauses []time.Duration) (Disposition, time.Duration) {
 	d := Classify(err, attempt > len(pauses))
 	switch {
@@ -82,8 +82,9 @@ func Decide(err error, attempt, outages int, pauses []time.Duration) (Dispositio
 	return d, pauses[attempt-1]
 }
 
-// postponedPause returns the longest pause that ends before the time of the [PostponedError], or
-// the first pause if all are too long. After the pause, the handler may postpone the message again.
+// postponedPause returns the longest of pauses that ends before the time of the [PostponedError].
+// If all pauses are too long, it returns the first. After the pause, the handler may postpone the
+// message again.
 func postponedPause(err error, pauses []time.Duration) time.Duration {
 	var postponed *PostponedError
 	errors.As(err, &postponed)

@@ -11,14 +11,15 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Task asks one worker to do something. The exchange [Tasks] routes it to the queue with its
-// name, which all workers for this name share, round-robin. A task is acknowledged when it is done.
-// If its worker dies, another worker receives it. An expired task is dropped.
+// A Task is a unit of work for one worker. The exchange [Tasks] routes a task to the queue for its
+// name. All workers for this name share the queue, round-robin. A task is acknowledged when its
+// handler returns nil. If the worker ends before that, another worker receives the task. An expired
+// task is dropped.
 type Task struct {
 	ID          string          `json:"id"`                    // a UUID
 	Name        string          `json:"name"`                  // such as parser.page.poll
-	Source      string          `json:"source,omitempty"`      // the creator, such as "/scheduler/<instance>"
-	TID         event.TID       `json:"tid"`                   // of the job that the task belongs to
+	Source      string          `json:"source,omitempty"`      // creator, such as "/scheduler/<instance>"
+	TID         event.TID       `json:"tid"`                   // TID of the job that the task belongs to
 	CausationID string          `json:"causationid,omitempty"` // ID of the message that caused the task
 	Time        time.Time       `json:"time"`                  // when the task was created, UTC
 	Expires     time.Time       `json:"expires,omitzero"`      // after this time no worker starts the task; zero: never
@@ -67,8 +68,7 @@ func (t Task) Message() (Message, error) {
 	return Message{Exchange: Tasks, Key: t.Name, ID: t.ID, TID: t.TID, Time: t.Time, Expires: t.Expires, Body: body}, nil
 }
 
-// DecodeTask decodes a task. Its errors wrap [ErrPermanent], because decoding the same bytes again
-// fails again.
+// DecodeTask decodes a task. Its errors wrap [ErrPermanent], because retrying cannot fix the bytes.
 func DecodeTask(body []byte) (Task, error) {
 	var t Task
 	if err := json.Unmarshal(body, &t); err != nil {

@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// handlerTimeout is the default of Subscription.Timeout.
+	// handlerTimeout is the default for Subscription.Timeout.
 	handlerTimeout = 30 * time.Second
 	// grace is how long a handler may take to return after its context has ended.
 	grace = time.Second
-	// maxAbandoned bounds the abandoned handlers of one subscription that still run. Beyond it, Work
-	// waits for a handler that hangs, so the handler blocks the queue.
+	// maxAbandoned is the maximum number of abandoned handlers of one subscription that still run.
+	// Beyond this number, Work waits for a handler that hangs, so the handler occupies a worker.
 	maxAbandoned = 100
 )
 
@@ -28,8 +28,8 @@ type Delivery struct {
 
 // Work calls h for the deliveries that next returns, at most s.Limit at a time. It returns when
 // next has reported false and all deliveries are settled. It turns a panic of h into an error. It
-// abandons a call of h that does not return within a second after its context has ended. It settles
-// an expired message without calling h.
+// abandons a call of h that does not return within a second after its context has ended, unless
+// maxAbandoned abandoned calls still run. It settles an expired message without calling h.
 //
 // Several goroutines call next. Calls of h continue when ctx ends.
 func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next func() (Delivery, bool)) {
@@ -44,9 +44,9 @@ func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next
 	p.workers.Wait()
 }
 
-// A pool runs a fixed number of workers. A worker is one goroutine, which another goroutine
-// replaces when its handler is abandoned. Workers reuse their goroutines, so the stack does not
-// have to grow for each delivery.
+// A pool runs a fixed number of workers. A worker is one goroutine. If its handler is abandoned,
+// another goroutine replaces it. Workers reuse their goroutines, so the stack does not have to grow
+// for each delivery.
 type pool struct {
 	handle    Handler
 	timeout   time.Duration
@@ -79,12 +79,13 @@ func (p *pool) do(ctx context.Context, d Delivery) bool {
 		d.Settle(nil)
 		return true
 	}
-	// Either this goroutine or the timer's settles the delivery: the one that sets settled first.
+	// Either this goroutine or the goroutine of the timer settles the delivery, whichever sets
+	// settled first.
 	var settled atomic.Bool
 	late := time.AfterFunc(p.timeout+grace, func() {
 		if p.abandoned.Add(1) > maxAbandoned {
 			p.abandoned.Add(-1)
-			p.log.Error("too many abandoned handlers, this one blocks the queue",
+			p.log.Error("too many abandoned handlers, this handler occupies a worker",
 				"id", m.ID, "tid", m.TID, "abandoned", maxAbandoned)
 			return
 		}

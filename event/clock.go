@@ -2,21 +2,21 @@ package event
 
 import "fmt"
 
-// A Clock is a point in a match, in the notation of the sport. 45+2' is Minute 45, Stoppage 2. It
-// is not minute 47, which is in the second half.
+// A Clock is a time in a match, in the notation of the sport. 45+2' is Minute 45, Stoppage 2. It
+// differs from minute 47, which is in the second half.
 type Clock struct {
-	Period   Period `json:"period,omitempty"`   // "1h", "2h", "q4", "p3"; "" if the page does not give it
-	Minute   int    `json:"minute,omitempty"`   // 1 to 120, as printed; 0 if the sport has no minutes
+	Period   Period `json:"period,omitempty"`   // such as "1h", "q4" or "p3"; "" if the page does not show it
+	Minute   int    `json:"minute,omitempty"`   // 1 to 120, as printed; 0 if the page or the sport has no minutes
 	Stoppage int    `json:"stoppage,omitempty"` // minutes of stoppage time
-	Elapsed  int    `json:"elapsed,omitempty"`  // seconds since the period began; 0 if the page does not give them
-	Balls    int    `json:"balls,omitempty"`    // cricket: legal balls bowled in the innings; 14.3 overs are 87
+	Elapsed  int    `json:"elapsed,omitempty"`  // seconds since the start of the period; 0 if the page does not show them
+	Balls    int    `json:"balls,omitempty"`    // cricket: legal balls bowled in the innings; 14.3 overs are 87 balls
 }
 
-// IsZero reports whether c is not set at all.
+// IsZero reports whether no field of c is set.
 func (c Clock) IsZero() bool { return c == Clock{} }
 
-// String returns the clock as spectators write it: 14:21 if the seconds are known, otherwise 15' or
-// 90+1'. In cricket it returns overs, such as 14.3. If c has no more than a period, it returns "".
+// String returns the clock in the usual notation: 14:21 if Elapsed is set, otherwise 15' or 90+1'.
+// In cricket, it returns overs, such as 14.3. If c has only a period, it returns "".
 //
 // The seconds count from kick-off in soccer, and from the start of the period in sports without
 // minutes.
@@ -39,16 +39,16 @@ func (c Clock) String() string {
 	}
 }
 
-// startMinute and endMinute are the minutes at which the periods of soccer begin and end, stoppage
-// time aside. Soccer counts its minutes through the whole match.
+// startMinute and endMinute are the minutes at which the periods of soccer begin and end, without
+// stoppage time. Soccer minutes count from kick-off, not from the start of the period.
 var (
 	startMinute = map[Period]int{FirstHalf: 0, SecondHalf: 45, ExtraFirst: 90, ExtraSecond: 105}
 	endMinute   = map[Period]int{FirstHalf: 45, SecondHalf: 90, ExtraFirst: 105, ExtraSecond: 120}
 )
 
-// SoccerMinute returns the clock of a printed soccer minute: (45, 2) is 45+2' of the first half. If
-// p is "", the minute gives the period. A minute past the end of its period is stoppage time: 92'
-// of the second half is 90+2'.
+// SoccerMinute returns the clock for a printed soccer minute: (45, 2) is 45+2' of the first half.
+// If p is "", the minute determines the period. A minute past the end of its period is stoppage
+// time: 92' of the second half is 90+2'.
 func SoccerMinute(p Period, minute, stoppage int) Clock {
 	if p == "" {
 		p = ExtraSecond
@@ -65,9 +65,9 @@ func SoccerMinute(p Period, minute, stoppage int) Clock {
 	return Clock{Period: p, Minute: minute, Stoppage: stoppage}
 }
 
-// SoccerElapsed returns the clock at a number of seconds since kick-off, as match clocks count
-// them. The second half begins at 45:00, however long the stoppage time before it. 14:21 is in
-// minute 15. If p is "", the seconds give the period. Time past the end of the period is stoppage
+// SoccerElapsed returns the clock for a number of seconds since kick-off, as a match clock shows
+// it. The second half begins at 45:00, however long the stoppage time before it. 14:21 is in minute
+// 15. If p is "", the seconds determine the period. Time past the end of the period is stoppage
 // time.
 func SoccerElapsed(p Period, seconds int) Clock {
 	if p == "" {
@@ -81,7 +81,7 @@ func SoccerElapsed(p Period, seconds int) Clock {
 }
 
 // Before reports whether c comes before d in a match of sport s. A clock without a period comes
-// before every clock with one.
+// before every clock with a period.
 func (c Clock) Before(s Sport, d Clock) bool {
 	if i, j := s.Index(c.Period), s.Index(d.Period); i != j {
 		return i < j
@@ -98,11 +98,11 @@ func (c Clock) Before(s Sport, d Clock) bool {
 	return c.Balls < d.Balls
 }
 
-// Known reports whether c says more than the period.
+// Known reports whether c contains a time within the period.
 func (c Clock) Known() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 }
 
-// MaybeStoppage reports whether c may be in stoppage time although it does not say so. It is for
-// soccer pages that do not name the period: some of them count on to 47' in the first half.
+// MaybeStoppage reports whether c may be in stoppage time although Stoppage is 0. Use it for soccer
+// pages that do not show the period: on some of these pages, the first half continues to 47'.
 func (c Clock) MaybeStoppage() bool {
 	return c.Stoppage == 0 && (c.Minute > 45 && c.Minute <= 60 || c.Minute > 90 && c.Minute <= 100)
 }

@@ -21,21 +21,21 @@ const ContentType = "application/cloudevents+json"
 type Event struct {
 	SpecVersion     string    `json:"specversion"`           // "1.0"
 	ID              string    `json:"id"`                    // a UUID; the same facts have the same ID in every process
-	Source          string    `json:"source"`                // "/parser/<profile>", or the emitter's own name
+	Source          string    `json:"source"`                // "/parser/<profile>", or the name of another publisher
 	Type            string    `json:"type"`                  // the routing key
 	Subject         string    `json:"subject,omitempty"`     // the match ID
-	Time            time.Time `json:"time"`                  // when the page that showed it was read, UTC
+	Time            time.Time `json:"time"`                  // when the page with the facts was fetched, UTC
 	DataContentType string    `json:"datacontenttype"`       // "application/json"
-	TID             TID       `json:"tid"`                   // the job that the event belongs to
-	CausationID     string    `json:"causationid,omitempty"` // ID of the message that caused it
+	TID             TID       `json:"tid"`                   // TID of the job that the event belongs to
+	CausationID     string    `json:"causationid,omitempty"` // ID of the message that caused the event
 	Data            Data      `json:"data"`
 }
 
-// Data holds the facts of an event. The first five fields are what a simple consumer needs: they
-// are always present, but may be empty. Others are left out if they do not apply.
+// Data holds the facts of an event. The first five fields are sufficient for a simple consumer.
+// They are always present, but may be empty. Most other fields are omitted if they do not apply.
 type Data struct {
 	League   string `json:"league"`   // the league's full name, such as "Premier League"
-	Team     string `json:"team"`     // the team of the goal or card; for an own goal, the team it counts for
+	Team     string `json:"team"`     // the team of the goal or card; for an own goal, the team that gets the goal
 	Player   string `json:"player"`   // the scorer, the offender, or the player who comes on
 	Opponent string `json:"opponent"` // the other team
 	Time     string `json:"time"`     // "14:21", "15'" or "90+1'", see [Clock.String]
@@ -48,28 +48,28 @@ type Data struct {
 	Off    string `json:"off,omitempty"`    // substitution: the player who goes off
 	Assist string `json:"assist,omitempty"` // goal: the player or players who assisted
 
-	Incident   string            `json:"incident,omitempty"`   // a UUID; the same whenever the page is read
+	Incident   string            `json:"incident,omitempty"`   // a UUID; the same for all events of an incident
 	Rev        int               `json:"rev,omitempty"`        // 1 when new, one more with each correction or retraction
-	Supersedes string            `json:"supersedes,omitempty"` // ID of the event that this one corrects or retracts
-	Reason     string            `json:"reason,omitempty"`     // why it was corrected or retracted
-	Changes    map[string]Change `json:"changes,omitempty"`    // correction: what changed, by member name
+	Supersedes string            `json:"supersedes,omitempty"` // ID of the event that this event corrects or retracts
+	Reason     string            `json:"reason,omitempty"`     // reason for the event, such as for a correction
+	Changes    map[string]Change `json:"changes,omitempty"`    // correction: the changes, by member name
 
-	Clock    *Clock `json:"clock,omitempty"`    // when in the match it happened
+	Clock    *Clock `json:"clock,omitempty"`    // time of the incident in the match
 	Score    *Score `json:"score,omitempty"`    // after this event
 	Shootout *Score `json:"shootout,omitempty"` // kicks scored so far; not part of Score
 	Match    *Match `json:"match,omitempty"`    // the state of the match
 
 	Provisional bool   `json:"provisional,omitempty"` // the score implies the incident; no page has listed it yet
-	Backfill    bool   `json:"backfill,omitempty"`    // it happened before the first page of the match was read
-	Replay      bool   `json:"replay,omitempty"`      // it was made from a recording
-	Epoch       string `json:"epoch,omitempty"`       // UUIDv7 of the match's saved state; "" for an event emitted by hand
-	Seq         int64  `json:"seq,omitempty"`         // 1, 2, 3… within the epoch
+	Backfill    bool   `json:"backfill,omitempty"`    // it happened before the first page of the match was fetched
+	Replay      bool   `json:"replay,omitempty"`      // it was replayed from a recording
+	Epoch       string `json:"epoch,omitempty"`       // UUIDv7 of the match's saved state; "" for a manually emitted event
+	Seq         int64  `json:"seq,omitempty"`         // number of the event within the epoch: 1, 2, 3…
 
 	Evidence *Evidence `json:"evidence,omitempty"`
-	Source   *Source   `json:"source,omitempty"` // match_activated and match_deactivated: the page
+	Source   *Source   `json:"source,omitempty"` // match_activated and match_deactivated: the source
 }
 
-// A Change holds the old and new value of one member that a correction changed.
+// A Change holds the old and the new value of a member that a correction changed.
 type Change struct {
 	Old string `json:"old"`
 	New string `json:"new"`
@@ -102,19 +102,19 @@ func (s Score) Add(side Side, n int) Score {
 	return s
 }
 
-// A Match is the state of a match, as its events report it.
+// A Match is the state of a match that an event reports.
 type Match struct {
 	ID     string    `json:"id"`
 	Home   string    `json:"home"`
 	Away   string    `json:"away"`
 	Start  time.Time `json:"start,omitzero"`
 	Status Status    `json:"status"`
-	Period Period    `json:"period,omitempty"` // the one being played, or the break
+	Period Period    `json:"period,omitempty"` // the current period or break
 	Clock  Clock     `json:"clock,omitzero"`   // the match clock, if the page shows one
 	Stale  *Stale    `json:"stale,omitempty"`  // nil while a source of the match has usable pages
 }
 
-// A Stale says since when a match has had no usable page, and why.
+// A Stale describes a match without usable pages: since when, and why.
 type Stale struct {
 	Since  time.Time `json:"since"`
 	Reason string    `json:"reason"`
@@ -128,16 +128,16 @@ func (m Match) Team(s Side) string {
 	return m.Away
 }
 
-// Evidence identifies the part of a page that an event was made from.
+// Evidence identifies the part of a page from which an event was created.
 type Evidence struct {
 	URL      string `json:"url,omitempty"`
 	Snapshot string `json:"snapshot,omitempty"` // "sha256:" and the hex digest of the page's body
-	Path     string `json:"path,omitempty"`     // place in the page: a CSS selector or a jq query
+	Path     string `json:"path,omitempty"`     // location in the page: a CSS selector or a jq query
 }
 
-// Of returns an event with this routing key and these facts. It sets the ID, and fills in empty
-// facts that the key or the clock gives. A match without a status becomes live. The caller must set
-// the TID. Of returns an error if the facts contradict the key.
+// Of returns an event with the given routing key, facts and time. It sets the ID, and sets empty
+// facts from the key and the clock. A match without a status becomes live. The caller must set the
+// TID. Of returns an error if the facts contradict the key.
 func Of(key string, d Data, at time.Time) (Event, error) {
 	if err := CheckKey(key); err != nil {
 		return Event{}, err
@@ -186,19 +186,19 @@ func Of(key string, d Data, at time.Time) (Event, error) {
 	return e, nil
 }
 
-// idSpace is the UUID namespace of event and incident IDs. It must never change: all IDs depend on
-// it.
+// idSpace is the UUID namespace of event and incident IDs. It must never change, because all IDs
+// depend on it.
 var idSpace = uuid.MustParse("8d0c0b3a-5f0e-4c53-9d4e-2f6f0a6d7c11")
 
-// IncidentID returns the UUID that is made of these parts. The same parts give the same UUID in
+// IncidentID returns the UUID that is computed from parts. The same parts have the same UUID in
 // every process and version.
 func IncidentID(parts ...string) string {
 	return uuid.NewSHA1(idSpace, []byte(strings.Join(parts, "\x1f"))).String()
 }
 
-// identify returns the event's ID, made of its incident, revision and facts. So two parsers, or a
-// replay, that report the same facts use the same ID. An event without an incident was emitted by
-// hand, and gets a new ID.
+// identify returns the ID of the event. It computes the ID from the incident, the revision and the
+// facts. So if two parsers, or a replay, report the same facts, they use the same ID. An event
+// without an incident was emitted manually, and gets a new ID.
 func (e Event) identify() string {
 	d := e.Data
 	if d.Incident == "" {
@@ -238,9 +238,9 @@ func Decode(body []byte) (Event, error) {
 	return e, nil
 }
 
-// Position returns the event's place in the order of its match: compare the epochs as text, then
-// the seqs. Events emitted by hand have no epoch. They come before all events of the parser, and
-// are ordered by time among themselves.
+// Position returns the position of the event in the order of its match. To compare positions,
+// compare the epochs as text, then the seqs. Manually emitted events have no epoch. They come
+// before all events from the parser, ordered by time.
 func (e Event) Position() (epoch string, seq int64) {
 	if e.Data.Epoch == "" {
 		return "", e.Time.UnixMicro()

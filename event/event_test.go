@@ -41,15 +41,15 @@ func TestDecodeReturnsTheEncodedEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.ID != e.ID || got.TID != e.TID || !got.Time.Equal(e.Time) {
-		t.Errorf("envelope %+v became %+v", e, got)
+		t.Errorf("Decode: %+v, want %+v", got, e)
 	}
 	b, err := broker.NewMessage(got)
 	if err != nil || string(b.Body) != string(m.Body) {
-		t.Errorf("%s\nbecame\n%s (%v)", m.Body, b.Body, err)
+		t.Errorf("encoding the decoded event: error %v\ngot  %s\nwant %s", err, b.Body, m.Body)
 	}
 }
 
-func TestDecodeRefuses(t *testing.T) {
+func TestDecodeRejectsInvalidEvents(t *testing.T) {
 	_, m := encode(t, "soccer.mls.goal", goal())
 	whole := string(m.Body)
 	for name, body := range map[string]string{
@@ -63,7 +63,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"wrong member": strings.Replace(whole, `"rev":1`, `"rev":"one"`, 1),
 	} {
 		if _, err := event.Decode([]byte(body)); err == nil {
-			t.Errorf("%s: decoded without an error", name)
+			t.Errorf("Decode of an invalid event (%s) returned no error", name)
 		}
 	}
 }
@@ -75,7 +75,7 @@ func TestSameFactsHaveTheSameID(t *testing.T) {
 	d.Epoch, d.Seq, d.Backfill, d.Evidence = "other", 9, true, &event.Evidence{URL: "elsewhere"}
 	b, err := event.Of("soccer.mls.goal", d, time.Now())
 	if err != nil || a.ID != b.ID {
-		t.Errorf("the same facts have IDs %s and %s (%v)", a.ID, b.ID, err)
+		t.Errorf("the same facts have IDs %s and %s, error %v, want the same ID", a.ID, b.ID, err)
 	}
 	for name, change := range map[string]func(*event.Data){
 		"player":   func(d *event.Data) { d.Player = "Jozy Altidore" },
@@ -86,7 +86,7 @@ func TestSameFactsHaveTheSameID(t *testing.T) {
 		d := goal()
 		change(&d)
 		if c, _ := event.Of("soccer.mls.goal", d, time.Now()); c.ID == a.ID {
-			t.Errorf("another %s has the same ID", name)
+			t.Errorf("an event with another %s has the same ID", name)
 		}
 	}
 }
@@ -97,17 +97,17 @@ func TestOfFillsInFactsFromTheKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := e.Data; d.Sport != "soccer" || d.League != "mls" || d.Kind != event.Goal || d.Action != event.Retracted {
-		t.Errorf("facts %+v", d)
+		t.Errorf("Of set the facts %+v, want soccer, mls, goal and retracted", d)
 	}
 	for _, key := range []string{"", "goal", "soccer.mls", "soccer.mls.goal.x", "soccer..goal", "Soccer.mls.goal",
 		"soccer.m ls.goal",
 		"soccer._mls.goal", "soccer.mls_.goal", "soccer.m__ls.goal", "soccer.*.goal", strings.Repeat("a", 256) + ".b.c"} {
 		if _, err := event.Of(key, event.Data{}, time.Now()); err == nil {
-			t.Errorf("key %q is accepted", key)
+			t.Errorf("Of accepts the invalid key %q", key)
 		}
 	}
 	if _, err := event.Of("soccer.mls.goal", event.Data{League: "Serie A"}, time.Now()); err == nil {
-		t.Error("facts of another league are accepted")
+		t.Error("Of accepts facts of another league than the key's")
 	}
 }
 
@@ -118,7 +118,8 @@ func TestKeyOfEveryKind(t *testing.T) {
 				key := event.Key(s, "Any League", k.Word(a))
 				e, err := event.Of(key, event.Data{League: "Any League"}, time.Now())
 				if err != nil || e.Data.Kind != k || e.Data.Action != a {
-					t.Errorf("%s gives kind %s and action %s, %v", key, e.Data.Kind, e.Data.Action, err)
+					t.Errorf("key %s: kind %s, action %s, error %v; want kind %s and action %s",
+						key, e.Data.Kind, e.Data.Action, err, k, a)
 				}
 			}
 		}
@@ -157,11 +158,11 @@ func TestClock(t *testing.T) {
 		{event.Clock{}, event.Clock{}, ""},
 	} {
 		if tc.c != tc.want || tc.c.String() != tc.text {
-			t.Errorf("got %+v %q, want %+v %q", tc.c, tc.c.String(), tc.want, tc.text)
+			t.Errorf("clock %+v with text %q, want %+v with text %q", tc.c, tc.c.String(), tc.want, tc.text)
 		}
 	}
 	if !event.SoccerMinute("", 45, 4).Before(event.Soccer, event.SoccerMinute("", 46, 0)) {
-		t.Error("45+4 is not before 46")
+		t.Error("45+4' is not before 46'")
 	}
 }
 
@@ -170,32 +171,32 @@ func TestTID(t *testing.T) {
 	a, err := event.ParseTID(text)
 	b, err2 := event.ParseTID(strings.ReplaceAll(text, "-", ""))
 	if err != nil || err2 != nil || a != b || a.String() != text {
-		t.Errorf("%v %v %v %v", a, b, err, err2)
+		t.Errorf("ParseTID with and without hyphens: %v, %v and %v, %v, want %s", a, err, b, err2, text)
 	}
 	if got := a.Traceparent("x"); !strings.HasPrefix(got, "00-0190b6a0111172228333444455556666-") || len(got) != 55 {
-		t.Errorf("traceparent %s", got)
+		t.Errorf("traceparent %s, want version 00, the TID and 55 characters", got)
 	}
 	for _, bad := range []string{"", "1", "00000000-0000-0000-0000-000000000000", "{" + text + "}", "urn:uuid:" + text,
 		text + "0"} {
 		if _, err := event.ParseTID(bad); err == nil || !strings.Contains(err.Error(), bad) {
-			t.Errorf("ParseTID(%q): %v", bad, err)
+			t.Errorf("ParseTID(%q): %v, want an error that quotes it", bad, err)
 		}
 	}
 	if got := event.TIDFrom(event.WithTID(context.Background(), a)); got != a {
-		t.Errorf("the context carries %v, want %v", got, a)
+		t.Errorf("TIDFrom: %v, want %v", got, a)
 	}
 	if x, y := event.TIDFrom(context.Background()), event.TIDFrom(context.Background()); x == y || x.IsZero() {
-		t.Errorf("two contexts without a TID give %v and %v, want two new TIDs", x, y)
+		t.Errorf("TIDFrom of two contexts without a TID: %v and %v, want two new TIDs", x, y)
 	}
 }
 
-// Events emitted by hand come before those of the parser.
-func TestPositionOfAnEventEmittedByHand(t *testing.T) {
+// Manually emitted events come before the events from the parser.
+func TestPositionOfAManuallyEmittedEvent(t *testing.T) {
 	emitted := event.Event{Time: time.Now()}
 	parsed := event.Event{Data: event.Data{Epoch: "0190b6a0-1111-7222-8333-444455556666", Seq: 1}}
 	emittedEpoch, _ := emitted.Position()
 	parsedEpoch, _ := parsed.Position()
 	if emittedEpoch >= parsedEpoch {
-		t.Errorf("%q is not before %q", emittedEpoch, parsedEpoch)
+		t.Errorf("epoch %q of the emitted event is not before epoch %q of the parser's event", emittedEpoch, parsedEpoch)
 	}
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // Fold returns the form that all spellings of a name share: in lower case, and without diacritics,
-// punctuation and spaces. It works for any script. Letters that Unicode does not decompose, such as
-// ø, ł, ß and đ, become ASCII. A name without letters and digits becomes "".
+// punctuation and spaces. It accepts any script. Latin letters that Unicode does not decompose,
+// such as ø, ł, ß and đ, become ASCII letters. A name without letters and digits becomes "".
 func Fold(name string) string {
 	if plain, ok := foldASCII(name); ok {
 		return plain
@@ -26,14 +26,14 @@ func Fold(name string) string {
 // decompose separates diacritics from their letters.
 func decompose(name string) string { return norm.NFKD.String(letters.Replace(name)) }
 
-// letters replaces letters that Unicode does not decompose, and the final sigma.
+// letters replaces Latin letters that Unicode does not decompose, and the final sigma.
 var letters = strings.NewReplacer(
 	"ø", "o", "Ø", "O", "đ", "d", "Đ", "D", "ł", "l", "Ł", "L", "ß", "ss", "ẞ", "SS",
 	"æ", "ae", "Æ", "Ae", "œ", "oe", "Œ", "Oe", "ı", "i", "ð", "d", "Ð", "D", "þ", "th", "Þ", "Th",
 	"ħ", "h", "Ħ", "H", "ŧ", "t", "Ŧ", "T", "ŋ", "n", "Ŋ", "N", "ς", "σ",
 )
 
-// foldASCII is Fold for ASCII names. ok is false if the name is not one.
+// foldASCII is like Fold, for ASCII names. ok is false if the name is not ASCII.
 func foldASCII(name string) (folded string, ok bool) {
 	out := make([]byte, 0, len(name))
 	for i := range len(name) {

@@ -10,7 +10,7 @@ import (
 func TestFold(t *testing.T) {
 	for _, tc := range testenv.Spellings {
 		if a, b := event.Fold(tc.A), event.Fold(tc.B); a != b || a == "" {
-			t.Errorf("Fold(%q) = %q, Fold(%q) = %q", tc.A, a, tc.B, b)
+			t.Errorf("Fold(%q) = %q, Fold(%q) = %q, want the same text", tc.A, a, tc.B, b)
 		}
 		if tc.Slug == "" {
 			continue
@@ -21,10 +21,10 @@ func TestFold(t *testing.T) {
 	}
 	for _, n := range testenv.OtherNames {
 		if event.Fold(n[0]) == event.Fold(n[1]) {
-			t.Errorf("Fold returns %q for both %q and %q", event.Fold(n[0]), n[0], n[1])
+			t.Errorf("Fold returns %q for both %q and %q, want different texts", event.Fold(n[0]), n[0], n[1])
 		}
 	}
 	if got := event.Fold("…"); got != "" {
-		t.Errorf("Fold returns %q for a name without letters", got)
+		t.Errorf("Fold returns %q for a name without letters, want \"\"", got)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// Key returns a routing key. It always has the three words <sport>.<league>.<kind>, so a binding
-// such as "soccer.mls.*" works for every publisher.
+// Key returns a routing key. The key always has the three words <sport>.<league>.<kind>, so a
+// binding such as "soccer.mls.*" matches the events of every publisher.
 func Key(s Sport, league, word string) string {
 	return Slug(string(s)) + "." + Slug(league) + "." + Slug(word)
 }

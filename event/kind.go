@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A Kind says what happened. It is the third word of a routing key, without the suffix for
+// A Kind is the kind of an event. It is the third word of a routing key, without the suffix for
 // corrections and retractions.
 type Kind string
 
@@ -20,7 +20,7 @@ const (
 	Lineup       Kind = "lineup"
 )
 
-// Kinds that concern the pipeline rather than the match.
+// Kinds that are about the pipeline, not about the match.
 const (
 	MatchActivated   Kind = "match_activated"
 	MatchDeactivated Kind = "match_deactivated"
@@ -28,13 +28,13 @@ const (
 	SourceFresh      Kind = "source_fresh"
 )
 
-// CommonKinds returns the kinds that every sport has, and those that concern the pipeline.
+// CommonKinds returns the kinds that every sport has, and the kinds that are about the pipeline.
 func CommonKinds() []Kind {
 	return []Kind{MatchStart, PeriodStart, PeriodEnd, MatchEnd, StatusChange, ScoreChange, Lineup,
 		MatchActivated, MatchDeactivated, SourceStale, SourceFresh}
 }
 
-// Kinds of incidents that several sports share, or that the parser treats specially.
+// Kinds of incidents that several sports share, or for which the parser has special rules.
 const (
 	Goal         Kind = "goal"
 	YellowCard   Kind = "yellow_card"
@@ -46,7 +46,7 @@ const (
 
 // Details of a goal and of a card, and outcomes of a shoot-out kick.
 const (
-	OwnGoal      = "own_goal" // the event's team is the one that it counts for
+	OwnGoal      = "own_goal" // the event's team is the team that gets the goal
 	PenaltyGoal  = "penalty"
 	SecondYellow = "second_yellow"
 	Scored       = "scored"
@@ -54,7 +54,7 @@ const (
 	Saved        = "saved"
 )
 
-// incidentKinds has the kinds of incidents by sport.
+// incidentKinds contains the kinds of incidents by sport.
 var incidentKinds = map[Sport][]Kind{
 	Soccer: {Goal, YellowCard, RedCard, Substitution, "penalty_awarded", "penalty_missed", "var_review", "added_time",
 		ShootoutKick},
@@ -79,7 +79,8 @@ func (k Kind) OfNeitherSide() bool {
 	return false
 }
 
-// scoring has the kinds that move the score, for sports whose score is not the number of goals.
+// scoring contains the kinds that move the score, for sports whose score is not the number of
+// goals.
 var scoring = map[Sport][]Kind{
 	Basketball:       {"basket"},
 	AmericanFootball: {"touchdown", "extra_point", "two_point", "field_goal", "safety"},
@@ -93,10 +94,10 @@ func (s Sport) Scores(k Kind) bool {
 	return k == Goal && s.CountsGoals() || slices.Contains(scoring[s], k)
 }
 
-// An Action says what an event does to an incident.
+// An Action is the effect of an event on an incident.
 type Action string
 
-// New reports an incident, Corrected changes what was reported, and Retracted withdraws it.
+// New reports an incident, Corrected changes a reported incident, and Retracted withdraws it.
 const (
 	New       Action = "new"
 	Corrected Action = "corrected"
@@ -111,14 +112,14 @@ func (k Kind) Word(a Action) string {
 	return string(k)
 }
 
-// BaseKind returns the kind that the third word of a routing key names, without the suffix for
-// corrections and retractions.
+// BaseKind returns the kind in the third word of a routing key, without the suffix for corrections
+// and retractions.
 func BaseKind(word string) Kind {
 	k, _ := splitWord(word)
 	return k
 }
 
-// splitWord undoes [Kind.Word].
+// splitWord returns the kind and action of a word that [Kind.Word] returned.
 func splitWord(w string) (Kind, Action) {
 	for _, a := range []Action{Corrected, Retracted} {
 		if k, ok := strings.CutSuffix(w, "_"+string(a)); ok {
@@ -128,10 +129,10 @@ func splitWord(w string) (Kind, Action) {
 	return Kind(w), New
 }
 
-// A Status says how far a match has come.
+// A Status is the status of a match.
 type Status string
 
-// The statuses of a match. Ended is provisional: the match can be reopened. Final can follow it.
+// The statuses of a match. Ended is provisional: the match can continue, or become Final.
 const (
 	Scheduled   Status = "scheduled"
 	Delayed     Status = "delayed"
@@ -157,9 +158,9 @@ func Statuses() []Status {
 // Over reports whether the match was played to its end: s is Ended or Final.
 func (s Status) Over() bool { return s == Ended || s == Final }
 
-// Rank orders statuses by how far the match has come: 0 before kick-off, 1 while it is played or
-// interrupted, 2 when it has ended provisionally, and 3 when nothing more will be played. A match
-// can go back and forth between statuses of one rank.
+// Rank orders statuses by the progress of the match: 0 before kick-off, 1 while the match is played
+// or interrupted, 2 after it has ended provisionally, and 3 when no more play follows. A match can
+// change repeatedly between statuses of the same rank.
 func (s Status) Rank() int {
 	switch s {
 	case Live, Break, Interrupted, Suspended:

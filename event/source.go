@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// A Source is a page to poll for the matches on it. It is part of the events that activate and
-// deactivate it, and of every task to poll it.
+// A Source is a page to poll for its matches. The events that activate and deactivate a source
+// contain it, and so does every task to poll it.
 type Source struct {
 	ID      string   `json:"id"` // see [SourceID]
 	URL     string   `json:"url"`
-	Profile string   `json:"profile"`         // name of the profile that reads the page
-	Match   string   `json:"match,omitempty"` // match ID; "" if the page gives it, or has many matches
-	Every   Interval `json:"every"`           // between two polls while a match is live
+	Profile string   `json:"profile"`         // name of the profile for the page
+	Match   string   `json:"match,omitempty"` // match ID; "" if the page contains it or has many matches
+	Every   Interval `json:"every"`           // interval of polls while a match is live
 }
 
-// SourceID returns the ID of a source. The same URL and match give the same ID, so a source that is
+// SourceID returns the ID of a source. The same URL and match have the same ID, so a source that is
 // activated twice has one schedule.
 func SourceID(url, match string) string {
 	sum := sha256.Sum256([]byte(url + "\n" + match))
 	return hex.EncodeToString(sum[:8])
 }
 
-// An Interval is a duration whose text is written like "15s" or "1m30s".
+// An Interval is a duration. Its text has the form "15s" or "1m30s".
 type Interval time.Duration
 
 // String returns the interval's text.
@@ -33,7 +33,7 @@ func (i Interval) String() string { return time.Duration(i).String() }
 // MarshalText returns the interval's text.
 func (i Interval) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
 
-// UnmarshalText parses an interval. It must be at least a second.
+// UnmarshalText parses an interval. An interval of less than a second is an error.
 func (i *Interval) UnmarshalText(b []byte) error {
 	d, err := time.ParseDuration(string(b))
 	if err != nil || d < time.Second {

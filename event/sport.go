@@ -10,7 +10,7 @@ import (
 // A Sport is the first word of a routing key.
 type Sport string
 
-// The sports that matchwire knows.
+// The sports that matchwire supports.
 const (
 	Soccer           Sport = "soccer"
 	Basketball       Sport = "basketball"
@@ -22,7 +22,7 @@ const (
 	Rugby            Sport = "rugby"
 )
 
-// Sports returns the sports that matchwire knows.
+// Sports returns the sports that matchwire supports.
 func Sports() []Sport {
 	return []Sport{Soccer, Basketball, AmericanFootball, IceHockey, Baseball, Cricket, Tennis, Rugby}
 }
@@ -42,8 +42,8 @@ const (
 	ShootOut      Period = "so"
 )
 
-// Periods returns all periods that a match can have, in the order of play, with breaks and
-// overtime.
+// Periods returns all periods of a match in the order of play, including breaks and overtime. It
+// returns nil for an unknown sport.
 func (s Sport) Periods() []Period {
 	switch s {
 	case Soccer, Rugby:
@@ -63,16 +63,16 @@ func (s Sport) Periods() []Period {
 	}
 }
 
-// numbered returns the n periods word1, word2 and so on.
-func numbered(word string, n int) []Period {
+// numbered returns n periods: prefix1, prefix2 and so on.
+func numbered(prefix string, n int) []Period {
 	var all []Period
 	for i := range n {
-		all = append(all, Period(word+strconv.Itoa(i+1)))
+		all = append(all, Period(prefix+strconv.Itoa(i+1)))
 	}
 	return all
 }
 
-// Regulation returns the last period of regulation time, which every finished match has played. It
+// Regulation returns the last period of regulation time, which is part of every completed match. It
 // returns "" if the sport has no such period.
 func (s Sport) Regulation() Period {
 	switch s {
@@ -96,8 +96,8 @@ func (s Sport) Index(p Period) int { return slices.Index(s.Periods(), p) }
 // CountsGoals reports whether the score is the number of goals.
 func (s Sport) CountsGoals() bool { return s == Soccer || s == IceHockey }
 
-// PeriodLength returns how long a period lasts in the sport's best-known league. It returns 0 for
-// periods and sports whose clock does not count down.
+// PeriodLength returns the length of a period in the sport's best-known league. It returns 0 for
+// sports whose clock does not count down.
 func (s Sport) PeriodLength(p Period) time.Duration {
 	overtime := strings.HasPrefix(string(p), "ot")
 	switch {

@@ -9,9 +9,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// A TID is a transaction ID. A job without a cause gets a new one, and passes it unchanged to
-// everything that it causes. Its text is a UUID. The 32 hex digits of that are also the job's W3C
-// trace ID. The zero TID means that there is none.
+// A TID is a transaction ID, the ID of a job. A job without a cause gets a new TID. All messages
+// that the job causes have the same TID. The text of a TID is a UUID. The 32 hex digits of the UUID
+// are also the job's W3C trace ID. The zero TID means that there is no TID.
 type TID [16]byte
 
 // NewTID returns the TID of a new job. It is a UUIDv7, so TIDs sort by time.
@@ -36,7 +36,7 @@ func (t TID) String() string { return uuid.UUID(t).String() }
 func (t TID) IsZero() bool { return t == TID{} }
 
 // A SpanID identifies one step of a job, as in W3C trace context. Its text is 16 hex digits. The
-// zero SpanID means that there is none.
+// zero SpanID means that there is no span ID.
 type SpanID [8]byte
 
 // NewSpanID returns a random span ID.
@@ -45,8 +45,8 @@ func NewSpanID() SpanID { return spanID(uuid.New()) }
 // spanID returns the second half of a UUID.
 func spanID(u uuid.UUID) SpanID { return SpanID(u[8:]) }
 
-// Span returns the ID of the step that made the message with this ID. It is the same in every
-// process.
+// Span returns the ID of the step that created the message with the given ID. The result is the
+// same in every process.
 func (t TID) Span(id string) SpanID { return spanID(uuid.NewSHA1(uuid.UUID(t), []byte(id))) }
 
 // String returns the span ID as hex digits, or "" if it is zero.
@@ -72,13 +72,13 @@ func (s *SpanID) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Traceparent returns the W3C trace context header of the message with this ID.
+// Traceparent returns the W3C traceparent header for the message with the given ID.
 func (t TID) Traceparent(id string) string {
 	span := t.Span(id)
 	return "00-" + hex.EncodeToString(t[:]) + "-" + hex.EncodeToString(span[:]) + "-01"
 }
 
-// ParseTraceparent parses a W3C trace context header.
+// ParseTraceparent parses a W3C traceparent header. It returns an error if an ID is zero.
 func ParseTraceparent(s string) (TID, SpanID, error) {
 	parts := strings.Split(s, "-")
 	var span SpanID
@@ -98,7 +98,7 @@ func ParseTraceparent(s string) (TID, SpanID, error) {
 // MarshalText returns the TID as a UUID.
 func (t TID) MarshalText() ([]byte, error) { return uuid.UUID(t).MarshalText() }
 
-// UnmarshalText parses a TID like [ParseTID].
+// UnmarshalText parses a TID as [ParseTID] does.
 func (t *TID) UnmarshalText(b []byte) error {
 	p, err := ParseTID(string(b))
 	*t = p
@@ -112,7 +112,7 @@ func WithTID(ctx context.Context, t TID) context.Context {
 	return context.WithValue(ctx, tidKey{}, t)
 }
 
-// TIDFrom returns the TID that ctx carries, or a new one if it carries none.
+// TIDFrom returns the TID that ctx carries, or a new TID if ctx carries none.
 func TIDFrom(ctx context.Context) TID {
 	if t, ok := ctx.Value(tidKey{}).(TID); ok && !t.IsZero() {
 		return t

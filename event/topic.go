@@ -12,13 +12,14 @@ func MatchAny(patterns []string, key string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return MatchTopic(p, key) })
 }
 
-// MatchTopic reports whether a routing key matches an AMQP topic pattern. In a pattern * stands for
-// exactly one word, and # for zero or more. Dots separate words: "" has no words, and "a." has two.
+// MatchTopic reports whether a routing key matches an AMQP topic pattern. In a pattern, * matches
+// exactly one word, and # matches zero or more words. Dots separate words: "" has no words, and
+// "a." has two words.
 func MatchTopic(pattern, key string) bool {
 	p, k := topicWords(pattern), topicWords(key)
-	// This is glob matching with # as the star. On a mismatch, go back to the latest # and let it
-	// match one more word. hash is its index, and end the index of the first word after those it
-	// matches.
+	// This is glob matching, with # in place of the glob's star. On a mismatch, go back to the
+	// latest # and let it match one more word. hash is the index of the latest # in p. end is the
+	// index in k of the first word that this # does not match.
 	pi, ki, hash, end := 0, 0, -1, 0
 	for ki < len(k) {
 		switch {

@@ -25,7 +25,7 @@ func TestMatchTopic(t *testing.T) {
 		{"a.#.b", "a.x.y.b", true},
 		{"a.#.b", "a.x.y", false},
 		{"#.a.#.b", "x.a.y.a.b", true},
-		{"a*", "ab", false}, // * stands for a whole word
+		{"a*", "ab", false}, // * is a wildcard only as a whole word
 	} {
 		if got := event.MatchTopic(tc.pattern, tc.key); got != tc.want {
 			t.Errorf("MatchTopic(%q, %q) = %t, want %t", tc.pattern, tc.key, got, tc.want)
@@ -39,12 +39,12 @@ func TestCheckPattern(t *testing.T) {
 		"": false, "soccer": false, "soccer.*": false, "FOO.*.*": false, "a..b": false, "a.b.c.d": false,
 		"*.*.goal*": false} {
 		if err := event.CheckPattern(p); (err == nil) != good {
-			t.Errorf("CheckPattern(%q) = %v", p, err)
+			t.Errorf("CheckPattern(%q) = %v, want valid: %t", p, err, good)
 		}
 	}
 }
 
-// FuzzMatchTopic compares MatchTopic with a regular expression made of the same pattern.
+// FuzzMatchTopic compares MatchTopic with a regular expression for the same pattern.
 func FuzzMatchTopic(f *testing.F) {
 	f.Add("soccer.*.goal", "soccer.mls.goal")
 	f.Add("#.a.#", "b.a.a")
@@ -57,7 +57,7 @@ func FuzzMatchTopic(f *testing.F) {
 			return // the regular expression would be too slow, or treat invalid UTF-8 differently
 		}
 		if got, want := event.MatchTopic(pattern, key), byRegexp(pattern, key); got != want {
-			t.Errorf("MatchTopic(%q, %q) = %t, the regular expression gives %t", pattern, key, got, want)
+			t.Errorf("MatchTopic(%q, %q) = %t, want %t as by the regular expression", pattern, key, got, want)
 		}
 	})
 }

@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// benchOptions are the options of the runner, and its state.
+// benchOptions holds the options and the state of the runner.
 type benchOptions struct {
-	rounds   int
+	rounds   int      // number of runs per server
 	only     []string // names of the measures to run; empty: all
 	markdown bool
 	sockets  int    // number of sockets; 0: the default of each measure
-	seconds  int    // duration of a run; 0: the default of each measure
-	template []byte // the event to send
+	seconds  int    // seconds for which events are sent; 0: the default of each measure
+	template []byte // encoded event from which a stamper creates the events
 	failed   bool   // whether a run failed
 }
 
-// A measure compares servers in one respect. Its result is a table and limits for ratios.
+// A measure measures servers in one respect. run returns a table, and ratios with their limits.
 type measure struct {
 	name string
 	run  func(*benchOptions) (table, []limit, error)
@@ -39,8 +39,8 @@ var measures = []measure{
 // errSkipped marks a measure that cannot run on this machine.
 var errSkipped = errors.New("skipped")
 
-// bench runs the measures and prints their tables and limits. It returns an error if a ratio
-// exceeds its limit or was not measured.
+// bench runs the measures and prints their tables and limits. It returns an error if a run failed,
+// or if a ratio exceeds its limit or was not measured.
 func bench(args []string) error {
 	o := &benchOptions{}
 	flags := flag.NewFlagSet("fanout", flag.ExitOnError)
@@ -102,8 +102,8 @@ func measureNames() []string {
 	return names
 }
 
-// rotate calls run once for each name in every round. Each round begins with the next name. rotate
-// prints the error of a failed run and continues.
+// rotate calls run once for each name in every round. Each round begins with the next name. If a
+// run fails, rotate prints the error and continues.
 func (o *benchOptions) rotate(measure string, names []string, run func(name string) error) {
 	for round := range o.rounds {
 		at := round % len(names)

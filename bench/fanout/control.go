@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// control runs the commands for a server until in ends. It runs one command per line, in order. A
-// reply follows when all events of earlier commands have been passed to the server. The commands
-// are:
+// control runs the commands for a server until in ends. It reads one command per line, and runs the
+// commands in order. A reply follows after all events of earlier commands were passed to the
+// server. The commands are:
 //
 //	event JSON                          broadcast one event
 //	burst N [matches M] JSON            broadcast N events as fast as possible
 //	pace N PER_SECOND [matches M] JSON  broadcast N events at this rate; reply: done
 //	cpu                                 reply: cpu NANOSECONDS, the CPU time used so far
 //	memory                              collect garbage; reply: memory BYTES, the resident memory
-//	sockets                             reply: sockets N, the connected sockets
+//	sockets                             reply: sockets N, the number of connected sockets
 //
 // JSON is the template for a [stamper]. Event i since the start belongs to match m<i mod M>, or to
 // m0 without matches. Each match has its own seq.
@@ -51,11 +51,11 @@ func control(in *bufio.Reader, out io.Writer, broadcast func([]byte) error) erro
 // command runs one command and returns its reply, or "". before is the number of sockets at the
 // start.
 func (s *source) command(line string, before int) (string, error) {
-	words, template := line, ""
+	command, template := line, ""
 	if i := strings.IndexByte(line, '{'); i >= 0 {
-		words, template = line[:i], line[i:]
+		command, template = line[:i], line[i:]
 	}
-	f := strings.Fields(words)
+	f := strings.Fields(command)
 	if len(f) == 0 {
 		return "", errors.New("empty command")
 	}
@@ -88,7 +88,8 @@ func (s *source) command(line string, before int) (string, error) {
 	return "", errors.New("unknown command")
 }
 
-// numbers parses n positive numbers and the number after "matches", which defaults to 1.
+// numbers parses n positive numbers and the optional number after "matches". That number defaults
+// to 1.
 func numbers(f []string, n int) ([]int, error) {
 	if len(f) == n {
 		f = append(f, "matches", "1")
@@ -111,9 +112,9 @@ func numbers(f []string, n int) ([]int, error) {
 type source struct {
 	broadcast func([]byte) error
 	template  string
-	stamp     *stamper // of template
-	sent      int64
-	seq       map[string]int64 // last seq by match
+	stamp     *stamper         // stamper for template
+	sent      int64            // number of events created so far
+	seq       map[string]int64 // key: match ID; value: the last seq
 }
 
 // send broadcasts n events at a rate of perSecond, or without pauses if perSecond is 0. If it falls

@@ -12,7 +12,7 @@ type histogram struct {
 	max     int64
 }
 
-// histogramBits is the number of bits after the leading one that select a bucket.
+// histogramBits is the number of bits after the leading 1 bit that select a bucket.
 const histogramBits = 7
 
 func (h *histogram) add(d time.Duration) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// waitTimeout is the timeout of the command wait.
+// waitTimeout is the timeout of the wait command.
 const waitTimeout = 60 * time.Second
 
 // loadOptions are the flags of the load process.
@@ -26,21 +26,20 @@ type loadOptions struct {
 	check    bool
 }
 
-// load runs the process that opens the sockets and counts what they receive: load -addr HOST:PORT
-// [flags]. It prints "connected N SECONDS" when all sockets are open. Then it runs the commands on
-// its standard input, one per line, until the input ends. A publication is an event received by one
-// socket. The commands are:
+// load runs the process that opens the sockets and counts the events that they receive: load -addr
+// HOST:PORT [flags]. It prints "connected N SECONDS" when all sockets are open. Then it runs the
+// commands on its standard input, one per line, until the input ends. A publication is an event
+// received by one socket. The commands are:
 //
 //	wait N   wait for N publications since the last reset; reply: got PUBLICATIONS BYTES FRAMES;
-//	         after a minute, reply: timeout PUBLICATIONS
+//	         after waitTimeout, reply: timeout PUBLICATIONS
 //	reset    reset all counts and latencies; reply: reset
 //	latency  reply: latency P50 P90 P99 MAX COUNT, in nanoseconds since the event was passed to the
 //	         server
-//	check    reply: check GAPS DUPLICATES CLOSED, the missed events, the duplicates and the closed
-//	         sockets;
-//	         reset does not affect them
+//	check    reply: check GAPS DUPLICATES CLOSED, the numbers of missed events, duplicates and
+//	         closed sockets since the start
 //
-// Idle sockets do not count.
+// The process never reads from idle sockets, so it counts no events for them.
 func load(args []string) error {
 	var o loadOptions
 	flags := flag.NewFlagSet("load", flag.ExitOnError)
@@ -50,7 +49,7 @@ func load(args []string) error {
 	flags.IntVar(&o.sockets, "sockets", 100, "number of sockets to open")
 	flags.StringVar(&o.protocol, "protocol", "none", "protocol on top of WebSocket: none or centrifuge")
 	flags.BoolVar(&o.first, "first", false, "count a socket as connected when it receives its first frame")
-	flags.IntVar(&o.idle, "idle", 0, "never read from every N-th socket; 0 means read from all")
+	flags.IntVar(&o.idle, "idle", 0, "leave every N-th socket idle: never read from it; 0 means read from all")
 	sources := flags.String("source", "127.0.0.1", "local addresses to connect from, separated by commas")
 	flags.BoolVar(&o.check, "check", false,
 		"check the seq of each event; each socket must receive the events of one match only")
@@ -92,7 +91,7 @@ func (r *receiver) command(line string) (string, error) {
 	return "", fmt.Errorf("unknown command %q", line)
 }
 
-// A waitCommand is a wait command without a reply yet.
+// A waitCommand is a wait command that has no reply yet.
 type waitCommand struct {
 	publications int64
 	deadline     time.Time

@@ -19,7 +19,7 @@ const (
 // receives each socket after its handshake. The second channel receives the first error.
 func connect(o loadOptions) (chan *socket, chan error) {
 	opened, failed := make(chan *socket, handshakesAtOnce), make(chan error, 1)
-	go func() { // the end of the process ends it
+	go func() { // ends at the latest with the process
 		var g errgroup.Group
 		g.SetLimit(handshakesAtOnce)
 		for i := range o.sockets {

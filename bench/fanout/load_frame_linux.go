@@ -47,8 +47,8 @@ func (r *receiver) handleFrame(s *socket, f wsFrame, now time.Time) (counts, err
 
 var seqMark = []byte(`"seq":`)
 
-// checkSeq compares the seq of an event with the last seq of the socket. p is the rest of the event
-// after its stamp mark.
+// checkSeq compares the seq of an event with the last seq of the socket. It counts gaps and
+// duplicates. p is the rest of the event after its stamp mark. An event without a seq is a gap.
 func (r *receiver) checkSeq(s *socket, p []byte) {
 	i := bytes.Index(p, seqMark)
 	if i < 0 {
@@ -66,7 +66,7 @@ func (r *receiver) checkSeq(s *socket, p []byte) {
 	s.seq = seq
 }
 
-// digits returns the number at the beginning of b.
+// digits returns the decimal number at the beginning of b, or 0 if there is no number.
 func digits(b []byte) int64 {
 	var n int64
 	for _, c := range b {
@@ -78,7 +78,8 @@ func digits(b []byte) int64 {
 	return n
 }
 
-// answer sends a small frame. If the send buffer is full, answer returns an error.
+// answer sends the answer to a ping. If the send buffer of the socket is full, answer returns an
+// error.
 func answer(s *socket, op byte, payload []byte) error {
 	b := clientFrame(op, payload)
 	if n, err := unix.Write(s.fd, b); err != nil || n < len(b) {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// counts count what was received.
+// counts holds the numbers of frames, publications and bytes received.
 type counts struct {
 	frames, publications, bytes int64
 }
@@ -23,9 +23,9 @@ func (c *counts) add(d counts) {
 // A socket is one connection of the load process.
 type socket struct {
 	fd     int
-	idle   bool   // the process never reads from it
-	open   bool   // it counts as connected
-	rest   []byte // the beginning of a frame that is not complete
+	idle   bool   // whether the process never reads from it
+	open   bool   // whether it counts as connected
+	rest   []byte // beginning of an incomplete frame
 	seq    int64  // seq of the last event; 0 before the first
 	counts counts
 }
@@ -108,7 +108,7 @@ func (r *receiver) run(lines <-chan string) error {
 	}
 }
 
-// add adds a socket after its handshake.
+// add starts to read from a socket after its handshake, unless the socket is idle.
 func (r *receiver) add(s *socket) error {
 	r.sockets = append(r.sockets, s)
 	if s.idle || !r.options.first {

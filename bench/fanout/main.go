@@ -1,15 +1,15 @@
 // Fanout measures the cost of sending an event to many WebSockets on this machine, over loopback.
-// It compares matchwire with bare system calls, the minimum, and with two libraries, gorilla and
-// centrifuge. It runs only on Linux. It is a separate module, so that matchwire does not depend on
-// the libraries.
+// It compares matchwire with bare system calls, as the baseline, and with two libraries, gorilla
+// and centrifuge. It runs only on Linux. It is a separate module, so that matchwire does not depend
+// on the libraries.
 //
 //	go run . -rounds 5
 //	go run . -only cpu,burst -rounds 1 -sockets 200
 //
-// The program starts itself as two more processes. One serves, and the other opens the sockets and
-// counts what they receive. The program controls both through their standard input. It prints the
-// medians of all rounds, and compares ratios with limits. It exits with 1 if a ratio exceeds its
-// limit.
+// The program starts itself as two more processes. The serve process runs the server. The load
+// process opens the sockets and counts the events that they receive. The program controls both
+// processes through their standard input. It prints the medians of all rounds, and compares ratios
+// with limits. It exits with 1 if a ratio exceeds its limit or was not measured, or if a run fails.
 package main
 
 import (

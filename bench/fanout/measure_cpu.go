@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// measureCPU measures the CPU time for an event on a socket at a steady rate, where each event has
-// its own frame.
+// measureCPU measures the CPU time per event and socket at a steady rate. At this rate, each event
+// has its own frame.
 func measureCPU(o *benchOptions) (table, []limit, error) {
 	const perSecond = 50
 	sockets, seconds := orDefault(o.sockets, 2000), orDefault(o.seconds, 8)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// measureInterest measures whether sockets that do not want an event add to its cost.
+// measureInterest measures whether sockets that are not subscribed to a match add to the CPU time
+// of the events of that match.
 func measureInterest(o *benchOptions) (table, []limit, error) {
 	const perSecond = 50
 	sockets, seconds := orDefault(o.sockets, 18_000), orDefault(o.seconds, 8)
@@ -14,10 +15,10 @@ func measureInterest(o *benchOptions) (table, []limit, error) {
 		return table{}, nil, fmt.Errorf("%d sockets: want a multiple of %d, the number of matches", sockets, matches)
 	}
 	loads := map[string]workload{
-		"all want it": {sockets: 100, matches: 1, check: true},
-		"few want it": {sockets: sockets, matches: matches, check: true},
+		"all subscribed": {sockets: 100, matches: 1, check: true},
+		"few subscribed": {sockets: sockets, matches: matches, check: true},
 	}
-	names, f := []string{"all want it", "few want it"}, figures{}
+	names, f := []string{"all subscribed", "few subscribed"}, figures{}
 	o.rotate("interest", names, func(name string) error {
 		c := loads[name]
 		p, err := startPair("matchwire", c)
@@ -25,7 +26,7 @@ func measureInterest(o *benchOptions) (table, []limit, error) {
 			return err
 		}
 		defer p.stop()
-		each := c.sockets / c.matches // sockets that receive an event
+		each := c.sockets / c.matches // number of sockets that receive an event
 
 		if err := p.pace(perSecond, perSecond, c.matches, perSecond*each, o.template); err != nil { // to warm up
 			return err
@@ -50,8 +51,8 @@ func measureInterest(o *benchOptions) (table, []limit, error) {
 		f.add(name, float64(after-before-idle)/float64(seconds*perSecond))
 		return p.allInOrder()
 	})
-	limits := []limit{{"interest: few want it / all want it", f.ratio("few want it", "all want it"), 1.2}}
-	title := fmt.Sprintf("interest: %d sockets of which %d want an event, compared with 100 that all want it; "+
+	limits := []limit{{"interest: few subscribed / all subscribed", f.ratio("few subscribed", "all subscribed"), 1.2}}
+	title := fmt.Sprintf("interest: %d sockets, %d subscribed to each match, compared with 100 sockets, all subscribed; "+
 		"%d events/s for %d s; ns of CPU per event, without the CPU of idle sockets",
 		sockets, sockets/matches, perSecond, seconds)
 	return f.table(title, "ns", names, limits...), limits, nil

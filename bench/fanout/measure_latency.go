@@ -11,10 +11,11 @@ import (
 )
 
 // measureLatency measures the time from publishing an event on RabbitMQ until the sockets receive
-// it. It compares matchwire with a consumer of the same stream that only writes to the sockets.
+// it. It compares matchwire with a bare consumer of the same stream, which only writes to the
+// sockets.
 func measureLatency(o *benchOptions) (table, []limit, error) { return latencyAt(o, 100) }
 
-// measureCalm is measureLatency at a rate low enough for the bare consumer on any machine.
+// measureCalm is like measureLatency, at a rate that the bare consumer can sustain on any machine.
 func measureCalm(o *benchOptions) (table, []limit, error) { return latencyAt(o, 25) }
 
 func latencyAt(o *benchOptions, perSecond int) (table, []limit, error) {
@@ -55,7 +56,7 @@ func latencyAt(o *benchOptions, perSecond int) (table, []limit, error) {
 }
 
 // latencyOf measures one server with a new event log. It returns the reply of the load process to
-// the command latency.
+// the latency command.
 func latencyOf(name, url, namespace, template string, sockets, perSecond, seconds int) ([]float64, error) {
 	b, err := rabbit.New(url, rabbit.Options{Namespace: namespace, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -74,9 +75,9 @@ func latencyOf(name, url, namespace, template string, sockets, perSecond, second
 	if err := p.connect(name, workload{sockets: sockets}); err != nil {
 		return nil, err
 	}
-	time.Sleep(time.Second)                     // the server may not consume the log yet
-	for _, seconds := range []int{1, seconds} { // the first to warm up
-		if _, err := p.load.ask(0, "reset"); err != nil {
+	time.Sleep(time.Second)                     // gives the server time to start consuming the log
+	for _, seconds := range []int{1, seconds} { // the first run warms up the server
+		if _, err := p.load.call(0, "reset"); err != nil {
 			return nil, err
 		}
 		if err := s.send(seconds*perSecond, perSecond, 1, template); err != nil {
@@ -86,10 +87,10 @@ func latencyOf(name, url, namespace, template string, sockets, perSecond, second
 			return nil, err
 		}
 	}
-	return p.load.ask(5, "latency")
+	return p.load.call(5, "latency")
 }
 
-// startRabbit returns the URL in AMQP_URL. If that is not set, it starts a RabbitMQ.
+// startRabbit returns the value of AMQP_URL. If AMQP_URL is not set, it starts a RabbitMQ server.
 func startRabbit() (url string, stop func(), err error) {
 	if url := os.Getenv("AMQP_URL"); url != "" {
 		return url, func() {}, nil

@@ -30,7 +30,7 @@ func measureMemory(o *benchOptions) (table, []limit, error) {
 		if err != nil {
 			return err
 		}
-		n, err := p.server.ask(1, "sockets")
+		n, err := p.server.call(1, "sockets")
 		if err != nil {
 			return err
 		}

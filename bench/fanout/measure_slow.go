@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// measureSlow measures how clients that read nothing affect the latency of the others and the
-// memory of the server.
+// measureSlow measures how clients that read nothing affect the latency of the other clients and
+// the memory of the server.
 func measureSlow(o *benchOptions) (table, []limit, error) {
 	const perSecond, idle = 100, 5
 	sockets, seconds := orDefault(o.sockets, 1000), orDefault(o.seconds, 15)
@@ -39,11 +39,11 @@ func measureSlow(o *benchOptions) (table, []limit, error) {
 		if err := p.pace(seconds*perSecond, perSecond, 1, seconds*perSecond*healthy, o.template); err != nil {
 			return err
 		}
-		l, err := p.load.ask(5, "latency")
+		l, err := p.load.call(5, "latency")
 		if err != nil {
 			return err
 		}
-		left, err := p.server.ask(1, "sockets")
+		left, err := p.server.call(1, "sockets")
 		if err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func measureSlow(o *benchOptions) (table, []limit, error) {
 	limits := []limit{{"slow: p99 with idle sockets / without", f.ratio("matchwire with idle p99", "matchwire p99"), 1.2}}
 	t := table{
 		title: fmt.Sprintf("slow: %d sockets, %d events/s for %d s; with idle, every %dth socket reads nothing; "+
-			"ms until the others receive an event, and the memory of the server", sockets, perSecond, seconds, idle),
+			"ms until the other sockets receive an event, and the memory of the server", sockets, perSecond, seconds, idle),
 		header: []string{"server", "p50", "p99", "lowest to highest", "ratio", "MiB before", "MiB after", "sockets left"},
 	}
 	for i, name := range names {

@@ -15,9 +15,9 @@ type pair struct {
 // A workload describes the sockets of one run.
 type workload struct {
 	sockets int
-	matches int  // socket i wants only match m<i mod matches>; 0: all sockets want everything
-	idle    int  // every idle-th socket is never read from; 0: none
-	check   bool // each socket must receive every event once and in order
+	matches int  // socket i subscribes to match m<i mod matches>; 0: each socket subscribes to all matches
+	idle    int  // the load process never reads from every idle-th socket; 0: it reads from all
+	check   bool // whether to count missed events and duplicates
 }
 
 // endpoints holds the path and the protocol of each server.
@@ -29,14 +29,14 @@ var endpoints = map[string]struct{ path, protocol string }{
 	"matchwire":    {"/ws", "none"},
 }
 
-// startServer starts a server without a load process. args are further arguments of serve.
+// startServer starts a server without a load process. args are additional arguments of serve.
 func startServer(name string, args ...string) (*pair, error) {
 	s, err := start(append([]string{"serve", name, "-listen", "127.0.0.1:0"}, args...)...)
 	if err != nil {
 		return nil, err
 	}
 	p := &pair{server: s}
-	f, err := s.expect("listening")
+	f, err := s.readReply("listening")
 	if err != nil || len(f) != 1 {
 		p.stop()
 		return nil, fmt.Errorf("starting %s: %w", name, err)
@@ -76,7 +76,7 @@ func (p *pair) connect(name string, c workload) error {
 	if p.load, err = start(args...); err != nil {
 		return err
 	}
-	_, err = p.load.expect("connected")
+	_, err = p.load.readReply("connected")
 	return err
 }
 
@@ -87,26 +87,26 @@ func (p *pair) stop() {
 	p.server.stop()
 }
 
-// pace makes the server send n events at a rate. It waits until all sockets together have received
-// want events.
+// pace makes the server send n events at a rate. It waits until the total number of events that the
+// sockets have received is want.
 func (p *pair) pace(n, perSecond, matches int, want int, template []byte) error {
-	if _, err := p.load.ask(0, "reset"); err != nil {
+	if _, err := p.load.call(0, "reset"); err != nil {
 		return err
 	}
 	if err := p.server.send("pace %d %d matches %d %s", n, perSecond, matches, template); err != nil {
 		return err
 	}
-	if _, err := p.server.expect("done"); err != nil {
+	if _, err := p.server.readReply("done"); err != nil {
 		return err
 	}
 	_, err := p.received(want)
 	return err
 }
 
-// burst makes the server send n events at once, and waits as pace does. It returns the number of
-// frames that carried them.
+// burst makes the server send n events at once. It waits as pace does, and returns the number of
+// frames that contained the events.
 func (p *pair) burst(n, want int, template []byte) (frames float64, err error) {
-	if _, err := p.load.ask(0, "reset"); err != nil {
+	if _, err := p.load.call(0, "reset"); err != nil {
 		return 0, err
 	}
 	if err := p.server.send("burst %d %s", n, template); err != nil {
@@ -115,10 +115,10 @@ func (p *pair) burst(n, want int, template []byte) (frames float64, err error) {
 	return p.received(want)
 }
 
-// received waits until all sockets together have received want events. It returns the number of
-// frames.
+// received waits until the total number of events that the sockets have received is want. It
+// returns the number of frames that contained the events.
 func (p *pair) received(want int) (frames float64, err error) {
-	got, err := p.load.ask(3, "wait "+strconv.Itoa(want))
+	got, err := p.load.call(3, "wait "+strconv.Itoa(want))
 	if err != nil {
 		return 0, err
 	}
@@ -130,34 +130,34 @@ func (p *pair) received(want int) (frames float64, err error) {
 
 // cpu returns the CPU time that the server has used so far.
 func (p *pair) cpu() (time.Duration, error) {
-	n, err := p.server.ask(1, "cpu")
+	n, err := p.server.call(1, "cpu")
 	if err != nil {
 		return 0, err
 	}
 	return time.Duration(n[0]), nil
 }
 
-// memory returns the resident memory of the server after two garbage collections. The first one
-// does not finish shrinking stacks and emptying pools.
+// memory returns the resident memory of the server, in bytes, after two garbage collections. The
+// first collection does not shrink all stacks or empty all pools.
 func (p *pair) memory() (float64, error) {
-	if _, err := p.server.ask(1, "memory"); err != nil {
+	if _, err := p.server.call(1, "memory"); err != nil {
 		return 0, err
 	}
-	n, err := p.server.ask(1, "memory")
+	n, err := p.server.call(1, "memory")
 	if err != nil {
 		return 0, err
 	}
 	return n[0], nil
 }
 
-// allInOrder returns an error if a socket ended, missed an event, or received one twice.
+// allInOrder returns an error if a socket was closed, missed an event, or received an event twice.
 func (p *pair) allInOrder() error {
-	n, err := p.load.ask(3, "check")
+	n, err := p.load.call(3, "check")
 	if err != nil {
 		return err
 	}
 	if n[0]+n[1]+n[2] > 0 {
-		return fmt.Errorf("%v events missed, %v received twice, %v sockets ended", n[0], n[1], n[2])
+		return fmt.Errorf("%v events missed, %v received twice, %v sockets closed", n[0], n[1], n[2])
 	}
 	return nil
 }

@@ -14,12 +14,12 @@ import (
 // replyTimeout is how long the runner waits for a reply. It is longer than waitTimeout.
 const replyTimeout = 90 * time.Second
 
-// A process is this program started again, to serve or to load.
+// A process is a serve or load process of this program.
 type process struct {
 	name  string
 	cmd   *exec.Cmd
 	in    io.WriteCloser
-	lines chan string // lines of its standard output; closed at the end
+	lines chan string // lines of its standard output; closed when the output ends
 }
 
 // start starts this program with args.
@@ -53,7 +53,8 @@ func start(args ...string) (*process, error) {
 	return p, nil
 }
 
-// stop ends the process and waits for it.
+// stop closes the standard input of the process and waits for the process. After 10 s it kills the
+// process.
 func (p *process) stop() {
 	p.in.Close()
 	kill := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
@@ -71,8 +72,9 @@ func (p *process) send(format string, args ...any) error {
 	return nil
 }
 
-// expect waits for a line that begins with word, and returns its other words.
-func (p *process) expect(word string) ([]string, error) {
+// readReply reads a reply and returns its fields after the first. It returns an error if the first
+// field is not name.
+func (p *process) readReply(name string) ([]string, error) {
 	timeout := time.NewTimer(replyTimeout)
 	defer timeout.Stop()
 	select {
@@ -81,26 +83,26 @@ func (p *process) expect(word string) ([]string, error) {
 		switch {
 		case !ok:
 			return nil, fmt.Errorf("%s ended, see its output above", p.name)
-		case len(f) == 0 || f[0] != word:
-			return nil, fmt.Errorf("%s replied %q, want %s", p.name, line, word)
+		case len(f) == 0 || f[0] != name:
+			return nil, fmt.Errorf("%s replied %q, want %s", p.name, line, name)
 		}
 		return f[1:], nil
 	case <-timeout.C:
-		return nil, fmt.Errorf("%s did not reply %s within %v", p.name, word, replyTimeout)
+		return nil, fmt.Errorf("%s did not reply %s within %v", p.name, name, replyTimeout)
 	}
 }
 
-// ask sends a command and returns the n numbers of its reply. The reply begins with the first word
-// of the command.
-func (p *process) ask(n int, command string) ([]float64, error) {
+// call sends a command and returns the n numbers in its reply. The reply begins with the name of
+// the command, or with "got" for wait.
+func (p *process) call(n int, command string) ([]float64, error) {
 	if err := p.send("%s", command); err != nil {
 		return nil, err
 	}
-	word, _, _ := strings.Cut(command, " ")
-	if word == "wait" {
-		word = "got"
+	name, _, _ := strings.Cut(command, " ")
+	if name == "wait" {
+		name = "got"
 	}
-	f, err := p.expect(word)
+	f, err := p.readReply(name)
 	if err != nil {
 		return nil, err
 	}

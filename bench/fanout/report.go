@@ -53,9 +53,9 @@ func (t table) print(w io.Writer, markdown bool) {
 	}
 }
 
-// A limit is the maximum of a measured ratio.
+// A limit is a measured ratio with its maximum.
 type limit struct {
-	name  string  // like "cpu: matchwire / bare"
+	name  string  // such as "cpu: matchwire / bare"
 	ratio float64 // 0: not measured
 	max   float64
 }
@@ -76,12 +76,13 @@ func (l limit) String() string {
 	return fmt.Sprintf("EXCEEDED      %s = %.2f, %s", l.name, l.ratio, l.text())
 }
 
-// figures are the results of all rounds. A key is the name of a server and of a quantity.
+// figures holds the results of all rounds. A key is the name of a server, followed by the name of a
+// quantity if there are several.
 type figures map[string][]float64
 
 func (f figures) add(name string, v float64) { f[name] = append(f[name], v) }
 
-// median returns the median of all rounds, or 0 if there is none.
+// median returns the median of all rounds, or 0 if no round has a result.
 func (f figures) median(name string) float64 {
 	all := slices.Sorted(slices.Values(f[name]))
 	n := len(all)
@@ -91,7 +92,7 @@ func (f figures) median(name string) float64 {
 	return (all[(n-1)/2] + all[n/2]) / 2
 }
 
-// ratio returns the ratio of two medians, or 0 if one is missing.
+// ratio returns the ratio of two medians, or 0 if a median is missing.
 func (f figures) ratio(a, b string) float64 {
 	if f.median(b) == 0 {
 		return 0
@@ -99,7 +100,7 @@ func (f figures) ratio(a, b string) float64 {
 	return f.median(a) / f.median(b)
 }
 
-// cells returns two cells: the median, and the range of all rounds.
+// cells returns two cells: the median and the range of all rounds.
 func (f figures) cells(name string) []string {
 	if len(f[name]) == 0 {
 		return []string{"–", "–"}

@@ -10,8 +10,8 @@ import (
 // epoch is the epoch of all events.
 const epoch = "01a208bc-3d52-7e84-b02f-a01650e93b2a"
 
-// sample returns a goal of about 1,100 bytes, as the parser would emit it. A [stamper] replaces the
-// parts that differ between events.
+// sample returns an encoded goal of about 1,100 bytes, like an event from the parser. A [stamper]
+// replaces the parts that differ between events.
 func sample() ([]byte, error) {
 	clock := event.Clock{Period: event.FirstHalf, Minute: 6}
 	e, err := event.Of("soccer.mls.goal", event.Data{

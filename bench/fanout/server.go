@@ -13,8 +13,8 @@ import (
 
 // A server is one implementation of sending events to many sockets.
 type server struct {
-	// broadcast sends an event to all sockets. It keeps body. It returns before the event is sent,
-	// unless the server has no queues.
+	// broadcast sends an event to all sockets. The caller must not change body later. broadcast
+	// returns before the event is sent, unless the server has no queues.
 	broadcast func(body []byte) error
 	handler   http.Handler
 	// accept, if not nil, accepts the connections instead of net/http.
@@ -31,7 +31,7 @@ var builders = map[string]func(logSource) (server, error){
 }
 
 // serve runs the server process: serve NAME [flags]. It runs the commands on its standard input
-// until that ends, see [control].
+// until the input ends, see [control].
 func serve(args []string) error {
 	if len(args) == 0 {
 		return errors.New("serve: the name of the server is missing")

@@ -16,8 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A bareServer is the minimum. It encodes a frame once and writes it to all sockets in a loop, with
-// one write(2) each. It reads nothing, has no queues, and waits for a socket that is full.
+// A bareServer is the baseline of the benchmark: the least that a server can do. It encodes a frame
+// once and writes the frame to all sockets in a loop, with one write(2) each. It reads nothing and
+// has no queues. It blocks while the send buffer of a socket is full.
 type bareServer struct {
 	mu  sync.Mutex
 	fds []int
@@ -48,7 +49,7 @@ func (s *bareServer) accept(l net.Listener) error {
 	}
 }
 
-// add answers the handshake and adds the socket.
+// add completes the handshake and adds the socket.
 func (s *bareServer) add(c net.Conn) error {
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	r, err := http.ReadRequest(bufio.NewReader(c))
@@ -98,7 +99,8 @@ func textHeader(n int) []byte {
 	return []byte{0x81, 127, 0, 0, 0, 0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}
 }
 
-// writeAll writes b to a non-blocking socket. It waits while the socket is full.
+// writeAll writes b to a non-blocking socket. It blocks while the send buffer of the socket is
+// full.
 func writeAll(fd int, b []byte) error {
 	for {
 		n, err := syscall.Write(fd, b)

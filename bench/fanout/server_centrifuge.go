@@ -9,8 +9,8 @@ import (
 	"github.com/centrifugal/centrifuge"
 )
 
-// serveCentrifuge returns a centrifuge node, set up as in its documentation: JSON protocol,
-// server-side subscriptions, no history. Its ping interval is longer than a run.
+// serveCentrifuge returns a centrifuge node, configured as in its documentation: JSON protocol,
+// server-side subscriptions, no history. The ping interval is longer than a run.
 func serveCentrifuge(_ logSource) (server, error) {
 	const channel = "events"
 	node, err := centrifuge.New(centrifuge.Config{LogLevel: centrifuge.LogLevelNone})

@@ -16,8 +16,9 @@ const (
 	pingPeriod   = pongWait * 9 / 10
 )
 
-// A gorillaHub is the hub of gorilla's chat example, optimized: it encodes an event once, as a
-// prepared message. Each client has a queue, a goroutine that reads, and one that writes.
+// A gorillaHub is an optimized version of the hub in gorilla's chat example. It encodes an event
+// once, as a prepared message. Each client has a queue, a goroutine that reads, and a goroutine
+// that writes.
 type gorillaHub struct {
 	events     chan *websocket.PreparedMessage
 	register   chan *gorillaClient
@@ -82,7 +83,7 @@ func (h *gorillaHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &gorillaClient{conn: conn, send: make(chan *websocket.PreparedMessage, gorillaQueue)}
 	h.register <- c
-	// In new goroutines, so that the memory of the request is freed.
+	// Both loops run in new goroutines, so that the memory of the request is freed.
 	go c.write()
 	go func() {
 		c.read()
@@ -103,7 +104,7 @@ func (c *gorillaClient) read() {
 	}
 }
 
-// write sends the messages in the queue, and pings.
+// write sends the messages in the queue, and sends pings.
 func (c *gorillaClient) write() {
 	defer c.conn.Close()
 	ping := time.NewTicker(pingPeriod)

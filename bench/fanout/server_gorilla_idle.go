@@ -8,8 +8,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// serveGorillaIdle returns a gorilla server with the least possible memory per socket: a small
-// buffer and one goroutine, which reads. It sends nothing.
+// serveGorillaIdle returns a gorilla server with minimal memory per socket: a small buffer and one
+// goroutine that reads. The server sends nothing.
 func serveGorillaIdle(_ logSource) (server, error) {
 	upgrader := websocket.Upgrader{ReadBufferSize: 256, WriteBufferPool: &sync.Pool{}}
 	return server{

@@ -14,7 +14,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A logSource is a RabbitMQ with an event log. If the url is empty, the events come from the
+// A logSource is a RabbitMQ server with an event log. If url is empty, the events come from the
 // runner.
 type logSource struct{ url, namespace string }
 

@@ -35,7 +35,7 @@ func TestStamper(t *testing.T) {
 		t.Errorf("stamp %d, want %d", got, now.UnixNano())
 	}
 	if next, _ := event.Decode(s.event(8, "m42", 4, now)); next.ID == e.ID {
-		t.Errorf("two events have the ID %s", e.ID)
+		t.Errorf("two events have the ID %s, want different IDs", e.ID)
 	}
 	if len(b) < 1000 || len(b) > 1300 {
 		t.Errorf("the event has %d bytes, want about 1,100", len(b))
@@ -49,12 +49,14 @@ func TestCutFrame(t *testing.T) {
 			b := append(textHeader(n), want...)
 			for end := range min(len(b), 200) {
 				if _, _, ok, err := cutFrame(b[:end]); ok || err != nil {
-					t.Fatalf("with %d bytes: ok %v, error %v, want neither", end, ok, err)
+					t.Fatalf("cutFrame of %d bytes: ok %v, error %v, want false and no error", end, ok, err)
 				}
 			}
 			f, rest, ok, err := cutFrame(append(b, 0x8a))
 			if !ok || err != nil || f.op != opText || !bytes.Equal(f.payload, want) || len(rest) != 1 {
-				t.Errorf("op %d, payload of %d bytes, rest of %d bytes, ok %v, error %v", f.op, len(f.payload), len(rest), ok, err)
+				t.Errorf("op %d, payload of %d bytes, rest of %d bytes, ok %v, error %v; "+
+					"want op %d, %d bytes, 1 byte, true and no error",
+					f.op, len(f.payload), len(rest), ok, err, opText, n)
 			}
 		})
 	}
@@ -63,7 +65,7 @@ func TestCutFrame(t *testing.T) {
 func TestHistogram(t *testing.T) {
 	for n := int64(1); n < 1<<60; n = n*5/4 + 1 {
 		if top := bucketTop(bucketOf(n)); top < n || float64(top-n) > 0.01*float64(n) {
-			t.Errorf("the bucket of %d ends at %d, want less than 1 %% more", n, top)
+			t.Errorf("the bucket of %d ends at %d, want at most 1 %% more than %d", n, top, n)
 		}
 	}
 	var h histogram

@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// stampMark occurs once in each event. The time at which the event was sent follows it, as 19
-// digits in Unix nanoseconds.
+// stampMark occurs once in each event. The 19 digits after it are the time at which the event was
+// sent, in Unix nanoseconds.
 var stampMark = []byte(`"reason":"ns=`)
 
 const (
@@ -20,7 +20,7 @@ const (
 	stampTime   = "2006-01-02T15:04:05.000000000Z"
 )
 
-// Placeholders in the encoded template. They do not occur in it otherwise.
+// Placeholders in the encoded template. They do not occur elsewhere in the template.
 const (
 	idPlaceholder    = "5a1e0001-0000-7000-8000-000000000001"
 	timePlaceholder  = "1999-09-09T09:09:09.999999999Z"

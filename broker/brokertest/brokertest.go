@@ -18,13 +18,13 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Maker creates a broker for one test and returns a function that opens clients of it. The broker
-// waits for pauses between the attempts at a message. The Maker closes the clients when the test
-// ends.
+// A Maker creates a broker for one test and returns a function that opens a client of that broker.
+// pauses are the pauses between the attempts at a message. The Maker closes the clients when the
+// test ends.
 type Maker func(t *testing.T, pauses []time.Duration) (open func() broker.Broker)
 
-// patience is the timeout of every wait.
-const patience = 20 * time.Second
+// waitTimeout is the timeout of every wait.
+const waitTimeout = 20 * time.Second
 
 // Run tests a broker that needs a server.
 func Run(t *testing.T, maker Maker) {
@@ -42,9 +42,9 @@ func run(t *testing.T, maker Maker, around func(*testing.T, func(*testing.T))) {
 	}{
 		{"PublishConfirmsAllMessages", publishConfirms},
 		{"MessageArrivesUnchanged", unchanged},
-		{"PatternsRouteAsAMQP", routes},
-		{"SeveralMatchingPatternsMakeOneCopy", oneCopy},
-		{"EveryQueueGetsEveryMessage", everyQueue},
+		{"PatternsRouteAsInAMQP", routes},
+		{"SeveralMatchingPatternsDeliverOneCopy", oneCopy},
+		{"EveryQueueReceivesEveryMessage", everyQueue},
 		{"SubscribersShareAQueue", competing},
 		{"QueueKeepsMessagesWithoutSubscriber", durable},
 		{"DeclaredQueueKeepsMessagesForFirstSubscriber", declared},
@@ -59,11 +59,11 @@ func run(t *testing.T, maker Maker, around func(*testing.T, func(*testing.T))) {
 		{"HangingHandlerIsAbandoned", hangs},
 		{"FailingMessageDoesNotBlockOthers", poison},
 		{"DeadLettersAreKeptRequeuedOrDiscarded", deadActions},
-		{"WalkSeesAllOfManyDeadLettersInOrder", manyDead},
+		{"WalkVisitsManyDeadLettersInOrder", manyDead},
 		{"DeadLettersOfUnknownQueueAreAnError", noDead},
 		{"TaskWaitsForAWorker", taskWaits},
 		{"TaskReachesOneWorker", taskShared},
-		{"TaskReachesNoEventQueueOrLog", taskApart},
+		{"TaskReachesNeitherEventQueueNorLog", taskApart},
 		{"ExpiredTaskReachesNoWorker", taskExpires},
 		{"FailedTaskIsRetriedUntilItExpires", taskRetries},
 		{"SubscribeWaitsForItsHandlers", drains},
@@ -71,7 +71,7 @@ func run(t *testing.T, maker Maker, around func(*testing.T, func(*testing.T))) {
 		{"LogReadsFromStart", logStart},
 		{"LogReadsFromEnd", logEnd},
 		{"LogReadsFromCursorInclusive", logCursor},
-		{"LogRefusesAnUnknownCursor", logGone},
+		{"UnknownCursorIsAnError", logGone},
 		{"LogReturnsTheHandlersError", logError},
 		{"LogKeepsOrder", logOrder},
 	} {
@@ -85,7 +85,7 @@ func run(t *testing.T, maker Maker, around func(*testing.T, func(*testing.T))) {
 	}
 }
 
-// Message returns an event with the given routing key and ID for a test.
+// Message returns a message for a test, with the given routing key and ID.
 func Message(key, id string) broker.Message {
 	return broker.Message{Key: key, ID: id, TID: event.NewTID(), Match: "m1",
 		Time: time.Unix(1478476221, 0).UTC(), Body: []byte(`{"id":"` + id + `"}`)}
@@ -93,7 +93,7 @@ func Message(key, id string) broker.Message {
 
 func publish(t *testing.T, b broker.Broker, msgs ...broker.Message) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 	defer cancel()
 	if n, err := b.Publish(ctx, msgs...); err != nil || n != len(msgs) {
 		t.Fatalf("Publish confirmed %d of %d messages: %v", n, len(msgs), err)
@@ -109,15 +109,15 @@ type subscription struct {
 	done   chan struct{}
 }
 
-// subscribe starts a subscription and returns when its queue is bound. The subscription ends with
-// the test at the latest.
+// subscribe starts a subscription and returns when its queue is bound. The subscription ends at the
+// latest when the test ends.
 func subscribe(t *testing.T, b broker.Broker, queue string, limit int, h broker.Handler,
 	patterns ...string) *subscription {
 	t.Helper()
 	return start(t, b, broker.Subscription{Queue: queue, Patterns: append(patterns, markKey(queue)), Limit: limit}, h)
 }
 
-// start is subscribe with all options of a subscription.
+// start is like subscribe, but accepts any Subscription.
 func start(t *testing.T, b broker.Broker, sub broker.Subscription, h broker.Handler) *subscription {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -146,13 +146,14 @@ func start(t *testing.T, b broker.Broker, sub broker.Subscription, h broker.Hand
 	return s
 }
 
-// A mark is a message that a test publishes after others. If handlers run one at a time, the others
-// are handled when the mark is.
+// markPrefix is the prefix of the IDs of marks. A mark is a message that a test publishes after
+// other messages. If handlers run one at a time, all earlier messages are handled before the mark.
 const markPrefix = "mark-"
 
 var markCount atomic.Int64
 
-// markKey returns the routing key of the marks for a queue. No other queue receives them.
+// markKey returns the routing key of the marks for a queue. Other queues receive these marks only
+// if they have the pattern "#".
 func markKey(queue string) string { return "mark.queue." + strings.ReplaceAll(queue, ".", "_") }
 
 func markNumber(m broker.Message) (int, bool) {
@@ -161,8 +162,8 @@ func markNumber(m broker.Message) (int, bool) {
 	return n, ok && err == nil
 }
 
-// settle waits until every message that was in the queue of s before is handled. The handlers of s
-// must run one at a time.
+// settle waits until every message that was in the queue of s at the call is handled. The handlers
+// of s must run one at a time.
 func (s *subscription) settle(t *testing.T, b broker.Broker) {
 	t.Helper()
 	n := int(markCount.Add(1))
@@ -171,14 +172,14 @@ func (s *subscription) settle(t *testing.T, b broker.Broker) {
 		m.Exchange, m.Key = broker.Tasks, task
 	}
 	publish(t, b, m)
-	for late := time.After(patience); ; {
+	for late := time.After(waitTimeout); ; {
 		select {
 		case got := <-s.marks:
 			if got == n {
 				return
 			}
 		case <-late:
-			t.Fatalf("waited %v for queue %q to be empty", patience, s.queue)
+			t.Fatalf("queue %q: the mark was not handled within %v", s.queue, waitTimeout)
 		}
 	}
 }
@@ -187,8 +188,8 @@ func wait(t *testing.T, c <-chan struct{}, what string) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(patience):
-		t.Fatalf("waited %v for %s", patience, what)
+	case <-time.After(waitTimeout):
+		t.Fatalf("waited %v for %s", waitTimeout, what)
 	}
 }
 
@@ -198,7 +199,7 @@ type box struct {
 	msgs []broker.Message
 }
 
-// collect subscribes a box to a queue.
+// collect subscribes a new box to a queue.
 func collect(t *testing.T, b broker.Broker, queue string, patterns ...string) (*box, *subscription) {
 	t.Helper()
 	got := &box{}
@@ -222,13 +223,14 @@ func (b *box) ids() []string {
 	return ids
 }
 
-// wait waits until the box holds at least as many messages as want.
+// wait waits until the box contains at least len(want) messages.
 func (b *box) wait(t *testing.T, want ...string) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%v", want), func() bool { return len(b.ids()) >= len(want) })
+	eventually(t, fmt.Sprintf("the messages %v", want), func() bool { return len(b.ids()) >= len(want) })
 }
 
-// check fails the test unless the box holds exactly the messages want, in any order.
+// check fails the test unless the box contains exactly the messages with the IDs want, in any
+// order.
 func (b *box) check(t *testing.T, want ...string) {
 	t.Helper()
 	got := b.ids()
@@ -241,9 +243,9 @@ func (b *box) check(t *testing.T, want ...string) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(waitTimeout); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited %v for %s", patience, what)
+			t.Fatalf("waited %v for %s", waitTimeout, what)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func postpones(t *testing.T, open func() broker.Broker) {
 		}
 		if time.Now().Before(until) {
 			early++
-			return broker.Postpone(until, "its time has not come")
+			return broker.Postpone(until, "too early")
 		}
 		return nil
 	}, "#")
@@ -54,7 +54,8 @@ func postpones(t *testing.T, open func() broker.Broker) {
 	mu.Lock()
 	defer mu.Unlock()
 	if late := time.Since(until); late > 5*time.Second || early > 12 {
-		t.Errorf("delivered %d times before until, then %v after it", early, late)
+		t.Errorf("%d deliveries before the postponed time, then one %v after it; want at most 12, then at most 5s",
+			early, late)
 	}
 }
 
@@ -89,11 +90,11 @@ func retries(t *testing.T, open func() broker.Broker) {
 		}
 	}
 	if n, err := b.CountDead(t.Context(), "q"); n != 0 || err != nil {
-		t.Errorf("%d dead letters, %v", n, err)
+		t.Errorf("CountDead: %d, %v, want 0", n, err)
 	}
 }
 
-// dead waits until the queue has dead letters and returns them.
+// dead waits until the queue has dead letters and returns the dead letters.
 func dead(t *testing.T, b broker.Broker, queue string) (letters []broker.DeadLetter) {
 	t.Helper()
 	eventually(t, "a dead letter", func() bool {
@@ -121,7 +122,7 @@ func permanent(t *testing.T, open func() broker.Broker) {
 	if len(letters) != 1 || l.Reason != "no such team: Atlantis" || l.Attempt != 1 || l.Key != want.Key || l.ID != "1" ||
 		l.TID != want.TID || string(l.Body) != string(want.Body) ||
 		l.FirstSeen.Before(began) || l.FirstSeen.After(time.Now().Add(time.Second)) {
-		t.Errorf("dead letters %+v", letters)
+		t.Errorf("dead letters %+v, want message %+v after 1 attempt, with the reason of the handler", letters, want)
 	}
 	if tried.Load() != 1 {
 		t.Errorf("handled %d times, want once", tried.Load())
@@ -140,7 +141,7 @@ func exhausted(t *testing.T, open func() broker.Broker) {
 	publish(t, b, Message("a.b.c", "1"))
 	letters := dead(t, b, "q")
 	if l := letters[0]; l.Attempt != 4 || l.Reason != "attempt 4 failed" || tried.Load() != 4 || l.Key != "a.b.c" {
-		t.Errorf("after %d attempts: %+v", tried.Load(), l)
+		t.Errorf("dead letter %+v after %d attempts, want message 1 after 4 attempts", l, tried.Load())
 	}
 }
 
@@ -168,11 +169,11 @@ func panics(t *testing.T, open func() broker.Broker) {
 	}, "#")
 	publish(t, b, Message("a.b.c", "1"))
 	if l := dead(t, b, "q")[0]; l.Attempt != 4 || tried.Load() != 4 || l.Reason != "the handler panicked: boom" {
-		t.Errorf("after %d attempts: %+v", tried.Load(), l)
+		t.Errorf("dead letter %+v after %d attempts, want the panic as the reason after 4 attempts", l, tried.Load())
 	}
 }
 
-// Attempts that fail in an outage do not count, even if there are more than pauses.
+// Attempts that fail in an outage do not count, even if there are more attempts than pauses.
 func outage(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var tried atomic.Int64
@@ -181,7 +182,7 @@ func outage(t *testing.T, open func() broker.Broker) {
 		switch n := tried.Add(1); {
 		case n < 9:
 			return fmt.Errorf("storing: %w", broker.Unavailable(errors.New("connection refused")))
-		case n < 12: // three times, which leaves one attempt
+		case n < 12: // three failures leave one attempt
 			return errors.New("not yet")
 		}
 		return got.put(ctx, m)
@@ -194,7 +195,7 @@ func outage(t *testing.T, open func() broker.Broker) {
 		t.Errorf("attempt %d, want 4", got.msgs[0].Attempt)
 	}
 	if n, err := b.CountDead(t.Context(), "q"); n != 0 || err != nil {
-		t.Errorf("%d dead letters, %v", n, err)
+		t.Errorf("CountDead: %d, %v, want 0", n, err)
 	}
 }
 
@@ -217,7 +218,7 @@ func hangs(t *testing.T, open func() broker.Broker) {
 	got.check(t, "1")
 	l := dead(t, b, "q")[0]
 	if l.ID != "hangs" || l.Attempt != 4 || !strings.Contains(l.Reason, "did not return within 200ms") {
-		t.Errorf("dead letter %+v, want the message hangs after 4 attempts that timed out", l)
+		t.Errorf("dead letter %+v, want message \"hangs\" after 4 attempts that timed out", l)
 	}
 	s.stop()
 }
@@ -266,7 +267,7 @@ func deadActions(t *testing.T, open func() broker.Broker) {
 	got.check(t, "0", "3")
 	for _, m := range got.msgs {
 		if m.Attempt != 1 || m.Key != "soccer.mls.goal" {
-			t.Errorf("requeued as %+v, want attempt 1 and the original key", m)
+			t.Errorf("requeued message %+v, want attempt 1 and key soccer.mls.goal", m)
 		}
 	}
 	eventually(t, "three dead letters", count(3))
@@ -279,7 +280,7 @@ func deadActions(t *testing.T, open func() broker.Broker) {
 	}
 }
 
-// A walk sees more dead letters than fit in one window, in order, even if it keeps most of them.
+// A walk visits more dead letters than fit in one window, in order, even if it keeps most of them.
 func manyDead(t *testing.T, open func() broker.Broker) {
 	b := open()
 	subscribe(t, b, "q", 8, func(context.Context, broker.Message) error {
@@ -290,9 +291,9 @@ func manyDead(t *testing.T, open func() broker.Broker) {
 		publish(t, b, Message("soccer.mls.goal", fmt.Sprint(i)))
 	}
 	count := func(want int) func() bool {
-		return func() bool { have, err := b.CountDead(t.Context(), "q"); return err == nil && have == want }
+		return func() bool { got, err := b.CountDead(t.Context(), "q"); return err == nil && got == want }
 	}
-	eventually(t, "the dead letters", count(n))
+	eventually(t, "100 dead letters", count(n))
 	walk := func(action func(i int) broker.DeadAction) (ids []string) {
 		err := b.WalkDead(t.Context(), "q", func(l broker.DeadLetter) (broker.DeadAction, error) {
 			ids = append(ids, l.ID)
@@ -312,7 +313,7 @@ func manyDead(t *testing.T, open func() broker.Broker) {
 		return broker.Keep
 	})
 	if len(all) != n || !slices.Equal(all, again) {
-		t.Errorf("the walks saw %v, then %v, want %d dead letters in the same order", all, again, n)
+		t.Errorf("the walks visited %v, then %v, want %d dead letters in the same order", all, again, n)
 	}
 	eventually(t, "the kept dead letters to be back", count(n-n/10))
 	if rest := walk(func(int) broker.DeadAction { return broker.Discard }); len(rest) != n-n/10 {

@@ -11,11 +11,11 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// read reads n messages of the log and returns their IDs and cursors.
+// read reads n messages from the log and returns the IDs and cursors of the messages.
 func read(t *testing.T, b broker.Broker, from broker.Cursor, n int) (ids []string, at []broker.Cursor) {
 	t.Helper()
 	enough := errors.New("enough")
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 	defer cancel()
 	err := b.ReadLog(ctx, from, nil, func(c broker.Cursor, m broker.Message) error {
 		ids, at = append(ids, m.ID), append(at, c)
@@ -25,7 +25,7 @@ func read(t *testing.T, b broker.Broker, from broker.Cursor, n int) (ids []strin
 		return nil
 	})
 	if !errors.Is(err, enough) {
-		t.Fatalf("reading %d messages from %v: got %v, then %v", n, from, ids, err)
+		t.Fatalf("reading %d messages from %v: got messages %v, then error %v", n, from, ids, err)
 	}
 	return ids, at
 }
@@ -44,7 +44,7 @@ func logStart(t *testing.T, open func() broker.Broker) {
 	}()
 	wait(t, caughtUp, "ReadLog to catch up")
 	if ids := got.ids(); !slices.Equal(ids, []string{"1", "2"}) {
-		t.Errorf("caught up after %v, want [1 2]", ids)
+		t.Errorf("ReadLog caught up after messages %v, want [1 2]", ids)
 	}
 	publish(t, b, Message("a.b.c", "3"), Message("a.b.c", "end"))
 	got.wait(t, "1", "2", "3", "end")
@@ -90,7 +90,7 @@ func logCursor(t *testing.T, open func() broker.Broker) {
 	for i, c := range at {
 		parsed, err := broker.ParseCursor(c.String())
 		if err != nil || parsed != c {
-			t.Fatalf("ParseCursor(%q) = %v, %v", c, parsed, err)
+			t.Fatalf("ParseCursor(%q) = %v, %v, want the same cursor", c, parsed, err)
 		}
 		got, _ := read(t, open(), c, 5-i)
 		if !slices.Equal(got, ids[i:]) {
@@ -104,17 +104,17 @@ func logGone(t *testing.T, open func() broker.Broker) {
 	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
 	_, at := read(t, b, broker.Start, 2)
 	for name, c := range map[string]broker.Cursor{
-		"another message": broker.CursorAt(at[0].Offset, "other"),
-		"beyond the end":  broker.CursorAt(at[1].Offset+1000, "2"),
+		"a cursor with another ID": broker.CursorAt(at[0].Offset, "other"),
+		"a cursor beyond the end":  broker.CursorAt(at[1].Offset+1000, "2"),
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 		err := b.ReadLog(ctx, c, nil, func(broker.Cursor, broker.Message) error {
-			t.Errorf("%s: ReadLog called the handler", name)
+			t.Errorf("ReadLog from %s called the handler", name)
 			return nil
 		})
 		cancel()
 		if !errors.Is(err, broker.ErrCursorGone) {
-			t.Errorf("%s: %v, want ErrCursorGone", name, err)
+			t.Errorf("ReadLog from %s: %v, want ErrCursorGone", name, err)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func logError(t *testing.T, open func() broker.Broker) {
 	broken := errors.New("broken")
 	err := b.ReadLog(t.Context(), broker.Start, nil, func(broker.Cursor, broker.Message) error { return broken })
 	if !errors.Is(err, broken) {
-		t.Errorf("ReadLog: %v, want the error of the handler", err)
+		t.Errorf("ReadLog: %v, want the handler's error", err)
 	}
 }
 
@@ -151,11 +151,11 @@ func logOrder(t *testing.T, open func() broker.Broker) {
 	last := map[byte]string{}
 	for i, id := range ids {
 		if id <= last[id[0]] {
-			t.Fatalf("%s after %s", id, last[id[0]])
+			t.Fatalf("message %s follows %s", id, last[id[0]])
 		}
 		last[id[0]] = id
 		if i > 0 && at[i].Offset <= at[i-1].Offset {
-			t.Fatalf("offset %d after %d", at[i].Offset, at[i-1].Offset)
+			t.Fatalf("offset %d follows %d", at[i].Offset, at[i-1].Offset)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func unchanged(t *testing.T, open func() broker.Broker) {
 	m := got.msgs[0]
 	if m.Key != want.Key || m.TID != want.TID || m.Match != want.Match || !m.Time.Equal(want.Time) ||
 		string(m.Body) != string(want.Body) || m.Attempt != 1 {
-		t.Errorf("received %+v, want %+v with Attempt 1", m, want)
+		t.Errorf("received message %+v, want %+v with Attempt 1", m, want)
 	}
 }
 
@@ -96,7 +96,8 @@ func (b *barrier) wait() {
 }
 
 // shared checks that two subscribers with one handler each share the published messages, and that
-// each message is handled once. last publishes one more message.
+// each message is handled once. publish publishes several messages and returns the IDs of the
+// messages. last publishes one more message.
 func shared(t *testing.T, subscribe func(broker.Handler), publish func() (ids []string), last func() (id string)) {
 	t.Helper()
 	var got box
@@ -117,7 +118,7 @@ func shared(t *testing.T, subscribe func(broker.Handler), publish func() (ids []
 	}
 	want := publish()
 	got.wait(t, want...)
-	// Each subscriber receives one more message, after it has handled all earlier ones.
+	// Each subscriber receives one more message, after it has handled all earlier messages.
 	ending.Store(true)
 	want = append(want, last(), last())
 	got.wait(t, want...)
@@ -161,8 +162,8 @@ func declared(t *testing.T, open func() broker.Broker) {
 	got.check(t, "1")
 }
 
-// While three handlers are busy, a fourth does not start. Another queue, which receives the same
-// messages, shows that the broker had the time to deliver more.
+// While three handlers are busy, a fourth does not start. Another queue receives the same messages.
+// When these are handled, the broker has had time to deliver a fourth message.
 func limit(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var began, handled atomic.Int64
@@ -202,7 +203,7 @@ func drains(t *testing.T, open func() broker.Broker) {
 	publish(t, b, Message("a.b.c", "1"))
 	wait(t, began, "the handler to start")
 	s.cancel()
-	other.settle(t, b) // so that Subscribe has had the time to return
+	other.settle(t, b) // gives Subscribe time to return
 	select {
 	case <-s.done:
 		t.Error("Subscribe returned while its handler was running")

@@ -28,7 +28,7 @@ func task(t *testing.T, lifetime time.Duration) broker.Message {
 	return m
 }
 
-// work starts a worker. It ends with the test at the latest.
+// work starts a worker, which ends at the latest when the test ends.
 func work(t *testing.T, b broker.Broker, h broker.Handler) *subscription {
 	t.Helper()
 	return start(t, b, broker.Subscription{Queue: broker.TaskQueue(taskName), Exchange: broker.Tasks,
@@ -45,11 +45,11 @@ func taskWaits(t *testing.T, open func() broker.Broker) {
 	m := got.msgs[0]
 	if m.Key != taskName || m.TID != want.TID || string(m.Body) != string(want.Body) ||
 		!m.Expires.Equal(want.Expires) || m.Attempt != 1 {
-		t.Errorf("received %+v, want %+v", m, want)
+		t.Errorf("received message %+v, want %+v with Attempt 1", m, want)
 	}
 	decoded, err := broker.DecodeTask(m.Body)
 	if err != nil || decoded.ID != want.ID || decoded.TID != want.TID || string(decoded.Data) != `{"match":"m1"}` {
-		t.Errorf("DecodeTask: %+v, %v", decoded, err)
+		t.Errorf("DecodeTask: %+v, %v, want ID %s and TID %v", decoded, err, want.ID, want.TID)
 	}
 }
 
@@ -80,7 +80,7 @@ func taskApart(t *testing.T, open func() broker.Broker) {
 	tasks.check(t, m.ID)
 	events.check(t, "event")
 	if ids, _ := read(t, b, broker.Start, 1); ids[0] != "event" {
-		t.Errorf("the log begins with %v, want the event", ids)
+		t.Errorf("the first message in the log is %v, want the event", ids)
 	}
 }
 
@@ -94,7 +94,7 @@ func taskExpires(t *testing.T, open func() broker.Broker) {
 	got.check(t, good.ID)
 }
 
-// A task that expires during its second failing attempt gets no third one, and is not
+// A task that expires during its second failed attempt gets no third attempt, and is not
 // dead-lettered. A task that does not expire gets a third attempt.
 func taskRetries(t *testing.T, open func() broker.Broker) {
 	b := open()
@@ -117,6 +117,6 @@ func taskRetries(t *testing.T, open func() broker.Broker) {
 	publish(t, b, late, good)
 	wait(t, third, "the third attempt at the task that does not expire")
 	if n, err := b.CountDead(t.Context(), broker.TaskQueue(taskName)); lateAttempts.Load() != 2 || n != 0 || err != nil {
-		t.Errorf("%d attempts, %d dead letters, %v; want 2 and none", lateAttempts.Load(), n, err)
+		t.Errorf("%d attempts, %d dead letters, error %v; want 2, 0 and no error", lateAttempts.Load(), n, err)
 	}
 }

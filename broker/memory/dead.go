@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// deadLetter adds a dead letter. If there are then too many, it drops the oldest.
+// deadLetter adds a dead letter. Beyond maxDeadLetters, it drops the oldest dead letters.
 func (q *queue) deadLetter(l broker.DeadLetter) {
 	q.dead = append(q.dead, l)
 	if over := len(q.dead) - maxDeadLetters; over > 0 {
@@ -28,8 +28,8 @@ func (b *Broker) CountDead(_ context.Context, name string) (int, error) {
 	return len(q.dead), nil
 }
 
-// WalkDead removes all dead letters of a queue and calls h for each. At the end it puts the kept
-// ones back, before those that were added meanwhile.
+// WalkDead removes all dead letters of a queue and calls h for each. At the end, it puts the kept
+// dead letters back, before any dead letters added during the walk.
 func (b *Broker) WalkDead(ctx context.Context, name string,
 	h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	b.mu.Lock()

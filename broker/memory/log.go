@@ -6,11 +6,11 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// eventLog is the history of the exchange. The mutex of the broker guards it.
+// An eventLog is the history of the exchange live_events. The mutex of the broker guards it.
 type eventLog struct {
 	entries []broker.Message
-	first   uint64 // offset of entries[0]
-	bytes   int
+	first   uint64        // offset of entries[0]
+	bytes   int           // total size of the bodies in entries
 	grown   chan struct{} // closed and replaced when an entry is added
 }
 
@@ -29,7 +29,7 @@ func (l *eventLog) append(m broker.Message) {
 // end returns the offset after the last entry.
 func (l *eventLog) end() uint64 { return l.first + uint64(len(l.entries)) }
 
-// seek returns the offset of a cursor.
+// seek returns the offset of a cursor, or [broker.ErrCursorGone].
 func (l *eventLog) seek(from broker.Cursor) (uint64, error) {
 	switch {
 	case from == broker.Start:

@@ -16,15 +16,16 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// Bounds of the log and of each queue. Beyond them the broker drops the oldest messages.
+// Bounds of the log and of each queue, in bytes of message bodies or in dead letters. Beyond a
+// bound, the broker drops the oldest messages.
 const (
 	maxLogBytes    = 64 << 20
 	maxQueueBytes  = 64 << 20
 	maxDeadLetters = 10_000
 )
 
-// Broker holds the queues and the log. Its methods are safe for concurrent use. Create it with
-// [New].
+// Broker contains the queues and the log. Its methods are safe for concurrent use. Create a Broker
+// with [New].
 type Broker struct {
 	pauses []time.Duration
 	log    *slog.Logger
@@ -97,8 +98,8 @@ func (b *Broker) declare(s broker.Subscription) *queue {
 	return b.queue(s.Queue, s.Exchange, s.Patterns...)
 }
 
-// queue binds the named queue to patterns and returns it. If the queue does not exist, it declares
-// it. b.mu is held.
+// queue binds the named queue to patterns and returns it. If the queue does not exist, queue
+// declares it. The caller must hold b.mu.
 func (b *Broker) queue(name string, from broker.Exchange, patterns ...string) *queue {
 	q := b.queues[name]
 	if q == nil {
@@ -156,7 +157,8 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 	return nil
 }
 
-// settle retries or dead-letters a message whose handler returned err. If err is nil, it drops it.
+// settle retries or dead-letters a message whose handler returned err. It drops the message if err
+// is nil, or if there is no space for the retry.
 func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

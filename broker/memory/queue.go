@@ -11,19 +11,19 @@ import (
 type item struct {
 	broker.Message
 	firstSeen time.Time
-	outages   int // attempts that failed in an outage
+	outages   int // attempts that failed in an outage or were postponed
 }
 
-// A queue holds the messages of one queue. The mutex of the broker guards all fields except ready.
+// A queue is a queue of the broker. The mutex of the broker guards all fields except ready.
 type queue struct {
 	exchange broker.Exchange
 	patterns []string
 	items    []*item
-	bytes    int // of items
-	waiting  int // bytes of the messages that wait for another attempt
+	bytes    int // total size of the bodies in items
+	waiting  int // total size of the bodies of the messages that wait for a retry
 	dropped  int // number of messages dropped because the queue was full
 	dead     []broker.DeadLetter
-	ready    chan struct{} // holds a token while a message may be waiting
+	ready    chan struct{} // contains a token when items may contain a message
 }
 
 // matches reports whether the queue receives events with the routing key.
@@ -31,7 +31,7 @@ func (q *queue) matches(key string) bool {
 	return q.exchange == broker.LiveEvents && event.MatchAny(q.patterns, key)
 }
 
-// push adds m. Then it drops the oldest messages while the queue exceeds its bound.
+// push adds m and drops the oldest messages while the queue exceeds its bound.
 func (q *queue) push(m *item) {
 	q.items = append(q.items, m)
 	q.bytes += len(m.Body)
@@ -42,7 +42,8 @@ func (q *queue) push(m *item) {
 	q.wake()
 }
 
-// pop removes the oldest message and returns it, or nil. It wakes another worker if more remain.
+// pop removes the oldest message and returns it, or nil if the queue is empty. It wakes another
+// worker if messages remain.
 func (q *queue) pop() *item {
 	if len(q.items) == 0 {
 		return nil

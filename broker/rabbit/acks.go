@@ -7,9 +7,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// acks acknowledges the deliveries of one channel with one consumer, in batches. While it writes an
-// acknowledgement, it collects the tags for the next one. So a busy queue needs far fewer
-// acknowledgements than messages. A slow handler does not delay the acknowledgements of others.
+// acks acknowledges, in batches, the deliveries of a channel that has a single consumer. While it
+// writes an acknowledgement, it collects the tags for the next acknowledgement. So a busy queue
+// needs far fewer acknowledgements than messages. A slow handler does not delay the
+// acknowledgements of other deliveries.
 type acks struct {
 	ch     *amqp.Channel
 	log    *slog.Logger
@@ -17,11 +18,11 @@ type acks struct {
 	finish chan struct{} // closed by close
 	done   chan struct{} // closed when run has returned
 
-	next  uint64              // the first unacknowledged tag
+	next  uint64              // first unacknowledged tag
 	acked map[uint64]struct{} // acknowledged tags after next
 }
 
-// newAcks returns an acks that runs until close. limit bounds the unacknowledged deliveries.
+// newAcks returns an acks that runs until close. limit is the consumer's prefetch count.
 func newAcks(ch *amqp.Channel, limit int, log *slog.Logger) *acks {
 	a := &acks{ch: ch, log: log, tags: make(chan uint64, limit), finish: make(chan struct{}),
 		done: make(chan struct{}), next: 1, acked: map[uint64]struct{}{}}
@@ -81,14 +82,15 @@ func (a *acks) send(batch []uint64) error {
 		delete(a.acked, a.next)
 		a.next++
 	}
-	gap, _ := slices.BinarySearch(batch, a.next) // index of the first tag after the gap
-	if gap > 0 {
-		// The broker refuses a tag that it knows as acknowledged, so this must be one of the batch.
-		if err := a.ch.Ack(batch[gap-1], true); err != nil {
+	afterGap, _ := slices.BinarySearch(batch, a.next) // index of the first tag after the gap
+	if afterGap > 0 {
+		// The broker rejects a tag that is already acknowledged, so use the last tag of this batch
+		// before the gap.
+		if err := a.ch.Ack(batch[afterGap-1], true); err != nil {
 			return err
 		}
 	}
-	for _, tag := range batch[gap:] {
+	for _, tag := range batch[afterGap:] {
 		if err := a.ch.Ack(tag, false); err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ const (
 	rounds   = 5
 )
 
-// A bench holds a Broker and a bare channel that use the same exchanges, log and two queues.
+// A bench contains a Broker and a bare channel that use the same exchanges, log and two queues.
 type bench struct {
 	*testing.B
 	broker *rabbit.Broker
@@ -93,7 +93,7 @@ func (b *bench) purge() {
 }
 
 // compare runs bare and matchwire alternately, with n messages each, and reports the median ratio
-// of their rates. Which of the two runs first changes with each round.
+// of their rates. The two run in alternating order.
 func (b *bench) compare(n int64, bare, matchwire func() time.Duration) {
 	b.Helper()
 	var ratios, rates []float64
@@ -129,12 +129,12 @@ func rawPublishing(m broker.Message) amqp.Publishing {
 }
 
 // BenchmarkPublish publishes persistent events and waits for all confirmations, with the same
-// window for both. There are as many matches as messages in the window, so each match has one event
-// in flight.
+// window for both. There are as many matches as messages in the window, so at most one event of
+// each match is in flight.
 func BenchmarkPublish(tb *testing.B) { benchmarkPublish(tb, window) }
 
 // BenchmarkPublishOneMatch publishes the events of one match. It measures the cost of order: each
-// event has to wait for the confirmation of the previous one. Ten callers publish concurrently.
+// event has to wait for the confirmation of the previous event. Ten callers publish concurrently.
 func BenchmarkPublishOneMatch(tb *testing.B) { benchmarkPublish(tb, 1) }
 
 func benchmarkPublish(tb *testing.B, matches int) {
@@ -148,12 +148,12 @@ func benchmarkPublish(tb *testing.B, matches int) {
 	bare := func() time.Duration {
 		defer b.purge()
 		began := time.Now()
-		pending := make(chan *amqp.DeferredConfirmation, window-1) // another one is being waited for
+		pending := make(chan *amqp.DeferredConfirmation, window-1) // the goroutine below waits for one more
 		var confirmed sync.WaitGroup
 		confirmed.Go(func() {
 			for c := range pending {
 				if !c.Wait() {
-					b.Error("not confirmed")
+					b.Error("the broker did not confirm a message")
 				}
 			}
 		})
@@ -312,14 +312,15 @@ func BenchmarkLatency(tb *testing.B) {
 	var mu sync.Mutex
 	var all []float64
 	complete := make(chan struct{}, 1)
-	seen := func(id string) {
+	record := func(id string) {
 		mu.Lock()
 		defer mu.Unlock()
 		if all = append(all, time.Since(published[id]).Seconds()); len(all) == n {
 			complete <- struct{}{}
 		}
 	}
-	// pace publishes one message per millisecond. It returns the median latency when all are handled.
+	// pace publishes one message per millisecond. It returns the median latency after all messages
+	// are handled.
 	pace := func(publish func(broker.Message)) float64 {
 		all = nil
 		tick := time.NewTicker(time.Millisecond)
@@ -350,7 +351,7 @@ func BenchmarkLatency(tb *testing.B) {
 				if err != nil {
 					b.Error(err)
 				}
-				seen(e.ID)
+				record(e.ID)
 				if err := d.Ack(false); err != nil {
 					b.Error(err)
 				}
@@ -368,7 +369,7 @@ func BenchmarkLatency(tb *testing.B) {
 		defer b.purge()
 		ctx, cancel := context.WithCancel(b.Context())
 		c := consumers.Consumer{Keys: []string{"#"}, Limit: prefetch, Handle: func(_ context.Context, e event.Event) error {
-			seen(e.ID)
+			record(e.ID)
 			return nil
 		}}
 		var running sync.WaitGroup

@@ -6,12 +6,12 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// maxReturns is the capacity for returned messages that unroutable has not received yet.
+// maxReturns is the maximum number of returned messages that unroutable has not received yet.
 const maxReturns = 1 << 14
 
-// A confirmChannel is a channel in confirm mode. It records the messages that the broker returned
-// and what was declared since the channel was opened. Callers may still wait for confirmations of
-// one confirmChannel while another caller opens the next.
+// A confirmChannel is a channel in confirm mode. It records the messages that the broker returned,
+// and the objects that were declared since the channel was opened. Callers may still wait for
+// confirmations on one confirmChannel while another caller opens the next confirmChannel.
 type confirmChannel struct {
 	*channel
 	returns <-chan amqp.Return
@@ -19,14 +19,14 @@ type confirmChannel struct {
 	mu        sync.Mutex
 	returned  map[messageKey]struct{} // received from returns
 	exchanges bool                    // the exchanges and the log are declared
-	tasks     map[string]*taskQueue   // by task name
+	tasks     map[string]*taskQueue   // key: task name
 }
 
 // A messageKey identifies a message in flight. The ID is not enough: one event can be in flight to
 // several queues.
 type messageKey struct{ exchange, key, id string }
 
-// A taskQueue records whether the queue of a task name is declared.
+// A taskQueue records whether the queue for a task name is declared.
 type taskQueue struct {
 	declaring lock // guards declared
 	declared  bool
@@ -69,7 +69,7 @@ func (c *confirmChannel) setExchangesDeclared() {
 	c.exchanges = true
 }
 
-// taskQueue returns the taskQueue of a task name, a new one at first.
+// taskQueue returns the taskQueue for a task name. The first call creates it.
 func (c *confirmChannel) taskQueue(name string) *taskQueue {
 	c.mu.Lock()
 	defer c.mu.Unlock()

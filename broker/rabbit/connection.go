@@ -13,8 +13,8 @@ import (
 // A connection is an AMQP connection that can be dropped without waiting for the broker.
 type connection struct {
 	*amqp.Connection
-	address       string        // of the node
-	answerTimeout time.Duration // for the answer to a request
+	address       string        // address of the node, for logs
+	answerTimeout time.Duration // how long to wait for the answer to a request
 
 	drop    func()        // marks the connection as closed, and closes it in the background
 	dropped chan struct{} // closed by drop
@@ -40,8 +40,8 @@ func (c *connection) IsClosed() bool {
 }
 
 // await runs request, which waits for the broker, and returns its error. If ctx ends, await returns
-// and request continues in the background. If the broker does not answer within timeout, await
-// drops the connection, which also ends request.
+// the error of ctx, and request continues in the background. If the broker does not answer within
+// timeout, await drops the connection, which also ends request, and returns errNoAnswer.
 func (c *connection) await(ctx context.Context, timeout time.Duration, request func() error) error {
 	done := make(chan error, 1)
 	timer := time.AfterFunc(timeout, c.drop)
@@ -84,26 +84,28 @@ func (c *connection) open(ctx context.Context) (*channel, error) {
 type channel struct {
 	*amqp.Channel
 	conn *connection
-	last chan struct{} // closed when the latest request has ended; nil before the first
+	// latestDone is closed when the latest request has ended. It is nil before the first request.
+	latestDone chan struct{}
 }
 
 // IsClosed reports whether the channel or its connection is closed, or the connection is dropped.
 func (c *channel) IsClosed() bool { return c.conn.IsClosed() || c.Channel.IsClosed() }
 
 // call runs a request that the broker answers, such as a declaration. It returns when ctx ends. If
-// the broker does not answer in time, call drops the connection. After an error, the only valid
-// call is Close.
+// the broker does not answer in time, call drops the connection. After an error, the caller may
+// only call Close.
 func (c *channel) call(ctx context.Context, request func(*amqp.Channel) error) error {
-	last := make(chan struct{})
-	c.last = last
+	done := make(chan struct{})
+	c.latestDone = done
 	return c.conn.await(ctx, c.conn.answerTimeout, func() error {
-		defer close(last)
+		defer close(done)
 		return request(c.Channel)
 	})
 }
 
-// callResult is call for a request with a result. It passes the result through a channel, because
-// the request may continue in the background and must not share memory with the caller.
+// callResult is like call, for a request that returns a result. It passes the result through a
+// channel, because the request may continue in the background and must not share memory with the
+// caller.
 func callResult[T any](ctx context.Context, c *channel, request func(*amqp.Channel) (T, error)) (result T, err error) {
 	results := make(chan T, 1)
 	err = c.call(ctx, func(ch *amqp.Channel) error {
@@ -117,17 +119,17 @@ func callResult[T any](ctx context.Context, c *channel, request func(*amqp.Chann
 	return <-results, nil
 }
 
-// Close closes the channel. Unacknowledged deliveries return to their queue. If the broker does not
+// Close closes the channel. The broker requeues unacknowledged deliveries. If the broker does not
 // answer, Close drops the connection, which has the same effect. If a request is still unanswered,
 // Close returns, and the channel is closed in the background after the answer. Otherwise the client
 // would mistake that answer for the answer to the close.
 func (c *channel) Close() error {
-	if c.last != nil {
+	if c.latestDone != nil {
 		select {
-		case <-c.last:
+		case <-c.latestDone:
 		default:
 			go func() {
-				<-c.last
+				<-c.latestDone
 				_ = c.close()
 			}()
 			return nil
@@ -140,15 +142,15 @@ func (c *channel) close() error {
 	return c.conn.await(context.Background(), closeTimeout, c.Channel.Close)
 }
 
-// A socket is a connection whose writes have a deadline. Without one, a dead broker or network
+// A socket is a net.Conn whose writes have a deadline. Without a deadline, a dead broker or network
 // would block the writer forever, and the writer holds the locks that closing the connection needs.
 type socket struct {
 	net.Conn
 	deadlineSet atomic.Int64 // when Write last set the deadline, in Unix nanoseconds; 0: never
 }
 
-// Write sets a new deadline if the last one is old. Setting it for each of many small writes costs
-// too much.
+// Write sets a new deadline if more than half of writeTimeout has passed since it last set a
+// deadline. Setting a deadline for each of many small writes costs too much.
 func (s *socket) Write(b []byte) (int, error) {
 	now := time.Now()
 	if now.UnixNano()-s.deadlineSet.Load() > int64(writeTimeout/2) {
@@ -160,7 +162,8 @@ func (s *socket) Write(b []byte) (int, error) {
 	return s.Conn.Write(b)
 }
 
-// SetDeadline makes the next Write set its own deadline. The client calls it after the handshake.
+// SetDeadline sets the read and write deadlines. The next Write replaces the write deadline with
+// its own. The AMQP client calls SetDeadline after the handshake.
 func (s *socket) SetDeadline(t time.Time) error {
 	s.deadlineSet.Store(0)
 	return s.Conn.SetDeadline(t)

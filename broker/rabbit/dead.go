@@ -13,18 +13,17 @@ import (
 )
 
 const (
-	// requeueBatch is how many dead letters are requeued at a time.
+	// requeueBatch is the number of dead letters that are requeued at a time.
 	requeueBatch = 16
-	// walkWindow bounds the unacknowledged deliveries of a walk. RabbitMQ forwards at most 32
-	// acknowledgements to a quorum queue at a time and holds the others back. If the channel closes
-	// meanwhile, the others are lost.
+	// walkWindow is the maximum number of unacknowledged deliveries of a window. RabbitMQ forwards
+	// at most 32 acknowledgements to a quorum queue at a time and delays the rest. If the channel
+	// closes before RabbitMQ forwards the rest, they are lost.
 	walkWindow = 32
-	// walkIdle is how long a walk waits for a delivery before it asks the broker whether the queue
-	// is empty.
+	// walkIdle is how long a walk waits for a delivery before it checks whether the queue is empty.
 	walkIdle = 500 * time.Millisecond
 )
 
-// CountDead asks the broker how many messages the dead-letter queue holds.
+// CountDead returns the number of messages in the dead-letter queue of queue.
 func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
 	ch, err := b.controlLink.channel(ctx)
 	if err != nil {
@@ -59,25 +58,25 @@ func (b *Broker) WalkDead(ctx context.Context, queue string,
 	return errors.Join(err, w.flush(ctx))
 }
 
-// errEmptied reports that the queue was empty before the walk had seen all of its dead letters.
-// Another walk has the rest.
+// errEmptied reports that the queue was empty before the walk had visited all of its dead letters.
+// Another walk is processing the rest.
 var errEmptied = errors.New("no dead letters are left")
 
 // A deadWalk is one call of WalkDead.
 type deadWalk struct {
 	b         *Broker
 	queue     string // full name
-	left      int    // number of dead letters that the walk has not seen
+	left      int    // number of dead letters that the walk has not visited
 	handle    func(broker.DeadLetter) (broker.DeadAction, error)
 	windows   int             // number of windows so far
 	requeuing []amqp.Delivery // dead letters to requeue at the next flush
 }
 
-// window walks until the consumer has walkWindow kept dead letters, or the walk ends.
+// window walks until it has kept walkWindow dead letters or the walk ends.
 func (w *deadWalk) window(ctx context.Context, ch *channel) error {
 	w.windows++
-	// The prefetch applies to each tag. With a new one, the kept letters of earlier windows do not
-	// count.
+	// The prefetch limit applies per consumer tag. With a new tag, the dead letters that earlier
+	// windows kept do not count.
 	tag := "walk-" + strconv.Itoa(w.windows)
 	deliveries, err := consume(ctx, ch, deadQueue(w.queue), tag, walkWindow, nil)
 	if err != nil {
@@ -89,7 +88,7 @@ func (w *deadWalk) window(ctx context.Context, ch *channel) error {
 			return nil
 		}
 		cancelled = true
-		// Messages in flight are still delivered. Then the client closes deliveries.
+		// The client still delivers the messages in flight, and then closes deliveries.
 		return ch.call(ctx, func(ch *amqp.Channel) error { return ch.Cancel(tag, false) })
 	}
 	defer cancel() //nolint:errcheck // WalkDead closes the channel next
@@ -101,7 +100,7 @@ func (w *deadWalk) window(ctx context.Context, ch *channel) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-idle.C:
-			if err := w.flush(ctx); err != nil { // unacknowledged letters use up the window
+			if err := w.flush(ctx); err != nil { // unacknowledged dead letters use up the window
 				return err
 			}
 			if q, err := inspect(ctx, ch, deadQueue(w.queue)); err != nil || q.Messages == 0 {
@@ -137,7 +136,7 @@ func (w *deadWalk) window(ctx context.Context, ch *channel) error {
 	return nil
 }
 
-// visit calls handle for a dead letter and performs the action that it returns.
+// visit calls handle for a dead letter and performs the action that handle returns.
 func (w *deadWalk) visit(ctx context.Context, d amqp.Delivery) (broker.DeadAction, error) {
 	m := received(d)
 	m.Attempt = number(d, headerAttempts)
@@ -156,8 +155,8 @@ func (w *deadWalk) visit(ctx context.Context, d amqp.Delivery) (broker.DeadActio
 	return action, nil
 }
 
-// flush publishes copies of the dead letters to requeue, and acknowledges the letters whose copies
-// are confirmed.
+// flush publishes copies of the dead letters in requeuing, and acknowledges each dead letter whose
+// copy is confirmed.
 func (w *deadWalk) flush(ctx context.Context) error {
 	if len(w.requeuing) == 0 {
 		return nil

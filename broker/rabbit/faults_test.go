@@ -18,10 +18,11 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// patience is the timeout of every wait in these tests.
-const patience = 30 * time.Second
+// waitTimeout is the timeout of every wait in these tests.
+const waitTimeout = 30 * time.Second
 
-// If a connection has no free channel, a new subscription waits for one. The others keep theirs.
+// If a connection has no free channel, a new subscription waits for a free channel. The existing
+// subscriptions keep their channels.
 func TestSubscriptionWaitsForAFreeChannel(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "one", "two", "three")
@@ -59,13 +60,13 @@ func TestSubscriptionWaitsForAFreeChannel(t *testing.T) {
 	eventually(t, "two attempts to open a third channel", func() bool { return refusals() >= 2 })
 	close(release)
 	if h := b.Health(t.Context()); len(h) != 1 || h[0].Down || !strings.Contains(h[0].Text, "no free channel") {
-		t.Errorf("health without a free channel is %+v", h)
+		t.Errorf("health without a free channel is %+v, want one issue that names the cause", h)
 	}
 	endTwo() // frees its channel
 	select {
 	case <-threeReady:
-	case <-time.After(patience):
-		t.Fatal("the third subscription did not use the free channel")
+	case <-time.After(waitTimeout):
+		t.Fatal("the third subscription did not use the freed channel")
 	}
 	endThree()
 	if err := errors.Join(<-twoEnded, <-threeEnded); err != nil {
@@ -82,7 +83,7 @@ func TestSubscriptionWaitsForAFreeChannel(t *testing.T) {
 }
 
 // While the broker does not answer the declaration of a task queue, Publish still publishes events.
-// The call that publishes the task returns when its context ends.
+// The call of Publish for the task returns when its context ends.
 func TestUnansweredDeclarationDoesNotDelayEvents(t *testing.T) {
 	t.Parallel()
 	direct, ns := testenv.AMQP(t, nil, "task.page.poll")
@@ -91,7 +92,7 @@ func TestUnansweredDeclarationDoesNotDelayEvents(t *testing.T) {
 	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "before")); err != nil {
 		t.Fatal(err)
 	}
-	p.hold(ns + ".task.page.poll")
+	p.withhold(ns + ".task.page.poll")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	returned := make(chan error, 1)
@@ -99,7 +100,7 @@ func TestUnansweredDeclarationDoesNotDelayEvents(t *testing.T) {
 		_, err := b.Publish(ctx, broker.Message{Exchange: broker.Tasks, Key: "page.poll", ID: "task"})
 		returned <- err
 	}()
-	<-p.held
+	<-p.withheld
 	short, stop := context.WithTimeout(t.Context(), 5*time.Second)
 	defer stop()
 	if _, err := b.Publish(short, brokertest.Message("a.b.c", "meanwhile")); err != nil {
@@ -111,8 +112,8 @@ func TestUnansweredDeclarationDoesNotDelayEvents(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("publishing the task: %v, want context canceled", err)
 		}
-	case <-time.After(patience):
-		t.Errorf("publishing the task did not return within %v after its context ended", patience)
+	case <-time.After(waitTimeout):
+		t.Errorf("publishing the task did not return within %v after its context ended", waitTimeout)
 	}
 	p.release()
 }
@@ -124,29 +125,29 @@ func TestUnansweredDeclarationIsRetried(t *testing.T) {
 	p := newDeclareProxy(t, direct)
 	b := open(t, p.URL, rabbit.Options{Namespace: ns})
 	b.SetAnswerTimeout(2 * time.Second)
-	p.hold(ns + ".q")
+	p.withhold(ns + ".q")
 	declared := make(chan error, 1)
 	go func() {
 		declared <- b.Declare(t.Context(), broker.Subscription{Queue: "q", Patterns: []string{"#"}})
 	}()
-	<-p.held
-	p.hold("") // the proxy answers the next declaration, but never the first
+	<-p.withheld
+	p.withhold("") // the proxy answers the next declaration, but never the first
 	select {
 	case err := <-declared:
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(patience):
-		t.Errorf("Declare did not return within %v", patience)
+	case <-time.After(waitTimeout):
+		t.Errorf("Declare did not return within %v", waitTimeout)
 	}
 }
 
-// The publisher sends a refused message again before later messages of the same match. So the first
-// copies in the log are in order.
+// The publisher sends a refused message again before later messages of the same match. The log can
+// contain duplicates, but the first copies of the messages are in order.
 func TestRefusedMessageKeepsTheOrderOfItsMatch(t *testing.T) {
 	for name, refuse := range map[string]func(t *testing.T, ch *amqp.Channel, ns, key string) (undo func()){
 		"returned": func(*testing.T, *amqp.Channel, string, string) func() {
-			return func() {} // no queue is bound until the publisher declares the log again
+			return func() {} // no queue is bound for a.b.first until the publisher declares the log again
 		},
 		"nacked": func(t *testing.T, ch *amqp.Channel, ns, key string) func() {
 			args := amqp.Table{"x-max-length": int64(0), "x-overflow": "reject-publish"}

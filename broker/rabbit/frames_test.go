@@ -14,17 +14,17 @@ import (
 // A declareProxy is a proxy between a broker and its clients. It can withhold the answer to the
 // declaration of one queue.
 type declareProxy struct {
-	URL  string
-	held chan struct{} // receives once for each withheld answer
+	URL      string
+	withheld chan struct{} // receives one value for each withheld answer
 
 	mu      sync.Mutex
-	queue   string   // withhold the answers for this queue; "" for none
-	pending []func() // send the withheld answers
+	queue   string   // queue for which answers are withheld; "" for none
+	pending []func() // functions that send the withheld answers
 }
 
-// hold withholds the answers to declarations of queue until release. hold("") forwards later
-// answers.
-func (p *declareProxy) hold(queue string) {
+// withhold withholds the answers to declarations of queue until release. withhold("") forwards
+// later answers.
+func (p *declareProxy) withhold(queue string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue = queue
@@ -41,7 +41,8 @@ func (p *declareProxy) release() {
 	p.pending = nil
 }
 
-// newDeclareProxy forwards connections to the server of an AMQP URL until the test ends.
+// newDeclareProxy returns a proxy that forwards connections to the server of an AMQP URL until the
+// test ends.
 func newDeclareProxy(t *testing.T, server string) *declareProxy {
 	t.Helper()
 	u, err := url.Parse(server)
@@ -54,7 +55,7 @@ func newDeclareProxy(t *testing.T, server string) *declareProxy {
 	}
 	target := u.Host
 	u.Host = l.Addr().String()
-	p := &declareProxy{URL: u.String(), held: make(chan struct{}, 100)}
+	p := &declareProxy{URL: u.String(), withheld: make(chan struct{}, 100)}
 	var conns []net.Conn // guarded by p.mu
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -103,7 +104,7 @@ func (p *declareProxy) forward(client io.Writer, broker io.Reader) {
 		p.mu.Lock()
 		if header[0] == 1 && p.queue != "" && declaredQueue(rest) == p.queue {
 			p.pending = append(p.pending, func() { _, _ = client.Write(frame) })
-			p.held <- struct{}{}
+			p.withheld <- struct{}{}
 		} else if _, err := client.Write(frame); err != nil {
 			p.mu.Unlock()
 			return

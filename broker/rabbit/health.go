@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	nearlyFull         = 0.9  // share of a queue's bound
+	nearlyFull         = 0.9  // share of the maximum size of a queue
 	defaultMessageSize = 1100 // bytes, until the first message is counted
 )
 
-// Health opens a channel on each connection that is in use. If all work, it inspects the queues
-// that this Broker has declared.
+// Health opens a channel on each connection that is in use. If no connection has an issue, it
+// inspects the queues that this Broker has declared.
 func (b *Broker) Health(ctx context.Context) []health.Issue {
 	var all []health.Issue
 	for _, l := range b.links() {
@@ -90,7 +90,7 @@ func (q *queues) list() (names []string, size float64) {
 }
 
 // queueHealth reports queues without a consumer, queues near their bound, and dead letters. AMQP
-// tells how many messages a queue holds but not how many bytes, so queueHealth estimates the bytes.
+// reports the number of messages in a queue but not their size, so queueHealth estimates the size.
 func (b *Broker) queueHealth(ctx context.Context) (all []health.Issue) {
 	report := func(format string, args ...any) {
 		all = append(all, health.Issue{Text: fmt.Sprintf(format, args...)})
@@ -102,7 +102,7 @@ func (b *Broker) queueHealth(ctx context.Context) (all []health.Issue) {
 	for _, name := range names {
 		queue := i.inspect(ctx, name)
 		if share := fill(queue, b.topology.queueBytes); share >= nearlyFull {
-			report("queue %q holds %d messages and is about %.0f %% full; when it is full it drops the oldest",
+			report("queue %q holds %d messages and is about %.0f %% full; when it is full, it drops the oldest messages",
 				name, queue.Messages, 100*share)
 		}
 		if queue.Messages > 0 && queue.Consumers == 0 {
@@ -128,7 +128,7 @@ func (b *Broker) queueHealth(ctx context.Context) (all []health.Issue) {
 }
 
 // An inspector inspects queues on one channel. The broker closes the channel if a queue does not
-// exist, and the inspector opens another. After any other error it inspects nothing more.
+// exist, and the inspector opens another channel. After any other error, it inspects nothing more.
 type inspector struct {
 	link *link
 	ch   *channel

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	dialTimeout   = 5 * time.Second // shorter than the deadlines of callers, so that they can try a second node
-	heartbeat     = 10 * time.Second
+	dialTimeout   = 5 * time.Second  // shorter than the deadlines of callers, so that they can dial a second node
+	heartbeat     = 10 * time.Second // interval of AMQP heartbeats
 	answerTimeout = 10 * time.Second // for the broker to answer a request, such as a declaration
 	writeTimeout  = 5 * time.Second  // for the network to accept a write
 	closeTimeout  = time.Second      // for the broker to answer a close
@@ -41,8 +41,8 @@ type link struct {
 	next    int // index of the node to dial next
 	closed  bool
 
-	used    atomic.Bool            // channel was called
-	blocked atomic.Pointer[string] // why the broker blocks publishers; nil if it does not
+	used    atomic.Bool            // whether channel was called
+	blocked atomic.Pointer[string] // why the broker blocks publishers; nil if it does not block them
 }
 
 // A node is one server of the broker.
@@ -56,8 +56,9 @@ func newLink(nodes []node, name string, log *slog.Logger) *link {
 		answerTimeout: answerTimeout, dialing: newLock()}
 }
 
-// channel opens a channel. It dials if necessary, and retries until ctx ends. If the connection has
-// no free channel, it returns an error at once, so that the caller decides whether to wait.
+// channel opens a channel. It dials if necessary, and retries until ctx ends. If the Broker is
+// closed or the connection has no free channel, it returns an error at once. For a free channel,
+// the caller decides whether to wait.
 func (l *link) channel(ctx context.Context) (*channel, error) {
 	l.used.Store(true)
 	pause := newBackoff()
@@ -93,8 +94,8 @@ func loginRefused(err error) bool {
 	return errors.As(err, &refused) && (refused.Code == amqp.AccessRefused || refused.Code == amqp.NotAllowed)
 }
 
-// reach connects and returns nil. If it cannot connect before ctx ends, or retrying cannot help, it
-// returns the last error.
+// reach connects. If it cannot connect before ctx ends, or if retrying cannot help, it returns the
+// last error.
 func (l *link) reach(ctx context.Context) error {
 	for pause := newBackoff(); ; {
 		ch, err := l.tryChannel(ctx)
@@ -142,8 +143,8 @@ func (l *link) connect(ctx context.Context) (*connection, error) {
 	n := l.nodes[l.next]
 	conn, err := l.dial(ctx, n)
 	if err != nil {
-		// A node that does not answer before the deadline counts as failed. Cancellation says nothing
-		// about it.
+		// A node that does not answer before the deadline counts as failed. If ctx was cancelled,
+		// the node may be working.
 		if !errors.Is(ctx.Err(), context.Canceled) {
 			l.next = (l.next + 1) % len(l.nodes)
 		}
@@ -156,7 +157,7 @@ func (l *link) connect(ctx context.Context) (*connection, error) {
 	return l.conn, nil
 }
 
-// dial connects and logs in. It returns when ctx ends.
+// dial connects and logs in. It returns at the latest when ctx ends.
 func (l *link) dial(ctx context.Context, n node) (*amqp.Connection, error) {
 	props := amqp.NewConnectionProperties()
 	props.SetClientConnectionName(l.name)

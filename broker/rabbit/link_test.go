@@ -10,7 +10,7 @@ import (
 
 // If a node accepts connections and never answers, the link tries the next node, even if the
 // deadlines of the callers are shorter than dialTimeout.
-func TestLinkLeavesASilentNode(t *testing.T) {
+func TestLinkSkipsASilentNode(t *testing.T) {
 	t.Parallel()
 	listen := func() net.Listener {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -2,7 +2,7 @@ package rabbit
 
 import "context"
 
-// A lock is a mutex whose lock method gives up when ctx ends.
+// A lock is a mutex whose lock method returns an error if ctx ends first.
 type lock chan struct{}
 
 func newLock() lock { return make(lock, 1) }

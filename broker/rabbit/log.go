@@ -12,25 +12,25 @@ import (
 )
 
 const (
-	logPrefetch = 1000
-	logAcks     = logPrefetch / 4 // deliveries per acknowledgement, which allows the broker to send as many more
+	logPrefetch = 1000            // maximum number of unacknowledged deliveries
+	logAcks     = logPrefetch / 4 // deliveries per acknowledgement
 
 	// RabbitMQ has no request for the last offset of a stream. The tail method consumes the last
 	// chunk, which RabbitMQ delivers at once, and waits until no delivery arrives for tailIdle. If
-	// events keep arriving for tailMax, later ones are new. If the stream is not empty, the first
-	// delivery may take tailFirst.
+	// events keep arriving for tailMax, later events count as new. If the stream is not empty, the
+	// first delivery may take tailFirst.
 	tailIdle  = 200 * time.Millisecond
 	tailMax   = 2 * time.Second
 	tailFirst = 30 * time.Second
-	// After a restart, or on a slow network, that tail can be too early. So ReadLog checks a cursor
-	// beyond the tail a second time, with tailRecheck in place of tailIdle.
+	// After a restart, or on a slow network, the result of tail can be too low. So ReadLog checks a
+	// cursor beyond the tail a second time, with tailRecheck in place of tailIdle.
 	tailRecheck = 5 * time.Second
 )
 
 // ReadLog reads the stream. It compares the first delivery with the cursor, because RabbitMQ
 // reports no error for a wrong offset. In a stream that was deleted and declared again, the offset
-// belongs to another message. Beyond the end, RabbitMQ delivers nothing. In a truncated stream, it
-// starts at a later message.
+// belongs to another message. For an offset beyond the end, RabbitMQ delivers nothing. For an
+// offset that was truncated, RabbitMQ starts at a later message.
 func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
 	h func(broker.Cursor, broker.Message) error) error {
 	r := &logReader{b: b, caughtUp: caughtUp, handle: h}
@@ -39,7 +39,7 @@ func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<
 		r.begin = "first"
 	case broker.End: // read determines the offset
 	default:
-		r.begin, r.expect = int64(from.Offset), &from
+		r.begin, r.beginCursor = int64(from.Offset), &from
 	}
 	permanent := func(err error) bool { return r.handlerErr != nil || errors.Is(err, broker.ErrCursorGone) }
 	err := retry(ctx, b.log, "log reader lost its channel, continuing", permanent, func() error { return r.read(ctx) })
@@ -52,33 +52,33 @@ func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<
 // A logReader is one call of ReadLog. When it loses its channel, it continues after the last
 // message.
 type logReader struct {
-	b          *Broker
-	begin      any            // stream offset to consume from: "first", an int64, or nil for the end
-	expect     *broker.Cursor // of the message at begin; nil if any message is valid there
-	last       broker.Cursor  // of the last message handled; the next channel begins there
-	handled    bool           // whether last is set
-	unacked    int            // number of unacknowledged deliveries on this channel
-	caughtUp   chan<- struct{}
-	handle     func(broker.Cursor, broker.Message) error
-	handlerErr error // error that handle returned
+	b           *Broker
+	begin       any            // stream offset to consume from: "first", an int64, or nil for the end
+	beginCursor *broker.Cursor // cursor of the message at begin; nil if any message is valid there
+	last        broker.Cursor  // cursor of the last message handled; the next channel begins there
+	handled     bool           // whether last is set
+	unacked     int            // number of unacknowledged deliveries on this channel
+	caughtUp    chan<- struct{}
+	handle      func(broker.Cursor, broker.Message) error
+	handlerErr  error // error from handle
 }
 
 // read reads on one channel until the channel is lost, ctx ends, or handle fails.
 func (r *logReader) read(ctx context.Context) error {
 	if r.handled {
-		r.begin, r.expect = int64(r.last.Offset), &r.last
+		r.begin, r.beginCursor = int64(r.last.Offset), &r.last
 	}
 	if err := r.b.topology.declareExchanges(ctx, r.b.controlLink); err != nil {
 		return err
 	}
 	tail, err := r.b.tail(ctx, tailIdle)
-	if err == nil && r.expect != nil && int64(r.expect.Offset) > tail {
+	if err == nil && r.beginCursor != nil && int64(r.beginCursor.Offset) > tail {
 		tail, err = r.b.tail(ctx, tailRecheck)
 	}
 	if err != nil {
 		return err
 	}
-	if r.expect != nil && int64(r.expect.Offset) > tail {
+	if r.beginCursor != nil && int64(r.beginCursor.Offset) > tail {
 		return broker.ErrCursorGone
 	}
 	if r.begin == nil {
@@ -124,7 +124,8 @@ func (r *logReader) read(ctx context.Context) error {
 	}
 }
 
-// deliver checks a delivery and calls handle for it.
+// deliver checks a delivery and calls handle for it. It does not call handle again for the message
+// at which a new channel begins.
 func (r *logReader) deliver(d amqp.Delivery, tail int64) error {
 	at, err := streamOffset(d)
 	if err != nil {
@@ -134,15 +135,15 @@ func (r *logReader) deliver(d amqp.Delivery, tail int64) error {
 		return nil // the broker delivers the whole chunk that contains the offset
 	}
 	c := broker.CursorAt(uint64(at), d.MessageId)
-	if r.expect != nil && c != *r.expect {
+	if r.beginCursor != nil && c != *r.beginCursor {
 		return broker.ErrCursorGone
 	}
-	if r.expect == nil || !r.handled {
+	if r.beginCursor == nil || !r.handled {
 		if r.handlerErr = r.handle(c, received(d)); r.handlerErr != nil {
 			return r.handlerErr
 		}
 	}
-	r.expect, r.last, r.handled = nil, c, true
+	r.beginCursor, r.last, r.handled = nil, c, true
 	if at >= tail {
 		r.markCaughtUp()
 	}
@@ -156,8 +157,8 @@ func (r *logReader) markCaughtUp() {
 	}
 }
 
-// tail returns the offset of the last message in the stream, or -1 if the stream is empty. It
-// assumes the end after idle without a delivery.
+// tail returns the offset of the last message in the stream, or -1 if the stream is empty. If no
+// delivery arrives for idle, the last delivery is taken to be the last message.
 func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 	ch, err := b.consumeLink.channel(ctx)
 	if err != nil {

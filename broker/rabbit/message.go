@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Headers that matchwire sets. The first three mirror the event, headerExpires is set on tasks. The
-// others are set on messages in retry and dead-letter queues.
+// Headers that matchwire sets. The first three mirror fields of the message. headerExpires is set
+// on messages that expire. The rest are set on messages in retry and dead-letter queues.
 const (
 	headerTID         = "tid"
 	headerMatch       = "match"
@@ -21,10 +21,10 @@ const (
 	headerExpires     = "mw-expires" // RFC 3339; the property expiration does not survive a retry queue
 
 	headerKey       = "mw-key"        // the original routing key
-	headerAttempts  = "mw-attempts"   // number of failed attempts, not counting those in an outage
+	headerAttempts  = "mw-attempts"   // number of failed attempts, without outages and postponements
 	headerOutages   = "mw-outages"    // number of attempts that failed in an outage or were postponed
 	headerFirstSeen = "mw-first-seen" // when the message was first delivered, RFC 3339
-	headerReason    = "mw-reason"     // text of the last error
+	headerReason    = "mw-reason"     // text of the last error, from [broker.Reason]
 )
 
 // publishing converts a message to AMQP.
@@ -75,13 +75,14 @@ func received(d amqp.Delivery) broker.Message {
 	return m
 }
 
-// text returns the value of a header, or "" if it is not a string.
+// text returns the value of a header, or "" if the value is not a string.
 func text(v any) string {
 	s, _ := v.(string)
 	return s
 }
 
-// number returns the number in a header, at most 1000, or 0 if the header has none.
+// number returns the number in a header, limited to 0…1000. It returns 0 if the header has no
+// number.
 func number(d amqp.Delivery, header string) int {
 	var n int64
 	switch v := d.Headers[header].(type) {
@@ -93,7 +94,7 @@ func number(d amqp.Delivery, header string) int {
 	return int(min(max(n, 0), 1000)) // another program may have written the header
 }
 
-// instant returns the time in the value of a header, or the zero time.
+// instant returns the time in the value of a header, or the zero time if the value is not a time.
 func instant(v any) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, text(v))
 	if err != nil {
@@ -110,7 +111,8 @@ func firstSeen(d amqp.Delivery) time.Time {
 	return time.Now().UTC()
 }
 
-// failedCopy returns the copy of a delivery for a retry or dead-letter queue.
+// failedCopy returns the copy of a failed delivery for a retry or dead-letter queue. cause is the
+// error from the handler.
 func failedCopy(d amqp.Delivery, m broker.Message, cause error) amqp.Publishing {
 	p := copied(d)
 	p.Headers[headerKey] = m.Key

@@ -35,8 +35,8 @@ func newPublisher(l, control *link, t *topology, log *slog.Logger) *publisher {
 	return &publisher{link: l, controlLink: control, topology: t, log: log, opening: newLock(), writing: newLock()}
 }
 
-// Publish sends msgs until all are confirmed or ctx ends. The events of one match are confirmed one
-// by one.
+// Publish sends msgs until all are confirmed or ctx ends. It sends an event only after the previous
+// event of the same match is confirmed.
 func (b *Broker) Publish(ctx context.Context, msgs ...broker.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {
@@ -59,8 +59,8 @@ type outgoing struct {
 	msg           amqp.Publishing
 }
 
-// send publishes out in order, until all are confirmed or retrying cannot help. It returns n if the
-// first n are confirmed.
+// send publishes out in order, until all messages are confirmed, ctx ends, or retrying cannot help.
+// It returns n if the first n are confirmed.
 func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 	pause := newBackoff()
 	done := 0
@@ -89,12 +89,12 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 // of the same match is confirmed.
 //
 // For each match, the first copies in the log must be in order. A reader of the log, such as
-// fan-out, skips an event that it has seen. It also skips an event with a lower seq than the last
-// one. So the log may hold copies, but the first copy of seq n must precede the first copy of n+1.
-// If both were in flight, the broker could refuse n and still store n+1. It refuses a message by a
-// nack, or by a return while the log is not bound. Sending n again is then too late, even with n+1
-// after it: the log holds n+1, n, n+1, and the reader skips n. AMQP cannot make one message depend
-// on another, so the publisher has to wait.
+// fan-out, skips an event that it has already processed. It also skips an event with a lower seq
+// than the last event. So the log may contain duplicates, but the first copy of seq n must precede
+// the first copy of n+1. If both were in flight, the broker could refuse n and still store n+1. It
+// refuses a message by a nack, or by a return while the log is not bound. Sending n again is then
+// too late, even if n+1 is sent again after n: the log contains n+1, n, n+1, and the reader skips
+// n. AMQP cannot make one message depend on another, so the publisher has to wait.
 //
 // Events of different matches, tasks, and copies for other queues can be in flight together.
 func inFlight(out []outgoing) []outgoing {
@@ -140,8 +140,8 @@ func (p *publisher) publishOnce(ctx context.Context, out []outgoing) (int, error
 	return len(pending), err
 }
 
-// write sends out. It returns the pending confirmations of the messages it sent, also with an
-// error.
+// write sends out. It returns the pending confirmations of the messages that it sent, even if it
+// returns an error.
 func (p *publisher) write(ctx context.Context, out []outgoing) (*confirmChannel, []*amqp.DeferredConfirmation, error) {
 	ch, err := p.open(ctx)
 	if err != nil {
@@ -170,7 +170,7 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*confirmChannel,
 	return ch, pending, nil
 }
 
-// open returns the channel. If necessary, it opens the channel and declares the exchanges.
+// open returns the shared channel. If necessary, it opens the channel and declares the exchanges.
 func (p *publisher) open(ctx context.Context) (*confirmChannel, error) {
 	if err := p.opening.lock(ctx); err != nil {
 		return nil, err
@@ -196,8 +196,8 @@ func (p *publisher) open(ctx context.Context) (*confirmChannel, error) {
 	return p.ch, nil
 }
 
-// declareTask declares the queue of a task if that has not been done. Without it, a task would be
-// lost before the first worker starts.
+// declareTask declares the queue for a task name, unless it is already declared. It does nothing if
+// name is empty. Without the queue, tasks would be lost before the first worker starts.
 func (p *publisher) declareTask(ctx context.Context, ch *confirmChannel, name string) error {
 	if name == "" {
 		return nil

@@ -6,9 +6,9 @@
 // nil (acks.go). If the handler failed, the delivery is acknowledged when the broker has confirmed
 // a copy in a retry or dead-letter queue. The history of events is a stream (log.go).
 //
-// A Broker uses four connections. So a broker that blocks publishers does not stop
-// acknowledgements, and a full retry queue does not delay events. An unanswered declaration delays
-// only the callers that need it.
+// A Broker uses four connections. So acknowledgements continue while the broker blocks publishers,
+// and a full retry queue does not delay events. An unanswered declaration delays only the callers
+// that need it.
 package rabbit
 
 import (
@@ -37,7 +37,7 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Broker is a client of RabbitMQ. Its methods are safe for concurrent use. Close it when done.
+// Broker is a client of RabbitMQ. Its methods are safe for concurrent use. Call Close after use.
 type Broker struct {
 	topology    *topology
 	log         *slog.Logger
@@ -48,8 +48,8 @@ type Broker struct {
 }
 
 // New returns a Broker for an amqp:// or amqps:// URL. For a cluster, pass the URLs of its nodes
-// separated by commas. The Broker tries them in turn. For TLS, the query of a URL can set
-// cacertfile, certfile, keyfile and server_name_indication.
+// separated by commas. The Broker dials the nodes in order until one answers. For TLS, the query of
+// a URL can set cacertfile, certfile, keyfile and server_name_indication.
 //
 // New does not dial. The methods of the Broker dial, and retry until their context ends. New
 // returns an error only if a URL is malformed.
@@ -96,8 +96,8 @@ func vhostPath(v string) string {
 	return "/" + v
 }
 
-// Reach connects, so that a caller can check at its start whether the broker is available. It
-// retries until ctx ends, unless retrying cannot help, and returns the last error.
+// Reach connects, so that a caller can check at startup whether the broker is available. It retries
+// until ctx ends, unless retrying cannot help, and returns the last error.
 func (b *Broker) Reach(ctx context.Context) error { return b.consumeLink.reach(ctx) }
 
 // Close closes the connections. Calls in progress fail.

@@ -58,17 +58,17 @@ func subscribe(t *testing.T, b *rabbit.Broker, queue string, h broker.Handler, p
 	t.Cleanup(stop)
 	select {
 	case <-ready:
-	case <-time.After(patience):
-		t.Fatalf("the queue was not bound within %v", patience)
+	case <-time.After(waitTimeout):
+		t.Fatalf("the queue was not bound within %v", waitTimeout)
 	}
 	return stop
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(waitTimeout); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited %v for %s", patience, what)
+			t.Fatalf("waited %v for %s", waitTimeout, what)
 		}
 	}
 }
@@ -122,14 +122,14 @@ func TestTopicsMatchAsInRabbitMQ(t *testing.T) {
 		}
 		for _, k := range keys {
 			if match, want := event.MatchTopic(p, k), slices.Contains(got, k); match != want {
-				t.Errorf("MatchTopic(%q, %q) = %v, RabbitMQ says %v", p, k, match, want)
+				t.Errorf("MatchTopic(%q, %q) = %v, want %v as in RabbitMQ", p, k, match, want)
 			}
 		}
 	}
 	t.Logf("compared %d pairs of pattern and key", len(patterns)*len(keys))
 }
 
-// A message from another program may lack properties or have malformed ones.
+// A message from another program may have missing or malformed properties.
 func TestMalformedPropertiesAreIgnored(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
@@ -145,11 +145,11 @@ func TestMalformedPropertiesAreIgnored(t *testing.T) {
 	}
 	m := <-got
 	if m.Key != "a.b.c" || m.ID != "" || !m.TID.IsZero() || m.Match != "" || m.Attempt != 1 || string(m.Body) != "hello" {
-		t.Errorf("got %+v", m)
+		t.Errorf("received %+v, want key a.b.c, body hello, attempt 1 and no other properties", m)
 	}
 }
 
-// Other programs rely on these properties. The docs name them.
+// Other programs rely on these properties, which the docs list.
 func TestPropertiesMirrorTheEvent(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
@@ -172,7 +172,7 @@ func TestPropertiesMirrorTheEvent(t *testing.T) {
 	}
 	d, ok, err := ch.Get(q.Name, true)
 	if err != nil || !ok {
-		t.Fatalf("the queue does not hold the confirmed event: %v", err)
+		t.Fatalf("the confirmed event is not in the queue: %v", err)
 	}
 	for name, pair := range map[string][2]any{
 		"MessageId":          {d.MessageId, e.ID},
@@ -202,11 +202,11 @@ func TestRefusedDeclarationNamesQueueAndArgument(t *testing.T) {
 	b := open(t, url, rabbit.Options{Namespace: ns})
 	err := b.Subscribe(t.Context(), broker.Subscription{Queue: "q", Patterns: []string{"#"}}, nil)
 	if err == nil || !strings.Contains(err.Error(), ns+".q") || !strings.Contains(err.Error(), "x-m") {
-		t.Errorf("Subscribe: %v, want it to name the queue and the argument", err)
+		t.Errorf("Subscribe: %v, want an error that names the queue and the argument", err)
 	}
 }
 
-// After the connection is cut several times, every message is in the log and handled.
+// Although the connection is cut several times, every message is handled and stored in the log.
 func TestCutConnectionLosesNothing(t *testing.T) {
 	t.Parallel()
 	direct, ns := testenv.AMQP(t, nil, "q")
@@ -231,7 +231,7 @@ func TestCutConnectionLosesNothing(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			if last != broker.Start && c.Offset <= last.Offset {
-				t.Errorf("cursor %v after %v", c, last)
+				t.Errorf("cursor %v follows %v", c, last)
 			}
 			last, logged[m.ID] = c, true
 			return nil
@@ -256,7 +256,7 @@ func TestCutConnectionLosesNothing(t *testing.T) {
 		eventually(t, fmt.Sprintf("%d published messages", at), func() bool { return sent.Load() >= at })
 		failures := strings.Count(log.String(), "broker unreachable")
 		p.Down()
-		eventually(t, "the loss to be logged", func() bool {
+		eventually(t, "the lost connection to be logged", func() bool {
 			return strings.Count(log.String(), "broker unreachable") > failures
 		})
 		p.Up()
@@ -275,8 +275,8 @@ func TestCutConnectionLosesNothing(t *testing.T) {
 	}
 }
 
-// While the network drops everything, Publish returns at the deadline of its context. Publish calls
-// without a deadline succeed when the network is back.
+// While the network forwards nothing, Publish returns at the deadline of its context. A call of
+// Publish without a deadline succeeds after the network recovers.
 func TestStalledConnection(t *testing.T) {
 	t.Parallel()
 	direct, ns := testenv.AMQP(t, nil, "q")
@@ -413,7 +413,7 @@ func TestEmit(t *testing.T) {
 	}
 	_, err = rabbit.Emit(ctx, url, "soccer.MLS.goal", event.Data{}, o)
 	if err == nil || !strings.Contains(err.Error(), "soccer.MLS.goal") {
-		t.Errorf("Emit with a bad key: %v, want it to name the key", err)
+		t.Errorf("Emit with a bad key: %v, want an error that names the key", err)
 	}
 }
 
@@ -432,7 +432,7 @@ func openChannel(t testing.TB, url string) *amqp.Channel {
 	return ch
 }
 
-// ReadLog catches up even if events arrive all the time.
+// ReadLog catches up even if events keep arriving.
 func TestReadLogCatchesUpWithABusyLog(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
@@ -495,12 +495,12 @@ func TestMessageSurvivesADeletedDeadLetterQueue(t *testing.T) {
 		return err == nil && len(dead) == 1 && dead[0].ID == "1"
 	})
 	if n := tried.Load(); n < 2 {
-		t.Errorf("handled %d times, want at least twice", n)
+		t.Errorf("the message was handled %d times, want at least 2", n)
 	}
 }
 
-// Without a bound queue, a message does not count as confirmed. The publisher declares the log
-// again and sends the message again.
+// If no queue is bound for a message, the message does not count as confirmed. The publisher
+// declares the log again and sends the message again.
 func TestUnroutableMessageIsSentAgain(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
@@ -524,7 +524,7 @@ func TestUnroutableMessageIsSentAgain(t *testing.T) {
 		return nil
 	})
 	if !errors.Is(err, enough) {
-		t.Errorf("the log does not hold the message: %v", err)
+		t.Errorf("ReadLog: %v, want the message \"after\" in the log", err)
 	}
 }
 
@@ -548,7 +548,7 @@ func TestHostileHeadersAndLongReasons(t *testing.T) {
 	})
 }
 
-// Health reports full queues and dead letters of the queues that the Broker consumes.
+// Health reports full queues, and the dead letters of the queues that the Broker consumes.
 func TestHealthReportsQueues(t *testing.T) {
 	t.Parallel()
 	pauses := []time.Duration{time.Hour}
@@ -556,7 +556,7 @@ func TestHealthReportsQueues(t *testing.T) {
 	b := open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses})
 	b.SetQueueBytes(100_000)
 	if h := b.Health(t.Context()); h != nil {
-		t.Errorf("health before the first use is %+v", h)
+		t.Errorf("health before the first use is %+v, want no issues", h)
 	}
 	var all []broker.Message
 	for i := range 300 {
@@ -603,8 +603,7 @@ func TestHealthReportsQueues(t *testing.T) {
 	})
 }
 
-// A cursor is still valid after a restart of the broker, even if the log looks shorter for a
-// moment.
+// A cursor is still valid after a restart of the broker, even if the log at first appears shorter.
 func TestCursorSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	node := testenv.OwnRabbit(t, 1)[0]
@@ -632,8 +631,8 @@ func TestCursorSurvivesARestart(t *testing.T) {
 		return last
 	}
 	last := read(broker.Start, "999")
-	// RabbitMQ loses a stream if it is killed soon after the declaration. After an orderly restart the
-	// stream is on disk.
+	// RabbitMQ loses a stream if it is killed soon after the declaration. After an orderly restart
+	// the stream is on disk.
 	for _, step := range []string{"stop_app", "start_app"} {
 		if _, err := node.Ctl(step); err != nil {
 			t.Fatal(err)
@@ -653,7 +652,7 @@ func TestCursorSurvivesARestart(t *testing.T) {
 }
 
 // A broker that stops reading in the middle of a large write blocks neither Publish nor Close.
-// Publishing works again when the broker is back.
+// Publishing works again after the broker resumes reading.
 func TestStalledWriteDoesNotBlock(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil)
@@ -681,14 +680,14 @@ func TestStalledWriteDoesNotBlock(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		if n, err := b.Publish(ctx, all...); err == nil || n == len(all) {
-			t.Errorf("Publish confirmed %d of %d messages, %v", n, len(all), err)
+			t.Errorf("Publish confirmed %d of %d messages, error %v; want an error", n, len(all), err)
 		}
 	})
 	within(10*time.Second, "checking health", func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		if h := b.Health(ctx); len(h) == 0 || !h[0].Down {
-			t.Errorf("health: %+v", h)
+			t.Errorf("health while the broker is stalled is %+v, want an issue that is Down", h)
 		}
 	})
 	p.Flow()
@@ -701,8 +700,8 @@ func TestStalledWriteDoesNotBlock(t *testing.T) {
 	within(15*time.Second, "closing", func() { _ = b.Close() })
 }
 
-// A slow handler does not delay the next subscription after a cut. The broker has redelivered its
-// message, so its result has no effect.
+// A slow handler does not delay deliveries after a cut of the connection. The broker has
+// redelivered the message of the slow handler, so the result of that handler has no effect.
 func TestSlowHandlerAfterACut(t *testing.T) {
 	t.Parallel()
 	pauses := []time.Duration{50 * time.Millisecond}
@@ -732,7 +731,7 @@ func TestSlowHandlerAfterACut(t *testing.T) {
 	p.Cut()
 	publish("quick")
 	eventually(t, "the later message and the redelivery", func() bool { return quick.Load() == 1 && slow.Load() == 2 })
-	close(release) // the slow handler fails, too late
+	close(release) // the slow handler fails after the redelivery
 	stop()         // waits for the slow handler
 	ch := openChannel(t, url)
 	for _, queue := range []string{"q", "q.retry.50ms", "q.dead"} {
@@ -741,15 +740,15 @@ func TestSlowHandlerAfterACut(t *testing.T) {
 			t.Fatal(err)
 		}
 		if q.Messages != 0 {
-			t.Errorf("queue %q holds %d messages", queue, q.Messages)
+			t.Errorf("queue %q contains %d messages, want 0", queue, q.Messages)
 		}
 	}
 	if n := slow.Load(); n != 2 {
-		t.Errorf("handled %d times, want 2", n)
+		t.Errorf("the slow message was handled %d times, want 2", n)
 	}
 }
 
-// After a restart of the broker, Health does not report an old connection as blocked.
+// After a restart of the broker, Health does not report the previous connection as blocked.
 func TestHealthAfterABlockedBrokerIsRestarted(t *testing.T) {
 	t.Parallel()
 	node := testenv.OwnRabbit(t, 1)[0]

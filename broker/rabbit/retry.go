@@ -9,7 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// maxPause bounds the pause between two attempts. Jitter changes the pause by up to half.
+// maxPause is the maximum pause between two attempts. Jitter changes the pause by up to half.
 const maxPause = 4 * time.Second
 
 // retry calls try, with growing pauses, until it succeeds or ctx ends. It also returns if the
@@ -37,7 +37,7 @@ func retry(ctx context.Context, log *slog.Logger, text string, permanent func(er
 	}
 }
 
-// never reports false. It is the permanent argument of retry if all errors may be temporary.
+// never reports false. Use it as the permanent argument of retry if all errors may be temporary.
 func never(error) bool { return false }
 
 func newBackoff() *backoff.ExponentialBackOff {

@@ -11,7 +11,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// Declare declares the queue, its retry and dead-letter queues and its bindings.
+// Declare declares the queue, its retry and dead-letter queues, and its bindings.
 func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 	queue := b.topology.full(s.Queue)
 	return retry(ctx, b.log.With("queue", queue), "queue not declared, trying again", never, func() error {
@@ -93,7 +93,7 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan
 		select {
 		case <-running.Done():
 			if !ch.IsClosed() {
-				handling.Wait() // so that these messages are not redelivered
+				handling.Wait() // so that the messages of running handlers are not redelivered
 			}
 			return context.Cause(running)
 		case d, ok := <-deliveries:
@@ -111,8 +111,8 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan
 	}
 }
 
-// consume starts to consume a queue. prefetch bounds the unacknowledged deliveries. If tag is
-// empty, the client chooses a consumer tag.
+// consume starts to consume a queue. prefetch is the maximum number of unacknowledged deliveries.
+// If tag is empty, the client chooses a consumer tag.
 func consume(ctx context.Context, ch *channel, queue, tag string, prefetch int,
 	args amqp.Table) (<-chan amqp.Delivery, error) {
 	deliveries, err := callResult(ctx, ch, func(ch *amqp.Channel) (<-chan amqp.Delivery, error) {
@@ -136,9 +136,10 @@ func closeReason(e *amqp.Error) error {
 }
 
 // settle retries or dead-letters a message whose handler returned err. To do so, it publishes a
-// copy to the retry or dead-letter queue. When settle returns nil, the caller acknowledges the
-// delivery. After an error, the copy is not confirmed. The caller then ends the subscription. After
-// a pause, subscribe declares the queues again, and the broker redelivers the message.
+// copy to the retry or dead-letter queue. If settle returns nil, the caller must acknowledge the
+// delivery. If settle returns an error, the copy is not confirmed. The caller then ends the
+// subscription. After a pause, subscribe declares the queues again, and the broker redelivers the
+// message.
 func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m broker.Message, err error) error {
 	to := ""
 	disposition, pause := broker.Decide(err, m.Attempt, number(d, headerOutages), b.topology.pauses)
@@ -160,8 +161,8 @@ func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m br
 	return nil
 }
 
-// publishCopies publishes copies of messages to other queues, without retries. It returns n if the
-// first n are confirmed. It continues when ctx ends, because the handler has already finished.
+// publishCopies publishes copies of messages to queues, without retries. It returns n if the first
+// n copies are confirmed. It continues when ctx ends, because the handler has already finished.
 func (b *Broker) publishCopies(ctx context.Context, out ...outgoing) (int, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
 	defer cancel()

@@ -13,7 +13,7 @@ import (
 )
 
 // Arguments of the objects that matchwire declares. RabbitMQ refuses to declare an existing object
-// with other arguments, so they are constants. The objects are:
+// with other arguments, so the arguments are constants. The objects are:
 //
 //	live_events            topic exchange
 //	live_events.log        stream bound to #
@@ -22,29 +22,29 @@ import (
 //	<queue>.retry.<pause>  quorum queue; messages expire after the pause and return to <queue>
 //	<queue>.dead           quorum queue for dead letters
 const (
-	queueBytes = 1 << 30            // of a queue; when it is full, the broker drops the oldest messages
-	queueAge   = 7 * 24 * time.Hour // of a message in a queue; after it, the broker drops the message
-	retryBytes = 256 << 20          // of a retry queue; when it is full, failed messages stay in their queue
-	deadBytes  = 1 << 30
-	deadAge    = 30 * 24 * time.Hour
+	queueBytes = 1 << 30             // maximum bytes in a queue; beyond it, the broker drops the oldest messages
+	queueAge   = 7 * 24 * time.Hour  // maximum age of a message in a queue; the broker drops older messages
+	retryBytes = 256 << 20           // maximum bytes in a retry queue; if it is full, failed messages stay in their queue
+	deadBytes  = 1 << 30             // maximum bytes in a dead-letter queue
+	deadAge    = 30 * 24 * time.Hour // maximum age of a dead letter in its queue
 
-	logBytes        = 10_000_000_000
-	logAge          = "7D"
-	logSegmentBytes = 100_000_000 // the broker drops whole segments
+	logBytes        = 10_000_000_000 // maximum bytes in the log
+	logAge          = "7D"           // maximum age of a message in the log: 7 days
+	logSegmentBytes = 100_000_000    // bytes in a segment of the log; the broker drops whole segments
 
-	// RabbitMQ 4.x by default drops a message after 20 returns. matchwire counts attempts itself, in a
-	// header, and needs no such limit. -1 means no limit on 4.x but one return on 3.10, so this is a
-	// large number.
+	// RabbitMQ 4.x by default drops a message after 20 redeliveries. matchwire counts attempts
+	// itself, in a header, and needs no such limit. -1 means no limit on 4.x but one redelivery on
+	// 3.10, so deliveryLimit is a large number.
 	deliveryLimit = 1_000_000_000
 )
 
-// A topology knows the names and arguments of the objects and declares them.
+// A topology contains the names and arguments of the objects, and declares the objects.
 type topology struct {
 	namespace  string
-	pauses     []time.Duration // of the retry queues
+	pauses     []time.Duration // pauses of the retry queues
 	queueBytes int64
 	retryBytes int64
-	queues     queues // declared by this Broker
+	queues     queues // queues that this Broker has declared
 }
 
 // full returns a name with the namespace.
@@ -72,8 +72,8 @@ func retryQueue(queue string, pause time.Duration) string {
 
 func deadQueue(queue string) string { return queue + ".dead" }
 
-// declareExchanges declares the exchanges and the log, on a new channel. Events published after it
-// returns are stored in the log.
+// declareExchanges declares the exchanges and the log, on a new channel. Events published after
+// declareExchanges returns are stored in the log.
 func (t *topology) declareExchanges(ctx context.Context, control *link) error {
 	ch, err := control.channel(ctx)
 	if err != nil {
@@ -83,7 +83,7 @@ func (t *topology) declareExchanges(ctx context.Context, control *link) error {
 	return t.exchangesOn(ctx, ch)
 }
 
-// exchangesOn is declareExchanges on an existing channel.
+// exchangesOn is like declareExchanges, but uses ch.
 func (t *topology) exchangesOn(ctx context.Context, ch *channel) error {
 	exchange := func(name, kind string) error {
 		return declareError("exchange", name, ch.call(ctx, func(ch *amqp.Channel) error {
@@ -177,7 +177,7 @@ func bind(ctx context.Context, ch *channel, queue, pattern, exchange string) err
 }
 
 // inspect returns the state of a queue. If the queue does not exist, the error wraps
-// [broker.ErrNoQueue]. After an error, the only valid call on ch is Close.
+// [broker.ErrNoQueue]. After an error, the caller may only close ch.
 func inspect(ctx context.Context, ch *channel, queue string) (amqp.Queue, error) {
 	q, err := callResult(ctx, ch, func(ch *amqp.Channel) (amqp.Queue, error) {
 		return ch.QueueDeclarePassive(queue, true, false, false, false, nil)
@@ -192,11 +192,11 @@ func inspect(ctx context.Context, ch *channel, queue string) (amqp.Queue, error)
 	return q, nil
 }
 
-// errRefused marks a declaration that the broker always refuses.
+// errRefused marks an error from a declaration that the broker always refuses.
 var errRefused = errors.New("refused by the broker")
 
-// declareError adds to err what was declared, and how to fix a refusal. The text from RabbitMQ
-// names the argument that differs.
+// declareError adds the declared object to err. After a refusal, it also adds how to fix the cause.
+// The text from RabbitMQ names the argument that differs.
 func declareError(kind, name string, err error) error {
 	if err == nil {
 		return nil

@@ -14,23 +14,23 @@ import (
 	"sync"
 )
 
-// An Archive stores the pages that made events in a folder. A page's file is named for the digest
-// in the evidence of its events: the page sha256:ab… is the file ab….gz. The folder is bounded: the
-// oldest pages are removed. Goroutines can share an archive.
+// An Archive stores the pages that produced events in a folder. The file of a page has the digest
+// in the evidence of the events as its name: the page sha256:ab… is the file ab….gz. The size of
+// the folder is bounded: the oldest pages are removed. Goroutines can share an archive.
 type Archive struct {
 	Dir string
 
 	mu    sync.Mutex
-	added int // pages added by this process
+	added int // number of pages added by this process
 }
 
 const (
-	maxArchived      = 5000    // pages
-	maxArchivedBytes = 1 << 30 // compressed
-	pruneEvery       = 50      // pages; the folder can exceed its bounds by as many
+	maxArchived      = 5000    // maximum number of pages
+	maxArchivedBytes = 1 << 30 // maximum total size of the compressed pages, in bytes
+	pruneEvery       = 50      // number of added pages between two prunes; the folder can exceed its bounds by as many
 )
 
-// Add adds a page, unless the folder has it already. snapshot is the page's digest.
+// Add adds a page, unless the folder already contains it. snapshot is the digest of the page.
 func (a *Archive) Add(p Page, snapshot string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -61,7 +61,7 @@ func (a *Archive) Add(p Page, snapshot string) error {
 
 const archiveExt = ".gz"
 
-// prune removes the oldest pages. It leaves other files alone.
+// prune removes the oldest pages beyond the bounds. It ignores other files.
 func (a *Archive) prune() error {
 	entries, err := os.ReadDir(a.Dir)
 	if err != nil {

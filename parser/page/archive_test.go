@@ -19,7 +19,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// The archive has each page that made events once, by its digest, and no other pages.
+// The archive contains each page that produced events once, by its digest, and no other pages.
 func TestArchive(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pages")
 	p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))
@@ -38,7 +38,7 @@ func TestArchive(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	sum := sha256.Sum256([]byte(fetched))
 	if err != nil || len(entries) != 1 || entries[0].Name() != hex.EncodeToString(sum[:])+".gz" {
-		t.Fatalf("the archive has %v, %v, want the one page that made events", entries, err)
+		t.Fatalf("the archive contains %v, %v, want the page that produced events", entries, err)
 	}
 	f, err := os.Open(filepath.Join(dir, entries[0].Name()))
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 // ErrUnchanged means that the page has not changed since the fetcher last fetched it.
 var ErrUnchanged = errors.New("page unchanged")
 
-// A RefusedError means that the site answered with another status than 200, or that its robots.txt
-// forbids the page.
+// A RefusedError means that the site answered with a status other than 200, that its robots.txt
+// forbids the page, or that requests to the host are paused.
 type RefusedError struct {
-	Status int           // of the HTTP response; 0 if robots.txt forbids the page
-	Wait   time.Duration // from Retry-After; 0 if the site gave none
+	Status int           // status of the HTTP response; 0 if robots.txt forbids the page
+	Wait   time.Duration // from Retry-After; 0 if the response has no valid Retry-After
 }
 
 func (e *RefusedError) Error() string {
@@ -25,7 +25,7 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the site answered %d %s", e.Status, http.StatusText(e.Status))
 }
 
-// Forbidden reports whether the site forbids the page. The page must not be requested again.
+// Forbidden reports whether the site forbids the page. If so, do not request the page again.
 func (e *RefusedError) Forbidden() bool {
 	switch e.Status {
 	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnavailableForLegalReasons:
@@ -34,7 +34,7 @@ func (e *RefusedError) Forbidden() bool {
 	return false
 }
 
-// A BusyError means that too many requests wait for a host.
+// A BusyError means that too many requests wait for a host. Wait is the time until the next slot.
 type BusyError struct{ Wait time.Duration }
 
 func (e *BusyError) Error() string {
@@ -42,16 +42,16 @@ func (e *BusyError) Error() string {
 }
 
 // A PrivateError means that a URL leads to this machine or to a private network. Clients of the API
-// must not reach those through matchwire.
+// must not reach such addresses through matchwire.
 type PrivateError struct{ Host string }
 
 func (e *PrivateError) Error() string {
-	return fmt.Sprintf("%s is an address of this machine or of a private network: "+
+	return fmt.Sprintf("%s is an address on this machine or on a private network: "+
 		"to allow it, set fetch.private_addresses in matchwire.yaml", e.Host)
 }
 
-// PublicReason returns why a page could not be fetched, for events and the API. It leaves out the
-// text of network errors, which may name hosts of the operator.
+// PublicReason returns why a page could not be fetched, for events and the API. The reason does not
+// contain the text of network errors, which may name hosts of the operator.
 func PublicReason(err error) string {
 	var refused *RefusedError
 	var private *PrivateError
@@ -59,7 +59,7 @@ func PublicReason(err error) string {
 	case errors.As(err, &refused):
 		return refused.Error()
 	case errors.As(err, &private):
-		return "the page's address is one of this machine or of a private network"
+		return "the address of the page is on this machine or on a private network"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the site did not answer in time"
 	}

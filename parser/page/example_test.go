@@ -17,7 +17,7 @@ func ExampleFetcher_Fetch() {
 		"live.html": {Data: []byte("<h1>Toronto FC 1 : 0 Seattle Sounders FC</h1>"), ModTime: time.Unix(1e9, 0)},
 	}))
 	defer site.Close()
-	// PrivateAddresses: the site is on this machine.
+	// PrivateAddresses is needed because the site is on this machine.
 	client := page.NewClient(page.Options{PerHost: time.Millisecond, PrivateAddresses: true})
 	f, err := client.Fetcher(site.URL + "/live.html")
 	if err != nil {

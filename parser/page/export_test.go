@@ -1,4 +1,4 @@
 package page
 
-// NewClientOver is NewClient with a transport that the test provides.
+// NewClientOver is like NewClient, but uses the given transport.
 var NewClientOver = newClient

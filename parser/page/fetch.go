@@ -19,20 +19,20 @@ import (
 
 // Limits of one fetch.
 const (
-	fetchTimeout = 20 * time.Second // of each request, including its body
-	maxPage      = 16 << 20         // bytes, decompressed
+	fetchTimeout = 20 * time.Second // timeout of each request, including the body of the response
+	maxPage      = 16 << 20         // maximum size of a decompressed page, in bytes
 	maxRedirects = 5
 )
 
 // UserAgent is the User-Agent header of every request.
 const UserAgent = "matchwire (+https://github.com/matchwire/matchwire)"
 
-// A Client fetches pages politely: it identifies itself, obeys robots.txt, and spaces its requests
-// to each host. All goroutines of a process should share one client.
+// A Client identifies itself, obeys robots.txt, and spaces its requests to each host. All
+// goroutines of a process should share one client.
 type Client struct{ http *http.Client }
 
-// NewClient returns a client. It uses the proxies that the environment variables HTTP_PROXY,
-// HTTPS_PROXY and NO_PROXY name.
+// NewClient returns a client. The client uses the proxies in the environment variables HTTP_PROXY,
+// HTTPS_PROXY and NO_PROXY.
 func NewClient(o Options) *Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	if !o.PrivateAddresses {
@@ -56,7 +56,8 @@ func newClient(transport *http.Transport, o Options) *Client {
 	}}
 }
 
-// keepTLS returns an error for a redirect from https to http, where others could change the page.
+// keepTLS returns an error for a redirect from https to http, because the network could change a
+// page sent over http.
 func keepTLS(from, to *url.URL) error {
 	if from.Scheme == "https" && to.Scheme != "https" {
 		return fmt.Errorf("redirect from https to %s", to.Redacted())
@@ -64,14 +65,14 @@ func keepTLS(from, to *url.URL) error {
 	return nil
 }
 
-// A Fetcher fetches one URL repeatedly. After the first time it asks the site for the page only if
-// the page has changed. Only one goroutine can use it.
+// A Fetcher fetches one URL repeatedly. After the first fetch, it sends conditional requests. Only
+// one goroutine can use a Fetcher.
 type Fetcher struct {
 	client *Client
 	url    *url.URL
 
-	etag, modified string       // of the latest page, for the next request
-	took           atomic.Int64 // nanoseconds, see Took
+	etag, modified string       // validators of the latest page, for the next request
+	took           atomic.Int64 // result of Took, in nanoseconds
 }
 
 // Fetcher returns a fetcher for an http or https URL.
@@ -158,16 +159,16 @@ func (f *Fetcher) timing() *httptrace.ClientTrace {
 	}
 }
 
-// Took returns the time from the latest request to the first byte of its response. The wait for a
-// slot at the host is not part of it.
+// Took returns the time from the latest request to the first byte of its response, without the wait
+// for a slot at the host.
 func (f *Fetcher) Took() time.Duration { return time.Duration(f.took.Load()) }
 
-// Forget makes the next Fetch return the page even if it has not changed. It is for pages that
+// Forget makes the next Fetch return the page even if the page has not changed. Call it if a page
 // could not be ingested.
 func (f *Fetcher) Forget() { f.etag, f.modified = "", "" }
 
-// retryAfter parses a Retry-After header. It returns at most maxRetryAfter, and 0 if there is no
-// valid header.
+// retryAfter parses a Retry-After header. It returns at most maxRetryAfter, or 0 if the header is
+// not valid.
 func retryAfter(h string) time.Duration {
 	wait, _ := retryafter.Parse(h)
 	return min(wait, maxRetryAfter)

@@ -32,25 +32,25 @@ func TestFetch(t *testing.T) {
 	fetched, err := f.Fetch(t.Context())
 	if err != nil || !strings.HasPrefix(fetched.URL, s.URL) || fetched.Header.Get("Content-Type") == "" ||
 		fetched.At.IsZero() {
-		t.Fatalf("fetched %+v, %v", fetched, err)
+		t.Fatalf("Fetch: %+v, %v, want a page with a URL, a Content-Type and a time", fetched, err)
 	}
 	if ua := s.Requests()[0].UserAgent(); ua != page.UserAgent {
-		t.Errorf("User-Agent %q", ua)
+		t.Errorf("User-Agent %q, want %q", ua, page.UserAgent)
 	}
 	if _, err := f.Fetch(t.Context()); !errors.Is(err, page.ErrUnchanged) {
-		t.Errorf("unchanged page: %v", err)
+		t.Errorf("Fetch of an unchanged page: %v, want ErrUnchanged", err)
 	}
 	f.Forget()
 	if _, err := f.Fetch(t.Context()); err != nil {
-		t.Errorf("the page after Forget: %v", err)
+		t.Errorf("Fetch after Forget: %v, want the page", err)
 	}
 	s.Answer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) })
 	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirects") {
-		t.Errorf("endless redirects: %v", err)
+		t.Errorf("Fetch with endless redirects: %v, want an error about redirects", err)
 	}
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 17<<20)) })
 	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
-		t.Errorf("a page of 17 MiB: %v", err)
+		t.Errorf("Fetch of a page of 17 MiB: %v, want an error about the size", err)
 	}
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "7")
@@ -59,9 +59,9 @@ func TestFetch(t *testing.T) {
 	var refused *page.RefusedError
 	if _, err := f.Fetch(t.Context()); !errors.As(err, &refused) || refused.Status != 429 ||
 		refused.Wait != 7*time.Second {
-		t.Errorf("429: %v", err)
+		t.Errorf("Fetch with a 429 response: %v, want a RefusedError that waits 7s", err)
 	}
-	// No request goes to the host within the 7 seconds.
+	// The client sends no request to the host within these 7 seconds.
 	other, err := client.Fetcher(s.URL + "/other")
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,8 @@ func TestFetch(t *testing.T) {
 	before := s.Count()
 	_, err = other.Fetch(t.Context())
 	if !errors.As(err, &refused) || refused.Wait <= 0 || refused.Wait > 7*time.Second || s.Count() != before {
-		t.Errorf("a fetch within Retry-After: %v, %d more requests", err, s.Count()-before)
+		t.Errorf("Fetch within Retry-After: %v, %d more requests, want a RefusedError and no requests",
+			err, s.Count()-before)
 	}
 	for _, bad := range []string{"", "ftp://x/", "http://", "file:///etc/passwd",
 		"http://user:" + testenv.Secret + "@[bad"} {

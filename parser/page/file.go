@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ReadPage reads a saved page. It decompresses a file whose name ends in .gz. A page that is too
-// large to be fetched is an error.
+// ReadPage reads a saved page. It decompresses a file whose name ends in .gz. A page larger than
+// the limit for fetched pages is an error.
 func ReadPage(folder fs.FS, file string) (Page, error) {
 	body, err := fs.ReadFile(folder, file)
 	if err == nil && strings.HasSuffix(file, ".gz") {

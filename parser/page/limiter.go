@@ -8,13 +8,13 @@ import (
 )
 
 // A HostLimiter spaces the requests to each host. Clients that fetch from the same hosts should
-// share one, such as poll.RedisLimiter. Goroutines can share a HostLimiter.
+// share a HostLimiter, such as poll.RedisLimiter. Goroutines can share a HostLimiter.
 type HostLimiter interface {
 	// Reserve reserves the next slot at a host, which begins gap after the previous one. It returns
 	// how long to wait for the slot. The error is a [RefusedError] if the host is paused, and a
 	// [BusyError] if the wait would be longer than maxWait.
 	Reserve(ctx context.Context, host string, gap, maxWait time.Duration) (time.Duration, error)
-	// Pause makes Reserve refuse slots at a host for d. It does not shorten a longer pause.
+	// Pause makes Reserve return a [RefusedError] for a host for d. It does not shorten a pause.
 	Pause(ctx context.Context, host string, d time.Duration) error
 }
 
@@ -24,7 +24,8 @@ type localLimiter struct {
 	hosts map[string]*hostSlots
 }
 
-// A hostSlots holds when a host's next slot is free, and when its pause ends.
+// A hostSlots contains the times when the next slot of a host is free, and when the pause of the
+// host ends.
 type hostSlots struct{ next, pausedUntil time.Time }
 
 // host returns the slots of a host. The caller must hold l.mu.

@@ -2,17 +2,17 @@ package page
 
 import "time"
 
-// Options say how a client treats the sites that it fetches from. The zero value is ready to use.
+// Options holds the settings of a client. The zero value is ready to use.
 type Options struct {
-	// PerHost is the shortest time between two requests to one host. 0 means 250 ms. A longer
-	// Crawl-delay in the host's robots.txt replaces it.
+	// PerHost is the minimum time between two requests to one host. 0 means 250 ms. A longer
+	// Crawl-delay in the host's robots.txt overrides it, up to a minute.
 	PerHost time.Duration
 	// IgnoreRobots allows pages that robots.txt forbids. It is for your own sites.
 	IgnoreRobots bool
-	// PrivateAddresses allows pages of this machine and of private networks.
+	// PrivateAddresses allows pages on this machine and on private networks.
 	PrivateAddresses bool
-	// MaxWait is how long a request waits for a slot at a host before it fails with a [BusyError].
-	// 0 means 30 s.
+	// MaxWait is the maximum time that a request waits for a slot at a host. If the wait would be
+	// longer, the request fails with a [BusyError]. 0 means 30 s.
 	MaxWait time.Duration
 	// Limiter spaces the requests to each host. If it is nil, the client spaces its own requests
 	// only.

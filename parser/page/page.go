@@ -7,27 +7,28 @@ import (
 	"time"
 )
 
-// A Page is the bytes of one fetch of one URL.
+// A Page is the result of one fetch of a URL.
 type Page struct {
-	URL    string
-	Header http.Header // those headers of the response that [KeptHeaders] names; may be nil
-	Body   []byte      // decompressed, in the page's own charset
-	At     time.Time   // when it was fetched
+	URL    string      // after redirects, without the password
+	Header http.Header // the headers of the response that are in [KeptHeaders]; may be nil
+	Body   []byte      // decompressed, in the charset of the page
+	At     time.Time   // when the page was fetched
 }
 
-// KeptHeaders are the response headers that a [Page] keeps: those that give its type and its age.
-// Other headers may hold secrets.
+// KeptHeaders are the response headers that a [Page] contains: headers about its type, its age and
+// its server. Other headers may contain secrets.
 var KeptHeaders = []string{
 	"Content-Type", "Last-Modified", "ETag", "Date", "Age", "Cache-Control", "Expires", "X-Cache", "Server",
 }
 
-// Modified returns the time in the Last-Modified header, or the zero time if there is no valid one.
+// Modified returns the time in the Last-Modified header, or the zero time if the header is missing
+// or invalid.
 func (p Page) Modified() time.Time {
 	t, _ := http.ParseTime(p.Header.Get("Last-Modified"))
 	return t
 }
 
-// MaxAge returns the max-age in the Cache-Control header, or 0 if there is none.
+// MaxAge returns the max-age in the Cache-Control header, or 0 if the header has no max-age.
 func (p Page) MaxAge() time.Duration {
 	for part := range strings.SplitSeq(p.Header.Get("Cache-Control"), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")

@@ -16,16 +16,16 @@ import (
 const (
 	defaultPerHost   = 250 * time.Millisecond
 	maxPerHost       = time.Minute // longest Crawl-delay that is honoured
-	maxInFlight      = 2           // requests to one host
+	maxInFlight      = 2           // maximum number of requests in flight to one host
 	defaultMaxWait   = 30 * time.Second
-	robotsTTL        = 24 * time.Hour
-	robotsRetry      = 5 * time.Minute // after robots.txt could not be fetched again
-	robotsFirstRetry = 5 * time.Second // after robots.txt could not be fetched for the first time
-	maxRobots        = 512 << 10       // bytes of robots.txt that are parsed, the minimum of RFC 9309
+	robotsTTL        = 24 * time.Hour  // how long a fetched robots.txt applies
+	robotsRetry      = 5 * time.Minute // pause after a failed attempt to refresh robots.txt
+	robotsFirstRetry = 5 * time.Second // pause after a failed attempt to fetch robots.txt for the first time
+	maxRobots        = 512 << 10       // number of bytes of robots.txt that are parsed, the minimum in RFC 9309
 	maxRetryAfter    = 24 * time.Hour  // longest Retry-After that is honoured
 )
 
-// A politeTransport applies the options to every request, including those of redirects.
+// A politeTransport applies the options to every request, including requests after redirects.
 type politeTransport struct {
 	next    http.RoundTripper
 	options Options
@@ -37,13 +37,13 @@ type politeTransport struct {
 // A host is the state of one scheme and host.
 type host struct {
 	name     string              // scheme and host
-	inFlight *semaphore.Weighted // bounds the requests in flight
-	gap      atomic.Int64        // between two requests, nanoseconds
+	inFlight *semaphore.Weighted // bounds the number of requests in flight
+	gap      atomic.Int64        // minimum time between two requests, in nanoseconds
 
 	robotsLock    *semaphore.Weighted // guards the fields below; held while robots.txt is fetched
 	robots        *robotstxt.Group    // nil until robots.txt is fetched
 	robotsExpires time.Time           // when to fetch robots.txt again
-	robotsErr     error               // why robots is nil
+	robotsErr     error               // why robots is nil after a failed fetch
 }
 
 // newPoliteTransport returns a transport that sends requests through next.
@@ -60,8 +60,9 @@ func newPoliteTransport(next http.RoundTripper, o Options) *politeTransport {
 	return &politeTransport{next: next, options: o, hosts: map[string]*host{}}
 }
 
-// RoundTrip sends a request once the host has a slot for it. The error is a [RefusedError] if the
-// host's robots.txt forbids the page.
+// RoundTrip waits for a slot at the host and sends a request. The error is a [RefusedError] if the
+// host's robots.txt forbids the page, or if requests to the host are paused. It is a [BusyError] if
+// the wait would be too long.
 func (p *politeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	h := p.host(r.URL)
 	if !p.options.IgnoreRobots {
@@ -87,8 +88,8 @@ func (p *politeTransport) host(u *url.URL) *host {
 }
 
 // send waits until fewer than maxInFlight requests to the host are in flight, and then for a slot.
-// A request is in flight until its body is closed. The timeout does not include the wait, because
-// the site has no part in that.
+// A request is in flight until its body is closed. The timeout does not include the waits, because
+// the site does not cause them.
 func (p *politeTransport) send(h *host, r *http.Request) (*http.Response, error) {
 	if err := p.acquire(r.Context(), h.inFlight); err != nil {
 		return nil, err

@@ -30,8 +30,8 @@ func fetcher(t *testing.T, o page.Options, url string) *page.Fetcher {
 
 var quick = page.Options{PerHost: time.Millisecond, PrivateAddresses: true}
 
-// A page is decompressed whatever its encoding. One that is too large when decompressed is an
-// error.
+// A page with any supported encoding is decompressed. A page that is too large after decompression
+// is an error.
 func TestCompression(t *testing.T) {
 	s := parsertest.NewSite(t)
 	f := fetcher(t, quick, s.URL)
@@ -54,7 +54,7 @@ func TestCompression(t *testing.T) {
 	answer := func(encoding string, body []byte) {
 		s.Answer(func(w http.ResponseWriter, r *http.Request) {
 			if !strings.Contains(r.Header.Get("Accept-Encoding"), "br") {
-				t.Errorf("Accept-Encoding %q", r.Header.Get("Accept-Encoding"))
+				t.Errorf("Accept-Encoding %q, want it to include br", r.Header.Get("Accept-Encoding"))
 			}
 			w.Header().Set("Content-Encoding", encoding)
 			_, _ = w.Write(body)
@@ -63,11 +63,11 @@ func TestCompression(t *testing.T) {
 	for _, encoding := range []string{"gzip", "br", "identity"} {
 		answer(encoding, compress(encoding, []byte("<p>Rondón")))
 		if page, err := f.Fetch(t.Context()); err != nil || string(page.Body) != "<p>Rondón" {
-			t.Errorf("%s: %q %v", encoding, page.Body, err)
+			t.Errorf("body with encoding %s: %q, %v, want the decompressed page", encoding, page.Body, err)
 		}
 		answer(encoding, compress(encoding, make([]byte, 17<<20)))
 		if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
-			t.Errorf("a page of 17 MiB as %s: %v", encoding, err)
+			t.Errorf("Fetch of a page of 17 MiB with encoding %s: %v, want an error about the size", encoding, err)
 		}
 	}
 	whole := compress("gzip", []byte(strings.Repeat("<p>Rondón", 1000)))
@@ -77,39 +77,41 @@ func TestCompression(t *testing.T) {
 	}
 	answer("zstd", whole)
 	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), `"zstd"`) {
-		t.Errorf("an encoding that was not asked for: %v", err)
+		t.Errorf("Fetch with an encoding that was not requested: %v, want an error that names it", err)
 	}
 }
 
-// A page that robots.txt forbids is not requested. A robots.txt that cannot be fetched forbids all
-// pages, and one that does not exist forbids none.
+// A page that robots.txt forbids is not requested. If robots.txt cannot be fetched, no page is
+// requested. If robots.txt does not exist, all pages are allowed.
 func TestRobots(t *testing.T) {
 	s := parsertest.NewSite(t)
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>page") })
 	s.Robots = "User-agent: *\nDisallow: /\n\nUser-agent: matchwire\nDisallow: /private\nAllow: /\n"
 	if _, err := fetcher(t, quick, s.URL+"/match?id=1").Fetch(t.Context()); err != nil {
-		t.Errorf("allowed: %v", err)
+		t.Errorf("Fetch of an allowed page: %v", err)
 	}
 	var refused *page.RefusedError
 	_, err := fetcher(t, quick, s.URL+"/private/1").Fetch(t.Context())
 	if !errors.As(err, &refused) || !refused.Forbidden() || !strings.Contains(err.Error(), "robots.txt forbids the page") {
-		t.Errorf("forbidden: %v", err)
+		t.Errorf("Fetch of a forbidden page: %v, want a RefusedError because of robots.txt", err)
 	}
 	ignoring := quick
 	ignoring.IgnoreRobots = true
 	if _, err := fetcher(t, ignoring, s.URL+"/private/1").Fetch(t.Context()); err != nil {
-		t.Errorf("IgnoreRobots: %v", err)
+		t.Errorf("Fetch of a forbidden page with IgnoreRobots: %v", err)
 	}
 	before := s.Count()
 	s.Robots = "User-agent: *\nDisallow: /\n"
 	if _, err := fetcher(t, quick, s.URL+"/match").Fetch(t.Context()); !errors.As(err, &refused) || s.Count() != before {
-		t.Errorf("all pages forbidden: %v", err)
+		t.Errorf("Fetch with all pages forbidden: %v, %d more requests, want a RefusedError and no requests",
+			err, s.Count()-before)
 	}
 	// The target of a redirect is checked too.
 	other := parsertest.NewSite(t)
 	other.Answer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, s.URL+"/match", http.StatusFound) })
 	if _, err := fetcher(t, quick, other.URL+"/x").Fetch(t.Context()); !errors.As(err, &refused) || s.Count() != before {
-		t.Errorf("redirect to a forbidden page: %v", err)
+		t.Errorf("Fetch with a redirect to a forbidden page: %v, %d more requests, want a RefusedError and no requests",
+			err, s.Count()-before)
 	}
 
 	status := http.StatusNotFound
@@ -120,16 +122,15 @@ func TestRobots(t *testing.T) {
 	}))
 	defer plain.Close()
 	if _, err := fetcher(t, quick, plain.URL).Fetch(t.Context()); err != nil {
-		t.Errorf("no robots.txt: %v", err)
+		t.Errorf("Fetch without a robots.txt: %v", err)
 	}
 	status = http.StatusServiceUnavailable
 	if _, err := fetcher(t, quick, plain.URL).Fetch(t.Context()); !errors.As(err, &refused) || refused.Forbidden() {
-		t.Errorf("a robots.txt that cannot be fetched: %v", err)
+		t.Errorf("Fetch with a robots.txt that cannot be fetched: %v, want a temporary RefusedError", err)
 	}
 }
 
-// Up to five redirects to robots.txt are followed. The client waits as long as its Crawl-delay
-// says.
+// The client follows up to five redirects to robots.txt, and obeys its Crawl-delay.
 func TestRobotsBehindRedirects(t *testing.T) {
 	hops := 5
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -148,7 +149,7 @@ func TestRobotsBehindRedirects(t *testing.T) {
 	began := time.Now()
 	for range 2 {
 		if _, err := fetcher(t, quick, server.URL+"/m").Fetch(t.Context()); err != nil {
-			t.Errorf("%d redirects: %v", hops, err)
+			t.Errorf("Fetch with %d redirects to robots.txt: %v", hops, err)
 		}
 	}
 	client := page.NewClient(quick)
@@ -162,12 +163,12 @@ func TestRobotsBehindRedirects(t *testing.T) {
 		}
 	}
 	if took := time.Since(began); took < 600*time.Millisecond {
-		t.Errorf("three pages of a host with a Crawl-delay of 0.3 s took %v", took)
+		t.Errorf("three pages of a host with a Crawl-delay of 0.3 s took %v, want at least 600ms", took)
 	}
 	hops = 6
 	if _, err := fetcher(t, quick, server.URL+"/m").Fetch(t.Context()); err == nil ||
 		!strings.Contains(err.Error(), "redirects") {
-		t.Errorf("%d redirects: %v", hops, err)
+		t.Errorf("Fetch with %d redirects to robots.txt: %v, want an error about redirects", hops, err)
 	}
 }
 
@@ -207,7 +208,7 @@ func TestRequestsAreSpaced(t *testing.T) {
 		t.Errorf("%d requests, at most %d in flight, want 8 and 2", len(times), most.Load())
 	}
 	if took := times[7].Sub(times[0]); took < 7*gap {
-		t.Errorf("8 requests within %v, want them %v apart", took, gap)
+		t.Errorf("8 requests within %v, want at least %v between two requests", took, gap)
 	}
 }
 
@@ -223,6 +224,6 @@ func TestRedirectFromHTTPSToHTTP(t *testing.T) {
 	}
 	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "redirect from https") ||
 		plain.Count() > 0 {
-		t.Errorf("%v, %d requests", err, plain.Count())
+		t.Errorf("Fetch: %v, %d requests over http, want an error about the redirect and no requests", err, plain.Count())
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// reserved has the ranges that are not public although the methods of [netip.Addr] do not say so.
+// reserved contains the ranges that are not public, but that the methods of [netip.Addr] do not
+// report.
 var reserved = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
@@ -42,8 +43,8 @@ func IsPrivate(u *url.URL) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
-// ResolvesToPrivate reports whether the host of a URL now resolves to a private address. Fetch
-// checks the address again.
+// ResolvesToPrivate reports whether the host of a URL now resolves to a private address. It returns
+// false if the name cannot be resolved. Fetch checks the address again.
 func ResolvesToPrivate(ctx context.Context, u *url.URL) bool {
 	if IsPrivate(u) {
 		return true
@@ -52,9 +53,10 @@ func ResolvesToPrivate(ctx context.Context, u *url.URL) bool {
 	return err == nil && slices.ContainsFunc(ips, func(ip netip.Addr) bool { return !isPublic(ip) })
 }
 
-// restrictToPublic makes a transport connect to public addresses and the environment's proxies
-// only. It checks an address when it is dialed, so a name cannot resolve to another address after
-// the check. A proxy resolves names itself; for it, only URLs that contain an address are checked.
+// restrictToPublic makes a transport connect only to public addresses and to the proxies in the
+// environment. It checks an address when dialing, so a name cannot resolve to another address after
+// the check. A proxy resolves names itself. So for a proxy, only URLs that contain an IP address
+// are checked.
 func restrictToPublic(t *http.Transport) {
 	anyDialer := &net.Dialer{Timeout: fetchTimeout, KeepAlive: 30 * time.Second}
 	publicDialer := &net.Dialer{
@@ -87,7 +89,7 @@ func restrictToPublic(t *http.Transport) {
 	}
 }
 
-// proxyAddresses returns the addresses, as host:port, of the proxies that the environment names.
+// proxyAddresses returns the addresses, as host:port, of the proxies in the environment.
 func proxyAddresses() map[string]bool {
 	addresses := map[string]bool{}
 	env := httpproxy.FromEnvironment()

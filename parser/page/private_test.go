@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// Pages of this machine and of private networks are not fetched unless the options allow it,
-// however the address is written.
+// Pages on this machine and on private networks are not fetched unless the options allow it, in
+// whatever form the address is written.
 func TestPrivateAddresses(t *testing.T) {
 	s := parsertest.NewSite(t)
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "secret") })
@@ -30,7 +30,7 @@ func TestPrivateAddresses(t *testing.T) {
 		_, err = f.Fetch(ctx)
 		cancel()
 		if err == nil || !strings.Contains(err.Error(), "fetch.private_addresses") {
-			t.Errorf("%s: %v", host, err)
+			t.Errorf("Fetch from %s: %v, want an error that names fetch.private_addresses", host, err)
 		}
 		u, err := page.CheckURL(raw)
 		if err != nil || !page.IsPrivate(u) {
@@ -43,6 +43,6 @@ func TestPrivateAddresses(t *testing.T) {
 		}
 	}
 	if s.Count() != 0 {
-		t.Errorf("%d requests reached the site", s.Count())
+		t.Errorf("%d requests reached the site, want 0", s.Count())
 	}
 }

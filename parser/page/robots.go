@@ -12,8 +12,8 @@ import (
 )
 
 // checkRobots returns a [RefusedError] if the host's robots.txt forbids a request. As RFC 9309
-// demands, a robots.txt that does not exist allows everything, and one that cannot be fetched
-// allows nothing.
+// requires, a robots.txt that does not exist allows all pages. If robots.txt cannot be fetched,
+// checkRobots returns an error, unless an earlier robots.txt applies.
 func (p *politeTransport) checkRobots(h *host, r *http.Request) error {
 	if err := p.acquire(r.Context(), h.robotsLock); err != nil {
 		return err
@@ -33,7 +33,7 @@ func (p *politeTransport) checkRobots(h *host, r *http.Request) error {
 			}
 			return err
 		default:
-			h.robotsExpires = now.Add(robotsRetry) // until then, the old one applies
+			h.robotsExpires = now.Add(robotsRetry) // the previous robots.txt still applies
 		}
 	}
 	if h.robots == nil {

@@ -5,7 +5,8 @@ import (
 	"net/url"
 )
 
-// CheckURL parses the URL of a page. It must be http or https and have a host.
+// CheckURL parses the URL of a page. It returns an error unless the scheme is http or https and the
+// URL has a host.
 func CheckURL(rawURL string) (*url.URL, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {

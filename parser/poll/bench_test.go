@@ -11,9 +11,9 @@ import (
 	"github.com/matchwire/matchwire/internal/parsertest"
 )
 
-// BenchmarkPage compares reading a page with html.Parse of the same bytes. Each iteration does
-// both, so noise of the machine affects both. The metric x/html.Parse is the ratio of their
-// medians.
+// BenchmarkPage compares parsing a page into observations with html.Parse of the same bytes. The
+// two run alternately, so that noise of the machine affects both. The metric x/html.Parse is the
+// ratio of the medians.
 func BenchmarkPage(b *testing.B) {
 	page, profile := parsertest.BigPage(b)
 	parse := func() {
@@ -50,7 +50,7 @@ func BenchmarkPage(b *testing.B) {
 	})
 }
 
-// compare measures work, and reports the ratio of its time to that of baseline.
+// compare measures work, and reports the ratio of the median times of work and baseline.
 func compare(b *testing.B, baseline, work func()) {
 	var baselines, works []time.Duration
 	timed := func(times *[]time.Duration, f func()) {
@@ -60,7 +60,7 @@ func compare(b *testing.B, baseline, work func()) {
 	}
 	for n := 0; b.Loop(); n++ {
 		timed(&works, work)
-		if n < 1000 { // enough for a median; work may be far quicker than baseline
+		if n < 1000 { // enough for a median; work may be far faster than baseline
 			b.StopTimer()
 			timed(&baselines, baseline)
 			b.StartTimer()

@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// provenance returns the provenance of a page that was read at that time.
+// provenance returns the provenance of a page that was fetched at the given time.
 func (t *Tracker) provenance(ctx context.Context, url string, at time.Time) reconcile.Provenance {
 	return reconcile.Provenance{
 		TID: event.TIDFrom(ctx), CausationID: t.cause,
@@ -24,7 +24,7 @@ func (t *Tracker) provenance(ctx context.Context, url string, at time.Time) reco
 }
 
 // traceEvents adds the events of a page to the trace, each with the row that is its evidence. If
-// there are any, it also archives the page.
+// there are events, it also archives the page.
 func (t *Tracker) traceEvents(ctx context.Context, p page.Page, events []event.Event) {
 	if len(events) == 0 {
 		return
@@ -43,7 +43,7 @@ func (t *Tracker) traceEvents(ctx context.Context, p page.Page, events []event.E
 	})
 }
 
-// traceStale adds events that a match is stale to the trace. They have no row as evidence.
+// traceStale adds events that a match is stale to the trace. These events have no row as evidence.
 func (t *Tracker) traceStale(ctx context.Context, events []event.Event) {
 	traceCreated(ctx, events, func(string) string { return "" })
 }
@@ -69,7 +69,7 @@ func traceCreated(ctx context.Context, events []event.Event, row func(path strin
 }
 
 // document returns the document of the latest page, or nil if it cannot be parsed. The document is
-// not kept between polls, so a page that makes events only when it is read again is parsed again.
+// not stored between polls. So if an unchanged page produces events, it is parsed again.
 func (t *Tracker) document(ctx context.Context, p page.Page) *profile.Document {
 	if t.parsed.document == nil {
 		t.parsed.document, _ = t.profile.Parse(ctx, p)

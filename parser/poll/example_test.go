@@ -14,7 +14,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// An ingester saves the events of a page beside the state of the match. The outbox publishes them.
+// An ingester saves the events of a page with the state of the match. The outbox publishes the
+// events.
 func ExampleIngester() {
 	server, err := miniredis.Run() // or a real Redis
 	if err != nil {

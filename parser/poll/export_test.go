@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// Parse parses a page as Ingest does. It does not parse the latest page again.
+// Parse parses a page as Ingest does. It does not parse an unchanged page again.
 func (t *Tracker) Parse(ctx context.Context, p page.Page) ([]observation.Observation, error) {
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
 	return t.parsed.observations, t.parsed.err
@@ -18,8 +18,8 @@ func (t *Tracker) Parse(ctx context.Context, p page.Page) ([]observation.Observa
 // Outbox returns the outbox to which Save appends events.
 func (s *Store) Outbox() *outbox.Store { return s.outbox }
 
-// CachePages puts n pages of a size into a cache, one after the other. It returns which of them are
-// still there, and the largest number of bytes that the cache counted.
+// CachePages puts n pages of the given size into a cache, one after the other. It returns the pages
+// that are still in the cache, and the maximum size that the cache counted, in bytes.
 func CachePages(n, size int) (left []int, most int) {
 	var c pageCache
 	for i := range n {

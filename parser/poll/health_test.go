@@ -13,9 +13,9 @@ import (
 	"github.com/matchwire/matchwire/internal/parsertest"
 )
 
-// Two minutes without a usable page make a match stale, which is reported once. The first usable
-// page makes it fresh. Neither causes other events.
-func TestSourceGoesQuietAndReturns(t *testing.T) {
+// After two minutes without a usable page, a match is stale, which is reported once. After the
+// first usable page, it is fresh. Neither change causes other events.
+func TestStaleMatchBecomesFresh(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	for range 3 {
@@ -25,21 +25,21 @@ func TestSourceGoesQuietAndReturns(t *testing.T) {
 		"source_stale m1: the site answered 503 Service Unavailable")
 	parsertest.Expect(t, "later", w.Fail("the site answered 503 Service Unavailable"))
 	parsertest.Expect(t, "back", w.Read(fmt.Sprintf(parsertest.SmallPage, 0)), "source_fresh m1: pages are usable again")
-	parsertest.Expect(t, "and on", w.Read(fmt.Sprintf(parsertest.SmallPage, 0)))
-	// A page that is fetched but unusable counts like none.
+	parsertest.Expect(t, "still back", w.Read(fmt.Sprintf(parsertest.SmallPage, 0)))
+	// An unusable page counts as a failure.
 	wall := "<html><h1>We value your privacy</h1></html>"
 	for range 3 {
 		parsertest.Expect(t, "consent wall", w.Read(wall))
 	}
 	got := w.Read(wall)
 	if len(got) != 1 || !strings.HasPrefix(got[0], "source_stale m1: the page is unusable: the page names neither team") {
-		t.Errorf("a consent wall that lasts: %q", got)
+		t.Errorf("events after two minutes of a consent wall: %q, want source_stale m1", got)
 	}
 	parsertest.Expect(t, "back with a goal", w.Read(fmt.Sprintf(parsertest.SmallPage, 1)),
 		"source_fresh m1: pages are usable again", "goal m1")
 }
 
-// A source that fails does not make a match stale while another source reads it.
+// A source that fails does not make a match stale while another source has usable pages of it.
 func TestOneOfTwoSourcesFails(t *testing.T) {
 	in := parsertest.Ingester(t)
 	good, bad := parsertest.Track(t, in, parsertest.SmallProfile), parsertest.Track(t, in, parsertest.SmallProfile)
@@ -61,14 +61,14 @@ func TestFinishedMatchIsNeverStale(t *testing.T) {
 	}
 }
 
-// A match that is missing from a list for a while neither ends nor starts again. After five minutes
-// it is stale.
+// A match that is missing from a list for some time neither ends nor starts again. After five
+// minutes it is stale.
 func TestMatchVanishesFromAList(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.ListProfile)
 	one, two := "<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li>", "<li id=m2><b>C</b><i>D</i><u>1</u><s>0</s></li>"
 	parsertest.Expect(t, "first", w.Read(one+two), "match_start m1", "match_start m2", "goal m2")
 	for range 9 {
-		parsertest.Expect(t, "away", w.Read(one))
+		parsertest.Expect(t, "missing", w.Read(one))
 	}
 	parsertest.Expect(t, "five minutes", w.Read(one), "source_stale m2: the page no longer lists the match")
 	parsertest.Expect(t, "longer", w.Read(one))
@@ -76,8 +76,8 @@ func TestMatchVanishesFromAList(t *testing.T) {
 		"source_fresh m2: pages are usable again", "goal m2")
 }
 
-// If the rows of a page stay away, its layout has changed, and the match is stale. The score still
-// reports goals.
+// If a page has no rows for five minutes, its layout may have changed, and the match is stale.
+// Changes of the score still produce goals.
 func TestLayoutChanges(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	row := `<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`
@@ -93,7 +93,7 @@ func TestLayoutChanges(t *testing.T) {
 		"source_fresh m1: pages are usable again", "goal_corrected m1: the page changed it")
 }
 
-// If one match on a list changes, the states of the others are not saved again.
+// If one match on a list changes, the states of the other matches are not saved again.
 func TestListSavesChangedMatchesOnly(t *testing.T) {
 	in := parsertest.Ingester(t)
 	w := parsertest.Track(t, in, parsertest.ListProfile)
@@ -111,7 +111,7 @@ func TestListSavesChangedMatchesOnly(t *testing.T) {
 	parsertest.Expect(t, "an old copy", w.Read(fmt.Sprintf(row+row, 1, 0, 2, 0)))
 }
 
-// The first of several held pages is logged at level info, the others are not.
+// Only the first of several held pages is logged at level info.
 func TestHeldPageIsLoggedOnce(t *testing.T) {
 	log := &bytes.Buffer{}
 	in := parsertest.Ingester(t)
@@ -121,8 +121,8 @@ func TestHeldPageIsLoggedOnce(t *testing.T) {
 	for range 3 {
 		w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	}
-	if n := strings.Count(log.String(), "page held: it looks older than one read before"); n != 1 {
-		t.Errorf("logged %d times, want once:\n%s", n, log)
+	if n := strings.Count(log.String(), "page held: it appears older than an earlier page"); n != 1 {
+		t.Errorf("the held pages were logged %d times, want once:\n%s", n, log)
 	}
 }
 
@@ -133,9 +133,9 @@ func TestIngestAgainAfterCancel(t *testing.T) {
 	cancel()
 	body := fmt.Sprintf(parsertest.SmallPage, 1)
 	if events, err := w.ReadContext(cancelled, body); err == nil || len(events) > 0 {
-		t.Errorf("cancelled: events %q, error %v, want no events and an error", events, err)
+		t.Errorf("Ingest with a cancelled context: events %q, error %v, want no events and an error", events, err)
 	}
 	if got := w.Read(body); !slices.Contains(got, "goal m1") {
-		t.Errorf("the same page again: events %q, want the goal", got)
+		t.Errorf("Ingest of the same page again: events %q, want the goal", got)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A RedisLimiter spaces the requests of all workers of an installation. Its state is described at
-// [ratelimit.Limiter]:
+// A RedisLimiter spaces the requests of all workers of an installation. [ratelimit.Limiter]
+// describes the state in Redis:
 //
 //	mw:{host:<scheme and host>}  hash: next (the next free slot), rest (the end of the pause)
 type RedisLimiter struct {
@@ -21,14 +21,14 @@ type RedisLimiter struct {
 	prefix  string
 }
 
-// NewRedisLimiter returns a limiter in r. Its keys begin with prefix.
+// NewRedisLimiter returns a limiter that stores its state in r. Its keys begin with prefix.
 func NewRedisLimiter(r redis.UniversalClient, prefix string) RedisLimiter {
 	return RedisLimiter{ratelimit.Limiter{Redis: r}, prefix}
 }
 
 func (l RedisLimiter) key(host string) string { return l.prefix + "{host:" + host + "}" }
 
-// pauseName is the field of the hash that holds the end of the pause.
+// pauseName is the field of the hash with the end of the pause.
 const pauseName = "rest"
 
 // Reserve implements [page.HostLimiter].

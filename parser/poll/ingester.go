@@ -18,28 +18,29 @@ import (
 )
 
 // An Ingester reconciles pages with the saved states of their matches. It saves each new state and
-// the events in one write; the outbox publishes the events later. Goroutines can share an Ingester.
-// Its fields must not change while it is in use.
+// its events in one write. The outbox publishes the events later. Goroutines can share an Ingester.
+// Do not change its fields while it is in use.
 type Ingester struct {
 	Store   *Store
 	Nudge   func(match string)  // called after new events of a match are saved, such as outbox.Relay.Nudge; may be nil
-	Aliases observation.Aliases // of team names; may be nil
-	Keep    PageKeeper          // saves pages that a profile does not understand; may be nil
-	Archive *page.Archive       // saves pages that made events; may be nil
+	Aliases observation.Aliases // aliases of team names; may be nil
+	Keep    PageKeeper          // saves pages that a profile cannot parse completely; may be nil
+	Archive *page.Archive       // saves pages that produced events; may be nil
 	Log     *slog.Logger
 
-	Replay bool   // mark the events as made from a recording
+	Replay bool   // marks the events as replayed from a recording
 	Suffix string // appended to every match ID, so that a replay does not change live matches
 }
 
-// A PageKeeper saves pages that a profile does not understand, so that you can fix the profile.
+// A PageKeeper saves pages that a profile cannot parse completely, so that you can fix the profile.
 type PageKeeper interface {
-	// Keep saves a page and returns where, or "" if it did not save it. why says what is wrong.
+	// Keep saves a page and returns its location, or "" if it did not save the page. why describes
+	// the problem.
 	Keep(p page.Page, by *profile.Profile, match, why string) (string, error)
 }
 
-// Track returns a tracker for a source whose pages have the profile p. match is the ID of their
-// match, or "" if the pages give it.
+// Track returns a tracker for a source whose pages have the profile p. match is the match ID, or ""
+// if the pages contain it.
 func (in *Ingester) Track(p *profile.Profile, match string) *Tracker {
 	return &Tracker{ingester: in, profile: p, match: match, id: uuid.NewString()[:8], parsed: &parsedPage{}}
 }
@@ -47,8 +48,8 @@ func (in *Ingester) Track(p *profile.Profile, match string) *Tracker {
 // An outcome is the result of reconciling one observation.
 type outcome struct {
 	events []event.Event
-	known  bool            // the match had a saved state before
-	held   *reconcile.Hold // nil unless the page looks older than one read before
+	known  bool            // whether the match had a saved state before
+	held   *reconcile.Hold // nil unless the page appears older than an earlier page
 }
 
 // reconcile reconciles an observation with the saved state of its match, and saves the new state
@@ -70,8 +71,8 @@ func (in *Ingester) reconcile(
 	return out, err
 }
 
-// markStale marks a match as stale. done is true if the match is now marked, or does not need to
-// be. It is false while another source reads the match.
+// markStale marks a match as stale. done is true if the match is now marked, or does not need to be
+// marked. It is false while another source has usable pages of the match.
 func (in *Ingester) markStale(
 	ctx context.Context, match string, from reconcile.Provenance, reason string,
 ) (events []event.Event, done bool, err error) {
@@ -83,12 +84,14 @@ func (in *Ingester) markStale(
 	return events, done, err
 }
 
-// maxConflicts bounds how often update tries again because another worker saved the state.
+// maxConflicts is the maximum number of attempts of update. An attempt fails if another worker
+// saves the state at the same time.
 const maxConflicts = 20
 
 // update loads the state of a match, calls change with it, and saves the state and events that
-// change returns. If another worker saved the state meanwhile, it tries again. It writes nothing if
-// nothing changed. known reports whether the match had a saved state before.
+// change returns. If another worker saved the state meanwhile, update tries again, at most
+// maxConflicts times in total. If nothing changed, it writes nothing. known reports whether the
+// match had a saved state before.
 func (in *Ingester) update(
 	ctx context.Context, match string, change func(reconcile.State) (reconcile.State, []event.Event, error),
 ) (events []event.Event, known bool, err error) {

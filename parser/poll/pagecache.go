@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A cachedPage is the latest page of a source, its fetcher and its parse. With it, an unchanged
-// page is neither fetched nor parsed again.
+// A cachedPage contains the latest page of a source, its fetcher and its parsed form. With a
+// cachedPage, an unchanged page is neither fetched nor parsed again.
 type cachedPage struct {
 	fetcher *page.Fetcher
 	page    page.Page // zero before the first fetch
@@ -17,19 +17,19 @@ type cachedPage struct {
 	used time.Time // when the page was last put into the cache
 }
 
-// size returns roughly the memory that a cached page needs. Its parse is about as large as its
+// size estimates the memory of a cached page, in bytes. The parsed form is about as large as the
 // body.
 func (c *cachedPage) size() int { return 2*len(c.page.Body) + 4<<10 }
 
-// maxCacheBytes bounds the pages that a worker caches.
+// maxCacheBytes is the maximum size of the pages that a worker caches, as estimated by size.
 const maxCacheBytes = 64 << 20
 
-// A pageCache holds a worker's cached pages by source. A page that a goroutine uses is not in the
-// cache.
+// A pageCache contains the cached pages of a worker. While a goroutine uses a page, the page is not
+// in the cache.
 type pageCache struct {
 	mu    sync.Mutex
-	pages map[string]*cachedPage
-	bytes int
+	pages map[string]*cachedPage // key: source ID
+	bytes int                    // total size of pages
 }
 
 // get removes the page of a source from the cache and returns it, or returns nil if there is none.
@@ -55,7 +55,7 @@ func (c *pageCache) put(source string, p *cachedPage) {
 	}
 }
 
-// oldest returns the source whose page was not used for longest.
+// oldest returns the source whose page is the least recently used.
 func (c *pageCache) oldest() (source string) {
 	for id, p := range c.pages {
 		if source == "" || p.used.Before(c.pages[source].used) {

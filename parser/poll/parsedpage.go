@@ -15,20 +15,20 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A parsedPage is the result of parsing a page. Pages change less often than they are polled, so it
-// is kept from one poll to the next.
+// A parsedPage is the result of parsing a page. Pages change less often than they are polled, so
+// the worker caches the result from one poll to the next.
 type parsedPage struct {
 	hash         uint64
-	snapshot     string // digest of the bytes, see event.Evidence; "" if the page must be parsed again
+	snapshot     string // digest of the body, see event.Evidence; "" if the page must be parsed again
 	observations []observation.Observation
 	problems     []observation.Problem
 	err          error // why the page is unusable
 
-	document *profile.Document // nil once the page's events are traced: it is large
+	document *profile.Document // nil after the events of the page are traced, because it is large
 }
 
-// parse parses a page, or returns prev if that has the same bytes. A page that could not be parsed
-// in time is parsed again at the next poll.
+// parse parses a page, or returns prev if prev has the same body. A page that could not be parsed
+// before the deadline is parsed again at the next poll.
 func parse(ctx context.Context, by *profile.Profile, p page.Page, prev *parsedPage) *parsedPage {
 	hash := xxhash.Sum64(p.Body)
 	if hash == prev.hash && prev.snapshot != "" {
@@ -45,7 +45,7 @@ func parse(ctx context.Context, by *profile.Profile, p page.Page, prev *parsedPa
 	return parsed
 }
 
-// problemText returns the first problems of the page in one line.
+// problemText returns the first problems of the page on one line.
 func (p *parsedPage) problemText() string {
 	const most = 3
 	var texts []string

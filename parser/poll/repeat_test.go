@@ -15,8 +15,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// The client sends a script again when its answer was lost. The worker that saved a state is
-// not refused as if another had saved it, and its events are written once.
+// If the reply to a script is lost, the client runs the script again. The worker that saved a state
+// gets no ErrConflict for its own save, and its events are written once.
 func TestSaveWhenAnswersAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, r, lossy *redis.Client) {
 		s := poll.NewStore(lossy, "mw:")
@@ -26,22 +26,22 @@ func TestSaveWhenAnswersAreLost(t *testing.T) {
 		}
 		st.Match.ID = "m1"
 		if err := s.Save(t.Context(), st, 0, messages(t, "a", "b")); err != nil {
-			t.Errorf("saved: %v", err)
+			t.Errorf("Save with version 0: %v", err)
 		}
 		if err := s.Save(t.Context(), st, 0, messages(t, "late")); !errors.Is(err, poll.ErrConflict) {
-			t.Errorf("a state that is outdated: %v, want ErrConflict", err)
+			t.Errorf("Save with an old version: %v, want ErrConflict", err)
 		}
 		if err := s.Save(t.Context(), st, 1, messages(t, "c")); err != nil {
-			t.Errorf("saved again: %v", err)
+			t.Errorf("Save with version 1: %v", err)
 		}
 		waiting, err := poll.NewStore(r, "mw:").Outbox().Oldest(t.Context(), "m1", 10)
 		if got := ids(waiting); err != nil || len(got) != 3 || got[2] != "c" {
-			t.Errorf("the outbox holds %v, %v, want a, b and c", got, err)
+			t.Errorf("the outbox contains %v, %v, want a, b and c", got, err)
 		}
 	})
 }
 
-// A page whose save was repeated returns its events, and the outbox is nudged.
+// Ingest returns the events of a page whose save was repeated, and nudges the outbox once.
 func TestIngestWhenAnswersAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))
@@ -56,12 +56,12 @@ func TestIngestWhenAnswersAreLost(t *testing.T) {
 			`<p class=hs>1</p><p class=as>0</p><p class=status>Live</p>`
 		events, err := in.Track(p, "").Ingest(t.Context(), page.Page{Body: []byte(fetched), At: time.Now()})
 		if err != nil || len(events) == 0 || nudges != 1 {
-			t.Errorf("%d events, %d nudges, %v; want some, one and no error", len(events), nudges, err)
+			t.Errorf("%d events, %d nudges, error %v; want 1 or more events, 1 nudge and no error", len(events), nudges, err)
 		}
 	})
 }
 
-// A poll whose claim was repeated is done.
+// A poll whose claim was repeated is run once.
 func TestPollWhenAnswersAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		site := parsertest.NewSite(t)
@@ -71,13 +71,13 @@ func TestPollWhenAnswersAreLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(c.results) != 1 {
-			t.Fatalf("the poll was done %d times, want once", len(c.results))
+			t.Fatalf("the poll was run %d times, want once", len(c.results))
 		}
 		if err := c.workers[1].Handle(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 		if len(c.results) != 1 {
-			t.Errorf("a second copy of the task was done too")
+			t.Errorf("the poll was run again for a second copy of the task")
 		}
 	})
 }

@@ -14,23 +14,23 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A run does one poll.
+// A run is the execution of one poll.
 type run struct {
 	worker  *Worker
 	poll    Poll
 	task    string   // ID of the task
-	tracker *Tracker // of the source; nil if the worker does not have its profile
+	tracker *Tracker // tracker of the source; nil if the worker does not have the source's profile
 	log     *slog.Logger
 	began   time.Time
-	result  Result // filled in step by step
+	result  Result // completed by do
 }
 
 func newRun(w *Worker, task string, p Poll, log *slog.Logger) *run {
 	return &run{worker: w, poll: p, task: task, log: log, began: time.Now().UTC(), result: Result{Due: p.Due}}
 }
 
-// do does the poll. state is the state of the source before the poll; do returns the state after
-// it, and the result.
+// do runs the poll. state is the state of the source before the poll. do returns the state after
+// the poll, and the result.
 func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
 	if by, err := r.sourceProfile(); err != nil {
 		r.log.Error("page not fetched", "error", err)
@@ -78,7 +78,8 @@ func (r *run) fetchAndIngest(ctx context.Context) {
 	r.worker.cache.put(r.poll.Source.ID, cached)
 }
 
-// sourceProfile returns the profile of the source.
+// sourceProfile returns the profile of the source. It returns an error if the worker does not have
+// the profile, or if the profile does not allow the URL.
 func (r *run) sourceProfile() (*profile.Profile, error) {
 	by := r.worker.profiles[r.poll.Source.Profile]
 	if by == nil {
@@ -93,12 +94,13 @@ func (r *run) track(by *profile.Profile, state sourceState) {
 	r.result.Many = by.ManyMatches()
 	r.tracker = r.worker.ingester.Track(by, r.poll.Source.Match)
 	r.tracker.id, r.tracker.cause, r.tracker.sourceState = r.poll.Source.ID, r.task, state
-	if r.tracker.Activated != r.poll.Activated { // the source was activated again, so ask the site again
+	if r.tracker.Activated != r.poll.Activated { // the source was activated again, so request the page again
 		r.tracker.Activated, r.tracker.Forbidden = r.poll.Activated, ""
 	}
 }
 
-// cachedPage removes the source's page from the cache and returns it, or returns a new one.
+// cachedPage removes the page of the source from the cache and returns it. If the cache does not
+// contain the page, cachedPage returns an empty cachedPage.
 func (r *run) cachedPage() (*cachedPage, error) {
 	if cached := r.worker.cache.get(r.poll.Source.ID); cached != nil {
 		return cached, nil
@@ -110,7 +112,7 @@ func (r *run) cachedPage() (*cachedPage, error) {
 	return &cachedPage{fetcher: fetcher, parsed: &parsedPage{}}, nil
 }
 
-// fetch sets the cached page to the latest one. If the page has not changed, it sets its time only.
+// fetch updates the cached page. If the page has not changed, fetch updates only the time.
 func (r *run) fetch(ctx context.Context, cached *cachedPage) error {
 	fetched, err := cached.fetcher.Fetch(ctx)
 	r.result.Took = cached.fetcher.Took()
@@ -135,15 +137,15 @@ func (r *run) ingest(ctx context.Context, cached *cachedPage) {
 		fmt.Sprintf("read %s, %d bytes, events: %d", cached.page.URL, len(cached.page.Body), len(events)))
 	if err != nil {
 		r.result.Problem = err.Error()
-		if errors.As(err, new(net.Error)) { // its text has the address of Redis
-			r.result.Problem = "the facts on the page could not be saved"
+		if errors.As(err, new(net.Error)) { // err contains the address of Redis
+			r.result.Problem = "the events of the page could not be saved"
 		}
 		cached.fetcher.Forget()
 	}
 }
 
-// setPageResult sets the fields of the result that depend on the page. It also lists matches that
-// could not be ingested.
+// setPageResult sets the fields of the result that depend on the page. Matches includes the matches
+// that could not be ingested.
 func (r *run) setPageResult(cached *cachedPage, events []event.Event) {
 	if cached.parsed.err != nil {
 		return
@@ -174,8 +176,9 @@ func (r *run) fetchFailed(ctx context.Context, err error) {
 	r.log.Warn("page not fetched, will retry", "error", errors.Join(err, staleErr), "failures", r.tracker.Failures)
 }
 
-// stop marks the matches of a source that its site forbids as stale. Once all are marked, it sets
-// result.Stop; until then the source is polled again, but the site gets no request.
+// stop marks the matches of a source whose site forbids the page as stale. When all matches are
+// marked, it sets result.Stop. Before that, the source is polled again, but the site receives no
+// request.
 func (r *run) stop(ctx context.Context) {
 	reason := r.tracker.Forbidden
 	r.result.Problem = reason

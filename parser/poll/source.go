@@ -14,12 +14,12 @@ import (
 type Source struct {
 	URL     string
 	Profile *profile.Profile
-	Match   string        // match ID; "" if the page gives it
-	Every   time.Duration // between two polls while a match is live, a second to a day; 0 means DefaultEvery
+	Match   string        // match ID; "" if the page contains it
+	Every   time.Duration // interval of polls while a match is live, a second to a day; 0 means DefaultEvery
 }
 
 const (
-	// DefaultEvery is the default time between two polls while a match is live.
+	// DefaultEvery is the default interval of polls while a match is live.
 	DefaultEvery = 15 * time.Second
 	maxEvery     = 24 * time.Hour
 )
@@ -33,10 +33,10 @@ type SourceError struct {
 func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// Resolve checks a source, and returns the form of it that tasks and events contain. The URL must
-// be for one of the profile's hosts. It must not have a user or password, because events contain
-// it. It must not name a private address, unless private is true. Either the profile or s.Match
-// must give the match ID. The error is a [SourceError].
+// Resolve checks a source and returns it in the form that tasks and events contain. The URL must
+// have one of the profile's hosts. It must not contain a user or password, because events contain
+// the URL. It must not contain a private address, unless private is true. Either the profile or
+// s.Match must give the match ID. The error is a [SourceError].
 func (s Source) Resolve(private bool) (event.Source, error) {
 	fault := func(field string, err error) (event.Source, error) {
 		return event.Source{}, &SourceError{field, err}

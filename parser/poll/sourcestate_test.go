@@ -2,8 +2,8 @@ package poll
 
 import "testing"
 
-// A page is old exactly if newer bytes have replaced it before.
-func TestNotePage(t *testing.T) {
+// A page is old if and only if a newer page has replaced it before.
+func TestRecordPage(t *testing.T) {
 	const first, second, third = 1, 2, 3
 	var s sourceState
 	for i, tc := range []struct {
@@ -15,22 +15,22 @@ func TestNotePage(t *testing.T) {
 		{second, false},
 		{third, false}, {second, true}, {first, true}, {third, false},
 	} {
-		if old := s.notePage(tc.hash); old != tc.old {
+		if old := s.recordPage(tc.hash); old != tc.old {
 			t.Errorf("page %d, hash %d: old is %t, want %t", i+1, tc.hash, old, tc.old)
 		}
 	}
 }
 
-// The number of hashes of replaced pages is bounded. The oldest are dropped.
-func TestNotePageIsBounded(t *testing.T) {
+// The number of hashes of replaced pages is bounded. The oldest hashes are dropped.
+func TestRecordPageIsBounded(t *testing.T) {
 	var s sourceState
 	for hash := range uint64(1000) {
-		s.notePage(hash + 1)
+		s.recordPage(hash + 1)
 	}
 	if len(s.Superseded) != maxSuperseded {
-		t.Errorf("%d hashes kept, want %d", len(s.Superseded), maxSuperseded)
+		t.Errorf("Superseded contains %d hashes, want %d", len(s.Superseded), maxSuperseded)
 	}
-	if !s.notePage(999) || s.notePage(1) {
-		t.Error("want the page before the newest to be old, and the first page to be unknown")
+	if !s.recordPage(999) || s.recordPage(1) {
+		t.Error("recordPage: want true for the page before the newest, and false for the first page, which was dropped")
 	}
 }

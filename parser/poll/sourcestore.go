@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A sourceStore stores the states of sources in Redis, so that any worker can do any poll:
+// A sourceStore stores the states of sources in Redis, so that any worker can run any poll:
 //
 //	mw:{source:<id>}:watch  hash: tick (due time of the latest poll that was claimed), claimed_by (the
 //	                        call that claimed it), ended (due time of the latest poll that ended),
@@ -27,7 +27,8 @@ const sourceTTL = 30 * 24 * time.Hour
 func (s sourceStore) key(source string) string { return s.prefix + "{source:" + source + "}:watch" }
 
 // claimScript claims a poll. It returns the state of the source, or nothing if the poll cannot be
-// claimed. The client sends it again if the answer was lost; the second run finds its own claim.
+// claimed. If the reply is lost, the client runs the script again, and the second run finds the
+// claim of the first.
 var claimScript = redis.NewScript(`
 local tick = tonumber(redis.call('hget', KEYS[1], 'tick') or '-1')
 local mine = tonumber(ARGV[1])
@@ -38,8 +39,8 @@ redis.call('expire', KEYS[1], ARGV[3])
 return redis.call('hget', KEYS[1], 'memory') or ''`)
 
 // claim claims a poll for this worker, and returns the state of its source. ok is false if this
-// poll or a later one was claimed before. If retry is true, a poll can be claimed again, because
-// its worker died or failed.
+// poll or a later poll was claimed before. If retry is true, this poll can be claimed again,
+// because its worker ended or failed.
 func (s sourceStore) claim(ctx context.Context, p Poll, retry bool) (state sourceState, ok bool, err error) {
 	allowAgain := 0
 	if retry {
@@ -67,8 +68,8 @@ if tonumber(redis.call('hget', KEYS[1], 'ended') or '-1') > tonumber(ARGV[1]) th
 redis.call('hset', KEYS[1], 'ended', ARGV[1], 'memory', ARGV[2])
 return 1`)
 
-// save saves the state of a source after a poll. It does nothing if a later poll ended first, as
-// can happen if the site is slow.
+// save saves the state of a source after a poll. It does nothing if a later poll has already ended,
+// as can happen if the site is slow.
 func (s sourceStore) save(ctx context.Context, p Poll, state sourceState) error {
 	text, err := json.Marshal(state)
 	if err != nil {

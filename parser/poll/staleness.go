@@ -11,8 +11,8 @@ import (
 )
 
 // NoteFailure records a poll without a usable page. After [reconcile.StalePolls] such polls in a
-// row over [reconcile.StaleAfter], the matches of the source become stale, except those that are
-// over.
+// row, over at least [reconcile.StaleAfter], it marks the matches of the source as stale, except
+// matches that are over.
 func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
 	if t.Usable.IsZero() {
 		t.Usable = at
@@ -24,14 +24,15 @@ func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, rea
 	return events, err
 }
 
-// MarkAllStale marks the matches of the source as stale, except those that are over. done is false
-// if a match is not marked because another source reads it; then call MarkAllStale again later.
+// MarkAllStale marks the matches of the source as stale, except matches that are over. done is
+// false if a match is not marked because another source has usable pages of the match, or if
+// marking failed. In both cases, call MarkAllStale again later.
 func (t *Tracker) MarkAllStale(
 	ctx context.Context, url string, at time.Time, reason string,
 ) (events []event.Event, done bool, err error) {
 	matches := slices.Sorted(maps.Keys(t.Shown))
 	if t.match != "" {
-		matches = []string{t.match} // also if no page of the match was read
+		matches = []string{t.match} // even if no page showed the match
 	}
 	events, err = t.markStale(ctx, matches, t.provenance(ctx, url, at), reason)
 	open := func(match string) bool { return !t.Stale[match] }
@@ -40,13 +41,14 @@ func (t *Tracker) MarkAllStale(
 
 const (
 	// vanishedAfter is how long a match can be missing from a list before it becomes stale. Sites
-	// remove matches from lists and bring them back.
+	// remove matches from lists and list them again.
 	vanishedAfter = 5 * time.Minute
 	// forgottenAfter is how long a match that no page shows stays in the state of its source.
 	forgottenAfter = 24 * time.Hour
 )
 
-// markVanished marks the matches that pages no longer show as stale.
+// markVanished marks the matches that pages have not shown for vanishedAfter as stale. After
+// forgottenAfter, it removes a match from the state of the source.
 func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile.Provenance) ([]event.Event, error) {
 	var vanished []string
 	for match, shown := range t.Shown {
@@ -62,7 +64,7 @@ func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile
 	return t.markStale(ctx, vanished, from, "the page no longer lists the match")
 }
 
-// markStale marks matches as stale, except those that were marked before.
+// markStale marks matches as stale, except matches that are already marked.
 func (t *Tracker) markStale(
 	ctx context.Context, matches []string, from reconcile.Provenance, reason string,
 ) ([]event.Event, error) {
@@ -75,7 +77,7 @@ func (t *Tracker) markStale(
 		if err != nil {
 			return all, err
 		}
-		t.noteStale(match, done)
+		t.recordStale(match, done)
 		if len(events) > 0 {
 			t.log(ctx, from.Evidence.URL).Warn("match is stale", "match", match+t.ingester.Suffix, "reason", reason)
 		}

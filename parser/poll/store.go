@@ -17,7 +17,7 @@ import (
 )
 
 // A Store stores the states of matches in Redis. A state and the outbox of its match are written in
-// one step, so an event is in the outbox exactly if its state is saved.
+// one transaction, so an event is in the outbox if and only if its state is saved.
 //
 //	mw:{<match>}:state  hash: version, state (JSON), saved_by (the call of Save that wrote them)
 type Store struct {
@@ -40,8 +40,8 @@ var ErrConflict = errors.New("another worker saved the match's state")
 
 func (s *Store) key(match string) string { return s.prefix + "{" + match + "}:state" }
 
-// Load returns the state of a match and its version. For an unknown match it returns version 0 and
-// a state with a new epoch and nothing else.
+// Load returns the state of a match and its version. For an unknown match, it returns version 0 and
+// a state that contains only a new epoch.
 func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64, error) {
 	vals, err := s.redis.HMGet(ctx, s.key(match), "version", "state").Result()
 	if err != nil {
@@ -63,8 +63,8 @@ func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64,
 	return st, v, nil
 }
 
-// saveScript saves a state and its messages, if the version is the expected one. The client sends it
-// again if the answer was lost; the second run finds its own save.
+// saveScript saves a state and its messages, if the version is the given one. If the reply is lost,
+// the client runs the script again, and the second run finds the save of the first.
 var saveScript = redis.NewScript(`
 local version = redis.call('hget', KEYS[1], 'version') or '0'
 if version == ARGV[2] and redis.call('hget', KEYS[1], 'saved_by') == ARGV[5] then return 1 end
@@ -74,8 +74,8 @@ redis.call('expire', KEYS[1], ARGV[4])
 for i = 6, #ARGV do redis.call('rpush', KEYS[2], ARGV[i]) end
 return 1`)
 
-// Save saves a state and appends messages to the outbox of its match. version is what Load
-// returned. If the state was saved since then, Save writes nothing and returns [ErrConflict].
+// Save saves a state and appends messages to the outbox of its match. version is the version that
+// Load returned. If the state was saved after that, Save writes nothing and returns [ErrConflict].
 func (s *Store) Save(ctx context.Context, st reconcile.State, version int64, messages []broker.Message) error {
 	match := st.Match.ID
 	text, err := json.Marshal(st)

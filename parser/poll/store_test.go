@@ -42,14 +42,14 @@ func ids(msgs []broker.Message) []string {
 	return out
 }
 
-// A state is saved together with its messages, or neither is.
+// A state and its messages are saved in one transaction.
 func TestStateAndOutboxAreOneWrite(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
 		s := poll.NewStore(r, "mw:")
 		st, version, err := s.Load(ctx, "m1")
 		if err != nil || version != 0 || st.Epoch == "" {
-			t.Fatalf("unknown match: %+v %d %v", st, version, err)
+			t.Fatalf("Load of an unknown match: %+v, version %d, %v; want an epoch and version 0", st, version, err)
 		}
 		st.Match.ID, st.Seq = "m1", 2
 		saved := messages(t, "a", "b")
@@ -60,27 +60,27 @@ func TestStateAndOutboxAreOneWrite(t *testing.T) {
 		late := st
 		late.Seq = 99
 		if err := s.Save(ctx, late, 0, messages(t, "late")); !errors.Is(err, poll.ErrConflict) {
-			t.Errorf("saving with an old version: %v, want ErrConflict", err)
+			t.Errorf("Save with an old version: %v, want ErrConflict", err)
 		}
 		got, version, err := s.Load(ctx, "m1")
 		if err != nil || version != 1 || got.Seq != 2 || got.Epoch != st.Epoch {
-			t.Errorf("loaded %+v %d %v", got, version, err)
+			t.Errorf("Load after Save: %+v, version %d, %v; want seq 2, epoch %s and version 1", got, version, err, st.Epoch)
 		}
 		pending, err := s.Outbox().Oldest(ctx, "m1", 10)
 		if err != nil || !slices.Equal(ids(pending), []string{"a", "b"}) ||
 			string(pending[0].Body) != string(saved[0].Body) || pending[1].TID != saved[1].TID {
-			t.Errorf("the outbox has %v, %v, want %v", pending, err, saved)
+			t.Errorf("the outbox contains %v, %v, want %v", pending, err, saved)
 		}
 		if all, err := s.Outbox().Pending(ctx); err != nil || !slices.Equal(all, []string{"m1"}) {
 			t.Errorf("matches with pending messages: %v, %v, want m1", all, err)
 		}
 		if ttl := r.TTL(ctx, "mw:{m1}:state").Val(); ttl < 24*time.Hour {
-			t.Errorf("the state expires in %v", ttl)
+			t.Errorf("the state expires in %v, want at least 24h", ttl)
 		}
 	})
 }
 
-// Several workers ingest the same pages at the same time. Each event is made once.
+// If several workers ingest the same pages at the same time, each event is created once.
 func TestWorkersShareAMatch(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := poll.NewStore(r, "mw:")
@@ -129,7 +129,7 @@ func TestWorkersShareAMatch(t *testing.T) {
 }
 
 // A nudged outbox publishes the events without waiting for its next sweep.
-func TestNudgedOutboxPublishesAtOnce(t *testing.T) {
+func TestNudgedOutboxPublishes(t *testing.T) {
 	s, b := parsertest.Store(t), memory.New(nil, nil)
 	relay := outbox.NewRelay(s.Outbox(), b, nil, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -185,11 +185,11 @@ func TestUnusablePageChangesNothing(t *testing.T) {
 		_, err := in.Track(p, "one-goal").Ingest(t.Context(), page.Page{URL: url, Body: []byte(body)})
 		if err == nil || !strings.Contains(log.String(), "page unusable, nothing changed") ||
 			!strings.Contains(log.String(), url) {
-			t.Errorf("page %q: %v, logged %s", body, err, log.String())
+			t.Errorf("page %q: error %v, log %q, want an error, and a log with the URL", body, err, log.String())
 		}
 	}
 	after, version2, err := s.Load(t.Context(), "one-goal")
 	if err != nil || version2 != version || !parsertest.SameJSON(before, after) {
-		t.Errorf("the state changed from version %d to %d, %v", version, version2, err)
+		t.Errorf("the state changed from version %d to %d, error %v, want no change", version, version2, err)
 	}
 }

@@ -17,8 +17,8 @@ import (
 type Tracker struct {
 	ingester *Ingester
 	profile  *profile.Profile
-	match    string // ID of the match; "" if the pages give it
-	id       string // differs from those of other trackers of the same site
+	match    string // match ID; "" if the pages contain it
+	id       string // differs from the IDs of other trackers of the same site
 	cause    string // ID of the message that caused the current poll
 
 	parsed *parsedPage // the latest page
@@ -26,8 +26,8 @@ type Tracker struct {
 }
 
 // Ingest reconciles a page of the source with the states of its matches. It returns the events,
-// which are saved in the outbox. Their TID is that of ctx. The error names every match that was not
-// ingested; the states of those matches did not change.
+// which are saved in the outbox. The events have the TID of ctx. The error contains every match
+// that was not ingested. The states of these matches did not change.
 func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error) {
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
 	defer func() { t.parsed.document = nil }()
@@ -45,14 +45,14 @@ func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error
 	from := t.provenance(ctx, p.URL, p.At)
 	from.Modified, from.Evidence.Snapshot = p.Modified(), t.parsed.snapshot
 	if t.profile.ManyMatches() {
-		from.Superseded = t.notePage(t.parsed.hash)
+		from.Superseded = t.recordPage(t.parsed.hash)
 	}
 	var all []event.Event
 	var failed []error
 	for _, o := range t.parsed.observations {
 		events, err := t.ingestMatch(ctx, log, p, o, from)
 		if err != nil {
-			failed = append(failed, err) // go on with the other matches
+			failed = append(failed, err) // continue with the other matches
 		}
 		all = append(all, events...)
 	}
@@ -76,14 +76,14 @@ func (t *Tracker) ingestMatch(
 		}
 		return nil, err
 	}
-	t.noteShown(o.Match.ID, p.At)
+	t.recordShown(o.Match.ID, p.At)
 	level, text := slog.LevelDebug, "page read"
 	if len(out.events) > 0 || !out.known {
 		level = slog.LevelInfo
 	}
 	if out.held != nil {
-		text = "page held: it looks older than one read before"
-		if out.held.Polls == 1 { // log only the first of several in a row
+		text = "page held: it appears older than an earlier page"
+		if out.held.Polls == 1 { // log only the first of several held pages in a row at level info
 			level = slog.LevelInfo
 		}
 	}
@@ -104,7 +104,8 @@ func (t *Tracker) unusable(ctx context.Context, log *slog.Logger, p page.Page) (
 	return stale, errors.Join(err, staleErr)
 }
 
-// reportProblems logs the problems of the page, and saves the page, if the page before had others.
+// reportProblems logs the problems of the page and saves the page, unless the page before had the
+// same problems.
 func (t *Tracker) reportProblems(log *slog.Logger, p page.Page) {
 	text := t.parsed.problemText()
 	before := t.Problems
@@ -112,10 +113,10 @@ func (t *Tracker) reportProblems(log *slog.Logger, p page.Page) {
 		return
 	}
 	t.keep(p, text)
-	log.Warn("page has values that the profile does not find or understand", "problems", text)
+	log.Warn("page has missing values, or values that the profile cannot interpret", "problems", text)
 }
 
-// reportFailed logs why matches of the page were not ingested.
+// reportFailed logs err, the reason why matches of the page were not ingested.
 func (t *Tracker) reportFailed(ctx context.Context, log *slog.Logger, err error) {
 	if err == nil {
 		t.Warning = ""
@@ -124,8 +125,8 @@ func (t *Tracker) reportFailed(ctx context.Context, log *slog.Logger, err error)
 	log.Log(ctx, t.warningLevel(err.Error()), "page not ingested, nothing changed", "error", err)
 }
 
-// warningLevel returns the level at which to log why a page was not ingested: debug if that is the
-// same as for the page before.
+// warningLevel returns the level at which to log why a page was not ingested: debug if the reason
+// is the same as for the page before, otherwise warn. It records the reason.
 func (t *Tracker) warningLevel(why string) slog.Level {
 	if why == t.Warning {
 		return slog.LevelDebug
@@ -134,7 +135,8 @@ func (t *Tracker) warningLevel(why string) slog.Level {
 	return slog.LevelWarn
 }
 
-// keep saves a page that the profile does not understand. It returns where, or "" if it did not.
+// keep saves a page that the profile cannot parse completely. It returns the location, or "" if the
+// page was not saved.
 func (t *Tracker) keep(p page.Page, why string) string {
 	if t.ingester.Keep == nil || len(p.Body) == 0 {
 		return ""

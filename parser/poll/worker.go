@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Worker does [PagePoll] tasks. Any worker can do any task: the state of a source is in Redis,
-// and a worker itself only caches pages. Goroutines can share a Worker.
+// A Worker runs [PagePoll] tasks. Any worker can run any task: the state of a source is stored in
+// Redis, and a worker only caches pages. Goroutines can share a Worker.
 type Worker struct {
 	profiles profile.Library
 	client   *page.Client
@@ -29,12 +29,12 @@ type Worker struct {
 	report   Report
 }
 
-// A Report is called with the result of every poll that was done. ctx has the TID of the task. The
-// scheduler's Schedule.Polled is a Report; it decides when the next poll is due.
+// A Report is called with the result of every poll that was not skipped. ctx carries the TID of the
+// task. The scheduler's Schedule.Polled is a Report, which decides when the next poll is due.
 type Report func(ctx context.Context, source string, r Result) error
 
-// NewWorker returns a worker. Its keys in r begin with prefix. t records polls that made events,
-// and may be nil.
+// NewWorker returns a worker. Its keys in r begin with prefix. t records the steps of polls in the
+// trace, and may be nil.
 func NewWorker(
 	profiles profile.Library, c *page.Client, in *Ingester,
 	r redis.UniversalClient, prefix string, t *trace.Recorder, report Report,
@@ -44,9 +44,10 @@ func NewWorker(
 }
 
 const (
-	// pollTimeout bounds a poll, from the wait for a slot at the host to saving the events.
+	// pollTimeout is the timeout of a poll, from the wait for a slot at the host to saving the
+	// events.
 	pollTimeout = 90 * time.Second
-	// maxPolls bounds the polls that a worker does at a time.
+	// maxPolls is the maximum number of polls that a worker runs at a time.
 	maxPolls = 16
 )
 
@@ -58,9 +59,10 @@ func (w *Worker) Subscription() broker.Subscription {
 	}
 }
 
-// Handle does one task. It skips a poll that was claimed before, unless its worker died or failed,
-// and a poll that is due before one that was claimed. The error is permanent if the message is not
-// a poll. Otherwise Redis does not answer.
+// Handle runs one task. It skips a poll that was claimed before, unless the worker that claimed it
+// ended or failed. It also skips a poll that is due before a claimed poll. The error is permanent
+// if the message is not a poll. Otherwise the error wraps [broker.ErrUnavailable], because Redis is
+// unavailable.
 func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 	task, p, err := decode(m)
 	if err != nil {
@@ -76,8 +78,8 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 		return broker.Unavailable(err)
 	}
 	if !claimed {
-		step.SetOutcome("skipped: this poll was done, or a later one has begun")
-		log.Info("poll skipped: it was done, or a later one has begun")
+		step.SetOutcome("skipped: this poll or a later poll was already claimed")
+		log.Info("poll skipped: this poll or a later poll was already claimed")
 		return nil
 	}
 	state, result := newRun(w, task.ID, p, log).do(ctx, state)
@@ -94,7 +96,7 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 	return nil
 }
 
-// decode decodes the message of a poll. The error is permanent.
+// decode decodes the task and the poll in a message. The error is permanent.
 func decode(m broker.Message) (task broker.Task, p Poll, err error) {
 	task, err = broker.DecodeTask(m.Body)
 	if err != nil {
@@ -107,7 +109,7 @@ func decode(m broker.Message) (task broker.Task, p Poll, err error) {
 }
 
 // startStep starts the poll's step of the trace. A poll that the clock caused is recorded only if
-// it made events. The scheduler's step that made its task is then recorded too.
+// it produced events. In that case, the scheduler's step that created the task is recorded too.
 func (w *Worker) startStep(
 	ctx context.Context, task broker.Task, p Poll, m broker.Message,
 ) (context.Context, *trace.Active) {

@@ -29,7 +29,7 @@ type cluster struct {
 	workers  []*poll.Worker
 	profiles profile.Library
 	source   event.Source
-	due      time.Time // of the latest poll
+	due      time.Time // when the latest poll was due
 	results  []poll.Result
 }
 
@@ -59,7 +59,7 @@ func newCluster(t *testing.T, r *redis.Client, n int, url, match string) *cluste
 	return c
 }
 
-// task returns the message of the next poll, which is due a second after the latest.
+// task returns the message of the next poll, which is due a second after the latest poll.
 func (c *cluster) task() broker.Message {
 	c.t.Helper()
 	c.due = c.due.Add(time.Second)
@@ -75,14 +75,14 @@ func (c *cluster) task() broker.Message {
 	return m
 }
 
-// poll makes a worker do the next poll, and returns the result.
+// poll makes a worker run the next poll, and returns the result.
 func (c *cluster) poll(worker int) poll.Result {
 	c.t.Helper()
 	return c.do(worker, c.task())
 }
 
-// do makes a worker handle a message, and returns the result; the zero Result if the poll was
-// skipped.
+// do makes a worker handle a message, and returns the result. If the poll was skipped, it returns
+// the zero Result.
 func (c *cluster) do(worker int, m broker.Message) poll.Result {
 	c.t.Helper()
 	before := len(c.results)
@@ -124,7 +124,7 @@ func TestWorkersShareASource(t *testing.T) {
 			p := c.poll(i % 2)
 			if p.Failures != i+1 || p.Problem != "the site answered 503 Service Unavailable" || !p.Due.Equal(c.due.UTC()) ||
 				p.At.IsZero() {
-				t.Errorf("after %d failures: %+v", i+1, p)
+				t.Errorf("failure %d: result %+v, want %d failures and the site's answer as the problem", i+1, p, i+1)
 			}
 		}
 		goals := 0
@@ -138,17 +138,17 @@ func TestWorkersShareASource(t *testing.T) {
 			}
 			fmt.Fprintf(w, parsertest.SmallPage, goals)
 		})
-		for i := range 4 { // each worker fetches the page, and then learns that it is unchanged
+		for i := range 4 { // each worker fetches the page, then gets 304 Not Modified
 			p := c.poll(i % 2)
 			if p.Failures != 0 || len(p.Matches) != 1 || p.Matches[0].ID != "mine" ||
 				p.Unchanged != i || p.Fresh != 30*time.Second || p.Scored {
-				t.Errorf("poll %d: %+v", i, p)
+				t.Errorf("poll %d: result %+v, want match mine, %d unchanged polls and fresh for 30s", i, p, i)
 			}
 		}
 		goals = 1
 		m := c.task()
 		if p := c.do(0, m); !p.Scored || p.Unchanged != 0 {
-			t.Errorf("a goal: %+v", p)
+			t.Errorf("poll with a goal: result %+v, want Scored and 0 unchanged polls", p)
 		}
 		all := c.events("mine")
 		last := all[len(all)-1]
@@ -160,7 +160,7 @@ func TestWorkersShareASource(t *testing.T) {
 }
 
 // A poll is skipped if its task was delivered before, or if a later poll has begun. A redelivered
-// poll is done again, because its worker may have died.
+// poll is run again, because its worker may have ended.
 func TestPollIsDoneOnce(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := parsertest.NewSite(t)
@@ -170,12 +170,12 @@ func TestPollIsDoneOnce(t *testing.T) {
 		c.do(0, m)
 		for name, again := range map[string]broker.Message{"the same poll": m, "an earlier poll": early} {
 			if p := c.do(1, again); !p.At.IsZero() || s.Count() != 1 {
-				t.Errorf("%s was done: %d requests, %+v", name, s.Count(), p)
+				t.Errorf("%s was run: %d requests, result %+v, want 1 request and no result", name, s.Count(), p)
 			}
 		}
 		m.Redelivered = true
 		if p := c.do(1, m); p.At.IsZero() || s.Count() != 2 {
-			t.Errorf("a redelivered poll was not done: %d requests", s.Count())
+			t.Errorf("a redelivered poll was not run: %d requests, want 2", s.Count())
 		}
 		if err := c.workers[0].Handle(t.Context(), broker.Message{Body: []byte("{}")}); err == nil {
 			t.Error("a message that is not a poll is accepted")
@@ -194,21 +194,21 @@ func TestOvertakenPollCounts(t *testing.T) {
 			s.Answer(func(w http.ResponseWriter, _ *http.Request) {
 				s.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 				if p := c.do(1, next); p.Failures != 2*i+1 {
-					t.Errorf("round %d: the next poll: %+v", i, p)
+					t.Errorf("round %d: result of the next poll: %+v, want %d failures", i, p, 2*i+1)
 				}
 				w.WriteHeader(http.StatusServiceUnavailable)
 			})
 			c.do(0, slow)
-			// The poll that ended last was due first. It does not replace the state after the
-			// other.
+			// The poll that ended last was due first. It does not replace the state after the next
+			// poll.
 			if p := c.poll(0); p.Failures != 2*i+2 {
-				t.Errorf("round %d: the poll after both: %+v", i, p)
+				t.Errorf("round %d: result of the poll after both: %+v, want %d failures", i, p, 2*i+2)
 			}
 		}
 	})
 }
 
-// If too many requests wait for a host, a worker sends none. The poll is busy, not failed.
+// If too many requests wait for a host, a worker sends no request. The poll is busy, not failed.
 func TestBusyHost(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := parsertest.NewSite(t)
@@ -221,12 +221,12 @@ func TestBusyHost(t *testing.T) {
 		p := c.poll(0)
 		if !p.Busy || p.Failures != 0 || !strings.HasPrefix(p.Problem, "too many requests wait for the host") ||
 			s.Count() != 0 {
-			t.Errorf("result %+v, %d requests", p, s.Count())
+			t.Errorf("result %+v, %d requests, want Busy and no requests", p, s.Count())
 		}
 	})
 }
 
-// A match that cannot be ingested does not keep the others of its page from being ingested.
+// If one match on a page cannot be ingested, the other matches are still ingested.
 func TestListWithABadRow(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := parsertest.NewSite(t)
@@ -249,9 +249,9 @@ func TestListWithABadRow(t *testing.T) {
 	})
 }
 
-// After a 403 the site gets no more requests. The source stops once its matches are marked as
-// stale, which waits while another source reads them. Activating the source again makes it fetch
-// again.
+// After a 403 response, the site receives no more requests. The source stops when its matches are
+// marked as stale. They are not marked while another source has usable pages of them. After the
+// source is activated again, its page is fetched again.
 func TestForbiddenSource(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := parsertest.NewSite(t)
@@ -263,15 +263,15 @@ func TestForbiddenSource(t *testing.T) {
 		s.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 		const why = "the site answered 403 Forbidden"
 		if p := c.poll(1); p.Stop != "" || !p.Unmarked || p.Problem != why {
-			t.Errorf("while another source reads the match: %+v", p)
+			t.Errorf("result while another source reads the match: %+v, want Unmarked and no Stop", p)
 		}
-		asked := s.Count()
-		other.redis.Del(t.Context(), "mw:{m1}:state") // as if the other source had not been read for long
-		if p := c.poll(0); p.Stop != why || p.Unmarked || s.Count() != asked {
-			t.Errorf("without the other source: %+v, %d more requests", p, s.Count()-asked)
+		before := s.Count()
+		other.redis.Del(t.Context(), "mw:{m1}:state") // as if the other source had had no page for a long time
+		if p := c.poll(0); p.Stop != why || p.Unmarked || s.Count() != before {
+			t.Errorf("result without the other source: %+v, %d more requests, want Stop and no requests", p, s.Count()-before)
 		}
 		if !strings.Contains(c.log.String(), "the site forbids the page: source stopped") {
-			t.Errorf("not logged:\n%s", c.log.String())
+			t.Errorf("the log does not report that the source stopped:\n%s", c.log.String())
 		}
 		s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, parsertest.SmallPage, 1) })
 		again := poll.Poll{Source: c.source, Due: c.due.Add(time.Minute), Activated: event.NewTID()}
@@ -284,13 +284,13 @@ func TestForbiddenSource(t *testing.T) {
 			t.Fatal(err)
 		}
 		if p := c.do(0, m); len(p.Matches) != 1 || p.Problem != "" {
-			t.Errorf("activated again: %+v", p)
+			t.Errorf("result after the source was activated again: %+v, want 1 match and no problem", p)
 		}
 	})
 }
 
 // A match whose only source is forbidden becomes stale at once.
-func TestStaleAtOnce(t *testing.T) {
+func TestForbiddenMatchIsStaleAtOnce(t *testing.T) {
 	s := parsertest.NewSite(t)
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c := newCluster(t, r, 1, s.URL, "")
@@ -298,7 +298,7 @@ func TestStaleAtOnce(t *testing.T) {
 		c.poll(0)
 		s.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 		if p := c.poll(0); p.Stop == "" {
-			t.Errorf("the source goes on: %+v", p)
+			t.Errorf("result for a forbidden page: %+v, want Stop", p)
 		}
 		all := c.events("m1")
 		e := all[len(all)-1]

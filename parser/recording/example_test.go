@@ -27,7 +27,7 @@ func ExampleReplayer_Play() {
 	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	defer client.Close()
 
-	sub := func(name string) fs.FS { // of the fixtures in the program
+	sub := func(name string) fs.FS { // a folder of the embedded fixtures
 		folder, err := fs.Sub(fixtures.FS, name)
 		if err != nil {
 			panic(err)

@@ -12,11 +12,11 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Fixture is a recorded sequence of pages of one source. It is a folder with the file
-// fixture.yaml and the pages that it names.
+// A Fixture is a recorded sequence of pages of one source. It is a folder that contains the
+// manifest fixture.yaml and the files of the pages.
 type Fixture struct {
-	Profile string        `yaml:"profile"` // its name, or a file in the folder
-	Match   string        `yaml:"match"`   // match ID; "" if the pages give it
+	Profile string        `yaml:"profile"` // name of the profile, or a file in the folder
+	Match   string        `yaml:"match"`   // match ID; "" if the pages contain it
 	URL     string        `yaml:"url"`
 	Pages   []FixturePage `yaml:"pages"`
 
@@ -24,12 +24,12 @@ type Fixture struct {
 	folder fs.FS
 }
 
-// A FixturePage names the file of a page and says when the page was fetched. If later polls fetched
-// the same bytes, several FixturePages name one file.
+// A FixturePage is one fetch of a page: the file of the page and the time of the fetch. If later
+// polls fetched the same bytes, several FixturePages have the same file.
 type FixturePage struct {
-	File    string            `yaml:"file"` // compressed if it ends in .gz
+	File    string            `yaml:"file"` // compressed if the name ends in .gz
 	At      time.Time         `yaml:"at"`
-	Headers map[string]string `yaml:"headers,omitempty"` // of the response, see page.KeptHeaders
+	Headers map[string]string `yaml:"headers,omitempty"` // response headers, see page.KeptHeaders
 }
 
 // ManifestName is the name of the file that describes a fixture.
@@ -47,20 +47,20 @@ func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 		return nil, err
 	}
 	if f.Profile == "" || len(f.Pages) == 0 {
-		return nil, fmt.Errorf("%s: give profile and pages, which are required", file)
+		return nil, fmt.Errorf("%s: profile and pages are required", file)
 	}
 	for i, p := range f.Pages {
 		if _, err := fs.Stat(folder, p.File); err != nil {
 			return nil, fmt.Errorf("%s: pages[%d].file %q: %w", file, i, p.File, err)
 		}
 		if i > 0 && !p.At.After(f.Pages[i-1].At) {
-			return nil, fmt.Errorf("%s: pages[%d].at %v: want a time after that of the page before", file, i, p.At)
+			return nil, fmt.Errorf("%s: pages[%d].at %v: want a later time than pages[%d].at", file, i, p.At, i-1)
 		}
 	}
 	return f, nil
 }
 
-// SinglePage returns a fixture of one page that counts as fetched now.
+// SinglePage returns a fixture of one page, with the current time as the time of the fetch.
 func SinglePage(folder fs.FS, file, profile, match string) *Fixture {
 	return &Fixture{Profile: profile, Match: match, URL: "file:" + file,
 		Pages: []FixturePage{{File: file, At: time.Now().UTC()}}, folder: folder}
@@ -80,10 +80,10 @@ func (f *Fixture) profile(lib profile.Library) (*profile.Profile, error) {
 	return lib.Find(f.Profile)
 }
 
-// Path returns the path of a page's file, for messages.
+// Path returns the path of the file of a page, for messages.
 func (f *Fixture) Path(p FixturePage) string { return path.Join(f.name, p.File) }
 
-// Page reads one page, with the URL of the fixture.
+// Page reads one page. The page has the URL of the fixture.
 func (f *Fixture) Page(p FixturePage) (page.Page, error) {
 	fetched, err := page.ReadPage(f.folder, p.File)
 	if err != nil {

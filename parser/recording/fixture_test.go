@@ -18,14 +18,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// volatile matches members that differ from run to run.
+// volatile matches JSON members that differ from run to run.
 var volatile = regexp.MustCompile(`"(tid|epoch)":"[0-9a-f-]{36}"`)
 
-// Each fixture gives the events in its golden file.
+// Each fixture produces the events in its golden file.
 func TestFixtures(t *testing.T) {
 	manifests, err := fs.Glob(fixtures.FS, "*/*/"+recording.ManifestName)
 	if err != nil || len(manifests) < 4 {
-		t.Fatalf("%d fixtures, %v", len(manifests), err)
+		t.Fatalf("%d fixtures, %v, want at least 4", len(manifests), err)
 	}
 	for _, m := range manifests {
 		dir := path.Dir(m)
@@ -59,7 +59,7 @@ func TestFixtures(t *testing.T) {
 						golden, i+1, gotLines[i], wantLines[i])
 				}
 			}
-			t.Fatalf("%d events, %s has %d", len(gotLines)-1, golden, len(wantLines)-1)
+			t.Fatalf("%d events, want %d as in %s", len(gotLines)-1, len(wantLines)-1, golden)
 		})
 	}
 }

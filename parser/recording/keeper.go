@@ -16,26 +16,26 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Keeper saves pages that a profile does not understand, each as a fixture in a folder of its
-// own, so that you can fix the profile. The number of pages is bounded: the oldest are removed.
-// Goroutines can share a Keeper.
+// A Keeper saves pages that a profile cannot parse completely, so that you can fix the profile.
+// Each page becomes a fixture in its own folder. The number of pages is bounded: the oldest pages
+// are removed. Goroutines can share a Keeper.
 type Keeper struct {
 	Dir string
 
 	mu   sync.Mutex
-	last map[string]time.Time // by profile: time of the last page that was saved
+	last map[string]time.Time // key: profile name; time of the last page that was saved
 }
 
 const (
-	maxKept   = 50          // pages
-	keepPause = time.Minute // between two pages of one profile
+	maxKept   = 50          // maximum number of pages
+	keepPause = time.Minute // minimum time between two saved pages of one profile
 )
 
 // keptName matches the names of the folders that Keep creates.
 var keptName = regexp.MustCompile(`^\d{8}T\d{6}-[a-z0-9-]+-[0-9a-f]{8}$`)
 
-// Keep saves a page and returns its folder. It saves nothing and returns "" if a page of the same
-// profile was saved within a minute. why becomes a comment in the manifest.
+// Keep saves a page and returns the folder of the new fixture. If a page of the same profile was
+// saved within a minute, Keep saves nothing and returns "". why becomes a comment in the manifest.
 func (k *Keeper) Keep(p page.Page, prof *profile.Profile, match, why string) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -59,7 +59,7 @@ func (k *Keeper) Keep(p page.Page, prof *profile.Profile, match, why string) (st
 	return filepath.Join(k.Dir, name), k.prune()
 }
 
-// prune removes the oldest pages. It leaves other folders alone.
+// prune removes the oldest pages beyond maxKept. It ignores other folders.
 func (k *Keeper) prune() error {
 	entries, err := os.ReadDir(k.Dir) // sorted by name, which begins with the time
 	if err != nil {

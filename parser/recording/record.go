@@ -20,20 +20,20 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// A Recorder writes the pages of a source as a fixture. Each page that changed becomes a compressed
-// file; fixture.yaml lists when it was fetched, and its headers. The fixture is valid after every
-// page. Only one goroutine can use a Recorder.
+// A Recorder writes the pages of a source as a fixture. Each changed page becomes a compressed
+// file. fixture.yaml lists the time of each fetch, and the headers of each changed page. The
+// fixture is valid after every page. Only one goroutine can use a Recorder.
 type Recorder struct {
 	dir      string
-	ext      string // of page files
+	ext      string // extension of page files
 	manifest *os.File
 	files    int // number of page files
 	last     FixturePage
-	hash     uint64 // of the last page
+	hash     uint64 // hash of the last page
 }
 
-// NewRecorder creates a folder and starts a fixture in it. It returns an error if the folder has a
-// fixture. note becomes a comment in the manifest; it may be "".
+// NewRecorder creates a folder and starts a fixture in it. It returns an error if the folder
+// already has a fixture. If note is not "", it becomes a comment in the manifest.
 func NewRecorder(dir string, s poll.Source, profile, note string) (*Recorder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -67,13 +67,14 @@ func NewRecorder(dir string, s poll.Source, profile, note string) (*Recorder, er
 	return r, nil
 }
 
-// Add adds a page, and reports whether it differs from the page before. An unchanged page is
-// listed, but not stored again.
+// Add adds a page, and reports whether the page differs from the page before. An unchanged page is
+// listed, but not stored again. Add ignores a page that is not at least a millisecond later than
+// the page before.
 func (r *Recorder) Add(p page.Page) (changed bool, err error) {
 	hash := xxhash.Sum64(p.Body)
 	at := p.At.UTC().Round(time.Millisecond)
 	if !at.After(r.last.At) && r.files > 0 {
-		return false, nil // two pages within a millisecond
+		return false, nil // not later than the page before
 	}
 	next := FixturePage{File: r.last.File, At: at}
 	if changed = r.files == 0 || hash != r.hash; changed {
@@ -104,7 +105,7 @@ func (r *Recorder) Add(p page.Page) (changed bool, err error) {
 	return changed, nil
 }
 
-// Close closes the manifest. It removes the manifest of a fixture without pages.
+// Close closes the manifest. If the fixture has no pages, Close removes the manifest.
 func (r *Recorder) Close() error {
 	err := r.manifest.Close()
 	if r.files == 0 {
@@ -125,9 +126,9 @@ func writeCompressed(file string, body []byte) error {
 	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
-// Record polls a source and adds its pages to rec, until ctx ends or the site forbids the page.
-// After every poll it calls each, with the page and whether that changed, or with the reason why
-// there is no page. It returns nil if ctx ended.
+// Record polls a source and adds its pages to rec, until ctx ends, the site forbids the page, or
+// rec returns an error. After every poll, Record calls each with the page and whether the page
+// changed, or with the reason why there is no page. Record returns nil if ctx ended.
 func Record(ctx context.Context, s poll.Source, c *page.Client, rec *Recorder, log *slog.Logger,
 	each func(fetched page.Page, changed bool, err error)) error {
 	f, err := c.Fetcher(s.URL)
@@ -175,6 +176,6 @@ func Record(ctx context.Context, s poll.Source, c *page.Client, rec *Recorder, l
 	}
 }
 
-// maxRecordWait bounds the time between two polls of a site that refuses or fails, unless the site
-// asks for more.
+// maxRecordWait is the maximum pause after a failed poll, unless the interval or Retry-After is
+// longer.
 const maxRecordWait = 5 * time.Minute

@@ -18,8 +18,8 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// A page that the profile does not understand is saved as a fixture. The number of saved pages is
-// bounded, and other folders beside them stay.
+// A page that the profile cannot parse completely is saved as a fixture. The number of saved pages
+// is bounded, and other folders are not removed.
 func TestKeeper(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "mine"), 0o755); err != nil {
@@ -31,9 +31,9 @@ func TestKeeper(t *testing.T) {
 	source := parsertest.Track(t, in, parsertest.SmallProfile)
 	source.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	if all, _ := os.ReadDir(dir); len(all) != 1 {
-		t.Errorf("a good page was saved: %v", all)
+		t.Errorf("the folder contains %v after a page without problems, want only \"mine\"", all)
 	}
-	for n := range 160 { // two of three pages have a problem, each another one; the third is unusable
+	for n := range 160 { // of three pages, two have problems that differ, and one is unusable
 		if n%3 > 0 {
 			source.Read(fmt.Sprintf(parsertest.SmallPage, 0) + fmt.Sprintf("<li class=h><u class=kind>Juggling %d</u></li>", n))
 		} else {
@@ -47,17 +47,17 @@ func TestKeeper(t *testing.T) {
 	at := filepath.Join(dir, all[49].Name())
 	f, err := recording.LoadFixture(at, os.DirFS(at))
 	if err != nil || f.Profile != "small" || len(f.Pages) != 1 {
-		t.Fatalf("%+v %v", f, err)
+		t.Fatalf("saved fixture %+v, %v, want profile small and 1 page", f, err)
 	}
 	if page, err := f.Page(f.Pages[0]); err != nil || !bytes.Contains(page.Body, []byte("<p")) {
-		t.Errorf("%s %v", page.Body, err)
+		t.Errorf("saved page %q, %v, want the page", page.Body, err)
 	}
 	if !strings.Contains(log.String(), "kept="+dir) {
 		t.Errorf("the log does not name the folder:\n%s", log)
 	}
 }
 
-// A recording has the same pages at the same times with the same headers, and lists unchanged pages
+// A recording contains the same pages with the same times and headers. It lists unchanged pages
 // too.
 func TestRecorder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "rec")
@@ -72,11 +72,11 @@ func TestRecorder(t *testing.T) {
 		changed, err := rec.Add(page.Page{URL: "u", Header: header, Body: []byte(body),
 			At: parsertest.Noon.Add(time.Duration(i) * 15 * time.Second)})
 		if err != nil || changed != (i != 1) {
-			t.Errorf("page %d: changed %v, %v", i, changed, err)
+			t.Errorf("Add of page %d: changed %v, %v, want changed %v", i, changed, err, i != 1)
 		}
 		// The fixture is valid after every page.
 		if f, err := recording.LoadFixture("rec", os.DirFS(dir)); err != nil || len(f.Pages) != i+1 {
-			t.Fatalf("after page %d: %v", i, err)
+			t.Fatalf("LoadFixture after page %d: %v, want %d pages", i, err, i+1)
 		}
 	}
 	if err := rec.Close(); err != nil {
@@ -84,21 +84,21 @@ func TestRecorder(t *testing.T) {
 	}
 	f, err := recording.LoadFixture("rec", os.DirFS(dir))
 	if err != nil || f.Match != "m1" || f.Profile != "small" {
-		t.Fatalf("%+v %v", f, err)
+		t.Fatalf("LoadFixture: %+v, %v, want match m1 and profile small", f, err)
 	}
 	for i, fp := range f.Pages {
 		page, err := f.Page(fp)
 		if err != nil || string(page.Body) != pages[i] ||
 			!page.At.Equal(parsertest.Noon.Add(time.Duration(i)*15*time.Second)) {
-			t.Errorf("page %d: %q at %v, %v", i, page.Body, page.At, err)
+			t.Errorf("page %d: %q at %v, %v, want %q", i, page.Body, page.At, err, pages[i])
 		}
 		if i != 1 && (page.Header.Get("ETag") != `"v1"` || page.Header.Get("Content-Type") == "") {
-			t.Errorf("page %d: headers %v", i, page.Header)
+			t.Errorf("page %d: headers %v, want the ETag and the Content-Type", i, page.Header)
 		}
 	}
 	manifest, err := os.ReadFile(filepath.Join(dir, recording.ManifestName))
 	if err != nil || bytes.Contains(manifest, []byte("secret=1")) {
-		t.Errorf("%s %v", manifest, err)
+		t.Errorf("manifest %s, %v, want no cookies", manifest, err)
 	}
 	testenv.NoSecret(t, manifest)
 	if files, _ := filepath.Glob(filepath.Join(dir, "*.gz")); len(files) != 3 {
@@ -106,6 +106,6 @@ func TestRecorder(t *testing.T) {
 	}
 	if _, err := recording.NewRecorder(dir, poll.Source{URL: "https://site.example/"}, "small", ""); err == nil ||
 		!strings.Contains(err.Error(), "already has a fixture") {
-		t.Errorf("a second recording into the folder: %v", err)
+		t.Errorf("a second NewRecorder in the folder: %v, want an error that it already has a fixture", err)
 	}
 }

@@ -13,17 +13,17 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Replayer ingests the pages of fixtures as if they were fetched.
+// A Replayer ingests the pages of fixtures as if it had fetched them.
 type Replayer struct {
 	Library  profile.Library
 	Ingester *poll.Ingester
 
-	// Speed is how many times faster than recorded the pages are replayed. 0 means without waiting.
+	// Speed is the factor by which the replay is faster than the recording. 0 means without pauses.
 	Speed float64
-	// AsLive makes the pages count as fetched now, not when they were recorded.
+	// AsLive replaces the recorded times of the pages with the current time.
 	AsLive bool
-	// Each is called after each page, with the context of its job. It may be nil. An error ends
-	// Play.
+	// Each is called after each page, with the context of the page's job. It may be nil. If Each
+	// returns an error, Play returns that error.
 	Each func(ctx context.Context, fetched page.Page, events []event.Event) error
 }
 
@@ -32,12 +32,12 @@ type step struct {
 	fixture *Fixture
 	tracker *poll.Tracker
 	page    FixturePage
-	after   time.Duration // since the fixture's first page
+	after   time.Duration // time since the first page of the fixture
 }
 
-// Play replays fixtures from their first pages. At a Speed they are replayed at the same time,
-// otherwise one after the other. Play returns when all have ended or ctx ends. Each page is a job
-// with its own TID.
+// Play replays fixtures from their first pages. If Speed is positive, it replays them at the same
+// time, otherwise one after the other. Play returns when all fixtures have ended or ctx ends. Each
+// page is a job with its own TID. An unusable page is an error only in a fixture of one page.
 func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	var steps []step
 	for _, f := range fixtures {
@@ -86,8 +86,8 @@ func (r *Replayer) ingest(ctx context.Context, s step) error {
 	if err != nil && len(s.fixture.Pages) == 1 {
 		return fmt.Errorf("%s: %w", s.page.File, err)
 	}
-	// In a fixture of several pages an unusable page does not stop the replay. The tracker has
-	// logged it.
+	// In a fixture of several pages, an error does not stop the replay. The tracker has logged the
+	// error.
 	if r.Each != nil {
 		return r.Each(job, page, events)
 	}
