@@ -127,12 +127,12 @@ func QueueName(name string) string { return "consumer." + name }
 type Runner struct {
 	Broker  broker.Subscriber
 	Redis   redis.UniversalClient // for consumers that set Once
-	Prefix  string                // of every Redis key
+	Prefix  string                // prefix of every Redis key
 	Trace   *trace.Recorder       // records a span for each event; may be nil
 	Metrics *Metrics              // may be nil
 	Log     *slog.Logger
 
-	lease time.Duration // LeaseTime if 0
+	lease time.Duration // how long a mark lasts without a renewal; 0 means LeaseTime
 }
 
 // Run delivers the events of a consumer's queue to the consumer until ctx ends. Then it waits for the

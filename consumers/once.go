@@ -26,26 +26,29 @@ const keepDone = 24 * time.Hour
 //	mw:handled:<consumer>:<event ID>:<attempt>  for a minute, if the attempt was abandoned
 //
 // The mark of an attempt is a lease, which is renewed while the handler runs. If the process dies, the
-// lease expires, and another process can handle the event. It must not do so earlier: the broker also
-// delivers an event again if the process has only lost its connection and is still handling the event.
-// An event that another process is handling is postponed. A postponed event counts no attempt.
+// lease expires, and another process can handle the event. No process may handle the event earlier: the
+// broker also redelivers the event if the first process has only lost its connection and is still
+// handling it.
+// An event that another process is handling is postponed, without counting an attempt.
 //
 // The Redis client repeats a script whose reply was lost, so each script returns the same result when
-// it is repeated. If an attempt gets no reply to its first script, it is abandoned: a script of the
-// attempt that reaches Redis later sets no mark. If abandoning fails too, the mark of the attempt does
-// not block later attempts of the same instance, which tracks its running attempts in memory.
+// it is repeated. If an attempt gets no reply to its first script, the attempt is abandoned: if
+// a script that begins or renews the attempt reaches Redis later, the script sets no mark. If
+// abandoning fails too, the mark does not block later attempts of the same instance, which tracks its
+// running attempts in memory.
 //
 // The backfill copy of an event has its own mark, whose key ends with :backfill. After Redis loses its
 // data, the backfill copy can arrive while the original waits for a retry.
 type marks struct {
 	redis    redis.UniversalClient
-	prefix   string        // of the keys of the marks
+	prefix   string        // prefix of the marks' keys
 	instance string        // identifies the marks of this instance
 	lease    time.Duration // how long the mark of an attempt lasts without a renewal
 	attempts *attempts     // the running attempts of this instance
 	log      *slog.Logger
 }
 
+// newMarks returns the marks of a new instance.
 func newMarks(r redis.UniversalClient, prefix string, lease time.Duration, log *slog.Logger) marks {
 	running := &attempts{running: map[string]*attempt{}}
 	return marks{redis: r, prefix: prefix, instance: uuid.NewString(), lease: lease, attempts: running, log: log}
@@ -80,14 +83,15 @@ if mark and mark ~= ARGV[1] and mark ~= 'done' then return 0 end
 redis.call('set', KEYS[1], 'done', 'px', ARGV[2])
 return 1`)
 
-// abandonAttempt removes the mark of the attempt. Later scripts of the attempt set no mark.
+// abandonAttempt removes the mark of the attempt. Afterwards, beginAttempt and renewAttempt do nothing
+// for the attempt.
 var abandonAttempt = redis.NewScript(`
 redis.call('set', KEYS[2], '1', 'px', ARGV[2])
 if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end
 return 1`)
 
-// keepAbandoned is how long Redis stores that an attempt was abandoned. A script of the attempt cannot
-// arrive that late.
+// keepAbandoned is how long Redis stores that an attempt was abandoned. It must be longer than a script
+// can take to reach Redis.
 const keepAbandoned = time.Minute
 
 // once calls h unless the event was handled before. If the event is being handled, once postpones it.
