@@ -10,16 +10,16 @@ import (
 )
 
 type checkCmd struct {
-	Profiles []string `arg:"" optional:"" name:"profile" help:"Profile files (default: the config and all profiles)."`
-	Update   bool     `help:"Save the current results of the sample pages as the expected ones. Review the diff."`
+	Profiles []string `arg:"" optional:"" name:"profile" help:"Profile files (default: the config and all its profiles)."`
+	Update   bool     `help:"Save the current results of the sample pages as expected results. Review the diff."`
 	Schema   bool     `help:"Print the JSON Schema of profiles, for editors, and exit."`
 }
 
 func (k *checkCmd) Help() string {
 	return "The sample pages of the profile NAME.yaml are in the folder NAME beside it: page files, " +
-		"or fixtures made by matchwire record. " +
-		"If there is a file PAGE.expect.json, the page must give what that file says. " +
-		"Otherwise the page must be usable and have no problems. " +
+		"or fixtures that matchwire record creates. " +
+		"If the file PAGE.expect.json exists, the result of parsing PAGE must equal that file. " +
+		"Otherwise PAGE must be usable and have no problems. " +
 		"--update writes PAGE.expect.json for page files."
 }
 
@@ -65,6 +65,7 @@ func (k *checkCmd) check(ctx context.Context, c *console) ([]pipeline.CheckResul
 	return pipeline.Check(ctx, config, c.plugins, k.Update)
 }
 
+// plural returns n and the noun, in the plural unless n is 1.
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -15,6 +15,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
+// write writes files, and creates their folders.
 func write(t *testing.T, files map[string]string) {
 	t.Helper()
 	for name, body := range files {
@@ -45,12 +46,12 @@ incidents:
 
 const tinyPage = `<b class=h>Ajax</b><b class=a>PSV</b><u class=hs>%d</u><u class=as>0</u><p>%s</p>%s`
 
-// check parses the sample pages of every profile and reports those that do not give
-// what is expected.
+// check parses the sample pages of every profile and reports each page whose result is
+// not the expected result.
 func TestCheck(t *testing.T) {
 	code, out, errs := call(t, "", nil, "check")
 	if code != 0 || strings.Count(out, "ok ") < 11 || strings.Contains(out, "no sample pages") {
-		t.Fatalf("shipped profiles: exit %d\n%s%s", code, out, errs)
+		t.Fatalf("check of the shipped profiles: exit %d, want 0 and at least 11 checks that pass:\n%s%s", code, out, errs)
 	}
 	t.Chdir(t.TempDir())
 	goal := "<li><i>5'</i><b>P</b></li>"
@@ -66,52 +67,54 @@ func TestCheck(t *testing.T) {
 	code, out, errs = call(t, "", nil, "check")
 	for _, want := range []string{
 		"ok    config matchwire.yaml", "1 source", "ok    profile sites/tiny.yaml", "2 sample pages",
-		"FAIL  profile sites/other.yaml", "sites/other/c.html: incidents: the goals listed make 1-0, the score is 2-0",
+		"FAIL  profile sites/other.yaml", "sites/other/c.html: incidents: the listed goals add up to 1-0, but the score is 2-0",
 	} {
 		if code != 1 || !strings.Contains(out, want) {
-			t.Errorf("exit %d, want %q in:\n%s%s", code, want, out, errs)
+			t.Errorf("exit %d, want 1 and %q in:\n%s%s", code, want, out, errs)
 		}
 	}
-	// --update saves what a page gives now, with its problems, as expected.
+	// --update saves the current result of a page, with its problems, as the expected result.
 	if code, _, errs := call(t, "", nil, "check", "--update", "sites/other.yaml"); code != 0 {
-		t.Fatalf("exit %d: %s", code, errs)
+		t.Fatalf("check --update: exit %d, want 0: %s", code, errs)
 	}
 	if code, out, errs := call(t, "", nil, "check", "sites/other.yaml"); code != 0 {
-		t.Errorf("exit %d: %s%s", code, out, errs)
+		t.Errorf("check after --update: exit %d, want 0: %s%s", code, out, errs)
 	}
 	laterGoal := strings.Replace(goal, "5'", "6'", 1)
 	write(t, map[string]string{"sites/other/c.html": fmt.Sprintf(tinyPage, 2, "Live", laterGoal)})
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
-	want := `sites/other/c.html: not as expected: sites/other/c.html.expect.json:`
+	want := `sites/other/c.html: result differs from sites/other/c.html.expect.json:`
 	if code != 1 || !strings.Contains(out, want) || !strings.Contains(out, `"minute": 6`) {
-		t.Errorf("exit %d, want %q in:\n%s", code, want, out)
+		t.Errorf("exit %d, want 1 and %q in:\n%s", code, want, out)
 	}
 	write(t, map[string]string{"sites/other/c.html": "<h1>gone</h1>"})
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
 	if code != 1 || !strings.Contains(out, `"unusable": "the page names neither team`) {
-		t.Errorf("exit %d:\n%s", code, out)
+		t.Errorf("exit %d, want 1 and the failed check in:\n%s", code, out)
 	}
-	// A sample page can be one that must be unusable. An expectation needs its page.
+	// The expected result can be that a page is unusable. An expectation file without its
+	// page is an error.
 	if code, _, errs := call(t, "", nil, "check", "--update", "sites/other.yaml"); code != 0 {
-		t.Fatalf("exit %d: %s", code, errs)
+		t.Fatalf("check --update: exit %d, want 0: %s", code, errs)
 	}
 	if code, out, errs := call(t, "", nil, "check", "sites/other.yaml"); code != 0 {
-		t.Errorf("exit %d: %s%s", code, out, errs)
+		t.Errorf("check after --update: exit %d, want 0: %s%s", code, out, errs)
 	}
 	if err := os.Remove("sites/other/c.html"); err != nil {
 		t.Fatal(err)
 	}
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
 	if code != 1 || !strings.Contains(out, "sites/other/c.html.expect.json: no such page") {
-		t.Errorf("exit %d:\n%s", code, out)
+		t.Errorf("exit %d, want 1 and the failed check in:\n%s", code, out)
 	}
 	write(t, map[string]string{"sites/other.yaml": tinyProfile + "    shirt: u\n"})
 	if code, _, errs := call(t, "", nil, "check"); code != 2 || !strings.Contains(errs, `other.yaml:15:5`) {
-		t.Errorf("profile with an unknown key: exit %d: %s", code, errs)
+		t.Errorf("profile with an unknown key: exit %d, want 2: %s", code, errs)
 	}
 }
 
-// record saves a page when it changes, with a copy of the profile. replay replays that.
+// record saves a page when it changes, with a copy of the profile. replay replays the
+// recording.
 func TestRecord(t *testing.T) {
 	var polls atomic.Int64
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -139,7 +142,7 @@ func TestRecord(t *testing.T) {
 		"4 fetches, 1 failed; 2 pages saved in ",
 	} {
 		if code != 1 || !strings.Contains(errs, want) {
-			t.Errorf("exit %d, want %q in:\n%s", code, want, errs)
+			t.Errorf("record: exit %d, want 1 and %q in:\n%s", code, want, errs)
 		}
 	}
 	if err := os.Remove("tiny.yaml"); err != nil { // the fixture has a copy
@@ -155,7 +158,7 @@ func TestRecord(t *testing.T) {
 		kinds = append(kinds, string(e.Data.Kind)+" "+e.Subject+" "+e.Data.Player)
 	}
 	if want := []string{"match_start m1 ", "period_start m1 ", "goal m1 P"}; code != 0 || !slices.Equal(kinds, want) {
-		t.Errorf("exit %d, %q, want %q\n%s", code, kinds, want, errs)
+		t.Errorf("replay: exit %d, events %q, want %q\n%s", code, kinds, want, errs)
 	}
 	// check fails if a profile can no longer parse a recording.
 	write(t, map[string]string{"broken.yaml": strings.Replace(tinyProfile, "rows: li", "rows: lii", 1)})
@@ -165,19 +168,19 @@ func TestRecord(t *testing.T) {
 	code, out, _ = call(t, "", nil, "check", "broken.yaml")
 	for _, want := range []string{"incidents: no rows, though the score is not 0-0", "2 sample pages"} {
 		if code != 1 || !strings.Contains(out, want) {
-			t.Errorf("exit %d, want %q in:\n%s", code, want, out)
+			t.Errorf("exit %d, want 1 and %q in:\n%s", code, want, out)
 		}
 	}
 	// A recording without a page leaves no files.
 	record := []string{"record", site.URL + "/m", "-p", "rec/profile.yaml", "--match", "m1", "-o"}
 	if code, _, errs := call(t, "", nil, append(record, "none")...); code != 1 || !strings.Contains(errs, "403") {
-		t.Errorf("site that answers 403: exit %d: %s", code, errs)
+		t.Errorf("site that responds with 403: exit %d, want 1: %s", code, errs)
 	}
 	if left, _ := os.ReadDir("none"); len(left) > 0 {
-		t.Errorf("files without a page: %v", left)
+		t.Errorf("a recording without a page left the files %v, want none", left)
 	}
 	code, _, errs = call(t, "", nil, append(record, "rec")...)
 	if code != 2 || !strings.Contains(errs, "already has a fixture") {
-		t.Errorf("folder with a fixture: exit %d: %s", code, errs)
+		t.Errorf("folder that has a fixture: exit %d, want 2: %s", code, errs)
 	}
 }

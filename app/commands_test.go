@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Every command of matchwire in README.md and CONTRIBUTING.md exists, with its flags.
+// Every matchwire command in README.md and CONTRIBUTING.md exists and has the flags shown.
 func TestDocumentedCommands(t *testing.T) {
 	shape := regexp.MustCompile("(?m)(?:^ *|`|\\$ )(?:go run \\./cmd/)?matchwire ([a-z]+)([^`\n]*)")
 	flag := regexp.MustCompile(`--[a-z]+(-[a-z]+)*`)
@@ -25,24 +25,25 @@ func TestDocumentedCommands(t *testing.T) {
 			}
 			code, help, errs := call(t, "", nil, command, "--help")
 			if code != 0 {
-				t.Errorf("%s: matchwire %s: exit code %d: %s", file, command, code, errs)
+				t.Errorf("%s: matchwire %s --help: exit %d, want 0: %s", file, command, code, errs)
 				continue
 			}
 			seen = append(seen, command)
 			for _, f := range flag.FindAllString(rest, -1) {
 				if !strings.Contains(help, f) && !strings.Contains(subcommandHelp(t, command, rest), f) {
-					t.Errorf("%s: matchwire %s%s: there is no flag %s", file, command, rest, f)
+					t.Errorf("%s: matchwire %s%s: the command has no flag %s", file, command, rest, f)
 				}
 			}
 		}
 	}
 	slices.Sort(seen)
 	if seen = slices.Compact(seen); len(seen) < 14 {
-		t.Errorf("only the commands %v were found", seen)
+		t.Errorf("found the commands %v, want at least 14", seen)
 	}
 }
 
-// subcommandHelp is the help of a subcommand such as archive export, "" if there is none.
+// subcommandHelp returns the help of a subcommand such as archive export. It returns "" if
+// the first word of rest is not a subcommand.
 func subcommandHelp(t *testing.T, command, rest string) string {
 	t.Helper()
 	words := strings.Fields(rest)

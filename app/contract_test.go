@@ -18,9 +18,9 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The program does what asyncapi.yaml says. The exchange and the queues exist. Messages,
-// their headers and the frames of a WebSocket match the schemas. The server accepts
-// each kind of frame from a client.
+// The program conforms to asyncapi.yaml. The exchanges and queues exist. Messages, their
+// headers and WebSocket frames match the schemas. The server accepts each kind of frame
+// from a client.
 func TestContracts(t *testing.T) {
 	w := newWorld(t)
 	arrived, ch := w.exchange()
@@ -43,12 +43,12 @@ fetch: {private_addresses: true, ignore_robots: true}
 		select {
 		case d := <-arrived:
 			checked++
-			document.message(t, d)
+			document.checkMessage(t, d)
 		case <-time.After(20 * time.Second):
 			t.Fatalf("got %d messages, want 13:\n%s", checked, p.output())
 		}
 	}
-	document.names(t, w, ch)
+	document.checkNames(t, w, ch)
 
 	// A message that cannot be handled is dead-lettered with the documented headers.
 	bad := amqp.Publishing{ContentType: "text/plain", Body: []byte("no event")}
@@ -61,7 +61,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 		if err != nil || !ok {
 			return false
 		}
-		document.valid(t, "deadHeaders", table(d.Headers))
+		document.checkSchema(t, "deadHeaders", table(d.Headers))
 		return true
 	})
 
@@ -78,7 +78,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 	facts := `{"team":"Toronto FC","match":{"id":"by-hand","home":"Toronto FC","away":"New York City FC"}}`
 	code, _, errs := call(t, "", w.envMap(), "emit", "--namespace", w.namespace, "soccer.mls.goal", facts)
 	if code != exitOK {
-		t.Fatalf("emit: exit %d: %s", code, errs)
+		t.Fatalf("emit: exit %d, want 0: %s", code, errs)
 	}
 	again.next("event")
 }
@@ -114,8 +114,8 @@ func asyncAPI(t *testing.T) *contracts {
 	return c
 }
 
-// valid checks a value against a schema in asyncapi.yaml.
-func (c *contracts) valid(t *testing.T, schema string, v any) {
+// checkSchema checks a value against a schema in asyncapi.yaml.
+func (c *contracts) checkSchema(t *testing.T, schema string, v any) {
 	t.Helper()
 	compiler := jsonschema.NewCompiler()
 	if err := compiler.AddResource("mem:///s", c.Components.Schemas[schema]); err != nil {
@@ -126,7 +126,7 @@ func (c *contracts) valid(t *testing.T, schema string, v any) {
 		err = s.Validate(v)
 	}
 	if err != nil {
-		t.Errorf("%s: %v\n%v", schema, v, err)
+		t.Errorf("value %v does not match the schema %s: %v", v, schema, err)
 	}
 }
 
@@ -143,28 +143,28 @@ func table(h amqp.Table) any {
 	return v
 }
 
-// message checks body, headers and properties of a message.
-func (c *contracts) message(t *testing.T, d amqp.Delivery) {
+// checkMessage checks the body, headers and properties of a message.
+func (c *contracts) checkMessage(t *testing.T, d amqp.Delivery) {
 	t.Helper()
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(d.Body))
 	if err == nil {
 		err = c.event.Validate(v)
 	}
 	if err != nil {
-		t.Errorf("%s\n%v", d.Body, err)
+		t.Errorf("message %s does not match the schema of events: %v", d.Body, err)
 		return
 	}
-	c.valid(t, "headers", table(d.Headers))
+	c.checkSchema(t, "headers", table(d.Headers))
 	e := v.(map[string]any)
 	if d.ContentType != "application/cloudevents+json" || d.Type != d.RoutingKey || e["type"] != d.RoutingKey ||
 		d.MessageId != e["id"] || d.CorrelationId != e["tid"] || d.Headers["tid"] != e["tid"] ||
 		d.DeliveryMode != amqp.Persistent || d.AppId != "matchwire" || d.Timestamp.IsZero() {
-		t.Errorf("properties of %s: %+v", d.Body, d)
+		t.Errorf("properties of message %s: %+v, want those of its event", d.Body, d)
 	}
 }
 
-// names checks that the exchanges and queues in asyncapi.yaml exist.
-func (c *contracts) names(t *testing.T, w *world, ch *amqp.Channel) {
+// checkNames checks that the exchanges and queues in asyncapi.yaml exist.
+func (c *contracts) checkNames(t *testing.T, w *world, ch *amqp.Channel) {
 	t.Helper()
 	found := 0
 	for _, channel := range c.Channels {
@@ -196,6 +196,7 @@ type stream struct {
 	schemas map[string]*jsonschema.Schema
 }
 
+// socket connects to the WebSocket at addr, and resumes at the cursor unless it is "".
 func socket(t *testing.T, addr, cursor string) *stream {
 	t.Helper()
 	url := "ws://" + addr + "/ws"
@@ -214,7 +215,8 @@ func socket(t *testing.T, addr, cursor string) *stream {
 	return s
 }
 
-// next reads frames until one is of that kind.
+// next reads frames until a frame is of the given kind, and returns that frame. It fails
+// the test after 50 frames.
 func (s *stream) next(kind string) map[string]any {
 	s.Helper()
 	for range 50 {
@@ -228,16 +230,17 @@ func (s *stream) next(kind string) map[string]any {
 			err = s.schemas["server"].Validate(v)
 		}
 		if err != nil {
-			s.Fatalf("%s\n%v", b, err)
+			s.Fatalf("frame %s does not match the schema of server frames: %v", b, err)
 		}
 		if s.schemas[kind].Validate(v) == nil {
 			return v.(map[string]any)
 		}
 	}
-	s.Fatalf("no %s among 50 frames", kind)
+	s.Fatalf("got 50 frames, want one of kind %s", kind)
 	return nil
 }
 
+// send checks a client frame against its schema and sends it.
 func (s *stream) send(frame string) {
 	s.Helper()
 	v, err := jsonschema.UnmarshalJSON(strings.NewReader(frame))
@@ -248,6 +251,6 @@ func (s *stream) send(frame string) {
 		err = s.conn.WriteMessage(websocket.TextMessage, []byte(frame))
 	}
 	if err != nil {
-		s.Fatalf("%s: %v", frame, err)
+		s.Fatalf("sending the frame %s: %v", frame, err)
 	}
 }

@@ -17,24 +17,24 @@ import (
 )
 
 type deadCmd struct {
-	List   deadListCmd   `cmd:"" help:"Count the dead letters of each consumer, or list those of one."`
+	List   deadListCmd   `cmd:"" help:"Count the dead letters of each consumer, or list the dead letters of one consumer."`
 	Show   deadShowCmd   `cmd:"" help:"Print dead letters in full."`
 	Replay deadReplayCmd `cmd:"" help:"Move dead letters back to their queue."`
 	Purge  deadPurgeCmd  `cmd:"" help:"Delete dead letters."`
 }
 
 func (d *deadCmd) Help() string {
-	return "A dead letter is a message that a consumer gave up on, because it failed permanently or too often. " +
-		"It stays in the queue consumer.NAME.dead for 30 days; the queue holds up to 1 GiB. " +
-		"Fix the cause, then replay the message: the consumer handles it like a new one."
+	return "A dead letter is a message whose handling failed permanently or too often. " +
+		"The queue consumer.NAME.dead stores the dead letters of a consumer for 30 days, up to 1 GiB. " +
+		"Fix the cause, then replay the dead letters: the consumer handles them like new messages."
 }
 
-// A deadQueue is the argument that names the queue of a dead command.
+// A deadQueue is the argument of the dead commands that names a consumer or queue.
 type deadQueue struct {
 	Consumer string `arg:"" help:"Consumer or queue, like scoreboard or consumer.scoreboard."`
 }
 
-// queue returns the name of the queue, without .dead.
+// queue returns the name of the queue, without the suffix .dead.
 func (d deadQueue) queue() string {
 	if strings.HasPrefix(d.Consumer, "consumer.") || strings.HasPrefix(d.Consumer, "task.") {
 		return strings.TrimSuffix(d.Consumer, ".dead")
@@ -42,9 +42,9 @@ func (d deadQueue) queue() string {
 	return consumers.QueueName(d.Consumer)
 }
 
-// connectBroker connects to the RabbitMQ server.
+// connectBroker connects to the RabbitMQ server that the environment names.
 func connectBroker(ctx context.Context, c *console) (broker.Broker, error) {
-	servers, err := c.requireServers("dead letters are on a RabbitMQ server")
+	servers, err := c.requireServers("dead letters are stored on a RabbitMQ server")
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func connectBroker(ctx context.Context, c *console) (broker.Broker, error) {
 
 type deadListCmd struct {
 	Consumer string `arg:"" optional:"" help:"${dead_list_consumer}"`
-	Limit    int    `help:"Maximum number to show, oldest first. 0 shows all." default:"50"`
+	Limit    int    `help:"Maximum number of dead letters to show, oldest first. 0 shows all." default:"50"`
 	JSON     bool   `name:"json" help:"Print JSON lines."`
 }
 
@@ -107,12 +107,12 @@ func (d *deadListCmd) Run(ctx context.Context, c *console) error {
 	return nil
 }
 
-// partsError returns an error that names the parts of a consumer, or nil if it has
-// none. Each part has a queue of its own.
+// partsError returns an error that names the parts of a consumer, each of which has
+// its own queue. It returns nil if the consumer has no parts or the config is invalid.
 func (c *console) partsError(consumer string) error {
 	config, err := c.config()
 	if err != nil {
-		return nil // the caller has a better error
+		return nil // the caller reports that the queue does not exist
 	}
 	names, _ := config.ConsumerNames(c.plugins)
 	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, consumer+".") })
@@ -122,7 +122,7 @@ func (c *console) partsError(consumer string) error {
 	return fmt.Errorf("%s has a queue for each of its parts: %s", consumer, strings.Join(names, ", "))
 }
 
-// count prints the number of dead letters of each consumer.
+// count prints the number of dead letters of each consumer in the config.
 func (d *deadListCmd) count(ctx context.Context, c *console, b broker.Broker) error {
 	config, err := c.config()
 	if err != nil {
@@ -161,7 +161,8 @@ func orDash(s string) string {
 	return s
 }
 
-// letterJSON is the JSON form of a dead letter. A message that is not JSON is a string.
+// letterJSON is the JSON form of a dead letter. A body that is not
+// valid JSON is encoded as a string.
 type letterJSON struct {
 	ID        string    `json:"id"`
 	TID       event.TID `json:"tid,omitzero"`
@@ -187,7 +188,7 @@ func jsonPrinter(c *console) func(broker.DeadLetter) error {
 
 type deadShowCmd struct {
 	deadQueue
-	IDs  []string `arg:"" name:"id" help:"Message IDs, as list shows them."`
+	IDs  []string `arg:"" name:"id" help:"Message IDs, as printed by 'dead list'."`
 	JSON bool     `name:"json" help:"Print JSON lines."`
 }
 
@@ -221,7 +222,7 @@ func (d *deadShowCmd) Run(ctx context.Context, c *console) error {
 	return nil
 }
 
-// indent formats a message for a terminal.
+// indent returns body as indented JSON, or as a quoted string if body is not JSON.
 func indent(body []byte) string {
 	var v any
 	if json.Unmarshal(body, &v) != nil {
@@ -234,22 +235,23 @@ func indent(body []byte) string {
 	return string(b)
 }
 
-// A selection says which dead letters of a queue a command works on.
+// A selection holds the arguments of a command that select dead letters of a queue.
 type selection struct {
-	IDs []string `arg:"" optional:"" name:"id" help:"Message IDs, as list shows them."`
-	All bool     `help:"All dead letters of the queue."`
+	IDs []string `arg:"" optional:"" name:"id" help:"Message IDs, as printed by 'dead list'."`
+	All bool     `help:"Select all dead letters of the queue."`
 }
 
+// errAllFound ends a walk early.
 var errAllFound = errors.New("all selected dead letters found")
 
-// walk calls act for each selected dead letter, and keeps, requeues or discards it as
-// act returns. It returns the number of calls. If the queue lacks an ID, walk returns an
-// error after it has handled the others.
+// walk calls act for each selected dead letter and performs the action that act returns:
+// keep, requeue or discard. It returns the number of calls of act. If the queue has no
+// dead letter with a selected ID, walk returns an error after the last call of act.
 func (s selection) walk(
 	ctx context.Context, c *console, queue string, act func(broker.DeadLetter) broker.DeadAction,
 ) (int, error) {
 	if s.All == (len(s.IDs) > 0) {
-		return 0, pipeline.UsageError(errors.New("want message IDs or --all"))
+		return 0, pipeline.UsageError(errors.New("give either message IDs or --all, not both"))
 	}
 	b, err := connectBroker(ctx, c)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The dead commands list, show, replay and delete messages that a consumer gave up on.
+// The dead commands list, show, replay and delete dead letters.
 func TestDeadLetters(t *testing.T) {
 	w := newWorld(t)
 	p := start(t, "consumer=scoreboard keys", w.env, "run", "consumers")
@@ -34,7 +34,7 @@ func TestDeadLetters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.eventually("a dead letter", dead(i+1)) // keeps them in order, because handlers run concurrently
+		p.eventually("a dead letter", dead(i+1)) // handlers run concurrently, and the order matters below
 	}
 	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}
 	run := func(wantCode int, args ...string) (out, errs string) {
@@ -47,48 +47,48 @@ func TestDeadLetters(t *testing.T) {
 	}
 	_, errs := run(exitFailure, "list", "notify")
 	if !strings.Contains(errs, "notify has a queue for each of its parts: notify.log") {
-		t.Errorf("list notify: %s", errs)
+		t.Errorf("dead list notify: error %q, want it to name the queue notify.log", errs)
 	}
 	out, _ := run(exitOK, "list")
 	if !strings.Contains(out, "notify.log  3") {
-		t.Errorf("list:\n%s", out)
+		t.Errorf("dead list printed:\n%s\nwant 3 dead letters of notify.log", out)
 	}
 	out, errs = run(exitOK, "list", "notify.log", "--limit", "2")
 	if !strings.Contains(out, "bad-0") || strings.Contains(out, "bad-2") ||
 		!strings.Contains(out, "decoding event: invalid character 'g'") || !strings.Contains(errs, "and 1 more") {
-		t.Errorf("list notify.log:\n%s%s", out, errs)
+		t.Errorf("dead list notify.log --limit 2 printed:\n%s%s\nwant bad-0, bad-1 and a count of 1 more", out, errs)
 	}
 	out, _ = run(exitOK, "show", "notify.log", "bad-1")
 	if !strings.Contains(out, `"goal\x1b[31m!"`) || !strings.Contains(out, "attempts    1") {
-		t.Errorf("show:\n%s", out)
+		t.Errorf("dead show printed:\n%s\nwant 1 attempt and the quoted body", out)
 	}
 	out, _ = run(exitOK, "show", "consumer.notify.log", "bad-1", "--json")
 	var shown struct{ ID, Message string }
 	if err := json.Unmarshal([]byte(out), &shown); err != nil || shown.ID != "bad-1" || shown.Message != "goal\x1b[31m!" {
-		t.Errorf("show --json: %v\n%s", err, out)
+		t.Errorf("dead show --json printed:\n%s\nwant bad-1 and its body (error %v)", out, err)
 	}
 	_, errs = run(exitFailure, "purge", "notify.log", "bad-1", "bad-7")
 	if !strings.Contains(errs, "1 dead letter deleted") || !strings.Contains(errs, "bad-7") {
-		t.Errorf("purge:\n%s", errs)
+		t.Errorf("dead purge printed:\n%s\nwant 1 dead letter deleted and bad-7 missing", errs)
 	}
 	_, errs = run(exitOK, "replay", "notify.log", "bad-2")
 	if !strings.Contains(errs, "1 dead letter moved back to consumer.notify.log") {
-		t.Errorf("replay:\n%s", errs)
+		t.Errorf("dead replay printed:\n%s\nwant 1 dead letter moved back", errs)
 	}
 	p.eventually("the replayed message to fail again", func() bool {
 		letters, err := testenv.Dead(t.Context(), b, "consumer.notify.log")
 		return err == nil && len(letters) == 2 && letters[1].ID == "bad-2" && strings.Count(p.output(), "id=bad-2") >= 3
 	})
 	if _, errs := run(exitOK, "purge", "notify.log", "--all"); !strings.Contains(errs, "2 dead letters deleted") {
-		t.Errorf("purge --all:\n%s", errs)
+		t.Errorf("dead purge --all printed:\n%s\nwant 2 dead letters deleted", errs)
 	}
 	p.eventually("no dead letters", dead(0))
 	for _, args := range [][]string{{"replay", "notify.log"}, {"replay", "notify.log", "x", "--all"}} {
-		if _, errs := run(exitUsage, args...); !strings.Contains(errs, "want message IDs or --all") {
-			t.Errorf("dead %v: %s", args, errs)
+		if _, errs := run(exitUsage, args...); !strings.Contains(errs, "give either message IDs or --all, not both") {
+			t.Errorf("dead %v: error %q, want a usage error", args, errs)
 		}
 	}
 	if _, errs := run(exitFailure, "list", "unknown"); !strings.Contains(errs, "consumer.unknown") {
-		t.Errorf("list unknown: %s", errs)
+		t.Errorf("dead list unknown: error %q, want it to name consumer.unknown", errs)
 	}
 }

@@ -14,9 +14,9 @@ type demoCmd struct {
 }
 
 func (d *demoCmd) Help() string {
-	return "Plays three matches at the same time through an embedded broker and store, at 60 times their speed. " +
+	return "Plays three matches at the same time through an embedded broker and store, at 60 times real speed. " +
 		"Needs no servers and no network. Prints each event. " +
-		"--log-level info also shows the work of each part, by TID."
+		"--log-level info also logs what each role does, with the TID (transaction ID) of the job."
 }
 
 func (d *demoCmd) Run(ctx context.Context, c *console) error {
@@ -24,16 +24,17 @@ func (d *demoCmd) Run(ctx context.Context, c *console) error {
 	onListen := func(at net.Addr) {
 		page = "http://" + browserAddress(at)
 		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n", page)
-		fmt.Fprintf(c.err, "  Replaying three matches, a minute in a second. Press Ctrl-C to stop.\n\n")
+		fmt.Fprintf(c.err, "  Replaying three matches at one minute per second. Press Ctrl-C to stop.\n\n")
 	}
 	onEvent := func(e event.Event) { fmt.Fprintln(c.out, pipeline.FormatEvent(e)) }
 	onEnd := func() {
-		fmt.Fprintf(c.err, "\n  The matches have ended. The live page stays at %s until you press Ctrl-C.\n\n", page)
+		fmt.Fprintf(c.err, "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n", page)
 	}
 	return pipeline.Demo(ctx, d.Listen, c.plugins, c.log, onListen, onEvent, onEnd)
 }
 
-// browserAddress returns the host:port for a browser on this machine.
+// browserAddress returns the host:port of at for a browser on this machine. It replaces a
+// loopback or unspecified address with localhost.
 func browserAddress(at net.Addr) string {
 	host, port, err := net.SplitHostPort(at.String())
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 // A pattern is an example in docs/profiles.md.
 type pattern struct{ title, page, ext, profile, gives string }
 
+// patterns returns all patterns in docs/profiles.md.
 func patterns(t *testing.T) []pattern {
 	t.Helper()
 	text, err := os.ReadFile("../docs/profiles.md")
@@ -42,8 +43,8 @@ func patterns(t *testing.T) []pattern {
 	return all
 }
 
-// Each pattern in docs/profiles.md gives the documented lines, no other incident or
-// match, and no problem.
+// For each pattern in docs/profiles.md, parse prints the documented lines, no other
+// incident or match, and no problem.
 func TestDocumentedPatterns(t *testing.T) {
 	for _, p := range patterns(t) {
 		t.Run(p.title, func(t *testing.T) {
@@ -56,7 +57,7 @@ func TestDocumentedPatterns(t *testing.T) {
 			}
 			code, out, errs := call(t, "", nil, "parse", page, "-p", profile)
 			if code != 0 {
-				t.Fatalf("exit %d: %s", code, errs)
+				t.Fatalf("parse: exit %d, want 0: %s", code, errs)
 			}
 			result, _, _ := strings.Cut(out, "RULE ")
 			var lines []string
@@ -76,7 +77,7 @@ func TestDocumentedPatterns(t *testing.T) {
 				}
 			}
 			if !strings.Contains(out, "no problems") {
-				t.Errorf("problems:\n%s", out)
+				t.Errorf("parse printed problems, want none:\n%s", out)
 			}
 		})
 	}
@@ -137,7 +138,7 @@ func TestSchema(t *testing.T) {
 	}
 	for name, text := range all {
 		if err := s.Validate(asJSON(t, text)); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("the schema refuses profile %s: %v", name, err)
 		}
 	}
 	good := `{profile: x, sport: soccer, match: {home: h, away: a}, incidents: [{rows: li, kind: {value: goal}, side: b}]}`
@@ -148,11 +149,11 @@ func TestSchema(t *testing.T) {
 	} {
 		bad := strings.Replace(good, change[0], change[1], 1)
 		if s.Validate(asJSON(t, []byte(bad))) == nil {
-			t.Errorf("the schema accepts %s", bad)
+			t.Errorf("the schema accepts %s, want an error", bad)
 		}
 	}
 	if err := s.Validate(asJSON(t, []byte(good))); err != nil {
-		t.Errorf("%s: %v", good, err)
+		t.Errorf("the schema refuses %s: %v", good, err)
 	}
 }
 
@@ -203,7 +204,7 @@ func TestSchemaHasAllMembers(t *testing.T) {
 			}
 		}
 		if members != len(tc.schema) {
-			t.Errorf("%s: the schema has %d members, the type has %d", what, len(tc.schema), members)
+			t.Errorf("%s: the schema has %d members, want %d, as the Go type has", what, len(tc.schema), members)
 		}
 	}
 }
@@ -226,7 +227,7 @@ func TestDocumentedNotify(t *testing.T) {
 	}
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
 	if len(blocks) != 2 {
-		t.Fatalf("%d blocks of YAML, want the settings and a file of texts", len(blocks))
+		t.Fatalf("%d blocks of YAML, want 2: the settings and a file of texts", len(blocks))
 	}
 	t.Setenv("CHAT_URL", "https://discord.com/api/webhooks/123456/abcdefgh")
 	t.Setenv("MAIL_PASSWORD", "abcdefgh")
@@ -235,16 +236,16 @@ func TestDocumentedNotify(t *testing.T) {
 	write("texts/en.yaml", blocks[1][1])
 	write("texts.yaml", "consumers:\n  notify: {templates: texts}\n")
 	if code, _, errs := call(t, "", nil, "notify", "keys", filepath.Join(dir, "vapid.json")); code != 0 {
-		t.Fatalf("exit %d: %s", code, errs)
+		t.Fatalf("notify keys: exit %d, want 0: %s", code, errs)
 	}
 	for _, file := range []string{"settings.yaml", "texts.yaml"} {
 		if code, _, errs := call(t, "", nil, "check", "--config", filepath.Join(dir, file)); code != 0 {
-			t.Errorf("%s: exit %d: %s", file, code, errs)
+			t.Errorf("check --config %s: exit %d, want 0: %s", file, code, errs)
 		}
 	}
 	code, out, errs := call(t, "", nil, "notify", "try", "log", "--config", filepath.Join(dir, "texts.yaml"))
 	want := "[Test] GOAL! Test Player for Toronto FC (New York City FC 0-1 Toronto FC)\n"
 	if code != 0 || !strings.HasPrefix(out, want) {
-		t.Errorf("exit %d: %s%s", code, out, errs)
+		t.Errorf("notify try: exit %d, output %q %s; want 0 and %q", code, out, errs, want)
 	}
 }

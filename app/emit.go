@@ -17,8 +17,8 @@ import (
 type emitCmd struct {
 	Key     string        `arg:"" help:"Routing key SPORT.LEAGUE.KIND, like soccer.mls.goal."`
 	Facts   string        `arg:"" optional:"" name:"json" help:"${emit_facts}"`
-	TID     string        `name:"tid" help:"TID of the events (default: a new one)." placeholder:"TID"`
-	Timeout time.Duration `help:"Maximum wait for each confirmation of the broker." default:"30s"`
+	TID     string        `name:"tid" help:"TID of the events (default: a new TID)." placeholder:"TID"`
+	Timeout time.Duration `help:"Maximum wait for each confirmation from the broker." default:"30s"`
 	JSON    bool          `name:"json" help:"Print each event as JSON."`
 }
 
@@ -32,13 +32,14 @@ The scoreboard and the live page also need the match and its score:
   {"team":"Toronto FC","score":{"home":1,"away":0},
    "match":{"id":"mls-42","home":"Toronto FC","away":"New York City FC"}}
 
-emit returns when the broker has confirmed all events. It reports each bad line by its number, and emits the others.`
+emit returns when the broker has confirmed all events. If a line of
+standard input fails, emit reports its line number and continues with the next line.`
 }
 
-// errFacts marks facts that are not valid.
+// errFacts marks an error in the facts of an event.
 var errFacts = errors.New("facts")
 
-const maxFacts = 1 << 20 // bytes in a line of facts
+const maxFacts = 1 << 20 // maximum size of a line of facts, in bytes
 
 func (e *emitCmd) Run(ctx context.Context, c *console) error {
 	servers, err := c.requireServers("emit publishes to a RabbitMQ server")
@@ -74,25 +75,26 @@ func (e *emitCmd) Run(ctx context.Context, c *console) error {
 	return e.emitLines(ctx, c, broker)
 }
 
+// emitLines emits an event for each line of standard input that is not blank.
 func (e *emitCmd) emitLines(ctx context.Context, c *console, p broker.Publisher) error {
 	lines := bufio.NewScanner(c.in)
 	lines.Buffer(nil, maxFacts)
-	bad, n := 0, 0
+	failed, n := 0, 0
 	for lines.Scan() && ctx.Err() == nil {
 		n++
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
 		if err := e.emit(ctx, c, p, lines.Bytes()); err != nil {
-			bad++
+			failed++
 			fmt.Fprintf(c.err, "matchwire: line %d: %v\n", n, err)
 		}
 	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("line %d: %w", n+1, err)
 	}
-	if bad > 0 {
-		return fmt.Errorf("%d of %d lines were not emitted", bad, n)
+	if failed > 0 {
+		return fmt.Errorf("%d of %d lines failed", failed, n)
 	}
 	return ctx.Err()
 }

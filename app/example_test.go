@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The main function of a program that is matchwire with one more consumer.
+// This is the main function of a matchwire program with one additional consumer.
 func ExampleMain() {
 	app.Main(app.WithConsumer("goals", func(consumers.Host) (consumers.Consumer, error) {
 		return consumers.Consumer{

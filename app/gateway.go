@@ -11,13 +11,15 @@ type gatewayCmd struct {
 }
 
 func (g *gatewayCmd) Help() string {
-	return "Finds the instances in Redis, like ps. Forwards requests for /api to instances of role api, " +
-		"and all others to role fanout. Each request goes to the healthy instance with the fewest requests in progress. " +
+	return "Reads the list of instances from Redis, as ps does. " +
+		"Forwards requests for /api to instances with the api role, " +
+		"and all other requests to instances with the fanout role. " +
+		"Prefers healthy instances, then the instance with the fewest requests in progress. " +
 		"Serves plain HTTP: for TLS, put a proxy in front."
 }
 
 func (g *gatewayCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.requireServers("the gateway finds instances on a Redis server")
+	servers, err := c.requireServers("the gateway reads the list of instances from a Redis server")
 	if err != nil {
 		return err
 	}

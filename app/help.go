@@ -2,20 +2,22 @@ package app
 
 import "github.com/alecthomas/kong"
 
-// helpTexts are the help texts of flags and arguments that are too long for a struct
-// tag, by the name that the tag uses.
+// helpTexts holds the help texts of flags and arguments that are too long for a struct
+// tag. The keys are the variable names in the tags.
 var helpTexts = kong.Vars{
 	"help_log_level": "debug, info, warn or error (default: info, or warn for demo and replay).",
-	"help_namespace": "Namespace on shared servers, in place of the config's.",
+	"help_namespace": "Namespace on shared servers; overrides the config.",
 
 	"run_roles":     "Roles to run: api, scheduler, parser, consumers or fanout (default: all).",
-	"run_listen":    "Address to serve on, in place of the config's. With it, every role serves /healthz.",
+	"run_listen":    "Address to serve on; overrides the config. With this flag, every role serves /healthz.",
 	"run_anybody":   "Let clients on other machines connect to the streams without a token.",
 	"run_name":      "Name of this process in ps (default: host name and process ID).",
-	"run_advertise": "Address at which others reach this process (default: the one that it serves on).",
+	"run_advertise": "Address at which other processes reach this one (default: the address that it serves on).",
 
-	"dead_list_consumer": "Consumer or queue. Without it, count the dead letters of all consumers in the config.",
-	"emit_facts":         "Facts as JSON. Without them, each line of standard input is the facts of an event.",
+	"dead_list_consumer": "Consumer or queue (default: count the dead letters of each consumer in the config).",
+	"emit_facts":         "Facts as a JSON object (default: each line of standard input holds the facts of an event).",
 	"record_profile":     "Name or file of the profile. A file is copied into the fixture.",
-	"trace_rows":         "Show where on the page each event was found. With an event's ID, that is always shown for it.",
+	"trace_jobs":         "Maximum number of scheduled jobs to show. If there are more, only the latest are shown.",
+	"trace_rows": "Show where on the page each event was found. " +
+		"If you pass an event's ID, this is always shown for that event.",
 }

@@ -7,7 +7,7 @@ import (
 )
 
 type licencesCmd struct {
-	Short bool `help:"Print the list without the texts."`
+	Short bool `help:"Print the list of modules without the licence texts."`
 }
 
 func (k *licencesCmd) Run(c *console) error {

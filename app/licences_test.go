@@ -17,11 +17,12 @@ func TestLicences(t *testing.T) {
 	}
 	code, short, errs := call(t, "", nil, "licences", "--short")
 	if code != 0 || short != string(notice) || errs != "" {
-		t.Errorf("exit code %d, %s, and the list differs from NOTICE:\n%s", code, errs, short)
+		t.Errorf("licences --short: exit %d, error %q, output:\n%s\nwant exit 0 and the content of NOTICE", code, errs, short)
 	}
 	code, whole, errs := call(t, "", nil, "licences")
 	if code != 0 || !strings.HasPrefix(whole, short) || !strings.Contains(whole, strings.Trim(string(licence), "\n")) {
-		t.Errorf("exit code %d, %s: the list of modules or our own licence is missing in %d bytes", code, errs, len(whole))
+		t.Errorf("licences: exit %d, error %q; want exit 0, the list of modules and our licence in its %d bytes",
+			code, errs, len(whole))
 	}
 	if !strings.Contains(whole, "Copyright 2009 The Go Authors") {
 		t.Error("Go's own licence is missing")

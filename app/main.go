@@ -1,4 +1,4 @@
-// Package app is the command line of matchwire: commands, flags, signals and exit
+// Package app implements the command line of matchwire: commands, flags, signals and exit
 // codes. To build matchwire with a consumer of your own, call [Main] with
 // [WithConsumer].
 package app
@@ -15,7 +15,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	_ "time/tzdata" // profiles name time zones
+	_ "time/tzdata" // for the time zones in profiles
 
 	"github.com/alecthomas/kong"
 
@@ -25,8 +25,8 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Main runs matchwire with the shipped consumers and those of options. It takes its
-// arguments from [os.Args] and exits the process.
+// Main runs matchwire with the shipped consumers and the consumers of options. It reads
+// the arguments from [os.Args] and exits the process.
 func Main(options ...Option) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -39,17 +39,18 @@ func Main(options ...Option) {
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
-// An Option adds a consumer to matchwire.
+// An Option adds or replaces a consumer of matchwire.
 type Option consumers.Plugin
 
-// WithConsumer adds a consumer, or replaces the shipped consumer of that name. If the
+// WithConsumer adds a consumer, or replaces the shipped consumer with that name. If the
 // config has a consumers section, the consumer runs only if that section names it.
 func WithConsumer(name string, m consumers.Maker) Option { return Option{Name: name, New: m} }
 
 // WithPlugin is like [WithConsumer] for a consumer that also has a command.
 func WithPlugin(p consumers.Plugin) Option { return Option(p) }
 
-// A program is matchwire with its environment, which tests replace.
+// A program holds the plugins, the environment and the standard streams of matchwire.
+// Tests replace them.
 type program struct {
 	plugins  []consumers.Plugin
 	getenv   func(string) string
@@ -66,7 +67,7 @@ const (
 
 // cli declares the flags and commands.
 type cli struct {
-	Config    string           `help:"Config file. The default one need not exist." default:"${config}"`
+	Config    string           `help:"Config file. The default file is optional." default:"${config}"`
 	LogLevel  *slog.Level      `help:"${help_log_level}" placeholder:"LEVEL"`
 	LogJSON   bool             `name:"log-json" help:"Log in JSON."`
 	Namespace string           `help:"${help_namespace}" env:"MATCHWIRE_NAMESPACE" placeholder:"NAME"`
@@ -76,13 +77,13 @@ type cli struct {
 	Run     runCmd     `cmd:"" help:"Run roles of the pipeline."`
 	Replay  replayCmd  `cmd:"" help:"Replay recorded pages and publish their events."`
 	Parse   parseCmd   `cmd:"" help:"Parse a page with a profile and show the result."`
-	Record  recordCmd  `cmd:"" help:"Record how a page changes, as a fixture for replay."`
+	Record  recordCmd  `cmd:"" help:"Record the changes of a page as a fixture for replay."`
 	Check   checkCmd   `cmd:"" help:"Check the config, and profiles against their sample pages."`
-	Emit    emitCmd    `cmd:"" help:"Publish events by hand."`
+	Emit    emitCmd    `cmd:"" help:"Publish events from the command line or standard input."`
 	Tail    tailCmd    `cmd:"" help:"Print new events."`
-	Gateway gatewayCmd `cmd:"" help:"Serve API, streams and live page of all instances at one address."`
+	Gateway gatewayCmd `cmd:"" help:"Serve the API, streams and live page of all instances at one address."`
 	PS      psCmd      `cmd:"" name:"ps" help:"List the running instances and their health."`
-	Trace   traceCmd   `cmd:"" help:"Show what a job caused: its steps with times and outcomes."`
+	Trace   traceCmd   `cmd:"" help:"Show the steps that a job caused, with times and outcomes."`
 	Dead    deadCmd    `cmd:"" help:"List, show, replay or delete dead letters."`
 
 	Rebuild rebuildCmd `cmd:"" help:"Rebuild a consumer's store from the event log."`
@@ -90,21 +91,21 @@ type cli struct {
 	Licences licencesCmd `cmd:"" help:"Print the licences of all modules in this program."`
 }
 
-// A console gives a command its input and output, log, config and servers.
+// A console provides a command with its streams, log, config and servers.
 type console struct {
 	program
 	log        *slog.Logger
 	configFile string
-	// namespaceFlag is the namespace of the command line or the environment.
+	// namespaceFlag is the namespace from --namespace or MATCHWIRE_NAMESPACE, or "".
 	namespaceFlag string
-	closers       []func()
+	closers       []func() // called by close
 }
 
 // servers returns the servers that the environment names.
 func (c *console) servers() (pipeline.Servers, error) { return pipeline.ServersFrom(c.getenv) }
 
-// requireServers is like servers for a command that cannot use embedded servers. The
-// error of a missing setting begins with reason.
+// requireServers is like servers for a command that cannot use embedded servers. If the
+// environment names no servers, it returns an error that begins with reason.
 func (c *console) requireServers(reason string) (pipeline.Servers, error) {
 	s, err := c.servers()
 	if err == nil && s.Embedded() {
@@ -113,8 +114,8 @@ func (c *console) requireServers(reason string) (pipeline.Servers, error) {
 	return s, err
 }
 
-// config loads the config file. The namespace of the command line replaces the
-// file's.
+// config loads the config file. If namespaceFlag is set, it overrides the namespace in
+// the file.
 func (c *console) config() (pipeline.Config, error) {
 	config, err := pipeline.LoadConfig(c.configFile, c.configFile == defaultConfig)
 	if err != nil {
@@ -124,9 +125,9 @@ func (c *console) config() (pipeline.Config, error) {
 	return config, nil
 }
 
-// namespace returns the namespace to use on shared servers. It reads the config file
-// only if the command line names none. If that fails, it returns an error, because
-// the default namespace may belong to another installation.
+// namespace returns the namespace to use on shared servers: namespaceFlag, or else the
+// namespace in the config file. If it cannot load the file, it returns an error,
+// because the default namespace may belong to another installation.
 func (c *console) namespace() (string, error) {
 	if c.namespaceFlag != "" {
 		return c.namespaceFlag, nil
@@ -138,11 +139,11 @@ func (c *console) namespace() (string, error) {
 const description = `Reads live match pages, publishes what happens as events, and runs consumers that react to them.
 
 AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_FILE and REDIS_URL_FILE name files that
-contain them. Without these variables, demo and run use embedded servers.
+contain these URLs. Without these variables, run uses embedded servers; demo always does.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.`
 
-// run parses arguments, runs the command and returns the exit code.
+// run parses args, runs the command and returns the exit code.
 func (p program) run(ctx context.Context, args []string) (code int) {
 	type exit int
 	defer func() {
@@ -197,7 +198,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 	}
 	err = command.Run(console)
 	var yamlErr *strictyaml.Error
-	if errors.As(err, &yamlErr) && yamlErr.File == "" { // in the settings of a plugin
+	if errors.As(err, &yamlErr) && yamlErr.File == "" { // an error in the settings of a plugin
 		err = pipeline.UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.Config, err)))
 	}
 	switch {
@@ -215,7 +216,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 func newLogger(w io.Writer, c *cli, command string) *slog.Logger {
 	level := slog.LevelInfo
 	if strings.HasPrefix(command, "replay") || command == "demo" {
-		level = slog.LevelWarn // a log line for each page would hide their own output
+		level = slog.LevelWarn // a log line for each page would hide the command's own output
 	}
 	if c.LogLevel != nil {
 		level = *c.LogLevel

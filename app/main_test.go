@@ -21,8 +21,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// TestMain runs matchwire itself if MATCHWIRE_TEST_MAIN is set. That lets tests start
-// it in other processes.
+// TestMain runs matchwire instead of the tests if MATCHWIRE_TEST_MAIN is 1, so that tests
+// can start matchwire as a separate process.
 func TestMain(m *testing.M) {
 	if os.Getenv("MATCHWIRE_TEST_MAIN") == "1" {
 		Main()
@@ -33,7 +33,8 @@ func TestMain(m *testing.M) {
 
 const nycTor = "../fixtures/soccer/mls-2016-11-06-nyc-tor"
 
-// call runs matchwire in this process, with env as its whole environment.
+// call runs matchwire in this process, with env as its whole environment. It returns the
+// exit code, standard output and standard error.
 func call(t *testing.T, in string, env map[string]string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
@@ -46,7 +47,7 @@ func newProgram(env map[string]string, in string, out, err io.Writer) program {
 	return program{plugins: shipped.Plugins(), getenv: getenv, in: strings.NewReader(in), out: out, err: err}
 }
 
-// A process is matchwire in a process of its own.
+// A process is matchwire running as a separate process.
 type process struct {
 	t    *testing.T
 	name string
@@ -56,8 +57,8 @@ type process struct {
 	written bytes.Buffer
 }
 
-// start starts matchwire and waits until it has printed ready. The process is stopped
-// when the test ends.
+// start starts matchwire and waits until its output contains ready. When the test ends,
+// the process is stopped.
 func start(t *testing.T, ready string, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: strings.Join(args, " "), cmd: exec.Command(os.Args[0], args...)}
@@ -71,7 +72,7 @@ func start(t *testing.T, ready string, env []string, args ...string) *process {
 	return p
 }
 
-// Write saves output of the process.
+// Write appends to the output of the process.
 func (p *process) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,7 +88,8 @@ func (p *process) output() string {
 	return p.written.String()
 }
 
-// stop sends a signal and waits for the end. After SIGTERM, the exit code must be 0.
+// stop sends a signal to the process, unless it has ended, and waits for its end. After
+// SIGTERM, the exit code must be 0.
 func (p *process) stop(sig syscall.Signal) {
 	if p.cmd.ProcessState != nil {
 		return
@@ -109,7 +111,7 @@ func decodeLines(t *testing.T, out string) []event.Event {
 	for l := range strings.Lines(out) {
 		e, err := event.Decode([]byte(l))
 		if err != nil {
-			t.Fatalf("%s: %v", l, err)
+			t.Fatalf("line %s: %v", l, err)
 		}
 		all = append(all, e)
 	}
@@ -120,7 +122,7 @@ func TestReplayPrint(t *testing.T) {
 	read := func() (goals, ids, tids []string) {
 		code, out, errs := call(t, "", nil, "replay", nycTor, "--speed", "max", "--print")
 		if code != 0 {
-			t.Fatalf("exit %d: %s", code, errs)
+			t.Fatalf("replay --print: exit %d, want 0: %s", code, errs)
 		}
 		for _, e := range decodeLines(t, out) {
 			ids, tids = append(ids, e.ID), append(tids, e.TID.String())
@@ -140,7 +142,7 @@ func TestReplayPrint(t *testing.T) {
 		"90+1' Sebastian Giovinco | Toronto FC v New York City FC | MLS",
 	}
 	if !slices.Equal(goals, want) {
-		t.Errorf("goals:\n%s\nwant:\n%s", strings.Join(goals, "\n"), strings.Join(want, "\n"))
+		t.Errorf("got goals:\n%s\nwant:\n%s", strings.Join(goals, "\n"), strings.Join(want, "\n"))
 	}
 	_, ids2, tids2 := read()
 	if !slices.Equal(ids, ids2) {
@@ -157,7 +159,7 @@ func TestReplayOneGoal(t *testing.T) {
 	code, out, errs := call(t, "", nil, "replay", "../fixtures/soccer/one-goal", "--speed", "max", "--print")
 	all := decodeLines(t, out)
 	if code != 0 || len(all) == 0 {
-		t.Fatalf("exit %d %s\n%s", code, errs, out)
+		t.Fatalf("replay --print: exit %d %s\n%s\nwant exit 0 and events", code, errs, out)
 	}
 	if last := all[len(all)-1].Data; last.Time != "14:21" || last.Clock.Minute != 15 {
 		t.Errorf("the goal has time %s and minute %d, want 14:21 and 15", last.Time, last.Clock.Minute)
@@ -169,7 +171,7 @@ func TestParse(t *testing.T) {
 	code, out, errs := call(t, "", nil, "parse", page, "--profile", "mls-matchcentre")
 	for _, want := range []string{"New York City FC v Toronto FC", "5 incidents: 5 goal", "90+1'", "no problems"} {
 		if code != 0 || !strings.Contains(out, want) {
-			t.Errorf("exit %d %s, want %q in:\n%s", code, errs, want, out)
+			t.Errorf("parse: exit %d %s, want 0 and %q in:\n%s", code, errs, want, out)
 		}
 	}
 	profile := "../fixtures/profiles/mls-matchcentre.yaml"
@@ -187,12 +189,12 @@ func TestParse(t *testing.T) {
 		Problems []any
 	}
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 {
-		t.Fatalf("exit %d %s %v\n%s", code, errs, err, out)
+		t.Fatalf("parse --json: exit %d %s\n%s\nwant exit 0 and valid JSON (error %v)", code, errs, out, err)
 	}
 	in := got.Observations[0].Incidents
 	if len(in) != 5 || in[1].Detail != "penalty" || in[4].Side != "away" || got.Problems == nil ||
 		in[4].Clock.Minute != 90 || in[4].Clock.Stoppage != 1 {
-		t.Errorf("parse --json: %s", out)
+		t.Errorf("parse --json printed %s, want 5 incidents and no problems", out)
 	}
 	body, err := os.ReadFile(page)
 	if err != nil {
@@ -200,11 +202,11 @@ func TestParse(t *testing.T) {
 	}
 	code, out, errs = call(t, string(body), nil, "parse", "-", "-p", "mls-matchcentre")
 	if code != 0 || !strings.Contains(out, "5 goal") {
-		t.Errorf("from standard input: exit %d %s\n%s", code, errs, out)
+		t.Errorf("parse from standard input: exit %d %s\n%s\nwant exit 0 and 5 goals", code, errs, out)
 	}
 }
 
-// Each error says what is wrong, and its exit code tells wrong usage from other
+// Each error names its cause. The exit code is 2 for wrong usage and 1 for other
 // failures.
 func TestErrors(t *testing.T) {
 	dir := t.TempDir()
@@ -227,7 +229,7 @@ func TestErrors(t *testing.T) {
 	withAMQP := func(url string) map[string]string {
 		return map[string]string{"AMQP_URL": url, "REDIS_URL": both["REDIS_URL"]}
 	}
-	// with adds --config and a new config file to a command.
+	// with returns the arguments that run a command with a new config file.
 	with := func(command, name, config string) []string {
 		return []string{command, "--config", write(name, config)}
 	}
@@ -247,9 +249,9 @@ func TestErrors(t *testing.T) {
 		{"no command", nil, nil, 2, "try --help"},
 		{"unknown command", nil, []string{"runn"}, 2, "runn"},
 		{"unknown flag", nil, []string{"demo", "--sped", "3"}, 2, "--sped"},
-		{"one URL", onlyAMQP, []string{"run"}, 2, "AMQP_URL is set and REDIS_URL is not"},
-		{"the other URL", onlyRedis, []string{"run"}, 2, "REDIS_URL is set and AMQP_URL is not"},
-		{"one URL for emit", onlyAMQP, []string{"emit", "a.b.c", "{}"}, 2, "REDIS_URL is not"},
+		{"only AMQP_URL", onlyAMQP, []string{"run"}, 2, "AMQP_URL is set and REDIS_URL is not"},
+		{"only REDIS_URL", onlyRedis, []string{"run"}, 2, "REDIS_URL is set and AMQP_URL is not"},
+		{"emit with only AMQP_URL", onlyAMQP, []string{"emit", "a.b.c", "{}"}, 2, "REDIS_URL is not"},
 		{
 			"URL and file", map[string]string{"AMQP_URL": both["AMQP_URL"], "AMQP_URL_FILE": empty}, []string{"run"},
 			2, "AMQP_URL and AMQP_URL_FILE are both set",
@@ -332,7 +334,7 @@ func TestErrors(t *testing.T) {
 		},
 		{"record interval too short", nil, append(record, "--every", "1ms"), 2, "--every 1ms"},
 		{
-			"record a URL that is no page", nil, []string{"record", "file:///etc/passwd", "-p", "fbref", "-o", dir + "/r"},
+			"record a URL that is not HTTP", nil, []string{"record", "file:///etc/passwd", "-p", "fbref", "-o", dir + "/r"},
 			2, `URL "file:///etc/passwd"`,
 		},
 		{"record with an invalid match ID", nil, append(record, "--match", "a b"), 2, `match ID "a b"`},
@@ -377,11 +379,11 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"rebuild without a log", nil, []string{"rebuild", "scoreboard"},
-			2, "the event log is on a RabbitMQ server: set AMQP_URL",
+			2, "the event log is stored on a RabbitMQ server: set AMQP_URL",
 		},
 		{
 			"rebuild of a consumer without a store", both, []string{"rebuild", "notify"},
-			2, `consumer "notify" does not run or cannot be rebuilt from the log: want one of scoreboard`,
+			2, `consumer "notify" is not enabled or cannot be rebuilt from the log: want one of scoreboard`,
 		},
 		{"rebuild of an unknown consumer", both, []string{"rebuild", "unknown"}, 2, `consumer "unknown"`},
 		{"tail without a server", nil, []string{"tail"}, 2, "AMQP_URL"},
@@ -393,7 +395,7 @@ func TestErrors(t *testing.T) {
 			var out, errs bytes.Buffer
 			code := newProgram(tc.env, "", &out, &errs).run(ctx, tc.args)
 			if code != tc.code || !strings.Contains(errs.String(), tc.want) {
-				t.Errorf("exit %d, want %d; want %q in:\n%s", code, tc.code, tc.want, errs.String())
+				t.Errorf("exit %d, want %d with %q in:\n%s", code, tc.code, tc.want, errs.String())
 			}
 			testenv.NoSecret(t, errs.String())
 			if out.Len() > 0 {
@@ -411,7 +413,7 @@ func TestHelp(t *testing.T) {
 	} {
 		code, out, errs := call(t, "", nil, append(strings.Fields(command), "--help")...)
 		if code != exitOK || !strings.Contains(out, strings.TrimSpace("Usage: matchwire "+command)) || errs != "" {
-			t.Errorf("matchwire %s --help: exit %d\n%s%s", command, code, out, errs)
+			t.Errorf("matchwire %s --help: exit %d\n%s%s\nwant exit 0 and the usage line", command, code, out, errs)
 		}
 	}
 }

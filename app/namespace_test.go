@@ -38,14 +38,14 @@ func TestBrokenConfigStopsCommands(t *testing.T) {
 		"emit":      {"emit", "soccer.mls.goal", "{}", "--timeout", "1s"},
 		"trace":     {"trace", "0199d0b4-7d6c-7000-8000-000000000001"},
 		"gateway":   {"gateway", "--listen", "127.0.0.1:0"},
-		"dead list": {"dead", "list"}, "dead list of one": {"dead", "list", "scoreboard"},
+		"dead list": {"dead", "list"}, "dead list scoreboard": {"dead", "list", "scoreboard"},
 		"dead purge": {"dead", "purge", "scoreboard", "--all"},
 		"replay":     {"replay", nycTor, "--speed", "max"},
 	}
 	refused := func(t *testing.T, file, want string, args ...string) {
 		t.Helper()
 		if code, errs := run(t, append(args, "--config", file)...); code != exitUsage || !strings.Contains(errs, want) {
-			t.Errorf("exit %d, want %d; want %q in:\n%s", code, exitUsage, want, errs)
+			t.Errorf("exit %d, want %d with %q in:\n%s", code, exitUsage, want, errs)
 		}
 	}
 	broken := config("yaml.yaml", "listen: ':1'\nnamespace: [cup\n")
@@ -68,7 +68,7 @@ func TestBrokenConfigStopsCommands(t *testing.T) {
 		{"replay", nycTor, "--speed", "max", "--print"}, {"check", "../profiles/bbc-scores.yaml"},
 	} {
 		if code, errs := run(t, append(args, "--config", broken)...); code != exitOK {
-			t.Errorf("%v does not need the config: exit %d: %s", args, code, errs)
+			t.Errorf("%v: exit %d, want 0, because the command does not read the config: %s", args, code, errs)
 		}
 	}
 }

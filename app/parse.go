@@ -23,13 +23,13 @@ import (
 type parseCmd struct {
 	Page    string `arg:"" name:"page" help:"A file, a URL, or - for standard input."`
 	Profile string `required:"" short:"p" help:"Name or file of the profile." placeholder:"PROFILE"`
-	Match   string `help:"ID of the match to show, on a page with several." placeholder:"ID"`
+	Match   string `help:"ID of the match to show, for a page with several matches." placeholder:"ID"`
 	JSON    bool   `name:"json" help:"Print JSON."`
 }
 
 func (p *parseCmd) Help() string {
-	return "For authors of profiles. Shows what the page says, and what is missing or contradictory. " +
-		"For each rule, shows what it found, and in how many of the elements where it looked."
+	return "For authors of profiles. Shows the matches and incidents on the page, and missing or contradictory data. " +
+		"For each rule, shows the first value found, and how many of the examined elements have a value."
 }
 
 func (p *parseCmd) Run(ctx context.Context, c *console) error {
@@ -89,6 +89,7 @@ func printJSON(w io.Writer, observations []observation.Observation, problems []o
 	return out.Encode(map[string]any{"observations": observations, "problems": problems})
 }
 
+// read fetches the page from a URL, or reads it from a file or standard input.
 func (p *parseCmd) read(ctx context.Context, c *console) (page.Page, error) {
 	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
 		f, err := page.NewClient(page.Options{PrivateAddresses: true}).Fetcher(p.Page)
@@ -104,7 +105,7 @@ func (p *parseCmd) read(ctx context.Context, c *console) (page.Page, error) {
 	return page.Page{URL: "file:-", Body: body, At: time.Now().UTC()}, err
 }
 
-// showAll prints one match in full, or several matches with a line for each.
+// showAll prints a single match in full, and several matches with one line each.
 func showAll(w io.Writer, all []observation.Observation) error {
 	if len(all) == 1 {
 		return show(w, all[0])
@@ -132,7 +133,7 @@ func showAll(w io.Writer, all []observation.Observation) error {
 	return err
 }
 
-// state returns status, period and clock of a match, like "live 2h 67'".
+// state returns the status, period and clock of a match, like "live 2h 67'".
 func state(o observation.Observation) string {
 	status := strings.TrimSpace(string(o.Match.Status) + " " + string(o.Match.Period))
 	return strings.TrimSpace(status + " " + o.Match.Clock.String())
@@ -205,7 +206,7 @@ func showFindings(w io.Writer, all []profile.Finding) error {
 		case f.Found == 0:
 			first = "nothing"
 		}
-		fmt.Fprintf(t, "%s\t%d of %d\t%d\t%s\t%s\n", f.Rule, f.Found, f.Asked, f.Nodes, first, f.Source)
+		fmt.Fprintf(t, "%s\t%d of %d\t%d\t%s\t%s\n", f.Rule, f.Found, f.Evaluated, f.Nodes, first, f.Source)
 	}
 	return t.Flush()
 }
@@ -229,6 +230,7 @@ func showProblems(w io.Writer, all []observation.Problem) {
 	}
 }
 
+// tally formats a score. It returns "" for nil.
 func tally(s *event.Score) string {
 	if s == nil {
 		return ""

@@ -27,8 +27,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A world is a namespace of real servers for one test, and the environment in which
-// matchwire uses it.
+// A world is a namespace on real servers for one test, and the environment variables with
+// which matchwire uses that namespace.
 type world struct {
 	t              *testing.T
 	amqp, redisURL string
@@ -68,8 +68,8 @@ func writeConfig(t *testing.T, text string) string {
 	return file
 }
 
-// exchange binds a new queue to the exchange and returns the messages that arrive
-// there.
+// exchange binds a new queue to the exchange of events. It returns the queue's messages and
+// a channel to the broker.
 func (w *world) exchange() (<-chan amqp.Delivery, *amqp.Channel) {
 	w.t.Helper()
 	conn, err := amqp.Dial(w.amqp)
@@ -104,7 +104,7 @@ func (w *world) emit(key string) (id string) {
 	w.t.Helper()
 	code, out, errs := call(w.t, "", w.envMap(), "emit", key, "{}", "--json", "--namespace", w.namespace)
 	if code != 0 {
-		w.t.Fatalf("emit: exit %d: %s", code, errs)
+		w.t.Fatalf("emit: exit %d, want 0: %s", code, errs)
 	}
 	return decodeLines(w.t, out)[0].ID
 }
@@ -114,7 +114,8 @@ func (w *world) scoreboard(match string) map[string]string {
 	return w.redis.HGetAll(w.t.Context(), "mw:"+w.namespace+":{"+match+"}:scoreboard").Val()
 }
 
-// follow collects the events that a WebSocket client receives.
+// follow connects a WebSocket client and returns the list of events that the client
+// receives. The list grows while the client is connected.
 func follow(t *testing.T, addr string) *eventList {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial("ws://"+addr+"/ws", nil)
@@ -140,7 +141,7 @@ func follow(t *testing.T, addr string) *eventList {
 	return b
 }
 
-// An eventList is a list of events for several goroutines.
+// An eventList is a list of events. Several goroutines can use it at the same time.
 type eventList struct {
 	mu     sync.Mutex
 	events []event.Event
@@ -167,7 +168,8 @@ func (b *eventList) tids() map[string]string {
 	return m
 }
 
-// newSite serves the next page of a fixture with each request, and repeats the last.
+// newSite starts a site that responds to each request with the next page of a fixture. It
+// repeats the last page.
 func newSite(t *testing.T, dir string) *httptest.Server {
 	t.Helper()
 	pages, err := filepath.Glob(filepath.Join(dir, "*.html"))
@@ -203,16 +205,16 @@ func (p *process) address() string {
 	return m[1]
 }
 
-// With each role in a process of its own, a page becomes a message, a notification, a
-// scoreboard and a frame, all with the TID of the poll. Two consumer processes share
-// the work.
+// With the roles in several processes, an incident on a page becomes a message, a
+// notification, a scoreboard and a frame, all with the TID of the poll. Two processes with
+// the role consumers share the work.
 func TestRolesInProcesses(t *testing.T) {
 	w := newWorld(t)
 	notified := &eventList{}
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var n notify.Notification
 		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
-			t.Errorf("notification: %v", err)
+			t.Errorf("decoding the notification: %v", err)
 		}
 		notified.add(n.Event)
 	}))
@@ -240,7 +242,7 @@ fetch: {private_addresses: true}
 	const events = 14 // the activation, 12 from the pages, and the marker
 	const match = "mls-2016-11-06-nyc-tor"
 	pars.eventually("the final scoreboard", func() bool { return w.scoreboard(match)["status"] == "final" })
-	marker := w.emit("soccer.mls.yellow_card") // arrives after all others, also after unwanted ones
+	marker := w.emit("soccer.mls.yellow_card") // arrives after all other events, also after unexpected events
 	handled := func() int { return strings.Count(one.output()+two.output(), "event handled") }
 	pars.eventually("all events at the notifier and the socket", func() bool {
 		return len(notified.all()) >= events && len(framed.all()) >= events && handled() >= 2*events
@@ -251,7 +253,8 @@ fetch: {private_addresses: true}
 		select {
 		case d := <-arrived:
 			if d.CorrelationId != d.Headers["tid"] {
-				t.Errorf("message %s has CorrelationId %s and header tid %v", d.MessageId, d.CorrelationId, d.Headers["tid"])
+				t.Errorf("message %s: CorrelationId %s and header tid %v, want equal TIDs",
+					d.MessageId, d.CorrelationId, d.Headers["tid"])
 			}
 			messages[d.MessageId] = d.CorrelationId
 		case <-time.After(10 * time.Second):
@@ -260,11 +263,11 @@ fetch: {private_addresses: true}
 	}
 	notifications, frames := notified.tids(), framed.tids()
 	if len(notified.all()) != events || len(framed.all()) != events {
-		t.Errorf("%d notifications and %d frames for %d events", len(notified.all()), len(framed.all()), events)
+		t.Errorf("got %d notifications and %d frames, want %d of each", len(notified.all()), len(framed.all()), events)
 	}
 	for id, tid := range messages {
 		if notifications[id] != tid || frames[id] != tid {
-			t.Errorf("event %s: TID %s on the exchange, %s in the notification, %s in the frame",
+			t.Errorf("event %s: TID %s on the exchange, %s in the notification, %s in the frame; want equal TIDs",
 				id, tid, notifications[id], frames[id])
 		}
 		if id != marker && !strings.Contains(pars.output(), `msg="page read" tid=`+tid) {
@@ -283,7 +286,7 @@ fetch: {private_addresses: true}
 	board := w.scoreboard(match)
 	if goals != 5 || board["home_score"] != "0" || board["away_score"] != "5" ||
 		messages[board["id"]] != board["tid"] {
-		t.Errorf("%d goals, scoreboard %v", goals, board)
+		t.Errorf("%d goals, scoreboard %v; want 5 goals, 0-5 and a known event ID and TID", goals, board)
 	}
 	for name, p := range map[string]*process{"one": one, "two": two} {
 		if n := strings.Count(p.output(), "event handled"); n < events/4 {
@@ -291,7 +294,7 @@ fetch: {private_addresses: true}
 		}
 	}
 	if n := handled(); n != 2*events {
-		t.Errorf("two consumers handled %d events, want %d", n, 2*events)
+		t.Errorf("the two processes handled %d events, want %d", n, 2*events)
 	}
 }
 
@@ -310,7 +313,7 @@ fetch: {private_addresses: true}
 		select {
 		case <-arrived:
 		case <-time.After(30 * time.Second):
-			t.Fatal("waited 30 s for three events on the exchange")
+			t.Fatal("fewer than three events on the exchange after 30 s")
 		}
 	}
 	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config)
@@ -352,7 +355,7 @@ func TestReplayThroughServers(t *testing.T) {
 			args = append(args, "--profile", tc.profile)
 		}
 		code, _, errs := call(t, "", w.envMap(), append(args, "--namespace", w.namespace)...)
-		if code != 0 || !strings.Contains(errs, fmt.Sprintf("%d events of", tc.incidents)) {
+		if code != 0 || !strings.Contains(errs, fmt.Sprintf("%d events from", tc.incidents)) {
 			t.Fatalf("replay of %s: exit %d, want %d events:\n%s", tc.path, code, tc.incidents, errs)
 		}
 		fan.eventually("the frames", func() bool { return len(framed.all()) >= before+tc.incidents })
@@ -364,11 +367,11 @@ func TestReplayThroughServers(t *testing.T) {
 				goals++
 			}
 			if !e.Data.Replay || !strings.HasPrefix(e.Subject, tc.match+"-replay-") {
-				t.Errorf("%s of %s is not marked as a replay", e.Type, e.Subject)
+				t.Errorf("%s of %s is not marked as a replay of %s", e.Type, e.Subject, tc.match)
 			}
 		}
 		if goals != tc.goals {
-			t.Errorf("%s: got frames of %d goals, want %d", tc.match, goals, tc.goals)
+			t.Errorf("%s: got frames for %d goals, want %d", tc.match, goals, tc.goals)
 		}
 		cons.eventually("the scoreboard", func() bool {
 			b := w.scoreboard(match)
@@ -394,17 +397,17 @@ func TestReplayAsLiveNeedsNoLiveState(t *testing.T) {
 	env := w.envMap()
 	args := []string{"replay", nycTor, "--speed", "max", "--as-live", "--namespace", w.namespace}
 	if code, _, errs := call(t, "", env, args...); code != 0 {
-		t.Fatalf("exit %d: %s", code, errs)
+		t.Fatalf("first replay --as-live: exit %d, want 0: %s", code, errs)
 	}
 	code, _, errs := call(t, "", env, args...)
 	if code != 1 || !strings.Contains(errs, "mls-2016-11-06-nyc-tor has live state") {
-		t.Errorf("exit %d: %s", code, errs)
+		t.Errorf("second replay --as-live: exit %d: %s; want exit 1, because the match has live state", code, errs)
 	}
 }
 
-// A message that is no event is dead-lettered with the reason, and the next message is
+// A message that is not an event is dead-lettered with the reason, and the next message is
 // handled.
-func TestMessageThatIsNoEvent(t *testing.T) {
+func TestMessageThatIsNotAnEvent(t *testing.T) {
 	w := newWorld(t)
 	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers")
 	cons.eventually("the consumer notify.log", func() bool {
@@ -418,7 +421,7 @@ func TestMessageThatIsNoEvent(t *testing.T) {
 	facts := `{"match":{"id":"m1","home":"A","away":"B","status":"live"},"score":{"home":1,"away":0}}`
 	code, out, errs := call(t, "", w.envMap(), "emit", "soccer.mls.goal", facts, "--namespace", w.namespace)
 	if code != 0 || !strings.Contains(out, "soccer.mls.goal id=") {
-		t.Fatalf("exit %d: %s %s", code, out, errs)
+		t.Fatalf("emit: exit %d, want 0 and an event ID: %s %s", code, out, errs)
 	}
 	b, err := rabbit.New(w.amqp, rabbit.Options{Namespace: w.namespace})
 	if err != nil {
@@ -432,10 +435,10 @@ func TestMessageThatIsNoEvent(t *testing.T) {
 				t.Fatal(err)
 			}
 			return len(dead) > 0
-		}, "a dead letter of %s", queue)
+		}, "a dead letter in %s", queue)
 		if len(dead) != 1 || string(dead[0].Body) != "goal!" ||
 			!strings.Contains(dead[0].Reason, "decoding event: invalid character 'g'") {
-			t.Errorf("%s: dead letters %+v", queue, dead)
+			t.Errorf("%s: dead letters %+v, want the invalid message with the reason", queue, dead)
 		}
 	}
 	cons.eventually("the scoreboard of the next event", func() bool { return w.scoreboard("m1")["home_score"] == "1" })
@@ -453,16 +456,16 @@ func TestEmitAndTail(t *testing.T) {
 `, env, "emit", "soccer.mls.goal", "--tid", tid, "--namespace", w.namespace)
 	if code != 1 || strings.Count(out, "tid="+tid) != 2 ||
 		!strings.Contains(errs, "line 3: facts") || !strings.Contains(errs, "1 of 4 lines") {
-		t.Errorf("emit: exit %d\n%s\n%s", code, out, errs)
+		t.Errorf("emit: exit %d\n%s\n%s\nwant exit 1, two events and an error in line 3", code, out, errs)
 	}
 	if code, _, errs := call(t, "", env, "emit", "ice_hockey.nhl.goal", "{}", "--namespace", w.namespace); code != 0 {
-		t.Errorf("exit %d: %s", code, errs)
+		t.Errorf("emit of a hockey goal: exit %d, want 0: %s", code, errs)
 	}
-	marker := w.emit("soccer.mls.yellow_card") // arrives after all others
+	marker := w.emit("soccer.mls.yellow_card") // arrives after all other events
 	tail.eventually("the events", func() bool { return strings.Contains(tail.output(), marker) })
 	o := tail.output()
 	if strings.Count(o, tid) != 2 || !strings.Contains(o, "Altidore") || strings.Contains(o, "ice_hockey") {
-		t.Errorf("tail printed:\n%s", o)
+		t.Errorf("tail printed:\n%s\nwant the two goals and no hockey", o)
 	}
 }
 
@@ -498,7 +501,7 @@ func TestDemo(t *testing.T) {
 			p.eventually(want, func() bool { return strings.Contains(p.output(), want) })
 		}
 		if e.Data.Replay || e.Data.Backfill {
-			t.Errorf("the demo's goal is marked %+v", e.Data)
+			t.Errorf("goal of the demo: %+v, want neither Replay nor Backfill", e.Data)
 		}
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 )
 
-// host returns the host for a plugin's command. It is the same as for the consumer,
-// but has no Redis client if no server is configured.
+// host returns the host for a plugin's command. It equals the host of the plugin's
+// consumer, but has no Redis client if the environment names no servers.
 func (c *console) host(ctx context.Context, plugin string) (consumers.Host, error) {
 	config, err := c.config()
 	if err != nil {
@@ -25,7 +25,7 @@ func (c *console) host(ctx context.Context, plugin string) (consumers.Host, erro
 	return config.Host(plugin, store, c.log), nil
 }
 
-// close releases the resources of host.
+// close closes the Redis clients that host opened.
 func (c *console) close() {
 	for _, stop := range c.closers {
 		stop()

@@ -9,14 +9,14 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
-// A progress shows on a terminal how far a long job is. It shows nothing if the output
-// is not a terminal or the job is short.
+// A progress shows the progress of a command on a terminal. It shows nothing if the
+// output is not a terminal or the command ends within 200 ms.
 type progress struct {
 	f     *os.File // nil if the output is not a terminal
 	unit  string   // like "page"
 	total int      // 0 if unknown
 	done  int
-	drawn time.Time // the start, then the time of the last update
+	drawn time.Time // time of the last update, or of newProgress before the first
 	shown bool
 }
 
@@ -30,7 +30,8 @@ func newProgress(w io.Writer, unit string, total int) *progress {
 
 const bar = "=============================="
 
-// step counts one more unit as done, and updates the line with the count and note.
+// step counts one more unit as done. For the last unit, and otherwise at most every
+// 200 ms, it updates the progress line with the count and note.
 func (p *progress) step(note string) {
 	p.done++
 	last := p.shown && p.done == p.total
@@ -46,7 +47,7 @@ func (p *progress) step(note string) {
 	fmt.Fprintf(p.f, "\r[%-*s] %d of %s%s ", len(bar), bar[:full], p.done, plural(p.total, p.unit), note)
 }
 
-// end ends the line, if there is one.
+// end ends the progress line, if step has shown it.
 func (p *progress) end() {
 	if p.shown {
 		fmt.Fprintln(p.f)

@@ -17,12 +17,13 @@ type psCmd struct {
 }
 
 func (p *psCmd) Help() string {
-	return "Each instance announces itself every few seconds. If an instance has been silent for 15 seconds, " +
-		"ps shows for how long: it was killed or cannot reach Redis. After ten minutes it is removed from the list."
+	return "Each instance announces itself at least every five seconds. After 15 seconds without an announcement, " +
+		"ps shows how long the instance has been silent: the instance was killed or cannot reach Redis. " +
+		"After ten minutes, the instance is removed from the list."
 }
 
 func (p *psCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.requireServers("the list of instances is on a Redis server")
+	servers, err := c.requireServers("the list of instances is stored on a Redis server")
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,8 @@ func (p *psCmd) Run(ctx context.Context, c *console) error {
 	return t.Flush()
 }
 
-// healthOf returns status and issues of an instance, or how long it has been silent.
+// healthOf returns the status and issues of i, or the time since its last announcement if
+// i is gone.
 func healthOf(i instances.Instance) string {
 	if i.Gone() {
 		return "silent for " + i.SilentFor().Round(time.Second).String()

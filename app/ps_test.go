@@ -19,12 +19,12 @@ func TestPS(t *testing.T) {
 		t.Helper()
 		code, out, errs := call(t, "", env, append([]string{"ps", "--namespace", w.namespace}, args...)...)
 		if code != exitOK {
-			t.Fatalf("exit %d: %s", code, errs)
+			t.Fatalf("ps: exit %d, want 0: %s", code, errs)
 		}
 		return out, errs
 	}
 	if out, errs := ps(); out != "" || !strings.Contains(errs, "no instances are running") {
-		t.Errorf("before anything runs:\n%s%s", out, errs)
+		t.Errorf("ps before an instance runs:\n%s%s\nwant no instances", out, errs)
 	}
 	first := start(t, "consumer=scoreboard keys", append(slices.Clone(w.env), "MATCHWIRE_NAME=first"), "run", "consumers")
 	second := start(t, "msg=serving", w.env,
@@ -47,16 +47,16 @@ func TestPS(t *testing.T) {
 	all := running()
 	if a := all[0]; a.Name != "first" || !slices.Equal(a.Roles, []string{"consumers"}) || a.Address != "" ||
 		time.Since(a.Started) > time.Minute {
-		t.Errorf("first instance: %+v", a)
+		t.Errorf("first instance: %+v, want first with role consumers and no address", a)
 	}
 	if b := all[1]; b.Name != "second" || !slices.Equal(b.Roles, []string{"fanout"}) || b.Address != "live.example:443" {
-		t.Errorf("second instance: %+v", b)
+		t.Errorf("second instance: %+v, want second with role fanout at live.example:443", b)
 	}
 	if out, _ := ps(); !strings.Contains(out, "second  fanout     live.example:443") || strings.Count(out, "\n") != 3 {
-		t.Errorf("ps:\n%s", out)
+		t.Errorf("ps printed:\n%s\nwant a header and two instances", out)
 	}
 	first.stop(syscall.SIGTERM)
 	if all := running(); len(all) != 1 || all[0].Name != "second" {
-		t.Errorf("after the first has stopped: %+v", all)
+		t.Errorf("after the first instance has stopped: %+v, want only the second", all)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
-// The files in the README work: parse prints what the README shows, and the configs
-// load.
+// The files in the README are valid: parse prints the lines that the README shows, and the
+// configs load.
 func TestREADME(t *testing.T) {
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
@@ -33,7 +33,7 @@ func TestREADME(t *testing.T) {
 	}
 	code, out, errs := call(t, "", nil, "parse", "page.html", "--profile", "mysite.yaml")
 	if code != 0 {
-		t.Fatalf("exit %d: %s", code, errs)
+		t.Fatalf("parse: exit %d, want 0: %s", code, errs)
 	}
 	for line := range strings.Lines(out) {
 		if line = strings.TrimSpace(line); !strings.Contains(string(text), line) {
@@ -48,10 +48,10 @@ func TestREADME(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c, err := pipeline.LoadConfig("more.yaml", false); err != nil || len(c.Aliases) != 1 || c.FailedPages == "" {
-		t.Errorf("more.yaml: %+v, %v", c, err)
+		t.Errorf("more.yaml: config %+v, error %v; want 1 alias and failed_pages", c, err)
 	}
 	config, err := pipeline.LoadConfig("matchwire.yaml", false)
 	if err != nil || len(config.Sources) != 1 || len(config.Consumers) != 2 {
-		t.Errorf("matchwire.yaml: %+v, %v", config, err)
+		t.Errorf("matchwire.yaml: config %+v, error %v; want 1 source and 2 consumers", config, err)
 	}
 }

@@ -12,13 +12,13 @@ type rebuildCmd struct {
 }
 
 func (r *rebuildCmd) Help() string {
-	return "Makes the consumer handle every event in the log again. Use it after a store has lost data. " +
+	return "Passes every event in the log to the consumer again. Use this command if the store has lost data. " +
 		"The log holds at most seven days and 10 GB of events. " +
-		"Newer data is not overwritten, so consumers can run meanwhile. Sends no notifications."
+		"Newer data is not overwritten, so consumers can keep running. Sends no notifications."
 }
 
 func (r *rebuildCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.requireServers("the event log is on a RabbitMQ server")
+	servers, err := c.requireServers("the event log is stored on a RabbitMQ server")
 	if err != nil {
 		return err
 	}

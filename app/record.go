@@ -19,7 +19,7 @@ type recordCmd struct {
 	URL     string        `arg:"" name:"url" help:"URL of the page."`
 	Profile string        `required:"" short:"p" help:"${record_profile}" placeholder:"PROFILE"`
 	Out     string        `required:"" short:"o" help:"Folder to create." placeholder:"DIR" type:"path"`
-	Match   string        `help:"Match ID, for a page that has none." placeholder:"ID"`
+	Match   string        `help:"Match ID, for a page without a match ID." placeholder:"ID"`
 	Every   time.Duration `help:"Interval between two fetches." default:"15s"`
 	For     time.Duration `help:"Duration of the recording (default: until Ctrl-C)." placeholder:"DURATION"`
 }
@@ -27,7 +27,7 @@ type recordCmd struct {
 func (r *recordCmd) Help() string {
 	return "Saves each changed page, compressed, with its headers and the time of the fetch. " +
 		"matchwire replay DIR replays the fixture with the original timing. " +
-		"record follows the same rules as run: it obeys robots.txt and Retry-After, and stops at a 403."
+		"record follows the same rules as run: it obeys robots.txt and Retry-After, and stops on a 403 response."
 }
 
 func (r *recordCmd) Run(ctx context.Context, c *console) error {
@@ -56,8 +56,8 @@ func (r *recordCmd) Run(ctx context.Context, c *console) error {
 	return errors.Join(err, recorder.Close())
 }
 
-// profile returns the profile and its name in the fixture. A profile file is called
-// profile.yaml there.
+// profile returns the profile and its name in the fixture. The name of a profile file
+// in a fixture is profile.yaml.
 func (r *recordCmd) profile() (*profile.Profile, string, error) {
 	lib, err := pipeline.Config{}.Library()
 	if err != nil {
@@ -81,8 +81,8 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, data, 0o644)
 }
 
-// record records until ctx ends, the time is up or the site refuses. It returns the
-// number of pages that it saved.
+// record records until ctx ends, r.For has passed or the site forbids the page. It
+// returns the number of pages that it saved.
 func (r *recordCmd) record(
 	ctx context.Context, c *console, s poll.Source, recorder *recording.Recorder,
 ) (saved int, err error) {
@@ -114,7 +114,7 @@ func (r *recordCmd) record(
 	return saved, err
 }
 
-// summary describes a page in a few words.
+// summary describes a page on one line: its match or number of matches, and its problems.
 func summary(ctx context.Context, p *profile.Profile, fetched page.Page) string {
 	all, problems, err := p.Extract(ctx, fetched)
 	switch {

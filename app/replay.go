@@ -18,20 +18,20 @@ import (
 
 type replayCmd struct {
 	Paths   []string `arg:"" name:"dir" type:"existingpath" help:"Fixture folders or page files."`
-	Speed   speed    `help:"How many times as fast as recorded, or max for no pauses." default:"1"`
+	Speed   speed    `help:"Factor to the recorded speed, or max for no pauses." default:"1"`
 	Print   bool     `help:"Print the events as JSON lines and publish nothing."`
 	AsLive  bool     `help:"Do not mark the events as a replay. Refused if a match has live state."`
 	Profile string   `help:"Name or file of the profile of page files." placeholder:"PROFILE"`
-	Match   string   `help:"Match ID, for page files that have none." placeholder:"ID"`
+	Match   string   `help:"Match ID, for page files without a match ID." placeholder:"ID"`
 }
 
 func (r *replayCmd) Help() string {
-	return "Publishes the events to the server in AMQP_URL. A replay does not change live matches: " +
-		"it has state of its own, and its match IDs get a suffix. " +
+	return "Publishes the events to the RabbitMQ server at AMQP_URL. " +
+		"Without --as-live, a replay does not change live matches: it has its own state, and adds a suffix to match IDs. " +
 		"Its events are marked as a replay, so consumers send no notifications."
 }
 
-// A speed is a factor; 0 means no pauses.
+// A speed is a factor to the recorded speed; 0 means no pauses.
 type speed float64
 
 func (s *speed) UnmarshalText(b []byte) error {
@@ -98,13 +98,14 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 	}
 	err = interrupted(ctx, replay.Publish(ctx, servers, namespace))
 	progress.end()
-	fmt.Fprintf(c.err, "%s of %d of %s published and confirmed, as %s\n",
+	fmt.Fprintf(c.err, "%s from %d of %s published and confirmed, as %s\n",
 		plural(published, "event"), read, plural(pages, "page"), strings.Join(matches, ", "))
 	return err
 }
 
-// interrupted replaces an error by "interrupted" if ctx has ended. A command that ends
-// with [context.Canceled] counts as a success, which is wrong for unfinished work.
+// interrupted returns err, unless ctx has ended: then it returns the error "interrupted"
+// in place of a non-nil err. The exit code for [context.Canceled] is 0, which would be
+// wrong for unfinished work.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return errors.New("interrupted")
@@ -112,6 +113,7 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
+// fixture loads a fixture folder, or returns a fixture with a single page file.
 func (r *replayCmd) fixture(path string) (*recording.Fixture, error) {
 	info, err := os.Stat(path)
 	if err != nil {

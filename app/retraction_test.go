@@ -14,9 +14,9 @@ import (
 	"testing"
 )
 
-// A goal appears on a page and disappears again. Each receiver ends up with one
-// notification, which says that the goal was taken back. The process that sent the first
-// notification is killed in between, and nothing is sent twice.
+// A goal appears on a page and disappears again. At the end, each receiver shows one
+// notification of the goal, with its retraction. The process that sent the first
+// notification is killed before the retraction, and no notification is sent twice.
 func TestRetractedGoal(t *testing.T) {
 	w := newWorld(t)
 	var retracted atomic.Bool
@@ -24,7 +24,7 @@ func TestRetractedGoal(t *testing.T) {
 	site := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		score, goal := 1, `<li class="event--goal away">
 			<span class="minute">6'</span><span class="who">Sebastian Giovinco</span></li>`
-		n := second.Add(7) // the clock advances, so each page is fresh
+		n := second.Add(7) // the clock advances with each page, so no page is stale
 		if n < 25 || retracted.Load() {
 			score, goal = 0, ""
 		}
@@ -59,7 +59,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 	})
 	pars := start(t, "parser ready", w.env, "run", "scheduler", "parser", "--config", config)
 	pars.eventually("the goal at both channels", func() bool { return len(hook.titles()) == 1 && len(ntfy.titles()) == 1 })
-	first.eventually("the end of both handlers", func() bool { // a kill can make an unfinished one repeat
+	first.eventually("the end of both handlers", func() bool { // a killed handler can repeat its call
 		return strings.Count(first.output(), `msg="event handled"`) == 2
 	})
 	first.stop(syscall.SIGKILL)
@@ -68,7 +68,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 	next.eventually("the retraction at both channels", func() bool {
 		return strings.HasPrefix(hook.titles()[0], "Taken back") && strings.HasPrefix(ntfy.titles()[0], "Taken back")
 	})
-	w.emit("soccer.mls.goal") // arrives after all others, also after unwanted ones
+	w.emit("soccer.mls.goal") // arrives after all other events, also after unexpected events
 	next.eventually("another goal at both channels", func() bool {
 		return len(hook.titles()) == 2 && len(ntfy.titles()) == 2
 	})
@@ -80,7 +80,8 @@ fetch: {private_addresses: true, ignore_robots: true}
 	}
 }
 
-// A receiver is a notification service. It shows the latest notification of each thread.
+// A receiver is a test server for notifications. It shows the title of the latest
+// notification of each thread.
 type receiver struct {
 	*httptest.Server
 

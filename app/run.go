@@ -17,15 +17,16 @@ type runCmd struct {
 }
 
 func (r *runCmd) Help() string {
-	return `Each role can run in a process of its own, or in several that share the work:
+	return `Each role can run in its own process, or in several processes that share the work:
 
   api        serves the HTTP API, like POST /api/matches
-  scheduler  sends a task when a page is due
+  scheduler  sends a task to the parsers when a page is due
   parser     polls pages and publishes events
-  consumers  reacts to events
+  consumers  runs the consumers of events
   fanout     streams events to clients and serves the live page
 
-API calls that change something need the token in MATCHWIRE_API_TOKEN. Without that variable, they are refused.`
+API calls that change something require the token in MATCHWIRE_API_TOKEN, or in the file that
+MATCHWIRE_API_TOKEN_FILE names. If neither variable is set, these calls are refused.`
 }
 
 func (r *runCmd) Run(ctx context.Context, c *console) error {

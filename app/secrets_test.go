@@ -50,11 +50,11 @@ func encrypted(t *testing.T, server, scheme string, config *tls.Config) string {
 	return u.String()
 }
 
-// Matchwire connects to servers over TLS, with URLs from files. Without the authority of
-// their certificate it does not connect.
+// Matchwire connects to servers over TLS, with URLs from files. It does not connect if it
+// does not trust the certificate authority of the servers.
 func TestTLSAndURLsInFiles(t *testing.T) {
 	w := newWorld(t)
-	site := httptest.NewTLSServer(nil) // for its certificate
+	site := httptest.NewTLSServer(nil) // only its certificate is used
 	defer site.Close()
 	config := &tls.Config{Certificates: site.TLS.Certificates}
 	dir := t.TempDir()
@@ -75,20 +75,21 @@ func TestTLSAndURLsInFiles(t *testing.T) {
 	facts := `{"match":{"id":"m1","home":"A","away":"B"},"score":{"home":1,"away":0}}`
 	code, _, errs := call(t, "", w.envMap(), "emit", "soccer.mls.goal", facts, "--namespace", w.namespace)
 	if code != exitOK {
-		t.Fatalf("exit %d: %s", code, errs)
+		t.Fatalf("emit: exit %d, want 0: %s", code, errs)
 	}
 	cons.eventually("the scoreboard", func() bool { return w.scoreboard("m1")["home_score"] == "1" })
 
 	env = append(env, "SSL_CERT_FILE="+write("none.pem", ""))
 	untrusting := start(t, "certificate", env, "run", "consumers")
-	untrusting.eventually("errors of both servers", func() bool {
+	untrusting.eventually("certificate errors for both servers", func() bool {
 		o := untrusting.output()
 		return strings.Contains(o, "Redis unreachable") && strings.Contains(o, "broker unreachable") &&
 			strings.Count(o, "certificate") >= 2
 	})
 }
 
-// If the servers refuse the passwords, the log says so and contains no password.
+// If the servers reject the passwords, the log has the errors of the servers and no
+// password.
 func TestRefusedPasswords(t *testing.T) {
 	w := newWorld(t)
 	locked := testenv.OwnRedis(t)
@@ -108,7 +109,7 @@ func TestRefusedPasswords(t *testing.T) {
 	}, "run", "consumers", "--log-level", "debug")
 	p.stop(syscall.SIGTERM)
 	if o := p.output(); !strings.Contains(o, "WRONGPASS") {
-		t.Errorf("the log does not have the error of Redis:\n%s", o)
+		t.Errorf("the log lacks the error WRONGPASS of Redis:\n%s", o)
 	}
 	testenv.NoSecret(t, p.output())
 }

@@ -11,11 +11,11 @@ import (
 
 type tailCmd struct {
 	Patterns []string `arg:"" optional:"" name:"pattern" help:"Topic patterns, like 'soccer.mls.*' (default: all events)."`
-	JSON     bool     `name:"json" help:"Print each event as it was published, as a JSON line."`
+	JSON     bool     `name:"json" help:"Print each event as a JSON line, exactly as published."`
 }
 
 func (t *tailCmd) Help() string {
-	return "In a pattern, * matches one word of the routing key SPORT.LEAGUE.KIND, and # any number of words."
+	return "In a pattern, * matches one word of the routing key SPORT.LEAGUE.KIND, and # matches any number of words."
 }
 
 func (t *tailCmd) Run(ctx context.Context, c *console) error {

@@ -16,21 +16,22 @@ import (
 
 type traceCmd struct {
 	ID   string `arg:"" name:"tid" help:"TID of a job, or ID of an event or task."`
-	Jobs int    `help:"Maximum number of scheduled jobs. The latest are shown." default:"10"`
+	Jobs int    `help:"${trace_jobs}" default:"10"`
 	Rows bool   `help:"${trace_rows}"`
 	JSON bool   `name:"json" help:"Print the tree as JSON."`
 }
 
 func (t *traceCmd) Help() string {
-	return "A call like POST /api/matches starts a job. All events and tasks that it causes have the same TID, " +
-		"and so have their log lines and webhook calls (X-Transaction-Id). " +
-		"A poll that the schedule starts is a job of its own, with a new TID. " +
-		"Scheduled jobs that had a result are shown below the job that activated the match. " +
-		"Jobs are kept for 48 hours, or as trace.keep in the config says."
+	return "A call like POST /api/matches starts a job. " +
+		"All events and tasks of a job have the same TID (transaction ID), " +
+		"and so do their log lines and webhook calls (header X-Transaction-Id). " +
+		"A poll that the schedule starts is a separate job with a new TID. " +
+		"Scheduled jobs that produced an event or failed are shown below the job that activated the match. " +
+		"Traces are stored for 48 hours, or for the time set in trace.keep of the config."
 }
 
 func (t *traceCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.requireServers("traces are on a Redis server")
+	servers, err := c.requireServers("traces are stored in Redis")
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (t *traceCmd) Run(ctx context.Context, c *console) error {
 		p.scheduled(job, tree)
 	}
 	if left := tree.AllJobs - len(tree.Jobs); left > 0 {
-		fmt.Fprintf(c.err, "and %s; --jobs N shows more\n", plural(left, "scheduled job"))
+		fmt.Fprintf(c.err, "and %s: use --jobs to show more\n", plural(left, "more scheduled job"))
 	}
 	return nil
 }
@@ -65,11 +66,12 @@ func (t *traceCmd) Run(ctx context.Context, c *console) error {
 type treePrinter struct {
 	out     io.Writer
 	rows    bool   // show the evidence of all events
-	message string // show the evidence of this event
+	message string // ID of the event whose evidence is always shown
 }
 
 const timeLayout = "2006-01-02 15:04:05.000"
 
+// tree draws the steps of a job.
 func (p *treePrinter) tree(t *trace.Tree) {
 	if len(t.Steps) == 0 {
 		fmt.Fprintf(p.out, "job %s\n  its steps are no longer stored\n", t.TID)
@@ -85,7 +87,7 @@ func (p *treePrinter) tree(t *trace.Tree) {
 	}
 }
 
-// scheduled draws a job that the schedule of another job started.
+// scheduled draws a job that another job, by, scheduled.
 func (p *treePrinter) scheduled(job, by *trace.Tree) {
 	after := ""
 	if !by.Start.IsZero() {
@@ -95,7 +97,8 @@ func (p *treePrinter) scheduled(job, by *trace.Tree) {
 	p.nodes(job.Steps, "", job.Start)
 }
 
-// nodes draws steps and, indented below each, its children. Times are relative to start.
+// nodes draws steps, with the children of each step indented below it. Times are relative
+// to start.
 func (p *treePrinter) nodes(nodes []*trace.Node, indent string, start time.Time) {
 	nodes = visible(nodes)
 	for i, n := range nodes {
@@ -111,8 +114,8 @@ func (p *treePrinter) nodes(nodes []*trace.Node, indent string, start time.Time)
 	}
 }
 
-// visible returns the nodes that have a line of their own. A Send node has none: its
-// time is on the line of its Create node.
+// visible returns the nodes to draw: all except Send nodes. The time of a Send node is
+// shown on the line of its Create node.
 func visible(nodes []*trace.Node) (out []*trace.Node) {
 	for _, n := range nodes {
 		if n.Op != trace.Send {
@@ -122,7 +125,7 @@ func visible(nodes []*trace.Node) (out []*trace.Node) {
 	return out
 }
 
-const labelWidth = 64 // columns for the tree; more columns follow
+const labelWidth = 64 // width of the tree in characters; the other columns follow
 
 func (p *treePrinter) line(n *trace.Node, branch string, start time.Time) {
 	text := branch + label(n)
@@ -169,7 +172,8 @@ func outcome(n *trace.Node) string {
 	return strings.Join(parts, ": ")
 }
 
-// sendStatus says whether and when the broker confirmed a message.
+// sendStatus returns whether the message of a Create node was sent, and the time until the
+// broker confirmed it, if that time is recorded.
 func sendStatus(n *trace.Node) string {
 	for _, c := range n.Children {
 		if c.Op == trace.Send {

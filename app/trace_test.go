@@ -35,10 +35,10 @@ func newCollector(t *testing.T) *otlpCollector {
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		testenv.NoSecret(t, body)
-		var req otlp.TracesData // the same on the wire
+		var req otlp.TracesData // has the same wire format as an export request
 		err := proto.Unmarshal(body, &req)
 		if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Api-Key") != testenv.Secret {
-			t.Errorf("%s: %v, headers %v", r.URL, err, r.Header)
+			t.Errorf("request to %s: headers %v, error %v; want spans for /v1/traces with the key", r.URL, r.Header, err)
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -57,8 +57,8 @@ func newCollector(t *testing.T) *otlpCollector {
 	return c
 }
 
-// of returns the spans of a job by their IDs.
-func (c *otlpCollector) of(tid event.TID) map[event.SpanID]*otlp.Span {
+// spansOf returns the received spans of a job by their IDs.
+func (c *otlpCollector) spansOf(tid event.TID) map[event.SpanID]*otlp.Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := map[event.SpanID]*otlp.Span{}
@@ -78,7 +78,8 @@ func all(nodes []*trace.Node) (list []*trace.Node) {
 	return list
 }
 
-// path returns the last node of a path. Each step is a prefix of "op role name".
+// path returns the node at the end of a path from nodes, or nil if there is none. Each
+// step is a prefix of "op role name" of a node.
 func path(nodes []*trace.Node, steps ...string) *trace.Node {
 	for _, n := range nodes {
 		if strings.HasPrefix(string(n.Op)+" "+n.Role+" "+n.Name, steps[0]) {
@@ -93,9 +94,9 @@ func path(nodes []*trace.Node, steps ...string) *trace.Node {
 	return nil
 }
 
-// The trace of an API call has all that the call caused, in several processes: its own
-// steps down to the sockets, and the scheduled jobs down to a notification. matchwire
-// trace, the API and an OpenTelemetry collector show the same.
+// The trace of an API call contains all steps that the call caused in several processes:
+// the steps of its own job up to a WebSocket frame, and the scheduled jobs up to a
+// notification. matchwire trace, the API and an OpenTelemetry collector have the same steps.
 func TestTraceOfACall(t *testing.T) {
 	w := newWorld(t)
 	notified := make(chan event.Event, 10)
@@ -111,7 +112,7 @@ func TestTraceOfACall(t *testing.T) {
 	defer hook.Close()
 	files, err := filepath.Glob(filepath.Join(nycTor, "*.html"))
 	if err != nil || len(files) < 12 {
-		t.Fatal(files, err)
+		t.Fatalf("found %d pages, want at least 12 (error %v)", len(files), err)
 	}
 	var at atomic.Int64
 	at.Store(4) // in progress, two goals so far
@@ -169,7 +170,7 @@ consumers:
 	req.Header.Set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil || resp.StatusCode != http.StatusCreated || resp.Header.Get("X-Transaction-Id") != tid.String() {
-		t.Fatal(resp, err)
+		t.Fatalf("POST /api/matches: response %v, error %v; want 201 with TID %s", resp, err, tid)
 	}
 	resp.Body.Close()
 	two.eventually("the goals so far", func() bool { return len(framed.all()) >= 5 })
@@ -201,22 +202,23 @@ consumers:
 	})
 	n := path(tree.Steps, activation[0])
 	if n.Parent.String() != "00f067aa0ba902b7" || n.Instance != "one" || !strings.HasPrefix(n.Outcome, "activated ") {
-		t.Errorf("call: %+v", n.Span)
+		t.Errorf("span of the call: %+v, want an activation by instance one below the caller's span", n.Span)
 	}
 	n = path(tree.Steps, append(slices.Clone(firstGoal), "process notify.hook")...)
 	if n.Outcome != "suppressed: backfill" || n.Instance != "three" || n.Attempt != 1 || n.Match != "traced" {
-		t.Errorf("notification of backfill: %+v", n.Span)
+		t.Errorf("span of the notification: %+v, want one suppressed as backfill by instance three", n.Span)
 	}
 	if n := path(tree.Steps, append(slices.Clone(firstGoal), "deliver fanout")...); n.Outcome != "sockets: 1" {
-		t.Errorf("delivery to sockets: %+v", n.Span)
+		t.Errorf("span of the delivery: %+v, want the outcome sockets: 1", n.Span)
 	}
 	if n := path(tree.Steps, firstPoll...); n.Instance != "two" || !strings.Contains(n.Outcome, "read "+site.URL) {
-		t.Errorf("first poll: %+v", n.Span)
+		t.Errorf("span of the first poll: %+v, want instance two and the URL of the page", n.Span)
 	}
 	if goal.TID == tid {
-		t.Error("a scheduled poll has the TID of the call")
+		t.Error("the scheduled poll has the TID of the call, want another TID")
 	}
-	// From the call to a goal of a scheduled job, and from the goal back to the page.
+	// The trace leads from the call to a goal of a scheduled job, and from the goal back to
+	// the page.
 	var job *trace.Tree
 	three.eventually("the notification in the trace", func() bool {
 		for _, job = range read(tid.String()).Jobs {
@@ -235,7 +237,7 @@ consumers:
 	activated := path(tree.Steps, activation...)
 	if c := job.Steps[0].Cause; c == nil || c.TID != tid || c.Message != activated.Message ||
 		goal.CausationID != job.Steps[0].Message {
-		t.Errorf("the cause of the job is %+v, of the event %s", c, goal.CausationID)
+		t.Errorf("cause of the scheduled job %+v, of the goal %s; want the activation and the task", c, goal.CausationID)
 	}
 	code, out, _ := call(t, "", w.envMap(), "trace", "--namespace", w.namespace, goal.ID)
 	for _, want := range []string{
@@ -243,7 +245,7 @@ consumers:
 		goal.Data.Player, goal.Data.Evidence.Snapshot, goal.Data.Evidence.Path, `<li class="event`,
 	} {
 		if code != 0 || !strings.Contains(out, want) {
-			t.Errorf("exit %d, want %q in:\n%s", code, want, out)
+			t.Errorf("exit %d, want 0 and %q in:\n%s", code, want, out)
 		}
 	}
 	resp, err = http.Get(front + "/api/trace/" + strings.ReplaceAll(tid.String(), "-", "") + "?jobs=1")
@@ -254,7 +256,7 @@ consumers:
 	var served trace.Tree
 	err = json.NewDecoder(resp.Body).Decode(&served)
 	if err != nil || path(served.Steps, firstGoal...) == nil || len(served.Jobs) != 1 {
-		t.Errorf("over the API: %v %+v", err, served)
+		t.Errorf("trace from the API: error %v, tree %+v; want the first goal and 1 scheduled job", err, served)
 	}
 	code, _, errs := call(t, "", w.envMap(), "trace", "--namespace", w.namespace, event.NewTID().String())
 	if code != 1 || !strings.Contains(errs, "nothing is recorded under it") {
@@ -262,14 +264,14 @@ consumers:
 	}
 	code, _, errs = call(t, "", w.envMap(), "trace", "--namespace", w.namespace, "nonsense")
 	if code == 0 || !strings.Contains(errs, `tid "nonsense"`) {
-		t.Errorf("malformed TID: exit %d: %s", code, errs)
+		t.Errorf("malformed TID: exit %d: %s; want a failure", code, errs)
 	}
 
-	// The collector has the same trees. Their trace IDs are the TIDs.
+	// The collector has the same steps. Their trace IDs are the TIDs.
 	for _, recorded := range []*trace.Tree{tree, job} {
 		nodes := all(recorded.Steps)
-		three.eventually("the spans at the collector", func() bool { return len(otel.of(recorded.TID)) >= len(nodes) })
-		sent := otel.of(recorded.TID)
+		three.eventually("the spans at the collector", func() bool { return len(otel.spansOf(recorded.TID)) >= len(nodes) })
+		sent := otel.spansOf(recorded.TID)
 		for _, n := range nodes {
 			s := sent[n.ID]
 			if s == nil {
@@ -278,7 +280,7 @@ consumers:
 			}
 			parent := n.Parent
 			if !bytes.Equal(s.ParentSpanId, parent[:]) && (len(s.ParentSpanId) > 0 || parent != event.SpanID{}) {
-				t.Errorf("%s: parent %x, want %s", s.Name, s.ParentSpanId, parent)
+				t.Errorf("span %s: parent %x, want %s", s.Name, s.ParentSpanId, parent)
 			}
 			attributes := map[string]string{}
 			for _, a := range s.Attributes {
@@ -286,13 +288,13 @@ consumers:
 			}
 			if n.Message != "" && (attributes["messaging.system"] != "rabbitmq" ||
 				attributes["messaging.message.id"] != n.Message || attributes["messaging.operation.type"] == "") {
-				t.Errorf("%s: attributes %v", s.Name, attributes)
+				t.Errorf("span %s: attributes %v, want the attributes of message %s", s.Name, attributes, n.Message)
 			}
 		}
 	}
-	s := otel.of(goal.TID)[job.Steps[0].ID]
+	s := otel.spansOf(goal.TID)[job.Steps[0].ID]
 	if s == nil || len(s.Links) != 1 || !bytes.Equal(s.Links[0].TraceId, tid[:]) {
-		t.Errorf("the scheduled job has no link to the call: %v", s)
+		t.Errorf("span of the scheduled job: %v, want a link to the job of the call", s)
 	}
 	for _, p := range []*process{one, two, three, gateway} {
 		testenv.NoSecret(t, p.output())

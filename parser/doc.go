@@ -1,18 +1,18 @@
-// Package parser documents how a page becomes events. It has no code of its own. The packages below
-// it do the work, in this order:
+// Package parser documents how a page becomes events. It has no code. Its subpackages process a
+// page in this order:
 //
 //	page         fetches the page: robots.txt, host limits, conditional requests
 //	  ▼ Page
-//	profile      extracts the facts by the rules for the site
+//	profile      extracts the facts with the rules for the site
 //	  ▼ Observation
-//	reconcile    compares them with the saved state of the match
+//	reconcile    compares the facts with the saved state of the match
 //	  ▼ State, events
-//	poll         saves both in one write; the outbox publishes the events
+//	poll         saves state and events in one write; the outbox publishes the events
 //
-// Package observation defines what profile and reconcile share: everything that one page says about
-// one match. Package poll calls the others, once for each task of the scheduler. Package recording
-// calls them with the pages of a fixture.
+// Package observation defines the type that profile and reconcile share: the facts about one match
+// on one page. Package poll calls the other packages once for each task of the scheduler. Package
+// recording processes the pages of a fixture in the same way.
 //
-// The imports between these packages point one way. Package reconcile does no I/O: it imports
-// nothing that could.
+// The package of a step imports only packages of earlier steps, and observation. Package reconcile
+// does no I/O, because it imports no package that could.
 package parser

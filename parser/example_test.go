@@ -11,7 +11,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Two pages of a match, and the events that the second one makes.
+// Extract the facts from two pages of a match, and print the events of each page.
 func Example() {
 	p, err := profile.Load("mysite.yaml", []byte(`
 profile: mysite

@@ -21,13 +21,14 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A season of real matches is read from pages with many faults, see season.Match.Pages. The parser
-// restarts after every page, and two parsers read every other page. Each match ends as it really
-// did, with every goal once. No event reports anything that no fresh page showed.
+// A season of real matches is reconciled from pages with many faults; see season.Match.Pages. The
+// parser restarts after each page, and two parsers read every other page. Each match must end with
+// the real result, with each goal reported once. No event may report an incident that no fresh page
+// showed.
 func TestSeason(t *testing.T) {
 	matches, err := season.Load(testenv.Needs(t, testenv.Season(".."), "MATCHWIRE_SEASON"))
 	if err != nil || len(matches) == 0 {
-		t.Fatalf("%d matches, %v", len(matches), err)
+		t.Fatalf("loaded %d matches, error %v, want at least one match", len(matches), err)
 	}
 	seed := uint64(1)
 	if s := os.Getenv("MATCHWIRE_SEED"); s != "" {
@@ -74,14 +75,14 @@ func TestSeason(t *testing.T) {
 
 // A tally counts matches, goals and errors.
 type tally struct {
-	matches, right int // matches, and those without errors
-	goals, found   int // goals, and those that were reported
-	lost           int // facts without an incident
-	doubled        int // facts with several incidents, and incidents without a fact
-	spurious       int // events that no fresh page showed
+	matches, right int // number of matches, and of matches without errors
+	goals, found   int // number of goals in the facts, and of goals that are tracked
+	lost           int // number of facts without an incident
+	doubled        int // number of different incidents that are tracked more often than in the facts
+	spurious       int // number of events that no fresh page showed
 
 	wrong []string // descriptions of all errors
-	shown int      // number of matches whose errors were shown
+	shown int      // number of matches whose errors were reported
 }
 
 // add adds the tally of one match.
@@ -93,21 +94,21 @@ func (s *tally) add(one tally) {
 	}
 }
 
-// run reconciles the pages of a match, and compares the tracked incidents with the facts.
+// run reconciles the pages of a match, and compares the events and the final state with the facts.
 func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint64) (sum tally) {
 	pages, facts := m.Pages(seed)
 	state := reconcile.State{Epoch: "e"}
 	shown := map[string]bool{}          // rows and scores that fresh pages have shown so far
-	tracked := map[string]event.Event{} // by incident: the latest event, unless it was retracted
+	tracked := map[string]event.Event{} // by ID of each tracked incident: its latest event
 	wrong := func(count *int, format string, args ...any) {
 		*count++
 		sum.wrong = append(sum.wrong, fmt.Sprintf(format, args...))
 	}
-	dropped := map[event.Side]bool{} // whether the latest fresh page showed fewer goals of the side
-	var other int                    // number of other errors
+	fewer := map[event.Side]bool{} // whether the latest fresh page showed fewer goals of the side than are tracked
+	var other int                  // number of other errors
 	for n, fetched := range pages {
 		if fetched.Fault == "" {
-			dropped = fewerGoals(fetched, tracked)
+			fewer = fewerGoals(fetched, tracked)
 			for _, f := range fetched.Rows {
 				shown[f.Kind+f.Side+f.Player] = true
 			}
@@ -122,7 +123,7 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 			all, _, err := prof.Extract(ctx, page.Page{Body: fetched.Body})
 			if err != nil {
 				if fetched.Fault == "" {
-					wrong(&other, "a good page is unusable: %v", err)
+					wrong(&other, "a page without a fault is unusable: %v", err)
 				}
 				continue
 			}
@@ -132,10 +133,10 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 				Evidence: event.Evidence{Snapshot: fmt.Sprintf("%x", season.Hash(fetched.Body))},
 			})
 			if errors.Is(err, reconcile.ErrOtherMatch) && fetched.Fault != "" {
-				continue // the name of a team was cut off
+				continue // the name of a team is truncated
 			}
 			if err != nil {
-				wrong(&other, "%v", err)
+				wrong(&other, "reconciling a page: %v", err)
 				return sum
 			}
 			state = next
@@ -147,17 +148,17 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 					goalOrCard := k == event.Goal || k == event.YellowCard || k == event.RedCard
 					if goalOrCard && !d.Provisional && !shown[string(k)+string(d.Side)+d.Player] ||
 						k == event.Goal && !shown[fmt.Sprint(d.Side, d.Score.Of(d.Side))] {
-						wrong(&sum.spurious, "%s of %s %s at %s", e.Type, d.Side, d.Player, d.Time)
+						wrong(&sum.spurious, "unexpected %s of %s %s at %s", e.Type, d.Side, d.Player, d.Time)
 					}
 					tracked[d.Incident] = e
 				case event.Corrected:
 					tracked[d.Incident] = e
 				case event.Retracted:
 					if _, ok := tracked[d.Incident]; !ok {
-						wrong(&sum.spurious, "%s of an incident that is not tracked", e.Type)
+						wrong(&sum.spurious, "unexpected %s of an incident that is not tracked", e.Type)
 					}
-					if d.Side != "" && !(d.Kind == event.Goal && dropped[d.Side]) {
-						wrong(&sum.spurious, "%s of %s %s at %s", e.Type, d.Side, d.Player, d.Time)
+					if d.Side != "" && !(d.Kind == event.Goal && fewer[d.Side]) {
+						wrong(&sum.spurious, "unexpected %s of %s %s at %s", e.Type, d.Side, d.Player, d.Time)
 					}
 					delete(tracked, d.Incident)
 				}
@@ -166,15 +167,15 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 	}
 	sum.compare(state, facts, wrong)
 	if state.Match.Status != event.Final || state.Score == nil || *state.Score != event.Score(m.Final) {
-		wrong(&other, "ends %s %v, want final %v", state.Match.Status, state.Score, m.Final)
+		wrong(&other, "status %s, score %v, want final, %v", state.Match.Status, state.Score, m.Final)
 	}
 	if m.Shootout != nil && (state.Shootout == nil || *state.Shootout != event.Score(m.Shootout.Score)) {
-		wrong(&other, "shoot-out %v, want %v", state.Shootout, m.Shootout.Score)
+		wrong(&other, "tally of the shoot-out %v, want %v", state.Shootout, m.Shootout.Score)
 	}
 	startsAndEnds := map[string]int{}
-	for _, st := range state.Tracked {
-		if st.Side == "" && st.Kind != event.ScoreChange {
-			startsAndEnds[string(st.Kind)+" "+string(st.Clock.Period)]++
+	for _, in := range state.Tracked {
+		if in.Side == "" && in.Kind != event.ScoreChange {
+			startsAndEnds[string(in.Kind)+" "+string(in.Clock.Period)]++
 		}
 	}
 	want := map[string]int{"match_start ": 1, "match_end ": 1}
@@ -201,15 +202,15 @@ func fewerGoals(p season.Page, tracked map[string]event.Event) map[event.Side]bo
 	return map[event.Side]bool{event.Home: p.Score.Home < goals.Home, event.Away: p.Score.Away < goals.Away}
 }
 
-// compare compares the tracked incidents with the facts.
+// compare compares the tracked incidents with the facts, and counts the differences.
 func (s *tally) compare(state reconcile.State, facts []season.Fact, wrong func(*int, string, ...any)) {
 	key := func(kind, detail, side, player, off string, minute, stoppage int) string {
 		return fmt.Sprintf("%s/%s %s %s(%s) %d+%d", kind, detail, side, player, off, minute, stoppage)
 	}
 	incidents := map[string]int{}
-	for _, st := range state.Tracked {
-		if st.Side != "" {
-			k := key(string(st.Kind), st.Detail, string(st.Side), st.Player, st.Off, st.Clock.Minute, st.Clock.Stoppage)
+	for _, in := range state.Tracked {
+		if in.Side != "" {
+			k := key(string(in.Kind), in.Detail, string(in.Side), in.Player, in.Off, in.Clock.Minute, in.Clock.Stoppage)
 			incidents[k]++
 		}
 	}
@@ -219,7 +220,7 @@ func (s *tally) compare(state reconcile.State, facts []season.Fact, wrong func(*
 			s.goals++
 		}
 		if incidents[k] == 0 {
-			wrong(&s.lost, "lost %s", k)
+			wrong(&s.lost, "missing incident %s", k)
 			continue
 		}
 		incidents[k]--
@@ -229,12 +230,12 @@ func (s *tally) compare(state reconcile.State, facts []season.Fact, wrong func(*
 	}
 	for k, n := range incidents {
 		if n > 0 {
-			wrong(&s.doubled, "too many: %s", k)
+			wrong(&s.doubled, "too many incidents %s", k)
 		}
 	}
 }
 
-// restarted returns a state as it is after it was saved and loaded.
+// restarted returns the state as a restarted parser loads it.
 func restarted(s reconcile.State) reconcile.State {
 	var again reconcile.State
 	b, err := json.Marshal(s)

@@ -15,13 +15,13 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A feed was captured 60 times in one day. A page with several new goals reports each of them, and
-// each match ends once.
+// A feed was captured 60 times in one day. For a page with several new goals, each goal is
+// reported. Each match ends once.
 func TestCapturedSequence(t *testing.T) {
 	dir := testenv.Needs(t, testenv.Pages(".."), "MATCHWIRE_PAGES")
 	files, err := filepath.Glob(filepath.Join(dir, "soccer/seq-spl-20260412/*.json"))
 	if err != nil || len(files) != 60 {
-		t.Fatalf("%d files, %v", len(files), err)
+		t.Fatalf("%d files, error %v, want 60 files", len(files), err)
 	}
 	p, err := profile.Load("spl.yaml", []byte(parsertest.SPLProfile))
 	if err != nil {
@@ -50,7 +50,7 @@ func TestCapturedSequence(t *testing.T) {
 			if e.Subject == "spl-742531" {
 				lines = append(lines, parsertest.Line(e))
 			} else if !e.Data.Backfill {
-				t.Errorf("an event of match %s, which was over before: %s", e.Subject, parsertest.Line(e))
+				t.Errorf("match %s was already over: unexpected event %s", e.Subject, parsertest.Line(e))
 			}
 		}
 	}
@@ -66,11 +66,11 @@ func TestCapturedSequence(t *testing.T) {
 		t.Errorf("events\n  %s\nwant\n  %s", strings.Join(lines, "\n  "), strings.Join(want, "\n  "))
 	}
 	if len(ends) != 6 {
-		t.Errorf("%d matches end, want 6: %v", len(ends), ends)
+		t.Errorf("%d matches ended, want 6: %v", len(ends), ends)
 	}
 	for m, n := range ends {
 		if n != 1 || !strings.HasSuffix(m, string(event.New)) {
-			t.Errorf("%d events %s, want one new match_end", n, m)
+			t.Errorf("%d match_end events of match and action %s, want one with the action new", n, m)
 		}
 	}
 }

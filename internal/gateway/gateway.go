@@ -1,6 +1,7 @@
-// Package gateway is a reverse proxy: one address in front of all instances. It
-// forwards each request to a healthy instance, the one with the fewest requests in
-// progress. An instance that leaves the registry gets no new requests.
+// Package gateway is a reverse proxy: one address in front of all instances. Among the
+// instances that serve the path of a request, it prefers healthy instances, then the
+// instance with the fewest requests in progress. An instance that leaves the registry gets
+// no new requests.
 package gateway
 
 import (
@@ -25,9 +26,9 @@ const (
 	refreshInterval   = time.Second
 	refreshTimeout    = 3 * time.Second
 	dialTimeout       = 3 * time.Second
-	headerTimeout     = 15 * time.Second // the API bounds its calls, and streams send headers at once
-	maxIdle           = 256              // idle connections to one instance
-	unreachablePeriod = 5 * time.Second  // during which other instances go first
+	headerTimeout     = 15 * time.Second // longer than the API's time limit of a call; streams send headers immediately
+	maxIdle           = 256              // maximum number of idle connections to an instance
+	unreachablePeriod = 5 * time.Second  // time during which acquire prefers other healthy instances
 )
 
 // A Gateway forwards HTTP requests, including WebSockets and event streams. Set
@@ -50,11 +51,12 @@ type Gateway struct {
 type backend struct {
 	address string
 	instances.Instance
-	inProgress       int       // requests
-	unreachableUntil time.Time // until then, other instances go first
+	inProgress       int       // number of requests
+	unreachableUntil time.Time // until then, acquire prefers other healthy instances
 }
 
-// serves reports whether the instance runs a role, and whether it is healthy too.
+// serves reports whether the instance is running with a role, and whether the instance is
+// also healthy.
 func (b *backend) serves(role string) (runs, healthy bool) {
 	runs = !b.Gone() && slices.Contains(b.Roles, role)
 	return runs, runs && b.Status != "fail"
@@ -77,6 +79,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 }
 
+// refresh replaces the list of instances. An instance that left the registry stays known
+// while it has requests in progress.
 func (g *Gateway) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
@@ -104,7 +108,7 @@ func (g *Gateway) refresh(ctx context.Context) error {
 			continue
 		}
 		if b.Roles != nil {
-			g.Log.Info("instance gone", "instance", b.Name, "address", address, "calls", b.inProgress)
+			g.Log.Info("instance gone", "instance", b.Name, "address", address, "requests", b.inProgress)
 		}
 		if b.Roles = nil; b.inProgress > 0 { // keep the count: the instance can come back
 			now[address] = b
@@ -139,10 +143,11 @@ func roleOf(path string) string {
 	return "fanout"
 }
 
-// acquire returns the backend for a request and counts the request. It returns nil
-// if every instance of the role was tried. Healthy instances come first, then those
-// that were unreachable lately, then unhealthy ones: what they lack may be down for
-// all. Among equals it chooses the one with the fewest requests in progress.
+// acquire chooses the backend for a request and counts the request. It returns nil if
+// every instance with the role was tried. It prefers healthy instances, then healthy
+// instances that were recently unreachable. Unhealthy instances come last: a server that
+// they need may be down for all instances. Among equals, it chooses the instance with the
+// fewest requests in progress.
 func (g *Gateway) acquire(role string, tried []*backend) *backend {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -172,14 +177,15 @@ func (g *Gateway) acquire(role string, tried []*backend) *backend {
 	return best
 }
 
-// release ends a request that acquire counted.
+// release removes a request from the count of b.
 func (g *Gateway) release(b *backend) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	b.inProgress--
 }
 
-// releaseUnreachable ends a request that could not be sent.
+// releaseUnreachable is like release for a request that could not be sent. It marks b as
+// unreachable.
 func (g *Gateway) releaseUnreachable(b *backend) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -187,6 +193,7 @@ func (g *Gateway) releaseUnreachable(b *backend) {
 	b.unreachableUntil = time.Now().Add(unreachablePeriod)
 }
 
+// start creates the proxy and its transport.
 func (g *Gateway) start() {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 	g.transport = &http.Transport{
@@ -196,23 +203,23 @@ func (g *Gateway) start() {
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme = "http"
-			r.Out.URL.Host = r.In.Host // the balancer sets the instance
+			r.Out.URL.Host = r.In.Host // the balancer replaces it with the address of an instance
 			r.SetXForwarded()
 			r.Out.Header.Add("Via", via)
 			r.Out.Host = r.In.Host // fanout compares it with the Origin header
 		},
 		Transport:     (*balancer)(g),
-		FlushInterval: -1, // send each event of a stream at once
+		FlushInterval: -1, // send each event of a stream immediately
 		ErrorLog:      slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
 		ErrorHandler:  g.writeError,
 	}
 }
 
-// via marks forwarded requests.
+// via is the value of the header Via in forwarded requests.
 const via = "1.1 matchwire-gateway"
 
-// ServeHTTP forwards a request. It refuses one that a gateway has forwarded
-// already: then an instance advertises the address of a gateway as its own.
+// ServeHTTP forwards a request. It refuses a request that a gateway has already
+// forwarded: that happens if an instance advertises the address of a gateway.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.once.Do(g.start)
 	if slices.Contains(r.Header.Values("Via"), via) {
@@ -224,7 +231,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var (
 	errNoInstance = errors.New("no instance serves this path now")
-	errLoop       = errors.New("an instance advertises the address of a gateway: start it with --advertise HOST:PORT")
+	errLoop       = errors.New("an instance advertises the address of a gateway: " +
+		"start the instance with --advertise HOST:PORT")
 )
 
 func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, err error) {
@@ -239,12 +247,12 @@ func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, err error) 
 		status, detail = http.StatusServiceUnavailable, errNoInstance.Error()
 		w.Header().Set("Retry-After", "2")
 	}
-	g.Log.Warn("cannot forward call", "call", r.Method+" "+r.URL.Path, "error", err)
+	g.Log.Warn("cannot forward request", "request", r.Method+" "+r.URL.Path, "error", err)
 	problem.Write(w, status, detail, "")
 }
 
-// A balancer is a Gateway as a RoundTripper. It chooses the instance, and tries
-// another one if it cannot connect.
+// A balancer is a Gateway as an [http.RoundTripper]. It chooses an instance for each
+// request, and another instance if it cannot connect.
 type balancer Gateway
 
 func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -260,7 +268,7 @@ func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		out := r.Clone(r.Context())
 		out.URL.Host = b.address
 		if r.Body != nil && r.Body != http.NoBody {
-			out.Body = io.NopCloser(r.Body) // a failed dial would close it
+			out.Body = io.NopCloser(r.Body) // a failed dial would close r.Body
 		}
 		resp, err := g.transport.RoundTrip(out)
 		if err == nil {
@@ -277,8 +285,8 @@ func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// onClose returns a body that calls closed after it is closed. For an upgraded
-// connection, the body also is an [io.Writer].
+// onClose returns a body that calls closed after body is closed. If body is an upgraded
+// connection, the returned body is also an [io.Writer].
 func onClose(body io.ReadCloser, closed func()) io.ReadCloser {
 	if conn, ok := body.(io.ReadWriteCloser); ok {
 		return &closeConn{conn, closed}

@@ -21,12 +21,12 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A cluster is a gateway and instances, whose list the test sets.
+// A cluster is a gateway with test instances. Tests change the list of instances.
 type cluster struct {
 	*testing.T
 	front *httptest.Server
 
-	listed chan struct{} // receives a value when the gateway asks for the list
+	listed chan struct{} // receives a value when the gateway calls List
 
 	mu   sync.Mutex
 	list []instances.Instance
@@ -58,8 +58,8 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-// instance starts an instance that answers with its name and echoes messages on
-// /ws, and adds it to the list.
+// instance starts an instance and adds it to the list. The instance responds with its
+// name, and echoes messages on /ws.
 func (c *cluster) instance(name string, roles ...string) *httptest.Server {
 	up := websocket.Upgrader{}
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -116,9 +116,9 @@ func (c *cluster) until(what string, ok func() bool) {
 	testenv.Eventually(c, ok, "%s", what)
 }
 
-// awaitRefresh waits until the gateway uses a list that it got after the call.
+// awaitRefresh waits until the gateway uses a new list.
 func (c *cluster) awaitRefresh() {
-	for range 2 { // the second request comes after the first list is in use
+	for range 2 { // at the second call of List, the result of the first call is in use
 		<-c.listed
 	}
 }
@@ -138,8 +138,8 @@ func (c *cluster) socket() (*websocket.Conn, string) {
 	return conn, string(name)
 }
 
-// The path decides which role gets a request. Query, headers and body arrive
-// unchanged.
+// The path of a request determines the role that gets the request. Query, headers and
+// body arrive unchanged.
 func TestForwardsByPath(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -162,12 +162,12 @@ func TestForwardsByPath(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	if b, _ := io.ReadAll(resp.Body); string(b) != "api-1 POST /api/matches tid body" {
-		t.Errorf("POST was forwarded as %q", b)
+		t.Errorf("POST was forwarded as %q, want it unchanged at api-1", b)
 	}
 	conn, name := c.socket()
 	_ = conn.WriteMessage(websocket.TextMessage, []byte("hello"))
 	if _, b, err := conn.ReadMessage(); name != "fan-1" || string(b) != "hello" || err != nil {
-		t.Errorf("WebSocket of %s: %q, %v", name, b, err)
+		t.Errorf("WebSocket of %s: message %q, error %v; want hello from fan-1", name, b, err)
 	}
 	stream, err := http.Get(c.front.URL + "/sse")
 	if err != nil {
@@ -175,12 +175,13 @@ func TestForwardsByPath(t *testing.T) {
 	}
 	defer stream.Body.Close()
 	if line, err := bufio.NewReader(stream.Body).ReadString('\n'); line != "data: fan-1\n" || err != nil {
-		t.Errorf("event stream: %q, %v", line, err)
+		t.Errorf("event stream: line %q, error %v; want data: fan-1", line, err)
 	}
 }
 
-// A socket goes to the instance with the fewest. An instance that leaves, fails or
-// is gone gets no new sockets and keeps those it has.
+// A new socket goes to the instance with the fewest sockets. An instance that leaves the
+// registry or is gone gets no new sockets and keeps its open sockets. An unhealthy
+// instance is used if no other instance is left.
 func TestBalancesSockets(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -206,18 +207,17 @@ func TestBalancesSockets(t *testing.T) {
 		}
 	}
 	if has["fan-0"] < 2 || has["fan-1"] < 2 || has["fan-2"] < 2 {
-		t.Errorf("9 sockets went to %v", has)
+		t.Errorf("9 sockets were distributed as %v, want at least 2 for each instance", has)
 	}
 	c.change(func(list []instances.Instance) []instances.Instance {
 		list[1].Status = "fail"
 		list[2].SilentSeconds = instances.GoneAfter.Seconds()
 		return list[1:]
 	})
-	// An unhealthy instance is better than none: what it lacks may be down for all.
 	c.until("the unhealthy instance", func() bool { _, body := c.get("/"); return strings.HasPrefix(body, "fan-1") })
 	_ = first.WriteMessage(websocket.TextMessage, []byte("still here"))
 	if _, b, err := first.ReadMessage(); string(b) != "still here" || err != nil {
-		t.Errorf("the socket of an instance that left: %q, %v", b, err)
+		t.Errorf("socket of an instance that left: message %q, error %v; want an echo", b, err)
 	}
 	c.change(func(list []instances.Instance) []instances.Instance {
 		list[0].SilentSeconds = instances.GoneAfter.Seconds()
@@ -229,18 +229,18 @@ func TestBalancesSockets(t *testing.T) {
 		return list
 	})
 	c.until("the instance with a warning", func() bool { _, body := c.get("/"); return strings.HasPrefix(body, "fan-1") })
-	// If the list fails, the previous one stays in use.
+	// If List fails, the previous list stays in use.
 	c.mu.Lock()
 	c.list, c.fail = nil, errors.New("redis is down")
 	c.mu.Unlock()
 	c.awaitRefresh()
 	if _, body := c.get("/"); !strings.HasPrefix(body, "fan-1") {
-		t.Errorf("without a new list: %q, want fan-1", body)
+		t.Errorf("after List failed: response %q, want one from fan-1", body)
 	}
 }
 
-// A refresh keeps the requests in progress and their count: the next sockets go to
-// the instance with fewer.
+// A refresh keeps the requests in progress and their count: new sockets go to the
+// instance with fewer sockets.
 func TestRefreshKeepsRequestsInProgress(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -258,12 +258,12 @@ func TestRefreshKeepsRequestsInProgress(t *testing.T) {
 	c.awaitRefresh()
 	for range 3 {
 		if _, name := c.socket(); name != "b" {
-			t.Errorf("the socket went to %q, want b, which has fewer than 3", name)
+			t.Errorf("the socket went to %q, want b, which has fewer sockets", name)
 		}
 	}
 	_ = old.WriteMessage(websocket.TextMessage, []byte("still here"))
 	if _, b, err := old.ReadMessage(); string(b) != "still here" || err != nil {
-		t.Errorf("the socket from before the refresh: %q, %v", b, err)
+		t.Errorf("socket from before the refresh: message %q, error %v; want an echo", b, err)
 	}
 }
 
@@ -283,7 +283,7 @@ func TestRefusesLoop(t *testing.T) {
 	})
 }
 
-// A request to an unreachable instance goes to another one, with its body.
+// If an instance is unreachable, its request goes to another instance, with its body.
 func TestRetriesUnreachableInstance(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -298,7 +298,7 @@ func TestRetriesUnreachableInstance(t *testing.T) {
 	})
 	c.instance("api-1", "api")
 	reached := 0
-	c.until("20 answers of the reachable instance", func() bool {
+	c.until("20 responses of the reachable instance", func() bool {
 		resp, err := http.Post(c.front.URL+"/api/matches", "text/plain", strings.NewReader("once"))
 		if err != nil {
 			t.Fatal(err)
@@ -309,7 +309,7 @@ func TestRetriesUnreachableInstance(t *testing.T) {
 			return false // no list yet
 		}
 		if reached++; string(b) != "api-1 POST /api/matches  once" {
-			t.Errorf("status %d, body %q", resp.StatusCode, b)
+			t.Errorf("status %d, body %q; want the request at api-1", resp.StatusCode, b)
 		}
 		return reached == 20
 	})

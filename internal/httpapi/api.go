@@ -1,6 +1,6 @@
 // Package httpapi serves the HTTP API: polled matches, scoreboards, traces and
-// instances. Any client can read; changes need a token. The API serves the OpenAPI
-// document that describes it.
+// instances. Any client can read; calls that change something require a token. The API
+// also serves its own OpenAPI document.
 package httpapi
 
 import (
@@ -42,8 +42,8 @@ type API struct {
 }
 
 const (
-	callTimeout = 10 * time.Second
-	maxBody     = 16 << 10 // bytes in a request
+	callTimeout = 10 * time.Second // time limit of a call
+	maxBody     = 16 << 10         // maximum size of a request body, in bytes
 )
 
 // Handler returns a handler for the paths below /api/.
@@ -77,8 +77,8 @@ func (a *API) Handler() http.Handler {
 // anything.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// serve returns an [http.Handler] that gives each call a deadline and a TID, and
-// writes an error of h as the response.
+// serve returns an [http.Handler] that sets the deadline and the TID of each call, calls
+// h, and writes an error of h as the response.
 func (a *API) serve(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
@@ -102,12 +102,13 @@ func (a *API) serve(h handler) http.Handler {
 
 const tidHeader = "X-Transaction-Id"
 
-// parentKey is the context key of the caller's span.
+// parentKey is the context key of the ID of the caller's span.
 type parentKey struct{}
 
-// callTID returns the TID of a call, and the caller's span if it sends one. The TID
-// comes from the header X-Transaction-Id or traceparent. A call without either gets
-// a new one.
+// callTID returns the TID of a call, and the ID of the caller's span if the call has the
+// header traceparent. The TID comes from the header X-Transaction-Id or traceparent. If the
+// call has neither header, callTID returns a new TID. It returns an error if a header is
+// invalid or both headers have different TIDs.
 func callTID(r *http.Request) (tid event.TID, parent event.SpanID, err error) {
 	own, traceparent := r.Header.Get(tidHeader), r.Header.Get("traceparent")
 	if traceparent != "" {
@@ -131,7 +132,8 @@ func callTID(r *http.Request) (tid event.TID, parent event.SpanID, err error) {
 	return given, parent, nil
 }
 
-// authorized refuses calls without the token, and records the others.
+// authorized returns a handler that refuses calls without the token and records all other
+// calls.
 func (a *API) authorized(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := a.checkToken(w, r); err != nil {
@@ -160,17 +162,18 @@ func (a *API) checkToken(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// hasToken reports whether a call has the token. It returns false if the API has no token.
 func (a *API) hasToken(r *http.Request) bool {
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	have, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(a.Token))
 	return ok && a.Token != "" && subtle.ConstantTimeCompare(have[:], want[:]) == 1
 }
 
-// An apiError is an error that is written to the caller as it is.
+// An apiError is an error whose text is sent to the caller.
 type apiError struct {
 	status int
 	detail string
-	field  string // the member of the request body that is at fault, or ""
+	field  string // the invalid member of the request body, or ""
 }
 
 func (e apiError) Error() string { return e.detail }

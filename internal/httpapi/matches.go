@@ -20,16 +20,16 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-const maxLeague = 100 // bytes
+const maxLeague = 100 // maximum length of a league name, in bytes
 
-// A Match is a source in the schedule: a page with one match or many.
+// A Match is a source in the schedule: a page with one or more matches.
 type Match struct {
 	event.Source
 	By        string         `json:"by"` // "config" or "api"
 	Activated time.Time      `json:"activated"`
-	TID       event.TID      `json:"tid"`                // of the job that activated it
-	State     string         `json:"state"`              // "starting" until the first poll, "polled", then "stopped"
-	Stopped   string         `json:"stopped,omitempty"`  // the reason why polling stopped
+	TID       event.TID      `json:"tid"`                // TID of the job that activated the source
+	State     string         `json:"state"`              // "starting", "polled" after the first poll, or "stopped"
+	Stopped   string         `json:"stopped,omitempty"`  // reason why polling stopped
 	Next      time.Time      `json:"next,omitzero"`      // time of the next poll
 	Interval  event.Interval `json:"interval,omitempty"` // current interval between two polls
 	Latest    *Latest        `json:"latest,omitempty"`
@@ -40,10 +40,11 @@ type Latest struct {
 	At       time.Time     `json:"at"`
 	Took     trace.Millis  `json:"took_ms"` // response time of the site
 	Problem  string        `json:"problem,omitempty"`
-	Failures int           `json:"failures,omitempty"` // in a row
+	Failures int           `json:"failures,omitempty"` // number of consecutive failures
 	Matches  []event.Match `json:"matches,omitempty"`  // the first few matches on the page
 }
 
+// matchOf returns the JSON form of a schedule entry.
 func matchOf(e scheduler.Entry) Match {
 	m := Match{
 		Source: e.Source, By: e.By, Activated: e.Activated, TID: e.TID, State: "starting",
@@ -101,8 +102,8 @@ func notActive(r *http.Request) error {
 	return apiError{http.StatusNotFound, detail, ""}
 }
 
-// activate adds a page to the schedule. It answers when the schedule is saved: 201,
-// or 200 if the page was on the schedule already with the same settings.
+// activate adds a page to the schedule. After saving the schedule, it responds with 201,
+// or with 200 if the page was already on the schedule with the same settings.
 func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	requested, err := a.source(r)
 	if err != nil {
@@ -121,19 +122,20 @@ func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !ok { // another call has deactivated it since
+	if !ok { // another call has deactivated the page since
 		e.Activation = active
 	}
 	status, outcome := http.StatusCreated, "activated "+active.ID
 	if !created {
-		status, outcome = http.StatusOK, active.ID+" is active already, since job "+active.TID.String()
+		status, outcome = http.StatusOK, active.ID+" is already active, activated by job "+active.TID.String()
 	}
 	trace.From(r.Context()).SetOutcome(outcome)
 	w.Header().Set("Location", "/api/matches/"+active.ID)
 	return writeJSON(w, status, matchOf(e))
 }
 
-// source decodes and checks the request body.
+// source returns the activation in the request body. Its errors about the request are
+// apiErrors.
 func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 	var none scheduler.Activation
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
@@ -177,6 +179,7 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 	return scheduler.Activation{Source: resolved, Sport: p.Sport, League: league, By: scheduler.ByAPI}, nil
 }
 
+// badJSON returns the response error for an error of the JSON decoder.
 func badJSON(err error) error {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {

@@ -11,7 +11,7 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// Default and maximum number of items in a response.
+// Default and maximum numbers of items in a response.
 const (
 	defaultBoards, maxBoards   = 100, 1000
 	defaultJobs, maxJobs       = 10, 100
@@ -75,8 +75,8 @@ func (a *API) trace(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, tree)
 }
 
-// intParam returns the value of a query parameter, from 1 to limit. If the
-// parameter is missing, it returns the default.
+// intParam returns the value of a query parameter, a number from 1 to limit. If the
+// parameter is missing or empty, it returns byDefault.
 func intParam(r *http.Request, name string, byDefault, limit int) (int, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {

@@ -16,8 +16,9 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// The Redis client sends a script again when its answer was lost. The API answers as if it had not.
-func TestMatchesWhenAnswersAreLost(t *testing.T) {
+// The Redis client sends a script again if the reply was lost. The responses of the API are the
+// same as without the loss.
+func TestMatchesWhenRedisRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		p, err := profile.Load("one.yaml", []byte("profile: one\nsport: soccer\nhosts: [site.example]\n"+
 			"match:\n  league: {value: L}\n  home: .home\n  away: .away\n"))

@@ -1,8 +1,9 @@
 // Package instances is the registry of running processes. Each process announces
 // itself and its health in Redis every few seconds:
 //
-//	mw:{instances}       hash: name to instance as JSON
-//	mw:{instances}:seen  sorted set: name by last announcement, Unix milliseconds of Redis's clock
+//	mw:{instances}       hash: instances by name, as JSON
+//	mw:{instances}:seen  sorted set: names by the time of the last announcement,
+//	                     in Unix milliseconds by Redis's clock
 package instances
 
 import (
@@ -18,20 +19,20 @@ import (
 )
 
 const (
-	interval     = 5 * time.Second // between two announcements
-	downInterval = time.Second     // the same while the status is "fail", so that others see a recovery soon
-	// GoneAfter is how long after its last announcement an instance counts as
-	// gone. It has missed at least two announcements by then.
+	interval     = 5 * time.Second // time between two announcements
+	downInterval = time.Second     // interval while the status is "fail", so that a recovery is visible soon
+	// GoneAfter is the time since the last announcement of an instance after which the
+	// instance counts as gone. By then, it has missed at least two announcements.
 	GoneAfter    = 15 * time.Second
-	removeAfter  = 10 * time.Minute
-	redisTimeout = 3 * time.Second
+	removeAfter  = 10 * time.Minute // time from the last announcement to the removal
+	redisTimeout = 3 * time.Second  // time limit of a call to Redis
 )
 
 // An Instance describes a running process.
 type Instance struct {
 	Name    string    `json:"name"`
 	Roles   []string  `json:"roles"`
-	Address string    `json:"address,omitempty"` // host:port for HTTP clients; "" if it serves nothing
+	Address string    `json:"address,omitempty"` // host:port for HTTP clients; "" if the process does not serve HTTP
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
 	Status  string    `json:"status"` // as on /healthz: pass, warn or fail
@@ -73,8 +74,8 @@ redis.call('zadd', KEYS[2], now, ARGV[1])
 return 1`)
 
 // Announce announces the instance that self returns, every few seconds, until ctx
-// ends. Then it removes the instance from the registry. It logs errors and goes
-// on. self must return the same name each time.
+// ends. Then it removes the instance from the registry. It logs errors and continues.
+// self must return the same name each time.
 func (r *Registry) Announce(ctx context.Context, log *slog.Logger, self func(context.Context) Instance) {
 	name := ""
 	for {
@@ -133,9 +134,9 @@ for i = 1, #seen, 2 do
 end
 return all`)
 
-// List returns the instances in the registry, sorted by name. An instance that
-// stops without leaving is [Instance.Gone] first. The next announcement of another
-// instance removes it after ten minutes.
+// List returns the instances in the registry, sorted by name. A killed instance stays
+// in the list, and is [Instance.Gone] after 15 seconds. After ten minutes, the next
+// announcement of another instance removes the killed instance.
 func (r *Registry) List(ctx context.Context) ([]Instance, error) {
 	found, err := list.Run(ctx, r.redis, r.keys).StringSlice()
 	if err != nil {

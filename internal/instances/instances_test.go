@@ -23,7 +23,7 @@ func list(t *testing.T, r *instances.Registry) []instances.Instance {
 	return all
 }
 
-// A scriptHook receives a value for each script that Redis has run for a client.
+// A scriptHook receives a value for each script that the client has run without an error.
 type scriptHook chan struct{}
 
 func (s scriptHook) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -47,12 +47,12 @@ func TestInstanceIsListedWhileAnnounced(t *testing.T) {
 		c.AddHook(ran)
 		r := instances.New(c, "mw:")
 		if all := list(t, r); len(all) != 0 {
-			t.Errorf("before any announcement: %+v", all)
+			t.Errorf("before any announcement: %+v, want no instances", all)
 		}
 		<-ran
 		b := instances.Instance{
 			Name: "b", Roles: []string{"fanout"}, Address: "b:8080", Version: "v1",
-			Started: time.Now().UTC().Truncate(time.Second), Status: "warn", Issues: []string{"the broker blocks"},
+			Started: time.Now().UTC().Truncate(time.Second), Status: "warn", Issues: []string{"the broker blocks publishers"},
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -67,7 +67,7 @@ func TestInstanceIsListedWhileAnnounced(t *testing.T) {
 		all := list(t, r)
 		got := all[1]
 		if got.SilentFor() < 0 || got.SilentFor() > 10*time.Second || got.Gone() {
-			t.Errorf("silent for %v, gone: %v", got.SilentFor(), got.Gone())
+			t.Errorf("silent for %v and gone %v, want at most 10 s and false", got.SilentFor(), got.Gone())
 		}
 		got.SilentSeconds = 0
 		if all[0].Name != "a" || !reflect.DeepEqual(got, b) {
@@ -77,7 +77,7 @@ func TestInstanceIsListedWhileAnnounced(t *testing.T) {
 		<-done
 		<-done
 		if all := list(t, r); len(all) != 0 {
-			t.Errorf("after the end: %+v", all)
+			t.Errorf("after the end of Announce: %+v, want no instances", all)
 		}
 	})
 }
@@ -107,7 +107,7 @@ func TestKilledInstanceIsGoneThenRemoved(t *testing.T) {
 		announce("alive")
 		all := list(t, r)
 		if len(all) != 1 || all[0].Name != "killed" || !all[0].Gone() {
-			t.Errorf("listed %+v, want the killed instance alone, as gone", all)
+			t.Errorf("listed %+v, want only the killed instance, as gone", all)
 		}
 	})
 }

@@ -31,10 +31,10 @@ type CheckResult struct {
 	Errors []string // empty if the check passed
 }
 
-// Check validates the config and every profile that it can use, and checks the
-// profiles against their sample pages. If update is set, it writes what the pages
-// give now to their expectation files instead. It returns an error if a mistake
-// stops it from checking the rest.
+// Check validates the config and every profile that it can use, and checks the profiles
+// against their sample pages. If update is set, Check saves the current results of pages
+// as expected results instead, except for shipped profiles. It returns an error if the
+// config or a profile is invalid, or if it cannot read or write a file.
 func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, error) {
 	k := &checker{update: update}
 	lib, err := c.Library()
@@ -45,7 +45,7 @@ func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update boo
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := makeConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler)); err != nil {
+	if _, _, err := newConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}
 	if c.file != "" {
@@ -61,15 +61,15 @@ func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update boo
 	return k.results, k.checkFiles(ctx, own)
 }
 
-// CheckProfiles is like [Check] for the named profile files alone.
+// CheckProfiles is like [Check], but checks only the named profile files.
 func CheckProfiles(ctx context.Context, files []string, update bool) ([]CheckResult, error) {
 	k := &checker{update: update}
 	err := k.checkFiles(ctx, files)
 	return k.results, err
 }
 
-// profileFiles returns the profile files in the config's profile folder, and those
-// that its sources name.
+// profileFiles returns the profile files in the config's profile folder and the profile
+// files that its sources name, sorted.
 func (c Config) profileFiles() ([]string, error) {
 	found := map[string]bool{}
 	if c.Profiles != "" {
@@ -89,6 +89,7 @@ func (c Config) profileFiles() ([]string, error) {
 	return slices.Sorted(maps.Keys(found)), nil
 }
 
+// A checker collects the results of checks.
 type checker struct {
 	update  bool
 	results []CheckResult
@@ -149,7 +150,7 @@ func plural(n int, noun string) string {
 }
 
 // checkFixture parses every page of a fixture. Each page must be usable and have no
-// problems.
+// problems. It returns the number of different pages, and an error for each problem.
 func checkFixture(ctx context.Context, f *recording.Fixture, p *profile.Profile) (pages int, errs []string) {
 	seen := map[string]bool{}
 	for _, fp := range f.Pages {
@@ -171,7 +172,8 @@ func checkFixture(ctx context.Context, f *recording.Fixture, p *profile.Profile)
 	return len(seen), errs
 }
 
-// problemLines returns a line for each problem of a page, up to a limit.
+// problemLines returns a line for each of the first five problems of a page, and a line
+// with the number of further problems.
 func problemLines(file string, problems []observation.Problem) []string {
 	const limit = 5
 	var lines []string
@@ -220,8 +222,9 @@ func (k *checker) checkFile(ctx context.Context, name string) error {
 	return nil
 }
 
-// checkFolder checks the sample pages in a folder, if there is one. Its files are
-// pages, and its folders are fixtures. Messages call the folder displayName.
+// checkFolder checks the sample pages in the folder dir, if that exists. The files in dir
+// are pages and expected results, and its folders are fixtures. In errors, the name of the
+// folder is displayName.
 func (k *checker) checkFolder(
 	ctx context.Context, in fs.FS, dir, displayName string, p *profile.Profile,
 ) (pages int, errs []string, err error) {
@@ -262,17 +265,18 @@ func (k *checker) checkFolder(
 
 const expectExt = ".expect.json"
 
-// An expectation is the content of the file PAGE.expect.json: what a sample page
-// must give.
+// An expectation is the content of the file PAGE.expect.json: the expected result of
+// parsing the sample page PAGE.
 type expectation struct {
 	Observations []observation.Observation `json:"observations,omitempty"`
 	Problems     []observation.Problem     `json:"problems,omitempty"`
-	Unusable     string                    `json:"unusable,omitempty"` // the reason why the page cannot be used
+	Unusable     string                    `json:"unusable,omitempty"` // the reason, if the page is unusable
 }
 
-// checkPage parses a sample page. The page must give what its expectation file
-// says. Without that file, it must be usable and have no problems. Messages call
-// the page displayName.
+// checkPage parses a sample page. The result must equal the expectation file of the page.
+// Without that file, the page must be usable and have no problems. If k.update is set,
+// checkPage writes the expectation file instead. In errors, the name of the page is
+// displayName.
 func (k *checker) checkPage(
 	ctx context.Context, in fs.FS, file, displayName string, p *profile.Profile,
 ) (errs []string, err error) {
@@ -305,7 +309,7 @@ func (k *checker) checkPage(
 	return nil, compare(displayName, want, got)
 }
 
-// compare returns an error that shows the first line in which want and got differ.
+// compare returns an error that shows the first line at which want and got differ.
 func compare(file string, want, got []byte) error {
 	wantLines, gotLines := bytes.Split(want, []byte("\n")), bytes.Split(got, []byte("\n"))
 	for i := range max(len(wantLines), len(gotLines)) {
@@ -316,7 +320,7 @@ func compare(file string, want, got []byte) error {
 			return string(bytes.TrimSpace(all[i]))
 		}
 		if w, g := line(wantLines), line(gotLines); w != g {
-			return fmt.Errorf("%s: not as expected: %s:%d has %s, the page gives %s", file, file+expectExt, i+1, w, g)
+			return fmt.Errorf("%s: result differs from %s:%d: got %s, want %s", file, file+expectExt, i+1, g, w)
 		}
 	}
 	return nil

@@ -26,27 +26,28 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// Config is the content of matchwire.yaml. Every part is optional. Relative paths
-// start at the folder of the config file.
+// Config is the content of matchwire.yaml. Every key is optional. Paths are relative to
+// the folder of the config file.
 type Config struct {
 	// Namespace separates installations that share a RabbitMQ virtual host or a
-	// Redis database. It becomes part of the names of exchanges, queues and keys.
+	// Redis database. It becomes part of the names of exchanges, queues and Redis keys.
 	Namespace string `yaml:"namespace"`
-	// Profiles is a folder of profiles.
+	// Profiles is the folder of your own profiles. If it is "", only the shipped profiles
+	// can be used by name.
 	Profiles string `yaml:"profiles"`
 	// Sources are the pages to poll.
 	Sources []Source    `yaml:"sources"`
 	Fetch   FetchConfig `yaml:"fetch"`
 	// Aliases maps the name of a team to its other names.
 	Aliases map[string][]string `yaml:"aliases"`
-	// FailedPages is a folder. The parser saves pages there that a profile cannot
-	// parse. It saves none if FailedPages is "".
+	// FailedPages is the folder for copies of pages that a profile cannot parse. If it
+	// is "", the parser saves no copies.
 	FailedPages string `yaml:"failed_pages"`
 	// Consumers maps the names of the consumers to run to their settings. If it is
 	// nil, the default consumers run.
 	Consumers map[string]strictyaml.Raw `yaml:"consumers"`
 	Trace     TraceConfig               `yaml:"trace"`
-	// Listen is the host:port where a process with role fanout or api serves.
+	// Listen is the host:port on which a process with role fanout or api serves.
 	// The default is [DefaultListen].
 	Listen string       `yaml:"listen"`
 	TLS    TLSConfig    `yaml:"tls"`
@@ -59,35 +60,35 @@ type Config struct {
 type Source struct {
 	URL     string              `yaml:"url"`
 	Profile string              `yaml:"profile"` // a name or a file
-	Match   string              `yaml:"match"`   // match ID, for a page that has none
-	League  string              `yaml:"league"`  // for match_activated, if the profile does not set it
+	Match   string              `yaml:"match"`   // match ID, for a page without a match ID
+	League  string              `yaml:"league"`  // league of match_activated; by default the league that the profile sets
 	Every   strictyaml.Duration `yaml:"every"`   // interval while a match is live; 15s by default
 
 	pos strictyaml.Pos
 }
 
-// FetchConfig says how pages are fetched.
+// FetchConfig holds the settings for fetching pages.
 type FetchConfig struct {
-	PerHost      strictyaml.Duration `yaml:"per_host"`      // interval between two requests to a host; 250ms by default
+	PerHost      strictyaml.Duration `yaml:"per_host"`      // interval between requests to a host; 250ms by default
 	IgnoreRobots bool                `yaml:"ignore_robots"` // ignore robots.txt
 	// PrivateAddresses allows fetching pages from this machine and from private
 	// networks.
 	PrivateAddresses bool `yaml:"private_addresses"`
 }
 
-// TraceConfig says what is recorded about jobs.
+// TraceConfig holds the settings for recording the steps of jobs.
 type TraceConfig struct {
 	Off  bool                `yaml:"off"`  // record nothing
 	Keep strictyaml.Duration `yaml:"keep"` // retention; 48h by default
-	// Pages is a folder. The parser saves pages there that caused events. It saves
-	// none if Pages is "".
+	// Pages is the folder for copies of pages that caused events. If it is "", the
+	// parser saves no copies.
 	Pages string `yaml:"pages"`
 }
 
 const defaultTraceKeep = 48 * time.Hour
 
-// DefaultListen is where fanout and api serve by default. Only this machine can
-// connect, because clients need no token by default.
+// DefaultListen is the default host:port of the roles fanout and api and of the gateway.
+// Only this machine can connect to it, because clients need no token by default.
 const DefaultListen = "localhost:8080"
 
 // UnmarshalYAML decodes a source and saves its position for later errors.
@@ -106,21 +107,21 @@ var (
 	consumerNamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,59}$`)
 )
 
-// CheckNamespace returns an error if n cannot be a namespace.
+// CheckNamespace returns an error if n is not a valid namespace.
 func CheckNamespace(n string) error {
 	if !namespacePattern.MatchString(n) {
-		return fmt.Errorf("namespace %q: want at most 40 of a-z, 0-9 and -", n)
+		return fmt.Errorf("namespace %q: want at most 40 characters from a-z, 0-9 and -", n)
 	}
 	return nil
 }
 
-// renamedKeys maps paths of former config keys to their new names.
+// renamedKeys maps the former names of config keys to their current names.
 var renamedKeys = map[string]string{
 	"keep":          "failed_pages",
 	"fanout.tokens": "fanout.token_keys",
 }
 
-// checkRenamed returns an error if the config has a former key.
+// checkRenamed returns an error if the config contains the former name of a key.
 func checkRenamed(data []byte) error {
 	for _, old := range slices.Sorted(maps.Keys(renamedKeys)) {
 		if pos, ok := strictyaml.Lookup(data, old); ok {
@@ -131,7 +132,7 @@ func checkRenamed(data []byte) error {
 }
 
 // LoadConfig reads a config file. If the file does not exist and optional is set,
-// it returns the defaults.
+// LoadConfig returns an empty Config.
 func LoadConfig(file string, optional bool) (Config, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) && optional {
@@ -169,8 +170,8 @@ func (c Config) checkAliases(data []byte) error {
 	return nil
 }
 
-// Library loads the profiles that matchwire ships and those in the config's profile
-// folder. If both have a profile of the same name, the config's is used.
+// Library loads the shipped profiles and the profiles in the config's profile folder. If
+// two profiles have the same name, the profile in the config's folder is used.
 func (c Config) Library() (profile.Library, error) {
 	fixtureProfiles, err := fs.Sub(fixtures.FS, "profiles")
 	if err != nil {
@@ -196,8 +197,8 @@ func (c Config) resolve(path string) string {
 	return filepath.Join(filepath.Dir(c.file), path)
 }
 
-// slotWait is how long a worker waits for a rate limit slot. It is short because
-// pages of other hosts wait for the worker meanwhile.
+// slotWait is the maximum time that a worker waits for a rate limit slot. It is short
+// because pages of other hosts wait for the worker meanwhile.
 const slotWait = time.Second
 
 // client returns a client that fetches pages with the config's settings.
@@ -222,8 +223,8 @@ func (c Config) ingester(s *poll.Store, nudge func(string), log *slog.Logger) (*
 	return in, err
 }
 
-// addSources returns the sources to poll. It adds profiles that sources name by file
-// to lib.
+// addSources returns the config's sources. If a source names its profile by file,
+// addSources adds the profile to lib.
 func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) {
 	var all []scheduler.Activation
 	files := map[string]string{}
@@ -240,8 +241,8 @@ func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) 
 	return all, nil
 }
 
-// addSource returns s as an activation. If s names its profile by file, addSource
-// adds the profile to lib and its file to files, both by name.
+// addSource returns s as an activation. If s names its profile by file, addSource adds
+// the profile to lib and the file to files, under the name of the profile.
 func (c Config) addSource(
 	s Source, lib profile.Library, files map[string]string,
 ) (a scheduler.Activation, err error) {

@@ -16,18 +16,18 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// schedulerName is the scheduler's name as a consumer. It is reserved.
+// schedulerName is the name of the scheduler's consumer. Plugins cannot have that name.
 const schedulerName = "scheduler"
 
-// ConsumerNames returns the names of the consumers that run, sorted. A consumer of
-// several parts has a name for each part, like "notify.log". Each name has a queue.
+// ConsumerNames returns the names of the enabled consumers, sorted. A consumer with parts
+// has a name for each part, like "notify.log". Each name has a queue.
 func (c Config) ConsumerNames(plugins []consumers.Plugin) ([]string, error) {
-	all, _, err := makeConsumers(c, plugins, true, nil, slog.New(slog.DiscardHandler))
+	all, _, err := newConsumers(c, plugins, true, nil, slog.New(slog.DiscardHandler))
 	return slices.Sorted(maps.Keys(all)), err
 }
 
-// enabledConsumers returns the names of the consumers that run, sorted: those in the
-// config, or the default ones if the config has no such part.
+// enabledConsumers returns the names of the enabled consumers, sorted: the consumers in
+// the config, or the default consumers if the config has no consumers section.
 func (c Config) enabledConsumers(plugins []consumers.Plugin) []string {
 	var names []string
 	if c.Consumers != nil {
@@ -45,17 +45,18 @@ func (c Config) enabledConsumers(plugins []consumers.Plugin) []string {
 	return names
 }
 
-// makeConsumers makes the consumers that run, each part by its own name. elsewhere
-// says that they run in other processes. handlers has the HTTP handlers of the
-// consumers that have one. An error in the settings names file and line.
-func makeConsumers(
+// newConsumers creates the enabled consumers. all holds each consumer without parts, and
+// each part of the other consumers, by name. handlers holds the HTTP handlers of consumers,
+// by the name of the consumer. elsewhere means that the consumers run in other processes.
+// An error in the settings contains its position in the config.
+func newConsumers(
 	c Config, plugins []consumers.Plugin, elsewhere bool, r redis.UniversalClient, log *slog.Logger,
 ) (all map[string]consumers.Consumer, handlers map[string]http.Handler, err error) {
 	all, handlers = map[string]consumers.Consumer{}, map[string]http.Handler{}
 	for _, name := range c.enabledConsumers(plugins) {
 		host := c.Host(name, r, log)
 		host.Elsewhere = elsewhere
-		consumer, err := c.makeConsumer(name, plugins, host)
+		consumer, err := c.newConsumer(name, plugins, host)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -72,7 +73,8 @@ func makeConsumers(
 	return all, handlers, nil
 }
 
-func (c Config) makeConsumer(
+// newConsumer creates the named consumer and checks it.
+func (c Config) newConsumer(
 	name string, plugins []consumers.Plugin, h consumers.Host,
 ) (consumer consumers.Consumer, err error) {
 	maker, err := c.maker(name, plugins)
@@ -87,7 +89,7 @@ func (c Config) makeConsumer(
 	switch {
 	case err == nil:
 		return consumer, nil
-	case errors.As(err, &yamlErr): // has its own position
+	case errors.As(err, &yamlErr): // the error has a position
 		return consumer, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
 	case settings.Line > 0:
 		return consumer, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, settings.Errorf("%w", err))))
@@ -97,8 +99,8 @@ func (c Config) makeConsumer(
 	return consumer, fmt.Errorf("consumer %s: %w", name, err)
 }
 
-// maker returns the function that makes the named consumer. It comes from the plugin
-// of that name, or from package exec if the settings name a program.
+// maker returns the function that creates the named consumer: the function of the plugin
+// with that name, or [exec.New] if the settings have the key exec.
 func (c Config) maker(name string, plugins []consumers.Plugin) (consumers.Maker, error) {
 	if name == schedulerName {
 		return nil, errors.New("the scheduler is a role: matchwire run scheduler")
@@ -117,7 +119,7 @@ func (c Config) maker(name string, plugins []consumers.Plugin) (consumers.Maker,
 		return exec.New, nil
 	}
 	slices.Sort(names)
-	return nil, fmt.Errorf("unknown consumer: want one of %s, or a program of yours with exec: [PROGRAM]",
+	return nil, fmt.Errorf("unknown consumer: want one of %s, or your own program with exec: [PROGRAM]",
 		strings.Join(names, ", "))
 }
 
@@ -130,11 +132,11 @@ func (c Config) Host(name string, r redis.UniversalClient, log *slog.Logger) con
 	}
 }
 
-// CheckConsumerName returns an error if name cannot be the name of a consumer. It
+// CheckConsumerName returns an error if name is not a valid name of a consumer. The name
 // becomes part of the names of queues and Redis keys.
 func CheckConsumerName(name string) error {
 	if !consumerNamePattern.MatchString(name) {
-		return fmt.Errorf("consumer %q: want at most 60 of a-z, 0-9, _ and -", name)
+		return fmt.Errorf("consumer %q: want at most 60 characters from a-z, 0-9, _ and -, the first a letter or digit", name)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// demoSpeed is the speed of the demo: a minute of the match takes a second.
+// demoSpeed is the speed of the demo as a factor to real time: one minute per second.
 const demoSpeed = 60
 
 // demoMatches are the fixtures that the demo plays at the same time.
@@ -24,9 +24,9 @@ var demoMatches = []string{
 	"soccer/mls-2016-11-06-nyc-tor", "soccer/mls-cup-2016-tor-sea", "ice_hockey/nhl-2016-05-30-pit-sjs",
 }
 
-// Demo runs all roles in this process over fixtures until ctx ends. It calls onListen
-// with the address of the live page, onEvent for each event, and onEnd when the
-// matches have ended. The live page stays up after that.
+// Demo plays fixtures through all roles in this process. It calls onListen with the address
+// of the live page, onEvent for each event, and onEnd when the matches have ended. It serves
+// the live page until ctx ends.
 func Demo(
 	ctx context.Context, listen string, plugins []consumers.Plugin, log *slog.Logger,
 	onListen func(net.Addr), onEvent func(event.Event), onEnd func(),

@@ -17,21 +17,22 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// FanoutConfig says who may connect to the event streams of role fanout.
+// FanoutConfig holds the settings of role fanout: which clients may connect to its event
+// streams, and how many.
 type FanoutConfig struct {
-	// TokenKeys is a file with the keys that verify clients' tokens; see
+	// TokenKeys is the file with the keys that verify clients' tokens; see
 	// [access.Keys]. If it is "", clients need no token.
 	TokenKeys string `yaml:"token_keys"`
 	// Anybody allows clients without a token even if other machines can connect.
 	Anybody bool `yaml:"anybody"`
 	// Origins are sites whose pages may connect, like https://example.org or
-	// https://*.example.org. Pages of the same origin always may.
+	// https://*.example.org. Pages of the same origin can always connect.
 	Origins []string `yaml:"origins"`
 	// Connections is the maximum number of connections in one process. If it is 0,
 	// only the limit on open files applies.
 	Connections int `yaml:"connections"`
-	// Drain is the longest time that a stopping process takes to disconnect its
-	// clients. The default is 5s.
+	// Drain is the time limit for disconnecting the clients when a process stops. The
+	// default is 5s.
 	Drain strictyaml.Duration `yaml:"drain"`
 }
 
@@ -54,8 +55,8 @@ func (f FanoutConfig) check(data []byte) error {
 	return nil
 }
 
-// fanoutOptions returns the options of the hub. It fails if other machines can
-// connect to the address and the config does not say who may.
+// fanoutOptions returns the options of the hub. If other machines can connect to the address
+// listen, it returns an error unless clients need a token or Anybody is set.
 func (p *Pipeline) fanoutOptions(parts *roleParts, listen string) (fanout.Options, error) {
 	c := p.config.Fanout
 	o := fanout.Options{

@@ -39,14 +39,14 @@ func (g Gateway) Run(ctx context.Context) error {
 	h.add(func(context.Context) (all []health.Issue) {
 		issues := proxy.Health()
 		for _, text := range issues {
-			all = append(all, health.Issue{Text: text, Down: len(issues) == 2}) // down if it has neither role
+			all = append(all, health.Issue{Text: text, Down: len(issues) == 2}) // down if both roles lack a healthy instance
 		}
 		return all
 	})
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", h)
 	mux.Handle("GET /readyz", h)
-	mux.Handle("/metrics", http.NotFoundHandler()) // scrape the instances instead
+	mux.Handle("/metrics", http.NotFoundHandler()) // the gateway has no metrics: scrape the instances
 	mux.Handle("/", proxy)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return proxy.Run(ctx) })

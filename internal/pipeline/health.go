@@ -15,10 +15,10 @@ import (
 
 const (
 	healthTimeout = 2 * time.Second // for all checks together
-	healthMaxAge  = time.Second     // how long a result is reused
+	healthMaxAge  = time.Second     // maximum age of a result that is reused
 )
 
-// healthChecks are the health checks of a process, and serve their result.
+// healthChecks holds the health checks of a process, and serves their result over HTTP.
 type healthChecks struct {
 	mu      sync.Mutex
 	checks  []func(context.Context) []health.Issue
@@ -32,8 +32,8 @@ func (h *healthChecks) add(check func(context.Context) []health.Issue) {
 	h.checks = append(h.checks, check)
 }
 
-// issues runs all checks at the same time and returns what they found. It returns the
-// latest result if that is younger than healthMaxAge.
+// issues runs all checks at the same time and returns their issues. If the latest result
+// is younger than healthMaxAge, it returns that result instead.
 func (h *healthChecks) issues(ctx context.Context) []health.Issue {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -56,7 +56,7 @@ func (h *healthChecks) issues(ctx context.Context) []health.Issue {
 	return h.latest
 }
 
-// status returns pass, warn or fail, and the text of each issue.
+// status returns "pass", "warn" or "fail", and the text of each issue.
 func (h *healthChecks) status(ctx context.Context) (status string, issues []string) {
 	status = "pass"
 	for _, issue := range h.issues(ctx) {
@@ -71,22 +71,22 @@ func (h *healthChecks) status(ctx context.Context) (status string, issues []stri
 	return status, issues
 }
 
-// ServeHTTP answers 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}, or,
+// ServeHTTP responds with 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}, or,
 // if an issue is Down, 503 {"status":"fail","troubles":[…]}.
 func (h *healthChecks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var answer struct {
+	var response struct {
 		Status string   `json:"status"`
 		Issues []string `json:"troubles,omitempty"`
 	}
-	answer.Status, answer.Issues = h.status(r.Context())
+	response.Status, response.Issues = h.status(r.Context())
 	code := http.StatusOK
-	if answer.Status == "fail" {
+	if response.Status == "fail" {
 		code = http.StatusServiceUnavailable
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(answer)
+	_ = json.NewEncoder(w).Encode(response)
 }
 
 // redisHealth returns a check that pings Redis.

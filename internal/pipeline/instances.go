@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
-// Version returns the module version of this program.
+// Version returns the module version of this program, or "unknown".
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -32,8 +32,8 @@ func hostname() string {
 	return name
 }
 
-// announce registers the process as an instance until ctx ends. With an embedded
-// Redis it does nothing, because no other process could see that.
+// announce registers the process as an instance until ctx ends. With an embedded Redis it
+// does nothing, because no other process can read the registry.
 func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) {
 	if p.servers.Embedded() {
 		return
@@ -57,7 +57,7 @@ func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *r
 const listTimeout = 3 * time.Second
 
 // ListInstances returns the registered processes of an installation. It fails if Redis
-// does not answer within 3 seconds.
+// does not respond within 3 seconds.
 func ListInstances(
 	ctx context.Context, s Servers, namespace string, log *slog.Logger,
 ) ([]instances.Instance, error) {
@@ -71,10 +71,11 @@ func ListInstances(
 	return instances.New(store, prefix(namespace)).List(ctx)
 }
 
+// defaultName returns the default name of this process in the registry.
 func defaultName() string { return fmt.Sprintf("%s-%d", hostname(), os.Getpid()) }
 
 // advertised returns the address at which other machines reach a listener. It
-// replaces an unspecified host, like 0.0.0.0, by the name of this machine.
+// replaces an unspecified host, like 0.0.0.0, with the host name of this machine.
 func advertised(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package pipeline runs roles as a config describes them. It is the only package
-// that imports all parts of the pipeline.
+// Package pipeline runs the roles of matchwire with the settings of a config. It is the
+// only package that imports all parts of the pipeline.
 package pipeline
 
 import (
@@ -34,15 +34,15 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Role is a part of the pipeline that can run in a process of its own.
+// A Role is a part of the pipeline that can run in its own process.
 type Role string
 
 // The roles.
 const (
 	RoleAPI       Role = "api"       // serves the HTTP API
-	RoleScheduler Role = "scheduler" // sends a task when a page is due
+	RoleScheduler Role = "scheduler" // sends a task to the parsers when a page is due
 	RoleParser    Role = "parser"    // polls pages and emits events
-	RoleConsumers Role = "consumers" // reacts to events
+	RoleConsumers Role = "consumers" // runs the consumers of events
 	RoleFanout    Role = "fanout"    // streams events to clients
 )
 
@@ -58,20 +58,20 @@ type Pipeline struct {
 
 	// OnListen, if not nil, is called with the address once the process listens.
 	OnListen func(net.Addr)
-	// Listen is the host:port to serve on. It replaces the config's. If it is set,
-	// the process serves /healthz even if no role serves anything.
+	// Listen is the host:port to serve on. It overrides the config. If it is set, the
+	// process serves /healthz even if no role serves HTTP.
 	Listen string
-	// Anybody allows clients to connect to the streams without a token, like
-	// fanout.anybody in the config.
+	// Anybody allows clients to connect to the streams without a token, as
+	// fanout.anybody in the config does.
 	Anybody bool
 	// APIToken is the token for API calls that change something. If it is "", the
-	// API refuses them.
+	// API refuses these calls.
 	APIToken string
 	// Name is the name of this process in the registry of instances. The default is
 	// the host name and the process ID.
 	Name string
-	// Advertise is the host:port at which others reach this process. The default is
-	// the address that it listens on.
+	// Advertise is the host:port at which other processes reach this process. The
+	// default is the address that this process listens on.
 	Advertise string
 	// Feed, if not nil, replaces polling in the roles parser and scheduler. If it
 	// returns an error, Run stops.
@@ -84,16 +84,16 @@ func New(c Config, s Servers, log *slog.Logger, plugins []consumers.Plugin) *Pip
 	return &Pipeline{config: c, servers: s, log: log, plugins: plugins}
 }
 
-// Run runs the roles, or all roles if none is given. It stops all of them when ctx
-// ends or one fails, and waits for them. It checks the config before it starts
-// anything.
+// Run runs the given roles, or all roles if none is given. It checks the config before it
+// starts a role. When ctx ends or a role fails, Run stops all roles and waits until they
+// have ended.
 func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	if len(roles) == 0 {
 		roles = Roles()
 	}
 	for _, r := range roles {
 		if !slices.Contains(Roles(), r) {
-			return UsageError(fmt.Errorf("role %q: want some of %s", r, joinRoles(Roles())))
+			return UsageError(fmt.Errorf("role %q: want one of %s", r, joinRoles(Roles())))
 		}
 	}
 	missing := func(r Role) bool { return !slices.Contains(roles, r) }
@@ -123,7 +123,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	defer stopTrace()
 	group, ctx := errgroup.WithContext(ctx)
 	if err := p.start(ctx, group, parts, roles); err != nil {
-		group.Go(func() error { return err }) // stops what already runs
+		group.Go(func() error { return err }) // stops the roles that are already running
 	}
 	return group.Wait()
 }
@@ -161,11 +161,11 @@ func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *role
 	return nil
 }
 
-// roleParts holds what the roles of a process share.
+// roleParts holds the components that the roles of a process share.
 type roleParts struct {
 	broker    broker.Broker
 	redis     redis.UniversalClient
-	prefix    string          // of every Redis key
+	prefix    string          // prefix of every Redis key
 	instance  string          // name in the registry
 	trace     *trace.Recorder // nil if tracing is off
 	outbox    *outbox.Relay
@@ -185,7 +185,8 @@ type roleParts struct {
 	listen string // address of the HTTP server; "" if there is none
 }
 
-// prepare makes everything that a mistake in the config can break.
+// prepare creates the components that the roles share. It returns an error if the config is
+// invalid.
 func (p *Pipeline) prepare(
 	ctx context.Context, b broker.Broker, r redis.UniversalClient, roles []Role,
 ) (parts *roleParts, err error) {
@@ -204,7 +205,7 @@ func (p *Pipeline) prepare(
 	parts.health.add(b.Health)
 	parts.health.add(redisHealth(r))
 	elsewhere := !slices.Contains(roles, RoleConsumers)
-	parts.consumers, parts.handlers, err = makeConsumers(p.config, p.plugins, elsewhere, r, p.log)
+	parts.consumers, parts.handlers, err = newConsumers(p.config, p.plugins, elsewhere, r, p.log)
 	if err != nil {
 		return parts, err
 	}
@@ -219,7 +220,7 @@ func (p *Pipeline) prepare(
 	return parts, err
 }
 
-// handlerTimeout bounds a call that a consumer answers.
+// handlerTimeout bounds a call of the HTTP handler of a consumer.
 const handlerTimeout = 10 * time.Second
 
 func joinRoles(roles []Role) string {
@@ -237,8 +238,8 @@ func (p *Pipeline) runner(parts *roleParts) consumers.Runner {
 	}
 }
 
-// startConsumers starts the consumers. It does not wait until their queues are bound:
-// the outbox declares them too before it publishes an event.
+// startConsumers starts the consumers. It does not wait until their queues are bound: the
+// outbox also declares the queues before it publishes an event.
 func (p *Pipeline) startConsumers(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
 	for _, name := range slices.Sorted(maps.Keys(parts.consumers)) {
 		p.startConsumer(ctx, group, parts, name, parts.consumers[name])
@@ -254,7 +255,7 @@ func (p *Pipeline) startConsumer(
 	p.logWhenReady(ctx, group, ready, "consumer ready", "consumer", name, "keys", c.Keys)
 }
 
-// logWhenReady logs a message when ready is closed.
+// logWhenReady logs a message when ready is closed, unless ctx ends first.
 func (p *Pipeline) logWhenReady(
 	ctx context.Context, group *errgroup.Group, ready <-chan struct{}, message string, attributes ...any,
 ) {
@@ -316,8 +317,9 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 	return nil
 }
 
-// startOutbox publishes the events in outboxes. It declares the consumers' queues before
-// the first event, because the consumers may not have connected to the broker yet.
+// startOutbox starts the relay that publishes the events in outboxes. It declares the
+// consumers' queues before the first event, because the consumers may not have connected
+// to the broker yet.
 func (p *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, parts *roleParts) {
 	parts.health.add(func(context.Context) []health.Issue { return parts.outbox.Health() })
 	all := maps.Clone(parts.consumers)

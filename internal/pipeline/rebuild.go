@@ -17,23 +17,23 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Rebuild makes the named consumer handle all events in the log. That restores a
-// store that was lost, as far back as the log goes. Other instances of the consumer
-// can run meanwhile. Rebuild calls progress for each event, and returns the number
-// of events handled.
+// Rebuild passes all events in the log to the named consumer. That restores a lost store
+// as far back as the log reaches. Other instances of the consumer can keep running.
+// Rebuild calls progress for each event that it passes. It returns the number of events
+// that were handled or failed permanently.
 func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (events int, err error) {
 	store, stop, err := p.servers.OpenRedis(ctx, p.log)
 	if err != nil {
 		return 0, err
 	}
 	defer stop()
-	all, _, err := makeConsumers(p.config, p.plugins, true, store, p.log)
+	all, _, err := newConsumers(p.config, p.plugins, true, store, p.log)
 	if err != nil {
 		return 0, err
 	}
 	if !all[name].Rebuilds {
 		maps.DeleteFunc(all, func(_ string, c consumers.Consumer) bool { return !c.Rebuilds })
-		return 0, UsageError(fmt.Errorf("consumer %q does not run or cannot be rebuilt from the log: want one of %s",
+		return 0, UsageError(fmt.Errorf("consumer %q is not enabled or cannot be rebuilt from the log: want one of %s",
 			name, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
 	}
 	broker, err := p.servers.ConnectBroker(ctx, p.config.Namespace, p.log)
@@ -41,7 +41,7 @@ func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 		return 0, err
 	}
 	defer broker.Close()
-	consumer, err := p.config.makeConsumer(name, p.plugins, p.config.Host(name, store, p.log))
+	consumer, err := p.config.newConsumer(name, p.plugins, p.config.Host(name, store, p.log))
 	if err != nil {
 		return 0, err
 	}
@@ -52,7 +52,8 @@ func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 	return events, err
 }
 
-// rebuild calls c for the events in the log, up to c.Limit at a time.
+// rebuild calls c.Handle for the events in the log that match c.Keys, at most c.Limit calls
+// at a time.
 func rebuild(ctx context.Context, events broker.Log, c consumers.Consumer, progress func()) (int, error) {
 	reading, stopReading := context.WithCancel(ctx)
 	defer stopReading()
@@ -75,7 +76,7 @@ func rebuild(ctx context.Context, events broker.Log, c consumers.Consumer, progr
 		}
 		e, err := event.Decode(m.Body)
 		if err != nil {
-			return nil // its delivery was dead-lettered
+			return nil // the consumer has dead-lettered this message
 		}
 		handlers.Go(func() error {
 			if err := c.Handle(event.WithTID(handling, e.TID), e); err != nil && !errors.Is(err, broker.ErrPermanent) {

@@ -20,9 +20,9 @@ const (
 	attemptTimeout = 3 * time.Second  // for connecting, writing or reading in one attempt
 )
 
-// OpenRedis returns a client for the Redis server, or for a new embedded one. If the
-// server does not answer within 3 seconds, OpenRedis logs that and returns the client
-// anyway. stop closes the client and the embedded server.
+// OpenRedis returns a client for the Redis server, or for a new embedded server. If the
+// server does not respond within 3 seconds, OpenRedis logs a warning and returns the
+// client anyway. stop closes the client and the embedded server.
 func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
 	r, stop, err = s.redisClient(log)
 	if err != nil || s.Embedded() {
@@ -36,7 +36,7 @@ func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.Unive
 	return r, stop, nil
 }
 
-// redisClient is like OpenRedis without the first call to the server.
+// redisClient is like OpenRedis, but does not call the server.
 func (s Servers) redisClient(log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
 	if s.Embedded() {
 		return embeddedRedis()
@@ -59,7 +59,7 @@ func newRedisClient(o *redis.Options, timeout time.Duration) *redis.Client {
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, attemptTimeout)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, attemptTimeout)
 	o.PoolTimeout = cmp.Or(o.PoolTimeout, attemptTimeout)
-	o.DialerRetries = 1 // the client repeats the whole call instead
+	o.DialerRetries = 1 // the client retries the whole call instead
 	c := redis.NewClient(o)
 	c.AddHook(deadline(timeout))
 	return c
@@ -87,14 +87,16 @@ func (d deadline) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 	}
 }
 
-func embeddedRedis() (redis.UniversalClient, func(), error) {
+// embeddedRedis starts a Redis server in this process. stop closes the client and the
+// server.
+func embeddedRedis() (r redis.UniversalClient, stop func(), err error) {
 	m := miniredis.NewMiniRedis()
 	if err := m.Start(); err != nil {
 		return nil, nil, fmt.Errorf("embedded Redis: %w", err)
 	}
 	c := newRedisClient(&redis.Options{Addr: m.Addr()}, callTimeout)
-	// miniredis expires keys only when its clock is moved forward.
-	stop, ticking := make(chan struct{}), sync.WaitGroup{}
+	// miniredis expires keys only in FastForward.
+	done, ticking := make(chan struct{}), sync.WaitGroup{}
 	ticking.Go(func() {
 		t := time.NewTicker(time.Second)
 		defer t.Stop()
@@ -102,13 +104,13 @@ func embeddedRedis() (redis.UniversalClient, func(), error) {
 			select {
 			case <-t.C:
 				m.FastForward(time.Second)
-			case <-stop:
+			case <-done:
 				return
 			}
 		}
 	})
 	return c, func() {
-		close(stop)
+		close(done)
 		ticking.Wait()
 		c.Close()
 		m.Close()
@@ -123,7 +125,8 @@ func prefix(namespace string) string {
 	return "mw:" + namespace + ":"
 }
 
-// redisLog logs the messages of the Redis client, which would write them to stderr.
+// redisLog sends the messages of the Redis client to log. By default, the client writes to
+// standard error.
 type redisLog struct{ log *slog.Logger }
 
 func (l redisLog) Printf(_ context.Context, format string, v ...any) {

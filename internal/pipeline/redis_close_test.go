@@ -14,10 +14,10 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A connection to a Redis that refuses every command, as one that loads its data does, is closed.
-// go-redis 9.21 and 9.22 leave it open.
-func TestRefusedRedisConnectionsAreClosed(t *testing.T) {
-	// The garbage collector would close them, some time.
+// The client closes a connection on which Redis rejects every command, as Redis does while it
+// loads its data. go-redis 9.21 and 9.22 leave the connection open.
+func TestRejectedRedisConnectionsAreClosed(t *testing.T) {
+	// The garbage collector would eventually close the connections.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,7 +52,7 @@ func TestRefusedRedisConnectionsAreClosed(t *testing.T) {
 		}
 	}
 	if accepted.Load() < 20 {
-		t.Errorf("%d connections for 20 calls: were they refused?", accepted.Load())
+		t.Errorf("got %d connections for 20 calls, want at least 20", accepted.Load())
 	}
-	testenv.Eventually(t, func() bool { return open.Load() <= 1 }, "refused connections to be closed")
+	testenv.Eventually(t, func() bool { return open.Load() <= 1 }, "the rejected connections to be closed")
 }

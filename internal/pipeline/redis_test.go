@@ -27,13 +27,13 @@ func checkReturns(ctx context.Context, t *testing.T, what string, call func()) {
 	select {
 	case <-done:
 	case <-ctx.Done():
-		t.Errorf("%s has not returned at the deadline", what)
+		t.Errorf("%s did not return before the deadline", what)
 		<-done
 	}
 }
 
-// While Redis accepts connections and does not answer, /healthz reports it and
-// ListInstances fails, both within their time limits.
+// While Redis accepts connections and does not respond, /healthz reports that and
+// ListInstances returns an error, both within their time limits.
 func TestRedisStalls(t *testing.T) {
 	proxy := testenv.NewProxy(t, testenv.Redis(t))
 	servers := Servers{AMQP: "amqp://unused.example", Redis: proxy.URL}
@@ -54,7 +54,7 @@ func TestRedisStalls(t *testing.T) {
 		defer cancel()
 		checkReturns(ctx, t, "/healthz", func() { h.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/healthz", nil)) })
 		if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "Redis does not answer") {
-			t.Errorf("/healthz answered %d %s", answer.Code, answer.Body)
+			t.Errorf("/healthz: response %d %s, want 503 and the issue of Redis", answer.Code, answer.Body)
 		}
 	})
 	t.Run("ListInstances", func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestRedisStalls(t *testing.T) {
 		defer cancel()
 		checkReturns(ctx, t, "ListInstances", func() {
 			if all, err := ListInstances(t.Context(), servers, "", slog.New(slog.DiscardHandler)); err == nil {
-				t.Errorf("ListInstances returned %v without an error", all)
+				t.Errorf("ListInstances returned %v, want an error", all)
 			}
 		})
 	})
@@ -108,7 +108,7 @@ func TestRedisCallsAreBounded(t *testing.T) {
 					err := call(context.WithoutCancel(ctx))
 					var late net.Error
 					if !errors.Is(err, context.DeadlineExceeded) && !(errors.As(err, &late) && late.Timeout()) {
-						t.Errorf("the %s returned %v", what, err)
+						t.Errorf("the %s returned %v, want a timeout", what, err)
 					}
 				})
 			})

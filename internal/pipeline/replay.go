@@ -41,8 +41,8 @@ func (r Replay) DryRun(ctx context.Context) error {
 
 // Publish plays the fixtures and publishes their events. It waits for the
 // confirmation of a page's events before it reads the next page. Unless AsLive is
-// set, it uses state of its own and adds a suffix to match IDs, so that it does not
-// change live matches.
+// set, it uses its own state and adds a suffix to match IDs, so that it does not change
+// live matches.
 func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error {
 	broker, err := s.OpenBroker(namespace, r.Log)
 	if err != nil {
@@ -73,13 +73,15 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 // publishTimeout bounds the wait for the confirmation of one page's events.
 const publishTimeout = 2 * time.Minute
 
+// play plays the fixtures. If out is not nil, it publishes the events of each page before
+// it calls Each.
 func (r Replay) play(ctx context.Context, ingester *poll.Ingester, out *outbox.Relay) error {
 	each := func(ctx context.Context, _ page.Page, events []event.Event) error {
 		if out != nil {
 			ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 			defer cancel()
 			flushed := ""
-			for _, e := range events { // grouped by match
+			for _, e := range events { // the events are grouped by match
 				if e.Subject == flushed {
 					continue
 				}
@@ -100,7 +102,8 @@ func (r Replay) play(ctx context.Context, ingester *poll.Ingester, out *outbox.R
 	return p.Play(ctx, r.Fixtures)
 }
 
-// refuseLive returns an error if a match of the fixtures has live state.
+// refuseLive returns an error if a match of the fixtures has live state, or if a fixture
+// has no match ID.
 func (r Replay) refuseLive(ctx context.Context, s *poll.Store) error {
 	for _, f := range r.Fixtures {
 		if f.Match == "" {

@@ -19,15 +19,15 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// newPipeline returns a pipeline on embedded servers with the shipped consumers and
-// more.
+// newPipeline returns a pipeline on embedded servers with the shipped consumers and the
+// plugins in more.
 func newPipeline(more ...consumers.Plugin) *pipeline.Pipeline {
 	config := pipeline.Config{Listen: "127.0.0.1:0"}
 	log := slog.New(slog.DiscardHandler)
 	return pipeline.New(config, pipeline.Servers{}, log, append(shipped.Plugins(), more...))
 }
 
-// A program can add a consumer of its own and run all roles.
+// A program can add its own consumer and run all roles.
 func TestAddedConsumer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	goals := make(chan event.Event, 100)
@@ -60,7 +60,7 @@ func TestAddedConsumer(t *testing.T) {
 	select {
 	case e := <-goals:
 		if e.Data.Player != "P" || e.Subject != "m1" {
-			t.Errorf("the consumer got %+v, want a goal of P in m1", e)
+			t.Errorf("the consumer received %+v, want a goal of P in m1", e)
 		}
 	case err := <-done:
 		t.Fatalf("Run returned early: %v", err)
@@ -71,46 +71,48 @@ func TestAddedConsumer(t *testing.T) {
 	}
 }
 
-// If one part fails, Run stops all parts and returns the error.
+// If a role fails, Run stops all roles and returns the error. It also returns the error of a
+// consumer that cannot be created.
 func TestRunReturnsFirstError(t *testing.T) {
 	broken := errors.New("broken")
 	p := newPipeline()
 	p.Feed = func(context.Context, profile.Library, *poll.Ingester) error { return broken }
 	if err := p.Run(t.Context()); !errors.Is(err, broken) {
-		t.Errorf("Run: %v", err)
+		t.Errorf("Run with a failing Feed: error %v, want %v", err, broken)
 	}
 	failing := func(consumers.Host) (consumers.Consumer, error) { return consumers.Consumer{}, broken }
 	p = newPipeline(consumers.Plugin{Name: "x", New: failing})
 	if err := p.Run(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), "consumer x") {
-		t.Errorf("Run: %v", err)
+		t.Errorf("Run with a failing consumer: error %v, want %v of consumer x", err, broken)
 	}
 }
 
-// A consumer cannot have the name of the scheduler, which would share its queue.
+// A consumer cannot have the name of the scheduler, because both would use one queue.
 func TestConsumerNamedScheduler(t *testing.T) {
 	other := func(consumers.Host) (consumers.Consumer, error) { return consumers.Consumer{}, nil }
 	p := newPipeline(consumers.Plugin{Name: "scheduler", New: other})
 	if err := p.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "the scheduler is a role") {
-		t.Errorf("Run: %v", err)
+		t.Errorf("Run: error %v, want one about the role scheduler", err)
 	}
 }
 
-// A missing config file gives the defaults if it is optional, and else an error.
+// LoadConfig returns an empty Config for a missing optional file, and an error for any other
+// missing file.
 func TestMissingConfigFile(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none.yaml")
 	c, err := pipeline.LoadConfig(none, true)
 	if err != nil || c.Listen != "" {
-		t.Errorf("optional: %+v, %v", c, err)
+		t.Errorf("missing optional file: config %+v, error %v; want an empty config", c, err)
 	}
 	if lib, err := c.Library(); err != nil || lib["fbref"] == nil {
-		t.Errorf("library of the defaults: %v, %v", fmt.Sprint(lib), err)
+		t.Errorf("library of an empty config: %v, error %v; want the shipped profiles", fmt.Sprint(lib), err)
 	}
 	if _, err := pipeline.LoadConfig(none, false); err == nil || !strings.Contains(err.Error(), none) {
-		t.Errorf("not optional: %v, want an error that names the file", err)
+		t.Errorf("missing file: error %v, want one that names the file", err)
 	}
 }
 
-// A former name of a config key is refused with its position and its new name.
+// LoadConfig rejects the former name of a config key, with its position and current name.
 func TestRenamedConfigKeys(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "matchwire.yaml")
 	for _, tc := range []struct{ config, want string }{

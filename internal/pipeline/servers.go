@@ -25,8 +25,8 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() []error { return []error{e.error, ErrUsage} }
 
-// Servers has the URLs of RabbitMQ and Redis. Both are set, or neither: then the
-// process uses embedded ones.
+// Servers holds the URLs of RabbitMQ and Redis. Either both are set or neither is. If
+// neither is set, the process uses embedded servers.
 type Servers struct{ AMQP, Redis string }
 
 // ServersFrom reads the URLs from AMQP_URL and REDIS_URL, or from the files that
@@ -57,8 +57,8 @@ func APITokenFrom(getenv func(string) string) (string, error) {
 	return envOrFile(getenv, "MATCHWIRE_API_TOKEN")
 }
 
-// envOrFile returns the value of the environment variable name, or the content of the
-// file that the variable name_FILE names.
+// envOrFile returns the value of the environment variable name, or the trimmed content of
+// the file that the variable with the suffix _FILE names.
 func envOrFile(getenv func(string) string, name string) (string, error) {
 	value, file := getenv(name), getenv(name+"_FILE")
 	switch {
@@ -69,7 +69,7 @@ func envOrFile(getenv func(string) string, name string) (string, error) {
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
-		if strings.Contains(file, "://") { // a URL, perhaps with a password
+		if strings.Contains(file, "://") { // a URL, which can contain a password
 			return "", UsageError(fmt.Errorf("%s_FILE: want the name of a file, not a URL", name))
 		}
 		return "", UsageError(fmt.Errorf("%s_FILE: %w", name, err))
@@ -81,11 +81,11 @@ func envOrFile(getenv func(string) string, name string) (string, error) {
 	return value, nil
 }
 
-// Embedded reports whether broker and store are embedded in this process.
+// Embedded reports whether the broker and Redis are embedded in this process.
 func (s Servers) Embedded() bool { return s.AMQP == "" }
 
-// OpenBroker returns a client for the RabbitMQ server, or a new broker in memory. It
-// does not wait for a connection.
+// OpenBroker returns a client for the RabbitMQ server, or a new in-memory broker. It does
+// not wait for a connection.
 func (s Servers) OpenBroker(namespace string, log *slog.Logger) (broker.Broker, error) {
 	if s.Embedded() {
 		return memory.New(nil, log), nil
@@ -103,8 +103,8 @@ func (s Servers) rabbit(namespace string, log *slog.Logger) (*rabbit.Broker, err
 
 const connectTimeout = 30 * time.Second
 
-// ConnectBroker is like OpenBroker for the RabbitMQ server, and waits up to 30 seconds
-// for a connection.
+// ConnectBroker returns a client for the RabbitMQ server. It waits up to 30 seconds for a
+// connection.
 func (s Servers) ConnectBroker(
 	ctx context.Context, namespace string, log *slog.Logger,
 ) (broker.Broker, error) {

@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Tail reads new events until ctx ends. It calls onReady when it starts to read, and
-// each for every event that matches a pattern, with its encoded form.
+// Tail reads new events until ctx ends or each returns an error. It calls onReady when it
+// starts to read, and each for every event that matches a pattern, with the encoded event.
 func Tail(ctx context.Context, s Servers, namespace string, patterns []string, log *slog.Logger,
 	onReady func(), each func(event.Event, []byte) error) error {
 	for _, p := range patterns {
@@ -47,8 +47,8 @@ func Tail(ctx context.Context, s Servers, namespace string, patterns []string, l
 	})
 }
 
-// FormatEvent formats an event as two lines for a terminal: what happened, and below
-// it the routing key and the TID.
+// FormatEvent formats an event as two lines for a terminal. The first line describes the
+// event; the second contains the routing key and the TID.
 func FormatEvent(e event.Event) string {
 	note := ""
 	switch {

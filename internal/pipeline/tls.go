@@ -10,8 +10,8 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// TLSConfig makes a process serve over TLS. Both files are PEM. The process reads them
-// again when the certificate changes.
+// TLSConfig holds the PEM files for serving over TLS. The process reads both files again
+// when the certificate file changes.
 type TLSConfig struct {
 	Certificate string `yaml:"certificate"` // with its chain
 	Key         string `yaml:"key"`
@@ -24,10 +24,10 @@ func (t TLSConfig) check(data []byte) error {
 	return nil
 }
 
-const certificateInterval = time.Minute // between two checks for a new certificate
+const certificateInterval = time.Minute // time between two checks of the certificate file
 
-// tlsConfig returns how to serve over TLS, or nil to serve plain HTTP. It offers only
-// HTTP/1.1, because a WebSocket needs a connection of its own.
+// tlsConfig returns the TLS settings of the HTTP server, or nil for plain HTTP. They offer
+// only HTTP/1.1, because a WebSocket needs its own connection.
 func (c Config) tlsConfig(log *slog.Logger) (*tls.Config, error) {
 	if c.TLS.Certificate == "" {
 		return nil, nil

@@ -101,7 +101,7 @@ func TestServesOverTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	if pair, err := renewed.GetCertificate(nil); err != nil || !bytes.Equal(pair.Certificate[0], second.Raw) {
-		t.Errorf("the certificate is not the second one: %v", err)
+		t.Errorf("after reading the files again: not the second certificate (error %v)", err)
 	}
 	cancel()
 	if err := group.Wait(); err != nil {
@@ -109,8 +109,8 @@ func TestServesOverTLS(t *testing.T) {
 	}
 }
 
-// A process does not serve streams to other machines unless the config says who may
-// connect.
+// A process serves streams to other machines only if the config has token keys or allows
+// clients without a token.
 func TestStreamsNeedTokensOrPermission(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "short"), []byte("short"), 0o600); err != nil {
@@ -118,7 +118,7 @@ func TestStreamsNeedTokensOrPermission(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		listen, config string
-		want           string // of the error; "" for none
+		want           string // part of the error; "" if no error is expected
 	}{
 		{"localhost:0", "", ""},
 		{"127.0.0.1:0", "", ""},

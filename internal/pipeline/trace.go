@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// prepareTrace makes the recorder for the steps of jobs. It writes to Redis, and to the
-// OpenTelemetry collector that the environment names.
+// prepareTrace creates the recorder for the steps of jobs, unless tracing is off. The
+// recorder writes to Redis, and to an OpenTelemetry collector if the environment names one.
 func (p *Pipeline) prepareTrace(parts *roleParts) error {
 	if p.config.Trace.Off {
 		return nil
@@ -40,8 +40,8 @@ func traceStore(c Config, r redis.UniversalClient) *trace.Store {
 	return trace.NewStore(r, prefix(c.Namespace), cmp.Or(time.Duration(c.Trace.Keep), defaultTraceKeep))
 }
 
-// startTrace starts the recorder. Call stop after everything that records steps has ended: it
-// writes the last steps.
+// startTrace starts the recorder. stop writes the last steps and stops the recorder. Call
+// stop after everything that records steps has ended.
 func (p *Pipeline) startTrace(ctx context.Context, parts *roleParts) (stop func()) {
 	if parts.trace == nil {
 		return func() {}

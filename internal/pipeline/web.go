@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	shutdownTimeout = 10 * time.Second
-	requestGrace    = 3 * time.Second // before the contexts of requests in progress are cancelled
+	shutdownTimeout = 10 * time.Second // time until connections are closed
+	requestGrace    = 3 * time.Second  // time until the contexts of requests in progress are cancelled
 )
 
-// startWeb starts the HTTP server with the handlers of all roles. Without handlers and
-// without an explicit address it does nothing.
+// startWeb starts the HTTP server with the handlers of all roles. It does nothing if no
+// role has added handlers and p.Listen is "".
 func (p *Pipeline) startWeb(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
 	if !parts.serves && p.Listen == "" {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// At shutdown, a stream without an end is ended, and not cut off.
+// At shutdown, the server ends an endless response properly instead of cutting it off.
 func TestServeEndsStreamsAtShutdown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	group, ctx := errgroup.WithContext(ctx)

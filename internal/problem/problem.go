@@ -7,8 +7,7 @@ import (
 )
 
 // Write writes an error response with the given status code. detail explains the
-// error to a person. field names the member of the request body that is at
-// fault; it is "" if there is none.
+// error to a person. field is the invalid member of the request body, or "".
 func Write(w http.ResponseWriter, status int, detail, field string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)

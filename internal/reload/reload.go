@@ -1,5 +1,5 @@
-// Package reload reads values from files, like certificates or keys, and reads
-// them again when the files change.
+// Package reload reads values from files, such as certificates or keys, and reads
+// the values again when the files change.
 package reload
 
 import (
@@ -20,18 +20,19 @@ type File[T any] struct {
 	mu       sync.Mutex
 	value    T
 	modified time.Time // modification time of the file that value comes from
-	checked  time.Time // when load last looked at the file
+	checked  time.Time // time of the latest check of the file
 }
 
-// Open reads the named file by calling read. Later, Value calls read again if the
-// file's modification time has changed. It checks that at most once per interval.
+// Open returns a File with the value that read returns. Later, Value calls read again
+// if the modification time of the named file has changed. Value checks the
+// modification time at most once per interval.
 func Open[T any](name string, interval time.Duration, log *slog.Logger, read func() (T, error)) (*File[T], error) {
 	f := &File[T]{name: name, interval: interval, read: read, log: log}
 	return f, f.load()
 }
 
-// Value returns the current value. If the file cannot be read, Value logs a
-// warning and returns the previous value.
+// Value returns the current value. If checking or reading the file fails, Value logs
+// a warning and returns the previous value.
 func (f *File[T]) Value() T {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -43,6 +44,7 @@ func (f *File[T]) Value() T {
 	return f.value
 }
 
+// load calls read if the modification time has changed. The caller holds mu, except Open.
 func (f *File[T]) load() error {
 	f.checked = time.Now()
 	info, err := os.Stat(f.name)

@@ -13,6 +13,7 @@ import (
 	"github.com/matchwire/matchwire/internal/reload"
 )
 
+// Value returns the latest valid content of the file, and logs why it keeps a previous value.
 func TestValueFollowsFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "key")
 	changed := time.Now()
@@ -36,7 +37,7 @@ func TestValueFollowsFile(t *testing.T) {
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, nil))
 	if _, err := reload.Open(name, 0, log, read); err == nil {
-		t.Error("Open succeeded for a file that does not exist")
+		t.Error("Open of a missing file returned no error")
 	}
 	write("one")
 	f, err := reload.Open(name, 0, log, read)

@@ -6,7 +6,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// A Duration is a duration of a second or more, written like 90s or 12m.
+// A Duration is a duration of at least one second, written like 90s or 12m.
 type Duration time.Duration
 
 // UnmarshalYAML decodes a duration.

@@ -1,5 +1,5 @@
 // Package strictyaml decodes YAML that people write by hand. It refuses unknown
-// keys, and every error names the file, line, column and value at fault.
+// keys, and its errors contain the position of the invalid value.
 package strictyaml
 
 import (
@@ -12,13 +12,13 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Decode decodes a document into v. Errors name file as its source.
+// Decode decodes a document into v. Errors contain file, the name of its source.
 func Decode(file string, data []byte, v any) error {
 	return InFile(file, yaml.UnmarshalWithOptions(data, v, yaml.Strict()))
 }
 
-// DecodeNode decodes n into v. It is for implementations of UnmarshalYAML: the
-// error has a line but no file, which Decode adds.
+// DecodeNode decodes n into v. It is for implementations of UnmarshalYAML: its errors
+// have a position but no file, because Decode adds the file.
 func DecodeNode(n ast.Node, v any) error {
 	return yaml.NodeToValue(n, v, yaml.Strict())
 }
@@ -41,8 +41,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// A Pos is a position in a document. Save it while decoding to report errors
-// that later checks find.
+// A Pos is a position in a document. Save the position of a value while decoding, for
+// errors that are found later.
 type Pos struct {
 	Line, Column int    // from 1
 	Path         string // like "incidents[0].kind"
@@ -54,13 +54,14 @@ func PosOf(n ast.Node) Pos {
 	return Pos{p.Line, p.Column, strings.TrimPrefix(strings.TrimPrefix(n.GetPath(), "$"), ".")}
 }
 
-// Errorf returns an [*Error] at p without a file.
+// Errorf returns an [*Error] with position p and without a file.
 func (p Pos) Errorf(format string, args ...any) error {
 	return &Error{Line: p.Line, Column: p.Column, Path: p.Path, Err: fmt.Errorf(format, args...)}
 }
 
-// InFile sets the file of an [*Error] that has none, and gives an error of the
-// YAML library a position. It puts the file in front of any other error.
+// InFile adds file to an error. If err wraps an [*Error], InFile returns the [*Error],
+// with its File set if it was "". It converts an error of the YAML library to an
+// [*Error], and adds file as a prefix to any other error. It returns nil for nil.
 func InFile(file string, err error) error {
 	if err == nil {
 		return nil
@@ -80,21 +81,21 @@ func InFile(file string, err error) error {
 	return fmt.Errorf("%s: %w", file, err)
 }
 
-// A Raw is a part of a document whose decoding is put off, like a
+// A Raw is a part of a document whose decoding is deferred, like a
 // [encoding/json.RawMessage].
 type Raw struct {
 	Pos
 	node ast.Node
 }
 
-// UnmarshalYAML saves n.
+// UnmarshalYAML saves n and its position.
 func (r *Raw) UnmarshalYAML(n ast.Node) error {
 	r.Pos, r.node = PosOf(n), n
 	return nil
 }
 
-// Decode decodes the part into v. If the part is empty, v is unchanged. Errors
-// name file as the source.
+// Decode decodes the part into v. If the part is missing or null, v is unchanged.
+// Errors contain file, the name of the source.
 func (r Raw) Decode(file string, v any) error {
 	if r.node == nil || r.node.Type() == ast.NullType {
 		return nil
@@ -130,7 +131,7 @@ func message(e yaml.Error) string {
 }
 
 // PosAt returns the position of the value at a path like "fanout.origins[0]". If
-// the document has no such value, it returns the start of the document.
+// the document has no such value, PosAt returns the start of the document.
 func PosAt(data []byte, path string) Pos {
 	pos, ok := Lookup(data, path)
 	if !ok {
@@ -159,9 +160,9 @@ func Lookup(data []byte, path string) (Pos, bool) {
 	return pos, true
 }
 
-// FirstEmpty returns the position of the first key that has no value, and
-// whether there is one. It skips the keys of mappings named except, where an
-// empty value has a meaning.
+// FirstEmpty returns the position of the first empty value of a key, and whether the
+// document has an empty value. It does not search the values of keys named except,
+// where an empty value has a meaning.
 func FirstEmpty(data []byte, except string) (Pos, bool) {
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
@@ -174,6 +175,7 @@ func FirstEmpty(data []byte, except string) (Pos, bool) {
 	return f.pos, f.found
 }
 
+// An emptyFinder is an [ast.Visitor] that finds the first empty value.
 type emptyFinder struct {
 	except string
 	pos    Pos

@@ -8,9 +8,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Digest returns a hash of the facts in the observation. Blind, Lists, Shared, PageID and the paths
-// and lists of incidents are not part of it. Saved states contain digests, so the digest of an
-// observation must not change between versions.
+// Digest returns a hash of the facts in the observation. The hash does not cover Blind, Lists,
+// Shared, PageID, and the Path and List of incidents. Saved states contain digests, so the digest
+// of an observation must not change between versions.
 func (o *Observation) Digest() uint64 {
 	var buffer [8 << 10]byte // on the stack; append allocates if the observation is longer
 	m := &o.Match
@@ -28,7 +28,7 @@ func (o *Observation) Digest() uint64 {
 	return xxhash.Sum64(b)
 }
 
-// appendTexts appends texts, each with a zero byte after it.
+// appendTexts appends each text, followed by a zero byte.
 func appendTexts(b []byte, texts ...string) []byte {
 	for _, s := range texts {
 		b = append(append(b, s...), 0)
@@ -36,7 +36,7 @@ func appendTexts(b []byte, texts ...string) []byte {
 	return b
 }
 
-// appendNumbers appends n+1 in eight bytes for each number n.
+// appendNumbers appends eight bytes for each number n: the value n+1 in little-endian order.
 func appendNumbers(b []byte, numbers ...int) []byte {
 	for _, n := range numbers {
 		b = binary.LittleEndian.AppendUint64(b, uint64(n)+1)

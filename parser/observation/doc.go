@@ -1,6 +1,4 @@
-// Package observation defines what one page says about one match: teams, status, clock, score and
-// incidents. Nothing in an [Observation] is inferred, or taken from other pages.
-//
-// The package also compares names as pages write them: with lost letters, encoded twice, or as an
-// alias.
+// Package observation defines the facts about one match on one page: teams, status, clock, score
+// and incidents. An [Observation] contains no facts from other pages. The package also compares
+// names that are damaged, encoded twice, or aliases.
 package observation

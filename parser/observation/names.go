@@ -13,10 +13,10 @@ import (
 )
 
 // RepairEncoding repairs a name that was encoded as UTF-8 twice: "RondÃ³n" becomes "Rondón". It
-// returns other names unchanged, and names whose repair would not be valid UTF-8.
+// returns other names unchanged.
 func RepairEncoding(name string) string {
 	if !strings.ContainsFunc(name, func(r rune) bool { return 0xc2 <= r && r <= 0xf4 }) {
-		return name // no letter is the lead byte of a UTF-8 sequence read as Windows-1252
+		return name // no character can be the first byte of a UTF-8 sequence, decoded as Windows-1252
 	}
 	once, err := charmap.Windows1252.NewEncoder().String(name)
 	if err != nil || !utf8.ValidString(once) || utf8.RuneCountInString(once) == len(once) {
@@ -25,14 +25,14 @@ func RepairEncoding(name string) string {
 	return once
 }
 
-// Damaged reports whether a name has lost letters, as in "Rond?n". A question mark or a Unicode
-// replacement character stands for a lost letter.
+// Damaged reports whether name contains a question mark or a Unicode replacement character, as in
+// "Rond?n". Each of these replaces a lost letter.
 func Damaged(name string) bool {
 	return strings.ContainsRune(name, utf8.RuneError) || strings.Contains(name, "?")
 }
 
-// sameName reports whether a and b can be the same name. Two whole names must be equal when folded.
-// A damaged name must fit the whole one. Two damaged names must be equal.
+// sameName reports whether a and b can be the same name. Two intact names must be equal when
+// folded. A damaged name must fit the intact name. Two damaged names must be equal.
 func sameName(a, b string) bool {
 	switch {
 	case Damaged(a) && Damaged(b):
@@ -46,37 +46,37 @@ func sameName(a, b string) bool {
 	return event.Fold(a) == event.Fold(b)
 }
 
-// fits reports whether a damaged name can be what is left of a whole one, which is folded. The
-// parts of the damaged name must occur in the whole one, in order and without overlap. A part at
-// the beginning or the end must be there in the whole name too.
-func fits(damaged, whole string) bool {
+// fits reports whether a damaged name can be the damaged form of an intact name. intact must be
+// folded. The parts of the damaged name must occur in the intact name, in order and without
+// overlap. If the damaged name begins or ends with a part, so must the intact name.
+func fits(damaged, intact string) bool {
 	isLost := func(r rune) bool { return r == '?' || r == utf8.RuneError }
 	parts := strings.FieldsFunc(damaged, isLost)
 	first, _ := utf8.DecodeRuneInString(damaged)
 	last, _ := utf8.DecodeLastRuneInString(damaged)
 	for i, part := range parts {
 		part = event.Fold(part)
-		at := strings.Index(whole, part)
+		at := strings.Index(intact, part)
 		if i == len(parts)-1 && !isLost(last) {
-			at = strings.LastIndex(whole, part)
-			if at+len(part) != len(whole) {
+			at = strings.LastIndex(intact, part)
+			if at+len(part) != len(intact) {
 				return false
 			}
 		}
 		if at < 0 || i == 0 && at > 0 && !isLost(first) {
 			return false
 		}
-		whole = whole[at+len(part):]
+		intact = intact[at+len(part):]
 	}
 	return len(parts) > 0
 }
 
-// Aliases say which names mean the same team. A key is a folded alias or name, and its value the
-// folded name. A nil Aliases is empty.
+// Aliases define which names mean the same team. A key is a folded alias or name, and its value is
+// the folded name. A nil Aliases is empty.
 type Aliases map[string]string
 
-// NewAliases returns the aliases in a map from each name to its aliases. An alias that is empty
-// when folded, or that belongs to two names, is an error.
+// NewAliases returns the Aliases for a map from names to their aliases. It returns an error if a
+// name or alias is empty when folded, or belongs to two teams.
 func NewAliases(names map[string][]string) (Aliases, error) {
 	aliases, owner := Aliases{}, map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -94,8 +94,8 @@ func NewAliases(names map[string][]string) (Aliases, error) {
 	return aliases, nil
 }
 
-// SameTeam reports whether two names mean the same team: they are equal when folded, one is the
-// other with letters lost, or they are aliases of one name.
+// SameTeam reports whether two names mean the same team: they are equal when folded, one is a
+// damaged form of the other, or they are aliases of one name.
 func (a Aliases) SameTeam(x, y string) bool {
 	if sameName(x, y) {
 		return true

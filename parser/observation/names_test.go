@@ -11,8 +11,8 @@ func TestRepairEncoding(t *testing.T) {
 		"one letter":                       {"Rond\u00c3\u00b3n", "Rond\u00f3n"},
 		"a letter with an umlaut":          {"M\u00c3\u00bcller", "M\u00fcller"},
 		"two letters, one of Windows-1252": {"Ne\u00c5\u00a1i\u00c4\u2021", "Ne\u0161i\u0107"},
-		"good UTF-8":                       {"S\u00e3o Paulo", "S\u00e3o Paulo"},
-		"the letter of a lead byte alone":  {"\u00c3vila", "\u00c3vila"},
+		"valid UTF-8":                      {"S\u00e3o Paulo", "S\u00e3o Paulo"},
+		"a first byte alone":               {"\u00c3vila", "\u00c3vila"},
 		"ASCII":                            {"Ajax", "Ajax"},
 		"another script":                   {"\u65e5\u672c", "\u65e5\u672c"},
 		"empty":                            {"", ""},
@@ -33,10 +33,10 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// A damaged name means the same team as each whole name that it fits.
+// A damaged name means the same team as an intact name that it fits.
 func TestSameTeamWithDamagedNames(t *testing.T) {
 	t.Parallel()
-	for whole, damaged := range map[string][]string{
+	for intact, damaged := range map[string][]string{
 		"\u00d6rebro":        {"\ufffdrebro", "?rebro"},
 		"Banana":             {"B?nana", "Banan?", "Ban?na"},
 		"M\u00e1laga":        {"M?laga"},
@@ -44,18 +44,18 @@ func TestSameTeamWithDamagedNames(t *testing.T) {
 		"Quer\u00e9taro":     {"Quer\ufffdtaro", "Quer?taro", "Quer\ufffd\ufffdtaro"},
 	} {
 		for _, d := range damaged {
-			if !Aliases(nil).SameTeam(whole, d) || !Aliases(nil).SameTeam(d, whole) {
-				t.Errorf("%q and %q are not the same team", whole, d)
+			if !Aliases(nil).SameTeam(intact, d) || !Aliases(nil).SameTeam(d, intact) {
+				t.Errorf("SameTeam(%q, %q) = false in either order, want true", intact, d)
 			}
 		}
 		for _, other := range []string{"X" + damaged[0], damaged[0] + "x", "?", "San ?uis"} {
-			if Aliases(nil).SameTeam(whole, other) || Aliases(nil).SameTeam(other, whole) {
-				t.Errorf("%q and %q are the same team", whole, other)
+			if Aliases(nil).SameTeam(intact, other) || Aliases(nil).SameTeam(other, intact) {
+				t.Errorf("SameTeam(%q, %q) = true in either order, want false", intact, other)
 			}
 		}
 	}
 	if Aliases(nil).SameTeam("A?ax", "Aj?x") {
-		t.Error("two different damaged names are the same team")
+		t.Error("SameTeam of two different damaged names = true, want false")
 	}
 }
 
@@ -70,13 +70,13 @@ func TestAliases(t *testing.T) {
 		x, y string
 		want bool
 	}{
-		"the name and an alias":        {"Manchester United", "Man Utd", true},
-		"two aliases":                  {"Man Utd", "Manchester Utd", true},
-		"case and diacritics":          {"ES TUNIS", "Speranza", true},
-		"the same name, not listed":    {"Ajax", "AJAX", true},
-		"names of two teams":           {"Man Utd", "ES Tunis", false},
-		"an alias and an unlisted one": {"Man Utd", "Manchester City", false},
-		"an unlisted name and none":    {"Ajax", "", false},
+		"the name and an alias":         {"Manchester United", "Man Utd", true},
+		"two aliases":                   {"Man Utd", "Manchester Utd", true},
+		"case and diacritics":           {"ES TUNIS", "Speranza", true},
+		"the same name, not listed":     {"Ajax", "AJAX", true},
+		"names of two teams":            {"Man Utd", "ES Tunis", false},
+		"an alias and an unlisted name": {"Man Utd", "Manchester City", false},
+		"an unlisted and an empty name": {"Ajax", "", false},
 	} {
 		if got := aliases.SameTeam(tc.x, tc.y); got != tc.want {
 			t.Errorf("%s: SameTeam(%q, %q) = %t, want %t", name, tc.x, tc.y, got, tc.want)
@@ -86,11 +86,11 @@ func TestAliases(t *testing.T) {
 		}
 	}
 	if Aliases(nil).SameTeam("Man Utd", "Manchester United") {
-		t.Error("an alias works without aliases")
+		t.Error("SameTeam of an alias without Aliases = true, want false")
 	}
 }
 
-func TestNewAliasesRefuses(t *testing.T) {
+func TestNewAliasesErrors(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		names map[string][]string
@@ -100,10 +100,10 @@ func TestNewAliasesRefuses(t *testing.T) {
 			`"Real" would mean two teams, "Real Madrid" and "Real Sociedad"`},
 		"an alias that is a name": {map[string][]string{"Inter": nil, "Internazionale": {"inter"}},
 			`"inter" would mean two teams`},
-		"an alias without any letter": {map[string][]string{"Ajax": {"!"}}, `"!" of "Ajax": want a name`},
+		"an alias without a letter": {map[string][]string{"Ajax": {"!"}}, `"!" of "Ajax": want a name`},
 	} {
 		if _, err := NewAliases(tc.names); err == nil || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s: %v, want %s", name, err, tc.want)
+			t.Errorf("%s: error %v, want %s", name, err, tc.want)
 		}
 	}
 }

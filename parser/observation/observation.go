@@ -6,29 +6,29 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An Observation is everything that one page says about one match.
+// An Observation holds the facts about one match on one page.
 type Observation struct {
 	Sport     event.Sport  `json:"sport"`
 	League    string       `json:"league,omitempty"`
-	Match     event.Match  `json:"match"`           // ID is "" if the page has none
-	Score     *event.Score `json:"score,omitempty"` // without the kicks of a shoot-out; nil if the page has none
-	Shootout  *event.Score `json:"shootout,omitempty"`
-	Incidents []Incident   `json:"incidents"` // in page order
+	Match     event.Match  `json:"match"`              // ID is "" if the page has none
+	Score     *event.Score `json:"score,omitempty"`    // without the kicks of a shoot-out; nil if the page shows no score
+	Shootout  *event.Score `json:"shootout,omitempty"` // tally of the shoot-out; nil if the page shows none
+	Incidents []Incident   `json:"incidents"`          // in page order
 
-	// Blind is set if the profile has lists of incidents that are not optional, and all its lists
-	// are empty. Nothing has happened yet, or the layout has changed.
+	// Blind is true if the profile has a list of incidents that is not optional, and all its lists are
+	// empty. Either nothing has happened yet, or the layout has changed.
 	Blind bool `json:"blind,omitempty"`
 
-	// Lists has the number of rows of each list in the profile. It is nil if the rows were not
-	// counted.
+	// Lists holds the number of rows of each list in the profile. It is nil if the profile has no
+	// lists or the rows were not counted.
 	Lists []int `json:"-"`
-	// Shared is set if the page can have other matches.
+	// Shared is true if the page can show several matches.
 	Shared bool `json:"-"`
-	// PageID is the page's own ID of the match, or "" if it has none.
+	// PageID is the site's ID of the match, or "" if the page has none.
 	PageID string `json:"-"`
 }
 
-// An Incident is something that happened in the match, as one row of a page shows it.
+// An Incident is an incident of the match as one row of a page shows it.
 type Incident struct {
 	Kind   event.Kind  `json:"kind"`
 	Detail string      `json:"detail"`
@@ -37,22 +37,22 @@ type Incident struct {
 	Off    string      `json:"off,omitempty"`
 	Assist string      `json:"assist,omitempty"`
 	Clock  event.Clock `json:"clock"`
-	Path   string      `json:"path"` // the row's place on the page, see event.Evidence
+	Path   string      `json:"path"` // path of the row on the page; see event.Evidence
 
-	Score *event.Score `json:"score,omitempty"` // after the incident, if the row shows it
-	List  int          `json:"-"`               // index of its list in the profile
+	Score *event.Score `json:"score,omitempty"` // score after the incident; nil if the row shows none
+	List  int          `json:"-"`               // index of the incident's list in the profile
 }
 
-// A Problem is a value that a profile did not find or understand. The rest of the page is usable.
+// A Problem is a missing or invalid value on a page. The rest of the page is usable.
 type Problem struct {
-	Field   string `json:"field"` // "match.home", "matches row 7: match.home", "incidents[0] row 3: clock"
+	Field   string `json:"field"` // such as "match.home", "matches row 7: match.home" or "incidents[0] row 3: clock"
 	Message string `json:"message"`
 }
 
 // String returns "field: message".
 func (p Problem) String() string { return p.Field + ": " + p.Message }
 
-// Count returns the number of incidents of kind k for side s.
+// Count returns the number of incidents of kind k on side s.
 func (o *Observation) Count(k event.Kind, s event.Side) int {
 	n := 0
 	for i := range o.Incidents {
@@ -63,7 +63,7 @@ func (o *Observation) Count(k event.Kind, s event.Side) int {
 	return n
 }
 
-// ScoredKicks counts the listed shoot-out kicks that were scored.
+// ScoredKicks returns the number of listed shoot-out kicks of each side that were scored.
 func (o *Observation) ScoredKicks() event.Score {
 	var s event.Score
 	for i := range o.Incidents {
@@ -83,7 +83,7 @@ func KickScored(detail string) int {
 }
 
 // Contradictions returns a problem if the listed goals do not add up to the score. It returns nil
-// if there is no score, or if the sport's score is not the number of goals.
+// if there is no score, or if the sport does not count goals.
 func (o *Observation) Contradictions() []Problem {
 	if o.Score == nil || !o.Sport.CountsGoals() {
 		return nil
@@ -92,5 +92,5 @@ func (o *Observation) Contradictions() []Problem {
 	if listed == *o.Score {
 		return nil
 	}
-	return []Problem{{"incidents", fmt.Sprintf("the goals listed make %s, the score is %s", listed, *o.Score)}}
+	return []Problem{{"incidents", fmt.Sprintf("the listed goals add up to %s, but the score is %s", listed, *o.Score)}}
 }

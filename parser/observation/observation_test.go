@@ -7,7 +7,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-func whole() *Observation {
+// full returns an observation with all kinds of facts.
+func full() *Observation {
 	return &Observation{
 		Sport: event.Soccer, League: "MLS", Score: &event.Score{Home: 2, Away: 1}, Shootout: &event.Score{Home: 1},
 		Match: event.Match{ID: "m1", Home: "New York City FC", Away: "Toronto FC", Status: event.Live, Period: event.ShootOut,
@@ -27,7 +28,7 @@ func whole() *Observation {
 
 func TestCount(t *testing.T) {
 	t.Parallel()
-	o := whole()
+	o := full()
 	if n := o.Count(event.Goal, event.Home); n != 1 {
 		t.Errorf("%d goals for the home side, want 1", n)
 	}
@@ -41,17 +42,17 @@ func TestCount(t *testing.T) {
 
 func TestContradictions(t *testing.T) {
 	t.Parallel()
-	o := whole()
+	o := full()
 	got := o.Contradictions()
-	if len(got) != 1 || got[0].String() != "incidents: the goals listed make 1-1, the score is 2-1" {
-		t.Errorf("a score with a goal that is not listed: problems %v", got)
+	if len(got) != 1 || got[0].String() != "incidents: the listed goals add up to 1-1, but the score is 2-1" {
+		t.Errorf("a score with a goal that is not listed: problems %v, want one", got)
 	}
 	for name, change := range map[string]func(*Observation){
-		"the score agrees":             func(o *Observation) { o.Score = &event.Score{Home: 1, Away: 1} },
-		"no score":                     func(o *Observation) { o.Score = nil },
-		"a score that counts no goals": func(o *Observation) { o.Sport = event.Basketball },
+		"the score agrees":                  func(o *Observation) { o.Score = &event.Score{Home: 1, Away: 1} },
+		"no score":                          func(o *Observation) { o.Score = nil },
+		"a sport that does not count goals": func(o *Observation) { o.Sport = event.Basketball },
 	} {
-		o := whole()
+		o := full()
 		change(o)
 		if got := o.Contradictions(); got != nil {
 			t.Errorf("%s: problems %v, want none", name, got)
@@ -59,21 +60,21 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
-// Saved states contain the digest. After an upgrade, a page that has not changed must have the
+// Saved states contain the digest. After an upgrade, the digest of an unchanged page must be the
 // same.
 func TestDigestIsTheSameInAllVersions(t *testing.T) {
 	t.Parallel()
-	if got, want := whole().Digest(), uint64(0xba9dc36894015d8c); got != want {
+	if got, want := full().Digest(), uint64(0xba9dc36894015d8c); got != want {
 		t.Errorf("digest %#x, want %#x", got, want)
 	}
 }
 
 func TestDigestOfChanges(t *testing.T) {
 	t.Parallel()
-	same := whole()
+	same := full()
 	same.Incidents[0].Path, same.Blind, same.Shared, same.PageID, same.Lists = "li:9", true, true, "g-1", []int{5}
-	if same.Digest() != whole().Digest() {
-		t.Error("the digest depends on Path, Blind, Shared, PageID or Lists")
+	if same.Digest() != full().Digest() {
+		t.Error("the digest differs with other Path, Blind, Shared, PageID and Lists, want the same digest")
 	}
 	for name, change := range map[string]func(*Observation){
 		"sport":                 func(o *Observation) { o.Sport = event.Rugby },
@@ -84,7 +85,7 @@ func TestDigestOfChanges(t *testing.T) {
 		"score":                 func(o *Observation) { o.Score.Away = 2 },
 		"no score":              func(o *Observation) { o.Score = nil },
 		"no shoot-out":          func(o *Observation) { o.Shootout = nil },
-		"one row less":          func(o *Observation) { o.Incidents = o.Incidents[1:] },
+		"one row fewer":         func(o *Observation) { o.Incidents = o.Incidents[1:] },
 		"rows in another order": func(o *Observation) { o.Incidents[0], o.Incidents[1] = o.Incidents[1], o.Incidents[0] },
 		"player":                func(o *Observation) { o.Incidents[0].Player = "David Villa" },
 		"assist":                func(o *Observation) { o.Incidents[0].Assist = "" },
@@ -92,10 +93,10 @@ func TestDigestOfChanges(t *testing.T) {
 		"stoppage time":         func(o *Observation) { o.Incidents[1].Clock.Stoppage = 3 },
 		"score after a kick":    func(o *Observation) { o.Incidents[4].Score = nil },
 	} {
-		o := whole()
+		o := full()
 		change(o)
-		if o.Digest() == whole().Digest() {
-			t.Errorf("%s: the digest did not change", name)
+		if o.Digest() == full().Digest() {
+			t.Errorf("%s: the digest is the same, want another digest", name)
 		}
 	}
 }

@@ -9,12 +9,12 @@ import (
 func TestSameNameInEverySpelling(t *testing.T) {
 	for _, tc := range testenv.Spellings {
 		if !sameName(tc.A, tc.B) {
-			t.Errorf("%q and %q are not the same name", tc.A, tc.B)
+			t.Errorf("sameName(%q, %q) = false, want true", tc.A, tc.B)
 		}
 	}
 	for _, n := range testenv.OtherNames {
 		if sameName(n[0], n[1]) {
-			t.Errorf("%q and %q are the same name", n[0], n[1])
+			t.Errorf("sameName(%q, %q) = true, want false", n[0], n[1])
 		}
 	}
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// Captured pages of real sites give exactly the incidents that a person counts on them.
+// From captured pages of real sites, a profile extracts exactly the incidents that a person counts
+// on the page.
 func TestCapturedPages(t *testing.T) {
 	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
@@ -25,8 +26,8 @@ func TestCapturedPages(t *testing.T) {
 		file, profile string
 		home, away    string
 		score         event.Score
-		kinds         map[string]int // number of incidents by "kind detail"
-		some          []observation.Incident
+		kinds         map[string]int         // number of incidents by "kind detail"
+		sample        []observation.Incident // some of the incidents
 	}{
 		{"soccer/abseits-sunderland-bournemouth.html", "abseits", "AFC Sunderland", "AFC Bournemouth",
 			event.Score{Home: 3, Away: 2},
@@ -69,7 +70,7 @@ func TestCapturedPages(t *testing.T) {
 		t.Run(filepath.Base(tc.file), func(t *testing.T) {
 			all, problems := captured(t, dir, tc.file, tc.profile)
 			if len(all) != 1 {
-				t.Fatalf("%d observations", len(all))
+				t.Fatalf("%d observations, want 1", len(all))
 			}
 			for _, p := range problems {
 				t.Errorf("unexpected problem: %v", p)
@@ -77,7 +78,8 @@ func TestCapturedPages(t *testing.T) {
 			o := all[0]
 			if o.Match.Home != tc.home || o.Match.Away != tc.away || o.Score == nil || *o.Score != tc.score ||
 				o.Match.Status != event.Final || o.Match.ID == "" || o.Match.Start.IsZero() || o.League == "" {
-				t.Errorf("match %+v, league %q, score %v", o.Match, o.League, o.Score)
+				t.Errorf("match %+v, league %q, score %v, want %s v %s, %v, final, with ID, start and league",
+					o.Match, o.League, o.Score, tc.home, tc.away, tc.score)
 			}
 			kinds := map[string]int{}
 			for _, in := range o.Incidents {
@@ -90,7 +92,7 @@ func TestCapturedPages(t *testing.T) {
 			if fmt.Sprint(kinds) != fmt.Sprint(tc.kinds) {
 				t.Errorf("incidents %v, want %v", kinds, tc.kinds)
 			}
-			for _, want := range tc.some {
+			for _, want := range tc.sample {
 				if !contains(o.Incidents, want) {
 					t.Errorf("missing incident %+v", want)
 				}
@@ -99,7 +101,7 @@ func TestCapturedPages(t *testing.T) {
 	}
 }
 
-// captured returns what a captured page says.
+// captured returns the observations and problems of a captured page.
 func captured(t *testing.T, dir, file, profile string) ([]observation.Observation, []observation.Problem) {
 	t.Helper()
 	body, err := os.ReadFile(filepath.Join(dir, file))
@@ -113,8 +115,8 @@ func captured(t *testing.T, dir, file, profile string) ([]observation.Observatio
 	return all, problems
 }
 
-// Captured pages of many matches give as many matches of each status, and as many incidents, as a
-// person counts on them.
+// From captured pages of many matches, a profile extracts as many matches of each status, and as
+// many incidents, as a person counts on the page.
 func TestCapturedLists(t *testing.T) {
 	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
@@ -123,12 +125,12 @@ func TestCapturedLists(t *testing.T) {
 		statuses      map[string]int // number of matches by "status period"
 		kinds         map[string]int // number of incidents by "kind detail"
 		problems      int
-		some          map[string]string // summaries by match ID
+		sample        map[string]string // summaries of some matches, by match ID
 	}{
 		{"soccer/bbc-scores-20260719.html", "bbc-scores",
 			map[string]int{"scheduled ": 47, "cancelled ": 2, "live ": 2, "live 2h": 3, "break ht": 1, "ended ": 5},
 			map[string]int{"goal ": 17, "goal penalty": 1, "red_card ": 1, "red_card second_yellow": 1},
-			4, // two matches in play without a score, and two with a score but no scorers
+			4, // two live matches without a score, and two matches with a score but no goals
 			map[string]string{
 				"bbc-s-80sd6c6ttsizw6zrr3buw9tlg": "Liga MX: Pumas UNAM 0-3 Pachuca ended; " +
 					"away goal 21' E. Montiel; away goal 32' S. Rondón; away goal 80' S. Rondón",
@@ -163,24 +165,24 @@ func TestCapturedLists(t *testing.T) {
 				for _, in := range o.Incidents {
 					kinds[string(in.Kind)+" "+in.Detail]++
 				}
-				if want, ok := tc.some[o.Match.ID]; ok {
+				if want, ok := tc.sample[o.Match.ID]; ok {
 					if found++; summary(o) != want {
-						t.Errorf("match %s is\n%s, want\n%s", o.Match.ID, summary(o), want)
+						t.Errorf("match %s: summary\n%s, want\n%s", o.Match.ID, summary(o), want)
 					}
 				}
 				if err := event.CheckMatchID(o.Match.ID); err != nil || o.League == "" {
-					t.Errorf("match %+v, league %q: %v", o.Match, o.League, err)
+					t.Errorf("match %+v, league %q: match ID error %v, want a valid ID and a league", o.Match, o.League, err)
 				}
 			}
-			if !maps.Equal(statuses, tc.statuses) || !maps.Equal(kinds, tc.kinds) || found != len(tc.some) {
-				t.Errorf("statuses %v, want %v; incidents %v, want %v; %d of %d sample matches",
-					statuses, tc.statuses, kinds, tc.kinds, found, len(tc.some))
+			if !maps.Equal(statuses, tc.statuses) || !maps.Equal(kinds, tc.kinds) || found != len(tc.sample) {
+				t.Errorf("statuses %v, want %v; incidents %v, want %v; found %d of %d sample matches",
+					statuses, tc.statuses, kinds, tc.kinds, found, len(tc.sample))
 			}
 		})
 	}
 }
 
-// summary returns an observation in one line.
+// summary formats an observation as one line.
 func summary(o observation.Observation) string {
 	score := " - "
 	if o.Score != nil {
@@ -196,7 +198,8 @@ func summary(o observation.Observation) string {
 	return s
 }
 
-// Captured pages of cricket and baseball give what a person reads on them.
+// From captured pages of cricket and baseball, a profile extracts the facts that a person reads on
+// the page.
 func TestCapturedOtherSports(t *testing.T) {
 	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
@@ -211,20 +214,22 @@ func TestCapturedOtherSports(t *testing.T) {
 	if len(problems) > 0 || wickets[event.Home] != 5 || wickets[event.Away] != 10 ||
 		*o.Score != (event.Score{Home: 163, Away: 153}) ||
 		o.Match.Home != "Royal Challengers Bangalore" || o.Match.Status != event.Final {
-		t.Errorf("match %+v, score %v, wickets %v, problems %v", o.Match, o.Score, wickets, problems)
+		t.Errorf("match %+v, score %v, wickets %v, problems %v, want a final 163-153 with 5 and 10 wickets",
+			o.Match, o.Score, wickets, problems)
 	}
 	if first := o.Incidents[0]; first.Player != "Devdutt Padikkal" || first.Detail != "bowled" ||
 		first.Clock != (event.Clock{Period: "inn1", Balls: 66}) {
-		t.Errorf("first wicket %+v", first)
+		t.Errorf("first wicket %+v, want Devdutt Padikkal, bowled after 66 balls", first)
 	}
 	all, problems = captured(t, dir, "baseball/espn-final-col-sfg-20130408.html", "espn-baseball")
 	if o := all[0]; len(problems) > 0 || summary(o) != "MLB: Giants 4-2 Rockies final" ||
 		o.Match.Start.Format("2006-01-02 15:04") != "2013-04-09 02:15" {
-		t.Errorf("match %s, start %v, problems %v", summary(o), o.Match.Start, problems)
+		t.Errorf("match %s, start %v, problems %v, want Giants 4-2 Rockies at 2013-04-09 02:15",
+			summary(o), o.Match.Start, problems)
 	}
 }
 
-// contains reports whether an incident is in a list, whatever its path and list.
+// contains reports whether all contains want. It ignores Path and List.
 func contains(all []observation.Incident, want observation.Incident) bool {
 	for _, in := range all {
 		in.Path, in.List = "", 0
@@ -235,8 +240,8 @@ func contains(all []observation.Incident, want observation.Incident) bool {
 	return false
 }
 
-// A page that declares no charset is UTF-8 if its bytes are valid, wherever the first non-ASCII
-// letter is.
+// A page that declares no charset is decoded as UTF-8 if its bytes are valid UTF-8, even if the
+// first non-ASCII letter is far from the start.
 func TestCharset(t *testing.T) {
 	t.Parallel()
 	pad := "<!--" + strings.Repeat("x", 2000) + "-->"
@@ -256,7 +261,7 @@ func TestCharset(t *testing.T) {
 		header := http.Header{"Content-Type": {tc.contentType}}
 		all, _, err := p.Extract(t.Context(), page.Page{Header: header, Body: []byte(body)})
 		if err != nil || all[0].Match.Home != "Rond\u00f3n" {
-			t.Errorf("%+v: %+v, %v, want Rond\u00f3n as the home team", tc, all, err)
+			t.Errorf("%+v: observations %+v, error %v, want Rond\u00f3n as the home team", tc, all, err)
 		}
 	}
 }

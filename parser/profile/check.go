@@ -16,12 +16,12 @@ const quoteHint = "(put a selector that begins with # in quotes, because # start
 
 var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
-// check checks a profile after it was decoded. The error says where the fault is; at returns the
-// position of a path.
+// check checks a decoded profile. The error has the position of the fault. at returns the position
+// of a YAML path.
 func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	switch {
 	case p.Name == "" && p.Sport == "":
-		return at("profile").Errorf("give profile, sport and match, which every profile needs")
+		return at("profile").Errorf("set profile, sport and match: every profile needs them")
 	case p.Name == "" || p.Name != strings.ReplaceAll(event.Slug(p.Name), "_", "-"):
 		return at("profile").Errorf("profile %q: want a name of a-z, 0-9 and -", p.Name)
 	case !slices.Contains(event.Sports(), p.Sport):
@@ -29,7 +29,7 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	case p.Format != "" && p.Format != "html" && p.Format != "json":
 		return at("format").Errorf("format %q: want html or json", p.Format)
 	case !p.Match.Home.isSet() || !p.Match.Away.isSet():
-		return at("match").Errorf("give both match.home and match.away %s", quoteHint)
+		return at("match").Errorf("set both match.home and match.away %s", quoteHint)
 	}
 	for i, h := range p.Hosts {
 		if !hostShape.MatchString(h) {
@@ -67,23 +67,23 @@ func (p *Profile) checkMatch() error {
 	}
 	for _, e := range p.Match.Status.outcomes() {
 		if status, period, _ := strings.Cut(e.value, " "); status == string(event.Live) && event.Period(period).IsBreak() {
-			return e.pos.Errorf("status %q: nothing is played in a break: want \"break %s\"", e.value, period)
+			return e.pos.Errorf("status %q: the match is not live in a break: want \"break %s\"", e.value, period)
 		}
 	}
-	return checkWords(&p.Match.Status, "status", statuses, p.periods())
+	return checkValues(&p.Match.Status, "status", statuses, p.periods())
 }
 
 // checkIncidents checks the rules for one list against the vocabulary of the sport.
 func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 	switch {
 	case !in.Rows.isSet() || !in.Kind.isSet():
-		return pos.Errorf("give both rows and kind %s", quoteHint)
+		return pos.Errorf("set both rows and kind %s", quoteHint)
 	case !findsRows(&in.Rows):
 		return in.Rows.pos.Errorf("rows: want css or jq")
 	case in.Side.isSet() && in.Team.isSet() || !in.Side.isSet() && !in.Team.isSet() && !in.ofNeitherSide():
-		return in.Rows.pos.Errorf("give either side or team")
+		return in.Rows.pos.Errorf("set either side or team")
 	case in.HomeScore.isSet() != in.AwayScore.isSet():
-		return in.Rows.pos.Errorf("give both home_score and away_score, or neither")
+		return in.Rows.pos.Errorf("set both home_score and away_score, or neither")
 	}
 	var kinds []string
 	for _, k := range p.Sport.Kinds() {
@@ -96,17 +96,18 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
 		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.CountsGoals() && !in.HomeScore.isSet() {
-			return e.pos.Errorf("kind %q: give home_score and away_score, the score after it, which identify such incidents; "+
-				"if the rows do not have it, remove the kind: score_change then reports the score", kind)
+			return e.pos.Errorf("kind %q: set home_score and away_score: the score after the incident identifies it; "+
+				"if the rows show no score, remove the kind: score_change then reports changes of the score", kind)
 		}
 	}
 	return errors.Join(
-		checkWords(&in.Kind, "kind", kinds, nil),
-		checkWords(&in.Side, "side", sides, nil),
-		checkWords(&in.Period, "period", p.periods(), nil))
+		checkValues(&in.Kind, "kind", kinds, nil),
+		checkValues(&in.Side, "side", sides, nil),
+		checkValues(&in.Period, "period", p.periods(), nil))
 }
 
-// ofNeitherSide reports whether all kinds in the list can belong to neither team.
+// ofNeitherSide reports whether the list's kinds are constants or in a map, and all of them can
+// belong to neither team.
 func (r *IncidentRules) ofNeitherSide() bool {
 	kinds := r.Kind.outcomes()
 	for _, e := range kinds {
@@ -117,7 +118,8 @@ func (r *IncidentRules) ofNeitherSide() bool {
 	return len(kinds) > 0
 }
 
-// canList reports whether the list can have rows of a kind.
+// canList reports whether the list can have rows of kind k. It returns true if the kinds are
+// unknown.
 func (r *IncidentRules) canList(k event.Kind) bool {
 	kinds := r.Kind.outcomes()
 	return len(kinds) == 0 || slices.ContainsFunc(kinds, func(e entry) bool {
@@ -126,10 +128,10 @@ func (r *IncidentRules) canList(k event.Kind) bool {
 	})
 }
 
-// checkConstant returns an error if the rule is a selector that was meant as a constant: one of
-// words.
-func checkConstant(r *Rule, what string, words []string) error {
-	if r.CSS != nil && slices.Contains(words, r.CSS.text) {
+// checkConstant returns an error if the rule's selector is one of values. Such a selector is meant
+// as a constant. what is the name of the rule.
+func checkConstant(r *Rule, what string, values []string) error {
+	if r.CSS != nil && slices.Contains(values, r.CSS.text) {
 		return r.pos.Errorf("%s: %s is a selector: for a constant, write {value: %s}", what, r.CSS.text, r.CSS.text)
 	}
 	return nil
@@ -144,13 +146,14 @@ func (p *Profile) periods() []string {
 	return all
 }
 
-// checkWords checks every outcome of a rule against a vocabulary. The first word of each must be
-// one of words. The rest, if there is any, must be one of seconds, unless seconds is nil.
-func checkWords(r *Rule, what string, words, seconds []string) error {
+// checkValues checks every outcome of a rule against a vocabulary. The first word of an outcome
+// must be one of firsts. The rest, if any, must be one of seconds, unless seconds is nil. what is
+// the name of the rule.
+func checkValues(r *Rule, what string, firsts, seconds []string) error {
 	for _, e := range r.outcomes() {
 		first, second, _ := strings.Cut(e.value, " ")
-		if !slices.Contains(words, first) {
-			return e.pos.Errorf("%s %q: want one of %s", what, first, strings.Join(words, ", "))
+		if !slices.Contains(firsts, first) {
+			return e.pos.Errorf("%s %q: want one of %s", what, first, strings.Join(firsts, ", "))
 		}
 		if second != "" && seconds != nil && !slices.Contains(seconds, second) {
 			return e.pos.Errorf("%s %q: want one of %s after %q", what, e.value, strings.Join(seconds, ", "), first)

@@ -7,19 +7,20 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// check checks that the members of a rule fit together. It also compiles the selectors in when.
+// check returns an error if the members of a rule contradict each other. It also compiles the
+// selectors in when.
 func (r *Rule) check() error {
 	sources := 0
-	for _, given := range []bool{r.CSS != nil, r.JQ != nil, r.When.entries != nil, r.Join != nil, r.Value != ""} {
-		if given {
+	for _, set := range []bool{r.CSS != nil, r.JQ != nil, r.When.entries != nil, r.Join != nil, r.Value != ""} {
+		if set {
 			sources++
 		}
 	}
 	switch {
 	case sources > 1:
-		return r.pos.Errorf("give only one of css, jq, when, join and value")
+		return r.pos.Errorf("set only one of css, jq, when, join and value")
 	case sources == 0 && r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && !r.Inherit:
-		return r.pos.Errorf("the rule finds nothing: give css, jq, when, join or value")
+		return r.pos.Errorf("the rule has no source: set css, jq, when, join or value")
 	case (r.Attr != "" || r.OwnText) && (r.JQ != nil || r.Join != nil || r.Value != ""):
 		return r.pos.Errorf("attr and own need an element of the page: " +
 			"use them with css or alone, not with jq, join or value")
@@ -39,28 +40,28 @@ func (p *Profile) checkJSON(at func(path string) strictyaml.Pos) error {
 	isJSON := p.Format == "json"
 	switch {
 	case isJSON && p.JSON.isSet():
-		return p.JSON.pos.Errorf("json is for HTML pages that contain JSON: remove it, or format: json")
+		return p.JSON.pos.Errorf("json is for HTML pages with embedded JSON: remove json or format: json")
 	case isJSON && (p.Comments || p.Complete != nil):
-		return at("format").Errorf("comments and complete are for HTML pages: remove them, or format: json")
+		return at("format").Errorf("comments and complete are for HTML pages: remove them or format: json")
 	case p.JSON.As == asFlight && p.JSON.CSS == nil:
-		return p.JSON.pos.Errorf("as: flight decodes scripts: give css that finds them")
+		return p.JSON.pos.Errorf("as: flight decodes scripts: set css to find the scripts")
 	case p.JSON.As != "" && p.JSON.As != asFlight:
-		return p.JSON.pos.Errorf("as %q is for clocks: want flight, or no as", p.JSON.As)
+		return p.JSON.pos.Errorf("as %q is for clocks: want as: flight, or no as", p.JSON.As)
 	}
 	var fault error
 	p.eachRule(func(r *Rule) {
 		switch {
 		case fault != nil:
 		case isJSON && (r.CSS != nil || r.When.entries != nil):
-			fault = r.pos.Errorf("a selector finds nothing in JSON: use jq")
+			fault = r.pos.Errorf("a selector cannot search JSON: use jq")
 		case !isJSON && !p.JSON.isSet() && r.JQ != nil:
-			fault = r.pos.Errorf("jq has no JSON to query: give json, which finds it in an HTML page, or format: json")
+			fault = r.pos.Errorf("jq has no JSON to query: set format: json, or json to find the JSON in an HTML page")
 		}
 	})
 	return fault
 }
 
-// checkMembers returns an error if a rule has a member that has no meaning for it.
+// checkMembers returns an error if a rule has a member that does not apply to the rule.
 func (p *Profile) checkMembers() error {
 	lists := map[*Rule]bool{&p.Matches: true}
 	clocks := map[*Rule]bool{&p.Match.Clock: true}
@@ -80,11 +81,11 @@ func (p *Profile) checkMembers() error {
 		case fault != nil:
 		case r.Layout != "" && !isLayout(r.Layout):
 			fault = r.pos.Errorf("layout %q: want unix, unix_ms, or the time January 2, 2006, 15:04:05 "+
-				"as the site would write it", r.Layout)
+				"in the format of the site", r.Layout)
 		case r.Siblings && !lists[r]:
 			fault = r.pos.Errorf("siblings is for matches and rows: remove it")
 		case lists[r] && !onlyFindsRows(r):
-			fault = r.pos.Errorf("matches and rows take only css, jq, siblings and optional")
+			fault = r.pos.Errorf("matches and rows can have only css, jq, siblings and optional")
 		case r.As != "" && !clocks[r] && r != &p.JSON:
 			fault = r.pos.Errorf("as %q is for clocks: remove it", r.As)
 		case r.As == asFlight && r != &p.JSON:
@@ -94,12 +95,12 @@ func (p *Profile) checkMembers() error {
 	return fault
 }
 
-// onlyFindsRows reports whether a rule has no member that is for a single value.
+// onlyFindsRows reports whether a rule has no member that applies only to a single value.
 func onlyFindsRows(r *Rule) bool {
 	return r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && r.Prefix == "" && !r.Inherit
 }
 
-// isLayout reports whether a layout has any element of a time, or is a number.
+// isLayout reports whether s is unix or unix_ms, or has an element of Go's reference time.
 func isLayout(s string) bool {
 	return s == "unix" || s == "unix_ms" || time.Date(2011, 11, 22, 13, 33, 44, 0, time.UTC).Format(s) != s
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The notations of clocks, after primes has replaced white space and the kinds of apostrophes.
+// The notations of clocks, after primes has removed spaces and unified apostrophes.
 var (
 	minutePlus  = regexp.MustCompile(`^(\d{1,3})'?(?:\+(\d{1,2}))?'?$`) // 37' 45+2' 90'+6 90+4’
 	minuteColon = regexp.MustCompile(`^(\d{1,3}):(\d\d)(?:\.\d+)?$`)    // 14:21 07:48.3
-	lastMinute  = regexp.MustCompile(`^(\d{1,2})\.\d+$`)                // 46.3: seconds, in a period's last minute
+	lastMinute  = regexp.MustCompile(`^(\d{1,2})\.\d+$`)                // 46.3: seconds, in the last minute of a period
 	overs       = regexp.MustCompile(`^(\d{1,3})(?:\.(\d))?(?:ov)?$`)   // 14.3
 	isoDuration = regexp.MustCompile(`^PT(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?$`)
 )
@@ -22,7 +22,7 @@ var (
 // primes removes spaces, and replaces apostrophes and "min" by '.
 var primes = strings.NewReplacer("’", "'", "′", "'", "´", "'", "‘", "'", "`", "'", " ", "", "min.", "'", "min", "'")
 
-// parseClock parses a clock in a notation, or in the usual one of the sport if as is "".
+// parseClock parses a clock in the notation as, or in the usual notation of the sport if as is "".
 func (p *Profile) parseClock(as notation, period event.Period, text string) (event.Clock, error) {
 	s := p.Sport
 	if as == "" {
@@ -53,18 +53,18 @@ func (p *Profile) parseClock(as notation, period event.Period, text string) (eve
 		length := p.length(period)
 		if length == 0 {
 			return event.Clock{}, fmt.Errorf("%q remaining in period %q: "+
-				"the profile must give the period, and its length in lengths", shorten(text), period)
+				"the profile must find the period, and set its length in lengths", shorten(text), period)
 		}
 		if seconds = length - seconds; seconds < 0 {
-			return event.Clock{}, fmt.Errorf("%q remaining in period %s is more than its %d minutes: see lengths",
+			return event.Clock{}, fmt.Errorf("%q remaining in period %s is more than its length of %d minutes: check lengths",
 				shorten(text), period, length/60)
 		}
 	}
 	return event.Clock{Period: period, Elapsed: seconds}, nil
 }
 
-// parseMinute parses a clock in the notation minute, for a sport that counts minutes. It returns
-// bad if it cannot.
+// parseMinute parses a clock in the notation minute. It returns the error bad if text is not in the
+// notation.
 func parseMinute(s event.Sport, period event.Period, text string, bad error) (event.Clock, error) {
 	if m := minuteColon.FindStringSubmatch(text); m != nil {
 		seconds, ok := parseSeconds(text)
@@ -94,7 +94,8 @@ func parseMinute(s event.Sport, period event.Period, text string, bad error) (ev
 	return event.Clock{Period: period, Minute: minute, Stoppage: stoppage}, nil
 }
 
-// parseSeconds parses 12:46, 46.3 or PT12M46S, and returns whole seconds.
+// parseSeconds parses 12:46, 46.3 or PT12M46S, and returns whole seconds, and whether text is
+// valid.
 func parseSeconds(text string) (int, bool) {
 	if m := minuteColon.FindStringSubmatch(text); m != nil {
 		return number(m[1])*60 + number(m[2]), number(m[2]) <= 59
@@ -108,8 +109,7 @@ func parseSeconds(text string) (int, bool) {
 	return 0, false
 }
 
-// length returns the length in seconds of a period on a clock that counts down, or 0 if it is not
-// known.
+// length returns the length of a period in seconds, or 0 if it is unknown.
 func (p *Profile) length(period event.Period) int {
 	for name, d := range p.Lengths {
 		if isPeriod(period, name) {
@@ -119,19 +119,19 @@ func (p *Profile) length(period event.Period) int {
 	return int(p.Sport.PeriodLength(period).Seconds())
 }
 
-// isPeriod reports whether the name of a period is these letters and a number: q3 is a "q", ot1 an
-// "ot".
+// isPeriod reports whether the name of a period consists of letters and an optional number: "q3"
+// and "q" for the letters "q".
 func isPeriod(p event.Period, letters string) bool {
 	return letters != "" && strings.TrimRight(string(p), "0123456789") == letters
 }
 
-// number converts digits that a regular expression has matched. It returns 0 for "".
+// number converts digits that a regular expression has matched to a number. It returns 0 for "".
 func number(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n
 }
 
-// parseTime parses a time in the rule's layout and zone, and returns it in UTC.
+// parseTime parses a time in the rule's layout and zone, and returns the time in UTC.
 func (r *Rule) parseTime(text string) (time.Time, error) {
 	switch r.Layout {
 	case "unix", "unix_ms":
@@ -153,7 +153,7 @@ func (r *Rule) parseTime(text string) (time.Time, error) {
 	}
 	t, err := time.ParseInLocation(layout, text, loc)
 	if err != nil && r.Layout == "" {
-		t, err = time.ParseInLocation("2006-01-02T15:04Z07:00", text, loc) // without the seconds
+		t, err = time.ParseInLocation("2006-01-02T15:04Z07:00", text, loc) // RFC 3339 without seconds
 	}
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is not a time in the layout %q", shorten(text), layout)

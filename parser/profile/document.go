@@ -18,7 +18,7 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A Document is a page that is parsed for one profile. Only one goroutine can use it at a time.
+// A Document is a page that is parsed for one profile. It is not safe for concurrent use.
 type Document struct {
 	profile *Profile
 	html    *goquery.Document // nil for a JSON page
@@ -26,8 +26,8 @@ type Document struct {
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
 }
 
-// Parse parses a page. The error says why the page is not in the profile's format: it is empty, has
-// another format, or is cut off.
+// Parse parses a page. It returns an error if the page is empty, truncated or in a different format
+// from the profile's, or if its embedded JSON is missing or invalid.
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -69,8 +69,8 @@ func (d *Document) parseHTML(pg page.Page) (err error) {
 	if kind := http.DetectContentType(pg.Body); !strings.HasPrefix(kind, "text/") || !bytes.ContainsRune(pg.Body, '<') {
 		return fmt.Errorf("the page is not HTML (it looks like %s)", kind)
 	}
-	if complete == nil && cutOff(pg.Body) {
-		return errors.New("the page is cut off: it has <html>, but no </html>")
+	if complete == nil && truncated(pg.Body) {
+		return errors.New("the page is truncated: it has <html>, but no </html>")
 	}
 	if d.html, err = goquery.NewDocumentFromReader(decoded(pg)); err != nil {
 		return fmt.Errorf("parsing the page: %w", err)
@@ -80,14 +80,14 @@ func (d *Document) parseHTML(pg page.Page) (err error) {
 	}
 	d.index = newIndex(d.html, d.profile.keys)
 	if complete != nil && d.page().first(complete).Length() == 0 {
-		return fmt.Errorf("the page is cut off: it has no element %s, which complete asks for", complete.text)
+		return fmt.Errorf("the page is truncated: it lacks the element %s, which complete requires", complete.text)
 	}
 	return nil
 }
 
-// cutOff reports whether a page has <html> without </html>. It first looks for the usual spellings,
-// which is faster.
-func cutOff(body []byte) bool {
+// truncated reports whether a page has <html> without </html>. It first searches for the usual
+// spellings of </html>, which is faster than converting the page to lower case.
+func truncated(body []byte) bool {
 	for _, end := range []string{"</html", "</HTML"} {
 		if bytes.LastIndex(body, []byte(end)) >= 0 {
 			return false
@@ -97,8 +97,8 @@ func cutOff(body []byte) bool {
 	return bytes.Contains(lower, []byte("<html")) && !bytes.Contains(lower, []byte("</html"))
 }
 
-// parseComments replaces comments that contain markup with that markup. Some sites send tables in
-// comments, and a script then inserts them.
+// parseComments replaces comments that contain markup with the markup. Some sites send tables in
+// comments, and a script on the page replaces the comments.
 func parseComments(doc *goquery.Document) {
 	var comments []*html.Node
 	for n := range doc.Get(0).Descendants() {
@@ -107,17 +107,18 @@ func parseComments(doc *goquery.Document) {
 		}
 	}
 	for _, c := range comments {
-		// goquery's ReplaceWithHtml panics on markup that html.ParseFragment refuses.
+		// Do not use goquery's ReplaceWithHtml: it panics on markup that html.ParseFragment rejects.
 		inside, err := html.ParseFragment(strings.NewReader(c.Data), c.Parent)
 		if err != nil {
-			continue // nested too deeply: leave it a comment
+			continue // the markup is nested too deeply: do not replace the comment
 		}
 		doc.FindNodes(c).ReplaceWithNodes(inside...)
 	}
 }
 
-// decoded returns the page in UTF-8. The charset is the one that the response or the page declares.
-// If neither declares one, it is UTF-8 if the page is valid UTF-8, and otherwise a guess.
+// decoded returns the page converted to UTF-8, from the charset that the response or the page
+// declares. If none is declared, the page is used unchanged if it is valid UTF-8. Otherwise the
+// charset is guessed.
 func decoded(pg page.Page) io.Reader {
 	encoding, name, declared := charset.DetermineEncoding(pg.Body, pg.Header.Get("Content-Type"))
 	if name == "utf-8" || !declared && utf8.Valid(pg.Body) {

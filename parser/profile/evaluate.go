@@ -10,7 +10,8 @@ import (
 	"golang.org/x/net/html"
 )
 
-// errNothing means that a rule found nothing. An error that wraps it says what is missing.
+// errNothing means that a rule found nothing. The text of an error that wraps errNothing describes
+// the reason.
 var errNothing = errors.New("nothing found")
 
 // nothing returns an error that wraps errNothing.
@@ -18,8 +19,8 @@ func nothing(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errNothing, fmt.Sprintf(format, args...))
 }
 
-// text evaluates a rule on a row. An error that wraps errNothing means that the row does not have
-// the value. Any other error means that the row has an unexpected value.
+// text returns the value of a rule on a row. The error wraps errNothing if the row does not have
+// the value. Any other error means that the value is invalid or the evaluation failed.
 func (r *Rule) text(ctx context.Context, on row) (string, error) {
 	if r.first != nil {
 		return r.firstText(ctx, on)
@@ -40,7 +41,8 @@ func (r *Rule) text(ctx context.Context, on row) (string, error) {
 	return r.Prefix + text, nil
 }
 
-// firstText returns the text of the first alternative that finds something.
+// firstText returns the value of the first alternative that finds a value. It stops at the first
+// error that does not wrap errNothing.
 func (r *Rule) firstText(ctx context.Context, on row) (string, error) {
 	var missing []string
 	for i := range r.first {
@@ -56,7 +58,7 @@ func (r *Rule) firstText(ctx context.Context, on row) (string, error) {
 	return "", nothing("%s", strings.Join(missing, "; "))
 }
 
-// source returns the text that the rule finds, before it is converted.
+// source returns the text that the rule finds, before conversion.
 func (r *Rule) source(ctx context.Context, on row) (string, error) {
 	switch {
 	case r.Value != "":
@@ -66,7 +68,7 @@ func (r *Rule) source(ctx context.Context, on row) (string, error) {
 	case r.JQ != nil:
 		return r.JQ.text(ctx, on.json)
 	case on.html == nil:
-		return "", nothing("a selector finds nothing in JSON")
+		return "", nothing("a selector cannot search JSON")
 	case r.When.entries != nil:
 		return r.When.firstKey(on)
 	case r.CSS == nil:
@@ -79,7 +81,8 @@ func (r *Rule) source(ctx context.Context, on row) (string, error) {
 	return r.elementText(element)
 }
 
-// joined returns the texts of several rules, separated by spaces. It skips rules that find nothing.
+// joined returns the values of several rules, separated by spaces. It skips rules that find
+// nothing.
 func joined(ctx context.Context, rules []Rule, on row) (string, error) {
 	var texts []string
 	for i := range rules {
@@ -92,12 +95,12 @@ func joined(ctx context.Context, rules []Rule, on row) (string, error) {
 		}
 	}
 	if texts == nil {
-		return "", nothing("no rule in join finds anything")
+		return "", nothing("no rule in join finds a value")
 	}
 	return strings.Join(texts, " "), nil
 }
 
-// firstKey returns the key of the first entry whose selector matches.
+// firstKey returns the key of the first entry whose selector matches in the row, or the row itself.
 func (t table) firstKey(on row) (string, error) {
 	for _, e := range t.entries {
 		if on.first(e.when).Length() > 0 {
@@ -107,8 +110,8 @@ func (t table) firstKey(on row) (string, error) {
 	return "", nothing("no selector in when matches")
 }
 
-// elementText returns the text of an element that the rule asks for: an attribute, the element's
-// own text, or all text in it.
+// elementText returns the text that the rule selects from an element: an attribute, the text
+// directly in the element, or all text in the element.
 func (r *Rule) elementText(element *goquery.Selection) (string, error) {
 	switch {
 	case r.Attr != "":
@@ -124,7 +127,8 @@ func (r *Rule) elementText(element *goquery.Selection) (string, error) {
 	return element.Text(), nil
 }
 
-// cut returns the part of a text that the rule's regular expression matches.
+// cut returns the part of a text that the first group of the rule's regular expression matches, or
+// the whole expression if it has no group. Without a regular expression, it returns the text.
 func (r *Rule) cut(text string) (string, error) {
 	if r.Regexp == nil {
 		return text, nil
@@ -136,7 +140,7 @@ func (r *Rule) cut(text string) (string, error) {
 	return m[min(1, len(m)-1)], nil
 }
 
-// translate returns the value of a text in the rule's map.
+// translate returns the value of a text in the rule's map. Without a map, it returns the text.
 func (r *Rule) translate(text string) (string, error) {
 	if r.Map.entries == nil {
 		return text, nil
@@ -154,7 +158,7 @@ func (r *Rule) translate(text string) (string, error) {
 // squeeze replaces each run of white space, including non-breaking spaces, with one space.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// shorten shortens a text for a message.
+// shorten returns the first 60 characters of a text, for messages.
 func shorten(s string) string {
 	if r := []rune(s); len(r) > 60 {
 		return string(r[:60]) + "…"

@@ -11,20 +11,20 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An evaluator evaluates rules on one row after the other. It collects the problems, and gives rows
-// the values that they inherit.
+// An evaluator evaluates rules on rows in order. It collects the problems, and the values that
+// later rows inherit.
 type evaluator struct {
 	*extraction
 	row       row
-	prefix    string           // of the field in problems: "", "matches row 3: ", "incidents[0] row 2: "
-	inherited map[*Rule]string // the latest value of each rule that inherits; nil if none can
+	prefix    string           // prefix of the field in problems, such as "incidents[0] row 2: "
+	inherited map[*Rule]string // latest value of each rule with inherit; nil if rows inherit nothing
 }
 
-// fault adds a problem.
+// fault adds a problem with a field of the row.
 func (e *evaluator) fault(field string, err error) { e.problem(e.prefix+field, err.Error()) }
 
-// value returns the text of a rule, or the text that the row inherits. It returns "" if the profile
-// does not have the rule.
+// value returns the value of a rule, or the value that the row inherits. It returns "" if the
+// profile does not have the rule.
 func (e *evaluator) value(ctx context.Context, r *Rule) (string, error) {
 	if !r.isSet() {
 		return "", nil
@@ -40,7 +40,8 @@ func (e *evaluator) value(ctx context.Context, r *Rule) (string, error) {
 	return text, err
 }
 
-// optional returns the value of a rule, or "". It is not a problem if the rule finds nothing.
+// optional returns the value of a rule, or "" if it has none. It adds a problem for any error
+// except that the rule finds nothing.
 func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string {
 	text, err := e.value(ctx, r)
 	if err != nil && !errors.Is(err, errNothing) {
@@ -49,8 +50,8 @@ func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string 
 	return text
 }
 
-// required returns the value of a rule, or "". It is a problem if the rule finds nothing, unless the
-// rule is optional.
+// required returns the value of a rule, or "" if it has none. It adds a problem for any error. If
+// the rule is optional, it adds no problem if the rule finds nothing.
 func (e *evaluator) required(ctx context.Context, field string, r *Rule) string {
 	text, err := e.value(ctx, r)
 	if err != nil && !(r.Optional && errors.Is(err, errNothing)) {
@@ -59,66 +60,68 @@ func (e *evaluator) required(ctx context.Context, field string, r *Rule) string 
 	return text
 }
 
-// maxScore is more than any score in any sport, including cricket.
+// maxScore is the maximum number of goals, points or runs of one side. No sport reaches it, not
+// even cricket.
 const maxScore = 2000
 
-// score returns the values of two rules as a score, or nil. Problems name the fields in.home_name
-// and in.away_name. For a required score it is a problem if a rule finds nothing, unless the rule is
-// optional.
+// score returns the values of two rules as a score, or nil if a value is missing or invalid. The
+// fields of problems are in+".home_"+name and in+".away_"+name. If required is true, score adds a
+// problem if a rule that is not optional finds nothing.
 func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule, required bool) *event.Score {
 	if !home.isSet() || !away.isSet() {
 		return nil
 	}
 	var s event.Score
-	for _, half := range []struct {
+	for _, part := range []struct {
 		field string
 		rule  *Rule
 		into  *int
 	}{{"home_" + name, home, &s.Home}, {"away_" + name, away, &s.Away}} {
-		text, err := e.value(ctx, half.rule)
+		text, err := e.value(ctx, part.rule)
 		if err == nil {
-			*half.into, err = strconv.Atoi(text)
-			if err != nil || *half.into < 0 || *half.into > maxScore {
+			*part.into, err = strconv.Atoi(text)
+			if err != nil || *part.into < 0 || *part.into > maxScore {
 				err = fmt.Errorf("%q is not a score", shorten(text))
 			}
-		} else if (!required || half.rule.Optional) && errors.Is(err, errNothing) {
+		} else if (!required || part.rule.Optional) && errors.Is(err, errNothing) {
 			return nil
 		}
 		if err != nil {
-			e.fault(in+"."+half.field, err)
+			e.fault(in+"."+part.field, err)
 			return nil
 		}
 	}
 	return &s
 }
 
-// word returns a text that is one of words. Any other text is a problem, and word returns "".
-func word[W ~string](e *evaluator, field, text string, words []W) W {
-	if text == "" || slices.Contains(words, W(text)) {
+// oneOf returns text if it is "" or one of values. Otherwise it adds a problem and returns "".
+func oneOf[W ~string](e *evaluator, field, text string, values []W) W {
+	if text == "" || slices.Contains(values, W(text)) {
 		return W(text)
 	}
-	err := fmt.Errorf("%q is not one of the known words (%s): translate it with map", shorten(text), listed(words))
+	err := fmt.Errorf("%q is not a valid value (%s): translate it with map", shorten(text), firstFew(values))
 	e.fault(field, err)
 	return ""
 }
 
-// listed returns the first of words, for messages.
-func listed[W ~string](words []W) string {
-	const most = 5
+// firstFew returns the first five of values, separated by commas, for messages.
+func firstFew[W ~string](values []W) string {
+	const limit = 5
 	var all []string
-	for _, w := range words[:min(most, len(words))] {
+	for _, w := range values[:min(limit, len(values))] {
 		all = append(all, string(w))
 	}
-	if len(words) > most {
+	if len(values) > limit {
 		all = append(all, "…")
 	}
 	return strings.Join(all, ", ")
 }
 
 // splitWord splits a text into its first word and the rest, such as "live" and "2h". If the first
-// word is not one of words, it returns the whole text as first, so that a problem shows all of it.
-func splitWord[W ~string](text string, words []W) (first, rest string) {
-	if first, rest, ok := strings.Cut(text, " "); ok && slices.Contains(words, W(first)) {
+// word is not one of firsts, it returns the whole text as first, so that a problem shows the whole
+// text.
+func splitWord[W ~string](text string, firsts []W) (first, rest string) {
+	if first, rest, ok := strings.Cut(text, " "); ok && slices.Contains(firsts, W(first)) {
 		return first, rest
 	}
 	return text, ""

@@ -8,18 +8,18 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A Finding says what one rule of a profile finds on a page.
+// A Finding describes the result of one rule of a profile on a page.
 type Finding struct {
-	Rule   string `json:"rule"`   // "match.home", "incidents[0].kind"
-	Source string `json:"source"` // the selector or query, shortened
-	Nodes  int    `json:"nodes"`  // number of elements, or of results of a query, in all rows
-	Asked  int    `json:"asked"`  // number of rows on which the rule was evaluated; 1 for the page
-	Found  int    `json:"found"`  // number of those rows that gave a value
-	First  string `json:"first"`  // the first value; "" if there is none
+	Rule      string `json:"rule"`   // path of the rule, such as "match.home" or "incidents[0].kind"
+	Source    string `json:"source"` // the selector or query, shortened
+	Nodes     int    `json:"nodes"`  // number of elements, or of results of a query, in all rows
+	Evaluated int    `json:"asked"`  // number of rows on which the rule was evaluated; the whole page is one row
+	Found     int    `json:"found"`  // number of rows on which the rule found a value, or rows
+	First     string `json:"first"`  // the first value; "" if there is none
 }
 
-// Explain returns a finding for every rule of the profile, in the order of docs/profiles.md. It
-// helps to write a profile.
+// Explain returns a finding for every rule of the profile, in the order of docs/profiles.md. It is
+// meant for authors of profiles.
 func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -49,12 +49,13 @@ type explanation struct {
 	findings []Finding
 }
 
-// rows adds a finding for a rule that finds rows. It returns all the rows.
+// rows adds a finding for a rule that finds rows. It returns all rows that the rule finds in the
+// rows of in.
 func (e *explanation) rows(ctx context.Context, name string, r *Rule, in []row) []row {
-	f := Finding{Rule: name, Source: r.describe(), Asked: len(in)}
+	f := Finding{Rule: name, Source: r.describe(), Evaluated: len(in)}
 	var all []row
 	for _, s := range in {
-		rows, _ := r.rows(ctx, s) // Observations reports the error
+		rows, _ := r.rows(ctx, s) // Extract reports the error
 		if len(rows) > 0 {
 			f.Found++
 		}
@@ -66,13 +67,13 @@ func (e *explanation) rows(ctx context.Context, name string, r *Rule, in []row) 
 }
 
 // rules adds a finding for each rule that is evaluated on rows. It returns the rows on which the
-// required rule finds a value. The others are headings and the like: only the required rule and the
-// rules that inherit are evaluated on them.
+// required rule finds a value. On other rows, such as headings, it only evaluates the required rule
+// and the rules with inherit.
 func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRule, all []row, required *Rule) []row {
-	var good []row
+	var complete []row
 	for _, s := range all {
 		if _, err := required.text(ctx, s); err == nil {
-			good = append(good, s)
+			complete = append(complete, s)
 		}
 	}
 	for _, n := range rules {
@@ -80,12 +81,12 @@ func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRul
 			continue
 		}
 		f := Finding{Rule: prefix + n.name, Source: n.rule.describe()}
-		asked := good
+		evaluated := complete
 		if n.rule.Inherit || n.rule == required {
-			asked = all
+			evaluated = all
 		}
-		for _, s := range asked {
-			f.Asked++
+		for _, s := range evaluated {
+			f.Evaluated++
 			f.Nodes += n.rule.count(ctx, s)
 			text, err := n.rule.text(ctx, s)
 			if err != nil {
@@ -97,10 +98,11 @@ func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRul
 		}
 		e.findings = append(e.findings, f)
 	}
-	return good
+	return complete
 }
 
-// count returns the number of elements or query results that the rule finds in a row.
+// count returns the number of elements or query results that the rule finds in a row. Of
+// alternatives, it counts the first that finds any.
 func (r *Rule) count(ctx context.Context, in row) int {
 	n := 0
 	for i := range r.first {
@@ -125,12 +127,13 @@ func (r *Rule) count(ctx context.Context, in row) int {
 	return n
 }
 
-// count returns the number of elements below the row that match, or 1 if only the row itself does.
+// count returns the number of elements below the row that match, or 1 if only the row itself
+// matches.
 func (r row) count(s *selector) int {
 	return max(r.find(s).Length(), r.first(s).Length())
 }
 
-// describe returns a short description of a rule.
+// describe returns a short description of the source of a rule.
 func (r *Rule) describe() string {
 	var s string
 	switch {

@@ -19,7 +19,7 @@ func (p *Profile) Selectors() []string {
 	return slices.Sorted(maps.Keys(texts))
 }
 
-// Matchers parses a page, and returns a matcher that uses the index for each selector.
+// Matchers parses a page, and returns for each selector a matcher that uses the index.
 func Matchers(body []byte, selectors ...string) (*goquery.Document, []goquery.Matcher, error) {
 	html, err := goquery.NewDocumentFromReader(bytes.NewReader(body))
 	if err != nil {

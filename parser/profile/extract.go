@@ -10,22 +10,22 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// ExtractTimeout bounds the time of each of Parse, Observations, Quote, Extract and Explain,
-// because a profile can have queries that do not end.
+// ExtractTimeout is the maximum duration of each call of Parse, Observations, Quote, Extract and
+// Explain. Without it, a query of a profile could run forever.
 const ExtractTimeout = 10 * time.Second
 
-var errTimeout = fmt.Errorf("it took longer than %v: %w", ExtractTimeout, context.DeadlineExceeded)
+var errTimeout = fmt.Errorf("no result within %v: %w", ExtractTimeout, context.DeadlineExceeded)
 
 func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, ExtractTimeout, errTimeout)
 }
 
-// contextError returns an error if ctx has ended. Results so far are then incomplete.
+// contextError returns an error if ctx has ended, because the results are then incomplete.
 func contextError(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
 	}
-	return fmt.Errorf("reading the page: %w", context.Cause(ctx))
+	return fmt.Errorf("evaluating the profile: %w", context.Cause(ctx))
 }
 
 // Extract parses a page and returns its observations. See [Profile.Parse] and
@@ -40,10 +40,10 @@ func (p *Profile) Extract(ctx context.Context, pg page.Page) ([]observation.Obse
 	return d.Observations(ctx)
 }
 
-// Observations returns what the page says. If the profile is for many matches on a page, it returns
-// one observation for each match on it, or none. Otherwise it returns one observation. An error
-// means that the page is unusable, for example because it does not name the teams. The problems are
-// other values that the profile did not find or understand.
+// Observations returns the observations of the page, and the problems: the values that are missing
+// or invalid. If the profile is for pages with several matches, it returns one observation for each
+// match on the page. Otherwise it returns one observation. An error means that the page is
+// unusable, for example because it does not name the teams.
 func (d *Document) Observations(ctx context.Context) ([]observation.Observation, []observation.Problem, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -77,8 +77,9 @@ func (x *extraction) oneMatch(ctx context.Context) ([]observation.Observation, e
 	return []observation.Observation{*o}, nil
 }
 
-// manyMatches returns the observations of a page with many matches. A row that names no team is a
-// heading, and the rows below it can inherit values from it.
+// manyMatches returns the observations of a page with several matches. A row that names no team is
+// a heading. The rows below a heading can inherit its values. A row without a usable match is a
+// problem.
 func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation, error) {
 	rows, err := x.doc.profile.Matches.rows(ctx, x.doc.page())
 	if err != nil {
@@ -88,7 +89,7 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 		x.problem("matches", "no rows")
 	}
 	var all []observation.Observation
-	seen := map[string]int{} // by match ID: number of the row
+	rowOf := map[string]int{} // by match ID: number of the row
 	m := matchRow{evaluator{extraction: x, inherited: map[*Rule]string{}}}
 	for i, row := range rows {
 		if ctx.Err() != nil {
@@ -104,12 +105,12 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 			}
 			continue
 		}
-		if first, twice := seen[o.Match.ID]; twice && o.Match.ID != "" {
+		if first, twice := rowOf[o.Match.ID]; twice && o.Match.ID != "" {
 			x.problems = x.problems[:before]
 			x.problem(m.prefix+"match.id", fmt.Sprintf("%q is also the ID of row %d", o.Match.ID, first))
 			continue
 		}
-		seen[o.Match.ID], o.Shared = i+1, true
+		rowOf[o.Match.ID], o.Shared = i+1, true
 		all = append(all, *o)
 	}
 	return all, nil

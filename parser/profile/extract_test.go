@@ -10,7 +10,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// When the context ends, queries stop, and all functions return the context's error.
+// When the context ends, queries stop. Quote returns "", and the other functions return the
+// context's error.
 func TestContextStopsExtraction(t *testing.T) {
 	t.Parallel()
 	endless := `'def f: f; f'`
@@ -33,25 +34,25 @@ func TestContextStopsExtraction(t *testing.T) {
 			ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer stop()
 			if all, _, err := p.Extract(ctx, pg); !errors.Is(err, context.DeadlineExceeded) || all != nil {
-				t.Errorf("Extract: %v %v", all, err)
+				t.Errorf("Extract: observations %v, error %v, want only DeadlineExceeded", all, err)
 			}
 			if all, err := p.Explain(ctx, pg); !errors.Is(err, context.DeadlineExceeded) || all != nil {
-				t.Errorf("Explain: %v %v", all, err)
+				t.Errorf("Explain: findings %v, error %v, want only DeadlineExceeded", all, err)
 			}
 			cancelled, cancel := context.WithCancel(t.Context())
 			cancel()
 			if d, err := p.Parse(cancelled, pg); !errors.Is(err, context.Canceled) || d != nil {
-				t.Errorf("Parse: %v %v", d, err)
+				t.Errorf("Parse: document %v, error %v, want only Canceled", d, err)
 			}
 			d, err := p.Parse(t.Context(), pg)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if _, _, err := d.Observations(cancelled); !errors.Is(err, context.Canceled) {
-				t.Errorf("Observations: %v", err)
+				t.Errorf("Observations: error %v, want Canceled", err)
 			}
 			if quote := d.Quote(cancelled, "nth(0; def f: f; f)"); quote != "" {
-				t.Errorf("Quote: %q", quote)
+				t.Errorf(`Quote: %q, want ""`, quote)
 			}
 		})
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// fuzzProfiles returns profiles that together use every kind of rule.
+// fuzzProfiles returns profiles that together use each kind of rule.
 func fuzzProfiles(t testing.TB) []*profile.Profile {
 	t.Helper()
 	var all []*profile.Profile
@@ -35,6 +35,7 @@ func fuzzProfiles(t testing.TB) []*profile.Profile {
 	return all
 }
 
+// everyRule is a profile that uses the kinds of rules that other profiles rarely use.
 const everyRule = `profile: every-rule
 sport: basketball
 comments: true
@@ -67,8 +68,8 @@ incidents:
     player: {jq: .who}
 `
 
-// FuzzExtract extracts any page with any profile. The observations are valid, and the same each
-// time. They make events that can be encoded and decoded.
+// FuzzExtract extracts any page with any profile. It checks that the observations are valid, that a
+// repetition gives the same observations, and that their events can be encoded and decoded.
 func FuzzExtract(f *testing.F) {
 	profiles := fuzzProfiles(f)
 	for i, p := range profiles {
@@ -101,13 +102,13 @@ func FuzzExtract(f *testing.F) {
 		all, problems, err := p.Extract(t.Context(), page.Page{Body: body})
 		again, _, againErr := p.Extract(t.Context(), page.Page{Body: body})
 		if (err == nil) != (againErr == nil) || !parsertest.SameJSON(all, again) {
-			t.Errorf("two results for one page: %v, %v\n%+v\n%+v", err, againErr, all, again)
+			t.Errorf("different results for one page: errors %v, %v, observations\n%+v\n%+v", err, againErr, all, again)
 		}
 		if err != nil && len(all) > 0 {
-			t.Errorf("%d observations with the error %v", len(all), err)
+			t.Errorf("%d observations with the error %v, want none", len(all), err)
 		}
 		if _, err := p.Explain(t.Context(), page.Page{Body: body}); err != nil && len(all) > 0 && len(problems) == 0 {
-			t.Errorf("Explain fails for a page without problems: %v", err)
+			t.Errorf("Explain: error %v for a page without problems, want none", err)
 		}
 		for i := range all {
 			checkObservation(t, &all[i])
@@ -131,24 +132,25 @@ func FuzzExtract(f *testing.F) {
 	})
 }
 
-// checkObservation checks that all values of an observation are in the vocabulary and in range.
+// checkObservation checks that the teams are set, and that other values are in the vocabulary and
+// in range.
 func checkObservation(t *testing.T, o *observation.Observation) {
 	t.Helper()
 	sport := o.Sport
 	if o.Match.Home == "" || o.Match.Away == "" {
-		t.Errorf("no teams: %+v", o.Match)
+		t.Errorf("match %+v, want two teams", o.Match)
 	}
 	if o.Match.Status != "" && !slices.Contains(event.Statuses(), o.Match.Status) {
-		t.Errorf("status %q", o.Match.Status)
+		t.Errorf("status %q is not in the vocabulary", o.Match.Status)
 	}
 	for _, s := range []*event.Score{o.Score, o.Shootout} {
 		if s != nil && (s.Home < 0 || s.Away < 0 || s.Home > 2000 || s.Away > 2000) {
-			t.Errorf("score %v", s)
+			t.Errorf("score %v, want 0 to 2000 for each side", s)
 		}
 	}
 	clock := func(c event.Clock) {
 		if c.Minute < 0 || c.Minute > 130 || c.Stoppage < 0 || c.Stoppage > 130 || c.Elapsed < 0 || c.Balls < 0 {
-			t.Errorf("clock %+v", c)
+			t.Errorf("clock %+v is out of range", c)
 		}
 		if c.Period != "" && sport.Index(c.Period) < 0 {
 			t.Errorf("%s has no period %q", sport, c.Period)
@@ -158,17 +160,17 @@ func checkObservation(t *testing.T, o *observation.Observation) {
 	for _, in := range o.Incidents {
 		validSide := in.Side == event.Home || in.Side == event.Away || in.Side == "" && in.Kind.OfNeitherSide()
 		if !slices.Contains(sport.Kinds(), in.Kind) || !validSide || in.Path == "" {
-			t.Errorf("incident %+v", in)
+			t.Errorf("incident %+v, want a kind of %s, a valid side and a path", in, sport)
 		}
 		if sport.Scores(in.Kind) && !sport.CountsGoals() && in.Score == nil {
-			t.Errorf("a %s without the score after it", in.Kind)
+			t.Errorf("incident %+v, want the score after it", in)
 		}
 		clock(in.Clock)
 	}
 }
 
-// FuzzLoad loads any text as a profile. The error names the file. A profile that can be loaded
-// extracts valid observations.
+// FuzzLoad loads any text as a profile. It checks that an error contains the name of the file, and
+// that a valid profile extracts valid observations.
 func FuzzLoad(f *testing.F) {
 	for _, text := range []string{parsertest.SmallProfile, parsertest.ListProfile, parsertest.SPLProfile, everyRule,
 		"", "profile: [", "a: &a [*a]", "profile: x\nmatch: {home: {css: ':has('}}"} {
@@ -194,12 +196,12 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if bytes.Contains(text, []byte("jq")) && bytes.ContainsAny(text, "[(") && len(text) > 4000 {
-			return // queries that only end with the timeout are too slow
+			return // such queries may run until the timeout, which is too slow
 		}
 		p, err := profile.Load("the-file.yaml", text)
 		if err != nil {
 			if !strings.Contains(err.Error(), "the-file.yaml") {
-				t.Errorf("the error does not name the file: %v", err)
+				t.Errorf("error %v, want the name of the file", err)
 			}
 			return
 		}

@@ -8,23 +8,23 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// An incidentRow evaluates the rules for one list of incidents on one row after the other.
+// An incidentRow evaluates the rules for one list of incidents on its rows in order.
 type incidentRow struct {
 	evaluator
 	rules              *IncidentRules
 	match              *observation.Observation
-	homeCode, awayCode string // names of the teams in the rows; "" if those are the teams' own names
+	homeCode, awayCode string // names of the teams in the rows; "" if they do not differ from the match's names
 }
 
-// incident returns the row's incident. ok is false if the row has no kind, or lacks the team or
-// score that the kind needs.
+// incident returns the row's incident. ok is false if the row has no valid kind, or lacks the team
+// or score that the kind requires.
 func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok bool) {
 	rules, sport := r.rules, r.match.Sport
-	// Evaluate the values that other rows can inherit in any case: a heading has no others.
-	period := word(&r.evaluator, "period", r.optional(ctx, "period", &rules.Period), sport.Periods())
+	// Evaluate all rules before returning: later rows can inherit the values of a heading.
+	period := oneOf(&r.evaluator, "period", r.optional(ctx, "period", &rules.Period), sport.Periods())
 	kind, detail := splitWord(r.optional(ctx, "kind", &rules.Kind), sport.Kinds())
 	in = observation.Incident{
-		Kind:   word(&r.evaluator, "kind", kind, sport.Kinds()),
+		Kind:   oneOf(&r.evaluator, "kind", kind, sport.Kinds()),
 		Detail: detail,
 		Path:   r.row.path,
 		Side:   event.Side(r.optional(ctx, "side", &rules.Side)),
@@ -43,22 +43,22 @@ func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok
 	if rules.Team.isSet() {
 		in.Side = r.sideOf(team)
 	}
-	in.Side = word(&r.evaluator, "side", string(in.Side), []event.Side{event.Home, event.Away})
+	in.Side = oneOf(&r.evaluator, "side", string(in.Side), []event.Side{event.Home, event.Away})
 	if in.Side == "" && !in.Kind.OfNeitherSide() {
-		r.fault("side", fmt.Errorf("the row does not give the team of the %s", in.Kind))
+		r.fault("side", fmt.Errorf("the row does not show the team of the %s", in.Kind))
 		return in, false
 	}
 	in.Score = r.score(ctx, "incident", "score", &rules.HomeScore, &rules.AwayScore, false)
 	if in.Score == nil && sport.Scores(in.Kind) && !sport.CountsGoals() {
-		r.fault("score", fmt.Errorf("the row does not give the score after the %s", in.Kind))
+		r.fault("score", fmt.Errorf("the row does not show the score after the %s", in.Kind))
 		return in, false
 	}
 	in.Clock = r.clock(in.Kind, period, clock)
 	return in, true
 }
 
-// clock returns when the incident happened. An incident cannot be in a later period than the one
-// being played: on a page in the second half, 92' is stoppage time.
+// clock returns the clock of the incident. If the row has no period, the period is not after the
+// match's current period: while a page shows the second half, 92' is stoppage time.
 func (r *incidentRow) clock(k event.Kind, period event.Period, text string) event.Clock {
 	if text == "" {
 		return event.Clock{Period: period}
@@ -67,7 +67,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) even
 	notation := r.rules.Clock.clockNotation()
 	c, err := profile.parseClock(notation, period, text)
 	if err == nil && c.Period == "" && len(sport.Periods()) > 0 {
-		err = fmt.Errorf("%q does not give the period: the profile needs a rule for period", shorten(text))
+		err = fmt.Errorf("%q does not imply the period: the profile needs a rule for period", shorten(text))
 	}
 	if err != nil && k != event.ShootoutKick {
 		r.fault("clock", err)
@@ -83,7 +83,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) even
 	return c
 }
 
-// sideOf returns the side of a team by its code or name, or "" if it is neither team of the match.
+// sideOf returns the side of a team by its code or name, or "" if the match has no such team.
 func (r *incidentRow) sideOf(team string) event.Side {
 	switch name := event.Fold(observation.RepairEncoding(team)); {
 	case team == "":

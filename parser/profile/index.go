@@ -9,8 +9,8 @@ import (
 )
 
 // A key is an ID, class or tag that an element must have to match a selector, such as the class
-// "goal" for ".scoreboard > li.goal". An index of the elements that have the key avoids a walk over
-// the page for each selector. On a page of half a megabyte, a dozen walks take longer than parsing.
+// "goal" for ".scoreboard > li.goal". An index of the elements by key avoids a walk over the page
+// for each selector. On a page of half a megabyte, a dozen walks are slower than parsing the page.
 type key struct {
 	kind byte // '#', '.' or 't'; 0 if the selector has no key
 	name string
@@ -19,7 +19,8 @@ type key struct {
 // keyShape matches the last part of a selector, if it begins with a tag, an ID or a class.
 var keyShape = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]*)?(?:([.#])([A-Za-z_-][A-Za-z0-9_-]*))?($|[.#:\[])`)
 
-// keyOf returns the key of a selector, or the zero key if it has none.
+// keyOf returns the key of a selector, or the zero key if the selector has none, for example
+// because it has alternatives or escapes.
 func keyOf(selector string) key {
 	selector = strings.TrimSpace(selector)
 	if strings.ContainsRune(selector, '\\') {
@@ -58,8 +59,9 @@ func keyOf(selector string) key {
 	return key{}
 }
 
-// mayBeOf reports whether an element may have the key. It is faster than matching the selector.
-func (k key) mayBeOf(n *html.Node) bool {
+// mayMatch reports whether an element may have the key. It can return true for an element without
+// the key. It is faster than matching the selector.
+func (k key) mayMatch(n *html.Node) bool {
 	switch k.kind {
 	case 0:
 		return true
@@ -81,13 +83,13 @@ func (k key) mayBeOf(n *html.Node) bool {
 	return false
 }
 
-// An index lists the elements of a document by key, in document order.
+// An index has the elements of a document by key, in document order.
 type index struct {
 	root               *html.Node
 	ids, classes, tags lists
 }
 
-// newIndex returns the index of a document for these keys. It walks over the document once.
+// newIndex returns the index of a document for keys. It walks over the document once.
 func newIndex(doc *goquery.Document, keys map[key]bool) *index {
 	ix := &index{root: doc.Get(0)}
 	for k := range keys {
@@ -101,10 +103,10 @@ func newIndex(doc *goquery.Document, keys map[key]bool) *index {
 	return ix
 }
 
-// candidates returns the elements that have the key among n and its descendants. known is false if
-// the index cannot tell. It can if n is the root element, or if no element of the document has the
-// key.
-func (ix *index) candidates(k key, n *html.Node) (found []*html.Node, known bool) {
+// candidates returns the elements with the key among n and its descendants. ok is true if n is the
+// root element, or if no element of the document has the key. Otherwise found is not limited to the
+// descendants of n. ok is also false for the zero key.
+func (ix *index) candidates(k key, n *html.Node) (found []*html.Node, ok bool) {
 	if k == (key{}) {
 		return nil, false
 	}
@@ -152,13 +154,14 @@ func (ix *index) add(n *html.Node) {
 	}
 }
 
-// A lists has a list of elements for each name that was opened.
+// A lists has a list of elements for each opened name.
 type lists struct {
 	elements map[string][]*html.Node
-	lengths  uint64 // lengthBit of all names; it excludes most other names without a map lookup
+	lengths  uint64 // lengthBit of all opened names; it rules out most other names without a map lookup
 }
 
-// lengthBit returns a value in which one bit stands for the length of a name.
+// lengthBit returns a value in which one bit represents the length of a name. Lengths from 63 share
+// a bit.
 func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
 
 // open creates the list for a name.
@@ -170,13 +173,13 @@ func (l *lists) open(name string) {
 	l.lengths |= lengthBit(name)
 }
 
-// add adds an element to the list for a name, if the list was opened.
+// add adds an element to the list for a name, if the list is open.
 func (l *lists) add(name string, n *html.Node) {
 	if l.lengths&lengthBit(name) == 0 {
 		return
 	}
 	list, opened := l.elements[name]
-	if !opened || len(list) > 0 && list[len(list)-1] == n { // the element has the class twice
+	if !opened || len(list) > 0 && list[len(list)-1] == n { // or the element has the class twice
 		return
 	}
 	l.elements[name] = append(list, n)

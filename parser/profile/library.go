@@ -14,8 +14,8 @@ import (
 // A Library holds profiles by name.
 type Library map[string]*Profile
 
-// LoadLibrary loads all *.yaml files in the folders. A profile replaces one with the same name from
-// an earlier folder.
+// LoadLibrary loads all *.yaml files in the folders. A profile replaces a profile with the same
+// name from an earlier folder.
 func LoadLibrary(folders ...fs.FS) (Library, error) {
 	lib := Library{}
 	for _, folder := range folders {
@@ -38,7 +38,8 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 	return lib, nil
 }
 
-// Find returns the profile with this name, or loads it if name is the path of a file.
+// Find returns the profile with this name. If there is none, and name is the path of a file, it
+// loads the profile from the file. A path has the extension .yaml or .yml, or a path separator.
 func (l Library) Find(name string) (*Profile, error) {
 	if p := l[name]; p != nil {
 		return p, nil
@@ -54,6 +55,6 @@ func (l Library) Find(name string) (*Profile, error) {
 		}
 		return p, nil
 	}
-	return nil, fmt.Errorf("profile %q: there is no such profile: want a file, or one of %s", name,
+	return nil, fmt.Errorf("profile %q does not exist: want a file, or one of %s", name,
 		strings.Join(slices.Sorted(maps.Keys(l)), ", "))
 }

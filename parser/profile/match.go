@@ -10,21 +10,22 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A matchRow evaluates the rules for a match, on the page or on one row of a page with many
-// matches.
+// A matchRow evaluates the rules for a match, on the whole page or on one row of a page with
+// several matches.
 type matchRow struct{ evaluator }
 
-// errNoTeams means that a row is not a match.
+// errNoTeams means that a row names neither team, and so is not a match.
 var errNoTeams = errors.New("the page names neither team")
 
-// observation returns what the row says about its match. The error says why the row is unusable.
+// observation returns the observation of the row's match. It returns an error if the row does not
+// name two different teams.
 func (m *matchRow) observation(ctx context.Context) (*observation.Observation, error) {
 	profile := m.doc.profile
 	r := &profile.Match
 	o := &observation.Observation{Sport: profile.Sport, Incidents: []observation.Incident{}}
 	for _, n := range r.rules() {
 		if n.rule.Inherit {
-			_, _ = m.value(ctx, n.rule) // if the row is a heading, the rows below inherit the value
+			_, _ = m.value(ctx, n.rule) // save the value for the rows below, in case the row is a heading
 		}
 	}
 	if err := m.teams(ctx, o); err != nil {
@@ -44,17 +45,17 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 		}
 	}
 	status, period := splitWord(m.required(ctx, "match.status", &r.Status), event.Statuses())
-	o.Match.Status = word(&m.evaluator, "match.status", status, event.Statuses())
-	o.Match.Period = word(&m.evaluator, "match.status", period, o.Sport.Periods())
+	o.Match.Status = oneOf(&m.evaluator, "match.status", status, event.Statuses())
+	o.Match.Period = oneOf(&m.evaluator, "match.status", period, o.Sport.Periods())
 	m.clock(ctx, o)
-	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // a match that has not begun needs no score
+	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // only then is the score required
 	o.Score = m.score(ctx, "match", "score", &r.HomeScore, &r.AwayScore, begun)
 	o.Shootout = m.score(ctx, "match", "shootout", &r.HomeShootout, &r.AwayShootout, false)
 	m.incidents(ctx, o)
 	return o, nil
 }
 
-// teams sets the names of the teams.
+// teams sets the names of the teams. The error wraps errNoTeams if the row names neither team.
 func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error {
 	r := &m.doc.profile.Match
 	home, homeErr := m.value(ctx, &r.Home)
@@ -73,8 +74,8 @@ func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error 
 	return nil
 }
 
-// clock sets the match clock, if the page shows one. If the page does not name the period, it also
-// sets the period, unless the clock may be in stoppage time.
+// clock sets the match clock if the page shows a clock. If a live soccer page does not name the
+// period, clock also sets the period, unless the clock may be in stoppage time.
 func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	r := &m.doc.profile.Match.Clock
 	text := m.optional(ctx, "match.clock", r)
@@ -96,7 +97,8 @@ func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	o.Match.Clock = c
 }
 
-// incidents adds the incidents of all lists. It reports problems if they contradict the score.
+// incidents adds the incidents of all lists. It adds a problem if the listed goals contradict the
+// score, unless the page cannot list goals.
 func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
 	lists := m.doc.profile.Incidents
 	o.Blind = slices.ContainsFunc(lists, func(l IncidentRules) bool { return !l.Rows.Optional })
@@ -119,7 +121,8 @@ func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
 	}
 }
 
-// list adds the incidents of one list. It returns the number of rows.
+// list adds the incidents of list i. It returns the number of rows in the list, including rows that
+// are not incidents.
 func (m *matchRow) list(ctx context.Context, i int, o *observation.Observation) int {
 	profile := m.doc.profile
 	rules, name := &profile.Incidents[i], fmt.Sprintf("%sincidents[%d]", m.prefix, i)

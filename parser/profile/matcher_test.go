@@ -19,8 +19,8 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// checkMatcher compares a matcher, which uses the index, with cascadia, which walks over the page.
-// It searches below one node, and returns the number of elements found.
+// checkMatcher compares a matcher, which uses the index, with cascadia, which does not. It searches
+// below one node, and returns the number of elements that match.
 func checkMatcher(t *testing.T, doc *goquery.Document, m goquery.Matcher, text string, below *html.Node) int {
 	t.Helper()
 	group, err := cascadia.ParseGroup(text)
@@ -35,19 +35,19 @@ func checkMatcher(t *testing.T, doc *goquery.Document, m goquery.Matcher, text s
 	}
 	got := in.FindMatcher(m)
 	if !slices.Equal(got.Nodes, want) {
-		t.Errorf("%q below %s: %d elements, cascadia finds %d", text, goquery.NodeName(in), got.Length(), len(want))
+		t.Errorf("%q below %s: %d elements, want cascadia's %d", text, goquery.NodeName(in), got.Length(), len(want))
 	}
 	first := in.FindMatcher(goquery.SingleMatcher(m)).First()
 	if first.Length() != min(1, len(want)) || len(want) > 0 && first.Get(0) != want[0] {
-		t.Errorf("%q below %s: the first is not the first that cascadia finds", text, goquery.NodeName(in))
+		t.Errorf("%q below %s: the first element differs from cascadia's", text, goquery.NodeName(in))
 	}
 	if got := in.FilterMatcher(m).Length() == 1; got != (below.Type == html.ElementNode && group.Match(below)) {
-		t.Errorf("%q matches %s itself: %v", text, goquery.NodeName(in), got)
+		t.Errorf("%q matches %s itself: got %t, want %t", text, goquery.NodeName(in), got, !got)
 	}
 	return len(want)
 }
 
-// samplePages returns the name of the profile for each sample page, by file.
+// samplePages returns the name of the profile of each sample page, by the path of the page.
 func samplePages(t *testing.T) map[string]string {
 	t.Helper()
 	pages := map[string]string{}
@@ -70,8 +70,8 @@ func samplePages(t *testing.T) map[string]string {
 	return pages
 }
 
-// On every sample page, each selector of the shipped profiles finds the same elements as cascadia,
-// on the whole page and below single elements.
+// On each sample page, every selector of the shipped profiles finds the same elements as cascadia.
+// So do the selectors of the page's profile below single elements.
 func TestMatcherOfEveryProfile(t *testing.T) {
 	t.Parallel()
 	lib := parsertest.Library(t)
@@ -98,7 +98,7 @@ func TestMatcherOfEveryProfile(t *testing.T) {
 				found += checkMatcher(t, doc, m, selectors[i], doc.Get(0))
 			}
 			if found == 0 && len(lib[name].Selectors()) > 0 {
-				t.Error("no selector finds anything")
+				t.Error("no selector finds an element")
 			}
 			elements := doc.Find("*").Nodes
 			for i := 0; i < len(elements); i += max(1, len(elements)/50) {

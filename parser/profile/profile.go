@@ -10,31 +10,32 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A Profile says where the pages of a site have the facts. It is written in YAML, so a new site
-// needs no Go code. docs/profiles.md explains how to write one. Goroutines can share a Profile.
+// A Profile has the rules that find each fact on the pages of a site. It is written in YAML, so a
+// new site needs no Go code. docs/profiles.md explains how to write a profile. A Profile is safe
+// for concurrent use.
 type Profile struct {
 	Name      string                         `yaml:"profile"`
 	Sport     event.Sport                    `yaml:"sport"`
-	Hosts     []string                       `yaml:"hosts"`    // hosts that it is for, with their subdomains; nil for any
+	Hosts     []string                       `yaml:"hosts"`    // hosts of the pages, with subdomains; nil means any host
 	Format    string                         `yaml:"format"`   // "html" or "json"; "" means "html"
-	JSON      Rule                           `yaml:"json"`     // html: finds the text with the JSON for jq rules
-	Comments  bool                           `yaml:"comments"` // html: parse the markup in comments too
-	Complete  *selector                      `yaml:"complete"` // html: a page without this element is cut off
-	Matches   Rule                           `yaml:"matches"`  // finds the rows of a page with many matches
+	JSON      Rule                           `yaml:"json"`     // html: finds the embedded JSON for jq rules
+	Comments  bool                           `yaml:"comments"` // html: whether to parse the markup in comments too
+	Complete  *selector                      `yaml:"complete"` // html: the page is truncated if it lacks this element
+	Matches   Rule                           `yaml:"matches"`  // finds the rows of a page with several matches
 	Match     MatchRules                     `yaml:"match"`
 	Incidents []IncidentRules                `yaml:"incidents"`
-	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of a "q", "p" or "ot", for clocks that count down
+	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of "q", "p" or "ot" periods, for clocks that count down
 
-	keys map[key]bool // of all selectors, for the index of a page
+	keys map[key]bool // keys of all selectors, for the index of a page
 }
 
-// MatchRules are the rules for what a page says about the match as a whole.
+// MatchRules are the rules for the facts about the match as a whole.
 type MatchRules struct {
 	ID           Rule `yaml:"id"`
 	League       Rule `yaml:"league"`
 	Home         Rule `yaml:"home"`
 	Away         Rule `yaml:"away"`
-	HomeCode     Rule `yaml:"home_code"` // the team's name in the rows of incidents, if it is another
+	HomeCode     Rule `yaml:"home_code"` // the team's name in the rows of incidents, if it differs
 	AwayCode     Rule `yaml:"away_code"`
 	Start        Rule `yaml:"start"`
 	Status       Rule `yaml:"status"` // "live", or with the period: "live 2h", "break ht"
@@ -51,18 +52,18 @@ type IncidentRules struct {
 	Rows      Rule `yaml:"rows"`
 	Kind      Rule `yaml:"kind"` // "goal", or with the detail: "goal own_goal"
 	Detail    Rule `yaml:"detail"`
-	Side      Rule `yaml:"side"` // "home" or "away": the side that it counts for; an own goal counts for the opponent
+	Side      Rule `yaml:"side"` // "home" or "away"; the side of an own goal is the opponent's
 	Team      Rule `yaml:"team"` // instead of side: the team's name or code
 	Player    Rule `yaml:"player"`
 	Off       Rule `yaml:"off"`
 	Assist    Rule `yaml:"assist"`
 	Period    Rule `yaml:"period"`
 	Clock     Rule `yaml:"clock"`
-	HomeScore Rule `yaml:"home_score"` // after the incident; required if the score is not the number of goals
+	HomeScore Rule `yaml:"home_score"` // after the incident; required for points in sports that do not count goals
 	AwayScore Rule `yaml:"away_score"`
 }
 
-// A namedRule is a rule and its key in the YAML.
+// A namedRule is a rule and its YAML key.
 type namedRule struct {
 	name string
 	rule *Rule
@@ -84,7 +85,7 @@ func (r *IncidentRules) rules() []namedRule {
 		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore}}
 }
 
-// Load decodes and checks a profile. Errors name the file, and the line, column and value of the
+// Load decodes and checks a profile. Errors contain file, and the line, column and value of the
 // fault.
 func Load(file string, data []byte) (*Profile, error) {
 	var p Profile
@@ -105,10 +106,11 @@ func Load(file string, data []byte) (*Profile, error) {
 	return &p, nil
 }
 
-// ManyMatches reports whether the profile is for pages with many matches.
+// ManyMatches reports whether the profile is for pages with several matches.
 func (p *Profile) ManyMatches() bool { return p.Matches.isSet() }
 
-// CheckURL parses the URL of a page. It returns an error if the profile is not for its host.
+// CheckURL parses the URL of a page. It returns an error if the URL is invalid, or if the profile
+// is not for the host of the URL.
 func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
 	u, err := page.CheckURL(rawURL)
 	if err != nil || len(p.Hosts) == 0 {
@@ -124,20 +126,23 @@ func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
 }
 
 // CheckMatch returns an error if a source with this profile cannot have this match ID. A source
-// needs an ID if the profile has no rule for it. It must have none if its pages have many matches.
+// needs a match ID if the profile has no rule for the ID. It must not have a match ID if its pages
+// have several matches.
 func (p *Profile) CheckMatch(id string) error {
 	switch {
 	case id == "" && !p.Match.ID.isSet():
 		return fmt.Errorf("profile %s finds no match ID on the page: set match", p.Name)
 	case id != "" && p.ManyMatches():
-		return fmt.Errorf("match %q: remove it: profile %s is for pages with many matches, which give their IDs", id, p.Name)
+		return fmt.Errorf("match %q: remove it: profile %s is for pages with several matches, which show their IDs",
+			id, p.Name)
 	case id != "":
 		return event.CheckMatchID(id)
 	}
 	return nil
 }
 
-// eachRule calls f for every rule of the profile, including alternatives and the rules in join.
+// eachRule calls f for every rule of the profile, set or not, including alternatives and the rules
+// in join.
 func (p *Profile) eachRule(f func(*Rule)) {
 	var walk func(r *Rule)
 	walk = func(r *Rule) {

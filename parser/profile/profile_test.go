@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// The error for a mistake in a profile names file, line, column and value, and says what to write.
+// The error for a fault in a profile contains the position and the value of the fault.
 func TestLoadErrors(t *testing.T) {
 	t.Parallel()
 	const kindRule = "kind: {css: .kind, map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}}"
@@ -36,26 +36,27 @@ func TestLoadErrors(t *testing.T) {
 		{"unknown sport", "sport: soccer", "sport: quidditch", `small.yaml:2:8: sport: sport "quidditch"`},
 		{"a text for a boolean", "league: .league", "league: {css: .league, own: maybe}",
 			`small.yaml:5:31: "maybe": want true or false`},
-		{"rows without a kind", "    " + kindRule + "\n", "", `give both rows and kind`},
+		{"rows without a kind", "    " + kindRule + "\n", "", `set both rows and kind`},
 		{"bad name", "profile: small", "profile: Small Site", `profile "Small Site"`},
 		{"two sources", "id: {value: m1}", "id: {value: m1, css: a}",
-			`small.yaml:4:7: match.id: give only one of css, jq, when, join and value`},
-		{"no source", "id: {value: m1}", "id: {prefix: m}", `match.id: the rule finds nothing`},
-		{"side and team", "    clock: time", "    team: u\n    clock: time", `give either side or team`},
-		{"no teams", "  home: .home\n", "", `give both match.home and match.away`},
+			`small.yaml:4:7: match.id: set only one of css, jq, when, join and value`},
+		{"no source", "id: {value: m1}", "id: {prefix: m}", `match.id: the rule has no source`},
+		{"side and team", "    clock: time", "    team: u\n    clock: time", `set either side or team`},
+		{"no teams", "  home: .home\n", "", `set both match.home and match.away`},
 		{"a constant as a selector", kindRule, "kind: goal",
 			`small.yaml:13:11: incidents[0].kind: kind: goal is a selector: for a constant, write {value: goal}`},
 		{"a comment for a selector", "rows: li", "rows: #li",
 			"small.yaml:12:10: incidents[0].rows: the value is empty (put a selector that begins with # in quotes"},
 		{"a comment for complete", "match:\n", "complete: #foot\nmatch:\n",
 			"small.yaml:3:10: complete: the value is empty (put a selector that begins with # in quotes"},
-		{"live in a break", "Live: live", "Live: live ht", `status "live ht": nothing is played in a break: want "break ht"`},
+		{"live in a break", "Live: live", "Live: live ht",
+			`status "live ht": the match is not live in a break: want "break ht"`},
 		{"invalid layout", "league: .league", "start: {css: a, layout: DD.MM.YYYY}",
 			`small.yaml:5:10: match.start: layout "DD.MM.YYYY": want unix`},
 		{"siblings of a text", "league: .league", "league: {css: .league, siblings: true}",
 			"siblings is for matches and rows"},
 		{"regexp of rows", "rows: li", "rows: {css: li, regexp: x}",
-			"matches and rows take only css, jq, siblings and optional"},
+			"matches and rows can have only css, jq, siblings and optional"},
 		{"a notation of clocks for a text", "league: .league", "league: {css: .league, as: minute}",
 			`as "minute" is for clocks`},
 		{"jq with no JSON", "league: .league", "league: {jq: .league}", "jq has no JSON to query"},
@@ -64,7 +65,7 @@ func TestLoadErrors(t *testing.T) {
 		{"a list for a selector", "home: .home", "home: {css: [.home]}", `small.yaml:6:15`},
 		{"not YAML", "match:\n", "match: {\n", `small.yaml:`},
 		{"a list", parsertest.SmallProfile, "- a\n", `small.yaml:1:1`},
-		{"empty", parsertest.SmallProfile, "", `small.yaml:1:1: give profile, sport and match`},
+		{"empty", parsertest.SmallProfile, "", `small.yaml:1:1: set profile, sport and match`},
 	} {
 		_, err := profile.Load("small.yaml", []byte(strings.Replace(parsertest.SmallProfile, tc.old, tc.new, 1)))
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
@@ -87,13 +88,13 @@ func TestUnusablePages(t *testing.T) {
 		"JSON":        {`{"error":"no"}`, "not HTML"},
 		"a consent wall": {"<html><body><h1>We value your privacy</h1></body></html>",
 			"names neither team: match.home: nothing found: no element .home"},
-		"a page cut off":   {`<html><p class=home>A</p><p class=away>B</p>`, "the page is cut off"},
+		"truncated":        {`<html><p class=home>A</p><p class=away>B</p>`, "the page is truncated"},
 		"one team missing": {`<p class=home>A</p>`, "match.away: nothing found"},
 		"one team twice":   {`<p class=home>A</p><p class=away>a</p>`, `names "A" as both teams`},
 	} {
 		o, _, err := p.Extract(t.Context(), page.Page{Body: []byte(tc.body)})
 		if err == nil || !strings.Contains(err.Error(), tc.want) || o != nil {
-			t.Errorf("%s: %v, error %v, want %q", name, o, err, tc.want)
+			t.Errorf("%s: observations %v, error %v, want only the error %q", name, o, err, tc.want)
 		}
 	}
 }
@@ -115,17 +116,17 @@ func TestProblems(t *testing.T) {
 		`match.status: "Tea" is not in the map`,
 		`incidents[0] row 1: clock: "soon" is not a clock`,
 		`incidents[0] row 2: kind: "Juggling" is not in the map`,
-		`incidents[0] row 3: side: the row does not give the team of the goal`,
+		`incidents[0] row 3: side: the row does not show the team of the goal`,
 	} {
 		if !strings.Contains(got, want) {
-			t.Errorf("problem %q is missing in\n%s", want, got)
+			t.Errorf("problems\n%s\nwant %q", got, want)
 		}
 	}
 	_, problems = parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p>
 		<p class=hs>2</p><p class=as>0</p><p class=status>Live</p>
 		<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)
-	if len(problems) != 1 || problems[0].String() != "incidents: the goals listed make 1-0, the score is 2-0" {
-		t.Errorf("a page that contradicts itself: problems %v", problems)
+	if len(problems) != 1 || problems[0].String() != "incidents: the listed goals add up to 1-0, but the score is 2-0" {
+		t.Errorf("a page that contradicts itself: problems %v, want one", problems)
 	}
 }
 
@@ -133,15 +134,15 @@ func TestLibraryFind(t *testing.T) {
 	t.Parallel()
 	lib := parsertest.Library(t)
 	if _, err := lib.Find("fbreff"); err == nil || !strings.Contains(err.Error(), "fbref") {
-		t.Errorf("a misspelled name: %v", err)
+		t.Errorf("a misspelled name: error %v, want a list of the names", err)
 	}
 	if _, err := lib.Find("nowhere.yaml"); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
-		t.Errorf("a missing file: %v", err)
+		t.Errorf("a missing file: error %v, want the name of the file", err)
 	}
 }
 
-// A selector finds the same elements with the index as without, whichever selectors were used
-// before.
+// A selector finds the same elements with the index as without the index. Selectors that were used
+// before make no difference.
 func TestSelectors(t *testing.T) {
 	t.Parallel()
 	body := `<html><body><p class="home big">A</p><p class=away>B</p>
@@ -155,7 +156,7 @@ func TestSelectors(t *testing.T) {
 		"body > *": 6, ".none": 0, "LI": 2,
 		"ul.list li": 1, "ul:has(li)": 1, "h3 + i": 1, "h3 ~ i": 2, ".home.big": 1,
 	} {
-		for _, first := range []string{"", ".zzz, .home", ".home"} { // the selector of home is used first
+		for _, first := range []string{"", ".zzz, .home", ".home"} { // the selector of home, which is used first
 			text := "profile: x\nsport: soccer\nmatch: {home: .home, away: .away}\n" +
 				"incidents:\n  - rows: " + strconv.Quote(selector) + "\n    kind: {value: goal}\n    side: {value: home}\n"
 			if first != "" {
@@ -167,16 +168,16 @@ func TestSelectors(t *testing.T) {
 			}
 			all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(body)})
 			if err != nil || all[0].Match.Home != "A" || all[0].Match.Away != "B" {
-				t.Fatalf("%s after %q: %v %v", selector, first, all, err)
+				t.Fatalf("%s after %q: observations %v, error %v, want teams A and B", selector, first, all, err)
 			}
 			if got := len(all[0].Incidents); got != want {
-				t.Errorf("%s after %q: %d rows, want %d; %v", selector, first, got, want, problems)
+				t.Errorf("%s after %q: %d rows, want %d; problems %v", selector, first, got, want, problems)
 			}
 		}
 	}
 }
 
-// A rule finds the first element of the row that matches.
+// A rule finds the first matching element of the row.
 func TestFirstElementOfARow(t *testing.T) {
 	t.Parallel()
 	o, problems := parsertest.Extract(t, `<p class=league>L<p class=home>A</p><p class=away>B</p>
@@ -189,22 +190,22 @@ func TestFirstElementOfARow(t *testing.T) {
 	}
 }
 
-// A word that is not in the vocabulary, and that no map translates, is a problem. No event contains
-// it.
-func TestUnknownWords(t *testing.T) {
+// A text that is not in the vocabulary, and that no map translates, causes a problem, and is not
+// part of the observation.
+func TestUnknownValues(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ old, new, want string }{
 		{"map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}", "regexp: '.*'",
-			`match.status: "Live" is not one of the known words ` +
+			`match.status: "Live" is not a valid value ` +
 				`(scheduled, delayed, live, break, interrupted, …): translate it with map`},
 		{"status: {css: .status, map: {Live: live, FT: final, HT: break ht, 2nd: live 2h}}",
-			"status: {css: .status, regexp: '(L)ive', prefix: 'live '}", `match.status: "L" is not one of the known words`},
+			"status: {css: .status, regexp: '(L)ive', prefix: 'live '}", `match.status: "L" is not a valid value`},
 		{"map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}", "regexp: '.*'",
-			`incidents[0] row 1: kind: "Goal" is not one of the known words (goal, yellow_card,`},
+			`incidents[0] row 1: kind: "Goal" is not a valid value (goal, yellow_card,`},
 		{"{when: {home: li.h, away: li.a}}", "{css: .kind}",
-			`incidents[0] row 1: side: "Goal" is not one of the known words (home, away)`},
+			`incidents[0] row 1: side: "Goal" is not a valid value (home, away)`},
 		{"    clock: time", "    clock: time\n    period: {css: .kind}",
-			`incidents[0] row 1: period: "Goal" is not one of the known words`},
+			`incidents[0] row 1: period: "Goal" is not a valid value`},
 		{"id: {value: m1}", "id: {value: m/1}", `match.id: match ID "m/1"`},
 	} {
 		p, err := profile.Load("small.yaml", []byte(strings.Replace(parsertest.SmallProfile, tc.old, tc.new, 1)))
@@ -227,8 +228,8 @@ func TestUnknownWords(t *testing.T) {
 	}
 }
 
-// A word without a value in the map, and an optional value that is missing, are not problems.
-func TestIgnoredWords(t *testing.T) {
+// A text whose value in the map is empty, and a missing optional value, cause no problem.
+func TestIgnoredValues(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(parsertest.SmallProfile, "Sub: substitution}", "Sub: substitution, Kick-off: , '*': null}", 1)
 	text = strings.Replace(text, "league: .league", "league: {css: .none, optional: true}", 1)
@@ -241,7 +242,7 @@ func TestIgnoredWords(t *testing.T) {
 		<li><u class=kind>Kick-off</u></li><li><u class=kind>Half-time show</u></li>
 		<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)})
 	if err != nil || len(problems) > 0 || len(all[0].Incidents) != 1 {
-		t.Errorf("observations %+v, problems %v, %v, want one goal and no problem", all, problems, err)
+		t.Errorf("observations %+v, problems %v, error %v, want one goal and no problem", all, problems, err)
 	}
 }
 
@@ -259,14 +260,14 @@ func TestLongNumbers(t *testing.T) {
 	if err != nil || len(all) != 3 || all[0].Match.ID != "1234567890123456789" ||
 		all[1].Match.ID != "1234567890123456780" ||
 		all[2].Match.ID != "123456789012345678901234567890" || all[1].Score.Away != 3 {
-		t.Errorf("observations %+v, problems %v, %v", all, problems, err)
+		t.Errorf("observations %+v, problems %v, error %v, want three matches with complete IDs", all, problems, err)
 	}
 	if _, _, err := p.Extract(t.Context(), page.Page{Body: []byte(`[] x`)}); err == nil {
-		t.Error("a JSON value with text after it is accepted")
+		t.Error("no error for text after the JSON value, want one")
 	}
 }
 
-// If the page names no period, a minute that may be stoppage time starts and ends no period.
+// If the page names no period, a minute that may be stoppage time neither starts nor ends a period.
 func TestMinutesWithoutAPeriod(t *testing.T) {
 	t.Parallel()
 	const page = `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>1</p><p class=as>0</p>` +
@@ -275,7 +276,7 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 		110: "et2 110'"} {
 		o, _ := parsertest.Extract(t, fmt.Sprintf(page, minute))
 		if got := string(o.Incidents[0].Clock.Period) + " " + o.Incidents[0].Clock.String(); got != want {
-			t.Errorf("%d': %s, want %s", minute, got, want)
+			t.Errorf("%d': clock %s, want %s", minute, got, want)
 		}
 	}
 	for _, minute := range []int{47, 92} {
@@ -292,8 +293,9 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 	}
 }
 
-// A list without goals need not add up to the score, and an optional list may be empty.
-func TestListsThatNeedNotAddUp(t *testing.T) {
+// The listed goals need not add up to the score if the list has no goals, or if the list is
+// optional and empty.
+func TestListsThatNeedNotMatchTheScore(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string][2]string{
 		"only cards": {"map: {Goal: goal, Own: goal own_goal, Yellow: yellow_card, Sub: substitution}",
@@ -307,10 +309,10 @@ func TestListsThatNeedNotAddUp(t *testing.T) {
 		}
 		all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(fmt.Sprintf(parsertest.SmallPage, 2))})
 		if err != nil || (len(problems) == 0) != (change[0] != "") {
-			t.Errorf("%s: problems %v, %v", name, problems, err)
+			t.Errorf("%s: problems %v, error %v, want a problem: %t", name, problems, err, change[0] == "")
 		}
 		if name == "an optional list" && all[0].Blind {
-			t.Error("an empty optional list makes the page blind")
+			t.Error("an empty optional list: the observation is blind, want not blind")
 		}
 	}
 }

@@ -22,7 +22,7 @@ type query struct {
 	code   *gojq.Code
 }
 
-// UnmarshalYAML compiles the query.
+// UnmarshalYAML compiles the query, without access to the environment of the process.
 func (q *query) UnmarshalYAML(n ast.Node) error {
 	pos := strictyaml.PosOf(n)
 	if err := strictyaml.DecodeNode(n, &q.source); err != nil {
@@ -32,7 +32,6 @@ func (q *query) UnmarshalYAML(n ast.Node) error {
 	if err != nil {
 		return pos.Errorf("jq %q: %w", q.source, err)
 	}
-	// A query has no access to the environment of the process.
 	q.code, err = gojq.Compile(parsed, gojq.WithEnvironLoader(func() []string { return nil }))
 	if err != nil {
 		return pos.Errorf("jq %q: %w", q.source, err)
@@ -40,18 +39,19 @@ func (q *query) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// run starts the query. A query that does not end stops with ctx.
+// run starts the query on v. The query stops when ctx ends.
 func (q *query) run(ctx context.Context, v any) gojq.Iter { return q.code.RunWithContext(ctx, v) }
 
-// text returns the query's first result as a text. It must be a string, a number or a boolean.
+// text returns the query's first result as text. The result must be a string, a number or a
+// boolean. If there is no result, or the result is null, the error wraps errNothing.
 func (q *query) text(ctx context.Context, v any) (string, error) {
 	result, ok := q.run(ctx, v).Next()
 	if !ok {
-		return "", nothing("jq %s gives nothing", q.source)
+		return "", nothing("jq %s has no result", q.source)
 	}
 	switch v := result.(type) {
 	case nil:
-		return "", nothing("jq %s gives null", q.source)
+		return "", nothing("jq %s returns null", q.source)
 	case error:
 		return "", fmt.Errorf("jq %s: %w", q.source, v)
 	case string:
@@ -65,11 +65,11 @@ func (q *query) text(ctx context.Context, v any) (string, error) {
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64), nil
 	default:
-		return "", fmt.Errorf("jq %s gives an %s: want a string, number or boolean", q.source, gojq.TypeOf(v))
+		return "", fmt.Errorf("jq %s returns type %s: want a string, number or boolean", q.source, gojq.TypeOf(v))
 	}
 }
 
-// count returns the number of results, up to maxRows.
+// count returns the number of results before the first error, up to maxRows.
 func (q *query) count(ctx context.Context, v any) int {
 	results := q.run(ctx, v)
 	for n := 0; ; n++ {
@@ -84,7 +84,7 @@ func (q *query) count(ctx context.Context, v any) int {
 func decodeJSON(b []byte) (any, error) {
 	v, length, err := decodePrefix(bytes.NewReader(b))
 	if err == nil && len(bytes.TrimSpace(b[length:])) > 0 {
-		err = errors.New("more text follows the value")
+		err = errors.New("text follows the value")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("not JSON: %w", err)
@@ -92,8 +92,8 @@ func decodeJSON(b []byte) (any, error) {
 	return v, nil
 }
 
-// decodePrefix decodes the JSON value at the beginning of a text. length is the length of the value
-// in bytes.
+// decodePrefix decodes the JSON value at the beginning of text. length is the number of bytes up to
+// the end of the value.
 func decodePrefix(text io.Reader) (v any, length int64, err error) {
 	d := json.NewDecoder(text)
 	d.UseNumber()
@@ -103,8 +103,8 @@ func decodePrefix(text io.Reader) (v any, length int64, err error) {
 	return jqNumbers(v), d.InputOffset(), nil
 }
 
-// jqNumbers converts the numbers in a value to types that gojq supports. It modifies v. No digits
-// are lost: an ID of 19 digits becomes an integer, not a float.
+// jqNumbers converts the numbers in a value to types that gojq supports. It modifies v. Integers
+// keep all their digits: an ID of 19 digits does not become a float.
 func jqNumbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:

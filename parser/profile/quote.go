@@ -10,11 +10,11 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// maxQuote bounds the length of a quote, in bytes.
+// maxQuote is the maximum length of a quote, in bytes.
 const maxQuote = 4 << 10
 
-// Quote returns the HTML or JSON at a path of the page, see event.Evidence. It cuts the text at 4
-// KiB, and returns "" if there is nothing at the path.
+// Quote returns the HTML or JSON at a path of the page; see event.Evidence. It truncates the text
+// to 4 KiB. It returns "" if the path is invalid or there is nothing at the path.
 func (d *Document) Quote(ctx context.Context, path string) string {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -30,7 +30,7 @@ func (d *Document) Quote(ctx context.Context, path string) string {
 	if err != nil {
 		return ""
 	}
-	return cutQuote(row)
+	return truncateQuote(row)
 }
 
 func (d *Document) quoteJSON(ctx context.Context, path string) string {
@@ -46,11 +46,11 @@ func (d *Document) quoteJSON(ctx context.Context, path string) string {
 	if err != nil {
 		return ""
 	}
-	return cutQuote(string(b))
+	return truncateQuote(string(b))
 }
 
-// cutQuote cuts a text to maxQuote bytes of valid UTF-8.
-func cutQuote(s string) string {
+// truncateQuote returns s as valid UTF-8, truncated to maxQuote bytes.
+func truncateQuote(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= maxQuote {
 		return s

@@ -14,7 +14,7 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// The path of every incident on every sample page leads to a row with the name of the player.
+// For each incident on the sample pages, the quote at its path contains the player's last name.
 func TestQuoteOfEverySamplePage(t *testing.T) {
 	t.Parallel()
 	lib := parsertest.Library(t)
@@ -44,14 +44,14 @@ func TestQuoteOfEverySamplePage(t *testing.T) {
 				row := doc.Quote(t.Context(), in.Path)
 				names := strings.Fields(in.Player)
 				if row == "" || len(names) > 0 && !strings.Contains(html.UnescapeString(row), names[len(names)-1]) {
-					t.Errorf("%s: %s by %q: the row at %s is %.200q", file, in.Kind, in.Player, in.Path, row)
+					t.Errorf("%s: %s by %q: the quote at %s is %.200q, want the player's name", file, in.Kind, in.Player, in.Path, row)
 				}
 				quoted++
 			}
 		}
 	}
 	if quoted < 15 {
-		t.Errorf("%d rows quoted, want at least 15", quoted)
+		t.Errorf("%d incidents on all sample pages, want at least 15", quoted)
 	}
 }
 
@@ -67,11 +67,12 @@ func TestQuoteIsBounded(t *testing.T) {
 	}
 	row := doc.Quote(t.Context(), "body > ul:nth-child(1) > li:nth-child(1)")
 	if len(row) > 4096 || len(row) < 4090 || !utf8.ValidString(row) || !strings.HasSuffix(row, "é…") {
-		t.Errorf("%d bytes, %q", len(row), row[max(0, len(row)-10):])
+		t.Errorf("quote of %d bytes that ends in %q, want at most 4096 bytes that end in é…",
+			len(row), row[max(0, len(row)-10):])
 	}
 	for _, path := range []string{"", "li:nth-child(9)", "][", "nth(0; .x)"} {
 		if row := doc.Quote(t.Context(), path); row != "" {
-			t.Errorf("Quote(%q) = %q, want none", path, row)
+			t.Errorf(`Quote(%q) = %q, want ""`, path, row)
 		}
 	}
 }

@@ -18,7 +18,7 @@ type row struct {
 	doc  *Document
 	html *goquery.Selection // nil for JSON
 	json any
-	path string // place on the page, see Document.Quote; "" for the whole page
+	path string // path on the page; see Document.Quote; "" for the whole page
 }
 
 // page returns the whole page as a row.
@@ -30,26 +30,27 @@ func (d *Document) page() row {
 	return r
 }
 
-// find returns the elements below the row that match, in document order.
+// find returns the elements below the row that match s, in document order.
 func (r row) find(s *selector) *goquery.Selection {
 	return r.html.FindMatcher(r.doc.matcher(s))
 }
 
-// first returns the first element below the row that matches, or the row itself if only that
-// matches. The selection is empty if neither does.
+// first returns the first element below the row that matches s. If none matches, it returns the row
+// itself if that matches, or an empty selection.
 func (r row) first(s *selector) *goquery.Selection {
 	m := r.doc.matcher(s)
 	if found := r.html.FindMatcher(goquery.SingleMatcher(m)); found.Length() > 0 {
-		return found.First() // found has the first of each child
+		return found.First() // found has the first element of each node in r.html
 	}
 	return r.html.FilterMatcher(m)
 }
 
-// maxRows bounds the length of a list. No match has as many incidents, and no page as many matches.
+// maxRows is the maximum number of rows in a list. No match has so many incidents, and no page so
+// many matches.
 const maxRows = 10_000
 
-// rows returns the rows that a rule finds. Finding none is not an error, except for a selector on
-// JSON.
+// rows returns the rows that a rule finds in a row. It is not an error if there are none. A
+// selector on JSON is an error that wraps errNothing.
 func (r *Rule) rows(ctx context.Context, in row) ([]row, error) {
 	switch {
 	case r.first != nil:
@@ -62,12 +63,12 @@ func (r *Rule) rows(ctx context.Context, in row) ([]row, error) {
 	case r.JQ != nil:
 		return r.jsonRows(ctx, in)
 	case in.html == nil:
-		return nil, nothing("a selector finds nothing in JSON")
+		return nil, nothing("a selector cannot search JSON")
 	}
 	return r.htmlRows(in)
 }
 
-// htmlRows returns the elements that the rule's selector finds in a row.
+// htmlRows returns the elements that the rule's selector finds in a row, in document order.
 func (r *Rule) htmlRows(in row) ([]row, error) {
 	found := in.find(r.CSS)
 	if found.Length() > maxRows {
@@ -100,7 +101,7 @@ func (r *Rule) jsonRows(ctx context.Context, in row) ([]row, error) {
 			return rows, fmt.Errorf("jq %s: %w", r.JQ.source, err)
 		}
 		if len(rows) == maxRows {
-			return nil, fmt.Errorf("jq %s gives more than %d rows", r.JQ.source, maxRows)
+			return nil, fmt.Errorf("jq %s returns more than %d rows", r.JQ.source, maxRows)
 		}
 		path := fmt.Sprintf("nth(%d; %s)", len(rows), squeeze(r.JQ.source))
 		if in.path != "" {
@@ -110,8 +111,8 @@ func (r *Rule) jsonRows(ctx context.Context, in row) ([]row, error) {
 	}
 }
 
-// withSiblings returns a new element with copies of a row and of everything after it, up to the
-// next row. It does not change the page.
+// withSiblings returns a new element with copies of a row and of its following siblings, up to the
+// next row. It does not modify the page.
 func withSiblings(element *goquery.Selection, rows goquery.Matcher) *goquery.Selection {
 	last := element
 	if following := element.NextUntilMatcher(rows); following.Length() > 0 {
@@ -123,15 +124,15 @@ func withSiblings(element *goquery.Selection, rows goquery.Matcher) *goquery.Sel
 	}
 	var group []*html.Node
 	for n := element.Get(0); n != end; n = n.NextSibling {
-		group = append(group, n) // unlike NextUntilMatcher, with the text between elements
+		group = append(group, n) // NextUntilMatcher would omit the text between elements
 	}
 	copies := (&goquery.Selection{Nodes: group}).Clone()
 	wrapper := goquery.NewDocumentFromNode(&html.Node{Type: html.ElementNode, Data: "matchwire-row"})
 	return wrapper.AppendNodes(copies.Nodes...)
 }
 
-// cssPath returns a selector that matches this element only. It starts at the nearest ancestor with
-// an ID, or at the root.
+// cssPath returns the path of an element as a selector. It starts at the nearest ancestor with a
+// plain ID, or at body or html. The selector is unique if IDs on the page are.
 func cssPath(element *goquery.Selection) string {
 	var steps []string
 	for at := element; at.Length() > 0; at = at.Parent() {
@@ -150,5 +151,5 @@ func cssPath(element *goquery.Selection) string {
 	return strings.Join(steps, " > ")
 }
 
-// plainID matches IDs that a selector can contain without escapes.
+// plainID matches IDs that need no escapes in a selector.
 var plainID = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)

@@ -10,33 +10,33 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A Rule says where a value is on a page, and how to convert its text. In YAML it is a CSS
-// selector, a mapping with the members of ruleFields, or a list of rules. Of a list, the first rule
-// that finds something counts.
+// A Rule defines where a value is on a page, and how to convert its text. In YAML, a rule is a CSS
+// selector, a mapping with the members of ruleFields, or a list of alternatives. The value of a
+// list is the value of the first alternative that finds one.
 type Rule struct {
 	ruleFields
-	first []Rule // the list of rules; the other fields are then empty
+	first []Rule // the alternatives, if the rule is a list; ruleFields is then empty
 	pos   strictyaml.Pos
 }
 
 // ruleFields are the members of a rule that is a mapping.
 type ruleFields struct {
-	CSS      *selector `yaml:"css"`      // the first match below the row; if nil, the row itself
-	Attr     string    `yaml:"attr"`     // this attribute instead of the text
-	OwnText  bool      `yaml:"own"`      // only text directly in the element, not in its descendants
+	CSS      *selector `yaml:"css"`      // the first matching element below the row; if nil, the row itself
+	Attr     string    `yaml:"attr"`     // use this attribute instead of the text
+	OwnText  bool      `yaml:"own"`      // use only text directly in the element, not in its descendants
 	JQ       *query    `yaml:"jq"`       // JSON: a query on the row or the document
-	When     table     `yaml:"when"`     // value: selector; the first value whose selector matches in the row, or the row
-	Join     []Rule    `yaml:"join"`     // the texts of these rules, separated by spaces
+	When     table     `yaml:"when"`     // value: selector; the first value whose selector matches
+	Join     []Rule    `yaml:"join"`     // the values of these rules, separated by spaces
 	Value    string    `yaml:"value"`    // a constant
 	Siblings bool      `yaml:"siblings"` // rows: a row includes its siblings up to the next row
-	Regexp   *pattern  `yaml:"regexp"`   // the part that the first group matches; without a group, the whole expression
-	Map      table     `yaml:"map"`      // the page's word: value; "*" is any other word; no value means missing
-	Prefix   string    `yaml:"prefix"`   // put before the value
-	As       notation  `yaml:"as"`       // how to decode the text, see clockNotations and asFlight
+	Regexp   *pattern  `yaml:"regexp"`   // use the part that the first group, or else the whole expression, matches
+	Map      table     `yaml:"map"`      // text on the page: value; "*" is any other text; an empty value means none
+	Prefix   string    `yaml:"prefix"`   // text to add before the value
+	As       notation  `yaml:"as"`       // notation of the text; see clockNotations and asFlight
 	Layout   string    `yaml:"layout"`   // times: Go's reference time, "unix" or "unix_ms"; "" means RFC 3339
-	Zone     *zone     `yaml:"zone"`     // times: the time zone, if the text does not have one; nil means UTC
-	Optional bool      `yaml:"optional"` // that the rule finds nothing is not a problem
-	Inherit  bool      `yaml:"inherit"`  // an empty value means the same as in the row above
+	Zone     *zone     `yaml:"zone"`     // times: the time zone, if the text has none; nil means UTC
+	Optional bool      `yaml:"optional"` // it is not a problem if the rule finds nothing
+	Inherit  bool      `yaml:"inherit"`  // if the rule finds no value, use the value of a row above
 }
 
 // isSet reports whether the profile has this rule.
@@ -58,8 +58,8 @@ func (r *Rule) UnmarshalYAML(n ast.Node) error {
 	return r.check()
 }
 
-// outcomes returns the values that the rule can give, as far as they come from a table or a
-// constant.
+// outcomes returns the possible values of the rule that are listed in the profile: those in tables
+// and constants.
 func (r *Rule) outcomes() []entry {
 	var all []entry
 	for i := range r.first {
@@ -97,23 +97,23 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// A notation says how to decode a text.
+// A notation is the format of a clock, or of a script with JSON.
 type notation string
 
 // The notations of clocks. Each sport has a default.
 const (
 	asMinute    notation = "minute"    // 37', 45+2', 90'+6; 14:21 since kick-off
-	asElapsed   notation = "elapsed"   // 12:46 or PT12M46S since the period began
-	asRemaining notation = "remaining" // 12:46, 46.3 or PT12M46S until the period ends
+	asElapsed   notation = "elapsed"   // 12:46 or PT12M46S since the start of the period
+	asRemaining notation = "remaining" // 12:46, 46.3 or PT12M46S until the end of the period
 	asOvers     notation = "overs"     // 14.3: fourteen overs and three balls
 )
 
-// asFlight is the notation of scripts in React's flight format, see script.go.
+// asFlight is the notation of scripts in React's flight format; see script.go.
 const asFlight notation = "flight"
 
 var clockNotations = []notation{asMinute, asElapsed, asRemaining, asOvers}
 
-// UnmarshalYAML checks that the notation is known.
+// UnmarshalYAML decodes a notation. It returns an error for an unknown notation.
 func (t *notation) UnmarshalYAML(n ast.Node) error {
 	var s string
 	if err := strictyaml.DecodeNode(n, &s); err != nil {
@@ -126,8 +126,8 @@ func (t *notation) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// clockNotation returns the notation of a rule for a clock: the first one that its alternatives
-// have, or its own.
+// clockNotation returns the notation of a rule for a clock. For alternatives, it is the first
+// notation that any alternative sets.
 func (r *Rule) clockNotation() notation {
 	for i := range r.first {
 		if as := r.first[i].As; as != "" {
@@ -137,7 +137,7 @@ func (r *Rule) clockNotation() notation {
 	return r.As
 }
 
-// A zone is a time zone by its IANA name.
+// A zone is a time zone. In YAML, it is an IANA name.
 type zone struct{ loc *time.Location }
 
 func (z *zone) UnmarshalYAML(n ast.Node) error {
@@ -156,10 +156,10 @@ func (z *zone) UnmarshalYAML(n ast.Node) error {
 // A table is a YAML mapping of strings in the order of the file.
 type table struct{ entries []entry }
 
-// An entry is one key and its value in a table.
+// An entry is a key and its value in a table.
 type entry struct {
 	key, value string
-	when       *selector // the compiled value, if it is a selector
+	when       *selector // the compiled value, if the table is a when
 	pos        strictyaml.Pos
 }
 
@@ -174,7 +174,7 @@ func (t *table) UnmarshalYAML(n ast.Node) error {
 		if err := strictyaml.DecodeNode(it.Key(), &e.key); err != nil {
 			return err
 		}
-		if it.Value().Type() != ast.NullType { // null is a word without a value
+		if it.Value().Type() != ast.NullType { // null is like an empty value
 			if err := strictyaml.DecodeNode(it.Value(), &e.value); err != nil {
 				return err
 			}
@@ -184,13 +184,14 @@ func (t *table) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// anyWord is the key for all words that have no key.
-const anyWord = "*"
+// anyKey is the key of the value for texts that are not keys of the table.
+const anyKey = "*"
 
-// lookup returns the value of a key, or that of anyWord. ok is false if the table has neither.
+// lookup returns the value of key, or the value of anyKey. ok is false if the table has neither
+// key.
 func (t table) lookup(key string) (value string, ok bool) {
 	for _, e := range t.entries {
-		if e.key == key || e.key == anyWord && !ok {
+		if e.key == key || e.key == anyKey && !ok {
 			value, ok = e.value, true
 		}
 		if e.key == key {

@@ -32,14 +32,13 @@ func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
 	}
 	v, err := decodeScript(text)
 	if err != nil && strings.Contains(text, "__next_f.push") {
-		err = fmt.Errorf("%w; it looks like React's flight format: try as: flight", err)
+		err = fmt.Errorf("%w; the script looks like React's flight format: try as: flight", err)
 	}
 	return v, err
 }
 
-// decodeScript decodes the JSON at the beginning of a script's text. It ignores the text after it,
-// such as the rest of the statement. If the text begins with a JavaScript string, it decodes the
-// JSON in that.
+// decodeScript decodes the JSON at the beginning of a script's text, or in the JavaScript string at
+// the beginning. It ignores the text after it, such as the rest of the statement.
 func decodeScript(text string) (any, error) {
 	text = strings.TrimSpace(text)
 	if text != "" && (text[0] == '"' || text[0] == '\'') {
@@ -60,7 +59,8 @@ func decodeScript(text string) (any, error) {
 }
 
 // scriptString returns the value of the JavaScript string at the beginning of text. Unlike a JSON
-// string, it can have single quotes and the escapes \x41, \' and \v.
+// string, a JavaScript string can have single quotes and the escapes \x41, \', \v and \0. The value
+// has a space for \v and \0.
 func scriptString(text string) (string, error) {
 	quote := text[0]
 	out := bytes.NewBufferString(`"`)
@@ -95,17 +95,17 @@ func scriptString(text string) (string, error) {
 	return "", errors.New("decoding a JavaScript string: no closing quote")
 }
 
-// flightChunk matches a chunk of React's flight format, in which pages that React renders on a
-// server have their data. A chunk can end anywhere:
+// flightChunk matches a chunk of React's flight format. Pages that React renders on a server
+// contain their data in this format. A chunk can end anywhere:
 //
 //	<script>self.__next_f.push([1,"5:{\"home\":\"Ajax\"}\n6:[\"$\",\"di"])</script>
 //	<script>self.__next_f.push([1,"v\",null]\n"])</script>
 //
-// Joined, the chunks are lines with an ID and a value.
+// The joined chunks are lines with an ID and a value.
 var flightChunk = regexp.MustCompile(`\.push\(\s*\[\s*1\s*,\s*("(?:[^"\\]|\\.)*")\s*\]\s*\)`)
 
-// decodeFlight returns an object with the values in scripts by ID. A jq query can search it, such
-// as [.. | objects | select(has("homeTeam"))][0].
+// decodeFlight returns the values in scripts by ID. It omits values that are not JSON. To find a
+// value, use a jq query such as [.. | objects | select(has("homeTeam"))][0].
 func decodeFlight(scripts []string) map[string]any {
 	var stream strings.Builder
 	for _, s := range scripts {
@@ -129,7 +129,7 @@ func decodeFlight(scripts []string) map[string]any {
 		}
 		line, rest, _ = strings.Cut(line, "\n")
 		var v any
-		// React can put a tag, a capital letter, before the value.
+		// The value can follow a tag of capital letters.
 		if json.Unmarshal([]byte(strings.TrimLeft(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")), &v) == nil {
 			values[id] = v
 		}
@@ -137,8 +137,9 @@ func decodeFlight(scripts []string) map[string]any {
 	return values
 }
 
-// flightText returns a text that is written with its length in bytes, as in T1f4,…. It has no line
-// break at its end. ok is false if the line has no such text.
+// flightText returns the text of a line such as T1f4,…: after T come the length of the text in
+// bytes, in hexadecimal, and the text. after is the rest of the line, because no line break follows
+// the text. ok is false if the line has no such text.
 func flightText(line string) (text, after string, ok bool) {
 	if !strings.HasPrefix(line, "T") {
 		return "", "", false

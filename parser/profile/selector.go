@@ -12,7 +12,7 @@ import (
 // A selector is a compiled CSS selector of a profile.
 type selector struct {
 	text string
-	css  cascadia.Selector // matches elements only
+	css  cascadia.Selector // matches only elements
 	key  key
 }
 
@@ -37,12 +37,12 @@ func newSelector(text string, pos strictyaml.Pos) (*selector, error) {
 	}
 	k := keyOf(text)
 	// Check the node's type, because cascadia's :contains and :matches match text nodes too.
-	css := func(n *html.Node) bool { return n.Type == html.ElementNode && k.mayBeOf(n) && group.Match(n) }
+	css := func(n *html.Node) bool { return n.Type == html.ElementNode && k.mayMatch(n) && group.Match(n) }
 	return &selector{text, css, k}, nil
 }
 
-// A matcher is a selector with the index of one document. A search of the whole page uses the
-// index. It implements goquery.Matcher, and MatchFirst for goquery.SingleMatcher.
+// A matcher is a selector with the index of one document. It uses the index to search the whole
+// page. It implements goquery.Matcher, and the MatchFirst that goquery.SingleMatcher uses.
 type matcher struct {
 	cascadia.Selector // for Match and Filter
 	key               key
@@ -54,9 +54,9 @@ var _ goquery.Matcher = (*matcher)(nil)
 // matcher returns the matcher of a selector for the document.
 func (d *Document) matcher(s *selector) *matcher { return &matcher{s.css, s.key, d.index} }
 
-// MatchAll returns the elements that match among n and its descendants, in document order.
+// MatchAll returns the matching elements among n and its descendants, in document order.
 func (m *matcher) MatchAll(n *html.Node) []*html.Node {
-	if candidates, known := m.index.candidates(m.key, n); known {
+	if candidates, ok := m.index.candidates(m.key, n); ok {
 		return m.Filter(candidates)
 	}
 	return m.Selector.MatchAll(n)
@@ -64,8 +64,8 @@ func (m *matcher) MatchAll(n *html.Node) []*html.Node {
 
 // MatchFirst returns the first element that MatchAll would return, or nil.
 func (m *matcher) MatchFirst(n *html.Node) *html.Node {
-	candidates, known := m.index.candidates(m.key, n)
-	if !known {
+	candidates, ok := m.index.candidates(m.key, n)
+	if !ok {
 		return m.Selector.MatchFirst(n)
 	}
 	for _, c := range candidates {

@@ -8,7 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// BenchmarkMatchUnchanged reconciles a captured page with a state that it made, so nothing is new.
+// BenchmarkMatchUnchanged reconciles a captured page again with the resulting state, so nothing is
+// new.
 func BenchmarkMatchUnchanged(b *testing.B) {
 	page, profile := parsertest.BigPage(b)
 	all, _, err := profile.Extract(b.Context(), page)

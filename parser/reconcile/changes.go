@@ -13,15 +13,15 @@ type change struct {
 	tracked   int             // index in state.Tracked; -1 if the incident is not tracked
 	untracked TrackedIncident // the incident, if it is not tracked
 	action    event.Action
-	edits     map[string]event.Change // correction: what changed, by member name
+	edits     map[string]event.Change // correction: the changed attributes, by member name
 	reason    string
 	fills     bool // correction: a row was found for a provisional incident
 	scoredWas int  // correction of a kick: 1 if it was scored before, otherwise 0
 	phase     int  // phaseStart, phasePlay or phaseEnd
-	arrival   int  // number of changes found before it
+	arrival   int  // number of changes that were found before this change
 }
 
-// Phases of a period. Changes of a period are in this order.
+// Phases of a period. The changes in a period are sorted in the order of these phases.
 const (
 	phaseStart = iota
 	phasePlay
@@ -36,13 +36,13 @@ func (d *draft) incident(ch *change) *TrackedIncident {
 	return &ch.untracked
 }
 
-// addChange adds a change to the draft.
+// addChange adds a change to the draft, and sets its arrival.
 func (d *draft) addChange(ch change) {
 	ch.arrival = len(d.changes)
 	d.changes = append(d.changes, ch)
 }
 
-// report adds a new incident, and tracks it.
+// report reports a new incident, and tracks it. identity is the input of its ID.
 func (d *draft) report(in observation.Incident, phase int, provisional bool, identity series) {
 	id, at := d.id(identity), len(d.state.Tracked)
 	d.trackedIDs()[id] = true
@@ -52,24 +52,24 @@ func (d *draft) report(in observation.Incident, phase int, provisional bool, ide
 	d.addChange(change{tracked: at, action: event.New, phase: phase})
 }
 
-// reportFirstFree reports a new incident. If its ID is in use, it appends a number from 2 to the
-// words of the ID.
+// reportFirstFree reports a new incident. If its ID is in use, it appends the first number from 2
+// that gives a free ID to identity.
 func (d *draft) reportFirstFree(in observation.Incident, identity series) {
-	words := identity
-	for n := 2; d.isTracked(d.id(words)); n++ {
-		words = identity.nth(n)
+	free := identity
+	for n := 2; d.isTracked(d.id(free)); n++ {
+		free = identity.nth(n)
 	}
-	d.report(in, phasePlay, false, words)
+	d.report(in, phasePlay, false, free)
 }
 
 // retract retracts a tracked incident of a series. The incident stays in state.Tracked until the
-// events are made, so that indexes remain valid.
+// events are created, so that indexes remain valid.
 func (d *draft) retract(at int, s series) {
 	if d.state.Retractions == nil {
 		d.state.Retractions = map[string]int{}
 	}
 	d.state.Retractions[s.key()]++
-	// Remove a correction of the incident: it is not needed before the retraction.
+	// Remove corrections of the incident: the retraction replaces them.
 	d.changes = slices.DeleteFunc(d.changes, func(ch change) bool {
 		remove := ch.tracked == at && ch.action == event.Corrected
 		if remove {
@@ -87,8 +87,8 @@ func (d *draft) isRetracted(at int) bool {
 }
 
 // compareChanges compares two changes for the order of their events. Retractions come first, in the
-// order in which they were found. Other changes are in the order of period, phase, clock and score,
-// and then in the order in which they were found.
+// order in which they were found. Other changes are sorted by period, phase, clock, score and
+// arrival.
 func (d *draft) compareChanges(a, b change) int {
 	if ra, rb := a.action == event.Retracted, b.action == event.Retracted; ra || rb {
 		if ra && rb {
@@ -110,8 +110,8 @@ func (d *draft) compareChanges(a, b change) int {
 	)
 }
 
-// position returns the index of a change's period, and its clock. Changes of the match as a whole
-// come before the first period or after the last.
+// position returns the index of the period of a change, and its clock. The index is negative, or
+// after the last period, if the change concerns the match as a whole.
 func (d *draft) position(ch *change) (period int, clock event.Clock) {
 	switch in := d.incident(ch); in.Kind {
 	case event.SourceStale, event.SourceFresh:
@@ -125,8 +125,8 @@ func (d *draft) position(ch *change) (period int, clock event.Clock) {
 	}
 }
 
-// pointsAfter returns the sum of the score after a tracked incident, or 0 if the incident has no
-// score.
+// pointsAfter returns the sum of both sides' points after the incident of a change. It returns 0 if
+// the incident is not tracked or has no score.
 func (d *draft) pointsAfter(ch *change) int {
 	if ch.tracked < 0 || d.state.Tracked[ch.tracked].Score == nil {
 		return 0

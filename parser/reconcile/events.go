@@ -7,9 +7,9 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// events sorts the changes in the order of the match and returns their events, each with the score
-// after it. It completes the state: it sets the sequence number and the score, and removes
-// retracted incidents.
+// events sorts the changes in match order and returns an event for each change, with the score
+// after the change. It also completes the state: it sets the sequence number and the score, and
+// removes retracted incidents.
 func (d *draft) events() ([]event.Event, error) {
 	slices.SortFunc(d.changes, d.compareChanges)
 	s := &d.state
@@ -40,8 +40,9 @@ func (d *draft) events() ([]event.Event, error) {
 	return out, nil
 }
 
-// scoreBefore returns the score before the changes. That is the known score, or 0-0 if this page is
-// the first with a score. It returns nil if no page has shown a score.
+// scoreBefore returns the score before the changes: the saved score if there is one. Otherwise it
+// returns 0-0 if the page has a score, or if goals are counted and an incident is tracked.
+// Otherwise it returns nil.
 func (d *draft) scoreBefore() *event.Score {
 	s := &d.state
 	if s.Score != nil {
@@ -53,7 +54,7 @@ func (d *draft) scoreBefore() *event.Score {
 	return nil
 }
 
-// scoreAfter returns the score after a change.
+// scoreAfter returns the score after a change. score is the score before it.
 func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) *event.Score {
 	switch {
 	case d.state.Sport.CountsGoals():
@@ -62,14 +63,13 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 		}
 	case in.Score != nil && ch.action == event.New:
 		return in.Score
-	case isPoints(d.obs.Sport, in.Kind) && d.obs.Score != nil: // a correction moves all later scores
+	case isPoints(d.obs.Sport, in.Kind) && d.obs.Score != nil: // a correction changes all later scores
 		return d.obs.Score
 	}
 	return score
 }
 
-// adds returns 1 for a new incident, and -1 for a retraction. A correction counts like a new
-// incident.
+// adds returns -1 for a retraction, and 1 for a new or corrected incident.
 func (ch *change) adds() int {
 	if ch.action == event.Retracted {
 		return -1
@@ -77,18 +77,18 @@ func (ch *change) adds() int {
 	return 1
 }
 
-// kicksScored returns how much a change of a kick adds to the tally.
+// kicksScored returns the number that a change of a kick adds to the tally, which may be negative.
 func (ch *change) kicksScored(kick *TrackedIncident) int {
 	return ch.adds()*observation.KickScored(kick.Detail) - ch.scoredWas
 }
 
-// kicksBefore returns the tally of the shoot-out before the changes: that of the tracked kicks, or
-// the latest that a page showed if no kick is tracked.
+// kicksBefore returns the tally of the shoot-out before the changes. It counts the tracked kicks.
+// If no kick is tracked, it returns the latest tally that a page showed.
 func (d *draft) kicksBefore() *event.Score {
 	tally, any := event.Score{}, false
 	for i := range d.state.Tracked {
-		if st := &d.state.Tracked[i]; st.Kind == event.ShootoutKick {
-			tally, any = tally.Add(st.Side, observation.KickScored(st.Detail)), true
+		if tracked := &d.state.Tracked[i]; tracked.Kind == event.ShootoutKick {
+			tally, any = tally.Add(tracked.Side, observation.KickScored(tracked.Detail)), true
 		}
 	}
 	if !any {
@@ -104,8 +104,8 @@ func (d *draft) kicksBefore() *event.Score {
 	return &tally
 }
 
-// tally returns the tally of the shoot-out that the page shows. It returns the tally of the kicks
-// if that is higher, because the page's tally can lag behind its rows.
+// tally returns the page's tally of the shoot-out. If the page has none, or a lower one than kicks,
+// tally returns kicks, because the page's tally can lag behind its rows.
 func (d *draft) tally(kicks *event.Score) *event.Score {
 	if shown := d.obs.Shootout; shown != nil && (kicks == nil || !lowerScore(d.obs.Sport, shown, kicks)) {
 		return shown
@@ -121,10 +121,13 @@ func (d *draft) removeRetracted() {
 			retracted[d.incident(ch).ID] = true
 		}
 	}
-	d.state.Tracked = slices.DeleteFunc(d.state.Tracked, func(st TrackedIncident) bool { return retracted[st.ID] })
+	d.state.Tracked = slices.DeleteFunc(d.state.Tracked, func(tracked TrackedIncident) bool {
+		return retracted[tracked.ID]
+	})
 }
 
-// event returns the event of a change. score and shootout are those after it.
+// event returns the event of a change. score and shootout are the score and the tally after the
+// change.
 func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Score) (event.Event, error) {
 	s, from := &d.state, &d.from
 	match, evidence := s.Match, from.Evidence

@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A correction names the event that it supersedes, and has the same incident.
+// A correction has the ID of the event that it supersedes, and the same incident ID.
 func TestCorrectionSupersedes(t *testing.T) {
 	t.Parallel()
 	s := reconcile.State{Epoch: "e1"}
@@ -23,19 +23,19 @@ func TestCorrectionSupersedes(t *testing.T) {
 	}
 	_, second, err := reconcile.Match(s, goalOf("Altidore"), from)
 	if err != nil || len(second) != 1 {
-		t.Fatalf("events %+v, %v, want one", second, err)
+		t.Fatalf("events %+v, error %v, want one event", second, err)
 	}
 	goal, correction := first[len(first)-1], second[0]
 	if d := correction.Data; d.Supersedes != goal.ID || d.Incident != goal.Data.Incident || d.Rev != 2 ||
 		goal.Data.Rev != 1 ||
 		d.Reason == "" || correction.Type != "soccer.mls.goal_corrected" || correction.ID == goal.ID {
-		t.Errorf("goal %+v\ncorrection %+v", goal, correction)
+		t.Errorf("goal %+v\ncorrection %+v, want revision 2 of the incident, superseding the goal", goal, correction)
 	}
 }
 
-// In a sport whose score counts goals, a score in a row of another kind does not move the score. A
-// kick whose row has a score still counts in the tally.
-func TestRowsThatShowAScore(t *testing.T) {
+// In a sport that counts goals, a score in the row of a card or a kick does not change the match's
+// score. The kick still counts in the tally.
+func TestScoreInARowIsIgnored(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "Villa", at(10, 0))
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "Moor", Clock: at(9, 0),
@@ -48,6 +48,6 @@ func TestRowsThatShowAScore(t *testing.T) {
 	s = begin(t, observed(event.Live, "so", event.Score{}))
 	s.expect(observed(event.Live, "so", event.Score{}, scored), "shootout_kick home A scored 0-0")
 	if s.state.Shootout == nil || *s.state.Shootout != (event.Score{Home: 1}) || *s.state.Score != (event.Score{}) {
-		t.Errorf("tally %v, score %v", s.state.Shootout, s.state.Score)
+		t.Errorf("tally %v, score %v, want 1-0 and 0-0", s.state.Shootout, s.state.Score)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// The first page of a match reports what has happened so far as backfill. The next one reports what
-// is new, and what has changed.
+// The first page of a match reports everything so far as backfill. The next pages report new and
+// changed incidents.
 func ExampleMatch() {
 	state := reconcile.State{Epoch: event.NewTID().String()}
 	goal := observation.Incident{

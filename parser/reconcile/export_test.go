@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// fields returns pointers to the fields of a draft that belong to a part. Part 0 has the fields
-// that no step may read or write.
+// fields returns pointers to the fields of a draft that belong to a part. Part 0 consists of the
+// fields that no step may read or write.
 func (d *draft) fields(p parts) []any {
 	s, m := &d.state, &d.state.Match
 	switch p {
@@ -28,15 +28,16 @@ func (d *draft) fields(p parts) []any {
 	return []any{&s.Epoch, &s.Seq, &s.Views}
 }
 
-// allParts has the names of all parts.
+// allParts holds the names of all parts.
 var allParts = map[parts]string{
 	0: "rest", partPage: "page", partMatch: "match", partHealth: "health",
 	partScore: "score", partIncidents: "incidents", partChanges: "changes",
 }
 
-// CheckSteps checks each step while it runs. It reports an error to t if the step writes a part of
-// the draft that it does not declare, or if such a part has any influence on what it writes. The
-// returned function reports an error for each declared part that no run has used yet.
+// CheckSteps makes Match check each step that it runs, until t ends. It reports an error to t if a
+// step writes a part of the draft that the step does not declare, or if such a part influences the
+// step's result. The returned function reports an error for each declared part that no run has
+// used.
 func CheckSteps(t testing.TB) (unused func()) {
 	own := reflect.TypeFor[draft]().NumField() + reflect.TypeFor[State]().NumField() +
 		reflect.TypeOf(State{}.Match).NumField() - 2
@@ -45,7 +46,7 @@ func CheckSteps(t testing.TB) (unused func()) {
 		total += len(new(draft).fields(p))
 	}
 	if total != own {
-		t.Errorf("%d fields belong to a part, want all %d fields of the draft", total, own)
+		t.Errorf("the parts have %d fields, want all %d fields of the draft", total, own)
 	}
 	all := steps
 	steps = slices.Clone(all)
@@ -59,7 +60,7 @@ func CheckSteps(t testing.TB) (unused func()) {
 				if !reflect.DeepEqual(before.fields(p), d.fields(p)) {
 					used[i].writes |= p
 					if p&s.writes == 0 {
-						t.Errorf("step %q writes %s", s.name, name)
+						t.Errorf("step %q writes part %s without declaring it", s.name, name)
 					}
 				}
 				if p&(s.writes|used[i].reads) != 0 || !s.dependsOn(p, before, d) {
@@ -67,7 +68,7 @@ func CheckSteps(t testing.TB) (unused func()) {
 				}
 				used[i].reads |= p
 				if p&s.reads == 0 {
-					t.Errorf("step %q reads %s", s.name, name)
+					t.Errorf("step %q reads part %s without declaring it", s.name, name)
 				}
 			}
 		}
@@ -76,17 +77,18 @@ func CheckSteps(t testing.TB) (unused func()) {
 		for i, s := range all {
 			for p, name := range allParts {
 				if p&s.reads&^used[i].reads != 0 {
-					t.Errorf("step %q declares that it reads %s, but does not", s.name, name)
+					t.Errorf("step %q declares that it reads part %s, but does not read it", s.name, name)
 				}
 				if p&s.writes&^used[i].writes != 0 {
-					t.Errorf("step %q declares that it writes %s, but does not", s.name, name)
+					t.Errorf("step %q declares that it writes part %s, but does not write it", s.name, name)
 				}
 			}
 		}
 	}
 }
 
-// dependsOn reports whether the step writes something else, or panics, if a part is empty.
+// dependsOn reports whether the step panics or has a different result if the fields of a part are
+// zero.
 func (s *step) dependsOn(p parts, before, after *draft) (depends bool) {
 	defer func() { depends = recover() != nil || depends }()
 	d := before.clone()
@@ -102,7 +104,7 @@ func (s *step) dependsOn(p parts, before, after *draft) (depends bool) {
 	return false
 }
 
-// clone returns a copy of the draft that a step can modify.
+// clone returns a copy of the draft. A step can modify the copy without changing d.
 func (d *draft) clone() *draft {
 	c := *d
 	c.obs.Incidents = slices.Clone(d.obs.Incidents)

@@ -10,16 +10,16 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// ErrOtherMatch means that the page shows another match than the saved state.
+// ErrOtherMatch means that the page shows a different match from the saved state.
 var ErrOtherMatch = errors.New("the page shows another match")
 
-// otherDay is the difference between two kick-offs from which they are on different days. Two sites
-// may disagree about a kick-off by less.
+// otherDay is the maximum difference between two kick-off times of one match on different pages.
 const otherDay = 13 * time.Hour
 
-// checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, another
-// ID of the same site, or a kick-off on another day. Only the site's ID tells two matches of the
-// same teams on one day apart.
+// checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, or a
+// different ID from earlier pages of the site. Without IDs, it compares the kick-off times, unless
+// the match has not started. Without IDs, it cannot distinguish two matches of the same teams on
+// one day.
 func checkSameMatch(known *State, o *observation.Observation, from *Provenance) error {
 	if !known.Known() {
 		return nil
@@ -33,7 +33,7 @@ func checkSameMatch(known *State, o *observation.Observation, from *Provenance) 
 		if id != o.PageID {
 			return fmt.Errorf("%w: the site calls it %q, not %q", ErrOtherMatch, o.PageID, id)
 		}
-		return nil // whatever the day: the match may be resumed on another
+		return nil // do not compare the kick-offs: the match may be resumed on another day
 	}
 	if was.Status.Rank() > 0 && !was.Start.IsZero() && !now.Start.IsZero() && now.Start.Sub(was.Start).Abs() > otherDay {
 		return fmt.Errorf("%w: it starts %s, not %s", ErrOtherMatch,
@@ -42,8 +42,8 @@ func checkSameMatch(known *State, o *observation.Observation, from *Provenance) 
 	return nil
 }
 
-// mergeFacts returns the league and the match as known after the page. Facts that the page does not
-// have stay as they were.
+// mergeFacts returns the league and the match after the page. Facts that the page lacks do not
+// change.
 func mergeFacts(known *State, o *observation.Observation, v verdict) (league string, m event.Match) {
 	m = known.Match
 	m.ID = cmp.Or(m.ID, o.Match.ID)
@@ -52,7 +52,7 @@ func mergeFacts(known *State, o *observation.Observation, v verdict) (league str
 		m.Start = o.Match.Start
 	}
 	was := observation.Observation{Match: m}
-	if v == overdue || compareClock(o.Sport, clockShown(o), clockShown(&was)) >= 0 { // otherwise another site is ahead
+	if v == overdue || compareClock(o.Sport, clockShown(o), clockShown(&was)) >= 0 { // unless another site is ahead
 		m.Period = cmp.Or(o.Match.Period, m.Period)
 		if !o.Match.Clock.IsZero() || o.Match.Period != "" {
 			m.Clock = o.Match.Clock
@@ -62,15 +62,15 @@ func mergeFacts(known *State, o *observation.Observation, v verdict) (league str
 	case o.Match.Status != "":
 		m.Status = o.Match.Status
 	case m.Status.Rank() == 0 && (len(o.Incidents) > 0 || o.Score != nil && *o.Score != event.Score{}):
-		m.Status = event.Live // the page gives no status, and something has happened
+		m.Status = event.Live // the page shows no status, but an incident or a score
 	case m.Status == "":
 		m.Status = event.Scheduled
 	}
 	return mergeName(known.League, o.League), m
 }
 
-// mergeName returns the name that was shown first. It returns the new one if there was none, or if
-// the first is damaged.
+// mergeName returns was, the earlier name. It returns now, the page's name, if there is no earlier
+// name, or if the earlier name is damaged.
 func mergeName(was, now string) string {
 	if was == "" || observation.Damaged(was) && now != "" {
 		return now

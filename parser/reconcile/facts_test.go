@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A page with other teams is an error and changes nothing.
+// A page with other teams causes an error, and does not change the state.
 func TestAnotherMatchOnThePage(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
@@ -21,12 +21,12 @@ func TestAnotherMatchOnThePage(t *testing.T) {
 	state, events, err := reconcile.Match(s.state, o, reconcile.Provenance{})
 	if !errors.Is(err, reconcile.ErrOtherMatch) || len(events) > 0 || !parsertest.SameJSON(state, s.state) ||
 		!strings.Contains(err.Error(), "Saudi Arabia") {
-		t.Errorf("error %v, %d events, want ErrOtherMatch with the name and no events", err, len(events))
+		t.Errorf("error %v, %d events, want ErrOtherMatch with the team's name and no events", err, len(events))
 	}
 }
 
-// A page with another name for a team is refused, unless the name is an alias. Events use the name
-// that was shown first.
+// A page with a different name for a team is rejected, unless the name is an alias. Events use the
+// name that was shown first.
 func TestAliases(t *testing.T) {
 	t.Parallel()
 	aliases, err := observation.NewAliases(map[string][]string{"Manchester United": {"Man Utd", "Manchester Utd"},
@@ -44,7 +44,7 @@ func TestAliases(t *testing.T) {
 	renamed.Match.Home = "Manchester United"
 	if _, _, err := reconcile.Match(s, renamed, parsertest.Provenance(parsertest.Noon)); !errors.Is(err,
 		reconcile.ErrOtherMatch) {
-		t.Errorf("a name that is not an alias: %v", err)
+		t.Errorf("a name that is not an alias: error %v, want ErrOtherMatch", err)
 	}
 	from := parsertest.Provenance(parsertest.Noon)
 	from.Aliases = aliases
@@ -52,13 +52,13 @@ func TestAliases(t *testing.T) {
 		renamed.Match.Home = name
 		next, events, err := reconcile.Match(s, renamed, from)
 		if err != nil || len(events) != 1 || events[0].Data.Team != "Man Utd" || next.Match.Home != "Man Utd" {
-			t.Errorf("%s: %v, %d events", name, err, len(events))
+			t.Errorf("%s: error %v, %d events, team %q, want one event of Man Utd", name, err, len(events), next.Match.Home)
 		}
 	}
 }
 
-// The second match of the same teams is refused because the page has another ID for it, or because
-// it starts on another day.
+// The second match of the same teams is rejected if its page has another ID, or if the match starts
+// on another day.
 func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	t.Parallel()
 	first := observed(event.Live, "1h", event.Score{})
@@ -71,30 +71,31 @@ func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	other.Match.Start, other.PageID = parsertest.Noon.Add(5*time.Hour), "g-2"
 	_, _, err = reconcile.Match(s, other, parsertest.Provenance(parsertest.Noon))
 	if !errors.Is(err, reconcile.ErrOtherMatch) || !strings.Contains(err.Error(), `"g-2", not "g-1"`) {
-		t.Errorf("another ID: %v", err)
+		t.Errorf("another ID: error %v, want ErrOtherMatch with both IDs", err)
 	}
 	// Another site has its own IDs.
 	elsewhere := parsertest.Provenance(parsertest.Noon)
 	elsewhere.Site = "/parser/other-site"
 	other.PageID, other.Match.Start = "xyz", parsertest.Noon
 	if _, events, err := reconcile.Match(s, other, elsewhere); err != nil || len(events) != 1 {
-		t.Errorf("another site: %v", err)
+		t.Errorf("another site: error %v, %d events, want one event", err, len(events))
 	}
 	// Without an ID, a kick-off on another day means another match.
 	other.PageID, other.Match.Start = "", parsertest.Noon.Add(24*time.Hour)
 	if _, _, err := reconcile.Match(s, other, elsewhere); !errors.Is(err, reconcile.ErrOtherMatch) {
-		t.Errorf("another day: %v", err)
+		t.Errorf("another day: error %v, want ErrOtherMatch", err)
 	}
 	// The same ID with a new kick-off means that the match was resumed.
 	resumed := observed(event.Live, "1h", event.Score{Home: 1})
 	resumed.PageID, resumed.Match.Start = "g-1", parsertest.Noon.Add(24*time.Hour)
 	if _, events, err := reconcile.Match(s, resumed, parsertest.Provenance(parsertest.Noon)); err != nil ||
 		len(events) != 1 {
-		t.Errorf("a resumed match: %v", err)
+		t.Errorf("a resumed match: error %v, %d events, want one event", err, len(events))
 	}
 }
 
-// A damaged name does not replace a whole one. A page with a damaged name that fits is not refused.
+// A damaged name does not replace an intact name. A page is accepted if its damaged name fits the
+// intact name.
 func TestDamagedNames(t *testing.T) {
 	t.Parallel()
 	rondon := goalBy(event.Home, "Salom\u00f3n Rond\u00f3n", at(10, 0))
@@ -111,16 +112,16 @@ func TestDamagedNames(t *testing.T) {
 	other.Match.Away = "San ?uis"
 	if _, _, err := reconcile.Match(s.state, other, parsertest.Provenance(parsertest.Noon)); !errors.Is(err,
 		reconcile.ErrOtherMatch) {
-		t.Errorf("a damaged name that does not fit: %v", err)
+		t.Errorf("a damaged name that does not fit: error %v, want ErrOtherMatch", err)
 	}
 	player := s.state.Tracked[len(s.state.Tracked)-1].Player
 	if s.state.Match.Away != "Quer\u00e9taro" || player != "Salom\u00f3n Rond\u00f3n" {
-		t.Errorf("the damaged names replaced the whole ones: %+v", s.state)
+		t.Errorf("team %q, player %q, want the names without damage", s.state.Match.Away, player)
 	}
 }
 
-// A league keeps the name that was shown first, so the routing key does not change if a page
-// damages the name or another site writes it differently.
+// The league has the name that was shown first. So the routing key does not change if the name on a
+// page is damaged or another site spells the name differently.
 func TestLeagueKeepsItsName(t *testing.T) {
 	t.Parallel()
 	o := live(50, event.Score{})
@@ -132,6 +133,6 @@ func TestLeagueKeepsItsName(t *testing.T) {
 		s.read(o)
 	}
 	if s.state.League != "S\u00fcper Lig" {
-		t.Errorf("the league became %q", s.state.League)
+		t.Errorf("league %q, want the first name", s.state.League)
 	}
 }

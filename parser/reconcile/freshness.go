@@ -9,47 +9,47 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A page that looks older than one believed before may be a stale copy from a cache. It may also be
-// right, if a goal was taken back or the match reopened. Caches serve stale copies for a while
-// only. So the page is held, and believed after at least heldPolls polls in a row over at least
-// heldFor.
+// A page that looks older than an accepted page may be a stale copy from a cache. It may also be
+// correct, if a goal was retracted or the match was reopened. Caches serve stale copies only for a
+// limited time. So the page is deferred until at least confirmPolls consecutive polls, over at
+// least confirmFor, return such pages.
 const (
-	heldPolls = 3
-	heldFor   = 90 * time.Second
+	confirmPolls = 3
+	confirmFor   = 90 * time.Second
 )
 
-// maxSuperseded bounds the number of snapshots in View.Superseded.
+// maxSuperseded is the maximum number of snapshots in View.Superseded.
 const maxSuperseded = 64
 
-// A verdict says how far a page is believed.
+// A verdict defines which differences of a page are accepted.
 type verdict int
 
 const (
-	held     verdict = iota // not believed for now
-	believed                // additions and corrections are believed
-	fresh                   // retractions are believed too: the page is newer than all earlier ones of its site
-	overdue                 // everything is believed, because the page was held for long
+	deferred verdict = iota // accept nothing yet
+	accepted                // accept additions and corrections
+	fresh                   // also accept retractions, as the page is newer than all earlier pages of its site
+	overdue                 // accept everything, as the page was deferred long enough
 )
 
-// judge returns how far the page is believed, and the view of its site after the page.
+// judge returns the verdict on the page, and the view of its site after the page.
 func judge(known *State, o *observation.Observation, from *Provenance) (verdict, View) {
 	before := known.Views[from.Site]
-	next, result := before, believed
+	next, result := before, accepted
 	next.PageID = cmp.Or(o.PageID, before.PageID)
 	switch {
 	case !known.Known():
 	case lagsBehind(known, &before, o):
-		// A page does not undo what another site shows while that site is read, or if the page
-		// itself has not changed.
+		// A page does not undo facts from another site while any other site has accepted pages, or if the
+		// page itself has not changed.
 		next.Hold = firstHold(from.At)
-		if known.seenLately(from.At, from.isOtherSite) || snapshotOf(o, from) == before.Snapshot {
-			return held, next
+		if known.seenRecently(from.At, from.isOtherSite) || snapshotOf(o, from) == before.Snapshot {
+			return deferred, next
 		}
-		fallthrough // no other site is read, so treat the page as one that looks older
+		fallthrough // no other site is active, so treat the page as one that looks older
 	case pageLooksOlder(&before, o, from):
 		next.Hold = before.Hold.extended(from.At)
-		if !next.Hold.overdue(heldPolls, heldFor) {
-			return held, next
+		if !next.Hold.overdue(confirmPolls, confirmFor) {
+			return deferred, next
 		}
 		next = View{PageID: next.PageID, Superseded: before.Superseded, Snapshot: before.Snapshot}
 		result = overdue
@@ -60,9 +60,9 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 	return result, next.advanced(o, from)
 }
 
-// snapshotOf returns a value that differs between pages of a site with different bytes. All pages
-// with several matches have the same value, because they change with every match. For those, use
-// [Provenance.Superseded].
+// snapshotOf returns a value that identifies the bytes of the page. For a page with several matches
+// it returns a constant, because the bytes change with every match. For such pages, use
+// [Provenance.Superseded]. If the snapshot is unknown, snapshotOf also returns a constant.
 func snapshotOf(o *observation.Observation, from *Provenance) string {
 	if o.Shared {
 		return "shared"
@@ -70,18 +70,18 @@ func snapshotOf(o *observation.Observation, from *Provenance) string {
 	return cmp.Or(from.Evidence.Snapshot, "unknown")
 }
 
-// pageIsNewer reports whether the page is strictly newer than the earlier ones of its site.
+// pageIsNewer reports whether the page is known to be newer than all earlier pages of its site.
 func pageIsNewer(v *View, o *observation.Observation, from *Provenance) bool {
 	return v.Snapshot != "" && (v.behind(o) || !v.superseded(o, from) && v.compareModified(from) > 0)
 }
 
-// behind reports whether the match has gone on since the site's earlier pages.
+// behind reports whether the page shows a later clock or status than the site's earlier pages.
 func (v *View) behind(o *observation.Observation) bool {
 	return compareClock(o.Sport, clockShown(o), v.Clock) > 0 || o.Match.Status != "" && o.Match.Status.Rank() > v.Rank
 }
 
-// pageLooksOlder reports whether the page looks older than an earlier one of its site. A page that
-// is newer by pageIsNewer does not, even if its score is lower.
+// pageLooksOlder reports whether the page looks older than an earlier page of its site. It returns
+// false if pageIsNewer holds, even if the score is lower.
 func pageLooksOlder(v *View, o *observation.Observation, from *Provenance) bool {
 	switch {
 	case v.Snapshot == "" || pageIsNewer(v, o, from):
@@ -92,12 +92,12 @@ func pageLooksOlder(v *View, o *observation.Observation, from *Provenance) bool 
 		lowerScore(o.Sport, o.Score, v.Score):
 		return true
 	}
-	// If superseded bytes list more rows, they are not older: the page that replaced them lacked a
-	// row. If their score is higher, they are older: a goal was taken back since.
+	// Superseded bytes with more rows are not older: the page that replaced them lacked a row.
+	// Superseded bytes with a higher score are older: a goal was retracted after them.
 	return v.superseded(o, from) && (len(o.Incidents) <= v.Rows || lowerScore(o.Sport, v.Score, o.Score))
 }
 
-// superseded reports whether other bytes have replaced those of the page before.
+// superseded reports whether other bytes have already replaced the bytes of the page.
 func (v *View) superseded(o *observation.Observation, from *Provenance) bool {
 	if from.Superseded {
 		return true
@@ -106,8 +106,8 @@ func (v *View) superseded(o *observation.Observation, from *Provenance) bool {
 	return snapshot != v.Snapshot && slices.Contains(v.Superseded, snapshot)
 }
 
-// compareModified compares the page's Last-Modified with the latest of its site. It returns 0 if
-// either is unknown.
+// compareModified compares the page's Last-Modified with the latest Last-Modified of its site. It
+// returns 0 if either is unknown.
 func (v *View) compareModified(from *Provenance) int {
 	if from.Modified.IsZero() || v.Modified.IsZero() {
 		return 0
@@ -115,7 +115,7 @@ func (v *View) compareModified(from *Provenance) int {
 	return from.Modified.Compare(v.Modified)
 }
 
-// advanced returns the view after a page that was believed.
+// advanced returns the view after an accepted page.
 func (v View) advanced(o *observation.Observation, from *Provenance) View {
 	at, status := clockShown(o), o.Match.Status
 	laterStatus := status != "" && status.Rank() > v.Rank
@@ -142,8 +142,8 @@ func (v View) advanced(o *observation.Observation, from *Provenance) View {
 	return v
 }
 
-// lagsBehind reports whether the page lacks something that another site has shown and its own site
-// has not. That can be a goal, the end, the next period, or that a goal was taken back.
+// lagsBehind reports whether the page lacks a fact that another site has shown and the page's own
+// site has not. The fact can be a goal, a retraction of a goal, a later status or a later period.
 func lagsBehind(known *State, v *View, o *observation.Observation) bool {
 	if len(known.Views) == 0 || len(known.Views) == 1 && v.Snapshot != "" {
 		return false // there is no other site
@@ -172,13 +172,13 @@ func lagsBehind(known *State, v *View, o *observation.Observation) bool {
 	return false
 }
 
-// clockShown returns the clock of a page, with the page's period. In a break it has the period
-// only.
+// clockShown returns the clock of a page. If the clock has no period, clockShown adds the page's
+// period. In a break it returns only the period.
 func clockShown(o *observation.Observation) event.Clock {
 	c := o.Match.Clock
 	c.Period = cmp.Or(c.Period, o.Match.Period)
 	if o.Match.Status == event.Break {
-		return event.Clock{Period: cmp.Or(o.Match.Period, c.Period)} // so that 45' after 45+2' is not earlier
+		return event.Clock{Period: cmp.Or(o.Match.Period, c.Period)} // some pages show 45' in the break, after 45+2'
 	}
 	return c
 }
@@ -196,15 +196,15 @@ func compareClock(s event.Sport, a, b event.Clock) int {
 	case !a.Known():
 		return 0
 	case !b.Known():
-		return 1 // b is at the start of the period
+		return 1 // without a clock, b counts as the start of the period
 	case a.Elapsed == 0 || b.Elapsed == 0:
 		return cmp.Or(cmp.Compare(a.Minute, b.Minute), cmp.Compare(a.Stoppage, b.Stoppage), cmp.Compare(a.Balls, b.Balls))
 	}
 	return cmp.Compare(a.Elapsed, b.Elapsed)
 }
 
-// lowerScore reports whether now has fewer points of either side than was. It returns false if
-// either is nil, and in tennis, where each set starts at 0-0.
+// lowerScore reports whether either side has fewer points in now than in was. It returns false if
+// now or was is nil, and in tennis, where each set starts at 0-0.
 func lowerScore(sport event.Sport, now, was *event.Score) bool {
 	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away) && sport != event.Tennis
 }

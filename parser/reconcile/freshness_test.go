@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// Stale copies retract nothing. A page that persists for 90 seconds does.
-func TestStaleCopiesTakeNothingBack(t *testing.T) {
+// A stale copy retracts a goal only if it persists for 90 seconds.
+func TestStaleCopiesRetractNothing(t *testing.T) {
 	t.Parallel()
 	one := goalBy(event.Away, "Giovinco", at(50, 0))
 	old, now := live(49, event.Score{}), live(51, event.Score{Away: 1}, one)
@@ -21,21 +21,21 @@ func TestStaleCopiesTakeNothingBack(t *testing.T) {
 		s.expect(old)
 		s.expect(now)
 	}
-	// Stale copies come for a minute.
+	// Stale copies persist for a minute.
 	for range 3 {
 		s.expect(old)
 	}
 	s.expect(live(53, event.Score{Away: 1}, one))
-	// A page that persists for 90 seconds is believed.
+	// A page that persists for 90 seconds is accepted.
 	for range 5 {
 		s.expect(old)
 	}
 	s.expect(old, "goal_retracted 50' away Giovinco 0-0")
 }
 
-// Bytes that were replaced before are a stale copy, even if they list as many rows. They cause no
-// event.
-func TestReplacedPageComesBack(t *testing.T) {
+// Bytes that were replaced before are a stale copy, even if the number of rows is the same. They
+// cause no event unless they persist.
+func TestReplacedPageReturns(t *testing.T) {
 	t.Parallel()
 	old := observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "A", at(37, 0)))
 	edited := observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "A", at(38, 0)))
@@ -58,7 +58,7 @@ func TestReplacedPageComesBack(t *testing.T) {
 }
 
 // The time of a hold counts only while there are polls. A stale copy before an outage and another
-// after it have not persisted.
+// stale copy after the outage have not persisted.
 func TestHoldAcrossAnOutage(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "A", at(50, 0))
@@ -71,8 +71,8 @@ func TestHoldAcrossAnOutage(t *testing.T) {
 	s.expect(live(57, event.Score{Home: 1}, goal))
 }
 
-// If two sites show one match, the slower one retracts nothing and repeats nothing, and they do not
-// correct each other's spelling.
+// If two sites show one match, the slower site retracts nothing and repeats nothing, and the sites
+// do not correct each other's spelling.
 func TestTwoSites(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "David Villa", at(50, 0))
@@ -105,17 +105,17 @@ func TestTwoSites(t *testing.T) {
 		s.modified = parsertest.Noon
 		s.from("").expect(observed(event.Live, "2h", event.Score{Home: 1}, goal))
 	}
-	// When the first site has no more pages, the other is believed after a while.
+	// When the first site has no more pages, the pages of the other site are accepted after a delay.
 	for n := range 14 {
 		s.snapshot = "b" + string(rune('a'+n)) // its bytes change
 		s.from("-b").read(observed(event.Live, "2h", event.Score{}))
 	}
 	if *s.state.Score != (event.Score{}) {
-		t.Errorf("score %v, want the 0-0 of the only site", s.state.Score)
+		t.Errorf("score %v, want 0-0 from the only active site", s.state.Score)
 	}
 }
 
-// A site whose pages do not change retracts nothing, whether other sites are read or not.
+// A site whose pages do not change retracts nothing, even if no other site is read.
 func TestFrozenSite(t *testing.T) {
 	t.Parallel()
 	a, b, c := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(55, 0)), goalBy(event.Away, "C", at(70, 0))
@@ -148,8 +148,8 @@ func TestFrozenSite(t *testing.T) {
 	}
 }
 
-// A page with a clock is newer than one without. The first page of a half may have no clock, and
-// some pages do not name the half.
+// A page with a clock is newer than a page without a clock. The first page of a half may have no
+// clock, and some pages do not name the half.
 func TestClockThatBeginsLate(t *testing.T) {
 	t.Parallel()
 	first := func(m int, score event.Score, in ...observation.Incident) observation.Observation {
@@ -178,7 +178,8 @@ func TestClockThatBeginsLate(t *testing.T) {
 	s.expect(live(64, event.Score{}), "goal_retracted 61' home A 0-0")
 }
 
-// A page at full time or half time can show an earlier clock than the last page in play.
+// A page at full time or half time can show an earlier clock than the last page during play, and is
+// accepted.
 func TestClockAtTheWhistle(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))
@@ -202,7 +203,7 @@ func TestClockAtTheWhistle(t *testing.T) {
 	s.expect(o, "period_end 1h 0-0")
 }
 
-// Bytes that were replaced stay old even if a cache sends the current time as Last-Modified.
+// Bytes that were replaced count as old even if a cache sends the current time as Last-Modified.
 func TestStaleCopyWithANewLastModified(t *testing.T) {
 	t.Parallel()
 	a, b := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(55, 0))
@@ -222,9 +223,8 @@ func TestStaleCopyWithANewLastModified(t *testing.T) {
 	}
 }
 
-// If the page has no clock, a goal that was taken back does not return with a stale copy that still
-// has it.
-func TestStaleCopyAfterAGoalWasTakenBack(t *testing.T) {
+// If the page has no clock, a stale copy does not report a retracted goal again.
+func TestStaleCopyAfterARetraction(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))
 	half := func(score event.Score, in ...observation.Incident) observation.Observation {
@@ -244,8 +244,9 @@ func TestStaleCopyAfterAGoalWasTakenBack(t *testing.T) {
 	s.expect(half(event.Score{}))
 }
 
-// On a page of many matches, a match that looks the same as before half time is not a stale copy.
-func TestListShowsTheSameAgain(t *testing.T) {
+// If a page of many matches shows a match with the same values as before half time, the page is not
+// a stale copy.
+func TestSharedPageRepeatsValues(t *testing.T) {
 	t.Parallel()
 	show := func(status event.Status, score event.Score) observation.Observation {
 		o := observed(status, "", score)

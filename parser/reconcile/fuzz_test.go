@@ -15,9 +15,12 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// FuzzMatch reconciles generated pages. The score always equals the number of tracked goals. Each
-// correction and retraction follows the latest event of a tracked incident. The same input gives
-// the same state and events. The events add up to the incidents that the state tracks.
+// FuzzMatch reconciles generated pages, and checks four properties:
+//
+//   - The score equals the number of tracked goals.
+//   - Each correction and retraction supersedes the latest event of a tracked incident.
+//   - The same input gives the same state and events.
+//   - The events result in the incidents that the state tracks.
 func FuzzMatch(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"))
 	f.Add(bytes.Repeat([]byte("goal! \x10\x20\x30"), 20))
@@ -68,10 +71,10 @@ func FuzzMatch(f *testing.F) {
 				t.Fatal(err)
 			}
 			if after, _ := json.Marshal(state); !bytes.Equal(before, after) {
-				t.Fatalf("Match modified the state it was given:\n%s\n%s", before, after)
+				t.Fatalf("the state that was passed has changed:\n%s\n%s", before, after)
 			}
 			if !parsertest.SameJSON(next, again) || !parsertest.SameJSON(events, sameEvents) {
-				t.Fatal("the same input gives another state or other events")
+				t.Fatal("the same input gives a different state or different events")
 			}
 			for _, e := range events {
 				d := e.Data
@@ -82,14 +85,14 @@ func FuzzMatch(f *testing.F) {
 				switch d.Action {
 				case event.New:
 					if ok {
-						t.Fatalf("%s is new, but its incident is tracked already", parsertest.Line(e))
+						t.Fatalf("%s is new, but its incident is already tracked", parsertest.Line(e))
 					}
 					if d.Rev != 1 || d.Supersedes != "" {
 						t.Fatalf("%s is new, but has rev %d and supersedes %q", parsertest.Line(e), d.Rev, d.Supersedes)
 					}
 				default:
 					if !ok || d.Supersedes != latest[d.Incident] || d.Rev != was.Rev+1 {
-						t.Fatalf("%s does not follow the latest event of its incident (rev %d after %d)", parsertest.Line(e), d.Rev,
+						t.Fatalf("%s does not supersede the latest event of its incident (rev %d after %d)", parsertest.Line(e), d.Rev,
 							was.Rev)
 					}
 				}
@@ -114,7 +117,7 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-// untracked has the kinds of incidents that the state does not track.
+// untracked lists the kinds of incidents that the state does not track.
 var untracked = []event.Kind{event.StatusChange, event.ScoreChange, event.SourceStale, event.SourceFresh}
 
 // checkState checks that the state tracks exactly the incidents in tracked.
@@ -122,27 +125,27 @@ func checkState(t *testing.T, s *reconcile.State, tracked map[string]event.Data)
 	t.Helper()
 	goals := event.Score{}
 	if len(s.Tracked) != len(tracked) {
-		t.Fatalf("the state tracks %d incidents, the events give %d", len(s.Tracked), len(tracked))
+		t.Fatalf("the state tracks %d incidents, want the %d of the events", len(s.Tracked), len(tracked))
 	}
-	for _, st := range s.Tracked {
-		d, ok := tracked[st.ID]
-		if !ok || d.Kind != st.Kind || d.Side != st.Side || d.Player != st.Player || d.Detail != st.Detail ||
-			d.Rev != st.Rev || d.Provisional != st.Provisional {
-			t.Fatalf("the state tracks %+v, the events give %+v", st, d)
+	for _, got := range s.Tracked {
+		d, ok := tracked[got.ID]
+		if !ok || d.Kind != got.Kind || d.Side != got.Side || d.Player != got.Player || d.Detail != got.Detail ||
+			d.Rev != got.Rev || d.Provisional != got.Provisional {
+			t.Fatalf("the state tracks %+v, want the incident of %+v", got, d)
 		}
-		if st.Kind == event.Goal {
-			goals = goals.Add(st.Side, 1)
+		if got.Kind == event.Goal {
+			goals = goals.Add(got.Side, 1)
 		}
 	}
 	if s.Sport.CountsGoals() && s.Score != nil && *s.Score != goals {
-		t.Fatalf("score %v, but the tracked goals are %v", s.Score, goals)
+		t.Fatalf("score %v, want %v, the tracked goals", s.Score, goals)
 	}
 }
 
 // A script generates observations from bytes.
 type script struct{ data []byte }
 
-// over reports whether all bytes were used.
+// over reports whether all bytes are used.
 func (s *script) over() bool { return len(s.data) == 0 }
 
 // below uses one byte and returns a number below n, or 0 if the script is over.
@@ -155,7 +158,7 @@ func (s *script) below(n int) int {
 	return int(b) % n
 }
 
-// observation generates an observation.
+// observation returns an observation that the next bytes define.
 func (s *script) observation(sport event.Sport) observation.Observation {
 	o := observation.Observation{Sport: sport, League: "L", Match: event.Match{ID: "m", Home: "Home", Away: "Away"}}
 	if s.below(30) == 1 {

@@ -8,7 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// compareGoals compares the goals of both sides, in sports whose score is the number of goals.
+// compareGoals compares the goals of both sides, in sports that count goals. It does nothing for an
+// awarded result, or if the score is in doubt.
 func (d *draft) compareGoals() {
 	if !d.obs.Sport.CountsGoals() || d.obs.Match.Status == event.Awarded || d.score.doubtful {
 		return
@@ -17,47 +18,49 @@ func (d *draft) compareGoals() {
 	d.compareGoalsOf(event.Away)
 }
 
-// compareGoalsOf pairs one side's rows with its tracked goals, by the most certain rule first. If
-// the score has more goals than are tracked, rows that are left are new goals. Otherwise they are
-// edits of goals that the page no longer shows as they were.
+// compareGoalsOf pairs one side's rows with its tracked goals, by the most certain rule first. An
+// unpaired row is a new goal or a changed goal. The score determines the number of new goals. If
+// more rows are unpaired, weaker rules pair them with tracked goals.
 func (d *draft) compareGoalsOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.Goal, side)
-	listed, known := len(rows), len(d.state.of(event.Goal, side))
-	goals := max(listed, known) // without a score, retractMissing retracts goals
+	listed, tracked := len(rows), len(d.state.of(event.Goal, side))
+	goals := max(listed, tracked) // without a score, retractMissing retracts goals
 	if d.obs.Score != nil {
-		goals = d.obs.Score.Of(side) // a row that is ahead of the score waits for it
+		goals = d.obs.Score.Of(side) // a row is not reported before the score includes it
 	}
 	rows = d.pair(rows,
 		allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
 		isProvisional, allOf(hasClock, sameClock))
-	if len(rows) > goals-known {
+	if len(rows) > goals-tracked {
 		rows = d.pair(rows, nearClock)
 		if listed == goals {
 			rows = d.pair(rows, always)
 		}
 	}
 	s := series{"goal", string(side)}
-	for nth := known + 1; nth <= goals; nth++ {
+	for nth := tracked + 1; nth <= goals; nth++ {
 		in, provisional := d.goalWithoutRow(side), len(rows) == 0
 		if !provisional {
 			in, rows = rows[0], rows[1:]
 		}
 		d.report(in, phasePlay, provisional, s.nth(nth).with(d.generation(s)))
 	}
-	if known > goals && d.score.mayRetract {
-		d.retractGoals(side, known-goals)
+	if tracked > goals && d.score.mayRetract {
+		d.retractGoals(side, tracked-goals)
 	}
 }
 
-// goalWithoutRow returns a goal that the score implies and no row shows yet.
+// goalWithoutRow returns a goal that the score implies and no row shows yet. Its clock is the
+// page's clock.
 func (d *draft) goalWithoutRow(side event.Side) observation.Incident {
 	in := observation.Incident{Kind: event.Goal, Side: side, Clock: d.obs.Match.Clock}
 	in.Clock.Period = d.obs.Sport.PlayedBefore(cmp.Or(in.Clock.Period, d.state.Match.Period))
 	return in
 }
 
-// retractGoals retracts n goals of a side: first those that the page does not list, then those that
-// no page has listed, then any. Among these it retracts the latest first.
+// retractGoals retracts n goals of a side. It first retracts goals that earlier pages listed and
+// this page does not, then goals that no page has listed, and then any goals. In each group, it
+// retracts the most recently reported goal first.
 func (d *draft) retractGoals(side event.Side, n int) {
 	goals := d.state.of(event.Goal, side)
 	slices.Reverse(goals)

@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A goal stays the same incident while the page edits its attributes.
+// A goal stays the same incident when the page changes its attributes.
 func TestIdentityOfGoals(t *testing.T) {
 	t.Parallel()
 	first, second := goalBy(event.Away, "Mbappé", at(80, 0)), goalBy(event.Away, "Mbappé", at(81, 0))
@@ -17,14 +17,14 @@ func TestIdentityOfGoals(t *testing.T) {
 		"goal 81' away Mbappé 0-2")
 	// The order on the page does not matter.
 	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first, second))
-	// The page edits the minute, and then the scorer and the detail of the other goal.
+	// The page changes the minute of the first goal, and then the player and the detail of the second.
 	first.Clock = at(79, 0)
 	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first, second),
 		"goal_corrected 79' away Mbappé 0-2 time:80'→79'")
 	second.Player, second.Detail = "Behich", event.OwnGoal
 	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first, second),
 		"goal_corrected 81' away Behich own_goal 0-2 detail:→own_goal player:Mbappé→Behich")
-	// The row vanishes for a while, but the score stays.
+	// The row disappears temporarily, but the score stays.
 	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first))
 	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first, second))
 	// A name without its diacritics is not a correction.
@@ -32,7 +32,7 @@ func TestIdentityOfGoals(t *testing.T) {
 	s.expect(observed(event.Live, "2h", event.Score{Away: 2}, first, second))
 }
 
-// A goal that only the score shows is provisional until its row comes.
+// A goal that only the score shows is provisional until its row appears.
 func TestScoreAheadOfTheRow(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
@@ -41,14 +41,14 @@ func TestScoreAheadOfTheRow(t *testing.T) {
 	s.expect(o, "goal 12' home 1-0 provisional")
 	s.expect(observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "Villa", at(11, 0))),
 		"goal_corrected 11' home Villa 1-0 player:→Villa time:12'→11'")
-	// A row that is ahead of the score waits for it.
+	// A row is not reported before the score includes its goal.
 	two := []observation.Incident{goalBy(event.Home, "Villa", at(11, 0)), goalBy(event.Home, "Villa", at(20, 0))}
 	s.expect(observed(event.Live, "1h", event.Score{Home: 1}, two...))
 	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, two...), "goal 20' home Villa 2-0")
 }
 
 // Two fresh pages without a goal retract it.
-func TestGoalTakenBack(t *testing.T) {
+func TestGoalRetracted(t *testing.T) {
 	t.Parallel()
 	one, two := goalBy(event.Home, "Villa", at(50, 0)), goalBy(event.Home, "Lampard", at(60, 0))
 	s := begin(t, live(61, event.Score{Home: 2}, one, two))
@@ -58,19 +58,19 @@ func TestGoalTakenBack(t *testing.T) {
 	if score := *s.state.Score; score != (event.Score{Home: 1}) {
 		t.Errorf("score %v, want 1-0", score)
 	}
-	// If the goal comes back, it is another incident.
+	// If the goal appears again, it is another incident.
 	s.expect(live(70, event.Score{Home: 2}, one, two), "goal 60' home Lampard 2-0")
 	ids := map[string]bool{}
-	for _, st := range s.state.Tracked {
-		if ids[st.ID] {
-			t.Errorf("two incidents have ID %s", st.ID)
+	for _, tracked := range s.state.Tracked {
+		if ids[tracked.ID] {
+			t.Errorf("two incidents have ID %s", tracked.ID)
 		}
-		ids[st.ID] = true
+		ids[tracked.ID] = true
 	}
 }
 
-// If the first of two goals is taken back, the second stays.
-func TestFirstGoalTakenBack(t *testing.T) {
+// If the first of two goals is retracted, the second stays.
+func TestFirstGoalRetracted(t *testing.T) {
 	t.Parallel()
 	one, two := goalBy(event.Home, "Villa", at(50, 0)), goalBy(event.Home, "Lampard", at(60, 0))
 	s := begin(t, live(61, event.Score{Home: 2}, one, two))
@@ -78,8 +78,8 @@ func TestFirstGoalTakenBack(t *testing.T) {
 	s.expect(live(63, event.Score{Home: 1}, two), "goal_retracted 50' home Villa 1-0")
 }
 
-// The score decides how many goals there are, even if the page has no rows for them.
-func TestGoalTakenBackWithoutRows(t *testing.T) {
+// The score determines the number of goals, even if the page has no rows for them.
+func TestGoalRetractedWithoutRows(t *testing.T) {
 	t.Parallel()
 	s := begin(t, live(50, event.Score{}))
 	s.expect(live(51, event.Score{Home: 2}), "goal 51' home 1-0 provisional", "goal 51' home 2-0 provisional")
@@ -94,7 +94,7 @@ func TestGoalTakenBackWithoutRows(t *testing.T) {
 }
 
 // If the page has no score, a goal is retracted like a card.
-func TestGoalTakenBackWithoutAScore(t *testing.T) {
+func TestGoalRetractedWithoutAScore(t *testing.T) {
 	t.Parallel()
 	show := func(m int, in ...observation.Incident) observation.Observation {
 		o := live(m, event.Score{}, in...)
@@ -110,8 +110,8 @@ func TestGoalTakenBackWithoutAScore(t *testing.T) {
 	s.expect(show(58, card), "goal_retracted 50' home A 0-0")
 }
 
-// If a goal changes sides, the page that retracts it also reports the new one. No event has a score
-// that no page showed.
+// If a goal moves to the other side, the page that retracts the goal also reports it for the other
+// side.
 func TestGoalChangesSides(t *testing.T) {
 	t.Parallel()
 	s := begin(t, live(50, event.Score{}))
@@ -121,7 +121,7 @@ func TestGoalChangesSides(t *testing.T) {
 		"goal 50' away B 0-1")
 }
 
-// A goal that a page first shows at half time comes before the end of the half.
+// A goal that first appears at half time is reported before the end of the half.
 func TestGoalShownAtHalfTime(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
@@ -149,8 +149,8 @@ func TestDetailsOfGoals(t *testing.T) {
 		"goal_corrected 81' away Pogba 0-1 detail:own_goal→ player:Behich→Pogba")
 }
 
-// If a row vanishes and a new one appears with a higher score, the new one is another goal.
-func TestRowVanishesAsAnotherComes(t *testing.T) {
+// If a row disappears, and a new row appears with a higher score, the new row is another goal.
+func TestRowDisappearsAsAnotherAppears(t *testing.T) {
 	t.Parallel()
 	a, b, c := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(40, 0)), goalBy(event.Home, "C", at(41, 0))
 	s := begin(t, live(50, event.Score{Home: 2}, a, b))
@@ -158,19 +158,19 @@ func TestRowVanishesAsAnotherComes(t *testing.T) {
 	s.expect(live(52, event.Score{Home: 3}, a, b, c))
 }
 
-// A row, a minute or a detail that is missing for a while changes nothing.
-func TestRowVanishesForAWhile(t *testing.T) {
+// A row, a minute or a detail that is temporarily missing causes no event.
+func TestRowIsTemporarilyMissing(t *testing.T) {
 	t.Parallel()
 	a, b, c := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(40, 0)), goalBy(event.Home, "C", at(80, 0))
 	s := begin(t, live(81, event.Score{Home: 3}, a, b, c))
 	s.expect(live(82, event.Score{Home: 3}, a, c))
 	s.expect(live(83, event.Score{Home: 3}, a, b, c))
-	// A row without a minute is the same goal when the minute comes.
+	// A row without a minute is the same goal when the page adds the minute.
 	bare := goalBy(event.Home, "D", event.Clock{})
 	s.expect(live(84, event.Score{Home: 4}, a, b, c, bare), "goal home D 4-0")
 	d := goalBy(event.Home, "D", at(84, 0))
 	s.expect(live(85, event.Score{Home: 4}, a, b, c, d), "goal_corrected 84' home D 4-0 time:→84'")
-	// A detail that is missing on one page stays.
+	// A detail that is missing on one page does not change.
 	d.Detail = event.PenaltyGoal
 	s.expect(live(86, event.Score{Home: 4}, a, b, c, d), "goal_corrected 84' home D penalty 4-0 detail:→penalty")
 	d.Detail = ""

@@ -7,27 +7,28 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A source is stale after at least StalePolls polls in a row, over at least StaleAfter, without a
-// usable page.
+// A source is stale after at least StalePolls consecutive polls, over at least StaleAfter, without
+// a usable page.
 const (
 	StalePolls = 3
 	StaleAfter = 2 * time.Minute
 )
 
-// A source is blind after at least blindPolls pages in a row, over at least blindFor, that list no
-// incident although earlier pages did. Its layout has probably changed. A blind source is stale.
+// A source is blind after at least blindPolls consecutive pages, over at least blindFor, that list
+// no incident although earlier pages did. Its layout has probably changed. If the match is live, a
+// blind source makes it stale.
 const (
 	blindPolls = 3
 	blindFor   = 5 * time.Minute
 )
 
 // MarkStale marks a match as stale because its source has no usable page. It returns the new state
-// and the event source_stale. It returns known and no event if the match is stale already, over or
-// unknown, or if another reader had a believed page of it within [StaleAfter]. The next page that
-// [Match] believes makes the match fresh.
+// and the event source_stale. It returns known and no event if the match is already stale, over or
+// unknown, or if another reader had an accepted page of the match within [StaleAfter]. The next
+// page that [Match] accepts makes the match fresh again.
 func MarkStale(known State, from Provenance, reason string) (State, []event.Event, error) {
 	over := known.Match.Status.Rank() > event.Live.Rank()
-	if !known.Known() || known.Match.Stale != nil || over || known.seenLately(from.At, from.isOtherReader) {
+	if !known.Known() || known.Match.Stale != nil || over || known.seenRecently(from.At, from.isOtherReader) {
 		return known, nil, nil
 	}
 	d := newDraft(&known, known)
@@ -40,14 +41,14 @@ func MarkStale(known State, from Provenance, reason string) (State, []event.Even
 	return d.state, events, nil
 }
 
-// markStale marks the match as stale and reports it.
+// markStale marks the match as stale and reports source_stale.
 func (d *draft) markStale(reason string) {
 	d.state.Match.Stale = &event.Stale{Since: d.from.At, Reason: reason}
 	d.reportUntracked(observation.Incident{Kind: event.SourceStale}, reason)
 }
 
-// checkHealth marks the match as fresh, or as stale if the source is blind. The score of a blind
-// source still makes goals.
+// checkHealth marks the match as fresh, or as stale if the match is live and the source is blind.
+// Score changes of a blind source still produce goal events.
 func (d *draft) checkHealth() {
 	s := &d.state
 	if !d.obs.Blind || s.listedBefore() == 0 {

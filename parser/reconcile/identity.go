@@ -8,20 +8,21 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A series is the first words of the IDs of similar incidents, such as the goals of one side. The
-// ID of an incident is a hash of the match ID and these words, by kind:
+// A series identifies similar incidents, such as the goals of one side. The ID of an incident is a
+// hash of the match ID and a list of words. The table lists the words by kind. The words before the
+// bar are the series:
 //
-//	goals                "goal", side, number of the goal among those of the side, generation
-//	points               "points", side, score of the side after it, generation; in tennis also the set
-//	kicks                "kick", side, number of the kick among those of the side
-//	starts and ends      "mark", kind, period, generation
-//	others               kind, side, folded player, number among those of the player, generation
-//	untracked incidents  a constant, kind, number of untracked incidents
+//	goals                "goal", side | number of the goal in the series, generation
+//	points               "points", side | the side's score after the points, generation; in tennis also the set
+//	kicks                "kick", side | number of the kick in the series
+//	starts and ends      "mark", kind, period | generation
+//	others               kind, side, folded player | number of the incident in the series, generation
+//	untracked incidents  a constant, kind | number of untracked incidents of the match
 //
-// The words before the number are the series. The generation is the number of incidents of the
-// series that were retracted, so that a new incident does not get the ID of a retracted one. If the
-// ID of points or of a kick is in use, a number from 2 is appended. Saved states and subscribers
-// know the IDs, so these words must not change.
+// The generation is the number of retractions in the series, so that a new incident does not get
+// the ID of a retracted incident. If the ID of points or of a kick is in use, the first number from
+// 2 that gives a free ID is appended. Saved states contain the IDs and subscribers store them, so
+// the words must not change.
 type series []string
 
 // with returns a copy of s with more words.
@@ -40,28 +41,29 @@ func startOrEndSeries(k event.Kind, p event.Period) series {
 	return series{"mark", string(k), string(p)}
 }
 
-// otherSeries returns the series of a card, substitution or the like.
+// otherSeries returns the series of an incident for which isOther holds, such as a card.
 func otherSeries(in observation.Incident) series {
 	return series{string(in.Kind), string(in.Side), event.Fold(in.Player)}
 }
 
-// seriesOf returns the series of a tracked goal or kick, or of a card, substitution or the like.
-func seriesOf(sport event.Sport, st *TrackedIncident) series {
+// seriesOf returns the series of a tracked goal or kick, or of an incident for which isOther holds.
+// It supports neither points nor starts and ends.
+func seriesOf(sport event.Sport, tracked *TrackedIncident) series {
 	switch {
-	case st.Kind == event.ShootoutKick:
-		return series{"kick", string(st.Side)}
-	case !isOther(sport, st.Kind):
-		return series{string(st.Kind), string(st.Side)}
+	case tracked.Kind == event.ShootoutKick:
+		return series{"kick", string(tracked.Side)}
+	case !isOther(sport, tracked.Kind):
+		return series{string(tracked.Kind), string(tracked.Side)}
 	}
-	return otherSeries(st.Incident)
+	return otherSeries(tracked.Incident)
 }
 
-// id returns the ID for these words in this match.
+// id returns the ID of the incident of this match that words identify.
 func (d *draft) id(words series) string {
 	return event.IncidentID(append([]string{d.state.Match.ID}, words...)...)
 }
 
-// generation returns the number of incidents of the series that were retracted.
+// generation returns the number of retractions in the series, in decimal.
 func (d *draft) generation(s series) string { return strconv.Itoa(d.state.Retractions[s.key()]) }
 
 // isTracked reports whether an incident with this ID is tracked.

@@ -12,18 +12,19 @@ func (d *draft) compareKicks() {
 	d.compareKicksOf(event.Away)
 }
 
-// compareKicksOf pairs one side's rows with its tracked kicks, first by player. It pairs other rows
-// with a kick between those of the rows before and after it. The rest are new kicks.
+// compareKicksOf pairs one side's rows with its tracked kicks, first by player. It then pairs each
+// remaining row with an unpaired kick between the kicks of the neighbouring rows. Rows without such
+// a kick are new kicks.
 func (d *draft) compareKicksOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.ShootoutKick, side)
 	for i := range rows {
 		rows[i].Clock.Period = event.ShootOut
 	}
-	known := d.state.of(event.ShootoutKick, side)
-	places := make([]int, len(rows)) // place of each row's kick in known, from 1; 0 if the row is not paired
+	kicks := d.state.of(event.ShootoutKick, side)
+	places := make([]int, len(rows)) // place of each row's kick in kicks, from 1; 0 if the row is not paired
 	pairFirst := func(row, from, to int, matches pairingRule) {
 		for i := from; i < to; i++ {
-			if at := known[i]; !d.listed[at] && matches(rows[row], &d.state.Tracked[at]) {
+			if at := kicks[i]; !d.listed[at] && matches(rows[row], &d.state.Tracked[at]) {
 				places[row] = i + 1
 				d.markListed(at)
 				d.correct(at, rows[row])
@@ -33,14 +34,14 @@ func (d *draft) compareKicksOf(side event.Side) {
 	}
 	for row := range rows {
 		if rows[row].Player != "" {
-			pairFirst(row, 0, len(known), samePlayer)
+			pairFirst(row, 0, len(kicks), samePlayer)
 		}
 	}
 	for row, in := range rows {
 		if places[row] > 0 {
 			continue
 		}
-		from, to := placesBetween(places, row, len(known))
+		from, to := placesBetween(places, row, len(kicks))
 		pairFirst(row, from, to, always)
 		if places[row] == 0 {
 			nth := len(d.state.of(event.ShootoutKick, side)) + 1
@@ -49,8 +50,9 @@ func (d *draft) compareKicksOf(side event.Side) {
 	}
 }
 
-// placesBetween returns the range of kicks with which a row can be paired. They are after the kicks
-// of the rows before it, and before the kicks of the rows after it. n is the number of kicks.
+// placesBetween returns the range [from, to) of the indexes of the kicks with which a row can be
+// paired: after the kicks of earlier rows, and before the kicks of later rows. places has the place
+// of each row's kick, and n is the number of kicks.
 func placesBetween(places []int, row, n int) (from, to int) {
 	to = n
 	for _, p := range places[:row] {

@@ -11,8 +11,8 @@ func kick(side event.Side, player, detail string) observation.Incident {
 	return observation.Incident{Kind: event.ShootoutKick, Side: side, Player: player, Detail: detail}
 }
 
-// Rows of a shoot-out can come late, vanish and be retracted like others. The tally is that of the
-// kicks.
+// Rows of a shoot-out can appear late, disappear and be retracted like other rows. The tally is the
+// number of scored kicks.
 func TestShootOutRows(t *testing.T) {
 	t.Parallel()
 	so := func(tally *event.Score, in ...observation.Incident) observation.Observation {
@@ -42,8 +42,8 @@ func TestShootOutRows(t *testing.T) {
 	}
 }
 
-// Kicks that are listed twice are counted once if the tally says so. A tally is believed even if
-// the rows for it are missing.
+// If a kick is listed twice, it counts once if the tally includes it once. A tally is accepted even
+// if rows are missing.
 func TestShootOutListedTwice(t *testing.T) {
 	t.Parallel()
 	a, b := kick("home", "A", "scored"), kick("away", "B", "scored")
@@ -59,8 +59,8 @@ func TestShootOutListedTwice(t *testing.T) {
 	}
 }
 
-// Without listed kicks, the tally is the page's. With them, a correction of a kick changes the
-// tally.
+// Without listed kicks, the tally is the page's tally. With listed kicks, a correction of a kick
+// changes the tally.
 func TestShootOutTally(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "2h", event.Score{}))
@@ -78,7 +78,7 @@ func TestShootOutTally(t *testing.T) {
 	}
 }
 
-// In ice hockey the score has one more goal for the winner of the shoot-out. That goal is not
+// In ice hockey, the winner of the shoot-out gets one more goal in the score. That goal is not
 // reported.
 func TestHockeyShootOut(t *testing.T) {
 	t.Parallel()

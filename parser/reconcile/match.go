@@ -8,15 +8,15 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// Match compares an observation with the known state of the match. It returns the next state, and
-// an event for each difference, in the order of the match. The events of the first page report
+// Match compares an observation with known, the saved state of the match. It returns the next
+// state, and an event for each difference, in match order. The events of the first page report
 // everything that has happened so far, and are marked as backfill.
 //
 // Match does not modify known. If it returns an error, it returns known as the state. The error
 // wraps [ErrOtherMatch] if the page shows another match.
 //
-// The score decides how many goals there are. The minute and the player are attributes that pages
-// edit. A page that may be a stale copy retracts nothing.
+// The score determines the number of goals. The minute and the player of a goal are attributes,
+// which a later page can correct. A page that may be a stale copy retracts nothing.
 func Match(known State, o observation.Observation, from Provenance) (State, []event.Event, error) {
 	if err := checkSameMatch(&known, &o, &from); err != nil {
 		return known, nil, err
@@ -26,14 +26,14 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	digest := o.Digest()
 	o.Match = resumedMatch(&known, &o, &from)
 
-	// Judge the page. Return if it is held, or if it says the same as the one before.
+	// Judge the page. Return if it is deferred, or if its content is the same as on the page before.
 	verdict, view := judge(&known, &o, &from)
 	next := known
-	if verdict != held {
+	if verdict != deferred {
 		next.Seen = seenNow(&known, &o, &from)
 	}
 	nothingNew := digest == known.Views[from.Site].Observed && verdict != overdue && known.nothingPending(&view)
-	if verdict == held || nothingNew {
+	if verdict == deferred || nothingNew {
 		next.Views = withView(known.Views, from.Site, view)
 		return next, nil, nil
 	}
@@ -47,7 +47,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	next.Sport = o.Sport
 	next.League, next.Match = mergeFacts(&known, &o, verdict)
 
-	// Compare, and make the events.
+	// Compare, and create the events.
 	d := newDraft(&known, next)
 	d.obs, d.from, d.score = o, from, decision
 	for _, s := range steps {
@@ -60,8 +60,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	return d.state, events, nil
 }
 
-// steps lists the steps of the comparison in order. Each declares the parts of the draft that it
-// may read, and those that it may read and write.
+// steps lists the steps of the comparison in order. Each step declares the parts of the draft that
+// it may only read, and the parts that it may read and write.
 var steps = []step{
 	{"health", (*draft).checkHealth, partPage | partMatch | partIncidents, partHealth | partChanges},
 	{"reopened periods", (*draft).reopenPeriods, partPage | partMatch, partIncidents | partChanges},
@@ -82,22 +82,22 @@ type step struct {
 	reads, writes parts
 }
 
-// A draft is the next state while the steps write it, and what the steps read.
+// A draft holds the input of the steps, and the next state, which the steps modify.
 type draft struct {
 	obs      observation.Observation // the page
-	from     Provenance              // of the page
-	score    scoreDecision           // about the page's score
-	backfill bool                    // the page is the first of the match
-	before   event.Status            // of the match before the page
+	from     Provenance              // provenance of the page
+	score    scoreDecision           // decision about the page's score
+	backfill bool                    // whether the page is the first page of the match
+	before   event.Status            // status of the match before the page
 
 	state   State           // the next state
 	listed  map[int]bool    // indexes in state.Tracked: the incidents that the page lists
 	ids     map[string]bool // IDs of state.Tracked; nil until trackedIDs is called
-	changes []change        // found so far
+	changes []change        // changes found so far
 }
 
-// A parts is a bit set of the parts of a draft. The method fields in export_test.go says which
-// fields belong to which part.
+// A parts value is a bit set of parts of a draft. The method fields in export_test.go lists the
+// fields of each part.
 type parts int
 
 const (

@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// observed returns an observation of the match m1.
+// observed returns an observation of the soccer match m1.
 func observed(status event.Status, period event.Period, score event.Score,
 	in ...observation.Incident) observation.Observation {
 	return observation.Observation{
@@ -30,19 +30,19 @@ func goalBy(side event.Side, player string, c event.Clock) observation.Incident 
 	return observation.Incident{Kind: event.Goal, Side: side, Player: player, Clock: c}
 }
 
-// A story reconciles the pages of one match, one after the other.
+// A story reconciles the pages of one match in order. It reads a page every 20 seconds.
 type story struct {
 	t     *testing.T
 	state reconcile.State
 	seq   int64
-	now   time.Duration // since the first page
+	now   time.Duration // time since 20 seconds before the first page
 
-	site, snapshot string    // of the next pages; may be ""
+	site, snapshot string    // site and snapshot of the next pages; may be ""
 	modified       time.Time // Last-Modified of the next pages; may be zero
-	superseded     bool      // newer bytes have replaced those of the next pages before
+	superseded     bool      // whether the next pages have Provenance.Superseded
 }
 
-// from makes the next pages come from another site.
+// from sets the site of the next pages.
 func (s *story) from(site string) *story {
 	s.site = site
 	return s
@@ -55,7 +55,8 @@ func begin(t *testing.T, first observation.Observation) *story {
 	return s
 }
 
-// read reconciles a page and returns a line for each event.
+// read reconciles a page and returns its events as lines. It also checks that Match is
+// deterministic, and that the same page again causes no event.
 func (s *story) read(o observation.Observation) []string {
 	s.t.Helper()
 	before, _ := json.Marshal(s.state)
@@ -69,14 +70,14 @@ func (s *story) read(o observation.Observation) []string {
 		s.t.Fatal(err)
 	}
 	if after, _ := json.Marshal(s.state); string(before) != string(after) {
-		s.t.Errorf("Match modified the state it was given:\n%s\n%s", before, after)
+		s.t.Errorf("Match modified the state that was passed:\n%s\n%s", before, after)
 	}
 	again, sameEvents, _ := reconcile.Match(s.state, o, from)
 	if !parsertest.SameJSON(next, again) || !parsertest.SameJSON(events, sameEvents) {
 		s.t.Errorf("Match is not deterministic:\n%+v %+v\n%+v %+v", next, events, again, sameEvents)
 	}
 	if _, more, _ := reconcile.Match(next, o, from); len(more) > 0 {
-		s.t.Errorf("the same page again makes %d events, want none", len(more))
+		s.t.Errorf("the same page again causes %d events, want none", len(more))
 	}
 	var lines []string
 	for _, e := range events {
@@ -131,8 +132,8 @@ func TestFirstPageIsBackfill(t *testing.T) {
 		"goal 70' home Lampard 2-1")
 }
 
-// The IDs of incidents and events only depend on the facts, so two parsers make the same IDs.
-func TestTwoParsersMakeTheSameIDs(t *testing.T) {
+// The IDs of incidents and events depend only on the facts, so two parsers compute the same IDs.
+func TestTwoParsersComputeTheSameIDs(t *testing.T) {
 	t.Parallel()
 	o := observed(event.Live, "1h", event.Score{Away: 1}, goalBy(event.Away, "Giovinco", at(6, 0)))
 	read := func(epoch string) []string {
@@ -148,7 +149,7 @@ func TestTwoParsersMakeTheSameIDs(t *testing.T) {
 		return ids
 	}
 	if a, b := read("a"), read("b"); !slices.Equal(a, b) || len(a) != 3 {
-		t.Errorf("IDs of two parsers:\n%v\n%v", a, b)
+		t.Errorf("IDs of two parsers:\n%v\n%v\nwant the same three IDs", a, b)
 	}
 }
 
@@ -159,7 +160,7 @@ func live(minute int, score event.Score, in ...observation.Incident) observation
 	return o
 }
 
-// Names in other scripts than Latin are compared like Latin names.
+// Names in other scripts are compared like Latin names.
 func TestNamesInAnyScript(t *testing.T) {
 	t.Parallel()
 	o := live(51, event.Score{Home: 1}, goalBy(event.Home, "Иванов", at(50, 0)))
@@ -170,7 +171,7 @@ func TestNamesInAnyScript(t *testing.T) {
 	s.expect(o, "goal_corrected 50' home Петров 1-0 player:Иванов→Петров")
 	o.Match.Home = "Динамо"
 	if _, _, err := reconcile.Match(s.state, o, reconcile.Provenance{}); !errors.Is(err, reconcile.ErrOtherMatch) {
-		t.Errorf("another team: %v", err)
+		t.Errorf("another team: error %v, want ErrOtherMatch", err)
 	}
 }
 
@@ -189,7 +190,7 @@ func TestStateIsBounded(t *testing.T) {
 	}
 }
 
-// Ten thousand rows take no more than seconds. A quadratic comparison would take minutes.
+// A page of ten thousand rows is reconciled in seconds. A quadratic comparison would take minutes.
 func TestManyRows(t *testing.T) {
 	testenv.NotShort(t)
 	t.Parallel()
@@ -203,8 +204,8 @@ func TestManyRows(t *testing.T) {
 	}
 }
 
-// A player's name with letters that Unicode does not decompose, such as ø, is the same as the plain
-// one.
+// A player's name with letters that Unicode does not decompose, such as ø, equals the name in plain
+// letters.
 func TestLettersWithAStroke(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "1h", event.Score{}))

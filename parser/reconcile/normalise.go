@@ -8,8 +8,9 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// playedScore returns the page's score without goals that were not played. It returns nil for an
-// awarded result, and the score before the shoot-out if the page has added the kicks to it.
+// playedScore returns the page's score without goals that were not played. It returns nil if the
+// page has no score, or for an awarded result. If the page's score includes the shoot-out,
+// playedScore returns the score before the shoot-out.
 func playedScore(known *State, o *observation.Observation) *event.Score {
 	if o.Score == nil || o.Match.Status == event.Awarded || known.Match.Status == event.Awarded && o.Match.Status.Over() {
 		return nil
@@ -22,7 +23,7 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 		played = *known.Score
 	}
 	withKicks := event.Score{Home: played.Home + o.Shootout.Home, Away: played.Away + o.Shootout.Away}
-	if o.Sport == event.IceHockey { // the winner of the shoot-out gets one goal for it
+	if o.Sport == event.IceHockey { // the winner of the shoot-out gets one goal
 		switch withKicks = played; {
 		case o.Shootout.Home > o.Shootout.Away:
 			withKicks.Home++
@@ -36,8 +37,9 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 	return o.Score
 }
 
-// resumedMatch returns the page's match. If the page names no period, and the known match is in a
-// break that has ended, it sets the period to the one after the break.
+// resumedMatch returns the page's match. If the page names no period, the saved match is in a
+// break, and the page shows that the break is over, resumedMatch sets the period after the break.
+// It does not do so for superseded bytes.
 func resumedMatch(known *State, o *observation.Observation, from *Provenance) event.Match {
 	m, pause := o.Match, known.Match.Period
 	before := known.Views[from.Site]
@@ -53,13 +55,13 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 	return m
 }
 
-// withoutRepeats returns the page's incidents without rows that repeat an earlier one. Some pages
-// show an incident in a list and again on a timeline. Attributes that the first row lacks are
-// filled in from the second. One player can score twice in a minute. So goals are only dropped
-// while there are more of them than in the score, and kicks only if there are more than in the
-// tally.
+// withoutRepeats returns the page's incidents without rows that repeat an earlier row. Some pages
+// show an incident in a list and again on a timeline. Attributes that the first row lacks are set
+// from the second row. One player can score twice in a minute. So a goal is only removed while more
+// goals are listed than the score has. A kick is only removed if more scored kicks are listed than
+// the tally has.
 func withoutRepeats(o *observation.Observation) []observation.Incident {
-	surplus := map[event.Side]int{} // number of listed goals beyond the score
+	surplus := map[event.Side]int{} // number of listed goals minus the score
 	for _, side := range []event.Side{event.Home, event.Away} {
 		if surplus[side] = o.Count(event.Goal, side); o.Score != nil {
 			surplus[side] -= o.Score.Of(side)
@@ -94,8 +96,9 @@ func withoutRepeats(o *observation.Observation) []observation.Incident {
 	return rows
 }
 
-// repeats reports whether a row repeats an earlier one of the same kind, side and clock: it has the
-// same player, and the attributes that both have are equal.
+// repeats reports whether a row repeats an earlier row of the same kind, side and clock. Both rows
+// must have the same player, and the attributes that both have must be equal. Rows without a clock
+// repeat nothing, except for kicks.
 func repeats(in, first *observation.Incident) bool {
 	agree := func(a, b string) bool { return a == "" || b == "" || event.Fold(a) == event.Fold(b) }
 	return in.Player != "" && event.Fold(in.Player) == event.Fold(first.Player) &&
@@ -104,8 +107,9 @@ func repeats(in, first *observation.Incident) bool {
 		agree(in.Detail, first.Detail) && agree(in.Off, first.Off) && agree(in.Assist, first.Assist)
 }
 
-// inOrder returns a copy of rows in the order of the match. If the page lists the latest row first,
-// rows with the same clock are reversed too. A row without a clock stays after the row before it.
+// inOrder returns a copy of rows in match order. If the page lists the latest row first, rows with
+// the same clock are reversed too. A row without a clock is sorted with the clock of the row before
+// it.
 func inOrder(sport event.Sport, rows []observation.Incident) []observation.Incident {
 	type placed struct {
 		observation.Incident
@@ -129,7 +133,8 @@ func inOrder(sport event.Sport, rows []observation.Incident) []observation.Incid
 	return in
 }
 
-// latestFirst reports whether more rows are earlier than the row before them than later.
+// latestFirst reports whether the clock decreases between adjacent rows more often than it
+// increases.
 func latestFirst(sport event.Sport, rows []observation.Incident) bool {
 	falls := 0
 	for i := 1; i < len(rows); i++ {
@@ -138,7 +143,7 @@ func latestFirst(sport event.Sport, rows []observation.Incident) bool {
 	return falls > 0
 }
 
-// compareOrder returns -1 if a is before b in the match, 1 if it is after b, and 0 otherwise.
+// compareOrder returns -1 if a is before b in the match, 1 if a is after b, and 0 otherwise.
 func compareOrder(sport event.Sport, a, b event.Clock) int {
 	switch {
 	case a.Before(sport, b):

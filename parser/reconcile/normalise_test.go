@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A page that shows each incident in a list and on a timeline reports it once.
+// An incident that a page shows in a list and on a timeline is reported once.
 func TestIncidentListedTwice(t *testing.T) {
 	t.Parallel()
 	one, two := goalBy(event.Home, "Villa", at(10, 0)), goalBy(event.Home, "Lampard", at(20, 0))
@@ -18,14 +18,13 @@ func TestIncidentListedTwice(t *testing.T) {
 	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, twice...),
 		"goal 10' home Villa 1-0", "yellow_card 15' away Moor 1-0", "goal 20' home Lampard 2-0")
 	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, one, two, card))
-	// Two goals by one player in a minute are two if the score says so.
+	// If the score includes both, two goals by one player in one minute are two incidents.
 	s = begin(t, observed(event.Live, "1h", event.Score{}))
 	s.expect(observed(event.Live, "1h", event.Score{Home: 2}, one, one), "goal 10' home Villa 1-0",
 		"goal 10' home Villa 2-0")
 }
 
-// An awarded result does not move the score, nor do the kicks of a shoot-out that a page adds to
-// it.
+// Neither an awarded result nor the kicks of a shoot-out change the score.
 func TestScoreThatWasNotPlayed(t *testing.T) {
 	t.Parallel()
 	one := goalBy(event.Home, "Villa", at(10, 0))
@@ -33,7 +32,7 @@ func TestScoreThatWasNotPlayed(t *testing.T) {
 	s.expect(observed(event.Abandoned, "", event.Score{Home: 1}, one), "status_change abandoned 1-0")
 	s.expect(observed(event.Awarded, "", event.Score{Away: 3}, one), "status_change awarded 1-0")
 	if *s.state.Score != (event.Score{Home: 1}) {
-		t.Errorf("score %v", s.state.Score)
+		t.Errorf("score %v, want 1-0", s.state.Score)
 	}
 
 	s = begin(t, observed(event.Live, "et2", event.Score{Home: 1, Away: 1}, one, goalBy(event.Away, "Kei", at(30, 0))))
@@ -41,10 +40,10 @@ func TestScoreThatWasNotPlayed(t *testing.T) {
 	final.Shootout = &event.Score{Home: 5, Away: 4}
 	for _, line := range s.read(final) {
 		if strings.HasPrefix(line, "goal") {
-			t.Errorf("a kick became a goal: %s", line)
+			t.Errorf("a kick is reported as a goal: %s", line)
 		}
 	}
 	if *s.state.Score != (event.Score{Home: 1, Away: 1}) || *s.state.Shootout != (event.Score{Home: 5, Away: 4}) {
-		t.Errorf("score %v, shoot-out %v", s.state.Score, s.state.Shootout)
+		t.Errorf("score %v, tally %v, want 1-1 and 5-4", s.state.Score, s.state.Shootout)
 	}
 }

@@ -7,21 +7,21 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A card or substitution is retracted after at least missingPolls complete pages in a row, over at
-// least missingFor, that do not list it.
+// An incident such as a card is retracted after at least missingPolls consecutive complete pages,
+// over at least missingFor, that do not list the incident.
 const (
 	missingPolls = 4
 	missingFor   = 2 * time.Minute
 )
 
-// isOther reports whether incidents of a kind neither move the score nor are shoot-out kicks.
+// isOther reports whether incidents of a kind neither change the score nor are shoot-out kicks.
 func isOther(sport event.Sport, k event.Kind) bool {
 	return !(k == event.Goal && sport.CountsGoals()) && k != event.ShootoutKick && !isPoints(sport, k)
 }
 
-// compareOthers compares cards, substitutions and the like. Rows are paired by player first, and
-// then with incidents of the same kind and side within two minutes, whose player the page has
-// edited or added.
+// compareOthers compares the incidents for which isOther holds, such as cards and substitutions.
+// Rows are paired by player first. Then they are paired with incidents of the same kind and side
+// within two minutes, in case the page has changed or added the player.
 func (d *draft) compareOthers() {
 	var rows []observation.Incident
 	for _, in := range d.obs.Incidents {
@@ -31,7 +31,7 @@ func (d *draft) compareOthers() {
 	}
 	rows = d.pair(rows,
 		allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
-		allOf(oncePerPlayer, samePlayer), nearClock, knownWithoutDetails, rowWithoutDetails)
+		allOf(oncePerPlayer, samePlayer), nearClock, trackedWithoutDetails, rowWithoutDetails)
 	for _, in := range rows {
 		d.reportOther(in)
 	}
@@ -50,36 +50,36 @@ func (d *draft) reportOther(in observation.Incident) {
 }
 
 // retractMissing retracts incidents that enough complete pages do not list. If the page has a
-// score, goals are retracted by that instead. Points are only retracted by the score.
+// score, compareGoals retracts goals instead. Only comparePoints retracts points.
 func (d *draft) retractMissing() {
 	sport := d.obs.Sport
 	scoreAgrees := len(d.obs.Contradictions()) == 0 && !d.score.doubtful
 	kicksAgree := d.obs.Shootout != nil && *d.obs.Shootout == d.obs.ScoredKicks()
 	for at := range d.state.Tracked {
-		st := &d.state.Tracked[at]
+		tracked := &d.state.Tracked[at]
 		complete := scoreAgrees
 		switch {
-		case st.Side == "" || isPoints(sport, st.Kind):
+		case tracked.Side == "" || isPoints(sport, tracked.Kind):
 			continue
-		case st.Kind == event.ShootoutKick:
+		case tracked.Kind == event.ShootoutKick:
 			complete = kicksAgree
-		case !isOther(sport, st.Kind) && d.obs.Score != nil:
+		case !isOther(sport, tracked.Kind) && d.obs.Score != nil:
 			continue
 		}
 		switch {
 		case d.listed[at]:
-			st.Missing = nil
-		case complete && wouldList(&d.obs, st, d.from.Site):
-			st.Missing = st.Missing.extended(d.from.At)
-			if st.Missing.overdue(missingPolls, missingFor) {
-				d.retract(at, seriesOf(sport, st))
+			tracked.Missing = nil
+		case complete && wouldList(&d.obs, tracked, d.from.Site):
+			tracked.Missing = tracked.Missing.extended(d.from.At)
+			if tracked.Missing.overdue(missingPolls, missingFor) {
+				d.retract(at, seriesOf(sport, tracked))
 			}
 		}
 	}
 }
 
-// wouldList reports whether the page can be expected to list a tracked incident. Its site must be
-// the one that gave the incident, and the incident's list must have rows.
-func wouldList(o *observation.Observation, st *TrackedIncident, site string) bool {
-	return st.Site == site && (o.Lists == nil || st.List < len(o.Lists) && o.Lists[st.List] > 0)
+// wouldList reports whether a complete page lists a tracked incident. The page must be of the site
+// that set the attributes of the incident, and the list of the incident must have rows.
+func wouldList(o *observation.Observation, tracked *TrackedIncident, site string) bool {
+	return tracked.Site == site && (o.Lists == nil || tracked.List < len(o.Lists) && o.Lists[tracked.List] > 0)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A card stays the same incident when the page edits its player or minute.
+// A card stays the same incident when the page changes its player or minute.
 func TestIdentityOfCards(t *testing.T) {
 	t.Parallel()
 	card := func(player string, minute int) observation.Incident {
@@ -18,23 +18,23 @@ func TestIdentityOfCards(t *testing.T) {
 	// Another name within two minutes: the same card.
 	s.expect(observed(event.Live, "1h", event.Score{}, card("Brillant", 11)),
 		"yellow_card_corrected 11' home Brillant 0-0 player:Allen→Brillant time:10'→11'")
-	// A later card of Allen is another card, although the first had this name.
+	// A later card for Allen is another card, although the first card had Allen's name.
 	s.expect(observed(event.Live, "1h", event.Score{}, card("Brillant", 11), card("Allen", 30)),
 		"yellow_card 30' home Allen 0-0")
-	// A second card of one player is another card.
+	// A second card for one player is another card.
 	s.expect(observed(event.Live, "1h", event.Score{}, card("Brillant", 11), card("Allen", 30), card("Allen", 40)),
 		"yellow_card 40' home Allen 0-0")
 	ids := map[string]bool{}
-	for _, st := range s.state.Tracked {
-		ids[st.ID] = true
+	for _, tracked := range s.state.Tracked {
+		ids[tracked.ID] = true
 	}
 	if len(ids) != len(s.state.Tracked) {
-		t.Errorf("%d incidents have %d different IDs", len(s.state.Tracked), len(ids))
+		t.Errorf("%d different IDs, want one for each of the %d incidents", len(ids), len(s.state.Tracked))
 	}
 }
 
-// A card without a player is the same card when the page adds the player. An incident of neither
-// team has no side.
+// A card without a player is the same card when the page adds the player. An incident can have no
+// side.
 func TestIncidentsWithoutAPlayerOrSide(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Home, Clock: at(30, 0)}
@@ -45,7 +45,7 @@ func TestIncidentsWithoutAPlayerOrSide(t *testing.T) {
 	card.Player, card.Clock = "Brillant", at(31, 0)
 	s.expect(observed(event.Live, "1h", event.Score{}, card, added),
 		"yellow_card_corrected 31' home Brillant 0-0 player:→Brillant time:30'→31'")
-	card.Player = "" // the name is missing for a while
+	card.Player = "" // the name is temporarily missing
 	s.expect(observed(event.Live, "1h", event.Score{}, card, added))
 	late := observation.Incident{Kind: "added_time", Detail: "6", Clock: at(90, 0)}
 	s.expect(observed(event.Live, "2h", event.Score{}, card, late),
@@ -53,7 +53,7 @@ func TestIncidentsWithoutAPlayerOrSide(t *testing.T) {
 }
 
 // Each row without player and clock, such as the image of a red card, is one incident. It stays the
-// same when another site gives the player.
+// same incident when another site adds the player.
 func TestRowsWithoutDetails(t *testing.T) {
 	t.Parallel()
 	bare := observation.Incident{Kind: event.RedCard, Side: event.Home}
@@ -66,9 +66,9 @@ func TestRowsWithoutDetails(t *testing.T) {
 	s.from("").expect(live(65, event.Score{}, bare, bare))
 }
 
-// If the row of a player's first penalty is missing for a while, the row of the second does not
-// replace it.
-func TestTwoPenaltiesOfOnePlayer(t *testing.T) {
+// If the row of a player's first penalty is temporarily missing, the row of the second penalty does
+// not replace the first.
+func TestTwoPenaltiesForOnePlayer(t *testing.T) {
 	t.Parallel()
 	foul := func(seconds int) observation.Incident {
 		return observation.Incident{Kind: event.Penalty, Detail: "Hooking", Side: event.Home, Player: "Cole",
@@ -86,24 +86,23 @@ func TestTwoPenaltiesOfOnePlayer(t *testing.T) {
 	s.expect(show(foul(600), foul(60)))
 }
 
-// A card is retracted only after it has been missing for long.
-func TestCardTakenBack(t *testing.T) {
+// A card is retracted only after it has been missing for two minutes on at least four pages.
+func TestCardRetracted(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Home, Player: "Allen", Clock: at(50, 0)}
 	s := begin(t, live(51, event.Score{}, card))
 	for m := 52; m < 55; m++ {
 		s.expect(live(m, event.Score{}))
 	}
-	s.expect(live(55, event.Score{}, card)) // back again
+	s.expect(live(55, event.Score{}, card)) // the card is listed again
 	for m := 56; m < 62; m++ {
 		s.expect(live(m, event.Score{}))
 	}
 	s.expect(live(62, event.Score{}), "yellow_card_retracted 50' home Allen 0-0")
 }
 
-// A card is retracted only by pages that would list it: not by pages whose list is empty, nor by a
-// site that lists no cards.
-func TestCardThatAPageCannotList(t *testing.T) {
+// A card is not retracted by pages whose list is empty, nor by a site that lists no cards.
+func TestPagesWithoutCardsRetractNoCard(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Home, Player: "A", Clock: at(40, 0), List: 1}
 	sub := observation.Incident{Kind: event.Substitution, Side: event.Home, Player: "B", Off: "C", Clock: at(41, 0)}
@@ -121,7 +120,7 @@ func TestCardThatAPageCannotList(t *testing.T) {
 			for m := 51; m < 65; m++ {
 				for _, line := range s.read(gone(m)) {
 					if line != "source_stale 0-0" {
-						t.Errorf("minute %d: %s", m, line)
+						t.Errorf("minute %d: unexpected event %s", m, line)
 					}
 				}
 			}

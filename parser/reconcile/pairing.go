@@ -7,20 +7,21 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A pairingRule reports whether a row can show a tracked incident, which has the same side and
-// kind.
-type pairingRule func(row observation.Incident, st *TrackedIncident) bool
+// A pairingRule reports whether a row can show a tracked incident. pair only applies rules to a row
+// and an incident that are comparable.
+type pairingRule func(row observation.Incident, tracked *TrackedIncident) bool
 
-// pair finds the tracked incident that each row shows, and corrects it. It returns the rows that
-// show none. The most certain rule comes first. Each rule is tried on all rows before the next
-// rule, so that a row is not paired with an incident that another row fits better.
+// pair finds the tracked incident that each row shows, and corrects the incident. It returns the
+// rows that show no tracked incident. The most certain rule comes first. Each rule is applied to
+// all rows before the next rule, so that a row is not paired with an incident that fits another row
+// better.
 func (d *draft) pair(rows []observation.Incident, rules ...pairingRule) (left []observation.Incident) {
 	left = slices.Clone(rows)
 	for _, matches := range rules {
 		left = slices.DeleteFunc(left, func(row observation.Incident) bool {
 			for at := range d.state.Tracked {
-				st := &d.state.Tracked[at]
-				if !d.listed[at] && d.comparable(row, st) && matches(row, st) {
+				tracked := &d.state.Tracked[at]
+				if !d.listed[at] && d.comparable(row, tracked) && matches(row, tracked) {
 					d.markListed(at)
 					d.correct(at, row)
 					return true
@@ -40,57 +41,64 @@ func (d *draft) markListed(at int) {
 	d.listed[at] = true
 }
 
-// comparable reports whether a row and an incident are of the same side and kind. All kinds of
-// points count as one.
-func (d *draft) comparable(row observation.Incident, st *TrackedIncident) bool {
-	if row.Side != st.Side {
+// comparable reports whether a row and an incident have the same side and kind. All kinds of points
+// count as the same kind.
+func (d *draft) comparable(row observation.Incident, tracked *TrackedIncident) bool {
+	if row.Side != tracked.Side {
 		return false
 	}
-	return row.Kind == st.Kind || isPoints(d.obs.Sport, row.Kind) && isPoints(d.obs.Sport, st.Kind)
+	return row.Kind == tracked.Kind || isPoints(d.obs.Sport, row.Kind) && isPoints(d.obs.Sport, tracked.Kind)
 }
 
 // allOf returns a rule that holds if all of rules hold.
 func allOf(rules ...pairingRule) pairingRule {
-	return func(row observation.Incident, st *TrackedIncident) bool {
-		return !slices.ContainsFunc(rules, func(matches pairingRule) bool { return !matches(row, st) })
+	return func(row observation.Incident, tracked *TrackedIncident) bool {
+		return !slices.ContainsFunc(rules, func(matches pairingRule) bool { return !matches(row, tracked) })
 	}
 }
 
-func sameKind(row observation.Incident, st *TrackedIncident) bool { return row.Kind == st.Kind }
+// The functions below are pairing rules. Each reports whether the row and the tracked incident have
+// the property in its name.
 
-func sameDetail(row observation.Incident, st *TrackedIncident) bool { return row.Detail == st.Detail }
-
-func samePlayer(row observation.Incident, st *TrackedIncident) bool {
-	return event.Fold(row.Player) == event.Fold(st.Player)
+func sameKind(row observation.Incident, tracked *TrackedIncident) bool {
+	return row.Kind == tracked.Kind
 }
 
-func sameClock(row observation.Incident, st *TrackedIncident) bool {
-	return !clockMoved(st.Clock, row.Clock)
+func sameDetail(row observation.Incident, tracked *TrackedIncident) bool {
+	return row.Detail == tracked.Detail
 }
 
-func nearClock(row observation.Incident, st *TrackedIncident) bool {
-	return clocksNear(row.Clock, st.Clock)
+func samePlayer(row observation.Incident, tracked *TrackedIncident) bool {
+	return event.Fold(row.Player) == event.Fold(tracked.Player)
+}
+
+func sameClock(row observation.Incident, tracked *TrackedIncident) bool {
+	return !clockMoved(tracked.Clock, row.Clock)
+}
+
+func nearClock(row observation.Incident, tracked *TrackedIncident) bool {
+	return clocksNear(row.Clock, tracked.Clock)
 }
 
 func always(observation.Incident, *TrackedIncident) bool { return true }
 
-func isProvisional(_ observation.Incident, st *TrackedIncident) bool { return st.Provisional }
+func isProvisional(_ observation.Incident, tracked *TrackedIncident) bool { return tracked.Provisional }
 
 func hasClock(row observation.Incident, _ *TrackedIncident) bool { return row.Clock.Known() }
 
 // rowWithoutDetails holds for a row with neither player nor clock, such as the image of a red card
-// beside a team. Each such row stands for one incident.
+// beside a team. Each such row is one incident.
 func rowWithoutDetails(row observation.Incident, _ *TrackedIncident) bool {
 	return row.Player == "" && !row.Clock.Known()
 }
 
-// knownWithoutDetails holds for an incident that only rows without details have shown.
-func knownWithoutDetails(_ observation.Incident, st *TrackedIncident) bool {
-	return st.Player == "" && !st.Clock.Known()
+// trackedWithoutDetails holds for an incident that only rows without details have shown.
+func trackedWithoutDetails(_ observation.Incident, tracked *TrackedIncident) bool {
+	return tracked.Player == "" && !tracked.Clock.Known()
 }
 
-// oncePerPlayer holds for a kind of which a player usually has only one. Another clock then means
-// that the page has edited the incident.
+// oncePerPlayer holds for a row with a player, of a kind that a player usually has at most once in
+// a match. If the clock of such a row differs, the page has corrected the incident.
 func oncePerPlayer(row observation.Incident, _ *TrackedIncident) bool {
 	switch row.Kind {
 	case event.YellowCard, event.RedCard, event.Substitution, "ejection":
@@ -106,7 +114,7 @@ func clocksNear(a, b event.Clock) bool {
 		case c.Minute > 0:
 			return (c.Minute + c.Stoppage) * 60
 		case c.Balls > 0:
-			return c.Balls * 40 // an over of six balls takes about four minutes
+			return c.Balls * 40 // an over of six balls lasts about four minutes
 		}
 		return c.Elapsed
 	}

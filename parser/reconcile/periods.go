@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// reopenPeriods retracts ends, and starts of later periods, that the page contradicts. A page may
-// have shown full time at half time, or the match may be resumed after full time.
+// reopenPeriods retracts ends, and starts of later periods, that the page contradicts. The reason
+// may be a page that showed full time at half time, or a match that is resumed after full time.
 func (d *draft) reopenPeriods() {
 	status, sport := d.state.Match.Status, d.obs.Sport
 	if status != event.Live && status != event.Break {
@@ -16,34 +16,34 @@ func (d *draft) reopenPeriods() {
 	}
 	now := d.periodBeingPlayed()
 	for at := range d.state.Tracked {
-		st := &d.state.Tracked[at]
-		i := sport.Index(st.Clock.Period)
-		switch st.Kind {
+		tracked := &d.state.Tracked[at]
+		i := sport.Index(tracked.Clock.Period)
+		switch tracked.Kind {
 		case event.MatchEnd:
-			d.retract(at, startOrEndSeries(st.Kind, ""))
+			d.retract(at, startOrEndSeries(tracked.Kind, ""))
 		case event.PeriodEnd:
 			if now >= 0 && (i > now || i == now && status == event.Live) {
-				d.retract(at, startOrEndSeries(st.Kind, st.Clock.Period))
+				d.retract(at, startOrEndSeries(tracked.Kind, tracked.Clock.Period))
 			}
 		case event.PeriodStart:
-			if now >= 0 && i > now && !d.playedIn(st.Clock.Period) {
-				d.retract(at, startOrEndSeries(st.Kind, st.Clock.Period))
+			if now >= 0 && i > now && !d.playedIn(tracked.Clock.Period) {
+				d.retract(at, startOrEndSeries(tracked.Kind, tracked.Clock.Period))
 			}
 		}
 	}
 }
 
-// periodBeingPlayed returns the index of the page's period. If the page names none, and the match
-// has ended, it returns the index of the last period that has ended. Otherwise it returns -1.
+// periodBeingPlayed returns the index of the page's period. If the page names no period, and the
+// match has ended, it returns the index of the last period that has ended. Otherwise it returns -1.
 func (d *draft) periodBeingPlayed() int {
 	now := d.obs.Sport.Index(d.obs.Match.Period)
-	isEnd := func(st TrackedIncident) bool { return st.Kind == event.MatchEnd }
+	isEnd := func(tracked TrackedIncident) bool { return tracked.Kind == event.MatchEnd }
 	if now >= 0 || !slices.ContainsFunc(d.state.Tracked, isEnd) {
 		return now
 	}
 	for i := range d.state.Tracked {
-		if st := &d.state.Tracked[i]; st.Kind == event.PeriodEnd {
-			now = max(now, d.obs.Sport.Index(st.Clock.Period))
+		if tracked := &d.state.Tracked[i]; tracked.Kind == event.PeriodEnd {
+			now = max(now, d.obs.Sport.Index(tracked.Clock.Period))
 		}
 	}
 	return now
@@ -52,11 +52,13 @@ func (d *draft) periodBeingPlayed() int {
 // playedIn reports whether a tracked or listed incident happened in p.
 func (d *draft) playedIn(p event.Period) bool {
 	return slices.ContainsFunc(d.obs.Incidents, func(in observation.Incident) bool { return in.Clock.Period == p }) ||
-		slices.ContainsFunc(d.state.Tracked, func(st TrackedIncident) bool { return st.Side != "" && st.Clock.Period == p })
+		slices.ContainsFunc(d.state.Tracked, func(tracked TrackedIncident) bool {
+			return tracked.Side != "" && tracked.Clock.Period == p
+		})
 }
 
-// comparePeriods reports starts and ends of the match and its periods. It also reports those that
-// no page showed: if the page shows the second half, the first has ended.
+// comparePeriods reports starts and ends of the match and its periods. It also reports starts and
+// ends that the page implies: if the page shows the second half, the first half has ended.
 func (d *draft) comparePeriods() {
 	status := d.state.Match.Status
 	reached, shown := d.periodsShown()
@@ -78,8 +80,8 @@ func (d *draft) comparePeriods() {
 	}
 }
 
-// reportStartOrEnd reports the start or end of a period, or of the match, unless it is tracked
-// already.
+// reportStartOrEnd reports the start or end of a period, or of the match, unless the incident is
+// already tracked.
 func (d *draft) reportStartOrEnd(k event.Kind, p event.Period, phase int) {
 	s := startOrEndSeries(k, p)
 	identity := s.with(d.generation(s))
@@ -88,8 +90,8 @@ func (d *draft) reportStartOrEnd(k event.Kind, p event.Period, phase int) {
 	}
 }
 
-// periodsShown returns the set of periods that the page shows or that have started. reached is the
-// index of the latest of them, or -1.
+// periodsShown returns the set of periods that the page shows, or whose start is tracked. reached
+// is the index of the latest such period, or -1 if there is none.
 func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	sport, status := d.obs.Sport, d.state.Match.Status
 	shown = map[event.Period]bool{}
@@ -108,9 +110,9 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	if status.Over() {
 		shown[sport.Regulation()] = true
 	}
-	for at, st := range d.state.Tracked {
-		if st.Kind == event.PeriodStart && !d.isRetracted(at) {
-			shown[st.Clock.Period] = true
+	for at, tracked := range d.state.Tracked {
+		if tracked.Kind == event.PeriodStart && !d.isRetracted(at) {
+			shown[tracked.Clock.Period] = true
 		}
 	}
 	reached = -1
@@ -120,9 +122,10 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	return reached, shown
 }
 
-// wasPlayed reports whether p, which is not after the latest shown period, was played. Periods of
-// regulation time always were. A period of extra time was played if it or a later one is shown. A
-// shoot-out does not count as a later one, because it can follow regulation time directly.
+// wasPlayed reports whether the period p was played. p must not be after the latest period in
+// shown. Periods of regulation time are always played. A period of extra time was played if this or
+// a later period is shown. A shoot-out does not count as a later period, because it can follow
+// regulation time directly.
 func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) bool {
 	i := sport.Index(p)
 	if i <= sport.Index(sport.Regulation()) {

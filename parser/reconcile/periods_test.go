@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A match that is resumed after full time retracts its end, and ends again later.
+// If a match is resumed after full time, its end is retracted, and reported again later.
 func TestMatchReopened(t *testing.T) {
 	t.Parallel()
 	one := goalBy(event.Away, "Griezmann", at(90, 8))
@@ -23,7 +23,7 @@ func TestMatchReopened(t *testing.T) {
 	s.expect(end, "goal_retracted 90+8' away Griezmann 0-0", "period_end 2h 0-0", "match_end 0-0")
 }
 
-// Full time that a page shows at half time is retracted when the second half is played.
+// If a page shows full time at half time, the end of the match is retracted in the second half.
 func TestFullTimeShownAtHalfTime(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
@@ -34,7 +34,7 @@ func TestFullTimeShownAtHalfTime(t *testing.T) {
 	s.expect(o, "period_end_retracted 2h 0-0", "match_end_retracted 0-0", "status_change live 0-0")
 }
 
-// A page with a minute but no period is in the second half after half time.
+// After half time, a page that shows a minute but no period starts the second half.
 func TestHalfTimeEndsWithoutAPeriod(t *testing.T) {
 	t.Parallel()
 	minute := func(m int) observation.Observation {
@@ -56,7 +56,7 @@ func TestHalfTimeEndsWithoutAPeriod(t *testing.T) {
 	s.expect(observed(event.Ended, "", event.Score{}), "period_end 2h 0-0", "match_end 0-0")
 }
 
-// A stale copy of a list from before half time does not start the second half.
+// A stale copy of a page of many matches from before half time does not start the second half.
 func TestStaleListAfterHalfTime(t *testing.T) {
 	t.Parallel()
 	show := func(status event.Status, period event.Period, minute int) observation.Observation {
@@ -72,7 +72,7 @@ func TestStaleListAfterHalfTime(t *testing.T) {
 	s.expect(show(event.Live, "", 46), "period_start 2h 0-0")
 }
 
-// A shoot-out does not imply extra time, but a goal in extra time does.
+// A shoot-out does not imply extra time. A goal in extra time does.
 func TestExtraTimeAndShootOut(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Live, "2h", event.Score{}))
@@ -83,7 +83,7 @@ func TestExtraTimeAndShootOut(t *testing.T) {
 	if *s.state.Score != (event.Score{}) || *s.state.Shootout != (event.Score{Home: 1}) {
 		t.Errorf("score %v, tally %v, want 0-0 and 1-0", s.state.Score, s.state.Shootout)
 	}
-	// No page shows extra time being played, but a goal was scored in it.
+	// No page has the period of extra time, but the last page lists a goal in extra time.
 	s = begin(t, observed(event.Live, "2h", event.Score{}))
 	s.expect(observed(event.Final, "", event.Score{Home: 1}, goalBy(event.Home, "Vida", at(101, 0))),
 		"period_end 2h 0-0", "period_start et1 0-0", "goal 101' home Vida 1-0", "period_end et1 1-0", "match_end 1-0")

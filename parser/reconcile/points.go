@@ -7,23 +7,23 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// isPoints reports whether incidents of a kind move the score, in sports whose score is not the
-// number of goals.
+// isPoints reports whether incidents of a kind change the score, in sports that do not count goals.
 func isPoints(sport event.Sport, k event.Kind) bool {
 	return !sport.CountsGoals() && sport.Scores(k)
 }
 
-// comparePoints compares the incidents for which isPoints holds. The score of its side after it
-// identifies such an incident, because in basketball one player can have three of them at the same
-// clock. If a page corrects one, the score after all later ones changes. So a row is paired by
-// player and clock before it is paired by the score only.
+// comparePoints compares the incidents for which isPoints holds. Such an incident is identified by
+// the score of its side after the incident, because in basketball one player can score three times
+// at the same clock. A correction of one incident changes the score after all later incidents. So a
+// row is paired by player and clock before it is paired by the score alone.
 func (d *draft) comparePoints() {
 	if d.obs.Sport.CountsGoals() || d.score.doubtful {
 		return
 	}
 	restarts := d.obs.Sport == event.Tennis // the score restarts with each set
-	sameScoreAfter := func(in observation.Incident, st *TrackedIncident) bool {
-		return in.Score.Of(in.Side) == st.Score.Of(st.Side) && (!restarts || in.Clock.Period == st.Clock.Period)
+	sameScoreAfter := func(in observation.Incident, tracked *TrackedIncident) bool {
+		return in.Score.Of(in.Side) == tracked.Score.Of(tracked.Side) &&
+			(!restarts || in.Clock.Period == tracked.Clock.Period)
 	}
 	rows := d.pair(pointRows(&d.obs, restarts),
 		allOf(sameScoreAfter, samePlayer), allOf(hasClock, samePlayer, sameKind, sameClock), sameScoreAfter)
@@ -40,7 +40,8 @@ func (d *draft) comparePoints() {
 	}
 }
 
-// pointRows returns the rows that move the score, without those that are ahead of the page's score.
+// pointRows returns the rows for which isPoints holds and that have a score. Unless the score
+// restarts, it omits rows that are ahead of the page's score.
 func pointRows(o *observation.Observation, restarts bool) []observation.Incident {
 	var rows []observation.Incident
 	for _, in := range o.Incidents {
@@ -55,12 +56,13 @@ func pointRows(o *observation.Observation, restarts bool) []observation.Incident
 }
 
 // retractPoints retracts points that the page does not list, and whose score is higher than the
-// page's.
+// page's score.
 func (d *draft) retractPoints() {
 	for at := range d.state.Tracked {
-		st := &d.state.Tracked[at]
-		if isPoints(d.obs.Sport, st.Kind) && !d.listed[at] && st.Score.Of(st.Side) > d.obs.Score.Of(st.Side) {
-			d.retract(at, series{"points", string(st.Side)})
+		tracked := &d.state.Tracked[at]
+		if isPoints(d.obs.Sport, tracked.Kind) && !d.listed[at] &&
+			tracked.Score.Of(tracked.Side) > d.obs.Score.Of(tracked.Side) {
+			d.retract(at, series{"points", string(tracked.Side)})
 		}
 	}
 }

@@ -27,15 +27,15 @@ func TestPointsWithoutRows(t *testing.T) {
 
 var basketLine = regexp.MustCompile(`^- (Q\d) \| (\d\d):(\d\d)\.\d+ \| (\w+) \| (\d) \| (.+?) \| (\d+)-(\d+) \|`)
 
-// In a real basketball game of 120 baskets, 15 have the same clock, player and kind as another.
-// Each basket is reported once, although pages show up to three new ones at a time. If a basket is
-// corrected from two points to three, it stays the same basket, and the score after all later
-// baskets changes.
+// In a real basketball game of 120 baskets, 15 baskets have the same clock, player and kind as
+// another basket. Each basket is reported once, although a page shows up to three new baskets. If a
+// basket is corrected from two points to three, it stays the same incident, and the score after all
+// later baskets changes.
 func TestBasketballGame(t *testing.T) {
 	t.Parallel()
 	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "facts", "nba-0022000001.md"))
 	if err != nil {
-		t.Skip("the facts of the game are not there")
+		t.Skip("the file with the facts of the game is missing")
 	}
 	defer f.Close()
 	var rows []observation.Incident
@@ -54,7 +54,7 @@ func TestBasketballGame(t *testing.T) {
 		rows = append(rows, in)
 	}
 	if len(rows) != 120 {
-		t.Fatalf("the facts have %d baskets, want 120", len(rows))
+		t.Fatalf("the file lists %d baskets, want 120", len(rows))
 	}
 	show := func(n int) observation.Observation {
 		o := observed(event.Live, "q1", event.Score{}, rows[:n]...)
@@ -82,10 +82,10 @@ func TestBasketballGame(t *testing.T) {
 		}
 	}
 	if reported != 120 || *s.state.Score != (event.Score{Home: 125, Away: 99}) {
-		t.Errorf("%d baskets, score %v, want 120 and 125-99", reported, s.state.Score)
+		t.Errorf("%d reported baskets, score %v, want 120 and 125-99", reported, s.state.Score)
 	}
-	// The 100th basket now counts three points instead of two. It and all later ones of its side
-	// are corrected, and none is new.
+	// The 100th basket now counts three points instead of two. This basket and all later baskets of
+	// its side are corrected, and no basket is new.
 	side := rows[99].Side
 	for i := 99; i < len(rows); i++ {
 		rows[i].Score = new(rows[i].Score.Add(side, 1))
@@ -95,24 +95,25 @@ func TestBasketballGame(t *testing.T) {
 		kind, _, _ := strings.Cut(line, " ")
 		kinds[kind]++
 	}
-	tracked := map[event.Score]int{}
-	for _, st := range s.state.Tracked {
-		if st.Kind == "basket" {
-			tracked[*st.Score]++
+	baskets := map[event.Score]int{}
+	for _, tracked := range s.state.Tracked {
+		if tracked.Kind == "basket" {
+			baskets[*tracked.Score]++
 		}
 	}
 	for i := range rows {
-		if tracked[*rows[i].Score] != 1 {
-			t.Errorf("%d tracked baskets have the score %v, want 1", tracked[*rows[i].Score], rows[i].Score)
+		if baskets[*rows[i].Score] != 1 {
+			t.Errorf("%d tracked baskets have the score %v, want 1", baskets[*rows[i].Score], rows[i].Score)
 		}
 	}
-	if kinds["basket_corrected"] == 0 || len(kinds) != 1 || len(tracked) != 120 {
-		t.Errorf("after a correction to three points: events %v, %d baskets are tracked", kinds, len(tracked))
+	if kinds["basket_corrected"] == 0 || len(kinds) != 1 || len(baskets) != 120 {
+		t.Errorf("after a correction to three points: events %v, %d baskets, want only basket_corrected and 120 baskets",
+			kinds, len(baskets))
 	}
 }
 
-// A score that moves without a row is reported as score_change. When the row comes, the basket is
-// reported too.
+// A score that changes without a row is reported as score_change. When the row appears, the basket
+// is reported too.
 func TestScoreWithoutBasket(t *testing.T) {
 	t.Parallel()
 	show := func(score event.Score, rows ...observation.Incident) observation.Observation {
@@ -126,16 +127,16 @@ func TestScoreWithoutBasket(t *testing.T) {
 	s.expect(show(event.Score{Home: 2}), "score_change 2-0")
 	s.expect(show(event.Score{Home: 2}, two), "basket 00:30 home Durant 2-0")
 	s.expect(show(event.Score{Home: 2}, two))
-	// A row that is ahead of the score waits for it.
+	// A row is not reported before the score includes its points.
 	three := two
 	three.Score, three.Player = &event.Score{Home: 5}, "Irving"
 	s.expect(show(event.Score{Home: 2}, two, three))
 	s.expect(show(event.Score{Home: 5}, two, three), "basket 00:30 home Irving 5-0")
 }
 
-// Points are retracted by two fresh pages, like goals. One wrong page changes nothing. The next
-// basket is another incident.
-func TestBasketTakenBack(t *testing.T) {
+// Two fresh pages without points retract the points, like goals. One wrong page changes nothing.
+// The next basket is another incident.
+func TestBasketRetracted(t *testing.T) {
 	t.Parallel()
 	show := func(sec int, score event.Score, in ...observation.Incident) observation.Observation {
 		o := observed(event.Live, "q1", score, in...)

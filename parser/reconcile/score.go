@@ -7,22 +7,25 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// doubtPolls is the number of fresh pages that must agree on a score in doubt.
+// doubtPolls is the number of pages that must agree on a score in doubt. All pages except the first
+// must be fresh.
 const doubtPolls = 2
 
-// leapGoals is the largest number of goals that one page can add without doubt.
+// leapGoals is the maximum number of goals by which the page's score can exceed the saved score or
+// the number of listed goals, whichever is larger, without being in doubt.
 const leapGoals = 5
 
-// A scoreDecision says how the page's score may change the known one. The zero scoreDecision lets
-// it add goals.
+// A scoreDecision defines how the page's score may change the saved score. The zero scoreDecision
+// allows only added goals.
 type scoreDecision struct {
 	doubtful   bool // the score is ignored
 	mayRetract bool // the score may retract goals
 }
 
-// decideScore decides on the page's score. It returns the decision, and the view of the page's site
-// with the doubt. A score that falls or leaps is in doubt. It is believed when two fresh pages
-// agree on it, or when pages agree on it for heldFor.
+// decideScore returns the decision on the page's score, and v, the view of the page's site, with
+// the score and the doubt updated. A score that falls or leaps is in doubt, unless the page is
+// overdue. The score is confirmed when doubtPolls pages agree on it, or when pages agree on it for
+// confirmFor. If the page lacks rows, only confirmFor confirms a score that falls.
 func decideScore(known *State, o *observation.Observation, from *Provenance, by verdict, v View) (scoreDecision, View) {
 	var d scoreDecision
 	lower, leap := lowerScore(o.Sport, o.Score, known.Score), leaps(known, o)
@@ -34,7 +37,7 @@ func decideScore(known *State, o *observation.Observation, from *Provenance, by 
 	default:
 		agrees := v.Doubt != nil && (v.Doubt.Score == *o.Score || !leap && retractSame(v.Doubt.Score, *o.Score, *known.Score))
 		v.Doubt = v.Doubt.next(*o.Score, agrees, by == fresh, from.At)
-		sure := v.Doubt.Polls >= doubtPolls && !(lower && lacksRows(known, o)) || v.Doubt.Lasted >= heldFor
+		sure := v.Doubt.Polls >= doubtPolls && !(lower && lacksRows(known, o)) || v.Doubt.Lasted >= confirmFor
 		d.mayRetract, d.doubtful = sure && lower, !sure
 		if sure {
 			v.Doubt = nil
@@ -46,19 +49,20 @@ func decideScore(known *State, o *observation.Observation, from *Provenance, by 
 	return d, v
 }
 
-// next returns the doubt after a page with this score. It does not modify d, which may be nil.
+// next returns the doubt after a page with this score. agrees reports whether the score confirms d.
+// next does not modify d, which may be nil.
 func (d *Doubt) next(score event.Score, agrees, isFresh bool, at time.Time) *Doubt {
 	if d == nil || !agrees {
 		return &Doubt{Score: score, Hold: *(*Hold)(nil).extended(at)}
 	}
 	hold := *d.extended(at)
-	if !isFresh { // does not confirm the score, but counts as time
+	if !isFresh { // the page extends the time, but does not count as a poll
 		hold.Polls = d.Polls
 	}
 	return &Doubt{Score: score, Hold: hold}
 }
 
-// retractSame reports whether two scores retract the same goals from a known one.
+// retractSame reports whether the scores a and b retract the same goals from the score known.
 func retractSame(a, b, known event.Score) bool {
 	for _, side := range []event.Side{event.Home, event.Away} {
 		x, y := a.Of(side), b.Of(side)
@@ -69,8 +73,8 @@ func retractSame(a, b, known event.Score) bool {
 	return true
 }
 
-// leaps reports whether the score has far more goals than are known or listed. The profile may have
-// read a minute as the score.
+// leaps reports whether the page's score exceeds the limit that leapGoals sets. The profile may
+// have read a minute as the score.
 func leaps(known *State, o *observation.Observation) bool {
 	if !o.Sport.CountsGoals() || known.Score == nil || o.Score == nil {
 		return false
@@ -79,8 +83,8 @@ func leaps(known *State, o *observation.Observation) bool {
 	return o.Score.Home+o.Score.Away > max(known.Score.Home+known.Score.Away, listed)+leapGoals
 }
 
-// lacksRows reports whether the page has no rows, although earlier pages listed more than the goals
-// that its lower score retracts.
+// lacksRows reports whether the page has no rows, although earlier pages listed more incidents than
+// the goals that the page's lower score retracts.
 func lacksRows(known *State, o *observation.Observation) bool {
 	retracted := 0
 	for _, side := range []event.Side{event.Home, event.Away} {

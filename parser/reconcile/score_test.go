@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A page without score and rows may be a template whose values are missing. It is believed only if
-// it lasts.
+// A page at 0-0 without rows may be a template without values. Its score is confirmed only if it
+// persists.
 func TestEmptyTemplate(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "C", Clock: at(30, 0)}
@@ -31,8 +31,7 @@ func TestEmptyTemplate(t *testing.T) {
 	s.expect(bare(60), "goal_retracted 20' home A 0-0")
 }
 
-// Two fresh pages that retract the same goal are enough, even if the second has another goal of the
-// other side.
+// Two fresh pages retract a goal, even if the second page adds a goal of the other side.
 func TestDoubtIsAboutOneSide(t *testing.T) {
 	t.Parallel()
 	a, b := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(40, 0))
@@ -42,8 +41,8 @@ func TestDoubtIsAboutOneSide(t *testing.T) {
 	s.expect(live(54, event.Score{Home: 1, Away: 1}, a, c), "goal_retracted 40' home B 1-0", "goal 53' away C 1-1")
 }
 
-// A score that leaps is believed only if two pages agree: the profile may have read a minute as the
-// score.
+// A score that leaps is confirmed only if two pages agree: the profile may have read a minute as
+// the score.
 func TestScoreThatLeaps(t *testing.T) {
 	t.Parallel()
 	s := begin(t, live(44, event.Score{Home: 1}))

@@ -17,14 +17,14 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// For all fixtures, generated pages and some matches of the season, each step reads and writes
-// exactly the parts that the table of the steps declares.
+// On all fixtures and generated pages, each step reads and writes exactly the parts that the table
+// of steps declares. On some matches of the season, it reads and writes no other parts.
 func TestStepsReadAndWriteWhatTheyDeclare(t *testing.T) {
 	testenv.NotShort(t)
 	unused := reconcile.CheckSteps(t)
 	manifests, err := fs.Glob(fixtures.FS, "*/*/"+recording.ManifestName)
 	if err != nil || len(manifests) == 0 {
-		t.Fatalf("%d fixtures, %v", len(manifests), err)
+		t.Fatalf("found %d fixtures, error %v, want at least one", len(manifests), err)
 	}
 	for _, m := range manifests {
 		parsertest.Play(t, parsertest.Ingester(t), parsertest.Fixture(t, path.Dir(m)))
@@ -38,7 +38,7 @@ func TestStepsReadAndWriteWhatTheyDeclare(t *testing.T) {
 	}
 }
 
-// reconcileGenerated reconciles generated pages of one match.
+// reconcileGenerated reconciles pages of one match that are generated from seed.
 func reconcileGenerated(t *testing.T, seed uint64) {
 	in := &script{data: make([]byte, 1500)}
 	rnd := rand.New(rand.NewPCG(seed, 2))
@@ -67,7 +67,7 @@ func reconcileGenerated(t *testing.T, seed uint64) {
 func reconcileSeason(t *testing.T, dir string, n int) {
 	matches, err := season.Load(dir)
 	if err != nil || len(matches) < n {
-		t.Fatalf("%d matches, %v", len(matches), err)
+		t.Fatalf("the season has %d matches, error %v, want at least %d", len(matches), err, n)
 	}
 	p, err := profile.Load("season.yaml", []byte(season.Profile))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// reportUntracked reports an incident that is never corrected or retracted, and therefore not
+// reportUntracked reports an incident that is never corrected or retracted, and is therefore not
 // tracked.
 func (d *draft) reportUntracked(in observation.Incident, reason string) {
 	d.state.Untracked++
@@ -24,14 +24,14 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 		action: event.New, reason: reason, phase: phase})
 }
 
-// reportScoreChange reports a score that changed without an incident that changes it. It is for
-// sports whose score is not the number of goals, and for shoot-outs without listed kicks.
+// reportScoreChange reports a change of the score that no incident explains. It applies to sports
+// that do not count goals, and to shoot-outs without tracked kicks.
 func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
 	if !o.Sport.CountsGoals() && !d.score.doubtful && scoreMoved(s.Score, o.Score) && !d.explained(*o.Score) {
 		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: o.Match.Clock, Score: o.Score}, "")
 	}
-	isKick := func(st TrackedIncident) bool { return st.Kind == event.ShootoutKick }
+	isKick := func(tracked TrackedIncident) bool { return tracked.Kind == event.ShootoutKick }
 	if o.Shootout == nil || slices.ContainsFunc(s.Tracked, isKick) {
 		return
 	}
@@ -41,15 +41,15 @@ func (d *draft) reportScoreChange() {
 	s.Shootout = o.Shootout
 }
 
-// explained reports whether a tracked incident has this score after it.
+// explained reports whether s is the score after a tracked incident.
 func (d *draft) explained(s event.Score) bool {
-	return slices.ContainsFunc(d.state.Tracked, func(st TrackedIncident) bool {
-		return st.Score != nil && *st.Score == s && isPoints(d.obs.Sport, st.Kind)
+	return slices.ContainsFunc(d.state.Tracked, func(tracked TrackedIncident) bool {
+		return tracked.Score != nil && *tracked.Score == s && isPoints(d.obs.Sport, tracked.Kind)
 	})
 }
 
-// scoreMoved reports whether a score differs from the one before. A first score of 0-0 does not
-// count.
+// scoreMoved reports whether now, if not nil, differs from was. A first score of 0-0 does not count
+// as a difference.
 func scoreMoved(was, now *event.Score) bool {
 	if now == nil {
 		return false
@@ -60,8 +60,8 @@ func scoreMoved(was, now *event.Score) bool {
 	return *now != *was
 }
 
-// reportStatusChange reports a change of status, unless the start or end of a period or of the
-// match implies it.
+// reportStatusChange reports a change of status, unless a new start or end of a period or of the
+// match implies the change. The first page reports no change to scheduled, live or break.
 func (d *draft) reportStatusChange() {
 	was, now := d.before, d.state.Match.Status
 	playing := now == event.Live || now == event.Break

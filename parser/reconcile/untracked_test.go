@@ -6,7 +6,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A change of status is reported as status_change, unless a start or an end implies it.
+// A change of status is reported as status_change, unless a start or an end implies the change.
 func TestStatusChange(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Scheduled, "", event.Score{}))
@@ -18,7 +18,7 @@ func TestStatusChange(t *testing.T) {
 	s.expect(observed(event.Abandoned, "", event.Score{}), "status_change abandoned 0-0")
 }
 
-// An awarded result does not move the score, even if the page later says that it is final.
+// An awarded result does not change the score, even if the page later shows it as final.
 func TestAwardedThenFinal(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))
