@@ -1,16 +1,17 @@
 # The targets need Go, make and a C compiler (for -race). with-servers starts the
-# servers that the tests need. As root on Debian it also installs what is missing.
+# servers that the tests need. As root on Debian, it also installs missing servers.
 
-# Number of incidents in the long form of internal/chaos, over all faults.
+# Number of incidents for the tests of internal/chaos, in total for all faults.
 MATCHWIRE_CHAOS_EVENTS ?= 20000
-# How long each fuzz target runs.
+# Duration of each fuzz target.
 FUZZTIME ?= 1m
-# Seeds of the seasons.
+# Random seeds for the target season.
 SEEDS ?= 1 2 3 4 5 6 7 8 9 10 11 12 13
-# Packages tested at the same time: more than the cores, since many tests wait for a server.
+# Number of packages to test at the same time. It can exceed the number of cores, because many tests
+# wait for a server.
 PACKAGES ?= 4
 
-# The modules of this repository, without the one of the tools.
+# The folders of the modules of this repository, except tools.
 MODULES = . contract bench/fanout examples/go
 
 golangci_lint = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
@@ -22,13 +23,13 @@ gotest = go run ./internal/testenv/gotest -modules=.,contract -race -p $(PACKAGE
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-short: ## Run the fast tests, which need no server or browser: less than 2 minutes.
+short: ## Run the fast tests, which need no server or browser (less than 2 minutes).
 	$(gotest) -short -timeout 5m ./...
 
-test: ## Run all tests in their short form, and list the skipped ones: less than 10 minutes.
+test: ## Run all tests in their short form, and list skipped tests (less than 10 minutes).
 	$(with_servers) $(gotest) -timeout 15m ./...
 
-full: lint cross test season fuzz chaos ## Run all of the checks and tests at full length: hours.
+full: lint cross test season fuzz chaos ## Run all checks, and all tests in their long form (hours).
 
 lint: ## Check formatting, code and prose, in every module.
 	@for module in $(MODULES); do \
@@ -37,16 +38,16 @@ lint: ## Check formatting, code and prose, in every module.
 	done
 	go run ./internal/prose
 
-vulncheck: ## Report known vulnerabilities in the dependencies; needs the internet.
+vulncheck: ## Report known vulnerabilities in the dependencies (needs the internet).
 	@for module in $(MODULES); do go tool -modfile=tools/go.mod govulncheck -C $$module ./... || exit 1; done
 
-licences: ## Write NOTICE and the licences that the program contains, after go.mod has changed.
+licences: ## Update NOTICE and the licences in the program after a change of go.mod.
 	go run ./internal/licences/generate
 
-chaos: ## Test every fault under load; MATCHWIRE_SEED chooses the moments.
+chaos: ## Test every fault under load; MATCHWIRE_SEED sets the times of the faults.
 	MATCHWIRE_CHAOS_EVENTS=$(MATCHWIRE_CHAOS_EVENTS) $(with_servers) go test -v -count 1 -timeout 4h ./internal/chaos
 
-season: ## Test a season of real matches with each of SEEDS.
+season: ## Test a season of real matches with each seed in SEEDS.
 	@for seed in $(SEEDS); do \
 		echo "MATCHWIRE_SEED=$$seed"; \
 		MATCHWIRE_SEED=$$seed $(with_servers) go test -count 1 -run '^TestSeason' $$(grep -rl --include='*_test.go' '^func TestSeason' . | xargs -n 1 dirname | sort -u) || exit 1; \
@@ -57,19 +58,19 @@ fuzz: ## Run each fuzz target for FUZZTIME.
 		go test -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$(dirname "$$file")" || exit 1; \
 	done
 
-cross: ## Build and vet for Windows and macOS, build for arm64.
+cross: ## Build and vet for Windows and macOS, and build for arm64.
 	GOOS=windows go build ./... && GOOS=windows go vet ./...
 	GOOS=darwin go build ./... && GOOS=darwin go vet ./...
 	GOARCH=arm64 go build ./...
 
-size: ## Build the program with empty caches; print CPU time (user and system on the second line) and stripped bytes.
+size: ## Build with empty caches; print the CPU time (second line: user, system) and the size of the stripped program.
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	export GOMODCACHE=$$dir/mod GOCACHE=$$dir/cache GOFLAGS=-modcacherw && \
 	go mod download && \
 	sh -c 'go build -trimpath -ldflags="-s -w" -o "$$0/matchwire" ./cmd/matchwire && times' "$$dir" && \
 	wc -c < "$$dir/matchwire"
 
-bench-fanout: ## Compare fan-out with other servers: half an hour on an idle machine.
+bench-fanout: ## Compare fan-out with other servers (half an hour on an idle machine).
 	$(with_servers) go run -C bench/fanout .
 
 update: ## Rewrite the golden events of the fixtures; review the diff.

@@ -13,11 +13,12 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An item is a paragraph or a step of a list in CONTRIBUTING.md.
+// An item is a heading, a paragraph, a list item, a table row or a line of a code block in
+// CONTRIBUTING.md.
 type item struct {
-	section string
-	text    string
-	code    []string // its code spans and the lines of its code blocks
+	section string   // the heading above the item
+	text    string   // the Markdown text; empty for a line of a code block
+	code    []string // the code spans of the text, or the line of a code block
 }
 
 // contributing returns the items of CONTRIBUTING.md.
@@ -55,10 +56,11 @@ func contributing(t *testing.T) []item {
 	return all
 }
 
-// A place is a path, in which NAME or CODE may stand for a name.
-var place = regexp.MustCompile(`^\.?/?([A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]+$`)
+// pathShape matches a path. The path can contain the placeholder NAME or CODE.
+var pathShape = regexp.MustCompile(`^\.?/?([A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]+$`)
 
-// find returns the files that a path means. NAME, or CODE, is the name of any file that there is.
+// find returns the files that a path matches. The placeholder NAME or CODE matches the name of any
+// file or folder.
 func find(name string) []string {
 	name = strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/...")
 	if !strings.Contains(name, "NAME") && !strings.Contains(name, "CODE") {
@@ -75,36 +77,36 @@ func find(name string) []string {
 	}
 	var all []string
 	for _, e := range entries {
-		one := strings.ReplaceAll(name, "NAME", strings.TrimSuffix(e.Name(), path.Ext(e.Name())))
-		if _, err := os.Stat(one); err == nil {
-			all = append(all, one)
+		candidate := strings.ReplaceAll(name, "NAME", strings.TrimSuffix(e.Name(), path.Ext(e.Name())))
+		if _, err := os.Stat(candidate); err == nil {
+			all = append(all, candidate)
 		}
 	}
 	return all
 }
 
-// Every path in CONTRIBUTING.md exists; if it has a NAME, for at least one name.
+// Every path in CONTRIBUTING.md exists. A path with a placeholder exists for at least one name.
 func TestContributingPaths(t *testing.T) {
 	paths := 0
 	for _, i := range contributing(t) {
 		for _, c := range i.code {
 			for word := range strings.FieldsSeq(c) {
 				isPath := strings.Contains(word, "/") || regexp.MustCompile(`^[A-Z]*[a-z_]*\.(go|md|yaml)$`).MatchString(word)
-				if isPath && place.MatchString(word) {
+				if isPath && pathShape.MatchString(word) {
 					paths++
 					if len(find(word)) == 0 {
-						t.Errorf("%s: there is no %s", i.section, word)
+						t.Errorf("section %q: %s does not exist", i.section, word)
 					}
 				}
 			}
 		}
 	}
 	if paths < 40 {
-		t.Errorf("%d paths found in CONTRIBUTING.md, want 40 or more", paths)
+		t.Errorf("found %d paths in CONTRIBUTING.md, want 40 or more", paths)
 	}
 }
 
-// Every make target, test and package in CONTRIBUTING.md exists.
+// Every make target and every test in CONTRIBUTING.md exists.
 func TestContributingCommands(t *testing.T) {
 	makefile, err := os.ReadFile("Makefile")
 	if err != nil {
@@ -120,27 +122,28 @@ func TestContributingCommands(t *testing.T) {
 				for _, target := range words[1:] {
 					targets++
 					if !strings.Contains(string(makefile), "\n"+target+":") {
-						t.Errorf("%s: %q: there is no target %s", i.section, c, target)
+						t.Errorf("section %q: command %q: target %s does not exist", i.section, c, target)
 					}
 				}
 			case strings.HasPrefix(c, "go test "):
 				testRuns++
 				for n, word := range words {
 					if word == "-run" && !tests[words[n+1]] {
-						t.Errorf("%s: %q: there is no test %s", i.section, c, words[n+1])
+						t.Errorf("section %q: command %q: test %s does not exist", i.section, c, words[n+1])
 					}
 				}
 			case strings.HasPrefix(c, "Test") && !tests[c]:
-				t.Errorf("%s: there is no test %s", i.section, c)
+				t.Errorf("section %q: test %s does not exist", i.section, c)
 			}
 		}
 	}
 	if targets < 8 || testRuns < 6 {
-		t.Errorf("%d make targets and %d runs of go test found in CONTRIBUTING.md, want 8 and 6 or more", targets, testRuns)
+		t.Errorf("found %d make targets and %d runs of go test in CONTRIBUTING.md, want at least 8 and 6", targets, testRuns)
 	}
 }
 
-// Every identifier that a step names is in a file, or a package, that the same step names.
+// Every unqualified identifier in a step occurs in a file that the same step names. Every qualified
+// identifier exists in its package.
 func TestContributingIdentifiers(t *testing.T) {
 	bare := regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]+$`)
 	qualified := regexp.MustCompile(`^([a-z]+)\.([A-Z][A-Za-z0-9]*)$`)
@@ -152,7 +155,7 @@ func TestContributingIdentifiers(t *testing.T) {
 		}
 		var files []string
 		for _, c := range i.code {
-			if place.MatchString(c) && strings.Contains(c, "/") || strings.HasSuffix(c, ".go") {
+			if pathShape.MatchString(c) && strings.Contains(c, "/") || strings.HasSuffix(c, ".go") {
 				files = append(files, find(c)...)
 			}
 		}
@@ -160,7 +163,7 @@ func TestContributingIdentifiers(t *testing.T) {
 			if m := qualified.FindStringSubmatch(c); m != nil {
 				found++
 				if !declares(all, m[1], m[2]) {
-					t.Errorf("%s: there is no %s", i.section, c)
+					t.Errorf("section %q: identifier %s does not exist", i.section, c)
 				}
 				continue
 			}
@@ -173,16 +176,16 @@ func TestContributingIdentifiers(t *testing.T) {
 				text, err := os.ReadFile(file)
 				return err == nil && word.Match(text)
 			}) {
-				t.Errorf("%s: none of the files %v has %s", i.section, files, c)
+				t.Errorf("section %q: none of the files %v contains %s", i.section, files, c)
 			}
 		}
 	}
 	if found < 12 {
-		t.Errorf("%d identifiers found in CONTRIBUTING.md, want 12 or more", found)
+		t.Errorf("found %d identifiers in CONTRIBUTING.md, want 12 or more", found)
 	}
 }
 
-// declares reports whether a package of this name has an exported identifier.
+// declares reports whether a package with this name declares the identifier.
 func declares(all map[string]*goPackage, name, identifier string) bool {
 	for dir, p := range all {
 		if path.Base(dir) != name {
@@ -198,8 +201,9 @@ func declares(all map[string]*goPackage, name, identifier string) bool {
 	return false
 }
 
-// A file that names these sports must be among the files of "Add a sport", and must name every sport.
-func TestContributingNamesEveryPlaceOfASport(t *testing.T) {
+// A file that contains the names of three sports must contain every sport, and "Add a sport" in
+// CONTRIBUTING.md must list the file.
+func TestContributingListsEveryFileWithSports(t *testing.T) {
 	listed := map[string]bool{}
 	for _, i := range contributing(t) {
 		if i.section == "Add a sport" {
@@ -212,7 +216,7 @@ func TestContributingNamesEveryPlaceOfASport(t *testing.T) {
 	}
 	skipped := []string{"fixtures", "node_modules", "testdata"}
 	extensions := []string{".go", ".json", ".yaml", ".md", ".js"}
-	places := 0
+	withSports := 0
 	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			if err == nil && file != "." && (strings.HasPrefix(d.Name(), ".") || slices.Contains(skipped, d.Name())) {
@@ -234,19 +238,19 @@ func TestContributingNamesEveryPlaceOfASport(t *testing.T) {
 				return nil
 			}
 		}
-		places++
+		withSports++
 		if !listed[file] {
-			t.Errorf("%s names every sport, and CONTRIBUTING.md does not name it under \"Add a sport\"", file)
+			t.Errorf("%s lists the sports, but \"Add a sport\" in CONTRIBUTING.md does not list the file", file)
 		}
 		for _, sport := range event.Sports() {
 			name := string(sport)
 			if !strings.Contains(lower, name) && !strings.Contains(lower, strings.ReplaceAll(name, "_", "")) {
-				t.Errorf("%s names other sports, and not %s", file, sport)
+				t.Errorf("%s lists other sports but not %s", file, sport)
 			}
 		}
 		return nil
 	})
-	if err != nil || places < 7 {
-		t.Errorf("%d files name every sport, %v; want 7 or more", places, err)
+	if err != nil || withSports < 7 {
+		t.Errorf("found %d files with all sports, error %v; want 7 or more", withSports, err)
 	}
 }

@@ -9,16 +9,16 @@ import (
 	"testing"
 )
 
-// withoutExample are the public packages that need no example, each with the reason.
+// withoutExample lists the public packages that need no example, each with the reason.
 var withoutExample = map[string]string{
-	"broker/brokertest": "broker/memory/memory_test.go shows its only function in use",
+	"broker/brokertest": "broker/memory/memory_test.go shows how to call it",
 	"consumers/shipped": "a list for package app",
 	"fixtures":          "an embedded folder; the example of parser/recording uses it",
 	"health":            "a struct of two fields",
 	"profiles":          "an embedded folder",
 }
 
-// Each public package has an example.
+// Each public package has an example, unless withoutExample lists the package.
 func TestEveryPublicPackageHasAnExample(t *testing.T) {
 	for dir, p := range packages(t) {
 		if isInternal(dir) || len(p.files) == 0 || isCommand(p) {
@@ -29,15 +29,17 @@ func TestEveryPublicPackageHasAnExample(t *testing.T) {
 		case !has && reason == "":
 			t.Errorf("package %s has no example", dir)
 		case has && reason != "":
-			t.Errorf("package %s has an example: take it off the list of those without", dir)
+			t.Errorf("package %s has an example: remove the package from withoutExample", dir)
 		}
 	}
 }
 
+// isInternal reports whether a package is internal.
 func isInternal(dir string) bool {
 	return strings.HasPrefix(dir, "internal/") || strings.Contains(dir, "/internal/")
 }
 
+// isCommand reports whether a package is a program.
 func isCommand(p *goPackage) bool {
 	for _, file := range p.files {
 		return file.Name.Name == "main"
@@ -45,7 +47,7 @@ func isCommand(p *goPackage) bool {
 	return false
 }
 
-// hasExample reports whether the tests of a package have a function Example….
+// hasExample reports whether a test file of a package has a function whose name begins with Example.
 func hasExample(t *testing.T, dir string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))

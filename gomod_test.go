@@ -8,25 +8,25 @@ import (
 	"testing"
 )
 
-// The first block of go.mod lists the modules that the program needs, the second those that only
-// tests need. Heavier modules for tests are in contract/go.mod.
+// The first require block of go.mod lists the modules that the program imports, and the second block
+// lists the modules that only tests import. Large modules for tests are in contract/go.mod.
 func TestGoModBlocks(t *testing.T) {
 	product, tests := requireBlocks(t)
 	imported := productImports(t)
 	for _, m := range product {
 		if !slices.ContainsFunc(imported, func(i string) bool { return inModule(i, m) }) {
-			t.Errorf("go.mod: %s is in the first block, but the program does not import it", m)
+			t.Errorf("go.mod: module %s is in the block of the program, but the program does not import it", m)
 		}
 	}
 	for _, i := range imported {
 		for _, m := range tests {
 			if inModule(i, m) {
-				t.Errorf("go.mod: %s is in the block for tests, but the program imports %s", m, i)
+				t.Errorf("go.mod: module %s is in the block of the tests, but the program imports %s", m, i)
 			}
 		}
 	}
 	if len(product) < 20 || len(tests) == 0 {
-		t.Errorf("%d modules in the first block of go.mod, %d in the second: were they read?", len(product), len(tests))
+		t.Errorf("found %d and %d modules in the first two blocks of go.mod, want 20 and 1 or more", len(product), len(tests))
 	}
 }
 
@@ -35,7 +35,7 @@ func inModule(imported, module string) bool {
 	return imported == module || strings.HasPrefix(imported, module+"/")
 }
 
-// requireBlocks returns the modules of go.mod's first and second block.
+// requireBlocks returns the modules in the first and second require blocks of go.mod.
 func requireBlocks(t *testing.T) (product, tests []string) {
 	t.Helper()
 	text, err := os.ReadFile("go.mod")
@@ -53,12 +53,12 @@ func requireBlocks(t *testing.T) (product, tests []string) {
 		blocks = append(blocks, modules)
 	}
 	if len(blocks) != 3 {
-		t.Fatalf("go.mod has %d require blocks, want those of the program, of tests, and the indirect ones", len(blocks))
+		t.Fatalf("go.mod has %d require blocks, want 3: program, tests, indirect dependencies", len(blocks))
 	}
 	return blocks[0], blocks[1]
 }
 
-// productImports returns what the packages of the program import from other modules.
+// productImports returns the packages of other modules that the packages of the program import.
 func productImports(t *testing.T) []string {
 	t.Helper()
 	all := packages(t)

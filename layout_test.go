@@ -19,10 +19,10 @@ import (
 
 const module = "github.com/matchwire/matchwire"
 
-// arrows lists the packages of this module that each package may import. Tests may import any. An
-// import that is not listed fails TestImports, and so does a listed one that is not used.
-// docs/architecture.md describes the packages.
-var arrows = table(`
+// allowedImports lists the packages of this module that each package may import. Test files may import
+// any package. TestImports fails for an import that is not listed, and for a listed import that does not
+// exist. docs/architecture.md describes the packages.
+var allowedImports = table(`
 event:
 health:
 broker:                        event health
@@ -103,7 +103,7 @@ cmd/matchwire:                 app
 .:
 `)
 
-// libraries lists the packages that may import a library which ties code to a protocol or a server.
+// libraries lists the packages that may import each library for a protocol, a format or a server.
 var libraries = table(`
 github.com/rabbitmq/amqp091-go:       broker/rabbit internal/testenv internal/testenv/servers
 github.com/gorilla/websocket:         fanout
@@ -120,11 +120,10 @@ github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive co
 github.com/alicebob/miniredis/v2:     internal/pipeline consumers/consumertest internal/parsertest internal/testenv
 `)
 
-// pure lists the packages that do no I/O. They must not import a package that could.
+// pure lists the packages that do no I/O. They must not import packages that can do I/O.
 var pure = []string{"event", "health", "parser/observation", "parser/reconcile"}
 
-// table parses lines of a name, a colon and words. A line that begins with a space continues the
-// one before it.
+// table parses lines of the form "name: words". A line without a name continues the previous line.
 func table(text string) map[string][]string {
 	all, last := map[string][]string{}, ""
 	for line := range strings.Lines(text) {
@@ -145,13 +144,13 @@ func table(text string) map[string][]string {
 	return all
 }
 
-// A goPackage is the Go files of a folder, without tests.
+// A goPackage holds the parsed Go files of a folder, without test files.
 type goPackage struct {
-	files map[string]*ast.File
-	set   *token.FileSet
+	files map[string]*ast.File // by path
+	set   *token.FileSet       // positions of files
 }
 
-// packages parses the packages of this module. It returns them by folder.
+// packages parses the packages of this module and returns them by folder.
 func packages(t *testing.T) map[string]*goPackage {
 	t.Helper()
 	all := map[string]*goPackage{}
@@ -162,7 +161,7 @@ func packages(t *testing.T) map[string]*goPackage {
 		if d.IsDir() {
 			_, err := os.Stat(filepath.Join(file, "go.mod"))
 			if file != "." && (err == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
-				return fs.SkipDir // another module, or not a package
+				return fs.SkipDir // another module, a hidden folder, or test data
 			}
 			return nil
 		}
@@ -181,12 +180,12 @@ func packages(t *testing.T) map[string]*goPackage {
 		return err
 	})
 	if err != nil || len(all) == 0 {
-		t.Fatalf("%d packages, %v", len(all), err)
+		t.Fatalf("found %d packages, error %v; want one or more", len(all), err)
 	}
 	return all
 }
 
-// imports returns the imports of a package, each with the name of a file that has it.
+// imports returns the imports of a package, each with the path of a file that contains the import.
 func (p *goPackage) imports() map[string]string {
 	all := map[string]string{}
 	for name, file := range p.files {
@@ -197,23 +196,24 @@ func (p *goPackage) imports() map[string]string {
 	return all
 }
 
+// The packages import only what allowedImports and libraries list, and pure packages do no I/O.
 func TestImports(t *testing.T) {
 	all := packages(t)
 	for dir, p := range all {
-		allowed, known := arrows[dir]
-		if !known {
-			t.Errorf("package %s is not in the table arrows", dir)
+		allowed, listed := allowedImports[dir]
+		if !listed {
+			t.Errorf("allowedImports does not list package %s", dir)
 			continue
 		}
 		imported := p.imports()
 		for _, want := range allowed {
 			if imported[module+"/"+want] == "" {
-				t.Errorf("the table arrows lets %s import %s, which it does not import", dir, want)
+				t.Errorf("allowedImports lists import %[2]s of package %[1]s, but the package does not import it", dir, want)
 			}
 		}
 		for what, file := range imported {
 			if own, ok := strings.CutPrefix(what, module+"/"); ok && !slices.Contains(allowed, own) {
-				t.Errorf("%s: %s must not import %s", file, dir, own)
+				t.Errorf("%s: package %s must not import %s", file, dir, own)
 			}
 			if only, ok := libraries[what]; ok && !slices.Contains(only, dir) {
 				t.Errorf("%s: only %s may import %s", file, strings.Join(only, ", "), what)
@@ -223,14 +223,14 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
-	for dir := range arrows {
+	for dir := range allowedImports {
 		if all[dir] == nil {
-			t.Errorf("the table arrows lists %s, which is not a package", dir)
+			t.Errorf("allowedImports lists %s, but this package does not exist", dir)
 		}
 	}
 }
 
-// doesIO reports whether a package gives access to files, processes, the network or a server.
+// doesIO reports whether a package can access files, processes, the network or a server.
 func doesIO(what string) bool {
 	for _, prefix := range []string{"os", "io", "net", "syscall", "log", "database", "testing", "plugin", "unsafe"} {
 		if what == prefix || strings.HasPrefix(what, prefix+"/") {
@@ -245,7 +245,7 @@ func doesIO(what string) bool {
 	return false
 }
 
-// A context is a parameter. A context in a struct would outlive the call that it belongs to.
+// No struct contains a context, because the struct could outlive the call of the context.
 func TestNoContextInStructs(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, file := range p.files {
@@ -256,7 +256,7 @@ func TestNoContextInStructs(t *testing.T) {
 				}
 				for _, field := range s.Fields.List {
 					if sel, ok := field.Type.(*ast.SelectorExpr); ok && fmt.Sprint(sel.X) == "context" && sel.Sel.Name == "Context" {
-						t.Errorf("%s: context in a struct: pass it as a parameter", p.set.Position(field.Pos()))
+						t.Errorf("%s: a struct contains a context: pass the context as a parameter", p.set.Position(field.Pos()))
 					}
 				}
 				return true
@@ -265,11 +265,11 @@ func TestNoContextInStructs(t *testing.T) {
 	}
 }
 
-// maxFiles is the most files of a package, without tests. Split a package that needs more.
+// maxFiles is the maximum number of files in a package, without test files.
 const maxFiles = 20
 
-// Packages have at most maxFiles files. With -v the test prints the lengths of the files and
-// functions of each package.
+// Each package has at most maxFiles files. With -v, the test prints for each package how many lines its
+// files and functions have.
 func TestSizes(t *testing.T) {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -291,14 +291,14 @@ func TestSizes(t *testing.T) {
 		}
 		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t\n", dir, len(files), spread(files), len(functions), spread(functions))
 		if len(files) > maxFiles {
-			t.Errorf("package %s has %d files, want at most %d", dir, len(files), maxFiles)
+			t.Errorf("package %s has %d files, want at most %d: split the package", dir, len(files), maxFiles)
 		}
 	}
 	_ = w.Flush()
 	t.Log("\n" + out.String())
 }
 
-// spread returns the median, the 90th percentile and the maximum of n.
+// spread returns the median, the 90th percentile and the maximum of n, separated by tabs. It sorts n.
 func spread(n []int) string {
 	if len(n) == 0 {
 		return "0\t0\t0"
@@ -307,7 +307,8 @@ func spread(n []int) string {
 	return fmt.Sprintf("%d\t%d\t%d", n[len(n)/2], n[len(n)*9/10], n[len(n)-1])
 }
 
-// The packages, files, functions and tests that docs/architecture.md names exist.
+// All files, functions and tests that docs/architecture.md names exist. The page lists every public
+// package.
 func TestArchitecture(t *testing.T) {
 	text, err := os.ReadFile("docs/architecture.md")
 	if err != nil {
@@ -317,7 +318,7 @@ func TestArchitecture(t *testing.T) {
 	declared, tests := declarations(t)
 	steps := regexp.MustCompile(`(?m)^ *\d+ +(\S+) +([A-Za-z.]+) +\S`).FindAllStringSubmatch(string(text), -1)
 	if len(steps) < 20 {
-		t.Errorf("%d steps in the path of a goal, want 20 or more", len(steps))
+		t.Errorf("found %d steps in \"The path of a goal\", want 20 or more", len(steps))
 	}
 	for _, step := range steps {
 		file, function := step[1], step[2]
@@ -333,25 +334,26 @@ func TestArchitecture(t *testing.T) {
 	}
 	for _, m := range regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(string(text), -1) {
 		if !tests[m[1]] {
-			t.Errorf("there is no test %s", m[1])
+			t.Errorf("docs/architecture.md: test %s does not exist", m[1])
 		}
 	}
 	_, list, _ := strings.Cut(string(text), "## Packages")
 	list, _, _ = strings.Cut(list, "\n## ")
 	for dir := range all {
 		top, _, nested := strings.Cut(dir, "/")
-		named := strings.Contains(list, "`"+dir+"`") || nested && strings.Contains(list, "`"+path.Base(dir)+"`")
-		if dir != "." && dir != "examples" && !named && top != "internal" && !strings.HasPrefix(dir, "fanout/") {
-			t.Errorf("the list of packages lacks %s", dir)
+		listed := strings.Contains(list, "`"+dir+"`") || nested && strings.Contains(list, "`"+path.Base(dir)+"`")
+		if dir != "." && dir != "examples" && !listed && top != "internal" && !strings.HasPrefix(dir, "fanout/") {
+			t.Errorf("docs/architecture.md does not list package %s", dir)
 		}
 	}
 }
 
-// declarations returns the functions and methods of each file and each package, and all tests.
+// declarations returns the functions and methods of each file and each package, without test files. tests
+// contains the names of all functions in test files.
 func declarations(t *testing.T) (declared map[string]map[string]bool, tests map[string]bool) {
 	t.Helper()
 	declared, tests = map[string]map[string]bool{}, map[string]bool{}
-	note := func(where, what string) {
+	add := func(where, what string) {
 		if declared[where] == nil {
 			declared[where] = map[string]bool{}
 		}
@@ -361,8 +363,8 @@ func declarations(t *testing.T) (declared map[string]map[string]bool, tests map[
 		for name, file := range p.files {
 			for _, d := range file.Decls {
 				if f, ok := d.(*ast.FuncDecl); ok {
-					note(name, functionName(f))
-					note(dir, functionName(f))
+					add(name, functionName(f))
+					add(dir, functionName(f))
 				}
 			}
 		}
@@ -385,7 +387,7 @@ func declarations(t *testing.T) (declared map[string]map[string]bool, tests map[
 	return declared, tests
 }
 
-// functionName returns F for a function F, and T.M for a method M of T.
+// functionName returns "F" for a function F, and "T.M" for a method M of type T.
 func functionName(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return f.Name.Name

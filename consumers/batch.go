@@ -11,18 +11,19 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// A Batcher collects the items that handlers want written while a write is in progress, and writes
-// them together in the next one. It does not wait for a batch to fill: an item that comes alone is
-// written at once. It has no goroutine of its own; the first item of a batch writes it in the
-// goroutine that called Do.
+// A Batcher writes items in batches. Items that arrive while the maximum number of writes is in
+// progress are queued, and written together in the next batch. A Batcher does not wait for a batch
+// to fill: if a write can begin, an item is written at once. It starts no goroutine: the caller of Do
+// whose item is the first of a batch writes the batch.
 type Batcher[T any] struct {
-	// Write writes a batch and returns an error for each of its items, or nil if all are written.
-	// Its ctx ends after Timeout. It does not end with the context of any caller of Do.
+	// Write writes a batch and returns the error of each item, or nil if all items are written. The
+	// context ends after Timeout. It does not end with the context of any caller of Do.
 	Write func(ctx context.Context, batch []T) []error
-	// Most is the largest number of items in a batch, Writes the largest number of batches in
-	// progress; 1 if less.
-	Most, Writes int
-	// Timeout bounds each write; 10 s if 0.
+	// MaxItems is the maximum number of items in a batch. A value below 1 means 1.
+	MaxItems int
+	// MaxWrites is the maximum number of writes in progress. A value below 1 means 1.
+	MaxWrites int
+	// Timeout limits each write. The default is 10 s.
 	Timeout time.Duration
 
 	mu      sync.Mutex
@@ -30,24 +31,28 @@ type Batcher[T any] struct {
 	waiting []*item[T]
 }
 
+// defaultWriteTimeout is the default of Batcher.Timeout.
 const defaultWriteTimeout = 10 * time.Second
 
-// An item waits to be written, or to write a batch.
+// An item is a value to write, with its result.
 type item[T any] struct {
 	value T
-	ready chan []*item[T] // receives a batch to write that begins with this item, or nil if the item is written
-	err   error           // valid after nil was received
+	// ready receives the batch that the caller of Do must write, which begins with this item, or nil
+	// after another caller has written this item.
+	ready chan []*item[T]
+	err   error // the result; valid when the item has been written
 }
 
-// Do writes v and returns its error. If ctx ends while v waits to be written, v is not written. If
-// ctx ends while the batch of another caller is written with v in it, v may be written or not. In
-// both cases Do returns at once, with an error that wraps that of ctx and [broker.ErrUnavailable].
-// A call that writes the batch itself returns when it is written.
+// Do writes v and returns the error that Write returned for it. If ctx ends while v is queued, v is
+// not written. If ctx ends while another caller writes the batch that contains v, v may or may not be
+// written. In both cases Do returns at once, with an error that wraps ctx.Err() and
+// [broker.ErrUnavailable]. A caller that writes the batch itself returns when the write ends, even if
+// ctx ends earlier.
 func (b *Batcher[T]) Do(ctx context.Context, v T) error {
 	i := &item[T]{value: v, ready: make(chan []*item[T], 1)}
 	b.mu.Lock()
 	b.waiting = append(b.waiting, i)
-	if b.writing < max(b.Writes, 1) {
+	if b.writing < max(b.MaxWrites, 1) {
 		b.writing++
 		b.startNext()
 	}
@@ -74,7 +79,8 @@ func (b *Batcher[T]) Do(ctx context.Context, v T) error {
 	return i.err
 }
 
-// wait waits until i is written or has a batch to write.
+// wait waits until another caller has written i, which returns nil, or until this caller must write a
+// batch, which it returns. It returns an error if ctx ends first.
 func (b *Batcher[T]) wait(ctx context.Context, i *item[T]) (batch []*item[T], err error) {
 	select {
 	case batch := <-i.ready:
@@ -85,14 +91,15 @@ func (b *Batcher[T]) wait(ctx context.Context, i *item[T]) (batch []*item[T], er
 	b.waiting = slices.DeleteFunc(b.waiting, func(other *item[T]) bool { return other == i })
 	b.mu.Unlock()
 	select {
-	case batch := <-i.ready: // the others of the batch depend on it
+	case batch := <-i.ready: // the other items of the batch depend on this caller
 		return batch, nil
 	default:
 		return nil, broker.Unavailable(fmt.Errorf("waiting to be written: %w", ctx.Err()))
 	}
 }
 
-// write calls Write and stores the errors of the items. A panic is an error of every item.
+// write calls Write and stores the error of each item. If Write panics, every item of the batch gets
+// an error.
 func (b *Batcher[T]) write(ctx context.Context, batch []*item[T]) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -112,9 +119,10 @@ func (b *Batcher[T]) write(ctx context.Context, batch []*item[T]) {
 	}
 }
 
-// startNext sends the next batch to its first item, which writes it. b.mu is held.
+// startNext sends the next batch to the caller of its first item, which writes the batch. The caller
+// of startNext holds b.mu.
 func (b *Batcher[T]) startNext() {
-	n := min(len(b.waiting), max(b.Most, 1))
+	n := min(len(b.waiting), max(b.MaxItems, 1))
 	batch := slices.Clone(b.waiting[:n])
 	b.waiting = b.waiting[n:]
 	batch[0].ready <- batch

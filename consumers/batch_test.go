@@ -13,13 +13,13 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 )
 
-// Items that come during a write are written together in the next one. Each item has its own error,
-// and a panic fails its batch alone.
+// Items that arrive during a write are written together in the next batches. Each item gets its own
+// error. A panic fails only the batch that is being written.
 func TestBatcher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		goOn := make(chan bool)
 		var batches [][]int
-		b := consumers.Batcher[int]{Most: 3, Write: func(_ context.Context, batch []int) []error {
+		b := consumers.Batcher[int]{MaxItems: 3, Write: func(_ context.Context, batch []int) []error {
 			batches = append(batches, batch)
 			switch batch[0] {
 			case 0:
@@ -44,46 +44,46 @@ func TestBatcher(t *testing.T) {
 		close(goOn)
 		all.Wait()
 		if len(batches) != 4 || len(batches[1]) != 3 || len(batches[3]) != 1 {
-			t.Errorf("batches %v, want one of 1, two of 3 and one of 1", batches)
+			t.Errorf("batches are %v, want batches of 1, 3, 3 and 1 items", batches)
 		}
 		for i, err := range errs {
 			switch {
 			case 1 <= i && i <= 3 && (err == nil || !strings.Contains(err.Error(), "no space")),
 				i == 5 && (err == nil || err.Error() != "five"),
 				(i == 0 || i == 4 || i > 5) && err != nil:
-				t.Errorf("%d: %v", i, err)
+				t.Errorf("item %d: unexpected error %v", i, err)
 			}
 		}
 	})
 }
 
-// A context that ends affects its own item only. The others are still written.
+// A context that ends affects only the item of its caller. The other items are still written.
 func TestBatcherContexts(t *testing.T) {
 	type item struct {
 		name      string
-		cancelled bool // during the write before its own
-		during    bool // cancelled during its own write
+		cancelled bool // while the item is queued
+		during    bool // whether it is cancelled while its batch is written
 	}
 	for name, tc := range map[string]struct {
 		items []item
-		wrote []string // in the second batch
+		wrote []string // the items of the second batch
 		want  map[string]error
 	}{
-		"the first one waiting is cancelled": {
+		"the first queued item is cancelled": {
 			[]item{{name: "a", cancelled: true}, {name: "b"}, {name: "c"}},
 			[]string{"b", "c"}, map[string]error{"a": context.Canceled},
 		},
-		"another one waiting is cancelled": {
+		"another queued item is cancelled": {
 			[]item{{name: "a"}, {name: "b", cancelled: true}, {name: "c"}},
 			[]string{"a", "c"}, map[string]error{"b": context.Canceled},
 		},
-		"the one that writes is cancelled": {
+		"the caller that writes is cancelled": {
 			[]item{{name: "a", during: true}, {name: "b"}}, []string{"a", "b"}, map[string]error{},
 		},
-		"another one of the batch is cancelled": {
+		"another caller of the batch is cancelled": {
 			[]item{{name: "a"}, {name: "b", during: true}}, []string{"a", "b"}, map[string]error{"b": context.Canceled},
 		},
-		"all are cancelled": {
+		"all queued items are cancelled": {
 			[]item{{name: "a", cancelled: true}, {name: "b", cancelled: true}},
 			nil, map[string]error{"a": context.Canceled, "b": context.Canceled},
 		},
@@ -92,7 +92,7 @@ func TestBatcherContexts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				goOn := make(chan bool)
 				var batches [][]string
-				b := consumers.Batcher[string]{Most: 10, Write: func(ctx context.Context, batch []string) []error {
+				b := consumers.Batcher[string]{MaxItems: 10, Write: func(ctx context.Context, batch []string) []error {
 					batches = append(batches, batch)
 					<-goOn
 					errs := make([]error, len(batch))
@@ -135,7 +135,7 @@ func TestBatcherContexts(t *testing.T) {
 						cancels[i.name]()
 						synctest.Wait()
 						if tc.want[i.name] != nil && !returned(i.name) {
-							t.Errorf("%s still waits after its context has ended", i.name)
+							t.Errorf("Do of item %s has not returned after its context ended", i.name)
 						}
 					}
 				}
@@ -147,22 +147,22 @@ func TestBatcherContexts(t *testing.T) {
 				all.Wait()
 				if len(batches) > 1 && !reflect.DeepEqual(batches[1], tc.wrote) || len(batches) > 2 ||
 					len(tc.wrote) > 0 != (len(batches) == 2) {
-					t.Errorf("wrote %v, want %v in the second batch", batches, tc.wrote)
+					t.Errorf("batches are %v, want %v as the second and last", batches, tc.wrote)
 				}
 				for name, err := range got {
 					if !errors.Is(err, tc.want[name]) {
-						t.Errorf("%s: %v, want %v", name, err, tc.want[name])
+						t.Errorf("item %s: error %v, want %v", name, err, tc.want[name])
 					}
 				}
 				if err := b.Do(t.Context(), "last"); err != nil {
-					t.Errorf("afterwards: %v", err)
+					t.Errorf("writing a further item: %v", err)
 				}
 			})
 		})
 	}
 }
 
-// A write that hangs ends after Timeout, even if the context of its caller has no deadline.
+// The context of a write ends after Timeout, even if the context of the caller has no deadline.
 func TestBatcherTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := consumers.Batcher[int]{Timeout: time.Minute, Write: func(ctx context.Context, batch []int) []error {
@@ -171,7 +171,7 @@ func TestBatcherTimeout(t *testing.T) {
 		}}
 		began := time.Now()
 		if err := b.Do(t.Context(), 1); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute {
-			t.Errorf("after %v: %v, want the deadline after a minute", time.Since(began), err)
+			t.Errorf("after %v: error %v, want DeadlineExceeded after a minute", time.Since(began), err)
 		}
 	})
 }

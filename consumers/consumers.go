@@ -1,6 +1,6 @@
-// Package consumers defines what a consumer is and runs consumers. A consumer reacts to events. It
-// has a durable queue of its own, which its instances share round-robin. Each consumer is a package
-// below this one.
+// Package consumers defines consumers and runs them. A consumer reacts to events. Each consumer has
+// its own durable queue, which its instances share round-robin. The consumers that matchwire ships are
+// in packages below this package.
 package consumers
 
 import (
@@ -22,73 +22,77 @@ import (
 
 // A Consumer reacts to events.
 type Consumer struct {
-	// Keys are the topic patterns of the events that it receives.
+	// Keys are the topic patterns of the events that the consumer receives.
 	Keys []string
-	// Limit is the most events that one instance handles at a time; 1 if less.
+	// Limit is the maximum number of events that one instance handles at a time. A value below 1
+	// means 1.
 	Limit int
-	// Timeout is how long Handle may take for one event; 30 s if 0.
+	// Timeout is how long Handle may take for one event. The default is 30 s.
 	Timeout time.Duration
-	// Once has each ID handled at most once within a day, for consumers whose effects must not be
-	// repeated, such as notifications. An event may still be handled again if a process died while
-	// handling it, or if Redis was away for more than [LeaseTime] or has lost its data.
+	// Once skips an event that was handled within the last day. Set it if the effects of the consumer
+	// must not be repeated, as with notifications. An event may still be handled again if a process
+	// died while it handled the event, if Redis was unreachable for more than [LeaseTime], or if Redis
+	// lost its data. The backfill copy of an event is handled separately.
 	Once bool
 	// Rebuilds reports whether handling every event of the log again, in any order, restores the
-	// consumer's data. matchwire rebuild needs it.
+	// consumer's data. matchwire rebuild refuses other consumers.
 	Rebuilds bool
-	// Parts, if not nil, are the parts of the consumer. Each has a queue of its own,
-	// consumer.<name>.<part>, so that no part waits for another. Of the other fields only Serve is
-	// used then.
+	// Parts, if not nil, are the parts of the consumer, by name. Each part has its own queue,
+	// consumer.<name>.<part>, so no part waits for another. A consumer with parts uses no other field
+	// except Serve.
 	Parts map[string]Consumer
-	// Run, if not nil, runs in every instance alongside Handle. Its ctx ends when the last event has
-	// been handled. An error stops the instance.
+	// Run, if not nil, runs in every instance alongside Handle. Its context ends after the
+	// instance has handled its last event. An error stops the instance.
 	Run func(ctx context.Context) error
 	// Serve, if not nil, handles HTTP requests below /api/<name>/ in every process that runs the API.
-	// They need no token.
+	// These requests need no token.
 	Serve http.Handler
-	// Handle acts on one event, under the contract of [broker.Handler]. Events may arrive twice and
-	// out of order. If the error wraps [broker.ErrPermanent], the event is not tried again. ctx
-	// carries the event's TID.
+	// Handle handles one event, under the contract of [broker.Handler]. Events can arrive more than
+	// once and out of order. If the error wraps [broker.ErrPermanent], the event is dead-lettered and
+	// not retried. ctx carries the event's TID.
 	Handle func(ctx context.Context, e event.Event) error
 }
 
-// A Maker makes a consumer from its settings. It checks all of them, so that a mistake is found at
-// start and not with the first goal.
+// A Maker creates a consumer from its settings. It validates all settings, so that matchwire reports a
+// mistake at startup and not at the first event.
 type Maker func(Host) (Consumer, error)
 
 // A Plugin adds a consumer to matchwire.
 type Plugin struct {
-	Name string // of its section in the config, its queue and its command: a-z, 0-9, _ and -
+	// Name is the name of the consumer's config section, queue and command. It consists of a-z, 0-9, _
+	// and -.
+	Name string
 	New  Maker
-	// Named reports whether it runs only if the config names it.
+	// Named reports whether the consumer runs only if it has a section in the config.
 	Named bool
-	// Command, if not nil, points to a struct of subcommands with kong's tags:
-	// matchwire NAME SUBCOMMAND. Their Run methods may take a context.Context, a
-	// [Host] and an io.Writer for standard output.
+	// Command, if not nil, points to a struct with kong tags that declares the subcommands of
+	// matchwire NAME. Their Run methods can have parameters of the types context.Context, [Host] and
+	// io.Writer. The writer is standard output.
 	Command any
 	// Help describes Command in one line.
 	Help string
 }
 
-// A Host is what matchwire provides to a consumer.
+// A Host holds what matchwire provides to a consumer.
 type Host struct {
-	// Settings decodes the consumer's section of the config into a struct with yaml tags. Unknown
-	// keys are errors that name file and line. If the config has no such section, the struct stays
-	// unchanged.
+	// Settings decodes the consumer's section of the config into a struct with yaml tags. An unknown
+	// key is an error that includes the file and the line. If the config has no section for the
+	// consumer, Settings leaves the struct unchanged.
 	Settings func(into any) error
-	// Path resolves a path in the settings, which is relative to the config file.
+	// Path resolves a path of the settings relative to the folder of the config file.
 	Path func(string) string
-	// Elsewhere reports whether the consumer runs in other processes, perhaps on other machines. The
-	// files and programs that it needs may be missing here.
+	// Elsewhere reports whether the consumer runs only in other processes, perhaps on other machines.
+	// Files and programs that the consumer needs may be missing on this machine.
 	Elsewhere bool
-	// Redis is nil while the config is only checked, and in a command if no server is configured.
+	// Redis is nil when the config is only validated, and in a command if no Redis is configured.
 	Redis redis.UniversalClient
 	// Prefix is the prefix of every Redis key: "mw:", or "mw:<namespace>:".
 	Prefix string
 	Log    *slog.Logger
 }
 
-// Check returns an error if the consumer has no handler or no keys, or if one of its keys matches
-// no event.
+// Check returns an error if the consumer or one of its parts has no handler or no keys, or has a key
+// that can match no event.
 func (c Consumer) Check() error {
 	for name, part := range c.Parts {
 		if err := part.Check(); err != nil {
@@ -111,28 +115,28 @@ func (c Consumer) Check() error {
 	return nil
 }
 
-// Subscription returns the broker subscription of a consumer with this name.
+// Subscription returns the broker subscription of c under the given consumer name.
 func (c Consumer) Subscription(name string) broker.Subscription {
 	return broker.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Timeout: c.Timeout}
 }
 
-// QueueName returns the name of a consumer's queue.
+// QueueName returns the name of the queue of the consumer with the given name.
 func QueueName(name string) string { return "consumer." + name }
 
 // A Runner runs consumers.
 type Runner struct {
 	Broker  broker.Subscriber
-	Redis   redis.UniversalClient // for consumers that handle each ID once
-	Prefix  string                // of every Redis key
-	Trace   *trace.Recorder       // records what each event caused; may be nil
+	Redis   redis.UniversalClient // for consumers that set Once
+	Prefix  string                // prefix of every Redis key
+	Trace   *trace.Recorder       // records a span for each event; may be nil
 	Metrics *Metrics              // may be nil
 	Log     *slog.Logger
 
-	lease time.Duration // LeaseTime if 0
+	lease time.Duration // how long a mark lasts without a renewal; 0 means LeaseTime
 }
 
-// Run delivers the events of a consumer's queue to it until ctx ends, and waits for the events that
-// it is handling. ready, if not nil, is closed when the queue is bound.
+// Run delivers the events of a consumer's queue to the consumer until ctx ends. Then it waits for the
+// events that are being handled. ready, if not nil, is closed when the queue is bound.
 func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- struct{}) error {
 	log := r.Log.With("consumer", name)
 	marks := newMarks(r.Redis, r.Prefix+"handled:"+name+":", cmp.Or(r.lease, LeaseTime), log)
@@ -142,7 +146,7 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 		return r.Broker.Subscribe(ctx, s, func(ctx context.Context, m broker.Message) error {
 			ctx, step := r.begin(ctx, name, m)
 			defer step.End()
-			err := errors.New("the handler panicked") // unless it returns
+			err := errors.New("the handler panicked") // replaced when the handler returns
 			counted := r.Metrics.begin(name, m)
 			defer func() { counted(err) }()
 			err = handle(ctx, c, m, marks, log)
@@ -156,8 +160,8 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 	return nil
 }
 
-// While runs work, which handles events until its ctx ends, and c.Run alongside it. It returns when
-// both have returned.
+// While runs c.Run while work handles events. The context of c.Run ends when work returns, the context
+// of work when c.Run fails. While returns the first error, after both have returned.
 func (c Consumer) While(ctx context.Context, work func(context.Context) error) error {
 	if c.Run == nil {
 		return work(ctx)
@@ -173,7 +177,7 @@ func (c Consumer) While(ctx context.Context, work func(context.Context) error) e
 	return both.Wait()
 }
 
-// begin starts a span for the message. A message without a TID belongs to no trace and gets none.
+// begin starts a span for a message. A message without a TID belongs to no trace and gets no span.
 func (r Runner) begin(ctx context.Context, name string, m broker.Message) (context.Context, *trace.Active) {
 	if m.TID.IsZero() {
 		return ctx, nil
@@ -184,7 +188,7 @@ func (r Runner) begin(ctx context.Context, name string, m broker.Message) (conte
 	})
 }
 
-// traceOutcome records in the trace what happened to a message.
+// traceOutcome records the outcome of a message in its span.
 func traceOutcome(step *trace.Active, m broker.Message, err error) {
 	switch broker.Classify(err, m.Last) {
 	case broker.Ack:
@@ -193,21 +197,22 @@ func traceOutcome(step *trace.Active, m broker.Message, err error) {
 	case broker.Postponed:
 		step.SetOutcome(err.Error())
 	case broker.Outage:
-		step.Fail("waits for the end of an outage: " + err.Error())
+		step.Fail("waiting for the end of an outage: " + err.Error())
 	case broker.Retry:
-		step.Fail("to be tried again: " + err.Error())
+		step.Fail("will be retried: " + err.Error())
 	}
 }
 
+// handle decodes a message, calls the consumer's handler and logs the outcome.
 func handle(ctx context.Context, c Consumer, m broker.Message, marks marks, log *slog.Logger) error {
-	// The queue is durable and keeps the bindings of earlier settings.
+	// The queue is durable, so it may still have bindings of earlier settings.
 	if !event.MatchAny(c.Keys, m.Key) {
 		return nil
 	}
 	began := time.Now()
 	e, err := event.Decode(m.Body)
 	if err != nil {
-		err = broker.Permanent(err) // the same bytes will never decode
+		err = broker.Permanent(err) // decoding the same bytes again would fail too
 	} else {
 		ctx = event.WithTID(ctx, e.TID)
 		if c.Once {
@@ -222,8 +227,8 @@ func handle(ctx context.Context, c Consumer, m broker.Message, marks marks, log 
 	}
 	switch {
 	case errors.As(err, new(*broker.PostponedError)):
-		about().Debug("event postponed", "why", err)
-	case err != nil: // the broker decides what happens to it
+		about().Debug("event postponed", "reason", err)
+	case err != nil: // the broker retries or dead-letters the event
 		about().Warn("event not handled", "error", err, "permanent", errors.Is(err, broker.ErrPermanent))
 	case log.Enabled(ctx, slog.LevelDebug):
 		about().Debug("event handled")

@@ -37,6 +37,7 @@ func start(t *testing.T, b *memory.Broker, c consumers.Consumer, log *slog.Logge
 	<-ready
 }
 
+// emit publishes an event with the given routing key and returns the event.
 func emit(t *testing.T, b *memory.Broker, key string) event.Event {
 	t.Helper()
 	e, err := broker.Emit(t.Context(), b, key, event.Data{})
@@ -46,7 +47,7 @@ func emit(t *testing.T, b *memory.Broker, key string) event.Event {
 	return e
 }
 
-// deadLetters waits until every message is settled, by the clock of the test's bubble. It returns
+// deadLetters waits for a minute of the bubble's clock, in which every message is settled. It returns
 // the dead letters, and fails the test unless there are n.
 func deadLetters(t *testing.T, b *memory.Broker, n int) []broker.DeadLetter {
 	t.Helper()
@@ -57,18 +58,18 @@ func deadLetters(t *testing.T, b *memory.Broker, n int) []broker.DeadLetter {
 		t.Fatal(err)
 	}
 	if len(dead) != n {
-		t.Fatalf("%d dead letters, want %d", len(dead), n)
+		t.Fatalf("got %d dead letters, want %d", len(dead), n)
 	}
 	return dead
 }
 
-func TestHandlerGetsTheEventAndItsTID(t *testing.T) {
+func TestHandlerReceivesTheEventAndItsTID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
 		got := make(chan event.Event, 1)
 		start(t, b, consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: func(ctx context.Context, e event.Event) error {
 			if tid := event.TIDFrom(ctx); tid != e.TID {
-				t.Errorf("context has TID %s, the event %s", tid, e.TID)
+				t.Errorf("the context has TID %s, want %s, as the event has", tid, e.TID)
 			}
 			got <- e
 			return nil
@@ -76,16 +77,16 @@ func TestHandlerGetsTheEventAndItsTID(t *testing.T) {
 		emit(t, b, "soccer.mls.red_card")
 		want := emit(t, b, "soccer.mls.goal")
 		if e := <-got; e.ID != want.ID || e.TID != want.TID {
-			t.Errorf("got %+v, want %+v", e, want)
+			t.Errorf("handled event %+v, want %+v", e, want)
 		}
 	})
 }
 
-func TestMessageThatIsNoEventIsDeadLettered(t *testing.T) {
+func TestInvalidEventIsDeadLettered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
 		start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
-			t.Error("handled")
+			t.Error("the handler was called with an invalid event")
 			return nil
 		}}, slog.New(slog.DiscardHandler))
 		for _, body := range []string{"not JSON", "{}"} {
@@ -95,14 +96,14 @@ func TestMessageThatIsNoEventIsDeadLettered(t *testing.T) {
 		}
 		for _, d := range deadLetters(t, b, 2) {
 			if !strings.HasPrefix(d.Reason, "decoding event: ") || d.Attempt != 1 {
-				t.Errorf("dead letter %+v", d)
+				t.Errorf("dead letter is %+v, want a decoding error at attempt 1", d)
 			}
 		}
 	})
 }
 
-// A queue keeps the bindings of earlier settings. Their events do not reach the handler.
-func TestNarrowedKeys(t *testing.T) {
+// A queue can have bindings of earlier settings. Events that only those match do not reach the handler.
+func TestEventsOfOldBindingsAreSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
 		s := broker.Subscription{Queue: consumers.QueueName("test"), Patterns: []string{"#"}}
@@ -117,7 +118,7 @@ func TestNarrowedKeys(t *testing.T) {
 		emit(t, b, "soccer.mls.yellow_card")
 		emit(t, b, "soccer.mls.goal")
 		if key := <-got; key != "soccer.mls.goal" {
-			t.Errorf("handled %s", key)
+			t.Errorf("handled %s, want only soccer.mls.goal", key)
 		}
 	})
 }
@@ -126,24 +127,25 @@ func TestPanicIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New([]time.Duration{time.Millisecond}, nil)
 		var mu sync.Mutex
-		tries := 0
+		attempts := 0
 		start(t, b, consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error {
 			mu.Lock()
 			defer mu.Unlock()
-			tries++
+			attempts++
 			panic("boom")
 		}}, slog.New(slog.DiscardHandler))
 		emit(t, b, "a.b.c")
 		d := deadLetters(t, b, 1)[0]
 		mu.Lock()
 		defer mu.Unlock()
-		if tries != 2 || d.Reason != "the handler panicked: boom" {
-			t.Errorf("%d tries, reason %q", tries, d.Reason)
+		if attempts != 2 || d.Reason != "the handler panicked: boom" {
+			t.Errorf("got %d attempts and the reason %q, want 2 and the panic", attempts, d.Reason)
 		}
 	})
 }
 
-func TestOutcomeIsLogged(t *testing.T) {
+// A failed attempt is logged with its error, whether the error is permanent, and the TID.
+func TestFailureIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New([]time.Duration{time.Millisecond}, nil)
 		var log strings.Builder
@@ -163,7 +165,7 @@ func TestOutcomeIsLogged(t *testing.T) {
 			"event not handled", "try later", "permanent=false", "no hope", "permanent=true", "tid=" + e.TID.String(),
 		} {
 			if !strings.Contains(log.String(), want) {
-				t.Errorf("log lacks %q:\n%s", want, log.String())
+				t.Errorf("the log lacks %q:\n%s", want, log.String())
 			}
 		}
 	})
@@ -174,30 +176,30 @@ func TestMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New([]time.Duration{10 * time.Millisecond}, nil)
 		registry := prometheus.NewRegistry()
-		answers := map[string]error{
+		outcomes := map[string]error{
 			"soccer.mls.goal":        nil,
 			"soccer.mls.red_card":    broker.Permanent(errors.New("no")),
 			"soccer.mls.lineup":      errors.New("later"),
-			"soccer.mls.yellow_card": broker.Unavailable(errors.New("away")),
+			"soccer.mls.yellow_card": broker.Unavailable(errors.New("unreachable")),
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		ready, done := make(chan struct{}), make(chan error)
 		go func() {
 			r := consumers.Runner{Broker: b, Metrics: consumers.NewMetrics(registry), Log: slog.New(slog.DiscardHandler)}
 			handle := func(_ context.Context, e event.Event) error {
-				err := answers[e.Type]
+				err := outcomes[e.Type]
 				if errors.Is(err, broker.ErrUnavailable) {
-					answers[e.Type] = nil
+					outcomes[e.Type] = nil
 				}
 				return err
 			}
 			done <- r.Run(ctx, "test", consumers.Consumer{Keys: []string{"#"}, Handle: handle}, ready)
 		}()
 		<-ready
-		for _, key := range slices.Collect(maps.Keys(answers)) { // a copy: the handler changes answers
+		for _, key := range slices.Collect(maps.Keys(outcomes)) { // a copy: the handler changes outcomes
 			emit(t, b, key)
 		}
-		deadLetters(t, b, 2) // one permanent error, one after the last attempt
+		deadLetters(t, b, 2) // a permanent error, and an error at the last attempt
 		emit(t, b, "soccer.mls.goal")
 		count := func() map[string]float64 {
 			found, err := registry.Gather()
@@ -218,7 +220,7 @@ func TestMetrics(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if !maps.Equal(count(), want) {
-			t.Errorf("counted %v, want %v", count(), want)
+			t.Errorf("event counts are %v, want %v", count(), want)
 		}
 		cancel()
 		if err := <-done; err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A consumer that prints every goal. In the program, app.WithConsumer adds it.
+// This consumer prints the scorer of every goal. In a program, app.WithConsumer adds the consumer.
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -20,7 +20,7 @@ func Example() {
 			Keys: []string{"*.*.goal"},
 			Handle: func(_ context.Context, e event.Event) error {
 				fmt.Println(e.Data.Player)
-				stop() // one goal is enough here
+				stop() // the example ends after one goal
 				return nil
 			},
 		}, nil

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// LeaseTime is how long a lease in Redis lasts after it was last renewed, by Redis's clock. If a
-// process dies, others wait at most that long for what it was doing.
+// LeaseTime is how long a lease in Redis lasts after its last renewal, by Redis's clock. If a process
+// dies, other processes wait at most LeaseTime before they can acquire its leases.
 const LeaseTime = 10 * time.Second
 
-// RenewLease renews a lease that began at since and lasts for d. It calls renew from a goroutine of
-// its own, every third of d, and more often while renew fails. It ends when renew reports that the
-// lease is lost, when ctx ends, or when stop is called. stop waits for a call in progress, which
-// has d/3 to return. It must be called.
+// RenewLease renews a lease that began at since and lasts for d. It starts a goroutine that calls renew
+// every d/3, or d/20 after an error. The context of each call ends after d/3. The goroutine ends when
+// renew returns false without an error, when ctx ends, or when stop is called. The caller must call
+// stop, which cancels a call of renew in progress and waits for the goroutine.
 func RenewLease(
 	ctx context.Context, d time.Duration, since time.Time, renew func(context.Context) (held bool, err error),
 ) (stop func()) {

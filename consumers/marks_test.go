@@ -10,15 +10,15 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A script of an attempt that was given up can reach Redis late. It sets no mark.
-func TestGivenUpAttemptSetsNoMark(t *testing.T) {
+// A script of an abandoned attempt can reach Redis late. The script then sets no mark.
+func TestAbandonedAttemptSetsNoMark(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		m := newMarks(r, "mw:", time.Minute, slog.New(slog.DiscardHandler))
 		keys, token := []string{"mw:e", "mw:e:1"}, m.instance+":1"
 		if _, left, err := m.begin(t.Context(), keys, token); left != 0 || err != nil {
-			t.Fatalf("begun: %v, %v", left, err)
+			t.Fatalf("begin: got lease %v and error %v, want 0 and nil", left, err)
 		}
-		if err := m.giveUp(t.Context(), keys, token); err != nil {
+		if err := m.abandon(t.Context(), keys, token); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := m.begin(t.Context(), keys, token); err != nil {
@@ -33,7 +33,7 @@ func TestGivenUpAttemptSetsNoMark(t *testing.T) {
 		other := newMarks(r, "mw:", time.Minute, slog.New(slog.DiscardHandler))
 		keys[1] = "mw:e:2"
 		if _, left, err := other.begin(t.Context(), keys, other.instance+":2"); left != 0 || err != nil {
-			t.Errorf("another instance waits for %v, %v", left, err)
+			t.Errorf("begin of another instance: got lease %v and error %v, want 0 and nil", left, err)
 		}
 	})
 }

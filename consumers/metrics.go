@@ -8,7 +8,8 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// Metrics are the metrics of a process's consumers, by consumer. A nil Metrics counts nothing.
+// Metrics holds the metrics of the consumers in a process. Each metric has the label consumer. A nil
+// *Metrics records nothing.
 type Metrics struct {
 	events   *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -16,18 +17,18 @@ type Metrics struct {
 	lag      *prometheus.HistogramVec
 }
 
-// NewMetrics returns metrics that are registered with r.
+// NewMetrics returns Metrics that are registered with r.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	consumer := []string{"consumer"}
 	m := &Metrics{
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "matchwire_consumer_events_total",
-			Help: "Events that were handled, by outcome: done, retry (to be tried again), dead (to the dead letters), " +
-				"outage (waits for a server), postponed.",
+			Help: "Attempts to handle an event, by outcome: done, retry (will be retried), dead (dead-lettered), " +
+				"outage (waiting for a server), postponed.",
 		}, []string{"consumer", "outcome"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "matchwire_consumer_seconds",
-			Help:    "How long the handler took for an event.",
+			Help:    "Duration of an attempt to handle an event.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, consumer),
 		underWay: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -36,7 +37,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}, consumer),
 		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "matchwire_consumer_lag_seconds",
-			Help:    "From the time that a page was read until its event was handled.",
+			Help:    "Time from reading a page until an event from it was handled.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800},
 		}, consumer),
 	}
@@ -44,7 +45,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-// begin counts an event as being handled. The function that it returns counts the handler's error.
+// begin counts an event as being handled. Call the returned function with the handler's error: it
+// records the outcome and the duration.
 func (m *Metrics) begin(consumer string, msg broker.Message) func(error) {
 	if m == nil {
 		return func(error) {}
@@ -62,7 +64,7 @@ func (m *Metrics) begin(consumer string, msg broker.Message) func(error) {
 	}
 }
 
-// outcomes are the values of the label outcome.
+// outcomes maps a disposition to a value of the label outcome.
 var outcomes = map[broker.Disposition]string{
 	broker.Ack:       "done",
 	broker.Retry:     "retry",

@@ -16,44 +16,48 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// keepDone is how long the mark of a handled event is kept. A publisher sends an event again within
-// seconds, or when the broker is back after an outage.
+// keepDone is how long the mark of a handled event is kept. A copy of an event usually arrives within
+// seconds of the original, or after an outage of the broker.
 const keepDone = 24 * time.Hour
 
-// marks record in Redis which events a consumer has handled or is handling:
+// marks records in Redis which events a consumer has handled or is handling:
 //
-//	mw:handled:<consumer>:<event ID>            "done" for a day, or "<instance>:<attempt>" while it is handled
-//	mw:handled:<consumer>:<event ID>:<attempt>  for a minute, if the attempt was given up
+//	mw:handled:<consumer>:<event ID>            "done" for a day; "<instance>:<attempt>" during an attempt
+//	mw:handled:<consumer>:<event ID>:<attempt>  for a minute, if the attempt was abandoned
 //
-// The mark of an attempt is a lease. Its owner renews it while the handler runs. The lease of a
-// process that died expires, and only then does another process handle the event: a broker also
-// delivers an event again if its process has merely lost the connection, and still handles it. An
-// event that is under way elsewhere is postponed, which counts no attempt.
+// The mark of an attempt is a lease, which is renewed while the handler runs. If the process dies, the
+// lease expires, and another process can handle the event. No process may handle the event earlier: the
+// broker also redelivers the event if the first process has only lost its connection and is still
+// handling it.
+// An event that another process is handling is postponed, without counting an attempt.
 //
-// The client sends a script again if the answer was lost, so each script gives the same answer when
-// it is repeated. An attempt that gets no answer is given up: a script of it that reaches Redis
-// late then sets no mark. If the attempt could not be given up either, its mark does not stop the
-// next attempt of the same instance, which knows what it is handling.
+// The Redis client repeats a script whose reply was lost, so each script returns the same result when
+// it is repeated. If an attempt gets no reply to its first script, the attempt is abandoned: if
+// a script that begins or renews the attempt reaches Redis later, the script sets no mark. If
+// abandoning fails too, the mark does not block later attempts of the same instance, which tracks its
+// running attempts in memory.
 //
-// A backfill event has a mark of its own, whose key ends with :backfill. After a loss of Redis, the
-// backfill copy of an event can arrive before the original, which waits for another attempt.
+// The backfill copy of an event has its own mark, whose key ends with :backfill. After Redis loses its
+// data, the backfill copy can arrive while the original waits for a retry.
 type marks struct {
 	redis    redis.UniversalClient
-	prefix   string
-	instance string        // tells the marks of this Run from all others
-	lease    time.Duration // of an attempt's mark
-	attempts *attempts
+	prefix   string        // prefix of the marks' keys
+	instance string        // identifies the marks of this instance
+	lease    time.Duration // how long the mark of an attempt lasts without a renewal
+	attempts *attempts     // the running attempts of this instance
 	log      *slog.Logger
 }
 
+// newMarks returns the marks of a new instance.
 func newMarks(r redis.UniversalClient, prefix string, lease time.Duration, log *slog.Logger) marks {
 	running := &attempts{running: map[string]*attempt{}}
 	return marks{redis: r, prefix: prefix, instance: uuid.NewString(), lease: lease, attempts: running, log: log}
 }
 
-// beginAttempt returns 0 if the mark is now the attempt's, -1 if the event was handled before, or
-// for how many milliseconds the mark is another instance's. A mark that this instance left behind
-// is replaced.
+// beginAttempt sets the mark of the attempt and returns 0. It also replaces the mark of an earlier
+// attempt of the same instance. It returns -1 if the event was handled before. If another instance is
+// handling the event, it returns the rest of the lease in milliseconds. If the attempt was abandoned,
+// it returns 1 and sets nothing.
 var beginAttempt = redis.NewScript(`
 if redis.call('exists', KEYS[2]) == 1 then return 1 end
 local mark = redis.call('get', KEYS[1])
@@ -62,7 +66,8 @@ if mark and string.sub(mark, 1, #ARGV[1]) ~= ARGV[1] then return math.max(1, red
 redis.call('set', KEYS[1], ARGV[2], 'px', ARGV[3])
 return 0`)
 
-// renewAttempt returns 0 if the mark is another attempt's, or says that the event is handled.
+// renewAttempt renews the mark of the attempt and returns 1. It returns 0 if the attempt was abandoned,
+// if the mark is of another attempt, or if the event is marked as handled.
 var renewAttempt = redis.NewScript(`
 if redis.call('exists', KEYS[2]) == 1 then return 0 end
 local mark = redis.call('get', KEYS[1])
@@ -70,24 +75,26 @@ if mark and mark ~= ARGV[1] then return 0 end
 redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2])
 return 1`)
 
-// finishAttempt returns 0 if the mark is another attempt's, and leaves it.
+// finishAttempt marks the event as handled and returns 1. If the mark is of another attempt, it sets
+// nothing and returns 0.
 var finishAttempt = redis.NewScript(`
 local mark = redis.call('get', KEYS[1])
 if mark and mark ~= ARGV[1] and mark ~= 'done' then return 0 end
 redis.call('set', KEYS[1], 'done', 'px', ARGV[2])
 return 1`)
 
-// giveUpAttempt removes the mark unless it is another attempt's, and lets the attempt set no more.
-var giveUpAttempt = redis.NewScript(`
+// abandonAttempt removes the mark of the attempt. Afterwards, beginAttempt and renewAttempt do nothing
+// for the attempt.
+var abandonAttempt = redis.NewScript(`
 redis.call('set', KEYS[2], '1', 'px', ARGV[2])
 if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end
 return 1`)
 
-// keepGivenUp is how long it is known that an attempt was given up: longer than a script of it can
-// be on its way.
-const keepGivenUp = time.Minute
+// keepAbandoned is how long Redis stores that an attempt was abandoned. It must be longer than a script
+// can take to reach Redis.
+const keepAbandoned = time.Minute
 
-// once calls h for an event that was not handled before, and that is not being handled.
+// once calls h unless the event was handled before. If the event is being handled, once postpones it.
 func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, event.Event) error) error {
 	key := m.prefix + e.ID
 	if e.Data.Backfill {
@@ -95,7 +102,7 @@ func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, 
 	}
 	a, ok := m.attempts.begin(ctx, key)
 	if !ok {
-		return broker.Postpone(time.Now().Add(time.Second), "the event is being handled in another delivery")
+		return broker.Postpone(time.Now().Add(time.Second), "this process is handling another delivery of the event")
 	}
 	defer m.attempts.end(key, a)
 
@@ -105,25 +112,26 @@ func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, 
 	since, left, err := m.begin(ctx, keys, token)
 	switch {
 	case err != nil:
-		_ = m.giveUp(ctx, keys, token) // else its mark expires
-		return fmt.Errorf("looking whether the event was handled before: %w", RedisError(err))
+		_ = m.abandon(ctx, keys, token) // after an error, the mark expires
+		return fmt.Errorf("checking whether the event was handled before: %w", RedisError(err))
 	case left < 0:
-		log.Debug("event came again, not handled twice")
+		log.Debug("event skipped: it was handled before")
 		trace.From(ctx).SetOutcome("was handled before")
 		return nil
 	case left > 0:
-		return broker.Postpone(time.Now().Add(left), "the event is being handled in another process, or its process has died")
+		reason := "another process is handling the event, or died while it handled the event"
+		return broker.Postpone(time.Now().Add(left), reason)
 	}
 	stop := RenewLease(ctx, m.lease, since, func(ctx context.Context) (bool, error) {
 		return renewAttempt.Run(ctx, m.redis, keys, token, m.lease.Milliseconds()).Bool()
 	})
-	handled := false // unless h returns without an error
+	handled := false // stays false if h returns an error or panics
 	defer func() {
 		stop()
 		if handled {
 			m.finish(ctx, keys, token, log)
-		} else if err := m.giveUp(ctx, keys, token); err != nil {
-			log.Warn("attempt not given up: other processes wait until its mark expires", "error", err)
+		} else if err := m.abandon(ctx, keys, token); err != nil {
+			log.Warn("failed attempt not removed: other processes wait until its mark expires", "error", err)
 		}
 	}()
 	if err := h(ctx, e); err != nil {
@@ -133,10 +141,10 @@ func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, 
 	return nil
 }
 
-// begin marks an event as being handled. since is a time before the lease began. left is 0 if the
-// mark is the attempt's, negative if the event was handled before, and otherwise how long the lease
-// of another instance lasts. An answer that took long says little about the lease, so begin asks
-// again.
+// begin marks an event as being handled. since is a time just before the lease began. left is 0 if
+// begin set the mark, negative if the event was handled before, and otherwise the rest of the lease of
+// another instance. If the reply took half a lease or more, begin repeats the script, because the
+// lease may have expired by then.
 func (m marks) begin(
 	ctx context.Context, keys []string, token string,
 ) (since time.Time, left time.Duration, err error) {
@@ -150,20 +158,21 @@ func (m marks) begin(
 }
 
 const (
-	finishLeast = 500 * time.Millisecond // for marking an event as handled, also after ctx has ended
-	finishPause = 50 * time.Millisecond  // after the first error; it doubles, up to a second
+	finishMin   = 500 * time.Millisecond // minimum time for marking an event as handled, even after ctx ends
+	finishPause = 50 * time.Millisecond  // pause after the first error; it doubles after each error, up to 1 s
 )
 
-// finish marks an event as handled. If Redis does not answer, finish tries for as long as a lease,
-// but not beyond the deadline of ctx, at which the broker would deliver the event again. It returns
-// no error, which would have the event handled again.
+// finish marks an event as handled. While Redis is unavailable, finish retries for the length of a
+// lease, but not beyond the deadline of ctx, when the broker would deliver the event again. In each
+// case it tries for at least finishMin. It logs errors and does not return them, because an error of
+// the handler would cause a retry of the event.
 func (m marks) finish(ctx context.Context, keys []string, token string, log *slog.Logger) {
 	until := time.Now().Add(m.lease)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
 		until = deadline
 	}
-	if least := time.Now().Add(finishLeast); until.Before(least) {
-		until = least
+	if earliest := time.Now().Add(finishMin); until.Before(earliest) {
+		until = earliest
 	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), until)
 	defer cancel()
@@ -173,7 +182,7 @@ func (m marks) finish(ctx context.Context, keys []string, token string, log *slo
 		case err == nil && ours:
 			return
 		case err == nil:
-			log.Warn("event handled after its lease had expired: it may be handled twice")
+			log.Warn("the lease expired while the event was handled: it may be handled twice")
 			return
 		case !errors.Is(RedisError(err), broker.ErrUnavailable):
 			log.Warn("event not marked as handled", "error", err)
@@ -188,29 +197,31 @@ func (m marks) finish(ctx context.Context, keys []string, token string, log *slo
 	}
 }
 
-// giveUp removes the mark of an attempt that failed, or that does not know whether it has a mark.
-func (m marks) giveUp(ctx context.Context, keys []string, token string) error {
+// abandon removes the mark of an attempt that failed, or that got no reply to its first script. It has
+// a third of a lease, even if ctx has ended.
+func (m marks) abandon(ctx context.Context, keys []string, token string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.lease/3)
 	defer cancel()
-	return giveUpAttempt.Run(ctx, m.redis, keys, token, keepGivenUp.Milliseconds()).Err()
+	return abandonAttempt.Run(ctx, m.redis, keys, token, keepAbandoned.Milliseconds()).Err()
 }
 
-// attempts are the attempts under way in this process, by the key of their mark.
+// attempts holds the running attempts of this instance.
 type attempts struct {
 	mu      sync.Mutex
-	running map[string]*attempt
+	running map[string]*attempt // by the key of the mark
 }
 
 // An attempt is one call of a handler.
 type attempt struct {
-	until time.Time // when it counts as abandoned; zero: never
+	until time.Time // when the attempt counts as hung; zero means never
 }
 
-// abandonedAfter is how long after its context has ended a handler counts as abandoned. The broker
-// does not wait longer for it either.
-const abandonedAfter = time.Second
+// hungAfter is how long after the deadline of its context a handler counts as hung. The broker waits
+// for the handler equally long.
+const hungAfter = time.Second
 
-// begin adds an attempt, unless another is under way.
+// begin adds an attempt and returns it. It returns false if another attempt is running and has not
+// hung.
 func (a *attempts) begin(ctx context.Context, key string) (*attempt, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -219,13 +230,13 @@ func (a *attempts) begin(ctx context.Context, key string) (*attempt, bool) {
 	}
 	own := &attempt{}
 	if deadline, ok := ctx.Deadline(); ok {
-		own.until = deadline.Add(abandonedAfter)
+		own.until = deadline.Add(hungAfter)
 	}
 	a.running[key] = own
 	return own, true
 }
 
-// end removes an attempt, unless it was abandoned and another has begun.
+// end removes an attempt, unless another attempt has replaced it.
 func (a *attempts) end(key string, own *attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -22,27 +22,27 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A onceBench runs a consumer that handles each ID once, in one or more processes.
-type onceBench struct {
+// A onceHarness runs a consumer with Once set, in one or more simulated processes.
+type onceHarness struct {
 	*testing.T
 	broker  *memory.Broker
-	results chan result
-	pauses  int
+	results chan result // of all handlers
+	retries int         // retries before a message is dead-lettered
 }
 
-// A result is what a handler returned for a delivery.
+// A result is the error that a handler returned for a message.
 type result struct {
 	m   broker.Message
 	err error
 }
 
-func newOnceBench(t *testing.T) *onceBench {
+func newOnceHarness(t *testing.T) *onceHarness {
 	pauses := []time.Duration{5 * time.Millisecond, 5 * time.Millisecond, 5 * time.Millisecond}
 	b := memory.New(pauses, slog.New(slog.DiscardHandler))
-	return &onceBench{T: t, broker: b, results: make(chan result, 10_000), pauses: len(pauses)}
+	return &onceHarness{T: t, broker: b, results: make(chan result, 10_000), retries: len(pauses)}
 }
 
-// A tap is a broker that reports the results of handlers.
+// A tap is a broker that sends the result of each handler to a channel.
 type tap struct {
 	broker.Subscriber
 	results chan<- result
@@ -56,8 +56,8 @@ func (b tap) Subscribe(ctx context.Context, s broker.Subscription, h broker.Hand
 	})
 }
 
-// process runs the consumer in a process of its own until the test ends.
-func (b *onceBench) process(r *redis.Client, lease time.Duration, c consumers.Consumer) {
+// process runs the consumer as a separate process would, until the test ends.
+func (b *onceHarness) process(r *redis.Client, lease time.Duration, c consumers.Consumer) {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan struct{})
@@ -75,27 +75,28 @@ func (b *onceBench) process(r *redis.Client, lease time.Duration, c consumers.Co
 	<-ready
 }
 
-func (b *onceBench) publish(msgs ...broker.Message) {
+func (b *onceHarness) publish(msgs ...broker.Message) {
 	b.Helper()
 	if _, err := b.broker.Publish(b.Context(), msgs...); err != nil {
 		b.Fatal(err)
 	}
 }
 
-// next returns the next result, and fails the test if there is none within a while.
-func (b *onceBench) next() result {
+// next returns the next result. It fails the test if there is none within 30 s.
+func (b *onceHarness) next() result {
 	b.Helper()
 	select {
 	case r := <-b.results:
 		return r
 	case <-time.After(30 * time.Second):
-		b.Fatal("no handler returns")
+		b.Fatal("no handler returned within 30 s")
 		return result{}
 	}
 }
 
-// acknowledged waits until n deliveries are acknowledged. It returns the results of the others.
-func (b *onceBench) acknowledged(n int) (others []error) {
+// acknowledged waits until n deliveries are acknowledged. It returns the errors of the other
+// deliveries.
+func (b *onceHarness) acknowledged(n int) (others []error) {
 	b.Helper()
 	for n > 0 {
 		if r := b.next(); r.err == nil {
@@ -104,13 +105,13 @@ func (b *onceBench) acknowledged(n int) (others []error) {
 			others = append(others, r.err)
 		}
 		if dead, err := b.broker.CountDead(b.Context(), consumers.QueueName("test")); dead > 0 || err != nil {
-			b.Fatalf("%d dead letters, %v; the handlers returned %v", dead, err, others)
+			b.Fatalf("got %d dead letters and error %v, want none; the handlers returned %v", dead, err, others)
 		}
 	}
 	return others
 }
 
-func (b *onceBench) event(player string) event.Event {
+func (b *onceHarness) event(player string) event.Event {
 	b.Helper()
 	e, err := event.Of("soccer.mls.goal", event.Data{Player: player}, time.Now())
 	if err != nil {
@@ -120,7 +121,7 @@ func (b *onceBench) event(player string) event.Event {
 	return e
 }
 
-func (b *onceBench) message(e event.Event) broker.Message {
+func (b *onceHarness) message(e event.Event) broker.Message {
 	b.Helper()
 	m, err := broker.NewMessage(e)
 	if err != nil {
@@ -131,7 +132,7 @@ func (b *onceBench) message(e event.Event) broker.Message {
 
 func markOf(e event.Event) string { return "mw:handled:test:" + e.ID }
 
-// calls counts the calls of a handler.
+// A calls counts the calls of its handler.
 type calls struct{ n atomic.Int64 }
 
 func (c *calls) handle(context.Context, event.Event) error {
@@ -148,7 +149,7 @@ func (c *calls) want(t testing.TB, n int64) {
 
 func TestOnceHandlesEachIDOnce(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
-		b := newOnceBench(t)
+		b := newOnceHarness(t)
 		var c calls
 		b.process(r, time.Minute, consumers.Consumer{Handle: c.handle})
 		e := b.event("Giovinco")
@@ -166,7 +167,7 @@ func TestOnceHandlesEachIDOnce(t *testing.T) {
 
 func TestOnceTriesAFailedEventAgain(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
-		b := newOnceBench(t)
+		b := newOnceHarness(t)
 		var n atomic.Int64
 		b.process(r, time.Minute, consumers.Consumer{Handle: func(context.Context, event.Event) error {
 			switch n.Add(1) {
@@ -185,10 +186,10 @@ func TestOnceTriesAFailedEventAgain(t *testing.T) {
 	})
 }
 
-// The backfill copy of an event is handled besides the original, whichever comes first.
+// Both the original of an event and its backfill copy are handled, in either order of arrival.
 func TestOnceHandlesTheBackfillCopyToo(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
-		b := newOnceBench(t)
+		b := newOnceHarness(t)
 		var c calls
 		b.process(r, time.Minute, consumers.Consumer{Handle: c.handle})
 		e := b.event("Giovinco")
@@ -200,10 +201,10 @@ func TestOnceHandlesTheBackfillCopyToo(t *testing.T) {
 	})
 }
 
-// go-redis sends a script again when its answer was lost.
-func TestOnceWhenAnswersAreLost(t *testing.T) {
+// go-redis repeats a script when the reply is lost. Repeated scripts do not change the result.
+func TestOnceWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, r, lossy *redis.Client) {
-		b := newOnceBench(t)
+		b := newOnceHarness(t)
 		var n atomic.Int64
 		b.process(lossy, time.Minute, consumers.Consumer{Handle: func(context.Context, event.Event) error {
 			if n.Add(1) == 1 {
@@ -214,7 +215,7 @@ func TestOnceWhenAnswersAreLost(t *testing.T) {
 		e := b.event("Giovinco")
 		b.publish(b.message(e))
 		if others := b.acknowledged(1); len(others) != 1 || others[0].Error() != "not yet" {
-			t.Errorf("attempts failed with %v, want only that of the handler", others)
+			t.Errorf("attempts failed with %v, want only the error of the handler", others)
 		}
 		b.publish(b.message(e))
 		b.acknowledged(1)
@@ -227,8 +228,8 @@ func TestOnceWhenAnswersAreLost(t *testing.T) {
 	})
 }
 
-// An attempt that gets no answer does not stop the next one.
-func TestOnceAfterAnAttemptWithoutAnAnswer(t *testing.T) {
+// An attempt that gets no reply from Redis does not block the next attempt.
+func TestOnceAfterAnAttemptWithoutAReply(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		p := testenv.NewProxy(t, "redis://"+r.Options().Addr)
 		opts, err := redis.ParseURL(p.URL)
@@ -236,43 +237,45 @@ func TestOnceAfterAnAttemptWithoutAnAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		opts.DB, opts.MaxRetries = r.Options().DB, -1
-		unsure := redis.NewClient(opts)
-		defer unsure.Close()
-		b := newOnceBench(t)
+		proxied := redis.NewClient(opts)
+		defer proxied.Close()
+		b := newOnceHarness(t)
 		var c calls
-		b.process(unsure, time.Minute, consumers.Consumer{Handle: c.handle})
-		b.publish(b.message(b.event("first"))) // Redis knows the scripts afterwards
+		b.process(proxied, time.Minute, consumers.Consumer{Handle: c.handle})
+		b.publish(b.message(b.event("first"))) // loads the scripts into Redis
 		b.acknowledged(1)
 		e := b.event("Giovinco")
 		p.LoseReplies(1)
 		b.publish(b.message(e))
 		if r := b.next(); !errors.Is(r.err, broker.ErrUnavailable) {
-			t.Fatalf("without an answer: %v, want an error that wraps ErrUnavailable", r.err)
+			t.Fatalf("attempt without a reply: error %v, want one that wraps ErrUnavailable", r.err)
 		}
 		p.LoseReplies(0)
 		for _, err := range b.acknowledged(1) {
-			if !errors.Is(err, io.EOF) { // it was lost before LoseReplies(0)
-				t.Errorf("an attempt failed: %v", err)
+			if !errors.Is(err, io.EOF) { // the connection was lost before LoseReplies(0)
+				t.Errorf("a later attempt failed: %v", err)
 			}
 		}
 		c.want(t, 2)
 	})
 }
 
-// unanswered is a hook for commands that Redis runs, or does not, and whose answer is lost.
-type unanswered struct {
-	next atomic.Pointer[[]bool] // whether Redis runs the next command; the answers after these are not lost
+// lostReplies is a hook that drops the replies of the next commands.
+type lostReplies struct {
+	// executed reports for each of the next commands whether Redis executes it. The commands after these
+	// are not affected.
+	executed atomic.Pointer[[]bool]
 }
 
-func (u *unanswered) DialHook(next redis.DialHook) redis.DialHook { return next }
-func (u *unanswered) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (l *lostReplies) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (l *lostReplies) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		plan := u.next.Load()
+		plan := l.executed.Load()
 		if plan == nil || len(*plan) == 0 {
 			return next(ctx, cmd)
 		}
 		rest := (*plan)[1:]
-		u.next.Store(&rest)
+		l.executed.Store(&rest)
 		if (*plan)[0] {
 			_ = next(ctx, cmd)
 		}
@@ -280,39 +283,40 @@ func (u *unanswered) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		return io.ErrUnexpectedEOF
 	}
 }
-func (u *unanswered) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (l *lostReplies) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
 
-// An attempt that gets no answer, and whose mark could not be removed either, does not stop the next
+// If an attempt gets no reply and its mark cannot be removed either, the mark does not block the next
 // attempt of the same process.
-func TestOnceAfterItsOwnMarkWasLeftBehind(t *testing.T) {
+func TestOnceReplacesALeftoverMarkOfItsInstance(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		o := r.Options()
 		client := redis.NewClient(&redis.Options{Addr: o.Addr, DB: o.DB, Username: o.Username, Password: o.Password})
 		defer client.Close()
-		var u unanswered
-		client.AddHook(&u)
-		b := newOnceBench(t)
+		var lost lostReplies
+		client.AddHook(&lost)
+		b := newOnceHarness(t)
 		var c calls
 		b.process(client, time.Minute, consumers.Consumer{Handle: c.handle})
-		b.publish(b.message(b.event("first"))) // Redis knows the scripts afterwards
+		b.publish(b.message(b.event("first"))) // loads the scripts into Redis
 		b.acknowledged(1)
 		e := b.event("Giovinco")
-		u.next.Store(&[]bool{true, false}) // begin, give up
+		lost.executed.Store(&[]bool{true, false}) // begin and abandon
 		b.publish(b.message(e))
 		others := b.acknowledged(1)
 		if len(others) != 1 || !errors.Is(others[0], io.ErrUnexpectedEOF) {
-			t.Errorf("attempts failed with %v, want only that without an answer", others)
+			t.Errorf("attempts failed with %v, want only the error of the lost reply", others)
 		}
 		c.want(t, 2)
 	})
 }
 
-// Two processes with the same event: one handles it, the other waits, and no attempt is counted.
+// If two processes receive the same event, one handles it. In the other process the event is postponed,
+// and no attempt is counted.
 func TestOnceInTwoProcesses(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
-		b := newOnceBench(t)
+		b := newOnceHarness(t)
 		var c calls
 		goOn := make(chan bool)
 		handle := func(ctx context.Context, e event.Event) error {
@@ -324,14 +328,14 @@ func TestOnceInTwoProcesses(t *testing.T) {
 		}
 		e := b.event("Giovinco")
 		m := b.message(e)
-		m.Redelivered = true // by a broker that has lost the process that still handles it
+		m.Redelivered = true // as after a lost connection of the process that still handles the event
 		b.publish(m, m, m)
-		for range 10 * b.pauses { // more than the attempts that are counted before an event is dead
+		for range 10 * b.retries { // more often than a failed event would be retried
 			var p *broker.PostponedError
 			if r := b.next(); !errors.As(r.err, &p) {
-				t.Fatalf("while it is handled elsewhere: %v, want it postponed", r.err)
+				t.Fatalf("while another process handles the event: error %v, want a PostponedError", r.err)
 			} else if in := time.Until(p.Until); in > time.Minute || r.m.Attempt != 1 {
-				t.Fatalf("postponed for %v at attempt %d, want a minute at most, at the first", in, r.m.Attempt)
+				t.Fatalf("postponed for %v at attempt %d, want at most a minute at attempt 1", in, r.m.Attempt)
 			}
 		}
 		close(goOn)
@@ -340,12 +344,12 @@ func TestOnceInTwoProcesses(t *testing.T) {
 	})
 }
 
-// The event of a process that has died is handled when its lease has expired, and not before.
+// The event that a dead process was handling is handled after its lease expires, and not before.
 func TestOnceAfterAProcessHasDied(t *testing.T) {
 	m := miniredis.RunT(t)
 	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
 	defer r.Close()
-	b := newOnceBench(t)
+	b := newOnceHarness(t)
 	var c calls
 	b.process(r, 10*time.Second, consumers.Consumer{Handle: c.handle})
 	e := b.event("Giovinco")
@@ -358,7 +362,7 @@ func TestOnceAfterAProcessHasDied(t *testing.T) {
 	var p *broker.PostponedError
 	first := b.next()
 	if !errors.As(first.err, &p) || time.Until(p.Until) < 5*time.Second || time.Until(p.Until) > 10*time.Second {
-		t.Fatalf("while the lease lasts: %v, want it postponed for 10 s", first.err)
+		t.Fatalf("before the lease expires: error %v, want a PostponedError for 10 s", first.err)
 	}
 	c.want(t, 0)
 	m.FastForward(11 * time.Second)
@@ -370,7 +374,7 @@ func TestOnceRenewsItsLease(t *testing.T) {
 	m := miniredis.RunT(t)
 	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
 	defer r.Close()
-	b := newOnceBench(t)
+	b := newOnceHarness(t)
 	const lease = 300 * time.Millisecond
 	began, goOn := make(chan bool), make(chan bool)
 	b.process(r, lease, consumers.Consumer{Handle: func(context.Context, event.Event) error {
@@ -392,12 +396,12 @@ func TestOnceRenewsItsLease(t *testing.T) {
 	}
 }
 
-// A handler whose lease has expired leaves the mark of another process as it is.
+// A handler whose lease was lost does not change the mark of another process.
 func TestOnceAfterItsLeaseWasLost(t *testing.T) {
 	for name, returns := range map[string]error{"handled": nil, "failed": broker.Permanent(errors.New("no"))} {
 		t.Run(name, func(t *testing.T) {
 			testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
-				b := newOnceBench(t)
+				b := newOnceHarness(t)
 				e := b.event("Giovinco")
 				b.process(r, 100*time.Millisecond, consumers.Consumer{Handle: func(ctx context.Context, _ event.Event) error {
 					if err := r.Set(ctx, markOf(e), "other:1", time.Minute).Err(); err != nil {
@@ -407,18 +411,18 @@ func TestOnceAfterItsLeaseWasLost(t *testing.T) {
 				}})
 				b.publish(b.message(e))
 				if r := b.next(); !errors.Is(r.err, returns) {
-					t.Errorf("%v, want %v", r.err, returns)
+					t.Errorf("the delivery returned error %v, want %v", r.err, returns)
 				}
 				if mark := r.Get(t.Context(), markOf(e)).Val(); mark != "other:1" {
-					t.Errorf("the mark is %q, want that of the other process", mark)
+					t.Errorf("the mark is %q, want other:1, the mark of the other process", mark)
 				}
 			})
 		})
 	}
 }
 
-// failures are calls of Redis that fail.
-type failures struct{ left atomic.Int64 }
+// failures is a hook that fails the next commands without sending them.
+type failures struct{ left atomic.Int64 } // number of commands to fail
 
 func (f *failures) DialHook(next redis.DialHook) redis.DialHook { return next }
 func (f *failures) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
@@ -434,12 +438,12 @@ func (f *failures) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	return next
 }
 
-// An event that was handled is marked as such though Redis is away for a moment.
+// A handled event is marked as handled even if Redis is unreachable for a moment.
 func TestOnceMarksAsHandledWhenRedisIsBack(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		var f failures
 		r.AddHook(&f)
-		b := newOnceBench(t)
+		b := newOnceHarness(t)
 		var c calls
 		b.process(r, time.Minute, consumers.Consumer{Handle: func(ctx context.Context, e event.Event) error {
 			f.left.Store(3)
@@ -454,12 +458,12 @@ func TestOnceMarksAsHandledWhenRedisIsBack(t *testing.T) {
 	})
 }
 
-// A handler that hangs is abandoned, and the event is handled again. When the first handler returns
-// at last, it leaves the mark of the second.
+// If a handler hangs, the event is handled again. When the first handler finally returns, it does not
+// change the mark of the second attempt.
 func TestOnceAfterAHandlerHung(t *testing.T) {
-	testenv.NotShort(t) // a handler is abandoned a second after its timeout
+	testenv.NotShort(t) // a handler counts as hung a second after its timeout
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
-		b := newOnceBench(t)
+		b := newOnceHarness(t)
 		var mu sync.Mutex
 		n := 0
 		hang, second, goOn := make(chan bool), make(chan string, 1), make(chan bool)
@@ -482,7 +486,7 @@ func TestOnceAfterAHandlerHung(t *testing.T) {
 		close(hang)
 		b.acknowledged(1)
 		if now := r.Get(t.Context(), markOf(e)).Val(); now != mark || !strings.Contains(mark, ":") {
-			t.Errorf("the mark is %q, want that of the second attempt, %q", now, mark)
+			t.Errorf("the mark is %q, want %q, the mark of the second attempt", now, mark)
 		}
 		close(goOn)
 		b.acknowledged(1)

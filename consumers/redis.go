@@ -8,20 +8,20 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// RedisError returns the error that a handler returns for an error of Redis. It wraps
-// [broker.ErrUnavailable], unless Redis replied that the command is wrong.
+// RedisError converts an error of a Redis call to the error that a handler should return. The result
+// wraps [broker.ErrUnavailable], unless err is nil or Redis rejected the command itself.
 func RedisError(err error) error {
-	var answer redis.Error
-	if err == nil || errors.As(err, &answer) && !busy(answer) {
+	var reply redis.Error
+	if err == nil || errors.As(err, &reply) && !unavailable(reply) {
 		return err
 	}
 	return broker.Unavailable(err)
 }
 
-// busy reports whether a reply is about the state of the server, not about the command.
-func busy(answer redis.Error) bool {
+// unavailable reports whether an error reply is caused by the state of the server, not by the command.
+func unavailable(reply redis.Error) bool {
 	for _, prefix := range []string{"LOADING", "READONLY", "OOM", "MISCONF", "MASTERDOWN", "NOREPLICAS", "BUSY"} {
-		if redis.HasErrorPrefix(answer, prefix) {
+		if redis.HasErrorPrefix(reply, prefix) {
 			return true
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// answer returns the error of a server that replies with message.
-func answer(t *testing.T, r *redis.Client, message string) error {
+// errorReply returns the error of a command to which the server replies with the error message.
+func errorReply(t *testing.T, r *redis.Client, message string) error {
 	t.Helper()
 	return r.Eval(t.Context(), "return redis.error_reply(ARGV[1])", nil, message).Err()
 }
@@ -22,20 +22,20 @@ func answer(t *testing.T, r *redis.Client, message string) error {
 func TestRedisError(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		for _, tc := range []struct {
-			err  error
-			away bool
+			err         error
+			unavailable bool
 		}{
 			{io.EOF, true},
-			{answer(t, r, "OOM command not allowed when used memory > 'maxmemory'."), true},
-			{answer(t, r, "LOADING Redis is loading the dataset in memory"), true},
-			{answer(t, r, "WRONGTYPE Operation against a key holding the wrong kind of value"), false},
+			{errorReply(t, r, "OOM command not allowed when used memory > 'maxmemory'."), true},
+			{errorReply(t, r, "LOADING Redis is loading the dataset in memory"), true},
+			{errorReply(t, r, "WRONGTYPE Operation against a key holding the wrong kind of value"), false},
 			{nil, false},
 		} {
 			if tc.err != nil {
 				tc.err = fmt.Errorf("storing: %w", tc.err)
 			}
-			if got := errors.Is(consumers.RedisError(tc.err), broker.ErrUnavailable); got != tc.away {
-				t.Errorf("%v: unavailable %v, want %v", tc.err, got, tc.away)
+			if got := errors.Is(consumers.RedisError(tc.err), broker.ErrUnavailable); got != tc.unavailable {
+				t.Errorf("RedisError(%v) wraps ErrUnavailable: %v, want %v", tc.err, got, tc.unavailable)
 			}
 		}
 	})

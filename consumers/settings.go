@@ -6,9 +6,9 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// DecodeSettings decodes a YAML text into a struct with yaml tags, as [Host.Settings] does: unknown
-// keys are errors, and an empty text leaves the struct unchanged. Errors call the text file. It is
-// for the tests of a consumer, which make their own Host.
+// DecodeSettings decodes YAML text into a struct with yaml tags, as [Host.Settings] does: an unknown
+// key is an error, and an empty text leaves the struct unchanged. Errors use file as the name of the
+// text. DecodeSettings is for the tests of a consumer that create their own Host.
 func DecodeSettings(file, text string, into any) error {
 	if strings.TrimSpace(text) == "" {
 		return nil

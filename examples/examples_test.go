@@ -20,21 +20,21 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Each of the three consumers writes every goal of the replays once, with its TID, although it is
-// killed in the middle and started again.
+// Each of the three consumers writes every goal of the replays once, with its TID, although the consumer
+// is killed during a replay and started again.
 func TestEveryGoalOnce(t *testing.T) {
 	testenv.NotShort(t)
 	dir := t.TempDir()
 	program := build(t, dir, "../cmd/matchwire", "matchwire")
 	for _, example := range []struct {
 		name  string
-		start func(*world) *process
+		start func(*environment) *process
 	}{
-		{"outside Go module", func(w *world) *process {
+		{"outside Go module", func(w *environment) *process {
 			w.config("consumers:\n  goals: {file: goals.txt}\n")
 			return w.run(build(t, w.dir, "go", "goals"), "run", "consumers", "--config", w.dir+"/matchwire.yaml")
 		}},
-		{"Python program", func(w *world) *process {
+		{"Python program", func(w *environment) *process {
 			script, err := filepath.Abs("python/goals.py")
 			if err != nil {
 				t.Fatal(err)
@@ -42,15 +42,15 @@ func TestEveryGoalOnce(t *testing.T) {
 			w.config(fmt.Sprintf("consumers:\n  goals: {exec: [python3, %s, goals.txt], keys: ['*.*.goal']}\n", script))
 			return w.run(program, "run", "consumers", "--config", w.dir+"/matchwire.yaml")
 		}},
-		{"JavaScript on plain AMQP", func(w *world) *process {
+		{"JavaScript on plain AMQP", func(w *environment) *process {
 			install(t, w.dir)
 			return w.run("node", filepath.Join(w.dir, "javascript", "goals.js"), w.file)
 		}},
 	} {
 		t.Run(example.name, func(t *testing.T) {
-			w := newWorld(t, program)
+			w := newEnvironment(t, program)
 			consumer := example.start(w)
-			w.until("the consumer to listen", func() bool {
+			w.until("the consumer to be ready", func() bool {
 				return strings.Contains(consumer.output(), "consumer ready") || strings.Contains(consumer.output(), "listening")
 			})
 			published := w.goals()
@@ -58,12 +58,12 @@ func TestEveryGoalOnce(t *testing.T) {
 			w.until("the first goals", func() bool { return len(w.lines()) >= 4 })
 			var more sync.WaitGroup
 			more.Go(func() { w.replay(); w.replay() })
-			w.until("some more goals", func() bool { return len(w.lines()) >= 12 })
+			w.until("more goals", func() bool { return len(w.lines()) >= 12 })
 			consumer.kill()
 			more.Wait()
 			w.replay() // while the consumer is down
 			consumer = example.start(w)
-			w.emit("Marker") // the last event: any duplicate comes before it
+			w.emit("Marker") // the last event: any duplicate precedes it
 			w.until("the last goal", func() bool { return strings.Contains(file(w.file).String(), "Marker") })
 			consumer.stop()
 
@@ -77,24 +77,24 @@ func TestEveryGoalOnce(t *testing.T) {
 			}
 			want := published()
 			if len(want) != 41 || !maps.Equal(got, want) {
-				t.Errorf("%d goals in the file, %d published, want 41 of both: %v %v", len(got), len(want), got, want)
+				t.Errorf("got %d goals in the file and %d published, want 41 of each: %v, %v", len(got), len(want), got, want)
 			}
 			t.Logf("%d goals published, %d lines in the file, each with its TID", len(want), len(w.lines()))
 		})
 	}
 }
 
-// matchwire restarts a program that was killed, and no goal is lost.
+// If a program is killed, matchwire starts it again and no goal is lost.
 func TestKilledProgramIsRestarted(t *testing.T) {
 	testenv.NotShort(t)
-	w := newWorld(t, build(t, t.TempDir(), "../cmd/matchwire", "matchwire"))
+	w := newEnvironment(t, build(t, t.TempDir(), "../cmd/matchwire", "matchwire"))
 	script, err := filepath.Abs("python/goals.py")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.config(fmt.Sprintf("consumers:\n  goals: {exec: [python3, %s, goals.txt], keys: ['*.*.goal']}\n", script))
 	consumer := w.run(w.program, "run", "consumers", "--config", w.dir+"/matchwire.yaml")
-	w.until("the consumer to listen", func() bool { return strings.Contains(consumer.output(), "consumer ready") })
+	w.until("the consumer to be ready", func() bool { return strings.Contains(consumer.output(), "consumer ready") })
 	published := w.goals()
 	w.replay()
 	w.until("the first goals", func() bool { return len(w.lines()) >= 4 })
@@ -113,10 +113,10 @@ func TestKilledProgramIsRestarted(t *testing.T) {
 			}
 		}
 		w.replay()
-		w.until("the goals after the kill", func() bool { return len(w.lines()) >= len(published()) })
+		w.until("the goals after the program was killed", func() bool { return len(w.lines()) >= len(published()) })
 	}
 	if lines := w.lines(); len(lines) != len(published()) || len(lines) != 40 {
-		t.Errorf("%d lines in the file, %d goals published, want 40 of both", len(lines), len(published()))
+		t.Errorf("got %d lines in the file and %d goals published, want 40 of each", len(lines), len(published()))
 	}
 }
 
@@ -124,20 +124,24 @@ func TestKilledProgramIsRestarted(t *testing.T) {
 func TestGoModule(t *testing.T) {
 	testenv.NotShort(t)
 	if out, err := exec.Command("go", "test", "-C", "go", "./...").CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("go test: %v\n%s", err, out)
 	}
 }
 
-// A world has the servers and the folder of one consumer.
-type world struct {
+// An environment holds what one consumer runs with.
+type environment struct {
 	*testing.T
-	program, dir, file string
-	amqp, namespace    string
-	env                []string
+	program         string // path of matchwire
+	dir             string // folder of the config
+	file            string // path of the file with the goals
+	amqp, namespace string
+	env             []string // environment variables of all programs
 }
 
-func newWorld(t *testing.T, program string) *world {
-	w := &world{T: t, program: program, dir: t.TempDir()}
+// newEnvironment returns an environment with private queues, an empty Redis database and an empty
+// folder.
+func newEnvironment(t *testing.T, program string) *environment {
+	w := &environment{T: t, program: program, dir: t.TempDir()}
 	w.file = filepath.Join(w.dir, "goals.txt")
 	w.amqp, w.namespace = testenv.AMQP(t, nil,
 		"consumer.goals", "goals.js", "consumer.scheduler", "consumer.notify.log", "consumer.scoreboard")
@@ -146,17 +150,18 @@ func newWorld(t *testing.T, program string) *world {
 	return w
 }
 
-// build builds a program in dir and returns its path.
+// build builds a program into dir and returns the path of the program.
 func build(t *testing.T, dir, module, name string) string {
 	t.Helper()
 	file := filepath.Join(dir, name)
 	if out, err := exec.Command("go", "build", "-C", module, "-o", file, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return file
 }
 
-// install copies the JavaScript example to a folder and installs its dependencies.
+// install copies the JavaScript example to a folder and installs its dependencies. If the example is
+// already there, install does nothing.
 func install(t *testing.T, dir string) {
 	t.Helper()
 	to := filepath.Join(dir, "javascript")
@@ -172,19 +177,20 @@ func install(t *testing.T, dir string) {
 		if os.Getenv(testenv.Require) != "1" {
 			t.Skipf("npm install: %v\n%s", err, out)
 		}
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("npm install: %v\n%s", err, out)
 	}
 }
 
-func (w *world) config(text string) {
+// config writes matchwire.yaml.
+func (w *environment) config(text string) {
 	w.Helper()
 	if err := os.WriteFile(filepath.Join(w.dir, "matchwire.yaml"), []byte(text), 0o600); err != nil {
 		w.Fatal(err)
 	}
 }
 
-// replay publishes the goals of two matches. Each call gives them new IDs.
-func (w *world) replay() {
+// replay publishes the goals of two matches. In each call, the goals have new IDs.
+func (w *environment) replay() {
 	cmd := exec.Command(w.program, "replay", "../fixtures/soccer/mls-2016-11-06-nyc-tor",
 		"../fixtures/ice_hockey/nhl-2016-05-30-pit-sjs", "--speed", "max")
 	cmd.Env = w.env
@@ -193,8 +199,8 @@ func (w *world) replay() {
 	}
 }
 
-// emit publishes one more goal.
-func (w *world) emit(player string) {
+// emit publishes a goal of the player.
+func (w *environment) emit(player string) {
 	w.Helper()
 	cmd := exec.Command(w.program, "emit", "soccer.mls.goal", fmt.Sprintf(`{"player":%q}`, player))
 	cmd.Env = w.env
@@ -203,9 +209,9 @@ func (w *world) emit(player string) {
 	}
 }
 
-// goals collects the goals that are published from now on. It returns a function that returns their
-// TIDs by ID.
-func (w *world) goals() func() map[string]string {
+// goals collects the goals that are published after the call. The returned function returns their TIDs,
+// by event ID.
+func (w *environment) goals() func() map[string]string {
 	w.Helper()
 	conn, err := amqp.Dial(w.amqp)
 	if err != nil {
@@ -223,17 +229,17 @@ func (w *world) goals() func() map[string]string {
 	if err != nil {
 		w.Fatal(err)
 	}
-	arrived, err := ch.Consume(q.Name, "", true, true, false, false, nil)
+	deliveries, err := ch.Consume(q.Name, "", true, true, false, false, nil)
 	if err != nil {
 		w.Fatal(err)
 	}
 	var mu sync.Mutex
 	all := map[string]string{}
 	go func() {
-		for d := range arrived {
+		for d := range deliveries {
 			var e struct{ ID, TID string }
 			if err := json.Unmarshal(d.Body, &e); err != nil || e.TID != d.CorrelationId {
-				w.Errorf("%s: %v", d.Body, err)
+				w.Errorf("goal %s: decoding error %v, correlation ID %q, want its TID", d.Body, err, d.CorrelationId)
 			}
 			mu.Lock()
 			all[e.ID] = e.TID
@@ -247,8 +253,8 @@ func (w *world) goals() func() map[string]string {
 	}
 }
 
-// lines returns the complete lines of the file.
-func (w *world) lines() []string {
+// lines returns the complete lines of the file with the goals.
+func (w *environment) lines() []string {
 	b, err := os.ReadFile(w.file)
 	if err != nil {
 		return nil
@@ -257,13 +263,13 @@ func (w *world) lines() []string {
 	return all[:len(all)-1]
 }
 
-// until waits until ok returns true.
-func (w *world) until(what string, ok func() bool) {
+// until waits until ok returns true. what describes the condition in the failure message.
+func (w *environment) until(what string, ok func() bool) {
 	w.Helper()
 	testenv.Eventually(w, ok, "%s; in the file:\n%s", what, file(w.file))
 }
 
-// A file is the path of a file. It is printed as the contents at that time.
+// A file is the path of a file. Its String method returns the current contents of the file.
 type file string
 
 func (f file) String() string {
@@ -279,8 +285,8 @@ type process struct {
 	lines []string // of standard error
 }
 
-// run starts a program. It is killed when the test ends.
-func (w *world) run(program string, args ...string) *process {
+// run starts a program. The program is killed when the test ends.
+func (w *environment) run(program string, args ...string) *process {
 	w.Helper()
 	p := &process{cmd: exec.Command(program, args...)}
 	p.cmd.Env = w.env
@@ -312,6 +318,7 @@ func (p *process) output() string {
 func (p *process) kill() { p.end(syscall.SIGKILL) }
 func (p *process) stop() { p.end(syscall.SIGTERM) }
 
+// end sends a signal to the process and waits until it exits. It does nothing if the process has exited.
 func (p *process) end(s syscall.Signal) {
 	if p.cmd.ProcessState == nil {
 		_ = p.cmd.Process.Signal(s)

@@ -1,8 +1,8 @@
-// Package archive is a consumer that stores every event in an SQLite file. You can query the file
-// with SQL or export events with matchwire archive export.
+// Package archive is a consumer that stores events in an SQLite file. You can query the file with SQL,
+// or export events with matchwire archive export.
 //
-// An event has one row, however often it is delivered. The file is on one machine, so run this
-// consumer in one process.
+// Each event ID has one row, however often the event is delivered. The file is on one machine, so run
+// this consumer on one machine only.
 package archive
 
 import (
@@ -22,17 +22,17 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Settings are the archive's section of the config.
+// Settings holds the archive's section of the config.
 type Settings struct {
 	// File is the path of the database, relative to the config file. Its folder must exist. The
 	// default is archive.db.
 	File string `yaml:"file"`
-	// Keys are the topic patterns of the events that are stored. The default is all events.
+	// Keys are the topic patterns of the events that the archive stores. The default is all events.
 	Keys []string `yaml:"keys"`
 }
 
-// settings decodes and checks the archive's section of the config. It resolves the path of the
-// file.
+// settings decodes and validates the archive's section of the config. The File that it returns is
+// resolved.
 func settings(h consumers.Host) (Settings, error) {
 	set := Settings{File: "archive.db", Keys: []string{"#"}}
 	if err := h.Settings(&set); err != nil {
@@ -50,20 +50,21 @@ func settings(h consumers.Host) (Settings, error) {
 	return set, nil
 }
 
+// An archive writes events to an SQLite file.
 type archive struct {
-	file  string
+	file  string // path
 	redis redis.UniversalClient
-	key   string // Redis key that names the archive's file
+	key   string // Redis key of the claim on the archive's file
 	batch consumers.Batcher[event.Event]
 
 	mu sync.Mutex
 	db *database // nil before the first event, and after close
 }
 
-// maxBatch is how many events are written in one transaction.
+// maxBatch is the maximum number of events in one transaction.
 const maxBatch = 500
 
-// New returns the consumer. It opens the file with the first event.
+// New returns the consumer. The consumer opens the file when it handles the first event.
 func New(h consumers.Host) (consumers.Consumer, error) {
 	set, err := settings(h)
 	if err != nil {
@@ -73,7 +74,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		return consumers.Consumer{}, fmt.Errorf("file: %w", err)
 	}
 	a := &archive{file: set.File, redis: h.Redis, key: h.Prefix + "archive:file"}
-	a.batch = consumers.Batcher[event.Event]{Write: a.write, Most: maxBatch}
+	a.batch = consumers.Batcher[event.Event]{Write: a.write, MaxItems: maxBatch}
 	return consumers.Consumer{
 		Keys: set.Keys, Limit: maxBatch, Rebuilds: true,
 		Handle: func(ctx context.Context, e event.Event) error { return a.batch.Do(ctx, e) },
@@ -81,8 +82,9 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	}, nil
 }
 
-// write writes a batch in one transaction. If that fails, it tries each event by itself, so that an
-// event that cannot be written does not hold up the others.
+// write writes a batch in one transaction. If the transaction fails and the error is not an outage,
+// write writes each event in a separate transaction, so that an event that cannot be written does not
+// block the other events. It returns the error of each event.
 func (a *archive) write(ctx context.Context, batch []event.Event) []error {
 	errs := make([]error, len(batch))
 	db, err := a.open(ctx)
@@ -102,17 +104,17 @@ func (a *archive) write(ctx context.Context, batch []event.Event) []error {
 	return errs
 }
 
-// classify marks an error of the file or the disk as an outage. It returns an error of the event
-// unchanged.
+// classify makes an error of the file or the disk wrap [broker.ErrUnavailable]. It returns any other
+// error unchanged.
 func classify(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return broker.Unavailable(err) // another program has locked the file
+		return broker.Unavailable(err) // probably another program has locked the file
 	}
-	var answer *sqlite.Error
-	if !errors.As(err, &answer) {
+	var sqliteErr *sqlite.Error
+	if !errors.As(err, &sqliteErr) {
 		return err
 	}
-	switch answer.Code() & 0xff { // the primary result code
+	switch sqliteErr.Code() & 0xff { // the primary result code
 	case sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL,
 		sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 		return broker.Unavailable(err)
@@ -120,7 +122,7 @@ func classify(err error) error {
 	return err
 }
 
-// open returns the database. The first call claims the file and opens it.
+// open returns the database. If the database is not open, it claims the file and opens it.
 func (a *archive) open(ctx context.Context) (*database, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -137,6 +139,7 @@ func (a *archive) open(ctx context.Context) (*database, error) {
 	return a.db, err
 }
 
+// close closes the database if it is open.
 func (a *archive) close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

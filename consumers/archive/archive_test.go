@@ -23,7 +23,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// open opens the file as any other program would.
+// open opens the file with database/sql, as another program would.
 func open(t *testing.T, file string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", file)
@@ -98,9 +98,9 @@ func newRedis(t *testing.T) *redis.Client {
 	return r
 }
 
-// filled returns the host of an archive that holds a goal, its correction and retraction, and
-// another goal. Some of the events were delivered twice.
-func filled(t *testing.T) (h consumers.Host, goal event.Event) {
+// fill archives a goal, its correction, its retraction, and another goal. It delivers some of the events
+// twice. It returns the host of the archive and the first goal.
+func fill(t *testing.T) (h consumers.Host, goal event.Event) {
 	t.Helper()
 	h = consumertest.Host(t, "", t.TempDir(), newRedis(t), slog.New(slog.DiscardHandler))
 	c, err := archive.New(h)
@@ -109,7 +109,7 @@ func filled(t *testing.T) (h consumers.Host, goal event.Event) {
 	}
 	goal = consumertest.Goal()
 	corrected := consumertest.Corrected(goal)
-	again := goal // published by a parser that has lost its state
+	again := goal // as published again by a parser that has lost its state
 	again.Time, again.TID, again.Data.Backfill = goal.Time.Add(time.Hour), event.NewTID(), true
 	events := []event.Event{
 		again, consumertest.Retracted(corrected), goal, corrected, again, consumertest.Other(goal, 5), goal,
@@ -122,6 +122,7 @@ func filled(t *testing.T) (h consumers.Host, goal event.Event) {
 	return h, goal
 }
 
+// export returns the output of an export.
 func export(t *testing.T, h consumers.Host, x archive.Export) string {
 	t.Helper()
 	var out strings.Builder
@@ -135,7 +136,7 @@ func export(t *testing.T, h consumers.Host, x archive.Export) string {
 }
 
 func TestExport(t *testing.T) {
-	h, goal := filled(t)
+	h, goal := fill(t)
 	var types []string
 	for line := range strings.Lines(export(t, h, archive.Export{Format: "jsonl"})) {
 		e, err := event.Decode([]byte(line))
@@ -144,7 +145,7 @@ func TestExport(t *testing.T) {
 		}
 		types = append(types, e.Type)
 		if e.ID == goal.ID && (e.TID != goal.TID || e.Data.Backfill) {
-			t.Errorf("the archive did not keep the earlier copy: %s", line)
+			t.Errorf("the archive stores the later copy of the goal, want the earlier one: %s", line)
 		}
 	}
 	const want = "soccer.mls.goal soccer.mls.goal_corrected soccer.mls.goal_retracted soccer.mls.goal"
@@ -155,7 +156,7 @@ func TestExport(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(csvText)).ReadAll()
 	if err != nil || len(rows) != 3 || rows[0][13] != "player" || rows[1][13] != "Sebastian Giovinco" ||
 		rows[2][13] != "Jonathan Osorio" || rows[1][16] != "6'" {
-		t.Errorf("exported as CSV: %v, %v", rows, err)
+		t.Errorf("exported CSV rows %v, error %v; want a header and two goals at 6'", rows, err)
 	}
 	for x, want := range map[*archive.Export]int{
 		{Format: "jsonl", Match: goal.Subject}:                                         4,
@@ -165,11 +166,12 @@ func TestExport(t *testing.T) {
 		{Format: "jsonl", Since: goal.Time.Add(-48 * time.Hour).Format(time.DateOnly)}: 4,
 	} {
 		if got := strings.Count(export(t, h, *x), "\n"); got != want {
-			t.Errorf("%+v exports %d events, want %d", *x, got, want)
+			t.Errorf("export %+v printed %d events, want %d", *x, got, want)
 		}
 	}
 }
 
+// Invalid flags, invalid settings and a file of a newer version are errors.
 func TestMistakesAreErrors(t *testing.T) {
 	for x, want := range map[*archive.Export]string{
 		{Since: "yesterday"}:       `--since "yesterday": want a time like`,
@@ -177,7 +179,7 @@ func TestMistakesAreErrors(t *testing.T) {
 		{Keys: []string{"soccer"}}: `topic pattern "soccer"`,
 	} {
 		if err := x.Validate(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: error %v, want %q", *x, err, want)
+			t.Errorf("export %+v: error %v, want %q", *x, err, want)
 		}
 	}
 	dir := t.TempDir()
@@ -188,11 +190,11 @@ func TestMistakesAreErrors(t *testing.T) {
 	} {
 		_, err := archive.New(consumertest.Host(t, settings, dir, nil, slog.Default()))
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v, want %q", settings, err, want)
+			t.Errorf("settings %s: error %v, want %q", settings, err, want)
 		}
 	}
-	later := open(t, filepath.Join(dir, "archive.db"))
-	if _, err := later.Exec("PRAGMA user_version = 2"); err != nil {
+	newer := open(t, filepath.Join(dir, "archive.db"))
+	if _, err := newer.Exec("PRAGMA user_version = 2"); err != nil {
 		t.Fatal(err)
 	}
 	c, err := archive.New(consumertest.Host(t, "", dir, newRedis(t), slog.Default()))
@@ -201,12 +203,12 @@ func TestMistakesAreErrors(t *testing.T) {
 	}
 	err = c.Handle(t.Context(), consumertest.Goal())
 	if err == nil || !strings.Contains(err.Error(), "schema version 2") {
-		t.Errorf("error %v, want one about the schema version", err)
+		t.Errorf("opening a file of a newer version: error %v, want one with \"schema version 2\"", err)
 	}
 }
 
-// A second archive with another file stops, since each file would hold a part of the events. One
-// with the same file runs.
+// A second archive with another file stops, because each file would contain only part of the events. A
+// second archive with the same file runs.
 func TestSecondFileIsRefused(t *testing.T) {
 	r := newRedis(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -225,17 +227,17 @@ func TestSecondFileIsRefused(t *testing.T) {
 	testenv.Eventually(t, claimed, "the first archive to claim its file")
 	two := t.TempDir()
 	if err := run(two).Handle(t.Context(), consumertest.Goal()); !errors.Is(err, broker.ErrUnavailable) {
-		t.Errorf("handling an event for another file: error %v, want ErrUnavailable", err)
+		t.Errorf("Handle with another file: error %v, want ErrUnavailable", err)
 	}
 	if _, err := os.Stat(filepath.Join(two, "archive.db")); err == nil {
-		t.Error("another file was created")
+		t.Error("the second archive created its file")
 	}
 	if err := <-done; err == nil || !strings.Contains(err.Error(), "events are archived in") ||
 		!strings.Contains(err.Error(), one) {
-		t.Errorf("running with another file: error %v, want one that names %s", err, one)
+		t.Errorf("Run with another file: error %v, want one that contains %s", err, one)
 	}
 	if err := run(one).Handle(t.Context(), consumertest.Goal()); err != nil {
-		t.Errorf("handling an event for the same file: %v", err)
+		t.Errorf("Handle with the same file: error %v, want nil", err)
 	}
 	cancel()
 	for range 2 {

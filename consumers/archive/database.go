@@ -11,33 +11,33 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// version is the version of the schema. It is stored in the file's user_version.
+// version is the version of the schema. The file stores it as its user_version.
 const version = 1
 
-// schema has columns for the members that people query, and one for the whole event as JSON.
+// schema creates the table of events, with columns for queries and one column for the whole event.
 const schema = `
 CREATE TABLE IF NOT EXISTS events (
-	id       TEXT PRIMARY KEY, -- the event's
+	id       TEXT PRIMARY KEY, -- ID of the event
 	tid      TEXT NOT NULL,
 	type     TEXT NOT NULL,    -- routing key
 	match    TEXT NOT NULL,    -- match ID; '' if the event has none
 	time     INTEGER NOT NULL, -- when the page was read, Unix microseconds
 	epoch    TEXT NOT NULL,
-	seq      INTEGER NOT NULL, -- 1, 2, 3… within the epoch of the match
+	seq      INTEGER NOT NULL, -- 1, 2, 3… within the epoch
 	incident TEXT NOT NULL,
 	rev      INTEGER NOT NULL,
 	kind     TEXT NOT NULL,
 	action   TEXT NOT NULL,    -- new, corrected, retracted
 	team     TEXT NOT NULL,
 	player   TEXT NOT NULL,
-	event    TEXT NOT NULL     -- the CloudEvents object
+	event    TEXT NOT NULL     -- the CloudEvents object as JSON
 );
 CREATE INDEX IF NOT EXISTS events_of_match ON events (match, epoch, seq);
 CREATE INDEX IF NOT EXISTS events_by_time ON events (time);
 PRAGMA user_version = 1;`
 
-// An event can be published again under the same ID, after the parser has lost its state. The
-// earlier copy is kept, in whichever order the copies arrive.
+// insert adds an event. After the parser loses its state, it can publish an event again with the same
+// ID. The row then contains the copy with the earlier time, in whichever order the copies arrive.
 const insert = `INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT (id) DO UPDATE SET
 	tid=excluded.tid, time=excluded.time, epoch=excluded.epoch, seq=excluded.seq, event=excluded.event
@@ -46,17 +46,18 @@ WHERE (excluded.time, excluded.epoch, excluded.seq) < (time, epoch, seq)`
 // A database is an archive file.
 type database struct{ *sql.DB }
 
-// dial opens a file with more parameters of the driver. Committed transactions survive a power cut.
-func dial(file, more string) (*database, error) {
+// dial prepares access to a file, with additional parameters of the driver. It does not open the file
+// yet. Committed transactions survive a power cut.
+func dial(file, additional string) (*database, error) {
 	const parameters = "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)"
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+parameters+more)
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+parameters+additional)
 	if err != nil {
 		return nil, err
 	}
 	return &database{db}, nil
 }
 
-// create opens a file for writing. It creates the file if it does not exist.
+// create opens a file for writing. It creates the file and its tables if they do not exist.
 func create(ctx context.Context, file string) (*database, error) {
 	db, err := dial(file, "&_pragma=journal_mode(WAL)")
 	if err != nil {
@@ -73,14 +74,14 @@ func create(ctx context.Context, file string) (*database, error) {
 	return db, nil
 }
 
-// check returns an error if a newer matchwire has written the file.
+// check returns an error if the schema of the file is newer than version.
 func (db *database) check(ctx context.Context) error {
 	var v int
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
 		return err
 	}
 	if v > version {
-		return fmt.Errorf("the file has schema version %d, this matchwire knows %d: use a newer matchwire", v, version)
+		return fmt.Errorf("schema version %d, this matchwire supports up to %d: use a newer matchwire", v, version)
 	}
 	return nil
 }
@@ -114,12 +115,12 @@ func (db *database) insert(ctx context.Context, events []event.Event) error {
 
 // A query selects events.
 type query struct {
-	match        string    // ID; "" selects every match
-	since, until time.Time // from since until before until; a zero time is no bound
+	match        string    // match ID; "" selects the events of all matches
+	since, until time.Time // since is inclusive, until exclusive; a zero time is no bound
 }
 
-// each calls f for the events that q selects, ordered by time and then by their order within the
-// match. body is valid until f returns.
+// each calls f for each event that q selects, ordered by time, epoch and seq. body is the event as JSON.
+// It is valid until f returns.
 func (db *database) each(ctx context.Context, q query, f func(body []byte) error) error {
 	until := int64(1<<63 - 1)
 	if !q.until.IsZero() {

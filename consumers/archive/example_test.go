@@ -46,10 +46,10 @@ func ExampleExport_Run() {
 	e, err := event.Of("soccer.mls.goal", event.Data{Player: "Sebastian Giovinco"}, time.Unix(1478475700, 0))
 	e.TID = event.NewTID()
 	if err == nil {
-		err = c.Handle(ctx, e) // the program calls it for each event
+		err = c.Handle(ctx, e) // matchwire calls Handle for each event
 	}
 	stop()
-	if err := c.Run(ctx); err != nil { // closes the file
+	if err := c.Run(ctx); err != nil { // ctx has ended, so Run closes the file
 		fmt.Println(err)
 	}
 	var csv strings.Builder

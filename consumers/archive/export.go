@@ -16,14 +16,14 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Commands are the subcommands of matchwire archive.
+// Commands holds the subcommands of matchwire archive.
 type Commands struct {
 	Export Export `cmd:"" help:"Print archived events."`
 }
 
 // Export prints events from the archive.
 type Export struct {
-	Format string   `help:"Format: jsonl (the whole event) or csv (one line of facts)." enum:"jsonl,csv" default:"jsonl"`
+	Format string   `help:"Format: jsonl (whole events) or csv (facts, one line per event)." enum:"jsonl,csv" default:"jsonl"`
 	Match  string   `help:"Only events of this match." placeholder:"ID"`
 	Since  string   `help:"Only events from this time on, such as 2026-11-28 or 2026-11-28T15:04:05Z." placeholder:"TIME"`
 	Until  string   `help:"Only events before this time." placeholder:"TIME"`
@@ -32,7 +32,7 @@ type Export struct {
 	query query
 }
 
-// Validate checks the flags and arguments. The command line calls it before Run.
+// Validate checks the flags and arguments. Call it before Run, as the command line does.
 func (x *Export) Validate() (err error) {
 	x.query.match = x.Match
 	if x.query.since, err = parseTime("since", x.Since); err != nil {
@@ -49,14 +49,14 @@ func (x *Export) Validate() (err error) {
 	return nil
 }
 
-// Run prints the events, ordered by time and then by their order within the match.
+// Run prints the selected events, ordered by time, epoch and seq.
 func (x *Export) Run(ctx context.Context, h consumers.Host, out io.Writer) (err error) {
 	set, err := settings(h)
 	if err != nil {
 		return err
 	}
 	if _, err := os.Stat(set.File); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: nothing has been archived yet", set.File)
+		return fmt.Errorf("%s: no events have been archived yet", set.File)
 	}
 	db, err := dial(set.File, "&mode=ro")
 	if err != nil {
@@ -77,7 +77,7 @@ func (x *Export) Run(ctx context.Context, h consumers.Host, out io.Writer) (err 
 	return errors.Join(err, flush())
 }
 
-// parseTime parses the value of a flag. A date means midnight UTC, an empty value the zero time.
+// parseTime parses the value of a flag. A date is midnight UTC. An empty value is the zero time.
 func parseTime(flag, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -97,7 +97,8 @@ var columns = []string{
 	"clock", "period", "status", "backfill", "replay", "incident", "rev", "id", "tid",
 }
 
-// printer returns functions that print an event in a format, and flush the output.
+// printer returns a function that prints an event in the format, and a function that flushes the
+// output.
 func printer(format string, out io.Writer) (printEvent func(event.Event, []byte) error, flush func() error) {
 	if format == "jsonl" {
 		w := bufio.NewWriter(out)
@@ -107,12 +108,12 @@ func printer(format string, out io.Writer) (printEvent func(event.Event, []byte)
 		}, w.Flush
 	}
 	w := csv.NewWriter(out)
-	headErr := w.Write(columns)
-	return func(e event.Event, _ []byte) error { return errors.Join(headErr, w.Write(record(e))) },
-		func() error { w.Flush(); return errors.Join(headErr, w.Error()) }
+	headerErr := w.Write(columns)
+	return func(e event.Event, _ []byte) error { return errors.Join(headerErr, w.Write(record(e))) },
+		func() error { w.Flush(); return errors.Join(headerErr, w.Error()) }
 }
 
-// record returns the values of an event for the columns.
+// record returns the CSV record of an event, in the order of columns.
 func record(e event.Event) []string {
 	d := e.Data
 	m := event.Match{}

@@ -10,27 +10,27 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// duplicates checks that an event that is delivered again has no second effect.
+// duplicates checks that an event that is delivered more than once has its effect once.
 func (h *harness) duplicates() {
 	e := h.Event()
 	h.start()
 	h.publish(e)
 	once := h.settled()
 	if len(once) == 0 {
-		h.Errorf("%s was acknowledged before it had an effect", e.Type)
+		h.Errorf("event %s was acknowledged and had no effect, want an effect before the acknowledgement", e.Type)
 	}
 	h.publish(e, e)
 	if again := h.settled(); !slices.Equal(once, again) {
-		h.Errorf("after one delivery the effects are %q, after three %q", once, again)
+		h.Errorf("the effects are %q after three deliveries, want %q, as after one delivery", again, once)
 	}
 }
 
-// corrections checks that corrections and retractions have an effect.
+// corrections checks that corrections and retractions have an effect and are not dead-lettered.
 func (h *harness) corrections() {
 	goal := h.Event()
 	corrected := Corrected(goal)
 	retracted := Retracted(corrected)
-	if !h.wants(corrected) || !h.wants(retracted) {
+	if !h.subscribes(corrected) || !h.subscribes(retracted) {
 		h.Log("not checked: the consumer does not subscribe to corrections")
 		return
 	}
@@ -42,12 +42,12 @@ func (h *harness) corrections() {
 		before = h.settled()
 	}
 	if dead := h.dead(); len(dead) > 0 {
-		h.Errorf("%d dead letters: %s", len(dead), dead[0].Reason)
+		h.Errorf("got %d dead letters, want none; the first reason is %q", len(dead), dead[0].Reason)
 	}
 }
 
-// anyOrder checks that a consumer that can be rebuilt has the same effects if old events arrive
-// after new ones.
+// anyOrder checks that a consumer that can be rebuilt has the same effects if the events arrive in
+// reverse order.
 func (h *harness) anyOrder() {
 	for _, c := range h.parts {
 		if !c.Rebuilds {
@@ -69,14 +69,15 @@ func (h *harness) anyOrder() {
 	want := effects(h)
 	slices.Reverse(events)
 	if got := effects(h.another()); len(want) == 0 || !slices.Equal(got, want) {
-		h.Errorf("after the events in reverse order the effects are %q, want %q", got, want)
+		h.Errorf("the effects are %q after the events in reverse order, want %q", got, want)
 	}
 }
 
-// temporaryFailure checks that a failed event is tried again and then has its effect once.
+// temporaryFailure checks that Handle returns a temporary error while Fail is in effect, and that the
+// event then has its effect once.
 func (h *harness) temporaryFailure() {
 	if h.Fail == nil {
-		h.Log("not checked: Fail of the subject is nil")
+		h.Log("not checked: Subject.Fail is nil")
 		return
 	}
 	undo := h.Fail()
@@ -86,7 +87,7 @@ func (h *harness) temporaryFailure() {
 		err := c.Handle(ctx, e)
 		cancel()
 		if err == nil || permanent(err) {
-			h.Errorf("%s: during a temporary failure Handle returned %v, want an error that is not permanent", part, err)
+			h.Errorf("%s: Handle returned error %v during a temporary failure, want a temporary error", part, err)
 		}
 		noSecret(h.T, err)
 	}
@@ -98,19 +99,19 @@ func (h *harness) temporaryFailure() {
 		return h.failed > 0
 	})
 	undo()
-	h.until("the effect after the failure", func() bool { return len(h.Effects()) > 0 })
+	h.until("an effect after the failure", func() bool { return len(h.Effects()) > 0 })
 	once := h.settled()
 	h.publish(e)
 	if again := h.settled(); !slices.Equal(once, again) {
-		h.Errorf("after a failure the effects are %q, after another delivery %q", once, again)
+		h.Errorf("the effects are %q after another delivery, want %q, as after the retry", again, once)
 	}
 }
 
-// permanentFailure checks that an event that is refused is dead-lettered after one attempt, and
-// does not hold up the next.
+// permanentFailure checks that a refused event is dead-lettered after one attempt, and that the next
+// event is handled.
 func (h *harness) permanentFailure() {
 	if h.Refuse == nil {
-		h.Log("not checked: Refuse of the subject is nil")
+		h.Log("not checked: Subject.Refuse is nil")
 		return
 	}
 	undo := h.Refuse()
@@ -120,19 +121,19 @@ func (h *harness) permanentFailure() {
 	h.until("a dead letter", func() bool { return len(h.dead()) > 0 })
 	for _, l := range h.dead() {
 		if l.ID != e.ID || l.Attempt != 1 {
-			h.Errorf("dead letter %s after %d attempts, want %s after 1", l.ID, l.Attempt, e.ID)
+			h.Errorf("got dead letter %s after %d attempts, want %s after 1", l.ID, l.Attempt, e.ID)
 		}
 		noSecret(h.T, l.Reason)
 	}
 	undo()
 	h.publish(h.Event())
-	h.until("the effect of the next event", func() bool { return len(h.Effects()) > 0 })
+	h.until("an effect of the next event", func() bool { return len(h.Effects()) > 0 })
 }
 
-// timeout checks that Handle returns an error soon after its context ends.
+// timeout checks that Handle returns a temporary error within 10 s if its context ends after 0.3 s.
 func (h *harness) timeout() {
 	if h.Hang == nil {
-		h.Log("not checked: Hang of the subject is nil")
+		h.Log("not checked: Subject.Hang is nil")
 		return
 	}
 	undo := h.Hang()
@@ -143,14 +144,14 @@ func (h *harness) timeout() {
 		err := c.Handle(ctx, h.Event())
 		cancel()
 		if took := time.Since(began); err == nil || permanent(err) || took > 10*time.Second {
-			h.Errorf("%s: with a timeout of 0.3 s Handle returned %v after %v", part, err, took)
+			h.Errorf("%s: Handle returned error %v after %v, want a temporary error after 0.3 s", part, err, took)
 		}
 		noSecret(h.T, err)
 	}
 }
 
-// shutdown checks that a consumer that is stopped loses no event: it finishes what it has begun,
-// and handles the rest when it runs again.
+// shutdown checks that a consumer that is stopped loses no event. It must finish the events that it has
+// begun to handle, and handle the other events when it runs again.
 func (h *harness) shutdown() {
 	var events []event.Event
 	for range 20 {
@@ -158,11 +159,11 @@ func (h *harness) shutdown() {
 	}
 	stop := h.start()
 	h.publish(events...)
-	h.until("the first effect", func() bool { return len(h.Effects()) > 0 })
+	h.until("an effect of the first event", func() bool { return len(h.Effects()) > 0 })
 	stop()
 	stopped := h.Effects()
 
-	// Meanwhile a consumer that is not stopped handles the same events.
+	// A second consumer, which is not stopped, handles the same events. Its effects are the expected ones.
 	whole := h.another()
 	whole.start()
 	for _, e := range events {
@@ -173,24 +174,24 @@ func (h *harness) shutdown() {
 	want := len(whole.settled())
 
 	if later := h.Effects(); !slices.Equal(stopped, later) {
-		h.Errorf("%d effects when the consumer had stopped, %d later", len(stopped), len(later))
+		h.Errorf("the stopped consumer has %d effects, want %d, as when it stopped", len(later), len(stopped))
 	}
 	h.start()
 	if got := len(h.settled()); got != want {
-		h.Errorf("after a stop and a start the consumer has %d effects, without them %d", got, want)
+		h.Errorf("the restarted consumer has %d effects, want %d, as without a restart", got, want)
 	}
 }
 
-// unknownSetting checks that a setting that does not exist is an error.
+// unknownSetting checks that an unknown setting is an error that includes the name of the setting.
 func (h *harness) unknownSetting() {
 	_, err := h.New(h.host("no_such_setting: 1\n"))
 	if err == nil || !strings.Contains(err.Error(), "no_such_setting") {
-		h.Errorf("an unknown setting: error %v, want one that names it", err)
+		h.Errorf("New with an unknown setting: error %v, want one that contains no_such_setting", err)
 	}
 }
 
-// Goal returns a goal as the parser publishes it, from a page that was read just now. Each call
-// returns the goal of another match.
+// Goal returns a goal as the parser publishes it, with the current time. Each call returns a goal of a
+// different match.
 func Goal() event.Event {
 	id := event.NewTID()
 	return publishable(event.Data{
@@ -204,7 +205,7 @@ func Goal() event.Event {
 	})
 }
 
-// Other returns another goal of the same match, the nth after goal.
+// Other returns another goal of the same match. Goals with a higher n are later.
 func Other(goal event.Event, n int) event.Event {
 	d := goal.Data
 	d.Kind, d.Action, d.Rev, d.Supersedes, d.Changes, d.Reason = event.Goal, event.New, 1, "", nil, ""
@@ -214,7 +215,7 @@ func Other(goal event.Event, n int) event.Event {
 	return publishable(d)
 }
 
-// Corrected returns the correction of a goal: it has another scorer.
+// Corrected returns the correction of a goal. The corrected goal has a different scorer.
 func Corrected(e event.Event) event.Event {
 	d := e.Data
 	d.Action, d.Rev, d.Seq, d.Supersedes = event.Corrected, d.Rev+1, d.Seq+1, e.ID
@@ -233,16 +234,17 @@ func Retracted(e event.Event) event.Event {
 	return publishable(d)
 }
 
+// minute returns the match clock at a minute of a soccer match.
 func minute(m int) *event.Clock {
 	c := event.SoccerMinute("", m, 0)
 	return &c
 }
 
-// publishable returns the event with these facts, read from a page now.
+// publishable returns an event with these facts and the current time.
 func publishable(d event.Data) event.Event {
 	e, err := event.Of(event.Key(d.Sport, d.League, d.Kind.Word(d.Action)), d, time.Now())
 	if err != nil {
-		panic(err) // the facts above are valid
+		panic(err) // the facts of this file are valid
 	}
 	e.Source, e.TID = "/parser/consumertest", event.NewTID()
 	return e

@@ -1,15 +1,15 @@
-// Package consumertest tests that a consumer keeps the contract of every consumer:
+// Package consumertest tests that a consumer satisfies the contract of every consumer:
 //
-//   - An event that is delivered again has no second effect.
-//   - Corrections and retractions have an effect.
+//   - An event that is delivered more than once has its effect once.
+//   - Corrections and retractions have an effect, if the consumer subscribes to them.
 //   - A consumer that can be rebuilt accepts events in any order.
-//   - A temporary failure is retried. A permanent one dead-letters the event.
-//   - Handle returns when its context ends.
+//   - An event that fails temporarily is retried. An event that fails permanently is dead-lettered.
+//   - Handle returns an error when its context ends.
 //   - A consumer that is stopped loses no event.
 //   - An unknown setting is an error.
-//   - No log and no error shows a secret of the settings.
+//   - No log line and no error contains a secret of the settings.
 //
-// The tests of a consumer call [Run], and test what the consumer does with an event themselves.
+// Call [Run] in the tests of your consumer. Write other tests for the effects themselves.
 package consumertest
 
 import (
@@ -30,28 +30,28 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Subject is a consumer under test, and what it depends on.
+// A Subject describes a consumer under test and its dependencies.
 type Subject struct {
-	// New makes the consumer.
+	// New creates the consumer.
 	New consumers.Maker
 	// Settings is the consumer's section of matchwire.yaml, as YAML text. Use [Secret] for every
 	// password, key and token in it.
 	Settings string
-	// Dir is the folder of the config file. If it is "", Run creates a temporary one.
+	// Dir is the folder of the config file. If Dir is "", Run creates a temporary folder.
 	Dir string
-	// Event returns an event that the consumer subscribes to, another one with each call. If it is
-	// nil, Run uses [Goal].
+	// Event returns an event that the consumer subscribes to, a different event with each call. If
+	// Event is nil, Run uses [Goal].
 	Event func() event.Event
-	// Effects returns the effects that the consumer has had so far, such as the rows of a table or
-	// the messages that a server received. Equal effects are equal strings in the same order.
+	// Effects returns the effects of all events so far, such as the rows of a table or the messages that
+	// a server received. Equal effects must be equal strings in the same order.
 	Effects func() []string
-	// Fail makes a dependency of the consumer fail temporarily. Refuse makes it refuse every event
-	// permanently. Hang makes it not answer. Each lasts until undo is called. Run skips the checks
-	// whose function is nil.
+	// Fail makes a dependency of the consumer fail temporarily. Refuse makes the dependency refuse every
+	// event permanently. Hang makes the dependency not answer. Each is in effect until undo is called.
+	// If one of these functions is nil, Run skips its check.
 	Fail, Refuse, Hang func() (undo func())
 }
 
-// Run checks a consumer in subtests. It calls newSubject for each.
+// Run checks a consumer in subtests. It calls newSubject at least once for each subtest.
 func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 	check := func(name string, f func(*harness)) {
 		t.Run(name, func(t *testing.T) {
@@ -81,15 +81,16 @@ type harness struct {
 
 	mu        sync.Mutex
 	published int // messages, counted once for each part that subscribes to them
-	finished  int // of those, handled or refused permanently
+	finished  int // messages that were handled or refused permanently, counted in the same way
 	failed    int // attempts that failed temporarily
 
 	another func() *harness // returns a harness of the same consumer
 }
 
-// name is the name of the consumer.
+// name is the name of the consumer under test.
 const name = "subject"
 
+// newHarness returns a harness for the consumer of s. It does not start the consumer.
 func newHarness(t *testing.T, s Subject) *harness {
 	t.Helper()
 	if s.Dir == "" {
@@ -117,11 +118,11 @@ func newHarness(t *testing.T, s Subject) *harness {
 	if h.Event == nil {
 		h.Event = Goal
 	}
-	if e := h.Event(); !h.wants(e) {
-		t.Fatalf("the consumer does not subscribe to %s: set Event of the subject", e.Type)
+	if e := h.Event(); !h.subscribes(e) {
+		t.Fatalf("the consumer does not subscribe to %s: set Subject.Event to return another event", e.Type)
 	}
 	if h.Effects == nil {
-		t.Fatal("Effects of the subject is nil")
+		t.Fatal("Subject.Effects is nil")
 	}
 	return h
 }
@@ -134,8 +135,8 @@ func (h *harness) host(settings string) consumers.Host {
 	return Host(h.T, settings, h.Dir, h.redis, h.logger())
 }
 
-// Host returns a host for a test. settings is the consumer's section of the config, as YAML text.
-// dir is the folder of the config file.
+// Host returns a host for a test. settings is the consumer's section of the config, as YAML text. dir
+// is the folder of the config file.
 func Host(t *testing.T, settings, dir string, r redis.UniversalClient, log *slog.Logger) consumers.Host {
 	t.Helper()
 	return consumers.Host{
@@ -172,7 +173,7 @@ func (h *harness) start() (stop func()) {
 	return stop
 }
 
-// publish publishes events and counts them.
+// publish publishes events. It counts each event once for each part that subscribes to it.
 func (h *harness) publish(events ...event.Event) {
 	h.Helper()
 	for _, e := range events {
@@ -193,25 +194,26 @@ func (h *harness) publish(events ...event.Event) {
 	}
 }
 
-// patience bounds every wait.
+// patience is the time limit of each wait.
 var patience = 30 * time.Second
 
-// until waits until ok returns true. It fails the test after patience.
+// until waits until ok returns true. It fails the test after patience. what describes the condition in
+// the failure message.
 func (h *harness) until(what string, ok func() bool) {
 	h.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			h.Fatalf("waited %v for %s; %d effects; log:\n%s", patience, what, len(h.Effects()), h.log)
+			h.Fatalf("waited %v for %s; the consumer has %d effects; log:\n%s", patience, what, len(h.Effects()), h.log)
 		}
 	}
 }
 
-// settled waits until every part has handled or permanently refused every published message that it
-// subscribes to, and returns the effects. A consumer must not acknowledge an event before its
-// effect, so there are no more effects to come.
+// settled waits until every part has handled or permanently refused every published message that the
+// part subscribes to, and returns the effects. No more effects follow, because a consumer must not
+// acknowledge an event before the event has its effect.
 func (h *harness) settled() []string {
 	h.Helper()
-	h.until("every event to be handled or permanently refused", func() bool {
+	h.until("all published events to be handled or refused", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		return h.finished >= h.published
@@ -219,7 +221,7 @@ func (h *harness) settled() []string {
 	return h.Effects()
 }
 
-// A counter is the broker of a harness. It counts the outcomes of the messages.
+// A counter is the broker of a harness. It counts the outcomes of all messages.
 type counter struct {
 	broker.Subscriber
 	harness *harness
@@ -239,8 +241,8 @@ func (c counter) Subscribe(ctx context.Context, s broker.Subscription, handle br
 	})
 }
 
-// wants reports whether a part of the consumer subscribes to an event.
-func (h *harness) wants(e event.Event) bool {
+// subscribes reports whether a part of the consumer subscribes to an event.
+func (h *harness) subscribes(e event.Event) bool {
 	for _, c := range h.parts {
 		if event.MatchAny(c.Keys, e.Type) {
 			return true
@@ -264,5 +266,5 @@ func (h *harness) dead() (all []broker.DeadLetter) {
 	return all
 }
 
-// permanent reports whether an error must not be retried.
+// permanent reports whether err is permanent, so that its event is not retried.
 func permanent(err error) bool { return errors.Is(err, broker.ErrPermanent) }

@@ -17,14 +17,14 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A ledger is a consumer with one fault, or none if fault is "".
+// A ledger is the store of a consumer with one fault, or with no fault if fault is "".
 type ledger struct {
 	fault string
 
 	mu     sync.Mutex
 	rows   map[string]string // by incident
-	answer func() error      // the outcome of its dependency
-	hangs  chan struct{}     // not nil while its dependency hangs; closed when that ends
+	answer func() error      // returns the error of the dependency
+	hangs  chan struct{}     // nil until the dependency first hangs; closed when the dependency recovers
 }
 
 type settings struct {
@@ -85,8 +85,8 @@ func (l *ledger) new(h consumers.Host) (consumers.Consumer, error) {
 	}}, nil
 }
 
-// forgetful returns a consumer that acknowledges events at once and writes them later. When it
-// stops, it drops the events that it has not written.
+// forgetful returns a consumer that acknowledges events at once and writes the events later. When the
+// consumer stops, it drops the events that it has not written.
 func (l *ledger) forgetful(keys []string) consumers.Consumer {
 	buffer := make(chan event.Event, 1000)
 	return consumers.Consumer{Keys: keys,
@@ -110,10 +110,11 @@ func (l *ledger) forgetful(keys []string) consumers.Consumer {
 	}
 }
 
+// subject returns a function that returns a subject with the fault.
 func subject(fault string) func(*testing.T) consumertest.Subject {
 	return func(*testing.T) consumertest.Subject {
 		l := &ledger{fault: fault, rows: map[string]string{}, answer: func() error { return nil }}
-		set := func(err error) func() func() {
+		failWith := func(err error) func() func() {
 			return func() func() {
 				l.mu.Lock()
 				defer l.mu.Unlock()
@@ -136,7 +137,7 @@ func subject(fault string) func(*testing.T) consumertest.Subject {
 				slices.Sort(all)
 				return all
 			},
-			Fail: set(errors.New("closed")), Refuse: set(broker.Permanent(errors.New("no"))),
+			Fail: failWith(errors.New("closed")), Refuse: failWith(broker.Permanent(errors.New("no"))),
 			Hang: func() func() {
 				l.mu.Lock()
 				defer l.mu.Unlock()
@@ -149,9 +150,10 @@ func subject(fault string) func(*testing.T) consumertest.Subject {
 
 func TestConsumerWithoutFaultPasses(t *testing.T) { consumertest.Run(t, subject("")) }
 
-// Each check finds its fault. The faulty consumer is tested in another process, since that test
-// must fail.
-func TestFaultsAreFound(t *testing.T) {
+// Each check detects the fault that the check exists for. Every check also searches the log for the
+// secret, so any check detects the fault "secret". The faulty consumer is tested in another process,
+// because that test must fail.
+func TestFaultsAreDetected(t *testing.T) {
 	if fault := os.Getenv("CONSUMERTEST_FAULT"); fault != "" {
 		consumertest.Hurry()
 		consumertest.Run(t, subject(fault))
@@ -164,11 +166,11 @@ func TestFaultsAreFound(t *testing.T) {
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(os.Args[0], "-test.run", "TestFaultsAreFound/"+check)
+			cmd := exec.Command(os.Args[0], "-test.run", "TestFaultsAreDetected/"+check)
 			cmd.Env = append(os.Environ(), "CONSUMERTEST_FAULT="+fault)
 			out, err := cmd.CombinedOutput()
-			if err == nil || !strings.Contains(string(out), "--- FAIL: TestFaultsAreFound/"+check) {
-				t.Errorf("fault not found: %v\n%s", err, out)
+			if err == nil || !strings.Contains(string(out), "--- FAIL: TestFaultsAreDetected/"+check) {
+				t.Errorf("check %s did not fail with fault %q: error %v, output:\n%s", check, fault, err, out)
 			}
 		})
 	}

@@ -10,9 +10,10 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A test of a consumer that collects the players who score.
+// The test of a consumer that collects the scorers.
 func ExampleRun() {
-	_ = func(t *testing.T) { // TestAsAnyConsumer
+	// In your test: func TestConsumerContract(t *testing.T) { ... }
+	_ = func(t *testing.T) {
 		consumertest.Run(t, func(t *testing.T) consumertest.Subject {
 			var mu sync.Mutex
 			var effects []string

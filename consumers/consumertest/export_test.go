@@ -2,5 +2,5 @@ package consumertest
 
 import "time"
 
-// Hurry shortens every wait, for a test that must fail.
+// Hurry reduces the time limit of each wait to 3 s, for a test that must fail.
 func Hurry() { patience = 3 * time.Second }

@@ -28,22 +28,22 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// Secret is the value of every password, key and token in the settings of a [Subject]. The test
-// fails if a log line or an error shows it.
+// Secret is the value to use for every password, key and token in the settings of a [Subject]. The test
+// fails if a log line or an error contains Secret, also in hexadecimal or base64.
 const Secret = "hunter2-S3cret"
 
-// noSecret fails the test if a log or an error shows [Secret] as plain text, hexadecimal or base64.
+// noSecret fails the test if a log or an error contains [Secret] as plain text, hexadecimal or base64.
 func noSecret(t testing.TB, output any) {
 	t.Helper()
 	text := fmt.Sprintf("%v\n%+v", output, output)
 	forms := []string{Secret, hex.EncodeToString([]byte(Secret))}
-	for offset := range 3 { // the base64 form depends on the bytes before the secret; its outer characters vary
+	for offset := range 3 { // base64 depends on how many bytes precede the secret, so omit the first and last characters
 		b := base64.RawStdEncoding.EncodeToString([]byte("\x00\x00"[:offset] + Secret))
 		forms = append(forms, b[4:len(b)-2])
 	}
 	for _, f := range forms {
 		if strings.Contains(text, f) {
-			t.Errorf("the secret is shown as %q in:\n%s", f, text)
+			t.Errorf("the output contains the secret as %q:\n%s", f, text)
 			return
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A program that answers every event with ok.
+// This program answers every event with ok.
 func ExampleNew() {
 	c, err := exec.New(consumers.Host{
 		Settings: func(into any) error {
@@ -39,8 +39,8 @@ keys: ["*.*.goal"]
 	e.TID = event.NewTID()
 	fmt.Println("answer:", c.Handle(ctx, e))
 	stop()
-	fmt.Println("end:", <-done)
+	fmt.Println("Run returned:", <-done)
 	// Output:
 	// answer: <nil>
-	// end: <nil>
+	// Run returned: <nil>
 }

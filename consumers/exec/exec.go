@@ -1,8 +1,9 @@
-// Package exec is a consumer that runs a program and sends it events. The program can be written in
+// Package exec is a consumer that runs a program and sends events to it. The program can be written in
 // any language.
 //
-// The program reads events from its standard input, one line each: the JSON of a CloudEvents
-// object. It answers each event with one line on its standard output before it receives the next:
+// The program reads events from its standard input, one per line. An event is a CloudEvents object in
+// JSON. The program answers each event with one line on its standard output, before it receives the
+// next event:
 //
 //	ok                 the event is handled
 //	retry REASON       deliver the event again, after a pause that grows with each attempt
@@ -11,9 +12,9 @@
 // Lines that the program writes to standard error are logged. The program must exit when its
 // standard input ends.
 //
-// Several copies of the program can run. Each handles one event at a time. A copy that exits,
-// answers anything else or takes too long is killed and started again. The event that it was
-// handling is tried again.
+// Several copies of the program can run. Each copy handles one event at a time. A copy that exits,
+// times out or prints anything but an answer is killed and started again, after a pause. The event
+// that it was handling is retried.
 package exec
 
 import (
@@ -33,41 +34,43 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Settings are the config section of a consumer that is a program.
+// Settings holds the config section of a consumer that runs a program.
 type Settings struct {
 	// Exec is the program and its arguments. The program runs in the folder of the config file. Its
-	// environment lacks the variables that hold matchwire's own secrets.
+	// environment is that of matchwire without the variables that contain matchwire's secrets.
 	Exec []string `yaml:"exec"`
 	// Keys are the topic patterns of the events that the program receives.
 	Keys []string `yaml:"keys"`
-	// Processes is how many copies of the program each instance runs, 1 to 64. The default is 1.
+	// Processes is the number of copies of the program in each instance, from 1 to 64. The default is
+	// 1.
 	Processes int `yaml:"processes"`
 	// Timeout is how long the program may take for one event. The default is 30s.
 	Timeout strictyaml.Duration `yaml:"timeout"`
-	// Once sends the program each event at most once within a day. An event can still be sent again
-	// if a process was killed while handling it.
+	// Once skips an event that was handled within the last day. An event can still be sent again, for
+	// example if a process was killed while it handled the event.
 	Once bool `yaml:"once"`
 }
 
+// maxProcesses is the maximum of Settings.Processes.
 const maxProcesses = 64
 
-// A program is what a consumer runs.
+// A program is the program that a consumer runs.
 type program struct {
 	path     string
 	args     []string
 	dir      string // working directory
 	log      *slog.Logger
-	requests chan request // each is received by one copy
+	requests chan request // each request is received by one copy
 }
 
-// A request sends an event to a copy of the program.
+// A request is an event for a copy of the program.
 type request struct {
-	expired <-chan struct{} // closed when the time for the event is over
-	line    []byte
-	answer  chan<- error // buffered, so that sending does not block
+	expired <-chan struct{} // closed when the timeout of the event expires
+	line    []byte          // the event as JSON, with a newline
+	outcome chan<- error    // buffered, so that sending does not block
 }
 
-// New returns a consumer that runs the program of its settings.
+// New returns a consumer that runs the program that its settings name.
 func New(h consumers.Host) (consumers.Consumer, error) {
 	set := Settings{Processes: 1, Timeout: strictyaml.Duration(30 * time.Second)}
 	if err := h.Settings(&set); err != nil {
@@ -77,7 +80,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	case len(set.Exec) == 0 || set.Exec[0] == "":
 		return consumers.Consumer{}, errors.New("exec: want a program and its arguments, like [python3, goals.py]")
 	case len(set.Keys) == 0:
-		return consumers.Consumer{}, errors.New(`keys: want topic patterns of the program's events, like ["*.*.goal"]`)
+		return consumers.Consumer{}, errors.New(`keys: want the topic patterns of the program's events, like ["*.*.goal"]`)
 	case set.Processes < 1 || set.Processes > maxProcesses:
 		return consumers.Consumer{}, fmt.Errorf("processes %d: want 1 to %d", set.Processes, maxProcesses)
 	}
@@ -103,8 +106,9 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	}, nil
 }
 
-// resolve sets the path of the program and its working directory, the folder of the config file. A
-// name without a slash is looked up in PATH. Any other is relative to that folder.
+// resolve sets the path of the program and its working directory, which is the folder of the config
+// file. It looks up a name without a slash in PATH, and resolves any other name relative to that
+// folder.
 func (p *program) resolve(name string, inConfigFolder func(string) string) (err error) {
 	if p.dir, err = filepath.Abs(inConfigFolder(".")); err != nil {
 		return err
@@ -118,18 +122,18 @@ func (p *program) resolve(name string, inConfigFolder func(string) string) (err 
 	return err
 }
 
-// handle sends an event to the next copy that is free and returns its answer. If no copy is free
-// before ctx ends, the event is delivered again later and no attempt is counted.
+// handle sends an event to the next free copy and returns the outcome. If no copy is free before ctx
+// ends, handle returns an error that wraps [broker.ErrUnavailable].
 func (p *program) handle(ctx context.Context, e event.Event) error {
 	m, err := broker.NewMessage(e)
 	if err != nil {
 		return broker.Permanent(err)
 	}
-	answer := make(chan error, 1)
+	outcome := make(chan error, 1)
 	select {
-	case p.requests <- request{expired: ctx.Done(), line: append(m.Body, '\n'), answer: answer}:
-		return <-answer // at the latest when ctx ends, which kills the copy
+	case p.requests <- request{expired: ctx.Done(), line: append(m.Body, '\n'), outcome: outcome}:
+		return <-outcome // arrives soon after ctx ends at the latest, because that kills the copy
 	case <-ctx.Done():
-		return broker.Unavailable(errors.New("no copy of the program is running"))
+		return broker.Unavailable(errors.New("no copy of the program is free"))
 	}
 }

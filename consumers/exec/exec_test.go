@@ -21,8 +21,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// run runs a shell script as a consumer until the test ends. handle sends it a goal. change, if not
-// nil, changes the settings.
+// run runs a shell script as a consumer until the test ends. handle sends a goal of the player to the
+// script. change, if not nil, changes the settings.
 func run(
 	t *testing.T, script string, change func(*exec.Settings),
 ) (handle func(player string) error, log *testenv.Log) {
@@ -56,6 +56,7 @@ func run(
 	}, log
 }
 
+// host returns a host whose settings the function sets and whose config is in the temporary folder.
 func host(log *testenv.Log, settings func(*exec.Settings)) consumers.Host {
 	return consumers.Host{
 		Log:      slog.New(slog.NewTextHandler(log, nil)),
@@ -64,6 +65,7 @@ func host(log *testenv.Log, settings func(*exec.Settings)) consumers.Host {
 	}
 }
 
+// goal returns a goal of the player.
 func goal(t *testing.T, player string) event.Event {
 	t.Helper()
 	e, err := event.Of("soccer.mls.goal", event.Data{Player: player}, time.Now())
@@ -96,7 +98,7 @@ func TestAnswers(t *testing.T) {
 		{"Never", "no such player", true},
 		{"Fine", "", false},
 		{"Dies", "the program exited while it handled an event", false},
-		{"Fine", "", false}, // it was started again
+		{"Fine", "", false}, // the program was started again
 		{"Babbles", `the program answered "what": want ok, retry REASON or permanent REASON`, false},
 		{"Fine", "", false},
 	} {
@@ -113,7 +115,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// A copy that hangs is killed with all processes that it has started.
+// A copy that hangs is killed with all processes that the copy has started. Then a new copy handles
+// events.
 func TestHangingProgramIsKilled(t *testing.T) {
 	handle, log := run(t, answers, func(s *exec.Settings) { s.Timeout = strictyaml.Duration(time.Second) })
 	if err := handle("Fine"); err != nil {
@@ -121,30 +124,31 @@ func TestHangingProgramIsKilled(t *testing.T) {
 	}
 	began := time.Now()
 	if err := handle("Hangs"); err == nil || errors.Is(err, broker.ErrPermanent) || time.Since(began) > 20*time.Second {
-		t.Errorf("handling an event that hangs returned %v after %v", err, time.Since(began))
+		t.Errorf("Handle with a program that hangs returned %v after %v, want a temporary error after 1 s",
+			err, time.Since(began))
 	}
 	recovered := func() bool { return handle("Fine") == nil }
 	testenv.Eventually(t, recovered, "the program to handle events again; log:\n%s", log)
 }
 
-// While the program cannot run, events wait as in any outage.
+// While the program cannot run, Handle returns ErrUnavailable, as during an outage.
 func TestProgramThatCannotRunIsAnOutage(t *testing.T) {
 	handle, log := run(t, "echo broken >&2; exit 1", func(s *exec.Settings) {
 		s.Timeout = strictyaml.Duration(time.Second)
 	})
 	unavailable := false
-	for range 5 { // a copy that is about to exit may receive one of them
+	for range 5 { // a copy that is about to exit may receive some of the events
 		unavailable = unavailable || errors.Is(handle("Fine"), broker.ErrUnavailable)
 	}
 	if !unavailable {
-		t.Error("no event got ErrUnavailable")
+		t.Error("no event failed with ErrUnavailable")
 	}
 	if !strings.Contains(log.String(), "line=broken") || !strings.Contains(log.String(), "starting it again") {
 		t.Errorf("the log lacks the program's output or its restart:\n%s", log)
 	}
 }
 
-// Several copies work at the same time. Each event goes to one of them.
+// Several copies run at the same time. Each event goes to one copy.
 func TestCopiesShareTheEvents(t *testing.T) {
 	dir := t.TempDir()
 	script := `while read -r line; do sleep 0.3; echo "$line" >> ` + dir + `/$$; echo ok; done`
@@ -162,7 +166,7 @@ func TestCopiesShareTheEvents(t *testing.T) {
 	all.Wait()
 	files, err := filepath.Glob(dir + "/*")
 	if err != nil || len(files) != 4 {
-		t.Errorf("%d copies worked, want 4: %v", len(files), err)
+		t.Errorf("%d copies handled events (glob error: %v), want 4", len(files), err)
 	}
 	lines := 0
 	for _, f := range files {
@@ -173,11 +177,11 @@ func TestCopiesShareTheEvents(t *testing.T) {
 		lines += strings.Count(string(b), "\n")
 	}
 	if lines != 8 {
-		t.Errorf("%d events arrived, want 8", lines)
+		t.Errorf("the copies received %d events, want 8", lines)
 	}
 }
 
-// The program's environment lacks matchwire's secrets, and has all other variables.
+// The program's environment lacks matchwire's secrets but has all other variables.
 func TestEnvironmentLacksSecrets(t *testing.T) {
 	for _, name := range []string{"AMQP_URL", "REDIS_URL_FILE", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS"} {
 		t.Setenv(name, testenv.Secret)
@@ -195,10 +199,10 @@ func TestEnvironmentLacksSecrets(t *testing.T) {
 	testenv.NoSecret(t, log.String())
 }
 
-func TestSettingsAreChecked(t *testing.T) {
+func TestInvalidSettingsAreErrors(t *testing.T) {
 	for want, settings := range map[string]exec.Settings{
 		"exec: want a program":               {Keys: []string{"#"}, Processes: 1},
-		"keys: want topic patterns":          {Exec: []string{"sh"}, Processes: 1},
+		"keys: want the topic patterns":      {Exec: []string{"sh"}, Processes: 1},
 		`keys: topic pattern "soccer"`:       {Exec: []string{"sh"}, Keys: []string{"soccer"}, Processes: 1},
 		"processes 0: want 1 to 64":          {Exec: []string{"sh"}, Keys: []string{"#"}},
 		`exec: exec: "no-such-program-here"`: {Exec: []string{"no-such-program-here"}, Keys: []string{"#"}, Processes: 1},
@@ -211,14 +215,14 @@ func TestSettingsAreChecked(t *testing.T) {
 	}
 }
 
-// If the consumer runs in other processes only, the program may be missing here.
+// If the consumer runs only in other processes, the program can be missing on this machine.
 func TestProgramMayBeMissingElsewhere(t *testing.T) {
 	h := host(&testenv.Log{}, func(s *exec.Settings) {
 		s.Exec, s.Keys = []string{"no-such-program-here"}, []string{"#"}
 	})
 	h.Elsewhere = true
 	if _, err := exec.New(h); err != nil {
-		t.Error(err)
+		t.Errorf("New with a missing program returned error %v, want nil", err)
 	}
 }
 
@@ -246,7 +250,7 @@ func TestPathIsRelativeToTheConfig(t *testing.T) {
 	}
 }
 
-// The processes that a program has started end with it.
+// When a program ends, the processes that it has started end too.
 func TestChildrenEndWithTheProgram(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
 	script := "sleep 300 & echo $! >> " + pids + "; while read -r line; do echo ok; done"

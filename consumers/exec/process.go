@@ -18,13 +18,14 @@ import (
 )
 
 const (
-	maxLine     = 16 << 10 // bytes of one line of the program's output
-	minPause    = time.Second
-	maxPause    = 30 * time.Second
-	stopTimeout = 10 * time.Second // for the program to exit after the end of its input
+	maxLine     = 16 << 10         // maximum size of a line of the program's output, in bytes
+	minPause    = time.Second      // first pause before the program is started again
+	maxPause    = 30 * time.Second // longest pause before the program is started again
+	stopTimeout = 10 * time.Second // how long the program may run after the end of its input
 )
 
-// supervise runs a copy of the program, again and again, until ctx ends.
+// supervise runs a copy of the program until ctx ends. It starts the copy again whenever the copy
+// fails, after a pause that doubles until the copy gives a valid answer.
 func (p *program) supervise(ctx context.Context) {
 	pauses := &backoff.ExponentialBackOff{
 		InitialInterval: minPause, Multiplier: 2, RandomizationFactor: 0.5, MaxInterval: maxPause,
@@ -49,12 +50,13 @@ func (p *program) supervise(ctx context.Context) {
 	}
 }
 
-// run runs one copy of the program until it exits, must be killed, or ctx ends. Then no process of
-// it is left. answered reports whether the copy gave a valid answer.
+// run runs one copy of the program until the copy exits, fails or must stop because ctx ends. When run
+// returns, all processes of the copy have been killed. answered reports whether the copy gave a valid
+// answer.
 func (p *program) run(ctx context.Context) (answered bool, err error) {
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Dir, cmd.Env = p.dir, environment()
-	cmd.WaitDelay = time.Second // children of the program may hold its output open
+	cmd.WaitDelay = time.Second // children of the program may keep its output open
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return false, err
@@ -86,7 +88,7 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 		}
 		exit := <-exited
 		timeout.Stop()
-		tree.kill() // its children
+		tree.kill() // the children of the program
 		tree.close()
 		if err != nil && exit != nil {
 			err = fmt.Errorf("%w (%w)", err, exit)
@@ -100,10 +102,11 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 			if !ok {
 				return answered, errors.New("the program exited")
 			}
-			return answered, fmt.Errorf("the program printed %q without an event: standard output is for answers", line)
+			err := fmt.Errorf("the program printed %q while it had no event: standard output is only for answers", line)
+			return answered, err
 		case r := <-p.requests:
-			outcome, err := p.ask(r, in, lines, tree.kill)
-			r.answer <- outcome
+			outcome, err := p.send(r, in, lines, tree.kill)
+			r.outcome <- outcome
 			if err != nil {
 				return answered, err
 			}
@@ -112,9 +115,9 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 	}
 }
 
-// ask sends an event to the program and returns the outcome for the event. If the program must be
-// started again, err says why.
-func (p *program) ask(r request, in io.Writer, lines <-chan string, kill func()) (outcome, err error) {
+// send sends an event to the program and returns the outcome of the event. err is not nil if the
+// program must be started again.
+func (p *program) send(r request, in io.Writer, lines <-chan string, kill func()) (outcome, err error) {
 	answered, watched := make(chan struct{}), make(chan struct{})
 	killed := false
 	go func() {
@@ -144,8 +147,8 @@ func (p *program) ask(r request, in io.Writer, lines <-chan string, kill func())
 	return err, err
 }
 
-// parseAnswer returns the outcome that an answer gives an event. If the line is not an answer, both
-// results are an error.
+// parseAnswer parses an answer and returns the outcome of the event. If the line is not an answer, both
+// results are errors.
 func parseAnswer(line string) (outcome, err error) {
 	word, reason, _ := strings.Cut(strings.TrimSpace(line), " ")
 	if reason = strings.TrimSpace(reason); reason == "" {
@@ -163,8 +166,8 @@ func parseAnswer(line string) (outcome, err error) {
 	return err, err
 }
 
-// readLines sends the lines of the program's standard output, and closes lines at its end. A line
-// that is too long ends the output.
+// readLines sends each line of the program's standard output to lines, and closes lines at the end of
+// the output. If a line is too long or reading fails, it sends the error as the last line.
 func readLines(stdout *io.PipeReader, lines chan<- string) {
 	defer close(lines)
 	s := bufio.NewScanner(stdout)
@@ -173,12 +176,12 @@ func readLines(stdout *io.PipeReader, lines chan<- string) {
 		lines <- s.Text()
 	}
 	if err := s.Err(); err != nil {
-		lines <- err.Error() // it is not a valid answer, so the program is killed
+		lines <- err.Error() // not a valid answer, so the program is killed
 	}
 	stdout.CloseWithError(io.ErrClosedPipe)
 }
 
-// logLines logs the lines of the program's standard error. It splits lines that are too long.
+// logLines logs each line of the program's standard error. It splits lines longer than maxLine.
 func (p *program) logLines(stderr io.Reader) {
 	r := bufio.NewReaderSize(stderr, maxLine)
 	for {
@@ -190,7 +193,7 @@ func (p *program) logLines(stderr io.Reader) {
 	}
 }
 
-// environment returns matchwire's own environment without its secrets.
+// environment returns the environment of matchwire without the variables that contain its secrets.
 func environment() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")

@@ -10,8 +10,8 @@ import (
 // A processTree is a program and all processes that it has started.
 type processTree struct{ group int }
 
-// startTree starts cmd in a process group of its own. Ctrl-C does not reach that group: it stops
-// matchwire, which lets the program finish its event.
+// startTree starts cmd in a new process group. Ctrl-C does not reach that group, so only matchwire
+// stops and lets the program finish its event.
 func startTree(cmd *exec.Cmd) (*processTree, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -23,5 +23,5 @@ func startTree(cmd *exec.Cmd) (*processTree, error) {
 // kill kills all processes of the tree.
 func (t *processTree) kill() { _ = syscall.Kill(-t.group, syscall.SIGKILL) }
 
-// close releases the tree. Call it when the program has exited.
+// close does nothing. On Windows, it releases the tree.
 func (t *processTree) close() {}

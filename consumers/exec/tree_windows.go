@@ -9,14 +9,15 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A processTree is a program and all processes that it has started: a job object.
+// A processTree is a job object with a program and the processes that the program has started.
 type processTree struct{ job windows.Handle }
 
-// startTree starts cmd in a process group of its own. Ctrl-C does not reach that group: it stops
-// matchwire, which lets the program finish its event. When matchwire exits, Windows ends the tree.
+// startTree starts cmd in a new process group. Ctrl-C does not reach that group, so only matchwire
+// stops and lets the program finish its event. When matchwire exits, Windows kills all
+// processes of the tree.
 //
-// The program is assigned to the job object just after its start. Processes that it starts before
-// that are not part of the tree.
+// The program is assigned to the job object just after its start. Processes that the program starts
+// before the assignment are not part of the tree.
 func startTree(cmd *exec.Cmd) (*processTree, error) {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
@@ -57,5 +58,6 @@ func startTree(cmd *exec.Cmd) (*processTree, error) {
 // kill kills all processes of the tree.
 func (t *processTree) kill() { _ = windows.TerminateJobObject(t.job, 1) }
 
-// close releases the tree. Call it when the program has exited.
+// close closes the job object. Call it after the program has exited: closing kills all processes of
+// the tree.
 func (t *processTree) close() { _ = windows.CloseHandle(t.job) }

@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Board is the scoreboard of one match.
+// A Board is the scoreboard of a match.
 type Board struct {
 	Match      string       `json:"match"`
 	Sport      event.Sport  `json:"sport"`
@@ -30,15 +30,15 @@ type Board struct {
 	Start      time.Time    `json:"start,omitzero"` // kick-off
 	Updated    time.Time    `json:"updated"`        // when the page of the latest event was read
 	Replay     bool         `json:"replay,omitempty"`
-	Stale      string       `json:"stale,omitempty"` // why the source brings nothing new; "" if it does
+	Stale      string       `json:"stale,omitempty"` // why the source is stale; "" if it is not
 	StaleSince time.Time    `json:"stale_since,omitzero"`
-	Epoch      string       `json:"epoch,omitempty"` // of the latest event, like the members below
+	Epoch      string       `json:"epoch,omitempty"` // epoch of the latest event; the members below are of that event too
 	Seq        int64        `json:"seq,omitempty"`
-	Event      string       `json:"event"` // type
+	Event      string       `json:"event"` // event type
 	ID         string       `json:"id"`
 	TID        string       `json:"tid"`
-	// Incidents are all incidents in the order of the match, retracted ones included. In a list of
-	// boards it is nil.
+	// Incidents are all incidents of the match, including retracted ones, in the order in which they
+	// happened. Incidents is nil in the results of [Boards.List].
 	Incidents []Incident `json:"incidents,omitempty"`
 }
 
@@ -48,10 +48,11 @@ type Boards struct {
 	prefix string
 }
 
-// NewBoards returns the scoreboards in r whose keys begin with prefix.
+// NewBoards returns a reader of the scoreboards in r. prefix is the prefix of every Redis key, such as
+// "mw:".
 func NewBoards(r redis.UniversalClient, prefix string) Boards { return Boards{r, prefix} }
 
-// Get returns the board of a match with its incidents. ok reports whether the match has a board.
+// Get returns the board of a match, including its incidents. ok reports whether the match has a board.
 func (b Boards) Get(ctx context.Context, match string) (found Board, ok bool, err error) {
 	var fields, incidents *redis.MapStringStringCmd
 	_, err = b.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
@@ -63,13 +64,13 @@ func (b Boards) Get(ctx context.Context, match string) (found Board, ok bool, er
 		found.Incidents, err = ordered(found.Sport, incidents.Val())
 	}
 	if err != nil {
-		return found, false, fmt.Errorf("reading scoreboard of %s: %w", match, err)
+		return found, false, fmt.Errorf("reading scoreboard of match %s: %w", match, err)
 	}
 	return found, ok, nil
 }
 
-// ordered decodes incidents and sorts them in the order of the match: by clock, then in the order
-// in which they became known.
+// ordered decodes incidents and sorts them in the order in which they happened: by clock, then by the
+// seq of their first revision. The ends of periods and of the match come last.
 func ordered(s event.Sport, fields map[string]string) ([]Incident, error) {
 	all := make([]Incident, 0, len(fields))
 	for id, text := range fields {
@@ -81,10 +82,10 @@ func ordered(s event.Sport, fields map[string]string) ([]Incident, error) {
 	}
 	slices.SortFunc(all, func(a, b Incident) int {
 		byFirst := cmp.Compare(a.First, b.First)
-		if a.Kind == event.MatchEnd || b.Kind == event.MatchEnd { // it has no clock and comes last
+		if a.Kind == event.MatchEnd || b.Kind == event.MatchEnd { // a match end has no clock and comes last
 			return cmp.Or(compare(b.Kind == event.MatchEnd, a.Kind == event.MatchEnd), byFirst)
 		}
-		if a.Kind == event.PeriodEnd || b.Kind == event.PeriodEnd { // it has no minute
+		if a.Kind == event.PeriodEnd || b.Kind == event.PeriodEnd { // a period end has no minute and comes last in its period
 			if s.Index(period(a)) == s.Index(period(b)) {
 				return cmp.Or(compare(b.Kind == event.PeriodEnd, a.Kind == event.PeriodEnd), byFirst)
 			}
@@ -95,6 +96,7 @@ func ordered(s event.Sport, fields map[string]string) ([]Incident, error) {
 	return all, nil
 }
 
+// clock returns the clock of an incident, or the zero clock if the incident has none.
 func clock(i Incident) event.Clock {
 	if i.Clock == nil {
 		return event.Clock{}
@@ -104,7 +106,7 @@ func clock(i Incident) event.Clock {
 
 func period(i Incident) event.Period { return clock(i).Period }
 
-// compare returns -1 if a comes first, 1 if b does, and 0 if both or neither do.
+// compare returns -1 if only aFirst is true, 1 if only bFirst is true, and 0 otherwise.
 func compare(aFirst, bFirst bool) int {
 	switch {
 	case aFirst == bFirst:
@@ -115,8 +117,8 @@ func compare(aFirst, bFirst bool) int {
 	return 1
 }
 
-// List returns the boards of the matches that changed last, at most n, the latest first. If live is
-// true, it returns only those of the matches in play.
+// List returns the boards of at most n matches, ordered by the time of their latest event, the latest
+// first. If live is true, it returns only boards of matches in play.
 func (b Boards) List(ctx context.Context, live bool, n int) ([]Board, error) {
 	list := ListKey(b.prefix)
 	if live {
@@ -136,14 +138,14 @@ func (b Boards) List(ctx context.Context, live bool, n int) ([]Board, error) {
 	}
 	boards := []Board{}
 	for _, f := range found {
-		if len(f.Val()) > 0 { // 0 if the board has expired
+		if len(f.Val()) > 0 { // empty if the board has expired
 			boards = append(boards, board(f.Val()))
 		}
 	}
 	return boards, nil
 }
 
-// board decodes the fields of a hash.
+// board decodes the hash of a board. A field that is missing or invalid gets its zero value.
 func board(f map[string]string) Board {
 	instant := func(name string) time.Time { t, _ := time.Parse(time.RFC3339Nano, f[name]); return t }
 	seq, _ := strconv.ParseInt(f["seq"], 10, 64)
@@ -157,7 +159,7 @@ func board(f map[string]string) Board {
 	}
 }
 
-// tally returns the score of two fields, or nil if they are missing.
+// tally returns a score, or nil unless both values are numbers.
 func tally(home, away string) *event.Score {
 	h, err1 := strconv.Atoi(home)
 	a, err2 := strconv.Atoi(away)

@@ -41,7 +41,7 @@ func ExampleBoards_Get() {
 		return
 	}
 	e.TID = event.NewTID()
-	if err := c.Handle(ctx, e); err != nil { // the program calls it for each event
+	if err := c.Handle(ctx, e); err != nil { // matchwire calls Handle for each event
 		fmt.Println(err)
 		return
 	}

@@ -6,9 +6,10 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Script is the script that the benchmark compares with. Args and Keys return its arguments.
+// Script is the script that writes an event.
 var Script = script
 
+// Args returns the arguments of Script for an event whose board expires after keep.
 func Args(e event.Event, keep time.Duration) []any {
 	args, err := arguments(e, time.Now(), time.Now().Add(keep))
 	if err != nil {
@@ -17,4 +18,5 @@ func Args(e event.Event, keep time.Duration) []any {
 	return args
 }
 
+// Keys returns the keys of Script for a match.
 func Keys(prefix, match string) []string { return (&scoreboard{prefix: prefix}).keys(match) }

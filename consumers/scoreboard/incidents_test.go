@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// revision returns the event of one revision of an incident.
+// revision returns the event of a revision of an incident.
 func revision(
 	t *testing.T, incident string, rev int, action event.Action, epoch string, seq int64, player string,
 ) event.Event {
@@ -27,11 +27,12 @@ func revision(
 	return e
 }
 
+// incidents returns the incidents of match m1 as text.
 func incidents(t *testing.T, r *redis.Client) string {
 	t.Helper()
 	b, ok, err := scoreboard.NewBoards(r, "mw:").Get(t.Context(), "m1")
 	if err != nil || !ok {
-		t.Fatalf("%v %v", ok, err)
+		t.Fatalf("Get(m1): found %v, error %v, want a board", ok, err)
 	}
 	var all []string
 	for _, i := range b.Incidents {
@@ -40,8 +41,8 @@ func incidents(t *testing.T, r *redis.Client) string {
 	return strings.Join(all, ", ")
 }
 
-// In whichever order the events arrive, each incident has its latest revision and the place of its
-// first. Incidents of an earlier epoch are removed.
+// In whichever order the events arrive, each incident has its latest revision, at the position of its
+// first revision. Incidents of an earlier epoch are removed.
 func TestIncidentsInAnyOrder(t *testing.T) {
 	events := []event.Event{
 		revision(t, "old", 1, event.New, "e1", 5, "Hernandez"),
@@ -50,9 +51,9 @@ func TestIncidentsInAnyOrder(t *testing.T) {
 		revision(t, "b", 1, event.New, "e2", 2, "Altidore"),
 		revision(t, "a", 2, event.Corrected, "e2", 3, "Osorio"),
 		revision(t, "b", 2, event.Retracted, "e2", 4, "Altidore"),
-		revision(t, "b2", 1, event.New, "e2", 5, "Morrow"), // it happens again, so it is another incident
+		revision(t, "b2", 1, event.New, "e2", 5, "Morrow"), // the same goal after its retraction: another incident
 	}
-	for i := range events { // all have the same clock, so it does not decide the order
+	for i := range events { // all incidents have the same clock, so their order depends on seq
 		c := event.SoccerMinute("", 10, 0)
 		events[i].Data.Clock = &c
 	}
@@ -65,20 +66,20 @@ func TestIncidentsInAnyOrder(t *testing.T) {
 		for seed := range 40 {
 			handle(t, c, shuffled(events, uint64(seed))...)
 			if got := incidents(t, r); got != want {
-				t.Errorf("seed %d: %s, want %s", seed, got, want)
+				t.Errorf("seed %d: incidents are %s, want %s", seed, got, want)
 			}
 			board := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val()
 			inc := r.PTTL(t.Context(), scoreboard.IncidentsKey("mw:", "m1")).Val()
 			if inc < time.Hour || inc > board+time.Second {
-				t.Errorf("the board expires in %v, its incidents in %v", board, inc)
+				t.Errorf("the incidents expire in %v, want an hour or more, and not after the board, in %v", inc, board)
 			}
 			r.FlushDB(t.Context())
 		}
 	})
 }
 
-// If the latest event lacks the score, the teams or the kick-off, the board keeps those of the
-// event before it, in whichever order the two arrive.
+// If the latest event lacks the score, the teams or the kick-off, the board keeps the values of the
+// previous event, in whichever order the two events arrive.
 func TestLaterEventWithoutScore(t *testing.T) {
 	full, bare := goal(t, "e", 1, 2, 1), goal(t, "e", 2, 0, 0)
 	full.Data.Match.Start = time.Date(2016, 11, 6, 23, 30, 0, 0, time.UTC)
@@ -95,15 +96,15 @@ func TestLaterEventWithoutScore(t *testing.T) {
 			if err != nil || b.Score == nil || *b.Score != *full.Data.Score ||
 				b.Shootout == nil || *b.Shootout != *full.Data.Shootout ||
 				b.Home != "New York City FC" || !b.Start.Equal(full.Data.Match.Start) || b.Status != event.Final {
-				t.Errorf("board %+v, error %v", b, err)
+				t.Errorf("board is %+v, error %v, want the status of the later event and the rest of the earlier one", b, err)
 			}
 			r.FlushDB(t.Context())
 		}
 	})
 }
 
-// The matches in play have a list of their own. An event that changes a board is published, any
-// other is not.
+// Matches in play have a separate list. A change is published for each event that changes a board, and
+// for no other event.
 func TestLiveListAndChanges(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
@@ -137,15 +138,15 @@ func TestLiveListAndChanges(t *testing.T) {
 		deliver("m2", 1, event.Scheduled)
 		deliver("m3", 1, event.Break)
 		if got := live(); !slices.Equal(got, []string{"m1", "m3"}) {
-			t.Errorf("in play: %v, want m1 and m3", got)
+			t.Errorf("matches in play are %v, want m1 and m3", got)
 		}
 		deliver("m1", 9, event.Final)
-		deliver("m1", 8, event.Live) // late
+		deliver("m1", 8, event.Live) // older than the final status
 		deliver("m2", 2, event.Live)
 		if got := live(); !slices.Equal(got, []string{"m2", "m3"}) {
-			t.Errorf("in play: %v, want m2 and m3", got)
+			t.Errorf("matches in play are %v, want m2 and m3", got)
 		}
-		deliver("marker", 1, event.Live) // a second change for any event before it would precede its change
+		deliver("marker", 1, event.Live) // its change comes after any duplicate of the changes above
 		for _, id := range want {
 			m, err := watch.ReceiveTimeout(t.Context(), 10*time.Second)
 			if err != nil {
@@ -154,13 +155,13 @@ func TestLiveListAndChanges(t *testing.T) {
 			var change scoreboard.Change
 			err = json.Unmarshal([]byte(m.(*redis.Message).Payload), &change)
 			if err != nil || change.Event != id || change.Key != "soccer.mls.goal" {
-				t.Errorf("change %+v, error %v, want the change of event %s", change, err, id)
+				t.Errorf("published change is %+v, error %v, want the change of event %s", change, err, id)
 			}
 		}
 	})
 }
 
-// A rebuild restores lists that were lost. A board says that it is that of a replay.
+// A rebuild restores the lists if they were lost. The board of a replayed match has Replay set.
 func TestRebuildRestoresLists(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
@@ -175,7 +176,7 @@ func TestRebuildRestoresLists(t *testing.T) {
 		for _, live := range []bool{true, false} {
 			all, err := scoreboard.NewBoards(r, "mw:").List(t.Context(), live, 10)
 			if err != nil || len(all) != 1 || !all[0].Replay {
-				t.Errorf("live %v: boards %+v, error %v", live, all, err)
+				t.Errorf("List with live %v returned %+v, error %v, want one board of a replay", live, all, err)
 			}
 		}
 	})

@@ -3,16 +3,16 @@
 //
 //	mw:{<match>}:scoreboard   hash: score, clock, status and more; docs/consumers.md lists the fields
 //	mw:{<match>}:incidents    hash: the latest revision of each incident, the JSON of an [Incident]
-//	mw:scoreboards            sorted set: match IDs by the time of their latest event, Unix ms
+//	mw:scoreboards            sorted set: match IDs by the time of the latest event, in Unix milliseconds
 //	mw:scoreboards:live       the same for the matches in play
 //	mw:scoreboards:changes    pub/sub channel: the JSON of a [Change] for every change of a board
 //
-// The result does not depend on the order in which events arrive, nor on copies. A script compares
-// and writes in one step. The newest (epoch, seq) decides the state of a match. The newest epoch
-// and revision decide each incident. An incident that happens again after its retraction is another
-// incident. A later epoch removes everything of an earlier one.
+// The result does not depend on the order in which events arrive, nor on duplicates. A script compares
+// and writes in one step. The state of a match comes from the event with the highest (epoch, seq), and
+// each incident from its highest revision in the latest epoch. An incident that happens again after
+// its retraction is another incident. A later epoch removes all data of an earlier epoch.
 //
-// Events that arrive while others are being written are written together.
+// Events that arrive during a write are written together in the next pipeline.
 package scoreboard
 
 import (
@@ -29,17 +29,19 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Settings are the scoreboard's section of the config.
+// Settings holds the scoreboard's section of the config.
 type Settings struct {
-	// Keep is how long a board stays after its latest event: a minute or more. The default is "72h".
+	// Keep is how long a board is kept after its latest event, as a Go duration of a minute or more.
+	// The default is "72h".
 	Keep string `yaml:"keep"`
 }
 
 const (
-	maxBatch = 256 // updates in a pipeline
-	writers  = 2   // pipelines in progress: matchwire fills one while Redis executes the other
+	maxBatch  = 256 // maximum number of updates in a pipeline
+	maxWrites = 2   // pipelines in progress: matchwire fills one while Redis executes the other
 )
 
+// A scoreboard writes events to their boards.
 type scoreboard struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -58,7 +60,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		return consumers.Consumer{}, fmt.Errorf("keep %q: want a duration of a minute or more, like 72h", set.Keep)
 	}
 	s := &scoreboard{redis: h.Redis, prefix: h.Prefix, keep: keep}
-	s.batch = consumers.Batcher[update]{Write: s.write, Most: maxBatch, Writes: writers}
+	s.batch = consumers.Batcher[update]{Write: s.write, MaxItems: maxBatch, MaxWrites: maxWrites}
 	return consumers.Consumer{Keys: []string{"#"}, Limit: 128, Rebuilds: true, Handle: s.handle}, nil
 }
 
@@ -74,17 +76,18 @@ func ListKey(prefix string) string { return prefix + "scoreboards" }
 // LiveKey returns the key of the list of the matches in play.
 func LiveKey(prefix string) string { return prefix + "scoreboards:live" }
 
-// ChangesChannel returns the name of the channel on which changes are published.
+// ChangesChannel returns the name of the channel to which changes are published.
 func ChangesChannel(prefix string) string { return prefix + "scoreboards:changes" }
 
-// keys returns the keys of the script.
+// keys returns the keys of the script for a match.
 func (s *scoreboard) keys(match string) []string {
 	return []string{
 		Key(s.prefix, match), IncidentsKey(s.prefix, match), ListKey(s.prefix), LiveKey(s.prefix), ChangesChannel(s.prefix),
 	}
 }
 
-// handle writes an event to its board. It ignores an event whose board has expired by now.
+// handle writes an event to its board. It ignores an event without a match, and an event whose board
+// would already have expired.
 func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	if e.Data.Match == nil || e.Subject == "" {
 		return nil
@@ -101,7 +104,7 @@ func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 		return broker.Permanent(err)
 	}
 	if err := s.batch.Do(ctx, update{keys: s.keys(e.Subject), args: args}); err != nil {
-		return fmt.Errorf("writing scoreboard of %s: %w", e.Subject, consumers.RedisError(err))
+		return fmt.Errorf("writing scoreboard of match %s: %w", e.Subject, consumers.RedisError(err))
 	}
 	return nil
 }
@@ -112,31 +115,31 @@ type update struct {
 	args []any
 }
 
-// write writes a batch in one pipeline. A server that was restarted no longer has the script, so
-// write loads it and tries those updates again.
+// write writes a batch in one pipeline. Redis loses the script when it restarts. If the script is
+// missing, write loads the script and repeats the updates that failed for this reason.
 func (s *scoreboard) write(ctx context.Context, batch []update) []error {
 	errs := s.pipeline(ctx, batch)
-	var again []int
+	var missing []int // indexes of the updates that found no script
 	for i, err := range errs {
 		if redis.HasErrorPrefix(err, "NOSCRIPT") {
-			again = append(again, i)
+			missing = append(missing, i)
 		}
 	}
-	if len(again) == 0 || script.Load(ctx, s.redis).Err() != nil {
+	if len(missing) == 0 || script.Load(ctx, s.redis).Err() != nil {
 		return errs
 	}
-	retried := make([]update, len(again))
-	for n, i := range again {
+	retried := make([]update, len(missing))
+	for n, i := range missing {
 		retried[n] = batch[i]
 	}
 	for n, err := range s.pipeline(ctx, retried) {
-		errs[again[n]] = err
+		errs[missing[n]] = err
 	}
 	return errs
 }
 
-// pipeline writes a batch, and removes expired boards from the lists. It returns an error for each
-// update.
+// pipeline writes a batch in one pipeline, which also removes expired boards from the lists. It returns
+// the error of each update.
 func (s *scoreboard) pipeline(ctx context.Context, batch []update) []error {
 	written := make([]*redis.Cmd, len(batch))
 	pipe := s.redis.Pipeline()

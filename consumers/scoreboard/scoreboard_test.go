@@ -18,13 +18,14 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
+// host returns a host with the default settings.
 func host(r redis.UniversalClient) consumers.Host {
 	return consumers.Host{
 		Redis: r, Prefix: "mw:", Log: slog.New(slog.DiscardHandler), Settings: func(any) error { return nil },
 	}
 }
 
-// goal returns a goal in match m1, with the score after it.
+// goal returns a goal in match m1. home and away are the score after the goal.
 func goal(t testing.TB, epoch string, seq int64, home, away int) event.Event {
 	t.Helper()
 	c := event.SoccerMinute("", 10+int(seq), 0)
@@ -41,6 +42,7 @@ func goal(t testing.TB, epoch string, seq int64, home, away int) event.Event {
 	return e
 }
 
+// handle calls the consumer's handler for each event, in order.
 func handle(t *testing.T, c consumers.Consumer, events ...event.Event) {
 	t.Helper()
 	for _, e := range events {
@@ -50,6 +52,7 @@ func handle(t *testing.T, c consumers.Consumer, events ...event.Event) {
 	}
 }
 
+// score returns the score on the board of match m1.
 func score(t *testing.T, r *redis.Client) string {
 	t.Helper()
 	h, err := r.HGetAll(t.Context(), "mw:{m1}:scoreboard").Result()
@@ -66,7 +69,7 @@ func TestBoardHasTheFieldsOfTheLatestEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := goal(t, "e1", 3, 0, 1)
-		e.Time = time.Date(2016, 11, 6, 23, 50, 21, 0, time.UTC) // old replays are listed too
+		e.Time = time.Date(2016, 11, 6, 23, 50, 21, 0, time.UTC) // a replayed event keeps the time of its recording
 		e.Data.Replay = true
 		handle(t, c, e)
 		h := r.HGetAll(t.Context(), scoreboard.Key("mw:", "m1")).Val()
@@ -77,7 +80,7 @@ func TestBoardHasTheFieldsOfTheLatestEvent(t *testing.T) {
 			"event": "soccer.mls.goal", "id": e.ID, "tid": e.TID.String(),
 		} {
 			if h[k] != want {
-				t.Errorf("%s is %q, want %q", k, h[k], want)
+				t.Errorf("field %s is %q, want %q", k, h[k], want)
 			}
 		}
 		if ttl := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val(); ttl < 71*time.Hour || ttl > 72*time.Hour {
@@ -89,7 +92,7 @@ func TestBoardHasTheFieldsOfTheLatestEvent(t *testing.T) {
 	})
 }
 
-// A rebuild does not restore a board that would have expired. Any other is listed by the time of
+// A rebuild does not restore a board that would have expired. A restored board is listed by the time of
 // its latest event.
 func TestRebuildSkipsExpiredBoards(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
@@ -97,13 +100,13 @@ func TestRebuildSkipsExpiredBoards(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		gone, stays := goal(t, "e1", 3, 0, 1), goal(t, "e1", 3, 0, 1)
-		gone.Time, gone.Subject = time.Now().Add(-73*time.Hour), "m0"
-		stays.Time = time.Now().Add(-70 * time.Hour)
-		handle(t, c, gone, stays)
+		expired, recent := goal(t, "e1", 3, 0, 1), goal(t, "e1", 3, 0, 1)
+		expired.Time, expired.Subject = time.Now().Add(-73*time.Hour), "m0"
+		recent.Time = time.Now().Add(-70 * time.Hour)
+		handle(t, c, expired, recent)
 		list := r.ZRangeWithScores(t.Context(), "mw:scoreboards", 0, -1).Val()
-		if len(list) != 1 || list[0].Member != "m1" || int64(list[0].Score) != stays.Time.UnixMilli() {
-			t.Errorf("the list is %v, want m1 alone", list)
+		if len(list) != 1 || list[0].Member != "m1" || int64(list[0].Score) != recent.Time.UnixMilli() {
+			t.Errorf("the list is %v, want only m1, with the time of its event", list)
 		}
 		if ttl := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val(); ttl < time.Hour || ttl > 2*time.Hour {
 			t.Errorf("the board expires in %v, want 2h", ttl)
@@ -114,8 +117,8 @@ func TestRebuildSkipsExpiredBoards(t *testing.T) {
 	})
 }
 
-// The order of arrival and the number of copies do not change the result.
-func TestLateEventsDoNotChangeTheScore(t *testing.T) {
+// The order of arrival and duplicates do not change the score.
+func TestOrderDoesNotChangeTheScore(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {
@@ -129,22 +132,22 @@ func TestLateEventsDoNotChangeTheScore(t *testing.T) {
 		rand.New(rand.NewPCG(1, 2)).Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
 		handle(t, c, events...)
 		if got := score(t, r); got != "5-6" {
-			t.Errorf("score %s, want 5-6", got)
+			t.Errorf("score is %s, want 5-6", got)
 		}
 		// An event of a later epoch is newer, whatever its seq.
 		handle(t, c, goal(t, "e2", 1, 0, 0))
 		if got := score(t, r); got != "0-0" {
-			t.Errorf("score %s, want 0-0 of the later epoch", got)
+			t.Errorf("score is %s, want 0-0, as in the later epoch", got)
 		}
-		// An event that was emitted by hand has no epoch, so every event of the parser is newer.
+		// An event that was emitted manually has no epoch, so every event of the parser is newer.
 		handle(t, c, goal(t, "", 0, 7, 7))
 		if got := score(t, r); got != "0-0" {
-			t.Errorf("score %s after an event emitted by hand, want 0-0", got)
+			t.Errorf("score is %s after a manually emitted event, want 0-0", got)
 		}
 	})
 }
 
-func TestEventsEmittedByHandAreOrderedByTime(t *testing.T) {
+func TestManualEventsAreOrderedByTime(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
 		if err != nil {
@@ -154,7 +157,7 @@ func TestEventsEmittedByHandAreOrderedByTime(t *testing.T) {
 		late.Time = early.Time.Add(time.Second)
 		handle(t, c, late, early)
 		if got := score(t, r); got != "2-0" {
-			t.Errorf("score %s, want 2-0", got)
+			t.Errorf("score is %s, want 2-0", got)
 		}
 	})
 }
@@ -167,7 +170,7 @@ func TestUnreachableRedisIsATemporaryError(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.Handle(t.Context(), goal(t, "e1", 1, 1, 0)); err == nil || errors.Is(err, broker.ErrPermanent) {
-		t.Errorf("error %v, want one that is not permanent", err)
+		t.Errorf("Handle returned error %v, want a temporary error", err)
 	}
 }
 
@@ -175,7 +178,7 @@ func TestBadSettingIsAnError(t *testing.T) {
 	h := host(nil)
 	h.Settings = func(v any) error { v.(*scoreboard.Settings).Keep = "soon"; return nil }
 	if _, err := scoreboard.New(h); err == nil {
-		t.Error("keep: soon is accepted")
+		t.Error("New accepted the setting keep: soon, want an error")
 	}
 }
 
@@ -196,21 +199,20 @@ func TestBoardShowsStaleSource(t *testing.T) {
 		}
 		handle(t, c, goal(t, "e", 1, 1, 0))
 		if got := stale(); got != " " {
-			t.Errorf("before the source is stale: %q", got)
+			t.Errorf("stale fields are %q before the source is stale, want none", got)
 		}
 		handle(t, c, staleGoal)
 		if got := stale(); got != "the site answered 403 Forbidden 2026-11-28T15:04:00Z" {
-			t.Errorf("while the source is stale: %q", got)
+			t.Errorf("stale fields are %q while the source is stale, want the reason and the time", got)
 		}
 		handle(t, c, goal(t, "e", 3, 1, 0))
 		if got := stale(); got != " " {
-			t.Errorf("when the source is fresh again: %q", got)
+			t.Errorf("stale fields are %q when the source is fresh again, want none", got)
 		}
 	})
 }
 
-// Concurrent updates are written together. A server that was restarted has lost the script, and
-// still executes them all.
+// All concurrent updates are written, even if Redis has lost the script.
 func TestConcurrentUpdates(t *testing.T) {
 	testenv.NotShort(t)
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
@@ -240,12 +242,12 @@ func TestConcurrentUpdates(t *testing.T) {
 			for m := range matches {
 				h := r.HMGet(t.Context(), scoreboard.Key("mw:", fmt.Sprint("m", m)), "home_score", "away_score", "epoch").Val()
 				if want := fmt.Sprint([]any{"39", fmt.Sprint(m), fmt.Sprint("e", round)}); fmt.Sprint(h) != want {
-					t.Errorf("board of m%d: %v, want %v", m, h, want)
+					t.Errorf("board of m%d has score and epoch %v, want %v", m, h, want)
 				}
 			}
 		}
 		if n := r.ZCard(t.Context(), "mw:scoreboards").Val(); n != matches {
-			t.Errorf("%d matches listed, want %d", n, matches)
+			t.Errorf("%d matches are listed, want %d", n, matches)
 		}
 	})
 }

@@ -16,41 +16,42 @@ var source string
 
 var script = redis.NewScript(source)
 
-// A Change is the message that is published when an event has changed a board.
+// A Change is the message that is published when an event changes a board.
 type Change struct {
 	Match string    `json:"match"`
 	Key   string    `json:"key"`   // routing key of the event
-	Event string    `json:"event"` // its ID
+	Event string    `json:"event"` // ID of the event
 	TID   event.TID `json:"tid"`
 }
 
-// An Incident is the latest known revision of an incident. Its JSON begins with first and rev,
-// because the script matches on them.
+// An Incident is the latest revision of an incident. Its JSON begins with first and rev, because
+// update.lua extracts these two members with a pattern.
 type Incident struct {
-	First       int64        `json:"first"` // seq of its first revision
+	First       int64        `json:"first"` // lowest seq of its revisions
 	Rev         int          `json:"rev"`   // 1, 2, 3…
 	ID          string       `json:"id"`
 	Kind        event.Kind   `json:"kind"`
 	Action      event.Action `json:"action"`
 	Detail      string       `json:"detail,omitempty"` // "own_goal", "penalty"…
-	Reason      string       `json:"reason,omitempty"` // why it was corrected or retracted
+	Reason      string       `json:"reason,omitempty"` // why the incident was corrected or retracted
 	Side        event.Side   `json:"side,omitempty"`
-	Team        string       `json:"team,omitempty"` // as in an event
+	Team        string       `json:"team,omitempty"` // as in the event
 	Player      string       `json:"player,omitempty"`
 	Off         string       `json:"off,omitempty"`
 	Assist      string       `json:"assist,omitempty"`
-	Time        string       `json:"time,omitempty"` // the clock, such as 90+1'
+	Time        string       `json:"time,omitempty"` // the match clock, such as 90+1'
 	Clock       *event.Clock `json:"clock,omitempty"`
-	Score       *event.Score `json:"score,omitempty"` // after the incident
+	Score       *event.Score `json:"score,omitempty"` // the score after the incident
 	Shootout    *event.Score `json:"shootout,omitempty"`
-	Provisional bool         `json:"provisional,omitempty"` // only the score shows it so far
-	Seq         int64        `json:"seq"`                   // of the event, like the members below
-	Event       string       `json:"event"`                 // ID
+	Provisional bool         `json:"provisional,omitempty"` // reported from the score only
+	Seq         int64        `json:"seq"`                   // seq of the event; the members below are of the event too
+	Event       string       `json:"event"`                 // ID of the event
 	TID         event.TID    `json:"tid"`
 }
 
-// incident returns the incident of an event. It reports false for events that only change the state
-// of the match. An event that was emitted by hand without an incident is an incident itself.
+// incident returns the incident of an event. It returns false for an event that only changes the state
+// of the match. If the event has no incident ID, as a manually emitted event, incident uses the event's
+// ID.
 func incident(e event.Event) (Incident, bool) {
 	d := e.Data
 	switch d.Kind {
@@ -70,8 +71,8 @@ func incident(e event.Event) (Incident, bool) {
 	return i, true
 }
 
-// arguments returns the arguments of the script. at is the time of the event, until is when the
-// board expires.
+// arguments returns the arguments of the script. at is the time by which the board is listed, and until
+// is when the board expires.
 func arguments(e event.Event, at, until time.Time) ([]any, error) {
 	change, err := json.Marshal(Change{Match: e.Subject, Key: e.Type, Event: e.ID, TID: e.TID})
 	if err != nil {
@@ -88,7 +89,7 @@ func arguments(e event.Event, at, until time.Time) ([]any, error) {
 	} else {
 		args = append(args, "", 0, "")
 	}
-	for _, g := range fields(e) {
+	for _, g := range groups(e) {
 		args = append(args, g.name, len(g.fields))
 		args = append(args, g.fields...)
 	}
@@ -100,15 +101,15 @@ func inPlay(s event.Status) bool {
 	return slices.Contains([]event.Status{event.Live, event.Break, event.Interrupted, event.Suspended}, s)
 }
 
-// A group is fields of the hash that an event has together or not at all. A group that the event
-// does not have keeps the values of the latest event that has it.
+// A group is a set of fields of a board's hash. An event has either all fields of a group or none. If
+// the latest event does not have a group, the board keeps the values of the latest event that does.
 type group struct {
 	name   string
-	fields []any // names and values
+	fields []any // alternately names and values
 }
 
-// fields returns the groups that an event has.
-func fields(e event.Event) []group {
+// groups returns the groups that an event has.
+func groups(e event.Event) []group {
 	d, m := e.Data, e.Data.Match
 	since, reason := "", ""
 	if m.Stale != nil {

@@ -19,12 +19,12 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// The events of a whole season, in any order and some of them twice, lead to boards that equal the
-// facts.
+// The boards equal the facts after the events of a whole season were delivered in random order, some of
+// them twice.
 func TestSeason(t *testing.T) {
 	matches, err := season.Load(testenv.Needs(t, testenv.Season("../.."), "MATCHWIRE_SEASON"))
 	if err != nil || len(matches) == 0 {
-		t.Fatalf("%d matches, %v", len(matches), err)
+		t.Fatalf("loaded %d matches, error %v; want one or more", len(matches), err)
 	}
 	prof, err := profile.Load("season.yaml", []byte(season.Profile))
 	if err != nil {
@@ -62,30 +62,30 @@ func TestSeason(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		boards, right, events := scoreboard.NewBoards(r, "mw:"), 0, 0
+		boards, correct, events := scoreboard.NewBoards(r, "mw:"), 0, 0
 		for n, m := range all {
 			delivered := shuffled(m.events, uint64(n))
 			events += len(delivered)
 			deliver(t, c, delivered)
 			board, ok, err := boards.Get(t.Context(), m.ID)
 			if err != nil || !ok {
-				t.Fatalf("%s: no board: %v", m.ID, err)
+				t.Fatalf("match %s: found board %v, error %v, want a board", m.ID, ok, err)
 			}
 			if wrong := differences(board, m.Match, m.facts); len(wrong) > 0 {
-				t.Errorf("%s %s v %s: %v", m.ID, m.Home, m.Away, wrong)
+				t.Errorf("board of match %s, %s v %s: %v", m.ID, m.Home, m.Away, wrong)
 				continue
 			}
-			right++
+			correct++
 		}
-		t.Logf("boards that equal the facts: %d of %d, after %d events", right, len(all), events)
+		t.Logf("%d of %d boards equal the facts, after %d events", correct, len(all), events)
 		live, err := boards.List(t.Context(), true, 1000)
 		if err != nil || len(live) > 0 {
-			t.Errorf("%d matches are in the live list, and all are over (error %v)", len(live), err)
+			t.Errorf("%d matches are in the live list, error %v; want none, because all are over", len(live), err)
 		}
 	})
 }
 
-// shuffled returns the events in another order, a third of them twice.
+// shuffled returns the events in random order, about a third of them twice.
 func shuffled(events []event.Event, seed uint64) []event.Event {
 	r := rand.New(rand.NewPCG(seed, 7))
 	all := slices.Clone(events)
@@ -98,7 +98,7 @@ func shuffled(events []event.Event, seed uint64) []event.Event {
 	return all
 }
 
-// deliver calls the consumer's handler as the queue does: with many events at a time.
+// deliver calls the consumer's handler as the runner does: up to c.Limit events at a time.
 func deliver(t *testing.T, c consumers.Consumer, events []event.Event) {
 	t.Helper()
 	var handlers errgroup.Group
@@ -111,7 +111,7 @@ func deliver(t *testing.T, c consumers.Consumer, events []event.Event) {
 	}
 }
 
-// differences compares a board with the facts.
+// differences returns how a board differs from the facts.
 func differences(b scoreboard.Board, m *season.Match, facts []season.Fact) (wrong []string) {
 	same := func(what string, got, want any) {
 		if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -125,7 +125,7 @@ func differences(b scoreboard.Board, m *season.Match, facts []season.Fact) (wron
 	if m.Shootout != nil && b.Shootout != nil {
 		same("shoot-out", *b.Shootout, event.Score{Home: m.Shootout.Score.Home, Away: m.Shootout.Score.Away})
 	} else {
-		same("a shoot-out", b.Shootout != nil, m.Shootout != nil)
+		same("whether there is a shoot-out", b.Shootout != nil, m.Shootout != nil)
 	}
 	onBoard, happened := map[string]int{}, map[string]int{}
 	var order []event.Clock
@@ -142,12 +142,12 @@ func differences(b scoreboard.Board, m *season.Match, facts []season.Fact) (wron
 	}
 	for k := range maps.Keys(onBoard) {
 		if onBoard[k] != happened[k] {
-			wrong = append(wrong, fmt.Sprintf("%d × %s, want %d", onBoard[k], k, happened[k]))
+			wrong = append(wrong, fmt.Sprintf("%s is on the board %d times, want %d", k, onBoard[k], happened[k]))
 		}
 	}
 	for k, n := range happened {
 		if onBoard[k] == 0 {
-			wrong = append(wrong, fmt.Sprintf("%d × %s is missing", n, k))
+			wrong = append(wrong, fmt.Sprintf("%s is missing, want it %d times", k, n))
 		}
 	}
 	if !slices.IsSortedFunc(order, func(a, b event.Clock) int {
@@ -159,7 +159,7 @@ func differences(b scoreboard.Board, m *season.Match, facts []season.Fact) (wron
 		}
 		return 0
 	}) {
-		wrong = append(wrong, "the incidents are not in the order of the match")
+		wrong = append(wrong, "the incidents are not ordered by clock")
 	}
 	return wrong
 }

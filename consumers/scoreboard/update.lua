@@ -1,27 +1,28 @@
--- Writes the parts of an event that are newer than those that are stored.
+-- Writes the parts of an event that are newer than the stored parts. Returns 1 if it changed the board
+-- or an incident, else 0.
 --
 -- KEYS  1 board  2 incidents  3 list of all matches  4 list of the matches in play  5 channel of changes
--- ARGV  1 epoch  2 seq  3 when the board expires, Unix ms  4 time of the event, Unix ms  5 match
---       6 whether the match is in play, 1 or 0  7 the change to publish
---       8 ID of the incident, '' if none  9 its revision  10 its JSON
---       then groups of fields: name, number of field names and values, the names and values
+-- ARGV  1 epoch  2 seq  3 when the board expires, in Unix milliseconds
+--       4 time of the event, in Unix milliseconds  5 match ID  6 whether the match is in play, 1 or 0
+--       7 message to publish after a change  8 incident ID, '' if none  9 revision  10 incident as JSON
+--       then for each group of fields: name, number of arguments that follow, field names and values
 --
--- A seq is below 2^53, even if it is a time in microseconds, so Lua's numbers compare exactly.
+-- A seq is below 2^53, even if it is a time in microseconds, so Lua compares it exactly.
 local board, incidents = KEYS[1], KEYS[2]
 local epoch, seq = ARGV[1], tonumber(ARGV[2])
-local known = redis.call('hget', board, 'epoch')
-if known and epoch < known then return 0 end
-if known and epoch > known then redis.call('del', board, incidents) end
+local stored_epoch = redis.call('hget', board, 'epoch')
+if stored_epoch and epoch < stored_epoch then return 0 end
+if stored_epoch and epoch > stored_epoch then redis.call('del', board, incidents) end
 local changed = false
 
 if ARGV[8] ~= '' then
-  -- first is the lowest seq of all revisions, in whichever order they arrive.
+  -- first is the lowest seq of all revisions, in whichever order the revisions arrive.
   local stored, first = redis.call('hget', incidents, ARGV[8]), ARGV[2]
   local rest = string.match(ARGV[10], '^{"first":%d+(.*)$')
   if stored then
-    local known_first, known_rest, rev = string.match(stored, '^{"first":(%d+)(,"rev":(%d+).*)$')
-    if tonumber(known_first) < seq then first = known_first end
-    if tonumber(rev) >= tonumber(ARGV[9]) then rest = known_rest end
+    local stored_first, stored_rest, stored_rev = string.match(stored, '^{"first":(%d+)(,"rev":(%d+).*)$')
+    if tonumber(stored_first) < seq then first = stored_first end
+    if tonumber(stored_rev) >= tonumber(ARGV[9]) then rest = stored_rest end
   end
   local text = '{"first":' .. first .. rest
   if text ~= stored then
@@ -37,7 +38,7 @@ while i <= #ARGV do
   if name ~= '' then stamp = 'seq:' .. name end
   if seq > tonumber(redis.call('hget', board, stamp) or '-1') then
     redis.call('hset', board, stamp, ARGV[2], unpack(ARGV, i + 2, i + 1 + n))
-    if name == '' then -- the latest event
+    if name == '' then -- this is the latest event
       redis.call('hset', board, 'epoch', epoch)
       redis.call('pexpireat', board, ARGV[3])
       redis.call('pexpireat', incidents, ARGV[3])
@@ -49,7 +50,7 @@ while i <= #ARGV do
       end
     end
     changed = true
-  elseif name == '' and ARGV[2] == redis.call('hget', board, stamp) then -- a rebuild restores lost lists
+  elseif name == '' and ARGV[2] == redis.call('hget', board, stamp) then -- the same event again: restore the lists during a rebuild
     redis.call('zadd', KEYS[3], ARGV[4], ARGV[5])
     if ARGV[6] == '1' then redis.call('zadd', KEYS[4], ARGV[4], ARGV[5]) end
   end

@@ -1,7 +1,7 @@
 // Package shipped lists the consumers that come with matchwire.
 //
-// To add one, write its package, a file here that declares its plugin, and a line in the list. To
-// add a consumer from another module, use app.WithConsumer.
+// To add a consumer, write a package for it, declare its plugin in a new file of this package, and add
+// the plugin to the list all. To add a consumer from another module, use app.WithConsumer.
 package shipped
 
 import (
@@ -16,5 +16,5 @@ var all = []consumers.Plugin{
 	scoreboards,
 }
 
-// Plugins returns the consumers that come with matchwire.
+// Plugins returns the plugins of the consumers that come with matchwire.
 func Plugins() []consumers.Plugin { return slices.Clone(all) }

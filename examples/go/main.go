@@ -1,4 +1,5 @@
-// This program is matchwire with one more consumer. The config names the consumer like any other.
+// This program is matchwire with an additional consumer, goals. The config of goals is a section like
+// that of any other consumer.
 package main
 
 import (

@@ -1,9 +1,9 @@
-// A consumer that uses AMQP directly, as asyncapi.yaml describes. It appends
-// every goal to a file, one line each.
+// A consumer that uses AMQP directly, as asyncapi.yaml describes. It appends a
+// line to a file for every goal.
 //
 //   AMQP_URL=amqp://guest:guest@localhost:5672 node goals.js goals.txt
 //
-// If matchwire.yaml sets a namespace, set NAMESPACE to the same.
+// If matchwire.yaml sets a namespace, set NAMESPACE to the same value.
 
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
@@ -14,14 +14,15 @@ const prefix = process.env.NAMESPACE ? process.env.NAMESPACE + "." : "";
 const exchange = prefix + "live_events";
 const queue = prefix + "goals.js";
 
-// An event can be delivered twice, if the connection was lost or this program
-// was killed before the acknowledgement. So events that are in the file are
-// skipped.
+// An event is delivered again if the connection was lost or this program was
+// killed before the acknowledgement. So write skips events that are already in
+// the file.
 const written = new Set();
 if (existsSync(file)) {
   for (const line of readFileSync(file, "utf8").split("\n").slice(0, -1)) written.add(line.split(" ")[1]);
 }
 
+// write appends the goal of a message to the file.
 function write(message) {
   const event = JSON.parse(message.content.toString());
   if (written.has(event.id)) return;
@@ -36,9 +37,9 @@ async function consume() {
   const lost = new Promise((resolve) => connection.on("close", resolve));
   connection.on("error", (error) => console.error("connection:", error.message));
   const channel = await connection.createChannel();
-  // matchwire declares the exchange with the same arguments. Declaring it here
-  // too lets this program start first. The queue is durable, so it stores the
-  // events that arrive while no consumer runs.
+  // matchwire declares the exchange with the same arguments. This program
+  // declares the exchange too, so that it can start before matchwire. The queue
+  // is durable and stores the events that arrive while this program is down.
   await channel.assertExchange(exchange, "topic", { durable: true });
   await channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": "quorum", "x-max-length-bytes": 1 << 28 } });
   await channel.bindQueue(queue, exchange, "*.*.goal");
@@ -48,7 +49,7 @@ async function consume() {
     try {
       write(message);
     } catch (error) {
-      console.error("goal not written, trying again:", error.message);
+      console.error("cannot write the goal, retrying in a second:", error.message);
       return void pause(1000).then(() => channel.nack(message)).catch(() => {});
     }
     channel.ack(message);

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""A consumer that matchwire runs. It appends every goal to a file, one line each.
+"""A consumer that matchwire runs. It appends a line to a file for every goal.
 
     consumers:
       goals:
         exec: [python3, goals.py, goals.txt]
         keys: ["*.*.goal"]
 
-The program reads events from standard input, one per line. It answers each on
-standard output: ok, retry REASON or permanent REASON.
+The program reads events from standard input, one per line. It answers each event
+with a line on standard output: ok, retry REASON or permanent REASON.
 
-An event can be sent twice, if matchwire or this program was killed before the
-answer. So the program skips events that are in the file.
+matchwire sends an event again if matchwire or this program was killed before the
+answer. So the program skips events that are already in the file.
 """
 
 import json

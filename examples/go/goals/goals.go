@@ -1,4 +1,4 @@
-// Package goals is a consumer that appends every goal to a file, one line each.
+// Package goals is a consumer that appends a line to a file for every goal.
 package goals
 
 import (
@@ -13,35 +13,35 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Settings are the consumer's section of matchwire.yaml:
+// Settings holds the consumer's section of matchwire.yaml:
 //
 //	consumers:
 //	  goals: {file: goals.txt}
 type Settings struct {
-	File string `yaml:"file"` // relative to matchwire.yaml
+	File string `yaml:"file"` // path, relative to the folder of matchwire.yaml
 }
 
-// New returns the consumer. matchwire calls it at start, so a mistake in the settings is found
-// then.
+// New returns the consumer. matchwire calls New at startup, so a mistake in the settings stops the
+// start.
 func New(h consumers.Host) (consumers.Consumer, error) {
 	var set Settings
 	if err := h.Settings(&set); err != nil {
 		return consumers.Consumer{}, err
 	}
 	if set.File == "" {
-		return consumers.Consumer{}, errors.New("file: want the name of a file")
+		return consumers.Consumer{}, errors.New("file: want the path of a file")
 	}
 	l := &list{file: h.Path(set.File)}
 	return consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: l.handle}, nil
 }
 
-// A list is a file of goals. It needs no lock: the consumer sets no Limit, so matchwire calls
-// handle for one event at a time.
+// A list is a file of goals. It needs no lock, because the consumer does not set Limit: matchwire then
+// calls handle for one event at a time.
 type list struct{ file string }
 
-// handle appends a goal to the file. An event can be delivered twice, for example after the process
-// was killed, so handle skips an event that is in the file. If handle returns an error, the event
-// is delivered again later.
+// handle appends a goal to the file. An event can be delivered more than once, for example after the
+// process was killed, so handle skips an event that is already in the file. If handle returns an error,
+// matchwire delivers the event again later.
 func (l *list) handle(_ context.Context, e event.Event) error {
 	text, err := os.ReadFile(l.file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -11,7 +11,7 @@ import (
 	"example.org/goals/goals"
 )
 
-// consumertest checks what every consumer must do.
+// The consumer satisfies the contract of every consumer.
 func TestConsumerContract(t *testing.T) {
 	consumertest.Run(t, func(t *testing.T) consumertest.Subject {
 		dir := t.TempDir()
@@ -23,7 +23,7 @@ func TestConsumerContract(t *testing.T) {
 				lines := strings.Split(string(text), "\n")
 				return lines[:len(lines)-1]
 			},
-			Fail: func() (undo func()) { // a folder in place of the file
+			Fail: func() (undo func()) { // a folder with the name of the file makes writing fail
 				if err := os.Mkdir(file, 0o700); err != nil {
 					t.Fatal(err)
 				}

@@ -14,30 +14,32 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 )
 
-// The processes of one installation share the consumer's queue. If each wrote to a file of its own,
-// each file would hold a part of the events. So the first process claims its file in Redis. A
-// process with another file writes nothing and stops.
 const (
-	claimTTL   = time.Minute
-	claimEvery = 20 * time.Second
+	claimTTL   = time.Minute      // how long a claim lasts without a renewal
+	claimEvery = 20 * time.Second // interval at which a claim is renewed
 )
 
+// claimFile sets or renews the claim and returns "". If another file is claimed, it returns that file.
 var claimFile = redis.NewScript(`
 local file = redis.call('get', KEYS[1])
 if file and file ~= ARGV[1] then return file end
 redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2])
 return ''`)
 
-// An otherFileError reports that another file is claimed.
+// An otherFileError reports that another file is claimed. A file is HOST:PATH.
 type otherFileError struct{ ours, other string }
 
 func (o *otherFileError) Error() string {
-	return fmt.Sprintf("events are archived in %s, not in %s: each file would hold a part of the events; "+
-		"run one archive, and start it here a minute after the other has stopped", o.other, o.ours)
+	return fmt.Sprintf("events are archived in %s, not in %s: each file would contain only part of the events; "+
+		"run only one archive; to move it, stop the other and start this one after a minute", o.other, o.ours)
 }
 
-// claim claims the file for claimTTL. If another file is claimed, the error wraps an
-// otherFileError.
+// claim claims the archive's file in Redis for claimTTL, or renews the claim. If another file is
+// claimed, the error wraps an otherFileError and [broker.ErrUnavailable].
+//
+// All processes with this consumer share one queue. If each process wrote to a different file, each
+// file would contain only part of the events. So the first process claims its file, and a process
+// with another file writes nothing and stops.
 func (a *archive) claim(ctx context.Context) error {
 	host, _ := os.Hostname()
 	file, err := filepath.Abs(a.file)
@@ -55,7 +57,8 @@ func (a *archive) claim(ctx context.Context) error {
 	return nil
 }
 
-// keepClaim renews the claim until ctx ends. It returns an error if another file is claimed.
+// keepClaim renews the claim every claimEvery until ctx ends. If another file is claimed, it returns an
+// otherFileError. It ignores other errors: the next renewal tries again.
 func (a *archive) keepClaim(ctx context.Context) error {
 	renew := time.NewTicker(claimEvery)
 	defer renew.Stop()
