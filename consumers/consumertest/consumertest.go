@@ -43,7 +43,11 @@ type Subject struct {
 	// nil, Run uses [Goal].
 	Event func() event.Event
 	// Effects returns the effects that the consumer has had so far, such as the rows of a table or
-	// the messages that a server received. Equal effects are equal strings in the same order.
+	// the messages that a server received. Equal effects are equal strings in the same order. The
+	// same events must give two subjects equal effects, in any order: leave out times of handling.
+	//
+	// Each correction must change the effects. The correction in the tests changes only scorer and
+	// assist. If a result has no scorer, include its stored revision.
 	Effects func() []string
 	// Fail makes a dependency of the consumer fail temporarily. Refuse makes it refuse every event
 	// permanently. Hang makes it not answer. Each lasts until undo is called. Run skips the checks
@@ -201,7 +205,7 @@ func (h *harness) until(what string, ok func() bool) {
 	h.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			h.Fatalf("waited %v for %s; %d effects; log:\n%s", patience, what, len(h.Effects()), h.log)
+			h.Fatalf("waited %v for %s; effects %q; log:\n%s", patience, what, h.Effects(), h.log)
 		}
 	}
 }
