@@ -73,8 +73,9 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	// --update saves what a page gives now, with its problems, as expected.
-	if code, _, errs := call(t, "", nil, "check", "--update", "sites/other.yaml"); code != 0 {
-		t.Fatalf("exit %d: %s", code, errs)
+	code, out, errs = call(t, "", nil, "check", "--update", "sites/other.yaml")
+	if want := "1 sample page, expectations updated, 1 problem kept\n"; code != 0 || !strings.HasSuffix(out, want) {
+		t.Fatalf("exit %d, want %q at the end of:\n%s%s", code, want, out, errs)
 	}
 	if code, out, errs := call(t, "", nil, "check", "sites/other.yaml"); code != 0 {
 		t.Errorf("exit %d: %s%s", code, out, errs)
@@ -92,8 +93,9 @@ func TestCheck(t *testing.T) {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 	// A sample page can be one that must be unusable. An expectation needs its page.
-	if code, _, errs := call(t, "", nil, "check", "--update", "sites/other.yaml"); code != 0 {
-		t.Fatalf("exit %d: %s", code, errs)
+	code, out, errs = call(t, "", nil, "check", "--update", "sites/other.yaml")
+	if want := "1 sample page, expectations updated, 1 unusable page kept\n"; code != 0 || !strings.HasSuffix(out, want) {
+		t.Fatalf("exit %d, want %q at the end of:\n%s%s", code, want, out, errs)
 	}
 	if code, out, errs := call(t, "", nil, "check", "sites/other.yaml"); code != 0 {
 		t.Errorf("exit %d: %s%s", code, out, errs)
