@@ -155,9 +155,11 @@ func TestOwnTemplates(t *testing.T) {
 	}
 }
 
-// Every kind has a title in every language, without names that only the code uses.
+// Every kind has a title in every language, without names that only the code uses. Languages other
+// than English name every kind, since its name in the code is an English word.
 func TestEveryKindHasWords(t *testing.T) {
 	notify.Check(t)
+	missing := map[string]bool{}
 	for _, language := range []string{"en", "de", "es", "fr"} {
 		for _, e := range notify.Samples() {
 			line := notify.Describe(t, "", language, e)
@@ -166,6 +168,10 @@ func TestEveryKindHasWords(t *testing.T) {
 				if e.Data.Match != nil {
 					t.Errorf("%s: %s: %s", language, e.Type, line)
 				}
+			}
+			if k := e.Data.Kind; language != "en" && !notify.Names(language, k) && !missing[language+" "+string(k)] {
+				missing[language+" "+string(k)] = true
+				t.Errorf("languages/%s.yaml has neither a title nor a name for the kind %s", language, k)
 			}
 		}
 	}
