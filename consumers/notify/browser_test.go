@@ -18,8 +18,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/browser"
 )
 
-// In a real browser a page subscribes. Of a goal that is corrected and retracted, the browser shows one
-// notification, the latest.
+// A page subscribes in a real browser. For a goal that is corrected and then retracted, the browser
+// shows only the latest notification.
 func TestInBrowser(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	mux := http.NewServeMux()
@@ -56,17 +56,17 @@ func TestInBrowser(t *testing.T) {
 		}
 		return got
 	}
-	// The browser has no push service here, so its subscription is invented.
+	// The browser has no push service in this test, so a stub returns its subscription.
 	if got := run(`PushManager.prototype.subscribe = async () => (` + subscription(0) + `);
 		const { subscribe } = await import("/api/notify/push.js");
 		await subscribe("phones", { kinds: ["goal"] });
 		const { active } = (await navigator.serviceWorker.getRegistrations())[0];
 		while (active.state !== "activated") await new Promise((r) => setTimeout(r, 10));
 		return "subscribed"`); got != "subscribed" {
-		t.Fatal(got)
+		t.Fatalf("subscribe script: got %q", got)
 	}
 	if n := w.redis.HLen(t.Context(), "mw:push:phones").Val(); n != 1 {
-		t.Fatalf("%d subscriptions, want 1", n)
+		t.Fatalf("stored subscriptions: got %d, want 1", n)
 	}
 	worker := <-registered
 
@@ -74,7 +74,7 @@ func TestInBrowser(t *testing.T) {
 	corrected := consumertest.Corrected(e)
 	other := consumertest.Other(e, 9)
 	var pushed []string
-	s.sees(func(plain []byte) { pushed = append(pushed, string(plain)) })
+	s.onMessage(func(plain []byte) { pushed = append(pushed, string(plain)) })
 	for _, e := range []event.Event{e, corrected, other, consumertest.Retracted(corrected)} {
 		if err := w.deliver("phones", e); err != nil {
 			t.Fatal(err)
@@ -89,7 +89,8 @@ func TestInBrowser(t *testing.T) {
 		if err := json.Unmarshal([]byte(data), &m); err != nil {
 			t.Fatal(err)
 		}
-		// The browser drops messages to a worker that is starting or not stored yet.
+		// The browser drops a message if its worker is still starting or not stored yet. Deliver it again
+		// until the browser shows it.
 		for end := time.Now().Add(30 * time.Second); !strings.Contains(shows(), m.Title) && time.Now().Before(end); {
 			message := serviceworker.DeliverPushMessageParams{Origin: site.URL, RegistrationID: worker, Data: data}
 			if _, err := chromedp.Call(ctx, serviceworker.DeliverPushMessage, message); err != nil {
@@ -108,6 +109,6 @@ func TestInBrowser(t *testing.T) {
 	const want = "Goal for Toronto FC: Jonathan Osorio | 19', New York City FC 0–11 Toronto FC; Taken back: goal for " +
 		"Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
 	if strings.Join(shown, "; ") != want {
-		t.Errorf("the browser shows: %s\nwant %s", strings.Join(shown, "; "), want)
+		t.Errorf("the browser shows\ngot  %s\nwant %s", strings.Join(shown, "; "), want)
 	}
 }

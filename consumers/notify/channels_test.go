@@ -26,7 +26,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A world is a consumer made from settings, with its Redis and its log.
+// A world is a consumer under test, with its Redis, its log and the folder of its config.
 type world struct {
 	*testing.T
 	consumers.Consumer
@@ -42,18 +42,19 @@ func newWorld(t *testing.T, settings string) *world {
 	w := &world{T: t, log: &testenv.Log{}, dir: t.TempDir(), settings: settings}
 	w.redis = redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { w.redis.Close() })
-	w.make(settings)
+	w.configure(settings)
 	return w
 }
 
-func (w *world) make(settings string) {
+// configure replaces the consumer with one that has other settings.
+func (w *world) configure(settings string) {
 	w.Helper()
 	if err := w.try(settings); err != nil {
 		w.Fatal(err)
 	}
 }
 
-// try makes the consumer, or returns the error of the settings.
+// try creates the consumer, or returns the error of the settings.
 func (w *world) try(settings string) error {
 	w.Helper()
 	if _, err := os.Stat(filepath.Join(w.dir, "vapid.json")); err != nil {
@@ -67,7 +68,7 @@ func (w *world) try(settings string) error {
 	return err
 }
 
-// deliver delivers an event to a channel.
+// deliver delivers an event to a channel and returns the error of the handler.
 func (w *world) deliver(channel string, e event.Event) error {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(event.WithTID(w.Context(), e.TID), 20*time.Second)
@@ -75,13 +76,14 @@ func (w *world) deliver(channel string, e event.Event) error {
 	return w.Parts[channel].Handle(ctx, e)
 }
 
-// subscribe sends the request of a page that subscribes.
+// subscribe sends a page's request to subscribe. It returns the status and the body of the response.
 func (w *world) subscribe(body string) (int, string) {
 	rec := httptest.NewRecorder()
 	w.Serve.ServeHTTP(rec, httptest.NewRequest("POST", "/phones/subscriptions", strings.NewReader(body)))
 	return rec.Code, rec.Body.String()
 }
 
+// publicKey returns the public key of the channel phones.
 func (w *world) publicKey() string {
 	rec := httptest.NewRecorder()
 	w.Serve.ServeHTTP(rec, httptest.NewRequest("GET", "/phones", nil))
@@ -90,15 +92,15 @@ func (w *world) publicKey() string {
 	return key
 }
 
-// patience is how long a channel waits for an answer that comes at once.
-const patience = 10 * time.Second
+// answerTimeout is the timeout of a channel whose service answers immediately.
+const answerTimeout = 10 * time.Second
 
-// trust makes channels trust a test's server.
+// trust lets channels accept the certificate of a test server.
 func trust(t *testing.T, s *httptest.Server, timeout time.Duration) {
 	notify.SetOptions(t, send.Options{Timeout: timeout, Transport: s.Client().Transport})
 }
 
-// A channel under test has a stand-in of its service, its settings, and what its users see.
+// A channel is a channel under test with the fake of its service.
 type channel struct {
 	*service
 	w    *world
@@ -111,14 +113,14 @@ func webPushSettings(s *service) string {
 		strings.TrimPrefix(s.URL, "https://") + "']}}\n"
 }
 
-// A makeChannel makes a channel that waits for an answer for so long.
-type makeChannel func(t *testing.T, timeout time.Duration) channel
+// A newChannel function creates a channel whose calls have a timeout.
+type newChannel func(t *testing.T, timeout time.Duration) channel
 
-// channels returns a constructor for each kind of channel that uses HTTP. Every setting that can be
-// a secret contains testenv.Secret.
-func channels() map[string]makeChannel {
+// channels returns a constructor for each kind of channel that uses HTTP. Every setting that may be a
+// secret contains testenv.Secret.
+func channels() map[string]newChannel {
 	const secret = testenv.Secret
-	all := map[string]makeChannel{
+	all := map[string]newChannel{
 		"webpush": func(t *testing.T, timeout time.Duration) channel {
 			b := newBrowser(t)
 			var w *world
@@ -126,14 +128,14 @@ func channels() map[string]makeChannel {
 			trust(t, s.Server, timeout)
 			w = newWorld(t, webPushSettings(s))
 			if code, body := w.subscribe(`{"subscription": ` + b.subscription(s.URL+"/"+secret) + `}`); code != 201 {
-				t.Fatalf("%d %s", code, body)
+				t.Fatalf("subscribe: got %d %s, want 201", code, body)
 			}
 			return channel{s, w, "phones"}
 		},
 	}
-	for kind, make := range map[string]struct {
+	for kind, spec := range map[string]struct {
 		service  func(t testing.TB, token string) *service
-		settings string // URL is the service's
+		settings string // URL stands for the URL of the service
 	}{
 		"webhook": {func(t testing.TB, _ string) *service { return newHook(t) },
 			"{url: 'URL/" + secret + "?key=" + secret + "', secret: " + webhookSecret + "}"},
@@ -149,30 +151,30 @@ func channels() map[string]makeChannel {
 	} {
 		all[kind] = func(t *testing.T, timeout time.Duration) channel {
 			notify.SetOptions(t, send.Options{Timeout: timeout})
-			s := make.service(t, secret)
-			settings := strings.ReplaceAll(make.settings, "URL", s.URL)
+			s := spec.service(t, secret)
+			settings := strings.ReplaceAll(spec.settings, "URL", s.URL)
 			return channel{s, newWorld(t, "channels:\n  hook: {"+kind+": "+settings+"}\n"), "hook"}
 		}
 	}
 	return all
 }
 
-// The answer of its service decides whether a channel tries again, and when. No error and no log
-// contains a secret.
+// The service's answer determines whether and when the event is delivered again. Neither the error nor
+// the log contains a secret.
 func TestAnswers(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("a redirect was followed")
+		t.Error("the channel followed a redirect")
 	}))
 	defer elsewhere.Close()
 	inTwoMinutes := time.Now().Add(2 * time.Minute).UTC().Format(http.TimeFormat)
-	for kind, makeChannel := range channels() {
+	for kind, newChannel := range channels() {
 		for what, tc := range map[string]struct {
 			answer func(http.ResponseWriter)
 			want   string
 		}{
-			"429 and when":        {status(429, "Retry-After", "120"), later},
+			"429 with a time":     {status(429, "Retry-After", "120"), later},
 			"429":                 {status(429), later},
-			"503 and when":        {status(503, "Retry-After", inTwoMinutes), later},
+			"503 with a time":     {status(503, "Retry-After", inTwoMinutes), later},
 			"503":                 {status(503), again},
 			"500":                 {status(500), again},
 			"408":                 {status(408), again},
@@ -182,8 +184,8 @@ func TestAnswers(t *testing.T) {
 			"413":                 {status(413), never},
 			"404":                 {status(404), never},
 			"410":                 {status(410), never},
-			"a redirect":          {status(307, "Location", elsewhere.URL), never},
-			"another":             {status(301, "Location", elsewhere.URL), never},
+			"307":                 {status(307, "Location", elsewhere.URL), never},
+			"301":                 {status(301, "Location", elsewhere.URL), never},
 			"no answer in time":   {nil, again},
 			"a broken connection": {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, again},
 		} {
@@ -192,22 +194,22 @@ func TestAnswers(t *testing.T) {
 				want = gone
 			}
 			t.Run(kind+" "+what, func(t *testing.T) {
-				timeout := patience
+				timeout := answerTimeout
 				over := make(chan struct{})
 				if tc.answer == nil {
 					timeout = 300 * time.Millisecond
 					tc.answer = func(http.ResponseWriter) { <-over }
 				}
-				c := makeChannel(t, timeout)
+				c := newChannel(t, timeout)
 				c.set(tc.answer)
 				err := c.w.deliver(c.name, goal(t, nil))
 				close(over)
 				got, wait := verdict(err)
 				if got != want {
-					t.Errorf("%v is %q, want %q", err, got, want)
+					t.Errorf("deliver: got error %v, which means %q, want %q", err, got, want)
 				}
-				if strings.HasSuffix(what, "and when") && (wait < time.Minute || wait > 2*time.Minute) {
-					t.Errorf("postponed for %v, want the 2 minutes that the service asks for", wait)
+				if strings.HasSuffix(what, "with a time") && (wait < time.Minute || wait > 2*time.Minute) {
+					t.Errorf("postponed for %v, want the 2 minutes of the Retry-After header", wait)
 				}
 				testenv.NoSecret(t, err, c.w.log.String())
 				if strings.Contains(fmt.Sprint(err), "hunter2S3crt") {
@@ -218,10 +220,10 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// status answers with a status and headers.
+// status returns a function that answers with a status and headers.
 func status(code int, header ...string) func(http.ResponseWriter) { return answer(code, "", header...) }
 
-// answer answers with a status, a body and headers.
+// answer returns a function that answers with a status, a body and headers.
 func answer(code int, body string, header ...string) func(http.ResponseWriter) {
 	return func(w http.ResponseWriter) {
 		for i := 0; i+1 < len(header); i += 2 {
@@ -237,10 +239,10 @@ const (
 	later = "later" // postponed
 	never = "never" // permanent
 	again = "again" // any other error
-	gone  = "gone"  // no error
+	gone  = "gone"  // nil: the subscription was removed
 )
 
-// verdict returns what an error means, and for how long the event is postponed.
+// verdict returns the meaning of an error, and for how long it postpones the event.
 func verdict(err error) (string, time.Duration) {
 	var postponed *broker.PostponedError
 	switch {
@@ -254,7 +256,7 @@ func verdict(err error) (string, time.Duration) {
 	return again, 0
 }
 
-// Each service has its own ways to say no, and to ask for a pause.
+// Each service has its own formats for errors and pauses. The channel understands them.
 func TestAnswersOfServices(t *testing.T) {
 	inTenMinutes := fmt.Sprint(time.Now().Add(10 * time.Minute).Unix())
 	all := channels()
@@ -262,7 +264,7 @@ func TestAnswersOfServices(t *testing.T) {
 		kind   string
 		answer func(http.ResponseWriter)
 		want   string
-		words  string // in the error
+		text   string // part of the error
 		wait   time.Duration
 	}{
 		"retry_after": {"discord",
@@ -304,7 +306,7 @@ func TestAnswersOfServices(t *testing.T) {
 		"ok false": {"telegram",
 			answer(200, `{"ok": false, "description": "chat not found"}`), never,
 			"chat not found", 0},
-		"no JSON": {"telegram", answer(200, "<html>"), again, "without its JSON", 0},
+		"no JSON": {"telegram", answer(200, "<html>"), again, "without valid JSON", 0},
 		"workflow is off": {"teams",
 			answer(400, `{"error": {"code": "WorkflowTriggerIsNotEnabled", "message": "The workflow is not enabled."}}`), never,
 			"WorkflowTriggerIsNotEnabled", 0},
@@ -320,83 +322,84 @@ func TestAnswersOfServices(t *testing.T) {
 		"no more than an hour": {"mattermost", status(429, "Retry-After", "999999999999"), later, "", time.Hour},
 	} {
 		t.Run(tc.kind+" "+name, func(t *testing.T) {
-			c := all[tc.kind](t, patience)
+			c := all[tc.kind](t, answerTimeout)
 			c.set(tc.answer)
 			err := c.w.deliver(c.name, goal(t, nil))
 			got, wait := verdict(err)
-			if got != tc.want || !strings.Contains(fmt.Sprint(err), tc.words) {
-				t.Errorf("%v is %q, want %q with %q", err, got, tc.want, tc.words)
+			if got != tc.want || !strings.Contains(fmt.Sprint(err), tc.text) {
+				t.Errorf("deliver: got error %v, which means %q, want %q with %q", err, got, tc.want, tc.text)
 			}
-			if wait < tc.wait/2 || wait > tc.wait+time.Second { // the test itself takes a while
+			if wait < tc.wait/2 || wait > tc.wait+time.Second { // the test itself takes time
 				t.Errorf("postponed for %v, want %v", wait, tc.wait)
 			}
 		})
 	}
 }
 
-// A service that repeats a secret in its error does not bring it into an error or a log.
+// If a service's answer contains a secret, neither the error nor the log contains it.
 func TestSecretsInAnswers(t *testing.T) {
 	longText := strings.Repeat("x", 195)
 	repeated := "bad " + testenv.Secret + " in /u" + testenv.Secret + "?key=" + testenv.Secret
-	for kind, makeChannel := range channels() {
+	for kind, newChannel := range channels() {
 		for i, body := range []string{
 			`{"message": "S", "error": "S", "errcode": "S", "errorDescription": "S", "errors": ["S"], "description": "S",
 				"ok": false, "status": 0}`,
 			`{"error": {"code": "S", "message": "S"}}`, "S",
-			strings.ReplaceAll(`{"message": "xS", "error": "xS", "description": "xS"}`, "x", longText), // cut in the secret
+			// The end of a shortened description is within the secret.
+			strings.ReplaceAll(`{"message": "xS", "error": "xS", "description": "xS"}`, "x", longText),
 		} {
 			t.Run(fmt.Sprint(kind, " ", i), func(t *testing.T) {
-				c := makeChannel(t, patience)
-				for _, code := range []int{200, 400, 500, 429} { // the last one pauses the channel
+				c := newChannel(t, answerTimeout)
+				for _, code := range []int{200, 400, 500, 429} { // 429 is last, because it pauses the channel
 					c.set(answer(code, strings.ReplaceAll(body, "S", repeated)))
 					err := c.w.deliver(c.name, consumertest.Goal())
 					testenv.NoSecret(t, err, c.w.log.String())
 					if strings.Contains(fmt.Sprint(err), testenv.Secret[:6]) {
-						t.Errorf("%d: a part of the secret: %v", code, err)
+						t.Errorf("%d: the error contains a part of the secret: %v", code, err)
 					}
 				}
 				if c.called() != 4 {
-					t.Errorf("the service was called %d times, want 4", c.called())
+					t.Errorf("calls of the service: got %d, want 4", c.called())
 				}
 			})
 		}
 	}
 }
 
-// A message to a Matrix room that is sent again after a broken connection is not shown twice.
+// If a message to a Matrix room is sent again after a broken connection, the room shows it once.
 func TestMatrixRepeats(t *testing.T) {
-	c := channels()["matrix"](t, patience)
+	c := channels()["matrix"](t, answerTimeout)
 	e := goal(t, nil)
 	c.cutAfterStoring(true)
 	if err := c.w.deliver(c.name, e); err == nil {
-		t.Fatal("no error")
+		t.Fatal("deliver on a cut connection: got no error")
 	}
 	c.cutAfterStoring(false)
 	if err := c.w.deliver(c.name, e); err != nil || c.called() != 2 || len(c.all()) != 1 {
-		t.Errorf("%v, %d calls, shown: %v", err, c.called(), c.all())
+		t.Errorf("deliver again: %v, %d calls, shown %v, want 2 calls and one message", err, c.called(), c.all())
 	}
 	if err := c.w.deliver(c.name, consumertest.Goal()); err != nil || len(c.all()) != 2 {
-		t.Errorf("another goal: %v, shown: %v", err, c.all())
+		t.Errorf("deliver another goal: %v, shown %v, want two messages", err, c.all())
 	}
 }
 
-// A server with an untrusted certificate receives nothing. A server that cannot be reached is worth a
-// retry.
+// A server with an untrusted certificate receives no request. If a server cannot be reached, the error is
+// not permanent.
 func TestUnreachable(t *testing.T) {
 	notify.SetOptions(t, send.Options{Timeout: 2 * time.Second})
-	seen := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("it received a request")
+	untrusted := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("the untrusted server received a request")
 	}))
-	defer seen.Close()
-	seen.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	defer untrusted.Close()
+	untrusted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	for _, tc := range []struct{ settings, want string }{
-		{"webhook: {url: '" + seen.URL + "/" + testenv.Secret + "'}",
+		{"webhook: {url: '" + untrusted.URL + "/" + testenv.Secret + "'}",
 			"certificate"},
-		{"ntfy: {url: '" + seen.URL + "/goals', token: " + testenv.Secret + "}",
+		{"ntfy: {url: '" + untrusted.URL + "/goals', token: " + testenv.Secret + "}",
 			"certificate"},
-		{"discord: {url: '" + seen.URL + "/api/webhooks/1/" + testenv.Secret + "'}",
+		{"discord: {url: '" + untrusted.URL + "/api/webhooks/1/" + testenv.Secret + "'}",
 			"certificate"},
-		{"matrix: {server: '" + seen.URL + "', token: " + testenv.Secret + ", room: '!x'}",
+		{"matrix: {server: '" + untrusted.URL + "', token: " + testenv.Secret + ", room: '!x'}",
 			"certificate"},
 		{"webhook: {url: 'http://127.0.0.1:1/" + testenv.Secret + "'}",
 			"refused"},
@@ -408,30 +411,30 @@ func TestUnreachable(t *testing.T) {
 			"refused"},
 		{"smtp: {server: '127.0.0.1:1', user: me, password: " + testenv.Secret + ", from: a@b.example, to: [c@d.example]}",
 			"refused"},
-		{"webhook: {url: 'https://no-such-host.invalid/" + testenv.Secret + "', secret: whsec_" + b(30) + "}",
+		{"webhook: {url: 'https://no-such-host.invalid/" + testenv.Secret + "', secret: whsec_" + zeros(30) + "}",
 			"no-such-host.invalid"},
 	} {
 		w := newWorld(t, "channels:\n  hook: {"+tc.settings+"}\n")
 		err := w.deliver("hook", goal(t, nil))
 		if err == nil || errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s: %v, want an error with %q, worth a retry", tc.settings, err, tc.want)
+			t.Errorf("%s: got error %v, want one with %q that is not permanent", tc.settings, err, tc.want)
 		}
 		testenv.NoSecret(t, err, w.log.String())
 	}
 }
 
-// b returns n bytes in base64.
-func b(n int) string { return strings.Repeat("AAAA", n/3) }
+// zeros returns n zero bytes in base64. n must be a multiple of 3.
+func zeros(n int) string { return strings.Repeat("AAAA", n/3) }
 
-// Each kind of channel fulfils the contract of every consumer.
+// Each kind of channel fulfils the contract of consumers.
 func TestAsAnyConsumer(t *testing.T) {
 	for kind, channel := range channels() {
 		t.Run(kind, func(t *testing.T) {
-			if kind != "webhook" && kind != "webpush" { // one with and one without recipients
+			if kind != "webhook" && kind != "webpush" { // one kind without and one with several recipients
 				testenv.NotShort(t)
 			}
 			consumertest.Run(t, func(t *testing.T) consumertest.Subject {
-				c := channel(t, patience)
+				c := channel(t, answerTimeout)
 				set := func(f func(http.ResponseWriter)) func() func() {
 					return func() func() {
 						c.set(f)
@@ -440,7 +443,7 @@ func TestAsAnyConsumer(t *testing.T) {
 				}
 				return consumertest.Subject{
 					New: func(h consumers.Host) (consumers.Consumer, error) {
-						h.Redis = c.w.redis // where the browser has subscribed
+						h.Redis = c.w.redis // which stores the subscription of the browser
 						return notify.New(h)
 					},
 					Settings: c.w.settings, Dir: c.w.dir,

@@ -12,20 +12,21 @@ import (
 	"unicode/utf8"
 )
 
-// decode decodes JSON without unknown members.
+// decode decodes JSON. It returns an error if body has unknown members.
 func decode(body []byte, into any) error {
 	d := json.NewDecoder(strings.NewReader(string(body)))
 	d.DisallowUnknownFields()
 	return d.Decode(into)
 }
 
-// split returns the first line of a text and the others.
+// split returns a notification whose title is the first line of text.
 func split(text string) shown {
 	title, body, _ := strings.Cut(text, "\n")
 	return shown{title, body}
 }
 
-// What services and their clients make active in a text, whatever its markup.
+// Text that services and their clients turn into links, mentions and other elements, whatever the markup
+// is.
 var (
 	links    = regexp.MustCompile(`(?i)\bhttps?://\S|\bwww\.\S|\b[a-z0-9-]+\.(?:com|net|example)\b|\bmailto:\S`)
 	mentions = regexp.MustCompile(`@[\p{L}\d_]|#[\p{L}\d_]`)
@@ -35,19 +36,22 @@ var (
 	dates    = regexp.MustCompile(`\{\{(?:DATE|TIME)\(`)
 )
 
-func (s *service) finds(text string, what ...*regexp.Regexp) {
-	for _, w := range what {
-		s.active = append(s.active, w.FindAllString(text, -1)...)
+// findActive records all matches of the patterns in text as active elements.
+func (s *service) findActive(text string, patterns ...*regexp.Regexp) {
+	for _, p := range patterns {
+		s.active = append(s.active, p.FindAllString(text, -1)...)
 	}
 }
 
-// blockMarkup matches what makes a line of Markdown a heading, a quote, an item of a list or code.
+// blockMarkup matches the beginning of a heading, a quote, a list item or code in Markdown, and a line
+// that makes the line above it a heading.
 var blockMarkup = regexp.MustCompile(`(?m)^(?: {4}|\t)|` +
 	`^[ \t]*(?:#{1,6}[ \t]|-#|>|[-+*][ \t]|\d+[.)][ \t]|=+[ \t]*$|-+[ \t]*$)`)
 
-// markdown returns a text without the backslashes of Markdown. What they do not stop is active.
+// markdown returns text without the backslashes that escape Markdown. It records markup that is not
+// escaped as active elements.
 func (s *service) markdown(text string) string {
-	s.finds(text, blockMarkup, regexp.MustCompile(`(?:^|[^\\])&#?\w+;`))
+	s.findActive(text, blockMarkup, regexp.MustCompile(`(?:^|[^\\])&#?\w+;`))
 	var b strings.Builder
 	escaped := false
 	for _, c := range text {
@@ -66,7 +70,6 @@ func (s *service) markdown(text string) string {
 			b.WriteRune(c)
 		}
 	}
-	// An escaped & begins no entity.
 	return b.String()
 }
 
@@ -74,14 +77,14 @@ func (s *service) markdown(text string) string {
 func (s *service) bold(text string) (shown, error) {
 	m := regexp.MustCompile(`(?s)^\*\*(.*?[^\\](?:\\\\)*)\*\*(?:\n(.*))?$`).FindStringSubmatch(text)
 	if m == nil {
-		return shown{}, fmt.Errorf("no bold first line in %q", text)
+		return shown{}, fmt.Errorf("the first line of %q is not bold", text)
 	}
 	return shown{s.markdown(m[1]), s.markdown(m[2])}, nil
 }
 
 var ntfySequence = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
 
-// newNtfy starts a server of ntfy's JSON publishing: the topic is in the body.
+// newNtfy starts a server that accepts ntfy's JSON messages, which contain the topic.
 func newNtfy(t testing.TB, token string) *service {
 	const reply = `{"id":"x","event":"message"}`
 	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
@@ -98,7 +101,7 @@ func newNtfy(t testing.TB, token string) *service {
 			m.Priority < 1 || m.Priority > 5 || !ntfySequence.MatchString(m.Sequence) || len(m.Message) > 4096 {
 			return "", shown{}, fmt.Errorf("%s %v %s", r.URL, r.Header, body)
 		}
-		s.finds(m.Message, links)
+		s.findActive(m.Message, links)
 		return m.Sequence, shown{m.Title, m.Message}, nil
 	})
 }
@@ -120,9 +123,9 @@ func newDiscord(t testing.TB, token string) *service {
 			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
 		}
 		if m.Mentions == nil || m.Mentions.Parse == nil || len(m.Mentions.Parse) > 0 {
-			s.finds(m.Content, regexp.MustCompile(`@everyone|@here|<@[!&]?\d+>`))
+			s.findActive(m.Content, regexp.MustCompile(`@everyone|@here|<@[!&]?\d+>`))
 		}
-		s.finds(m.Content, links, regexp.MustCompile(`[^\\]<(?:[@#:/]|a:|t:|https?:)[^>]*>`))
+		s.findActive(m.Content, links, regexp.MustCompile(`[^\\]<(?:[@#:/]|a:|t:|https?:)[^>]*>`))
 		n, err := s.bold(m.Content)
 		return s.next(), n, err
 	})
@@ -132,11 +135,11 @@ func newDiscord(t testing.TB, token string) *service {
 func newSlack(t testing.TB, token string) *service {
 	return serve(t, false, http.StatusOK, "ok", func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		m := struct {
-			Text, Parse  string
-			Mrkdwn       bool
-			Names        bool `json:"link_names"`
-			UnfurlLinks  bool `json:"unfurl_links"`
-			UnfurlMedias bool `json:"unfurl_media"`
+			Text, Parse string
+			Mrkdwn      bool
+			Names       bool `json:"link_names"`
+			UnfurlLinks bool `json:"unfurl_links"`
+			UnfurlMedia bool `json:"unfurl_media"`
 		}{Mrkdwn: true}
 		if err := decode(body, &m); err != nil {
 			return "", shown{}, err
@@ -144,15 +147,15 @@ func newSlack(t testing.TB, token string) *service {
 		if r.URL.Path != "/services/T1/B1/"+token || m.Text == "" {
 			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
 		}
-		s.finds(m.Text, regexp.MustCompile(`<[^>]*>`), emojis)
+		s.findActive(m.Text, regexp.MustCompile(`<[^>]*>`), emojis)
 		if m.Parse != "none" {
-			s.finds(m.Text, links)
+			s.findActive(m.Text, links)
 		}
 		if m.Mrkdwn {
-			s.finds(m.Text, regexp.MustCompile("[*_~`]"))
+			s.findActive(m.Text, regexp.MustCompile("[*_~`]"))
 		}
 		if m.Names {
-			s.finds(m.Text, mentions)
+			s.findActive(m.Text, mentions)
 		}
 		if regexp.MustCompile(`&(?:[^agl]|$)|[<>]`).MatchString(m.Text) {
 			return "", shown{}, fmt.Errorf("not escaped: %s", m.Text)
@@ -172,7 +175,7 @@ func newMattermost(t testing.TB, token string) *service {
 			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
 		}
 		n, err := s.bold(m.Text)
-		s.finds(n.Title+"\n"+n.Body, mentions, tildes, emojis, links)
+		s.findActive(n.Title+"\n"+n.Body, mentions, tildes, emojis, links)
 		return s.next(), n, err
 	})
 }
@@ -195,10 +198,10 @@ func newMatrix(t testing.TB, token string) *service {
 			m.Type != "m.text" || m.Body == "" {
 			return "", shown{}, fmt.Errorf("%s %s %s", r.Method, r.URL, body)
 		}
-		if m.Mentions == nil { // then push rules look for names in the body
-			s.finds(m.Body, regexp.MustCompile(`@room`))
+		if m.Mentions == nil { // push rules then search the body for names
+			s.findActive(m.Body, regexp.MustCompile(`@room`))
 		}
-		s.finds(m.Body, mentions, links)
+		s.findActive(m.Body, mentions, links)
 		return transaction, split(m.Body), nil
 	})
 }
@@ -221,7 +224,7 @@ func newTelegram(t testing.TB, token string) *service {
 			m.Text == "" || utf8.RuneCountInString(m.Text) > 4096 {
 			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
 		}
-		s.finds(m.Text, mentions, links, commands)
+		s.findActive(m.Text, mentions, links, commands)
 		return s.next(), split(m.Text), nil
 	})
 }
@@ -244,7 +247,7 @@ func newGotify(t testing.TB, token string) *service {
 		if m.Extras["client::display"]["contentType"] != "text/plain" {
 			s.markdown(m.Message)
 		}
-		s.finds(m.Message, links)
+		s.findActive(m.Message, links)
 		return s.next(), shown{m.Title, m.Message}, nil
 	})
 }
@@ -264,9 +267,9 @@ func newPushover(t testing.TB, token string) *service {
 			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
 		}
 		if form.Has("html") || form.Has("monospace") {
-			return "", shown{}, errors.New("the message is HTML")
+			return "", shown{}, errors.New("html or monospace is set")
 		}
-		s.finds(n.Body, links)
+		s.findActive(n.Body, links)
 		return s.next(), n, nil
 	})
 }
@@ -309,7 +312,7 @@ func newTeams(t testing.TB, token string) *service {
 			for _, run := range b.Inlines {
 				text += run.Text
 			}
-			s.finds(text, links, dates)
+			s.findActive(text, links, dates)
 			texts = append(texts, text)
 		}
 		return s.next(), split(strings.Join(texts, "\n")), nil

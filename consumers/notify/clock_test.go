@@ -16,7 +16,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// redisAt returns a Redis whose clock the test sets.
+// redisAt returns an embedded Redis whose clock shows at, and its client.
 func redisAt(t *testing.T, at time.Time) (*miniredis.Miniredis, *redis.Client) {
 	m := miniredis.RunT(t)
 	m.SetTime(at)
@@ -25,8 +25,8 @@ func redisAt(t *testing.T, at time.Time) (*miniredis.Miniredis, *redis.Client) {
 	return m, c
 }
 
-// Redis's clock decides when a slot is free and when a pause is over, so that a process whose own
-// clock is a minute ahead of the others' waits like them.
+// Redis's clock decides when a slot is free and when a pause ends. A process whose clock is a minute
+// ahead waits as long as other processes.
 func TestRateLimiterUsesRedisClock(t *testing.T) {
 	began := time.Now().Add(-time.Minute) // this process is a minute ahead
 	m, c := redisAt(t, began)
@@ -49,13 +49,13 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 			var postponed *broker.PostponedError
 			m.SetTime(began.Add(57 * time.Second))
 			if err := l.wait(t.Context(), "a"); !errors.As(err, &postponed) {
-				t.Errorf("after 57 seconds of Redis's clock: %v", err)
+				t.Errorf("wait 57 s later by Redis's clock: %v, want a PostponedError", err)
 			} else if wait := time.Until(postponed.Until); wait > 3*time.Second {
-				t.Errorf("after 57 seconds of Redis's clock there are %v to wait, want at most 3 s", wait)
+				t.Errorf("wait 57 s later by Redis's clock is postponed by %v, want at most 3 s", wait)
 			}
 			m.SetTime(began.Add(61 * time.Second))
 			if err := l.wait(t.Context(), "a"); err != nil {
-				t.Errorf("after 61 seconds of Redis's clock: %v", err)
+				t.Errorf("wait 61 s later by Redis's clock: %v", err)
 			}
 		})
 	}
@@ -65,19 +65,19 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 func TestLockUsesRedisClock(t *testing.T) {
 	began := time.Now().Add(-time.Minute)
 	m, c := redisAt(t, began)
-	known := deliveries{redis: c, prefix: "mw:notify:a:", lease: 20 * time.Second, log: slog.New(slog.DiscardHandler)}
+	d := deliveries{redis: c, prefix: "mw:notify:a:", lease: 20 * time.Second, log: slog.New(slog.DiscardHandler)}
 	goal := event.Event{ID: "goal", Data: event.Data{Incident: "i", Rev: 1}}
 	corrected := event.Event{ID: "corrected", Data: event.Data{Incident: "i", Rev: 2}}
-	if _, err := known.begin(t.Context(), goal); err != nil {
+	if _, err := d.begin(t.Context(), goal); err != nil {
 		t.Fatal(err)
 	}
 	m.SetTime(began.Add(19 * time.Second))
-	if _, err := known.begin(t.Context(), corrected); !errors.As(err, new(*broker.PostponedError)) {
-		t.Errorf("while the goal is being sent: %v", err)
+	if _, err := d.begin(t.Context(), corrected); !errors.As(err, new(*broker.PostponedError)) {
+		t.Errorf("begin before the lock expires: %v, want a PostponedError", err)
 	}
 	m.SetTime(began.Add(21 * time.Second))
-	if _, err := known.begin(t.Context(), corrected); err != nil {
-		t.Errorf("after the lock's time: %v", err)
+	if _, err := d.begin(t.Context(), corrected); err != nil {
+		t.Errorf("begin after the lock expired: %v", err)
 	}
 }
 
@@ -86,10 +86,10 @@ func TestLockIsRenewed(t *testing.T) {
 	at := time.Now()
 	m, c := redisAt(t, at)
 	const lease = 300 * time.Millisecond
-	known := deliveries{redis: c, prefix: "mw:notify:a:", lease: lease, log: slog.New(slog.DiscardHandler)}
+	d := deliveries{redis: c, prefix: "mw:notify:a:", lease: lease, log: slog.New(slog.DiscardHandler)}
 	goal := event.Event{ID: "goal", Data: event.Data{Incident: "i", Rev: 1}}
 	corrected := event.Event{ID: "corrected", Data: event.Data{Incident: "i", Rev: 2}}
-	s, err := known.begin(t.Context(), goal)
+	s, err := d.begin(t.Context(), goal)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,15 +97,15 @@ func TestLockIsRenewed(t *testing.T) {
 		at = at.Add(lease * 9 / 10)
 		m.SetTime(at)
 		testenv.Eventually(t, func() bool {
-			until, _ := c.HGet(t.Context(), known.key("i"), "until").Int64()
+			until, _ := c.HGet(t.Context(), d.key("i"), "until").Int64()
 			return until > at.Add(lease/2).UnixMilli()
 		}, "the lock to be renewed")
 	}
-	if _, err := known.begin(t.Context(), corrected); !errors.As(err, new(*broker.PostponedError)) {
-		t.Errorf("while the goal is being sent: %v, want it postponed", err)
+	if _, err := d.begin(t.Context(), corrected); !errors.As(err, new(*broker.PostponedError)) {
+		t.Errorf("begin while the lock is renewed: %v, want a PostponedError", err)
 	}
 	s.end(t.Context())
-	if _, err := known.begin(t.Context(), corrected); err != nil {
-		t.Errorf("after the goal was sent: %v", err)
+	if _, err := d.begin(t.Context(), corrected); err != nil {
+		t.Errorf("begin after the lock was released: %v", err)
 	}
 }

@@ -19,13 +19,13 @@ import (
 
 // Commands are the subcommands of matchwire notify.
 type Commands struct {
-	Keys MakeKeys `cmd:"" help:"Create the keys of a Web Push channel (VAPID). Do this once."`
-	Try  Try      `cmd:"" help:"Send an invented goal, marked as a test, to a channel."`
+	Keys MakeKeys `cmd:"" help:"Create the VAPID keys of a Web Push channel. Do this once."`
+	Try  Try      `cmd:"" help:"Send a sample goal, marked as a test, to a channel."`
 }
 
-// MakeKeys creates a file of keys.
+// MakeKeys is the command that creates the key file of a Web Push channel.
 type MakeKeys struct {
-	File string `arg:"" help:"File to create. An existing file is never replaced." default:"vapid.json"`
+	File string `arg:"" default:"vapid.json" help:"File to create (default: vapid.json). An existing file is never overwritten."`
 }
 
 // Run creates the file, readable by its owner only, and prints the public key.
@@ -40,7 +40,7 @@ func (m *MakeKeys) Run(out io.Writer) error {
 	}
 	f, err := os.OpenFile(m.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists, and browsers may have subscribed with its keys", m.File)
+		return fmt.Errorf("%s already exists, and browsers may have subscribed with its keys", m.File)
 	}
 	if err != nil {
 		return err
@@ -53,13 +53,14 @@ func (m *MakeKeys) Run(out io.Writer) error {
 	return err
 }
 
-// Try sends a notification to a channel of the config.
+// Try is the command that sends a sample goal to a channel of the config.
 type Try struct {
 	Channel  string `arg:"" help:"Name of a channel in the config."`
-	Language string `help:"Language of the text. Default: the language of the channel's first rule." placeholder:"CODE"`
+	Language string `help:"Language of the text (default: the language of the channel's first rule)." placeholder:"CODE"`
 }
 
-// Run sends it to all recipients of the channel.
+// Run sends the goal to all recipients of the channel, whatever their filters and the rules are. It
+// prints the text and the number of recipients that it was sent to.
 func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	p, err := read(h)
 	if err != nil {
@@ -67,7 +68,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	}
 	settings, ok := p.Channels[t.Channel]
 	if !ok {
-		return fmt.Errorf("no channel %q; there are %s", t.Channel, p.channelNames())
+		return fmt.Errorf("no channel %q; want one of %s", t.Channel, p.channelNames())
 	}
 	n, err := p.notifier(t.Channel, settings, h)
 	if err != nil {
@@ -89,7 +90,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 		language = n.rules[0].language
 	}
 	if !n.texts.has(language) {
-		return fmt.Errorf("no texts in language %q; there are %s", language, strings.Join(n.texts.languages(), ", "))
+		return fmt.Errorf("no texts in language %q; want one of %s", language, strings.Join(n.texts.languages(), ", "))
 	}
 	text := n.texts.render(e, true, language)
 	text.Title = "[Test] " + text.Title
@@ -106,7 +107,8 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	return failed
 }
 
-// testGoal returns an invented goal. Each has an ID of its own: some services ignore a repeated one.
+// testGoal returns a sample goal. Each call returns a new ID, because some services ignore an ID that
+// they have received before.
 func testGoal() (event.Event, error) {
 	c := event.SoccerMinute("", 6, 0)
 	const home, away = "New York City FC", "Toronto FC"

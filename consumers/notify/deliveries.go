@@ -16,41 +16,44 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// deliveries stores what a channel has sent about each incident:
+// deliveries stores the state of each incident on a channel:
 //
-//	mw:notify:<channel>:{<incident>}  hash, kept for two days:
-//	  seen              the highest revision that was handled
-//	  held              if the incident is muted: why an event was withheld from everyone
-//	  held_at, held_by  that event's time, Unix microseconds, and its ID
-//	  to:<id>           the revision that a recipient has received
-//	  try:<id>          a revision that is being sent to a recipient, or that may have arrived
-//	  lock, until       the event that is being sent, and when the lock expires, Redis's Unix ms
+//	mw:notify:<channel>:{<incident>}  hash, which expires after two days:
+//	  seen              the highest revision that was received
+//	  held              the reason why the incident is suppressed; absent if it is not
+//	  held_at, held_by  the time (Unix microseconds) and the ID of the event that suppressed it
+//	  to:<id>           the revision that was delivered to a recipient
+//	  try:<id>          a revision that is being sent to a recipient, or that may have been delivered
+//	  lock              the owner of the lock: the event that is being sent
+//	  until             when the lock expires, in Unix milliseconds by Redis's clock
 //
-// The lock keeps a correction from overtaking the event that it corrects. It is a lease, which the
+// The lock prevents a correction from overtaking the event that it corrects. It is a lease, which the
 // process that sends the event renews.
 //
-// A muted incident is not news: its first event was withheld for a reason that also holds for its
-// corrections, such as backfill. Only events that were observed after the one that muted it are
-// muted. An event that was observed before is news of its own, and so is an event with the same ID.
-// This happens after a loss of Redis: the parser reports as backfill what it reported before, and
-// the backfill copy can overtake the original, which waits for another attempt.
+// A suppressed incident is not news: an event of it was suppressed for a reason that also applies to
+// later events, such as backfill. Events that were observed before that event are still news. An
+// event with the same ID as that event is also news.
+//
+// After Redis loses its data, the parser reports earlier events again, as backfill. Such a copy can
+// overtake its original if the original waits for another attempt.
 type deliveries struct {
 	redis  redis.UniversalClient
 	prefix string        // "mw:notify:<channel>:"
-	lease  time.Duration // of the lock
+	lease  time.Duration // duration of the lock
 	log    *slog.Logger
 }
 
-// keepDeliveries is how long the state of an incident is kept after its latest event.
+// keepDeliveries is how long the state of an incident is stored after its latest event.
 const keepDeliveries = 48 * time.Hour
 
 var (
-	errSuperseded = errors.New("a later revision was handled")
+	errSuperseded = errors.New("a later revision was received")
 	errLocked     = errors.New("another revision is being sent")
 )
 
-// lockIncident locks the incident for an event, and returns its state. ARGV[5] is the event's time
-// if it can be news, or ”. Repeated for the same event, it gives the same answer.
+// lockIncident locks the incident for an event, and returns the incident's state. ARGV[5] is the time
+// of an event that can be news, else empty. Running the script again for the same event returns the
+// same result.
 var lockIncident = redis.NewScript(`
 local rev = tonumber(ARGV[1])
 local t = redis.call('time')
@@ -67,7 +70,8 @@ redis.call('hset', KEYS[1], 'seen', rev, 'lock', ARGV[2], 'until', string.format
 redis.call('pexpire', KEYS[1], ARGV[4])
 return state`)
 
-// renewLock returns 0 if another event has the lock.
+// renewLock extends the lock, or acquires it if it is free. It returns 0 if another event holds the lock,
+// else 1.
 var renewLock = redis.NewScript(`
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -77,18 +81,20 @@ redis.call('hset', KEYS[1], 'lock', ARGV[1], 'until', string.format('%.0f', now 
 redis.call('pexpire', KEYS[1], ARGV[3])
 return 1`)
 
+// unlockIncident releases the lock if the event holds it.
 var unlockIncident = redis.NewScript(`
 if redis.call('hget', KEYS[1], 'lock') == ARGV[1] then redis.call('hdel', KEYS[1], 'lock', 'until') end
 return 0`)
 
-var seeRevision = redis.NewScript(`
+// storeSeen raises seen to a revision.
+var storeSeen = redis.NewScript(`
 local seen = tonumber(redis.call('hget', KEYS[1], 'seen') or '0')
 if seen < tonumber(ARGV[1]) then redis.call('hset', KEYS[1], 'seen', ARGV[1]) end
 redis.call('pexpire', KEYS[1], ARGV[2])
 return 0`)
 
-// incidentOf returns the incident and the revision that an event reports. An event without an
-// incident counts as an incident of its own.
+// incidentOf returns the incident ID and the revision of an event. If the event has no incident ID,
+// incidentOf returns the event's ID and 1.
 func incidentOf(e event.Event) (id string, rev int) {
 	if e.Data.Incident == "" {
 		return e.ID, 1
@@ -96,44 +102,46 @@ func incidentOf(e event.Event) (id string, rev int) {
 	return e.Data.Incident, max(e.Data.Rev, 1)
 }
 
-// An incidentState is what was stored of an incident when the handling of an event began.
+// An incidentState is the stored state of an incident, as [deliveries.begin] read it for an event.
 type incidentState struct {
 	deliveries
-	key      string
-	e        event.Event
-	rev      int
-	stopLock func()         // ends the renewal of the lock
-	muted    string         // the reason; "" if not muted
-	to       map[string]int // revisions that have arrived, by recipient
-	try      map[string]int // revisions that may have arrived, by recipient
+	key         string
+	e           event.Event
+	rev         int
+	stopRenewal func()         // ends the renewal of the lock
+	suppressed  string         // the reason; "" if the incident is not suppressed
+	delivered   map[string]int // revisions by recipient ID
+	attempted   map[string]int // revisions that may have been delivered, by recipient ID
 }
 
 func (d deliveries) key(incident string) string { return d.prefix + "{" + incident + "}" }
 
-// see stores that a revision is known, before it is sent.
-func (d deliveries) see(ctx context.Context, e event.Event) error {
+// markSeen stores the revision of an event that is postponed, so that earlier revisions are dropped.
+func (d deliveries) markSeen(ctx context.Context, e event.Event) error {
 	incident, rev := incidentOf(e)
-	err := seeRevision.Run(ctx, d.redis, []string{d.key(incident)}, rev, keepDeliveries.Milliseconds()).Err()
+	err := storeSeen.Run(ctx, d.redis, []string{d.key(incident)}, rev, keepDeliveries.Milliseconds()).Err()
 	if err != nil {
 		return fmt.Errorf("storing the revision: %w", consumers.RedisError(err))
 	}
 	return nil
 }
 
-// begin locks the incident of an event and returns its state. If another event has the lock, the error is
-// one of [broker.Postpone]. If a later revision is known, it is errSuperseded.
+// begin locks the incident of an event and returns its state. The caller must call end. If another
+// event holds the lock, begin returns an error from [broker.Postpone]. If a later revision was received,
+// it returns errSuperseded.
 func (d deliveries) begin(ctx context.Context, e event.Event) (*incidentState, error) {
 	incident, rev := incidentOf(e)
-	s := &incidentState{deliveries: d, key: d.key(incident), e: e, rev: rev, to: map[string]int{}, try: map[string]int{}}
+	s := &incidentState{deliveries: d, key: d.key(incident), e: e, rev: rev,
+		delivered: map[string]int{}, attempted: map[string]int{}}
 	observed := ""
 	if !e.Data.Backfill && !e.Data.Replay && e.Data.Action != event.Retracted {
 		observed = strconv.FormatInt(e.Time.UnixMicro(), 10)
 	}
 	began := time.Now()
 	keys, lease, keep := []string{s.key}, d.lease.Milliseconds(), keepDeliveries.Milliseconds()
-	pairs, err := lockIncident.Run(ctx, d.redis, keys, rev, s.lock(), lease, keep, observed, e.ID).StringSlice()
+	pairs, err := lockIncident.Run(ctx, d.redis, keys, rev, s.lockOwner(), lease, keep, observed, e.ID).StringSlice()
 	if err != nil {
-		return nil, fmt.Errorf("reading what was sent: %w", consumers.RedisError(err))
+		return nil, fmt.Errorf("locking incident %q: %w", incident, consumers.RedisError(err))
 	}
 	if len(pairs) == 1 {
 		if pairs[0] == "locked" {
@@ -141,110 +149,112 @@ func (d deliveries) begin(ctx context.Context, e event.Event) (*incidentState, e
 		}
 		return nil, errSuperseded
 	}
-	s.stopLock = consumers.RenewLease(ctx, d.lease, began, func(ctx context.Context) (bool, error) {
-		return renewLock.Run(ctx, d.redis, keys, s.lock(), lease, keep).Bool()
+	s.stopRenewal = consumers.RenewLease(ctx, d.lease, began, func(ctx context.Context) (bool, error) {
+		return renewLock.Run(ctx, d.redis, keys, s.lockOwner(), lease, keep).Bool()
 	})
 	for i := 0; i+1 < len(pairs); i += 2 {
 		number, _ := strconv.Atoi(pairs[i+1])
 		if id, ok := strings.CutPrefix(pairs[i], "to:"); ok {
-			s.to[id] = number
+			s.delivered[id] = number
 		} else if id, ok := strings.CutPrefix(pairs[i], "try:"); ok {
-			s.try[id] = number
+			s.attempted[id] = number
 		} else if pairs[i] == "held" {
-			s.muted = pairs[i+1]
+			s.suppressed = pairs[i+1]
 		}
 	}
 	return s, nil
 }
 
-// lock returns what tells the event from others that lock the incident. The backfill copy of an
-// event has the same ID, and can be handled at the same time.
-func (s *incidentState) lock() string {
+// lockOwner returns the value that identifies the event as the owner of the lock. The backfill copy of
+// an event has the event's ID and can be handled at the same time, so it has another value.
+func (s *incidentState) lockOwner() string {
 	if s.e.Data.Backfill {
 		return s.e.ID + ":backfill"
 	}
 	return s.e.ID
 }
 
-// end unlocks the incident.
+// end releases the lock. It logs an error from Redis: the lock then expires.
 func (s *incidentState) end(ctx context.Context) {
-	s.stopLock()
-	s.note("the end", unlockIncident.Run(context.WithoutCancel(ctx), s.redis, []string{s.key}, s.lock()).Err())
+	s.stopRenewal()
+	s.logError("unlock", unlockIncident.Run(context.WithoutCancel(ctx), s.redis, []string{s.key}, s.lockOwner()).Err())
 }
 
-// note logs an error of storing a delivery. The notification may then be sent again.
-func (s *incidentState) note(what string, err error) {
+// logError logs an error from updating the state after an attempt to send. The state is then outdated:
+// the notification may be sent again, or its retraction may be sent without it.
+func (s *incidentState) logError(op string, err error) {
 	if err != nil {
-		s.log.Warn("delivery not stored", "what", what, "tid", s.e.TID, "id", s.e.ID, "error", err)
+		s.log.Warn("delivery state not stored", "op", op, "tid", s.e.TID, "id", s.e.ID, "error", err)
 	}
 }
 
-// A target is a recipient to send to.
+// A target is a recipient that an event is sent to.
 type target struct {
 	recipient
-	asNews bool // the recipient does not know the incident
+	asNews bool // the recipient was not notified of the incident
 }
 
-// decideTarget reports whether to send to a recipient. why is the reason to withhold the event from
-// recipients who do not know its incident, or "".
-func (s *incidentState) decideTarget(r recipient, wanted bool, why string) (target, bool) {
-	known, tried := s.to[r.id], s.try[r.id]
+// decideTarget reports whether to send the event to a recipient. wanted reports whether the rule and the
+// recipient's filter match the event. reason is the reason to suppress the event, or "".
+func (s *incidentState) decideTarget(r recipient, wanted bool, reason string) (target, bool) {
+	delivered, attempted := s.delivered[r.id], s.attempted[r.id]
 	retracted := s.e.Data.Action == event.Retracted
 	switch {
-	case known == s.rev: // it arrived in an earlier attempt
+	case delivered == s.rev: // an earlier attempt succeeded
 		return target{}, false
-	case known > 0 || tried > 0 && (tried < s.rev || retracted):
-		// What the recipient knows, or may know, is no longer true. So quiet hours, or a rule that no
-		// longer matches, do not suppress the correction.
-		return target{recipient: r}, why == "" || why == quietHours || why == noRule || why == late
-	case retracted: // the recipient never knew of it
+	case delivered > 0 || attempted > 0 && (attempted < s.rev || retracted):
+		// An earlier notification was or may have been delivered, and is no longer true. Its correction
+		// is suppressed only if the correction is backfill, a replay or too old.
+		return target{recipient: r}, reason == "" || reason == quietHours || reason == noRule || reason == late
+	case retracted: // the recipient was not notified of the incident
 		return target{}, false
 	}
-	return target{recipient: r, asNews: true}, wanted && why == "" && s.muted == ""
+	return target{recipient: r, asNews: true}, wanted && reason == "" && s.suppressed == ""
 }
 
-// unknown reports whether no recipient knows of the incident, or may know.
-func (s *incidentState) unknown() bool { return len(s.to)+len(s.try) == 0 }
+// unsent reports whether no notification of the incident was or may have been delivered.
+func (s *incidentState) unsent() bool { return len(s.delivered)+len(s.attempted) == 0 }
 
-// mute stores that events observed later are not news: this one was withheld for a reason other
-// than that no rule matches. An incident that is muted already stays so by its earlier event.
-func (s *incidentState) mute(ctx context.Context, why string) error {
-	if why == "" || why == noRule || s.muted != "" || s.e.Data.Action == event.Retracted {
+// suppress stores that the event suppresses the incident. It does nothing if reason is "" or noRule, if
+// the event is a retraction, or if the incident is already suppressed.
+func (s *incidentState) suppress(ctx context.Context, reason string) error {
+	if reason == "" || reason == noRule || s.suppressed != "" || s.e.Data.Action == event.Retracted {
 		return nil
 	}
-	err := s.redis.HSet(ctx, s.key, "held", why, "held_at", s.e.Time.UnixMicro(), "held_by", s.e.ID).Err()
+	err := s.redis.HSet(ctx, s.key, "held", reason, "held_at", s.e.Time.UnixMicro(), "held_by", s.e.ID).Err()
 	return consumers.RedisError(err)
 }
 
-// expect stores that the revision is about to be sent to the targets.
-func (s *incidentState) expect(ctx context.Context, to []target) error {
-	fields := make([]any, 0, 2*len(to))
-	for _, t := range to {
+// recordAttempt stores that the revision may have been delivered to the targets. Call it before sending.
+func (s *incidentState) recordAttempt(ctx context.Context, targets []target) error {
+	fields := make([]any, 0, 2*len(targets))
+	for _, t := range targets {
 		fields = append(fields, "try:"+t.id, s.rev)
 	}
 	if err := s.redis.HSet(ctx, s.key, fields...).Err(); err != nil {
-		return fmt.Errorf("storing who is notified: %w", consumers.RedisError(err))
+		return fmt.Errorf("storing the attempt: %w", consumers.RedisError(err))
 	}
 	return nil
 }
 
-// arrived stores that the revision has arrived at a target.
-func (s *incidentState) arrived(ctx context.Context, t target) {
+// markDelivered stores that the revision was delivered to a target. It logs an error from Redis.
+func (s *incidentState) markDelivered(ctx context.Context, t target) {
 	ctx = context.WithoutCancel(ctx)
 	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.HSet(ctx, s.key, "to:"+t.id, s.rev)
 		p.HDel(ctx, s.key, "try:"+t.id)
 		return nil
 	})
-	s.note("that it arrived", err)
+	s.logError("mark delivered", err)
 }
 
-// refused stores that the revision has not arrived: the recipient knows what it knew before.
-func (s *incidentState) refused(ctx context.Context, t target) {
+// markRefused stores that the revision was not delivered to a target, and restores the earlier attempt,
+// if any. It logs an error from Redis.
+func (s *incidentState) markRefused(ctx context.Context, t target) {
 	ctx = context.WithoutCancel(ctx)
-	if before := s.try[t.id]; before > 0 {
-		s.note("that it did not arrive", s.redis.HSet(ctx, s.key, "try:"+t.id, before).Err())
+	if before := s.attempted[t.id]; before > 0 {
+		s.logError("mark refused", s.redis.HSet(ctx, s.key, "try:"+t.id, before).Err())
 		return
 	}
-	s.note("that it did not arrive", s.redis.HDel(ctx, s.key, "try:"+t.id).Err())
+	s.logError("mark refused", s.redis.HDel(ctx, s.key, "try:"+t.id).Err())
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// hooked returns a world with one webhook and a rule in YAML.
+// hooked returns a world with one webhook and one rule, which is in YAML.
 func hooked(t *testing.T, rule string) (*world, *service) {
 	t.Helper()
 	s := newHook(t)
@@ -26,7 +26,7 @@ func hookSettings(s *service) string {
 	return "channels:\n  hook: {webhook: {url: '" + s.URL + "', secret: " + webhookSecret + "}}\n"
 }
 
-// titles returns what a service shows now, without the threads.
+// titles returns the notifications that a service shows, without their threads.
 func titles(s *service) string {
 	var all []string
 	for _, line := range s.all() {
@@ -37,8 +37,8 @@ func titles(s *service) string {
 	return strings.Join(all, "; ")
 }
 
-// In the end a recipient has one notification of a goal, the latest, in whichever order and however
-// often the events arrive.
+// A service shows one notification of a goal, the latest. The order of the events and repeated deliveries
+// do not matter.
 func TestOneTrueNotification(t *testing.T) {
 	first := consumertest.Goal()
 	corrected := consumertest.Corrected(first)
@@ -59,13 +59,13 @@ func TestOneTrueNotification(t *testing.T) {
 		"a goal":     {[]event.Event{first}, goal, 1},
 		"corrected":  {[]event.Event{first, corrected}, edit, 2},
 		"taken back": {[]event.Event{first, corrected, retracted}, back, 3},
-		"twice each": {
+		"each event twice": {
 			[]event.Event{first, first, corrected, corrected, retracted, retracted, first}, back, 3,
 		},
-		"taken back, the correction lost": {[]event.Event{first, retracted, corrected}, back, 2},
-		"the correction overtakes":        {[]event.Event{corrected, first}, news, 1},
-		"taken back before it was sent":   {[]event.Event{retracted, first, corrected}, "", 0},
-		"the goal is lost":                {[]event.Event{corrected, retracted}, back, 2},
+		"taken back before the correction": {[]event.Event{first, retracted, corrected}, back, 2},
+		"the correction overtakes":         {[]event.Event{corrected, first}, news, 1},
+		"taken back before it was sent":    {[]event.Event{retracted, first, corrected}, "", 0},
+		"the goal is missing":              {[]event.Event{corrected, retracted}, back, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, s := hooked(t, "kinds: [goal]")
@@ -75,14 +75,14 @@ func TestOneTrueNotification(t *testing.T) {
 				}
 			}
 			if got := titles(s); got != tc.want || s.called() != tc.calls {
-				t.Errorf("shown after %d calls: %s\nwant after %d: %s", s.called(), got, tc.calls, tc.want)
+				t.Errorf("after %d calls, shown: %s\nwant after %d calls: %s", s.called(), got, tc.calls, tc.want)
 			}
 		})
 	}
 }
 
-// The retraction of a goal is sent if the goal's notification may have arrived, but not if it has
-// certainly not arrived.
+// The retraction of a goal is sent if the notification of the goal may have been delivered. It is not
+// sent if that notification was definitely not delivered.
 func TestRetractedWhileFailing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		answer func(http.ResponseWriter)
@@ -97,7 +97,7 @@ func TestRetractedWhileFailing(t *testing.T) {
 			e := consumertest.Goal()
 			s.set(tc.answer)
 			if err := w.deliver("hook", e); err == nil {
-				t.Fatal("no error")
+				t.Fatal("deliver of the goal: got no error")
 			}
 			s.set(nil)
 			for _, e := range []event.Event{consumertest.Retracted(e), e} {
@@ -106,43 +106,43 @@ func TestRetractedWhileFailing(t *testing.T) {
 				}
 			}
 			if got := titles(s); got != tc.want {
-				t.Errorf("shown: %s, want %s", got, tc.want)
+				t.Errorf("shown: got %q, want %q", got, tc.want)
 			}
 		})
 	}
 }
 
-// A correction waits while the event that it corrects is being sent.
+// A correction is postponed while the event that it corrects is being sent.
 func TestCorrectionDoesNotOvertake(t *testing.T) {
 	w, s := hooked(t, "kinds: [goal]")
 	e := consumertest.Goal()
-	begun, goOn := make(chan bool, 2), make(chan bool) // one that overtakes must not hang the test
-	s.set(func(rw http.ResponseWriter) { begun <- true; <-goOn; rw.WriteHeader(204) })
+	begun, proceed := make(chan bool, 2), make(chan bool) // room for a correction that overtakes
+	s.set(func(rw http.ResponseWriter) { begun <- true; <-proceed; rw.WriteHeader(204) })
 	done := make(chan error)
 	go func() { done <- w.deliver("hook", e) }()
 	<-begun
-	overtakes := consumertest.Corrected(e)
-	time.AfterFunc(2*time.Second, func() { close(goOn) })
-	err := w.deliver("hook", overtakes)
+	corrected := consumertest.Corrected(e)
+	time.AfterFunc(2*time.Second, func() { close(proceed) })
+	err := w.deliver("hook", corrected)
 	if !errors.As(err, new(*broker.PostponedError)) {
-		t.Errorf("%v, want it postponed", err)
+		t.Errorf("deliver of the correction: got error %v, want a PostponedError", err)
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	s.set(nil)
-	if err := w.deliver("hook", overtakes); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
-		t.Errorf("%v, shown: %s", err, titles(s))
+	if err := w.deliver("hook", corrected); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
+		t.Errorf("deliver again: %v, shown: %s, want the correction", err, titles(s))
 	}
 }
 
-// An event that is not news is not sent, and neither is its correction or retraction.
+// If an event is not news, neither it nor its correction or retraction is sent.
 func TestOldNewsIsNotSent(t *testing.T) {
 	for name, change := range map[string]func(*event.Event){
 		"backfill": func(e *event.Event) { e.Data.Backfill = true },
 		"replay":   func(e *event.Event) { e.Data.Replay = true },
 		"old":      func(e *event.Event) { e.Time = e.Time.Add(-2 * time.Hour) },
-		"late": func(e *event.Event) { // the page lists a scorer an hour later
+		"late": func(e *event.Event) { // the page lists the scorer more than an hour later
 			m := *e.Data.Match
 			m.Clock = event.SoccerMinute("", 80, 0)
 			e.Data.Match = &m
@@ -160,13 +160,13 @@ func TestOldNewsIsNotSent(t *testing.T) {
 				}
 			}
 			if s.called() > 0 {
-				t.Errorf("sent: %s", titles(s))
+				t.Errorf("sent: %s, want nothing", titles(s))
 			}
 		})
 	}
 }
 
-// The correction of an event that was not news is not sent, even if a rule matches only the correction.
+// The correction of an event that is not news is not sent, even if only the correction matches a rule.
 func TestCorrectionOfOldNewsIsNotSent(t *testing.T) {
 	w, s := hooked(t, "{players: [Jozy Altidore]}")
 	e := consumertest.Goal()
@@ -179,13 +179,13 @@ func TestCorrectionOfOldNewsIsNotSent(t *testing.T) {
 		}
 	}
 	if s.called() > 0 {
-		t.Errorf("sent: %s", titles(s))
+		t.Errorf("sent: %s, want nothing", titles(s))
 	}
 }
 
-// After a loss of Redis, the parser reports as backfill what it reported before. The copy must not
-// silence an original that still waits.
-func TestBackfillDoesNotMuteWhatWasObservedBefore(t *testing.T) {
+// After Redis loses its data, the parser reports earlier events again, as backfill. Such a copy does not
+// suppress an original that still waits.
+func TestBackfillDoesNotSuppressEarlierEvents(t *testing.T) {
 	const (
 		goal = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
 		news = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
@@ -206,11 +206,11 @@ func TestBackfillDoesNotMuteWhatWasObservedBefore(t *testing.T) {
 	retracted := observed(consumertest.Retracted(corrected), -2*time.Minute)
 	replay := first
 	replay.Data.Replay = true
-	// The page shows the correction when it is read again, as the first revision of a new epoch.
+	// The parser has lost its state and reads the corrected goal as a new one, with revision 1.
 	again := corrected
 	again.Data.Action, again.Data.Rev, again.Data.Supersedes, again.Data.Changes = event.New, 1, "", nil
-	again.ID = "of other facts"
-	later := observed(corrected, 10*time.Minute) // found after the backfill
+	again.ID = "with other data"
+	later := observed(corrected, 10*time.Minute) // observed after the backfill
 	const minute = time.Minute
 	copied, copiedTwice := backfill(first, 3*minute), []event.Event{backfill(first, 3*minute), backfill(first, 3*minute)}
 	for name, tc := range map[string]struct {
@@ -221,20 +221,20 @@ func TestBackfillDoesNotMuteWhatWasObservedBefore(t *testing.T) {
 		"the copy, then the goal":                {[]event.Event{copied, first}, goal, 1},
 		"the copy twice, then the goal":          {append(copiedTwice, first), goal, 1},
 		"the goal, then the copy":                {[]event.Event{first, copied, corrected}, edit, 2},
-		"a copy with other facts":                {[]event.Event{backfill(again, 3*minute), first}, goal, 1},
+		"a copy with other data":                 {[]event.Event{backfill(again, 3*minute), first}, goal, 1},
 		"both revisions, copy of the first":      {[]event.Event{copied, first, corrected}, edit, 2},
 		"both revisions, copy of the second":     {[]event.Event{backfill(again, 3*minute), first, corrected}, edit, 2},
 		"both revisions, the second first":       {[]event.Event{copied, corrected, first}, news, 1},
 		"both revisions, copy with the revision": {[]event.Event{backfill(corrected, 3*minute), first, corrected}, news, 1},
 		"all three revisions":                    {[]event.Event{copied, first, corrected, retracted}, back, 3},
 		"the goal is taken back first":           {[]event.Event{copied, retracted, first}, "", 0},
-		"a correction found later":               {[]event.Event{copied, later}, "", 0},
-		"two corrections found later": {
+		"a correction observed later":            {[]event.Event{copied, later}, "", 0},
+		"two corrections observed later": {
 			[]event.Event{backfill(first, 0), later, observed(consumertest.Corrected(later), 11*minute)}, "", 0,
 		},
-		"a correction found later, the goal before": {[]event.Event{copied, first, later}, edit, 2},
-		"a replay of the goal":                      {[]event.Event{copied, replay, later}, "", 0},
-		"an older goal, muted as old":               {[]event.Event{copied, observed(first, -2*time.Hour), corrected}, "", 0},
+		"a later correction, after the goal": {[]event.Event{copied, first, later}, edit, 2},
+		"a replay of the goal":               {[]event.Event{copied, replay, later}, "", 0},
+		"an older goal, suppressed as old":   {[]event.Event{copied, observed(first, -2*time.Hour), corrected}, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, s := hooked(t, "kinds: [goal]")
@@ -244,13 +244,13 @@ func TestBackfillDoesNotMuteWhatWasObservedBefore(t *testing.T) {
 				}
 			}
 			if got := titles(s); got != tc.want || s.called() != tc.calls {
-				t.Errorf("shown after %d calls: %s\nwant after %d: %s", s.called(), got, tc.calls, tc.want)
+				t.Errorf("after %d calls, shown: %s\nwant after %d calls: %s", s.called(), got, tc.calls, tc.want)
 			}
 		})
 	}
 }
 
-// A goal whose alert fails is not silenced by a backfill copy that comes before the next attempt.
+// If sending a goal fails, a backfill copy before the next attempt does not suppress the goal.
 func TestBackfillBetweenTwoAttempts(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter){
 		"refused":   func(w http.ResponseWriter) { w.WriteHeader(503) },
@@ -261,7 +261,7 @@ func TestBackfillBetweenTwoAttempts(t *testing.T) {
 			e := consumertest.Goal()
 			s.set(answer)
 			if err := w.deliver("hook", e); err == nil {
-				t.Fatal("no error")
+				t.Fatal("deliver of the goal: got no error")
 			}
 			s.set(nil)
 			backfill := e
@@ -272,14 +272,13 @@ func TestBackfillBetweenTwoAttempts(t *testing.T) {
 				}
 			}
 			if want := "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"; titles(s) != want {
-				t.Errorf("shown: %s, want %s", titles(s), want)
+				t.Errorf("shown: got %q, want %q", titles(s), want)
 			}
 		})
 	}
 }
 
-// If no rule matches the correction of an event that was sent, the correction is sent in the default
-// language.
+// If the correction of an event that was sent matches no rule, it is sent in the default language.
 func TestLanguageOfACorrection(t *testing.T) {
 	s := newHook(t)
 	w := newWorld(t, "language: de\n"+hookSettings(s)+"rules:\n  - {players: [Sebastian Giovinco], kinds: [goal]}\n")
@@ -290,11 +289,11 @@ func TestLanguageOfACorrection(t *testing.T) {
 		}
 	}
 	if got := titles(s); !strings.HasPrefix(got, "Berichtigt: Tor für Toronto FC: Jozy Altidore") {
-		t.Errorf("shown: %s", got)
+		t.Errorf("shown: got %q, want a correction in German", got)
 	}
 }
 
-// In quiet hours no news is sent, but the retraction of an earlier notification is.
+// In quiet hours, news is suppressed. The retraction of an earlier notification is sent.
 func TestQuietHours(t *testing.T) {
 	zone, err := time.LoadLocation("Asia/Kolkata")
 	if err != nil {
@@ -308,33 +307,34 @@ func TestQuietHours(t *testing.T) {
 	w, s := hooked(t, rule(time.Hour, 2*time.Hour))
 	e := consumertest.Goal()
 	if err := w.deliver("hook", e); err != nil || s.called() != 1 {
-		t.Fatalf("before the quiet hours: %v, %d calls", err, s.called())
+		t.Fatalf("deliver before the quiet hours: %v, %d calls, want 1", err, s.called())
 	}
-	w.make(strings.Split(w.settings, "rules:")[0] + "rules:\n  - " + rule(-time.Hour, time.Hour))
+	w.configure(strings.Split(w.settings, "rules:")[0] + "rules:\n  - " + rule(-time.Hour, time.Hour))
 	if err := w.deliver("hook", consumertest.Other(e, 3)); err != nil || s.called() != 1 {
-		t.Errorf("a goal in quiet hours: %v, %d calls", err, s.called())
+		t.Errorf("deliver in quiet hours: %v, %d calls, want still 1", err, s.called())
 	}
 	if err := w.deliver("hook", consumertest.Retracted(e)); err != nil || !strings.HasPrefix(titles(s), "Taken back") {
-		t.Errorf("taken back in quiet hours: %v, shown: %s", err, titles(s))
+		t.Errorf("deliver of a retraction in quiet hours: %v, shown: %s, want the retraction", err, titles(s))
 	}
 }
 
-// A spoiler delay postpones events. If an event is retracted before its time, it is never sent; if it
+// A spoiler delay postpones events. An event that is retracted before the delay ends is not sent. If it
 // is corrected, only the correction is sent.
 func TestDelay(t *testing.T) {
 	w, s := hooked(t, "{kinds: [goal], delay: 90s}")
-	e, taken, edited := consumertest.Goal(), consumertest.Goal(), consumertest.Goal()
-	waiting := []event.Event{e, taken, edited, consumertest.Retracted(taken), consumertest.Corrected(edited)}
+	e, retracted, corrected := consumertest.Goal(), consumertest.Goal(), consumertest.Goal()
+	waiting := []event.Event{e, retracted, corrected,
+		consumertest.Retracted(retracted), consumertest.Corrected(corrected)}
 	for _, e := range waiting {
 		var p *broker.PostponedError
 		if err := w.deliver("hook", e); !errors.As(err, &p) || !p.Until.Equal(e.Time.Add(90*time.Second)) {
-			t.Errorf("%v, want it postponed to 90 s after %v", err, e.Time)
+			t.Errorf("deliver: got error %v, want it postponed to 90 s after %v", err, e.Time)
 		}
 	}
 	if s.called() > 0 {
-		t.Fatalf("sent before its time: %s", titles(s))
+		t.Fatalf("sent before the delay ended: %s, want nothing", titles(s))
 	}
-	for _, e := range waiting { // as they become due
+	for _, e := range waiting { // move them to the past, so that the delay has ended
 		e.Time = e.Time.Add(-2 * time.Minute)
 		if err := w.deliver("hook", e); err != nil {
 			t.Error(err)
@@ -343,11 +343,12 @@ func TestDelay(t *testing.T) {
 	const want = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC; Goal for Toronto FC: " +
 		"Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
 	if got := titles(s); s.called() != 2 || got != want {
-		t.Errorf("%d calls: %s\nwant %s", s.called(), got, want)
+		t.Errorf("after %d calls, shown: %s\nwant after 2 calls: %s", s.called(), got, want)
 	}
 }
 
-// The first rule that matches an event decides.
+// A channel sends the events that its rules match, and its queue is bound to them. The first rule that
+// matches an event sets the language.
 func TestRules(t *testing.T) {
 	kind := func(k event.Kind) event.Event { return goal(t, func(d *event.Data) { d.Kind = k }) }
 	status := func(s event.Status) event.Event {
@@ -373,28 +374,27 @@ func TestRules(t *testing.T) {
 		w, s := hooked(t, rule)
 		for i, e := range append(slices.Clone(tc.sent), tc.not...) {
 			if !event.MatchAny(w.Parts["hook"].Keys, e.Type) && i < len(tc.sent) {
-				t.Errorf("%s: the queue is not bound to %s: %v", rule, e.Type, w.Parts["hook"].Keys)
+				t.Errorf("rule %s: keys %v, want them to match %s", rule, w.Parts["hook"].Keys, e.Type)
 			}
 			before := s.called()
 			if err := w.deliver("hook", e); err != nil || s.called() > before != (i < len(tc.sent)) {
-				t.Errorf("%s: %s: %v, sent %v", rule, e.Type, err, s.called() > before)
+				t.Errorf("rule %s: deliver %s: %v, sent %v, want %v", rule, e.Type, err, s.called() > before, i < len(tc.sent))
 			}
 		}
 	}
 	w, s := hooked(t, "{teams: [Toronto FC], language: de}\n  - {kinds: [goal], language: fr}")
 	if err := w.deliver("hook", goal(t, nil)); err != nil || !strings.HasPrefix(titles(s), "Tor für Toronto FC") {
-		t.Errorf("%v %s", err, titles(s))
+		t.Errorf("deliver with two rules: %v, shown: %s, want a goal in German", err, titles(s))
 	}
 	keys := w.Parts["hook"].Keys
 	for _, key := range []string{"soccer.mls.goal", "soccer.mls.goal_corrected", "rugby.top14.goal_retracted"} {
 		if !event.MatchAny(keys, key) {
-			t.Errorf("the queue is not bound to %s: %v", key, keys)
+			t.Errorf("keys %v, want them to match %s", keys, key)
 		}
 	}
 }
 
-// A rate lets that many notifications through at once and postpones the others, each to a time of its
-// own.
+// A rate of 3/h allows three notifications at once. It postpones other events, each to a different time.
 func TestRate(t *testing.T) {
 	s := newHook(t)
 	w := newWorld(t, "channels:\n  hook: {rate: 3/h, webhook: {url: '"+s.URL+"', secret: "+webhookSecret+"}}\n")
@@ -404,7 +404,6 @@ func TestRate(t *testing.T) {
 		var p *broker.PostponedError
 		if errors.As(err, &p) {
 			postponed++
-			// Each is postponed to a time of its own.
 			in, want := time.Until(p.Until), time.Duration(20*postponed)*time.Minute
 			if in < want-time.Minute || in > want+time.Minute {
 				t.Errorf("postponed for %v, want %v", in, want)
@@ -414,7 +413,7 @@ func TestRate(t *testing.T) {
 		}
 	}
 	if s.called() != 3 || postponed != 2 {
-		t.Errorf("%d sent, %d postponed, want 3 and 2", s.called(), postponed)
+		t.Errorf("sent %d, postponed %d, want 3 and 2", s.called(), postponed)
 	}
 }
 
@@ -425,10 +424,10 @@ func TestPause(t *testing.T) {
 	for range 3 {
 		var p *broker.PostponedError
 		if err := w.deliver("hook", consumertest.Goal()); !errors.As(err, &p) || time.Until(p.Until) < 290*time.Second {
-			t.Errorf("%v, want it postponed for 5 minutes", err)
+			t.Errorf("deliver: got error %v, want it postponed by 5 minutes", err)
 		}
 	}
 	if s.called() != 1 {
-		t.Errorf("it was called %d times, want once", s.called())
+		t.Errorf("calls of the service: got %d, want 1", s.called())
 	}
 }

@@ -7,22 +7,22 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Describe describes an event in one line. The texts of a folder, if it is not "", replace shipped
-// ones.
+// Describe returns the description of an event on one line. The texts in folder replace shipped texts,
+// unless folder is "".
 func Describe(t testing.TB, folder, language string, e event.Event) string {
 	t.Helper()
 	all := english()
 	if folder != "" {
-		own, err := loadTexts(folder, false)
+		custom, err := loadTexts(folder, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = own
+		all = custom
 	}
 	return all.render(e, false, language).Line()
 }
 
-// Check executes every shipped template with every event of Samples.
+// Check executes every shipped template with every event that Samples returns.
 func Check(t testing.TB) {
 	all, err := loadTexts("", false)
 	if err != nil {
@@ -41,15 +41,15 @@ func Names(language string, k event.Kind) bool {
 	return l != nil && (l.Kinds[string(k)] != "" || l.templates[string(k)] != nil)
 }
 
-// Samples returns events of every kind.
+// Samples returns events of every kind, with and without optional data.
 func Samples() []event.Event { return samples() }
 
-// SetOptions changes how senders reach services until the test ends.
+// SetOptions changes how senders call services until the test ends.
 func SetOptions(t testing.TB, o send.Options) {
 	was := options
 	options = o
 	t.Cleanup(func() { options = was })
 }
 
-// Render describes an event in English.
+// Render returns the English description of an event.
 func Render(e event.Event) Text { return english().render(e, false, "en") }

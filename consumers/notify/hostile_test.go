@@ -14,7 +14,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// hostile are names that a page could contain, in the markup of each service.
+// hostile are names with the markup of each service, as a page could contain them.
 var hostile = []string{
 	"@everyone @here @channel @all @room @goals <!channel> <!here|x> <@U123> <@&42> <@!42> <#C1|general> <users/all> " +
 		"~town-square #hash",
@@ -35,34 +35,34 @@ var hostile = []string{
 	strings.Repeat("漢*_[<@", 60),
 }
 
-// The beginning of a body can be markup of a whole line.
+// lineStarts are names that are markup at the beginning of a line.
 var lineStarts = []string{"# heading", "-# small", "> quote", ">>> quote", "- item", "* item", "+ item", "1. item",
 	"2) item", "===", "---", "~~~", "```"}
 
-// Names from a page arrive as text: no service makes a mention, a link or a format of them.
-func TestHostileTextArrivesAsText(t *testing.T) {
+// Names from a page are shown as text: no service turns them into a mention, a link or formatting.
+func TestHostileTextIsShownAsText(t *testing.T) {
 	all := channels()
 	all["webhook with a body"] = withBody
 	visible := func(text string) string { return strings.ReplaceAll(text, "\u2060", "") }
-	for kind, makeChannel := range all {
+	for kind, newChannel := range all {
 		t.Run(kind, func(t *testing.T) {
-			c := makeChannel(t, patience)
+			c := newChannel(t, answerTimeout)
 			for _, name := range slices.Concat(hostile, lineStarts) {
 				e := goal(t, func(d *event.Data) {
 					d.Player, d.Team, d.Match.Home, d.Match.Away = name, name, name, "x "+name
-					d.Time, d.Clock = "", nil // so that the body begins with the name
+					d.Time, d.Clock = "", nil // the body then begins with the name
 				})
 				if err := c.w.deliver(c.name, e); err != nil {
 					t.Errorf("%q: %v", name, err)
 					continue
 				}
 				want := notify.Render(e)
-				got, active := c.take()
+				got, active := c.takeOnly()
 				if visible(got.Title) != want.Title || visible(got.Body) != want.Body && !strings.HasSuffix(got.Body, "…") {
-					t.Errorf("%q\nshows %q\nand   %q\nwant  %q\nand   %q", name, got.Title, got.Body, want.Title, want.Body)
+					t.Errorf("%q\ngot title  %q\ngot body   %q\nwant title %q\nwant body  %q", name, got.Title, got.Body, want.Title, want.Body)
 				}
 				if len(active) > 0 {
-					t.Errorf("%q\nshows %q\nwith the active elements %q", name, got.Title+"\n"+got.Body, active)
+					t.Errorf("%q is shown as %q\nwith the active elements %q, want none", name, got.Title+"\n"+got.Body, active)
 				}
 			}
 		})
@@ -79,13 +79,13 @@ func TestHostileTextArrivesAsText(t *testing.T) {
 			l, want := s.all()[i], notify.Render(e)
 			body := visible(strings.ReplaceAll(l.Body, "\r\n", "\n"))
 			if l.Title != want.Title || body != want.Body || l.to != "desk@club.example" {
-				t.Errorf("%q\nshows %q\nand   %q\nwant  %q\nand   %q", name, l.Title, l.Body, want.Title, want.Body)
+				t.Errorf("%q\ngot title  %q\ngot body   %q\nwant title %q\nwant body  %q", name, l.Title, l.Body, want.Title, want.Body)
 			}
 			if len(l.header) != 11 || l.header.Get("Bcc") != "" {
-				t.Errorf("%q: headers %v", name, l.header)
+				t.Errorf("%q: got headers %v, want 11 without Bcc", name, l.header)
 			}
 			if found := links.FindAllString(l.Body, -1); found != nil {
-				t.Errorf("%q: the mail has the links %q", name, found)
+				t.Errorf("%q: the mail has the links %q, want none", name, found)
 			}
 		}
 	})
@@ -102,7 +102,7 @@ func withBody(t *testing.T, _ time.Duration) channel {
 		if r.Header.Get("Access-Token") != testenv.Secret || r.Header.Get("Content-Type") != "application/json" {
 			return "", shown{}, fmt.Errorf("headers %v", r.Header)
 		}
-		s.finds(m.Text, links, mentions)
+		s.findActive(m.Text, links, mentions)
 		return s.next(), shown{m.Title, m.Text}, nil
 	})
 	return channel{s, newWorld(t, "channels:\n  hook:\n    webhook:\n      url: '"+s.URL+"'\n"+
@@ -110,9 +110,9 @@ func withBody(t *testing.T, _ time.Duration) channel {
 		"      body: '{\"title\": {{json .Title}}, \"text\": {{json .Body}}}'\n"), "hook"}
 }
 
-// Clean removes what changes how other text is shown, and nothing else.
+// Clean removes only characters that can change how other text is shown.
 func TestClean(t *testing.T) {
-	// Flags, families and Persian need invisible characters.
+	// Flags, family emoji and Persian contain invisible characters.
 	const invisible = "Türkiye \U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f " +
 		"\U0001f468\u200d\U0001f467 می\u200cخواهم"
 	for text, want := range map[string]string{
@@ -123,7 +123,7 @@ func TestClean(t *testing.T) {
 		invisible:                    invisible,
 	} {
 		if got := send.Clean(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
+			t.Errorf("Clean(%q): got %q, want %q", text, got, want)
 		}
 	}
 }

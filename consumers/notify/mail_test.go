@@ -27,7 +27,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A letter is a mail that a server has accepted.
+// A letter is a mail that the server has stored.
 type letter struct {
 	to     string
 	header mail.Header
@@ -37,21 +37,22 @@ type letter struct {
 // A mailServer is an SMTP server. Tests choose its answers.
 type mailServer struct {
 	net.Listener
-	config *tls.Config // for STARTTLS; nil: not offered
-	auth   string      // what it offers
+	config *tls.Config // for STARTTLS; if nil, the server does not offer it
+	auth   string      // the AUTH mechanisms that the server offers
 
 	mu sync.Mutex
-	// answers are the answers by verb, "RCPT <address>", "." (the end of a mail) or "" (the greeting).
-	// "cut" cuts the connection, "hang" waits.
+	// answers maps a verb, "RCPT <address>", "." (the end of a mail) or "" (the greeting) to an answer.
+	// "cut" closes the connection. "hang" waits until the test ends.
 	answers map[string]string
 	letters []letter
-	logins  []string // user and password
-	done    chan struct{}
+	logins  []string      // decoded, as "\x00user\x00password"
+	done    chan struct{} // closed when the test ends
 }
 
+// newMailServer starts a server without TLS.
 func newMailServer(t testing.TB) *mailServer { return newMailServerWith(t, func(*mailServer) {}) }
 
-// newMailServerWith starts a server that prepare has changed.
+// newMailServerWith starts a server after prepare has changed it.
 func newMailServerWith(t testing.TB, prepare func(*mailServer)) *mailServer {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -67,49 +68,53 @@ func newMailServerWith(t testing.TB, prepare func(*mailServer)) *mailServer {
 			if err != nil {
 				return
 			}
-			open.Go(func() { s.talk(conn) })
+			open.Go(func() { s.serveConn(conn) })
 		}
 	})
 	return s
 }
 
-// settings returns the settings of a channel.
+// settings returns the settings of a mail channel that uses the server. more is added to them.
 func (s *mailServer) settings(more string) string {
 	server := s.Addr().String()
 	return "channels:\n  mail: {smtp: {server: '" + server + "', from: 'Goals <goals@club.example>', " + more + "}}\n"
 }
 
+// oneMailbox is the rest of the settings of a channel with one recipient and a login.
 const oneMailbox = "tls: none, user: me, password: " + testenv.Secret + ", to: [desk@club.example]"
 
-// set chooses the answer to one command.
+// set sets the answer to a command. If answer is "", the server gives the default answer.
 func (s *mailServer) set(command, answer string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answers[command] = answer
 }
 
-func (s *mailServer) answer(command, standard string) string {
+// answer returns the answer that a test has set for a command, or else fallback.
+func (s *mailServer) answer(command, fallback string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a := s.answers[command]; a != "" {
 		return a
 	}
-	return standard
+	return fallback
 }
 
+// all returns the stored mails.
 func (s *mailServer) all() []letter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.letters)
 }
 
-func (s *mailServer) talk(conn net.Conn) {
+// serveConn serves one connection.
+func (s *mailServer) serveConn(conn net.Conn) {
 	defer func() { conn.Close() }()
 	r := bufio.NewReader(conn)
 	to, secure := "", false
-	// say sends the answer to a command. It returns false if the connection ends.
-	say := func(command, standard string) bool {
-		a := s.answer(command, standard)
+	// respond sends the answer to a command. It returns false if the connection must be closed.
+	respond := func(command, fallback string) bool {
+		a := s.answer(command, fallback)
 		switch a {
 		case "cut":
 			return false
@@ -120,7 +125,7 @@ func (s *mailServer) talk(conn net.Conn) {
 		fmt.Fprintf(conn, "%s\r\n", a)
 		return !strings.HasPrefix(a, "421")
 	}
-	if !say("", "220 mail.example ESMTP") {
+	if !respond("", "220 mail.example ESMTP") {
 		return
 	}
 	for {
@@ -130,28 +135,28 @@ func (s *mailServer) talk(conn net.Conn) {
 		}
 		line = strings.TrimSpace(line)
 		words := strings.Fields(line + " x x")
-		var goOn bool
+		var open bool
 		switch verb := strings.ToUpper(words[0]); verb {
-		case "EHLO", "HELO": // a client tries the older one if it is refused the newer
+		case "EHLO", "HELO": // if the server refuses EHLO, clients try HELO
 			offers := "250-mail.example\r\n"
 			if s.config != nil && !secure {
 				offers += "250-STARTTLS\r\n"
 			}
-			goOn = say("EHLO", offers+"250 AUTH "+s.auth)
+			open = respond("EHLO", offers+"250 AUTH "+s.auth)
 		case "STARTTLS":
-			if goOn = say(verb, "220 ready"); goOn && s.answer(verb, "") == "" {
+			if open = respond(verb, "220 ready"); open && s.answer(verb, "") == "" {
 				secured := tls.Server(conn, s.config)
 				conn, r, secure = secured, bufio.NewReader(secured), true
 			}
 		case "AUTH":
-			if goOn = s.login(words, r, conn); goOn {
-				goOn = say(verb, "235 ok")
+			if open = s.login(words, r, conn); open {
+				open = respond(verb, "235 ok")
 			}
 		case "RCPT":
 			to = strings.Trim(strings.TrimPrefix(line, "RCPT TO:"), "<>")
-			goOn = say("RCPT "+to, s.answer("RCPT", "250 ok"))
+			open = respond("RCPT "+to, s.answer("RCPT", "250 ok"))
 		case "DATA":
-			if goOn = say(verb, "354 go on"); !goOn || s.answer(verb, "") != "" {
+			if open = respond(verb, "354 send the mail"); !open || s.answer(verb, "") != "" {
 				break
 			}
 			text, err := readData(r)
@@ -161,20 +166,20 @@ func (s *mailServer) talk(conn net.Conn) {
 			if a := s.answer(".", ""); a == "" || a == "cut" {
 				s.store(to, text)
 			}
-			goOn = say(".", "250 ok")
+			open = respond(".", "250 ok")
 		case "QUIT":
-			say(verb, "221 bye")
+			respond(verb, "221 bye")
 			return
 		default:
-			goOn = say(verb, "250 ok")
+			open = respond(verb, "250 ok")
 		}
-		if !goOn {
+		if !open {
 			return
 		}
 	}
 }
 
-// login reads the user and password of AUTH PLAIN or LOGIN.
+// login reads and stores the user and the password of AUTH PLAIN or LOGIN.
 func (s *mailServer) login(words []string, r *bufio.Reader, conn net.Conn) bool {
 	decoded := func(text string) string {
 		b, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
@@ -198,6 +203,7 @@ func (s *mailServer) login(words []string, r *bufio.Reader, conn net.Conn) bool 
 	return true
 }
 
+// readData reads the lines of a mail up to its end.
 func readData(r *bufio.Reader) (string, error) {
 	var text strings.Builder
 	for {
@@ -209,10 +215,11 @@ func readData(r *bufio.Reader) (string, error) {
 	}
 }
 
+// store stores a mail. If the mail is invalid, the stored body describes the error.
 func (s *mailServer) store(to, text string) {
 	l := letter{to: to}
 	for line := range strings.Lines(text) {
-		if len(line) > 1000 { // RFC 5322
+		if len(line) > 1000 { // the limit of RFC 5322, including CRLF
 			l.Body = "a line is too long"
 		}
 	}
@@ -241,7 +248,7 @@ func TestMail(t *testing.T) {
 	letters := s.all()
 	want := shown{"Goal for Toronto FC: Sebastian Giovinco", "6', New York City FC 0–1 Toronto FC"}
 	if len(letters) != 1 || letters[0].shown != want {
-		t.Fatalf("mails: %v", letters)
+		t.Fatalf("mails: got %v, want one with %v", letters, want)
 	}
 	for name, want := range map[string]string{
 		"From": `"Goals" <goals@club.example>`, "To": "<desk@club.example>",
@@ -249,26 +256,26 @@ func TestMail(t *testing.T) {
 		"Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "quoted-printable", "MIME-Version": "1.0",
 	} {
 		if got := letters[0].header.Get(name); got != want {
-			t.Errorf("%s: %s, want %s", name, got, want)
+			t.Errorf("header %s: got %q, want %q", name, got, want)
 		}
 	}
 	if at, err := letters[0].header.Date(); err != nil || at.Sub(e.Time).Abs() > time.Second {
-		t.Errorf("the date is %v, %v, want %v", at, err, e.Time)
+		t.Errorf("header Date: got %v, %v, want %v", at, err, e.Time)
 	}
 	id := letters[0].header.Get("Message-ID")
 	if !strings.HasPrefix(id, "<"+e.ID+".") || !strings.HasSuffix(id, "@club.example>") {
-		t.Errorf("message ID %s, want it to have the event's ID", id)
+		t.Errorf("header Message-ID: got %s, want one that begins with the event's ID %s", id, e.ID)
 	}
 	if err := w.deliver("mail", consumertest.Corrected(e)); err != nil {
 		t.Fatal(err)
 	}
 	letters = s.all()
 	if r := letters[0].header.Get("References"); len(letters) != 2 || r == "" || letters[1].header.Get("References") != r {
-		t.Errorf("a correction is not in the conversation of its goal: %v", letters)
+		t.Errorf("got %v, want a goal and its correction with the same References", letters)
 	}
 }
 
-// The answer to each command decides whether the mail is sent again.
+// The answer to each command determines whether the error is permanent, and whether the mail was refused.
 func TestMailAnswers(t *testing.T) {
 	for _, command := range []string{"", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "."} {
 		for answer, permanent := range map[string]bool{
@@ -276,7 +283,7 @@ func TestMailAnswers(t *testing.T) {
 			"550 no such mailbox": true, "535 wrong: " + testenv.Secret: true, "cut": false, "hang": false, "nonsense": false,
 		} {
 			t.Run(command+" "+answer[:3], func(t *testing.T) {
-				timeout := patience
+				timeout := answerTimeout
 				if answer == "hang" {
 					timeout = 300 * time.Millisecond
 				}
@@ -286,24 +293,24 @@ func TestMailAnswers(t *testing.T) {
 				w := newWorld(t, s.settings(oneMailbox))
 				err := w.deliver("mail", goal(t, nil))
 				if err == nil || errors.Is(err, broker.ErrPermanent) != permanent {
-					t.Errorf("%v, want an error, permanent %v", err, permanent)
+					t.Errorf("deliver: got error %v, want one with permanent = %v", err, permanent)
 				}
 				testenv.NoSecret(t, err, w.log.String())
 				if strings.HasPrefix(answer, "550") && !strings.Contains(err.Error(), "answered 550 no such mailbox") {
-					t.Errorf("the error lacks the answer: %v", err)
+					t.Errorf("deliver: got error %v, want one with the server's answer", err)
 				}
-				// A mail that has certainly not arrived needs no correction.
+				// A mail may have been delivered if its end was sent and the answer is missing or invalid.
 				uncertain := command == "." && (answer == "cut" || answer == "hang" || answer == "nonsense")
 				var refused *send.RefusedError
 				if errors.As(err, &refused) == uncertain {
-					t.Errorf("%v: certain %v, want %v", err, !uncertain, uncertain)
+					t.Errorf("deliver: got error %v, want a RefusedError: %v", err, !uncertain)
 				}
 			})
 		}
 	}
 }
 
-// If the connection is cut when the mail may have arrived, the mail that is sent again has the same
+// If the connection closes after the end of a mail was sent, the mail is sent again with the same
 // Message-ID, by which mail programs recognize it.
 func TestMailSentAgainHasTheSameID(t *testing.T) {
 	s := newMailServer(t)
@@ -311,7 +318,7 @@ func TestMailSentAgainHasTheSameID(t *testing.T) {
 	s.set(".", "cut")
 	e := consumertest.Goal()
 	if err := w.deliver("mail", e); err == nil {
-		t.Fatal("no error")
+		t.Fatal("deliver on a cut connection: got no error")
 	}
 	s.set(".", "")
 	if err := w.deliver("mail", e); err != nil {
@@ -319,12 +326,12 @@ func TestMailSentAgainHasTheSameID(t *testing.T) {
 	}
 	letters := s.all()
 	if len(letters) != 2 || letters[0].header.Get("Message-ID") != letters[1].header.Get("Message-ID") {
-		t.Errorf("mails: %v, want two with the same ID", letters)
+		t.Errorf("mails: got %v, want two with the same Message-ID", letters)
 	}
 }
 
-// If a mailbox is refused, the others get the mail, once, and the event becomes a dead letter that
-// names the mailbox.
+// If the server refuses one mailbox, the other mailboxes get the mail once. The error is permanent and
+// names the refused mailbox.
 func TestMailToSeveral(t *testing.T) {
 	s := newMailServer(t)
 	w := newWorld(t, s.settings("tls: none, to: [a@club.example, 'B <b@club.example>', c@club.example]"))
@@ -339,29 +346,29 @@ func TestMailToSeveral(t *testing.T) {
 	s.set("RCPT b@club.example", "550 no such mailbox")
 	s.set("RCPT c@club.example", "451 try again")
 	if err := w.deliver("mail", e); err == nil || errors.Is(err, broker.ErrPermanent) {
-		t.Errorf("%v, want an error worth a retry for c", err)
+		t.Errorf("deliver: got error %v, want one that is not permanent, for c", err)
 	}
 	s.set("RCPT c@club.example", "")
 	err := w.deliver("mail", e)
 	if !errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), "b@club.example") {
-		t.Errorf("%v, want a permanent error for b", err)
+		t.Errorf("deliver again: got error %v, want a permanent error for b", err)
 	}
 	if got := received(); got != "a c" {
-		t.Errorf("received by %q, want a and c, once each", got)
+		t.Errorf("the mail was received by %q, want a c", got)
 	}
-	s.set("RCPT b@club.example", "") // the mailbox was created, and the dead letter replayed
+	s.set("RCPT b@club.example", "") // the mailbox now exists, and the dead letter is replayed
 	if err := w.deliver("mail", e); err != nil || received() != "a c b" {
-		t.Errorf("%v, received by %q, want a, c and then b", err, received())
+		t.Errorf("deliver to b: %v, the mail was received by %q, want a c b", err, received())
 	}
 	keys := w.redis.HKeys(t.Context(), "mw:notify:mail:{"+e.Data.Incident+"}").Val()
 	if len(keys) == 0 || strings.Contains(fmt.Sprint(keys), "club.example") {
-		t.Errorf("an address is in Redis: %v", keys)
+		t.Errorf("fields in Redis are %v, want some and none with an address", keys)
 	}
 }
 
-// TLS and the login are as the settings say.
+// The channel uses TLS and logs in as its settings require.
 func TestMailSecurity(t *testing.T) {
-	web := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
+	web := httptest.NewTLSServer(http.NotFoundHandler()) // only its certificate is used
 	defer web.Close()
 	roots := web.Client().Transport.(*http.Transport).TLSClientConfig
 	login := "\x00me\x00" + testenv.Secret
@@ -369,11 +376,11 @@ func TestMailSecurity(t *testing.T) {
 	for name, tc := range map[string]struct {
 		settings string
 		prepare  func(s *mailServer)
-		want     string // of the error, "" for none
+		want     string // part of the error; "" for no error
 	}{
 		"starttls":             {"tls: starttls" + user, func(s *mailServer) { s.config = web.TLS }, ""},
 		"starttls by default":  {"x" + user, func(s *mailServer) { s.config = web.TLS }, ""},
-		"starttls not offered": {"tls: starttls" + user, func(*mailServer) {}, "offers no STARTTLS"},
+		"starttls not offered": {"tls: starttls" + user, func(*mailServer) {}, "does not offer STARTTLS"},
 		"implicit": {"tls: implicit" + user,
 			func(s *mailServer) { s.Listener = tls.NewListener(s.Listener, web.TLS) }, ""},
 		"implicit, but plain": {"tls: implicit" + user,
@@ -385,7 +392,7 @@ func TestMailSecurity(t *testing.T) {
 		"untrusted": {"tls: starttls" + user, func(s *mailServer) { s.config = web.TLS }, "certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := send.Options{Timeout: patience, TLS: roots}
+			o := send.Options{Timeout: answerTimeout, TLS: roots}
 			if name == "untrusted" {
 				o.TLS = nil
 			}
@@ -398,16 +405,16 @@ func TestMailSecurity(t *testing.T) {
 			s.mu.Unlock()
 			switch {
 			case tc.want == "" && (err != nil || !slices.Equal(logins, []string{login}) || len(s.all()) != 1):
-				t.Errorf("%v, logins %q, %d mails, want one of each", err, logins, len(s.all()))
+				t.Errorf("deliver: %v, logins %q, %d mails, want login %q and one mail", err, logins, len(s.all()), login)
 			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want) || len(logins) > 0):
-				t.Errorf("%v, logins %q, want an error with %q and no login", err, logins, tc.want)
+				t.Errorf("deliver: got error %v, logins %q, want an error with %q and no login", err, logins, tc.want)
 			}
 			testenv.NoSecret(t, err, w.log.String())
 		})
 	}
 }
 
-// A mail channel fulfils the contract of every consumer.
+// A mail channel fulfils the contract of consumers.
 func TestMailAsAnyConsumer(t *testing.T) {
 	consumertest.Run(t, func(t *testing.T) consumertest.Subject {
 		s := newMailServer(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Every mistake in the settings is found at start. The error has its line, and its value if that
-// cannot be secret.
+// New finds every mistake in the settings. The error has the position of the mistake. It also has the
+// value, unless the value may be secret.
 func TestMistakes(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -45,13 +45,13 @@ func TestMistakes(t *testing.T) {
 		{hook + "  - {kinds: [goal, gaol]}",
 			`5:20: rules[1].kinds[1]: there is no kind "gaol"`},
 		{hook + "  - {to: [phone]}",
-			`5:11: rules[1].to[0]: no channel "phone"; there are hook`},
+			`5:11: rules[1].to[0]: no channel "phone"; want one of hook`},
 		{hook + "  - {delay: 1h}",
-			`5:5: rules[1]: delay 1h0m0s: want 10m0s at most`},
+			`5:5: rules[1]: delay 1h0m0s: want at most 10m0s`},
 		{hook + "  - {delay: soon}",
 			`5:13: rules[1].delay: "soon": want a duration`},
 		{hook + "  - {language: tlh}",
-			`5:16: rules[1].language: no texts in language "tlh"; there are de, en, es, fr`},
+			`5:16: rules[1].language: no texts in language "tlh"; want one of de, en, es, fr`},
 		{hook + "  - {quiet: {from: '22:00', until: '7 pm'}}",
 			`rules[1].quiet.until: quiet.until "7 pm": want a time of day`},
 		{hook + "  - {quiet: {from: '22:00'}}",
@@ -67,7 +67,7 @@ func TestMistakes(t *testing.T) {
 		{"max_age: 3",
 			`max_age: "3": want a duration`},
 		{"channels:\n  Hook: {log: {}}",
-			`channel "Hook": want at most 40 of a-z`},
+			`channel "Hook": want 1 to 40 characters from a-z`},
 		{"channels:\n  hook: {}",
 			"2:9: channels.hook: channel hook: want exactly one of log, webhook, webpush, ntfy, gotify, pushover, discord, " +
 				"slack, mattermost, matrix, teams, telegram or smtp, found 0"},
@@ -94,7 +94,7 @@ func TestMistakes(t *testing.T) {
 		{"channels:\n  hook: {webhook: {url: 'https://x.example', secret: " + testenv.Secret + "}}",
 			"webhook.secret: want whsec_"},
 		{"channels:\n  hook: {ntfy: {url: 'https://ntfy.example/'}}",
-			"want that of a topic"},
+			"want the URL of a topic"},
 		{"channels:\n  hook: {ntfy: {url: 'ftp://ntfy.example/x'}}",
 			"want http://… or https://…"},
 		{"channels:\n  hook: {shoutrrr: 'discord://" + testenv.Secret + "@1'}",
@@ -135,11 +135,11 @@ func TestMistakes(t *testing.T) {
 		{"channels:\n  hook: {pushover: {token: x}}",
 			"2:9: channels.hook: pushover.user is missing"},
 		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '{\"text\": \"{{.Text}}\"}'}}",
-			"body: it gives no JSON if a text has quotes: write {{json .Text}}"},
+			"body: the result is not JSON if a text contains quotes: write {{json .Text}}"},
 		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '{{.Scorer}}'}}",
 			"can't evaluate field Scorer"},
 		{"channels:\n  hook: {webhook: {url: 'https://x.example', headers: {'a b': x}}}",
-			`headers: "a b" is no name of a header`},
+			`headers: "a b" is not a header name`},
 		{"channels:\n  hook: {smtp: {from: a@b.example, to: [c@d.example]}}",
 			`2:9: channels.hook: server "": want HOST:PORT`},
 		{"channels:\n  hook: {smtp: {server: mail.example, from: a@b.example, to: [c@d.example]}}",
@@ -153,7 +153,7 @@ func TestMistakes(t *testing.T) {
 		{"channels:\n  hook: {smtp: {server: 'mail.example:587', from: a@b.example, to: [c@d.example], tls: ssl}}",
 			`tls "ssl": want starttls, implicit or none`},
 		{"channels:\n  hook: {smtp: {server: 'mail.example:587', from: a@b.example, to: [c@d.example], user: me}}",
-			"want user and password, or neither"},
+			"want both user and password, or neither"},
 		{"channels:\n  hook: {smtp: {server: 'mail.example:25', from: a@b.example, to: [c@d.example], " +
 			"tls: none, user: me, password: " + testenv.Secret + "}}",
 			"the password would be sent in plain text to mail.example"},
@@ -162,15 +162,15 @@ func TestMistakes(t *testing.T) {
 		{"channels:\n  hook: {webpush: {keys: none.json, contact: 'mailto:a@b.example'}}",
 			"2:26: channels.hook.webpush.keys: open "},
 		{"channels:\n  hook: {webpush: {keys: bad.json, contact: 'mailto:a@b.example'}}",
-			"not a file of matchwire notify keys"},
+			"not a file that matchwire notify keys created"},
 		{"channels: {}", "channels: want at least one"},
 		{"rules: []", "rules: want at least one"},
-		{"channels:\n  a: {log: {}}\n  b: {log: {}}\nrules:\n  - to: [a]", "3:6: channels.b: channel b: no rule names it"},
+		{"channels:\n  a: {log: {}}\n  b: {log: {}}\nrules:\n  - to: [a]", "3:6: channels.b: channel b: no rule applies to it"},
 		{hook + "  - {topics: [soccer.mls.goal], kinds: [red_card]}",
-			"5:5: rules[1]: no event has one of these topics and one of these kinds"},
-		{hook + "  - {teams: ['']}", "teams and players: want names"},
+			"5:5: rules[1]: no event matches both the topics and the kinds"},
+		{hook + "  - {teams: ['']}", "teams and players: want non-empty names"},
 		{"max_age: 30s\nrules:\n  - delay: 5m",
-			"3:10: rules[0]: delay 5m0s: want 10m0s at most, and less than max_age, 30s"},
+			"3:10: rules[0]: delay 5m0s: want at most 10m0s, and less than max_age (30s)"},
 		{"channels:\n  hook: {webhook: {}}", "2:9: channels.hook: webhook.url is missing"},
 		{"channels:\n  hook: {ntfy: {token: x}}", "2:9: channels.hook: ntfy.url is missing"},
 		{"channels:\n  hook: {telegram: {chat: '@x'}}", "2:9: channels.hook: token is missing"},
@@ -194,34 +194,34 @@ func TestMistakes(t *testing.T) {
 		}
 		testenv.NoSecret(t, err)
 	}
-	// A process that only has to know the queues needs no file.
+	// A process that only declares the queues does not need the files.
 	h := consumertest.Host(t, "templates: nowhere\nchannels:\n"+
 		"  phones: {webpush: {keys: none.json, contact: 'mailto:a@b.example'}}\n"+
 		"  hook: {webhook: {url: {file: nowhere}, secret: {env: NOT_SET_AT_ALL}}}\n", dir, nil, slog.New(slog.DiscardHandler))
 	h.Elsewhere = true
 	if c, err := notify.New(h); err != nil || len(c.Parts) != 2 {
-		t.Errorf("elsewhere: %v", err)
+		t.Errorf("New with Elsewhere: got %d parts, %v, want 2", len(c.Parts), err)
 	}
 }
 
-// Keys are created once, in a file that only its owner can read.
+// The command creates a key file that only its owner can read. It does not overwrite an existing file.
 func TestMakeKeys(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "vapid.json")
 	var out strings.Builder
 	if err := (&notify.MakeKeys{File: file}).Run(&out); err != nil || len(strings.TrimSpace(out.String())) != 87 {
-		t.Fatalf("%q %v", out.String(), err)
+		t.Fatalf("Run: %v, output %q, want a public key of 87 characters", err, out.String())
 	}
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v %v", info.Mode(), err)
+		t.Errorf("key file: got mode %v, %v, want 0600", info.Mode(), err)
 	}
 	if err := (&notify.MakeKeys{File: file}).Run(&out); err == nil || !strings.Contains(err.Error(), "exists") {
-		t.Errorf("created again: %v", err)
+		t.Errorf("Run again: got error %v, want one that the file exists", err)
 	}
 }
 
-// docs/notify.md lists every kind that rules can name. docs/profiles.md lists every kind of
-// incident, and those that need no side.
+// docs/notify.md lists every kind of event. docs/profiles.md lists every kind of incident, and
+// those that need no side.
 func TestDocumentedKinds(t *testing.T) {
 	text, err := os.ReadFile("../../docs/notify.md")
 	if err != nil {
@@ -258,7 +258,7 @@ func TestDocumentedKinds(t *testing.T) {
 	}
 	for _, k := range event.CommonKinds() {
 		if !strings.Contains(string(text), string(k)) {
-			t.Errorf("docs/notify.md lacks %s", k)
+			t.Errorf("docs/notify.md lacks kind %s", k)
 		}
 	}
 }

@@ -10,10 +10,11 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Notification tells people about an event. It is the body of a webhook's POST.
+// A Notification describes an event to a recipient. It is the default body of a webhook's request.
 type Notification = send.Notification
 
-// notification returns the notification of an event. link is the address of a match, or "".
+// notification returns the notification of an event. link is the URL of a match page, with {match}
+// for the match ID, or "".
 func notification(e event.Event, t Text, replaces bool, link string) Notification {
 	incident, _ := incidentOf(e)
 	sum := sha256.Sum256([]byte(incident))

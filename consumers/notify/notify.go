@@ -1,17 +1,17 @@
-// Package notify sends notifications to people. Rules choose events, templates turn them into text,
-// and channels send the text: Web Push, webhooks, chat and mail services. Package send has a sender
-// for each kind of channel.
+// Package notify sends notifications to people. Rules choose events, templates turn events into
+// text, and channels send the text: Web Push, webhooks, chat and mail services. Package send has a
+// sender for each kind of channel.
 //
-// Each channel has a queue of its own, so that a slow channel does not delay the others. A channel
-// sends each revision of an incident once, also across restarts. If a process is killed, the few
+// Each channel has its own queue, so a slow channel does not delay the others. A channel sends each
+// revision of an incident once, even if processes restart. If a process is killed, the few
 // notifications that it was sending may be sent again, with the same webhook-id or Topic.
 //
-// Recipients who have been notified of an incident are notified when it is corrected or retracted;
-// others get the latest version as news.
+// A recipient that was notified of an incident is also notified of its corrections and its
+// retraction. Other recipients get the latest revision as news.
 //
-// Events that are not news are not sent: backfill (what happened before the match was first seen),
-// replays of recordings, incidents that the page lists long after they happened, and events that have
-// waited too long.
+// Events that are not news are suppressed: backfill (incidents from before matchwire first read the
+// match), replays of recordings, incidents that the page lists long after they happened, and events
+// older than max_age.
 package notify
 
 import (
@@ -29,7 +29,7 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// New returns the consumer, with a part for each channel.
+// New returns the consumer. It has a part for each channel.
 func New(h consumers.Host) (consumers.Consumer, error) {
 	set, err := read(h)
 	if err != nil {
@@ -55,27 +55,27 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 }
 
 const (
-	eventsAtOnce   = 8                // of a channel, in one process
-	sendTimeout    = 30 * time.Second // of an event on a channel with one recipient
-	severalTimeout = 5 * time.Minute  // of an event on a channel with several recipients
+	eventsAtOnce   = 8                // events that one process handles concurrently on a channel
+	sendTimeout    = 30 * time.Second // for an event on a channel with one recipient
+	severalTimeout = 5 * time.Minute  // for an event on a channel with several recipients
 )
 
 // A notifier sends the notifications of one channel.
 type notifier struct {
 	channel     string
-	link        string // of a match, with {match} for its ID; "" for none
-	rules       []rule // in order: the first that matches decides
+	link        string // URL of a match page, with {match} for the match ID; "" for none
+	rules       []rule // in order; the first rule that matches an event applies
 	maxAge      time.Duration
 	texts       texts
-	language    string // of rules that set none
+	language    string // for corrections that match no rule
 	sender      send.Sender
-	subscribers *subscribers // of a Web Push channel; nil for other channels
+	subscribers *subscribers // nil unless this is a Web Push channel
 	limiter     rateLimiter
 	deliveries  deliveries
 	log         *slog.Logger
 }
 
-// timeout returns how long the channel may take for one event.
+// timeout returns the time limit for one event.
 func (n *notifier) timeout() time.Duration {
 	if n.several() {
 		return severalTimeout
@@ -83,12 +83,13 @@ func (n *notifier) timeout() time.Duration {
 	return sendTimeout
 }
 
+// handle sends the notifications of an event, or suppresses or postpones the event.
 func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	r := firstMatch(n.rules, e)
 	if r != nil && r.delay > 0 && n.staleReason(e) == "" {
 		if until := e.Time.Add(r.delay); time.Until(until) > 0 {
-			// Note the revision, so that an earlier revision still waiting is dropped.
-			if err := n.deliveries.see(ctx, e); err != nil {
+			// Store the revision, so that an earlier revision that is still postponed is dropped.
+			if err := n.deliveries.markSeen(ctx, e); err != nil {
 				return err
 			}
 			return broker.Postpone(until, "a spoiler delay")
@@ -97,16 +98,16 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	state, err := n.deliveries.begin(ctx, e)
 	switch {
 	case errors.Is(err, errSuperseded):
-		n.suppressed(ctx, e, "a later revision is known")
+		n.logSuppressed(ctx, e, "superseded by a later revision")
 		return nil
 	case err != nil:
 		return err
 	}
 	defer state.end(ctx)
 	reason := n.suppressReason(e, r)
-	if r == nil && state.unknown() {
-		n.suppressed(ctx, e, reason)
-		return state.mute(ctx, reason)
+	if r == nil && state.unsent() {
+		n.logSuppressed(ctx, e, reason)
+		return state.suppress(ctx, reason)
 	}
 	recipients, err := n.recipients(ctx)
 	if err != nil {
@@ -115,43 +116,44 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	return n.sendTo(ctx, e, r, reason, recipients, state)
 }
 
-// sendTo sends an event to the recipients that it concerns. reason is why recipients who do not know
-// its incident do not get it, or "".
+// sendTo sends an event to those recipients that [incidentState.decideTarget] chooses. r is the rule
+// that matches the event, or nil. reason is the reason to suppress the event, or "".
 func (n *notifier) sendTo(
 	ctx context.Context, e event.Event, r *rule, reason string, recipients []recipient, state *incidentState,
 ) error {
-	var to []target
+	var targets []target
 	for _, rec := range recipients {
 		if t, ok := state.decideTarget(rec, r != nil && rec.filter.matches(e), reason); ok {
 			t.language = cmp.Or(rec.language, n.languageOf(r))
-			to = append(to, t)
+			targets = append(targets, t)
 		}
 	}
-	if len(to) == 0 {
-		n.suppressed(ctx, e, cmp.Or(reason, "no recipient to notify"))
-		return state.mute(ctx, reason)
+	if len(targets) == 0 {
+		n.logSuppressed(ctx, e, cmp.Or(reason, "no recipient to notify"))
+		return state.suppress(ctx, reason)
 	}
 	if n.several() {
-		return n.sendToAll(ctx, e, to, state)
+		return n.sendToAll(ctx, e, targets, state)
 	}
 	if err := n.limiter.wait(ctx, ""); err != nil {
 		return err
 	}
-	if err := state.expect(ctx, to); err != nil {
+	if err := state.recordAttempt(ctx, targets); err != nil {
 		return err
 	}
-	return n.sendOne(ctx, e, to[0], state)
+	return n.sendOne(ctx, e, targets[0], state)
 }
 
-// sendOne sends to one recipient. The caller has a slot of the limiter.
+// sendOne sends an event to one recipient and stores the result. If the recipient no longer exists,
+// it stores nothing and returns [send.ErrGone]. The caller must have waited for a slot of the limiter.
 func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *incidentState) error {
 	text := n.texts.render(e, t.asNews, t.language)
 	err := n.sender.Send(ctx, t.address, notification(e, text, !t.asNews, n.link))
 	switch {
 	case err == nil:
-		state.arrived(ctx, t)
+		state.markDelivered(ctx, t)
 		level := slog.LevelInfo
-		if n.subscribers != nil { // one of many
+		if n.subscribers != nil { // a Web Push channel can have thousands of recipients
 			level = slog.LevelDebug
 		}
 		line := text.Line()
@@ -163,7 +165,7 @@ func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *
 	}
 	var refused *send.RefusedError
 	if errors.As(err, &refused) {
-		state.refused(ctx, t)
+		state.markRefused(ctx, t)
 		if !refused.Until.IsZero() {
 			n.limiter.pause(ctx, t.service(), refused.Until)
 		}
@@ -171,30 +173,30 @@ func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *
 	return fmt.Errorf("channel %s: %w", n.channel, err)
 }
 
-// suppressed logs and traces that an event was not sent.
-func (n *notifier) suppressed(ctx context.Context, e event.Event, reason string) {
+// logSuppressed logs why an event was suppressed, and sets the reason as the outcome in its trace.
+func (n *notifier) logSuppressed(ctx context.Context, e event.Event, reason string) {
 	n.log.Debug("notification suppressed", "reason", reason, "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
 	trace.From(ctx).SetOutcome("suppressed: " + reason)
 }
 
-// languageOf returns the language of a rule, or the default.
+// languageOf returns the language of a rule. If r is nil, it returns the default language.
 func (n *notifier) languageOf(r *rule) string {
-	if r == nil { // the notification to correct was sent by a rule that no longer matches
+	if r == nil { // e is a correction, and the rule that matched its original does not match it
 		return n.language
 	}
 	return r.language
 }
 
-// Reasons to suppress an event for recipients who do not know its incident. Recipients who know it
-// still get it, which is not so with the other reasons.
+// Reasons to suppress an event only for recipients that were not notified of its incident. All other
+// reasons suppress an event for every recipient.
 const (
 	noRule     = "no rule matches"
 	quietHours = "quiet hours"
 	late       = "listed too late"
 )
 
-// suppressReason returns the reason to suppress an event for recipients who do not know its incident,
-// or "".
+// suppressReason returns the reason to suppress an event, or "". r is the rule that matches the event,
+// or nil.
 func (n *notifier) suppressReason(e event.Event, r *rule) string {
 	switch {
 	case n.staleReason(e) != "":
@@ -222,8 +224,8 @@ func (n *notifier) staleReason(e event.Event) string {
 	return ""
 }
 
-// longPast reports whether the incident happened more than 15 minutes of play before the event: some
-// pages list scorers hours later.
+// longPast reports whether the page listed the incident more than 15 minutes of play after it
+// happened. Some pages add scorers hours later. If either minute is unknown, longPast returns false.
 func longPast(d event.Data) bool {
 	if d.Clock == nil || d.Match == nil || d.Clock.Minute == 0 || d.Match.Clock.Minute == 0 {
 		return false

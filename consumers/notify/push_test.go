@@ -14,7 +14,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// phones returns a world with a push service and n browsers that have not subscribed yet.
+// phones returns a world with a push service and n browsers, none of which is subscribed. subscription
+// returns the subscription of browser i as JSON.
 func phones(t *testing.T, n int) (w *world, s *service, subscription func(i int) string) {
 	t.Helper()
 	browsers := map[string]subscribed{}
@@ -22,20 +23,21 @@ func phones(t *testing.T, n int) (w *world, s *service, subscription func(i int)
 		browsers[fmt.Sprint("/", i)] = newBrowser(t)
 	}
 	s = newPushService(t, browsers, func() string { return w.publicKey() })
-	trust(t, s.Server, patience)
+	trust(t, s.Server, answerTimeout)
 	w = newWorld(t, webPushSettings(s)+"rules:\n  - kinds: [goal]\n")
 	return w, s, func(i int) string { return browsers[fmt.Sprint("/", i)].subscription(fmt.Sprint(s.URL, "/", i)) }
 }
 
+// mustSubscribe subscribes a browser, or fails the test.
 func (w *world) mustSubscribe(body string) {
 	w.Helper()
 	if code, reply := w.subscribe(body); code != http.StatusCreated {
-		w.Fatalf("%d %s", code, reply)
+		w.Fatalf("subscribe %.200s: got %d %s, want 201", body, code, reply)
 	}
 }
 
-// Each browser gets what its filter matches, in its language. In the end it shows one notification of
-// an incident, the latest.
+// Each browser gets the events that its filter matches, in its language. It shows only the latest
+// notification of an incident.
 func TestPush(t *testing.T) {
 	w, s, subscription := phones(t, 4)
 	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)
@@ -50,7 +52,7 @@ func TestPush(t *testing.T) {
 		want string
 	}{
 		{e, "/0 Goal for Toronto FC: Sebastian Giovinco; /1 Gol de Toronto FC: Sebastian Giovinco"},
-		// To the third, whose filter has this player, it is news.
+		// For the third browser, whose filter contains this player, the correction is news.
 		{corrected, "/0 Corrected: goal for Toronto FC: Jozy Altidore; /1 Corrección: gol de Toronto FC: Jozy Altidore; " +
 			"/2 Goal for Toronto FC: Jozy Altidore"},
 		{consumertest.Retracted(corrected), "/0 Taken back: goal for Toronto FC: Jozy Altidore; " +
@@ -66,12 +68,12 @@ func TestPush(t *testing.T) {
 			got = append(got, words[0]+" "+title)
 		}
 		if strings.Join(got, "; ") != step.want {
-			t.Errorf("after %s:\ngot  %s\nwant %s", step.sent.Type, strings.Join(got, "; "), step.want)
+			t.Errorf("shown after %s:\ngot  %s\nwant %s", step.sent.Type, strings.Join(got, "; "), step.want)
 		}
 	}
 }
 
-// A subscription that has expired, or that its push service no longer knows, is removed. The other
+// A subscription is removed if it has expired, or if the push service answers 404 or 410. The other
 // browsers get the notification.
 func TestGoneSubscriptionsAreRemoved(t *testing.T) {
 	w, s, subscription := phones(t, 3)
@@ -86,12 +88,12 @@ func TestGoneSubscriptionsAreRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	if left := w.redis.HLen(t.Context(), "mw:push:phones").Val(); left != 1 || s.called() != 2 {
-		t.Errorf("%d subscriptions left of 3 after %d calls, want 1 after 2", left, s.called())
+		t.Errorf("got %d subscriptions after %d calls, want 1 after 2", left, s.called())
 	}
 }
 
-// A browser that has received a notification does not get it again when it is sent to others again.
-func TestRetryOnlyForTheOthers(t *testing.T) {
+// A retry sends a notification only to the browsers that have not received it.
+func TestRetrySendsOnlyToFailedBrowsers(t *testing.T) {
 	w, s, subscription := phones(t, 5)
 	for i := range 5 {
 		w.mustSubscribe(`{"subscription": ` + subscription(i) + `}`)
@@ -106,25 +108,25 @@ func TestRetryOnlyForTheOthers(t *testing.T) {
 	})
 	e := consumertest.Goal()
 	if err := w.deliver("phones", e); err == nil {
-		t.Fatal("no error, though two browsers did not receive it")
+		t.Fatal("deliver: got no error, want one, because two browsers did not receive it")
 	}
 	s.set(nil)
 	if err := w.deliver("phones", e); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.all()) != 2 || s.called() != 7 {
-		t.Errorf("%d received it the second time, after %d calls, want 2 after 7", len(s.all()), s.called())
+		t.Errorf("got %d notifications of the retry after %d calls, want 2 after 7", len(s.all()), s.called())
 	}
 }
 
-// Long texts are cut until the message fits.
-func TestLongPushIsCut(t *testing.T) {
+// Long texts are shortened until the message fits.
+func TestLongPushIsShortened(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)
 	e := consumertest.Goal()
 	e.Data.Player, e.Data.Match.Home = strings.Repeat("é\"", 3000), strings.Repeat("\u0001<>&漢", 3000)
 	if err := w.deliver("phones", e); err != nil || len(s.all()) != 1 {
-		t.Errorf("%v, %d shown", err, len(s.all()))
+		t.Errorf("deliver: %v, %d notifications shown, want 1", err, len(s.all()))
 	}
 }
 
@@ -151,12 +153,12 @@ func TestSubscribing(t *testing.T) {
 		{`{"subscription": ` + good + `, "language": "tlh"}`,
 			`language \"tlh\": want one of de, en, es, fr`},
 		{`{"subscription": ` + good + `, "teams": ["` + strings.Repeat(`x","`, 60) + `"]}`,
-			"teams: 61 of them, want 50 at most"},
+			"teams: got 61 values, want at most 50"},
 		{strings.Repeat(" ", 10_000) + "{}",
 			"too large"},
 	} {
 		if code, reply := w.subscribe(tc.body); code != http.StatusBadRequest || !strings.Contains(reply, tc.want) {
-			t.Errorf("%.200s: %d %s, want %q", tc.body, code, reply, tc.want)
+			t.Errorf("subscribe %.200s: got %d %s, want 400 with %q", tc.body, code, reply, tc.want)
 		}
 	}
 	for _, known := range []string{
@@ -174,13 +176,13 @@ func TestSubscribing(t *testing.T) {
 	stored := func() int64 { return w.redis.HLen(t.Context(), "mw:push:phones").Val() }
 	before := stored()
 	if code := call("DELETE", "/phones/subscriptions", good); code != 204 || stored() != before-1 {
-		t.Errorf("unsubscribed: %d", code)
+		t.Errorf("DELETE: got %d and %d subscriptions, want 204 and %d", code, stored(), before-1)
 	}
 	if code := call("GET", "/desks", ""); code != 404 {
-		t.Errorf("an unknown channel: %d", code)
+		t.Errorf("GET of an unknown channel: got %d, want 404", code)
 	}
 	testenv.NoSecret(t, w.log.String())
 	if strings.Contains(w.log.String(), s.URL) {
-		t.Errorf("an endpoint, which is a secret, is logged:\n%s", w.log)
+		t.Errorf("the log contains an endpoint, which is a secret:\n%s", w.log)
 	}
 }

@@ -15,16 +15,16 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// A recipient is one of the recipients of a channel. A channel that does not distinguish recipients
-// has a single one, without an ID.
+// A recipient is a browser or a mailbox. A channel of another kind has a single recipient, whose id is
+// "".
 type recipient struct {
 	id       string
 	address  send.Recipient
 	filter   filter // in addition to the rule's
-	language string // "" means the rule's
+	language string // "" for the language of the rule
 }
 
-// service returns the host of the recipient's push service, or "".
+// service returns the host of a browser's push service. For other recipients it returns "".
 func (r recipient) service() string {
 	u, err := url.Parse(r.address.Push.Endpoint)
 	if err != nil {
@@ -49,32 +49,32 @@ func (n *notifier) recipients(ctx context.Context) ([]recipient, error) {
 	return all, nil
 }
 
-// several reports whether the channel distinguishes recipients.
+// several reports whether the channel can have several recipients.
 func (n *notifier) several() bool {
 	_, ok := n.sender.(send.Lister)
 	return ok || n.subscribers != nil
 }
 
 const (
-	pushAtOnce = 32 // browsers that one event is sent to at a time
-	mailAtOnce = 1  // mailboxes: each has a connection to the mail server
+	pushAtOnce = 32 // concurrent requests to push services for one event
+	mailAtOnce = 1  // concurrent connections to the mail server for one event
 )
 
-// sendToAll sends to all targets. If it fails for some, and the event is delivered again, those that
-// have received it do not get it again.
-func (n *notifier) sendToAll(ctx context.Context, e event.Event, to []target, state *incidentState) error {
-	if err := state.expect(ctx, to); err != nil {
+// sendToAll sends an event to all targets. If sending fails for some targets and the event is
+// delivered again, only those targets get it.
+func (n *notifier) sendToAll(ctx context.Context, e event.Event, targets []target, state *incidentState) error {
+	if err := state.recordAttempt(ctx, targets); err != nil {
 		return err
 	}
-	errs := make([]error, len(to))
+	errs := make([]error, len(targets))
 	var sending errgroup.Group
 	sending.SetLimit(mailAtOnce)
 	if n.subscribers != nil {
 		sending.SetLimit(pushAtOnce)
 	}
 	var mu sync.Mutex
-	paused := map[string]error{} // by service
-	for i, t := range to {
+	paused := map[string]error{} // errors of the limiter, by service
+	for i, t := range targets {
 		sending.Go(func() error {
 			mu.Lock()
 			err := paused[t.service()]
@@ -83,7 +83,7 @@ func (n *notifier) sendToAll(ctx context.Context, e event.Event, to []target, st
 				err = n.limiter.wait(ctx, t.service())
 			}
 			if err != nil {
-				state.refused(ctx, t)
+				state.markRefused(ctx, t)
 				mu.Lock()
 				paused[t.service()], errs[i] = err, err
 				mu.Unlock()
@@ -91,8 +91,8 @@ func (n *notifier) sendToAll(ctx context.Context, e event.Event, to []target, st
 			}
 			errs[i] = n.sendOne(ctx, e, t, state)
 			if errors.Is(errs[i], send.ErrGone) {
-				n.subscribers.remove(ctx, t.id, "the push service no longer knows it")
-				state.refused(ctx, t)
+				n.subscribers.remove(ctx, t.id, "gone, according to the push service")
+				state.markRefused(ctx, t)
 				errs[i] = nil
 			}
 			return nil
@@ -102,8 +102,9 @@ func (n *notifier) sendToAll(ctx context.Context, e event.Event, to []target, st
 	return n.outcome(ctx, e, errs)
 }
 
-// outcome returns the error of an event that was sent to several recipients. An error that is worth
-// a retry comes first: those that have received the event do not get it again.
+// outcome returns one error for an event that was sent to several recipients. If a retry can help for
+// any recipient, outcome returns an error that is not permanent. If push services permanently refuse
+// the event for some browsers only, outcome logs the errors and returns nil.
 func (n *notifier) outcome(ctx context.Context, e event.Event, errs []error) error {
 	var retry, permanent error
 	failed := 0
@@ -124,13 +125,14 @@ func (n *notifier) outcome(ctx context.Context, e event.Event, errs []error) err
 		return retry
 	case permanent != nil && (n.subscribers == nil || failed == len(errs)):
 		return permanent
-	case permanent != nil: // one of many browsers, which no retry can help
+	case permanent != nil:
 		n.log.Warn("notification refused for some browsers", "browsers", failed, "tid", e.TID, "id", e.ID, "error", permanent)
 	}
 	return nil
 }
 
-// joined returns an error that wraps both, unless there are many already.
+// joined returns an error that wraps both all and err. count is the number of errors in all. If count is
+// 5 or more, joined returns all.
 func joined(all, err error, count int) error {
 	const most = 5
 	switch {

@@ -14,8 +14,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The client sends a script again when its answer was lost. The state of an incident and its lock
-// are the same afterwards.
+// The client repeats a script whose answer was lost. The repetition does not change the state of an
+// incident or its lock.
 func TestDeliveriesWhenAnswersAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, r, lossy *redis.Client) {
 		ctx := t.Context()
@@ -33,48 +33,49 @@ func TestDeliveriesWhenAnswersAreLost(t *testing.T) {
 			}
 			return s
 		}
-		if err := d.see(ctx, goal); err != nil {
+		if err := d.markSeen(ctx, goal); err != nil {
 			t.Error(err)
 		}
 		s := begin(goal)
-		if err := s.mute(ctx, "backfill"); err != nil {
+		if err := s.suppress(ctx, "backfill"); err != nil {
 			t.Error(err)
 		}
 		if _, err := d.begin(ctx, corrected); !errors.As(err, new(*broker.PostponedError)) {
-			t.Errorf("while the goal is locked: %v, want it postponed", err)
+			t.Errorf("begin while another event holds the lock: %v, want a PostponedError", err)
 		}
 		s.end(ctx)
 		s = begin(corrected)
-		if s.muted != "backfill" {
-			t.Errorf("a correction found later is muted by %q, want backfill", s.muted)
+		if s.suppressed != "backfill" {
+			t.Errorf("a correction that was observed later is suppressed by %q, want backfill", s.suppressed)
 		}
 		s.end(ctx)
 		if _, err := d.begin(ctx, goal); !errors.Is(err, errSuperseded) {
-			t.Errorf("the earlier revision: %v, want errSuperseded", err)
+			t.Errorf("begin of an earlier revision: %v, want errSuperseded", err)
 		}
 		before := corrected
 		before.Time = at.Add(-time.Minute)
 		s = begin(before)
-		if s.muted != "" {
-			t.Errorf("a correction that was observed before is muted by %q", s.muted)
+		if s.suppressed != "" {
+			t.Errorf("a correction that was observed before the backfill is suppressed by %q", s.suppressed)
 		}
 		to := target{recipient: recipient{id: "x"}}
-		if err := s.expect(ctx, []target{to}); err != nil {
+		if err := s.recordAttempt(ctx, []target{to}); err != nil {
 			t.Error(err)
 		}
-		s.arrived(ctx, to)
+		s.markDelivered(ctx, to)
 		s.end(ctx)
 		s = begin(corrected)
-		if s.to["x"] != 2 || len(s.try) != 0 {
-			t.Errorf("delivered %v, tried %v, want revision 2 delivered to x", s.to, s.try)
+		if s.delivered["x"] != 2 || len(s.attempted) != 0 {
+			t.Errorf("delivered %v, attempted %v, want revision 2 delivered to x", s.delivered, s.attempted)
 		}
 		s.end(ctx)
-		if left := r.HKeys(ctx, d.key("i")).Val(); len(left) != 2 { // seen, to:x
-			t.Errorf("the hash holds %v", left)
+		if left := r.HKeys(ctx, d.key("i")).Val(); len(left) != 2 {
+			t.Errorf("hash fields %v, want seen and to:x", left)
 		}
 	})
 }
 
+// The client repeats a script whose answer was lost. Each subscription is stored and removed once.
 func TestSubscribersWhenAnswersAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		s := &subscribers{redis: lossy, key: "mw:subscribers", log: slog.New(slog.DiscardHandler)}
@@ -83,11 +84,11 @@ func TestSubscribersWhenAnswersAreLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		if all, err := s.list(t.Context()); len(all) != 1 || err != nil {
-			t.Errorf("subscribed are %v, %v, want one", all, err)
+			t.Errorf("subscribers after add: %v, %v, want one", all, err)
 		}
-		s.remove(t.Context(), subscriptionID(one.Subscription), "its owner asked")
+		s.remove(t.Context(), subscriptionID(one.Subscription), "unsubscribed")
 		if all, err := s.list(t.Context()); len(all) != 0 || err != nil {
-			t.Errorf("subscribed are %v, %v, want none", all, err)
+			t.Errorf("subscribers after remove: %v, %v, want none", all, err)
 		}
 	})
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A rule chooses events for a channel, and how their notifications are sent.
+// A rule chooses events for a channel. It also sets when, and in which language, they are sent.
 type rule struct {
 	filter
-	quiet    *quiet
+	quiet    *quiet // nil for none
 	delay    time.Duration
 	language string
 }
@@ -26,16 +26,21 @@ func firstMatch(rules []rule, e event.Event) *rule {
 	return nil
 }
 
-// A filter chooses events. An empty field matches all events.
+// A filter chooses events. An event must match every field that is not empty.
 type filter struct {
-	Topics  []string `json:"topics,omitempty"` // patterns; a correction also matches by the key of the event it corrects
-	Teams   []string `json:"teams,omitempty"`  // one of those in the match
-	Players []string `json:"players,omitempty"`
+	// Topics are topic patterns. A pattern that matches an event also matches its corrections and its
+	// retraction.
+	Topics  []string `json:"topics,omitempty"`
+	Teams   []string `json:"teams,omitempty"`   // match if one of them plays in the match
+	Players []string `json:"players,omitempty"` // match the player, the assist or the player who goes off
 	Kinds   []string `json:"kinds,omitempty"`
 
-	usual bool // the rule names no kinds or topics: a status_change that match_end reports too does not match
+	// usual is true if the rule sets neither kinds nor topics. The filter then matches no
+	// status_change that match_end also reports.
+	usual bool
 }
 
+// matches reports whether the filter matches an event.
 func (f filter) matches(e event.Event) bool {
 	d := e.Data
 	if f.usual && d.Kind == event.StatusChange && d.Match != nil && d.Match.Status.Over() {
@@ -51,13 +56,13 @@ func (f filter) matches(e event.Event) bool {
 		(len(f.Players) == 0 || named(f.Players, []string{d.Player, d.Assist, d.Off}))
 }
 
-// baseKey returns the routing key of an event without the suffix for corrections and retractions.
+// baseKey returns the routing key of an event, without the suffix of a correction or retraction.
 func baseKey(e event.Event) string {
 	i := strings.LastIndex(e.Type, ".") + 1
 	return e.Type[:i] + string(event.BaseKind(e.Type[i:]))
 }
 
-// named reports whether one of names is wanted. It ignores accents and case.
+// named reports whether wanted contains one of names. It ignores accents and case.
 func named(wanted, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		folded := event.Fold(name)
@@ -65,7 +70,7 @@ func named(wanted, names []string) bool {
 	})
 }
 
-// keys returns topic patterns that match all events that the filter can match.
+// keys returns topic patterns that match at least all events that the filter can match.
 func (f filter) keys() []string {
 	topics := f.Topics
 	if len(topics) == 0 {
@@ -78,7 +83,7 @@ func (f filter) keys() []string {
 		case t == "#":
 			words = []string{"*", "*", "*"}
 		case len(words) != 3 || slices.Contains(words, "#"):
-			return []string{"#"} // this is rare, and the filter still chooses
+			return []string{"#"} // such patterns are rare; the filter drops the other events
 		}
 		kinds := []string{words[2]}
 		if words[2] == "*" && len(f.Kinds) > 0 {
@@ -95,7 +100,7 @@ func (f filter) keys() []string {
 	return all
 }
 
-// possible reports whether an event can match both the topics and the kinds.
+// possible reports whether an event can match both the topics and the kinds. Neither may be empty.
 func (f filter) possible() bool {
 	for _, t := range f.Topics {
 		words := strings.Split(t, ".")
@@ -110,7 +115,7 @@ func (f filter) possible() bool {
 	return false
 }
 
-// keys returns the topic patterns of the events that the channel's queue receives.
+// keys returns the topic patterns that the channel's queue is bound with.
 func (n *notifier) keys() []string {
 	var all []string
 	for _, r := range n.rules {
@@ -120,19 +125,20 @@ func (n *notifier) keys() []string {
 	return slices.Compact(all)
 }
 
-// quiet are hours of the day in which no notifications are sent, except about known incidents.
+// quiet is a time of day in which news is suppressed. Corrections and retractions of incidents that a
+// recipient was notified of are sent.
 type quiet struct {
-	from, until time.Duration // since midnight; until may be on the next day
+	from, until time.Duration // since midnight; until is on the next day if it is less than from
 	zone        *time.Location
 }
 
-// at reports whether t is in the quiet hours. A nil quiet has none.
+// at reports whether t is in the quiet hours. If q is nil, at returns false.
 func (q *quiet) at(t time.Time) bool {
 	if q == nil {
 		return false
 	}
 	t = t.In(q.zone)
-	// Local time of day, also on days when daylight saving time begins or ends.
+	// t.Clock is the local time of day, even on days when daylight saving time begins or ends.
 	hours, minutes, seconds := t.Clock()
 	day := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute + time.Duration(seconds)*time.Second
 	if q.from < q.until {

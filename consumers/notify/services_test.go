@@ -29,49 +29,53 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// A shown is a notification as its recipient sees it.
+// A shown is a notification as a service or a browser shows it.
 type shown struct{ Title, Body string }
 
-// A service is a stand-in of a service that notifications are sent to. Tests choose its answer. It
-// stores what its users see: by thread, if it has threads.
+// A service is a fake of a service that notifications are sent to. Tests choose its answer. It stores
+// the notifications that it shows, one for each thread.
 type service struct {
 	*httptest.Server
 
-	mu     sync.Mutex
-	answer func(w http.ResponseWriter) // nil: 2xx
-	cut    bool                        // cut the connection after storing, in place of an answer
-	calls  int
-	shows  map[string]shown
-	active []string // mentions, links and formats that the service made of a text
-	faults []string // violations of the service's protocol
-	see    func(plain []byte)
+	mu      sync.Mutex
+	answer  func(w http.ResponseWriter) // if not nil, answers every request in place of the service
+	cut     bool                        // close the connection after storing a notification
+	calls   int                         // number of requests
+	shows   map[string]shown            // by thread
+	active  []string                    // mentions, links and formatting found in texts
+	faults  []string                    // violations of the service's protocol
+	message func(plain []byte)          // if not nil, called with each decrypted message
 }
 
-// sees calls f with each message that a browser decrypts.
-func (s *service) sees(f func(plain []byte)) {
+// onMessage sets the function that is called with each message that a browser decrypts.
+func (s *service) onMessage(f func(plain []byte)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.see = f
+	s.message = f
 }
 
+// set sets the answer to all requests. If answer is nil, the service accepts valid requests.
 func (s *service) set(answer func(http.ResponseWriter)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = answer
 }
 
+// cutAfterStoring sets whether the service closes the connection after it has stored a notification.
 func (s *service) cutAfterStoring(cut bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cut = cut
 }
 
+// called returns the number of requests.
 func (s *service) called() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls
 }
 
+// all returns the notifications that the service shows, each as "thread title | body".
 func (s *service) all() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,9 +87,9 @@ func (s *service) all() []string {
 	return all
 }
 
-// take returns the only notification that the service shows, and its active elements. It removes
-// both.
-func (s *service) take() (n shown, active []string) {
+// takeOnly removes and returns the only notification that the service shows, and its active elements. If
+// the service does not show exactly one, active contains their number.
+func (s *service) takeOnly() (n shown, active []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.shows) != 1 {
@@ -99,19 +103,20 @@ func (s *service) take() (n shown, active []string) {
 	return n, active
 }
 
-// next returns the thread of a message of a service that has no threads.
+// next returns a new thread, for a service that has none. The caller holds s.mu.
 func (s *service) next() string { return strconv.Itoa(len(s.shows)) }
 
-// A receiver reads a request and returns what the service shows then, and under which thread.
+// A receiver checks a request. It returns the notification that the service shows for it, and the thread.
 type receiver func(s *service, r *http.Request, body []byte) (thread string, n shown, err error)
 
-// serve starts a service that answers requests with a status and a body.
+// serve starts a service. If receive accepts a request, the service answers with status and reply, else
+// with 400.
 func serve(t testing.TB, tls bool, status int, reply string, receive receiver) *service {
 	s := &service{shows: map[string]shown{}}
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return // the sender was killed
+			return // the sender closed the connection
 		}
 		s.mu.Lock()
 		s.calls++
@@ -145,7 +150,7 @@ func serve(t testing.TB, tls bool, status int, reply string, receive receiver) *
 	t.Cleanup(func() {
 		s.Close()
 		for _, f := range s.faults {
-			t.Errorf("violation of the protocol: %s", f)
+			t.Errorf("invalid request: %s", f)
 		}
 	})
 	return s
@@ -153,8 +158,7 @@ func serve(t testing.TB, tls bool, status int, reply string, receive receiver) *
 
 const webhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwhunter2S3crt"
 
-// newHook starts a receiver that verifies signatures with the library of Standard Webhooks and shows
-// one notification for each thread.
+// newHook starts a receiver of webhooks. It verifies signatures with the Standard Webhooks library.
 func newHook(t testing.TB) *service {
 	verifier, err := standardwebhooks.NewWebhook(webhookSecret)
 	if err != nil {
@@ -175,18 +179,19 @@ func newHook(t testing.TB) *service {
 		}
 		if n.Event.ID != r.Header.Get("Webhook-Id") || n.Event.TID != r.Header.Get("X-Transaction-Id") ||
 			n.Type == "" || n.Timestamp.IsZero() || n.Text != n.Title+" ("+n.Body+")" {
-			return "", shown{}, fmt.Errorf("headers %v, body %s", r.Header, body)
+			return "", shown{}, fmt.Errorf("headers %v do not match body %s", r.Header, body)
 		}
 		return n.Thread, shown{n.Title, n.Body}, nil
 	})
 }
 
-// A subscribed is a browser with a subscription.
+// A subscribed holds the keys of a browser's subscription.
 type subscribed struct {
 	key  *ecdh.PrivateKey
 	auth []byte
 }
 
+// newBrowser returns a browser with new keys.
 func newBrowser(t testing.TB) subscribed {
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
@@ -210,11 +215,11 @@ func (b subscribed) subscription(endpoint string) string {
 // decrypt decrypts a message by RFC 8291.
 func (b subscribed) decrypt(body []byte) ([]byte, error) {
 	if len(body) < 86 || body[20] != 65 {
-		return nil, errors.New("too short, or not with a key of 65 bytes")
+		return nil, errors.New("want at least 86 bytes and a key of 65 bytes")
 	}
 	salt, size, sender := body[:16], int(binary.BigEndian.Uint32(body[16:20])), body[21:86]
 	if len(body)-86 > size {
-		return nil, errors.New("more than one record")
+		return nil, errors.New("got more than one record, want one")
 	}
 	public, err := ecdh.P256().NewPublicKey(sender)
 	if err != nil {
@@ -248,12 +253,12 @@ func (b subscribed) decrypt(body []byte) ([]byte, error) {
 	}
 	plain = []byte(strings.TrimRight(string(plain), "\x00"))
 	if len(plain) == 0 || plain[len(plain)-1] != 2 {
-		return nil, errors.New("no delimiter of the last record")
+		return nil, errors.New("the delimiter of the last record is missing")
 	}
 	return plain[:len(plain)-1], nil
 }
 
-// The example of RFC 8291, section 5, shows that decrypt is right.
+// decrypt decrypts the example of RFC 8291, section 5.
 func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 	bytes := func(s string) []byte {
 		b, err := b64.DecodeString(s)
@@ -270,24 +275,24 @@ func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 		"TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
 	plain, err := subscribed{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes(message))
 	if err != nil || string(plain) != "When I grow up, I want to be a watermelon" {
-		t.Errorf("%q %v", plain, err)
+		t.Errorf("decrypt: got %q, %v", plain, err)
 	}
 }
 
-// newPushService starts a push service with one browser for each path, which shows one notification
-// for each tag. It checks VAPID and the headers of RFC 8030.
+// newPushService starts a push service with a browser at each path. A browser shows one notification for
+// each tag. The service checks VAPID and the headers of RFC 8030. public returns the expected key.
 func newPushService(t testing.TB, browsers map[string]subscribed, public func() string) *service {
 	return serve(t, true, http.StatusCreated, "", func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		b, ok := browsers[r.URL.Path]
 		if !ok {
-			return "", shown{}, errors.New("no browser at " + r.URL.Path)
+			return "", shown{}, fmt.Errorf("no browser at %q", r.URL.Path)
 		}
 		ttl, err := strconv.Atoi(r.Header.Get("TTL"))
 		topic := r.Header.Get("Topic")
 		if err != nil || ttl < 0 || !ntfySequence.MatchString(topic) || len(topic) > 32 ||
 			r.Header.Get("Content-Encoding") != "aes128gcm" ||
 			!slices.Contains([]string{"very-low", "low", "normal", "high"}, r.Header.Get("Urgency")) {
-			return "", shown{}, fmt.Errorf("headers %v", r.Header)
+			return "", shown{}, fmt.Errorf("invalid headers %v", r.Header)
 		}
 		if err := vapid(r.Header.Get("Authorization"), s.URL, public()); err != nil {
 			return "", shown{}, err
@@ -296,22 +301,22 @@ func newPushService(t testing.TB, browsers map[string]subscribed, public func() 
 		if err != nil {
 			return "", shown{}, err
 		}
-		if s.see != nil {
-			s.see(plain)
+		if s.message != nil {
+			s.message(plain)
 		}
 		var m struct{ Title, Body, Tag, Type, ID, TID string }
 		if err := json.Unmarshal(plain, &m); err != nil || m.Tag != r.Header.Get("Topic") || m.ID == "" || m.TID == "" {
-			return "", shown{}, fmt.Errorf("%s: %w", plain, err)
+			return "", shown{}, fmt.Errorf("invalid message %s: %w", plain, err)
 		}
 		return r.URL.Path + " " + m.Tag, shown{m.Title, m.Body}, nil
 	})
 }
 
-// vapid checks an Authorization header by RFC 8292.
+// vapid returns an error if an Authorization header is invalid by RFC 8292.
 func vapid(header, audience, public string) error {
 	m := regexp.MustCompile(`^vapid t=([^.]+)\.([^.]+)\.([^,]+), k=(\S+)$`).FindStringSubmatch(header)
 	if m == nil || m[4] != public {
-		return fmt.Errorf("authorization %q, want that of %s", header, public)
+		return fmt.Errorf("authorization %q, want one with the key %s", header, public)
 	}
 	point, err1 := b64.DecodeString(m[4])
 	claims, err2 := b64.DecodeString(m[2])
@@ -325,7 +330,7 @@ func vapid(header, audience, public string) error {
 	}
 	digest := sha256.Sum256([]byte(m[1] + "." + m[2]))
 	if !ecdsa.Verify(key, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
-		return errors.New("the signature is wrong")
+		return errors.New("the signature is invalid")
 	}
 	var c struct {
 		Aud, Sub string

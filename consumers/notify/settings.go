@@ -19,42 +19,42 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Settings are the settings of the consumer notify.
+// Settings holds the settings of the notify consumer.
 type Settings struct {
-	// MaxAge is the greatest age of an event that is still sent; 1h without it. An older one has
-	// waited for a consumer that was down.
+	// MaxAge is the greatest age of an event that is still sent. The default is 1h. Events get older
+	// while no process runs the consumer.
 	MaxAge strictyaml.Duration `yaml:"max_age"`
-	// Language is the language of a rule that sets none; en without it.
+	// Language is the language of rules that set none. The default is en.
 	Language text `yaml:"language"`
-	// Templates is a folder of language files, en.yaml and so on, that replace texts or add
-	// languages, relative to the config file.
+	// Templates is a folder of language files, such as en.yaml, that replace texts or add languages.
+	// The path is relative to the config file.
 	Templates text `yaml:"templates"`
-	// Link is the address of a match on a site, with {match} for its ID.
+	// Link is the URL of a match page, with {match} for the match ID.
 	Link text `yaml:"link"`
-	// Channels are the channels by name. Without it there is one, which only logs.
+	// Channels holds the channels by name. The default is one channel, which only logs.
 	Channels map[string]send.Channel `yaml:"channels"`
-	// Rules choose events for channels. Without it every channel gets goals, red cards, start, end
-	// and changes of status.
+	// Rules choose events for channels. By default, every channel gets goals, red cards, starts and
+	// ends of matches, and other changes of status.
 	Rules []ruleSettings `yaml:"rules"`
 }
 
 type text = strictyaml.Text
 
-// A ruleSettings is a rule as the config has it.
+// A ruleSettings holds a rule as the config contains it.
 type ruleSettings struct {
-	To       []text              `yaml:"to"` // channels; all without it
+	To       []text              `yaml:"to"` // names of channels; all channels by default
 	Topics   []text              `yaml:"topics"`
 	Teams    []string            `yaml:"teams"`
 	Players  []string            `yaml:"players"`
 	Kinds    []text              `yaml:"kinds"`
 	Quiet    *quietSettings      `yaml:"quiet"`
-	Delay    strictyaml.Duration `yaml:"delay"` // so that television comes first
+	Delay    strictyaml.Duration `yaml:"delay"` // the spoiler delay
 	Language text                `yaml:"language"`
 
 	pos strictyaml.Pos
 }
 
-// UnmarshalYAML reads the rule and records its position.
+// UnmarshalYAML decodes the rule and records its position.
 func (r *ruleSettings) UnmarshalYAML(n ast.Node) error {
 	type plain ruleSettings
 	p := plain{pos: strictyaml.PosOf(n)}
@@ -63,42 +63,43 @@ func (r *ruleSettings) UnmarshalYAML(n ast.Node) error {
 	return err
 }
 
+// A quietSettings holds quiet hours as the config contains them.
 type quietSettings struct {
 	From  text `yaml:"from"`  // "22:30"
 	Until text `yaml:"until"` // "07:00"
-	Zone  text `yaml:"zone"`  // "Europe/Berlin"; UTC without it
+	Zone  text `yaml:"zone"`  // "Europe/Berlin"; UTC by default
 }
 
-// defaultKinds are the kinds of a rule that names neither topics nor kinds.
+// defaultKinds are the kinds of a rule that sets neither topics nor kinds.
 var defaultKinds = []string{string(event.Goal), string(event.RedCard), string(event.MatchStart),
 	string(event.MatchEnd), string(event.StatusChange)}
 
-// maxDelay bounds a spoiler delay.
+// maxDelay is the longest spoiler delay.
 const maxDelay = 10 * time.Minute
 
 var channelName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,39}$`)
 
-// A plan is checked settings.
+// A plan holds checked settings.
 type plan struct {
 	Settings
 	texts texts
 	rules []plannedRule
 }
 
-// A plannedRule is a rule and the channels it applies to; nil means all.
+// A plannedRule is a rule with the names of its channels. If to is nil, the rule applies to all channels.
 type plannedRule struct {
 	rule
 	to []string
 }
 
-// read reads the settings and checks everything except the channels.
+// read decodes the settings. It checks everything except the settings of each kind of channel.
 func read(h consumers.Host) (p plan, err error) {
 	p.Settings = Settings{MaxAge: strictyaml.Duration(time.Hour), Language: text{Value: "en"}}
 	if err := h.Settings(&p.Settings); err != nil {
 		return p, err
 	}
 	if p.Channels != nil && len(p.Channels) == 0 {
-		return p, errors.New("channels: want at least one; without channels, notify logs")
+		return p, errors.New("channels: want at least one; omit the setting to log only")
 	}
 	if link := p.Link.Value; link != "" {
 		u, err := url.Parse(link)
@@ -107,14 +108,14 @@ func read(h consumers.Host) (p plan, err error) {
 		}
 	}
 	if p.Rules != nil && len(p.Rules) == 0 {
-		return p, errors.New("rules: want at least one; without rules, every channel gets the usual events")
+		return p, errors.New("rules: want at least one; omit the setting to use the default rule")
 	}
 	if p.Channels == nil {
 		p.Channels = map[string]send.Channel{"log": {Log: &send.Log{}}}
 	}
 	for name, c := range p.Channels {
 		if !channelName.MatchString(name) {
-			return p, c.Pos.Errorf("channel %q: want at most 40 of a-z, 0-9, _ and -", name)
+			return p, c.Pos.Errorf("channel %q: want 1 to 40 characters from a-z, 0-9, _ and -, beginning with a-z or 0-9", name)
 		}
 	}
 	folder := ""
@@ -122,8 +123,8 @@ func read(h consumers.Host) (p plan, err error) {
 		folder = h.Path(p.Templates.Value)
 	}
 	if p.texts, err = loadTexts(folder, h.Elsewhere); err != nil {
-		var placed *strictyaml.Error
-		if errors.As(err, &placed) {
+		var located *strictyaml.Error
+		if errors.As(err, &located) {
 			return p, err
 		}
 		return p, p.Templates.Pos.Errorf("%w", err)
@@ -140,7 +141,7 @@ func read(h consumers.Host) (p plan, err error) {
 	}
 	for name, c := range p.Channels {
 		if !slices.ContainsFunc(p.rules, func(r plannedRule) bool { return r.appliesTo(name) }) {
-			return p, c.Pos.Errorf("channel %s: no rule names it, so it would send nothing", name)
+			return p, c.Pos.Errorf("channel %s: no rule applies to it, so it would send nothing", name)
 		}
 	}
 	return p, p.checkLanguage(p.Language, h)
@@ -151,12 +152,13 @@ func (r plannedRule) appliesTo(channel string) bool {
 	return r.to == nil || slices.Contains(r.to, channel)
 }
 
-// checkLanguage returns an error if there are no texts in a language.
+// checkLanguage returns an error if there are no texts in a language. If the consumer runs in another
+// process, it accepts every language.
 func (p plan) checkLanguage(l text, h consumers.Host) error {
 	if l.Value == "" || p.texts.has(l.Value) || h.Elsewhere {
 		return nil
 	}
-	return l.Pos.Errorf("no texts in language %q; there are %s", l.Value, strings.Join(p.texts.languages(), ", "))
+	return l.Pos.Errorf("no texts in language %q; want one of %s", l.Value, strings.Join(p.texts.languages(), ", "))
 }
 
 // channelNames returns the names of the channels, for errors.
@@ -164,7 +166,7 @@ func (p plan) channelNames() string {
 	return strings.Join(slices.Sorted(maps.Keys(p.Channels)), ", ")
 }
 
-// values returns the texts without their places.
+// values returns the values of texts, without their positions.
 func values(all []text) []string {
 	var v []string
 	for _, t := range all {
@@ -173,17 +175,17 @@ func values(all []text) []string {
 	return v
 }
 
-// checkRule checks a rule and returns it as planned.
+// checkRule checks a rule and returns it with its defaults set.
 func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	planned := plannedRule{to: values(r.To), rule: rule{delay: time.Duration(r.Delay), language: r.Language.Value,
 		filter: filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds)}}}
 	for _, to := range r.To {
 		if _, ok := p.Channels[to.Value]; !ok {
-			return planned, to.Pos.Errorf("no channel %q; there are %s", to.Value, p.channelNames())
+			return planned, to.Pos.Errorf("no channel %q; want one of %s", to.Value, p.channelNames())
 		}
 	}
 	if r.To != nil && len(r.To) == 0 {
-		return planned, r.pos.Errorf("to: want channels")
+		return planned, r.pos.Errorf("to: want at least one channel")
 	}
 	for _, t := range r.Topics {
 		if err := event.CheckPattern(t.Value); err != nil {
@@ -202,14 +204,14 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 		planned.Kinds, planned.usual = defaultKinds, true
 	}
 	if planned.delay > maxDelay || planned.delay >= time.Duration(p.MaxAge) {
-		return planned, r.pos.Errorf("delay %v: want %v at most, and less than max_age, %v",
+		return planned, r.pos.Errorf("delay %v: want at most %v, and less than max_age (%v)",
 			planned.delay, maxDelay, time.Duration(p.MaxAge))
 	}
 	if slices.Contains(slices.Concat(r.Teams, r.Players), "") {
-		return planned, r.pos.Errorf("teams and players: want names that are not empty")
+		return planned, r.pos.Errorf("teams and players: want non-empty names")
 	}
 	if len(r.Topics) > 0 && len(r.Kinds) > 0 && !planned.possible() {
-		return planned, r.pos.Errorf("no event has one of these topics and one of these kinds")
+		return planned, r.pos.Errorf("no event matches both the topics and the kinds")
 	}
 	if err := p.checkLanguage(r.Language, h); err != nil {
 		return planned, err
@@ -225,7 +227,7 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	return planned, err
 }
 
-// unknownTopic returns the reason why no event of a known sport has such a topic, or "".
+// unknownTopic returns the reason why a topic pattern matches no event of a known sport, or "".
 func unknownTopic(pattern string) string {
 	words := strings.Split(pattern, ".")
 	if len(words) != 3 || strings.ContainsAny(pattern, "#") || words[2] == "*" {
@@ -244,13 +246,13 @@ func unknownTopic(pattern string) string {
 	return fmt.Sprintf("%s has no kind %q", sport, base)
 }
 
-// knownKind reports whether a sport has the kind.
+// knownKind reports whether any sport has the kind.
 func knownKind(k event.Kind) bool {
 	return slices.Contains(event.CommonKinds(), k) ||
 		slices.ContainsFunc(event.Sports(), func(s event.Sport) bool { return slices.Contains(s.Kinds(), k) })
 }
 
-// hours checks the settings of quiet hours and returns them.
+// hours checks and converts the settings. pos is the position of the rule.
 func (q quietSettings) hours(pos strictyaml.Pos) (*quiet, error) {
 	hours := quiet{zone: time.UTC}
 	for _, b := range []struct {
@@ -280,10 +282,10 @@ func (q quietSettings) hours(pos strictyaml.Pos) (*quiet, error) {
 	return &hours, nil
 }
 
-// options change how senders reach services, in tests.
+// options change how senders call services. Only tests set them.
 var options send.Options
 
-// notifier returns the notifier of a channel.
+// notifier checks the settings of a channel and returns its notifier.
 func (p plan) notifier(name string, c send.Channel, h consumers.Host) (*notifier, error) {
 	keys := h.Prefix + "notify:" + name + ":"
 	log := h.Log.With("channel", name)

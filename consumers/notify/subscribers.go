@@ -24,14 +24,15 @@ import (
 	"github.com/matchwire/matchwire/internal/problem"
 )
 
-// A subscriber is a browser's subscription with the filter that its owner chose.
+// A subscriber is a browser's subscription with its filter and language.
 type subscriber struct {
 	Subscription send.Subscription `json:"subscription"`
 	filter
 	Language string `json:"language,omitempty"`
 }
 
-// subscribers stores the subscribers of one Web Push channel, in a hash by ID.
+// subscribers stores the subscribers of one Web Push channel in a Redis hash: a JSON object by
+// subscription ID.
 type subscribers struct {
 	redis redis.UniversalClient
 	key   string
@@ -41,18 +42,18 @@ type subscribers struct {
 }
 
 const (
-	maxSubscribers  = 20_000  // of a channel: each event is sent to them within a minute or two
-	maxSubscription = 8 << 10 // bytes of a request
-	maxValues       = 50      // values of each kind in a subscriber's filter
+	maxSubscribers = 20_000  // per channel; sending an event to all of them takes a minute or two
+	maxRequest     = 8 << 10 // bytes in the body of a request
+	maxValues      = 50      // values in each field of a subscriber's filter
 )
 
-// subscriptionID identifies a subscription without its endpoint, which is a secret.
+// subscriptionID returns the ID of a subscription: a hash of its endpoint, which is a secret.
 func subscriptionID(s send.Subscription) string {
 	sum := sha256.Sum256([]byte(s.Endpoint))
 	return hex.EncodeToString(sum[:16])
 }
 
-// list returns the subscribers whose subscription has not expired, and removes the others.
+// list returns the subscribers. It removes those that are malformed or expired.
 func (s *subscribers) list(ctx context.Context) ([]recipient, error) {
 	all, err := s.redis.HGetAll(ctx, s.key).Result()
 	if err != nil {
@@ -75,7 +76,7 @@ func (s *subscribers) list(ctx context.Context) ([]recipient, error) {
 	return recipients, nil
 }
 
-// remove removes a subscription. If that fails, it is tried again with the next event.
+// remove removes a subscription. If Redis returns an error, remove logs it.
 func (s *subscribers) remove(ctx context.Context, id, reason string) {
 	if err := s.redis.HDel(context.WithoutCancel(ctx), s.key, id).Err(); err != nil {
 		s.log.Warn("subscription not removed", "subscription", id, "reason", reason, "error", err)
@@ -84,14 +85,16 @@ func (s *subscribers) remove(ctx context.Context, id, reason string) {
 	s.log.Info("subscription removed", "subscription", id, "reason", reason)
 }
 
+// addSubscriber stores a subscriber. It returns 0 if the subscriber is new and the hash is full, else 1.
 var addSubscriber = redis.NewScript(`
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 and redis.call('hlen', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
 redis.call('hset', KEYS[1], ARGV[1], ARGV[2])
 return 1`)
 
-var errFull = fmt.Errorf("the channel has %d subscriptions, which is the most", maxSubscribers)
+var errFull = fmt.Errorf("the channel has reached its limit of %d subscriptions", maxSubscribers)
 
-// add stores a subscriber. The error is errFull if the channel has no room for another.
+// add stores a subscriber, or replaces its filter and language. It returns errFull if the subscriber is
+// new and the channel is full.
 func (s *subscribers) add(ctx context.Context, one subscriber) error {
 	text, err := json.Marshal(one)
 	if err != nil {
@@ -105,7 +108,7 @@ func (s *subscribers) add(ctx context.Context, one subscriber) error {
 	return err
 }
 
-// check returns an error that tells a page what is wrong with its request.
+// check returns an error for the page if the subscription, the filter or the language is invalid.
 func (s *subscribers) check(one subscriber) error {
 	u, err := url.Parse(one.Subscription.Endpoint)
 	if err != nil || u.Scheme != "https" || u.User != nil || len(one.Subscription.Endpoint) > 2048 {
@@ -114,8 +117,8 @@ func (s *subscribers) check(one subscriber) error {
 	if !s.push.Serves(u) {
 		return fmt.Errorf("endpoint: %s is not a known push service", u.Host)
 	}
-	key, err1 := decoded(one.Subscription.Keys.P256dh)
-	auth, err2 := decoded(one.Subscription.Keys.Auth)
+	key, err1 := decodeKey(one.Subscription.Keys.P256dh)
+	auth, err2 := decodeKey(one.Subscription.Keys.Auth)
 	if err1 != nil || err2 != nil || len(auth) != 16 {
 		return errors.New("keys: want p256dh and auth of the browser's subscription")
 	}
@@ -136,7 +139,7 @@ func (s *subscribers) check(one subscriber) error {
 		"topics": one.Topics, "teams": one.Teams, "players": one.Players, "kinds": one.Kinds,
 	} {
 		if len(values) > maxValues {
-			return fmt.Errorf("%s: %d of them, want %d at most", name, len(values), maxValues)
+			return fmt.Errorf("%s: got %d values, want at most %d", name, len(values), maxValues)
 		}
 	}
 	if one.Language != "" && !s.texts.has(one.Language) {
@@ -145,19 +148,20 @@ func (s *subscribers) check(one subscriber) error {
 	return nil
 }
 
-func decoded(key string) ([]byte, error) {
+// decodeKey decodes base64, either standard or URL-safe, with or without padding.
+func decodeKey(key string) ([]byte, error) {
 	return base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(key), "="))
 }
 
 //go:embed web
 var web embed.FS
 
-// serve returns the handler for requests of browsers:
+// serve returns the handler for requests from browsers:
 //
-//	GET    /push.js, /worker.js         the scripts of a page that subscribes
-//	GET    /<channel>                   the channel's public key
-//	POST   /<channel>/subscriptions     subscribes, or changes the filter
-//	DELETE /<channel>/subscriptions     unsubscribes; the body has the endpoint
+//	GET    /push.js, /worker.js         returns the scripts for a page that subscribes
+//	GET    /<channel>                   returns the channel's public key
+//	POST   /<channel>/subscriptions     subscribes, or changes the filter or the language
+//	DELETE /<channel>/subscriptions     unsubscribes; the body is the subscription
 func serve(channels map[string]*subscribers) http.Handler {
 	mux := http.NewServeMux()
 	for _, name := range []string{"push.js", "worker.js"} {
@@ -197,7 +201,7 @@ func serve(channels map[string]*subscribers) http.Handler {
 			problem.Write(w, http.StatusInsufficientStorage, err.Error(), "")
 		case err != nil:
 			s.log.Error("subscription not stored", "error", err)
-			problem.Write(w, http.StatusServiceUnavailable, "Redis does not respond: try again", "")
+			problem.Write(w, http.StatusServiceUnavailable, "the subscription could not be stored: try again", "")
 		default:
 			respond(w, http.StatusCreated, map[string]string{"id": subscriptionID(one.Subscription)})
 		}
@@ -213,9 +217,10 @@ func serve(channels map[string]*subscribers) http.Handler {
 	return mux
 }
 
-// body decodes the body of a request. If it cannot, it responds with the reason and returns false.
+// body decodes the JSON body of a request. If the body is malformed, it responds with the error and
+// returns false.
 func body(w http.ResponseWriter, r *http.Request, into any) bool {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSubscription))
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		problem.Write(w, http.StatusBadRequest, "the body is malformed: "+err.Error(), "")
@@ -224,6 +229,7 @@ func body(w http.ResponseWriter, r *http.Request, into any) bool {
 	return true
 }
 
+// respond sends v as JSON.
 func respond(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

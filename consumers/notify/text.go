@@ -25,13 +25,13 @@ import (
 //go:embed languages/*.yaml
 var shipped embed.FS
 
-// A Text describes an event in words.
+// A Text is a description of an event. Body may be empty.
 type Text struct {
 	Title string
 	Body  string
 }
 
-// Line returns title and body in one line.
+// Line returns the title and the body on one line.
 func (t Text) Line() string {
 	if t.Body == "" {
 		return t.Title
@@ -44,24 +44,24 @@ const (
 	maxBody  = 1000 // runes
 )
 
-// english returns the shipped texts.
+// english returns the shipped texts, including the English ones.
 var english = sync.OnceValue(func() texts {
 	t, err := loadTexts("", false)
 	if err != nil {
-		panic(err) // a mistake in a shipped file
+		panic(err) // a shipped file is invalid
 	}
 	return t
 })
 
-// Line describes an event in one line, in English.
+// Line returns an English description of an event on one line.
 func Line(e event.Event) string { return english().render(e, false, "en").Line() }
 
 var languageCode = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
-// texts holds the languages by code.
+// texts maps a language code, like en, to a language.
 type texts map[string]*language
 
-// A language is one file of texts, like en.yaml. A text that it lacks is the English one.
+// A language holds the texts of one file, like en.yaml. For a text that it lacks, the English one is used.
 // docs/notify.md lists the fields that templates can use.
 type language struct {
 	// Titles are templates by kind, kind_corrected and kind_retracted, or by corrected, retracted and
@@ -72,18 +72,20 @@ type language struct {
 	Details  map[string]string `yaml:"details"`
 	Statuses map[string]string `yaml:"statuses"`
 	Periods  map[string]string `yaml:"periods"`
-	Members  map[string]string `yaml:"members"` // of an event, which a correction changes
+	Members  map[string]string `yaml:"members"` // of an event's data that a correction can change
 
-	templates map[string]*template.Template // of the titles, and "body"
+	templates map[string]*template.Template // parsed titles by their key, and the parsed Body by "body"
 }
 
+// has reports whether there are texts in a language.
 func (t texts) has(code string) bool { return t[code] != nil }
 
+// languages returns the sorted language codes.
 func (t texts) languages() []string { return slices.Sorted(maps.Keys(t)) }
 
-// loadTexts loads the languages that matchwire ships and then those of a folder, if it is not "".
-// missing reports whether the folder may be missing.
-func loadTexts(folder string, missing bool) (texts, error) {
+// loadTexts loads the shipped languages, then those in folder unless it is "". If optional is true,
+// folder may be missing.
+func loadTexts(folder string, optional bool) (texts, error) {
 	all := texts{}
 	base, err := fs.Sub(shipped, "languages")
 	if err != nil {
@@ -96,7 +98,7 @@ func loadTexts(folder string, missing bool) (texts, error) {
 		return all, nil
 	}
 	if _, err := os.Stat(folder); err != nil {
-		if missing {
+		if optional {
 			return all, nil
 		}
 		return nil, err
@@ -104,14 +106,15 @@ func loadTexts(folder string, missing bool) (texts, error) {
 	return all, all.add(os.DirFS(folder), folder)
 }
 
-// add adds the language files of a folder.
+// add adds the language files in a file system. folder is its path, or "" for the shipped files, which
+// add does not check.
 func (t texts) add(in fs.FS, folder string) error {
 	files, err := fs.Glob(in, "*.yaml")
 	if err != nil {
 		return err
 	}
 	if others, _ := fs.Glob(in, "*.yml"); len(others) > 0 {
-		return fmt.Errorf("%s: a language file ends with .yaml", filepath.Join(folder, others[0]))
+		return fmt.Errorf("%s: want a file name that ends in .yaml", filepath.Join(folder, others[0]))
 	}
 	if len(files) == 0 {
 		return fmt.Errorf("%s: there are no language files, like en.yaml", folder)
@@ -133,7 +136,7 @@ func (t texts) add(in fs.FS, folder string) error {
 			return strictyaml.InFile(file, err)
 		}
 		t[code] = l.over(t[code])
-		if folder == "" { // the shipped files are tested
+		if folder == "" { // a test checks the shipped files
 			continue
 		}
 		if err := t.check(code); err != nil {
@@ -143,10 +146,10 @@ func (t texts) add(in fs.FS, folder string) error {
 	return nil
 }
 
-// over returns l with the texts of was that it lacks.
-func (l language) over(was *language) *language {
-	if was == nil {
-		was = &language{}
+// over returns l with the texts of base that it lacks. base may be nil.
+func (l language) over(base *language) *language {
+	if base == nil {
+		base = &language{}
 	}
 	merged := func(a, b map[string]string) map[string]string {
 		all := maps.Clone(a)
@@ -156,41 +159,43 @@ func (l language) over(was *language) *language {
 		maps.Copy(all, b)
 		return all
 	}
-	templates := maps.Clone(was.templates)
+	templates := maps.Clone(base.templates)
 	if templates == nil {
 		templates = map[string]*template.Template{}
 	}
 	maps.Copy(templates, l.templates)
 	l.templates = templates
-	l.Kinds, l.Details = merged(was.Kinds, l.Kinds), merged(was.Details, l.Details)
-	l.Statuses = merged(was.Statuses, l.Statuses)
-	l.Periods, l.Members = merged(was.Periods, l.Periods), merged(was.Members, l.Members)
+	l.Kinds, l.Details = merged(base.Kinds, l.Kinds), merged(base.Details, l.Details)
+	l.Statuses = merged(base.Statuses, l.Statuses)
+	l.Periods, l.Members = merged(base.Periods, l.Periods), merged(base.Members, l.Members)
 	return &l
 }
 
-// parse parses the templates.
+// parse parses the titles and the body.
 func (l *language) parse() error {
 	l.templates = map[string]*template.Template{}
 	for _, name := range slices.Sorted(maps.Keys(l.Titles)) {
 		if !knownTitle(name) {
-			return l.Titles[name].Pos.Errorf("unknown title: want a kind, perhaps with _corrected or _retracted, " +
+			return l.Titles[name].Pos.Errorf("unknown title: want a kind, optionally with _corrected or _retracted, " +
 				"or corrected, retracted or other")
 		}
-		if err := l.template(name, l.Titles[name]); err != nil {
+		if err := l.parseTemplate(name, l.Titles[name]); err != nil {
 			return err
 		}
 	}
 	if l.Body.Value == "" {
 		return nil
 	}
-	return l.template("body", l.Body)
+	return l.parseTemplate("body", l.Body)
 }
 
+// knownTitle reports whether a title can have the key.
 func knownTitle(name string) bool {
 	return slices.Contains([]string{"corrected", "retracted", "other"}, name) || knownKind(event.BaseKind(name))
 }
 
-func (l *language) template(name string, t text) error {
+// parseTemplate parses a template and stores it in l.templates.
+func (l *language) parseTemplate(name string, t text) error {
 	parsed, err := template.New(name).Funcs(template.FuncMap{"capital": capital}).Parse(t.Value)
 	if err != nil {
 		return t.Pos.Errorf("%s: %w", shortened(t.Value), plain(err))
@@ -199,7 +204,8 @@ func (l *language) template(name string, t text) error {
 	return nil
 }
 
-// plain returns an error of a template without its position, which Pos has.
+// plain returns an error of a template without its position in the template, because the caller adds the
+// position in the file.
 func plain(err error) error {
 	text := err.Error()
 	if i := strings.LastIndex(text, ": "); strings.HasPrefix(text, "template: ") && i > 0 {
@@ -208,10 +214,11 @@ func plain(err error) error {
 	return err
 }
 
+// shortened returns a template for an error.
 func shortened(s string) string { return fmt.Sprintf("template %q", send.Cut(s, 80)) }
 
-// check executes every template of a language with events of every kind, so that a template that
-// fails is found at start.
+// check executes every template of a language with [samples], so that an invalid template is found at
+// start.
 func (t texts) check(code string) error {
 	l := t[code]
 	for _, e := range samples() {
@@ -229,12 +236,12 @@ func (t texts) check(code string) error {
 	return nil
 }
 
-// render describes an event in words. If asNews, a correction is described as a new event. Control
-// characters, which pages and templates can contain, are removed.
+// render returns the description of an event in a language. If asNews, a correction is described as a
+// new event. [send.Clean] removes control characters, which pages and templates can contain.
 func (t texts) render(e event.Event, asNews bool, code string) Text {
 	v := t.view(e, asNews, code)
 	title, body := &strings.Builder{}, &strings.Builder{}
-	if err := t.title(v, code).Execute(title, v); err != nil { // check has executed it, so this is rare
+	if err := t.title(v, code).Execute(title, v); err != nil { // rare, because check has executed the template
 		title.Reset()
 		title.WriteString(e.Type)
 	}
@@ -249,7 +256,8 @@ func (t texts) render(e event.Event, asNews bool, code string) Text {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// trimLines trims each line and s. An indented line would be code in Markdown.
+// trimLines removes spaces around each line, and empty lines at both ends of s. Markdown would show an
+// indented line as code.
 func trimLines(s string) string {
 	var b strings.Builder
 	for line := range strings.SplitSeq(s, "\n") {
@@ -258,7 +266,7 @@ func trimLines(s string) string {
 	return strings.TrimSpace(b.String())
 }
 
-// template returns the template of a language, or the English one, or nil.
+// template returns a template of the language, or else of English. It returns nil if both lack it.
 func (t texts) template(name, code string) *template.Template {
 	if l := t[code]; l != nil && l.templates[name] != nil {
 		return l.templates[name]
@@ -273,7 +281,7 @@ func (t texts) title(v view, code string) *template.Template {
 	if v.Action != string(event.New) {
 		names = append(names, v.Action)
 	}
-	if v.Home == "" && v.Away == "" && v.Source == "" { // without a match
+	if v.Home == "" && v.Away == "" && v.Source == "" { // neither a match nor a source
 		names = nil
 	}
 	names = append(names, "other")
@@ -287,16 +295,18 @@ func (t texts) title(v view, code string) *template.Template {
 	return nil
 }
 
-// word returns the name of something in a language, or in English, or the key itself.
-func (t texts) word(of func(*language) map[string]string, key, code string) string {
+// translate returns the name of key in a language, or else in English. table returns the names of a
+// language. If both languages lack the name, translate returns key with spaces in place of underscores.
+func (t texts) translate(table func(*language) map[string]string, key, code string) string {
 	for _, l := range []*language{t[code], t["en"]} {
-		if l != nil && of(l)[key] != "" {
-			return of(l)[key]
+		if l != nil && table(l)[key] != "" {
+			return table(l)[key]
 		}
 	}
 	return strings.ReplaceAll(key, "_", " ")
 }
 
+// capital returns s with a capital first letter.
 func capital(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
 	if n == 0 {

@@ -11,7 +11,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// goal returns a goal of Toronto FC in New York with a change of its data.
+// goal returns a goal of Toronto FC in New York. change, if not nil, changes its data. If it sets the
+// kind, the event has this kind.
 func goal(t testing.TB, change func(*event.Data)) event.Event {
 	t.Helper()
 	c := event.SoccerMinute("", 6, 0)
@@ -33,6 +34,7 @@ func goal(t testing.TB, change func(*event.Data)) event.Event {
 	return e
 }
 
+// Titles and bodies contain the data of each kind of event.
 func TestText(t *testing.T) {
 	for want, change := range map[string]func(*event.Data){
 		"Goal for Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)": nil,
@@ -92,15 +94,16 @@ func TestText(t *testing.T) {
 		},
 	} {
 		if got := notify.Line(goal(t, change)); got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
+			t.Errorf("Line\ngot  %s\nwant %s", got, want)
 		}
 	}
 	bare, err := event.Of("soccer.mls.goal", event.Data{Player: "Giovinco", Team: "Toronto FC"}, time.Now())
 	if err != nil || notify.Line(bare) != "soccer.mls.goal Giovinco Toronto FC" {
-		t.Errorf("an event without a match: %q %v", notify.Line(bare), err)
+		t.Errorf("an event without a match: got %q, %v", notify.Line(bare), err)
 	}
 }
 
+// The shipped languages describe goals, retractions and ends of periods.
 func TestLanguages(t *testing.T) {
 	ownGoal := goal(t, func(d *event.Data) { d.Player, d.Detail = "Brillant", event.OwnGoal })
 	back := goal(t, func(d *event.Data) { d.Kind, d.Action = event.Goal, event.Retracted })
@@ -121,14 +124,14 @@ func TestLanguages(t *testing.T) {
 	} {
 		for i, e := range []event.Event{ownGoal, back, end} {
 			if got := notify.Describe(t, "", language, e); got != want[i] {
-				t.Errorf("got  %s\nwant %s", got, want[i])
+				t.Errorf("text in %s\ngot  %s\nwant %s", language, got, want[i])
 			}
 		}
 	}
 }
 
-// A folder of templates replaces the texts that it has and adds languages. Other texts stay.
-func TestOwnTemplates(t *testing.T) {
+// The texts in a folder of templates replace shipped texts or add languages. Other texts do not change.
+func TestCustomTemplates(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"en.yaml":  "titles:\n  goal: 'GOOOAL! {{.Player}}'\n",
@@ -150,14 +153,14 @@ func TestOwnTemplates(t *testing.T) {
 			notify.Describe(t, dir, "nds", red)},
 	} {
 		if tc.got != tc.want {
-			t.Errorf("got  %s\nwant %s", tc.got, tc.want)
+			t.Errorf("text with custom templates\ngot  %s\nwant %s", tc.got, tc.want)
 		}
 	}
 }
 
-// Every kind has a title in every language, without names that only the code uses. Languages other
+// Every kind has a title in every language. It contains no identifier of the code. Languages other
 // than English name every kind, since its name in the code is an English word.
-func TestEveryKindHasWords(t *testing.T) {
+func TestEveryKindHasTitles(t *testing.T) {
 	notify.Check(t)
 	missing := map[string]bool{}
 	for _, language := range []string{"en", "de", "es", "fr"} {
@@ -166,7 +169,7 @@ func TestEveryKindHasWords(t *testing.T) {
 			bad := func(text string) bool { return strings.Contains(line, text) }
 			if line == "" || bad("_") || bad("<no value>") || bad("{{") {
 				if e.Data.Match != nil {
-					t.Errorf("%s: %s: %s", language, e.Type, line)
+					t.Errorf("%s: %s: bad title or body %q", language, e.Type, line)
 				}
 			}
 			if k := e.Data.Kind; language != "en" && !notify.Names(language, k) && !missing[language+" "+string(k)] {

@@ -8,34 +8,38 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A view has the fields of an event that templates can use.
+// A view holds the fields of an event for templates.
 type view struct {
 	Sport, League       string
-	Kind, Detail        string // names in the language
-	Action              string // new, corrected, retracted
+	Kind, Detail        string // translated
+	Action              string // new, corrected or retracted
 	Team, Opponent      string
 	Player, Assist, Off string
 	Who                 string // player and detail: "Sebastian Giovinco, penalty"
 	Home, Away          string
 	Score, Shootout     *event.Score // after the event; nil if unknown
-	Time                string       // of the clock, as people write it
-	Period, InPeriod    string       // the period; the period if the clock starts again in each
-	Status, Reason      string
-	Changes             []change // of a correction
-	Source              string   // URL of the page, if the event is about a source
+	Time                string       // on the match clock, like "90+1'"
+	Period              string       // translated
+	InPeriod            string       // Period if the clock restarts in each period, else ""
+	Status              string       // translated
+	Reason              string       // why the incident was corrected or retracted
+	Changes             []change     // by a correction
+	Source              string       // URL of the source, if the event concerns a source
 	Event               event.Event
 }
 
+// A change is a corrected member of an event, with its translated name.
 type change struct{ Name, Old, New string }
 
-// view returns the fields of an event. If asNews, a correction is described as a new event.
+// view returns the fields of an event in the language code. If asNews, a correction is described as a
+// new event.
 func (t texts) view(e event.Event, asNews bool, code string) view {
 	d := e.Data
 	kinds := func(l *language) map[string]string { return l.Kinds }
 	details := func(l *language) map[string]string { return l.Details }
 	v := view{
-		Sport: string(d.Sport), League: d.League, Kind: t.word(kinds, string(d.Kind), code),
-		Detail: t.word(details, d.Detail, code), Action: string(cmp.Or(d.Action, event.New)),
+		Sport: string(d.Sport), League: d.League, Kind: t.translate(kinds, string(d.Kind), code),
+		Detail: t.translate(details, d.Detail, code), Action: string(cmp.Or(d.Action, event.New)),
 		Team: d.Team, Opponent: d.Opponent, Player: d.Player, Assist: d.Assist, Off: d.Off,
 		Score: d.Score, Shootout: d.Shootout, Time: d.Time, Reason: d.Reason, Event: e,
 	}
@@ -49,14 +53,14 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 		v.Who = v.Detail
 	}
 	if d.Clock != nil && d.Clock.Period != "" {
-		v.Period = t.word(func(l *language) map[string]string { return l.Periods }, string(d.Clock.Period), code)
+		v.Period = t.translate(func(l *language) map[string]string { return l.Periods }, string(d.Clock.Period), code)
 		if d.Clock.Minute == 0 && d.Time != "" {
 			v.InPeriod = v.Period
 		}
 	}
 	if m := d.Match; m != nil {
 		v.Home, v.Away = m.Home, m.Away
-		v.Status = t.word(func(l *language) map[string]string { return l.Statuses }, string(m.Status), code)
+		v.Status = t.translate(func(l *language) map[string]string { return l.Statuses }, string(m.Status), code)
 	}
 	if d.Source != nil {
 		v.Source = d.Source.URL
@@ -64,9 +68,9 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 	if v.Action == string(event.Corrected) {
 		for _, name := range slices.Sorted(maps.Keys(d.Changes)) {
 			members := func(l *language) map[string]string { return l.Members }
-			c := change{Name: t.word(members, name, code), Old: d.Changes[name].Old, New: d.Changes[name].New}
+			c := change{Name: t.translate(members, name, code), Old: d.Changes[name].Old, New: d.Changes[name].New}
 			if name == "detail" {
-				c.Old, c.New = t.word(details, c.Old, code), t.word(details, c.New, code)
+				c.Old, c.New = t.translate(details, c.Old, code), t.translate(details, c.New, code)
 			}
 			v.Changes = append(v.Changes, c)
 		}
@@ -74,7 +78,7 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 	return v
 }
 
-// samples returns events of every kind, with all data and with none.
+// samples returns two events for each sport, kind and action: with and without optional data.
 func samples() (all []event.Event) {
 	for _, s := range event.Sports() {
 		for _, k := range slices.Concat(event.CommonKinds(), s.Kinds()) {

@@ -4,6 +4,7 @@ package ratelimit
 
 import (
 	"context"
+	"crypto/rand"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,10 +14,12 @@ import (
 // Unix milliseconds of Redis's clock:
 //
 //	next      when the next slot is free if Burst is 1; in general when the whole burst is free again
-//	promised  the latest time that a refused request with Queue got
+//	promised  the latest time that was returned to a refused request with Queue
 //	<pause>   when the pause of that name ends
 //
-// A key expires a minute after the last of these times.
+// A key expires a minute after the last of these times. The client repeats a command whose answer
+// was lost, so the answer to each request is stored for keepAnswer in a key of its own,
+// <key>:<request ID>. On a Redis Cluster, key must contain a hash tag.
 type Limiter struct{ Redis redis.UniversalClient }
 
 // A Request asks for a slot.
@@ -25,25 +28,40 @@ type Request struct {
 	Burst   int           // slots that are free at once after a break; 1 if less
 	MaxWait time.Duration // the longest wait for which a slot is reserved
 	Pause   string        // the name of the pause that applies
-	// Queue gives each refused request a time of its own to ask again, Gap apart. Without it, each
-	// gets the time of the next free slot.
+	// Queue returns a different time to each refused request. The times are Gap apart. Without Queue,
+	// each refused request gets the time of the next free slot.
 	Queue bool
 }
 
-// A Verdict says whether a slot was reserved.
+// A Verdict is the result of a request.
 type Verdict int
 
 // The verdicts.
 const (
 	Reserved Verdict = iota // the slot is the caller's, after the wait
 	Paused                  // nothing is reserved: a pause is in force
-	Busy                    // nothing is reserved: the next slot is more than MaxWait away
+	Busy                    // nothing is reserved: the wait for the next slot exceeds MaxWait
 )
 
+// keepAnswer is how long the answer to a request is stored. It exceeds the time for which the client
+// repeats a command.
+const keepAnswer = 30 * time.Second
+
+// reserve returns the wait in milliseconds and the verdict. Repeated with the same KEYS[2], it
+// returns the first answer, with the wait that is left.
 var reserve = redis.NewScript(`
 local gap, burst, most, queue = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[5] == '1'
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local stored = redis.call('get', KEYS[2])
+if stored then
+  local time, verdict = string.match(stored, '^(%S+) (%d)$')
+  return {math.max(0, math.ceil(tonumber(time) - now)), tonumber(verdict)}
+end
+local function answer(wait, verdict)
+  redis.call('set', KEYS[2], string.format('%.3f %d', now + wait, verdict), 'px', ARGV[6])
+  return {math.ceil(wait), verdict}
+end
 local function at(name) return tonumber(redis.call('hget', KEYS[1], name) or '0') end
 local function store(name, time)
   redis.call('hset', KEYS[1], name, string.format('%.3f', time))
@@ -56,22 +74,23 @@ local next = math.max(now, at('next'))
 local wait = math.max(0, next - now - gap * (burst - 1))
 if wait <= most then
   store('next', next + gap)
-  return {math.ceil(wait), 0}
+  return answer(wait, 0)
 end
 if not queue then return {math.ceil(wait), 2} end
 local promised = math.max(now + wait, at('promised') + gap)
 store('promised', promised)
-return {math.ceil(promised - now), 2}`)
+return answer(promised - now, 2)`)
 
-// Reserve reserves the next free slot of key. wait is how long the caller waits for it. If none was
-// reserved, wait is when to ask again.
+// Reserve reserves the next free slot of key. wait is the time until that slot. If no slot was
+// reserved, wait is the time until the next request should be made.
 func (l Limiter) Reserve(ctx context.Context, key string, r Request) (wait time.Duration, v Verdict, err error) {
 	queue := 0
 	if r.Queue {
 		queue = 1
 	}
-	found, err := reserve.Run(ctx, l.Redis, []string{key},
-		milliseconds(r.Gap), max(r.Burst, 1), milliseconds(r.MaxWait), r.Pause, queue).Int64Slice()
+	found, err := reserve.Run(ctx, l.Redis, []string{key, key + ":" + rand.Text()},
+		milliseconds(r.Gap), max(r.Burst, 1), milliseconds(r.MaxWait), r.Pause, queue,
+		keepAnswer.Milliseconds()).Int64Slice()
 	if err != nil {
 		return 0, Busy, err
 	}

@@ -37,7 +37,7 @@ func TestSlotsAreShared(t *testing.T) {
 			reserve(t, two, "b", minute),
 		}
 		if w := []want{{0, 0}, {time.Minute, 0}, {2 * time.Minute, 0}, {0, 0}}; !slices.Equal(got, w) {
-			t.Errorf("%v, want %v", got, w)
+			t.Errorf("got %v, want %v", got, w)
 		}
 	})
 }
@@ -83,7 +83,7 @@ func TestRedisClockDecides(t *testing.T) {
 		}
 		w := []want{{}, {time.Minute, ratelimit.Busy}, {2 * time.Minute, ratelimit.Busy}, {3 * time.Minute, ratelimit.Busy}}
 		if !slices.Equal(got, w) {
-			t.Errorf("%v, want %v", got, w)
+			t.Errorf("got %v, want %v", got, w)
 		}
 	})
 	t.Run("pause", func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A Channel is the settings of a channel: one kind with its settings, and a rate.
+// A Channel holds the settings of a channel: those of one kind, and a rate.
 type Channel struct {
 	Log        *Log        `yaml:"log"`
 	Webhook    *Webhook    `yaml:"webhook"`
@@ -30,17 +30,17 @@ type Channel struct {
 	Telegram   *Telegram   `yaml:"telegram"`
 	SMTP       *SMTP       `yaml:"smtp"`
 	Shoutrrr   *shoutrrr   `yaml:"shoutrrr"`
-	// Rate limits how many notifications all processes together send; zero is no limit.
+	// Rate limits the notifications that all processes together send; zero means no limit.
 	Rate Rate `yaml:"rate"`
 
-	Pos strictyaml.Pos `yaml:"-"`
+	Pos strictyaml.Pos `yaml:"-"` // position of the channel in the config
 }
 
-// kinds are the kinds of channels, for errors.
+// kinds lists the kinds of channels for errors.
 const kinds = "log, webhook, webpush, ntfy, gotify, pushover, discord, slack, mattermost, matrix, teams, " +
 	"telegram or smtp"
 
-// settings returns the settings of each kind that the channel has.
+// settings returns the settings of each kind that the config sets for the channel.
 func (c Channel) settings() (found []settings) {
 	for _, s := range []settings{
 		present(c.Log), present(c.Webhook), present(c.WebPush), present(c.Ntfy), present(c.Gotify),
@@ -54,6 +54,7 @@ func (c Channel) settings() (found []settings) {
 	return found
 }
 
+// present returns *s, or nil if s is nil.
 func present[S settings](s *S) settings {
 	if s == nil {
 		return nil
@@ -61,25 +62,25 @@ func present[S settings](s *S) settings {
 	return *s
 }
 
-// settings are the settings of one kind of channel.
+// settings holds the settings of one kind of channel.
 type settings interface {
-	// sender checks the settings and returns the sender.
+	// sender checks the settings and creates the sender.
 	sender(e env) (Sender, error)
 }
 
-// An env is what a channel's settings need to become a sender.
+// An env holds what settings need to create a sender.
 type env struct {
 	consumers.Host
 	Options
-	name string         // of the channel
-	pos  strictyaml.Pos // of the channel
+	name string         // name of the channel
+	pos  strictyaml.Pos // position of the channel in the config
 }
 
-// Options change how senders reach services. The zero value is right outside of tests.
+// Options change how senders call services. Outside of tests, use the zero value.
 type Options struct {
-	Timeout time.Duration // of one call; 10 s if 0
-	TLS     *tls.Config   // of SMTP servers; the standard one if nil
-	// Transport sends HTTP requests; [http.DefaultTransport] if nil.
+	Timeout time.Duration // for one call; 10 s if 0
+	TLS     *tls.Config   // for SMTP servers; the default configuration if nil
+	// Transport sends HTTP requests. If nil, [http.DefaultTransport] sends them.
 	Transport http.RoundTripper
 }
 
@@ -90,14 +91,14 @@ func (o Options) timeout() time.Duration {
 	return o.Timeout
 }
 
-// client returns an HTTP client. It does not follow redirects: they would take the notification, and
-// the secrets of its request, to another place.
+// client returns an HTTP client. It does not follow redirects, because a redirect would send the
+// notification, and the secrets of its request, to another server.
 func (o Options) client() *http.Client {
 	return &http.Client{Timeout: o.timeout(), Transport: o.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// UnmarshalYAML reads the settings.
+// UnmarshalYAML decodes the settings and records their position.
 func (c *Channel) UnmarshalYAML(n ast.Node) error {
 	type plain Channel
 	p := plain{Pos: strictyaml.PosOf(n)}
@@ -108,8 +109,8 @@ func (c *Channel) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// mapping decodes settings that may hold secrets. If they are no mapping, the error does not show
-// them.
+// mapping decodes settings that may contain secrets. If n is not a mapping, the error shows want in
+// place of n.
 func mapping(n ast.Node, into any, want string) error {
 	switch n.Type() {
 	case ast.MappingType, ast.MappingValueType:
@@ -118,8 +119,9 @@ func mapping(n ast.Node, into any, want string) error {
 	return strictyaml.PosOf(n).Errorf("want %s", want)
 }
 
-// Sender returns the sender of the channel's one kind. If the consumer runs elsewhere, it returns one
-// that sends nothing, except for Web Push, whose subscriptions are served by every process.
+// Sender checks that the channel has exactly one kind, and creates its sender. If h.Elsewhere is true,
+// it does not check the settings of the kind, and the sender sends nothing. Web Push is an exception:
+// every process serves its subscriptions.
 func (c Channel) Sender(name string, h consumers.Host, o Options) (Sender, error) {
 	found := c.settings()
 	if len(found) != 1 {
@@ -131,7 +133,7 @@ func (c Channel) Sender(name string, h consumers.Host, o Options) (Sender, error
 	return found[0].sender(env{Host: h, Options: o, name: name, pos: c.Pos})
 }
 
-// httpURL reads a URL. No error shows it, because it may hold a secret.
+// httpURL parses a URL. Errors do not show it, because it may contain a secret.
 func (e env) httpURL(s secret) (*url.URL, error) {
 	value, err := s.value(e.Host)
 	if err != nil {
@@ -139,16 +141,17 @@ func (e env) httpURL(s secret) (*url.URL, error) {
 	}
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, s.pos.Errorf("url: want http://… or https://… (the value is not shown: it may hold a secret)")
+		return nil, s.pos.Errorf("url: want http://… or https://… (the value is not shown, because it may contain a secret)")
 	}
 	return u, nil
 }
 
-// server reads the optional address of a server, without a slash at its end.
-func (e env) server(s secret, standard string) (string, *url.URL, error) {
+// server parses the URL of a server and removes a slash at its end. If the config does not set it,
+// server returns fallback.
+func (e env) server(s secret, fallback string) (string, *url.URL, error) {
 	if s.pos.Line == 0 {
-		u, err := url.Parse(standard)
-		return standard, u, err
+		u, err := url.Parse(fallback)
+		return fallback, u, err
 	}
 	u, err := e.httpURL(s)
 	if err != nil {
@@ -157,7 +160,7 @@ func (e env) server(s secret, standard string) (string, *url.URL, error) {
 	return strings.TrimSuffix(u.String(), "/"), u, nil
 }
 
-// token reads a secret that becomes part of a header or a path.
+// token returns a secret that becomes part of a header, a form or a path.
 func (e env) token(s secret, name string) (string, error) {
 	value, err := s.at(e.pos, name).value(e.Host)
 	if err != nil {
@@ -169,13 +172,13 @@ func (e env) token(s secret, name string) (string, error) {
 	return value, nil
 }
 
-// A Rate is a number of notifications in a time. All of them may come at once.
+// A Rate allows N notifications in each period Per. All N may be sent at once.
 type Rate struct {
 	N   int
 	Per time.Duration
 }
 
-// UnmarshalYAML reads 5/s, 30/m or 1000/h.
+// UnmarshalYAML parses a rate like 5/s, 30/m or 1000/h.
 func (r *Rate) UnmarshalYAML(n ast.Node) error {
 	var s string
 	if err := strictyaml.DecodeNode(n, &s); err != nil {

@@ -9,12 +9,12 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Discord is the settings of a Discord channel: the URL of one of its webhooks.
+// Discord holds the settings of a Discord channel: the URL of one of its webhooks.
 type Discord struct {
 	URL secret `yaml:"url"`
 }
 
-// UnmarshalYAML reads the settings. No error shows a secret.
+// UnmarshalYAML decodes the settings. Its errors contain no secret.
 func (d *Discord) UnmarshalYAML(n ast.Node) error {
 	type plain Discord
 	return mapping(n, (*plain)(d), "{url: https://discord.com/api/webhooks/ID/TOKEN}")
@@ -30,23 +30,23 @@ func (d Discord) sender(e env) (Sender, error) {
 	if !discordPath.MatchString(u.Path) {
 		return nil, d.URL.pos.Errorf("url: want the URL of a webhook: https://discord.com/api/webhooks/ID/TOKEN")
 	}
-	query := u.Query() // a thread_id stays
+	query := u.Query() // may contain a thread_id
 	query.Set("wait", "true")
 	u.RawQuery = query.Encode()
 	s := &discord{url: u.String(), endpoint: e.endpoint("discord", u)}
-	s.wait, s.words = discordWait, discordWords
+	s.wait, s.errorText = discordWait, discordError
 	return s, nil
 }
 
-// discord posts messages with a webhook. It asks Discord to reply only when the message is stored.
+// discord posts messages to a webhook. Discord replies after it has stored the message.
 type discord struct {
 	endpoint
 	url string
 }
 
 const (
-	discordLimit  = 2000   // characters of a message
-	discordSilent = 1 << 2 // flag SUPPRESS_EMBEDS: no previews of links
+	discordLimit  = 2000   // length of a message in UTF-16 code units
+	discordSilent = 1 << 2 // flag SUPPRESS_EMBEDS: no link previews
 )
 
 func (s *discord) Send(ctx context.Context, _ Recipient, n Notification) error {
@@ -57,12 +57,12 @@ func (s *discord) Send(ctx context.Context, _ Recipient, n Notification) error {
 	}
 	return s.postJSON(ctx, s.url, map[string]any{
 		"content": text, "flags": discordSilent,
-		"allowed_mentions": map[string][]string{"parse": {}}, // pings no one
+		"allowed_mentions": map[string][]string{"parse": {}}, // disables mentions
 	}, nil)
 }
 
-// discordWait returns retry_after of the body, in seconds, or else the header that says when the
-// webhook's rate limit is over.
+// discordWait returns the wait from retry_after in the body, or else from X-RateLimit-Reset-After. Both
+// are in seconds.
 func discordWait(r reply) time.Duration {
 	var body struct {
 		RetryAfter float64 `json:"retry_after"`
@@ -74,7 +74,7 @@ func discordWait(r reply) time.Duration {
 	return seconds(body.RetryAfter)
 }
 
-func discordWords(r reply) string {
+func discordError(r reply) string {
 	var body struct{ Message string }
 	r.decode(&body)
 	return body.Message

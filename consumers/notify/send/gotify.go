@@ -7,13 +7,13 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Gotify is the settings of a Gotify channel.
+// Gotify holds the settings of a Gotify channel.
 type Gotify struct {
 	Server secret `yaml:"server"` // https://gotify.example
-	Token  secret `yaml:"token"`  // of an application
+	Token  secret `yaml:"token"`  // an application's token
 }
 
-// UnmarshalYAML reads the settings. No error shows a secret.
+// UnmarshalYAML decodes the settings. Its errors contain no secret.
 func (g *Gotify) UnmarshalYAML(n ast.Node) error {
 	type plain Gotify
 	return mapping(n, (*plain)(g), "{server: https://gotify.example, token: …}")
@@ -30,7 +30,7 @@ func (g Gotify) sender(e env) (Sender, error) {
 	}
 	s := &gotify{url: server + "/message", header: http.Header{"X-Gotify-Key": {token}},
 		endpoint: e.endpoint("gotify", u, token)}
-	s.words = func(r reply) string {
+	s.errorText = func(r reply) string {
 		var body struct {
 			Description string `json:"errorDescription"`
 		}
@@ -48,8 +48,8 @@ type gotify struct {
 }
 
 const (
-	gotifyNormal = 5 // with a sound
-	gotifyUrgent = 8 // with a sound and vibration
+	gotifyNormal = 5 // priority of a notification with a sound
+	gotifyUrgent = 8 // priority of a notification with a sound and vibration
 )
 
 func (s *gotify) Send(ctx context.Context, _ Recipient, n Notification) error {

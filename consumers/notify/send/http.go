@@ -16,45 +16,46 @@ import (
 	"github.com/matchwire/matchwire/internal/retryafter"
 )
 
-// An endpoint is a service that is called by HTTP. Its fields are the rules by which the service
-// differs from plain HTTP.
+// An endpoint calls a service over HTTP. Its function fields adapt it to the replies of the service.
 type endpoint struct {
-	name    string // what errors call it; not secret
+	name    string // identifies the service in errors; not secret
 	client  *http.Client
-	secrets secrets
+	secrets secrets // redacted in the service's descriptions of errors
 	// failed, if not nil, returns an error if a 2xx reply means that the service did not accept
 	// the notification.
 	failed func(reply) error
-	// wait, if not nil, returns how long to wait after a 429, or a 503, without a Retry-After
-	// header; 0 if the reply does not say.
+	// wait, if not nil, returns how long to wait after a reply without a Retry-After header. It
+	// returns 0 if the reply does not contain a time.
 	wait func(reply) time.Duration
-	// words, if not nil, returns the service's own description of an error.
-	words func(reply) string
+	// errorText, if not nil, returns the service's own description of an error.
+	errorText func(reply) string
 }
 
-// endpoint returns the endpoint of a service. kind and the host of u are its name in errors. hidden
-// are secrets that are not in u.
+// endpoint returns the endpoint of a service. Errors name it by kind and the scheme and host of u.
+// hidden are secrets that u does not contain.
 func (e env) endpoint(kind string, u *url.URL, hidden ...string) endpoint {
 	return endpoint{name: kind + " " + withoutSecrets(u), client: e.client(), secrets: newSecrets(u, hidden...)}
 }
 
-// A reply is what a service answered.
+// A reply is a service's response.
 type reply struct {
 	status int
 	header http.Header
 	body   []byte // at most maxReply bytes
 }
 
+// maxReply is the number of bytes of a response body that are read.
 const maxReply = 64 << 10
 
-// decode decodes the body as JSON. A malformed body leaves v as it is.
+// decode decodes the body as JSON. It ignores errors: malformed JSON leaves v unchanged.
 func (r reply) decode(v any) { _ = json.Unmarshal(r.body, v) }
 
-// postJSON sends v as JSON.
+// postJSON sends v as JSON in a POST request.
 func (e endpoint) postJSON(ctx context.Context, u string, v any, header http.Header) error {
 	return e.sendJSON(ctx, http.MethodPost, u, v, header)
 }
 
+// sendJSON sends v as JSON.
 func (e endpoint) sendJSON(ctx context.Context, method, u string, v any, header http.Header) error {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -63,13 +64,14 @@ func (e endpoint) sendJSON(ctx context.Context, method, u string, v any, header 
 	return e.call(ctx, method, u, body, header, "application/json")
 }
 
-// call sends a request and classifies the reply.
+// call sends a request. It returns nil if the service accepts it, else an error as the package comment
+// describes.
 func (e endpoint) call(
 	ctx context.Context, method, u string, body []byte, header http.Header, contentType string,
 ) error {
 	req, err := http.NewRequestWithContext(ctx, method, u, bytes.NewReader(body))
 	if err != nil {
-		return broker.Permanent(fmt.Errorf("%s: bad URL", e.name))
+		return broker.Permanent(fmt.Errorf("%s: invalid URL", e.name))
 	}
 	if header != nil {
 		req.Header = header.Clone()
@@ -81,7 +83,8 @@ func (e endpoint) call(
 	return e.result(resp, err)
 }
 
-// result classifies the reply to a request, or the error if there was none. It closes the body.
+// result returns nil if the service accepted the request, else the classified error. err is the error
+// of a request without a reply. result closes the body.
 func (e endpoint) result(resp *http.Response, err error) error {
 	if err != nil {
 		return e.noReply(err)
@@ -98,10 +101,10 @@ func (e endpoint) result(resp *http.Response, err error) error {
 	return e.classify(r, fmt.Errorf("%s: answered %s", e.name, resp.Status))
 }
 
-// noReply returns the error of a call without a reply. The notification may have arrived, unless
-// there was no connection.
+// noReply returns the error of a call without a reply. If there was no connection, it is a
+// [RefusedError]. Otherwise the notification may have been delivered.
 func (e endpoint) noReply(err error) error {
-	var withURL *url.Error // the URL may be secret
+	var withURL *url.Error // its text contains the URL, which may be secret
 	if errors.As(err, &withURL) {
 		err = withURL.Err
 	}
@@ -113,10 +116,10 @@ func (e endpoint) noReply(err error) error {
 	return err
 }
 
-// classify returns the error of a reply other than 2xx.
+// classify wraps err, the error of a reply other than 2xx, so that it shows whether and when to retry.
 func (e endpoint) classify(r reply, err error) error {
-	if words := e.description(r); words != "" {
-		err = fmt.Errorf("%w (%s)", err, words)
+	if text := e.description(r); text != "" {
+		err = fmt.Errorf("%w (%s)", err, text)
 	}
 	wait := e.waitOf(r)
 	switch s := r.status; {
@@ -130,7 +133,8 @@ func (e endpoint) classify(r reply, err error) error {
 	return permanent(err)
 }
 
-// waitOf returns how long the service asks to be left alone, or 0.
+// waitOf returns the pause that the service requests, or 0. A requested pause is at least minWait if it
+// is in a Retry-After header.
 func (e endpoint) waitOf(r reply) time.Duration {
 	if wait, ok := retryafter.Parse(r.header.Get("Retry-After")); ok {
 		return max(wait, minWait)
@@ -141,27 +145,28 @@ func (e endpoint) waitOf(r reply) time.Duration {
 	return 0
 }
 
-// description returns the service's own description of an error, in one line and without secrets.
+// description returns the service's own description of an error, or "". It is on one line and has no
+// secrets.
 func (e endpoint) description(r reply) string {
-	if e.words == nil {
+	if e.errorText == nil {
 		return ""
 	}
-	return e.secrets.words(e.words(r))
+	return e.secrets.errorText(e.errorText(r))
 }
 
-// permanent returns the error of a notification that the service has refused permanently.
+// permanent returns a [RefusedError] that wraps err and [broker.ErrPermanent].
 func permanent(err error) error { return &RefusedError{Err: broker.Permanent(err)} }
 
 const (
-	minWait     = time.Second
-	defaultWait = 10 * time.Second // if the service does not say how long
-	// MaxWait is the longest that a service can pause its channel. Then it is called again, and may
-	// ask for more.
+	minWait     = time.Second      // the shortest pause
+	defaultWait = 10 * time.Second // the pause if the service does not set one
+	// MaxWait is the longest pause. After it, the channel calls the service again, and the service can
+	// request another pause.
 	MaxWait = time.Hour
 )
 
-// postponed returns the error of a service that asks to be left alone for a while; 0 means that it
-// does not say how long.
+// postponed returns the error of a service that requests a pause of wait. If wait is 0, the pause is
+// defaultWait.
 func postponed(err error, wait time.Duration) error {
 	if wait <= 0 {
 		wait = defaultWait
@@ -170,8 +175,7 @@ func postponed(err error, wait time.Duration) error {
 	return &RefusedError{Err: broker.Postpone(until, err.Error()), Until: until}
 }
 
-// seconds converts a number of seconds, as JSON and headers have it. Negative ones and more than a
-// day are cut.
+// seconds converts a number of seconds to a duration. The result is at least 0 and at most a day.
 func seconds(n float64) time.Duration {
 	return time.Duration(min(max(n, 0), 24*60*60) * float64(time.Second))
 }

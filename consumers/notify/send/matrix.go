@@ -13,14 +13,14 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Matrix is the settings of a Matrix channel.
+// Matrix holds the settings of a Matrix channel.
 type Matrix struct {
 	Server secret          `yaml:"server"` // the homeserver: https://matrix.example
-	Token  secret          `yaml:"token"`  // access token of a user that is in the room
+	Token  secret          `yaml:"token"`  // access token of a user who has joined the room
 	Room   strictyaml.Text `yaml:"room"`   // the room's ID, "!…", not its alias
 }
 
-// UnmarshalYAML reads the settings. No error shows a secret.
+// UnmarshalYAML decodes the settings. Its errors contain no secret.
 func (m *Matrix) UnmarshalYAML(n ast.Node) error {
 	type plain Matrix
 	return mapping(n, (*plain)(m), "{server: https://matrix.example, token: …, room: '!…'}")
@@ -40,7 +40,7 @@ func (m Matrix) sender(e env) (Sender, error) {
 		if m.Room.Pos.Line > 0 {
 			pos = m.Room.Pos
 		}
-		return nil, pos.Errorf("room %q: want the ID of a room, which begins with !; see the room's settings",
+		return nil, pos.Errorf("room %q: want the ID of a room, which begins with !; the settings of the room show it",
 			m.Room.Value)
 	}
 	s := &matrix{
@@ -49,7 +49,7 @@ func (m Matrix) sender(e env) (Sender, error) {
 		header:   http.Header{"Authorization": {"Bearer " + token}},
 		endpoint: e.endpoint("matrix", u, token),
 	}
-	s.wait, s.words = matrixWait, matrixWords
+	s.wait, s.errorText = matrixWait, matrixErrorText
 	return s, nil
 }
 
@@ -60,32 +60,33 @@ type matrix struct {
 	header       http.Header
 }
 
-// Send sends n under a transaction ID that is the same for the same event. The homeserver stores a
-// message once for each transaction ID, so trying again makes no second message.
+// Send sends n with a transaction ID that depends only on the channel and the event. The homeserver
+// stores one message for each transaction ID, so a retry does not create another message.
 func (s *matrix) Send(ctx context.Context, _ Recipient, n Notification) error {
 	transaction := url.PathEscape(fmt.Sprintf("matchwire.%s.%s", s.channel, n.Event.ID))
 	return s.sendJSON(ctx, http.MethodPut, s.url+transaction, map[string]any{
 		"msgtype": "m.text", "body": inert(n.lines()),
-		// Without it, old push rules look for names and @room in the body.
+		// Without m.mentions, old push rules search the body for names and @room.
 		"m.mentions": struct{}{},
 	}, s.header)
 }
 
+// A matrixError is the body of an error reply.
 type matrixError struct {
 	Code       string  `json:"errcode"`
 	Message    string  `json:"error"`
-	RetryAfter float64 `json:"retry_after_ms"`
+	RetryAfter float64 `json:"retry_after_ms"` // milliseconds
 }
 
-// matrixWait returns retry_after_ms of an M_LIMIT_EXCEEDED, which came before the Retry-After header
-// in Matrix 1.10.
+// matrixWait returns the wait from retry_after_ms of an M_LIMIT_EXCEEDED error. Servers before Matrix
+// 1.10 send no Retry-After header.
 func matrixWait(r reply) time.Duration {
 	var body matrixError
 	r.decode(&body)
 	return seconds(body.RetryAfter / 1000)
 }
 
-func matrixWords(r reply) string {
+func matrixErrorText(r reply) string {
 	var body matrixError
 	r.decode(&body)
 	return strings.TrimSpace(body.Code + " " + body.Message)

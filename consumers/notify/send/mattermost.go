@@ -7,13 +7,13 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Mattermost is the settings of a Mattermost channel: the URL of an incoming webhook. Rocket.Chat's
+// Mattermost holds the settings of a Mattermost channel: the URL of an incoming webhook. Rocket.Chat's
 // incoming webhooks accept the same requests.
 type Mattermost struct {
 	URL secret `yaml:"url"`
 }
 
-// UnmarshalYAML reads the settings. No error shows a secret.
+// UnmarshalYAML decodes the settings. Its errors contain no secret.
 func (m *Mattermost) UnmarshalYAML(n ast.Node) error {
 	type plain Mattermost
 	return mapping(n, (*plain)(m), "{url: https://mattermost.example/hooks/KEY}")
@@ -25,7 +25,7 @@ func (m Mattermost) sender(e env) (Sender, error) {
 		return nil, err
 	}
 	s := &mattermost{url: u.String(), endpoint: e.endpoint("mattermost", u)}
-	s.words = func(r reply) string {
+	s.errorText = func(r reply) string {
 		var body struct{ Message string }
 		r.decode(&body)
 		return body.Message
@@ -33,7 +33,7 @@ func (m Mattermost) sender(e env) (Sender, error) {
 	return s, nil
 }
 
-// mattermost posts messages with an incoming webhook.
+// mattermost posts messages to an incoming webhook.
 type mattermost struct {
 	endpoint
 	url string
@@ -41,8 +41,8 @@ type mattermost struct {
 
 func (s *mattermost) Send(ctx context.Context, _ Recipient, n Notification) error {
 	escape := func(text string) string {
-		// Mattermost looks for @all, #tags, ~channels and :emoji: in the text that its Markdown
-		// parser leaves, so a backslash alone does not stop it.
+		// Mattermost finds @all, #tags, ~channels and :emoji: in the text after Markdown parsing, so
+		// backslashes alone are not enough.
 		return strings.ReplaceAll(markdown(withoutEmoji(inert(text))), "~", "~"+joiner)
 	}
 	text := "**" + escape(n.Title) + "**"

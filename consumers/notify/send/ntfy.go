@@ -12,20 +12,21 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Ntfy is the settings of an ntfy channel.
+// Ntfy holds the settings of an ntfy channel.
 type Ntfy struct {
 	URL   secret  `yaml:"url"`   // https://ntfy.sh/mytopic
-	Token *secret `yaml:"token"` // an access token
+	Token *secret `yaml:"token"` // an access token; optional
 }
 
-// UnmarshalYAML reads the settings. No error shows a secret.
+// UnmarshalYAML decodes the settings. Its errors contain no secret.
 func (f *Ntfy) UnmarshalYAML(n ast.Node) error {
 	type plain Ntfy
-	return mapping(n, (*plain)(f), "{url: https://ntfy.sh/mytopic} and, where it needs one, {token: …}")
+	return mapping(n, (*plain)(f), "{url: https://ntfy.sh/mytopic}, optionally with {token: …}")
 }
 
-// ntfy publishes on a topic of an ntfy server. A correction has the sequence ID of the message it
-// corrects. From ntfy 2.16 on it replaces that message; an earlier server shows both.
+// ntfy publishes messages to a topic of an ntfy server. A correction has the same sequence ID as the
+// message that it corrects. Since ntfy 2.16, the correction replaces that message. Earlier servers show
+// both.
 type ntfy struct {
 	endpoint
 	url, topic string
@@ -44,7 +45,7 @@ func (f Ntfy) sender(e env) (Sender, error) {
 		base, topic = u.Path[:i], u.Path[i+1:]
 	}
 	if !ntfyTopic.MatchString(topic) {
-		return nil, f.URL.pos.Errorf("url: want that of a topic, like https://ntfy.sh/mytopic")
+		return nil, f.URL.pos.Errorf("url: want the URL of a topic, like https://ntfy.sh/mytopic")
 	}
 	server := url.URL{Scheme: u.Scheme, Host: u.Host, User: u.User, Path: base + "/"}
 	s := &ntfy{url: server.String(), topic: topic, header: http.Header{}}
@@ -56,7 +57,7 @@ func (f Ntfy) sender(e env) (Sender, error) {
 		s.header.Set("Authorization", "Bearer "+token)
 	}
 	s.endpoint = e.endpoint("ntfy", u, token)
-	s.words = func(r reply) string {
+	s.errorText = func(r reply) string {
 		var body struct{ Error string }
 		r.decode(&body)
 		return body.Error
@@ -64,7 +65,7 @@ func (f Ntfy) sender(e env) (Sender, error) {
 	return s, nil
 }
 
-// A ntfyMessage is a message in ntfy's JSON format.
+// An ntfyMessage is a message in ntfy's JSON format.
 type ntfyMessage struct {
 	Topic    string   `json:"topic"`
 	Title    string   `json:"title"`
@@ -75,7 +76,8 @@ type ntfyMessage struct {
 	Click    string   `json:"click,omitempty"`
 }
 
-// ntfyLimit is the length of a message in bytes. A server makes a longer one an attachment.
+// ntfyLimit is the maximum length of a message in bytes. A server stores a longer message as an
+// attachment.
 const ntfyLimit = 4096
 
 func (s *ntfy) Send(ctx context.Context, _ Recipient, n Notification) error {
@@ -92,7 +94,7 @@ func (s *ntfy) Send(ctx context.Context, _ Recipient, n Notification) error {
 	return s.postJSON(ctx, s.url, m, header)
 }
 
-// ntfyTags are names of emoji.
+// ntfyTags maps a sport to a tag, which clients show as an emoji.
 var ntfyTags = map[event.Sport]string{
 	event.Soccer: "soccer", event.Basketball: "basketball", event.AmericanFootball: "football",
 	event.IceHockey: "ice_hockey", event.Baseball: "baseball", event.Cricket: "cricket_bat_and_ball",

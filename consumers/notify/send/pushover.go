@@ -14,15 +14,15 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Pushover is the settings of a Pushover channel.
+// Pushover holds the settings of a Pushover channel.
 type Pushover struct {
 	Token  secret          `yaml:"token"`  // API token of an application
 	User   secret          `yaml:"user"`   // key of a user or a group
-	Device strictyaml.Text `yaml:"device"` // names, separated by commas; all of the user's without it
-	Server secret          `yaml:"server"` // https://api.pushover.net without it
+	Device strictyaml.Text `yaml:"device"` // names of devices, separated by commas; all devices by default
+	Server secret          `yaml:"server"` // https://api.pushover.net by default
 }
 
-// UnmarshalYAML reads the settings. No error shows a secret.
+// UnmarshalYAML decodes the settings. Its errors contain no secret.
 func (p *Pushover) UnmarshalYAML(n ast.Node) error {
 	type plain Pushover
 	return mapping(n, (*plain)(p), "{token: …, user: …}")
@@ -43,36 +43,36 @@ func (p Pushover) sender(e env) (Sender, error) {
 	}
 	s := &pushover{url: server + "/1/messages.json", token: token, user: user, device: p.Device.Value,
 		endpoint: e.endpoint("pushover", u, token, user)}
-	s.wait, s.words = pushoverWait, pushoverWords
+	s.wait, s.errorText = pushoverWait, pushoverErrorText
 	s.failed = func(r reply) error {
 		var body struct{ Status int }
 		r.decode(&body)
 		if body.Status == 1 {
 			return nil
 		}
-		err := fmt.Errorf("%s: answered %d, but not that it accepts the message", s.name, r.status)
-		if words := s.description(r); words != "" {
-			return permanent(fmt.Errorf("%w (%s)", err, words))
+		err := fmt.Errorf("%s: answered %d, but without status 1", s.name, r.status)
+		if text := s.description(r); text != "" {
+			return permanent(fmt.Errorf("%w (%s)", err, text))
 		}
 		return err
 	}
 	return s, nil
 }
 
-// pushover sends messages to the devices of a user.
+// pushover sends messages to the devices of a user or a group.
 type pushover struct {
 	endpoint
 	url, token, user, device string
 }
 
-// Limits of a message, in characters.
+// Limits of a message.
 const (
-	pushoverTitle   = 250
-	pushoverMessage = 1024
-	pushoverURL     = 512
+	pushoverTitle   = 250  // runes in the title
+	pushoverMessage = 1024 // UTF-16 code units in the message
+	pushoverURL     = 512  // bytes in the URL
 )
 
-// Send sends n as plain text: html and monospace are not set.
+// Send sends n as plain text: html and monospace are not set. It omits a URL that is too long.
 func (s *pushover) Send(ctx context.Context, _ Recipient, n Notification) error {
 	form := url.Values{"token": {s.token}, "user": {s.user}, "timestamp": {strconv.FormatInt(n.Timestamp.Unix(), 10)},
 		"title": {Cut(n.Title, pushoverTitle)}, "message": {fit(n.message(), pushoverMessage, units, inert)}}
@@ -85,8 +85,8 @@ func (s *pushover) Send(ctx context.Context, _ Recipient, n Notification) error 
 	return s.call(ctx, http.MethodPost, s.url, []byte(form.Encode()), nil, "application/x-www-form-urlencoded")
 }
 
-// pushoverWait returns the time until the quota of messages is renewed: a 429 means that it is used
-// up.
+// pushoverWait returns the time until the quota of messages is renewed, or 0 if the reply does not
+// contain it. Pushover answers 429 if the quota is used up.
 func pushoverWait(r reply) time.Duration {
 	at, err := strconv.ParseInt(r.header.Get("X-Limit-App-Reset"), 10, 64)
 	if err != nil {
@@ -95,7 +95,7 @@ func pushoverWait(r reply) time.Duration {
 	return seconds(time.Until(time.Unix(at, 0)).Seconds())
 }
 
-func pushoverWords(r reply) string {
+func pushoverErrorText(r reply) string {
 	var body struct{ Errors []string }
 	r.decode(&body)
 	return strings.Join(body.Errors, "; ")

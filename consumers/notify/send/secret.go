@@ -13,16 +13,16 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A secret is a password, a token, or a URL that contains one. The config has the text itself,
-// {file: NAME} for a file that holds it, or {env: NAME} for an environment variable. No error shows
-// it.
+// A secret is a password, a token, or a URL that contains either. The config contains the text itself,
+// {file: NAME} for the content of a file, or {env: NAME} for an environment variable. Errors do not
+// show the text.
 type secret struct {
 	text, file, env string
 	pos             strictyaml.Pos
-	missing         string // its name, if the config does not have it
+	missing         string // the name of the setting, if the config lacks it
 }
 
-// UnmarshalYAML reads one of the three forms.
+// UnmarshalYAML decodes one of the three forms.
 func (s *secret) UnmarshalYAML(n ast.Node) error {
 	s.pos = strictyaml.PosOf(n)
 	wrong := s.pos.Errorf("want a text, {file: NAME} or {env: NAME}")
@@ -43,8 +43,8 @@ func (s *secret) UnmarshalYAML(n ast.Node) error {
 	return wrong
 }
 
-// at returns the secret. If the config does not have it, value reports that name is missing in the
-// mapping at pos.
+// at returns a copy of s. If the config lacks the secret, value of the copy returns an error that name
+// is missing in the mapping at pos.
 func (s secret) at(pos strictyaml.Pos, name string) secret {
 	if s.pos.Line == 0 {
 		s.pos = pos
@@ -53,7 +53,8 @@ func (s secret) at(pos strictyaml.Pos, name string) secret {
 	return s
 }
 
-// value returns the secret's text, without spaces around it.
+// value returns the text of the secret, without spaces around it. It returns an error if the text is
+// missing or empty.
 func (s secret) value(h consumers.Host) (string, error) {
 	if s.missing != "" {
 		return "", s.pos.Errorf("%s is missing", s.missing)
@@ -77,14 +78,15 @@ func (s secret) value(h consumers.Host) (string, error) {
 	return value, nil
 }
 
-// secrets are the texts that must not appear in an error, the longest first.
+// secrets are texts that must not appear in an error, the longest first.
 type secrets []string
 
-// minSecret is the shortest text that counts as a secret. A shorter one would also hide words.
+// minSecret is the length in bytes of the shortest text that is redacted. Redacting a shorter text would
+// also hide ordinary words.
 const minSecret = 5
 
-// newSecrets returns the parts of a URL that may be secret (its user, path and query) and other
-// texts, in every form in which a service may repeat them. The URL may be nil.
+// newSecrets returns others and the parts of u that may be secret: user, password, path and query. Each
+// text is included in all encodings that a service may use. u may be nil.
 func newSecrets(u *url.URL, others ...string) secrets {
 	parts := others
 	if u != nil {
@@ -107,7 +109,7 @@ func newSecrets(u *url.URL, others ...string) secrets {
 	return slices.Compact(all)
 }
 
-// redact replaces the secrets in a text.
+// redact replaces each secret in text with ***.
 func (s secrets) redact(text string) string {
 	for _, one := range s {
 		text = strings.ReplaceAll(text, one, "***")
@@ -115,8 +117,8 @@ func (s secrets) redact(text string) string {
 	return text
 }
 
-// words returns a service's text for use in an error: in one line of at most 200 characters, without
-// the secrets.
-func (s secrets) words(text string) string {
+// errorText returns a service's text for use in an error: on one line, with at most 200 characters and
+// without secrets.
+func (s secrets) errorText(text string) string {
 	return Cut(s.redact(strings.Join(strings.Fields(Clean(text)), " ")), 200)
 }

@@ -1,18 +1,18 @@
-// Package send sends notifications to services. Each kind of channel is one file: its settings, their
-// check and its sender. [Channel] lists the kinds.
+// Package send sends notifications to services. Each kind of channel has one file with its settings,
+// their validation and its sender. [Channel] lists the kinds.
 //
-// A sender sends once and never retries. Its error says what the caller should do:
+// A sender sends once and never retries. Its error tells the caller what to do:
 //
 //   - nil: the service has accepted the notification.
-//   - [broker.ErrPermanent]: trying again cannot help.
-//   - [broker.PostponedError]: the service asks to be left alone until then.
+//   - [broker.ErrPermanent]: a retry cannot help.
+//   - [broker.PostponedError]: call the service again only after the time in the error.
 //   - [ErrGone]: the recipient no longer exists.
-//   - any other error: try again.
+//   - any other error: retry.
 //
-// A [RefusedError] says besides that the notification has certainly not arrived.
+// A [RefusedError] also says that the notification was definitely not delivered.
 //
-// The text of a notification comes from web pages. Each sender makes sure that it arrives as text: it
-// cannot mention anyone, make a link or use the service's markup. No error contains a secret.
+// The text of a notification comes from web pages. Each sender ensures that services show it as text:
+// it cannot mention anyone, become a link or use the service's markup. No error contains a secret.
 package send
 
 import (
@@ -23,9 +23,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Sender sends notifications over one channel. It is safe for concurrent use.
+// A Sender sends the notifications of one channel. It is safe for concurrent use.
 type Sender interface {
-	// Send sends n to one recipient. It returns before ctx ends, or soon after.
+	// Send sends n to one recipient. It returns before ctx ends, or soon after that.
 	Send(ctx context.Context, to Recipient, n Notification) error
 }
 
@@ -35,27 +35,27 @@ type Lister interface {
 	Recipients() []Recipient
 }
 
-// A Recipient is one of the recipients of a channel. A channel that does not distinguish recipients
-// has a single one, the zero Recipient.
+// A Recipient is a browser or a mailbox. A channel of another kind has a single recipient, the zero
+// Recipient.
 type Recipient struct {
 	ID      string       // identifies the recipient within the channel; not secret
-	Address string       // of a mailbox
-	Push    Subscription // of a browser
+	Address string       // email address, if the recipient is a mailbox
+	Push    Subscription // push subscription, if the recipient is a browser
 }
 
-// A Notification tells people about an event. Its JSON is the body of a webhook's POST.
+// A Notification describes an event to a recipient. Its JSON is the default body of a webhook's request.
 type Notification struct {
 	Type      string    `json:"type"`      // routing key of the event
-	Timestamp time.Time `json:"timestamp"` // of the event
+	Timestamp time.Time `json:"timestamp"` // time of the event
 	Title     string    `json:"title"`     // "Goal for Toronto FC: Sebastian Giovinco"
 	Body      string    `json:"body"`      // "6', New York City FC 0–1 Toronto FC"
-	Text      string    `json:"text"`      // title and body in one line
-	// Thread identifies the incident. A notification replaces earlier ones of its thread. At most
-	// 32 of A-Z, a-z, 0-9, - and _.
+	Text      string    `json:"text"`      // title and body on one line
+	// Thread identifies the incident. A notification replaces earlier notifications of its thread. It
+	// has at most 32 characters from A-Z, a-z, 0-9, - and _.
 	Thread string `json:"thread"`
-	// URL is the address of the match, if the settings have a link.
+	// URL is the URL of the match page. It is "" if the settings have no link.
 	URL string `json:"url,omitempty"`
-	// Replaces reports whether the recipient has an earlier notification of the thread.
+	// Replaces is true if an earlier notification of the thread was, or may have been, delivered.
 	Replaces bool        `json:"replaces"`
 	Event    event.Event `json:"event"`
 }
@@ -72,7 +72,7 @@ func (n Notification) message() string {
 	return n.Body
 }
 
-// lines returns the title and the body in a line each.
+// lines returns the title and the body on separate lines.
 func (n Notification) lines() string {
 	if n.Body == "" {
 		return n.Title
@@ -80,13 +80,13 @@ func (n Notification) lines() string {
 	return n.Title + "\n" + n.Body
 }
 
-// ErrGone reports that a recipient no longer exists.
+// ErrGone means that a recipient no longer exists.
 var ErrGone = errors.New("the recipient no longer exists")
 
-// A RefusedError reports that a notification has certainly not arrived.
+// A RefusedError means that a notification was definitely not delivered.
 type RefusedError struct {
 	Err error
-	// Until, if not zero, is when the service may be called again.
+	// Until, if not zero, is the time after which the service may be called again.
 	Until time.Time
 }
 
@@ -95,7 +95,8 @@ func (r *RefusedError) Error() string { return r.Err.Error() }
 // Unwrap returns Err.
 func (r *RefusedError) Unwrap() error { return r.Err }
 
-// Log is the settings of a log channel. Its sender does nothing: every channel logs what it sends.
+// Log holds the settings of a log channel, which has none. Its sender does nothing, because every
+// channel logs what it sends.
 type Log struct{}
 
 func (Log) sender(env) (Sender, error) { return logSender{}, nil }

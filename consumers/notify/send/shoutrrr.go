@@ -2,11 +2,11 @@ package send
 
 import "strings"
 
-// shoutrrr is the former settings of a channel: a URL of the library shoutrrr. It is refused with the
-// name of its successor.
+// shoutrrr holds the settings of a former kind of channel: a URL of the library shoutrrr. sender always
+// returns an error, which shows the successor.
 type shoutrrr struct{ secret }
 
-// Successors are the settings that replace a URL of shoutrrr, by the URL's scheme. docs/notify.md has
+// Successors maps the scheme of a shoutrrr URL to the settings that replace the URL. docs/notify.md has
 // the same table.
 var Successors = map[string]string{
 	"discord":    "discord: {url: https://discord.com/api/webhooks/ID/TOKEN}",
@@ -38,7 +38,7 @@ var Successors = map[string]string{
 }
 
 func (s shoutrrr) sender(e env) (Sender, error) {
-	value, _ := s.value(e.Host) // its file may be on another machine
+	value, _ := s.value(e.Host) // the file may be missing in this process
 	scheme, _, _ := strings.Cut(value, ":")
 	scheme, _, _ = strings.Cut(strings.ToLower(scheme), "+") // generic+https
 	if to := Successors[scheme]; to != "" {

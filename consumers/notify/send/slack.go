@@ -9,12 +9,12 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Slack is the settings of a Slack channel: the URL of an incoming webhook.
+// Slack holds the settings of a Slack channel: the URL of an incoming webhook.
 type Slack struct {
 	URL secret `yaml:"url"`
 }
 
-// UnmarshalYAML reads the settings. No error shows a secret.
+// UnmarshalYAML decodes the settings. Its errors contain no secret.
 func (s *Slack) UnmarshalYAML(n ast.Node) error {
 	type plain Slack
 	return mapping(n, (*plain)(s), "{url: https://hooks.slack.com/services/…}")
@@ -26,29 +26,29 @@ func (s Slack) sender(e env) (Sender, error) {
 		return nil, err
 	}
 	sender := &slack{url: u.String(), endpoint: e.endpoint("slack", u)}
-	sender.words = slackWord
+	sender.errorText = slackErrorCode
 	sender.failed = func(r reply) error {
 		text := strings.TrimSpace(string(r.body))
 		if text == "ok" {
 			return nil
 		}
 		err := fmt.Errorf("%s: answered %d, but not ok", sender.name, r.status)
-		if word := slackWord(r); word != "" {
+		if slackErrorCode(r) != "" {
 			return permanent(fmt.Errorf("%w (%s)", err, sender.description(r)))
 		}
-		return err // not Slack's words: a proxy, perhaps
+		return err // the reply is not from Slack, but perhaps from a proxy
 	}
 	return sender, nil
 }
 
-// slack posts messages with an incoming webhook.
+// slack posts messages to an incoming webhook.
 type slack struct {
 	endpoint
 	url string
 }
 
-// slackEscapes are the characters that Slack's markup consists of. Mentions and links are always
-// between < and >.
+// slackEscapes escapes the control characters of Slack's markup. Mentions and links are always between
+// < and >.
 var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 func (s *slack) Send(ctx context.Context, _ Recipient, n Notification) error {
@@ -61,8 +61,8 @@ func (s *slack) Send(ctx context.Context, _ Recipient, n Notification) error {
 
 var slackError = regexp.MustCompile(`^[a-z_]{3,60}$`)
 
-// slackWord returns the error code that is the whole body of Slack's replies, like
-// channel_is_archived.
-func slackWord(r reply) string {
+// slackErrorCode returns the error code of a reply, like channel_is_archived. The code is the whole body.
+// For any other body, slackErrorCode returns "".
+func slackErrorCode(r reply) string {
 	return slackError.FindString(strings.TrimSpace(string(r.body)))
 }

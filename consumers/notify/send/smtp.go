@@ -23,19 +23,19 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// SMTP is the settings of a mail channel.
+// SMTP holds the settings of a mail channel.
 type SMTP struct {
 	Server   strictyaml.Text   `yaml:"server"` // host:port
 	User     strictyaml.Text   `yaml:"user"`
 	Password *secret           `yaml:"password"`
 	From     strictyaml.Text   `yaml:"from"` // an address, or a name and an address in < and >
-	To       []strictyaml.Text `yaml:"to"`   // each gets a mail of its own
-	// TLS is implicit (TLS from the start), starttls, or none. Without it, port 465 means implicit and
-	// any other starttls.
+	To       []strictyaml.Text `yaml:"to"`   // each address gets a separate mail
+	// TLS is implicit (TLS from the start), starttls or none. The default is implicit on port 465 and
+	// starttls on other ports.
 	TLS strictyaml.Text `yaml:"tls"`
 }
 
-// UnmarshalYAML reads the settings. No error shows a secret.
+// UnmarshalYAML decodes the settings. Its errors contain no secret.
 func (s *SMTP) UnmarshalYAML(n ast.Node) error {
 	type plain SMTP
 	return mapping(n, (*plain)(s), "{server: mail.example:587, user: …, password: …, from: …, to: [...]}")
@@ -77,7 +77,7 @@ func (s SMTP) sender(e env) (Sender, error) {
 		m.recipients = append(m.recipients, Recipient{ID: mailboxID(address.Address), Address: address.Address})
 	}
 	if (s.User.Value == "") != (s.Password == nil) {
-		return nil, at(s.User).Errorf("want user and password, or neither of them")
+		return nil, at(s.User).Errorf("want both user and password, or neither")
 	}
 	if s.Password == nil {
 		return m, nil
@@ -92,12 +92,13 @@ func (s SMTP) sender(e env) (Sender, error) {
 	return m, nil
 }
 
-// mailboxID identifies a mailbox in Redis without its address.
+// mailboxID returns the ID of a mailbox in Redis: a hash of its address.
 func mailboxID(address string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(address)))
 	return hex.EncodeToString(sum[:8])
 }
 
+// loopback reports whether host is this machine.
 func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
 
 // The values of the setting tls.
@@ -107,13 +108,13 @@ const (
 	noTLS       = "none"
 )
 
-// mailer sends mails through an SMTP server, one for each recipient.
+// A mailer sends mails through an SMTP server, one to each recipient.
 type mailer struct {
 	server, host   string
 	tls            string
-	config         *tls.Config
-	timeout        time.Duration
-	user, password string // "": the server needs none
+	config         *tls.Config   // nil for the default
+	timeout        time.Duration // for one mail
+	user, password string        // "" for no login
 	from           *mail.Address
 	recipients     []Recipient
 	secrets        secrets
@@ -122,9 +123,9 @@ type mailer struct {
 // Recipients implements [Lister].
 func (m *mailer) Recipients() []Recipient { return m.recipients }
 
-// Send sends a mail to one mailbox. The mail has arrived if the server has answered its end with 250.
-// If the connection breaks after the end was sent, the mail may have arrived; its Message-ID is the
-// same when it is sent again.
+// Send sends a mail to one mailbox. The mail is delivered when the server answers its end with 250. If
+// the connection breaks before this answer, the mail may have been delivered. When Send sends the mail
+// again, the Message-ID is the same.
 func (m *mailer) Send(ctx context.Context, to Recipient, n Notification) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
@@ -156,13 +157,13 @@ func (m *mailer) Send(ctx context.Context, to Recipient, n Notification) error {
 		}
 		return fmt.Errorf("%s: the end of the mail: %w", m.name(), err)
 	}
-	_ = c.Quit() // the mail has arrived, whatever happens now
+	_ = c.Quit() // the mail is delivered, even if QUIT fails
 	return nil
 }
 
 func (m *mailer) name() string { return "smtp " + m.server }
 
-// connect returns a client whose connection is closed when ctx ends.
+// connect returns a client. When ctx ends, its reads and writes fail.
 func (m *mailer) connect(ctx context.Context) (*smtp.Client, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", m.server)
 	if err != nil {
@@ -191,7 +192,8 @@ func (m *mailer) tlsConfig() *tls.Config {
 	return config
 }
 
-// prepare greets the server, starts TLS and logs in. It returns the command that failed.
+// prepare sends EHLO, starts TLS and logs in, as the settings require. If it fails, step is the command
+// that failed.
 func (m *mailer) prepare(c *smtp.Client) (step string, err error) {
 	name, err := os.Hostname()
 	if err != nil || !hostName(name) {
@@ -227,23 +229,25 @@ func (m *mailer) prepare(c *smtp.Client) (step string, err error) {
 	return "AUTH", errNoAuth
 }
 
+// hostName reports whether name has only the characters of a host name.
 func hostName(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.'
 	})
 }
 
-// Faults of a server that only its operator or the settings can change.
+// Errors that a retry cannot help: the server or the settings must change.
 var (
-	errNoTLS  = errors.New("the server offers no STARTTLS; on a network that you trust set tls: none")
+	errNoTLS  = errors.New("the server does not offer STARTTLS; on a trusted network, set tls: none")
 	errNoAuth = errors.New("the server offers none of AUTH PLAIN, LOGIN and CRAM-MD5")
 )
 
-// refused returns the error of a mail that has certainly not arrived. An answer of 5xx is permanent.
+// refused returns the error of a mail that was definitely not delivered. It is permanent for an answer of
+// 5xx, errNoTLS and errNoAuth.
 func (m *mailer) refused(step string, err error) error {
 	var answer *textproto.Error
 	if errors.As(err, &answer) {
-		err = fmt.Errorf("%s: %s: answered %d %s", m.name(), step, answer.Code, m.secrets.words(answer.Msg))
+		err = fmt.Errorf("%s: %s: answered %d %s", m.name(), step, answer.Code, m.secrets.errorText(answer.Msg))
 		if answer.Code >= 500 && answer.Code < 600 {
 			return permanent(err)
 		}
@@ -256,7 +260,7 @@ func (m *mailer) refused(step string, err error) error {
 	return &RefusedError{Err: wrapped}
 }
 
-// message returns a mail in plain text.
+// message returns a mail with its headers. The body is plain text.
 func (m *mailer) message(to Recipient, n Notification) []byte {
 	_, domain, _ := strings.Cut(m.from.Address, "@")
 	var b strings.Builder
@@ -266,7 +270,7 @@ func (m *mailer) message(to Recipient, n Notification) []byte {
 	header("Subject", encodeHeader(n.Title))
 	header("Date", n.Timestamp.Format(time.RFC1123Z))
 	header("Message-ID", fmt.Sprintf("<%s.%s@%s>", n.Event.ID, to.ID, domain))
-	header("References", fmt.Sprintf("<%s@%s>", n.Thread, domain)) // one conversation for each incident
+	header("References", fmt.Sprintf("<%s@%s>", n.Thread, domain)) // mail programs group by it
 	header("Auto-Submitted", "auto-generated")
 	header("X-Transaction-Id", n.Event.TID.String())
 	header("MIME-Version", "1.0")
@@ -278,19 +282,19 @@ func (m *mailer) message(to Recipient, n Notification) []byte {
 	if n.URL != "" {
 		text += "\n\n" + n.URL
 	}
-	_, _ = w.Write([]byte(strings.ReplaceAll(text, "\n", "\r\n") + "\r\n")) // to a Builder
+	_, _ = w.Write([]byte(strings.ReplaceAll(text, "\n", "\r\n") + "\r\n")) // never fails
 	_ = w.Close()
 	return []byte(b.String())
 }
 
-// encodeHeader returns text as RFC 2047 encodes it in a header, folded. Only plain ASCII words stay
-// as they are, so that no text can look like an encoded one or begin a header of its own.
+// encodeHeader encodes text for a header by RFC 2047, and folds it. It leaves only short printable
+// ASCII text without "=?" unchanged, so text cannot imitate encoded text or begin another header.
 func encodeHeader(text string) string {
 	encode := func(c rune) bool { return c < ' ' || c > '~' }
 	if len(text) < 70 && !strings.Contains(text, "=?") && !strings.ContainsFunc(text, encode) {
 		return text
 	}
-	const most = 45 // bytes of an encoded word, which is then 72 characters long
+	const most = 45 // bytes in a word, which has 72 characters when encoded
 	var words []string
 	word := ""
 	for _, c := range text {
@@ -310,12 +314,13 @@ func encodeHeader(text string) string {
 	return text
 }
 
-// loginAuth is AUTH LOGIN, which net/smtp lacks.
+// loginAuth implements AUTH LOGIN, which net/smtp lacks. It sends nothing to another host, or without TLS
+// unless the host is this machine.
 type loginAuth struct{ user, password, host string }
 
 func (a *loginAuth) Start(server *smtp.ServerInfo) (string, []byte, error) {
 	if !server.TLS && !loopback(server.Name) || server.Name != a.host {
-		return "", nil, errors.New("AUTH LOGIN needs TLS")
+		return "", nil, errors.New("AUTH LOGIN requires TLS to " + a.host)
 	}
 	return "LOGIN", nil, nil
 }
@@ -330,5 +335,5 @@ func (a *loginAuth) Next(prompt []byte, more bool) ([]byte, error) {
 	case "password:", "password", "password\x00":
 		return []byte(a.password), nil
 	}
-	return nil, errors.New("AUTH LOGIN: the server asks neither for a user name nor for a password")
+	return nil, errors.New("AUTH LOGIN: want a prompt for the user name or the password")
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Teams is the settings of a Microsoft Teams channel: the URL of a workflow that posts what it
-// receives. "Send webhook alerts to a channel" is its template in Teams.
+// Teams holds the settings of a Microsoft Teams channel: the URL of a workflow that posts the cards that
+// it receives. The template of the workflow in Teams is "Send webhook alerts to a channel".
 type Teams struct {
 	URL secret `yaml:"url"`
 }
 
-// UnmarshalYAML reads the settings. No error shows a secret.
+// UnmarshalYAML decodes the settings. Its errors contain no secret.
 func (t *Teams) UnmarshalYAML(n ast.Node) error {
 	type plain Teams
 	return mapping(n, (*plain)(t), "{url: …}, the URL of a workflow")
@@ -28,7 +28,7 @@ func (t Teams) sender(e env) (Sender, error) {
 		return nil, t.URL.pos.Errorf("url: %s is a connector, which Microsoft has retired; want a workflow", host)
 	}
 	s := &teams{url: u.String(), endpoint: e.endpoint("teams", u)}
-	s.words = func(r reply) string {
+	s.errorText = func(r reply) string {
 		var body struct {
 			Error struct{ Code, Message string }
 		}
@@ -38,8 +38,8 @@ func (t Teams) sender(e env) (Sender, error) {
 	return s, nil
 }
 
-// teams posts adaptive cards with a workflow. The workflow accepts a card before Teams shows it, so
-// success means that the workflow has started.
+// teams sends adaptive cards to a workflow, which posts them. The workflow accepts a card before it
+// posts the card, so a nil error means only that the workflow has started.
 type teams struct {
 	endpoint
 	url string
@@ -63,8 +63,8 @@ func (s *teams) Send(ctx context.Context, _ Recipient, n Notification) error {
 	}, nil)
 }
 
-// cardText returns a paragraph of a card. A RichTextBlock shows its runs as they are, while a
-// TextBlock takes its text for Markdown. Both replace {{DATE(…)}}.
+// cardText returns a paragraph of a card. It is a RichTextBlock, which shows text unchanged; a TextBlock
+// parses text as Markdown. Both expand {{DATE(…)}}, so cardText splits "{{".
 func cardText(text, weight, size string) map[string]any {
 	text = strings.ReplaceAll(inert(text), "{{", "{"+joiner+"{")
 	return map[string]any{"type": "RichTextBlock", "inlines": []map[string]any{

@@ -11,14 +11,14 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Telegram is the settings of a Telegram channel.
+// Telegram holds the settings of a Telegram channel.
 type Telegram struct {
-	Token  secret          `yaml:"token"`  // of the bot
-	Chat   strictyaml.Text `yaml:"chat"`   // "@channel", or a chat's number
-	Server secret          `yaml:"server"` // of your own Bot API; https://api.telegram.org without it
+	Token  secret          `yaml:"token"`  // the bot's token
+	Chat   strictyaml.Text `yaml:"chat"`   // "@channel", or the ID of a chat
+	Server secret          `yaml:"server"` // URL of your own Bot API server; https://api.telegram.org by default
 }
 
-// UnmarshalYAML reads the settings. No error shows a secret.
+// UnmarshalYAML decodes the settings. Its errors contain no secret.
 func (t *Telegram) UnmarshalYAML(n ast.Node) error {
 	type plain Telegram
 	return mapping(n, (*plain)(t), "{token: …, chat: …}")
@@ -26,7 +26,7 @@ func (t *Telegram) UnmarshalYAML(n ast.Node) error {
 
 func (t Telegram) sender(e env) (Sender, error) {
 	if t.Chat.Value == "" {
-		return nil, e.pos.Errorf("chat: want @channel, or the number of a chat")
+		return nil, e.pos.Errorf("chat: want @channel, or the ID of a chat")
 	}
 	token, err := e.token(t.Token, "token")
 	if err != nil {
@@ -39,12 +39,12 @@ func (t Telegram) sender(e env) (Sender, error) {
 	s := &telegram{url: server + "/bot" + token + "/sendMessage", chat: t.Chat.Value,
 		endpoint: e.endpoint("telegram", u, token)}
 	s.wait = func(r reply) time.Duration { return seconds(telegramBody(r).Parameters.RetryAfter) }
-	s.words = func(r reply) string { return telegramBody(r).Description }
+	s.errorText = func(r reply) string { return telegramBody(r).Description }
 	s.failed = func(r reply) error {
 		body := telegramBody(r)
 		switch {
 		case body.OK == nil:
-			return fmt.Errorf("%s: answered %d without its JSON", s.name, r.status)
+			return fmt.Errorf("%s: answered %d without valid JSON", s.name, r.status)
 		case !*body.OK:
 			return permanent(fmt.Errorf("%s: %s", s.name, s.description(r)))
 		}
@@ -53,13 +53,13 @@ func (t Telegram) sender(e env) (Sender, error) {
 	return s, nil
 }
 
-// telegram sends messages to a chat as a bot. A correction is a message of its own.
+// telegram sends messages to a chat as a bot. A correction is a separate message.
 type telegram struct {
 	endpoint
 	url, chat string
 }
 
-// telegramCommand matches a bot command, which Telegram makes a link.
+// telegramCommand matches a bot command, which Telegram turns into a link.
 var telegramCommand = regexp.MustCompile(`(^|\s)/(\w)`)
 
 // Send sends n as plain text: parse_mode is not set.
@@ -69,7 +69,7 @@ func (s *telegram) Send(ctx context.Context, _ Recipient, n Notification) error 
 		"link_preview_options": map[string]bool{"is_disabled": true}}, nil)
 }
 
-// A telegramReply is the body of every reply.
+// A telegramReply is the body of a reply of the Bot API.
 type telegramReply struct {
 	OK          *bool  `json:"ok"`
 	Description string `json:"description"`
@@ -78,6 +78,7 @@ type telegramReply struct {
 	} `json:"parameters"`
 }
 
+// telegramBody decodes the body of a reply.
 func telegramBody(r reply) (body telegramReply) {
 	r.decode(&body)
 	return body

@@ -8,8 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Clean returns text without what could change how other text is shown: control characters,
-// bidirectional embeddings, overrides and isolates, and malformed UTF-8. Line breaks stay.
+// Clean returns text without characters that can change how other text is shown: control characters,
+// bidirectional embeddings, overrides and isolates, and malformed UTF-8. It keeps \n, and replaces tabs
+// and other line breaks with spaces.
 func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -29,14 +30,14 @@ func Clean(text string) string {
 const joiner = "\u2060"
 
 var (
-	// active matches what starts a mention, a tag or a link in some service.
+	// active matches the beginning of a mention, a hash tag or a link in some service.
 	active = regexp.MustCompile(`[@#<]|://|\b(?i:www)\.|\b(?i:mailto|tel|tg|xmpp|matrix|magnet):`)
-	// domain matches a dot as in a host name, which some services make a link: evil.example.
+	// domain matches a dot in a host name like evil.example, which some services turn into a link.
 	domain = regexp.MustCompile(`([\p{L}\p{N}])\.([\p{L}]{2,})`)
 )
 
-// inert returns text in which nothing is a mention, a hash tag or an address that a service or its
-// clients would make a link. It inserts invisible characters, so it looks the same.
+// inert returns text in which services and their clients find no mention, hash tag or address. It
+// inserts invisible characters, so text looks the same.
 func inert(text string) string {
 	text = active.ReplaceAllStringFunc(text, func(s string) string {
 		_, n := utf8.DecodeRuneInString(s)
@@ -54,8 +55,8 @@ var (
 	lineStart = regexp.MustCompile(`(?m)^([ \t]*)(?:([-+#>=])|(\d+)([.)]))`)
 )
 
-// markdown returns text with backslashes, so that a Markdown parser shows it as it is. It does not
-// stop a parser from finding mentions and bare addresses.
+// markdown escapes text with backslashes, so that a Markdown parser shows text unchanged. It does not
+// prevent mentions and links from bare addresses.
 func markdown(text string) string {
 	text = entity.ReplaceAllString(markup.ReplaceAllString(text, `\$0`), `\&$1`)
 	return lineStart.ReplaceAllStringFunc(text, func(s string) string {
@@ -66,7 +67,7 @@ func markdown(text string) string {
 
 var emoji = regexp.MustCompile(`:([a-zA-Z0-9_+-]+):`)
 
-// withoutEmoji returns text in which a word between colons is not a picture.
+// withoutEmoji returns text in which a word between colons, like :smile:, does not become an emoji.
 func withoutEmoji(text string) string {
 	for range 2 { // matches overlap in :a:b:
 		text = emoji.ReplaceAllString(text, ":"+joiner+"$1:")
@@ -74,7 +75,8 @@ func withoutEmoji(text string) string {
 	return text
 }
 
-// Cut returns text with at most so many runes. If it cuts text, the last one is an ellipsis.
+// Cut shortens text to the given number of runes, at least 1. If it shortens text, the last rune is an
+// ellipsis.
 func Cut(text string, runes int) string {
 	if utf8.RuneCountInString(text) <= runes {
 		return text
@@ -82,7 +84,8 @@ func Cut(text string, runes int) string {
 	return string([]rune(text)[:max(runes-1, 0)]) + "…"
 }
 
-// fit returns escape(text). It cuts text until the size of the result is at most limit.
+// fit returns escape(text). It shortens text until the size of the result is at most limit, or no text is
+// left.
 func fit(text string, limit int, size func(string) int, escape func(string) string) string {
 	for runes := utf8.RuneCountInString(text); ; runes = runes * 9 / 10 {
 		escaped := escape(Cut(text, runes))
@@ -92,7 +95,7 @@ func fit(text string, limit int, size func(string) int, escape func(string) stri
 	}
 }
 
-// units returns the length of text in UTF-16 code units, in which most services count characters.
+// units returns the length of text in UTF-16 code units, which most services count as characters.
 func units(text string) int { return len(utf16.Encode([]rune(text))) }
 
 // bytesOf returns the length of text in bytes.

@@ -21,20 +21,20 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// Webhook is the settings of a webhook channel.
+// Webhook holds the settings of a webhook channel.
 type Webhook struct {
 	URL    secret  `yaml:"url"`
 	Secret *secret `yaml:"secret"` // "whsec_" and 24 to 64 bytes in base64
-	// Headers are added to each request.
+	// Headers are additional headers of each request.
 	Headers map[string]secret `yaml:"headers"`
-	// Body is a template of a JSON text that is sent in place of the [Notification].
+	// Body is a template of the JSON that is sent in place of the [Notification].
 	Body strictyaml.Text `yaml:"body"`
 }
 
-// UnmarshalYAML reads the settings. No error shows a secret.
+// UnmarshalYAML decodes the settings. Its errors contain no secret.
 func (w *Webhook) UnmarshalYAML(n ast.Node) error {
 	type plain Webhook
-	return mapping(n, (*plain)(w), "{url: …} and, to sign, {secret: …}")
+	return mapping(n, (*plain)(w), "{url: …}, optionally with {secret: …} to sign requests")
 }
 
 func (w Webhook) sender(e env) (Sender, error) {
@@ -50,7 +50,7 @@ func (w Webhook) sender(e env) (Sender, error) {
 			return nil, err
 		}
 		if !headerName(name) || strings.ContainsAny(value, "\r\n\x00") {
-			return nil, s.pos.Errorf("headers: %q is no name of a header, or its value has more than one line", name)
+			return nil, s.pos.Errorf("headers: %q is not a header name, or its value has more than one line", name)
 		}
 		hook.headers.Set(name, value)
 		hidden = append(hidden, value)
@@ -82,17 +82,18 @@ func headerName(name string) bool {
 	})
 }
 
+// signingKey decodes the secret of a webhook.
 func signingKey(text string) ([]byte, error) {
 	encoded, ok := strings.CutPrefix(text, "whsec_")
 	key, err := base64.StdEncoding.DecodeString(encoded)
 	if !ok || err != nil || len(key) < 24 || len(key) > 64 {
-		return nil, errors.New("want whsec_ and 24 to 64 bytes in base64, as openssl rand -base64 32 makes them")
+		return nil, errors.New("want whsec_ and 24 to 64 bytes in base64, like the output of openssl rand -base64 32")
 	}
 	return key, nil
 }
 
-// bodyTemplate parses the template of a body. It must give JSON, also for a text with quotes: the
-// function json quotes a value.
+// bodyTemplate parses the template of a body, in which the function json quotes a value. It returns an
+// error if the result is not JSON for texts that contain quotes.
 func bodyTemplate(text string) (*template.Template, error) {
 	quote := func(v any) (string, error) {
 		b, err := json.Marshal(v)
@@ -110,30 +111,31 @@ func bodyTemplate(text string) (*template.Template, error) {
 	return t, err
 }
 
-// render executes the template of a body.
+// render executes the template of a body. It returns an error if the result is not JSON.
 func render(t *template.Template, n Notification) ([]byte, error) {
 	var b strings.Builder
 	if err := t.Execute(&b, n); err != nil {
 		return nil, err
 	}
 	if !json.Valid([]byte(b.String())) {
-		return nil, errors.New("it gives no JSON if a text has quotes: write {{json .Text}} for a quoted value")
+		return nil, errors.New("the result is not JSON if a text contains quotes: write {{json .Text}} for a quoted value")
 	}
 	return []byte(b.String()), nil
 }
 
-// webhook sends every [Notification] as a POST. If a secret is set, the request is signed by the
-// rules of Standard Webhooks: webhook-id (the event's ID), webhook-timestamp (Unix seconds) and
-// webhook-signature (v1). X-Transaction-Id is the TID.
+// A webhook sends each [Notification] as a POST request. The headers webhook-id (the event's ID) and
+// webhook-timestamp (Unix seconds) are those of Standard Webhooks. If a secret is set, webhook-signature
+// (v1) signs the request. X-Transaction-Id is the TID.
 type webhook struct {
 	endpoint
 	url     string
 	headers http.Header
-	body    *template.Template // nil: the Notification itself
-	key     []byte             // nil: nothing is signed
+	body    *template.Template // if nil, the Notification is sent
+	key     []byte             // if nil, requests are not signed
 }
 
-// Send sends n. The texts that a template gets are inert, because they may go to a chat service.
+// Send sends n. The title, body and text that a template uses are inert, because the receiver may be a
+// chat service.
 func (w *webhook) Send(ctx context.Context, _ Recipient, n Notification) error {
 	body, err := json.Marshal(n)
 	if w.body != nil {

@@ -24,26 +24,26 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// WebPush is the settings of a Web Push channel.
+// WebPush holds the settings of a Web Push channel.
 type WebPush struct {
-	// Keys is the file that matchwire notify keys makes.
+	// Keys is the file that matchwire notify keys creates.
 	Keys strictyaml.Text `yaml:"keys"`
-	// Contact is where push services send complaints: mailto:… or https://…
+	// Contact is the address for complaints from push services: mailto:… or https://…
 	Contact strictyaml.Text `yaml:"contact"`
-	// TTL is how long a push service stores a message for a browser that is offline; 1h without it.
+	// TTL is how long a push service stores a message for a browser that is offline. The default is 1h.
 	TTL strictyaml.Duration `yaml:"ttl"`
-	// Services are hosts of push services besides those of the known browsers.
+	// Services are additional hosts of push services. A leading dot matches all subdomains.
 	Services []string `yaml:"services"`
 }
 
-// UnmarshalYAML reads the settings.
+// UnmarshalYAML decodes the settings.
 func (p *WebPush) UnmarshalYAML(n ast.Node) error {
 	type plain WebPush
 	return mapping(n, (*plain)(p), "{keys: FILE, contact: mailto:…}")
 }
 
-// knownServices are the push services of Chrome, Firefox, Edge and Safari. A leading dot stands for
-// all subdomains.
+// knownServices are the push services of Chrome, Firefox, Edge and Safari. A leading dot matches all
+// subdomains.
 var knownServices = []string{
 	"fcm.googleapis.com", "jmt17.google.com", ".push.services.mozilla.com", ".notify.windows.com", ".push.apple.com",
 }
@@ -54,32 +54,34 @@ var serviceHost = regexp.MustCompile(`^\.?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?$`)
 type Subscription struct {
 	Endpoint string           `json:"endpoint"` // secret: it lets anyone send to the browser
 	Keys     SubscriptionKeys `json:"keys"`
-	Expires  *int64           `json:"expirationTime"` // Unix milliseconds; null: never
+	Expires  *int64           `json:"expirationTime"` // Unix milliseconds; nil means never
 }
 
-// SubscriptionKeys are the keys that a browser encrypts with.
+// SubscriptionKeys are the keys for encrypting messages to a browser, in base64.
 type SubscriptionKeys struct {
 	Auth   string `json:"auth"`
 	P256dh string `json:"p256dh"`
 }
 
-// Push sends to browsers that have subscribed, with Web Push. The Topic of a message and its tag
-// identify the incident: a correction replaces an alert that still waits, and one that is shown.
+// Push sends notifications to subscribed browsers by Web Push. The Topic header and the tag of a message
+// identify the incident. So a correction replaces the earlier notification, whether the push service
+// still stores it or the browser already shows it.
 type Push struct {
 	keys     Keys
 	contact  string
 	ttl      time.Duration
 	client   *http.Client
-	services []string
+	services []string // allowed hosts; a leading dot matches all subdomains
 }
 
-// Keys are those that push services know an application by (VAPID), in unpadded base64url.
+// Keys is a VAPID key pair in unpadded base64url. Push services identify an application by its public
+// key.
 type Keys struct {
 	Public  string `json:"public"`
 	Private string `json:"private"`
 }
 
-// NewKeys returns new keys.
+// NewKeys returns a new key pair.
 func NewKeys() (Keys, error) {
 	k, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
@@ -89,9 +91,9 @@ func NewKeys() (Keys, error) {
 	return Keys{Public: encode(k.PublicKey().Bytes()), Private: encode(k.Bytes())}, nil
 }
 
-var errNotKeys = errors.New("not a file of matchwire notify keys")
+var errNotKeys = errors.New("not a file that matchwire notify keys created")
 
-// check returns an error if the public key does not belong to the private one.
+// check returns an error if the private key is invalid or does not match the public key.
 func (k Keys) check() error {
 	private, err := base64.RawURLEncoding.DecodeString(k.Private)
 	if err != nil {
@@ -104,6 +106,7 @@ func (k Keys) check() error {
 	return nil
 }
 
+// readKeys reads and checks a key file.
 func readKeys(file string) (k Keys, err error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -124,10 +127,10 @@ func (p WebPush) sender(e env) (Sender, error) {
 		if p.Contact.Pos.Line > 0 {
 			pos = p.Contact.Pos
 		}
-		return nil, pos.Errorf("contact %q: want mailto:… or https://…, which push services ask for", s.contact)
+		return nil, pos.Errorf("contact %q: want mailto:… or https://…, which push services require", s.contact)
 	}
 	if p.Keys.Value == "" {
-		return nil, e.pos.Errorf("keys: want the file that matchwire notify keys makes")
+		return nil, e.pos.Errorf("keys: want the file that matchwire notify keys creates")
 	}
 	for _, host := range p.Services {
 		if !serviceHost.MatchString(host) {
@@ -140,11 +143,11 @@ func (p WebPush) sender(e env) (Sender, error) {
 	return s, nil
 }
 
-// PublicKey returns the key that browsers subscribe with, or "" if this process does not have it.
+// PublicKey returns the key with which browsers subscribe, or "" if this process lacks the key file.
 func (p *Push) PublicKey() string { return p.keys.Public }
 
-// Serves reports whether the host of u is a known push service. Clients must not make matchwire call
-// other addresses.
+// Serves reports whether the host of u is an allowed push service. Check it before you store a
+// subscription, so that clients cannot make matchwire call other hosts.
 func (p *Push) Serves(u *url.URL) bool {
 	for _, known := range p.services {
 		if u.Host == known || strings.HasPrefix(known, ".") && strings.HasSuffix(u.Host, known) {
@@ -154,24 +157,25 @@ func (p *Push) Serves(u *url.URL) bool {
 	return false
 }
 
-// maxPush is the largest push message in bytes: its record holds 3,993.
+// maxPush is the maximum length of a push message in bytes. A record can contain 3,993 bytes.
 const maxPush = 3900
 
-// A pushMessage is what the service worker receives.
+// A pushMessage is the JSON that the service worker receives.
 type pushMessage struct {
 	Title string `json:"title"`
 	Body  string `json:"body"`
-	Tag   string `json:"tag"` // of the notification to show: a later one replaces it
-	// Renotify is false for a correction: the notification changes without a sound.
+	// Tag identifies the incident. A notification replaces an earlier notification with the same tag.
+	Tag string `json:"tag"`
+	// Renotify is false for a correction: the notification then changes without a sound.
 	Renotify bool      `json:"renotify"`
-	URL      string    `json:"url,omitempty"` // of the match
+	URL      string    `json:"url,omitempty"` // URL of the match page
 	Type     string    `json:"type"`          // routing key
 	Match    string    `json:"match,omitempty"`
-	ID       string    `json:"id"` // of the event
+	ID       string    `json:"id"` // event ID
 	TID      event.TID `json:"tid"`
 }
 
-// Send implements [Sender].
+// Send implements [Sender]. It returns [ErrGone] if the push service answers 404 or 410.
 func (p *Push) Send(ctx context.Context, to Recipient, n Notification) error {
 	body, err := encodePush(n)
 	if err != nil {
@@ -198,7 +202,7 @@ func (p *Push) Send(ctx context.Context, to Recipient, n Notification) error {
 	return endpoint{name: "push service " + u.Host}.result(resp, err)
 }
 
-// encodePush returns the push message of n, with its texts cut until it fits.
+// encodePush returns the push message of n. It shortens the title and the body until the message fits.
 func encodePush(n Notification) ([]byte, error) {
 	m := pushMessage{Title: n.Title, Body: n.Body, Tag: n.Thread, Renotify: !n.Replaces, URL: n.URL,
 		Type: n.Type, Match: n.Event.Subject, ID: n.Event.ID, TID: n.Event.TID}

@@ -1,5 +1,5 @@
-// The service worker of push.js shows notifications. A notification replaces an earlier one with the
-// same tag. A correction makes no sound.
+// The service worker of push.js shows notifications. A notification replaces an earlier notification
+// with the same tag. A correction makes no sound.
 
 self.addEventListener("push", (event) => {
   const { title, body, tag, renotify, ...about } = event.data.json();

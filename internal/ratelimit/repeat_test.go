@@ -1,0 +1,33 @@
+package ratelimit_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/internal/ratelimit"
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// A request that the client repeats, because its answer was lost, reserves one slot and moves the
+// queue by one gap.
+func TestRepeatedRequestsReserveOneSlot(t *testing.T) {
+	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
+		l := ratelimit.Limiter{Redis: lossy}
+		patient := ratelimit.Request{Gap: time.Minute, MaxWait: time.Minute}
+		queued := ratelimit.Request{Gap: time.Minute, Queue: true}
+		var got []want
+		for _, r := range []ratelimit.Request{patient, patient, queued, queued} {
+			got = append(got, reserve(t, l, "{a}", r))
+		}
+		w := []want{
+			{0, ratelimit.Reserved}, {time.Minute, ratelimit.Reserved},
+			{2 * time.Minute, ratelimit.Busy}, {3 * time.Minute, ratelimit.Busy},
+		}
+		if !slices.Equal(got, w) {
+			t.Errorf("answers are %v, want %v", got, w)
+		}
+	})
+}
