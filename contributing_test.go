@@ -201,9 +201,9 @@ func declares(all map[string]*goPackage, name, identifier string) bool {
 	return false
 }
 
-// A file that contains the names of three sports must contain every sport, and "Add a sport" in
-// CONTRIBUTING.md must list the file.
-func TestContributingListsEveryFileWithSports(t *testing.T) {
+// listedForSports returns the files that "Add a sport" names.
+func listedForSports(t *testing.T) map[string]bool {
+	t.Helper()
 	listed := map[string]bool{}
 	for _, i := range contributing(t) {
 		if i.section == "Add a sport" {
@@ -214,6 +214,56 @@ func TestContributingListsEveryFileWithSports(t *testing.T) {
 			}
 		}
 	}
+	return listed
+}
+
+// A file that treats a sport specially must be among the files of "Add a sport".
+func TestContributingNamesEveryPlaceWhereSportsDiffer(t *testing.T) {
+	var constants, names []string
+	for _, s := range event.Sports() {
+		names = append(names, string(s))
+		constant := ""
+		for word := range strings.SplitSeq(string(s), "_") {
+			constant += strings.ToUpper(word[:1]) + word[1:]
+		}
+		constants = append(constants, constant)
+	}
+	patterns := map[string]*regexp.Regexp{
+		".go":   regexp.MustCompile(`(case|==|!=) (\w+, |event\.\w+, )*event\.(` + strings.Join(constants, "|") + `)\b`),
+		".js":   regexp.MustCompile(`(=== |startsWith\()["'](` + strings.Join(names, "|") + `)\b`),
+		".yaml": regexp.MustCompile(`eq \.Sport "`),
+	}
+	listed, places := listedForSports(t), 0
+	for _, dir := range []string{"broker", "consumers", "event", "fanout", "parser"} {
+		err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+			file = filepath.ToSlash(file)
+			if err != nil || d.IsDir() || strings.HasSuffix(file, "_test.go") || strings.Contains(file, "/testdata/") {
+				return err
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			if differs := patterns[path.Ext(file)]; differs != nil && differs.Match(text) {
+				places++
+				if !listed[file] {
+					t.Errorf("%s has %q, and CONTRIBUTING.md does not name the file under \"Add a sport\"", file, differs.Find(text))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if places < 8 {
+		t.Errorf("%d files treat a sport specially, want 8 or more", places)
+	}
+}
+
+// A file that contains the names of three sports must be among the files of "Add a sport", and must name every sport.
+func TestContributingNamesEveryPlaceOfASport(t *testing.T) {
+	listed := listedForSports(t)
 	skipped := []string{"fixtures", "node_modules", "testdata"}
 	extensions := []string{".go", ".json", ".yaml", ".md", ".js"}
 	withSports := 0

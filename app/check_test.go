@@ -74,8 +74,9 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	// --update saves the current result of a page, with its problems, as the expected result.
-	if code, _, errs := call(t, "", nil, "check", "--update", "sites/other.yaml"); code != 0 {
-		t.Fatalf("check --update: exit %d, want 0: %s", code, errs)
+	code, out, errs = call(t, "", nil, "check", "--update", "sites/other.yaml")
+	if want := "1 sample page, expectations updated, 1 problem kept\n"; code != 0 || !strings.HasSuffix(out, want) {
+		t.Fatalf("exit %d, want %q at the end of:\n%s%s", code, want, out, errs)
 	}
 	if code, out, errs := call(t, "", nil, "check", "sites/other.yaml"); code != 0 {
 		t.Errorf("check after --update: exit %d, want 0: %s%s", code, out, errs)
@@ -94,8 +95,9 @@ func TestCheck(t *testing.T) {
 	}
 	// The expected result can be that a page is unusable. An expectation file without its
 	// page is an error.
-	if code, _, errs := call(t, "", nil, "check", "--update", "sites/other.yaml"); code != 0 {
-		t.Fatalf("check --update: exit %d, want 0: %s", code, errs)
+	code, out, errs = call(t, "", nil, "check", "--update", "sites/other.yaml")
+	if want := "1 sample page, expectations updated, 1 unusable page kept\n"; code != 0 || !strings.HasSuffix(out, want) {
+		t.Fatalf("exit %d, want %q at the end of:\n%s%s", code, want, out, errs)
 	}
 	if code, out, errs := call(t, "", nil, "check", "sites/other.yaml"); code != 0 {
 		t.Errorf("check after --update: exit %d, want 0: %s%s", code, out, errs)

@@ -42,8 +42,12 @@ type Subject struct {
 	// Event returns an event that the consumer subscribes to, a different event with each call. If
 	// Event is nil, Run uses [Goal].
 	Event func() event.Event
-	// Effects returns the effects of all events so far, such as the rows of a table or the messages that
-	// a server received. Equal effects must be equal strings in the same order.
+	// Effects returns the effects of all events so far, such as the rows of a table or the messages
+	// that a server received. Equal effects must be equal strings in the same order. After the same
+	// events, two subjects must have equal effects, in any order: leave out times of handling.
+	//
+	// Each correction must change the effects. The correction in the tests changes only scorer and
+	// assist. If a result has no scorer, include its stored revision.
 	Effects func() []string
 	// Fail makes a dependency of the consumer fail temporarily. Refuse makes the dependency refuse every
 	// event permanently. Hang makes the dependency not answer. Each is in effect until undo is called.
@@ -203,7 +207,7 @@ func (h *harness) until(what string, ok func() bool) {
 	h.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			h.Fatalf("waited %v for %s; the consumer has %d effects; log:\n%s", patience, what, len(h.Effects()), h.log)
+			h.Fatalf("waited %v for %s; effects %q; log:\n%s", patience, what, h.Effects(), h.log)
 		}
 	}
 }

@@ -35,6 +35,12 @@ func Check(t testing.TB) {
 	}
 }
 
+// Names reports whether a shipped language itself, not the English one, has words for a kind.
+func Names(language string, k event.Kind) bool {
+	l := english()[language]
+	return l != nil && (l.Kinds[string(k)] != "" || l.templates[string(k)] != nil)
+}
+
 // Samples returns events of every kind, with and without optional data.
 func Samples() []event.Event { return samples() }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -219,12 +220,21 @@ func TestMakeKeys(t *testing.T) {
 	}
 }
 
-// docs/notify.md lists every kind of event.
+// docs/notify.md lists every kind of event. docs/profiles.md lists every kind of incident, and
+// those that need no side.
 func TestDocumentedKinds(t *testing.T) {
 	text, err := os.ReadFile("../../docs/notify.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	profiles, err := os.ReadFile("../../docs/profiles.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	profileRow := func(first string) string {
+		return regexp.MustCompile(`(?mi)^\| ` + first + ` \| .*$`).FindString(string(profiles))
+	}
+	side := profileRow("`side`")
 	row := func(kinds []event.Kind) string {
 		var words []string
 		for _, k := range kinds {
@@ -235,6 +245,15 @@ func TestDocumentedKinds(t *testing.T) {
 	for _, s := range event.Sports() {
 		if want := "| `" + string(s) + "` | `" + row(s.Kinds()) + "` |"; !strings.Contains(string(text), want) {
 			t.Errorf("docs/notify.md lacks %s", want)
+		}
+		kinds := profileRow(strings.ReplaceAll(string(s), "_", " "))
+		for _, k := range s.Kinds() {
+			if !strings.Contains(kinds, "`"+string(k)+"`") {
+				t.Errorf("docs/profiles.md lacks the kind %s of %s", k, s)
+			}
+			if k.OfNeitherSide() && !strings.Contains(side, "`"+string(k)+"`") {
+				t.Errorf("docs/profiles.md lacks the kind %s among those that need no side", k)
+			}
 		}
 	}
 	for _, k := range event.CommonKinds() {

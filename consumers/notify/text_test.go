@@ -158,9 +158,11 @@ func TestCustomTemplates(t *testing.T) {
 	}
 }
 
-// Every kind has a title in every language. It contains no identifier of the code.
+// Every kind has a title in every language. It contains no identifier of the code. Languages other
+// than English name every kind, since its name in the code is an English word.
 func TestEveryKindHasTitles(t *testing.T) {
 	notify.Check(t)
+	missing := map[string]bool{}
 	for _, language := range []string{"en", "de", "es", "fr"} {
 		for _, e := range notify.Samples() {
 			line := notify.Describe(t, "", language, e)
@@ -169,6 +171,10 @@ func TestEveryKindHasTitles(t *testing.T) {
 				if e.Data.Match != nil {
 					t.Errorf("%s: %s: bad title or body %q", language, e.Type, line)
 				}
+			}
+			if k := e.Data.Kind; language != "en" && !notify.Names(language, k) && !missing[language+" "+string(k)] {
+				missing[language+" "+string(k)] = true
+				t.Errorf("languages/%s.yaml has neither a title nor a name for the kind %s", language, k)
 			}
 		}
 	}

@@ -91,8 +91,10 @@ func (c Config) profileFiles() ([]string, error) {
 
 // A checker collects the results of checks.
 type checker struct {
-	update  bool
-	results []CheckResult
+	update   bool
+	results  []CheckResult
+	problems int // of the pages of the current profile, written to expectation files
+	unusable int // pages of the current profile, likewise
 }
 
 // checkShipped checks the profiles that matchwire ships against their sample pages
@@ -206,6 +208,7 @@ func (k *checker) checkFile(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("profile %w", err)
 	}
+	k.problems, k.unusable = 0, 0
 	r := CheckResult{Name: "profile " + name}
 	base := filepath.Base(name)
 	dir := strings.TrimSuffix(base, filepath.Ext(base))
@@ -216,10 +219,18 @@ func (k *checker) checkFile(ctx context.Context, name string) error {
 	}
 	r.Detail, r.Errors = sampleCount(pages), errs
 	if k.update && pages > 0 {
-		r.Detail += ", expectations updated"
+		r.Detail += ", expectations updated" + kept(k.problems, "problem") + kept(k.unusable, "unusable page")
 	}
 	k.results = append(k.results, r)
 	return nil
+}
+
+// kept returns the part of a detail that says how many problems were written as expected.
+func kept(n int, noun string) string {
+	if n == 0 {
+		return ""
+	}
+	return ", " + plural(n, noun) + " kept"
 }
 
 // checkFolder checks the sample pages in the folder dir, if that exists. The files in dir
@@ -295,6 +306,10 @@ func (k *checker) checkPage(
 	}
 	got = append(got, '\n')
 	if k.update {
+		k.problems += len(actual.Problems)
+		if actual.Unusable != "" {
+			k.unusable++
+		}
 		return nil, os.WriteFile(displayName+expectExt, got, 0o644)
 	}
 	want, err := fs.ReadFile(in, file+expectExt)

@@ -1,0 +1,38 @@
+package shipped_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/matchwire/matchwire/consumers/shipped"
+)
+
+// Each consumer has a section of docs/consumers.md or a page of its own, a row in README.md, and a
+// mention in CHANGELOG.md.
+func TestEveryConsumerIsDescribed(t *testing.T) {
+	read := func(file string) string {
+		text, err := os.ReadFile("../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for _, p := range shipped.Plugins() {
+		if _, err := os.Stat("../../docs/" + p.Name + ".md"); err != nil {
+			if want := "\n## " + p.Name + "\n"; !strings.Contains(read("docs/consumers.md"), want) {
+				t.Errorf("docs/consumers.md lacks the section %s, and there is no docs/%s.md", p.Name, p.Name)
+			}
+		}
+		for file, want := range map[string]string{
+			"README.md": "\n| `" + p.Name + "` | ", "CHANGELOG.md": "`" + p.Name + "`",
+		} {
+			if !strings.Contains(read(file), want) {
+				t.Errorf("%s lacks %q", file, strings.TrimSpace(want))
+			}
+		}
+	}
+	if len(shipped.Plugins()) == 0 {
+		t.Error("no consumers")
+	}
+}
