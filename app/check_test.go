@@ -67,7 +67,8 @@ func TestCheck(t *testing.T) {
 	code, out, errs = call(t, "", nil, "check")
 	for _, want := range []string{
 		"ok    config matchwire.yaml", "1 source", "ok    profile sites/tiny.yaml", "2 sample pages",
-		"FAIL  profile sites/other.yaml", "sites/other/c.html: incidents: the listed goals add up to 1-0, but the score is 2-0",
+		"FAIL  profile sites/other.yaml",
+		"sites/other/c.html: incidents: the listed goals add up to 1-0, but the score is 2-0",
 	} {
 		if code != 1 || !strings.Contains(out, want) {
 			t.Errorf("exit %d, want 1 and %q in:\n%s%s", code, want, out, errs)

@@ -23,7 +23,7 @@ type Commands struct {
 
 // Export prints events from the archive.
 type Export struct {
-	Format string   `help:"Format: jsonl (whole events) or csv (facts, one line per event)." enum:"jsonl,csv" default:"jsonl"`
+	Format string   `help:"jsonl (whole events) or csv (facts, one line per event)." enum:"jsonl,csv" default:"jsonl"`
 	Match  string   `help:"Only events of this match." placeholder:"ID"`
 	Since  string   `help:"Only events from this time on, such as 2026-11-28 or 2026-11-28T15:04:05Z." placeholder:"TIME"`
 	Until  string   `help:"Only events before this time." placeholder:"TIME"`

@@ -25,7 +25,7 @@ type Commands struct {
 
 // MakeKeys is the command that creates the key file of a Web Push channel.
 type MakeKeys struct {
-	File string `arg:"" default:"vapid.json" help:"File to create (default: vapid.json). An existing file is never overwritten."`
+	File string `arg:"" default:"vapid.json" help:"File to create (default: ${default}). It must not exist."`
 }
 
 // Run creates the file, readable by its owner only, and prints the public key.

@@ -59,7 +59,8 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 				want := notify.Render(e)
 				got, active := c.takeOnly()
 				if visible(got.Title) != want.Title || visible(got.Body) != want.Body && !strings.HasSuffix(got.Body, "…") {
-					t.Errorf("%q\ngot title  %q\ngot body   %q\nwant title %q\nwant body  %q", name, got.Title, got.Body, want.Title, want.Body)
+					t.Errorf("%q\ngot title  %q\ngot body   %q\nwant title %q\nwant body  %q",
+						name, got.Title, got.Body, want.Title, want.Body)
 				}
 				if len(active) > 0 {
 					t.Errorf("%q is shown as %q\nwith the active elements %q, want none", name, got.Title+"\n"+got.Body, active)
@@ -79,7 +80,8 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 			l, want := s.all()[i], notify.Render(e)
 			body := visible(strings.ReplaceAll(l.Body, "\r\n", "\n"))
 			if l.Title != want.Title || body != want.Body || l.to != "desk@club.example" {
-				t.Errorf("%q\ngot title  %q\ngot body   %q\nwant title %q\nwant body  %q", name, l.Title, l.Body, want.Title, want.Body)
+				t.Errorf("%q\ngot title  %q\ngot body   %q\nwant title %q\nwant body  %q",
+					name, l.Title, l.Body, want.Title, want.Body)
 			}
 			if len(l.header) != 11 || l.header.Get("Bcc") != "" {
 				t.Errorf("%q: got headers %v, want 11 without Bcc", name, l.header)
