@@ -330,7 +330,7 @@ func TestErrors(t *testing.T) {
 		{
 			"alias of two teams", nil,
 			with("run", "c9.yaml", "sources: []\naliases:\n  Real Madrid: [Real]\n  Real Sociedad: [Real]\n"),
-			2, `c9.yaml:3:14: aliases: "Real" would mean two teams, "Real Madrid" and "Real Sociedad"`,
+			2, `c9.yaml:3:14: aliases: "Real" would refer to two teams, "Real Madrid" and "Real Sociedad"`,
 		},
 		{"record interval too short", nil, append(record, "--every", "1ms"), 2, "--every 1ms"},
 		{

@@ -13,7 +13,7 @@ import (
 
 // A Task is a unit of work for one worker. The exchange [Tasks] routes a task to the queue for its
 // name. All workers for this name share the queue, round-robin. A task is acknowledged when its
-// handler returns nil. If the worker ends before that, another worker receives the task. An expired
+// handler returns nil. If the worker stops first, another worker receives the task. An expired
 // task is dropped.
 type Task struct {
 	ID          string          `json:"id"`                    // a UUID
@@ -40,7 +40,7 @@ func CheckTaskName(name string) error {
 func TaskQueue(name string) string { return "task." + name }
 
 // NewTask returns a task with a new ID that was created at the given time. It encodes data as JSON.
-// If lifetime is positive, the task expires after it.
+// If lifetime is positive, the task expires that long after at.
 func NewTask(name string, tid event.TID, data any, at time.Time, lifetime time.Duration) (Task, error) {
 	if err := CheckTaskName(name); err != nil {
 		return Task{}, err

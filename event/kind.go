@@ -16,7 +16,7 @@ const (
 	PeriodEnd    Kind = "period_end"
 	MatchEnd     Kind = "match_end"
 	StatusChange Kind = "status_change"
-	ScoreChange  Kind = "score_change" // the score moved, and no listed incident explains it
+	ScoreChange  Kind = "score_change" // the score changed, and no listed incident explains it
 	Lineup       Kind = "lineup"
 )
 
@@ -79,7 +79,7 @@ func (k Kind) OfNeitherSide() bool {
 	return false
 }
 
-// scoring contains the kinds that move the score, for sports whose score is not the number of
+// scoring contains the kinds that change the score, for sports whose score is not the number of
 // goals.
 var scoring = map[Sport][]Kind{
 	Basketball:       {"basket"},
@@ -89,7 +89,7 @@ var scoring = map[Sport][]Kind{
 	Rugby:            {"try", "conversion", "penalty_goal", "drop_goal"},
 }
 
-// Scores reports whether an incident of this kind moves the score.
+// Scores reports whether an incident of this kind changes the score.
 func (s Sport) Scores(k Kind) bool {
 	return k == Goal && s.CountsGoals() || slices.Contains(scoring[s], k)
 }

@@ -128,7 +128,7 @@ func TestGoModule(t *testing.T) {
 	}
 }
 
-// An environment holds what one consumer runs with.
+// An environment holds the broker, namespace, config folder and output file of a consumer under test.
 type environment struct {
 	*testing.T
 	program         string // path of matchwire
@@ -189,7 +189,7 @@ func (w *environment) config(text string) {
 	}
 }
 
-// replay publishes the goals of two matches. In each call, the goals have new IDs.
+// replay publishes the events of two recorded matches. In each call, the goals have new IDs.
 func (w *environment) replay() {
 	cmd := exec.Command(w.program, "replay", "../fixtures/soccer/mls-2016-11-06-nyc-tor",
 		"../fixtures/ice_hockey/nhl-2016-05-30-pit-sjs", "--speed", "max")
@@ -199,7 +199,7 @@ func (w *environment) replay() {
 	}
 }
 
-// emit publishes a goal of the player.
+// emit publishes a goal by player.
 func (w *environment) emit(player string) {
 	w.Helper()
 	cmd := exec.Command(w.program, "emit", "soccer.mls.goal", fmt.Sprintf(`{"player":%q}`, player))
@@ -282,7 +282,7 @@ type process struct {
 	cmd *exec.Cmd
 
 	mu    sync.Mutex
-	lines []string // of standard error
+	lines []string // lines read from standard error
 }
 
 // run starts a program. The program is killed when the test ends.

@@ -14,7 +14,7 @@ import (
 // A timeline sends the frames of a history to its clients when its clock shows that the frames are
 // due. The live timeline sends each frame at once.
 //
-// The lock order is Hub.mu, timeline.mu, client.mu. Only moveTo holds the mu of two timelines.
+// The lock order is Hub.mu, timeline.mu, client.mu. Only moveTo locks two timelines at the same time.
 type timeline struct {
 	hub     *Hub
 	clock   clock
@@ -30,7 +30,7 @@ type timeline struct {
 	index  index           // the clients
 	ended  bool            // clients can no longer subscribe
 
-	jobs     chan func()   // functions that run calls between rounds
+	jobs     chan func()   // functions for run to call between rounds
 	progress chan struct{} // holds a token when clients may have received something
 
 	buffers roundBuffers // used by run only
@@ -93,7 +93,7 @@ var always = func() chan struct{} {
 	return c
 }()
 
-// betweenRounds makes run call do between two rounds, and waits until do returns. Between rounds,
+// betweenRounds has run execute do between two rounds, and waits for do to return. Between rounds,
 // clients that are not behind have received everything before position. betweenRounds returns false
 // if ctx ends first.
 func (t *timeline) betweenRounds(ctx context.Context, do func()) bool {

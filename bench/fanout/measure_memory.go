@@ -44,6 +44,6 @@ func measureMemory(o *benchOptions) (table, []limit, error) {
 		{"memory: matchwire / gorilla-idle", f.ratio("matchwire", "gorilla-idle"), 1.25},
 		{"memory: matchwire / centrifuge", f.ratio("matchwire", "centrifuge"), 0.4},
 	}
-	title := fmt.Sprintf("memory: %d idle sockets; bytes of resident memory of the server per socket", sockets)
+	title := fmt.Sprintf("memory: %d idle sockets; resident memory of the server per idle socket, in bytes", sockets)
 	return f.table(title, "bytes", names, limits...), limits, nil
 }

@@ -148,7 +148,7 @@ func (h *harness) timeout() {
 		err := c.Handle(ctx, h.Event())
 		cancel()
 		if took := time.Since(began); err == nil || permanent(err) || took > 10*time.Second {
-			h.Errorf("%s: Handle returned error %v after %v, want a temporary error after 0.3 s", part, err, took)
+			h.Errorf("%s: Handle returned error %v after %v, want a temporary error within 10 s", part, err, took)
 		}
 		noSecret(h.T, err)
 	}
@@ -183,7 +183,7 @@ func (h *harness) shutdown() {
 	h.start()
 	got := h.settled()
 	if lacking, excess := without(want, got), without(got, want); len(lacking) > 0 || len(excess) > 0 {
-		h.Errorf("after a stop and a start the effects lack %q, and have %q instead", lacking, excess)
+		h.Errorf("after a restart, missing effects: %q; unexpected effects: %q", lacking, excess)
 	}
 }
 
@@ -227,7 +227,7 @@ func Goal() event.Event {
 	})
 }
 
-// Other returns another goal of the same match. Goals with a higher n are later.
+// Other returns another goal in the same match. Goals with a higher n are later.
 func Other(goal event.Event, n int) event.Event {
 	d := goal.Data
 	d.Kind, d.Action, d.Rev, d.Supersedes, d.Changes, d.Reason = event.Goal, event.New, 1, "", nil, ""

@@ -171,10 +171,10 @@ func TestFaultsAreDetected(t *testing.T) {
 		{"temporary failure", "temporary_failure", ""},
 		{"permanent failure", "permanent_failure", ""},
 		{"timeout", "timeout", ""},
-		{"shutdown", "shutdown", "after a stop and a start"},
-		{"shutdown of a counter", "shutdown", `the effects lack ["goals 20"]`},
+		{"shutdown", "shutdown", "after a restart"},
+		{"shutdown of a counter", "shutdown", `missing effects: ["goals 20"]`},
 		{"unknown setting", "unknown_setting", "an unknown setting"},
-		{"secret", "duplicate_event", "the secret is shown"},
+		{"secret", "duplicate_event", "contains the secret"},
 	} {
 		t.Run(tc.fault, func(t *testing.T) {
 			t.Parallel()

@@ -21,7 +21,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// run runs a shell script as a consumer until the test ends. handle sends a goal of the player to the
+// run runs a shell script as a consumer until the test ends. handle sends a goal by player to the
 // script. change, if not nil, changes the settings.
 func run(
 	t *testing.T, script string, change func(*exec.Settings),
@@ -65,7 +65,7 @@ func host(log *testenv.Log, settings func(*exec.Settings)) consumers.Host {
 	}
 }
 
-// goal returns a goal of the player.
+// goal returns a goal by player.
 func goal(t *testing.T, player string) event.Event {
 	t.Helper()
 	e, err := event.Of("soccer.mls.goal", event.Data{Player: player}, time.Now())
@@ -124,7 +124,7 @@ func TestHangingProgramIsKilled(t *testing.T) {
 	}
 	began := time.Now()
 	if err := handle("Hangs"); err == nil || errors.Is(err, broker.ErrPermanent) || time.Since(began) > 20*time.Second {
-		t.Errorf("Handle with a program that hangs returned %v after %v, want a temporary error after 1 s",
+		t.Errorf("Handle with a program that hangs returned %v after %v, want a temporary error within 20 s",
 			err, time.Since(began))
 	}
 	recovered := func() bool { return handle("Fine") == nil }

@@ -16,7 +16,7 @@ import (
 // Redis. The pause of a service is named paused:<service>.
 type rateLimiter struct {
 	limiter ratelimit.Limiter
-	prefix  string    // of the key in Redis
+	prefix  string    // of the Redis key
 	rate    send.Rate // zero for no limit
 }
 

@@ -45,10 +45,10 @@ const (
 	flushBatch   = 500              // maximum number of messages in a batch
 	flushTimeout = 30 * time.Second // for publishing one batch
 	flushers     = 64               // maximum number of outboxes that are published at the same time
-	patience     = time.Minute      // Health reports outboxes that fail for longer than this
+	patience     = time.Minute      // Health reports outboxes that have been failing for longer than this
 )
 
-// NewRelay returns a relay that publishes the outboxes of s on out. The relay publishes nothing
+// NewRelay returns a relay that publishes the outboxes of s to out. The relay publishes nothing
 // until Run or Flush is called. rec records the confirmed messages in traces. It may be nil.
 func NewRelay(s *Store, out broker.Publisher, rec *trace.Recorder, log *slog.Logger) *Relay {
 	return &Relay{store: s, out: out, trace: rec, log: log, nudge: make(chan string, 1024), failing: map[string]failure{}}
@@ -113,7 +113,7 @@ func (r *Relay) forget(pending []string) {
 	maps.DeleteFunc(r.failing, func(name string, _ failure) bool { return !slices.Contains(pending, name) })
 }
 
-// Health returns an issue if outboxes have failed for longer than a minute.
+// Health returns an issue if outboxes have been failing for more than a minute.
 func (r *Relay) Health() []health.Issue {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -134,7 +134,7 @@ func (r *Relay) Health() []health.Issue {
 }
 
 // dispatch sends the names of outboxes to the flushers through work, until ctx ends. A flusher
-// returns the name through done. Until then dispatch sends the name to no other flusher.
+// returns the name through done. Until then, dispatch does not send the name to another flusher.
 func (r *Relay) dispatch(
 	ctx context.Context, sweep <-chan time.Time, work chan<- string, done <-chan string,
 ) error {

@@ -23,7 +23,7 @@ func TestFlushWhenRepliesAreLost(t *testing.T) {
 		out := &flaky{failures: 1, last: "d", done: make(chan struct{})}
 		relay := outbox.NewRelay(s, out, nil, slog.New(slog.DiscardHandler))
 		if err := relay.Flush(t.Context(), "m1"); err == nil {
-			t.Error("Flush returned no error of the publisher")
+			t.Error("Flush returned nil, want the publisher's error")
 		}
 		if err := relay.Flush(t.Context(), "m1"); err != nil {
 			t.Error(err)
@@ -32,7 +32,7 @@ func TestFlushWhenRepliesAreLost(t *testing.T) {
 			t.Errorf("confirmed %v, want a, b, c and d", out.sent)
 		}
 		if names, err := s.Pending(t.Context()); !slices.Equal(names, []string{"m1"}) || err != nil {
-			t.Errorf("pending outboxes within a minute of the mark: %v, error %v, want m1", names, err)
+			t.Errorf("pending outboxes within a minute of Mark: %v, error %v, want m1", names, err)
 		}
 	})
 }

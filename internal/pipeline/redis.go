@@ -31,7 +31,7 @@ func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.Unive
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	if err := r.Ping(ctx).Err(); err != nil {
-		log.Warn("Redis unreachable, each call will try again", "error", err)
+		log.Warn("Redis is unreachable; each call will retry", "error", err)
 	}
 	return r, stop, nil
 }

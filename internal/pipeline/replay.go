@@ -20,7 +20,7 @@ import (
 type Replay struct {
 	Fixtures []*recording.Fixture
 	Library  profile.Library
-	Speed    float64 // factor to the recorded speed; 0 means no pauses
+	Speed    float64 // multiple of the recorded speed; 0 means no pauses
 	AsLive   bool    // use the live state and do not mark the events as a replay
 	// Each, if not nil, is called with the events of each page, after they are
 	// published.

@@ -42,7 +42,7 @@ func TestSlotsAreShared(t *testing.T) {
 	})
 }
 
-// Redis's clock decides, though the clock of this process is an hour ahead.
+// Redis's clock decides, even if the clock of this process is an hour ahead.
 func TestRedisClockDecides(t *testing.T) {
 	m := miniredis.RunT(t)
 	began := time.Now().Add(-time.Hour)

@@ -71,7 +71,7 @@ func fits(damaged, intact string) bool {
 	return len(parts) > 0
 }
 
-// Aliases define which names mean the same team. A key is a folded alias or name, and its value is
+// Aliases define which names refer to the same team. A key is a folded alias or name, and its value is
 // the folded name. A nil Aliases is empty.
 type Aliases map[string]string
 
@@ -86,7 +86,7 @@ func NewAliases(names map[string][]string) (Aliases, error) {
 				return nil, fmt.Errorf("%q of %q: want a name with letters or digits", alias, name)
 			}
 			if other, ok := owner[folded]; ok && other != name {
-				return nil, fmt.Errorf("%q would mean two teams, %q and %q", alias, other, name)
+				return nil, fmt.Errorf("%q would refer to two teams, %q and %q", alias, other, name)
 			}
 			aliases[folded], owner[folded] = event.Fold(name), name
 		}
@@ -94,7 +94,7 @@ func NewAliases(names map[string][]string) (Aliases, error) {
 	return aliases, nil
 }
 
-// SameTeam reports whether two names mean the same team: they are equal when folded, one is a
+// SameTeam reports whether two names refer to the same team: they are equal when folded, one is a
 // damaged form of the other, or they are aliases of one name.
 func (a Aliases) SameTeam(x, y string) bool {
 	if sameName(x, y) {

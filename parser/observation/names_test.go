@@ -97,9 +97,9 @@ func TestNewAliasesErrors(t *testing.T) {
 		want  string
 	}{
 		"an alias of two names": {map[string][]string{"Real Madrid": {"Real"}, "Real Sociedad": {"Real"}},
-			`"Real" would mean two teams, "Real Madrid" and "Real Sociedad"`},
+			`"Real" would refer to two teams, "Real Madrid" and "Real Sociedad"`},
 		"an alias that is a name": {map[string][]string{"Inter": nil, "Internazionale": {"inter"}},
-			`"inter" would mean two teams`},
+			`"inter" would refer to two teams`},
 		"an alias without a letter": {map[string][]string{"Ajax": {"!"}}, `"!" of "Ajax": want a name`},
 	} {
 		if _, err := NewAliases(tc.names); err == nil || !strings.Contains(err.Error(), tc.want) {

@@ -28,7 +28,7 @@ type Observation struct {
 	PageID string `json:"-"`
 }
 
-// An Incident is an incident of the match as one row of a page shows it.
+// An Incident is one row of a page that reports an incident of the match.
 type Incident struct {
 	Kind   event.Kind  `json:"kind"`
 	Detail string      `json:"detail"`
@@ -63,7 +63,7 @@ func (o *Observation) Count(k event.Kind, s event.Side) int {
 	return n
 }
 
-// ScoredKicks returns the number of listed shoot-out kicks of each side that were scored.
+// ScoredKicks returns the number of scored shoot-out kicks that are listed for each side.
 func (o *Observation) ScoredKicks() event.Score {
 	var s event.Score
 	for i := range o.Incidents {

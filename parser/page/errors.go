@@ -34,15 +34,15 @@ func (e *RefusedError) Forbidden() bool {
 	return false
 }
 
-// A BusyError means that too many requests wait for a host. Wait is the time until the next slot.
+// A BusyError means that too many requests are waiting for a host. Wait is the time until the next slot.
 type BusyError struct{ Wait time.Duration }
 
 func (e *BusyError) Error() string {
 	return fmt.Sprintf("too many requests wait for the host: the next slot is in %v", e.Wait.Round(time.Millisecond))
 }
 
-// A PrivateError means that a URL leads to this machine or to a private network. Clients of the API
-// must not reach such addresses through matchwire.
+// A PrivateError means that a URL's host resolves to an address on this machine or on a private
+// network. Clients of the API must not reach such addresses through matchwire.
 type PrivateError struct{ Host string }
 
 func (e *PrivateError) Error() string {

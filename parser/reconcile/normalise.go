@@ -39,7 +39,7 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 
 // resumedMatch returns the page's match. If the page names no period, the saved match is in a
 // break, and the page shows that the break is over, resumedMatch sets the period after the break.
-// It does not do so for superseded bytes.
+// It does not change the period if the page is superseded.
 func resumedMatch(known *State, o *observation.Observation, from *Provenance) event.Match {
 	m, pause := o.Match, known.Match.Period
 	before := known.Views[from.Site]
