@@ -83,7 +83,7 @@ func TestTLSAndURLsInFiles(t *testing.T) {
 	untrusting := start(t, "certificate", env, "run", "consumers")
 	untrusting.eventually("certificate errors for both servers", func() bool {
 		o := untrusting.output()
-		return strings.Contains(o, "Redis unreachable") && strings.Contains(o, "broker unreachable") &&
+		return strings.Contains(o, "Redis is unreachable") && strings.Contains(o, "broker unreachable") &&
 			strings.Count(o, "certificate") >= 2
 	})
 }

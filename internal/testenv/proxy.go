@@ -152,6 +152,18 @@ func (p *Proxy) LoseReplies(n int) {
 
 // loses reports whether the proxy must lose the reply to c.
 func (p *Proxy) loses(c *command) bool {
+	if c.passes() {
+		return false
+	}
+	lost := p.losesReply(c)
+	if !lost {
+		c.pass()
+	}
+	return lost
+}
+
+// losesReply decides about the first chunk of a reply.
+func (p *Proxy) losesReply(c *command) bool {
 	hash, ok := c.hash()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -172,8 +184,9 @@ func (p *Proxy) loses(c *command) bool {
 
 // A command is the latest command that a connection sent to Redis.
 type command struct {
-	mu   sync.Mutex
-	text []byte // the first commandStart bytes of the command
+	mu     sync.Mutex
+	text   []byte // the first commandStart bytes of the command
+	passed bool   // a chunk of the reply was passed on; the other chunks must follow
 }
 
 const commandStart = 4 << 10 // number of bytes by which commands are compared
@@ -186,7 +199,19 @@ func (c *command) record(b []byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.text = slices.Clone(b[:min(len(b), commandStart)])
+	c.text, c.passed = slices.Clone(b[:min(len(b), commandStart)]), false
+}
+
+func (c *command) passes() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.passed
+}
+
+func (c *command) pass() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.passed = true
 }
 
 var hashSeed = maphash.MakeSeed()
