@@ -49,7 +49,7 @@ func (k *checkCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	if failed > 0 {
-		return fmt.Errorf("%s failed", plural(failed, "check"))
+		return fmt.Errorf("%s failed", pipeline.Plural(failed, "check"))
 	}
 	return nil
 }
@@ -63,12 +63,4 @@ func (k *checkCmd) check(ctx context.Context, c *console) ([]pipeline.CheckResul
 		return nil, err
 	}
 	return pipeline.Check(ctx, config, c.plugins, k.Update)
-}
-
-// plural returns n and the noun, in the plural unless n is 1.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -304,7 +304,7 @@ type deadReplayCmd struct {
 func (d *deadReplayCmd) Run(ctx context.Context, c *console) error {
 	n, err := d.walk(ctx, c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Requeue })
 	if n > 0 || err == nil {
-		fmt.Fprintf(c.err, "%s moved back to %s\n", plural(n, "dead letter"), d.queue())
+		fmt.Fprintf(c.err, "%s moved back to %s\n", pipeline.Plural(n, "dead letter"), d.queue())
 	}
 	return err
 }
@@ -317,7 +317,7 @@ type deadPurgeCmd struct {
 func (d *deadPurgeCmd) Run(ctx context.Context, c *console) error {
 	n, err := d.walk(ctx, c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Discard })
 	if n > 0 || err == nil {
-		fmt.Fprintf(c.err, "%s deleted\n", plural(n, "dead letter"))
+		fmt.Fprintf(c.err, "%s deleted\n", pipeline.Plural(n, "dead letter"))
 	}
 	return err
 }

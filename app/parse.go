@@ -121,7 +121,7 @@ func showAll(w io.Writer, all []observation.Observation) error {
 		}
 		incidents := ""
 		if len(o.Incidents) > 0 {
-			incidents = "\t" + plural(len(o.Incidents), "incident")
+			incidents = "\t" + pipeline.Plural(len(o.Incidents), "incident")
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s v %s\t%s%s\n",
 			cmp.Or(o.Match.ID, "(no ID)"), o.League, state(o), o.Match.Home, o.Match.Away, score, incidents)
@@ -189,7 +189,7 @@ func show(w io.Writer, o observation.Observation) error {
 		_, err := fmt.Fprintln(w, "no incidents")
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s: %s\n", plural(len(o.Incidents), "incident"), strings.Join(sums, ", "))
+	_, err := fmt.Fprintf(w, "\n%s: %s\n", pipeline.Plural(len(o.Incidents), "incident"), strings.Join(sums, ", "))
 	return err
 }
 
@@ -224,7 +224,7 @@ func showProblems(w io.Writer, all []observation.Problem) {
 		fmt.Fprintln(w, "\nno problems")
 		return
 	}
-	fmt.Fprintf(w, "\n%s:\n", plural(len(all), "problem"))
+	fmt.Fprintf(w, "\n%s:\n", pipeline.Plural(len(all), "problem"))
 	for _, problem := range all {
 		fmt.Fprintln(w, "  "+problem.String())
 	}

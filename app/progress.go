@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/mattn/go-isatty"
+
+	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 // A progress shows the progress of a command on a terminal. It shows nothing if the
@@ -40,11 +42,11 @@ func (p *progress) step(note string) {
 	}
 	p.drawn, p.shown = time.Now(), true
 	if p.total == 0 {
-		fmt.Fprintf(p.f, "\r%s%s ", plural(p.done, p.unit), note)
+		fmt.Fprintf(p.f, "\r%s%s ", pipeline.Plural(p.done, p.unit), note)
 		return
 	}
 	full := len(bar) * min(p.done, p.total) / p.total
-	fmt.Fprintf(p.f, "\r[%-*s] %d of %s%s ", len(bar), bar[:full], p.done, plural(p.total, p.unit), note)
+	fmt.Fprintf(p.f, "\r[%-*s] %d of %s%s ", len(bar), bar[:full], p.done, pipeline.Plural(p.total, p.unit), note)
 }
 
 // end ends the progress line, if step has shown it.

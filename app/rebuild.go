@@ -30,7 +30,7 @@ func (r *rebuildCmd) Run(ctx context.Context, c *console) error {
 	n, err := pipeline.New(config, servers, c.log, c.plugins).Rebuild(ctx, r.Consumer, func() { progress.step("") })
 	progress.end()
 	if n > 0 || err == nil {
-		fmt.Fprintf(c.err, "%s handled\n", plural(n, "event"))
+		fmt.Fprintf(c.err, "%s handled\n", pipeline.Plural(n, "event"))
 	}
 	return interrupted(ctx, err)
 }

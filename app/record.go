@@ -107,7 +107,7 @@ func (r *recordCmd) record(
 	}
 	client := page.NewClient(page.Options{PrivateAddresses: true})
 	err = recording.Record(ctx, s, client, recorder, c.log, report)
-	fmt.Fprintf(c.err, "%d fetches, %d failed; %s saved in %s\n", fetches, failed, plural(saved, "page"), r.Out)
+	fmt.Fprintf(c.err, "%d fetches, %d failed; %s saved in %s\n", fetches, failed, pipeline.Plural(saved, "page"), r.Out)
 	if err == nil && saved == 0 {
 		err = errors.New("no page was saved")
 	}
@@ -124,9 +124,9 @@ func summary(ctx context.Context, p *profile.Profile, fetched page.Page) string 
 		m := all[0].Match
 		text := fmt.Sprintf("%s v %s, %s %s", m.Home, m.Away, state(all[0]), tally(all[0].Score))
 		if len(problems) > 0 {
-			text += ", " + plural(len(problems), "problem")
+			text += ", " + pipeline.Plural(len(problems), "problem")
 		}
 		return text
 	}
-	return fmt.Sprintf("%d matches, %s", len(all), plural(len(problems), "problem"))
+	return fmt.Sprintf("%d matches, %s", len(all), pipeline.Plural(len(problems), "problem"))
 }

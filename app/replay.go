@@ -93,13 +93,13 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 				matches = append(matches, e.Subject)
 			}
 		}
-		progress.step(fmt.Sprintf(", %s", plural(published, "event")))
+		progress.step(fmt.Sprintf(", %s", pipeline.Plural(published, "event")))
 		return nil
 	}
 	err = interrupted(ctx, replay.Publish(ctx, servers, namespace))
 	progress.end()
 	fmt.Fprintf(c.err, "%s from %d of %s published and confirmed, as %s\n",
-		plural(published, "event"), read, plural(pages, "page"), strings.Join(matches, ", "))
+		pipeline.Plural(published, "event"), read, pipeline.Plural(pages, "page"), strings.Join(matches, ", "))
 	return err
 }
 

@@ -57,7 +57,7 @@ func (t *traceCmd) Run(ctx context.Context, c *console) error {
 		p.scheduled(job, tree)
 	}
 	if left := tree.AllJobs - len(tree.Jobs); left > 0 {
-		fmt.Fprintf(c.err, "and %s: use --jobs to show more\n", plural(left, "more scheduled job"))
+		fmt.Fprintf(c.err, "and %s: use --jobs to show more\n", pipeline.Plural(left, "more scheduled job"))
 	}
 	return nil
 }

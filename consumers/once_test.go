@@ -231,14 +231,7 @@ func TestOnceWhenRepliesAreLost(t *testing.T) {
 // An attempt that gets no reply from Redis does not block the next attempt.
 func TestOnceAfterAnAttemptWithoutAReply(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
-		p := testenv.NewProxy(t, "redis://"+r.Options().Addr)
-		opts, err := redis.ParseURL(p.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		opts.DB, opts.MaxRetries = r.Options().DB, -1
-		proxied := redis.NewClient(opts)
-		defer proxied.Close()
+		p, proxied := testenv.ProxiedRedis(t, r, -1)
 		b := newOnceHarness(t)
 		var c calls
 		b.process(proxied, time.Minute, consumers.Consumer{Handle: c.handle})

@@ -19,44 +19,7 @@ func measureSlow(o *benchOptions) (table, []limit, error) {
 	}
 	f := figures{}
 	o.rotate("slow", names, func(name string) error {
-		c := loads[name]
-		healthy := c.sockets
-		if c.idle > 0 {
-			healthy -= c.sockets / c.idle
-		}
-		p, err := startPair(servers[name], c)
-		if err != nil {
-			return err
-		}
-		defer p.stop()
-		if err := p.pace(perSecond, perSecond, 1, perSecond*healthy, o.template); err != nil { // to warm up
-			return err
-		}
-		before, err := p.memory()
-		if err != nil {
-			return err
-		}
-		if err := p.pace(seconds*perSecond, perSecond, 1, seconds*perSecond*healthy, o.template); err != nil {
-			return err
-		}
-		l, err := p.load.call(5, "latency")
-		if err != nil {
-			return err
-		}
-		left, err := p.server.call(1, "sockets")
-		if err != nil {
-			return err
-		}
-		after, err := p.memory()
-		if err != nil {
-			return err
-		}
-		f.add(name+" p50", l[0]/1e6)
-		f.add(name+" p99", l[2]/1e6)
-		f.add(name+" before", before/(1<<20))
-		f.add(name+" after", after/(1<<20))
-		f.add(name+" left", left[0])
-		return p.allInOrder()
+		return runSlow(o, f, name, servers[name], loads[name], perSecond, seconds)
 	})
 	limits := []limit{{"slow: p99 with idle sockets / without", f.ratio("matchwire with idle p99", "matchwire p99"), 1.2}}
 	t := table{
@@ -76,4 +39,46 @@ func measureSlow(o *benchOptions) (table, []limit, error) {
 	t.rows = append(t.rows, []string{"p99 with idle / without", "",
 		ratio(limits[0].ratio), limits[0].text(), "", "", "", ""})
 	return t, limits, nil
+}
+
+// runSlow runs one round of measureSlow: perSecond events a second, for a number of seconds, to a
+// server under a load. It adds the figures of the round to f, under name.
+func runSlow(o *benchOptions, f figures, name, server string, c workload, perSecond, seconds int) error {
+	healthy := c.sockets
+	if c.idle > 0 {
+		healthy -= c.sockets / c.idle
+	}
+	p, err := startPair(server, c)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	if err := p.pace(perSecond, perSecond, 1, perSecond*healthy, o.template); err != nil { // to warm up
+		return err
+	}
+	before, err := p.memory()
+	if err != nil {
+		return err
+	}
+	if err := p.pace(seconds*perSecond, perSecond, 1, seconds*perSecond*healthy, o.template); err != nil {
+		return err
+	}
+	l, err := p.load.call(5, "latency")
+	if err != nil {
+		return err
+	}
+	left, err := p.server.call(1, "sockets")
+	if err != nil {
+		return err
+	}
+	after, err := p.memory()
+	if err != nil {
+		return err
+	}
+	f.add(name+" p50", l[0]/1e6)
+	f.add(name+" p99", l[2]/1e6)
+	f.add(name+" before", before/(1<<20))
+	f.add(name+" after", after/(1<<20))
+	f.add(name+" left", left[0])
+	return p.allInOrder()
 }

@@ -49,7 +49,7 @@ func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update boo
 		return nil, err
 	}
 	if c.file != "" {
-		k.results = append(k.results, CheckResult{Name: "config " + c.file, Detail: plural(len(sources), "source")})
+		k.results = append(k.results, CheckResult{Name: "config " + c.file, Detail: Plural(len(sources), "source")})
 	}
 	if err := k.checkShipped(ctx); err != nil {
 		return nil, err
@@ -141,10 +141,11 @@ func sampleCount(n int) string {
 	if n == 0 {
 		return "no sample pages"
 	}
-	return plural(n, "sample page")
+	return Plural(n, "sample page")
 }
 
-func plural(n int, noun string) string {
+// Plural returns n and the noun, with an s unless n is 1.
+func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
@@ -230,7 +231,7 @@ func kept(n int, noun string) string {
 	if n == 0 {
 		return ""
 	}
-	return ", " + plural(n, noun) + " kept"
+	return ", " + Plural(n, noun) + " kept"
 }
 
 // checkFolder checks the sample pages in the folder dir, if that exists. The files in dir

@@ -79,14 +79,7 @@ func TestScheduleWhenRepliesAreLost(t *testing.T) {
 // If the reply to Pop is lost, the next Pop with the same Call returns the popped polls.
 func TestPopAgainAfterALostReply(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
-		p := testenv.NewProxy(t, "redis://"+r.Options().Addr)
-		opts, err := redis.ParseURL(p.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		opts.DB, opts.MaxRetries = r.Options().DB, -1
-		lossy := redis.NewClient(opts)
-		defer lossy.Close()
+		p, lossy := testenv.ProxiedRedis(t, r, -1)
 		s := scheduler.NewSchedule(lossy, "mw:", nil)
 		a := begun(t, s, "https://a.example/")
 		if err := r.ZAdd(t.Context(), "mw:{schedule}:due", redis.Z{Score: 1, Member: a.ID}).Err(); err != nil {

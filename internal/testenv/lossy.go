@@ -11,11 +11,22 @@ import (
 // runs each command twice, and the client receives the second reply.
 func OnLossyRedis(t *testing.T, test func(t *testing.T, r, lossy *redis.Client)) {
 	OnBothRedis(t, func(t *testing.T, r *redis.Client) {
-		p := NewProxy(t, "redis://"+r.Options().Addr)
+		p, lossy := ProxiedRedis(t, r, 0)
 		p.LoseReplies(1)
-		o := r.Options()
-		lossy := redis.NewClient(&redis.Options{Addr: p.addr, DB: o.DB, Username: o.Username, Password: o.Password})
-		defer lossy.Close()
 		test(t, r, lossy)
 	})
+}
+
+// ProxiedRedis returns a proxy for the server of r, and a client of the same database that connects
+// through the proxy. The client repeats a command as often as maxRetries says in [redis.Options]: 0
+// is the default of go-redis, and -1 is never. Both close when the test ends.
+func ProxiedRedis(t *testing.T, r *redis.Client, maxRetries int) (*Proxy, *redis.Client) {
+	t.Helper()
+	o := r.Options()
+	p := NewProxy(t, "redis://"+o.Addr)
+	client := redis.NewClient(&redis.Options{
+		Addr: p.addr, DB: o.DB, Username: o.Username, Password: o.Password, MaxRetries: maxRetries,
+	})
+	t.Cleanup(func() { client.Close() })
+	return p, client
 }
