@@ -57,10 +57,10 @@ func TestLoseRepliesPassesTheWholeSecondReply(t *testing.T) {
 	}
 	received <- true // ends the server's first reply
 	conn, _, err = ping()
-	defer conn.Close()
 	if err != nil {
 		t.Fatalf("the reply to the repeated command was lost: %v", err)
 	}
+	defer conn.Close()
 	received <- true
 	rest, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil || rest != "ng\r\n" {
