@@ -12,7 +12,7 @@ import (
 // A page that looks older than an accepted page may be a stale copy from a cache. It may also be
 // correct, if a goal was retracted or the match was reopened. Caches serve stale copies only for a
 // limited time. So the page is deferred until at least confirmPolls consecutive polls, over at
-// least confirmFor, return such pages.
+// least confirmFor, return such pages. Each of these pages must not look older than the one before.
 const (
 	confirmPolls = 3
 	confirmFor   = 90 * time.Second
@@ -47,7 +47,7 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 		}
 		fallthrough // no other site is active, so treat the page as one that looks older
 	case pageLooksOlder(&before, o, from):
-		next.Hold = before.Hold.extended(from.At)
+		next.Hold, next.Deferred = before.extendHold(o, from)
 		if !next.Hold.overdue(confirmPolls, confirmFor) {
 			return deferred, next
 		}
@@ -56,8 +56,19 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 	case pageIsNewer(&before, o, from):
 		result = fresh
 	}
-	next.Hold = nil
+	next.Hold, next.Deferred = nil, nil
 	return result, next.advanced(o, from)
+}
+
+// extendHold returns the hold after another deferred page, and what the page shows. If the page looks
+// older than the previous deferred page, the hold begins again: they are two different stale copies.
+func (v *View) extendHold(o *observation.Observation, from *Provenance) (*Hold, *View) {
+	now := View{}.advanced(o, from)
+	now.Score = o.Score
+	if v.Deferred != nil && v.Deferred.isAheadOf(o, from) {
+		return firstHold(from.At), &now
+	}
+	return v.Hold.extended(from.At), &now
 }
 
 // snapshotOf returns a value that identifies the bytes of the page. For a page with several matches
@@ -86,15 +97,21 @@ func pageLooksOlder(v *View, o *observation.Observation, from *Provenance) bool 
 	switch {
 	case v.Snapshot == "" || pageIsNewer(v, o, from):
 		return false
-	case compareClock(o.Sport, clockShown(o), v.Clock) < 0,
-		o.Match.Status != "" && o.Match.Status.Rank() < v.Rank,
-		v.compareModified(from) < 0,
-		lowerScore(o.Sport, o.Score, v.Score):
+	case v.isAheadOf(o, from):
 		return true
 	}
 	// Superseded bytes with more rows are not older: the page that replaced them lacked a row.
 	// Superseded bytes with a higher score are older: a goal was retracted after them.
 	return v.superseded(o, from) && (len(o.Incidents) <= v.Rows || lowerScore(o.Sport, v.Score, o.Score))
+}
+
+// isAheadOf reports whether the page shows an earlier clock, status or Last-Modified than v, or a lower
+// score.
+func (v *View) isAheadOf(o *observation.Observation, from *Provenance) bool {
+	return compareClock(o.Sport, clockShown(o), v.Clock) < 0 ||
+		o.Match.Status != "" && o.Match.Status.Rank() < v.Rank ||
+		v.compareModified(from) < 0 ||
+		lowerScore(o.Sport, o.Score, v.Score)
 }
 
 // superseded reports whether other bytes have already replaced the bytes of the page.

@@ -71,6 +71,30 @@ func TestHoldAcrossAnOutage(t *testing.T) {
 	s.expect(live(57, event.Score{Home: 1}, goal))
 }
 
+// Stale copies of two ages do not add up to one page that persists.
+func TestStaleCopiesOfTwoAges(t *testing.T) {
+	t.Parallel()
+	goal := goalBy(event.Home, "A", at(43, 0))
+	ahead := observed(event.Break, "ht", event.Score{Home: 1}, goal)
+	edited := observed(event.Break, "ht", event.Score{Home: 1}, goalBy(event.Home, "A", at(44, 0)))
+	old := observed(event.Live, "1h", event.Score{})
+	s := begin(t, old)
+	s.snapshot = "ahead"
+	s.expect(ahead, "goal 43' home A 1-0", "period_end 1h 1-0")
+	s.snapshot = "edited"
+	s.expect(edited, "goal_corrected 44' home A 1-0 time:43'→44'")
+	for range 4 {
+		s.snapshot = "ahead"
+		s.expect(ahead)
+	}
+	s.snapshot = "old"
+	for range 5 {
+		s.expect(old)
+	}
+	s.snapshot = "edited"
+	s.expect(edited)
+}
+
 // If two sites show one match, the slower site retracts nothing and repeats nothing, and the sites
 // do not correct each other's spelling.
 func TestTwoSites(t *testing.T) {

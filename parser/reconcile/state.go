@@ -86,7 +86,7 @@ type TrackedIncident struct {
 }
 
 // A View holds what one site has shown of a match. All pages with the same profile belong to one
-// site. Hold and PageID also cover deferred pages, the other fields only accepted pages.
+// site. PageID, Hold and Deferred also cover deferred pages, the other fields only accepted pages.
 type View struct {
 	Rank       int          `json:"rank"`                 // rank of the latest status
 	Clock      event.Clock  `json:"clock,omitzero"`       // the latest clock, in match order
@@ -98,8 +98,9 @@ type View struct {
 	Observed   uint64       `json:"observed,omitempty"`   // digest of the latest compared observation
 	PageID     string       `json:"page_id,omitempty"`    // the site's own ID of the match
 
-	Hold  *Hold  `json:"hold,omitempty"`  // consecutive deferred pages; nil if the latest page was accepted
-	Doubt *Doubt `json:"doubt,omitempty"` // nil unless the score of the latest page is in doubt
+	Hold     *Hold  `json:"hold,omitempty"`     // consecutive deferred pages; nil if the latest page was accepted
+	Deferred *View  `json:"deferred,omitempty"` // what the latest page of Hold shows; nil without Hold
+	Doubt    *Doubt `json:"doubt,omitempty"`    // nil unless the score of the latest page is in doubt
 }
 
 // A Hold counts consecutive polls with the same finding, such as a page that looks older or a
