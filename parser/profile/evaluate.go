@@ -8,6 +8,8 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
+
+	"github.com/matchwire/matchwire/parser/observation"
 )
 
 // errNothing means that a rule found nothing. The text of an error that wraps errNothing describes
@@ -29,10 +31,10 @@ func (r *Rule) text(ctx context.Context, on row) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if text, err = r.cut(squeeze(text)); err != nil {
+	if text, err = r.cut(squeeze(repair(text))); err != nil {
 		return "", err
 	}
-	if text = squeeze(text); text == "" {
+	if text = squeeze(repair(text)); text == "" {
 		return "", nothing("the text is empty")
 	}
 	if text, err = r.translate(text); err != nil {
@@ -153,6 +155,18 @@ func (r *Rule) translate(text string) (string, error) {
 		return "", nothing("the map has no value for %q", shorten(text))
 	}
 	return to, nil
+}
+
+// maxName is the maximum length of a text that repair repairs, in bytes. Longer texts are scripts.
+const maxName = 1000
+
+// repair repairs a text that was encoded as UTF-8 twice. Call it before squeeze, because a part of
+// a letter can look like white space, and again for the part of a text that is a name.
+func repair(text string) string {
+	if len(text) > maxName {
+		return text
+	}
+	return observation.RepairEncoding(text)
 }
 
 // squeeze replaces each run of white space, including non-breaking spaces, with one space.

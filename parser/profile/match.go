@@ -37,7 +37,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 			o.Match.ID = ""
 		}
 	}
-	o.League = observation.RepairEncoding(m.required(ctx, "match.league", &r.League))
+	o.League = m.required(ctx, "match.league", &r.League)
 	if text := m.required(ctx, "match.start", &r.Start); text != "" {
 		var err error
 		if o.Match.Start, err = r.Start.parseTime(text); err != nil {
@@ -60,7 +60,7 @@ func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error 
 	r := &m.doc.profile.Match
 	home, homeErr := m.value(ctx, &r.Home)
 	away, awayErr := m.value(ctx, &r.Away)
-	o.Match.Home, o.Match.Away = observation.RepairEncoding(home), observation.RepairEncoding(away)
+	o.Match.Home, o.Match.Away = home, away
 	switch {
 	case errors.Is(homeErr, errNothing) && errors.Is(awayErr, errNothing):
 		return fmt.Errorf("%w: match.home: %w", errNoTeams, homeErr)
