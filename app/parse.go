@@ -149,7 +149,8 @@ func show(w io.Writer, o observation.Observation) error {
 	}
 	field("match", cmp.Or(o.Match.ID, "(none: set it in the config)"))
 	field("teams", o.Match.Home+" v "+o.Match.Away)
-	field("league", fmt.Sprintf("%s (%s.%s.*)", o.League, o.Sport, event.Slug(o.League)))
+	league := cmp.Or(o.LeagueKey, event.Slug(o.League))
+	field("league", fmt.Sprintf("%s (%s.%s.*)", cmp.Or(o.League, "(none)"), o.Sport, league))
 	if !o.Match.Start.IsZero() {
 		field("start", o.Match.Start.Format("2006-01-02 15:04 MST"))
 	}

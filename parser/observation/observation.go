@@ -10,10 +10,11 @@ import (
 type Observation struct {
 	Sport     event.Sport  `json:"sport"`
 	League    string       `json:"league,omitempty"`
-	Match     event.Match  `json:"match"`              // ID is "" if the page has none
-	Score     *event.Score `json:"score,omitempty"`    // without the kicks of a shoot-out; nil if the page shows no score
-	Shootout  *event.Score `json:"shootout,omitempty"` // tally of the shoot-out; nil if the page shows none
-	Incidents []Incident   `json:"incidents"`          // in page order
+	LeagueKey string       `json:"league_key,omitempty"` // the league's word in routing keys; "" means event.Slug of League
+	Match     event.Match  `json:"match"`                // ID is "" if the page has none
+	Score     *event.Score `json:"score,omitempty"`      // without the kicks of a shoot-out; nil if the page shows no score
+	Shootout  *event.Score `json:"shootout,omitempty"`   // tally of the shoot-out; nil if the page shows none
+	Incidents []Incident   `json:"incidents"`            // in page order
 
 	// Blind is true if the profile has a list of incidents that is not optional, and all its lists are
 	// empty. Either nothing has happened yet, or the layout has changed.

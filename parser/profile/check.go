@@ -70,6 +70,11 @@ func (p *Profile) checkMatch() error {
 			return e.pos.Errorf("status %q: the match is not live in a break: want \"break %s\"", e.value, period)
 		}
 	}
+	for _, e := range p.Match.LeagueKey.outcomes() {
+		if err := event.CheckLeagueKey(e.value); err != nil {
+			return e.pos.Errorf("%w", err)
+		}
+	}
 	return checkValues(&p.Match.Status, "status", statuses, p.periods())
 }
 

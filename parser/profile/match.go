@@ -37,7 +37,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 			o.Match.ID = ""
 		}
 	}
-	o.League = m.required(ctx, "match.league", &r.League)
+	m.league(ctx, o)
 	if text := m.required(ctx, "match.start", &r.Start); text != "" {
 		var err error
 		if o.Match.Start, err = r.Start.parseTime(text); err != nil {
@@ -72,6 +72,22 @@ func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error 
 		return fmt.Errorf("the page names %q as both teams", home)
 	}
 	return nil
+}
+
+// league sets the league and its word in routing keys. It adds a problem if the name has no letters
+// for the word.
+func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
+	r := &m.doc.profile.Match
+	o.League = m.required(ctx, "match.league", &r.League)
+	if o.LeagueKey = m.optional(ctx, "match.league_key", &r.LeagueKey); o.LeagueKey != "" {
+		if err := event.CheckLeagueKey(o.LeagueKey); err != nil {
+			m.fault("match.league_key", err)
+			o.LeagueKey = ""
+		}
+	}
+	if o.League != "" && o.LeagueKey == "" && !event.HasKey(o.League) {
+		m.fault("match.league", fmt.Errorf("%q becomes \"unknown\" in routing keys: set match.league_key", shorten(o.League)))
+	}
 }
 
 // clock sets the match clock if the page shows a clock. If a live soccer page does not name the

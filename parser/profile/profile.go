@@ -33,6 +33,7 @@ type Profile struct {
 type MatchRules struct {
 	ID           Rule `yaml:"id"`
 	League       Rule `yaml:"league"`
+	LeagueKey    Rule `yaml:"league_key"` // the league's word in routing keys
 	Home         Rule `yaml:"home"`
 	Away         Rule `yaml:"away"`
 	HomeCode     Rule `yaml:"home_code"` // the team's name in the rows of incidents, if it differs
@@ -71,7 +72,7 @@ type namedRule struct {
 
 // rules returns the rules in the order of docs/profiles.md.
 func (r *MatchRules) rules() []namedRule {
-	return []namedRule{{"id", &r.ID}, {"league", &r.League}, {"home", &r.Home}, {"away", &r.Away},
+	return []namedRule{{"id", &r.ID}, {"league", &r.League}, {"league_key", &r.LeagueKey}, {"home", &r.Home}, {"away", &r.Away},
 		{"home_code", &r.HomeCode}, {"away_code", &r.AwayCode},
 		{"start", &r.Start}, {"status", &r.Status}, {"clock", &r.Clock},
 		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore},
