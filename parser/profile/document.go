@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
@@ -21,6 +22,7 @@ type Document struct {
 	html    *goquery.Document // nil for a JSON page
 	index   *index            // nil for a JSON page
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
+	at      time.Time         // when the page was fetched
 }
 
 // Parse parses a page. It returns an error if the page is empty, truncated or in a different format
@@ -28,7 +30,10 @@ type Document struct {
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
-	d := &Document{profile: p}
+	d := &Document{profile: p, at: pg.At}
+	if d.at.IsZero() {
+		d.at = time.Now()
+	}
 	err := d.parse(ctx, pg)
 	if ctxErr := contextError(ctx); ctxErr != nil {
 		err = ctxErr

@@ -82,7 +82,7 @@ func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRul
 		}
 		f := Finding{Rule: prefix + n.name, Source: n.rule.describe()}
 		evaluated := complete
-		if n.rule.Inherit || n.rule == required {
+		if n.rule.inherits() || n.rule == required {
 			evaluated = all
 		}
 		for _, s := range evaluated {

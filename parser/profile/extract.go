@@ -90,11 +90,13 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 	}
 	var all []observation.Observation
 	rowOf := map[string]int{} // by match ID: number of the row
-	m := matchRow{evaluator{extraction: x, inherited: map[*Rule]string{}}}
+	inherited := map[*Rule]string{}
+	m := matchRow{evaluator{extraction: x}}
 	for i, row := range rows {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		row.inherited = inherited
 		m.row, m.prefix = row, fmt.Sprintf("matches row %d: ", i+1)
 		before := len(x.problems)
 		o, err := m.observation(ctx)

@@ -20,7 +20,7 @@ type incidentRow struct {
 // or score that the kind requires.
 func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok bool) {
 	rules, sport := r.rules, r.match.Sport
-	// Evaluate all rules before returning: later rows can inherit the values of a heading.
+	r.remember(ctx, rules.rules())
 	period := oneOf(&r.evaluator, "period", r.optional(ctx, "period", &rules.Period), sport.Periods())
 	kind, detail := splitWord(r.optional(ctx, "kind", &rules.Kind), sport.Kinds())
 	in = observation.Incident{

@@ -23,11 +23,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	profile := m.doc.profile
 	r := &profile.Match
 	o := &observation.Observation{Sport: profile.Sport, Incidents: []observation.Incident{}}
-	for _, n := range r.rules() {
-		if n.rule.Inherit {
-			_, _ = m.value(ctx, n.rule) // save the value for the rows below, in case the row is a heading
-		}
-	}
+	m.remember(ctx, r.rules())
 	if err := m.teams(ctx, o); err != nil {
 		return nil, err
 	}
@@ -38,9 +34,9 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 		}
 	}
 	m.league(ctx, o)
-	if text := m.required(ctx, "match.start", &r.Start); text != "" {
+	if text, chosen := m.requiredChoice(ctx, "match.start", &r.Start); text != "" {
 		var err error
-		if o.Match.Start, err = r.Start.parseTime(text); err != nil {
+		if o.Match.Start, err = chosen.parseTime(text, m.doc.at); err != nil {
 			m.fault("match.start", err)
 		}
 	}
@@ -146,8 +142,8 @@ func (m *matchRow) list(ctx context.Context, i int, o *observation.Observation) 
 	if err != nil {
 		m.problem(name+".rows", err.Error())
 	}
-	e := evaluator{extraction: m.extraction, inherited: map[*Rule]string{}}
-	in := incidentRow{evaluator: e, rules: rules, match: o}
+	inherited := map[*Rule]string{}
+	in := incidentRow{evaluator: evaluator{extraction: m.extraction}, rules: rules, match: o}
 	if rules.Team.isSet() {
 		in.homeCode = m.required(ctx, "match.home_code", &profile.Match.HomeCode)
 		in.awayCode = m.required(ctx, "match.away_code", &profile.Match.AwayCode)
@@ -156,6 +152,7 @@ func (m *matchRow) list(ctx context.Context, i int, o *observation.Observation) 
 		if ctx.Err() != nil {
 			break
 		}
+		row.inherited = inherited
 		in.row, in.prefix = row, fmt.Sprintf("%s row %d: ", name, n+1)
 		if incident, ok := in.incident(ctx); ok {
 			incident.List = i

@@ -145,25 +145,15 @@ func (p *Profile) CheckMatch(id string) error {
 // eachRule calls f for every rule of the profile, set or not, including alternatives and the rules
 // in join.
 func (p *Profile) eachRule(f func(*Rule)) {
-	var walk func(r *Rule)
-	walk = func(r *Rule) {
-		f(r)
-		for i := range r.first {
-			walk(&r.first[i])
-		}
-		for i := range r.Join {
-			walk(&r.Join[i])
-		}
-	}
-	walk(&p.JSON)
-	walk(&p.Matches)
+	p.JSON.walk(f)
+	p.Matches.walk(f)
 	for _, n := range p.Match.rules() {
-		walk(n.rule)
+		n.rule.walk(f)
 	}
 	for i := range p.Incidents {
-		walk(&p.Incidents[i].Rows)
+		p.Incidents[i].Rows.walk(f)
 		for _, n := range p.Incidents[i].rules() {
-			walk(n.rule)
+			n.rule.walk(f)
 		}
 	}
 }
