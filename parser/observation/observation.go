@@ -44,15 +44,6 @@ type Incident struct {
 	List  int          `json:"-"`               // index of the incident's list in the profile
 }
 
-// A Problem is a missing or invalid value on a page. The rest of the page is usable.
-type Problem struct {
-	Field   string `json:"field"` // such as "match.home", "matches row 7: match.home" or "incidents[0] row 3: clock"
-	Message string `json:"message"`
-}
-
-// String returns "field: message".
-func (p Problem) String() string { return p.Field + ": " + p.Message }
-
 // Count returns the number of incidents of kind k on side s.
 func (o *Observation) Count(k event.Kind, s event.Side) int {
 	n := 0

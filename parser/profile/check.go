@@ -61,6 +61,9 @@ func (p *Profile) checkMatch() error {
 	if p.Matches.isSet() && !findsRows(&p.Matches) {
 		return p.Matches.pos.Errorf("matches: want css or jq")
 	}
+	if p.Empty.isSet() && !p.Matches.isSet() {
+		return p.Empty.pos.Errorf("empty is for pages with several matches: set matches, or remove it")
+	}
 	var statuses []string
 	for _, s := range event.Statuses() {
 		statuses = append(statuses, string(s))

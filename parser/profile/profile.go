@@ -22,6 +22,7 @@ type Profile struct {
 	Comments  bool                           `yaml:"comments"` // html: whether to parse the markup in comments too
 	Complete  *selector                      `yaml:"complete"` // html: the page is truncated if it lacks this element
 	Matches   Rule                           `yaml:"matches"`  // finds the rows of a page with several matches
+	Empty     Rule                           `yaml:"empty"`    // finds a value on a page whose list has no matches
 	Match     MatchRules                     `yaml:"match"`
 	Incidents []IncidentRules                `yaml:"incidents"`
 	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of "q", "p" or "ot" periods, for clocks that count down
@@ -147,6 +148,7 @@ func (p *Profile) CheckMatch(id string) error {
 func (p *Profile) eachRule(f func(*Rule)) {
 	p.JSON.walk(f)
 	p.Matches.walk(f)
+	p.Empty.walk(f)
 	for _, n := range p.Match.rules() {
 		n.rule.walk(f)
 	}
