@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,10 +49,15 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	observations, problems, err := profile.Extract(ctx, page)
 	if err != nil {
 		// The problems have positions in the profile; the error does not.
-		for _, problem := range problems {
-			fmt.Fprintln(c.err, "  "+problem.String())
+		for _, line := range observation.Summary(problems) {
+			fmt.Fprintln(c.err, "  "+line)
 		}
-		return fmt.Errorf("%s: %w", p.Page, err)
+		return fmt.Errorf("%s: %w\n%s", p.Page, err, lib.Identify(ctx, page))
+	}
+	foreign := noMatch(problems)
+	if foreign != nil {
+		foreign = fmt.Errorf("%s: %w\n%s\nif the list can be empty, describe an empty list with empty in the profile",
+			p.Page, foreign, lib.Identify(ctx, page))
 	}
 	if p.Match != "" {
 		observations = slices.DeleteFunc(observations, func(o observation.Observation) bool { return o.Match.ID != p.Match })
@@ -60,7 +66,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 		}
 	}
 	if p.JSON {
-		return printJSON(c.out, observations, problems)
+		return errors.Join(printJSON(c.out, observations, problems), foreign)
 	}
 	if err := showAll(c.out, observations); err != nil {
 		return err
@@ -73,6 +79,17 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	showProblems(c.out, problems)
+	return foreign
+}
+
+// noMatch returns an error if the profile is for lists, and finds no match although the page is not
+// an empty list.
+func noMatch(problems []observation.Problem) error {
+	for _, problem := range problems {
+		if problem.Field == "matches" {
+			return fmt.Errorf("no match found: %s", problem.Message)
+		}
+	}
 	return nil
 }
 
@@ -105,6 +122,8 @@ func (p *parseCmd) read(ctx context.Context, c *console) (page.Page, error) {
 	return page.Page{URL: "file:-", Body: body, At: time.Now().UTC()}, err
 }
 
+const startFormat = "2006-01-02 15:04 MST"
+
 // showAll prints a single match in full, and several matches with one line each.
 func showAll(w io.Writer, all []observation.Observation) error {
 	if len(all) == 1 {
@@ -119,12 +138,14 @@ func showAll(w io.Writer, all []observation.Observation) error {
 		if o.Shootout != nil {
 			score += " (" + tally(o.Shootout) + ")"
 		}
-		incidents := ""
+		more := ""
 		if len(o.Incidents) > 0 {
-			incidents = "\t" + pipeline.Plural(len(o.Incidents), "incident")
+			more = "\t" + pipeline.Plural(len(o.Incidents), "incident")
+		} else if o.Score == nil && !o.Match.Start.IsZero() {
+			more = "\t" + o.Match.Start.Format(startFormat)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s v %s\t%s%s\n",
-			cmp.Or(o.Match.ID, "(no ID)"), o.League, state(o), o.Match.Home, o.Match.Away, score, incidents)
+			cmp.Or(o.Match.ID, "(no ID)"), o.League, state(o), o.Match.Home, o.Match.Away, score, more)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -149,9 +170,10 @@ func show(w io.Writer, o observation.Observation) error {
 	}
 	field("match", cmp.Or(o.Match.ID, "(none: set it in the config)"))
 	field("teams", o.Match.Home+" v "+o.Match.Away)
-	field("league", fmt.Sprintf("%s (%s.%s.*)", o.League, o.Sport, event.Slug(o.League)))
+	league := cmp.Or(o.LeagueKey, event.Slug(o.League))
+	field("league", fmt.Sprintf("%s (%s.%s.*)", cmp.Or(o.League, "(none)"), o.Sport, league))
 	if !o.Match.Start.IsZero() {
-		field("start", o.Match.Start.Format("2006-01-02 15:04 MST"))
+		field("start", o.Match.Start.Format(startFormat))
 	}
 	field("status", state(o))
 	field("score", tally(o.Score))
@@ -225,8 +247,8 @@ func showProblems(w io.Writer, all []observation.Problem) {
 		return
 	}
 	fmt.Fprintf(w, "\n%s:\n", pipeline.Plural(len(all), "problem"))
-	for _, problem := range all {
-		fmt.Fprintln(w, "  "+problem.String())
+	for _, line := range observation.Summary(all) {
+		fmt.Fprintln(w, "  "+line)
 	}
 }
 

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,6 +41,8 @@ type Data struct {
 	Opponent string `json:"opponent"` // the other team
 	Time     string `json:"time"`     // "14:21", "15'" or "90+1'", see [Clock.String]
 
+	LeagueKey string `json:"league_key,omitempty"` // the league's word in routing keys; "" means [Slug] of League
+
 	Sport  Sport  `json:"sport"`
 	Kind   Kind   `json:"kind"`
 	Action Action `json:"action"`
@@ -67,6 +70,11 @@ type Data struct {
 
 	Evidence *Evidence `json:"evidence,omitempty"`
 	Source   *Source   `json:"source,omitempty"` // match_activated and match_deactivated: the source
+}
+
+// Key returns the routing key of an event with these facts.
+func (d *Data) Key() string {
+	return Key(d.Sport, cmp.Or(d.LeagueKey, d.League), d.Kind.Word(d.Action))
 }
 
 // A Change holds the old and the new value of a member that a correction changed.
@@ -156,7 +164,7 @@ func Of(key string, d Data, at time.Time) (Event, error) {
 	if d.Action == "" {
 		d.Action = action
 	}
-	if want := Key(d.Sport, d.League, d.Kind.Word(d.Action)); want != key {
+	if want := d.Key(); want != key {
 		return Event{}, fmt.Errorf("routing key %q: the facts make it %q", key, want)
 	}
 	if d.Time == "" && d.Clock != nil {

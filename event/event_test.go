@@ -129,7 +129,7 @@ func TestKeyOfEveryKind(t *testing.T) {
 func TestSlug(t *testing.T) {
 	for in, want := range map[string]string{
 		"MLS": "mls", "Premier League": "premier_league", "Primera División": "primera_division",
-		"  Ligue 1 / Uber Eats ": "ligue_1_uber_eats", "": "unknown", "Премьер": "unknown", "K'League": "kleague",
+		"  Ligue 1 / Uber Eats ": "ligue_1_uber_eats", "": "unknown", "Премьер": "premer", "K'League": "kleague",
 		"Süper Lig": "super_lig",
 	} {
 		if got := event.Slug(in); got != want {

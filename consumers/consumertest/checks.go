@@ -264,7 +264,7 @@ func minute(m int) *event.Clock {
 
 // publishable returns an event with these facts and the current time.
 func publishable(d event.Data) event.Event {
-	e, err := event.Of(event.Key(d.Sport, d.League, d.Kind.Word(d.Action)), d, time.Now())
+	e, err := event.Of(d.Key(), d, time.Now())
 	if err != nil {
 		panic(err) // the facts of this file are valid
 	}

@@ -176,7 +176,9 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 		return none, invalid("league", "league: want at most "+strconv.Itoa(maxLeague)+" bytes")
 	}
 	league := cmp.Or(body.League, p.Match.League.Value)
-	return scheduler.Activation{Source: resolved, Sport: p.Sport, League: league, By: scheduler.ByAPI}, nil
+	return scheduler.Activation{
+		Source: resolved, Sport: p.Sport, League: league, LeagueKey: p.Match.LeagueKey.Value, By: scheduler.ByAPI,
+	}, nil
 }
 
 // badJSON returns the response error for an error of the JSON decoder.

@@ -175,15 +175,16 @@ func checkFixture(ctx context.Context, f *recording.Fixture, p *profile.Profile)
 	return len(seen), errs
 }
 
-// problemLines returns a line for each of the first five problems of a page, and a line
-// with the number of further problems.
+// problemLines returns a line for each of the first five causes of problems of a page, and a line
+// with the number of further causes.
 func problemLines(file string, problems []observation.Problem) []string {
 	const limit = 5
 	var lines []string
-	for _, p := range problems[:min(limit, len(problems))] {
-		lines = append(lines, file+": "+strings.TrimPrefix(p.String(), ": "))
+	causes := observation.Summary(problems)
+	for _, c := range causes[:min(limit, len(causes))] {
+		lines = append(lines, file+": "+strings.TrimPrefix(c, ": "))
 	}
-	if more := len(problems) - limit; more > 0 {
+	if more := len(causes) - limit; more > 0 {
 		lines = append(lines, fmt.Sprintf("%s: and %d more", file, more))
 	}
 	return lines

@@ -263,5 +263,6 @@ func (c Config) addSource(
 	source := poll.Source{URL: s.URL, Profile: p, Match: s.Match, Every: time.Duration(s.Every)}
 	resolved, err := source.Resolve(c.Fetch.PrivateAddresses)
 	league := cmp.Or(s.League, p.Match.League.Value)
-	return scheduler.Activation{Source: resolved, By: scheduler.ByConfig, Sport: p.Sport, League: league}, err
+	return scheduler.Activation{Source: resolved, By: scheduler.ByConfig, Sport: p.Sport, League: league,
+		LeagueKey: p.Match.LeagueKey.Value}, err
 }

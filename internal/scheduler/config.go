@@ -103,12 +103,13 @@ func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) e
 func fingerprint(config []Activation) string {
 	type named struct {
 		event.Source
-		Sport  event.Sport
-		League string
+		Sport     event.Sport
+		League    string
+		LeagueKey string `json:",omitempty"`
 	}
 	all := make([]named, len(config))
 	for i, a := range config {
-		all[i] = named{a.Source, a.Sport, a.League}
+		all[i] = named{a.Source, a.Sport, a.League, a.LeagueKey}
 	}
 	slices.SortFunc(all, func(a, b named) int { return cmp.Compare(a.ID, b.ID) })
 	text, err := json.Marshal(all)
@@ -185,7 +186,8 @@ func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) e
 // stopped source. e is the entry of the source if it is active.
 func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, active, restart bool) error {
 	differs := active &&
-		(e.Profile != want.Profile || e.Every != want.Every || e.Sport != want.Sport || e.League != want.League)
+		(e.Profile != want.Profile || e.Every != want.Every || e.Sport != want.Sport || e.League != want.League ||
+			e.LeagueKey != want.LeagueKey)
 	if active && !differs && (e.Latest.Stopped == "" || !restart) {
 		return nil
 	}

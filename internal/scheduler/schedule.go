@@ -68,12 +68,14 @@ func (s *Schedule) replyKey(call string) string { return s.key("answer:" + call)
 // An Activation is a request to poll a source.
 type Activation struct {
 	event.Source
-	Sport     event.Sport `json:"sport"`
-	League    string      `json:"league"` // name such as "Premier League"; "" if only the page names it
-	By        string      `json:"by"`     // [ByConfig] or [ByAPI]
-	Activated time.Time   `json:"activated"`
-	TID       event.TID   `json:"tid"`   // TID of the job that activated the source
-	Event     string      `json:"event"` // ID of the match_activated event
+	Sport  event.Sport `json:"sport"`
+	League string      `json:"league"` // name such as "Premier League"; "" if only the page names it
+	// LeagueKey is the league's word in routing keys. "" means event.Slug of League.
+	LeagueKey string    `json:"league_key,omitempty"`
+	By        string    `json:"by"` // [ByConfig] or [ByAPI]
+	Activated time.Time `json:"activated"`
+	TID       event.TID `json:"tid"`   // TID of the job that activated the source
+	Event     string    `json:"event"` // ID of the match_activated event
 	// Generation is the generation of the config that activated the source. It is 0 after an API
 	// call.
 	Generation int64 `json:"generation,omitzero"`
@@ -178,9 +180,10 @@ func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, g
 // event returns the event that reports the activation or deactivation of a source.
 func (a Activation) event(k event.Kind, reason string, tid event.TID) (event.Event, error) {
 	source := a.Source
-	e, err := event.Of(event.Key(a.Sport, a.League, string(k)), event.Data{
-		Sport: a.Sport, League: a.League, Kind: k, Action: event.New, Reason: reason, Source: &source,
-	}, time.Now())
+	data := event.Data{
+		Sport: a.Sport, League: a.League, LeagueKey: a.LeagueKey, Kind: k, Action: event.New, Reason: reason, Source: &source,
+	}
+	e, err := event.Of(data.Key(), data, time.Now())
 	e.Source, e.Subject, e.TID = "/"+a.By, a.Match, tid
 	if k == event.MatchDeactivated {
 		e.CausationID = a.Event

@@ -20,9 +20,9 @@ var Spellings = []struct{ A, B, Slug string }{
 	{"Atlético", "ATLÉTICO", "atletico"},
 	{"O’Higgins", "O'Higgins", "ohiggins"},
 	{"Paris Saint-Germain", "Paris Saint Germain", "paris_saint_germain"},
-	{"Динамо Київ", "ДИНАМО КИЇВ", "unknown"},
-	{"Ολυμπιακός", "ΟΛΥΜΠΙΑΚΌΣ", "unknown"},
-	{"浦和レッズ", "浦和 レッズ", "unknown"},
+	{"Динамо Київ", "ДИНАМО КИЇВ", "dinamo_kiyiv"},
+	{"Ολυμπιακός", "ΟΛΥΜΠΙΑΚΌΣ", "olumpiakos"},
+	{"浦和レッズ", "浦和 レッズ", "pu_he_retsuzu"},
 	{"ﬁorentina", "Fiorentina", "fiorentina"},
 	{"1899 Hoffenheim", "1899-Hoffenheim", "1899_hoffenheim"},
 }

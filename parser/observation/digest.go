@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Digest returns a hash of the facts in the observation. The hash does not cover Blind, Lists,
-// Shared, PageID, and the Path and List of incidents. Saved states contain digests, so the digest
+// Digest returns a hash of the facts in the observation. The hash does not cover LeagueKey, Blind,
+// Lists, Shared, PageID, and the Path and List of incidents. Saved states contain digests, so the digest
 // of an observation must not change between versions.
 func (o *Observation) Digest() uint64 {
 	var buffer [8 << 10]byte // on the stack; append allocates if the observation is longer

@@ -7,23 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding/charmap"
-
 	"github.com/matchwire/matchwire/event"
 )
-
-// RepairEncoding repairs a name that was encoded as UTF-8 twice: "RondÃ³n" becomes "Rondón". It
-// returns other names unchanged.
-func RepairEncoding(name string) string {
-	if !strings.ContainsFunc(name, func(r rune) bool { return 0xc2 <= r && r <= 0xf4 }) {
-		return name // no character can be the first byte of a UTF-8 sequence, decoded as Windows-1252
-	}
-	once, err := charmap.Windows1252.NewEncoder().String(name)
-	if err != nil || !utf8.ValidString(once) || utf8.RuneCountInString(once) == len(once) {
-		return name
-	}
-	return once
-}
 
 // Damaged reports whether name contains a question mark or a Unicode replacement character, as in
 // "Rond?n". Each of these replaces a lost letter.

@@ -5,24 +5,6 @@ import (
 	"testing"
 )
 
-func TestRepairEncoding(t *testing.T) {
-	t.Parallel()
-	for name, tc := range map[string]struct{ page, want string }{
-		"one letter":                       {"Rond\u00c3\u00b3n", "Rond\u00f3n"},
-		"a letter with an umlaut":          {"M\u00c3\u00bcller", "M\u00fcller"},
-		"two letters, one of Windows-1252": {"Ne\u00c5\u00a1i\u00c4\u2021", "Ne\u0161i\u0107"},
-		"valid UTF-8":                      {"S\u00e3o Paulo", "S\u00e3o Paulo"},
-		"a first byte alone":               {"\u00c3vila", "\u00c3vila"},
-		"ASCII":                            {"Ajax", "Ajax"},
-		"another script":                   {"\u65e5\u672c", "\u65e5\u672c"},
-		"empty":                            {"", ""},
-	} {
-		if got := RepairEncoding(tc.page); got != tc.want {
-			t.Errorf("%s: RepairEncoding(%q) = %q, want %q", name, tc.page, got, tc.want)
-		}
-	}
-}
-
 func TestDamaged(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{"Rond?n": true, "Rond\ufffdn": true, "?rebro": true, "Rond\u00f3n": false,

@@ -10,10 +10,11 @@ import (
 type Observation struct {
 	Sport     event.Sport  `json:"sport"`
 	League    string       `json:"league,omitempty"`
-	Match     event.Match  `json:"match"`              // ID is "" if the page has none
-	Score     *event.Score `json:"score,omitempty"`    // without the kicks of a shoot-out; nil if the page shows no score
-	Shootout  *event.Score `json:"shootout,omitempty"` // tally of the shoot-out; nil if the page shows none
-	Incidents []Incident   `json:"incidents"`          // in page order
+	LeagueKey string       `json:"league_key,omitempty"` // the league's word in routing keys; "" means event.Slug of League
+	Match     event.Match  `json:"match"`                // ID is "" if the page has none
+	Score     *event.Score `json:"score,omitempty"`      // without the kicks of a shoot-out; nil if the page shows no score
+	Shootout  *event.Score `json:"shootout,omitempty"`   // tally of the shoot-out; nil if the page shows none
+	Incidents []Incident   `json:"incidents"`            // in page order
 
 	// Blind is true if the profile has a list of incidents that is not optional, and all its lists are
 	// empty. Either nothing has happened yet, or the layout has changed.
@@ -42,15 +43,6 @@ type Incident struct {
 	Score *event.Score `json:"score,omitempty"` // score after the incident; nil if the row shows none
 	List  int          `json:"-"`               // index of the incident's list in the profile
 }
-
-// A Problem is a missing or invalid value on a page. The rest of the page is usable.
-type Problem struct {
-	Field   string `json:"field"` // such as "match.home", "matches row 7: match.home" or "incidents[0] row 3: clock"
-	Message string `json:"message"`
-}
-
-// String returns "field: message".
-func (p Problem) String() string { return p.Field + ": " + p.Message }
 
 // Count returns the number of incidents of kind k on side s.
 func (o *Observation) Count(k event.Kind, s event.Side) int {

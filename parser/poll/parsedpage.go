@@ -48,12 +48,9 @@ func parse(ctx context.Context, by *profile.Profile, p page.Page, prev *parsedPa
 // problemText returns the first problems of the page on one line.
 func (p *parsedPage) problemText() string {
 	const most = 3
-	var texts []string
-	for _, problem := range p.problems[:min(most, len(p.problems))] {
-		texts = append(texts, problem.String())
-	}
-	if more := len(p.problems) - most; more > 0 {
-		texts = append(texts, fmt.Sprintf("and %d more", more))
+	texts := observation.Summary(p.problems)
+	if more := len(texts) - most; more > 0 {
+		texts = append(texts[:most], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(texts, "; ")
 }

@@ -61,6 +61,9 @@ func (p *Profile) checkMatch() error {
 	if p.Matches.isSet() && !findsRows(&p.Matches) {
 		return p.Matches.pos.Errorf("matches: want css or jq")
 	}
+	if p.Empty.isSet() && !p.Matches.isSet() {
+		return p.Empty.pos.Errorf("empty is for pages with several matches: set matches, or remove it")
+	}
 	var statuses []string
 	for _, s := range event.Statuses() {
 		statuses = append(statuses, string(s))
@@ -68,6 +71,11 @@ func (p *Profile) checkMatch() error {
 	for _, e := range p.Match.Status.outcomes() {
 		if status, period, _ := strings.Cut(e.value, " "); status == string(event.Live) && event.Period(period).IsBreak() {
 			return e.pos.Errorf("status %q: the match is not live in a break: want \"break %s\"", e.value, period)
+		}
+	}
+	for _, e := range p.Match.LeagueKey.outcomes() {
+		if err := event.CheckLeagueKey(e.value); err != nil {
+			return e.pos.Errorf("%w", err)
 		}
 	}
 	return checkValues(&p.Match.Status, "status", statuses, p.periods())

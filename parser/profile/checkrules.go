@@ -2,7 +2,6 @@ package profile
 
 import (
 	"maps"
-	"time"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
@@ -65,27 +64,43 @@ func (p *Profile) checkJSON(at func(path string) strictyaml.Pos) error {
 func (p *Profile) checkMembers() error {
 	lists := map[*Rule]bool{&p.Matches: true}
 	clocks := map[*Rule]bool{&p.Match.Clock: true}
+	times := map[*Rule]bool{&p.Match.Start: true}
 	for i := range p.Incidents {
 		lists[&p.Incidents[i].Rows], clocks[&p.Incidents[i].Clock] = true, true
 	}
-	for _, rules := range []map[*Rule]bool{lists, clocks} {
+	for _, rules := range []map[*Rule]bool{lists, clocks, times} {
 		for r := range maps.Clone(rules) {
 			for i := range r.first {
 				rules[&r.first[i]] = true
 			}
 		}
 	}
+	rowsAbove := map[*Rule]bool{} // the rules, with those in them, that are evaluated on rows
+	addRows := func(rules []namedRule) {
+		for _, n := range rules {
+			n.rule.walk(func(r *Rule) { rowsAbove[r] = true })
+		}
+	}
+	if p.ManyMatches() {
+		addRows(p.Match.rules())
+	}
+	for i := range p.Incidents {
+		addRows(p.Incidents[i].rules())
+	}
 	var fault error
 	p.eachRule(func(r *Rule) {
 		switch {
 		case fault != nil:
-		case r.Layout != "" && !isLayout(r.Layout):
-			fault = r.pos.Errorf("layout %q: want unix, unix_ms, or the time January 2, 2006, 15:04:05 "+
-				"in the format of the site", r.Layout)
+		case (r.Layout != "" || r.Zone != nil) && !times[r]:
+			fault = r.pos.Errorf("layout and zone are for start: remove them")
+		case r.Layout != "" && checkLayout(r.Layout) != nil:
+			fault = r.pos.Errorf("%w", checkLayout(r.Layout))
 		case r.Siblings && !lists[r]:
 			fault = r.pos.Errorf("siblings is for matches and rows: remove it")
 		case lists[r] && !onlyFindsRows(r):
 			fault = r.pos.Errorf("matches and rows can have only css, jq, siblings and optional")
+		case r.Inherit && !rowsAbove[r]:
+			fault = r.pos.Errorf("inherit needs rows above: use it in incidents, or in match if the profile has matches")
 		case r.As != "" && !clocks[r] && r != &p.JSON:
 			fault = r.pos.Errorf("as %q is for clocks: remove it", r.As)
 		case r.As == asFlight && r != &p.JSON:
@@ -98,11 +113,6 @@ func (p *Profile) checkMembers() error {
 // onlyFindsRows reports whether a rule has no member that applies only to a single value.
 func onlyFindsRows(r *Rule) bool {
 	return r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && r.Prefix == "" && !r.Inherit
-}
-
-// isLayout reports whether s is unix or unix_ms, or has an element of Go's reference time.
-func isLayout(s string) bool {
-	return s == "unix" || s == "unix_ms" || time.Date(2011, 11, 22, 13, 33, 44, 0, time.UTC).Format(s) != s
 }
 
 // findsRows reports whether a rule, and all its alternatives, can find rows.

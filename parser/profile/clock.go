@@ -130,33 +130,3 @@ func number(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n
 }
-
-// parseTime parses a time in the rule's layout and zone, and returns the time in UTC.
-func (r *Rule) parseTime(text string) (time.Time, error) {
-	switch r.Layout {
-	case "unix", "unix_ms":
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return time.Time{}, fmt.Errorf("%q is not a time in the layout %s: want a whole number", shorten(text), r.Layout)
-		}
-		if r.Layout == "unix_ms" {
-			return time.UnixMilli(n).UTC(), nil
-		}
-		return time.Unix(n, 0).UTC(), nil
-	}
-	layout, loc := r.Layout, time.UTC
-	if layout == "" {
-		layout = time.RFC3339
-	}
-	if r.Zone != nil {
-		loc = r.Zone.loc
-	}
-	t, err := time.ParseInLocation(layout, text, loc)
-	if err != nil && r.Layout == "" {
-		t, err = time.ParseInLocation("2006-01-02T15:04Z07:00", text, loc) // RFC 3339 without seconds
-	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is not a time in the layout %q", shorten(text), layout)
-	}
-	return t.UTC(), nil
-}

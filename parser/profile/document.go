@@ -6,14 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
-	"unicode/utf8"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
-	"golang.org/x/net/html/charset"
 
 	"github.com/matchwire/matchwire/parser/page"
 )
@@ -24,6 +22,7 @@ type Document struct {
 	html    *goquery.Document // nil for a JSON page
 	index   *index            // nil for a JSON page
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
+	at      time.Time         // when the page was fetched
 }
 
 // Parse parses a page. It returns an error if the page is empty, truncated or in a different format
@@ -31,7 +30,10 @@ type Document struct {
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
-	d := &Document{profile: p}
+	d := &Document{profile: p, at: pg.At}
+	if d.at.IsZero() {
+		d.at = time.Now()
+	}
 	err := d.parse(ctx, pg)
 	if ctxErr := contextError(ctx); ctxErr != nil {
 		err = ctxErr
@@ -43,14 +45,22 @@ func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 }
 
 func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
+	contentType := pg.Header.Get("Content-Type")
+	body, marked := withoutMark(pg.Body)
+	if marked {
+		contentType = "text/plain; charset=utf-8"
+	}
 	switch {
-	case len(bytes.TrimSpace(pg.Body)) == 0:
+	case len(bytes.TrimSpace(body)) == 0:
 		return errors.New("the page is empty")
 	case d.profile.Format == "json":
-		d.json, err = decodeJSON(pg.Body)
+		if body, err = jsonText(body, contentType); err != nil {
+			return err
+		}
+		d.json, err = decodeJSON(body)
 		return err
 	}
-	if err := d.parseHTML(pg); err != nil {
+	if err := d.parseHTML(body, contentType); err != nil {
 		return err
 	}
 	if d.profile.JSON.isSet() {
@@ -61,18 +71,18 @@ func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
 	return nil
 }
 
-func (d *Document) parseHTML(pg page.Page) (err error) {
+func (d *Document) parseHTML(body []byte, contentType string) (err error) {
 	complete := d.profile.Complete
-	if json.Valid(pg.Body) {
+	if json.Valid(body) {
 		return errors.New("the page is JSON, not HTML: the profile needs format: json")
 	}
-	if kind := http.DetectContentType(pg.Body); !strings.HasPrefix(kind, "text/") || !bytes.ContainsRune(pg.Body, '<') {
+	if kind := http.DetectContentType(body); !strings.HasPrefix(kind, "text/") || !bytes.ContainsRune(body, '<') {
 		return fmt.Errorf("the page is not HTML (it looks like %s)", kind)
 	}
-	if complete == nil && truncated(pg.Body) {
+	if complete == nil && truncated(body) {
 		return errors.New("the page is truncated: it has <html>, but no </html>")
 	}
-	if d.html, err = goquery.NewDocumentFromReader(decoded(pg)); err != nil {
+	if d.html, err = goquery.NewDocumentFromReader(htmlText(body, contentType)); err != nil {
 		return fmt.Errorf("parsing the page: %w", err)
 	}
 	if d.profile.Comments {
@@ -114,15 +124,4 @@ func parseComments(doc *goquery.Document) {
 		}
 		doc.FindNodes(c).ReplaceWithNodes(inside...)
 	}
-}
-
-// decoded returns the page converted to UTF-8, from the charset that the response or the page
-// declares. If none is declared, the page is used unchanged if it is valid UTF-8. Otherwise the
-// charset is guessed.
-func decoded(pg page.Page) io.Reader {
-	encoding, name, declared := charset.DetermineEncoding(pg.Body, pg.Header.Get("Content-Type"))
-	if name == "utf-8" || !declared && utf8.Valid(pg.Body) {
-		return bytes.NewReader(pg.Body)
-	}
-	return encoding.NewDecoder().Reader(bytes.NewReader(pg.Body))
 }

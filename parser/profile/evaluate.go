@@ -8,6 +8,8 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
+
+	"github.com/matchwire/matchwire/parser/observation"
 )
 
 // errNothing means that a rule found nothing. The text of an error that wraps errNothing describes
@@ -19,20 +21,41 @@ func nothing(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errNothing, fmt.Sprintf(format, args...))
 }
 
-// text returns the value of a rule on a row. The error wraps errNothing if the row does not have
-// the value. Any other error means that the value is invalid or the evaluation failed.
+// text returns the value of a rule on a row, or the value that the row inherits. The error wraps
+// errNothing if the row does not have the value. Any other error means that the value is invalid or
+// the evaluation failed.
 func (r *Rule) text(ctx context.Context, on row) (string, error) {
+	text, _, err := r.choose(ctx, on)
+	return text, err
+}
+
+// choose is like text. It also returns the alternative that has the value, or the rule if it has no
+// alternatives.
+func (r *Rule) choose(ctx context.Context, on row) (string, *Rule, error) {
 	if r.first != nil {
 		return r.firstText(ctx, on)
 	}
+	text, err := r.ownText(ctx, on)
+	if r.Inherit && on.inherited != nil {
+		if err == nil {
+			on.inherited[r] = text
+		} else if last := on.inherited[r]; last != "" {
+			return last, r, nil
+		}
+	}
+	return text, r, err
+}
+
+// ownText returns the value of a rule without alternatives on the row itself.
+func (r *Rule) ownText(ctx context.Context, on row) (string, error) {
 	text, err := r.source(ctx, on)
 	if err != nil {
 		return "", err
 	}
-	if text, err = r.cut(squeeze(text)); err != nil {
+	if text, err = r.cut(squeeze(repair(text))); err != nil {
 		return "", err
 	}
-	if text = squeeze(text); text == "" {
+	if text = squeeze(repair(text)); text == "" {
 		return "", nothing("the text is empty")
 	}
 	if text, err = r.translate(text); err != nil {
@@ -41,21 +64,21 @@ func (r *Rule) text(ctx context.Context, on row) (string, error) {
 	return r.Prefix + text, nil
 }
 
-// firstText returns the value of the first alternative that finds a value. It stops at the first
-// error that does not wrap errNothing.
-func (r *Rule) firstText(ctx context.Context, on row) (string, error) {
+// firstText returns the value of the first alternative that finds a value, and that alternative. It
+// stops at the first error that does not wrap errNothing.
+func (r *Rule) firstText(ctx context.Context, on row) (string, *Rule, error) {
 	var missing []string
 	for i := range r.first {
-		text, err := r.first[i].text(ctx, on)
+		text, chosen, err := r.first[i].choose(ctx, on)
 		if err == nil {
-			return text, nil
+			return text, chosen, nil
 		}
 		if !errors.Is(err, errNothing) {
-			return "", err
+			return "", nil, err
 		}
 		missing = append(missing, strings.TrimPrefix(err.Error(), errNothing.Error()+": "))
 	}
-	return "", nothing("%s", strings.Join(missing, "; "))
+	return "", nil, nothing("%s", strings.Join(missing, "; "))
 }
 
 // source returns the text that the rule finds, before conversion.
@@ -153,6 +176,18 @@ func (r *Rule) translate(text string) (string, error) {
 		return "", nothing("the map has no value for %q", shorten(text))
 	}
 	return to, nil
+}
+
+// maxName is the maximum length of a text that repair repairs, in bytes. Longer texts are scripts.
+const maxName = 1000
+
+// repair repairs a text that was encoded as UTF-8 twice. Call it before squeeze, because a part of
+// a letter can look like white space, and again for the part of a text that is a name.
+func repair(text string) string {
+	if len(text) > maxName {
+		return text
+	}
+	return observation.RepairEncoding(text)
 }
 
 // squeeze replaces each run of white space, including non-breaking spaces, with one space.

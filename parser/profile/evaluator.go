@@ -11,33 +11,32 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An evaluator evaluates rules on rows in order. It collects the problems, and the values that
-// later rows inherit.
+// An evaluator evaluates rules on rows in order. It collects the problems.
 type evaluator struct {
 	*extraction
-	row       row
-	prefix    string           // prefix of the field in problems, such as "incidents[0] row 2: "
-	inherited map[*Rule]string // latest value of each rule with inherit; nil if rows inherit nothing
+	row    row
+	prefix string // prefix of the field in problems, such as "incidents[0] row 2: "
 }
 
 // fault adds a problem with a field of the row.
 func (e *evaluator) fault(field string, err error) { e.problem(e.prefix+field, err.Error()) }
 
-// value returns the value of a rule, or the value that the row inherits. It returns "" if the
-// profile does not have the rule.
+// value returns the value of a rule. It returns "" if the profile does not have the rule.
 func (e *evaluator) value(ctx context.Context, r *Rule) (string, error) {
 	if !r.isSet() {
 		return "", nil
 	}
-	text, err := r.text(ctx, e.row)
-	if r.Inherit && e.inherited != nil {
-		if text != "" {
-			e.inherited[r] = text
-		} else if last := e.inherited[r]; last != "" {
-			return last, nil
+	return r.text(ctx, e.row)
+}
+
+// remember evaluates the rules from which the rows below can inherit a value. The row may be a
+// heading, on which no other rule is evaluated.
+func (e *evaluator) remember(ctx context.Context, rules []namedRule) {
+	for _, n := range rules {
+		if n.rule.inherits() {
+			_, _ = e.value(ctx, n.rule)
 		}
 	}
-	return text, err
 }
 
 // optional returns the value of a rule, or "" if it has none. It adds a problem for any error
@@ -53,11 +52,20 @@ func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string 
 // required returns the value of a rule, or "" if it has none. It adds a problem for any error. If
 // the rule is optional, it adds no problem if the rule finds nothing.
 func (e *evaluator) required(ctx context.Context, field string, r *Rule) string {
-	text, err := e.value(ctx, r)
+	text, _ := e.requiredChoice(ctx, field, r)
+	return text
+}
+
+// requiredChoice is like required. It also returns the alternative that has the value, or r.
+func (e *evaluator) requiredChoice(ctx context.Context, field string, r *Rule) (string, *Rule) {
+	if !r.isSet() {
+		return "", r
+	}
+	text, chosen, err := r.choose(ctx, e.row)
 	if err != nil && !(r.Optional && errors.Is(err, errNothing)) {
 		e.fault(field, err)
 	}
-	return text
+	return text, chosen
 }
 
 // maxScore is the maximum number of goals, points or runs of one side. No sport reaches it, not

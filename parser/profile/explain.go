@@ -30,6 +30,9 @@ func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) 
 	e := &explanation{}
 	matches := []row{d.page()}
 	if p.ManyMatches() {
+		if p.Empty.isSet() {
+			e.rules(ctx, "", []namedRule{{"empty", &p.Empty}}, matches, &p.Empty)
+		}
 		matches = e.rows(ctx, "matches", &p.Matches, matches)
 	}
 	matches = e.rules(ctx, "match.", p.Match.rules(), matches, &p.Match.Home)
@@ -82,7 +85,7 @@ func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRul
 		}
 		f := Finding{Rule: prefix + n.name, Source: n.rule.describe()}
 		evaluated := complete
-		if n.rule.Inherit || n.rule == required {
+		if n.rule.inherits() || n.rule == required {
 			evaluated = all
 		}
 		for _, s := range evaluated {

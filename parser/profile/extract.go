@@ -85,16 +85,15 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 	if err != nil {
 		return nil, fmt.Errorf("matches: %w", err)
 	}
-	if len(rows) == 0 {
-		x.problem("matches", "no rows")
-	}
 	var all []observation.Observation
 	rowOf := map[string]int{} // by match ID: number of the row
-	m := matchRow{evaluator{extraction: x, inherited: map[*Rule]string{}}}
+	inherited := map[*Rule]string{}
+	m := matchRow{evaluator{extraction: x}}
 	for i, row := range rows {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		row.inherited = inherited
 		m.row, m.prefix = row, fmt.Sprintf("matches row %d: ", i+1)
 		before := len(x.problems)
 		o, err := m.observation(ctx)
@@ -113,7 +112,28 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 		rowOf[o.Match.ID], o.Shared = i+1, true
 		all = append(all, *o)
 	}
+	if len(all) == 0 && !x.doc.showsEmptyList(ctx) {
+		x.problem("matches", noMatches(len(rows)))
+	}
 	return all, nil
+}
+
+// noMatches describes a page with rows, none of which is a usable match.
+func noMatches(rows int) string {
+	if rows == 0 {
+		return "no rows"
+	}
+	return fmt.Sprintf("no row is a match (rows: %d)", rows)
+}
+
+// showsEmptyList reports whether the page is a list that has no matches now.
+func (d *Document) showsEmptyList(ctx context.Context) bool {
+	r := &d.profile.Empty
+	if !r.isSet() {
+		return false
+	}
+	text, err := r.text(ctx, d.page())
+	return err == nil && text != "false"
 }
 
 // problem adds a problem.

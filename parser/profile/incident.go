@@ -20,7 +20,7 @@ type incidentRow struct {
 // or score that the kind requires.
 func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok bool) {
 	rules, sport := r.rules, r.match.Sport
-	// Evaluate all rules before returning: later rows can inherit the values of a heading.
+	r.remember(ctx, rules.rules())
 	period := oneOf(&r.evaluator, "period", r.optional(ctx, "period", &rules.Period), sport.Periods())
 	kind, detail := splitWord(r.optional(ctx, "kind", &rules.Kind), sport.Kinds())
 	in = observation.Incident{
@@ -28,9 +28,9 @@ func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok
 		Detail: detail,
 		Path:   r.row.path,
 		Side:   event.Side(r.optional(ctx, "side", &rules.Side)),
-		Player: observation.RepairEncoding(r.optional(ctx, "player", &rules.Player)),
-		Off:    observation.RepairEncoding(r.optional(ctx, "off", &rules.Off)),
-		Assist: observation.RepairEncoding(r.optional(ctx, "assist", &rules.Assist)),
+		Player: r.optional(ctx, "player", &rules.Player),
+		Off:    r.optional(ctx, "off", &rules.Off),
+		Assist: r.optional(ctx, "assist", &rules.Assist),
 	}
 	team := r.optional(ctx, "team", &rules.Team)
 	clock := r.optional(ctx, "clock", &rules.Clock)
@@ -85,7 +85,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) even
 
 // sideOf returns the side of a team by its code or name, or "" if the match has no such team.
 func (r *incidentRow) sideOf(team string) event.Side {
-	switch name := event.Fold(observation.RepairEncoding(team)); {
+	switch name := event.Fold(team); {
 	case team == "":
 		return ""
 	case team == r.homeCode || name == event.Fold(r.match.Match.Home):

@@ -23,11 +23,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	profile := m.doc.profile
 	r := &profile.Match
 	o := &observation.Observation{Sport: profile.Sport, Incidents: []observation.Incident{}}
-	for _, n := range r.rules() {
-		if n.rule.Inherit {
-			_, _ = m.value(ctx, n.rule) // save the value for the rows below, in case the row is a heading
-		}
-	}
+	m.remember(ctx, r.rules())
 	if err := m.teams(ctx, o); err != nil {
 		return nil, err
 	}
@@ -37,10 +33,10 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 			o.Match.ID = ""
 		}
 	}
-	o.League = observation.RepairEncoding(m.required(ctx, "match.league", &r.League))
-	if text := m.required(ctx, "match.start", &r.Start); text != "" {
+	m.league(ctx, o)
+	if text, chosen := m.requiredChoice(ctx, "match.start", &r.Start); text != "" {
 		var err error
-		if o.Match.Start, err = r.Start.parseTime(text); err != nil {
+		if o.Match.Start, err = chosen.parseTime(text, m.doc.at); err != nil {
 			m.fault("match.start", err)
 		}
 	}
@@ -60,7 +56,7 @@ func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error 
 	r := &m.doc.profile.Match
 	home, homeErr := m.value(ctx, &r.Home)
 	away, awayErr := m.value(ctx, &r.Away)
-	o.Match.Home, o.Match.Away = observation.RepairEncoding(home), observation.RepairEncoding(away)
+	o.Match.Home, o.Match.Away = home, away
 	switch {
 	case errors.Is(homeErr, errNothing) && errors.Is(awayErr, errNothing):
 		return fmt.Errorf("%w: match.home: %w", errNoTeams, homeErr)
@@ -72,6 +68,22 @@ func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error 
 		return fmt.Errorf("the page names %q as both teams", home)
 	}
 	return nil
+}
+
+// league sets the league and its word in routing keys. It adds a problem if the name has no letters
+// for the word.
+func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
+	r := &m.doc.profile.Match
+	o.League = m.required(ctx, "match.league", &r.League)
+	if o.LeagueKey = m.optional(ctx, "match.league_key", &r.LeagueKey); o.LeagueKey != "" {
+		if err := event.CheckLeagueKey(o.LeagueKey); err != nil {
+			m.fault("match.league_key", err)
+			o.LeagueKey = ""
+		}
+	}
+	if o.League != "" && o.LeagueKey == "" && !event.HasKey(o.League) {
+		m.fault("match.league", fmt.Errorf("%q becomes \"unknown\" in routing keys: set match.league_key", shorten(o.League)))
+	}
 }
 
 // clock sets the match clock if the page shows a clock. If a live soccer page does not name the
@@ -130,8 +142,8 @@ func (m *matchRow) list(ctx context.Context, i int, o *observation.Observation) 
 	if err != nil {
 		m.problem(name+".rows", err.Error())
 	}
-	e := evaluator{extraction: m.extraction, inherited: map[*Rule]string{}}
-	in := incidentRow{evaluator: e, rules: rules, match: o}
+	inherited := map[*Rule]string{}
+	in := incidentRow{evaluator: evaluator{extraction: m.extraction}, rules: rules, match: o}
 	if rules.Team.isSet() {
 		in.homeCode = m.required(ctx, "match.home_code", &profile.Match.HomeCode)
 		in.awayCode = m.required(ctx, "match.away_code", &profile.Match.AwayCode)
@@ -140,6 +152,7 @@ func (m *matchRow) list(ctx context.Context, i int, o *observation.Observation) 
 		if ctx.Err() != nil {
 			break
 		}
+		row.inherited = inherited
 		in.row, in.prefix = row, fmt.Sprintf("%s row %d: ", name, n+1)
 		if incident, ok := in.incident(ctx); ok {
 			incident.List = i

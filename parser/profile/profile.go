@@ -22,6 +22,7 @@ type Profile struct {
 	Comments  bool                           `yaml:"comments"` // html: whether to parse the markup in comments too
 	Complete  *selector                      `yaml:"complete"` // html: the page is truncated if it lacks this element
 	Matches   Rule                           `yaml:"matches"`  // finds the rows of a page with several matches
+	Empty     Rule                           `yaml:"empty"`    // finds a value on a page whose list has no matches
 	Match     MatchRules                     `yaml:"match"`
 	Incidents []IncidentRules                `yaml:"incidents"`
 	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of "q", "p" or "ot" periods, for clocks that count down
@@ -33,6 +34,7 @@ type Profile struct {
 type MatchRules struct {
 	ID           Rule `yaml:"id"`
 	League       Rule `yaml:"league"`
+	LeagueKey    Rule `yaml:"league_key"` // the league's word in routing keys
 	Home         Rule `yaml:"home"`
 	Away         Rule `yaml:"away"`
 	HomeCode     Rule `yaml:"home_code"` // the team's name in the rows of incidents, if it differs
@@ -71,7 +73,7 @@ type namedRule struct {
 
 // rules returns the rules in the order of docs/profiles.md.
 func (r *MatchRules) rules() []namedRule {
-	return []namedRule{{"id", &r.ID}, {"league", &r.League}, {"home", &r.Home}, {"away", &r.Away},
+	return []namedRule{{"id", &r.ID}, {"league", &r.League}, {"league_key", &r.LeagueKey}, {"home", &r.Home}, {"away", &r.Away},
 		{"home_code", &r.HomeCode}, {"away_code", &r.AwayCode},
 		{"start", &r.Start}, {"status", &r.Status}, {"clock", &r.Clock},
 		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore},
@@ -144,25 +146,16 @@ func (p *Profile) CheckMatch(id string) error {
 // eachRule calls f for every rule of the profile, set or not, including alternatives and the rules
 // in join.
 func (p *Profile) eachRule(f func(*Rule)) {
-	var walk func(r *Rule)
-	walk = func(r *Rule) {
-		f(r)
-		for i := range r.first {
-			walk(&r.first[i])
-		}
-		for i := range r.Join {
-			walk(&r.Join[i])
-		}
-	}
-	walk(&p.JSON)
-	walk(&p.Matches)
+	p.JSON.walk(f)
+	p.Matches.walk(f)
+	p.Empty.walk(f)
 	for _, n := range p.Match.rules() {
-		walk(n.rule)
+		n.rule.walk(f)
 	}
 	for i := range p.Incidents {
-		walk(&p.Incidents[i].Rows)
+		p.Incidents[i].Rows.walk(f)
 		for _, n := range p.Incidents[i].rules() {
-			walk(n.rule)
+			n.rule.walk(f)
 		}
 	}
 }

@@ -19,6 +19,8 @@ type row struct {
 	html *goquery.Selection // nil for JSON
 	json any
 	path string // path on the page; see Document.Quote; "" for the whole page
+
+	inherited map[*Rule]string // latest value of each rule with inherit in the rows above; nil if the row inherits nothing
 }
 
 // page returns the whole page as a row.

@@ -58,6 +58,24 @@ func (r *Rule) UnmarshalYAML(n ast.Node) error {
 	return r.check()
 }
 
+// inherits reports whether the rule, or a rule in it, can have the value of a row above.
+func (r *Rule) inherits() bool {
+	found := false
+	r.walk(func(in *Rule) { found = found || in.Inherit })
+	return found
+}
+
+// walk calls f for the rule and for all rules in it.
+func (r *Rule) walk(f func(*Rule)) {
+	f(r)
+	for i := range r.first {
+		r.first[i].walk(f)
+	}
+	for i := range r.Join {
+		r.Join[i].walk(f)
+	}
+}
+
 // outcomes returns the possible values of the rule that are listed in the profile: those in tables
 // and constants.
 func (r *Rule) outcomes() []entry {

@@ -40,7 +40,7 @@ func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
 // decodeScript decodes the JSON at the beginning of a script's text, or in the JavaScript string at
 // the beginning. It ignores the text after it, such as the rest of the statement.
 func decodeScript(text string) (any, error) {
-	text = strings.TrimSpace(text)
+	text = strings.TrimSpace(strings.TrimPrefix(text, string(utf8Mark)))
 	if text != "" && (text[0] == '"' || text[0] == '\'') {
 		inner, err := scriptString(text)
 		if err != nil {

@@ -31,14 +31,18 @@ func (s *selector) UnmarshalYAML(n ast.Node) error {
 }
 
 func newSelector(text string, pos strictyaml.Pos) (*selector, error) {
-	group, err := cascadia.ParseGroup(text)
+	css, err := standard(text)
+	if err != nil {
+		return nil, pos.Errorf("selector %q: %w", text, err)
+	}
+	group, err := cascadia.ParseGroup(css)
 	if err != nil {
 		return nil, pos.Errorf("selector %q: %w", text, err)
 	}
 	k := keyOf(text)
 	// Check the node's type, because cascadia's :contains and :matches match text nodes too.
-	css := func(n *html.Node) bool { return n.Type == html.ElementNode && k.mayMatch(n) && group.Match(n) }
-	return &selector{text, css, k}, nil
+	match := func(n *html.Node) bool { return n.Type == html.ElementNode && k.mayMatch(n) && group.Match(n) }
+	return &selector{text, match, k}, nil
 }
 
 // A matcher is a selector with the index of one document. It uses the index to search the whole

@@ -133,7 +133,7 @@ func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Sc
 	match, evidence := s.Match, from.Evidence
 	evidence.Path = in.Path
 	data := event.Data{
-		League: s.League, Player: in.Player, Time: in.Clock.String(),
+		League: s.League, LeagueKey: s.LeagueKey, Player: in.Player, Time: in.Clock.String(),
 		Sport: s.Sport, Kind: in.Kind, Action: ch.action, Detail: in.Detail, Side: in.Side, Off: in.Off, Assist: in.Assist,
 		Incident: in.ID, Rev: in.Rev, Reason: ch.reason, Changes: ch.edits,
 		Score: score, Shootout: shootout, Match: &match,
@@ -149,7 +149,7 @@ func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Sc
 	if ch.action != event.New {
 		data.Supersedes = in.Event
 	}
-	e, err := event.Of(event.Key(s.Sport, s.League, in.Kind.Word(ch.action)), data, from.At)
+	e, err := event.Of(data.Key(), data, from.At)
 	e.TID, e.CausationID, e.Source = from.TID, from.CausationID, from.Site
 	return e, err
 }

@@ -15,7 +15,7 @@ func (d *draft) fields(p parts) []any {
 	case partPage:
 		return []any{&d.obs, &d.from, &d.score, &d.backfill, &s.Seen}
 	case partMatch:
-		return []any{&d.before, &s.Sport, &s.League, &m.ID, &m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock}
+		return []any{&d.before, &s.Sport, &s.League, &s.LeagueKey, &m.ID, &m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock}
 	case partHealth:
 		return []any{&m.Stale, &s.Blind}
 	case partScore:

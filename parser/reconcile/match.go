@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -46,6 +47,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	o.Incidents = inOrder(o.Sport, withoutRepeats(&o))
 	next.Sport = o.Sport
 	next.League, next.Match = mergeFacts(&known, &o, verdict)
+	next.LeagueKey = cmp.Or(known.LeagueKey, o.LeagueKey)
 
 	// Compare, and create the events.
 	d := newDraft(&known, next)

@@ -10,14 +10,15 @@ import (
 
 // A State is the saved state of one match. Before the first page, only Epoch is set.
 type State struct {
-	Epoch    string            `json:"epoch"` // a UUIDv7, generated when the state is created
-	Seq      int64             `json:"seq"`   // sequence number of the latest event
-	Sport    event.Sport       `json:"sport"`
-	League   string            `json:"league"`
-	Match    event.Match       `json:"match"`
-	Score    *event.Score      `json:"score,omitempty"`
-	Shootout *event.Score      `json:"shootout,omitempty"`
-	Tracked  []TrackedIncident `json:"standing"` // in the order in which they were reported
+	Epoch     string            `json:"epoch"` // a UUIDv7, generated when the state is created
+	Seq       int64             `json:"seq"`   // sequence number of the latest event
+	Sport     event.Sport       `json:"sport"`
+	League    string            `json:"league"`
+	LeagueKey string            `json:"league_key,omitempty"` // the league's word in routing keys; "" means event.Slug of League
+	Match     event.Match       `json:"match"`
+	Score     *event.Score      `json:"score,omitempty"`
+	Shootout  *event.Score      `json:"shootout,omitempty"`
+	Tracked   []TrackedIncident `json:"standing"` // in the order in which they were reported
 
 	// Untracked is the number of events so far whose incident is not tracked, such as status_change.
 	// The number makes the IDs of these events unique.

@@ -1,0 +1,150 @@
+package observation
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// RepairEncoding repairs a name that was encoded as UTF-8 twice: "RondÃ³n" becomes "Rondón". The
+// first encoding may have been read as Windows-1252 or as Latin-1, whose bytes 0x80 to 0x9f are
+// control characters. It repairs the whole name or returns the name unchanged. Pass the text as it
+// is on the page: white space that is trimmed or replaced can be a part of a letter.
+//
+// Some correct names are valid in both readings: the end of "RENÉ’S" could be "ɒS". So it repairs a
+// name only if every letter of the result is plausible where it is, and at least one was not
+// plausible before.
+func RepairEncoding(name string) string {
+	if !strings.ContainsFunc(name, isLead) {
+		return name
+	}
+	page := []rune(name)
+	once, ok := narrow(page)
+	if !ok || !utf8.Valid(once) {
+		return name
+	}
+	repaired := []rune(string(once))
+	certain, at := false, 0 // at is the position in page of the first rune of the letter
+	for i, r := range repaired {
+		size := utf8.RuneLen(r)
+		if size > 1 {
+			l := letter{rune: r, page: page[at : at+size], before: repaired[:i], after: repaired[i+1:]}
+			if !l.plausible() {
+				return name
+			}
+			certain = certain || l.certain()
+		}
+		at += size
+	}
+	if !certain {
+		return name
+	}
+	return string(repaired)
+}
+
+// isLead reports whether r can be the first byte of a letter in UTF-8, read as Windows-1252 or
+// Latin-1.
+func isLead(r rune) bool { return 0xc2 <= r && r <= 0xf4 }
+
+// narrow returns the bytes that were read as text. ok is false if a rune is neither in Windows-1252
+// nor in Latin-1.
+func narrow(text []rune) (b []byte, ok bool) {
+	b = make([]byte, len(text))
+	for i, r := range text {
+		if b[i], ok = byte(r), r <= 0xff; !ok {
+			b[i], ok = charmap.Windows1252.EncodeRune(r)
+		}
+		if !ok {
+			return nil, false
+		}
+	}
+	return b, true
+}
+
+// A letter is a rune of the repaired name that is more than one rune of the page.
+type letter struct {
+	rune          rune
+	page          []rune // as the page shows it
+	before, after []rune // the rest of the repaired name
+}
+
+// previous returns the rune before the letter, or 0.
+func (l letter) previous() rune {
+	if len(l.before) == 0 {
+		return 0
+	}
+	return l.before[len(l.before)-1]
+}
+
+// next returns the rune after the letter, or 0.
+func (l letter) next() rune {
+	if len(l.after) == 0 {
+		return 0
+	}
+	return l.after[0]
+}
+
+// ambiguous contains the runes that follow an upper-case letter in a correct name too: letters,
+// apostrophes, dashes and white space.
+const ambiguous = "ŠšŒœŽžŸ’‘–—…•´·\u0085\u00a0\u00ad"
+
+// otherLatin contains the Latin letters of names that are outside the blocks which plausible
+// accepts whole.
+const otherLatin = "ƏəƠơƯưȘșȚț"
+
+// plausible reports whether a name can have the letter at this place.
+func (l letter) plausible() bool {
+	r := l.rune
+	switch {
+	case r < 0xa0: // a control character
+		return false
+	case r < 0x180 || 0x1e00 <= r && r < 0x1f00 || strings.ContainsRune(otherLatin, r):
+		return true
+	case unicode.Is(unicode.Latin, r): // a letter of phonetics or of an extinct language
+		return false
+	case 0x300 <= r && r < 0x340: // a diacritic that follows its letter
+		return unicode.IsLetter(l.previous())
+	case r < 0x370 || !unicode.IsGraphic(r):
+		return false
+	case !unicode.IsLetter(r) && !unicode.IsMark(r):
+		return true
+	case len(l.page) == 2: // Greek, Cyrillic, Hebrew, Arabic…
+		return !isLatin(l.previous()) && !isLatin(l.next())
+	}
+	return !isLatin(l.previous()) && !isLatin(l.next()) ||
+		!unicode.IsLower(l.previous()) && !unicode.IsLower(l.next()) // such as J2リーグ
+}
+
+func isLatin(r rune) bool { return unicode.Is(unicode.Latin, r) }
+
+// certain reports whether no correct name can have the runes of the page at this place.
+func (l letter) certain() bool {
+	if len(l.page) > 2 {
+		return true
+	}
+	if other := l.rune > 0x370 && !isLatin(l.rune); other && (l.previous() > 0x370 || l.next() > 0x370) {
+		return true // two letters of the same script
+	}
+	first, second := l.page[0], l.page[1]
+	startsWord := !unicode.IsLetter(l.previous()) && !unicode.IsDigit(l.previous())
+	if !strings.ContainsRune(ambiguous, second) {
+		// In IRMÃ¹, the last rune is the number of a footnote.
+		capitals := len(l.before) >= 2 && !slices.ContainsFunc(l.before[len(l.before)-2:], notUpper)
+		return !capitals || !unicode.IsLower(l.rune) || unicode.IsLower(l.next())
+	}
+	dash := second == '–' || second == '—'
+	switch {
+	case unicode.IsLower(l.previous()): // the first rune is an upper-case letter
+		return true
+	case first == 'Ã' && (startsWord || dash && !unicode.IsLetter(l.next()) && !unicode.IsDigit(l.next())):
+		return true
+	case startsWord && !(first == 'Å' && dash):
+		return unicode.IsUpper(l.rune) && unicode.IsLower(l.next())
+	}
+	return false
+}
+
+func notUpper(r rune) bool { return !unicode.IsUpper(r) }

@@ -1,0 +1,84 @@
+package observation
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// twice encodes a text as UTF-8 twice, as if the first encoding were Latin-1 or Windows-1252.
+func twice(name string) (latin1, windows string) {
+	for _, b := range []byte(name) {
+		r := charmap.Windows1252.DecodeByte(b)
+		if r == utf8.RuneError { // browsers read the unused bytes of Windows-1252 as Latin-1
+			r = rune(b)
+		}
+		latin1 += string(rune(b))
+		windows += string(r)
+	}
+	return latin1, windows
+}
+
+// encodedNames are correct names in many languages.
+var encodedNames = []string{
+	"Qarabağ", "Ferencváros", "Nieciąg", "Blaßmeier", "Tóth", "Rondón", "Müller", "Nešić", "Örebro", "Århus", "Évian",
+	"Şahin", "Beşiktaş", "İstanbul Başakşehir", "Çaykur Rizespor", "Śląsk Wrocław", "Łódź", "Żyrardów", "Ďurica",
+	"Győri ETO", "Újpest", "Rēzekne", "Kauno Žalgiris", "Žilina", "Škoda", "Bodø/Glimt", "FC København", "Ägypten",
+	"Català", "à la carte", "Nicolò Barella", "Señor Ñíguez", "São Paulo", "João", "Îles", "Ìbrahim", "Zirə",
+	"Ağdam Qarabağ FK", "Oțelul Galați", "Ștefan", "Nguyễn Quang Hải", "Hồ Chí Minh", "Real\u00a0Sociedad d’Évian",
+	"Спартак", "Россия", "Премьер-лига", "ЦСКА", "Ελλάδα 1", "Παναθηναϊκός", "הפועל", "الدوري المصري", "中超联赛",
+	"Jリーグ", "K리그1", "ไทยลีก", "საქართველო", "Հայաստան", "हिन्दी", "“Quoted” – name…", "MALMÖ FF", "ÖREBRO", "Pé",
+	"Rondo\u0301n",
+}
+
+func TestCaseNamesEncodedTwice(t *testing.T) {
+	t.Parallel()
+	for _, name := range encodedNames {
+		latin1, windows := twice(name)
+		for charset, page := range map[string]string{"Latin-1": latin1, "Windows-1252": windows} {
+			if got := RepairEncoding(page); got != name {
+				t.Errorf("RepairEncoding(%q) = %q, want %q (%s)", page, got, name, charset)
+			}
+		}
+	}
+}
+
+// Correct names stay unchanged, even those that are valid in both readings.
+func TestCorrectNamesStayUnchanged(t *testing.T) {
+	t.Parallel()
+	names := append([]string{
+		"", "Ajax", "Ãvila", "LÍŠKA", "KRÍŽ", "TÓŠ", "DÚŠKA", "RENÉ’S", "JOSÉ–MARIA", "CAFÉ™", "CAFÉ®", "BLÅ–HVIT", "BLÅ’S",
+		"Å–laget", "SMØ’S", "BRØ–HAG", "Groß–Rot", "Preuß’ Tor", "GROß’", "TUPÃ–SP", "IRMÃ\u00a0DULCE", "IRMÃ\u00adDADE", "IRMÃ¹",
+		"AMANHÃ…", "«BLÅ»", "“BLÅ”", "‘BLÅ’", "René’s", "René’…", "Café\u00a0Noir", "Ñ’", "日本", "PEÑA–", "ÁÂÃÄÅÆÇÈÉÊËÌÍÎÏ",
+	}, encodedNames...)
+	for _, s := range testenv.Spellings {
+		names = append(names, s.A, s.B)
+	}
+	for _, n := range testenv.OtherNames {
+		names = append(names, n[:]...)
+	}
+	for _, name := range names {
+		for _, variant := range []string{name, strings.ToUpper(name), name + "’s", "1. " + name} {
+			if got := RepairEncoding(variant); got != variant {
+				t.Errorf("RepairEncoding(%q) = %q, want it unchanged", variant, got)
+			}
+		}
+	}
+}
+
+// A name that is repaired once is not repaired again, and no name is repaired in part.
+func TestRepairIsWhole(t *testing.T) {
+	t.Parallel()
+	for _, name := range encodedNames {
+		latin1, _ := twice(name)
+		for _, mixed := range []string{latin1 + " é", "é " + latin1} {
+			if got := RepairEncoding(mixed); got != mixed && latin1 != name {
+				t.Errorf("RepairEncoding(%q) = %q, want it unchanged", mixed, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package profile
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"mime"
+	"unicode/utf8"
+
+	"golang.org/x/net/html/charset"
+	"golang.org/x/text/encoding/unicode"
+)
+
+// utf8Mark is the byte order mark in UTF-8. The mark has no meaning in UTF-8, but some sites send
+// it.
+var utf8Mark = []byte("\ufeff")
+
+// withoutMark returns a page without the byte order mark at its beginning. It converts a page in
+// UTF-16 with a mark to UTF-8. marked reports whether the page had a mark. The page is then UTF-8,
+// whatever charset it declares. Other pages are unchanged.
+func withoutMark(body []byte) (text []byte, marked bool) {
+	if bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff}) {
+		// The decoder replaces invalid units, and returns no error.
+		text, _ = unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder().Bytes(body)
+		return text, true
+	}
+	return bytes.CutPrefix(body, utf8Mark)
+}
+
+// htmlText returns an HTML page converted to UTF-8, from the charset that the response or the page
+// declares. If none is declared, the page is used unchanged if it is valid UTF-8. Otherwise the
+// charset is guessed.
+func htmlText(body []byte, contentType string) io.Reader {
+	encoding, name, declared := charset.DetermineEncoding(body, contentType)
+	if name == "utf-8" || !declared && utf8.Valid(body) {
+		return bytes.NewReader(body)
+	}
+	return encoding.NewDecoder().Reader(bytes.NewReader(body))
+}
+
+// jsonText returns a JSON page converted to UTF-8. JSON is UTF-8. If the page is not valid UTF-8,
+// it is converted from the charset that the response declares.
+func jsonText(body []byte, contentType string) ([]byte, error) {
+	_, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil || parameters["charset"] == "" {
+		return body, nil
+	}
+	encoding, name := charset.Lookup(parameters["charset"])
+	if encoding == nil || name == "utf-8" || utf8.Valid(body) && !bytes.ContainsRune(body, 0) {
+		return body, nil
+	}
+	if body, err = encoding.NewDecoder().Bytes(body); err != nil {
+		return nil, fmt.Errorf("converting the page from %s: %w", name, err)
+	}
+	return body, nil
+}

@@ -1,0 +1,42 @@
+package profile_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
+)
+
+// A profile can set the league's word in routing keys. A name without letters that becomes
+// "unknown" is a problem.
+func TestLeagueKeys(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ rules, page, key, problem string }{
+		{"", "Премьер-лига", "", ""},
+		{"", "★★★", "", `match.league: "★★★" becomes "unknown" in routing keys: set match.league_key`},
+		{"league_key: {value: rpl}", "★★★", "rpl", ""},
+		{"league_key: {css: i, map: {Премьер-лига: rpl, '*': null}}", "Премьер-лига", "rpl", ""},
+		{"league_key: {css: i, map: {Премьер-лига: rpl, '*': null}}", "ФНЛ", "", ""},
+		{"league_key: {css: i, attr: data-key}", "Премьер-лига", "rpl_1", ""},
+		{"league_key: i", "Премьер-лига", "", `match.league_key: league key "Премьер-лига": want`},
+	} {
+		p := load(t, "profile: x\nsport: soccer\nmatch: {home: b, away: u, league: i, "+tc.rules+"}\n")
+		all, problems, err := p.Extract(t.Context(),
+			page.Page{Body: []byte("<b>A</b><u>B</u><i data-key=rpl_1>" + tc.page + "</i>")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all[0].LeagueKey != tc.key || all[0].League != tc.page {
+			t.Errorf("%s: league %q, key %q, want %q, %q", tc.rules, all[0].League, all[0].LeagueKey, tc.page, tc.key)
+		}
+		if got := fmt.Sprint(problems); !strings.Contains(got, tc.problem) || (len(problems) > 0) != (tc.problem != "") {
+			t.Errorf("%s: problems %s, want %q", tc.rules, got, tc.problem)
+		}
+	}
+	_, err := profile.Load("x.yaml", []byte("profile: x\nsport: soccer\nmatch: {home: b, away: u, league_key: {value: Serie A}}\n"))
+	if want := `x.yaml:3:39: match.league_key: league key "Serie A": want`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
