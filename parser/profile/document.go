@@ -20,14 +20,15 @@ import (
 
 // A Document is a page that is parsed for one profile. It is not safe for concurrent use.
 type Document struct {
-	profile *Profile
+	profile *Profile          // with the layout of the page
 	html    *goquery.Document // nil for a JSON page
 	index   *index            // nil for a JSON page
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
 }
 
-// Parse parses a page. It returns an error if the page is empty, truncated or in a different format
-// from the profile's, or if its embedded JSON is missing or invalid.
+// Parse parses a page. It returns an error if the page is empty, truncated, in a different format
+// from the profile's, of a different host, or has none of the profile's layouts. It also returns an
+// error if the embedded JSON is missing or invalid.
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -42,23 +43,27 @@ func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	return d, nil
 }
 
-func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
+func (d *Document) parse(ctx context.Context, pg page.Page) error {
 	switch {
 	case len(bytes.TrimSpace(pg.Body)) == 0:
 		return errors.New("the page is empty")
 	case d.profile.Format == "json":
-		d.json, err = decodeJSON(pg.Body)
-		return err
+		if err := d.checkHost(pg); err != nil {
+			return err
+		}
+		v, err := decodeJSON(pg.Body)
+		if err != nil {
+			return err
+		}
+		return d.chooseLayout(ctx, v)
 	}
 	if err := d.parseHTML(pg); err != nil {
 		return err
 	}
-	if d.profile.JSON.isSet() {
-		if d.json, err = d.embeddedJSON(ctx, &d.profile.JSON); err != nil {
-			return fmt.Errorf("json: %w", err)
-		}
+	if err := d.checkHost(pg); err != nil {
+		return err
 	}
-	return nil
+	return d.chooseLayout(ctx, nil)
 }
 
 func (d *Document) parseHTML(pg page.Page) (err error) {
