@@ -59,7 +59,11 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 // "".
 func (p *Profile) checkRules(at func(path string) strictyaml.Pos, in string) error {
 	if !p.Match.Home.isSet() || !p.Match.Away.isSet() {
-		return at(in+"match").Errorf("set both match.home and match.away %s", quoteHint)
+		pos := at("match")
+		if p.layout != nil {
+			pos = at(strings.TrimSuffix(in, "."))
+		}
+		return pos.Errorf("set both match.home and match.away %s", quoteHint)
 	}
 	if err := p.checkJSON(at); err != nil {
 		return err

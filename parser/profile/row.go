@@ -18,7 +18,7 @@ type row struct {
 	doc  *Document
 	html *goquery.Selection // nil for JSON
 	json any
-	path string // path on the page; see Document.Quote; "" for the whole page
+	path string  // path on the page; see Document.Quote; "" for the whole page
 	copy *copied // nil if html is part of the page
 }
 

@@ -45,4 +45,3 @@ func (d Date) String() string {
 	}
 	return d.Format(time.DateOnly)
 }
-
