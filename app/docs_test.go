@@ -145,7 +145,9 @@ func TestSchema(t *testing.T) {
 	for _, change := range [][2]string{
 		{"sport: soccer", "sport: quidditch"}, {"home: h", "hom: h"}, {"rows: li, ", ""}, {"side: b", "sied: b"},
 		{"side: b", "side: b, team: c"}, {"value: goal", "valeu: goal"},
-		{"home: h", "home: {as: sundial}"}, {"away: a", "away: 7"},
+		{"home: h", "home: {as: sundial}"}, {"away: a", "away: 7"}, {"home: h, ", ""},
+		{"sport: soccer", "sport: soccer, version: 0"}, {"sport: soccer", "sport: soccer, seen: 1.2.2026"},
+		{"sport: soccer", "sport: soccer, layouts: [{if: li}]"},
 	} {
 		bad := strings.Replace(good, change[0], change[1], 1)
 		if s.Validate(asJSON(t, []byte(bad))) == nil {
@@ -170,7 +172,7 @@ func TestSchemaHasAllMembers(t *testing.T) {
 	if err := json.Unmarshal(profiles.Schema, &s); err != nil {
 		t.Fatal(err)
 	}
-	var match, incidents struct {
+	var match, incidents, layouts struct {
 		Properties map[string]any
 		Items      struct{ Properties map[string]any }
 	}
@@ -178,6 +180,9 @@ func TestSchemaHasAllMembers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(s.Properties["incidents"], &incidents); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(s.Properties["layouts"], &layouts); err != nil {
 		t.Fatal(err)
 	}
 	rule, _ := reflect.TypeFor[profile.Rule]().FieldByName("ruleFields")
@@ -192,6 +197,7 @@ func TestSchemaHasAllMembers(t *testing.T) {
 		"profile":   {reflect.TypeFor[profile.Profile](), top},
 		"match":     {reflect.TypeFor[profile.MatchRules](), match.Properties},
 		"incidents": {reflect.TypeFor[profile.IncidentRules](), incidents.Items.Properties},
+		"layouts":   {reflect.TypeFor[profile.Layout](), layouts.Items.Properties},
 		"rule":      {rule.Type, s.Defs.Rule.AnyOf[2].Properties},
 	} {
 		members := 0

@@ -233,7 +233,7 @@ func TestErrors(t *testing.T) {
 	with := func(command, name, config string) []string {
 		return []string{command, "--config", write(name, config)}
 	}
-	record := []string{"record", "http://x/", "-p", "fbref", "-o", dir + "/r"}
+	record := []string{"record", "http://fbref.com/x", "-p", "fbref", "-o", dir + "/r"}
 	write("texts/en.yaml", "titles:\n  goal: 'Goal of {{.Scorer}}'\n")
 	empty := write("empty.html", "")
 	binary := write("page.png", "\x89PNG\r\n\x1a\n")

@@ -42,11 +42,15 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return pipeline.UsageError(err)
 	}
-	page, err := p.read(ctx, c)
+	page, err := p.read(ctx, c, profile)
 	if err != nil {
 		return err
 	}
-	observations, problems, err := profile.Extract(ctx, page)
+	document, err := profile.Parse(ctx, page)
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", p.Page, err, lib.Identify(ctx, page))
+	}
+	observations, problems, err := document.Observations(ctx)
 	if err != nil {
 		// The problems have positions in the profile; the error does not.
 		for _, line := range observation.Summary(problems) {
@@ -66,7 +70,10 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 		}
 	}
 	if p.JSON {
-		return errors.Join(printJSON(c.out, observations, problems), foreign)
+		return errors.Join(printJSON(c.out, document, observations, problems), foreign)
+	}
+	if err := showProfile(c.out, profile, document); err != nil {
+		return err
 	}
 	if err := showAll(c.out, observations); err != nil {
 		return err
@@ -93,7 +100,25 @@ func noMatch(problems []observation.Problem) error {
 	return nil
 }
 
-func printJSON(w io.Writer, observations []observation.Observation, problems []observation.Problem) error {
+// showProfile prints the profile, and the layout of the page if the profile has layouts.
+func showProfile(w io.Writer, p *profile.Profile, d *profile.Document) error {
+	line := "profile " + p.Name
+	if p.Version > 0 {
+		line += fmt.Sprintf(" version %d", p.Version)
+	}
+	if layout := d.Layout(); layout != "" {
+		line += ", layout " + layout
+	}
+	if seen := d.Seen(); !seen.IsZero() {
+		line += ", last seen to work on " + seen.String()
+	}
+	_, err := fmt.Fprintln(w, line)
+	return err
+}
+
+func printJSON(
+	w io.Writer, d *profile.Document, observations []observation.Observation, problems []observation.Problem,
+) error {
 	if problems == nil {
 		problems = []observation.Problem{}
 	}
@@ -103,12 +128,20 @@ func printJSON(w io.Writer, observations []observation.Observation, problems []o
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
 	out.SetIndent("", "  ")
-	return out.Encode(map[string]any{"observations": observations, "problems": problems})
+	result := map[string]any{"observations": observations, "problems": problems}
+	if layout := d.Layout(); layout != "" {
+		result["layout"] = layout
+	}
+	return out.Encode(result)
 }
 
-// read fetches the page from a URL, or reads it from a file or standard input.
-func (p *parseCmd) read(ctx context.Context, c *console) (page.Page, error) {
+// read fetches the page from a URL, or reads it from a file or standard input. It fetches no URL that
+// the profile is not for.
+func (p *parseCmd) read(ctx context.Context, c *console, by *profile.Profile) (page.Page, error) {
 	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
+		if _, err := by.CheckURL(p.Page); err != nil {
+			return page.Page{}, pipeline.UsageError(err)
+		}
 		f, err := page.NewClient(page.Options{PrivateAddresses: true}).Fetcher(p.Page)
 		if err != nil {
 			return page.Page{}, pipeline.UsageError(err)

@@ -38,7 +38,7 @@ func (r *recordCmd) Run(ctx context.Context, c *console) error {
 	if r.Every < time.Second {
 		return pipeline.UsageError(fmt.Errorf("--every %v: want a second or more", r.Every))
 	}
-	if _, err := page.CheckURL(r.URL); err != nil {
+	if _, err := profile.CheckURL(r.URL); err != nil {
 		return pipeline.UsageError(err)
 	}
 	if err := profile.CheckMatch(r.Match); err != nil {

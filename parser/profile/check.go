@@ -22,14 +22,12 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	switch {
 	case p.Name == "" && p.Sport == "":
 		return at("profile").Errorf("set profile, sport and match: every profile needs them")
-	case p.Name == "" || p.Name != strings.ReplaceAll(event.Slug(p.Name), "_", "-"):
+	case !isSlug(p.Name):
 		return at("profile").Errorf("profile %q: want a name of a-z, 0-9 and -", p.Name)
 	case !slices.Contains(event.Sports(), p.Sport):
 		return at("sport").Errorf("sport %q: want one of %v", p.Sport, event.Sports())
 	case p.Format != "" && p.Format != "html" && p.Format != "json":
 		return at("format").Errorf("format %q: want html or json", p.Format)
-	case !p.Match.Home.isSet() || !p.Match.Away.isSet():
-		return at("match").Errorf("set both match.home and match.away %s", quoteHint)
 	}
 	for i, h := range p.Hosts {
 		if !hostShape.MatchString(h) {
@@ -42,14 +40,42 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 			return at("lengths").Errorf("lengths: %q: want the letters of a period of %s, such as q for q1", name, p.Sport)
 		}
 	}
+	if err := p.setVariants(at); err != nil {
+		return err
+	}
+	for i, v := range p.variants {
+		in := ""
+		if v.layout != nil {
+			in = fmt.Sprintf("layouts[%d].", i)
+		}
+		if err := v.checkRules(at, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkRules checks the rules of a variant. in is the path of its layout, such as "layouts[0].", or
+// "".
+func (p *Profile) checkRules(at func(path string) strictyaml.Pos, in string) error {
+	if !p.Match.Home.isSet() || !p.Match.Away.isSet() {
+		pos := at("match")
+		if p.layout != nil {
+			pos = at(strings.TrimSuffix(in, "."))
+		}
+		return pos.Errorf("set both match.home and match.away %s", quoteHint)
+	}
 	if err := p.checkJSON(at); err != nil {
 		return err
 	}
 	if err := p.checkMatch(); err != nil {
 		return err
 	}
+	if p.layout == nil || p.layout.Incidents == nil {
+		in = "" // the incidents are the profile's own
+	}
 	for i := range p.Incidents {
-		if err := p.checkIncidents(&p.Incidents[i], at(fmt.Sprintf("incidents[%d]", i))); err != nil {
+		if err := p.checkIncidents(&p.Incidents[i], at(fmt.Sprintf("%sincidents[%d]", in, i))); err != nil {
 			return err
 		}
 	}

@@ -42,6 +42,8 @@ func (p *Profile) checkJSON(at func(path string) strictyaml.Pos) error {
 		return p.JSON.pos.Errorf("json is for HTML pages with embedded JSON: remove json or format: json")
 	case isJSON && (p.Comments || p.Complete != nil):
 		return at("format").Errorf("comments and complete are for HTML pages: remove them or format: json")
+	case !isJSON && !p.JSON.isSet() && p.Root != nil:
+		return at("root").Errorf("root has no JSON to query: set format: json, or json to find the JSON in an HTML page")
 	case p.JSON.As == asFlight && p.JSON.CSS == nil:
 		return p.JSON.pos.Errorf("as: flight decodes scripts: set css to find the scripts")
 	case p.JSON.As != "" && p.JSON.As != asFlight:
@@ -81,7 +83,7 @@ func (p *Profile) checkMembers() error {
 			n.rule.walk(func(r *Rule) { rowsAbove[r] = true })
 		}
 	}
-	if p.ManyMatches() {
+	if p.Matches.isSet() {
 		addRows(p.Match.rules())
 	}
 	for i := range p.Incidents {

@@ -18,15 +18,16 @@ import (
 
 // A Document is a page that is parsed for one profile. It is not safe for concurrent use.
 type Document struct {
-	profile *Profile
+	profile *Profile          // with the layout of the page
 	html    *goquery.Document // nil for a JSON page
 	index   *index            // nil for a JSON page
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
 	at      time.Time         // when the page was fetched
 }
 
-// Parse parses a page. It returns an error if the page is empty, truncated or in a different format
-// from the profile's, or if its embedded JSON is missing or invalid.
+// Parse parses a page. It returns an error if the page is empty, truncated, in a different format
+// from the profile's, of a different host, or has none of the profile's layouts. It also returns an
+// error if the embedded JSON is missing or invalid.
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -54,21 +55,25 @@ func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
 	case len(bytes.TrimSpace(body)) == 0:
 		return errors.New("the page is empty")
 	case d.profile.Format == "json":
+		if err := d.checkHost(pg); err != nil {
+			return err
+		}
 		if body, err = jsonText(body, contentType); err != nil {
 			return err
 		}
-		d.json, err = decodeJSON(body)
-		return err
+		v, err := decodeJSON(body)
+		if err != nil {
+			return err
+		}
+		return d.chooseLayout(ctx, v)
 	}
 	if err := d.parseHTML(body, contentType); err != nil {
 		return err
 	}
-	if d.profile.JSON.isSet() {
-		if d.json, err = d.embeddedJSON(ctx, &d.profile.JSON); err != nil {
-			return fmt.Errorf("json: %w", err)
-		}
+	if err := d.checkHost(pg); err != nil {
+		return err
 	}
-	return nil
+	return d.chooseLayout(ctx, nil)
 }
 
 func (d *Document) parseHTML(body []byte, contentType string) (err error) {

@@ -27,9 +27,10 @@ func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) 
 	if err != nil {
 		return nil, err
 	}
+	p = d.profile // with the layout of the page
 	e := &explanation{}
 	matches := []row{d.page()}
-	if p.ManyMatches() {
+	if p.Matches.isSet() {
 		if p.Empty.isSet() {
 			e.rules(ctx, "", []namedRule{{"empty", &p.Empty}}, matches, &p.Empty)
 		}

@@ -50,7 +50,7 @@ func (d *Document) Observations(ctx context.Context) ([]observation.Observation,
 	x := &extraction{doc: d}
 	var all []observation.Observation
 	var err error
-	if d.profile.ManyMatches() {
+	if d.profile.Matches.isSet() {
 		all, err = x.manyMatches(ctx)
 	} else {
 		all, err = x.oneMatch(ctx)
@@ -58,7 +58,7 @@ func (d *Document) Observations(ctx context.Context) ([]observation.Observation,
 	if err := contextError(ctx); err != nil {
 		return nil, nil, err
 	}
-	return all, x.problems, err
+	return all, x.problems, d.withLayouts(err)
 }
 
 // An extraction collects the observations and problems of one document.

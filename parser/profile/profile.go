@@ -2,12 +2,9 @@ package profile
 
 import (
 	"fmt"
-	"net/url"
-	"strings"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
-	"github.com/matchwire/matchwire/parser/page"
 )
 
 // A Profile has the rules that find each fact on the pages of a site. It is written in YAML, so a
@@ -15,10 +12,13 @@ import (
 // for concurrent use.
 type Profile struct {
 	Name      string                         `yaml:"profile"`
+	Version   Version                        `yaml:"version"` // from 1; 0 if unknown
+	Seen      Date                           `yaml:"seen"`    // when the profile was last seen to work; zero if unknown
 	Sport     event.Sport                    `yaml:"sport"`
 	Hosts     []string                       `yaml:"hosts"`    // hosts of the pages, with subdomains; nil means any host
 	Format    string                         `yaml:"format"`   // "html" or "json"; "" means "html"
 	JSON      Rule                           `yaml:"json"`     // html: finds the embedded JSON for jq rules
+	Root      *query                         `yaml:"root"`     // the part of the JSON that jq rules query; nil means all
 	Comments  bool                           `yaml:"comments"` // html: whether to parse the markup in comments too
 	Complete  *selector                      `yaml:"complete"` // html: the page is truncated if it lacks this element
 	Matches   Rule                           `yaml:"matches"`  // finds the rows of a page with several matches
@@ -26,8 +26,11 @@ type Profile struct {
 	Match     MatchRules                     `yaml:"match"`
 	Incidents []IncidentRules                `yaml:"incidents"`
 	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of "q", "p" or "ot" periods, for clocks that count down
+	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that a page has counts
 
-	keys map[key]bool // keys of all selectors, for the index of a page
+	keys     map[key]bool // keys of all selectors, for the index of a page
+	layout   *Layout      // the layout of this variant; nil if it is not a variant
+	variants []*Profile   // the profile with each of its layouts; only the profile itself if it has none
 }
 
 // MatchRules are the rules for the facts about the match as a whole.
@@ -102,37 +105,23 @@ func Load(file string, data []byte) (*Profile, error) {
 		return nil, strictyaml.InFile(file, err)
 	}
 	p.keys = map[key]bool{}
-	for _, s := range p.selectors() {
-		p.keys[s.key] = true
+	for _, v := range p.variants {
+		for _, s := range v.selectors() {
+			p.keys[s.key] = true
+		}
 	}
 	return &p, nil
 }
 
 // ManyMatches reports whether the profile is for pages with several matches.
-func (p *Profile) ManyMatches() bool { return p.Matches.isSet() }
-
-// CheckURL parses the URL of a page. It returns an error if the URL is invalid, or if the profile
-// is not for the host of the URL.
-func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
-	u, err := page.CheckURL(rawURL)
-	if err != nil || len(p.Hosts) == 0 {
-		return u, err
-	}
-	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	for _, h := range p.Hosts {
-		if host == h || strings.HasSuffix(host, "."+h) {
-			return u, nil
-		}
-	}
-	return nil, fmt.Errorf("URL %q: profile %s only reads pages of %s", u.Redacted(), p.Name, strings.Join(p.Hosts, ", "))
-}
+func (p *Profile) ManyMatches() bool { return p.variants[0].Matches.isSet() }
 
 // CheckMatch returns an error if a source with this profile cannot have this match ID. A source
 // needs a match ID if the profile has no rule for the ID. It must not have a match ID if its pages
 // have several matches.
 func (p *Profile) CheckMatch(id string) error {
 	switch {
-	case id == "" && !p.Match.ID.isSet():
+	case id == "" && !p.variants[0].Match.ID.isSet():
 		return fmt.Errorf("profile %s finds no match ID on the page: set match", p.Name)
 	case id != "" && p.ManyMatches():
 		return fmt.Errorf("match %q: remove it: profile %s is for pages with several matches, which show their IDs",
@@ -146,6 +135,9 @@ func (p *Profile) CheckMatch(id string) error {
 // eachRule calls f for every rule of the profile, set or not, including alternatives and the rules
 // in join.
 func (p *Profile) eachRule(f func(*Rule)) {
+	if p.layout != nil {
+		p.layout.If.walk(f)
+	}
 	p.JSON.walk(f)
 	p.Matches.walk(f)
 	p.Empty.walk(f)

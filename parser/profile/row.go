@@ -18,9 +18,16 @@ type row struct {
 	doc  *Document
 	html *goquery.Selection // nil for JSON
 	json any
-	path string // path on the page; see Document.Quote; "" for the whole page
+	path string  // path on the page; see Document.Quote; "" for the whole page
+	copy *copied // nil if html is part of the page
 
 	inherited map[*Rule]string // latest value of each rule with inherit in the rows above; nil if the row inherits nothing
+}
+
+// A copied is the place on the page of a row that has copies of several siblings.
+type copied struct {
+	parent string // path of the element that contains the siblings
+	first  int    // index of the first sibling among the elements in parent
 }
 
 // page returns the whole page as a row.
@@ -78,9 +85,10 @@ func (r *Rule) htmlRows(in row) ([]row, error) {
 	}
 	var rows []row
 	for _, element := range found.EachIter() {
-		next := row{doc: in.doc, html: element, json: in.json, path: cssPath(element)}
+		next := row{doc: in.doc, html: element, json: in.json, path: in.cssPath(element), copy: in.copy}
 		if r.Siblings {
 			next.html = withSiblings(element, in.doc.matcher(r.CSS))
+			next.copy = in.place(element)
 		}
 		rows = append(rows, next)
 	}
@@ -113,6 +121,9 @@ func (r *Rule) jsonRows(ctx context.Context, in row) ([]row, error) {
 	}
 }
 
+// wrapperName is the name of the element that contains the copies of a row and its siblings.
+const wrapperName = "matchwire-row"
+
 // withSiblings returns a new element with copies of a row and of its following siblings, up to the
 // next row. It does not modify the page.
 func withSiblings(element *goquery.Selection, rows goquery.Matcher) *goquery.Selection {
@@ -129,13 +140,22 @@ func withSiblings(element *goquery.Selection, rows goquery.Matcher) *goquery.Sel
 		group = append(group, n) // NextUntilMatcher would omit the text between elements
 	}
 	copies := (&goquery.Selection{Nodes: group}).Clone()
-	wrapper := goquery.NewDocumentFromNode(&html.Node{Type: html.ElementNode, Data: "matchwire-row"})
+	wrapper := goquery.NewDocumentFromNode(&html.Node{Type: html.ElementNode, Data: wrapperName})
 	return wrapper.AppendNodes(copies.Nodes...)
 }
 
-// cssPath returns the path of an element as a selector. It starts at the nearest ancestor with a
-// plain ID, or at body or html. The selector is unique if IDs on the page are.
-func cssPath(element *goquery.Selection) string {
+// place returns the place of an element of the row on the page.
+func (r row) place(element *goquery.Selection) *copied {
+	parent, index := element.Parent(), element.Index()
+	if r.copy != nil && goquery.NodeName(parent) == wrapperName {
+		return &copied{r.copy.parent, r.copy.first + index}
+	}
+	return &copied{r.cssPath(parent), index}
+}
+
+// cssPath returns the path of an element of the row as a selector. It starts at the nearest ancestor
+// with a plain ID, or at body or html. The selector is unique if IDs on the page are.
+func (r row) cssPath(element *goquery.Selection) string {
 	var steps []string
 	for at := element; at.Length() > 0; at = at.Parent() {
 		name := goquery.NodeName(at)
@@ -145,6 +165,10 @@ func cssPath(element *goquery.Selection) string {
 		}
 		if name == "body" || name == "html" {
 			steps = append(steps, name)
+			break
+		}
+		if r.copy != nil && goquery.NodeName(at.Parent()) == wrapperName {
+			steps = append(steps, fmt.Sprintf("%s:nth-child(%d)", name, r.copy.first+at.Index()+1), r.copy.parent)
 			break
 		}
 		steps = append(steps, fmt.Sprintf("%s:nth-child(%d)", name, at.Index()+1))

@@ -1,0 +1,199 @@
+package profile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+// A Layout has the rules for one of several layouts of a site's pages. A rule for the match that
+// the layout lacks is the profile's. So are JSON, Root, Matches and Incidents.
+type Layout struct {
+	Name      string          `yaml:"layout"`
+	Seen      Date            `yaml:"seen"` // when the layout was last seen to work; zero if unknown
+	If        Rule            `yaml:"if"`   // finds something on the pages that have the layout
+	JSON      Rule            `yaml:"json"`
+	Root      *query          `yaml:"root"`
+	Matches   Rule            `yaml:"matches"`
+	Match     MatchRules      `yaml:"match"`
+	Incidents []IncidentRules `yaml:"incidents"`
+}
+
+// with returns a copy of the profile with the rules of layout l.
+func (p *Profile) with(l *Layout) *Profile {
+	q := *p
+	q.layout = l
+	if l.JSON.isSet() {
+		q.JSON = l.JSON
+	}
+	if l.Root != nil {
+		q.Root = l.Root
+	}
+	if l.Matches.isSet() {
+		q.Matches = l.Matches
+	}
+	for i, n := range l.Match.rules() {
+		if n.rule.isSet() {
+			*q.Match.rules()[i].rule = *n.rule
+		}
+	}
+	if l.Incidents != nil {
+		q.Incidents = l.Incidents
+	}
+	return &q
+}
+
+// setVariants sets the variants of a decoded profile, and checks its layouts.
+func (p *Profile) setVariants(at func(path string) strictyaml.Pos) error {
+	p.variants = nil
+	seen := map[string]bool{}
+	for i := range p.Layouts {
+		l := &p.Layouts[i]
+		pos := at(fmt.Sprintf("layouts[%d]", i))
+		switch {
+		case !isSlug(l.Name):
+			return pos.Errorf("layout %q: want a name of a-z, 0-9 and -", l.Name)
+		case seen[l.Name]:
+			return pos.Errorf("layout %q: another layout has this name", l.Name)
+		case l.If.isSet() && !isTest(&l.If):
+			return l.If.pos.Errorf("if: want css or jq, without other members")
+		case !l.If.isSet() && !l.JSON.isSet() && l.Root == nil && i < len(p.Layouts)-1:
+			return pos.Errorf("layout %q: set if: without it, the layouts below it are never used", l.Name)
+		}
+		seen[l.Name] = true
+		v := p.with(l)
+		if i > 0 && (v.Matches.isSet() != p.variants[0].Matches.isSet() || v.Match.ID.isSet() != p.variants[0].Match.ID.isSet()) {
+			return pos.Errorf("layout %q: set matches and match.id in all layouts or in none", l.Name)
+		}
+		p.variants = append(p.variants, v)
+	}
+	if p.variants == nil {
+		p.variants = []*Profile{p}
+	}
+	return nil
+}
+
+// isSlug reports whether s consists of a-z, 0-9 and single - between them.
+func isSlug(s string) bool { return s != "" && s == strings.ReplaceAll(event.Slug(s), "_", "-") }
+
+// isTest reports whether a rule, and all its alternatives, only find elements or JSON values.
+func isTest(r *Rule) bool {
+	for i := range r.first {
+		if !isTest(&r.first[i]) {
+			return false
+		}
+	}
+	return findsRows(r) && onlyFindsRows(r) && !r.Siblings && !r.Optional
+}
+
+// finds reports whether the rule's selector matches an element of the row, or its query has a first
+// result that is neither null nor false.
+func (r *Rule) finds(ctx context.Context, in row) bool {
+	switch {
+	case r.first != nil:
+		return slices.ContainsFunc(r.first, func(alternative Rule) bool { return alternative.finds(ctx, in) })
+	case r.JQ != nil:
+		v, ok := r.JQ.run(ctx, in.json).Next()
+		_, failed := v.(error)
+		return ok && !failed && v != nil && v != false
+	}
+	return in.html != nil && in.first(r.CSS).Length() > 0
+}
+
+// Layout returns the name of the page's layout, or "" if the profile has no layouts.
+func (d *Document) Layout() string {
+	if d.profile.layout == nil {
+		return ""
+	}
+	return d.profile.layout.Name
+}
+
+// Seen returns the day when the profile was last seen to work on pages with the document's layout.
+// It returns the zero date if the profile has no such date.
+func (d *Document) Seen() Date {
+	if l := d.profile.layout; l != nil && !l.Seen.IsZero() {
+		return l.Seen
+	}
+	return d.profile.Seen
+}
+
+// chooseLayout sets the profile and the JSON of the document from the first layout that the page
+// has. page is the JSON of a JSON page, or nil. The error contains the reason for each layout.
+func (d *Document) chooseLayout(ctx context.Context, page any) error {
+	base := d.profile
+	embedded := map[strictyaml.Pos]embedding{}
+	var reasons []string
+	for _, v := range base.variants {
+		d.profile, d.json = v, page
+		err := d.applyLayout(ctx, embedded)
+		if err == nil {
+			return nil
+		}
+		if v.layout == nil {
+			return err
+		}
+		reasons = append(reasons, v.layout.Name+": "+err.Error())
+	}
+	d.profile, d.json = base, nil
+	return fmt.Errorf("the page has none of the layouts that profile %s knows: %s", base.Name, strings.Join(reasons, "; "))
+}
+
+// An embedding is the result of finding the JSON in an HTML page.
+type embedding struct {
+	json any
+	err  error
+}
+
+// applyLayout sets the JSON of the document by the rules of its profile. It returns an error if the
+// page does not have the layout of the profile. embedded caches the results of json rules by their
+// position.
+func (d *Document) applyLayout(ctx context.Context, embedded map[strictyaml.Pos]embedding) error {
+	p := d.profile
+	if p.JSON.isSet() {
+		found, ok := embedded[p.JSON.pos]
+		if !ok {
+			found.json, found.err = d.embeddedJSON(ctx, &p.JSON)
+			embedded[p.JSON.pos] = found
+		}
+		if found.err != nil {
+			return fmt.Errorf("json: %w", found.err)
+		}
+		d.json = found.json
+	}
+	if p.Root != nil {
+		root, ok := p.Root.run(ctx, d.json).Next()
+		if err, failed := root.(error); failed {
+			return fmt.Errorf("root: jq %s: %w", p.Root.source, err)
+		}
+		if !ok || root == nil {
+			return fmt.Errorf("root: %w", nothing("jq %s returns null", p.Root.source))
+		}
+		d.json = root
+	}
+	if p.layout != nil && p.layout.If.isSet() && !p.layout.If.finds(ctx, d.page()) {
+		return fmt.Errorf("if: %w", nothing("%s", p.layout.If.describe()))
+	}
+	return nil
+}
+
+// withLayouts adds the name of the page's layout to an error, and the names of all layouts if the
+// page names no team. It returns err unchanged if the profile has no layouts.
+func (d *Document) withLayouts(err error) error {
+	name := d.Layout()
+	if err == nil || name == "" {
+		return err
+	}
+	if !errors.Is(err, errNoTeams) {
+		return fmt.Errorf("layout %s: %w", name, err)
+	}
+	var all []string
+	for i := range d.profile.Layouts {
+		all = append(all, d.profile.Layouts[i].Name)
+	}
+	return fmt.Errorf("layout %s: %w (profile %s knows the layouts %s)", name, err, d.profile.Name, strings.Join(all, ", "))
+}

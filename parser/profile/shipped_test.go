@@ -1,0 +1,296 @@
+package profile_test
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
+	"github.com/matchwire/matchwire/parser/reconcile"
+	"github.com/matchwire/matchwire/profiles"
+)
+
+var loadShipped = sync.OnceValues(func() (profile.Library, error) { return profile.LoadLibrary(profiles.FS) })
+
+// shipped returns the profiles that matchwire ships.
+func shipped(t *testing.T) profile.Library {
+	t.Helper()
+	lib, err := loadShipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lib
+}
+
+// sample returns a sample page of a shipped profile.
+func sample(t *testing.T, file string) string {
+	t.Helper()
+	body, err := fs.ReadFile(profiles.FS, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// sampleFiles returns the paths of all sample pages of shipped profiles.
+func sampleFiles(t *testing.T) []string {
+	t.Helper()
+	files, err := fs.Glob(profiles.FS, "*/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, ".expect.json") })
+}
+
+// extract returns what a shipped profile extracts from a page.
+func extract(t *testing.T, name, body string) ([]observation.Observation, []observation.Problem, error) {
+	t.Helper()
+	return shipped(t)[name].Extract(t.Context(), page.Page{Body: []byte(body)})
+}
+
+// Every shipped profile names its hosts, its version and the day when it was last seen to work. Each
+// of its layouts has a sample page with an expected result.
+func TestShippedProfiles(t *testing.T) {
+	t.Parallel()
+	layouts := map[string]int{} // number of sample pages by "profile layout"
+	for _, file := range sampleFiles(t) {
+		name := path.Dir(file)
+		d, err := shipped(t)[name].Parse(t.Context(), page.Page{Body: []byte(sample(t, file))})
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		layouts[name+" "+d.Layout()]++
+		if _, err := fs.Stat(profiles.FS, file+".expect.json"); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	for name, p := range shipped(t) {
+		if len(p.Hosts) == 0 || p.Version == 0 || p.Seen.IsZero() || len(p.Layouts) == 0 {
+			t.Errorf("profile %s: hosts %v, version %d, seen %v, %d layouts, want all", name, p.Hosts, p.Version, p.Seen, len(p.Layouts))
+		}
+		for i := range p.Layouts {
+			if l := p.Layouts[i].Name; layouts[name+" "+l] == 0 {
+				t.Errorf("profile %s: layout %s has no sample page", name, l)
+			}
+		}
+	}
+}
+
+// No shipped profile reads a sample page of another, although the pages name no real host.
+func TestShippedProfilesRefuseForeignPages(t *testing.T) {
+	t.Parallel()
+	for _, file := range sampleFiles(t) {
+		for name, p := range shipped(t) {
+			all, _, err := p.Extract(t.Context(), page.Page{Body: []byte(sample(t, file))})
+			if foreign := name != path.Dir(file); foreign != (err != nil) {
+				t.Errorf("profile %s on %s: %d observations, error %v, want an error: %t", name, file, len(all), err, foreign)
+			}
+		}
+	}
+}
+
+// A page of another sport in the same markup is refused. Some pages give their own address, and some
+// have only the markup of the other sport.
+func TestCaseOtherSportInTheSameMarkup(t *testing.T) {
+	t.Parallel()
+	box := sample(t, "hockey-reference/overtime.html")
+	basketball := strings.NewReplacer(`id="scoring"`, `id="line_score"`, `id="penalty"`, `id="four_factors"`).Replace(box)
+	gamePackage := sample(t, "espn-baseball/top.html")
+	list := sample(t, "flashscore-mobi/cup.html")
+	scores := sample(t, "bbc-scores/cup.html")
+	feed := sample(t, "espn-scoreboard/cup.json")
+	for _, tc := range []struct{ name, profile, body, want string }{
+		{"a basketball box score", "hockey-reference", basketball, "none of the layouts that profile hockey-reference knows: box-score"},
+		{"a box score that gives its address", "hockey-reference",
+			strings.Replace(box, "hockey-reference.example", "www.basketball-reference.com", 1),
+			"the page's own address is https://www.basketball-reference.com/boxscores/202602140NOR.html: " +
+				"profile hockey-reference only reads pages of hockey-reference.com"},
+		{"a box score as a match report", "fbref", basketball, "none of the layouts that profile fbref knows: team-ids"},
+		{"a basketball game", "espn-baseball", strings.Replace(gamePackage, "matchup-mlb", "matchup-nba", 1), "game-package: if"},
+		{"a list of hockey matches", "flashscore-mobi", strings.Replace(list, `class="soccer"`, `class="hockey"`, 1), "score-data: if"},
+		{"a list of rugby matches", "bbc-scores", strings.Replace(scores, "%3Afootball", "%3Arugby-union", 1), "initial-data: root"},
+		{"a feed of basketball games", "espn-scoreboard", strings.Replace(feed, "s:600", "s:40", 1), "site-api: if"},
+	} {
+		_, _, err := extract(t, tc.profile, tc.body)
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: error %v, want %s", tc.name, err, tc.want)
+		}
+	}
+}
+
+// first returns the state and score of the first match on a page: "live i6 0-1".
+func first(t *testing.T, name, body string) string {
+	t.Helper()
+	all, problems, err := extract(t, name, body)
+	if err != nil {
+		return "refused: " + err.Error()
+	}
+	o := all[0]
+	words := []string{string(o.Match.Status), string(o.Match.Period), o.Match.Clock.String()}
+	if o.Score != nil {
+		words = append(words, o.Score.String())
+	}
+	if o.Shootout != nil {
+		words = append(words, "("+o.Shootout.String()+")")
+	}
+	for _, p := range problems {
+		words = append(words, p.String())
+	}
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
+}
+
+// The words of a site for the state of a match, and its notations of the score, are understood.
+func TestCaseWordsOfShippedSites(t *testing.T) {
+	t.Parallel()
+	game := sample(t, "espn-baseball/top.html")
+	for text, want := range map[string]string{
+		"Top of 6th": "live i6", "Top 6th": "live i6", "Bot 6th": "live i6", "Bottom of the 6th": "live i6", "Mid 6th": "live i6",
+		"Middle of 6th": "live i6", "End 6th": "live i6", "End of 6th": "live i6", "TOP 10TH": "live i10",
+		"10:15 PM ET": "scheduled", "7:05 PM": "scheduled", "TBD": "scheduled", "Warmup": "scheduled",
+		"Final": "final", "Final/11": "final i11", "Final - 11 Innings": "final i11", "F/10": "final i10",
+		"Postponed": "postponed", "PPD": "postponed", "Canceled": "cancelled", "Suspended": "suspended", "Suspended: Top 7th": "suspended",
+		"Rain Delay": "delayed", "Delayed": "delayed", "Rain Delay - Bot 4th": "interrupted i4", "Top 5th, Delayed": "interrupted i5",
+		"Forfeit": "awarded", "In Progress": "live",
+	} {
+		body := strings.Replace(game, "Top of 6th ", text, 1)
+		if got := first(t, "espn-baseball", body); got != want+" 0-1" {
+			t.Errorf("espn-baseball %q: %s, want %s", text, got, want)
+		}
+	}
+	unknown := strings.NewReplacer("Top of 6th ", "Tea", "status-live", "status-x").Replace(game)
+	if got := first(t, "espn-baseball", unknown); !strings.Contains(got, `"Tea" does not match`) {
+		t.Errorf("espn-baseball, an unknown word: %s, want a problem with the word", got)
+	}
+
+	day := sample(t, "flashscore-mobi/day.html")
+	for text, want := range map[string]string{
+		"1-0": "break ht 1-0", "1:0": "break ht 1-0", "2:1": "break ht 2-1", "10:11": "break ht 10-11",
+	} {
+		body := strings.Replace(day, ">1-0<", ">"+text+"<", 1)
+		if got := first(t, "flashscore-mobi", body); got != want {
+			t.Errorf("flashscore-mobi %q: %s, want %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"1:0aet": "final et2 1-0", "1-0aet": "final et2 1-0", "3:2pen": "final so 2-2", "2-3pen": "final so 2-2", "1:0pen": "final so 0-0",
+		"1:1 (Pen: 3:4)": "final so 1-1 (3-4)", "1-1 (Pen: 3-4)": "final so 1-1 (3-4)",
+	} {
+		body := `<div id="score-data"><h4>L</h4><span>15:00</span>A - B <a href="/match/a1/" class="fin">` + text + `</a><br></div>`
+		if got := first(t, "flashscore-mobi", body); got != want {
+			t.Errorf("flashscore-mobi %q: %s, want %s", text, got, want)
+		}
+	}
+
+	for text, want := range map[string]string{
+		"Endergebnis": "final", "Endstand": "final", "n.V.": "final et2", "Nach Verlängerung": "final et2", "AET": "final et2",
+		"Elfmeterschießen 4-3": "final so 1-0 (4-3)", "i.E. 4:3": "final so 1-0 (4-3)", "Penalties 4-3": "final so 1-0 (4-3)",
+		"Verschoben": "postponed", "Abgesagt": "cancelled", "Abgebrochen": "abandoned", "Spielabbruch": "abandoned",
+		"Unterbrochen": "interrupted", "Strafverifizierung: am grünen Tisch": "awarded", "Halbzeit": "break ht", "2. Halbzeit": "live 2h",
+		"Ein Wort": "final", // by the class of the page
+	} {
+		body := strings.NewReplacer("Verschoben", text, "match-status__0", "match-status__1", `__score-number">-</span><span>:`,
+			`__score-number">1</span><span>:`, `__score-number">-<`, `__score-number">0<`).Replace(sample(t, "abseits/postponed.html"))
+		got, _, _ := strings.Cut(first(t, "abseits", body), " incidents:")
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("abseits %q: %s, want %s", text, got, want)
+		}
+	}
+
+	innings := sample(t, "cricinfo/test-result.html")
+	for text, want := range map[string]string{
+		`"428/6d & 120/3d"`: "548-355", `"428/6d"`: "428-355", `"428"`: "428-355", `"12/1"`: "12-355", `null`: "0-355", `""`: "0-355",
+		`"428 & 33/2 (f/o)"`: "461-355",
+	} {
+		body := strings.Replace(innings, `"428/6d & 120/3d"`, text, 1)
+		if got := first(t, "cricinfo", body); got != "final "+want {
+			t.Errorf("cricinfo %s: %s, want final %s", text, got, want)
+		}
+	}
+}
+
+// The label of a BBC match says in which period it is, and whether it is over.
+func TestCaseLabelsOfBBCScores(t *testing.T) {
+	t.Parallel()
+	page := `<script>window.__INITIAL_DATA__={"data":{"sport-data-scores-fixtures?x":{"data":{"eventGroups":[{"displayLabel":"L",` +
+		`"secondaryGroups":[{"events":[{"id":"s-1","startDateTime":"2026-11-28T15:00:00Z","status":"%s","periodLabel":{"value":"%s"},` +
+		`"home":{"fullName":"A","score":"0","runningScores":{"penaltyShootout":"4"}},` +
+		`"away":{"fullName":"B","score":"0","runningScores":{"penaltyShootout":"3"}}}]}]}]}}}}</script>`
+	for _, tc := range []struct{ status, label, want string }{
+		{"PostEvent", "PENS", "ended so 0-0 (4-3)"}, {"PostEvent", "AET", "ended et2 0-0 (4-3)"}, {"PostEvent", "FT", "ended 0-0 (4-3)"},
+		{"PostEvent", "Agg 3-2", "ended 0-0 (4-3)"},
+		{"MidEvent", "PENS", "live so 0-0 (4-3)"}, {"MidEvent", "92' ET", "live et1 92' 0-0 (4-3)"},
+		{"MidEvent", "105' ET", "live et1 105' 0-0 (4-3)"}, {"MidEvent", "105'+2 ET", "live et1 105+2' 0-0 (4-3)"},
+		{"MidEvent", "106' ET", "live et2 106' 0-0 (4-3)"}, {"MidEvent", "ET 118'", "live et2 118' 0-0 (4-3)"},
+		{"MidEvent", "ET", "live 0-0 (4-3)"}, {"MidEvent", "ETHT", "break et_ht 0-0 (4-3)"}, {"MidEvent", "HT", "break ht 0-0 (4-3)"},
+		{"MidEvent", "45'+2'", "live 1h 45+2' 0-0 (4-3)"}, {"MidEvent", "90+3'", "live 2h 90+3' 0-0 (4-3)"},
+		{"MidEvent", "In Play", "live 0-0 (4-3)"}, {"MidEvent", "Match Abandoned", "abandoned 0-0 (4-3)"},
+		{"PreEvent", "Match Postponed", "postponed 0-0 (4-3)"}, {"Postponed", "P", "postponed 0-0 (4-3)"},
+		{"PreEvent", "15:00", "scheduled 0-0 (4-3)"}, {"Suspended", "Match Suspended", "suspended 0-0 (4-3)"},
+	} {
+		if got := first(t, "bbc-scores", fmt.Sprintf(page, tc.status, tc.label)); got != tc.want {
+			t.Errorf("%s %s: %s, want %s", tc.status, tc.label, got, tc.want)
+		}
+	}
+}
+
+// The number in an image's class is the number of red cards of the team before the image. Each is one
+// event, and its evidence is the image.
+func TestCaseRedCardImages(t *testing.T) {
+	t.Parallel()
+	lib := shipped(t)
+	list := `<div id="score-data"><h4>L</h4><span class="live">80'</span>%s <a href="/match/a1/" class="live">1:0</a><br>` +
+		`<span class="live">9'</span>C - D <a href="/match/a2/" class="live">0:0</a><br></div>`
+	for teams, want := range map[string]string{
+		`A - B`:                                           "",
+		`A<img class="rcard-1"> - B`:                      "home",
+		`A - B<img class="rcard-1">`:                      "away",
+		`A<img class="rcard-2"> - B`:                      "home home",
+		`A - X-Y<img class="rcard-3">`:                    "away away away",
+		`X-Y<img class="rcard-1"> - X-Z`:                  "home",
+		`A<img class="rcard-2"> - B<img class="rcard-1">`: "home away home",
+	} {
+		d, err := lib["flashscore-mobi"].Parse(t.Context(), page.Page{Body: []byte(fmt.Sprintf(list, teams))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, problems, err := d.Observations(t.Context())
+		if err != nil || len(problems) > 0 || len(all) != 2 || len(all[1].Incidents) > 0 {
+			t.Fatalf("%s: observations %v, problems %v, error %v, want two matches", teams, all, problems, err)
+		}
+		var sides []string
+		for _, in := range all[0].Incidents {
+			sides = append(sides, string(in.Side))
+			if quote := d.Quote(t.Context(), in.Path); !strings.Contains(quote, "rcard-") {
+				t.Errorf("%s: the quote at %s is %q, want the image", teams, in.Path, quote)
+			}
+		}
+		if got := strings.Join(sides, " "); got != want {
+			t.Errorf("%s: red cards of %s, want %s", teams, got, want)
+		}
+		state, events, err := reconcile.Match(reconcile.State{Epoch: "e"}, all[0], parsertest.Provenance(parsertest.Noon))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cards := 0
+		for _, e := range events {
+			if e.Data.Kind == event.RedCard {
+				cards++
+			}
+		}
+		if cards != len(sides) {
+			t.Errorf("%s: %d events of red cards, want %d", teams, cards, len(sides))
+		}
+		if _, again, err := reconcile.Match(state, all[0], parsertest.Provenance(parsertest.Noon)); err != nil || len(again) > 0 {
+			t.Errorf("%s, the same page again: events %v, error %v, want none", teams, again, err)
+		}
+	}
+}
