@@ -16,13 +16,15 @@ import (
 	"golang.org/x/net/html/charset"
 
 	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile/internal/index"
+	"github.com/matchwire/matchwire/parser/profile/internal/pagejson"
 )
 
 // A Document is a page that is parsed for one profile. It is not safe for concurrent use.
 type Document struct {
 	profile *Profile          // with the layout of the page
 	html    *goquery.Document // nil for a JSON page
-	index   *index            // nil for a JSON page
+	index   *index.Index      // nil for a JSON page
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
 }
 
@@ -51,7 +53,7 @@ func (d *Document) parse(ctx context.Context, pg page.Page) error {
 		if err := d.checkHost(pg); err != nil {
 			return err
 		}
-		v, err := decodeJSON(pg.Body)
+		v, err := pagejson.Decode(pg.Body)
 		if err != nil {
 			return err
 		}
@@ -83,7 +85,7 @@ func (d *Document) parseHTML(pg page.Page) (err error) {
 	if d.profile.Comments {
 		parseComments(d.html)
 	}
-	d.index = newIndex(d.html, d.profile.keys)
+	d.index = index.New(d.html, d.profile.keys)
 	if complete != nil && d.page().first(complete).Length() == 0 {
 		return fmt.Errorf("the page is truncated: it lacks the element %s, which complete requires", complete.text)
 	}
@@ -130,4 +132,27 @@ func decoded(pg page.Page) io.Reader {
 		return bytes.NewReader(pg.Body)
 	}
 	return encoding.NewDecoder().Reader(bytes.NewReader(pg.Body))
+}
+
+// embeddedJSON returns the JSON that the rule finds in an HTML page.
+func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
+	if r.As == asFlight {
+		scripts := d.page().find(r.CSS)
+		if scripts.Length() == 0 {
+			return nil, nothing("no element %s", r.CSS.text)
+		}
+		return pagejson.DecodeFlight(scripts.Map(func(_ int, script *goquery.Selection) string { return script.Text() })), nil
+	}
+	text, err := r.source(ctx, d.page())
+	if err != nil {
+		return nil, err
+	}
+	if text, err = r.cut(text); err != nil {
+		return nil, err
+	}
+	v, err := pagejson.DecodeScript(text)
+	if err != nil && strings.Contains(text, "__next_f.push") {
+		err = fmt.Errorf("%w; the script looks like React's flight format: try as: flight", err)
+	}
+	return v, err
 }
