@@ -300,8 +300,8 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"host of another site in config", nil,
-			with("run", "c14.yaml", "sources:\n  - {url: 'https://www.basketball-reference.com/x', profile: hockey-reference}\n"),
-			2, `c14.yaml:2:5: sources[0]: URL "https://www.basketball-reference.com/x": ` +
+			with("run", "c14.yaml", "sources:\n  - {url: 'https://basketball-reference.com/x', profile: hockey-reference}\n"),
+			2, `c14.yaml:2:5: sources[0]: URL "https://basketball-reference.com/x": ` +
 				`profile hockey-reference only reads pages of hockey-reference.com`,
 		},
 		{
@@ -352,8 +352,9 @@ func TestErrors(t *testing.T) {
 			2, `URL "http://x/": profile fbref only reads pages of fbref.com`,
 		},
 		{
-			"parse a page with another layout", nil, []string{"parse", "../profiles/fbref/report.html", "-p", "hockey-reference"},
-			1, "report.html: the page has none of the layouts that profile hockey-reference knows: box-score: ",
+			"parse a page with another layout", nil,
+			[]string{"parse", "../profiles/fbref/report.html", "-p", "hockey-reference"}, 1,
+			"report.html: the page has none of the layouts that profile hockey-reference knows: box-score: ",
 		},
 		{"record with an invalid match ID", nil, append(record, "--match", "a b"), 2, `match ID "a b"`},
 		{

@@ -70,10 +70,11 @@ func (p *Profile) setVariants(at func(path string) strictyaml.Pos) error {
 		}
 		seen[l.Name] = true
 		v := p.with(l)
-		if i > 0 && (v.Matches.isSet() != p.variants[0].Matches.isSet() || v.Match.ID.isSet() != p.variants[0].Match.ID.isSet()) {
+		p.variants = append(p.variants, v)
+		first := p.variants[0]
+		if v.Matches.isSet() != first.Matches.isSet() || v.Match.ID.isSet() != first.Match.ID.isSet() {
 			return pos.Errorf("layout %q: set matches and match.id in all layouts or in none", l.Name)
 		}
-		p.variants = append(p.variants, v)
 	}
 	if p.variants == nil {
 		p.variants = []*Profile{p}
@@ -143,7 +144,8 @@ func (d *Document) chooseLayout(ctx context.Context, page any) error {
 		reasons = append(reasons, v.layout.Name+": "+err.Error())
 	}
 	d.profile, d.json = base, nil
-	return fmt.Errorf("the page has none of the layouts that profile %s knows: %s", base.Name, strings.Join(reasons, "; "))
+	return fmt.Errorf("the page has none of the layouts that profile %s knows: %s",
+		base.Name, strings.Join(reasons, "; "))
 }
 
 // An embedding is the result of finding the JSON in an HTML page.
@@ -198,7 +200,8 @@ func (d *Document) withLayouts(err error) error {
 	for i := range d.profile.Layouts {
 		all = append(all, d.profile.Layouts[i].Name)
 	}
-	return fmt.Errorf("layout %s: %w (profile %s knows the layouts %s)", name, err, d.profile.Name, strings.Join(all, ", "))
+	return fmt.Errorf("layout %s: %w (profile %s knows the layouts %s)",
+		name, err, d.profile.Name, strings.Join(all, ", "))
 }
 
 // A Version is the version of a profile, from 1. It is 0 if the profile has no version.
