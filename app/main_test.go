@@ -233,7 +233,7 @@ func TestErrors(t *testing.T) {
 	with := func(command, name, config string) []string {
 		return []string{command, "--config", write(name, config)}
 	}
-	record := []string{"record", "http://fbref.com/x", "-p", "fbref", "-o", dir + "/r"}
+	record := []string{"record", "http://fbref.com/", "-p", "fbref", "-o", dir + "/r"}
 	write("texts/en.yaml", "titles:\n  goal: 'Goal of {{.Scorer}}'\n")
 	empty := write("empty.html", "")
 	binary := write("page.png", "\x89PNG\r\n\x1a\n")
@@ -295,8 +295,14 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"bad interval in config", nil,
-			with("run", "c4.yaml", "sources:\n  - {url: 'http://x/', profile: fbref, every: 1ms}\n"),
-			2, `c4.yaml:2:`,
+			with("run", "c4.yaml", "sources:\n  - {url: 'http://fbref.com/', profile: fbref, every: 1ms}\n"),
+			2, `c4.yaml:2:55: sources[0].every: "1ms"`,
+		},
+		{
+			"host of another site in config", nil,
+			with("run", "c14.yaml", "sources:\n  - {url: 'https://basketball-reference.com/x', profile: hockey-reference}\n"),
+			2, `c14.yaml:2:5: sources[0]: URL "https://basketball-reference.com/x": ` +
+				`profile hockey-reference only reads pages of hockey-reference.com`,
 		},
 		{
 			"unknown kind in a rule", nil,
@@ -336,6 +342,19 @@ func TestErrors(t *testing.T) {
 		{
 			"record a URL that is not HTTP", nil, []string{"record", "file:///etc/passwd", "-p", "fbref", "-o", dir + "/r"},
 			2, `URL "file:///etc/passwd"`,
+		},
+		{
+			"record a page of another site", nil, []string{"record", "http://x/", "-p", "fbref", "-o", dir + "/r"},
+			2, `URL "http://x/": profile fbref only reads pages of fbref.com`,
+		},
+		{
+			"parse a page of another site", nil, []string{"parse", "http://x/", "-p", "fbref"},
+			2, `URL "http://x/": profile fbref only reads pages of fbref.com`,
+		},
+		{
+			"parse a page with another layout", nil,
+			[]string{"parse", "../profiles/fbref/report.html", "-p", "hockey-reference"}, 1,
+			"report.html: the page has none of the layouts that profile hockey-reference knows: box-score: ",
 		},
 		{"record with an invalid match ID", nil, append(record, "--match", "a b"), 2, `match ID "a b"`},
 		{

@@ -131,10 +131,23 @@ func (k *checker) checkShipped(ctx context.Context) error {
 		add(f.Profile, n, errs)
 	}
 	for _, name := range slices.Sorted(maps.Keys(lib)) {
-		results[name].Detail = sampleCount(pages[name])
+		results[name].Detail = age(lib[name]) + sampleCount(pages[name])
 		k.results = append(k.results, *results[name])
 	}
 	return nil
+}
+
+// age returns the version of a profile and the day when it was last seen to work, each followed by a
+// comma. It omits what the profile does not say.
+func age(p *profile.Profile) string {
+	var text string
+	if p.Version > 0 {
+		text = fmt.Sprintf("version %d, ", p.Version)
+	}
+	if !p.Seen.IsZero() {
+		text += fmt.Sprintf("last seen to work on %s, ", p.Seen)
+	}
+	return text
 }
 
 func sampleCount(n int) string {
@@ -219,7 +232,7 @@ func (k *checker) checkFile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	r.Detail, r.Errors = sampleCount(pages), errs
+	r.Detail, r.Errors = age(p)+sampleCount(pages), errs
 	if k.update && pages > 0 {
 		r.Detail += ", expectations updated" + kept(k.problems, "problem") + kept(k.unusable, "unusable page")
 	}

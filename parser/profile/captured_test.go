@@ -136,14 +136,16 @@ func TestCapturedLists(t *testing.T) {
 					"away goal 21' E. Montiel; away goal 32' S. Rondón; away goal 80' S. Rondón",
 			}},
 		{"soccer/flashscore-mobi-20260719.html", "flashscore-mobi",
-			map[string]int{"scheduled ": 45, "final ": 223 - 24, "final et2": 1, "final so": 1, "postponed ": 19, "cancelled ": 2, "interrupted ": 1,
+			map[string]int{"scheduled ": 45, "final ": 223 - 24, "final et2": 1, "final so": 1,
+				"postponed ": 19, "cancelled ": 2, "interrupted ": 1,
 				"live ": 7, "live 1h": 16, "live 2h": 5, "live so": 1, "break ht": 2},
 			map[string]int{"red_card ": 30}, 0, // 28 images of one card, and one of two
 			map[string]string{
 				"flashscore-b9l0F3Bj": "WORLD: World Championship - Play Offs: France 4-6 England final",
 				"flashscore-G0Q9XAaf": "AUSTRALIA: NPL Northern NSW: Newcastle Olympic - Belmont Swansea Utd. postponed",
 				"flashscore-tUSDOPNr": "USA: MLS Next Pro: Chattanooga 1-1 (3-4) Orlando City B final",
-				"flashscore-OUZBiVuJ": "AUSTRALIA: Queensland Premier League: Capalaba 3-0 Holland Park Hawks final; home red_card  ",
+				"flashscore-OUZBiVuJ": "AUSTRALIA: Queensland Premier League: Capalaba 3-0 Holland Park Hawks final; " +
+					"home red_card  ",
 			}},
 		{"soccer/espn-mls-scoreboard-20220917.json", "espn-scoreboard",
 			map[string]int{"scheduled ": 5, "live 1h": 2, "live 2h": 2, "ended ": 2},

@@ -5,6 +5,7 @@
 // These functions process a page:
 //
 //	Profile.Parse          document.go  bytes → Document: HTML, its index, and JSON
+//	Document.chooseLayout  layout.go    selects the layout of the page
 //	Document.Observations  extract.go   Document → one observation per match
 //	matchRow.observation   match.go     evaluates the rules for a match
 //	incidentRow.incident   incident.go  evaluates the rules for a row of a list

@@ -14,13 +14,15 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile/internal/index"
+	"github.com/matchwire/matchwire/parser/profile/internal/pagejson"
 )
 
 // A Document is a page that is parsed for one profile. It is not safe for concurrent use.
 type Document struct {
 	profile *Profile          // with the layout of the page
 	html    *goquery.Document // nil for a JSON page
-	index   *index            // nil for a JSON page
+	index   *index.Index      // nil for a JSON page
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
 	at      time.Time         // when the page was fetched
 }
@@ -61,7 +63,7 @@ func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
 		if body, err = jsonText(body, contentType); err != nil {
 			return err
 		}
-		v, err := decodeJSON(body)
+		v, err := pagejson.Decode(body)
 		if err != nil {
 			return err
 		}
@@ -93,7 +95,7 @@ func (d *Document) parseHTML(body []byte, contentType string) (err error) {
 	if d.profile.Comments {
 		parseComments(d.html)
 	}
-	d.index = newIndex(d.html, d.profile.keys)
+	d.index = index.New(d.html, d.profile.keys)
 	if complete != nil && d.page().first(complete).Length() == 0 {
 		return fmt.Errorf("the page is truncated: it lacks the element %s, which complete requires", complete.text)
 	}
@@ -129,4 +131,27 @@ func parseComments(doc *goquery.Document) {
 		}
 		doc.FindNodes(c).ReplaceWithNodes(inside...)
 	}
+}
+
+// embeddedJSON returns the JSON that the rule finds in an HTML page.
+func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
+	if r.As == asFlight {
+		scripts := d.page().find(r.CSS)
+		if scripts.Length() == 0 {
+			return nil, nothing("no element %s", r.CSS.text)
+		}
+		return pagejson.DecodeFlight(scripts.Map(func(_ int, script *goquery.Selection) string { return script.Text() })), nil
+	}
+	text, err := r.source(ctx, d.page())
+	if err != nil {
+		return nil, err
+	}
+	if text, err = r.cut(text); err != nil {
+		return nil, err
+	}
+	v, err := pagejson.DecodeScript(text)
+	if err != nil && strings.Contains(text, "__next_f.push") {
+		err = fmt.Errorf("%w; the script looks like React's flight format: try as: flight", err)
+	}
+	return v, err
 }

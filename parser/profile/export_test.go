@@ -8,6 +8,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/profile/internal/index"
 )
 
 // Selectors returns the CSS selectors of a profile, sorted.
@@ -26,7 +27,7 @@ func Matchers(body []byte, selectors ...string) (*goquery.Document, []goquery.Ma
 		return nil, nil, err
 	}
 	var all []*selector
-	keys := map[key]bool{}
+	keys := map[index.Key]bool{}
 	for _, text := range selectors {
 		s, err := newSelector(text, strictyaml.Pos{})
 		if err != nil {
@@ -35,7 +36,7 @@ func Matchers(body []byte, selectors ...string) (*goquery.Document, []goquery.Ma
 		all = append(all, s)
 		keys[s.key] = true
 	}
-	d := &Document{html: html, index: newIndex(html, keys)}
+	d := &Document{html: html, index: index.New(html, keys)}
 	var bound []goquery.Matcher
 	for _, s := range all {
 		bound = append(bound, d.matcher(s))

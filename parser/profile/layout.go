@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
@@ -67,10 +70,11 @@ func (p *Profile) setVariants(at func(path string) strictyaml.Pos) error {
 		}
 		seen[l.Name] = true
 		v := p.with(l)
-		if i > 0 && (v.Matches.isSet() != p.variants[0].Matches.isSet() || v.Match.ID.isSet() != p.variants[0].Match.ID.isSet()) {
+		p.variants = append(p.variants, v)
+		first := p.variants[0]
+		if v.Matches.isSet() != first.Matches.isSet() || v.Match.ID.isSet() != first.Match.ID.isSet() {
 			return pos.Errorf("layout %q: set matches and match.id in all layouts or in none", l.Name)
 		}
-		p.variants = append(p.variants, v)
 	}
 	if p.variants == nil {
 		p.variants = []*Profile{p}
@@ -140,7 +144,8 @@ func (d *Document) chooseLayout(ctx context.Context, page any) error {
 		reasons = append(reasons, v.layout.Name+": "+err.Error())
 	}
 	d.profile, d.json = base, nil
-	return fmt.Errorf("the page has none of the layouts that profile %s knows: %s", base.Name, strings.Join(reasons, "; "))
+	return fmt.Errorf("the page has none of the layouts that profile %s knows: %s",
+		base.Name, strings.Join(reasons, "; "))
 }
 
 // An embedding is the result of finding the JSON in an HTML page.
@@ -195,5 +200,44 @@ func (d *Document) withLayouts(err error) error {
 	for i := range d.profile.Layouts {
 		all = append(all, d.profile.Layouts[i].Name)
 	}
-	return fmt.Errorf("layout %s: %w (profile %s knows the layouts %s)", name, err, d.profile.Name, strings.Join(all, ", "))
+	return fmt.Errorf("layout %s: %w (profile %s knows the layouts %s)",
+		name, err, d.profile.Name, strings.Join(all, ", "))
+}
+
+// A Version is the version of a profile, from 1. It is 0 if the profile has no version.
+type Version int
+
+// UnmarshalYAML decodes a version.
+func (v *Version) UnmarshalYAML(n ast.Node) error {
+	var number int
+	if err := strictyaml.DecodeNode(n, &number); err != nil || number < 1 {
+		return strictyaml.PosOf(n).Errorf("%q: want a whole number from 1", n.String())
+	}
+	*v = Version(number)
+	return nil
+}
+
+// A Date is a day. In YAML, it is written like 2026-07-19.
+type Date struct{ time.Time }
+
+// UnmarshalYAML decodes a date.
+func (d *Date) UnmarshalYAML(n ast.Node) error {
+	var s string
+	if err := strictyaml.DecodeNode(n, &s); err != nil {
+		return err
+	}
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return strictyaml.PosOf(n).Errorf("%q: want a date such as 2026-07-19", s)
+	}
+	d.Time = t
+	return nil
+}
+
+// String returns the date, or "" for the zero date.
+func (d Date) String() string {
+	if d.IsZero() {
+		return ""
+	}
+	return d.Format(time.DateOnly)
 }

@@ -64,8 +64,8 @@ func TestLayoutErrors(t *testing.T) {
 			"swapped: root: nothing found: jq .swapped returns null"},
 		{`<script>{"old":{}}</script>`, "old: if: nothing found: .teams; new: "},
 		{`<p>Welcome</p>`, "old: json: nothing found: no element script; new: json: nothing found"},
-		{`<script>{"swapped":{"teams":[]}}</script>`, "layout swapped: the page names neither team: match.home: nothing found: " +
-			"jq .teams[1] returns null (profile two-places knows the layouts old, new, swapped)"},
+		{`<script>{"swapped":{"teams":[]}}</script>`, "layout swapped: the page names neither team: match.home: " +
+			"nothing found: jq .teams[1] returns null (profile two-places knows the layouts old, new, swapped)"},
 		{`<script>{"swapped":{"teams":["A"]}}</script>`, "layout swapped: the page does not name both teams: match.home"},
 	} {
 		_, _, err := p.Extract(t.Context(), page.Page{Body: []byte(tc.body)})
@@ -118,7 +118,8 @@ func TestRoot(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"a":{}}`: "root: nothing found: jq .a.b returns null", `{"a":7}`: "root: jq .a.b: expected an object",
 	} {
-		if _, _, err := p.Extract(t.Context(), page.Page{Body: []byte(body)}); err == nil || !strings.Contains(err.Error(), want) {
+		_, _, err := p.Extract(t.Context(), page.Page{Body: []byte(body)})
+		if !strings.Contains(errText(err), want) {
 			t.Errorf("%s: error %v, want %q", body, err, want)
 		}
 	}
@@ -129,16 +130,20 @@ func TestLoadLayoutErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, old, new, want string }{
 		{"version 0", "version: 3", "version: 0", `p.yaml:2:10: version: "0": want a whole number from 1`},
-		{"a text for the version", "version: 3", "version: three", `p.yaml:2:10: version: "three": want a whole number from 1`},
-		{"not a date", "seen: 2026-07-19", "seen: 19.07.2026", `p.yaml:3:7: seen: "19.07.2026": want a date such as 2026-07-19`},
+		{"a text for the version", "version: 3", "version: three",
+			`p.yaml:2:10: version: "three": want a whole number from 1`},
+		{"not a date", "seen: 2026-07-19", "seen: 19.07.2026",
+			`p.yaml:3:7: seen: "19.07.2026": want a date such as 2026-07-19`},
 		{"a day that does not exist", "2025-01-31", "2025-02-31", `layouts[0].seen: "2025-02-31": want a date`},
 		{"no name", "{layout: new, ", "{", `p.yaml:12:5: layouts[1]: layout "": want a name of a-z, 0-9 and -`},
 		{"bad name", "layout: new", "layout: New Page", `layouts[1]: layout "New Page": want a name`},
-		{"name twice", "layout: new", "layout: old", `p.yaml:12:5: layouts[1]: layout "old": another layout has this name`},
+		{"name twice", "layout: new", "layout: old",
+			`p.yaml:12:5: layouts[1]: layout "old": another layout has this name`},
 		{"unknown key", "if: {jq: .teams}}", "when: {jq: .teams}}", `unknown field "when"`},
 		{"broken root", "root: .old", "root: .old |", `p.yaml:11:25: layouts[0].root: jq ".old |"`},
 		{"a test without a source", "if: {jq: .teams}", "if: {value: x}", `layouts[0].if: if: want css or jq`},
-		{"a test of a text", "if: {jq: .teams}", "if: {css: a, regexp: x}", `layouts[0].if: if: want css or jq, without other members`},
+		{"a test of a text", "if: {jq: .teams}", "if: {css: a, regexp: x}",
+			`layouts[0].if: if: want css or jq, without other members`},
 		{"a list after a layout without a test", "{layout: old, root: .old, if: {jq: .teams}", "{layout: old",
 			`p.yaml:11:5: layouts[0]: layout "old": set if: without it, the layouts below it are never used`},
 		{"matches in one layout", "root: .swapped", "root: .swapped, matches: {jq: .m}",
@@ -146,7 +151,8 @@ func TestLoadLayoutErrors(t *testing.T) {
 		{"an ID in one layout", "match: {home: {jq: '.teams[1]'}", "match: {id: {jq: .id}, home: {jq: '.teams[1]'}",
 			`layouts[2]: layout "swapped": set matches and match.id in all layouts or in none`},
 		{"no teams", "  home: {jq: '.teams[0]'}\n", "", `p.yaml:10:5: layouts[0]: set both match.home and match.away`},
-		{"unknown status in a layout", "match: {home: {jq: '.teams[1]'}", "match: {status: {value: playing}, home: {jq: '.teams[1]'}",
+		{"unknown status in a layout", "match: {home: {jq: '.teams[1]'}",
+			"match: {status: {value: playing}, home: {jq: '.teams[1]'}",
 			`p.yaml:13:55: layouts[2].match.status: status "playing"`},
 		{"a list without a kind in a layout", "layout: swapped", "layout: swapped, incidents: [{rows: {jq: .i}}]",
 			`layouts[2].incidents[0]: set both rows and kind`},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/profile/internal/index"
 )
 
 // A Profile has the rules that find each fact on the pages of a site. It is written in YAML, so a
@@ -28,9 +29,9 @@ type Profile struct {
 	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of "q", "p" or "ot" periods, for clocks that count down
 	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that a page has counts
 
-	keys     map[key]bool // keys of all selectors, for the index of a page
-	layout   *Layout      // the layout of this variant; nil if it is not a variant
-	variants []*Profile   // the profile with each of its layouts; only the profile itself if it has none
+	keys     map[index.Key]bool // keys of all selectors, for the index of a page
+	layout   *Layout            // the layout of this variant; nil if it is not a variant
+	variants []*Profile         // the profile with each of its layouts; only the profile itself if it has none
 }
 
 // MatchRules are the rules for the facts about the match as a whole.
@@ -104,7 +105,7 @@ func Load(file string, data []byte) (*Profile, error) {
 	if err := p.check(at); err != nil {
 		return nil, strictyaml.InFile(file, err)
 	}
-	p.keys = map[key]bool{}
+	p.keys = map[index.Key]bool{}
 	for _, v := range p.variants {
 		for _, s := range v.selectors() {
 			p.keys[s.key] = true

@@ -126,7 +126,7 @@ const (
 	asOvers     notation = "overs"     // 14.3: fourteen overs and three balls
 )
 
-// asFlight is the notation of scripts in React's flight format; see script.go.
+// asFlight is the notation of scripts in React's flight format; see pagejson.DecodeFlight.
 const asFlight notation = "flight"
 
 var clockNotations = []notation{asMinute, asElapsed, asRemaining, asOvers}

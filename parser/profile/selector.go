@@ -7,13 +7,14 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/profile/internal/index"
 )
 
 // A selector is a compiled CSS selector of a profile.
 type selector struct {
 	text string
 	css  cascadia.Selector // matches only elements
-	key  key
+	key  index.Key
 }
 
 // UnmarshalYAML compiles the selector.
@@ -39,9 +40,9 @@ func newSelector(text string, pos strictyaml.Pos) (*selector, error) {
 	if err != nil {
 		return nil, pos.Errorf("selector %q: %w", text, err)
 	}
-	k := keyOf(text)
+	k := index.KeyOf(text)
 	// Check the node's type, because cascadia's :contains and :matches match text nodes too.
-	match := func(n *html.Node) bool { return n.Type == html.ElementNode && k.mayMatch(n) && group.Match(n) }
+	match := func(n *html.Node) bool { return n.Type == html.ElementNode && k.MayMatch(n) && group.Match(n) }
 	return &selector{text, match, k}, nil
 }
 
@@ -49,8 +50,8 @@ func newSelector(text string, pos strictyaml.Pos) (*selector, error) {
 // page. It implements goquery.Matcher, and the MatchFirst that goquery.SingleMatcher uses.
 type matcher struct {
 	cascadia.Selector // for Match and Filter
-	key               key
-	index             *index
+	key               index.Key
+	index             *index.Index
 }
 
 var _ goquery.Matcher = (*matcher)(nil)
@@ -60,7 +61,7 @@ func (d *Document) matcher(s *selector) *matcher { return &matcher{s.css, s.key,
 
 // MatchAll returns the matching elements among n and its descendants, in document order.
 func (m *matcher) MatchAll(n *html.Node) []*html.Node {
-	if candidates, ok := m.index.candidates(m.key, n); ok {
+	if candidates, ok := m.index.Candidates(m.key, n); ok {
 		return m.Filter(candidates)
 	}
 	return m.Selector.MatchAll(n)
@@ -68,7 +69,7 @@ func (m *matcher) MatchAll(n *html.Node) []*html.Node {
 
 // MatchFirst returns the first element that MatchAll would return, or nil.
 func (m *matcher) MatchFirst(n *html.Node) *html.Node {
-	candidates, ok := m.index.candidates(m.key, n)
+	candidates, ok := m.index.Candidates(m.key, n)
 	if !ok {
 		return m.Selector.MatchFirst(n)
 	}

@@ -75,7 +75,8 @@ func TestShippedProfiles(t *testing.T) {
 	}
 	for name, p := range shipped(t) {
 		if len(p.Hosts) == 0 || p.Version == 0 || p.Seen.IsZero() || len(p.Layouts) == 0 {
-			t.Errorf("profile %s: hosts %v, version %d, seen %v, %d layouts, want all", name, p.Hosts, p.Version, p.Seen, len(p.Layouts))
+			t.Errorf("profile %s: hosts %v, version %d, seen %v, %d layouts, want all",
+				name, p.Hosts, p.Version, p.Seen, len(p.Layouts))
 		}
 		for i := range p.Layouts {
 			if l := p.Layouts[i].Name; layouts[name+" "+l] == 0 {
@@ -109,15 +110,20 @@ func TestCaseOtherSportInTheSameMarkup(t *testing.T) {
 	scores := sample(t, "bbc-scores/cup.html")
 	feed := sample(t, "espn-scoreboard/cup.json")
 	for _, tc := range []struct{ name, profile, body, want string }{
-		{"a basketball box score", "hockey-reference", basketball, "none of the layouts that profile hockey-reference knows: box-score"},
+		{"a basketball box score", "hockey-reference", basketball,
+			"none of the layouts that profile hockey-reference knows: box-score"},
 		{"a box score that gives its address", "hockey-reference",
 			strings.Replace(box, "hockey-reference.example", "www.basketball-reference.com", 1),
 			"the page's own address is https://www.basketball-reference.com/boxscores/202602140NOR.html: " +
 				"profile hockey-reference only reads pages of hockey-reference.com"},
-		{"a box score as a match report", "fbref", basketball, "none of the layouts that profile fbref knows: team-ids"},
-		{"a basketball game", "espn-baseball", strings.Replace(gamePackage, "matchup-mlb", "matchup-nba", 1), "game-package: if"},
-		{"a list of hockey matches", "flashscore-mobi", strings.Replace(list, `class="soccer"`, `class="hockey"`, 1), "score-data: if"},
-		{"a list of rugby matches", "bbc-scores", strings.Replace(scores, "%3Afootball", "%3Arugby-union", 1), "initial-data: root"},
+		{"a box score as a match report", "fbref", basketball,
+			"none of the layouts that profile fbref knows: team-ids"},
+		{"a basketball game", "espn-baseball", strings.Replace(gamePackage, "matchup-mlb", "matchup-nba", 1),
+			"game-package: if"},
+		{"a list of hockey matches", "flashscore-mobi", strings.Replace(list, `class="soccer"`, `class="hockey"`, 1),
+			"score-data: if"},
+		{"a list of rugby matches", "bbc-scores", strings.Replace(scores, "%3Afootball", "%3Arugby-union", 1),
+			"initial-data: root"},
 		{"a feed of basketball games", "espn-scoreboard", strings.Replace(feed, "s:600", "s:40", 1), "site-api: if"},
 	} {
 		_, _, err := extract(t, tc.profile, tc.body)
@@ -148,98 +154,167 @@ func first(t *testing.T, name, body string) string {
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 
-// The words of a site for the state of a match, and its notations of the score, are understood.
-func TestCaseWordsOfShippedSites(t *testing.T) {
+// words calls f with the two parts of each line of a table: "Top of 6th | live i6".
+func words(t *testing.T, table string, f func(text, want string)) {
+	t.Helper()
+	for line := range strings.Lines(strings.TrimSpace(table)) {
+		text, want, ok := strings.Cut(line, "|")
+		if !ok {
+			t.Fatalf("the line %q has no |", line)
+		}
+		f(strings.TrimSpace(text), strings.TrimSpace(want))
+	}
+}
+
+// All words for the state of a baseball game are understood. An unknown word is a problem.
+func TestCaseStatesOfBaseballGames(t *testing.T) {
 	t.Parallel()
 	game := sample(t, "espn-baseball/top.html")
-	for text, want := range map[string]string{
-		"Top of 6th": "live i6", "Top 6th": "live i6", "Bot 6th": "live i6", "Bottom of the 6th": "live i6", "Mid 6th": "live i6",
-		"Middle of 6th": "live i6", "End 6th": "live i6", "End of 6th": "live i6", "TOP 10TH": "live i10",
-		"10:15 PM ET": "scheduled", "7:05 PM": "scheduled", "TBD": "scheduled", "Warmup": "scheduled",
-		"Final": "final", "Final/11": "final i11", "Final - 11 Innings": "final i11", "F/10": "final i10",
-		"Postponed": "postponed", "PPD": "postponed", "Canceled": "cancelled", "Suspended": "suspended", "Suspended: Top 7th": "suspended",
-		"Rain Delay": "delayed", "Delayed": "delayed", "Rain Delay - Bot 4th": "interrupted i4", "Top 5th, Delayed": "interrupted i5",
-		"Forfeit": "awarded", "In Progress": "live",
-	} {
-		body := strings.Replace(game, "Top of 6th ", text, 1)
-		if got := first(t, "espn-baseball", body); got != want+" 0-1" {
-			t.Errorf("espn-baseball %q: %s, want %s", text, got, want)
+	words(t, `
+		Top of 6th           | live i6
+		Top 6th              | live i6
+		Bot 6th              | live i6
+		Bottom of the 6th    | live i6
+		Mid 6th              | live i6
+		Middle of 6th        | live i6
+		End 6th              | live i6
+		End of 6th           | live i6
+		TOP 10TH             | live i10
+		In Progress          | live
+		10:15 PM ET          | scheduled
+		7:05 PM              | scheduled
+		TBD                  | scheduled
+		Warmup               | scheduled
+		Final                | final
+		Final/11             | final i11
+		Final - 11 Innings   | final i11
+		F/10                 | final i10
+		Postponed            | postponed
+		PPD                  | postponed
+		Canceled             | cancelled
+		Suspended            | suspended
+		Suspended: Top 7th   | suspended
+		Rain Delay           | delayed
+		Delayed              | delayed
+		Rain Delay - Bot 4th | interrupted i4
+		Top 5th, Delayed     | interrupted i5
+		Forfeit              | awarded`, func(text, want string) {
+		if got := first(t, "espn-baseball", strings.Replace(game, "Top of 6th ", text, 1)); got != want+" 0-1" {
+			t.Errorf("%q: %s, want %s", text, got, want)
 		}
-	}
+	})
 	unknown := strings.NewReplacer("Top of 6th ", "Tea", "status-live", "status-x").Replace(game)
 	if got := first(t, "espn-baseball", unknown); !strings.Contains(got, `"Tea" does not match`) {
-		t.Errorf("espn-baseball, an unknown word: %s, want a problem with the word", got)
+		t.Errorf("an unknown word: %s, want a problem with the word", got)
 	}
+}
 
-	day := sample(t, "flashscore-mobi/day.html")
-	for text, want := range map[string]string{
-		"1-0": "break ht 1-0", "1:0": "break ht 1-0", "2:1": "break ht 2-1", "10:11": "break ht 10-11",
-	} {
-		body := strings.Replace(day, ">1-0<", ">"+text+"<", 1)
+// A score has a dash or a colon. The winner's extra point in a shoot-out is not a goal.
+func TestCaseScoresOfFlatLists(t *testing.T) {
+	t.Parallel()
+	words(t, `
+		1-0            | final 1-0
+		1:0            | final 1-0
+		10:11          | final 10-11
+		1:0aet         | final et2 1-0
+		1-0aet         | final et2 1-0
+		3:2pen         | final so 2-2
+		2-3pen         | final so 2-2
+		1:0pen         | final so 0-0
+		1:1 (Pen: 3:4) | final so 1-1 (3-4)
+		1-1 (Pen: 3-4) | final so 1-1 (3-4)`, func(text, want string) {
+		body := `<div id="score-data"><h4>L</h4><span>15:00</span>A - B ` +
+			`<a href="/match/a1/" class="fin">` + text + `</a><br></div>`
 		if got := first(t, "flashscore-mobi", body); got != want {
-			t.Errorf("flashscore-mobi %q: %s, want %s", text, got, want)
+			t.Errorf("%q: %s, want %s", text, got, want)
 		}
-	}
-	for text, want := range map[string]string{
-		"1:0aet": "final et2 1-0", "1-0aet": "final et2 1-0", "3:2pen": "final so 2-2", "2-3pen": "final so 2-2", "1:0pen": "final so 0-0",
-		"1:1 (Pen: 3:4)": "final so 1-1 (3-4)", "1-1 (Pen: 3-4)": "final so 1-1 (3-4)",
-	} {
-		body := `<div id="score-data"><h4>L</h4><span>15:00</span>A - B <a href="/match/a1/" class="fin">` + text + `</a><br></div>`
-		if got := first(t, "flashscore-mobi", body); got != want {
-			t.Errorf("flashscore-mobi %q: %s, want %s", text, got, want)
-		}
-	}
+	})
+}
 
-	for text, want := range map[string]string{
-		"Endergebnis": "final", "Endstand": "final", "n.V.": "final et2", "Nach Verlängerung": "final et2", "AET": "final et2",
-		"Elfmeterschießen 4-3": "final so 1-0 (4-3)", "i.E. 4:3": "final so 1-0 (4-3)", "Penalties 4-3": "final so 1-0 (4-3)",
-		"Verschoben": "postponed", "Abgesagt": "cancelled", "Abgebrochen": "abandoned", "Spielabbruch": "abandoned",
-		"Unterbrochen": "interrupted", "Strafverifizierung: am grünen Tisch": "awarded", "Halbzeit": "break ht", "2. Halbzeit": "live 2h",
-		"Ein Wort": "final", // by the class of the page
-	} {
-		body := strings.NewReplacer("Verschoben", text, "match-status__0", "match-status__1", `__score-number">-</span><span>:`,
-			`__score-number">1</span><span>:`, `__score-number">-<`, `__score-number">0<`).Replace(sample(t, "abseits/postponed.html"))
-		got, _, _ := strings.Cut(first(t, "abseits", body), " incidents:")
-		if !strings.HasPrefix(got, want) {
-			t.Errorf("abseits %q: %s, want %s", text, got, want)
+// The text below the score of a German page says how a match ended. For other texts, the class of the
+// scoreboard says that it ended.
+func TestCaseResultsOfGermanPages(t *testing.T) {
+	t.Parallel()
+	over := strings.NewReplacer("match-status__0", "match-status__1", `-number">-<`, `-number">1<`).
+		Replace(sample(t, "abseits/postponed.html"))
+	words(t, `
+		Endergebnis                  | final 1-1
+		Endstand                     | final 1-1
+		n.V.                         | final et2 1-1
+		Nach Verlängerung            | final et2 1-1
+		AET                          | final et2 1-1
+		Elfmeterschießen 4-3         | final so 1-1 (4-3)
+		i.E. 4:3                     | final so 1-1 (4-3)
+		Penalties 4-3                | final so 1-1 (4-3)
+		Verschoben                   | postponed 1-1
+		Abgesagt                     | cancelled 1-1
+		Abgebrochen                  | abandoned 1-1
+		Spielabbruch                 | abandoned 1-1
+		Unterbrochen                 | interrupted 1-1
+		Wertung am grünen Tisch      | awarded 1-1
+		Halbzeit                     | break ht 1-1
+		2. Halbzeit                  | live 2h 1-1
+		Ein anderes Wort             | final 1-1`, func(text, want string) {
+		got, _, _ := strings.Cut(first(t, "abseits", strings.Replace(over, "Verschoben", text, 1)), " incidents:")
+		if got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
 		}
-	}
+	})
+}
 
+// The score of a cricket match has the runs of all innings. A side that has not batted has none.
+func TestCaseRunsOfAllInnings(t *testing.T) {
+	t.Parallel()
 	innings := sample(t, "cricinfo/test-result.html")
-	for text, want := range map[string]string{
-		`"428/6d & 120/3d"`: "548-355", `"428/6d"`: "428-355", `"428"`: "428-355", `"12/1"`: "12-355", `null`: "0-355", `""`: "0-355",
-		`"428 & 33/2 (f/o)"`: "461-355",
-	} {
-		body := strings.Replace(innings, `"428/6d & 120/3d"`, text, 1)
-		if got := first(t, "cricinfo", body); got != "final "+want {
-			t.Errorf("cricinfo %s: %s, want final %s", text, got, want)
+	words(t, `
+		"428/6d & 120/3d" | final 548-355
+		"428/6d"          | final 428-355
+		"428"             | final 428-355
+		"12/1"            | final 12-355
+		"428 & 33/2 (f/o)"| final 461-355
+		null              | final 0-355
+		""                | final 0-355`, func(text, want string) {
+		if got := first(t, "cricinfo", strings.Replace(innings, `"428/6d & 120/3d"`, text, 1)); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
-	}
+	})
 }
 
 // The label of a BBC match says in which period it is, and whether it is over.
 func TestCaseLabelsOfBBCScores(t *testing.T) {
 	t.Parallel()
-	page := `<script>window.__INITIAL_DATA__={"data":{"sport-data-scores-fixtures?x":{"data":{"eventGroups":[{"displayLabel":"L",` +
-		`"secondaryGroups":[{"events":[{"id":"s-1","startDateTime":"2026-11-28T15:00:00Z","status":"%s","periodLabel":{"value":"%s"},` +
+	const page = `<script>window.__INITIAL_DATA__={"data":{"sport-data-scores-fixtures?x":{"data":{"eventGroups":[` +
+		`{"displayLabel":"L","secondaryGroups":[{"events":[{"id":"s-1","startDateTime":"2026-11-28T15:00:00Z",` +
+		`"status":"%s","periodLabel":{"value":"%s"},` +
 		`"home":{"fullName":"A","score":"0","runningScores":{"penaltyShootout":"4"}},` +
 		`"away":{"fullName":"B","score":"0","runningScores":{"penaltyShootout":"3"}}}]}]}]}}}}</script>`
-	for _, tc := range []struct{ status, label, want string }{
-		{"PostEvent", "PENS", "ended so 0-0 (4-3)"}, {"PostEvent", "AET", "ended et2 0-0 (4-3)"}, {"PostEvent", "FT", "ended 0-0 (4-3)"},
-		{"PostEvent", "Agg 3-2", "ended 0-0 (4-3)"},
-		{"MidEvent", "PENS", "live so 0-0 (4-3)"}, {"MidEvent", "92' ET", "live et1 92' 0-0 (4-3)"},
-		{"MidEvent", "105' ET", "live et1 105' 0-0 (4-3)"}, {"MidEvent", "105'+2 ET", "live et1 105+2' 0-0 (4-3)"},
-		{"MidEvent", "106' ET", "live et2 106' 0-0 (4-3)"}, {"MidEvent", "ET 118'", "live et2 118' 0-0 (4-3)"},
-		{"MidEvent", "ET", "live 0-0 (4-3)"}, {"MidEvent", "ETHT", "break et_ht 0-0 (4-3)"}, {"MidEvent", "HT", "break ht 0-0 (4-3)"},
-		{"MidEvent", "45'+2'", "live 1h 45+2' 0-0 (4-3)"}, {"MidEvent", "90+3'", "live 2h 90+3' 0-0 (4-3)"},
-		{"MidEvent", "In Play", "live 0-0 (4-3)"}, {"MidEvent", "Match Abandoned", "abandoned 0-0 (4-3)"},
-		{"PreEvent", "Match Postponed", "postponed 0-0 (4-3)"}, {"Postponed", "P", "postponed 0-0 (4-3)"},
-		{"PreEvent", "15:00", "scheduled 0-0 (4-3)"}, {"Suspended", "Match Suspended", "suspended 0-0 (4-3)"},
-	} {
-		if got := first(t, "bbc-scores", fmt.Sprintf(page, tc.status, tc.label)); got != tc.want {
-			t.Errorf("%s %s: %s, want %s", tc.status, tc.label, got, tc.want)
+	words(t, `
+		PostEvent PENS           | ended so
+		PostEvent AET            | ended et2
+		PostEvent FT             | ended
+		PostEvent Agg 3-2        | ended
+		MidEvent PENS            | live so
+		MidEvent 92' ET          | live et1 92'
+		MidEvent 105' ET         | live et1 105'
+		MidEvent 105'+2 ET       | live et1 105+2'
+		MidEvent 106' ET         | live et2 106'
+		MidEvent ET 118'         | live et2 118'
+		MidEvent ET              | live
+		MidEvent ETHT            | break et_ht
+		MidEvent HT              | break ht
+		MidEvent 45'+2'          | live 1h 45+2'
+		MidEvent 90+3'           | live 2h 90+3'
+		MidEvent In Play         | live
+		MidEvent Match Abandoned | abandoned
+		PreEvent Match Postponed | postponed
+		Postponed P              | postponed
+		Suspended Suspended      | suspended
+		PreEvent 15:00           | scheduled`, func(text, want string) {
+		status, label, _ := strings.Cut(text, " ")
+		if got := first(t, "bbc-scores", fmt.Sprintf(page, status, label)); got != want+" 0-0 (4-3)" {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
-	}
+	})
 }
 
 // The number in an image's class is the number of red cards of the team before the image. Each is one
@@ -247,7 +322,8 @@ func TestCaseLabelsOfBBCScores(t *testing.T) {
 func TestCaseRedCardImages(t *testing.T) {
 	t.Parallel()
 	lib := shipped(t)
-	list := `<div id="score-data"><h4>L</h4><span class="live">80'</span>%s <a href="/match/a1/" class="live">1:0</a><br>` +
+	const list = `<div id="score-data"><h4>L</h4>` +
+		`<span class="live">80'</span>%s <a href="/match/a1/" class="live">1:0</a><br>` +
 		`<span class="live">9'</span>C - D <a href="/match/a2/" class="live">0:0</a><br></div>`
 	for teams, want := range map[string]string{
 		`A - B`:                                           "",
@@ -289,7 +365,8 @@ func TestCaseRedCardImages(t *testing.T) {
 		if cards != len(sides) {
 			t.Errorf("%s: %d events of red cards, want %d", teams, cards, len(sides))
 		}
-		if _, again, err := reconcile.Match(state, all[0], parsertest.Provenance(parsertest.Noon)); err != nil || len(again) > 0 {
+		_, again, err := reconcile.Match(state, all[0], parsertest.Provenance(parsertest.Noon))
+		if err != nil || len(again) > 0 {
 			t.Errorf("%s, the same page again: events %v, error %v, want none", teams, again, err)
 		}
 	}

@@ -1,8 +1,7 @@
-package profile
+package pagejson
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,37 +9,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-
-	"github.com/PuerkitoBio/goquery"
 )
 
-// embeddedJSON returns the JSON that the rule finds in an HTML page.
-func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
-	if r.As == asFlight {
-		scripts := d.page().find(r.CSS)
-		if scripts.Length() == 0 {
-			return nil, nothing("no element %s", r.CSS.text)
-		}
-		return decodeFlight(scripts.Map(func(_ int, script *goquery.Selection) string { return script.Text() })), nil
-	}
-	text, err := r.source(ctx, d.page())
-	if err != nil {
-		return nil, err
-	}
-	if text, err = r.cut(text); err != nil {
-		return nil, err
-	}
-	v, err := decodeScript(text)
-	if err != nil && strings.Contains(text, "__next_f.push") {
-		err = fmt.Errorf("%w; the script looks like React's flight format: try as: flight", err)
-	}
-	return v, err
-}
-
-// decodeScript decodes the JSON at the beginning of a script's text, or in the JavaScript string at
+// DecodeScript decodes the JSON at the beginning of a script's text, or in the JavaScript string at
 // the beginning. It ignores the text after it, such as the rest of the statement.
-func decodeScript(text string) (any, error) {
-	text = strings.TrimSpace(strings.TrimPrefix(text, string(utf8Mark)))
+func DecodeScript(text string) (any, error) {
+	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	if text != "" && (text[0] == '"' || text[0] == '\'') {
 		inner, err := scriptString(text)
 		if err != nil {
@@ -104,9 +78,9 @@ func scriptString(text string) (string, error) {
 // The joined chunks are lines with an ID and a value.
 var flightChunk = regexp.MustCompile(`\.push\(\s*\[\s*1\s*,\s*("(?:[^"\\]|\\.)*")\s*\]\s*\)`)
 
-// decodeFlight returns the values in scripts by ID. It omits values that are not JSON. To find a
+// DecodeFlight returns the values in scripts by ID. It omits values that are not JSON. To find a
 // value, use a jq query such as [.. | objects | select(has("homeTeam"))][0].
-func decodeFlight(scripts []string) map[string]any {
+func DecodeFlight(scripts []string) map[string]any {
 	var stream strings.Builder
 	for _, s := range scripts {
 		for _, m := range flightChunk.FindAllStringSubmatch(s, -1) {

@@ -1,4 +1,5 @@
-package profile
+// Package index finds elements of a page by a key of a selector: an ID, a class or a tag.
+package index
 
 import (
 	"regexp"
@@ -8,10 +9,10 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A key is an ID, class or tag that an element must have to match a selector, such as the class
+// A Key is an ID, class or tag that an element must have to match a selector, such as the class
 // "goal" for ".scoreboard > li.goal". An index of the elements by key avoids a walk over the page
 // for each selector. On a page of half a megabyte, a dozen walks are slower than parsing the page.
-type key struct {
+type Key struct {
 	kind byte // '#', '.' or 't'; 0 if the selector has no key
 	name string
 }
@@ -19,12 +20,12 @@ type key struct {
 // keyShape matches the last part of a selector, if it begins with a tag, an ID or a class.
 var keyShape = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]*)?(?:([.#])([A-Za-z_-][A-Za-z0-9_-]*))?($|[.#:\[])`)
 
-// keyOf returns the key of a selector, or the zero key if the selector has none, for example
+// KeyOf returns the key of a selector, or the zero key if the selector has none, for example
 // because it has alternatives or escapes.
-func keyOf(selector string) key {
+func KeyOf(selector string) Key {
 	selector = strings.TrimSpace(selector)
 	if strings.ContainsRune(selector, '\\') {
-		return key{}
+		return Key{}
 	}
 	last, depth := 0, 0
 	var quote rune
@@ -42,7 +43,7 @@ func keyOf(selector string) key {
 			depth--
 		case depth > 0:
 		case c == ',':
-			return key{}
+			return Key{}
 		case strings.ContainsRune(" \t\r\n\f>+~", c):
 			last = i + 1
 		}
@@ -50,18 +51,18 @@ func keyOf(selector string) key {
 	m := keyShape.FindStringSubmatch(selector[last:])
 	switch {
 	case m == nil:
-		return key{}
+		return Key{}
 	case m[2] != "":
-		return key{m[2][0], m[3]}
+		return Key{m[2][0], m[3]}
 	case m[1] != "":
-		return key{'t', strings.ToLower(m[1])}
+		return Key{'t', strings.ToLower(m[1])}
 	}
-	return key{}
+	return Key{}
 }
 
-// mayMatch reports whether an element may have the key. It can return true for an element without
+// MayMatch reports whether an element may have the key. It can return true for an element without
 // the key. It is faster than matching the selector.
-func (k key) mayMatch(n *html.Node) bool {
+func (k Key) MayMatch(n *html.Node) bool {
 	switch k.kind {
 	case 0:
 		return true
@@ -83,15 +84,15 @@ func (k key) mayMatch(n *html.Node) bool {
 	return false
 }
 
-// An index has the elements of a document by key, in document order.
-type index struct {
+// An Index has the elements of a document by key, in document order.
+type Index struct {
 	root               *html.Node
 	ids, classes, tags lists
 }
 
-// newIndex returns the index of a document for keys. It walks over the document once.
-func newIndex(doc *goquery.Document, keys map[key]bool) *index {
-	ix := &index{root: doc.Get(0)}
+// New returns the index of a document for keys. It walks over the document once.
+func New(doc *goquery.Document, keys map[Key]bool) *Index {
+	ix := &Index{root: doc.Get(0)}
 	for k := range keys {
 		ix.of(k).open(k.name)
 	}
@@ -103,11 +104,11 @@ func newIndex(doc *goquery.Document, keys map[key]bool) *index {
 	return ix
 }
 
-// candidates returns the elements with the key among n and its descendants. ok is true if n is the
+// Candidates returns the elements with the key among n and its descendants. ok is true if n is the
 // root element, or if no element of the document has the key. Otherwise found is not limited to the
 // descendants of n. ok is also false for the zero key.
-func (ix *index) candidates(k key, n *html.Node) (found []*html.Node, ok bool) {
-	if k == (key{}) {
+func (ix *Index) Candidates(k Key, n *html.Node) (found []*html.Node, ok bool) {
+	if k == (Key{}) {
 		return nil, false
 	}
 	found = ix.of(k).elements[k.name]
@@ -115,7 +116,7 @@ func (ix *index) candidates(k key, n *html.Node) (found []*html.Node, ok bool) {
 }
 
 // of returns the lists for the kind of a key.
-func (ix *index) of(k key) *lists {
+func (ix *Index) of(k Key) *lists {
 	switch k.kind {
 	case '#':
 		return &ix.ids
@@ -126,7 +127,7 @@ func (ix *index) of(k key) *lists {
 }
 
 // add adds an element to the lists for its tag, ID and classes.
-func (ix *index) add(n *html.Node) {
+func (ix *Index) add(n *html.Node) {
 	ix.tags.add(n.Data, n)
 	for i := range n.Attr {
 		switch a := &n.Attr[i]; a.Key {
