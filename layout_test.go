@@ -33,10 +33,12 @@ broker/brokertest:             broker event internal/testenv
 parser:
 parser/page:                   internal/retryafter
 parser/observation:            event
-parser/profile/internal/index:
+parser/profile/internal/css:
 parser/profile/internal/pagejson:
+parser/profile/internal/pagetext:
 parser/profile:                event parser/observation parser/page internal/strictyaml
-                               parser/profile/internal/index parser/profile/internal/pagejson
+                               parser/profile/internal/css parser/profile/internal/pagejson
+                               parser/profile/internal/pagetext
 parser/reconcile:              event parser/observation
 parser/poll:                   event broker parser/observation parser/page parser/profile parser/reconcile
                                internal/outbox internal/ratelimit internal/trace
@@ -110,10 +112,10 @@ cmd/matchwire:                 app
 var libraries = table(`
 github.com/rabbitmq/amqp091-go:       broker/rabbit internal/testenv internal/testenv/servers
 github.com/gorilla/websocket:         fanout
-golang.org/x/net/html:                parser/profile parser/profile/internal/index
-golang.org/x/net/html/charset:        parser/profile
-github.com/andybalholm/cascadia:      parser/profile
-github.com/PuerkitoBio/goquery:       parser/profile parser/profile/internal/index
+golang.org/x/net/html:                parser/profile parser/profile/internal/css
+golang.org/x/net/html/charset:        parser/profile/internal/pagetext
+github.com/andybalholm/cascadia:      parser/profile/internal/css
+github.com/PuerkitoBio/goquery:       parser/profile parser/profile/internal/css
 github.com/itchyny/gojq:              parser/profile
 github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive consumers/notify consumers/scoreboard
                                       consumers/consumertest

@@ -165,8 +165,8 @@ func (r *IncidentRules) canList(k event.Kind) bool {
 // checkConstant returns an error if the rule's selector is one of values. Such a selector is meant
 // as a constant. what is the name of the rule.
 func checkConstant(r *Rule, what string, values []string) error {
-	if r.CSS != nil && slices.Contains(values, r.CSS.text) {
-		return r.pos.Errorf("%s: %s is a selector: for a constant, write {value: %s}", what, r.CSS.text, r.CSS.text)
+	if r.CSS != nil && slices.Contains(values, r.CSS.Text) {
+		return r.pos.Errorf("%s: %s is a selector: for a constant, write {value: %s}", what, r.CSS.Text, r.CSS.Text)
 	}
 	return nil
 }

@@ -14,15 +14,16 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/matchwire/matchwire/parser/page"
-	"github.com/matchwire/matchwire/parser/profile/internal/index"
+	"github.com/matchwire/matchwire/parser/profile/internal/css"
 	"github.com/matchwire/matchwire/parser/profile/internal/pagejson"
+	"github.com/matchwire/matchwire/parser/profile/internal/pagetext"
 )
 
 // A Document is a page that is parsed for one profile. It is not safe for concurrent use.
 type Document struct {
 	profile *Profile          // with the layout of the page
 	html    *goquery.Document // nil for a JSON page
-	index   *index.Index      // nil for a JSON page
+	index   *css.Index      // nil for a JSON page
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
 	at      time.Time         // when the page was fetched
 }
@@ -49,7 +50,7 @@ func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 
 func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
 	contentType := pg.Header.Get("Content-Type")
-	body, marked := withoutMark(pg.Body)
+	body, marked := pagetext.WithoutMark(pg.Body)
 	if marked {
 		contentType = "text/plain; charset=utf-8"
 	}
@@ -60,7 +61,7 @@ func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
 		if err := d.checkHost(pg); err != nil {
 			return err
 		}
-		if body, err = jsonText(body, contentType); err != nil {
+		if body, err = pagetext.JSON(body, contentType); err != nil {
 			return err
 		}
 		v, err := pagejson.Decode(body)
@@ -89,15 +90,15 @@ func (d *Document) parseHTML(body []byte, contentType string) (err error) {
 	if complete == nil && truncated(body) {
 		return errors.New("the page is truncated: it has <html>, but no </html>")
 	}
-	if d.html, err = goquery.NewDocumentFromReader(htmlText(body, contentType)); err != nil {
+	if d.html, err = goquery.NewDocumentFromReader(pagetext.HTML(body, contentType)); err != nil {
 		return fmt.Errorf("parsing the page: %w", err)
 	}
 	if d.profile.Comments {
 		parseComments(d.html)
 	}
-	d.index = index.New(d.html, d.profile.keys)
+	d.index = css.NewIndex(d.html, d.profile.keys)
 	if complete != nil && d.page().first(complete).Length() == 0 {
-		return fmt.Errorf("the page is truncated: it lacks the element %s, which complete requires", complete.text)
+		return fmt.Errorf("the page is truncated: it lacks the element %s, which complete requires", complete.Text)
 	}
 	return nil
 }
@@ -138,7 +139,7 @@ func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
 	if r.As == asFlight {
 		scripts := d.page().find(r.CSS)
 		if scripts.Length() == 0 {
-			return nil, nothing("no element %s", r.CSS.text)
+			return nil, nothing("no element %s", r.CSS.Text)
 		}
 		return pagejson.DecodeFlight(scripts.Map(func(_ int, script *goquery.Selection) string { return script.Text() })), nil
 	}

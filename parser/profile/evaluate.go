@@ -99,7 +99,7 @@ func (r *Rule) source(ctx context.Context, on row) (string, error) {
 	}
 	element := on.first(r.CSS)
 	if element.Length() == 0 {
-		return "", nothing("no element %s", r.CSS.text)
+		return "", nothing("no element %s", r.CSS.Text)
 	}
 	return r.elementText(element)
 }

@@ -156,7 +156,7 @@ func (r *Rule) describe() string {
 	case r.JQ != nil:
 		s = squeeze(r.JQ.source)
 	case r.CSS != nil:
-		s = r.CSS.text
+		s = r.CSS.Text
 	case r.When.entries != nil:
 		var all []string
 		for _, e := range r.When.entries {

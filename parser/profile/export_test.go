@@ -8,14 +8,14 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
-	"github.com/matchwire/matchwire/parser/profile/internal/index"
+	"github.com/matchwire/matchwire/parser/profile/internal/css"
 )
 
 // Selectors returns the CSS selectors of a profile, sorted.
 func (p *Profile) Selectors() []string {
 	texts := map[string]bool{}
 	for _, s := range p.selectors() {
-		texts[s.text] = true
+		texts[s.Text] = true
 	}
 	return slices.Sorted(maps.Keys(texts))
 }
@@ -27,19 +27,19 @@ func Matchers(body []byte, selectors ...string) (*goquery.Document, []goquery.Ma
 		return nil, nil, err
 	}
 	var all []*selector
-	keys := map[index.Key]bool{}
+	keys := map[css.Key]bool{}
 	for _, text := range selectors {
 		s, err := newSelector(text, strictyaml.Pos{})
 		if err != nil {
 			return nil, nil, err
 		}
 		all = append(all, s)
-		keys[s.key] = true
+		keys[s.Key] = true
 	}
-	d := &Document{html: html, index: index.New(html, keys)}
+	d := &Document{html: html, index: css.NewIndex(html, keys)}
 	var bound []goquery.Matcher
 	for _, s := range all {
-		bound = append(bound, d.matcher(s))
+		bound = append(bound, s.In(d.index))
 	}
 	return html, bound, nil
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
-	"github.com/matchwire/matchwire/parser/profile/internal/index"
+	"github.com/matchwire/matchwire/parser/profile/internal/css"
 )
 
 // A Profile has the rules that find each fact on the pages of a site. It is written in YAML, so a
@@ -29,7 +29,7 @@ type Profile struct {
 	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of "q", "p" or "ot" periods, for clocks that count down
 	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that a page has counts
 
-	keys     map[index.Key]bool // keys of all selectors, for the index of a page
+	keys     map[css.Key]bool // keys of all selectors, for the index of a page
 	layout   *Layout            // the layout of this variant; nil if it is not a variant
 	variants []*Profile         // the profile with each of its layouts; only the profile itself if it has none
 }
@@ -105,10 +105,10 @@ func Load(file string, data []byte) (*Profile, error) {
 	if err := p.check(at); err != nil {
 		return nil, strictyaml.InFile(file, err)
 	}
-	p.keys = map[index.Key]bool{}
+	p.keys = map[css.Key]bool{}
 	for _, v := range p.variants {
 		for _, s := range v.selectors() {
-			p.keys[s.key] = true
+			p.keys[s.Key] = true
 		}
 	}
 	return &p, nil

@@ -10,7 +10,33 @@ import (
 	"github.com/itchyny/gojq"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/profile/internal/css"
 )
+
+// A selector is a compiled CSS selector of a profile.
+type selector struct{ *css.Selector }
+
+// UnmarshalYAML compiles the selector.
+func (s *selector) UnmarshalYAML(n ast.Node) error {
+	var text string
+	if err := strictyaml.DecodeNode(n, &text); err != nil {
+		return err
+	}
+	compiled, err := newSelector(text, strictyaml.PosOf(n))
+	if err != nil {
+		return err
+	}
+	*s = *compiled
+	return nil
+}
+
+func newSelector(text string, pos strictyaml.Pos) (*selector, error) {
+	compiled, err := css.Compile(text)
+	if err != nil {
+		return nil, pos.Errorf("selector %q: %w", text, err)
+	}
+	return &selector{compiled}, nil
+}
 
 // A query is a jq program.
 type query struct {

@@ -41,13 +41,13 @@ func (d *Document) page() row {
 
 // find returns the elements below the row that match s, in document order.
 func (r row) find(s *selector) *goquery.Selection {
-	return r.html.FindMatcher(r.doc.matcher(s))
+	return r.html.FindMatcher(s.In(r.doc.index))
 }
 
 // first returns the first element below the row that matches s. If none matches, it returns the row
 // itself if that matches, or an empty selection.
 func (r row) first(s *selector) *goquery.Selection {
-	m := r.doc.matcher(s)
+	m := s.In(r.doc.index)
 	if found := r.html.FindMatcher(goquery.SingleMatcher(m)); found.Length() > 0 {
 		return found.First() // found has the first element of each node in r.html
 	}
@@ -81,13 +81,13 @@ func (r *Rule) rows(ctx context.Context, in row) ([]row, error) {
 func (r *Rule) htmlRows(in row) ([]row, error) {
 	found := in.find(r.CSS)
 	if found.Length() > maxRows {
-		return nil, fmt.Errorf("selector %s finds more than %d rows", r.CSS.text, maxRows)
+		return nil, fmt.Errorf("selector %s finds more than %d rows", r.CSS.Text, maxRows)
 	}
 	var rows []row
 	for _, element := range found.EachIter() {
 		next := row{doc: in.doc, html: element, json: in.json, path: in.cssPath(element), copy: in.copy}
 		if r.Siblings {
-			next.html = withSiblings(element, in.doc.matcher(r.CSS))
+			next.html = withSiblings(element, r.CSS.In(in.doc.index))
 			next.copy = in.place(element)
 		}
 		rows = append(rows, next)

@@ -1,5 +1,6 @@
-// Package index finds elements of a page by a key of a selector: an ID, a class or a tag.
-package index
+// Package css compiles CSS selectors, and searches a page for them with an index of its elements.
+package css
+
 
 import (
 	"regexp"
@@ -20,9 +21,9 @@ type Key struct {
 // keyShape matches the last part of a selector, if it begins with a tag, an ID or a class.
 var keyShape = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]*)?(?:([.#])([A-Za-z_-][A-Za-z0-9_-]*))?($|[.#:\[])`)
 
-// KeyOf returns the key of a selector, or the zero key if the selector has none, for example
+// keyOf returns the key of a selector, or the zero key if the selector has none, for example
 // because it has alternatives or escapes.
-func KeyOf(selector string) Key {
+func keyOf(selector string) Key {
 	selector = strings.TrimSpace(selector)
 	if strings.ContainsRune(selector, '\\') {
 		return Key{}
@@ -60,9 +61,9 @@ func KeyOf(selector string) Key {
 	return Key{}
 }
 
-// MayMatch reports whether an element may have the key. It can return true for an element without
+// mayMatch reports whether an element may have the key. It can return true for an element without
 // the key. It is faster than matching the selector.
-func (k Key) MayMatch(n *html.Node) bool {
+func (k Key) mayMatch(n *html.Node) bool {
 	switch k.kind {
 	case 0:
 		return true
@@ -90,8 +91,8 @@ type Index struct {
 	ids, classes, tags lists
 }
 
-// New returns the index of a document for keys. It walks over the document once.
-func New(doc *goquery.Document, keys map[Key]bool) *Index {
+// NewIndex returns the index of a document for keys. It walks over the document once.
+func NewIndex(doc *goquery.Document, keys map[Key]bool) *Index {
 	ix := &Index{root: doc.Get(0)}
 	for k := range keys {
 		ix.of(k).open(k.name)
@@ -104,10 +105,10 @@ func New(doc *goquery.Document, keys map[Key]bool) *Index {
 	return ix
 }
 
-// Candidates returns the elements with the key among n and its descendants. ok is true if n is the
+// candidates returns the elements with the key among n and its descendants. ok is true if n is the
 // root element, or if no element of the document has the key. Otherwise found is not limited to the
 // descendants of n. ok is also false for the zero key.
-func (ix *Index) Candidates(k Key, n *html.Node) (found []*html.Node, ok bool) {
+func (ix *Index) candidates(k Key, n *html.Node) (found []*html.Node, ok bool) {
 	if k == (Key{}) {
 		return nil, false
 	}

@@ -1,4 +1,5 @@
-package profile
+// Package pagetext converts pages to UTF-8.
+package pagetext
 
 import (
 	"bytes"
@@ -15,10 +16,10 @@ import (
 // it.
 var utf8Mark = []byte("\ufeff")
 
-// withoutMark returns a page without the byte order mark at its beginning. It converts a page in
+// WithoutMark returns a page without the byte order mark at its beginning. It converts a page in
 // UTF-16 with a mark to UTF-8. marked reports whether the page had a mark. The page is then UTF-8,
 // whatever charset it declares. Other pages are unchanged.
-func withoutMark(body []byte) (text []byte, marked bool) {
+func WithoutMark(body []byte) (text []byte, marked bool) {
 	if bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff}) {
 		// The decoder replaces invalid units, and returns no error.
 		text, _ = unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder().Bytes(body)
@@ -27,10 +28,10 @@ func withoutMark(body []byte) (text []byte, marked bool) {
 	return bytes.CutPrefix(body, utf8Mark)
 }
 
-// htmlText returns an HTML page converted to UTF-8, from the charset that the response or the page
+// HTML returns an HTML page converted to UTF-8, from the charset that the response or the page
 // declares. If none is declared, the page is used unchanged if it is valid UTF-8. Otherwise the
 // charset is guessed.
-func htmlText(body []byte, contentType string) io.Reader {
+func HTML(body []byte, contentType string) io.Reader {
 	encoding, name, declared := charset.DetermineEncoding(body, contentType)
 	if name == "utf-8" || !declared && utf8.Valid(body) {
 		return bytes.NewReader(body)
@@ -38,9 +39,9 @@ func htmlText(body []byte, contentType string) io.Reader {
 	return encoding.NewDecoder().Reader(bytes.NewReader(body))
 }
 
-// jsonText returns a JSON page converted to UTF-8. JSON is UTF-8. If the page is not valid UTF-8,
+// JSON returns a JSON page converted to UTF-8. JSON is UTF-8. If the page is not valid UTF-8,
 // it is converted from the charset that the response declares.
-func jsonText(body []byte, contentType string) ([]byte, error) {
+func JSON(body []byte, contentType string) ([]byte, error) {
 	_, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil || parameters["charset"] == "" {
 		return body, nil
