@@ -23,7 +23,7 @@ import (
 type Document struct {
 	profile *Profile          // with the layout of the page
 	html    *goquery.Document // nil for a JSON page
-	index   *css.Index      // nil for a JSON page
+	index   *css.Index        // nil for a JSON page
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
 	at      time.Time         // when the page was fetched
 }

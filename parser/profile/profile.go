@@ -30,8 +30,8 @@ type Profile struct {
 	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that a page has counts
 
 	keys     map[css.Key]bool // keys of all selectors, for the index of a page
-	layout   *Layout            // the layout of this variant; nil if it is not a variant
-	variants []*Profile         // the profile with each of its layouts; only the profile itself if it has none
+	layout   *Layout          // the layout of this variant; nil if it is not a variant
+	variants []*Profile       // the profile with each of its layouts; only the profile itself if it has none
 }
 
 // MatchRules are the rules for the facts about the match as a whole.

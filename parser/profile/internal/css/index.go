@@ -1,7 +1,6 @@
 // Package css compiles CSS selectors, and searches a page for them with an index of its elements.
 package css
 
-
 import (
 	"regexp"
 	"strings"
