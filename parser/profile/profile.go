@@ -27,7 +27,8 @@ type Profile struct {
 	Incidents []IncidentRules                `yaml:"incidents"`
 	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of "q", "p" or "ot" periods, for clocks that count down
 
-	keys map[key]bool // keys of all selectors, for the index of a page
+	keys    map[key]bool // keys of all selectors, for the index of a page
+	usesNow bool         // whether a query uses the time of the page
 }
 
 // MatchRules are the rules for the facts about the match as a whole.
@@ -105,11 +106,15 @@ func Load(file string, data []byte) (*Profile, error) {
 	for _, s := range p.selectors() {
 		p.keys[s.key] = true
 	}
+	p.eachRule(func(r *Rule) { p.usesNow = p.usesNow || r.JQ != nil && r.JQ.usesNow() })
 	return &p, nil
 }
 
 // ManyMatches reports whether the profile is for pages with several matches.
 func (p *Profile) ManyMatches() bool { return p.Matches.isSet() }
+
+// DependsOnTime reports whether the observation of a page can change while the page stays the same.
+func (p *Profile) DependsOnTime() bool { return p.usesNow }
 
 // CheckURL parses the URL of a page. It returns an error if the URL is invalid, or if the profile
 // is not for the host of the URL.
