@@ -10,17 +10,26 @@ import (
 // A Source is a page to poll for its matches. The events that activate and deactivate a source
 // contain it, and so does every task to poll it.
 type Source struct {
-	ID      string   `json:"id"` // see [SourceID]
-	URL     string   `json:"url"`
-	Profile string   `json:"profile"`         // name of the profile for the page
-	Match   string   `json:"match,omitempty"` // match ID; "" if the page contains it or has many matches
-	Every   Interval `json:"every"`           // interval of polls while a match is live
+	ID      string   `json:"id"`                // see [SourceID]
+	URL     string   `json:"url"`               // can contain {date}, see docs/operations.md
+	Profile string   `json:"profile"`           // name of the profile for the page
+	Match   string   `json:"match,omitempty"`   // match ID; "" if the page contains it or has many matches
+	Every   Interval `json:"every"`             // interval of polls while a match is live
+	Request string   `json:"request,omitempty"` // name of the request settings in the config; they can contain secrets
+	Zone    string   `json:"zone,omitempty"`    // time zone of {date}; "" means UTC
 }
 
 // SourceID returns the ID of a source. The same URL and match have the same ID, so a source that is
-// activated twice has one schedule.
-func SourceID(url, match string) string {
-	sum := sha256.Sum256([]byte(url + "\n" + match))
+// activated twice has one schedule. others are other settings that make a different page, if they
+// are not "".
+func SourceID(url, match string, others ...string) string {
+	text := url + "\n" + match
+	for i, other := range others {
+		if other != "" {
+			text += fmt.Sprintf("\n%d %s", i, other)
+		}
+	}
+	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])
 }
 

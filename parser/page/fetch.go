@@ -29,12 +29,13 @@ const UserAgent = "matchwire (+https://github.com/matchwire/matchwire)"
 
 // A Client identifies itself, obeys robots.txt, and spaces its requests to each host. All
 // goroutines of a process should share one client.
-type Client struct{ http *http.Client }
+type Client struct{ transport http.RoundTripper }
 
 // NewClient returns a client. The client uses the proxies in the environment variables HTTP_PROXY,
 // HTTPS_PROXY and NO_PROXY.
 func NewClient(o Options) *Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	useProxyOfRequest(t)
 	if !o.PrivateAddresses {
 		restrictToPublic(t)
 	}
@@ -45,15 +46,18 @@ func newClient(transport *http.Transport, o Options) *Client {
 	transport.DisableCompression = true // see decompress: the transport itself only supports gzip
 	transport.ResponseHeaderTimeout = fetchTimeout
 	transport.MaxResponseHeaderBytes = 64 << 10
-	return &Client{&http.Client{
-		Transport: newPoliteTransport(transport, o),
-		CheckRedirect: func(r *http.Request, via []*http.Request) error {
-			if len(via) > maxRedirects {
-				return fmt.Errorf("more than %d redirects", maxRedirects)
-			}
-			return keepTLS(via[len(via)-1].URL, r.URL)
-		},
-	}}
+	return &Client{newPoliteTransport(transport, o)}
+}
+
+// checkRedirect returns an error for a redirect that is not followed.
+func checkRedirect(r *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return fmt.Errorf("more than %d redirects", maxRedirects)
+	}
+	if err := keepTLS(via[len(via)-1].URL, r.URL); err != nil {
+		return err
+	}
+	return requestOf(r.Context()).redirect(r, via[0])
 }
 
 // keepTLS returns an error for a redirect from https to http, because the network could change a
@@ -68,8 +72,9 @@ func keepTLS(from, to *url.URL) error {
 // A Fetcher fetches one URL repeatedly. After the first fetch, it sends conditional requests. Only
 // one goroutine can use a Fetcher.
 type Fetcher struct {
-	client *Client
-	url    *url.URL
+	http    *http.Client
+	url     *url.URL
+	request *Request
 
 	etag, modified string       // validators of the latest page, for the next request
 	took           atomic.Int64 // result of Took, in nanoseconds
@@ -77,20 +82,40 @@ type Fetcher struct {
 
 // Fetcher returns a fetcher for an http or https URL.
 func (c *Client) Fetcher(rawURL string) (*Fetcher, error) {
+	return c.RequestFetcher(rawURL, &Request{})
+}
+
+// RequestFetcher returns a fetcher whose requests have the settings r. It returns an error if the
+// host of the URL is not one of r.Hosts.
+func (c *Client) RequestFetcher(rawURL string, r *Request) (*Fetcher, error) {
 	u, err := CheckURL(rawURL)
-	return &Fetcher{client: c, url: u}, err
+	if err != nil {
+		return nil, err
+	}
+	if !r.allows(u) {
+		return nil, fmt.Errorf("URL %q: the settings of the request are only for %s", u.Redacted(), strings.Join(r.Hosts, ", "))
+	}
+	client := &http.Client{Transport: c.transport, CheckRedirect: checkRedirect, Jar: r.jar()}
+	return &Fetcher{http: client, url: u, request: r}, nil
 }
 
 // Fetch fetches the page. It returns [ErrUnchanged] if the page has not changed. It returns a
 // [RefusedError] if the site or its robots.txt refuses the page, and a [BusyError] if too many
 // requests wait for the host.
 func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url.String(), nil)
+	page, err := f.fetch(ctx)
+	return page, f.request.safeError(err)
+}
+
+func (f *Fetcher) fetch(ctx context.Context) (Page, error) {
+	req, err := f.request.new(ctx, f.url)
 	if err != nil {
 		return Page{}, err
 	}
 	req.Header.Set("User-Agent", UserAgent)
-	req.Header.Set("Accept", "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.5")
+	if req.Header.Get("Accept") == "" {
+		req.Header.Set("Accept", "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.5")
+	}
 	req.Header.Set("Accept-Encoding", "gzip, br")
 	if f.etag != "" {
 		req.Header.Set("If-None-Match", f.etag)
@@ -99,7 +124,7 @@ func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 		req.Header.Set("If-Modified-Since", f.modified)
 	}
 	f.took.Store(0)
-	resp, err := f.client.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, f.timing())))
+	resp, err := f.http.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), f.timing())))
 	if err != nil {
 		return Page{}, err
 	}
@@ -114,8 +139,13 @@ func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	f.etag, f.modified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
-	page := Page{URL: resp.Request.URL.Redacted(), Header: http.Header{}, Body: body, At: time.Now().UTC()}
+	if req.Method == http.MethodGet { // conditional requests are defined only for GET
+		f.etag, f.modified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
+	}
+	page := Page{
+		URL: f.request.pageURL(resp.Request.URL, f.url), Header: http.Header{},
+		Body: f.request.Secrets.RedactBytes(body), At: time.Now().UTC(),
+	}
 	for _, name := range KeptHeaders {
 		if v := resp.Header.Get(name); v != "" {
 			page.Header.Set(name, v)

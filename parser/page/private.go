@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -53,10 +54,10 @@ func ResolvesToPrivate(ctx context.Context, u *url.URL) bool {
 	return err == nil && slices.ContainsFunc(ips, func(ip netip.Addr) bool { return !isPublic(ip) })
 }
 
-// restrictToPublic makes a transport connect only to public addresses and to the proxies in the
-// environment. It checks an address when dialing, so a name cannot resolve to another address after
+// restrictToPublic makes a transport connect only to public addresses, and to the proxies in the
+// environment and in the settings of a request. It checks an address when dialing, so a name cannot resolve to another address after
 // the check. A proxy resolves names itself. So for a proxy, only URLs that contain an IP address
-// are checked.
+// or localhost are checked.
 func restrictToPublic(t *http.Transport) {
 	anyDialer := &net.Dialer{Timeout: fetchTimeout, KeepAlive: 30 * time.Second}
 	publicDialer := &net.Dialer{
@@ -71,7 +72,8 @@ func restrictToPublic(t *http.Transport) {
 	}
 	proxies := proxyAddresses()
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		if proxies[address] {
+		own := requestOf(ctx).Proxy
+		if proxies[address] || own != nil && address == proxyAddress(own) {
 			return anyDialer.DialContext(ctx, network, address)
 		}
 		return publicDialer.DialContext(ctx, network, address)
@@ -80,7 +82,7 @@ func restrictToPublic(t *http.Transport) {
 		t.Proxy = func(r *http.Request) (*url.URL, error) {
 			proxy, err := proxyFor(r)
 			if proxy != nil && err == nil {
-				if ip, perr := netip.ParseAddr(r.URL.Hostname()); perr == nil && !isPublic(ip) {
+				if IsPrivate(r.URL) {
 					return nil, &PrivateError{r.URL.Hostname()}
 				}
 			}
@@ -98,15 +100,28 @@ func proxyAddresses() map[string]bool {
 			p = "http://" + p
 		}
 		if u, err := url.Parse(p); err == nil && u.Host != "" {
-			port := u.Port()
-			if port == "" {
-				port = map[string]string{"https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
-			}
-			if port == "" {
-				port = "80"
-			}
-			addresses[net.JoinHostPort(u.Hostname(), port)] = true
+			addresses[proxyAddress(u)] = true
 		}
 	}
 	return addresses
+}
+
+// proxyAddress returns the address of a proxy as host:port.
+func proxyAddress(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), cmp.Or(port, "80"))
+}
+
+// useProxyOfRequest makes a transport use the proxy in the settings of a request.
+func useProxyOfRequest(t *http.Transport) {
+	fromEnvironment := t.Proxy
+	t.Proxy = func(r *http.Request) (*url.URL, error) {
+		if own := requestOf(r.Context()).Proxy; own != nil {
+			return own, nil
+		}
+		return fromEnvironment(r)
+	}
 }

@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/matchwire/matchwire/internal/outbox"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -14,6 +15,9 @@ func (t *Tracker) Parse(ctx context.Context, p page.Page) ([]observation.Observa
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
 	return t.parsed.observations, t.parsed.err
 }
+
+// SetNow replaces the clock of the worker for dates.
+func (w *Worker) SetNow(now func() time.Time) { w.now = now }
 
 // Outbox returns the outbox to which Save appends events.
 func (s *Store) Outbox() *outbox.Store { return s.outbox }

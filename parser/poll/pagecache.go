@@ -28,7 +28,7 @@ const maxCacheBytes = 64 << 20
 // in the cache.
 type pageCache struct {
 	mu    sync.Mutex
-	pages map[string]*cachedPage // key: source ID
+	pages map[string]*cachedPage // key: source ID, with the date if the page depends on it
 	bytes int                    // total size of pages
 }
 

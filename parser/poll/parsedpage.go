@@ -27,11 +27,12 @@ type parsedPage struct {
 	document *profile.Document // nil after the events of the page are traced, because it is large
 }
 
-// parse parses a page, or returns prev if prev has the same body. A page that could not be parsed
+// parse parses a page, or returns prev if prev has the same body and the time makes no difference. A
+// page that could not be parsed
 // before the deadline is parsed again at the next poll.
 func parse(ctx context.Context, by *profile.Profile, p page.Page, prev *parsedPage) *parsedPage {
 	hash := xxhash.Sum64(p.Body)
-	if hash == prev.hash && prev.snapshot != "" {
+	if hash == prev.hash && prev.snapshot != "" && !by.DependsOnTime() {
 		return prev
 	}
 	sum := sha256.Sum256(p.Body)

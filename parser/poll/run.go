@@ -19,41 +19,76 @@ type run struct {
 	worker  *Worker
 	poll    Poll
 	task    string   // ID of the task
-	tracker *Tracker // tracker of the source; nil if the worker does not have the source's profile
+	tracker *Tracker // tracker of the page; nil if the worker does not have the source's profile
+	request *page.Request
+	url     string // URL of the page, with dates instead of placeholders
+	cached  string // key of the page in the cache
 	log     *slog.Logger
 	began   time.Time
 	result  Result // completed by do
 }
 
 func newRun(w *Worker, task string, p Poll, log *slog.Logger) *run {
-	return &run{worker: w, poll: p, task: task, log: log, began: time.Now().UTC(), result: Result{Due: p.Due}}
+	return &run{worker: w, poll: p, task: task, log: log, began: w.now().UTC(), result: Result{Due: p.Due}}
 }
 
 // do runs the poll. state is the state of the source before the poll. do returns the state after
 // the poll, and the result.
 func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
-	if by, err := r.sourceProfile(); err != nil {
+	by, err := r.sourceProfile()
+	if err == nil {
+		err = r.setRequest()
+	}
+	switch {
+	case err != nil:
 		r.log.Error("page not fetched", "error", err)
 		r.result.Problem = err.Error()
 		state.Failures++
-	} else {
-		r.track(by, state)
-		r.fetchAndIngest(ctx)
-		state = r.tracker.sourceState
+	case dated(r.poll.Source, r.request):
+		state = r.pollDays(ctx, by, state)
+	default:
+		state = r.pollPage(ctx, by, state, time.Time{})
 	}
 	r.result.At = time.Now().UTC()
-	r.result.Failures, r.result.Unchanged = state.Failures, state.Unchanged
+	r.result.Failures = state.Failures
 	r.log.Debug("polled", "late", r.began.Sub(r.poll.Due), "took", r.result.Took, "problem", r.result.Problem)
 	return state, r.result
 }
 
-// fetchAndIngest fetches the page of the source and ingests it.
-func (r *run) fetchAndIngest(ctx context.Context) {
+// setRequest sets the settings of the source's requests. It returns an error if the worker does not
+// have them.
+func (r *run) setRequest() error {
+	name := r.poll.Source.Request
+	if r.request = r.worker.Requests[name]; r.request == nil && name != "" {
+		return fmt.Errorf("the parser's config does not have the request settings %q of the source", name)
+	}
+	if r.request == nil {
+		r.request = &page.Request{}
+	}
+	return nil
+}
+
+// pollPage polls the page of a day, or the only page of the source. It returns the new state of the
+// page, and sets the result.
+func (r *run) pollPage(ctx context.Context, by *profile.Profile, state sourceState, day time.Time) sourceState {
+	r.result = Result{Due: r.poll.Due}
+	r.url, r.cached = r.poll.Source.URL, r.poll.Source.ID
+	if !day.IsZero() {
+		r.url, r.cached = ExpandDates(r.url, day), r.cached+" "+day.Format(time.DateOnly)
+	}
+	r.track(by, state)
+	r.fetchAndIngest(ctx, day)
+	r.result.Unchanged = r.tracker.Unchanged
+	return r.tracker.sourceState
+}
+
+// fetchAndIngest fetches the page and ingests it.
+func (r *run) fetchAndIngest(ctx context.Context, day time.Time) {
 	if r.tracker.Forbidden != "" {
 		r.stop(ctx)
 		return
 	}
-	cached, err := r.cachedPage()
+	cached, err := r.cachedPage(day)
 	if err != nil {
 		r.fetchFailed(ctx, err)
 		return
@@ -75,7 +110,7 @@ func (r *run) fetchAndIngest(ctx context.Context) {
 	default:
 		r.fetchFailed(ctx, err)
 	}
-	r.worker.cache.put(r.poll.Source.ID, cached)
+	r.worker.cache.put(r.cached, cached)
 }
 
 // sourceProfile returns the profile of the source. It returns an error if the worker does not have
@@ -99,13 +134,13 @@ func (r *run) track(by *profile.Profile, state sourceState) {
 	}
 }
 
-// cachedPage removes the page of the source from the cache and returns it. If the cache does not
-// contain the page, cachedPage returns an empty cachedPage.
-func (r *run) cachedPage() (*cachedPage, error) {
-	if cached := r.worker.cache.get(r.poll.Source.ID); cached != nil {
+// cachedPage removes the page from the cache and returns it. If the cache does not contain the page,
+// cachedPage returns an empty cachedPage.
+func (r *run) cachedPage(day time.Time) (*cachedPage, error) {
+	if cached := r.worker.cache.get(r.cached); cached != nil {
 		return cached, nil
 	}
-	fetcher, err := r.worker.client.Fetcher(r.poll.Source.URL)
+	fetcher, err := r.worker.client.RequestFetcher(r.url, onDay(r.request, day))
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +186,9 @@ func (r *run) setPageResult(cached *cachedPage, events []event.Event) {
 		return
 	}
 	r.result.Fresh = cached.page.MaxAge()
+	if r.tracker.Day != "" {
+		r.tracker.recordPlaying(cached.parsed.observations, r.poll.Source, cached.page.At)
+	}
 	for _, o := range cached.parsed.observations {
 		match := o.Match
 		if r.poll.Source.Match != "" {
@@ -172,7 +210,7 @@ func (r *run) fetchFailed(ctx context.Context, err error) {
 		r.result.Wait = refused.Wait
 	}
 	r.result.Problem = page.PublicReason(err)
-	_, staleErr := r.tracker.NoteFailure(ctx, page.Redacted(r.poll.Source.URL), time.Now().UTC(), r.result.Problem)
+	_, staleErr := r.tracker.NoteFailure(ctx, page.Redacted(r.url), time.Now().UTC(), r.result.Problem)
 	r.log.Warn("page not fetched, will retry", "error", errors.Join(err, staleErr), "failures", r.tracker.Failures)
 }
 
@@ -182,7 +220,7 @@ func (r *run) fetchFailed(ctx context.Context, err error) {
 func (r *run) stop(ctx context.Context) {
 	reason := r.tracker.Forbidden
 	r.result.Problem = reason
-	_, done, err := r.tracker.MarkAllStale(ctx, page.Redacted(r.poll.Source.URL), time.Now().UTC(), reason)
+	_, done, err := r.tracker.MarkAllStale(ctx, page.Redacted(r.url), time.Now().UTC(), reason)
 	if err != nil {
 		r.log.Warn("matches not marked as stale", "error", err)
 	}

@@ -16,7 +16,12 @@ type Source struct {
 	Profile *profile.Profile
 	Match   string        // match ID; "" if the page contains it
 	Every   time.Duration // interval of polls while a match is live, a second to a day; 0 means DefaultEvery
+	Request string        // name of request settings, see Requests; "" for none
+	Zone    string        // time zone of the dates in the URL and in the request settings; "" means UTC
 }
+
+// Requests holds the settings of requests by name. Events and tasks contain only the name.
+type Requests map[string]*page.Request
 
 const (
 	// DefaultEvery is the default interval of polls while a match is live.
@@ -26,7 +31,7 @@ const (
 
 // A SourceError is an error in one field of a source.
 type SourceError struct {
-	Field string // url, match or every
+	Field string // url, match, every or zone
 	Err   error
 }
 
@@ -54,6 +59,12 @@ func (s Source) Resolve(private bool) (event.Source, error) {
 	if err := s.Profile.CheckMatch(s.Match); err != nil {
 		return fault("match", err)
 	}
+	if err := CheckDates(s.URL); err != nil {
+		return fault("url", fmt.Errorf("URL %w", err))
+	}
+	if _, err := zoneOf(event.Source{Zone: s.Zone}); err != nil {
+		return fault("zone", err)
+	}
 	if s.Every == 0 {
 		s.Every = DefaultEvery
 	}
@@ -61,8 +72,9 @@ func (s Source) Resolve(private bool) (event.Source, error) {
 		return fault("every", fmt.Errorf("every %v: want a duration from a second to a day", s.Every))
 	}
 	u.Scheme, u.Host, u.Fragment, u.RawFragment = strings.ToLower(u.Scheme), strings.ToLower(u.Host), "", ""
-	url := u.String()
+	url := withDates(u)
 	return event.Source{
-		ID: event.SourceID(url, s.Match), URL: url, Profile: s.Profile.Name, Match: s.Match, Every: event.Interval(s.Every),
+		ID: event.SourceID(url, s.Match, s.Request, s.Zone), URL: url, Profile: s.Profile.Name, Match: s.Match,
+		Every: event.Interval(s.Every), Request: s.Request, Zone: s.Zone,
 	}, nil
 }

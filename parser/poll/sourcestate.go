@@ -25,6 +25,12 @@ type sourceState struct {
 	Stale map[string]bool      `json:"quiets,omitempty"` // key: match ID; true if it need not be marked as stale again
 
 	Activated event.TID `json:"activated,omitzero"` // the job that activated the source
+
+	// The rest is for a source whose page depends on the date.
+	Day      string       `json:"day,omitempty"`      // date of the page, like 2006-01-02
+	Playing  []string     `json:"playing,omitempty"`  // matches that the latest usable page showed as begun and not final
+	Played   time.Time    `json:"played,omitzero"`    // when a page last showed a match that was being played
+	Previous *sourceState `json:"previous,omitempty"` // state of the page of the day before, while a match on it is being played
 }
 
 // maxSuperseded is the maximum number of hashes in Superseded.

@@ -20,6 +20,10 @@ import (
 // A Worker runs [PagePoll] tasks. Any worker can run any task: the state of a source is stored in
 // Redis, and a worker only caches pages. Goroutines can share a Worker.
 type Worker struct {
+	// Requests are the request settings that sources name. Set it before the first call of Handle. It may
+	// be nil.
+	Requests Requests
+
 	profiles profile.Library
 	client   *page.Client
 	ingester *Ingester
@@ -27,6 +31,7 @@ type Worker struct {
 	cache    pageCache
 	trace    *trace.Recorder
 	report   Report
+	now      func() time.Time // for the date; tests replace it
 }
 
 // A Report is called with the result of every poll that was not skipped. ctx carries the TID of the
@@ -40,7 +45,9 @@ func NewWorker(
 	r redis.UniversalClient, prefix string, t *trace.Recorder, report Report,
 ) *Worker {
 	sources := sourceStore{redis: r, prefix: prefix}
-	return &Worker{profiles: profiles, client: c, ingester: in, sources: sources, trace: t, report: report}
+	return &Worker{
+		profiles: profiles, client: c, ingester: in, sources: sources, trace: t, report: report, now: time.Now,
+	}
 }
 
 const (

@@ -16,6 +16,10 @@ func (r *Rule) check() error {
 		}
 	}
 	switch {
+	case r.From != nil && (r.JQ == nil || len(r.From) == 0):
+		return r.pos.Errorf("from needs rules, and jq that computes the value from theirs")
+	case r.All && (r.CSS == nil && r.JQ == nil || r.From != nil || r.Inherit):
+		return r.pos.Errorf("all needs css or jq, and cannot be together with from or inherit")
 	case sources > 1:
 		return r.pos.Errorf("set only one of css, jq, when, join and value")
 	case sources == 0 && r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && !r.Inherit:
@@ -55,7 +59,7 @@ func (p *Profile) checkJSON(at func(path string) strictyaml.Pos) error {
 		case fault != nil:
 		case isJSON && (r.CSS != nil || r.When.entries != nil):
 			fault = r.pos.Errorf("a selector cannot search JSON: use jq")
-		case !isJSON && !p.JSON.isSet() && r.JQ != nil:
+		case !isJSON && !p.JSON.isSet() && r.JQ != nil && r.From == nil:
 			fault = r.pos.Errorf("jq has no JSON to query: set format: json, or json to find the JSON in an HTML page")
 		}
 	})
@@ -89,10 +93,18 @@ func (p *Profile) checkMembers() error {
 	for i := range p.Incidents {
 		addRows(p.Incidents[i].rules())
 	}
+	inputs := map[*Rule]bool{}
+	p.eachRule(func(r *Rule) {
+		for i := range r.From {
+			inputs[&r.From[i].rule] = true
+		}
+	})
 	var fault error
 	p.eachRule(func(r *Rule) {
 		switch {
 		case fault != nil:
+		case r.All && !inputs[r]:
+			fault = r.pos.Errorf("all is for the rules in from: remove it")
 		case (r.Layout != "" || r.Zone != nil) && !times[r]:
 			fault = r.pos.Errorf("layout and zone are for start: remove them")
 		case r.Layout != "" && checkLayout(r.Layout) != nil:
@@ -114,7 +126,7 @@ func (p *Profile) checkMembers() error {
 
 // onlyFindsRows reports whether a rule has no member that applies only to a single value.
 func onlyFindsRows(r *Rule) bool {
-	return r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && r.Prefix == "" && !r.Inherit
+	return r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && r.Prefix == "" && !r.Inherit && r.From == nil
 }
 
 // findsRows reports whether a rule, and all its alternatives, can find rows.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ type Document struct {
 	html    *goquery.Document // nil for a JSON page
 	index   *css.Index        // nil for a JSON page
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
-	at      time.Time         // when the page was fetched
+	at      time.Time         // when the site created the page
 }
 
 // Parse parses a page. It returns an error if the page is empty, truncated, in a different format
@@ -34,10 +35,7 @@ type Document struct {
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
-	d := &Document{profile: p, at: pg.At}
-	if d.at.IsZero() {
-		d.at = time.Now()
-	}
+	d := &Document{profile: p, at: created(pg)}
 	err := d.parse(ctx, pg)
 	if ctxErr := contextError(ctx); ctxErr != nil {
 		err = ctxErr
@@ -47,6 +45,22 @@ func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	}
 	return d, nil
 }
+
+// created returns the time when the site created a page: a cache can have answered with an older
+// copy. A page without a time was created now.
+func created(pg page.Page) time.Time {
+	if pg.At.IsZero() {
+		return time.Now()
+	}
+	age, err := strconv.Atoi(pg.Header.Get("Age"))
+	if err != nil || age < 0 {
+		age = 0
+	}
+	return pg.At.Add(-time.Duration(min(age, maxAge)) * time.Second)
+}
+
+// maxAge is the longest Age of a page that is used, in seconds.
+const maxAge = 24 * 60 * 60
 
 func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
 	contentType := pg.Header.Get("Content-Type")

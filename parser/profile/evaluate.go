@@ -88,8 +88,14 @@ func (r *Rule) source(ctx context.Context, on row) (string, error) {
 		return r.Value, nil
 	case r.Join != nil:
 		return joined(ctx, r.Join, on)
+	case r.From != nil:
+		values, err := r.From.values(ctx, on)
+		if err != nil {
+			return "", err
+		}
+		return r.JQ.text(ctx, on.doc, values)
 	case r.JQ != nil:
-		return r.JQ.text(ctx, on.json)
+		return r.JQ.text(ctx, on.doc, on.json)
 	case on.html == nil:
 		return "", nothing("a selector cannot search JSON")
 	case r.When.entries != nil:

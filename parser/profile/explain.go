@@ -117,9 +117,13 @@ func (r *Rule) count(ctx context.Context, in row) int {
 	for i := range r.Join {
 		n += r.Join[i].count(ctx, in)
 	}
+	for i := range r.From {
+		n += r.From[i].rule.count(ctx, in)
+	}
 	switch {
+	case r.From != nil:
 	case r.JQ != nil:
-		n += r.JQ.count(ctx, in.json)
+		n += r.JQ.count(ctx, in.doc, in.json)
 	case r.Value != "" || in.html == nil:
 	case r.CSS != nil:
 		n += in.count(r.CSS)
@@ -153,6 +157,12 @@ func (r *Rule) describe() string {
 			all = append(all, r.Join[i].describe())
 		}
 		s = strings.Join(all, " + ")
+	case r.From != nil:
+		var all []string
+		for _, in := range r.From {
+			all = append(all, in.name+": "+in.rule.describe())
+		}
+		s = strings.Join(all, ", ") + " | " + squeeze(r.JQ.source)
 	case r.JQ != nil:
 		s = squeeze(r.JQ.source)
 	case r.CSS != nil:

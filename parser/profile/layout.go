@@ -102,7 +102,7 @@ func (r *Rule) finds(ctx context.Context, in row) bool {
 	case r.first != nil:
 		return slices.ContainsFunc(r.first, func(alternative Rule) bool { return alternative.finds(ctx, in) })
 	case r.JQ != nil:
-		v, ok := r.JQ.run(ctx, in.json).Next()
+		v, ok := r.JQ.run(ctx, in.doc, in.json).Next()
 		_, failed := v.(error)
 		return ok && !failed && v != nil && v != false
 	}
@@ -171,7 +171,7 @@ func (d *Document) applyLayout(ctx context.Context, embedded map[strictyaml.Pos]
 		d.json = found.json
 	}
 	if p.Root != nil {
-		root, ok := p.Root.run(ctx, d.json).Next()
+		root, ok := p.Root.run(ctx, d, d.json).Next()
 		if err, failed := root.(error); failed {
 			return fmt.Errorf("root: jq %s: %w", p.Root.source, err)
 		}

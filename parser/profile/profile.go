@@ -30,6 +30,7 @@ type Profile struct {
 	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that a page has counts
 
 	keys     map[css.Key]bool // keys of all selectors, for the index of a page
+	usesNow  bool             // whether a query uses the time of the page
 	layout   *Layout          // the layout of this variant; nil if it is not a variant
 	variants []*Profile       // the profile with each of its layouts; only the profile itself if it has none
 }
@@ -110,12 +111,17 @@ func Load(file string, data []byte) (*Profile, error) {
 		for _, s := range v.selectors() {
 			p.keys[s.Key] = true
 		}
+		v.eachRule(func(r *Rule) { p.usesNow = p.usesNow || r.JQ != nil && r.JQ.usesNow() })
+		p.usesNow = p.usesNow || v.Root != nil && v.Root.usesNow()
 	}
 	return &p, nil
 }
 
 // ManyMatches reports whether the profile is for pages with several matches.
 func (p *Profile) ManyMatches() bool { return p.variants[0].Matches.isSet() }
+
+// DependsOnTime reports whether the observation of a page can change while the page stays the same.
+func (p *Profile) DependsOnTime() bool { return p.usesNow }
 
 // CheckMatch returns an error if a source with this profile cannot have this match ID. A source
 // needs a match ID if the profile has no rule for the ID. It must not have a match ID if its pages

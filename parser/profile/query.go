@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"regexp"
 	"strconv"
 
 	"github.com/goccy/go-yaml/ast"
@@ -44,30 +45,65 @@ type query struct {
 	code   *gojq.Code
 }
 
-// UnmarshalYAML compiles the query, without access to the environment of the process.
+// identity is the query that returns its input.
+var identity = func() *query {
+	q := &query{source: "."}
+	if err := q.compile(); err != nil {
+		panic(err) // the query is valid
+	}
+	return q
+}()
+
+// UnmarshalYAML compiles the query.
 func (q *query) UnmarshalYAML(n ast.Node) error {
-	pos := strictyaml.PosOf(n)
 	if err := strictyaml.DecodeNode(n, &q.source); err != nil {
 		return err
 	}
-	parsed, err := gojq.Parse(q.source)
-	if err != nil {
-		return pos.Errorf("jq %q: %w", q.source, err)
-	}
-	q.code, err = gojq.Compile(parsed, gojq.WithEnvironLoader(func() []string { return nil }))
-	if err != nil {
-		return pos.Errorf("jq %q: %w", q.source, err)
+	if err := q.compile(); err != nil {
+		return strictyaml.PosOf(n).Errorf("jq %q: %w", q.source, err)
 	}
 	return nil
 }
 
-// run starts the query on v. The query stops when ctx ends.
-func (q *query) run(ctx context.Context, v any) gojq.Iter { return q.code.RunWithContext(ctx, v) }
+// pageTime is the variable with the time of the page, in seconds since 1970.
+const pageTime = "$__page_time"
+
+// pageNow defines the function now of jq as the time of the page. Otherwise a recorded page would
+// have other values in each replay.
+var pageNow = func() *gojq.FuncDef {
+	q, err := gojq.Parse("def now: " + pageTime + "; .")
+	if err != nil {
+		panic(err) // the query is valid
+	}
+	return q.FuncDefs[0]
+}()
+
+// compile compiles the query, without access to the environment of the process.
+func (q *query) compile() error {
+	parsed, err := gojq.Parse(q.source)
+	if err != nil {
+		return err
+	}
+	parsed.FuncDefs = append([]*gojq.FuncDef{pageNow}, parsed.FuncDefs...)
+	q.code, err = gojq.Compile(parsed,
+		gojq.WithEnvironLoader(func() []string { return nil }), gojq.WithVariables([]string{pageTime}))
+	return err
+}
+
+var nowWord = regexp.MustCompile(`\bnow\b`)
+
+// usesNow reports whether the result may depend on the time of the page.
+func (q *query) usesNow() bool { return nowWord.MatchString(q.source) }
+
+// run starts the query on v, a value of the document. The query stops when ctx ends.
+func (q *query) run(ctx context.Context, d *Document, v any) gojq.Iter {
+	return q.code.RunWithContext(ctx, v, float64(d.at.UnixMilli())/1000)
+}
 
 // text returns the query's first result as text. The result must be a string, a number or a
 // boolean. If there is no result, or the result is null, the error wraps errNothing.
-func (q *query) text(ctx context.Context, v any) (string, error) {
-	result, ok := q.run(ctx, v).Next()
+func (q *query) text(ctx context.Context, d *Document, v any) (string, error) {
+	result, ok := q.run(ctx, d, v).Next()
 	if !ok {
 		return "", nothing("jq %s has no result", q.source)
 	}
@@ -92,8 +128,8 @@ func (q *query) text(ctx context.Context, v any) (string, error) {
 }
 
 // count returns the number of results before the first error, up to maxRows.
-func (q *query) count(ctx context.Context, v any) int {
-	results := q.run(ctx, v)
+func (q *query) count(ctx context.Context, d *Document, v any) int {
+	results := q.run(ctx, d, v)
 	for n := 0; ; n++ {
 		v, ok := results.Next()
 		if _, failed := v.(error); !ok || failed || n == maxRows {

@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/PuerkitoBio/goquery"
-	"github.com/itchyny/gojq"
 )
 
 // maxQuote is the maximum length of a quote, in bytes.
@@ -34,11 +33,11 @@ func (d *Document) Quote(ctx context.Context, path string) string {
 }
 
 func (d *Document) quoteJSON(ctx context.Context, path string) string {
-	query, err := gojq.Parse(path)
-	if err != nil {
+	q := &query{source: path}
+	if q.compile() != nil {
 		return ""
 	}
-	v, ok := query.RunWithContext(ctx, d.json).Next()
+	v, ok := q.run(ctx, d, d.json).Next()
 	if _, failed := v.(error); !ok || failed || v == nil {
 		return ""
 	}

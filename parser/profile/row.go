@@ -98,7 +98,7 @@ func (r *Rule) htmlRows(in row) ([]row, error) {
 // jsonRows returns the results of the rule's query on a row.
 func (r *Rule) jsonRows(ctx context.Context, in row) ([]row, error) {
 	var rows []row
-	results := r.JQ.run(ctx, in.json)
+	results := r.JQ.run(ctx, in.doc, in.json)
 	for {
 		v, ok := results.Next()
 		if !ok {

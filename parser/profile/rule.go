@@ -24,7 +24,9 @@ type ruleFields struct {
 	CSS      *selector `yaml:"css"`      // the first matching element below the row; if nil, the row itself
 	Attr     string    `yaml:"attr"`     // use this attribute instead of the text
 	OwnText  bool      `yaml:"own"`      // use only text directly in the element, not in its descendants
-	JQ       *query    `yaml:"jq"`       // JSON: a query on the row or the document
+	JQ       *query    `yaml:"jq"`       // JSON: a query on the row or the document; with From, a query on its values
+	From     inputs    `yaml:"from"`     // the rules whose values JQ computes with
+	All      bool      `yaml:"all"`      // in From: an array of the texts of all elements or results
 	When     table     `yaml:"when"`     // value: selector; the first value whose selector matches
 	Join     []Rule    `yaml:"join"`     // the values of these rules, separated by spaces
 	Value    string    `yaml:"value"`    // a constant
@@ -73,6 +75,9 @@ func (r *Rule) walk(f func(*Rule)) {
 	}
 	for i := range r.Join {
 		r.Join[i].walk(f)
+	}
+	for i := range r.From {
+		r.From[i].rule.walk(f)
 	}
 }
 

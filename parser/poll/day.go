@@ -1,0 +1,102 @@
+package poll
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/page"
+)
+
+// datePattern matches a placeholder for a date: {date}, {date-1}, {date:20060102} or
+// {date+1:2006/01/02}. The groups are the offset in days and the layout.
+var datePattern = regexp.MustCompile(`\{date([+-]\d{1,3})?(?::([^{}]+))?\}`)
+
+// defaultDate is the layout of a date without a layout.
+const defaultDate = time.DateOnly
+
+// HasDate reports whether a text has a placeholder for a date.
+func HasDate(text string) bool { return datePattern.MatchString(text) }
+
+// ExpandDates replaces the placeholders in a text by dates relative to day.
+func ExpandDates(text string, day time.Time) string {
+	return datePattern.ReplaceAllStringFunc(text, func(placeholder string) string {
+		m := datePattern.FindStringSubmatch(placeholder)
+		offset, _ := strconv.Atoi(m[1])
+		layout := m[2]
+		if layout == "" {
+			layout = defaultDate
+		}
+		return day.AddDate(0, 0, offset).Format(layout)
+	})
+}
+
+// CheckDates returns an error if a text has a placeholder that is not a date.
+func CheckDates(text string) error {
+	for _, m := range datePattern.FindAllStringSubmatch(text, -1) {
+		if day := time.Date(2011, 11, 22, 0, 0, 0, 0, time.UTC); m[2] != "" && (day.Format(m[2]) == m[2] ||
+			day.Format(m[2]) == day.AddDate(0, 0, 7).Format(m[2])) {
+			return fmt.Errorf("%s: want a layout that shows the day, like {date:20060102}", m[0])
+		}
+	}
+	if rest := datePattern.ReplaceAllString(text, ""); strings.Contains(rest, "{date") {
+		return fmt.Errorf("%q: want {date}, {date-1} or {date:LAYOUT}", text)
+	}
+	return nil
+}
+
+// escapedDate matches a placeholder after the encoding of braces in a path.
+var escapedDate = regexp.MustCompile(`%7[Bb](date(?:[^%{}]|%20)*)%7[Dd]`)
+
+// withDates returns the text of a URL with its placeholders, which the url package encodes.
+func withDates(u *url.URL) string { return escapedDate.ReplaceAllString(u.String(), "{$1}") }
+
+// zoneOf returns the time zone of the dates in a source's URL.
+func zoneOf(s event.Source) (*time.Location, error) {
+	loc, err := time.LoadLocation(s.Zone)
+	if err != nil || s.Zone == "Local" {
+		return nil, fmt.Errorf("zone %q: want a time zone like Europe/London", s.Zone)
+	}
+	return loc, nil
+}
+
+// dayOf returns the date at a time in a zone, as the midnight at its beginning in UTC.
+func dayOf(at time.Time, loc *time.Location) time.Time {
+	y, m, d := at.In(loc).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+// dated reports whether the page of a source depends on the date.
+func dated(s event.Source, r *page.Request) bool {
+	return HasDate(s.URL) || r != nil && requestHasDate(r)
+}
+
+func requestHasDate(r *page.Request) bool {
+	has := HasDate(r.Body)
+	for _, values := range r.Query {
+		for _, v := range values {
+			has = has || HasDate(v)
+		}
+	}
+	return has
+}
+
+// onDay returns the settings of a request with dates instead of placeholders.
+func onDay(r *page.Request, day time.Time) *page.Request {
+	if !requestHasDate(r) {
+		return r
+	}
+	dated := *r
+	dated.Body = ExpandDates(r.Body, day)
+	dated.Query = url.Values{}
+	for name, values := range r.Query {
+		for _, v := range values {
+			dated.Query.Add(name, ExpandDates(v, day))
+		}
+	}
+	return &dated
+}

@@ -1,0 +1,98 @@
+package poll
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/profile"
+)
+
+// afterPlay is how long the page of the day before is polled after its last match has ended. Play
+// can resume, and the result can be corrected.
+const afterPlay = 30 * time.Minute
+
+// pollDays polls the page of today. While a match on the page of yesterday is being played and the
+// page of today does not list it, pollDays polls the page of yesterday too.
+func (r *run) pollDays(ctx context.Context, by *profile.Profile, state sourceState) sourceState {
+	loc, err := zoneOf(r.poll.Source)
+	if err != nil { // another version has checked the zone
+		r.result.Problem = err.Error()
+		state.Failures++
+		return state
+	}
+	today := dayOf(r.began, loc)
+	state = state.onDay(today)
+	previous := state.Previous
+	state.Previous = nil
+	state = r.pollPage(ctx, by, state, today)
+	if previous == nil || !previous.playsOn(r.began, r.result.Matches) {
+		return state
+	}
+	result := r.result
+	before := r.pollPage(ctx, by, *previous, today.AddDate(0, 0, -1))
+	r.result = result.with(r.result)
+	if before.Forbidden == "" {
+		state.Previous = &before
+	}
+	return state
+}
+
+// onDay returns the state of the page of a day. If the state is that of the day before, the new
+// state contains it.
+func (s sourceState) onDay(day time.Time) sourceState {
+	if s.Day == day.Format(time.DateOnly) {
+		return s
+	}
+	next := sourceState{
+		Day: day.Format(time.DateOnly), Activated: s.Activated, Forbidden: s.Forbidden, Failures: s.Failures, Usable: s.Usable,
+		Problems: s.Problems, Warning: s.Warning,
+	}
+	if s.Day == day.AddDate(0, 0, -1).Format(time.DateOnly) {
+		s.Previous = nil
+		next.Previous = &s
+	}
+	return next
+}
+
+// recordPlaying records which matches on a page are being played.
+func (s *sourceState) recordPlaying(all []observation.Observation, source event.Source, at time.Time) {
+	s.Playing = nil
+	for _, o := range all {
+		if rank := o.Match.Status.Rank(); rank == event.Live.Rank() || rank == event.Ended.Rank() {
+			s.Playing = append(s.Playing, cmp.Or(source.Match, o.Match.ID))
+		}
+		if o.Match.Status.Rank() == event.Live.Rank() {
+			s.Played = at
+		}
+	}
+}
+
+// playsOn reports whether a match on the page is being played, or has ended a short time ago, and
+// is not one of the matches shown on another page.
+func (s *sourceState) playsOn(now time.Time, shown []event.Match) bool {
+	if !s.Played.Equal(s.Usable) && now.Sub(s.Played) >= afterPlay {
+		return false
+	}
+	return slices.ContainsFunc(s.Playing, func(id string) bool {
+		return !slices.ContainsFunc(shown, func(m event.Match) bool { return m.ID == id })
+	})
+}
+
+// with returns the result of a poll of two pages: the result of the second page of the source
+// matters less.
+func (r Result) with(second Result) Result {
+	r.Took = max(r.Took, second.Took)
+	r.Matches = append(slices.Clip(r.Matches), second.Matches...)
+	r.Scored = r.Scored || second.Scored
+	r.Busy = r.Busy || second.Busy
+	r.Wait = max(r.Wait, second.Wait)
+	r.Unchanged = min(r.Unchanged, second.Unchanged)
+	if r.Problem == "" && second.Problem != "" {
+		r.Problem = "the page of the day before: " + second.Problem
+	}
+	return r
+}
