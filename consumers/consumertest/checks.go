@@ -223,7 +223,7 @@ func Goal() event.Event {
 		Incident: event.IncidentID("consumertest", id.String()), Rev: 1, Score: &event.Score{Away: 1}, Clock: minute(6),
 		Match: &event.Match{ID: "consumertest-" + id.String(), Home: "New York City FC", Away: "Toronto FC",
 			Status: event.Live, Period: event.FirstHalf, Clock: *minute(6)},
-		Epoch: id.String(), Seq: 3,
+		Epoch: id.String(), Seq: 1,
 	})
 }
 

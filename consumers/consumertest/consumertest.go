@@ -182,8 +182,8 @@ func (h *harness) publish(events ...event.Event) {
 	h.Helper()
 	for _, e := range events {
 		m, err := broker.NewMessage(e)
-		for _, c := range h.parts {
-			if event.MatchAny(c.Keys, e.Type) {
+		for part, c := range h.parts {
+			if event.MatchAny(c.Subscription(part).Patterns, e.Type) {
 				h.mu.Lock()
 				h.published++
 				h.mu.Unlock()

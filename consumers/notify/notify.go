@@ -42,7 +42,10 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		if err != nil {
 			return consumers.Consumer{}, err
 		}
-		part := consumers.Consumer{Keys: n.keys(), Limit: eventsAtOnce, Timeout: n.timeout(), Once: true, Handle: n.handle}
+		part := consumers.Consumer{
+			Keys: n.keys(), Limit: eventsAtOnce, Timeout: n.timeout(), Once: true, Ordered: true,
+			Early: n.deliveries.markSeen, Handle: n.handle,
+		}
 		if n.subscribers != nil {
 			pushes[name] = n.subscribers
 		}
