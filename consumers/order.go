@@ -109,12 +109,27 @@ func (o *order) handle(ctx context.Context, m broker.Message, e event.Event, h f
 	return err
 }
 
-// finished is the pause of an event that needs no further attempt.
+// Pass returns an error with the text of err that wraps err. If Handle of an ordered consumer returns
+// it, later events of the match no longer wait for the event. The event is still retried as err says.
+func Pass(err error) error { return &passError{err} }
+
+// Passed reports whether err wraps an error from [Pass].
+func Passed(err error) bool { return errors.As(err, new(*passError)) }
+
+type passError struct{ error }
+
+// Unwrap returns the error that was passed to [Pass].
+func (p *passError) Unwrap() error { return p.error }
+
+// finished is the pause of an event that no later event waits for.
 const finished time.Duration = -1
 
-// remaining returns the longest pause before the next attempt at a message whose handler returned err,
-// or finished.
+// remaining returns the longest pause before the next attempt at a message whose handler returned err.
+// It returns finished if there is no further attempt, or if later events do not wait for it.
 func remaining(m broker.Message, err error) time.Duration {
+	if Passed(err) {
+		return finished
+	}
 	switch broker.Classify(err, m.Last) {
 	case broker.Ack, broker.Dead:
 		return finished

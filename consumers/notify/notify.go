@@ -136,7 +136,16 @@ func (n *notifier) sendTo(
 		return state.suppress(ctx, reason)
 	}
 	if n.several() {
-		return n.sendToAll(ctx, e, targets, state)
+		due := e.Time
+		if r != nil {
+			due = due.Add(r.delay)
+		}
+		return n.sendToAll(ctx, e, due, targets, state)
+	}
+	if s, ok := n.sender.(send.Spaced); ok && e.Subject != "" {
+		if err := n.limiter.space(ctx, e.Subject, s.Spacing()); err != nil {
+			return err
+		}
 	}
 	if err := n.limiter.wait(ctx, ""); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -79,6 +80,10 @@ type ntfyMessage struct {
 // ntfyLimit is the maximum length of a message in bytes. A server stores a longer message as an
 // attachment.
 const ntfyLimit = 4096
+
+// Spacing implements [Spaced]. The time of a message has whole seconds, and apps show the messages of a
+// second in any order.
+func (s *ntfy) Spacing() time.Duration { return 1100 * time.Millisecond }
 
 func (s *ntfy) Send(ctx context.Context, _ Recipient, n Notification) error {
 	m := ntfyMessage{Topic: s.topic, Title: n.Title, Message: fit(n.Body, ntfyLimit, bytesOf, inert),

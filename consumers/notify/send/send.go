@@ -35,6 +35,14 @@ type Lister interface {
 	Recipients() []Recipient
 }
 
+// A Spaced is a Sender whose service can show notifications in another order than that in which it
+// accepted them, unless they are far enough apart.
+type Spaced interface {
+	Sender
+	// Spacing returns the shortest time between two notifications of a match.
+	Spacing() time.Duration
+}
+
 // A Recipient is a browser or a mailbox. A channel of another kind has a single recipient, the zero
 // Recipient.
 type Recipient struct {
