@@ -127,11 +127,12 @@ func (c Consumer) Check() error {
 }
 
 // Subscription returns the broker subscription of c under the given consumer name. If c is ordered, the
-// timeout includes the time for which an event waits for earlier events in this process.
+// limit and the timeout include events that wait in this process for earlier events.
 func (c Consumer) Subscription(name string) broker.Subscription {
 	s := broker.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Timeout: c.timeout()}
 	if c.Ordered {
 		s.Patterns = wholeSports(c.Keys)
+		s.Limit = max(s.Limit, 1) + orderSlots
 		s.Timeout += defaultOrderBounds().long
 	}
 	return s
@@ -183,7 +184,13 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 	if c.Ordered {
 		bounds := cmp.Or(r.bounds, defaultOrderBounds())
 		do.order = newOrder(r.Redis, r.Prefix+"order:"+name+":", c, bounds, log)
-		defer do.order.stop()
+		defer do.order.settling.Wait()
+		stopping := context.AfterFunc(ctx, do.order.stop)
+		defer func() {
+			if stopping() {
+				do.order.stop()
+			}
+		}()
 	}
 	s := c.Subscription(name)
 	s.Ready = ready
@@ -291,7 +298,7 @@ func (d delivery) handle(ctx context.Context, m broker.Message) error {
 // handleEvent calls the consumer's handler: when it is the event's turn, if the consumer is ordered,
 // and only once, if the consumer wants that.
 func (d delivery) handleEvent(ctx context.Context, m broker.Message, e event.Event) error {
-	h := d.Handle
+	var h handler = d.Handle
 	if d.marks != nil {
 		h = func(ctx context.Context, e event.Event) error { return d.marks.once(ctx, e, d.Handle) }
 	}

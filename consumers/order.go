@@ -3,7 +3,6 @@ package consumers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -27,8 +26,12 @@ import (
 //	  <epoch>:<seq>  an unfinished event of an older epoch
 //
 // An event waits while an earlier event of its match is unfinished or missing. It waits first in this
-// process, for a short time, and then in the broker. No wait is unbounded: an unfinished event is
-// passed at its <end>, and a missing event some time after the arrival of the first later event.
+// process, and then in the broker. While it waits in this process, it has a slot of the subscription, of
+// which there are more than the consumer handles at a time. Only the first waiting event of a match looks
+// at the record again and again. The others wait until that event leaves.
+//
+// No wait is unbounded: an unfinished event is passed at its <end>, and a missing event some time after
+// the arrival of the first later event.
 //
 // An event that arrives after its place was passed is handled immediately. So is an event of an older
 // epoch, and an event without an epoch.
@@ -37,34 +40,39 @@ import (
 // is repeated. The record does not prevent that one event is handled twice at a time: that is the task
 // of [marks].
 type order struct {
-	redis    redis.UniversalClient
-	prefix   string        // prefix of the records' keys
-	keys     []string      // topic patterns of the events that the consumer handles
-	timeout  time.Duration // of one call of the consumer
-	early    func(context.Context, event.Event) error
+	redis   redis.UniversalClient
+	prefix  string        // prefix of the records' keys
+	keys    []string      // topic patterns of the events that the consumer handles
+	timeout time.Duration // of one call of the consumer
+	early   func(context.Context, event.Event) error
+	bounds  orderBounds
+	log     *slog.Logger
+
+	lines    lines
 	waiting  chan struct{} // has a token for each event that waits long in this process
-	leaving  departures
+	handling chan struct{} // has a token for each call of the consumer
 	stopped  chan struct{} // closed when the consumer stops
 	settling sync.WaitGroup
 	unstored chan struct{} // has a token for each goroutine of settling
-	bounds   orderBounds
-	log      *slog.Logger
 }
 
 // orderBounds bound the waits of an order.
 type orderBounds struct {
 	long    time.Duration // the longest wait in this process
-	brief   time.Duration // the longest wait in this process for an event that has not come back yet
+	brief   time.Duration // the longest wait in this process if the wait may be useless
 	first   time.Duration // for missing events before the first event of an epoch
 	missing time.Duration // for other missing events
 	margin  time.Duration // for an unfinished event, beyond its timeout or the time of its next attempt
 }
 
+// orderSlots is the number of slots for events that wait in this process.
+const orderSlots = 56
+
 // defaultOrderBounds returns the usual bounds. A missing event may have failed in an outage, before its
 // arrival was stored. Its next attempt is then within 30 s.
 func defaultOrderBounds() orderBounds {
-	return orderBounds{long: 2 * time.Second, brief: 250 * time.Millisecond, first: 5 * time.Second,
-		missing: 35 * time.Second, margin: 30 * time.Second}
+	return orderBounds{long: 10 * time.Second, brief: 250 * time.Millisecond, first: 5 * time.Second,
+		missing: 35 * time.Second, margin: 2 * time.Minute}
 }
 
 // keepOrder is how long the record of a match is kept after its latest event.
@@ -74,39 +82,66 @@ const keepOrder = 3 * 24 * time.Hour
 func newOrder(r redis.UniversalClient, prefix string, c Consumer, bounds orderBounds, log *slog.Logger) *order {
 	return &order{
 		redis: r, prefix: prefix, keys: c.Keys, timeout: c.timeout(), early: c.Early, bounds: bounds, log: log,
-		stopped: make(chan struct{}), waiting: make(chan struct{}, max(1, c.Limit*3/4)),
-		unstored: make(chan struct{}, maxUnstored), leaving: departures{next: map[string]chan struct{}{}},
+		lines: lines{byMatch: map[string]*line{}}, waiting: make(chan struct{}, orderSlots*3/4),
+		handling: make(chan struct{}, max(c.Limit, 1)), stopped: make(chan struct{}),
+		unstored: make(chan struct{}, maxUnstored),
 	}
 }
 
-// stop waits until the ends of all attempts are stored. Redis gets one more attempt at each.
-func (o *order) stop() {
-	close(o.stopped)
-	o.settling.Wait()
-}
+// stop ends the waits in this process. Redis gets one more attempt at each end of an event that is not
+// stored.
+func (o *order) stop() { close(o.stopped) }
 
 // handle calls h when it is the event's turn. It postpones the event if that takes too long. If the
 // event matches none of the consumer's keys, handle only stores that no event waits for it.
-func (o *order) handle(ctx context.Context, m broker.Message, e event.Event, h func(context.Context, event.Event) error) error {
+func (o *order) handle(ctx context.Context, m broker.Message, e event.Event, h handler) error {
 	wanted := event.MatchAny(o.keys, m.Key)
 	if e.Subject == "" || e.Data.Epoch == "" || e.Data.Seq < 1 {
 		if !wanted {
 			return nil
 		}
-		return h(ctx, e)
+		return o.call(ctx, time.Now().Add(o.bounds.long), e, h)
 	}
 	if !wanted {
 		return RedisError(o.leave(ctx, e, finished))
 	}
-	if err := o.wait(ctx, m, e); err != nil {
+	w := &turn{order: o, message: m, event: e, began: time.Now(), patience: o.bounds.long}
+	select {
+	case o.waiting <- struct{}{}:
+		defer func() { <-o.waiting }()
+	default: // too many events wait in this process
+		w.patience = o.bounds.brief
+	}
+	w.place = o.lines.join(e)
+	defer w.place.leave()
+	if err := w.wait(ctx); err != nil {
 		return err
+	}
+	err := errors.New("the handler panicked") // replaced when the handler returns
+	defer func() { o.settle(ctx, e, remaining(m, err)) }()
+	for {
+		err = o.call(ctx, w.began.Add(o.bounds.long), e, h)
+		var postponed *broker.PostponedError
+		if !errors.As(err, &postponed) || !w.sleep(time.Until(postponed.Until)) {
+			return err
+		}
+	}
+}
+
+// A handler handles an event.
+type handler = func(context.Context, event.Event) error
+
+// call calls h in a slot of the consumer. If there is none until the given time, call postpones the event.
+func (o *order) call(ctx context.Context, until time.Time, e event.Event, h handler) error {
+	select {
+	case o.handling <- struct{}{}:
+		defer func() { <-o.handling }()
+	case <-time.After(time.Until(until)):
+		return broker.Postpone(time.Now().Add(time.Second), "all slots of the consumer are in use")
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	err := errors.New("the handler panicked") // replaced when the handler returns
-	defer func() { o.settle(ctx, e, remaining(m, err)) }()
-	err = h(ctx, e)
-	return err
+	return h(ctx, e)
 }
 
 // Pass returns an error with the text of err that wraps err. If Handle of an ordered consumer returns
@@ -142,96 +177,38 @@ func remaining(m broker.Message, err error) time.Duration {
 	return pause
 }
 
-const (
-	orderPollMin = 5 * time.Millisecond  // pause before the second look at the record
-	orderPollMax = 50 * time.Millisecond // the longest pause between two looks
-)
-
-// wait returns nil when it is the event's turn. If the event has to wait longer than this process
-// waits, wait returns an error from [broker.Postpone].
-func (o *order) wait(ctx context.Context, m broker.Message, e event.Event) error {
-	began, pause, early := time.Now(), orderPollMin, true
-	patience := o.bounds.long
-	select {
-	case o.waiting <- struct{}{}:
-		defer func() { <-o.waiting }()
-	default: // too many events wait in this process
-		patience = o.bounds.brief
-	}
-	for {
-		left := o.leaving.of(e.Subject)
-		result, in, err := o.enter(ctx, e)
-		switch {
-		case err != nil:
-			return fmt.Errorf("waiting for earlier events of the match: %w", RedisError(err))
-		case result == orderTurn || result == orderNone:
-			return nil
-		case result == orderParked || result == orderMissing && m.Retried:
-			patience = min(patience, o.bounds.brief)
-		}
-		if early && o.early != nil {
-			if err := o.early(ctx, e); err != nil {
-				o.settle(ctx, e, remaining(m, err))
-				return err
-			}
-		}
-		early = false
-		if rest := patience - time.Since(began); rest <= 0 || result == orderParked && in > rest {
-			err := postponed(result, in)
-			o.settle(ctx, e, remaining(m, err))
-			return err
-		}
-		select {
-		case <-left:
-		case <-time.After(pause):
-			pause = min(2*pause, orderPollMax)
-		case <-ctx.Done():
-			o.settle(ctx, e, remaining(m, ctx.Err()))
-			return ctx.Err()
-		}
-	}
-}
-
-// postponed returns the error with which an event waits in the broker. in is the result of enterOrder.
-func postponed(result int, in time.Duration) error {
-	switch result {
-	case orderParked:
-		return broker.Postpone(time.Now().Add(in), "an earlier event of the match waits for another attempt")
-	case orderMissing:
-		return broker.Postpone(time.Now().Add(min(in, time.Second)), "an earlier event of the match has not arrived")
-	}
-	return broker.Postpone(time.Now().Add(time.Second), "an earlier event of the match is under way")
-}
-
 // key returns the key of the record of a match.
 func (o *order) key(match string) string { return o.prefix + "{" + match + "}" }
 
-// enter registers an event as under way. It returns the result of enterOrder, and how long a wait for
-// an earlier event can take.
-func (o *order) enter(ctx context.Context, e event.Event) (result int, in time.Duration, err error) {
+// An orderState is the result of enterOrder.
+type orderState struct {
+	result int
+	in     time.Duration // how long the wait can take, for orderParked and orderMissing
+	age    time.Duration // time since the event arrived first
+}
+
+// enter registers an event as under way.
+func (o *order) enter(ctx context.Context, e event.Event) (s orderState, err error) {
 	b := o.bounds
 	found, err := enterOrder.Run(ctx, o.redis, []string{o.key(e.Subject)}, e.Data.Epoch, e.Data.Seq,
 		keepOrder.Milliseconds(), (o.timeout + b.margin).Milliseconds(),
 		b.first.Milliseconds(), b.missing.Milliseconds()).Int64Slice()
 	if err != nil {
-		return 0, 0, err
+		return s, err
 	}
-	return int(found[0]), time.Duration(found[1]) * time.Millisecond, nil
+	const ms = time.Millisecond
+	return orderState{int(found[0]), time.Duration(found[1]) * ms, time.Duration(found[2]) * ms}, nil
 }
 
 // leave stores that an event is finished, or that it waits for its next attempt, which follows after
-// pause. Then it wakes the events of the match that wait in this process.
+// pause.
 func (o *order) leave(ctx context.Context, e event.Event, pause time.Duration) error {
 	due := ""
 	if pause != finished {
 		due = strconv.FormatInt(pause.Milliseconds(), 10)
 	}
-	err := leaveOrder.Run(ctx, o.redis, []string{o.key(e.Subject)}, e.Data.Epoch, e.Data.Seq,
+	return leaveOrder.Run(ctx, o.redis, []string{o.key(e.Subject)}, e.Data.Epoch, e.Data.Seq,
 		keepOrder.Milliseconds(), due, o.bounds.margin.Milliseconds()).Err()
-	if err == nil {
-		o.leaving.wake(e.Subject)
-	}
-	return err
 }
 
 const (
@@ -279,30 +256,4 @@ func (o *order) settle(ctx context.Context, e event.Event, pause time.Duration) 
 			}
 		}
 	})
-}
-
-// departures tells events that wait in this process that an event of their match has left.
-type departures struct {
-	mu   sync.Mutex
-	next map[string]chan struct{} // by match; closed when an event of the match leaves
-}
-
-// of returns a channel that is closed when the next event of a match leaves in this process.
-func (d *departures) of(match string) <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.next[match] == nil {
-		d.next[match] = make(chan struct{})
-	}
-	return d.next[match]
-}
-
-// wake wakes the events of a match that wait in this process.
-func (d *departures) wake(match string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if next := d.next[match]; next != nil {
-		close(next)
-		delete(d.next, match)
-	}
 }

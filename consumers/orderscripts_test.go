@@ -26,11 +26,11 @@ func ordered(epoch string, seq int64) event.Event {
 // enter checks the result of enterOrder for an event, and returns the rest of the wait.
 func (m match) enter(epoch string, seq int64, want int) time.Duration {
 	m.Helper()
-	got, in, err := m.order.enter(m.Context(), ordered(epoch, seq))
-	if got != want || err != nil {
-		m.Errorf("enter %s %d: result %d, error %v, want %d; record %v", epoch, seq, got, err, want, m.record())
+	got, err := m.order.enter(m.Context(), ordered(epoch, seq))
+	if got.result != want || err != nil {
+		m.Errorf("enter %s %d: result %d, error %v, want %d; record %v", epoch, seq, got.result, err, want, m.record())
 	}
-	return in
+	return got.in
 }
 
 func (m match) leave(epoch string, seq int64, pause time.Duration) {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -170,6 +171,32 @@ func (e env) token(s secret, name string) (string, error) {
 		return "", s.pos.Errorf("%s: want a token: no spaces, line breaks or any of / ? # %%", name)
 	}
 	return value, nil
+}
+
+// A tokenFormat is the format of the tokens at the host of a service. A server of your own, or a proxy,
+// may accept other tokens.
+type tokenFormat struct {
+	host    string
+	pattern *regexp.Regexp
+	want    string // for errors
+}
+
+// tokenOf is like token. If u has the host of the format, it also checks the format of the secret.
+func (e env) tokenOf(s secret, name string, u *url.URL, f tokenFormat) (string, error) {
+	value, err := e.token(s, name)
+	if err == nil && u.Hostname() == f.host && !f.pattern.MatchString(value) {
+		return "", s.pos.Errorf("%s: %s (the value is not shown, because it is secret)", name, f.want)
+	}
+	return value, err
+}
+
+// at returns the position of a setting. If the config lacks the setting, it returns the position of the
+// channel.
+func (e env) at(t strictyaml.Text) strictyaml.Pos {
+	if t.Pos.Line > 0 {
+		return t.Pos
+	}
+	return e.pos
 }
 
 // A Rate allows N notifications in each period Per. All N may be sent at once.

@@ -20,14 +20,19 @@ func (d *Discord) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(d), "{url: https://discord.com/api/webhooks/ID/TOKEN}")
 }
 
-var discordPath = regexp.MustCompile(`/webhooks/\d+/[^/]+$`)
+var (
+	discordPath = regexp.MustCompile(`/webhooks/\d+/[^/]+$`)
+	// discordOwnPath is the path at Discord's own hosts, not at those of a proxy.
+	discordOwnPath = regexp.MustCompile(`^/api(/v\d+)?/webhooks/\d{17,20}/[A-Za-z0-9_-]{50,}$`)
+	discordHost    = regexp.MustCompile(`^((canary|ptb)\.)?discord(app)?\.com$`)
+)
 
 func (d Discord) sender(e env) (Sender, error) {
 	u, err := e.httpURL(d.URL.at(e.pos, "discord.url"))
 	if err != nil {
 		return nil, err
 	}
-	if !discordPath.MatchString(u.Path) {
+	if !discordPath.MatchString(u.Path) || discordHost.MatchString(u.Hostname()) && !discordOwnPath.MatchString(u.Path) {
 		return nil, d.URL.pos.Errorf("url: want the URL of a webhook: https://discord.com/api/webhooks/ID/TOKEN")
 	}
 	query := u.Query() // may contain a thread_id

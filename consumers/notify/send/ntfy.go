@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +35,15 @@ type ntfy struct {
 	header     http.Header
 }
 
-var ntfyTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var (
+	ntfyTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	ntfyToken = tokenFormat{"ntfy.sh", regexp.MustCompile(`^tk_[a-z0-9]{29}$`),
+		"want an access token: tk_ and 29 characters"}
+)
+
+// ntfyPages are paths of an ntfy server that cannot be topics.
+var ntfyPages = []string{"docs", "static", "file", "app", "metrics", "account", "settings", "signup", "login",
+	"reset-password"}
 
 func (f Ntfy) sender(e env) (Sender, error) {
 	u, err := e.httpURL(f.URL.at(e.pos, "ntfy.url"))
@@ -45,14 +54,15 @@ func (f Ntfy) sender(e env) (Sender, error) {
 	if i := strings.LastIndex(u.Path, "/"); i >= 0 {
 		base, topic = u.Path[:i], u.Path[i+1:]
 	}
-	if !ntfyTopic.MatchString(topic) {
-		return nil, f.URL.pos.Errorf("url: want the URL of a topic, like https://ntfy.sh/mytopic")
+	if !ntfyTopic.MatchString(topic) || slices.Contains(ntfyPages, topic) {
+		return nil, f.URL.pos.Errorf("url: want the URL of a topic, like https://ntfy.sh/mytopic: " +
+			"1 to 64 characters from A-Z, a-z, 0-9, _ and -, and no page of ntfy, like docs")
 	}
 	server := url.URL{Scheme: u.Scheme, Host: u.Host, User: u.User, Path: base + "/"}
 	s := &ntfy{url: server.String(), topic: topic, header: http.Header{}}
 	token := ""
 	if f.Token != nil {
-		if token, err = e.token(*f.Token, "token"); err != nil {
+		if token, err = e.tokenOf(*f.Token, "token", u, ntfyToken); err != nil {
 			return nil, err
 		}
 		s.header.Set("Authorization", "Bearer "+token)
