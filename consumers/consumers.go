@@ -99,7 +99,10 @@ type Host struct {
 	Redis redis.UniversalClient
 	// Prefix is the prefix of every Redis key: "mw:", or "mw:<namespace>:".
 	Prefix string
-	Log    *slog.Logger
+	// Upcoming returns the matches that begin before until and have not begun, with their sport, league
+	// and match. It is nil if Redis is nil.
+	Upcoming func(ctx context.Context, until time.Time) ([]event.Data, error)
+	Log      *slog.Logger
 }
 
 // Check returns an error if the consumer or one of its parts has no handler or no keys, or has a key

@@ -46,6 +46,12 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 			Keys: n.keys(), Limit: eventsAtOnce, Timeout: n.timeout(), Once: true, Ordered: true,
 			Early: n.deliveries.markSeen, Handle: n.handle,
 		}
+		if len(n.reminders) > 0 {
+			part.Run = n.remind
+		}
+		if len(n.rules) == 0 { // only reminders, which are no events of the exchange
+			part.Keys, part.Ordered, part.Early = []string{"*.*." + string(kickoffSoon)}, false, nil
+		}
 		if n.subscribers != nil {
 			pushes[name] = n.subscribers
 		}
@@ -65,10 +71,15 @@ const (
 
 // A notifier sends the notifications of one channel.
 type notifier struct {
-	channel     string
-	link        string // URL of a match page, with {match} for the match ID; "" for none
-	rules       []rule // in order; the first rule that matches an event applies
-	maxAge      time.Duration
+	channel   string
+	link      string // URL of a match page, with {match} for the match ID; "" for none
+	rules     []rule // in order; the first rule that matches an event applies
+	reminders []rule // the rules for notifications before kick-off, in order
+	maxAge    time.Duration
+	upcoming  func(ctx context.Context, until time.Time) ([]event.Data, error)
+
+	correctionSound send.CorrectionSound
+
 	texts       texts
 	language    string // for corrections that match no rule
 	sender      send.Sender
@@ -160,7 +171,9 @@ func (n *notifier) sendTo(
 // it stores nothing and returns [send.ErrGone]. The caller must have waited for a slot of the limiter.
 func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *incidentState) error {
 	text := n.texts.render(e, t.asNews, t.language)
-	err := n.sender.Send(ctx, t.address, notification(e, text, !t.asNews, n.link))
+	note := notification(e, text, !t.asNews, n.link)
+	note.Silent = silent(e, note.Replaces, n.correctionSound)
+	err := n.sender.Send(ctx, t.address, note)
 	switch {
 	case err == nil:
 		state.markDelivered(ctx, t)

@@ -131,7 +131,7 @@ func (s *subscribers) check(one subscriber) error {
 		}
 	}
 	for _, k := range one.Kinds {
-		if !knownKind(event.Kind(k)) {
+		if !knownKind(event.Kind(k)) && k != string(kickoffSoon) {
 			return fmt.Errorf("kinds: there is no kind %q", k)
 		}
 	}

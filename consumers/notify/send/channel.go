@@ -33,6 +33,8 @@ type Channel struct {
 	Shoutrrr   *shoutrrr   `yaml:"shoutrrr"`
 	// Rate limits the notifications that all processes together send; zero means no limit.
 	Rate Rate `yaml:"rate"`
+	// CorrectionSound says which corrections and retractions make a sound.
+	CorrectionSound CorrectionSound `yaml:"correction_sound"`
 
 	Pos strictyaml.Pos `yaml:"-"` // position of the channel in the config
 }
@@ -218,5 +220,28 @@ func (r *Rate) UnmarshalYAML(n ast.Node) error {
 		return strictyaml.PosOf(n).Errorf("%q: want a rate like 5/s, 30/m or 1000/h", s)
 	}
 	*r = Rate{number, per}
+	return nil
+}
+
+// A CorrectionSound says which notifications that replace an earlier one make a sound.
+type CorrectionSound string
+
+// The values of correction_sound. The default is SoundScorer.
+const (
+	SoundScorer CorrectionSound = "scorer" // corrections that change who scored
+	SoundAll    CorrectionSound = "all"    // all corrections and retractions
+	SoundNone   CorrectionSound = "none"
+)
+
+// UnmarshalYAML decodes one of the values.
+func (c *CorrectionSound) UnmarshalYAML(n ast.Node) error {
+	var s string
+	if err := strictyaml.DecodeNode(n, &s); err != nil {
+		return err
+	}
+	*c = CorrectionSound(s)
+	if *c != SoundScorer && *c != SoundAll && *c != SoundNone {
+		return strictyaml.PosOf(n).Errorf("%q: want %s, %s or %s", s, SoundScorer, SoundAll, SoundNone)
+	}
 	return nil
 }

@@ -50,8 +50,9 @@ type discord struct {
 }
 
 const (
-	discordLimit  = 2000   // length of a message in UTF-16 code units
-	discordSilent = 1 << 2 // flag SUPPRESS_EMBEDS: no link previews
+	discordLimit      = 2000    // length of a message in UTF-16 code units
+	discordNoPreviews = 1 << 2  // flag SUPPRESS_EMBEDS
+	discordSilent     = 1 << 12 // flag SUPPRESS_NOTIFICATIONS
 )
 
 func (s *discord) Send(ctx context.Context, _ Recipient, n Notification) error {
@@ -60,8 +61,12 @@ func (s *discord) Send(ctx context.Context, _ Recipient, n Notification) error {
 	if n.Body != "" {
 		text += "\n" + fit(n.Body, discordLimit-units(text)-1, units, escape)
 	}
+	flags := discordNoPreviews
+	if n.Silent {
+		flags |= discordSilent
+	}
 	return s.postJSON(ctx, s.url, map[string]any{
-		"content": text, "flags": discordSilent,
+		"content": text, "flags": flags,
 		"allowed_mentions": map[string][]string{"parse": {}}, // disables mentions
 	}, nil)
 }

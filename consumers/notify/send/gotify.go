@@ -55,6 +55,7 @@ type gotify struct {
 }
 
 const (
+	gotifySilent = 2 // priority of a notification without a sound
 	gotifyNormal = 5 // priority of a notification with a sound
 	gotifyUrgent = 8 // priority of a notification with a sound and vibration
 )
@@ -65,7 +66,10 @@ func (s *gotify) Send(ctx context.Context, _ Recipient, n Notification) error {
 		extras["client::notification"] = map[string]any{"click": map[string]string{"url": n.URL}}
 	}
 	priority := gotifyNormal
-	if n.urgent() {
+	switch {
+	case n.Silent:
+		priority = gotifySilent
+	case n.urgent():
 		priority = gotifyUrgent
 	}
 	return s.postJSON(ctx, s.url, map[string]any{

@@ -87,6 +87,13 @@ type ntfyMessage struct {
 	Click    string   `json:"click,omitempty"`
 }
 
+// Priorities of a message, of 1 to 5.
+const (
+	ntfySilent = 2 // without a sound and vibration
+	ntfyNormal = 3
+	ntfyUrgent = 4
+)
+
 // ntfyLimit is the maximum length of a message in bytes. A server stores a longer message as an
 // attachment.
 const ntfyLimit = 4096
@@ -97,9 +104,12 @@ func (s *ntfy) Spacing() time.Duration { return 1100 * time.Millisecond }
 
 func (s *ntfy) Send(ctx context.Context, _ Recipient, n Notification) error {
 	m := ntfyMessage{Topic: s.topic, Title: n.Title, Message: fit(n.Body, ntfyLimit, bytesOf, inert),
-		Priority: 3, Sequence: n.Thread, Click: n.URL}
-	if n.urgent() {
-		m.Priority = 4
+		Priority: ntfyNormal, Sequence: n.Thread, Click: n.URL}
+	switch {
+	case n.Silent:
+		m.Priority = ntfySilent
+	case n.urgent():
+		m.Priority = ntfyUrgent
 	}
 	if tag := ntfyTags[n.Event.Data.Sport]; tag != "" {
 		m.Tags = []string{tag}

@@ -64,8 +64,10 @@ type Notification struct {
 	// URL is the URL of the match page. It is "" if the settings have no link.
 	URL string `json:"url,omitempty"`
 	// Replaces is true if an earlier notification of the thread was, or may have been, delivered.
-	Replaces bool        `json:"replaces"`
-	Event    event.Event `json:"event"`
+	Replaces bool `json:"replaces"`
+	// Silent is true if the notification should make no sound.
+	Silent bool        `json:"silent"`
+	Event  event.Event `json:"event"`
 }
 
 // urgent reports whether the event changes the score.

@@ -167,7 +167,7 @@ type pushMessage struct {
 	Body  string `json:"body"`
 	// Tag identifies the incident. A notification replaces an earlier notification with the same tag.
 	Tag string `json:"tag"`
-	// Renotify is false for a correction: the notification then changes without a sound.
+	// Renotify is false if the notification appears, or changes, without a sound.
 	Renotify bool      `json:"renotify"`
 	URL      string    `json:"url,omitempty"` // URL of the match page
 	Type     string    `json:"type"`          // routing key
@@ -205,7 +205,7 @@ func (p *Push) Send(ctx context.Context, to Recipient, n Notification) error {
 
 // encodePush returns the push message of n. It shortens the title and the body until the message fits.
 func encodePush(n Notification) ([]byte, error) {
-	m := pushMessage{Title: n.Title, Body: n.Body, Tag: n.Thread, Renotify: !n.Replaces, URL: n.URL,
+	m := pushMessage{Title: n.Title, Body: n.Body, Tag: n.Thread, Renotify: !n.Silent, URL: n.URL,
 		Type: n.Type, Match: n.Event.Subject, ID: n.Event.ID, TID: n.Event.TID}
 	for runes := 1000; ; runes /= 2 {
 		b, err := json.Marshal(m)
