@@ -219,7 +219,7 @@ func TestOrderedAfterARestart(t *testing.T) {
 	})
 }
 
-// Early is called for an event that waits, before its turn.
+// Early is called for an event that waits, before Handle.
 func TestOrderedEarly(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		h := newOrderHarness(t, r, 10*time.Millisecond)

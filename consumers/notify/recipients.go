@@ -64,7 +64,7 @@ const (
 )
 
 // sendToAll sends an event to all targets. If sending fails for some targets and the event is
-// delivered again, only those targets get it. due is when the event was to be sent.
+// delivered again, only those targets get it. due is the time at which the rule sends the event.
 func (n *notifier) sendToAll(
 	ctx context.Context, e event.Event, due time.Time, targets []target, state *incidentState,
 ) error {

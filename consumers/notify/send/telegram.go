@@ -90,8 +90,12 @@ func (s *telegram) Send(ctx context.Context, _ Recipient, n Notification) error 
 	text := telegramCommand.ReplaceAllString(inert(n.lines()), "${1}/"+joiner+"${2}")
 	for moves := 0; ; moves++ {
 		chat := s.chat.Load()
-		err := s.postJSON(ctx, s.url, map[string]any{"chat_id": *chat, "text": text, "disable_notification": n.Silent,
-			"link_preview_options": map[string]bool{"is_disabled": true}}, nil)
+		message := map[string]any{"chat_id": *chat, "text": text,
+			"link_preview_options": map[string]bool{"is_disabled": true}}
+		if n.Silent {
+			message["disable_notification"] = true
+		}
+		err := s.postJSON(ctx, s.url, message, nil)
 		var moved *movedError
 		if !errors.As(err, &moved) || moved.to == *chat || moves == maxMoves {
 			return err
