@@ -301,7 +301,7 @@ func (d delivery) handle(ctx context.Context, m broker.Message) error {
 // handleEvent calls the consumer's handler: when it is the event's turn, if the consumer is ordered,
 // and only once, if the consumer wants that.
 func (d delivery) handleEvent(ctx context.Context, m broker.Message, e event.Event) error {
-	var h handler = d.Handle
+	h := d.Handle
 	if d.marks != nil {
 		h = func(ctx context.Context, e event.Event) error { return d.marks.once(ctx, e, d.Handle) }
 	}

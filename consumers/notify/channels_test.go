@@ -394,6 +394,7 @@ func TestCaseTelegramGroupMoved(t *testing.T) {
 	var chats []string
 	now := moved // where the chat is
 	busy, code := 0, http.StatusBadRequest
+	next := map[string]string{old: moved, moved: last, last: last}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var m struct {
 			Chat string `json:"chat_id"`
@@ -406,7 +407,7 @@ func TestCaseTelegramGroupMoved(t *testing.T) {
 		case m.Chat != now:
 			w.WriteHeader(code)
 			fmt.Fprintf(w, `{"ok": false, "error_code": 400, "description": "Bad Request: group chat was upgraded to a `+
-				`supergroup chat", "parameters": {"migrate_to_chat_id": %s}}`, map[string]string{old: moved, moved: last, last: last}[m.Chat])
+				`supergroup chat", "parameters": {"migrate_to_chat_id": %s}}`, next[m.Chat])
 		case busy > 0:
 			busy--
 			w.WriteHeader(http.StatusBadGateway)
@@ -415,7 +416,8 @@ func TestCaseTelegramGroupMoved(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	w := newWorld(t, "channels:\n  tg: {telegram: {token: '123:"+testenv.Secret+"', chat: '"+old+"', server: '"+s.URL+"'}}\n")
+	w := newWorld(t, "channels:\n  tg: {telegram: {token: '123:"+testenv.Secret+"', chat: '"+old+
+		"', server: '"+s.URL+"'}}\n")
 	deliver := func(e event.Event, failures int, want ...string) {
 		t.Helper()
 		mu.Lock()
@@ -434,7 +436,8 @@ func TestCaseTelegramGroupMoved(t *testing.T) {
 	}
 	deliver(goal(t, nil), 1, old, moved, moved) // the first message to the new chat fails, and is retried
 	deliver(goal(t, nil), 0, moved)
-	if log := w.log.String(); strings.Count(log, "chat has moved") != 1 || !strings.Contains(log, "old="+old+" new="+moved) {
+	log := w.log.String()
+	if strings.Count(log, "chat has moved") != 1 || !strings.Contains(log, "old="+old+" new="+moved) {
 		t.Errorf("log %s, want one warning with %s and %s", log, old, moved)
 	}
 	now, code = last, http.StatusOK // it moves again, and a proxy hides the status

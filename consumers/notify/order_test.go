@@ -87,7 +87,7 @@ func facts(t *testing.T, seq int64, words ...string) (events []event.Event) {
 	return events
 }
 
-// A log records the first lines of the notifications that a service receives.
+// A received records the titles of the notifications that a service receives.
 type received struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -194,7 +194,8 @@ func TestOneBrowserDoesNotHoldUpTheOthers(t *testing.T) {
 	}))
 	defer down.Close()
 	other := newBrowser(t)
-	w.configure(strings.Replace(w.settings, "services: [", "services: ['"+strings.TrimPrefix(down.URL, "https://")+"', ", 1))
+	services := "services: ['" + strings.TrimPrefix(down.URL, "https://") + "', "
+	w.configure(strings.Replace(w.settings, "services: [", services, 1))
 	w.mustSubscribe(`{"subscription": ` + other.subscription(down.URL+"/1") + `}`)
 	e := consumertest.Goal()
 	err := w.deliver("phones", e)

@@ -82,7 +82,9 @@ func (v *receiver) check(t *testing.T, name string, want map[string][]int64, rep
 		t.Errorf("channel %s: %d events were repeated, want at most %d, the number in flight", name, repeated, repeats)
 	}
 	slices.Sort(v.late)
-	at := func(share float64) time.Duration { return v.late[int(share*float64(len(v.late)-1))].Round(time.Millisecond) }
+	at := func(share float64) time.Duration {
+		return v.late[int(share*float64(len(v.late)-1))].Round(time.Millisecond)
+	}
 	t.Logf("channel %s: %d events, %d repeated; time to arrive: median %v, 90%% %v, longest %v",
 		name, len(v.late), repeated, at(.5), at(.9), at(1))
 }
@@ -137,8 +139,9 @@ func TestBurstsInOrder(t *testing.T) {
 	}
 	var processes []*role
 	for i := range 3 {
-		p := &role{t: t, name: fmt.Sprint("consumers-", i), program: build(t), args: []string{"run", "--config", config, "consumers"},
-			env: []string{"AMQP_URL=" + url, "REDIS_URL=" + testenv.Redis(t)}, log: filepath.Join(dir, fmt.Sprint(i, ".log"))}
+		p := &role{t: t, name: fmt.Sprint("consumers-", i), program: build(t),
+			args: []string{"run", "--config", config, "consumers"},
+			env:  []string{"AMQP_URL=" + url, "REDIS_URL=" + testenv.Redis(t)}, log: filepath.Join(dir, fmt.Sprint(i, ".log"))}
 		if i > 0 {
 			p.env = processes[0].env
 		}

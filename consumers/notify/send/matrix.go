@@ -40,8 +40,8 @@ func (m Matrix) sender(e env) (Sender, error) {
 		return nil, err
 	}
 	if !matrixRoom.MatchString(m.Room.Value) {
-		return nil, e.at(m.Room).Errorf("room %q: want the ID of a room, which begins with !; the settings of the room show it",
-			m.Room.Value)
+		return nil, e.at(m.Room).Errorf(
+			"room %q: want the ID of a room, which begins with !; the settings of the room show it", m.Room.Value)
 	}
 	s := &matrix{
 		url:      server + "/_matrix/client/v3/rooms/" + url.PathEscape(m.Room.Value) + "/send/m.room.message/",

@@ -30,7 +30,8 @@ func (p *Pushover) UnmarshalYAML(n ast.Node) error {
 }
 
 var (
-	pushoverKey     = tokenFormat{"api.pushover.net", regexp.MustCompile(`^[A-Za-z0-9]{30}$`), "want 30 letters and digits"}
+	pushoverKey = tokenFormat{"api.pushover.net", regexp.MustCompile(`^[A-Za-z0-9]{30}$`),
+		"want 30 letters and digits"}
 	pushoverDevices = regexp.MustCompile(`^[A-Za-z0-9_-]{1,25}(,[A-Za-z0-9_-]{1,25})*$`)
 )
 
