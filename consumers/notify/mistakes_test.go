@@ -192,7 +192,7 @@ func TestMistakes(t *testing.T) {
 			`chat "https://t.me/goals": want the ID of a chat`},
 		{"channels:\n  hook: {telegram: {server: 'https://t.example', token: x, chat: '@a b'}}",
 			`chat "@a b": want the ID of a chat`},
-		{"channels:\n  hook: {discord: {url: 'https://discord.com/api/webhooks/1/" + testenv.Secret + "'}}",
+		{"channels:\n  hook: {discord: {url: 'https://discord.com/webhooks/1/" + testenv.Secret + "'}}",
 			"2:25: channels.hook.discord.url: url: want the URL of a webhook"},
 		{"channels:\n  hook: {slack: {url: 'https://hooks.slack.com/services/" + testenv.Secret + "'}}",
 			"2:23: channels.hook.slack.url: url: want the URL of an incoming webhook"},

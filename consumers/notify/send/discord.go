@@ -23,7 +23,7 @@ func (d *Discord) UnmarshalYAML(n ast.Node) error {
 var (
 	discordPath = regexp.MustCompile(`/webhooks/\d+/[^/]+$`)
 	// discordOwnPath is the path at Discord's own hosts, not at those of a proxy.
-	discordOwnPath = regexp.MustCompile(`^/api(/v\d+)?/webhooks/\d{17,20}/[A-Za-z0-9_-]{50,}$`)
+	discordOwnPath = regexp.MustCompile(`^/api(/v\d+)?/webhooks/\d+/[A-Za-z0-9_-]+$`)
 	discordHost    = regexp.MustCompile(`^((canary|ptb)\.)?discord(app)?\.com$`)
 )
 
