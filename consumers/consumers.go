@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -34,6 +36,15 @@ type Consumer struct {
 	// died while it handled the event, if Redis was unreachable for more than [LeaseTime], or if Redis
 	// lost its data. The backfill copy of an event is handled separately.
 	Once bool
+	// Ordered handles the events of a match one at a time, in the order of (epoch, seq), in all processes
+	// that share the queue. An event that fails holds up the later events of its match until its last
+	// attempt, and so does an event that Handle postpones. The queue receives all events of the sports in
+	// Keys, because gaps show which events are missing. Handle receives only events that match Keys.
+	Ordered bool
+	// Early, if not nil, is called for an event that must wait for an earlier event of its match. Handle
+	// follows when it is the event's turn. Only a consumer that sets Ordered can use Early. The contract
+	// for its error is that of Handle.
+	Early func(ctx context.Context, e event.Event) error
 	// Rebuilds reports whether handling every event of the log again, in any order, restores the
 	// consumer's data. matchwire rebuild refuses other consumers.
 	Rebuilds bool
@@ -88,7 +99,10 @@ type Host struct {
 	Redis redis.UniversalClient
 	// Prefix is the prefix of every Redis key: "mw:", or "mw:<namespace>:".
 	Prefix string
-	Log    *slog.Logger
+	// Upcoming returns the matches that begin before until and have not begun, with their sport, league
+	// and match. It is nil if Redis is nil.
+	Upcoming func(ctx context.Context, until time.Time) ([]event.Data, error)
+	Log      *slog.Logger
 }
 
 // MaxTimeout is the maximum of Consumer.Timeout. RabbitMQ takes an event back if it is not
@@ -133,9 +147,34 @@ func (c Consumer) Check() error {
 	return nil
 }
 
-// Subscription returns the broker subscription of c under the given consumer name.
+// Subscription returns the broker subscription of c under the given consumer name. If c is ordered, the
+// limit and the timeout include events that wait in this process for earlier events.
 func (c Consumer) Subscription(name string) broker.Subscription {
-	return broker.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Timeout: c.Timeout}
+	s := broker.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Timeout: c.timeout()}
+	if c.Ordered {
+		s.Patterns = wholeSports(c.Keys)
+		s.Limit = max(s.Limit, 1) + orderSlots
+		s.Timeout += defaultOrderBounds().long
+	}
+	return s
+}
+
+// timeout returns how long Handle may take for one event.
+func (c Consumer) timeout() time.Duration { return cmp.Or(max(c.Timeout, 0), 30*time.Second) }
+
+// wholeSports returns topic patterns that match every event of the sports that keys match. A match
+// cannot change its sport, but sources can differ in the name of its league.
+func wholeSports(keys []string) []string {
+	var all []string
+	for _, k := range keys {
+		sport, _, _ := strings.Cut(k, ".")
+		if sport == "#" || sport == "*" {
+			return []string{"#"}
+		}
+		all = append(all, sport+".#")
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // QueueName returns the name of the queue of the consumer with the given name.
@@ -144,13 +183,14 @@ func QueueName(name string) string { return "consumer." + name }
 // A Runner runs consumers.
 type Runner struct {
 	Broker  broker.Subscriber
-	Redis   redis.UniversalClient // for consumers that set Once
+	Redis   redis.UniversalClient // for consumers that set Once or Ordered
 	Prefix  string                // prefix of every Redis key
 	Trace   *trace.Recorder       // records a span for each event; may be nil
 	Metrics *Metrics              // may be nil
 	Log     *slog.Logger
 
-	lease time.Duration // how long a mark lasts without a renewal; 0 means LeaseTime
+	lease  time.Duration // how long a mark lasts without a renewal; 0 means LeaseTime
+	bounds orderBounds   // the zero value means defaultOrderBounds
 }
 
 // Run delivers the events of a consumer's queue to the consumer until ctx ends. Then it waits for the
@@ -158,6 +198,21 @@ type Runner struct {
 func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- struct{}) error {
 	log := r.Log.With("consumer", name)
 	marks := newMarks(r.Redis, r.Prefix+"handled:"+name+":", cmp.Or(r.lease, LeaseTime), log)
+	do := delivery{Consumer: c, log: log}
+	if c.Once {
+		do.marks = &marks
+	}
+	if c.Ordered {
+		bounds := cmp.Or(r.bounds, defaultOrderBounds())
+		do.order = newOrder(r.Redis, r.Prefix+"order:"+name+":", c, bounds, log)
+		defer do.order.settling.Wait()
+		stopping := context.AfterFunc(ctx, do.order.stop)
+		defer func() {
+			if stopping() {
+				do.order.stop()
+			}
+		}()
+	}
 	s := c.Subscription(name)
 	s.Ready = ready
 	err := c.While(ctx, func(ctx context.Context) error {
@@ -167,7 +222,7 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 			err := errors.New("the handler panicked") // replaced when the handler returns
 			counted := r.Metrics.begin(name, m)
 			defer func() { counted(err) }()
-			err = handle(ctx, c, m, marks, log)
+			err = do.handle(ctx, m)
 			traceOutcome(step, m, err)
 			return err
 		})
@@ -221,35 +276,55 @@ func traceOutcome(step *trace.Active, m broker.Message, err error) {
 	}
 }
 
+// A delivery handles the messages of a consumer.
+type delivery struct {
+	Consumer
+	marks *marks // nil unless the consumer sets Once
+	order *order // nil unless the consumer sets Ordered
+	log   *slog.Logger
+}
+
 // handle decodes a message, calls the consumer's handler and logs the outcome.
-func handle(ctx context.Context, c Consumer, m broker.Message, marks marks, log *slog.Logger) error {
-	// The queue is durable, so it may still have bindings of earlier settings.
-	if !event.MatchAny(c.Keys, m.Key) {
+func (d delivery) handle(ctx context.Context, m broker.Message) error {
+	// The queue may have bindings of earlier settings, and an ordered consumer receives all events.
+	wanted := event.MatchAny(d.Keys, m.Key)
+	if !wanted && d.order == nil {
 		return nil
 	}
 	began := time.Now()
 	e, err := event.Decode(m.Body)
+	if err != nil && !wanted {
+		return nil
+	}
 	if err != nil {
 		err = broker.Permanent(err) // decoding the same bytes again would fail too
 	} else {
-		ctx = event.WithTID(ctx, e.TID)
-		if c.Once {
-			err = marks.once(ctx, e, c.Handle)
-		} else {
-			err = c.Handle(ctx, e)
-		}
+		err = d.handleEvent(event.WithTID(ctx, e.TID), m, e)
 	}
 	about := func() *slog.Logger {
 		took := time.Since(began).Round(time.Microsecond)
-		return log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", took)
+		return d.log.With("tid", m.TID, "key", m.Key, "id", m.ID, "attempt", m.Attempt, "took", took)
 	}
 	switch {
 	case errors.As(err, new(*broker.PostponedError)):
 		about().Debug("event postponed", "reason", err)
 	case err != nil: // the broker retries or dead-letters the event
 		about().Warn("event not handled", "error", err, "permanent", errors.Is(err, broker.ErrPermanent))
-	case log.Enabled(ctx, slog.LevelDebug):
+	case d.log.Enabled(ctx, slog.LevelDebug):
 		about().Debug("event handled")
 	}
 	return err
+}
+
+// handleEvent calls the consumer's handler: when it is the event's turn, if the consumer is ordered,
+// and only once, if the consumer wants that.
+func (d delivery) handleEvent(ctx context.Context, m broker.Message, e event.Event) error {
+	h := d.Handle
+	if d.marks != nil {
+		h = func(ctx context.Context, e event.Event) error { return d.marks.once(ctx, e, d.Handle) }
+	}
+	if d.order == nil {
+		return h(ctx, e)
+	}
+	return d.order.handle(ctx, m, e, h)
 }

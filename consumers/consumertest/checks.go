@@ -77,6 +77,57 @@ func (h *harness) anyOrder() {
 	}
 }
 
+// order checks that an ordered consumer has the effects of a burst of events in the same order as if it
+// received each event after the effect of the one before.
+func (h *harness) order() {
+	for _, c := range h.parts {
+		if !c.Ordered {
+			h.Log("not checked: the consumer is not ordered")
+			return
+		}
+	}
+	e := h.Event()
+	if _, seq := e.Position(); seq != 1 || e.Data.Epoch == "" || e.Data.Match == nil {
+		h.Log("not checked: the event is not the first of its match")
+		return
+	}
+	burst := []event.Event{e}
+	for n := range 4 {
+		burst = append(burst, following(e, n))
+	}
+	single := h.another()
+	single.start()
+	for _, e := range burst {
+		single.publish(e)
+		single.settled()
+	}
+	want := single.settled()
+	undo := func() {}
+	if h.Fail != nil {
+		undo = h.Fail()
+	}
+	h.start()
+	h.publish(burst...)
+	if h.Fail != nil {
+		h.until("a failed attempt", func() bool {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return h.failed > 0
+		})
+	}
+	undo()
+	if got := h.settled(); !slices.Equal(got, want) {
+		h.Errorf("after a burst, the effects are %q, want %q, as after single events", got, want)
+	}
+}
+
+// following returns the n-th event after e in its match, from 0.
+func following(e event.Event, n int) event.Event {
+	next := Other(e, n)
+	next.Data.Seq = e.Data.Seq + int64(n+1)
+	return next
+}
+
 // temporaryFailure checks that Handle returns a temporary error while Fail is in effect, and that the
 // event then has its effect once.
 func (h *harness) temporaryFailure() {
@@ -223,7 +274,7 @@ func Goal() event.Event {
 		Incident: event.IncidentID("consumertest", id.String()), Rev: 1, Score: &event.Score{Away: 1}, Clock: minute(6),
 		Match: &event.Match{ID: "consumertest-" + id.String(), Home: "New York City FC", Away: "Toronto FC",
 			Status: event.Live, Period: event.FirstHalf, Clock: *minute(6)},
-		Epoch: id.String(), Seq: 3,
+		Epoch: id.String(), Seq: 1,
 	})
 }
 

@@ -3,6 +3,7 @@
 //   - An event that is delivered more than once has its effect once.
 //   - Corrections and retractions have an effect, if the consumer subscribes to them.
 //   - A consumer that can be rebuilt accepts events in any order.
+//   - An ordered consumer has its effects in the order of the match, even if an event fails at first.
 //   - An event that fails temporarily is retried. An event that fails permanently is dead-lettered.
 //   - Handle returns an error when its context ends.
 //   - A consumer that is stopped loses no event.
@@ -67,6 +68,7 @@ func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 	check("duplicate event", (*harness).duplicates)
 	check("corrections", (*harness).corrections)
 	check("any order", (*harness).anyOrder)
+	check("order", (*harness).order)
 	check("temporary failure", (*harness).temporaryFailure)
 	check("permanent failure", (*harness).permanentFailure)
 	check("timeout", (*harness).timeout)
@@ -182,8 +184,8 @@ func (h *harness) publish(events ...event.Event) {
 	h.Helper()
 	for _, e := range events {
 		m, err := broker.NewMessage(e)
-		for _, c := range h.parts {
-			if event.MatchAny(c.Keys, e.Type) {
+		for part, c := range h.parts {
+			if event.MatchAny(c.Subscription(part).Patterns, e.Type) {
 				h.mu.Lock()
 				h.published++
 				h.mu.Unlock()

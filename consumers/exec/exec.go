@@ -50,6 +50,8 @@ type Settings struct {
 	// Once skips an event that was handled within the last day. An event can still be sent again, for
 	// example if a process was killed while it handled the event.
 	Once bool `yaml:"once"`
+	// Ordered sends the events of a match one at a time, in the order of (epoch, seq).
+	Ordered bool `yaml:"ordered"`
 }
 
 // maxProcesses is the maximum of Settings.Processes.
@@ -96,7 +98,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		return consumers.Consumer{}, fmt.Errorf("exec: %w", err)
 	}
 	return consumers.Consumer{
-		Keys: set.Keys, Limit: set.Processes, Timeout: time.Duration(set.Timeout), Once: set.Once,
+		Keys: set.Keys, Limit: set.Processes, Timeout: time.Duration(set.Timeout), Once: set.Once, Ordered: set.Ordered,
 		Handle: p.handle,
 		Run: func(ctx context.Context) error {
 			var copies errgroup.Group

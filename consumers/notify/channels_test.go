@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -383,6 +386,71 @@ func TestMatrixRepeats(t *testing.T) {
 	}
 }
 
+// If a Telegram chat has moved, the message and all later messages go to the new chat. A warning has both
+// IDs.
+func TestCaseTelegramGroupMoved(t *testing.T) {
+	const old, moved, last = "-4441", "-1001557000000", "-1001557000001"
+	var mu sync.Mutex
+	var chats []string
+	now := moved // where the chat is
+	busy, code := 0, http.StatusBadRequest
+	next := map[string]string{old: moved, moved: last, last: last}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var m struct {
+			Chat string `json:"chat_id"`
+		}
+		_ = json.NewDecoder(r.Body).Decode(&m)
+		mu.Lock()
+		defer mu.Unlock()
+		chats = append(chats, m.Chat)
+		switch {
+		case m.Chat != now:
+			w.WriteHeader(code)
+			fmt.Fprintf(w, `{"ok": false, "error_code": 400, "description": "Bad Request: group chat was upgraded to a `+
+				`supergroup chat", "parameters": {"migrate_to_chat_id": %s}}`, next[m.Chat])
+		case busy > 0:
+			busy--
+			w.WriteHeader(http.StatusBadGateway)
+		default:
+			fmt.Fprint(w, `{"ok": true}`)
+		}
+	}))
+	defer s.Close()
+	w := newWorld(t, "channels:\n  tg: {telegram: {token: '123:"+testenv.Secret+"', chat: '"+old+
+		"', server: '"+s.URL+"'}}\n")
+	deliver := func(e event.Event, failures int, want ...string) {
+		t.Helper()
+		mu.Lock()
+		chats, busy = nil, failures
+		mu.Unlock()
+		for i := range failures + 1 {
+			if err := w.deliver("tg", e); (err == nil) != (i == failures) {
+				t.Errorf("attempt %d of %d: %v", i+1, failures+1, err)
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Equal(chats, want) {
+			t.Errorf("messages to %v, want %v", chats, want)
+		}
+	}
+	deliver(goal(t, nil), 1, old, moved, moved) // the first message to the new chat fails, and is retried
+	deliver(goal(t, nil), 0, moved)
+	log := w.log.String()
+	if strings.Count(log, "chat has moved") != 1 || !strings.Contains(log, "old="+old+" new="+moved) {
+		t.Errorf("log %s, want one warning with %s and %s", log, old, moved)
+	}
+	now, code = last, http.StatusOK // it moves again, and a proxy hides the status
+	deliver(goal(t, nil), 0, moved, last)
+	w.configure(w.settings) // a restart
+	deliver(goal(t, nil), 0, old, moved, last)
+	now, code = "nowhere", http.StatusBadRequest
+	if err := w.deliver("tg", goal(t, nil)); !errors.Is(err, broker.ErrPermanent) {
+		t.Errorf("a chat that moves to itself: error %v, want a permanent one", err)
+	}
+	testenv.NoSecret(t, w.log.String())
+}
+
 // A server with an untrusted certificate receives no request. If a server cannot be reached, the error is
 // not permanent.
 func TestUnreachable(t *testing.T) {
@@ -407,7 +475,7 @@ func TestUnreachable(t *testing.T) {
 			"refused"},
 		{"mattermost: {url: 'http://127.0.0.1:1/hooks/" + testenv.Secret + "'}",
 			"refused"},
-		{"telegram: {server: 'http://127.0.0.1:1', token: " + testenv.Secret + ", chat: '@x'}",
+		{"telegram: {server: 'http://127.0.0.1:1', token: " + testenv.Secret + ", chat: '@goals'}",
 			"refused"},
 		{"smtp: {server: '127.0.0.1:1', user: me, password: " + testenv.Secret + ", from: a@b.example, to: [c@d.example]}",
 			"refused"},

@@ -213,6 +213,7 @@ func newTelegram(t testing.TB, token string) *service {
 		var m struct {
 			Chat    string `json:"chat_id"`
 			Text    string
+			Silent  bool `json:"disable_notification"`
 			Preview struct {
 				Disabled bool `json:"is_disabled"`
 			} `json:"link_preview_options"`

@@ -61,6 +61,25 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 	}
 }
 
+// Notifications of one match have a distance, those of other matches do not wait.
+func TestSpacing(t *testing.T) {
+	m, c := redisAt(t, time.Now())
+	l := rateLimiter{limiter: ratelimit.Limiter{Redis: c}, prefix: "mw:a:"}
+	const gap = 10 * time.Second // longer than a worker waits
+	for _, match := range []string{"m", "other"} {
+		if err := l.space(t.Context(), match, gap); err != nil {
+			t.Errorf("first notification of %s: %v", match, err)
+		}
+	}
+	if err := l.space(t.Context(), "m", gap); !errors.As(err, new(*broker.PostponedError)) {
+		t.Errorf("second notification: %v, want a PostponedError", err)
+	}
+	m.SetTime(time.Now().Add(gap))
+	if err := l.space(t.Context(), "m", gap); err != nil {
+		t.Errorf("notification after the gap: %v", err)
+	}
+}
+
 // Redis's clock decides when the lock of an incident has expired.
 func TestLockUsesRedisClock(t *testing.T) {
 	began := time.Now().Add(-time.Minute)

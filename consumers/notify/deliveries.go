@@ -40,6 +40,7 @@ type deliveries struct {
 	redis  redis.UniversalClient
 	prefix string        // "mw:notify:<channel>:"
 	lease  time.Duration // duration of the lock
+	owner  string        // part of the owner of a lock; "" if only one process handles an event at a time
 	log    *slog.Logger
 }
 
@@ -171,7 +172,7 @@ func (s *incidentState) lockOwner() string {
 	if s.e.Data.Backfill {
 		return s.e.ID + ":backfill"
 	}
-	return s.e.ID
+	return s.e.ID + s.owner
 }
 
 // end releases the lock. It logs an error from Redis: the lock then expires.

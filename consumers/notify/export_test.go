@@ -2,6 +2,7 @@ package notify
 
 import (
 	"testing"
+	"time"
 
 	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
@@ -53,3 +54,10 @@ func SetOptions(t testing.TB, o send.Options) {
 
 // Render returns the English description of an event.
 func Render(e event.Event) Text { return english().render(e, false, "en") }
+
+// SetRemindEvery changes the interval at which upcoming matches are read, until the test ends.
+func SetRemindEvery(t testing.TB, d time.Duration) {
+	was := remindEvery
+	remindEvery = d
+	t.Cleanup(func() { remindEvery = was })
+}

@@ -34,7 +34,16 @@ func (l rateLimiter) wait(ctx context.Context, service string) error {
 	if l.rate.N > 0 {
 		r.Gap = l.rate.Per / time.Duration(l.rate.N)
 	}
-	wait, verdict, err := l.limiter.Reserve(ctx, l.key(), r)
+	return l.reserve(ctx, l.key(), r)
+}
+
+// space waits until gap has passed since the latest notification of a match. It is like wait.
+func (l rateLimiter) space(ctx context.Context, match string, gap time.Duration) error {
+	return l.reserve(ctx, l.prefix+"spacing:{"+match+"}", ratelimit.Request{Gap: gap, MaxWait: maxSlotWait})
+}
+
+func (l rateLimiter) reserve(ctx context.Context, key string, r ratelimit.Request) error {
+	wait, verdict, err := l.limiter.Reserve(ctx, key, r)
 	if err != nil {
 		return fmt.Errorf("reserving a slot: %w", consumers.RedisError(err))
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,6 +61,20 @@ func TestMistakes(t *testing.T) {
 			"quiet: from and until are both 22:00"},
 		{hook + "  - {quiet: {from: '22:00', until: '07:00', zone: Mars}}",
 			`time zone "Mars": want one like Europe/Berlin`},
+		{hook + "  - {before: soon}",
+			`5:14: rules[1].before: "soon": want a duration`},
+		{hook + "  - {before: 10s}",
+			"5:5: rules[1]: before 10s: want 1m0s to 24h0m0s"},
+		{hook + "  - {before: 25h}",
+			"before 25h0m0s: want 1m0s to 24h0m0s"},
+		{hook + "  - {before: 15m, kinds: [goal]}",
+			"5:5: rules[1]: before: a notification before kick-off has no kinds"},
+		{hook + "  - {before: 15m, delay: 45s}",
+			"before: a notification before kick-off has no delay"},
+		{hook + "  - {before: 15m, topics: [soccer.mls.goal]}",
+			`5:28: rules[1].topics[0]: topic pattern "soccer.mls.goal": a rule with before chooses matches`},
+		{"channels:\n  hook: {log: {}, correction_sound: loud}",
+			`2:37: channels.hook.correction_sound: "loud": want scorer, all or none`},
 		{hook + "  - {team: [X]}",
 			`5:6: unknown field "team"`},
 		{"language: tlh",
@@ -132,7 +147,7 @@ func TestMistakes(t *testing.T) {
 			"2:9: channels.hook: gotify.token is missing"},
 		{"channels:\n  hook: {gotify: {server: 'https://g.example', token: \"a b" + testenv.Secret + "\"}}",
 			"gotify.token: want a token: no spaces"},
-		{"channels:\n  hook: {pushover: {token: x}}",
+		{"channels:\n  hook: {pushover: {token: azGDORePK8gMaC0QOYAMyEEuzJnyUi}}",
 			"2:9: channels.hook: pushover.user is missing"},
 		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '{\"text\": \"{{.Text}}\"}'}}",
 			"body: the result is not JSON if a text contains quotes: write {{json .Text}}"},
@@ -159,6 +174,46 @@ func TestMistakes(t *testing.T) {
 			"the password would be sent in plain text to mail.example"},
 		{"channels:\n  hook: {webpush: {keys: vapid.json}}",
 			`contact "": want mailto:… or https://…`},
+		{"channels:\n  hook: {pushover: {token: x, user: y}}",
+			"2:28: channels.hook.pushover.token: pushover.token: want 30 letters and digits"},
+		{"channels:\n  hook: {pushover: {token: azGDORePK8gMaC0QOYAMyEEuzJnyUi, user: " + testenv.Secret + "}}",
+			"channels.hook.pushover.user: pushover.user: want 30 letters and digits"},
+		{"channels:\n  hook: {pushover: {server: 'https://p.example', token: x, user: y, device: my phone}}",
+			`device "my phone": want names of devices`},
+		{"channels:\n  hook: {telegram: {token: abc, chat: me}}",
+			"2:28: channels.hook.telegram.token: token: want the token that @BotFather shows"},
+		{"channels:\n  hook: {telegram: {token: '123456:" + testenv.Secret + "', chat: '@goals'}}",
+			"digits, a colon and 35 characters"},
+		{"channels:\n  hook: {telegram: {token: '110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0', chat: me}}",
+			`2:83: channels.hook.telegram.chat: chat "me": want the ID of a chat`},
+		{"channels:\n  hook: {telegram: {token: '110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw', chat: '@goals'}}",
+			"digits, a colon and 35 characters"},
+		{"channels:\n  hook: {telegram: {server: 'https://t.example', token: x, chat: 'https://t.me/goals'}}",
+			`chat "https://t.me/goals": want the ID of a chat`},
+		{"channels:\n  hook: {telegram: {server: 'https://t.example', token: x, chat: '@a b'}}",
+			`chat "@a b": want the ID of a chat`},
+		{"channels:\n  hook: {discord: {url: 'https://discord.com/webhooks/1/" + testenv.Secret + "'}}",
+			"2:25: channels.hook.discord.url: url: want the URL of a webhook"},
+		{"channels:\n  hook: {slack: {url: 'https://hooks.slack.com/services/" + testenv.Secret + "'}}",
+			"2:23: channels.hook.slack.url: url: want the URL of an incoming webhook"},
+		{"channels:\n  hook: {slack: {url: 'https://proxy.example'}}",
+			"url: want the URL of an incoming webhook"},
+		{"channels:\n  hook: {mattermost: {url: 'https://m.example/" + testenv.Secret + "'}}",
+			"2:28: channels.hook.mattermost.url: url: want the URL of an incoming webhook"},
+		{"channels:\n  hook: {teams: {url: 'https://flow.example/'}}",
+			"url: want the URL of a workflow"},
+		{"channels:\n  hook: {gotify: {server: 'https://g.example', token: CyGWFu8OuXXHnaN}}",
+			"gotify.token: want the token of an application, not of a client"},
+		{"channels:\n  hook: {matrix: {server: 'https://m.example', token: x, room: '!a b:m.example'}}",
+			`room "!a b:m.example": want the ID of a room`},
+		{"channels:\n  hook: {ntfy: {url: 'https://ntfy.sh/docs'}}",
+			"2:22: channels.hook.ntfy.url: url: want the URL of a topic"},
+		{"channels:\n  hook: {ntfy: {url: 'https://ntfy.sh/goals', token: " + testenv.Secret + "}}",
+			"ntfy.token: token: want an access token: tk_ and 29 characters"},
+		{"channels:\n  hook: {smtp: {server: 'mail.example:smtp', from: a@b.example, to: [c@d.example]}}",
+			`server "mail.example:smtp": want HOST:PORT`},
+		{"channels:\n  hook: {smtp: {server: 'mail.example:99999', from: a@b.example, to: [c@d.example]}}",
+			`server "mail.example:99999": want HOST:PORT`},
 		{"channels:\n  hook: {webpush: {keys: none.json, contact: 'mailto:a@b.example'}}",
 			"2:26: channels.hook.webpush.keys: open "},
 		{"channels:\n  hook: {webpush: {keys: bad.json, contact: 'mailto:a@b.example'}}",
@@ -174,8 +229,8 @@ func TestMistakes(t *testing.T) {
 			"3:10: rules[0]: delay 5m0s: want at most 10m0s, and less than max_age (30s)"},
 		{"channels:\n  hook: {webhook: {}}", "2:9: channels.hook: webhook.url is missing"},
 		{"channels:\n  hook: {ntfy: {token: x}}", "2:9: channels.hook: ntfy.url is missing"},
-		{"channels:\n  hook: {telegram: {chat: '@x'}}", "2:9: channels.hook: token is missing"},
-		{"channels:\n  hook: {telegram: {token: 1/2, chat: '@x'}}", "token: want a token: no spaces"},
+		{"channels:\n  hook: {telegram: {chat: '@goals'}}", "2:9: channels.hook: token is missing"},
+		{"channels:\n  hook: {telegram: {token: 1/2, chat: '@goals'}}", "token: want a token: no spaces"},
 		{"channels:\n  hook: {webpush: {keys: vapid.json, contact: 'mailto:a@b.example', " +
 			"services: ['https://push.example/x']}}",
 			`services: "https://push.example/x": want a host`},
@@ -202,6 +257,52 @@ func TestMistakes(t *testing.T) {
 	h.Elsewhere = true
 	if c, err := notify.New(h); err != nil || len(c.Parts) != 2 {
 		t.Errorf("New with Elsewhere: got %d parts, %v, want 2", len(c.Parts), err)
+	}
+}
+
+// Contacts that push services refuse are refused with the reason.
+func TestCaseContacts(t *testing.T) {
+	for contact, want := range map[string]string{
+		"mailto:me@localhost":               "localhost is not a public domain",
+		"mailto:relay@club.local":           "the domain .local is not public",
+		"mailto:ops@club.invalid":           "the domain .invalid is not public",
+		"mailto:ops@club.test":              "the domain .test is not public",
+		"mailto:ops@mail.lan":               "the domain .lan is not public",
+		"mailto:ops@192.0.2.1":              "the host is an IP address",
+		"mailto:ops@[192.0.2.1]":            "the host is an IP address",
+		"mailto:":                           "not one mail address",
+		"mailto:me":                         "not one mail address",
+		"mailto:@club.org":                  "not one mail address",
+		"mailto:Me <me@club.org>":           "not one mail address",
+		"mailto: me@club.org":               "not one mail address",
+		"mailto:me@club.org,you@club.org":   "not one mail address",
+		"mailto:me@club.org?subject=alerts": "not one mail address",
+		"mailto:me@club..org":               "not one mail address",
+		"me@club.org":                       `the scheme is ""`,
+		"http://club.org":                   `the scheme is "http"`,
+		"https://localhost":                 "localhost is not a public domain",
+		"https://localhost:8080/contact":    "localhost is not a public domain",
+		"https://app.localhost/":            "the domain .localhost is not public",
+		"https://192.168.1.20/":             "the host is an IP address",
+		"https://[::1]/":                    "the host is an IP address",
+		"https://":                          "it has no host",
+		"https:///contact":                  "it has no host",
+		"https://server":                    "server is not a public domain",
+		"mailto:me@club.org":                "",
+		"mailto:desk@club.example":          "",
+		"https://club.org/contact":          "",
+		"https://münchen.de":                "",
+		"https://club.co.uk:8443":           "",
+	} {
+		w := newWorld(t, "channels: {a: {log: {}}}")
+		err := w.try("channels:\n  phones: {webpush: {keys: vapid.json, contact: '" + contact + "'}}\n")
+		position := "2:49: channels.phones.webpush.contact: contact " + strconv.Quote(contact) + ": want mailto:"
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("contact %s: %v, want no error", contact, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), position) || !strings.HasSuffix(err.Error(), want)):
+			t.Errorf("contact %s: %v, want %s…%s", contact, err, position, want)
+		}
 	}
 }
 

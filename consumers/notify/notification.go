@@ -13,6 +13,29 @@ import (
 // A Notification describes an event to a recipient. It is the default body of a webhook's request.
 type Notification = send.Notification
 
+// silent reports whether the notification of an event should make no sound. replaces is true if an
+// earlier notification of the incident was, or may have been, delivered.
+func silent(e event.Event, replaces bool, sound send.CorrectionSound) bool {
+	switch {
+	case !replaces || sound == send.SoundAll:
+		return false
+	case sound == send.SoundNone:
+		return true
+	}
+	return !changesScorer(e.Data)
+}
+
+// changesScorer reports whether an event corrects who scored: the team, the player, or whether it was an
+// own goal. A player who was unknown before is not a change.
+func changesScorer(d event.Data) bool {
+	if d.Action != event.Corrected || !d.Sport.Scores(d.Kind) {
+		return false
+	}
+	detail := d.Changes["detail"]
+	return d.Changes["player"].Old != "" || d.Changes["team"].Old != "" || d.Changes["side"].Old != "" ||
+		(detail.Old == event.OwnGoal) != (detail.New == event.OwnGoal)
+}
+
 // notification returns the notification of an event. link is the URL of a match page, with {match}
 // for the match ID, or "".
 func notification(e event.Event, t Text, replaces bool, link string) Notification {

@@ -42,7 +42,16 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		if err != nil {
 			return consumers.Consumer{}, err
 		}
-		part := consumers.Consumer{Keys: n.keys(), Limit: eventsAtOnce, Timeout: n.timeout(), Once: true, Handle: n.handle}
+		part := consumers.Consumer{
+			Keys: n.keys(), Limit: eventsAtOnce, Timeout: n.timeout(), Once: true, Ordered: true,
+			Early: n.deliveries.markSeen, Handle: n.handle,
+		}
+		if len(n.reminders) > 0 {
+			part.Run = n.remind
+		}
+		if len(n.rules) == 0 { // only reminders, which are no events of the exchange
+			part.Keys, part.Ordered, part.Early = []string{"*.*." + string(kickoffSoon)}, false, nil
+		}
 		if n.subscribers != nil {
 			pushes[name] = n.subscribers
 		}
@@ -62,10 +71,15 @@ const (
 
 // A notifier sends the notifications of one channel.
 type notifier struct {
-	channel     string
-	link        string // URL of a match page, with {match} for the match ID; "" for none
-	rules       []rule // in order; the first rule that matches an event applies
-	maxAge      time.Duration
+	channel   string
+	link      string // URL of a match page, with {match} for the match ID; "" for none
+	rules     []rule // in order; the first rule that matches an event applies
+	reminders []rule // the rules for notifications before kick-off, in order
+	maxAge    time.Duration
+	upcoming  func(ctx context.Context, until time.Time) ([]event.Data, error)
+
+	correctionSound send.CorrectionSound
+
 	texts       texts
 	language    string // for corrections that match no rule
 	sender      send.Sender
@@ -133,7 +147,16 @@ func (n *notifier) sendTo(
 		return state.suppress(ctx, reason)
 	}
 	if n.several() {
-		return n.sendToAll(ctx, e, targets, state)
+		due := e.Time
+		if r != nil {
+			due = due.Add(r.delay)
+		}
+		return n.sendToAll(ctx, e, due, targets, state)
+	}
+	if s, ok := n.sender.(send.Spaced); ok && e.Subject != "" {
+		if err := n.limiter.space(ctx, e.Subject, s.Spacing()); err != nil {
+			return err
+		}
 	}
 	if err := n.limiter.wait(ctx, ""); err != nil {
 		return err
@@ -148,7 +171,9 @@ func (n *notifier) sendTo(
 // it stores nothing and returns [send.ErrGone]. The caller must have waited for a slot of the limiter.
 func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *incidentState) error {
 	text := n.texts.render(e, t.asNews, t.language)
-	err := n.sender.Send(ctx, t.address, notification(e, text, !t.asNews, n.link))
+	note := notification(e, text, !t.asNews, n.link)
+	note.Silent = silent(e, note.Replaces, n.correctionSound)
+	err := n.sender.Send(ctx, t.address, note)
 	switch {
 	case err == nil:
 		state.markDelivered(ctx, t)

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/trace"
@@ -61,8 +64,10 @@ const (
 )
 
 // sendToAll sends an event to all targets. If sending fails for some targets and the event is
-// delivered again, only those targets get it.
-func (n *notifier) sendToAll(ctx context.Context, e event.Event, targets []target, state *incidentState) error {
+// delivered again, only those targets get it. due is the time at which the rule sends the event.
+func (n *notifier) sendToAll(
+	ctx context.Context, e event.Event, due time.Time, targets []target, state *incidentState,
+) error {
 	if err := state.recordAttempt(ctx, targets); err != nil {
 		return err
 	}
@@ -99,8 +104,17 @@ func (n *notifier) sendToAll(ctx context.Context, e event.Event, targets []targe
 		})
 	}
 	_ = sending.Wait()
-	return n.outcome(ctx, e, errs)
+	err := n.outcome(ctx, e, errs)
+	if err != nil && slices.Contains(errs, nil) && time.Since(due) > holdUp {
+		err = consumers.Pass(err)
+	}
+	return err
 }
+
+// holdUp is how long an event that some recipients have received holds up later events of its match for
+// the sake of the other recipients. After that, one push service that is down delays only its own
+// browsers.
+const holdUp = 45 * time.Second
 
 // outcome returns one error for an event that was sent to several recipients. If a retry can help for
 // any recipient, outcome returns an error that is not permanent. If push services permanently refuse

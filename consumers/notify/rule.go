@@ -13,6 +13,7 @@ type rule struct {
 	filter
 	quiet    *quiet // nil for none
 	delay    time.Duration
+	before   time.Duration // before kick-off; 0 for a rule that chooses events
 	language string
 }
 

@@ -41,13 +41,15 @@ type text = strictyaml.Text
 
 // A ruleSettings holds a rule as the config contains it.
 type ruleSettings struct {
-	To       []text              `yaml:"to"` // names of channels; all channels by default
-	Topics   []text              `yaml:"topics"`
-	Teams    []string            `yaml:"teams"`
-	Players  []string            `yaml:"players"`
-	Kinds    []text              `yaml:"kinds"`
-	Quiet    *quietSettings      `yaml:"quiet"`
-	Delay    strictyaml.Duration `yaml:"delay"` // the spoiler delay
+	To      []text              `yaml:"to"` // names of channels; all channels by default
+	Topics  []text              `yaml:"topics"`
+	Teams   []string            `yaml:"teams"`
+	Players []string            `yaml:"players"`
+	Kinds   []text              `yaml:"kinds"`
+	Quiet   *quietSettings      `yaml:"quiet"`
+	Delay   strictyaml.Duration `yaml:"delay"` // the spoiler delay
+	// Before, if not zero, makes the rule notify that long before a match begins.
+	Before   strictyaml.Duration `yaml:"before"`
 	Language text                `yaml:"language"`
 
 	pos strictyaml.Pos
@@ -176,8 +178,9 @@ func values(all []text) []string {
 
 // checkRule checks a rule and returns it with its defaults set.
 func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
-	planned := plannedRule{to: values(r.To), rule: rule{delay: time.Duration(r.Delay), language: r.Language.Value,
-		filter: filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds)}}}
+	planned := plannedRule{to: values(r.To), rule: rule{delay: time.Duration(r.Delay), before: time.Duration(r.Before),
+		language: r.Language.Value,
+		filter:   filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds)}}}
 	for _, to := range r.To {
 		if _, ok := p.Channels[to.Value]; !ok {
 			return planned, to.Pos.Errorf("no channel %q; want one of %s", to.Value, p.channelNames())
@@ -196,7 +199,10 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 			return planned, k.Pos.Errorf("%w", err)
 		}
 	}
-	if len(r.Topics) == 0 && len(r.Kinds) == 0 {
+	if err := r.checkBefore(); err != nil {
+		return planned, err
+	}
+	if len(r.Topics) == 0 && len(r.Kinds) == 0 && r.Before == 0 {
 		planned.Kinds, planned.usual = defaultKinds, true
 	}
 	if planned.delay > maxDelay || planned.delay >= time.Duration(p.MaxAge) {
@@ -221,6 +227,36 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	quiet, err := r.Quiet.hours(r.pos)
 	planned.quiet = quiet
 	return planned, err
+}
+
+// Bounds of the setting before.
+const (
+	minBefore = time.Minute
+	maxBefore = 24 * time.Hour
+)
+
+// checkBefore returns an error if the rule sets before together with a setting that chooses events.
+func (r ruleSettings) checkBefore() error {
+	before := time.Duration(r.Before)
+	if before == 0 {
+		return nil
+	}
+	if before < minBefore || before > maxBefore {
+		return r.pos.Errorf("before %v: want %v to %v", before, minBefore, maxBefore)
+	}
+	for name, set := range map[string]bool{
+		"kinds": len(r.Kinds) > 0, "players": len(r.Players) > 0, "delay": r.Delay > 0,
+	} {
+		if set {
+			return r.pos.Errorf("before: a notification before kick-off has no %s: remove it, or write another rule", name)
+		}
+	}
+	for _, t := range r.Topics {
+		if !strings.HasSuffix(t.Value, "*") && !strings.HasSuffix(t.Value, "#") {
+			return t.Pos.Errorf("topic pattern %q: a rule with before chooses matches: want one like soccer.mls.*", t.Value)
+		}
+	}
+	return nil
 }
 
 // hours checks and converts the settings. pos is the position of the rule.
@@ -262,11 +298,15 @@ func (p plan) notifier(name string, c send.Channel, h consumers.Host) (*notifier
 	log := h.Log.With("channel", name)
 	n := &notifier{
 		channel: name, link: p.Link.Value, maxAge: time.Duration(p.MaxAge), log: log,
-		texts: p.texts, language: p.Language.Value,
+		texts: p.texts, language: p.Language.Value, upcoming: h.Upcoming, correctionSound: c.CorrectionSound,
 		limiter: rateLimiter{limiter: ratelimit.Limiter{Redis: h.Redis}, prefix: keys + "turns:", rate: c.Rate},
 	}
 	for _, r := range p.rules {
-		if r.appliesTo(name) {
+		switch {
+		case !r.appliesTo(name):
+		case r.before > 0:
+			n.reminders = append(n.reminders, r.rule)
+		default:
 			n.rules = append(n.rules, r.rule)
 		}
 	}

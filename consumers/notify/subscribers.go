@@ -131,7 +131,7 @@ func (s *subscribers) check(one subscriber) error {
 		}
 	}
 	for _, k := range one.Kinds {
-		if err := event.CheckKind("", event.Kind(k)); err != nil {
+		if err := event.CheckKind("", event.Kind(k)); err != nil && k != string(kickoffSoon) {
 			return fmt.Errorf("kinds: %w", err)
 		}
 	}

@@ -191,7 +191,7 @@ func (l *language) parse() error {
 
 // knownTitle reports whether a title can have the key.
 func knownTitle(name string) bool {
-	return slices.Contains([]string{"corrected", "retracted", "other"}, name) ||
+	return slices.Contains([]string{"corrected", "retracted", "other", string(kickoffSoon)}, name) ||
 		event.CheckKind("", event.BaseKind(name)) == nil
 }
 

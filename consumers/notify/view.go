@@ -2,8 +2,10 @@ package notify
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -22,6 +24,7 @@ type view struct {
 	Period              string       // translated
 	InPeriod            string       // Period if the clock restarts in each period, else ""
 	Status              string       // translated
+	In                  string       // time until kick-off, like "1 h 30 min"; only before kick-off
 	Reason              string       // why the incident was corrected or retracted
 	Changes             []change     // by a correction
 	Source              string       // URL of the source, if the event concerns a source
@@ -60,6 +63,9 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 	}
 	if m := d.Match; m != nil {
 		v.Home, v.Away = m.Home, m.Away
+		if d.Kind == kickoffSoon {
+			v.In = untilStart(m.Start.Sub(e.Time))
+		}
 		v.Status = t.translate(func(l *language) map[string]string { return l.Statuses }, string(m.Status), code)
 	}
 	if d.Source != nil {
@@ -78,10 +84,23 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 	return v
 }
 
+// untilStart returns a duration in hours and minutes, rounded, and at least one minute.
+func untilStart(d time.Duration) string {
+	minutes := max(int(d.Round(time.Minute).Minutes()), 1)
+	hours, rest := minutes/60, minutes%60
+	switch {
+	case hours == 0:
+		return fmt.Sprintf("%d min", rest)
+	case rest == 0:
+		return fmt.Sprintf("%d h", hours)
+	}
+	return fmt.Sprintf("%d h %d min", hours, rest)
+}
+
 // samples returns two events for each sport, kind and action: with and without optional data.
 func samples() (all []event.Event) {
 	for _, s := range event.Sports() {
-		for _, k := range slices.Concat(event.CommonKinds(), s.Kinds()) {
+		for _, k := range slices.Concat(event.CommonKinds(), s.Kinds(), []event.Kind{kickoffSoon}) {
 			for _, a := range []event.Action{event.New, event.Corrected, event.Retracted} {
 				bare := event.Data{Sport: s, Kind: k, Action: a}
 				full := bare

@@ -14,6 +14,7 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/exec"
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/poll"
 )
 
 // schedulerName is the name of the scheduler's consumer. Plugins cannot have that name.
@@ -129,11 +130,15 @@ func (c Config) maker(name string, plugins []consumers.Plugin) (consumers.Maker,
 
 // Host returns the host for the named consumer.
 func (c Config) Host(name string, r redis.UniversalClient, log *slog.Logger) consumers.Host {
-	return consumers.Host{
+	h := consumers.Host{
 		Settings: func(into any) error { return c.Consumers[name].Decode(c.file, into) },
 		Path:     c.resolve,
 		Redis:    r, Prefix: prefix(c.Namespace), Log: log.With("consumer", name),
 	}
+	if r != nil {
+		h.Upcoming = poll.NewStore(r, h.Prefix).Upcoming
+	}
+	return h
 }
 
 // CheckConsumerName returns an error if name is not a valid name of a consumer. The name

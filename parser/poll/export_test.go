@@ -2,12 +2,16 @@ package poll
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
+	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/outbox"
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
 // Parse parses a page as Ingest does. It does not parse an unchanged page again.
@@ -36,4 +40,16 @@ func CachePages(n, size int) (left []int, most int) {
 		}
 	}
 	return left, most
+}
+
+// SaveObservation ingests an observation of a match with this kick-off and status.
+func SaveObservation(t testing.TB, s *Store, replay bool, match string, start time.Time, status event.Status) {
+	t.Helper()
+	in := &Ingester{Store: s, Log: slog.New(slog.DiscardHandler), Replay: replay}
+	o := observation.Observation{Sport: event.Soccer, League: "mls",
+		Match: event.Match{ID: match, Home: "Home", Away: "Away", Start: start, Status: status}}
+	from := reconcile.Provenance{Site: "/parser/test", At: time.Now(), TID: event.NewTID()}
+	if _, err := in.reconcile(t.Context(), o, from); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -115,6 +115,11 @@ func (in *Ingester) update(
 		if err != nil {
 			return nil, known, err
 		}
+		if !in.Replay {
+			if err := in.Store.markUpcoming(ctx, next.Match); err != nil {
+				return nil, known, err
+			}
+		}
 		err = in.Store.Save(ctx, next, version, messages)
 		if errors.Is(err, ErrConflict) {
 			continue

@@ -20,6 +20,7 @@ import (
 // one transaction, so an event is in the outbox if and only if its state is saved.
 //
 //	mw:{<match>}:state  hash: version, state (JSON), saved_by (the call of Save that wrote them)
+//	mw:upcoming         sorted set of matches that have not begun, by kick-off
 type Store struct {
 	redis  redis.UniversalClient
 	prefix string

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,8 @@ type Channel struct {
 	Shoutrrr   *shoutrrr   `yaml:"shoutrrr"`
 	// Rate limits the notifications that all processes together send; zero means no limit.
 	Rate Rate `yaml:"rate"`
+	// CorrectionSound says which corrections and retractions make a sound.
+	CorrectionSound CorrectionSound `yaml:"correction_sound"`
 
 	Pos strictyaml.Pos `yaml:"-"` // position of the channel in the config
 }
@@ -172,6 +175,32 @@ func (e env) token(s secret, name string) (string, error) {
 	return value, nil
 }
 
+// A tokenFormat is the format of the tokens at the host of a service. A server of your own, or a proxy,
+// may accept other tokens.
+type tokenFormat struct {
+	host    string
+	pattern *regexp.Regexp
+	want    string // for errors
+}
+
+// tokenOf is like token. If u has the host of the format, it also checks the format of the secret.
+func (e env) tokenOf(s secret, name string, u *url.URL, f tokenFormat) (string, error) {
+	value, err := e.token(s, name)
+	if err == nil && u.Hostname() == f.host && !f.pattern.MatchString(value) {
+		return "", s.pos.Errorf("%s: %s (the value is not shown, because it is secret)", name, f.want)
+	}
+	return value, err
+}
+
+// at returns the position of a setting. If the config lacks the setting, it returns the position of the
+// channel.
+func (e env) at(t strictyaml.Text) strictyaml.Pos {
+	if t.Pos.Line > 0 {
+		return t.Pos
+	}
+	return e.pos
+}
+
 // A Rate allows N notifications in each period Per. All N may be sent at once.
 type Rate struct {
 	N   int
@@ -191,5 +220,28 @@ func (r *Rate) UnmarshalYAML(n ast.Node) error {
 		return strictyaml.PosOf(n).Errorf("%q: want a rate like 5/s, 30/m or 1000/h", s)
 	}
 	*r = Rate{number, per}
+	return nil
+}
+
+// A CorrectionSound says which notifications that replace an earlier one make a sound.
+type CorrectionSound string
+
+// The values of correction_sound. The default is SoundScorer.
+const (
+	SoundScorer CorrectionSound = "scorer" // corrections that change who scored
+	SoundAll    CorrectionSound = "all"    // all corrections and retractions
+	SoundNone   CorrectionSound = "none"
+)
+
+// UnmarshalYAML decodes one of the values.
+func (c *CorrectionSound) UnmarshalYAML(n ast.Node) error {
+	var s string
+	if err := strictyaml.DecodeNode(n, &s); err != nil {
+		return err
+	}
+	*c = CorrectionSound(s)
+	if *c != SoundScorer && *c != SoundAll && *c != SoundNone {
+		return strictyaml.PosOf(n).Errorf("%q: want %s, %s or %s", s, SoundScorer, SoundAll, SoundNone)
+	}
 	return nil
 }

@@ -20,14 +20,19 @@ func (d *Discord) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(d), "{url: https://discord.com/api/webhooks/ID/TOKEN}")
 }
 
-var discordPath = regexp.MustCompile(`/webhooks/\d+/[^/]+$`)
+var (
+	discordPath = regexp.MustCompile(`/webhooks/\d+/[^/]+$`)
+	// discordOwnPath is the path at Discord's own hosts, not at those of a proxy.
+	discordOwnPath = regexp.MustCompile(`^/api(/v\d+)?/webhooks/\d+/[A-Za-z0-9_-]+$`)
+	discordHost    = regexp.MustCompile(`^((canary|ptb)\.)?discord(app)?\.com$`)
+)
 
 func (d Discord) sender(e env) (Sender, error) {
 	u, err := e.httpURL(d.URL.at(e.pos, "discord.url"))
 	if err != nil {
 		return nil, err
 	}
-	if !discordPath.MatchString(u.Path) {
+	if !discordPath.MatchString(u.Path) || discordHost.MatchString(u.Hostname()) && !discordOwnPath.MatchString(u.Path) {
 		return nil, d.URL.pos.Errorf("url: want the URL of a webhook: https://discord.com/api/webhooks/ID/TOKEN")
 	}
 	query := u.Query() // may contain a thread_id
@@ -45,8 +50,9 @@ type discord struct {
 }
 
 const (
-	discordLimit  = 2000   // length of a message in UTF-16 code units
-	discordSilent = 1 << 2 // flag SUPPRESS_EMBEDS: no link previews
+	discordLimit      = 2000    // length of a message in UTF-16 code units
+	discordNoPreviews = 1 << 2  // flag SUPPRESS_EMBEDS
+	discordSilent     = 1 << 12 // flag SUPPRESS_NOTIFICATIONS
 )
 
 func (s *discord) Send(ctx context.Context, _ Recipient, n Notification) error {
@@ -55,8 +61,12 @@ func (s *discord) Send(ctx context.Context, _ Recipient, n Notification) error {
 	if n.Body != "" {
 		text += "\n" + fit(n.Body, discordLimit-units(text)-1, units, escape)
 	}
+	flags := discordNoPreviews
+	if n.Silent {
+		flags |= discordSilent
+	}
 	return s.postJSON(ctx, s.url, map[string]any{
-		"content": text, "flags": discordSilent,
+		"content": text, "flags": flags,
 		"allowed_mentions": map[string][]string{"parse": {}}, // disables mentions
 	}, nil)
 }

@@ -3,6 +3,7 @@ package send
 import (
 	"context"
 	"net/http"
+	"regexp"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -19,6 +20,9 @@ func (g *Gotify) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(g), "{server: https://gotify.example, token: …}")
 }
 
+// gotifyClient matches the token of a client, which cannot send messages.
+var gotifyClient = regexp.MustCompile(`^C[A-Za-z0-9._-]{14}$`)
+
 func (g Gotify) sender(e env) (Sender, error) {
 	server, u, err := e.server(g.Server.at(e.pos, "gotify.server"), "")
 	if err != nil {
@@ -27,6 +31,9 @@ func (g Gotify) sender(e env) (Sender, error) {
 	token, err := e.token(g.Token, "gotify.token")
 	if err != nil {
 		return nil, err
+	}
+	if gotifyClient.MatchString(token) {
+		return nil, g.Token.pos.Errorf("gotify.token: want the token of an application, not of a client")
 	}
 	s := &gotify{url: server + "/message", header: http.Header{"X-Gotify-Key": {token}},
 		endpoint: e.endpoint("gotify", u, token)}
@@ -48,6 +55,7 @@ type gotify struct {
 }
 
 const (
+	gotifySilent = 2 // priority of a notification without a sound
 	gotifyNormal = 5 // priority of a notification with a sound
 	gotifyUrgent = 8 // priority of a notification with a sound and vibration
 )
@@ -58,7 +66,10 @@ func (s *gotify) Send(ctx context.Context, _ Recipient, n Notification) error {
 		extras["client::notification"] = map[string]any{"click": map[string]string{"url": n.URL}}
 	}
 	priority := gotifyNormal
-	if n.urgent() {
+	switch {
+	case n.Silent:
+		priority = gotifySilent
+	case n.urgent():
 		priority = gotifyUrgent
 	}
 	return s.postJSON(ctx, s.url, map[string]any{

@@ -27,6 +27,8 @@ type endpoint struct {
 	// wait, if not nil, returns how long to wait after a reply without a Retry-After header. It
 	// returns 0 if the reply does not contain a time.
 	wait func(reply) time.Duration
+	// cause, if not nil, returns an error that the error of a reply other than 2xx also wraps, or nil.
+	cause func(reply) error
 	// errorText, if not nil, returns the service's own description of an error.
 	errorText func(reply) string
 }
@@ -120,6 +122,11 @@ func (e endpoint) noReply(err error) error {
 func (e endpoint) classify(r reply, err error) error {
 	if text := e.description(r); text != "" {
 		err = fmt.Errorf("%w (%s)", err, text)
+	}
+	if e.cause != nil {
+		if cause := e.cause(r); cause != nil {
+			err = fmt.Errorf("%w: %w", err, cause)
+		}
 	}
 	wait := e.waitOf(r)
 	switch s := r.status; {

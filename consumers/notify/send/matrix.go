@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ func (m *Matrix) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(m), "{server: https://matrix.example, token: …, room: '!…'}")
 }
 
+// matrixRoom matches the ID of a room. From room version 12 on, it contains no server.
+var matrixRoom = regexp.MustCompile(`^![^\s:]+(:[^\s]+)?$`)
+
 func (m Matrix) sender(e env) (Sender, error) {
 	server, u, err := e.server(m.Server.at(e.pos, "matrix.server"), "")
 	if err != nil {
@@ -35,13 +39,9 @@ func (m Matrix) sender(e env) (Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !strings.HasPrefix(m.Room.Value, "!") {
-		pos := e.pos
-		if m.Room.Pos.Line > 0 {
-			pos = m.Room.Pos
-		}
-		return nil, pos.Errorf("room %q: want the ID of a room, which begins with !; the settings of the room show it",
-			m.Room.Value)
+	if !matrixRoom.MatchString(m.Room.Value) {
+		return nil, e.at(m.Room).Errorf(
+			"room %q: want the ID of a room, which begins with !; the settings of the room show it", m.Room.Value)
 	}
 	s := &matrix{
 		url:      server + "/_matrix/client/v3/rooms/" + url.PathEscape(m.Room.Value) + "/send/m.room.message/",

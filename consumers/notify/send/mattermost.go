@@ -2,6 +2,7 @@ package send
 
 import (
 	"context"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -19,10 +20,16 @@ func (m *Mattermost) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(m), "{url: https://mattermost.example/hooks/KEY}")
 }
 
+// mattermostPath matches the path of a webhook of Mattermost, and of Rocket.Chat, whose key has two parts.
+var mattermostPath = regexp.MustCompile(`/hooks/[^/]+(/[^/]+)?/?$`)
+
 func (m Mattermost) sender(e env) (Sender, error) {
 	u, err := e.httpURL(m.URL.at(e.pos, "mattermost.url"))
 	if err != nil {
 		return nil, err
+	}
+	if !mattermostPath.MatchString(u.Path) {
+		return nil, m.URL.pos.Errorf("url: want the URL of an incoming webhook: https://mattermost.example/hooks/KEY")
 	}
 	s := &mattermost{url: u.String(), endpoint: e.endpoint("mattermost", u)}
 	s.errorText = func(r reply) string {

@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -33,7 +35,15 @@ type ntfy struct {
 	header     http.Header
 }
 
-var ntfyTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var (
+	ntfyTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	ntfyToken = tokenFormat{"ntfy.sh", regexp.MustCompile(`^tk_[a-z0-9]{29}$`),
+		"want an access token: tk_ and 29 characters"}
+)
+
+// ntfyPages are paths of an ntfy server that cannot be topics.
+var ntfyPages = []string{"docs", "static", "file", "app", "metrics", "account", "settings", "signup", "login",
+	"reset-password"}
 
 func (f Ntfy) sender(e env) (Sender, error) {
 	u, err := e.httpURL(f.URL.at(e.pos, "ntfy.url"))
@@ -44,14 +54,15 @@ func (f Ntfy) sender(e env) (Sender, error) {
 	if i := strings.LastIndex(u.Path, "/"); i >= 0 {
 		base, topic = u.Path[:i], u.Path[i+1:]
 	}
-	if !ntfyTopic.MatchString(topic) {
-		return nil, f.URL.pos.Errorf("url: want the URL of a topic, like https://ntfy.sh/mytopic")
+	if !ntfyTopic.MatchString(topic) || slices.Contains(ntfyPages, topic) {
+		return nil, f.URL.pos.Errorf("url: want the URL of a topic, like https://ntfy.sh/mytopic: " +
+			"1 to 64 characters from A-Z, a-z, 0-9, _ and -, and no page of ntfy, like docs")
 	}
 	server := url.URL{Scheme: u.Scheme, Host: u.Host, User: u.User, Path: base + "/"}
 	s := &ntfy{url: server.String(), topic: topic, header: http.Header{}}
 	token := ""
 	if f.Token != nil {
-		if token, err = e.token(*f.Token, "token"); err != nil {
+		if token, err = e.tokenOf(*f.Token, "token", u, ntfyToken); err != nil {
 			return nil, err
 		}
 		s.header.Set("Authorization", "Bearer "+token)
@@ -76,15 +87,29 @@ type ntfyMessage struct {
 	Click    string   `json:"click,omitempty"`
 }
 
+// Priorities of a message, of 1 to 5.
+const (
+	ntfySilent = 2 // without a sound and vibration
+	ntfyNormal = 3
+	ntfyUrgent = 4
+)
+
 // ntfyLimit is the maximum length of a message in bytes. A server stores a longer message as an
 // attachment.
 const ntfyLimit = 4096
 
+// Spacing implements [Spaced]. The time of a message has whole seconds, and apps show the messages of a
+// second in any order.
+func (s *ntfy) Spacing() time.Duration { return 1100 * time.Millisecond }
+
 func (s *ntfy) Send(ctx context.Context, _ Recipient, n Notification) error {
 	m := ntfyMessage{Topic: s.topic, Title: n.Title, Message: fit(n.Body, ntfyLimit, bytesOf, inert),
-		Priority: 3, Sequence: n.Thread, Click: n.URL}
-	if n.urgent() {
-		m.Priority = 4
+		Priority: ntfyNormal, Sequence: n.Thread, Click: n.URL}
+	switch {
+	case n.Silent:
+		m.Priority = ntfySilent
+	case n.urgent():
+		m.Priority = ntfyUrgent
 	}
 	if tag := ntfyTags[n.Event.Data.Sport]; tag != "" {
 		m.Tags = []string{tag}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -28,18 +29,28 @@ func (p *Pushover) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(p), "{token: …, user: …}")
 }
 
+var (
+	pushoverKey = tokenFormat{"api.pushover.net", regexp.MustCompile(`^[A-Za-z0-9]{30}$`),
+		"want 30 letters and digits"}
+	pushoverDevices = regexp.MustCompile(`^[A-Za-z0-9_-]{1,25}(,[A-Za-z0-9_-]{1,25})*$`)
+)
+
 func (p Pushover) sender(e env) (Sender, error) {
-	token, err := e.token(p.Token, "pushover.token")
-	if err != nil {
-		return nil, err
-	}
-	user, err := e.token(p.User, "pushover.user")
-	if err != nil {
-		return nil, err
-	}
 	server, u, err := e.server(p.Server, "https://api.pushover.net")
 	if err != nil {
 		return nil, err
+	}
+	token, err := e.tokenOf(p.Token, "pushover.token", u, pushoverKey)
+	if err != nil {
+		return nil, err
+	}
+	user, err := e.tokenOf(p.User, "pushover.user", u, pushoverKey)
+	if err != nil {
+		return nil, err
+	}
+	if p.Device.Value != "" && !pushoverDevices.MatchString(p.Device.Value) {
+		return nil, e.at(p.Device).Errorf("device %q: want names of devices, separated by commas: "+
+			"1 to 25 characters from A-Z, a-z, 0-9, _ and - each", p.Device.Value)
 	}
 	s := &pushover{url: server + "/1/messages.json", token: token, user: user, device: p.Device.Value,
 		endpoint: e.endpoint("pushover", u, token, user)}
@@ -72,10 +83,16 @@ const (
 	pushoverURL     = 512  // bytes in the URL
 )
 
+// pushoverSilent is the priority of a message without a sound and vibration.
+const pushoverSilent = "-1"
+
 // Send sends n as plain text: html and monospace are not set. It omits a URL that is too long.
 func (s *pushover) Send(ctx context.Context, _ Recipient, n Notification) error {
 	form := url.Values{"token": {s.token}, "user": {s.user}, "timestamp": {strconv.FormatInt(n.Timestamp.Unix(), 10)},
 		"title": {Cut(n.Title, pushoverTitle)}, "message": {fit(n.message(), pushoverMessage, units, inert)}}
+	if n.Silent {
+		form.Set("priority", pushoverSilent)
+	}
 	if s.device != "" {
 		form.Set("device", s.device)
 	}

@@ -35,6 +35,14 @@ type Lister interface {
 	Recipients() []Recipient
 }
 
+// A Spaced is a Sender whose service can show notifications in another order than that in which it
+// accepted them, unless they are far enough apart.
+type Spaced interface {
+	Sender
+	// Spacing returns the shortest time between two notifications of a match.
+	Spacing() time.Duration
+}
+
 // A Recipient is a browser or a mailbox. A channel of another kind has a single recipient, the zero
 // Recipient.
 type Recipient struct {
@@ -56,8 +64,10 @@ type Notification struct {
 	// URL is the URL of the match page. It is "" if the settings have no link.
 	URL string `json:"url,omitempty"`
 	// Replaces is true if an earlier notification of the thread was, or may have been, delivered.
-	Replaces bool        `json:"replaces"`
-	Event    event.Event `json:"event"`
+	Replaces bool `json:"replaces"`
+	// Silent is true if the notification should make no sound.
+	Silent bool        `json:"silent"`
+	Event  event.Event `json:"event"`
 }
 
 // urgent reports whether the event changes the score.

@@ -20,10 +20,18 @@ func (s *Slack) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(s), "{url: https://hooks.slack.com/services/…}")
 }
 
+var (
+	slackHost = regexp.MustCompile(`^hooks\.slack(-gov)?\.com$`)
+	slackPath = regexp.MustCompile(`^/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]+$`)
+)
+
 func (s Slack) sender(e env) (Sender, error) {
 	u, err := e.httpURL(s.URL.at(e.pos, "slack.url"))
 	if err != nil {
 		return nil, err
+	}
+	if slackHost.MatchString(u.Hostname()) && !slackPath.MatchString(u.Path) || strings.Trim(u.Path, "/") == "" {
+		return nil, s.URL.pos.Errorf("url: want the URL of an incoming webhook: https://hooks.slack.com/services/T…/B…/…")
 	}
 	sender := &slack{url: u.String(), endpoint: e.endpoint("slack", u)}
 	sender.errorText = slackErrorCode

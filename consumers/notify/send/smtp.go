@@ -14,6 +14,7 @@ import (
 	"net/smtp"
 	"net/textproto"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -42,15 +43,9 @@ func (s *SMTP) UnmarshalYAML(n ast.Node) error {
 }
 
 func (s SMTP) sender(e env) (Sender, error) {
-	at := func(t strictyaml.Text) strictyaml.Pos {
-		if t.Pos.Line > 0 {
-			return t.Pos
-		}
-		return e.pos
-	}
 	host, port, err := net.SplitHostPort(s.Server.Value)
-	if err != nil || host == "" || port == "" {
-		return nil, at(s.Server).Errorf("server %q: want HOST:PORT, like mail.example:587", s.Server.Value)
+	if number, parsed := strconv.ParseUint(port, 10, 16); err != nil || host == "" || parsed != nil || number == 0 {
+		return nil, e.at(s.Server).Errorf("server %q: want HOST:PORT, like mail.example:587", s.Server.Value)
 	}
 	m := &mailer{server: s.Server.Value, host: host, user: s.User.Value,
 		tls: s.TLS.Value, config: e.TLS, timeout: e.timeout()}
@@ -61,10 +56,10 @@ func (s SMTP) sender(e env) (Sender, error) {
 		}
 	}
 	if m.tls != startTLS && m.tls != implicitTLS && m.tls != noTLS {
-		return nil, at(s.TLS).Errorf("tls %q: want starttls, implicit or none", m.tls)
+		return nil, e.at(s.TLS).Errorf("tls %q: want starttls, implicit or none", m.tls)
 	}
 	if m.from, err = mail.ParseAddress(s.From.Value); err != nil {
-		return nil, at(s.From).Errorf("from %q: want an address, like me@club.example", s.From.Value)
+		return nil, e.at(s.From).Errorf("from %q: want an address, like me@club.example", s.From.Value)
 	}
 	if len(s.To) == 0 {
 		return nil, e.pos.Errorf("to: want a list of addresses")
@@ -72,18 +67,18 @@ func (s SMTP) sender(e env) (Sender, error) {
 	for _, to := range s.To {
 		address, err := mail.ParseAddress(to.Value)
 		if err != nil {
-			return nil, at(to).Errorf("to %q: want an address, like desk@club.example", to.Value)
+			return nil, e.at(to).Errorf("to %q: want an address, like desk@club.example", to.Value)
 		}
 		m.recipients = append(m.recipients, Recipient{ID: mailboxID(address.Address), Address: address.Address})
 	}
 	if (s.User.Value == "") != (s.Password == nil) {
-		return nil, at(s.User).Errorf("want both user and password, or neither")
+		return nil, e.at(s.User).Errorf("want both user and password, or neither")
 	}
 	if s.Password == nil {
 		return m, nil
 	}
 	if m.tls == noTLS && !loopback(host) {
-		return nil, at(s.TLS).Errorf("tls none: the password would be sent in plain text to %s", host)
+		return nil, e.at(s.TLS).Errorf("tls none: the password would be sent in plain text to %s", host)
 	}
 	if m.password, err = s.Password.value(e.Host); err != nil {
 		return nil, err

@@ -27,6 +27,9 @@ func (t Teams) sender(e env) (Sender, error) {
 	if host := u.Hostname(); strings.HasSuffix(host, "webhook.office.com") || host == "outlook.office.com" {
 		return nil, t.URL.pos.Errorf("url: %s is a connector, which Microsoft has retired; want a workflow", host)
 	}
+	if strings.Trim(u.Path, "/") == "" {
+		return nil, t.URL.pos.Errorf("url: want the URL of a workflow, which has a path")
+	}
 	s := &teams{url: u.String(), endpoint: e.endpoint("teams", u)}
 	s.errorText = func(r reply) string {
 		var body struct {

@@ -28,7 +28,8 @@ import (
 type WebPush struct {
 	// Keys is the file that matchwire notify keys creates.
 	Keys strictyaml.Text `yaml:"keys"`
-	// Contact is the address for complaints from push services: mailto:… or https://…
+	// Contact is the address for complaints from push services: mailto:… or https://…, with a domain
+	// that is public.
 	Contact strictyaml.Text `yaml:"contact"`
 	// TTL is how long a push service stores a message for a browser that is offline. The default is 1h.
 	TTL strictyaml.Duration `yaml:"ttl"`
@@ -121,13 +122,12 @@ func readKeys(file string) (k Keys, err error) {
 func (p WebPush) sender(e env) (Sender, error) {
 	s := &Push{contact: p.Contact.Value, ttl: cmp.Or(time.Duration(p.TTL), time.Hour), client: e.client(),
 		services: slices.Concat(knownServices, p.Services)}
-	u, err := url.Parse(s.contact)
-	if err != nil || u.Scheme != "https" && u.Scheme != "mailto" || s.contact == "mailto:" {
-		pos := e.pos
-		if p.Contact.Pos.Line > 0 {
-			pos = p.Contact.Pos
-		}
-		return nil, pos.Errorf("contact %q: want mailto:… or https://…, which push services require", s.contact)
+	if reason := contactProblem(s.contact); reason != "" {
+		return nil, e.at(p.Contact).Errorf("contact %q: want mailto:… or https://… with a public domain, "+
+			"which push services require: %s", s.contact, reason)
+	}
+	if strings.HasSuffix(s.contact, ".example") {
+		e.Log.Warn("contact is a placeholder: Apple's push service refuses it", "channel", e.name, "contact", s.contact)
 	}
 	if p.Keys.Value == "" {
 		return nil, e.pos.Errorf("keys: want the file that matchwire notify keys creates")
@@ -137,6 +137,7 @@ func (p WebPush) sender(e env) (Sender, error) {
 			return nil, e.pos.Errorf("services: %q: want a host, like push.example, or .push.example", host)
 		}
 	}
+	var err error
 	if s.keys, err = readKeys(e.Path(p.Keys.Value)); err != nil && !e.Elsewhere {
 		return nil, p.Keys.Pos.Errorf("%w", err)
 	}
@@ -166,7 +167,7 @@ type pushMessage struct {
 	Body  string `json:"body"`
 	// Tag identifies the incident. A notification replaces an earlier notification with the same tag.
 	Tag string `json:"tag"`
-	// Renotify is false for a correction: the notification then changes without a sound.
+	// Renotify is false if the notification appears, or changes, without a sound.
 	Renotify bool      `json:"renotify"`
 	URL      string    `json:"url,omitempty"` // URL of the match page
 	Type     string    `json:"type"`          // routing key
@@ -204,7 +205,7 @@ func (p *Push) Send(ctx context.Context, to Recipient, n Notification) error {
 
 // encodePush returns the push message of n. It shortens the title and the body until the message fits.
 func encodePush(n Notification) ([]byte, error) {
-	m := pushMessage{Title: n.Title, Body: n.Body, Tag: n.Thread, Renotify: !n.Replaces, URL: n.URL,
+	m := pushMessage{Title: n.Title, Body: n.Body, Tag: n.Thread, Renotify: !n.Silent, URL: n.URL,
 		Type: n.Type, Match: n.Event.Subject, ID: n.Event.ID, TID: n.Event.TID}
 	for runes := 1000; ; runes /= 2 {
 		b, err := json.Marshal(m)

@@ -1,0 +1,104 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+)
+
+// kickoffSoon is the kind of a notification before kick-off. There is no event of this kind: each process
+// reads the saved matches again and again, so the notification follows a kick-off that moves.
+const kickoffSoon event.Kind = "kickoff_soon"
+
+// remindEvery is the interval at which the matches are read. Only tests change it.
+var remindEvery = 10 * time.Second
+
+// remind sends the notifications before kick-off until ctx ends. Every process does so, and the delivery
+// state of the match ensures that one of them sends it.
+func (n *notifier) remind(ctx context.Context) error {
+	if n.upcoming == nil {
+		return nil
+	}
+	locks := n.deliveries
+	locks.owner = ":" + uuid.NewString() // every process has the same event
+	longest := slices.MaxFunc(n.reminders, func(a, b rule) int { return int(a.before - b.before) }).before
+	tick := time.NewTicker(remindEvery)
+	defer tick.Stop()
+	for failed := ""; ; {
+		err := n.remindAll(ctx, locks, longest)
+		if err != nil && ctx.Err() == nil && err.Error() != failed { // the same error is logged once
+			n.log.Warn("notifications before kick-off not sent, trying again", "error", err)
+		}
+		failed = fmt.Sprint(err)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// remindAll sends the notifications that are due. longest is the longest time before kick-off.
+func (n *notifier) remindAll(ctx context.Context, locks deliveries, longest time.Duration) error {
+	now := time.Now()
+	matches, err := n.upcoming(ctx, now.Add(longest))
+	if err != nil {
+		return err
+	}
+	var all []error
+	for _, d := range matches {
+		var done []time.Duration
+		for i := range n.reminders {
+			r := &n.reminders[i]
+			if d.Match.Start.Sub(now) > r.before || slices.Contains(done, r.before) {
+				continue
+			}
+			e, err := reminder(d, r.before, now)
+			if err != nil {
+				all = append(all, err)
+				continue
+			}
+			if !r.matches(e) {
+				continue
+			}
+			done = append(done, r.before) // the first rule with this time decides
+			if err := n.remindOne(ctx, locks, e, r); err != nil && !errors.As(err, new(*broker.PostponedError)) {
+				all = append(all, err)
+			}
+		}
+	}
+	return errors.Join(all...)
+}
+
+// reminder returns the event that a notification before kick-off describes. The same match and time
+// before kick-off always have the same ID.
+func reminder(d event.Data, before time.Duration, now time.Time) (event.Event, error) {
+	d.Kind, d.Action, d.Rev = kickoffSoon, event.New, 1
+	d.Incident = event.IncidentID(string(kickoffSoon), d.Match.ID, before.String())
+	e, err := event.Of(event.Key(d.Sport, d.League, d.Kind.Word(d.Action)), d, now)
+	e.TID, e.Source = event.NewTID(), "/notify"
+	return e, err
+}
+
+// remindOne sends a notification before kick-off to the recipients that have not received it.
+func (n *notifier) remindOne(ctx context.Context, locks deliveries, e event.Event, r *rule) error {
+	ctx, cancel := context.WithTimeout(event.WithTID(ctx, e.TID), n.timeout())
+	defer cancel()
+	state, err := locks.begin(ctx, e)
+	if err != nil {
+		return err
+	}
+	defer state.end(ctx)
+	recipients, err := n.recipients(ctx)
+	if err != nil {
+		return err
+	}
+	return n.sendTo(ctx, e, r, n.suppressReason(e, r), recipients, state)
+}

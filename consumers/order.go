@@ -1,0 +1,259 @@
+package consumers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+)
+
+// order handles the events of each match in the order of (epoch, seq), one at a time, in all processes
+// that share a queue. Its record of a match is a hash in Redis:
+//
+//	mw:order:<consumer>:{<match>}
+//	  epoch          the latest epoch
+//	  last           the last seq that no event waits for
+//	  <seq>          "done", or "<end> <due> <since>" for an unfinished event, in Unix milliseconds:
+//	                 later events wait for it until <end>; it is under way if <due> is 0, else <due> is
+//	                 the time of its next attempt; it arrived at <since>
+//	  <epoch>:<seq>  an unfinished event of an older epoch
+//
+// An event waits while an earlier event of its match is unfinished or missing. It waits first in this
+// process, and then in the broker. While it waits in this process, it has a slot of the subscription, of
+// which there are more than the consumer handles at a time. Only the first waiting event of a match looks
+// at the record again and again. The others wait until that event leaves.
+//
+// No wait is unbounded: an unfinished event is passed at its <end>, and a missing event some time after
+// the arrival of the first later event.
+//
+// An event that arrives after its place was passed is handled immediately. So is an event of an older
+// epoch, and an event without an epoch.
+//
+// The Redis client repeats a script whose reply was lost, so each script has the same result when it
+// is repeated. The record does not prevent that one event is handled twice at a time: that is the task
+// of [marks].
+type order struct {
+	redis   redis.UniversalClient
+	prefix  string        // prefix of the records' keys
+	keys    []string      // topic patterns of the events that the consumer handles
+	timeout time.Duration // of one call of the consumer
+	early   func(context.Context, event.Event) error
+	bounds  orderBounds
+	log     *slog.Logger
+
+	lines    lines
+	waiting  chan struct{} // has a token for each event that waits long in this process
+	handling chan struct{} // has a token for each call of the consumer
+	stopped  chan struct{} // closed when the consumer stops
+	settling sync.WaitGroup
+	unstored chan struct{} // has a token for each goroutine of settling
+}
+
+// orderBounds bound the waits of an order.
+type orderBounds struct {
+	long    time.Duration // the longest wait in this process
+	brief   time.Duration // the longest wait in this process if the wait may be useless
+	first   time.Duration // for missing events before the first event of an epoch
+	missing time.Duration // for other missing events
+	margin  time.Duration // for an unfinished event, beyond its timeout or the time of its next attempt
+}
+
+// orderSlots is the number of slots for events that wait in this process.
+const orderSlots = 56
+
+// defaultOrderBounds returns the usual bounds. A missing event may have failed in an outage, before its
+// arrival was stored. Its next attempt is then within 30 s.
+func defaultOrderBounds() orderBounds {
+	return orderBounds{long: 10 * time.Second, brief: 250 * time.Millisecond, first: 5 * time.Second,
+		missing: 35 * time.Second, margin: 2 * time.Minute}
+}
+
+// keepOrder is how long the record of a match is kept after its latest event.
+const keepOrder = 3 * 24 * time.Hour
+
+// newOrder returns the order of a consumer in this process. The caller must call stop.
+func newOrder(r redis.UniversalClient, prefix string, c Consumer, bounds orderBounds, log *slog.Logger) *order {
+	return &order{
+		redis: r, prefix: prefix, keys: c.Keys, timeout: c.timeout(), early: c.Early, bounds: bounds, log: log,
+		lines: lines{byMatch: map[string]*line{}}, waiting: make(chan struct{}, orderSlots*3/4),
+		handling: make(chan struct{}, max(c.Limit, 1)), stopped: make(chan struct{}),
+		unstored: make(chan struct{}, maxUnstored),
+	}
+}
+
+// stop ends the waits in this process. Redis gets one more attempt at each end of an event that is not
+// stored.
+func (o *order) stop() { close(o.stopped) }
+
+// handle calls h when it is the event's turn. It postpones the event if that takes too long. If the
+// event matches none of the consumer's keys, handle only stores that no event waits for it.
+func (o *order) handle(ctx context.Context, m broker.Message, e event.Event, h handler) error {
+	wanted := event.MatchAny(o.keys, m.Key)
+	if e.Subject == "" || e.Data.Epoch == "" || e.Data.Seq < 1 {
+		if !wanted {
+			return nil
+		}
+		return o.call(ctx, time.Now().Add(o.bounds.long), e, h)
+	}
+	if !wanted {
+		return RedisError(o.leave(ctx, e, finished))
+	}
+	w := &turn{order: o, message: m, event: e, began: time.Now(), patience: o.bounds.long}
+	select {
+	case o.waiting <- struct{}{}:
+		defer func() { <-o.waiting }()
+	default: // too many events wait in this process
+		w.patience = o.bounds.brief
+	}
+	w.place = o.lines.join(e)
+	defer w.place.leave()
+	if err := w.wait(ctx); err != nil {
+		return err
+	}
+	err := errors.New("the handler panicked") // replaced when the handler returns
+	defer func() { o.settle(ctx, e, remaining(m, err)) }()
+	for {
+		err = o.call(ctx, w.began.Add(o.bounds.long), e, h)
+		var postponed *broker.PostponedError
+		if !errors.As(err, &postponed) || !w.sleep(time.Until(postponed.Until)) {
+			return err
+		}
+	}
+}
+
+// A handler handles an event.
+type handler = func(context.Context, event.Event) error
+
+// call calls h in a slot of the consumer. If there is none until the given time, call postpones the event.
+func (o *order) call(ctx context.Context, until time.Time, e event.Event, h handler) error {
+	select {
+	case o.handling <- struct{}{}:
+		defer func() { <-o.handling }()
+	case <-time.After(time.Until(until)):
+		return broker.Postpone(time.Now().Add(time.Second), "all slots of the consumer are in use")
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	return h(ctx, e)
+}
+
+// Pass returns an error with the text of err that wraps err. If Handle of an ordered consumer returns
+// it, later events of the match no longer wait for the event. The event is still retried as err says.
+func Pass(err error) error { return &passError{err} }
+
+// Passed reports whether err wraps an error from [Pass].
+func Passed(err error) bool { return errors.As(err, new(*passError)) }
+
+type passError struct{ error }
+
+// Unwrap returns the error that was passed to [Pass].
+func (p *passError) Unwrap() error { return p.error }
+
+// finished is the pause of an event that no later event waits for.
+const finished time.Duration = -1
+
+// remaining returns the longest pause before the next attempt at a message whose handler returned err.
+// It returns finished if there is no further attempt, or if later events do not wait for it.
+func remaining(m broker.Message, err error) time.Duration {
+	if Passed(err) {
+		return finished
+	}
+	switch broker.Classify(err, m.Last) {
+	case broker.Ack, broker.Dead:
+		return finished
+	}
+	pauses := broker.Pauses()
+	disposition, pause := broker.Decide(err, m.Attempt, len(pauses), pauses)
+	if disposition == broker.Dead { // the broker has more attempts than usual
+		return pauses[len(pauses)-1]
+	}
+	return pause
+}
+
+// key returns the key of the record of a match.
+func (o *order) key(match string) string { return o.prefix + "{" + match + "}" }
+
+// An orderState is the result of enterOrder.
+type orderState struct {
+	result int
+	in     time.Duration // how long the wait can take, for orderParked and orderMissing
+	age    time.Duration // time since the event arrived first
+}
+
+// enter registers an event as under way.
+func (o *order) enter(ctx context.Context, e event.Event) (s orderState, err error) {
+	b := o.bounds
+	found, err := enterOrder.Run(ctx, o.redis, []string{o.key(e.Subject)}, e.Data.Epoch, e.Data.Seq,
+		keepOrder.Milliseconds(), (o.timeout + b.margin).Milliseconds(),
+		b.first.Milliseconds(), b.missing.Milliseconds()).Int64Slice()
+	if err != nil {
+		return s, err
+	}
+	const ms = time.Millisecond
+	return orderState{int(found[0]), time.Duration(found[1]) * ms, time.Duration(found[2]) * ms}, nil
+}
+
+// leave stores that an event is finished, or that it waits for its next attempt, which follows after
+// pause.
+func (o *order) leave(ctx context.Context, e event.Event, pause time.Duration) error {
+	due := ""
+	if pause != finished {
+		due = strconv.FormatInt(pause.Milliseconds(), 10)
+	}
+	return leaveOrder.Run(ctx, o.redis, []string{o.key(e.Subject)}, e.Data.Epoch, e.Data.Seq,
+		keepOrder.Milliseconds(), due, o.bounds.margin.Milliseconds()).Err()
+}
+
+const (
+	settleTime  = 500 * time.Millisecond // for the first attempt at leave, for which the handler waits
+	settlePause = 100 * time.Millisecond // pause after the first error; it doubles after each error, up to 1 s
+	maxUnstored = 100                    // goroutines that try leave again
+)
+
+// settle calls leave, even if ctx has ended. While Redis is unavailable, settle tries again in the
+// background, for as long as later events wait for e.
+func (o *order) settle(ctx context.Context, e event.Event, pause time.Duration) {
+	ctx = context.WithoutCancel(ctx)
+	try := func(limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return o.leave(ctx, e, pause)
+	}
+	log := o.log.With("tid", e.TID, "id", e.ID, "match", e.Subject)
+	failed := func(err error) { log.Warn("end of an event not stored: later events of the match wait", "error", err) }
+	err := try(settleTime)
+	if err == nil {
+		return
+	}
+	select {
+	case o.unstored <- struct{}{}:
+	default:
+		failed(err)
+		return
+	}
+	o.settling.Go(func() {
+		defer func() { <-o.unstored }()
+		until := time.Now().Add(o.timeout + o.bounds.margin)
+		for wait, last := settlePause, false; ; wait = min(2*wait, time.Second) {
+			select {
+			case <-time.After(wait):
+			case <-o.stopped:
+				last = true
+			}
+			if err = try(time.Second); err == nil {
+				return
+			}
+			if last || time.Now().After(until) || !errors.Is(RedisError(err), broker.ErrUnavailable) {
+				failed(err)
+				return
+			}
+		}
+	})
+}

@@ -1,0 +1,119 @@
+package consumers
+
+import "github.com/redis/go-redis/v9"
+
+// orderRecord is the beginning of each script of [order]. It reads the record of a match. KEYS[1] is
+// the record, ARGV[1] the epoch and ARGV[2] the seq of an event, ARGV[3] how long to keep the record.
+// The script then has these variables:
+//
+//	older    whether the epoch is older than the record's
+//	record   the fields of the record; after a change of the epoch, only those that are still needed
+//	last     the last seq of the epoch that no event waits for
+const orderRecord = `
+local epoch, seq = ARGV[1], tonumber(ARGV[2])
+local t = redis.call('time')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local record = {}
+local fields = redis.call('hgetall', KEYS[1])
+for i = 1, #fields, 2 do record[fields[i]] = fields[i + 1] end
+local older = record.epoch and epoch < record.epoch
+if record.epoch ~= epoch and not older then
+  redis.call('del', KEYS[1])
+  local kept = {}
+  for name, value in pairs(record) do
+    if tonumber(name) and value ~= 'done' then name = record.epoch .. ':' .. name end
+    if string.find(name, ':', 1, true) then
+      kept[name] = value
+      redis.call('hset', KEYS[1], name, value)
+    end
+  end
+  record = kept
+  redis.call('hset', KEYS[1], 'epoch', epoch, 'last', 0)
+end
+redis.call('pexpire', KEYS[1], ARGV[3])
+local last = tonumber(record.last or '0')
+local function number(n) return string.format('%.0f', n) end
+`
+
+// Results of enterOrder.
+const (
+	orderTurn    = iota // it is the event's turn
+	orderNone           // the event is not ordered: its place was passed, or its epoch is old
+	orderRunning        // an earlier event is under way
+	orderParked         // an earlier event waits for another attempt
+	orderMissing        // an earlier event has not arrived
+)
+
+// enterOrder registers an event as under way. It returns one of the results above, how many milliseconds
+// the wait can take (for orderParked and orderMissing), and how many milliseconds ago the event arrived.
+// ARGV[4] is how long the
+// event counts as under way. ARGV[5] and ARGV[6] are how long a missing event is waited for: if no
+// event of the epoch has been handled, and otherwise.
+var enterOrder = redis.NewScript(orderRecord + `
+if older or seq <= last then return {1, 0, 0} end
+local name = number(seq)
+local own = record[name]
+if own == 'done' then return {1, 0, 0} end
+local ends, since = now + ARGV[4], now
+if own then
+  local before, _, first = string.match(own, '^(%d+) (%d+) (%d+)$')
+  ends, since = math.max(ends, tonumber(before)), tonumber(first)
+end
+redis.call('hset', KEYS[1], name, number(ends) .. ' 0 ' .. number(since))
+local missing, running, due, passed = seq - 1 - last, false, 0, {}
+for name, value in pairs(record) do
+  local n = tonumber(name)
+  if n and n > last and n < seq or string.find(name, ':', 1, true) then
+    if n then
+      missing = missing - 1
+      table.insert(passed, name)
+    end
+    if value ~= 'done' then
+      local ends, at = string.match(value, '^(%d+) (%d+)')
+      if tonumber(ends) <= now then
+        table.insert(passed, name)
+      elseif at == '0' then
+        running = true
+      else
+        due = math.max(due, tonumber(at))
+      end
+    end
+  end
+end
+if running then return {2, 0, now - since} end
+if due > 0 then return {3, math.max(0, due - now), now - since} end
+local limit = since + ARGV[last == 0 and 5 or 6]
+if missing > 0 and now < limit then return {4, limit - now, now - since} end
+for _, name in ipairs(passed) do redis.call('hdel', KEYS[1], name) end
+redis.call('hset', KEYS[1], 'last', number(seq - 1))
+return {0, 0, now - since}`)
+
+// leaveOrder stores the end of an attempt. If ARGV[4] is empty, the event is finished. Otherwise the
+// event waits for its next attempt in ARGV[4] milliseconds. Later events wait for it for another
+// ARGV[5] milliseconds after that.
+var leaveOrder = redis.NewScript(orderRecord + `
+local name, done = number(seq), ARGV[4] == ''
+if older then name = epoch .. ':' .. name end
+local own = record[name]
+if older and not own or not older and seq <= last or own == 'done' then return 0 end
+if not done then
+  local due, first = now + ARGV[4], now
+  local ends = due + ARGV[5]
+  if own then
+    local before, _, since = string.match(own, '^(%d+) (%d+) (%d+)$')
+    ends, first = math.max(ends, tonumber(before)), tonumber(since)
+  end
+  redis.call('hset', KEYS[1], name, number(ends) .. ' ' .. number(due) .. ' ' .. number(first))
+  return 0
+end
+if older then return redis.call('hdel', KEYS[1], name) end
+if seq > last + 1 then
+  redis.call('hset', KEYS[1], name, 'done')
+  return 0
+end
+repeat
+  redis.call('hdel', KEYS[1], number(seq))
+  last, seq = seq, seq + 1
+until record[number(seq)] ~= 'done'
+redis.call('hset', KEYS[1], 'last', number(last))
+return 0`)

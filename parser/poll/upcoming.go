@@ -1,0 +1,87 @@
+package poll
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/reconcile"
+)
+
+// The index of matches that have not begun is a sorted set of match IDs by kick-off, in Unix seconds:
+//
+//	mw:upcoming
+//
+// The index is only a hint: a state is saved after it, and [Store.Upcoming] reads the state. So a match
+// may stay in the index after it has begun.
+func (s *Store) upcomingKey() string { return s.prefix + "upcoming" }
+
+// upcomingFor is how long a match stays in the index after its kick-off.
+const upcomingFor = 24 * time.Hour
+
+// maxUpcoming is the maximum number of matches that [Store.Upcoming] reads, in the order of kick-off.
+const maxUpcoming = 2000
+
+// markUpcoming adds a match to the index if it has not begun, with its latest kick-off.
+func (s *Store) markUpcoming(ctx context.Context, m event.Match) error {
+	if !begins(m) {
+		return nil
+	}
+	entry := redis.Z{Score: float64(m.Start.Unix()), Member: m.ID}
+	if err := s.redis.ZAdd(ctx, s.upcomingKey(), entry).Err(); err != nil {
+		return fmt.Errorf("adding match %s to the upcoming matches: %w", m.ID, err)
+	}
+	return nil
+}
+
+// begins reports whether a match has a kick-off and has not begun.
+func begins(m event.Match) bool {
+	return !m.Start.IsZero() && (m.Status == event.Scheduled || m.Status == event.Delayed)
+}
+
+// Upcoming returns the matches that begin between now and until, by this machine's clock, and have not
+// begun. It returns their sport, league and match, as the latest pages show them.
+func (s *Store) Upcoming(ctx context.Context, until time.Time) ([]event.Data, error) {
+	now := time.Now()
+	seconds := func(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
+	pipe := s.redis.Pipeline()
+	pipe.ZRemRangeByScore(ctx, s.upcomingKey(), "-inf", seconds(now.Add(-upcomingFor)))
+	near := pipe.ZRangeByScore(ctx, s.upcomingKey(),
+		&redis.ZRangeBy{Min: seconds(now), Max: seconds(until), Count: maxUpcoming})
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("reading the upcoming matches: %w", err)
+	}
+	if len(near.Val()) == 0 {
+		return nil, nil
+	}
+	var states []*redis.StringCmd
+	pipe = s.redis.Pipeline()
+	for _, match := range near.Val() {
+		states = append(states, pipe.HGet(ctx, s.key(match), "state"))
+	}
+	_, _ = pipe.Exec(ctx) // each state has its own error
+	var all []event.Data
+	for i, cmd := range states {
+		text, err := cmd.Result()
+		if errors.Is(err, redis.Nil) {
+			continue // deleted
+		}
+		var st reconcile.State
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &st)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("loading the state of match %s: %w", near.Val()[i], err)
+		}
+		if m := st.Match; begins(m) && m.Start.After(now) && !m.Start.After(until) {
+			all = append(all, event.Data{Sport: st.Sport, League: st.League, Match: &m})
+		}
+	}
+	return all, nil
+}
