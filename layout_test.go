@@ -31,7 +31,7 @@ broker/rabbit:                 broker event health
 broker/brokertest:             broker event internal/testenv
 
 parser:
-parser/page:                   internal/retryafter
+parser/page:                   internal/redact internal/retryafter
 parser/observation:            event
 parser/profile/internal/css:
 parser/profile/internal/pagejson:
@@ -49,7 +49,7 @@ consumers/archive:             event broker consumers
 consumers/exec:                event broker consumers internal/strictyaml
 consumers/notify:              event broker consumers consumers/notify/send internal/problem internal/ratelimit
                                internal/strictyaml internal/trace
-consumers/notify/send:         event broker consumers internal/retryafter internal/strictyaml
+consumers/notify/send:         event broker consumers internal/redact internal/retryafter internal/strictyaml
 consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers
@@ -74,6 +74,7 @@ internal/licences/generate:
 internal/problem:
 internal/prose:
 internal/ratelimit:
+internal/redact:
 internal/reload:
 internal/retryafter:
 internal/strictyaml:
@@ -88,8 +89,8 @@ internal/pipeline:             event health broker broker/memory broker/rabbit p
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access
                                fanout/eventlog fanout/presence fixtures profiles
-                               internal/gateway internal/httpapi internal/instances internal/outbox internal/reload
-                               internal/scheduler internal/strictyaml internal/trace
+                               internal/gateway internal/httpapi internal/instances internal/outbox
+                               internal/reload internal/scheduler internal/strictyaml internal/trace
 
 internal/season:               event parser/page parser/profile parser/reconcile
 internal/chaos:
