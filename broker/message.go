@@ -38,8 +38,12 @@ type Message struct {
 	Time     time.Time // time of the event or task; a broker may truncate it to seconds
 	Expires  time.Time `json:",omitzero"` // after this time the message is dropped unhandled; zero: never
 	Body     []byte    // the CloudEvents object, or the JSON of the task
-	Attempt  int       // from 1, without outages and postponements; 0 when published
-
+	// Unsequenced reports whether the event has no seq. Readers of the log skip an event whose seq is not
+	// above the last, so a [Publisher] sends it only after the previous event of its match is confirmed.
+	// Unsequenced events are not skipped, so many events of a match can be in flight.
+	Unsequenced bool `json:",omitzero"`
+	// Attempt counts from 1, without outages and postponements. It is 0 when the message is published.
+	Attempt int
 	// Last reports whether the message is dead-lettered if this attempt counts and fails.
 	Last bool `json:",omitzero"`
 	// Retried reports whether an earlier attempt failed or was postponed.
@@ -58,5 +62,6 @@ func NewMessage(e event.Event) (Message, error) {
 	if err != nil {
 		return Message{}, fmt.Errorf("event %s: %w", e.ID, err)
 	}
-	return Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body}, nil
+	return Message{Key: e.Type, ID: e.ID, TID: e.TID, Match: e.Subject, Time: e.Time, Body: body,
+		Unsequenced: e.Data.Epoch == ""}, nil
 }

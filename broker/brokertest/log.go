@@ -138,7 +138,9 @@ func logOrder(t *testing.T, open func() broker.Broker) {
 			for i := 0; i < each; i += 5 {
 				var batch []broker.Message
 				for j := range 5 {
-					batch = append(batch, Message("a.b.c", fmt.Sprintf("%d/%03d", p, i+j)))
+					m := Message("a.b.c", fmt.Sprintf("%d/%03d", p, i+j))
+					m.Unsequenced = p%2 == 1
+					batch = append(batch, m)
 				}
 				if _, err := b.Publish(t.Context(), batch...); err != nil {
 					t.Error(err)

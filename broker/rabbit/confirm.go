@@ -15,6 +15,7 @@ const maxReturns = 1 << 14
 type confirmChannel struct {
 	*channel
 	returns <-chan amqp.Return
+	closed  <-chan *amqp.Error // receives why the broker closed the channel
 
 	mu        sync.Mutex
 	returned  map[messageKey]struct{} // received from returns
@@ -34,7 +35,18 @@ type taskQueue struct {
 
 func newConfirmChannel(ch *channel) *confirmChannel {
 	return &confirmChannel{channel: ch, returns: ch.NotifyReturn(make(chan amqp.Return, maxReturns)),
+		closed:   ch.NotifyClose(make(chan *amqp.Error, 1)),
 		returned: map[messageKey]struct{}{}, tasks: map[string]*taskQueue{}}
+}
+
+// exchangeMissing reports whether the broker closed the channel because an exchange does not exist.
+// Call it once, after IsClosed has returned true.
+func (c *confirmChannel) exchangeMissing() bool {
+	if !c.Channel.IsClosed() {
+		return false // the connection is dropped
+	}
+	e := <-c.closed // the client closes c.closed with the channel
+	return e != nil && e.Code == amqp.NotFound
 }
 
 // unroutable reports whether the broker returned a message. Call it after the confirmation: the

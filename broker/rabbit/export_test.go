@@ -14,3 +14,10 @@ func (b *Broker) SetAnswerTimeout(d time.Duration) {
 		l.answerTimeout = d
 	}
 }
+
+// SetVerifyInterval sets how often b verifies the objects that it uses. Call it before b declares
+// anything.
+func (b *Broker) SetVerifyInterval(d time.Duration) { b.verifyInterval = d }
+
+// SetLogAckDelay sets how long a delivery of the log waits for its acknowledgement.
+func (b *Broker) SetLogAckDelay(d time.Duration) { b.logAckDelay = d }

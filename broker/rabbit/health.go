@@ -20,7 +20,7 @@ const (
 )
 
 // Health opens a channel on each connection that is in use. If no connection has an issue, it
-// inspects the queues that this Broker has declared.
+// inspects the queues that this Broker has declared, and adds what happened recently.
 func (b *Broker) Health(ctx context.Context) []health.Issue {
 	var all []health.Issue
 	for _, l := range b.links() {
@@ -29,7 +29,7 @@ func (b *Broker) Health(ctx context.Context) []health.Issue {
 	if len(all) > 0 {
 		return all
 	}
-	return b.queueHealth(ctx)
+	return append(b.queueHealth(ctx), b.notices.issues()...)
 }
 
 // health reports a link that is blocked or cannot open a channel.
@@ -55,20 +55,34 @@ func (l *link) health(ctx context.Context) []health.Issue {
 	return []health.Issue{{Text: fmt.Sprintf("connection %q: %v", l.name, err), Down: true}}
 }
 
-// queues records the names of the declared queues and the mean size of messages.
+// queues records the declared queues and the mean size of messages.
 type queues struct {
 	mu              sync.Mutex
-	names           map[string]bool // full names
-	messages, bytes float64         // counted by countMessage
+	declared        map[string]broker.Subscription // by full name
+	messages, bytes float64                        // counted by countMessage
 }
 
-func (q *queues) add(name string) {
+// add records a declared queue. The patterns of earlier declarations stay.
+func (q *queues) add(name string, s broker.Subscription) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.names == nil {
-		q.names = map[string]bool{}
+	if q.declared == nil {
+		q.declared = map[string]broker.Subscription{}
 	}
-	q.names[name] = true
+	patterns := slices.Concat(q.declared[name].Patterns, s.Patterns)
+	slices.Sort(patterns)
+	s.Patterns = slices.Compact(patterns)
+	q.declared[name] = s
+}
+
+// subscriptions returns the declared queues, ordered by name.
+func (q *queues) subscriptions() (all []broker.Subscription) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(q.declared)) {
+		all = append(all, q.declared[name])
+	}
+	return all
 }
 
 // countMessage counts a message that was published or delivered.
@@ -84,9 +98,9 @@ func (q *queues) list() (names []string, size float64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.messages == 0 {
-		return slices.Sorted(maps.Keys(q.names)), defaultMessageSize
+		return slices.Sorted(maps.Keys(q.declared)), defaultMessageSize
 	}
-	return slices.Sorted(maps.Keys(q.names)), q.bytes / q.messages
+	return slices.Sorted(maps.Keys(q.declared)), q.bytes / q.messages
 }
 
 // queueHealth reports queues without a consumer, queues near their bound, and dead letters. AMQP

@@ -14,6 +14,9 @@ import (
 const (
 	logPrefetch = 1000            // maximum number of unacknowledged deliveries
 	logAcks     = logPrefetch / 4 // deliveries per acknowledgement
+	// logAckDelay is how long a delivery waits for the deliveries that are acknowledged with it. The
+	// broker closes the channel if a delivery is not acknowledged within its consumer_timeout.
+	logAckDelay = 10 * time.Second
 
 	// RabbitMQ has no request for the last offset of a stream. The tail method consumes the last
 	// chunk, which RabbitMQ delivers at once, and waits until no delivery arrives for tailIdle. If
@@ -94,7 +97,14 @@ func (r *logReader) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.b.startVerifying(ctx)
 	r.unacked = 0
+	var latest amqp.Delivery
+	var ackDue <-chan time.Time // fires when latest must be acknowledged; nil if every delivery is
+	ack := func() error {
+		r.unacked, ackDue = 0, nil
+		return latest.Ack(true)
+	}
 	if first, ok := r.begin.(int64); tail < 0 || ok && (first > tail || first == tail && r.handled) {
 		r.markCaughtUp()
 	}
@@ -114,11 +124,18 @@ func (r *logReader) read(ctx context.Context) error {
 			if err := r.deliver(d, tail); err != nil {
 				return err
 			}
+			latest = d
+			if ackDue == nil {
+				ackDue = time.After(r.b.logAckDelay)
+			}
 			if r.unacked++; r.unacked == logAcks {
-				r.unacked = 0
-				if err := d.Ack(true); err != nil {
+				if err := ack(); err != nil {
 					return err
 				}
+			}
+		case <-ackDue:
+			if err := ack(); err != nil {
+				return err
 			}
 		}
 	}

@@ -35,8 +35,8 @@ func newPublisher(l, control *link, t *topology, log *slog.Logger) *publisher {
 	return &publisher{link: l, controlLink: control, topology: t, log: log, opening: newLock(), writing: newLock()}
 }
 
-// Publish sends msgs until all are confirmed or ctx ends. It sends an event only after the previous
-// event of the same match is confirmed.
+// Publish sends msgs until all are confirmed or ctx ends. It sends an event with a seq only after the
+// previous event of the same match is confirmed.
 func (b *Broker) Publish(ctx context.Context, msgs ...broker.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {
@@ -44,7 +44,7 @@ func (b *Broker) Publish(ctx context.Context, msgs ...broker.Message) (int, erro
 		out[i] = outgoing{exchange: b.topology.exchange(m.Exchange), key: m.Key, msg: publishing(m)}
 		if m.Exchange == broker.Tasks {
 			out[i].task = m.Key
-		} else {
+		} else if !m.Unsequenced {
 			out[i].match = m.Match
 		}
 	}
@@ -55,7 +55,7 @@ func (b *Broker) Publish(ctx context.Context, msgs ...broker.Message) (int, erro
 type outgoing struct {
 	exchange, key string
 	task          string // task name; "" if the message is not a task
-	match         string // match ID of an event; "" if order does not matter
+	match         string // match ID of an event with a seq; "" for other messages
 	msg           amqp.Publishing
 }
 
@@ -85,8 +85,8 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 }
 
 // inFlight returns the longest prefix of out in which no match occurs twice. The publisher sends
-// the prefix, then waits for its confirmations. So it sends an event only after the previous event
-// of the same match is confirmed.
+// the prefix, then waits for its confirmations. So it sends an event with a seq only after the
+// previous event of the same match is confirmed.
 //
 // For each match, the first copies in the log must be in order. A reader of the log, such as
 // fan-out, skips an event that it has already processed. It also skips an event with a lower seq
@@ -96,7 +96,8 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 // too late, even if n+1 is sent again after n: the log contains n+1, n, n+1, and the reader skips
 // n. AMQP cannot make one message depend on another, so the publisher has to wait.
 //
-// Events of different matches, tasks, and copies for other queues can be in flight together.
+// Events of different matches, events without a seq, tasks, and copies for other queues can be in
+// flight together.
 func inFlight(out []outgoing) []outgoing {
 	if len(out) < 2 {
 		return out
@@ -170,13 +171,21 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*confirmChannel,
 	return ch, pending, nil
 }
 
-// open returns the shared channel. If necessary, it opens the channel and declares the exchanges.
+// open returns the shared channel. If necessary, it opens the channel and declares the exchanges. If
+// an exchange was deleted, its bindings are gone too. Then open declares all known queues again, so
+// that they receive the next message.
 func (p *publisher) open(ctx context.Context) (*confirmChannel, error) {
 	if err := p.opening.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer p.opening.unlock()
 	if p.ch == nil || p.ch.IsClosed() {
+		if p.ch != nil && p.ch.exchangeMissing() {
+			p.ch = nil
+			if err := p.topology.declareKnown(ctx, p.controlLink); err != nil {
+				return nil, err
+			}
+		}
 		ch, err := p.link.channel(ctx)
 		if err != nil {
 			return nil, err

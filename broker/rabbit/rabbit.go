@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -45,6 +46,15 @@ type Broker struct {
 	copier      *publisher // publishes copies to retry and dead-letter queues, and of requeued dead letters
 	consumeLink *link
 	controlLink *link // for declarations and inspections
+	notices     notices
+
+	logAckDelay time.Duration
+
+	verifyInterval time.Duration
+	verifying      sync.Once
+	stopVerifying  func()                   // nil if no verification runs
+	verified       chan struct{}            // closed when verification has ended
+	witnessed      map[broker.Exchange]bool // whether the witness existed at the latest verification
 }
 
 // New returns a Broker for an amqp:// or amqps:// URL. For a cluster, pass the URLs of its nodes
@@ -81,6 +91,9 @@ func New(urls string, o Options) (*Broker, error) {
 		copier:      newPublisher(linkFor("matchwire retries"), control, t, o.Log),
 		consumeLink: linkFor("matchwire consumer"),
 		controlLink: control,
+
+		logAckDelay: logAckDelay, verifyInterval: verifyInterval, verified: make(chan struct{}),
+		witnessed: map[broker.Exchange]bool{},
 	}, nil
 }
 
@@ -102,6 +115,10 @@ func (b *Broker) Reach(ctx context.Context) error { return b.consumeLink.reach(c
 
 // Close closes the connections. Calls in progress fail.
 func (b *Broker) Close() error {
+	b.verifying.Do(func() {}) // none starts from now on
+	if b.stopVerifying != nil {
+		b.stopVerifying()
+	}
 	for _, l := range b.links() {
 		l.close()
 	}

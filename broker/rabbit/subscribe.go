@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -14,13 +17,15 @@ import (
 // Declare declares the queue, its retry and dead-letter queues, and its bindings.
 func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 	queue := b.topology.full(s.Queue)
+	defer b.startVerifying(ctx)
 	return retry(ctx, b.log.With("queue", queue), "queue not declared, trying again", never, func() error {
 		return b.topology.declareQueue(ctx, b.controlLink, s)
 	})
 }
 
 // Subscribe consumes the queue. When it loses its channel, it opens another. All channels use the
-// same pool of handlers, so a slow handler does not delay the next channel.
+// same pool of handlers, so a slow handler does not delay the next channel. If a handler outlives its
+// channel, the redelivery of its message gets the outcome of the handler.
 func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
 	work := make(chan broker.Delivery)
 	var working sync.WaitGroup
@@ -36,8 +41,9 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 		}
 	})
 	log := b.log.With("queue", b.topology.full(s.Queue))
+	calls := newAttempts()
 	err := retry(ctx, log, "subscription lost, subscribing again", never, func() error {
-		return b.subscribe(ctx, s, work, ready)
+		return b.subscribe(ctx, s, calls, work, ready)
 	})
 	close(work)
 	working.Wait()
@@ -48,8 +54,8 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 }
 
 // subscribe sends the deliveries of one channel to work until the channel is lost or ctx ends.
-func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan<- broker.Delivery,
-	ready func()) error {
+func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *attempts,
+	work chan<- broker.Delivery, ready func()) error {
 	if err := b.topology.declareQueue(ctx, b.controlLink, s); err != nil {
 		return err
 	}
@@ -64,30 +70,29 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan
 	if err != nil {
 		return err
 	}
+	b.startVerifying(ctx)
 	ready()
 
-	acks := newAcks(ch.Channel, max(s.Limit, 1), b.log.With("queue", queue))
+	log := b.log.With("queue", queue)
+	acks := newAcks(ch.Channel, max(s.Limit, 1), log)
 	defer acks.close()
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	go func() { end(closeReason(<-closed)) }() // the client closes closed with the channel
+	lost := make(chan struct{}) // closed when the channel is closed
+	go func() {
+		defer close(lost)
+		e := <-closed // the client closes closed with the channel
+		b.noteTimeout(queue, e)
+		end(closeReason(e))
+	}()
 	var handling sync.WaitGroup
-	delivered := func(d amqp.Delivery) broker.Delivery {
-		b.topology.queues.countMessage(len(d.Body))
-		m := received(d)
-		m.Last = m.Attempt > len(b.topology.pauses)
-		m.Retried = m.Attempt > 1 || number(d, headerOutages) > 0
-		return broker.Delivery{Message: m, Settle: func(err error) {
-			defer handling.Done()
-			if ch.IsClosed() {
-				return // the broker redelivers the message
-			}
-			if err := b.settle(ctx, queue, d, m, err); err != nil {
-				end(err)
-				return
-			}
-			acks.add(d.DeliveryTag)
-		}}
+	// settle settles a delivery whose handler returned err.
+	settle := func(d amqp.Delivery, m broker.Message, err error) {
+		if err := b.settle(ctx, queue, d, m, err); err != nil {
+			end(err)
+			return
+		}
+		acks.add(d.DeliveryTag)
 	}
 	for {
 		select {
@@ -101,14 +106,62 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, work chan
 				end(closeReason(nil))
 				continue
 			}
+			b.topology.queues.countMessage(len(d.Body))
+			m := received(d)
+			m.Last = m.Attempt > len(b.topology.pauses)
+			m.Retried = m.Attempt > 1 || number(d, headerOutages) > 0
+			key, identified := keyOf(d, m)
 			handling.Add(1)
+			if earlier := calls.find(key); d.Redelivered && identified && earlier != nil {
+				go func() {
+					defer handling.Done()
+					if err, ok := earlier.wait(maxWait(s), lost); ok {
+						log.Info("redelivered message gets the outcome of its first delivery", "id", m.ID, "tid", m.TID, "error", err)
+						calls.forget(key, earlier)
+						settle(d, m, err)
+					}
+				}()
+				continue
+			}
+			call := calls.begin(key)
+			delivery := broker.Delivery{Message: m, Settle: func(err error) {
+				defer handling.Done()
+				if ch.IsClosed() { // the broker redelivers the message
+					call.finish(err)
+					return
+				}
+				calls.forget(key, call)
+				settle(d, m, err)
+			}}
 			select {
-			case work <- delivered(d):
+			case work <- delivery:
 			case <-running.Done():
+				calls.forget(key, call)
 				handling.Done() // the message returns to the queue
 			}
 		}
 	}
+}
+
+// maxWait returns how long a redelivery waits for the handler of its message. [broker.Work] abandons a
+// handler earlier, unless many abandoned handlers still run.
+func maxWait(s broker.Subscription) time.Duration { return s.Timeout + time.Minute }
+
+var timeoutUsed = regexp.MustCompile(`Timeout value used: (\d+) ms`)
+
+// noteTimeout reports that the broker closed the channel of a queue because a handler ran for too
+// long. It does nothing if the channel was closed for another reason.
+func (b *Broker) noteTimeout(queue string, e *amqp.Error) {
+	if e == nil || e.Code != amqp.PreconditionFailed || !strings.Contains(e.Reason, "delivery acknowledgement") {
+		return
+	}
+	limit := "its consumer_timeout"
+	if ms := timeoutUsed.FindStringSubmatch(e.Reason); ms != nil {
+		limit = "its consumer_timeout of " + ms[1] + " ms"
+	}
+	b.notices.add(queue, fmt.Sprintf("queue %q: at %s, the broker took a message back whose handler ran longer than %s: "+
+		"set a shorter timeout for the consumer, or a longer consumer_timeout", queue,
+		time.Now().UTC().Format(time.TimeOnly), limit))
 }
 
 // consume starts to consume a queue. prefetch is the maximum number of unacknowledged deliveries.

@@ -18,6 +18,7 @@ import (
 //	live_events            topic exchange
 //	live_events.log        stream bound to #
 //	tasks                  direct exchange
+//	<exchange>.witness     fanout exchange that the broker deletes together with an exchange (verify.go)
 //	<queue>                quorum queue bound to the patterns of its consumer, or to a task name
 //	<queue>.retry.<pause>  quorum queue; messages expire after the pause and return to <queue>
 //	<queue>.dead           quorum queue for dead letters
@@ -157,7 +158,7 @@ func (t *topology) declareQueue(ctx context.Context, control *link, s broker.Sub
 			return err
 		}
 	}
-	t.queues.add(queue)
+	t.queues.add(queue, s)
 	return nil
 }
 

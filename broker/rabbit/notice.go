@@ -1,0 +1,42 @@
+package rabbit
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/matchwire/matchwire/health"
+)
+
+// noticeTime is how long health reports something that happened and is over.
+const noticeTime = 15 * time.Minute
+
+// A notices holds what happened recently and an operator should know about.
+type notices struct {
+	mu    sync.Mutex
+	texts map[string]string    // by subject
+	until map[string]time.Time // by subject
+}
+
+// add reports text for noticeTime. It replaces an earlier text about the same subject.
+func (n *notices) add(subject, text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.texts == nil {
+		n.texts, n.until = map[string]string{}, map[string]time.Time{}
+	}
+	n.texts[subject], n.until[subject] = text, time.Now().Add(noticeTime)
+}
+
+// issues returns the current texts, ordered by subject.
+func (n *notices) issues() (all []health.Issue) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, subject := range slices.Sorted(maps.Keys(n.texts)) {
+		if time.Now().Before(n.until[subject]) {
+			all = append(all, health.Issue{Text: n.texts[subject]})
+		}
+	}
+	return all
+}

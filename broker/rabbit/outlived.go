@@ -1,0 +1,99 @@
+package rabbit
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/broker"
+)
+
+// maxOutlived is the maximum number of attempts in an attempts whose channel is lost.
+const maxOutlived = 1000
+
+// An attempts records the handler calls of a subscription. A call can outlive the channel of its
+// delivery: the connection is lost, or the broker takes the message back because the handler has run
+// for longer than consumer_timeout. The broker then redelivers the message. The redelivery gets the
+// outcome of the call, so a slow handler does not handle the same message again and again.
+//
+// Another process can receive the redelivery. That process knows nothing of the call.
+type attempts struct {
+	mu  sync.Mutex
+	all map[attemptKey]*attempt
+}
+
+// An attemptKey identifies an attempt at a message.
+type attemptKey struct {
+	id, key          string
+	attempt, outages int
+}
+
+// An attempt is a handler call.
+type attempt struct {
+	done chan struct{} // closed when the call has returned or is abandoned
+	err  error         // the error of the call, valid after done is closed
+}
+
+func newAttempts() *attempts { return &attempts{all: map[attemptKey]*attempt{}} }
+
+// keyOf returns the key of a delivery's attempt. ok is false if the message has no ID.
+func keyOf(d amqp.Delivery, m broker.Message) (k attemptKey, ok bool) {
+	return attemptKey{m.ID, m.Key, m.Attempt, number(d, headerOutages)}, m.ID != ""
+}
+
+// begin records a call that begins.
+func (a *attempts) begin(k attemptKey) *attempt {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	call := &attempt{done: make(chan struct{})}
+	a.all[k] = call
+	if len(a.all) > maxOutlived {
+		for old, call := range a.all {
+			select {
+			case <-call.done: // its redelivery went to another process
+				delete(a.all, old)
+			default:
+			}
+		}
+	}
+	return call
+}
+
+// finish records the error of a call whose channel is lost.
+func (call *attempt) finish(err error) {
+	call.err = err
+	close(call.done)
+}
+
+// forget removes a call that the broker will not redeliver.
+func (a *attempts) forget(k attemptKey, call *attempt) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.all[k] == call {
+		delete(a.all, k)
+	}
+}
+
+// find returns the call for the message of a redelivery, or nil.
+func (a *attempts) find(k attemptKey) *attempt {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.all[k]
+}
+
+// wait returns the error of the call. If the call does not return within limit, wait returns an error
+// that counts as the outcome. It reports false if lost is closed first.
+func (call *attempt) wait(limit time.Duration, lost <-chan struct{}) (err error, ok bool) {
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	select {
+	case <-call.done:
+		return call.err, true
+	case <-late.C:
+		return errors.New("the handler has not returned since an earlier delivery"), true
+	case <-lost:
+		return nil, false
+	}
+}

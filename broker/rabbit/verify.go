@@ -1,0 +1,122 @@
+package rabbit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/matchwire/matchwire/broker"
+)
+
+// verifyInterval is the mean time between two verifications. While the bindings of a queue are missing,
+// the queue receives no messages, and neither the broker nor AMQP reports that.
+const verifyInterval = 20 * time.Second
+
+// startVerifying starts to verify the objects that this Broker uses. The verification goes on when ctx
+// ends, until Close. Later calls do nothing.
+func (b *Broker) startVerifying(ctx context.Context) {
+	b.verifying.Do(func() {
+		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		b.stopVerifying = func() { cancel(); <-b.verified }
+		go func() {
+			defer close(b.verified)
+			for {
+				if err := b.verify(ctx); err != nil && ctx.Err() == nil {
+					b.log.Warn("queues and bindings not verified", "error", err)
+				}
+				// The jitter spreads the processes of an installation.
+				if !sleep(ctx, b.verifyInterval/2+rand.N(b.verifyInterval)) {
+					return
+				}
+			}
+		}()
+	})
+}
+
+// verify declares the exchanges, the log, the queues and the bindings again that this Broker has
+// declared. The broker accepts a repeated declaration and declares what is missing. Then verify reports
+// exchanges whose witness is gone.
+func (b *Broker) verify(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, max(verifyInterval, answerTimeout))
+	defer cancel()
+	errs := []error{b.topology.declareKnown(ctx, b.controlLink)}
+	for _, e := range []broker.Exchange{broker.LiveEvents, broker.Tasks} {
+		present, err := b.topology.inspectWitness(ctx, b.controlLink, e)
+		if err == nil && !present {
+			if b.witnessed[e] {
+				b.noteDeleted(b.topology.exchange(e))
+			}
+			err = b.topology.declareWitness(ctx, b.controlLink, e)
+		}
+		b.witnessed[e] = b.witnessed[e] || err == nil
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// noteDeleted reports that an exchange was deleted.
+func (b *Broker) noteDeleted(exchange string) {
+	b.log.Error("exchange was deleted: it and its bindings are declared again", "exchange", exchange)
+	b.notices.add(exchange, fmt.Sprintf("exchange %q was deleted, seen at %s; it and its bindings are declared again, "+
+		"but queues and the log may lack messages that were published meanwhile", exchange,
+		time.Now().UTC().Format(time.TimeOnly)))
+}
+
+// declareKnown declares everything again that this Broker has declared.
+func (t *topology) declareKnown(ctx context.Context, control *link) error {
+	if err := t.declareExchanges(ctx, control); err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range t.queues.subscriptions() {
+		if err := t.declareQueue(ctx, control, s); err != nil {
+			errs = append(errs, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// A witness is an exchange that shows whether another exchange was deleted, even if it was declared
+// again: AMQP cannot list bindings. The witness is bound to the other exchange, and carries no
+// messages. The broker deletes it together with its only binding when it deletes the other exchange.
+func (t *topology) witness(e broker.Exchange) string { return t.exchange(e) + ".witness" }
+
+// inspectWitness reports whether the witness of an exchange exists.
+func (t *topology) inspectWitness(ctx context.Context, control *link, e broker.Exchange) (bool, error) {
+	err := onChannel(ctx, control, func(ch *amqp.Channel) error {
+		return ch.ExchangeDeclarePassive(t.witness(e), amqp.ExchangeFanout, true, true, false, false, nil)
+	})
+	var refused *amqp.Error
+	if errors.As(err, &refused) && refused.Code == amqp.NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// declareWitness declares and binds the witness of an exchange.
+func (t *topology) declareWitness(ctx context.Context, control *link, e broker.Exchange) error {
+	err := onChannel(ctx, control, func(ch *amqp.Channel) error {
+		if err := ch.ExchangeDeclare(t.witness(e), amqp.ExchangeFanout, true, true, false, false, nil); err != nil {
+			return err
+		}
+		return ch.ExchangeBind(t.exchange(e), "", t.witness(e), false, nil)
+	})
+	return declareError("exchange", t.witness(e), err)
+}
+
+// onChannel runs a request on a new channel.
+func onChannel(ctx context.Context, l *link, request func(*amqp.Channel) error) error {
+	ch, err := l.channel(ctx)
+	if err != nil {
+		return err
+	}
+	defer ch.Close()
+	return ch.call(ctx, request)
+}
