@@ -20,7 +20,11 @@ func RedisError(err error) error {
 
 // unavailable reports whether an error reply is caused by the state of the server, not by the command.
 func unavailable(reply redis.Error) bool {
-	for _, prefix := range []string{"LOADING", "READONLY", "OOM", "MISCONF", "MASTERDOWN", "NOREPLICAS", "BUSY"} {
+	for _, prefix := range []string{
+		"LOADING", "READONLY", "OOM", "MISCONF", "MASTERDOWN", "NOREPLICAS", "BUSY",
+		"CLUSTERDOWN", "CROSSSLOT", "MOVED", "ASK", "TRYAGAIN", // a cluster, which matchwire does not support
+		"NOAUTH", "WRONGPASS", "NOPERM",
+	} {
 		if redis.HasErrorPrefix(reply, prefix) {
 			return true
 		}

@@ -28,6 +28,10 @@ func TestRedisError(t *testing.T) {
 			{io.EOF, true},
 			{errorReply(t, r, "OOM command not allowed when used memory > 'maxmemory'."), true},
 			{errorReply(t, r, "LOADING Redis is loading the dataset in memory"), true},
+			{errorReply(t, r, "READONLY You can't write against a read only replica."), true},
+			{errorReply(t, r, "MISCONF Redis is configured to save RDB snapshots, but it's unable to persist to disk."), true},
+			{errorReply(t, r, "CROSSSLOT Keys in request don't hash to the same slot"), true},
+			{errorReply(t, r, "NOPERM this user has no permissions to run the 'set' command"), true},
 			{errorReply(t, r, "WRONGTYPE Operation against a key holding the wrong kind of value"), false},
 			{nil, false},
 		} {

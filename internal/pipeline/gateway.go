@@ -35,7 +35,7 @@ func (g Gateway) Run(ctx context.Context) error {
 	registry := instances.New(store, prefix(g.Namespace))
 	proxy := &gateway.Gateway{List: registry.List, Log: g.Log}
 	h := &healthChecks{}
-	h.add(redisHealth(store))
+	h.add(pingRedis(store))
 	h.add(func(context.Context) (all []health.Issue) {
 		issues := proxy.Health()
 		for _, text := range issues {

@@ -3,12 +3,9 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/health"
 )
@@ -87,14 +84,4 @@ func (h *healthChecks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(response)
-}
-
-// redisHealth returns a check that pings Redis.
-func redisHealth(r redis.UniversalClient) func(context.Context) []health.Issue {
-	return func(ctx context.Context) []health.Issue {
-		if err := r.Ping(ctx).Err(); err != nil {
-			return []health.Issue{{Text: fmt.Sprintf("Redis does not answer: %v", err), Down: true}}
-		}
-		return nil
-	}
 }

@@ -203,7 +203,9 @@ func (p *Pipeline) prepare(
 	parts.outbox = outbox.NewRelay(outbox.NewStore(r, parts.prefix), b, parts.trace, p.log)
 	parts.schedule = scheduler.NewSchedule(r, parts.prefix, parts.outbox.Nudge)
 	parts.health.add(b.Health)
-	parts.health.add(redisHealth(r))
+	store := p.newRedisHealth(r, parts.prefix, parts.instance, roles)
+	store.check(ctx) // logs wrong settings now
+	parts.health.add(store.check)
 	elsewhere := !slices.Contains(roles, RoleConsumers)
 	parts.consumers, parts.handlers, err = newConsumers(p.config, p.plugins, elsewhere, r, p.log)
 	if err != nil {

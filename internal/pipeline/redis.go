@@ -22,7 +22,8 @@ const (
 
 // OpenRedis returns a client for the Redis server, or for a new embedded server. If the
 // server does not respond within 3 seconds, OpenRedis logs a warning and returns the
-// client anyway. stop closes the client and the embedded server.
+// client anyway. It returns an error if the server is part of a cluster. stop closes the
+// client and the embedded server.
 func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
 	r, stop, err = s.redisClient(log)
 	if err != nil || s.Embedded() {
@@ -32,6 +33,12 @@ func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.Unive
 	defer cancel()
 	if err := r.Ping(ctx).Err(); err != nil {
 		log.Warn("Redis is unreachable; each call will retry", "error", err)
+		return r, stop, nil
+	}
+	info, _ := redisInfo(ctx, r) // a server that refuses to tell its mode may be usable
+	if err := checkMode(info); err != nil {
+		stop()
+		return nil, nil, UsageError(err)
 	}
 	return r, stop, nil
 }

@@ -48,7 +48,7 @@ func TestRedisStalls(t *testing.T) {
 	proxy.Stall()
 	t.Run("healthz", func(t *testing.T) {
 		h := &healthChecks{}
-		h.add(redisHealth(store))
+		h.add((&redisHealth{redis: store, probe: "probe", embedded: true}).check)
 		answer := httptest.NewRecorder()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*healthTimeout)
 		defer cancel()

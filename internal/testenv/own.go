@@ -9,11 +9,12 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// OwnRedis starts a Redis server for the test alone, which may kill or stop it.
-func OwnRedis(t testing.TB) *servers.Server {
+// OwnRedis starts a Redis server for the test alone, which may kill or stop it. args are further
+// arguments of the server.
+func OwnRedis(t testing.TB, args ...string) *servers.Server {
 	t.Helper()
 	requireProgram(t, servers.RedisPrograms)
-	s, err := servers.Redis()
+	s, err := servers.Redis(args...)
 	if err != nil {
 		t.Fatal(err)
 	}

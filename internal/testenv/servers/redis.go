@@ -13,8 +13,8 @@ import (
 // RedisPrograms lists the possible names of Redis's server program.
 var RedisPrograms = []string{"redis-server"}
 
-// Redis starts a Redis server with an append-only file.
-func Redis() (*Server, error) {
+// Redis starts a Redis server with an append-only file. args are further arguments of the server.
+func Redis(args ...string) (*Server, error) {
 	dir, err := os.MkdirTemp("", "matchwire-redis-")
 	if err != nil {
 		return nil, err
@@ -26,9 +26,9 @@ func Redis() (*Server, error) {
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	return started(&Server{
 		URL: "redis://" + addr, Dir: dir, programs: RedisPrograms,
-		args: []string{
+		args: append([]string{
 			"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes",
-		},
+		}, args...),
 		responds: func() error {
 			conn, err := net.DialTimeout("tcp", addr, time.Second)
 			if err != nil {

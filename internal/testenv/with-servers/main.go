@@ -43,7 +43,7 @@ var private = []struct {
 		}
 		return r.Server, nil
 	}},
-	{"Redis", "REDIS_URL", servers.RedisPrograms, servers.Redis},
+	{"Redis", "REDIS_URL", servers.RedisPrograms, func() (*servers.Server, error) { return servers.Redis() }},
 }
 
 // run runs the command and returns its exit code. If MATCHWIRE_REQUIRE_SERVERS is 1 and a program is

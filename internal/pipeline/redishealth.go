@@ -1,0 +1,170 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/health"
+)
+
+const (
+	probeTime       = time.Minute      // when the key of a write probe expires
+	inspectInterval = 30 * time.Second // time between two inspections of the settings of Redis
+)
+
+// pingRedis returns a check that Redis answers, for a process that only reads.
+func pingRedis(r redis.UniversalClient) func(context.Context) []health.Issue {
+	return func(ctx context.Context) []health.Issue {
+		if err := r.Ping(ctx).Err(); err != nil {
+			return []health.Issue{{Text: fmt.Sprintf("Redis does not answer: %v", err), Down: true}}
+		}
+		return nil
+	}
+}
+
+// A redisHealth checks that Redis accepts writes and keeps data.
+type redisHealth struct {
+	redis    redis.UniversalClient
+	log      *slog.Logger
+	probe    string // key that each check writes
+	writes   bool   // whether the process cannot work while Redis refuses writes
+	embedded bool   // an embedded Redis has no settings to inspect
+
+	inspected time.Time
+	settings  []health.Issue // from the latest inspection
+}
+
+// newRedisHealth returns the health check of a process that runs roles.
+func (p *Pipeline) newRedisHealth(r redis.UniversalClient, prefix, instance string, roles []Role) *redisHealth {
+	// The API and fanout still serve what is stored while Redis refuses writes.
+	needsWrites := func(r Role) bool { return r == RoleScheduler || r == RoleParser || r == RoleConsumers }
+	return &redisHealth{redis: r, log: p.log, probe: prefix + "{health}:" + instance,
+		writes: slices.ContainsFunc(roles, needsWrites), embedded: p.servers.Embedded()}
+}
+
+// check returns the issues of Redis. Only one call may run at a time.
+func (h *redisHealth) check(ctx context.Context) []health.Issue {
+	err := h.redis.Set(ctx, h.probe, 1, probeTime).Err()
+	var refusal redis.Error
+	if err != nil && !errors.As(err, &refusal) {
+		return []health.Issue{{Text: fmt.Sprintf("Redis does not answer: %v", err), Down: true}}
+	}
+	h.inspect(ctx)
+	if err == nil {
+		return h.settings
+	}
+	refused := health.Issue{Text: fmt.Sprintf("Redis refuses writes: %v%s", err, advice(refusal)), Down: h.writes}
+	return append([]health.Issue{refused}, h.settings...)
+}
+
+// advice returns what an operator can do about an error reply, or "".
+func advice(reply redis.Error) string {
+	for _, a := range []struct{ prefix, text string }{
+		{"READONLY", "set REDIS_URL to the primary, not to a replica"},
+		{"OOM", "raise maxmemory"},
+		{"MISCONF", "free space on its disk, and see its log"},
+		{"NOREPLICAS", "connect its replicas, or lower min-replicas-to-write"},
+		{"NOPERM", "allow the user in REDIS_URL all commands on the keys mw:*"},
+		{"NOAUTH", "set the password in REDIS_URL"},
+		{"WRONGPASS", "correct the password in REDIS_URL"},
+	} {
+		if redis.HasErrorPrefix(reply, a.prefix) {
+			return ": " + a.text
+		}
+	}
+	return ""
+}
+
+// inspect updates h.settings, at most once per inspectInterval. It logs each new issue, and that the
+// issues are gone.
+func (h *redisHealth) inspect(ctx context.Context) {
+	if h.embedded || time.Since(h.inspected) < inspectInterval {
+		return
+	}
+	issues, err := inspectRedis(ctx, h.redis)
+	if err != nil {
+		if h.inspected.IsZero() {
+			h.log.Warn("cannot check the settings of Redis: it needs appendonly yes and maxmemory-policy noeviction",
+				"error", err)
+		}
+		issues = h.settings
+	}
+	for _, issue := range issues {
+		if !slices.Contains(h.settings, issue) {
+			h.log.Warn("Redis is not configured for matchwire", "problem", issue.Text)
+		}
+	}
+	if len(h.settings) > 0 && len(issues) == 0 {
+		h.log.Info("Redis is configured for matchwire now")
+	}
+	h.settings, h.inspected = issues, time.Now()
+}
+
+// inspectRedis returns the settings of a Redis server with which matchwire loses data or cannot work.
+// It returns an error if the server does not tell its settings.
+func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health.Issue, err error) {
+	info, err := redisInfo(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMode(info); err != nil {
+		return []health.Issue{{Text: err.Error(), Down: true}}, nil
+	}
+	if role := info["role"]; role == "slave" || role == "replica" {
+		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis is a replica of %s:%s, so it refuses or loses writes: "+
+			"set REDIS_URL to the primary", info["master_host"], info["master_port"])})
+	}
+	if policy := info["maxmemory_policy"]; policy != "noeviction" {
+		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis removes data of matches when its memory is full "+
+			"(maxmemory-policy %s): set maxmemory-policy noeviction", policy)})
+	}
+	if aof := info["aof_enabled"]; aof == "0" || aof == "no" {
+		issues = append(issues, health.Issue{Text: "Redis loses recent data of matches when it restarts (appendonly no): " +
+			"set appendonly yes"})
+	}
+	return issues, nil
+}
+
+// checkMode returns an error if the server is a node of a cluster or a Sentinel.
+func checkMode(info map[string]string) error {
+	switch info["redis_mode"] + info["server_mode"] { // Valkey may use the second name
+	case "cluster", "clustercluster":
+		return errors.New("REDIS_URL names a Redis cluster, which refuses commands on keys of several slots: " +
+			"use a single Redis server without cluster mode")
+	case "sentinel", "sentinelsentinel":
+		return errors.New("REDIS_URL names a Redis Sentinel, which stores no data: set it to the Redis server")
+	}
+	return nil
+}
+
+// redisInfo returns the fields of INFO. If the server refuses INFO or omits a field, it reads the
+// settings with CONFIG GET. It returns an error if a setting is still unknown.
+func redisInfo(ctx context.Context, r redis.UniversalClient) (map[string]string, error) {
+	info := map[string]string{}
+	text, err := r.Info(ctx).Result()
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			info[name] = value
+		}
+	}
+	for _, f := range []struct{ field, setting string }{
+		{"maxmemory_policy", "maxmemory-policy"}, {"aof_enabled", "appendonly"},
+	} {
+		if info[f.field] != "" {
+			continue
+		}
+		values, cerr := r.ConfigGet(ctx, f.setting).Result()
+		if cerr != nil || values[f.setting] == "" {
+			return info, errors.Join(err, cerr, fmt.Errorf("%s is unknown", f.setting))
+		}
+		info[f.field] = values[f.setting]
+	}
+	return info, nil
+}

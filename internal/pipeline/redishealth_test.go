@@ -1,0 +1,196 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/internal/testenv"
+)
+
+// ownRedis starts a Redis server for the test and returns its URL and a client.
+func ownRedis(t *testing.T) (url string, r *redis.Client) {
+	t.Helper()
+	url = testenv.OwnRedis(t).URL
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = redis.NewClient(o)
+	t.Cleanup(func() { r.Close() })
+	return url, r
+}
+
+// do runs commands of Redis, like "config set maxmemory 1".
+func do(t *testing.T, r *redis.Client, commands ...string) {
+	t.Helper()
+	for _, c := range commands {
+		var args []any
+		for _, word := range strings.Fields(c) {
+			args = append(args, strings.Trim(word, "'"))
+		}
+		if err := r.Do(t.Context(), args...).Err(); err != nil {
+			t.Fatalf("%s: %v", c, err)
+		}
+	}
+}
+
+// healthz returns the response of /healthz for roles that use the Redis server at url. Its result is
+// not cached.
+func healthz(t *testing.T, url string, roles ...Role) (status int, body string) {
+	t.Helper()
+	p := New(Config{}, Servers{AMQP: "amqp://unused.example", Redis: url}, slog.New(slog.DiscardHandler), nil)
+	store, stop, err := p.servers.OpenRedis(t.Context(), p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	h := &healthChecks{}
+	h.add(p.newRedisHealth(store, "mw:", "test", roles).check)
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	return answer.Code, answer.Body.String()
+}
+
+// While Redis refuses writes, health fails for roles that write, and warns for the others. It passes
+// again when Redis accepts writes.
+func TestCaseRedisRefusesWrites(t *testing.T) {
+	url, r := ownRedis(t)
+	for _, tc := range []struct{ name, refuse, recover, want string }{
+		{"replica", "replicaof 127.0.0.1 1", "replicaof no one", "READONLY"},
+		{"memory is full", "config set maxmemory 1", "config set maxmemory 0", "OOM"},
+		{"too few replicas", "config set min-replicas-to-write 1", "config set min-replicas-to-write 0", "NOREPLICAS"},
+		{"user may only read", "acl setuser default -@write", "acl setuser default +@all", "NOPERM"},
+	} {
+		do(t, r, tc.refuse)
+		for role, code := range map[Role]int{
+			RoleParser: 503, RoleScheduler: 503, RoleConsumers: 503, RoleAPI: 200, RoleFanout: 200,
+		} {
+			got, body := healthz(t, url, role)
+			if got != code || !strings.Contains(body, "Redis refuses writes: "+tc.want) {
+				t.Errorf("%s, role %s: response %d %s, want %d and %s", tc.name, role, got, body, code, tc.want)
+			}
+		}
+		do(t, r, tc.recover)
+		if code, body := healthz(t, url, RoleParser); code != 200 || !strings.Contains(body, `"pass"`) {
+			t.Errorf("%s: response %d %s after the recovery, want pass", tc.name, code, body)
+		}
+	}
+}
+
+// One check notices that writes are refused and accepted again. It logs wrong settings once.
+func TestRedisHealthFollowsTheServer(t *testing.T) {
+	_, r := ownRedis(t)
+	var log testenv.Log
+	h := &redisHealth{redis: r, probe: "mw:probe", log: slog.New(slog.NewTextHandler(&log, nil)), writes: true}
+	texts := func() string {
+		h.inspected = time.Time{} // the next check inspects the settings
+		return fmt.Sprint(h.check(t.Context()))
+	}
+	for _, step := range []struct{ command, want string }{
+		{"config set maxmemory-policy allkeys-lru", "maxmemory-policy allkeys-lru"},
+		{"config set maxmemory-policy volatile-ttl", "maxmemory-policy volatile-ttl"},
+		{"config set maxmemory-policy noeviction", "[]"},
+		{"config set appendonly no", "appendonly no"},
+		{"replicaof 127.0.0.1 1", "Redis is a replica of 127.0.0.1:1"},
+		{"replicaof no one", "appendonly no"},
+		{"config set appendonly yes", "[]"},
+	} {
+		do(t, r, step.command)
+		if got := texts(); !strings.Contains(got, step.want) {
+			t.Errorf("after %q, health is %s, want %s", step.command, got, step.want)
+		}
+		texts()
+	}
+	if n := strings.Count(log.String(), "allkeys-lru"); n != 1 {
+		t.Errorf("the wrong policy is logged %d times, want once:\n%s", n, log.String())
+	}
+	if ttl := r.TTL(t.Context(), "mw:probe").Val(); ttl <= 0 || ttl > probeTime {
+		t.Errorf("the probe expires after %v, want at most %v", ttl, probeTime)
+	}
+}
+
+// At its start, a process logs what is wrong with the settings of Redis.
+func TestCaseRedisIsChecked(t *testing.T) {
+	url, r := ownRedis(t)
+	do(t, r, "config set maxmemory-policy allkeys-lru", "config set appendonly no")
+	var log testenv.Log
+	p := New(Config{}, Servers{AMQP: "amqp://unused.example", Redis: url}, slog.New(slog.NewTextHandler(&log, nil)), nil)
+	store, stop, err := p.servers.OpenRedis(t.Context(), p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	broker, err := p.servers.OpenBroker("", p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	if _, err := p.prepare(t.Context(), broker, store, []Role{RoleFanout}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"maxmemory-policy allkeys-lru", "set maxmemory-policy noeviction", "set appendonly yes",
+	} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %q:\n%s", want, log.String())
+		}
+	}
+	code, body := healthz(t, url, RoleFanout)
+	if code != 200 || !strings.Contains(body, "warn") || !strings.Contains(body, "appendonly no") {
+		t.Errorf("response %d %s, want warn with appendonly no", code, body)
+	}
+}
+
+// CONFIG can be forbidden. INFO contains the settings too. If both are forbidden, the log says so.
+func TestRedisForbidsConfig(t *testing.T) {
+	url, r := ownRedis(t)
+	do(t, r, "config set maxmemory-policy allkeys-lru")
+	for user, want := range map[string]string{
+		"noconfig": "maxmemory-policy allkeys-lru",
+		"noinfo":   "maxmemory-policy allkeys-lru",
+		"neither":  "cannot check the settings of Redis",
+	} {
+		do(t, r, "acl setuser "+user+" on >secret ~* &* +@all"+
+			map[string]string{"noconfig": " -config", "noinfo": " -info", "neither": " -config -info"}[user])
+		var log testenv.Log
+		servers := Servers{AMQP: "amqp://unused.example", Redis: strings.Replace(url, "://", "://"+user+":secret@", 1)}
+		store, stop, err := servers.OpenRedis(t.Context(), slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &redisHealth{redis: store, probe: "mw:probe", log: slog.New(slog.NewTextHandler(&log, nil))}
+		h.check(t.Context())
+		stop()
+		if !strings.Contains(log.String(), want) || strings.Contains(log.String(), "secret@") {
+			t.Errorf("user %s: log %s, want %q", user, log.String(), want)
+		}
+	}
+}
+
+// A server in cluster mode is refused at the start.
+func TestCaseRedisClusterIsRefused(t *testing.T) {
+	s := testenv.OwnRedis(t, "--cluster-enabled", "yes")
+	_, _, err := Servers{AMQP: "amqp://unused.example", Redis: s.URL}.OpenRedis(t.Context(), slog.New(slog.DiscardHandler))
+	if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "without cluster mode") {
+		t.Errorf("OpenRedis: %v, want a usage error about cluster mode", err)
+	}
+	o, err := redis.ParseURL(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := redis.NewClient(o)
+	defer r.Close()
+	// The server was unreachable at the start.
+	h := &redisHealth{redis: r, probe: "mw:probe", log: slog.New(slog.DiscardHandler)}
+	if got := fmt.Sprint(h.check(t.Context())); !strings.Contains(got, "without cluster mode") {
+		t.Errorf("health is %s, want an issue about cluster mode", got)
+	}
+}
