@@ -1,12 +1,12 @@
 package app
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
@@ -18,7 +18,8 @@ type emitCmd struct {
 	Key     string        `arg:"" help:"Routing key SPORT.LEAGUE.KIND, like soccer.mls.goal."`
 	Facts   string        `arg:"" optional:"" name:"json" help:"${emit_facts}"`
 	TID     string        `name:"tid" help:"TID of the events (default: a new TID)." placeholder:"TID"`
-	Timeout time.Duration `help:"Maximum wait for each confirmation from the broker." default:"30s"`
+	AnyKind bool          `help:"Accept a sport or kind that matchwire does not know."`
+	Timeout time.Duration `help:"Maximum wait for the confirmations from the broker." default:"30s"`
 	JSON    bool          `name:"json" help:"Print each event as JSON."`
 }
 
@@ -32,14 +33,14 @@ The scoreboard and the live page also need the match and its score:
   {"team":"Toronto FC","score":{"home":1,"away":0},
    "match":{"id":"mls-42","home":"Toronto FC","away":"New York City FC"}}
 
-emit returns when the broker has confirmed all events. If a line of
-standard input fails, emit reports its line number and continues with the next line.`
+Events from standard input are published in order, many at a time. emit prints
+each event when the broker has confirmed it.
+
+If a line is invalid, emit reports its number and continues with the next line.
+If the broker does not confirm an event in time, emit stops. It reports the
+number of each line without a confirmation, and the first line that it did not
+publish. The events of these lines may have been published or not.`
 }
-
-// errFacts marks an error in the facts of an event.
-var errFacts = errors.New("facts")
-
-const maxFacts = 1 << 20 // maximum size of a line of facts, in bytes
 
 func (e *emitCmd) Run(ctx context.Context, c *console) error {
 	servers, err := c.requireServers("emit publishes to a RabbitMQ server")
@@ -56,7 +57,7 @@ func (e *emitCmd) Run(ctx context.Context, c *console) error {
 			return pipeline.UsageError(err)
 		}
 	}
-	if err := event.CheckKey(e.Key); err != nil {
+	if err := e.checkKey(); err != nil {
 		return pipeline.UsageError(err)
 	}
 	broker, err := servers.OpenBroker(namespace, c.log)
@@ -64,60 +65,60 @@ func (e *emitCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	defer broker.Close()
-	ctx = event.WithTID(ctx, tid)
-	if e.Facts != "" {
-		err := e.emit(ctx, c, broker, []byte(e.Facts))
-		if errors.Is(err, errFacts) {
-			err = pipeline.UsageError(err)
-		}
-		return err
+	if e.Facts == "" {
+		return (&lineEmitter{emitCmd: e, console: c, publisher: broker, tid: tid}).run(ctx)
 	}
-	return e.emitLines(ctx, c, broker)
-}
-
-// emitLines emits an event for each line of standard input that is not blank.
-func (e *emitCmd) emitLines(ctx context.Context, c *console, p broker.Publisher) error {
-	lines := bufio.NewScanner(c.in)
-	lines.Buffer(nil, maxFacts)
-	failed, n := 0, 0
-	for lines.Scan() && ctx.Err() == nil {
-		n++
-		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
-			continue
-		}
-		if err := e.emit(ctx, c, p, lines.Bytes()); err != nil {
-			failed++
-			fmt.Fprintf(c.err, "matchwire: line %d: %v\n", n, err)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("line %d: %w", n+1, err)
-	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d lines failed", failed, n)
-	}
-	return ctx.Err()
-}
-
-func (e *emitCmd) emit(ctx context.Context, c *console, p broker.Publisher, facts []byte) error {
-	var d event.Data
-	dec := json.NewDecoder(bytes.NewReader(facts))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&d); err != nil {
-		return fmt.Errorf("%w: %w", errFacts, err)
-	}
-	if dec.More() {
-		return fmt.Errorf("%w: more than one JSON value", errFacts)
+	ev, m, err := e.event([]byte(e.Facts), tid)
+	if err != nil {
+		return pipeline.UsageError(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
-	ev, err := broker.Emit(ctx, p, e.Key, d)
-	if err != nil {
+	if _, err := broker.Publish(ctx, m); err != nil {
 		return err
 	}
-	if e.JSON {
-		return json.NewEncoder(c.out).Encode(ev)
+	return e.print(c.out, ev)
+}
+
+// checkKey returns an error if the key is invalid, or if its sport or kind is unknown and AnyKind is
+// not set.
+func (e *emitCmd) checkKey() error {
+	if e.AnyKind {
+		return event.CheckKey(e.Key)
 	}
-	_, err = fmt.Fprintf(c.out, "%s id=%s tid=%s\n", ev.Type, ev.ID, ev.TID)
+	err := event.CheckKnownKey(e.Key)
+	if err != nil && event.CheckKey(e.Key) == nil {
+		err = fmt.Errorf("%w --any-kind publishes it anyway", err)
+	}
+	return err
+}
+
+// event returns an event with the given facts, and its message.
+func (e *emitCmd) event(facts []byte, tid event.TID) (event.Event, broker.Message, error) {
+	var d event.Data
+	dec := json.NewDecoder(bytes.NewReader(facts))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(&d)
+	if err == nil && dec.More() {
+		err = errors.New("more than one JSON value")
+	}
+	var ev event.Event
+	if err == nil {
+		ev, err = event.Of(e.Key, d, time.Now())
+	}
+	if err != nil {
+		return ev, broker.Message{}, fmt.Errorf("facts: %w", err)
+	}
+	ev.TID = tid
+	m, err := broker.NewMessage(ev)
+	return ev, m, err
+}
+
+// print prints a confirmed event.
+func (e *emitCmd) print(out io.Writer, ev event.Event) error {
+	if e.JSON {
+		return json.NewEncoder(out).Encode(ev)
+	}
+	_, err := fmt.Fprintf(out, "%s id=%s tid=%s\n", ev.Type, ev.ID, ev.TID)
 	return err
 }

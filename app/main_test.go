@@ -251,7 +251,7 @@ func TestErrors(t *testing.T) {
 		{"unknown flag", nil, []string{"demo", "--sped", "3"}, 2, "--sped"},
 		{"only AMQP_URL", onlyAMQP, []string{"run"}, 2, "AMQP_URL is set and REDIS_URL is not"},
 		{"only REDIS_URL", onlyRedis, []string{"run"}, 2, "REDIS_URL is set and AMQP_URL is not"},
-		{"emit with only AMQP_URL", onlyAMQP, []string{"emit", "a.b.c", "{}"}, 2, "REDIS_URL is not"},
+		{"emit with only AMQP_URL", onlyAMQP, []string{"emit", "soccer.mls.goal", "{}"}, 2, "REDIS_URL is not"},
 		{
 			"URL and file", map[string]string{"AMQP_URL": both["AMQP_URL"], "AMQP_URL_FILE": empty}, []string{"run"},
 			2, "AMQP_URL and AMQP_URL_FILE are both set",
@@ -308,6 +308,26 @@ func TestErrors(t *testing.T) {
 			"unknown kind in a rule", nil,
 			with("check", "c10.yaml", "consumers:\n  notify:\n    rules:\n      - kinds: [goal, gaol]\n"),
 			2, `c10.yaml:4:23: consumers.notify.rules[0].kinds[1]: there is no kind "gaol"`,
+		},
+		{
+			"unknown kind in the keys of a program", nil,
+			with("check", "c14.yaml", "consumers:\n  mine:\n    exec: [sh]\n    keys: ['*.*.goal', soccer.mls.gaol]\n"),
+			2, `c14.yaml:4:24: consumers.mine.keys[1]: topic pattern "soccer.mls.gaol": soccer has no kind "gaol"`,
+		},
+		{
+			"unknown sport in the keys of the archive", nil,
+			with("check", "c15.yaml", "consumers:\n  archive:\n    keys:\n      - socer.#\n"),
+			2, `c15.yaml:4:9: consumers.archive.keys[0]: topic pattern "socer.#": there is no sport "socer"`,
+		},
+		{
+			"timeout of a program beyond the broker's", nil,
+			with("check", "c16.yaml", "consumers:\n  slow:\n    exec: [sh]\n    keys: ['#']\n    timeout: 45m\n"),
+			2, `c16.yaml:5:14: consumers.slow.timeout: 45m0s: want at most 25m0s`,
+		},
+		{
+			"timeout that equals the broker's", nil,
+			with("run", "c17.yaml", "consumers:\n  slow: {exec: [sh], keys: ['#'], timeout: 30m}\n"),
+			2, `c17.yaml:2:44: consumers.slow.timeout: 30m0s: want at most 25m0s`,
 		},
 		{
 			"invalid template", nil,
@@ -383,11 +403,34 @@ func TestErrors(t *testing.T) {
 		{"replay without a server", nil, []string{"replay", nycTor}, 2, "AMQP_URL"},
 		{"page file without a profile", nil, []string{"replay", empty, "--print"}, 2, "--profile"},
 		{"bad key", both, []string{"emit", "goal", "{}"}, 2, `"goal"`},
-		{"bad facts", both, []string{"emit", "a.b.c", "{"}, 2, "facts"},
-		{"unknown fact", both, []string{"emit", "a.b.c", `{"plaier":"x"}`}, 2, "plaier"},
-		{"bad TID", both, []string{"emit", "a.b.c", "{}", "--tid", "7"}, 2, `tid "7"`},
 		{
-			"unreachable broker", both, []string{"emit", "a.b.c", "{}", "--timeout", "1s"},
+			"unknown kind", both, []string{"emit", "soccer.mls.gaol"},
+			2, `routing key "soccer.mls.gaol": soccer has no kind "gaol"; did you mean "goal"? --any-kind publishes it anyway`,
+		},
+		{
+			"kind of another sport", both, []string{"emit", "soccer.mls.touchdown", "{}"},
+			2, `soccer has no kind "touchdown"; want one of goal, yellow_card`,
+		},
+		{"unknown sport", both, []string{"emit", "socer.mls.goal", "{}"}, 2, `no sport "socer"; did you mean "soccer"?`},
+		{
+			"unknown kind with the suffix of a correction", both, []string{"emit", "soccer.mls.gaol_retracted", "{}"},
+			2, `soccer has no kind "gaol"`,
+		},
+		{
+			"unknown kind that is let through", both,
+			[]string{"emit", "soccer.mls.fan_vote", "{}", "--any-kind", "--timeout", "1s"}, 1, "reaching broker",
+		},
+		{
+			"retraction of a known kind", both,
+			[]string{"emit", "soccer.mls.goal_retracted", "{}", "--timeout", "1s"}, 1, "reaching broker",
+		},
+		{"kind that no event has", both, []string{"tail", "soccer.mls.gaol"}, 2, `soccer has no kind "gaol"`},
+		{"kind after #", both, []string{"tail", "#", "#.gaol"}, 2, `topic pattern "#.gaol": there is no kind "gaol"`},
+		{"bad facts", both, []string{"emit", "soccer.mls.goal", "{"}, 2, "facts"},
+		{"unknown fact", both, []string{"emit", "soccer.mls.goal", `{"plaier":"x"}`}, 2, "plaier"},
+		{"bad TID", both, []string{"emit", "soccer.mls.goal", "{}", "--tid", "7"}, 2, `tid "7"`},
+		{
+			"unreachable broker", both, []string{"emit", "soccer.mls.goal", "{}", "--timeout", "1s"},
 			1, "reaching broker amqp://127.0.0.1:1/",
 		},
 		{"bad namespace", both, []string{"tail", "--namespace", "{x}"}, 2, `namespace "{x}"`},

@@ -19,15 +19,19 @@ type progress struct {
 	total int      // 0 if unknown
 	done  int
 	drawn time.Time // time of the last update, or of newProgress before the first
-	shown bool
+	shown bool      // the progress line is on the terminal
 }
 
 func newProgress(w io.Writer, unit string, total int) *progress {
-	p := &progress{unit: unit, total: total, drawn: time.Now()}
+	return &progress{f: terminal(w), unit: unit, total: total, drawn: time.Now()}
+}
+
+// terminal returns w if it is a terminal, otherwise nil.
+func terminal(w io.Writer) *os.File {
 	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		p.f = f
+		return f
 	}
-	return p
+	return nil
 }
 
 const bar = "=============================="
@@ -47,6 +51,14 @@ func (p *progress) step(note string) {
 	}
 	full := len(bar) * min(p.done, p.total) / p.total
 	fmt.Fprintf(p.f, "\r[%-*s] %d of %s%s ", len(bar), bar[:full], p.done, pipeline.Plural(p.total, p.unit), note)
+}
+
+// clear removes the progress line, so that the command can print a line of its own.
+func (p *progress) clear() {
+	if p.shown {
+		fmt.Fprint(p.f, "\r\x1b[K")
+		p.shown = false
+	}
 }
 
 // end ends the progress line, if step has shown it.

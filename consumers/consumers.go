@@ -27,7 +27,7 @@ type Consumer struct {
 	// Limit is the maximum number of events that one instance handles at a time. A value below 1
 	// means 1.
 	Limit int
-	// Timeout is how long Handle may take for one event. The default is 30 s.
+	// Timeout is how long Handle may take for one event, at most [MaxTimeout]. The default is 30 s.
 	Timeout time.Duration
 	// Once skips an event that was handled within the last day. Set it if the effects of the consumer
 	// must not be repeated, as with notifications. An event may still be handled again if a process
@@ -91,8 +91,23 @@ type Host struct {
 	Log    *slog.Logger
 }
 
-// Check returns an error if the consumer or one of its parts has no handler or no keys, or has a key
-// that can match no event.
+// MaxTimeout is the maximum of Consumer.Timeout. RabbitMQ takes an event back if it is not
+// acknowledged within consumer_timeout, 30 minutes by default, and delivers it again. MaxTimeout is
+// shorter, because an event can wait for a free handler, and a failed event is acknowledged only after
+// it was copied to a retry queue. A queue cannot ask RabbitMQ 3.10 for a longer time.
+const MaxTimeout = 25 * time.Minute
+
+// CheckTimeout returns an error if d is longer than [MaxTimeout].
+func CheckTimeout(d time.Duration) error {
+	if d > MaxTimeout {
+		return fmt.Errorf("%v: want at most %v, because RabbitMQ takes back an event that is not acknowledged "+
+			"within 30 minutes (consumer_timeout)", d, MaxTimeout)
+	}
+	return nil
+}
+
+// Check returns an error if the consumer or one of its parts has no handler or no keys, has a key that
+// can match no event, or has a timeout above [MaxTimeout].
 func (c Consumer) Check() error {
 	for name, part := range c.Parts {
 		if err := part.Check(); err != nil {
@@ -111,6 +126,9 @@ func (c Consumer) Check() error {
 		if err := event.CheckPattern(k); err != nil {
 			return fmt.Errorf("keys: %w", err)
 		}
+	}
+	if err := CheckTimeout(c.Timeout); err != nil {
+		return fmt.Errorf("timeout %w", err)
 	}
 	return nil
 }

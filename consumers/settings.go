@@ -1,10 +1,34 @@
 package consumers
 
 import (
+	"fmt"
 	"strings"
 
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
+
+// A SettingError is an error in one value of a consumer's settings. A [Maker] returns it so that the
+// error that the user sees contains the line of the value.
+type SettingError struct {
+	Path string // path of the value in the settings, like "timeout" or "keys[1]"
+	Err  error
+}
+
+func (e *SettingError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
+
+func (e *SettingError) Unwrap() error { return e.Err }
+
+// CheckKeys returns a [SettingError] for the first of the topic patterns in the setting "keys" that
+// can match no event.
+func CheckKeys(keys []string) error {
+	for i, k := range keys {
+		if err := event.CheckTopic(k); err != nil {
+			return &SettingError{Path: fmt.Sprintf("keys[%d]", i), Err: err}
+		}
+	}
+	return nil
+}
 
 // DecodeSettings decodes YAML text into a struct with yaml tags, as [Host.Settings] does: an unknown
 // key is an error, and an empty text leaves the struct unchanged. Errors use file as the name of the

@@ -41,10 +41,8 @@ func settings(h consumers.Host) (Settings, error) {
 	if set.File == "" {
 		return set, errors.New("file: want the name of a file")
 	}
-	for _, k := range set.Keys {
-		if err := event.CheckPattern(k); err != nil {
-			return set, fmt.Errorf("keys: %w", err)
-		}
+	if err := consumers.CheckKeys(set.Keys); err != nil {
+		return set, err
 	}
 	set.File = h.Path(set.File)
 	return set, nil

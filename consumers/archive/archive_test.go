@@ -186,7 +186,7 @@ func TestMistakesAreErrors(t *testing.T) {
 	for settings, want := range map[string]string{
 		"file: none/archive.db": "none: no such file or directory",
 		`file: ""`:              "file: want the name of a file",
-		"keys: [soccer]":        `keys: topic pattern "soccer"`,
+		"keys: [soccer]":        `keys[0]: topic pattern "soccer"`,
 	} {
 		_, err := archive.New(consumertest.Host(t, settings, dir, nil, slog.Default()))
 		if err == nil || !strings.Contains(err.Error(), want) {

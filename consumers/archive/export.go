@@ -42,7 +42,7 @@ func (x *Export) Validate() (err error) {
 		return err
 	}
 	for _, k := range x.Keys {
-		if err := event.CheckPattern(k); err != nil {
+		if err := event.CheckTopic(k); err != nil {
 			return err
 		}
 	}

@@ -44,7 +44,8 @@ type Settings struct {
 	// Processes is the number of copies of the program in each instance, from 1 to 64. The default is
 	// 1.
 	Processes int `yaml:"processes"`
-	// Timeout is how long the program may take for one event. The default is 30s.
+	// Timeout is how long the program may take for one event, at most [consumers.MaxTimeout]. The
+	// default is 30s.
 	Timeout strictyaml.Duration `yaml:"timeout"`
 	// Once skips an event that was handled within the last day. An event can still be sent again, for
 	// example if a process was killed while it handled the event.
@@ -84,10 +85,11 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	case set.Processes < 1 || set.Processes > maxProcesses:
 		return consumers.Consumer{}, fmt.Errorf("processes %d: want 1 to %d", set.Processes, maxProcesses)
 	}
-	for _, k := range set.Keys {
-		if err := event.CheckPattern(k); err != nil {
-			return consumers.Consumer{}, fmt.Errorf("keys: %w", err)
-		}
+	if err := consumers.CheckKeys(set.Keys); err != nil {
+		return consumers.Consumer{}, err
+	}
+	if err := consumers.CheckTimeout(time.Duration(set.Timeout)); err != nil {
+		return consumers.Consumer{}, &consumers.SettingError{Path: "timeout", Err: err}
 	}
 	p := &program{args: set.Exec[1:], log: h.Log, requests: make(chan request)}
 	if err := p.resolve(set.Exec[0], h.Path); err != nil && !h.Elsewhere {

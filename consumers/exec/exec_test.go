@@ -200,10 +200,13 @@ func TestEnvironmentLacksSecrets(t *testing.T) {
 }
 
 func TestInvalidSettingsAreErrors(t *testing.T) {
+	const tooLong = strictyaml.Duration(consumers.MaxTimeout + time.Second)
 	for want, settings := range map[string]exec.Settings{
 		"exec: want a program":               {Keys: []string{"#"}, Processes: 1},
 		"keys: want the topic patterns":      {Exec: []string{"sh"}, Processes: 1},
-		`keys: topic pattern "soccer"`:       {Exec: []string{"sh"}, Keys: []string{"soccer"}, Processes: 1},
+		`keys[0]: topic pattern "soccer"`:    {Exec: []string{"sh"}, Keys: []string{"soccer"}, Processes: 1},
+		`keys[1]: topic pattern "*.*.gaol"`:  {Exec: []string{"sh"}, Keys: []string{"#", "*.*.gaol"}, Processes: 1},
+		"timeout: 25m1s: want at most 25m0s": {Exec: []string{"sh"}, Keys: []string{"#"}, Processes: 1, Timeout: tooLong},
 		"processes 0: want 1 to 64":          {Exec: []string{"sh"}, Keys: []string{"#"}},
 		`exec: exec: "no-such-program-here"`: {Exec: []string{"no-such-program-here"}, Keys: []string{"#"}, Processes: 1},
 		`/sub/none.sh": stat`:                {Exec: []string{"sub/none.sh"}, Keys: []string{"#"}, Processes: 1},

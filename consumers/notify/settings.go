@@ -2,7 +2,6 @@ package notify
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"net/url"
 	"regexp"
@@ -188,16 +187,13 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 		return planned, r.pos.Errorf("to: want at least one channel")
 	}
 	for _, t := range r.Topics {
-		if err := event.CheckPattern(t.Value); err != nil {
+		if err := event.CheckTopic(t.Value); err != nil {
 			return planned, t.Pos.Errorf("%w", err)
-		}
-		if reason := unknownTopic(t.Value); reason != "" {
-			return planned, t.Pos.Errorf("topic pattern %q: %s", t.Value, reason)
 		}
 	}
 	for _, k := range r.Kinds {
-		if !knownKind(event.Kind(k.Value)) {
-			return planned, k.Pos.Errorf("there is no kind %q; docs/notify.md lists the kinds", k.Value)
+		if err := event.CheckKind("", event.Kind(k.Value)); err != nil {
+			return planned, k.Pos.Errorf("%w", err)
 		}
 	}
 	if len(r.Topics) == 0 && len(r.Kinds) == 0 {
@@ -225,31 +221,6 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	quiet, err := r.Quiet.hours(r.pos)
 	planned.quiet = quiet
 	return planned, err
-}
-
-// unknownTopic returns the reason why a topic pattern matches no event of a known sport, or "".
-func unknownTopic(pattern string) string {
-	words := strings.Split(pattern, ".")
-	if len(words) != 3 || strings.ContainsAny(pattern, "#") || words[2] == "*" {
-		return ""
-	}
-	base, sport := event.BaseKind(words[2]), event.Sport(words[0])
-	if !slices.Contains(event.Sports(), sport) && words[0] != "*" || slices.Contains(event.CommonKinds(), base) {
-		return ""
-	}
-	if words[0] == "*" && knownKind(base) || slices.Contains(sport.Kinds(), base) {
-		return ""
-	}
-	if words[0] == "*" {
-		return fmt.Sprintf("there is no kind %q", base)
-	}
-	return fmt.Sprintf("%s has no kind %q", sport, base)
-}
-
-// knownKind reports whether any sport has the kind.
-func knownKind(k event.Kind) bool {
-	return slices.Contains(event.CommonKinds(), k) ||
-		slices.ContainsFunc(event.Sports(), func(s event.Sport) bool { return slices.Contains(s.Kinds(), k) })
 }
 
 // hours checks and converts the settings. pos is the position of the rule.

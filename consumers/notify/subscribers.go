@@ -126,13 +126,13 @@ func (s *subscribers) check(one subscriber) error {
 		return errors.New("keys: p256dh is not a point on the curve P-256")
 	}
 	for _, t := range one.Topics {
-		if err := event.CheckPattern(t); err != nil {
+		if err := event.CheckTopic(t); err != nil {
 			return fmt.Errorf("topics: %w", err)
 		}
 	}
 	for _, k := range one.Kinds {
-		if !knownKind(event.Kind(k)) {
-			return fmt.Errorf("kinds: there is no kind %q", k)
+		if err := event.CheckKind("", event.Kind(k)); err != nil {
+			return fmt.Errorf("kinds: %w", err)
 		}
 	}
 	for name, values := range map[string][]string{

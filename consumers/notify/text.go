@@ -191,7 +191,8 @@ func (l *language) parse() error {
 
 // knownTitle reports whether a title can have the key.
 func knownTitle(name string) bool {
-	return slices.Contains([]string{"corrected", "retracted", "other"}, name) || knownKind(event.BaseKind(name))
+	return slices.Contains([]string{"corrected", "retracted", "other"}, name) ||
+		event.CheckKind("", event.BaseKind(name)) == nil
 }
 
 // parseTemplate parses a template and stores it in l.templates.

@@ -77,7 +77,7 @@ func (f Filter) Key() string {
 // Check returns an error if an entry is invalid or a list is too long.
 func (f Filter) Check() error {
 	for _, p := range f.Topics {
-		if err := event.CheckPattern(p); err != nil {
+		if err := event.CheckTopic(p); err != nil {
 			return err
 		}
 		if strings.Contains(p, "#.#") {

@@ -86,9 +86,13 @@ func (c Config) newConsumer(
 	}
 	settings := c.Consumers[name]
 	var yamlErr *strictyaml.Error
+	var setting *consumers.SettingError
 	switch {
 	case err == nil:
 		return consumer, nil
+	case errors.As(err, &setting) && settings.Line > 0:
+		err = settings.PosAt(setting.Path).Errorf("%w", setting.Err)
+		return consumer, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
 	case errors.As(err, &yamlErr): // the error has a position
 		return consumer, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
 	case settings.Line > 0:

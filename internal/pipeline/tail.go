@@ -16,7 +16,7 @@ import (
 func Tail(ctx context.Context, s Servers, namespace string, patterns []string, log *slog.Logger,
 	onReady func(), each func(event.Event, []byte) error) error {
 	for _, p := range patterns {
-		if err := event.CheckPattern(p); err != nil {
+		if err := event.CheckTopic(p); err != nil {
 			return UsageError(err)
 		}
 	}

@@ -117,6 +117,20 @@ func (r Raw) Has(key string) bool {
 	return false
 }
 
+// PosAt returns the position of the value at a path like "keys[0]" in the part. If the part has no
+// such value, PosAt returns the position of the part.
+func (r Raw) PosAt(path string) Pos {
+	at, err := yaml.PathString("$." + path)
+	if err != nil || r.node == nil {
+		return r.Pos
+	}
+	n, err := at.FilterNode(r.node)
+	if err != nil || n == nil {
+		return r.Pos
+	}
+	return PosOf(n)
+}
+
 // message returns e's message in terms of YAML, without Go's type names.
 func message(e yaml.Error) string {
 	_, kind, ok := strings.Cut(e.GetMessage(), " of type ")

@@ -1,0 +1,170 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+)
+
+const (
+	maxFacts = 1 << 20 // maximum size of a line, and of the lines of a batch, in bytes
+	maxBatch = 500     // maximum number of lines in a batch
+)
+
+// A lineEmitter emits an event for each line of standard input that is not blank. It publishes the
+// lines in batches. A batch contains the lines that have arrived, so an event does not wait for the
+// next line.
+type lineEmitter struct {
+	*emitCmd
+	*console
+	publisher broker.Publisher
+	tid       event.TID
+
+	bar    *progress
+	lines  int // number of lines read
+	failed int // number of lines whose event is invalid or not confirmed
+}
+
+// run emits until standard input ends, the broker does not confirm an event, or ctx ends.
+func (l *lineEmitter) run(ctx context.Context) error {
+	l.bar = newProgress(l.err, "event", 0)
+	defer l.bar.end()
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	batches := readBatches(reading, l.in)
+	for {
+		select {
+		case <-ctx.Done():
+			return l.stopped(interrupted(ctx, ctx.Err()))
+		case b := <-batches:
+			if err := l.emit(ctx, b.lines); err != nil {
+				return l.stopped(interrupted(ctx, err))
+			}
+			switch {
+			case errors.Is(b.err, io.EOF) && l.failed > 0:
+				return fmt.Errorf("%d of %d lines failed", l.failed, l.lines)
+			case errors.Is(b.err, io.EOF):
+				return nil
+			case b.err != nil:
+				return fmt.Errorf("line %d: %w", l.lines+1, b.err)
+			}
+		}
+	}
+}
+
+// stopped returns the error for a run that stopped before the end of standard input.
+func (l *lineEmitter) stopped(err error) error {
+	return fmt.Errorf("stopped before line %d, %d of %d lines failed: %w", l.lines+1, l.failed, l.lines, err)
+}
+
+// emit publishes the events of a batch of lines, and prints the confirmed events. It reports invalid
+// lines. If not all events are confirmed, it reports each of the others and returns the error.
+func (l *lineEmitter) emit(ctx context.Context, lines []line) error {
+	var events []event.Event
+	var msgs []broker.Message
+	var numbers []int
+	for _, in := range lines {
+		l.lines++
+		if in.err == nil && len(bytes.TrimSpace(in.text)) == 0 {
+			continue
+		}
+		ev, m, err := event.Event{}, broker.Message{}, in.err
+		if err == nil {
+			ev, m, err = l.event(in.text, l.tid)
+		}
+		if err != nil {
+			l.fail(l.lines, err)
+			continue
+		}
+		events, msgs, numbers = append(events, ev), append(msgs, m), append(numbers, l.lines)
+	}
+	if len(msgs) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
+	defer cancel()
+	n, err := l.publisher.Publish(ctx, msgs...)
+	if terminal(l.out) != nil {
+		l.bar.clear()
+	}
+	for i, ev := range events[:n] {
+		if err := l.print(l.out, ev); err != nil {
+			return fmt.Errorf("line %d: the event is published, but cannot be printed: %w", numbers[i], err)
+		}
+	}
+	for range n {
+		l.bar.step("")
+	}
+	for i, ev := range events[n:] {
+		l.fail(numbers[n+i], fmt.Errorf("event %s is not confirmed", ev.ID))
+	}
+	return err
+}
+
+func (l *lineEmitter) fail(number int, err error) {
+	l.failed++
+	l.bar.clear()
+	fmt.Fprintf(l.err, "matchwire: line %d: %v\n", number, err)
+}
+
+// A line is a line of standard input.
+type line struct {
+	text []byte
+	err  error // why the line cannot be read, such as its length
+}
+
+// A lineBatch contains lines that arrived together.
+type lineBatch struct {
+	lines []line
+	err   error // why these are the last lines: io.EOF, or an error of the reader
+}
+
+// readBatches reads in and sends the lines in batches. It stops after a batch with an error. It also
+// stops after ctx ends, as soon as in returns from a read. A read of a terminal cannot be interrupted.
+func readBatches(ctx context.Context, in io.Reader) <-chan lineBatch {
+	batches := make(chan lineBatch)
+	go func() {
+		r := bufio.NewReaderSize(in, maxFacts)
+		for {
+			b := readBatch(r)
+			select {
+			case batches <- b:
+			case <-ctx.Done():
+				return
+			}
+			if b.err != nil {
+				return
+			}
+		}
+	}()
+	return batches
+}
+
+// readBatch waits for a line. It returns the line and the lines after it that r has already buffered.
+func readBatch(r *bufio.Reader) (b lineBatch) {
+	for b.err == nil && len(b.lines) < maxBatch {
+		if len(b.lines) > 0 {
+			buffered, _ := r.Peek(r.Buffered())
+			if !bytes.Contains(buffered, []byte{'\n'}) {
+				return b
+			}
+		}
+		text, err := r.ReadSlice('\n')
+		l := line{text: bytes.Clone(text)}
+		for errors.Is(err, bufio.ErrBufferFull) { // skip the rest of the line
+			l = line{err: fmt.Errorf("longer than %d bytes", maxFacts)}
+			_, err = r.ReadSlice('\n')
+		}
+		b.err = err
+		if err == nil || len(l.text) > 0 || l.err != nil {
+			b.lines = append(b.lines, l)
+		}
+	}
+	return b
+}

@@ -1,0 +1,134 @@
+package event
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// CheckKind returns an error if a page of the sport can show no incident of kind k and k is not a
+// common kind. If s is "", the kind of any sport is valid. The error names the nearest kind, or all
+// kinds of the sport.
+func CheckKind(s Sport, k Kind) error {
+	kinds := kindsOf(s)
+	if slices.Contains(kinds, k) {
+		return nil
+	}
+	// Someone may have misspelt the suffix of a correction too.
+	var words []string
+	for _, a := range []Action{New, Corrected, Retracted} {
+		for _, known := range kinds {
+			words = append(words, known.Word(a))
+		}
+	}
+	missing := fmt.Sprintf("there is no kind %q", k)
+	if s != "" {
+		missing = fmt.Sprintf("%s has no kind %q", s, k)
+	}
+	return fmt.Errorf("%s; %s", missing, suggest(string(k), words, words[:len(kinds)]))
+}
+
+// kindsOf returns the common kinds and the kinds of a sport, or of all sports if s is "".
+func kindsOf(s Sport) []Kind {
+	if s != "" {
+		return append(s.Kinds(), CommonKinds()...)
+	}
+	var all []Kind
+	for _, s := range Sports() {
+		all = append(all, s.Kinds()...)
+	}
+	all = append(all, CommonKinds()...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// CheckKnownKey returns an error if key is not a routing key of a sport and kind that matchwire knows.
+func CheckKnownKey(key string) error {
+	err := CheckKey(key)
+	if err == nil {
+		if err = checkWords(topicWords(key)); err != nil {
+			err = fmt.Errorf("routing key %q: %w", key, err)
+		}
+	}
+	return err
+}
+
+// CheckTopic returns an error if a topic pattern can match no event of the sports and kinds that
+// matchwire knows. To match events of other kinds, use * in place of the kind.
+func CheckTopic(pattern string) error {
+	err := CheckPattern(pattern)
+	if err == nil {
+		if err = checkWords(topicWords(pattern)); err != nil {
+			err = fmt.Errorf("topic pattern %q: %w", pattern, err)
+		}
+	}
+	return err
+}
+
+// checkWords checks the sport and the kind in the words of a valid routing key or topic pattern. A
+// routing key has three words, so the first word is the sport and the last word is the kind, unless
+// the word is a wildcard.
+func checkWords(words []string) error {
+	literal := func(word string) bool { return word != "*" && word != "#" }
+	var sport Sport
+	if first := words[0]; literal(first) {
+		if sport = Sport(first); !slices.Contains(Sports(), sport) {
+			var names []string
+			for _, s := range Sports() {
+				names = append(names, string(s))
+			}
+			return fmt.Errorf("there is no sport %q; %s", first, suggest(first, names, names))
+		}
+	}
+	if last := words[len(words)-1]; literal(last) {
+		return CheckKind(sport, BaseKind(last))
+	}
+	return nil
+}
+
+// suggest returns a question with the word that is nearest to a misspelt word. If no word is near,
+// it lists the words in all.
+func suggest(misspelt string, words, all []string) string {
+	nearest, least := "", (len(misspelt)+2)/3+1
+	for _, w := range words {
+		if d := distance(misspelt, w); d < least {
+			nearest, least = w, d
+		}
+	}
+	if nearest == "" { // such as own_goal or yellow
+		i := slices.IndexFunc(words, func(w string) bool {
+			return strings.Contains(misspelt, w) || strings.Contains(w, misspelt)
+		})
+		if i < 0 {
+			return "want one of " + strings.Join(all, ", ")
+		}
+		nearest = words[i]
+	}
+	return fmt.Sprintf("did you mean %q?", nearest)
+}
+
+// distance returns the number of bytes to insert, remove, replace or swap with their neighbour that
+// turns a into b.
+func distance(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			replaced := rows[i-1][j-1]
+			if a[i-1] != b[j-1] {
+				replaced++
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, replaced)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}
