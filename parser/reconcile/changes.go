@@ -46,9 +46,9 @@ func (d *draft) addChange(ch change) {
 func (d *draft) report(in observation.Incident, phase int, provisional bool, identity series) {
 	id, at := d.id(identity), len(d.state.Tracked)
 	d.trackedIDs()[id] = true
-	d.markListed(at)
 	d.state.Tracked = append(d.state.Tracked, TrackedIncident{Incident: in, ID: id, Rev: 1, Provisional: provisional,
 		Backfill: d.backfill, Site: d.from.Site, List: in.List})
+	d.markListed(at)
 	d.addChange(change{tracked: at, action: event.New, phase: phase})
 }
 
@@ -62,9 +62,12 @@ func (d *draft) reportFirstFree(in observation.Incident, identity series) {
 	d.report(in, phasePlay, false, free)
 }
 
-// retract retracts a tracked incident of a series. The incident stays in state.Tracked until the
-// events are created, so that indexes remain valid.
-func (d *draft) retract(at int, s series) {
+// retract retracts a tracked incident of a series, because the page took it back.
+func (d *draft) retract(at int, s series) { d.retractBecause(at, s, "the page took it back") }
+
+// retractBecause retracts a tracked incident of a series for a reason. The incident stays in
+// state.Tracked until the events are created, so that indexes remain valid.
+func (d *draft) retractBecause(at int, s series, reason string) {
 	if d.state.Retractions == nil {
 		d.state.Retractions = map[string]int{}
 	}
@@ -78,7 +81,7 @@ func (d *draft) retract(at int, s series) {
 		return remove
 	})
 	d.state.Tracked[at].Rev++
-	d.addChange(change{tracked: at, action: event.Retracted, phase: phasePlay, reason: "the page took it back"})
+	d.addChange(change{tracked: at, action: event.Retracted, phase: phasePlay, reason: reason})
 }
 
 // isRetracted reports whether the draft has a retraction of a tracked incident.

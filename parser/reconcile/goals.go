@@ -9,33 +9,42 @@ import (
 )
 
 // compareGoals compares the goals of both sides, in sports that count goals. It does nothing for an
-// awarded result, or if the score is in doubt.
+// awarded result. If the score is in doubt, it only notes which goals are in doubt.
 func (d *draft) compareGoals() {
-	if !d.obs.Sport.CountsGoals() || d.obs.Match.Status == event.Awarded || d.score.doubtful {
+	if !d.obs.Sport.CountsGoals() || d.obs.Match.Status == event.Awarded {
+		return
+	}
+	if d.score.doubtful {
+		d.noteDoubts()
 		return
 	}
 	d.compareGoalsOf(event.Home)
 	d.compareGoalsOf(event.Away)
 }
 
-// compareGoalsOf pairs one side's rows with its tracked goals, by the most certain rule first. An
-// unpaired row is a new goal or a changed goal. The score determines the number of new goals. If
-// more rows are unpaired, weaker rules pair them with tracked goals.
+// compareGoalsOf pairs one side's rows with its tracked goals, by the most certain rule first. The
+// score determines the number of new goals. If more rows are unpaired, they are paired with the
+// tracked goals that they resemble most. On a page that lists every goal, a row that is still
+// unpaired replaces a tracked goal.
 func (d *draft) compareGoalsOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.Goal, side)
 	listed, tracked := len(rows), len(d.state.of(event.Goal, side))
-	goals := max(listed, tracked) // without a score, retractMissing retracts goals
+	goals := max(listed, tracked)
 	if d.obs.Score != nil {
 		goals = d.obs.Score.Of(side) // a row is not reported before the score includes it
 	}
 	rows = d.pair(rows,
 		allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
-		isProvisional, allOf(hasClock, sameClock))
+		allOf(samePlayer, sameMinute), allOf(isProvisional, nearClock),
+		allOf(hasClock, sameClock, d.mayBeSameGoal), allOf(isProvisional, d.notAfter))
 	if len(rows) > goals-tracked {
-		rows = d.pair(rows, nearClock)
-		if listed == goals {
-			rows = d.pair(rows, always)
-		}
+		rows = d.pairClosest(rows, side, max(goals-tracked, 0), listed == goals)
+	}
+	switch {
+	case d.obs.Score == nil:
+		goals = tracked + len(rows) // retractMissing retracts the tracked goals that the page does not list
+	case listed == goals && len(rows) > goals-tracked:
+		tracked -= d.retractReplaced(side)
 	}
 	s := series{"goal", string(side)}
 	for nth := tracked + 1; nth <= goals; nth++ {
@@ -62,7 +71,7 @@ func (d *draft) goalWithoutRow(side event.Side) observation.Incident {
 // this page does not, then goals that no page has listed, and then any goals. In each group, it
 // retracts the most recently reported goal first.
 func (d *draft) retractGoals(side event.Side, n int) {
-	goals := d.state.of(event.Goal, side)
+	goals := slices.DeleteFunc(d.state.of(event.Goal, side), d.isRetracted)
 	slices.Reverse(goals)
 	order := func(at int) int {
 		switch {

@@ -99,8 +99,7 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 		shown[d.obs.Match.Period] = true
 	}
 	for _, in := range d.obs.Incidents {
-		// If the page names no period, 47' may be stoppage time of the first half.
-		if d.obs.Match.Period != "" || sport != event.Soccer || !in.Clock.MaybeStoppage() {
+		if !in.PeriodGuessed { // 47' may be stoppage time of the first half
 			shown[in.Clock.Period] = true
 		}
 	}

@@ -1,0 +1,192 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// Some soccer pages show minutes without a period, and count on in stoppage time: 47' of the first
+// half, 93' of the second. The functions in this file infer the period from the course of the match.
+
+// maxStoppage is the longest stoppage time of the second half, in minutes, that a match without any
+// other sign of extra time can have.
+const maxStoppage = 15
+
+// inferMatchPeriod returns the page's match with the period of the clock, if a live page shows only a
+// minute. The saved period continues until the page shows that the match has gone on to the next one.
+func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
+	m, was := o.Match, known.Match
+	live := cmp.Or(m.Status, was.Status) == event.Live
+	if m.Period != "" || m.Clock.Period != "" || m.Clock.Minute == 0 || !live {
+		return m
+	}
+	switch p := was.Period; {
+	case p == "" && m.Clock.Minute <= 100:
+		return m
+	case p == "":
+		m.Period = event.SoccerMinute("", m.Clock.Minute, 0).Period
+	case p == event.SecondHalf && m.Clock.Minute > 90 && !m.Clock.IsZero() && extraTimeBegins(&was, m.Clock):
+		m.Period = event.ExtraFirst
+	case p.IsBreak():
+		return m
+	default:
+		m.Clock = m.Clock.MovedTo(p)
+		return m
+	}
+	m.Clock = m.Clock.MovedTo(m.Period)
+	return m
+}
+
+// extraTimeBegins reports whether a live page with a minute after 90 shows extra time. The saved match
+// must be in the second half. After the end of the second half, extra time starts again at 91', while a
+// match that is reopened continues after its latest minute.
+func extraTimeBegins(was *event.Match, now event.Clock) bool {
+	return was.Status == event.Break || was.Status.Over() && now.Minute <= max(was.Clock.CountedOn(), 91)
+}
+
+// inferPeriods returns the page's incidents. If the period of an incident was guessed from its minute,
+// it is set to the period in which the match was at that minute:
+//
+//   - The match must have reached the period.
+//   - If the incident was reported before the period started, it stays in the period before.
+//   - Extra time starts only if the score is level, as far as the page lists every goal.
+//
+// The period remains a guess if neither the page nor the saved state shows the period of the match.
+func inferPeriods(known *State, o *observation.Observation) []observation.Incident {
+	if !slices.ContainsFunc(o.Incidents, func(in observation.Incident) bool { return in.PeriodGuessed }) {
+		return o.Incidents
+	}
+	rows := slices.Clone(o.Incidents)
+	reported := reportedPeriods(known, rows)
+	reached, certain := periodReached(known, o)
+	var undecided []int // goals that may be in extra time
+	for i := range rows {
+		row := &rows[i]
+		if !row.PeriodGuessed {
+			continue
+		}
+		row.PeriodGuessed = !certain
+		before := event.Soccer.PlayedBefore(event.Soccer.Periods()[event.Soccer.Index(row.Clock.Period)-1])
+		switch {
+		case event.Soccer.Index(row.Clock.Period) > reached:
+			row.Clock = row.Clock.MovedTo(before)
+		case reported[i] == row.Clock.Period:
+		case reported[i] == before && known.periodOver(before):
+			row.Clock = row.Clock.MovedTo(before)
+		case row.Kind == event.Goal && row.Clock.Period == event.ExtraFirst:
+			undecided = append(undecided, i)
+		}
+	}
+	if len(undecided) > 0 && len(o.Contradictions()) == 0 {
+		levelAfterRegulation(rows, undecided)
+	}
+	return rows
+}
+
+// periodReached returns the index of the latest period that the match has reached. Regulation time is
+// reached, unless the page or the saved state shows an earlier period. certain is false if neither
+// shows a period.
+func periodReached(known *State, o *observation.Observation) (reached int, certain bool) {
+	sport := event.Soccer
+	status := cmp.Or(o.Match.Status, known.Match.Status)
+	now := sport.PlayedBefore(cmp.Or(o.Match.Period, o.Match.Clock.Period, known.Match.Period))
+	reached = sport.Index(now)
+	over := status.Over() || now == event.ShootOut
+	switch {
+	case now == event.ShootOut && known.periodOver(event.SecondHalf):
+		reached = sport.Index(event.SecondHalf) // followed from regulation time: extra time would be tracked
+	case over || now == "":
+		reached = max(sport.Index(event.SecondHalf), min(reached, sport.Index(event.ExtraSecond)))
+	}
+	later := func(p event.Period) {
+		if p != event.ShootOut {
+			reached = max(reached, sport.Index(p))
+		}
+	}
+	for i := range known.Tracked {
+		if tracked := &known.Tracked[i]; tracked.Kind == event.PeriodStart {
+			later(tracked.Clock.Period)
+		}
+	}
+	for i := range o.Incidents {
+		switch in := &o.Incidents[i]; {
+		case !in.PeriodGuessed, in.Clock.CountedOn() > 90+maxStoppage && over:
+			later(in.Clock.Period)
+		case in.Clock.CountedOn() > 90+maxStoppage:
+			later(event.ExtraFirst)
+		}
+	}
+	return reached, now != "" || over
+}
+
+// periodOver reports whether the end of a period was reported.
+func (s *State) periodOver(p event.Period) bool {
+	return slices.ContainsFunc(s.Tracked, func(tracked TrackedIncident) bool {
+		return tracked.Kind == event.PeriodEnd && tracked.Clock.Period == p
+	})
+}
+
+// reportedPeriods returns, for each row, the period of the tracked incident that the row shows, or ""
+// if there is none. A goal that no page has listed yet can be any goal in stoppage time.
+func reportedPeriods(known *State, rows []observation.Incident) []event.Period {
+	periods := make([]event.Period, len(rows))
+	used := make([]bool, len(known.Tracked))
+	for _, matches := range []pairingRule{
+		allOf(samePlayer, sameMinute),
+		func(row observation.Incident, tracked *TrackedIncident) bool {
+			return !tracked.Provisional && sameMinute(row, tracked)
+		},
+		func(row observation.Incident, tracked *TrackedIncident) bool {
+			apart := row.Clock.CountedOn() - tracked.Clock.CountedOn()
+			return samePlayer(row, tracked) && -2 <= apart && apart <= 2
+		},
+		func(row observation.Incident, tracked *TrackedIncident) bool {
+			return tracked.Provisional && tracked.Clock.Period != row.Clock.Period
+		},
+	} {
+		for i, row := range rows {
+			if periods[i] != "" || row.Side == "" {
+				continue
+			}
+			for at := range known.Tracked {
+				tracked := &known.Tracked[at]
+				if !used[at] && tracked.Kind == row.Kind && tracked.Side == row.Side && matches(row, tracked) {
+					periods[i], used[at] = cmp.Or(tracked.Clock.Period, "none"), true
+					break
+				}
+			}
+		}
+	}
+	return periods
+}
+
+// levelAfterRegulation moves goals from extra time to the stoppage time of the second half, until the
+// score at the end of the second half is level. undecided holds the indexes of the goals that can be
+// moved. If the score does not become level, it moves nothing: the match may be a second leg.
+func levelAfterRegulation(rows []observation.Incident, undecided []int) {
+	var score event.Score
+	for i := range rows {
+		played := event.Soccer.Index(rows[i].Clock.Period) <= event.Soccer.Index(event.SecondHalf)
+		if rows[i].Kind == event.Goal && played {
+			score = score.Add(rows[i].Side, 1)
+		}
+	}
+	slices.SortStableFunc(undecided, func(a, b int) int { return cmp.Compare(rows[a].Clock.Minute, rows[b].Clock.Minute) })
+	for n, i := range undecided {
+		if score.Home == score.Away {
+			for _, move := range undecided[:n] {
+				rows[move].Clock = rows[move].Clock.MovedTo(event.SecondHalf)
+			}
+			return
+		}
+		score = score.Add(rows[i].Side, 1)
+	}
+	if score.Home == score.Away {
+		for _, move := range undecided {
+			rows[move].Clock = rows[move].Clock.MovedTo(event.SecondHalf)
+		}
+	}
+}
