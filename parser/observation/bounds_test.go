@@ -57,7 +57,8 @@ func TestBoundsAdmitRecords(t *testing.T) {
 func TestRemoveImpossible(t *testing.T) {
 	t.Parallel()
 	o := Observation{Sport: event.Soccer, Score: &event.Score{Home: 1}, Shootout: &event.Score{Home: 90, Away: 3},
-		Lists: []int{2, 500}, Incidents: []Incident{{Kind: event.Goal, Side: event.Home}, {Kind: event.YellowCard, Side: event.Away}}}
+		Lists:     []int{2, 500},
+		Incidents: []Incident{{Kind: event.Goal, Side: event.Home}, {Kind: event.YellowCard, Side: event.Away}}}
 	for range 500 {
 		o.Incidents = append(o.Incidents, Incident{Kind: event.YellowCard, Side: event.Home, List: 1})
 	}

@@ -47,7 +47,7 @@ func (d *draft) report(in observation.Incident, phase int, provisional bool, ide
 	id, at := d.id(identity), len(d.state.Tracked)
 	d.trackedIDs()[id] = true
 	d.state.Tracked = append(d.state.Tracked, TrackedIncident{Incident: in, ID: id, Rev: 1, Provisional: provisional,
-		Backfill: d.backfill, Site: d.from.Site, List: in.List})
+		Backfill: d.backfill, Site: d.from.Site, List: in.List, Guessed: in.PeriodGuessed})
 	d.markListed(at)
 	d.addChange(change{tracked: at, action: event.New, phase: phase})
 }

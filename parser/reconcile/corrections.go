@@ -16,7 +16,7 @@ func (d *draft) correct(at int, row observation.Incident) {
 	fills, scoredWas := tracked.Provisional, observation.KickScored(tracked.Detail)
 	edits := tracked.update(&row, addOnly)
 	if !addOnly {
-		tracked.Site, tracked.List = d.from.Site, row.List
+		tracked.Site, tracked.List, tracked.Guessed = d.from.Site, row.List, row.PeriodGuessed
 	}
 	if len(edits) == 0 && !fills {
 		return

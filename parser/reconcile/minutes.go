@@ -53,22 +53,19 @@ func extraTimeBegins(was *event.Match, now event.Clock) bool {
 //   - The match must have reached the period.
 //   - If the incident was reported before the period started, it stays in the period before.
 //   - Extra time starts only if the score is level, as far as the page lists every goal.
-//
-// The period remains a guess if neither the page nor the saved state shows the period of the match.
 func inferPeriods(known *State, o *observation.Observation) []observation.Incident {
 	if !slices.ContainsFunc(o.Incidents, func(in observation.Incident) bool { return in.PeriodGuessed }) {
 		return o.Incidents
 	}
 	rows := slices.Clone(o.Incidents)
 	reported := reportedPeriods(known, rows)
-	reached, certain := periodReached(known, o)
+	reached := periodReached(known, o)
 	var undecided []int // goals that may be in extra time
 	for i := range rows {
 		row := &rows[i]
 		if !row.PeriodGuessed {
 			continue
 		}
-		row.PeriodGuessed = !certain
 		before := event.Soccer.PlayedBefore(event.Soccer.Periods()[event.Soccer.Index(row.Clock.Period)-1])
 		switch {
 		case event.Soccer.Index(row.Clock.Period) > reached:
@@ -87,13 +84,12 @@ func inferPeriods(known *State, o *observation.Observation) []observation.Incide
 }
 
 // periodReached returns the index of the latest period that the match has reached. Regulation time is
-// reached, unless the page or the saved state shows an earlier period. certain is false if neither
-// shows a period.
-func periodReached(known *State, o *observation.Observation) (reached int, certain bool) {
+// reached, unless the page or the saved state shows an earlier period.
+func periodReached(known *State, o *observation.Observation) int {
 	sport := event.Soccer
 	status := cmp.Or(o.Match.Status, known.Match.Status)
 	now := sport.PlayedBefore(cmp.Or(o.Match.Period, o.Match.Clock.Period, known.Match.Period))
-	reached = sport.Index(now)
+	reached := sport.Index(now)
 	over := status.Over() || now == event.ShootOut
 	switch {
 	case now == event.ShootOut && known.periodOver(event.SecondHalf):
@@ -119,7 +115,7 @@ func periodReached(known *State, o *observation.Observation) (reached int, certa
 			later(event.ExtraFirst)
 		}
 	}
-	return reached, now != "" || over
+	return reached
 }
 
 // periodOver reports whether the end of a period was reported.
@@ -130,22 +126,22 @@ func (s *State) periodOver(p event.Period) bool {
 }
 
 // reportedPeriods returns, for each row, the period of the tracked incident that the row shows, or ""
-// if there is none. A goal that no page has listed yet can be any goal in stoppage time.
+// if there is none. A goal that no page has listed yet can be any goal in stoppage time. An incident
+// whose row showed 45+3' is not shown by the 48' of another player.
 func reportedPeriods(known *State, rows []observation.Incident) []event.Period {
 	periods := make([]event.Period, len(rows))
 	used := make([]bool, len(known.Tracked))
+	nearMinute := func(row observation.Incident, tracked *TrackedIncident) bool {
+		apart := row.Clock.CountedOn() - tracked.Clock.CountedOn()
+		return -2 <= apart && apart <= 2
+	}
+	guessed := func(_ observation.Incident, tracked *TrackedIncident) bool { return tracked.Guessed }
+	otherPeriod := func(row observation.Incident, tracked *TrackedIncident) bool {
+		return tracked.Clock.Period != row.Clock.Period
+	}
 	for _, matches := range []pairingRule{
-		allOf(samePlayer, sameMinute),
-		func(row observation.Incident, tracked *TrackedIncident) bool {
-			return !tracked.Provisional && sameMinute(row, tracked)
-		},
-		func(row observation.Incident, tracked *TrackedIncident) bool {
-			apart := row.Clock.CountedOn() - tracked.Clock.CountedOn()
-			return samePlayer(row, tracked) && -2 <= apart && apart <= 2
-		},
-		func(row observation.Incident, tracked *TrackedIncident) bool {
-			return tracked.Provisional && tracked.Clock.Period != row.Clock.Period
-		},
+		allOf(samePlayer, sameMinute), allOf(guessed, sameMinute), allOf(samePlayer, nearMinute),
+		allOf(isProvisional, otherPeriod),
 	} {
 		for i, row := range rows {
 			if periods[i] != "" || row.Side == "" {

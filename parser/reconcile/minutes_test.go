@@ -52,14 +52,21 @@ func TestPeriodOfAMinute(t *testing.T) {
 	later := observed(event.Live, "2h", home, goal("home", "Ann", 57))
 	s.expect(later, "period_end 1h 1-0", "period_start 2h 1-0", "goal_corrected 57' home Ann 1-0 time:45+12'→57'")
 
+	// A page that shows 45+5' does not count on: 50' is another goal.
+	s = begin(t, observed(event.Live, "1h", event.Score{}))
+	s.expect(observed(event.Live, "1h", home, goalBy("home", "Ann", at(45, 5))), "goal 45+5' home Ann 1-0")
+	s.expect(observed(event.Break, "ht", home, goalBy("home", "Ann", at(45, 5))), "period_end 1h 1-0")
+	s.expect(minute(51, home, goal("home", "Ora", 50)), "goal_retracted 45+5' home Ann 0-0", "period_start 2h 0-0",
+		"goal 50' home Ora 1-0")
+
 	// A row in the stoppage time of extra time.
 	s = begin(t, observed(event.Live, "et1", event.Score{}))
 	s.expect(minute(106, home, goal("home", "Ann", 106)), "goal 105+1' home Ann 1-0")
 	s.expect(observed(event.Break, "et_ht", home, goal("home", "Ann", 106)), "period_end et1 1-0")
 	s.expect(minute(107, event.Score{Home: 1, Away: 1}, goal("home", "Ann", 106), goal("away", "Eve", 107)),
 		"period_start et2 1-0", "goal 107' away Eve 1-1")
-	s.expect(observed(event.Final, "et2", event.Score{Home: 1, Away: 2}, goal("home", "Ann", 106), goal("away", "Eve", 107),
-		goal("away", "Eve", 122)), "goal 120+2' away Eve 1-2", "period_end et2 1-2", "match_end 1-2")
+	s.expect(observed(event.Final, "et2", event.Score{Home: 1, Away: 2}, goal("home", "Ann", 106),
+		goal("away", "Eve", 107), goal("away", "Eve", 122)), "goal 120+2' away Eve 1-2", "period_end et2 1-2", "match_end 1-2")
 }
 
 // The first page of a finished match shows extra time by its status, or by a minute that no stoppage
@@ -85,7 +92,8 @@ func TestFirstPageWithMinutes(t *testing.T) {
 		"the equaliser before extra time": {"et2", []observation.Incident{counted("goal", "home", "Ann", 50),
 			counted("goal", "away", "Eve", 92), counted("goal", "away", "Eve", 95)},
 			[]event.Clock{{Period: "2h", Minute: 50}, {Period: "2h", Minute: 90, Stoppage: 2}, {Period: "et1", Minute: 95}}},
-		"a second leg": {"et2", []observation.Incident{counted("goal", "home", "Ann", 50), counted("goal", "home", "Eve", 92)},
+		"a second leg": {"et2", []observation.Incident{counted("goal", "home", "Ann", 50),
+			counted("goal", "home", "Eve", 92)},
 			[]event.Clock{{Period: "2h", Minute: 50}, {Period: "et1", Minute: 92}}},
 	} {
 		score := event.Score{}

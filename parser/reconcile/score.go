@@ -36,7 +36,8 @@ func decideScore(known *State, o *observation.Observation, from *Provenance, by 
 	case !lower && leap == 0:
 		v.Doubt = nil
 	default:
-		agrees := v.Doubt != nil && (v.Doubt.Score == *o.Score || leap == 0 && retractSame(v.Doubt.Score, *o.Score, *known.Score))
+		agrees := v.Doubt != nil &&
+			(v.Doubt.Score == *o.Score || leap == 0 && retractSame(v.Doubt.Score, *o.Score, *known.Score))
 		v.Doubt = v.Doubt.next(*o.Score, agrees, by == fresh, from.At)
 		v.Doubt.Leap = leap > 0
 		sure := v.Doubt.Polls >= doubtPolls && !(lower && lacksRows(known, o)) || v.Doubt.Lasted >= confirmFor

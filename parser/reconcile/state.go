@@ -83,6 +83,7 @@ type TrackedIncident struct {
 	Backfill bool   `json:"backfill,omitempty"` // the incident was reported as backfill
 	Site     string `json:"source,omitempty"`   // site of the page that set the attributes
 	List     int    `json:"list,omitempty"`     // index of the incident's list in the profile of Site
+	Guessed  bool   `json:"guessed,omitempty"`  // its row shows a minute without a period
 	Missing  *Hold  `json:"missing,omitempty"`  // consecutive complete pages without it; nil if the latest lists it
 	Doubted  bool   `json:"doubted,omitempty"`  // a fresh page had a score without it, and no page has listed it since
 }
