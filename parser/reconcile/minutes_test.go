@@ -66,7 +66,8 @@ func TestPeriodOfAMinute(t *testing.T) {
 	s.expect(minute(107, event.Score{Home: 1, Away: 1}, goal("home", "Ann", 106), goal("away", "Eve", 107)),
 		"period_start et2 1-0", "goal 107' away Eve 1-1")
 	s.expect(observed(event.Final, "et2", event.Score{Home: 1, Away: 2}, goal("home", "Ann", 106),
-		goal("away", "Eve", 107), goal("away", "Eve", 122)), "goal 120+2' away Eve 1-2", "period_end et2 1-2", "match_end 1-2")
+		goal("away", "Eve", 107), goal("away", "Eve", 122)),
+		"goal 120+2' away Eve 1-2", "period_end et2 1-2", "match_end 1-2")
 }
 
 // The first page of a finished match shows extra time by its status, or by a minute that no stoppage
