@@ -17,11 +17,11 @@ const earliestListing = -900
 // newListing returns the listing of a match. In two of three matches it is zero.
 func (g *generator) newListing() listing {
 	var l listing
-	if g.chance(6) {
+	switch g.rand.IntN(6) {
+	case 0:
 		l.home, l.away = []string{"2A", "Winner of 74", "DEN/MKD/CZE", "TBD"}[g.rand.IntN(4)], "W75"
 		l.named = earliestListing * (0.2 + 0.6*g.rand.Float64())
-	}
-	if g.chance(6) {
+	case 1:
 		minutes := 20 + g.rand.IntN(150)
 		if g.chance(2) {
 			minutes = -minutes

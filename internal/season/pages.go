@@ -100,7 +100,7 @@ func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 			p = Page{At: p.At, Fault: BlankPage}
 		case g.chance(60):
 			p = Page{At: p.At, Body: p.Body[:len(p.Body)*(5+r.IntN(4))/10], Fault: PartialPage}
-		case g.mayEndEarly(at) && g.chance(40):
+		case len(good) > 0 && g.mayEndEarly(at) && g.chance(40):
 			p.Fault, p.Body = StrayEnd, g.render(at, p, "FT", "")
 		case at > end+finalAfter && g.chance(4):
 			p = g.preview(p.At)

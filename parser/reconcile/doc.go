@@ -35,10 +35,9 @@
 //	score change       untracked.go score_change, if no incident explains the score
 //	status change      untracked.go status_change, if no other event reports it
 //
-// The steps share code. pairing.go decides which row of the page shows which tracked incident, and
-// replaced.go which tracked goal another goal has replaced. assign.go finds the best pairs.
-// identity.go defines the IDs of incidents. changes.go and corrections.go record which incidents
-// are new, retracted or corrected.
+// The steps share code. pairing.go decides which row of the page shows which tracked incident.
+// identity.go defines the IDs of incidents. changes.go records which incidents are
+// new, retracted or corrected.
 //
 // # The saved state
 //

@@ -26,10 +26,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	o.Score = playedScore(&known, &o)
 	digest := o.Digest()
 	o.Match = resumedMatch(&known, &o, &from)
-	if o.Sport == event.Soccer {
-		o.Match = inferMatchPeriod(&known, &o)
-		o.Incidents = inferPeriods(&known, &o)
-	}
+	o.Match = inferMatchPeriod(&known, &o)
+	o.Incidents = inferPeriods(&known, &o)
 
 	// Judge the page. Return if it is deferred, or if its content is the same as on the page before.
 	verdict, view := judge(&known, &o, &from)

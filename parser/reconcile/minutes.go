@@ -20,7 +20,7 @@ const maxStoppage = 15
 func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
 	m, was := o.Match, known.Match
 	live := cmp.Or(m.Status, was.Status) == event.Live
-	if m.Period != "" || m.Clock.Period != "" || m.Clock.Minute == 0 || !live {
+	if o.Sport != event.Soccer || m.Period != "" || m.Clock.Period != "" || m.Clock.Minute == 0 || !live {
 		return m
 	}
 	switch p := was.Period; {
@@ -28,7 +28,7 @@ func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
 		return m
 	case p == "":
 		m.Period = event.SoccerMinute("", m.Clock.Minute, 0).Period
-	case p == event.SecondHalf && m.Clock.Minute > 90 && !m.Clock.IsZero() && extraTimeBegins(&was, m.Clock):
+	case p == event.SecondHalf && m.Clock.Minute > 90 && extraTimeBegins(&was, m.Clock):
 		m.Period = event.ExtraFirst
 	case p.IsBreak():
 		return m

@@ -1,4 +1,4 @@
-package reconcile
+package assign
 
 import (
 	"math/rand/v2"
@@ -20,7 +20,7 @@ func TestCheapest(t *testing.T) {
 			}
 		}
 		used, sum := map[int]bool{}, 0
-		for i, j := range cheapest(costs) {
+		for i, j := range Cheapest(costs) {
 			if used[j] {
 				t.Fatalf("column %d of %v is used twice", j, costs)
 			}

@@ -1,13 +1,14 @@
-package reconcile
+// Package assign assigns rows to columns at the lowest cost.
+package assign
 
 import "math"
 
-// cheapest assigns a column to each row so that the sum of the costs is minimal. Each column is used
+// Cheapest assigns a column to each row so that the sum of the costs is minimal. Each column is used
 // at most once. There must be at least as many columns as rows. It returns the column of each row.
 //
 // It is the Hungarian algorithm: it adds one row after the other, and moves the rows before it along
 // the cheapest path. It takes time proportional to rows² × columns.
-func cheapest(costs [][]int) []int {
+func Cheapest(costs [][]int) []int {
 	if len(costs) == 0 {
 		return nil
 	}
