@@ -23,11 +23,12 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		return known, nil, err
 	}
 	// Normalise the facts that are compared with earlier pages.
+	status := o.Match.Status
 	o.Score = playedScore(&known, &o)
 	digest := o.Digest()
 	o.Match = resumedMatch(&known, &o, &from)
 	o.Match = inferMatchPeriod(&known, &o)
-	o.Incidents = inferPeriods(&known, &o)
+	o.Incidents = inferPeriods(&known, &o, status)
 
 	// Judge the page. Return if it is deferred, or if its content is the same as on the page before.
 	verdict, view := judge(&known, &o, &from)

@@ -50,16 +50,18 @@ func extraTimeBegins(was *event.Match, now event.Clock) bool {
 // inferPeriods returns the page's incidents. If the period of an incident was guessed from its minute,
 // it is set to the period in which the match was at that minute:
 //
-//   - The match must have reached the period.
+//   - The match must have reached the period. status is the status that the page shows.
 //   - If the incident was reported before the period started, it stays in the period before.
 //   - Extra time starts only if the score is level, as far as the page lists every goal.
-func inferPeriods(known *State, o *observation.Observation) []observation.Incident {
+func inferPeriods(known *State, o *observation.Observation, status event.Status) []observation.Incident {
 	if !slices.ContainsFunc(o.Incidents, func(in observation.Incident) bool { return in.PeriodGuessed }) {
 		return o.Incidents
 	}
 	rows := slices.Clone(o.Incidents)
 	reported := reportedPeriods(known, rows)
-	reached := periodReached(known, o)
+	now, over := event.Soccer.PlayedBefore(cmp.Or(o.Match.Period, o.Match.Clock.Period, known.Match.Period)),
+		cmp.Or(status, known.Match.Status).Over()
+	reached := periodReached(known, o, now, over)
 	var undecided []int // goals that may be in extra time
 	for i := range rows {
 		row := &rows[i]
@@ -71,7 +73,8 @@ func inferPeriods(known *State, o *observation.Observation) []observation.Incide
 		case event.Soccer.Index(row.Clock.Period) > reached:
 			row.Clock = row.Clock.MovedTo(before)
 		case reported[i] == row.Clock.Period:
-		case reported[i] == before && known.periodOver(before):
+		case reported[i] == before &&
+			(known.periodOver(before) || event.Soccer.Index(now) < event.Soccer.Index(row.Clock.Period)):
 			row.Clock = row.Clock.MovedTo(before)
 		case row.Kind == event.Goal && row.Clock.Period == event.ExtraFirst:
 			undecided = append(undecided, i)
@@ -83,14 +86,13 @@ func inferPeriods(known *State, o *observation.Observation) []observation.Incide
 	return rows
 }
 
-// periodReached returns the index of the latest period that the match has reached. Regulation time is
-// reached, unless the page or the saved state shows an earlier period.
-func periodReached(known *State, o *observation.Observation) int {
+// periodReached returns the index of the latest period that the match has reached. now is the period
+// that the page or the saved state shows, or "". If it is "", or if the match is over, the match has
+// reached the second half.
+func periodReached(known *State, o *observation.Observation, now event.Period, over bool) int {
 	sport := event.Soccer
-	status := cmp.Or(o.Match.Status, known.Match.Status)
-	now := sport.PlayedBefore(cmp.Or(o.Match.Period, o.Match.Clock.Period, known.Match.Period))
+	over = over || now == event.ShootOut
 	reached := sport.Index(now)
-	over := status.Over() || now == event.ShootOut
 	switch {
 	case now == event.ShootOut && known.periodOver(event.SecondHalf):
 		reached = sport.Index(event.SecondHalf) // followed from regulation time: extra time would be tracked

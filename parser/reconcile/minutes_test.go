@@ -59,6 +59,13 @@ func TestPeriodOfAMinute(t *testing.T) {
 	s.expect(minute(51, home, goal("home", "Ora", 50)), "goal_retracted 45+5' home Ann 0-0", "period_start 2h 0-0",
 		"goal 50' home Ora 1-0")
 
+	// A page that shows full time by mistake may be of the second half.
+	s = begin(t, observed(event.Break, "ht", event.Score{}))
+	s.read(observed(event.Ended, "", event.Score{}, counted(event.YellowCard, "away", "Eve", 46)))
+	if tracked := s.state.Tracked; tracked[len(tracked)-1].Clock.String() != "46'" {
+		t.Errorf("the card is at %v, want 46'", tracked[len(tracked)-1].Clock)
+	}
+
 	// A row in the stoppage time of extra time.
 	s = begin(t, observed(event.Live, "et1", event.Score{}))
 	s.expect(minute(106, home, goal("home", "Ann", 106)), "goal 105+1' home Ann 1-0")

@@ -98,9 +98,9 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	if status != event.Scheduled {
 		shown[d.obs.Match.Period] = true
 	}
-	certain := d.state.Match.Period != "" || status.Over() // whether the periods of guessed rows are certain
 	for _, in := range d.obs.Incidents {
-		if certain || !in.PeriodGuessed { // 47' may be stoppage time of the first half
+		later := sport.Index(in.Clock.Period) > sport.Index(d.state.Match.Period)
+		if !in.PeriodGuessed || !later || status.Over() { // 47' may be stoppage time of the first half
 			shown[in.Clock.Period] = true
 		}
 	}
