@@ -59,8 +59,11 @@ func (g *generator) addCancelled() {
 	}
 }
 
-// mayEndEarly reports whether a page can show a stray end: the match is played, and is far from its end.
-func (g *generator) mayEndEarly(at float64) bool { return at > 0 && at < g.spans[1].begin+strayUntil }
+// mayEndEarly reports whether a page can show a stray end: a good page has shown that the match is
+// played, and it is far from its end.
+func (g *generator) mayEndEarly(at float64, good []Page) bool {
+	return len(good) > 0 && good[len(good)-1].At.After(g.match.Kickoff) && at < g.spans[1].begin+strayUntil
+}
 
 // strayUntil is the time in the second half until which stray ends are shown, in seconds.
 const strayUntil = 2000

@@ -86,7 +86,7 @@ func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 	var pages []Page
 	var good []Page
 	// Stale copies are served for at most a minute, then at least one good page.
-	staleUntil, stale, mayStale := 0.0, 0, false
+	staleUntil, stale, mayStale := at, 0, false
 	for at < end+600 {
 		p := g.page(at)
 		switch {
@@ -100,7 +100,7 @@ func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 			p = Page{At: p.At, Fault: BlankPage}
 		case g.chance(60):
 			p = Page{At: p.At, Body: p.Body[:len(p.Body)*(5+r.IntN(4))/10], Fault: PartialPage}
-		case len(good) > 0 && g.mayEndEarly(at) && g.chance(40):
+		case g.mayEndEarly(at, good) && g.chance(40):
 			p.Fault, p.Body = StrayEnd, g.render(at, p, "FT", "")
 		case at > end+finalAfter && g.chance(4):
 			p = g.preview(p.At)
