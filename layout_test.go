@@ -39,7 +39,7 @@ parser/profile/internal/pagetext:
 parser/profile:                event parser/observation parser/page internal/strictyaml
                                parser/profile/internal/css parser/profile/internal/pagejson
                                parser/profile/internal/pagetext
-parser/reconcile:              event parser/observation
+parser/reconcile:              event parser/observation internal/assign
 parser/poll:                   event broker parser/observation parser/page parser/profile parser/reconcile
                                internal/outbox internal/ratelimit internal/trace
 parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml
@@ -69,6 +69,7 @@ fixtures:
 profiles:
 examples:
 
+internal/assign:
 internal/licences:
 internal/licences/generate:
 internal/problem:

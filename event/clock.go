@@ -1,6 +1,9 @@
 package event
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // A Clock is a time in a match, in the notation of the sport. 45+2' is Minute 45, Stoppage 2. It
 // differs from minute 47, which is in the second half.
@@ -101,8 +104,25 @@ func (c Clock) Before(s Sport, d Clock) bool {
 // Known reports whether c contains a time within the period.
 func (c Clock) Known() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 }
 
-// MaybeStoppage reports whether c may be in stoppage time although Stoppage is 0. Use it for soccer
-// pages that do not show the period: on some of these pages, the first half continues to 47'.
+// CountedOn returns the minute if stoppage time is counted on: 93 for 90+3'.
+func (c Clock) CountedOn() int { return c.Minute + c.Stoppage }
+
+// MovedTo returns a soccer clock as a clock of the period p, if stoppage time is counted on: 47' of
+// the second half is 45+2' of the first half. A clock without a minute does not change.
+func (c Clock) MovedTo(p Period) Clock {
+	switch {
+	case c.Minute == 0:
+		return c
+	case c.Elapsed > 0:
+		from := cmp.Or(c.Period, SoccerMinute("", c.Minute, 0).Period)
+		return SoccerElapsed(p, c.Elapsed+startMinute[from]*60)
+	}
+	return SoccerMinute(p, c.CountedOn(), 0)
+}
+
+// MaybeStoppage reports whether c may be in the stoppage time of the period before, although Stoppage
+// is 0. Use it for soccer pages that do not show the period: on some of these pages, the first half
+// continues to 47', and a match without extra time to 93'.
 func (c Clock) MaybeStoppage() bool {
-	return c.Stoppage == 0 && (c.Minute > 45 && c.Minute <= 60 || c.Minute > 90 && c.Minute <= 100)
+	return c.Stoppage == 0 && (c.Minute > 45 && c.Minute <= 60 || c.Minute > 90 && c.Minute <= 107)
 }

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -106,11 +107,14 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 	}
 	fewer := map[event.Side]bool{} // whether the latest fresh page showed fewer goals of the side than are tracked
 	var other int                  // number of other errors
+	var kickoffs kickoffs
+	latest := map[string]bool{} // rows of the latest page with current facts
 	for n, fetched := range pages {
-		if fetched.Fault == "" {
+		if fetched.Current() {
 			fewer = fewerGoals(fetched, tracked)
+			latest = map[string]bool{}
 			for _, f := range fetched.Rows {
-				shown[f.Kind+f.Side+f.Player] = true
+				shown[f.Kind+f.Side+f.Player], latest[f.Kind+f.Side+f.Player] = true, true
 			}
 			for k := range fetched.Score.Home {
 				shown[fmt.Sprint("home", k+1)] = true
@@ -140,8 +144,21 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 				return sum
 			}
 			state = next
+			kickoffs.show(&fetched, m)
 			for _, e := range events {
 				d := e.Data
+				if fetched.Fault == season.Preview || fetched.Fault == season.SecondGame {
+					wrong(&sum.spurious, "unexpected %s on a %s", e.Type, fetched.Fault)
+				}
+				if d.Kind == event.MatchEnd && e.Time.Before(m.EarliestEnd()) {
+					wrong(&sum.spurious, "unexpected %s at %s", e.Type, e.Time)
+				}
+				if d.Kind == "kickoff_changed" {
+					kickoffs.reported++
+				}
+				if d.Changes["player"].Old == season.CancelledScorer {
+					wrong(&sum.spurious, "unexpected %s of a cancelled goal: another goal is new", e.Type)
+				}
 				switch d.Action {
 				case event.New:
 					k := d.Kind
@@ -157,7 +174,9 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 					if _, ok := tracked[d.Incident]; !ok {
 						wrong(&sum.spurious, "unexpected %s of an incident that is not tracked", e.Type)
 					}
-					if d.Side != "" && !(d.Kind == event.Goal && fewer[d.Side]) {
+					replaced := (d.Player == season.CancelledScorer || d.Player == season.DisallowedScorer) &&
+						!latest[string(d.Kind)+string(d.Side)+d.Player]
+					if d.Side != "" && !(d.Kind == event.Goal && (fewer[d.Side] || replaced)) {
 						wrong(&sum.spurious, "unexpected %s of %s %s at %s", e.Type, d.Side, d.Player, d.Time)
 					}
 					delete(tracked, d.Incident)
@@ -171,6 +190,10 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 	}
 	if m.Shootout != nil && (state.Shootout == nil || *state.Shootout != event.Score(m.Shootout.Score)) {
 		wrong(&other, "tally of the shoot-out %v, want %v", state.Shootout, m.Shootout.Score)
+	}
+	if kickoffs.reported != kickoffs.moved || !state.Match.Start.Equal(m.Kickoff) {
+		wrong(&other, "%d moves of the kick-off to %s, want %d to %s", kickoffs.reported, state.Match.Start, kickoffs.moved,
+			m.Kickoff)
 	}
 	startsAndEnds := map[string]int{}
 	for _, in := range state.Tracked {
@@ -189,6 +212,23 @@ func run(ctx context.Context, prof *profile.Profile, m *season.Match, seed uint6
 		wrong(&other, "starts and ends %v, want %v", startsAndEnds, want)
 	}
 	return sum
+}
+
+// kickoffs counts the moves of a kick-off.
+type kickoffs struct {
+	last            time.Time // the latest kick-off that a page has shown
+	moved, reported int       // number of moves that pages have shown before the match, and of events
+}
+
+// show counts a move if a current page before the match shows another kick-off than the page before.
+func (k *kickoffs) show(p *season.Page, m *season.Match) {
+	if !p.Current() {
+		return
+	}
+	if p.At.Before(m.Kickoff) && !k.last.IsZero() && !k.last.Equal(p.Start) {
+		k.moved++
+	}
+	k.last = p.Start
 }
 
 // fewerGoals reports for each side whether a page shows fewer goals than are tracked.

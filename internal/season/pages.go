@@ -14,10 +14,27 @@ import (
 type Page struct {
 	At    time.Time // time of the poll
 	Body  []byte
-	Fault string // "stale copies", "blank page" or "partial page"; "" for a current and complete page
-	Rows  []Fact // rows of a page without Fault
-	Score Score  // score of a page without Fault
+	Fault string    // what is wrong with the page; "" for a current and complete page
+	Start time.Time // the kick-off that the page shows, if its facts are current
+	Rows  []Fact    // rows of a page whose facts are current
+	Score Score     // score of a page whose facts are current
+
+	kicks Score // score of the shoot-out
 }
+
+// The values of Page.Fault. The facts are current on a page with a stray end, and on no other page with
+// a fault.
+const (
+	StaleCopy   = "stale copy"
+	BlankPage   = "blank page"
+	PartialPage = "partial page"
+	StrayEnd    = "stray end"
+	Preview     = "preview"
+	SecondGame  = "second game"
+)
+
+// Current reports whether the facts on the page are current.
+func (p *Page) Current() bool { return p.Fault == "" || p.Fault == StrayEnd }
 
 // A generator generates the pages of a match. Times are seconds since kick-off.
 type generator struct {
@@ -27,6 +44,7 @@ type generator struct {
 	rows    []row
 	spans   []span
 	missing map[int][2]float64 // times at which a row vanishes and returns, by the index of the row
+	listing listing            // what the page shows before the match
 }
 
 // A row is a row of the page and its changes over time.
@@ -48,33 +66,44 @@ type row struct {
 //   - The rows are in reverse order.
 //   - Pages are blank, cut off, or stale copies of earlier pages.
 //   - Polls are missed, or the first poll is in the middle of the match.
+//   - A goal is cancelled, and another is scored between two polls.
+//   - Before the match, the teams are placeholders, or the kick-off moves.
+//   - A page says for one poll that the match has ended.
+//   - After the match, pages show its preview, or the next game of the teams.
 func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 	r := rand.New(rand.NewPCG(seed, Hash([]byte(m.ID))))
 	g := &generator{match: m, rand: r, facts: m.Facts(), spans: m.spans(), missing: map[int][2]float64{}}
 	g.addRows()
+	g.listing = g.newListing()
 	end := g.spans[len(g.spans)-1].end
 	at := -120.0
-	if g.chance(6) {
+	if g.listing != (listing{}) {
+		at = earliestListing
+	} else if g.chance(6) {
 		at = r.Float64() * end * 0.8 // the first poll is in the middle of the match
 	}
 	interval := 5 + r.Float64()*85
 	var pages []Page
 	var good []Page
 	// Stale copies are served for at most a minute, then at least one good page.
-	staleUntil, stale, mayStale := 0.0, 0, false
+	staleUntil, stale, mayStale := at, 0, false
 	for at < end+600 {
 		p := g.page(at)
 		switch {
 		case at < staleUntil && stale < len(good):
-			p = Page{At: p.At, Body: good[stale].Body, Fault: "stale copies"}
+			p = Page{At: p.At, Body: good[stale].Body, Fault: StaleCopy}
 		case mayStale && g.chance(60) && len(good) > 3:
 			mayStale = false
 			stale, staleUntil = max(0, len(good)-2-r.IntN(6)), at+10+r.Float64()*50
-			p = Page{At: p.At, Body: good[stale].Body, Fault: "stale copies"}
+			p = Page{At: p.At, Body: good[stale].Body, Fault: StaleCopy}
 		case g.chance(60):
-			p = Page{At: p.At, Fault: "blank page"}
+			p = Page{At: p.At, Fault: BlankPage}
 		case g.chance(60):
-			p = Page{At: p.At, Body: p.Body[:len(p.Body)*(5+r.IntN(4))/10], Fault: "partial page"}
+			p = Page{At: p.At, Body: p.Body[:len(p.Body)*(5+r.IntN(4))/10], Fault: PartialPage}
+		case g.mayEndEarly(at, good) && g.chance(40):
+			p.Fault, p.Body = StrayEnd, g.render(at, p, "FT", "")
+		case at > end+finalAfter && g.chance(4):
+			p = g.preview(p.At)
 		default:
 			good, mayStale = append(good, p), true
 		}
@@ -84,12 +113,12 @@ func (m *Match) Pages(seed uint64) ([]Page, []Fact) {
 			at += 180 + r.Float64()*240 // missed polls
 		}
 	}
-	// The last pages have no faults.
+	// The last pages of the match have no faults.
 	for range 6 {
 		at += 60
 		pages = append(pages, g.page(at))
 	}
-	return pages, g.facts
+	return append(pages, g.afterwards(pages[len(pages)-1].At)...), g.facts
 }
 
 // Hash returns a hash of b.
@@ -128,11 +157,14 @@ func (g *generator) addRows() {
 		s := g.spans[r.IntN(min(2, len(g.spans)))]
 		if length := s.end - s.begin; length > 1200 {
 			second := 120 + r.Float64()*(length-900)
-			f := Fact{Kind: "goal", Side: []string{"home", "away"}[r.IntN(2)], Player: "Nearly Scorer",
+			f := Fact{Kind: "goal", Side: []string{"home", "away"}[r.IntN(2)], Player: DisallowedScorer,
 				Period: s.period, At: s.begin + second}
 			f.Minute, f.Stoppage = minute(s.period, second)
 			g.rows = append(g.rows, row{Fact: f, until: f.At + 60 + r.Float64()*180})
 		}
+	}
+	if g.chance(2) {
+		g.addCancelled()
 	}
 	for i, s := range g.rows {
 		if g.chance(20) {
@@ -144,8 +176,10 @@ func (g *generator) addRows() {
 
 // page returns the page without Fault at a time.
 func (g *generator) page(at float64) Page {
-	p := Page{At: g.match.Kickoff.Add(time.Duration(at * float64(time.Second)))}
-	var kicks Score
+	p := Page{At: g.time(at), Start: g.match.Kickoff}
+	if !g.listing.start.IsZero() && at < g.listing.moved {
+		p.Start = g.listing.start
+	}
 	for i, s := range g.rows {
 		if at < s.At || s.until > 0 && at >= s.until {
 			continue
@@ -154,7 +188,7 @@ func (g *generator) page(at float64) Page {
 			p.Score = p.Score.add(s.Side)
 		}
 		if s.Kind == "shootout_kick" && s.Detail == "scored" {
-			kicks = kicks.add(s.Side)
+			p.kicks = p.kicks.add(s.Side)
 		}
 		if missing, ok := g.missing[i]; at < s.At+s.delay || ok && at >= missing[0] && at < missing[1] {
 			continue
@@ -168,8 +202,14 @@ func (g *generator) page(at float64) Page {
 	if g.chance(20) {
 		slices.Reverse(p.Rows)
 	}
-	p.Body = g.render(at, p, kicks)
+	status, clock := g.phase(at)
+	p.Body = g.render(at, p, status, clock)
 	return p
+}
+
+// time returns the time of the second at.
+func (g *generator) time(at float64) time.Time {
+	return g.match.Kickoff.Add(time.Duration(at * float64(time.Second)))
 }
 
 // add returns the score after another goal by a side.
@@ -211,23 +251,30 @@ func (g *generator) phase(at float64) (status, clock string) {
 		}
 	}
 	last := g.spans[len(g.spans)-1]
-	if at < last.end+300 {
+	if at < last.end+finalAfter {
 		return "FT", ""
 	}
 	return "FINAL", ""
 }
 
-// render returns the HTML of a page. kicks is the score of the shoot-out.
-func (g *generator) render(at float64, p Page, kicks Score) []byte {
+// finalAfter is the time from the end of a match until its page says that the end is final, in seconds.
+const finalAfter = 300
+
+// render returns the HTML of a page with a status and a clock.
+func (g *generator) render(at float64, p Page, status, clock string) []byte {
 	var b strings.Builder
-	status, clock := g.phase(at)
 	m := g.match
+	home, away := m.Home, m.Away
+	if g.listing.home != "" && at < g.listing.named {
+		home, away = g.listing.home, g.listing.away
+	}
 	fmt.Fprintf(&b, "<!DOCTYPE html><html><body>"+
 		"<h1><span class=home>%s</span> <b class=hs>%d</b>:<b class=as>%d</b> <span class=away>%s</span></h1>\n",
-		html.EscapeString(m.Home), p.Score.Home, p.Score.Away, html.EscapeString(m.Away))
-	fmt.Fprintf(&b, "<p class=league>%s</p><p class=status>%s</p><p class=clock>%s</p>\n", m.Competition, status, clock)
+		html.EscapeString(home), p.Score.Home, p.Score.Away, html.EscapeString(away))
+	fmt.Fprintf(&b, "<p class=league>%s</p><p class=status>%s</p><p class=clock>%s</p><p class=start>%s</p>\n",
+		m.Competition, status, clock, p.Start.Format(time.RFC3339))
 	if strings.HasSuffix(status, "so") || m.Shootout != nil && (status == "FT" || status == "FINAL") {
-		fmt.Fprintf(&b, "<p class=pens><i class=hp>%d</i>-<i class=ap>%d</i></p>\n", kicks.Home, kicks.Away)
+		fmt.Fprintf(&b, "<p class=pens><i class=hp>%d</i>-<i class=ap>%d</i></p>\n", p.kicks.Home, p.kicks.Away)
 	}
 	b.WriteString("<ol class=events>\n")
 	for _, f := range p.Rows {
@@ -261,6 +308,7 @@ match:
     LIVE et1: live et1, BREAK et_ht: break et_ht, LIVE et2: live et2, BREAK et2: break et2,
     LIVE so: live so, FT: ended, FINAL: final}}
   clock: .clock
+  start: .start
 incidents:
   - rows: ol.events > li
     kind: {when: {goal: li.goal, yellow_card: li.yellow_card, red_card: li.red_card,

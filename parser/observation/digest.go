@@ -9,8 +9,8 @@ import (
 )
 
 // Digest returns a hash of the facts in the observation. The hash does not cover LeagueKey, Blind,
-// Lists, Shared, PageID, and the Path and List of incidents. Saved states contain digests, so the digest
-// of an observation must not change between versions.
+// Lists, Shared, PageID, and the Path, List and PeriodGuessed of incidents. Saved states contain digests,
+// so the digest of an observation must not change between versions.
 func (o *Observation) Digest() uint64 {
 	var buffer [8 << 10]byte // on the stack; append allocates if the observation is longer
 	m := &o.Match

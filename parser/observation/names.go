@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/matchwire/matchwire/event"
@@ -54,6 +55,43 @@ func fits(damaged, intact string) bool {
 		intact = intact[at+len(part):]
 	}
 	return len(parts) > 0
+}
+
+// OtherPlayer reports whether two names certainly belong to different players. It returns false if a
+// name is missing or damaged, or if one can be a short form of the other: "J. Smith" and "Smith" of
+// "John Smith".
+func OtherPlayer(a, b string) bool {
+	if Damaged(a) || Damaged(b) || sameName(a, b) {
+		return false
+	}
+	short, long := nameWords(a), nameWords(b)
+	if len(short) > len(long) {
+		short, long = long, short
+	}
+	if len(short) == 0 {
+		return false
+	}
+	for _, word := range short {
+		i := slices.IndexFunc(long, func(other string) bool {
+			return strings.HasPrefix(other, word) || strings.HasPrefix(word, other)
+		})
+		if i < 0 {
+			return true
+		}
+		long = slices.Delete(slices.Clone(long), i, i+1)
+	}
+	return false
+}
+
+// nameWords returns the folded words of a name.
+func nameWords(name string) []string {
+	words := strings.FieldsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && r != '\'' && r != '’'
+	})
+	for i, word := range words {
+		words[i] = event.Fold(word)
+	}
+	return slices.DeleteFunc(words, func(word string) bool { return word == "" })
 }
 
 // Aliases define which names refer to the same team. A key is a folded alias or name, and its value is

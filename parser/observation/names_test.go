@@ -89,3 +89,31 @@ func TestNewAliasesErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestOtherPlayer(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		a, b  string
+		other bool
+	}{
+		{"Ann", "Ora", true},
+		{"John Smith", "Jane Smith", true},
+		{"John Smith", "John Jones", true},
+		{"John Smith", "J. Smith", false},
+		{"J. Smith", "A. Smith", true},
+		{"SMITH John", "John Smith", false},
+		{"Son Heung-min", "Heungmin Son", false},
+		{"Alex Morgan", "Alexandra Morgan", false},
+		{"Müller", "Thomas Muller", false},
+		{"O'Hara", "Kelley O’Hara", false},
+		{"Rond?n", "Salomón Rondón", false},
+		{"", "Ora", false},
+	} {
+		if got := OtherPlayer(tc.a, tc.b); got != tc.other {
+			t.Errorf("OtherPlayer(%q, %q) = %t, want %t", tc.a, tc.b, got, tc.other)
+		}
+		if got := OtherPlayer(tc.b, tc.a); got != tc.other {
+			t.Errorf("OtherPlayer(%q, %q) = %t, want %t", tc.b, tc.a, got, tc.other)
+		}
+	}
+}

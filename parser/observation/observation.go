@@ -42,6 +42,10 @@ type Incident struct {
 
 	Score *event.Score `json:"score,omitempty"` // score after the incident; nil if the row shows none
 	List  int          `json:"-"`               // index of the incident's list in the profile
+
+	// PeriodGuessed is true if the period of Clock follows from the minute only: 93' may be in extra
+	// time, or in the stoppage time of a page that counts on.
+	PeriodGuessed bool `json:"-"`
 }
 
 // Count returns the number of incidents of kind k on side s.

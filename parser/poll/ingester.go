@@ -48,8 +48,9 @@ func (in *Ingester) Track(p *profile.Profile, match string) *Tracker {
 // An outcome is the result of reconciling one observation.
 type outcome struct {
 	events []event.Event
-	known  bool            // whether the match had a saved state before
-	held   *reconcile.Hold // nil unless the page appears older than an earlier page
+	known  bool             // whether the match had a saved state before
+	held   *reconcile.Hold  // nil unless the page appears older than an earlier page
+	doubt  *reconcile.Doubt // nil unless the score of the page is in doubt
 }
 
 // reconcile reconciles an observation with the saved state of its match, and saves the new state
@@ -64,7 +65,7 @@ func (in *Ingester) reconcile(
 	o.Match.ID += in.Suffix
 	change := func(s reconcile.State) (reconcile.State, []event.Event, error) {
 		next, events, err := reconcile.Match(s, o, from)
-		out.held = next.Views[from.Site].Hold
+		out.held, out.doubt = next.Views[from.Site].Hold, next.Views[from.Site].Doubt
 		return next, events, err
 	}
 	out.events, out.known, err = in.update(ctx, o.Match.ID, change)

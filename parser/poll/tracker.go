@@ -87,6 +87,10 @@ func (t *Tracker) ingestMatch(
 			level = slog.LevelInfo
 		}
 	}
+	if d := out.doubt; d != nil && d.Leap && d.Polls == 1 && d.Lasted == 0 {
+		log.Warn("score ignored until it is confirmed", "match", o.Match.ID+t.ingester.Suffix,
+			"problem", fmt.Sprintf("the score rises to %s at once", d.Score))
+	}
 	log.Log(ctx, level, text, "match", o.Match.ID+t.ingester.Suffix, "status", o.Match.Status,
 		"incidents", len(o.Incidents), "events", len(out.events), "problems", t.Problems)
 	t.traceEvents(ctx, p, out.events)

@@ -234,7 +234,7 @@ func TestCapturedOtherSports(t *testing.T) {
 // contains reports whether all contains want. It ignores Path and List.
 func contains(all []observation.Incident, want observation.Incident) bool {
 	for _, in := range all {
-		in.Path, in.List = "", 0
+		in.Path, in.List, in.PeriodGuessed = "", 0, false
 		if in == want {
 			return true
 		}

@@ -68,10 +68,6 @@ func (e *evaluator) requiredChoice(ctx context.Context, field string, r *Rule) (
 	return text, chosen
 }
 
-// maxScore is the maximum number of goals, points or runs of one side. No sport reaches it, not
-// even cricket.
-const maxScore = 2000
-
 // score returns the values of two rules as a score, or nil if a value is missing or invalid. The
 // fields of problems are in+".home_"+name and in+".away_"+name. If required is true, score adds a
 // problem if a rule that is not optional finds nothing.
@@ -88,7 +84,7 @@ func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule
 		text, err := e.value(ctx, part.rule)
 		if err == nil {
 			*part.into, err = strconv.Atoi(text)
-			if err != nil || *part.into < 0 || *part.into > maxScore {
+			if err != nil || *part.into < 0 {
 				err = fmt.Errorf("%q is not a score", shorten(text))
 			}
 		} else if (!required || part.rule.Optional) && errors.Is(err, errNothing) {

@@ -49,19 +49,24 @@ func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok
 		return in, false
 	}
 	in.Score = r.score(ctx, "incident", "score", &rules.HomeScore, &rules.AwayScore, false)
+	if in.Score != nil && max(in.Score.Home, in.Score.Away) > observation.BoundsOf(sport).Listed {
+		r.fault("score", fmt.Errorf("%s is impossible in %s", in.Score, sport))
+		in.Score = nil
+	}
 	if in.Score == nil && sport.Scores(in.Kind) && !sport.CountsGoals() {
 		r.fault("score", fmt.Errorf("the row does not show the score after the %s", in.Kind))
 		return in, false
 	}
-	in.Clock = r.clock(in.Kind, period, clock)
+	in.Clock, in.PeriodGuessed = r.clock(in.Kind, period, clock)
 	return in, true
 }
 
 // clock returns the clock of the incident. If the row has no period, the period is not after the
-// match's current period: while a page shows the second half, 92' is stoppage time.
-func (r *incidentRow) clock(k event.Kind, period event.Period, text string) event.Clock {
+// match's current period: while a page shows the second half, 92' is stoppage time. guessed is true
+// if the period is still uncertain.
+func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c event.Clock, guessed bool) {
 	if text == "" {
-		return event.Clock{Period: period}
+		return event.Clock{Period: period}, false
 	}
 	profile, sport, now := r.doc.profile, r.match.Sport, r.match.Match.Period
 	notation := r.rules.Clock.clockNotation()
@@ -80,7 +85,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) even
 	if c.Period == "" {
 		c.Period = period
 	}
-	return c
+	return c, period == "" && sport == event.Soccer && c.MaybeStoppage()
 }
 
 // sideOf returns the side of a team by its code or name, or "" if the match has no such team.

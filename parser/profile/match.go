@@ -109,8 +109,8 @@ func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	o.Match.Clock = c
 }
 
-// incidents adds the incidents of all lists. It adds a problem if the listed goals contradict the
-// score, unless the page cannot list goals.
+// incidents adds the incidents of all lists. It removes what the sport makes impossible. It adds a
+// problem if the listed goals contradict the score, unless the page cannot list goals.
 func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
 	lists := m.doc.profile.Incidents
 	o.Blind = slices.ContainsFunc(lists, func(l IncidentRules) bool { return !l.Rows.Optional })
@@ -120,6 +120,9 @@ func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
 		o.Lists = append(o.Lists, n)
 		o.Blind = o.Blind && n == 0
 		goals = goals || lists[i].canList(event.Goal) && (n > 0 || !lists[i].Rows.Optional)
+	}
+	for _, p := range o.RemoveImpossible() {
+		m.problem(m.prefix+p.Field, p.Message)
 	}
 	if !goals {
 		return

@@ -46,9 +46,9 @@ func (d *draft) addChange(ch change) {
 func (d *draft) report(in observation.Incident, phase int, provisional bool, identity series) {
 	id, at := d.id(identity), len(d.state.Tracked)
 	d.trackedIDs()[id] = true
-	d.markListed(at)
 	d.state.Tracked = append(d.state.Tracked, TrackedIncident{Incident: in, ID: id, Rev: 1, Provisional: provisional,
-		Backfill: d.backfill, Site: d.from.Site, List: in.List})
+		Backfill: d.backfill, Site: d.from.Site, List: in.List, Guessed: in.PeriodGuessed})
+	d.markListed(at)
 	d.addChange(change{tracked: at, action: event.New, phase: phase})
 }
 
@@ -62,9 +62,12 @@ func (d *draft) reportFirstFree(in observation.Incident, identity series) {
 	d.report(in, phasePlay, false, free)
 }
 
-// retract retracts a tracked incident of a series. The incident stays in state.Tracked until the
-// events are created, so that indexes remain valid.
-func (d *draft) retract(at int, s series) {
+// retract retracts a tracked incident of a series, because the page took it back.
+func (d *draft) retract(at int, s series) { d.retractBecause(at, s, "the page took it back") }
+
+// retractBecause retracts a tracked incident of a series for a reason. The incident stays in
+// state.Tracked until the events are created, so that indexes remain valid.
+func (d *draft) retractBecause(at int, s series, reason string) {
 	if d.state.Retractions == nil {
 		d.state.Retractions = map[string]int{}
 	}
@@ -78,7 +81,7 @@ func (d *draft) retract(at int, s series) {
 		return remove
 	})
 	d.state.Tracked[at].Rev++
-	d.addChange(change{tracked: at, action: event.Retracted, phase: phasePlay, reason: "the page took it back"})
+	d.addChange(change{tracked: at, action: event.Retracted, phase: phasePlay, reason: reason})
 }
 
 // isRetracted reports whether the draft has a retraction of a tracked incident.
@@ -133,4 +136,70 @@ func (d *draft) pointsAfter(ch *change) int {
 	}
 	s := d.state.Tracked[ch.tracked].Score
 	return s.Home + s.Away
+}
+
+// correct updates a tracked incident from the row that shows it. It adds a correction if an
+// attribute changes or the incident was provisional.
+func (d *draft) correct(at int, row observation.Incident) {
+	tracked := &d.state.Tracked[at]
+	// Two sites that spell a name differently would correct each other again and again. So if this
+	// site did not set the attributes, and any other site had an accepted page recently, only add
+	// missing attributes.
+	addOnly := tracked.Site != d.from.Site && !tracked.Provisional && d.state.seenRecently(d.from.At, d.from.isOtherSite)
+	fills, scoredWas := tracked.Provisional, observation.KickScored(tracked.Detail)
+	edits := tracked.update(&row, addOnly)
+	if !addOnly {
+		tracked.Site, tracked.List, tracked.Guessed = d.from.Site, row.List, row.PeriodGuessed
+	}
+	if len(edits) == 0 && !fills {
+		return
+	}
+	tracked.Path, tracked.Provisional = row.Path, false
+	tracked.Rev++
+	d.addChange(change{tracked: at, action: event.Corrected, edits: edits, fills: fills, scoredWas: scoredWas,
+		phase: phasePlay, reason: "the page changed it"})
+}
+
+// update sets the attributes of the incident to those of the row that shows it. It returns the
+// changes by member name. Attributes that the row lacks do not change, except for the detail if the
+// player changes. If addOnly is true, update only sets attributes that the incident lacks.
+func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) map[string]event.Change {
+	edits := map[string]event.Change{}
+	text := func(name string, old *string, now string) {
+		if now != "" && event.Fold(now) != event.Fold(*old) && (*old == "" || !addOnly && !observation.Damaged(now)) {
+			edits[name] = event.Change{Old: *old, New: now}
+			*old = now
+		}
+	}
+	text("player", &tracked.Player, row.Player)
+	text("off", &tracked.Off, row.Off)
+	text("assist", &tracked.Assist, row.Assist)
+	// The old detail belongs to the old player: the goal may not have been an own goal.
+	_, otherPlayer := edits["player"]
+	if row.Detail != tracked.Detail && (row.Detail != "" || otherPlayer) && (tracked.Detail == "" || !addOnly) {
+		edits["detail"] = event.Change{Old: tracked.Detail, New: row.Detail}
+		tracked.Detail = row.Detail
+	}
+	if row.Score != nil && tracked.Score != nil && *row.Score != *tracked.Score && !addOnly {
+		edits["score"] = event.Change{Old: tracked.Score.String(), New: row.Score.String()}
+		tracked.Score = row.Score
+	}
+	if clockMoved(tracked.Clock, row.Clock) && (!tracked.Clock.Known() || !addOnly) {
+		edits["time"] = event.Change{Old: tracked.Clock.String(), New: row.Clock.String()}
+		tracked.Clock = row.Clock
+	}
+	return edits
+}
+
+// clockMoved reports whether now, the clock of a row, differs from was, the clock of the tracked
+// incident. It returns false if now is unknown. Seconds are compared only if both clocks have them.
+func clockMoved(was, now event.Clock) bool {
+	if !now.Known() {
+		return false
+	}
+	if was.Elapsed > 0 && now.Elapsed > 0 {
+		return was != now
+	}
+	was.Elapsed, now.Elapsed = 0, 0
+	return was != now
 }

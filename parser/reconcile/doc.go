@@ -10,6 +10,7 @@
 //
 //	check          facts.go        return an error if the page shows a different match
 //	normalise      normalise.go    remove what was not played from the score; end a break
+//	               minutes.go      infer the periods of soccer minutes
 //	judge          freshness.go    defer a page that looks older than an accepted page
 //	decide         score.go        ignore a score that falls or leaps, until it is confirmed
 //	normalise      normalise.go    remove repeated rows; sort the rows
@@ -35,8 +36,8 @@
 //	status change      untracked.go status_change, if no other event reports it
 //
 // The steps share code. pairing.go decides which row of the page shows which tracked incident.
-// identity.go defines the IDs of incidents. changes.go and corrections.go record which incidents
-// are new, retracted or corrected.
+// identity.go defines the IDs of incidents. changes.go records which incidents are
+// new, retracted or corrected.
 //
 // # The saved state
 //

@@ -13,7 +13,7 @@ func (d *draft) fields(p parts) []any {
 	s, m := &d.state, &d.state.Match
 	switch p {
 	case partPage:
-		return []any{&d.obs, &d.from, &d.score, &d.backfill, &s.Seen}
+		return []any{&d.obs, &d.from, &d.verdict, &d.score, &d.backfill, &s.Seen}
 	case partMatch:
 		return []any{&d.before, &s.Sport, &s.League, &s.LeagueKey, &m.ID, &m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock}
 	case partHealth:

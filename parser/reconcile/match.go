@@ -23,9 +23,12 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		return known, nil, err
 	}
 	// Normalise the facts that are compared with earlier pages.
+	status := o.Match.Status
 	o.Score = playedScore(&known, &o)
 	digest := o.Digest()
 	o.Match = resumedMatch(&known, &o, &from)
+	o.Match = inferMatchPeriod(&known, &o)
+	o.Incidents = inferPeriods(&known, &o, status)
 
 	// Judge the page. Return if it is deferred, or if its content is the same as on the page before.
 	verdict, view := judge(&known, &o, &from)
@@ -51,7 +54,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 
 	// Compare, and create the events.
 	d := newDraft(&known, next)
-	d.obs, d.from, d.score = o, from, decision
+	d.obs, d.from, d.verdict, d.score = o, from, verdict, decision
 	for _, s := range steps {
 		s.run(d)
 	}
@@ -88,6 +91,7 @@ type step struct {
 type draft struct {
 	obs      observation.Observation // the page
 	from     Provenance              // provenance of the page
+	verdict  verdict                 // verdict on the page
 	score    scoreDecision           // decision about the page's score
 	backfill bool                    // whether the page is the first page of the match
 	before   event.Status            // status of the match before the page

@@ -31,7 +31,7 @@ func (d *draft) compareOthers() {
 	}
 	rows = d.pair(rows,
 		allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
-		allOf(oncePerPlayer, samePlayer), nearClock, trackedWithoutDetails, rowWithoutDetails)
+		allOf(samePlayer, sameMinute), allOf(oncePerPlayer, samePlayer), nearClock, trackedWithoutDetails, rowWithoutDetails)
 	for _, in := range rows {
 		d.reportOther(in)
 	}

@@ -33,12 +33,13 @@ func (d *draft) pair(rows []observation.Incident, rules ...pairingRule) (left []
 	return left
 }
 
-// markListed records that the page lists a tracked incident.
+// markListed records that the page lists a tracked incident, so that it is neither missing nor in doubt.
 func (d *draft) markListed(at int) {
 	if d.listed == nil {
 		d.listed = map[int]bool{}
 	}
 	d.listed[at] = true
+	d.state.Tracked[at].Missing, d.state.Tracked[at].Doubted = nil, false
 }
 
 // comparable reports whether a row and an incident have the same side and kind. All kinds of points
@@ -80,6 +81,23 @@ func nearClock(row observation.Incident, tracked *TrackedIncident) bool {
 	return clocksNear(row.Clock, tracked.Clock)
 }
 
+// sameMinute holds if both clocks show the same minute when stoppage time is counted on: 90+3' and 93'.
+func sameMinute(row observation.Incident, tracked *TrackedIncident) bool {
+	return row.Clock.Minute > 0 && row.Clock.CountedOn() == tracked.Clock.CountedOn()
+}
+
+// notAfter holds if the row's clock is at most two minutes after the clock of the tracked incident.
+func (d *draft) notAfter(row observation.Incident, tracked *TrackedIncident) bool {
+	at, was := row.Clock, tracked.Clock
+	switch {
+	case at.Period == "" || was.Period == "":
+		return true
+	case at.Period != was.Period || !at.Known() || !was.Known():
+		return d.obs.Sport.Index(at.Period) <= d.obs.Sport.Index(was.Period)
+	}
+	return clockSeconds(at) <= clockSeconds(was)+120
+}
+
 func always(observation.Incident, *TrackedIncident) bool { return true }
 
 func isProvisional(_ observation.Incident, tracked *TrackedIncident) bool { return tracked.Provisional }
@@ -109,15 +127,17 @@ func oncePerPlayer(row observation.Incident, _ *TrackedIncident) bool {
 
 // clocksNear reports whether two clocks are in one period and at most two minutes apart.
 func clocksNear(a, b event.Clock) bool {
-	seconds := func(c event.Clock) int {
-		switch {
-		case c.Minute > 0:
-			return (c.Minute + c.Stoppage) * 60
-		case c.Balls > 0:
-			return c.Balls * 40 // an over of six balls lasts about four minutes
-		}
-		return c.Elapsed
-	}
-	d := seconds(a) - seconds(b)
+	d := clockSeconds(a) - clockSeconds(b)
 	return a.Period == b.Period && -120 <= d && d <= 120
+}
+
+// clockSeconds returns a clock in seconds, to compare it with another clock of the same period.
+func clockSeconds(c event.Clock) int {
+	switch {
+	case c.Minute > 0:
+		return (c.Minute + c.Stoppage) * 60
+	case c.Balls > 0:
+		return c.Balls * 40 // an over of six balls lasts about four minutes
+	}
+	return c.Elapsed
 }

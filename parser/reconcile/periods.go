@@ -99,8 +99,8 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 		shown[d.obs.Match.Period] = true
 	}
 	for _, in := range d.obs.Incidents {
-		// If the page names no period, 47' may be stoppage time of the first half.
-		if d.obs.Match.Period != "" || sport != event.Soccer || !in.Clock.MaybeStoppage() {
+		later := sport.Index(in.Clock.Period) > sport.Index(d.state.Match.Period)
+		if !in.PeriodGuessed || !later || status.Over() { // 47' may be stoppage time of the first half
 			shown[in.Clock.Period] = true
 		}
 	}

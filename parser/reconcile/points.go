@@ -17,7 +17,11 @@ func isPoints(sport event.Sport, k event.Kind) bool {
 // at the same clock. A correction of one incident changes the score after all later incidents. So a
 // row is paired by player and clock before it is paired by the score alone.
 func (d *draft) comparePoints() {
-	if d.obs.Sport.CountsGoals() || d.score.doubtful {
+	if d.obs.Sport.CountsGoals() {
+		return
+	}
+	if d.score.doubtful {
+		d.noteDoubts()
 		return
 	}
 	restarts := d.obs.Sport == event.Tennis // the score restarts with each set
@@ -26,18 +30,38 @@ func (d *draft) comparePoints() {
 			(!restarts || in.Clock.Period == tracked.Clock.Period)
 	}
 	rows := d.pair(pointRows(&d.obs, restarts),
-		allOf(sameScoreAfter, samePlayer), allOf(hasClock, samePlayer, sameKind, sameClock), sameScoreAfter)
+		allOf(sameScoreAfter, samePlayer, nearClock), allOf(hasClock, samePlayer, sameKind, sameClock),
+		allOf(sameScoreAfter, d.mayBeSameGoal))
 	if d.score.mayRetract && d.obs.Score != nil && !restarts {
 		d.retractPoints()
 	}
 	for _, in := range rows {
 		s := series{"points", string(in.Side)}
+		if !d.replacePoints(in, sameScoreAfter) {
+			continue
+		}
 		identity := s.with(strconv.Itoa(in.Score.Of(in.Side)), d.generation(s))
 		if restarts {
 			identity = identity.with(string(in.Clock.Period))
 		}
 		d.reportFirstFree(in, identity)
 	}
+}
+
+// replacePoints retracts the tracked points that a row replaces: a side reaches each score once. It
+// returns false if the row must wait, because the page may be a stale copy.
+func (d *draft) replacePoints(row observation.Incident, sameScoreAfter pairingRule) bool {
+	for at := range d.state.Tracked {
+		tracked := &d.state.Tracked[at]
+		if d.listed[at] || d.isRetracted(at) || !d.comparable(row, tracked) || !sameScoreAfter(row, tracked) {
+			continue
+		}
+		if !d.persists(at) {
+			return false
+		}
+		d.retractBecause(at, series{"points", string(tracked.Side)}, replacedReason)
+	}
+	return true
 }
 
 // pointRows returns the rows for which isPoints holds and that have a score. Unless the score

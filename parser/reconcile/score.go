@@ -11,15 +11,16 @@ import (
 // must be fresh.
 const doubtPolls = 2
 
-// leapGoals is the maximum number of goals by which the page's score can exceed the saved score or
-// the number of listed goals, whichever is larger, without being in doubt.
-const leapGoals = 5
+// A score that rises by more than impossibleLeap times the usual maximum between two pages is never
+// confirmed.
+const impossibleLeap = 4
 
 // A scoreDecision defines how the page's score may change the saved score. The zero scoreDecision
 // allows only added goals.
 type scoreDecision struct {
-	doubtful   bool // the score is ignored
-	mayRetract bool // the score may retract goals
+	doubtful   bool        // the score is ignored
+	mayRetract bool        // the score may retract goals
+	lost       event.Score // points of each side that a fresh page with a lower score takes back
 }
 
 // decideScore returns the decision on the page's score, and v, the view of the page's site, with
@@ -28,19 +29,24 @@ type scoreDecision struct {
 // confirmFor. If the page lacks rows, only confirmFor confirms a score that falls.
 func decideScore(known *State, o *observation.Observation, from *Provenance, by verdict, v View) (scoreDecision, View) {
 	var d scoreDecision
-	lower, leap := lowerScore(o.Sport, o.Score, known.Score), leaps(known, o)
+	lower, leap := lowerScore(o.Sport, o.Score, known.Score), leapOf(known, o, from)
 	switch {
-	case by == overdue:
+	case by == overdue && leap < impossibleLeap:
 		v.Doubt, d.mayRetract = nil, true
-	case !lower && !leap:
+	case !lower && leap == 0:
 		v.Doubt = nil
 	default:
-		agrees := v.Doubt != nil && (v.Doubt.Score == *o.Score || !leap && retractSame(v.Doubt.Score, *o.Score, *known.Score))
+		agrees := v.Doubt != nil &&
+			(v.Doubt.Score == *o.Score || leap == 0 && retractSame(v.Doubt.Score, *o.Score, *known.Score))
 		v.Doubt = v.Doubt.next(*o.Score, agrees, by == fresh, from.At)
+		v.Doubt.Leap = leap > 0
 		sure := v.Doubt.Polls >= doubtPolls && !(lower && lacksRows(known, o)) || v.Doubt.Lasted >= confirmFor
+		sure = sure && leap < impossibleLeap
 		d.mayRetract, d.doubtful = sure && lower, !sure
 		if sure {
 			v.Doubt = nil
+		} else if by == fresh && !lacksRows(known, o) {
+			d.lost = lostPoints(known.Score, o.Score)
 		}
 	}
 	if !d.doubtful && o.Score != nil {
@@ -73,22 +79,51 @@ func retractSame(a, b, known event.Score) bool {
 	return true
 }
 
-// leaps reports whether the page's score exceeds the limit that leapGoals sets. The profile may
-// have read a minute as the score.
-func leaps(known *State, o *observation.Observation) bool {
-	if !o.Sport.CountsGoals() || known.Score == nil || o.Score == nil {
-		return false
+// leapOf returns how far the page's score leaps: 0 if it does not exceed the saved score, or the rows
+// of the page, by more points than both sides can have scored since the latest page. Otherwise it
+// returns the number of times that the leap contains this maximum. The profile may have read a minute
+// as the score.
+func leapOf(known *State, o *observation.Observation, from *Provenance) int {
+	usual := observation.BoundsOf(o.Sport).Leap
+	if usual == 0 || known.Score == nil || o.Score == nil {
+		return 0
 	}
-	listed := o.Count(event.Goal, event.Home) + o.Count(event.Goal, event.Away)
-	return o.Score.Home+o.Score.Away > max(known.Score.Home+known.Score.Away, listed)+leapGoals
+	was := max(known.Score.Home+known.Score.Away, pointsListed(o))
+	if seen, ok := known.Seen[from.reader()]; ok {
+		usual += usual * int(max(0, from.At.Sub(seen))/(10*time.Minute))
+	}
+	if rise := o.Score.Home + o.Score.Away - was; rise > usual {
+		return rise / usual
+	}
+	return 0
+}
+
+// pointsListed returns the points of both sides that the rows of the page add up to.
+func pointsListed(o *observation.Observation) int {
+	if o.Sport.CountsGoals() {
+		return o.Count(event.Goal, event.Home) + o.Count(event.Goal, event.Away)
+	}
+	most := 0
+	for i := range o.Incidents {
+		if in := &o.Incidents[i]; in.Score != nil && isPoints(o.Sport, in.Kind) {
+			most = max(most, in.Score.Home+in.Score.Away)
+		}
+	}
+	return most
 }
 
 // lacksRows reports whether the page has no rows, although earlier pages listed more incidents than
 // the goals that the page's lower score retracts.
 func lacksRows(known *State, o *observation.Observation) bool {
-	retracted := 0
-	for _, side := range []event.Side{event.Home, event.Away} {
-		retracted += max(0, known.Score.Of(side)-o.Score.Of(side))
+	lost := lostPoints(known.Score, o.Score)
+	return o.Blind && known.listedBefore() > lost.Home+lost.Away
+}
+
+// lostPoints returns by how many points each side has fewer in now than in was. It returns 0-0 if
+// either score is nil.
+func lostPoints(was, now *event.Score) event.Score {
+	if was == nil || now == nil {
+		return event.Score{}
 	}
-	return o.Blind && known.listedBefore() > retracted
+	return event.Score{Home: max(0, was.Home-now.Home), Away: max(0, was.Away-now.Away)}
 }

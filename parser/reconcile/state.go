@@ -83,7 +83,9 @@ type TrackedIncident struct {
 	Backfill bool   `json:"backfill,omitempty"` // the incident was reported as backfill
 	Site     string `json:"source,omitempty"`   // site of the page that set the attributes
 	List     int    `json:"list,omitempty"`     // index of the incident's list in the profile of Site
+	Guessed  bool   `json:"guessed,omitempty"`  // its row shows a minute without a period
 	Missing  *Hold  `json:"missing,omitempty"`  // consecutive complete pages without it; nil if the latest lists it
+	Doubted  bool   `json:"doubted,omitempty"`  // a fresh page had a score without it, and no page has listed it since
 }
 
 // A View holds what one site has shown of a match. All pages with the same profile belong to one
@@ -134,4 +136,5 @@ func (h *Hold) overdue(polls int, long time.Duration) bool {
 type Doubt struct {
 	Hold              // counts the pages with this score; after the first page, Polls counts only fresh pages
 	Score event.Score `json:"score"`
+	Leap  bool        `json:"leap,omitempty"` // the score is much higher than the saved score
 }

@@ -219,18 +219,20 @@ func TestDecideScore(t *testing.T) {
 		doubt *Doubt
 		want  scoreDecision
 	}{
-		"one goal more":                         {3, accepted, nil, scoreDecision{}},
-		"the same score":                        {2, fresh, doubt(1, 0, 1), scoreDecision{}},
-		"one goal fewer":                        {1, fresh, nil, scoreDecision{doubtful: true}},
+		"one goal more":  {3, accepted, nil, scoreDecision{}},
+		"the same score": {2, fresh, doubt(1, 0, 1), scoreDecision{}},
+		"one goal fewer": {1, fresh, nil,
+			scoreDecision{doubtful: true, lost: event.Score{Home: 1}}},
 		"one goal fewer on a second fresh page": {1, fresh, doubt(1, 0, 1), scoreDecision{mayRetract: true}},
 		"one goal fewer on the same page again": {1, accepted, doubt(1, 0, 1), scoreDecision{doubtful: true}},
 		"one goal fewer on the same page for confirmFor": {1, accepted,
 			doubt(1, confirmFor, 1), scoreDecision{mayRetract: true}},
-		"two goals fewer after one goal fewer": {0, fresh, doubt(1, 0, 1), scoreDecision{doubtful: true}},
-		"one goal fewer on an overdue page":    {1, overdue, nil, scoreDecision{mayRetract: true}},
-		"a leap":                               {9, fresh, nil, scoreDecision{doubtful: true}},
-		"a leap on a second fresh page":        {9, fresh, doubt(1, 0, 9), scoreDecision{}},
-		"another leap":                         {10, fresh, doubt(1, 0, 9), scoreDecision{doubtful: true}},
+		"two goals fewer after one goal fewer": {0, fresh, doubt(1, 0, 1),
+			scoreDecision{doubtful: true, lost: event.Score{Home: 2}}},
+		"one goal fewer on an overdue page": {1, overdue, nil, scoreDecision{mayRetract: true}},
+		"a leap":                            {9, fresh, nil, scoreDecision{doubtful: true}},
+		"a leap on a second fresh page":     {9, fresh, doubt(1, 0, 9), scoreDecision{}},
+		"another leap":                      {10, fresh, doubt(1, 0, 9), scoreDecision{doubtful: true}},
 	} {
 		known := State{Score: &event.Score{Home: 2}}
 		o := observation.Observation{Sport: event.Soccer, Score: &event.Score{Home: tc.score}}

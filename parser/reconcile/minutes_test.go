@@ -1,0 +1,130 @@
+package reconcile_test
+
+import (
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// counted returns a row of a page that shows minutes without a period, and counts on in stoppage time.
+func counted(k event.Kind, side event.Side, player string, minute int) observation.Incident {
+	c := event.SoccerMinute("", minute, 0)
+	return observation.Incident{Kind: k, Side: side, Player: player, Clock: c, PeriodGuessed: c.MaybeStoppage()}
+}
+
+// The period of a row follows from what the match has gone through.
+func TestPeriodOfAMinute(t *testing.T) {
+	t.Parallel()
+	goal := func(side event.Side, player string, minute int) observation.Incident {
+		return counted(event.Goal, side, player, minute)
+	}
+	minute := func(m int, score event.Score, in ...observation.Incident) observation.Observation {
+		o := observed(event.Live, "", score, in...)
+		o.Match.Clock.Minute = m
+		return o
+	}
+	home := event.Score{Home: 1}
+
+	// A row in the stoppage time of the first half, and one that appears after half time.
+	s := begin(t, observed(event.Live, "1h", event.Score{}))
+	card := counted(event.YellowCard, event.Away, "Eve", 48)
+	s.expect(minute(47, home, goal("home", "Ann", 46)), "goal 45+1' home Ann 1-0")
+	s.expect(minute(48, home, goal("home", "Ann", 46), card), "yellow_card 45+3' away Eve 1-0")
+	s.expect(observed(event.Break, "ht", home, goal("home", "Ann", 46), card), "period_end 1h 1-0")
+	s.expect(minute(47, home, goal("home", "Ann", 46), card), "period_start 2h 1-0")
+	s.expect(minute(49, event.Score{Home: 2}, goal("home", "Ann", 46), card, goal("home", "Ann", 47)),
+		"goal 47' home Ann 2-0")
+	// An edited minute stays in its half.
+	s.expect(minute(50, event.Score{Home: 2}, goal("home", "Ann", 45), card, goal("home", "Ann", 47)),
+		"goal_corrected 45' home Ann 2-0 time:45+1'→45'")
+
+	// A goal that only the score showed before half time.
+	s = begin(t, observed(event.Live, "1h", event.Score{}))
+	s.expect(minute(47, home), "goal 45+2' home 1-0 provisional")
+	s.expect(observed(event.Break, "ht", home), "period_end 1h 1-0")
+	s.expect(minute(46, home), "period_start 2h 1-0")
+	s.expect(minute(48, home, goal("home", "Ann", 46)), "goal_corrected 45+1' home Ann 1-0 player:→Ann time:45+2'→45+1'")
+
+	// The page does not show half time. When the second half is certain, the minute counts.
+	s = begin(t, observed(event.Live, "1h", event.Score{}))
+	s.expect(minute(58, home, goal("home", "Ann", 57)), "goal 45+12' home Ann 1-0")
+	later := observed(event.Live, "2h", home, goal("home", "Ann", 57))
+	s.expect(later, "period_end 1h 1-0", "period_start 2h 1-0", "goal_corrected 57' home Ann 1-0 time:45+12'→57'")
+
+	// A page that shows 45+5' does not count on: 50' is another goal.
+	s = begin(t, observed(event.Live, "1h", event.Score{}))
+	s.expect(observed(event.Live, "1h", home, goalBy("home", "Ann", at(45, 5))), "goal 45+5' home Ann 1-0")
+	s.expect(observed(event.Break, "ht", home, goalBy("home", "Ann", at(45, 5))), "period_end 1h 1-0")
+	s.expect(minute(51, home, goal("home", "Ora", 50)), "goal_retracted 45+5' home Ann 0-0", "period_start 2h 0-0",
+		"goal 50' home Ora 1-0")
+
+	// A page that shows full time by mistake may be of the second half.
+	s = begin(t, observed(event.Break, "ht", event.Score{}))
+	s.read(observed(event.Ended, "", event.Score{}, counted(event.YellowCard, "away", "Eve", 46)))
+	if tracked := s.state.Tracked; tracked[len(tracked)-1].Clock.String() != "46'" {
+		t.Errorf("the card is at %v, want 46'", tracked[len(tracked)-1].Clock)
+	}
+
+	// A row in the stoppage time of extra time.
+	s = begin(t, observed(event.Live, "et1", event.Score{}))
+	s.expect(minute(106, home, goal("home", "Ann", 106)), "goal 105+1' home Ann 1-0")
+	s.expect(observed(event.Break, "et_ht", home, goal("home", "Ann", 106)), "period_end et1 1-0")
+	s.expect(minute(107, event.Score{Home: 1, Away: 1}, goal("home", "Ann", 106), goal("away", "Eve", 107)),
+		"period_start et2 1-0", "goal 107' away Eve 1-1")
+	s.expect(observed(event.Final, "et2", event.Score{Home: 1, Away: 2}, goal("home", "Ann", 106),
+		goal("away", "Eve", 107), goal("away", "Eve", 122)),
+		"goal 120+2' away Eve 1-2", "period_end et2 1-2", "match_end 1-2")
+}
+
+// The first page of a finished match shows extra time by its status, or by a minute that no stoppage
+// time reaches.
+func TestFirstPageWithMinutes(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		period event.Period
+		rows   []observation.Incident
+		want   []event.Clock
+	}{
+		"no extra time": {"", []observation.Incident{counted("goal", "home", "Ann", 93)},
+			[]event.Clock{{Period: "2h", Minute: 90, Stoppage: 3}}},
+		"no extra time, much stoppage time": {"", []observation.Incident{counted("goal", "home", "Ann", 104)},
+			[]event.Clock{{Period: "2h", Minute: 90, Stoppage: 14}}},
+		"extra time by its status": {"et2", []observation.Incident{counted("goal", "home", "Ann", 93)},
+			[]event.Clock{{Period: "et1", Minute: 93}}},
+		"extra time by another row": {"", []observation.Incident{counted("goal", "home", "Ann", 93),
+			counted("yellow_card", "away", "Eve", 115)},
+			[]event.Clock{{Period: "et1", Minute: 93}, {Period: "et2", Minute: 115}}},
+		"a shoot-out": {"so", []observation.Incident{counted("goal", "home", "Ann", 93), counted("goal", "away", "Eve", 106)},
+			[]event.Clock{{Period: "et1", Minute: 93}, {Period: "et2", Minute: 106}}},
+		"the equaliser before extra time": {"et2", []observation.Incident{counted("goal", "home", "Ann", 50),
+			counted("goal", "away", "Eve", 92), counted("goal", "away", "Eve", 95)},
+			[]event.Clock{{Period: "2h", Minute: 50}, {Period: "2h", Minute: 90, Stoppage: 2}, {Period: "et1", Minute: 95}}},
+		"a second leg": {"et2", []observation.Incident{counted("goal", "home", "Ann", 50),
+			counted("goal", "home", "Eve", 92)},
+			[]event.Clock{{Period: "2h", Minute: 50}, {Period: "et1", Minute: 92}}},
+	} {
+		score := event.Score{}
+		for _, in := range tc.rows {
+			if in.Kind == event.Goal {
+				score = score.Add(in.Side, 1)
+			}
+		}
+		s := begin(t, observed(event.Final, tc.period, score, tc.rows...))
+		var got []event.Clock
+		for _, tracked := range s.state.Tracked {
+			if tracked.Side != "" {
+				got = append(got, tracked.Clock)
+			}
+		}
+		if len(got) != len(tc.want) {
+			t.Errorf("%s: %d incidents, want %d", name, len(got), len(tc.want))
+			continue
+		}
+		for i := range got {
+			if got[i] != tc.want[i] {
+				t.Errorf("%s: clock %+v, want %+v", name, got[i], tc.want[i])
+			}
+		}
+	}
+}
