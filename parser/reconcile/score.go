@@ -28,14 +28,14 @@ type scoreDecision struct {
 // confirmFor. If the page lacks rows, only confirmFor confirms a score that falls.
 func decideScore(known *State, o *observation.Observation, from *Provenance, by verdict, v View) (scoreDecision, View) {
 	var d scoreDecision
-	lower, leap := lowerScore(o.Sport, o.Score, known.Score), leaps(known, o)
+	lower, leap := falls(known, o), leaps(known, o)
 	switch {
 	case by == overdue:
 		v.Doubt, d.mayRetract = nil, true
 	case !lower && !leap:
 		v.Doubt = nil
 	default:
-		agrees := v.Doubt != nil && (v.Doubt.Score == *o.Score || !leap && retractSame(v.Doubt.Score, *o.Score, *known.Score))
+		agrees := v.Doubt != nil && v.Doubt.confirmedBy(known, o, leap)
 		v.Doubt = v.Doubt.next(*o.Score, agrees, by == fresh, from.At)
 		sure := v.Doubt.Polls >= doubtPolls && !(lower && lacksRows(known, o)) || v.Doubt.Lasted >= confirmFor
 		d.mayRetract, d.doubtful = sure && lower, !sure
@@ -44,7 +44,7 @@ func decideScore(known *State, o *observation.Observation, from *Provenance, by 
 		}
 	}
 	if !d.doubtful && o.Score != nil {
-		v.Score = o.Score
+		v.Score, v.LineScore = o.Score, o.LineScore
 	}
 	return d, v
 }
@@ -60,6 +60,21 @@ func (d *Doubt) next(score event.Score, agrees, isFresh bool, at time.Time) *Dou
 		hold.Polls = d.Polls
 	}
 	return &Doubt{Score: score, Hold: hold}
+}
+
+// confirmedBy reports whether the page's score, which is in doubt too, confirms the score of d. It is
+// the same score, or it retracts the same goals. In sports that do not count goals, the score can have
+// risen since.
+func (d *Doubt) confirmedBy(known *State, o *observation.Observation, leap bool) bool {
+	switch {
+	case d.Score == *o.Score:
+		return true
+	case leap:
+		return false
+	case !o.Sport.CountsGoals():
+		return !lowerScore(o.Sport, o.Score, &d.Score)
+	}
+	return retractSame(d.Score, *o.Score, *known.Score)
 }
 
 // retractSame reports whether the scores a and b retract the same goals from the score known.
