@@ -34,12 +34,14 @@ parser:
 parser/page:                   internal/redact internal/retryafter
 parser/observation:            event
 parser/profile/internal/css:
+parser/profile/internal/notations: event
 parser/profile/internal/pagejson:
 parser/profile/internal/pagetext:
 parser/profile:                event parser/observation parser/page internal/strictyaml
-                               parser/profile/internal/css parser/profile/internal/pagejson
-                               parser/profile/internal/pagetext
-parser/reconcile:              event parser/observation internal/assign
+                               parser/profile/internal/css parser/profile/internal/notations
+                               parser/profile/internal/pagejson parser/profile/internal/pagetext
+parser/reconcile/internal/innings: event parser/observation
+parser/reconcile:              event parser/observation internal/assign parser/reconcile/internal/innings
 parser/poll:                   event broker parser/observation parser/page parser/profile parser/reconcile
                                internal/outbox internal/ratelimit internal/trace
 parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml
@@ -128,7 +130,8 @@ github.com/alicebob/miniredis/v2:     internal/pipeline consumers/consumertest i
 `)
 
 // pure lists the packages that do no I/O. They must not import packages that can do I/O.
-var pure = []string{"event", "health", "parser/observation", "parser/reconcile"}
+var pure = []string{"event", "health", "parser/observation", "parser/reconcile",
+	"parser/reconcile/internal/innings"}
 
 // table parses lines of the form "name: words". A line without a name continues the previous line.
 func table(text string) map[string][]string {

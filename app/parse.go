@@ -211,6 +211,9 @@ func show(w io.Writer, o observation.Observation) error {
 	field("status", state(o))
 	field("score", tally(o.Score))
 	field("shoot-out", tally(o.Shootout))
+	if o.LineScore != nil {
+		field("innings", o.LineScore.String())
+	}
 	if err := t.Flush(); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package event
 import (
 	"cmp"
 	"fmt"
+	"slices"
 )
 
 // A Clock is a time in a match, in the notation of the sport. 45+2' is Minute 45, Stoppage 2. It
@@ -13,28 +14,40 @@ type Clock struct {
 	Stoppage int    `json:"stoppage,omitempty"` // minutes of stoppage time
 	Elapsed  int    `json:"elapsed,omitempty"`  // seconds since the start of the period; 0 if the page does not show them
 	Balls    int    `json:"balls,omitempty"`    // cricket: legal balls bowled in the innings; 14.3 overs are 87 balls
+	Half     Half   `json:"half,omitempty"`     // baseball: the half of the inning; "" if the page does not show it
 }
+
+// A Half is one of the two halves of an inning in baseball.
+type Half string
+
+// The visitors bat in the top of an inning, and the home side bats in the bottom.
+const (
+	Top    Half = "top"
+	Bottom Half = "bottom"
+)
+
+// Index returns the position of the half in its inning from 1, or 0 for "".
+func (h Half) Index() int { return slices.Index([]Half{"", Top, Bottom}, h) }
 
 // IsZero reports whether no field of c is set.
 func (c Clock) IsZero() bool { return c == Clock{} }
 
-// String returns the clock in the usual notation: 14:21 if Elapsed is set, otherwise 15' or 90+1'.
-// In cricket, it returns overs, such as 14.3. If c has only a period, it returns "".
+// String returns the clock in the usual notation: 90+1' in stoppage time, 14:21 if Elapsed is set,
+// otherwise 15'. In cricket, it returns overs, such as 14.3. If c has neither a time nor overs, it
+// returns "".
 //
-// The seconds count from kick-off in soccer, and from the start of the period in sports without
-// minutes.
+// The seconds count from kick-off in soccer and rugby, and from the start of the period in sports
+// without minutes.
 func (c Clock) String() string {
 	switch {
 	case c.Balls > 0:
 		return fmt.Sprintf("%d.%d", c.Balls/6, c.Balls%6)
-	case c.Elapsed > 0:
-		s := c.Elapsed
-		if c.Minute > 0 {
-			s += startMinute[c.Period] * 60
-		}
-		return fmt.Sprintf("%02d:%02d", s/60, s%60)
 	case c.Stoppage > 0:
 		return fmt.Sprintf("%d+%d'", c.Minute, c.Stoppage)
+	case c.Elapsed > 0 && c.Minute > 0:
+		return fmt.Sprintf("%02d:%02d", c.Minute-1, c.Elapsed%60)
+	case c.Elapsed > 0:
+		return fmt.Sprintf("%02d:%02d", c.Elapsed/60, c.Elapsed%60)
 	case c.Minute > 0:
 		return fmt.Sprintf("%d'", c.Minute)
 	default:
@@ -42,46 +55,75 @@ func (c Clock) String() string {
 	}
 }
 
-// startMinute and endMinute are the minutes at which the periods of soccer begin and end, without
-// stoppage time. Soccer minutes count from kick-off, not from the start of the period.
-var (
-	startMinute = map[Period]int{FirstHalf: 0, SecondHalf: 45, ExtraFirst: 90, ExtraSecond: 105}
-	endMinute   = map[Period]int{FirstHalf: 45, SecondHalf: 90, ExtraFirst: 105, ExtraSecond: 120}
-)
+// Minutes returns the minutes at which a period of a sport begins and ends, without stoppage time.
+// They count from kick-off. Both are 0 if the sport does not count minutes from kick-off, or if p is
+// a break or a shoot-out.
+func (s Sport) Minutes(p Period) (start, end int) {
+	switch half, extra := s.halves(); p {
+	case FirstHalf:
+		return 0, half
+	case SecondHalf:
+		return half, 2 * half
+	case ExtraFirst:
+		return 2 * half, 2*half + extra
+	case ExtraSecond:
+		return 2*half + extra, 2 * (half + extra)
+	}
+	return 0, 0
+}
 
-// SoccerMinute returns the clock for a printed soccer minute: (45, 2) is 45+2' of the first half.
-// If p is "", the minute determines the period. A minute past the end of its period is stoppage
-// time: 92' of the second half is 90+2'.
-func SoccerMinute(p Period, minute, stoppage int) Clock {
+// halves returns the length of a half, and of a half of extra time, in minutes.
+func (s Sport) halves() (half, extra int) {
+	switch s {
+	case Soccer:
+		return 45, 15
+	case Rugby:
+		return 40, 10
+	}
+	return 0, 0
+}
+
+// CountsMinutes reports whether the clock of the sport counts minutes from kick-off.
+func (s Sport) CountsMinutes() bool {
+	half, _ := s.halves()
+	return half > 0
+}
+
+// AtMinute returns the clock for a printed minute, in sports that count minutes: (45, 2) is 45+2' of
+// the first half in soccer. If p is "", the minute determines the period. A minute past the end of its
+// period is stoppage time: 92' of the second half is 90+2'.
+func (s Sport) AtMinute(p Period, minute, stoppage int) Clock {
 	if p == "" {
 		p = ExtraSecond
 		for _, q := range []Period{FirstHalf, SecondHalf, ExtraFirst} {
-			if minute <= endMinute[q] {
+			if _, end := s.Minutes(q); minute <= end {
 				p = q
 				break
 			}
 		}
 	}
-	if end := endMinute[p]; end > 0 && minute > end {
+	if _, end := s.Minutes(p); end > 0 && minute > end {
 		minute, stoppage = end, minute-end+stoppage
 	}
 	return Clock{Period: p, Minute: minute, Stoppage: stoppage}
 }
 
-// SoccerElapsed returns the clock for a number of seconds since kick-off, as a match clock shows
-// it. The second half begins at 45:00, however long the stoppage time before it. 14:21 is in minute
-// 15. If p is "", the seconds determine the period. Time past the end of the period is stoppage
-// time.
-func SoccerElapsed(p Period, seconds int) Clock {
-	if p == "" {
-		p = SoccerMinute("", seconds/60+1, 0).Period
-	}
-	c := Clock{Period: p, Minute: seconds/60 + 1, Elapsed: seconds - startMinute[p]*60}
-	if end := endMinute[p]; end > 0 && c.Minute > end {
-		c.Stoppage, c.Minute = c.Minute-end, end
-	}
+// AtElapsed returns the clock for a number of seconds since kick-off, as a match clock shows it, in
+// sports that count minutes. The second half of soccer begins at 45:00, however long the stoppage
+// time before it. 14:21 is in minute 15. If p is "", the seconds determine the period. Time past the
+// end of the period is stoppage time.
+func (s Sport) AtElapsed(p Period, seconds int) Clock {
+	c := s.AtMinute(p, seconds/60+1, 0)
+	start, _ := s.Minutes(c.Period)
+	c.Elapsed = seconds - start*60
 	return c
 }
+
+// SoccerMinute is [Sport.AtMinute] for soccer.
+func SoccerMinute(p Period, minute, stoppage int) Clock { return Soccer.AtMinute(p, minute, stoppage) }
+
+// SoccerElapsed is [Sport.AtElapsed] for soccer.
+func SoccerElapsed(p Period, seconds int) Clock { return Soccer.AtElapsed(p, seconds) }
 
 // Before reports whether c comes before d in a match of sport s. A clock without a period comes
 // before every clock with a period.
@@ -98,11 +140,14 @@ func (c Clock) Before(s Sport, d Clock) bool {
 	if c.Elapsed != d.Elapsed {
 		return c.Elapsed < d.Elapsed
 	}
-	return c.Balls < d.Balls
+	if c.Balls != d.Balls {
+		return c.Balls < d.Balls
+	}
+	return c.Half.Index() < d.Half.Index()
 }
 
 // Known reports whether c contains a time within the period.
-func (c Clock) Known() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 }
+func (c Clock) Known() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 || c.Half != "" }
 
 // CountedOn returns the minute if stoppage time is counted on: 93 for 90+3'.
 func (c Clock) CountedOn() int { return c.Minute + c.Stoppage }
@@ -114,8 +159,8 @@ func (c Clock) MovedTo(p Period) Clock {
 	case c.Minute == 0:
 		return c
 	case c.Elapsed > 0:
-		from := cmp.Or(c.Period, SoccerMinute("", c.Minute, 0).Period)
-		return SoccerElapsed(p, c.Elapsed+startMinute[from]*60)
+		start, _ := Soccer.Minutes(cmp.Or(c.Period, SoccerMinute("", c.Minute, 0).Period))
+		return SoccerElapsed(p, c.Elapsed+start*60)
 	}
 	return SoccerMinute(p, c.CountedOn(), 0)
 }

@@ -62,6 +62,8 @@ type Data struct {
 	Shootout *Score `json:"shootout,omitempty"` // kicks scored so far; not part of Score
 	Match    *Match `json:"match,omitempty"`    // the state of the match
 
+	LineScore *LineScore `json:"line_score,omitempty"` // the score by innings after this event; nil if unknown
+
 	Provisional bool   `json:"provisional,omitempty"` // the score implies the incident; no page has listed it yet
 	Backfill    bool   `json:"backfill,omitempty"`    // it happened before the first page of the match was fetched
 	Replay      bool   `json:"replay,omitempty"`      // it was replayed from a recording
@@ -83,7 +85,8 @@ type Change struct {
 	New string `json:"new"`
 }
 
-// A Score counts goals, points or runs by side.
+// A Score counts goals, points or runs by side. In cricket, it counts the runs of the latest innings of
+// each side, or of all innings if the pages show only these.
 type Score struct {
 	Home int `json:"home"`
 	Away int `json:"away"`
@@ -217,6 +220,9 @@ func (e Event) identify() string {
 		at = fmt.Sprintf("%s %d+%d %d", d.Clock.Period, d.Clock.Minute, d.Clock.Stoppage, d.Clock.Elapsed)
 		if d.Clock.Balls > 0 {
 			at += fmt.Sprintf(" %d", d.Clock.Balls)
+		}
+		if d.Clock.Half != "" {
+			at += " " + string(d.Clock.Half)
 		}
 	}
 	parts := []string{"event", d.Incident, strconv.Itoa(d.Rev), e.Type, d.Detail, d.Team, d.Player, d.Off, d.Assist, at}

@@ -153,7 +153,10 @@ func TestClock(t *testing.T) {
 		{event.SoccerMinute("2h", 92, 0), event.Clock{Period: "2h", Minute: 90, Stoppage: 2}, "90+2'"},
 		{event.SoccerMinute("", 122, 0), event.Clock{Period: "et2", Minute: 120, Stoppage: 2}, "120+2'"},
 		{event.SoccerElapsed("2h", 61*60+10), event.Clock{Period: "2h", Minute: 62, Elapsed: 970}, "61:10"},
-		{event.SoccerElapsed("1h", 46*60+49), event.Clock{Period: "1h", Minute: 45, Stoppage: 2, Elapsed: 2809}, "46:49"},
+		{event.SoccerElapsed("1h", 46*60+49), event.Clock{Period: "1h", Minute: 45, Stoppage: 2, Elapsed: 2809}, "45+2'"},
+		{event.Rugby.AtMinute("2h", 83, 0), event.Clock{Period: "2h", Minute: 80, Stoppage: 3}, "80+3'"},
+		{event.Rugby.AtElapsed("2h", 61*60+10), event.Clock{Period: "2h", Minute: 62, Elapsed: 1270}, "61:10"},
+		{event.Rugby.AtMinute("", 85, 0), event.Clock{Period: "et1", Minute: 85}, "85'"},
 		{event.Clock{Period: "p1", Elapsed: 766}, event.Clock{Period: "p1", Elapsed: 766}, "12:46"},
 		{event.Clock{}, event.Clock{}, ""},
 	} {
@@ -163,6 +166,20 @@ func TestClock(t *testing.T) {
 	}
 	if !event.SoccerMinute("", 45, 4).Before(event.Soccer, event.SoccerMinute("", 46, 0)) {
 		t.Error("45+4' is not before 46'")
+	}
+}
+
+func TestLineScore(t *testing.T) {
+	l := event.LineScore{Home: event.Line{{Runs: 428, Wickets: new(6), Declared: true}, {Runs: 120, Wickets: new(0)}},
+		Away: event.Line{{Runs: 245, Wickets: new(10)}, {Runs: 110, FollowOn: true}}}
+	if got, want := l.String(), "428/6d & 120/0 v 245 & 110 (f/o)"; got != want {
+		t.Errorf("line score %q, want %q", got, want)
+	}
+	if got, want := l.Total(), (event.Score{Home: 548, Away: 355}); got != want || l.Innings() != 4 {
+		t.Errorf("total %v of %d innings, want %v of 4", got, l.Innings(), want)
+	}
+	if got := (&event.LineScore{Home: l.Home[:1]}).String(); got != "428/6d v " {
+		t.Errorf("line score %q before the second side bats", got)
 	}
 }
 

@@ -55,7 +55,7 @@ func (s Sport) Periods() []Period {
 	case Baseball:
 		return numbered("i", 25)
 	case Cricket:
-		return numbered("inn", 4)
+		return numbered("inn", 8) // two of each side, and super overs
 	case Tennis:
 		return numbered("s", 5)
 	default:

@@ -44,6 +44,11 @@ func TestText(t *testing.T) {
 		"Goal for Toronto FC: Brillant, own goal (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Player, d.Detail = "Brillant", event.OwnGoal
 		},
+		"Score change (6', New York City FC 428/6d & 120/3d, Toronto FC 245)": func(d *event.Data) {
+			d.Kind, d.Team, d.Player, d.Side = event.ScoreChange, "", "", ""
+			d.LineScore = &event.LineScore{Home: event.Line{{Runs: 428, Wickets: new(6), Declared: true},
+				{Runs: 120, Wickets: new(3), Declared: true}}, Away: event.Line{{Runs: 245}}}
+		},
 		"Goal for Toronto FC (New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Player, d.Clock, d.Provisional = "", nil, true
 		},

@@ -19,15 +19,16 @@ type view struct {
 	Player, Assist, Off string
 	Who                 string // player and detail: "Sebastian Giovinco, penalty"
 	Home, Away          string
-	Score, Shootout     *event.Score // after the event; nil if unknown
-	Time                string       // on the match clock, like "90+1'"
-	Period              string       // translated
-	InPeriod            string       // Period if the clock restarts in each period, else ""
-	Status              string       // translated
-	In                  string       // time until kick-off, like "1 h 30 min"; only before kick-off
-	Reason              string       // why the incident was corrected or retracted
-	Changes             []change     // by a correction
-	Source              string       // URL of the source, if the event concerns a source
+	Score, Shootout     *event.Score     // after the event; nil if unknown
+	LineScore           *event.LineScore // the innings of cricket after the event; nil if unknown
+	Time                string           // on the match clock, like "90+1'"
+	Period              string           // translated
+	InPeriod            string           // Period if the clock restarts in each period, else ""
+	Status              string           // translated
+	In                  string           // time until kick-off, like "1 h 30 min"; only before kick-off
+	Reason              string           // why the incident was corrected or retracted
+	Changes             []change         // by a correction
+	Source              string           // URL of the source, if the event concerns a source
 	Event               event.Event
 }
 
@@ -44,7 +45,7 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 		Sport: string(d.Sport), League: d.League, Kind: t.translate(kinds, string(d.Kind), code),
 		Detail: t.translate(details, d.Detail, code), Action: string(cmp.Or(d.Action, event.New)),
 		Team: d.Team, Opponent: d.Opponent, Player: d.Player, Assist: d.Assist, Off: d.Off,
-		Score: d.Score, Shootout: d.Shootout, Time: d.Time, Reason: d.Reason, Event: e,
+		Score: d.Score, Shootout: d.Shootout, LineScore: d.LineScore, Time: d.Time, Reason: d.Reason, Event: e,
 	}
 	if asNews {
 		v.Action = string(event.New)
@@ -107,6 +108,9 @@ func samples() (all []event.Event) {
 				full.League, full.Team, full.Player, full.Time = "League", "Away", "Player", "6'"
 				full.Detail, full.Reason = "detail", "reason"
 				full.Score, full.Shootout = &event.Score{Away: 1}, &event.Score{}
+				if s == event.Cricket {
+					full.LineScore = &event.LineScore{Home: event.Line{{Runs: 245}}}
+				}
 				full.Clock = &event.Clock{Period: event.FirstHalf, Minute: 6}
 				full.Changes = map[string]event.Change{"player": {Old: "A", New: "B"}}
 				full.Match = &event.Match{ID: "m", Home: "Home", Away: "Away", Status: event.Live}

@@ -17,14 +17,17 @@ import (
 
 // A Board is the scoreboard of a match.
 type Board struct {
-	Match      string       `json:"match"`
-	Sport      event.Sport  `json:"sport"`
-	League     string       `json:"league"`
-	Home       string       `json:"home"`
-	Away       string       `json:"away"`
-	Score      *event.Score `json:"score,omitempty"`    // nil if unknown
-	Shootout   *event.Score `json:"shootout,omitempty"` // kicks scored; nil if there is no shoot-out
-	Status     event.Status `json:"status"`
+	Match    string       `json:"match"`
+	Sport    event.Sport  `json:"sport"`
+	League   string       `json:"league"`
+	Home     string       `json:"home"`
+	Away     string       `json:"away"`
+	Score    *event.Score `json:"score,omitempty"`    // nil if unknown
+	Shootout *event.Score `json:"shootout,omitempty"` // kicks scored; nil if there is no shoot-out
+	Status   event.Status `json:"status"`
+
+	LineScore *event.LineScore `json:"line_score,omitempty"` // the innings of cricket; nil if unknown
+
 	Period     event.Period `json:"period,omitempty"`
 	Time       string       `json:"time,omitempty"` // the match clock, such as 90+1'
 	Start      time.Time    `json:"start,omitzero"` // kick-off
@@ -152,11 +155,21 @@ func board(f map[string]string) Board {
 	return Board{
 		Match: f["match"], Sport: event.Sport(f["sport"]), League: f["league"], Home: f["home"], Away: f["away"],
 		Score: tally(f["home_score"], f["away_score"]), Shootout: tally(f["home_shootout"], f["away_shootout"]),
-		Status: event.Status(f["status"]), Period: event.Period(f["period"]), Time: f["time"],
+		LineScore: lineScore(f["line_score"]),
+		Status:    event.Status(f["status"]), Period: event.Period(f["period"]), Time: f["time"],
 		Start: instant("start"), Updated: instant("updated"), Replay: f["replay"] == "1",
 		Stale: f["stale"], StaleSince: instant("stale_since"),
 		Epoch: f["epoch"], Seq: seq, Event: f["event"], ID: f["id"], TID: f["tid"],
 	}
+}
+
+// lineScore decodes a line score. It returns nil if text is not a line score.
+func lineScore(text string) *event.LineScore {
+	var l *event.LineScore
+	if json.Unmarshal([]byte(text), &l) != nil {
+		return nil
+	}
+	return l
 }
 
 // tally returns a score, or nil unless both values are numbers.

@@ -94,6 +94,32 @@ func TestBoardHasTheFieldsOfTheLatestEvent(t *testing.T) {
 
 // A rebuild does not restore a board that would have expired. A restored board is listed by the time of
 // its latest event.
+// The innings on a board are those of the latest event with a score, which can have none.
+func TestBoardHasTheInnings(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c, err := scoreboard.New(host(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []string{"428/6d v 245 & 12/0", ""} {
+			e := goal(t, "e1", int64(i+1), 428, 12)
+			if want != "" {
+				e.Data.LineScore = &event.LineScore{Home: event.Line{{Runs: 428, Wickets: new(6), Declared: true}},
+					Away: event.Line{{Runs: 245}, {Runs: 12, Wickets: new(0)}}}
+			}
+			handle(t, c, e)
+			b, ok, err := scoreboard.NewBoards(r, "mw:").Get(t.Context(), "m1")
+			got := ""
+			if b.LineScore != nil {
+				got = b.LineScore.String()
+			}
+			if err != nil || !ok || got != want {
+				t.Errorf("after event %d: line score %q, %v, want %q", i+1, got, err, want)
+			}
+		}
+	})
+}
+
 func TestRebuildSkipsExpiredBoards(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))

@@ -128,7 +128,12 @@ func groups(e event.Event) []group {
 		all = append(all, group{"start", []any{"start", m.Start.Format(time.RFC3339)}})
 	}
 	if d.Score != nil {
-		all = append(all, group{"score", []any{"home_score", d.Score.Home, "away_score", d.Score.Away}})
+		line := ""
+		if d.LineScore != nil {
+			text, _ := json.Marshal(d.LineScore) // cannot fail: it contains only numbers
+			line = string(text)
+		}
+		all = append(all, group{"score", []any{"home_score", d.Score.Home, "away_score", d.Score.Away, "line_score", line}})
 	}
 	if d.Shootout != nil {
 		all = append(all, group{"shootout", []any{"home_shootout", d.Shootout.Home, "away_shootout", d.Shootout.Away}})

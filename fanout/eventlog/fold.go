@@ -19,15 +19,16 @@ const (
 // A MatchState is the state of one match after an event. It is immutable: the next event creates
 // a new MatchState.
 type MatchState struct {
-	Match     event.Match  `json:"match"`
-	Sport     event.Sport  `json:"sport"`
-	League    string       `json:"league"`
-	Score     *event.Score `json:"score,omitempty"`
-	Shootout  *event.Score `json:"shootout,omitempty"`
-	Replay    bool         `json:"replay,omitempty"`
-	Updated   time.Time    `json:"updated"` // when the page of the latest event was read
-	TID       event.TID    `json:"tid"`
-	Incidents []*Incident  `json:"incidents"` // reported and not retracted, in the order of their first reports
+	Match     event.Match      `json:"match"`
+	Sport     event.Sport      `json:"sport"`
+	League    string           `json:"league"`
+	Score     *event.Score     `json:"score,omitempty"`
+	Shootout  *event.Score     `json:"shootout,omitempty"`
+	LineScore *event.LineScore `json:"line_score,omitempty"`
+	Replay    bool             `json:"replay,omitempty"`
+	Updated   time.Time        `json:"updated"` // when the page of the latest event was read
+	TID       event.TID        `json:"tid"`
+	Incidents []*Incident      `json:"incidents"` // reported and not retracted, in the order of their first reports
 
 	Epoch string `json:"epoch,omitempty"`
 	Seq   int64  `json:"seq,omitempty"`
@@ -73,7 +74,8 @@ func (m *MatchState) Encode() ([]byte, error) {
 // WithIncidents returns a copy with only the incidents for which keep returns true.
 func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 	some := &MatchState{
-		Match: m.Match, Sport: m.Sport, League: m.League, Score: m.Score, Shootout: m.Shootout, Replay: m.Replay,
+		Match: m.Match, Sport: m.Sport, League: m.League, Score: m.Score, Shootout: m.Shootout, LineScore: m.LineScore,
+		Replay:  m.Replay,
 		Updated: m.Updated, TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq, changed: m.changed,
 	}
 	for _, i := range m.Incidents {
@@ -175,8 +177,12 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	m := &MatchState{
 		Match: *d.Match, Sport: d.Sport, League: d.League,
 		Score: cmp.Or(d.Score, old.Score), Shootout: cmp.Or(d.Shootout, old.Shootout),
-		Replay: d.Replay, Updated: e.Time, TID: e.TID, Incidents: applyIncident(incidents, e),
+		LineScore: old.LineScore,
+		Replay:    d.Replay, Updated: e.Time, TID: e.TID, Incidents: applyIncident(incidents, e),
 		Epoch: d.Epoch, Seq: d.Seq, changed: f.events,
+	}
+	if d.Score != nil {
+		m.LineScore = d.LineScore
 	}
 	f.states.Put(m)
 	return m, true

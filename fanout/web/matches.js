@@ -17,6 +17,7 @@ export class Matches {
     if (!m || (d.epoch && m.epoch && d.epoch !== m.epoch)) m = { incidents: [] };
     Object.assign(m, { match: d.match, sport: d.sport, league: d.league, replay: !!d.replay, updated: event.time, tid: event.tid, epoch: d.epoch || "" });
     for (const name of ["score", "shootout"]) if (d[name]) m[name] = d[name];
+    if (d.score) m.line_score = d.line_score;
     put(m.incidents, event);
     this.byID.delete(d.match.id); // the match that changed last comes first, as in a snapshot
     this.byID = new Map([[d.match.id, m], ...this.byID]);

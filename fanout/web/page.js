@@ -66,10 +66,15 @@ function matchCard(m, id) {
       el("span", { class: "team" }, m.match.home),
       el("span", { class: "goals" }, String(m.score?.home ?? "–"), el("i", {}, ":"), String(m.score?.away ?? "–")),
       el("span", { class: "team" }, m.match.away),
+      m.line_score ? el("p", { class: "innings" }, innings(m.line_score.home) + " : " + innings(m.line_score.away)) : "",
       so ? el("p", { class: "pens" }, `Shoot-out ${so.home}:${so.away}`) : ""),
     m.match.stale ? el("p", { class: "stale", title: m.match.stale.reason }, "No news from the source since " + clockTime(m.match.stale.since)) : "",
     el("ol", { class: "line" }, ...inOrder(m.incidents).filter((i) => row(i)).toReversed().map((i) => line(i))));
 }
+
+// innings returns the innings of a side in cricket, such as 428/6d & 120/3d.
+const innings = (line) => (line ?? []).map((i) => i.runs + ((i.wickets ?? 10) < 10 ? "/" + i.wickets : "") +
+  (i.declared ? "d" : "") + (i.follow_on ? " (f/o)" : "")).join(" & ") || "–";
 
 const clockTime = (t) => new Date(t).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
@@ -77,6 +82,7 @@ const periods = {
   "1h": "1st half", ht: "Half-time", "2h": "2nd half", et1: "Extra time", et_ht: "Extra time, break", et2: "Extra time, 2nd half", so: "Shoot-out",
   p1: "1st period", p2: "2nd period", p3: "3rd period", ot1: "Overtime", ot2: "2nd overtime",
   q1: "1st quarter", q2: "2nd quarter", q3: "3rd quarter", q4: "4th quarter",
+  ...Object.fromEntries(["1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th"].map((nth, i) => ["inn" + (i + 1), nth + " innings"])),
 };
 
 // inOrder returns the incidents in the order in which they happened. The order of the reports may be
@@ -88,10 +94,10 @@ function inOrder(incidents) {
     if (["match_end", "status_change", "source_stale", "source_fresh"].includes(i.kind)) return [names.length];
     const phase = { period_start: -1, period_end: 1 }[i.kind] ?? 0;
     const c = i.clock ?? {};
-    return [names.indexOf(c.period), phase, c.minute ?? 0, c.stoppage ?? 0, c.elapsed ?? 0];
+    return [names.indexOf(c.period), phase, c.minute ?? 0, c.stoppage ?? 0, c.elapsed ?? 0, c.balls ?? 0];
   };
   const before = (a, b) => {
-    for (let n = 0; n < 5; n++) if ((a[n] ?? 0) !== (b[n] ?? 0)) return (a[n] ?? 0) - (b[n] ?? 0);
+    for (let n = 0; n < 6; n++) if ((a[n] ?? 0) !== (b[n] ?? 0)) return (a[n] ?? 0) - (b[n] ?? 0);
     return 0;
   };
   return [...incidents].sort((a, b) => before(place(a), place(b)));
@@ -119,7 +125,7 @@ const periodName = (i) => periods[i.clock?.period] ?? i.clock?.period ?? "a peri
 const marks = {
   match_start: (i) => (i.key.startsWith("ice_hockey.") ? "Face-off" : "Kick-off"), match_end: (i) => (i.key.startsWith("ice_hockey.") ? "End of game" : "Full time"),
   period_end: (i) => "End of " + periodName(i).toLowerCase(),
-  period_start: (i) => (["1h", "p1", "q1"].includes(i.clock?.period) ? "" : periodName(i) + " begins"),
+  period_start: (i) => (["1h", "p1", "q1", "inn1"].includes(i.clock?.period) ? "" : periodName(i) + " begins"),
   status_change: () => "", source_stale: () => "", source_fresh: () => "", // shown in the header
 };
 

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Digest returns a hash of the facts in the observation. The hash does not cover LeagueKey, Blind,
+// Digest returns a hash of the facts in the observation. The hash does not cover LeagueKey, Blind, Absent,
 // Lists, Shared, PageID, and the Path, List and PeriodGuessed of incidents. Saved states contain digests,
 // so the digest of an observation must not change between versions.
 func (o *Observation) Digest() uint64 {
@@ -19,6 +19,9 @@ func (o *Observation) Digest() uint64 {
 	b = appendClock(b, &m.Clock)
 	b = appendScore(b, o.Score)
 	b = appendScore(b, o.Shootout)
+	if o.LineScore != nil {
+		b = appendTexts(b, o.LineScore.Home.String(), o.LineScore.Away.String())
+	}
 	for i := range o.Incidents {
 		in := &o.Incidents[i]
 		b = appendTexts(b, string(in.Kind), in.Detail, string(in.Side), in.Player, in.Off, in.Assist)
@@ -45,7 +48,11 @@ func appendNumbers(b []byte, numbers ...int) []byte {
 }
 
 func appendClock(b []byte, c *event.Clock) []byte {
-	return appendNumbers(appendTexts(b, string(c.Period)), c.Minute, c.Stoppage, c.Elapsed, c.Balls)
+	b = appendNumbers(appendTexts(b, string(c.Period)), c.Minute, c.Stoppage, c.Elapsed, c.Balls)
+	if c.Half != "" {
+		b = appendTexts(b, string(c.Half))
+	}
+	return b
 }
 
 func appendScore(b []byte, s *event.Score) []byte {

@@ -16,10 +16,16 @@ type Observation struct {
 	Shootout  *event.Score `json:"shootout,omitempty"`   // tally of the shoot-out; nil if the page shows none
 	Incidents []Incident   `json:"incidents"`            // in page order
 
+	// LineScore is the score by innings in cricket. It is nil if the page shows only runs.
+	LineScore *event.LineScore `json:"line_score,omitempty"`
+
 	// Blind is true if the profile has a list of incidents that is not optional, and all its lists are
 	// empty. Either nothing has happened yet, or the layout has changed.
 	Blind bool `json:"blind,omitempty"`
 
+	// Absent is the side for which a page about cricket shows no score, although it shows the score of
+	// the other side. Score has 0 for the side.
+	Absent event.Side `json:"-"`
 	// Lists holds the number of rows of each list in the profile. It is nil if the profile has no
 	// lists or the rows were not counted.
 	Lists []int `json:"-"`

@@ -21,6 +21,12 @@ func nothing(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errNothing, fmt.Sprintf(format, args...))
 }
 
+// A mismatch is an error that wraps errNothing, because the regular expression of a rule does not match
+// the text on the page.
+type mismatch struct{ error }
+
+func (m mismatch) Unwrap() error { return m.error }
+
 // text returns the value of a rule on a row, or the value that the row inherits. The error wraps
 // errNothing if the row does not have the value. Any other error means that the value is invalid or
 // the evaluation failed.
@@ -68,6 +74,7 @@ func (r *Rule) ownText(ctx context.Context, on row) (string, error) {
 // stops at the first error that does not wrap errNothing.
 func (r *Rule) firstText(ctx context.Context, on row) (string, *Rule, error) {
 	var missing []string
+	var other mismatch
 	for i := range r.first {
 		text, chosen, err := r.first[i].choose(ctx, on)
 		if err == nil {
@@ -76,9 +83,14 @@ func (r *Rule) firstText(ctx context.Context, on row) (string, *Rule, error) {
 		if !errors.Is(err, errNothing) {
 			return "", nil, err
 		}
+		errors.As(err, &other)
 		missing = append(missing, strings.TrimPrefix(err.Error(), errNothing.Error()+": "))
 	}
-	return "", nil, nothing("%s", strings.Join(missing, "; "))
+	err := nothing("%s", strings.Join(missing, "; "))
+	if other.error != nil {
+		err = mismatch{err}
+	}
+	return "", nil, err
 }
 
 // source returns the text that the rule finds, before conversion.
@@ -164,7 +176,7 @@ func (r *Rule) cut(text string) (string, error) {
 	}
 	m := r.Regexp.re.FindStringSubmatch(text)
 	if m == nil {
-		return "", nothing("%q does not match %s", shorten(text), r.Regexp.re)
+		return "", mismatch{nothing("%q does not match %s", shorten(text), r.Regexp.re)}
 	}
 	return m[min(1, len(m)-1)], nil
 }

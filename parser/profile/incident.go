@@ -70,7 +70,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c e
 	}
 	profile, sport, now := r.doc.profile, r.match.Sport, r.match.Match.Period
 	notation := r.rules.Clock.clockNotation()
-	c, err := profile.parseClock(notation, period, text)
+	c, _, err := profile.parseClock(notation, period, text)
 	if err == nil && c.Period == "" && len(sport.Periods()) > 0 {
 		err = fmt.Errorf("%q does not imply the period: the profile needs a rule for period", shorten(text))
 	}
@@ -78,7 +78,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c e
 		r.fault("clock", err)
 	}
 	if period == "" && now != "" && sport.Index(c.Period) > sport.Index(now) {
-		if earlier, err := profile.parseClock(notation, sport.PlayedBefore(now), text); err == nil {
+		if earlier, _, err := profile.parseClock(notation, sport.PlayedBefore(now), text); err == nil {
 			c = earlier
 		}
 	}

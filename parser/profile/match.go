@@ -8,6 +8,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/profile/internal/notations"
 )
 
 // A matchRow evaluates the rules for a match, on the whole page or on one row of a page with
@@ -45,7 +46,14 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	o.Match.Period = oneOf(&m.evaluator, "match.status", period, o.Sport.Periods())
 	m.clock(ctx, o)
 	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // only then is the score required
-	o.Score = m.score(ctx, "match", "score", &r.HomeScore, &r.AwayScore, begun)
+	if o.Sport == event.Cricket {
+		o.Score, o.LineScore, o.Absent = m.innings(ctx, begun)
+		if o.Match.Period == "" && o.LineScore != nil && begun {
+			o.Match.Period = notations.InningsPeriod(o.LineScore)
+		}
+	} else {
+		o.Score = m.score(ctx, "match", "score", &r.HomeScore, &r.AwayScore, begun)
+	}
 	o.Shootout = m.score(ctx, "match", "shootout", &r.HomeShootout, &r.AwayShootout, false)
 	m.incidents(ctx, o)
 	return o, nil
@@ -86,23 +94,25 @@ func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
 	}
 }
 
-// clock sets the match clock if the page shows a clock. If a live soccer page does not name the
-// period, clock also sets the period, unless the clock may be in stoppage time.
+// clock sets the match clock if the page shows a clock. If the status of a live match does not name
+// the period, clock also sets the period that the clock names, or in soccer the period of its minute,
+// unless the clock may be in stoppage time.
 func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	r := &m.doc.profile.Match.Clock
 	text := m.optional(ctx, "match.clock", r)
 	if text == "" {
 		return
 	}
-	c, err := m.doc.profile.parseClock(r.clockNotation(), o.Match.Period, text)
+	c, names, err := m.doc.profile.parseClock(r.clockNotation(), o.Match.Period, text)
 	if err != nil {
 		m.fault("match.clock", err)
 		return
 	}
-	if o.Match.Period == "" && o.Sport == event.Soccer {
-		if c.MaybeStoppage() {
+	if o.Match.Period == "" {
+		switch {
+		case !names && o.Sport == event.Soccer && c.MaybeStoppage():
 			c.Period = ""
-		} else if o.Match.Status == event.Live {
+		case (names || o.Sport == event.Soccer) && o.Match.Status == event.Live && !c.Period.IsBreak():
 			o.Match.Period = c.Period
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/profile/internal/notations"
 )
 
 // A Rule defines where a value is on a page, and how to convert its text. In YAML, a rule is a CSS
@@ -125,10 +126,10 @@ type notation string
 
 // The notations of clocks. Each sport has a default.
 const (
-	asMinute    notation = "minute"    // 37', 45+2', 90'+6; 14:21 since kick-off
-	asElapsed   notation = "elapsed"   // 12:46 or PT12M46S since the start of the period
-	asRemaining notation = "remaining" // 12:46, 46.3 or PT12M46S until the end of the period
-	asOvers     notation = "overs"     // 14.3: fourteen overs and three balls
+	asMinute    notation = notations.Minute
+	asElapsed   notation = notations.Elapsed
+	asRemaining notation = notations.Remaining
+	asOvers     notation = notations.Overs
 )
 
 // asFlight is the notation of scripts in React's flight format; see pagejson.DecodeFlight.

@@ -262,18 +262,18 @@ func TestCaseResultsOfGermanPages(t *testing.T) {
 	})
 }
 
-// The score of a cricket match has the runs of all innings. A side that has not batted has none.
-func TestCaseRunsOfAllInnings(t *testing.T) {
+// The score of a cricket match has the latest innings of each side. A side that has not batted has 0.
+func TestCaseInningsOfCricket(t *testing.T) {
 	t.Parallel()
 	innings := sample(t, "cricinfo/test-result.html")
 	words(t, `
-		"428/6d & 120/3d" | final 548-355
-		"428/6d"          | final 428-355
-		"428"             | final 428-355
-		"12/1"            | final 12-355
-		"428 & 33/2 (f/o)"| final 461-355
-		null              | final 0-355
-		""                | final 0-355`, func(text, want string) {
+		"428/6d & 120/3d" | final inn4 120-110
+		"428/6d"          | final inn3 428-110
+		"428"             | final inn3 428-110
+		"12/1"            | final inn3 12-110
+		"428 & 33/2 (f/o)"| final inn4 33-110
+		null              | final inn2 0-110
+		""                | final inn2 0-110`, func(text, want string) {
 		if got := first(t, "cricinfo", strings.Replace(innings, `"428/6d & 120/3d"`, text, 1)); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}

@@ -13,7 +13,7 @@ import (
 func (d *draft) events() ([]event.Event, error) {
 	slices.SortFunc(d.changes, d.compareChanges)
 	s := &d.state
-	score, kicks := d.scoreBefore(), d.kicksBefore()
+	score, kicks, line := d.scoreBefore(), d.kicksBefore(), s.LineScore
 	var out []event.Event
 	for i := range d.changes {
 		ch := &d.changes[i]
@@ -23,9 +23,11 @@ func (d *draft) events() ([]event.Event, error) {
 			kicks = new(kicks.Add(in.Side, ch.kicksScored(in)))
 			shootout = kicks
 		}
-		score = d.scoreAfter(ch, in, score)
+		if score = d.scoreAfter(ch, in, score); in.Kind == event.ScoreChange && in.Score != nil {
+			line = d.obs.LineScore
+		}
 		s.Seq++
-		e, err := d.event(ch, in, score, shootout)
+		e, err := d.event(ch, in, score, shootout, line)
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +36,7 @@ func (d *draft) events() ([]event.Event, error) {
 	}
 	s.Score, s.Shootout = score, d.tally(kicks)
 	if !s.Sport.CountsGoals() && d.obs.Score != nil && !d.score.doubtful {
-		s.Score = d.obs.Score
+		s.Score, s.LineScore = d.obs.Score, d.obs.LineScore
 	}
 	d.removeRetracted()
 	return out, nil
@@ -126,9 +128,10 @@ func (d *draft) removeRetracted() {
 	})
 }
 
-// event returns the event of a change. score and shootout are the score and the tally after the
-// change.
-func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Score) (event.Event, error) {
+// event returns the event of a change. score, shootout and line are the score, the tally and the line
+// score after the change.
+func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Score, line *event.LineScore) (
+	event.Event, error) {
 	s, from := &d.state, &d.from
 	match, evidence := s.Match, from.Evidence
 	evidence.Path = in.Path
@@ -136,7 +139,7 @@ func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Sc
 		League: s.League, LeagueKey: s.LeagueKey, Player: in.Player, Time: in.Clock.String(),
 		Sport: s.Sport, Kind: in.Kind, Action: ch.action, Detail: in.Detail, Side: in.Side, Off: in.Off, Assist: in.Assist,
 		Incident: in.ID, Rev: in.Rev, Reason: ch.reason, Changes: ch.edits,
-		Score: score, Shootout: shootout, Match: &match,
+		Score: score, Shootout: shootout, Match: &match, LineScore: line,
 		Provisional: in.Provisional, Backfill: d.backfill || in.Backfill && ch.fills, Replay: from.Replay,
 		Epoch: s.Epoch, Seq: s.Seq, Evidence: &evidence,
 	}

@@ -19,7 +19,7 @@ func (d *draft) fields(p parts) []any {
 	case partHealth:
 		return []any{&m.Stale, &s.Blind}
 	case partScore:
-		return []any{&s.Score, &s.Shootout}
+		return []any{&s.Score, &s.Shootout, &s.LineScore}
 	case partIncidents:
 		return []any{&s.Tracked, &s.Retractions, &d.listed, &d.ids}
 	case partChanges:

@@ -111,7 +111,7 @@ func (v *View) isAheadOf(o *observation.Observation, from *Provenance) bool {
 	return compareClock(o.Sport, clockShown(o), v.Clock) < 0 ||
 		o.Match.Status != "" && o.Match.Status.Rank() < v.Rank ||
 		v.compareModified(from) < 0 ||
-		lowerScore(o.Sport, o.Score, v.Score)
+		showsLess(o, v.Score, v.LineScore)
 }
 
 // superseded reports whether other bytes have already replaced the bytes of the page.
@@ -174,7 +174,7 @@ func lagsBehind(known *State, v *View, o *observation.Observation) bool {
 	if o.Match.Status.Rank() == event.Live.Rank() && 0 <= now && now < period && shown < period {
 		return true
 	}
-	if o.Score == nil || known.Score == nil {
+	if o.Score == nil || known.Score == nil || len(known.innings().Began(o, o.Score)) > 0 {
 		return false
 	}
 	for _, side := range []event.Side{event.Home, event.Away} {
@@ -215,7 +215,8 @@ func compareClock(s event.Sport, a, b event.Clock) int {
 	case !b.Known():
 		return 1 // without a clock, b counts as the start of the period
 	case a.Elapsed == 0 || b.Elapsed == 0:
-		return cmp.Or(cmp.Compare(a.Minute, b.Minute), cmp.Compare(a.Stoppage, b.Stoppage), cmp.Compare(a.Balls, b.Balls))
+		return cmp.Or(cmp.Compare(a.Minute, b.Minute), cmp.Compare(a.Stoppage, b.Stoppage), cmp.Compare(a.Balls, b.Balls),
+			cmp.Compare(a.Half.Index(), b.Half.Index()))
 	}
 	return cmp.Compare(a.Elapsed, b.Elapsed)
 }
@@ -224,4 +225,22 @@ func compareClock(s event.Sport, a, b event.Clock) int {
 // now or was is nil, and in tennis, where each set starts at 0-0.
 func lowerScore(sport event.Sport, now, was *event.Score) bool {
 	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away) && sport != event.Tennis
+}
+
+// showsLess reports whether the page shows fewer points of a side than an earlier score. If both line
+// scores are known, it compares the runs in all innings.
+func showsLess(o *observation.Observation, was *event.Score, line *event.LineScore) bool {
+	if o.LineScore == nil || line == nil {
+		return lowerScore(o.Sport, o.Score, was)
+	}
+	return slices.ContainsFunc([]event.Side{event.Home, event.Away}, func(side event.Side) bool {
+		now, was := o.LineScore.Of(side), line.Of(side)
+		return len(now) < len(was) || now.Runs() < was.Runs()
+	})
+}
+
+// falls reports whether the page's score is lower than the known score, unless a side has begun an
+// innings.
+func falls(known *State, o *observation.Observation) bool {
+	return showsLess(o, known.Score, known.LineScore) && len(known.innings().Began(o, o.Score)) == 0
 }

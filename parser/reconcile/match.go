@@ -7,6 +7,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/innings"
 )
 
 // Match compares an observation with known, the saved state of the match. It returns the next
@@ -25,6 +26,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	// Normalise the facts that are compared with earlier pages.
 	status := o.Match.Status
 	o.Score = playedScore(&known, &o)
+	allInnings := known.Views[from.Site].AllInnings || innings.Several(o.LineScore)
+	o.Score, o.LineScore = known.innings().Complete(&o, allInnings)
 	digest := o.Digest()
 	o.Match = resumedMatch(&known, &o, &from)
 	o.Match = inferMatchPeriod(&known, &o)
@@ -34,6 +37,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	verdict, view := judge(&known, &o, &from)
 	next := known
 	if verdict != deferred {
+		view.AllInnings = allInnings
 		next.Seen = seenNow(&known, &o, &from)
 	}
 	nothingNew := digest == known.Views[from.Site].Observed && verdict != overdue && known.nothingPending(&view)

@@ -29,15 +29,14 @@ type scoreDecision struct {
 // confirmFor. If the page lacks rows, only confirmFor confirms a score that falls.
 func decideScore(known *State, o *observation.Observation, from *Provenance, by verdict, v View) (scoreDecision, View) {
 	var d scoreDecision
-	lower, leap := lowerScore(o.Sport, o.Score, known.Score), leapOf(known, o, from)
+	lower, leap := falls(known, o), leapOf(known, o, from)
 	switch {
 	case by == overdue && leap < impossibleLeap:
 		v.Doubt, d.mayRetract = nil, true
 	case !lower && leap == 0:
 		v.Doubt = nil
 	default:
-		agrees := v.Doubt != nil &&
-			(v.Doubt.Score == *o.Score || leap == 0 && retractSame(v.Doubt.Score, *o.Score, *known.Score))
+		agrees := v.Doubt != nil && v.Doubt.confirmedBy(known, o, leap > 0)
 		v.Doubt = v.Doubt.next(*o.Score, agrees, by == fresh, from.At)
 		v.Doubt.Leap = leap > 0
 		sure := v.Doubt.Polls >= doubtPolls && !(lower && lacksRows(known, o)) || v.Doubt.Lasted >= confirmFor
@@ -50,7 +49,7 @@ func decideScore(known *State, o *observation.Observation, from *Provenance, by 
 		}
 	}
 	if !d.doubtful && o.Score != nil {
-		v.Score = o.Score
+		v.Score, v.LineScore = o.Score, o.LineScore
 	}
 	return d, v
 }
@@ -66,6 +65,21 @@ func (d *Doubt) next(score event.Score, agrees, isFresh bool, at time.Time) *Dou
 		hold.Polls = d.Polls
 	}
 	return &Doubt{Score: score, Hold: hold}
+}
+
+// confirmedBy reports whether the page's score, which is in doubt too, confirms the score of d. It is
+// the same score, or it retracts the same goals. In sports that do not count goals, the score can have
+// risen since.
+func (d *Doubt) confirmedBy(known *State, o *observation.Observation, leap bool) bool {
+	switch {
+	case d.Score == *o.Score:
+		return true
+	case leap:
+		return false
+	case !o.Sport.CountsGoals():
+		return !lowerScore(o.Sport, o.Score, &d.Score)
+	}
+	return retractSame(d.Score, *o.Score, *known.Score)
 }
 
 // retractSame reports whether the scores a and b retract the same goals from the score known.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/innings"
 )
 
 // A State is the saved state of one match. Before the first page, only Epoch is set.
@@ -18,7 +19,8 @@ type State struct {
 	Match     event.Match       `json:"match"`
 	Score     *event.Score      `json:"score,omitempty"`
 	Shootout  *event.Score      `json:"shootout,omitempty"`
-	Tracked   []TrackedIncident `json:"standing"` // in the order in which they were reported
+	LineScore *event.LineScore  `json:"line_score,omitempty"` // cricket: the score by innings; nil if unknown
+	Tracked   []TrackedIncident `json:"standing"`             // in the order in which they were reported
 
 	// Untracked is the number of events so far whose incident is not tracked, such as status_change.
 	// The number makes the IDs of these events unique.
@@ -42,6 +44,11 @@ type State struct {
 
 // Known reports whether any page of the match has been reconciled.
 func (s *State) Known() bool { return s.Match.ID != "" }
+
+// innings returns what the pages of a match in cricket have shown.
+func (s *State) innings() innings.Known {
+	return innings.Known{Score: s.Score, LineScore: s.LineScore, Period: s.Match.Period}
+}
 
 // nothingPending reports whether another page with the same content would change nothing. That is
 // so if no page is deferred, no score is in doubt, the source is neither stale nor blind, and no
@@ -91,15 +98,17 @@ type TrackedIncident struct {
 // A View holds what one site has shown of a match. All pages with the same profile belong to one
 // site. PageID, Hold and Deferred also cover deferred pages, the other fields only accepted pages.
 type View struct {
-	Rank       int          `json:"rank"`                 // rank of the latest status
-	Clock      event.Clock  `json:"clock,omitzero"`       // the latest clock, in match order
-	Modified   time.Time    `json:"modified,omitzero"`    // the latest Last-Modified
-	Score      *event.Score `json:"score,omitempty"`      // the latest score that was not in doubt
-	Rows       int          `json:"rows,omitempty"`       // number of incidents on the latest page
-	Snapshot   string       `json:"snapshot,omitempty"`   // snapshot of the latest page; see snapshotOf
-	Superseded []string     `json:"superseded,omitempty"` // snapshots of earlier pages
-	Observed   uint64       `json:"observed,omitempty"`   // digest of the latest compared observation
-	PageID     string       `json:"page_id,omitempty"`    // the site's own ID of the match
+	Rank       int              `json:"rank"`                  // rank of the latest status
+	Clock      event.Clock      `json:"clock,omitzero"`        // the latest clock, in match order
+	Modified   time.Time        `json:"modified,omitzero"`     // the latest Last-Modified
+	Score      *event.Score     `json:"score,omitempty"`       // the latest score that was not in doubt
+	LineScore  *event.LineScore `json:"line_score,omitempty"`  // the line score with Score
+	AllInnings bool             `json:"all_innings,omitempty"` // cricket: the site shows all innings of a side
+	Rows       int              `json:"rows,omitempty"`        // number of incidents on the latest page
+	Snapshot   string           `json:"snapshot,omitempty"`    // snapshot of the latest page; see snapshotOf
+	Superseded []string         `json:"superseded,omitempty"`  // snapshots of earlier pages
+	Observed   uint64           `json:"observed,omitempty"`    // digest of the latest compared observation
+	PageID     string           `json:"page_id,omitempty"`     // the site's own ID of the match
 
 	Hold     *Hold  `json:"hold,omitempty"`     // consecutive deferred pages; nil if the latest page was accepted
 	Deferred *View  `json:"deferred,omitempty"` // what the latest page of Hold shows; nil without Hold

@@ -6,6 +6,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/innings"
 )
 
 // reportUntracked reports an incident that is never corrected or retracted, and is therefore not
@@ -16,8 +17,11 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 		in.Clock.Period = d.state.Match.Period
 	}
 	phase := phasePlay
-	if in.Kind == event.StatusChange {
+	switch {
+	case in.Kind == event.StatusChange:
 		phase = phaseEnd
+	case in.Kind == event.ScoreChange && d.state.Sport == event.Cricket: // before the wickets, which are part of the score
+		phase = phaseStart
 	}
 	id := d.id(series{"told", string(in.Kind), strconv.Itoa(d.state.Untracked)})
 	d.addChange(change{tracked: -1, untracked: TrackedIncident{Incident: in, Rev: 1, ID: id},
@@ -28,7 +32,8 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 // that do not count goals, and to shoot-outs without tracked kicks.
 func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
-	if !o.Sport.CountsGoals() && !d.score.doubtful && scoreMoved(s.Score, o.Score) && !d.explained(*o.Score) {
+	moved := innings.Moved(s.LineScore, o.LineScore) || scoreMoved(s.Score, o.Score) && !d.explained(*o.Score)
+	if !o.Sport.CountsGoals() && !d.score.doubtful && moved {
 		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: o.Match.Clock, Score: o.Score}, "")
 	}
 	isKick := func(tracked TrackedIncident) bool { return tracked.Kind == event.ShootoutKick }

@@ -1,0 +1,154 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
+	"github.com/matchwire/matchwire/parser/reconcile"
+)
+
+const cricketProfile = `profile: cricket
+sport: cricket
+format: json
+match:
+  id: {value: m1}
+  league: {value: Tests}
+  home: {value: Alpha}
+  away: {value: Beta}
+  status: {jq: 'if (.st | type) == "number" then "live inn\(.st)" else .st end'}
+  clock: {jq: .ov, optional: true}
+  home_score: {jq: .h}
+  away_score: {jq: .a}
+`
+
+// An inningsPage is a page about a match in cricket, and the score and line score after it. Pages are
+// read 30 seconds apart.
+type inningsPage struct{ json, score, line string }
+
+// The score of a side begins again with its second innings, whichever form of the score a page shows.
+func TestInnings(t *testing.T) {
+	t.Parallel()
+	p, err := profile.Load("cricket.yaml", []byte(cricketProfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pages := range map[string][]inningsPage{
+		"numbers of the latest innings, without a clock": {
+			{`{"st":1,"h":0,"a":0}`, "0-0", " v "},
+			{`{"st":1,"h":428,"a":0}`, "428-0", "428 v "},
+			{`{"st":2,"h":428,"a":20}`, "428-20", "428 v 20"},
+			{`{"st":2,"h":428,"a":245}`, "428-245", "428 v 245"},
+			{`{"st":3,"h":0,"a":245}`, "0-245", "428 & 0 v 245"},
+			{`{"st":3,"h":6,"a":245}`, "6-245", "428 & 6 v 245"},
+			{`{"st":4,"h":120,"a":3}`, "120-3", "428 & 120 v 245 & 3"},
+			{`{"st":"final","h":120,"a":110}`, "120-110", "428 & 120 v 245 & 110"},
+		},
+		"the period before the score": {
+			{`{"st":2,"h":428,"a":245}`, "428-245", "428 v 245"},
+			{`{"st":3,"h":428,"a":245}`, "428-245", "428 v 245"},
+			{`{"st":3,"h":2,"a":245}`, "2-245", "428 & 2 v 245"},
+			{`{"st":3,"h":1,"a":245}`, "2-245", "428 & 2 v 245"}, // once in an innings
+		},
+		"only the side that bats": {
+			{`{"st":1,"h":40,"a":null}`, "40-0", "40 v "},
+			{`{"st":2,"h":null,"a":20}`, "40-20", "40 v 20"},
+			{`{"st":3,"h":5,"a":"-"}`, "5-20", "40 & 5 v 20"},
+		},
+		"only the side that bats, with wickets": {
+			{`{"st":1,"h":"40/2","a":null}`, "40-0", "40/2 v "},
+			{`{"st":2,"h":null,"a":"20/1 (3.2 ov)"}`, "40-20", "40/2 v 20/1"},
+			{`{"st":3,"h":"5/0","a":null}`, "5-20", "40/2 & 5/0 v 20/1"},
+			{`{"st":3,"h":"5/1","a":null}`, "5-20", "40/2 & 5/1 v 20/1"},
+		},
+		"totals": {
+			{`{"st":1,"h":428,"a":0}`, "428-0", "428 v "},
+			{`{"st":2,"h":428,"a":245}`, "428-245", "428 v 245"},
+			{`{"st":3,"h":430,"a":245}`, "430-245", ""},
+			{`{"st":3,"h":548,"a":245}`, "548-245", ""},
+			{`{"st":3,"h":540,"a":245}`, "548-245", ""}, // an older copy
+			{`{"st":4,"h":548,"a":355}`, "548-355", ""},
+		},
+		"all innings, with a follow-on": {
+			{`{"st":"live","h":"428/6d","a":"110"}`, "428-110", "428/6d v 110"},
+			{`{"st":"live","h":"428/6d","a":"110 & 12/0 (f/o)"}`, "428-12", "428/6d v 110 & 12/0 (f/o)"},
+			{`{"st":"live","h":"428/6d","a":"110"}`, "428-12", "428/6d v 110 & 12/0 (f/o)"}, // an older copy
+			{`{"st":"live","h":"428/6d & 0/0","a":"110 & 330 (f/o)"}`, "0-330", "428/6d & 0/0 v 110 & 330 (f/o)"},
+			{`{"st":"final","h":"428/6d & 13/1","a":"110 & 330 (f/o)"}`, "13-330", "428/6d & 13/1 v 110 & 330 (f/o)"},
+		},
+		"a declaration and a wicket without runs": {
+			{`{"st":"live","h":"300/5","a":null}`, "300-0", "300/5 v "},
+			{`{"st":"live","h":"300/6","a":null}`, "300-0", "300/6 v "},
+			{`{"st":"live","h":"300/6 dec","a":null}`, "300-0", "300/6d v "},
+		},
+		"super overs": {
+			{`{"st":2,"h":"176/6 (20)","a":"176/6 (20)"}`, "176-176", "176/6 v 176/6"},
+			{`{"st":3,"h":"5/2","a":"176/6"}`, "5-176", "176/6 & 5/2 v 176/6"},
+			{`{"st":4,"h":"5/2","a":"5/1"}`, "5-5", "176/6 & 5/2 v 176/6 & 5/1"},
+			{`{"st":5,"h":"5/2","a":"0/0"}`, "5-0", "176/6 & 5/2 v 176/6 & 5/1 & 0/0"},
+			{`{"st":6,"h":"2/0","a":"11/1"}`, "2-11", "176/6 & 5/2 & 2/0 v 176/6 & 5/1 & 11/1"},
+		},
+		"the first page is in the third innings": {
+			{`{"st":3,"h":22,"a":245}`, "22-245", ""},
+			{`{"st":4,"h":120,"a":2}`, "120-2", ""},
+		},
+	} {
+		state := reconcile.State{Epoch: "e"}
+		at := parsertest.Noon
+		for i, pg := range pages {
+			all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(pg.json)})
+			if err != nil || len(problems) > 0 {
+				t.Fatal(name, i, problems, err)
+			}
+			from := parsertest.Provenance(at)
+			from.Evidence.Snapshot = pg.json
+			var events []event.Event
+			if state, events, err = reconcile.Match(state, all[0], from); err != nil {
+				t.Fatal(err)
+			}
+			at = at.Add(30 * time.Second)
+			line := ""
+			if state.LineScore != nil {
+				line = state.LineScore.String()
+			}
+			if state.Score.String() != pg.score || line != pg.line {
+				t.Errorf("%s: after page %d: score %v, line score %q, want %s and %q", name, i, state.Score, line,
+					pg.score, pg.line)
+			}
+			for n, e := range events {
+				last := n == len(events)-1
+				if last && (e.Data.Score == nil || *e.Data.Score != *state.Score) {
+					t.Errorf("%s: page %d: the score of the last event is %v, want %v", name, i, e.Data.Score, state.Score)
+				}
+			}
+		}
+	}
+}
+
+// Without a period, a lower score that keeps rising is confirmed while the match goes on.
+func TestLowerScoreThatRises(t *testing.T) {
+	t.Parallel()
+	state, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, runs(428, 245), parsertest.Provenance(parsertest.Noon))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 {
+		from := parsertest.Provenance(parsertest.Noon.Add(time.Duration(n+1) * 30 * time.Second))
+		from.Modified = from.At
+		if state, _, err = reconcile.Match(state, runs(2*n, 245), from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if *state.Score != (event.Score{Home: 6, Away: 245}) {
+		t.Errorf("score %v after four fresh pages with a lower score, want 6-245", state.Score)
+	}
+}
+
+func runs(home, away int) observation.Observation {
+	return observation.Observation{Sport: event.Cricket, Match: event.Match{ID: "m1", Home: "Alpha", Away: "Beta",
+		Status: event.Live}, Score: &event.Score{Home: home, Away: away}}
+}

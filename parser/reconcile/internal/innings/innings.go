@@ -1,0 +1,148 @@
+// Package innings decides to which innings of a cricket match the runs on a page belong.
+//
+// The score of a side begins again with its second innings. Pages differ:
+//
+//	all innings     428/6d & 3/0  v  245    the line score of the page
+//	latest innings  3             v  245    the line score of the earlier pages, and the latest innings
+//	totals          431           v  245    no line score, and a score that never falls
+//
+// The score of an event counts the latest innings of each side, except on pages with totals.
+package innings
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// startedRuns is the maximum number of runs with which an innings begins if the page shows the period of
+// the innings before its score. It is the maximum number of runs of an over.
+const startedRuns = 36
+
+var sides = []event.Side{event.Home, event.Away}
+
+// A Known is what earlier pages have shown.
+type Known struct {
+	Score     *event.Score
+	LineScore *event.LineScore // nil if unknown
+	Period    event.Period
+}
+
+// Several reports whether a line score shows several innings of a side. A site that has shown such a
+// line score shows all innings.
+func Several(line *event.LineScore) bool {
+	return line != nil && max(len(line.Home), len(line.Away)) > 1
+}
+
+// Complete returns the page's score and line score in cricket, completed from earlier pages. all
+// reports whether the site shows all innings. The line score is nil if it is not known to which
+// innings the runs belong.
+func (known Known) Complete(o *observation.Observation, all bool) (*event.Score, *event.LineScore) {
+	if o.Sport != event.Cricket || o.Score == nil {
+		return o.Score, nil
+	}
+	score, shown := known.shown(o)
+	was := known.LineScore
+	line := &event.LineScore{Home: shown[event.Home], Away: shown[event.Away]}
+	innings, before := known.begun(o)
+	switch {
+	case all:
+		return &score, line
+	case innings == 0 && o.LineScore == nil:
+		return &score, nil
+	case innings < before, innings <= 2 && was == nil, innings < 2:
+		return &score, line
+	case was == nil: // the page shows the latest innings, and those before it are unknown
+		if line.Innings() < innings {
+			line = nil
+		}
+		return &score, line
+	}
+	began := known.Began(o, &score)
+	for _, side := range sides {
+		now, before := shown[side], was.Of(side)
+		switch {
+		case side == o.Absent || len(now) == 0:
+			now = before
+		case slices.Contains(began, side):
+			now = append(before[:len(before):len(before)], now...)
+		case len(before) > 0:
+			last := &before[len(before)-1]
+			if now = now[len(now)-1:]; o.LineScore == nil && now[0].Runs == last.Runs {
+				now = event.Line{*last} // the page shows no wickets, but another site does
+			}
+			now = append(before[:len(before)-1:len(before)-1], now...)
+		}
+		shown[side] = now
+	}
+	line = &event.LineScore{Home: shown[event.Home], Away: shown[event.Away]}
+	if innings > 2 && line.Innings() < innings && score != *known.Score {
+		line = nil // the score may be a total
+	}
+	return &score, line
+}
+
+// shown returns the score and the innings of each side that the page shows. Of a side without a score,
+// it returns what earlier pages have shown.
+func (known Known) shown(o *observation.Observation) (score event.Score, lines map[event.Side]event.Line) {
+	score, lines = *o.Score, map[event.Side]event.Line{}
+	was := known.LineScore
+	for _, side := range sides {
+		absent := side == o.Absent && known.Score != nil
+		if absent {
+			score = score.Add(side, known.Score.Of(side))
+		}
+		switch runs := score.Of(side); {
+		case absent && was != nil:
+			lines[side] = was.Of(side)
+		case o.LineScore != nil && !absent:
+			lines[side] = o.LineScore.Of(side)
+		case runs > 0 || was != nil && len(was.Of(side)) > 0:
+			lines[side] = event.Line{{Runs: runs}}
+		}
+	}
+	return score, lines
+}
+
+// begun returns the number of innings that the page and the known page show, or 0 if
+// it is unknown. A page without a period shows the known period.
+func (known Known) begun(o *observation.Observation) (innings, before int) {
+	p := known.Period
+	return o.Sport.Index(cmp.Or(o.Match.Period, p)) + 1, o.Sport.Index(p) + 1
+}
+
+// Began returns the sides whose score falls because they have begun an innings: from the third
+// innings on, at most as many sides as innings have begun since the known page. If the page has shown
+// the period before, the score of the innings is low.
+func (known Known) Began(o *observation.Observation, score *event.Score) []event.Side {
+	if o.Sport != event.Cricket || score == nil || known.Score == nil {
+		return nil
+	}
+	innings, before := known.begun(o)
+	var fell []event.Side
+	for _, side := range sides {
+		if score.Of(side) < known.Score.Of(side) {
+			fell = append(fell, side)
+		}
+	}
+	var possible int // number of innings that can have begun
+	switch {
+	case innings < 3:
+	case innings > before:
+		possible = innings - max(before, 2)
+	case innings == before && known.LineScore != nil && len(fell) == 1 && score.Of(fell[0]) <= startedRuns:
+		possible = innings - known.LineScore.Innings()
+	}
+	if len(fell) > possible {
+		return nil
+	}
+	return fell
+}
+
+// Moved reports whether now differs from was, in the texts of the innings. It returns false if
+// either is unknown.
+func Moved(was, now *event.LineScore) bool {
+	return was != nil && now != nil && (was.Home.String() != now.Home.String() || was.Away.String() != now.Away.String())
+}
