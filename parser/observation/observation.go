@@ -15,6 +15,7 @@ type Observation struct {
 	Score     *event.Score `json:"score,omitempty"`      // without the kicks of a shoot-out; nil if the page shows no score
 	Shootout  *event.Score `json:"shootout,omitempty"`   // tally of the shoot-out; nil if the page shows none
 	Incidents []Incident   `json:"incidents"`            // in page order
+	Lineups   []Lineup     `json:"lineups,omitempty"`    // at most one for each side; nil if the page shows none
 
 	// Blind is true if the profile has a list of incidents that is not optional, and all its lists are
 	// empty. Either nothing has happened yet, or the layout has changed.
@@ -42,6 +43,13 @@ type Incident struct {
 
 	Score *event.Score `json:"score,omitempty"` // score after the incident; nil if the row shows none
 	List  int          `json:"-"`               // index of the incident's list in the profile
+}
+
+// A Lineup holds the players of one side that a page shows.
+type Lineup struct {
+	event.Lineup
+	Side event.Side `json:"side"`
+	Path string     `json:"path"` // path of the first player on the page; see event.Evidence
 }
 
 // Count returns the number of incidents of kind k on side s.
