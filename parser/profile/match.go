@@ -48,6 +48,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	o.Score = m.score(ctx, "match", "score", &r.HomeScore, &r.AwayScore, begun)
 	o.Shootout = m.score(ctx, "match", "shootout", &r.HomeShootout, &r.AwayShootout, false)
 	m.incidents(ctx, o)
+	m.lineups(ctx, o)
 	return o, nil
 }
 
