@@ -244,11 +244,42 @@ func show(w io.Writer, o observation.Observation) error {
 	}
 	slices.Sort(sums)
 	if len(sums) == 0 {
-		_, err := fmt.Fprintln(w, "no incidents")
-		return err
+		if _, err := fmt.Fprintln(w, "no incidents"); err != nil {
+			return err
+		}
+		return showLineups(w, o.Lineups)
 	}
 	_, err := fmt.Fprintf(w, "\n%s: %s\n", pipeline.Plural(len(o.Incidents), "incident"), strings.Join(sums, ", "))
-	return err
+	if err != nil {
+		return err
+	}
+	return showLineups(w, o.Lineups)
+}
+
+// showLineups prints one line for each line-up.
+func showLineups(w io.Writer, all []observation.Lineup) error {
+	for _, l := range all {
+		var starters, substitutes []string
+		for _, p := range l.Players {
+			name := strings.TrimSpace(p.Number + " " + p.Name)
+			if p.Substitute {
+				substitutes = append(substitutes, name)
+			} else {
+				starters = append(starters, name)
+			}
+		}
+		text := strings.Join(starters, ", ")
+		if len(substitutes) > 0 {
+			text += "; substitutes: " + strings.Join(substitutes, ", ")
+		}
+		if l.Coach != "" {
+			text += "; coach: " + l.Coach
+		}
+		if _, err := fmt.Fprintf(w, "line-up %s: %s\n", strings.TrimSpace(string(l.Side)+" "+l.Formation), text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // showFindings prints what each rule found.

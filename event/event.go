@@ -55,7 +55,7 @@ type Data struct {
 	Rev        int               `json:"rev,omitempty"`        // 1 when new, one more with each correction or retraction
 	Supersedes string            `json:"supersedes,omitempty"` // ID of the event that this event corrects or retracts
 	Reason     string            `json:"reason,omitempty"`     // reason for the event, such as for a correction
-	Changes    map[string]Change `json:"changes,omitempty"`    // correction: the changes, by member name
+	Changes    map[string]Change `json:"changes,omitempty"`    // correction, and new kick-off: the changes, by member name
 
 	Clock    *Clock `json:"clock,omitempty"`    // time of the incident in the match
 	Score    *Score `json:"score,omitempty"`    // after this event
@@ -63,6 +63,9 @@ type Data struct {
 	Match    *Match `json:"match,omitempty"`    // the state of the match
 
 	LineScore *LineScore `json:"line_score,omitempty"` // the score by innings after this event; nil if unknown
+	Winner    Winner     `json:"winner,omitempty"`     // match_end: who won; "" if unknown
+	DecidedBy Decision   `json:"decided_by,omitempty"` // match_end: how the match was decided; "" if unknown
+	Lineup    *Lineup    `json:"lineup,omitempty"`     // lineup: the players of Team
 
 	Provisional bool   `json:"provisional,omitempty"` // the score implies the incident; no page has listed it yet
 	Backfill    bool   `json:"backfill,omitempty"`    // it happened before the first page of the match was fetched
@@ -79,7 +82,7 @@ func (d *Data) Key() string {
 	return Key(d.Sport, cmp.Or(d.LeagueKey, d.League), d.Kind.Word(d.Action))
 }
 
-// A Change holds the old and the new value of a member that a correction changed.
+// A Change holds the old and the new value of a member that changed. A kick-off time is in RFC 3339, UTC.
 type Change struct {
 	Old string `json:"old"`
 	New string `json:"new"`
@@ -226,8 +229,15 @@ func (e Event) identify() string {
 		}
 	}
 	parts := []string{"event", d.Incident, strconv.Itoa(d.Rev), e.Type, d.Detail, d.Team, d.Player, d.Off, d.Assist, at}
-	if d.Kind == StatusChange && d.Match != nil {
+	switch {
+	case d.Kind == StatusChange && d.Match != nil:
 		parts = append(parts, string(d.Match.Status))
+	case d.Kind == KickoffChanged && d.Match != nil:
+		parts = append(parts, d.Match.Start.UTC().Format(time.RFC3339))
+	case d.Winner != "" || d.DecidedBy != "":
+		parts = append(parts, string(d.Winner), string(d.DecidedBy))
+	case d.Lineup != nil:
+		parts = append(parts, d.Lineup.text())
 	}
 	return IncidentID(parts...)
 }

@@ -17,7 +17,10 @@ const (
 	MatchEnd     Kind = "match_end"
 	StatusChange Kind = "status_change"
 	ScoreChange  Kind = "score_change" // the score changed, and no listed incident explains it
-	Lineup       Kind = "lineup"
+
+	// KickoffChanged means that a match that has not begun has another kick-off time.
+	KickoffChanged Kind = "kickoff_changed"
+	LineupShown    Kind = "lineup" // the players of one side
 )
 
 // Kinds that are about the pipeline, not about the match.
@@ -30,8 +33,8 @@ const (
 
 // CommonKinds returns the kinds that every sport has, and the kinds that are about the pipeline.
 func CommonKinds() []Kind {
-	return []Kind{MatchStart, PeriodStart, PeriodEnd, MatchEnd, StatusChange, ScoreChange, Lineup,
-		MatchActivated, MatchDeactivated, SourceStale, SourceFresh}
+	return []Kind{MatchStart, PeriodStart, PeriodEnd, MatchEnd, StatusChange, ScoreChange, KickoffChanged,
+		LineupShown, MatchActivated, MatchDeactivated, SourceStale, SourceFresh}
 }
 
 // Kinds of incidents that several sports share, or for which the parser has special rules.
@@ -157,6 +160,10 @@ func Statuses() []Status {
 
 // Over reports whether the match was played to its end: s is Ended or Final.
 func (s Status) Over() bool { return s == Ended || s == Final }
+
+// Decided reports whether the match has a result: it is over, was awarded, or ended when a player
+// retired. Its end is a match_end.
+func (s Status) Decided() bool { return s.Over() || s == Awarded || s == Retired }
 
 // Rank orders statuses by the progress of the match: 0 before kick-off, 1 while the match is played
 // or interrupted, 2 after it has ended provisionally, and 3 when no more play follows. A match can

@@ -194,6 +194,22 @@ func TestLivePage(t *testing.T) {
 	if got := text(".match .stale"); got != "" {
 		t.Errorf("the page shows %q, want nothing after the source became fresh again", got)
 	}
+	seq(t, b, "m2", "ice_hockey.nhl.lineup", 2, func(d *event.Data) {
+		d.Team, d.Side, d.Player = "San Jose Sharks", event.Away, ""
+		d.Lineup = &event.Lineup{Coach: "Coach", Players: []event.LineupPlayer{
+			{Name: "Martin <i>Jones</i>", Number: "31", Position: "G"}, {Name: "James Reimer", Substitute: true}}}
+		d.Match.Status, d.Match.Start = event.Scheduled, time.Date(2026, 11, 14, 13, 30, 0, 0, time.UTC)
+	})
+	shows("#match-m2 .kick-off", "Kick-off", "2026")
+	shows("#match-m2 .lineup summary", "Line-up of San Jose Sharks")
+	got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector(".lineup").textContent`))
+	if err != nil || !strings.Contains(got, "31 Martin <i>Jones</i> (G)Substitutes: James ReimerCoach: Coach") {
+		t.Errorf("the line-up is %q, error %v, want all names as text", got, err)
+	}
+	seq(t, b, "m2", "ice_hockey.nhl.match_end", 3, func(d *event.Data) {
+		d.Player, d.Match.Status, d.Winner, d.DecidedBy = "", event.Final, "home", event.ByShootout
+	})
+	shows("#match-m2 .line", "End of game after a shoot-out")
 	if cards := text(".match header"); strings.Count(cards, "|") != 1 {
 		t.Errorf("the page shows the matches %q, want 2 matches", cards)
 	}

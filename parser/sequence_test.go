@@ -60,7 +60,7 @@ func TestCapturedSequence(t *testing.T) {
 		"period_end 1h 2-1", "period_start 2h 2-1",
 		"goal 66' away 2-2 provisional", "goal 66' away 2-3 provisional", "goal 66' away 2-4 provisional",
 		"goal home 3-4 provisional", "goal away 3-5 provisional", "goal away 3-6 provisional", "period_end 2h 3-6",
-		"match_end 3-6",
+		"match_end 3-6 away by regulation",
 	}
 	if !slices.Equal(lines, want) {
 		t.Errorf("events\n  %s\nwant\n  %s", strings.Join(lines, "\n  "), strings.Join(want, "\n  "))

@@ -44,7 +44,7 @@ type filter struct {
 // matches reports whether the filter matches an event.
 func (f filter) matches(e event.Event) bool {
 	d := e.Data
-	if f.usual && d.Kind == event.StatusChange && d.Match != nil && d.Match.Status.Over() {
+	if f.usual && d.Kind == event.StatusChange && d.Match != nil && d.Match.Status.Decided() {
 		return false
 	}
 	var teams []string

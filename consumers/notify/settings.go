@@ -73,7 +73,7 @@ type quietSettings struct {
 
 // defaultKinds are the kinds of a rule that sets neither topics nor kinds.
 var defaultKinds = []string{string(event.Goal), string(event.RedCard), string(event.MatchStart),
-	string(event.MatchEnd), string(event.StatusChange)}
+	string(event.MatchEnd), string(event.StatusChange), string(event.KickoffChanged)}
 
 // maxDelay is the longest spoiler delay.
 const maxDelay = 10 * time.Minute

@@ -74,6 +74,30 @@ func TestText(t *testing.T) {
 			*d = event.Data{League: "MLS", Kind: event.MatchEnd, Score: &event.Score{}, Shootout: &event.Score{Home: 4, Away: 5},
 				Match: &event.Match{ID: "m", Home: "Toronto FC", Away: "Seattle Sounders FC", Status: event.Ended}}
 		},
+		"Full time after a shoot-out, winner: Seattle Sounders FC " +
+			"(Toronto FC 0–0 Seattle Sounders FC, 4–5 on penalties)": func(d *event.Data) {
+			*d = event.Data{League: "MLS", Kind: event.MatchEnd, Score: &event.Score{}, Shootout: &event.Score{Home: 4, Away: 5},
+				Match:  &event.Match{ID: "m", Home: "Toronto FC", Away: "Seattle Sounders FC", Status: event.Ended},
+				Winner: "away", DecidedBy: event.ByShootout}
+		},
+		"Full time (New York City FC 0–1 Toronto FC)": func(d *event.Data) {
+			*d = event.Data{League: "MLS", Kind: event.MatchEnd, Score: d.Score, Match: d.Match, Winner: "away",
+				DecidedBy: event.ByRegulation}
+		},
+		"Corrected: match end (New York City FC 0–1 Toronto FC; decided → after extra time; " +
+			"winner draw → Toronto FC)": func(d *event.Data) {
+			*d = event.Data{League: "MLS", Kind: event.MatchEnd, Action: event.Corrected, Score: d.Score, Match: d.Match,
+				Changes: map[string]event.Change{"winner": {Old: "draw", New: "away"}, "decided_by": {New: "extra_time"}}}
+		},
+		"New kick-off time: 2026-11-14 13:30 UTC (New York City FC v Toronto FC; " +
+			"kick-off 2026-11-14 15:00 UTC → 2026-11-14 13:30 UTC)": func(d *event.Data) {
+			*d = event.Data{League: "MLS", Kind: event.KickoffChanged, Match: d.Match, Changes: map[string]event.Change{
+				"start": {Old: "2026-11-14T15:00:00Z", New: "2026-11-14T13:30:00Z"}}}
+		},
+		"Line-up of Toronto FC, 4-3-3 (New York City FC v Toronto FC: Ann, Bea)": func(d *event.Data) {
+			*d = event.Data{League: "MLS", Kind: event.LineupShown, Match: d.Match, Team: d.Team, Lineup: &event.Lineup{
+				Formation: "4-3-3", Players: []event.LineupPlayer{{Name: "Ann"}, {Name: "Bea"}, {Name: "Cy", Substitute: true}}}}
+		},
 		"Shoot-out kick for Toronto FC: Justin Morrow, missed " +
 			"(New York City FC 0–1 Toronto FC, 4–4 on penalties)": func(d *event.Data) {
 			d.Kind, d.Detail, d.Player, d.Clock = event.ShootoutKick, event.Missed, "Justin Morrow", nil
@@ -116,6 +140,18 @@ func TestLanguages(t *testing.T) {
 		*d = event.Data{League: "MLS", Kind: event.PeriodEnd, Match: d.Match, Score: d.Score,
 			Clock: &event.Clock{Period: "1h"}}
 	})
+	moved := goal(t, func(d *event.Data) {
+		*d = event.Data{League: "MLS", Kind: event.KickoffChanged, Match: d.Match, Changes: map[string]event.Change{
+			"start": {Old: "2026-11-14T15:00:00Z", New: "2026-11-14T13:30:00Z"}}}
+	})
+	for language, title := range map[string]string{
+		"de": "Neue Anfangszeit: ", "en": "New kick-off time: ", "es": "Nueva hora de inicio: ",
+		"fr": "Nouvelle heure de début : ",
+	} {
+		if got := notify.Describe(t, "", language, moved); !strings.HasPrefix(got, title+"2026-11-14 13:30 UTC (") {
+			t.Errorf("text in %s: %s, want %s and the new time", language, got, title)
+		}
+	}
 	for language, want := range map[string][]string{
 		"de": {"Tor für Toronto FC: Brillant, Eigentor (6', New York City FC 0:1 Toronto FC)", "Aberkannt: Tor für " +
 			"Toronto FC: Sebastian Giovinco (6', New York City FC 0:1 Toronto FC)",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -27,7 +28,11 @@ type view struct {
 	Status              string           // translated
 	In                  string           // time until kick-off, like "1 h 30 min"; only before kick-off
 	Reason              string           // why the incident was corrected or retracted
-	Changes             []change         // by a correction
+	Changes             []change         // by a correction or a new kick-off
+	Winner              string           // match_end: the team that won; "" for a draw, and if unknown
+	DecidedBy           string           // match_end: translated; "" if in regular time, and if unknown
+	Formation           string           // lineup
+	Lineup              string           // lineup: the names of the starters
 	Source              string           // URL of the source, if the event concerns a source
 	Event               event.Event
 }
@@ -72,12 +77,24 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 	if d.Source != nil {
 		v.Source = d.Source.URL
 	}
-	if v.Action == string(event.Corrected) {
+	v.Winner = winner(d.Match, string(d.Winner))
+	if d.DecidedBy != event.ByRegulation {
+		v.DecidedBy = t.translate(details, string(d.DecidedBy), code)
+	}
+	if d.Lineup != nil {
+		v.Formation, v.Lineup = d.Lineup.Formation, starters(d.Lineup)
+	}
+	if v.Action == string(event.Corrected) || d.Kind == event.KickoffChanged {
 		for _, name := range slices.Sorted(maps.Keys(d.Changes)) {
 			members := func(l *language) map[string]string { return l.Members }
 			c := change{Name: t.translate(members, name, code), Old: d.Changes[name].Old, New: d.Changes[name].New}
-			if name == "detail" {
+			switch name {
+			case "detail", "decided_by":
 				c.Old, c.New = t.translate(details, c.Old, code), t.translate(details, c.New, code)
+			case "winner":
+				c.Old, c.New = cmp.Or(winner(d.Match, c.Old), c.Old), cmp.Or(winner(d.Match, c.New), c.New)
+			case "start":
+				c.Old, c.New = readableTime(c.Old), readableTime(c.New)
 			}
 			v.Changes = append(v.Changes, c)
 		}
@@ -98,6 +115,34 @@ func untilStart(d time.Duration) string {
 	return fmt.Sprintf("%d h %d min", hours, rest)
 }
 
+// winner returns the name of the team that won a match, or "" if no team won.
+func winner(m *event.Match, side string) string {
+	if m == nil || side != string(event.Home) && side != string(event.Away) {
+		return ""
+	}
+	return m.Team(event.Side(side))
+}
+
+// starters returns the names of the players who are not substitutes.
+func starters(l *event.Lineup) string {
+	var names []string
+	for _, p := range l.Players {
+		if !p.Substitute {
+			names = append(names, p.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// readableTime returns a time in RFC 3339 in a form for people. It returns other texts unchanged.
+func readableTime(text string) string {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return text
+	}
+	return t.Format("2006-01-02 15:04 MST")
+}
+
 // samples returns two events for each sport, kind and action: with and without optional data.
 func samples() (all []event.Event) {
 	for _, s := range event.Sports() {
@@ -113,6 +158,8 @@ func samples() (all []event.Event) {
 				}
 				full.Clock = &event.Clock{Period: event.FirstHalf, Minute: 6}
 				full.Changes = map[string]event.Change{"player": {Old: "A", New: "B"}}
+				full.Winner, full.DecidedBy = event.Draw, event.ByExtraTime
+				full.Lineup = &event.Lineup{Formation: "4-4-2", Players: []event.LineupPlayer{{Name: "Player"}}}
 				full.Match = &event.Match{ID: "m", Home: "Home", Away: "Away", Status: event.Live}
 				full.Source = &event.Source{URL: "https://site.example/"}
 				key := event.Key(s, "league", k.Word(a))

@@ -92,6 +92,37 @@ func TestBoardHasTheFieldsOfTheLatestEvent(t *testing.T) {
 	})
 }
 
+// The board shows a new kick-off. The incidents contain the result and the line-ups.
+func TestBoardShowsKickoffResultAndLineups(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c, err := scoreboard.New(host(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func(seq int64, kind event.Kind, change func(*event.Data)) {
+			e := goal(t, "e1", seq, 0, 1)
+			e.Type, e.Data.Kind, e.Data.Incident = event.Key("soccer", "mls", string(kind)), kind, string(kind)
+			change(&e.Data)
+			handle(t, c, e)
+		}
+		start := time.Date(2026, 11, 14, 13, 30, 0, 0, time.UTC)
+		send(1, event.KickoffChanged, func(d *event.Data) { d.Match.Start = start })
+		send(2, event.LineupShown, func(d *event.Data) {
+			d.Lineup = &event.Lineup{Formation: "4-3-3", Players: []event.LineupPlayer{{Name: "Ann", Number: "9"}}}
+		})
+		send(3, event.MatchEnd, func(d *event.Data) { d.Winner, d.DecidedBy = "away", event.ByExtraTime })
+		b, ok, err := scoreboard.NewBoards(r, "mw:").Get(t.Context(), "m1")
+		if err != nil || !ok || !b.Start.Equal(start) || len(b.Incidents) != 2 {
+			t.Fatalf("board %+v, error %v, want the new kick-off and two incidents", b, err)
+		}
+		lineup, end := b.Incidents[0], b.Incidents[1]
+		if lineup.Lineup == nil || lineup.Lineup.Formation != "4-3-3" || len(lineup.Lineup.Players) != 1 ||
+			end.Winner != "away" || end.DecidedBy != event.ByExtraTime {
+			t.Errorf("incidents %+v, want the line-up and the result", b.Incidents)
+		}
+	})
+}
+
 // A rebuild does not restore a board that would have expired. A restored board is listed by the time of
 // its latest event.
 // The innings on a board are those of the latest event with a score, which can have none.

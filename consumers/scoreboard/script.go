@@ -44,9 +44,14 @@ type Incident struct {
 	Score       *event.Score `json:"score,omitempty"` // the score after the incident
 	Shootout    *event.Score `json:"shootout,omitempty"`
 	Provisional bool         `json:"provisional,omitempty"` // reported from the score only
-	Seq         int64        `json:"seq"`                   // seq of the event; the members below are of the event too
-	Event       string       `json:"event"`                 // ID of the event
-	TID         event.TID    `json:"tid"`
+
+	Winner    event.Winner   `json:"winner,omitempty"`     // match_end: as in the event
+	DecidedBy event.Decision `json:"decided_by,omitempty"` // match_end: as in the event
+	Lineup    *event.Lineup  `json:"lineup,omitempty"`     // lineup: as in the event
+
+	Seq   int64     `json:"seq"`   // seq of the event; the members below are of the event too
+	Event string    `json:"event"` // ID of the event
+	TID   event.TID `json:"tid"`
 }
 
 // incident returns the incident of an event. It returns false for an event that only changes the state
@@ -55,7 +60,7 @@ type Incident struct {
 func incident(e event.Event) (Incident, bool) {
 	d := e.Data
 	switch d.Kind {
-	case event.StatusChange, event.ScoreChange, event.SourceStale, event.SourceFresh,
+	case event.StatusChange, event.ScoreChange, event.KickoffChanged, event.SourceStale, event.SourceFresh,
 		event.MatchActivated, event.MatchDeactivated:
 		return Incident{}, false
 	}
@@ -64,6 +69,7 @@ func incident(e event.Event) (Incident, bool) {
 		First: seq, Rev: max(d.Rev, 1), ID: d.Incident, Kind: d.Kind, Action: d.Action, Detail: d.Detail, Reason: d.Reason,
 		Side: d.Side, Team: d.Team, Player: d.Player, Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock,
 		Score: d.Score, Shootout: d.Shootout, Provisional: d.Provisional, Seq: seq, Event: e.ID, TID: e.TID,
+		Winner: d.Winner, DecidedBy: d.DecidedBy, Lineup: d.Lineup,
 	}
 	if i.ID == "" {
 		i.ID = e.ID

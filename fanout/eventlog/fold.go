@@ -39,22 +39,26 @@ type MatchState struct {
 
 // An Incident is an incident that was reported and not retracted.
 type Incident struct {
-	Incident    string       `json:"incident"`
-	Key         string       `json:"key"` // routing key of the latest event about the incident
-	Kind        event.Kind   `json:"kind"`
-	Detail      string       `json:"detail,omitempty"`
-	Side        event.Side   `json:"side,omitempty"`
-	Team        string       `json:"team,omitempty"`
-	Player      string       `json:"player,omitempty"`
-	Off         string       `json:"off,omitempty"`
-	Assist      string       `json:"assist,omitempty"`
-	Time        string       `json:"time,omitempty"`
-	Clock       *event.Clock `json:"clock,omitempty"`
-	Score       *event.Score `json:"score,omitempty"`
-	Shootout    *event.Score `json:"shootout,omitempty"`
-	Rev         int          `json:"rev,omitempty"`
-	Provisional bool         `json:"provisional,omitempty"`
-	TID         event.TID    `json:"tid"`
+	Incident  string         `json:"incident"`
+	Key       string         `json:"key"` // routing key of the latest event about the incident
+	Kind      event.Kind     `json:"kind"`
+	Detail    string         `json:"detail,omitempty"`
+	Side      event.Side     `json:"side,omitempty"`
+	Team      string         `json:"team,omitempty"`
+	Player    string         `json:"player,omitempty"`
+	Off       string         `json:"off,omitempty"`
+	Assist    string         `json:"assist,omitempty"`
+	Time      string         `json:"time,omitempty"`
+	Clock     *event.Clock   `json:"clock,omitempty"`
+	Score     *event.Score   `json:"score,omitempty"`
+	Shootout  *event.Score   `json:"shootout,omitempty"`
+	Winner    event.Winner   `json:"winner,omitempty"`
+	DecidedBy event.Decision `json:"decided_by,omitempty"`
+	Lineup    *event.Lineup  `json:"lineup,omitempty"`
+
+	Rev         int       `json:"rev,omitempty"`
+	Provisional bool      `json:"provisional,omitempty"`
+	TID         event.TID `json:"tid"`
 }
 
 // Encode returns the state as JSON. The caller must not change the bytes. Encode caches them while
@@ -203,7 +207,7 @@ func applyIncident(old []*Incident, e event.Event) []*Incident {
 	i := &Incident{
 		Incident: d.Incident, Key: e.Type, Kind: d.Kind, Detail: d.Detail, Side: d.Side, Team: d.Team, Player: d.Player,
 		Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock, Score: d.Score, Shootout: d.Shootout,
-		Rev: d.Rev, Provisional: d.Provisional, TID: e.TID,
+		Winner: d.Winner, DecidedBy: d.DecidedBy, Lineup: d.Lineup, Rev: d.Rev, Provisional: d.Provisional, TID: e.TID,
 	}
 	if at >= 0 {
 		i.Score, i.Shootout = all[at].Score, all[at].Shootout // the score at the incident, not at the correction

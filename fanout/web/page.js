@@ -68,8 +68,31 @@ function matchCard(m, id) {
       el("span", { class: "team" }, m.match.away),
       m.line_score ? el("p", { class: "innings" }, innings(m.line_score.home) + " : " + innings(m.line_score.away)) : "",
       so ? el("p", { class: "pens" }, `Shoot-out ${so.home}:${so.away}`) : ""),
+    kickOff(m) ? el("p", { class: "kick-off" }, "Kick-off " + kickOff(m)) : "",
     m.match.stale ? el("p", { class: "stale", title: m.match.stale.reason }, "No news from the source since " + clockTime(m.match.stale.since)) : "",
-    el("ol", { class: "line" }, ...inOrder(m.incidents).filter((i) => row(i)).toReversed().map((i) => line(i))));
+    el("ol", { class: "line" }, ...inOrder(m.incidents).filter((i) => row(i)).toReversed().map((i) => line(i))),
+    ...m.incidents.filter((i) => i.lineup).map((i) => lineup(i, m)));
+}
+
+// kickOff returns the kick-off time of a match that has not begun, or "".
+function kickOff(m) {
+  if (!m.match.start || !["scheduled", "delayed", "postponed"].includes(m.match.status)) return "";
+  return new Date(m.match.start).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+// lineup returns the line-up of one side. It stays open when the card is drawn again.
+function lineup(i, m) {
+  const id = "lineup-" + m.match.id + "-" + i.side;
+  const players = (list) => list.map((p) => [p.number, p.name].filter(Boolean).join(" ") + (p.position ? ` (${p.position})` : "")).join(", ");
+  const { formation, coach } = i.lineup;
+  const box = el("details", { class: "lineup", id },
+    el("summary", {}, ["Line-up of " + i.team, formation].filter(Boolean).join(", ")),
+    el("p", {}, players(i.lineup.players.filter((p) => !p.substitute))));
+  const substitutes = players(i.lineup.players.filter((p) => p.substitute));
+  if (substitutes) box.append(el("p", {}, "Substitutes: " + substitutes));
+  if (coach) box.append(el("p", {}, "Coach: " + coach));
+  box.open = !!$(id)?.open;
+  return box;
 }
 
 // innings returns the innings of a side in cricket, such as 428/6d & 120/3d.
@@ -91,7 +114,7 @@ function inOrder(incidents) {
   const names = Object.keys(periods);
   const place = (i) => {
     if (i.kind === "match_start") return [-1];
-    if (["match_end", "status_change", "source_stale", "source_fresh"].includes(i.kind)) return [names.length];
+    if (["match_end", "status_change", "source_stale", "source_fresh", "kickoff_changed", "lineup"].includes(i.kind)) return [names.length];
     const phase = { period_start: -1, period_end: 1 }[i.kind] ?? 0;
     const c = i.clock ?? {};
     return [names.indexOf(c.period), phase, c.minute ?? 0, c.stoppage ?? 0, c.elapsed ?? 0, c.balls ?? 0];
@@ -123,10 +146,16 @@ const periodName = (i) => periods[i.clock?.period] ?? i.clock?.period ?? "a peri
 // marks maps the kinds of incidents that are centred, without a side, to their texts. An incident with
 // an empty text is not shown.
 const marks = {
-  match_start: (i) => (i.key.startsWith("ice_hockey.") ? "Face-off" : "Kick-off"), match_end: (i) => (i.key.startsWith("ice_hockey.") ? "End of game" : "Full time"),
+  match_start: (i) => (i.key.startsWith("ice_hockey.") ? "Face-off" : "Kick-off"), match_end: (i) => (i.key.startsWith("ice_hockey.") ? "End of game" : "Full time") + (decisions[i.decided_by] ?? ""),
   period_end: (i) => "End of " + periodName(i).toLowerCase(),
   period_start: (i) => (["1h", "p1", "q1", "inn1"].includes(i.clock?.period) ? "" : periodName(i) + " begins"),
   status_change: () => "", source_stale: () => "", source_fresh: () => "", // shown in the header
+  kickoff_changed: () => "", lineup: () => "", // shown above and below the list
+};
+
+// decisions maps the ways in which a match was decided to texts for its end.
+const decisions = {
+  extra_time: " after extra time", shootout: " after a shoot-out", retirement: ", retired", walkover: ", walkover", award: ", awarded",
 };
 
 // row returns a true value if an incident has a line in the list.

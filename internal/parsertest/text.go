@@ -35,6 +35,18 @@ func Line(e event.Event) string {
 	if d.Score != nil {
 		parts = append(parts, fmt.Sprintf("%d-%d", d.Score.Home, d.Score.Away))
 	}
+	if d.Winner != "" {
+		parts = append(parts, string(d.Winner))
+	}
+	if d.DecidedBy != "" {
+		parts = append(parts, "by "+string(d.DecidedBy))
+	}
+	if d.Lineup != nil {
+		parts = append(parts, d.Lineup.Formation, d.Lineup.Coach)
+		for _, p := range d.Lineup.Players {
+			parts = append(parts, p.Name)
+		}
+	}
 	for _, k := range slices.Sorted(maps.Keys(d.Changes)) {
 		parts = append(parts, fmt.Sprintf("%s:%s→%s", k, d.Changes[k].Old, d.Changes[k].New))
 	}

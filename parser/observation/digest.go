@@ -2,6 +2,7 @@ package observation
 
 import (
 	"encoding/binary"
+	"strconv"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -9,8 +10,8 @@ import (
 )
 
 // Digest returns a hash of the facts in the observation. The hash does not cover LeagueKey, Blind, Absent,
-// Lists, Shared, PageID, and the Path, List and PeriodGuessed of incidents. Saved states contain digests,
-// so the digest of an observation must not change between versions.
+// Lists, Shared, PageID, the Path and List of incidents and line-ups, and the PeriodGuessed of incidents.
+// Saved states contain digests, so the digest of an observation must not change between versions.
 func (o *Observation) Digest() uint64 {
 	var buffer [8 << 10]byte // on the stack; append allocates if the observation is longer
 	m := &o.Match
@@ -27,6 +28,13 @@ func (o *Observation) Digest() uint64 {
 		b = appendTexts(b, string(in.Kind), in.Detail, string(in.Side), in.Player, in.Off, in.Assist)
 		b = appendClock(b, &in.Clock)
 		b = appendScore(b, in.Score)
+	}
+	for i := range o.Lineups {
+		l := &o.Lineups[i]
+		b = appendTexts(b, string(l.Side), l.Formation, l.Coach)
+		for _, p := range l.Players {
+			b = appendTexts(b, p.Name, p.Number, p.Position, strconv.FormatBool(p.Substitute))
+		}
 	}
 	return xxhash.Sum64(b)
 }

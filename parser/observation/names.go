@@ -3,6 +3,7 @@ package observation
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -16,6 +17,26 @@ import (
 func Damaged(name string) bool {
 	return strings.ContainsRune(name, utf8.RuneError) || strings.Contains(name, "?")
 }
+
+// placeholders match names of a team that is not known yet, in lower case: the place of a team in a
+// group or a list of groups, the winner or loser of a match, or a word that means "not known".
+var placeholders = regexp.MustCompile(`^(` + strings.Join([]string{
+	`tb[dca]( ?\d+)?`, `to be (decided|determined|announced|confirmed)`, `unknown`, `n/?a`, `\?+`, `-+`,
+	`[1-9](st|nd|rd|th)?( |-)?(group )?[a-l]([/ -]?[a-l])*`, // 2A, 3A/B/C, 1st Group A
+	`[a-l][1-9]`,
+	`(w|l|ru|rs?|qf|sf|m)( |-)?\d{1,3}`, // W74, RU49
+	`(winners?|losers?|runners?[ -]?up|(best )?(second|third))\b.*`,
+}, "|") + `)$`)
+
+// Placeholder reports whether a name is not the name of a team, but holds the place of a team that is
+// not known yet: "2A", "W74", "Winner of 74", "TBD", or a choice of teams such as "DEN/MKD/CZE".
+func Placeholder(name string) bool {
+	name = strings.TrimSpace(name)
+	return name == "" || placeholders.MatchString(strings.ToLower(name)) || choice.MatchString(name)
+}
+
+// choice matches codes of teams, separated by slashes. Names such as Bodø/Glimt do not match.
+var choice = regexp.MustCompile(`^[A-Z]{2,4}( ?/ ?[A-Z]{2,4})+$`)
 
 // sameName reports whether a and b can be the same name. Two intact names must be equal when
 // folded. A damaged name must fit the intact name. Two damaged names must be equal.

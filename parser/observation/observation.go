@@ -15,6 +15,7 @@ type Observation struct {
 	Score     *event.Score `json:"score,omitempty"`      // without the kicks of a shoot-out; nil if the page shows no score
 	Shootout  *event.Score `json:"shootout,omitempty"`   // tally of the shoot-out; nil if the page shows none
 	Incidents []Incident   `json:"incidents"`            // in page order
+	Lineups   []Lineup     `json:"lineups,omitempty"`    // at most one for each side; nil if the page shows none
 
 	// LineScore is the score by innings in cricket. It is nil if the page shows only runs.
 	LineScore *event.LineScore `json:"line_score,omitempty"`
@@ -52,6 +53,13 @@ type Incident struct {
 	// PeriodGuessed is true if the period of Clock follows from the minute only: 93' may be in extra
 	// time, or in the stoppage time of a page that counts on.
 	PeriodGuessed bool `json:"-"`
+}
+
+// A Lineup holds the players of one side that a page shows.
+type Lineup struct {
+	event.Lineup
+	Side event.Side `json:"side"`
+	Path string     `json:"path"` // path of the first player on the page; see event.Evidence
 }
 
 // Count returns the number of incidents of kind k on side s.

@@ -76,6 +76,32 @@ func TestMatchVanishesFromAList(t *testing.T) {
 		"source_fresh m2: pages are usable again", "goal m2")
 }
 
+// If the page shows another match instead, the stale match has this reason.
+func TestStaleBecauseOfAnotherMatch(t *testing.T) {
+	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.ListProfile)
+	parsertest.Expect(t, "first", w.Read("<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li>"), "match_start m1")
+	other := "<li id=m1><b>A</b><i>C</i><u>0</u><s>0</s></li>"
+	for range 9 {
+		parsertest.Expect(t, "refused", w.Read(other))
+	}
+	parsertest.Expect(t, "five minutes", w.Read(other),
+		"source_stale m1: the page shows another match: A v C, not A v B")
+	parsertest.Expect(t, "longer", w.Read(other))
+	parsertest.Expect(t, "back", w.Read("<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li><p>new"),
+		"source_fresh m1: pages are usable again")
+
+	// The same applies if this source has never shown the match.
+	in := parsertest.Ingester(t)
+	parsertest.Track(t, in, parsertest.SmallProfile).Read(fmt.Sprintf(parsertest.SmallPage, 0))
+	late := parsertest.Track(t, in, parsertest.SmallProfile)
+	late.Now = late.Now.Add(10 * time.Minute)
+	var got []string
+	for range 11 {
+		got = append(got, late.Read(strings.Replace(fmt.Sprintf(parsertest.SmallPage, 0), ">B<", ">C<", 1))...)
+	}
+	parsertest.Expect(t, "another source", got, "source_stale m1: the page shows another match: A v C, not A v B")
+}
+
 // If a page has no rows for five minutes, its layout may have changed, and the match is stale.
 // Changes of the score still produce goals.
 func TestLayoutChanges(t *testing.T) {

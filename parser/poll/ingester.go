@@ -28,8 +28,9 @@ type Ingester struct {
 	Archive *page.Archive       // saves pages that produced events; may be nil
 	Log     *slog.Logger
 
-	Replay bool   // marks the events as replayed from a recording
-	Suffix string // appended to every match ID, so that a replay does not change live matches
+	Replay  bool   // marks the events as replayed from a recording
+	Hurried bool   // the pages follow each other faster than the match was played; see [reconcile.Provenance]
+	Suffix  string // appended to every match ID, so that a replay does not change live matches
 }
 
 // A PageKeeper saves pages that a profile cannot parse completely, so that you can fix the profile.
@@ -49,6 +50,7 @@ func (in *Ingester) Track(p *profile.Profile, match string) *Tracker {
 type outcome struct {
 	events []event.Event
 	known  bool             // whether the match had a saved state before
+	status event.Status     // status of the match after the page
 	held   *reconcile.Hold  // nil unless the page appears older than an earlier page
 	doubt  *reconcile.Doubt // nil unless the score of the page is in doubt
 }
@@ -65,7 +67,8 @@ func (in *Ingester) reconcile(
 	o.Match.ID += in.Suffix
 	change := func(s reconcile.State) (reconcile.State, []event.Event, error) {
 		next, events, err := reconcile.Match(s, o, from)
-		out.held, out.doubt = next.Views[from.Site].Hold, next.Views[from.Site].Doubt
+		view := next.Views[from.Site]
+		out.held, out.doubt, out.status = view.Hold, view.Doubt, next.Match.Status
 		return next, events, err
 	}
 	out.events, out.known, err = in.update(ctx, o.Match.ID, change)

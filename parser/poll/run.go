@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,6 +195,8 @@ func (r *run) setPageResult(cached *cachedPage, events []event.Event) {
 		if r.poll.Source.Match != "" {
 			match.ID = r.poll.Source.Match
 		}
+		// The page's status may be wrong, such as the end of a match that has just begun.
+		match.Status = cmp.Or(r.tracker.status[match.ID], match.Status)
 		r.result.Matches = append(r.result.Matches, match)
 	}
 	for _, e := range events {

@@ -24,6 +24,8 @@ type sourceState struct {
 	Shown map[string]time.Time `json:"shown,omitempty"`  // key: match ID; when a page last showed the match
 	Stale map[string]bool      `json:"quiets,omitempty"` // key: match ID; true if it need not be marked as stale again
 
+	Refused map[string]string `json:"refused,omitempty"` // key: match ID; why the latest page did not count for it
+
 	Activated event.TID `json:"activated,omitzero"` // the job that activated the source
 
 	// The rest is for a source whose page depends on the date.
@@ -65,6 +67,21 @@ func (s *sourceState) recordShown(match string, at time.Time) {
 	}
 	s.Shown[match] = at
 	delete(s.Stale, match)
+}
+
+// recordRefused records why the page does not show a match that it should show. If no page has shown
+// the match, the time without it begins at the time at.
+func (s *sourceState) recordRefused(match string, at time.Time, why string) {
+	if s.Refused == nil {
+		s.Refused = map[string]string{}
+	}
+	s.Refused[match] = why
+	if _, known := s.Shown[match]; !known {
+		if s.Shown == nil {
+			s.Shown = map[string]time.Time{}
+		}
+		s.Shown[match] = at
+	}
 }
 
 // recordStale records whether a match is done: it need not be marked as stale again.

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -47,7 +48,8 @@ const (
 	forgottenAfter = 24 * time.Hour
 )
 
-// markVanished marks the matches that pages have not shown for vanishedAfter as stale. After
+// markVanished marks the matches that pages have not shown for vanishedAfter as stale. If the
+// latest page showed another match instead, that is the reason. After
 // forgottenAfter, it removes a match from the state of the source.
 func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile.Provenance) ([]event.Event, error) {
 	var vanished []string
@@ -61,7 +63,16 @@ func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile
 		}
 	}
 	slices.Sort(vanished)
-	return t.markStale(ctx, vanished, from, "the page no longer lists the match")
+	var all []event.Event
+	for _, match := range vanished {
+		reason := cmp.Or(t.Refused[match], "the page no longer lists the match")
+		events, err := t.markStale(ctx, []string{match}, from, reason)
+		all = append(all, events...)
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 // markStale marks matches as stale, except matches that are already marked.

@@ -21,7 +21,8 @@ type Tracker struct {
 	id       string // differs from the IDs of other trackers of the same site
 	cause    string // ID of the message that caused the current poll
 
-	parsed *parsedPage // the latest page
+	parsed *parsedPage             // the latest page
+	status map[string]event.Status // by match ID: status of each ingested match after the latest page
 	sourceState
 }
 
@@ -47,6 +48,7 @@ func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error
 	if t.profile.ManyMatches() {
 		from.Superseded = t.recordPage(t.parsed.hash)
 	}
+	t.status, t.Refused = map[string]event.Status{}, nil
 	var all []event.Event
 	var failed []error
 	for _, o := range t.parsed.observations {
@@ -71,12 +73,16 @@ func (t *Tracker) ingestMatch(
 	}
 	out, err := t.ingester.reconcile(ctx, o, from)
 	if err != nil {
+		if errors.Is(err, reconcile.ErrOtherMatch) {
+			t.recordRefused(o.Match.ID, p.At, err.Error())
+		}
 		if o.Match.ID != "" {
 			err = fmt.Errorf("match %s: %w", o.Match.ID, err)
 		}
 		return nil, err
 	}
 	t.recordShown(o.Match.ID, p.At)
+	t.status[o.Match.ID] = out.status
 	level, text := slog.LevelDebug, "page read"
 	if len(out.events) > 0 || !out.known {
 		level = slog.LevelInfo

@@ -249,6 +249,26 @@ func TestListWithABadRow(t *testing.T) {
 	})
 }
 
+// If a page shows an end that is too early, the result has the status of the match, so that the
+// scheduler goes on to poll the source as during play.
+func TestStatusOfAnEndThatIsHeld(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		s := parsertest.NewSite(t)
+		c := newCluster(t, r, 1, s.URL, "")
+		for _, tc := range []struct {
+			page string
+			want event.Status
+		}{{"HT", event.Break}, {"FT", event.Break}, {"2nd", event.Live}} {
+			s.Answer(func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprint(w, strings.Replace(fmt.Sprintf(parsertest.SmallPage, 0), "Live", tc.page, 1))
+			})
+			if p := c.poll(0); len(p.Matches) != 1 || p.Matches[0].Status != tc.want {
+				t.Errorf("a page with %s: matches %+v, want status %s", tc.page, p.Matches, tc.want)
+			}
+		}
+	})
+}
+
 // After a 403 response, the site receives no more requests. The source stops when its matches are
 // marked as stale. They are not marked while another source has usable pages of them. After the
 // source is activated again, its page is fetched again.

@@ -71,11 +71,20 @@ func (p *Profile) checkRules(at func(path string) strictyaml.Pos, in string) err
 	if err := p.checkMatch(); err != nil {
 		return err
 	}
+	incidents, lineups := in, in
 	if p.layout == nil || p.layout.Incidents == nil {
-		in = "" // the incidents are the profile's own
+		incidents = "" // the incidents are the profile's own
+	}
+	if p.layout == nil || p.layout.Lineups == nil {
+		lineups = "" // the line-ups are the profile's own
 	}
 	for i := range p.Incidents {
-		if err := p.checkIncidents(&p.Incidents[i], at(fmt.Sprintf("%sincidents[%d]", in, i))); err != nil {
+		if err := p.checkIncidents(&p.Incidents[i], at(fmt.Sprintf("%sincidents[%d]", incidents, i))); err != nil {
+			return err
+		}
+	}
+	for i := range p.Lineups {
+		if err := p.Lineups[i].check(at(fmt.Sprintf("%slineups[%d]", lineups, i))); err != nil {
 			return err
 		}
 	}

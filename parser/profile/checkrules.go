@@ -74,6 +74,9 @@ func (p *Profile) checkMembers() error {
 	for i := range p.Incidents {
 		lists[&p.Incidents[i].Rows], clocks[&p.Incidents[i].Clock] = true, true
 	}
+	for i := range p.Lineups {
+		lists[&p.Lineups[i].Rows] = true
+	}
 	for _, rules := range []map[*Rule]bool{lists, clocks, times} {
 		for r := range maps.Clone(rules) {
 			for i := range r.first {
@@ -92,6 +95,9 @@ func (p *Profile) checkMembers() error {
 	}
 	for i := range p.Incidents {
 		addRows(p.Incidents[i].rules())
+	}
+	for i := range p.Lineups {
+		addRows(p.Lineups[i].rules())
 	}
 	inputs := map[*Rule]bool{}
 	p.eachRule(func(r *Rule) {
@@ -114,7 +120,7 @@ func (p *Profile) checkMembers() error {
 		case lists[r] && !onlyFindsRows(r):
 			fault = r.pos.Errorf("matches and rows can have only css, jq, siblings and optional")
 		case r.Inherit && !rowsAbove[r]:
-			fault = r.pos.Errorf("inherit needs rows above: use it in incidents, or in match if the profile has matches")
+			fault = r.pos.Errorf("inherit needs rows above: use it in incidents or lineups, or in match if the profile has matches")
 		case r.As != "" && !clocks[r] && r != &p.JSON:
 			fault = r.pos.Errorf("as %q is for clocks: remove it", r.As)
 		case r.As == asFlight && r != &p.JSON:

@@ -42,6 +42,11 @@ func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) 
 		rows := e.rows(ctx, name+"rows", &list.Rows, matches)
 		e.rules(ctx, name, list.rules(), rows, &list.Kind)
 	}
+	for i := range p.Lineups {
+		list, name := &p.Lineups[i], fmt.Sprintf("lineups[%d].", i)
+		rows := e.rows(ctx, name+"rows", &list.Rows, matches)
+		e.rules(ctx, name, list.rules(), rows, &list.Player)
+	}
 	if err := contextError(ctx); err != nil {
 		return nil, err
 	}

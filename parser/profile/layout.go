@@ -15,7 +15,7 @@ import (
 )
 
 // A Layout has the rules for one of several layouts of a site's pages. A rule for the match that
-// the layout lacks is the profile's. So are JSON, Root, Matches and Incidents.
+// the layout lacks is the profile's. So are JSON, Root, Matches, Incidents and Lineups.
 type Layout struct {
 	Name      string          `yaml:"layout"`
 	Seen      Date            `yaml:"seen"` // when the layout was last seen to work; zero if unknown
@@ -25,6 +25,7 @@ type Layout struct {
 	Matches   Rule            `yaml:"matches"`
 	Match     MatchRules      `yaml:"match"`
 	Incidents []IncidentRules `yaml:"incidents"`
+	Lineups   []LineupRules   `yaml:"lineups"`
 }
 
 // with returns a copy of the profile with the rules of layout l.
@@ -47,6 +48,9 @@ func (p *Profile) with(l *Layout) *Profile {
 	}
 	if l.Incidents != nil {
 		q.Incidents = l.Incidents
+	}
+	if l.Lineups != nil {
+		q.Lineups = l.Lineups
 	}
 	return &q
 }

@@ -56,6 +56,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	}
 	o.Shootout = m.score(ctx, "match", "shootout", &r.HomeShootout, &r.AwayShootout, false)
 	m.incidents(ctx, o)
+	m.lineups(ctx, o)
 	return o, nil
 }
 

@@ -26,6 +26,7 @@ type Profile struct {
 	Empty     Rule                           `yaml:"empty"`    // finds a value on a page whose list has no matches
 	Match     MatchRules                     `yaml:"match"`
 	Incidents []IncidentRules                `yaml:"incidents"`
+	Lineups   []LineupRules                  `yaml:"lineups"`
 	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of "q", "p" or "ot" periods, for clocks that count down
 	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that a page has counts
 
@@ -51,6 +52,11 @@ type MatchRules struct {
 	AwayScore    Rule `yaml:"away_score"`
 	HomeShootout Rule `yaml:"home_shootout"`
 	AwayShootout Rule `yaml:"away_shootout"`
+
+	HomeFormation Rule `yaml:"home_formation"` // such as "4-3-3"
+	AwayFormation Rule `yaml:"away_formation"`
+	HomeCoach     Rule `yaml:"home_coach"`
+	AwayCoach     Rule `yaml:"away_coach"`
 }
 
 // IncidentRules are the rules for one list of incidents. A row without a kind is not an incident,
@@ -82,7 +88,9 @@ func (r *MatchRules) rules() []namedRule {
 		{"home_code", &r.HomeCode}, {"away_code", &r.AwayCode},
 		{"start", &r.Start}, {"status", &r.Status}, {"clock", &r.Clock},
 		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore},
-		{"home_shootout", &r.HomeShootout}, {"away_shootout", &r.AwayShootout}}
+		{"home_shootout", &r.HomeShootout}, {"away_shootout", &r.AwayShootout},
+		{"home_formation", &r.HomeFormation}, {"away_formation", &r.AwayFormation},
+		{"home_coach", &r.HomeCoach}, {"away_coach", &r.AwayCoach}}
 }
 
 // rules returns the rules in the order of docs/profiles.md, without Rows.
@@ -154,6 +162,12 @@ func (p *Profile) eachRule(f func(*Rule)) {
 	for i := range p.Incidents {
 		p.Incidents[i].Rows.walk(f)
 		for _, n := range p.Incidents[i].rules() {
+			n.rule.walk(f)
+		}
+	}
+	for i := range p.Lineups {
+		p.Lineups[i].Rows.walk(f)
+		for _, n := range p.Lineups[i].rules() {
 			n.rule.walk(f)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/pagerows"
 )
 
 // A change is the addition, correction or retraction of an incident. It becomes one event.
@@ -13,7 +14,8 @@ type change struct {
 	tracked   int             // index in state.Tracked; -1 if the incident is not tracked
 	untracked TrackedIncident // the incident, if it is not tracked
 	action    event.Action
-	edits     map[string]event.Change // correction: the changed attributes, by member name
+	edits     map[string]event.Change // the changed attributes, by member name
+	lineup    *TrackedLineup          // the line-up, if the change is about one; it is then not tracked
 	reason    string
 	fills     bool // correction: a row was found for a provisional incident
 	scoredWas int  // correction of a kick: 1 if it was scored before, otherwise 0
@@ -107,7 +109,7 @@ func (d *draft) compareChanges(a, b change) int {
 	return cmp.Or(
 		cmp.Compare(periodA, periodB),
 		cmp.Compare(a.phase, b.phase),
-		compareOrder(d.state.Sport, clockA, clockB),
+		pagerows.Compare(d.state.Sport, clockA, clockB),
 		cmp.Compare(d.pointsAfter(&a), d.pointsAfter(&b)),
 		cmp.Compare(a.arrival, b.arrival),
 	)
@@ -118,6 +120,10 @@ func (d *draft) compareChanges(a, b change) int {
 func (d *draft) position(ch *change) (period int, clock event.Clock) {
 	switch in := d.incident(ch); in.Kind {
 	case event.SourceStale, event.SourceFresh:
+		return -4, event.Clock{}
+	case event.KickoffChanged:
+		return -3, event.Clock{}
+	case event.LineupShown:
 		return -2, event.Clock{}
 	case event.MatchStart:
 		return -1, event.Clock{}

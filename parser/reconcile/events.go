@@ -32,6 +32,9 @@ func (d *draft) events() ([]event.Event, error) {
 			return nil, err
 		}
 		in.Event = e.ID
+		if ch.lineup != nil {
+			ch.lineup.Event = e.ID // the draft created the line-up
+		}
 		out = append(out, e)
 	}
 	s.Score, s.Shootout = score, d.tally(kicks)
@@ -142,6 +145,10 @@ func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Sc
 		Score: score, Shootout: shootout, Match: &match, LineScore: line,
 		Provisional: in.Provisional, Backfill: d.backfill || in.Backfill && ch.fills, Replay: from.Replay,
 		Epoch: s.Epoch, Seq: s.Seq, Evidence: &evidence,
+	}
+	data.Winner, data.DecidedBy = in.Winner, in.DecidedBy
+	if ch.lineup != nil {
+		data.Lineup = &ch.lineup.Lineup
 	}
 	if in.Side != "" {
 		data.Team, data.Opponent = match.Team(in.Side), match.Team(in.Side.Other())

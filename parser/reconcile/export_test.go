@@ -13,19 +13,20 @@ func (d *draft) fields(p parts) []any {
 	s, m := &d.state, &d.state.Match
 	switch p {
 	case partPage:
-		return []any{&d.obs, &d.from, &d.verdict, &d.score, &d.backfill, &s.Seen}
+		return []any{&d.obs, &d.from, &d.verdict, &d.score, &d.shownScore, &d.backfill, &d.early, &s.Seen}
 	case partMatch:
-		return []any{&d.before, &s.Sport, &s.League, &s.LeagueKey, &m.ID, &m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock}
+		return []any{&d.before, &d.oldKickoff, &d.otherTeams, &s.Sport, &s.League, &s.LeagueKey, &m.ID,
+			&m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock}
 	case partHealth:
 		return []any{&m.Stale, &s.Blind}
 	case partScore:
 		return []any{&s.Score, &s.Shootout, &s.LineScore}
 	case partIncidents:
-		return []any{&s.Tracked, &s.Retractions, &d.listed, &d.ids}
+		return []any{&s.Tracked, &s.Retractions, &s.Lineups, &d.listed, &d.ids}
 	case partChanges:
 		return []any{&d.changes, &s.Untracked}
 	}
-	return []any{&s.Epoch, &s.Seq, &s.Views}
+	return []any{&s.Epoch, &s.Seq, &s.Views, &s.Began, &s.EndsFrom, &s.Kickoff}
 }
 
 // allParts holds the names of all parts.
@@ -109,6 +110,7 @@ func (d *draft) clone() *draft {
 	c := *d
 	c.obs.Incidents = slices.Clone(d.obs.Incidents)
 	c.state.Tracked, c.state.Retractions = slices.Clone(d.state.Tracked), maps.Clone(d.state.Retractions)
+	c.state.Lineups = maps.Clone(d.state.Lineups)
 	c.listed, c.ids, c.changes = maps.Clone(d.listed), maps.Clone(d.ids), slices.Clone(d.changes)
 	return &c
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -13,44 +12,31 @@ import (
 // ErrOtherMatch means that the page shows a different match from the saved state.
 var ErrOtherMatch = errors.New("the page shows another match")
 
-// otherDay is the maximum difference between two kick-off times of one match on different pages.
-const otherDay = 13 * time.Hour
-
 // checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, or a
-// different ID from earlier pages of the site. Without IDs, it compares the kick-off times, unless
-// the match has not started. Without IDs, it cannot distinguish two matches of the same teams on
-// one day.
+// different ID from earlier pages of the site. Without IDs, it compares the kick-off times. Without
+// IDs and kick-off times, it cannot distinguish two matches of the same teams on one day.
 func checkSameMatch(known *State, o *observation.Observation, from *Provenance) error {
 	if !known.Known() {
 		return nil
 	}
-	was, now := &known.Match, &o.Match
-	if !from.Aliases.SameTeam(was.Home, now.Home) || !from.Aliases.SameTeam(was.Away, now.Away) {
-		return fmt.Errorf("%w: %s v %s, not %s v %s", ErrOtherMatch, now.Home, now.Away, was.Home, was.Away)
+	if err := checkTeams(known, o, from); err != nil {
+		return err
 	}
-	id := known.Views[from.Site].PageID
-	if id != "" && o.PageID != "" {
+	if id := known.Views[from.Site].PageID; id != "" && o.PageID != "" {
 		if id != o.PageID {
 			return fmt.Errorf("%w: the site calls it %q, not %q", ErrOtherMatch, o.PageID, id)
 		}
 		return nil // do not compare the kick-offs: the match may be resumed on another day
 	}
-	if was.Status.Rank() > 0 && !was.Start.IsZero() && !now.Start.IsZero() && now.Start.Sub(was.Start).Abs() > otherDay {
-		return fmt.Errorf("%w: it starts %s, not %s", ErrOtherMatch,
-			now.Start.Format(time.RFC3339), was.Start.Format(time.RFC3339))
-	}
-	return nil
+	return checkKickoff(known, o, from)
 }
 
 // mergeFacts returns the league and the match after the page. Facts that the page lacks do not
-// change.
-func mergeFacts(known *State, o *observation.Observation, v verdict) (league string, m event.Match) {
+// change. decideKickoff returns the kick-off.
+func mergeFacts(known *State, o *observation.Observation, from *Provenance, v verdict) (league string, m event.Match) {
 	m = known.Match
 	m.ID = cmp.Or(m.ID, o.Match.ID)
-	m.Home, m.Away = mergeName(m.Home, o.Match.Home), mergeName(m.Away, o.Match.Away)
-	if !o.Match.Start.IsZero() {
-		m.Start = o.Match.Start
-	}
+	m.Home, m.Away = mergeTeam(m.Home, o.Match.Home, from), mergeTeam(m.Away, o.Match.Away, from)
 	was := observation.Observation{Match: m}
 	if v == overdue || compareClock(o.Sport, clockShown(o), clockShown(&was)) >= 0 { // unless another site is ahead
 		m.Period = cmp.Or(o.Match.Period, m.Period)
@@ -76,4 +62,73 @@ func mergeName(was, now string) string {
 		return now
 	}
 	return was
+}
+
+// checkTeams returns an error that wraps [ErrOtherMatch] if the page shows other teams. The names are
+// part of the identity of the match as soon as anything has happened in it. Before that, the match
+// takes the names of the page, because sites list matches before their teams are known.
+func checkTeams(known *State, o *observation.Observation, from *Provenance) error {
+	was, now := &known.Match, &o.Match
+	other := differentNames(known, o, from)
+	refuse := func(why string) error {
+		return fmt.Errorf("%w: %s v %s, not %s v %s%s", ErrOtherMatch, now.Home, now.Away, was.Home, was.Away, why)
+	}
+	if len(other) > 0 && !nothingHappened(known) {
+		return refuse("")
+	}
+	id := known.Views[from.Site].PageID
+	sameID := id != "" && id == o.PageID
+	moved := !was.Start.IsZero() && !now.Start.IsZero() && now.Start.Sub(was.Start).Abs() >= otherKickoff
+	for _, names := range other {
+		placeholder := observation.Placeholder(names[0])
+		switch {
+		case observation.Damaged(names[1]):
+			return refuse("")
+		case known.seenRecently(from.At, from.isOtherSite) && (!placeholder || observation.Placeholder(names[1])):
+			return refuse(", as another site shows")
+		case !sameID && moved:
+			return refuse(", and another kick-off")
+		case !sameID && !placeholder && now.Status.Rank() > 0:
+			return refuse("")
+		}
+	}
+	return nil
+}
+
+// differentNames returns the saved name and the page's name of each team whose names differ.
+func differentNames(known *State, o *observation.Observation, from *Provenance) (names [][2]string) {
+	for _, pair := range [][2]string{{known.Match.Home, o.Match.Home}, {known.Match.Away, o.Match.Away}} {
+		if !from.Aliases.SameTeam(pair[0], pair[1]) {
+			names = append(names, pair)
+		}
+	}
+	return names
+}
+
+// nothingHappened reports whether the match has not begun and has neither incidents nor a score.
+func nothingHappened(known *State) bool {
+	return known.Match.Status.Rank() == 0 && len(known.Tracked) == 0 &&
+		(known.Score == nil || *known.Score == event.Score{})
+}
+
+// mergeTeam returns the name of a team after a page: the earlier name, unless it is damaged, or
+// checkTeams has accepted another name.
+func mergeTeam(was, now string, from *Provenance) string {
+	if was != "" && now != "" && !from.Aliases.SameTeam(was, now) {
+		return now
+	}
+	return mergeName(was, now)
+}
+
+// takesNames reports whether consumers that know the match must learn other names of its teams. If
+// the match has had no event, its next event contains the names.
+func takesNames(known *State, o *observation.Observation, from *Provenance) bool {
+	return known.Seq > 0 && len(differentNames(known, o, from)) > 0
+}
+
+// reportTeams reports that the match has other teams.
+func (d *draft) reportTeams() {
+	if d.otherTeams {
+		d.reportUntracked(observation.Incident{Kind: event.StatusChange}, "the page names other teams")
+	}
 }

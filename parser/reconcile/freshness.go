@@ -36,8 +36,15 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 	before := known.Views[from.Site]
 	next, result := before, accepted
 	next.PageID = cmp.Or(o.PageID, before.PageID)
+	contradicts := known.Known() && contradictsEnd(known, &before, o)
+	if contradicts != (before.MovedOn && before.Deferred == nil) {
+		before.Hold = nil // the earlier pages were deferred for another reason
+	}
 	switch {
 	case !known.Known():
+	case contradicts:
+		next.Hold, next.Deferred, next.MovedOn = before.Hold.extended(from.At), nil, true
+		return deferred, next
 	case lagsBehind(known, &before, o):
 		// A page does not undo facts from another site while any other site has accepted pages, or if the
 		// page itself has not changed.
@@ -51,12 +58,12 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 		if !next.Hold.overdue(confirmPolls, confirmFor) {
 			return deferred, next
 		}
-		next = View{PageID: next.PageID, Superseded: before.Superseded, Snapshot: before.Snapshot}
+		next = View{PageID: next.PageID, Start: before.Start, Superseded: before.Superseded, Snapshot: before.Snapshot}
 		result = overdue
 	case pageIsNewer(&before, o, from):
 		result = fresh
 	}
-	next.Hold, next.Deferred = nil, nil
+	next.Hold, next.Deferred, next.MovedOn = nil, nil, false
 	return result, next.advanced(o, from)
 }
 
@@ -145,6 +152,9 @@ func (v View) advanced(o *observation.Observation, from *Provenance) View {
 	}
 	if from.Modified.After(v.Modified) {
 		v.Modified = from.Modified
+	}
+	if !o.Match.Start.IsZero() {
+		v.Start = o.Match.Start
 	}
 	v.Rows = len(o.Incidents)
 	snapshot := snapshotOf(o, from)

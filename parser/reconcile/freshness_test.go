@@ -115,8 +115,9 @@ func TestTwoSites(t *testing.T) {
 	s.from("-b").expect(live(60, event.Score{}))
 	s.from("-b").expect(live(61, event.Score{Home: 1}, goalBy(event.Home, "Pirlo", at(60, 0))), "goal 60' home Pirlo 1-0")
 	s.from("").expect(live(61, event.Score{Home: 1}, goalBy(event.Home, "Andrea Pirlo", at(60, 0))))
+	s.from("").expect(live(89, event.Score{Home: 1}, goalBy(event.Home, "Andrea Pirlo", at(60, 0))))
 	s.from("").expect(observed(event.Ended, "", event.Score{Home: 1}, goalBy(event.Home, "Andrea Pirlo", at(60, 0))),
-		"period_end 2h 1-0", "match_end 1-0")
+		"period_end 2h 1-0", "match_end 1-0 home by regulation")
 	s.from("-b").expect(live(90, event.Score{Home: 1}, goalBy(event.Home, "Pirlo", at(60, 0))))
 
 	// A later Last-Modified of another site does not matter.
@@ -216,7 +217,7 @@ func TestClockAtTheWhistle(t *testing.T) {
 		o.Match.Clock = at(90, 0)
 		return o
 	}
-	s.expect(ft(event.Score{Home: 1}, a), "period_end 2h 1-0", "match_end 1-0")
+	s.expect(ft(event.Score{Home: 1}, a), "period_end 2h 1-0", "match_end 1-0 home by regulation")
 	s.expect(ft(event.Score{Home: 2}, a, late), "goal 90+5' home Late 2-0")
 
 	o = observed(event.Live, "1h", event.Score{})

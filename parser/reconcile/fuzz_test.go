@@ -118,14 +118,16 @@ func FuzzMatch(f *testing.F) {
 }
 
 // untracked lists the kinds of incidents that the state does not track.
-var untracked = []event.Kind{event.StatusChange, event.ScoreChange, event.SourceStale, event.SourceFresh}
+var untracked = []event.Kind{event.StatusChange, event.ScoreChange, event.KickoffChanged,
+	event.SourceStale, event.SourceFresh}
 
 // checkState checks that the state tracks exactly the incidents in tracked.
 func checkState(t *testing.T, s *reconcile.State, tracked map[string]event.Data) {
 	t.Helper()
 	goals := event.Score{}
-	if len(s.Tracked) != len(tracked) {
-		t.Fatalf("the state tracks %d incidents, want the %d of the events", len(s.Tracked), len(tracked))
+	if len(s.Tracked)+len(s.Lineups) != len(tracked) {
+		t.Fatalf("the state tracks %d incidents and %d line-ups, want the %d of the events", len(s.Tracked), len(s.Lineups),
+			len(tracked))
 	}
 	for _, got := range s.Tracked {
 		d, ok := tracked[got.ID]
@@ -162,7 +164,7 @@ func (s *script) below(n int) int {
 func (s *script) observation(sport event.Sport) observation.Observation {
 	o := observation.Observation{Sport: sport, League: "L", Match: event.Match{ID: "m", Home: "Home", Away: "Away"}}
 	if s.below(30) == 1 {
-		o.Match.Away = []string{"Other", "A?ay", "away"}[s.below(3)]
+		o.Match.Away = []string{"Other", "A?ay", "away", "W74"}[s.below(4)]
 	}
 	o.Match.Status = append(event.Statuses(), event.Live, event.Live, event.Live, "")[s.below(len(event.Statuses())+4)]
 	periods := append(sport.Periods(), "", "")
@@ -199,6 +201,17 @@ func (s *script) observation(sport event.Sport) observation.Observation {
 			in.Score = &event.Score{Home: s.below(6), Away: s.below(6)}
 		}
 		o.Incidents = append(o.Incidents, in)
+	}
+	switch s.below(8) {
+	case 1:
+		o.Match.Start = parsertest.Noon.Add(time.Duration(s.below(7)) * 20 * time.Minute)
+	case 2:
+		l := observation.Lineup{Side: event.Home, Lineup: event.Lineup{Formation: []string{"", "4-4-2"}[s.below(2)]}}
+		for range s.below(3) {
+			l.Players = append(l.Players, event.LineupPlayer{Name: []string{"Ann", "Cy", "C?"}[s.below(3)],
+				Number: []string{"", "7"}[s.below(2)], Substitute: s.below(2) == 0})
+		}
+		o.Lineups = []observation.Lineup{l}
 	}
 	o.Blind = len(o.Incidents) == 0
 	return o

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -85,7 +86,8 @@ func TestGoalRetractedWithoutRows(t *testing.T) {
 	s.expect(live(51, event.Score{Home: 2}), "goal 51' home 1-0 provisional", "goal 51' home 2-0 provisional")
 	s.expect(live(52, event.Score{Home: 1}))
 	s.expect(live(53, event.Score{Home: 1}), "goal_retracted 51' home 1-0 provisional")
-	s.expect(observed(event.Final, "", event.Score{Home: 1}), "period_end 2h 1-0", "match_end 1-0")
+	s.now += 40 * time.Minute
+	s.expect(observed(event.Final, "", event.Score{Home: 1}), "period_end 2h 1-0", "match_end 1-0 home by regulation")
 
 	a, b := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(40, 0))
 	s = begin(t, live(50, event.Score{Home: 3}, a, b))

@@ -53,7 +53,7 @@ func TestShootOutListedTwice(t *testing.T) {
 	s.expect(o, "shootout_kick home A scored 0-0", "shootout_kick away B scored 0-0")
 	final := observed(event.Final, "", event.Score{}, a, b)
 	final.Shootout = &event.Score{Home: 5, Away: 4}
-	s.expect(final, "period_end so 0-0", "match_end 0-0")
+	s.expect(final, "period_end so 0-0", "match_end 0-0 home by shootout")
 	if *s.state.Shootout != *final.Shootout {
 		t.Errorf("tally %v, want %v", s.state.Shootout, final.Shootout)
 	}
@@ -91,5 +91,5 @@ func TestHockeyShootOut(t *testing.T) {
 	s.expect(show(event.Live, "so", event.Score{Home: 2, Away: 2}, &event.Score{Home: 1}), "period_end ot1 2-2",
 		"period_start so 2-2", "score_change 2-2")
 	s.expect(show(event.Final, "so", event.Score{Home: 3, Away: 2}, &event.Score{Home: 2, Away: 1}), "score_change 2-2",
-		"period_end so 2-2", "match_end 2-2")
+		"period_end so 2-2", "match_end 2-2 home by shootout")
 }

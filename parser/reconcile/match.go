@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/reconcile/internal/innings"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/pagerows"
 )
 
 // Match compares an observation with known, the saved state of the match. It returns the next
@@ -24,23 +26,30 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		return known, nil, err
 	}
 	// Normalise the facts that are compared with earlier pages.
-	status := o.Match.Status
+	status, shown := o.Match.Status, o.Score
 	o.Score = playedScore(&known, &o)
 	allInnings := known.Views[from.Site].AllInnings || innings.Several(o.LineScore)
 	o.Score, o.LineScore = known.innings().Complete(&o, allInnings)
 	digest := o.Digest()
-	o.Match = resumedMatch(&known, &o, &from)
+	end, endHold := decideEnd(&known, &o, &from)
+	o.Match = plausibleMatch(&known, &o, &from, end)
 	o.Match = inferMatchPeriod(&known, &o)
 	o.Incidents = inferPeriods(&known, &o, status)
 
 	// Judge the page. Return if it is deferred, or if its content is the same as on the page before.
 	verdict, view := judge(&known, &o, &from)
+	if err := checkReopened(&known, &view, &o, verdict); err != nil {
+		return known, nil, err
+	}
 	next := known
 	if verdict != deferred {
 		view.AllInnings = allInnings
 		next.Seen = seenNow(&known, &o, &from)
+		next.EndsFrom = endsFrom(&known, &o, &from, verdict)
+		view.End = endHold
 	}
-	nothingNew := digest == known.Views[from.Site].Observed && verdict != overdue && known.nothingPending(&view)
+	nothingNew := digest == known.Views[from.Site].Observed && verdict != overdue && end != endEarly &&
+		known.nothingPending(&view)
 	if verdict == deferred || nothingNew {
 		next.Views = withView(known.Views, from.Site, view)
 		return next, nil, nil
@@ -51,14 +60,19 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	decision, view := decideScore(&known, &o, &from, verdict, view)
 	next.Views = withView(known.Views, from.Site, view)
 
-	o.Incidents = inOrder(o.Sport, withoutRepeats(&o))
+	o.Incidents = pagerows.InOrder(o.Sport, pagerows.WithoutRepeats(&o))
 	next.Sport = o.Sport
-	next.League, next.Match = mergeFacts(&known, &o, verdict)
+	next.League, next.Match = mergeFacts(&known, &o, &from, verdict)
 	next.LeagueKey = cmp.Or(known.LeagueKey, o.LeagueKey)
+	var moved time.Time
+	next.Match.Start, next.Kickoff, moved = decideKickoff(&known, &o, &from)
+	next.Began = began(&known, &next.Match, &from)
 
 	// Compare, and create the events.
 	d := newDraft(&known, next)
 	d.obs, d.from, d.verdict, d.score = o, from, verdict, decision
+	d.shownScore, d.early, d.oldKickoff = shown, end == endEarly, moved
+	d.otherTeams = takesNames(&known, &o, &from)
 	for _, s := range steps {
 		s.run(d)
 	}
@@ -73,6 +87,9 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 // it may only read, and the parts that it may read and write.
 var steps = []step{
 	{"health", (*draft).checkHealth, partPage | partMatch | partIncidents, partHealth | partChanges},
+	{"teams", (*draft).reportTeams, partMatch, partChanges},
+	{"kick-off", (*draft).reportKickoff, partMatch, partChanges},
+	{"line-ups", (*draft).compareLineups, partPage | partMatch, partIncidents | partChanges},
 	{"reopened periods", (*draft).reopenPeriods, partPage | partMatch, partIncidents | partChanges},
 	{"periods", (*draft).comparePeriods, partPage | partMatch, partIncidents | partChanges},
 	{"goals", (*draft).compareGoals, partPage | partMatch, partIncidents | partChanges},
@@ -82,6 +99,7 @@ var steps = []step{
 	{"missing", (*draft).retractMissing, partPage, partIncidents | partChanges},
 	{"score change", (*draft).reportScoreChange, partPage | partMatch | partIncidents, partScore | partChanges},
 	{"status change", (*draft).reportStatusChange, partMatch | partIncidents, partChanges},
+	{"result", (*draft).compareResult, partPage | partMatch | partScore, partIncidents | partChanges},
 }
 
 // A step is one step of the comparison.
@@ -98,7 +116,12 @@ type draft struct {
 	verdict  verdict                 // verdict on the page
 	score    scoreDecision           // decision about the page's score
 	backfill bool                    // whether the page is the first page of the match
+	early    bool                    // whether the page's end is too early, but persists
 	before   event.Status            // status of the match before the page
+
+	shownScore *event.Score // the page's score, even if it was not played
+	oldKickoff time.Time    // the kick-off before the page, if it has moved and the match has not begun
+	otherTeams bool         // whether consumers must learn other names of the teams
 
 	state   State           // the next state
 	listed  map[int]bool    // indexes in state.Tracked: the incidents that the page lists
@@ -122,6 +145,7 @@ const (
 // newDraft returns a draft of next. It copies the slices and maps that steps modify.
 func newDraft(known *State, next State) *draft {
 	next.Tracked, next.Retractions = slices.Clone(known.Tracked), maps.Clone(known.Retractions)
+	next.Lineups = maps.Clone(known.Lineups)
 	return &draft{backfill: !known.Known(), before: known.Match.Status, state: next}
 }
 

@@ -115,7 +115,7 @@ func TestAMatchFromKickOffToFullTime(t *testing.T) {
 	s.expect(observed(event.Live, "2h", event.Score{Away: 1}, giovinco, card, sub), "period_start 2h 0-1",
 		"substitution 60' home Lampard 0-1")
 	s.expect(observed(event.Ended, "", event.Score{Away: 2}, giovinco, card, sub, late),
-		"goal 90+1' away Osorio 0-2", "period_end 2h 0-2", "match_end 0-2")
+		"goal 90+1' away Osorio 0-2", "period_end 2h 0-2", "match_end 0-2 away by regulation")
 	s.expect(observed(event.Final, "", event.Score{Away: 2}, giovinco, card, sub, late), "status_change final 0-2")
 }
 

@@ -1,11 +1,13 @@
 package reconcile
 
 import (
-	"cmp"
-	"slices"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/playtime"
 )
 
 // playedScore returns the page's score without goals that were not played. It returns nil if the
@@ -55,101 +57,148 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 	return m
 }
 
-// withoutRepeats returns the page's incidents without rows that repeat an earlier row. Some pages
-// show an incident in a list and again on a timeline. Attributes that the first row lacks are set
-// from the second row. One player can score twice in a minute. So a goal is only removed while more
-// goals are listed than the score has. A kick is only removed if more scored kicks are listed than
-// the tally has.
-func withoutRepeats(o *observation.Observation) []observation.Incident {
-	surplus := map[event.Side]int{} // number of listed goals minus the score
-	for _, side := range []event.Side{event.Home, event.Away} {
-		if surplus[side] = o.Count(event.Goal, side); o.Score != nil {
-			surplus[side] -= o.Score.Of(side)
-		}
+// An end that is too early for the match to have been played is held until at least endPolls
+// consecutive pages of a site, over at least endFor, show the end. Some pages show full time during
+// half time. So an end at half time is held for endForAtHalfTime, which is longer than the break.
+const (
+	endPolls         = 3
+	endFor           = 3 * time.Minute
+	endForAtHalfTime = 20 * time.Minute
+)
+
+// An endDecision defines how a page's end of the match is treated.
+type endDecision int
+
+const (
+	endPossible endDecision = iota // the page shows no end, or an end that is possible
+	endHeld                        // too early: ignore the page's status
+	endEarly                       // too early, but enough pages show the end
+)
+
+// decideEnd returns the decision on the end that a page shows, and the hold of the page's site after
+// the page. The first page of a match is always believed.
+func decideEnd(known *State, o *observation.Observation, from *Provenance) (endDecision, *Hold) {
+	over := known.Match.Status.Rank() >= event.Ended.Rank()
+	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried || !from.At.Before(earliestEnd(known, o)) {
+		return endPossible, nil
 	}
-	surplusKicks := lowerScore(o.Sport, o.Shootout, new(o.ScoredKicks()))
-	type key struct {
-		kind  event.Kind
-		side  event.Side
-		clock event.Clock
+	hold, long := known.Views[from.Site].End.extended(from.At), endFor
+	if atHalfTime(&known.Match) {
+		long = endForAtHalfTime
 	}
-	var rows []observation.Incident
-	kept := map[key][]int{} // indexes of rows
-	for _, in := range o.Incidents {
-		k := key{in.Kind, in.Side, in.Clock}
-		i := slices.IndexFunc(kept[k], func(at int) bool { return repeats(&in, &rows[at]) })
-		switch {
-		case i < 0,
-			in.Kind == event.Goal && o.Sport.CountsGoals() && surplus[in.Side] <= 0,
-			in.Kind == event.ShootoutKick && !surplusKicks:
-			kept[k] = append(kept[k], len(rows))
-			rows = append(rows, in)
-			continue
-		case in.Kind == event.Goal:
-			surplus[in.Side]--
-		}
-		first := &rows[kept[k][i]]
-		first.Detail = cmp.Or(first.Detail, in.Detail)
-		first.Off = cmp.Or(first.Off, in.Off)
-		first.Assist = cmp.Or(first.Assist, in.Assist)
+	if hold.overdue(endPolls, long) {
+		return endEarly, nil
 	}
-	return rows
+	return endHeld, hold
 }
 
-// repeats reports whether a row repeats an earlier row of the same kind, side and clock. Both rows
-// must have the same player, and the attributes that both have must be equal. Rows without a clock
-// repeat nothing, except for kicks.
-func repeats(in, first *observation.Incident) bool {
-	agree := func(a, b string) bool { return a == "" || b == "" || event.Fold(a) == event.Fold(b) }
-	return in.Player != "" && event.Fold(in.Player) == event.Fold(first.Player) &&
-		(in.Clock.Known() || in.Kind == event.ShootoutKick) &&
-		(in.Score == nil || first.Score == nil || *in.Score == *first.Score) &&
-		agree(in.Detail, first.Detail) && agree(in.Off, first.Off) && agree(in.Assist, first.Assist)
-}
-
-// inOrder returns a copy of rows in match order. If the page lists the latest row first, rows with
-// the same clock are reversed too. A row without a clock is sorted with the clock of the row before
-// it.
-func inOrder(sport event.Sport, rows []observation.Incident) []observation.Incident {
-	type placed struct {
-		observation.Incident
-		at event.Clock
-	}
-	in := slices.Clone(rows)
-	if latestFirst(sport, in) {
-		slices.Reverse(in)
-	}
-	sorted := make([]placed, len(in))
-	for i := range in {
-		sorted[i] = placed{in[i], in[i].Clock}
-		if i > 0 && !in[i].Clock.Known() {
-			sorted[i].at = sorted[i-1].at
-		}
-	}
-	slices.SortStableFunc(sorted, func(a, b placed) int { return compareOrder(sport, a.at, b.at) })
-	for i := range sorted {
-		in[i] = sorted[i].Incident
-	}
-	return in
-}
-
-// latestFirst reports whether the clock decreases between adjacent rows more often than it
-// increases.
-func latestFirst(sport event.Sport, rows []observation.Incident) bool {
-	falls := 0
-	for i := 1; i < len(rows); i++ {
-		falls += compareOrder(sport, rows[i-1].Clock, rows[i].Clock)
-	}
-	return falls > 0
-}
-
-// compareOrder returns -1 if a is before b in the match, 1 if a is after b, and 0 otherwise.
-func compareOrder(sport event.Sport, a, b event.Clock) int {
+// plausibleMatch returns the page's match. If its end is too early, plausibleMatch removes the status
+// and the period, or, if the end persists, adds no period that follows a break.
+func plausibleMatch(known *State, o *observation.Observation, from *Provenance, end endDecision) event.Match {
+	m := o.Match
 	switch {
-	case a.Before(sport, b):
-		return -1
-	case b.Before(sport, a):
-		return 1
+	case end == endHeld:
+		m.Status, m.Period, m.Clock = "", "", event.Clock{}
+		return m
+	case end == endEarly:
+		return m
+	case known.Match.Status == event.Final && m.Status == event.Ended:
+		m.Status = event.Final // another site, or another copy of the page, is slower
+		return m
 	}
-	return 0
+	return resumedMatch(known, o, from)
+}
+
+// began returns [State.Began] after a page. m is the match after the page.
+func began(known *State, m *event.Match, from *Provenance) time.Time {
+	switch {
+	case m.Status == event.Scheduled:
+		return time.Time{}
+	case known.Began.IsZero() && m.Status.Rank() > 0:
+		return from.At
+	}
+	return known.Began
+}
+
+// atHalfTime reports whether a match of soccer is in a break, or in the stoppage time before half
+// time.
+func atHalfTime(m *event.Match) bool {
+	return m.Period.IsBreak() || m.Status == event.Break || m.Period == event.FirstHalf && m.Clock.Minute >= 45
+}
+
+// earliestEnd returns the earliest time at which the match can be over: by the pages during play if
+// they showed a period, otherwise by the kick-off. It returns the zero time if both are unknown.
+func earliestEnd(known *State, o *observation.Observation) time.Time {
+	switch {
+	case !known.EndsFrom.IsZero():
+		return known.EndsFrom
+	case known.Match.Start.IsZero():
+		return time.Time{}
+	}
+	return known.Match.Start.Add(playtime.Least(o.Sport, event.Clock{}, false))
+}
+
+// endsFrom returns [State.EndsFrom] after an accepted page.
+func endsFrom(known *State, o *observation.Observation, from *Provenance, by verdict) time.Time {
+	playing := o.Match.Status == event.Live || o.Match.Status == event.Break
+	shown := clockShown(o)
+	if !playing || shown.Period == "" {
+		return known.EndsFrom
+	}
+	least := from.At.Add(playtime.Least(o.Sport, shown, o.Match.Status == event.Break))
+	was := clockShown(&observation.Observation{Match: known.Match})
+	switch {
+	case known.EndsFrom.IsZero(), by == overdue, compareClock(o.Sport, shown, was) > 0:
+		return least
+	case compareClock(o.Sport, shown, was) == 0 && !shown.Known() && least.Sub(known.EndsFrom) >= seenStep:
+		return least // without a clock, the period may have only just begun, or be about to end
+	}
+	return known.EndsFrom
+}
+
+// contradictsEnd reports whether a page contradicts the end of the match, and does not show that the
+// match goes on. A preview never shows that. A page in play does if its clock is later. After the
+// status final, it also does if its score or its rows have changed and its clock is not earlier.
+func contradictsEnd(known *State, v *View, o *observation.Observation) bool {
+	was, now := known.Match.Status, o.Match.Status
+	if was.Rank() < event.Ended.Rank() || was == event.Cancelled || now.Rank() >= event.Ended.Rank() {
+		return false
+	}
+	if now.Rank() == 0 {
+		again := was == event.Abandoned && o.Match.Start.Sub(known.Match.Start) >= otherKickoff
+		return !again && (now != "" || showsNothing(o))
+	}
+	at, last := clockShown(o), v.Clock
+	if last.IsZero() {
+		last = clockShown(&observation.Observation{Match: known.Match})
+	}
+	order := compareClock(o.Sport, at, last)
+	if was == event.Ended || was == event.Abandoned { // play may go on
+		return v.MovedOn && order <= 0 || order < 0 && at.Period != last.Period
+	}
+	changed := scoreMoved(known.Score, o.Score) || len(o.Incidents) > v.Rows
+	switch {
+	case order != 0:
+		return order < 0
+	case at.Known():
+		return !changed
+	}
+	return v.MovedOn || lowerScore(o.Sport, o.Score, known.Score)
+}
+
+// checkReopened returns an error that wraps [ErrOtherMatch] if the site shows play for so long that
+// its pages are not stale copies, but the play is not a continuation of the match. v is the view of
+// the site after the page.
+func checkReopened(known *State, v *View, o *observation.Observation, by verdict) error {
+	playing := o.Match.Status.Rank() == event.Live.Rank()
+	if by != deferred || !playing || !v.MovedOn || !v.Hold.overdue(confirmPolls, confirmFor) {
+		return nil
+	}
+	return fmt.Errorf("%w, or a copy from during play: it shows play at %q, but the match is over", ErrOtherMatch,
+		strings.TrimSpace(string(clockShown(o).Period)+" "+o.Match.Clock.String()))
+}
+
+// showsNothing reports whether a page shows neither a score nor an incident.
+func showsNothing(o *observation.Observation) bool {
+	return (o.Score == nil || *o.Score == event.Score{}) && len(o.Incidents) == 0
 }

@@ -30,7 +30,8 @@ func TestScoreThatWasNotPlayed(t *testing.T) {
 	one := goalBy(event.Home, "Villa", at(10, 0))
 	s := begin(t, observed(event.Live, "2h", event.Score{Home: 1}, one))
 	s.expect(observed(event.Abandoned, "", event.Score{Home: 1}, one), "status_change abandoned 1-0")
-	s.expect(observed(event.Awarded, "", event.Score{Away: 3}, one), "status_change awarded 1-0")
+	s.expect(observed(event.Awarded, "", event.Score{Away: 3}, one), "period_end 2h 1-0",
+		"match_end 1-0 away by award", "status_change awarded 1-0")
 	if *s.state.Score != (event.Score{Home: 1}) {
 		t.Errorf("score %v, want 1-0", s.state.Score)
 	}

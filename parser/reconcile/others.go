@@ -5,6 +5,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/lineups"
 )
 
 // An incident such as a card is retracted after at least missingPolls consecutive complete pages,
@@ -82,4 +83,87 @@ func (d *draft) retractMissing() {
 // that set the attributes of the incident, and the list of the incident must have rows.
 func wouldList(o *observation.Observation, tracked *TrackedIncident, site string) bool {
 	return tracked.Site == site && (o.Lists == nil || tracked.List < len(o.Lists) && o.Lists[tracked.List] > 0)
+}
+
+// A TrackedLineup is a line-up that was reported. It is never modified.
+type TrackedLineup struct {
+	event.Lineup
+	Rev     int    `json:"rev"`               // revision: 1, plus one for each correction
+	Event   string `json:"event"`             // ID of the latest event about the line-up
+	Site    string `json:"source"`            // site of the page that set it
+	Missing *Hold  `json:"missing,omitempty"` // consecutive pages with only some of the players; nil if the latest has all
+}
+
+// playersMissing reports whether the latest page lacks players of a line-up.
+func (s *State) playersMissing() bool {
+	for _, l := range s.Lineups {
+		if l.Missing != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// compareLineups reports the line-up of each side once, and corrects it if the page changes it. A
+// page without the line-up changes nothing. A page with only some of the players may be incomplete,
+// so it corrects the line-up only if it persists.
+func (d *draft) compareLineups() {
+	for i := range d.obs.Lineups {
+		shown := &d.obs.Lineups[i]
+		if len(shown.Players) > 0 {
+			d.compareLineup(shown)
+		}
+	}
+}
+
+func (d *draft) compareLineup(shown *observation.Lineup) {
+	was := d.state.Lineups[shown.Side]
+	if was == nil {
+		d.reportLineup(shown, &TrackedLineup{Lineup: shown.Lineup, Rev: 1, Site: d.from.Site}, change{action: event.New})
+		return
+	}
+	if was.Site != d.from.Site && d.state.seenRecently(d.from.At, d.from.isOtherSite) {
+		return // two sites that spell a name differently would correct each other again and again
+	}
+	begun := d.state.Match.Status.Rank() > 0
+	now := &TrackedLineup{Lineup: lineups.Merge(&was.Lineup, &shown.Lineup, begun), Rev: was.Rev, Event: was.Event,
+		Site: d.from.Site}
+	edits := lineups.Edits(&was.Lineup, &now.Lineup)
+	switch {
+	case len(edits) == 0 && was.Missing == nil:
+		return
+	case len(edits) == 0:
+		now.Lineup = was.Lineup
+		d.setLineup(shown.Side, now)
+		return
+	case len(now.Players) < len(was.Players) && edits["players"].New == "":
+		now.Missing = was.Missing.extended(d.from.At)
+		if !now.Missing.overdue(missingPolls, missingFor) {
+			now.Lineup = was.Lineup
+			d.setLineup(shown.Side, now)
+			return
+		}
+		now.Missing = nil
+	}
+	now.Rev++
+	d.reportLineup(shown, now, change{action: event.Corrected, edits: edits, reason: "the page changed it"})
+}
+
+// setLineup sets the line-up of a side.
+func (d *draft) setLineup(side event.Side, l *TrackedLineup) {
+	if d.state.Lineups == nil {
+		d.state.Lineups = map[event.Side]*TrackedLineup{}
+	}
+	d.state.Lineups[side] = l
+}
+
+// reportLineup sets the line-up of a side and adds a change. The line-up is not in state.Tracked,
+// because it is no incident during play.
+func (d *draft) reportLineup(shown *observation.Lineup, l *TrackedLineup, ch change) {
+	d.setLineup(shown.Side, l)
+	ch.tracked, ch.lineup = -1, l
+	id := d.id(series{string(event.LineupShown), string(shown.Side)})
+	ch.untracked = TrackedIncident{ID: id, Rev: l.Rev, Event: l.Event,
+		Incident: observation.Incident{Kind: event.LineupShown, Side: shown.Side, Path: shown.Path}}
+	d.addChange(ch)
 }

@@ -5,12 +5,16 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/results"
 )
 
 // reopenPeriods retracts ends, and starts of later periods, that the page contradicts. The reason
 // may be a page that showed full time at half time, or a match that is resumed after full time.
 func (d *draft) reopenPeriods() {
 	status, sport := d.state.Match.Status, d.obs.Sport
+	if status == event.Scheduled && d.before.Rank() > 0 {
+		d.retractStartsAndEnds()
+	}
 	if status != event.Live && status != event.Break {
 		return
 	}
@@ -33,12 +37,23 @@ func (d *draft) reopenPeriods() {
 	}
 }
 
+// retractStartsAndEnds retracts all starts and ends, because the match has not begun.
+func (d *draft) retractStartsAndEnds() {
+	for at := range d.state.Tracked {
+		switch tracked := &d.state.Tracked[at]; tracked.Kind {
+		case event.MatchStart, event.MatchEnd:
+			d.retract(at, startOrEndSeries(tracked.Kind, ""))
+		case event.PeriodStart, event.PeriodEnd:
+			d.retract(at, startOrEndSeries(tracked.Kind, tracked.Clock.Period))
+		}
+	}
+}
+
 // periodBeingPlayed returns the index of the page's period. If the page names no period, and the
 // match has ended, it returns the index of the last period that has ended. Otherwise it returns -1.
 func (d *draft) periodBeingPlayed() int {
 	now := d.obs.Sport.Index(d.obs.Match.Period)
-	isEnd := func(tracked TrackedIncident) bool { return tracked.Kind == event.MatchEnd }
-	if now >= 0 || !slices.ContainsFunc(d.state.Tracked, isEnd) {
+	if now >= 0 || !d.isEnded() {
 		return now
 	}
 	for i := range d.state.Tracked {
@@ -48,6 +63,14 @@ func (d *draft) periodBeingPlayed() int {
 	}
 	return now
 }
+
+// isEnded reports whether the end of the match is tracked.
+func (d *draft) isEnded() bool {
+	return slices.ContainsFunc(d.state.Tracked, isMatchEnd)
+}
+
+// isMatchEnd reports whether an incident is the end of the match.
+func isMatchEnd(tracked TrackedIncident) bool { return tracked.Kind == event.MatchEnd }
 
 // playedIn reports whether a tracked or listed incident happened in p.
 func (d *draft) playedIn(p event.Period) bool {
@@ -62,21 +85,26 @@ func (d *draft) playedIn(p event.Period) bool {
 func (d *draft) comparePeriods() {
 	status := d.state.Match.Status
 	reached, shown := d.periodsShown()
-	if reached < 0 && status != event.Live && status != event.Break && !status.Over() {
-		return
+	if reached >= 0 || status == event.Live || status == event.Break || status.Over() {
+		d.comparePlayed(reached, shown)
 	}
+	if status.Decided() {
+		d.reportStartOrEnd(event.MatchEnd, "", phaseEnd)
+	}
+}
+
+// comparePlayed reports the start of the match, and starts and ends of the periods up to reached.
+func (d *draft) comparePlayed(reached int, shown map[event.Period]bool) {
+	status := d.state.Match.Status
 	d.reportStartOrEnd(event.MatchStart, "", phaseStart)
 	for i, p := range d.obs.Sport.Periods() {
 		if p.IsBreak() || i > reached || !wasPlayed(d.obs.Sport, p, shown) {
 			continue
 		}
 		d.reportStartOrEnd(event.PeriodStart, p, phaseStart)
-		if i < reached || status.Over() || status == event.Break {
+		if i < reached || status.Decided() || status == event.Break {
 			d.reportStartOrEnd(event.PeriodEnd, p, phaseEnd)
 		}
-	}
-	if status.Over() {
-		d.reportStartOrEnd(event.MatchEnd, "", phaseEnd)
 	}
 }
 
@@ -107,7 +135,7 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	if d.obs.Shootout != nil {
 		shown[event.ShootOut] = true
 	}
-	if status.Over() {
+	if status.Over() && !d.early && !d.isEnded() {
 		shown[sport.Regulation()] = true
 	}
 	for at, tracked := range d.state.Tracked {
@@ -137,4 +165,102 @@ func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) b
 		}
 	}
 	return false
+}
+
+// compareResult sets the result of a new end of the match, or corrects the result of a reported end.
+// What is unknown does not change a result.
+func (d *draft) compareResult() {
+	at := slices.IndexFunc(d.state.Tracked, isMatchEnd)
+	if at < 0 || d.isRetracted(at) || !d.state.Match.Status.Decided() {
+		return
+	}
+	tracked := &d.state.Tracked[at]
+	now := d.result(tracked)
+	if d.isNew(at) {
+		tracked.Winner, tracked.DecidedBy = now.Winner, now.By
+		return
+	}
+	edits := map[string]event.Change{}
+	if now.Winner != "" && now.Winner != tracked.Winner {
+		edits["winner"] = event.Change{Old: string(tracked.Winner), New: string(now.Winner)}
+		tracked.Winner = now.Winner
+	}
+	if now.By != "" && now.By != tracked.DecidedBy {
+		edits["decided_by"] = event.Change{Old: string(tracked.DecidedBy), New: string(now.By)}
+		tracked.DecidedBy = now.By
+	}
+	if len(edits) > 0 {
+		tracked.Rev++
+		d.addChange(change{tracked: at, action: event.Corrected, edits: edits, phase: phaseEnd,
+			reason: "the result has changed"})
+	}
+}
+
+// isNew reports whether the draft reports a tracked incident as new.
+func (d *draft) isNew(at int) bool {
+	return slices.ContainsFunc(d.changes, func(ch change) bool { return ch.tracked == at && ch.action == event.New })
+}
+
+// result returns the result of a match that has ended. end is its end. A result from outside play
+// remains if the page then shows the match as over.
+func (d *draft) result(end *TrackedIncident) results.Result {
+	switch d.state.Match.Status {
+	case event.Retired:
+		return results.Result{By: event.ByRetirement} // the score does not show who gave up
+	case event.Awarded:
+		return results.Awarded(d.shownScore, d.wasPlayed())
+	}
+	switch end.DecidedBy {
+	case event.ByRetirement, event.ByWalkover, event.ByAward:
+		return results.Result{}
+	}
+	if d.score.doubtful {
+		return results.Result{}
+	}
+	course := results.Course{Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(),
+		// The first page may show neither extra time nor a shoot-out, although they were played.
+		Certain: !end.Backfill || d.obs.Match.Period != ""}
+	for at := range d.state.Tracked {
+		if tracked := &d.state.Tracked[at]; tracked.Kind == event.PeriodStart && !d.isRetracted(at) {
+			course.Periods = append(course.Periods, tracked.Clock.Period)
+		}
+	}
+	return course.Result()
+}
+
+// wasPlayed reports whether the match has begun, or may have begun before the first page.
+func (d *draft) wasPlayed() bool {
+	return d.backfill || slices.ContainsFunc(d.state.Tracked, func(tracked TrackedIncident) bool {
+		return tracked.Kind != event.MatchEnd || tracked.Backfill
+	})
+}
+
+// finalScore returns the score after all changes.
+func (d *draft) finalScore() *event.Score {
+	if !d.state.Sport.CountsGoals() {
+		if d.obs.Score != nil {
+			return d.obs.Score
+		}
+		return d.state.Score
+	}
+	score := d.scoreBefore()
+	for i := range d.changes {
+		ch := &d.changes[i]
+		score = d.scoreAfter(ch, d.incident(ch), score)
+	}
+	return score
+}
+
+// finalKicks returns the tally of the shoot-out after all changes.
+func (d *draft) finalKicks() *event.Score {
+	tally, listed := event.Score{}, false
+	for at := range d.state.Tracked {
+		if tracked := &d.state.Tracked[at]; tracked.Kind == event.ShootoutKick && !d.isRetracted(at) {
+			tally, listed = tally.Add(tracked.Side, observation.KickScored(tracked.Detail)), true
+		}
+	}
+	if !listed {
+		return d.tally(d.state.Shootout)
+	}
+	return d.tally(&tally)
 }

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -13,25 +14,14 @@ func TestMatchReopened(t *testing.T) {
 	one := goalBy(event.Away, "Griezmann", at(90, 8))
 	s := begin(t, live(90, event.Score{}))
 	s.expect(observed(event.Ended, "", event.Score{Away: 1}, one),
-		"goal 90+8' away Griezmann 0-1", "period_end 2h 0-1", "match_end 0-1")
+		"goal 90+8' away Griezmann 0-1", "period_end 2h 0-1", "match_end 0-1 away by regulation")
 	again := observed(event.Live, "2h", event.Score{Away: 1}, one)
 	again.Match.Clock = event.SoccerMinute("2h", 90, 11)
-	s.expect(again, "period_end_retracted 2h 0-1", "match_end_retracted 0-1", "status_change live 0-1")
+	s.expect(again, "period_end_retracted 2h 0-1", "match_end_retracted 0-1 away by regulation", "status_change live 0-1")
 	again.Match.Clock, again.Score, again.Incidents = event.SoccerMinute("2h", 90, 12), &event.Score{}, nil
 	s.expect(again)
 	end := observed(event.Ended, "", event.Score{})
-	s.expect(end, "goal_retracted 90+8' away Griezmann 0-0", "period_end 2h 0-0", "match_end 0-0")
-}
-
-// If a page shows full time at half time, the end of the match is retracted in the second half.
-func TestFullTimeShownAtHalfTime(t *testing.T) {
-	t.Parallel()
-	s := begin(t, observed(event.Live, "1h", event.Score{}))
-	s.expect(observed(event.Ended, "", event.Score{}),
-		"period_end 1h 0-0", "period_start 2h 0-0", "period_end 2h 0-0", "match_end 0-0")
-	o := observed(event.Live, "2h", event.Score{})
-	o.Match.Clock = at(46, 0)
-	s.expect(o, "period_end_retracted 2h 0-0", "match_end_retracted 0-0", "status_change live 0-0")
+	s.expect(end, "goal_retracted 90+8' away Griezmann 0-0", "period_end 2h 0-0", "match_end 0-0 draw by regulation")
 }
 
 // After half time, a page that shows a minute but no period starts the second half.
@@ -53,7 +43,8 @@ func TestHalfTimeEndsWithoutAPeriod(t *testing.T) {
 	}
 	s.expect(minute(50))
 	s.expect(observed(event.Break, "ht", event.Score{})) // a stale copy
-	s.expect(observed(event.Ended, "", event.Score{}), "period_end 2h 0-0", "match_end 0-0")
+	s.now += 40 * time.Minute
+	s.expect(observed(event.Ended, "", event.Score{}), "period_end 2h 0-0", "match_end 0-0 draw by regulation")
 }
 
 // A stale copy of a page of many matches from before half time does not start the second half.
@@ -86,5 +77,6 @@ func TestExtraTimeAndShootOut(t *testing.T) {
 	// No page has the period of extra time, but the last page lists a goal in extra time.
 	s = begin(t, observed(event.Live, "2h", event.Score{}))
 	s.expect(observed(event.Final, "", event.Score{Home: 1}, goalBy(event.Home, "Vida", at(101, 0))),
-		"period_end 2h 0-0", "period_start et1 0-0", "goal 101' home Vida 1-0", "period_end et1 1-0", "match_end 1-0")
+		"period_end 2h 0-0", "period_start et1 0-0", "goal 101' home Vida 1-0", "period_end et1 1-0",
+		"match_end 1-0 home by extra_time")
 }

@@ -34,6 +34,16 @@ type State struct {
 	// incident, so that the ID differs from the IDs of retracted incidents.
 	Retractions map[string]int `json:"taken_back,omitempty"`
 
+	// Began is the time of the first page that showed that the match had begun. It is zero before that,
+	// and in states of older versions.
+	Began time.Time `json:"began,omitzero"`
+	// EndsFrom is the earliest time at which the match can be over, by the period and the clock of the
+	// pages during play. It is zero if no page showed a period.
+	EndsFrom time.Time `json:"ends_from,omitzero"`
+
+	Kickoff *Kickoff                      `json:"kickoff,omitempty"` // nil until the kick-off moves
+	Lineups map[event.Side]*TrackedLineup `json:"lineups,omitempty"` // a TrackedLineup is never modified
+
 	// Views holds what each site has shown, by [Provenance.Site].
 	Views map[string]View `json:"views,omitempty"`
 
@@ -51,10 +61,11 @@ func (s *State) innings() innings.Known {
 }
 
 // nothingPending reports whether another page with the same content would change nothing. That is
-// so if no page is deferred, no score is in doubt, the source is neither stale nor blind, and no
-// incident is missing. v is the view of the page's site.
+// so if no page, end or kick-off is deferred, no score is in doubt, the source is neither stale nor
+// blind, and no incident or player is missing. v is the view of the page's site.
 func (s *State) nothingPending(v *View) bool {
-	return v.Hold == nil && v.Doubt == nil && s.Blind == nil && s.Match.Stale == nil &&
+	return v.Hold == nil && v.Doubt == nil && v.End == nil && s.Blind == nil && s.Match.Stale == nil &&
+		(s.Kickoff == nil || s.Kickoff.Return == nil) && !s.playersMissing() &&
 		!slices.ContainsFunc(s.Tracked, func(tracked TrackedIncident) bool { return tracked.Missing != nil })
 }
 
@@ -87,6 +98,9 @@ type TrackedIncident struct {
 	Event       string `json:"event"`                 // ID of the latest event about the incident
 	Provisional bool   `json:"provisional,omitempty"` // only the score implies the incident; no page has listed it
 
+	Winner    event.Winner   `json:"winner,omitempty"`     // end of the match: as in the event
+	DecidedBy event.Decision `json:"decided_by,omitempty"` // end of the match: as in the event
+
 	Backfill bool   `json:"backfill,omitempty"` // the incident was reported as backfill
 	Site     string `json:"source,omitempty"`   // site of the page that set the attributes
 	List     int    `json:"list,omitempty"`     // index of the incident's list in the profile of Site
@@ -96,7 +110,7 @@ type TrackedIncident struct {
 }
 
 // A View holds what one site has shown of a match. All pages with the same profile belong to one
-// site. PageID, Hold and Deferred also cover deferred pages, the other fields only accepted pages.
+// site. PageID, Hold, Deferred and MovedOn also cover deferred pages, the other fields only accepted pages.
 type View struct {
 	Rank       int              `json:"rank"`                  // rank of the latest status
 	Clock      event.Clock      `json:"clock,omitzero"`        // the latest clock, in match order
@@ -109,10 +123,16 @@ type View struct {
 	Superseded []string         `json:"superseded,omitempty"`  // snapshots of earlier pages
 	Observed   uint64           `json:"observed,omitempty"`    // digest of the latest compared observation
 	PageID     string           `json:"page_id,omitempty"`     // the site's own ID of the match
+	Start      time.Time        `json:"start,omitzero"`        // the latest kick-off
 
 	Hold     *Hold  `json:"hold,omitempty"`     // consecutive deferred pages; nil if the latest page was accepted
 	Deferred *View  `json:"deferred,omitempty"` // what the latest page of Hold shows; nil without Hold
 	Doubt    *Doubt `json:"doubt,omitempty"`    // nil unless the score of the latest page is in doubt
+	End      *Hold  `json:"end,omitempty"`      // consecutive pages with an end that is too early
+
+	// MovedOn is true if a page after the end of the match showed a preview or an earlier time of play.
+	// The site may show the next match of the teams.
+	MovedOn bool `json:"moved_on,omitempty"`
 }
 
 // A Hold counts consecutive polls with the same finding, such as a page that looks older or a

@@ -8,6 +8,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/pagerows"
 )
 
 var kickOff = time.Date(2026, 2, 14, 15, 0, 0, 0, time.UTC)
@@ -131,7 +132,7 @@ func TestWithoutRepeats(t *testing.T) {
 			[]observation.Incident{nameless, nameless}},
 	} {
 		o := observation.Observation{Sport: event.Soccer, Score: &event.Score{Home: tc.goals}, Incidents: tc.rows}
-		if got := withoutRepeats(&o); !slices.Equal(got, tc.want) {
+		if got := pagerows.WithoutRepeats(&o); !slices.Equal(got, tc.want) {
 			t.Errorf("%s: rows %+v, want %+v", name, got, tc.want)
 		}
 	}
@@ -150,7 +151,7 @@ func TestInOrder(t *testing.T) {
 			row("c", minute(9)), row("d", secondHalf(50))},
 	} {
 		before, players := slices.Clone(rows), ""
-		for _, in := range inOrder(event.Soccer, rows) {
+		for _, in := range pagerows.InOrder(event.Soccer, rows) {
 			players += in.Player
 		}
 		if players != "abcd" || !slices.Equal(rows, before) {
@@ -262,7 +263,7 @@ func TestMergeFacts(t *testing.T) {
 		by   verdict
 		want event.Match
 	}{
-		"a page with only names": {event.Match{Home: "AFC Ajax", Away: "PSV"}, accepted, whole},
+		"a page with only names": {event.Match{Home: "AJAX", Away: "PSV"}, accepted, whole},
 		"a later clock": {event.Match{Away: "PSV", Period: "2h", Clock: secondHalf(61)}, fresh,
 			with(func(m *event.Match) { m.Clock = secondHalf(61) })},
 		"an earlier clock": {event.Match{Away: "PSV", Period: "2h", Clock: secondHalf(59)}, accepted, whole},
@@ -270,11 +271,10 @@ func TestMergeFacts(t *testing.T) {
 			with(func(m *event.Match) { m.Clock = secondHalf(59) })},
 		"the match is over": {event.Match{Away: "PSV", Status: event.Ended}, fresh,
 			with(func(m *event.Match) { m.Status = event.Ended })},
-		"a new kick-off": {event.Match{Away: "PSV", Start: kickOff.Add(time.Hour)}, fresh,
-			with(func(m *event.Match) { m.Start = kickOff.Add(time.Hour) })},
 	} {
 		known := State{League: "Eredivisie", Match: was}
-		league, got := mergeFacts(&known, &observation.Observation{Sport: event.Soccer, League: "Ere", Match: tc.page}, tc.by)
+		o := observation.Observation{Sport: event.Soccer, League: "Ere", Match: tc.page}
+		league, got := mergeFacts(&known, &o, &Provenance{}, tc.by)
 		if got != tc.want || league != "Eredivisie" {
 			t.Errorf("%s: league %s, match %+v, want Eredivisie, %+v", name, league, got, tc.want)
 		}
@@ -288,7 +288,7 @@ func TestMergeFacts(t *testing.T) {
 		"a row":                     {observation.Observation{Incidents: make([]observation.Incident, 1)}, event.Live},
 		"the page shows the status": {observation.Observation{Match: event.Match{Status: event.Postponed}}, event.Postponed},
 	} {
-		if _, got := mergeFacts(&State{}, &tc.o, accepted); got.Status != tc.want {
+		if _, got := mergeFacts(&State{}, &tc.o, &Provenance{}, accepted); got.Status != tc.want {
 			t.Errorf("%s: status %s, want %s", name, got.Status, tc.want)
 		}
 	}

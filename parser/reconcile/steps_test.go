@@ -32,6 +32,7 @@ func TestStepsReadAndWriteWhatTheyDeclare(t *testing.T) {
 	for seed := range uint64(60) {
 		reconcileGenerated(t, seed)
 	}
+	changeBeforeKickoff(t)
 	unused()
 	if dir := testenv.Season("../.."); dir != "" {
 		reconcileSeason(t, dir, 3)
@@ -61,6 +62,16 @@ func reconcileGenerated(t *testing.T, seed uint64) {
 			}
 		}
 	}
+}
+
+// changeBeforeKickoff reconciles pages of a match whose kick-off moves, and whose teams become known
+// after its first event.
+func changeBeforeKickoff(t *testing.T) {
+	s := begin(t, startingAt(event.Scheduled, 0))
+	s.read(startingAt(event.Scheduled, time.Hour))
+	o := startingAt(event.Scheduled, time.Hour)
+	o.Match.Away = "Seattle Sounders FC"
+	s.read(o)
 }
 
 // reconcileSeason reconciles the pages of the first n matches of the season.

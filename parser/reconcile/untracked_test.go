@@ -23,6 +23,7 @@ func TestAwardedThenFinal(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))
 	s := begin(t, live(50, event.Score{Home: 1}, a))
-	s.expect(observed(event.Awarded, "", event.Score{Away: 3}, a), "status_change awarded 1-0")
-	s.expect(observed(event.Final, "", event.Score{Away: 3}, a), "period_end 2h 1-0", "match_end 1-0")
+	s.expect(observed(event.Awarded, "", event.Score{Away: 3}, a),
+		"period_end 2h 1-0", "match_end 1-0 away by award", "status_change awarded 1-0")
+	s.expect(observed(event.Final, "", event.Score{Away: 3}, a), "status_change final 1-0")
 }

@@ -40,12 +40,14 @@ type step struct {
 // page is a job with its own TID. An unusable page is an error only in a fixture of one page.
 func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	var steps []step
+	ingester := *r.Ingester
+	ingester.Hurried = r.AsLive && r.Speed != 1
 	for _, f := range fixtures {
 		p, err := f.profile(r.Library)
 		if err != nil {
 			return err
 		}
-		tracker := r.Ingester.Track(p, f.Match)
+		tracker := ingester.Track(p, f.Match)
 		for _, page := range f.Pages {
 			steps = append(steps, step{f, tracker, page, page.At.Sub(f.Pages[0].At)})
 		}

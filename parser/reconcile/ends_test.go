@@ -1,0 +1,300 @@
+package reconcile_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile"
+)
+
+// inFirstHalf returns a page of the first half.
+func inFirstHalf(m int, score event.Score, in ...observation.Incident) observation.Observation {
+	o := observed(event.Live, "1h", score, in...)
+	o.Match.Clock = event.SoccerMinute("1h", m, 0)
+	return o
+}
+
+// A page that shows the end too early ends nothing, and no second half is invented. The other facts
+// of the page count.
+func TestStrayEnd(t *testing.T) {
+	t.Parallel()
+	goal := goalBy(event.Home, "Ann", at(12, 0))
+	for _, end := range []event.Status{event.Ended, event.Final} {
+		s := begin(t, inFirstHalf(11, event.Score{}))
+		s.expect(observed(end, "", event.Score{Home: 1}, goal), "goal 12' home Ann 1-0")
+		s.expect(inFirstHalf(13, event.Score{Home: 1}, goal))
+		s.expect(observed(end, "", event.Score{Home: 1}, goal))
+		s.expect(observed(end, "2h", event.Score{Home: 1}, goal)) // two pages agree
+		s.expect(inFirstHalf(14, event.Score{Home: 1}, goal))
+		for range 5 { // stray ends never add up
+			s.expect(observed(end, "", event.Score{Home: 1}, goal))
+			s.expect(inFirstHalf(15, event.Score{Home: 1}, goal))
+		}
+		if m := s.state.Match; m.Status != event.Live || m.Period != "1h" {
+			t.Errorf("the match is %s in %s, want live in 1h", m.Status, m.Period)
+		}
+	}
+}
+
+// A page that shows full time during half time, or in the second half, ends nothing.
+func TestFullTimeShownTooEarly(t *testing.T) {
+	t.Parallel()
+	s := begin(t, inFirstHalf(45, event.Score{}))
+	s.expect(observed(event.Ended, "", event.Score{}))
+	s.expect(observed(event.Break, "ht", event.Score{}), "period_end 1h 0-0")
+	for range 30 { // ten minutes
+		s.expect(observed(event.Ended, "", event.Score{}))
+	}
+	s.expect(live(46, event.Score{}), "period_start 2h 0-0")
+	s.expect(live(70, event.Score{}))
+	s.expect(observed(event.Final, "", event.Score{}))
+	s.expect(live(71, event.Score{}))
+	s.expect(live(90, event.Score{}))
+	s.expect(observed(event.Final, "", event.Score{}), "period_end 2h 0-0", "match_end 0-0 draw by regulation")
+}
+
+// An end that is too early, but persists, ends the match in the period that was shown last.
+func TestEarlyEndThatPersists(t *testing.T) {
+	t.Parallel()
+	until := func(s *story, o observation.Observation) (lines []string, pages int) {
+		for lines == nil && pages < 100 {
+			lines = s.read(o)
+			pages++
+		}
+		return lines, pages
+	}
+	s := begin(t, inFirstHalf(30, event.Score{Home: 4}))
+	got, pages := until(s, observed(event.Final, "", event.Score{Home: 4}))
+	want := []string{"period_end 1h 4-0", "match_end 4-0 home"}
+	if !slices.Equal(got, want) || pages < 4 || pages > 12 {
+		t.Errorf("events %v after %d pages, want %v after three minutes", got, pages, want)
+	}
+	s.now += time.Hour
+	s.expect(observed(event.Final, "", event.Score{Home: 4}, goalBy(event.Home, "A", at(20, 0))),
+		"goal_corrected 20' home A 4-0 player:→A time:30'→20' backfill") // no second half is added later
+	// Play goes on, so the end was wrong.
+	s.expect(inFirstHalf(31, event.Score{Home: 4}, goalBy(event.Home, "A", at(20, 0))),
+		"period_end_retracted 1h 4-0", "match_end_retracted 4-0 home", "status_change live 4-0")
+
+	// Half time lasts longer than an end is usually held.
+	s = begin(t, observed(event.Break, "ht", event.Score{}))
+	if got, pages := until(s, observed(event.Ended, "", event.Score{})); pages < 55 ||
+		!slices.Equal(got, []string{"match_end 0-0"}) {
+		t.Errorf("events %v after %d pages, want the end after twenty minutes", got, pages)
+	}
+}
+
+// An end is possible if the pages do not show that it is too early.
+func TestPossibleEnds(t *testing.T) {
+	t.Parallel()
+	scheduled := func(start time.Duration) observation.Observation {
+		o := observed(event.Scheduled, "", event.Score{})
+		o.Match.Start = time.Unix(1478476221, 0).Add(start)
+		return o
+	}
+	noPeriod := observed(event.Live, "", event.Score{})
+	started := noPeriod
+	started.Match.Start = scheduled(0).Match.Start
+	extra := observed(event.Live, "et2", event.Score{Home: 1})
+	extra.Match.Clock = event.SoccerMinute("et2", 119, 0)
+	for name, tc := range map[string]struct {
+		before observation.Observation
+		wait   time.Duration
+		end    event.Status
+		ends   bool
+	}{
+		"a list without clock and kick-off":       {noPeriod, 0, event.Ended, true},
+		"a list without clock, at minute 12":      {started, 12 * time.Minute, event.Ended, false},
+		"a list without clock, after full time":   {started, 112 * time.Minute, event.Ended, true},
+		"no page was read during the match":       {scheduled(0), 2 * time.Hour, event.Final, true},
+		"before kick-off":                         {scheduled(time.Hour), 0, event.Final, false},
+		"a preview without a kick-off":            {observed(event.Scheduled, "", event.Score{}), 0, event.Final, true},
+		"no page was read since the first half":   {inFirstHalf(12, event.Score{}), 90 * time.Minute, event.Final, true},
+		"the last minutes of the second half":     {live(86, event.Score{}), 0, event.Ended, true},
+		"the second half, without a minute":       {observed(event.Live, "2h", event.Score{}), 0, event.Ended, true},
+		"the first half, without a minute":        {observed(event.Live, "1h", event.Score{}), 0, event.Ended, false},
+		"the end of extra time":                   {extra, 0, event.Ended, true},
+		"a shoot-out":                             {observed(event.Live, "so", event.Score{}), 0, event.Ended, true},
+		"a match that is abandoned at minute 12":  {inFirstHalf(12, event.Score{}), 0, event.Abandoned, false},
+		"a match that is awarded before kick-off": {scheduled(time.Hour), 0, event.Awarded, true},
+		"a player who retires":                    {inFirstHalf(12, event.Score{}), 0, event.Retired, true},
+	} {
+		s := begin(t, tc.before)
+		s.now += tc.wait
+		lines := s.read(observed(tc.end, "", event.Score{}))
+		ended := slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "match_end") })
+		if ended != tc.ends || s.state.Match.Status != tc.end && (tc.ends || !tc.end.Over()) {
+			t.Errorf("%s: status %s, events %v, want an end: %t", name, s.state.Match.Status, lines, tc.ends)
+		}
+	}
+}
+
+// In other sports, an end is too early while periods of regulation time are missing. A mercy rule is
+// no reason to wait.
+func TestEndsInOtherSports(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		sport  event.Sport
+		period event.Period
+		ends   bool
+	}{
+		{event.IceHockey, "p1", false}, {event.IceHockey, "p3", true}, {event.Basketball, "q2", false},
+		{event.Basketball, "ot1", true}, {event.Baseball, "i2", false}, {event.Baseball, "i5", true},
+		{event.Baseball, "i7", true}, {event.Cricket, "inn1", false}, {event.Cricket, "inn2", true},
+		{event.Tennis, "s1", false}, {event.Tennis, "s2", true}, {event.Rugby, "1h", false}, {event.Rugby, "2h", true},
+		{event.AmericanFootball, "q1", false},
+	} {
+		o := observed(event.Live, tc.period, event.Score{Home: 12})
+		o.Sport = tc.sport
+		s := begin(t, o)
+		o.Match.Status, o.Match.Period = event.Final, ""
+		s.read(o)
+		if s.state.Match.Status.Over() != tc.ends {
+			t.Errorf("%s, an end in %s: status %s, want an end: %t", tc.sport, tc.period, s.state.Match.Status, tc.ends)
+		}
+		for range 12 {
+			s.read(o)
+		}
+		if !s.state.Match.Status.Over() {
+			t.Errorf("%s, an end in %s that persists: status %s", tc.sport, tc.period, s.state.Match.Status)
+		}
+	}
+}
+
+// If the pages follow each other faster than the match was played, their times do not matter.
+func TestHurriedPages(t *testing.T) {
+	t.Parallel()
+	from := parsertest.Provenance(parsertest.Noon)
+	from.Hurried = true
+	state, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, inFirstHalf(12, event.Score{}), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state, _, err = reconcile.Match(state, observed(event.Final, "", event.Score{}), from); err != nil ||
+		state.Match.Status != event.Final {
+		t.Errorf("status %s, error %v, want final", state.Match.Status, err)
+	}
+}
+
+// After the end of a match, a preview changes nothing, for however long the page shows it. The match
+// may have become final on the page before, or on another site.
+func TestPreviewAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	goal := goalBy(event.Home, "Ann", at(12, 0))
+	noScore := observed(event.Scheduled, "", event.Score{})
+	noScore.Score = nil
+	noStatus := observed("", "", event.Score{})
+	for name, preview := range map[string]observation.Observation{
+		"scheduled, 0-0":        observed(event.Scheduled, "", event.Score{}),
+		"scheduled, no score":   noScore,
+		"scheduled, the result": observed(event.Scheduled, "", event.Score{Home: 1}, goal),
+		"delayed":               observed(event.Delayed, "", event.Score{}),
+		"postponed":             observed(event.Postponed, "", event.Score{}),
+		"no status, 0-0":        noStatus,
+	} {
+		for _, end := range []event.Status{event.Ended, event.Final, event.Awarded, event.Retired} {
+			s := begin(t, live(88, event.Score{Home: 1}, goal))
+			s.read(observed(end, "", event.Score{Home: 1}, goal))
+			for range 100 {
+				s.expect(preview)
+			}
+			if s.state.Match.Status != end || *s.state.Score != (event.Score{Home: 1}) {
+				t.Errorf("%s after %s: status %s, score %v", name, end, s.state.Match.Status, s.state.Score)
+			}
+			s.expect(observed(end, "", event.Score{Home: 1}, goal))
+		}
+	}
+	s := begin(t, live(88, event.Score{Home: 1}, goal))
+	s.from("-b").expect(live(88, event.Score{Home: 1}, goal))
+	s.from("").read(observed(event.Final, "", event.Score{Home: 1}, goal))
+	s.now += time.Hour
+	for range 20 {
+		s.from("-b").expect(observed(event.Scheduled, "", event.Score{}))
+	}
+}
+
+// After a final, only a page that shows that play goes on opens the match again.
+func TestFinalIsSticky(t *testing.T) {
+	t.Parallel()
+	goal := goalBy(event.Home, "Ann", at(12, 0))
+	final := func() *story {
+		s := begin(t, live(88, event.Score{Home: 1}, goal))
+		s.expect(observed(event.Final, "", event.Score{Home: 1}, goal),
+			"period_end 2h 1-0", "match_end 1-0 home by regulation")
+		return s
+	}
+	// A copy from before the end changes nothing, and neither does a slower site.
+	s := final()
+	for range 4 {
+		s.expect(live(88, event.Score{Home: 1}, goal))
+	}
+	s.expect(observed(event.Ended, "", event.Score{Home: 1}, goal))
+	// A later clock opens the match at once.
+	s.expect(live(90, event.Score{Home: 1}, goal),
+		"period_end_retracted 2h 1-0", "match_end_retracted 1-0 home by regulation", "status_change live 1-0")
+	// A goal that is taken back after the end needs a clock that is not earlier, and pages that agree.
+	s = final()
+	for range 5 {
+		s.expect(live(88, event.Score{}))
+	}
+	s.expect(live(88, event.Score{}), "period_end_retracted 2h 1-0", "match_end_retracted 1-0 home by regulation",
+		"goal_retracted 12' home Ann 0-0", "status_change live 0-0")
+	// A final that shows another score is a correction of the result.
+	s = final()
+	for range 5 {
+		s.expect(observed(event.Final, "", event.Score{}))
+	}
+	s.expect(observed(event.Final, "", event.Score{}), "goal_retracted 12' home Ann 0-0",
+		"match_end_corrected 0-0 draw by regulation winner:home→draw")
+}
+
+// Without IDs and kick-off times, the next match of the teams is refused after a while.
+func TestNextMatchWithoutKickoff(t *testing.T) {
+	t.Parallel()
+	next := inFirstHalf(1, event.Score{})
+	list := observed(event.Live, "", event.Score{})
+	for name, o := range map[string]observation.Observation{"with a clock": next, "without a clock": list} {
+		for _, preview := range []bool{false, true} {
+			s := begin(t, live(88, event.Score{Home: 1}))
+			s.read(observed(event.Final, "", event.Score{Home: 1}))
+			if preview {
+				for range 10 {
+					s.expect(observed(event.Scheduled, "", event.Score{}))
+				}
+			}
+			var err error
+			for n := range 20 {
+				o.Score = &event.Score{Away: n / 7}
+				from := parsertest.Provenance(time.Unix(1478476221, 0).Add(s.now + time.Duration(n+1)*20*time.Second))
+				var events []event.Event
+				var state reconcile.State
+				if state, events, err = reconcile.Match(s.state, o, from); len(events) > 0 {
+					t.Fatalf("%s, preview %t: %d events, the first %s", name, preview, len(events), parsertest.Line(events[0]))
+				}
+				s.state = state
+			}
+			if !errors.Is(err, reconcile.ErrOtherMatch) || !strings.Contains(err.Error(), "the match is over") {
+				t.Errorf("%s, preview %t: error %v, want ErrOtherMatch with the reason", name, preview, err)
+			}
+		}
+	}
+}
+
+// If a match that seemed to have begun is scheduled again, its starts are retracted.
+func TestFalseStart(t *testing.T) {
+	t.Parallel()
+	s := begin(t, observed(event.Scheduled, "", event.Score{}))
+	s.expect(observed(event.Live, "1h", event.Score{}), "match_start 0-0", "period_start 1h 0-0")
+	for range 5 {
+		s.expect(observed(event.Scheduled, "", event.Score{}))
+	}
+	s.expect(observed(event.Scheduled, "", event.Score{}),
+		"match_start_retracted 0-0", "period_start_retracted 1h 0-0", "status_change scheduled 0-0")
+	s.expect(observed(event.Live, "1h", event.Score{}), "match_start 0-0", "period_start 1h 0-0")
+}

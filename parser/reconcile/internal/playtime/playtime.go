@@ -1,0 +1,74 @@
+// Package playtime defines how long a match must still be played at least.
+package playtime
+
+import (
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// clockSlack is the time by which the clocks of soccer pages can be behind play.
+const clockSlack = 5 * time.Minute
+
+// Least returns the least time from at until a match can be over. In a break, the period of at
+// has ended. The zero clock means kick-off.
+func Least(sport event.Sport, at event.Clock, inBreak bool) time.Duration {
+	if sport == event.Soccer {
+		return max(0, leastSoccer(at, inBreak)-clockSlack)
+	}
+	need := required[sport]
+	var left time.Duration
+	for i, p := range sport.Periods() {
+		if i > sport.Index(at.Period) && i <= sport.Index(need.last) && !p.IsBreak() {
+			left += need.length
+		}
+	}
+	return left
+}
+
+// required holds, by sport, the last period that every match has, and the least length of such a
+// period in any competition. Baseball has mercy rules and matches shortened by rain.
+var required = map[event.Sport]struct {
+	last   event.Period
+	length time.Duration
+}{
+	event.IceHockey:        {"p3", 10 * time.Minute},
+	event.Basketball:       {"q4", 5 * time.Minute},
+	event.AmericanFootball: {"q4", 5 * time.Minute},
+	event.Rugby:            {event.SecondHalf, 7 * time.Minute}, // sevens
+	event.Baseball:         {"i5", 5 * time.Minute},
+	event.Cricket:          {"inn2", 10 * time.Minute},
+	event.Tennis:           {"s2", 10 * time.Minute},
+}
+
+// leastSoccer is Least for soccer, without clockSlack. If the minute is unknown, the period may
+// be about to end.
+func leastSoccer(at event.Clock, inBreak bool) time.Duration {
+	const half, pause, extra = 45 * time.Minute, 5 * time.Minute, 15 * time.Minute
+	left := func(end int) time.Duration {
+		if at.Minute == 0 || inBreak {
+			return 0
+		}
+		return max(0, time.Duration(end-at.Minute)*time.Minute)
+	}
+	switch at.Period {
+	case "":
+		return half + pause + half
+	case event.FirstHalf:
+		if inBreak {
+			return half
+		}
+		return left(45) + pause + half
+	case event.HalfTime:
+		return half
+	case event.SecondHalf:
+		return left(90)
+	case event.ExtraFirst:
+		return left(105) + extra
+	case event.ExtraHalfTime:
+		return extra
+	case event.ExtraSecond:
+		return left(120)
+	}
+	return 0
+}

@@ -1,0 +1,128 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+const (
+	// kickoffJitter is the difference from which a kick-off time counts as another time. Sites round
+	// times, or correct them by a minute.
+	kickoffJitter = 5 * time.Minute
+	// otherKickoff is the difference from which a later or earlier kick-off, shown after the end of the
+	// match, belongs to another match. The next match cannot begin so soon after the kick-off.
+	otherKickoff = time.Hour
+	// latestKickoff is the time by which the kick-off of a match that has begun can differ from its
+	// scheduled time, on one site.
+	latestKickoff = 3 * time.Hour
+	// otherDay is the maximum difference between the kick-off times of one match on two sites.
+	otherDay = 13 * time.Hour
+)
+
+// maxEarlier is the maximum number of times in Kickoff.Earlier.
+const maxEarlier = 8
+
+// A Kickoff is the kick-off time of a match that has not begun, after it has moved. A Kickoff is
+// never modified.
+type Kickoff struct {
+	Reported time.Time   `json:"reported"`         // the latest time that an event has reported
+	Earlier  []time.Time `json:"earlier"`          // times before Reported, oldest first
+	Return   *Hold       `json:"return,omitempty"` // consecutive pages with one of Earlier; nil if the latest has none
+}
+
+// checkKickoff returns an error that wraps [ErrOtherMatch] if the page's kick-off shows that the page
+// is about another match of the same teams. Call it only if the page has no ID. A match that has not
+// begun can have any kick-off.
+func checkKickoff(known *State, o *observation.Observation, from *Provenance) error {
+	status, was, now := known.Match.Status, known.Views[from.Site].Start, o.Match.Start
+	limit := latestKickoff
+	switch {
+	case status.Rank() == 0 || status == event.Cancelled || now.IsZero():
+		return nil
+	case was.IsZero(): // the site has not shown a kick-off
+		was, limit = known.Match.Start, otherDay
+	case status.Rank() >= event.Ended.Rank():
+		limit = otherKickoff
+	}
+	// The kick-off may be corrected during play, to the time at which play began.
+	corrected := status.Rank() == event.Live.Rank() && now.Sub(known.Began).Abs() < otherKickoff
+	if was.IsZero() || corrected || resumes(known, o) {
+		return nil
+	}
+	moved := now.Sub(was)
+	late := limit != otherDay && moved >= otherKickoff && !known.Began.IsZero() && now.Sub(known.Began) >= otherKickoff
+	if moved.Abs() < limit && !late {
+		return nil
+	}
+	state := "has begun"
+	if status.Rank() >= event.Ended.Rank() {
+		state = "is over"
+	}
+	return fmt.Errorf("%w: it starts %s, not %s, and the match %s", ErrOtherMatch,
+		now.Format(time.RFC3339), was.Format(time.RFC3339), state)
+}
+
+// resumes reports whether a page with another kick-off shows the rest of an interrupted match: it
+// still shows the score.
+func resumes(known *State, o *observation.Observation) bool {
+	switch known.Match.Status {
+	case event.Interrupted, event.Suspended, event.Abandoned:
+		return known.Score != nil && *known.Score != event.Score{} && o.Score != nil &&
+			!lowerScore(o.Sport, o.Score, known.Score)
+	}
+	return false
+}
+
+// decideKickoff returns the kick-off after the page, and [State.Kickoff] after the page. moved is the
+// kick-off before the page if the kick-off has moved and the match has not begun; otherwise it is
+// zero. A time that the kick-off had earlier only returns if it persists.
+func decideKickoff(known *State, o *observation.Observation, from *Provenance) (
+	start time.Time, k *Kickoff, moved time.Time,
+) {
+	was, now := known.Match.Start, o.Match.Start
+	switch {
+	case now.IsZero():
+		return was, known.Kickoff, time.Time{}
+	case was.IsZero(), known.Match.Status.Rank() > 0, o.Match.Status.Rank() > 0:
+		return now, known.Kickoff, time.Time{}
+	}
+	next := Kickoff{Reported: was}
+	if known.Kickoff != nil {
+		next = *known.Kickoff
+	}
+	near := func(t time.Time) bool { return now.Sub(t).Abs() < kickoffJitter }
+	hold := next.Return
+	next.Return = nil
+	switch {
+	case near(next.Reported):
+		if known.Kickoff == nil && now.Equal(was) {
+			return was, nil, time.Time{}
+		}
+		return now, &next, time.Time{}
+	case slices.ContainsFunc(next.Earlier, near):
+		hold = hold.extended(from.At)
+		if !hold.overdue(confirmPolls, confirmFor) {
+			next.Return = hold
+			return was, &next, time.Time{}
+		}
+	}
+	earlier := append(slices.Clone(next.Earlier), next.Reported)
+	next.Earlier, next.Reported = earlier[max(0, len(earlier)-maxEarlier):], now
+	return now, &next, earlier[len(earlier)-1]
+}
+
+// reportKickoff reports that the kick-off has moved.
+func (d *draft) reportKickoff() {
+	if d.oldKickoff.IsZero() {
+		return
+	}
+	text := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+	d.reportUntracked(observation.Incident{Kind: event.KickoffChanged}, "")
+	d.changes[len(d.changes)-1].edits = map[string]event.Change{
+		"start": {Old: text(d.oldKickoff), New: text(d.state.Match.Start)},
+	}
+}
