@@ -41,7 +41,13 @@ parser/profile:                event parser/observation parser/page internal/str
                                parser/profile/internal/css parser/profile/internal/notations
                                parser/profile/internal/pagejson parser/profile/internal/pagetext
 parser/reconcile/internal/innings: event parser/observation
+parser/reconcile/internal/lineups: event parser/observation
+parser/reconcile/internal/pagerows: event parser/observation
+parser/reconcile/internal/playtime: event
+parser/reconcile/internal/results: event
 parser/reconcile:              event parser/observation internal/assign parser/reconcile/internal/innings
+                               parser/reconcile/internal/lineups parser/reconcile/internal/pagerows
+                               parser/reconcile/internal/playtime parser/reconcile/internal/results
 parser/poll:                   event broker parser/observation parser/page parser/profile parser/reconcile
                                internal/outbox internal/ratelimit internal/trace
 parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml
@@ -131,7 +137,8 @@ github.com/alicebob/miniredis/v2:     internal/pipeline consumers/consumertest i
 
 // pure lists the packages that do no I/O. They must not import packages that can do I/O.
 var pure = []string{"event", "health", "parser/observation", "parser/reconcile",
-	"parser/reconcile/internal/innings"}
+	"parser/reconcile/internal/innings", "parser/reconcile/internal/lineups", "parser/reconcile/internal/pagerows",
+	"parser/reconcile/internal/playtime", "parser/reconcile/internal/results"}
 
 // table parses lines of the form "name: words". A line without a name continues the previous line.
 func table(text string) map[string][]string {

@@ -120,7 +120,8 @@ func (p *Profile) checkMembers() error {
 		case lists[r] && !onlyFindsRows(r):
 			fault = r.pos.Errorf("matches and rows can have only css, jq, siblings and optional")
 		case r.Inherit && !rowsAbove[r]:
-			fault = r.pos.Errorf("inherit needs rows above: use it in incidents or lineups, or in match if the profile has matches")
+			fault = r.pos.Errorf("inherit needs rows above: use it in incidents or lineups, " +
+				"or in match if the profile has matches")
 		case r.As != "" && !clocks[r] && r != &p.JSON:
 			fault = r.pos.Errorf("as %q is for clocks: remove it", r.As)
 		case r.As == asFlight && r != &p.JSON:

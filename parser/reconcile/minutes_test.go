@@ -70,7 +70,7 @@ func TestPeriodOfAMinute(t *testing.T) {
 	s = begin(t, observed(event.Live, "et1", event.Score{}))
 	s.expect(minute(106, home, goal("home", "Ann", 106)), "goal 105+1' home Ann 1-0")
 	s.expect(observed(event.Break, "et_ht", home, goal("home", "Ann", 106)), "period_end et1 1-0")
-	s.expect(minute(107, event.Score{Home: 1, Away: 1}, goal("home", "Ann", 106), goal("away", "Eve", 107)),
+	s.expect(minute(118, event.Score{Home: 1, Away: 1}, goal("home", "Ann", 106), goal("away", "Eve", 107)),
 		"period_start et2 1-0", "goal 107' away Eve 1-1")
 	s.expect(observed(event.Final, "et2", event.Score{Home: 1, Away: 2}, goal("home", "Ann", 106),
 		goal("away", "Eve", 107), goal("away", "Eve", 122)),
