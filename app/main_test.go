@@ -311,23 +311,23 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"unknown kind in the keys of a program", nil,
-			with("check", "c14.yaml", "consumers:\n  mine:\n    exec: [sh]\n    keys: ['*.*.goal', soccer.mls.gaol]\n"),
-			2, `c14.yaml:4:24: consumers.mine.keys[1]: topic pattern "soccer.mls.gaol": soccer has no kind "gaol"`,
+			with("check", "keys.yaml", "consumers:\n  mine:\n    exec: [sh]\n    keys: ['*.*.goal', soccer.mls.gaol]\n"),
+			2, `keys.yaml:4:24: consumers.mine.keys[1]: topic pattern "soccer.mls.gaol": soccer has no kind "gaol"`,
 		},
 		{
 			"unknown sport in the keys of the archive", nil,
-			with("check", "c15.yaml", "consumers:\n  archive:\n    keys:\n      - socer.#\n"),
-			2, `c15.yaml:4:9: consumers.archive.keys[0]: topic pattern "socer.#": there is no sport "socer"`,
+			with("check", "sport.yaml", "consumers:\n  archive:\n    keys:\n      - socer.#\n"),
+			2, `sport.yaml:4:9: consumers.archive.keys[0]: topic pattern "socer.#": there is no sport "socer"`,
 		},
 		{
 			"timeout of a program beyond the broker's", nil,
-			with("check", "c16.yaml", "consumers:\n  slow:\n    exec: [sh]\n    keys: ['#']\n    timeout: 45m\n"),
-			2, `c16.yaml:5:14: consumers.slow.timeout: 45m0s: want at most 25m0s`,
+			with("check", "timeout.yaml", "consumers:\n  slow:\n    exec: [sh]\n    keys: ['#']\n    timeout: 45m\n"),
+			2, `timeout.yaml:5:14: consumers.slow.timeout: 45m0s: want at most 25m0s`,
 		},
 		{
 			"timeout that equals the broker's", nil,
-			with("run", "c17.yaml", "consumers:\n  slow: {exec: [sh], keys: ['#'], timeout: 30m}\n"),
-			2, `c17.yaml:2:44: consumers.slow.timeout: 30m0s: want at most 25m0s`,
+			with("run", "timeout2.yaml", "consumers:\n  slow: {exec: [sh], keys: ['#'], timeout: 30m}\n"),
+			2, `timeout2.yaml:2:44: consumers.slow.timeout: 30m0s: want at most 25m0s`,
 		},
 		{
 			"invalid template", nil,

@@ -204,7 +204,9 @@ func (p *Pipeline) prepare(
 	parts.schedule = scheduler.NewSchedule(r, parts.prefix, parts.outbox.Nudge)
 	parts.health.add(b.Health)
 	store := p.newRedisHealth(r, parts.prefix, parts.instance, roles)
-	store.check(ctx) // logs wrong settings now
+	starting, cancel := context.WithTimeout(ctx, healthTimeout)
+	store.check(starting) // logs wrong settings now
+	cancel()
 	parts.health.add(store.check)
 	elsewhere := !slices.Contains(roles, RoleConsumers)
 	parts.consumers, parts.handlers, err = newConsumers(p.config, p.plugins, elsewhere, r, p.log)

@@ -60,8 +60,8 @@ func (h *redisHealth) check(ctx context.Context) []health.Issue {
 	if err == nil {
 		return h.settings
 	}
-	refused := health.Issue{Text: fmt.Sprintf("Redis refuses writes: %v%s", err, advice(refusal)), Down: h.writes}
-	return append([]health.Issue{refused}, h.settings...)
+	text := "Redis refuses writes: " + strings.TrimSuffix(err.Error(), ".") + advice(refusal)
+	return append([]health.Issue{{Text: text, Down: h.writes}}, h.settings...)
 }
 
 // advice returns what an operator can do about an error reply, or "".
