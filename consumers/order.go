@@ -185,6 +185,7 @@ type orderState struct {
 	result int
 	in     time.Duration // how long the wait can take, for orderParked and orderMissing
 	age    time.Duration // time since the event arrived first
+	last   int64         // the last seq that no event waits for
 }
 
 // enter registers an event as under way.
@@ -197,7 +198,7 @@ func (o *order) enter(ctx context.Context, e event.Event) (s orderState, err err
 		return s, err
 	}
 	const ms = time.Millisecond
-	return orderState{int(found[0]), time.Duration(found[1]) * ms, time.Duration(found[2]) * ms}, nil
+	return orderState{int(found[0]), time.Duration(found[1]) * ms, time.Duration(found[2]) * ms, found[3]}, nil
 }
 
 // leave stores that an event is finished, or that it waits for its next attempt, which follows after

@@ -45,15 +45,16 @@ const (
 )
 
 // enterOrder registers an event as under way. It returns one of the results above, how many milliseconds
-// the wait can take (for orderParked and orderMissing), and how many milliseconds ago the event arrived.
+// the wait can take (for orderParked and orderMissing), how many milliseconds ago the event arrived, and
+// the last seq that no event waits for.
 // ARGV[4] is how long the
 // event counts as under way. ARGV[5] and ARGV[6] are how long a missing event is waited for: if no
 // event of the epoch has been handled, and otherwise.
 var enterOrder = redis.NewScript(orderRecord + `
-if older or seq <= last then return {1, 0, 0} end
+if older or seq <= last then return {1, 0, 0, last} end
 local name = number(seq)
 local own = record[name]
-if own == 'done' then return {1, 0, 0} end
+if own == 'done' then return {1, 0, 0, last} end
 local ends, since = now + ARGV[4], now
 if own then
   local before, _, first = string.match(own, '^(%d+) (%d+) (%d+)$')
@@ -80,13 +81,13 @@ for name, value in pairs(record) do
     end
   end
 end
-if running then return {2, 0, now - since} end
-if due > 0 then return {3, math.max(0, due - now), now - since} end
+if running then return {2, 0, now - since, last} end
+if due > 0 then return {3, math.max(0, due - now), now - since, last} end
 local limit = since + ARGV[last == 0 and 5 or 6]
-if missing > 0 and now < limit then return {4, limit - now, now - since} end
+if missing > 0 and now < limit then return {4, limit - now, now - since, last} end
 for _, name in ipairs(passed) do redis.call('hdel', KEYS[1], name) end
 redis.call('hset', KEYS[1], 'last', number(seq - 1))
-return {0, 0, now - since}`)
+return {0, 0, now - since, seq - 1}`)
 
 // leaveOrder stores the end of an attempt. If ARGV[4] is empty, the event is finished. Otherwise the
 // event waits for its next attempt in ARGV[4] milliseconds. Later events wait for it for another

@@ -18,6 +18,8 @@ type turn struct {
 	began    time.Time
 	patience time.Duration // the longest wait, from began
 	due      time.Time     // when the next attempt at an earlier event was due; zero if it is not due yet
+	last     int64         // as the latest look at the record showed it
+	moved    time.Time     // when last changed
 }
 
 // until returns when the wait in this process ends.
@@ -78,8 +80,11 @@ func (w *turn) pause(s orderState) bool {
 	case s.result == orderMissing && w.message.Retried:
 		until = w.began.Add(w.bounds.brief)
 	}
-	if first { // the pauses grow with the wait
-		look := now.Add(min(max(now.Sub(w.began)/4, orderPollMin), orderPollMax))
+	if s.last != w.last || w.moved.IsZero() {
+		w.last, w.moved = s.last, now
+	}
+	if first { // the pauses grow while nothing moves
+		look := now.Add(min(max(now.Sub(w.moved)/4, orderPollMin), orderPollMax))
 		if look.Before(until) {
 			return w.sleepUntil(look, changed)
 		}
