@@ -9,6 +9,7 @@ import "github.com/redis/go-redis/v9"
 //	older    whether the epoch is older than the record's
 //	record   the fields of the record; after a change of the epoch, only those that are still needed
 //	last     the last seq of the epoch that no event waits for
+//	store    a function that stores a field of the record
 const orderRecord = `
 local epoch, seq = ARGV[1], tonumber(ARGV[2])
 local t = redis.call('time')
@@ -30,9 +31,12 @@ if record.epoch ~= epoch and not older then
   record = kept
   redis.call('hset', KEYS[1], 'epoch', epoch, 'last', 0)
 end
-redis.call('pexpire', KEYS[1], ARGV[3])
 local last = tonumber(record.last or '0')
 local function number(n) return string.format('%.0f', n) end
+local function store(name, value)
+  redis.call('hset', KEYS[1], name, value)
+  redis.call('pexpire', KEYS[1], ARGV[3])
+end
 `
 
 // Results of enterOrder.
@@ -55,12 +59,13 @@ if older or seq <= last then return {1, 0, 0, last} end
 local name = number(seq)
 local own = record[name]
 if own == 'done' then return {1, 0, 0, last} end
-local ends, since = now + ARGV[4], now
+local ends, since, registered = now + ARGV[4], now, false
 if own then
-  local before, _, first = string.match(own, '^(%d+) (%d+) (%d+)$')
+  local before, due, first = string.match(own, '^(%d+) (%d+) (%d+)$')
+  registered = due == '0' and tonumber(before) > now + ARGV[4] / 2
   ends, since = math.max(ends, tonumber(before)), tonumber(first)
 end
-redis.call('hset', KEYS[1], name, number(ends) .. ' 0 ' .. number(since))
+if not registered then store(name, number(ends) .. ' 0 ' .. number(since)) end -- a look writes nothing
 local missing, running, due, passed = seq - 1 - last, false, 0, {}
 for name, value in pairs(record) do
   local n = tonumber(name)
@@ -86,7 +91,7 @@ if due > 0 then return {3, math.max(0, due - now), now - since, last} end
 local limit = since + ARGV[last == 0 and 5 or 6]
 if missing > 0 and now < limit then return {4, limit - now, now - since, last} end
 for _, name in ipairs(passed) do redis.call('hdel', KEYS[1], name) end
-redis.call('hset', KEYS[1], 'last', number(seq - 1))
+if last ~= seq - 1 then store('last', number(seq - 1)) end
 return {0, 0, now - since, seq - 1}`)
 
 // leaveOrder stores the end of an attempt. If ARGV[4] is empty, the event is finished. Otherwise the
@@ -104,17 +109,17 @@ if not done then
     local before, _, since = string.match(own, '^(%d+) (%d+) (%d+)$')
     ends, first = math.max(ends, tonumber(before)), tonumber(since)
   end
-  redis.call('hset', KEYS[1], name, number(ends) .. ' ' .. number(due) .. ' ' .. number(first))
+  store(name, number(ends) .. ' ' .. number(due) .. ' ' .. number(first))
   return 0
 end
 if older then return redis.call('hdel', KEYS[1], name) end
 if seq > last + 1 then
-  redis.call('hset', KEYS[1], name, 'done')
+  store(name, 'done')
   return 0
 end
 repeat
   redis.call('hdel', KEYS[1], number(seq))
   last, seq = seq, seq + 1
 until record[number(seq)] ~= 'done'
-redis.call('hset', KEYS[1], 'last', number(last))
+store('last', number(last))
 return 0`)
