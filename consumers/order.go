@@ -121,8 +121,12 @@ func (o *order) handle(ctx context.Context, m broker.Message, e event.Event, h h
 	defer func() { o.settle(ctx, e, remaining(m, err)) }()
 	for {
 		err = o.call(ctx, w.began.Add(o.bounds.long), e, h)
+		pause := time.Second
 		var postponed *broker.PostponedError
-		if !errors.As(err, &postponed) || !w.sleep(time.Until(postponed.Until)) {
+		if errors.As(err, &postponed) {
+			pause = time.Until(postponed.Until)
+		}
+		if !errors.Is(err, broker.ErrUnavailable) || !w.sleep(pause) {
 			return err
 		}
 	}

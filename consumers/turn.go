@@ -2,6 +2,7 @@ package consumers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,9 +29,9 @@ func (w *turn) until() time.Time { return w.began.Add(w.patience) }
 // wait returns nil when it is the event's turn. If the event has to wait longer than this process
 // waits, wait returns an error from [broker.Postpone].
 func (w *turn) wait(ctx context.Context) error {
-	state, err := w.enter(ctx, w.event)
+	state, err := w.look(ctx)
 	if err != nil {
-		return fmt.Errorf("waiting for earlier events of the match: %w", RedisError(err))
+		return err
 	}
 	if state.result == orderTurn || state.result == orderNone {
 		return nil
@@ -47,11 +48,32 @@ func (w *turn) wait(ctx context.Context) error {
 			w.settle(ctx, w.event, remaining(w.message, err))
 			return err
 		}
-		if state, err = w.enter(ctx, w.event); err != nil {
-			return fmt.Errorf("waiting for earlier events of the match: %w", RedisError(err))
+		if state, err = w.look(ctx); err != nil {
+			return err
 		}
 		if state.result == orderTurn || state.result == orderNone {
 			return nil
+		}
+	}
+}
+
+// orderOutage is the pause in the broker while Redis is unavailable.
+const orderOutage = 5 * time.Second
+
+// look is enter. While Redis is unavailable, look tries again, for as long as the event may wait in this
+// process. After that, it returns an error from [broker.Postpone].
+func (w *turn) look(ctx context.Context) (orderState, error) {
+	for {
+		state, err := w.enter(ctx, w.event)
+		if err == nil {
+			return state, nil
+		}
+		err = fmt.Errorf("waiting for earlier events of the match: %w", RedisError(err))
+		switch {
+		case !errors.Is(err, broker.ErrUnavailable):
+			return state, err
+		case !w.sleep(orderPollMax):
+			return state, broker.Postpone(time.Now().Add(orderOutage), err.Error())
 		}
 	}
 }
