@@ -23,8 +23,9 @@ match:
 func TestCaseListProfileOnAForeignPage(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{
-		"list.yaml":    listProfile,
-		"feed.yaml":    "profile: feed\nsport: soccer\nformat: json\nmatches: {jq: '.games[]'}\nempty: {jq: '.games == []'}\nmatch: {id: {jq: .id}, home: {jq: .h}, away: {jq: .a}}\n",
+		"list.yaml": listProfile,
+		"feed.yaml": "profile: feed\nsport: soccer\nformat: json\nmatches: {jq: '.games[]'}\nempty: {jq: '.games " +
+			"== []'}\nmatch: {id: {jq: .id}, home: {jq: .h}, away: {jq: .a}}\n",
 		"tiny.yaml":    tinyProfile,
 		"empty.html":   "<div class=none></div>",
 		"heading.html": "<title>All games</title><li>Saturday</li>",
@@ -42,18 +43,30 @@ func TestCaseListProfileOnAForeignPage(t *testing.T) {
 	}{
 		{"empty.html", "list.yaml", 0, "0 matches"},
 		{"empty.json", "feed.yaml", 0, "0 matches"},
-		{"heading.html", "list.yaml", 1, "no match found: no row is a match (rows: 1)\nthe page is HTML with the title \"All games\"; no known profile"},
+		{"heading.html", "list.yaml", 1, "no match found: no row is a match (rows: 1)\nthe page is HTML with the " +
+			"title \"All games\"; no known profile"},
 		{"teams.html", "list.yaml", 1, "no match found: no row is a match (rows: 1)"},
 		{"tiny.html", "list.yaml", 1, "no match found: no rows\nthe page is HTML without a title"},
 		{"wall.html", "list.yaml", 1, `the page is HTML with the title "Before you continue"`},
 		{"wall.html", "tiny.yaml", 1, `the page is HTML with the title "Before you continue"`},
-		{"error.json", "feed.yaml", 1, "no match found: no rows\nthe page is JSON with the members code, error; no known profile"},
+		{"error.json", "feed.yaml", 1, "no match found: no rows\nthe page is JSON with the members code, error; no " +
+			"known profile"},
 		{"list.json", "list.yaml", 1, "the page is JSON; no known profile"},
 	} {
 		for _, flags := range [][]string{nil, {"--json"}} {
 			code, out, errs := call(t, "", nil, append([]string{"parse", tc.page, "-p", tc.profile}, flags...)...)
 			if code != tc.code || flags == nil && !strings.Contains(out+errs, tc.want) {
-				t.Errorf("parse %s with %s %v: exit %d, want %d and %s:\n%s%s", tc.page, tc.profile, flags, code, tc.code, tc.want, out, errs)
+				t.Errorf(
+					"parse %s with %s %v: exit %d, want %d and %s:\n%s%s",
+					tc.page,
+					tc.profile,
+					flags,
+					code,
+					tc.code,
+					tc.want,
+					out,
+					errs,
+				)
 			}
 			if code == 1 && !strings.Contains(errs, "with empty in the profile") && !strings.Contains(errs, "neither team") &&
 				!strings.Contains(errs, "not HTML") {
@@ -72,7 +85,8 @@ func TestCaseProblemsAreGrouped(t *testing.T) {
 	}
 	write(t, map[string]string{"list.yaml": listProfile, "page.html": page})
 	code, out, errs := call(t, "", nil, "parse", "page.html", "-p", "list.yaml")
-	const line = `matches row 1: match.start: "soon" is not a time in the layout "2006-01-02 15:04" (126 times: also row 2, row 3, row 4, …)`
+	const line = `matches row 1: match.start: "soon" is not a time in the layout "2006-01-02 15:04" ` +
+		`(126 times: also row 2, row 3, row 4, …)`
 	if code != 0 || strings.Count(out, "soon") != 2 || !strings.Contains(out, "126 problems:\n  "+line+"\n") {
 		t.Errorf("exit %d, want 0 and %s:\n%s%s", code, line, out, errs)
 	}

@@ -112,7 +112,11 @@ func isSlugRune(r rune) bool {
 // CheckLeagueKey returns an error if word cannot be the league's word in routing keys.
 func CheckLeagueKey(word string) error {
 	if len(word) > maxSlug || !wordShape.MatchString(word) {
-		return fmt.Errorf("league key %q: want at most %d characters of a-z and 0-9, with single _ between them", word, maxSlug)
+		return fmt.Errorf(
+			"league key %q: want at most %d characters of a-z and 0-9, with single _ between them",
+			word,
+			maxSlug,
+		)
 	}
 	return nil
 }

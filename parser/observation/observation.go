@@ -10,9 +10,9 @@ import (
 type Observation struct {
 	Sport     event.Sport  `json:"sport"`
 	League    string       `json:"league,omitempty"`
-	LeagueKey string       `json:"league_key,omitempty"` // the league's word in routing keys; "" means event.Slug of League
+	LeagueKey string       `json:"league_key,omitempty"` // word in routing keys; "" means event.Slug of League
 	Match     event.Match  `json:"match"`                // ID is "" if the page has none
-	Score     *event.Score `json:"score,omitempty"`      // without the kicks of a shoot-out; nil if the page shows no score
+	Score     *event.Score `json:"score,omitempty"`      // without shoot-out kicks; nil if the page shows none
 	Shootout  *event.Score `json:"shootout,omitempty"`   // tally of the shoot-out; nil if the page shows none
 	Incidents []Incident   `json:"incidents"`            // in page order
 	Lineups   []Lineup     `json:"lineups,omitempty"`    // at most one for each side; nil if the page shows none

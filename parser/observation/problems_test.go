@@ -11,7 +11,13 @@ func TestCaseProblemsOfOneCause(t *testing.T) {
 	t.Parallel()
 	var all []Problem
 	for row := range 126 {
-		all = append(all, Problem{fmt.Sprintf("matches row %d: match.start", row+1), fmt.Sprintf(`"%d:00" is not a time in the layout "x"`, row)})
+		all = append(
+			all,
+			Problem{
+				fmt.Sprintf("matches row %d: match.start", row+1),
+				fmt.Sprintf(`"%d:00" is not a time in the layout "x"`, row),
+			},
+		)
 	}
 	all = append(all,
 		Problem{"match.clock", `"a" is not a clock`},

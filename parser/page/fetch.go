@@ -93,7 +93,11 @@ func (c *Client) RequestFetcher(rawURL string, r *Request) (*Fetcher, error) {
 		return nil, err
 	}
 	if !r.allows(u) {
-		return nil, fmt.Errorf("URL %q: the settings of the request are only for %s", u.Redacted(), strings.Join(r.Hosts, ", "))
+		return nil, fmt.Errorf(
+			"URL %q: the settings of the request are only for %s",
+			u.Redacted(),
+			strings.Join(r.Hosts, ", "),
+		)
 	}
 	client := &http.Client{Transport: c.transport, CheckRedirect: checkRedirect, Jar: r.jar()}
 	return &Fetcher{http: client, url: u, request: r}, nil
@@ -124,7 +128,7 @@ func (f *Fetcher) fetch(ctx context.Context) (Page, error) {
 		req.Header.Set("If-Modified-Since", f.modified)
 	}
 	f.took.Store(0)
-	resp, err := f.http.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), f.timing())))
+	resp, err := f.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, f.timing())))
 	if err != nil {
 		return Page{}, err
 	}

@@ -124,7 +124,8 @@ func TestSecretsStayAtTheirHost(t *testing.T) {
 	testenv.NoSecret(t, all[0].Header, all[0].URL, got)
 	settings := secretRequest()
 	settings.Secrets = nil // the page shows whether the site received the header
-	if got, err = requestFetcher(t, s.URL+"/to-same", settings).Fetch(t.Context()); err != nil || string(got.Body) != testenv.Secret {
+	if got, err = requestFetcher(t, s.URL+"/to-same", settings).Fetch(t.Context()); err != nil ||
+		string(got.Body) != testenv.Secret {
 		t.Errorf("body %q, error %v after a redirect to the same host, want the header", got.Body, err)
 	}
 	status = http.StatusTemporaryRedirect
@@ -156,7 +157,8 @@ func TestErrorsOfRequestsHaveNoSecrets(t *testing.T) {
 		url   string
 		proxy *url.URL
 	}{
-		"connection refused": {gone.URL + "/", nil}, "redirects": {loop.URL + "/", nil}, "proxy refused": {"http://site.example/", proxy},
+		"connection refused": {gone.URL + "/", nil}, "redirects": {loop.URL + "/", nil},
+		"proxy refused": {"http://site.example/", proxy},
 	} {
 		settings := secretRequest()
 		settings.Proxy = tc.proxy
@@ -286,7 +288,8 @@ func TestRequestErrors(t *testing.T) {
 	if err := page.CheckHeader("x-apisports-key", "a b"); err != nil {
 		t.Error(err)
 	}
-	_, err := page.NewClient(page.Options{}).RequestFetcher("https://other.example/", &page.Request{Hosts: []string{"api.example"}})
+	_, err := page.NewClient(page.Options{}).
+		RequestFetcher("https://other.example/", &page.Request{Hosts: []string{"api.example"}})
 	if err == nil || !strings.Contains(err.Error(), "only for api.example") {
 		t.Errorf("error %v, want that the settings are only for api.example", err)
 	}

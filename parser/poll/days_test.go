@@ -41,7 +41,12 @@ func testRedis(t *testing.T) *redis.Client {
 }
 
 // newDayCluster returns workers that poll a source whose page depends on the date.
-func newDayCluster(t *testing.T, site *parsertest.Site, path, zone string, r *page.Request) (*cluster, func(at string)) {
+func newDayCluster(
+	t *testing.T,
+	site *parsertest.Site,
+	path, zone string,
+	r *page.Request,
+) (*cluster, func(at string)) {
 	t.Helper()
 	p, err := profile.Load("day.yaml", []byte(dayProfile))
 	if err != nil {
@@ -53,7 +58,8 @@ func newDayCluster(t *testing.T, site *parsertest.Site, path, zone string, r *pa
 	if r != nil {
 		name = "keyed"
 	}
-	if c.source, err = (poll.Source{URL: site.URL + path, Profile: p, Every: time.Second, Request: name, Zone: zone}).Resolve(true); err != nil {
+	if c.source, err = (poll.Source{URL: site.URL + path, Profile: p, Every: time.Second, Request: name,
+		Zone: zone}).Resolve(true); err != nil {
 		t.Fatal(err)
 	}
 	now := time.Time{}
@@ -168,7 +174,8 @@ func TestSourceWithRequestSettings(t *testing.T) {
 	c, at := newDayCluster(t, site, "/feed", "", settings)
 	at("2026-06-11T12:00:00Z")
 	result := c.poll(0)
-	if body != `{"day":"2026-06-11"}` || key != testenv.Secret || query != "d=2026-06-12&k="+testenv.Secret || result.Problem != "" {
+	if body != `{"day":"2026-06-11"}` || key != testenv.Secret || query != "d=2026-06-12&k="+testenv.Secret ||
+		result.Problem != "" {
 		t.Errorf("body %s, key %s, query %s, result %+v, want the settings with dates", body, key, query, result)
 	}
 	testenv.NoSecret(t, c.log.String(), result, c.events("m1"), c.source)
@@ -206,8 +213,10 @@ func TestSourcesWithDifferentSettings(t *testing.T) {
 		t.Errorf("IDs %v, want five different ones", ids)
 	}
 	for u, want := range map[string]string{
-		"https://site.example/{date:HH}": "want a layout that shows the day", "https://site.example/{date:01}": "shows the day",
-		"https://site.example/{dates}": "want {date}, {date-1} or {date:LAYOUT}", "https://site.example/{date--1}": "want {date}",
+		"https://site.example/{date:HH}": "want a layout that shows the day",
+		"https://site.example/{date:01}": "shows the day",
+		"https://site.example/{dates}":   "want {date}, {date-1} or {date:LAYOUT}",
+		"https://site.example/{date--1}": "want {date}",
 	} {
 		if _, err := (poll.Source{URL: u, Profile: p}).Resolve(false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %s", u, err, want)

@@ -32,7 +32,7 @@ type sourceState struct {
 	Day      string       `json:"day,omitempty"`      // date of the page, like 2006-01-02
 	Playing  []string     `json:"playing,omitempty"`  // matches that the latest usable page showed as begun and not final
 	Played   time.Time    `json:"played,omitzero"`    // when a page last showed a match that was being played
-	Previous *sourceState `json:"previous,omitempty"` // state of the page of the day before, while a match on it is being played
+	Previous *sourceState `json:"previous,omitempty"` // page of the day before, while a match on it is live
 }
 
 // maxSuperseded is the maximum number of hashes in Superseded.

@@ -133,7 +133,8 @@ func (p *Profile) checkMembers() error {
 
 // onlyFindsRows reports whether a rule has no member that applies only to a single value.
 func onlyFindsRows(r *Rule) bool {
-	return r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && r.Prefix == "" && !r.Inherit && r.From == nil
+	return r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && r.Prefix == "" && !r.Inherit &&
+		r.From == nil
 }
 
 // findsRows reports whether a rule, and all its alternatives, can find rows.

@@ -43,8 +43,10 @@ match: {home: b, away: {css: u, regexp: '^Away: (.+) \('}, league: {join: [i, s]
 incidents:
   - {rows: p, kind: {value: yellow_card}, side: {value: home}, player: {own: true}, clock: {value: 12}}
 `)
-	body := "<meta charset=utf-8><b>Qaraba\u00c4\u009f</b><u>Away: Catal\u00c3\u00a0 (2)</u><i>\u00d0\u00a0\u00d0\u00bf\u00d0\u00bb</i>" +
-		"<s>\u00ce\u0095\u00ce\u00bb</s><p> Nieci\u00c4\u0085g\n</p><p>Bla\u00c3\u009fmeier</p><p>T\u00c3\u00b3th</p><p>Bla\u00df\u00a0Meier</p>"
+	body := "<meta charset=utf-8><b>Qaraba\u00c4\u009f</b><u>Away: Catal\u00c3\u00a0 " +
+		"(2)</u><i>\u00d0\u00a0\u00d0\u00bf\u00d0\u00bb</i>" +
+		"<s>\u00ce\u0095\u00ce\u00bb</s><p> Nieci\u00c4\u0085g\n</p><p>Bla\u00c3\u009fmeier</p>" +
+		"<p>T\u00c3\u00b3th</p><p>Bla\u00df\u00a0Meier</p>"
 	all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(body)})
 	if err != nil || len(problems) > 0 {
 		t.Fatalf("error %v, problems %v, want none", err, problems)

@@ -19,9 +19,10 @@ func TestCaseDateInAHeading(t *testing.T) {
 		<div class="day">Friday 12 June 2026</div>
 		<div class="m" data-id="3"><i>04:00</i><b>Hearts</b><u>Hibs</u></div>`
 	for name, start := range map[string]string{
-		"in join":                       "join: [{css: .day, inherit: true}, i]",
-		"in alternatives in join":       "join: [[{css: .none}, {css: .day, inherit: true}], i]",
-		"in join in join":               "join: [{join: [{css: .day, regexp: '^(.+) \\d+$', inherit: true}, {css: .day, regexp: '(\\d+)$', inherit: true}]}, i]",
+		"in join":                 "join: [{css: .day, inherit: true}, i]",
+		"in alternatives in join": "join: [[{css: .none}, {css: .day, inherit: true}], i]",
+		"in join in join": "join: [{join: [{css: .day, regexp: '^(.+) \\d+$', inherit: true}, {css: " +
+			".day, regexp: '(\\d+)$', inherit: true}]}, i]",
 		"with a regular expression":     "join: [{css: .day, inherit: true}, i], regexp: '^(.+)$'",
 		"of the heading without a time": "join: [{css: .day, inherit: true}, {css: i, inherit: true}]",
 	} {
@@ -30,9 +31,21 @@ func TestCaseDateInAHeading(t *testing.T) {
 			"  start: {"+start+", layout: Monday 2 January 2006 15:04, zone: UTC}\n")
 		checkStarts(t, name, p, body, "06-11 21:00", "06-11 22:30", "06-12 04:00")
 	}
-	alternatives := load(t, "profile: x\nsport: soccer\nmatches: .day, .m\nmatch:\n  id: {attr: data-id}\n  home: b\n  away: u\n"+
-		"  start: [{css: s, layout: unix}, {join: [{css: .day, inherit: true}, i], layout: Monday 2 January 2006 15:04, zone: Europe/Paris}]\n")
-	checkStarts(t, "in an alternative with its own layout", alternatives, body, "06-11 19:00", "06-11 20:30", "06-12 02:00")
+	alternatives := load(
+		t,
+		"profile: x\nsport: soccer\nmatches: .day, .m\nmatch:\n  id: {attr: data-id}\n  home: b\n  away: u\n"+
+			"  start: [{css: s, layout: unix}, {join: [{css: .day, inherit: true}, i], layout: Monday 2 January 2006 "+
+			"15:04, zone: Europe/Paris}]\n",
+	)
+	checkStarts(
+		t,
+		"in an alternative with its own layout",
+		alternatives,
+		body,
+		"06-11 19:00",
+		"06-11 20:30",
+		"06-12 02:00",
+	)
 }
 
 // jq rules inherit the values of earlier rows too.
@@ -49,8 +62,16 @@ match:
   away: {jq: .a}
   start: {join: [{jq: .day, inherit: true}, {jq: .time}], layout: 2006-01-02 15:04}
 `)
-	checkStarts(t, "JSON", p, `[{"day":"2026-06-11"},{"id":1,"h":"A","a":"B","time":"21:00"},{"id":2,"h":"C","a":"D","time":"22:00"},
-		{"day":"2026-06-12"},{"id":3,"h":"E","a":"F","time":"04:00"}]`, "06-11 21:00", "06-11 22:00", "06-12 04:00")
+	checkStarts(
+		t,
+		"JSON",
+		p,
+		`[{"day":"2026-06-11"},{"id":1,"h":"A","a":"B","time":"21:00"},{"id":2,"h":"C","a":"D","time":"22:00"},
+		{"day":"2026-06-12"},{"id":3,"h":"E","a":"F","time":"04:00"}]`,
+		"06-11 21:00",
+		"06-11 22:00",
+		"06-12 04:00",
+	)
 }
 
 func checkStarts(t *testing.T, name string, p *profile.Profile, body string, want ...string) {
@@ -92,7 +113,8 @@ incidents:
 	if err != nil || len(all[0].Incidents) != 1 {
 		t.Fatalf("observations %v, problems %v, error %v, want one incident", all, problems, err)
 	}
-	if in := all[0].Incidents[0]; in.Detail != "three" || in.Score.Home != 2 || in.Score.Away != 3 || in.Clock.Period != "q1" {
+	if in := all[0].Incidents[0]; in.Detail != "three" || in.Score.Home != 2 || in.Score.Away != 3 ||
+		in.Clock.Period != "q1" {
 		t.Errorf("incident %+v, want the detail and the home score of the heading", in)
 	}
 }
@@ -136,11 +158,15 @@ func TestCaseLayouts(t *testing.T) {
 		{"layout: 2 Jan 2006 15:04 MST", "3 Jul 2026 20:00 GMT", "2026-07-03T20:00:00Z"},
 		{"layout: 2 Jan 2006 15:04 -0700", "3 Jul 2026 20:00 +0000", "2026-07-03T20:00:00Z"},
 		{"layout: 2 Jan 2006 15:04 MST", "3 Jul 2026 20:00 CEST", "CEST is not an abbreviation in the zone UTC"},
-		{"layout: 2 Jan 2006 15:04 MST, zone: Europe/London", "3 Jul 2026 20:00 EDT", "EDT is not an abbreviation in the zone Europe/London"},
+		{"layout: 2 Jan 2006 15:04 MST, zone: Europe/London", "3 Jul 2026 20:00 EDT",
+			"EDT is not an abbreviation in the zone Europe/London"},
 		{"layout: 2 Jan 15:04", "31 Feb 20:00", "is not a time in the layout"},
 	} {
 		p := load(t, fmt.Sprintf(with, tc.rule))
-		all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte("<b>A</b><u>B</u><i>" + tc.text + "</i>"), At: now})
+		all, problems, err := p.Extract(
+			t.Context(),
+			page.Page{Body: []byte("<b>A</b><u>B</u><i>" + tc.text + "</i>"), At: now},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,20 +17,27 @@ func TestComputedValues(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 28, 15, 12, 30, 0, time.UTC)
 	for name, tc := range map[string]struct{ rule, want string }{
-		"arithmetic":           {"{from: {score: i, points: s}, jq: '(.score | tonumber) - (.points | tonumber)'}", "4"},
-		"a missing value":      {"{from: {score: i, points: .none}, jq: '(.score | tonumber) - (.points // 0 | tonumber)'}", "7"},
-		"constants":            {"{from: {a: {value: 2}, b: {value: 3}}, jq: '(.a | tonumber) * (.b | tonumber)'}", "6"},
-		"all elements":         {"{from: {quarters: {css: td, all: true}}, jq: '[.quarters[] | tonumber] | add'}", "66"},
-		"all attributes":       {"{from: {quarters: {css: td, attr: data-q, all: true}}, jq: '.quarters | length'}", "2"},
-		"all parts":            {"{from: {quarters: {css: td, regexp: '^(\\d)', all: true}}, jq: '.quarters | join(\"\")'}", "213"},
-		"all, but none":        {"{from: {quarters: {css: em, all: true}, score: i}, jq: '.score + (.quarters | length | tostring)'}", "70"},
+		"arithmetic": {"{from: {score: i, points: s}, jq: '(.score | tonumber) - (.points | tonumber)'}", "4"},
+		"a missing value": {"{from: {score: i, points: .none}, jq: '(.score | tonumber) - (.points // 0 | tonumber)'}",
+			"7"},
+		"constants":      {"{from: {a: {value: 2}, b: {value: 3}}, jq: '(.a | tonumber) * (.b | tonumber)'}", "6"},
+		"all elements":   {"{from: {quarters: {css: td, all: true}}, jq: '[.quarters[] | tonumber] | add'}", "66"},
+		"all attributes": {"{from: {quarters: {css: td, attr: data-q, all: true}}, jq: '.quarters | length'}", "2"},
+		"all parts": {"{from: {quarters: {css: td, regexp: '^(\\d)', all: true}}, jq: '.quarters | join(\"\")'}",
+			"213"},
+		"all, but none": {"{from: {quarters: {css: em, all: true}, score: i}, jq: '.score + (.quarters | " +
+			"length | tostring)'}", "70"},
 		"a regular expression": {"{from: {score: i}, jq: '\"score \\(.score)\"', regexp: '\\d+'}", "7"},
 		"a map":                {"{from: {score: i}, jq: '.score == \"7\"', map: {'true': 1, 'false': 0}}", "1"},
 		"alternatives":         {"[{from: {a: .none}, jq: .a}, {from: {a: [.none, i]}, jq: .a}]", "7"},
-		"nested":               {"{from: {sum: {from: {a: i, b: s}, jq: '(.a | tonumber) + (.b | tonumber)'}}, jq: '(.sum | tonumber) * 2'}", "20"},
-		"in join":              {"{join: [{from: {a: i}, jq: '\"1\"'}, {value: 2}], regexp: '^(\\d)'}", "1"},
+		"nested": {"{from: {sum: {from: {a: i, b: s}, jq: '(.a | tonumber) + (.b | tonumber)'}}, jq: " +
+			"'(.sum | tonumber) * 2'}", "20"},
+		"in join": {"{join: [{from: {a: i}, jq: '\"1\"'}, {value: 2}], regexp: '^(\\d)'}", "1"},
 	} {
-		p := load(t, "profile: x\nsport: basketball\nmatch:\n  home: b\n  away: u\n  home_score: "+tc.rule+"\n  away_score: {value: 0}\n")
+		p := load(
+			t,
+			"profile: x\nsport: basketball\nmatch:\n  home: b\n  away: u\n  home_score: "+tc.rule+"\n  away_score: {value: 0}\n",
+		)
 		all, problems, err := p.Extract(t.Context(), page.Page{At: now,
 			Body: []byte("<b>A</b><u>B</u><i>7</i><s>3</s><table><td data-q=1>20<td>15<td data-q=3>31</table>")})
 		if err != nil || len(problems) > 0 {

@@ -35,8 +35,12 @@ func TestLeagueKeys(t *testing.T) {
 			t.Errorf("%s: problems %s, want %q", tc.rules, got, tc.problem)
 		}
 	}
-	_, err := profile.Load("x.yaml", []byte("profile: x\nsport: soccer\nmatch: {home: b, away: u, league_key: {value: Serie A}}\n"))
-	if want := `x.yaml:3:39: match.league_key: league key "Serie A": want`; err == nil || !strings.Contains(err.Error(), want) {
+	_, err := profile.Load(
+		"x.yaml",
+		[]byte("profile: x\nsport: soccer\nmatch: {home: b, away: u, league_key: {value: Serie A}}\n"),
+	)
+	if want := `x.yaml:3:39: match.league_key: league key "Serie A": want`; err == nil ||
+		!strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

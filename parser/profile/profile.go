@@ -84,13 +84,26 @@ type namedRule struct {
 
 // rules returns the rules in the order of docs/profiles.md.
 func (r *MatchRules) rules() []namedRule {
-	return []namedRule{{"id", &r.ID}, {"league", &r.League}, {"league_key", &r.LeagueKey}, {"home", &r.Home}, {"away", &r.Away},
-		{"home_code", &r.HomeCode}, {"away_code", &r.AwayCode},
-		{"start", &r.Start}, {"status", &r.Status}, {"clock", &r.Clock},
-		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore},
-		{"home_shootout", &r.HomeShootout}, {"away_shootout", &r.AwayShootout},
-		{"home_formation", &r.HomeFormation}, {"away_formation", &r.AwayFormation},
-		{"home_coach", &r.HomeCoach}, {"away_coach", &r.AwayCoach}}
+	return []namedRule{
+		{"id", &r.ID},
+		{"league", &r.League},
+		{"league_key", &r.LeagueKey},
+		{"home", &r.Home},
+		{"away", &r.Away},
+		{"home_code", &r.HomeCode},
+		{"away_code", &r.AwayCode},
+		{"start", &r.Start},
+		{"status", &r.Status},
+		{"clock", &r.Clock},
+		{"home_score", &r.HomeScore},
+		{"away_score", &r.AwayScore},
+		{"home_shootout", &r.HomeShootout},
+		{"away_shootout", &r.AwayShootout},
+		{"home_formation", &r.HomeFormation},
+		{"away_formation", &r.AwayFormation},
+		{"home_coach", &r.HomeCoach},
+		{"away_coach", &r.AwayCoach},
+	}
 }
 
 // rules returns the rules in the order of docs/profiles.md, without Rows.

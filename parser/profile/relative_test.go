@@ -74,8 +74,12 @@ func TestSelectorErrors(t *testing.T) {
 		"div:nth-child(2n+": `selector "div:nth-child(2n+"`,
 		"div:has(> '":       `selector "div:has(> '"`,
 	} {
-		_, err := profile.Load("x.yaml", []byte(fmt.Sprintf("profile: x\nsport: soccer\nmatch:\n  home: %q\n  away: u\n", selector)))
-		if err == nil || !strings.Contains(err.Error(), "x.yaml:4:9: match.home: selector ") || !strings.Contains(err.Error(), want) {
+		_, err := profile.Load(
+			"x.yaml",
+			[]byte(fmt.Sprintf("profile: x\nsport: soccer\nmatch:\n  home: %q\n  away: u\n", selector)),
+		)
+		if err == nil || !strings.Contains(err.Error(), "x.yaml:4:9: match.home: selector ") ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want line 4 and %s", selector, err, want)
 		}
 	}

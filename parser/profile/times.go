@@ -46,7 +46,12 @@ func (r *Rule) parseTime(text string, now time.Time) (time.Time, error) {
 	}
 	// For an abbreviation that the zone does not have, the time package invents a zone with offset 0.
 	if name, offset := t.Zone(); offset == 0 && t.Location() != loc && !slices.Contains(zeroZones, name) {
-		return time.Time{}, fmt.Errorf("%q: %s is not an abbreviation in the zone %s: set the zone of the site", shorten(text), name, loc)
+		return time.Time{}, fmt.Errorf(
+			"%q: %s is not an abbreviation in the zone %s: set the zone of the site",
+			shorten(text),
+			name,
+			loc,
+		)
 	}
 	return t.UTC(), nil
 }
@@ -94,7 +99,10 @@ func checkLayout(layout string) error {
 		return nil
 	}
 	if time.Date(2011, 11, 22, 13, 33, 44, 0, time.UTC).Format(layout) == layout {
-		return fmt.Errorf("layout %q: want unix, unix_ms, or the time January 2, 2006, 15:04:05 in the format of the site", layout)
+		return fmt.Errorf(
+			"layout %q: want unix, unix_ms, or the time January 2, 2006, 15:04:05 in the format of the site",
+			layout,
+		)
 	}
 	dayOfYear := strings.Contains(layout, "002") || strings.Contains(layout, "__2")
 	switch {

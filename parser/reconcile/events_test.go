@@ -59,12 +59,20 @@ func TestLeagueKeyOfAProfile(t *testing.T) {
 		Sport: event.Soccer, League: "Премьер-лига", LeagueKey: "rpl",
 		Match: event.Match{ID: "m1", Home: "A", Away: "B", Status: event.Live},
 	}
-	state, events, err := reconcile.Match(reconcile.State{Epoch: "e1"}, page, reconcile.Provenance{TID: event.NewTID(), At: time.Now()})
+	state, events, err := reconcile.Match(
+		reconcile.State{Epoch: "e1"},
+		page,
+		reconcile.Provenance{TID: event.NewTID(), At: time.Now()},
+	)
 	if err != nil || len(events) == 0 || events[0].Type != "soccer.rpl.match_start" || events[0].Data.LeagueKey != "rpl" {
 		t.Fatalf("events %v, error %v, want soccer.rpl.match_start", events, err)
 	}
 	page.LeagueKey, page.Score = "", &event.Score{Home: 1}
-	_, events, err = reconcile.Match(state, page, reconcile.Provenance{TID: event.NewTID(), At: time.Now().Add(time.Minute)})
+	_, events, err = reconcile.Match(
+		state,
+		page,
+		reconcile.Provenance{TID: event.NewTID(), At: time.Now().Add(time.Minute)},
+	)
 	if err != nil || len(events) != 1 || events[0].Type != "soccer.rpl.goal" {
 		t.Errorf("events %v, error %v, want soccer.rpl.goal", events, err)
 	}

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -72,9 +73,10 @@ func TestPeriodOfAMinute(t *testing.T) {
 	s.expect(observed(event.Break, "et_ht", home, goal("home", "Ann", 106)), "period_end et1 1-0")
 	s.expect(minute(118, event.Score{Home: 1, Away: 1}, goal("home", "Ann", 106), goal("away", "Eve", 107)),
 		"period_start et2 1-0", "goal 107' away Eve 1-1")
+	s.now += 5 * time.Minute
 	s.expect(observed(event.Final, "et2", event.Score{Home: 1, Away: 2}, goal("home", "Ann", 106),
 		goal("away", "Eve", 107), goal("away", "Eve", 122)),
-		"goal 120+2' away Eve 1-2", "period_end et2 1-2", "match_end 1-2")
+		"goal 120+2' away Eve 1-2", "period_end et2 1-2", "match_end 1-2 away by extra_time")
 }
 
 // The first page of a finished match shows extra time by its status, or by a minute that no stoppage

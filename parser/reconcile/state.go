@@ -15,7 +15,7 @@ type State struct {
 	Seq       int64             `json:"seq"`   // sequence number of the latest event
 	Sport     event.Sport       `json:"sport"`
 	League    string            `json:"league"`
-	LeagueKey string            `json:"league_key,omitempty"` // the league's word in routing keys; "" means event.Slug of League
+	LeagueKey string            `json:"league_key,omitempty"` // word in routing keys; "" means event.Slug of League
 	Match     event.Match       `json:"match"`
 	Score     *event.Score      `json:"score,omitempty"`
 	Shootout  *event.Score      `json:"shootout,omitempty"`
