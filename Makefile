@@ -18,7 +18,7 @@ golangci_lint = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 with_servers = go run ./internal/testenv/with-servers
 gotest = go run ./internal/testenv/gotest -modules=.,contract -race -p $(PACKAGES)
 
-.PHONY: help short test full lint vulncheck licences chaos season fuzz cross size bench-fanout update
+.PHONY: help short test cases full lint vulncheck licences chaos season fuzz cross size bench-fanout update
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ short: ## Run the fast tests, which need no server or browser (less than 2 minut
 
 test: ## Run all tests in their short form, and list skipped tests (less than 10 minutes).
 	$(with_servers) $(gotest) -timeout 15m ./...
+
+cases: ## Test the inputs that earlier versions misread.
+	$(with_servers) $(gotest) -run '^TestCase' ./...
 
 full: lint cross test season fuzz chaos ## Run all checks, and all tests in their long form (hours).
 
