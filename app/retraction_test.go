@@ -60,7 +60,13 @@ fetch: {private_addresses: true, ignore_robots: true}
 	pars := start(t, "parser ready", w.env, "run", "scheduler", "parser", "--config", config)
 	pars.eventually("the goal at both channels", func() bool { return len(hook.titles()) == 1 && len(ntfy.titles()) == 1 })
 	first.eventually("the end of both handlers", func() bool { // a killed handler can repeat its call
-		return strings.Count(first.output(), `msg="event handled"`) == 2
+		handled := 0
+		for line := range strings.Lines(first.output()) {
+			if strings.Contains(line, `msg="event handled"`) && strings.Contains(line, " key=soccer.mls.goal ") {
+				handled++
+			}
+		}
+		return handled == 2
 	})
 	first.stop(syscall.SIGKILL)
 	next := start(t, "consumer=notify.hook keys", w.env, consumers...)

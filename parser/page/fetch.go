@@ -112,7 +112,7 @@ func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 }
 
 func (f *Fetcher) fetch(ctx context.Context) (Page, error) {
-	req, err := f.request.new(ctx, f.url)
+	req, err := f.request.new(httptrace.WithClientTrace(ctx, f.timing()), f.url)
 	if err != nil {
 		return Page{}, err
 	}
@@ -128,7 +128,7 @@ func (f *Fetcher) fetch(ctx context.Context) (Page, error) {
 		req.Header.Set("If-Modified-Since", f.modified)
 	}
 	f.took.Store(0)
-	resp, err := f.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, f.timing())))
+	resp, err := f.http.Do(req)
 	if err != nil {
 		return Page{}, err
 	}
