@@ -23,7 +23,7 @@ match:
   league: {value: Chaos}
   home: {jq: .home}
   away: {jq: .away}
-  status: {jq: .status, map: {soon: scheduled, live: live 1h, over: final}}
+  status: {jq: .status, map: {soon: scheduled, live: live 2h, over: final}}
   home_score: {jq: .goals}
   away_score: {jq: .conceded}
 incidents:
