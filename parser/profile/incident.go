@@ -70,7 +70,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c e
 	}
 	profile, sport, now := r.doc.profile, r.match.Sport, r.match.Match.Period
 	notation := r.rules.Clock.clockNotation()
-	c, _, err := profile.parseClock(notation, period, text)
+	c, names, err := profile.parseClock(notation, period, text)
 	if err == nil && c.Period == "" && len(sport.Periods()) > 0 {
 		err = fmt.Errorf("%q does not imply the period: the profile needs a rule for period", shorten(text))
 	}
@@ -85,7 +85,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c e
 	if c.Period == "" {
 		c.Period = period
 	}
-	return c, period == "" && sport == event.Soccer && c.MaybeStoppage()
+	return c, period == "" && !names && sport == event.Soccer && c.MaybeStoppage()
 }
 
 // sideOf returns the side of a team by its code or name, or "" if the match has no such team.

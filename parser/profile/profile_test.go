@@ -293,6 +293,37 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 	}
 }
 
+// A clock that names its period leaves no doubt about the half of 47'. It also names the period of a
+// live match.
+func TestClockNamesThePeriod(t *testing.T) {
+	t.Parallel()
+	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: soccer\nformat: json\n"+
+		"match: {home: {value: A}, away: {value: B}, status: {value: live}, clock: {jq: .clock}}\n"+
+		"incidents: [{rows: {jq: '.rows[]'}, kind: {value: goal}, side: {value: home}, clock: {jq: .}}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		clock, row string
+		period     event.Period
+		guessed    bool
+	}{
+		{"2nd half 48'", "2nd half 47'", "2h", false},
+		{"48'", "47'", "", true},
+		{"HT", "1st half 44'", "", false},
+	} {
+		body := fmt.Appendf(nil, `{"clock": %q, "rows": [%q]}`, tc.clock, tc.row)
+		all, problems, err := p.Extract(t.Context(), page.Page{Body: body})
+		if err != nil || len(problems) > 0 {
+			t.Fatal(problems, err)
+		}
+		m, guessed := all[0].Match, all[0].Incidents[0].PeriodGuessed
+		if m.Period != tc.period || guessed != tc.guessed {
+			t.Errorf("%s, %s: period %q, guessed %t, want %q and %t", tc.clock, tc.row, m.Period, guessed, tc.period, tc.guessed)
+		}
+	}
+}
+
 // The listed goals need not add up to the score if the list has no goals, or if the list is
 // optional and empty.
 func TestListsThatNeedNotMatchTheScore(t *testing.T) {
