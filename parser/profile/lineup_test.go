@@ -76,8 +76,8 @@ func TestLineups(t *testing.T) {
 func TestLineupBounds(t *testing.T) {
 	t.Parallel()
 	var rows strings.Builder
-	for n := range 1000 {
-		fmt.Fprintf(&rows, "<li><s>B</s><b>%d %s</b></li>", n, strings.Repeat("\u00e9", 2000))
+	for n := range 100 {
+		fmt.Fprintf(&rows, "<li><s>B</s><b>%d %s</b></li>", n, strings.Repeat("\u00e9", 300))
 	}
 	got, problems := extractLineups(t, "<ul class=away-squad>"+rows.String()+"</ul>")
 	if len(got) > event.MaxLineup*120+200 || !strings.Contains(got, "{63 ") || strings.Contains(got, "{64 ") ||

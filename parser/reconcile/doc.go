@@ -9,13 +9,11 @@
 // [Match] does these steps in order:
 //
 //	check          facts.go        return an error if the page shows a different match
-//	               teams.go        by the names of its teams
 //	               kickoff.go      by its kick-off
-//	normalise      normalise.go    remove what was not played from the score; end a break
+//	normalise      normalise.go    remove what was not played from the score; end a break;
+//	                               ignore an end that is too early, until it persists
 //	               minutes.go      infer the periods of soccer minutes
-//	               ends.go         ignore an end that is too early, until it persists
 //	judge          freshness.go    defer a page that looks older than an accepted page
-//	               ends.go         defer a page that contradicts the end of the match
 //	decide         score.go        ignore a score that falls or leaps, until it is confirmed
 //	normalise      normalise.go    remove repeated rows; sort the rows
 //	merge          facts.go        teams, league, status, period, clock
@@ -29,10 +27,10 @@
 // draft each step may read and write. A test runs every fixture and fails if a step reads or writes
 // any other part.
 //
-//	health             health.go    source_fresh, source_stale
-//	teams              teams.go      status_change, if consumers must learn the names of the teams
-//	kick-off           kickoff.go    kickoff_changed
-//	line-ups           lineups.go    the line-ups of both sides
+//	health             untracked.go source_fresh, source_stale
+//	teams              facts.go     status_change, if consumers must learn the names of the teams
+//	kick-off           kickoff.go   kickoff_changed
+//	line-ups           others.go    the line-ups of both sides
 //	reopened periods   periods.go   retract starts and ends that the page contradicts
 //	periods            periods.go   starts and ends of the match and its periods
 //	goals              goals.go     goals, if the score counts them
@@ -42,7 +40,7 @@
 //	missing            others.go    retract incidents that complete pages no longer list
 //	score change       untracked.go score_change, if no incident explains the score
 //	status change      untracked.go status_change, if no other event reports it
-//	result             result.go    who won, in the end of the match
+//	result             periods.go   who won, in the end of the match
 //
 // The steps share code. pairing.go decides which row of the page shows which tracked incident.
 // identity.go defines the IDs of incidents. changes.go records which incidents are
