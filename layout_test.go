@@ -98,7 +98,7 @@ internal/pipeline:             event health broker broker/memory broker/rabbit p
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access
                                fanout/eventlog fanout/presence fixtures profiles
-                               internal/gateway internal/httpapi internal/instances internal/outbox
+                               internal/gateway internal/httpapi internal/instances internal/outbox internal/redact
                                internal/reload internal/scheduler internal/strictyaml internal/trace
 
 internal/season:               event parser/page parser/profile parser/reconcile

@@ -26,6 +26,7 @@ type parseCmd struct {
 	Profile string `required:"" short:"p" help:"Name or file of the profile." placeholder:"PROFILE"`
 	Match   string `help:"ID of the match to show, for a page with several matches." placeholder:"ID"`
 	JSON    bool   `name:"json" help:"Print JSON."`
+	Request string `help:"${page_request}" placeholder:"NAME"`
 }
 
 func (p *parseCmd) Help() string {
@@ -139,10 +140,14 @@ func printJSON(
 // the profile is not for.
 func (p *parseCmd) read(ctx context.Context, c *console, by *profile.Profile) (page.Page, error) {
 	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
-		if _, err := by.CheckURL(p.Page); err != nil {
+		url, request, err := pageRequest(c, p.Page, p.Request)
+		if err != nil {
+			return page.Page{}, err
+		}
+		if _, err := by.CheckURL(url); err != nil {
 			return page.Page{}, pipeline.UsageError(err)
 		}
-		f, err := page.NewClient(page.Options{PrivateAddresses: true}).Fetcher(p.Page)
+		f, err := page.NewClient(page.Options{PrivateAddresses: true}).RequestFetcher(url, request)
 		if err != nil {
 			return page.Page{}, pipeline.UsageError(err)
 		}

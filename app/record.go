@@ -21,6 +21,7 @@ type recordCmd struct {
 	Out     string        `required:"" short:"o" help:"Folder to create." placeholder:"DIR" type:"path"`
 	Match   string        `help:"Match ID, for a page without a match ID." placeholder:"ID"`
 	Every   time.Duration `help:"Interval between two fetches." default:"15s"`
+	Request string        `help:"${page_request}" placeholder:"NAME"`
 	For     time.Duration `help:"Duration of the recording (default: until Ctrl-C)." placeholder:"DURATION"`
 }
 
@@ -38,22 +39,40 @@ func (r *recordCmd) Run(ctx context.Context, c *console) error {
 	if r.Every < time.Second {
 		return pipeline.UsageError(fmt.Errorf("--every %v: want a second or more", r.Every))
 	}
-	if _, err := profile.CheckURL(r.URL); err != nil {
+	url, request, err := pageRequest(c, r.URL, r.Request)
+	if err != nil {
+		return err
+	}
+	if _, err := profile.CheckURL(url); err != nil {
 		return pipeline.UsageError(err)
 	}
 	if err := profile.CheckMatch(r.Match); err != nil {
 		return pipeline.UsageError(err)
 	}
-	source := poll.Source{URL: r.URL, Profile: profile, Match: r.Match, Every: r.Every}
+	source := poll.Source{URL: url, Profile: profile, Match: r.Match, Every: r.Every}
 	recorder, err := recording.NewRecorder(r.Out, source, name, "")
 	if err != nil {
 		return pipeline.UsageError(err)
 	}
-	saved, err := r.record(ctx, c, source, recorder)
+	saved, err := r.record(ctx, c, source, request, recorder)
 	if saved > 0 && name != r.Profile {
 		err = errors.Join(err, copyFile(r.Profile, filepath.Join(r.Out, name)))
 	}
 	return errors.Join(err, recorder.Close())
+}
+
+// pageRequest returns the URL and the settings of the request for a page, see
+// [pipeline.Config.PageRequest].
+func pageRequest(c *console, rawURL, name string) (string, *page.Request, error) {
+	config, err := c.config()
+	if err != nil {
+		return "", nil, err
+	}
+	url, request, err := config.PageRequest(rawURL, name, time.Now())
+	if err != nil {
+		return "", nil, pipeline.UsageError(err)
+	}
+	return url, request, nil
 }
 
 // profile returns the profile and its name in the fixture. The name of a profile file
@@ -84,7 +103,7 @@ func copyFile(from, to string) error {
 // record records until ctx ends, r.For has passed or the site forbids the page. It
 // returns the number of pages that it saved.
 func (r *recordCmd) record(
-	ctx context.Context, c *console, s poll.Source, recorder *recording.Recorder,
+	ctx context.Context, c *console, s poll.Source, request *page.Request, recorder *recording.Recorder,
 ) (saved int, err error) {
 	if r.For > 0 {
 		var cancel context.CancelFunc
@@ -106,7 +125,7 @@ func (r *recordCmd) record(
 		}
 	}
 	client := page.NewClient(page.Options{PrivateAddresses: true})
-	err = recording.Record(ctx, s, client, recorder, c.log, report)
+	err = recording.Record(ctx, s, request, client, recorder, c.log, report)
 	fmt.Fprintf(c.err, "%d fetches, %d failed; %s saved in %s\n", fetches, failed, pipeline.Plural(saved, "page"), r.Out)
 	if err == nil && saved == 0 {
 		err = errors.New("no page was saved")

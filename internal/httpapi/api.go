@@ -37,8 +37,10 @@ type API struct {
 	Token string
 	// PrivateAddresses allows polling pages on this machine and in private networks.
 	PrivateAddresses bool
-	Recorder         *trace.Recorder // records calls that change something; can be nil
-	Log              *slog.Logger
+	// Requests maps the names of the request settings in the config to the hosts that can receive them.
+	Requests map[string][]string
+	Recorder *trace.Recorder // records calls that change something; can be nil
+	Log      *slog.Logger
 }
 
 const (

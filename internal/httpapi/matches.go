@@ -147,6 +147,8 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 		Match   string         `json:"match"`
 		League  string         `json:"league"`
 		Every   event.Interval `json:"every"`
+		Request string         `json:"request"` // only the name: events and answers show it
+		Zone    string         `json:"zone"`
 	}
 	in := json.NewDecoder(r.Body)
 	in.DisallowUnknownFields()
@@ -162,7 +164,10 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 		names := strings.Join(slices.Sorted(maps.Keys(a.Profiles)), ", ")
 		return none, invalid("profile", "unknown profile "+strconv.Quote(body.Profile)+": want one of "+names)
 	}
-	source := poll.Source{URL: body.URL, Profile: p, Match: body.Match, Every: time.Duration(body.Every)}
+	source := poll.Source{
+		URL: body.URL, Profile: p, Match: body.Match, Every: time.Duration(body.Every), Request: body.Request,
+		Zone: body.Zone,
+	}
 	resolved, err := source.Resolve(a.PrivateAddresses)
 	var sourceErr *poll.SourceError
 	if errors.As(err, &sourceErr) {
@@ -171,6 +176,13 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 	u, err := page.CheckURL(resolved.URL)
 	if err == nil && !a.PrivateAddresses && page.ResolvesToPrivate(r.Context(), u) {
 		return none, invalid("url", (&page.PrivateError{Host: u.Hostname()}).Error())
+	}
+	if hosts, ok := a.Requests[body.Request]; body.Request != "" && !ok {
+		names := strings.Join(slices.Sorted(maps.Keys(a.Requests)), ", ")
+		return none, invalid("request", "unknown request "+strconv.Quote(body.Request)+": want one of requests in the "+
+			"config: "+names)
+	} else if ok && (err != nil || !slices.Contains(hosts, u.Host)) {
+		return none, invalid("request", "request "+strconv.Quote(body.Request)+" is only for "+strings.Join(hosts, ", "))
 	}
 	if len(body.League) > maxLeague {
 		return none, invalid("league", "league: want at most "+strconv.Itoa(maxLeague)+" bytes")

@@ -45,6 +45,9 @@ func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update boo
 	if err != nil {
 		return nil, err
 	}
+	if _, err := c.requests(); err != nil {
+		return nil, err
+	}
 	if _, _, err := newConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}

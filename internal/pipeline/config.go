@@ -36,8 +36,10 @@ type Config struct {
 	// can be used by name.
 	Profiles string `yaml:"profiles"`
 	// Sources are the pages to poll.
-	Sources []Source    `yaml:"sources"`
-	Fetch   FetchConfig `yaml:"fetch"`
+	Sources []Source `yaml:"sources"`
+	// Requests are settings of requests that sources and the API use by name.
+	Requests map[string]NamedRequest `yaml:"requests"`
+	Fetch    FetchConfig             `yaml:"fetch"`
 	// Aliases maps the name of a team to its other names.
 	Aliases map[string][]string `yaml:"aliases"`
 	// FailedPages is the folder for copies of pages that a profile cannot parse. If it
@@ -63,6 +65,10 @@ type Source struct {
 	Match   string              `yaml:"match"`   // match ID, for a page without a match ID
 	League  string              `yaml:"league"`  // league of match_activated; by default the league that the profile sets
 	Every   strictyaml.Duration `yaml:"every"`   // interval while a match is live; 15s by default
+	Zone    string              `yaml:"zone"`    // time zone of {date}; UTC by default
+	Request string              `yaml:"request"` // name of settings in requests
+
+	RequestConfig `yaml:",inline"` // settings of this source alone
 
 	pos strictyaml.Pos
 }
@@ -148,7 +154,8 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	if err := strictyaml.Decode(file, data, &c); err != nil {
 		return c, fmt.Errorf("config %w", err)
 	}
-	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.TLS.check, c.Fanout.check} {
+	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkRequests, c.TLS.check,
+		c.Fanout.check} {
 		if err := check(data); err != nil {
 			return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
 		}
@@ -234,7 +241,11 @@ func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) 
 			err = fmt.Errorf("duplicate source %s", s.URL)
 		}
 		if err != nil {
-			return nil, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, s.pos.Errorf("%w", err))))
+			var positioned *strictyaml.Error
+			if !errors.As(err, &positioned) || positioned.File != "" { // the file can be that of a profile
+				err = s.pos.Errorf("%w", err)
+			}
+			return nil, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
 		}
 		all = append(all, a)
 	}
@@ -260,7 +271,13 @@ func (c Config) addSource(
 		}
 		files[p.Name], lib[p.Name] = file, p
 	}
-	source := poll.Source{URL: s.URL, Profile: p, Match: s.Match, Every: time.Duration(s.Every)}
+	request, err := c.requestOf(&s)
+	if err != nil {
+		return a, err
+	}
+	source := poll.Source{
+		URL: s.URL, Profile: p, Match: s.Match, Every: time.Duration(s.Every), Request: request, Zone: s.Zone,
+	}
 	resolved, err := source.Resolve(c.Fetch.PrivateAddresses)
 	league := cmp.Or(s.League, p.Match.League.Value)
 	return scheduler.Activation{Source: resolved, By: scheduler.ByConfig, Sport: p.Sport, League: league,

@@ -278,6 +278,7 @@ func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *rolePar
 		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix),
 		Traces: traceStore(p.config, parts.redis), Instances: instances.New(parts.redis, parts.prefix),
 		Token: p.APIToken, PrivateAddresses: p.config.Fetch.PrivateAddresses, Recorder: parts.trace, Log: p.log,
+		Requests: p.config.requestHosts(),
 	}
 	parts.web.Handle("/api/", api.Handler())
 	for name, h := range parts.handlers {
@@ -314,6 +315,9 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 	client := p.config.client(poll.NewRedisLimiter(parts.redis, parts.prefix))
 	worker := poll.NewWorker(
 		parts.library, client, ingester, parts.redis, parts.prefix, parts.trace, parts.schedule.Polled)
+	if worker.Requests, err = p.config.requests(); err != nil {
+		return err
+	}
 	s, ready := worker.Subscription(), make(chan struct{})
 	s.Ready = ready
 	group.Go(func() error { return parts.broker.Subscribe(ctx, s, worker.Handle) })

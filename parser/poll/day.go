@@ -100,3 +100,17 @@ func onDay(r *page.Request, day time.Time) *page.Request {
 	}
 	return &dated
 }
+
+// OnDay returns the URL of a source and the settings of its request with the dates of now in the
+// source's zone.
+func OnDay(s event.Source, r *page.Request, now time.Time) (string, *page.Request, error) {
+	if err := CheckDates(s.URL); err != nil {
+		return "", nil, fmt.Errorf("URL %w", err)
+	}
+	loc, err := zoneOf(s)
+	if err != nil {
+		return "", nil, err
+	}
+	day := dayOf(now, loc)
+	return ExpandDates(s.URL, day), onDay(r, day), nil
+}

@@ -128,10 +128,11 @@ func writeCompressed(file string, body []byte) error {
 
 // Record polls a source and adds its pages to rec, until ctx ends, the site forbids the page, or
 // rec returns an error. After every poll, Record calls each with the page and whether the page
-// changed, or with the reason why there is no page. Record returns nil if ctx ended.
-func Record(ctx context.Context, s poll.Source, c *page.Client, rec *Recorder, log *slog.Logger,
+// changed, or with the reason why there is no page. The requests have the settings r. Record returns
+// nil if ctx ended.
+func Record(ctx context.Context, s poll.Source, r *page.Request, c *page.Client, rec *Recorder, log *slog.Logger,
 	each func(fetched page.Page, changed bool, err error)) error {
-	f, err := c.Fetcher(s.URL)
+	f, err := c.RequestFetcher(s.URL, r)
 	if err != nil {
 		return err
 	}

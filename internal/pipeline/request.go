@@ -1,0 +1,290 @@
+package pipeline
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/redact"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/poll"
+)
+
+// A RequestConfig holds settings for the requests of sources. Each value is a text, {file: NAME} or
+// {env: NAME}.
+type RequestConfig struct {
+	Method  string                       `yaml:"method"`  // GET or POST; POST by default if there is a body
+	Headers map[string]strictyaml.Secret `yaml:"headers"` // additional headers
+	Query   map[string]strictyaml.Secret `yaml:"query"`   // additional parameters of the URL
+	Body    strictyaml.Secret            `yaml:"body"`
+	Cookies bool                         `yaml:"cookies"` // send the cookies that the site has set
+	Proxy   strictyaml.Secret            `yaml:"proxy"`   // URL of an HTTP or SOCKS5 proxy
+}
+
+// A NamedRequest is a RequestConfig that sources and the API can use by name.
+type NamedRequest struct {
+	RequestConfig `yaml:",inline"`
+	// Hosts are the hosts that can receive the settings, with their ports unless they are the default.
+	// They are required, because a client of the API chooses the URL.
+	Hosts []string `yaml:"hosts"`
+
+	pos strictyaml.Pos
+}
+
+// UnmarshalYAML decodes the settings and saves their position for later errors.
+func (n *NamedRequest) UnmarshalYAML(node ast.Node) error {
+	type plain NamedRequest
+	p := plain{pos: strictyaml.PosOf(node)}
+	if err := strictyaml.DecodeNode(node, &p); err != nil {
+		return err
+	}
+	*n = NamedRequest(p)
+	return nil
+}
+
+// isSet reports whether the config has any of the settings.
+func (r *RequestConfig) isSet() bool {
+	return r.Method != "" || len(r.Headers) > 0 || len(r.Query) > 0 || r.Body.IsSet() || r.Cookies || r.Proxy.IsSet()
+}
+
+var requestName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,59}$`)
+
+// inlinePrefix begins the names of the settings of a single source. A name in requests cannot have
+// it.
+const inlinePrefix = "source:"
+
+// check checks the settings, without reading secrets from files and the environment. at is the
+// position of the settings.
+func (r *RequestConfig) check(at strictyaml.Pos) error {
+	if !slices.Contains([]string{"", http.MethodGet, http.MethodPost}, r.Method) {
+		return at.Errorf("method %q: want GET or POST", r.Method)
+	}
+	if r.Method == http.MethodGet && r.Body.IsSet() {
+		return r.Body.Pos.Errorf("a GET request cannot have a body: use method: POST")
+	}
+	seen := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		if err := page.CheckHeader(name, r.Headers[name].Literal()); err != nil {
+			return r.Headers[name].Pos.Errorf("%w", err)
+		}
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		if other := seen[canonical]; other != "" {
+			return r.Headers[name].Pos.Errorf("headers %s and %s are the same", other, name)
+		}
+		seen[canonical] = name
+	}
+	for name, s := range r.Query {
+		if err := poll.CheckDates(s.Literal()); err != nil {
+			return s.Pos.Errorf("query %s: %w", name, err)
+		}
+	}
+	if err := poll.CheckDates(r.Body.Literal()); err != nil {
+		return r.Body.Pos.Errorf("%w", errors.New("body: want {date}, {date-1} or {date:LAYOUT}"))
+	}
+	if literal := r.Proxy.Literal(); literal != "" {
+		if _, err := page.CheckProxy(literal); err != nil {
+			return r.Proxy.Pos.Errorf("%w", err)
+		}
+	}
+	return nil
+}
+
+// id returns the name of the settings of a single source. It does not depend on secrets, except
+// that a literal parameter or body makes a different page.
+func (r *RequestConfig) id() string {
+	var b strings.Builder
+	add := func(kind, name string, s strictyaml.Secret, literal string) {
+		if s.IsSet() {
+			fmt.Fprintf(&b, "%s %q %q %q\n", kind, name, s.Reference(), literal)
+		}
+	}
+	fmt.Fprintf(&b, "%s %t\n", r.Method, r.Cookies)
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		add("header", textproto.CanonicalMIMEHeaderKey(name), r.Headers[name], "")
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Query)) {
+		add("query", name, r.Query[name], r.Query[name].Literal())
+	}
+	add("body", "", r.Body, r.Body.Literal())
+	add("proxy", "", r.Proxy, "")
+	sum := sha256.Sum256([]byte(b.String()))
+	return inlinePrefix + hex.EncodeToString(sum[:4])
+}
+
+// secretHeader matches the names of headers whose literal values are secret.
+var secretHeader = regexp.MustCompile(`(?i)auth|cookie|key|token|secret|session|signature`)
+
+// request reads the secrets, and returns the settings.
+func (r *RequestConfig) request(path func(string) string, hosts []string) (*page.Request, error) {
+	out := &page.Request{Method: r.Method, Cookies: r.Cookies, Hosts: hosts}
+	var hidden []string
+	value := func(s strictyaml.Secret) (string, error) {
+		text, err := s.Value(path)
+		if s.Reference() != "" {
+			hidden = append(hidden, text)
+		}
+		return text, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		s := r.Headers[name]
+		text, err := value(s)
+		if err != nil {
+			return nil, err
+		}
+		if err := page.CheckHeader(name, text); err != nil {
+			return nil, s.Pos.Errorf("%w", err)
+		}
+		if secretHeader.MatchString(name) {
+			hidden = append(hidden, text)
+		}
+		if out.Header == nil {
+			out.Header = http.Header{}
+		}
+		out.Header.Set(name, text)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Query)) {
+		text, err := value(r.Query[name])
+		if err != nil {
+			return nil, err
+		}
+		if out.Query == nil {
+			out.Query = url.Values{}
+		}
+		out.Query.Set(name, text)
+	}
+	var err error
+	if r.Body.IsSet() {
+		if out.Body, err = value(r.Body); err != nil {
+			return nil, err
+		}
+	}
+	if r.Proxy.IsSet() {
+		text, err := value(r.Proxy)
+		if err != nil {
+			return nil, err
+		}
+		if out.Proxy, err = page.CheckProxy(text); err != nil {
+			return nil, r.Proxy.Pos.Errorf("%w", err)
+		}
+		password, _ := out.Proxy.User.Password()
+		hidden = append(hidden, password)
+	}
+	out.Secrets = redact.New(hidden...)
+	return out, nil
+}
+
+// checkRequests checks the named settings of the config.
+func (c Config) checkRequests(data []byte) error {
+	for _, name := range slices.Sorted(maps.Keys(c.Requests)) {
+		r := c.Requests[name]
+		switch {
+		case !requestName.MatchString(name):
+			return strictyaml.PosAt(data, "requests").Errorf("request %q: want a name of a-z, 0-9, _ and -", name)
+		case len(r.Hosts) == 0:
+			return r.pos.Errorf("hosts is missing: set the hosts that can receive the settings")
+		}
+		for _, h := range r.Hosts {
+			if u, err := url.Parse("https://" + h); err != nil || u.Host != h || h != strings.ToLower(h) {
+				return r.pos.Errorf("host %q: want a host like api.example or api.example:8443, in lower case", h)
+			}
+		}
+		if err := r.check(r.pos); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requestOf returns the name of the request settings of a source, or "" if it has none.
+func (c Config) requestOf(s *Source) (string, error) {
+	switch {
+	case s.Request == "" && !s.isSet():
+		return "", nil
+	case s.Request == "":
+		return s.id(), s.check(s.pos)
+	case s.isSet():
+		return "", s.pos.Errorf("request %q: set either request, or the settings themselves", s.Request)
+	}
+	named, ok := c.Requests[s.Request]
+	if !ok {
+		return "", s.pos.Errorf("request %q does not exist: want one of %s", s.Request,
+			strings.Join(slices.Sorted(maps.Keys(c.Requests)), ", "))
+	}
+	if u, err := page.CheckURL(s.URL); err == nil && !slices.Contains(named.Hosts, strings.ToLower(u.Host)) {
+		return "", s.pos.Errorf("request %q is only for %s", s.Request, strings.Join(named.Hosts, ", "))
+	}
+	return s.Request, nil
+}
+
+// requests reads the secrets of all request settings in the config.
+func (c Config) requests() (poll.Requests, error) {
+	all := poll.Requests{}
+	add := func(name string, r *RequestConfig, hosts []string) error {
+		request, err := r.request(c.resolve, hosts)
+		if err != nil {
+			return UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
+		}
+		all[name] = request
+		return nil
+	}
+	for name, r := range c.Requests {
+		if err := add(name, &r.RequestConfig, r.Hosts); err != nil {
+			return nil, err
+		}
+	}
+	for i := range c.Sources {
+		if s := &c.Sources[i]; s.isSet() {
+			if err := add(s.id(), &s.RequestConfig, nil); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+// requestHosts returns the hosts of the named request settings.
+func (c Config) requestHosts() map[string][]string {
+	hosts := map[string][]string{}
+	for name, r := range c.Requests {
+		hosts[name] = r.Hosts
+	}
+	return hosts
+}
+
+// PageRequest returns the URL and the settings of the request for a page, for commands that fetch a
+// single page. The URL can be that of a source of the config: the request then has the settings of
+// the source. name is the name of other settings, or "". Dates are those of now.
+func (c Config) PageRequest(rawURL, name string, now time.Time) (string, *page.Request, error) {
+	zone := ""
+	if i := slices.IndexFunc(c.Sources, func(s Source) bool { return s.URL == rawURL }); i >= 0 && name == "" {
+		s, err := &c.Sources[i], error(nil)
+		if name, err = c.requestOf(s); err != nil {
+			return "", nil, fmt.Errorf("config %w", strictyaml.InFile(c.file, err))
+		}
+		zone = s.Zone
+	} else if _, ok := c.Requests[name]; name != "" && !ok {
+		return "", nil, fmt.Errorf("request %q does not exist: want one of requests in the config", name)
+	}
+	request := &page.Request{}
+	if name != "" {
+		all, err := c.requests()
+		if err != nil {
+			return "", nil, err
+		}
+		request = all[name]
+	}
+	return poll.OnDay(event.Source{URL: rawURL, Zone: zone}, request, now)
+}
