@@ -52,16 +52,18 @@ func extraTimeBegins(was *event.Match, now event.Clock) bool {
 //
 //   - The match must have reached the period. status is the status that the page shows.
 //   - If the incident was reported before the period started, it stays in the period before.
-//   - Extra time starts only if the score is level, as far as the page lists every goal.
+//   - Extra time starts only if the score is level, as far as the page lists every goal. This decides
+//     until the start of extra time is reported. After that, a new goal at 93' is in extra time.
 func inferPeriods(known *State, o *observation.Observation, status event.Status) []observation.Incident {
 	if !slices.ContainsFunc(o.Incidents, func(in observation.Incident) bool { return in.PeriodGuessed }) {
 		return o.Incidents
 	}
 	rows := slices.Clone(o.Incidents)
-	reported := reportedPeriods(known, rows)
+	earlier := reportedPeriods(known, rows)
 	now, over := event.Soccer.PlayedBefore(cmp.Or(o.Match.Period, o.Match.Clock.Period, known.Match.Period)),
 		cmp.Or(status, known.Match.Status).Over()
 	reached := periodReached(known, o, now, over)
+	followed := known.reported(event.PeriodStart, event.ExtraFirst)
 	var undecided []int // goals that may be in extra time
 	for i := range rows {
 		row := &rows[i]
@@ -72,11 +74,11 @@ func inferPeriods(known *State, o *observation.Observation, status event.Status)
 		switch {
 		case event.Soccer.Index(row.Clock.Period) > reached:
 			row.Clock = row.Clock.MovedTo(before)
-		case reported[i] == row.Clock.Period:
-		case reported[i] == before &&
-			(known.periodOver(before) || event.Soccer.Index(now) < event.Soccer.Index(row.Clock.Period)):
+		case earlier[i] == row.Clock.Period:
+		case earlier[i] == before &&
+			(known.reported(event.PeriodEnd, before) || event.Soccer.Index(now) < event.Soccer.Index(row.Clock.Period)):
 			row.Clock = row.Clock.MovedTo(before)
-		case row.Kind == event.Goal && row.Clock.Period == event.ExtraFirst:
+		case row.Kind == event.Goal && row.Clock.Period == event.ExtraFirst && !followed:
 			undecided = append(undecided, i)
 		}
 	}
@@ -94,7 +96,7 @@ func periodReached(known *State, o *observation.Observation, now event.Period, o
 	over = over || now == event.ShootOut
 	reached := sport.Index(now)
 	switch {
-	case now == event.ShootOut && known.periodOver(event.SecondHalf):
+	case now == event.ShootOut && known.reported(event.PeriodEnd, event.SecondHalf):
 		reached = sport.Index(event.SecondHalf) // followed from regulation time: extra time would be tracked
 	case over || now == "":
 		reached = max(sport.Index(event.SecondHalf), min(reached, sport.Index(event.ExtraSecond)))
@@ -120,10 +122,10 @@ func periodReached(known *State, o *observation.Observation, now event.Period, o
 	return reached
 }
 
-// periodOver reports whether the end of a period was reported.
-func (s *State) periodOver(p event.Period) bool {
+// reported reports whether the start or the end of a period was reported, by its kind.
+func (s *State) reported(k event.Kind, p event.Period) bool {
 	return slices.ContainsFunc(s.Tracked, func(tracked TrackedIncident) bool {
-		return tracked.Kind == event.PeriodEnd && tracked.Clock.Period == p
+		return tracked.Kind == k && tracked.Clock.Period == p
 	})
 }
 

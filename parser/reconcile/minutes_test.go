@@ -67,6 +67,11 @@ func TestPeriodOfAMinute(t *testing.T) {
 		t.Errorf("the card is at %v, want 46'", tracked[len(tracked)-1].Clock)
 	}
 
+	// After the start of extra time, a new goal is in extra time even if the score was not level.
+	s = begin(t, observed(event.Live, "et1", home, goal("home", "Ann", 50)))
+	s.expect(observed(event.Live, "et1", event.Score{Home: 1, Away: 1}, goal("home", "Ann", 50), goal("away", "Eve", 101)),
+		"goal 101' away Eve 1-1")
+
 	// A row in the stoppage time of extra time.
 	s = begin(t, observed(event.Live, "et1", event.Score{}))
 	s.expect(minute(106, home, goal("home", "Ann", 106)), "goal 105+1' home Ann 1-0")
