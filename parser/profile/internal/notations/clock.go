@@ -3,6 +3,7 @@ package notations
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -71,7 +72,7 @@ func (r Reader) notation(as string, t *clockText) string {
 		return as
 	case r.Sport.CountsMinutes():
 		return Minute
-	case r.Sport == event.Cricket:
+	case r.Sport.Rules().InningsScore:
 		return Overs
 	}
 	return Elapsed
@@ -85,10 +86,7 @@ func (r Reader) time(as string, period event.Period, t *clockText) (event.Clock,
 		if !ok {
 			return event.Clock{}, notClock(as)
 		}
-		if c, ok := m.in(r.Sport, period, t.extra); ok {
-			return c, nil
-		}
-		return event.Clock{}, fmt.Errorf("is not in the period %q: check the period and the notation", period)
+		return m.clock(r.Sport, period, t.extra)
 	case Overs:
 		if n, ok := parseOvers(t.time); ok {
 			return event.Clock{Period: period, Balls: n}, nil
@@ -104,7 +102,8 @@ func (r Reader) time(as string, period event.Period, t *clockText) (event.Clock,
 		return event.Clock{}, err
 	}
 	if start, end := r.Sport.Minutes(period); end > 0 {
-		return r.Sport.AtElapsed(period, start*60+seconds), nil
+		seconds += start * 60
+		return minute{seconds/60 + 1, 0, seconds}.clock(r.Sport, period, t.extra)
 	}
 	return event.Clock{Period: period, Elapsed: seconds}, nil
 }
@@ -113,11 +112,13 @@ func (r Reader) time(as string, period event.Period, t *clockText) (event.Clock,
 // Elapsed or Remaining.
 func (r Reader) sinceStart(as string, period event.Period, seconds int) (int, error) {
 	length := r.Length(period)
-	overtime := r.Sport.Index(period) > r.Sport.Index(r.Sport.Regulation())
+	overtime := r.Sport.Index(period) > r.Sport.Index(r.Sport.Rules().LastRegulationPeriod)
 	switch {
 	case as == Remaining && length == 0:
 		return 0, fmt.Errorf("remaining in period %q: the profile must find the period, "+
 			"and set its length in lengths", period)
+	case r.Sport.CountsMinutes() && period == "" && seconds > 0:
+		return 0, errors.New("since the start of a period: the profile must find the period")
 	case as == Remaining && seconds > length:
 		return 0, fmt.Errorf("remaining in period %s is more than its length of %d minutes: check lengths", period, length/60)
 	case as == Remaining:

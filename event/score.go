@@ -1,0 +1,127 @@
+package event
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Score counts goals, points or runs by side. In cricket, it counts the runs of the latest innings of
+// each side, or of all innings if the pages show only these.
+type Score struct {
+	Home int `json:"home"`
+	Away int `json:"away"`
+}
+
+// String returns the score as "home-away".
+func (s Score) String() string { return fmt.Sprintf("%d-%d", s.Home, s.Away) }
+
+// Of returns the goals, points or runs of one side.
+func (s Score) Of(side Side) int {
+	if side == Home {
+		return s.Home
+	}
+	return s.Away
+}
+
+// Add returns s with n more for one side.
+func (s Score) Add(side Side, n int) Score {
+	if side == Home {
+		s.Home += n
+	} else {
+		s.Away += n
+	}
+	return s
+}
+
+// A LineScore is the score of both sides by part of the match. It is set in cricket, where the parts
+// are innings, if the pages show which innings the runs belong to.
+type LineScore struct {
+	Home Line `json:"home,omitempty"`
+	Away Line `json:"away,omitempty"`
+}
+
+// A Line holds the innings of one side in the order of play. It is empty until the side bats.
+type Line []Innings
+
+// An Innings is the score of one side in one innings.
+type Innings struct {
+	Runs     int  `json:"runs"`
+	Wickets  *int `json:"wickets,omitempty"`   // 0 to 10; nil if the page shows none, as after the end of most innings
+	Declared bool `json:"declared,omitempty"`  // the side ended the innings
+	FollowOn bool `json:"follow_on,omitempty"` // the side bats again at once
+}
+
+// String returns the innings as people write it: "428/6d", "12/1", "245", or "110/2 (f/o)".
+func (i Innings) String() string {
+	text := fmt.Sprint(i.Runs)
+	if i.Wickets != nil && *i.Wickets < 10 {
+		text += fmt.Sprintf("/%d", *i.Wickets)
+	}
+	if i.Declared {
+		text += "d"
+	}
+	if i.FollowOn {
+		text += " (f/o)"
+	}
+	return text
+}
+
+// String returns the innings of the side, separated by ampersands: "428/6d & 120/3d". It returns ""
+// if the side has not batted.
+func (l Line) String() string {
+	texts := make([]string, len(l))
+	for i := range l {
+		texts[i] = l[i].String()
+	}
+	return strings.Join(texts, " & ")
+}
+
+// Runs returns the runs of the side in all its innings.
+func (l Line) Runs() (n int) {
+	for i := range l {
+		n += l[i].Runs
+	}
+	return n
+}
+
+// Of returns the line of one side.
+func (l *LineScore) Of(side Side) Line {
+	if side == Home {
+		return l.Home
+	}
+	return l.Away
+}
+
+// String returns the innings of both sides: "428/6d & 120/3d v 245 & 110".
+func (l *LineScore) String() string { return l.Home.String() + " v " + l.Away.String() }
+
+// Innings returns the number of innings of both sides.
+func (l *LineScore) Innings() int { return len(l.Home) + len(l.Away) }
+
+// Total returns the runs of both sides in all their innings. A [Score] holds those of the latest innings
+// of each side.
+func (l *LineScore) Total() Score { return Score{Home: l.Home.Runs(), Away: l.Away.Runs()} }
+
+// A Winner is the side that won a match, or Draw.
+type Winner string
+
+// Draw means that a match ended without a winner. The other values are those of [Side].
+const Draw Winner = "draw"
+
+// A Decision is the way in which a match was decided.
+type Decision string
+
+// The ways in which a match is decided.
+const (
+	ByRegulation Decision = "regulation" // in the regular playing time
+	ByExtraTime  Decision = "extra_time" // in extra time, overtime or extra innings
+	ByShootout   Decision = "shootout"
+	ByRetirement Decision = "retirement" // a player or team gave up
+	ByWalkover   Decision = "walkover"   // awarded, without any play
+	ByAward      Decision = "award"      // awarded after play, or it is unknown whether the match was played
+)
+
+// Decisions returns every way in which a match is decided.
+func Decisions() []Decision {
+	return []Decision{ByRegulation, ByExtraTime, ByShootout, ByRetirement, ByWalkover, ByAward}
+}
