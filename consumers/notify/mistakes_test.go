@@ -347,15 +347,15 @@ func TestDocumentedKinds(t *testing.T) {
 		return strings.Join(words, " ")
 	}
 	for _, s := range event.Sports() {
-		if want := "| `" + string(s) + "` | `" + row(s.Kinds()) + "` |"; !strings.Contains(string(text), want) {
+		if want := "| `" + string(s) + "` | `" + row(s.Rules().Kinds) + "` |"; !strings.Contains(string(text), want) {
 			t.Errorf("docs/notify.md lacks %s", want)
 		}
 		kinds := profileRows(strings.ReplaceAll(string(s), "_", " "))
-		for _, k := range s.Kinds() {
+		for _, k := range s.Rules().Kinds {
 			if !strings.Contains(kinds, "`"+string(k)+"`") {
 				t.Errorf("docs/profiles.md lacks the kind %s of %s", k, s)
 			}
-			if k.OfNeitherSide() && !strings.Contains(side, "`"+string(k)+"`") {
+			if k.SideOptional() && !strings.Contains(side, "`"+string(k)+"`") {
 				t.Errorf("docs/profiles.md lacks the kind %s among those that need no side", k)
 			}
 		}

@@ -95,7 +95,7 @@ func KickScored(detail string) int {
 // Contradictions returns a problem if the listed goals do not add up to the score. It returns nil
 // if there is no score, or if the sport does not count goals.
 func (o *Observation) Contradictions() []Problem {
-	if o.Score == nil || !o.Sport.CountsGoals() {
+	if o.Score == nil || !o.Sport.Rules().CountsGoals {
 		return nil
 	}
 	listed := event.Score{Home: o.Count(event.Goal, event.Home), Away: o.Count(event.Goal, event.Away)}

@@ -36,7 +36,7 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 		}
 	}
 	for name := range p.Lengths {
-		if !slices.ContainsFunc(p.Sport.Periods(), func(q event.Period) bool { return isPeriod(q, name) }) {
+		if !slices.ContainsFunc(p.Sport.Rules().Periods, func(q event.Period) bool { return isPeriod(q, name) }) {
 			return at("lengths").Errorf("lengths: %q: want the letters of a period of %s, such as q for q1", name, p.Sport)
 		}
 	}
@@ -129,7 +129,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 		return in.Rows.pos.Errorf("set both home_score and away_score, or neither")
 	}
 	var kinds []string
-	for _, k := range p.Sport.Kinds() {
+	for _, k := range p.Sport.Rules().Kinds {
 		kinds = append(kinds, string(k))
 	}
 	sides := []string{string(event.Home), string(event.Away)}
@@ -138,7 +138,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 	}
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
-		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.CountsGoals() && !in.HomeScore.isSet() {
+		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.Rules().CountsGoals && !in.HomeScore.isSet() {
 			return e.pos.Errorf("kind %q: set home_score and away_score: the score after the incident identifies it; "+
 				"if the rows show no score, remove the kind: score_change then reports changes of the score", kind)
 		}
@@ -154,7 +154,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 func (r *IncidentRules) ofNeitherSide() bool {
 	kinds := r.Kind.outcomes()
 	for _, e := range kinds {
-		if kind, _, _ := strings.Cut(e.value, " "); !event.Kind(kind).OfNeitherSide() {
+		if kind, _, _ := strings.Cut(e.value, " "); !event.Kind(kind).SideOptional() {
 			return false
 		}
 	}
@@ -183,7 +183,7 @@ func checkConstant(r *Rule, what string, values []string) error {
 // periods returns the names of the sport's periods.
 func (p *Profile) periods() []string {
 	var all []string
-	for _, q := range p.Sport.Periods() {
+	for _, q := range p.Sport.Rules().Periods {
 		all = append(all, string(q))
 	}
 	return all

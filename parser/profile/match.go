@@ -43,10 +43,10 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	}
 	status, period := splitWord(m.required(ctx, "match.status", &r.Status), event.Statuses())
 	o.Match.Status = oneOf(&m.evaluator, "match.status", status, event.Statuses())
-	o.Match.Period = oneOf(&m.evaluator, "match.status", period, o.Sport.Periods())
+	o.Match.Period = oneOf(&m.evaluator, "match.status", period, o.Sport.Rules().Periods)
 	m.clock(ctx, o)
 	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // only then is the score required
-	if o.Sport == event.Cricket {
+	if o.Sport.Rules().InningsScore {
 		o.Score, o.LineScore, o.Absent = m.innings(ctx, begun)
 		if o.Match.Period == "" && o.LineScore != nil && begun {
 			o.Match.Period = notations.InningsPeriod(o.LineScore)

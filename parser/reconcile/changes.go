@@ -128,7 +128,7 @@ func (d *draft) position(ch *change) (period int, clock event.Clock) {
 	case event.MatchStart:
 		return -1, event.Clock{}
 	case event.MatchEnd, event.StatusChange:
-		return len(d.state.Sport.Periods()), event.Clock{}
+		return len(d.state.Sport.Rules().Periods), event.Clock{}
 	default:
 		return d.state.Sport.Index(cmp.Or(in.Clock.Period, d.state.Match.Period)), in.Clock
 	}

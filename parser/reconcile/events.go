@@ -38,7 +38,7 @@ func (d *draft) events() ([]event.Event, error) {
 		out = append(out, e)
 	}
 	s.Score, s.Shootout = score, d.tally(kicks)
-	if !s.Sport.CountsGoals() && d.obs.Score != nil && !d.score.doubtful {
+	if !s.Sport.Rules().CountsGoals && d.obs.Score != nil && !d.score.doubtful {
 		s.Score, s.LineScore = d.obs.Score, d.obs.LineScore
 	}
 	d.removeRetracted()
@@ -53,7 +53,7 @@ func (d *draft) scoreBefore() *event.Score {
 	if s.Score != nil {
 		return s.Score
 	}
-	if d.obs.Score != nil || s.Sport.CountsGoals() && len(s.Tracked) > 0 {
+	if d.obs.Score != nil || s.Sport.Rules().CountsGoals && len(s.Tracked) > 0 {
 		return &event.Score{}
 	}
 	return nil
@@ -62,7 +62,7 @@ func (d *draft) scoreBefore() *event.Score {
 // scoreAfter returns the score after a change. score is the score before it.
 func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) *event.Score {
 	switch {
-	case d.state.Sport.CountsGoals():
+	case d.state.Sport.Rules().CountsGoals:
 		if in.Kind == event.Goal && ch.action != event.Corrected {
 			return new(score.Add(in.Side, ch.adds()))
 		}

@@ -232,9 +232,9 @@ func compareClock(s event.Sport, a, b event.Clock) int {
 }
 
 // lowerScore reports whether either side has fewer points in now than in was. It returns false if
-// now or was is nil, and in tennis, where each set starts at 0-0.
+// now or was is nil, and if the score starts again with each set.
 func lowerScore(sport event.Sport, now, was *event.Score) bool {
-	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away) && sport != event.Tennis
+	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away) && !sport.Rules().SetScore
 }
 
 // showsLess reports whether the page shows fewer points of a side than an earlier score. If both line

@@ -12,7 +12,7 @@ import (
 // compareGoals compares the goals of both sides, in sports that count goals. It does nothing for an
 // awarded result. If the score is in doubt, it only notes which goals are in doubt.
 func (d *draft) compareGoals() {
-	if !d.obs.Sport.CountsGoals() || d.obs.Match.Status == event.Awarded {
+	if !d.obs.Sport.Rules().CountsGoals || d.obs.Match.Status == event.Awarded {
 		return
 	}
 	if d.score.doubtful {

@@ -70,7 +70,7 @@ func inferPeriods(known *State, o *observation.Observation, status event.Status)
 		if !row.PeriodGuessed {
 			continue
 		}
-		before := event.Soccer.PlayedBefore(event.Soccer.Periods()[event.Soccer.Index(row.Clock.Period)-1])
+		before := event.Soccer.PlayedBefore(event.Soccer.Rules().Periods[event.Soccer.Index(row.Clock.Period)-1])
 		switch {
 		case event.Soccer.Index(row.Clock.Period) > reached:
 			row.Clock = row.Clock.MovedTo(before)

@@ -17,7 +17,7 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 	if o.Score == nil || o.Match.Status == event.Awarded || known.Match.Status == event.Awarded && o.Match.Status.Over() {
 		return nil
 	}
-	if o.Shootout == nil || *o.Shootout == (event.Score{}) || !o.Sport.CountsGoals() {
+	if o.Shootout == nil || *o.Shootout == (event.Score{}) || !o.Sport.Rules().CountsGoals {
 		return o.Score
 	}
 	played := event.Score{Home: o.Count(event.Goal, event.Home), Away: o.Count(event.Goal, event.Away)}
@@ -25,7 +25,7 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 		played = *known.Score
 	}
 	withKicks := event.Score{Home: played.Home + o.Shootout.Home, Away: played.Away + o.Shootout.Away}
-	if o.Sport == event.IceHockey { // the winner of the shoot-out gets one goal
+	if o.Sport.Rules().ShootoutGoal {
 		switch withKicks = played; {
 		case o.Shootout.Home > o.Shootout.Away:
 			withKicks.Home++
@@ -49,7 +49,7 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 		return m
 	}
 	if m.Status == event.Live || m.Status.Over() {
-		m.Period = o.Sport.Periods()[o.Sport.Index(pause)+1] // no sport has a break as its last period
+		m.Period = o.Sport.Rules().Periods[o.Sport.Index(pause)+1] // no sport has a break as its last period
 		if m.Clock.Known() {
 			m.Clock.Period = m.Period
 		}

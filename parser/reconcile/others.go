@@ -17,7 +17,7 @@ const (
 
 // isOther reports whether incidents of a kind neither change the score nor are shoot-out kicks.
 func isOther(sport event.Sport, k event.Kind) bool {
-	return !(k == event.Goal && sport.CountsGoals()) && k != event.ShootoutKick && !isPoints(sport, k)
+	return !(k == event.Goal && sport.Rules().CountsGoals) && k != event.ShootoutKick && !isPoints(sport, k)
 }
 
 // compareOthers compares the incidents for which isOther holds, such as cards and substitutions.

@@ -97,7 +97,7 @@ func (d *draft) comparePeriods() {
 func (d *draft) comparePlayed(reached int, shown map[event.Period]bool) {
 	status := d.state.Match.Status
 	d.reportStartOrEnd(event.MatchStart, "", phaseStart)
-	for i, p := range d.obs.Sport.Periods() {
+	for i, p := range d.obs.Sport.Rules().Periods {
 		if p.IsBreak() || i > reached || !wasPlayed(d.obs.Sport, p, shown) {
 			continue
 		}
@@ -136,7 +136,7 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 		shown[event.ShootOut] = true
 	}
 	if status.Over() && !d.early && !d.isEnded() {
-		shown[sport.Regulation()] = true
+		shown[sport.Rules().LastRegulationPeriod] = true
 	}
 	for at, tracked := range d.state.Tracked {
 		if tracked.Kind == event.PeriodStart && !d.isRetracted(at) {
@@ -156,7 +156,7 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 // regulation time directly.
 func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) bool {
 	i := sport.Index(p)
-	if i <= sport.Index(sport.Regulation()) {
+	if i <= sport.Index(sport.Rules().LastRegulationPeriod) {
 		return true
 	}
 	for q := range shown {
@@ -237,7 +237,7 @@ func (d *draft) wasPlayed() bool {
 
 // finalScore returns the score after all changes.
 func (d *draft) finalScore() *event.Score {
-	if !d.state.Sport.CountsGoals() {
+	if !d.state.Sport.Rules().CountsGoals {
 		if d.obs.Score != nil {
 			return d.obs.Score
 		}

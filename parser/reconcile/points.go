@@ -9,7 +9,7 @@ import (
 
 // isPoints reports whether incidents of a kind change the score, in sports that do not count goals.
 func isPoints(sport event.Sport, k event.Kind) bool {
-	return !sport.CountsGoals() && sport.Scores(k)
+	return !sport.Rules().CountsGoals && sport.Scores(k)
 }
 
 // comparePoints compares the incidents for which isPoints holds. Such an incident is identified by
@@ -17,14 +17,14 @@ func isPoints(sport event.Sport, k event.Kind) bool {
 // at the same clock. A correction of one incident changes the score after all later incidents. So a
 // row is paired by player and clock before it is paired by the score alone.
 func (d *draft) comparePoints() {
-	if d.obs.Sport.CountsGoals() {
+	if d.obs.Sport.Rules().CountsGoals {
 		return
 	}
 	if d.score.doubtful {
 		d.noteDoubts()
 		return
 	}
-	restarts := d.obs.Sport == event.Tennis // the score restarts with each set
+	restarts := d.obs.Sport.Rules().SetScore
 	sameScoreAfter := func(in observation.Incident, tracked *TrackedIncident) bool {
 		return in.Score.Of(in.Side) == tracked.Score.Of(tracked.Side) &&
 			(!restarts || in.Clock.Period == tracked.Clock.Period)

@@ -76,7 +76,7 @@ func (d *Doubt) confirmedBy(known *State, o *observation.Observation, leap bool)
 		return true
 	case leap:
 		return false
-	case !o.Sport.CountsGoals():
+	case !o.Sport.Rules().CountsGoals:
 		return !lowerScore(o.Sport, o.Score, &d.Score)
 	}
 	return retractSame(d.Score, *o.Score, *known.Score)
@@ -98,7 +98,7 @@ func retractSame(a, b, known event.Score) bool {
 // returns the number of times that the leap contains this maximum. The profile may have read a minute
 // as the score.
 func leapOf(known *State, o *observation.Observation, from *Provenance) int {
-	usual := observation.BoundsOf(o.Sport).Leap
+	usual := o.Sport.Rules().Bounds.Leap
 	if usual == 0 || known.Score == nil || o.Score == nil {
 		return 0
 	}
@@ -114,7 +114,7 @@ func leapOf(known *State, o *observation.Observation, from *Provenance) int {
 
 // pointsListed returns the points of both sides that the rows of the page add up to.
 func pointsListed(o *observation.Observation) int {
-	if o.Sport.CountsGoals() {
+	if o.Sport.Rules().CountsGoals {
 		return o.Count(event.Goal, event.Home) + o.Count(event.Goal, event.Away)
 	}
 	most := 0

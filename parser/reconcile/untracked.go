@@ -21,8 +21,8 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 	switch {
 	case in.Kind == event.StatusChange:
 		phase = phaseEnd
-	case in.Kind == event.ScoreChange && d.state.Sport == event.Cricket: // before the wickets, which are part of the score
-		phase = phaseStart
+	case in.Kind == event.ScoreChange && d.state.Sport.Rules().InningsScore:
+		phase = phaseStart // before the wickets, which are part of the score
 	}
 	id := d.id(series{"told", string(in.Kind), strconv.Itoa(d.state.Untracked)})
 	d.addChange(change{tracked: -1, untracked: TrackedIncident{Incident: in, Rev: 1, ID: id},
@@ -34,7 +34,7 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
 	moved := innings.Moved(s.LineScore, o.LineScore) || scoreMoved(s.Score, o.Score) && !d.explained(*o.Score)
-	if !o.Sport.CountsGoals() && !d.score.doubtful && moved {
+	if !o.Sport.Rules().CountsGoals && !d.score.doubtful && moved {
 		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: o.Match.Clock, Score: o.Score}, "")
 	}
 	isKick := func(tracked TrackedIncident) bool { return tracked.Kind == event.ShootoutKick }

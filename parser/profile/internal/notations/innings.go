@@ -87,7 +87,7 @@ func InningsPeriod(line *event.LineScore) event.Period {
 			begun += n
 		}
 	}
-	if all := event.Cricket.Periods(); begun > 0 && begun <= len(all) {
+	if all := event.Cricket.Rules().Periods; begun > 0 && begun <= len(all) {
 		return all[begun-1]
 	}
 	return ""

@@ -40,7 +40,7 @@ func Several(line *event.LineScore) bool {
 // reports whether the site shows all innings. The line score is nil if it is not known to which
 // innings the runs belong.
 func (known Known) Complete(o *observation.Observation, all bool) (*event.Score, *event.LineScore) {
-	if o.Sport != event.Cricket || o.Score == nil {
+	if !o.Sport.Rules().InningsScore || o.Score == nil {
 		return o.Score, nil
 	}
 	score, shown := known.shown(o)
@@ -117,7 +117,7 @@ func (known Known) begun(o *observation.Observation) (innings, before int) {
 // innings on, at most as many sides as innings have begun since the known page. If the page has shown
 // the period before, the score of the innings is low.
 func (known Known) Began(o *observation.Observation, score *event.Score) []event.Side {
-	if o.Sport != event.Cricket || score == nil || known.Score == nil {
+	if !o.Sport.Rules().InningsScore || score == nil || known.Score == nil {
 		return nil
 	}
 	innings, before := known.begun(o)

@@ -35,7 +35,7 @@ func WithoutRepeats(o *observation.Observation) []observation.Incident {
 		i := slices.IndexFunc(kept[k], func(at int) bool { return repeats(&in, &rows[at]) })
 		switch {
 		case i < 0,
-			in.Kind == event.Goal && o.Sport.CountsGoals() && surplus[in.Side] <= 0,
+			in.Kind == event.Goal && o.Sport.Rules().CountsGoals && surplus[in.Side] <= 0,
 			in.Kind == event.ShootoutKick && !surplusKicks:
 			kept[k] = append(kept[k], len(rows))
 			rows = append(rows, in)

@@ -16,29 +16,14 @@ func Least(sport event.Sport, at event.Clock, inBreak bool) time.Duration {
 	if sport == event.Soccer {
 		return max(0, leastSoccer(at, inBreak)-clockSlack)
 	}
-	need := required[sport]
+	rules := sport.Rules()
 	var left time.Duration
-	for i, p := range sport.Periods() {
-		if i > sport.Index(at.Period) && i <= sport.Index(need.last) && !p.IsBreak() {
-			left += need.length
+	for i, p := range rules.Periods {
+		if i > sport.Index(at.Period) && i <= sport.Index(rules.LeastPeriod) && !p.IsBreak() {
+			left += rules.LeastLength
 		}
 	}
 	return left
-}
-
-// required holds, by sport, the last period that every match has, and the least length of such a
-// period in any competition. Baseball has mercy rules and matches shortened by rain.
-var required = map[event.Sport]struct {
-	last   event.Period
-	length time.Duration
-}{
-	event.IceHockey:        {"p3", 10 * time.Minute},
-	event.Basketball:       {"q4", 5 * time.Minute},
-	event.AmericanFootball: {"q4", 5 * time.Minute},
-	event.Rugby:            {event.SecondHalf, 7 * time.Minute}, // sevens
-	event.Baseball:         {"i5", 5 * time.Minute},
-	event.Cricket:          {"inn2", 10 * time.Minute},
-	event.Tennis:           {"s2", 10 * time.Minute},
 }
 
 // leastSoccer is Least for soccer, without clockSlack. If the minute is unknown, the period may
