@@ -146,7 +146,7 @@ func Of(key string, d Data, at time.Time) (Event, error) {
 		d.Action = action
 	}
 	if want := d.Key(); want != key {
-		return Event{}, fmt.Errorf("routing key %q: the facts make it %q", key, want)
+		return Event{}, fmt.Errorf("routing key %q: the facts require %q", key, want)
 	}
 	if d.Time == "" && d.Clock != nil {
 		d.Time = d.Clock.String()

@@ -22,7 +22,7 @@ const (
 	Rugby            Sport = "rugby"
 )
 
-// Rules are the rules of a sport, as far as they decide what its pages can show.
+// Rules are the rules of a sport that determine what its pages can show.
 type Rules struct {
 	Periods []Period // all periods and breaks, in the order of play
 
@@ -43,7 +43,7 @@ type Rules struct {
 	Half, ExtraHalf int
 
 	// LeastPeriod is the last period that every match has, even if it was shortened. LeastLength is the
-	// least length of such a period in any competition.
+	// minimum length of such a period in any competition.
 	LeastPeriod Period
 	LeastLength time.Duration
 

@@ -6,7 +6,7 @@ import (
 )
 
 // A Score counts goals, points or runs by side. In cricket, it counts the runs of the latest innings of
-// each side, or of all innings if the pages show only these.
+// each side, or of all innings if the pages show only the totals.
 type Score struct {
 	Home int `json:"home"`
 	Away int `json:"away"`

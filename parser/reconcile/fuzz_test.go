@@ -213,6 +213,6 @@ func (s *script) observation(sport event.Sport) observation.Observation {
 		}
 		o.Lineups = []observation.Lineup{l}
 	}
-	o.Blind = len(o.Incidents) == 0
+	o.NoRows = len(o.Incidents) == 0
 	return o
 }

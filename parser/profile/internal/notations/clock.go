@@ -19,7 +19,8 @@ const (
 	Overs     = "overs"     // 14.3: fourteen overs and three balls
 )
 
-// The notations of times, after divide. minute.go contains those of the notation minute.
+// The forms of times, after divide has removed the words. minute.go contains the forms of the
+// notation minute.
 var (
 	minuteColon = regexp.MustCompile(`^(\d{1,3}) ?: ?(\d\d)(?:\.\d+)?'?$`)  // 14:21 07:48.3
 	lastMinute  = regexp.MustCompile(`^:?(\d{1,2})\.\d+$`)                  // 46.3: seconds
@@ -142,9 +143,9 @@ func parseOvers(text string) (n int, ok bool) {
 	return number(m[1])*6 + number(m[2]), true
 }
 
-// parseSeconds parses 12:46, 46.3 or PT12M46S, and returns whole seconds, and whether text is
-// valid.
-func parseSeconds(text string) (int, bool) {
+// parseSeconds parses 12:46, 46.3 or PT12M46S, and returns whole seconds. ok is false if text is
+// invalid.
+func parseSeconds(text string) (seconds int, ok bool) {
 	if m := minuteColon.FindStringSubmatch(text); m != nil {
 		return number(m[1])*60 + number(m[2]), number(m[2]) <= 59
 	}

@@ -218,7 +218,7 @@ func TestClocks(t *testing.T) {
 	}
 }
 
-// Each row of the table of clocks in docs/profiles.md holds.
+// Each row of the table of clocks in docs/profiles.md is correct.
 func TestDocumentedClocks(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../../../../docs/profiles.md")

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The notations of times that count from kick-off, after divide.
+// The forms of times that count from kick-off, after divide has removed the words.
 var (
 	minuteUnit   = regexp.MustCompile(`(\d) ?(?:min(?:ute)?s?|m)\b\.?`) // 67 mins
 	minutePrefix = regexp.MustCompile(`^min(?:ute)?s?\b\.? ?`)          // min 67

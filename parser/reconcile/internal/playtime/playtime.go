@@ -1,4 +1,4 @@
-// Package playtime defines how long a match must still be played at least.
+// Package playtime computes the minimum time until a match can be over.
 package playtime
 
 import (
@@ -7,10 +7,10 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// clockSlack is the time by which the clocks of soccer pages can be behind play.
+// clockSlack is the maximum time by which the clocks of soccer pages can be behind play.
 const clockSlack = 5 * time.Minute
 
-// Least returns the least time from at until a match can be over. In a break, the period of at
+// Least returns the minimum time from at until a match can be over. In a break, the period of at
 // has ended. The zero clock means kick-off.
 func Least(sport event.Sport, at event.Clock, inBreak bool) time.Duration {
 	if sport == event.Soccer {
