@@ -2,6 +2,7 @@ package notations
 
 import (
 	"errors"
+	"html"
 	"regexp"
 	"strings"
 
@@ -10,9 +11,9 @@ import (
 
 // The forms of innings, in lower case and without the texts in parentheses.
 var (
-	followOn    = regexp.MustCompile(`\(?\b(?:f/o|fo|following on|follow-on)\b\)?`)
+	followOn    = regexp.MustCompile(`\b(?:f/o|fo|following on|follow-on)\b`)
 	parentheses = regexp.MustCompile(`\([^()]*\)`)
-	inningsSep  = regexp.MustCompile(` ?(?:&|;|\band\b) ?`)
+	inningsSep  = regexp.MustCompile(` ?(?:[&;+,]|\band\b) ?`)
 	inningsText = regexp.MustCompile(`^(\d{1,4})(?: ?(?:/|-|\bfor\b) ?(\d{1,4}))?( ?(?:d|dec|decl|declared)\.?)?` +
 		`( ?(?:all out|ao))?(?: \d{1,3}(?:\.\d)?(?: ?/ ?\d{1,3})? ?ov(?:er)?s?)?$`)
 	notBatted = regexp.MustCompile(`^(?:-|dnb|did not bat|yet to bat|)$`)
@@ -43,11 +44,13 @@ func (s *SideScore) Runs() int {
 func ParseInnings(text string) (s SideScore, err error) {
 	bad := errors.New("is not a score")
 	s.Bare = true
-	for _, part := range inningsSep.Split(plain(text), -1) {
+	text = parentheses.ReplaceAllStringFunc(plain(html.UnescapeString(text)), func(note string) string {
+		return " " + followOn.FindString(note) + " "
+	})
+	for _, part := range inningsSep.Split(text, -1) {
 		var in event.Innings
 		in.FollowOn = followOn.MatchString(part)
-		part = parentheses.ReplaceAllString(followOn.ReplaceAllString(part, " "), " ")
-		part = squeezed(strings.Trim(squeezed(part), "*,"))
+		part = squeezed(strings.Trim(squeezed(followOn.ReplaceAllString(part, " ")), "*"))
 		if notBatted.MatchString(part) && !in.FollowOn {
 			continue
 		}
