@@ -55,6 +55,7 @@ func (d *Document) Observations(ctx context.Context) ([]observation.Observation,
 	} else {
 		all, err = x.oneMatch(ctx)
 	}
+	x.orderInnings()
 	if err := contextError(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -63,8 +64,9 @@ func (d *Document) Observations(ctx context.Context) ([]observation.Observation,
 
 // An extraction collects the observations and problems of one document.
 type extraction struct {
-	doc      *Document
-	problems []observation.Problem
+	doc           *Document
+	problems      []observation.Problem
+	inningsScores []inningsScore
 }
 
 // oneMatch returns the observation of a page with one match.

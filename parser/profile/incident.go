@@ -69,7 +69,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c e
 		return event.Clock{Period: period}, false
 	}
 	profile, sport, now := r.doc.profile, r.match.Sport, r.match.Match.Period
-	notation := r.rules.Clock.clockNotation()
+	notation := r.rules.Clock.notation()
 	c, names, err := profile.parseClock(notation, period, text)
 	if err == nil && c.Period == "" && len(sport.Rules().Periods) > 0 {
 		err = fmt.Errorf("%q does not imply the period: the profile needs a rule for period", shorten(text))

@@ -104,7 +104,7 @@ func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	if text == "" {
 		return
 	}
-	c, names, err := m.doc.profile.parseClock(r.clockNotation(), o.Match.Period, text)
+	c, names, err := m.doc.profile.parseClock(r.notation(), o.Match.Period, text)
 	if err != nil {
 		m.fault("match.clock", err)
 		return

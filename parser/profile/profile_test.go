@@ -60,6 +60,8 @@ func TestLoadErrors(t *testing.T) {
 		{"a notation of clocks for a text", "league: .league", "league: {css: .league, as: minute}",
 			`as "minute" is for clocks`},
 		{"jq with no JSON", "league: .league", "league: {jq: .league}", "jq has no JSON to query"},
+		{"a notation of scores for a clock", "clock: time", "clock: {css: time, as: runs_first}",
+			`as "runs_first" is for home_score and away_score in cricket: want one of [minute`},
 		{"unknown notation", "clock: time", "clock: {css: time, as: sundial}", `as "sundial"`},
 		{"unknown zone", "league: .league", "start: {css: a, zone: Mars/Olympus}", `zone "Mars/Olympus"`},
 		{"a list for a selector", "home: .home", "home: {css: [.home]}", `small.yaml:6:15`},

@@ -35,7 +35,7 @@ type ruleFields struct {
 	Regexp   *pattern  `yaml:"regexp"`   // use the part that the first group, or else the whole expression, matches
 	Map      table     `yaml:"map"`      // text on the page: value; "*" is any other text; an empty value means none
 	Prefix   string    `yaml:"prefix"`   // text to add before the value
-	As       notation  `yaml:"as"`       // notation of the text; see clockNotations and asFlight
+	As       notation  `yaml:"as"`       // notation of the text; see clockNotations, scoreNotations and asFlight
 	Layout   string    `yaml:"layout"`   // times: Go's reference time, "unix" or "unix_ms"; "" means RFC 3339
 	Zone     *zone     `yaml:"zone"`     // times: the time zone, if the text has none; nil means UTC
 	Optional bool      `yaml:"optional"` // it is not a problem if the rule finds nothing
@@ -120,7 +120,7 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// A notation is the format of a clock, or of a script with JSON.
+// A notation is the format of a clock, of a score in cricket, or of a script with JSON.
 type notation string
 
 // The notations of clocks. Each sport has a default.
@@ -131,10 +131,30 @@ const (
 	asOvers     notation = notations.Overs
 )
 
+// The notations of scores in cricket, for innings whose numbers do not show the order.
+const (
+	asRunsFirst    notation = notations.RunsFirst
+	asWicketsFirst notation = notations.WicketsFirst
+)
+
 // asFlight is the notation of scripts in React's flight format; see pagejson.DecodeFlight.
 const asFlight notation = "flight"
 
-var clockNotations = []notation{asMinute, asElapsed, asRemaining, asOvers}
+var (
+	clockNotations = []notation{asMinute, asElapsed, asRemaining, asOvers}
+	scoreNotations = []notation{asRunsFirst, asWicketsFirst}
+)
+
+// purpose returns the name of the values that the notation is for.
+func (t notation) purpose() string {
+	switch {
+	case slices.Contains(clockNotations, t):
+		return "clocks"
+	case slices.Contains(scoreNotations, t):
+		return "home_score and away_score in cricket"
+	}
+	return "json"
+}
 
 // UnmarshalYAML decodes a notation. It returns an error for an unknown notation.
 func (t *notation) UnmarshalYAML(n ast.Node) error {
@@ -143,15 +163,15 @@ func (t *notation) UnmarshalYAML(n ast.Node) error {
 		return err
 	}
 	*t = notation(s)
-	if all := append(slices.Clone(clockNotations), asFlight); !slices.Contains(all, *t) {
+	if all := append(slices.Concat(clockNotations, scoreNotations), asFlight); !slices.Contains(all, *t) {
 		return strictyaml.PosOf(n).Errorf("as %q: want one of %v", s, all)
 	}
 	return nil
 }
 
-// clockNotation returns the notation of a rule for a clock. For alternatives, it is the first
-// notation that any alternative sets.
-func (r *Rule) clockNotation() notation {
+// notation returns the notation of a rule. For alternatives, it is the first notation that any alternative
+// sets.
+func (r *Rule) notation() notation {
 	for i := range r.first {
 		if as := r.first[i].As; as != "" {
 			return as
