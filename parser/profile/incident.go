@@ -37,8 +37,8 @@ func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok
 	if in.Kind == "" {
 		return in, false
 	}
-	if rules.Detail.isSet() {
-		in.Detail = r.optional(ctx, "detail", &rules.Detail)
+	if detail := r.optional(ctx, "detail", &rules.Detail); detail != "" {
+		in.Detail = detail
 	}
 	if rules.Team.isSet() {
 		in.Side = r.sideOf(team)
