@@ -14,7 +14,8 @@ import (
 // Explain. Without it, a query of a profile could run forever.
 const ExtractTimeout = 10 * time.Second
 
-var errTimeout = fmt.Errorf("no result within %v: %w", ExtractTimeout, context.DeadlineExceeded)
+var errTimeout = fmt.Errorf("no result within %v, the time limit for a page: a query of the profile does not end, "+
+	"or the machine is overloaded: %w", ExtractTimeout, context.DeadlineExceeded)
 
 func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, ExtractTimeout, errTimeout)

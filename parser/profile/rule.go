@@ -114,10 +114,31 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 	}
 	re, err := regexp.Compile(s)
 	if err != nil {
-		return strictyaml.PosOf(n).Errorf("regexp %q: %w", s, err)
+		return strictyaml.PosOf(n).Errorf("regexp %q: %w%s", s, err, unsupportedHint(s))
 	}
 	p.re = re
 	return nil
+}
+
+// unsupported are the parts of regular expressions of other languages that Go does not have.
+var unsupported = []struct {
+	name  string
+	shape *regexp.Regexp
+}{
+	{"lookahead and lookbehind", regexp.MustCompile(`\(\?<?[=!]`)},
+	{"references to groups", regexp.MustCompile(`\\[1-9]`)},
+	{"atomic groups", regexp.MustCompile(`\(\?>`)},
+	{"possessive repetition", regexp.MustCompile(`[*+?}]\+`)},
+}
+
+// unsupportedHint returns the end of an error about an invalid regular expression.
+func unsupportedHint(s string) string {
+	for _, part := range unsupported {
+		if part.shape.MatchString(s) {
+			return ": Go's regular expressions have no " + part.name + "; put the part that you want in a group: x(.+)y"
+		}
+	}
+	return ""
 }
 
 // A notation is the format of a clock, of a score in cricket, or of a script with JSON.
@@ -190,7 +211,7 @@ func (z *zone) UnmarshalYAML(n ast.Node) error {
 	}
 	loc, err := time.LoadLocation(s)
 	if err != nil {
-		return strictyaml.PosOf(n).Errorf("zone %q: %w", s, err)
+		return strictyaml.PosOf(n).Errorf("zone %q: %w: want a name like Europe/Berlin, not an abbreviation", s, err)
 	}
 	z.loc = loc
 	return nil
