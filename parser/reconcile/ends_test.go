@@ -298,3 +298,98 @@ func TestFalseStart(t *testing.T) {
 		"match_start_retracted 0-0", "period_start_retracted 1h 0-0", "status_change scheduled 0-0")
 	s.expect(observed(event.Live, "1h", event.Score{}), "match_start 0-0", "period_start 1h 0-0")
 }
+
+// A preview of a match that enough pages have shown in play, with the same kick-off, changes nothing for
+// however long the site shows it. The match becomes stale, and fresh with the next page in play.
+func TestPreviewDuringPlay(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1478476221, 0)
+	starting := func(o observation.Observation, at time.Duration) observation.Observation {
+		o.Match.Start = start.Add(at)
+		return o
+	}
+	goal := goalBy(event.Home, "Ann", at(12, 0))
+	noScore := observed(event.Scheduled, "", event.Score{})
+	noScore.Score = nil
+	hockey := observed(event.Live, "p2", event.Score{Home: 1}, goalBy(event.Home, "Ann", event.Clock{Period: "p1", Elapsed: 310}))
+	hockey.Sport = event.IceHockey
+	hockeyPreview := observed(event.Scheduled, "", event.Score{})
+	hockeyPreview.Sport = event.IceHockey
+	playing := inFirstHalf(12, event.Score{Home: 1}, goal)
+	for name, tc := range map[string]struct{ play, preview observation.Observation }{
+		"scheduled, 0-0":           {starting(playing, 0), starting(observed(event.Scheduled, "", event.Score{}), 0)},
+		"scheduled, no score":      {starting(playing, 0), starting(noScore, 0)},
+		"scheduled, a minute off":  {starting(playing, 0), starting(noScore, time.Minute)},
+		"no kick-off on the page":  {starting(playing, 0), noScore},
+		"no kick-off at all":       {playing, noScore},
+		"delayed, 0-0":             {starting(playing, 0), starting(observed(event.Delayed, "", event.Score{}), 0)},
+		"a status that is not one": {starting(playing, 0), starting(observed("", "", event.Score{}), 0)},
+		"half time":                {starting(observed(event.Break, "ht", event.Score{Home: 1}, goal), 0), starting(noScore, 0)},
+		"ice hockey":               {starting(hockey, 0), starting(hockeyPreview, 0)},
+	} {
+		s := begin(t, starting(observed(event.Scheduled, "", event.Score{}), 0))
+		s.state.Sport, tc.preview.Sport = tc.play.Sport, tc.play.Sport
+		s.read(tc.play)
+		s.now += 2 * time.Minute
+		s.expect(tc.play)
+		var lines []string
+		for range 30 { // ten minutes
+			lines = append(lines, s.read(tc.preview)...)
+		}
+		if len(lines) != 1 || !strings.HasPrefix(lines[0], "source_stale") {
+			t.Errorf("%s: events %v, want only source_stale", name, lines)
+		}
+		s.expect(tc.play, "source_fresh 1-0")
+		s.expect(tc.play)
+	}
+}
+
+// A page before the kick-off, another kick-off, a postponement, and a start that only one page showed are
+// no stale previews.
+func TestPreviewOfAMatchThatHasNotBegun(t *testing.T) {
+	t.Parallel()
+	starting := func(o observation.Observation, at time.Duration) observation.Observation {
+		o.Match.Start = time.Unix(1478476221, 0).Add(at)
+		return o
+	}
+	one := starting(inFirstHalf(1, event.Score{}), 0)
+	two := starting(inFirstHalf(2, event.Score{}), 0)
+	preview := observed(event.Scheduled, "", event.Score{})
+	for name, tc := range map[string]struct {
+		play []observation.Observation
+		page observation.Observation
+		want event.Status
+	}{
+		"one page in play": {[]observation.Observation{one}, starting(preview, 0), event.Scheduled},
+		"before kick-off": {[]observation.Observation{starting(one, time.Hour), starting(two, time.Hour)},
+			starting(preview, time.Hour), event.Scheduled},
+		"a later kick-off": {[]observation.Observation{one, two}, starting(preview, 30*time.Minute), event.Scheduled},
+		"postponed": {[]observation.Observation{one, two},
+			starting(observed(event.Postponed, "", event.Score{}), 0), event.Postponed},
+		"delayed, at 0-0": {[]observation.Observation{one, two},
+			starting(observed(event.Delayed, "", event.Score{}), 0), event.Delayed},
+	} {
+		s := begin(t, starting(preview, 0))
+		for _, o := range tc.play {
+			s.read(o)
+		}
+		for range 10 {
+			s.read(tc.page)
+		}
+		if s.state.Match.Status != tc.want {
+			t.Errorf("%s: status %s, want %s", name, s.state.Match.Status, tc.want)
+		}
+	}
+}
+
+// A site that is slower than another site makes nothing stale.
+func TestPreviewOnASlowerSite(t *testing.T) {
+	t.Parallel()
+	s := begin(t, observed(event.Scheduled, "", event.Score{}))
+	s.from("-b").expect(observed(event.Scheduled, "", event.Score{}))
+	s.from("").read(inFirstHalf(1, event.Score{}))
+	for m := 2; m < 40; m++ {
+		s.from("-b").expect(observed(event.Scheduled, "", event.Score{}))
+		s.from("").expect(inFirstHalf(m, event.Score{}))
+	}
+}
