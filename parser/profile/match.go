@@ -49,7 +49,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	if o.Sport.Rules().InningsScore {
 		o.Score, o.LineScore, o.Absent = m.innings(ctx, begun)
 		if o.Match.Period == "" && o.LineScore != nil && begun {
-			o.Match.Period = notations.InningsPeriod(o.LineScore)
+			o.Match.Period = notations.InningsPeriod(o.LineScore, o.Match.Status.Rank() == event.Live.Rank())
 		}
 	} else {
 		o.Score = m.score(ctx, "match", "score", &r.HomeScore, &r.AwayScore, begun)

@@ -78,14 +78,17 @@ func ParseInnings(text string) (s SideScore, err error) {
 	return s, nil
 }
 
-// InningsPeriod returns the current period by the number of innings in a line score that have begun.
-// It returns "" if no innings has begun.
-func InningsPeriod(line *event.LineScore) event.Period {
+// InningsPeriod returns the period that a line score shows, as the number of innings that have begun.
+// It returns "" if none has. In play, at least one has, even if it is 0/0.
+func InningsPeriod(line *event.LineScore, inPlay bool) event.Period {
 	begun := 0
 	for _, l := range []event.Line{line.Home, line.Away} {
 		if n := len(l); n > 1 || n == 1 && (l[0].Runs > 0 || l[0].Wickets != nil && *l[0].Wickets > 0) {
 			begun += n
 		}
+	}
+	if inPlay && line.Innings() > 0 {
+		begun = max(begun, 1)
 	}
 	if all := event.Cricket.Rules().Periods; begun > 0 && begun <= len(all) {
 		return all[begun-1]
