@@ -103,6 +103,9 @@ type TrackedIncident struct {
 	Winner    event.Winner   `json:"winner,omitempty"`     // end of the match: as in the event
 	DecidedBy event.Decision `json:"decided_by,omitempty"` // end of the match: as in the event
 
+	// PageClock is the clock of the page that reported the incident, if the incident changes the score.
+	PageClock event.Clock `json:"page_clock,omitzero"`
+
 	Backfill bool   `json:"backfill,omitempty"` // the incident was reported as backfill
 	Site     string `json:"source,omitempty"`   // site of the page that set the attributes
 	List     int    `json:"list,omitempty"`     // index of the incident's list in the profile of Site
