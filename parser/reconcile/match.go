@@ -33,6 +33,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	digest := o.Digest()
 	end, endHold := decideEnd(&known, &o, &from)
 	o.Match = plausibleMatch(&known, &o, &from, end)
+	guessed := o.Match.Period == ""
 	o.Match = inferMatchPeriod(&known, &o)
 	o.Incidents = inferPeriods(&known, &o, status)
 
@@ -45,7 +46,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	if verdict != deferred {
 		view.AllInnings = allInnings
 		next.Seen = seenNow(&known, &o, &from)
-		next.EndsFrom = endsFrom(&known, &o, &from, verdict)
+		next.EndsFrom = endsFrom(&known, &o, &from, verdict, guessed)
 		next.PlayShown = playShown(&known, &o, &from, unchanged)
 		view.End = endHold
 	}
@@ -70,7 +71,10 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	var moved time.Time
 	next.Match.Start, next.Kickoff, moved = decideKickoff(&known, &o, &from)
 	if next.Began = began(&known, &next.Match, &from); next.Began.IsZero() {
-		next.PlayShown = 0
+		next.PlayShown, next.EndsFrom = 0, time.Time{}
+	}
+	if end != endEarly {
+		next.Match = inLastPeriod(next.Match, &known, &o)
 	}
 
 	// Compare, and create the events.

@@ -16,6 +16,12 @@ import (
 // other sign of extra time can have.
 const maxStoppage = 15
 
+// afterStoppage reports whether the minute of c shows extra time, because no stoppage time reaches it.
+func afterStoppage(sport event.Sport, c event.Clock) bool {
+	_, end := sport.Minutes(event.SecondHalf)
+	return end > 0 && c.CountedOn() > end+maxStoppage
+}
+
 // inferMatchPeriod returns the page's match. If a live page shows only a minute, inferMatchPeriod
 // sets the period of the clock. The saved period applies until the page shows that the next period
 // has begun.
@@ -31,7 +37,7 @@ func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
 		return m
 	case p == "":
 		m.Period = o.Sport.AtMinute("", m.Clock.Minute, 0).Period
-	case p == event.SecondHalf && m.Clock.Minute > end && extraTimeBegins(&was, m.Clock, end):
+	case p == event.SecondHalf && m.Clock.Minute > end && extraTimeBegins(o.Sport, &was, m.Clock):
 		m.Period = event.ExtraFirst
 	case p.IsBreak():
 		return m
@@ -43,11 +49,12 @@ func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
 	return m
 }
 
-// extraTimeBegins reports whether a live page with a minute after end, the last of the second half, shows
-// extra time. The saved match must be in the second half. After the end of the second half, extra time
-// starts again at 91', while a match that is reopened continues after its latest minute.
-func extraTimeBegins(was *event.Match, now event.Clock, end int) bool {
-	return now.Minute > end+maxStoppage ||
+// extraTimeBegins reports whether a live page with a minute after the second half shows extra time. The
+// saved match must be in the second half. After the end of the second half, extra time starts again at
+// 91', while a match that is reopened continues after its latest minute.
+func extraTimeBegins(sport event.Sport, was *event.Match, now event.Clock) bool {
+	_, end := sport.Minutes(event.SecondHalf)
+	return afterStoppage(sport, now) ||
 		was.Status == event.Break || was.Status.Over() && now.Minute <= max(was.Clock.CountedOn(), end+1)
 }
 
@@ -98,7 +105,6 @@ func inferPeriods(known *State, o *observation.Observation, status event.Status)
 // reached at least the second half.
 func periodReached(known *State, o *observation.Observation, now event.Period, over bool) int {
 	sport := o.Sport
-	_, end := sport.Minutes(event.SecondHalf)
 	over = over || now == event.ShootOut
 	reached := sport.Index(now)
 	switch {
@@ -119,9 +125,9 @@ func periodReached(known *State, o *observation.Observation, now event.Period, o
 	}
 	for i := range o.Incidents {
 		switch in := &o.Incidents[i]; {
-		case !in.PeriodGuessed, in.Clock.CountedOn() > end+maxStoppage && over:
+		case !in.PeriodGuessed, afterStoppage(sport, in.Clock) && over:
 			later(in.Clock.Period)
-		case in.Clock.CountedOn() > end+maxStoppage:
+		case afterStoppage(sport, in.Clock):
 			later(event.ExtraFirst)
 		}
 	}

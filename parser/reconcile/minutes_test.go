@@ -217,5 +217,9 @@ func TestMinuteAfterAnyStoppageTime(t *testing.T) {
 		if c := s.state.Match.Clock; tc.want != nil && (c != extra || s.state.Match.Period != "et1") {
 			t.Errorf("%s: the clock is %+v of %s, want 105+1' of et1", name, c, s.state.Match.Period)
 		}
+		// It may have been a very long stoppage time, so the end is possible.
+		if s.read(observed(event.Final, "", *tc.page.Score, tc.page.Incidents...)); s.state.Match.Status != event.Final {
+			t.Errorf("%s: the match is %s, want final", name, s.state.Match.Status)
+		}
 	}
 }

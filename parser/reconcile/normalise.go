@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,22 +128,36 @@ func atHalfTime(m *event.Match) bool {
 }
 
 // earliestEnd returns the earliest time at which the match can be over: by the pages during play if
-// they showed a period, otherwise by the kick-off. It returns the zero time if both are unknown.
+// they showed a period, otherwise by the kick-off. If the kick-off is unknown, or is only a date, the
+// first page in play counts, unless it was the first page of the match. earliestEnd returns the zero time
+// if all are unknown.
 func earliestEnd(known *State, o *observation.Observation) time.Time {
-	switch {
-	case !known.EndsFrom.IsZero():
+	if !known.EndsFrom.IsZero() {
 		return known.EndsFrom
-	case known.Match.Start.IsZero():
+	}
+	start, began := known.Match.Start, known.Began
+	if known.followed() && (start.IsZero() || began.Sub(start).Abs() >= latestKickoff) {
+		start = began
+	}
+	if start.IsZero() {
 		return time.Time{}
 	}
-	return known.Match.Start.Add(playtime.Least(o.Sport, event.Clock{}, false))
+	return start.Add(playtime.Least(o.Sport, event.Clock{}, false))
 }
 
-// endsFrom returns [State.EndsFrom] after an accepted page.
-func endsFrom(known *State, o *observation.Observation, from *Provenance, by verdict) time.Time {
+// followed reports whether a page was read before the match began.
+func (s *State) followed() bool {
+	return !s.Began.IsZero() && slices.ContainsFunc(s.Tracked, func(tracked TrackedIncident) bool {
+		return tracked.Kind == event.MatchStart && !tracked.Backfill
+	})
+}
+
+// endsFrom returns [State.EndsFrom] after an accepted page. guessed reports whether the period of the
+// page follows from its minute.
+func endsFrom(known *State, o *observation.Observation, from *Provenance, by verdict, guessed bool) time.Time {
 	playing := o.Match.Status == event.Live || o.Match.Status == event.Break
 	shown := clockShown(o)
-	if !playing || shown.Period == "" {
+	if !playing || shown.Period == "" || guessed && afterStoppage(o.Sport, shown) {
 		return known.EndsFrom
 	}
 	least := from.At.Add(playtime.Least(o.Sport, shown, o.Match.Status == event.Break))
