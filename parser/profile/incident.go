@@ -85,7 +85,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c e
 	if c.Period == "" {
 		c.Period = period
 	}
-	return c, period == "" && !names && sport == event.Soccer && c.MaybeStoppage()
+	return c, period == "" && !names && sport.MaybeStoppage(c)
 }
 
 // sideOf returns the side of a team by its code or name, or "" if the match has no such team.

@@ -20,6 +20,8 @@ func TestInningsTexts(t *testing.T) {
 	for _, tc := range []struct{ home, away, want string }{ // want: score, line score and period, or the problem
 		{`12`, `0`, "12-0"},
 		{`"12/1"`, `null`, "12-0 12/1 v  inn1"},
+		{`"0/0"`, `null`, "0-0 0/0 v  inn1"},
+		{`"0/0"`, `"0/0"`, "0-0 0/0 v 0/0 inn1"},
 		{`"12/1 (3.2 ov)"`, `""`, "12-0 12/1 v  inn1"},
 		{`"12-1"`, `"Yet to bat"`, "12-0 12/1 v  inn1"},
 		{`"428/6d"`, `"DNB"`, "428-0 428/6d v  inn1"},

@@ -138,13 +138,16 @@ func (s *SideScore) SetOrder(order string) {
 }
 
 // InningsPeriod returns the current period by the number of innings in a line score that have begun.
-// It returns "" if no innings has begun.
-func InningsPeriod(line *event.LineScore) event.Period {
+// It returns "" if no innings has begun. In play, the first has begun, even if it is 0/0.
+func InningsPeriod(line *event.LineScore, inPlay bool) event.Period {
 	begun := 0
 	for _, l := range []event.Line{line.Home, line.Away} {
 		if n := len(l); n > 1 || n == 1 && (l[0].Runs > 0 || l[0].Wickets != nil && *l[0].Wickets > 0) {
 			begun += n
 		}
+	}
+	if inPlay && line.Innings() > 0 {
+		begun = max(begun, 1)
 	}
 	if all := event.Cricket.Rules().Periods; begun > 0 && begun <= len(all) {
 		return all[begun-1]
