@@ -216,6 +216,7 @@ func show(w io.Writer, o observation.Observation) error {
 	field("status", state(o))
 	field("score", tally(o.Score))
 	field("shoot-out", tally(o.Shootout))
+	field("winner", string(o.Winner))
 	if o.LineScore != nil {
 		field("innings", o.LineScore.String())
 	}

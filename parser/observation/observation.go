@@ -10,6 +10,7 @@ type Observation struct {
 	Match     event.Match  `json:"match"`                // ID is "" if the page has none
 	Score     *event.Score `json:"score,omitempty"`      // without shoot-out kicks; nil if the page shows none
 	Shootout  *event.Score `json:"shootout,omitempty"`   // tally of the shoot-out; nil if the page shows none
+	Winner    event.Winner `json:"winner,omitempty"`     // as the page names it; "" if it names none
 	Incidents []Incident   `json:"incidents"`            // in page order
 	Lineups   []Lineup     `json:"lineups,omitempty"`    // at most one for each side; nil if the page shows none
 

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/matchwire/matchwire/event"
@@ -202,6 +203,9 @@ func (d *draft) compareResult() {
 	}
 	tracked := &d.state.Tracked[at]
 	now := d.result(tracked)
+	if !d.score.doubtful {
+		now.Winner = cmp.Or(d.obs.Winner, now.Winner)
+	}
 	if d.isNew(at) {
 		tracked.Winner, tracked.DecidedBy = now.Winner, now.By
 		return
