@@ -122,7 +122,8 @@ cmd/matchwire:                 app
 var libraries = table(`
 github.com/rabbitmq/amqp091-go:       broker/rabbit internal/testenv internal/testenv/servers
 github.com/gorilla/websocket:         fanout
-golang.org/x/net/html:                parser/profile parser/profile/internal/css
+golang.org/x/net/html:                parser/profile parser/profile/internal/css parser/profile/internal/pagetext
+golang.org/x/net/html/atom:           parser/profile/internal/pagetext
 golang.org/x/net/html/charset:        parser/profile/internal/pagetext
 github.com/andybalholm/cascadia:      parser/profile/internal/css
 github.com/PuerkitoBio/goquery:       parser/profile parser/profile/internal/css
