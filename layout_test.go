@@ -263,7 +263,7 @@ func doesIO(what string) bool {
 	return false
 }
 
-// No struct contains a context, because the struct could outlive the call of the context.
+// No struct contains a context, because the struct could outlive the call that the context is for.
 func TestNoContextInStructs(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, file := range p.files {

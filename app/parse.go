@@ -31,7 +31,7 @@ type parseCmd struct {
 
 func (p *parseCmd) Help() string {
 	return "For authors of profiles. Shows the matches and incidents on the page, and missing or contradictory data. " +
-		"For each rule, shows the first value found, and how many of the examined elements have a value."
+		"For each rule, shows the first value found. Also shows in how many rows the rule found a value."
 }
 
 func (p *parseCmd) Run(ctx context.Context, c *console) error {

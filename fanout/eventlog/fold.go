@@ -132,7 +132,7 @@ type fold struct {
 
 func newFold() fold { return fold{states: States{}, unsequenced: recentIDs{has: map[string]bool{}}} }
 
-// maxRecent is the number of IDs of unsequenced events that a fold stores to detect copies.
+// maxRecent is the number of IDs of events without epoch and seq that a fold stores to detect copies.
 const maxRecent = 10_000
 
 // recentIDs is a set of the maxRecent IDs that were added last.
@@ -173,7 +173,7 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	case d.Epoch != "" && (d.Epoch < old.Epoch || d.Epoch == old.Epoch && d.Seq <= old.Seq):
 		return nil, false
 	case d.Epoch == "" && (old.Epoch != "" || e.Time.Before(old.Updated)):
-		return nil, true // unsequenced; the state from the parser, or from a later event, has precedence
+		return nil, true // no epoch; the state from the parser, or from a later event, has precedence
 	case d.Epoch != old.Epoch && old.Epoch != "":
 		incidents = nil // the parser lost its state, and reports all incidents again
 	}

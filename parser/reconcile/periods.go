@@ -248,15 +248,15 @@ func (d *draft) result(end *TrackedIncident) results.Result {
 	if d.score.doubtful {
 		return results.Result{}
 	}
-	course := results.Course{Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(),
+	observed := results.Observed{Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(),
 		// The first page may show neither extra time nor a shoot-out, although they were played.
-		Certain: !end.Backfill || d.obs.Match.Period != ""}
+		ShowsOvertime: !end.Backfill || d.obs.Match.Period != ""}
 	for at := range d.state.Tracked {
 		if tracked := &d.state.Tracked[at]; tracked.Kind == event.PeriodStart && !d.isRetracted(at) {
-			course.Periods = append(course.Periods, tracked.Clock.Period)
+			observed.Periods = append(observed.Periods, tracked.Clock.Period)
 		}
 	}
-	return course.Result()
+	return observed.Result()
 }
 
 // wasPlayed reports whether the match has begun, or may have begun before the first page.
