@@ -24,8 +24,12 @@ func (d *draft) events() ([]event.Event, error) {
 			shootout = kicks
 		}
 		d.setPoints(ch, in, score)
+		before := score
 		if score = d.scoreAfter(ch, in, score); in.Kind == event.ScoreChange && in.Score != nil {
 			line = d.obs.LineScore
+			if before != nil && *before != *score {
+				ch.edits = map[string]event.Change{"score": {Old: before.String(), New: score.String()}}
+			}
 		}
 		s.Seq++
 		e, err := d.event(ch, in, score, shootout, line)

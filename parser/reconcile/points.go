@@ -104,10 +104,11 @@ func (d *draft) setPoints(ch *change, in *TrackedIncident, score *event.Score) {
 	for at := range d.state.Tracked {
 		other := &d.state.Tracked[at]
 		samePart := !d.obs.Sport.Rules().SetScore || other.Clock.Period == in.Clock.Period
-		if samePart && other.Side == in.Side && other.Score != nil && isPoints(d.obs.Sport, other.Kind) && !d.isRetracted(at) {
-			if n := other.Score.Of(in.Side); n < after {
-				before = max(before, n)
-			}
+		if !samePart || other.Side != in.Side || other.Score == nil || !isPoints(d.obs.Sport, other.Kind) {
+			continue
+		}
+		if n := other.Score.Of(in.Side); n < after && n > before && !d.isRetracted(at) {
+			before = n
 		}
 	}
 	if score != nil && score.Of(in.Side) < after && !rescored {

@@ -104,3 +104,25 @@ func TestPointsAdded(t *testing.T) {
 		})
 	}
 }
+
+// A change of the score that no incident explains says the score before and after it.
+func TestChangesOfTheScore(t *testing.T) {
+	t.Parallel()
+	o := observed(event.Live, "q1", event.Score{Home: 10, Away: 8})
+	o.Sport = event.Basketball
+	from := reconcile.Provenance{TID: event.NewTID(), At: time.Unix(1478476221, 0)}
+	state, _, err := reconcile.Match(reconcile.State{Epoch: "e1"}, o, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Score = &event.Score{Home: 10, Away: 11}
+	from.At = from.At.Add(20 * time.Second)
+	_, events, err := reconcile.Match(state, o, from)
+	if err != nil || len(events) != 1 {
+		t.Fatalf("%d events, %v, want one", len(events), err)
+	}
+	d := events[0].Data
+	if want := (event.Change{Old: "10-8", New: "10-11"}); d.Kind != event.ScoreChange || d.Changes["score"] != want {
+		t.Errorf("%s with the changes %v, want score_change with %v", d.Kind, d.Changes, want)
+	}
+}
