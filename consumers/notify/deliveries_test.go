@@ -136,6 +136,36 @@ func TestCorrectionDoesNotOvertake(t *testing.T) {
 	}
 }
 
+// A rule with only suppresses the baskets that it does not match. Corrections and retractions of a basket
+// that was sent are sent, even if they do not match. Those of other baskets are not.
+func TestOnlyAndCorrections(t *testing.T) {
+	basket := func(incident string, points, home, away int) event.Event {
+		e, err := event.Of("basketball.nba.basket", event.Data{Incident: incident, Rev: 1, Side: event.Home, Team: "Warriors",
+			Player: "Curry", Points: points, Score: &event.Score{Home: home, Away: away},
+			Match: &event.Match{ID: "g1", Home: "Warriors", Away: "Cavaliers"}}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.TID = event.NewTID()
+		return e
+	}
+	w, s := hooked(t, "only: [lead_changes, period_ends]")
+	lead, more := basket(event.IncidentID("lead"), 3, 51, 50), basket(event.IncidentID("more"), 2, 53, 50)
+	rescored := consumertest.Corrected(lead)
+	rescored.Data.Changes = map[string]event.Change{"score": {Old: "51-50", New: "50-50"}}
+	rescoredToo := consumertest.Corrected(more)
+	rescoredToo.Data.Changes = map[string]event.Change{"score": {Old: "53-50", New: "50-50"}}
+	for _, e := range []event.Event{lead, more, rescored, rescoredToo, consumertest.Retracted(rescored),
+		consumertest.Retracted(rescoredToo)} {
+		if err := w.deliver("hook", e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := titles(s); !strings.HasPrefix(got, "Taken back: three-pointer for Warriors: Jozy Altidore | ") || s.called() != 3 {
+		t.Errorf("after %d calls, shown: %s\nwant after 3 calls the retraction of the three-pointer", s.called(), got)
+	}
+}
+
 // If an event is not news, neither it nor its correction or retraction is sent.
 func TestOldNewsIsNotSent(t *testing.T) {
 	for name, change := range map[string]func(*event.Event){

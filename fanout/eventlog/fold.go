@@ -48,6 +48,7 @@ type Incident struct {
 	Player    string         `json:"player,omitempty"`
 	Off       string         `json:"off,omitempty"`
 	Assist    string         `json:"assist,omitempty"`
+	Points    int            `json:"points,omitempty"`
 	Time      string         `json:"time,omitempty"`
 	Clock     *event.Clock   `json:"clock,omitempty"`
 	Score     *event.Score   `json:"score,omitempty"`
@@ -206,7 +207,7 @@ func applyIncident(old []*Incident, e event.Event) []*Incident {
 	}
 	i := &Incident{
 		Incident: d.Incident, Key: e.Type, Kind: d.Kind, Detail: d.Detail, Side: d.Side, Team: d.Team, Player: d.Player,
-		Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock, Score: d.Score, Shootout: d.Shootout,
+		Off: d.Off, Assist: d.Assist, Points: d.Points, Time: d.Time, Clock: d.Clock, Score: d.Score, Shootout: d.Shootout,
 		Winner: d.Winner, DecidedBy: d.DecidedBy, Lineup: d.Lineup, Rev: d.Rev, Provisional: d.Provisional, TID: e.TID,
 	}
 	if at >= 0 {

@@ -47,6 +47,10 @@ type Incident struct {
 	Score *event.Score `json:"score,omitempty"` // score after the incident; nil if the row shows none
 	List  int          `json:"-"`               // index of the incident's list in the profile
 
+	// Points are the points or runs that the incident added to the score. The reconciler sets them. They
+	// are 0 in sports that count goals, and if they are unknown.
+	Points int `json:"points,omitempty"`
+
 	// PeriodGuessed is true if the period of Clock follows from the minute only: 93' may be in extra
 	// time, or in the stoppage time of a page that counts on.
 	PeriodGuessed bool `json:"-"`
