@@ -256,8 +256,8 @@ func TestContributingNamesEveryPlaceWhereSportsDiffer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if places < 8 {
-		t.Errorf("%d files treat a sport specially, want 8 or more", places)
+	if places < 6 {
+		t.Errorf("%d files treat a sport specially, want 6 or more", places)
 	}
 }
 

@@ -149,7 +149,7 @@ func TestOnlyAndCorrections(t *testing.T) {
 		e.TID = event.NewTID()
 		return e
 	}
-	w, s := hooked(t, "only: [lead_changes, period_ends]")
+	w, s := newHookWorld(t, "only: [lead_changes, period_ends]")
 	lead, more := basket(event.IncidentID("lead"), 3, 51, 50), basket(event.IncidentID("more"), 2, 53, 50)
 	rescored := consumertest.Corrected(lead)
 	rescored.Data.Changes = map[string]event.Change{"score": {Old: "51-50", New: "50-50"}}

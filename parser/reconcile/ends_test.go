@@ -437,7 +437,7 @@ func TestPeriodAfterTheEnd(t *testing.T) {
 	}
 }
 
-// An abandoned match that is played again on another day begins anew: its clock is the clock of the page.
+// An abandoned match that is played again on another day starts again: its clock is the clock of the page.
 func TestAbandonedMatchIsReplayed(t *testing.T) {
 	t.Parallel()
 	start := time.Unix(1478476221, 0)
