@@ -150,6 +150,8 @@ func TestSubscribing(t *testing.T) {
 			"topics: topic pattern"},
 		{`{"subscription": ` + good + `, "kinds": ["gaol"]}`,
 			`there is no kind \"gaol\"`},
+		{`{"subscription": ` + good + `, "only": ["last day"]}`,
+			`only: \"last day\": want a duration like 5m`},
 		{`{"subscription": ` + good + `, "language": "tlh"}`,
 			`language \"tlh\": want one of de, en, es, fr`},
 		{`{"subscription": ` + good + `, "teams": ["` + strings.Repeat(`x","`, 60) + `"]}`,
