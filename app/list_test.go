@@ -51,7 +51,8 @@ func TestDocumentedListScript(t *testing.T) {
 	const token = "token-1"
 	p := start(t, "msg=serving", []string{"MATCHWIRE_API_TOKEN=" + token, "AMQP_URL=", "REDIS_URL="},
 		"run", "--config", filepath.Join(dir, "matchwire.yaml"), "--listen", "127.0.0.1:0")
-	run := strings.NewReplacer("https://mysite.example", site.URL, "localhost:8080", p.address()).Replace(string(script[1]))
+	run := strings.NewReplacer("https://mysite.example", site.URL, "localhost:8080", p.address()).
+		Replace(string(script[1]))
 	for range 2 { // the second call has no further effect
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", run)
 		cmd.Dir = dir

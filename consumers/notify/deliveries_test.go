@@ -161,7 +161,8 @@ func TestOnlyAndCorrections(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := titles(s); !strings.HasPrefix(got, "Taken back: three-pointer for Warriors: Jozy Altidore | ") || s.called() != 3 {
+	const want = "Taken back: three-pointer for Warriors: Jozy Altidore | "
+	if got := titles(s); !strings.HasPrefix(got, want) || s.called() != 3 {
 		t.Errorf("after %d calls, shown: %s\nwant after 3 calls the retraction of the three-pointer", s.called(), got)
 	}
 }

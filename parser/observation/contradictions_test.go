@@ -67,7 +67,8 @@ func TestContradictionNamesTheCause(t *testing.T) {
 		"soccer with the kicks": {soccer, ended, at(1, 1), at(6, 5),
 			&kicks, shootout},
 	} {
-		o := Observation{Sport: tc.sport, Match: tc.match, Score: &tc.score, Shootout: tc.shootout, Incidents: goals(tc.listed)}
+		o := Observation{Sport: tc.sport, Match: tc.match, Score: &tc.score, Shootout: tc.shootout,
+			Incidents: goals(tc.listed)}
 		got := o.Contradictions()
 		if len(got) != 1 || !strings.Contains(got[0].Message, tc.want) ||
 			tc.want == "" && strings.Contains(got[0].Message, ";") {

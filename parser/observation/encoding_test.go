@@ -116,7 +116,7 @@ func TestNamesEncodedThreeTimes(t *testing.T) {
 	latin1, windows := twice("Šibenik")
 	for _, page := range []string{latin1, windows} {
 		again, other := twice(page)
-		for _, text := range []string{again, other, again + " 2–1", "1. " + other} {
+		for _, text := range []string{again, other, again + " 2-1", "1. " + other} {
 			got, want := RepairEncoding(text), strings.NewReplacer(again, "Šibenik", other, "Šibenik").Replace(text)
 			if got != want {
 				t.Errorf("RepairEncoding(%q) = %q, want %q", text, got, want)

@@ -311,7 +311,8 @@ func TestPreviewDuringPlay(t *testing.T) {
 	goal := goalBy(event.Home, "Ann", at(12, 0))
 	noScore := observed(event.Scheduled, "", event.Score{})
 	noScore.Score = nil
-	hockey := observed(event.Live, "p2", event.Score{Home: 1}, goalBy(event.Home, "Ann", event.Clock{Period: "p1", Elapsed: 310}))
+	hockey := observed(event.Live, "p2", event.Score{Home: 1},
+		goalBy(event.Home, "Ann", event.Clock{Period: "p1", Elapsed: 310}))
 	hockey.Sport = event.IceHockey
 	hockeyPreview := observed(event.Scheduled, "", event.Score{})
 	hockeyPreview.Sport = event.IceHockey
@@ -324,8 +325,9 @@ func TestPreviewDuringPlay(t *testing.T) {
 		"no kick-off at all":       {playing, noScore},
 		"delayed, 0-0":             {starting(playing, 0), starting(observed(event.Delayed, "", event.Score{}), 0)},
 		"a status that is not one": {starting(playing, 0), starting(observed("", "", event.Score{}), 0)},
-		"half time":                {starting(observed(event.Break, "ht", event.Score{Home: 1}, goal), 0), starting(noScore, 0)},
-		"ice hockey":               {starting(hockey, 0), starting(hockeyPreview, 0)},
+		"half time": {starting(observed(event.Break, "ht", event.Score{Home: 1}, goal), 0),
+			starting(noScore, 0)},
+		"ice hockey": {starting(hockey, 0), starting(hockeyPreview, 0)},
 	} {
 		s := begin(t, starting(observed(event.Scheduled, "", event.Score{}), 0))
 		s.state.Sport, tc.preview.Sport = tc.play.Sport, tc.play.Sport
@@ -411,9 +413,11 @@ func TestPeriodAfterTheEnd(t *testing.T) {
 		period      event.Period
 		clock       string
 	}{
-		"from the first half":       {inFirstHalf(41, event.Score{}), observed(event.Final, "", event.Score{}), "2h", ""},
-		"with a goal":               {inFirstHalf(41, event.Score{}), observed(event.Ended, "", event.Score{Home: 1}, late), "2h", ""},
-		"from half time":            {observed(event.Break, "ht", event.Score{}), observed(event.Final, "", event.Score{}), "2h", ""},
+		"from the first half": {inFirstHalf(41, event.Score{}), observed(event.Final, "", event.Score{}), "2h", ""},
+		"with a goal": {inFirstHalf(41, event.Score{}), observed(event.Ended, "", event.Score{Home: 1}, late),
+			"2h", ""},
+		"from half time": {observed(event.Break, "ht", event.Score{}), observed(event.Final, "", event.Score{}),
+			"2h", ""},
 		"with a goal in extra time": {secondHalf, observed(event.Final, "", event.Score{Home: 1}, extra), "et2", ""},
 		"after a shoot-out":         {secondHalf, shootout, "so", ""},
 		"from the second half":      {secondHalf, observed(event.Final, "", event.Score{}), "2h", "80'"},
@@ -455,7 +459,8 @@ func TestAbandonedMatchIsReplayed(t *testing.T) {
 	for range 10 {
 		lines = append(lines, s.read(on(observed(event.Scheduled, "", event.Score{}), 7))...)
 	}
-	change := "kickoff_changed 0-0 start:" + start.UTC().Format(time.RFC3339) + "→" + start.AddDate(0, 0, 7).UTC().Format(time.RFC3339)
+	moved := start.AddDate(0, 0, 7)
+	change := "kickoff_changed 0-0 start:" + start.UTC().Format(time.RFC3339) + "→" + moved.UTC().Format(time.RFC3339)
 	if !slices.Contains(lines, change) {
 		t.Errorf("events %q, want %q", lines, change)
 	}

@@ -176,10 +176,11 @@ func TestMatchAcceptsNames(t *testing.T) {
 		home, away string
 		rows       []observation.Incident
 	}{
-		"after a goal":       {event.Score{Home: 1}, "Ayr", "Raith", nil},
-		"after a card":       {event.Score{}, "Ayr", "Raith", []observation.Incident{{Kind: event.YellowCard, Side: "home", Player: "A"}}},
-		"another real name":  {event.Score{}, "Ayr", "Clyde", nil},
-		"another placehoder": {event.Score{}, "W75", "Raith", nil},
+		"after a goal": {event.Score{Home: 1}, "Ayr", "Raith", nil},
+		"after a card": {event.Score{}, "Ayr", "Raith",
+			[]observation.Incident{{Kind: event.YellowCard, Side: "home", Player: "A"}}},
+		"another real name":   {event.Score{}, "Ayr", "Clyde", nil},
+		"another placeholder": {event.Score{}, "W75", "Raith", nil},
 	} {
 		page := named(event.Live, "W73", "Raith")
 		page.Score, page.Incidents = &tc.score, tc.rows

@@ -11,7 +11,8 @@ import (
 // counted returns a row of a page that shows minutes without a period, and counts on in stoppage time.
 func counted(k event.Kind, side event.Side, player string, minute int) observation.Incident {
 	c := event.SoccerMinute("", minute, 0)
-	return observation.Incident{Kind: k, Side: side, Player: player, Clock: c, PeriodGuessed: event.Soccer.MaybeStoppage(c)}
+	return observation.Incident{Kind: k, Side: side, Player: player, Clock: c,
+		PeriodGuessed: event.Soccer.MaybeStoppage(c)}
 }
 
 // The period of a row follows from the earlier course of the match.
@@ -206,8 +207,9 @@ func TestMinuteAfterAnyStoppageTime(t *testing.T) {
 	}{
 		"a goal at the minute of the clock": {minute(106, event.Score{Home: 1}, late), []string{
 			"period_end 2h 0-0", "period_start et1 0-0", "goal 105+1' home Ann 1-0"}},
-		"no incident":              {minute(106, event.Score{}), []string{"period_end 2h 0-0", "period_start et1 0-0"}},
-		"a goal that no row shows": {minute(106, event.Score{Home: 1}), []string{"period_end 2h 0-0", "period_start et1 0-0", "goal 105+1' home 1-0 provisional"}},
+		"no incident": {minute(106, event.Score{}), []string{"period_end 2h 0-0", "period_start et1 0-0"}},
+		"a goal that no row shows": {minute(106, event.Score{Home: 1}),
+			[]string{"period_end 2h 0-0", "period_start et1 0-0", "goal 105+1' home 1-0 provisional"}},
 		"the last minute that can be of the second half": {minute(105, event.Score{}), nil},
 	} {
 		s := begin(t, live(70, event.Score{}))

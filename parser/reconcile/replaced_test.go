@@ -212,12 +212,13 @@ func TestScoredAfterThePage(t *testing.T) {
 		"ice hockey": {page(event.IceHockey, "p1", 300, goal("p1", 290)), page(event.IceHockey, "p1", 700, goal("p1", 690))},
 		"ice hockey, the next period": {page(event.IceHockey, "p1", 1100, goal("p1", 1090)),
 			page(event.IceHockey, "p2", 700, goal("p2", 690))},
-		"basketball": {page(event.Basketball, "q1", 100, basket("q1", 90)), page(event.Basketball, "q1", 400, basket("q1", 390))},
+		"basketball": {page(event.Basketball, "q1", 100, basket("q1", 90)),
+			page(event.Basketball, "q1", 400, basket("q1", 390))},
 	} {
 		s := begin(t, tc.first)
 		lines := s.read(tc.next)
-		if len(lines) < 2 || !strings.Contains(lines[0], "_retracted") || !strings.Contains(lines[len(lines)-1], " home Ann ") ||
-			strings.Contains(lines[len(lines)-1], "_corrected") {
+		if len(lines) < 2 || !strings.Contains(lines[0], "_retracted") ||
+			!strings.Contains(lines[len(lines)-1], " home Ann ") || strings.Contains(lines[len(lines)-1], "_corrected") {
 			t.Errorf("%s: events %q, want a retraction and a new incident", name, lines)
 		}
 	}
