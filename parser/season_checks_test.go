@@ -78,6 +78,10 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 			for i := range events {
 				c.check(fetched, &events[i])
 			}
+			if n := len(events); n > 0 && c.state.Score != nil && *events[n-1].Data.Score != *c.state.Score {
+				c.fail(&c.other, "the last event of a page has the score %v, but the saved score is %v",
+					events[n-1].Data.Score, c.state.Score)
+			}
 		}
 	}
 	return true

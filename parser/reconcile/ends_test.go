@@ -298,3 +298,24 @@ func TestFalseStart(t *testing.T) {
 		"match_start_retracted 0-0", "period_start_retracted 1h 0-0", "status_change scheduled 0-0")
 	s.expect(observed(event.Live, "1h", event.Score{}), "match_start 0-0", "period_start 1h 0-0")
 }
+
+// A page of basketball that shows the end in the third quarter ends nothing, even if polls before it were
+// missed: a quarter whose clock has shown 7:26 has at least eight minutes. While a game is suspended, its
+// end moves away.
+func TestStrayEndInTheThirdQuarter(t *testing.T) {
+	t.Parallel()
+	third := game{}.with("Burke", "layup", 446, 2)
+	s := begin(t, third.at(446, 2))
+	end := third.at(0, 2)
+	end.Match.Status, end.Match.Period, end.Match.Clock = event.Ended, "", event.Clock{}
+	s.now += 6 * time.Minute
+	s.expect(end)
+	stopped := end
+	stopped.Match.Status = event.Suspended
+	s.expect(stopped, "status_change suspended 2-0")
+	s.now += time.Hour
+	s.expect(stopped)
+	s.expect(end)
+	s.now += time.Minute
+	s.expect(third.at(450, 2), "status_change live 2-0")
+}

@@ -128,11 +128,15 @@ func (d *draft) startedAfter(p event.Period, tracked *TrackedIncident) bool {
 }
 
 // noteDoubts marks the tracked incidents that changed the score of a side that lost points on the
-// page, although it is not yet confirmed.
+// page, although it is not yet confirmed. Points are in doubt only if the score after them is higher
+// than the page's score.
 func (d *draft) noteDoubts() {
 	for i := range d.state.Tracked {
 		tracked := &d.state.Tracked[i]
-		if d.obs.Sport.Scores(tracked.Kind) && d.score.lost.Of(tracked.Side) > 0 {
+		if !d.obs.Sport.Scores(tracked.Kind) || d.score.lost.Of(tracked.Side) == 0 {
+			continue
+		}
+		if d.obs.Sport.CountsGoals() || tracked.Score.Of(tracked.Side) > d.obs.Score.Of(tracked.Side) {
 			tracked.Doubted = true
 		}
 	}

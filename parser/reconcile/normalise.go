@@ -135,25 +135,51 @@ func earliestEnd(known *State, o *observation.Observation) time.Time {
 	case known.Match.Start.IsZero():
 		return time.Time{}
 	}
-	return known.Match.Start.Add(playtime.Least(o.Sport, event.Clock{}, false))
+	return known.Match.Start.Add(playtime.Least(o.Sport, event.Clock{}, false, 0))
 }
 
-// endsFrom returns [State.EndsFrom] after an accepted page.
+// endsFrom returns [State.EndsFrom] after an accepted page. While play is stopped, the end moves away.
 func endsFrom(known *State, o *observation.Observation, from *Provenance, by verdict) time.Time {
-	playing := o.Match.Status == event.Live || o.Match.Status == event.Break
-	shown := clockShown(o)
-	if !playing || shown.Period == "" {
+	shown, was := clockShown(o), clockShown(&observation.Observation{Match: known.Match})
+	switch o.Match.Status {
+	case event.Interrupted, event.Suspended:
+		if shown.Period == "" {
+			shown = was
+		}
+	case event.Live, event.Break:
+	default:
 		return known.EndsFrom
 	}
-	least := from.At.Add(playtime.Least(o.Sport, shown, o.Match.Status == event.Break))
-	was := clockShown(&observation.Observation{Match: known.Match})
+	if shown.Period == "" {
+		return known.EndsFrom
+	}
+	least := from.At.Add(
+		playtime.Least(o.Sport, shown, o.Match.Status == event.Break, longestClock(known, shown)))
 	switch {
 	case known.EndsFrom.IsZero(), by == overdue, compareClock(o.Sport, shown, was) > 0:
+		return least
+	case (o.Match.Status == event.Interrupted || o.Match.Status == event.Suspended) && least.After(known.EndsFrom):
 		return least
 	case compareClock(o.Sport, shown, was) == 0 && !shown.Known() && least.Sub(known.EndsFrom) >= seenStep:
 		return least // without a clock, the period may have only just begun, or be about to end
 	}
 	return known.EndsFrom
+}
+
+// longestClock returns the highest clock of shown and of the tracked incidents in regulation time, in
+// seconds since the start of its period.
+func longestClock(known *State, shown event.Clock) int {
+	last := known.Sport.Index(known.Sport.Regulation())
+	longest := 0
+	if known.Sport.Index(shown.Period) <= last {
+		longest = shown.Elapsed
+	}
+	for i := range known.Tracked {
+		if c := known.Tracked[i].Clock; known.Sport.Index(c.Period) <= last {
+			longest = max(longest, c.Elapsed)
+		}
+	}
+	return longest
 }
 
 // contradictsEnd reports whether a page contradicts the end of the match, and does not show that the
