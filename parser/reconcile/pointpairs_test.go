@@ -62,9 +62,9 @@ func TestCancelledBasketBeforeOthers(t *testing.T) {
 		"basket_corrected 03:10 home Green jump_shot 7-0 score:7-0→5-0", "basket 03:50 home Harden layup 7-0")
 }
 
-// If the page may be a stale copy, because its clock stands still, the cancelled basket is retracted when
+// If the page may be a stale copy, because its clock has not advanced, the cancelled basket is retracted when
 // enough pages agree.
-func TestCancelledBasketWhileTheClockStandsStill(t *testing.T) {
+func TestCancelledBasketAtAStoppedClock(t *testing.T) {
 	t.Parallel()
 	durant := game{}.with("Durant", "layup", 100, 2)
 	s := inThird(t, durant.with("Irving", "layup", 160, 4).with("Green", "jump_shot", 190, 7), 230, 7)
