@@ -64,7 +64,7 @@ func (l *lineEmitter) stopped(err error) error {
 }
 
 // emit publishes the events of a batch of lines, and prints the confirmed events. It reports invalid
-// lines. If not all events are confirmed, it reports each of the others and returns the error.
+// lines. If not all events are confirmed, it reports each unconfirmed event and returns the error.
 func (l *lineEmitter) emit(ctx context.Context, lines []line) error {
 	var events []event.Event
 	var msgs []broker.Message

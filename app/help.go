@@ -16,8 +16,8 @@ var helpTexts = kong.Vars{
 
 	"dead_list_consumer": "Consumer or queue (default: count the dead letters of each consumer in the config).",
 	"emit_facts":         "Facts as a JSON object (default: each line of standard input holds the facts of an event).",
-	"page_request": "Name of settings in requests in the config, such as headers with secrets. " +
-		"The URL of a source in the config has the settings of the source.",
+	"page_request": "Name of request settings in the config, such as headers with secrets. " +
+		"Without this flag, the URL of a source in the config uses the settings of that source.",
 	"record_profile": "Name or file of the profile. A file is copied into the fixture.",
 	"trace_jobs":     "Maximum number of scheduled jobs to show. If there are more, only the latest are shown.",
 	"trace_rows": "Show where on the page each event was found. " +

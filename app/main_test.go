@@ -302,7 +302,7 @@ func TestErrors(t *testing.T) {
 			"host of another site in config", nil,
 			with("run", "c14.yaml", "sources:\n  - {url: 'https://basketball-reference.com/x', profile: hockey-reference}\n"),
 			2, `c14.yaml:2:5: sources[0]: URL "https://basketball-reference.com/x": ` +
-				`profile hockey-reference only reads pages of hockey-reference.com`,
+				`profile hockey-reference reads only pages of hockey-reference.com`,
 		},
 		{
 			"unknown kind in a rule", nil,
@@ -365,11 +365,11 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"record a page of another site", nil, []string{"record", "http://x/", "-p", "fbref", "-o", dir + "/r"},
-			2, `URL "http://x/": profile fbref only reads pages of fbref.com`,
+			2, `URL "http://x/": profile fbref reads only pages of fbref.com`,
 		},
 		{
 			"parse a page of another site", nil, []string{"parse", "http://x/", "-p", "fbref"},
-			2, `URL "http://x/": profile fbref only reads pages of fbref.com`,
+			2, `URL "http://x/": profile fbref reads only pages of fbref.com`,
 		},
 		{
 			"parse a page with another layout", nil,

@@ -39,7 +39,7 @@ func keyedFeed(t *testing.T) *httptest.Server {
 	return s
 }
 
-// Each mistake in the request settings of a config is an error with file, line and value. No error
+// Each mistake in the request settings of a config causes an error with file, line and value. No error
 // shows a secret.
 func TestCaseRequestSettings(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -79,7 +79,7 @@ func TestCaseRequestSettings(t *testing.T) {
 			"matchwire.yaml:4:19: sources[0].query.date: query date: {date:HH}: want a layout that shows the day"},
 		{source("    zone: Mars/Olympus\n"), `zone "Mars/Olympus": want a time zone like Europe/London`},
 		{source("    request: api\n"), `request "api" does not exist`},
-		{source("    request: api\n    cookies: true\n"), `request "api": set either request, or the settings themselves`},
+		{source("    request: api\n    cookies: true\n"), `request "api": set either request or the settings themselves`},
 		{"requests:\n  api: {hosts: [other.example]}\n" + source("    request: "+"api\n"),
 			`matchwire.yaml:4:8: sources[0]: request "api" is only for other.example`},
 		{"requests:\n  api: {headers: {x-key: a}}\n", "matchwire.yaml:2:8: requests.api: hosts is missing"},
@@ -97,7 +97,7 @@ func TestCaseRequestSettings(t *testing.T) {
 }
 
 // parse and record send the settings of the source with the same URL, or the settings that --request
-// names. What they print and save has no secret.
+// names. Their output and the saved pages contain no secret.
 func TestCommandsWithRequestSettings(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("FEED_KEY", testenv.Secret)
@@ -142,8 +142,8 @@ func TestCommandsWithRequestSettings(t *testing.T) {
 }
 
 // A source of the config and a source of an API call use request settings. Neither the log, the API
-// nor the saved pages contain the secrets. An API call can name settings, but not contain them, and
-// only for their hosts.
+// nor the saved pages contain the secrets. An API call can name settings if the URL is on one of
+// their hosts. It cannot contain settings.
 func TestPollsWithRequestSettings(t *testing.T) {
 	feed := keyedFeed(t)
 	host := strings.TrimPrefix(feed.URL, "http://")

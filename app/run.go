@@ -19,7 +19,7 @@ type runCmd struct {
 func (r *runCmd) Help() string {
 	return `Each role can run in its own process, or in several processes that share the work:
 
-  api        serves the HTTP API, like POST /api/matches
+  api        serves the HTTP API, such as POST /api/matches
   scheduler  sends a task to the parsers when a page is due
   parser     polls pages and publishes events
   consumers  runs the consumers of events

@@ -26,19 +26,19 @@ import (
 //	  <epoch>:<seq>  an unfinished event of an older epoch
 //
 // An event waits while an earlier event of its match is unfinished or missing. It waits first in this
-// process, and then in the broker. While it waits in this process, it has a slot of the subscription, of
-// which there are more than the consumer handles at a time. Only the first waiting event of a match looks
-// at the record again and again. The others wait until that event leaves.
+// process, and then in the broker. While it waits in this process, it occupies a slot of the
+// subscription. So the subscription has more slots than the consumer handles at a time. Only the first
+// waiting event of a match polls the record. The others wait until that event leaves.
 //
-// No wait is unbounded: an unfinished event is passed at its <end>, and a missing event some time after
-// the arrival of the first later event.
+// Every wait is bounded. Later events pass an unfinished event at its <end>. They pass a missing event
+// some time after the arrival of the first later event.
 //
-// An event that arrives after its place was passed is handled immediately. So is an event of an older
-// epoch, and an event without an epoch.
+// An event that arrives after later events have passed it is handled immediately. So is an event of an
+// older epoch, and an event without an epoch.
 //
 // The Redis client repeats a script whose reply was lost, so each script has the same result when it
-// is repeated. The record does not prevent that one event is handled twice at a time: that is the task
-// of [marks].
+// is repeated. The record does not prevent two processes from handling one event at the same time, but
+// [marks] does.
 type order struct {
 	redis   redis.UniversalClient
 	prefix  string        // prefix of the records' keys
@@ -48,7 +48,7 @@ type order struct {
 	bounds  orderBounds
 	log     *slog.Logger
 
-	lines    lines
+	waiters  waiters
 	waiting  chan struct{} // has a token for each event that waits long in this process
 	handling chan struct{} // has a token for each call of the consumer
 	stopped  chan struct{} // closed when the consumer stops
@@ -59,7 +59,7 @@ type order struct {
 // orderBounds bound the waits of an order.
 type orderBounds struct {
 	long    time.Duration // the longest wait in this process
-	brief   time.Duration // the longest wait in this process if the wait may be useless
+	brief   time.Duration // the longest wait in this process if a longer wait is probably useless
 	first   time.Duration // for missing events before the first event of an epoch
 	missing time.Duration // for other missing events
 	margin  time.Duration // for an unfinished event, beyond its timeout or the time of its next attempt
@@ -69,7 +69,7 @@ type orderBounds struct {
 const orderSlots = 56
 
 // defaultOrderBounds returns the usual bounds. A missing event may have failed in an outage, before its
-// arrival was stored. Its next attempt is then within 30 s.
+// arrival was stored. Its next attempt then follows within 30 s.
 func defaultOrderBounds() orderBounds {
 	return orderBounds{long: 10 * time.Second, brief: 250 * time.Millisecond, first: 5 * time.Second,
 		missing: 35 * time.Second, margin: 2 * time.Minute}
@@ -82,18 +82,19 @@ const keepOrder = 3 * 24 * time.Hour
 func newOrder(r redis.UniversalClient, prefix string, c Consumer, bounds orderBounds, log *slog.Logger) *order {
 	return &order{
 		redis: r, prefix: prefix, keys: c.Keys, timeout: c.timeout(), early: c.Early, bounds: bounds, log: log,
-		lines: lines{byMatch: map[string]*line{}}, waiting: make(chan struct{}, orderSlots*3/4),
+		waiters: waiters{byMatch: map[string]*matchWaiters{}}, waiting: make(chan struct{}, orderSlots*3/4),
 		handling: make(chan struct{}, max(c.Limit, 1)), stopped: make(chan struct{}),
 		unstored: make(chan struct{}, maxUnstored),
 	}
 }
 
-// stop ends the waits in this process. Redis gets one more attempt at each end of an event that is not
-// stored.
+// stop ends the waits in this process. settle then tries once more to store each end of an event that
+// is not stored.
 func (o *order) stop() { close(o.stopped) }
 
-// handle calls h when it is the event's turn. It postpones the event if that takes too long. If the
-// event matches none of the consumer's keys, handle only stores that no event waits for it.
+// handle calls h when all earlier events of the match are finished. It postpones the event if that
+// takes too long. If the event matches none of the consumer's keys, handle only stores that the event
+// is finished.
 func (o *order) handle(ctx context.Context, m broker.Message, e event.Event, h handler) error {
 	wanted := event.MatchAny(o.keys, m.Key)
 	if e.Subject == "" || e.Data.Epoch == "" || e.Data.Seq < 1 {
@@ -105,15 +106,15 @@ func (o *order) handle(ctx context.Context, m broker.Message, e event.Event, h h
 	if !wanted {
 		return RedisError(o.leave(ctx, e, finished))
 	}
-	w := &turn{order: o, message: m, event: e, began: time.Now(), patience: o.bounds.long}
+	w := &orderWait{order: o, message: m, event: e, began: time.Now(), maxWait: o.bounds.long}
 	select {
 	case o.waiting <- struct{}{}:
 		defer func() { <-o.waiting }()
 	default: // too many events wait in this process
-		w.patience = o.bounds.brief
+		w.maxWait = o.bounds.brief
 	}
-	w.place = o.lines.join(e)
-	defer w.place.leave()
+	w.waiter = o.waiters.add(e)
+	defer w.waiter.leave()
 	if err := w.wait(ctx); err != nil {
 		return err
 	}
@@ -135,7 +136,8 @@ func (o *order) handle(ctx context.Context, m broker.Message, e event.Event, h h
 // A handler handles an event.
 type handler = func(context.Context, event.Event) error
 
-// call calls h in a slot of the consumer. If there is none until the given time, call postpones the event.
+// call calls h in a slot of the consumer. If no slot is free until the given time, call postpones the
+// event.
 func (o *order) call(ctx context.Context, until time.Time, e event.Event, h handler) error {
 	select {
 	case o.handling <- struct{}{}:
@@ -187,7 +189,7 @@ func (o *order) key(match string) string { return o.prefix + "{" + match + "}" }
 // An orderState is the result of enterOrder.
 type orderState struct {
 	result int
-	in     time.Duration // how long the wait can take, for orderParked and orderMissing
+	in     time.Duration // how long the wait can take, for orderRetrying and orderMissing
 	age    time.Duration // time since the event arrived first
 	last   int64         // the last seq that no event waits for
 }
@@ -217,9 +219,9 @@ func (o *order) leave(ctx context.Context, e event.Event, pause time.Duration) e
 }
 
 const (
-	settleTime  = 500 * time.Millisecond // for the first attempt at leave, for which the handler waits
+	settleTime  = 500 * time.Millisecond // time limit for the first call of leave, which delays the handler
 	settlePause = 100 * time.Millisecond // pause after the first error; it doubles after each error, up to 1 s
-	maxUnstored = 100                    // goroutines that try leave again
+	maxUnstored = 100                    // maximum number of goroutines that call leave again
 )
 
 // settle calls leave, even if ctx has ended. While Redis is unavailable, settle tries again in the

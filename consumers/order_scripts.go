@@ -41,19 +41,19 @@ end
 
 // Results of enterOrder.
 const (
-	orderTurn    = iota // it is the event's turn
-	orderNone           // the event is not ordered: its place was passed, or its epoch is old
-	orderRunning        // an earlier event is under way
-	orderParked         // an earlier event waits for another attempt
-	orderMissing        // an earlier event has not arrived
+	orderReady    = iota // all earlier events are finished
+	orderNone            // the event is not ordered: later events have passed it, or its epoch is old
+	orderRunning         // an earlier event is under way
+	orderRetrying        // an earlier event waits for another attempt
+	orderMissing         // an earlier event has not arrived
 )
 
 // enterOrder registers an event as under way. It returns one of the results above, how many milliseconds
-// the wait can take (for orderParked and orderMissing), how many milliseconds ago the event arrived, and
+// the wait can take (for orderRetrying and orderMissing), how many milliseconds ago the event arrived, and
 // the last seq that no event waits for.
-// ARGV[4] is how long the
-// event counts as under way. ARGV[5] and ARGV[6] are how long a missing event is waited for: if no
-// event of the epoch has been handled, and otherwise.
+//
+// ARGV[4] is how long the event counts as under way. The event waits for a missing event for at most
+// ARGV[5] if no event of the epoch has been handled, and otherwise for at most ARGV[6].
 var enterOrder = redis.NewScript(orderRecord + `
 if older or seq <= last then return {1, 0, 0, last} end
 local name = number(seq)
@@ -65,7 +65,7 @@ if own then
   registered = due == '0' and tonumber(before) > now + ARGV[4] / 2
   ends, since = math.max(ends, tonumber(before)), tonumber(first)
 end
-if not registered then store(name, number(ends) .. ' 0 ' .. number(since)) end -- a look writes nothing
+if not registered then store(name, number(ends) .. ' 0 ' .. number(since)) end -- a repeated call writes nothing
 local missing, running, due, passed = seq - 1 - last, false, 0, {}
 for name, value in pairs(record) do
   local n = tonumber(name)

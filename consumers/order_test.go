@@ -150,7 +150,7 @@ func TestOrderedInThreeProcesses(t *testing.T) {
 	})
 }
 
-// A dead-lettered event frees its place at once.
+// Later events do not wait for a dead-lettered event.
 func TestOrderedAfterADeadLetter(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		h := newOrderHarness(t, r, time.Millisecond)

@@ -59,19 +59,19 @@ func (m match) fields(want ...string) {
 func TestOrderRecordWhenRepliesAreLost(t *testing.T) {
 	for name, test := range map[string]func(match){
 		"one at a time": func(m match) {
-			m.enter("a", 1, orderTurn)
+			m.enter("a", 1, orderReady)
 			m.enter("a", 2, orderRunning)
 			m.leave("a", 1, finished)
 			m.enter("a", 3, orderRunning) // 2 waits
-			m.enter("a", 2, orderTurn)
+			m.enter("a", 2, orderReady)
 			m.leave("a", 2, time.Minute)
-			if in := m.enter("a", 3, orderParked); in < 50*time.Second || in > time.Minute {
+			if in := m.enter("a", 3, orderRetrying); in < 50*time.Second || in > time.Minute {
 				m.Errorf("wait for the next attempt: %v, want about a minute", in)
 			}
-			m.enter("a", 2, orderTurn) // the broker may deliver it early
+			m.enter("a", 2, orderReady) // the broker may deliver it early
 			m.enter("a", 3, orderRunning)
 			m.leave("a", 2, finished)
-			m.enter("a", 3, orderTurn)
+			m.enter("a", 3, orderReady)
 			m.leave("a", 3, finished)
 			m.enter("a", 2, orderNone)
 			m.fields("epoch", "last")
@@ -81,19 +81,19 @@ func TestOrderRecordWhenRepliesAreLost(t *testing.T) {
 				m.Errorf("wait for the first events: %v, want at most %v", in, m.bounds.first)
 			}
 			for n := int64(1); n < 4; n++ {
-				m.enter("a", n, orderTurn)
+				m.enter("a", n, orderReady)
 				m.leave("a", n, finished)
 			}
 			if in := m.enter("a", 5, orderMissing); in <= m.bounds.first || in > m.bounds.missing {
 				m.Errorf("wait for a missing event: %v, want up to %v", in, m.bounds.missing)
 			}
 			m.bounds.missing = 0
-			m.enter("a", 5, orderTurn)
+			m.enter("a", 5, orderReady)
 			m.enter("a", 4, orderNone) // it arrived too late
 			m.leave("a", 4, finished)
 			m.enter("a", 6, orderRunning)
 			m.leave("a", 5, finished)
-			m.enter("a", 6, orderTurn)
+			m.enter("a", 6, orderReady)
 		},
 		"events that the consumer does not want": func(m match) {
 			m.leave("a", 3, finished)
@@ -101,31 +101,31 @@ func TestOrderRecordWhenRepliesAreLost(t *testing.T) {
 			m.enter("a", 4, orderMissing)
 			m.leave("a", 1, finished)
 			m.fields("epoch", "last", "4")
-			m.enter("a", 4, orderTurn)
+			m.enter("a", 4, orderReady)
 		},
 		"an event that vanished": func(m match) {
-			m.enter("a", 1, orderTurn)
+			m.enter("a", 1, orderReady)
 			m.leave("a", 1, time.Hour)
-			m.enter("a", 2, orderParked)
+			m.enter("a", 2, orderRetrying)
 			expired := func(seq string) { m.direct.HSet(m.Context(), m.key("m"), seq, "1 1 1") }
 			expired("1")
-			m.enter("a", 2, orderTurn)
+			m.enter("a", 2, orderReady)
 			m.enter("b", 1, orderRunning)
 			expired("a:2")
-			m.enter("b", 1, orderTurn)
+			m.enter("b", 1, orderReady)
 			m.leave("b", 1, finished)
 			m.fields("epoch", "last")
 		},
 		"a new epoch": func(m match) {
-			m.enter("a", 1, orderTurn)
+			m.enter("a", 1, orderReady)
 			m.leave("a", 2, finished)
 			m.enter("b", 1, orderRunning)
 			m.enter("a", 3, orderNone)
 			m.leave("a", 1, time.Minute)
-			m.enter("b", 1, orderParked)
+			m.enter("b", 1, orderRetrying)
 			m.enter("a", 1, orderNone)
 			m.leave("a", 1, finished)
-			m.enter("b", 1, orderTurn)
+			m.enter("b", 1, orderReady)
 			m.leave("a", 3, finished)
 			m.fields("epoch", "last", "1")
 		},

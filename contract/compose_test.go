@@ -13,7 +13,7 @@ import (
 )
 
 // The Compose file defines the servers and a service for each role, and publishes ports only on the
-// loopback interface. The test uses the loader of Compose, because it has no Docker engine.
+// loopback interface. The test uses the loader of Compose, because tests have no Docker engine.
 func TestComposeFile(t *testing.T) {
 	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
 		WorkingDir:  "..",

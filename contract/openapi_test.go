@@ -217,7 +217,7 @@ func TestActivation(t *testing.T) {
 		// The response includes the result of the latest poll.
 		tick, ok, err := s.schedule.Begin(s.Context(), id, all[0].ID, time.Hour)
 		if !ok || err != nil {
-			s.Fatalf("begun: current %v, error %v", ok, err)
+			s.Fatalf("Begin: current %v, error %v, want true and no error", ok, err)
 		}
 		at := time.Now().UTC()
 		polled := poll.Result{Due: tick, At: at, Took: 20 * time.Millisecond, Matches: []event.Match{{
@@ -301,7 +301,7 @@ func TestInvalidRequests(t *testing.T) {
 			{"profile by its file name", body("profile", "../one.yaml"), nil, 422, "unknown profile"},
 			{
 				"host outside the profile", body("url", "https://site.example.evil.org/42"), nil,
-				422, "only reads pages of site.example",
+				422, "reads only pages of site.example",
 			},
 			{"unknown scheme", anyURL("file:///etc/passwd"), nil, 422, "want http://"},
 			{"no URL", anyURL(""), nil, 422, "want http://"},
@@ -309,7 +309,7 @@ func TestInvalidRequests(t *testing.T) {
 			{"loopback address", anyURL("http://127.0.0.1:6379/"), nil, 422, "private"},
 			{"loopback name", anyURL("http://localhost/"), nil, 422, "private"},
 			{"private address", anyURL("http://10.0.0.7/"), nil, 422, "fetch.private_addresses"},
-			{"no match ID", body("match", ""), nil, 422, "finds no match ID"},
+			{"no match ID", body("match", ""), nil, 422, "has no rule for the match ID"},
 			{"invalid match ID", body("match", "a b"), nil, 422, `match ID "a b"`},
 			{"interval too short", body("every", "10ms"), nil, 400, "a second or more"},
 			{"interval too long", body("every", "48h"), nil, 422, "a second to a day"},
@@ -344,7 +344,7 @@ func TestInvalidRequests(t *testing.T) {
 			s.Errorf("emitted %+v, want no events", all)
 		}
 		if keys := s.redis.Keys(s.Context(), "mw:{schedule}:*").Val(); len(keys) != 0 {
-			s.Errorf("Redis has keys of rejected requests: %v", keys)
+			s.Errorf("keys of rejected requests in Redis: %v, want none", keys)
 		}
 		for _, tc := range []struct {
 			method, path string

@@ -59,7 +59,7 @@ func (c Clock) String() string {
 // They count from kick-off. Both are 0 if the sport does not count minutes from kick-off, or if p is
 // a break or a shoot-out.
 func (s Sport) Minutes(p Period) (start, end int) {
-	switch half, extra := s.halves(); p {
+	switch half, extra := s.Rules().Half, s.Rules().ExtraHalf; p {
 	case FirstHalf:
 		return 0, half
 	case SecondHalf:
@@ -72,22 +72,8 @@ func (s Sport) Minutes(p Period) (start, end int) {
 	return 0, 0
 }
 
-// halves returns the length of a half, and of a half of extra time, in minutes.
-func (s Sport) halves() (half, extra int) {
-	switch s {
-	case Soccer:
-		return 45, 15
-	case Rugby:
-		return 40, 10
-	}
-	return 0, 0
-}
-
 // CountsMinutes reports whether the clock of the sport counts minutes from kick-off.
-func (s Sport) CountsMinutes() bool {
-	half, _ := s.halves()
-	return half > 0
-}
+func (s Sport) CountsMinutes() bool { return s.Rules().Half > 0 }
 
 // AtMinute returns the clock for a printed minute, in sports that count minutes: (45, 2) is 45+2' of
 // the first half in soccer. If p is "", the minute determines the period. A minute past the end of its

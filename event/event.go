@@ -1,3 +1,6 @@
+// Package event defines the types that all parts of matchwire share: the event, its routing key,
+// kind and clock, and its source. It also defines the transaction ID, which links a cause to its
+// effects. It imports no other package of this module.
 package event
 
 import (
@@ -88,34 +91,6 @@ type Change struct {
 	New string `json:"new"`
 }
 
-// A Score counts goals, points or runs by side. In cricket, it counts the runs of the latest innings of
-// each side, or of all innings if the pages show only these.
-type Score struct {
-	Home int `json:"home"`
-	Away int `json:"away"`
-}
-
-// String returns the score as "home-away".
-func (s Score) String() string { return fmt.Sprintf("%d-%d", s.Home, s.Away) }
-
-// Of returns the goals, points or runs of one side.
-func (s Score) Of(side Side) int {
-	if side == Home {
-		return s.Home
-	}
-	return s.Away
-}
-
-// Add returns s with n more for one side.
-func (s Score) Add(side Side, n int) Score {
-	if side == Home {
-		s.Home += n
-	} else {
-		s.Away += n
-	}
-	return s
-}
-
 // A Match is the state of a match that an event reports.
 type Match struct {
 	ID     string    `json:"id"`
@@ -171,7 +146,7 @@ func Of(key string, d Data, at time.Time) (Event, error) {
 		d.Action = action
 	}
 	if want := d.Key(); want != key {
-		return Event{}, fmt.Errorf("routing key %q: the facts make it %q", key, want)
+		return Event{}, fmt.Errorf("routing key %q: the facts require %q", key, want)
 	}
 	if d.Time == "" && d.Clock != nil {
 		d.Time = d.Clock.String()

@@ -113,7 +113,7 @@ func TestOfFillsInFactsFromTheKey(t *testing.T) {
 
 func TestKeyOfEveryKind(t *testing.T) {
 	for _, s := range event.Sports() {
-		for _, k := range append(s.Kinds(), event.MatchStart, event.PeriodEnd, event.SourceStale) {
+		for _, k := range append(s.Rules().Kinds, event.MatchStart, event.PeriodEnd, event.SourceStale) {
 			for _, a := range []event.Action{event.New, event.Corrected, event.Retracted} {
 				key := event.Key(s, "Any League", k.Word(a))
 				e, err := event.Of(key, event.Data{League: "Any League"}, time.Now())

@@ -19,7 +19,7 @@ func TestFold(t *testing.T) {
 			t.Errorf("Slug(%q) = %q, Slug(%q) = %q, want %q", tc.A, a, tc.B, b, tc.Slug)
 		}
 	}
-	for _, n := range testenv.OtherNames {
+	for _, n := range testenv.DifferentNames {
 		if event.Fold(n[0]) == event.Fold(n[1]) {
 			t.Errorf("Fold returns %q for both %q and %q, want different texts", event.Fold(n[0]), n[0], n[1])
 		}

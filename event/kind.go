@@ -1,9 +1,6 @@
 package event
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // A Kind is the kind of an event. It is the third word of a routing key, without the suffix for
 // corrections and retractions.
@@ -57,44 +54,13 @@ const (
 	Saved        = "saved"
 )
 
-// incidentKinds contains the kinds of incidents by sport.
-var incidentKinds = map[Sport][]Kind{
-	Soccer: {Goal, YellowCard, RedCard, Substitution, "penalty_awarded", "penalty_missed", "var_review", "added_time",
-		ShootoutKick},
-	Basketball:       {"basket", "timeout", "ejection", "challenge"},
-	AmericanFootball: {"touchdown", "extra_point", "two_point", "field_goal", "safety", "turnover", "review"},
-	IceHockey:        {Goal, Penalty, "shootout_attempt", "challenge"},
-	Baseball:         {"run", "home_run", "pitching_change", "review"},
-	Cricket:          {"wicket", "boundary", "milestone", "over_end", "review"},
-	Tennis:           {"game", "set", "break"},
-	Rugby:            {"try", "conversion", "penalty_goal", "drop_goal", YellowCard, RedCard, Substitution, "tmo_review"},
-}
-
-// Kinds returns the kinds of incidents that a page of the sport can show.
-func (s Sport) Kinds() []Kind { return slices.Clone(incidentKinds[s]) }
-
-// OfNeitherSide reports whether an incident of this kind can belong to neither team.
-func (k Kind) OfNeitherSide() bool {
+// SideOptional reports whether an incident of this kind can belong to neither team.
+func (k Kind) SideOptional() bool {
 	switch k {
 	case "added_time", "var_review", "tmo_review", "review", "over_end":
 		return true
 	}
 	return false
-}
-
-// scoring contains the kinds that change the score, for sports whose score is not the number of
-// goals.
-var scoring = map[Sport][]Kind{
-	Basketball:       {"basket"},
-	AmericanFootball: {"touchdown", "extra_point", "two_point", "field_goal", "safety"},
-	Baseball:         {"run", "home_run"},
-	Tennis:           {"game", "set", "break"},
-	Rugby:            {"try", "conversion", "penalty_goal", "drop_goal"},
-}
-
-// Scores reports whether an incident of this kind changes the score.
-func (s Sport) Scores(k Kind) bool {
-	return k == Goal && s.CountsGoals() || slices.Contains(scoring[s], k)
 }
 
 // An Action is the effect of an event on an incident.

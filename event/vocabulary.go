@@ -31,11 +31,11 @@ func CheckKind(s Sport, k Kind) error {
 // kindsOf returns the common kinds and the kinds of a sport, or of all sports if s is "".
 func kindsOf(s Sport) []Kind {
 	if s != "" {
-		return append(s.Kinds(), CommonKinds()...)
+		return append(slices.Clone(s.Rules().Kinds), CommonKinds()...)
 	}
 	var all []Kind
 	for _, s := range Sports() {
-		all = append(all, s.Kinds()...)
+		all = append(all, s.Rules().Kinds...)
 	}
 	all = append(all, CommonKinds()...)
 	slices.Sort(all)

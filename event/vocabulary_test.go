@@ -57,7 +57,7 @@ func TestCheckTopic(t *testing.T) {
 // Every kind of every sport is valid, and so are its correction and its retraction.
 func TestEveryKindIsKnown(t *testing.T) {
 	for _, s := range event.Sports() {
-		for _, k := range append(s.Kinds(), event.CommonKinds()...) {
+		for _, k := range append(s.Rules().Kinds, event.CommonKinds()...) {
 			for _, a := range []event.Action{event.New, event.Corrected, event.Retracted} {
 				if err := event.CheckTopic(event.Key(s, "league", k.Word(a))); err != nil {
 					t.Error(err)

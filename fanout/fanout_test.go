@@ -130,7 +130,7 @@ func seq(t *testing.T, b broker.Publisher, match, key string, n int64, change fu
 	return seqAt(t, b, match, key, n, time.Now(), change)
 }
 
-// seqAt is seq for an event whose page was read at read.
+// seqAt is like seq, for an event whose page was read at the time read.
 func seqAt(t *testing.T, b broker.Publisher, match, key string, n int64, read time.Time,
 	change func(*event.Data)) broker.Message {
 	t.Helper()
@@ -597,7 +597,7 @@ func TestCheckpointOfAnotherLog(t *testing.T) {
 // its end.
 type recreatedLog struct {
 	broker.Log
-	left   atomic.Int64  // how many times the log will still be created again
+	left   atomic.Int64  // how many more times the log is created again
 	stable chan struct{} // closed when left is used up
 }
 

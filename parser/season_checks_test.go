@@ -42,7 +42,7 @@ func newChecker(m *season.Match, r *season.Rendering) *checker {
 }
 
 // countsGoals reports whether the score of the match is the number of its goals.
-func (c *checker) countsGoals() bool { return c.match.Sport.CountsGoals() }
+func (c *checker) countsGoals() bool { return c.match.Sport.Rules().CountsGoals }
 
 // readPages reconciles all pages, and checks the events of each page. It returns false if it cannot
 // continue.

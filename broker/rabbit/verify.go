@@ -16,8 +16,8 @@ import (
 // the queue receives no messages, and neither the broker nor AMQP reports that.
 const verifyInterval = 20 * time.Second
 
-// startVerifying starts to verify the objects that this Broker uses. The verification goes on when ctx
-// ends, until Close. Later calls do nothing.
+// startVerifying starts to verify the objects that this Broker uses. The verification continues after
+// ctx ends, until Close. Later calls do nothing.
 func (b *Broker) startVerifying(ctx context.Context) {
 	b.verifying.Do(func() {
 		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -28,7 +28,7 @@ func (b *Broker) startVerifying(ctx context.Context) {
 				if err := b.verify(ctx); err != nil && ctx.Err() == nil {
 					b.log.Warn("queues and bindings not verified", "error", err)
 				}
-				// The jitter spreads the processes of an installation.
+				// Jitter spreads the verifications of several processes.
 				if !sleep(ctx, b.verifyInterval/2+rand.N(b.verifyInterval)) {
 					return
 				}
@@ -37,9 +37,9 @@ func (b *Broker) startVerifying(ctx context.Context) {
 	})
 }
 
-// verify declares the exchanges, the log, the queues and the bindings again that this Broker has
-// declared. The broker accepts a repeated declaration and declares what is missing. Then verify reports
-// exchanges whose witness is gone.
+// verify repeats all declarations of this Broker: exchanges, the log, queues and bindings. RabbitMQ
+// accepts a repeated declaration, and creates an object that is missing. Then verify reports exchanges
+// whose witness is gone.
 func (b *Broker) verify(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, max(verifyInterval, answerTimeout))
 	defer cancel()
@@ -61,12 +61,12 @@ func (b *Broker) verify(ctx context.Context) error {
 // noteDeleted reports that an exchange was deleted.
 func (b *Broker) noteDeleted(exchange string) {
 	b.log.Error("exchange was deleted: it and its bindings are declared again", "exchange", exchange)
-	b.notices.add(exchange, fmt.Sprintf("exchange %q was deleted, seen at %s; it and its bindings are declared again, "+
-		"but queues and the log may lack messages that were published meanwhile", exchange,
+	b.notices.add(exchange, fmt.Sprintf("exchange %q was deleted (noticed at %s); it and its bindings are declared "+
+		"again, but queues and the log may lack messages that were published meanwhile", exchange,
 		time.Now().UTC().Format(time.TimeOnly)))
 }
 
-// declareKnown declares everything again that this Broker has declared.
+// declareKnown repeats all declarations of this Broker.
 func (t *topology) declareKnown(ctx context.Context, control *link) error {
 	if err := t.declareExchanges(ctx, control); err != nil {
 		return err
@@ -83,9 +83,10 @@ func (t *topology) declareKnown(ctx context.Context, control *link) error {
 	return errors.Join(errs...)
 }
 
-// A witness is an exchange that shows whether another exchange was deleted, even if it was declared
-// again: AMQP cannot list bindings. The witness is bound to the other exchange, and carries no
-// messages. The broker deletes it together with its only binding when it deletes the other exchange.
+// witness returns the name of the witness of an exchange e. The witness is another exchange, which is
+// bound to e and carries no messages. When e is deleted, RabbitMQ deletes the binding, and the witness
+// with its last binding. So the witness shows that e was deleted, even if e was declared again. AMQP
+// cannot list the bindings that e has lost.
 func (t *topology) witness(e broker.Exchange) string { return t.exchange(e) + ".witness" }
 
 // inspectWitness reports whether the witness of an exchange exists.

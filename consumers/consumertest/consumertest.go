@@ -200,16 +200,16 @@ func (h *harness) publish(events ...event.Event) {
 	}
 }
 
-// patience is the time limit of each wait.
-var patience = 30 * time.Second
+// maxWait is the time limit of each wait.
+var maxWait = 30 * time.Second
 
-// until waits until ok returns true. It fails the test after patience. what describes the condition in
+// until waits until ok returns true. It fails the test after maxWait. what describes the condition in
 // the failure message.
 func (h *harness) until(what string, ok func() bool) {
 	h.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			h.Fatalf("waited %v for %s; effects %q; log:\n%s", patience, what, h.Effects(), h.log)
+			h.Fatalf("waited %v for %s; effects %q; log:\n%s", maxWait, what, h.Effects(), h.log)
 		}
 	}
 }

@@ -3,4 +3,4 @@ package consumertest
 import "time"
 
 // Hurry reduces the time limit of each wait to 3 s, for a test that must fail.
-func Hurry() { patience = 3 * time.Second }
+func Hurry() { maxWait = 3 * time.Second }

@@ -25,8 +25,7 @@ func split(text string) shown {
 	return shown{title, body}
 }
 
-// Text that services and their clients turn into links, mentions and other elements, whatever the markup
-// is.
+// Text that services and their clients turn into links, mentions and other elements, with any markup.
 var (
 	links    = regexp.MustCompile(`(?i)\bhttps?://\S|\bwww\.\S|\b[a-z0-9-]+\.(?:com|net|example)\b|\bmailto:\S`)
 	mentions = regexp.MustCompile(`@[\p{L}\d_]|#[\p{L}\d_]`)

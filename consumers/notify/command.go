@@ -59,8 +59,8 @@ type Try struct {
 	Language string `help:"Language of the text (default: the language of the channel's first rule)." placeholder:"CODE"`
 }
 
-// Run sends the goal to all recipients of the channel, whatever their filters and the rules are. It
-// prints the text and the number of recipients that it was sent to.
+// Run sends the goal to all recipients of the channel, regardless of their filters and of the rules. It
+// prints the text, and the number of recipients that received it.
 func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	p, err := read(h)
 	if err != nil {
@@ -68,7 +68,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	}
 	settings, ok := p.Channels[t.Channel]
 	if !ok {
-		return fmt.Errorf("no channel %q; want one of %s", t.Channel, p.channelNames())
+		return fmt.Errorf("no channel %q: want one of %s", t.Channel, p.channelNames())
 	}
 	n, err := p.notifier(t.Channel, settings, h)
 	if err != nil {
@@ -90,7 +90,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 		language = n.rules[0].language
 	}
 	if !n.texts.has(language) {
-		return fmt.Errorf("no texts in language %q; want one of %s", language, strings.Join(n.texts.languages(), ", "))
+		return fmt.Errorf("no texts in language %q: want one of %s", language, strings.Join(n.texts.languages(), ", "))
 	}
 	text := n.texts.render(e, true, language)
 	text.Title = "[Test] " + text.Title

@@ -46,13 +46,13 @@ func TestMistakes(t *testing.T) {
 		{hook + "  - {kinds: [goal, gaol]}",
 			`5:20: rules[1].kinds[1]: there is no kind "gaol"`},
 		{hook + "  - {to: [phone]}",
-			`5:11: rules[1].to[0]: no channel "phone"; want one of hook`},
+			`5:11: rules[1].to[0]: no channel "phone": want one of hook`},
 		{hook + "  - {delay: 1h}",
 			`5:5: rules[1]: delay 1h0m0s: want at most 10m0s`},
 		{hook + "  - {delay: soon}",
 			`5:13: rules[1].delay: "soon": want a duration`},
 		{hook + "  - {language: tlh}",
-			`5:16: rules[1].language: no texts in language "tlh"; want one of de, en, es, fr`},
+			`5:16: rules[1].language: no texts in language "tlh": want one of de, en, es, fr`},
 		{hook + "  - {quiet: {from: '22:00', until: '7 pm'}}",
 			`rules[1].quiet.until: quiet.until "7 pm": want a time of day`},
 		{hook + "  - {quiet: {from: '22:00'}}",
@@ -260,7 +260,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// Contacts that push services refuse are refused with the reason.
+// The settings reject a contact that push services refuse. The error gives the reason.
 func TestCaseContacts(t *testing.T) {
 	for contact, want := range map[string]string{
 		"mailto:me@localhost":               "localhost is not a public domain",
@@ -318,7 +318,7 @@ func TestMakeKeys(t *testing.T) {
 		t.Errorf("key file: got mode %v, %v, want 0600", info.Mode(), err)
 	}
 	if err := (&notify.MakeKeys{File: file}).Run(&out); err == nil || !strings.Contains(err.Error(), "exists") {
-		t.Errorf("Run again: got error %v, want one that the file exists", err)
+		t.Errorf("Run again: got error %v, want one that says that the file exists", err)
 	}
 }
 
@@ -347,15 +347,15 @@ func TestDocumentedKinds(t *testing.T) {
 		return strings.Join(words, " ")
 	}
 	for _, s := range event.Sports() {
-		if want := "| `" + string(s) + "` | `" + row(s.Kinds()) + "` |"; !strings.Contains(string(text), want) {
+		if want := "| `" + string(s) + "` | `" + row(s.Rules().Kinds) + "` |"; !strings.Contains(string(text), want) {
 			t.Errorf("docs/notify.md lacks %s", want)
 		}
 		kinds := profileRows(strings.ReplaceAll(string(s), "_", " "))
-		for _, k := range s.Kinds() {
+		for _, k := range s.Rules().Kinds {
 			if !strings.Contains(kinds, "`"+string(k)+"`") {
 				t.Errorf("docs/profiles.md lacks the kind %s of %s", k, s)
 			}
-			if k.OfNeitherSide() && !strings.Contains(side, "`"+string(k)+"`") {
+			if k.SideOptional() && !strings.Contains(side, "`"+string(k)+"`") {
 				t.Errorf("docs/profiles.md lacks the kind %s among those that need no side", k)
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A rule matches a team or a player whatever the spelling of the name is.
+// A rule matches a team or a player regardless of the spelling of the name.
 func TestRuleMatchesEverySpelling(t *testing.T) {
 	matches := func(rule, name string) bool {
 		byTeam := filter{Teams: []string{rule}}.matches(event.Event{Data: event.Data{Match: &event.Match{Home: name}}})
@@ -22,7 +22,7 @@ func TestRuleMatchesEverySpelling(t *testing.T) {
 			t.Errorf("rule %q does not match %q, or the reverse", tc.A, tc.B)
 		}
 	}
-	for _, n := range testenv.OtherNames {
+	for _, n := range testenv.DifferentNames {
 		if matches(n[0], n[1]) {
 			t.Errorf("rule %q matches the other name %q", n[0], n[1])
 		}

@@ -49,7 +49,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		if len(n.reminders) > 0 {
 			part.Run = n.remind
 		}
-		if len(n.rules) == 0 { // only reminders, which are no events of the exchange
+		if len(n.rules) == 0 { // only reminders, which are not events of the exchange
 			part.Keys, part.Ordered, part.Early = []string{"*.*." + string(kickoffSoon)}, false, nil
 		}
 		if n.subscribers != nil {

@@ -64,7 +64,7 @@ func publish(t *testing.T, b broker.Broker, events ...event.Event) {
 	}
 }
 
-// facts is a reading of a match that finds several things.
+// facts returns the events of one page that shows several new facts, with consecutive seqs from seq.
 func facts(t *testing.T, seq int64, words ...string) (events []event.Event) {
 	t.Helper()
 	first := consumertest.Goal()
@@ -132,8 +132,8 @@ func (r *received) wait(t *testing.T, n int) []string {
 	return got
 }
 
-// If one reading finds several things, every channel tells them in the order of the match, whichever
-// process handles them and whichever attempts fail.
+// If one page shows several new facts, every channel sends their notifications in the order of the
+// match. It does not matter which processes handle the events, or which attempts fail.
 func TestCaseAlertsInOrder(t *testing.T) {
 	flaky := func(n int) int {
 		return []int{http.StatusOK, http.StatusServiceUnavailable, http.StatusOK, http.StatusInternalServerError}[n%4]
@@ -185,7 +185,7 @@ func TestOrderDuringASpoilerDelay(t *testing.T) {
 	}
 }
 
-// A push service that is down holds up the other browsers only for a short time.
+// A push service that is down delays the other browsers only for a short time.
 func TestOneBrowserDoesNotHoldUpTheOthers(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)

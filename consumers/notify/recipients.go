@@ -111,9 +111,8 @@ func (n *notifier) sendToAll(
 	return err
 }
 
-// holdUp is how long an event that some recipients have received holds up later events of its match for
-// the sake of the other recipients. After that, one push service that is down delays only its own
-// browsers.
+// holdUp is how long later events of a match wait for an event that only some recipients have received.
+// After that, a push service that is down delays only its own browsers.
 const holdUp = 45 * time.Second
 
 // outcome returns one error for an event that was sent to several recipients. If a retry can help for

@@ -13,8 +13,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// kickoffSoon is the kind of a notification before kick-off. There is no event of this kind: each process
-// reads the saved matches again and again, so the notification follows a kick-off that moves.
+// kickoffSoon is the kind of a notification before kick-off. The parser emits no event of this kind.
+// Instead, each process reads the saved matches every few seconds, so that the notification follows a
+// kick-off that moves.
 const kickoffSoon event.Kind = "kickoff_soon"
 
 // remindEvery is the interval at which the matches are read. Only tests change it.
@@ -68,7 +69,7 @@ func (n *notifier) remindAll(ctx context.Context, locks deliveries, longest time
 			if !r.matches(e) {
 				continue
 			}
-			done = append(done, r.before) // the first rule with this time decides
+			done = append(done, r.before) // the first rule with this time applies
 			if err := n.remindOne(ctx, locks, e, r); err != nil && !errors.As(err, new(*broker.PostponedError)) {
 				all = append(all, err)
 			}

@@ -14,9 +14,9 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The client repeats a script whose answer was lost. The repetition does not change the state of an
+// The client repeats a script whose reply was lost. The repetition does not change the state of an
 // incident or its lock.
-func TestDeliveriesWhenAnswersAreLost(t *testing.T) {
+func TestDeliveriesWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, r, lossy *redis.Client) {
 		ctx := t.Context()
 		d := deliveries{redis: lossy, prefix: "mw:notify:a:", lease: time.Minute, log: slog.New(slog.DiscardHandler)}
@@ -56,7 +56,7 @@ func TestDeliveriesWhenAnswersAreLost(t *testing.T) {
 		before.Time = at.Add(-time.Minute)
 		s = begin(before)
 		if s.suppressed != "" {
-			t.Errorf("a correction that was observed before the backfill is suppressed by %q", s.suppressed)
+			t.Errorf("a correction that was observed before the backfill is suppressed by %q, want it sent", s.suppressed)
 		}
 		to := target{recipient: recipient{id: "x"}}
 		if err := s.recordAttempt(ctx, []target{to}); err != nil {
@@ -75,8 +75,8 @@ func TestDeliveriesWhenAnswersAreLost(t *testing.T) {
 	})
 }
 
-// The client repeats a script whose answer was lost. Each subscription is stored and removed once.
-func TestSubscribersWhenAnswersAreLost(t *testing.T) {
+// The client repeats a script whose reply was lost. Each subscription is stored and removed once.
+func TestSubscribersWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		s := &subscribers{redis: lossy, key: "mw:subscribers", log: slog.New(slog.DiscardHandler)}
 		one := subscriber{Subscription: send.Subscription{Endpoint: "https://push.example/1"}}

@@ -126,8 +126,8 @@ func (n *notifier) keys() []string {
 	return slices.Compact(all)
 }
 
-// quiet is a time of day in which news is suppressed. Corrections and retractions of incidents that a
-// recipient was notified of are sent.
+// quiet is a time of day in which news is suppressed. If a recipient was notified of an incident, its
+// corrections and its retraction are still sent.
 type quiet struct {
 	from, until time.Duration // since midnight; until is on the next day if it is less than from
 	zone        *time.Location

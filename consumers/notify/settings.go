@@ -105,7 +105,8 @@ func read(h consumers.Host) (p plan, err error) {
 	if link := p.Link.Value; link != "" {
 		u, err := url.Parse(link)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			return p, p.Link.Pos.Errorf("link %q: want the address of a match, like https://club.example/match/{match}", link)
+			return p, p.Link.Pos.Errorf("link %q: want the address of a match page, "+
+				"like https://club.example/match/{match}", link)
 		}
 	}
 	if p.Rules != nil && len(p.Rules) == 0 {
@@ -159,7 +160,7 @@ func (p plan) checkLanguage(l text, h consumers.Host) error {
 	if l.Value == "" || p.texts.has(l.Value) || h.Elsewhere {
 		return nil
 	}
-	return l.Pos.Errorf("no texts in language %q; want one of %s", l.Value, strings.Join(p.texts.languages(), ", "))
+	return l.Pos.Errorf("no texts in language %q: want one of %s", l.Value, strings.Join(p.texts.languages(), ", "))
 }
 
 // channelNames returns the names of the channels, for errors.
@@ -183,7 +184,7 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 		filter:   filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds)}}}
 	for _, to := range r.To {
 		if _, ok := p.Channels[to.Value]; !ok {
-			return planned, to.Pos.Errorf("no channel %q; want one of %s", to.Value, p.channelNames())
+			return planned, to.Pos.Errorf("no channel %q: want one of %s", to.Value, p.channelNames())
 		}
 	}
 	if r.To != nil && len(r.To) == 0 {

@@ -41,7 +41,7 @@ func TestCorrectionSound(t *testing.T) {
 				t.Errorf("%s with correction_sound %q: sound %v, want %v", name, sound, got, want)
 			}
 			if silent(tc.e, false, sound) {
-				t.Errorf("%s with correction_sound %q: silent as news", name, sound)
+				t.Errorf("%s with correction_sound %q: silent as news, want a sound", name, sound)
 			}
 		}
 	}

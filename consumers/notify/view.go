@@ -146,14 +146,14 @@ func readableTime(text string) string {
 // samples returns two events for each sport, kind and action: with and without optional data.
 func samples() (all []event.Event) {
 	for _, s := range event.Sports() {
-		for _, k := range slices.Concat(event.CommonKinds(), s.Kinds(), []event.Kind{kickoffSoon}) {
+		for _, k := range slices.Concat(event.CommonKinds(), s.Rules().Kinds, []event.Kind{kickoffSoon}) {
 			for _, a := range []event.Action{event.New, event.Corrected, event.Retracted} {
 				bare := event.Data{Sport: s, Kind: k, Action: a}
 				full := bare
 				full.League, full.Team, full.Player, full.Time = "League", "Away", "Player", "6'"
 				full.Detail, full.Reason = "detail", "reason"
 				full.Score, full.Shootout = &event.Score{Away: 1}, &event.Score{}
-				if s == event.Cricket {
+				if s.Rules().InningsScore {
 					full.LineScore = &event.LineScore{Home: event.Line{{Runs: 245}}}
 				}
 				full.Clock = &event.Clock{Period: event.FirstHalf, Minute: 6}

@@ -120,7 +120,7 @@ func parsePEM(text []byte) (all []key, err error) {
 	}
 }
 
-// Claims are the claims of a valid token. Each list bounds the events that the client may receive.
+// Claims are the claims of a valid token. Each list limits the events that the client may receive.
 // An empty list allows everything.
 type Claims struct {
 	Topics  []string // topic patterns

@@ -28,7 +28,7 @@ func TestTeamInEverySpelling(t *testing.T) {
 			t.Errorf("team=%s does not select %q, or team=%[2]s does not select %[1]q", tc.A, tc.B)
 		}
 	}
-	for _, n := range testenv.OtherNames {
+	for _, n := range testenv.DifferentNames {
 		if selects(n[0], n[1]) {
 			t.Errorf("team=%s selects %q", n[0], n[1])
 		}

@@ -6,14 +6,14 @@ import "math"
 // Cheapest assigns a column to each row so that the sum of the costs is minimal. Each column is used
 // at most once. There must be at least as many columns as rows. It returns the column of each row.
 //
-// It is the Hungarian algorithm: it adds one row after the other, and moves the rows before it along
-// the cheapest path. It takes time proportional to rows² × columns.
+// Cheapest uses the Hungarian algorithm: it adds the rows one by one, and reassigns the earlier rows
+// along the cheapest path. It takes time proportional to rows² × columns.
 func Cheapest(costs [][]int) []int {
 	if len(costs) == 0 {
 		return nil
 	}
 	n, m := len(costs), len(costs[0])
-	// Rows and columns count from 1. Column 0 stands for the row that is being added.
+	// Rows and columns are numbered from 1. Column 0 represents the row that is being added.
 	rowPrice, columnPrice := make([]int, n+1), make([]int, m+1)
 	rowOf, previous := make([]int, m+1), make([]int, m+1)
 	for row := 1; row <= n; row++ {

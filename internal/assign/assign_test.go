@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The sum of the costs is the minimum over all assignments.
+// Cheapest finds an assignment with the minimum sum of costs, and uses each column at most once.
 func TestCheapest(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 1))
@@ -33,7 +33,7 @@ func TestCheapest(t *testing.T) {
 	}
 }
 
-// leastCost tries all assignments of rows to free columns.
+// leastCost returns the minimum cost over all assignments of the rows to unused columns.
 func leastCost(costs [][]int, used map[int]bool) int {
 	if len(costs) == 0 {
 		return 0

@@ -89,8 +89,9 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// publish publishes n events: for 200 matches at a time, and 100 events for each match. from is the
-// number of events published before. It returns the number of events published per second.
+// publish publishes n events: for 200 matches at a time, and 100 events for each match, in the order of
+// the match. from is the number of events published before. n and from are multiples of 20,000. It
+// returns the number of events published per second.
 func (w *world) publish(b broker.Publisher, from, n int) float64 {
 	w.Helper()
 	const writers, batch, matches, each = 4, 500, 200, 100
@@ -98,12 +99,12 @@ func (w *world) publish(b broker.Publisher, from, n int) float64 {
 	var writing sync.WaitGroup
 	for writer := range writers {
 		writing.Go(func() {
-			for at := from + writer*batch; at < from+n; at += writers * batch {
-				msgs := make([]broker.Message, min(batch, from+n-at))
+			for at := 0; at < n/writers; at += batch {
+				msgs := make([]broker.Message, min(batch, n/writers-at))
 				for i := range msgs {
-					day, n := (at+i)/(matches*each), (at+i)%(matches*each)
-					seq := int64(n/matches) + 1
-					id := fmt.Sprintf("memory-%d-%d", day, n%matches)
+					round, match := (at+i)/(matches/writers), (at+i)%(matches/writers)*writers+writer
+					seq := int64(round%each) + 1
+					id := fmt.Sprintf("memory-%d-%d", from/(matches*each)+round/each, match)
 					e, err := event.Of("soccer.mls.goal", event.Data{
 						Player: "Giovinco", Incident: fmt.Sprintf("%s-%d", id, seq), Rev: 1,
 						Score:    &event.Score{Home: int(seq)},

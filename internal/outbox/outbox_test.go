@@ -90,8 +90,8 @@ func TestUnmarkUsesRedisClock(t *testing.T) {
 	}
 }
 
-// A flaky publisher confirms only the first message of a batch and returns an error. After the
-// number of failures it confirms whole batches.
+// A flaky publisher confirms only the first message of a batch and returns an error. After as many
+// batches as failures says, it confirms whole batches.
 type flaky struct {
 	broker.Publisher
 	mu       sync.Mutex
@@ -131,7 +131,7 @@ func TestSweepPublishesRemainingMessages(t *testing.T) {
 	out := &flaky{failures: 1, last: "d", done: make(chan struct{})}
 	relay := outbox.NewRelay(s, out, nil, slog.New(slog.DiscardHandler))
 	if err := relay.Flush(t.Context(), "m1"); err == nil {
-		t.Fatal("Flush returned no error of the publisher")
+		t.Fatal("Flush returned nil, want the error of the publisher")
 	}
 	if left, _ := s.Oldest(t.Context(), "m1", 10); !slices.Equal(ids(left), []string{"b", "c", "d"}) {
 		t.Fatalf("messages left: %v, want b, c and d", ids(left))

@@ -94,7 +94,7 @@ type TraceConfig struct {
 const defaultTraceKeep = 48 * time.Hour
 
 // DefaultListen is the default host:port of the roles fanout and api and of the gateway.
-// Only this machine can connect to it, because clients need no token by default.
+// Only clients on this machine can connect, because clients need no token by default.
 const DefaultListen = "localhost:8080"
 
 // UnmarshalYAML decodes a source and saves its position for later errors.
@@ -204,8 +204,8 @@ func (c Config) resolve(path string) string {
 	return filepath.Join(filepath.Dir(c.file), path)
 }
 
-// slotWait is the maximum time that a worker waits for a rate limit slot. It is short
-// because pages of other hosts wait for the worker meanwhile.
+// slotWait is the maximum time that a worker waits for a rate limit slot. It is short,
+// because pages of other hosts wait in the meantime.
 const slotWait = time.Second
 
 // client returns a client that fetches pages with the config's settings.

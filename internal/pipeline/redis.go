@@ -68,17 +68,17 @@ func newRedisClient(o *redis.Options, timeout time.Duration) *redis.Client {
 	o.PoolTimeout = cmp.Or(o.PoolTimeout, attemptTimeout)
 	o.DialerRetries = 1 // the client retries the whole call instead
 	c := redis.NewClient(o)
-	c.AddHook(deadline(timeout))
+	c.AddHook(callTimeoutHook(timeout))
 	return c
 }
 
-// deadline is a hook that bounds each command and each pipeline, with all its
+// A callTimeoutHook bounds the duration of each command and each pipeline, including all its
 // attempts.
-type deadline time.Duration
+type callTimeoutHook time.Duration
 
-func (d deadline) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (d callTimeoutHook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (d deadline) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (d callTimeoutHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		ctx, cancel := context.WithTimeout(ctx, time.Duration(d))
 		defer cancel()
@@ -86,7 +86,7 @@ func (d deadline) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (d deadline) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (d callTimeoutHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		ctx, cancel := context.WithTimeout(ctx, time.Duration(d))
 		defer cancel()

@@ -43,7 +43,7 @@ type redisHealth struct {
 
 // newRedisHealth returns the health check of a process that runs roles.
 func (p *Pipeline) newRedisHealth(r redis.UniversalClient, prefix, instance string, roles []Role) *redisHealth {
-	// The API and fanout still serve what is stored while Redis refuses writes.
+	// The API and fanout still serve stored data while Redis refuses writes.
 	needsWrites := func(r Role) bool { return r == RoleScheduler || r == RoleParser || r == RoleConsumers }
 	return &redisHealth{redis: r, log: p.log, probe: prefix + "{health}:" + instance,
 		writes: slices.ContainsFunc(roles, needsWrites), embedded: p.servers.Embedded()}
@@ -82,8 +82,8 @@ func advice(reply redis.Error) string {
 	return ""
 }
 
-// inspect updates h.settings, at most once per inspectInterval. It logs each new issue, and that the
-// issues are gone.
+// inspect updates h.settings, at most once per inspectInterval. It logs each new issue, and logs when
+// all issues are resolved.
 func (h *redisHealth) inspect(ctx context.Context) {
 	if h.embedded || time.Since(h.inspected) < inspectInterval {
 		return
@@ -107,8 +107,8 @@ func (h *redisHealth) inspect(ctx context.Context) {
 	h.settings, h.inspected = issues, time.Now()
 }
 
-// inspectRedis returns the settings of a Redis server with which matchwire loses data or cannot work.
-// It returns an error if the server does not tell its settings.
+// inspectRedis returns an issue for each setting of a Redis server with which matchwire loses data or
+// cannot work. It returns an error if it cannot read the settings.
 func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health.Issue, err error) {
 	info, err := redisInfo(ctx, r)
 	if err != nil {

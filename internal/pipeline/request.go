@@ -102,8 +102,8 @@ func (r *RequestConfig) check(at strictyaml.Pos) error {
 	return nil
 }
 
-// id returns the name of the settings of a single source. It does not depend on secrets, except
-// that a literal parameter or body makes a different page.
+// id returns the name of the settings of a single source. It depends on literal parameters and on a
+// literal body, because they select the page. It does not depend on other values, which may be secret.
 func (r *RequestConfig) id() string {
 	var b strings.Builder
 	add := func(kind, name string, s strictyaml.Secret, literal string) {
@@ -216,7 +216,7 @@ func (c Config) requestOf(s *Source) (string, error) {
 	case s.Request == "":
 		return s.id(), s.check(s.pos)
 	case s.isSet():
-		return "", s.pos.Errorf("request %q: set either request, or the settings themselves", s.Request)
+		return "", s.pos.Errorf("request %q: set either request or the settings themselves", s.Request)
 	}
 	named, ok := c.Requests[s.Request]
 	if !ok {
@@ -265,8 +265,8 @@ func (c Config) requestHosts() map[string][]string {
 }
 
 // PageRequest returns the URL and the settings of the request for a page, for commands that fetch a
-// single page. The URL can be that of a source of the config: the request then has the settings of
-// the source. name is the name of other settings, or "". Dates are those of now.
+// single page. If name is not "", it names the settings. Otherwise, if the config has a source with
+// the URL, the request has the settings of the source. now replaces dates in the URL and the settings.
 func (c Config) PageRequest(rawURL, name string, now time.Time) (string, *page.Request, error) {
 	zone := ""
 	if i := slices.IndexFunc(c.Sources, func(s Source) bool { return s.URL == rawURL }); i >= 0 && name == "" {
@@ -276,7 +276,7 @@ func (c Config) PageRequest(rawURL, name string, now time.Time) (string, *page.R
 		}
 		zone = s.Zone
 	} else if _, ok := c.Requests[name]; name != "" && !ok {
-		return "", nil, fmt.Errorf("request %q does not exist: want one of requests in the config", name)
+		return "", nil, fmt.Errorf("request %q does not exist: want the name of a request in the config", name)
 	}
 	request := &page.Request{}
 	if name != "" {

@@ -11,7 +11,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A request that the client repeats, because its answer was lost, reserves one slot and moves the
+// A request that the client repeats, because its reply was lost, reserves one slot and moves the
 // queue by one gap.
 func TestRepeatedRequestsReserveOneSlot(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {

@@ -66,7 +66,7 @@ func loadBasketball(line []byte, m *Match) error {
 	}
 	var now Score
 	late := 0.0 // a period begins at least a minute after the period before, even if the facts overlap
-	for _, p := range event.Basketball.Periods() {
+	for _, p := range event.Basketball.Rules().Periods {
 		wall, played := in.Wall[p]
 		if !played {
 			continue

@@ -10,7 +10,7 @@ import (
 // listStyle returns the style of renderList. as is the notation of clocks in the profile.
 func listStyle(s event.Sport, as string, clock func(event.Clock) string) *Style {
 	var kinds []string
-	for _, k := range s.Kinds() {
+	for _, k := range s.Rules().Kinds {
 		kinds = append(kinds, fmt.Sprintf("%s: li.%s", k, k))
 	}
 	profile := matchProfile(s, "list-"+as, as, ".home", ".away", ".hs", ".as")
@@ -39,7 +39,7 @@ func boardStyle(s event.Sport, as string, clock func(event.Clock) string) *Style
 // matchProfile returns the part of a profile that is about the match, in YAML.
 func matchProfile(s event.Sport, name, as, home, away, homeScore, awayScore string) string {
 	statuses := []string{"PRE: scheduled", "SUSPENDED: suspended", "FT: ended", "FINAL: final"}
-	for _, p := range s.Periods() {
+	for _, p := range s.Rules().Periods {
 		if !p.IsBreak() {
 			statuses = append(statuses, fmt.Sprintf("LIVE %s: live %s", p, p))
 			b := breakAfter(s, p)

@@ -156,7 +156,7 @@ const finalAfter = 300
 
 // breakAfter returns the period that pages name in the break after a period.
 func breakAfter(s event.Sport, p event.Period) event.Period {
-	periods := s.Periods()
+	periods := s.Rules().Periods
 	if i := s.Index(p); i >= 0 && i+1 < len(periods) && periods[i+1].IsBreak() {
 		return periods[i+1]
 	}

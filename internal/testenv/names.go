@@ -27,8 +27,8 @@ var Spellings = []struct{ A, B, Slug string }{
 	{"1899 Hoffenheim", "1899-Hoffenheim", "1899_hoffenheim"},
 }
 
-// OtherNames lists pairs of different names. Code that compares names must not treat the names of a
+// DifferentNames lists pairs of different names. Code that compares names must not treat the names of a
 // pair as equal.
-var OtherNames = [][2]string{
+var DifferentNames = [][2]string{
 	{"Brøndby", "Brondbi"}, {"Динамо Київ", "Динамо Москва"}, {"Olympiakos", "Ολυμπιακός"}, {"FC 1", "FC 2"},
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// OwnRedis starts a Redis server for the test alone, which may kill or stop it. args are further
-// arguments of the server.
+// OwnRedis starts a Redis server for this test only. The test may kill or stop the server. args are
+// additional arguments of the server.
 func OwnRedis(t testing.TB, args ...string) *servers.Server {
 	t.Helper()
 	requireProgram(t, servers.RedisPrograms)
@@ -22,7 +22,7 @@ func OwnRedis(t testing.TB, args ...string) *servers.Server {
 	return s
 }
 
-// OwnRabbit starts a RabbitMQ cluster of n nodes for the test alone, which may kill or stop nodes.
+// OwnRabbit starts a RabbitMQ cluster of n nodes for this test only. The test may kill or stop nodes.
 func OwnRabbit(t testing.TB, n int) []*servers.Rabbit {
 	t.Helper()
 	requireProgram(t, servers.RabbitPrograms)

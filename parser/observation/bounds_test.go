@@ -47,7 +47,7 @@ func TestBoundsAdmitRecords(t *testing.T) {
 		}
 	}
 	for _, sport := range event.Sports() {
-		if BoundsOf(sport) == (Bounds{}) {
+		if sport.Rules().Bounds == (event.Bounds{}) {
 			t.Errorf("%s has no bounds", sport)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Digest returns a hash of the facts in the observation. The hash does not cover LeagueKey, Blind, Absent,
+// Digest returns a hash of the facts in the observation. The hash does not cover LeagueKey, NoRows, Absent,
 // Lists, Shared, PageID, the Path and List of incidents and line-ups, and the PeriodGuessed of incidents.
 // Saved states contain digests, so the digest of an observation must not change between versions.
 func (o *Observation) Digest() uint64 {

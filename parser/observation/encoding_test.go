@@ -59,7 +59,7 @@ func TestCorrectNamesStayUnchanged(t *testing.T) {
 	for _, s := range testenv.Spellings {
 		names = append(names, s.A, s.B)
 	}
-	for _, n := range testenv.OtherNames {
+	for _, n := range testenv.DifferentNames {
 		names = append(names, n[:]...)
 	}
 	for _, name := range names {

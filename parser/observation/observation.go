@@ -20,9 +20,9 @@ type Observation struct {
 	// LineScore is the score by innings in cricket. It is nil if the page shows only runs.
 	LineScore *event.LineScore `json:"line_score,omitempty"`
 
-	// Blind is true if the profile has a list of incidents that is not optional, and all its lists are
+	// NoRows is true if the profile has a list of incidents that is not optional, and all its lists are
 	// empty. Either nothing has happened yet, or the layout has changed.
-	Blind bool `json:"blind,omitempty"`
+	NoRows bool `json:"blind,omitempty"`
 
 	// Absent is the side for which a page about cricket shows no score, although it shows the score of
 	// the other side. Score has 0 for the side.
@@ -78,14 +78,14 @@ func (o *Observation) ScoredKicks() event.Score {
 	var s event.Score
 	for i := range o.Incidents {
 		if in := &o.Incidents[i]; in.Kind == event.ShootoutKick {
-			s = s.Add(in.Side, KickScored(in.Detail))
+			s = s.Add(in.Side, KickGoals(in.Detail))
 		}
 	}
 	return s
 }
 
-// KickScored returns 1 if a shoot-out kick with this detail was scored, otherwise 0.
-func KickScored(detail string) int {
+// KickGoals returns 1 if a shoot-out kick with this detail was scored, otherwise 0.
+func KickGoals(detail string) int {
 	if detail == event.Scored {
 		return 1
 	}
@@ -95,7 +95,7 @@ func KickScored(detail string) int {
 // Contradictions returns a problem if the listed goals do not add up to the score. It returns nil
 // if there is no score, or if the sport does not count goals.
 func (o *Observation) Contradictions() []Problem {
-	if o.Score == nil || !o.Sport.CountsGoals() {
+	if o.Score == nil || !o.Sport.Rules().CountsGoals {
 		return nil
 	}
 	listed := event.Score{Home: o.Count(event.Goal, event.Home), Away: o.Count(event.Goal, event.Away)}

@@ -72,9 +72,9 @@ func TestDigestIsTheSameInAllVersions(t *testing.T) {
 func TestDigestOfChanges(t *testing.T) {
 	t.Parallel()
 	same := full()
-	same.Incidents[0].Path, same.Blind, same.Shared, same.PageID, same.Lists = "li:9", true, true, "g-1", []int{5}
+	same.Incidents[0].Path, same.NoRows, same.Shared, same.PageID, same.Lists = "li:9", true, true, "g-1", []int{5}
 	if same.Digest() != full().Digest() {
-		t.Error("the digest differs with other Path, Blind, Shared, PageID and Lists, want the same digest")
+		t.Error("the digest differs with other Path, NoRows, Shared, PageID and Lists, want the same digest")
 	}
 	for name, change := range map[string]func(*Observation){
 		"sport":                 func(o *Observation) { o.Sport = event.Rugby },

@@ -12,7 +12,7 @@ func TestSameNameInEverySpelling(t *testing.T) {
 			t.Errorf("sameName(%q, %q) = false, want true", tc.A, tc.B)
 		}
 	}
-	for _, n := range testenv.OtherNames {
+	for _, n := range testenv.DifferentNames {
 		if sameName(n[0], n[1]) {
 			t.Errorf("sameName(%q, %q) = true, want false", n[0], n[1])
 		}

@@ -14,8 +14,8 @@ import (
 	"sync"
 )
 
-// An Archive stores the pages that produced events in a folder. The file of a page has the digest
-// in the evidence of the events as its name: the page sha256:ab… is the file ab….gz. The size of
+// An Archive stores the pages that produced events in a folder. The name of a page's file is the
+// digest in the evidence of its events: the page sha256:ab… is the file ab….gz. The size of
 // the folder is bounded: the oldest pages are removed. Goroutines can share an archive.
 type Archive struct {
 	Dir string

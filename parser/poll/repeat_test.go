@@ -17,7 +17,7 @@ import (
 
 // If the reply to a script is lost, the client runs the script again. The worker that saved a state
 // gets no ErrConflict for its own save, and its events are written once.
-func TestSaveWhenAnswersAreLost(t *testing.T) {
+func TestSaveWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, r, lossy *redis.Client) {
 		s := poll.NewStore(lossy, "mw:")
 		st, _, err := s.Load(t.Context(), "m1")
@@ -42,7 +42,7 @@ func TestSaveWhenAnswersAreLost(t *testing.T) {
 }
 
 // Ingest returns the events of a page whose save was repeated, and nudges the outbox once.
-func TestIngestWhenAnswersAreLost(t *testing.T) {
+func TestIngestWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))
 		if err != nil {
@@ -62,7 +62,7 @@ func TestIngestWhenAnswersAreLost(t *testing.T) {
 }
 
 // A poll whose claim was repeated is run once.
-func TestPollWhenAnswersAreLost(t *testing.T) {
+func TestPollWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		site := parsertest.NewSite(t)
 		c := newCluster(t, lossy, 2, site.URL, "m1")
@@ -77,7 +77,7 @@ func TestPollWhenAnswersAreLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(c.results) != 1 {
-			t.Errorf("the poll was run again for a second copy of the task")
+			t.Errorf("after a second copy of the task, the poll was run %d times, want once", len(c.results))
 		}
 	})
 }

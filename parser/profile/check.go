@@ -16,8 +16,8 @@ const quoteHint = "(put a selector that begins with # in quotes, because # start
 
 var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
-// check checks a decoded profile. The error has the position of the fault. at returns the position
-// of a YAML path.
+// check checks a decoded profile. Its error contains the position of the fault. at returns the
+// position of a YAML path.
 func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	switch {
 	case p.Name == "" && p.Sport == "":
@@ -36,7 +36,7 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 		}
 	}
 	for name := range p.Lengths {
-		if !slices.ContainsFunc(p.Sport.Periods(), func(q event.Period) bool { return isPeriod(q, name) }) {
+		if !slices.ContainsFunc(p.Sport.Rules().Periods, func(q event.Period) bool { return isPeriod(q, name) }) {
 			return at("lengths").Errorf("lengths: %q: want the letters of a period of %s, such as q for q1", name, p.Sport)
 		}
 	}
@@ -55,8 +55,8 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	return nil
 }
 
-// checkRules checks the rules of a variant. in is the path of its layout, such as "layouts[0].", or
-// "".
+// checkRules checks the rules of a variant. in is the path of the variant's layout, such as
+// "layouts[0].", or "" if it has none.
 func (p *Profile) checkRules(at func(path string) strictyaml.Pos, in string) error {
 	if !p.Match.Home.isSet() || !p.Match.Away.isSet() {
 		pos := at("match")
@@ -97,7 +97,7 @@ func (p *Profile) checkMatch() error {
 		return p.Matches.pos.Errorf("matches: want css or jq")
 	}
 	if p.Empty.isSet() && !p.Matches.isSet() {
-		return p.Empty.pos.Errorf("empty is for pages with several matches: set matches, or remove it")
+		return p.Empty.pos.Errorf("empty is for pages with several matches: set matches, or remove empty")
 	}
 	var statuses []string
 	for _, s := range event.Statuses() {
@@ -105,7 +105,7 @@ func (p *Profile) checkMatch() error {
 	}
 	for _, e := range p.Match.Status.outcomes() {
 		if status, period, _ := strings.Cut(e.value, " "); status == string(event.Live) && event.Period(period).IsBreak() {
-			return e.pos.Errorf("status %q: the match is not live in a break: want \"break %s\"", e.value, period)
+			return e.pos.Errorf("status %q: a match is not live during a break: want \"break %s\"", e.value, period)
 		}
 	}
 	for _, e := range p.Match.LeagueKey.outcomes() {
@@ -123,13 +123,13 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 		return pos.Errorf("set both rows and kind %s", quoteHint)
 	case !findsRows(&in.Rows):
 		return in.Rows.pos.Errorf("rows: want css or jq")
-	case in.Side.isSet() && in.Team.isSet() || !in.Side.isSet() && !in.Team.isSet() && !in.ofNeitherSide():
+	case in.Side.isSet() && in.Team.isSet() || !in.Side.isSet() && !in.Team.isSet() && !in.sideOptional():
 		return in.Rows.pos.Errorf("set either side or team")
 	case in.HomeScore.isSet() != in.AwayScore.isSet():
 		return in.Rows.pos.Errorf("set both home_score and away_score, or neither")
 	}
 	var kinds []string
-	for _, k := range p.Sport.Kinds() {
+	for _, k := range p.Sport.Rules().Kinds {
 		kinds = append(kinds, string(k))
 	}
 	sides := []string{string(event.Home), string(event.Away)}
@@ -138,7 +138,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 	}
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
-		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.CountsGoals() && !in.HomeScore.isSet() {
+		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.Rules().CountsGoals && !in.HomeScore.isSet() {
 			return e.pos.Errorf("kind %q: set home_score and away_score: the score after the incident identifies it; "+
 				"if the rows show no score, remove the kind: score_change then reports changes of the score", kind)
 		}
@@ -149,12 +149,12 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 		checkValues(&in.Period, "period", p.periods(), nil))
 }
 
-// ofNeitherSide reports whether the list's kinds are constants or in a map, and all of them can
-// belong to neither team.
-func (r *IncidentRules) ofNeitherSide() bool {
+// sideOptional reports whether every kind in the list can belong to neither team. It returns false
+// if the profile does not name the kinds.
+func (r *IncidentRules) sideOptional() bool {
 	kinds := r.Kind.outcomes()
 	for _, e := range kinds {
-		if kind, _, _ := strings.Cut(e.value, " "); !event.Kind(kind).OfNeitherSide() {
+		if kind, _, _ := strings.Cut(e.value, " "); !event.Kind(kind).SideOptional() {
 			return false
 		}
 	}
@@ -171,8 +171,8 @@ func (r *IncidentRules) canList(k event.Kind) bool {
 	})
 }
 
-// checkConstant returns an error if the rule's selector is one of values. Such a selector is meant
-// as a constant. what is the name of the rule.
+// checkConstant returns an error if the rule's selector is one of values, because such a selector is
+// probably meant to be a constant. what is the name of the rule.
 func checkConstant(r *Rule, what string, values []string) error {
 	if r.CSS != nil && slices.Contains(values, r.CSS.Text) {
 		return r.pos.Errorf("%s: %s is a selector: for a constant, write {value: %s}", what, r.CSS.Text, r.CSS.Text)
@@ -183,7 +183,7 @@ func checkConstant(r *Rule, what string, values []string) error {
 // periods returns the names of the sport's periods.
 func (p *Profile) periods() []string {
 	var all []string
-	for _, q := range p.Sport.Periods() {
+	for _, q := range p.Sport.Rules().Periods {
 		all = append(all, string(q))
 	}
 	return all

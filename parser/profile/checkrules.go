@@ -17,9 +17,9 @@ func (r *Rule) check() error {
 	}
 	switch {
 	case r.From != nil && (r.JQ == nil || len(r.From) == 0):
-		return r.pos.Errorf("from needs rules, and jq that computes the value from theirs")
+		return r.pos.Errorf("from needs rules, and jq that computes a value from their values")
 	case r.All && (r.CSS == nil && r.JQ == nil || r.From != nil || r.Inherit):
-		return r.pos.Errorf("all needs css or jq, and cannot be together with from or inherit")
+		return r.pos.Errorf("all needs css or jq, and cannot be combined with from or inherit")
 	case sources > 1:
 		return r.pos.Errorf("set only one of css, jq, when, join and value")
 	case sources == 0 && r.Attr == "" && !r.OwnText && r.Regexp == nil && r.Map.entries == nil && !r.Inherit:
@@ -84,7 +84,7 @@ func (p *Profile) checkMembers() error {
 			}
 		}
 	}
-	rowsAbove := map[*Rule]bool{} // the rules, with those in them, that are evaluated on rows
+	rowsAbove := map[*Rule]bool{} // the rules that are evaluated on rows, and the rules in them
 	addRows := func(rules []namedRule) {
 		for _, n := range rules {
 			n.rule.walk(func(r *Rule) { rowsAbove[r] = true })

@@ -20,7 +20,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile/internal/pagetext"
 )
 
-// A Document is a page that is parsed for one profile. It is not safe for concurrent use.
+// A Document is a page that was parsed for one profile. It is not safe for concurrent use.
 type Document struct {
 	profile *Profile          // with the layout of the page
 	html    *goquery.Document // nil for a JSON page
@@ -29,9 +29,9 @@ type Document struct {
 	at      time.Time         // when the site created the page
 }
 
-// Parse parses a page. It returns an error if the page is empty, truncated, in a different format
-// from the profile's, of a different host, or has none of the profile's layouts. It also returns an
-// error if the embedded JSON is missing or invalid.
+// Parse parses a page. It returns an error if the page is empty or truncated, or if the profile is
+// for another format, another host or other layouts. It also returns an error if the embedded JSON
+// is missing or invalid.
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -46,8 +46,8 @@ func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	return d, nil
 }
 
-// created returns the time when the site created a page: a cache can have answered with an older
-// copy. A page without a time was created now.
+// created returns the time at which the site created a page. If a cache answered, that is earlier
+// than the time of the response. For a page without a time, created returns the current time.
 func created(pg page.Page) time.Time {
 	if pg.At.IsZero() {
 		return time.Now()
@@ -59,7 +59,7 @@ func created(pg page.Page) time.Time {
 	return pg.At.Add(-time.Duration(min(age, maxAge)) * time.Second)
 }
 
-// maxAge is the longest Age of a page that is used, in seconds.
+// maxAge is the upper limit for the Age header, in seconds. A greater value counts as maxAge.
 const maxAge = 24 * 60 * 60
 
 func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {

@@ -21,8 +21,8 @@ func nothing(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errNothing, fmt.Sprintf(format, args...))
 }
 
-// A mismatch is an error that wraps errNothing, because the regular expression of a rule does not match
-// the text on the page.
+// A mismatch is the error of a rule whose regular expression does not match the text on the page. It
+// wraps errNothing.
 type mismatch struct{ error }
 
 func (m mismatch) Unwrap() error { return m.error }
@@ -70,8 +70,8 @@ func (r *Rule) ownText(ctx context.Context, on row) (string, error) {
 	return r.Prefix + text, nil
 }
 
-// firstText returns the value of the first alternative that finds a value, and that alternative. It
-// stops at the first error that does not wrap errNothing.
+// firstText returns the first alternative that finds a value, and the value. It stops at the first
+// error that does not wrap errNothing.
 func (r *Rule) firstText(ctx context.Context, on row) (string, *Rule, error) {
 	var missing []string
 	var other mismatch
@@ -136,19 +136,19 @@ func joined(ctx context.Context, rules []Rule, on row) (string, error) {
 		}
 	}
 	if texts == nil {
-		return "", nothing("no rule in join finds a value")
+		return "", nothing("join: no rule finds a value")
 	}
 	return strings.Join(texts, " "), nil
 }
 
-// firstKey returns the key of the first entry whose selector matches in the row, or the row itself.
+// firstKey returns the key of the first entry whose selector matches the row or an element below it.
 func (t table) firstKey(on row) (string, error) {
 	for _, e := range t.entries {
 		if on.first(e.when).Length() > 0 {
 			return e.key, nil
 		}
 	}
-	return "", nothing("no selector in when matches")
+	return "", nothing("when: no selector matches")
 }
 
 // elementText returns the text that the rule selects from an element: an attribute, the text
@@ -196,11 +196,13 @@ func (r *Rule) translate(text string) (string, error) {
 	return to, nil
 }
 
-// maxName is the maximum length of a text that repair repairs, in bytes. Longer texts are scripts.
+// maxName is the maximum length of a text that repair repairs, in bytes. Longer texts are scripts,
+// not names.
 const maxName = 1000
 
 // repair repairs a text that was encoded as UTF-8 twice. Call it before squeeze, because a part of
-// a letter can look like white space, and again for the part of a text that is a name.
+// a letter can look like white space. Call it again after cut, because the part of a text can be
+// repairable although the whole text is not.
 func repair(text string) string {
 	if len(text) > maxName {
 		return text

@@ -50,8 +50,8 @@ func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string 
 	return text
 }
 
-// required returns the value of a rule, or "" if it has none. It adds a problem for any error. If
-// the rule is optional, it adds no problem if the rule finds nothing.
+// required returns the value of a rule, or "" if it has none. It adds a problem for any error,
+// except that an optional rule finds nothing.
 func (e *evaluator) required(ctx context.Context, field string, r *Rule) string {
 	text, _ := e.requiredChoice(ctx, field, r)
 	return text
@@ -101,7 +101,7 @@ func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule
 
 // innings sets the score of a match in cricket, and the line score if a text shows innings. A side
 // without a score has not batted if the other side has a score. If required is true, innings adds a
-// problem if neither side has a score, and the rules are not optional.
+// problem if neither side has a score and the rules are not optional.
 func (m *matchRow) innings(ctx context.Context, required bool) (
 	score *event.Score, line *event.LineScore, absent event.Side,
 ) {
@@ -150,8 +150,8 @@ func (m *matchRow) sideScore(ctx context.Context, r *Rule) (notations.SideScore,
 	return s, nil
 }
 
-// isAbsent reports whether the page shows no score of a side, or that the side has not batted. It
-// returns false if there is a score that the rule does not match.
+// isAbsent reports whether the page shows no score of a side, or shows that the side has not batted.
+// It returns false if the regular expression of the rule does not match the text on the page.
 func isAbsent(s *notations.SideScore, err error) bool {
 	var other mismatch
 	return err == nil && len(s.Line) == 0 || errors.Is(err, errNothing) && !errors.As(err, &other)

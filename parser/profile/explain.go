@@ -76,7 +76,7 @@ func (e *explanation) rows(ctx context.Context, name string, r *Rule, in []row) 
 }
 
 // rules adds a finding for each rule that is evaluated on rows. It returns the rows on which the
-// required rule finds a value. On other rows, such as headings, it only evaluates the required rule
+// required rule finds a value. On other rows, such as headings, it evaluates only the required rule
 // and the rules with inherit.
 func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRule, all []row, required *Rule) []row {
 	var complete []row
@@ -110,8 +110,8 @@ func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRul
 	return complete
 }
 
-// count returns the number of elements or query results that the rule finds in a row. Of
-// alternatives, it counts the first that finds any.
+// count returns the number of elements or query results that the rule finds in a row. If the rule
+// has alternatives, count uses the first that finds any.
 func (r *Rule) count(ctx context.Context, in row) int {
 	n := 0
 	for i := range r.first {

@@ -158,11 +158,11 @@ func checkObservation(t *testing.T, o *observation.Observation) {
 	}
 	clock(o.Match.Clock)
 	for _, in := range o.Incidents {
-		validSide := in.Side == event.Home || in.Side == event.Away || in.Side == "" && in.Kind.OfNeitherSide()
-		if !slices.Contains(sport.Kinds(), in.Kind) || !validSide || in.Path == "" {
+		validSide := in.Side == event.Home || in.Side == event.Away || in.Side == "" && in.Kind.SideOptional()
+		if !slices.Contains(sport.Rules().Kinds, in.Kind) || !validSide || in.Path == "" {
 			t.Errorf("incident %+v, want a kind of %s, a valid side and a path", in, sport)
 		}
-		if sport.Scores(in.Kind) && !sport.CountsGoals() && in.Score == nil {
+		if sport.Scores(in.Kind) && !sport.Rules().CountsGoals && in.Score == nil {
 			t.Errorf("incident %+v, want the score after it", in)
 		}
 		clock(in.Clock)

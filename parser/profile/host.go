@@ -28,11 +28,11 @@ func (p *Profile) reads(host string) bool {
 }
 
 func (p *Profile) onlyReads() string {
-	return fmt.Sprintf("profile %s only reads pages of %s", p.Name, strings.Join(p.Hosts, ", "))
+	return fmt.Sprintf("profile %s reads only pages of %s", p.Name, strings.Join(p.Hosts, ", "))
 }
 
-// checkHost returns an error if the page is of a host that the profile is not for. The host of a
-// page in a file is unknown. Then the address that the page gives for itself counts.
+// checkHost returns an error if the profile is not for the host of the page. A page from a file has
+// no known host. For such a page, checkHost uses the address that the page gives for itself.
 func (d *Document) checkHost(pg page.Page) error {
 	if len(d.profile.Hosts) == 0 {
 		return nil
@@ -64,8 +64,8 @@ func (d *Document) ownURL() *url.URL {
 	return nil
 }
 
-// unarchived returns the address that a page in the Internet Archive had on its site. It returns
-// other addresses unchanged.
+// unarchived returns the original address of a page in the Internet Archive. It returns other
+// addresses unchanged.
 func unarchived(u *url.URL) *url.URL {
 	if u.Hostname() != "web.archive.org" {
 		return u
@@ -78,8 +78,8 @@ func unarchived(u *url.URL) *url.URL {
 	return u
 }
 
-// isReserved reports whether no site can have the host, because RFC 2606 reserves its name. Sample
-// pages use such names.
+// isReserved reports whether RFC 2606 reserves the name of the host, so that no site can use it.
+// Sample pages use such names.
 func isReserved(host string) bool {
 	labels := strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")
 	return slices.Contains([]string{"example", "test", "invalid"}, labels[len(labels)-1])

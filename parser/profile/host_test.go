@@ -7,12 +7,12 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A profile with hosts refuses a page that comes from another host, or that gives an address on
-// another host for itself. An address from the page counts only if the page is in a file.
+// A profile with hosts refuses a page from another host. For a page in a file, the host is that of
+// the address that the page gives for itself.
 func TestHostOfAPage(t *testing.T) {
 	t.Parallel()
 	p := load(t, "profile: one\nsport: soccer\nhosts: [one.com, one.co.uk]\nmatch: {home: b, away: i}\n")
-	const refused = ": profile one only reads pages of one.com, one.co.uk"
+	const refused = ": profile one reads only pages of one.com, one.co.uk"
 	canonical := func(url string) string { return `<link rel="canonical" href="` + url + `">` }
 	for _, tc := range []struct{ name, url, head, want string }{
 		{"its host", "https://one.com/x", "", ""},

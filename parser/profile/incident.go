@@ -21,10 +21,10 @@ type incidentRow struct {
 func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok bool) {
 	rules, sport := r.rules, r.match.Sport
 	r.remember(ctx, rules.rules())
-	period := oneOf(&r.evaluator, "period", r.optional(ctx, "period", &rules.Period), sport.Periods())
-	kind, detail := splitWord(r.optional(ctx, "kind", &rules.Kind), sport.Kinds())
+	period := oneOf(&r.evaluator, "period", r.optional(ctx, "period", &rules.Period), sport.Rules().Periods)
+	kind, detail := splitWord(r.optional(ctx, "kind", &rules.Kind), sport.Rules().Kinds)
 	in = observation.Incident{
-		Kind:   oneOf(&r.evaluator, "kind", kind, sport.Kinds()),
+		Kind:   oneOf(&r.evaluator, "kind", kind, sport.Rules().Kinds),
 		Detail: detail,
 		Path:   r.row.path,
 		Side:   event.Side(r.optional(ctx, "side", &rules.Side)),
@@ -44,16 +44,16 @@ func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok
 		in.Side = r.sideOf(team)
 	}
 	in.Side = oneOf(&r.evaluator, "side", string(in.Side), []event.Side{event.Home, event.Away})
-	if in.Side == "" && !in.Kind.OfNeitherSide() {
+	if in.Side == "" && !in.Kind.SideOptional() {
 		r.fault("side", fmt.Errorf("the row does not show the team of the %s", in.Kind))
 		return in, false
 	}
 	in.Score = r.score(ctx, "incident", "score", &rules.HomeScore, &rules.AwayScore, false)
-	if in.Score != nil && max(in.Score.Home, in.Score.Away) > observation.BoundsOf(sport).Listed {
+	if in.Score != nil && max(in.Score.Home, in.Score.Away) > sport.Rules().Bounds.Listed {
 		r.fault("score", fmt.Errorf("%s is impossible in %s", in.Score, sport))
 		in.Score = nil
 	}
-	if in.Score == nil && sport.Scores(in.Kind) && !sport.CountsGoals() {
+	if in.Score == nil && sport.Scores(in.Kind) && !sport.Rules().CountsGoals {
 		r.fault("score", fmt.Errorf("the row does not show the score after the %s", in.Kind))
 		return in, false
 	}
@@ -71,7 +71,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c e
 	profile, sport, now := r.doc.profile, r.match.Sport, r.match.Match.Period
 	notation := r.rules.Clock.clockNotation()
 	c, names, err := profile.parseClock(notation, period, text)
-	if err == nil && c.Period == "" && len(sport.Periods()) > 0 {
+	if err == nil && c.Period == "" && len(sport.Rules().Periods) > 0 {
 		err = fmt.Errorf("%q does not imply the period: the profile needs a rule for period", shorten(text))
 	}
 	if err != nil && k != event.ShootoutKick {

@@ -89,8 +89,8 @@ func checkStarts(t *testing.T, name string, p *profile.Profile, body string, wan
 	}
 }
 
-// Rows of incidents inherit every kind of value from a heading, also those that are evaluated only
-// for incidents.
+// Rows of incidents inherit every kind of value from a heading, including values that are evaluated
+// only for incidents.
 func TestInheritInIncidents(t *testing.T) {
 	t.Parallel()
 	p := load(t, `
@@ -176,7 +176,7 @@ func TestCaseLayouts(t *testing.T) {
 	}
 }
 
-// Members that would do nothing are errors.
+// A member that has no effect causes an error.
 func TestMembersWithoutEffect(t *testing.T) {
 	t.Parallel()
 	for rules, want := range map[string]string{

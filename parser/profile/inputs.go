@@ -9,8 +9,7 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// An inputs is a YAML mapping of names to rules. A query computes a value from the values of the
-// rules.
+// inputs is a YAML mapping of names to rules. A query computes a value from the values of the rules.
 type inputs []input
 
 // An input is a rule and its name in the query.
@@ -65,7 +64,7 @@ func (in inputs) values(ctx context.Context, on row) (map[string]any, error) {
 		}
 	}
 	if !found {
-		return nil, nothing("no rule in from finds a value")
+		return nil, nothing("from: no rule finds a value")
 	}
 	return values, nil
 }

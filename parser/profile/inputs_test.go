@@ -63,7 +63,7 @@ match:
   clock: {from: {start: {css: p, attr: data-start}}, jq: '(now - (.start | fromdate)) / 60 | floor + 1'}
 `)
 	if !p.DependsOnTime() {
-		t.Error("the profile does not depend on the time, want that it does")
+		t.Error("DependsOnTime is false, want true")
 	}
 	body := []byte("<b>A</b><u>B</u><p data-start=2026-11-28T15:00:00Z>")
 	at := time.Date(2026, 11, 28, 15, 12, 30, 0, time.UTC)

@@ -14,8 +14,9 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A Layout has the rules for one of several layouts of a site's pages. A rule for the match that
-// the layout lacks is the profile's. So are JSON, Root, Matches, Incidents and Lineups.
+// A Layout has the rules for one of several layouts of a site's pages. If the layout does not set a
+// rule for the match, the profile's rule applies. The same is true of JSON, Root, Matches,
+// Incidents and Lineups.
 type Layout struct {
 	Name      string          `yaml:"layout"`
 	Seen      Date            `yaml:"seen"` // when the layout was last seen to work; zero if unknown
@@ -99,8 +100,8 @@ func isTest(r *Rule) bool {
 	return findsRows(r) && onlyFindsRows(r) && !r.Siblings && !r.Optional
 }
 
-// finds reports whether the rule's selector matches an element of the row, or its query has a first
-// result that is neither null nor false.
+// finds reports whether the rule's selector matches an element of the row, or whether the first
+// result of the rule's query is neither null nor false.
 func (r *Rule) finds(ctx context.Context, in row) bool {
 	switch {
 	case r.first != nil:
@@ -131,7 +132,8 @@ func (d *Document) Seen() Date {
 }
 
 // chooseLayout sets the profile and the JSON of the document from the first layout that the page
-// has. page is the JSON of a JSON page, or nil. The error contains the reason for each layout.
+// has. page is the JSON of a JSON page, or nil. The error contains, for each layout, the reason why
+// the page does not have it.
 func (d *Document) chooseLayout(ctx context.Context, page any) error {
 	base := d.profile
 	embedded := map[strictyaml.Pos]embedding{}
@@ -152,7 +154,7 @@ func (d *Document) chooseLayout(ctx context.Context, page any) error {
 		base.Name, strings.Join(reasons, "; "))
 }
 
-// An embedding is the result of finding the JSON in an HTML page.
+// An embedding is the JSON in an HTML page, or the error of finding it.
 type embedding struct {
 	json any
 	err  error

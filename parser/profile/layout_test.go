@@ -24,7 +24,7 @@ layouts:
   - {layout: swapped, root: .swapped, match: {home: {jq: '.teams[1]'}, away: {jq: '.teams[0]'}}}
 `
 
-// The first layout that a page has is used. Its rules for the match replace the profile's.
+// The first layout that fits a page is used. Its rules for the match replace the profile's.
 func TestLayouts(t *testing.T) {
 	t.Parallel()
 	p := load(t, layoutsProfile)

@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// LineupRules are the rules for one list of players. A row without a player is not a player, but the
+// LineupRules are the rules for one list of players. A row that names no player is skipped, but the
 // rows below it can inherit its values.
 type LineupRules struct {
 	Rows     Rule `yaml:"rows"`
@@ -149,8 +149,8 @@ func (r *incidentRow) player(ctx context.Context, rules *LineupRules) (
 	return p, side, true
 }
 
-// short returns the value of an optional rule, with the encoding repaired, and cut to maxPlayerText
-// bytes.
+// short returns the value of an optional rule, with its encoding repaired. It truncates the value to
+// maxPlayerText bytes.
 func (e *evaluator) short(ctx context.Context, field string, r *Rule) string {
 	text := observation.RepairEncoding(e.optional(ctx, field, r))
 	if len(text) <= maxPlayerText {

@@ -43,10 +43,10 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	}
 	status, period := splitWord(m.required(ctx, "match.status", &r.Status), event.Statuses())
 	o.Match.Status = oneOf(&m.evaluator, "match.status", status, event.Statuses())
-	o.Match.Period = oneOf(&m.evaluator, "match.status", period, o.Sport.Periods())
+	o.Match.Period = oneOf(&m.evaluator, "match.status", period, o.Sport.Rules().Periods)
 	m.clock(ctx, o)
 	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // only then is the score required
-	if o.Sport == event.Cricket {
+	if o.Sport.Rules().InningsScore {
 		o.Score, o.LineScore, o.Absent = m.innings(ctx, begun)
 		if o.Match.Period == "" && o.LineScore != nil && begun {
 			o.Match.Period = notations.InningsPeriod(o.LineScore)
@@ -96,8 +96,8 @@ func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
 }
 
 // clock sets the match clock if the page shows a clock. If the status of a live match does not name
-// the period, clock also sets the period that the clock names, or in soccer the period of its minute,
-// unless the clock may be in stoppage time.
+// the period, clock also sets the period that the clock names. In soccer, it sets the period from
+// the minute, unless the minute may be in stoppage time.
 func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	r := &m.doc.profile.Match.Clock
 	text := m.optional(ctx, "match.clock", r)
@@ -120,16 +120,16 @@ func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	o.Match.Clock = c
 }
 
-// incidents adds the incidents of all lists. It removes what the sport makes impossible. It adds a
-// problem if the listed goals contradict the score, unless the page cannot list goals.
+// incidents adds the incidents of all lists. It removes facts that are impossible in the sport. It
+// adds a problem if the listed goals contradict the score, unless the page cannot list goals.
 func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
 	lists := m.doc.profile.Incidents
-	o.Blind = slices.ContainsFunc(lists, func(l IncidentRules) bool { return !l.Rows.Optional })
+	o.NoRows = slices.ContainsFunc(lists, func(l IncidentRules) bool { return !l.Rows.Optional })
 	goals := false // whether the page can list goals
 	for i := range lists {
 		n := m.list(ctx, i, o)
 		o.Lists = append(o.Lists, n)
-		o.Blind = o.Blind && n == 0
+		o.NoRows = o.NoRows && n == 0
 		goals = goals || lists[i].canList(event.Goal) && (n > 0 || !lists[i].Rows.Optional)
 	}
 	for _, p := range o.RemoveImpossible() {
@@ -138,7 +138,7 @@ func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
 	if !goals {
 		return
 	}
-	if o.Blind && o.Score != nil && *o.Score != (event.Score{}) {
+	if o.NoRows && o.Score != nil && *o.Score != (event.Score{}) {
 		m.fault("incidents", errors.New("no rows, though the score is not 0-0"))
 		return
 	}

@@ -28,12 +28,12 @@ type Profile struct {
 	Incidents []IncidentRules                `yaml:"incidents"`
 	Lineups   []LineupRules                  `yaml:"lineups"`
 	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of "q", "p" or "ot" periods, for clocks that count down
-	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that a page has counts
+	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that fits a page applies
 
 	keys     map[css.Key]bool // keys of all selectors, for the index of a page
 	usesNow  bool             // whether a query uses the time of the page
 	layout   *Layout          // the layout of this variant; nil if it is not a variant
-	variants []*Profile       // the profile with each of its layouts; only the profile itself if it has none
+	variants []*Profile       // the profile with each of its layouts; the profile alone if it has none
 }
 
 // MatchRules are the rules for the facts about the match as a whole.
@@ -59,8 +59,8 @@ type MatchRules struct {
 	AwayCoach     Rule `yaml:"away_coach"`
 }
 
-// IncidentRules are the rules for one list of incidents. A row without a kind is not an incident,
-// but the rows below it can inherit its values.
+// IncidentRules are the rules for one list of incidents. A row without a kind is skipped, but the
+// rows below it can inherit its values.
 type IncidentRules struct {
 	Rows      Rule `yaml:"rows"`
 	Kind      Rule `yaml:"kind"` // "goal", or with the detail: "goal own_goal"
@@ -150,9 +150,9 @@ func (p *Profile) DependsOnTime() bool { return p.usesNow }
 func (p *Profile) CheckMatch(id string) error {
 	switch {
 	case id == "" && !p.variants[0].Match.ID.isSet():
-		return fmt.Errorf("profile %s finds no match ID on the page: set match", p.Name)
+		return fmt.Errorf("profile %s has no rule for the match ID: set match", p.Name)
 	case id != "" && p.ManyMatches():
-		return fmt.Errorf("match %q: remove it: profile %s is for pages with several matches, which show their IDs",
+		return fmt.Errorf("match %q: remove match: profile %s is for pages with several matches, which show their IDs",
 			id, p.Name)
 	case id != "":
 		return event.CheckMatchID(id)

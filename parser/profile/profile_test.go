@@ -50,7 +50,7 @@ func TestLoadErrors(t *testing.T) {
 		{"a comment for complete", "match:\n", "complete: #foot\nmatch:\n",
 			"small.yaml:3:10: complete: the value is empty (put a selector that begins with # in quotes"},
 		{"live in a break", "Live: live", "Live: live ht",
-			`status "live ht": the match is not live in a break: want "break ht"`},
+			`status "live ht": a match is not live during a break: want "break ht"`},
 		{"invalid layout", "league: .league", "start: {css: a, layout: DD.MM.YYYY}",
 			`small.yaml:5:10: match.start: layout "DD.MM.YYYY": want unix`},
 		{"siblings of a text", "league: .league", "league: {css: .league, siblings: true}",
@@ -342,8 +342,8 @@ func TestListsThatNeedNotMatchTheScore(t *testing.T) {
 		if err != nil || (len(problems) == 0) != (change[0] != "") {
 			t.Errorf("%s: problems %v, error %v, want a problem: %t", name, problems, err, change[0] == "")
 		}
-		if name == "an optional list" && all[0].Blind {
-			t.Error("an empty optional list: the observation is blind, want not blind")
+		if name == "an optional list" && all[0].NoRows {
+			t.Error("an empty optional list: NoRows is true, want false")
 		}
 	}
 }

@@ -68,8 +68,8 @@ func (q *query) UnmarshalYAML(n ast.Node) error {
 // pageTime is the variable with the time of the page, in seconds since 1970.
 const pageTime = "$__page_time"
 
-// pageNow defines the function now of jq as the time of the page. Otherwise a recorded page would
-// have other values in each replay.
+// pageNow defines jq's function now as the time of the page. Otherwise each replay of a recorded
+// page would have different values.
 var pageNow = func() *gojq.FuncDef {
 	q, err := gojq.Parse("def now: " + pageTime + "; .")
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// Selectors of today's CSS match the same elements as in a browser.
+// Modern CSS selectors match the same elements as in a browser.
 func TestCaseSelectorsOfTheStandard(t *testing.T) {
 	t.Parallel()
 	const body = `<html><body><div id=ev>
@@ -59,7 +59,7 @@ func TestCaseSelectorsOfTheStandard(t *testing.T) {
 	}
 }
 
-// A selector that cannot be rewritten is an error that names a way that works.
+// A selector that cannot be rewritten causes an error that suggests an alternative.
 func TestSelectorErrors(t *testing.T) {
 	t.Parallel()
 	for selector, want := range map[string]string{

@@ -27,7 +27,7 @@ type row struct {
 	inherited map[*Rule]string // latest value of each rule with inherit in the rows above; nil if the row inherits nothing
 }
 
-// A copied is the place on the page of a row that has copies of several siblings.
+// A copied says where the originals are on the page, for a row that has copies of several siblings.
 type copied struct {
 	parent string // path of the element that contains the siblings
 	first  int    // index of the first sibling among the elements in parent
@@ -47,8 +47,8 @@ func (r row) find(s *selector) *goquery.Selection {
 	return r.html.FindMatcher(s.In(r.doc.index))
 }
 
-// first returns the first element below the row that matches s. If none matches, it returns the row
-// itself if that matches, or an empty selection.
+// first returns the first element below the row that matches s. If there is none, it returns the row
+// itself if the row matches, otherwise an empty selection.
 func (r row) first(s *selector) *goquery.Selection {
 	m := s.In(r.doc.index)
 	if found := r.html.FindMatcher(goquery.SingleMatcher(m)); found.Length() > 0 {
@@ -61,8 +61,8 @@ func (r row) first(s *selector) *goquery.Selection {
 // many matches.
 const maxRows = 10_000
 
-// rows returns the rows that a rule finds in a row. It is not an error if there are none. A
-// selector on JSON is an error that wraps errNothing.
+// rows returns the rows that a rule finds in a row. It is not an error if there are none. If the
+// rule has a selector and the row is JSON, the error wraps errNothing.
 func (r *Rule) rows(ctx context.Context, in row) ([]row, error) {
 	switch {
 	case r.first != nil:
@@ -157,7 +157,7 @@ func (r row) place(element *goquery.Selection) *copied {
 }
 
 // cssPath returns the path of an element of the row as a selector. It starts at the nearest ancestor
-// with a plain ID, or at body or html. The selector is unique if IDs on the page are.
+// with a plain ID, or at body or html. The selector is unique if the IDs on the page are unique.
 func (r row) cssPath(element *goquery.Selection) string {
 	var steps []string
 	for at := element; at.Length() > 0; at = at.Parent() {

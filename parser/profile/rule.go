@@ -61,7 +61,7 @@ func (r *Rule) UnmarshalYAML(n ast.Node) error {
 	return r.check()
 }
 
-// inherits reports whether the rule, or a rule in it, can have the value of a row above.
+// inherits reports whether the rule, or a rule in it, can use the value of a row above.
 func (r *Rule) inherits() bool {
 	found := false
 	r.walk(func(in *Rule) { found = found || in.Inherit })
@@ -82,8 +82,7 @@ func (r *Rule) walk(f func(*Rule)) {
 	}
 }
 
-// outcomes returns the possible values of the rule that are listed in the profile: those in tables
-// and constants.
+// outcomes returns the possible values of the rule that the profile lists, in tables and constants.
 func (r *Rule) outcomes() []entry {
 	var all []entry
 	for i := range r.first {

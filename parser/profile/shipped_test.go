@@ -115,7 +115,7 @@ func TestCaseOtherSportInTheSameMarkup(t *testing.T) {
 		{"a box score that gives its address", "hockey-reference",
 			strings.Replace(box, "hockey-reference.example", "www.basketball-reference.com", 1),
 			"the page's own address is https://www.basketball-reference.com/boxscores/202602140NOR.html: " +
-				"profile hockey-reference only reads pages of hockey-reference.com"},
+				"profile hockey-reference reads only pages of hockey-reference.com"},
 		{"a box score as a match report", "fbref", basketball,
 			"none of the layouts that profile fbref knows: team-ids"},
 		{"a basketball game", "espn-baseball", strings.Replace(gamePackage, "matchup-mlb", "matchup-nba", 1),
@@ -166,7 +166,7 @@ func words(t *testing.T, table string, f func(text, want string)) {
 	}
 }
 
-// All words for the state of a baseball game are understood. An unknown word is a problem.
+// All texts for the state of a baseball game are recognized. An unknown text is a problem.
 func TestCaseStatesOfBaseballGames(t *testing.T) {
 	t.Parallel()
 	game := sample(t, "espn-baseball/top.html")
@@ -209,7 +209,7 @@ func TestCaseStatesOfBaseballGames(t *testing.T) {
 	}
 }
 
-// A score has a dash or a colon. The winner's extra point in a shoot-out is not a goal.
+// A score has a dash or a colon. The extra goal for the winner of a shoot-out does not count.
 func TestCaseScoresOfFlatLists(t *testing.T) {
 	t.Parallel()
 	words(t, `

@@ -14,7 +14,7 @@ import (
 )
 
 // parseTime parses a time in the rule's layout and zone, and returns the time in UTC. If the layout
-// has no year, the time is the one that is nearest to now.
+// has no year, parseTime chooses the year in which the time is nearest to now.
 func (r *Rule) parseTime(text string, now time.Time) (time.Time, error) {
 	switch r.Layout {
 	case "unix", "unix_ms":
@@ -44,7 +44,7 @@ func (r *Rule) parseTime(text string, now time.Time) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is not a time in the layout %q", shorten(text), layout)
 	}
-	// For an abbreviation that the zone does not have, the time package invents a zone with offset 0.
+	// For an abbreviation that the zone does not have, package time creates a zone with offset 0.
 	if name, offset := t.Zone(); offset == 0 && t.Location() != loc && !slices.Contains(zeroZones, name) {
 		return time.Time{}, fmt.Errorf(
 			"%q: %s is not an abbreviation in the zone %s: set the zone of the site",
@@ -92,8 +92,8 @@ func shows(layout string, part timePart) bool {
 	return t.Format(layout) != part(t).Format(layout)
 }
 
-// checkLayout returns an error if a layout is not one, or if the parts that it shows do not define a
-// time. The year can be missing.
+// checkLayout returns an error if layout is not a layout of times, or if it lacks a part that a time
+// needs. The year can be missing.
 func checkLayout(layout string) error {
 	if layout == "unix" || layout == "unix_ms" {
 		return nil

@@ -15,7 +15,7 @@ type change struct {
 	untracked TrackedIncident // the incident, if it is not tracked
 	action    event.Action
 	edits     map[string]event.Change // the changed attributes, by member name
-	lineup    *TrackedLineup          // the line-up, if the change is about one; it is then not tracked
+	lineup    *TrackedLineup          // the line-up, if the change is about one
 	reason    string
 	fills     bool // correction: a row was found for a provisional incident
 	scoredWas int  // correction of a kick: 1 if it was scored before, otherwise 0
@@ -64,8 +64,8 @@ func (d *draft) reportFirstFree(in observation.Incident, identity series) {
 	d.report(in, phasePlay, false, free)
 }
 
-// retract retracts a tracked incident of a series, because the page took it back.
-func (d *draft) retract(at int, s series) { d.retractBecause(at, s, "the page took it back") }
+// retract retracts a tracked incident of a series, because the page no longer shows it.
+func (d *draft) retract(at int, s series) { d.retractBecause(at, s, "the page no longer shows it") }
 
 // retractBecause retracts a tracked incident of a series for a reason. The incident stays in
 // state.Tracked until the events are created, so that indexes remain valid.
@@ -128,7 +128,7 @@ func (d *draft) position(ch *change) (period int, clock event.Clock) {
 	case event.MatchStart:
 		return -1, event.Clock{}
 	case event.MatchEnd, event.StatusChange:
-		return len(d.state.Sport.Periods()), event.Clock{}
+		return len(d.state.Sport.Rules().Periods), event.Clock{}
 	default:
 		return d.state.Sport.Index(cmp.Or(in.Clock.Period, d.state.Match.Period)), in.Clock
 	}
@@ -152,7 +152,7 @@ func (d *draft) correct(at int, row observation.Incident) {
 	// site did not set the attributes, and any other site had an accepted page recently, only add
 	// missing attributes.
 	addOnly := tracked.Site != d.from.Site && !tracked.Provisional && d.state.seenRecently(d.from.At, d.from.isOtherSite)
-	fills, scoredWas := tracked.Provisional, observation.KickScored(tracked.Detail)
+	fills, scoredWas := tracked.Provisional, observation.KickGoals(tracked.Detail)
 	edits := tracked.update(&row, addOnly)
 	if !addOnly {
 		tracked.Site, tracked.List, tracked.Guessed = d.from.Site, row.List, row.PeriodGuessed
@@ -168,7 +168,7 @@ func (d *draft) correct(at int, row observation.Incident) {
 
 // update sets the attributes of the incident to those of the row that shows it. It returns the
 // changes by member name. Attributes that the row lacks do not change, except for the detail if the
-// player changes. If addOnly is true, update only sets attributes that the incident lacks.
+// player changes. If addOnly is true, update sets only attributes that the incident lacks.
 func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) map[string]event.Change {
 	edits := map[string]event.Change{}
 	text := func(name string, old *string, now string) {

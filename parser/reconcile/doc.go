@@ -9,8 +9,8 @@
 // [Match] does these steps in order:
 //
 //	check          facts.go        return an error if the page shows a different match
-//	               kickoff.go      by its kick-off
-//	normalise      normalise.go    remove what was not played from the score; end a break;
+//	               kickoff.go      compare the kick-off times
+//	normalise      normalise.go    remove goals that were not played from the score; end a break;
 //	                               ignore an end that is too early, until it persists
 //	               minutes.go      infer the periods of soccer minutes
 //	judge          freshness.go    defer a page that looks older than an accepted page

@@ -20,8 +20,8 @@ func inFirstHalf(m int, score event.Score, in ...observation.Incident) observati
 	return o
 }
 
-// A page that shows the end too early ends nothing, and no second half is invented. The other facts
-// of the page count.
+// A page that shows the end too early does not end the match, and does not start the second half. The
+// other facts of the page are accepted.
 func TestStrayEnd(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "Ann", at(12, 0))
@@ -42,7 +42,7 @@ func TestStrayEnd(t *testing.T) {
 	}
 }
 
-// A page that shows full time during half time, or in the second half, ends nothing.
+// A page that shows full time during half time, or in the second half, does not end the match.
 func TestFullTimeShownTooEarly(t *testing.T) {
 	t.Parallel()
 	s := begin(t, inFirstHalf(45, event.Score{}))
@@ -162,7 +162,7 @@ func TestEndsInOtherSports(t *testing.T) {
 			s.read(o)
 		}
 		if !s.state.Match.Status.Over() {
-			t.Errorf("%s, an end in %s that persists: status %s", tc.sport, tc.period, s.state.Match.Status)
+			t.Errorf("%s, an end in %s that persists: status %s, want an end", tc.sport, tc.period, s.state.Match.Status)
 		}
 	}
 }
@@ -182,8 +182,8 @@ func TestHurriedPages(t *testing.T) {
 	}
 }
 
-// After the end of a match, a preview changes nothing, for however long the page shows it. The match
-// may have become final on the page before, or on another site.
+// After the end of a match, a preview changes nothing, no matter how long the page shows it. The match
+// may have become final on an earlier page, or on another site.
 func TestPreviewAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "Ann", at(12, 0))
@@ -205,7 +205,7 @@ func TestPreviewAfterTheEnd(t *testing.T) {
 				s.expect(preview)
 			}
 			if s.state.Match.Status != end || *s.state.Score != (event.Score{Home: 1}) {
-				t.Errorf("%s after %s: status %s, score %v", name, end, s.state.Match.Status, s.state.Score)
+				t.Errorf("%s after %s: status %s, score %v, want %[2]s and 1-0", name, end, s.state.Match.Status, s.state.Score)
 			}
 			s.expect(observed(end, "", event.Score{Home: 1}, goal))
 		}
@@ -219,7 +219,7 @@ func TestPreviewAfterTheEnd(t *testing.T) {
 	}
 }
 
-// After a final, only a page that shows that play goes on opens the match again.
+// After the status final, only a page that shows that play continues reopens the match.
 func TestFinalIsSticky(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "Ann", at(12, 0))
@@ -235,17 +235,17 @@ func TestFinalIsSticky(t *testing.T) {
 		s.expect(live(88, event.Score{Home: 1}, goal))
 	}
 	s.expect(observed(event.Ended, "", event.Score{Home: 1}, goal))
-	// A later clock opens the match at once.
+	// A later clock reopens the match at once.
 	s.expect(live(90, event.Score{Home: 1}, goal),
 		"period_end_retracted 2h 1-0", "match_end_retracted 1-0 home by regulation", "status_change live 1-0")
-	// A goal that is taken back after the end needs a clock that is not earlier, and pages that agree.
+	// A goal is retracted after the end if pages agree, and if their clock is not earlier.
 	s = final()
 	for range 5 {
 		s.expect(live(88, event.Score{}))
 	}
 	s.expect(live(88, event.Score{}), "period_end_retracted 2h 1-0", "match_end_retracted 1-0 home by regulation",
 		"goal_retracted 12' home Ann 0-0", "status_change live 0-0")
-	// A final that shows another score is a correction of the result.
+	// A final page with another score corrects the result.
 	s = final()
 	for range 5 {
 		s.expect(observed(event.Final, "", event.Score{}))

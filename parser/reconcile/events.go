@@ -38,22 +38,21 @@ func (d *draft) events() ([]event.Event, error) {
 		out = append(out, e)
 	}
 	s.Score, s.Shootout = score, d.tally(kicks)
-	if !s.Sport.CountsGoals() && d.obs.Score != nil && !d.score.doubtful {
+	if !s.Sport.Rules().CountsGoals && d.obs.Score != nil && !d.score.doubtful {
 		s.Score, s.LineScore = d.obs.Score, d.obs.LineScore
 	}
 	d.removeRetracted()
 	return out, nil
 }
 
-// scoreBefore returns the score before the changes: the saved score if there is one. Otherwise it
-// returns 0-0 if the page has a score, or if goals are counted and an incident is tracked.
-// Otherwise it returns nil.
+// scoreBefore returns the score before the changes. If no score is saved, it returns 0-0 if the page
+// has a score, or if the sport counts goals and an incident is tracked. Otherwise it returns nil.
 func (d *draft) scoreBefore() *event.Score {
 	s := &d.state
 	if s.Score != nil {
 		return s.Score
 	}
-	if d.obs.Score != nil || s.Sport.CountsGoals() && len(s.Tracked) > 0 {
+	if d.obs.Score != nil || s.Sport.Rules().CountsGoals && len(s.Tracked) > 0 {
 		return &event.Score{}
 	}
 	return nil
@@ -62,9 +61,9 @@ func (d *draft) scoreBefore() *event.Score {
 // scoreAfter returns the score after a change. score is the score before it.
 func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) *event.Score {
 	switch {
-	case d.state.Sport.CountsGoals():
+	case d.state.Sport.Rules().CountsGoals:
 		if in.Kind == event.Goal && ch.action != event.Corrected {
-			return new(score.Add(in.Side, ch.adds()))
+			return new(score.Add(in.Side, ch.sign()))
 		}
 	case in.Score != nil && ch.action == event.New:
 		if late := isPoints(d.state.Sport, in.Kind) && lowerScore(d.state.Sport, in.Score, score); !late {
@@ -76,17 +75,17 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 	return score
 }
 
-// adds returns -1 for a retraction, and 1 for a new or corrected incident.
-func (ch *change) adds() int {
+// sign returns -1 for a retraction, and 1 for a new or corrected incident.
+func (ch *change) sign() int {
 	if ch.action == event.Retracted {
 		return -1
 	}
 	return 1
 }
 
-// kicksScored returns the number that a change of a kick adds to the tally, which may be negative.
+// kicksScored returns how much a change of a kick adds to the tally. The result may be negative.
 func (ch *change) kicksScored(kick *TrackedIncident) int {
-	return ch.adds()*observation.KickScored(kick.Detail) - ch.scoredWas
+	return ch.sign()*observation.KickGoals(kick.Detail) - ch.scoredWas
 }
 
 // kicksBefore returns the tally of the shoot-out before the changes. It counts the tracked kicks.
@@ -95,7 +94,7 @@ func (d *draft) kicksBefore() *event.Score {
 	tally, any := event.Score{}, false
 	for i := range d.state.Tracked {
 		if tracked := &d.state.Tracked[i]; tracked.Kind == event.ShootoutKick {
-			tally, any = tally.Add(tracked.Side, observation.KickScored(tracked.Detail)), true
+			tally, any = tally.Add(tracked.Side, observation.KickGoals(tracked.Detail)), true
 		}
 	}
 	if !any {

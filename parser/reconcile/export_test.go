@@ -18,7 +18,7 @@ func (d *draft) fields(p parts) []any {
 		return []any{&d.before, &d.oldKickoff, &d.otherTeams, &s.Sport, &s.League, &s.LeagueKey, &m.ID,
 			&m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock}
 	case partHealth:
-		return []any{&m.Stale, &s.Blind}
+		return []any{&m.Stale, &s.NoRows}
 	case partScore:
 		return []any{&s.Score, &s.Shootout, &s.LineScore}
 	case partIncidents:

@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// ErrOtherMatch means that the page shows a different match from the saved state.
+// ErrOtherMatch means that the page is about a different match than the saved state.
 var ErrOtherMatch = errors.New("the page shows another match")
 
 // checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, or a
@@ -111,7 +111,7 @@ func nothingHappened(known *State) bool {
 		(known.Score == nil || *known.Score == event.Score{})
 }
 
-// mergeTeam returns the name of a team after a page: the earlier name, unless it is damaged, or
+// mergeTeam returns the name of a team after a page: the earlier name, unless it is damaged or
 // checkTeams has accepted another name.
 func mergeTeam(was, now string, from *Provenance) string {
 	if was != "" && now != "" && !from.Aliases.SameTeam(was, now) {
@@ -120,13 +120,13 @@ func mergeTeam(was, now string, from *Provenance) string {
 	return mergeName(was, now)
 }
 
-// takesNames reports whether consumers that know the match must learn other names of its teams. If
-// the match has had no event, its next event contains the names.
-func takesNames(known *State, o *observation.Observation, from *Provenance) bool {
+// namesChanged reports whether consumers that know the match need an event with new names of its
+// teams. If the match has had no event, its next event contains the names.
+func namesChanged(known *State, o *observation.Observation, from *Provenance) bool {
 	return known.Seq > 0 && len(differentNames(known, o, from)) > 0
 }
 
-// reportTeams reports that the match has other teams.
+// reportTeams reports that the names of the teams have changed.
 func (d *draft) reportTeams() {
 	if d.otherTeams {
 		d.reportUntracked(observation.Incident{Kind: event.StatusChange}, "the page names other teams")

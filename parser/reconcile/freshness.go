@@ -27,8 +27,8 @@ type verdict int
 const (
 	deferred verdict = iota // accept nothing yet
 	accepted                // accept additions and corrections
-	fresh                   // also accept retractions, as the page is newer than all earlier pages of its site
-	overdue                 // accept everything, as the page was deferred long enough
+	fresh                   // also accept retractions, because the page is newer than all earlier pages of its site
+	overdue                 // accept everything, because the page was deferred long enough
 )
 
 // judge returns the verdict on the page, and the view of its site after the page.
@@ -232,13 +232,13 @@ func compareClock(s event.Sport, a, b event.Clock) int {
 }
 
 // lowerScore reports whether either side has fewer points in now than in was. It returns false if
-// now or was is nil, and in tennis, where each set starts at 0-0.
+// now or was is nil, and if the score starts again with each set.
 func lowerScore(sport event.Sport, now, was *event.Score) bool {
-	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away) && sport != event.Tennis
+	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away) && !sport.Rules().SetScore
 }
 
-// showsLess reports whether the page shows fewer points of a side than an earlier score. If both line
-// scores are known, it compares the runs in all innings.
+// showsLess reports whether the page shows fewer points for a side than an earlier score. If both
+// line scores are known, it compares the innings of each side and their runs.
 func showsLess(o *observation.Observation, was *event.Score, line *event.LineScore) bool {
 	if o.LineScore == nil || line == nil {
 		return lowerScore(o.Sport, o.Score, was)
@@ -249,8 +249,8 @@ func showsLess(o *observation.Observation, was *event.Score, line *event.LineSco
 	})
 }
 
-// falls reports whether the page's score is lower than the known score, unless a side has begun an
-// innings.
-func falls(known *State, o *observation.Observation) bool {
+// scoreFalls reports whether the page's score is lower than the known score, unless a side has begun
+// an innings.
+func scoreFalls(known *State, o *observation.Observation) bool {
 	return showsLess(o, known.Score, known.LineScore) && len(known.innings().Began(o, o.Score)) == 0
 }

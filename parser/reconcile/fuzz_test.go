@@ -139,7 +139,7 @@ func checkState(t *testing.T, s *reconcile.State, tracked map[string]event.Data)
 			goals = goals.Add(got.Side, 1)
 		}
 	}
-	if s.Sport.CountsGoals() && s.Score != nil && *s.Score != goals {
+	if s.Sport.Rules().CountsGoals && s.Score != nil && *s.Score != goals {
 		t.Fatalf("score %v, want %v, the tracked goals", s.Score, goals)
 	}
 }
@@ -167,7 +167,7 @@ func (s *script) observation(sport event.Sport) observation.Observation {
 		o.Match.Away = []string{"Other", "A?ay", "away", "W74"}[s.below(4)]
 	}
 	o.Match.Status = append(event.Statuses(), event.Live, event.Live, event.Live, "")[s.below(len(event.Statuses())+4)]
-	periods := append(sport.Periods(), "", "")
+	periods := append(sport.Rules().Periods, "", "")
 	o.Match.Period = periods[s.below(len(periods))]
 	clock := func() event.Clock {
 		m := s.below(125)
@@ -185,7 +185,7 @@ func (s *script) observation(sport event.Sport) observation.Observation {
 	if s.below(6) == 1 {
 		o.Shootout = &event.Score{Home: s.below(4), Away: s.below(4)}
 	}
-	kinds := sport.Kinds()
+	kinds := sport.Rules().Kinds
 	for range s.below(7) {
 		in := observation.Incident{Kind: kinds[s.below(3)], Side: []event.Side{event.Home, event.Away}[s.below(2)],
 			Player: []string{"Ann", "B\u00f6b", "Cy", "", "C?"}[s.below(5)], Clock: clock()}
@@ -213,6 +213,6 @@ func (s *script) observation(sport event.Sport) observation.Observation {
 		}
 		o.Lineups = []observation.Lineup{l}
 	}
-	o.Blind = len(o.Incidents) == 0
+	o.NoRows = len(o.Incidents) == 0
 	return o
 }

@@ -12,7 +12,7 @@ import (
 // compareGoals compares the goals of both sides, in sports that count goals. It does nothing for an
 // awarded result. If the score is in doubt, it only notes which goals are in doubt.
 func (d *draft) compareGoals() {
-	if !d.obs.Sport.CountsGoals() || d.obs.Match.Status == event.Awarded {
+	if !d.obs.Sport.Rules().CountsGoals || d.obs.Match.Status == event.Awarded {
 		return
 	}
 	if d.score.doubtful {
@@ -23,10 +23,10 @@ func (d *draft) compareGoals() {
 	d.compareGoalsOf(event.Away)
 }
 
-// compareGoalsOf pairs one side's rows with its tracked goals, by the most certain rule first. The
-// score determines the number of new goals. If more rows are unpaired, they are paired with the
-// tracked goals that they resemble most. On a page that lists every goal, a row that is still
-// unpaired replaces a tracked goal.
+// compareGoalsOf pairs one side's rows with its tracked goals. It applies the most certain rule
+// first. The score determines the number of new goals. If more rows are unpaired, they are paired
+// with the tracked goals that they resemble most. On a page that lists every goal, a row that is
+// still unpaired replaces a tracked goal.
 func (d *draft) compareGoalsOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.Goal, side)
 	listed, tracked := len(rows), len(d.state.of(event.Goal, side))
@@ -127,25 +127,25 @@ func (d *draft) startedAfter(p event.Period, tracked *TrackedIncident) bool {
 	return false
 }
 
-// noteDoubts marks the tracked incidents that changed the score of a side that lost points on the
-// page, although it is not yet confirmed. Points are in doubt only if the score after them is higher
-// than the page's score.
+// noteDoubts marks the tracked incidents that a lower score of the page may retract: the goals of a side
+// that has lost goals, or the points after which the score of their side was higher than on the page. The
+// lower score is not yet confirmed.
 func (d *draft) noteDoubts() {
 	for i := range d.state.Tracked {
 		tracked := &d.state.Tracked[i]
 		if !d.obs.Sport.Scores(tracked.Kind) || d.score.lost.Of(tracked.Side) == 0 {
 			continue
 		}
-		if d.obs.Sport.CountsGoals() || tracked.Score.Of(tracked.Side) > d.obs.Score.Of(tracked.Side) {
+		if d.obs.Sport.Rules().CountsGoals || tracked.Score.Of(tracked.Side) > d.obs.Score.Of(tracked.Side) {
 			tracked.Doubted = true
 		}
 	}
 }
 
 // pairClosest pairs rows with the goals of a side that no row shows yet, so that the pairs differ as
-// little as possible. The rows that differ most are the new goals, of which there are added. If
-// complete is false, the page may not list every goal, so that only goals within two minutes are
-// paired. It returns the rows that are not paired.
+// little as possible. It leaves added rows unpaired, because they are new goals. If complete is
+// false, the page may not list every goal. pairClosest then pairs only clocks within two minutes of
+// each other. It returns the rows that are not paired.
 func (d *draft) pairClosest(rows []observation.Incident, side event.Side, added int, complete bool) (
 	left []observation.Incident,
 ) {
@@ -187,7 +187,7 @@ func (d *draft) pairClosest(rows []observation.Incident, side event.Side, added 
 // difference returns how much a row differs from a tracked goal. The player counts more than the
 // clock.
 func difference(row observation.Incident, tracked *TrackedIncident) int {
-	const otherPlayer, someClock, maxMinutes = 1000, 100, 500
+	const otherPlayer, unknownClock, maxMinutes = 1000, 100, 500
 	cost := 1
 	switch {
 	case row.Player == "" || tracked.Player == "":
@@ -197,7 +197,7 @@ func difference(row observation.Incident, tracked *TrackedIncident) int {
 	}
 	switch {
 	case !row.Clock.Known() || !tracked.Clock.Known():
-		cost += someClock
+		cost += unknownClock
 	case row.Clock.Period != tracked.Clock.Period && !sameMinute(row, tracked):
 		cost += maxMinutes
 	default:
@@ -208,8 +208,8 @@ func difference(row observation.Incident, tracked *TrackedIncident) int {
 }
 
 // retractReplaced retracts the tracked goals of a side that no row shows, because the page lists
-// other goals in their place. It returns their number. A page that may be a stale copy retracts
-// nothing until it persists.
+// other goals in their place. It returns the number of retracted goals. A page that may be a stale
+// copy retracts nothing until it persists.
 func (d *draft) retractReplaced(side event.Side) (n int) {
 	for _, at := range d.state.of(event.Goal, side) {
 		if !d.listed[at] && d.persists(at) {
@@ -220,8 +220,8 @@ func (d *draft) retractReplaced(side event.Side) (n int) {
 	return n
 }
 
-// persists reports whether the page is newer than all earlier pages, or an incident has been replaced
-// for so long that the page is no stale copy.
+// persists reports whether the page cannot be a stale copy. That is so if it is newer than all earlier
+// pages, or if pages have lacked the tracked incident for long enough.
 func (d *draft) persists(at int) bool {
 	tracked := &d.state.Tracked[at]
 	if d.verdict >= fresh {

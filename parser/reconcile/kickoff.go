@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// kickoffJitter is the difference from which a kick-off time counts as another time. Sites round
-	// times, or correct them by a minute.
+	// kickoffJitter is the minimum difference at which two kick-off times count as different. Sites
+	// round times, or correct them by a minute.
 	kickoffJitter = 5 * time.Minute
-	// otherKickoff is the difference from which a later or earlier kick-off, shown after the end of the
-	// match, belongs to another match. The next match cannot begin so soon after the kick-off.
+	// otherKickoff is the minimum difference at which a kick-off that is shown after the end of the
+	// match belongs to another match. Two matches of the same teams cannot begin within an hour.
 	otherKickoff = time.Hour
-	// latestKickoff is the time by which the kick-off of a match that has begun can differ from its
-	// scheduled time, on one site.
+	// latestKickoff is the minimum difference at which a kick-off that a site shows after the match has
+	// begun belongs to another match.
 	latestKickoff = 3 * time.Hour
-	// otherDay is the maximum difference between the kick-off times of one match on two sites.
+	// otherDay is the minimum difference at which the kick-offs on two sites belong to different matches.
 	otherDay = 13 * time.Hour
 )
 
@@ -62,12 +62,12 @@ func checkKickoff(known *State, o *observation.Observation, from *Provenance) er
 	if status.Rank() >= event.Ended.Rank() {
 		state = "is over"
 	}
-	return fmt.Errorf("%w: it starts %s, not %s, and the match %s", ErrOtherMatch,
+	return fmt.Errorf("%w: its kick-off is %s, not %s, and the match %s", ErrOtherMatch,
 		now.Format(time.RFC3339), was.Format(time.RFC3339), state)
 }
 
-// resumes reports whether a page with another kick-off shows the rest of an interrupted match: it
-// still shows the score.
+// resumes reports whether a page with another kick-off shows the rest of an interrupted match. Such
+// a page still shows the score.
 func resumes(known *State, o *observation.Observation) bool {
 	switch known.Match.Status {
 	case event.Interrupted, event.Suspended, event.Abandoned:
@@ -79,7 +79,7 @@ func resumes(known *State, o *observation.Observation) bool {
 
 // decideKickoff returns the kick-off after the page, and [State.Kickoff] after the page. moved is the
 // kick-off before the page if the kick-off has moved and the match has not begun; otherwise it is
-// zero. A time that the kick-off had earlier only returns if it persists.
+// zero. An earlier kick-off time is accepted again only if it persists.
 func decideKickoff(known *State, o *observation.Observation, from *Provenance) (
 	start time.Time, k *Kickoff, moved time.Time,
 ) {

@@ -21,12 +21,12 @@ func startingAt(status event.Status, after time.Duration) observation.Observatio
 	return o
 }
 
-// moved returns the line of the event that the kick-off has moved.
+// moved returns the line of the event for a kick-off that has moved.
 func moved(from, to time.Duration) string {
 	return "kickoff_changed 0-0 start:" + day.Add(from).Format(time.RFC3339) + "→" + day.Add(to).Format(time.RFC3339)
 }
 
-// A kick-off that moves before the match is reported, and a new date after a postponement.
+// A kick-off that moves before the match is reported. So is the new date of a postponed match.
 func TestKickoffMoves(t *testing.T) {
 	t.Parallel()
 	s := begin(t, startingAt(event.Scheduled, 0))
@@ -38,7 +38,7 @@ func TestKickoffMoves(t *testing.T) {
 	if !s.state.Match.Start.Equal(day.Add(48 * time.Hour)) {
 		t.Errorf("kick-off %v, want the new time", s.state.Match.Start)
 	}
-	// When the match begins, its start is the news.
+	// When the match begins, its start is reported instead of the new kick-off.
 	begun := startingAt(event.Live, 49*time.Hour)
 	begun.Match.Period = "1h"
 	s.expect(begun, "match_start 0-0", "period_start 1h 0-0")
@@ -47,7 +47,8 @@ func TestKickoffMoves(t *testing.T) {
 	s.expect(startingAt(event.Scheduled, 0))
 }
 
-// Differences of a few minutes are not reported one by one.
+// A kick-off that moves by a few minutes is not reported until it differs by five minutes from the
+// time that was reported.
 func TestKickoffJitter(t *testing.T) {
 	t.Parallel()
 	s := begin(t, startingAt(event.Scheduled, 0))
@@ -81,7 +82,7 @@ func TestKickoffAlternates(t *testing.T) {
 }
 
 // A page without an ID whose kick-off shows another match of the teams is refused. The table lists
-// the status and the score of the first page, and the page.
+// the status and the score of the first page, and the page that follows it.
 func TestOtherMatchByKickoff(t *testing.T) {
 	t.Parallel()
 	with := func(o observation.Observation, score event.Score) observation.Observation {
@@ -122,7 +123,7 @@ func TestOtherMatchByKickoff(t *testing.T) {
 		if same := err == nil; same != tc.same || err != nil && !errors.Is(err, reconcile.ErrOtherMatch) {
 			t.Errorf("%s: error %v, want an error: %t", name, err, !tc.same)
 		}
-		if err != nil && (len(events) > 0 || !strings.Contains(err.Error(), "it starts ")) {
+		if err != nil && (len(events) > 0 || !strings.Contains(err.Error(), "its kick-off is ")) {
 			t.Errorf("%s: error %v, %d events, want the kick-offs and no events", name, err, len(events))
 		}
 		// With the same ID, it is the same match.
@@ -131,13 +132,13 @@ func TestOtherMatchByKickoff(t *testing.T) {
 		first.PageID, tc.page.PageID = "g-1", "g-1"
 		s.read(first)
 		if _, _, err := reconcile.Match(s.state, tc.page, from); err != nil {
-			t.Errorf("%s, with an ID: error %v", name, err)
+			t.Errorf("%s, with an ID: error %v, want none", name, err)
 		}
 	}
 }
 
-// Until something happens in a match, it takes other names.
-func TestMatchTakesNames(t *testing.T) {
+// Until something happens in a match, the match accepts new names of its teams.
+func TestMatchAcceptsNames(t *testing.T) {
 	t.Parallel()
 	named := func(status event.Status, home, away string) observation.Observation {
 		o := observed(status, "", event.Score{})
@@ -163,7 +164,7 @@ func TestMatchTakesNames(t *testing.T) {
 	s = begin(t, named(event.Scheduled, "2A", "2B"))
 	s.expect(named(event.Postponed, "2A", "2B"), "status_change postponed 0-0")
 	s.expect(named(event.Postponed, "Ayr", "Raith"), "status_change postponed 0-0")
-	// A damaged name, another site's spelling and another match in play are not taken.
+	// A damaged name, another site's spelling and another match in play are refused.
 	for name, page := range map[string]observation.Observation{
 		"a damaged name": named(event.Scheduled, "Ay?", "B?ith"), "a match in play": named(event.Live, "Clyde", "Raith"),
 	} {
@@ -179,7 +180,7 @@ func TestMatchTakesNames(t *testing.T) {
 		reconcile.ErrOtherMatch) {
 		t.Errorf("another site's spelling: error %v, want ErrOtherMatch", err)
 	}
-	// A site that knows the teams is believed, although another site still shows placeholders.
+	// Names from a site that knows the teams are accepted, although another site still shows placeholders.
 	s = begin(t, named(event.Scheduled, "2A", "2B"))
 	next, _, err := reconcile.Match(s.state, named(event.Scheduled, "Ayr", "Raith"), from)
 	if err != nil || next.Match.Home != "Ayr" || next.Match.Away != "Raith" {

@@ -72,7 +72,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	d := newDraft(&known, next)
 	d.obs, d.from, d.verdict, d.score = o, from, verdict, decision
 	d.shownScore, d.early, d.oldKickoff = shown, end == endEarly, moved
-	d.otherTeams = takesNames(&known, &o, &from)
+	d.otherTeams = namesChanged(&known, &o, &from)
 	for _, s := range steps {
 		s.run(d)
 	}
@@ -121,7 +121,7 @@ type draft struct {
 
 	shownScore *event.Score // the page's score, even if it was not played
 	oldKickoff time.Time    // the kick-off before the page, if it has moved and the match has not begun
-	otherTeams bool         // whether consumers must learn other names of the teams
+	otherTeams bool         // whether the names of the teams have changed
 
 	state   State           // the next state
 	listed  map[int]bool    // indexes in state.Tracked: the incidents that the page lists
@@ -136,7 +136,7 @@ type parts int
 const (
 	partPage      parts = 1 << iota // the page, and the decision about its score; no step writes it
 	partMatch                       // teams, status, period and clock in the next state; no step writes it
-	partHealth                      // whether the source is stale or blind
+	partHealth                      // whether the match is stale, and how long its pages have had no rows
 	partScore                       // the score and the shoot-out in the next state
 	partIncidents                   // tracked incidents, which of them are listed, and counts of retractions
 	partChanges                     // the changes found so far

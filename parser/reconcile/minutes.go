@@ -15,8 +15,9 @@ import (
 // other sign of extra time can have.
 const maxStoppage = 15
 
-// inferMatchPeriod returns the page's match with the period of the clock, if a live page shows only a
-// minute. The saved period continues until the page shows that the match has gone on to the next one.
+// inferMatchPeriod returns the page's match. If a live page shows only a minute, inferMatchPeriod
+// sets the period of the clock. The saved period applies until the page shows that the next period
+// has begun.
 func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
 	m, was := o.Match, known.Match
 	live := cmp.Or(m.Status, was.Status) == event.Live
@@ -41,19 +42,19 @@ func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
 }
 
 // extraTimeBegins reports whether a live page with a minute after 90 shows extra time. The saved match
-// must be in the second half. After the end of the second half, extra time starts again at 91', while a
-// match that is reopened continues after its latest minute.
+// must be in the second half. The clock of extra time starts at 91', even if the second half ended
+// later. The clock of a reopened match continues after its latest minute.
 func extraTimeBegins(was *event.Match, now event.Clock) bool {
 	return was.Status == event.Break || was.Status.Over() && now.Minute <= max(was.Clock.CountedOn(), 91)
 }
 
-// inferPeriods returns the page's incidents. If the period of an incident was guessed from its minute,
-// it is set to the period in which the match was at that minute:
+// inferPeriods returns the page's incidents. It replaces a period that was guessed from a minute with
+// the period in which the match was at that minute:
 //
 //   - The match must have reached the period. status is the status that the page shows.
 //   - If the incident was reported before the period started, it stays in the period before.
-//   - Extra time starts only if the score is level, as far as the page lists every goal. This decides
-//     until the start of extra time is reported. After that, a new goal at 93' is in extra time.
+//   - Extra time starts only if the score is level. This rule requires that the page lists every goal.
+//     After the start of extra time is reported, a new goal at 93' is in extra time.
 func inferPeriods(known *State, o *observation.Observation, status event.Status) []observation.Incident {
 	if !slices.ContainsFunc(o.Incidents, func(in observation.Incident) bool { return in.PeriodGuessed }) {
 		return o.Incidents
@@ -70,7 +71,7 @@ func inferPeriods(known *State, o *observation.Observation, status event.Status)
 		if !row.PeriodGuessed {
 			continue
 		}
-		before := event.Soccer.PlayedBefore(event.Soccer.Periods()[event.Soccer.Index(row.Clock.Period)-1])
+		before := event.Soccer.PlayedBefore(event.Soccer.Rules().Periods[event.Soccer.Index(row.Clock.Period)-1])
 		switch {
 		case event.Soccer.Index(row.Clock.Period) > reached:
 			row.Clock = row.Clock.MovedTo(before)
@@ -89,15 +90,15 @@ func inferPeriods(known *State, o *observation.Observation, status event.Status)
 }
 
 // periodReached returns the index of the latest period that the match has reached. now is the period
-// that the page or the saved state shows, or "". If it is "", or if the match is over, the match has
-// reached the second half.
+// that the page or the saved state shows, or "". If now is "", or if the match is over, the match has
+// reached at least the second half.
 func periodReached(known *State, o *observation.Observation, now event.Period, over bool) int {
 	sport := event.Soccer
 	over = over || now == event.ShootOut
 	reached := sport.Index(now)
 	switch {
 	case now == event.ShootOut && known.reported(event.PeriodEnd, event.SecondHalf):
-		reached = sport.Index(event.SecondHalf) // followed from regulation time: extra time would be tracked
+		reached = sport.Index(event.SecondHalf) // there was no extra time, or it would be tracked
 	case over || now == "":
 		reached = max(sport.Index(event.SecondHalf), min(reached, sport.Index(event.ExtraSecond)))
 	}
@@ -122,7 +123,8 @@ func periodReached(known *State, o *observation.Observation, now event.Period, o
 	return reached
 }
 
-// reported reports whether the start or the end of a period was reported, by its kind.
+// reported reports whether the start or the end of a period was reported. k is PeriodStart or
+// PeriodEnd.
 func (s *State) reported(k event.Kind, p event.Period) bool {
 	return slices.ContainsFunc(s.Tracked, func(tracked TrackedIncident) bool {
 		return tracked.Kind == k && tracked.Clock.Period == p
@@ -130,8 +132,8 @@ func (s *State) reported(k event.Kind, p event.Period) bool {
 }
 
 // reportedPeriods returns, for each row, the period of the tracked incident that the row shows, or ""
-// if there is none. A goal that no page has listed yet can be any goal in stoppage time. An incident
-// whose row showed 45+3' is not shown by the 48' of another player.
+// if there is none. A goal that no page has listed yet can be any goal in stoppage time. A row with
+// 48' and another player does not show an incident whose row showed 45+3'.
 func reportedPeriods(known *State, rows []observation.Incident) []event.Period {
 	periods := make([]event.Period, len(rows))
 	used := make([]bool, len(known.Tracked))

@@ -14,7 +14,7 @@ func counted(k event.Kind, side event.Side, player string, minute int) observati
 	return observation.Incident{Kind: k, Side: side, Player: player, Clock: c, PeriodGuessed: c.MaybeStoppage()}
 }
 
-// The period of a row follows from what the match has gone through.
+// The period of a row follows from the earlier course of the match.
 func TestPeriodOfAMinute(t *testing.T) {
 	t.Parallel()
 	goal := func(side event.Side, player string, minute int) observation.Incident {
@@ -60,7 +60,7 @@ func TestPeriodOfAMinute(t *testing.T) {
 	s.expect(minute(51, home, goal("home", "Ora", 50)), "goal_retracted 45+5' home Ann 0-0", "period_start 2h 0-0",
 		"goal 50' home Ora 1-0")
 
-	// A page that shows full time by mistake may be of the second half.
+	// A page that shows full time by mistake may show the second half.
 	s = begin(t, observed(event.Break, "ht", event.Score{}))
 	s.read(observed(event.Ended, "", event.Score{}, counted(event.YellowCard, "away", "Eve", 46)))
 	if tracked := s.state.Tracked; tracked[len(tracked)-1].Clock.String() != "46'" {

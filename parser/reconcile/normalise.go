@@ -17,7 +17,7 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 	if o.Score == nil || o.Match.Status == event.Awarded || known.Match.Status == event.Awarded && o.Match.Status.Over() {
 		return nil
 	}
-	if o.Shootout == nil || *o.Shootout == (event.Score{}) || !o.Sport.CountsGoals() {
+	if o.Shootout == nil || *o.Shootout == (event.Score{}) || !o.Sport.Rules().CountsGoals {
 		return o.Score
 	}
 	played := event.Score{Home: o.Count(event.Goal, event.Home), Away: o.Count(event.Goal, event.Away)}
@@ -25,7 +25,7 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 		played = *known.Score
 	}
 	withKicks := event.Score{Home: played.Home + o.Shootout.Home, Away: played.Away + o.Shootout.Away}
-	if o.Sport == event.IceHockey { // the winner of the shoot-out gets one goal
+	if o.Sport.Rules().ShootoutGoal {
 		switch withKicks = played; {
 		case o.Shootout.Home > o.Shootout.Away:
 			withKicks.Home++
@@ -49,7 +49,7 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 		return m
 	}
 	if m.Status == event.Live || m.Status.Over() {
-		m.Period = o.Sport.Periods()[o.Sport.Index(pause)+1] // no sport has a break as its last period
+		m.Period = o.Sport.Rules().Periods[o.Sport.Index(pause)+1] // no sport has a break as its last period
 		if m.Clock.Known() {
 			m.Clock.Period = m.Period
 		}
@@ -76,7 +76,7 @@ const (
 )
 
 // decideEnd returns the decision on the end that a page shows, and the hold of the page's site after
-// the page. The first page of a match is always believed.
+// the page. An end on the first page of a match is always accepted.
 func decideEnd(known *State, o *observation.Observation, from *Provenance) (endDecision, *Hold) {
 	over := known.Match.Status.Rank() >= event.Ended.Rank()
 	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried || !from.At.Before(earliestEnd(known, o)) {
@@ -92,8 +92,8 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 	return endHeld, hold
 }
 
-// plausibleMatch returns the page's match. If its end is too early, plausibleMatch removes the status
-// and the period, or, if the end persists, adds no period that follows a break.
+// plausibleMatch returns the page's match. If its end is too early, plausibleMatch removes the
+// status, the period and the clock. If such an end persists, plausibleMatch changes nothing.
 func plausibleMatch(known *State, o *observation.Observation, from *Provenance, end endDecision) event.Match {
 	m := o.Match
 	switch {
@@ -120,8 +120,7 @@ func began(known *State, m *event.Match, from *Provenance) time.Time {
 	return known.Began
 }
 
-// atHalfTime reports whether a match of soccer is in a break, or in the stoppage time before half
-// time.
+// atHalfTime reports whether a match is in a break, or in the stoppage time before half time.
 func atHalfTime(m *event.Match) bool {
 	return m.Period.IsBreak() || m.Status == event.Break || m.Period == event.FirstHalf && m.Clock.Minute >= 45
 }
@@ -161,7 +160,7 @@ func endsFrom(known *State, o *observation.Observation, from *Provenance, by ver
 	case (o.Match.Status == event.Interrupted || o.Match.Status == event.Suspended) && least.After(known.EndsFrom):
 		return least
 	case compareClock(o.Sport, shown, was) == 0 && !shown.Known() && least.Sub(known.EndsFrom) >= seenStep:
-		return least // without a clock, the period may have only just begun, or be about to end
+		return least // without a clock, the period may have just begun
 	}
 	return known.EndsFrom
 }
@@ -169,7 +168,7 @@ func endsFrom(known *State, o *observation.Observation, from *Provenance, by ver
 // longestClock returns the highest clock of shown and of the tracked incidents in regulation time, in
 // seconds since the start of its period.
 func longestClock(known *State, shown event.Clock) int {
-	last := known.Sport.Index(known.Sport.Regulation())
+	last := known.Sport.Index(known.Sport.Rules().LastRegulationPeriod)
 	longest := 0
 	if known.Sport.Index(shown.Period) <= last {
 		longest = shown.Elapsed
@@ -182,9 +181,10 @@ func longestClock(known *State, shown event.Clock) int {
 	return longest
 }
 
-// contradictsEnd reports whether a page contradicts the end of the match, and does not show that the
-// match goes on. A preview never shows that. A page in play does if its clock is later. After the
-// status final, it also does if its score or its rows have changed and its clock is not earlier.
+// contradictsEnd reports whether a page contradicts the end of the match without showing that the
+// match continues. A preview never shows that. A page that shows play does if its clock is later.
+// After the status final, it also does if its score or its rows have changed and its clock is not
+// earlier.
 func contradictsEnd(known *State, v *View, o *observation.Observation) bool {
 	was, now := known.Match.Status, o.Match.Status
 	if was.Rank() < event.Ended.Rank() || was == event.Cancelled || now.Rank() >= event.Ended.Rank() {

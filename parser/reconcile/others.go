@@ -17,7 +17,7 @@ const (
 
 // isOther reports whether incidents of a kind neither change the score nor are shoot-out kicks.
 func isOther(sport event.Sport, k event.Kind) bool {
-	return !(k == event.Goal && sport.CountsGoals()) && k != event.ShootoutKick && !isPoints(sport, k)
+	return !(k == event.Goal && sport.Rules().CountsGoals) && k != event.ShootoutKick && !isPoints(sport, k)
 }
 
 // compareOthers compares the incidents for which isOther holds, such as cards and substitutions.
@@ -79,8 +79,8 @@ func (d *draft) retractMissing() {
 	}
 }
 
-// wouldList reports whether a complete page lists a tracked incident. The page must be of the site
-// that set the attributes of the incident, and the list of the incident must have rows.
+// wouldList reports whether a complete page would list a tracked incident. The page must be from the
+// site that set the attributes of the incident, and the list of the incident must have rows.
 func wouldList(o *observation.Observation, tracked *TrackedIncident, site string) bool {
 	return tracked.Site == site && (o.Lists == nil || tracked.List < len(o.Lists) && o.Lists[tracked.List] > 0)
 }
@@ -157,8 +157,8 @@ func (d *draft) setLineup(side event.Side, l *TrackedLineup) {
 	d.state.Lineups[side] = l
 }
 
-// reportLineup sets the line-up of a side and adds a change. The line-up is not in state.Tracked,
-// because it is no incident during play.
+// reportLineup sets the line-up of a side and adds a change. The line-up is in state.Lineups, not in
+// state.Tracked, because it is not an incident of play.
 func (d *draft) reportLineup(shown *observation.Lineup, l *TrackedLineup, ch change) {
 	d.setLineup(shown.Side, l)
 	ch.tracked, ch.lineup = -1, l

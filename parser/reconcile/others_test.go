@@ -108,7 +108,7 @@ func TestPagesWithoutCardsRetractNoCard(t *testing.T) {
 	sub := observation.Incident{Kind: event.Substitution, Side: event.Home, Player: "B", Off: "C", Clock: at(41, 0)}
 	show := func(m int, lists []int, in ...observation.Incident) observation.Observation {
 		o := live(m, event.Score{}, in...)
-		o.Lists, o.Blind = lists, len(in) == 0
+		o.Lists, o.NoRows = lists, len(in) == 0
 		return o
 	}
 	for name, gone := range map[string]func(m int) observation.Observation{

@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A pairingRule reports whether a row can show a tracked incident. pair only applies rules to a row
-// and an incident that are comparable.
+// A pairingRule reports whether a row can show a tracked incident. pair applies rules only to rows
+// and incidents that are comparable.
 type pairingRule func(row observation.Incident, tracked *TrackedIncident) bool
 
 // pair finds the tracked incident that each row shows, and corrects the incident. It returns the

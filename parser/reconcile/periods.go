@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile/internal/results"
 )
 
-// reopenPeriods retracts ends, and starts of later periods, that the page contradicts. The reason
-// may be a page that showed full time at half time, or a match that is resumed after full time.
+// reopenPeriods retracts ends, and starts of later periods, that the page contradicts. For example,
+// an earlier page showed full time at half time, or play continues after full time was shown.
 func (d *draft) reopenPeriods() {
 	status, sport := d.state.Match.Status, d.obs.Sport
 	if status == event.Scheduled && d.before.Rank() > 0 {
@@ -97,7 +97,7 @@ func (d *draft) comparePeriods() {
 func (d *draft) comparePlayed(reached int, shown map[event.Period]bool) {
 	status := d.state.Match.Status
 	d.reportStartOrEnd(event.MatchStart, "", phaseStart)
-	for i, p := range d.obs.Sport.Periods() {
+	for i, p := range d.obs.Sport.Rules().Periods {
 		if p.IsBreak() || i > reached || !wasPlayed(d.obs.Sport, p, shown) {
 			continue
 		}
@@ -136,7 +136,7 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 		shown[event.ShootOut] = true
 	}
 	if status.Over() && !d.early && !d.isEnded() {
-		shown[sport.Regulation()] = true
+		shown[sport.Rules().LastRegulationPeriod] = true
 	}
 	for at, tracked := range d.state.Tracked {
 		if tracked.Kind == event.PeriodStart && !d.isRetracted(at) {
@@ -156,7 +156,7 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 // regulation time directly.
 func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) bool {
 	i := sport.Index(p)
-	if i <= sport.Index(sport.Regulation()) {
+	if i <= sport.Index(sport.Rules().LastRegulationPeriod) {
 		return true
 	}
 	for q := range shown {
@@ -168,7 +168,7 @@ func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) b
 }
 
 // compareResult sets the result of a new end of the match, or corrects the result of a reported end.
-// What is unknown does not change a result.
+// An unknown winner or decision does not change the result.
 func (d *draft) compareResult() {
 	at := slices.IndexFunc(d.state.Tracked, isMatchEnd)
 	if at < 0 || d.isRetracted(at) || !d.state.Match.Status.Decided() {
@@ -201,8 +201,9 @@ func (d *draft) isNew(at int) bool {
 	return slices.ContainsFunc(d.changes, func(ch change) bool { return ch.tracked == at && ch.action == event.New })
 }
 
-// result returns the result of a match that has ended. end is its end. A result from outside play
-// remains if the page then shows the match as over.
+// result returns the result of a match that has ended. end is the tracked end of the match. A
+// retirement, a walkover or an award remains the result if later pages show only that the match is
+// over.
 func (d *draft) result(end *TrackedIncident) results.Result {
 	switch d.state.Match.Status {
 	case event.Retired:
@@ -237,7 +238,7 @@ func (d *draft) wasPlayed() bool {
 
 // finalScore returns the score after all changes.
 func (d *draft) finalScore() *event.Score {
-	if !d.state.Sport.CountsGoals() {
+	if !d.state.Sport.Rules().CountsGoals {
 		if d.obs.Score != nil {
 			return d.obs.Score
 		}
@@ -256,7 +257,7 @@ func (d *draft) finalKicks() *event.Score {
 	tally, listed := event.Score{}, false
 	for at := range d.state.Tracked {
 		if tracked := &d.state.Tracked[at]; tracked.Kind == event.ShootoutKick && !d.isRetracted(at) {
-			tally, listed = tally.Add(tracked.Side, observation.KickScored(tracked.Detail)), true
+			tally, listed = tally.Add(tracked.Side, observation.KickGoals(tracked.Detail)), true
 		}
 	}
 	if !listed {

@@ -9,18 +9,18 @@ import (
 
 // isPoints reports whether incidents of a kind change the score, in sports that do not count goals.
 func isPoints(sport event.Sport, k event.Kind) bool {
-	return !sport.CountsGoals() && sport.Scores(k)
+	return !sport.Rules().CountsGoals && sport.Scores(k)
 }
 
 // scoreRestarts reports whether the score starts again at 0-0 with each period.
-func scoreRestarts(sport event.Sport) bool { return sport == event.Tennis }
+func scoreRestarts(sport event.Sport) bool { return sport.Rules().SetScore }
 
 // comparePoints compares the incidents for which isPoints holds. Such an incident is identified by
 // the score of its side after the incident, because in basketball one player can score three times
 // at the same clock. A correction of one incident changes the score after all later incidents. So
 // pairPoints pairs the rows of each side in order.
 func (d *draft) comparePoints() {
-	if d.obs.Sport.CountsGoals() {
+	if d.obs.Sport.Rules().CountsGoals {
 		return
 	}
 	if d.score.doubtful {

@@ -101,7 +101,7 @@ func TestSetsOfGoals(t *testing.T) {
 		ids[tracked.ID] = true
 	}
 	if len(ids) != len(s.state.Tracked) {
-		t.Errorf("%d IDs for %d incidents", len(ids), len(s.state.Tracked))
+		t.Errorf("%d different IDs for %d incidents, want one for each", len(ids), len(s.state.Tracked))
 	}
 	// While a row is missing, no goal is replaced.
 	s.expect(live(76, event.Score{Home: 3}, goal("Zoe", 74), goal("Bea", 30)))

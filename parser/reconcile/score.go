@@ -20,7 +20,7 @@ const impossibleLeap = 4
 type scoreDecision struct {
 	doubtful   bool        // the score is ignored
 	mayRetract bool        // the score may retract goals
-	lost       event.Score // points of each side that a fresh page with a lower score takes back
+	lost       event.Score // how many points each side loses if the lower score of a fresh page is confirmed
 }
 
 // decideScore returns the decision on the page's score, and v, the view of the page's site, with
@@ -29,7 +29,7 @@ type scoreDecision struct {
 // confirmFor. If the page lacks rows, only confirmFor confirms a score that falls.
 func decideScore(known *State, o *observation.Observation, from *Provenance, by verdict, v View) (scoreDecision, View) {
 	var d scoreDecision
-	lower, leap := falls(known, o), leapOf(known, o, from)
+	lower, leap := scoreFalls(known, o), leapOf(known, o, from)
 	switch {
 	case by == overdue && leap < impossibleLeap:
 		v.Doubt, d.mayRetract = nil, true
@@ -67,16 +67,16 @@ func (d *Doubt) next(score event.Score, agrees, isFresh bool, at time.Time) *Dou
 	return &Doubt{Score: score, Hold: hold}
 }
 
-// confirmedBy reports whether the page's score, which is in doubt too, confirms the score of d. It is
-// the same score, or it retracts the same goals. In sports that do not count goals, the score can have
-// risen since.
+// confirmedBy reports whether the page's score, which is in doubt too, confirms the score of d. The
+// same score confirms it, and so does a score that retracts the same goals. In sports that do not
+// count goals, a higher score confirms it too.
 func (d *Doubt) confirmedBy(known *State, o *observation.Observation, leap bool) bool {
 	switch {
 	case d.Score == *o.Score:
 		return true
 	case leap:
 		return false
-	case !o.Sport.CountsGoals():
+	case !o.Sport.Rules().CountsGoals:
 		return !lowerScore(o.Sport, o.Score, &d.Score)
 	}
 	return retractSame(d.Score, *o.Score, *known.Score)
@@ -93,12 +93,12 @@ func retractSame(a, b, known event.Score) bool {
 	return true
 }
 
-// leapOf returns how far the page's score leaps: 0 if it does not exceed the saved score, or the rows
-// of the page, by more points than both sides can have scored since the latest page. Otherwise it
-// returns the number of times that the leap contains this maximum. The profile may have read a minute
-// as the score.
+// leapOf compares the rise of the score with the usual maximum since the latest page. The rise is the
+// difference between the page's score and the saved score, or the points listed on the page if they
+// are higher. leapOf returns 0 if the rise does not exceed the maximum, and otherwise the rise divided
+// by the maximum. A great leap may mean that the profile reads a minute as the score.
 func leapOf(known *State, o *observation.Observation, from *Provenance) int {
-	usual := observation.BoundsOf(o.Sport).Leap
+	usual := o.Sport.Rules().Bounds.Leap
 	if usual == 0 || known.Score == nil || o.Score == nil {
 		return 0
 	}
@@ -112,9 +112,9 @@ func leapOf(known *State, o *observation.Observation, from *Provenance) int {
 	return 0
 }
 
-// pointsListed returns the points of both sides that the rows of the page add up to.
+// pointsListed returns the total points of both sides, as listed in the rows of the page.
 func pointsListed(o *observation.Observation) int {
-	if o.Sport.CountsGoals() {
+	if o.Sport.Rules().CountsGoals {
 		return o.Count(event.Goal, event.Home) + o.Count(event.Goal, event.Away)
 	}
 	most := 0
@@ -130,7 +130,7 @@ func pointsListed(o *observation.Observation) int {
 // the goals that the page's lower score retracts.
 func lacksRows(known *State, o *observation.Observation) bool {
 	lost := lostPoints(known.Score, o.Score)
-	return o.Blind && known.listedBefore() > lost.Home+lost.Away
+	return o.NoRows && known.listedBefore() > lost.Home+lost.Away
 }
 
 // lostPoints returns by how many points each side has fewer in now than in was. It returns 0-0 if

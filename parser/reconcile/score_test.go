@@ -17,7 +17,7 @@ func TestEmptyTemplate(t *testing.T) {
 	}
 	bare := func(m int) observation.Observation {
 		o := live(m, event.Score{})
-		o.Blind = true
+		o.NoRows = true
 		return o
 	}
 	s := begin(t, whole(50))

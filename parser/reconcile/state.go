@@ -26,9 +26,9 @@ type State struct {
 	// The number makes the IDs of these events unique.
 	Untracked int `json:"told,omitempty"`
 
-	// Blind counts consecutive pages that list no incident although earlier pages did. It is nil if
+	// NoRows counts consecutive pages that list no incident although earlier pages did. It is nil if
 	// the latest accepted page lists an incident.
-	Blind *Hold `json:"blind,omitempty"`
+	NoRows *Hold `json:"blind,omitempty"`
 
 	// Retractions counts retractions by series (see identity.go). The count is part of the ID of a new
 	// incident, so that the ID differs from the IDs of retracted incidents.
@@ -60,11 +60,11 @@ func (s *State) innings() innings.Known {
 	return innings.Known{Score: s.Score, LineScore: s.LineScore, Period: s.Match.Period}
 }
 
-// nothingPending reports whether another page with the same content would change nothing. That is
-// so if no page, end or kick-off is deferred, no score is in doubt, the source is neither stale nor
-// blind, and no incident or player is missing. v is the view of the page's site.
+// nothingPending reports whether another page with the same content would change nothing. Then no
+// page, end or kick-off is deferred, and no score is in doubt. The match is not stale, and no rows,
+// incidents or players are missing. v is the view of the page's site.
 func (s *State) nothingPending(v *View) bool {
-	return v.Hold == nil && v.Doubt == nil && v.End == nil && s.Blind == nil && s.Match.Stale == nil &&
+	return v.Hold == nil && v.Doubt == nil && v.End == nil && s.NoRows == nil && s.Match.Stale == nil &&
 		(s.Kickoff == nil || s.Kickoff.Return == nil) && !s.playersMissing() &&
 		!slices.ContainsFunc(s.Tracked, func(tracked TrackedIncident) bool { return tracked.Missing != nil })
 }

@@ -21,8 +21,8 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 	switch {
 	case in.Kind == event.StatusChange:
 		phase = phaseEnd
-	case in.Kind == event.ScoreChange && d.state.Sport == event.Cricket: // before the wickets, which are part of the score
-		phase = phaseStart
+	case in.Kind == event.ScoreChange && d.state.Sport.Rules().InningsScore:
+		phase = phaseStart // before the wickets, which are part of the score
 	}
 	id := d.id(series{"told", string(in.Kind), strconv.Itoa(d.state.Untracked)})
 	d.addChange(change{tracked: -1, untracked: TrackedIncident{Incident: in, Rev: 1, ID: id},
@@ -34,7 +34,7 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
 	moved := innings.Moved(s.LineScore, o.LineScore) || scoreMoved(s.Score, o.Score) && !d.explained(*o.Score)
-	if !o.Sport.CountsGoals() && !d.score.doubtful && moved {
+	if !o.Sport.Rules().CountsGoals && !d.score.doubtful && moved {
 		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: o.Match.Clock, Score: o.Score}, "")
 	}
 	isKick := func(tracked TrackedIncident) bool { return tracked.Kind == event.ShootoutKick }
@@ -99,12 +99,11 @@ const (
 	StaleAfter = 2 * time.Minute
 )
 
-// A source is blind after at least blindPolls consecutive pages, over at least blindFor, that list
-// no incident although earlier pages did. Its layout has probably changed. If the match is live, a
-// blind source makes it stale.
+// A live match becomes stale after at least noRowsPolls consecutive pages, over at least noRowsFor,
+// that list no incident although earlier pages did. The layout of the pages has probably changed.
 const (
-	blindPolls = 3
-	blindFor   = 5 * time.Minute
+	noRowsPolls = 3
+	noRowsFor   = 5 * time.Minute
 )
 
 // MarkStale marks a match as stale because its source has no usable page. It returns the new state
@@ -132,20 +131,21 @@ func (d *draft) markStale(reason string) {
 	d.reportUntracked(observation.Incident{Kind: event.SourceStale}, reason)
 }
 
-// checkHealth marks the match as fresh, or as stale if the match is live and the source is blind.
-// Score changes of a blind source still produce goal events.
+// checkHealth marks a stale match as fresh if the page has the expected rows. It marks a live match as
+// stale if its pages have had no rows for too long. Score changes on such pages still produce goal
+// events.
 func (d *draft) checkHealth() {
 	s := &d.state
-	if !d.obs.Blind || s.listedBefore() == 0 {
-		s.Blind = nil
+	if !d.obs.NoRows || s.listedBefore() == 0 {
+		s.NoRows = nil
 		if s.Match.Stale != nil {
 			s.Match.Stale = nil
 			d.reportUntracked(observation.Incident{Kind: event.SourceFresh}, "pages are usable again")
 		}
 		return
 	}
-	s.Blind = s.Blind.extended(d.from.At)
-	if s.Match.Stale == nil && s.Match.Status.Rank() == event.Live.Rank() && s.Blind.overdue(blindPolls, blindFor) {
+	s.NoRows = s.NoRows.extended(d.from.At)
+	if s.Match.Stale == nil && s.Match.Status.Rank() == event.Live.Rank() && s.NoRows.overdue(noRowsPolls, noRowsFor) {
 		d.markStale("the page lists no incidents any more: its layout may have changed")
 	}
 }

@@ -84,10 +84,10 @@ func (k Key) mayMatch(n *html.Node) bool {
 	return false
 }
 
-// An Index has the elements of a document by key, in document order.
+// An Index holds the elements of a document by key, in document order.
 type Index struct {
 	root               *html.Node
-	ids, classes, tags lists
+	ids, classes, tags nodesByName
 }
 
 // NewIndex returns the index of a document for keys. It walks over the document once.
@@ -104,9 +104,9 @@ func NewIndex(doc *goquery.Document, keys map[Key]bool) *Index {
 	return ix
 }
 
-// candidates returns the elements with the key among n and its descendants. ok is true if n is the
-// root element, or if no element of the document has the key. Otherwise found is not limited to the
-// descendants of n. ok is also false for the zero key.
+// candidates returns the elements of the document that have the key. ok reports whether all of them
+// are n or its descendants: n is the root element, or there are no such elements. ok is false for
+// the zero key.
 func (ix *Index) candidates(k Key, n *html.Node) (found []*html.Node, ok bool) {
 	if k == (Key{}) {
 		return nil, false
@@ -115,8 +115,8 @@ func (ix *Index) candidates(k Key, n *html.Node) (found []*html.Node, ok bool) {
 	return found, len(found) == 0 || n.Parent == ix.root
 }
 
-// of returns the lists for the kind of a key.
-func (ix *Index) of(k Key) *lists {
+// of returns the elements by name, for the kind of a key.
+func (ix *Index) of(k Key) *nodesByName {
 	switch k.kind {
 	case '#':
 		return &ix.ids
@@ -155,8 +155,8 @@ func (ix *Index) add(n *html.Node) {
 	}
 }
 
-// A lists has a list of elements for each opened name.
-type lists struct {
+// nodesByName holds a list of elements for each opened name.
+type nodesByName struct {
 	elements map[string][]*html.Node
 	lengths  uint64 // lengthBit of all opened names; it rules out most other names without a map lookup
 }
@@ -166,7 +166,7 @@ type lists struct {
 func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
 
 // open creates the list for a name.
-func (l *lists) open(name string) {
+func (l *nodesByName) open(name string) {
 	if l.elements == nil {
 		l.elements = map[string][]*html.Node{}
 	}
@@ -175,7 +175,7 @@ func (l *lists) open(name string) {
 }
 
 // add adds an element to the list for a name, if the list is open.
-func (l *lists) add(name string, n *html.Node) {
+func (l *nodesByName) add(name string, n *html.Node) {
 	if l.lengths&lengthBit(name) == 0 {
 		return
 	}

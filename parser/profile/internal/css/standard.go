@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// standard rewrites a selector of today's CSS to one that cascadia knows. cascadia has no :is and
-// :where, and :has cannot begin with a combinator there. Besides, cascadia also finds the first part
-// of a selector in :has outside the element.
+// standard rewrites a modern CSS selector as one that cascadia supports. cascadia does not support
+// :is, :where, and a combinator at the beginning of :has. In :has(a b), it wrongly accepts an a
+// outside the element.
 //
 //	:has(> a b)    →  :haschild(a:has(b))
 //	:has(a > b)    →  :has(a:haschild(b))
 //	:has(a, > b)   →  :not(:not(:has(a)):not(:haschild(b)))
 //	:is(a, b)      →  :not(:not(a, b))
 //
-// The error of a selector that cannot be rewritten names a way that works.
+// If a selector cannot be rewritten, the error suggests an alternative.
 func standard(css string) (string, error) {
 	var out strings.Builder
 	for {
@@ -64,8 +64,8 @@ func standardHas(arguments string) (string, error) {
 	return ":not(:not(" + strings.Join(all, "):not(") + "))", nil
 }
 
-// relative returns the condition of a selector in :has. A selector without a combinator at its
-// beginning is for any descendant.
+// relative returns the condition for a selector in :has. A selector that does not begin with a
+// combinator applies to all descendants.
 func relative(css string) (string, error) {
 	css = strings.TrimSpace(css)
 	condition := ":has("

@@ -3,6 +3,7 @@ package notations
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -18,7 +19,8 @@ const (
 	Overs     = "overs"     // 14.3: fourteen overs and three balls
 )
 
-// The notations of times, after divide. minute.go contains those of the notation minute.
+// The forms of times, after divide has removed the words. minute.go contains the forms of the
+// notation minute.
 var (
 	minuteColon = regexp.MustCompile(`^(\d{1,3}) ?: ?(\d\d)(?:\.\d+)?'?$`)  // 14:21 07:48.3
 	lastMinute  = regexp.MustCompile(`^:?(\d{1,2})\.\d+$`)                  // 46.3: seconds
@@ -71,7 +73,7 @@ func (r Reader) notation(as string, t *clockText) string {
 		return as
 	case r.Sport.CountsMinutes():
 		return Minute
-	case r.Sport == event.Cricket:
+	case r.Sport.Rules().InningsScore:
 		return Overs
 	}
 	return Elapsed
@@ -85,10 +87,7 @@ func (r Reader) time(as string, period event.Period, t *clockText) (event.Clock,
 		if !ok {
 			return event.Clock{}, notClock(as)
 		}
-		if c, ok := m.in(r.Sport, period, t.extra); ok {
-			return c, nil
-		}
-		return event.Clock{}, fmt.Errorf("is not in the period %q: check the period and the notation", period)
+		return m.clock(r.Sport, period, t.extra)
 	case Overs:
 		if n, ok := parseOvers(t.time); ok {
 			return event.Clock{Period: period, Balls: n}, nil
@@ -104,7 +103,8 @@ func (r Reader) time(as string, period event.Period, t *clockText) (event.Clock,
 		return event.Clock{}, err
 	}
 	if start, end := r.Sport.Minutes(period); end > 0 {
-		return r.Sport.AtElapsed(period, start*60+seconds), nil
+		seconds += start * 60
+		return minute{seconds/60 + 1, 0, seconds}.clock(r.Sport, period, t.extra)
 	}
 	return event.Clock{Period: period, Elapsed: seconds}, nil
 }
@@ -113,11 +113,13 @@ func (r Reader) time(as string, period event.Period, t *clockText) (event.Clock,
 // Elapsed or Remaining.
 func (r Reader) sinceStart(as string, period event.Period, seconds int) (int, error) {
 	length := r.Length(period)
-	overtime := r.Sport.Index(period) > r.Sport.Index(r.Sport.Regulation())
+	overtime := r.Sport.Index(period) > r.Sport.Index(r.Sport.Rules().LastRegulationPeriod)
 	switch {
 	case as == Remaining && length == 0:
 		return 0, fmt.Errorf("remaining in period %q: the profile must find the period, "+
 			"and set its length in lengths", period)
+	case r.Sport.CountsMinutes() && period == "" && seconds > 0:
+		return 0, errors.New("since the start of a period: the profile must find the period")
 	case as == Remaining && seconds > length:
 		return 0, fmt.Errorf("remaining in period %s is more than its length of %d minutes: check lengths", period, length/60)
 	case as == Remaining:
@@ -141,9 +143,9 @@ func parseOvers(text string) (n int, ok bool) {
 	return number(m[1])*6 + number(m[2]), true
 }
 
-// parseSeconds parses 12:46, 46.3 or PT12M46S, and returns whole seconds, and whether text is
-// valid.
-func parseSeconds(text string) (int, bool) {
+// parseSeconds parses 12:46, 46.3 or PT12M46S, and returns whole seconds. ok is false if text is
+// invalid.
+func parseSeconds(text string) (seconds int, ok bool) {
 	if m := minuteColon.FindStringSubmatch(text); m != nil {
 		return number(m[1])*60 + number(m[2]), number(m[2]) <= 59
 	}

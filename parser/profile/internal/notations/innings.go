@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The notations of innings, in lower case and without the texts in parentheses.
+// The forms of innings, in lower case and without the texts in parentheses.
 var (
 	followOn    = regexp.MustCompile(`\(?\b(?:f/o|fo|following on|follow-on)\b\)?`)
 	parentheses = regexp.MustCompile(`\([^()]*\)`)
@@ -78,8 +78,8 @@ func ParseInnings(text string) (s SideScore, err error) {
 	return s, nil
 }
 
-// InningsPeriod returns the period that a line score shows, as the number of innings that have begun.
-// It returns "" if none has.
+// InningsPeriod returns the current period by the number of innings in a line score that have begun.
+// It returns "" if no innings has begun.
 func InningsPeriod(line *event.LineScore) event.Period {
 	begun := 0
 	for _, l := range []event.Line{line.Home, line.Away} {
@@ -87,7 +87,7 @@ func InningsPeriod(line *event.LineScore) event.Period {
 			begun += n
 		}
 	}
-	if all := event.Cricket.Periods(); begun > 0 && begun <= len(all) {
+	if all := event.Cricket.Rules().Periods; begun > 0 && begun <= len(all) {
 		return all[begun-1]
 	}
 	return ""

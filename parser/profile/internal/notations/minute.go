@@ -1,13 +1,14 @@
 package notations
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/matchwire/matchwire/event"
 )
 
-// The notations of times that count from kick-off, after divide.
+// The forms of times that count from kick-off, after divide has removed the words.
 var (
 	minuteUnit   = regexp.MustCompile(`(\d) ?(?:min(?:ute)?s?|m)\b\.?`) // 67 mins
 	minutePrefix = regexp.MustCompile(`^min(?:ute)?s?\b\.? ?`)          // min 67
@@ -58,6 +59,15 @@ func parseMinute(text string) (m minute, ok bool) {
 // stoppageAt returns the minute for a time since the start of stoppage time.
 func stoppageAt(last, minutes, seconds int) (m minute, ok bool) {
 	return minute{last, minutes + 1, minutes*60 + seconds}, seconds <= 59
+}
+
+// clock returns what in returns, with an error if ok is false.
+func (m minute) clock(sport event.Sport, period event.Period, extra bool) (event.Clock, error) {
+	c, ok := m.in(sport, period, extra)
+	if !ok {
+		return c, fmt.Errorf("is not in the period %q: check the period and the notation", period)
+	}
+	return c, nil
 }
 
 // in returns the clock of the minute in a period, which is "" if the page does not name it. extra

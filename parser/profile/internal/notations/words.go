@@ -30,8 +30,8 @@ func (t *clockText) names() bool { return t.period != "" || t.extra || t.over }
 var marks = strings.NewReplacer("’", "'", "′", "'", "´", "'", "‘", "'", "`", "'", "ʹ", "'", "ʼ", "'", "＇", "'",
 	"″", "''", "”", "''", "\"", "''", "–", "-", "—", "-", "−", "-", "▲", "top ", "▼", "bottom ")
 
-// plain returns a text in lower case, with plain characters and without those that show nothing, such as
-// marks of the direction of text.
+// plain returns a text in lower case and in compatibility form. It removes invisible characters, such
+// as direction marks.
 func plain(text string) string {
 	visible := strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) {
@@ -45,8 +45,8 @@ func plain(text string) string {
 // squeezed replaces each run of white space with one space.
 func squeezed(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// divide divides the text of a clock. Full-width digits and all kinds of spaces and apostrophes
-// are equal to the plain ones. ok is false if the words contradict each other.
+// divide divides the text of a clock. It treats full-width digits, and all kinds of spaces and
+// apostrophes, like the plain ones. ok is false if the words contradict each other.
 func divide(sport event.Sport, text string) (t clockText, ok bool) {
 	text = ordinalMinute.ReplaceAllString(plain(text), "$1'")
 	for _, w := range clockWords {
@@ -76,7 +76,7 @@ func divide(sport event.Sport, text string) (t clockText, ok bool) {
 	return t, !(t.over && t.period != "")
 }
 
-// ordinalMinute is a minute like 2nd minute, which does not name the second half.
+// ordinalMinute matches a minute such as "2nd minute", whose "2nd" does not name the second half.
 var ordinalMinute = regexp.MustCompile(`\b(\d{1,3})(?:st|nd|rd|th) min(?:ute)?\b\.?`)
 
 // A clockWord is a word, or a phrase, beside or instead of the time of a clock.
@@ -100,8 +100,8 @@ func named(p event.Period) func(*clockText, event.Sport, string) {
 	}
 }
 
-// numberedPeriod sets the period from its number: "q3", "p2" or "s1". Without a number, it is the
-// first.
+// numberedPeriod returns a function that sets the period from its number: "q3", "p2" or "s1". Without
+// a number, the period is the first. An earlier word has precedence.
 func numberedPeriod(letters string) func(*clockText, event.Sport, string) {
 	return func(t *clockText, _ event.Sport, group string) {
 		if t.period == "" {

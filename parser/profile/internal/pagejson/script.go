@@ -111,9 +111,9 @@ func DecodeFlight(scripts []string) map[string]any {
 	return values
 }
 
-// flightText returns the text of a line such as T1f4,…: after T come the length of the text in
-// bytes, in hexadecimal, and the text. after is the rest of the line, because no line break follows
-// the text. ok is false if the line has no such text.
+// flightText returns the text of a line such as T1f4,…: The number after T is the length of the text
+// in bytes, in hexadecimal. No line break follows the text, so after is the rest of the line. ok is
+// false if the line has no such text.
 func flightText(line string) (text, after string, ok bool) {
 	if !strings.HasPrefix(line, "T") {
 		return "", "", false

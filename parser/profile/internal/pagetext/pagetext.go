@@ -29,8 +29,8 @@ func WithoutMark(body []byte) (text []byte, marked bool) {
 }
 
 // HTML returns an HTML page converted to UTF-8, from the charset that the response or the page
-// declares. If none is declared, the page is used unchanged if it is valid UTF-8. Otherwise the
-// charset is guessed.
+// declares. If neither declares a charset, HTML returns valid UTF-8 unchanged, and otherwise guesses
+// the charset.
 func HTML(body []byte, contentType string) io.Reader {
 	encoding, name, declared := charset.DetermineEncoding(body, contentType)
 	if name == "utf-8" || !declared && utf8.Valid(body) {
@@ -39,8 +39,8 @@ func HTML(body []byte, contentType string) io.Reader {
 	return encoding.NewDecoder().Reader(bytes.NewReader(body))
 }
 
-// JSON returns a JSON page converted to UTF-8. JSON is UTF-8. If the page is not valid UTF-8,
-// it is converted from the charset that the response declares.
+// JSON returns a JSON page converted to UTF-8. Valid UTF-8 is returned unchanged, because JSON is
+// UTF-8. Other pages are converted from the charset that the response declares.
 func JSON(body []byte, contentType string) ([]byte, error) {
 	_, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil || parameters["charset"] == "" {

@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// startedRuns is the maximum number of runs with which an innings begins if the page shows the period of
-// the innings before its score. It is the maximum number of runs of an over.
+// startedRuns is the maximum number of runs in the first score of an innings, if an earlier page has
+// already shown the period of the innings. It is the maximum number of runs in an over: six sixes.
 const startedRuns = 36
 
 var sides = []event.Side{event.Home, event.Away}
@@ -40,7 +40,7 @@ func Several(line *event.LineScore) bool {
 // reports whether the site shows all innings. The line score is nil if it is not known to which
 // innings the runs belong.
 func (known Known) Complete(o *observation.Observation, all bool) (*event.Score, *event.LineScore) {
-	if o.Sport != event.Cricket || o.Score == nil {
+	if !o.Sport.Rules().InningsScore || o.Score == nil {
 		return o.Score, nil
 	}
 	score, shown := known.shown(o)
@@ -84,8 +84,8 @@ func (known Known) Complete(o *observation.Observation, all bool) (*event.Score,
 	return &score, line
 }
 
-// shown returns the score and the innings of each side that the page shows. Of a side without a score,
-// it returns what earlier pages have shown.
+// shown returns the score and the innings of each side on the page. For a side without a score, it
+// returns the score and the innings on earlier pages.
 func (known Known) shown(o *observation.Observation) (score event.Score, lines map[event.Side]event.Line) {
 	score, lines = *o.Score, map[event.Side]event.Line{}
 	was := known.LineScore
@@ -106,18 +106,18 @@ func (known Known) shown(o *observation.Observation) (score event.Score, lines m
 	return score, lines
 }
 
-// begun returns the number of innings that the page and the known page show, or 0 if
-// it is unknown. A page without a period shows the known period.
+// begun returns how many innings have begun on the page, and on the earlier pages. The numbers are 0
+// if unknown. A page without a period counts as one with the known period.
 func (known Known) begun(o *observation.Observation) (innings, before int) {
 	p := known.Period
 	return o.Sport.Index(cmp.Or(o.Match.Period, p)) + 1, o.Sport.Index(p) + 1
 }
 
-// Began returns the sides whose score falls because they have begun an innings: from the third
-// innings on, at most as many sides as innings have begun since the known page. If the page has shown
-// the period before, the score of the innings is low.
+// Began returns the sides whose score falls because they have begun an innings. This is possible from
+// the third innings on, for at most as many sides as innings have begun since the earlier pages. If
+// an earlier page has already shown the period, the new score is at most startedRuns.
 func (known Known) Began(o *observation.Observation, score *event.Score) []event.Side {
-	if o.Sport != event.Cricket || score == nil || known.Score == nil {
+	if !o.Sport.Rules().InningsScore || score == nil || known.Score == nil {
 		return nil
 	}
 	innings, before := known.begun(o)

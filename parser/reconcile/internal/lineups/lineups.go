@@ -48,8 +48,8 @@ func samePerson(was, now *event.LineupPlayer) bool {
 		was.Number == now.Number || was.Name == now.Name)
 }
 
-// Edits returns the changes by member name. The change of the players contains those that were
-// removed, and those that were added.
+// Edits returns the changes by member name. In the change of the players, Old contains the removed
+// players, and New the added players.
 func Edits(was, now *event.Lineup) map[string]event.Change {
 	edits := map[string]event.Change{}
 	if was.Formation != now.Formation {

@@ -11,8 +11,8 @@ import (
 
 // WithoutRepeats returns the page's incidents without rows that repeat an earlier row. Some pages
 // show an incident in a list and again on a timeline. Attributes that the first row lacks are set
-// from the second row. One player can score twice in a minute. So a goal is only removed while more
-// goals are listed than the score has. A kick is only removed if more scored kicks are listed than
+// from the second row. One player can score twice in a minute. So a goal is removed only while more
+// goals are listed than the score has. A kick is removed only if more scored kicks are listed than
 // the tally has.
 func WithoutRepeats(o *observation.Observation) []observation.Incident {
 	surplus := map[event.Side]int{} // number of listed goals minus the score
@@ -35,7 +35,7 @@ func WithoutRepeats(o *observation.Observation) []observation.Incident {
 		i := slices.IndexFunc(kept[k], func(at int) bool { return repeats(&in, &rows[at]) })
 		switch {
 		case i < 0,
-			in.Kind == event.Goal && o.Sport.CountsGoals() && surplus[in.Side] <= 0,
+			in.Kind == event.Goal && o.Sport.Rules().CountsGoals && surplus[in.Side] <= 0,
 			in.Kind == event.ShootoutKick && !surplusKicks:
 			kept[k] = append(kept[k], len(rows))
 			rows = append(rows, in)
@@ -91,11 +91,11 @@ func InOrder(sport event.Sport, rows []observation.Incident) []observation.Incid
 // latestFirst reports whether the clock decreases between adjacent rows more often than it
 // increases.
 func latestFirst(sport event.Sport, rows []observation.Incident) bool {
-	falls := 0
+	balance := 0
 	for i := 1; i < len(rows); i++ {
-		falls += Compare(sport, rows[i-1].Clock, rows[i].Clock)
+		balance += Compare(sport, rows[i-1].Clock, rows[i].Clock)
 	}
-	return falls > 0
+	return balance > 0
 }
 
 // Compare returns -1 if a is before b in the match, 1 if a is after b, and 0 otherwise.

@@ -30,7 +30,8 @@ func Awarded(score *event.Score, played bool) Result {
 // Result returns the result of a match that was played. It does not infer the result of a tie of two
 // legs. In cricket and tennis, the score does not show who won.
 func (c *Course) Result() Result {
-	if c.Sport == event.Cricket || c.Sport == event.Tennis {
+	rules := c.Sport.Rules()
+	if rules.SetScore || rules.InningsScore {
 		return Result{}
 	}
 	latest := -1 // the latest period, other than the shoot-out
@@ -42,9 +43,9 @@ func (c *Course) Result() Result {
 			latest = max(latest, c.Sport.Index(p))
 		}
 	}
-	regulation := c.Sport.Index(lastInRegulation(c.Sport))
+	regulation := c.Sport.Index(rules.OvertimeAfter)
 	unknown := latest < 0 || !c.Certain && latest == regulation
-	mayDraw := c.Sport != event.Basketball && !unknown
+	mayDraw := !rules.NoDraw && !unknown
 	switch {
 	case shootout:
 		winner := leader(c.Shootout, false)
@@ -54,19 +55,10 @@ func (c *Course) Result() Result {
 		return Result{winner, event.ByShootout}
 	case latest > regulation:
 		return Result{leader(c.Score, mayDraw), event.ByExtraTime}
-	case unknown, latest < regulation && c.Sport != event.Baseball:
+	case unknown, latest < c.Sport.Index(rules.LastRegulationPeriod):
 		return Result{Winner: leader(c.Score, false)}
 	}
 	return Result{leader(c.Score, mayDraw), event.ByRegulation}
-}
-
-// lastInRegulation returns the last period before extra time. Unlike [event.Sport.Regulation], it
-// need not be part of every match.
-func lastInRegulation(sport event.Sport) event.Period {
-	if sport == event.Baseball {
-		return "i9"
-	}
-	return sport.Regulation()
 }
 
 // leader returns the side with the higher score. If the scores are equal, it returns Draw if mayDraw

@@ -5,6 +5,34 @@ import (
 	"strings"
 )
 
+// A Score counts goals, points or runs by side. In cricket, it counts the runs of the latest innings of
+// each side, or of all innings if the pages show only the totals.
+type Score struct {
+	Home int `json:"home"`
+	Away int `json:"away"`
+}
+
+// String returns the score as "home-away".
+func (s Score) String() string { return fmt.Sprintf("%d-%d", s.Home, s.Away) }
+
+// Of returns the goals, points or runs of one side.
+func (s Score) Of(side Side) int {
+	if side == Home {
+		return s.Home
+	}
+	return s.Away
+}
+
+// Add returns s with n more for one side.
+func (s Score) Add(side Side, n int) Score {
+	if side == Home {
+		s.Home += n
+	} else {
+		s.Away += n
+	}
+	return s
+}
+
 // A LineScore is the score of both sides by part of the match. It is set in cricket, where the parts
 // are innings, if the pages show which innings the runs belong to.
 type LineScore struct {
@@ -73,3 +101,27 @@ func (l *LineScore) Innings() int { return len(l.Home) + len(l.Away) }
 // Total returns the runs of both sides in all their innings. A [Score] holds those of the latest innings
 // of each side.
 func (l *LineScore) Total() Score { return Score{Home: l.Home.Runs(), Away: l.Away.Runs()} }
+
+// A Winner is the side that won a match, or Draw.
+type Winner string
+
+// Draw means that a match ended without a winner. The other values are those of [Side].
+const Draw Winner = "draw"
+
+// A Decision is the way in which a match was decided.
+type Decision string
+
+// The ways in which a match is decided.
+const (
+	ByRegulation Decision = "regulation" // in the regular playing time
+	ByExtraTime  Decision = "extra_time" // in extra time, overtime or extra innings
+	ByShootout   Decision = "shootout"
+	ByRetirement Decision = "retirement" // a player or team gave up
+	ByWalkover   Decision = "walkover"   // awarded, without any play
+	ByAward      Decision = "award"      // awarded after play, or it is unknown whether the match was played
+)
+
+// Decisions returns every way in which a match is decided.
+func Decisions() []Decision {
+	return []Decision{ByRegulation, ByExtraTime, ByShootout, ByRetirement, ByWalkover, ByAward}
+}

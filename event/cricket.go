@@ -1,0 +1,17 @@
+package event
+
+import "time"
+
+// cricket contains the rules of cricket. The runs of the batting side are its score.
+var cricket = Rules{
+	Periods:     numbered("inn", 8), // two of each side, and super overs
+	LeastPeriod: "inn2",
+	LeastLength: 10 * time.Minute,
+
+	Kinds:        []Kind{"wicket", "boundary", "milestone", "over_end", "review"},
+	InningsScore: true,
+
+	// Victoria 1,107 in one of two innings in 1926, Sri Lanka 952–6 in 1997. More than 800 overs in a Test
+	// of ten days in 1939. A new innings can change the score by any number.
+	Bounds: Bounds{Score: 2000, Listed: 2000, Rows: 1500},
+}

@@ -1,0 +1,23 @@
+package event
+
+import "time"
+
+// iceHockey contains the rules of ice hockey, with the periods of the NHL.
+var iceHockey = Rules{
+	Periods:              append(append(numbered("p", 3), numbered("ot", 5)...), ShootOut),
+	LastRegulationPeriod: "p3",
+	OvertimeAfter:        "p3",
+	Length:               20 * time.Minute,
+	Overtime:             5 * time.Minute,
+	LeastPeriod:          "p3",
+	LeastLength:          10 * time.Minute,
+	UsualLengths:         minutes(10, 12, 15, 20),
+
+	Kinds:        []Kind{Goal, Penalty, "shootout_attempt", "challenge"},
+	Points:       map[Kind][]int{Goal: {1}},
+	CountsGoals:  true,
+	ShootoutGoal: true,
+
+	// South Korea 92–0 in 1998. 84 penalties in Boston in 1981.
+	Bounds: Bounds{Score: 100, Listed: 100, Shootout: 30, Rows: 100, Leap: 5},
+}

@@ -1,0 +1,21 @@
+package event
+
+import "time"
+
+// rugby contains the rules of rugby union. Sevens has the same rules, and shorter halves.
+var rugby = Rules{
+	Periods:              soccer.Periods,
+	LastRegulationPeriod: SecondHalf,
+	OvertimeAfter:        SecondHalf,
+	Half:                 40,
+	ExtraHalf:            10,
+	LeastPeriod:          SecondHalf,
+	LeastLength:          7 * time.Minute, // sevens
+
+	Kinds: []Kind{"try", "conversion", "penalty_goal", "drop_goal", YellowCard, RedCard, Substitution, "tmo_review"},
+	// A penalty try has no conversion and adds seven points.
+	Points: map[Kind][]int{"try": {5, 7}, "conversion": {2}, "penalty_goal": {3}, "drop_goal": {3}},
+
+	// Argentina 152–0 in 2002, Royal Kituro 356–3 in 2015. A shoot-out of 15 kicks in Cardiff in 2009.
+	Bounds: Bounds{Score: 400, Listed: 400, Shootout: 40, Rows: 100, Leap: 40},
+}

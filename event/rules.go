@@ -1,0 +1,158 @@
+package event
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Sport is the first word of a routing key.
+type Sport string
+
+// The sports that matchwire supports. A file for each sport contains its rules.
+const (
+	Soccer           Sport = "soccer"
+	Basketball       Sport = "basketball"
+	AmericanFootball Sport = "american_football"
+	IceHockey        Sport = "ice_hockey"
+	Baseball         Sport = "baseball"
+	Cricket          Sport = "cricket"
+	Tennis           Sport = "tennis"
+	Rugby            Sport = "rugby"
+)
+
+// Rules are the rules of a sport that determine what its pages can show.
+type Rules struct {
+	Periods []Period // all periods and breaks, in the order of play
+
+	// LastRegulationPeriod is the last period of regulation time, which is part of every completed match.
+	// It is "" if the sport has no such period.
+	LastRegulationPeriod Period
+
+	// OvertimeAfter is the last period before extra time, overtime or extra innings. Unlike
+	// LastRegulationPeriod, it need not be part of every match.
+	OvertimeAfter Period
+
+	// Length and Overtime are the lengths of a period and of an overtime period in the best-known
+	// league. They are 0 if the clock of the sport does not count down.
+	Length, Overtime time.Duration
+
+	// Half and ExtraHalf are the lengths of a half, and of a half of extra time, in minutes. They are 0
+	// if the clock of the sport does not count minutes from kick-off.
+	Half, ExtraHalf int
+
+	// LeastPeriod is the last period that every match has, even if it was shortened. LeastLength is the
+	// minimum length of such a period in any competition.
+	LeastPeriod Period
+	LeastLength time.Duration
+
+	// UsualLengths are the lengths of a period in all usual competitions, in ascending order. They are set
+	// if the clock counts the seconds of a period.
+	UsualLengths []time.Duration
+
+	Kinds  []Kind         // kinds of incidents that a page can show, without those that every sport has
+	Points map[Kind][]int // by kind: the points, goals or runs that one incident can add to the score
+
+	CountsGoals  bool // the score is the number of goals
+	ShootoutGoal bool // the winner of a shoot-out gets one goal
+	NoDraw       bool // no match ends with a level score
+	SetScore     bool // the score counts the games of the set, and starts again with each set
+	InningsScore bool // the score counts the runs of an innings, and starts again with each innings
+
+	Bounds Bounds
+}
+
+// Bounds are the highest numbers that a page of a sport can show. A higher number is not a fact of the
+// match: the profile has read a year, an ID or a minute.
+type Bounds struct {
+	Score    int // points of one side
+	Listed   int // points of one side if the page lists each of them; at least Score
+	Shootout int // scored kicks of one side in a shoot-out
+	Rows     int // incidents of one kind and side, except for those that score
+	Leap     int // points of both sides in ten minutes; 0 if the score can change by any number
+}
+
+// rules contains the rules of each sport.
+var rules = map[Sport]*Rules{
+	Soccer:           &soccer,
+	Basketball:       &basketball,
+	AmericanFootball: &americanFootball,
+	IceHockey:        &iceHockey,
+	Baseball:         &baseball,
+	Cricket:          &cricket,
+	Tennis:           &tennis,
+	Rugby:            &rugby,
+}
+
+// Sports returns the sports that matchwire supports.
+func Sports() []Sport {
+	return []Sport{Soccer, Basketball, AmericanFootball, IceHockey, Baseball, Cricket, Tennis, Rugby}
+}
+
+// Rules returns the rules of a sport. The caller must not modify them. For a sport that matchwire does
+// not support, they are the zero Rules.
+func (s Sport) Rules() *Rules {
+	if r, ok := rules[s]; ok {
+		return r
+	}
+	return &Rules{}
+}
+
+// Index returns the index of p in the periods of the sport, or -1.
+func (s Sport) Index(p Period) int { return slices.Index(s.Rules().Periods, p) }
+
+// PlayedBefore returns the period before p if p is a break, otherwise p itself.
+func (s Sport) PlayedBefore(p Period) Period {
+	if i := s.Index(p); p.IsBreak() && i > 0 {
+		return s.Rules().Periods[i-1]
+	}
+	return p
+}
+
+// PeriodLength returns the length of a period in the sport's best-known league. It returns 0 for
+// sports whose clock does not count down.
+func (s Sport) PeriodLength(p Period) time.Duration {
+	if strings.HasPrefix(string(p), "ot") {
+		return s.Rules().Overtime
+	}
+	return s.Rules().Length
+}
+
+// Scores reports whether an incident of this kind changes the score.
+func (s Sport) Scores(k Kind) bool { return len(s.Rules().Points[k]) > 0 }
+
+// A Period is a part of a match: "1h", "ht" and "2h" in soccer, "p1" to "p3" and "ot1" in ice
+// hockey, "q1" to "q4" in basketball. "so" is a shoot-out.
+type Period string
+
+// Periods of soccer and rugby. HalfTime and ExtraHalfTime are breaks.
+const (
+	FirstHalf     Period = "1h"
+	HalfTime      Period = "ht"
+	SecondHalf    Period = "2h"
+	ExtraFirst    Period = "et1"
+	ExtraHalfTime Period = "et_ht"
+	ExtraSecond   Period = "et2"
+	ShootOut      Period = "so"
+)
+
+// IsBreak reports whether p is a break.
+func (p Period) IsBreak() bool { return p == HalfTime || p == ExtraHalfTime }
+
+// numbered returns n periods: prefix1, prefix2 and so on.
+func numbered(prefix string, n int) []Period {
+	var all []Period
+	for i := range n {
+		all = append(all, Period(prefix+strconv.Itoa(i+1)))
+	}
+	return all
+}
+
+// minutes returns lengths of periods.
+func minutes(lengths ...time.Duration) []time.Duration {
+	for i := range lengths {
+		lengths[i] *= time.Minute
+	}
+	return lengths
+}

@@ -1,0 +1,23 @@
+package event
+
+import "time"
+
+// soccer contains the rules of soccer.
+var soccer = Rules{
+	Periods:              []Period{FirstHalf, HalfTime, SecondHalf, ExtraFirst, ExtraHalfTime, ExtraSecond, ShootOut},
+	LastRegulationPeriod: SecondHalf,
+	OvertimeAfter:        SecondHalf,
+	Half:                 45,
+	ExtraHalf:            15,
+	LeastPeriod:          SecondHalf,
+	LeastLength:          45 * time.Minute,
+
+	Kinds: []Kind{Goal, YellowCard, RedCard, Substitution, "penalty_awarded", "penalty_missed", "var_review",
+		"added_time", ShootoutKick},
+	Points:      map[Kind][]int{Goal: {1}},
+	CountsGoals: true,
+
+	// Arbroath 36–0 in 1885, Australia 31–0 in 2001. AS Adema 149–0 in 2002, all own goals in protest.
+	// 56 kicks in Dimona in 2024, 23–22. 36 red cards in Claypole in 2011.
+	Bounds: Bounds{Score: 40, Listed: 150, Shootout: 40, Rows: 40, Leap: 5},
+}

@@ -1,0 +1,17 @@
+package event
+
+import "time"
+
+// tennis contains the rules of tennis. The score counts the games of the current set.
+var tennis = Rules{
+	Periods:     numbered("s", 5),
+	LeastPeriod: "s2",
+	LeastLength: 10 * time.Minute,
+
+	Kinds:    []Kind{"game", "set", "break"},
+	Points:   map[Kind][]int{"game": {1}, "set": {1}, "break": {1}},
+	SetScore: true,
+
+	// Isner–Mahut 70–68 in the fifth set in 2010. A new set can change the score by any number.
+	Bounds: Bounds{Score: 100, Listed: 100, Rows: 250},
+}
