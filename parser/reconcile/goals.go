@@ -136,7 +136,8 @@ func (d *draft) noteDoubts() {
 		if !d.obs.Sport.Scores(tracked.Kind) || d.score.lost.Of(tracked.Side) == 0 {
 			continue
 		}
-		if d.obs.Sport.Rules().CountsGoals || tracked.Score.Of(tracked.Side) > d.obs.Score.Of(tracked.Side) {
+		after := tracked.Score
+		if d.obs.Sport.Rules().CountsGoals || after != nil && after.Of(tracked.Side) > d.obs.Score.Of(tracked.Side) {
 			tracked.Doubted = true
 		}
 	}
