@@ -319,3 +319,22 @@ func TestStrayEndInTheThirdQuarter(t *testing.T) {
 	s.now += time.Minute
 	s.expect(third.at(450, 2), "status_change live 2-0")
 }
+
+// In the last quarter too, a page that shows the end ends nothing: the quarters before it lasted twelve
+// minutes, of which ten are left.
+func TestStrayEndInTheLastQuarter(t *testing.T) {
+	t.Parallel()
+	show := func(status event.Status, p event.Period, second int) observation.Observation {
+		o := observed(status, p, event.Score{Home: 60})
+		o.Sport, o.Match.Clock = event.Basketball, event.Clock{Period: p, Elapsed: second}
+		return o
+	}
+	s := begin(t, show(event.Live, "q3", 710))
+	s.read(show(event.Live, "q4", 120))
+	end := show(event.Ended, "", 0)
+	s.now += 9 * time.Minute
+	s.expect(end)
+	s.expect(show(event.Live, "q4", 700))
+	s.now += time.Minute
+	s.expect(end, "period_end q4 60-0", "match_end 60-0 home by regulation")
+}

@@ -46,6 +46,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		view.AllInnings = allInnings
 		next.Seen = seenNow(&known, &o, &from)
 		next.EndsFrom = endsFrom(&known, &o, &from, verdict)
+		next.LongestClock = longestClock(&known, &o)
 		view.End = endHold
 	}
 	nothingNew := digest == known.Views[from.Site].Observed && verdict != overdue && end != endEarly &&

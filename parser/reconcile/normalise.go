@@ -153,7 +153,7 @@ func endsFrom(known *State, o *observation.Observation, from *Provenance, by ver
 		return known.EndsFrom
 	}
 	least := from.At.Add(
-		playtime.Least(o.Sport, shown, o.Match.Status == event.Break, longestClock(known, shown)))
+		playtime.Least(o.Sport, shown, o.Match.Status == event.Break, longestClock(known, o)))
 	switch {
 	case known.EndsFrom.IsZero(), by == overdue, compareClock(o.Sport, shown, was) > 0:
 		return least
@@ -165,18 +165,17 @@ func endsFrom(known *State, o *observation.Observation, from *Provenance, by ver
 	return known.EndsFrom
 }
 
-// longestClock returns the highest clock of shown and of the tracked incidents in regulation time, in
-// seconds since the start of its period.
-func longestClock(known *State, shown event.Clock) int {
-	last := known.Sport.Index(known.Sport.Rules().LastRegulationPeriod)
-	longest := 0
-	if known.Sport.Index(shown.Period) <= last {
-		longest = shown.Elapsed
-	}
-	for i := range known.Tracked {
-		if c := known.Tracked[i].Clock; known.Sport.Index(c.Period) <= last {
+// longestClock returns [State.LongestClock] after an accepted page.
+func longestClock(known *State, o *observation.Observation) int {
+	last, longest := o.Sport.Index(o.Sport.Rules().LastRegulationPeriod), known.LongestClock
+	add := func(c event.Clock) {
+		if o.Sport.Index(c.Period) <= last {
 			longest = max(longest, c.Elapsed)
 		}
+	}
+	add(clockShown(o))
+	for i := range o.Incidents {
+		add(o.Incidents[i].Clock)
 	}
 	return longest
 }
