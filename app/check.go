@@ -20,7 +20,8 @@ func (k *checkCmd) Help() string {
 		"or fixtures that matchwire record creates. " +
 		"If the file PAGE.expect.json exists, the result of parsing PAGE must equal that file. " +
 		"Otherwise PAGE must be usable and have no problems. " +
-		"--update writes PAGE.expect.json for page files."
+		"--update writes PAGE.expect.json for page files. " +
+		"check does not compare the events of fixtures: see replay --print."
 }
 
 func (k *checkCmd) Run(ctx context.Context, c *console) error {

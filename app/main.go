@@ -23,6 +23,7 @@ import (
 	"github.com/matchwire/matchwire/consumers/shipped"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/profile"
 )
 
 // Main runs matchwire with the shipped consumers and the consumers of options. It reads
@@ -123,6 +124,19 @@ func (c *console) config() (pipeline.Config, error) {
 	}
 	config.Namespace = cmp.Or(c.namespaceFlag, config.Namespace)
 	return config, nil
+}
+
+// library returns the shipped profiles and those in the profile folder of the config.
+func (c *console) library() (profile.Library, error) {
+	config, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	lib, err := config.Library()
+	if err != nil {
+		return nil, pipeline.UsageError(err)
+	}
+	return lib, nil
 }
 
 // namespace returns the namespace to use on shared servers: namespaceFlag, or else the

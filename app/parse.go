@@ -35,7 +35,7 @@ func (p *parseCmd) Help() string {
 }
 
 func (p *parseCmd) Run(ctx context.Context, c *console) error {
-	lib, err := pipeline.Config{}.Library()
+	lib, err := c.library()
 	if err != nil {
 		return err
 	}

@@ -32,9 +32,9 @@ func (r *recordCmd) Help() string {
 }
 
 func (r *recordCmd) Run(ctx context.Context, c *console) error {
-	profile, name, err := r.profile()
+	profile, name, err := r.profile(c)
 	if err != nil {
-		return pipeline.UsageError(err)
+		return err
 	}
 	if r.Every < time.Second {
 		return pipeline.UsageError(fmt.Errorf("--every %v: want a second or more", r.Every))
@@ -77,14 +77,14 @@ func pageRequest(c *console, rawURL, name string) (string, *page.Request, error)
 
 // profile returns the profile and its name in the fixture. The name of a profile file
 // in a fixture is profile.yaml.
-func (r *recordCmd) profile() (*profile.Profile, string, error) {
-	lib, err := pipeline.Config{}.Library()
+func (r *recordCmd) profile(c *console) (*profile.Profile, string, error) {
+	lib, err := c.library()
 	if err != nil {
 		return nil, "", err
 	}
 	p, err := lib.Find(r.Profile)
 	if err != nil {
-		return nil, "", err
+		return nil, "", pipeline.UsageError(err)
 	}
 	if lib[r.Profile] == nil {
 		return p, "profile.yaml", nil

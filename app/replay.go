@@ -27,6 +27,7 @@ type replayCmd struct {
 
 func (r *replayCmd) Help() string {
 	return "Publishes the events to the RabbitMQ server at AMQP_URL. " +
+		"Plays recordings that overlap in time in the order of their times. " +
 		"Without --as-live, a replay does not change live matches: it has its own state, and adds a suffix to match IDs. " +
 		"Its events are marked as a replay, so consumers send no notifications."
 }
@@ -48,7 +49,7 @@ func (s *speed) UnmarshalText(b []byte) error {
 }
 
 func (r *replayCmd) Run(ctx context.Context, c *console) error {
-	lib, err := pipeline.Config{}.Library()
+	lib, err := c.library()
 	if err != nil {
 		return err
 	}

@@ -138,22 +138,25 @@ func (c Clock) Known() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 
 // CountedOn returns the minute if stoppage time is counted on: 93 for 90+3'.
 func (c Clock) CountedOn() int { return c.Minute + c.Stoppage }
 
-// MovedTo returns a soccer clock as a clock of the period p, if stoppage time is counted on: 47' of
-// the second half is 45+2' of the first half. A clock without a minute does not change.
-func (c Clock) MovedTo(p Period) Clock {
+// MoveTo returns c as a clock of the period p, if stoppage time is counted on: in soccer, 47' of the
+// second half is 45+2' of the first half. A clock without a minute does not change. The sport must count
+// minutes.
+func (s Sport) MoveTo(p Period, c Clock) Clock {
 	switch {
 	case c.Minute == 0:
 		return c
 	case c.Elapsed > 0:
-		start, _ := Soccer.Minutes(cmp.Or(c.Period, SoccerMinute("", c.Minute, 0).Period))
-		return SoccerElapsed(p, c.Elapsed+start*60)
+		start, _ := s.Minutes(cmp.Or(c.Period, s.AtMinute("", c.Minute, 0).Period))
+		return s.AtElapsed(p, c.Elapsed+start*60)
 	}
-	return SoccerMinute(p, c.CountedOn(), 0)
+	return s.AtMinute(p, c.CountedOn(), 0)
 }
 
 // MaybeStoppage reports whether c may be in the stoppage time of the period before, although Stoppage
-// is 0. Use it for soccer pages that do not show the period: on some of these pages, the first half
-// continues to 47', and a match without extra time to 93'.
-func (c Clock) MaybeStoppage() bool {
-	return c.Stoppage == 0 && (c.Minute > 45 && c.Minute <= 60 || c.Minute > 90 && c.Minute <= 107)
+// is 0. Use it for pages that do not show the period: on some pages of soccer, the first half continues
+// to 47', and a match without extra time to 93'. It returns false if the sport does not count minutes.
+func (s Sport) MaybeStoppage(c Clock) bool {
+	half, extra := s.Rules().Half, s.Rules().ExtraHalf
+	after := func(end, most int) bool { return c.Minute > end && c.Minute <= end+most }
+	return half > 0 && c.Stoppage == 0 && (after(half, 15) || after(2*half, extra+2))
 }

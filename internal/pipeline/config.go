@@ -184,15 +184,25 @@ func (c Config) Library() (profile.Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	folders := []fs.FS{profiles.FS, fixtureProfiles}
-	if c.Profiles != "" {
-		dir := c.resolve(c.Profiles)
-		if _, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("config %s: profiles: %w", c.file, err)
-		}
-		folders = append(folders, os.DirFS(dir))
+	lib, err := profile.LoadLibrary(profiles.FS, fixtureProfiles)
+	if err != nil || c.Profiles == "" {
+		return lib, err
 	}
-	return profile.LoadLibrary(folders...)
+	dir := c.resolve(c.Profiles)
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("config %s: profiles: %w", c.file, err)
+	}
+	own, err := profile.LoadLibrary(os.DirFS(dir))
+	if err != nil {
+		var positioned *strictyaml.Error
+		if errors.As(err, &positioned) {
+			positioned.File = filepath.Join(dir, positioned.File)
+			err = fmt.Errorf("profile %w", positioned)
+		}
+		return nil, err
+	}
+	maps.Copy(lib, own)
+	return lib, nil
 }
 
 // resolve returns a path in the config relative to the working directory. In the

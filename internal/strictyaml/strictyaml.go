@@ -14,13 +14,13 @@ import (
 
 // Decode decodes a document into v. Errors contain file, the name of its source.
 func Decode(file string, data []byte, v any) error {
-	return InFile(file, yaml.UnmarshalWithOptions(data, v, yaml.Strict()))
+	return InFile(file, withSuggestion(yaml.UnmarshalWithOptions(data, v, yaml.Strict()), v))
 }
 
 // DecodeNode decodes n into v. It is for implementations of UnmarshalYAML: its errors
 // have a position but no file, because Decode adds the file.
 func DecodeNode(n ast.Node, v any) error {
-	return yaml.NodeToValue(n, v, yaml.Strict())
+	return withSuggestion(yaml.NodeToValue(n, v, yaml.Strict()), v)
 }
 
 // An Error is an error at a position in a file.

@@ -9,7 +9,10 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// RepairEncoding repairs a name that was encoded as UTF-8 twice: "RondÃ³n" becomes "Rondón". The
+// maxEncodings is the maximum number of times that a name can be encoded as UTF-8 too often.
+const maxEncodings = 3
+
+// RepairEncoding repairs a name that was encoded as UTF-8 twice or more: "RondÃ³n" becomes "Rondón". The
 // first encoding may have been read as Windows-1252 or as Latin-1, whose bytes 0x80 to 0x9f are
 // control characters. It repairs the whole name or returns the name unchanged. Pass the text as it
 // is on the page: white space that is trimmed or replaced can be a part of a letter.
@@ -17,32 +20,56 @@ import (
 // Some correct names are valid in both readings: the end of "RENÉ’S" could be "ɒS". So it repairs a
 // name only if every letter of the result is plausible where it is, and at least one was not
 // plausible before.
-func RepairEncoding(name string) string {
+func RepairEncoding(name string) string { return repair(name, maxEncodings) }
+
+// repair repairs a name that was encoded as UTF-8 too often, at most so many times. It returns the name
+// unchanged if the result of one round could be repaired further, but need not.
+func repair(name string, rounds int) string {
+	once, ok := decode(name)
+	if rounds == 0 || !ok {
+		return name
+	}
+	if further := repair(once, rounds-1); further != once {
+		return further
+	}
+	if plausible, certain := compare(name, once); !plausible || !certain {
+		return name
+	}
+	if further, ok := decode(once); ok {
+		if plausible, _ := compare(once, further); plausible {
+			return name
+		}
+	}
+	return once
+}
+
+// decode returns the text whose UTF-8 was read as another charset to give name. ok is false if there is
+// none.
+func decode(name string) (text string, ok bool) {
 	if !strings.ContainsFunc(name, isLead) {
-		return name
+		return "", false
 	}
-	page := []rune(name)
-	once, ok := narrow(page)
-	if !ok || !utf8.Valid(once) {
-		return name
-	}
-	repaired := []rune(string(once))
-	certain, at := false, 0 // at is the position in page of the first rune of the letter
+	b, ok := narrow([]rune(name))
+	return string(b), ok && utf8.Valid(b)
+}
+
+// compare compares a name with the text from which decode made it. plausible reports whether a name can have
+// every letter of the text where it is, and certain whether name cannot be a correct name.
+func compare(name, text string) (plausible, certain bool) {
+	page, repaired := []rune(name), []rune(text)
+	at := 0 // the position in page of the first rune of the letter
 	for i, r := range repaired {
 		size := utf8.RuneLen(r)
 		if size > 1 {
 			l := letter{rune: r, page: page[at : at+size], before: repaired[:i], after: repaired[i+1:]}
 			if !l.plausible() {
-				return name
+				return false, false
 			}
 			certain = certain || l.certain()
 		}
 		at += size
 	}
-	if !certain {
-		return name
-	}
-	return string(repaired)
+	return true, certain
 }
 
 // isLead reports whether r can be the first byte of a letter in UTF-8, read as Windows-1252 or

@@ -83,3 +83,47 @@ func TestRepairIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// A name that was encoded as UTF-8 three or four times is repaired as a whole, or stays unchanged if it could
+// be a correct name in between.
+func TestNamesEncodedThreeTimes(t *testing.T) {
+	t.Parallel()
+	doubtful := 0
+	names := append([]string{"Šibenik", "KRŠKO", "ŽILINA", "Ñ", "Trnava–Žilina", "DÚŠKA"}, encodedNames...)
+	for _, name := range names {
+		pages := []string{name}
+		for times := 2; times <= 4; times++ {
+			var again []string
+			for _, page := range pages {
+				latin1, windows := twice(page)
+				again = append(again, latin1, windows)
+			}
+			pages = again
+			for _, page := range pages {
+				got := RepairEncoding(page)
+				if got != name && got != page {
+					t.Errorf("RepairEncoding(%q) = %q, want %q or the text unchanged", page, got, name)
+				}
+				if got != name {
+					doubtful++
+				}
+			}
+		}
+	}
+	if most := len(names); doubtful > most {
+		t.Errorf("%d texts stay unchanged, want at most %d", doubtful, most)
+	}
+	latin1, windows := twice("Šibenik")
+	for _, page := range []string{latin1, windows} {
+		again, other := twice(page)
+		for _, text := range []string{again, other, again + " 2–1", "1. " + other} {
+			if got, want := RepairEncoding(text), strings.NewReplacer(again, "Šibenik", other, "Šibenik").Replace(text); got != want &&
+				got != text {
+				t.Errorf("RepairEncoding(%q) = %q, want %q", text, got, want)
+			}
+		}
+		if got := RepairEncoding(again); got != "Šibenik" {
+			t.Errorf("RepairEncoding(%q) = %q, want Šibenik", again, got)
+		}
+	}
+}

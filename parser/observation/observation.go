@@ -1,10 +1,6 @@
 package observation
 
-import (
-	"fmt"
-
-	"github.com/matchwire/matchwire/event"
-)
+import "github.com/matchwire/matchwire/event"
 
 // An Observation holds the facts about one match on one page.
 type Observation struct {
@@ -90,17 +86,4 @@ func KickGoals(detail string) int {
 		return 1
 	}
 	return 0
-}
-
-// Contradictions returns a problem if the listed goals do not add up to the score. It returns nil
-// if there is no score, or if the sport does not count goals.
-func (o *Observation) Contradictions() []Problem {
-	if o.Score == nil || !o.Sport.Rules().CountsGoals {
-		return nil
-	}
-	listed := event.Score{Home: o.Count(event.Goal, event.Home), Away: o.Count(event.Goal, event.Away)}
-	if listed == *o.Score {
-		return nil
-	}
-	return []Problem{{"incidents", fmt.Sprintf("the listed goals add up to %s, but the score is %s", listed, *o.Score)}}
 }

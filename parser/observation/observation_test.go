@@ -40,26 +40,6 @@ func TestCount(t *testing.T) {
 	}
 }
 
-func TestContradictions(t *testing.T) {
-	t.Parallel()
-	o := full()
-	got := o.Contradictions()
-	if len(got) != 1 || got[0].String() != "incidents: the listed goals add up to 1-1, but the score is 2-1" {
-		t.Errorf("a score with a goal that is not listed: problems %v, want one", got)
-	}
-	for name, change := range map[string]func(*Observation){
-		"the score agrees":                  func(o *Observation) { o.Score = &event.Score{Home: 1, Away: 1} },
-		"no score":                          func(o *Observation) { o.Score = nil },
-		"a sport that does not count goals": func(o *Observation) { o.Sport = event.Basketball },
-	} {
-		o := full()
-		change(o)
-		if got := o.Contradictions(); got != nil {
-			t.Errorf("%s: problems %v, want none", name, got)
-		}
-	}
-}
-
 // Saved states contain the digest. After an upgrade, the digest of an unchanged page must be the
 // same.
 func TestDigestIsTheSameInAllVersions(t *testing.T) {

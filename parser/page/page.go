@@ -13,6 +13,7 @@ type Page struct {
 	Header http.Header // the headers of the response that are in [KeptHeaders]; may be nil
 	Body   []byte      // decompressed, in the charset of the page
 	At     time.Time   // when the page was fetched
+	File   string      // path of the page in a recording, for messages; "" if it was fetched
 }
 
 // KeptHeaders are the response headers that a [Page] contains: headers about its type, its age and

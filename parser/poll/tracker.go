@@ -37,6 +37,9 @@ func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error
 	}
 	t.countUnchanged(t.parsed.hash)
 	log := t.log(ctx, p.URL)
+	if p.File != "" {
+		log = log.With("file", p.File, "at", p.At)
+	}
 	if t.parsed.err != nil {
 		return t.unusable(ctx, log, p)
 	}

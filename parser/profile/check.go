@@ -108,6 +108,10 @@ func (p *Profile) checkMatch() error {
 			return e.pos.Errorf("status %q: a match is not live during a break: want \"break %s\"", e.value, period)
 		}
 	}
+	home, away := p.Match.HomeScore.notation(), p.Match.AwayScore.notation()
+	if home != "" && away != "" && home != away {
+		return p.Match.AwayScore.pos.Errorf("away_score: as %q, but home_score has as %q: want the same", away, home)
+	}
 	for _, e := range p.Match.LeagueKey.outcomes() {
 		if err := event.CheckLeagueKey(e.value); err != nil {
 			return e.pos.Errorf("%w", err)

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
@@ -51,7 +52,7 @@ func (p *Profile) checkJSON(at func(path string) strictyaml.Pos) error {
 	case p.JSON.As == asFlight && p.JSON.CSS == nil:
 		return p.JSON.pos.Errorf("as: flight decodes scripts: set css to find the scripts")
 	case p.JSON.As != "" && p.JSON.As != asFlight:
-		return p.JSON.pos.Errorf("as %q is for clocks: want as: flight, or no as", p.JSON.As)
+		return p.JSON.pos.Errorf("as %q is for %s: want as: flight, or no as", p.JSON.As, p.JSON.As.purpose())
 	}
 	var fault error
 	p.eachRule(func(r *Rule) {
@@ -70,6 +71,10 @@ func (p *Profile) checkJSON(at func(path string) strictyaml.Pos) error {
 func (p *Profile) checkMembers() error {
 	lists := map[*Rule]bool{&p.Matches: true}
 	clocks := map[*Rule]bool{&p.Match.Clock: true}
+	scores := map[*Rule]bool{}
+	if p.Sport.Rules().InningsScore {
+		scores[&p.Match.HomeScore], scores[&p.Match.AwayScore] = true, true
+	}
 	times := map[*Rule]bool{&p.Match.Start: true}
 	for i := range p.Incidents {
 		lists[&p.Incidents[i].Rows], clocks[&p.Incidents[i].Clock] = true, true
@@ -77,7 +82,7 @@ func (p *Profile) checkMembers() error {
 	for i := range p.Lineups {
 		lists[&p.Lineups[i].Rows] = true
 	}
-	for _, rules := range []map[*Rule]bool{lists, clocks, times} {
+	for _, rules := range []map[*Rule]bool{lists, clocks, scores, times} {
 		for r := range maps.Clone(rules) {
 			for i := range r.first {
 				rules[&r.first[i]] = true
@@ -122,10 +127,13 @@ func (p *Profile) checkMembers() error {
 		case r.Inherit && !rowsAbove[r]:
 			fault = r.pos.Errorf("inherit needs rows above: use it in incidents or lineups, " +
 				"or in match if the profile has matches")
-		case r.As != "" && !clocks[r] && r != &p.JSON:
-			fault = r.pos.Errorf("as %q is for clocks: remove it", r.As)
-		case r.As == asFlight && r != &p.JSON:
-			fault = r.pos.Errorf("as %q is for json: want one of %v", r.As, clockNotations)
+		case r == &p.JSON || r.As == "": // checkJSON checks the rule for JSON
+		case clocks[r] && !slices.Contains(clockNotations, r.As):
+			fault = r.pos.Errorf("as %q is for %s: want one of %v", r.As, r.As.purpose(), clockNotations)
+		case scores[r] && !slices.Contains(scoreNotations, r.As):
+			fault = r.pos.Errorf("as %q is for %s: want one of %v", r.As, r.As.purpose(), scoreNotations)
+		case !clocks[r] && !scores[r]:
+			fault = r.pos.Errorf("as %q is for %s: remove it", r.As, r.As.purpose())
 		}
 	})
 	return fault

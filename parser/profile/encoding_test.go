@@ -141,6 +141,13 @@ func TestCaseByteOrderMark(t *testing.T) {
 	}{
 		"JSON, UTF-8":                       {forJSON, []byte("\ufeff" + json), ""},
 		"JSON, UTF-8, after spaces":         {forJSON, []byte("\ufeff \n" + json), ""},
+		"JSON, UTF-8, two marks":            {forJSON, []byte("\ufeff\ufeff" + json), ""},
+		"JSON, UTF-8, after a line break":   {forJSON, []byte("\r\n\ufeff" + json), ""},
+		"JSON, UTF-8, marks between spaces": {forJSON, []byte(" \n\ufeff\t\ufeff\n" + json), "iso-8859-1"},
+		"JSON, UTF-16, two marks":           {forJSON, encodeUTF16("\ufeff\ufeff"+json, binary.LittleEndian), ""},
+		"HTML, UTF-8, two marks":            {forHTML, []byte("\ufeff\ufeff" + markup), "iso-8859-1"},
+		"HTML, UTF-8, after a line break":   {forHTML, []byte("\n\ufeff" + markup), "iso-8859-1"},
+		"JSON in HTML, two marks":           {embedded, []byte("<script>\n\ufeff\n\ufeff" + json + "</script>"), "utf-8"},
 		"JSON, UTF-16, big endian":          {forJSON, encodeUTF16("\ufeff"+json, binary.BigEndian), ""},
 		"JSON, UTF-16, little endian":       {forJSON, encodeUTF16("\ufeff"+json, binary.LittleEndian), ""},
 		"JSON, declared charset":            {forJSON, encodeUTF16(json, binary.LittleEndian), "utf-16le"},
@@ -164,6 +171,7 @@ func TestCaseByteOrderMark(t *testing.T) {
 	}
 	for name, body := range map[string][]byte{
 		"only a mark":      []byte("\ufeff"),
+		"only marks":       []byte("\n\ufeff \ufeff"),
 		"a truncated page": encodeUTF16("\ufeff<html><b>Köln</b><u>Łódź</u>", binary.LittleEndian),
 	} {
 		if all, _, err := plain.Extract(t.Context(), page.Page{Body: body}); err == nil {

@@ -165,7 +165,7 @@ func (r *Rule) elementText(element *goquery.Selection) (string, error) {
 		own := func(text *html.Node) bool { return text.Parent == element.Get(0) }
 		return goquery.Text(element, &goquery.TextOptions{Separator: " ", Keep: own}), nil
 	}
-	return element.Text(), nil
+	return visibleText(element.Get(0)), nil
 }
 
 // cut returns the part of a text that the first group of the rule's regular expression matches, or

@@ -39,7 +39,7 @@ func Matchers(body []byte, selectors ...string) (*goquery.Document, []goquery.Ma
 	d := &Document{html: html, index: css.NewIndex(html, keys)}
 	var bound []goquery.Matcher
 	for _, s := range all {
-		bound = append(bound, s.In(d.index))
+		bound = append(bound, s.In(d.index, html.Get(0)))
 	}
 	return html, bound, nil
 }

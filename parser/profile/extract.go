@@ -14,7 +14,8 @@ import (
 // Explain. Without it, a query of a profile could run forever.
 const ExtractTimeout = 10 * time.Second
 
-var errTimeout = fmt.Errorf("no result within %v: %w", ExtractTimeout, context.DeadlineExceeded)
+var errTimeout = fmt.Errorf("no result within %v, the time limit for a page: a query of the profile does not end, "+
+	"or the machine is overloaded: %w", ExtractTimeout, context.DeadlineExceeded)
 
 func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, ExtractTimeout, errTimeout)
@@ -55,6 +56,7 @@ func (d *Document) Observations(ctx context.Context) ([]observation.Observation,
 	} else {
 		all, err = x.oneMatch(ctx)
 	}
+	x.orderInnings()
 	if err := contextError(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -63,8 +65,9 @@ func (d *Document) Observations(ctx context.Context) ([]observation.Observation,
 
 // An extraction collects the observations and problems of one document.
 type extraction struct {
-	doc      *Document
-	problems []observation.Problem
+	doc           *Document
+	problems      []observation.Problem
+	inningsScores []inningsScore
 }
 
 // oneMatch returns the observation of a page with one match.

@@ -3,6 +3,8 @@ package profile_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,5 +57,45 @@ func TestContextStopsExtraction(t *testing.T) {
 				t.Errorf(`Quote: %q, want ""`, quote)
 			}
 		})
+	}
+}
+
+// A detail replaces the detail of the kind. A rule for the detail that finds nothing, or has no value for
+// the text, leaves it.
+func TestDetailOfTheKind(t *testing.T) {
+	t.Parallel()
+	p := load(t, `
+profile: x
+sport: soccer
+format: json
+match: {home: {value: A}, away: {value: B}}
+incidents:
+  - rows: {jq: '.[]'}
+    kind: {jq: .k, map: {OG: goal own_goal, P: goal penalty, G: goal, YR: red_card second_yellow}}
+    detail: {jq: .d, map: {header: header, none: null, '': null}}
+    side: {value: home}
+    clock: {value: "12"}
+`)
+	for _, tc := range []struct{ row, want, problem string }{
+		{`{"k":"OG"}`, "own_goal", ""},
+		{`{"k":"OG","d":""}`, "own_goal", ""},
+		{`{"k":"OG","d":null}`, "own_goal", ""},
+		{`{"k":"P","d":"none"}`, "penalty", ""},
+		{`{"k":"P","d":"header"}`, "header", ""},
+		{`{"k":"YR"}`, "second_yellow", ""},
+		{`{"k":"YR","d":"elbow"}`, "second_yellow", `"elbow" is not in the map`},
+		{`{"k":"G","d":"header"}`, "header", ""},
+		{`{"k":"G"}`, "", ""},
+	} {
+		all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte("[" + tc.row + "]")})
+		if err != nil || len(all[0].Incidents) != 1 {
+			t.Fatalf("%s: observations %v, error %v, want one incident", tc.row, all, err)
+		}
+		if got := all[0].Incidents[0].Detail; got != tc.want {
+			t.Errorf("%s: detail %q, want %q", tc.row, got, tc.want)
+		}
+		if found := strings.Contains(fmt.Sprint(problems), "detail: "+tc.problem); found != (tc.problem != "") {
+			t.Errorf("%s: problems %v, want %q", tc.row, problems, tc.problem)
+		}
 	}
 }

@@ -37,8 +37,8 @@ func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok
 	if in.Kind == "" {
 		return in, false
 	}
-	if rules.Detail.isSet() {
-		in.Detail = r.optional(ctx, "detail", &rules.Detail)
+	if detail := r.optional(ctx, "detail", &rules.Detail); detail != "" {
+		in.Detail = detail
 	}
 	if rules.Team.isSet() {
 		in.Side = r.sideOf(team)
@@ -69,7 +69,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c e
 		return event.Clock{Period: period}, false
 	}
 	profile, sport, now := r.doc.profile, r.match.Sport, r.match.Match.Period
-	notation := r.rules.Clock.clockNotation()
+	notation := r.rules.Clock.notation()
 	c, names, err := profile.parseClock(notation, period, text)
 	if err == nil && c.Period == "" && len(sport.Rules().Periods) > 0 {
 		err = fmt.Errorf("%q does not imply the period: the profile needs a rule for period", shorten(text))
@@ -85,7 +85,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c e
 	if c.Period == "" {
 		c.Period = period
 	}
-	return c, period == "" && !names && sport == event.Soccer && c.MaybeStoppage()
+	return c, period == "" && !names && sport.MaybeStoppage(c)
 }
 
 // sideOf returns the side of a team by its code or name, or "" if the match has no such team.

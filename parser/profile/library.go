@@ -43,13 +43,20 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 	return lib, nil
 }
 
+// IsFile reports whether name is the path of a file, not the name of a profile: it has the extension
+// .yaml or .yml, or a path separator.
+func IsFile(name string) bool {
+	ext := path.Ext(name)
+	return ext == ".yaml" || ext == ".yml" || strings.ContainsRune(name, filepath.Separator)
+}
+
 // Find returns the profile with this name. If there is none, and name is the path of a file, it
-// loads the profile from the file. A path has the extension .yaml or .yml, or a path separator.
+// loads the profile from the file.
 func (l Library) Find(name string) (*Profile, error) {
 	if p := l[name]; p != nil {
 		return p, nil
 	}
-	if ext := path.Ext(name); ext == ".yaml" || ext == ".yml" || strings.ContainsRune(name, filepath.Separator) {
+	if IsFile(name) {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("profile: %w", err)

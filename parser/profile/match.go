@@ -49,7 +49,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	if o.Sport.Rules().InningsScore {
 		o.Score, o.LineScore, o.Absent = m.innings(ctx, begun)
 		if o.Match.Period == "" && o.LineScore != nil && begun {
-			o.Match.Period = notations.InningsPeriod(o.LineScore)
+			o.Match.Period = notations.InningsPeriod(o.LineScore, o.Match.Status.Rank() == event.Live.Rank())
 		}
 	} else {
 		o.Score = m.score(ctx, "match", "score", &r.HomeScore, &r.AwayScore, begun)
@@ -96,24 +96,24 @@ func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
 }
 
 // clock sets the match clock if the page shows a clock. If the status of a live match does not name
-// the period, clock also sets the period that the clock names. In soccer, it sets the period from
-// the minute, unless the minute may be in stoppage time.
+// the period, clock also sets the period that the clock names. If the sport counts minutes, clock sets
+// the period of the minute, unless the clock may be in stoppage time.
 func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	r := &m.doc.profile.Match.Clock
 	text := m.optional(ctx, "match.clock", r)
 	if text == "" {
 		return
 	}
-	c, names, err := m.doc.profile.parseClock(r.clockNotation(), o.Match.Period, text)
+	c, names, err := m.doc.profile.parseClock(r.notation(), o.Match.Period, text)
 	if err != nil {
 		m.fault("match.clock", err)
 		return
 	}
 	if o.Match.Period == "" {
 		switch {
-		case !names && o.Sport == event.Soccer && c.MaybeStoppage():
+		case !names && o.Sport.MaybeStoppage(c):
 			c.Period = ""
-		case (names || o.Sport == event.Soccer) && o.Match.Status == event.Live && !c.Period.IsBreak():
+		case (names || o.Sport.CountsMinutes()) && o.Match.Status == event.Live && !c.Period.IsBreak():
 			o.Match.Period = c.Period
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"github.com/itchyny/gojq"
 	"golang.org/x/net/html"
+
+	"github.com/matchwire/matchwire/parser/profile/internal/css"
 )
 
 // A row is an element of the page, or a value in its JSON, on which rules are evaluated. The whole
@@ -42,15 +44,18 @@ func (d *Document) page() row {
 	return r
 }
 
+// matcher returns the matcher of a selector for a search below the row.
+func (r row) matcher(s *selector) *css.Matcher { return s.In(r.doc.index, r.html.Get(0)) }
+
 // find returns the elements below the row that match s, in document order.
 func (r row) find(s *selector) *goquery.Selection {
-	return r.html.FindMatcher(s.In(r.doc.index))
+	return r.html.FindMatcher(r.matcher(s))
 }
 
 // first returns the first element below the row that matches s. If there is none, it returns the row
 // itself if the row matches, otherwise an empty selection.
 func (r row) first(s *selector) *goquery.Selection {
-	m := s.In(r.doc.index)
+	m := r.matcher(s)
 	if found := r.html.FindMatcher(goquery.SingleMatcher(m)); found.Length() > 0 {
 		return found.First() // found has the first element of each node in r.html
 	}
@@ -90,7 +95,7 @@ func (r *Rule) htmlRows(in row) ([]row, error) {
 	for _, element := range found.EachIter() {
 		next := row{doc: in.doc, html: element, json: in.json, path: in.cssPath(element), copy: in.copy}
 		if r.Siblings {
-			next.html = withSiblings(element, r.CSS.In(in.doc.index))
+			next.html = withSiblings(element, in.matcher(r.CSS))
 			next.copy = in.place(element)
 		}
 		rows = append(rows, next)

@@ -35,7 +35,7 @@ type ruleFields struct {
 	Regexp   *pattern  `yaml:"regexp"`   // use the part that the first group, or else the whole expression, matches
 	Map      table     `yaml:"map"`      // text on the page: value; "*" is any other text; an empty value means none
 	Prefix   string    `yaml:"prefix"`   // text to add before the value
-	As       notation  `yaml:"as"`       // notation of the text; see clockNotations and asFlight
+	As       notation  `yaml:"as"`       // notation of the text; see clockNotations, scoreNotations and asFlight
 	Layout   string    `yaml:"layout"`   // times: Go's reference time, "unix" or "unix_ms"; "" means RFC 3339
 	Zone     *zone     `yaml:"zone"`     // times: the time zone, if the text has none; nil means UTC
 	Optional bool      `yaml:"optional"` // it is not a problem if the rule finds nothing
@@ -114,13 +114,34 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 	}
 	re, err := regexp.Compile(s)
 	if err != nil {
-		return strictyaml.PosOf(n).Errorf("regexp %q: %w", s, err)
+		return strictyaml.PosOf(n).Errorf("regexp %q: %w%s", s, err, unsupportedHint(s))
 	}
 	p.re = re
 	return nil
 }
 
-// A notation is the format of a clock, or of a script with JSON.
+// unsupported are the parts of regular expressions of other languages that Go does not have.
+var unsupported = []struct {
+	name  string
+	shape *regexp.Regexp
+}{
+	{"lookahead and lookbehind", regexp.MustCompile(`\(\?<?[=!]`)},
+	{"references to groups", regexp.MustCompile(`\\[1-9]`)},
+	{"atomic groups", regexp.MustCompile(`\(\?>`)},
+	{"possessive repetition", regexp.MustCompile(`[*+?}]\+`)},
+}
+
+// unsupportedHint returns the end of an error about an invalid regular expression.
+func unsupportedHint(s string) string {
+	for _, part := range unsupported {
+		if part.shape.MatchString(s) {
+			return ": Go's regular expressions have no " + part.name + "; put the part that you want in a group: x(.+)y"
+		}
+	}
+	return ""
+}
+
+// A notation is the format of a clock, of a score in cricket, or of a script with JSON.
 type notation string
 
 // The notations of clocks. Each sport has a default.
@@ -131,10 +152,30 @@ const (
 	asOvers     notation = notations.Overs
 )
 
+// The notations of scores in cricket, for innings whose numbers do not show the order.
+const (
+	asRunsFirst    notation = notations.RunsFirst
+	asWicketsFirst notation = notations.WicketsFirst
+)
+
 // asFlight is the notation of scripts in React's flight format; see pagejson.DecodeFlight.
 const asFlight notation = "flight"
 
-var clockNotations = []notation{asMinute, asElapsed, asRemaining, asOvers}
+var (
+	clockNotations = []notation{asMinute, asElapsed, asRemaining, asOvers}
+	scoreNotations = []notation{asRunsFirst, asWicketsFirst}
+)
+
+// purpose returns the name of the values that the notation is for.
+func (t notation) purpose() string {
+	switch {
+	case slices.Contains(clockNotations, t):
+		return "clocks"
+	case slices.Contains(scoreNotations, t):
+		return "home_score and away_score in cricket"
+	}
+	return "json"
+}
 
 // UnmarshalYAML decodes a notation. It returns an error for an unknown notation.
 func (t *notation) UnmarshalYAML(n ast.Node) error {
@@ -143,15 +184,15 @@ func (t *notation) UnmarshalYAML(n ast.Node) error {
 		return err
 	}
 	*t = notation(s)
-	if all := append(slices.Clone(clockNotations), asFlight); !slices.Contains(all, *t) {
+	if all := append(slices.Concat(clockNotations, scoreNotations), asFlight); !slices.Contains(all, *t) {
 		return strictyaml.PosOf(n).Errorf("as %q: want one of %v", s, all)
 	}
 	return nil
 }
 
-// clockNotation returns the notation of a rule for a clock. For alternatives, it is the first
-// notation that any alternative sets.
-func (r *Rule) clockNotation() notation {
+// notation returns the notation of a rule. For alternatives, it is the first notation that any alternative
+// sets.
+func (r *Rule) notation() notation {
 	for i := range r.first {
 		if as := r.first[i].As; as != "" {
 			return as
@@ -170,7 +211,7 @@ func (z *zone) UnmarshalYAML(n ast.Node) error {
 	}
 	loc, err := time.LoadLocation(s)
 	if err != nil {
-		return strictyaml.PosOf(n).Errorf("zone %q: %w", s, err)
+		return strictyaml.PosOf(n).Errorf("zone %q: %w: want a name like Europe/Berlin, not an abbreviation", s, err)
 	}
 	z.loc = loc
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -106,6 +107,13 @@ func TestCaseOtherSportInTheSameMarkup(t *testing.T) {
 	box := sample(t, "hockey-reference/overtime.html")
 	basketball := strings.NewReplacer(`id="scoring"`, `id="line_score"`, `id="penalty"`, `id="four_factors"`).Replace(box)
 	gamePackage := sample(t, "espn-baseball/top.html")
+	inSection := func(sport string) string { // without a sport in the ID
+		page := regexp.MustCompile(` id="matchup-mlb-[^"]*"`).ReplaceAllString(gamePackage, "")
+		return strings.Replace(page, "/mlb/", "/"+sport+"/", 1)
+	}
+	if got := first(t, "espn-baseball", inSection("mlb")); !strings.HasPrefix(got, "live i6 0-1") {
+		t.Errorf("a baseball game without a sport in the ID: %s, want live i6 0-1", got)
+	}
 	list := sample(t, "flashscore-mobi/cup.html")
 	scores := sample(t, "bbc-scores/cup.html")
 	feed := sample(t, "espn-scoreboard/cup.json")
@@ -120,6 +128,9 @@ func TestCaseOtherSportInTheSameMarkup(t *testing.T) {
 			"none of the layouts that profile fbref knows: team-ids"},
 		{"a basketball game", "espn-baseball", strings.Replace(gamePackage, "matchup-mlb", "matchup-nba", 1),
 			"game-package: if"},
+		{"a hockey game without a sport in the ID", "espn-baseball", inSection("nhl"), "game-package: if"},
+		{"a college game without a sport in the ID", "espn-baseball", inSection("college-baseball"), "game-package: if"},
+		{"a football game without a sport in the ID", "espn-baseball", inSection("nfl"), "game-package: if"},
 		{"a list of hockey matches", "flashscore-mobi", strings.Replace(list, `class="soccer"`, `class="hockey"`, 1),
 			"score-data: if"},
 		{"a list of rugby matches", "bbc-scores", strings.Replace(scores, "%3Afootball", "%3Arugby-union", 1),
@@ -186,6 +197,9 @@ func TestCaseStatesOfBaseballGames(t *testing.T) {
 		TBD                  | scheduled
 		Warmup               | scheduled
 		Final                | final
+		Completed Early      | final
+		Completed Early, 6th | final
+		Game Over            | final
 		Final/11             | final i11
 		Final - 11 Innings   | final i11
 		F/10                 | final i10
@@ -203,6 +217,10 @@ func TestCaseStatesOfBaseballGames(t *testing.T) {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	})
+	ended := strings.NewReplacer("Top of 6th ", "Tea", "status-live", "status-final").Replace(game)
+	if got := first(t, "espn-baseball", ended); got != "final 0-1" {
+		t.Errorf("an unknown word of a game that is over: %s, want final", got)
+	}
 	unknown := strings.NewReplacer("Top of 6th ", "Tea", "status-live", "status-x").Replace(game)
 	if got := first(t, "espn-baseball", unknown); !strings.Contains(got, `"Tea" does not match`) {
 		t.Errorf("an unknown word: %s, want a problem with the word", got)
@@ -216,7 +234,14 @@ func TestCaseScoresOfFlatLists(t *testing.T) {
 		1-0            | final 1-0
 		1:0            | final 1-0
 		10:11          | final 10-11
+		1 : 0          | final 1-0
+		1–0            | final 1-0
+		1&nbsp;–&nbsp;0 | final 1-0
+		3:0awd         | awarded 3-0
 		1:0aet         | final et2 1-0
+		1 – 0 aet      | final et2 1-0
+		3 : 2 pen      | final so 2-2
+		1–1 (Pen: 3–4) | final so 1-1 (3-4)
 		1-0aet         | final et2 1-0
 		3:2pen         | final so 2-2
 		2-3pen         | final so 2-2
@@ -225,6 +250,24 @@ func TestCaseScoresOfFlatLists(t *testing.T) {
 		1-1 (Pen: 3-4) | final so 1-1 (3-4)`, func(text, want string) {
 		body := `<div id="score-data"><h4>L</h4><span>15:00</span>A - B ` +
 			`<a href="/match/a1/" class="fin">` + text + `</a><br></div>`
+		if got := first(t, "flashscore-mobi", body); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	})
+}
+
+// A plus without a minute is stoppage time.
+func TestCaseClocksOfFlatLists(t *testing.T) {
+	t.Parallel()
+	words(t, `
+		24'       | live 1h 24' 1-0
+		45+       | live 1h 45+1' 1-0
+		45+'      | live 1h 45+1' 1-0
+		45+2'     | live 1h 45+2' 1-0
+		90+       | live 2h 90+1' 1-0
+		Half Time | break ht 1-0`, func(text, want string) {
+		body := `<div id="score-data"><h4>L</h4><span class="live">` + text + `</span>A - B ` +
+			`<a href="/match/a1/" class="live">1 : 0</a><br></div>`
 		if got := first(t, "flashscore-mobi", body); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
@@ -257,6 +300,74 @@ func TestCaseResultsOfGermanPages(t *testing.T) {
 		Ein anderes Wort             | final 1-1`, func(text, want string) {
 		got, _, _ := strings.Cut(first(t, "abseits", strings.Replace(over, "Verschoben", text, 1)), " incidents:")
 		if got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	})
+	running := strings.Replace(over, "match-status__1", "", 1)
+	words(t, `
+		Live                         | live 1-1
+		LIVE 67'                     | live 1-1
+		1. HALBZEIT                  | live 1h 1-1
+		2. Hälfte                    | live 2h 1-1
+		HALBZEIT                     | break ht 1-1
+		Halbzeitpause                | break ht 1-1
+		Verlängerung                 | live et1 1-1
+		VERLÄNGERUNG                 | live et1 1-1
+		1. Halbzeit der Verlängerung | live et1 1-1
+		2. Hälfte der Verlängerung   | live et2 1-1
+		Halbzeit der Verlängerung    | break et_ht 1-1
+		Nach Verlängerung            | final et2 1-1
+		Elfmeterschießen läuft       | live so 1-1
+		Elfmeterschießen läuft (2-1) | live so 1-1 (2-1)
+		Elfmeterschießen             | live so 1-1
+		Nach Elfmeterschießen        | final so 1-1`, func(text, want string) {
+		got, _, _ := strings.Cut(first(t, "abseits", strings.Replace(running, "Verschoben", text, 1)), " incidents:")
+		if got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	})
+}
+
+// The words for the kind of an incident on German pages differ in case, dashes and arrows. An unknown word
+// is a problem.
+func TestCaseKindsOnGermanPages(t *testing.T) {
+	t.Parallel()
+	scoreboard := strings.Replace(sample(t, "abseits/postponed.html"), "match-status__0", "match-status__1", 1)
+	words(t, `
+		Tor                    | goal
+		Eigentor               | goal own_goal
+		Elfmetertor            | goal penalty
+		Elfmeter-Tor           | goal penalty
+		Tor (Elfmeter)         | goal penalty
+		Elfmeter verschossen   | penalty_missed
+		Vergebener Elfmeter    | penalty_missed
+		Gelbe Karte            | yellow_card
+		Rote Karte             | red_card
+		Gelb-rote Karte        | red_card second_yellow
+		GELB-ROTE KARTE        | red_card second_yellow
+		Gelb/Rote Karte        | red_card second_yellow
+		Gelbrote Karte         | red_card second_yellow
+		Gelb-Rot               | red_card second_yellow
+		2. Gelbe Karte         | red_card second_yellow
+		Zweite Gelbe Karte     | red_card second_yellow
+		2. Gelbe > Rote Karte  | red_card second_yellow
+		2. Gelbe → Rote Karte  | red_card second_yellow
+		2nd Yellow > Red Card  | red_card second_yellow
+		Ausgewechselt          | substitution
+		Auswechslung           | substitution
+		Torwart verletzt       | "Torwart verletzt" is not in the map`, func(text, want string) {
+		row := `<div class="match__event-row"><div><div class="match__event-player"><span class="match__event-type">` +
+			text + `</span><span class="match__event-player-name">A</span></div></div>` +
+			`<div class="match__event-minute">12'</div><div></div></div></body>`
+		all, problems, err := extract(t, "abseits", strings.Replace(scoreboard, "</body>", row, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := fmt.Sprint(problems)
+		if len(all[0].Incidents) == 1 {
+			got = strings.TrimSpace(string(all[0].Incidents[0].Kind) + " " + all[0].Incidents[0].Detail)
+		}
+		if !strings.Contains(got, want) || len(all[0].Incidents) == 1 && got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	})
@@ -293,6 +404,12 @@ func TestCaseLabelsOfBBCScores(t *testing.T) {
 		PostEvent AET            | ended et2
 		PostEvent FT             | ended
 		PostEvent Agg 3-2        | ended
+		PostEvent A win 4-3 on penalties | ended so
+		PostEvent Pens           | ended so
+		PostEvent A win after extra time | ended et2
+		MidEvent FT              | break 2h
+		MidEvent AET             | break et2
+		MidEvent Penalties       | live so
 		MidEvent PENS            | live so
 		MidEvent 92' ET          | live et1 92'
 		MidEvent 105' ET         | live et1 105'

@@ -48,7 +48,11 @@ func (d *draft) addChange(ch change) {
 func (d *draft) report(in observation.Incident, phase int, provisional bool, identity series) {
 	id, at := d.id(identity), len(d.state.Tracked)
 	d.trackedIDs()[id] = true
-	d.state.Tracked = append(d.state.Tracked, TrackedIncident{Incident: in, ID: id, Rev: 1, Provisional: provisional,
+	var pageClock event.Clock
+	if d.obs.Sport.Scores(in.Kind) {
+		pageClock = clockShown(&d.obs)
+	}
+	d.state.Tracked = append(d.state.Tracked, TrackedIncident{PageClock: pageClock, Incident: in, ID: id, Rev: 1, Provisional: provisional,
 		Backfill: d.backfill, Site: d.from.Site, List: in.List, Guessed: in.PeriodGuessed})
 	d.markListed(at)
 	d.addChange(change{tracked: at, action: event.New, phase: phase})

@@ -338,3 +338,215 @@ func TestStrayEndInTheLastQuarter(t *testing.T) {
 	s.now += time.Minute
 	s.expect(end, "period_end q4 60-0", "match_end 60-0 home by regulation")
 }
+
+// A preview of a match that enough pages have shown in play, with the same kick-off, changes nothing for
+// however long the site shows it. The match becomes stale, and fresh with the next page in play.
+func TestPreviewDuringPlay(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1478476221, 0)
+	starting := func(o observation.Observation, at time.Duration) observation.Observation {
+		o.Match.Start = start.Add(at)
+		return o
+	}
+	goal := goalBy(event.Home, "Ann", at(12, 0))
+	noScore := observed(event.Scheduled, "", event.Score{})
+	noScore.Score = nil
+	hockey := observed(event.Live, "p2", event.Score{Home: 1}, goalBy(event.Home, "Ann", event.Clock{Period: "p1", Elapsed: 310}))
+	hockey.Sport = event.IceHockey
+	hockeyPreview := observed(event.Scheduled, "", event.Score{})
+	hockeyPreview.Sport = event.IceHockey
+	playing := inFirstHalf(12, event.Score{Home: 1}, goal)
+	for name, tc := range map[string]struct{ play, preview observation.Observation }{
+		"scheduled, 0-0":           {starting(playing, 0), starting(observed(event.Scheduled, "", event.Score{}), 0)},
+		"scheduled, no score":      {starting(playing, 0), starting(noScore, 0)},
+		"scheduled, a minute off":  {starting(playing, 0), starting(noScore, time.Minute)},
+		"no kick-off on the page":  {starting(playing, 0), noScore},
+		"no kick-off at all":       {playing, noScore},
+		"delayed, 0-0":             {starting(playing, 0), starting(observed(event.Delayed, "", event.Score{}), 0)},
+		"a status that is not one": {starting(playing, 0), starting(observed("", "", event.Score{}), 0)},
+		"half time":                {starting(observed(event.Break, "ht", event.Score{Home: 1}, goal), 0), starting(noScore, 0)},
+		"ice hockey":               {starting(hockey, 0), starting(hockeyPreview, 0)},
+	} {
+		s := begin(t, starting(observed(event.Scheduled, "", event.Score{}), 0))
+		s.state.Sport, tc.preview.Sport = tc.play.Sport, tc.play.Sport
+		s.read(tc.play)
+		s.now += 2 * time.Minute
+		s.expect(tc.play)
+		var lines []string
+		for range 30 { // ten minutes
+			lines = append(lines, s.read(tc.preview)...)
+		}
+		if len(lines) != 1 || !strings.HasPrefix(lines[0], "source_stale") {
+			t.Errorf("%s: events %v, want only source_stale", name, lines)
+		}
+		s.expect(tc.play, "source_fresh 1-0")
+		s.expect(tc.play)
+	}
+}
+
+// A page before the kick-off, another kick-off, a postponement, and a start that only one page showed are
+// no stale previews.
+func TestPreviewOfAMatchThatHasNotBegun(t *testing.T) {
+	t.Parallel()
+	starting := func(o observation.Observation, at time.Duration) observation.Observation {
+		o.Match.Start = time.Unix(1478476221, 0).Add(at)
+		return o
+	}
+	one := starting(inFirstHalf(1, event.Score{}), 0)
+	two := starting(inFirstHalf(2, event.Score{}), 0)
+	preview := observed(event.Scheduled, "", event.Score{})
+	for name, tc := range map[string]struct {
+		play []observation.Observation
+		page observation.Observation
+		want event.Status
+	}{
+		"one page in play": {[]observation.Observation{one}, starting(preview, 0), event.Scheduled},
+		"before kick-off": {[]observation.Observation{starting(one, time.Hour), starting(two, time.Hour)},
+			starting(preview, time.Hour), event.Scheduled},
+		"a later kick-off": {[]observation.Observation{one, two}, starting(preview, 30*time.Minute), event.Scheduled},
+		"postponed": {[]observation.Observation{one, two},
+			starting(observed(event.Postponed, "", event.Score{}), 0), event.Postponed},
+		"delayed, at 0-0": {[]observation.Observation{one, two},
+			starting(observed(event.Delayed, "", event.Score{}), 0), event.Delayed},
+	} {
+		s := begin(t, starting(preview, 0))
+		for _, o := range tc.play {
+			s.read(o)
+		}
+		for range 10 {
+			s.read(tc.page)
+		}
+		if s.state.Match.Status != tc.want {
+			t.Errorf("%s: status %s, want %s", name, s.state.Match.Status, tc.want)
+		}
+	}
+}
+
+// A site that is slower than another site makes nothing stale.
+func TestPreviewOnASlowerSite(t *testing.T) {
+	t.Parallel()
+	s := begin(t, observed(event.Scheduled, "", event.Score{}))
+	s.from("-b").expect(observed(event.Scheduled, "", event.Score{}))
+	s.from("").read(inFirstHalf(1, event.Score{}))
+	for m := 2; m < 40; m++ {
+		s.from("-b").expect(observed(event.Scheduled, "", event.Score{}))
+		s.from("").expect(inFirstHalf(m, event.Score{}))
+	}
+}
+
+// A page that shows the end after a gap shows the last period that was played.
+func TestPeriodAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	late := goalBy(event.Home, "Dan", at(90, 2))
+	extra := goalBy(event.Home, "Dan", event.SoccerMinute("et2", 110, 0))
+	shootout := observed(event.Final, "", event.Score{})
+	shootout.Shootout = &event.Score{Home: 4, Away: 3}
+	hockey := observed(event.Live, "p1", event.Score{})
+	hockey.Sport, hockey.Match.Clock = event.IceHockey, event.Clock{Period: "p1", Elapsed: 300}
+	hockeyEnd := observed(event.Final, "", event.Score{Away: 1})
+	hockeyEnd.Sport = event.IceHockey
+	secondHalf := live(80, event.Score{})
+	for name, tc := range map[string]struct {
+		before, end observation.Observation
+		period      event.Period
+		clock       string
+	}{
+		"from the first half":       {inFirstHalf(41, event.Score{}), observed(event.Final, "", event.Score{}), "2h", ""},
+		"with a goal":               {inFirstHalf(41, event.Score{}), observed(event.Ended, "", event.Score{Home: 1}, late), "2h", ""},
+		"from half time":            {observed(event.Break, "ht", event.Score{}), observed(event.Final, "", event.Score{}), "2h", ""},
+		"with a goal in extra time": {secondHalf, observed(event.Final, "", event.Score{Home: 1}, extra), "et2", ""},
+		"after a shoot-out":         {secondHalf, shootout, "so", ""},
+		"from the second half":      {secondHalf, observed(event.Final, "", event.Score{}), "2h", "80'"},
+		"ice hockey":                {hockey, hockeyEnd, "p3", ""},
+	} {
+		s := begin(t, tc.before)
+		s.now += 2 * time.Hour
+		s.read(tc.end)
+		if m := s.state.Match; m.Period != tc.period || m.Clock.String() != tc.clock {
+			t.Errorf("%s: the match ended in %s at %q, want %s at %q", name, m.Period, m.Clock.String(), tc.period, tc.clock)
+		}
+		// If play goes on, the page is right, even if its period is earlier.
+		back := tc.before
+		back.Match.Clock.Minute++
+		if back.Match.Status == event.Live && s.state.Match.Period == "2h" && tc.before.Match.Period == "1h" {
+			s.read(back)
+			if m := s.state.Match; m.Period != "1h" || m.Clock != back.Match.Clock {
+				t.Errorf("%s: play goes on in %s at %q, want 1h", name, m.Period, m.Clock)
+			}
+		}
+	}
+}
+
+// An abandoned match that is played again on another day begins anew: its clock is the clock of the page.
+func TestAbandonedMatchIsReplayed(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1478476221, 0)
+	on := func(o observation.Observation, day int) observation.Observation {
+		o.PageID, o.Match.Start = "m-1", start.AddDate(0, 0, day)
+		return o
+	}
+	goal := goalBy(event.Home, "Ann", at(12, 0))
+	s := begin(t, on(observed(event.Scheduled, "", event.Score{}), 0))
+	s.read(on(inFirstHalf(1, event.Score{}), 0))
+	s.read(on(inFirstHalf(12, event.Score{Home: 1}, goal), 0))
+	s.expect(on(observed(event.Abandoned, "", event.Score{Home: 1}, goal), 0), "status_change abandoned 1-0")
+	s.now += 20 * time.Hour
+	var lines []string
+	for range 10 {
+		lines = append(lines, s.read(on(observed(event.Scheduled, "", event.Score{}), 7))...)
+	}
+	change := "kickoff_changed 0-0 start:" + start.UTC().Format(time.RFC3339) + "→" + start.AddDate(0, 0, 7).UTC().Format(time.RFC3339)
+	if !slices.Contains(lines, change) {
+		t.Errorf("events %q, want %q", lines, change)
+	}
+	if m := s.state.Match; m.Period != "" || !m.Clock.IsZero() {
+		t.Errorf("the match has not begun, but is in %s at %s", m.Period, m.Clock)
+	}
+	s.now += 6 * 24 * time.Hour
+	s.expect(on(inFirstHalf(1, event.Score{}), 7), "match_start 0-0", "period_start 1h 0-0")
+	s.expect(on(observed(event.Final, "", event.Score{}), 7)) // the end of another day does not count
+	s.expect(on(inFirstHalf(5, event.Score{Away: 1}, goalBy(event.Away, "Zed", at(4, 0))), 7), "goal 4' away Zed 0-1")
+	if c := s.state.Match.Clock; c.Minute != 5 {
+		t.Errorf("the clock is %s, want 5'", c)
+	}
+}
+
+// If a page was read before the match began, the first page in play shows when it began. A site that
+// shows no clock, and either no kick-off or only a date, cannot end a match soon after that.
+func TestEndAfterTheFirstPageInPlay(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1478476221, 0)
+	page := func(sport event.Sport, status event.Status, start time.Time) observation.Observation {
+		o := observed(status, "", event.Score{})
+		o.Sport, o.Match.Start = sport, start
+		return o
+	}
+	for name, tc := range map[string]struct {
+		sport event.Sport
+		start time.Time // the kick-off that the pages show
+		wait  time.Duration
+		ends  bool
+	}{
+		"no kick-off":                         {event.Soccer, time.Time{}, 12 * time.Minute, false},
+		"no kick-off, after full time":        {event.Soccer, time.Time{}, 95 * time.Minute, true},
+		"only a date":                         {event.Soccer, now.Add(-15 * time.Hour), 12 * time.Minute, false},
+		"only a date, after full time":        {event.Soccer, now.Add(-15 * time.Hour), 95 * time.Minute, true},
+		"a kick-off that was read late":       {event.Soccer, now.Add(-100 * time.Minute), time.Minute, true},
+		"ice hockey, no kick-off":             {event.IceHockey, time.Time{}, 12 * time.Minute, false},
+		"ice hockey, no kick-off, at the end": {event.IceHockey, time.Time{}, 2 * time.Hour, true},
+	} {
+		s := begin(t, page(tc.sport, event.Scheduled, tc.start))
+		s.read(page(tc.sport, event.Live, tc.start))
+		s.now += tc.wait
+		s.read(page(tc.sport, event.Final, tc.start))
+		if over := s.state.Match.Status.Over(); over != tc.ends {
+			t.Errorf("%s: the match is over: %t, want %t", name, over, tc.ends)
+		}
+		for range 12 { // four minutes
+			s.read(page(tc.sport, event.Final, tc.start))
+		}
+		if !s.state.Match.Status.Over() {
+			t.Errorf("%s: the match is %s after four minutes of its end", name, s.state.Match.Status)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -35,6 +36,10 @@ func checkSameMatch(known *State, o *observation.Observation, from *Provenance) 
 // change. decideKickoff returns the kick-off.
 func mergeFacts(known *State, o *observation.Observation, from *Provenance, v verdict) (league string, m event.Match) {
 	m = known.Match
+	goesOn := m.Status.Over() && o.Match.Status.Rank() == event.Live.Rank() && o.Match.Period != ""
+	if o.Match.Status == event.Scheduled || goesOn {
+		m.Period, m.Clock = "", event.Clock{}
+	}
 	m.ID = cmp.Or(m.ID, o.Match.ID)
 	m.Home, m.Away = mergeTeam(m.Home, o.Match.Home, from), mergeTeam(m.Away, o.Match.Away, from)
 	was := observation.Observation{Match: m}
@@ -66,14 +71,15 @@ func mergeName(was, now string) string {
 
 // checkTeams returns an error that wraps [ErrOtherMatch] if the page shows other teams. The names are
 // part of the identity of the match as soon as anything has happened in it. Before that, the match
-// takes the names of the page, because sites list matches before their teams are known.
+// takes the names of the page, because sites list matches before their teams are known. Some sites show
+// placeholders after the start too, so the match takes names for them until the first incident.
 func checkTeams(known *State, o *observation.Observation, from *Provenance) error {
 	was, now := &known.Match, &o.Match
 	other := differentNames(known, o, from)
 	refuse := func(why string) error {
 		return fmt.Errorf("%w: %s v %s, not %s v %s%s", ErrOtherMatch, now.Home, now.Away, was.Home, was.Away, why)
 	}
-	if len(other) > 0 && !nothingHappened(known) {
+	if len(other) > 0 && !nothingHappened(known) && !(noIncident(known) && placeholdersNamed(other)) {
 		return refuse("")
 	}
 	id := known.Views[from.Site].PageID
@@ -107,8 +113,21 @@ func differentNames(known *State, o *observation.Observation, from *Provenance) 
 
 // nothingHappened reports whether the match has not begun and has neither incidents nor a score.
 func nothingHappened(known *State) bool {
-	return known.Match.Status.Rank() == 0 && len(known.Tracked) == 0 &&
-		(known.Score == nil || *known.Score == event.Score{})
+	return known.Match.Status.Rank() == 0 && len(known.Tracked) == 0 && noIncident(known)
+}
+
+// noIncident reports whether the match has neither a score nor an incident of a team.
+func noIncident(known *State) bool {
+	return (known.Score == nil || *known.Score == event.Score{}) &&
+		!slices.ContainsFunc(known.Tracked, func(tracked TrackedIncident) bool { return tracked.Side != "" })
+}
+
+// placeholdersNamed reports whether the page names the teams for which the saved names hold the place.
+// names are pairs of a saved name and the page's name.
+func placeholdersNamed(names [][2]string) bool {
+	return !slices.ContainsFunc(names, func(pair [2]string) bool {
+		return !observation.Placeholder(pair[0]) || observation.Placeholder(pair[1])
+	})
 }
 
 // mergeTeam returns the name of a team after a page: the earlier name, unless it is damaged or

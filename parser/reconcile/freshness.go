@@ -36,7 +36,7 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 	before := known.Views[from.Site]
 	next, result := before, accepted
 	next.PageID = cmp.Or(o.PageID, before.PageID)
-	contradicts := known.Known() && contradictsEnd(known, &before, o)
+	contradicts := known.Known() && contradictsCourse(known, &before, o, from)
 	if contradicts != (before.MovedOn && before.Deferred == nil) {
 		before.Hold = nil // the earlier pages were deferred for another reason
 	}

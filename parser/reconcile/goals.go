@@ -45,7 +45,7 @@ func (d *draft) compareGoalsOf(side event.Side) {
 	case d.obs.Score == nil:
 		goals = tracked + len(rows) // retractMissing retracts the tracked goals that the page does not list
 	case listed == goals && len(rows) > goals-tracked:
-		tracked -= d.retractReplaced(side)
+		tracked -= d.retractReplaced(side, len(rows)-max(goals-tracked, 0))
 	}
 	s := series{"goal", string(side)}
 	for nth := tracked + 1; nth <= goals; nth++ {
@@ -96,6 +96,7 @@ const replacedReason = "the page shows another one in its place"
 // not, the first goal was cancelled, and the row shows another goal:
 //
 //   - The period of the row started after the goal was reported.
+//   - The row's clock is more than two minutes after the clock of the page that reported the goal.
 //   - Another player scored, in another period or more than two minutes apart.
 //   - A fresh page in between showed the score without the goal, and the player or the time differs.
 //
@@ -110,7 +111,24 @@ func (d *draft) mayBeSameGoal(row observation.Incident, tracked *TrackedIncident
 	case clocksNear(row.Clock, tracked.Clock) || sameMinute(row, tracked):
 		return true
 	}
-	return !tracked.Doubted && !d.startedAfter(row.Clock.Period, tracked)
+	return !tracked.Doubted && !d.startedAfter(row.Clock.Period, tracked) &&
+		!wellAfter(d.obs.Sport, row.Clock, tracked.PageClock)
+}
+
+// wellAfter reports whether c is more than two minutes after was, the clock of an earlier page. If only
+// the period of was is known, c must be in a later period.
+func wellAfter(sport event.Sport, c, was event.Clock) bool {
+	now, before := sport.Index(c.Period), sport.Index(was.Period)
+	switch {
+	case now < 0 || before < 0 || now < before:
+		return false
+	case now == before:
+		return was.Known() && clockSeconds(c) > clockSeconds(was)+120
+	case was.Minute > 0 && c.CountedOn() <= was.CountedOn()+2:
+		return false // the stoppage time of the period before
+	}
+	start, _ := sport.Minutes(c.Period)
+	return clockSeconds(c) > start*60+120 // the clock of the page can lag
 }
 
 // startedAfter reports whether the start of period p was reported after a tracked incident.
@@ -208,14 +226,18 @@ func difference(row observation.Incident, tracked *TrackedIncident) int {
 	return cost
 }
 
-// retractReplaced retracts the tracked goals of a side that no row shows, because the page lists
-// other goals in their place. It returns the number of retracted goals. A page that may be a stale
-// copy retracts nothing until it persists.
-func (d *draft) retractReplaced(side event.Side) (n int) {
+// retractReplaced retracts the tracked goals of a side that no row shows. others is the number of goals
+// that the page lists in their place. It returns the number of retracted goals. A page that may be a
+// stale copy retracts nothing until it persists.
+func (d *draft) retractReplaced(side event.Side, others int) (n int) {
 	for _, at := range d.state.of(event.Goal, side) {
 		if !d.listed[at] && d.persists(at) {
-			d.retractBecause(at, series{"goal", string(side)}, replacedReason)
-			n++
+			s := series{"goal", string(side)}
+			if n++; n > others {
+				d.retract(at, s)
+			} else {
+				d.retractBecause(at, s, replacedReason)
+			}
 		}
 	}
 	return n

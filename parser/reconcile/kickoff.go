@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -84,10 +85,11 @@ func decideKickoff(known *State, o *observation.Observation, from *Provenance) (
 	start time.Time, k *Kickoff, moved time.Time,
 ) {
 	was, now := known.Match.Start, o.Match.Start
+	begun := cmp.Or(o.Match.Status, known.Match.Status).Rank() > 0
 	switch {
 	case now.IsZero():
 		return was, known.Kickoff, time.Time{}
-	case was.IsZero(), known.Match.Status.Rank() > 0, o.Match.Status.Rank() > 0:
+	case was.IsZero(), begun:
 		return now, known.Kickoff, time.Time{}
 	}
 	next := Kickoff{Reported: was}

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,39 @@ func TestMatchAcceptsNames(t *testing.T) {
 		_, _, err := reconcile.Match(s.state, named(event.Live, "Ayr", "Clyde"), reconcile.Provenance{Site: "/parser/test"})
 		if !errors.Is(err, reconcile.ErrOtherMatch) {
 			t.Errorf("other names during the match: error %v, want ErrOtherMatch", err)
+		}
+	}
+	// Some sites still show placeholders after the kick-off.
+	for _, period := range []event.Period{"1h", "2h"} {
+		s := begin(t, named(event.Scheduled, "W73", "Raith"))
+		first := named(event.Live, "W73", "Raith")
+		first.Match.Period = period
+		s.read(first)
+		later := named(event.Live, "Ayr", "Raith")
+		later.Match.Period, later.Score = period, &event.Score{Home: 1}
+		if lines := s.read(later); !slices.Equal(lines, []string{"status_change live 0-0", "goal home 1-0 provisional"}) &&
+			!slices.Equal(lines, []string{"goal home 1-0 provisional", "status_change live 1-0"}) {
+			t.Errorf("in %s: events %q, want the goal and the names", period, lines)
+		}
+	}
+	for name, tc := range map[string]struct {
+		score      event.Score
+		home, away string
+		rows       []observation.Incident
+	}{
+		"after a goal":       {event.Score{Home: 1}, "Ayr", "Raith", nil},
+		"after a card":       {event.Score{}, "Ayr", "Raith", []observation.Incident{{Kind: event.YellowCard, Side: "home", Player: "A"}}},
+		"another real name":  {event.Score{}, "Ayr", "Clyde", nil},
+		"another placehoder": {event.Score{}, "W75", "Raith", nil},
+	} {
+		page := named(event.Live, "W73", "Raith")
+		page.Score, page.Incidents = &tc.score, tc.rows
+		s := begin(t, page)
+		page = named(event.Live, tc.home, tc.away)
+		page.Score, page.Incidents = &tc.score, tc.rows
+		if _, _, err := reconcile.Match(s.state, page, reconcile.Provenance{Site: "/parser/test"}); !errors.Is(err,
+			reconcile.ErrOtherMatch) {
+			t.Errorf("%s: error %v, want ErrOtherMatch", name, err)
 		}
 	}
 	// The names become known at kick-off.

@@ -33,6 +33,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	digest := o.Digest()
 	end, endHold := decideEnd(&known, &o, &from)
 	o.Match = plausibleMatch(&known, &o, &from, end)
+	guessed := o.Match.Period == ""
 	o.Match = inferMatchPeriod(&known, &o)
 	o.Incidents = inferPeriods(&known, &o, status)
 
@@ -41,18 +42,21 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	if err := checkReopened(&known, &view, &o, verdict); err != nil {
 		return known, nil, err
 	}
-	next := known
+	next, unchanged := known, digest == known.Views[from.Site].Observed
 	if verdict != deferred {
 		view.AllInnings = allInnings
 		next.Seen = seenNow(&known, &o, &from)
-		next.EndsFrom = endsFrom(&known, &o, &from, verdict)
+		next.EndsFrom = endsFrom(&known, &o, &from, verdict, guessed)
 		next.LongestClock = longestClock(&known, &o)
+		next.PlayShown = playShown(&known, &o, &from, unchanged)
 		view.End = endHold
 	}
-	nothingNew := digest == known.Views[from.Site].Observed && verdict != overdue && end != endEarly &&
-		known.nothingPending(&view)
+	nothingNew := unchanged && verdict != overdue && end != endEarly && known.nothingPending(&view)
 	if verdict == deferred || nothingNew {
 		next.Views = withView(known.Views, from.Site, view)
+		if view.contradictsTooLong() {
+			return MarkStale(next, from, "the page shows a preview, although the match has begun")
+		}
 		return next, nil, nil
 	}
 
@@ -67,7 +71,12 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	next.LeagueKey = cmp.Or(known.LeagueKey, o.LeagueKey)
 	var moved time.Time
 	next.Match.Start, next.Kickoff, moved = decideKickoff(&known, &o, &from)
-	next.Began = began(&known, &next.Match, &from)
+	if next.Began = began(&known, &next.Match, &from); next.Began.IsZero() {
+		next.PlayShown, next.EndsFrom = 0, time.Time{}
+	}
+	if end != endEarly {
+		next.Match = inLastPeriod(next.Match, &known, &o)
+	}
 
 	// Compare, and create the events.
 	d := newDraft(&known, next)

@@ -8,12 +8,19 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// Some soccer pages show minutes without a period, and count on in stoppage time: 47' of the first
-// half, 93' of the second. The functions in this file infer the period from the course of the match.
+// Some pages of soccer and rugby show minutes without a period, and count on in stoppage time: 47' of the
+// first half, 93' of the second. The functions in this file infer the period from the course of the match.
+// Their comments use the minutes of soccer.
 
 // maxStoppage is the longest stoppage time of the second half, in minutes, that a match without any
 // other sign of extra time can have.
 const maxStoppage = 15
+
+// afterStoppage reports whether the minute of c shows extra time, because no stoppage time reaches it.
+func afterStoppage(sport event.Sport, c event.Clock) bool {
+	_, end := sport.Minutes(event.SecondHalf)
+	return end > 0 && c.CountedOn() > end+maxStoppage
+}
 
 // inferMatchPeriod returns the page's match. If a live page shows only a minute, inferMatchPeriod
 // sets the period of the clock. The saved period applies until the page shows that the next period
@@ -21,31 +28,34 @@ const maxStoppage = 15
 func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
 	m, was := o.Match, known.Match
 	live := cmp.Or(m.Status, was.Status) == event.Live
-	if o.Sport != event.Soccer || m.Period != "" || m.Clock.Period != "" || m.Clock.Minute == 0 || !live {
+	if !o.Sport.CountsMinutes() || m.Period != "" || m.Clock.Period != "" || m.Clock.Minute == 0 || !live {
 		return m
 	}
+	_, end := o.Sport.Minutes(event.SecondHalf)
 	switch p := was.Period; {
-	case p == "" && m.Clock.Minute <= 100:
+	case p == "" && m.Clock.Minute <= end+10:
 		return m
 	case p == "":
-		m.Period = event.SoccerMinute("", m.Clock.Minute, 0).Period
-	case p == event.SecondHalf && m.Clock.Minute > 90 && extraTimeBegins(&was, m.Clock):
+		m.Period = o.Sport.AtMinute("", m.Clock.Minute, 0).Period
+	case p == event.SecondHalf && m.Clock.Minute > end && extraTimeBegins(o.Sport, &was, m.Clock):
 		m.Period = event.ExtraFirst
 	case p.IsBreak():
 		return m
 	default:
-		m.Clock = m.Clock.MovedTo(p)
+		m.Clock = o.Sport.MoveTo(p, m.Clock)
 		return m
 	}
-	m.Clock = m.Clock.MovedTo(m.Period)
+	m.Clock = o.Sport.MoveTo(m.Period, m.Clock)
 	return m
 }
 
-// extraTimeBegins reports whether a live page with a minute after 90 shows extra time. The saved match
-// must be in the second half. The clock of extra time starts at 91', even if the second half ended
-// later. The clock of a reopened match continues after its latest minute.
-func extraTimeBegins(was *event.Match, now event.Clock) bool {
-	return was.Status == event.Break || was.Status.Over() && now.Minute <= max(was.Clock.CountedOn(), 91)
+// extraTimeBegins reports whether a live page with a minute after the second half shows extra time. The
+// saved match must be in the second half. After the end of the second half, extra time starts again at
+// 91', while a match that is reopened continues after its latest minute.
+func extraTimeBegins(sport event.Sport, was *event.Match, now event.Clock) bool {
+	_, end := sport.Minutes(event.SecondHalf)
+	return afterStoppage(sport, now) ||
+		was.Status == event.Break || was.Status.Over() && now.Minute <= max(was.Clock.CountedOn(), end+1)
 }
 
 // inferPeriods returns the page's incidents. It replaces a period that was guessed from a minute with
@@ -61,7 +71,8 @@ func inferPeriods(known *State, o *observation.Observation, status event.Status)
 	}
 	rows := slices.Clone(o.Incidents)
 	earlier := reportedPeriods(known, rows)
-	now, over := event.Soccer.PlayedBefore(cmp.Or(o.Match.Period, o.Match.Clock.Period, known.Match.Period)),
+	sport := o.Sport
+	now, over := sport.PlayedBefore(cmp.Or(o.Match.Period, o.Match.Clock.Period, known.Match.Period)),
 		cmp.Or(status, known.Match.Status).Over()
 	reached := periodReached(known, o, now, over)
 	followed := known.reported(event.PeriodStart, event.ExtraFirst)
@@ -71,20 +82,20 @@ func inferPeriods(known *State, o *observation.Observation, status event.Status)
 		if !row.PeriodGuessed {
 			continue
 		}
-		before := event.Soccer.PlayedBefore(event.Soccer.Rules().Periods[event.Soccer.Index(row.Clock.Period)-1])
+		before := sport.PlayedBefore(sport.Rules().Periods[sport.Index(row.Clock.Period)-1])
 		switch {
-		case event.Soccer.Index(row.Clock.Period) > reached:
-			row.Clock = row.Clock.MovedTo(before)
+		case sport.Index(row.Clock.Period) > reached:
+			row.Clock = sport.MoveTo(before, row.Clock)
 		case earlier[i] == row.Clock.Period:
 		case earlier[i] == before &&
-			(known.reported(event.PeriodEnd, before) || event.Soccer.Index(now) < event.Soccer.Index(row.Clock.Period)):
-			row.Clock = row.Clock.MovedTo(before)
-		case row.Kind == event.Goal && row.Clock.Period == event.ExtraFirst && !followed:
+			(known.reported(event.PeriodEnd, before) || sport.Index(now) < sport.Index(row.Clock.Period)):
+			row.Clock = sport.MoveTo(before, row.Clock)
+		case sport.Scores(row.Kind) && row.Clock.Period == event.ExtraFirst && !followed:
 			undecided = append(undecided, i)
 		}
 	}
 	if len(undecided) > 0 && len(o.Contradictions()) == 0 {
-		levelAfterRegulation(rows, undecided)
+		levelAfterRegulation(sport, rows, undecided)
 	}
 	return rows
 }
@@ -93,7 +104,7 @@ func inferPeriods(known *State, o *observation.Observation, status event.Status)
 // that the page or the saved state shows, or "". If now is "", or if the match is over, the match has
 // reached at least the second half.
 func periodReached(known *State, o *observation.Observation, now event.Period, over bool) int {
-	sport := event.Soccer
+	sport := o.Sport
 	over = over || now == event.ShootOut
 	reached := sport.Index(now)
 	switch {
@@ -114,9 +125,9 @@ func periodReached(known *State, o *observation.Observation, now event.Period, o
 	}
 	for i := range o.Incidents {
 		switch in := &o.Incidents[i]; {
-		case !in.PeriodGuessed, in.Clock.CountedOn() > 90+maxStoppage && over:
+		case !in.PeriodGuessed, afterStoppage(sport, in.Clock) && over:
 			later(in.Clock.Period)
-		case in.Clock.CountedOn() > 90+maxStoppage:
+		case afterStoppage(sport, in.Clock):
 			later(event.ExtraFirst)
 		}
 	}
@@ -168,27 +179,33 @@ func reportedPeriods(known *State, rows []observation.Incident) []event.Period {
 // levelAfterRegulation moves goals from extra time to the stoppage time of the second half, until the
 // score at the end of the second half is level. undecided holds the indexes of the goals that can be
 // moved. If the score does not become level, it moves nothing: the match may be a second leg.
-func levelAfterRegulation(rows []observation.Incident, undecided []int) {
+func levelAfterRegulation(sport event.Sport, rows []observation.Incident, undecided []int) {
+	after := func(score event.Score, row *observation.Incident) event.Score {
+		if now := row.Score; now != nil && !sport.Rules().CountsGoals {
+			return event.Score{Home: max(score.Home, now.Home), Away: max(score.Away, now.Away)}
+		}
+		return score.Add(row.Side, 1)
+	}
 	var score event.Score
 	for i := range rows {
-		played := event.Soccer.Index(rows[i].Clock.Period) <= event.Soccer.Index(event.SecondHalf)
-		if rows[i].Kind == event.Goal && played {
-			score = score.Add(rows[i].Side, 1)
+		played := sport.Index(rows[i].Clock.Period) <= sport.Index(event.SecondHalf)
+		if sport.Scores(rows[i].Kind) && played {
+			score = after(score, &rows[i])
 		}
 	}
 	slices.SortStableFunc(undecided, func(a, b int) int { return cmp.Compare(rows[a].Clock.Minute, rows[b].Clock.Minute) })
 	for n, i := range undecided {
 		if score.Home == score.Away {
 			for _, move := range undecided[:n] {
-				rows[move].Clock = rows[move].Clock.MovedTo(event.SecondHalf)
+				rows[move].Clock = sport.MoveTo(event.SecondHalf, rows[move].Clock)
 			}
 			return
 		}
-		score = score.Add(rows[i].Side, 1)
+		score = after(score, &rows[i])
 	}
 	if score.Home == score.Away {
 		for _, move := range undecided {
-			rows[move].Clock = rows[move].Clock.MovedTo(event.SecondHalf)
+			rows[move].Clock = sport.MoveTo(event.SecondHalf, rows[move].Clock)
 		}
 	}
 }

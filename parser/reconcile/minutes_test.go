@@ -11,7 +11,7 @@ import (
 // counted returns a row of a page that shows minutes without a period, and counts on in stoppage time.
 func counted(k event.Kind, side event.Side, player string, minute int) observation.Incident {
 	c := event.SoccerMinute("", minute, 0)
-	return observation.Incident{Kind: k, Side: side, Player: player, Clock: c, PeriodGuessed: c.MaybeStoppage()}
+	return observation.Incident{Kind: k, Side: side, Player: player, Clock: c, PeriodGuessed: event.Soccer.MaybeStoppage(c)}
 }
 
 // The period of a row follows from the earlier course of the match.
@@ -132,6 +132,94 @@ func TestFirstPageWithMinutes(t *testing.T) {
 			if got[i] != tc.want[i] {
 				t.Errorf("%s: clock %+v, want %+v", name, got[i], tc.want[i])
 			}
+		}
+	}
+}
+
+// In rugby, pages count on past 40' and 80'.
+func TestPeriodOfAMinuteInRugby(t *testing.T) {
+	t.Parallel()
+	counted := func(k event.Kind, side event.Side, player string, minute int, after *event.Score) observation.Incident {
+		c := event.Rugby.AtMinute("", minute, 0)
+		return observation.Incident{Kind: k, Side: side, Player: player, Clock: c, Score: after,
+			PeriodGuessed: event.Rugby.MaybeStoppage(c)}
+	}
+	page := func(status event.Status, m int, score event.Score, in ...observation.Incident) observation.Observation {
+		o := observed(status, "", score, in...)
+		o.Sport, o.Match.Clock.Minute = event.Rugby, m
+		return o
+	}
+	five, ten := event.Score{Home: 5}, event.Score{Home: 5, Away: 5}
+	card := counted(event.YellowCard, event.Home, "Ann", 42, nil)
+	try := counted("try", event.Home, "Ora", 83, &five)
+	first := page(event.Live, 30, event.Score{})
+	first.Match.Period = event.FirstHalf
+	half := page(event.Break, 0, event.Score{}, card)
+	half.Match.Period = event.HalfTime
+	s := begin(t, first)
+	s.expect(page(event.Live, 42, event.Score{}, card), "yellow_card 40+2' home Ann 0-0")
+	if c := s.state.Match.Clock; c != (event.Clock{Period: "1h", Minute: 40, Stoppage: 2}) {
+		t.Errorf("the clock is %+v, want 40+2' of the first half", c)
+	}
+	s.expect(half, "period_end 1h 0-0")
+	s.expect(page(event.Live, 41, event.Score{}, card), "period_start 2h 0-0")
+	s.expect(page(event.Live, 84, five, card, try), "try 80+3' home Ora 5-0")
+	if c := s.state.Match.Clock; c != (event.Clock{Period: "2h", Minute: 80, Stoppage: 4}) {
+		t.Errorf("the clock is %+v, want 80+4' of the second half", c)
+	}
+	s.now += 10 * time.Minute
+	s.expect(page(event.Final, 0, five, card, try), "period_end 2h 5-0", "match_end 5-0 home by regulation")
+
+	// The match was joined in the second half.
+	joined := page(event.Live, 72, event.Score{})
+	joined.Match.Period = event.SecondHalf
+	s = begin(t, joined)
+	s.expect(page(event.Live, 81, five, counted("try", event.Home, "Ora", 81, &five)), "try 80+1' home Ora 5-0")
+
+	// Extra time is played if the score was level.
+	level := counted("try", event.Away, "Eve", 82, &ten)
+	extra := counted("penalty_goal", event.Away, "Eve", 88, &event.Score{Home: 5, Away: 8})
+	last := page(event.Final, 0, event.Score{Home: 5, Away: 8}, counted("try", event.Home, "Ora", 20, &five), level, extra)
+	last.Match.Period = event.ExtraSecond
+	s = begin(t, last)
+	for _, tracked := range s.state.Tracked {
+		want := map[string]event.Period{"82'": "", "80+2'": "2h", "88'": "et1"}
+		if p, ok := want[tracked.Clock.String()]; tracked.Side == event.Away && (!ok || tracked.Clock.Period != p) {
+			t.Errorf("%s at %s in %s", tracked.Kind, tracked.Clock, tracked.Clock.Period)
+		}
+	}
+}
+
+// A minute after 105' shows extra time, even if no page showed its start. The clocks of the match and of
+// an incident of one page agree.
+func TestMinuteAfterAnyStoppageTime(t *testing.T) {
+	t.Parallel()
+	minute := func(m int, score event.Score, in ...observation.Incident) observation.Observation {
+		o := observed(event.Live, "", score, in...)
+		o.Match.Clock.Minute = m
+		return o
+	}
+	late := counted(event.Goal, event.Home, "Ann", 106)
+	for name, tc := range map[string]struct {
+		page observation.Observation
+		want []string
+	}{
+		"a goal at the minute of the clock": {minute(106, event.Score{Home: 1}, late), []string{
+			"period_end 2h 0-0", "period_start et1 0-0", "goal 105+1' home Ann 1-0"}},
+		"no incident":              {minute(106, event.Score{}), []string{"period_end 2h 0-0", "period_start et1 0-0"}},
+		"a goal that no row shows": {minute(106, event.Score{Home: 1}), []string{"period_end 2h 0-0", "period_start et1 0-0", "goal 105+1' home 1-0 provisional"}},
+		"the last minute that can be of the second half": {minute(105, event.Score{}), nil},
+	} {
+		s := begin(t, live(70, event.Score{}))
+		s.expect(minute(103, event.Score{}))
+		s.expect(tc.page, tc.want...)
+		extra := event.Clock{Period: "et1", Minute: 105, Stoppage: 1}
+		if c := s.state.Match.Clock; tc.want != nil && (c != extra || s.state.Match.Period != "et1") {
+			t.Errorf("%s: the clock is %+v of %s, want 105+1' of et1", name, c, s.state.Match.Period)
+		}
+		// It may have been a very long stoppage time, so the end is possible.
+		if s.read(observed(event.Final, "", *tc.page.Score, tc.page.Incidents...)); s.state.Match.Status != event.Final {
+			t.Errorf("%s: the match is %s, want final", name, s.state.Match.Status)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,19 +128,33 @@ func atHalfTime(m *event.Match) bool {
 }
 
 // earliestEnd returns the earliest time at which the match can be over: by the pages during play if
-// they showed a period, otherwise by the kick-off. It returns the zero time if both are unknown.
+// they showed a period, otherwise by the kick-off. If the kick-off is unknown, or is only a date, the
+// first page in play counts, unless it was the first page of the match. earliestEnd returns the zero time
+// if all are unknown.
 func earliestEnd(known *State, o *observation.Observation) time.Time {
-	switch {
-	case !known.EndsFrom.IsZero():
+	if !known.EndsFrom.IsZero() {
 		return known.EndsFrom
-	case known.Match.Start.IsZero():
+	}
+	start, began := known.Match.Start, known.Began
+	if known.followed() && (start.IsZero() || began.Sub(start).Abs() >= latestKickoff) {
+		start = began
+	}
+	if start.IsZero() {
 		return time.Time{}
 	}
-	return known.Match.Start.Add(playtime.Least(o.Sport, event.Clock{}, false, 0))
+	return start.Add(playtime.Least(o.Sport, event.Clock{}, false, 0))
+}
+
+// followed reports whether a page was read before the match began.
+func (s *State) followed() bool {
+	return !s.Began.IsZero() && slices.ContainsFunc(s.Tracked, func(tracked TrackedIncident) bool {
+		return tracked.Kind == event.MatchStart && !tracked.Backfill
+	})
 }
 
 // endsFrom returns [State.EndsFrom] after an accepted page. While play is stopped, the end moves away.
-func endsFrom(known *State, o *observation.Observation, from *Provenance, by verdict) time.Time {
+// guessed reports whether the period of the page follows from its minute.
+func endsFrom(known *State, o *observation.Observation, from *Provenance, by verdict, guessed bool) time.Time {
 	shown, was := clockShown(o), clockShown(&observation.Observation{Match: known.Match})
 	switch o.Match.Status {
 	case event.Interrupted, event.Suspended:
@@ -149,7 +165,7 @@ func endsFrom(known *State, o *observation.Observation, from *Provenance, by ver
 	default:
 		return known.EndsFrom
 	}
-	if shown.Period == "" {
+	if shown.Period == "" || guessed && afterStoppage(o.Sport, shown) {
 		return known.EndsFrom
 	}
 	least := from.At.Add(
@@ -180,12 +196,16 @@ func longestClock(known *State, o *observation.Observation) int {
 	return longest
 }
 
-// contradictsEnd reports whether a page contradicts the end of the match without showing that the
-// match continues. A preview never shows that. A page that shows play does if its clock is later.
-// After the status final, it also does if its score or its rows have changed and its clock is not
-// earlier.
-func contradictsEnd(known *State, v *View, o *observation.Observation) bool {
+// contradictsCourse reports whether a page contradicts what has happened in the match, so that it is
+// deferred for as long as the site shows such pages. It is a preview of a match in play, or a page after
+// the end that does not show that the match goes on. A preview never shows that. A page in play does if
+// its clock is later. After the status final, it also does if its score or its rows have changed and its
+// clock is not earlier.
+func contradictsCourse(known *State, v *View, o *observation.Observation, from *Provenance) bool {
 	was, now := known.Match.Status, o.Match.Status
+	if was.Rank() == event.Live.Rank() {
+		return showsPreview(known, v, o, from)
+	}
 	if was.Rank() < event.Ended.Rank() || was == event.Cancelled || now.Rank() >= event.Ended.Rank() {
 		return false
 	}
@@ -209,6 +229,41 @@ func contradictsEnd(known *State, v *View, o *observation.Observation) bool {
 		return !changed
 	}
 	return v.MovedOn || lowerScore(o.Sport, o.Score, known.Score)
+}
+
+// showsPreview reports whether a page shows a match in play as not begun, with the same kick-off as
+// before. Enough earlier pages must have shown play, and the kick-off must be past, so that the match has
+// not been started by mistake. v is the view of the page's site.
+func showsPreview(known *State, v *View, o *observation.Observation, from *Provenance) bool {
+	if known.PlayShown < playPolls {
+		return false
+	}
+	switch status := o.Match.Status; {
+	case status == event.Scheduled:
+	case (status == event.Delayed || status == "" && v.Rank > 0) &&
+		showsNothing(o) && scoreFalls(known, o) && !o.Match.Clock.Known():
+	default: // such as postponed
+		return false
+	}
+	start, now := cmp.Or(v.Start, known.Match.Start), o.Match.Start
+	if !start.IsZero() && !now.IsZero() && now.Sub(start).Abs() >= kickoffJitter {
+		return false
+	}
+	return from.Hurried || !from.At.Before(cmp.Or(now, start))
+}
+
+// playPolls is the number of pages that must have shown play before a preview can be a stale copy.
+const playPolls = 2
+
+// playShown returns [State.PlayShown] after a page. unchanged reports whether the content of the page is
+// the same as on the site's page before. Such a page counts only if play began at least confirmFor ago.
+func playShown(known *State, o *observation.Observation, from *Provenance, unchanged bool) int {
+	playing := cmp.Or(o.Match.Status, known.Match.Status).Rank() == event.Live.Rank()
+	long := !known.Began.IsZero() && from.At.Sub(known.Began) >= confirmFor
+	if playing && (!showsNothing(o) || o.Match.Clock.Known()) && (!unchanged || long) {
+		return min(known.PlayShown+1, playPolls)
+	}
+	return known.PlayShown
 }
 
 // checkReopened returns an error that wraps [ErrOtherMatch] if the site shows play for so long that

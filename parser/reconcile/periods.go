@@ -167,6 +167,32 @@ func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) b
 	return false
 }
 
+// inLastPeriod returns m, the match after a page. If the match has ended since the page before, and an
+// incident or the rules show that it went on after the period of m, inLastPeriod sets the last period
+// that was played, and removes the clock.
+func inLastPeriod(m event.Match, known *State, o *observation.Observation) event.Match {
+	if !m.Status.Over() || known.Match.Status.Over() || known.Match.Period == "" {
+		return m
+	}
+	last := m.Period
+	later := func(p event.Period) {
+		if o.Sport.Index(p) > o.Sport.Index(last) {
+			last = p
+		}
+	}
+	later(o.Sport.Rules().LastRegulationPeriod)
+	for i := range o.Incidents {
+		later(o.Incidents[i].Clock.Period)
+	}
+	if o.Shootout != nil {
+		later(event.ShootOut)
+	}
+	if last != m.Period {
+		m.Period, m.Clock = last, event.Clock{}
+	}
+	return m
+}
+
 // compareResult sets the result of a new end of the match, or corrects the result of a reported end.
 // An unknown winner or decision does not change the result.
 func (d *draft) compareResult() {

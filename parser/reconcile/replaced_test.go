@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/matchwire/matchwire/event"
@@ -36,6 +37,13 @@ func TestReplacedOrCorrected(t *testing.T) {
 			[]string{"goal_corrected 4' home Ann Lee 1-0 time:40'→4'"}},
 		"the same player, spelled in another way": {goalBy(event.Home, "LEE A.", at(30, 0)),
 			[]string{"goal_corrected 30' home LEE A. 1-0 player:Ann Lee→LEE A. time:40'→30'"}},
+		// The page that reported the goal was at 41'.
+		"the same player, two minutes after the page that showed the goal": {goalBy(event.Home, "Ann Lee", at(43, 0)),
+			[]string{"goal_corrected 43' home Ann Lee 1-0 time:40'→43'"}},
+		"the same player, long after the page that showed the goal": {goalBy(event.Home, "Ann Lee", at(44, 0)),
+			append(replaced, "goal 44' home Ann Lee 1-0")},
+		"no player, long after the page that showed the goal": {goalBy(event.Home, "", at(44, 0)),
+			append(replaced, "goal 44' home 1-0")},
 		"another player without a time": {goalBy(event.Home, "Ora", event.Clock{}),
 			[]string{"goal_corrected 40' home Ora 1-0 player:Ann Lee→Ora"}},
 		"an earlier time without a player": {goalBy(event.Home, "", at(4, 0)),
@@ -182,4 +190,35 @@ func TestPointsReplaced(t *testing.T) {
 	s.expect(show("q3", 100, event.Score{Home: 6}, touchdown("Ora", "q3", 90)),
 		"touchdown_retracted 03:10 home Bea 6-0", "period_end q1 6-0", "period_start q2 6-0", "period_end q2 6-0",
 		"period_start q3 6-0", "touchdown 01:30 home Ora 6-0")
+}
+
+// In sports with other clocks, incidents are not later than the page that reported them either.
+func TestScoredAfterThePage(t *testing.T) {
+	t.Parallel()
+	page := func(sport event.Sport, p event.Period, elapsed int, in observation.Incident) observation.Observation {
+		o := observed(event.Live, p, event.Score{Home: 1}, in)
+		o.Sport, o.Match.Clock = sport, event.Clock{Period: p, Elapsed: elapsed}
+		return o
+	}
+	goal := func(p event.Period, elapsed int) observation.Incident {
+		return goalBy(event.Home, "Ann", event.Clock{Period: p, Elapsed: elapsed})
+	}
+	basket := func(p event.Period, elapsed int) observation.Incident {
+		in := goal(p, elapsed)
+		in.Kind, in.Score = "basket", &event.Score{Home: 1}
+		return in
+	}
+	for name, tc := range map[string]struct{ first, next observation.Observation }{
+		"ice hockey": {page(event.IceHockey, "p1", 300, goal("p1", 290)), page(event.IceHockey, "p1", 700, goal("p1", 690))},
+		"ice hockey, the next period": {page(event.IceHockey, "p1", 1100, goal("p1", 1090)),
+			page(event.IceHockey, "p2", 700, goal("p2", 690))},
+		"basketball": {page(event.Basketball, "q1", 100, basket("q1", 90)), page(event.Basketball, "q1", 400, basket("q1", 390))},
+	} {
+		s := begin(t, tc.first)
+		lines := s.read(tc.next)
+		if len(lines) < 2 || !strings.Contains(lines[0], "_retracted") || !strings.Contains(lines[len(lines)-1], " home Ann ") ||
+			strings.Contains(lines[len(lines)-1], "_corrected") {
+			t.Errorf("%s: events %q, want a retraction and a new incident", name, lines)
+		}
+	}
 }

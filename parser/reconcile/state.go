@@ -37,6 +37,8 @@ type State struct {
 	// Began is the time of the first page that showed that the match had begun. It is zero before that,
 	// and in states of older versions.
 	Began time.Time `json:"began,omitzero"`
+	// PlayShown is the number of pages, up to playPolls, that showed play: a clock, a score or an incident.
+	PlayShown int `json:"play_shown,omitempty"`
 	// EndsFrom is the earliest time at which the match can be over, by the period and the clock of the
 	// pages during play. It is zero if no page showed a period.
 	EndsFrom time.Time `json:"ends_from,omitzero"`
@@ -104,6 +106,9 @@ type TrackedIncident struct {
 	Winner    event.Winner   `json:"winner,omitempty"`     // end of the match: as in the event
 	DecidedBy event.Decision `json:"decided_by,omitempty"` // end of the match: as in the event
 
+	// PageClock is the clock of the page that reported the incident, if the incident changes the score.
+	PageClock event.Clock `json:"page_clock,omitzero"`
+
 	Backfill bool   `json:"backfill,omitempty"` // the incident was reported as backfill
 	Site     string `json:"source,omitempty"`   // site of the page that set the attributes
 	List     int    `json:"list,omitempty"`     // index of the incident's list in the profile of Site
@@ -133,8 +138,9 @@ type View struct {
 	Doubt    *Doubt `json:"doubt,omitempty"`    // nil unless the score of the latest page is in doubt
 	End      *Hold  `json:"end,omitempty"`      // consecutive pages with an end that is too early
 
-	// MovedOn is true if a page after the end of the match showed a preview or an earlier time of play.
-	// The site may show the next match of the teams.
+	// MovedOn is true if the latest pages contradict the course of the match: a page during play showed a
+	// preview, or a page after the end showed a preview or an earlier time of play. The site may show the
+	// next match of the teams.
 	MovedOn bool `json:"moved_on,omitempty"`
 }
 

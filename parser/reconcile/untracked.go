@@ -106,6 +106,12 @@ const (
 	noRowsFor   = 5 * time.Minute
 )
 
+// contradictsTooLong reports whether the latest pages of a site contradict the course of the match, for
+// so long that the match is stale.
+func (v *View) contradictsTooLong() bool {
+	return v.MovedOn && v.Deferred == nil && v.Hold != nil && v.Hold.overdue(StalePolls, StaleAfter)
+}
+
 // MarkStale marks a match as stale because its source has no usable page. It returns the new state
 // and the event source_stale. It returns known and no event if the match is already stale, over or
 // unknown, or if another reader had an accepted page of the match within [StaleAfter]. The next

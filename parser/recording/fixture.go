@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"os"
 	"path"
+	"path/filepath"
 	"time"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
@@ -15,7 +17,7 @@ import (
 // A Fixture is a recorded sequence of pages of one source. It is a folder that contains the
 // manifest fixture.yaml and the files of the pages.
 type Fixture struct {
-	Profile string        `yaml:"profile"` // name of the profile, or a file in the folder
+	Profile string        `yaml:"profile"` // name of the profile, or a file; the path is relative to the folder
 	Match   string        `yaml:"match"`   // match ID; "" if the pages contain it
 	URL     string        `yaml:"url"`
 	Pages   []FixturePage `yaml:"pages"`
@@ -66,18 +68,38 @@ func SinglePage(folder fs.FS, file, profile, match string) *Fixture {
 		Pages: []FixturePage{{File: file, At: time.Now().UTC()}}, folder: folder}
 }
 
-// profile returns the fixture's profile, from its folder or from lib.
+// profile returns the fixture's profile, from a file or from lib. The path of a file is relative to the
+// folder of the fixture. A fixture without a name has no folder: the path is then relative to the
+// working directory.
 func (f *Fixture) profile(lib profile.Library) (*profile.Profile, error) {
-	if path.Ext(f.Profile) == ".yaml" && f.name != "" {
-		if data, err := fs.ReadFile(f.folder, f.Profile); err == nil {
-			p, err := profile.Load(path.Join(f.name, f.Profile), data)
-			if err != nil {
-				return nil, fmt.Errorf("profile %w", err)
-			}
-			return p, nil
-		}
+	if f.name == "" || !profile.IsFile(f.Profile) || lib[f.Profile] != nil {
+		return lib.Find(f.Profile)
 	}
-	return lib.Find(f.Profile)
+	file, data, err := f.readProfile()
+	if err != nil {
+		return nil, fmt.Errorf("%s: profile %q, from the folder %s: %w",
+			path.Join(f.name, ManifestName), f.Profile, f.name, err)
+	}
+	p, err := profile.Load(file, data)
+	if err != nil {
+		return nil, fmt.Errorf("profile %w", err)
+	}
+	return p, nil
+}
+
+// readProfile reads the file of the profile, and returns its path for messages.
+func (f *Fixture) readProfile() (file string, data []byte, err error) {
+	if filepath.IsAbs(f.Profile) {
+		data, err = os.ReadFile(f.Profile)
+		return f.Profile, data, err
+	}
+	file = filepath.Join(f.name, f.Profile)
+	if inside := path.Clean(f.Profile); fs.ValidPath(inside) {
+		data, err = fs.ReadFile(f.folder, inside)
+		return file, data, err
+	}
+	data, err = os.ReadFile(file)
+	return file, data, err
 }
 
 // Path returns the path of the file of a page, for messages.
@@ -89,7 +111,7 @@ func (f *Fixture) Page(p FixturePage) (page.Page, error) {
 	if err != nil {
 		return page.Page{}, err
 	}
-	fetched.URL, fetched.Header, fetched.At = f.URL, http.Header{}, p.At.UTC()
+	fetched.File, fetched.URL, fetched.Header, fetched.At = f.Path(p), f.URL, http.Header{}, p.At.UTC()
 	for name, value := range p.Headers {
 		fetched.Header.Set(name, value)
 	}

@@ -32,12 +32,14 @@ type step struct {
 	fixture *Fixture
 	tracker *poll.Tracker
 	page    FixturePage
-	after   time.Duration // time since the first page of the fixture
+	after   time.Duration // time since the start of the replay, at the recorded speed
 }
 
-// Play replays fixtures from their first pages. If Speed is positive, it replays them at the same
-// time, otherwise one after the other. Play returns when all fixtures have ended or ctx ends. Each
-// page is a job with its own TID. An unusable page is an error only in a fixture of one page.
+// Play replays fixtures. The pages of fixtures whose recordings overlap in time are replayed in the
+// order of their times, as they were fetched. If Speed is positive, fixtures from different times are
+// replayed together, otherwise one after the other, the earliest first. Play returns when all fixtures
+// have ended or ctx ends. Each page is a job with its own TID. An unusable page is an error only in a
+// fixture of one page.
 func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	var steps []step
 	ingester := *r.Ingester
@@ -48,17 +50,21 @@ func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 			return err
 		}
 		tracker := ingester.Track(p, f.Match)
+		begin := began(f, fixtures)
 		for _, page := range f.Pages {
-			steps = append(steps, step{f, tracker, page, page.At.Sub(f.Pages[0].At)})
+			steps = append(steps, step{f, tracker, page, page.At.Sub(begin)})
 		}
 	}
-	if r.Speed > 0 {
-		slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.after, b.after) })
-	}
-	began := time.Now()
+	slices.SortStableFunc(steps, func(a, b step) int {
+		if r.Speed > 0 {
+			return cmp.Compare(a.after, b.after)
+		}
+		return a.page.At.Compare(b.page.At)
+	})
+	start := time.Now()
 	for _, s := range steps {
 		if r.Speed > 0 {
-			due := began.Add(time.Duration(float64(s.after) / r.Speed))
+			due := start.Add(time.Duration(float64(s.after) / r.Speed))
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Until(due)):
@@ -72,6 +78,19 @@ func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 		}
 	}
 	return nil
+}
+
+// began returns the time of the first page of f, or of the fixtures that f overlaps in time, directly or
+// through others.
+func began(f *Fixture, all []*Fixture) time.Time {
+	begin := f.Pages[0].At
+	for i := 0; i < len(all); i++ {
+		first, last := all[i].Pages[0].At, all[i].Pages[len(all[i].Pages)-1].At
+		if first.Before(begin) && !last.Before(begin) {
+			begin, i = first, -1 // an earlier fixture can overlap the earlier time
+		}
+	}
+	return begin
 }
 
 // ingest ingests one page and calls Each.

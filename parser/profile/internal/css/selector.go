@@ -1,6 +1,9 @@
 package css
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/PuerkitoBio/goquery"
 	"github.com/andybalholm/cascadia"
 	"golang.org/x/net/html"
@@ -11,12 +14,17 @@ type Selector struct {
 	Text string // as given to [Compile]
 	Key  Key
 
-	match cascadia.Selector
+	match  cascadia.Selector
+	scoped bool // whether the selector has :scope
 }
 
 // Compile compiles a selector.
 func Compile(text string) (*Selector, error) {
-	css, err := standard(text)
+	if trimmed := strings.TrimSpace(text); trimmed != "" && strings.ContainsRune(">+~", rune(trimmed[0])) {
+		return nil, fmt.Errorf("begins with %q: to begin at the row, write %q", trimmed[0], ":scope "+trimmed)
+	}
+	css, scoped := withoutScope(text)
+	css, err := standard(css)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +35,7 @@ func Compile(text string) (*Selector, error) {
 	k := keyOf(text)
 	// Check the node's type, because cascadia's :contains and :matches match text nodes too.
 	match := func(n *html.Node) bool { return n.Type == html.ElementNode && k.mayMatch(n) && group.Match(n) }
-	return &Selector{text, k, match}, nil
+	return &Selector{text, k, match, scoped}, nil
 }
 
 // A Matcher is a selector with the index of one document. It uses the index to search the whole
@@ -40,9 +48,15 @@ type Matcher struct {
 
 var _ goquery.Matcher = (*Matcher)(nil)
 
-// In returns the matcher of a selector for the document of an index. The index must have the
-// selector's key.
-func (s *Selector) In(index *Index) *Matcher { return &Matcher{s.match, s.Key, index} }
+// In returns the matcher of a selector for a search below the node n of the document of an index. In
+// the selector, :scope matches n. The index must have the selector's key.
+func (s *Selector) In(index *Index, n *html.Node) *Matcher {
+	match := s.match
+	if s.scoped {
+		match = within(scopeOf(n), s.match)
+	}
+	return &Matcher{match, s.Key, index}
+}
 
 // MatchAll returns the matching elements among n and its descendants, in document order.
 func (m *Matcher) MatchAll(n *html.Node) []*html.Node {

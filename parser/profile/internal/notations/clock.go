@@ -60,8 +60,18 @@ func (r Reader) Clock(as string, period event.Period, text string) (c event.Cloc
 	return c, t.names() && c.Period != "", nil
 }
 
+// examples has times in each notation, for messages.
+var examples = map[string]string{
+	Minute:    "37', 45+2' or 14:21",
+	Elapsed:   "12:46 or PT12M46S",
+	Remaining: "12:46, 46.3 or PT12M46S",
+	Overs:     "14.3 or 87 balls",
+}
+
 // notClock returns the error for a text that is not in a notation.
-func notClock(as string) error { return fmt.Errorf("is not a clock in the notation %q", as) }
+func notClock(as string) error {
+	return fmt.Errorf("is not a clock in the notation %q: want a time such as %s", as, examples[as])
+}
 
 // notation returns the notation of a clock. The words of the text have precedence over the profile,
 // and the profile over the usual notation of the sport.

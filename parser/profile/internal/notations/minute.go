@@ -1,6 +1,7 @@
 package notations
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -64,7 +65,10 @@ func stoppageAt(last, minutes, seconds int) (m minute, ok bool) {
 // clock returns what in returns, with an error if ok is false.
 func (m minute) clock(sport event.Sport, period event.Period, extra bool) (event.Clock, error) {
 	c, ok := m.in(sport, period, extra)
-	if !ok {
+	switch {
+	case !ok && period == "":
+		return c, errors.New("is not a minute of any period: check the notation")
+	case !ok:
 		return c, fmt.Errorf("is not in the period %q: check the period and the notation", period)
 	}
 	return c, nil

@@ -49,6 +49,7 @@ func squeezed(s string) string { return strings.Join(strings.Fields(s), " ") }
 // apostrophes, like the plain ones. ok is false if the words contradict each other.
 func divide(sport event.Sport, text string) (t clockText, ok bool) {
 	text = ordinalMinute.ReplaceAllString(plain(text), "$1'")
+	text = bracketedPlus.ReplaceAllString(text, "$1")
 	for _, w := range clockWords {
 		if w.sports != nil && !slices.Contains(w.sports, sport) {
 			continue
@@ -78,6 +79,9 @@ func divide(sport event.Sport, text string) (t clockText, ok bool) {
 
 // ordinalMinute matches a minute such as "2nd minute", whose "2nd" does not name the second half.
 var ordinalMinute = regexp.MustCompile(`\b(\d{1,3})(?:st|nd|rd|th) min(?:ute)?\b\.?`)
+
+// bracketedPlus is stoppage time in brackets, as in 45' (+2).
+var bracketedPlus = regexp.MustCompile(`[(\[] ?(\+[^()\[\]]*)[)\]]`)
 
 // A clockWord is a word, or a phrase, beside or instead of the time of a clock.
 type clockWord struct {
@@ -115,6 +119,7 @@ const (
 	extra  = `(?:et|extra time)`
 	first  = `(?:1st|first)`
 	second = `(?:2nd|second)`
+	inning = `(\d\d?)(?:st|nd|rd|th)?(?: inning)?[ ,(-]*` // before the half of the inning
 )
 
 var (
@@ -155,12 +160,12 @@ var clockWords = []clockWord{
 	word(cricket, nth+` (?:inns|innings)|(?:inns|innings|inn) ?([1-9])`, numberedPeriod("inn")),
 	word(tennis, nth+` set|set ([1-9])|s([1-9])`, numberedPeriod("s")),
 
-	word(baseball, `(?:top|t|mid|middle)(?: of)?(?: the)? ?(\d\d?)(?:st|nd|rd|th)?`,
+	word(baseball, `(?:top|t|mid|middle)(?: of)?(?: the)? ?(\d\d?)(?:st|nd|rd|th)?|`+inning+`(?:top|mid|middle)`,
 		func(t *clockText, s event.Sport, group string) {
 			numberedPeriod("i")(t, s, group)
 			t.half = event.Top
 		}),
-	word(baseball, `(?:bottom|bot|b|end)(?: of)?(?: the)? ?(\d\d?)(?:st|nd|rd|th)?`,
+	word(baseball, `(?:bottom|bot|b|end)(?: of)?(?: the)? ?(\d\d?)(?:st|nd|rd|th)?|`+inning+`(?:bottom|bot|end)`,
 		func(t *clockText, s event.Sport, group string) {
 			numberedPeriod("i")(t, s, group)
 			t.half = event.Bottom

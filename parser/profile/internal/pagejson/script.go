@@ -14,7 +14,7 @@ import (
 // DecodeScript decodes the JSON at the beginning of a script's text, or in the JavaScript string at
 // the beginning. It ignores the text after it, such as the rest of the statement.
 func DecodeScript(text string) (any, error) {
-	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
+	text = strings.TrimLeft(text, " \t\r\n\ufeff") // some sites send byte order marks
 	if text != "" && (text[0] == '"' || text[0] == '\'') {
 		inner, err := scriptString(text)
 		if err != nil {

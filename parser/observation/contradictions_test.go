@@ -1,0 +1,73 @@
+package observation
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+func TestContradictions(t *testing.T) {
+	t.Parallel()
+	o := full()
+	got := o.Contradictions()
+	want := "incidents: the listed goals add up to 1-1, but the score is 2-1"
+	if len(got) != 1 || !strings.HasPrefix(got[0].String(), want) {
+		t.Errorf("a score with a goal that is not listed: problems %v, want one", got)
+	}
+	for name, change := range map[string]func(*Observation){
+		"the score agrees":                  func(o *Observation) { o.Score = &event.Score{Home: 1, Away: 1} },
+		"no score":                          func(o *Observation) { o.Score = nil },
+		"a sport that does not count goals": func(o *Observation) { o.Sport = event.Basketball },
+	} {
+		o := full()
+		change(o)
+		if got := o.Contradictions(); got != nil {
+			t.Errorf("%s: problems %v, want none", name, got)
+		}
+	}
+}
+
+// The problem names the likely cause of the difference.
+func TestContradictionNamesTheCause(t *testing.T) {
+	t.Parallel()
+	goals := func(score event.Score) (all []Incident) {
+		for range score.Home {
+			all = append(all, Incident{Kind: event.Goal, Side: event.Home})
+		}
+		for range score.Away {
+			all = append(all, Incident{Kind: event.Goal, Side: event.Away})
+		}
+		return all
+	}
+	const sides, disallowed, shootout = "the rule for side or team", "exclude its row", "subtract its goals"
+	ended, so := event.Match{Status: event.Final}, event.Match{Status: event.Live, Period: event.ShootOut}
+	for name, tc := range map[string]struct {
+		sport         event.Sport
+		match         event.Match
+		listed, score event.Score
+		shootout      *event.Score
+		want          string
+	}{
+		"all goals on one side":     {event.Soccer, ended, event.Score{Home: 4}, event.Score{Home: 2, Away: 2}, nil, sides},
+		"an own goal on its side":   {event.Soccer, ended, event.Score{Home: 2, Away: 1}, event.Score{Home: 1, Away: 2}, nil, sides},
+		"a disallowed goal":         {event.Soccer, ended, event.Score{Home: 4, Away: 2}, event.Score{Home: 3, Away: 2}, nil, disallowed},
+		"two disallowed goals":      {event.IceHockey, ended, event.Score{Home: 1, Away: 1}, event.Score{}, nil, disallowed},
+		"a goal that is not listed": {event.Soccer, ended, event.Score{Home: 1}, event.Score{Home: 1, Away: 1}, nil, ""},
+		"both":                      {event.Soccer, ended, event.Score{Home: 3}, event.Score{Home: 1, Away: 1}, nil, ""},
+		"hockey after a shoot-out":  {event.IceHockey, ended, event.Score{Home: 5, Away: 5}, event.Score{Home: 6, Away: 5}, nil, shootout},
+		"hockey in a shoot-out":     {event.IceHockey, so, event.Score{Home: 5, Away: 5}, event.Score{Home: 5, Away: 6}, nil, shootout},
+		"hockey in overtime": {event.IceHockey, event.Match{Status: event.Live, Period: "ot1"},
+			event.Score{Home: 5, Away: 5}, event.Score{Home: 6, Away: 5}, nil, ""},
+		"hockey, a goal that is not listed": {event.IceHockey, ended, event.Score{Home: 5, Away: 4}, event.Score{Home: 6, Away: 4}, nil, ""},
+		"soccer with the kicks": {event.Soccer, ended, event.Score{Home: 1, Away: 1}, event.Score{Home: 6, Away: 5},
+			&event.Score{Home: 5, Away: 4}, shootout},
+	} {
+		o := Observation{Sport: tc.sport, Match: tc.match, Score: &tc.score, Shootout: tc.shootout, Incidents: goals(tc.listed)}
+		got := o.Contradictions()
+		if len(got) != 1 || !strings.Contains(got[0].Message, tc.want) ||
+			tc.want == "" && strings.Contains(got[0].Message, ";") {
+			t.Errorf("%s: problems %v, want one with the cause %q", name, got, tc.want)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package css
+
+import (
+	"regexp"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// scopeAttr is the attribute that an element has while :scope matches it. cascadia has no :scope.
+const scopeAttr = "matchwire-scope"
+
+// scopeWord matches :scope, and the strings and longer names that can contain it.
+var scopeWord = regexp.MustCompile(`"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\.|:[A-Za-z-]+`)
+
+// withoutScope replaces :scope in a selector by a test for scopeAttr. It reports whether the selector
+// has :scope.
+func withoutScope(css string) (out string, scoped bool) {
+	out = scopeWord.ReplaceAllStringFunc(css, func(word string) string {
+		if !strings.EqualFold(word, ":scope") {
+			return word
+		}
+		scoped = true
+		return "[" + scopeAttr + "]"
+	})
+	return out, scoped
+}
+
+// scopeOf returns the element that :scope matches in a search below n: n itself, or the root element
+// of a document.
+func scopeOf(n *html.Node) *html.Node {
+	if n.Type != html.DocumentNode {
+		return n
+	}
+	for child := range n.ChildNodes() {
+		if child.Type == html.ElementNode {
+			return child
+		}
+	}
+	return n
+}
+
+// within returns match for a search below an element, which has scopeAttr during each call.
+func within(scope *html.Node, match func(*html.Node) bool) func(*html.Node) bool {
+	return func(n *html.Node) bool {
+		without := scope.Attr
+		scope.Attr = append(without[:len(without):len(without)], html.Attribute{Key: scopeAttr})
+		defer func() { scope.Attr = without }()
+		return match(n)
+	}
+}

@@ -1,0 +1,44 @@
+package profile
+
+import (
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// blocks are the elements that a browser shows apart from the text around them, unless the styles of the
+// page say otherwise.
+var blocks = map[atom.Atom]bool{
+	atom.Address: true, atom.Article: true, atom.Aside: true, atom.Blockquote: true, atom.Br: true,
+	atom.Caption: true, atom.Center: true, atom.Dd: true, atom.Details: true, atom.Dialog: true, atom.Div: true,
+	atom.Dl: true, atom.Dt: true, atom.Fieldset: true, atom.Figcaption: true, atom.Figure: true, atom.Footer: true,
+	atom.Form: true, atom.H1: true, atom.H2: true, atom.H3: true, atom.H4: true, atom.H5: true, atom.H6: true,
+	atom.Header: true, atom.Hr: true, atom.Legend: true, atom.Li: true, atom.Main: true, atom.Menu: true,
+	atom.Nav: true, atom.Ol: true, atom.Option: true, atom.P: true, atom.Pre: true, atom.Section: true,
+	atom.Summary: true, atom.Table: true, atom.Tbody: true, atom.Td: true, atom.Tfoot: true, atom.Th: true,
+	atom.Thead: true, atom.Tr: true, atom.Ul: true,
+}
+
+// visibleText returns the text of an element. As in a browser, line breaks and the edges of blocks, such as
+// paragraphs and cells, separate words.
+func visibleText(element *html.Node) string {
+	var b strings.Builder
+	var add func(*html.Node)
+	add = func(n *html.Node) {
+		for child := range n.ChildNodes() {
+			switch {
+			case child.Type == html.TextNode:
+				b.WriteString(child.Data)
+			case blocks[child.DataAtom]:
+				b.WriteByte(' ')
+				add(child)
+				b.WriteByte(' ')
+			default:
+				add(child)
+			}
+		}
+	}
+	add(element)
+	return b.String()
+}
