@@ -29,7 +29,7 @@ short: ## Run the fast tests, which need no server or browser (less than 2 minut
 test: ## Run all tests in their short form, and list skipped tests (less than 10 minutes).
 	$(with_servers) $(gotest) -timeout 15m ./...
 
-cases: ## Test the inputs that earlier versions misread.
+cases: ## Run the TestCase… tests: inputs and situations that earlier versions handled wrongly.
 	$(with_servers) $(gotest) -run '^TestCase' ./...
 
 full: lint cross test season fuzz chaos ## Run all checks, and all tests in their long form (hours).

@@ -122,7 +122,8 @@ cmd/matchwire:                 app
 var libraries = table(`
 github.com/rabbitmq/amqp091-go:       broker/rabbit internal/testenv internal/testenv/servers
 github.com/gorilla/websocket:         fanout
-golang.org/x/net/html:                parser/profile parser/profile/internal/css
+golang.org/x/net/html:                parser/profile parser/profile/internal/css parser/profile/internal/pagetext
+golang.org/x/net/html/atom:           parser/profile/internal/pagetext
 golang.org/x/net/html/charset:        parser/profile/internal/pagetext
 github.com/andybalholm/cascadia:      parser/profile/internal/css
 github.com/PuerkitoBio/goquery:       parser/profile parser/profile/internal/css
@@ -262,7 +263,7 @@ func doesIO(what string) bool {
 	return false
 }
 
-// No struct contains a context, because the struct could outlive the call of the context.
+// No struct contains a context, because the struct could outlive the call that the context is for.
 func TestNoContextInStructs(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, file := range p.files {

@@ -83,7 +83,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 	again.next("event")
 }
 
-// A contracts holds asyncapi.yaml and the schema of events.
+// contracts holds asyncapi.yaml and the schema of events.
 type contracts struct {
 	Channels map[string]struct {
 		Bindings struct {

@@ -19,7 +19,7 @@ import (
 type deadCmd struct {
 	List   deadListCmd   `cmd:"" help:"Count the dead letters of each consumer, or list the dead letters of one consumer."`
 	Show   deadShowCmd   `cmd:"" help:"Print dead letters in full."`
-	Replay deadReplayCmd `cmd:"" help:"Move dead letters back to their queue."`
+	Replay deadReplayCmd `cmd:"" help:"Move dead letters back to the consumer's queue."`
 	Purge  deadPurgeCmd  `cmd:"" help:"Delete dead letters."`
 }
 
@@ -31,7 +31,7 @@ func (d *deadCmd) Help() string {
 
 // A deadQueue is the argument of the dead commands that names a consumer or queue.
 type deadQueue struct {
-	Consumer string `arg:"" help:"Consumer or queue, like scoreboard or consumer.scoreboard."`
+	Consumer string `arg:"" help:"Consumer or queue, such as scoreboard or consumer.scoreboard."`
 }
 
 // queue returns the name of the queue, without the suffix .dead.

@@ -16,7 +16,7 @@ type demoCmd struct {
 func (d *demoCmd) Help() string {
 	return "Plays three matches at the same time through an embedded broker and store, at 60 times real speed. " +
 		"Needs no servers and no network. Prints each event. " +
-		"--log-level info also logs what each role does, with the TID (transaction ID) of the job."
+		"--log-level info also logs what each role does, with a TID (transaction ID), which matchwire trace explains."
 }
 
 func (d *demoCmd) Run(ctx context.Context, c *console) error {

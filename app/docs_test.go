@@ -210,7 +210,7 @@ func TestSchemaHasAllMembers(t *testing.T) {
 			}
 		}
 		if members != len(tc.schema) {
-			t.Errorf("%s: the schema has %d members, want %d, as the Go type has", what, len(tc.schema), members)
+			t.Errorf("%s: the schema has %d members, want the %d of the Go type", what, len(tc.schema), members)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 type emitCmd struct {
-	Key     string        `arg:"" help:"Routing key SPORT.LEAGUE.KIND, like soccer.mls.goal."`
+	Key     string        `arg:"" help:"Routing key SPORT.LEAGUE.KIND, such as soccer.mls.goal."`
 	Facts   string        `arg:"" optional:"" name:"json" help:"${emit_facts}"`
 	TID     string        `name:"tid" help:"TID of the events (default: a new TID)." placeholder:"TID"`
 	AnyKind bool          `help:"Accept a sport or kind that matchwire does not know."`
@@ -37,9 +37,9 @@ Events from standard input are published in order, many at a time. emit prints
 each event when the broker has confirmed it.
 
 If a line is invalid, emit reports its number and continues with the next line.
-If the broker does not confirm an event in time, emit stops. It reports the
-number of each line without a confirmation, and the first line that it did not
-publish. The events of these lines may have been published or not.`
+If the broker does not confirm an event in time, emit stops. It reports each
+line without a confirmation: their events may or may not have been published.
+It also reports the first line that it did not send.`
 }
 
 func (e *emitCmd) Run(ctx context.Context, c *console) error {

@@ -172,7 +172,7 @@ func TestEmitIsInterrupted(t *testing.T) {
 	l.tid = event.NewTID()
 	go fmt.Fprint(w, numberedLines(1))
 	if err := l.run(ctx); err == nil || err.Error() != "stopped before line 2, 0 of 1 lines failed: interrupted" {
-		t.Errorf("error %v, want that emit stopped before line 2", err)
+		t.Errorf("error %v, want one that says \"stopped before line 2\"", err)
 	}
 }
 

@@ -11,13 +11,15 @@ var helpTexts = kong.Vars{
 	"run_roles":     "Roles to run: api, scheduler, parser, consumers or fanout (default: all).",
 	"run_listen":    "Address to serve on; overrides the config. With this flag, every role serves /healthz.",
 	"run_anybody":   "Let clients on other machines connect to the streams without a token.",
-	"run_name":      "Name of this process in ps (default: host name and process ID).",
-	"run_advertise": "Address at which other processes reach this one (default: the address that it serves on).",
+	"run_name":      "Name of this instance in ps (default: host name and process ID).",
+	"run_advertise": "Address at which other instances reach this one (default: the address that it serves on).",
 
 	"dead_list_consumer": "Consumer or queue (default: count the dead letters of each consumer in the config).",
 	"emit_facts":         "Facts as a JSON object (default: each line of standard input holds the facts of an event).",
 	"page_request": "Name of request settings in the config, such as headers with secrets. " +
 		"Without this flag, the URL of a source in the config uses the settings of that source.",
+	"replay_as_live": "Handle the pages as live: use the live state and the original match IDs, " +
+		"and cause notifications. Fails if matchwire already has state for a match.",
 	"record_profile": "Name or file of the profile. A file is copied into the fixture.",
 	"trace_jobs":     "Maximum number of scheduled jobs to show. If there are more, only the latest are shown.",
 	"trace_rows": "Show where on the page each event was found. " +

@@ -29,7 +29,8 @@ func TestDocumentedListScript(t *testing.T) {
 	}
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/today" {
-			_, _ = w.Write([]byte("<li id=7><b>Ajax</b><u>PSV</u><i>live</i></li><li id=8><b>Ayr</b><u>Clyde</u><i>scheduled</i></li>"))
+			_, _ = w.Write([]byte("<li id=7><b>Ajax</b><u>PSV</u><i>live</i></li>" +
+				"<li id=8><b>Ayr</b><u>Clyde</u><i>scheduled</i></li>"))
 			return
 		}
 		_, _ = fmt.Fprintf(w, "<p>%s</p>"+tinyPage, r.URL.Path, 0, "Live", "")
@@ -54,7 +55,8 @@ func TestDocumentedListScript(t *testing.T) {
 	for range 2 { // the second call has no further effect
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", run)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "MATCHWIRE_API_TOKEN="+token, "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
+		path := filepath.Join(dir, "bin") + ":" + os.Getenv("PATH")
+		cmd.Env = append(os.Environ(), "MATCHWIRE_API_TOKEN="+token, "PATH="+path)
 		if out, err := cmd.CombinedOutput(); err != nil || strings.Count(string(out), `"url"`) != 1 ||
 			!strings.Contains(string(out), site.URL+"/live/7") {
 			t.Fatalf("the script: %v, want the page of match 7:\n%s", err, out)

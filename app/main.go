@@ -78,7 +78,7 @@ type cli struct {
 	Run     runCmd     `cmd:"" help:"Run roles of the pipeline."`
 	Replay  replayCmd  `cmd:"" help:"Replay recorded pages and publish their events."`
 	Parse   parseCmd   `cmd:"" help:"Parse a page with a profile and show the result."`
-	Record  recordCmd  `cmd:"" help:"Record the changes of a page as a fixture for replay."`
+	Record  recordCmd  `cmd:"" help:"Record the changes to a page as a fixture for replay."`
 	Check   checkCmd   `cmd:"" help:"Check the config, and profiles against their sample pages."`
 	Emit    emitCmd    `cmd:"" help:"Publish events from the command line or standard input."`
 	Tail    tailCmd    `cmd:"" help:"Print new events."`

@@ -41,6 +41,9 @@ func TestBrokenConfigStopsCommands(t *testing.T) {
 		"dead list": {"dead", "list"}, "dead list scoreboard": {"dead", "list", "scoreboard"},
 		"dead purge": {"dead", "purge", "scoreboard", "--all"},
 		"replay":     {"replay", nycTor, "--speed", "max"},
+		// These use the folder of profiles in the config.
+		"replay --print": {"replay", nycTor, "--speed", "max", "--print"},
+		"parse":          {"parse", nycTor + "/13-minute-90-1.html", "-p", "mls-matchcentre"},
 	}
 	refused := func(t *testing.T, file, want string, args ...string) {
 		t.Helper()
@@ -64,8 +67,7 @@ func TestBrokenConfigStopsCommands(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) { refused(t, tc.file, tc.want, "tail") })
 	}
 	for _, args := range [][]string{
-		{"--version"}, {"tail", "--help"}, {"parse", nycTor + "/13-minute-90-1.html", "-p", "mls-matchcentre"},
-		{"replay", nycTor, "--speed", "max", "--print"}, {"check", "../profiles/bbc-scores.yaml"},
+		{"--version"}, {"tail", "--help"}, {"check", "../profiles/bbc-scores.yaml"},
 	} {
 		if code, errs := run(t, append(args, "--config", broken)...); code != exitOK {
 			t.Errorf("%v: exit %d, want 0, because the command does not read the config: %s", args, code, errs)

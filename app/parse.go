@@ -31,7 +31,7 @@ type parseCmd struct {
 
 func (p *parseCmd) Help() string {
 	return "For authors of profiles. Shows the matches and incidents on the page, and missing or contradictory data. " +
-		"For each rule, shows the first value found, and how many of the examined elements have a value."
+		"For each rule, shows the first value found. Also shows in how many rows the rule found a value."
 }
 
 func (p *parseCmd) Run(ctx context.Context, c *console) error {
@@ -216,6 +216,7 @@ func show(w io.Writer, o observation.Observation) error {
 	field("status", state(o))
 	field("score", tally(o.Score))
 	field("shoot-out", tally(o.Shootout))
+	field("winner", string(o.Winner))
 	if o.LineScore != nil {
 		field("innings", o.LineScore.String())
 	}

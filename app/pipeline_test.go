@@ -400,8 +400,8 @@ func TestReplayAsLiveNeedsNoLiveState(t *testing.T) {
 		t.Fatalf("first replay --as-live: exit %d, want 0: %s", code, errs)
 	}
 	code, _, errs := call(t, "", env, args...)
-	if code != 1 || !strings.Contains(errs, "mls-2016-11-06-nyc-tor has live state") {
-		t.Errorf("second replay --as-live: exit %d: %s; want exit 1, because the match has live state", code, errs)
+	if code != 1 || !strings.Contains(errs, "already has state for match mls-2016-11-06-nyc-tor") {
+		t.Errorf("second replay --as-live: exit %d: %s; want exit 1, because the match already has state", code, errs)
 	}
 }
 
@@ -459,7 +459,7 @@ func TestEmitAndTail(t *testing.T) {
 		t.Errorf("emit: exit %d\n%s\n%s\nwant exit 1, two events and an error in line 3", code, out, errs)
 	}
 	if code, _, errs := call(t, "", env, "emit", "ice_hockey.nhl.goal", "{}", "--namespace", w.namespace); code != 0 {
-		t.Errorf("emit of a hockey goal: exit %d, want 0: %s", code, errs)
+		t.Errorf("emitting a hockey goal: exit %d, want 0: %s", code, errs)
 	}
 	marker := w.emit("soccer.mls.yellow_card") // arrives after all other events
 	tail.eventually("the events", func() bool { return strings.Contains(tail.output(), marker) })

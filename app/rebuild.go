@@ -8,7 +8,7 @@ import (
 )
 
 type rebuildCmd struct {
-	Consumer string `arg:"" help:"Consumer with a store, like scoreboard."`
+	Consumer string `arg:"" help:"Consumer with a store, such as scoreboard."`
 }
 
 func (r *rebuildCmd) Help() string {

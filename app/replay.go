@@ -20,7 +20,7 @@ type replayCmd struct {
 	Paths   []string `arg:"" name:"dir" type:"existingpath" help:"Fixture folders or page files."`
 	Speed   speed    `help:"Multiple of the recorded speed, or max for no pauses." default:"1"`
 	Print   bool     `help:"Print the events as JSON lines and publish nothing."`
-	AsLive  bool     `help:"Do not mark the events as a replay. Refused if a match has live state."`
+	AsLive  bool     `help:"${replay_as_live}"`
 	Profile string   `help:"Name or file of the profile for page files." placeholder:"PROFILE"`
 	Match   string   `help:"Match ID, for page files without a match ID." placeholder:"ID"`
 }

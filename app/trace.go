@@ -22,7 +22,7 @@ type traceCmd struct {
 }
 
 func (t *traceCmd) Help() string {
-	return "A call like POST /api/matches starts a job. " +
+	return "A call such as POST /api/matches starts a job. " +
 		"All events and tasks of a job have the same TID (transaction ID), " +
 		"and so do their log lines and webhook calls (header X-Transaction-Id). " +
 		"A poll that the schedule starts is a separate job with a new TID. " +

@@ -260,11 +260,11 @@ consumers:
 	}
 	code, _, errs := call(t, "", w.envMap(), "trace", "--namespace", w.namespace, event.NewTID().String())
 	if code != 1 || !strings.Contains(errs, "no trace is stored") {
-		t.Errorf("unknown TID: exit %d: %s", code, errs)
+		t.Errorf("unknown TID: exit %d: %s; want exit 1 and no stored trace", code, errs)
 	}
 	code, _, errs = call(t, "", w.envMap(), "trace", "--namespace", w.namespace, "nonsense")
 	if code == 0 || !strings.Contains(errs, `tid "nonsense"`) {
-		t.Errorf("malformed TID: exit %d: %s; want a failure", code, errs)
+		t.Errorf("malformed TID: exit %d: %s; want a failure that quotes the TID", code, errs)
 	}
 
 	// The collector has the same steps. Their trace IDs are the TIDs.

@@ -8,7 +8,7 @@ import (
 
 // A DeadLetter is a message that its consumer failed to handle.
 type DeadLetter struct {
-	Message             // Attempt is the number of failed attempts, without outages and postponements
+	Message             // Attempt is the number of failed attempts, excluding outages and postponements
 	Reason    string    // text of the last error
 	FirstSeen time.Time // when the message was first delivered
 }

@@ -42,7 +42,7 @@ type Message struct {
 	// above the last, so a [Publisher] sends it only after the previous event of its match is confirmed.
 	// Unsequenced events are not skipped, so many events of a match can be in flight.
 	Unsequenced bool `json:",omitzero"`
-	// Attempt counts from 1, without outages and postponements. It is 0 when the message is published.
+	// Attempt counts from 1, excluding outages and postponements. It is 0 when the message is published.
 	Attempt int
 	// Last reports whether the message is dead-lettered if this attempt counts and fails.
 	Last bool `json:",omitzero"`

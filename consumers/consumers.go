@@ -286,7 +286,7 @@ type delivery struct {
 
 // handle decodes a message, calls the consumer's handler and logs the outcome.
 func (d delivery) handle(ctx context.Context, m broker.Message) error {
-	// The queue may have bindings of earlier settings, and an ordered consumer receives all events.
+	// The queue may have bindings from earlier settings, and an ordered consumer receives all events.
 	wanted := event.MatchAny(d.Keys, m.Key)
 	if !wanted && d.order == nil {
 		return nil

@@ -47,8 +47,8 @@ func emit(t *testing.T, b *memory.Broker, key string) event.Event {
 	return e
 }
 
-// deadLetters waits for a minute of the bubble's clock, in which every message is settled. It returns
-// the dead letters, and fails the test unless there are n.
+// deadLetters advances the clock of [synctest] by a minute. After that, every message is acknowledged or
+// dead-lettered. It returns the dead letters, and fails the test unless there are n.
 func deadLetters(t *testing.T, b *memory.Broker, n int) []broker.DeadLetter {
 	t.Helper()
 	time.Sleep(time.Minute)
@@ -69,7 +69,7 @@ func TestHandlerReceivesTheEventAndItsTID(t *testing.T) {
 		got := make(chan event.Event, 1)
 		start(t, b, consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: func(ctx context.Context, e event.Event) error {
 			if tid := event.TIDFrom(ctx); tid != e.TID {
-				t.Errorf("the context has TID %s, want %s, as the event has", tid, e.TID)
+				t.Errorf("the context has TID %s, want the event's TID %s", tid, e.TID)
 			}
 			got <- e
 			return nil
@@ -102,7 +102,8 @@ func TestInvalidEventIsDeadLettered(t *testing.T) {
 	})
 }
 
-// A queue can have bindings of earlier settings. Events that only those match do not reach the handler.
+// A queue can have bindings from earlier settings. Events that match only these bindings do not reach the
+// handler.
 func TestEventsOfOldBindingsAreSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
@@ -171,7 +172,7 @@ func TestFailureIsLogged(t *testing.T) {
 	})
 }
 
-// Events are counted by consumer and outcome.
+// Attempts are counted by consumer and outcome.
 func TestMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New([]time.Duration{10 * time.Millisecond}, nil)
@@ -220,7 +221,7 @@ func TestMetrics(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if !maps.Equal(count(), want) {
-			t.Errorf("event counts are %v, want %v", count(), want)
+			t.Errorf("attempt counts are %v, want %v", count(), want)
 		}
 		cancel()
 		if err := <-done; err != nil {

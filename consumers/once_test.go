@@ -321,7 +321,7 @@ func TestOnceInTwoProcesses(t *testing.T) {
 		}
 		e := b.event("Giovinco")
 		m := b.message(e)
-		m.Redelivered = true // as after a lost connection of the process that still handles the event
+		m.Redelivered = true // as if the process that handles the event had lost its connection
 		b.publish(m, m, m)
 		for range 10 * b.retries { // more often than a failed event would be retried
 			var p *broker.PostponedError

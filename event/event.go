@@ -53,12 +53,13 @@ type Data struct {
 	Side   Side   `json:"side,omitempty"`   // Team's side
 	Off    string `json:"off,omitempty"`    // substitution: the player who goes off
 	Assist string `json:"assist,omitempty"` // goal: the player or players who assisted
+	Points int    `json:"points,omitempty"` // points or runs that the incident added to the score of Side; 0 if unknown
 
 	Incident   string            `json:"incident,omitempty"`   // a UUID; the same for all events of an incident
 	Rev        int               `json:"rev,omitempty"`        // 1 when new, one more with each correction or retraction
 	Supersedes string            `json:"supersedes,omitempty"` // ID of the event that this event corrects or retracts
 	Reason     string            `json:"reason,omitempty"`     // reason for the event, such as for a correction
-	Changes    map[string]Change `json:"changes,omitempty"`    // correction, and new kick-off: the changes, by member name
+	Changes    map[string]Change `json:"changes,omitempty"`    // of a correction, a kick-off or the score, by member name
 
 	Clock    *Clock `json:"clock,omitempty"`    // time of the incident in the match
 	Score    *Score `json:"score,omitempty"`    // after this event

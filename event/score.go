@@ -108,6 +108,9 @@ type Winner string
 // Draw means that a match ended without a winner. The other values are those of [Side].
 const Draw Winner = "draw"
 
+// Winners returns every Winner.
+func Winners() []Winner { return []Winner{Winner(Home), Winner(Away), Draw} }
+
 // A Decision is the way in which a match was decided.
 type Decision string
 

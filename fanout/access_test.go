@@ -164,8 +164,8 @@ func TestTokenClaims(t *testing.T) {
 		_, _, goals := n.try(t, "topics=*.*.goal"+allowed, nil)
 		all.read()
 		goals.read()
-		seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
-		seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+		publishNth(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
+		publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 		_, _, more := n.try(t, "nothing=true"+allowed, nil)
 		more.read()
 		if err := more.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"match":["m2"]}}`)); err != nil {
@@ -317,7 +317,7 @@ func TestCodecsCarryTheSameFrames(t *testing.T) {
 		t.Fatalf("first frames: plain %+v, deflated %+v, SSE %+v, want snapshots with one cursor", first, second, third)
 	}
 	for i := range int64(300) {
-		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) {
+		publishNth(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) {
 			d.Player = "Müller\nÖ" + strings.Repeat("z", int(i)*10)
 		})
 	}
@@ -357,7 +357,7 @@ func TestTLS(t *testing.T) {
 		clients = append(clients, c)
 	}
 	for i := range int64(500) {
-		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = strings.Repeat("x", 1000) })
+		publishNth(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = strings.Repeat("x", 1000) })
 	}
 	for _, c := range clients {
 		for want := int64(1); want <= 500; want++ {

@@ -27,13 +27,13 @@ import (
 
 // checkpoints returns Checkpoints in a new Redis server.
 func checkpoints(t *testing.T) *eventlog.Checkpoints {
-	c, _ := savedCheckpoints(t)
+	c, _ := watchedCheckpoints(t)
 	return c
 }
 
-// savedCheckpoints returns Checkpoints in a new Redis server, and a channel that receives a value
+// watchedCheckpoints returns Checkpoints in a new Redis server, and a channel that receives a value
 // after each checkpoint is saved.
-func savedCheckpoints(t *testing.T) (*eventlog.Checkpoints, <-chan struct{}) {
+func watchedCheckpoints(t *testing.T) (*eventlog.Checkpoints, <-chan struct{}) {
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { r.Close() })
 	return eventlog.NewCheckpoints(r, "mw:"), afterScripts(r)
@@ -124,14 +124,14 @@ func (c *client) closed() int {
 	}
 }
 
-// seq publishes the n-th event of a match. change, if it is not nil, can change the data first.
-func seq(t *testing.T, b broker.Publisher, match, key string, n int64, change func(*event.Data)) broker.Message {
+// publishNth publishes the n-th event of a match. change, if it is not nil, can change the data first.
+func publishNth(t *testing.T, b broker.Publisher, match, key string, n int64, change func(*event.Data)) broker.Message {
 	t.Helper()
-	return seqAt(t, b, match, key, n, time.Now(), change)
+	return publishNthAt(t, b, match, key, n, time.Now(), change)
 }
 
-// seqAt is like seq, for an event whose page was read at the time read.
-func seqAt(t *testing.T, b broker.Publisher, match, key string, n int64, read time.Time,
+// publishNthAt is like publishNth, for an event whose page was read at readAt.
+func publishNthAt(t *testing.T, b broker.Publisher, match, key string, n int64, readAt time.Time,
 	change func(*event.Data)) broker.Message {
 	t.Helper()
 	home, away := "New York City FC", "Toronto FC"
@@ -143,7 +143,7 @@ func seqAt(t *testing.T, b broker.Publisher, match, key string, n int64, read ti
 	if change != nil {
 		change(&d)
 	}
-	e, err := event.Of(key, d, read)
+	e, err := event.Of(key, d, readAt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func seqAt(t *testing.T, b broker.Publisher, match, key string, n int64, read ti
 
 func TestSnapshotThenEvents(t *testing.T) {
 	b := memory.New(nil, nil)
-	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 	n := newNode(t, b)
 	c := n.follow(t, "")
 	hello := c.read()
@@ -173,13 +173,13 @@ func TestSnapshotThenEvents(t *testing.T) {
 		len(m.Incidents) != 1 || m.Incidents[0].Player != "P1" {
 		t.Errorf("the snapshot has the match %+v, want m1 at 1:0 with the goal of P1", m)
 	}
-	want := seq(t, b, "m1", "soccer.mls.goal", 2, nil)
+	want := publishNth(t, b, "m1", "soccer.mls.goal", 2, nil)
 	f := c.read()
 	if string(f.Event) != string(want.Body) {
 		t.Errorf("the frame has the event\n%s\nwant the published bytes\n%s", f.Event, want.Body)
 	}
 	if f.Cursor == "" || f.Cursor == hello.Cursor {
-		t.Errorf("cursor %q of the event, want a cursor other than %q of the snapshot", f.Cursor, hello.Cursor)
+		t.Errorf("the event has cursor %q, want one that differs from the snapshot's cursor %q", f.Cursor, hello.Cursor)
 	}
 }
 
@@ -189,13 +189,13 @@ func TestEachEventOnceAndInOrder(t *testing.T) {
 	n := newNode(t, b)
 	c := n.follow(t, "")
 	c.read()
-	first := seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-	second := seq(t, b, "m1", "soccer.mls.goal", 2, nil)
+	first := publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
+	second := publishNth(t, b, "m1", "soccer.mls.goal", 2, nil)
 	if _, err := b.Publish(t.Context(), first, second, first); err != nil {
 		t.Fatal(err)
 	}
-	seq(t, b, "m1", "soccer.mls.goal", 3, func(d *event.Data) { d.Epoch = "e0" }) // an older epoch
-	seq(t, b, "m1", "soccer.mls.goal", 3, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 3, func(d *event.Data) { d.Epoch = "e0" }) // an older epoch
+	publishNth(t, b, "m1", "soccer.mls.goal", 3, nil)
 	for want := int64(1); want <= 3; want++ {
 		if e, _ := c.event(); e.Data.Seq != want || e.Data.Epoch != "e1" {
 			t.Fatalf("received event %d of epoch %s, want event %d of e1", e.Data.Seq, e.Data.Epoch, want)
@@ -208,11 +208,11 @@ func TestSnapshotAppliesCorrectionsAndRetractions(t *testing.T) {
 	same := func(action event.Action, player string) func(*event.Data) {
 		return func(d *event.Data) { d.Incident, d.Action, d.Player, d.Rev = "i", action, player, int(d.Seq) }
 	}
-	seq(t, b, "m1", "soccer.mls.goal", 1, same(event.New, "Pogba"))
-	seq(t, b, "m1", "soccer.mls.goal_corrected", 2, same(event.Corrected, "Behich"))
-	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
-	seq(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
-	seq(t, b, "m2", "ice_hockey.nhl.goal_retracted", 3, func(d *event.Data) {
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, same(event.New, "Pogba"))
+	publishNth(t, b, "m1", "soccer.mls.goal_corrected", 2, same(event.Corrected, "Behich"))
+	publishNth(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
+	publishNth(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
+	publishNth(t, b, "m2", "ice_hockey.nhl.goal_retracted", 3, func(d *event.Data) {
 		d.Incident, d.Action = "m2/1", event.Retracted
 	})
 	hello := newNode(t, b).follow(t, "").read()
@@ -227,13 +227,14 @@ func TestSnapshotAppliesCorrectionsAndRetractions(t *testing.T) {
 	}
 }
 
-// Clients receive each unsequenced event once. Such an event does not change a state from the parser.
-func TestUnsequencedEventsReachClients(t *testing.T) {
+// Clients receive each event without epoch and seq once, such as those from matchwire emit. Such an event
+// does not change a state from the parser.
+func TestEventsWithoutSeqReachClients(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	c := n.follow(t, "")
 	c.read()
-	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 	facts := event.Data{Player: "Emitted", Match: &event.Match{ID: "m1"}}
 	emitted, err := broker.Emit(t.Context(), b, "soccer.mls.goal", facts)
 	if err != nil {
@@ -260,7 +261,7 @@ func TestUnsequencedEventsReachClients(t *testing.T) {
 	}
 	m := n.follow(t, "").read().Snapshot.Matches
 	if len(m) != 1 || m[0].Match.Home != "New York City FC" || len(m[0].Incidents) != 1 {
-		t.Errorf("the snapshot after an unsequenced event has %+v, want the state from the parser", m)
+		t.Errorf("the snapshot after an event without epoch and seq has %+v, want the state from the parser", m)
 	}
 }
 
@@ -269,11 +270,11 @@ func TestResumeOnAnyNode(t *testing.T) {
 	one, two := newNode(t, b), newNode(t, b)
 	c := one.follow(t, "topics=soccer.%23")
 	c.read()
-	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 	_, f := c.event()
 	c.conn.Close()
-	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil) // not selected by the filter
-	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
+	publishNth(t, b, "m2", "ice_hockey.nhl.goal", 1, nil) // not selected by the filter
+	publishNth(t, b, "m1", "soccer.mls.goal", 2, nil)
 	three := newNode(t, b) // started after the events
 	for name, n := range map[string]*node{"the same node": one, "another node": two, "a new node": three} {
 		c := n.follow(t, "topics=soccer.%23&cursor="+f.Cursor)
@@ -294,8 +295,8 @@ func TestResumeOnAnyNode(t *testing.T) {
 func TestSubscriptions(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
-	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
-	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
+	publishNth(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
 	for query, want := range map[string]string{
 		"":                                    "[m1 m2]",
 		"topics=soccer.mls.*":                 "[m1]",
@@ -338,8 +339,8 @@ func TestSubscriptions(t *testing.T) {
 	if f := c.read(); f.Pong != 7 {
 		t.Fatalf("received %+v, want pong 7", f)
 	}
-	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
-	seq(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 2, nil)
+	publishNth(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
 	if e, _ := c.event(); e.Subject != "m2" {
 		t.Errorf("received an event of %s, want an event of m2", e.Subject)
 	}
@@ -347,7 +348,7 @@ func TestSubscriptions(t *testing.T) {
 	if f := c.read(); len(f.Snapshot.Matches) != 0 {
 		t.Errorf("after the last entry was removed: snapshot %+v, want no matches", f.Snapshot)
 	}
-	seq(t, b, "m1", "soccer.mls.goal", 3, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 3, nil)
 	send(`{"ping":8}`)
 	if f := c.read(); f.Pong != 8 {
 		t.Errorf("after the last entry was removed: received %+v, want pong 8", f)
@@ -360,16 +361,16 @@ func TestResumeFromFarBehind(t *testing.T) {
 	n := newNode(t, b)
 	c := n.follow(t, "")
 	c.read()
-	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 	_, f := c.event()
 	c.conn.Close()
 	watch := n.follow(t, "topics=*.*.red_card")
 	watch.read()
 	big := strings.Repeat("x", 64<<10)
 	for i := range int64(100) { // 6 MB
-		seq(t, b, "m1", "soccer.mls.goal", i+2, func(d *event.Data) { d.Reason = big })
+		publishNth(t, b, "m1", "soccer.mls.goal", i+2, func(d *event.Data) { d.Reason = big })
 	}
-	seq(t, b, "m1", "soccer.mls.red_card", 102, nil)
+	publishNth(t, b, "m1", "soccer.mls.red_card", 102, nil)
 	if e, _ := watch.event(); e.Data.Seq != 102 { // now the node has read all events
 		t.Fatalf("received event %d, want 102", e.Data.Seq)
 	}
@@ -390,12 +391,12 @@ func TestInvalidUTF8IsSkipped(t *testing.T) {
 	n := newNode(t, b)
 	c := n.follow(t, "")
 	c.read()
-	m := seq(t, memory.New(nil, nil), "m1", "soccer.mls.goal", 1, nil)
+	m := publishNth(t, memory.New(nil, nil), "m1", "soccer.mls.goal", 1, nil)
 	m.Body = bytes.Replace(m.Body, []byte("P1"), []byte("P\xff"), 1)
 	if _, err := b.Publish(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 2, nil)
 	if e, _ := c.event(); e.Data.Seq != 2 {
 		t.Errorf("received event %d, want 2", e.Data.Seq)
 	}
@@ -442,7 +443,7 @@ func TestResumeFromAnEmptyLog(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
 	hello := n.follow(t, "").read()
-	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 	c := n.follow(t, "cursor="+hello.Cursor)
 	if f := c.read(); !*f.Resumed {
 		t.Fatalf("first frame %+v, want resumed to be true", f)
@@ -468,9 +469,9 @@ func TestSlowClientIsClosed(t *testing.T) {
 	healthy.read()
 	big := strings.Repeat("x", 64<<10)
 	for i := range int64(150) { // 10 MB, far more than maxLag and the buffers of the kernel
-		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = big })
+		publishNth(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = big })
 	}
-	seq(t, b, "m1", "soccer.mls.red_card", 1000, nil)
+	publishNth(t, b, "m1", "soccer.mls.red_card", 1000, nil)
 	if e, _ := healthy.event(); e.Data.Seq != 1000 {
 		t.Errorf("the healthy client received event %d, want 1000", e.Data.Seq)
 	}
@@ -516,7 +517,7 @@ func TestNodeStartsFromCheckpoint(t *testing.T) {
 		old := newNodeWith(t, b, shared)
 		first := old.follow(t, "match=m0")
 		first.read()
-		seq(t, b, "m0", "soccer.mls.goal", 1, nil)
+		publishNth(t, b, "m0", "soccer.mls.goal", 1, nil)
 		_, early := first.event()
 		savedCount := func() int { return int(r.ZCard(t.Context(), "mw:{fanout}:checkpoints").Val()) }
 		for i := 1; i < events; i++ {
@@ -524,9 +525,9 @@ func TestNodeStartsFromCheckpoint(t *testing.T) {
 			for i%500 == 100 && savedCount() < i/500 {
 				<-saved
 			}
-			seq(t, b, fmt.Sprintf("m%d", i%matches), "soccer.mls.goal", int64(i+1), func(d *event.Data) {
+			publishNth(t, b, fmt.Sprintf("m%d", i%matches), "soccer.mls.goal", int64(i+1), func(d *event.Data) {
 				if i%100 == 99 {
-					d.Epoch, d.Seq = "", 0 // unsequenced
+					d.Epoch, d.Seq = "", 0 // as from matchwire emit
 				}
 			})
 		}
@@ -560,7 +561,7 @@ func TestNodeStartsFromCheckpoint(t *testing.T) {
 		// A client of the old node resumes on the new node.
 		at := snapshot(old)
 		at = at[:strings.Index(at, "{")]
-		seq(t, b, "m0", "soccer.mls.goal", events+1, func(d *event.Data) { d.Player = "last" })
+		publishNth(t, b, "m0", "soccer.mls.goal", events+1, func(d *event.Data) { d.Player = "last" })
 		c := next.follow(t, "match=m0&cursor="+at)
 		if f := c.read(); !*f.Resumed {
 			t.Errorf("first frame for a cursor of the old node: %+v, want resumed to be true", f)
@@ -573,7 +574,7 @@ func TestNodeStartsFromCheckpoint(t *testing.T) {
 
 // A node ignores checkpoints of another log.
 func TestCheckpointOfAnotherLog(t *testing.T) {
-	shared, saved := savedCheckpoints(t)
+	shared, saved := watchedCheckpoints(t)
 	shared.Every(500)
 	first := memory.New(nil, nil)
 	n := newNodeWith(t, first, shared)
@@ -581,12 +582,12 @@ func TestCheckpointOfAnotherLog(t *testing.T) {
 	c.read()
 	c.conn.Close()
 	for i := range 600 {
-		seq(t, first, "gone", "soccer.mls.goal", int64(i+1), nil)
+		publishNth(t, first, "gone", "soccer.mls.goal", int64(i+1), nil)
 	}
 	<-saved
 	n.stop()
 	second := memory.New(nil, nil)
-	seq(t, second, "here", "soccer.mls.goal", 1, nil)
+	publishNth(t, second, "here", "soccer.mls.goal", 1, nil)
 	f := newNodeWith(t, second, shared).follow(t, "").read()
 	if len(f.Snapshot.Matches) != 1 || f.Snapshot.Matches[0].Match.ID != "here" {
 		t.Errorf("snapshot %+v, want only the match of the second log", f.Snapshot)
@@ -617,7 +618,7 @@ func (r *recreatedLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp
 
 func TestLogCreatedAgainDuringStartup(t *testing.T) {
 	b := memory.New(nil, nil)
-	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 	log := &recreatedLog{Log: b, stable: make(chan struct{})}
 	log.left.Store(3000)
 	n := newNode(t, log)

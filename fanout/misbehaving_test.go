@@ -94,7 +94,7 @@ func TestMisbehavingClientsDoNotAffectOthers(t *testing.T) {
 		})
 	}
 	for i := range int64(events) {
-		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = strings.Repeat("y", 700) })
+		publishNth(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = strings.Repeat("y", 700) })
 		if i%20 == 19 { // slows the publishing, so that clients misbehave during the events
 			for range 20 {
 				<-received
@@ -157,7 +157,7 @@ func TestPingsCarryNewerCursors(t *testing.T) {
 	first := c.read().Cursor
 	other := n.follow(t, "topics=soccer.%23")
 	other.read()
-	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 	other.event() // now the position of the live timeline is after the event
 	n.hub.PingNow(t.Context())
 	f := c.read()

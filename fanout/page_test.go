@@ -76,14 +76,14 @@ func TestJavaScriptClient(t *testing.T) {
 	for round := range 4 {
 		for range 5 {
 			n++
-			seq(t, b, "m1", "soccer.mls.goal", n, nil)
-			seq(t, b, "m2", "ice_hockey.nhl.goal", n, nil)
+			publishNth(t, b, "m1", "soccer.mls.goal", n, nil)
+			publishNth(t, b, "m2", "ice_hockey.nhl.goal", n, nil)
 		}
 		until(`got.length`, fmt.Sprint(n))
 		stop()
 		until(`states.at(-1)`, "waiting")
 		n++
-		seq(t, b, "m1", "soccer.mls.goal", n, nil) // while the node is down
+		publishNth(t, b, "m1", "soccer.mls.goal", n, nil) // while the node is down
 		_, stop = serveAt(t, addr, b)
 		until(`got.length`, fmt.Sprint(n))
 		if round == 0 { // a new stream continues from the cursor
@@ -103,20 +103,20 @@ func TestJavaScriptClient(t *testing.T) {
 	}
 	run(`got.length = 0; stream.subscribe({ match: ["m2"] }); stream.unsubscribe({ match: ["m1"] }); return "";`)
 	until(`snapshots`, "3")
-	seq(t, b, "m1", "soccer.mls.goal", n+1, nil)
-	seq(t, b, "m2", "ice_hockey.nhl.goal", n+1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", n+1, nil)
+	publishNth(t, b, "m2", "ice_hockey.nhl.goal", n+1, nil)
 	until(`got`, fmt.Sprint("m2:", n+1))
 	run(`stream.unsubscribe({ match: ["m2"] }); return "";`)
 	until(`snapshots`, "4")
 	stop()
 	until(`states.at(-1)`, "waiting")
-	seq(t, b, "m2", "ice_hockey.nhl.goal", n+2, nil)
+	publishNth(t, b, "m2", "ice_hockey.nhl.goal", n+2, nil)
 	_, stop = serveAt(t, addr, b)
 	defer stop()
 	until(`states.at(-1)`, "live")
 	run(`stream.subscribe({ match: ["m1"] }); return "";`)
 	until(`snapshots`, "5")
-	seq(t, b, "m1", "soccer.mls.goal", n+2, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", n+2, nil)
 	// While the filter selected nothing, no event arrived, even after a restart of the node.
 	until(`got`, fmt.Sprintf("m2:%d,m1:%d", n+1, n+2))
 	run(`stream.close(); return "";`)
@@ -128,7 +128,7 @@ func TestJavaScriptClient(t *testing.T) {
 func TestLivePage(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)
-	seq(t, b, "m1", "soccer.mls.goal", 1, func(d *event.Data) {
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, func(d *event.Data) {
 		d.Player, d.Team, d.Side, d.Time = "Sebastian <b>Giovinco</b>", "Toronto FC", event.Away, "14:21"
 		d.Score = &event.Score{Away: 1}
 	})
@@ -162,17 +162,17 @@ func TestLivePage(t *testing.T) {
 	shows(".match .goals", "0:1")
 	shows(".match .team", "New York City FC|Toronto FC")
 	shows(".line", "14:21", "Sebastian <b>Giovinco</b> 0:1") // a name is never markup
-	seq(t, b, "m1", "soccer.mls.goal", 2, func(d *event.Data) {
+	publishNth(t, b, "m1", "soccer.mls.goal", 2, func(d *event.Data) {
 		d.Player, d.Side, d.Score = "David Villa", event.Home, &event.Score{Home: 1, Away: 1}
 	})
 	shows(".match .goals", "1:1")
 	shows(".line .home", "David Villa 1:1")
-	seq(t, b, "m1", "soccer.mls.goal_corrected", 3, func(d *event.Data) {
+	publishNth(t, b, "m1", "soccer.mls.goal_corrected", 3, func(d *event.Data) {
 		d.Incident, d.Action, d.Rev, d.Player = "m1/2", event.Corrected, 2, "Frank Lampard"
 		d.Side, d.Score = event.Home, &event.Score{Home: 1, Away: 1}
 	})
 	shows(".line .home", "Frank Lampard 1:1 corrected")
-	seq(t, b, "m1", "soccer.mls.source_stale", 4, func(d *event.Data) {
+	publishNth(t, b, "m1", "soccer.mls.source_stale", 4, func(d *event.Data) {
 		d.Incident, d.Score = "", &event.Score{Home: 1, Away: 1}
 		d.Match.Stale = &event.Stale{Since: time.Now(), Reason: "the site answered 403 Forbidden"}
 	})
@@ -180,10 +180,10 @@ func TestLivePage(t *testing.T) {
 
 	stop()
 	shows("#state", "Connection lost")
-	seq(t, b, "m1", "soccer.mls.goal_retracted", 5, func(d *event.Data) {
+	publishNth(t, b, "m1", "soccer.mls.goal_retracted", 5, func(d *event.Data) {
 		d.Incident, d.Action, d.Score = "m1/2", event.Retracted, &event.Score{Away: 1}
 	})
-	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
+	publishNth(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
 	_, stop = serveAt(t, addr, b)
 	defer stop()
 	shows("#state", "Live")
@@ -194,7 +194,7 @@ func TestLivePage(t *testing.T) {
 	if got := text(".match .stale"); got != "" {
 		t.Errorf("the page shows %q, want nothing after the source became fresh again", got)
 	}
-	seq(t, b, "m2", "ice_hockey.nhl.lineup", 2, func(d *event.Data) {
+	publishNth(t, b, "m2", "ice_hockey.nhl.lineup", 2, func(d *event.Data) {
 		d.Team, d.Side, d.Player = "San Jose Sharks", event.Away, ""
 		d.Lineup = &event.Lineup{Coach: "Coach", Players: []event.LineupPlayer{
 			{Name: "Martin <i>Jones</i>", Number: "31", Position: "G"}, {Name: "James Reimer", Substitute: true}}}
@@ -206,7 +206,7 @@ func TestLivePage(t *testing.T) {
 	if err != nil || !strings.Contains(got, "31 Martin <i>Jones</i> (G)Substitutes: James ReimerCoach: Coach") {
 		t.Errorf("the line-up is %q, error %v, want all names as text", got, err)
 	}
-	seq(t, b, "m2", "ice_hockey.nhl.match_end", 3, func(d *event.Data) {
+	publishNth(t, b, "m2", "ice_hockey.nhl.match_end", 3, func(d *event.Data) {
 		d.Player, d.Match.Status, d.Winner, d.DecidedBy = "", event.Final, "home", event.ByShootout
 	})
 	shows("#match-m2 .line", "End of game after a shoot-out")

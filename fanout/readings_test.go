@@ -56,7 +56,7 @@ func TestUnknownCursorsShareReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 200
 		b := memory.New(nil, nil)
-		seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+		publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 		log := &blockingLog{Log: b, enough: clients, full: make(chan struct{})}
 		n := newPipeNode(t, log, fanout.Options{})
 		n.follow(t, "").read()
@@ -113,13 +113,13 @@ func TestClientsShareStalledRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 500
 		b := memory.New(nil, nil)
-		seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+		publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 		log := &stalledLog{Log: b}
 		n := newPipeNode(t, log, fanout.Options{})
 		n.follow(t, "").read()
 		var all sync.WaitGroup
 		for i := range clients {
-			time.Sleep(50 * time.Millisecond) // in the synctest bubble
+			time.Sleep(50 * time.Millisecond) // on the clock of synctest
 			c := n.follow(t, "cursor="+broker.CursorAt(1_000_000+uint64(i), fmt.Sprint("unknown ", i)).String())
 			all.Go(func() {
 				_ = c.conn.SetReadDeadline(time.Now().Add(time.Hour))
@@ -159,12 +159,12 @@ func (l *slowLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan
 // on. It returns checkpoints after every 50th event, the latest after event 251.
 func oldEvents(t *testing.T, b *memory.Broker) *eventlog.Checkpoints {
 	t.Helper()
-	shared, saved := savedCheckpoints(t)
+	shared, saved := watchedCheckpoints(t)
 	watch := newNodeWith(t, b, shared.Every(50)).follow(t, "match=m1")
 	watch.read()
 	began := time.Now().Add(-90 * time.Minute)
 	for i := range int64(300) {
-		seqAt(t, b, "m1", "soccer.mls.goal", i+1, began.Add(time.Duration(i)*15*time.Second), nil)
+		publishNthAt(t, b, "m1", "soccer.mls.goal", i+1, began.Add(time.Duration(i)*15*time.Second), nil)
 		watch.event()
 		if i > 50 && i%50 == 25 {
 			<-saved

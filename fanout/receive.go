@@ -14,7 +14,7 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// setHandlers sets the handlers for control frames, so that the client answers them instead of
+// setHandlers sets the handlers for control frames, so that the client replies to them instead of
 // gorilla.
 func (c *client) setHandlers(ws *websocket.Conn) {
 	ws.SetReadLimit(maxFrame)

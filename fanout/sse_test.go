@@ -88,11 +88,11 @@ func TestSSEResumes(t *testing.T) {
 	n := newNode(t, b)
 	s := n.sse(t, "topics=soccer.%23", "")
 	s.read()
-	seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 	s.read()
 	s.resp.Body.Close()
-	seq(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
-	seq(t, b, "m1", "soccer.mls.goal", 2, nil)
+	publishNth(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 2, nil)
 	s = n.sse(t, "topics=soccer.%23&cursor=7-00000001", s.id) // the header overrides the query
 	if f := s.read(); !*f.Resumed {
 		t.Fatalf("first frame %+v, want resumed to be true", f)
@@ -112,7 +112,7 @@ func TestSSEWithMultilineJSON(t *testing.T) {
 	n := newNode(t, b)
 	s := n.sse(t, "", "")
 	s.read()
-	m := seq(t, memory.New(nil, nil), "m1", "soccer.mls.goal", 1, nil)
+	m := publishNth(t, memory.New(nil, nil), "m1", "soccer.mls.goal", 1, nil)
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, m.Body, "", "  "); err != nil {
 		t.Fatal(err)

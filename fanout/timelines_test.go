@@ -15,10 +15,10 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// at publishes the n-th event of m1. Its page was read at read.
-func at(t *testing.T, b broker.Publisher, n int64, read time.Time) {
+// publishAt publishes the n-th event of m1, whose page was read at readAt.
+func publishAt(t *testing.T, b broker.Publisher, n int64, readAt time.Time) {
 	t.Helper()
-	seqAt(t, b, "m1", "soccer.mls.goal", n, read, nil)
+	publishNthAt(t, b, "m1", "soccer.mls.goal", n, readAt, nil)
 }
 
 // score returns the home score of the first match in a snapshot, or -1 if there is none.
@@ -35,8 +35,8 @@ func TestDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
 		now := time.Now()
-		at(t, b, 1, now.Add(-time.Minute))
-		at(t, b, 2, now.Add(-500*time.Millisecond))
+		publishAt(t, b, 1, now.Add(-time.Minute))
+		publishAt(t, b, 2, now.Add(-500*time.Millisecond))
 		n := newPipeNode(t, b, fanout.Options{})
 		live, late := n.follow(t, ""), n.follow(t, "delay=2")
 		if s := score(live.read()); s != 2 {
@@ -46,7 +46,7 @@ func TestDelay(t *testing.T) {
 			t.Errorf("the delayed snapshot has score %d, want 1", s)
 		}
 		third := time.Now()
-		at(t, b, 3, third)
+		publishAt(t, b, 3, third)
 		if e, _ := live.event(); e.Data.Seq != 3 {
 			t.Errorf("the live client received event %d, want 3", e.Data.Seq)
 		}
@@ -81,10 +81,10 @@ func TestPlayback(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)
 	began := time.Now().Add(-time.Hour).Truncate(time.Second)
-	shared, saved := savedCheckpoints(t)
+	shared, saved := watchedCheckpoints(t)
 	newNodeWith(t, b, shared.Every(5)).follow(t, "").read()
 	for n := range int64(20) {
-		at(t, b, n+1, began.Add(time.Duration(n)*time.Minute))
+		publishAt(t, b, n+1, began.Add(time.Duration(n)*time.Minute))
 		if n == 9 || n == 19 {
 			<-saved
 		}
@@ -119,7 +119,7 @@ func TestPlayback(t *testing.T) {
 			}
 			live := n.follow(t, "")
 			next := int64(score(live.read())) + 1
-			at(t, b, next, time.Now())
+			publishAt(t, b, next, time.Now())
 			if e, _ := live.event(); e.Data.Seq != next {
 				t.Fatalf("the live client received event %d, want %d", e.Data.Seq, next)
 			}
@@ -141,7 +141,7 @@ func TestConflation(t *testing.T) {
 	}
 	const events = 150
 	for i := range int64(events) { // 10 MB, while the client does not read
-		seq(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = string(big) })
+		publishNth(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = string(big) })
 	}
 	got, last, conflated := 0, 0, false
 	for last < events {
@@ -173,7 +173,7 @@ func TestConflation(t *testing.T) {
 func TestTimelinesEndWithoutClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
-		seq(t, b, "m1", "soccer.mls.goal", 1, nil)
+		publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
 		n := newPipeNode(t, b, fanout.Options{})
 		for i := range 5 {
 			c := n.follow(t, fmt.Sprint("delay=", i+1))
@@ -183,7 +183,7 @@ func TestTimelinesEndWithoutClients(t *testing.T) {
 		if timelines := metric(t, n.hub, "matchwire_fanout_lines"); timelines != 6 {
 			t.Errorf("%v timelines with clients, want 6", timelines)
 		}
-		time.Sleep(3 * time.Second) // in the synctest bubble
+		time.Sleep(3 * time.Second) // on the clock of synctest
 		if timelines := metric(t, n.hub, "matchwire_fanout_lines"); timelines != 1 {
 			t.Errorf("%v timelines without clients, want 1", timelines)
 		}
@@ -196,8 +196,8 @@ func TestDelayAfterLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
 		now := time.Now()
-		at(t, b, 1, now.Add(-time.Minute))
-		at(t, b, 2, now.Add(-20*time.Second))
+		publishAt(t, b, 1, now.Add(-time.Minute))
+		publishAt(t, b, 2, now.Add(-20*time.Second))
 		n := newPipeNode(t, b, fanout.Options{})
 		live := n.follow(t, "").read()
 		resumed := n.follow(t, "delay=30&cursor="+live.Cursor)
@@ -217,15 +217,15 @@ func TestDelayAfterLive(t *testing.T) {
 	})
 }
 
-// An event whose page was read long before does not make the events before it in the log due too
+// An event whose page was read long ago does not cause events before it in the log to be sent too
 // early.
 func TestDelayWithLateEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
 		now := time.Now()
-		at(t, b, 1, now.Add(-time.Hour))
-		at(t, b, 2, now.Add(-time.Second))
-		at(t, b, 3, now.Add(-time.Hour)) // published late
+		publishAt(t, b, 1, now.Add(-time.Hour))
+		publishAt(t, b, 2, now.Add(-time.Second))
+		publishAt(t, b, 3, now.Add(-time.Hour)) // published late
 		if s := score(newPipeNode(t, b, fanout.Options{}).follow(t, "delay=60").read()); s != 1 {
 			t.Errorf("the snapshot with a delay of a minute has score %d, want 1", s)
 		}
@@ -236,7 +236,7 @@ func TestDelayWithLateEvents(t *testing.T) {
 func TestPlaybackFromBeforeTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
-		at(t, b, 1, time.Now().Add(-time.Second))
+		publishAt(t, b, 1, time.Now().Add(-time.Second))
 		c := newPipeNode(t, b, fanout.Options{}).follow(t, "from=0001-01-01T00:00:00Z&speed=0.1")
 		c.read()
 		if e, _ := c.event(); e.Data.Seq != 1 {

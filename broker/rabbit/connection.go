@@ -13,20 +13,20 @@ import (
 // A connection is an AMQP connection that can be dropped without waiting for the broker.
 type connection struct {
 	*amqp.Connection
-	address       string        // address of the node, for logs
-	answerTimeout time.Duration // how long to wait for the answer to a request
+	address      string        // address of the node, for logs
+	replyTimeout time.Duration // how long to wait for the reply to a request
 
 	drop    func()        // marks the connection as closed, and closes it in the background
 	dropped chan struct{} // closed by drop
 }
 
-func newConnection(c *amqp.Connection, address string, answerTimeout time.Duration) *connection {
+func newConnection(c *amqp.Connection, address string, replyTimeout time.Duration) *connection {
 	dropped := make(chan struct{})
 	drop := sync.OnceFunc(func() {
 		close(dropped)
 		go func() { _ = c.CloseDeadline(time.Now().Add(closeTimeout)) }()
 	})
-	return &connection{Connection: c, address: address, answerTimeout: answerTimeout, drop: drop, dropped: dropped}
+	return &connection{Connection: c, address: address, replyTimeout: replyTimeout, drop: drop, dropped: dropped}
 }
 
 // IsClosed reports whether the connection is closed or dropped.
@@ -41,7 +41,7 @@ func (c *connection) IsClosed() bool {
 
 // await runs request, which waits for the broker, and returns its error. If ctx ends, await returns
 // the error of ctx, and request continues in the background. If the broker does not answer within
-// timeout, await drops the connection, which also ends request, and returns errNoAnswer.
+// timeout, await drops the connection, which also ends request, and returns errNoReply.
 func (c *connection) await(ctx context.Context, timeout time.Duration, request func() error) error {
 	done := make(chan error, 1)
 	timer := time.AfterFunc(timeout, c.drop)
@@ -56,14 +56,14 @@ func (c *connection) await(ctx context.Context, timeout time.Duration, request f
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-c.dropped:
-		return errNoAnswer
+		return errNoReply
 	}
 }
 
 // open opens a channel.
 func (c *connection) open(ctx context.Context) (*channel, error) {
 	opened := make(chan *amqp.Channel, 1)
-	err := c.await(ctx, c.answerTimeout, func() error {
+	err := c.await(ctx, c.replyTimeout, func() error {
 		ch, err := c.Channel()
 		opened <- ch
 		return err
@@ -97,7 +97,7 @@ func (c *channel) IsClosed() bool { return c.conn.IsClosed() || c.Channel.IsClos
 func (c *channel) call(ctx context.Context, request func(*amqp.Channel) error) error {
 	done := make(chan struct{})
 	c.latestDone = done
-	return c.conn.await(ctx, c.conn.answerTimeout, func() error {
+	return c.conn.await(ctx, c.conn.replyTimeout, func() error {
 		defer close(done)
 		return request(c.Channel)
 	})
@@ -121,8 +121,8 @@ func callResult[T any](ctx context.Context, c *channel, request func(*amqp.Chann
 
 // Close closes the channel. The broker requeues unacknowledged deliveries. If the broker does not
 // answer, Close drops the connection, which has the same effect. If a request is still unanswered,
-// Close returns, and the channel is closed in the background after the answer. Otherwise the client
-// would mistake that answer for the answer to the close.
+// Close returns, and the channel is closed in the background after the reply. Otherwise the client
+// would mistake that reply for the reply to the close.
 func (c *channel) Close() error {
 	if c.latestDone != nil {
 		select {

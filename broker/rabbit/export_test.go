@@ -7,11 +7,11 @@ func (b *Broker) SetQueueBytes(n int64) {
 	b.topology.queueBytes, b.topology.retryBytes = n, n
 }
 
-// SetAnswerTimeout sets how long b waits for the answer to a request, on connections that it dials
+// SetReplyTimeout sets how long b waits for the reply to a request, on connections that it dials
 // from now on.
-func (b *Broker) SetAnswerTimeout(d time.Duration) {
+func (b *Broker) SetReplyTimeout(d time.Duration) {
 	for _, l := range b.links() {
-		l.answerTimeout = d
+		l.replyTimeout = d
 	}
 }
 

@@ -83,7 +83,7 @@ func TestSubscriptionWaitsForAFreeChannel(t *testing.T) {
 }
 
 // While the broker does not answer the declaration of a task queue, Publish still publishes events.
-// The call of Publish for the task returns when its context ends.
+// Publishing the task ends when its context ends.
 func TestUnansweredDeclarationDoesNotDelayEvents(t *testing.T) {
 	t.Parallel()
 	direct, ns := testenv.AMQP(t, nil, "task.page.poll")
@@ -124,7 +124,7 @@ func TestUnansweredDeclarationIsRetried(t *testing.T) {
 	direct, ns := testenv.AMQP(t, nil, "q")
 	p := newDeclareProxy(t, direct)
 	b := open(t, p.URL, rabbit.Options{Namespace: ns})
-	b.SetAnswerTimeout(2 * time.Second)
+	b.SetReplyTimeout(2 * time.Second)
 	p.withhold(ns + ".q")
 	declared := make(chan error, 1)
 	go func() {

@@ -11,26 +11,26 @@ import (
 	"testing"
 )
 
-// A declareProxy is a proxy between a broker and its clients. It can withhold the answer to the
+// A declareProxy is a proxy between a broker and its clients. It can withhold the reply to the
 // declaration of one queue.
 type declareProxy struct {
 	URL      string
-	withheld chan struct{} // receives one value for each withheld answer
+	withheld chan struct{} // receives one value for each withheld reply
 
 	mu      sync.Mutex
-	queue   string   // queue for which answers are withheld; "" for none
-	pending []func() // functions that send the withheld answers
+	queue   string   // queue for which replies are withheld; "" for none
+	pending []func() // functions that send the withheld replies
 }
 
-// withhold withholds the answers to declarations of queue until release. withhold("") forwards
-// later answers.
+// withhold withholds the replies to declarations of queue until release. withhold("") forwards
+// later replies.
 func (p *declareProxy) withhold(queue string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue = queue
 }
 
-// release sends the withheld answers.
+// release sends the withheld replies.
 func (p *declareProxy) release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

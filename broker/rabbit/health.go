@@ -50,7 +50,7 @@ func (l *link) health(ctx context.Context) []health.Issue {
 	case errors.Is(err, amqp.ErrChannelMax):
 		return []health.Issue{{Text: err.Error()}}
 	case ctx.Err() != nil:
-		err = errNoAnswer
+		err = errNoReply
 	}
 	return []health.Issue{{Text: fmt.Sprintf("connection %q: %v", l.name, err), Down: true}}
 }

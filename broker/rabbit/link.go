@@ -14,27 +14,27 @@ import (
 )
 
 const (
-	dialTimeout   = 5 * time.Second  // shorter than the deadlines of callers, so that they can dial a second node
-	heartbeat     = 10 * time.Second // interval of AMQP heartbeats
-	answerTimeout = 10 * time.Second // for the broker to answer a request, such as a declaration
-	writeTimeout  = 5 * time.Second  // for the network to accept a write
-	closeTimeout  = time.Second      // for the broker to answer a close
+	dialTimeout  = 5 * time.Second  // shorter than the deadlines of callers, so that they can dial a second node
+	heartbeat    = 10 * time.Second // interval of AMQP heartbeats
+	replyTimeout = 10 * time.Second // for the broker to answer a request, such as a declaration
+	writeTimeout = 5 * time.Second  // for the network to accept a write
+	closeTimeout = time.Second      // for the broker to answer a close
 )
 
 var (
-	errClosed   = errors.New("the Broker is closed")
-	errBlocked  = errors.New("the broker blocks publishers")
-	errNoAnswer = errors.New("the broker does not answer")
+	errClosed  = errors.New("the Broker is closed")
+	errBlocked = errors.New("the broker blocks publishers")
+	errNoReply = errors.New("the broker does not answer")
 )
 
 // A link dials a connection on demand, and dials again after the connection is lost. It does not
 // use the recovery of the AMQP client. That recovery restarts the delivery tags of a channel, so a
 // late acknowledgement could acknowledge another message.
 type link struct {
-	nodes         []node
-	name          string // shown in the broker's management UI
-	log           *slog.Logger
-	answerTimeout time.Duration
+	nodes        []node
+	name         string // shown in the broker's management UI
+	log          *slog.Logger
+	replyTimeout time.Duration
 
 	dialing lock // guards conn, next and closed
 	conn    *connection
@@ -53,7 +53,7 @@ type node struct {
 
 func newLink(nodes []node, name string, log *slog.Logger) *link {
 	return &link{nodes: nodes, name: name, log: log.With("connection", name),
-		answerTimeout: answerTimeout, dialing: newLock()}
+		replyTimeout: replyTimeout, dialing: newLock()}
 }
 
 // channel opens a channel. It dials if necessary, and retries until ctx ends. If the Broker is
@@ -150,7 +150,7 @@ func (l *link) connect(ctx context.Context) (*connection, error) {
 		}
 		return nil, fmt.Errorf("reaching broker %s: %w", n.address, err)
 	}
-	l.conn = newConnection(conn, n.address, l.answerTimeout)
+	l.conn = newConnection(conn, n.address, l.replyTimeout)
 	l.blocked.Store(nil)
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
 	go l.watchBlocked(blocked, n.address)

@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Headers that matchwire sets. The first three mirror fields of the message. headerExpires is set
-// on messages that expire. The rest are set on messages in retry and dead-letter queues.
+// Headers that matchwire sets. The first three are derived from the message. headerExpires is set
+// on messages that expire. The rest are added when an attempt fails.
 const (
 	headerTID         = "tid"
 	headerMatch       = "match"
@@ -21,7 +21,7 @@ const (
 	headerExpires     = "mw-expires" // RFC 3339; the property expiration does not survive a retry queue
 
 	headerKey       = "mw-key"        // the original routing key
-	headerAttempts  = "mw-attempts"   // number of failed attempts, without outages and postponements
+	headerAttempts  = "mw-attempts"   // number of failed attempts, excluding outages and postponements
 	headerOutages   = "mw-outages"    // number of attempts that failed in an outage or were postponed
 	headerFirstSeen = "mw-first-seen" // when the message was first delivered, RFC 3339
 	headerReason    = "mw-reason"     // text of the last error, from [broker.Reason]

@@ -275,8 +275,8 @@ func TestCutConnectionLosesNothing(t *testing.T) {
 	}
 }
 
-// While the network forwards nothing, Publish returns at the deadline of its context. A call of
-// Publish without a deadline succeeds after the network recovers.
+// While the network forwards nothing, Publish returns at the deadline of its context. Publish without
+// a deadline succeeds after the network recovers.
 func TestStalledConnection(t *testing.T) {
 	t.Parallel()
 	direct, ns := testenv.AMQP(t, nil, "q")
@@ -348,7 +348,7 @@ func TestUnreachableBrokerIsRetriedAndLogged(t *testing.T) {
 	defer cancel()
 	n, err := b.Publish(ctx, brokertest.Message("a.b.c", "1"))
 	if n != 0 || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Publish: %d, %v, want 0 and deadline exceeded", n, err)
+		t.Errorf("Publish: confirmed %d, error %v, want 0 and deadline exceeded", n, err)
 	}
 	out := log.String()
 	if strings.Count(out, "broker unreachable, trying again") < 2 || !strings.Contains(out, addr) {
@@ -364,7 +364,7 @@ func TestBadURLDoesNotLeakThePassword(t *testing.T) {
 		u = strings.ReplaceAll(u, "SECRET", testenv.Secret)
 		_, err := rabbit.New(u, rabbit.Options{})
 		if err == nil {
-			t.Errorf("New(%q) succeeded", u)
+			t.Errorf("New(%q): no error, want one", u)
 		}
 		testenv.NoSecret(t, err)
 	}
@@ -700,7 +700,7 @@ func TestStalledWriteDoesNotBlock(t *testing.T) {
 	within(15*time.Second, "closing", func() { _ = b.Close() })
 }
 
-// A slow handler does not delay other deliveries after a cut of the connection. The broker redelivers
+// A slow handler does not delay other deliveries after the connection is cut. The broker redelivers
 // the message of the slow handler, and the redelivery gets the outcome of that handler.
 func TestSlowHandlerAfterACut(t *testing.T) {
 	t.Parallel()

@@ -41,7 +41,7 @@ func (b *Broker) startVerifying(ctx context.Context) {
 // accepts a repeated declaration, and creates an object that is missing. Then verify reports exchanges
 // whose witness is gone.
 func (b *Broker) verify(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, max(verifyInterval, answerTimeout))
+	ctx, cancel := context.WithTimeout(ctx, max(verifyInterval, replyTimeout))
 	defer cancel()
 	errs := []error{b.topology.declareKnown(ctx, b.controlLink)}
 	for _, e := range []broker.Exchange{broker.LiveEvents, broker.Tasks} {

@@ -18,14 +18,15 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A ledger is the store of a consumer with one fault, or with no fault if fault is "".
+// A ledger makes a consumer with one fault and stores its rows. If fault is "", the consumer has no
+// fault.
 type ledger struct {
 	fault string
 
-	mu     sync.Mutex
-	rows   map[string]string // by incident
-	answer func() error      // returns the error of the dependency
-	hangs  chan struct{}     // nil until the dependency first hangs; closed when the dependency recovers
+	mu        sync.Mutex
+	rows      map[string]string // by incident
+	reply     func() error      // returns the error of the dependency
+	recovered chan struct{}     // nil if the dependency has not hung; closed when it recovers
 }
 
 type settings struct {
@@ -46,11 +47,11 @@ func (l *ledger) new(h consumers.Host) (consumers.Consumer, error) {
 			h.Log.Info("writing", "token", set.Token)
 		}
 		l.mu.Lock()
-		answer, hangs := l.answer, l.hangs
+		reply, recovered := l.reply, l.recovered
 		l.mu.Unlock()
-		if hangs != nil {
+		if recovered != nil {
 			select {
-			case <-hangs:
+			case <-recovered:
 			case <-ctx.Done():
 				if l.fault == "timeout" {
 					return nil
@@ -58,7 +59,7 @@ func (l *ledger) new(h consumers.Host) (consumers.Consumer, error) {
 				return ctx.Err()
 			}
 		}
-		err := answer()
+		err := reply()
 		if err != nil {
 			if l.fault == "temporary failure" {
 				return broker.Permanent(err)
@@ -114,16 +115,16 @@ func (l *ledger) forgetful(keys []string) consumers.Consumer {
 // subject returns a function that returns a subject with the fault.
 func subject(fault string) func(*testing.T) consumertest.Subject {
 	return func(*testing.T) consumertest.Subject {
-		l := &ledger{fault: fault, rows: map[string]string{}, answer: func() error { return nil }}
+		l := &ledger{fault: fault, rows: map[string]string{}, reply: func() error { return nil }}
 		failWith := func(err error) func() func() {
 			return func() func() {
 				l.mu.Lock()
 				defer l.mu.Unlock()
-				l.answer = func() error { return err }
+				l.reply = func() error { return err }
 				return func() {
 					l.mu.Lock()
 					defer l.mu.Unlock()
-					l.answer = func() error { return nil }
+					l.reply = func() error { return nil }
 				}
 			}
 		}
@@ -145,8 +146,8 @@ func subject(fault string) func(*testing.T) consumertest.Subject {
 			Hang: func() func() {
 				l.mu.Lock()
 				defer l.mu.Unlock()
-				l.hangs = make(chan struct{})
-				return func() { close(l.hangs) }
+				l.recovered = make(chan struct{})
+				return func() { close(l.recovered) }
 			},
 		}
 	}

@@ -83,6 +83,7 @@ const answers = `while read -r line; do case "$line" in
 	*Never*) echo permanent no such player;;
 	*Dies*) exit 3;;
 	*Babbles*) echo what;;
+	*Rambles*) head -c 20000 /dev/zero | tr '\0' x; echo;;
 	*Hangs*) sleep 60;;
 esac; done`
 
@@ -101,6 +102,8 @@ func TestAnswers(t *testing.T) {
 		{"Fine", "", false}, // the program was started again
 		{"Babbles", `the program answered "what": want ok, retry REASON or permanent REASON`, false},
 		{"Fine", "", false},
+		{"Rambles", "the program printed a line longer than 16 KiB", false},
+		{"Fine", "", false},
 	} {
 		err := handle(tc.player)
 		switch {
@@ -112,6 +115,19 @@ func TestAnswers(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "exit status 3") {
 		t.Errorf("the log lacks the exit status 3:\n%s", log)
+	}
+}
+
+// The log says why a program was started again that prints a line while it has no event.
+func TestOutputWithoutEvent(t *testing.T) {
+	for script, want := range map[string]string{
+		"echo ready": `the program printed \"ready\" while it had no event`,
+		"head -c 20000 /dev/zero | tr '\\0' x; echo": "the program printed a line longer than 16 KiB",
+		"head -c 20000 /dev/zero | tr '\\0' x":       "the program printed a line longer than 16 KiB",
+	} {
+		_, log := run(t, script+"; while read -r line; do echo ok; done", nil)
+		logged := func() bool { return strings.Contains(log.String(), want) }
+		testenv.Eventually(t, logged, "%q in the log; log:\n%s", want, log)
 	}
 }
 

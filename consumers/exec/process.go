@@ -68,7 +68,7 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	lines, logged, exited := make(chan string), make(chan struct{}), make(chan error, 1)
+	lines, logged, exited := make(chan outputLine), make(chan struct{}), make(chan error, 1)
 	go readLines(stdout, lines)
 	go func() { p.logLines(stderr); close(logged) }()
 	go func() {
@@ -99,11 +99,14 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 		case <-ctx.Done():
 			return answered, nil
 		case line, ok := <-lines:
-			if !ok {
+			switch {
+			case !ok:
 				return answered, errors.New("the program exited")
+			case line.err != nil:
+				return answered, line.err
 			}
-			err := fmt.Errorf("the program printed %q while it had no event: standard output is only for answers", line)
-			return answered, err
+			return answered, fmt.Errorf(
+				"the program printed %q while it had no event: standard output is only for answers", line.text)
 		case r := <-p.requests:
 			outcome, err := p.send(r, in, lines, tree.kill)
 			r.outcome <- outcome
@@ -117,7 +120,7 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 
 // send sends an event to the program and returns the outcome of the event. err is not nil if the
 // program must be started again.
-func (p *program) send(r request, in io.Writer, lines <-chan string, kill func()) (outcome, err error) {
+func (p *program) send(r request, in io.Writer, lines <-chan outputLine, kill func()) (outcome, err error) {
 	answered, watched := make(chan struct{}), make(chan struct{})
 	killed := false
 	go func() {
@@ -130,15 +133,17 @@ func (p *program) send(r request, in io.Writer, lines <-chan string, kill func()
 		}
 	}()
 	_, err = in.Write(r.line)
-	line, ok := "", false
+	line, ok := outputLine{}, false
 	if err == nil {
 		line, ok = <-lines
 	}
 	close(answered)
 	<-watched
 	switch {
+	case ok && line.err != nil:
+		err = line.err
 	case ok:
-		return parseAnswer(line)
+		return parseAnswer(line.text)
 	case killed:
 		err = errors.New("the program took too long for an event and was killed")
 	default:
@@ -166,17 +171,26 @@ func parseAnswer(line string) (outcome, err error) {
 	return err, err
 }
 
+// An outputLine is a line of the program's standard output.
+type outputLine struct {
+	text string
+	err  error // why the line cannot be read, such as its length
+}
+
 // readLines sends each line of the program's standard output to lines, and closes lines at the end of
-// the output. If a line is too long or reading fails, it sends the error as the last line.
-func readLines(stdout *io.PipeReader, lines chan<- string) {
+// the output. A line that cannot be read is the last.
+func readLines(stdout *io.PipeReader, lines chan<- outputLine) {
 	defer close(lines)
 	s := bufio.NewScanner(stdout)
 	s.Buffer(nil, maxLine)
 	for s.Scan() {
-		lines <- s.Text()
+		lines <- outputLine{text: s.Text()}
 	}
-	if err := s.Err(); err != nil {
-		lines <- err.Error() // not a valid answer, so the program is killed
+	switch err := s.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		lines <- outputLine{err: fmt.Errorf("the program printed a line longer than %d KiB", maxLine>>10)}
+	case err != nil:
+		lines <- outputLine{err: fmt.Errorf("reading the output of the program: %w", err)}
 	}
 	stdout.CloseWithError(io.ErrClosedPipe)
 }

@@ -379,7 +379,7 @@ func TestMatrixRepeats(t *testing.T) {
 	}
 	c.cutAfterStoring(false)
 	if err := c.w.deliver(c.name, e); err != nil || c.called() != 2 || len(c.all()) != 1 {
-		t.Errorf("deliver again: %v, %d calls, shown %v, want 2 calls and one message", err, c.called(), c.all())
+		t.Errorf("delivering again: %v, %d calls, shown %v, want 2 calls and one message", err, c.called(), c.all())
 	}
 	if err := c.w.deliver(c.name, consumertest.Goal()); err != nil || len(c.all()) != 2 {
 		t.Errorf("deliver another goal: %v, shown %v, want two messages", err, c.all())

@@ -14,8 +14,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// hooked returns a world with one webhook and one rule, which is in YAML.
-func hooked(t *testing.T, rule string) (*world, *service) {
+// newHookWorld returns a world with a webhook channel and one rule. rule is YAML.
+func newHookWorld(t *testing.T, rule string) (*world, *service) {
 	t.Helper()
 	s := newHook(t)
 	return newWorld(t, hookSettings(s)+"rules:\n  - "+rule+"\n"), s
@@ -44,9 +44,9 @@ func TestOneTrueNotification(t *testing.T) {
 	corrected := consumertest.Corrected(first)
 	retracted := consumertest.Retracted(corrected)
 	const (
-		goal = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
-		news = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
-		edit = "Corrected: goal for Toronto FC: Jozy Altidore | " +
+		goal           = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
+		firstCorrected = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
+		edit           = "Corrected: goal for Toronto FC: Jozy Altidore | " +
 			"6', New York City FC 0–1 Toronto FC; scorer Sebastian " +
 			"Giovinco → Jozy Altidore"
 		back = "Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
@@ -56,19 +56,19 @@ func TestOneTrueNotification(t *testing.T) {
 		want   string
 		calls  int
 	}{
-		"a goal":     {[]event.Event{first}, goal, 1},
-		"corrected":  {[]event.Event{first, corrected}, edit, 2},
-		"taken back": {[]event.Event{first, corrected, retracted}, back, 3},
+		"a goal":    {[]event.Event{first}, goal, 1},
+		"corrected": {[]event.Event{first, corrected}, edit, 2},
+		"retracted": {[]event.Event{first, corrected, retracted}, back, 3},
 		"each event twice": {
 			[]event.Event{first, first, corrected, corrected, retracted, retracted, first}, back, 3,
 		},
-		"taken back before the correction": {[]event.Event{first, retracted, corrected}, back, 2},
-		"the correction overtakes":         {[]event.Event{corrected, first}, news, 1},
-		"taken back before it was sent":    {[]event.Event{retracted, first, corrected}, "", 0},
-		"the goal is missing":              {[]event.Event{corrected, retracted}, back, 2},
+		"retracted before the correction": {[]event.Event{first, retracted, corrected}, back, 2},
+		"the correction overtakes":        {[]event.Event{corrected, first}, firstCorrected, 1},
+		"retracted before it was sent":    {[]event.Event{retracted, first, corrected}, "", 0},
+		"the goal is missing":             {[]event.Event{corrected, retracted}, back, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, s := hooked(t, "kinds: [goal]")
+			w, s := newHookWorld(t, "kinds: [goal]")
 			for _, e := range tc.events {
 				if err := w.deliver("hook", e); err != nil {
 					t.Fatal(err)
@@ -93,11 +93,11 @@ func TestRetractedWhileFailing(t *testing.T) {
 			"Sebastian Giovinco | 6', New York City FC 0–0 Toronto FC"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, s := hooked(t, "kinds: [goal]")
+			w, s := newHookWorld(t, "kinds: [goal]")
 			e := consumertest.Goal()
 			s.set(tc.answer)
 			if err := w.deliver("hook", e); err == nil {
-				t.Fatal("deliver of the goal: got no error")
+				t.Fatal("delivering the goal: no error, want one")
 			}
 			s.set(nil)
 			for _, e := range []event.Event{consumertest.Retracted(e), e} {
@@ -114,7 +114,7 @@ func TestRetractedWhileFailing(t *testing.T) {
 
 // A correction is postponed while the event that it corrects is being sent.
 func TestCorrectionDoesNotOvertake(t *testing.T) {
-	w, s := hooked(t, "kinds: [goal]")
+	w, s := newHookWorld(t, "kinds: [goal]")
 	e := consumertest.Goal()
 	begun, proceed := make(chan bool, 2), make(chan bool) // room for a correction that overtakes
 	s.set(func(rw http.ResponseWriter) { begun <- true; <-proceed; rw.WriteHeader(204) })
@@ -125,14 +125,44 @@ func TestCorrectionDoesNotOvertake(t *testing.T) {
 	time.AfterFunc(2*time.Second, func() { close(proceed) })
 	err := w.deliver("hook", corrected)
 	if !errors.As(err, new(*broker.PostponedError)) {
-		t.Errorf("deliver of the correction: got error %v, want a PostponedError", err)
+		t.Errorf("delivering the correction: got error %v, want a PostponedError", err)
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	s.set(nil)
 	if err := w.deliver("hook", corrected); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
-		t.Errorf("deliver again: %v, shown: %s, want the correction", err, titles(s))
+		t.Errorf("delivering the correction again: %v, shown: %s, want the correction", err, titles(s))
+	}
+}
+
+// A rule with only suppresses the baskets that it does not match. Corrections and retractions of a basket
+// that was sent are sent, even if they do not match. Those of other baskets are not.
+func TestOnlyAndCorrections(t *testing.T) {
+	basket := func(incident string, points, home, away int) event.Event {
+		e, err := event.Of("basketball.nba.basket", event.Data{Incident: incident, Rev: 1, Side: event.Home, Team: "Warriors",
+			Player: "Curry", Points: points, Score: &event.Score{Home: home, Away: away},
+			Match: &event.Match{ID: "g1", Home: "Warriors", Away: "Cavaliers"}}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.TID = event.NewTID()
+		return e
+	}
+	w, s := hooked(t, "only: [lead_changes, period_ends]")
+	lead, more := basket(event.IncidentID("lead"), 3, 51, 50), basket(event.IncidentID("more"), 2, 53, 50)
+	rescored := consumertest.Corrected(lead)
+	rescored.Data.Changes = map[string]event.Change{"score": {Old: "51-50", New: "50-50"}}
+	rescoredToo := consumertest.Corrected(more)
+	rescoredToo.Data.Changes = map[string]event.Change{"score": {Old: "53-50", New: "50-50"}}
+	for _, e := range []event.Event{lead, more, rescored, rescoredToo, consumertest.Retracted(rescored),
+		consumertest.Retracted(rescoredToo)} {
+		if err := w.deliver("hook", e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := titles(s); !strings.HasPrefix(got, "Taken back: three-pointer for Warriors: Jozy Altidore | ") || s.called() != 3 {
+		t.Errorf("after %d calls, shown: %s\nwant after 3 calls the retraction of the three-pointer", s.called(), got)
 	}
 }
 
@@ -149,7 +179,7 @@ func TestOldNewsIsNotSent(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, s := hooked(t, "kinds: [goal]")
+			w, s := newHookWorld(t, "kinds: [goal]")
 			e := consumertest.Goal()
 			change(&e)
 			corrected := consumertest.Corrected(e)
@@ -168,7 +198,7 @@ func TestOldNewsIsNotSent(t *testing.T) {
 
 // The correction of an event that is not news is not sent, even if only the correction matches a rule.
 func TestCorrectionOfOldNewsIsNotSent(t *testing.T) {
-	w, s := hooked(t, "{players: [Jozy Altidore]}")
+	w, s := newHookWorld(t, "{players: [Jozy Altidore]}")
 	e := consumertest.Goal()
 	e.Data.Assist, e.Data.Backfill = "", true
 	corrected := consumertest.Corrected(e)
@@ -184,12 +214,12 @@ func TestCorrectionOfOldNewsIsNotSent(t *testing.T) {
 }
 
 // After Redis loses its data, the parser reports earlier events again, as backfill. Such a copy does not
-// suppress an original that still waits.
+// suppress an original event that has not been sent yet.
 func TestBackfillDoesNotSuppressEarlierEvents(t *testing.T) {
 	const (
-		goal = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
-		news = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
-		edit = "Corrected: goal for Toronto FC: Jozy Altidore | " +
+		goal           = "Goal for Toronto FC: Sebastian Giovinco | 6', New York City FC 0–1 Toronto FC"
+		firstCorrected = "Goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–1 Toronto FC"
+		edit           = "Corrected: goal for Toronto FC: Jozy Altidore | " +
 			"6', New York City FC 0–1 Toronto FC; scorer Sebastian Giovinco → Jozy Altidore"
 		back = "Taken back: goal for Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"
 	)
@@ -218,17 +248,19 @@ func TestBackfillDoesNotSuppressEarlierEvents(t *testing.T) {
 		want   string
 		calls  int
 	}{
-		"the copy, then the goal":                {[]event.Event{copied, first}, goal, 1},
-		"the copy twice, then the goal":          {append(copiedTwice, first), goal, 1},
-		"the goal, then the copy":                {[]event.Event{first, copied, corrected}, edit, 2},
-		"a copy with other data":                 {[]event.Event{backfill(again, 3*minute), first}, goal, 1},
-		"both revisions, copy of the first":      {[]event.Event{copied, first, corrected}, edit, 2},
-		"both revisions, copy of the second":     {[]event.Event{backfill(again, 3*minute), first, corrected}, edit, 2},
-		"both revisions, the second first":       {[]event.Event{copied, corrected, first}, news, 1},
-		"both revisions, copy with the revision": {[]event.Event{backfill(corrected, 3*minute), first, corrected}, news, 1},
-		"all three revisions":                    {[]event.Event{copied, first, corrected, retracted}, back, 3},
-		"the goal is taken back first":           {[]event.Event{copied, retracted, first}, "", 0},
-		"a correction observed later":            {[]event.Event{copied, later}, "", 0},
+		"the copy, then the goal":            {[]event.Event{copied, first}, goal, 1},
+		"the copy twice, then the goal":      {append(copiedTwice, first), goal, 1},
+		"the goal, then the copy":            {[]event.Event{first, copied, corrected}, edit, 2},
+		"a copy with other data":             {[]event.Event{backfill(again, 3*minute), first}, goal, 1},
+		"both revisions, copy of the first":  {[]event.Event{copied, first, corrected}, edit, 2},
+		"both revisions, copy of the second": {[]event.Event{backfill(again, 3*minute), first, corrected}, edit, 2},
+		"both revisions, the second first":   {[]event.Event{copied, corrected, first}, firstCorrected, 1},
+		"both revisions, copy of the correction": {
+			[]event.Event{backfill(corrected, 3*minute), first, corrected}, firstCorrected, 1,
+		},
+		"all three revisions":         {[]event.Event{copied, first, corrected, retracted}, back, 3},
+		"the goal is retracted first": {[]event.Event{copied, retracted, first}, "", 0},
+		"a correction observed later": {[]event.Event{copied, later}, "", 0},
 		"two corrections observed later": {
 			[]event.Event{backfill(first, 0), later, observed(consumertest.Corrected(later), 11*minute)}, "", 0,
 		},
@@ -237,7 +269,7 @@ func TestBackfillDoesNotSuppressEarlierEvents(t *testing.T) {
 		"an older goal, suppressed as old":   {[]event.Event{copied, observed(first, -2*time.Hour), corrected}, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, s := hooked(t, "kinds: [goal]")
+			w, s := newHookWorld(t, "kinds: [goal]")
 			for _, e := range tc.events {
 				if err := w.deliver("hook", e); err != nil {
 					t.Fatal(err)
@@ -257,11 +289,11 @@ func TestBackfillBetweenTwoAttempts(t *testing.T) {
 		"uncertain": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, s := hooked(t, "kinds: [goal]")
+			w, s := newHookWorld(t, "kinds: [goal]")
 			e := consumertest.Goal()
 			s.set(answer)
 			if err := w.deliver("hook", e); err == nil {
-				t.Fatal("deliver of the goal: got no error")
+				t.Fatal("delivering the goal: no error, want one")
 			}
 			s.set(nil)
 			backfill := e
@@ -278,7 +310,8 @@ func TestBackfillBetweenTwoAttempts(t *testing.T) {
 	}
 }
 
-// If the correction of an event that was sent matches no rule, it is sent in the default language.
+// After an event is sent, its correction is sent even if no rule matches it. The correction is then in the
+// default language.
 func TestLanguageOfACorrection(t *testing.T) {
 	s := newHook(t)
 	w := newWorld(t, "language: de\n"+hookSettings(s)+"rules:\n  - {players: [Sebastian Giovinco], kinds: [goal]}\n")
@@ -304,24 +337,24 @@ func TestQuietHours(t *testing.T) {
 	rule := func(from, until time.Duration) string {
 		return fmt.Sprintf("{kinds: [goal], quiet: {from: '%s', until: '%s', zone: Asia/Kolkata}}", clock(from), clock(until))
 	}
-	w, s := hooked(t, rule(time.Hour, 2*time.Hour))
+	w, s := newHookWorld(t, rule(time.Hour, 2*time.Hour))
 	e := consumertest.Goal()
 	if err := w.deliver("hook", e); err != nil || s.called() != 1 {
-		t.Fatalf("deliver before the quiet hours: %v, %d calls, want 1", err, s.called())
+		t.Fatalf("delivering before the quiet hours: %v, %d calls, want 1", err, s.called())
 	}
 	w.configure(strings.Split(w.settings, "rules:")[0] + "rules:\n  - " + rule(-time.Hour, time.Hour))
 	if err := w.deliver("hook", consumertest.Other(e, 3)); err != nil || s.called() != 1 {
-		t.Errorf("deliver in quiet hours: %v, %d calls, want still 1", err, s.called())
+		t.Errorf("delivering in quiet hours: %v, %d calls, want still 1", err, s.called())
 	}
 	if err := w.deliver("hook", consumertest.Retracted(e)); err != nil || !strings.HasPrefix(titles(s), "Taken back") {
-		t.Errorf("deliver of a retraction in quiet hours: %v, shown: %s, want the retraction", err, titles(s))
+		t.Errorf("delivering a retraction in quiet hours: %v, shown: %s, want the retraction", err, titles(s))
 	}
 }
 
-// A spoiler delay postpones events. An event that is retracted before the delay ends is not sent. If it
-// is corrected, only the correction is sent.
+// A spoiler delay postpones events. If an event is retracted before the delay ends, nothing is sent. If an
+// event is corrected, only the correction is sent.
 func TestDelay(t *testing.T) {
-	w, s := hooked(t, "{kinds: [goal], delay: 90s}")
+	w, s := newHookWorld(t, "{kinds: [goal], delay: 90s}")
 	e, retracted, corrected := consumertest.Goal(), consumertest.Goal(), consumertest.Goal()
 	waiting := []event.Event{e, retracted, corrected,
 		consumertest.Retracted(retracted), consumertest.Corrected(corrected)}
@@ -347,8 +380,8 @@ func TestDelay(t *testing.T) {
 	}
 }
 
-// A channel sends the events that its rules match, and its queue is bound to them. The first rule that
-// matches an event sets the language.
+// A channel sends the events that its rules match, and its queue is bound to their routing keys. The
+// first rule that matches an event sets the language.
 func TestRules(t *testing.T) {
 	kind := func(k event.Kind) event.Event { return goal(t, func(d *event.Data) { d.Kind = k }) }
 	status := func(s event.Status) event.Event {
@@ -371,20 +404,20 @@ func TestRules(t *testing.T) {
 		"{topics: ['soccer.*.goal']}":               {[]event.Event{goal(t, nil)}, []event.Event{kind(event.RedCard)}},
 		"{topics: ['soccer.#'], kinds: [red_card]}": {[]event.Event{kind(event.RedCard)}, []event.Event{goal(t, nil)}},
 	} {
-		w, s := hooked(t, rule)
+		w, s := newHookWorld(t, rule)
 		for i, e := range append(slices.Clone(tc.sent), tc.not...) {
 			if !event.MatchAny(w.Parts["hook"].Keys, e.Type) && i < len(tc.sent) {
 				t.Errorf("rule %s: keys %v, want them to match %s", rule, w.Parts["hook"].Keys, e.Type)
 			}
 			before := s.called()
 			if err := w.deliver("hook", e); err != nil || s.called() > before != (i < len(tc.sent)) {
-				t.Errorf("rule %s: deliver %s: %v, sent %v, want %v", rule, e.Type, err, s.called() > before, i < len(tc.sent))
+				t.Errorf("rule %s: delivering %s: %v, sent %v, want %v", rule, e.Type, err, s.called() > before, i < len(tc.sent))
 			}
 		}
 	}
-	w, s := hooked(t, "{teams: [Toronto FC], language: de}\n  - {kinds: [goal], language: fr}")
+	w, s := newHookWorld(t, "{teams: [Toronto FC], language: de}\n  - {kinds: [goal], language: fr}")
 	if err := w.deliver("hook", goal(t, nil)); err != nil || !strings.HasPrefix(titles(s), "Tor für Toronto FC") {
-		t.Errorf("deliver with two rules: %v, shown: %s, want a goal in German", err, titles(s))
+		t.Errorf("delivering with two rules: %v, shown: %s, want a goal in German", err, titles(s))
 	}
 	keys := w.Parts["hook"].Keys
 	for _, key := range []string{"soccer.mls.goal", "soccer.mls.goal_corrected", "rugby.top14.goal_retracted"} {
@@ -419,7 +452,7 @@ func TestRate(t *testing.T) {
 
 // A Retry-After pauses the whole channel.
 func TestPause(t *testing.T) {
-	w, s := hooked(t, "kinds: [goal]")
+	w, s := newHookWorld(t, "kinds: [goal]")
 	s.set(func(rw http.ResponseWriter) { rw.Header().Set("Retry-After", "300"); rw.WriteHeader(429) })
 	for range 3 {
 		var p *broker.PostponedError

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -40,6 +41,18 @@ func Check(t testing.TB) {
 func Names(language string, k event.Kind) bool {
 	l := english()[language]
 	return l != nil && (l.Kinds[string(k)] != "" || l.templates[string(k)] != nil)
+}
+
+// NameKeys returns the keys of the names of kinds and details that a shipped language itself has.
+func NameKeys(language string) []string {
+	var keys []string
+	for table, n := range map[string]names{"kinds": english()[language].Kinds, "details": english()[language].Details} {
+		for key := range n {
+			keys = append(keys, table+" "+key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // Samples returns events of every kind, with and without optional data.

@@ -351,7 +351,7 @@ func TestMailToSeveral(t *testing.T) {
 	s.set("RCPT c@club.example", "")
 	err := w.deliver("mail", e)
 	if !errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), "b@club.example") {
-		t.Errorf("deliver again: got error %v, want a permanent error for b", err)
+		t.Errorf("delivering again: got error %v, want a permanent error for b", err)
 	}
 	if got := received(); got != "a c" {
 		t.Errorf("the mail was received by %q, want a c", got)

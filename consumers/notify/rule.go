@@ -35,6 +35,7 @@ type filter struct {
 	Teams   []string `json:"teams,omitempty"`   // match if one of them plays in the match
 	Players []string `json:"players,omitempty"` // match the player, the assist or the player who goes off
 	Kinds   []string `json:"kinds,omitempty"`
+	Only    only     `json:"only,omitempty"`
 
 	// usual is true if the rule sets neither kinds nor topics. The filter then matches no
 	// status_change that match_end also reports.
@@ -53,6 +54,7 @@ func (f filter) matches(e event.Event) bool {
 	}
 	return (len(f.Topics) == 0 || event.MatchAny(f.Topics, e.Type) || event.MatchAny(f.Topics, baseKey(e))) &&
 		(len(f.Kinds) == 0 || slices.Contains(f.Kinds, string(d.Kind))) &&
+		f.Only.matches(&d) &&
 		(len(f.Teams) == 0 || named(f.Teams, append(teams, d.Team))) &&
 		(len(f.Players) == 0 || named(f.Players, []string{d.Player, d.Assist, d.Off}))
 }

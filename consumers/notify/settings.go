@@ -46,6 +46,7 @@ type ruleSettings struct {
 	Teams   []string            `yaml:"teams"`
 	Players []string            `yaml:"players"`
 	Kinds   []text              `yaml:"kinds"`
+	Only    []text              `yaml:"only"` // lead_changes, period_ends, last 5m
 	Quiet   *quietSettings      `yaml:"quiet"`
 	Delay   strictyaml.Duration `yaml:"delay"` // the spoiler delay
 	// Before, if not zero, makes the rule notify that long before a match begins.
@@ -181,7 +182,8 @@ func values(all []text) []string {
 func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	planned := plannedRule{to: values(r.To), rule: rule{delay: time.Duration(r.Delay), before: time.Duration(r.Before),
 		language: r.Language.Value,
-		filter:   filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds)}}}
+		filter: filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds),
+			Only: values(r.Only)}}}
 	for _, to := range r.To {
 		if _, ok := p.Channels[to.Value]; !ok {
 			return planned, to.Pos.Errorf("no channel %q: want one of %s", to.Value, p.channelNames())
@@ -203,8 +205,14 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	if err := r.checkBefore(); err != nil {
 		return planned, err
 	}
+	if err := r.checkOnly(); err != nil {
+		return planned, err
+	}
 	if len(r.Topics) == 0 && len(r.Kinds) == 0 && r.Before == 0 {
 		planned.Kinds, planned.usual = defaultKinds, true
+		if len(r.Only) > 0 {
+			planned.Kinds = kindsWithOnly(planned.Only)
+		}
 	}
 	if planned.delay > maxDelay || planned.delay >= time.Duration(p.MaxAge) {
 		return planned, r.pos.Errorf("delay %v: want at most %v, and less than max_age (%v)",
@@ -230,6 +238,28 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	return planned, err
 }
 
+// checkOnly returns an error if the setting only is invalid, or does not fit the kinds of the rule.
+func (r ruleSettings) checkOnly() error {
+	if r.Only != nil && len(r.Only) == 0 {
+		return r.pos.Errorf("only: want at least one of %s, %s and %q", leadChanges, periodEnds, lastPrefix+"5m")
+	}
+	for _, o := range r.Only {
+		if err := checkOnly(o.Value); err != nil {
+			return o.Pos.Errorf("%w", err)
+		}
+	}
+	kinds := values(r.Kinds)
+	switch ends := slices.Contains(kinds, string(event.PeriodEnd)); {
+	case len(r.Only) == 0 || len(kinds) == 0:
+		return nil
+	case !slices.ContainsFunc(kinds, limits):
+		return r.Only[0].Pos.Errorf("only: none of the kinds changes the score: add some, or remove only")
+	case ends != slices.Contains(values(r.Only), periodEnds):
+		return r.Only[0].Pos.Errorf("only: want %s here and period_end in kinds, or neither", periodEnds)
+	}
+	return nil
+}
+
 // Bounds of the setting before.
 const (
 	minBefore = time.Minute
@@ -246,7 +276,7 @@ func (r ruleSettings) checkBefore() error {
 		return r.pos.Errorf("before %v: want %v to %v", before, minBefore, maxBefore)
 	}
 	for name, set := range map[string]bool{
-		"kinds": len(r.Kinds) > 0, "players": len(r.Players) > 0, "delay": r.Delay > 0,
+		"kinds": len(r.Kinds) > 0, "only": len(r.Only) > 0, "players": len(r.Players) > 0, "delay": r.Delay > 0,
 	} {
 		if set {
 			return r.pos.Errorf("before: a notification before kick-off has no %s: remove it, or write another rule", name)

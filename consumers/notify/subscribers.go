@@ -135,8 +135,13 @@ func (s *subscribers) check(one subscriber) error {
 			return fmt.Errorf("kinds: %w", err)
 		}
 	}
+	for _, o := range one.Only {
+		if err := checkOnly(o); err != nil {
+			return err
+		}
+	}
 	for name, values := range map[string][]string{
-		"topics": one.Topics, "teams": one.Teams, "players": one.Players, "kinds": one.Kinds,
+		"topics": one.Topics, "teams": one.Teams, "players": one.Players, "kinds": one.Kinds, "only": one.Only,
 	} {
 		if len(values) > maxValues {
 			return fmt.Errorf("%s: got %d values, want at most %d", name, len(values), maxValues)

@@ -66,13 +66,14 @@ type texts map[string]*language
 type language struct {
 	// Titles are templates by kind, kind_corrected and kind_retracted, or by corrected, retracted and
 	// other.
-	Titles   map[string]text   `yaml:"titles"`
-	Body     text              `yaml:"body"` // a template
-	Kinds    map[string]string `yaml:"kinds"`
-	Details  map[string]string `yaml:"details"`
-	Statuses map[string]string `yaml:"statuses"`
-	Periods  map[string]string `yaml:"periods"`
-	Members  map[string]string `yaml:"members"` // of an event's data that a correction can change
+	Titles map[string]text `yaml:"titles"`
+	Body   text            `yaml:"body"` // a template
+
+	Kinds    names `yaml:"kinds"` // a name for KIND.DETAIL or KIND.POINTS replaces the name of the kind
+	Details  names `yaml:"details"`
+	Statuses names `yaml:"statuses"`
+	Periods  names `yaml:"periods"`
+	Members  names `yaml:"members"` // of an event's data that a correction can change
 
 	templates map[string]*template.Template // parsed titles by their key, and the parsed Body by "body"
 }
@@ -151,10 +152,10 @@ func (l language) over(base *language) *language {
 	if base == nil {
 		base = &language{}
 	}
-	merged := func(a, b map[string]string) map[string]string {
+	merged := func(a, b names) names {
 		all := maps.Clone(a)
 		if all == nil {
-			all = map[string]string{}
+			all = names{}
 		}
 		maps.Copy(all, b)
 		return all
@@ -197,7 +198,7 @@ func knownTitle(name string) bool {
 
 // parseTemplate parses a template and stores it in l.templates.
 func (l *language) parseTemplate(name string, t text) error {
-	parsed, err := template.New(name).Funcs(template.FuncMap{"capital": capital}).Parse(t.Value)
+	parsed, err := template.New(name).Funcs(template.FuncMap{"capital": capital, "lower": lower}).Parse(t.Value)
 	if err != nil {
 		return t.Pos.Errorf("%s: %w", shortened(t.Value), plain(err))
 	}
@@ -242,6 +243,14 @@ func (t texts) check(code string) error {
 func (t texts) render(e event.Event, asNews bool, code string) Text {
 	v := t.view(e, asNews, code)
 	title, body := &strings.Builder{}, &strings.Builder{}
+	if v.Action != string(event.New) {
+		news := v
+		news.Action = string(event.New)
+		if t.title(news, code).Execute(title, news) == nil {
+			v.Title = title.String()
+		}
+		title.Reset()
+	}
 	if err := t.title(v, code).Execute(title, v); err != nil { // rare, because check has executed the template
 		title.Reset()
 		title.WriteString(e.Type)
@@ -296,17 +305,6 @@ func (t texts) title(v view, code string) *template.Template {
 	return nil
 }
 
-// translate returns the name of key in a language, or else in English. table returns the names of a
-// language. If both languages lack the name, translate returns key with spaces in place of underscores.
-func (t texts) translate(table func(*language) map[string]string, key, code string) string {
-	for _, l := range []*language{t[code], t["en"]} {
-		if l != nil && table(l)[key] != "" {
-			return table(l)[key]
-		}
-	}
-	return strings.ReplaceAll(key, "_", " ")
-}
-
 // capital returns s with a capital first letter.
 func capital(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
@@ -314,4 +312,13 @@ func capital(s string) string {
 		return s
 	}
 	return string(unicode.ToUpper(r)) + s[n:]
+}
+
+// lower returns s with a small first letter, unless the second letter is a capital too, as in "TMO review".
+func lower(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if second, _ := utf8.DecodeRuneInString(s[n:]); n == 0 || !unicode.IsLower(second) {
+		return s
+	}
+	return string(unicode.ToLower(r)) + s[n:]
 }

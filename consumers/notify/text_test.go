@@ -62,7 +62,7 @@ func TestText(t *testing.T) {
 				"player": {Old: "Sebastian Giovinco", New: "Brillant"}, "detail": {New: event.OwnGoal},
 			}
 		},
-		"Red card for Toronto FC: Sebastian Giovinco, second yellow " +
+		"Red card against Toronto FC: Sebastian Giovinco, second yellow " +
 			"(6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Kind, d.Detail = event.RedCard, event.SecondYellow
 		},
@@ -84,7 +84,7 @@ func TestText(t *testing.T) {
 			*d = event.Data{League: "MLS", Kind: event.MatchEnd, Score: d.Score, Match: d.Match, Winner: "away",
 				DecidedBy: event.ByRegulation}
 		},
-		"Corrected: match end (New York City FC 0–1 Toronto FC; decided → after extra time; " +
+		"Corrected: full time (New York City FC 0–1 Toronto FC; decided → after extra time; " +
 			"winner draw → Toronto FC)": func(d *event.Data) {
 			*d = event.Data{League: "MLS", Kind: event.MatchEnd, Action: event.Corrected, Score: d.Score, Match: d.Match,
 				Changes: map[string]event.Change{"winner": {Old: "draw", New: "away"}, "decided_by": {New: "extra_time"}}}
@@ -186,11 +186,11 @@ func TestCustomTemplates(t *testing.T) {
 	for _, tc := range []struct{ want, got string }{
 		{"GOOOAL! Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)",
 			notify.Describe(t, dir, "en", goal(t, nil))},
-		{"Red card for Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)",
+		{"Red card against Toronto FC: Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)",
 			notify.Describe(t, dir, "en", red)},
 		{"Dor för Toronto FC (New York City FC gegen Toronto FC)",
 			notify.Describe(t, dir, "nds", goal(t, nil))},
-		{"Red card for Toronto FC: Sebastian Giovinco (New York City FC gegen Toronto FC)",
+		{"Red card against Toronto FC: Sebastian Giovinco (New York City FC gegen Toronto FC)",
 			notify.Describe(t, dir, "nds", red)},
 	} {
 		if tc.got != tc.want {

@@ -18,13 +18,15 @@ type view struct {
 	Action              string // new, corrected or retracted
 	Team, Opponent      string
 	Player, Assist, Off string
-	Who                 string // player and detail: "Sebastian Giovinco, penalty"
+	Who                 string // player and detail, unless Kind says the detail: "Sebastian Giovinco, penalty"
+	Points              int    // that the incident added to the score; 0 if unknown, and for goals
 	Home, Away          string
 	Score, Shootout     *event.Score     // after the event; nil if unknown
+	For, Against        int              // Score, from the side of Team
 	LineScore           *event.LineScore // the innings of cricket after the event; nil if unknown
 	Time                string           // on the match clock, like "90+1'"
 	Period              string           // translated
-	InPeriod            string           // Period if the clock restarts in each period, else ""
+	InPeriod            string           // Period if the clock restarts in each period, or counts no time, else ""
 	Status              string           // translated
 	In                  string           // time until kick-off, like "1 h 30 min"; only before kick-off
 	Reason              string           // why the incident was corrected or retracted
@@ -33,6 +35,7 @@ type view struct {
 	DecidedBy           string           // match_end: translated; "" if in regular time, and if unknown
 	Formation           string           // lineup
 	Lineup              string           // lineup: the names of the starters
+	Title               string           // correction or retraction: the title of the incident as news
 	Source              string           // URL of the source, if the event concerns a source
 	Event               event.Event
 }
@@ -44,26 +47,31 @@ type change struct{ Name, Old, New string }
 // new event.
 func (t texts) view(e event.Event, asNews bool, code string) view {
 	d := e.Data
-	kinds := func(l *language) map[string]string { return l.Kinds }
-	details := func(l *language) map[string]string { return l.Details }
+	kind, saysDetail := t.kind(&d, code)
 	v := view{
-		Sport: string(d.Sport), League: d.League, Kind: t.translate(kinds, string(d.Kind), code),
-		Detail: t.translate(details, d.Detail, code), Action: string(cmp.Or(d.Action, event.New)),
-		Team: d.Team, Opponent: d.Opponent, Player: d.Player, Assist: d.Assist, Off: d.Off,
+		Sport: string(d.Sport), League: d.League, Kind: kind,
+		Detail: t.detail(&d, d.Detail, code), Action: string(cmp.Or(d.Action, event.New)),
+		Team: d.Team, Opponent: d.Opponent, Player: d.Player, Assist: d.Assist, Off: d.Off, Points: d.Points,
 		Score: d.Score, Shootout: d.Shootout, LineScore: d.LineScore, Time: d.Time, Reason: d.Reason, Event: e,
 	}
 	if asNews {
 		v.Action = string(event.New)
 	}
-	v.Who = v.Player
-	if v.Who != "" && v.Detail != "" {
-		v.Who += ", " + v.Detail
-	} else if v.Who == "" {
+	switch v.Who = v.Player; {
+	case v.Detail == "" || saysDetail:
+	case v.Who == "":
 		v.Who = v.Detail
+	default:
+		v.Who += ", " + v.Detail
 	}
-	if d.Clock != nil && d.Clock.Period != "" {
-		v.Period = t.translate(func(l *language) map[string]string { return l.Periods }, string(d.Clock.Period), code)
-		if d.Clock.Minute == 0 && d.Time != "" {
+	if d.Score != nil && d.Side != "" {
+		v.For, v.Against = d.Score.Of(d.Side), d.Score.Of(d.Side.Other())
+	}
+	if c := d.Clock; c != nil && c.Period != "" {
+		v.Period = t.translate(func(l *language) names { return l.Periods }, string(c.Period), code,
+			string(c.Half), string(d.Sport))
+		inTitle := d.Kind == event.PeriodStart || d.Kind == event.PeriodEnd
+		if c.Minute == 0 && !inTitle && (d.Time != "" || !d.Sport.CountsMinutes()) {
 			v.InPeriod = v.Period
 		}
 	}
@@ -72,25 +80,26 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 		if d.Kind == kickoffSoon {
 			v.In = untilStart(m.Start.Sub(e.Time))
 		}
-		v.Status = t.translate(func(l *language) map[string]string { return l.Statuses }, string(m.Status), code)
+		v.Status = t.translate(func(l *language) names { return l.Statuses }, string(m.Status), code)
 	}
 	if d.Source != nil {
 		v.Source = d.Source.URL
 	}
 	v.Winner = winner(d.Match, string(d.Winner))
 	if d.DecidedBy != event.ByRegulation {
-		v.DecidedBy = t.translate(details, string(d.DecidedBy), code)
+		v.DecidedBy = t.detail(&d, string(d.DecidedBy), code)
 	}
 	if d.Lineup != nil {
 		v.Formation, v.Lineup = d.Lineup.Formation, starters(d.Lineup)
 	}
 	if v.Action == string(event.Corrected) || d.Kind == event.KickoffChanged {
 		for _, name := range slices.Sorted(maps.Keys(d.Changes)) {
-			members := func(l *language) map[string]string { return l.Members }
-			c := change{Name: t.translate(members, name, code), Old: d.Changes[name].Old, New: d.Changes[name].New}
+			members := func(l *language) names { return l.Members }
+			c := change{Old: d.Changes[name].Old, New: d.Changes[name].New}
+			c.Name = t.translate(members, name, code, string(d.Kind), string(d.Sport))
 			switch name {
 			case "detail", "decided_by":
-				c.Old, c.New = t.translate(details, c.Old, code), t.translate(details, c.New, code)
+				c.Old, c.New = t.detail(&d, c.Old, code), t.detail(&d, c.New, code)
 			case "winner":
 				c.Old, c.New = cmp.Or(winner(d.Match, c.Old), c.Old), cmp.Or(winner(d.Match, c.New), c.New)
 			case "start":
@@ -151,7 +160,7 @@ func samples() (all []event.Event) {
 				bare := event.Data{Sport: s, Kind: k, Action: a}
 				full := bare
 				full.League, full.Team, full.Player, full.Time = "League", "Away", "Player", "6'"
-				full.Detail, full.Reason = "detail", "reason"
+				full.Detail, full.Reason, full.Points = "detail", "reason", 1
 				full.Score, full.Shootout = &event.Score{Away: 1}, &event.Score{}
 				if s.Rules().InningsScore {
 					full.LineScore = &event.LineScore{Home: event.Line{{Runs: 245}}}

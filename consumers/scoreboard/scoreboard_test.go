@@ -123,8 +123,6 @@ func TestBoardShowsKickoffResultAndLineups(t *testing.T) {
 	})
 }
 
-// A rebuild does not restore a board that would have expired. A restored board is listed by the time of
-// its latest event.
 // The innings on a board are those of the latest event with a score, which can have none.
 func TestBoardHasTheInnings(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
@@ -151,6 +149,8 @@ func TestBoardHasTheInnings(t *testing.T) {
 	})
 }
 
+// A rebuild does not restore a board that would have expired. A restored board is listed by the time of
+// its latest event.
 func TestRebuildSkipsExpiredBoards(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))

@@ -39,7 +39,8 @@ type Incident struct {
 	Player      string       `json:"player,omitempty"`
 	Off         string       `json:"off,omitempty"`
 	Assist      string       `json:"assist,omitempty"`
-	Time        string       `json:"time,omitempty"` // the match clock, such as 90+1'
+	Points      int          `json:"points,omitempty"` // as in the event
+	Time        string       `json:"time,omitempty"`   // the match clock, such as 90+1'
 	Clock       *event.Clock `json:"clock,omitempty"`
 	Score       *event.Score `json:"score,omitempty"` // the score after the incident
 	Shootout    *event.Score `json:"shootout,omitempty"`
@@ -67,8 +68,8 @@ func incident(e event.Event) (Incident, bool) {
 	_, seq := e.Position()
 	i := Incident{
 		First: seq, Rev: max(d.Rev, 1), ID: d.Incident, Kind: d.Kind, Action: d.Action, Detail: d.Detail, Reason: d.Reason,
-		Side: d.Side, Team: d.Team, Player: d.Player, Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock,
-		Score: d.Score, Shootout: d.Shootout, Provisional: d.Provisional, Seq: seq, Event: e.ID, TID: e.TID,
+		Side: d.Side, Team: d.Team, Player: d.Player, Off: d.Off, Assist: d.Assist, Points: d.Points, Time: d.Time,
+		Clock: d.Clock, Score: d.Score, Shootout: d.Shootout, Provisional: d.Provisional, Seq: seq, Event: e.ID, TID: e.TID,
 		Winner: d.Winner, DecidedBy: d.DecidedBy, Lineup: d.Lineup,
 	}
 	if i.ID == "" {

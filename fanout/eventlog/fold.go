@@ -48,6 +48,7 @@ type Incident struct {
 	Player    string         `json:"player,omitempty"`
 	Off       string         `json:"off,omitempty"`
 	Assist    string         `json:"assist,omitempty"`
+	Points    int            `json:"points,omitempty"`
 	Time      string         `json:"time,omitempty"`
 	Clock     *event.Clock   `json:"clock,omitempty"`
 	Score     *event.Score   `json:"score,omitempty"`
@@ -132,7 +133,7 @@ type fold struct {
 
 func newFold() fold { return fold{states: States{}, unsequenced: recentIDs{has: map[string]bool{}}} }
 
-// maxRecent is the number of IDs of unsequenced events that a fold stores to detect copies.
+// maxRecent is the number of IDs of events without epoch and seq that a fold stores to detect copies.
 const maxRecent = 10_000
 
 // recentIDs is a set of the maxRecent IDs that were added last.
@@ -173,7 +174,7 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	case d.Epoch != "" && (d.Epoch < old.Epoch || d.Epoch == old.Epoch && d.Seq <= old.Seq):
 		return nil, false
 	case d.Epoch == "" && (old.Epoch != "" || e.Time.Before(old.Updated)):
-		return nil, true // unsequenced; the state from the parser, or from a later event, has precedence
+		return nil, true // no epoch; the state from the parser, or from a later event, has precedence
 	case d.Epoch != old.Epoch && old.Epoch != "":
 		incidents = nil // the parser lost its state, and reports all incidents again
 	}
@@ -206,7 +207,7 @@ func applyIncident(old []*Incident, e event.Event) []*Incident {
 	}
 	i := &Incident{
 		Incident: d.Incident, Key: e.Type, Kind: d.Kind, Detail: d.Detail, Side: d.Side, Team: d.Team, Player: d.Player,
-		Off: d.Off, Assist: d.Assist, Time: d.Time, Clock: d.Clock, Score: d.Score, Shootout: d.Shootout,
+		Off: d.Off, Assist: d.Assist, Points: d.Points, Time: d.Time, Clock: d.Clock, Score: d.Score, Shootout: d.Shootout,
 		Winner: d.Winner, DecidedBy: d.DecidedBy, Lineup: d.Lineup, Rev: d.Rev, Provisional: d.Provisional, TID: e.TID,
 	}
 	if at >= 0 {

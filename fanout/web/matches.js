@@ -33,8 +33,8 @@ function put(incidents, event) {
     if (at >= 0) incidents.splice(at, 1);
     return;
   }
-  const { incident, kind, detail, side, team, player, off, assist, time, score, shootout, winner, decided_by, lineup, rev, provisional } = d;
-  const now = { incident, key: event.type, kind, detail, side, team, player, off, assist, time, score, shootout, winner, decided_by, lineup, rev, provisional, clock: d.clock, tid: event.tid };
+  const { incident, kind, detail, side, team, player, off, assist, points, time, score, shootout, winner, decided_by, lineup, rev, provisional } = d;
+  const now = { incident, key: event.type, kind, detail, side, team, player, off, assist, points, time, score, shootout, winner, decided_by, lineup, rev, provisional, clock: d.clock, tid: event.tid };
   if (at < 0) incidents.push({ ...now, fresh: true });
   else incidents[at] = { ...now, score: incidents[at].score, shootout: incidents[at].shootout, fresh: true };
 }

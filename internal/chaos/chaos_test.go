@@ -63,7 +63,7 @@ func (w *world) test(f fault) result {
 	for _, l := range receivers {
 		w.until("every receiver to have the whole wave", func() bool { return missing(l) == 0 })
 	}
-	w.until("the scoreboards", func() bool { wrong, _ := boards(w.Context(), w.store, wv); return wrong == 0 })
+	w.until("correct scoreboards", func() bool { wrong, _ := boards(w.Context(), w.store, wv); return wrong == 0 })
 	w.until("empty queues", func() bool { return w.waiting("consumer.scoreboard", "consumer.notify.hook") == 0 })
 	wrong, _ := boards(w.Context(), w.store, wv)
 	r := result{fault: f.name, emitted: wv.incidents(), log: w.log.of(wv), hook: w.hook.of(wv), sock: w.socket.of(wv),
@@ -132,7 +132,7 @@ func (w *world) until(what string, ok func() bool) {
 	w.within(patience, what, ok)
 }
 
-// within is until with its own bound.
+// within is like until, but waits at most patience.
 func (w *world) within(patience time.Duration, what string, ok func() bool) {
 	w.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {

@@ -98,7 +98,7 @@ func (c *crowd) read(ctx context.Context, k *socket, address string) bool {
 	}
 }
 
-// receive checks a frame and updates k. Of an event it decodes only cursor and seq, because there
+// receive checks a frame and updates k. It decodes only cursor and seq of an event, because there
 // are many events.
 func (c *crowd) receive(k *socket, b []byte) {
 	isEvent := bytes.HasPrefix(b, []byte(`{"cursor"`)) && bytes.Contains(b[:min(len(b), 60)], []byte(`"event"`))
@@ -313,11 +313,11 @@ func TestNodeKilled(t *testing.T) {
 			})
 			defer publishing.Wait()
 			defer stop()
-			flows := func() { // waits for the events of two seconds
+			awaitEvents := func() { // of the next two seconds
 				n := c.sockets[0].last.Load() + int64(2*r.perSecond)
 				c.until("events to flow", func() bool { return c.sockets[0].last.Load() >= n })
 			}
-			flows()
+			awaitEvents()
 			if !r.gateway {
 				c.address.Store(s.listen[1]) // for the sockets that reconnect
 			}
@@ -330,7 +330,7 @@ func TestNodeKilled(t *testing.T) {
 			for _, k := range c.sockets {
 				last = max(last, time.UnixMilli(k.back.Load()).Sub(killed))
 			}
-			flows()
+			awaitEvents()
 			stop()
 			publishing.Wait()
 			c.until("every socket to have every event", func() bool {

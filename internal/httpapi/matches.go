@@ -110,7 +110,7 @@ func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	active, created, err := a.Schedule.Activate(r.Context(), requested)
-	if errors.Is(err, scheduler.ErrOther) {
+	if errors.Is(err, scheduler.ErrActiveWithOtherSettings) {
 		detail := "the match is active with other settings, profile " + active.Profile +
 			" and every " + active.Every.String() + ": DELETE /api/matches/" + active.ID + " first"
 		return apiError{http.StatusConflict, detail, ""}
@@ -147,7 +147,7 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 		Match   string         `json:"match"`
 		League  string         `json:"league"`
 		Every   event.Interval `json:"every"`
-		Request string         `json:"request"` // only the name: events and answers show it
+		Request string         `json:"request"` // only the name: events and responses show it
 		Zone    string         `json:"zone"`
 	}
 	in := json.NewDecoder(r.Body)

@@ -47,6 +47,9 @@ func Line(e event.Event) string {
 			parts = append(parts, p.Name)
 		}
 	}
+	if d.Kind == event.ScoreChange {
+		d.Changes = nil // the line of the event before contains the old score
+	}
 	for _, k := range slices.Sorted(maps.Keys(d.Changes)) {
 		parts = append(parts, fmt.Sprintf("%s:%s→%s", k, d.Changes[k].Old, d.Changes[k].New))
 	}

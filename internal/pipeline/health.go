@@ -69,7 +69,8 @@ func (h *healthChecks) status(ctx context.Context) (status string, issues []stri
 }
 
 // ServeHTTP responds with 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}, or,
-// if an issue is Down, 503 {"status":"fail","troubles":[…]}.
+// if an issue is Down, 503 {"status":"fail","troubles":[…]}. The key troubles holds the issues; it keeps
+// its earlier name because clients read it.
 func (h *healthChecks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var response struct {
 		Status string   `json:"status"`

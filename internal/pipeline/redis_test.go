@@ -49,12 +49,15 @@ func TestRedisStalls(t *testing.T) {
 	t.Run("healthz", func(t *testing.T) {
 		h := &healthChecks{}
 		h.add((&redisHealth{redis: store, probe: "probe", embedded: true}).check)
-		answer := httptest.NewRecorder()
+		response := httptest.NewRecorder()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*healthTimeout)
 		defer cancel()
-		checkReturns(ctx, t, "/healthz", func() { h.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/healthz", nil)) })
-		if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "Redis does not answer") {
-			t.Errorf("/healthz: response %d %s, want 503 and the issue of Redis", answer.Code, answer.Body)
+		checkReturns(ctx, t, "/healthz", func() {
+			h.ServeHTTP(response, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+		})
+		if response.Code != http.StatusServiceUnavailable ||
+			!strings.Contains(response.Body.String(), "Redis does not answer") {
+			t.Errorf("/healthz: response %d %s, want 503 and the issue of Redis", response.Code, response.Body)
 		}
 	})
 	t.Run("ListInstances", func(t *testing.T) {

@@ -102,8 +102,8 @@ func (r Replay) play(ctx context.Context, ingester *poll.Ingester, out *outbox.R
 	return p.Play(ctx, r.Fixtures)
 }
 
-// refuseLive returns an error if a match of the fixtures has live state, or if a fixture
-// has no match ID.
+// refuseLive returns an error if the live state of a match of the fixtures exists, or if a fixture has no
+// match ID.
 func (r Replay) refuseLive(ctx context.Context, s *poll.Store) error {
 	for _, f := range r.Fixtures {
 		if f.Match == "" {
@@ -114,7 +114,7 @@ func (r Replay) refuseLive(ctx context.Context, s *poll.Store) error {
 			return err
 		}
 		if version > 0 {
-			return fmt.Errorf("match %s has live state: replay it without --as-live", f.Match)
+			return fmt.Errorf("matchwire already has state for match %s: replay it without --as-live", f.Match)
 		}
 	}
 	return nil

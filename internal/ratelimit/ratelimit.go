@@ -17,8 +17,8 @@ import (
 //	promised  the latest time that was returned to a refused request with Queue
 //	<pause>   when the pause of that name ends
 //
-// A key expires a minute after the last of these times. The client repeats a command whose answer
-// was lost, so the answer to each request is stored for keepAnswer in a key of its own,
+// A key expires a minute after the last of these times. The client repeats a command whose reply
+// was lost, so the reply to each request is stored for keepReply in a key of its own,
 // <key>:<request ID>. On a Redis Cluster, key must contain a hash tag.
 type Limiter struct{ Redis redis.UniversalClient }
 
@@ -43,12 +43,12 @@ const (
 	Busy                    // nothing is reserved: the wait for the next slot exceeds MaxWait
 )
 
-// keepAnswer is how long the answer to a request is stored. It exceeds the time for which the client
+// keepReply is how long the reply to a request is stored. It exceeds the time during which the client
 // repeats a command.
-const keepAnswer = 30 * time.Second
+const keepReply = 30 * time.Second
 
 // reserve returns the wait in milliseconds and the verdict. Repeated with the same KEYS[2], it
-// returns the first answer, with the wait that is left.
+// returns the first reply, with the wait that is left.
 var reserve = redis.NewScript(`
 local gap, burst, most, queue = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[5] == '1'
 local t = redis.call('time')
@@ -58,7 +58,7 @@ if stored then
   local time, verdict = string.match(stored, '^(%S+) (%d)$')
   return {math.max(0, math.ceil(tonumber(time) - now)), tonumber(verdict)}
 end
-local function answer(wait, verdict)
+local function reply(wait, verdict)
   redis.call('set', KEYS[2], string.format('%.3f %d', now + wait, verdict), 'px', ARGV[6])
   return {math.ceil(wait), verdict}
 end
@@ -74,12 +74,12 @@ local next = math.max(now, at('next'))
 local wait = math.max(0, next - now - gap * (burst - 1))
 if wait <= most then
   store('next', next + gap)
-  return answer(wait, 0)
+  return reply(wait, 0)
 end
 if not queue then return {math.ceil(wait), 2} end
 local promised = math.max(now + wait, at('promised') + gap)
 store('promised', promised)
-return answer(promised - now, 2)`)
+return reply(promised - now, 2)`)
 
 // Reserve reserves the next free slot of key. wait is the time until that slot. If no slot was
 // reserved, wait is the time until the next request should be made.
@@ -90,7 +90,7 @@ func (l Limiter) Reserve(ctx context.Context, key string, r Request) (wait time.
 	}
 	found, err := reserve.Run(ctx, l.Redis, []string{key, key + ":" + rand.Text()},
 		milliseconds(r.Gap), max(r.Burst, 1), milliseconds(r.MaxWait), r.Pause, queue,
-		keepAnswer.Milliseconds()).Int64Slice()
+		keepReply.Milliseconds()).Int64Slice()
 	if err != nil {
 		return 0, Busy, err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A want is the answer to a request.
+// A want is the expected reply to a request.
 type want struct {
 	wait    time.Duration
 	verdict ratelimit.Verdict

@@ -27,7 +27,7 @@ func TestRepeatedRequestsReserveOneSlot(t *testing.T) {
 			{2 * time.Minute, ratelimit.Busy}, {3 * time.Minute, ratelimit.Busy},
 		}
 		if !slices.Equal(got, w) {
-			t.Errorf("answers are %v, want %v", got, w)
+			t.Errorf("replies are %v, want %v", got, w)
 		}
 	})
 }

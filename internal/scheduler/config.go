@@ -206,7 +206,8 @@ func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, a
 		Op: trace.Start, Role: "scheduler", Name: "config names " + want.URL, Match: want.Match,
 	})
 	_, fresh, err := s.Schedule.Activate(job, want)
-	if errors.Is(err, ErrOther) { // an API call activated the source first: the next check replaces that activation
+	// An API call activated the source first. The next check replaces that activation.
+	if errors.Is(err, ErrActiveWithOtherSettings) {
 		return nil
 	}
 	if fresh || err != nil {

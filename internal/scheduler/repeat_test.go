@@ -41,11 +41,11 @@ func TestScheduleWhenRepliesAreLost(t *testing.T) {
 		}
 		var due time.Time
 		testenv.Eventually(t, func() bool { // the second poll is due in the same millisecond as the first poll
-			ticks, _, err := s.Pop(ctx, 8, new(scheduler.Call))
-			if err != nil || len(ticks) == 0 {
+			polls, _, err := s.Pop(ctx, 8, new(scheduler.PopID))
+			if err != nil || len(polls) == 0 {
 				return false
 			}
-			due = ticks[0].Due
+			due = polls[0].Due
 			return true
 		}, "a due poll")
 		if tick := r.HGet(ctx, "mw:{schedule}:tick", a.ID).Val(); tick == "" {
@@ -76,7 +76,7 @@ func TestScheduleWhenRepliesAreLost(t *testing.T) {
 	})
 }
 
-// If the reply to Pop is lost, the next Pop with the same Call returns the popped polls.
+// If the reply to Pop is lost, the next Pop with the same PopID returns the popped polls.
 func TestPopAgainAfterALostReply(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		p, lossy := testenv.ProxiedRedis(t, r, -1)
@@ -85,23 +85,23 @@ func TestPopAgainAfterALostReply(t *testing.T) {
 		if err := r.ZAdd(t.Context(), "mw:{schedule}:due", redis.Z{Score: 1, Member: a.ID}).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := s.Pop(t.Context(), 0, new(scheduler.Call)); err != nil { // loads the script
+		if _, _, err := s.Pop(t.Context(), 0, new(scheduler.PopID)); err != nil { // loads the script
 			t.Fatal(err)
 		}
-		var call scheduler.Call
+		var pop scheduler.PopID
 		p.LoseReplies(1)
-		if ticks, _, err := s.Pop(t.Context(), 8, &call); err == nil {
-			t.Fatalf("Pop without a reply returns %v and no error", ticks)
+		if polls, _, err := s.Pop(t.Context(), 8, &pop); err == nil {
+			t.Fatalf("Pop without a reply returns %v and no error", polls)
 		}
 		p.LoseReplies(0)
-		if ticks, _, err := s.Pop(t.Context(), 8, new(scheduler.Call)); len(ticks) != 0 || err != nil {
-			t.Errorf("another Call gets %v, error %v, want no polls", ticks, err)
+		if polls, _, err := s.Pop(t.Context(), 8, new(scheduler.PopID)); len(polls) != 0 || err != nil {
+			t.Errorf("another PopID gets %v, error %v, want no polls", polls, err)
 		}
-		if ticks, _, err := s.Pop(t.Context(), 8, &call); len(ticks) != 1 || err != nil || ticks[0].Activation.ID != a.ID {
-			t.Errorf("the same Call gets %v, error %v, want the poll of %s", ticks, err, a.ID)
+		if polls, _, err := s.Pop(t.Context(), 8, &pop); len(polls) != 1 || err != nil || polls[0].Activation.ID != a.ID {
+			t.Errorf("the same PopID gets %v, error %v, want the poll of %s", polls, err, a.ID)
 		}
-		if ticks, _, err := s.Pop(t.Context(), 8, &call); len(ticks) != 0 || err != nil {
-			t.Errorf("the same Call gets %v, error %v the second time, want no polls", ticks, err)
+		if polls, _, err := s.Pop(t.Context(), 8, &pop); len(polls) != 0 || err != nil {
+			t.Errorf("the same PopID gets %v, error %v the second time, want no polls", polls, err)
 		}
 	})
 }

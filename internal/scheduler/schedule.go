@@ -23,12 +23,12 @@ import (
 //	mw:{schedule}:sources   hash of activations (JSON), by source ID
 //	mw:{schedule}:due       sorted set of source IDs by the time of the next poll, Unix milliseconds of Redis's clock
 //	mw:{schedule}:interval  hash of the current interval between the polls of a source, in milliseconds
-//	mw:{schedule}:tick      hash of the times at which the latest poll of a source was due, Unix milliseconds
+//	mw:{schedule}:tick      hash of the tick of each source: the time at which its latest poll was due, Unix milliseconds
 //	mw:{schedule}:polled    hash of the results of the latest poll of a source, each a [LatestPoll] (JSON)
 //	mw:{schedule}:configs   sorted set of the fingerprints of configs, by generation; the last is in force
-//	mw:{schedule}:beat      number of checks by schedulers that have the config in force
+//	mw:{schedule}:beat      number of checks by schedulers whose config is in force
 //	mw:{schedule}:outbox    list of match_activated and match_deactivated events that the broker has not confirmed
-//	mw:{schedule}:answer:…  the reply of a script, for 30 seconds, in case the script is sent again
+//	mw:{schedule}:reply:…   the reply of a script, for 30 seconds, in case the script is sent again
 //
 // The client sends a script again if the reply is lost, so each script returns the same reply when
 // it is repeated.
@@ -58,12 +58,12 @@ func (s *Schedule) keys() []string {
 		s.outbox.Key(outboxName), s.key("configs"), s.key("beat")}
 }
 
-// keepReply is how long the reply of a script is stored. It is longer than a client repeats the
-// script.
+// keepReply is how long the reply of a script is stored. It exceeds the time during which a client
+// repeats a script.
 const keepReply = 30 * time.Second
 
 // replyKey returns the key of the stored reply to one call of a script.
-func (s *Schedule) replyKey(call string) string { return s.key("answer:" + call) }
+func (s *Schedule) replyKey(call string) string { return s.key("reply:" + call) }
 
 // An Activation is a request to poll a source.
 type Activation struct {
@@ -76,8 +76,8 @@ type Activation struct {
 	Activated time.Time `json:"activated"`
 	TID       event.TID `json:"tid"`   // TID of the job that activated the source
 	Event     string    `json:"event"` // ID of the match_activated event
-	// Generation is the generation of the config that activated the source. It is 0 after an API
-	// call.
+	// Generation is the generation of the config that activated the source. It is 0 if an API call
+	// activated the source.
 	Generation int64 `json:"generation,omitzero"`
 }
 
@@ -87,8 +87,8 @@ const (
 	ByAPI    = "api"
 )
 
-// ErrOther reports that the source is already active with other settings.
-var ErrOther = errors.New("the source is active with other settings: deactivate it first")
+// ErrActiveWithOtherSettings reports that the source is already active with other settings.
+var ErrActiveWithOtherSettings = errors.New("the source is active with other settings: deactivate it first")
 
 // activate returns the activation that is in effect afterwards.
 var activate = redis.NewScript(superseded + `
@@ -103,14 +103,15 @@ redis.call('rpush', KEYS[6], ARGV[5])
 return ARGV[3]`)
 
 // activationTimeout is the time from an activation to the first poll if no scheduler receives the
-// event. The broker may lose the event.
+// match_activated event. The broker may lose the event.
 const activationTimeout = time.Minute
 
 // Activate adds a source and emits match_activated under the TID of ctx, in one step. The scheduler
 // that receives the event begins the polls. If the source is already active, it stays unchanged and
-// fresh is false. If its profile or interval differs, the error is ErrOther. A stopped source is
-// reactivated. current is the activation that is in effect afterwards. If a has a generation and a
-// newer generation is in force, the error wraps ErrSuperseded.
+// fresh is false. If the source is already active with another profile or interval than a, the error
+// is ErrActiveWithOtherSettings. A stopped source is reactivated. current is the activation that is in
+// effect afterwards. If a has a generation and a newer generation is in force, the error wraps
+// ErrSuperseded.
 func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activation, fresh bool, err error) {
 	a.TID, a.Activated = event.TIDFrom(ctx), time.Now().UTC()
 	e, err := a.event(event.MatchActivated, "", a.TID)
@@ -130,12 +131,13 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 		return a, false, fmt.Errorf("activating source %s: %w", a.ID, err)
 	}
 	if current.Profile != a.Profile || current.Every != a.Every {
-		return current, false, ErrOther
+		return current, false, ErrActiveWithOtherSettings
 	}
 	return current, fresh, nil
 }
 
-// The reply is stored, because a repeated script does not find the source.
+// deactivate returns the source ID, or "" if it removed nothing. It stores a marker, because a repeated
+// script would not find the source.
 var deactivate = redis.NewScript(`
 if redis.call('exists', KEYS[9]) == 1 then return ARGV[1] end` + superseded + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
@@ -230,8 +232,9 @@ redis.call('hset', KEYS[4], ARGV[1], string.format('%.0f', now))
 redis.call('zadd', KEYS[2], now + ARGV[3], ARGV[1])
 return now`)
 
-// Begin makes now the first tick of a source, and schedules the second tick after the duration
-// next. If the source already has a tick, Begin changes nothing and returns the latest tick.
+// Begin sets the first tick of a source to the current time, and schedules the second tick next later.
+// A tick is the time at which a poll is due. If the source already has a tick, Begin changes nothing and
+// returns the latest tick.
 // activation is the ID of a match_activated event. If it does not belong to the current activation,
 // or if the source is stopped, current is false.
 func (s *Schedule) Begin(
@@ -244,8 +247,8 @@ func (s *Schedule) Begin(
 	return time.UnixMilli(n).UTC(), n >= 0, nil
 }
 
-// A Tick is a poll that is due.
-type Tick struct {
+// A DuePoll is a poll that is due.
+type DuePoll struct {
 	Activation Activation
 	Due        time.Time     // by Redis's clock, like all times of the schedule
 	Left       time.Duration // time until the next poll of the source is due
@@ -255,8 +258,8 @@ type Tick struct {
 // polls do not accumulate during an outage. The reply is stored, because a repeated script does not
 // find the polls.
 var popDue = redis.NewScript(`
-local answer = redis.call('get', KEYS[9])
-if answer then return cjson.decode(answer) end
+local reply = redis.call('get', KEYS[9])
+if reply then return cjson.decode(reply) end
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local ids = redis.call('zrangebyscore', KEYS[2], '-inf', now, 'withscores', 'limit', 0, ARGV[1])
@@ -281,36 +284,36 @@ if first[2] then out[1] = string.format('%.0f', first[2] - now) end
 if #out > 1 then redis.call('set', KEYS[9], cjson.encode(out), 'px', ARGV[3]) end
 return out`)
 
-// A Call identifies the calls of [Schedule.Pop] by one goroutine, so that a call without a reply
-// can be repeated. The zero Call is ready for use.
-type Call struct{ id string }
+// A PopID identifies one [Schedule.Pop], so that a Pop without a reply can be repeated. Each goroutine
+// uses its own. The zero PopID is ready for use.
+type PopID struct{ id string }
 
 // Pop returns the polls that are due, at most n, and schedules the next poll of each source. No
 // other caller gets the same polls. wait is the time until the next poll of any source is due. If
-// the reply of Redis is lost, the next Pop with the same call returns the same polls.
-func (s *Schedule) Pop(ctx context.Context, n int, call *Call) (ticks []Tick, wait time.Duration, err error) {
-	if call.id == "" {
-		call.id = uuid.NewString()
+// the reply of Redis is lost, the next Pop with the same PopID returns the same polls.
+func (s *Schedule) Pop(ctx context.Context, n int, pop *PopID) (polls []DuePoll, wait time.Duration, err error) {
+	if pop.id == "" {
+		pop.id = uuid.NewString()
 	}
-	keys := append(s.keys(), s.replyKey(call.id))
+	keys := append(s.keys(), s.replyKey(pop.id))
 	found, err := popDue.Run(ctx, s.redis, keys, n, time.Minute.Milliseconds(), keepReply.Milliseconds()).StringSlice()
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the schedule: %w", err)
 	}
-	call.id = ""
+	pop.id = ""
 	wait = time.Hour
 	if found[0] != "" {
 		wait = milliseconds(found[0])
 	}
 	for rest := found[1:]; len(rest) >= 3; rest = rest[3:] {
-		var t Tick
-		if err := json.Unmarshal([]byte(rest[0]), &t.Activation); err != nil {
-			return ticks, wait, fmt.Errorf("reading the schedule: %w", err)
+		var p DuePoll
+		if err := json.Unmarshal([]byte(rest[0]), &p.Activation); err != nil {
+			return polls, wait, fmt.Errorf("reading the schedule: %w", err)
 		}
-		t.Due, t.Left = time.UnixMilli(milliseconds(rest[1]).Milliseconds()).UTC(), milliseconds(rest[2])
-		ticks = append(ticks, t)
+		p.Due, p.Left = time.UnixMilli(milliseconds(rest[1]).Milliseconds()).UTC(), milliseconds(rest[2])
+		polls = append(polls, p)
 	}
-	return ticks, wait, nil
+	return polls, wait, nil
 }
 
 func milliseconds(s string) time.Duration {

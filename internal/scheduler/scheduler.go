@@ -55,7 +55,7 @@ func (s *Scheduler) Consumer() consumers.Consumer {
 }
 
 // handleActivation begins the polls of a source and publishes the task of its first poll. If the
-// event is delivered again, the task is for the latest tick, and workers poll each tick once.
+// event is delivered again, the task is for the latest tick, and workers poll once for each tick.
 func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 	source := e.Data.Source
 	if source == nil || source.Every < event.Interval(time.Second) {
@@ -90,7 +90,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		again: "polling pages again", least: outagePause / 2, most: outagePause,
 	}
 	var nextConfig time.Time
-	var call Call
+	var pop PopID
 	for ctx.Err() == nil {
 		if !time.Now().Before(nextConfig) {
 			pause := configEvery
@@ -101,7 +101,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			}
 			nextConfig = time.Now().Add(pause)
 		}
-		wait, err := s.publishDue(ctx, &call)
+		wait, err := s.publishDue(ctx, &pop)
 		if err == nil {
 			reading.succeeded(s.Log)
 			wait = min(wait, readMost)
@@ -118,16 +118,16 @@ func (s *Scheduler) Run(ctx context.Context) error {
 
 // publishDue publishes tasks for the polls that are due, at most batch. It returns the time until
 // the next poll is due.
-func (s *Scheduler) publishDue(ctx context.Context, call *Call) (time.Duration, error) {
-	ticks, wait, err := s.Schedule.Pop(ctx, batch, call)
-	if len(ticks) == 0 {
+func (s *Scheduler) publishDue(ctx context.Context, pop *PopID) (time.Duration, error) {
+	polls, wait, err := s.Schedule.Pop(ctx, batch, pop)
+	if len(polls) == 0 {
 		return wait, err
 	}
 	var tasks []task
-	for _, t := range ticks {
-		a := t.Activation
-		p := poll.Poll{Source: a.Source, Due: t.Due, Activated: a.TID}
-		tasks = append(tasks, task{p, event.NewTID(), a.Event, t.Left})
+	for _, due := range polls {
+		a := due.Activation
+		p := poll.Poll{Source: a.Source, Due: due.Due, Activated: a.TID}
+		tasks = append(tasks, task{p, event.NewTID(), a.Event, due.Left})
 	}
 	// Pop has removed these polls from the schedule, so publish their tasks even if ctx has ended.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)

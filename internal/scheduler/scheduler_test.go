@@ -68,8 +68,9 @@ func TestActivateAndDeactivate(t *testing.T) {
 		}
 		other := activation("https://a.example/", "m1")
 		other.Profile = "q"
-		if current, _, err := s.Activate(t.Context(), other); !errors.Is(err, scheduler.ErrOther) || current.Profile != "p" {
-			t.Errorf("another profile: %+v, error %v, want ErrOther", current, err)
+		current, _, err := s.Activate(t.Context(), other)
+		if !errors.Is(err, scheduler.ErrActiveWithOtherSettings) || current.Profile != "p" {
+			t.Errorf("another profile: %+v, error %v, want ErrActiveWithOtherSettings", current, err)
 		}
 		all := emitted(t, r)
 		if len(all) != 1 || all[0].Type != "soccer.mls.match_activated" || all[0].Subject != "m1" || all[0].TID != tid ||
@@ -85,7 +86,7 @@ func TestActivateAndDeactivate(t *testing.T) {
 			t.Errorf("deactivated %v, error %v, want true", was, err)
 		}
 		if was, err := s.Deactivate(t.Context(), first.ID, "enough"); was || err != nil {
-			t.Errorf("deactivated a second time %v, error %v, want false", was, err)
+			t.Errorf("deactivated again %v, error %v, want false", was, err)
 		}
 		all = emitted(t, r)
 		if last := all[len(all)-1]; len(all) != 2 || last.Type != "soccer.mls.match_deactivated" ||
@@ -111,12 +112,12 @@ func begun(t *testing.T, s *scheduler.Schedule, url string) scheduler.Activation
 	}
 	tick, current, err := s.Begin(t.Context(), a.ID, a.Event, 0)
 	if !current || err != nil || time.Since(tick).Abs() > 10*time.Second {
-		t.Fatalf("begun at %v, current %v, error %v; want now", tick, current, err)
+		t.Fatalf("Begin: tick %v, current %v, error %v; want the current time", tick, current, err)
 	}
 	// Begin with the same event changes nothing.
 	again, current, err := s.Begin(t.Context(), a.ID, a.Event, time.Hour)
 	if !again.Equal(tick) || !current || err != nil {
-		t.Fatalf("begun again at %v, current %v, error %v; want %v", again, current, err, tick)
+		t.Fatalf("second Begin: tick %v, current %v, error %v; want %v", again, current, err, tick)
 	}
 	return a
 }
@@ -135,17 +136,17 @@ func TestPop(t *testing.T) {
 		for range 4 {
 			popping.Go(func() {
 				for {
-					ticks, _, err := s.Pop(t.Context(), 3, new(scheduler.Call))
-					if err != nil || len(ticks) == 0 {
+					polls, _, err := s.Pop(t.Context(), 3, new(scheduler.PopID))
+					if err != nil || len(polls) == 0 {
 						if err != nil {
 							t.Error(err)
 						}
 						return
 					}
 					mu.Lock()
-					for _, tick := range ticks {
-						popped[tick.Activation.ID]++
-						late, left := time.Since(tick.Due), tick.Left
+					for _, p := range polls {
+						popped[p.Activation.ID]++
+						late, left := time.Since(p.Due), p.Left
 						if late < 0 || late > 10*time.Second || left > time.Minute || left < 50*time.Second {
 							t.Errorf("poll was due %v ago, next poll is due in %v; want now and in a minute", late, left)
 						}
@@ -163,7 +164,7 @@ func TestPop(t *testing.T) {
 		if len(popped) != 40 {
 			t.Errorf("%d polls returned, want 40", len(popped))
 		}
-		_, wait, err := s.Pop(t.Context(), 3, new(scheduler.Call))
+		_, wait, err := s.Pop(t.Context(), 3, new(scheduler.PopID))
 		if err != nil || wait < 50*time.Second || wait > time.Minute {
 			t.Errorf("the next poll is due in %v, error %v, want in a minute", wait, err)
 		}
@@ -174,9 +175,9 @@ func TestPop(t *testing.T) {
 		if err := r.ZAdd(t.Context(), "mw:{schedule}:due", hourAgo).Err(); err != nil {
 			t.Fatal(err)
 		}
-		ticks, _, err := s.Pop(t.Context(), 3, new(scheduler.Call))
-		if err != nil || len(ticks) != 1 || time.Since(ticks[0].Due) > 10*time.Second || ticks[0].Left < 50*time.Second {
-			t.Errorf("after an outage of an hour: polls %+v, error %v, want one that is due now", ticks, err)
+		polls, _, err := s.Pop(t.Context(), 3, new(scheduler.PopID))
+		if err != nil || len(polls) != 1 || time.Since(polls[0].Due) > 10*time.Second || polls[0].Left < 50*time.Second {
+			t.Errorf("after an outage of an hour: polls %+v, error %v, want one that is due now", polls, err)
 		}
 	})
 }
@@ -188,11 +189,11 @@ func TestPolled(t *testing.T) {
 		ctx := t.Context()
 		s := scheduler.NewSchedule(r, "mw:", nil)
 		a := begun(t, s, "https://a.example/")
-		ticks, _, err := s.Pop(ctx, 1, new(scheduler.Call))
-		if err != nil || len(ticks) != 1 {
-			t.Fatal(ticks, err)
+		polls, _, err := s.Pop(ctx, 1, new(scheduler.PopID))
+		if err != nil || len(polls) != 1 {
+			t.Fatalf("Pop: polls %+v, error %v, want one poll", polls, err)
 		}
-		due := ticks[0].Due
+		due := polls[0].Due
 		half := event.Match{ID: "m1", Status: event.Break}
 		result := poll.Result{Due: due, At: time.Now(), Took: time.Millisecond, Matches: []event.Match{half}}
 		if err := s.Polled(ctx, a.ID, result); err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Secret is the value of every password, key and token that a test passes to a component.
+// Secret is the value to use for a password, key or token that a test passes to a component.
 const Secret = "hunter2-S3cret"
 
 // NoSecret fails the test if an output contains [Secret] as plain text, hexadecimal or base64. An

@@ -30,8 +30,8 @@ const (
 	maxJobs  = 1000 // caused by one job; the earliest are dropped
 )
 
-// NewStore returns a Store in r. A trace expires when no span was added to it for the duration
-// keep. All keys begin with prefix.
+// NewStore returns a Store in r. A trace expires when no span has been added to it for keep. All keys
+// begin with prefix.
 func NewStore(r redis.UniversalClient, prefix string, keep time.Duration) *Store {
 	return &Store{redis: r, prefix: prefix, keep: keep}
 }
@@ -46,7 +46,7 @@ func (s *Store) expire(ctx context.Context, p redis.Pipeliner, key string) {
 // Name returns "redis".
 func (s *Store) Name() string { return "redis" }
 
-// Batching returns limits with which a step is stored within a fraction of a second.
+// Batching returns the limits of the queue. With them, a span is written within a fraction of a second.
 func (s *Store) Batching() Batching {
 	return Batching{Queue: 4096, Batch: 500, Delay: 100 * time.Millisecond, Timeout: 5 * time.Second}
 }
@@ -88,7 +88,7 @@ func (s *Store) Write(ctx context.Context, spans []Span) error {
 	return nil
 }
 
-// ErrNotFound reports that neither steps of a job nor jobs that it caused are stored.
+// ErrNotFound reports that Redis stores no span of the job and no job that the job caused.
 var ErrNotFound = errors.New("no trace is stored: the job does not exist, its trace has expired, " +
 	"or the job was a poll without events")
 

@@ -73,7 +73,7 @@ func TestTree(t *testing.T) {
 			}
 			call := tree.Steps[0]
 			if call.Instance != "here" || call.Outcome != "done" || call.Took <= 0 || len(call.Children) != 1 {
-				t.Fatalf("API call is %+v, want outcome done on here with one child", call)
+				t.Fatalf("API call is %+v, want outcome done at instance here, with one child", call)
 			}
 			created := call.Children[0]
 			if created.ID != tid.Span("e1") || created.Evidence.Row != "<li>" || created.Outcome != "backfill" ||
@@ -268,8 +268,8 @@ func TestDroppedSpansAreCounted(t *testing.T) {
 					t.Errorf("%d spans recorded, %d written, dropped %v; want 10 over the budget and no other span missing",
 						recorded, written, dropped)
 				}
-				if (written > 0) != (name == "works") {
-					t.Errorf("%d spans written by a sink that %s", written, name)
+				if works := name == "works"; (written > 0) != works {
+					t.Errorf("%d spans written by a sink that %s, want some: %t", written, name, works)
 				}
 			})
 		})

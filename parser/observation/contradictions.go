@@ -27,6 +27,8 @@ func (o *Observation) likelyCause(listed event.Score) string {
 	switch {
 	case home+away == 0:
 		return "; their number is right, so check the rule for side or team"
+	case home+away > 0 && (listed.Home == 0 && o.Score.Home > 0 || listed.Away == 0 && o.Score.Away > 0):
+		return "; all are of one side, so check the rule for side or team"
 	case home >= 0 && away >= 0:
 		return "; if the page still lists a disallowed goal, exclude its row"
 	case home <= 0 && away <= 0 && (o.showsShootout() || o.mayHideShootout(listed)):
@@ -41,9 +43,9 @@ func (o *Observation) showsShootout() bool {
 		slices.ContainsFunc(o.Incidents, func(in Incident) bool { return in.Clock.Period == event.ShootOut })
 }
 
-// mayHideShootout reports whether the score looks like that of ice hockey after a shoot-out: the winner
-// has one goal more than in a draw.
+// mayHideShootout reports whether the score looks like that of a sport in which the winner of a shoot-out
+// gets a goal: after a draw, one side has one goal more.
 func (o *Observation) mayHideShootout(listed event.Score) bool {
-	return o.Sport == event.IceHockey && o.Match.Status.Over() && listed.Home == listed.Away &&
+	return o.Sport.Rules().ShootoutGoal && o.Match.Status.Over() && listed.Home == listed.Away &&
 		o.Score.Home+o.Score.Away == listed.Home+listed.Away+1
 }

@@ -42,6 +42,9 @@ func TestContradictionNamesTheCause(t *testing.T) {
 	}
 	const sides, disallowed, shootout = "the rule for side or team", "exclude its row", "subtract its goals"
 	ended, so := event.Match{Status: event.Final}, event.Match{Status: event.Live, Period: event.ShootOut}
+	const soccer, hockey = event.Soccer, event.IceHockey
+	at := func(home, away int) event.Score { return event.Score{Home: home, Away: away} }
+	kicks := at(5, 4)
 	for name, tc := range map[string]struct {
 		sport         event.Sport
 		match         event.Match
@@ -49,19 +52,20 @@ func TestContradictionNamesTheCause(t *testing.T) {
 		shootout      *event.Score
 		want          string
 	}{
-		"all goals on one side":     {event.Soccer, ended, event.Score{Home: 4}, event.Score{Home: 2, Away: 2}, nil, sides},
-		"an own goal on its side":   {event.Soccer, ended, event.Score{Home: 2, Away: 1}, event.Score{Home: 1, Away: 2}, nil, sides},
-		"a disallowed goal":         {event.Soccer, ended, event.Score{Home: 4, Away: 2}, event.Score{Home: 3, Away: 2}, nil, disallowed},
-		"two disallowed goals":      {event.IceHockey, ended, event.Score{Home: 1, Away: 1}, event.Score{}, nil, disallowed},
-		"a goal that is not listed": {event.Soccer, ended, event.Score{Home: 1}, event.Score{Home: 1, Away: 1}, nil, ""},
-		"both":                      {event.Soccer, ended, event.Score{Home: 3}, event.Score{Home: 1, Away: 1}, nil, ""},
-		"hockey after a shoot-out":  {event.IceHockey, ended, event.Score{Home: 5, Away: 5}, event.Score{Home: 6, Away: 5}, nil, shootout},
-		"hockey in a shoot-out":     {event.IceHockey, so, event.Score{Home: 5, Away: 5}, event.Score{Home: 5, Away: 6}, nil, shootout},
-		"hockey in overtime": {event.IceHockey, event.Match{Status: event.Live, Period: "ot1"},
-			event.Score{Home: 5, Away: 5}, event.Score{Home: 6, Away: 5}, nil, ""},
-		"hockey, a goal that is not listed": {event.IceHockey, ended, event.Score{Home: 5, Away: 4}, event.Score{Home: 6, Away: 4}, nil, ""},
-		"soccer with the kicks": {event.Soccer, ended, event.Score{Home: 1, Away: 1}, event.Score{Home: 6, Away: 5},
-			&event.Score{Home: 5, Away: 4}, shootout},
+		"all goals on one side":           {soccer, ended, at(4, 0), at(2, 2), nil, sides},
+		"an own goal on its side":         {soccer, ended, at(2, 1), at(1, 2), nil, sides},
+		"a disallowed goal":               {soccer, ended, at(4, 2), at(3, 2), nil, disallowed},
+		"two disallowed goals":            {hockey, ended, at(1, 1), at(0, 0), nil, disallowed},
+		"a goal that is not listed":       {soccer, ended, at(1, 0), at(1, 1), nil, ""},
+		"one side, and a disallowed goal": {soccer, ended, at(3, 0), at(1, 1), nil, sides},
+		"one more at home, one less away": {soccer, ended, at(4, 1), at(2, 2), nil, ""},
+		"hockey after a shoot-out":        {hockey, ended, at(5, 5), at(6, 5), nil, shootout},
+		"hockey in a shoot-out":           {hockey, so, at(5, 5), at(5, 6), nil, shootout},
+		"hockey in overtime": {hockey, event.Match{Status: event.Live, Period: "ot1"},
+			at(5, 5), at(6, 5), nil, ""},
+		"hockey, a goal that is not listed": {hockey, ended, at(5, 4), at(6, 4), nil, ""},
+		"soccer with the kicks": {soccer, ended, at(1, 1), at(6, 5),
+			&kicks, shootout},
 	} {
 		o := Observation{Sport: tc.sport, Match: tc.match, Score: &tc.score, Shootout: tc.shootout, Incidents: goals(tc.listed)}
 		got := o.Contradictions()

@@ -23,6 +23,9 @@ func (o *Observation) Digest() uint64 {
 	if o.LineScore != nil {
 		b = appendTexts(b, o.LineScore.Home.String(), o.LineScore.Away.String())
 	}
+	if o.Winner != "" {
+		b = appendTexts(b, string(o.Winner))
+	}
 	for i := range o.Incidents {
 		in := &o.Incidents[i]
 		b = appendTexts(b, string(in.Kind), in.Detail, string(in.Side), in.Player, in.Off, in.Assist)

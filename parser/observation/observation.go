@@ -10,6 +10,7 @@ type Observation struct {
 	Match     event.Match  `json:"match"`                // ID is "" if the page has none
 	Score     *event.Score `json:"score,omitempty"`      // without shoot-out kicks; nil if the page shows none
 	Shootout  *event.Score `json:"shootout,omitempty"`   // tally of the shoot-out; nil if the page shows none
+	Winner    event.Winner `json:"winner,omitempty"`     // as the page names it; "" if it names none
 	Incidents []Incident   `json:"incidents"`            // in page order
 	Lineups   []Lineup     `json:"lineups,omitempty"`    // at most one for each side; nil if the page shows none
 
@@ -45,6 +46,10 @@ type Incident struct {
 
 	Score *event.Score `json:"score,omitempty"` // score after the incident; nil if the row shows none
 	List  int          `json:"-"`               // index of the incident's list in the profile
+
+	// Points are the points or runs that the incident added to the score. The reconciler sets them. They
+	// are 0 in sports that count goals, and if they are unknown.
+	Points int `json:"points,omitempty"`
 
 	// PeriodGuessed is true if the period of Clock follows from the minute only: 93' may be in extra
 	// time, or in the stoppage time of a page that counts on.

@@ -38,7 +38,7 @@ func TestFetch(t *testing.T) {
 		t.Errorf("User-Agent %q, want %q", ua, page.UserAgent)
 	}
 	if _, err := f.Fetch(t.Context()); !errors.Is(err, page.ErrUnchanged) {
-		t.Errorf("Fetch of an unchanged page: %v, want ErrUnchanged", err)
+		t.Errorf("fetching an unchanged page: %v, want ErrUnchanged", err)
 	}
 	f.Forget()
 	if _, err := f.Fetch(t.Context()); err != nil {
@@ -50,7 +50,7 @@ func TestFetch(t *testing.T) {
 	}
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 17<<20)) })
 	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
-		t.Errorf("Fetch of a page of 17 MiB: %v, want an error about the size", err)
+		t.Errorf("fetching a page of 17 MiB: %v, want an error about the size", err)
 	}
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "7")

@@ -67,7 +67,7 @@ func TestCompression(t *testing.T) {
 		}
 		answer(encoding, compress(encoding, make([]byte, 17<<20)))
 		if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
-			t.Errorf("Fetch of a page of 17 MiB with encoding %s: %v, want an error about the size", encoding, err)
+			t.Errorf("fetching a page of 17 MiB with encoding %s: %v, want an error about the size", encoding, err)
 		}
 	}
 	whole := compress("gzip", []byte(strings.Repeat("<p>Rondón", 1000)))
@@ -88,17 +88,17 @@ func TestRobots(t *testing.T) {
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>page") })
 	s.Robots = "User-agent: *\nDisallow: /\n\nUser-agent: matchwire\nDisallow: /private\nAllow: /\n"
 	if _, err := fetcher(t, quick, s.URL+"/match?id=1").Fetch(t.Context()); err != nil {
-		t.Errorf("Fetch of an allowed page: %v", err)
+		t.Errorf("fetching an allowed page: %v", err)
 	}
 	var refused *page.RefusedError
 	_, err := fetcher(t, quick, s.URL+"/private/1").Fetch(t.Context())
 	if !errors.As(err, &refused) || !refused.Forbidden() || !strings.Contains(err.Error(), "robots.txt forbids the page") {
-		t.Errorf("Fetch of a forbidden page: %v, want a RefusedError because of robots.txt", err)
+		t.Errorf("fetching a forbidden page: %v, want a RefusedError because of robots.txt", err)
 	}
 	ignoring := quick
 	ignoring.IgnoreRobots = true
 	if _, err := fetcher(t, ignoring, s.URL+"/private/1").Fetch(t.Context()); err != nil {
-		t.Errorf("Fetch of a forbidden page with IgnoreRobots: %v", err)
+		t.Errorf("fetching a forbidden page with IgnoreRobots: %v", err)
 	}
 	before := s.Count()
 	s.Robots = "User-agent: *\nDisallow: /\n"

@@ -25,7 +25,7 @@ type recordingServer struct {
 	bodies   []string
 }
 
-func newRecordingServer(t *testing.T, answer http.HandlerFunc) *recordingServer {
+func newRecordingServer(t *testing.T, respond http.HandlerFunc) *recordingServer {
 	t.Helper()
 	s := &recordingServer{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +37,7 @@ func newRecordingServer(t *testing.T, answer http.HandlerFunc) *recordingServer 
 		s.mu.Lock()
 		s.requests, s.bodies = append(s.requests, r), append(s.bodies, string(body))
 		s.mu.Unlock()
-		answer(w, r)
+		respond(w, r)
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -133,10 +133,10 @@ func TestSecretsStayAtTheirHost(t *testing.T) {
 	settings.Body = testenv.Secret
 	_, err = requestFetcher(t, s.URL+"/to-other", settings).Fetch(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "redirects the POST request to another host") {
-		t.Errorf("error %v, want that the redirect of the body is refused", err)
+		t.Errorf("error %v, want one that refuses the redirect of the body", err)
 	}
 	if all, _ = other.received(t); len(all) != 1 {
-		t.Errorf("the other host received %d requests, want no further one", len(all))
+		t.Errorf("the other host received %d requests, want 1, from the earlier redirect", len(all))
 	}
 	testenv.NoSecret(t, err)
 }
@@ -252,11 +252,11 @@ func TestProxyOfARequest(t *testing.T) {
 		return f.Fetch(t.Context())
 	}
 	if got, err := fetch("http://site.example/page"); err != nil || string(got.Body) != "via proxy Basic dXNlcjpwYXNz" {
-		t.Errorf("body %q, error %v, want an answer of the proxy", got.Body, err)
+		t.Errorf("body %q, error %v, want a response from the proxy", got.Body, err)
 	}
 	var refused *page.RefusedError
 	if _, err := fetch("http://site.example/forbidden"); !errors.As(err, &refused) || refused.Status != 0 {
-		t.Errorf("error %v, want that robots.txt forbids the page", err)
+		t.Errorf("error %v, want one that names robots.txt", err)
 	}
 	var private *page.PrivateError
 	for _, target := range []string{"http://10.0.0.1/", "http://localhost/", "http://site.example/to-private"} {
@@ -291,6 +291,6 @@ func TestRequestErrors(t *testing.T) {
 	_, err := page.NewClient(page.Options{}).
 		RequestFetcher("https://other.example/", &page.Request{Hosts: []string{"api.example"}})
 	if err == nil || !strings.Contains(err.Error(), "only for api.example") {
-		t.Errorf("error %v, want that the settings are only for api.example", err)
+		t.Errorf("error %v, want one that limits the settings to api.example", err)
 	}
 }

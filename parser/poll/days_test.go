@@ -181,7 +181,7 @@ func TestSourceWithRequestSettings(t *testing.T) {
 	testenv.NoSecret(t, c.log.String(), result, c.events("m1"), c.source)
 	c.workers[0].Requests = nil
 	if result := c.poll(0); !strings.Contains(result.Problem, `does not have the request settings "keyed"`) {
-		t.Errorf("problem %q, want that the parser lacks the settings", result.Problem)
+		t.Errorf("problem %q, want one that names the missing settings", result.Problem)
 	}
 }
 

@@ -49,7 +49,7 @@ func TestStateAndOutboxAreOneWrite(t *testing.T) {
 		s := poll.NewStore(r, "mw:")
 		st, version, err := s.Load(ctx, "m1")
 		if err != nil || version != 0 || st.Epoch == "" {
-			t.Fatalf("Load of an unknown match: %+v, version %d, %v; want an epoch and version 0", st, version, err)
+			t.Fatalf("loading an unknown match: %+v, version %d, %v; want an epoch and version 0", st, version, err)
 		}
 		st.Match.ID, st.Seq = "m1", 2
 		saved := messages(t, "a", "b")
@@ -176,7 +176,7 @@ func TestUnusablePageChangesNothing(t *testing.T) {
 	parsertest.Play(t, in, parsertest.Fixture(t, "soccer/one-goal"))
 	before, version, err := s.Load(t.Context(), "one-goal")
 	if err != nil || version == 0 {
-		t.Fatal(version, err)
+		t.Fatalf("Load: version %d, error %v, want a saved state", version, err)
 	}
 	p := parsertest.Library(t)["mls-matchcentre"]
 	for _, body := range []string{"", "\x89PNG\r\n\x1a\n", "<html><h1>We value your privacy</h1></html>", "{}"} {

@@ -124,7 +124,7 @@ func TestWorkersShareASource(t *testing.T) {
 			p := c.poll(i % 2)
 			if p.Failures != i+1 || p.Problem != "the site answered 503 Service Unavailable" || !p.Due.Equal(c.due.UTC()) ||
 				p.At.IsZero() {
-				t.Errorf("failure %d: result %+v, want %d failures and the site's answer as the problem", i+1, p, i+1)
+				t.Errorf("failure %d: result %+v, want %d failures and the site's response as the problem", i+1, p, i+1)
 			}
 		}
 		goals := 0
@@ -178,7 +178,7 @@ func TestPollIsDoneOnce(t *testing.T) {
 			t.Errorf("a redelivered poll was not run: %d requests, want 2", s.Count())
 		}
 		if err := c.workers[0].Handle(t.Context(), broker.Message{Body: []byte("{}")}); err == nil {
-			t.Error("a message that is not a poll is accepted")
+			t.Error("Handle of a message that is not a poll: no error, want one")
 		}
 	})
 }
@@ -250,7 +250,7 @@ func TestListWithABadRow(t *testing.T) {
 }
 
 // If a page shows an end that is too early, the result has the status of the match, so that the
-// scheduler goes on to poll the source as during play.
+// scheduler continues to poll the source as often as during play.
 func TestStatusOfAnEndThatIsHeld(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := parsertest.NewSite(t)

@@ -117,7 +117,14 @@ func (p *Profile) checkMatch() error {
 			return e.pos.Errorf("%w", err)
 		}
 	}
-	return checkValues(&p.Match.Status, "status", statuses, p.periods())
+	var winners []string
+	for _, w := range event.Winners() {
+		winners = append(winners, string(w))
+	}
+	return errors.Join(
+		checkConstant(&p.Match.Winner, "winner", winners),
+		checkValues(&p.Match.Winner, "winner", winners, nil),
+		checkValues(&p.Match.Status, "status", statuses, p.periods()))
 }
 
 // checkIncidents checks the rules for one list against the vocabulary of the sport.

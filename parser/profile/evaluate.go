@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/profile/internal/pagetext"
 )
 
 // errNothing means that a rule found nothing. The text of an error that wraps errNothing describes
@@ -165,7 +166,7 @@ func (r *Rule) elementText(element *goquery.Selection) (string, error) {
 		own := func(text *html.Node) bool { return text.Parent == element.Get(0) }
 		return goquery.Text(element, &goquery.TextOptions{Separator: " ", Keep: own}), nil
 	}
-	return visibleText(element.Get(0)), nil
+	return pagetext.Visible(element.Get(0)), nil
 }
 
 // cut returns the part of a text that the first group of the rule's regular expression matches, or

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile"
 )
@@ -96,6 +97,35 @@ incidents:
 		}
 		if found := strings.Contains(fmt.Sprint(problems), "detail: "+tc.problem); found != (tc.problem != "") {
 			t.Errorf("%s: problems %v, want %q", tc.row, problems, tc.problem)
+		}
+	}
+}
+
+// The page can name the winner. A text that is not a side is a problem.
+func TestWinner(t *testing.T) {
+	t.Parallel()
+	p := load(t, `
+profile: x
+sport: cricket
+format: json
+match: {home: {value: A}, away: {value: B}, winner: {jq: .w}}
+`)
+	for _, tc := range []struct {
+		page, problem string
+		want          event.Winner
+	}{
+		{`{"w":"home"}`, "", "home"},
+		{`{"w":"away"}`, "", "away"},
+		{`{"w":"draw"}`, "", "draw"},
+		{`{"w":null}`, "", ""},
+		{`{"w":"A"}`, `match.winner: "A" is not a valid value`, ""},
+	} {
+		all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(tc.page)})
+		if err != nil || all[0].Winner != tc.want {
+			t.Errorf("%s: observations %v, error %v, want the winner %q", tc.page, all, err, tc.want)
+		}
+		if got := fmt.Sprint(problems); !strings.Contains(got, tc.problem) || (tc.problem == "") != (len(problems) == 0) {
+			t.Errorf("%s: problems %s, want %q", tc.page, got, tc.problem)
 		}
 	}
 }

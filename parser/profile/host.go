@@ -32,7 +32,7 @@ func (p *Profile) onlyReads() string {
 }
 
 // checkHost returns an error if the profile is not for the host of the page. A page from a file has
-// no known host. For such a page, checkHost uses the address that the page gives for itself.
+// no known host. For such a page, checkHost uses the page's own address.
 func (d *Document) checkHost(pg page.Page) error {
 	if len(d.profile.Hosts) == 0 {
 		return nil
@@ -48,7 +48,8 @@ func (d *Document) checkHost(pg page.Page) error {
 	return fmt.Errorf("%s %s: %s", what, u.Redacted(), d.profile.onlyReads())
 }
 
-// ownURL returns the address that an HTML page gives for itself, or nil if it gives none.
+// ownURL returns the own address of an HTML page: its canonical link, og:url or base. It returns nil if
+// the page has none.
 func (d *Document) ownURL() *url.URL {
 	if d.html == nil {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A profile with hosts refuses a page from another host. For a page in a file, the host is that of
-// the address that the page gives for itself.
+// A profile with hosts refuses a page from another host. For a page read from a file, the host comes from
+// the page's own address: its canonical link, og:url or base.
 func TestHostOfAPage(t *testing.T) {
 	t.Parallel()
 	p := load(t, "profile: one\nsport: soccer\nhosts: [one.com, one.co.uk]\nmatch: {home: b, away: i}\n")
@@ -19,9 +19,9 @@ func TestHostOfAPage(t *testing.T) {
 		{"a subdomain", "https://live.one.co.uk/x", "", ""},
 		{"a redirect to another host", "https://consent.two.com/x", "",
 			"the page comes from https://consent.two.com/x" + refused},
-		{"a host that ends alike", "https://notone.com/x", "",
+		{"a host with the same ending", "https://notone.com/x", "",
 			"the page comes from https://notone.com/x" + refused},
-		{"its host, with a foreign address", "https://one.com/x", canonical("https://two.com/x"), ""},
+		{"its host, but the canonical link names another host", "https://one.com/x", canonical("https://two.com/x"), ""},
 		{"a file", "file:x.html", "", ""},
 		{"a file of its host", "file:x.html", canonical("https://www.one.com/x"), ""},
 		{"a file of another host", "file:x.html", canonical("https://two.com/x"),

@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A profile can set the league's word in routing keys. A name without letters that becomes
-// "unknown" is a problem.
+// A profile can set the league's word in routing keys. A league name without letters becomes "unknown",
+// which is reported as a problem.
 func TestLeagueKeys(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ rules, page, key, problem string }{

@@ -55,6 +55,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 		o.Score = m.score(ctx, "match", "score", &r.HomeScore, &r.AwayScore, begun)
 	}
 	o.Shootout = m.score(ctx, "match", "shootout", &r.HomeShootout, &r.AwayShootout, false)
+	o.Winner = oneOf(&m.evaluator, "match.winner", m.optional(ctx, "match.winner", &r.Winner), event.Winners())
 	m.incidents(ctx, o)
 	m.lineups(ctx, o)
 	return o, nil

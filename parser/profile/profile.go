@@ -52,6 +52,7 @@ type MatchRules struct {
 	AwayScore    Rule `yaml:"away_score"`
 	HomeShootout Rule `yaml:"home_shootout"`
 	AwayShootout Rule `yaml:"away_shootout"`
+	Winner       Rule `yaml:"winner"` // "home", "away" or "draw", if the scores do not show it
 
 	HomeFormation Rule `yaml:"home_formation"` // such as "4-3-3"
 	AwayFormation Rule `yaml:"away_formation"`
@@ -99,6 +100,7 @@ func (r *MatchRules) rules() []namedRule {
 		{"away_score", &r.AwayScore},
 		{"home_shootout", &r.HomeShootout},
 		{"away_shootout", &r.AwayShootout},
+		{"winner", &r.Winner},
 		{"home_formation", &r.HomeFormation},
 		{"away_formation", &r.AwayFormation},
 		{"home_coach", &r.HomeCoach},

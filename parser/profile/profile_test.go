@@ -62,6 +62,8 @@ func TestLoadErrors(t *testing.T) {
 		{"jq with no JSON", "league: .league", "league: {jq: .league}", "jq has no JSON to query"},
 		{"a notation of scores for a clock", "clock: time", "clock: {css: time, as: runs_first}",
 			`as "runs_first" is for home_score and away_score in cricket: want one of [minute`},
+		{"a constant as the winner", "league: .league", "winner: home", `winner: home is a selector: for a constant`},
+		{"an unknown winner", "league: .league", "winner: {css: b, map: {1: us}}", `winner "us": want one of home, away, draw`},
 		{"unknown notation", "clock: time", "clock: {css: time, as: sundial}", `as "sundial"`},
 		{"unknown zone", "league: .league", "start: {css: a, zone: Mars/Olympus}", `zone "Mars/Olympus"`},
 		{"zone by abbreviation", "league: .league", "start: {css: a, zone: CEST}", "want a name like Europe/Berlin"},

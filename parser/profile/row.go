@@ -20,17 +20,17 @@ import (
 // A row is an element of the page, or a value in its JSON, on which rules are evaluated. The whole
 // page is a row too.
 type row struct {
-	doc  *Document
-	html *goquery.Selection // nil for JSON
-	json any
-	path string  // path on the page; see Document.Quote; "" for the whole page
-	copy *copied // nil if html is part of the page
+	doc    *Document
+	html   *goquery.Selection // nil for JSON
+	json   any
+	path   string  // path on the page; see Document.Quote; "" for the whole page
+	origin *origin // nil if html is part of the page
 
 	inherited map[*Rule]string // latest value of each rule with inherit in the rows above; nil if the row inherits nothing
 }
 
-// A copied says where the originals are on the page, for a row that has copies of several siblings.
-type copied struct {
+// An origin says where the siblings of a copied row are on the page.
+type origin struct {
 	parent string // path of the element that contains the siblings
 	first  int    // index of the first sibling among the elements in parent
 }
@@ -93,10 +93,10 @@ func (r *Rule) htmlRows(in row) ([]row, error) {
 	}
 	var rows []row
 	for _, element := range found.EachIter() {
-		next := row{doc: in.doc, html: element, json: in.json, path: in.cssPath(element), copy: in.copy}
+		next := row{doc: in.doc, html: element, json: in.json, path: in.cssPath(element), origin: in.origin}
 		if r.Siblings {
 			next.html = withSiblings(element, in.matcher(r.CSS))
-			next.copy = in.place(element)
+			next.origin = in.originOf(element)
 		}
 		rows = append(rows, next)
 	}
@@ -152,13 +152,13 @@ func withSiblings(element *goquery.Selection, rows goquery.Matcher) *goquery.Sel
 	return wrapper.AppendNodes(copies.Nodes...)
 }
 
-// place returns the place of an element of the row on the page.
-func (r row) place(element *goquery.Selection) *copied {
+// originOf returns the origin of element: the path of its parent, and its index there.
+func (r row) originOf(element *goquery.Selection) *origin {
 	parent, index := element.Parent(), element.Index()
-	if r.copy != nil && goquery.NodeName(parent) == wrapperName {
-		return &copied{r.copy.parent, r.copy.first + index}
+	if r.origin != nil && goquery.NodeName(parent) == wrapperName {
+		return &origin{r.origin.parent, r.origin.first + index}
 	}
-	return &copied{r.cssPath(parent), index}
+	return &origin{r.cssPath(parent), index}
 }
 
 // cssPath returns the path of an element of the row as a selector. It starts at the nearest ancestor
@@ -175,8 +175,8 @@ func (r row) cssPath(element *goquery.Selection) string {
 			steps = append(steps, name)
 			break
 		}
-		if r.copy != nil && goquery.NodeName(at.Parent()) == wrapperName {
-			steps = append(steps, fmt.Sprintf("%s:nth-child(%d)", name, r.copy.first+at.Index()+1), r.copy.parent)
+		if r.origin != nil && goquery.NodeName(at.Parent()) == wrapperName {
+			steps = append(steps, fmt.Sprintf("%s:nth-child(%d)", name, r.origin.first+at.Index()+1), r.origin.parent)
 			break
 		}
 		steps = append(steps, fmt.Sprintf("%s:nth-child(%d)", name, at.Index()+1))
@@ -204,11 +204,11 @@ func (d *Document) Quote(ctx context.Context, path string) string {
 	case d.html == nil:
 		return ""
 	}
-	row, err := goquery.OuterHtml(d.html.FindMatcher(goquery.Single(path)))
+	text, err := goquery.OuterHtml(d.html.FindMatcher(goquery.Single(path)))
 	if err != nil {
 		return ""
 	}
-	return truncateQuote(row)
+	return truncateQuote(text)
 }
 
 func (d *Document) quoteJSON(ctx context.Context, path string) string {

@@ -159,6 +159,9 @@ func first(t *testing.T, name, body string) string {
 	if o.Shootout != nil {
 		words = append(words, "("+o.Shootout.String()+")")
 	}
+	if o.Winner != "" {
+		words = append(words, string(o.Winner)+" won")
+	}
 	for _, p := range problems {
 		words = append(words, p.String())
 	}
@@ -240,12 +243,13 @@ func TestCaseScoresOfFlatLists(t *testing.T) {
 		3:0awd         | awarded 3-0
 		1:0aet         | final et2 1-0
 		1 – 0 aet      | final et2 1-0
-		3 : 2 pen      | final so 2-2
+		3 : 2 pen      | final so 2-2 home won
 		1–1 (Pen: 3–4) | final so 1-1 (3-4)
 		1-0aet         | final et2 1-0
-		3:2pen         | final so 2-2
-		2-3pen         | final so 2-2
-		1:0pen         | final so 0-0
+		3:2pen         | final so 2-2 home won
+		2-3pen         | final so 2-2 away won
+		10:9pen        | final so 9-9 home won
+		1:0pen         | final so 0-0 home won
 		1:1 (Pen: 3:4) | final so 1-1 (3-4)
 		1-1 (Pen: 3-4) | final so 1-1 (3-4)`, func(text, want string) {
 		body := `<div id="score-data"><h4>L</h4><span>15:00</span>A - B ` +

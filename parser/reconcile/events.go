@@ -23,8 +23,13 @@ func (d *draft) events() ([]event.Event, error) {
 			kicks = new(kicks.Add(in.Side, ch.kicksScored(in)))
 			shootout = kicks
 		}
+		d.setPoints(ch, in, score)
+		before := score
 		if score = d.scoreAfter(ch, in, score); in.Kind == event.ScoreChange && in.Score != nil {
 			line = d.obs.LineScore
+			if before != nil && *before != *score {
+				ch.edits = map[string]event.Change{"score": {Old: before.String(), New: score.String()}}
+			}
 		}
 		s.Seq++
 		e, err := d.event(ch, in, score, shootout, line)
@@ -142,7 +147,7 @@ func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Sc
 	data := event.Data{
 		League: s.League, LeagueKey: s.LeagueKey, Player: in.Player, Time: in.Clock.String(),
 		Sport: s.Sport, Kind: in.Kind, Action: ch.action, Detail: in.Detail, Side: in.Side, Off: in.Off, Assist: in.Assist,
-		Incident: in.ID, Rev: in.Rev, Reason: ch.reason, Changes: ch.edits,
+		Points: in.Points, Incident: in.ID, Rev: in.Rev, Reason: ch.reason, Changes: ch.edits,
 		Score: score, Shootout: shootout, Match: &match, LineScore: line,
 		Provisional: in.Provisional, Backfill: d.backfill || in.Backfill && ch.fills, Replay: from.Replay,
 		Epoch: s.Epoch, Seq: s.Seq, Evidence: &evidence,

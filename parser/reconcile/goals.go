@@ -93,7 +93,7 @@ func (d *draft) retractGoals(side event.Side, n int) {
 const replacedReason = "the page shows another one in its place"
 
 // mayBeSameGoal reports whether a row can be a correction of a tracked goal or of tracked points. If
-// not, the first goal was cancelled, and the row shows another goal:
+// not, the first goal was disallowed, and the row shows another goal:
 //
 //   - The period of the row started after the goal was reported.
 //   - The row's clock is more than two minutes after the clock of the page that reported the goal.

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/matchwire/matchwire/event"
@@ -202,6 +203,9 @@ func (d *draft) compareResult() {
 	}
 	tracked := &d.state.Tracked[at]
 	now := d.result(tracked)
+	if !d.score.doubtful {
+		now.Winner = cmp.Or(d.obs.Winner, now.Winner)
+	}
 	if d.isNew(at) {
 		tracked.Winner, tracked.DecidedBy = now.Winner, now.By
 		return
@@ -244,15 +248,15 @@ func (d *draft) result(end *TrackedIncident) results.Result {
 	if d.score.doubtful {
 		return results.Result{}
 	}
-	course := results.Course{Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(),
+	observed := results.Observed{Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(),
 		// The first page may show neither extra time nor a shoot-out, although they were played.
-		Certain: !end.Backfill || d.obs.Match.Period != ""}
+		ShowsOvertime: !end.Backfill || d.obs.Match.Period != ""}
 	for at := range d.state.Tracked {
 		if tracked := &d.state.Tracked[at]; tracked.Kind == event.PeriodStart && !d.isRetracted(at) {
-			course.Periods = append(course.Periods, tracked.Clock.Period)
+			observed.Periods = append(observed.Periods, tracked.Clock.Period)
 		}
 	}
-	return course.Result()
+	return observed.Result()
 }
 
 // wasPlayed reports whether the match has begun, or may have begun before the first page.

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/matchwire/matchwire/event"
@@ -124,5 +125,33 @@ func (d *draft) retractMissingPoints(p *pointPairs) {
 				d.retract(at, pointSeries(p.side))
 			}
 		}
+	}
+}
+
+// setPoints sets the points of the incident of a change, if the change reports the incident or corrects
+// the score after it. score is the score before the change. The points are the distance to the highest
+// lower score of the side. They are 0 if the sport has no such number, because rows are missing.
+func (d *draft) setPoints(ch *change, in *TrackedIncident, score *event.Score) {
+	_, rescored := ch.edits["score"]
+	if !isPoints(d.obs.Sport, in.Kind) || in.Score == nil || ch.action != event.New && !rescored {
+		return
+	}
+	after, before := in.Score.Of(in.Side), 0
+	for at := range d.state.Tracked {
+		other := &d.state.Tracked[at]
+		samePart := !d.obs.Sport.Rules().SetScore || other.Clock.Period == in.Clock.Period
+		if !samePart || other.Side != in.Side || other.Score == nil || !isPoints(d.obs.Sport, other.Kind) {
+			continue
+		}
+		if n := other.Score.Of(in.Side); n < after && n > before && !d.isRetracted(at) {
+			before = n
+		}
+	}
+	if score != nil && score.Of(in.Side) < after && !rescored {
+		before = max(before, score.Of(in.Side))
+	}
+	in.Points = 0
+	if n := after - before; slices.Contains(d.obs.Sport.Rules().Points[in.Kind], n) {
+		in.Points = n
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,7 @@ func TestBasketballGame(t *testing.T) {
 	}
 	defer f.Close()
 	var rows []observation.Incident
+	var points []int // of each row
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		m := basketLine.FindStringSubmatch(lines.Text())
 		if m == nil {
@@ -51,7 +53,7 @@ func TestBasketballGame(t *testing.T) {
 		if m[4] == "BKN" {
 			in.Side = event.Home
 		}
-		rows = append(rows, in)
+		rows, points = append(rows, in), append(points, n(5))
 	}
 	if len(rows) != 120 {
 		t.Fatalf("the file lists %d baskets, want 120", len(rows))
@@ -84,17 +86,31 @@ func TestBasketballGame(t *testing.T) {
 	if reported != 120 || *s.state.Score != (event.Score{Home: 125, Away: 99}) {
 		t.Errorf("%d reported baskets, score %v, want 120 and 125-99", reported, s.state.Score)
 	}
-	// The 100th basket now counts three points instead of two. This basket and all later baskets of
-	// its side are corrected, and no basket is new.
-	side := rows[99].Side
-	for i := 99; i < len(rows); i++ {
+	checkPoints := func() {
+		t.Helper()
+		for _, tracked := range s.state.Tracked {
+			for i := range rows {
+				if tracked.Kind == "basket" && *tracked.Score == *rows[i].Score && tracked.Points != points[i] {
+					t.Errorf("basket %d: %d points, want %d", i+1, tracked.Points, points[i])
+				}
+			}
+		}
+	}
+	checkPoints()
+	// A basket after the 99th now counts three points instead of two. This basket and all later baskets
+	// of its side are corrected, and no basket is new.
+	rescored := 99 + slices.Index(points[99:], 2)
+	side := rows[rescored].Side
+	for i := rescored; i < len(rows); i++ {
 		rows[i].Score = new(rows[i].Score.Add(side, 1))
 	}
+	points[rescored]++
 	kinds := map[string]int{}
 	for _, line := range s.read(show(120)) {
 		kind, _, _ := strings.Cut(line, " ")
 		kinds[kind]++
 	}
+	checkPoints()
 	baskets := map[event.Score]int{}
 	for _, tracked := range s.state.Tracked {
 		if tracked.Kind == "basket" {

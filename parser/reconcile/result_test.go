@@ -22,6 +22,10 @@ func TestResult(t *testing.T) {
 		o.Shootout = &event.Score{Home: home, Away: away}
 		return o
 	}
+	won := func(o observation.Observation, winner event.Winner) observation.Observation {
+		o.Winner = winner
+		return o
+	}
 	type pages []observation.Observation
 	// played returns a page in a period with a score, and a page with the end and one more point for side.
 	played := func(sport event.Sport, period event.Period, home, away int, side event.Side) pages {
@@ -40,6 +44,16 @@ func TestResult(t *testing.T) {
 		"soccer, extra time":             {played("soccer", "et2", 1, 1, "away"), "away by extra_time"},
 		"soccer, drawn after extra time": {played("soccer", "et2", 1, 1, ""), "draw by extra_time"},
 		"soccer, the tally is unknown":   {played("soccer", "so", 1, 1, ""), "by shootout"},
+		"soccer, the page names the winner of the shoot-out": {pages{page("soccer", "live", "so", 1, 1),
+			won(page("soccer", "final", "", 1, 1), "away")}, "away by shootout"},
+		"soccer, the first page names the winner": {pages{won(page("soccer", "final", "so", 1, 1), "home")},
+			"home by shootout backfill"},
+		"soccer, a drawn second leg": {pages{page("soccer", "live", "2h", 1, 1),
+			won(page("soccer", "final", "", 1, 1), "home")}, "home by regulation"},
+		"cricket, the page names the winner": {pages{page("cricket", "live", "inn2", 301, 245),
+			won(page("cricket", "final", "", 301, 245), "home")}, "home"},
+		"a page names the winner after a player retires": {pages{page("tennis", "live", "s2", 1, 0),
+			won(page("tennis", "retired", "", 1, 0), "away")}, "away by retirement"},
 		"soccer, shoot-out": {pages{kicks(page("soccer", "live", "so", 1, 1), 3, 4),
 			kicks(page("soccer", "final", "", 1, 1), 3, 5)}, "away by shootout"},
 		"soccer, shoot-out after a second leg": {pages{page("soccer", "live", "2h", 2, 1),

@@ -1,4 +1,4 @@
-// Package pagetext converts pages to UTF-8.
+// Package pagetext converts pages to UTF-8, and returns the texts of their elements.
 package pagetext
 
 import (

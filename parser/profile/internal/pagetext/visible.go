@@ -1,4 +1,4 @@
-package profile
+package pagetext
 
 import (
 	"strings"
@@ -20,9 +20,9 @@ var blocks = map[atom.Atom]bool{
 	atom.Thead: true, atom.Tr: true, atom.Ul: true,
 }
 
-// visibleText returns the text of an element. As in a browser, line breaks and the edges of blocks, such as
+// Visible returns the text of an element. As in a browser, line breaks and the edges of blocks, such as
 // paragraphs and cells, separate words.
-func visibleText(element *html.Node) string {
+func Visible(element *html.Node) string {
 	var b strings.Builder
 	var add func(*html.Node)
 	add = func(n *html.Node) {

@@ -1,0 +1,91 @@
+package notify
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// names are the names of things in one language, by key. A key QUALIFIER.KEY is for one sport or kind
+// only. A # at the end of a key stands for a number, which replaces each # of the name.
+type names map[string]string
+
+var number = regexp.MustCompile(`[0-9]+$`)
+
+// of returns the name of a key, or "". The first qualifier for which there is a name applies. Empty
+// qualifiers have no effect.
+func (n names) of(key string, qualifiers ...string) string {
+	digits := number.FindString(key)
+	stem := strings.TrimSuffix(key, digits)
+	var prefixes []string
+	for _, q := range qualifiers {
+		if q != "" {
+			prefixes = append(prefixes, q+".")
+		}
+	}
+	for _, prefix := range append(prefixes, "") {
+		if name := n[prefix+key]; name != "" {
+			return name
+		}
+		if name := n[prefix+stem+"#"]; name != "" && digits != "" {
+			return strings.ReplaceAll(name, "#", digits)
+		}
+	}
+	return ""
+}
+
+// inOrder returns the language with this code, if there is one, and English.
+func (t texts) inOrder(code string) []*language {
+	if l := t[code]; l != nil {
+		return []*language{l, t["en"]}
+	}
+	return []*language{t["en"]}
+}
+
+// translate returns the name of key in a language, or else in English. table returns the names of a
+// language. If both languages lack the name, translate returns key with spaces in place of underscores.
+func (t texts) translate(table func(*language) names, key, code string, qualifiers ...string) string {
+	for _, l := range t.inOrder(code) {
+		if name := table(l).of(key, qualifiers...); name != "" {
+			return name
+		}
+	}
+	return strings.ReplaceAll(key, "_", " ")
+}
+
+// kind returns the name of the kind of an event. saysDetail is true if the name contains the detail, as
+// "power-play goal" does.
+func (t texts) kind(d *event.Data, code string) (name string, saysDetail bool) {
+	kind := string(d.Kind)
+	for _, l := range t.inOrder(code) {
+		if d.Detail != "" {
+			if name := l.Kinds.of(kind + "." + event.Slug(d.Detail)); name != "" {
+				return name, true
+			}
+		}
+		if name := l.Kinds.of(kind + "." + strconv.Itoa(d.Points)); name != "" && d.Points > 0 {
+			return name, false
+		}
+		if name := l.Kinds.of(kind, string(d.Sport)); name != "" {
+			return name, false
+		}
+	}
+	return strings.ReplaceAll(kind, "_", " "), false
+}
+
+// detail returns the name of a detail of an event. Parts that are separated by commas, as in
+// "tripping, 2 min", have names of their own. A text without a name does not change, except that spaces
+// replace underscores.
+func (t texts) detail(d *event.Data, detail, code string) string {
+	for _, l := range t.inOrder(code) {
+		if name := l.Details.of(event.Slug(detail), string(d.Kind), string(d.Sport)); name != "" && detail != "" {
+			return name
+		}
+	}
+	if first, rest, ok := strings.Cut(detail, ", "); ok {
+		return t.detail(d, first, code) + ", " + t.detail(d, rest, code)
+	}
+	return strings.ReplaceAll(detail, "_", " ")
+}
