@@ -22,7 +22,6 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/season"
 	"github.com/matchwire/matchwire/internal/testenv"
-	"github.com/matchwire/matchwire/parser/profile"
 )
 
 func contract(t *testing.T, name string) []byte {
@@ -59,17 +58,13 @@ func TestEventSchema(t *testing.T) {
 	}
 	valid(t, schema, m.Body)
 
-	matches, err := season.Load(testenv.Needs(t, testenv.Season(".."), "MATCHWIRE_SEASON"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	prof, err := profile.Load("season.yaml", []byte(season.Profile))
+	matches, err := season.Load(testenv.Needs(t, testenv.Season(".."), "MATCHWIRE_SEASON"), event.Soccer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]int{}
 	for i := 0; i < len(matches); i += 10 {
-		events, _, err := matches[i].Events(t.Context(), prof, 1)
+		events, _, err := matches[i].Events(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ var americanFootball = Rules{
 	Overtime:             10 * time.Minute,
 	LeastPeriod:          "q4",
 	LeastLength:          5 * time.Minute,
+	UsualLengths:         minutes(5, 8, 10, 12, 15),
 
 	Kinds: []Kind{"touchdown", "extra_point", "two_point", "field_goal", "safety", "turnover", "review"},
 	Points: map[Kind][]int{"touchdown": {6}, "extra_point": {1}, "two_point": {2}, "field_goal": {3},

@@ -11,6 +11,7 @@ var basketball = Rules{
 	Overtime:             5 * time.Minute,
 	LeastPeriod:          "q4",
 	LeastLength:          5 * time.Minute,
+	UsualLengths:         minutes(5, 6, 8, 10, 12),
 
 	Kinds:  []Kind{"basket", "timeout", "ejection", "challenge"},
 	Points: map[Kind][]int{"basket": {1, 2, 3}},

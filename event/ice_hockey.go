@@ -11,6 +11,7 @@ var iceHockey = Rules{
 	Overtime:             5 * time.Minute,
 	LeastPeriod:          "p3",
 	LeastLength:          10 * time.Minute,
+	UsualLengths:         minutes(10, 12, 15, 20),
 
 	Kinds:        []Kind{Goal, Penalty, "shootout_attempt", "challenge"},
 	Points:       map[Kind][]int{Goal: {1}},

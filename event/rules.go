@@ -47,6 +47,10 @@ type Rules struct {
 	LeastPeriod Period
 	LeastLength time.Duration
 
+	// UsualLengths are the lengths of a period in all usual competitions, in ascending order. They are set
+	// if the clock counts the seconds of a period.
+	UsualLengths []time.Duration
+
 	Kinds  []Kind         // kinds of incidents that a page can show, without those that every sport has
 	Points map[Kind][]int // by kind: the points, goals or runs that one incident can add to the score
 
@@ -143,4 +147,12 @@ func numbered(prefix string, n int) []Period {
 		all = append(all, Period(prefix+strconv.Itoa(i+1)))
 	}
 	return all
+}
+
+// minutes returns lengths of periods.
+func minutes(lengths ...time.Duration) []time.Duration {
+	for i := range lengths {
+		lengths[i] *= time.Minute
+	}
+	return lengths
 }

@@ -16,19 +16,14 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/season"
 	"github.com/matchwire/matchwire/internal/testenv"
-	"github.com/matchwire/matchwire/parser/profile"
 )
 
 // The boards equal the facts after the events of a whole season were delivered in random order, some of
 // them twice.
 func TestSeason(t *testing.T) {
-	matches, err := season.Load(testenv.Needs(t, testenv.Season("../.."), "MATCHWIRE_SEASON"))
+	matches, err := season.Load(testenv.Needs(t, testenv.Season("../.."), "MATCHWIRE_SEASON"), event.Soccer)
 	if err != nil || len(matches) == 0 {
 		t.Fatalf("loaded %d matches, error %v; want one or more", len(matches), err)
-	}
-	prof, err := profile.Load("season.yaml", []byte(season.Profile))
-	if err != nil {
-		t.Fatal(err)
 	}
 	step := 1
 	if testing.Short() || testenv.Race {
@@ -47,7 +42,7 @@ func TestSeason(t *testing.T) {
 	reading.SetLimit(4)
 	for i := range all {
 		reading.Go(func() (err error) {
-			all[i].events, all[i].facts, err = all[i].Events(t.Context(), prof, 1)
+			all[i].events, all[i].facts, err = all[i].Events(t.Context(), 1)
 			for n := range all[i].events {
 				all[i].events[n].Time = time.Now() // the matches are years old, and boards are kept for days
 			}
@@ -121,9 +116,9 @@ func differences(b scoreboard.Board, m *season.Match, facts []season.Fact) (wron
 	same("status", b.Status, event.Final)
 	same("home", b.Home, m.Home)
 	same("away", b.Away, m.Away)
-	same("score", *b.Score, event.Score{Home: m.Final.Home, Away: m.Final.Away})
+	same("score", *b.Score, event.Score(m.Final))
 	if m.Shootout != nil && b.Shootout != nil {
-		same("shoot-out", *b.Shootout, event.Score{Home: m.Shootout.Score.Home, Away: m.Shootout.Score.Away})
+		same("shoot-out", *b.Shootout, event.Score(*m.Shootout))
 	} else {
 		same("whether there is a shoot-out", b.Shootout != nil, m.Shootout != nil)
 	}
@@ -138,7 +133,8 @@ func differences(b scoreboard.Board, m *season.Match, facts []season.Fact) (wron
 		order = append(order, *i.Clock)
 	}
 	for _, f := range facts {
-		happened[fmt.Sprintf("%s %s %s %s %s %d+%d", f.Kind, f.Detail, f.Side, f.Player, f.Off, f.Minute, f.Stoppage)]++
+		happened[fmt.Sprintf("%s %s %s %s %s %d+%d",
+			f.Kind, f.Detail, f.Side, f.Player, f.Off, f.Clock.Minute, f.Clock.Stoppage)]++
 	}
 	for k := range maps.Keys(onBoard) {
 		if onBoard[k] != happened[k] {

@@ -6,17 +6,20 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/page"
-	"github.com/matchwire/matchwire/parser/profile"
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Events returns the events that a parser produces from the pages of [Match.Pages], and the facts on
+// Events returns the events that a parser produces from the pages of [Match.Render], and the facts on
 // the last page. It skips faulty pages that cannot be parsed.
-func (m *Match) Events(ctx context.Context, prof *profile.Profile, seed uint64) ([]event.Event, []Fact, error) {
-	pages, facts := m.Pages(seed)
+func (m *Match) Events(ctx context.Context, seed uint64) ([]event.Event, []Fact, error) {
+	rendered := m.Render(seed)
+	prof, err := rendered.Style.Profile()
+	if err != nil {
+		return nil, nil, err
+	}
 	var events []event.Event
 	state := reconcile.State{Epoch: "01580a3e-0000-7000-8000-000000000001"}
-	for _, fetched := range pages {
+	for _, fetched := range rendered.Pages {
 		all, _, err := prof.Extract(ctx, page.Page{Body: fetched.Body})
 		if err != nil {
 			continue // an unusable page is one of the faults
@@ -35,5 +38,5 @@ func (m *Match) Events(ctx context.Context, prof *profile.Profile, seed uint64) 
 		state = next
 		events = append(events, produced...)
 	}
-	return events, facts, nil
+	return events, rendered.Facts, nil
 }

@@ -43,6 +43,7 @@
 //	result             periods.go   who won, in the end of the match
 //
 // The steps share code. pairing.go decides which row of the page shows which tracked incident.
+// For points, pointpairs.go does, because their order matters.
 // identity.go defines the IDs of incidents. changes.go records which incidents are
 // new, retracted or corrected.
 //

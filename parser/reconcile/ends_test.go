@@ -299,6 +299,46 @@ func TestFalseStart(t *testing.T) {
 	s.expect(observed(event.Live, "1h", event.Score{}), "match_start 0-0", "period_start 1h 0-0")
 }
 
+// A page of basketball that shows the end in the third quarter ends nothing, even if polls before it were
+// missed: a quarter whose clock has shown 7:26 has at least eight minutes. While a game is suspended, its
+// end moves away.
+func TestStrayEndInTheThirdQuarter(t *testing.T) {
+	t.Parallel()
+	third := game{}.with("Burke", "layup", 446, 2)
+	s := begin(t, third.at(446, 2))
+	end := third.at(0, 2)
+	end.Match.Status, end.Match.Period, end.Match.Clock = event.Ended, "", event.Clock{}
+	s.now += 6 * time.Minute
+	s.expect(end)
+	stopped := end
+	stopped.Match.Status = event.Suspended
+	s.expect(stopped, "status_change suspended 2-0")
+	s.now += time.Hour
+	s.expect(stopped)
+	s.expect(end)
+	s.now += time.Minute
+	s.expect(third.at(450, 2), "status_change live 2-0")
+}
+
+// In the last quarter too, a page that shows the end ends nothing: the quarters before it lasted twelve
+// minutes, of which ten are left.
+func TestStrayEndInTheLastQuarter(t *testing.T) {
+	t.Parallel()
+	show := func(status event.Status, p event.Period, second int) observation.Observation {
+		o := observed(status, p, event.Score{Home: 60})
+		o.Sport, o.Match.Clock = event.Basketball, event.Clock{Period: p, Elapsed: second}
+		return o
+	}
+	s := begin(t, show(event.Live, "q3", 710))
+	s.read(show(event.Live, "q4", 120))
+	end := show(event.Ended, "", 0)
+	s.now += 9 * time.Minute
+	s.expect(end)
+	s.expect(show(event.Live, "q4", 700))
+	s.now += time.Minute
+	s.expect(end, "period_end q4 60-0", "match_end 60-0 home by regulation")
+}
+
 // A preview of a match that enough pages have shown in play, with the same kick-off, changes nothing for
 // however long the site shows it. The match becomes stale, and fresh with the next page in play.
 func TestPreviewDuringPlay(t *testing.T) {

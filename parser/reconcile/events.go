@@ -71,7 +71,9 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 			return new(score.Add(in.Side, ch.sign()))
 		}
 	case in.Score != nil && ch.action == event.New:
-		return in.Score
+		if late := isPoints(d.state.Sport, in.Kind) && lowerScore(d.state.Sport, in.Score, score); !late {
+			return in.Score
+		}
 	case isPoints(d.obs.Sport, in.Kind) && d.obs.Score != nil: // a correction changes all later scores
 		return d.obs.Score
 	}

@@ -145,12 +145,17 @@ func (d *draft) startedAfter(p event.Period, tracked *TrackedIncident) bool {
 	return false
 }
 
-// noteDoubts marks the tracked incidents that a lower score of the page may retract: all incidents
-// that changed the score of a side with lost points. The lower score is not yet confirmed.
+// noteDoubts marks the tracked incidents that a lower score of the page may retract: the goals of a side
+// that has lost goals, or the points after which the score of their side was higher than on the page. The
+// lower score is not yet confirmed.
 func (d *draft) noteDoubts() {
 	for i := range d.state.Tracked {
 		tracked := &d.state.Tracked[i]
-		if d.obs.Sport.Scores(tracked.Kind) && d.score.lost.Of(tracked.Side) > 0 {
+		if !d.obs.Sport.Scores(tracked.Kind) || d.score.lost.Of(tracked.Side) == 0 {
+			continue
+		}
+		after := tracked.Score
+		if d.obs.Sport.Rules().CountsGoals || after != nil && after.Of(tracked.Side) > d.obs.Score.Of(tracked.Side) {
 			tracked.Doubted = true
 		}
 	}

@@ -47,6 +47,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		view.AllInnings = allInnings
 		next.Seen = seenNow(&known, &o, &from)
 		next.EndsFrom = endsFrom(&known, &o, &from, verdict, guessed)
+		next.LongestClock = longestClock(&known, &o)
 		next.PlayShown = playShown(&known, &o, &from, unchanged)
 		view.End = endHold
 	}

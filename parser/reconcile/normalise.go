@@ -142,7 +142,7 @@ func earliestEnd(known *State, o *observation.Observation) time.Time {
 	if start.IsZero() {
 		return time.Time{}
 	}
-	return start.Add(playtime.Least(o.Sport, event.Clock{}, false))
+	return start.Add(playtime.Least(o.Sport, event.Clock{}, false, 0))
 }
 
 // followed reports whether a page was read before the match began.
@@ -152,23 +152,48 @@ func (s *State) followed() bool {
 	})
 }
 
-// endsFrom returns [State.EndsFrom] after an accepted page. guessed reports whether the period of the
-// page follows from its minute.
+// endsFrom returns [State.EndsFrom] after an accepted page. While play is stopped, the end moves away.
+// guessed reports whether the period of the page follows from its minute.
 func endsFrom(known *State, o *observation.Observation, from *Provenance, by verdict, guessed bool) time.Time {
-	playing := o.Match.Status == event.Live || o.Match.Status == event.Break
-	shown := clockShown(o)
-	if !playing || shown.Period == "" || guessed && afterStoppage(o.Sport, shown) {
+	shown, was := clockShown(o), clockShown(&observation.Observation{Match: known.Match})
+	switch o.Match.Status {
+	case event.Interrupted, event.Suspended:
+		if shown.Period == "" {
+			shown = was
+		}
+	case event.Live, event.Break:
+	default:
 		return known.EndsFrom
 	}
-	least := from.At.Add(playtime.Least(o.Sport, shown, o.Match.Status == event.Break))
-	was := clockShown(&observation.Observation{Match: known.Match})
+	if shown.Period == "" || guessed && afterStoppage(o.Sport, shown) {
+		return known.EndsFrom
+	}
+	least := from.At.Add(
+		playtime.Least(o.Sport, shown, o.Match.Status == event.Break, longestClock(known, o)))
 	switch {
 	case known.EndsFrom.IsZero(), by == overdue, compareClock(o.Sport, shown, was) > 0:
+		return least
+	case (o.Match.Status == event.Interrupted || o.Match.Status == event.Suspended) && least.After(known.EndsFrom):
 		return least
 	case compareClock(o.Sport, shown, was) == 0 && !shown.Known() && least.Sub(known.EndsFrom) >= seenStep:
 		return least // without a clock, the period may have just begun
 	}
 	return known.EndsFrom
+}
+
+// longestClock returns [State.LongestClock] after an accepted page.
+func longestClock(known *State, o *observation.Observation) int {
+	last, longest := o.Sport.Index(o.Sport.Rules().LastRegulationPeriod), known.LongestClock
+	add := func(c event.Clock) {
+		if o.Sport.Index(c.Period) <= last {
+			longest = max(longest, c.Elapsed)
+		}
+	}
+	add(clockShown(o))
+	for i := range o.Incidents {
+		add(o.Incidents[i].Clock)
+	}
+	return longest
 }
 
 // contradictsCourse reports whether a page contradicts what has happened in the match, so that it is

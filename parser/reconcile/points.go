@@ -13,10 +13,13 @@ func isPoints(sport event.Sport, k event.Kind) bool {
 	return !sport.Rules().CountsGoals && sport.Scores(k)
 }
 
+// scoreRestarts reports whether the score starts again at 0-0 with each period.
+func scoreRestarts(sport event.Sport) bool { return sport.Rules().SetScore }
+
 // comparePoints compares the incidents for which isPoints holds. Such an incident is identified by
 // the score of its side after the incident, because in basketball one player can score three times
-// at the same clock. A correction of one incident changes the score after all later incidents. So a
-// row is paired by player and clock before it is paired by the score alone.
+// at the same clock. A correction of one incident changes the score after all later incidents. So
+// pairPoints pairs the rows of each side in order.
 func (d *draft) comparePoints() {
 	if d.obs.Sport.Rules().CountsGoals {
 		return
@@ -25,55 +28,67 @@ func (d *draft) comparePoints() {
 		d.noteDoubts()
 		return
 	}
-	restarts := d.obs.Sport.Rules().SetScore
-	sameScoreAfter := func(in observation.Incident, tracked *TrackedIncident) bool {
-		return in.Score.Of(in.Side) == tracked.Score.Of(tracked.Side) &&
-			(!restarts || in.Clock.Period == tracked.Clock.Period)
+	rows := pointRows(&d.obs)
+	for _, side := range []event.Side{event.Home, event.Away} {
+		d.comparePointsOf(side, rows)
 	}
-	rows := d.pair(pointRows(&d.obs, restarts),
-		allOf(sameScoreAfter, samePlayer, nearClock), allOf(hasClock, samePlayer, sameKind, sameClock),
-		allOf(sameScoreAfter, d.mayBeSameGoal))
-	if d.score.mayRetract && d.obs.Score != nil && !restarts {
+	if d.score.mayRetract && d.obs.Score != nil && !scoreRestarts(d.obs.Sport) {
 		d.retractPoints()
 	}
-	for _, in := range rows {
-		s := series{"points", string(in.Side)}
-		if !d.replacePoints(in, sameScoreAfter) {
+}
+
+// comparePointsOf compares the points of one side with those of rows that belong to it. It retracts
+// tracked points that the page shows to be gone, and reports the rows that show no tracked points.
+func (d *draft) comparePointsOf(side event.Side, rows []observation.Incident) {
+	p := d.newPointPairs(side, rows)
+	p.pair()
+	removed := p.removed()
+	replaced := p.replaced()
+	p.apply(d)
+	for _, at := range removed {
+		if d.verdict >= fresh {
+			d.retract(at, pointSeries(side))
+		} else {
+			d.state.Tracked[at].Doubted = true // the page may be a stale copy
+		}
+	}
+	waits := map[int]bool{} // indexes of rows
+	for at, row := range replaced {
+		switch {
+		case d.isRetracted(at):
+		case d.persists(at):
+			d.retractBecause(at, pointSeries(side), replacedReason)
+		default:
+			waits[row] = true // the page may be a stale copy
+		}
+	}
+	for i := range p.rows {
+		if p.of[i] >= 0 || waits[i] {
 			continue
 		}
-		identity := s.with(strconv.Itoa(in.Score.Of(in.Side)), d.generation(s))
-		if restarts {
+		in := p.rows[i]
+		identity := pointSeries(side).with(strconv.Itoa(in.Score.Of(side)), d.generation(pointSeries(side)))
+		if scoreRestarts(d.obs.Sport) {
 			identity = identity.with(string(in.Clock.Period))
 		}
 		d.reportFirstFree(in, identity)
 	}
+	d.retractMissingPoints(&p)
 }
 
-// replacePoints retracts the tracked points that a row replaces: a side reaches each score once. It
-// returns false if the row must wait, because the page may be a stale copy.
-func (d *draft) replacePoints(row observation.Incident, sameScoreAfter pairingRule) bool {
-	for at := range d.state.Tracked {
-		tracked := &d.state.Tracked[at]
-		if d.listed[at] || d.isRetracted(at) || !d.comparable(row, tracked) || !sameScoreAfter(row, tracked) {
-			continue
-		}
-		if !d.persists(at) {
-			return false
-		}
-		d.retractBecause(at, series{"points", string(tracked.Side)}, replacedReason)
-	}
-	return true
-}
+// pointSeries returns the series of the points of a side.
+func pointSeries(side event.Side) series { return series{"points", string(side)} }
 
 // pointRows returns the rows for which isPoints holds and that have a score. Unless the score
 // restarts, it omits rows that are ahead of the page's score.
-func pointRows(o *observation.Observation, restarts bool) []observation.Incident {
+func pointRows(o *observation.Observation) []observation.Incident {
 	var rows []observation.Incident
 	for _, in := range o.Incidents {
 		if !isPoints(o.Sport, in.Kind) || in.Score == nil {
 			continue
 		}
-		if ahead := o.Score != nil && in.Score.Of(in.Side) > o.Score.Of(in.Side); restarts || !ahead {
+		ahead := o.Score != nil && in.Score.Of(in.Side) > o.Score.Of(in.Side)
+		if scoreRestarts(o.Sport) || !ahead {
 			rows = append(rows, in)
 		}
 	}
@@ -85,9 +100,30 @@ func pointRows(o *observation.Observation, restarts bool) []observation.Incident
 func (d *draft) retractPoints() {
 	for at := range d.state.Tracked {
 		tracked := &d.state.Tracked[at]
-		if isPoints(d.obs.Sport, tracked.Kind) && !d.listed[at] &&
+		if isPoints(d.obs.Sport, tracked.Kind) && !d.listed[at] && !d.isRetracted(at) &&
 			tracked.Score.Of(tracked.Side) > d.obs.Score.Of(tracked.Side) {
-			d.retract(at, series{"points", string(tracked.Side)})
+			d.retract(at, pointSeries(tracked.Side))
+		}
+	}
+}
+
+// retractMissingPoints retracts points in doubt that enough complete pages do not list. Points are in
+// doubt if later scores fell without them, or if they vanished from the page before the next points of
+// their side were reported: the next points may include theirs. Other points that vanish are still part
+// of the score of later points.
+func (d *draft) retractMissingPoints(p *pointPairs) {
+	complete := d.obs.Score != nil && len(p.rows) > 0 &&
+		p.rows[len(p.rows)-1].Score.Of(p.side) == d.obs.Score.Of(p.side)
+	for _, t := range p.unlisted() {
+		at := p.tracked[t].at
+		if tracked := &d.state.Tracked[at]; complete && !d.isRetracted(at) && wouldList(&d.obs, tracked, d.from.Site) {
+			if tracked.Doubted = tracked.Doubted || p.newAfter(t); !tracked.Doubted {
+				continue
+			}
+			tracked.Missing = tracked.Missing.extended(d.from.At)
+			if tracked.Missing.overdue(missingPolls, missingFor) {
+				d.retract(at, pointSeries(p.side))
+			}
 		}
 	}
 }

@@ -42,6 +42,9 @@ type State struct {
 	// EndsFrom is the earliest time at which the match can be over, by the period and the clock of the
 	// pages during play. It is zero if no page showed a period.
 	EndsFrom time.Time `json:"ends_from,omitzero"`
+	// LongestClock is the highest clock in regulation time that pages have shown, in seconds since the
+	// start of its period. All periods are at least so long.
+	LongestClock int `json:"longest_clock,omitempty"`
 
 	Kickoff *Kickoff                      `json:"kickoff,omitempty"` // nil until the kick-off moves
 	Lineups map[event.Side]*TrackedLineup `json:"lineups,omitempty"` // a TrackedLineup is never modified

@@ -12,7 +12,6 @@ import (
 	"github.com/matchwire/matchwire/internal/parsertest"
 	"github.com/matchwire/matchwire/internal/season"
 	"github.com/matchwire/matchwire/internal/testenv"
-	"github.com/matchwire/matchwire/parser/profile"
 	"github.com/matchwire/matchwire/parser/reconcile"
 	"github.com/matchwire/matchwire/parser/recording"
 )
@@ -76,16 +75,12 @@ func changeBeforeKickoff(t *testing.T) {
 
 // reconcileSeason reconciles the pages of the first n matches of the season.
 func reconcileSeason(t *testing.T, dir string, n int) {
-	matches, err := season.Load(dir)
+	matches, err := season.Load(dir, event.Soccer)
 	if err != nil || len(matches) < n {
 		t.Fatalf("the season has %d matches, error %v, want at least %d", len(matches), err, n)
 	}
-	p, err := profile.Load("season.yaml", []byte(season.Profile))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for i := range n {
-		if _, _, err := matches[i].Events(t.Context(), p, 1); err != nil {
+		if _, _, err := matches[i].Events(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,19 +11,35 @@ import (
 const clockSlack = 5 * time.Minute
 
 // Least returns the minimum time from at until a match can be over. In a break, the period of at
-// has ended. The zero clock means kick-off.
-func Least(sport event.Sport, at event.Clock, inBreak bool) time.Duration {
+// has ended. The zero clock means kick-off. longest is the highest clock in regulation time that pages
+// have shown, in seconds since the start of its period: the periods are at least so long.
+func Least(sport event.Sport, at event.Clock, inBreak bool, longest int) time.Duration {
 	if sport == event.Soccer {
 		return max(0, leastSoccer(at, inBreak)-clockSlack)
 	}
 	rules := sport.Rules()
+	length := leastLength(rules, time.Duration(longest)*time.Second)
+	now, last := sport.Index(at.Period), sport.Index(rules.LeastPeriod)
 	var left time.Duration
 	for i, p := range rules.Periods {
-		if i > sport.Index(at.Period) && i <= sport.Index(rules.LeastPeriod) && !p.IsBreak() {
-			left += rules.LeastLength
+		if i > now && i <= last && !p.IsBreak() {
+			left += length
 		}
 	}
+	if len(rules.UsualLengths) > 0 && !inBreak && at.Elapsed > 0 && 0 <= now && now <= last {
+		left += max(0, length-time.Duration(at.Elapsed)*time.Second)
+	}
 	return left
+}
+
+// leastLength returns the minimum length of a period if its clock has shown longest.
+func leastLength(rules *event.Rules, longest time.Duration) time.Duration {
+	for _, length := range rules.UsualLengths {
+		if length >= longest {
+			return length
+		}
+	}
+	return rules.LeastLength
 }
 
 // leastSoccer is Least for soccer, without clockSlack. If the minute is unknown, the period may

@@ -1,0 +1,188 @@
+package season
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"time"
+)
+
+// A Page is the page that one poll fetches.
+type Page struct {
+	At       time.Time // time of the poll
+	Body     []byte
+	Fault    string    // what is wrong with the page; "" for a current and complete page
+	Start    time.Time // the kick-off that the page shows, if its facts are current
+	Rows     []Fact    // rows of a page whose facts are current; scoreboards do not show them
+	Score    Score     // score of a page whose facts are current
+	Complete bool      // no row is late or vanished
+
+	phase phase
+	kicks Score         // score of the shoot-out
+	line  []periodScore // the points of each period
+}
+
+// The faults of pages. The facts are current on a page with a stray end, and on no other page with a
+// fault.
+const (
+	StaleCopy   = "stale copy"
+	BlankPage   = "blank page"
+	PartialPage = "partial page"
+	StrayEnd    = "stray end"
+	Preview     = "preview"
+	SecondGame  = "second game"
+)
+
+// The faults of polls.
+const (
+	MissedPolls   = "missed polls"
+	FirstPollLate = "first poll in the middle"
+)
+
+// Current reports whether the facts on the page are current.
+func (p *Page) Current() bool { return p.Fault == "" || p.Fault == StrayEnd }
+
+// A Rendering is a match as polls see it.
+type Rendering struct {
+	Style  *Style
+	Pages  []Page
+	Facts  []Fact         // on the last page of the match
+	Spans  []string       // the periods that were played
+	Faults map[string]int // how often each fault struck
+}
+
+// A generator generates the pages of a match. Times are seconds since kick-off.
+type generator struct {
+	match   *Match
+	rand    *rand.Rand
+	style   *Style
+	line    timeline
+	rows    []row
+	missing map[int][2]float64 // times at which a row vanishes and returns, by the index of the row
+	listing listing            // what the page shows before the match
+	ahead   ahead              // when the clock is ahead
+
+	corrected float64 // time of the correction after the match; 0 if there is none
+	struck    map[strike]bool
+}
+
+// An ahead is the time in which a clock is ahead by a number of seconds.
+type ahead struct{ begin, end, by float64 }
+
+// A strike is a fault and where it struck.
+type strike struct {
+	fault string
+	where int
+}
+
+// strike counts a fault once for each value of where, such as a row or a page.
+func (g *generator) strike(fault string, where int) { g.struck[strike{fault, where}] = true }
+
+// Render returns the match as polls at intervals of 5 to 90 seconds would see it. The same seed results
+// in the same pages. The names of faults define what can be wrong with the pages.
+func (m *Match) Render(seed uint64) *Rendering {
+	r := rand.New(rand.NewPCG(seed, Hash([]byte(m.ID))))
+	g := &generator{match: m, rand: r, style: m.sport.styles[0], line: m.timeline, missing: map[int][2]float64{},
+		struck: map[strike]bool{}}
+	if n := len(m.sport.styles); n > 1 {
+		g.style = m.sport.styles[r.IntN(n)]
+	}
+	if n := m.sport.suspendedIn; n > 0 && g.chance(n) {
+		s := g.line.spans[r.IntN(len(g.line.spans))]
+		g.line = g.line.suspended(s.begin+r.Float64()*(s.end-s.begin), 3600*(16+6*r.Float64()))
+	}
+	if m.sport.addRows != nil {
+		m.sport.addRows(g)
+	} else {
+		g.addRows()
+	}
+	g.listing = g.newListing()
+	out := &Rendering{Style: g.style, Pages: g.pages(), Facts: g.facts(), Faults: map[string]int{}}
+	for _, s := range g.line.spans {
+		out.Spans = append(out.Spans, string(s.period))
+	}
+	for s := range g.struck {
+		out.Faults[s.fault]++
+	}
+	return out
+}
+
+// pages returns the pages of all polls.
+func (g *generator) pages() []Page {
+	r, end := g.rand, g.line.end()
+	at := -120.0
+	if g.listing != (listing{}) {
+		at = earliestListing
+	} else if g.chance(6) {
+		at = r.Float64() * end * 0.8
+		g.strike(FirstPollLate, 0)
+	}
+	interval := 5 + r.Float64()*85
+	var pages []Page
+	var good []Page
+	// Stale copies are served for at most a minute, then at least one good page.
+	staleUntil, stale, mayStale := at, 0, false
+	for at < end+600 {
+		p := g.page(at)
+		switch {
+		case at < staleUntil && stale < len(good):
+			p = Page{At: p.At, Body: good[stale].Body, Fault: StaleCopy}
+		case mayStale && g.chance(60) && len(good) > 3:
+			mayStale = false
+			stale, staleUntil = max(0, len(good)-2-r.IntN(6)), at+10+r.Float64()*50
+			p = Page{At: p.At, Body: good[stale].Body, Fault: StaleCopy}
+		case g.chance(60):
+			p = Page{At: p.At, Fault: BlankPage}
+		case g.chance(60):
+			p = Page{At: p.At, Body: p.Body[:len(p.Body)*(5+r.IntN(4))/10], Fault: PartialPage}
+		case g.mayEndEarly(at, good) && g.chance(40):
+			p.Fault, p.phase = StrayEnd, phase{Status: fullTime}
+			p.Body = g.render(at, &p)
+		case at > end+finalAfter && g.chance(4):
+			p = g.preview(p.At)
+		default:
+			good, mayStale = append(good, p), true
+		}
+		pages = append(pages, p)
+		at += max(5, min(90, interval*(0.7+0.6*r.Float64())))
+		if g.chance(80) {
+			at += 180 + r.Float64()*240
+			g.strike(MissedPolls, len(pages))
+		}
+		if p.phase.Status == stopped { // a suspended match is polled once or twice an hour
+			g.strike(Resumed, 0)
+			at += 1800 + r.Float64()*1800
+		}
+	}
+	// The last pages of the match have no faults.
+	for range 6 {
+		at += 60
+		pages = append(pages, g.page(at))
+	}
+	if g.corrected > 0 {
+		at = g.corrected - 300
+		for range 10 {
+			at += 60
+			pages = append(pages, g.page(at))
+		}
+	}
+	pages = append(pages, g.afterwards(pages[len(pages)-1].At)...)
+	for i := range pages {
+		if pages[i].Fault != "" {
+			g.strike(pages[i].Fault, i)
+		}
+	}
+	return pages
+}
+
+// mayEndEarly reports whether a page can show a stray end: a good page has shown that the match is
+// played, and it is far from its end.
+func (g *generator) mayEndEarly(at float64, good []Page) bool {
+	return len(good) > 0 && good[len(good)-1].At.After(g.match.Kickoff) && at < g.line.strayUntil
+}
+
+// Hash returns a hash of b.
+func Hash(b []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(b)
+	return h.Sum64()
+}

@@ -1,0 +1,63 @@
+package season
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// listStyle returns the style of renderList. as is the notation of clocks in the profile.
+func listStyle(s event.Sport, as string, clock func(event.Clock) string) *Style {
+	var kinds []string
+	for _, k := range s.Rules().Kinds {
+		kinds = append(kinds, fmt.Sprintf("%s: li.%s", k, k))
+	}
+	profile := matchProfile(s, "list-"+as, as, ".home", ".away", ".hs", ".as")
+	profile += fmt.Sprintf(`incidents:
+  - rows: ol.events > li
+    kind: {when: {%s}}
+    detail: {attr: data-detail}
+    side: {when: {home: li.home, away: li.away}}
+    period: {attr: data-period}
+    clock: {css: time, as: %s}
+    player: b
+    off: i
+    home_score: {css: u, regexp: '^\d+'}
+    away_score: {css: u, regexp: '\d+$'}
+`, strings.Join(kinds, ", "), as)
+	return &Style{Name: fmt.Sprintf("%s list, %s", s, as), Listed: true, render: renderList, clock: clock,
+		profile: profile}
+}
+
+// boardStyle returns the style of renderBoard. as is the notation of clocks in the profile.
+func boardStyle(s event.Sport, as string, clock func(event.Clock) string) *Style {
+	return &Style{Name: fmt.Sprintf("%s board, %s", s, as), render: renderBoard, clock: clock,
+		profile: matchProfile(s, "board-"+as, as, ".home .team", ".away .team", ".home .total", ".away .total")}
+}
+
+// matchProfile returns the part of a profile that is about the match, in YAML.
+func matchProfile(s event.Sport, name, as, home, away, homeScore, awayScore string) string {
+	statuses := []string{"PRE: scheduled", "SUSPENDED: suspended", "FT: ended", "FINAL: final"}
+	for _, p := range s.Rules().Periods {
+		if !p.IsBreak() {
+			statuses = append(statuses, fmt.Sprintf("LIVE %s: live %s", p, p))
+			b := breakAfter(s, p)
+			statuses = append(statuses, fmt.Sprintf("BREAK %s: break %s", b, b))
+		}
+	}
+	return fmt.Sprintf(`profile: season-%s
+sport: %s
+match:
+  league: .league
+  home: %s
+  away: %s
+  home_score: %s
+  away_score: %s
+  home_shootout: {css: .hp, optional: true}
+  away_shootout: {css: .ap, optional: true}
+  status: {css: .status, map: {%s}}
+  clock: {css: .clock, as: %s}
+  start: .start
+`, name, s, home, away, homeScore, awayScore, strings.Join(statuses, ", "), as)
+}

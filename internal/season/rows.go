@@ -1,0 +1,282 @@
+package season
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// The faults of rows.
+const (
+	LateRow       = "late row"         // the row appears after its score change
+	VanishedRow   = "vanished row"     // the row vanishes for a while
+	EditedPlayer  = "edited player"    // the row shows another player at first
+	EditedClock   = "edited clock"     // the row shows an earlier clock at first
+	RemovedScore  = "score taken back" // the row and its points are removed
+	ReplacedScore = "score replaced"   // another score takes its place between two polls
+	Corrected     = "late correction"  // the row of a score is edited hours after the match
+	Reversed      = "rows reversed"    // the latest row is the first
+	ClockPutBack  = "clock put back"   // the clock is ahead for a while
+	Resumed       = "match resumed"    // the match is suspended, and resumed on another day
+)
+
+// commonFaults are the faults that the pages of every sport have.
+var commonFaults = []string{
+	StaleCopy, BlankPage, PartialPage, StrayEnd, Preview, SecondGame, MissedPolls, FirstPollLate, Placeholders,
+	MovedKickoff, LateRow, VanishedRow, EditedPlayer, EditedClock, RemovedScore, ReplacedScore, Reversed,
+}
+
+// CancelledScorer is the player of each score that another score replaces between two polls, and
+// DisallowedScorer the player of each score that is taken back.
+const (
+	CancelledScorer  = "Cancelled Scorer"
+	DisallowedScorer = "Nearly Scorer"
+)
+
+// A row is a row of the page and its changes over time.
+type row struct {
+	Fact
+	delay  float64 // time from the score change to the row
+	until  float64 // time at which the row and its points are removed; 0 if the row stays
+	first  *Fact   // the facts that the row shows before the edit; nil if it is never edited
+	edited float64 // time of the edit
+	fault  string  // name of the edit, or of the fault that removes the row
+}
+
+// shown returns the fact that the row shows at a time.
+func (s *row) shown(at float64) *Fact {
+	if s.first != nil && at < s.edited {
+		return s.first
+	}
+	return &s.Fact
+}
+
+// chance reports whether a random event with probability 1/n occurs.
+func (g *generator) chance(n int) bool { return g.rand.IntN(n) == 0 }
+
+// addRows adds the rows of a sport other than soccer, and decides which rows are late, edited, removed or
+// missing for a while.
+func (g *generator) addRows() {
+	rare := func(n int) bool { return g.chance(n * g.match.sport.density) }
+	edits := slices.Concat(g.match.sport.edits, commonEdits)
+	for _, f := range g.line.facts {
+		s := row{Fact: f}
+		if f.Points > 0 && !f.Unlisted && rare(5) {
+			s.delay = 20 + g.rand.Float64()*100
+		}
+		for _, e := range edits {
+			wrong := f
+			if s.first == nil && !f.Unlisted && rare(e.rarity) && e.wrong(g.rand, &wrong) {
+				s.first, s.fault, s.edited = &wrong, e.name, f.At+s.delay+30+g.rand.Float64()*240
+			}
+		}
+		g.rows = append(g.rows, s)
+	}
+	if g.chance(4) {
+		g.correctLate()
+	}
+	if g.chance(3) {
+		g.addRemovedScore()
+	}
+	if g.chance(2) {
+		g.addReplaced(240)
+	}
+	g.addMissing(20 * g.match.sport.density)
+	if g.match.sport.gameClock && g.chance(3) {
+		s := g.line.spans[g.rand.IntN(len(g.line.spans))]
+		begin := s.begin + g.rand.Float64()*(s.end-s.begin)
+		g.ahead = ahead{begin, begin + 20 + g.rand.Float64()*100, 3 + float64(g.rand.IntN(25))}
+	}
+}
+
+// commonEdits are the edits of rows that every sport has.
+var commonEdits = []edit{
+	{EditedPlayer, 15, func(_ *rand.Rand, f *Fact) bool {
+		if f.Player != "" {
+			f.Player = "Mistaken " + f.Player
+		}
+		return f.Player != ""
+	}},
+	{EditedClock, 12, func(r *rand.Rand, f *Fact) bool {
+		if f.Clock.Elapsed > 20 {
+			f.Clock.Elapsed -= 1 + r.IntN(15)
+			return true
+		}
+		return false
+	}},
+}
+
+// addMissing decides which rows vanish for a while: one in n.
+func (g *generator) addMissing(n int) {
+	for i, s := range g.rows {
+		if g.chance(n) {
+			from := s.At + s.delay + 60 + g.rand.Float64()*600
+			g.missing[i] = [2]float64{from, from + 20 + g.rand.Float64()*60}
+		}
+	}
+}
+
+// insert adds a row before the first row that happened later.
+func (g *generator) insert(s row) {
+	i, _ := slices.BinarySearchFunc(g.rows, s.At, func(r row, at float64) int {
+		return cmp.Or(cmp.Compare(r.At, at), -1)
+	})
+	g.rows = slices.Insert(g.rows, i, s)
+}
+
+// invented returns an ordinary score of a side at a time, and whether a period is being played at this time.
+func (g *generator) invented(side, player string, at float64) (Fact, bool) {
+	f := g.match.sport.score
+	f.Side, f.Player, f.At = side, player, at
+	for i := range g.line.spans {
+		if s := &g.line.spans[i]; s.begin+30 < at && at < s.end && s.period != event.ShootOut {
+			f.Clock = g.match.sport.clock(s.period, s.elapsed(at))
+			return f, true
+		}
+	}
+	return f, false
+}
+
+// addRemovedScore adds a score that is taken back one to four minutes later.
+func (g *generator) addRemovedScore() {
+	at := 120 + g.rand.Float64()*(g.line.end()-1200)
+	f, ok := g.invented([]string{"home", "away"}[g.rand.IntN(2)], DisallowedScorer, at)
+	if ok {
+		g.insert(row{Fact: f, until: at + 60 + g.rand.Float64()*180, fault: RemovedScore})
+	}
+}
+
+// addReplaced adds a score that is cancelled at the moment at which its side scores again, so that no page
+// shows a lower score. The scores are at least apart seconds from each other.
+func (g *generator) addReplaced(apart float64) {
+	for _, at := range g.rand.Perm(len(g.line.facts)) {
+		next := g.line.facts[at]
+		if next.Points < g.match.sport.score.Points || next.Unlisted {
+			continue
+		}
+		f, ok := g.invented(next.Side, CancelledScorer, next.At-apart-g.rand.Float64()*600)
+		if ok {
+			g.insert(row{Fact: f, until: next.At, fault: ReplacedScore})
+			return
+		}
+	}
+}
+
+// correctLate edits the player of a score hours after the match.
+func (g *generator) correctLate() {
+	for _, i := range g.rand.Perm(len(g.rows)) {
+		s := &g.rows[i]
+		if s.Points == 0 || s.Player == "" || s.Unlisted || s.first != nil {
+			continue
+		}
+		wrong := s.Fact
+		wrong.Player = "Credited " + wrong.Player
+		s.first, s.fault, s.edited = &wrong, Corrected, g.line.end()+3600*(1.5+g.rand.Float64())
+		g.corrected = s.edited
+		return
+	}
+}
+
+// page returns the page without a fault of the page as a whole at a time.
+func (g *generator) page(at float64) Page {
+	p := Page{At: g.match.at(at), Start: g.match.Kickoff, Complete: true}
+	if !g.listing.start.IsZero() && at < g.listing.moved {
+		p.Start = g.listing.start
+		g.strike(MovedKickoff, 0)
+	}
+	p.phase = g.phase(at)
+	var happened []*Fact
+	var listed []bool
+	for i := range g.rows {
+		s := &g.rows[i]
+		if at < s.At || s.until > 0 && at >= s.until {
+			continue
+		}
+		f := *s.shown(at)
+		missing, vanishes := g.missing[i]
+		late, vanished := at < s.At+s.delay, vanishes && at >= missing[0] && at < missing[1]
+		switch {
+		case f.Unlisted:
+		case late:
+			g.strike(LateRow, i)
+		case vanished:
+			g.strike(VanishedRow, i)
+		case s.until > 0 || s.first != nil && at < s.edited:
+			g.strike(s.fault, i)
+		}
+		p.Complete = p.Complete && !late && !vanished
+		happened, listed = append(happened, &f), append(listed, !f.Unlisted && !late && !vanished)
+		p.kicks = p.kicks.add(f.Side, f.Kicks)
+	}
+	p.Score = g.tally(happened, p.phase.Period)
+	p.line = lineOf(happened)
+	for i, f := range happened {
+		if listed[i] {
+			p.Rows = append(p.Rows, *f)
+		}
+	}
+	if g.chance(20) {
+		slices.Reverse(p.Rows)
+		if len(p.Rows) > 1 {
+			g.strike(Reversed, len(p.Rows))
+		}
+	}
+	p.Body = g.render(at, &p)
+	return p
+}
+
+// tally sets the score after each fact, and returns the score of the page.
+func (g *generator) tally(facts []*Fact, p event.Period) (now Score) {
+	if g.match.sport.tally != nil {
+		return g.match.sport.tally(facts, p)
+	}
+	for _, f := range facts {
+		now = now.add(f.Side, f.Points)
+		f.Score = now
+	}
+	return now
+}
+
+// A periodScore is the points of both sides in a period.
+type periodScore struct {
+	period event.Period
+	Score
+}
+
+// lineOf returns the points of each period in which something happened.
+func lineOf(facts []*Fact) (line []periodScore) {
+	for _, f := range facts {
+		if n := len(line); n == 0 || line[n-1].period != f.Clock.Period {
+			line = append(line, periodScore{period: f.Clock.Period})
+		}
+		last := &line[len(line)-1]
+		last.Score = last.add(f.Side, f.Points)
+	}
+	return line
+}
+
+// facts returns the facts on the last page.
+func (g *generator) facts() []Fact {
+	var happened []*Fact
+	for i := range g.rows {
+		if g.rows[i].until == 0 {
+			happened = append(happened, new(g.rows[i].Fact))
+		}
+	}
+	g.tally(happened, g.line.spans[len(g.line.spans)-1].period)
+	var all []Fact
+	for _, f := range happened {
+		if !f.Unlisted {
+			all = append(all, *f)
+		}
+	}
+	return all
+}
+
+// Moved reports whether a player is an invention of a fault, whose scores do not stay.
+func Moved(player string) bool {
+	return strings.HasPrefix(player, CancelledScorer) || strings.HasPrefix(player, DisallowedScorer)
+}

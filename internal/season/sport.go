@@ -1,0 +1,110 @@
+package season
+
+import (
+	"math/rand/v2"
+	"sync"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/profile"
+)
+
+// A sport defines how the matches of one sport are loaded, and how pages show them.
+type sport struct {
+	name event.Sport
+
+	// load sets the timeline of a match, and its result, from the line of the match.
+	load func(line []byte, m *Match) error
+
+	// clock returns the clock that pages show in a period. elapsed is in seconds since its start.
+	clock func(p event.Period, elapsed float64) event.Clock
+
+	// score is an ordinary fact that changes the score, with Kind, Detail and Points.
+	score Fact
+
+	styles  []*Style // at least one
+	density int      // about how many times more facts a match has than a match of soccer
+	edits   []edit   // edits of rows that only this sport has
+
+	// faults are the names of the faults that the matches of the sport have, besides those of edits.
+	faults []string
+
+	// The members below are optional.
+
+	// addRows adds the rows of a match. The default is generator.addRows.
+	addRows func(g *generator)
+
+	// tally sets the score after each fact, and returns the score that a page shows. The facts have
+	// happened, in the order of play, and p is the current period. The default adds up the points.
+	tally func(facts []*Fact, p event.Period) Score
+
+	gameClock   bool // pages show a clock that officials can put back
+	suspendedIn int  // one match in so many is suspended, and resumed on another day; 0 means none
+}
+
+// sports lists all sports that have pages.
+var sports = []*sport{soccer, basketball}
+
+// sportOf returns the sport with a name, or nil.
+func sportOf(name event.Sport) *sport {
+	for _, s := range sports {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// Sports returns the sports that have pages.
+func Sports() []event.Sport {
+	var names []event.Sport
+	for _, s := range sports {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// Faults returns the names of all faults that the pages of a sport have.
+func Faults(name event.Sport) []string {
+	s := sportOf(name)
+	all := append([]string{}, s.faults...)
+	for _, e := range s.edits {
+		all = append(all, e.name)
+	}
+	if s.gameClock {
+		all = append(all, ClockPutBack)
+	}
+	if s.suspendedIn > 0 {
+		all = append(all, Resumed)
+	}
+	return all
+}
+
+// An edit is a way in which a site edits a row later.
+type edit struct {
+	name   string
+	rarity int // one row in rarity times the density of the sport is edited in this way
+
+	// wrong changes a fact to what the row shows before the edit. It returns false if the fact cannot be
+	// edited in this way.
+	wrong func(r *rand.Rand, f *Fact) bool
+}
+
+// A Style is one way in which pages show the matches of a sport.
+type Style struct {
+	Name   string // such as "basketball list, remaining"
+	Listed bool   // the page lists incidents; otherwise it shows only the score
+
+	render  func(s *Style, v *view) []byte
+	clock   func(event.Clock) string // the notation of clocks
+	profile string                   // the profile of the pages, in YAML
+
+	once   sync.Once
+	loaded *profile.Profile
+	err    error
+}
+
+// Profile returns the profile of the pages.
+func (s *Style) Profile() (*profile.Profile, error) {
+	s.once.Do(func() { s.loaded, s.err = profile.Load(s.Name+".yaml", []byte(s.profile)) })
+	return s.loaded, s.err
+}

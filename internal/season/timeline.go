@@ -1,0 +1,164 @@
+package season
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// A Fact is something that happened in a match.
+type Fact struct {
+	Kind, Detail, Side, Player, Off string
+
+	Clock event.Clock // as pages show it; the period is always set
+	At    float64     // seconds since kick-off, breaks included
+
+	Points   int   // points that the fact adds to the score of its side
+	Kicks    int   // kicks that the fact adds to the tally of the shoot-out
+	Score    Score // score after the fact, as the page shows it
+	Unlisted bool  // no page has a row for the fact
+}
+
+// A timeline is the course of a match in real time. Times are seconds since kick-off.
+type timeline struct {
+	facts      []Fact // in the order of play
+	spans      []span // the periods in the order of play
+	pauses     []pause
+	strayUntil float64 // until this time, a page that shows the end of the match is wrong
+}
+
+// A span is the time in which a period was played.
+type span struct {
+	period     event.Period
+	begin, end float64
+
+	// anchors are times at which the clock is known, in order. Between two anchors, the clock runs evenly.
+	// Without anchors, the clock shows the seconds since begin.
+	anchors []anchor
+}
+
+// An anchor is a time and the clock at this time, in seconds since the start of the period.
+type anchor struct{ at, elapsed float64 }
+
+// A pause is the time in which a match is suspended.
+type pause struct{ begin, end float64 }
+
+// elapsed returns the clock at a time of the span, in seconds since the start of the period.
+func (s *span) elapsed(at float64) float64 {
+	if len(s.anchors) == 0 {
+		return at - s.begin
+	}
+	i, found := slices.BinarySearchFunc(s.anchors, at, func(a anchor, at float64) int { return cmp.Compare(a.at, at) })
+	switch {
+	case found: // the clock is exact at its latest anchor
+		for i+1 < len(s.anchors) && s.anchors[i+1].at == at {
+			i++
+		}
+		return s.anchors[i].elapsed
+	case i == 0:
+		return s.anchors[0].elapsed
+	case i == len(s.anchors):
+		return s.anchors[i-1].elapsed
+	}
+	from, to := s.anchors[i-1], s.anchors[i]
+	return from.elapsed + (to.elapsed-from.elapsed)*(at-from.at)/(to.at-from.at)
+}
+
+// length returns the clock at the end of the span, in seconds.
+func (s *span) length() float64 { return s.elapsed(s.end) }
+
+// end returns the time of the end of the match.
+func (t *timeline) end() float64 { return t.spans[len(t.spans)-1].end }
+
+// suspended returns the timeline of a match that is suspended at a time and resumes after a number of
+// seconds. It does not modify t. The time must be in a span.
+func (t *timeline) suspended(at, seconds float64) timeline {
+	later := func(time float64) float64 {
+		if time > at {
+			return time + seconds
+		}
+		return time
+	}
+	next := timeline{facts: slices.Clone(t.facts), strayUntil: later(t.strayUntil),
+		pauses: append(slices.Clone(t.pauses), pause{at, at + seconds})}
+	for i := range next.facts {
+		next.facts[i].At = later(next.facts[i].At)
+	}
+	for _, s := range t.spans {
+		moved := span{period: s.period, begin: later(s.begin), end: later(s.end)}
+		for _, a := range s.anchors {
+			moved.anchors = append(moved.anchors, anchor{later(a.at), a.elapsed})
+		}
+		if s.begin <= at && at < s.end {
+			if len(s.anchors) == 0 {
+				moved.anchors = []anchor{{s.begin, 0}, {moved.end, s.length()}}
+			}
+			stopped := s.elapsed(at)
+			moved.anchors = append(moved.anchors, anchor{at, stopped}, anchor{at + seconds, stopped})
+			slices.SortStableFunc(moved.anchors, func(a, b anchor) int { return cmp.Compare(a.at, b.at) })
+		}
+		next.spans = append(next.spans, moved)
+	}
+	return next
+}
+
+// A phase is what a page says about the course of a match.
+type phase struct {
+	Status string       // pre, live, onBreak, stopped, fullTime or final
+	Period event.Period // of a live match or a break; else ""
+	Clock  event.Clock  // of a live match, if the page shows one; else zero
+}
+
+// The statuses that pages show.
+const (
+	pre      = "PRE"
+	live     = "LIVE"
+	onBreak  = "BREAK"
+	stopped  = "SUSPENDED"
+	fullTime = "FT"
+	final    = "FINAL"
+)
+
+// phase returns the phase at a time.
+func (g *generator) phase(at float64) phase {
+	if at < 0 {
+		return phase{Status: pre}
+	}
+	for _, p := range g.line.pauses {
+		if p.begin <= at && at < p.end {
+			return phase{Status: stopped}
+		}
+	}
+	for i := range g.line.spans {
+		s := &g.line.spans[i]
+		switch {
+		case at >= s.end:
+			continue
+		case at < s.begin:
+			return phase{Status: onBreak, Period: breakAfter(g.match.Sport, g.line.spans[i-1].period)}
+		}
+		elapsed := s.elapsed(at)
+		if ahead := g.ahead; ahead.begin <= at && at < ahead.end {
+			elapsed = min(elapsed+ahead.by, s.length())
+			g.strike(ClockPutBack, 0)
+		}
+		return phase{live, s.period, g.match.sport.clock(s.period, elapsed)}
+	}
+	if at < g.line.end()+finalAfter {
+		return phase{Status: fullTime}
+	}
+	return phase{Status: final}
+}
+
+// finalAfter is the time from the end of a match until its page says that the end is final, in seconds.
+const finalAfter = 300
+
+// breakAfter returns the period that pages name in the break after a period.
+func breakAfter(s event.Sport, p event.Period) event.Period {
+	periods := s.Rules().Periods
+	if i := s.Index(p); i >= 0 && i+1 < len(periods) && periods[i+1].IsBreak() {
+		return periods[i+1]
+	}
+	return p
+}

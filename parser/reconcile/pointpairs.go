@@ -1,0 +1,283 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// A pointPairs pairs the rows of one side with its tracked points. Both are in the order of the score.
+type pointPairs struct {
+	draft   *draft
+	side    event.Side
+	rows    []observation.Incident
+	tracked []trackedPoints
+
+	of  []int // for each row: the index in tracked of the points that it shows, or -1
+	row []int // for each of tracked: the index of the row that shows it, or -1
+}
+
+// A trackedPoints is tracked points, and the score of their side after them before the page.
+type trackedPoints struct {
+	at    int // index in state.Tracked
+	after int
+}
+
+// newPointPairs returns the rows and the tracked points of a side, without pairs.
+func (d *draft) newPointPairs(side event.Side, rows []observation.Incident) pointPairs {
+	p := pointPairs{draft: d, side: side}
+	for i := range rows {
+		if rows[i].Side == side {
+			p.rows = append(p.rows, rows[i])
+			p.of = append(p.of, -1)
+		}
+	}
+	for at := range d.state.Tracked {
+		tracked := &d.state.Tracked[at]
+		if tracked.Side == side && isPoints(d.obs.Sport, tracked.Kind) && tracked.Score != nil && !d.isRetracted(at) {
+			p.tracked = append(p.tracked, trackedPoints{at, tracked.Score.Of(side)})
+			p.row = append(p.row, -1)
+		}
+	}
+	slices.SortStableFunc(p.rows, func(a, b observation.Incident) int {
+		return cmp.Or(p.comparePeriods(a.Clock, b.Clock), cmp.Compare(a.Score.Of(side), b.Score.Of(side)))
+	})
+	slices.SortStableFunc(p.tracked, func(a, b trackedPoints) int {
+		return cmp.Or(p.comparePeriods(p.incident(a).Clock, p.incident(b).Clock), cmp.Compare(a.after, b.after))
+	})
+	return p
+}
+
+// comparePeriods compares the periods of two clocks if the score restarts with each period.
+func (p *pointPairs) comparePeriods(a, b event.Clock) int {
+	sport := p.draft.obs.Sport
+	if !scoreRestarts(sport) {
+		return 0
+	}
+	return cmp.Compare(sport.Index(a.Period), sport.Index(b.Period))
+}
+
+// incident returns the incident of tracked points.
+func (p *pointPairs) incident(t trackedPoints) *TrackedIncident { return &p.draft.state.Tracked[t.at] }
+
+// pair finds the points that each row shows. It first pairs equal points at both ends, because most
+// pages add a few rows. Then it pairs points with the same player and clock in order, and then points
+// of which the page has edited the player or the clock.
+func (p *pointPairs) pair() {
+	begin, rows, tracked := 0, len(p.rows), len(p.tracked)
+	for begin < min(rows, tracked) && p.equal(begin, begin) {
+		p.set(begin, begin)
+		begin++
+	}
+	for rows > begin && tracked > begin && p.equal(rows-1, tracked-1) {
+		rows, tracked = rows-1, tracked-1
+		p.set(rows, tracked)
+	}
+	p.pairInOrder(begin, rows, tracked)
+	p.pairEdited()
+}
+
+// set pairs a row with tracked points.
+func (p *pointPairs) set(row, t int) { p.of[row], p.row[t] = t, row }
+
+// equal reports whether a row and tracked points have the same attributes.
+func (p *pointPairs) equal(row, t int) bool {
+	return p.likeness(row, t) == likeness(true, true, true)
+}
+
+// likeness returns the likeness of a row and tracked points with the same player and clock, or 0 if
+// these differ. If the score restarts, the score after them must be the same too.
+func (p *pointPairs) likeness(row, t int) int {
+	in, tracked := p.rows[row], p.incident(p.tracked[t])
+	sameAfter := p.comparePeriods(in.Clock, tracked.Clock) == 0 && in.Score.Of(p.side) == p.tracked[t].after
+	if scoreRestarts(p.draft.obs.Sport) && !sameAfter {
+		return 0
+	}
+	if !in.Clock.Known() && !sameAfter || !sameClock(in, tracked) ||
+		in.Player != tracked.Player && !samePlayer(in, tracked) { // folding names is slow
+		return 0
+	}
+	return likeness(in.Kind == tracked.Kind, in.Detail == tracked.Detail, sameAfter)
+}
+
+// likeness returns how alike two incidents with the same player and clock are. Any two pairs are more
+// than one pair.
+func likeness(sameKind, sameDetail, sameAfter bool) int {
+	n := 8
+	for i, same := range []bool{sameDetail, sameAfter, sameKind} {
+		if same {
+			n += 1 << i
+		}
+	}
+	return n
+}
+
+// pairInOrder pairs the rows and the tracked points from begin to the ends, so that both stay in order
+// and the pairs are as alike as possible. Without that, the free throws of a player at the same clock
+// would change places when their score changes.
+func (p *pointPairs) pairInOrder(begin, rows, tracked int) {
+	n, m := rows-begin, tracked-begin
+	if n == 0 || m == 0 {
+		return
+	}
+	like, best := make([]int, n*m), make([]int, (n+1)*(m+1)) // best[i, j] is the most for rows from i and points from j
+	for i := n - 1; i >= 0; i-- {
+		for j := m - 1; j >= 0; j-- {
+			like[i*m+j] = p.likeness(begin+i, begin+j)
+			most := max(best[(i+1)*(m+1)+j], best[i*(m+1)+j+1])
+			if like[i*m+j] > 0 {
+				most = max(most, like[i*m+j]+best[(i+1)*(m+1)+j+1])
+			}
+			best[i*(m+1)+j] = most
+		}
+	}
+	for i, j := 0, 0; i < n && j < m; {
+		here := best[i*(m+1)+j]
+		switch {
+		case like[i*m+j] > 0 && here == like[i*m+j]+best[(i+1)*(m+1)+j+1]:
+			p.set(begin+i, begin+j)
+			i, j = i+1, j+1
+		case here == best[(i+1)*(m+1)+j]:
+			i++
+		default:
+			j++
+		}
+	}
+}
+
+// pairEdited pairs the other rows with tracked points that can be the same although the page shows
+// another player or clock. The score of the row must be the score after the points, as far as the
+// points before or after them have not changed it.
+func (p *pointPairs) pairEdited() {
+	for i := range p.rows {
+		if p.of[i] >= 0 {
+			continue
+		}
+		before, after := p.changeBefore(i), p.changeAfter(i)
+		for t := range p.tracked {
+			change := p.rows[i].Score.Of(p.side) - p.tracked[t].after
+			tracked := p.incident(p.tracked[t])
+			if p.row[t] < 0 && (change == 0 || change == before || change == after) &&
+				p.comparePeriods(p.rows[i].Clock, tracked.Clock) == 0 && p.draft.mayBeSamePoints(p.rows[i], tracked) {
+				p.set(i, t)
+				break
+			}
+		}
+	}
+}
+
+// mayBeSamePoints reports whether a row can be a correction of tracked points with the same score. It is
+// like mayBeSameGoal, but another player is a correction only at the same clock, because points follow
+// each other faster than goals.
+func (d *draft) mayBeSamePoints(row observation.Incident, tracked *TrackedIncident) bool {
+	known := row.Clock.Known() && tracked.Clock.Known()
+	if known && observation.OtherPlayer(row.Player, tracked.Player) && !sameClock(row, tracked) &&
+		!(tracked.Site != d.from.Site && d.state.seenRecently(d.from.At, d.from.isOtherSite)) {
+		return false
+	}
+	return d.mayBeSameGoal(row, tracked)
+}
+
+// change returns by how much the page changes the score after the points that a row shows. The row must
+// be paired.
+func (p *pointPairs) change(row int) int {
+	return p.rows[row].Score.Of(p.side) - p.tracked[p.of[row]].after
+}
+
+// changeBefore returns the change of the nearest paired row before a row, or 0.
+func (p *pointPairs) changeBefore(row int) int {
+	for i := row - 1; i >= 0; i-- {
+		if p.of[i] >= 0 {
+			return p.change(i)
+		}
+	}
+	return 0
+}
+
+// changeAfter returns the change of the nearest paired row after a row, or 0.
+func (p *pointPairs) changeAfter(row int) int {
+	for i := row + 1; i < len(p.rows); i++ {
+		if p.of[i] >= 0 {
+			return p.change(i)
+		}
+	}
+	return 0
+}
+
+// unlisted returns the indexes of tracked points that no row shows.
+func (p *pointPairs) unlisted() (all []int) {
+	for t, row := range p.row {
+		if row < 0 {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// removed returns the tracked points that the page does not list, and without which the score after the
+// next points has fallen by exactly their points. They are indexes in state.Tracked.
+func (p *pointPairs) removed() (all []int) {
+	if scoreRestarts(p.draft.obs.Sport) {
+		return nil
+	}
+	first, was := 0, 0 // the first unlisted points after the latest listed points, and the score before them
+	changed := 0       // the change of the latest listed points
+	for t, row := range p.row {
+		if row < 0 {
+			continue
+		}
+		if points := p.scoreBefore(t) - was; t > first && p.change(row)-changed == -points {
+			for gone := first; gone < t; gone++ {
+				all = append(all, p.tracked[gone].at)
+			}
+		}
+		first, was, changed = t+1, p.tracked[t].after, p.change(row)
+	}
+	return all
+}
+
+// scoreBefore returns the score of the side before tracked points, as it was before the page.
+func (p *pointPairs) scoreBefore(t int) int {
+	if t == 0 {
+		return 0
+	}
+	return p.tracked[t-1].after
+}
+
+// replaced returns the tracked points that the page does not list, and whose score a row shows for other
+// points, because a side reaches each score once. The keys are indexes in state.Tracked, and the values
+// the rows.
+func (p *pointPairs) replaced() map[int]int {
+	rows := map[int]int{}
+	for _, t := range p.unlisted() {
+		for i := range p.rows {
+			if p.rows[i].Score.Of(p.side) == p.tracked[t].after &&
+				p.comparePeriods(p.rows[i].Clock, p.incident(p.tracked[t]).Clock) == 0 {
+				rows[p.tracked[t].at] = i
+			}
+		}
+	}
+	return rows
+}
+
+// newAfter reports whether the next points after tracked points that the page does not list are new.
+func (p *pointPairs) newAfter(t int) bool {
+	for i := range p.rows {
+		if p.rows[i].Score.Of(p.side) > p.tracked[t].after {
+			return p.of[i] < 0
+		}
+	}
+	return false
+}
+
+// apply corrects the tracked points from the rows that show them.
+func (p *pointPairs) apply(d *draft) {
+	for i, t := range p.of {
+		if t >= 0 {
+			d.markListed(p.tracked[t].at)
+			d.correct(p.tracked[t].at, p.rows[i])
+		}
+	}
+}

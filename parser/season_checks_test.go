@@ -1,0 +1,360 @@
+package parser_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/season"
+	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
+	"github.com/matchwire/matchwire/parser/reconcile"
+)
+
+// A checker checks the events of one match while its pages are reconciled.
+type checker struct {
+	tally
+	match    *season.Match
+	rendered *season.Rendering
+	state    reconcile.State
+
+	shown   map[string]bool        // rows and scores that fresh pages have shown so far
+	latest  map[string]bool        // rows of the latest fresh page
+	tracked map[string]event.Event // by ID of each tracked incident: its latest event
+	fewer   map[event.Side]bool    // whether the latest fresh page showed fewer goals of the side than are tracked
+	now     season.Page            // the latest fresh page
+	before  *event.Score           // the saved score before the page
+	moves   kickoffs
+}
+
+// newChecker returns a checker of a match before its first page.
+func newChecker(m *season.Match, r *season.Rendering) *checker {
+	c := &checker{match: m, rendered: r, state: reconcile.State{Epoch: "e"}, shown: map[string]bool{},
+		tracked: map[string]event.Event{}}
+	c.faults, c.style = r.Faults, r.Style.Name
+	return c
+}
+
+// countsGoals reports whether the score of the match is the number of its goals.
+func (c *checker) countsGoals() bool { return c.match.Sport.Rules().CountsGoals }
+
+// readPages reconciles all pages, and checks the events of each page. It returns false if it cannot
+// continue.
+func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
+	for n := range c.rendered.Pages {
+		fetched := &c.rendered.Pages[n]
+		if fetched.Current() {
+			c.see(fetched)
+		}
+		all, _, err := prof.Extract(ctx, page.Page{Body: fetched.Body})
+		if err != nil {
+			if fetched.Fault == "" {
+				c.fail(&c.other, "a page without a fault is unusable: %v", err)
+			}
+			continue
+		}
+		o := c.observation(all)
+		for range 1 + n%2 { // two parsers read every other page
+			c.before = c.state.Score
+			next, events, err := reconcile.Match(restarted(c.state), *o, reconcile.Provenance{
+				TID: event.NewTID(), Site: "/parser/season", At: fetched.At,
+				Evidence: event.Evidence{Snapshot: fmt.Sprintf("%x", season.Hash(fetched.Body))},
+			})
+			if errors.Is(err, reconcile.ErrOtherMatch) && fetched.Fault != "" {
+				continue // the name of a team is truncated
+			}
+			if err != nil {
+				c.fail(&c.other, "reconciling a page: %v", err)
+				return false
+			}
+			c.state = next
+			c.moves.show(fetched, c.match)
+			for i := range events {
+				c.check(fetched, &events[i])
+			}
+			if n := len(events); n > 0 && c.state.Score != nil && *events[n-1].Data.Score != *c.state.Score {
+				c.fail(&c.other, "the last event of a page has the score %v, but the saved score is %v",
+					events[n-1].Data.Score, c.state.Score)
+			}
+		}
+	}
+	return true
+}
+
+// observation returns the observation of the match on a page that may show several matches.
+func (c *checker) observation(all []observation.Observation) *observation.Observation {
+	for i := range all {
+		if all[i].Match.ID == c.match.ID {
+			return &all[i]
+		}
+	}
+	all[0].Match.ID = c.match.ID
+	return &all[0]
+}
+
+// see records what a fresh page shows.
+func (c *checker) see(p *season.Page) {
+	c.now = *p
+	c.fewer = fewerGoals(p, c.tracked)
+	c.latest = map[string]bool{}
+	if c.rendered.Style.Listed {
+		for i := range p.Rows {
+			k := c.keyOf(&p.Rows[i])
+			c.shown[k], c.latest[k] = true, true
+		}
+	}
+	for k := range p.Score.Home {
+		c.shown[fmt.Sprint("home", k+1)] = true
+	}
+	for k := range p.Score.Away {
+		c.shown[fmt.Sprint("away", k+1)] = true
+	}
+	c.shown[event.Score(p.Score).String()] = true
+}
+
+// keyOf returns what an event about a fact must have in common with a row that a page has shown. In
+// sports that do not count goals, that is everything, because the rows show the score.
+func (c *checker) keyOf(f *season.Fact) string {
+	if c.countsGoals() {
+		return f.Kind + f.Side + f.Player
+	}
+	return exactly(f.Kind, f.Detail, f.Side, f.Player, f.Off, f.Clock, pointsAfter(f))
+}
+
+// pointsAfter returns the score after a fact that changes it, otherwise nil.
+func pointsAfter(f *season.Fact) *event.Score {
+	if f.Points == 0 {
+		return nil
+	}
+	return new(event.Score(f.Score))
+}
+
+// exactly returns all attributes of a fact or an incident as one text.
+func exactly(kind, detail, side, player, off string, clock event.Clock, after *event.Score) string {
+	text := fmt.Sprintf("%s/%s %s %s(%s) %s %s%s", kind, detail, side, player, off, clock.Period, clock, clock.Half)
+	if after != nil {
+		text += " " + after.String()
+	}
+	return text
+}
+
+// incident returns all attributes of the incident of an event, as exactly does. It returns "" if the
+// incident is not tracked.
+func (c *checker) incident(id string) string {
+	i := slices.IndexFunc(c.state.Tracked, func(in reconcile.TrackedIncident) bool { return in.ID == id })
+	if i < 0 {
+		return ""
+	}
+	return c.attributes(&c.state.Tracked[i])
+}
+
+// attributes returns all attributes of a tracked incident, as exactly does.
+func (c *checker) attributes(in *reconcile.TrackedIncident) string {
+	after := in.Score
+	if c.countsGoals() {
+		after = nil
+	}
+	return exactly(string(in.Kind), in.Detail, string(in.Side), in.Player, in.Off, in.Clock, after)
+}
+
+// check checks one event of a page.
+func (c *checker) check(p *season.Page, e *event.Event) {
+	d := e.Data
+	switch {
+	case p.Fault == season.Preview || p.Fault == season.SecondGame:
+		c.fail(&c.spurious, "unexpected %s on a %s", e.Type, p.Fault)
+	case d.Kind == event.MatchEnd && d.Action != event.Retracted && e.Time.Before(c.match.EarliestEnd()):
+		c.fail(&c.spurious, "unexpected %s at %s", e.Type, e.Time)
+	case d.Kind == event.ScoreChange:
+		c.checkScoreChange(p, e)
+	case d.Kind == event.KickoffChanged:
+		c.moves.reported++
+	case d.Changes["player"].Old == season.CancelledScorer:
+		c.fail(&c.spurious, "unexpected %s of a cancelled score: another score is new", e.Type)
+	case d.Side != "" && !c.countsGoals() && d.Action != event.Retracted && !c.shown[c.incident(d.Incident)]:
+		c.fail(&c.spurious, "unexpected %s at %s: no page has shown %s", e.Type, e.Time, c.incident(d.Incident))
+	}
+	switch d.Action {
+	case event.New:
+		c.checkNewGoal(e)
+		c.tracked[d.Incident] = *e
+	case event.Corrected:
+		c.tracked[d.Incident] = *e
+	case event.Retracted:
+		c.checkRetracted(e)
+		delete(c.tracked, d.Incident)
+	}
+}
+
+// checkNewGoal checks a new goal or card. A page must have shown the score after the goal, and the
+// player unless the goal is provisional.
+func (c *checker) checkNewGoal(e *event.Event) {
+	d := e.Data
+	k := d.Kind
+	goalOrCard := k == event.Goal || k == event.YellowCard || k == event.RedCard
+	if c.countsGoals() && (goalOrCard && !d.Provisional && !c.shown[string(k)+string(d.Side)+d.Player] ||
+		k == event.Goal && !c.shown[fmt.Sprint(d.Side, d.Score.Of(d.Side))]) {
+		c.fail(&c.spurious, "unexpected %s of %s %s at %s", e.Type, d.Side, d.Player, d.Time)
+	}
+}
+
+// checkRetracted checks a retraction. Only scores that were taken back or replaced are retracted. In
+// sports that count goals, a goal is also retracted if the page shows fewer goals, because the page may
+// not show which goal was taken back.
+func (c *checker) checkRetracted(e *event.Event) {
+	d := e.Data
+	was, ok := c.tracked[d.Incident]
+	if !ok {
+		c.fail(&c.spurious, "unexpected %s of an incident that is not tracked", e.Type)
+	}
+	replaced := season.Moved(d.Player)
+	if c.countsGoals() {
+		replaced = replaced && !c.latest[string(d.Kind)+string(d.Side)+d.Player] || c.fewer[d.Side]
+		replaced = replaced && d.Kind == event.Goal
+	}
+	if d.Side != "" && !replaced {
+		c.fail(&c.spurious, "unexpected %s of %s %s at %s, reported at %s", e.Type, d.Side, d.Player, d.Time, was.Time)
+	}
+}
+
+// checkScoreChange checks an event that only the score of a page implies. A fresh page must have shown
+// the score, and must lack the row that explains it.
+func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
+	score := e.Data.Score
+	switch {
+	case score == nil || !c.shown[score.String()]:
+		c.fail(&c.spurious, "unexpected %s to %v: no page has shown this score", e.Type, score)
+	case c.before != nil && *score == *c.before:
+		c.fail(&c.spurious, "unexpected %s to %v: the score is the same", e.Type, score)
+	case !p.Current() && p.Fault != season.PartialPage:
+		c.fail(&c.spurious, "unexpected %s to %v on a %s", e.Type, score, p.Fault)
+	case c.rendered.Style.Listed && p.Current() && p.Complete:
+		c.fail(&c.spurious, "unexpected %s to %v at %s: the page lists what explains it", e.Type, score, e.Time)
+	}
+}
+
+// kickoffs counts the moves of a kick-off.
+type kickoffs struct {
+	last            time.Time // the latest kick-off that a page has shown
+	moved, reported int       // number of moves that pages have shown before the match, and of events
+}
+
+// show counts a move if a current page before the match shows another kick-off than the page before.
+func (k *kickoffs) show(p *season.Page, m *season.Match) {
+	if !p.Current() {
+		return
+	}
+	if p.At.Before(m.Kickoff) && !k.last.IsZero() && !k.last.Equal(p.Start) {
+		k.moved++
+	}
+	k.last = p.Start
+}
+
+// fewerGoals reports for each side whether a page shows fewer goals than are tracked.
+func fewerGoals(p *season.Page, tracked map[string]event.Event) map[event.Side]bool {
+	goals := event.Score{}
+	for _, e := range tracked {
+		if e.Data.Kind == event.Goal {
+			goals = goals.Add(e.Data.Side, 1)
+		}
+	}
+	return map[event.Side]bool{event.Home: p.Score.Home < goals.Home, event.Away: p.Score.Away < goals.Away}
+}
+
+// compareFacts compares the tracked incidents with the facts, and counts the differences. If the pages
+// list no incidents, it compares the final score with the score after each fact.
+func (c *checker) compareFacts() {
+	incidents := map[string]int{}
+	for i := range c.state.Tracked {
+		if in := &c.state.Tracked[i]; in.Side != "" {
+			incidents[c.attributes(in)]++
+		}
+	}
+	for i := range c.rendered.Facts {
+		f := &c.rendered.Facts[i]
+		after := pointsAfter(f)
+		if after != nil {
+			c.scoring++
+		}
+		if !c.rendered.Style.Listed {
+			if s := c.state.Score; after != nil && s != nil && after.Home <= s.Home && after.Away <= s.Away {
+				c.found++
+			}
+			continue
+		}
+		k := exactly(f.Kind, f.Detail, f.Side, f.Player, f.Off, f.Clock, after)
+		if c.countsGoals() {
+			k = exactly(f.Kind, f.Detail, f.Side, f.Player, f.Off, f.Clock, nil)
+		}
+		if incidents[k] == 0 {
+			c.fail(&c.lost, "missing incident %s", k)
+			continue
+		}
+		incidents[k]--
+		if after != nil {
+			c.found++
+		}
+	}
+	for k, n := range incidents {
+		if n > 0 {
+			c.fail(&c.doubled, "too many incidents %s", k)
+		}
+	}
+}
+
+// compareResult compares the final score, the winner and the kick-off with the facts.
+func (c *checker) compareResult() {
+	m, s := c.match, &c.state
+	if s.Match.Status != event.Final || s.Score == nil || *s.Score != event.Score(m.Final) {
+		c.fail(&c.other, "status %s, score %v, want final, %v", s.Match.Status, s.Score, m.Final)
+	}
+	if m.Shootout != nil && (s.Shootout == nil || *s.Shootout != event.Score(*m.Shootout)) {
+		c.fail(&c.other, "tally of the shoot-out %v, want %v", s.Shootout, m.Shootout)
+	}
+	if c.moves.reported != c.moves.moved || !s.Match.Start.Equal(m.Kickoff) {
+		c.fail(&c.other, "%d moves of the kick-off to %s, want %d to %s", c.moves.reported, s.Match.Start, c.moves.moved,
+			m.Kickoff)
+	}
+	for i := range s.Tracked {
+		in := &s.Tracked[i]
+		if in.Kind == event.MatchEnd && (in.Winner != m.Winner || in.DecidedBy != m.By) {
+			c.fail(&c.other, "winner %q by %q, want %q by %q", in.Winner, in.DecidedBy, m.Winner, m.By)
+		}
+	}
+}
+
+// comparePeriods compares the starts and ends of the match and its periods with the facts.
+func (c *checker) comparePeriods() {
+	got := map[string]int{}
+	for _, in := range c.state.Tracked {
+		if in.Side == "" && in.Kind != event.ScoreChange {
+			got[string(in.Kind)+" "+string(in.Clock.Period)]++
+		}
+	}
+	want := map[string]int{"match_start ": 1, "match_end ": 1}
+	for _, p := range c.rendered.Spans {
+		want["period_start "+p], want["period_end "+p] = 1, 1
+	}
+	if !maps.Equal(got, want) {
+		c.fail(&c.other, "starts and ends %v, want %v", got, want)
+	}
+}
+
+// restarted returns the state as a restarted parser loads it.
+func restarted(s reconcile.State) reconcile.State {
+	var again reconcile.State
+	b, err := json.Marshal(s)
+	if err == nil {
+		err = json.Unmarshal(b, &again)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return again
+}
