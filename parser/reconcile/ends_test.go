@@ -555,3 +555,29 @@ func TestEndAfterTheFirstPageInPlay(t *testing.T) {
 		}
 	}
 }
+
+// A page that says once that a suspended match is over does not end it. A page that says it for three
+// minutes does, and so does a page with a final result.
+func TestEndOfASuspendedMatch(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		status event.Status
+		pages  int
+		want   string
+	}{
+		"once":  {event.Ended, 1, ""},
+		"final": {event.Final, 1, "match_end"},
+		"often": {event.Ended, 12, "match_end"},
+	} {
+		s := begin(t, inFirstHalf(20, event.Score{}))
+		s.read(observed(event.Suspended, "", event.Score{}))
+		s.now += 3 * time.Hour
+		var lines []string
+		for range tc.pages {
+			lines = append(lines, s.read(observed(tc.status, "", event.Score{}))...)
+		}
+		if got := strings.Contains(strings.Join(lines, "\n"), "match_end"); got != (tc.want != "") {
+			t.Errorf("%s: events %q, want %q among them", name, lines, tc.want)
+		}
+	}
+}

@@ -60,8 +60,9 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 }
 
 // An end that is too early for the match to have been played is held until at least endPolls
-// consecutive pages of a site, over at least endFor, show the end. Some pages show full time during
-// half time. So an end at half time is held for endForAtHalfTime, which is longer than the break.
+// consecutive pages of a site, over at least endFor, show the end. So is a provisional end of a match
+// whose play was stopped. Some pages show full time during half time. So an end at half time is held
+// for endForAtHalfTime, which is longer than the break.
 const (
 	endPolls         = 3
 	endFor           = 3 * time.Minute
@@ -81,7 +82,11 @@ const (
 // the page. An end on the first page of a match is always accepted.
 func decideEnd(known *State, o *observation.Observation, from *Provenance) (endDecision, *Hold) {
 	over := known.Match.Status.Rank() >= event.Ended.Rank()
-	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried || !from.At.Before(earliestEnd(known, o)) {
+	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried {
+		return endPossible, nil
+	}
+	stopped := known.Match.Status == event.Interrupted || known.Match.Status == event.Suspended
+	if !from.At.Before(earliestEnd(known, o)) && !(stopped && o.Match.Status == event.Ended) {
 		return endPossible, nil
 	}
 	hold, long := known.Views[from.Site].End.extended(from.At), endFor
