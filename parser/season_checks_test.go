@@ -167,6 +167,8 @@ func (c *checker) attributes(in *reconcile.TrackedIncident) string {
 func (c *checker) check(p *season.Page, e *event.Event) {
 	d := e.Data
 	switch {
+	case d.Kind == event.SourceStale && p.At.Sub(c.now.At) >= reconcile.StaleAfter:
+		// true: the source has shown no usable page for long
 	case p.Fault == season.Preview || p.Fault == season.SecondGame:
 		c.fail(&c.spurious, "unexpected %s on a %s", e.Type, p.Fault)
 	case d.Kind == event.MatchEnd && d.Action != event.Retracted && e.Time.Before(c.match.EarliestEnd()):

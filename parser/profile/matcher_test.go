@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -110,7 +111,11 @@ func TestMatcherOfEveryProfile(t *testing.T) {
 	}
 }
 
-// FuzzMatcher compares the matcher with cascadia for any selector and page.
+// rewritten matches the parts of a selector that cascadia does not support, or understands differently.
+// TestCaseSelectorsOfTheStandard and TestScopeIsTheRow test these parts.
+var rewritten = regexp.MustCompile(`(?i):(has|is|where|scope)\b`)
+
+// FuzzMatcher compares the matcher with cascadia for any selector that cascadia supports, and any page.
 func FuzzMatcher(f *testing.F) {
 	page := `<html><body class="b"><p class="home big">A</p><p class=away>B</p>
 <div id=c><h3>x</h3><i data-k=1>one</i><i class="big k">two</i></div>
@@ -121,7 +126,7 @@ func FuzzMatcher(f *testing.F) {
 		".ev:not(.last)", "div :nth-child(2)", "li:contains('o1')", ":contains('o1')", ":matches(o)", "body > *", ".none",
 		"LI", "ul.list li", "ul:haschild(li)",
 		"h3 + i", "h3 ~ i", "html", "html:root", ":root", "*", "\\6c i", "foreignObject", "li.last", `[class="ev, last"] li`,
-		"li:not(:has(li))", ":lang(en)"} {
+		":lang(en)"} {
 		f.Add(selector, []byte(page), uint16(7))
 	}
 	for _, p := range parsertest.Library(f) {
@@ -132,6 +137,9 @@ func FuzzMatcher(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, body []byte, at uint16) {
 		if len(text) > 200 || len(body) > 10_000 || strings.Count(text, ":") > 5 {
 			t.Skip("nested selectors on a large page are too slow")
+		}
+		if rewritten.MatchString(text) {
+			t.Skip("cascadia cannot find what the selector means")
 		}
 		doc, matchers, err := profile.Matchers(body, text)
 		if err != nil {
