@@ -42,7 +42,12 @@ const (
 	Substitution Kind = "substitution"
 	ShootoutKick Kind = "shootout_kick"
 	Penalty      Kind = "penalty" // ice hockey: a player is sent to the penalty box
+
+	ShootoutAttempt Kind = "shootout_attempt" // ice hockey: what a ShootoutKick is in soccer
 )
+
+// IsKick reports whether incidents of kind k are the kicks or attempts of a shoot-out.
+func (k Kind) IsKick() bool { return k == ShootoutKick || k == ShootoutAttempt }
 
 // Details of a goal and of a card, and outcomes of a shoot-out kick.
 const (
@@ -57,7 +62,7 @@ const (
 // SideOptional reports whether an incident of this kind can belong to neither team.
 func (k Kind) SideOptional() bool {
 	switch k {
-	case "added_time", "var_review", "tmo_review", "review", "over_end":
+	case "added_time", "var_review", "tmo_review", "review", "challenge", "over_end":
 		return true
 	}
 	return false

@@ -48,11 +48,15 @@ type Rules struct {
 	LeastLength time.Duration
 
 	// UsualLengths are the lengths of a period in all usual competitions, in ascending order. They are set
-	// if the clock counts the seconds of a period.
+	// if the clock counts the seconds of a period, or the minutes from kick-off.
 	UsualLengths []time.Duration
 
 	Kinds  []Kind         // kinds of incidents that a page can show, without those that every sport has
 	Points map[Kind][]int // by kind: the points, goals or runs that one incident can add to the score
+
+	// Misses are the details of attempts to score that add no points, such as a missed conversion. Their
+	// rows need no score.
+	Misses []string
 
 	CountsGoals  bool // the score is the number of goals
 	ShootoutGoal bool // the winner of a shoot-out gets one goal
@@ -119,8 +123,13 @@ func (s Sport) PeriodLength(p Period) time.Duration {
 	return s.Rules().Length
 }
 
-// Scores reports whether an incident of this kind changes the score.
+// Scores reports whether an incident of this kind changes the score, unless it is a miss.
 func (s Sport) Scores(k Kind) bool { return len(s.Rules().Points[k]) > 0 }
+
+// Misses reports whether an incident of this kind and detail is an attempt to score that failed.
+func (s Sport) Misses(k Kind, detail string) bool {
+	return s.Scores(k) && slices.Contains(s.Rules().Misses, Fold(detail))
+}
 
 // A Period is a part of a match: "1h", "ht" and "2h" in soccer, "p1" to "p3" and "ot1" in ice
 // hockey, "q1" to "q4" in basketball. "so" is a shoot-out.

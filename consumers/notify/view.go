@@ -98,6 +98,9 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 			c := change{Old: d.Changes[name].Old, New: d.Changes[name].New}
 			c.Name = t.translate(members, name, code, string(d.Kind), string(d.Sport))
 			switch name {
+			case "kind":
+				kinds := func(l *language) names { return l.Kinds }
+				c.Old, c.New = t.translate(kinds, c.Old, code), t.translate(kinds, c.New, code)
 			case "detail", "decided_by":
 				c.Old, c.New = t.detail(&d, c.Old, code), t.detail(&d, c.New, code)
 			case "winner":

@@ -13,11 +13,11 @@ type Page struct {
 	Fault    string    // what is wrong with the page; "" for a current and complete page
 	Start    time.Time // the kick-off that the page shows, if its facts are current
 	Rows     []Fact    // rows of a page whose facts are current; scoreboards do not show them
-	Score    Score     // score of a page whose facts are current
+	Score    Score     // score of a page whose facts are current, without a shoot-out
+	Kicks    Score     // tally of the shoot-out
 	Complete bool      // no row is late or vanished
 
 	phase phase
-	kicks Score         // score of the shoot-out
 	line  []periodScore // the points of each period
 }
 
@@ -137,7 +137,7 @@ func (g *generator) pages() []Page {
 		case g.mayEndEarly(at, good) && g.chance(40):
 			p.Fault, p.phase = StrayEnd, phase{Status: fullTime}
 			p.Body = g.render(at, &p)
-		case at > end+finalAfter && g.chance(4):
+		case at > end+finalAfter && len(good) > 0 && good[len(good)-1].phase.over() && g.chance(4):
 			p = g.preview(p.At)
 		default:
 			good, mayStale = append(good, p), true

@@ -10,11 +10,12 @@ import (
 
 // soccer shows the matches of soccer in one style: a list with minutes.
 var soccer = &sport{
-	name:    event.Soccer,
-	load:    loadSoccer,
-	clock:   soccerClock,
-	score:   Fact{Kind: "goal", Points: 1},
-	styles:  []*Style{{Name: "soccer list", Listed: true, render: renderList, clock: minutes, profile: soccerProfile}},
+	name:  event.Soccer,
+	load:  loadSoccer,
+	clock: soccerClock,
+	score: Fact{Kind: "goal", Points: 1},
+	styles: []*Style{{Name: "soccer list", Listed: true, Tally: true, render: renderList, clock: minutes,
+		profile: soccerProfile}},
 	density: 1,
 	faults:  append([]string{BecameOwnGoal}, commonFaults...),
 	addRows: (*generator).addSoccerRows,

@@ -36,7 +36,7 @@ func (d *draft) newPointPairs(side event.Side, rows []observation.Incident) poin
 	}
 	for at := range d.state.Tracked {
 		tracked := &d.state.Tracked[at]
-		if tracked.Side == side && isPoints(d.obs.Sport, tracked.Kind) && tracked.Score != nil && !d.isRetracted(at) {
+		if tracked.Side == side && isPoints(d.obs.Sport, &tracked.Incident) && tracked.Score != nil && !d.isRetracted(at) {
 			p.tracked = append(p.tracked, trackedPoints{at, tracked.Score.Of(side)})
 			p.row = append(p.row, -1)
 		}
@@ -76,6 +76,7 @@ func (p *pointPairs) pair() {
 		p.set(rows, tracked)
 	}
 	p.pairInOrder(begin, rows, tracked)
+	p.pairOutOfOrder()
 	p.pairEdited()
 }
 
@@ -143,6 +144,18 @@ func (p *pointPairs) pairInOrder(begin, rows, tracked int) {
 			i++
 		default:
 			j++
+		}
+	}
+}
+
+// pairOutOfOrder pairs the other rows with tracked points that have the same player and clock. They are out
+// of order if the row was missing while the page changed the score after later points.
+func (p *pointPairs) pairOutOfOrder() {
+	for i := range p.rows {
+		for t := range p.tracked {
+			if p.of[i] < 0 && p.row[t] < 0 && p.likeness(i, t) > 0 {
+				p.set(i, t)
+			}
 		}
 	}
 }
@@ -260,6 +273,20 @@ func (p *pointPairs) replaced() map[int]int {
 		}
 	}
 	return rows
+}
+
+// lacksPointsBefore reports whether the page lacks points before those of a row: the row adds more to the
+// score of the row before than its kind can, such as nine points for a touchdown.
+func (p *pointPairs) lacksPointsBefore(row int) bool {
+	if scoreRestarts(p.draft.obs.Sport) {
+		return false
+	}
+	before := 0
+	if row > 0 {
+		before = p.rows[row-1].Score.Of(p.side)
+	}
+	in := &p.rows[row]
+	return in.Score.Of(p.side)-before > slices.Max(p.draft.obs.Sport.Rules().Points[in.Kind])
 }
 
 // newAfter reports whether the next points after tracked points that the page does not list are new.

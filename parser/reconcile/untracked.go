@@ -37,7 +37,7 @@ func (d *draft) reportScoreChange() {
 	if !o.Sport.Rules().CountsGoals && !d.score.doubtful && moved {
 		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: o.Match.Clock, Score: o.Score}, "")
 	}
-	isKick := func(tracked TrackedIncident) bool { return tracked.Kind == event.ShootoutKick }
+	isKick := func(tracked TrackedIncident) bool { return tracked.Kind.IsKick() }
 	if o.Shootout == nil || slices.ContainsFunc(s.Tracked, isKick) {
 		return
 	}
@@ -47,11 +47,23 @@ func (d *draft) reportScoreChange() {
 	s.Shootout = o.Shootout
 }
 
-// explained reports whether s is the score after a tracked incident.
+// explained reports whether s is the score after a tracked incident, or 0-0 after all points have been
+// retracted.
 func (d *draft) explained(s event.Score) bool {
-	return slices.ContainsFunc(d.state.Tracked, func(tracked TrackedIncident) bool {
-		return tracked.Score != nil && *tracked.Score == s && isPoints(d.obs.Sport, tracked.Kind)
-	})
+	left, retracted := 0, 0
+	for at := range d.state.Tracked {
+		tracked := &d.state.Tracked[at]
+		switch {
+		case tracked.Score == nil || !isPoints(d.obs.Sport, &tracked.Incident):
+		case d.isRetracted(at):
+			retracted++
+		case *tracked.Score == s:
+			return true
+		default:
+			left++
+		}
+	}
+	return s == event.Score{} && left == 0 && retracted > 0
 }
 
 // scoreMoved reports whether now, if not nil, differs from was. A first score of 0-0 does not count

@@ -26,10 +26,21 @@ func Least(sport event.Sport, at event.Clock, inBreak bool, longest int) time.Du
 			left += length
 		}
 	}
-	if len(rules.UsualLengths) > 0 && !inBreak && at.Elapsed > 0 && 0 <= now && now <= last {
-		left += max(0, length-time.Duration(at.Elapsed)*time.Second)
+	played := time.Duration(Played(sport, at)) * time.Second
+	if len(rules.UsualLengths) > 0 && !inBreak && played > 0 && 0 <= now && now <= last {
+		left += max(0, length-played)
 	}
 	return left
+}
+
+// Played returns the seconds of a period that have been played at a clock, without stoppage time. If the
+// clock shows minutes from kick-off, it includes the whole minute. It returns 0 if the clock is unknown.
+func Played(sport event.Sport, at event.Clock) int {
+	if !sport.CountsMinutes() {
+		return at.Elapsed
+	}
+	start, _ := sport.Minutes(at.Period)
+	return max(0, at.Minute-start) * 60
 }
 
 // leastLength returns the minimum length of a period if its clock has shown longest.
