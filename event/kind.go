@@ -54,6 +54,7 @@ const (
 	OwnGoal      = "own_goal" // the event's team is the team that gets the goal
 	PenaltyGoal  = "penalty"
 	SecondYellow = "second_yellow"
+	PenaltyTry   = "penalty_try" // rugby: no player scores it
 	Scored       = "scored"
 	Missed       = "missed"
 	Saved        = "saved"

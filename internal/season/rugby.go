@@ -71,9 +71,9 @@ func rugbyMatchClock(p event.Period, second float64) event.Clock {
 func otherTryAtFirst(r *rand.Rand, f *Fact) bool {
 	switch {
 	case f.Points == 7:
-		f.Points, f.Detail = 5, ""
+		f.Points, f.Detail, f.Player = 5, "", "First Thought"
 	case f.Points == 5 && r.IntN(30) == 0:
-		f.Points, f.Detail = 7, "penalty_try"
+		f.Points, f.Detail, f.Player = 7, event.PenaltyTry, ""
 	default:
 		return false
 	}

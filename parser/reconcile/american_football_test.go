@@ -76,3 +76,16 @@ func TestFieldGoalIsNotReplaced(t *testing.T) {
 	s.expect(football(310, nine, kick, next), "touchdown_retracted 01:40 home Cam run 9-0",
 		"field_goal_corrected 03:20 home Gano 9-0 score:9-0→3-0", "touchdown 05:00 home Olsen pass 9-0")
 }
+
+// A touchdown that waits for its confirmation does not hide that the field goal of the other side explains
+// the new score.
+func TestScoreIsExplainedBySide(t *testing.T) {
+	t.Parallel()
+	six, after := event.Score{Home: 6}, event.Score{Home: 6, Away: 3}
+	kick := play("field_goal", "", "Crosby", 830, &event.Score{Away: 3})
+	kick.Side = event.Away
+	s := begin(t, football(690, event.Score{}))
+	s.expect(football(740, six, play("touchdown", "run", "Nearly", 732, &six)), "touchdown 12:12 home Nearly run 6-0")
+	s.expect(football(740, after, kick, play("touchdown", "run", "Other", 830, &after)),
+		"field_goal 13:50 away Crosby 6-3")
+}

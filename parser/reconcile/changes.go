@@ -193,6 +193,9 @@ func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) 
 		tracked.Kind = row.Kind
 	}
 	text("player", &tracked.Player, row.Player)
+	if row.Detail == event.PenaltyTry && !addOnly {
+		clearText(edits, "player", &tracked.Player, row.Player)
+	}
 	text("off", &tracked.Off, row.Off)
 	text("assist", &tracked.Assist, row.Assist)
 	// The other old attributes belong to the old player: the goal may not have been an own goal.

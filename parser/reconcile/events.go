@@ -71,9 +71,10 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 			return new(score.Add(in.Side, ch.sign()))
 		}
 	case in.Score != nil && ch.action == event.New:
-		if late := isPoints(d.state.Sport, &in.Incident) && lowerScore(d.state.Sport, in.Score, score); !late {
-			return in.Score
+		if isPoints(d.state.Sport, &in.Incident) && lowerScore(d.state.Sport, in.Score, score) { // the row is late
+			return &event.Score{Home: max(in.Score.Home, score.Home), Away: max(in.Score.Away, score.Away)}
 		}
+		return in.Score
 	case isPoints(d.obs.Sport, &in.Incident) && d.obs.Score != nil: // a correction changes all later scores
 		return d.obs.Score
 	}

@@ -97,10 +97,15 @@ func (p *pointPairs) likeness(row, t int) int {
 		return 0
 	}
 	if !in.Clock.Known() && !sameAfter || !sameClock(in, tracked) ||
-		in.Player != tracked.Player && !samePlayer(in, tracked) { // folding names is slow
+		in.Player != tracked.Player && !samePlayer(in, tracked) && !becomesPenaltyTry(in, tracked) { // folding names is slow
 		return 0
 	}
 	return likeness(in.Kind == tracked.Kind, in.Detail == tracked.Detail, sameAfter)
+}
+
+// becomesPenaltyTry holds for a penalty try in place of the try of a player, and the other way round.
+func becomesPenaltyTry(row observation.Incident, tracked *TrackedIncident) bool {
+	return row.Kind == tracked.Kind && (row.Detail == event.PenaltyTry) != (tracked.Detail == event.PenaltyTry)
 }
 
 // likeness returns how alike two incidents with the same player and clock are. Any two pairs are more

@@ -55,14 +55,18 @@ func TestTwoMissesInAMinute(t *testing.T) {
 	s.expect(rugbyAt(12, event.Score{}, missed, missed), "penalty_goal 12' home Du Preez missed 0-0")
 }
 
-// The referee awards a penalty try in place of the try of a player.
+// The referee awards a penalty try in place of the try of a player. No player scores a penalty try. Then the
+// referee changes the decision back.
 func TestTryBecomesPenaltyTry(t *testing.T) {
 	t.Parallel()
 	five, seven := event.Score{Home: 5}, event.Score{Home: 7}
 	s := begin(t, rugbyAt(19, event.Score{}))
-	s.expect(rugbyAt(20, five, scored("try", "", "", 20, &five)), "try 20' home 5-0")
+	s.expect(rugbyAt(20, five, scored("try", "", "Villiere", 20, &five)), "try 20' home Villiere 5-0")
 	s.expect(rugbyAt(21, seven, scored("try", "penalty_try", "", 20, &seven)),
-		"try_corrected 20' home penalty_try 7-0 detail:→penalty_try score:5-0→7-0")
+		"try_corrected 20' home penalty_try 7-0 detail:→penalty_try player:Villiere→ score:5-0→7-0")
+	s.expect(rugbyAt(22, five, scored("try", "", "Villiere", 20, &five)))
+	s.expect(rugbyAt(23, five, scored("try", "", "Villiere", 20, &five)),
+		"try_corrected 20' home Villiere 5-0 detail:penalty_try→ player:→Villiere score:7-0→5-0")
 }
 
 // The TMO takes a try back. The next try is another incident.

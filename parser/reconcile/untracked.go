@@ -47,23 +47,44 @@ func (d *draft) reportScoreChange() {
 	s.Shootout = o.Shootout
 }
 
-// explained reports whether s is the score after a tracked incident, or 0-0 after all points have been
-// retracted.
+// explained reports whether s is the score after tracked incidents: each side whose points differ from the
+// saved score has an incident with these points, or all its points have been retracted. If the score starts
+// again with each set, one incident must have the whole score.
 func (d *draft) explained(s event.Score) bool {
-	left, retracted := 0, 0
-	for at := range d.state.Tracked {
-		tracked := &d.state.Tracked[at]
-		switch {
-		case tracked.Score == nil || !isPoints(d.obs.Sport, &tracked.Incident):
-		case d.isRetracted(at):
-			retracted++
-		case *tracked.Score == s:
-			return true
-		default:
-			left++
+	if d.obs.Sport.Rules().SetScore || d.state.Score == nil {
+		return d.hasPoints(func(tracked *TrackedIncident) bool { return *tracked.Score == s })
+	}
+	for _, side := range []event.Side{event.Home, event.Away} {
+		now := s.Of(side)
+		if now == d.state.Score.Of(side) {
+			continue
+		}
+		ofSide := func(tracked *TrackedIncident) bool { return tracked.Side == side }
+		reached := func(tracked *TrackedIncident) bool { return ofSide(tracked) && tracked.Score.Of(side) == now }
+		if !d.hasPoints(reached) && (now > 0 || d.hasPoints(ofSide) || !d.hasRetractedPoints(side)) {
+			return false
 		}
 	}
-	return s == event.Score{} && left == 0 && retracted > 0
+	return true
+}
+
+// hasPoints reports whether tracked points that are not retracted satisfy is.
+func (d *draft) hasPoints(is func(*TrackedIncident) bool) bool {
+	for at := range d.state.Tracked {
+		tracked := &d.state.Tracked[at]
+		if tracked.Score != nil && isPoints(d.obs.Sport, &tracked.Incident) && !d.isRetracted(at) && is(tracked) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasRetractedPoints reports whether the page retracts points of a side.
+func (d *draft) hasRetractedPoints(side event.Side) bool {
+	return slices.ContainsFunc(d.changes, func(ch change) bool {
+		in := d.incident(&ch)
+		return ch.action == event.Retracted && in.Side == side && isPoints(d.obs.Sport, &in.Incident)
+	})
 }
 
 // scoreMoved reports whether now, if not nil, differs from was. A first score of 0-0 does not count
