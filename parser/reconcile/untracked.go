@@ -35,7 +35,11 @@ func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
 	moved := innings.Moved(s.LineScore, o.LineScore) || scoreMoved(s.Score, o.Score) && !d.explained(*o.Score)
 	if !o.Sport.Rules().CountsGoals && !d.score.doubtful && moved {
-		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: o.Match.Clock, Score: o.Score}, "")
+		clock := o.Match.Clock
+		if ended := d.periodEnded(); o.Sport.Rules().CountsSets && ended != "" {
+			clock = event.Clock{Period: ended} // the end of a set changes the score
+		}
+		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: clock, Score: o.Score}, "")
 	}
 	isKick := func(tracked TrackedIncident) bool { return tracked.Kind.IsKick() }
 	if o.Shootout == nil || slices.ContainsFunc(s.Tracked, isKick) {
@@ -45,6 +49,20 @@ func (d *draft) reportScoreChange() {
 		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: event.Clock{Period: event.ShootOut}}, "")
 	}
 	s.Shootout = o.Shootout
+}
+
+// periodEnded returns the latest period whose end the draft reports, or "".
+func (d *draft) periodEnded() event.Period {
+	var latest event.Period
+	sport := d.obs.Sport
+	for i := range d.changes {
+		in := d.incident(&d.changes[i])
+		isEnd := in.Kind == event.PeriodEnd && d.changes[i].action == event.New
+		if isEnd && sport.Index(in.Clock.Period) > sport.Index(latest) {
+			latest = in.Clock.Period
+		}
+	}
+	return latest
 }
 
 // explained reports whether s is the score after tracked incidents: each side whose points differ from the
