@@ -59,7 +59,8 @@ func TestFullTimeShownTooEarly(t *testing.T) {
 	s.expect(observed(event.Final, "", event.Score{}), "period_end 2h 0-0", "match_end 0-0 draw by regulation")
 }
 
-// An end that is too early, but persists, ends the match in the period that was shown last.
+// An end that is too early, but persists, ends the match in the period that was shown last. In the first
+// half it must persist longer than in the second.
 func TestEarlyEndThatPersists(t *testing.T) {
 	t.Parallel()
 	until := func(s *story, o observation.Observation) (lines []string, pages int) {
@@ -69,11 +70,19 @@ func TestEarlyEndThatPersists(t *testing.T) {
 		}
 		return lines, pages
 	}
-	s := begin(t, inFirstHalf(30, event.Score{Home: 4}))
+	minutes := func(pages int) int { return pages / 3 } // a story has three pages a minute
+	s := begin(t, live(60, event.Score{Home: 4}))
 	got, pages := until(s, observed(event.Final, "", event.Score{Home: 4}))
-	want := []string{"period_end 1h 4-0", "match_end 4-0 home"}
-	if !slices.Equal(got, want) || pages < 4 || pages > 12 {
-		t.Errorf("events %v after %d pages, want %v after three minutes", got, pages, want)
+	want := []string{"period_end 2h 4-0", "match_end 4-0 home by regulation"}
+	if !slices.Equal(got, want) || minutes(pages) != 5 {
+		t.Errorf("events %v after %d minutes, want %v after five", got, minutes(pages), want)
+	}
+
+	s = begin(t, inFirstHalf(30, event.Score{Home: 4}))
+	got, pages = until(s, observed(event.Final, "", event.Score{Home: 4}))
+	want = []string{"period_end 1h 4-0", "match_end 4-0 home"}
+	if !slices.Equal(got, want) || minutes(pages) != 20 {
+		t.Errorf("events %v after %d minutes, want %v after twenty", got, minutes(pages), want)
 	}
 	s.now += time.Hour
 	s.expect(observed(event.Final, "", event.Score{Home: 4}, goalBy(event.Home, "A", at(20, 0))),
@@ -84,10 +93,23 @@ func TestEarlyEndThatPersists(t *testing.T) {
 
 	// Half time lasts longer than an end is usually held.
 	s = begin(t, observed(event.Break, "ht", event.Score{}))
-	if got, pages := until(s, observed(event.Ended, "", event.Score{})); pages < 55 ||
+	if got, pages := until(s, observed(event.Ended, "", event.Score{})); minutes(pages) != 20 ||
 		!slices.Equal(got, []string{"match_end 0-0"}) {
-		t.Errorf("events %v after %d pages, want the end after twenty minutes", got, pages)
+		t.Errorf("events %v after %d minutes, want the end after twenty", got, minutes(pages))
 	}
+}
+
+// An end that is too early becomes possible when enough time has passed, even if the page stays the same.
+// The clocks of pages may be five minutes late, so a match can end at minute 85.
+func TestEndBecomesPossible(t *testing.T) {
+	t.Parallel()
+	s := begin(t, live(80, event.Score{Home: 1}))
+	s.now += 4 * time.Minute
+	final := observed(event.Final, "", event.Score{Home: 1})
+	s.expect(final)
+	s.expect(final)
+	s.expect(final, "period_end 2h 1-0", "match_end 1-0 home by regulation")
+	s.expect(final)
 }
 
 // An end is possible if the pages do not show that it is too early.
@@ -158,7 +180,7 @@ func TestEndsInOtherSports(t *testing.T) {
 		if s.state.Match.Status.Over() != tc.ends {
 			t.Errorf("%s, an end in %s: status %s, want an end: %t", tc.sport, tc.period, s.state.Match.Status, tc.ends)
 		}
-		for range 12 {
+		for range 65 { // over twenty minutes
 			s.read(o)
 		}
 		if !s.state.Match.Status.Over() {
@@ -547,16 +569,16 @@ func TestEndAfterTheFirstPageInPlay(t *testing.T) {
 		if over := s.state.Match.Status.Over(); over != tc.ends {
 			t.Errorf("%s: the match is over: %t, want %t", name, over, tc.ends)
 		}
-		for range 12 { // four minutes
+		for range 17 { // over five minutes
 			s.read(page(tc.sport, event.Final, tc.start))
 		}
 		if !s.state.Match.Status.Over() {
-			t.Errorf("%s: the match is %s after four minutes of its end", name, s.state.Match.Status)
+			t.Errorf("%s: the match is %s five minutes after its end", name, s.state.Match.Status)
 		}
 	}
 }
 
-// A page that says once that a suspended match is over does not end it. A page that says it for three
+// A page that says once that a suspended match is over does not end it. A page that says it for twenty
 // minutes does, and so does a page with a final result.
 func TestEndOfASuspendedMatch(t *testing.T) {
 	t.Parallel()
@@ -567,7 +589,7 @@ func TestEndOfASuspendedMatch(t *testing.T) {
 	}{
 		"once":  {event.Ended, 1, ""},
 		"final": {event.Final, 1, "match_end"},
-		"often": {event.Ended, 12, "match_end"},
+		"often": {event.Ended, 65, "match_end"},
 	} {
 		s := begin(t, inFirstHalf(20, event.Score{}))
 		s.read(observed(event.Suspended, "", event.Score{}))

@@ -51,7 +51,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		next.PlayShown = playShown(&known, &o, &from, unchanged)
 		view.End = endHold
 	}
-	nothingNew := unchanged && verdict != overdue && end != endEarly && known.nothingPending(&view)
+	released := known.Views[from.Site].End != nil && end != endHeld // the pages before showed the end too early
+	nothingNew := unchanged && verdict != overdue && !released && known.nothingPending(&view)
 	if verdict == deferred || nothingNew {
 		next.Views = withView(known.Views, from.Site, view)
 		if view.contradictsTooLong() {

@@ -59,12 +59,12 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 
 // An end that is too early for the match to have been played is held until at least endPolls
 // consecutive pages of a site, over at least endFor, show the end. So is a provisional end of a match
-// whose play was stopped. Some pages show full time during half time. So an end at half time is held
-// for endForAtHalfTime, which is longer than the break.
+// whose play was stopped. Before the last period that every match has, and in the break before it, the
+// end is held for endForMissingPeriods: some pages show full time during the whole of half time.
 const (
-	endPolls         = 3
-	endFor           = 3 * time.Minute
-	endForAtHalfTime = 20 * time.Minute
+	endPolls             = 3
+	endFor               = 5 * time.Minute
+	endForMissingPeriods = 20 * time.Minute
 )
 
 // An endDecision defines how a page's end of the match is treated.
@@ -88,8 +88,8 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 		return endPossible, nil
 	}
 	hold, long := known.Views[from.Site].End.extended(from.At), endFor
-	if atHalfTime(&known.Match) {
-		long = endForAtHalfTime
+	if now := o.Sport.Index(known.Match.Period); 0 <= now && now < o.Sport.Index(o.Sport.Rules().LeastPeriod) {
+		long = endForMissingPeriods
 	}
 	if hold.overdue(endPolls, long) {
 		return endEarly, nil
@@ -123,11 +123,6 @@ func began(known *State, m *event.Match, from *Provenance) time.Time {
 		return from.At
 	}
 	return known.Began
-}
-
-// atHalfTime reports whether a match is in a break, or in the stoppage time before half time.
-func atHalfTime(m *event.Match) bool {
-	return m.Period.IsBreak() || m.Status == event.Break || m.Period == event.FirstHalf && m.Clock.Minute >= 45
 }
 
 // earliestEnd returns the earliest time at which the match can be over: by the pages during play if
