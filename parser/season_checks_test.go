@@ -338,19 +338,19 @@ func (c *checker) compareScores() {
 	}
 }
 
-// compareLine compares the points of each period with the official line score. Pages that list no
-// incidents do not show in which period the points were scored.
+// compareLine compares the points of each period with the official line score. If the source has none, it
+// compares them with the facts. Pages that list no incidents do not show in which period the points were
+// scored.
 func (c *checker) compareLine() {
-	if c.match.Line == nil || !c.rendered.Style.Listed || c.state.Score == nil {
+	if !c.rendered.Style.Listed || c.state.Score == nil {
+		return
+	}
+	if c.match.Line == nil {
+		c.compareFactsByPeriod()
 		return
 	}
 	for side, want := range map[event.Side][]int{event.Home: c.match.Line.Home, event.Away: c.match.Line.Away} {
-		after := map[event.Period]int{} // the highest score of the side in each period
-		for i := range c.state.Tracked {
-			if in := &c.state.Tracked[i]; in.Side == side && in.Score != nil {
-				after[in.Clock.Period] = max(after[in.Clock.Period], in.Score.Of(side))
-			}
-		}
+		after := c.scoreByPeriod(side)
 		was := 0
 		for i, points := range want {
 			p := c.match.Sport.Rules().Periods[i]
@@ -364,6 +364,41 @@ func (c *checker) compareLine() {
 			was = now
 		}
 	}
+}
+
+// compareFactsByPeriod compares the score of each side after each period with the facts.
+func (c *checker) compareFactsByPeriod() {
+	for _, side := range []event.Side{event.Home, event.Away} {
+		want := map[event.Period]int{}
+		for i := range c.rendered.Facts {
+			if f := &c.rendered.Facts[i]; f.Side == string(side) && f.Points > 0 {
+				want[f.Clock.Period] = max(want[f.Clock.Period], event.Score(f.Score).Of(side))
+			}
+		}
+		if got := c.scoreByPeriod(side); !maps.Equal(got, want) {
+			c.fail(&c.other, "score of the %s side after each period %v, want %v", side, got, want)
+		}
+	}
+}
+
+// scoreByPeriod returns the score of a side after its last tracked points in each period.
+func (c *checker) scoreByPeriod(side event.Side) map[event.Period]int {
+	after := map[event.Period]int{}
+	goals := 0
+	for _, p := range c.match.Sport.Rules().Periods {
+		for i := range c.state.Tracked {
+			in := &c.state.Tracked[i]
+			switch {
+			case in.Side != side || in.Clock.Period != p:
+			case c.countsGoals() && in.Kind == event.Goal:
+				goals++
+				after[p] = goals
+			case !c.countsGoals() && in.Score != nil:
+				after[p] = max(after[p], in.Score.Of(side))
+			}
+		}
+	}
+	return after
 }
 
 // isStartOrEnd reports whether incidents of a kind are starts or ends of the match or its periods.

@@ -43,6 +43,9 @@ type sport struct {
 	// ownRows adds rows and faults that only this sport has.
 	ownRows func(g *generator)
 
+	// rare is one more style. Choosing it does not change the other random choices.
+	rare *Style
+
 	overtime    bool // after the match, pages say whether it went to overtime or to a shoot-out
 	gameClock   bool // pages show a clock that officials can put back
 	suspendedIn int  // one match in so many is suspended, and resumed on another day; 0 means none

@@ -248,9 +248,11 @@ func (d *draft) result(end *TrackedIncident) results.Result {
 	if d.score.doubtful {
 		return results.Result{}
 	}
-	observed := results.Observed{Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(), Shown: d.shownScore,
+	observed := results.Observed{
+		Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(), Shown: d.shownScore,
 		// The first page may show neither extra time nor a shoot-out, although they were played.
-		ShowsOvertime: !end.Backfill || d.obs.Match.Period != ""}
+		ShowsOvertime: !end.Backfill || d.obs.Match.Period != "",
+	}
 	for at := range d.state.Tracked {
 		if tracked := &d.state.Tracked[at]; tracked.Kind == event.PeriodStart && !d.isRetracted(at) {
 			observed.Periods = append(observed.Periods, tracked.Clock.Period)

@@ -234,24 +234,28 @@ func (p *pointPairs) unlisted() (all []int) {
 	return all
 }
 
-// removed returns the tracked points that the page does not list, and without which the score after the
-// next points has fallen by exactly their points. They are indexes in state.Tracked.
+// removed returns the tracked points that the page does not list, and that are no longer part of the score
+// after the next points: that score has fallen by exactly their points, or it is too low for both, as when
+// the next try becomes a penalty try. They are indexes in state.Tracked.
 func (p *pointPairs) removed() (all []int) {
 	if scoreRestarts(p.draft.obs.Sport) {
 		return nil
 	}
-	first, was := 0, 0 // the first unlisted points after the latest listed points, and the score before them
-	changed := 0       // the change of the latest listed points
+	first, was := 0, 0      // the first unlisted points after the latest listed points, and the score before them
+	changed, listed := 0, 0 // the change of the latest listed points, and the score after their row
 	for t, row := range p.row {
 		if row < 0 {
 			continue
 		}
-		if points := p.scoreBefore(t) - was; t > first && p.change(row)-changed == -points {
+		after, points := p.rows[row].Score.Of(p.side), p.scoreBefore(t)-was
+		next := p.draft.obs.Sport.Rules().Points[p.rows[row].Kind]
+		tooLow := slices.Contains(next, after-listed) && after-listed < points+slices.Min(next)
+		if t > first && (p.change(row)-changed == -points || tooLow) {
 			for gone := first; gone < t; gone++ {
 				all = append(all, p.tracked[gone].at)
 			}
 		}
-		first, was, changed = t+1, p.tracked[t].after, p.change(row)
+		first, was, changed, listed = t+1, p.tracked[t].after, p.change(row), after
 	}
 	return all
 }

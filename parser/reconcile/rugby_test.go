@@ -136,19 +136,53 @@ func TestPenaltyGoalBecomesDropGoal(t *testing.T) {
 	s.expect(rugbyAt(8, three, scored("drop_goal", "", "Segonds", 5, &three)))
 }
 
-// A page that shows full time by mistake in the first half, after minutes without a page, ends nothing:
-// halves are longer than its clock was.
+// A try is cancelled at the moment at which the next try becomes a penalty try. Its five points are gone,
+// although the score falls by only three.
+func TestTryCancelledAsNextBecomesPenaltyTry(t *testing.T) {
+	t.Parallel()
+	after := func(points int) *event.Score { return &event.Score{Home: points} }
+	cancelled, try := scored("try", "", "Ori", 21, after(5)), scored("try", "", "Le Roux", 25, after(10))
+	s := begin(t, rugbyAt(20, event.Score{}))
+	s.expect(rugbyAt(25, *after(10), cancelled, try), "try 21' home Ori 5-0", "try 25' home Le Roux 10-0")
+	penalty, next := scored("try", event.PenaltyTry, "", 25, after(7)), scored("try", "", "Kok", 28, after(12))
+	s.expect(rugbyAt(28, *after(12), penalty, next), "try_retracted 21' home Ori 12-0",
+		"try_corrected 25' home penalty_try 12-0 detail:→penalty_try player:Le Roux→ score:10-0→7-0",
+		"try 28' home Kok 12-0")
+}
+
+// A page that shows full time by mistake in the first half, after minutes without a page, ends nothing.
+// The match ends if pages show its end for twenty minutes, as after a match of sevens.
 func TestRugbyEndInTheFirstHalf(t *testing.T) {
 	t.Parallel()
-	for minute, ends := range map[int]bool{6: true, 25: false, 40: false} {
+	for _, minute := range []int{6, 25, 40} {
 		s := begin(t, rugbyAt(minute, event.Score{}))
 		s.now += 15 * time.Minute // no page can be read
 		full := rugbyAt(minute, event.Score{})
 		full.Match.Status, full.Match.Period, full.Match.Clock = event.Ended, "", event.Clock{}
-		s.read(full)
-		if s.state.Match.Status.Over() != ends {
-			t.Errorf("an end 15 minutes after minute %d: status %s, want an end: %t", minute, s.state.Match.Status, ends)
+		if s.expect(full); s.state.Match.Status.Over() {
+			t.Errorf("an end 15 minutes after minute %d: status %s, want no end", minute, s.state.Match.Status)
 		}
+		for range 65 { // over twenty minutes
+			s.read(full)
+		}
+		if !s.state.Match.Status.Over() {
+			t.Errorf("an end after minute %d that persists: status %s, want an end", minute, s.state.Match.Status)
+		}
+	}
+}
+
+// A match of sevens ends at the first page that shows its end, if a page has shown the second half.
+func TestSevensEnd(t *testing.T) {
+	t.Parallel()
+	s := begin(t, rugbyAt(6, event.Score{}))
+	s.now += 6 * time.Minute
+	second := rugbyAt(14, event.Score{})
+	second.Match.Period, second.Match.Clock = event.SecondHalf, event.Rugby.AtMinute(event.SecondHalf, 14, 0)
+	s.read(second)
+	full := second
+	full.Match.Status, full.Match.Period, full.Match.Clock = event.Ended, "", event.Clock{}
+	if s.read(full); !s.state.Match.Status.Over() {
+		t.Errorf("status %s, want an end", s.state.Match.Status)
 	}
 }
 
@@ -157,7 +191,8 @@ func TestConversionAfterMiss(t *testing.T) {
 	t.Parallel()
 	five, ten, twelve := event.Score{Home: 5}, event.Score{Home: 10}, event.Score{Home: 12}
 	first, second := scored("try", "", "Liebenberg", 10, &five), scored("try", "", "Liebenberg", 11, &ten)
-	missed, kicked := scored("conversion", event.Missed, "Pollard", 12, nil), scored("conversion", "", "Pollard", 12, &twelve)
+	missed := scored("conversion", event.Missed, "Pollard", 12, nil)
+	kicked := scored("conversion", "", "Pollard", 12, &twelve)
 	s := begin(t, rugbyAt(11, ten, first, second))
 	s.expect(rugbyAt(12, twelve, first, second, missed, kicked),
 		"conversion 12' home Pollard 12-0", "conversion 12' home Pollard missed 12-0")

@@ -12,7 +12,9 @@ const clockSlack = 5 * time.Minute
 
 // Least returns the minimum time from at until a match can be over. In a break, the period of at
 // has ended. The zero clock means kick-off. longest is the highest clock in regulation time that pages
-// have shown, in seconds since the start of its period: the periods are at least so long.
+// have shown, in seconds since the start of its period: the period of at is at least so long. Later
+// periods are as long as in any usual competition, because pages that show a period before the last rarely
+// miss the whole last period.
 func Least(sport event.Sport, at event.Clock, inBreak bool, longest int) time.Duration {
 	if sport == event.Soccer {
 		return max(0, leastSoccer(at, inBreak)-clockSlack)
@@ -20,10 +22,14 @@ func Least(sport event.Sport, at event.Clock, inBreak bool, longest int) time.Du
 	rules := sport.Rules()
 	length := leastLength(rules, time.Duration(longest)*time.Second)
 	now, last := sport.Index(at.Period), sport.Index(rules.LeastPeriod)
+	later := length
+	if n := len(rules.UsualLengths); n > 0 && now >= 0 {
+		later = rules.UsualLengths[n-1]
+	}
 	var left time.Duration
 	for i, p := range rules.Periods {
 		if i > now && i <= last && !p.IsBreak() {
-			left += length
+			left += later
 		}
 	}
 	played := time.Duration(Played(sport, at)) * time.Second
