@@ -52,7 +52,7 @@ func TestDefinedSportThatCountsPoints(t *testing.T) {
 	t.Parallel()
 	page := defined(t, event.Definition{Name: "kabaddi_circle", Counts: event.Points,
 		Periods: []event.Period{"h1", "ht", "h2"},
-		Kinds: map[event.Kind][]int{"raid": {1, 2, 3}, "card": nil}})
+		Kinds:   map[event.Kind][]int{"raid": {1, 2, 3}, "card": nil}})
 	s := begin(t, page(event.Live, "h1", event.Score{}))
 	raid := observation.Incident{Kind: "raid", Side: event.Home, Player: "Narwal", Clock: event.Clock{Period: "h1"},
 		Score: &event.Score{Home: 3}}
