@@ -16,6 +16,7 @@ var americanFootball = Rules{
 	Kinds: []Kind{"touchdown", "extra_point", "two_point", "field_goal", "safety", "turnover", "review"},
 	Points: map[Kind][]int{"touchdown": {6}, "extra_point": {1}, "two_point": {2}, "field_goal": {3},
 		"safety": {1, 2}}, // a safety during a try adds one point
+	Misses: []string{Missed, "blocked", "failed", "aborted"},
 
 	// Georgia Tech 222–0 in 1916.
 	Bounds: Bounds{Score: 250, Listed: 250, Rows: 100, Leap: 40},

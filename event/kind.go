@@ -42,13 +42,19 @@ const (
 	Substitution Kind = "substitution"
 	ShootoutKick Kind = "shootout_kick"
 	Penalty      Kind = "penalty" // ice hockey: a player is sent to the penalty box
+
+	ShootoutAttempt Kind = "shootout_attempt" // ice hockey: what a ShootoutKick is in soccer
 )
+
+// IsKick reports whether incidents of kind k are the kicks or attempts of a shoot-out.
+func (k Kind) IsKick() bool { return k == ShootoutKick || k == ShootoutAttempt }
 
 // Details of a goal and of a card, and outcomes of a shoot-out kick.
 const (
 	OwnGoal      = "own_goal" // the event's team is the team that gets the goal
 	PenaltyGoal  = "penalty"
 	SecondYellow = "second_yellow"
+	PenaltyTry   = "penalty_try" // rugby: no player scores it
 	Scored       = "scored"
 	Missed       = "missed"
 	Saved        = "saved"
@@ -57,7 +63,7 @@ const (
 // SideOptional reports whether an incident of this kind can belong to neither team.
 func (k Kind) SideOptional() bool {
 	switch k {
-	case "added_time", "var_review", "tmo_review", "review", "over_end":
+	case "added_time", "var_review", "tmo_review", "review", "challenge", "over_end":
 		return true
 	}
 	return false

@@ -11,10 +11,13 @@ var rugby = Rules{
 	ExtraHalf:            10,
 	LeastPeriod:          SecondHalf,
 	LeastLength:          7 * time.Minute, // sevens
+	UsualLengths:         minutes(7, 20, 30, 35, 40),
 
 	Kinds: []Kind{"try", "conversion", "penalty_goal", "drop_goal", YellowCard, RedCard, Substitution, "tmo_review"},
 	// A penalty try has no conversion and adds seven points.
 	Points: map[Kind][]int{"try": {5, 7}, "conversion": {2}, "penalty_goal": {3}, "drop_goal": {3}},
+
+	Misses: []string{Missed},
 
 	// Argentina 152–0 in 2002, Royal Kituro 356–3 in 2015. A shoot-out of 15 kicks in Cardiff in 2009.
 	Bounds: Bounds{Score: 400, Listed: 400, Shootout: 40, Rows: 100, Leap: 40},

@@ -10,7 +10,7 @@ import (
 // A Sport is the first word of a routing key.
 type Sport string
 
-// The sports that matchwire supports. A file for each sport contains its rules.
+// The sports that matchwire knows. A file for each sport contains its rules.
 const (
 	Soccer           Sport = "soccer"
 	Basketball       Sport = "basketball"
@@ -48,17 +48,24 @@ type Rules struct {
 	LeastLength time.Duration
 
 	// UsualLengths are the lengths of a period in all usual competitions, in ascending order. They are set
-	// if the clock counts the seconds of a period.
+	// if the clock counts the seconds of a period, or the minutes from kick-off.
 	UsualLengths []time.Duration
 
 	Kinds  []Kind         // kinds of incidents that a page can show, without those that every sport has
 	Points map[Kind][]int // by kind: the points, goals or runs that one incident can add to the score
 
+	// Misses are the details of attempts to score that add no points, such as a missed conversion. Their
+	// rows need no score.
+	Misses []string
+
 	CountsGoals  bool // the score is the number of goals
 	ShootoutGoal bool // the winner of a shoot-out gets one goal
 	NoDraw       bool // no match ends with a level score
+	CountsSets   bool // the score counts the sets that are over, so the end of a set changes it
 	SetScore     bool // the score counts the games of the set, and starts again with each set
 	InningsScore bool // the score counts the runs of an innings, and starts again with each innings
+
+	Names map[string]string // names of kinds and periods in messages, for a sport that Define has added
 
 	Bounds Bounds
 }
@@ -73,7 +80,7 @@ type Bounds struct {
 	Leap     int // points of both sides in ten minutes; 0 if the score can change by any number
 }
 
-// rules contains the rules of each sport.
+// rules contains the rules of each sport that matchwire knows.
 var rules = map[Sport]*Rules{
 	Soccer:           &soccer,
 	Basketball:       &basketball,
@@ -85,16 +92,22 @@ var rules = map[Sport]*Rules{
 	Rugby:            &rugby,
 }
 
-// Sports returns the sports that matchwire supports.
-func Sports() []Sport {
+// KnownSports returns the sports that matchwire knows without a definition.
+func KnownSports() []Sport {
 	return []Sport{Soccer, Basketball, AmericanFootball, IceHockey, Baseball, Cricket, Tennis, Rugby}
 }
 
-// Rules returns the rules of a sport. The caller must not modify them. For a sport that matchwire does
-// not support, they are the zero Rules.
+// Sports returns the known sports, and then those that [Define] has added.
+func Sports() []Sport { return append(KnownSports(), definedSports()...) }
+
+// Rules returns the rules of a sport. The caller must not modify them. For an unknown sport, they are the
+// zero Rules.
 func (s Sport) Rules() *Rules {
 	if r, ok := rules[s]; ok {
 		return r
+	}
+	if d, ok := defined.Load(s); ok {
+		return d.(definedSport).rules
 	}
 	return &Rules{}
 }
@@ -119,8 +132,13 @@ func (s Sport) PeriodLength(p Period) time.Duration {
 	return s.Rules().Length
 }
 
-// Scores reports whether an incident of this kind changes the score.
+// Scores reports whether an incident of this kind changes the score, unless it is a miss.
 func (s Sport) Scores(k Kind) bool { return len(s.Rules().Points[k]) > 0 }
+
+// Misses reports whether an incident of this kind and detail is an attempt to score that failed.
+func (s Sport) Misses(k Kind, detail string) bool {
+	return s.Scores(k) && slices.Contains(s.Rules().Misses, Fold(detail))
+}
 
 // A Period is a part of a match: "1h", "ht" and "2h" in soccer, "p1" to "p3" and "ot1" in ice
 // hockey, "q1" to "q4" in basketball. "so" is a shoot-out.

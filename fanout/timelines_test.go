@@ -92,9 +92,9 @@ func TestPlayback(t *testing.T) {
 	for name, n := range map[string]*node{"from memory": newNode(t, b), "from the log": newNodeWith(t, b, shared)} {
 		t.Run(name, func(t *testing.T) {
 			from := began.Add(3*time.Minute + time.Second)
+			started := time.Now()
 			c := n.follow(t, "speed=300&from="+url.QueryEscape(from.Format(time.RFC3339)))
 			hello := c.read()
-			started := time.Now()
 			if s := score(hello); s != 4 || *hello.Resumed {
 				t.Fatalf("first frame %+v has score %d, want a snapshot with score 4", hello, s)
 			}

@@ -1,6 +1,7 @@
 package parser_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -226,15 +227,18 @@ func (c *checker) checkRetracted(e *event.Event) {
 }
 
 // checkScoreChange checks an event that only the score of a page implies. A fresh page must have shown
-// the score, and must lack the row that explains it.
+// the score, and must lack the row that explains it. In a shoot-out, the same holds for its tally.
 func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
-	score := e.Data.Score
+	score, shootout := e.Data.Score, e.Data.Clock != nil && e.Data.Clock.Period == event.ShootOut
 	switch {
+	case shootout && (p.Fault != "" || e.Data.Shootout == nil || *e.Data.Shootout != event.Score(p.Kicks)):
+		c.fail(&c.spurious, "unexpected %s to %v of the shoot-out: the page shows %v", e.Type, e.Data.Shootout, p.Kicks)
+	case shootout && !c.rendered.Style.Listed:
 	case score == nil || !c.shown[score.String()]:
 		c.fail(&c.spurious, "unexpected %s to %v: no page has shown this score", e.Type, score)
 	case c.before != nil && *score == *c.before:
 		c.fail(&c.spurious, "unexpected %s to %v: the score is the same", e.Type, score)
-	case !p.Current() && p.Fault != season.PartialPage:
+	case !p.Current() && p.Fault != season.PartialPage && !bytes.Equal(p.Body, c.now.Body):
 		c.fail(&c.spurious, "unexpected %s to %v on a %s", e.Type, score, p.Fault)
 	case c.rendered.Style.Listed && p.Current() && p.Complete:
 		c.fail(&c.spurious, "unexpected %s to %v at %s: the page lists what explains it", e.Type, score, e.Time)
@@ -274,21 +278,19 @@ func fewerGoals(p *season.Page, tracked map[string]event.Event) map[event.Side]b
 func (c *checker) compareFacts() {
 	incidents := map[string]int{}
 	for i := range c.state.Tracked {
-		if in := &c.state.Tracked[i]; in.Side != "" {
+		if in := &c.state.Tracked[i]; !isStartOrEnd(in.Kind) {
 			incidents[c.attributes(in)]++
 		}
+	}
+	if !c.rendered.Style.Listed {
+		c.compareScores()
+		return
 	}
 	for i := range c.rendered.Facts {
 		f := &c.rendered.Facts[i]
 		after := pointsAfter(f)
 		if after != nil {
 			c.scoring++
-		}
-		if !c.rendered.Style.Listed {
-			if s := c.state.Score; after != nil && s != nil && after.Home <= s.Home && after.Away <= s.Away {
-				c.found++
-			}
-			continue
 		}
 		k := exactly(f.Kind, f.Detail, f.Side, f.Player, f.Off, f.Clock, after)
 		if c.countsGoals() {
@@ -310,13 +312,109 @@ func (c *checker) compareFacts() {
 	}
 }
 
+// compareScores compares the final score of pages that list no incidents with the score after each fact.
+// In sports that count goals, each point is a goal.
+func (c *checker) compareScores() {
+	for i := range c.rendered.Facts {
+		after := pointsAfter(&c.rendered.Facts[i])
+		if after == nil {
+			continue
+		}
+		c.scoring++
+		if s := c.state.Score; s != nil && after.Home <= s.Home && after.Away <= s.Away {
+			c.found++
+		}
+	}
+	goals := event.Score{}
+	for i := range c.state.Tracked {
+		switch in := &c.state.Tracked[i]; {
+		case isStartOrEnd(in.Kind):
+		case c.countsGoals() && in.Kind == event.Goal:
+			goals = goals.Add(in.Side, 1)
+		default:
+			c.fail(&c.doubled, "unexpected incident %s", c.attributes(in))
+		}
+	}
+	if c.countsGoals() && c.state.Score != nil && goals != *c.state.Score {
+		c.fail(&c.doubled, "%v goals, but the score is %v", goals, c.state.Score)
+	}
+}
+
+// compareLine compares the points of each period with the official line score. If the source has none, it
+// compares them with the facts. Pages that list no incidents do not show in which period the points were
+// scored.
+func (c *checker) compareLine() {
+	if !c.rendered.Style.Listed || c.state.Score == nil {
+		return
+	}
+	if c.match.Line == nil {
+		c.compareFactsByPeriod()
+		return
+	}
+	for side, want := range map[event.Side][]int{event.Home: c.match.Line.Home, event.Away: c.match.Line.Away} {
+		after := c.scoreByPeriod(side)
+		was := 0
+		for i, points := range want {
+			p := c.match.Sport.Rules().Periods[i]
+			now := max(was, after[p])
+			if i == len(want)-1 { // all overtimes
+				now = c.state.Score.Of(side)
+			}
+			if now-was != points {
+				c.fail(&c.other, "line score of the %s side: %d points in %s, want %d", side, now-was, p, points)
+			}
+			was = now
+		}
+	}
+}
+
+// compareFactsByPeriod compares the score of each side after each period with the facts.
+func (c *checker) compareFactsByPeriod() {
+	for _, side := range []event.Side{event.Home, event.Away} {
+		want := map[event.Period]int{}
+		for i := range c.rendered.Facts {
+			if f := &c.rendered.Facts[i]; f.Side == string(side) && f.Points > 0 {
+				want[f.Clock.Period] = max(want[f.Clock.Period], event.Score(f.Score).Of(side))
+			}
+		}
+		if got := c.scoreByPeriod(side); !maps.Equal(got, want) {
+			c.fail(&c.other, "score of the %s side after each period %v, want %v", side, got, want)
+		}
+	}
+}
+
+// scoreByPeriod returns the score of a side after its last tracked points in each period.
+func (c *checker) scoreByPeriod(side event.Side) map[event.Period]int {
+	after := map[event.Period]int{}
+	goals := 0
+	for _, p := range c.match.Sport.Rules().Periods {
+		for i := range c.state.Tracked {
+			in := &c.state.Tracked[i]
+			switch {
+			case in.Side != side || in.Clock.Period != p:
+			case c.countsGoals() && in.Kind == event.Goal:
+				goals++
+				after[p] = goals
+			case !c.countsGoals() && in.Score != nil:
+				after[p] = max(after[p], in.Score.Of(side))
+			}
+		}
+	}
+	return after
+}
+
+// isStartOrEnd reports whether incidents of a kind are starts or ends of the match or its periods.
+func isStartOrEnd(k event.Kind) bool {
+	return k == event.MatchStart || k == event.MatchEnd || k == event.PeriodStart || k == event.PeriodEnd
+}
+
 // compareResult compares the final score, the winner and the kick-off with the facts.
 func (c *checker) compareResult() {
 	m, s := c.match, &c.state
 	if s.Match.Status != event.Final || s.Score == nil || *s.Score != event.Score(m.Final) {
 		c.fail(&c.other, "status %s, score %v, want final, %v", s.Match.Status, s.Score, m.Final)
 	}
-	if m.Shootout != nil && (s.Shootout == nil || *s.Shootout != event.Score(*m.Shootout)) {
+	if c.rendered.Style.Tally && m.Shootout != nil && (s.Shootout == nil || *s.Shootout != event.Score(*m.Shootout)) {
 		c.fail(&c.other, "tally of the shoot-out %v, want %v", s.Shootout, m.Shootout)
 	}
 	if c.moves.reported != c.moves.moved || !s.Match.Start.Equal(m.Kickoff) {
@@ -335,7 +433,7 @@ func (c *checker) compareResult() {
 func (c *checker) comparePeriods() {
 	got := map[string]int{}
 	for _, in := range c.state.Tracked {
-		if in.Side == "" && in.Kind != event.ScoreChange {
+		if isStartOrEnd(in.Kind) {
 			got[string(in.Kind)+" "+string(in.Clock.Period)]++
 		}
 	}

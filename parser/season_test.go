@@ -139,6 +139,7 @@ func run(ctx context.Context, m *season.Match, seed uint64) tally {
 		c.fail(&c.other, "%v", err)
 	} else if c.readPages(ctx, prof) {
 		c.compareFacts()
+		c.compareLine()
 		c.compareResult()
 		c.comparePeriods()
 	}

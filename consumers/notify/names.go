@@ -45,8 +45,15 @@ func (t texts) inOrder(code string) []*language {
 }
 
 // translate returns the name of key in a language, or else in English. table returns the names of a
-// language. If both languages lack the name, translate returns key with spaces in place of underscores.
-func (t texts) translate(table func(*language) names, key, code string, qualifiers ...string) string {
+// language. If both languages lack the name, translate returns key with spaces in place of underscores. A
+// name that the definition of a sport gives the key applies first.
+func (t texts) translate(
+	table func(*language) names, key, code string, sport event.Sport, qualifiers ...string,
+) string {
+	if name := sport.Rules().Names[key]; name != "" {
+		return name
+	}
+	qualifiers = append(qualifiers, string(sport))
 	for _, l := range t.inOrder(code) {
 		if name := table(l).of(key, qualifiers...); name != "" {
 			return name
@@ -59,6 +66,9 @@ func (t texts) translate(table func(*language) names, key, code string, qualifie
 // "power-play goal" does.
 func (t texts) kind(d *event.Data, code string) (name string, saysDetail bool) {
 	kind := string(d.Kind)
+	if name := d.Sport.Rules().Names[kind]; name != "" {
+		return name, false
+	}
 	for _, l := range t.inOrder(code) {
 		if d.Detail != "" {
 			if name := l.Kinds.of(kind + "." + event.Slug(d.Detail)); name != "" {

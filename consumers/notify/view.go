@@ -69,7 +69,7 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 	}
 	if c := d.Clock; c != nil && c.Period != "" {
 		v.Period = t.translate(func(l *language) names { return l.Periods }, string(c.Period), code,
-			string(c.Half), string(d.Sport))
+			d.Sport, string(c.Half))
 		inTitle := d.Kind == event.PeriodStart || d.Kind == event.PeriodEnd
 		if c.Minute == 0 && !inTitle && (d.Time != "" || !d.Sport.CountsMinutes()) {
 			v.InPeriod = v.Period
@@ -80,7 +80,7 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 		if d.Kind == kickoffSoon {
 			v.In = untilStart(m.Start.Sub(e.Time))
 		}
-		v.Status = t.translate(func(l *language) names { return l.Statuses }, string(m.Status), code)
+		v.Status = t.translate(func(l *language) names { return l.Statuses }, string(m.Status), code, "")
 	}
 	if d.Source != nil {
 		v.Source = d.Source.URL
@@ -96,8 +96,11 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 		for _, name := range slices.Sorted(maps.Keys(d.Changes)) {
 			members := func(l *language) names { return l.Members }
 			c := change{Old: d.Changes[name].Old, New: d.Changes[name].New}
-			c.Name = t.translate(members, name, code, string(d.Kind), string(d.Sport))
+			c.Name = t.translate(members, name, code, d.Sport, string(d.Kind))
 			switch name {
+			case "kind":
+				kinds := func(l *language) names { return l.Kinds }
+				c.Old, c.New = t.translate(kinds, c.Old, code, d.Sport), t.translate(kinds, c.New, code, d.Sport)
 			case "detail", "decided_by":
 				c.Old, c.New = t.detail(&d, c.Old, code), t.detail(&d, c.New, code)
 			case "winner":

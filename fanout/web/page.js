@@ -105,13 +105,19 @@ const periods = {
   "1h": "1st half", ht: "Half-time", "2h": "2nd half", et1: "Extra time", et_ht: "Extra time, break", et2: "Extra time, 2nd half", so: "Shoot-out",
   p1: "1st period", p2: "2nd period", p3: "3rd period", ot1: "Overtime", ot2: "2nd overtime",
   q1: "1st quarter", q2: "2nd quarter", q3: "3rd quarter", q4: "4th quarter",
-  ...Object.fromEntries(["1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th"].map((nth, i) => ["inn" + (i + 1), nth + " innings"])),
+  ...numbered("inn", 8, "innings"), ...numbered("i", 30, "inning"), ...numbered("s", 5, "set"),
 };
 
+// numbered returns the names of n periods, such as "2nd set" for s2.
+function numbered(prefix, n, noun) {
+  const nth = (i) => i + ({ 1: "st", 2: "nd", 3: "rd" }[i > 10 && i < 20 ? 0 : i % 10] ?? "th");
+  return Object.fromEntries(Array.from({ length: n }, (_, i) => [prefix + (i + 1), nth(i + 1) + " " + noun]));
+}
+
 // inOrder returns the incidents in the order in which they happened. The order of the reports may be
-// different.
+// different. Periods without a name in periods are in the order of their first report.
 function inOrder(incidents) {
-  const names = Object.keys(periods);
+  const names = [...new Set([...Object.keys(periods), ...incidents.map((i) => i.clock?.period)])];
   const place = (i) => {
     if (i.kind === "match_start") return [-1];
     if (["match_end", "status_change", "source_stale", "source_fresh", "kickoff_changed", "lineup"].includes(i.kind)) return [names.length];
@@ -143,10 +149,13 @@ function chip(m) {
 // periodName returns the name of the period of an incident.
 const periodName = (i) => periods[i.clock?.period] ?? i.clock?.period ?? "a period";
 
+// starts maps sports to texts for the start of a match.
+const starts = { soccer: "Kick-off", rugby: "Kick-off", american_football: "Kick-off", ice_hockey: "Face-off", basketball: "Tip-off" };
+
 // marks maps the kinds of incidents that are centred, without a side, to their texts. An incident with
 // an empty text is not shown.
 const marks = {
-  match_start: (i) => (i.key.startsWith("ice_hockey.") ? "Face-off" : "Kick-off"), match_end: (i) => (i.key.startsWith("ice_hockey.") ? "End of game" : "Full time") + (decisions[i.decided_by] ?? ""),
+  match_start: (i) => starts[i.key.split(".")[0]] ?? "Start", match_end: (i) => (i.key.startsWith("ice_hockey.") ? "End of game" : "Full time") + (decisions[i.decided_by] ?? ""),
   period_end: (i) => "End of " + periodName(i).toLowerCase(),
   period_start: (i) => (["1h", "p1", "q1", "inn1"].includes(i.clock?.period) ? "" : periodName(i) + " begins"),
   status_change: () => "", source_stale: () => "", source_fresh: () => "", // shown in the header

@@ -160,7 +160,22 @@ func LoadConfig(file string, optional bool) (Config, error) {
 			return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
 		}
 	}
+	c.defineSports()
 	return c, nil
+}
+
+// defineSports adds the sports that the config's profiles define, so that topic patterns and kinds can name
+// them in every process with this config.
+func (c Config) defineSports() {
+	if c.Profiles != "" {
+		profile.DefineSports(os.DirFS(c.resolve(c.Profiles)), "*.yaml")
+	}
+	for _, s := range c.Sources {
+		if profile.IsFile(s.Profile) {
+			path := c.resolve(s.Profile)
+			profile.DefineSports(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+		}
+	}
 }
 
 func (c Config) checkNamespace(data []byte) error {

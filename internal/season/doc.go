@@ -7,6 +7,7 @@
 //	match.go       Load reads the matches: one line of JSON for each match
 //	timeline.go    the time at which each fact happened, and the clock at each time
 //	soccer.go, …   one file for each sport: its timeline, its page styles, its own faults
+//	clocked.go     the timeline of sports whose clock counts the seconds of each period
 //	rows.go        the rows of the pages over time, and the faults of rows
 //	polls.go       the polls of a match, and the faults of pages
 //	listing.go     what pages show before a match, and after it

@@ -9,10 +9,10 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Events returns the events that a parser produces from the pages of [Match.Render], and the facts on
-// the last page. It skips faulty pages that cannot be parsed.
+// Events returns the events that a parser produces from the pages of [Match.Render] in a usual style, and
+// the facts on the last page. It skips faulty pages that cannot be parsed.
 func (m *Match) Events(ctx context.Context, seed uint64) ([]event.Event, []Fact, error) {
-	rendered := m.Render(seed)
+	rendered := m.render(seed, nil)
 	prof, err := rendered.Style.Profile()
 	if err != nil {
 		return nil, nil, err

@@ -21,6 +21,7 @@ type Match struct {
 	Home        string      `json:"home"`
 	Away        string      `json:"away"`
 	Final       Score       `json:"final"` // without a shoot-out
+	Line        *LineScore  `json:"line"`  // the official line score; nil if the source has none
 
 	Shootout *Score         `json:"-"` // nil if the match had none
 	Winner   event.Winner   `json:"-"` // "" if the pages do not show who won
@@ -29,6 +30,9 @@ type Match struct {
 	timeline
 	sport *sport
 }
+
+// A LineScore is the points of each side by period, in the order of play.
+type LineScore struct{ Home, Away []int }
 
 // A Score is the number of points of each side.
 type Score struct{ Home, Away int }

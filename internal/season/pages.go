@@ -15,17 +15,22 @@ type view struct {
 	match      *Match
 	home, away string // the names of the teams
 	shootout   bool   // the page shows the tally of the shoot-out
+	total      Score  // the score that the page shows; in ice hockey with a goal for the winner of a shoot-out
 }
 
 // render returns the body of a page at a time.
 func (g *generator) render(at float64, p *Page) []byte {
-	v := view{Page: p, match: g.match, home: g.match.Home, away: g.match.Away}
+	v := view{Page: p, match: g.match, home: g.match.Home, away: g.match.Away, total: p.Score}
 	if g.listing.home != "" && at < g.listing.named {
 		v.home, v.away = g.listing.home, g.listing.away
 		g.strike(Placeholders, 0)
 	}
-	over := p.phase.Status == fullTime || p.phase.Status == final
-	v.shootout = p.phase.Period == event.ShootOut || g.match.Shootout != nil && over
+	over := p.phase.over()
+	v.shootout = g.style.Tally && (p.phase.Period == event.ShootOut || g.match.Shootout != nil && over)
+	if g.match.Shootout != nil && g.match.Sport.Rules().ShootoutGoal && over && at >= g.line.end() {
+		v.total = v.total.add(string(g.match.Winner), 1)
+		g.strike(ShootoutGoal, 0)
+	}
 	return g.style.render(g.style, &v)
 }
 
@@ -39,7 +44,7 @@ func renderList(s *Style, v *view) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!DOCTYPE html><html><body>"+
 		"<h1><span class=home>%s</span> <b class=hs>%d</b>:<b class=as>%d</b> <span class=away>%s</span></h1>\n",
-		html.EscapeString(v.home), v.Score.Home, v.Score.Away, html.EscapeString(v.away))
+		html.EscapeString(v.home), v.total.Home, v.total.Away, html.EscapeString(v.away))
 	v.writeState(&b, s)
 	b.WriteString("<ol class=events>\n")
 	for i := range v.Rows {
@@ -78,7 +83,7 @@ func renderBoard(s *Style, v *view) []byte {
 		for _, p := range v.line {
 			fmt.Fprintf(&b, "<td>%d</td>", p.of(side))
 		}
-		fmt.Fprintf(&b, "<td class=total>%d</td></tr>\n", v.Score.of(side))
+		fmt.Fprintf(&b, "<td class=total>%d</td></tr>\n", v.total.of(side))
 	}
 	b.WriteString("</table></body></html>\n")
 	return []byte(b.String())
@@ -89,7 +94,7 @@ func (v *view) writeState(b *strings.Builder, s *Style) {
 	fmt.Fprintf(b, "<p class=league>%s</p><p class=status>%s</p><p class=clock>%s</p><p class=start>%s</p>\n",
 		v.match.Competition, v.status(), s.clock(v.phase.Clock), v.Start.Format(time.RFC3339))
 	if v.shootout {
-		fmt.Fprintf(b, "<p class=pens><i class=hp>%d</i>-<i class=ap>%d</i></p>\n", v.kicks.Home, v.kicks.Away)
+		fmt.Fprintf(b, "<p class=pens><i class=hp>%d</i>-<i class=ap>%d</i></p>\n", v.Kicks.Home, v.Kicks.Away)
 	}
 }
 

@@ -13,11 +13,11 @@ type Page struct {
 	Fault    string    // what is wrong with the page; "" for a current and complete page
 	Start    time.Time // the kick-off that the page shows, if its facts are current
 	Rows     []Fact    // rows of a page whose facts are current; scoreboards do not show them
-	Score    Score     // score of a page whose facts are current
+	Score    Score     // score of a page whose facts are current, without a shoot-out
+	Kicks    Score     // tally of the shoot-out
 	Complete bool      // no row is late or vanished
 
 	phase phase
-	kicks Score         // score of the shoot-out
 	line  []periodScore // the points of each period
 }
 
@@ -80,11 +80,24 @@ func (g *generator) strike(fault string, where int) { g.struck[strike{fault, whe
 // Render returns the match as polls at intervals of 5 to 90 seconds would see it. The same seed results
 // in the same pages. The names of faults define what can be wrong with the pages.
 func (m *Match) Render(seed uint64) *Rendering {
+	const rarely = 4 // one match in so many has the rare style
+	apart := rand.New(rand.NewPCG(seed, ^Hash([]byte(m.ID))))
+	if m.sport.rare != nil && apart.IntN(rarely) == 0 {
+		return m.render(seed, m.sport.rare)
+	}
+	return m.render(seed, nil)
+}
+
+// render is Render with a style. If the style is nil, the seed chooses one of the usual styles.
+func (m *Match) render(seed uint64, style *Style) *Rendering {
 	r := rand.New(rand.NewPCG(seed, Hash([]byte(m.ID))))
 	g := &generator{match: m, rand: r, style: m.sport.styles[0], line: m.timeline, missing: map[int][2]float64{},
 		struck: map[strike]bool{}}
 	if n := len(m.sport.styles); n > 1 {
 		g.style = m.sport.styles[r.IntN(n)]
+	}
+	if style != nil {
+		g.style = style
 	}
 	if n := m.sport.suspendedIn; n > 0 && g.chance(n) {
 		s := g.line.spans[r.IntN(len(g.line.spans))]
@@ -137,7 +150,7 @@ func (g *generator) pages() []Page {
 		case g.mayEndEarly(at, good) && g.chance(40):
 			p.Fault, p.phase = StrayEnd, phase{Status: fullTime}
 			p.Body = g.render(at, &p)
-		case at > end+finalAfter && g.chance(4):
+		case at > end+finalAfter && len(good) > 0 && good[len(good)-1].phase.over() && g.chance(4):
 			p = g.preview(p.At)
 		default:
 			good, mayStale = append(good, p), true

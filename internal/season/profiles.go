@@ -26,14 +26,20 @@ func listStyle(s event.Sport, as string, clock func(event.Clock) string) *Style 
     home_score: {css: u, regexp: '^\d+'}
     away_score: {css: u, regexp: '\d+$'}
 `, strings.Join(kinds, ", "), as)
-	return &Style{Name: fmt.Sprintf("%s list, %s", s, as), Listed: true, render: renderList, clock: clock,
+	return &Style{Name: fmt.Sprintf("%s list, %s", s, as), Listed: true, Tally: true, render: renderList, clock: clock,
 		profile: profile}
 }
 
 // boardStyle returns the style of renderBoard. as is the notation of clocks in the profile.
 func boardStyle(s event.Sport, as string, clock func(event.Clock) string) *Style {
-	return &Style{Name: fmt.Sprintf("%s board, %s", s, as), render: renderBoard, clock: clock,
+	return &Style{Name: fmt.Sprintf("%s board, %s", s, as), Tally: true, render: renderBoard, clock: clock,
 		profile: matchProfile(s, "board-"+as, as, ".home .team", ".away .team", ".home .total", ".away .total")}
+}
+
+// withoutTally returns a style without the tally of a shoot-out.
+func withoutTally(s *Style) *Style {
+	s.Name, s.Tally = s.Name+", without tally", false
+	return s
 }
 
 // matchProfile returns the part of a profile that is about the match, in YAML.
@@ -42,6 +48,7 @@ func matchProfile(s event.Sport, name, as, home, away, homeScore, awayScore stri
 	for _, p := range s.Rules().Periods {
 		if !p.IsBreak() {
 			statuses = append(statuses, fmt.Sprintf("LIVE %s: live %s", p, p))
+			statuses = append(statuses, fmt.Sprintf("FT %s: ended %s, FINAL %s: final %s", p, p, p, p))
 			b := breakAfter(s, p)
 			statuses = append(statuses, fmt.Sprintf("BREAK %s: break %s", b, b))
 		}

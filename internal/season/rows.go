@@ -84,8 +84,11 @@ func (g *generator) addRows() {
 	if g.chance(2) {
 		g.addReplaced(240)
 	}
+	if g.match.sport.ownRows != nil {
+		g.match.sport.ownRows(g)
+	}
 	g.addMissing(20 * g.match.sport.density)
-	if g.match.sport.gameClock && g.chance(3) {
+	if g.match.sport.gameClock && g.ahead == (ahead{}) && g.chance(3) {
 		s := g.line.spans[g.rand.IntN(len(g.line.spans))]
 		begin := s.begin + g.rand.Float64()*(s.end-s.begin)
 		g.ahead = ahead{begin, begin + 20 + g.rand.Float64()*100, 3 + float64(g.rand.IntN(25))}
@@ -100,13 +103,35 @@ var commonEdits = []edit{
 		}
 		return f.Player != ""
 	}},
-	{EditedClock, 12, func(r *rand.Rand, f *Fact) bool {
-		if f.Clock.Elapsed > 20 {
-			f.Clock.Elapsed -= 1 + r.IntN(15)
-			return true
-		}
+	{EditedClock, 12, earlierAtFirst},
+}
+
+// earlierAtFirst changes the clock of a fact to one that is up to 15 seconds earlier, or a minute earlier
+// if the clock has only minutes.
+func earlierAtFirst(r *rand.Rand, f *Fact) bool {
+	c := &f.Clock
+	switch {
+	case c.Elapsed > 20:
+		c.Elapsed -= 1 + r.IntN(15)
+	case c.Stoppage > 1:
+		c.Stoppage--
+	case c.Stoppage == 0 && c.Minute%10 > 1: // not in the first minute of a period
+		c.Minute--
+	default:
 		return false
-	}},
+	}
+	return true
+}
+
+// anySide returns a side.
+func (g *generator) anySide() string { return []string{"home", "away"}[g.rand.IntN(2)] }
+
+// otherSide returns the opponent of a side.
+func otherSide(side string) string {
+	if side == "home" {
+		return "away"
+	}
+	return "home"
 }
 
 // addMissing decides which rows vanish for a while: one in n.
@@ -209,7 +234,7 @@ func (g *generator) page(at float64) Page {
 		}
 		p.Complete = p.Complete && !late && !vanished
 		happened, listed = append(happened, &f), append(listed, !f.Unlisted && !late && !vanished)
-		p.kicks = p.kicks.add(f.Side, f.Kicks)
+		p.Kicks = p.Kicks.add(f.Side, f.Kicks)
 	}
 	p.Score = g.tally(happened, p.phase.Period)
 	p.line = lineOf(happened)

@@ -8,13 +8,15 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// soccer shows the matches of soccer in one style: a list with minutes.
+// soccer shows matches as lists, and one in four as a scoreboard, with minutes.
 var soccer = &sport{
-	name:    event.Soccer,
-	load:    loadSoccer,
-	clock:   soccerClock,
-	score:   Fact{Kind: "goal", Points: 1},
-	styles:  []*Style{{Name: "soccer list", Listed: true, render: renderList, clock: minutes, profile: soccerProfile}},
+	name:  event.Soccer,
+	load:  loadSoccer,
+	clock: soccerClock,
+	score: Fact{Kind: "goal", Points: 1},
+	styles: []*Style{{Name: "soccer list", Listed: true, Tally: true, render: renderList, clock: minutes,
+		profile: soccerProfile}},
+	rare:    boardStyle(event.Soccer, "minute", minutes),
 	density: 1,
 	faults:  append([]string{BecameOwnGoal}, commonFaults...),
 	addRows: (*generator).addSoccerRows,

@@ -37,12 +37,22 @@ type sport struct {
 	// happened, in the order of play, and p is the current period. The default adds up the points.
 	tally func(facts []*Fact, p event.Period) Score
 
+	// matchClock is the clock of the match, if it is more exact than that of rows.
+	matchClock func(p event.Period, elapsed float64) event.Clock
+
+	// ownRows adds rows and faults that only this sport has.
+	ownRows func(g *generator)
+
+	// rare is one more style. Choosing it does not change the other random choices.
+	rare *Style
+
+	overtime    bool // after the match, pages say whether it went to overtime or to a shoot-out
 	gameClock   bool // pages show a clock that officials can put back
 	suspendedIn int  // one match in so many is suspended, and resumed on another day; 0 means none
 }
 
 // sports lists all sports that have pages.
-var sports = []*sport{soccer, basketball}
+var sports = []*sport{soccer, basketball, iceHockey, rugby, americanFootball}
 
 // sportOf returns the sport with a name, or nil.
 func sportOf(name event.Sport) *sport {
@@ -93,6 +103,7 @@ type edit struct {
 type Style struct {
 	Name   string // such as "basketball list, remaining"
 	Listed bool   // the page lists incidents; otherwise it shows only the score
+	Tally  bool   // the page shows the tally of a shoot-out
 
 	render  func(s *Style, v *view) []byte
 	clock   func(event.Clock) string // the notation of clocks

@@ -106,9 +106,12 @@ func (t *timeline) suspended(at, seconds float64) timeline {
 // A phase is what a page says about the course of a match.
 type phase struct {
 	Status string       // pre, live, onBreak, stopped, fullTime or final
-	Period event.Period // of a live match or a break; else ""
+	Period event.Period // of a live match or a break, or the overtime after which the match ended; else ""
 	Clock  event.Clock  // of a live match, if the page shows one; else zero
 }
+
+// over reports whether the match has ended.
+func (p phase) over() bool { return p.Status == fullTime || p.Status == final }
 
 // The statuses that pages show.
 const (
@@ -143,12 +146,19 @@ func (g *generator) phase(at float64) phase {
 			elapsed = min(elapsed+ahead.by, s.length())
 			g.strike(ClockPutBack, 0)
 		}
+		if clock := g.match.sport.matchClock; clock != nil {
+			return phase{live, s.period, clock(s.period, elapsed)}
+		}
 		return phase{live, s.period, g.match.sport.clock(s.period, elapsed)}
 	}
+	over := phase{Status: final}
 	if at < g.line.end()+finalAfter {
-		return phase{Status: fullTime}
+		over.Status = fullTime
 	}
-	return phase{Status: final}
+	if last := g.line.spans[len(g.line.spans)-1].period; g.match.sport.overtime && g.match.By != event.ByRegulation {
+		over.Period = last
+	}
+	return over
 }
 
 // finalAfter is the time from the end of a match until its page says that the end is final, in seconds.

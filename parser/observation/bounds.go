@@ -50,7 +50,7 @@ func (o *Observation) removeIncidents(limit event.Bounds) (problems []Problem) {
 		switch {
 		case o.Sport.Scores(g.kind):
 			most = limit.Listed
-		case g.kind == event.ShootoutKick:
+		case g.kind.IsKick():
 			most = 2 * limit.Shootout // with those that were missed
 		}
 		if rows[g] > most && !impossible[g] {

@@ -2,7 +2,6 @@ package observation
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -14,7 +13,7 @@ func (o *Observation) Contradictions() []Problem {
 		return nil
 	}
 	listed := event.Score{Home: o.Count(event.Goal, event.Home), Away: o.Count(event.Goal, event.Away)}
-	if listed == *o.Score {
+	if listed == *o.Score || o.ShowsShootout() && listed == *o.ScoreWithoutShootout() {
 		return nil
 	}
 	return []Problem{{"incidents", fmt.Sprintf("the listed goals add up to %s, but the score is %s%s",
@@ -31,16 +30,10 @@ func (o *Observation) likelyCause(listed event.Score) string {
 		return "; all are of one side, so check the rule for side or team"
 	case home >= 0 && away >= 0:
 		return "; if the page still lists a disallowed goal, exclude its row"
-	case home <= 0 && away <= 0 && (o.showsShootout() || o.mayHideShootout(listed)):
+	case home <= 0 && away <= 0 && (o.ShowsShootout() || o.mayHideShootout(listed)):
 		return "; if the score includes the shoot-out, subtract its goals"
 	}
 	return ""
-}
-
-// showsShootout reports whether the page shows a shoot-out.
-func (o *Observation) showsShootout() bool {
-	return o.Shootout != nil || o.Match.Period == event.ShootOut ||
-		slices.ContainsFunc(o.Incidents, func(in Incident) bool { return in.Clock.Period == event.ShootOut })
 }
 
 // mayHideShootout reports whether the score looks like that of a sport in which the winner of a shoot-out

@@ -19,6 +19,9 @@ func TestContradictions(t *testing.T) {
 		"the score agrees":                  func(o *Observation) { o.Score = &event.Score{Home: 1, Away: 1} },
 		"no score":                          func(o *Observation) { o.Score = nil },
 		"a sport that does not count goals": func(o *Observation) { o.Sport = event.Basketball },
+		"hockey, with a goal for the winner of the shoot-out": func(o *Observation) {
+			o.Sport, o.Match.Period, o.Shootout = event.IceHockey, event.ShootOut, nil
+		},
 	} {
 		o := full()
 		change(o)
@@ -60,7 +63,7 @@ func TestContradictionNamesTheCause(t *testing.T) {
 		"one side, and a disallowed goal": {soccer, ended, at(3, 0), at(1, 1), nil, sides},
 		"one more at home, one less away": {soccer, ended, at(4, 1), at(2, 2), nil, ""},
 		"hockey after a shoot-out":        {hockey, ended, at(5, 5), at(6, 5), nil, shootout},
-		"hockey in a shoot-out":           {hockey, so, at(5, 5), at(5, 6), nil, shootout},
+		"hockey in a shoot-out":           {hockey, so, at(5, 5), at(4, 7), nil, ""},
 		"hockey in overtime": {hockey, event.Match{Status: event.Live, Period: "ot1"},
 			at(5, 5), at(6, 5), nil, ""},
 		"hockey, a goal that is not listed": {hockey, ended, at(5, 4), at(6, 4), nil, ""},

@@ -1,6 +1,10 @@
 package observation
 
-import "github.com/matchwire/matchwire/event"
+import (
+	"slices"
+
+	"github.com/matchwire/matchwire/event"
+)
 
 // An Observation holds the facts about one match on one page.
 type Observation struct {
@@ -78,7 +82,7 @@ func (o *Observation) Count(k event.Kind, s event.Side) int {
 func (o *Observation) ScoredKicks() event.Score {
 	var s event.Score
 	for i := range o.Incidents {
-		if in := &o.Incidents[i]; in.Kind == event.ShootoutKick {
+		if in := &o.Incidents[i]; in.Kind.IsKick() {
 			s = s.Add(in.Side, KickGoals(in.Detail))
 		}
 	}
@@ -91,4 +95,23 @@ func KickGoals(detail string) int {
 		return 1
 	}
 	return 0
+}
+
+// ShowsShootout reports whether the page shows the period, an incident or the tally of a shoot-out.
+func (o *Observation) ShowsShootout() bool {
+	return o.Match.Period == event.ShootOut || o.Shootout != nil && *o.Shootout != event.Score{} ||
+		slices.ContainsFunc(o.Incidents, func(in Incident) bool {
+			return in.Kind.IsKick() || in.Clock.Period == event.ShootOut
+		})
+}
+
+// ScoreWithoutShootout returns the score of a page about a match that had a shoot-out, without the goal
+// that its winner gets in some sports. A shoot-out follows a level score. So if one side leads by one goal,
+// that goal is the one for the winner.
+func (o *Observation) ScoreWithoutShootout() *event.Score {
+	if s := o.Score; o.Sport.Rules().ShootoutGoal && s != nil && max(s.Home, s.Away)-min(s.Home, s.Away) == 1 {
+		level := min(s.Home, s.Away)
+		return &event.Score{Home: level, Away: level}
+	}
+	return o.Score
 }

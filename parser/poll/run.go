@@ -200,7 +200,8 @@ func (r *run) setPageResult(cached *cachedPage, events []event.Event) {
 		r.result.Matches = append(r.result.Matches, match)
 	}
 	for _, e := range events {
-		if !e.Data.Backfill && (e.Data.Kind == event.ScoreChange || e.Data.Sport.Scores(e.Data.Kind)) {
+		scores := e.Data.Sport.Scores(e.Data.Kind) && !e.Data.Sport.Misses(e.Data.Kind, e.Data.Detail)
+		if !e.Data.Backfill && (e.Data.Kind == event.ScoreChange || scores) {
 			r.result.Scored = true
 		}
 	}

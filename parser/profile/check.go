@@ -20,15 +20,17 @@ var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 // position of a YAML path.
 func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	switch {
-	case p.Name == "" && p.Sport == "":
+	case p.Name == "" && p.SportRule.name == "":
 		return at("profile").Errorf("set profile, sport and match: every profile needs them")
 	case !isSlug(p.Name):
 		return at("profile").Errorf("profile %q: want a name of a-z, 0-9 and -", p.Name)
-	case !slices.Contains(event.Sports(), p.Sport):
-		return at("sport").Errorf("sport %q: want one of %v", p.Sport, event.Sports())
 	case p.Format != "" && p.Format != "html" && p.Format != "json":
 		return at("format").Errorf("format %q: want html or json", p.Format)
 	}
+	if err := p.SportRule.define(at); err != nil {
+		return err
+	}
+	p.Sport = p.SportRule.name
 	for i, h := range p.Hosts {
 		if !hostShape.MatchString(h) {
 			pos := at(fmt.Sprintf("hosts[%d]", i))

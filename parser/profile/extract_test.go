@@ -129,3 +129,53 @@ match: {home: {value: A}, away: {value: B}, winner: {jq: .w}}
 		}
 	}
 }
+
+// The row of a missed kick needs no score, and the row of a review by the officials needs no team.
+func TestRowsOfMissesAndReviews(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ sport, kind, detail, side, score, want string }{
+		{"rugby", "conversion", "missed", "home", "", "accepted"},
+		{"rugby", "conversion", "Missed", "home", "5-0", "accepted without the score"},
+		{"rugby", "conversion", "", "home", "", "refused"},
+		{"rugby", "try", "penalty_try", "home", "7-0", "accepted with the score"},
+		{"american_football", "extra_point", "blocked", "away", "", "accepted"},
+		{"american_football", "two_point", "failed", "away", "", "accepted"},
+		{"american_football", "safety", "", "away", "", "refused"},
+		{"american_football", "review", "upheld", "", "", "accepted"},
+		{"ice_hockey", "challenge", "off-side", "", "", "accepted"},
+		{"ice_hockey", "penalty", "tripping", "", "", "refused"},
+	} {
+		p := load(t, `
+profile: x
+sport: `+tc.sport+`
+match: {home: b, away: u}
+incidents:
+  - rows: li
+    kind: .kind
+    detail: .detail
+    side: .side
+    home_score: {css: .score, regexp: '^\d+'}
+    away_score: {css: .score, regexp: '\d+$'}
+`)
+		body := "<b>A</b><u>B</u><li><i class=kind>" + tc.kind + "</i><i class=detail>" + tc.detail +
+			"</i><i class=side>" + tc.side + "</i><i class=score>" + tc.score + "</i></li>"
+		all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "refused"
+		if rows := all[0].Incidents; len(rows) == 1 {
+			got = "accepted"
+			switch {
+			case rows[0].Score != nil:
+				got += " with the score"
+			case tc.score != "":
+				got += " without the score"
+			}
+		}
+		if want := tc.want; got != want {
+			t.Errorf("%s %s %q of %q, score %q: %s, problems %v, want %s", tc.sport, tc.kind, tc.detail, tc.side, tc.score,
+				got, problems, want)
+		}
+	}
+}

@@ -53,7 +53,11 @@ func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok
 		r.fault("score", fmt.Errorf("%s is impossible in %s", in.Score, sport))
 		in.Score = nil
 	}
-	if in.Score == nil && sport.Scores(in.Kind) && !sport.Rules().CountsGoals {
+	missed := sport.Misses(in.Kind, in.Detail)
+	if missed {
+		in.Score = nil // the score of before
+	}
+	if in.Score == nil && !missed && sport.Scores(in.Kind) && !sport.Rules().CountsGoals {
 		r.fault("score", fmt.Errorf("the row does not show the score after the %s", in.Kind))
 		return in, false
 	}
@@ -74,7 +78,7 @@ func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c e
 	if err == nil && c.Period == "" && len(sport.Rules().Periods) > 0 {
 		err = fmt.Errorf("%q does not imply the period: the profile needs a rule for period", shorten(text))
 	}
-	if err != nil && k != event.ShootoutKick {
+	if err != nil && !k.IsKick() {
 		r.fault("clock", err)
 	}
 	if period == "" && now != "" && sport.Index(c.Period) > sport.Index(now) {

@@ -20,7 +20,7 @@ import (
 type Library map[string]*Profile
 
 // LoadLibrary loads all *.yaml files in the folders. A profile replaces a profile with the same
-// name from an earlier folder.
+// name from an earlier folder. A profile can name a sport that another profile in its folder defines.
 func LoadLibrary(folders ...fs.FS) (Library, error) {
 	lib := Library{}
 	for _, folder := range folders {
@@ -28,6 +28,7 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 		if err != nil {
 			return nil, err
 		}
+		DefineSports(folder, "*.yaml")
 		for _, f := range files {
 			data, err := fs.ReadFile(folder, f)
 			if err != nil {

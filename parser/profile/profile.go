@@ -15,7 +15,8 @@ type Profile struct {
 	Name      string                         `yaml:"profile"`
 	Version   Version                        `yaml:"version"` // from 1; 0 if unknown
 	Seen      Date                           `yaml:"seen"`    // when the profile was last seen to work; zero if unknown
-	Sport     event.Sport                    `yaml:"sport"`
+	Sport     event.Sport                    `yaml:"-"`
+	SportRule sportRule                      `yaml:"sport"`
 	Hosts     []string                       `yaml:"hosts"`    // hosts of the pages, with subdomains; nil means any host
 	Format    string                         `yaml:"format"`   // "html" or "json"; "" means "html"
 	JSON      Rule                           `yaml:"json"`     // html: finds the embedded JSON for jq rules

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/matchwire/matchwire/event"
@@ -139,13 +140,19 @@ func (d *draft) position(ch *change) (period int, clock event.Clock) {
 }
 
 // pointsAfter returns the sum of both sides' points after the incident of a change. It returns 0 if
-// the incident is not tracked or has no score.
+// the incident is not tracked or has no score. A miss comes after all points with the same clock, because
+// a conversion follows its try.
 func (d *draft) pointsAfter(ch *change) int {
-	if ch.tracked < 0 || d.state.Tracked[ch.tracked].Score == nil {
+	if ch.tracked < 0 {
 		return 0
 	}
-	s := d.state.Tracked[ch.tracked].Score
-	return s.Home + s.Away
+	switch in := &d.state.Tracked[ch.tracked]; {
+	case d.state.Sport.Misses(in.Kind, in.Detail):
+		return math.MaxInt
+	case in.Score != nil:
+		return in.Score.Home + in.Score.Away
+	}
+	return 0
 }
 
 // correct updates a tracked incident from the row that shows it. It adds a correction if an
@@ -181,11 +188,22 @@ func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) 
 			*old = now
 		}
 	}
+	if row.Kind != "" && row.Kind != tracked.Kind && !addOnly { // points of another kind: a drop goal, not a penalty goal
+		edits["kind"] = event.Change{Old: string(tracked.Kind), New: string(row.Kind)}
+		tracked.Kind = row.Kind
+	}
 	text("player", &tracked.Player, row.Player)
+	if row.Detail == event.PenaltyTry && !addOnly {
+		clearText(edits, "player", &tracked.Player, row.Player)
+	}
 	text("off", &tracked.Off, row.Off)
 	text("assist", &tracked.Assist, row.Assist)
-	// The old detail belongs to the old player: the goal may not have been an own goal.
-	_, otherPlayer := edits["player"]
+	// The other old attributes belong to the old player: the goal may not have been an own goal.
+	player, otherPlayer := edits["player"]
+	if otherPlayer && player.Old != "" {
+		clearText(edits, "off", &tracked.Off, row.Off)
+		clearText(edits, "assist", &tracked.Assist, row.Assist)
+	}
 	if row.Detail != tracked.Detail && (row.Detail != "" || otherPlayer) && (tracked.Detail == "" || !addOnly) {
 		edits["detail"] = event.Change{Old: tracked.Detail, New: row.Detail}
 		tracked.Detail = row.Detail
@@ -201,13 +219,21 @@ func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) 
 	return edits
 }
 
+// clearText removes an attribute that the row lacks, and adds the change.
+func clearText(edits map[string]event.Change, name string, old *string, now string) {
+	if now == "" && *old != "" {
+		edits[name] = event.Change{Old: *old}
+		*old = ""
+	}
+}
+
 // clockMoved reports whether now, the clock of a row, differs from was, the clock of the tracked
 // incident. It returns false if now is unknown. Seconds are compared only if both clocks have them.
 func clockMoved(was, now event.Clock) bool {
 	if !now.Known() {
 		return false
 	}
-	if was.Elapsed > 0 && now.Elapsed > 0 {
+	if !was.Known() || was.Elapsed > 0 && now.Elapsed > 0 {
 		return was != now
 	}
 	was.Elapsed, now.Elapsed = 0, 0

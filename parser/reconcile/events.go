@@ -19,7 +19,7 @@ func (d *draft) events() ([]event.Event, error) {
 		ch := &d.changes[i]
 		in := d.incident(ch)
 		shootout := d.tally(kicks)
-		if in.Kind == event.ShootoutKick {
+		if in.Kind.IsKick() {
 			kicks = new(kicks.Add(in.Side, ch.kicksScored(in)))
 			shootout = kicks
 		}
@@ -71,10 +71,11 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 			return new(score.Add(in.Side, ch.sign()))
 		}
 	case in.Score != nil && ch.action == event.New:
-		if late := isPoints(d.state.Sport, in.Kind) && lowerScore(d.state.Sport, in.Score, score); !late {
-			return in.Score
+		if isPoints(d.state.Sport, &in.Incident) && lowerScore(d.state.Sport, in.Score, score) { // the row is late
+			return &event.Score{Home: max(in.Score.Home, score.Home), Away: max(in.Score.Away, score.Away)}
 		}
-	case isPoints(d.obs.Sport, in.Kind) && d.obs.Score != nil: // a correction changes all later scores
+		return in.Score
+	case isPoints(d.obs.Sport, &in.Incident) && d.obs.Score != nil: // a correction changes all later scores
 		return d.obs.Score
 	}
 	return score
@@ -98,7 +99,7 @@ func (ch *change) kicksScored(kick *TrackedIncident) int {
 func (d *draft) kicksBefore() *event.Score {
 	tally, any := event.Score{}, false
 	for i := range d.state.Tracked {
-		if tracked := &d.state.Tracked[i]; tracked.Kind == event.ShootoutKick {
+		if tracked := &d.state.Tracked[i]; tracked.Kind.IsKick() {
 			tally, any = tally.Add(tracked.Side, observation.KickGoals(tracked.Detail)), true
 		}
 	}
@@ -108,7 +109,7 @@ func (d *draft) kicksBefore() *event.Score {
 	for i := range d.changes {
 		ch := &d.changes[i]
 		// Ignore retractions: a retracted kick is still tracked, and part of the tally.
-		if in := d.incident(ch); in.Kind == event.ShootoutKick && ch.action != event.Retracted {
+		if in := d.incident(ch); in.Kind.IsKick() && ch.action != event.Retracted {
 			tally = tally.Add(in.Side, -ch.kicksScored(in))
 		}
 	}

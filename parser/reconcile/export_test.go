@@ -13,7 +13,8 @@ func (d *draft) fields(p parts) []any {
 	s, m := &d.state, &d.state.Match
 	switch p {
 	case partPage:
-		return []any{&d.obs, &d.from, &d.verdict, &d.score, &d.shownScore, &d.backfill, &d.early, &s.Seen}
+		return []any{&d.obs, &d.from, &d.verdict, &d.score, &d.shownScore, &d.backfill, &d.early, &d.repeated,
+			&s.Seen}
 	case partMatch:
 		return []any{&d.before, &d.oldKickoff, &d.otherTeams, &s.Sport, &s.League, &s.LeagueKey, &m.ID,
 			&m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock}

@@ -88,6 +88,13 @@ func snapshotOf(o *observation.Observation, from *Provenance) string {
 	return cmp.Or(from.Evidence.Snapshot, "unknown")
 }
 
+// repeats reports whether a live match's page has the same bytes as the latest page of its site. It returns
+// false if the bytes are unknown, or if the page can show several matches.
+func repeats(known *State, o *observation.Observation, from *Provenance) bool {
+	return o.Match.Status == event.Live && from.Evidence.Snapshot != "" && !o.Shared &&
+		known.Views[from.Site].Snapshot == from.Evidence.Snapshot
+}
+
 // pageIsNewer reports whether the page is known to be newer than all earlier pages of its site.
 func pageIsNewer(v *View, o *observation.Observation, from *Provenance) bool {
 	return v.Snapshot != "" && (v.behind(o) || !v.superseded(o, from) && v.compareModified(from) > 0)

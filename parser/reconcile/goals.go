@@ -151,7 +151,8 @@ func (d *draft) startedAfter(p event.Period, tracked *TrackedIncident) bool {
 func (d *draft) noteDoubts() {
 	for i := range d.state.Tracked {
 		tracked := &d.state.Tracked[i]
-		if !d.obs.Sport.Scores(tracked.Kind) || d.score.lost.Of(tracked.Side) == 0 {
+		scores := d.obs.Sport.Scores(tracked.Kind) && !isOther(d.obs.Sport, &tracked.Incident)
+		if !scores || d.score.lost.Of(tracked.Side) == 0 {
 			continue
 		}
 		after := tracked.Score
@@ -246,19 +247,26 @@ func (d *draft) retractReplaced(side event.Side, others int) (n int) {
 // persists reports whether the page cannot be a stale copy. That is so if it is newer than all earlier
 // pages, or if pages have lacked the tracked incident for long enough.
 func (d *draft) persists(at int) bool {
+	return d.verdict >= fresh || d.missesLong(at)
+}
+
+// missesLong reports whether pages have lacked a tracked incident for long enough, with this page.
+func (d *draft) missesLong(at int) bool {
 	tracked := &d.state.Tracked[at]
-	if d.verdict >= fresh {
-		return true
-	}
 	tracked.Missing = tracked.Missing.extended(d.from.At)
 	return tracked.Missing.overdue(confirmPolls, confirmFor)
 }
 
 // rowsOf returns a side's rows of a kind.
 func rowsOf(o *observation.Observation, k event.Kind, side event.Side) []observation.Incident {
+	return rowsWhere(o, side, func(kind event.Kind) bool { return kind == k })
+}
+
+// rowsWhere returns a side's rows whose kind satisfies is.
+func rowsWhere(o *observation.Observation, side event.Side, is func(event.Kind) bool) []observation.Incident {
 	var rows []observation.Incident
 	for _, in := range o.Incidents {
-		if in.Kind == k && in.Side == side {
+		if is(in.Kind) && in.Side == side {
 			rows = append(rows, in)
 		}
 	}

@@ -50,9 +50,9 @@ func otherSeries(in observation.Incident) series {
 // It supports neither points nor starts and ends.
 func seriesOf(sport event.Sport, tracked *TrackedIncident) series {
 	switch {
-	case tracked.Kind == event.ShootoutKick:
+	case tracked.Kind.IsKick():
 		return series{"kick", string(tracked.Side)}
-	case !isOther(sport, tracked.Kind):
+	case !isOther(sport, &tracked.Incident):
 		return series{string(tracked.Kind), string(tracked.Side)}
 	}
 	return otherSeries(tracked.Incident)

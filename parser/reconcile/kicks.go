@@ -16,11 +16,11 @@ func (d *draft) compareKicks() {
 // remaining row with an unpaired kick between the kicks of the neighbouring rows. Rows without such
 // a kick are new kicks.
 func (d *draft) compareKicksOf(side event.Side) {
-	rows := rowsOf(&d.obs, event.ShootoutKick, side)
+	rows := rowsWhere(&d.obs, side, event.Kind.IsKick)
 	for i := range rows {
 		rows[i].Clock.Period = event.ShootOut
 	}
-	kicks := d.state.of(event.ShootoutKick, side)
+	kicks := d.state.where(side, event.Kind.IsKick)
 	places := make([]int, len(rows)) // place of each row's kick in kicks, from 1; 0 if the row is not paired
 	pairFirst := func(row, from, to int, matches pairingRule) {
 		for i := from; i < to; i++ {
@@ -44,7 +44,7 @@ func (d *draft) compareKicksOf(side event.Side) {
 		from, to := placesBetween(places, row, len(kicks))
 		pairFirst(row, from, to, always)
 		if places[row] == 0 {
-			nth := len(d.state.of(event.ShootoutKick, side)) + 1
+			nth := len(d.state.where(side, event.Kind.IsKick)) + 1
 			d.reportFirstFree(in, series{"kick", string(side), strconv.Itoa(nth)})
 		}
 	}

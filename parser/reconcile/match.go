@@ -84,6 +84,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	d.obs, d.from, d.verdict, d.score = o, from, verdict, decision
 	d.shownScore, d.early, d.oldKickoff = shown, end == endEarly, moved
 	d.otherTeams = namesChanged(&known, &o, &from)
+	d.repeated = repeats(&known, &o, &from)
 	for _, s := range steps {
 		s.run(d)
 	}
@@ -132,6 +133,7 @@ type draft struct {
 
 	shownScore *event.Score // the page's score, even if it was not played
 	oldKickoff time.Time    // the kick-off before the page, if it has moved and the match has not begun
+	repeated   bool         // whether the page may be a copy from a cache, because its bytes did not change during play
 	otherTeams bool         // whether the names of the teams have changed
 
 	state   State           // the next state

@@ -19,23 +19,21 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 	if o.Score == nil || o.Match.Status == event.Awarded || known.Match.Status == event.Awarded && o.Match.Status.Over() {
 		return nil
 	}
-	if o.Shootout == nil || *o.Shootout == (event.Score{}) || !o.Sport.Rules().CountsGoals {
+	rules := o.Sport.Rules()
+	if rules.ShootoutGoal {
+		if o.ShowsShootout() || o.Match.Period == "" && known.Match.Period == event.ShootOut {
+			return o.ScoreWithoutShootout()
+		}
+		return o.Score
+	}
+	if o.Shootout == nil || *o.Shootout == (event.Score{}) || !rules.CountsGoals {
 		return o.Score
 	}
 	played := event.Score{Home: o.Count(event.Goal, event.Home), Away: o.Count(event.Goal, event.Away)}
 	if known.Score != nil {
 		played = *known.Score
 	}
-	withKicks := event.Score{Home: played.Home + o.Shootout.Home, Away: played.Away + o.Shootout.Away}
-	if o.Sport.Rules().ShootoutGoal {
-		switch withKicks = played; {
-		case o.Shootout.Home > o.Shootout.Away:
-			withKicks.Home++
-		case o.Shootout.Away > o.Shootout.Home:
-			withKicks.Away++
-		}
-	}
-	if *o.Score == withKicks {
+	if *o.Score == (event.Score{Home: played.Home + o.Shootout.Home, Away: played.Away + o.Shootout.Away}) {
 		return &played
 	}
 	return o.Score
@@ -186,7 +184,7 @@ func longestClock(known *State, o *observation.Observation) int {
 	last, longest := o.Sport.Index(o.Sport.Rules().LastRegulationPeriod), known.LongestClock
 	add := func(c event.Clock) {
 		if o.Sport.Index(c.Period) <= last {
-			longest = max(longest, c.Elapsed)
+			longest = max(longest, playtime.Played(o.Sport, c))
 		}
 	}
 	add(clockShown(o))

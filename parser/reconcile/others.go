@@ -9,15 +9,16 @@ import (
 )
 
 // An incident such as a card is retracted after at least missingPolls consecutive complete pages,
-// over at least missingFor, that do not list the incident.
+// over at least missingFor, that do not list the incident. If the page may be a copy from a cache, they
+// must also cover the time for which caches serve copies.
 const (
 	missingPolls = 4
 	missingFor   = 2 * time.Minute
 )
 
-// isOther reports whether incidents of a kind neither change the score nor are shoot-out kicks.
-func isOther(sport event.Sport, k event.Kind) bool {
-	return !(k == event.Goal && sport.Rules().CountsGoals) && k != event.ShootoutKick && !isPoints(sport, k)
+// isOther reports whether an incident neither changes the score nor is a kick of a shoot-out.
+func isOther(sport event.Sport, in *observation.Incident) bool {
+	return !(in.Kind == event.Goal && sport.Rules().CountsGoals) && !in.Kind.IsKick() && !isPoints(sport, in)
 }
 
 // compareOthers compares the incidents for which isOther holds, such as cards and substitutions.
@@ -26,7 +27,7 @@ func isOther(sport event.Sport, k event.Kind) bool {
 func (d *draft) compareOthers() {
 	var rows []observation.Incident
 	for _, in := range d.obs.Incidents {
-		if isOther(d.obs.Sport, in.Kind) {
+		if isOther(d.obs.Sport, &in) {
 			rows = append(rows, in)
 		}
 	}
@@ -60,11 +61,11 @@ func (d *draft) retractMissing() {
 		tracked := &d.state.Tracked[at]
 		complete := scoreAgrees
 		switch {
-		case tracked.Side == "" || isPoints(sport, tracked.Kind):
+		case tracked.Side == "" || isPoints(sport, &tracked.Incident):
 			continue
-		case tracked.Kind == event.ShootoutKick:
+		case tracked.Kind.IsKick():
 			complete = kicksAgree
-		case !isOther(sport, tracked.Kind) && d.obs.Score != nil:
+		case !isOther(sport, &tracked.Incident) && d.obs.Score != nil:
 			continue
 		}
 		switch {
@@ -72,7 +73,11 @@ func (d *draft) retractMissing() {
 			tracked.Missing = nil
 		case complete && wouldList(&d.obs, tracked, d.from.Site):
 			tracked.Missing = tracked.Missing.extended(d.from.At)
-			if tracked.Missing.overdue(missingPolls, missingFor) {
+			long := missingFor
+			if d.repeated {
+				long += confirmFor
+			}
+			if tracked.Missing.overdue(missingPolls, long) {
 				d.retract(at, seriesOf(sport, tracked))
 			}
 		}

@@ -43,12 +43,13 @@ func (d *draft) markListed(at int) {
 }
 
 // comparable reports whether a row and an incident have the same side and kind. All kinds of points
-// count as the same kind.
+// count as the same kind, and a miss as another kind.
 func (d *draft) comparable(row observation.Incident, tracked *TrackedIncident) bool {
 	if row.Side != tracked.Side {
 		return false
 	}
-	return row.Kind == tracked.Kind || isPoints(d.obs.Sport, row.Kind) && isPoints(d.obs.Sport, tracked.Kind)
+	rowPoints, points := isPoints(d.obs.Sport, &row), isPoints(d.obs.Sport, &tracked.Incident)
+	return rowPoints && points || row.Kind == tracked.Kind && rowPoints == points
 }
 
 // allOf returns a rule that holds if all of rules hold.

@@ -248,9 +248,11 @@ func (d *draft) result(end *TrackedIncident) results.Result {
 	if d.score.doubtful {
 		return results.Result{}
 	}
-	observed := results.Observed{Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(),
+	observed := results.Observed{
+		Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(), Shown: d.shownScore,
 		// The first page may show neither extra time nor a shoot-out, although they were played.
-		ShowsOvertime: !end.Backfill || d.obs.Match.Period != ""}
+		ShowsOvertime: !end.Backfill || d.obs.Match.Period != "",
+	}
 	for at := range d.state.Tracked {
 		if tracked := &d.state.Tracked[at]; tracked.Kind == event.PeriodStart && !d.isRetracted(at) {
 			observed.Periods = append(observed.Periods, tracked.Clock.Period)
@@ -286,7 +288,7 @@ func (d *draft) finalScore() *event.Score {
 func (d *draft) finalKicks() *event.Score {
 	tally, listed := event.Score{}, false
 	for at := range d.state.Tracked {
-		if tracked := &d.state.Tracked[at]; tracked.Kind == event.ShootoutKick && !d.isRetracted(at) {
+		if tracked := &d.state.Tracked[at]; tracked.Kind.IsKick() && !d.isRetracted(at) {
 			tally, listed = tally.Add(tracked.Side, observation.KickGoals(tracked.Detail)), true
 		}
 	}

@@ -36,7 +36,7 @@ func (d *draft) newPointPairs(side event.Side, rows []observation.Incident) poin
 	}
 	for at := range d.state.Tracked {
 		tracked := &d.state.Tracked[at]
-		if tracked.Side == side && isPoints(d.obs.Sport, tracked.Kind) && tracked.Score != nil && !d.isRetracted(at) {
+		if tracked.Side == side && isPoints(d.obs.Sport, &tracked.Incident) && tracked.Score != nil && !d.isRetracted(at) {
 			p.tracked = append(p.tracked, trackedPoints{at, tracked.Score.Of(side)})
 			p.row = append(p.row, -1)
 		}
@@ -76,6 +76,7 @@ func (p *pointPairs) pair() {
 		p.set(rows, tracked)
 	}
 	p.pairInOrder(begin, rows, tracked)
+	p.pairOutOfOrder()
 	p.pairEdited()
 }
 
@@ -96,10 +97,15 @@ func (p *pointPairs) likeness(row, t int) int {
 		return 0
 	}
 	if !in.Clock.Known() && !sameAfter || !sameClock(in, tracked) ||
-		in.Player != tracked.Player && !samePlayer(in, tracked) { // folding names is slow
+		in.Player != tracked.Player && !samePlayer(in, tracked) && !becomesPenaltyTry(in, tracked) { // folding names is slow
 		return 0
 	}
 	return likeness(in.Kind == tracked.Kind, in.Detail == tracked.Detail, sameAfter)
+}
+
+// becomesPenaltyTry holds for a penalty try in place of the try of a player, and the other way round.
+func becomesPenaltyTry(row observation.Incident, tracked *TrackedIncident) bool {
+	return row.Kind == tracked.Kind && (row.Detail == event.PenaltyTry) != (tracked.Detail == event.PenaltyTry)
 }
 
 // likeness returns how alike two incidents with the same player and clock are. Any two pairs are more
@@ -143,6 +149,18 @@ func (p *pointPairs) pairInOrder(begin, rows, tracked int) {
 			i++
 		default:
 			j++
+		}
+	}
+}
+
+// pairOutOfOrder pairs the other rows with tracked points that have the same player and clock. They are out
+// of order if the row was missing while the page changed the score after later points.
+func (p *pointPairs) pairOutOfOrder() {
+	for i := range p.rows {
+		for t := range p.tracked {
+			if p.of[i] < 0 && p.row[t] < 0 && p.likeness(i, t) > 0 {
+				p.set(i, t)
+			}
 		}
 	}
 }
@@ -216,24 +234,28 @@ func (p *pointPairs) unlisted() (all []int) {
 	return all
 }
 
-// removed returns the tracked points that the page does not list, and without which the score after the
-// next points has fallen by exactly their points. They are indexes in state.Tracked.
+// removed returns the tracked points that the page does not list, and that are no longer part of the score
+// after the next points: that score has fallen by exactly their points, or it is too low for both, as when
+// the next try becomes a penalty try. They are indexes in state.Tracked.
 func (p *pointPairs) removed() (all []int) {
 	if scoreRestarts(p.draft.obs.Sport) {
 		return nil
 	}
-	first, was := 0, 0 // the first unlisted points after the latest listed points, and the score before them
-	changed := 0       // the change of the latest listed points
+	first, was := 0, 0      // the first unlisted points after the latest listed points, and the score before them
+	changed, listed := 0, 0 // the change of the latest listed points, and the score after their row
 	for t, row := range p.row {
 		if row < 0 {
 			continue
 		}
-		if points := p.scoreBefore(t) - was; t > first && p.change(row)-changed == -points {
+		after, points := p.rows[row].Score.Of(p.side), p.scoreBefore(t)-was
+		next := p.draft.obs.Sport.Rules().Points[p.rows[row].Kind]
+		tooLow := slices.Contains(next, after-listed) && after-listed < points+slices.Min(next)
+		if t > first && (p.change(row)-changed == -points || tooLow) {
 			for gone := first; gone < t; gone++ {
 				all = append(all, p.tracked[gone].at)
 			}
 		}
-		first, was, changed = t+1, p.tracked[t].after, p.change(row)
+		first, was, changed, listed = t+1, p.tracked[t].after, p.change(row), after
 	}
 	return all
 }
@@ -260,6 +282,20 @@ func (p *pointPairs) replaced() map[int]int {
 		}
 	}
 	return rows
+}
+
+// lacksPointsBefore reports whether the page lacks points before those of a row: the row adds more to the
+// score of the row before than its kind can, such as nine points for a touchdown.
+func (p *pointPairs) lacksPointsBefore(row int) bool {
+	if scoreRestarts(p.draft.obs.Sport) {
+		return false
+	}
+	before := 0
+	if row > 0 {
+		before = p.rows[row-1].Score.Of(p.side)
+	}
+	in := &p.rows[row]
+	return in.Score.Of(p.side)-before > slices.Max(p.draft.obs.Sport.Rules().Points[in.Kind])
 }
 
 // newAfter reports whether the next points after tracked points that the page does not list are new.

@@ -8,9 +8,10 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// isPoints reports whether incidents of a kind change the score, in sports that do not count goals.
-func isPoints(sport event.Sport, k event.Kind) bool {
-	return !sport.Rules().CountsGoals && sport.Scores(k)
+// isPoints reports whether an incident changes the score, in sports that do not count goals. A miss does
+// not.
+func isPoints(sport event.Sport, in *observation.Incident) bool {
+	return !sport.Rules().CountsGoals && sport.Scores(in.Kind) && !sport.Misses(in.Kind, in.Detail)
 }
 
 // scoreRestarts reports whether the score starts again at 0-0 with each period.
@@ -56,6 +57,8 @@ func (d *draft) comparePointsOf(side event.Side, rows []observation.Incident) {
 	for at, row := range replaced {
 		switch {
 		case d.isRetracted(at):
+		case p.lacksPointsBefore(row) && !d.missesLong(at):
+			waits[row] = true // the missing row may be that of the tracked points, with another score
 		case d.persists(at):
 			d.retractBecause(at, pointSeries(side), replacedReason)
 		default:
@@ -84,7 +87,7 @@ func pointSeries(side event.Side) series { return series{"points", string(side)}
 func pointRows(o *observation.Observation) []observation.Incident {
 	var rows []observation.Incident
 	for _, in := range o.Incidents {
-		if !isPoints(o.Sport, in.Kind) || in.Score == nil {
+		if !isPoints(o.Sport, &in) || in.Score == nil {
 			continue
 		}
 		ahead := o.Score != nil && in.Score.Of(in.Side) > o.Score.Of(in.Side)
@@ -100,7 +103,7 @@ func pointRows(o *observation.Observation) []observation.Incident {
 func (d *draft) retractPoints() {
 	for at := range d.state.Tracked {
 		tracked := &d.state.Tracked[at]
-		if isPoints(d.obs.Sport, tracked.Kind) && !d.listed[at] && !d.isRetracted(at) &&
+		if isPoints(d.obs.Sport, &tracked.Incident) && !d.listed[at] && !d.isRetracted(at) &&
 			tracked.Score.Of(tracked.Side) > d.obs.Score.Of(tracked.Side) {
 			d.retract(at, pointSeries(tracked.Side))
 		}
@@ -133,14 +136,14 @@ func (d *draft) retractMissingPoints(p *pointPairs) {
 // lower score of the side. They are 0 if the sport has no such number, because rows are missing.
 func (d *draft) setPoints(ch *change, in *TrackedIncident, score *event.Score) {
 	_, rescored := ch.edits["score"]
-	if !isPoints(d.obs.Sport, in.Kind) || in.Score == nil || ch.action != event.New && !rescored {
+	if !isPoints(d.obs.Sport, &in.Incident) || in.Score == nil || ch.action != event.New && !rescored {
 		return
 	}
 	after, before := in.Score.Of(in.Side), 0
 	for at := range d.state.Tracked {
 		other := &d.state.Tracked[at]
 		samePart := !d.obs.Sport.Rules().SetScore || other.Clock.Period == in.Clock.Period
-		if !samePart || other.Side != in.Side || other.Score == nil || !isPoints(d.obs.Sport, other.Kind) {
+		if !samePart || other.Side != in.Side || other.Score == nil || !isPoints(d.obs.Sport, &other.Incident) {
 			continue
 		}
 		if n := other.Score.Of(in.Side); n < after && n > before && !d.isRetracted(at) {

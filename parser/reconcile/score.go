@@ -119,7 +119,7 @@ func pointsListed(o *observation.Observation) int {
 	}
 	most := 0
 	for i := range o.Incidents {
-		if in := &o.Incidents[i]; in.Score != nil && isPoints(o.Sport, in.Kind) {
+		if in := &o.Incidents[i]; in.Score != nil && isPoints(o.Sport, in) {
 			most = max(most, in.Score.Home+in.Score.Away)
 		}
 	}

@@ -78,9 +78,14 @@ func (s *State) nothingPending(v *View) bool {
 
 // of returns the indexes of the tracked incidents of a kind and side, in ascending order.
 func (s *State) of(k event.Kind, side event.Side) []int {
+	return s.where(side, func(kind event.Kind) bool { return kind == k })
+}
+
+// where returns the indexes of the tracked incidents of a side whose kind satisfies is, in ascending order.
+func (s *State) where(side event.Side, is func(event.Kind) bool) []int {
 	var at []int
 	for i := range s.Tracked {
-		if s.Tracked[i].Kind == k && s.Tracked[i].Side == side {
+		if is(s.Tracked[i].Kind) && s.Tracked[i].Side == side {
 			at = append(at, i)
 		}
 	}

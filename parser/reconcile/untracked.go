@@ -35,9 +35,13 @@ func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
 	moved := innings.Moved(s.LineScore, o.LineScore) || scoreMoved(s.Score, o.Score) && !d.explained(*o.Score)
 	if !o.Sport.Rules().CountsGoals && !d.score.doubtful && moved {
-		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: o.Match.Clock, Score: o.Score}, "")
+		clock := o.Match.Clock
+		if ended := d.periodEnded(); o.Sport.Rules().CountsSets && ended != "" {
+			clock = event.Clock{Period: ended} // the end of a set changes the score
+		}
+		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: clock, Score: o.Score}, "")
 	}
-	isKick := func(tracked TrackedIncident) bool { return tracked.Kind == event.ShootoutKick }
+	isKick := func(tracked TrackedIncident) bool { return tracked.Kind.IsKick() }
 	if o.Shootout == nil || slices.ContainsFunc(s.Tracked, isKick) {
 		return
 	}
@@ -47,10 +51,57 @@ func (d *draft) reportScoreChange() {
 	s.Shootout = o.Shootout
 }
 
-// explained reports whether s is the score after a tracked incident.
+// periodEnded returns the latest period whose end the draft reports, or "".
+func (d *draft) periodEnded() event.Period {
+	var latest event.Period
+	sport := d.obs.Sport
+	for i := range d.changes {
+		in := d.incident(&d.changes[i])
+		isEnd := in.Kind == event.PeriodEnd && d.changes[i].action == event.New
+		if isEnd && sport.Index(in.Clock.Period) > sport.Index(latest) {
+			latest = in.Clock.Period
+		}
+	}
+	return latest
+}
+
+// explained reports whether s is the score after tracked incidents: each side whose points differ from the
+// saved score has an incident with these points, or all its points have been retracted. If the score starts
+// again with each set, one incident must have the whole score.
 func (d *draft) explained(s event.Score) bool {
-	return slices.ContainsFunc(d.state.Tracked, func(tracked TrackedIncident) bool {
-		return tracked.Score != nil && *tracked.Score == s && isPoints(d.obs.Sport, tracked.Kind)
+	if d.obs.Sport.Rules().SetScore || d.state.Score == nil {
+		return d.hasPoints(func(tracked *TrackedIncident) bool { return *tracked.Score == s })
+	}
+	for _, side := range []event.Side{event.Home, event.Away} {
+		now := s.Of(side)
+		if now == d.state.Score.Of(side) {
+			continue
+		}
+		ofSide := func(tracked *TrackedIncident) bool { return tracked.Side == side }
+		reached := func(tracked *TrackedIncident) bool { return ofSide(tracked) && tracked.Score.Of(side) == now }
+		if !d.hasPoints(reached) && (now > 0 || d.hasPoints(ofSide) || !d.hasRetractedPoints(side)) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasPoints reports whether tracked points that are not retracted satisfy is.
+func (d *draft) hasPoints(is func(*TrackedIncident) bool) bool {
+	for at := range d.state.Tracked {
+		tracked := &d.state.Tracked[at]
+		if tracked.Score != nil && isPoints(d.obs.Sport, &tracked.Incident) && !d.isRetracted(at) && is(tracked) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasRetractedPoints reports whether the page retracts points of a side.
+func (d *draft) hasRetractedPoints(side event.Side) bool {
+	return slices.ContainsFunc(d.changes, func(ch change) bool {
+		in := d.incident(&ch)
+		return ch.action == event.Retracted && in.Side == side && isPoints(d.obs.Sport, &in.Incident)
 	})
 }
 

@@ -71,7 +71,10 @@ type Notification struct {
 }
 
 // urgent reports whether the event changes the score.
-func (n Notification) urgent() bool { return n.Event.Data.Sport.Scores(n.Event.Data.Kind) }
+func (n Notification) urgent() bool {
+	d := &n.Event.Data
+	return d.Sport.Scores(d.Kind) && !d.Sport.Misses(d.Kind, d.Detail)
+}
 
 // message returns the body, or the title if the body is empty, for services that require a message
 // and show the title separately.

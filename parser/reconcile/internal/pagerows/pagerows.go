@@ -32,11 +32,11 @@ func WithoutRepeats(o *observation.Observation) []observation.Incident {
 	kept := map[key][]int{} // indexes of rows
 	for _, in := range o.Incidents {
 		k := key{in.Kind, in.Side, in.Clock}
-		i := slices.IndexFunc(kept[k], func(at int) bool { return repeats(&in, &rows[at]) })
+		i := slices.IndexFunc(kept[k], func(at int) bool { return repeats(o.Sport, &in, &rows[at]) })
 		switch {
 		case i < 0,
 			in.Kind == event.Goal && o.Sport.Rules().CountsGoals && surplus[in.Side] <= 0,
-			in.Kind == event.ShootoutKick && !surplusKicks:
+			in.Kind.IsKick() && !surplusKicks:
 			kept[k] = append(kept[k], len(rows))
 			rows = append(rows, in)
 			continue
@@ -53,11 +53,17 @@ func WithoutRepeats(o *observation.Observation) []observation.Incident {
 
 // repeats reports whether a row repeats an earlier row of the same kind, side and clock. Both rows
 // must have the same player, and the attributes that both have must be equal. Rows without a clock
-// repeat nothing, except for kicks.
-func repeats(in, first *observation.Incident) bool {
+// repeat nothing, except for kicks. A player can get two equal penalties at once, and a kicker can miss
+// twice in a minute, so that such a row only repeats a row of another list.
+func repeats(sport event.Sport, in, first *observation.Incident) bool {
+	missed := sport.Misses(in.Kind, in.Detail)
+	again := in.Kind == event.Penalty || missed
+	if again && in.List == first.List || missed != sport.Misses(first.Kind, first.Detail) {
+		return false
+	}
 	agree := func(a, b string) bool { return a == "" || b == "" || event.Fold(a) == event.Fold(b) }
 	return in.Player != "" && event.Fold(in.Player) == event.Fold(first.Player) &&
-		(in.Clock.Known() || in.Kind == event.ShootoutKick) &&
+		(in.Clock.Known() || in.Kind.IsKick()) &&
 		(in.Score == nil || first.Score == nil || *in.Score == *first.Score) &&
 		agree(in.Detail, first.Detail) && agree(in.Off, first.Off) && agree(in.Assist, first.Assist)
 }

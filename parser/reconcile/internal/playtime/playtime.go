@@ -12,7 +12,9 @@ const clockSlack = 5 * time.Minute
 
 // Least returns the minimum time from at until a match can be over. In a break, the period of at
 // has ended. The zero clock means kick-off. longest is the highest clock in regulation time that pages
-// have shown, in seconds since the start of its period: the periods are at least so long.
+// have shown, in seconds since the start of its period: the period of at is at least so long. Later
+// periods are as long as in any usual competition, because pages that show a period before the last rarely
+// miss the whole last period.
 func Least(sport event.Sport, at event.Clock, inBreak bool, longest int) time.Duration {
 	if sport == event.Soccer {
 		return max(0, leastSoccer(at, inBreak)-clockSlack)
@@ -20,16 +22,31 @@ func Least(sport event.Sport, at event.Clock, inBreak bool, longest int) time.Du
 	rules := sport.Rules()
 	length := leastLength(rules, time.Duration(longest)*time.Second)
 	now, last := sport.Index(at.Period), sport.Index(rules.LeastPeriod)
+	later := length
+	if n := len(rules.UsualLengths); n > 0 && now >= 0 {
+		later = rules.UsualLengths[n-1]
+	}
 	var left time.Duration
 	for i, p := range rules.Periods {
 		if i > now && i <= last && !p.IsBreak() {
-			left += length
+			left += later
 		}
 	}
-	if len(rules.UsualLengths) > 0 && !inBreak && at.Elapsed > 0 && 0 <= now && now <= last {
-		left += max(0, length-time.Duration(at.Elapsed)*time.Second)
+	played := time.Duration(Played(sport, at)) * time.Second
+	if len(rules.UsualLengths) > 0 && !inBreak && played > 0 && 0 <= now && now <= last {
+		left += max(0, length-played)
 	}
 	return left
+}
+
+// Played returns the seconds of a period that have been played at a clock, without stoppage time. If the
+// clock shows minutes from kick-off, it includes the whole minute. It returns 0 if the clock is unknown.
+func Played(sport event.Sport, at event.Clock) int {
+	if !sport.CountsMinutes() {
+		return at.Elapsed
+	}
+	start, _ := sport.Minutes(at.Period)
+	return max(0, at.Minute-start) * 60
 }
 
 // leastLength returns the minimum length of a period if its clock has shown longest.

@@ -14,6 +14,7 @@ type Observed struct {
 	Sport         event.Sport
 	Score         *event.Score   // at the end, without a shoot-out; nil if unknown
 	Shootout      *event.Score   // tally of the shoot-out; nil if unknown
+	Shown         *event.Score   // as the page shows it, which may include a goal for the winner of the shoot-out
 	Periods       []event.Period // periods that were played
 	ShowsOvertime bool           // whether the pages would have shown extra time and a shoot-out
 }
@@ -50,7 +51,7 @@ func (o *Observed) Result() Result {
 	case shootout:
 		winner := leader(o.Shootout, false)
 		if winner == "" {
-			winner = leader(o.Score, false)
+			winner = leader(o.Shown, false)
 		}
 		return Result{winner, event.ByShootout}
 	case latest > regulation:

@@ -1,0 +1,194 @@
+package event
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Definition describes a sport that matchwire does not know, such as handball. See [Define].
+type Definition struct {
+	Name    Sport
+	Periods []Period // all periods and breaks, in the order of play; see [Definition.mayBeMissing]
+	Counts  Count
+
+	// Half and ExtraHalf are the lengths of a half, and of a half of extra time, in minutes. They are 0
+	// if the clock does not count minutes from kick-off. They need the periods 1h and 2h, and et1 and et2.
+	Half, ExtraHalf int
+
+	// Kinds holds the kinds of incidents that a page can show, with the points that one incident can add to
+	// the score. Kinds without points do not change the score.
+	Kinds map[Kind][]int
+
+	Names map[string]string // names of kinds and periods in messages
+}
+
+// A Count is what a score counts.
+type Count string
+
+const (
+	Goals  Count = "goals"  // each goal is an event, even if the page lists no goals
+	Points Count = "points" // incidents can add several points
+	Sets   Count = "sets"   // the sets or games that each side has won; no match ends with a level score
+)
+
+// maxDefinedPeriods is the maximum number of periods in a Definition.
+const maxDefinedPeriods = 40
+
+// A definedSport is a sport that [Define] has added.
+type definedSport struct {
+	definition Definition
+	rules      *Rules
+}
+
+// defined holds a definedSport by Sport.
+var defined sync.Map
+
+// Define adds a sport. The sport can then be used like those that matchwire knows. A sport never changes
+// while the process runs: Define returns an error if the sport exists with another definition. It returns
+// a [*DefinitionError] if a member is invalid.
+func Define(d Definition) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	before, exists := defined.LoadOrStore(d.Name, definedSport{d, d.rules()})
+	if exists && !reflect.DeepEqual(before.(definedSport).definition, d) {
+		return fmt.Errorf("sport %s has another definition in this process: "+
+			"give all its profiles the same definition, and restart after a change", d.Name)
+	}
+	return nil
+}
+
+// A DefinitionError describes an invalid member of a [Definition].
+type DefinitionError struct {
+	Member string // name, periods, counts, half, extra_half, kinds or names
+	Err    error
+}
+
+func (e *DefinitionError) Error() string { return e.Member + ": " + e.Err.Error() }
+
+func (e *DefinitionError) Unwrap() error { return e.Err }
+
+// invalid returns a [*DefinitionError].
+func invalid(member, format string, args ...any) error {
+	return &DefinitionError{member, fmt.Errorf(format, args...)}
+}
+
+// definedSports returns the sports that Define has added, in alphabetical order.
+func definedSports() []Sport {
+	var all []Sport
+	defined.Range(func(name, _ any) bool {
+		all = append(all, name.(Sport))
+		return true
+	})
+	slices.Sort(all)
+	return all
+}
+
+// check returns a [*DefinitionError] if a member is invalid.
+func (d *Definition) check() error {
+	switch {
+	case !wordShape.MatchString(string(d.Name)) || len(d.Name) > maxSlug:
+		return invalid("name", "%q: want a word of a-z, 0-9 and _", d.Name)
+	case rules[d.Name] != nil:
+		return invalid("name", "%q: matchwire knows this sport; write only its name", d.Name)
+	case len(d.Periods) == 0 || len(d.Periods) > maxDefinedPeriods:
+		return invalid("periods", "%d periods: want 1 to %d", len(d.Periods), maxDefinedPeriods)
+	case !slices.Contains([]Count{Goals, Points, Sets}, d.Counts):
+		return invalid("counts", "%q: want goals, points or sets", d.Counts)
+	}
+	for i, p := range d.Periods {
+		if !wordShape.MatchString(string(p)) || slices.Contains(d.Periods[:i], p) {
+			return invalid("periods", "%q: want different words of a-z, 0-9 and _", p)
+		}
+	}
+	switch {
+	case d.Half < 0 || d.Half > 90 || d.ExtraHalf < 0 || d.ExtraHalf > 90:
+		return invalid("half", "want 1 to 90 minutes")
+	case d.Half > 0 && !(d.has(FirstHalf) && d.has(SecondHalf)):
+		return invalid("half", "the periods must include %s and %s", FirstHalf, SecondHalf)
+	case d.Half > 0 && d.has(ExtraFirst) != (d.ExtraHalf > 0):
+		return invalid("extra_half", "want the minutes of a half of extra time, and the periods %s and %s",
+			ExtraFirst, ExtraSecond)
+	}
+	if d.Periods[0].IsBreak() || d.Periods[len(d.Periods)-1].IsBreak() {
+		return invalid("periods", "a break is neither the first nor the last")
+	}
+	for _, k := range slices.Sorted(maps.Keys(d.Kinds)) {
+		if err := d.checkKind(k); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Names)) {
+		if _, isKind := d.Kinds[Kind(name)]; !isKind && !d.has(Period(name)) && Kind(name) != Goal {
+			return invalid("names", "%q is neither a kind nor a period of %s", name, d.Name)
+		}
+	}
+	return nil
+}
+
+// checkKind returns a [*DefinitionError] if the sport cannot have kind k.
+func (d *Definition) checkKind(k Kind) error {
+	switch {
+	case !wordShape.MatchString(string(k)) || len(k) > maxSlug || BaseKind(string(k)) != k:
+		return invalid("kinds", "%q: want a word of a-z, 0-9 and _, without _corrected and _retracted", k)
+	case slices.Contains(CommonKinds(), k):
+		return invalid("kinds", "%q: every sport has this kind", k)
+	case d.Counts == Goals && k != Goal && len(d.Kinds[k]) > 0:
+		return invalid("kinds", "%q: the score counts goals, so only %s changes it", k, Goal)
+	}
+	for _, n := range d.Kinds[k] {
+		if n < 1 || n > 100 {
+			return invalid("kinds", "%q: %d points: want 1 to 100", k, n)
+		}
+	}
+	return nil
+}
+
+func (d *Definition) has(p Period) bool { return slices.Contains(d.Periods, p) }
+
+// mayBeMissing reports whether a match can end without period p. The names ot and ot1 are overtime, et1 and
+// et2 are extra time, and so is a shoot-out. If the score counts sets, any period may be missing.
+func (d *Definition) mayBeMissing(p Period) bool {
+	letters := strings.TrimRight(string(p), "0123456789")
+	return d.Counts == Sets || letters == "ot" || letters == "et" || p == ExtraHalfTime || p == ShootOut
+}
+
+// rules returns the rules of the sport. A shoot-out has no special rules other than those of its tally.
+func (d *Definition) rules() *Rules {
+	r := &Rules{
+		Periods:       d.Periods,
+		OvertimeAfter: d.Periods[len(d.Periods)-1],
+		Half:          d.Half,
+		ExtraHalf:     d.ExtraHalf,
+		LeastLength:   5 * time.Minute,
+		Kinds:         slices.Sorted(maps.Keys(d.Kinds)),
+		Points:        map[Kind][]int{},
+		CountsGoals:   d.Counts == Goals,
+		CountsSets:    d.Counts == Sets,
+		NoDraw:        d.Counts == Sets,
+		Names:         d.Names,
+		Bounds:        Bounds{Score: 500, Listed: 500, Shootout: 100, Rows: 500},
+	}
+	for k, points := range d.Kinds {
+		if len(points) > 0 {
+			r.Points[k] = points
+		}
+	}
+	if r.CountsGoals {
+		r.Points[Goal] = []int{1}
+		if _, listed := d.Kinds[Goal]; !listed {
+			r.Kinds = append(r.Kinds, Goal)
+		}
+	}
+	for _, p := range d.Periods {
+		if !p.IsBreak() && !d.mayBeMissing(p) {
+			r.LastRegulationPeriod, r.LeastPeriod, r.OvertimeAfter = p, p, p
+		}
+	}
+	return r
+}

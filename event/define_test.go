@@ -1,0 +1,101 @@
+package event_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// handball returns a definition of handball under another name, because a sport is defined once per process.
+func handball(name event.Sport) event.Definition {
+	return event.Definition{
+		Name: name, Counts: event.Goals, Half: 30, ExtraHalf: 5,
+		Periods: []event.Period{"1h", "ht", "2h", "et1", "et_ht", "et2", "so"},
+		Kinds:   map[event.Kind][]int{"two_minutes": nil, "red_card": nil},
+		Names:   map[string]string{"two_minutes": "two-minute suspension"},
+	}
+}
+
+func TestDefine(t *testing.T) {
+	t.Parallel()
+	const sport = event.Sport("beach_handball")
+	if err := event.CheckTopic("beach_handball.#"); err == nil {
+		t.Error("a topic of an undefined sport is valid")
+	}
+	if err := event.Define(handball(sport)); err != nil {
+		t.Fatal(err)
+	}
+	r := sport.Rules()
+	if r.LastRegulationPeriod != "2h" || r.OvertimeAfter != "2h" || !r.CountsGoals || !sport.Scores("goal") ||
+		sport.Scores("red_card") || !slices.Contains(event.Sports(), sport) {
+		t.Errorf("the rules are %+v", r)
+	}
+	if c := sport.AtMinute("", 31, 0); c.Period != "2h" {
+		t.Errorf("minute 31 is in %s, want the second half", c.Period)
+	}
+	for _, key := range []string{"beach_handball.ehf.goal", "beach_handball.ehf.two_minutes_retracted"} {
+		if err := event.CheckKnownKey(key); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := event.CheckKnownKey("beach_handball.ehf.touchdown"); err == nil {
+		t.Error("the sport has a kind that its definition lacks")
+	}
+	if err := event.Define(handball(sport)); err != nil {
+		t.Errorf("defined twice in the same way: %v", err)
+	}
+	other := handball(sport)
+	other.Half = 20
+	if err := event.Define(other); err == nil || sport.Rules().Half != 30 {
+		t.Errorf("defined again with other halves: error %v, a half has %d minutes", err, sport.Rules().Half)
+	}
+}
+
+// In sports that count sets, a match can end after any set, and never with a level score.
+func TestDefineCountsSets(t *testing.T) {
+	t.Parallel()
+	const sport = event.Sport("volleyball")
+	d := event.Definition{Name: sport, Counts: event.Sets, Periods: []event.Period{"s1", "s2", "s3", "s4", "s5"}}
+	if err := event.Define(d); err != nil {
+		t.Fatal(err)
+	}
+	if r := sport.Rules(); r.LastRegulationPeriod != "" || r.LeastPeriod != "" || !r.NoDraw || r.OvertimeAfter != "s5" {
+		t.Errorf("the rules are %+v", r)
+	}
+}
+
+func TestDefineRefuses(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		member string
+		change func(*event.Definition)
+	}{
+		{"name", func(d *event.Definition) { d.Name = "" }},
+		{"name", func(d *event.Definition) { d.Name = "Hand Ball" }},
+		{"name", func(d *event.Definition) { d.Name = event.Soccer }},
+		{"periods", func(d *event.Definition) { d.Periods = nil }},
+		{"periods", func(d *event.Definition) { d.Periods = make([]event.Period, 41) }},
+		{"periods", func(d *event.Definition) { d.Periods[1] = "1h" }},
+		{"periods", func(d *event.Definition) { d.Periods[2] = "2 H" }},
+		{"periods", func(d *event.Definition) { d.Periods[0], d.Periods[1] = "ht", "1h" }},
+		{"counts", func(d *event.Definition) { d.Counts = "wins" }},
+		{"half", func(d *event.Definition) { d.Half = -1 }},
+		{"half", func(d *event.Definition) { d.Periods[0] = "h1" }},
+		{"extra_half", func(d *event.Definition) { d.ExtraHalf = 0 }},
+		{"kinds", func(d *event.Definition) { d.Kinds["seven metres"] = nil }},
+		{"kinds", func(d *event.Definition) { d.Kinds["goal_retracted"] = nil }},
+		{"kinds", func(d *event.Definition) { d.Kinds["match_end"] = nil }},
+		{"kinds", func(d *event.Definition) { d.Kinds["penalty"] = []int{2} }},
+		{"kinds", func(d *event.Definition) { d.Counts, d.Kinds["penalty"] = event.Points, []int{-2} }},
+		{"names", func(d *event.Definition) { d.Names["touchdown"] = "touchdown" }},
+	} {
+		d := handball("invalid_handball")
+		tc.change(&d)
+		var invalid *event.DefinitionError
+		if err := event.Define(d); !errors.As(err, &invalid) || invalid.Member != tc.member {
+			t.Errorf("%+v: error %v, want one about %s", d, err, tc.member)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package reconcile_test
+
+import (
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// football returns a page of a game of American football in its second quarter.
+func football(sec int, score event.Score, in ...observation.Incident) observation.Observation {
+	o := observed(event.Live, "q2", score, in...)
+	o.Sport, o.League = event.AmericanFootball, "NFL"
+	o.Match.Clock = event.Clock{Period: "q2", Elapsed: sec}
+	return o
+}
+
+// play returns a play of the home side in the second quarter. The score after it is nil if it failed.
+func play(k event.Kind, detail, player string, sec int, after *event.Score) observation.Incident {
+	return observation.Incident{Kind: k, Detail: detail, Side: event.Home, Player: player, Score: after,
+		Clock: event.Clock{Period: "q2", Elapsed: sec}}
+}
+
+// A try has the clock of its touchdown, and one player can do both.
+func TestTryAfterTouchdown(t *testing.T) {
+	t.Parallel()
+	six, eight := event.Score{Home: 6}, event.Score{Home: 8}
+	touchdown, try := play("touchdown", "run", "Newton", 300, &six), play("two_point", "rush", "Newton", 300, &eight)
+	s := begin(t, football(290, event.Score{}))
+	s.expect(football(300, six, touchdown), "touchdown 05:00 home Newton run 6-0")
+	s.expect(football(300, eight, touchdown, try), "two_point 05:00 home Newton rush 8-0")
+	s = begin(t, football(290, event.Score{}))
+	s.expect(football(300, eight, touchdown, try), "touchdown 05:00 home Newton run 6-0",
+		"two_point 05:00 home Newton rush 8-0")
+	s.expect(football(310, eight, try)) // the row of the touchdown is missing
+	s.expect(football(320, eight, touchdown, try))
+}
+
+// A try that fails, and a field goal that is blocked, do not change the score.
+func TestFailedTry(t *testing.T) {
+	t.Parallel()
+	six := event.Score{Home: 6}
+	touchdown, failed := play("touchdown", "run", "Newton", 300, &six), play("two_point", "failed", "Newton", 300, nil)
+	blocked := play("field_goal", "blocked", "Gano", 500, nil)
+	s := begin(t, football(290, event.Score{}))
+	s.expect(football(300, six, touchdown, failed), "touchdown 05:00 home Newton run 6-0",
+		"two_point 05:00 home Newton failed 6-0")
+	s.expect(football(501, six, touchdown, failed, blocked), "field_goal 08:20 home Gano blocked 6-0")
+	s.expect(football(510, six, touchdown, blocked))
+	s.expect(football(520, six, touchdown, failed, blocked))
+}
+
+// A review reverses a touchdown. The drive then ends with a field goal.
+func TestTouchdownReversed(t *testing.T) {
+	t.Parallel()
+	six, three := event.Score{Home: 6}, event.Score{Home: 3}
+	review := observation.Incident{Kind: "review", Detail: "reversed", Clock: event.Clock{Period: "q2", Elapsed: 300}}
+	s := begin(t, football(290, event.Score{}))
+	s.expect(football(300, six, play("touchdown", "run", "Newton", 300, &six)), "touchdown 05:00 home Newton run 6-0")
+	s.expect(football(301, event.Score{}, review), "review 05:00 reversed 6-0")
+	s.expect(football(310, event.Score{}, review), "touchdown_retracted 05:00 home Newton run 0-0")
+	s.expect(football(360, three, review, play("field_goal", "", "Gano", 355, &three)), "field_goal 05:55 home Gano 3-0")
+}
+
+// A cancelled touchdown leaves the field goal after it in place, although the row of the field goal is
+// missing while the next touchdown reaches the same score.
+func TestFieldGoalIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	three, six, nine := event.Score{Home: 3}, event.Score{Home: 6}, event.Score{Home: 9}
+	cancelled, kick := play("touchdown", "run", "Cam", 100, &six), play("field_goal", "", "Gano", 200, &nine)
+	s := begin(t, football(90, event.Score{}))
+	s.expect(football(210, nine, cancelled, kick), "touchdown 01:40 home Cam run 6-0", "field_goal 03:20 home Gano 9-0")
+	next := play("touchdown", "pass", "Olsen", 300, &nine)
+	s.expect(football(300, nine, next))
+	kick.Score = &three
+	s.expect(football(310, nine, kick, next), "touchdown_retracted 01:40 home Cam run 9-0",
+		"field_goal_corrected 03:20 home Gano 9-0 score:9-0→3-0", "touchdown 05:00 home Olsen pass 9-0")
+}
+
+// A touchdown that waits for its confirmation does not hide that the field goal of the other side explains
+// the new score.
+func TestScoreIsExplainedBySide(t *testing.T) {
+	t.Parallel()
+	six, after := event.Score{Home: 6}, event.Score{Home: 6, Away: 3}
+	kick := play("field_goal", "", "Crosby", 830, &event.Score{Away: 3})
+	kick.Side = event.Away
+	s := begin(t, football(690, event.Score{}))
+	s.expect(football(740, six, play("touchdown", "run", "Nearly", 732, &six)), "touchdown 12:12 home Nearly run 6-0")
+	s.expect(football(740, after, kick, play("touchdown", "run", "Other", 830, &after)),
+		"field_goal 13:50 away Crosby 6-3")
+}
